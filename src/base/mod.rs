@@ -1,0 +1,13 @@
+//! What every other module stands on: typed ids, sources and spans, diagnostics, tensors,
+//! random numbers, elementary functions, and the plain schema of a data set.
+//!
+//! Nothing here knows the language, a graph or a machine, and nothing here does I/O.
+
+pub mod diagnostic;
+pub mod entity;
+pub mod math;
+pub mod rng;
+pub mod scalar;
+pub mod schema;
+pub mod source;
+pub mod tensor;

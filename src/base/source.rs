@@ -1,0 +1,115 @@
+//! Source files and places in them.
+//!
+//! A [`Sources`] holds the text of every file of a compilation (the prelude too); a [`Span`] is
+//! a byte range of one of them. Reading files is the driver's work, not done here.
+
+use crate::base::entity::Arena;
+use crate::entity;
+
+entity! {
+    /// One file of a compilation.
+    pub struct FileId("file");
+}
+
+/// A file's name, as diagnostics print it, and its text.
+#[derive(Clone, Debug)]
+pub struct SourceFile {
+    /// What diagnostics call it: the path as the user wrote it, or `<prelude>`.
+    pub name: String,
+    /// The text, with line ends as they are in the file.
+    pub text: String,
+    /// Whether this is part of the compiler, so that its callers are to blame, not its lines.
+    pub builtin: bool,
+}
+
+/// The files of one compilation.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    files: Arena<FileId, SourceFile>,
+}
+
+impl Sources {
+    /// No files yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a user's file.
+    pub fn add(&mut self, name: impl Into<String>, text: impl Into<String>) -> FileId {
+        self.files.push(SourceFile { name: name.into(), text: text.into(), builtin: false })
+    }
+
+    /// Adds a file that ships with the compiler.
+    pub fn add_builtin(&mut self, name: impl Into<String>, text: impl Into<String>) -> FileId {
+        self.files.push(SourceFile { name: name.into(), text: text.into(), builtin: true })
+    }
+
+    /// A file.
+    pub fn file(&self, id: FileId) -> &SourceFile {
+        &self.files[id]
+    }
+
+    /// All files with their ids, in order of addition.
+    pub fn iter(&self) -> impl Iterator<Item = (FileId, &SourceFile)> {
+        self.files.iter()
+    }
+
+    /// The text under a span.
+    pub fn text(&self, span: Span) -> &str {
+        &self.files[span.file].text[span.start as usize..span.end as usize]
+    }
+
+    /// The line and column (both from 1; the column in characters) of a byte offset.
+    pub fn line_column(&self, file: FileId, offset: u32) -> (usize, usize) {
+        let before = &self.files[file].text[..offset as usize];
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let line = before.bytes().filter(|&byte| byte == b'\n').count() + 1;
+        (line, before[line_start..].chars().count() + 1)
+    }
+
+    /// `name:line:column` of a span's start.
+    pub fn place(&self, span: Span) -> String {
+        let (line, column) = self.line_column(span.file, span.start);
+        format!("{}:{line}:{column}", self.files[span.file].name)
+    }
+}
+
+/// A range of bytes in one file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Span {
+    /// The file.
+    pub file: FileId,
+    /// The first byte.
+    pub start: u32,
+    /// One past the last byte.
+    pub end: u32,
+}
+
+impl Span {
+    /// The bytes `start..end` of `file`.
+    pub fn new(file: FileId, start: usize, end: usize) -> Self {
+        let narrow = |offset| u32::try_from(offset).expect("a source file is smaller than 4 GiB");
+        Span { file, start: narrow(start), end: narrow(end) }
+    }
+
+    /// The smallest span that covers both, which lie in one file.
+    pub fn to(self, other: Span) -> Span {
+        debug_assert_eq!(self.file, other.file);
+        Span { file: self.file, start: self.start.min(other.start), end: self.end.max(other.end) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_count_characters_and_lines_count_newlines() {
+        let mut sources = Sources::new();
+        let file = sources.add("a.nn", "let é = 1\r\nlet x = 2\n");
+        assert_eq!(sources.line_column(file, 0), (1, 1));
+        assert_eq!(sources.line_column(file, 7), (1, 7));
+        assert_eq!(sources.line_column(file, 12), (2, 1));
+        assert_eq!(sources.place(Span::new(file, 16, 17)), "a.nn:2:5");
+    }
+}

@@ -1,0 +1,184 @@
+//! The graph itself: plain data, in SSA form.
+//!
+//! Nodes stand in an order in which every argument comes before its use. Everything that a step
+//! does to the world is in `outputs` (what the trainer reads) and `updates` (what is written to
+//! parameters and states at the step's end, behind one finite check).
+
+use crate::base::entity::Arena;
+use crate::graph::op::{HyperId, InputId, NodeId, Op, ParamId, StateId};
+use crate::graph::origin::{OriginId, Origins};
+use crate::graph::types::Type;
+use std::collections::HashMap;
+
+/// One operation and the type of its value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// What is computed.
+    pub op: Op,
+    /// From which values.
+    pub args: Vec<NodeId>,
+    /// The value's type, as inference gives it.
+    pub ty: Type,
+    /// Where it came from; `None` only in graphs read from text.
+    pub origin: Option<OriginId>,
+}
+
+/// A tensor given at each step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Input {
+    /// Its name: a field of the data (`image`, `label`) or a model's argument.
+    pub name: String,
+    /// Its type, as it arrives (`u8` images arrive as `u8`).
+    pub ty: Type,
+}
+
+/// How a tensor begins.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Init {
+    /// Every element this value.
+    Constant(f64),
+    /// Normal numbers of this mean and standard deviation.
+    Normal {
+        /// The mean.
+        mean: f64,
+        /// The standard deviation.
+        std: f64,
+    },
+    /// Normal numbers redrawn until within two standard deviations (before scaling).
+    TruncatedNormal {
+        /// The mean.
+        mean: f64,
+        /// The standard deviation before truncation.
+        std: f64,
+    },
+    /// Uniform numbers in [low, high).
+    Uniform {
+        /// The lower bound.
+        low: f64,
+        /// The upper bound.
+        high: f64,
+    },
+    /// A matrix with orthonormal rows or columns (all but the last axis flattened), times `gain`.
+    Orthogonal {
+        /// The factor.
+        gain: f64,
+    },
+}
+
+/// A trainable tensor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Param {
+    /// Its path in the model: `block.conv_3.weight`.
+    pub path: String,
+    /// Its type; never depends on the batch.
+    pub ty: Type,
+    /// Its first value.
+    pub init: Init,
+    /// Where it was declared.
+    pub origin: Option<OriginId>,
+}
+
+/// A tensor that is kept but not trained: batch-norm averages, an optimiser's moments.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State {
+    /// Its path in the model, or `optimizer.m.` and the parameter's path.
+    pub path: String,
+    /// Its type; never depends on the batch.
+    pub ty: Type,
+    /// Its first value.
+    pub init: Init,
+    /// Where it was declared.
+    pub origin: Option<OriginId>,
+}
+
+/// A number that may change while training runs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hyper {
+    /// Its name: `lr`.
+    pub name: String,
+    /// Its value as written.
+    pub value: f64,
+}
+
+/// A value that the caller of a step reads.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Output {
+    /// Its name: `loss`, `output`, `metric.accuracy`, `grad.dense.weight`.
+    pub name: String,
+    /// The value.
+    pub node: NodeId,
+}
+
+/// What an update writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// A parameter.
+    Param(ParamId),
+    /// A state.
+    State(StateId),
+}
+
+/// A write to a parameter or state at the step's end.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Update {
+    /// What is written; at most one update has each target.
+    pub target: Target,
+    /// The new value, of the target's type.
+    pub node: NodeId,
+}
+
+/// What fixed a dimension's value, for diagnostics.
+#[derive(Clone, Debug, PartialEq)]
+pub enum DimOrigin {
+    /// Written at this origin: a declared type, a literal argument.
+    Written(OriginId),
+    /// Given by the data set.
+    Data(String),
+    /// The same as an axis of another value.
+    From(NodeId, usize),
+    /// Computed by the operator of this origin, by this formula with its numbers.
+    Formula(OriginId, String),
+}
+
+/// A graph: one training or evaluation step, or an optimiser's rule.
+#[derive(Clone, Debug, Default)]
+pub struct Graph {
+    /// Its name in text forms: the model's.
+    pub name: String,
+    /// The operations, arguments before uses.
+    pub nodes: Arena<NodeId, Node>,
+    /// The tensors given at each step.
+    pub inputs: Arena<InputId, Input>,
+    /// The trainable tensors.
+    pub params: Arena<ParamId, Param>,
+    /// The other tensors kept from step to step.
+    pub states: Arena<StateId, State>,
+    /// The numbers that may change while training runs.
+    pub hypers: Arena<HyperId, Hyper>,
+    /// What the caller reads.
+    pub outputs: Vec<Output>,
+    /// What is written at the step's end.
+    pub updates: Vec<Update>,
+    /// The places that nodes name.
+    pub origins: Origins,
+    /// What fixed the dimensions of values, where it is known; beside the types, not in them.
+    pub dim_origins: HashMap<(NodeId, usize), DimOrigin>,
+}
+
+impl Graph {
+    /// The type of a value.
+    pub fn ty(&self, node: NodeId) -> &Type {
+        &self.nodes[node].ty
+    }
+
+    /// The output of that name.
+    pub fn output(&self, name: &str) -> Option<NodeId> {
+        self.outputs.iter().find(|output| output.name == name).map(|output| output.node)
+    }
+
+    /// The nodes that outputs and updates name: what must stay alive.
+    pub fn roots(&self) -> impl Iterator<Item = NodeId> + '_ {
+        let outputs = self.outputs.iter().map(|output| output.node);
+        outputs.chain(self.updates.iter().map(|update| update.node))
+    }
+}

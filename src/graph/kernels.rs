@@ -1,0 +1,50 @@
+//! A graph cut into kernels: what the `fuse` pass makes and lowering takes.
+//!
+//! Every node of the graph is in exactly one kernel, or in none because it needs no code:
+//! leaves, `f64` scalars (computed once a step outside the kernels), and views (a reshape of a
+//! value in memory). Kernels stand in an order in which what they read comes first.
+
+use crate::base::entity::Arena;
+use crate::entity;
+use crate::graph::graph::Graph;
+use crate::graph::op::NodeId;
+
+entity! {
+    /// A kernel of a fused graph.
+    pub struct KernelId("kernel");
+}
+
+/// A graph and its kernels.
+#[derive(Clone, Debug)]
+pub struct Kernels {
+    /// The graph; its batch is bound.
+    pub graph: Graph,
+    /// The kernels, in order of execution.
+    pub kernels: Arena<KernelId, Kernel>,
+}
+
+/// Nodes that are computed together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kernel {
+    /// The shape of its loops.
+    pub kind: KernelKind,
+    /// Its nodes, arguments before uses.
+    pub nodes: Vec<NodeId>,
+    /// Those of its nodes that are written to memory: read by other kernels, outputs, updates.
+    pub results: Vec<NodeId>,
+}
+
+/// The loop nests that lowering knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KernelKind {
+    /// A contraction (the first node), then element-wise work on its result.
+    Contraction,
+    /// Element-wise work over one shape, with reductions over its last axes in between: softmax
+    /// with cross-entropy and its gradient, layer norm, an optimiser's update.
+    Rows,
+    /// A reduction over other axes than the last (a bias's gradient, a batch's mean) of
+    /// element-wise work on its inputs.
+    Columns,
+    /// Elements moved: transposed, sliced, joined, padded, gathered, scattered.
+    Move,
+}

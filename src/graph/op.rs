@@ -1,0 +1,138 @@
+//! The operators: a closed set, so that a new one makes the compiler show every rule it needs
+//! (`docs/adding-an-op.md`).
+//!
+//! Operators are few and plain. Element-wise ones take arguments of equal shape (the builder
+//! inserts [`Op::Broadcast`]), and everything with a name of its own in the language (softmax,
+//! layer norm, losses) is written there, in these.
+
+pub use crate::base::scalar::{Binary, Reduce, Unary};
+use crate::base::tensor::DType;
+use crate::entity;
+use crate::graph::types::{Dim, Shape};
+
+entity! {
+    /// A value: the node that computes it. Prints as `%7`.
+    pub struct NodeId("%");
+    /// A tensor given at each step.
+    pub struct InputId("input");
+    /// A trainable tensor.
+    pub struct ParamId("param");
+    /// A tensor kept from step to step but not trained.
+    pub struct StateId("state");
+    /// A number that may change while training runs, such as the learning rate.
+    pub struct HyperId("hyper");
+}
+
+/// What a node computes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Op {
+    // Leaves.
+    /// An input of the step.
+    Input(InputId),
+    /// A parameter's value at the start of the step.
+    Param(ParamId),
+    /// A state's value at the start of the step.
+    State(StateId),
+    /// A hyper-parameter, `f64`.
+    Hyper(HyperId),
+    /// The number of this step, counted from 1, `f64`.
+    Step,
+    /// The extent of a dimension, `f64`: the divisor of a mean over a batch not known yet.
+    Extent(Dim),
+    /// A scalar constant of the given type. The value is what `dtype` holds after rounding.
+    Const(f64, DType),
+    /// Indices along an axis: element `[.., i, ..]` is `i`, `i32`.
+    Iota {
+        /// The result's shape.
+        shape: Shape,
+        /// The axis that counts.
+        axis: usize,
+    },
+    /// Random numbers in [0, 1), `f32`, from (seed, step, stream, element).
+    Uniform {
+        /// The result's shape.
+        shape: Shape,
+        /// This operator's number: no two of a graph are equal.
+        stream: u32,
+    },
+
+    // Element by element.
+    /// One argument.
+    Unary(Unary),
+    /// Two arguments of equal type.
+    Binary(Binary),
+    /// `where(condition, a, b)`: a bool and two of equal type.
+    Where,
+    /// The argument in another element type; floats truncate toward zero and saturate, as Rust's
+    /// `as` does; a bool is 0 or 1; to bool is `x != 0`.
+    Cast(DType),
+
+    // Shape.
+    /// The argument repeated to a larger shape by NumPy's rule: aligned at the last axis.
+    Broadcast(Shape),
+    /// The same elements in another shape.
+    Reshape(Shape),
+    /// Axis `i` of the result is axis `perm[i]` of the argument.
+    Transpose(Vec<usize>),
+    /// A part of each axis; one range an axis.
+    Slice(Vec<Range>),
+    /// The arguments joined along an axis.
+    Concat(usize),
+    /// The argument between `value`s: `(before, after)` an axis.
+    Pad {
+        /// Elements added before and after, an axis each.
+        amounts: Vec<(usize, usize)>,
+        /// What they are.
+        value: f64,
+    },
+
+    // Many to one.
+    /// A reduction; the axes (ascending) are removed.
+    Reduce(Reduce, Vec<usize>),
+    /// The index of the first largest element along an axis, which is removed; `i32`.
+    ArgMax(usize),
+
+    // Contractions.
+    /// `a @ b` over the last two axes; leading axes (equal in both) are a batch. `transpose_a`
+    /// says that `a` is given as `[.., k, m]`, `transpose_b` that `b` is given as `[.., n, k]`.
+    MatMul {
+        /// `a` is `[.., k, m]`.
+        transpose_a: bool,
+        /// `b` is `[.., n, k]`.
+        transpose_b: bool,
+    },
+
+    // Indexed by data. Every index is tested; a bad one stops the run with its sample named.
+    /// `pick(x[.., k], index[..])`: the element of each row that its index names.
+    Pick,
+    /// `gather(table[.., n, ..], index)`: the table's entries along `axis`; the result has the
+    /// index's shape in that axis's place.
+    Gather(usize),
+    /// `scatter_add(index, values)`: zeros of `shape`, with each entry of `values` added at its
+    /// index along `axis`; the gradient of a gather.
+    ScatterAdd {
+        /// The result's shape.
+        shape: Shape,
+        /// The indexed axis.
+        axis: usize,
+    },
+
+    /// The argument; no gradient flows through.
+    StopGradient,
+}
+
+/// Part of an axis: `start, start + step, …`, `len` of them; a negative step goes backwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Range {
+    /// The first index.
+    pub start: usize,
+    /// How many; the whole axis where `None` (an axis of the batch can only be taken whole).
+    pub len: Option<usize>,
+    /// The distance; not zero.
+    pub step: isize,
+}
+
+impl Range {
+    /// The whole axis.
+    pub const ALL: Range = Range { start: 0, len: None, step: 1 };
+}

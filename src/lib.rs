@@ -1,0 +1,6 @@
+//! nnc: a compiler and trainer for neural networks.
+
+pub mod base;
+pub mod graph;
+pub mod loops;
+pub mod syntax;

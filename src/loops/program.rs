@@ -1,0 +1,358 @@
+//! The loops: plain data. `mod.rs` explains them.
+
+use crate::base::entity::Arena;
+pub use crate::base::scalar::{Binary, Reduce, Unary};
+use crate::base::tensor::DType;
+use crate::entity;
+
+entity! {
+    /// A buffer of a program.
+    pub struct BufferId("b");
+    /// A kernel of a program.
+    pub struct KernelId("k");
+    /// A buffer that a kernel is given: its parameters, bound to buffers where it is run.
+    pub struct SlotId("s");
+    /// A loop variable of a kernel.
+    pub struct VarId("i");
+    /// A scalar value of a kernel, assigned once; inside a vector loop, one value a lane.
+    pub struct RegId("r");
+}
+
+/// One step: what all threads run together.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Program {
+    /// Its name in text forms.
+    pub name: String,
+    /// All memory that it touches.
+    pub buffers: Arena<BufferId, Buffer>,
+    /// The code; a kernel may be run more than once, on different buffers.
+    pub kernels: Arena<KernelId, Kernel>,
+    /// What is done, in order.
+    pub actions: Vec<Action>,
+}
+
+/// What all threads do, in order.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Every thread runs its share of a kernel.
+    Run {
+        /// The kernel.
+        kernel: KernelId,
+        /// A buffer for each of its slots.
+        args: Vec<BufferId>,
+    },
+    /// No thread goes on until all are here. (The end of a step is one more, not written.)
+    Barrier,
+}
+
+/// Where a buffer lives and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Space {
+    /// Kept from step to step and shared by all programs of a run: parameters and their derived
+    /// layouts, states.
+    Global,
+    /// Filled or read by the caller of a step: inputs, uniform values, outputs.
+    Pinned,
+    /// Alive only within a step; shares bytes with others whose lives do not overlap.
+    Scratch,
+    /// As scratch, but each thread has its own: what every thread computes for itself.
+    Thread,
+}
+
+impl Space {
+    /// Every space.
+    pub const ALL: [Space; 4] = [Space::Global, Space::Pinned, Space::Scratch, Space::Thread];
+
+    /// The name in text forms.
+    pub fn name(self) -> &'static str {
+        match self {
+            Space::Global => "global",
+            Space::Pinned => "pinned",
+            Space::Scratch => "scratch",
+            Space::Thread => "thread",
+        }
+    }
+}
+
+/// A range of memory.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Buffer {
+    /// What it holds: `dense.weight`, `image`, `%12`.
+    pub name: String,
+    /// Its elements; never `f64`.
+    pub dtype: DType,
+    /// How many.
+    pub len: usize,
+    /// Where it lives.
+    pub space: Space,
+    /// Its first byte, counted from the start of the global block, of the local block (pinned
+    /// and scratch) or of each thread's block; 64-byte aligned; `None` before `plan`.
+    pub offset: Option<usize>,
+}
+
+/// A buffer that a kernel is given.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Slot {
+    /// Its elements.
+    pub dtype: DType,
+    /// How many at least.
+    pub len: usize,
+}
+
+/// Loops over buffers. Work that is shared by threads is inside [`Stmt::Parts`]; a kernel without
+/// one is run whole by every thread, and writes only to thread buffers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kernel {
+    /// What it computes: `dense.forward`, `adam`; for people.
+    pub name: String,
+    /// The number of parts that threads share; 0 where every thread runs all of it.
+    pub parts: usize,
+    /// What it is given.
+    pub slots: Arena<SlotId, Slot>,
+    /// The extents of its loop variables: each takes `0..extent`.
+    pub vars: Arena<VarId, usize>,
+    /// The types of its scalars.
+    pub regs: Arena<RegId, DType>,
+    /// The code.
+    pub body: Vec<Stmt>,
+}
+
+/// An index or number that is linear in loop variables: `3 + 784·i0 + i1`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Affine {
+    /// The constant.
+    pub offset: i64,
+    /// Factors of variables; each variable once, no factor zero, ascending.
+    pub terms: Vec<(VarId, i64)>,
+}
+
+/// An element of a slot.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Access {
+    /// The slot.
+    pub slot: SlotId,
+    /// The element.
+    pub index: Affine,
+}
+
+/// A statement.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Stmt {
+    /// The body for each part in this thread's share of `0..parts`: a range of neighbours,
+    /// `parts·t/T .. parts·(t+1)/T`. May stand inside serial loops, never inside another `Parts`.
+    Parts {
+        /// The variable; its extent is the kernel's `parts`.
+        var: VarId,
+        /// What is done for each.
+        body: Vec<Stmt>,
+    },
+    /// The body for each value of a variable, in order.
+    For {
+        /// The variable.
+        var: VarId,
+        /// What is done for each.
+        body: Vec<Stmt>,
+    },
+    /// The body for each value of a variable, in any order or at once, then reductions. The body
+    /// is only `Let` and `Store`.
+    Vector {
+        /// The variable.
+        var: VarId,
+        /// What is done for each.
+        body: Vec<Stmt>,
+        /// What is kept of all.
+        reductions: Vec<Reduction>,
+    },
+    /// `if var < bound { then } else { otherwise }`.
+    If {
+        /// A variable of a surrounding loop that is not a vector.
+        var: VarId,
+        /// The bound.
+        bound: usize,
+        /// Below the bound.
+        then: Vec<Stmt>,
+        /// From the bound on.
+        otherwise: Vec<Stmt>,
+    },
+    /// `reg = inst`. The scalar is known to the rest of this body and to loops inside it.
+    Let {
+        /// The scalar.
+        reg: RegId,
+        /// Its value.
+        inst: Inst,
+    },
+    /// `slot[index] = value`.
+    Store {
+        /// Where.
+        access: Access,
+        /// What, of the slot's type.
+        value: RegId,
+    },
+    /// `slot[base + stride·index] += value`, where the index comes from data.
+    AddAt {
+        /// The element of index 0.
+        base: Access,
+        /// A tested index (`Inst::Checked`).
+        index: RegId,
+        /// The distance between indices.
+        stride: i64,
+        /// What is added.
+        value: RegId,
+    },
+    /// A block of a contraction.
+    Tile(Tile),
+}
+
+/// A reduction along a vector loop.
+///
+/// Its order is the same on every target: element `i` of the loop is combined into lane `i mod
+/// 16` of sixteen (which begin with the operator's neutral element), in order; then lane `l` with
+/// `l + 8` for `l` in `0..8`, then `l` with `l + 4`, `l + 2`, `l + 1`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reduction {
+    /// The result, known after the loop.
+    pub reg: RegId,
+    /// How values are combined.
+    pub op: Reduce,
+    /// A scalar of the loop's body.
+    pub value: RegId,
+}
+
+/// How a scalar is computed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Inst {
+    /// A number of type `f32`.
+    F32(f32),
+    /// A number of type `i32`.
+    I32(i32),
+    /// A truth value.
+    Bool(bool),
+    /// The value of an affine expression, `i32`.
+    Index(Affine),
+    /// An element of a slot; `u8` elements arrive as `i32`.
+    Load(Access),
+    /// `slot[base + stride·index]`, where the index comes from data.
+    LoadAt {
+        /// The element of index 0.
+        base: Access,
+        /// A tested index (`Inst::Checked`).
+        index: RegId,
+        /// The distance between indices.
+        stride: i64,
+    },
+    /// `index` if it is in `0..bound`; otherwise 0, and the step's fault word of this thread is
+    /// set to (`site` + 1, the value of `element`), if it was not set before.
+    Checked {
+        /// An `i32` from data.
+        index: RegId,
+        /// One past the largest good index.
+        bound: usize,
+        /// Which operator of the program this is.
+        site: u32,
+        /// The element of the index tensor that is tested.
+        element: Affine,
+    },
+    /// A function of one argument.
+    Unary(Unary, RegId),
+    /// A function of two arguments of equal type.
+    Binary(Binary, RegId, RegId),
+    /// `if condition { a } else { b }`.
+    Select(RegId, RegId, RegId),
+    /// `a·b + c`, rounded once.
+    Fma(RegId, RegId, RegId),
+    /// The argument as another type, as `graph::Op::Cast` says.
+    Cast(DType, RegId),
+    /// The random number in [0, 1) of an element of a stream (`base::rng`), for the step's seed
+    /// and number.
+    Uniform {
+        /// The operator's number.
+        stream: u32,
+        /// The element.
+        element: Affine,
+    },
+}
+
+/// A block of a contraction: for `i < m`, `j < n`,
+///
+/// `c[i, j] = init + Σ_b Σ_k a[i·ai + k·ak + b·ab] · b[b·bb + k·bk + j]`, then `bias[j]` is added,
+/// then `max(·, 0)` taken (as `x > 0 ? x : 0`).
+///
+/// For each element the products are added in order of (`b`, `k`), each with one rounding (FMA),
+/// starting from `init`; so the result does not depend on how code generation cuts the block.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Tile {
+    /// Rows of the block.
+    pub m: usize,
+    /// Columns of the block.
+    pub n: usize,
+    /// The inner extent of the sum.
+    pub k: usize,
+    /// The outer extent of the sum; 1 for a plain product.
+    pub outer: usize,
+    /// The left operand.
+    pub a: TileOperand,
+    /// The right operand; its columns are neighbours in memory (`row` is not used and 0).
+    pub b: TileOperand,
+    /// The result's first element.
+    pub c: Access,
+    /// The distance between rows of the result; its columns are neighbours.
+    pub c_row: i64,
+    /// Whether `init` is what `c` holds, not 0.
+    pub accumulate: bool,
+    /// A vector of `n` added to each row of the finished sum.
+    pub bias: Option<Access>,
+    /// Whether negative results (and NaN) become 0 at last.
+    pub relu: bool,
+}
+
+/// An operand of a tile: where it begins and its distances.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TileOperand {
+    /// The first element.
+    pub base: Access,
+    /// Distance between rows of the block (`i`).
+    pub row: i64,
+    /// Distance between steps of the inner sum (`k`).
+    pub inner: i64,
+    /// Distance between steps of the outer sum (`b`).
+    pub outer: i64,
+}
+
+impl Affine {
+    /// A constant.
+    pub fn constant(offset: i64) -> Self {
+        Affine { offset, terms: Vec::new() }
+    }
+
+    /// A variable.
+    pub fn var(var: VarId) -> Self {
+        Affine { offset: 0, terms: vec![(var, 1)] }
+    }
+
+    /// The sum of two.
+    pub fn plus(&self, other: &Affine) -> Affine {
+        let mut terms = self.terms.clone();
+        for &(var, factor) in &other.terms {
+            match terms.binary_search_by_key(&var, |&(known, _)| known) {
+                Ok(at) => terms[at].1 += factor,
+                Err(at) => terms.insert(at, (var, factor)),
+            }
+        }
+        terms.retain(|&(_, factor)| factor != 0);
+        Affine { offset: self.offset + other.offset, terms }
+    }
+
+    /// This, times a number.
+    pub fn times(&self, factor: i64) -> Affine {
+        if factor == 0 {
+            return Affine::default();
+        }
+        let terms = self.terms.iter().map(|&(var, known)| (var, known * factor)).collect();
+        Affine { offset: self.offset * factor, terms }
+    }
+
+    /// The factor of a variable; 0 where it does not occur.
+    pub fn factor(&self, var: VarId) -> i64 {
+        self.terms.iter().find(|&&(known, _)| known == var).map_or(0, |&(_, factor)| factor)
+    }
+}

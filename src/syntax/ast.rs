@@ -1,0 +1,355 @@
+//! The syntax tree: what a file says, with the place of everything, before it means anything.
+//!
+//! Names are not resolved here: whether `relu` in `x |> relu` is a layer or an operator, or `N` a
+//! dimension, is elaboration's to say.
+
+use crate::base::source::{FileId, Span};
+
+/// A name with its place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Name {
+    /// The text.
+    pub text: String,
+    /// The place.
+    pub span: Span,
+}
+
+/// A parsed file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct File {
+    /// Which file.
+    pub id: FileId,
+    /// Its items, in order.
+    pub items: Vec<Item>,
+}
+
+/// An item with its documentation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Item {
+    /// What it declares.
+    pub kind: ItemKind,
+    /// The text of the `///` lines before it, joined by newlines.
+    pub doc: String,
+    /// The place of the whole item, without its documentation.
+    pub span: Span,
+}
+
+/// The kinds of item.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ItemKind {
+    /// `use "file.nn"`.
+    Use {
+        /// The path as written, unescaped.
+        path: String,
+        /// The place of the string.
+        path_span: Span,
+    },
+    /// `const NAME = expr`.
+    Const {
+        /// The name.
+        name: Name,
+        /// The value.
+        value: Expr,
+    },
+    /// `layer`, `model`, `loss`, `metric`, `optimizer` and `initializer` items.
+    Function(Function),
+    /// `data name = source(…) |> transform(…)`: an expression of stages.
+    Data {
+        /// The name.
+        name: Name,
+        /// The source and its transforms.
+        value: Expr,
+    },
+    /// `train model on data { key = value … }`.
+    Train(Train),
+}
+
+/// The kinds of item that have parameters and a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FunctionKind {
+    /// A function from tensors and compile-time arguments to a tensor.
+    Layer,
+    /// An entry point.
+    Model,
+    /// Per-sample losses, or a scalar.
+    Loss,
+    /// Per-sample scores.
+    Metric,
+    /// An element-wise update rule.
+    Optimizer,
+    /// A first value from `fan_in` and `fan_out`:
+    /// `initializer he_normal(fan_in, fan_out) { normal(std: sqrt(2.0 / fan_in)) }`.
+    Initializer,
+}
+
+/// A `layer`, `model`, `loss`, `metric`, `optimizer` or `initializer`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Function {
+    /// Which of them.
+    pub kind: FunctionKind,
+    /// The name.
+    pub name: Name,
+    /// The parameters, in order.
+    pub params: Vec<Param>,
+    /// What stands after `->`.
+    pub result: Option<Type>,
+    /// The body.
+    pub body: Block,
+}
+
+/// One parameter: `x: f32[N, D]`, `units: int`, `bias: bool = true`, `p`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Param {
+    /// The name.
+    pub name: Name,
+    /// The declared type, if any.
+    pub ty: Option<Type>,
+    /// The default, if any.
+    pub default: Option<Expr>,
+    /// The place of the whole.
+    pub span: Span,
+}
+
+/// A type: `f32[N, 28, 28, 1]`, `int`, `f32`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Type {
+    /// The word before the brackets: `f32`, `int`, `padding`.
+    pub name: Name,
+    /// The dimensions; `None` where there are no brackets.
+    pub dims: Option<Vec<Dim>>,
+    /// The place of the whole.
+    pub span: Span,
+}
+
+/// One dimension of a type.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Dim {
+    /// A literal, a name, or arithmetic on them.
+    Expr(Expr),
+    /// `..S`: any number of dimensions.
+    Rest(Name),
+}
+
+/// `{ … }`: statements, and a last expression that is the value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Block {
+    /// The statements, in order.
+    pub stmts: Vec<Stmt>,
+    /// The value, if the block ends in an expression.
+    pub value: Option<Box<Expr>>,
+    /// The place, braces included.
+    pub span: Span,
+}
+
+/// A statement with its place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stmt {
+    /// What it does.
+    pub kind: StmtKind,
+    /// The place of the whole.
+    pub span: Span,
+}
+
+/// The kinds of statement.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StmtKind {
+    /// `let name = expr`.
+    Let {
+        /// The name.
+        name: Name,
+        /// The value.
+        value: Expr,
+    },
+    /// `param name: type = initialiser`.
+    Param(Declaration),
+    /// `state name: type = initialiser`.
+    State(Declaration),
+    /// `name <- expr`.
+    Assign {
+        /// What is written.
+        name: Name,
+        /// The new value.
+        value: Expr,
+    },
+    /// An expression that is not the block's last: an `if` whose branches only declare or assign.
+    Expr(Expr),
+}
+
+/// A `param` or `state`. An optimiser's `state m = 0` has no type: it has its parameter's.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Declaration {
+    /// The name.
+    pub name: Name,
+    /// The type, if any.
+    pub ty: Option<Type>,
+    /// The initialiser, if any.
+    pub init: Option<Expr>,
+}
+
+/// An expression with its place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Expr {
+    /// What it is.
+    pub kind: ExprKind,
+    /// The place of the whole.
+    pub span: Span,
+}
+
+/// The kinds of expression.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ExprKind {
+    /// `12`.
+    Int(i64),
+    /// `1e-3`.
+    Float(f64),
+    /// `true`.
+    Bool(bool),
+    /// `"text"`, unescaped.
+    Str(String),
+    /// `name`.
+    Name(String),
+    /// `[a, b]`.
+    List(Vec<Expr>),
+    /// `-a`, `not a`.
+    Unary(UnaryOp, Box<Expr>),
+    /// `a + b`.
+    Binary(BinaryOp, Box<Expr>, Box<Expr>),
+    /// `f(a, key: b)`.
+    Call(Call),
+    /// `a |> f(b) as name`.
+    Pipe(Box<Expr>, Box<Stage>),
+    /// `name.member`: `photos.classes`.
+    Member(Box<Expr>, Name),
+    /// `x[.., 0:4, -1]`.
+    Index(Box<Expr>, Vec<Index>),
+    /// `if c { … } else { … }`.
+    If(If),
+    /// `0..n`, where an argument or a train key takes a range.
+    Range(Box<Expr>, Box<Expr>),
+}
+
+/// Unary operators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnaryOp {
+    /// `-`.
+    Neg,
+    /// `not`.
+    Not,
+}
+
+/// Binary operators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)] // Each is the operator of its name; `Matmul` is `@`.
+pub enum BinaryOp {
+    Or,
+    And,
+    Eq,
+    Ne,
+    Lt,
+    Le,
+    Gt,
+    Ge,
+    Add,
+    Sub,
+    Mul,
+    Div,
+    Matmul,
+    Pow,
+}
+
+/// A call: `f(a, key: b)`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    /// The name called.
+    pub callee: Name,
+    /// The arguments, in order.
+    pub args: Vec<Arg>,
+}
+
+/// An argument, named or not.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Arg {
+    /// The name before the colon, if any.
+    pub name: Option<Name>,
+    /// The value.
+    pub value: Expr,
+}
+
+/// What follows `|>`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stage {
+    /// Which stage.
+    pub kind: StageKind,
+    /// The name after `as`, if any.
+    pub label: Option<Name>,
+    /// The place of the whole.
+    pub span: Span,
+}
+
+/// The kinds of stage.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StageKind {
+    /// `f` or `f(b)`: a call whose first argument is what is piped in. A bare name has no
+    /// arguments.
+    Call(Call),
+    /// `repeat n { … }` or `repeat i in 0..n { … }`: a chain of stages, `n` times.
+    Repeat {
+        /// The name that counts, if any.
+        counter: Option<Name>,
+        /// The first value of the counter; 0 where not written.
+        from: Option<Expr>,
+        /// How often, or where the counter ends.
+        to: Expr,
+        /// The chain.
+        body: Vec<Stage>,
+    },
+}
+
+/// `if c { … } else { … }`; `else if` is an `else` block whose value is an `if`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct If {
+    /// The condition.
+    pub condition: Box<Expr>,
+    /// What holds where it is true.
+    pub then: Block,
+    /// What holds where it is false.
+    pub otherwise: Option<Block>,
+}
+
+/// One place between the brackets of an index.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Index {
+    /// `..`: as many whole axes as it takes; at most once.
+    Rest(Span),
+    /// `i`: one element; the axis goes. Negative counts from the end.
+    At(Expr),
+    /// `a:b`, `a:`, `:b`, `:`.
+    Slice {
+        /// The first index.
+        from: Option<Expr>,
+        /// One past the last.
+        to: Option<Expr>,
+        /// The place.
+        span: Span,
+    },
+}
+
+/// `train model on data { key = value … }`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Train {
+    /// The model.
+    pub model: Name,
+    /// The data, if any.
+    pub data: Option<Name>,
+    /// The settings, in order.
+    pub keys: Vec<TrainKey>,
+}
+
+/// `key = value`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrainKey {
+    /// The key.
+    pub key: Name,
+    /// The value.
+    pub value: Expr,
+}
