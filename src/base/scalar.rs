@@ -96,3 +96,60 @@ impl Binary {
         }
     }
 }
+
+impl Unary {
+    /// The function in `f64`; what every engine approximates, and how uniform values are
+    /// computed. Written with `libm` so that its bits are the same on every system.
+    pub fn eval(self, x: f64) -> f64 {
+        match self {
+            Unary::Neg => -x,
+            Unary::Abs => x.abs(),
+            Unary::Sign => {
+                if x == 0.0 || x.is_nan() {
+                    x
+                } else {
+                    x.signum()
+                }
+            }
+            Unary::Floor => x.floor(),
+            Unary::Exp => libm::exp(x),
+            Unary::Expm1 => libm::expm1(x),
+            Unary::Log => libm::log(x),
+            Unary::Log1p => libm::log1p(x),
+            Unary::Sqrt => x.sqrt(),
+            Unary::Rsqrt => 1.0 / x.sqrt(),
+            Unary::Tanh => libm::tanh(x),
+            Unary::Sigmoid => 1.0 / (1.0 + libm::exp(-x)),
+            Unary::Erf => libm::erf(x),
+            Unary::Sin => libm::sin(x),
+            Unary::Cos => libm::cos(x),
+            Unary::Not => f64::from(u8::from(x == 0.0)),
+        }
+    }
+}
+
+impl Binary {
+    /// The function in `f64`; truth values are 0 and 1.
+    pub fn eval(self, a: f64, b: f64) -> f64 {
+        let truth = |value: bool| f64::from(u8::from(value));
+        match self {
+            Binary::Add => a + b,
+            Binary::Sub => a - b,
+            Binary::Mul => a * b,
+            Binary::Div => a / b,
+            Binary::Pow => libm::pow(a, b),
+            Binary::Min if a.is_nan() || b.is_nan() => f64::NAN,
+            Binary::Max if a.is_nan() || b.is_nan() => f64::NAN,
+            Binary::Min => a.min(b),
+            Binary::Max => a.max(b),
+            Binary::Eq => truth(a == b),
+            Binary::Ne => truth(a != b),
+            Binary::Lt => truth(a < b),
+            Binary::Le => truth(a <= b),
+            Binary::Gt => truth(a > b),
+            Binary::Ge => truth(a >= b),
+            Binary::And => truth(a != 0.0 && b != 0.0),
+            Binary::Or => truth(a != 0.0 || b != 0.0),
+        }
+    }
+}

@@ -15,8 +15,10 @@
 //! ([`interp`], which runs threads in shuffled order and fails on a race).
 
 pub mod program;
+pub mod uniform;
 
 pub use program::{
     Access, Action, Affine, Binary, Buffer, BufferId, Inst, Kernel, KernelId, Program, Reduce,
     Reduction, RegId, Slot, SlotId, Space, Stmt, Tile, TileOperand, Unary, VarId,
 };
+pub use uniform::{UniformInst, Uniforms};

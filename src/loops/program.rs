@@ -4,6 +4,7 @@ use crate::base::entity::Arena;
 pub use crate::base::scalar::{Binary, Reduce, Unary};
 use crate::base::tensor::DType;
 use crate::entity;
+use crate::loops::uniform::Uniforms;
 
 entity! {
     /// A buffer of a program.
@@ -27,8 +28,13 @@ pub struct Program {
     pub buffers: Arena<BufferId, Buffer>,
     /// The code; a kernel may be run more than once, on different buffers.
     pub kernels: Arena<KernelId, Kernel>,
-    /// What is done, in order.
+    /// What a step does, in order.
     pub actions: Vec<Action>,
+    /// What is run once after the caller has written parameters: it brings their derived layouts
+    /// (a transposed weight) up to date. The actions themselves keep them so.
+    pub refresh: Vec<Action>,
+    /// What is computed once a step, before the actions.
+    pub uniforms: Uniforms,
 }
 
 /// What all threads do, in order.
@@ -77,7 +83,9 @@ impl Space {
 /// A range of memory.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Buffer {
-    /// What it holds: `dense.weight`, `image`, `%12`.
+    /// What it holds; callers find buffers by it. Global: a parameter's or state's path, a
+    /// derived layout `dense.weight^T`. Pinned: `input.image`, `output.loss`, `uniforms`.
+    /// Scratch and thread: `%12`.
     pub name: String,
     /// Its elements; never `f64`.
     pub dtype: DType,
