@@ -1,6 +1,15 @@
 //! nnc: a compiler and trainer for neural networks.
 
 pub mod base;
+// Front end and intermediate representations; they do not know one another.
+pub mod data;
 pub mod graph;
 pub mod loops;
 pub mod syntax;
+// From one to the next.
+pub mod codegen;
+pub mod elaborate;
+pub mod lower;
+pub mod pass;
+// What users run.
+pub mod runtime;

@@ -1,0 +1,1 @@
+//! Loops to machine code. The only user of Cranelift and of iced.

@@ -1,0 +1,1 @@
+//! Syntax tree to graph. The prelude, written in the language, is `prelude.nn`.
