@@ -16,6 +16,8 @@
 //! does not know how blocks are called: `jit` and `clif` do.
 
 mod cut;
+#[cfg(test)]
+mod tests;
 mod vector;
 mod x86;
 
