@@ -1,3 +1,13 @@
 //! Text to syntax tree, and back to tidy text. The only user of pest.
 
 pub mod ast;
+pub mod codes;
+mod expressions;
+mod literals;
+mod parse;
+mod scan;
+mod slips;
+mod tree;
+
+pub use parse::parse;
+pub use scan::MAX_NESTING;

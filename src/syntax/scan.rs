@@ -1,0 +1,218 @@
+//! Looks over a file's brackets and strings before the grammar sees it.
+//!
+//! In: text. Out: where its items begin (so that each is parsed by itself, and one mistake does
+//! not hide the next item's), or what is wrong with its brackets.
+//!
+//! ```text
+//! layer f(x) {        error: this `{` is never closed
+//! model g(y) { y }    label: the next item begins here
+//! ```
+//!
+//! Afterwards every bracket has its partner and nesting is bounded, so the recursive parser can
+//! neither run out of stack nor blame the end of the file for a bracket on line 3. Nothing else is
+//! checked here.
+
+use std::ops::Range;
+
+use crate::base::diagnostic::Diagnostic;
+use crate::base::source::{FileId, Span};
+use crate::syntax::codes;
+
+/// How deeply brackets may be nested.
+pub const MAX_NESTING: usize = 64;
+
+/// The words that begin an item.
+pub const ITEM_WORDS: [&str; 10] = [
+    "use",
+    "const",
+    "data",
+    "train",
+    "layer",
+    "model",
+    "loss",
+    "metric",
+    "optimizer",
+    "initializer",
+];
+
+/// The byte ranges of the text that hold one item each, with the comments after it; the first also
+/// has what stands before any item. Together they are the whole text.
+pub fn scan(file: FileId, text: &str) -> Result<Vec<Range<usize>>, Vec<Diagnostic>> {
+    let mut scanner = Scanner {
+        file,
+        text,
+        open: Vec::new(),
+        starts: vec![0],
+        errors: Vec::new(),
+        too_deep: false,
+    };
+    scanner.scan();
+    if !scanner.errors.is_empty() {
+        return Err(scanner.errors);
+    }
+    let mut ends = scanner.starts[1..].to_vec();
+    ends.push(text.len());
+    Ok(scanner.starts.into_iter().zip(ends).map(|(start, end)| start..end).collect())
+}
+
+struct Scanner<'a> {
+    file: FileId,
+    text: &'a str,
+    /// The open brackets: their bytes and places.
+    open: Vec<(u8, usize)>,
+    /// Where items begin; the first is 0.
+    starts: Vec<usize>,
+    errors: Vec<Diagnostic>,
+    /// Whether the depth was complained about, which is done once.
+    too_deep: bool,
+}
+
+impl Scanner<'_> {
+    fn scan(&mut self) {
+        let bytes = self.text.as_bytes();
+        let mut at = 0;
+        let mut line_start = true;
+        let mut indented = false;
+        while at < bytes.len() {
+            let byte = bytes[at];
+            let next = match byte {
+                b'"' => end_of_string(bytes, at),
+                b'/' if bytes.get(at + 1) == Some(&b'/') => end_of_line(bytes, at),
+                _ => at + 1,
+            };
+            if line_start && !byte.is_ascii_whitespace() {
+                self.item_start(at, indented);
+            }
+            match byte {
+                b'(' | b'[' | b'{' => self.opened(byte, at),
+                b')' | b']' | b'}' => self.closed(byte, at),
+                _ => {}
+            }
+            match byte {
+                b'\n' => (line_start, indented) = (true, false),
+                b' ' | b'\t' | b'\r' => indented = true,
+                _ => line_start = false,
+            }
+            at = next;
+        }
+        while let Some((bracket, place)) = self.open.pop() {
+            self.unclosed(bracket, place, None);
+        }
+        self.errors.sort_by_key(|error| error.place().map(|span| span.start));
+    }
+
+    /// At the first byte of a line: notes where an item begins. An item's first line at the very
+    /// left of the page means that brackets still open were forgotten.
+    fn item_start(&mut self, at: usize, indented: bool) {
+        if !begins_item(&self.text[at..]) || (indented && !self.open.is_empty()) {
+            return;
+        }
+        if let Some((bracket, place)) = self.open.pop() {
+            self.unclosed(bracket, place, Some(at));
+            self.open.clear();
+        }
+        if at > 0 {
+            self.starts.push(at);
+        }
+    }
+
+    fn opened(&mut self, bracket: u8, at: usize) {
+        self.open.push((bracket, at));
+        if self.open.len() > MAX_NESTING && !self.too_deep {
+            self.too_deep = true;
+            let error = Diagnostic::error(
+                codes::TOO_DEEP,
+                format!("brackets are nested more than {MAX_NESTING} deep"),
+            )
+            .primary(self.span(at), format!("the {}th open bracket", MAX_NESTING + 1))
+            .help("name an inner part with `let`, or make it a layer of its own");
+            self.errors.push(error);
+        }
+    }
+
+    fn closed(&mut self, closer: u8, at: usize) {
+        let shown = closer as char;
+        let Some((opener, place)) = self.open.pop() else {
+            let error = Diagnostic::error(codes::STRAY_CLOSER, format!("`{shown}` closes nothing"))
+                .primary(self.span(at), "no bracket is open here")
+                .help(format!(
+                    "remove the `{shown}`, or add the `{}` it belongs to",
+                    partner(closer)
+                ));
+            self.errors.push(error);
+            return;
+        };
+        if partner(opener) == shown {
+            return;
+        }
+        // One that fits an outer bracket shows that the inner one was forgotten.
+        let fits = self.open.iter().rposition(|&(outer, _)| partner(outer) == shown);
+        let error = Diagnostic::error(
+            codes::MISMATCHED,
+            format!("`{}` is closed by `{shown}`", opener as char),
+        )
+        .primary(self.span(at), format!("expected `{}`", partner(opener)))
+        .label(self.span(place), "opened here");
+        self.errors.push(error);
+        if let Some(outer) = fits {
+            self.open.truncate(outer);
+        }
+    }
+
+    fn unclosed(&mut self, bracket: u8, place: usize, next_item: Option<usize>) {
+        let shown = bracket as char;
+        let mut error =
+            Diagnostic::error(codes::UNCLOSED, format!("this `{shown}` is never closed"))
+                .primary(self.span(place), format!("no `{}` closes it", partner(bracket)));
+        if let Some(item) = next_item {
+            let word = self.text[item..].find(char::is_whitespace).unwrap_or(1);
+            let span = Span::new(self.file, item, item + word);
+            error = error.label(span, "the next item begins here");
+        }
+        self.errors.push(error.help(format!("add `{}` where it ends", partner(bracket))));
+    }
+
+    fn span(&self, at: usize) -> Span {
+        Span::new(self.file, at, at + 1)
+    }
+}
+
+/// Whether a line reads like the first of an item: its word, and then a name or a string.
+fn begins_item(line: &str) -> bool {
+    let word = line.find(|c: char| !c.is_ascii_lowercase()).map_or("", |end| &line[..end]);
+    let rest = line[word.len()..].trim_start_matches([' ', '\t']);
+    let named = rest.starts_with(|c: char| c == '_' || c.is_alphabetic());
+    ITEM_WORDS.contains(&word)
+        && rest.len() < line.len() - word.len()
+        && (named || (word == "use" && rest.starts_with('"')))
+}
+
+fn partner(bracket: u8) -> char {
+    match bracket {
+        b'(' => ')',
+        b'[' => ']',
+        b'{' => '}',
+        b')' => '(',
+        b']' => '[',
+        _ => '{',
+    }
+}
+
+/// One past the string that begins at `start`; a string without a closing quote ends before its
+/// line does.
+pub(super) fn end_of_string(bytes: &[u8], start: usize) -> usize {
+    let mut at = start + 1;
+    while at < bytes.len() {
+        match bytes[at] {
+            b'"' => return at + 1,
+            b'\n' => return at,
+            b'\\' if bytes.get(at + 1).is_some_and(|&byte| byte != b'\n') => at += 2,
+            _ => at += 1,
+        }
+    }
+    bytes.len()
+}
+
+fn end_of_line(bytes: &[u8], start: usize) -> usize {
+    bytes[start..].iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |line| start + line)
+}

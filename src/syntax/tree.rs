@@ -1,0 +1,274 @@
+//! What the grammar matched, as a syntax tree: items and statements.
+//!
+//! In: pest's pairs of one piece of a file. Out: [`ast`] nodes with their places in the whole
+//! file, or the first thing that the grammar lets through and the language does not (a number out
+//! of range, chained comparisons). Expressions are in `expressions.rs`.
+//!
+//! The grammar guarantees the shape of every pair, so what it guarantees is only `expect`ed here.
+
+use pest::iterators::{Pair, Pairs};
+
+use crate::base::diagnostic::Diagnostic;
+use crate::base::source::{FileId, Span};
+use crate::syntax::ast::*;
+use crate::syntax::codes;
+use crate::syntax::parse::Rule;
+
+/// A result whose error is kept small: most calls succeed.
+pub(super) type Parsed<T> = Result<T, Box<Diagnostic>>;
+
+/// How high a syntax tree may grow: open brackets, operators and stages above one another. It
+/// bounds the stack of everything that walks the tree.
+const MAX_HEIGHT: usize = 256;
+
+/// Turns pairs into nodes.
+pub(super) struct Tree<'a> {
+    file: FileId,
+    text: &'a str,
+    /// Where the piece that was parsed begins in the file.
+    base: usize,
+    /// How many levels of the tree are above the node being built.
+    height: usize,
+}
+
+impl<'a> Tree<'a> {
+    pub(super) fn new(file: FileId, text: &'a str, base: usize) -> Self {
+        Tree { file, text, base, height: 0 }
+    }
+
+    /// The items of a matched `file`.
+    pub(super) fn items(&mut self, mut pairs: Pairs<Rule>) -> Parsed<Vec<Item>> {
+        let file = pairs.next().expect("one file");
+        file.into_inner()
+            .filter(|pair| pair.as_rule() == Rule::item)
+            .map(|pair| self.item(pair))
+            .collect()
+    }
+
+    fn item(&mut self, pair: Pair<Rule>) -> Parsed<Item> {
+        let span = self.span(&pair);
+        let doc = doc_before(&self.text[..span.start as usize]);
+        let pair = only(pair);
+        let rule = pair.as_rule();
+        let mut inner = pair.into_inner();
+        let word = inner.next().expect("the item's word");
+        let kind = match rule {
+            Rule::use_item => {
+                let path = inner.next().expect("a path");
+                ItemKind::Use { path_span: self.span(&path), path: self.string(&path)? }
+            }
+            Rule::const_item => {
+                let (name, value) = self.binding(&mut inner)?;
+                ItemKind::Const { name, value }
+            }
+            Rule::data_item => {
+                let (name, value) = self.binding(&mut inner)?;
+                ItemKind::Data { name, value }
+            }
+            Rule::train_item => ItemKind::Train(self.train(inner)?),
+            _ => ItemKind::Function(self.function(function_kind(word.as_str()), inner)?),
+        };
+        Ok(Item { kind, doc, span })
+    }
+
+    fn function(&mut self, kind: FunctionKind, mut inner: Pairs<Rule>) -> Parsed<Function> {
+        let name = self.name(&inner.next().expect("a name"));
+        let params = inner
+            .next()
+            .expect("parameters")
+            .into_inner()
+            .filter(|pair| pair.as_rule() == Rule::parameter)
+            .map(|pair| self.parameter(pair))
+            .collect::<Parsed<_>>()?;
+        let mut result = None;
+        let mut next = inner.next().expect("a result or a body");
+        if next.as_rule() == Rule::result {
+            result = Some(self.ty(last(next))?);
+            next = inner.next().expect("a body");
+        }
+        Ok(Function { kind, name, params, result, body: self.block(next)? })
+    }
+
+    fn parameter(&mut self, pair: Pair<Rule>) -> Parsed<Param> {
+        let span = self.span(&pair);
+        let Declaration { name, ty, init } = self.declared(&mut pair.into_inner())?;
+        Ok(Param { name, ty, default: init, span })
+    }
+
+    /// `name: type = value`, where the type and the value may be missing.
+    fn declared(&mut self, inner: &mut Pairs<Rule>) -> Parsed<Declaration> {
+        let name = self.name(&inner.next().expect("a name"));
+        let (mut ty, mut init) = (None, None);
+        for pair in inner {
+            match pair.as_rule() {
+                Rule::of_type => ty = Some(self.ty(last(pair))?),
+                _ => init = Some(self.expr(last(pair))?),
+            }
+        }
+        Ok(Declaration { name, ty, init })
+    }
+
+    fn ty(&mut self, pair: Pair<Rule>) -> Parsed<Type> {
+        let span = self.span(&pair);
+        let mut inner = pair.into_inner();
+        let name = self.name(&inner.next().expect("a name"));
+        let dims = match inner.next() {
+            Some(dims) => Some(
+                dims.into_inner()
+                    .filter(|pair| pair.as_rule() == Rule::dim)
+                    .map(|pair| self.dim(only(pair)))
+                    .collect::<Parsed<_>>()?,
+            ),
+            None => None,
+        };
+        Ok(Type { name, dims, span })
+    }
+
+    fn dim(&mut self, pair: Pair<Rule>) -> Parsed<Dim> {
+        match pair.as_rule() {
+            Rule::rest_dim => Ok(Dim::Rest(self.name(&last(pair)))),
+            _ => Ok(Dim::Expr(self.expr(pair)?)),
+        }
+    }
+
+    fn train(&mut self, mut inner: Pairs<Rule>) -> Parsed<Train> {
+        let model = self.name(&inner.next().expect("a model"));
+        let mut data = None;
+        let mut keys = Vec::new();
+        for pair in inner {
+            match pair.as_rule() {
+                Rule::on_data => data = Some(self.name(&last(pair))),
+                Rule::train_keys => {
+                    for key in pair.into_inner() {
+                        let (key, value) = self.binding(&mut key.into_inner())?;
+                        keys.push(TrainKey { key, value });
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(Train { model, data, keys })
+    }
+
+    /// `name = expr`, with the `=` or `<-` among the pairs.
+    fn binding(&mut self, inner: &mut Pairs<Rule>) -> Parsed<(Name, Expr)> {
+        let name = self.name(&inner.next().expect("a name"));
+        let value = self.expr(inner.next_back().expect("a value"))?;
+        Ok((name, value))
+    }
+
+    pub(super) fn block(&mut self, pair: Pair<Rule>) -> Parsed<Block> {
+        let span = self.span(&pair);
+        let mut stmts = pair
+            .into_inner()
+            .filter(|pair| pair.as_rule() == Rule::statement)
+            .map(|pair| self.statement(only(pair)))
+            .collect::<Parsed<Vec<_>>>()?;
+        let value = match stmts.pop() {
+            Some(Stmt { kind: StmtKind::Expr(value), .. }) => Some(Box::new(value)),
+            Some(stmt) => {
+                stmts.push(stmt);
+                None
+            }
+            None => None,
+        };
+        Ok(Block { stmts, value, span })
+    }
+
+    fn statement(&mut self, pair: Pair<Rule>) -> Parsed<Stmt> {
+        let span = self.span(&pair);
+        let kind = match pair.as_rule() {
+            Rule::let_ => {
+                let mut inner = pair.into_inner();
+                inner.next();
+                let (name, value) = self.binding(&mut inner)?;
+                StmtKind::Let { name, value }
+            }
+            Rule::declaration => {
+                let mut inner = pair.into_inner();
+                let word = inner.next().expect("`param` or `state`");
+                let declared = self.declared(&mut inner)?;
+                match word.as_rule() {
+                    Rule::kw_param => StmtKind::Param(declared),
+                    _ => StmtKind::State(declared),
+                }
+            }
+            Rule::assign => {
+                let (name, value) = self.binding(&mut pair.into_inner())?;
+                StmtKind::Assign { name, value }
+            }
+            _ => StmtKind::Expr(self.expr(pair)?),
+        };
+        Ok(Stmt { kind, span })
+    }
+
+    pub(super) fn name(&self, pair: &Pair<Rule>) -> Name {
+        Name { text: pair.as_str().to_string(), span: self.span(pair) }
+    }
+
+    /// Where a pair is: from its first byte to the end of its last token. (Where the rest of a
+    /// rule is optional, pest's own span runs on over the spaces before what is not there.)
+    pub(super) fn span(&self, pair: &Pair<Rule>) -> Span {
+        let mut last = pair.clone();
+        while let Some(inner) = last.clone().into_inner().next_back() {
+            last = inner;
+        }
+        let (start, end) = (pair.as_span().start(), last.as_span().end());
+        Span::new(self.file, self.base + start, self.base + end)
+    }
+
+    /// Builds something `levels` further up in the tree.
+    pub(super) fn raised<T>(
+        &mut self,
+        levels: usize,
+        span: Span,
+        build: impl FnOnce(&mut Self) -> Parsed<T>,
+    ) -> Parsed<T> {
+        if self.height + levels > MAX_HEIGHT {
+            let error = Diagnostic::error(
+                codes::TOO_DEEP,
+                format!("more than {MAX_HEIGHT} operators and stages in one expression"),
+            )
+            .primary(span, "too long")
+            .help("name a part of it with `let`");
+            return Err(Box::new(error));
+        }
+        self.height += levels;
+        let built = build(self);
+        self.height -= levels;
+        built
+    }
+}
+
+fn function_kind(word: &str) -> FunctionKind {
+    match word {
+        "layer" => FunctionKind::Layer,
+        "model" => FunctionKind::Model,
+        "loss" => FunctionKind::Loss,
+        "metric" => FunctionKind::Metric,
+        "optimizer" => FunctionKind::Optimizer,
+        _ => FunctionKind::Initializer,
+    }
+}
+
+/// The `///` lines that end the text, without their slashes.
+fn doc_before(text: &str) -> String {
+    let lines = text
+        .rsplit('\n')
+        .skip(1)
+        .map(|line| line.trim().strip_prefix("///").filter(|rest| !rest.starts_with('/')));
+    let mut doc: Vec<&str> =
+        lines.map_while(|line| line).map(|line| line.strip_prefix(' ').unwrap_or(line)).collect();
+    doc.reverse();
+    doc.join("\n")
+}
+
+/// The one pair inside another.
+pub(super) fn only(pair: Pair<Rule>) -> Pair<Rule> {
+    pair.into_inner().next().expect("one pair inside")
+}
+
+/// The last pair inside another.
+pub(super) fn last(pair: Pair<Rule>) -> Pair<Rule> {
+    pair.into_inner().next_back().expect("a pair inside")
+}
