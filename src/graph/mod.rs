@@ -16,13 +16,17 @@
 //! }
 //! ```
 
+pub mod builder;
 pub mod graph;
+pub mod infer;
 pub mod kernels;
 pub mod op;
 pub mod origin;
 pub mod types;
 
+pub use builder::Builder;
 pub use graph::{DimOrigin, Graph, Hyper, Init, Input, Node, Output, Param, State, Target, Update};
+pub use infer::{Mismatch, infer};
 pub use op::{Binary, HyperId, InputId, NodeId, Op, ParamId, Range, Reduce, StateId, Unary};
 pub use origin::{Origin, OriginId, Origins};
 pub use types::{Dim, Shape, Type};

@@ -136,3 +136,72 @@ impl Range {
     /// The whole axis.
     pub const ALL: Range = Range { start: 0, len: None, step: 1 };
 }
+
+impl Op {
+    /// The operator's name in text forms and messages.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Op::Input(_) => "input",
+            Op::Param(_) => "param",
+            Op::State(_) => "state",
+            Op::Hyper(_) => "hyper",
+            Op::Step => "step",
+            Op::Extent(_) => "extent",
+            Op::Const(..) => "const",
+            Op::Iota { .. } => "iota",
+            Op::Uniform { .. } => "uniform",
+            Op::Unary(unary) => unary.name(),
+            Op::Binary(binary) => binary.name(),
+            Op::Where => "where",
+            Op::Cast(_) => "cast",
+            Op::Broadcast(_) => "broadcast",
+            Op::Reshape(_) => "reshape",
+            Op::Transpose(_) => "transpose",
+            Op::Slice(_) => "slice",
+            Op::Concat(_) => "concat",
+            Op::Pad { .. } => "pad",
+            // `max` and `min` are also functions of two arguments.
+            Op::Reduce(Reduce::Sum, _) => "reduce_sum",
+            Op::Reduce(Reduce::Max, _) => "reduce_max",
+            Op::Reduce(Reduce::Min, _) => "reduce_min",
+            Op::ArgMax(_) => "argmax",
+            Op::MatMul { .. } => "matmul",
+            Op::Pick => "pick",
+            Op::Gather(_) => "gather",
+            Op::ScatterAdd { .. } => "scatter_add",
+            Op::StopGradient => "stop_gradient",
+        }
+    }
+
+    /// The number of arguments; `None` where it is any number from one on.
+    pub fn arity(&self) -> Option<usize> {
+        match self {
+            Op::Input(_)
+            | Op::Param(_)
+            | Op::State(_)
+            | Op::Hyper(_)
+            | Op::Step
+            | Op::Extent(_)
+            | Op::Const(..)
+            | Op::Iota { .. }
+            | Op::Uniform { .. } => Some(0),
+            Op::Unary(_)
+            | Op::Cast(_)
+            | Op::Broadcast(_)
+            | Op::Reshape(_)
+            | Op::Transpose(_)
+            | Op::Slice(_)
+            | Op::Pad { .. }
+            | Op::Reduce(..)
+            | Op::ArgMax(_)
+            | Op::StopGradient => Some(1),
+            Op::Binary(_)
+            | Op::MatMul { .. }
+            | Op::Pick
+            | Op::Gather(_)
+            | Op::ScatterAdd { .. } => Some(2),
+            Op::Where => Some(3),
+            Op::Concat(_) => None,
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! What fixed each dimension of a node: the same axis of an argument, or a formula.
+//!
+//! `reshape([N, 784])` of `%3: [N, 28, 28, 1]` records that axis 0 is axis 0 of `%3` and that
+//! axis 1 is `28 · 28 · 1 = 784`. Recorded beside the graph for diagnostics; nothing is computed
+//! from it. Dimensions of declared tensors are recorded by whoever declares them.
+
+use super::Builder;
+use crate::graph::graph::DimOrigin;
+use crate::graph::infer::product;
+use crate::graph::op::{NodeId, Op};
+use crate::graph::types::{Dim, Shape};
+
+impl Builder {
+    /// Records the dimensions of a new node.
+    pub(super) fn record_dims(&mut self, node: NodeId) {
+        let Some(&first) = self.graph.nodes[node].args.first() else { return };
+        let shape = self.graph.nodes[node].ty.shape.clone();
+        let before = self.ty(first).shape.clone();
+        match self.graph.nodes[node].op.clone() {
+            Op::Broadcast(_) => self.carry_broadcast(node, first, &before, &shape),
+            Op::Reshape(_) => self.carry_reshape(node, first, &before, &shape),
+            Op::Transpose(perm) => {
+                perm.iter()
+                    .enumerate()
+                    .for_each(|(axis, &from)| self.from(node, axis, first, from));
+            }
+            Op::Slice(_) | Op::Pad { .. } => {
+                for axis in 0..shape.rank() {
+                    let text = format!("{} of {}", shape[axis], before[axis]);
+                    self.carry_or_explain(node, axis, (first, axis), text);
+                }
+            }
+            Op::Concat(joined) => self.carry_concat(node, joined),
+            Op::Reduce(_, axes) => self.carry_rest(node, first, before.rank(), &axes),
+            Op::ArgMax(axis) => self.carry_rest(node, first, before.rank(), &[axis]),
+            Op::MatMul { transpose_a, transpose_b } => {
+                let rank = shape.rank();
+                let second = self.graph.nodes[node].args[1];
+                (0..rank - 2).for_each(|axis| self.from(node, axis, first, axis));
+                self.from(node, rank - 2, first, rank - if transpose_a { 1 } else { 2 });
+                self.from(node, rank - 1, second, rank - if transpose_b { 2 } else { 1 });
+            }
+            Op::Pick => (0..shape.rank()).for_each(|axis| self.from(node, axis, first, axis)),
+            Op::Gather(indexed) => self.carry_gather(node, indexed),
+            Op::Unary(_) | Op::Binary(_) | Op::Where | Op::Cast(_) | Op::StopGradient => {
+                (0..shape.rank()).for_each(|axis| self.from(node, axis, first, axis));
+            }
+            Op::Input(_)
+            | Op::Param(_)
+            | Op::State(_)
+            | Op::Hyper(_)
+            | Op::Step
+            | Op::Extent(_)
+            | Op::Const(..)
+            | Op::Iota { .. }
+            | Op::Uniform { .. }
+            | Op::ScatterAdd { .. } => {}
+        }
+    }
+
+    fn from(&mut self, node: NodeId, axis: usize, arg: NodeId, arg_axis: usize) {
+        self.graph.dim_origins.insert((node, axis), DimOrigin::From(arg, arg_axis));
+    }
+
+    /// A dimension computed by the current origin's operator; unknown places explain nothing.
+    fn explain(&mut self, node: NodeId, axis: usize, text: String) {
+        if let Some(origin) = self.origin {
+            self.graph.dim_origins.insert((node, axis), DimOrigin::Formula(origin, text));
+        }
+    }
+
+    fn carry_or_explain(
+        &mut self,
+        node: NodeId,
+        axis: usize,
+        (arg, arg_axis): (NodeId, usize),
+        text: String,
+    ) {
+        if self.ty(node).shape[axis] == self.ty(arg).shape[arg_axis] {
+            self.from(node, axis, arg, arg_axis);
+        } else {
+            self.explain(node, axis, text);
+        }
+    }
+
+    fn carry_broadcast(&mut self, node: NodeId, arg: NodeId, before: &Shape, after: &Shape) {
+        let lead = after.rank() - before.rank();
+        for axis in (0..before.rank()).filter(|&axis| before[axis] == after[lead + axis]) {
+            self.from(node, lead + axis, arg, axis);
+        }
+    }
+
+    /// Equal leading and trailing axes are carried through; what lies between is multiplied out.
+    fn carry_reshape(&mut self, node: NodeId, arg: NodeId, before: &Shape, after: &Shape) {
+        let equal = |pair: &(&Dim, &Dim)| pair.0 == pair.1;
+        let head = before.iter().zip(after.iter()).take_while(equal).count();
+        let (old, new) = (&before[head..], &after[head..]);
+        let tail = old.iter().rev().zip(new.iter().rev()).take_while(equal).count();
+        (0..head).for_each(|axis| self.from(node, axis, arg, axis));
+        for back in 1..=tail {
+            self.from(node, after.rank() - back, arg, before.rank() - back);
+        }
+        let middle = Shape(old[..old.len() - tail].to_vec());
+        let Some(elements) = middle.elements() else { return };
+        for axis in head..after.rank() - tail {
+            let text = if after[axis] == elements {
+                product(&middle, elements)
+            } else {
+                format!("{} of {middle}", after[axis])
+            };
+            self.explain(node, axis, text);
+        }
+    }
+
+    fn carry_concat(&mut self, node: NodeId, joined: usize) {
+        let args = self.graph.nodes[node].args.clone();
+        let parts: Vec<String> =
+            args.iter().map(|&arg| self.ty(arg).shape[joined].to_string()).collect();
+        for axis in 0..self.ty(node).shape.rank() {
+            if axis == joined {
+                let sum = self.ty(node).shape[axis];
+                self.explain(node, axis, format!("{} = {sum}", parts.join(" + ")));
+            } else {
+                self.from(node, axis, args[0], axis);
+            }
+        }
+    }
+
+    /// The axes that a reduction leaves.
+    fn carry_rest(&mut self, node: NodeId, arg: NodeId, rank: usize, removed: &[usize]) {
+        let rest = (0..rank).filter(|axis| !removed.contains(axis));
+        rest.enumerate().for_each(|(axis, from)| self.from(node, axis, arg, from));
+    }
+
+    fn carry_gather(&mut self, node: NodeId, indexed: usize) {
+        let [table, index] = self.graph.nodes[node].args[..] else { return };
+        let width = self.ty(index).shape.rank();
+        for axis in 0..self.ty(node).shape.rank() {
+            if axis < indexed {
+                self.from(node, axis, table, axis);
+            } else if axis < indexed + width {
+                self.from(node, axis, index, axis - indexed);
+            } else {
+                self.from(node, axis, table, axis + 1 - width);
+            }
+        }
+    }
+}

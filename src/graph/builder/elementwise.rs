@@ -1,0 +1,176 @@
+//! Element-wise operators on arguments that need not agree yet: broadcasting by NumPy's rule,
+//! and `f64` scalars brought to the element type of the tensors they meet.
+//!
+//! `binary(Sub, x: f32[N, 10], lr: f64)` is `sub(x, broadcast(cast(lr, f32)))`.
+
+use super::{Builder, Built};
+use crate::base::tensor::DType;
+use crate::graph::graph::DimOrigin;
+use crate::graph::infer::{Mismatch, round_to};
+use crate::graph::op::{Binary, NodeId, Op, Unary};
+use crate::graph::types::{Dim, Shape, Type};
+
+impl Builder {
+    /// A function of one argument.
+    pub fn unary(&mut self, op: Unary, x: NodeId) -> Built {
+        self.op(Op::Unary(op), &[x])
+    }
+
+    /// A function of two arguments. Two `f64` scalars stay `f64` (but are compared as `f32`); a
+    /// tensor divided by one is multiplied by its reciprocal, computed in `f64`.
+    pub fn binary(&mut self, op: Binary, a: NodeId, b: NodeId) -> Built {
+        let (a, b) = match (self.is_uniform(a), self.is_uniform(b)) {
+            (true, true) if op.is_comparison() => {
+                (self.cast(a, DType::F32)?, self.cast(b, DType::F32)?)
+            }
+            (true, true) => return self.op(Op::Binary(op), &[a, b]),
+            (true, false) => (self.bring(a, self.ty(b).dtype)?, b),
+            (false, true) if op == Binary::Div && self.ty(a).dtype == DType::F32 => {
+                let reciprocal = self.reciprocal(b)?;
+                return self.binary(Binary::Mul, a, reciprocal);
+            }
+            (false, true) => (a, self.bring(b, self.ty(a).dtype)?),
+            (false, false) => (a, b),
+        };
+        let shape = self.common_shape(op.name(), &[(0, a), (1, b)])?;
+        let a_full = self.broadcast_like(a, &shape, &[b])?;
+        let b_full = self.broadcast_like(b, &shape, &[a])?;
+        self.op(Op::Binary(op), &[a_full, b_full])
+    }
+
+    /// `where(condition, a, b)`.
+    pub fn select(&mut self, condition: NodeId, a: NodeId, b: NodeId) -> Built {
+        let (a, b) = match (self.is_uniform(a), self.is_uniform(b)) {
+            (true, true) => (self.cast(a, DType::F32)?, self.cast(b, DType::F32)?),
+            (true, false) => (self.bring(a, self.ty(b).dtype)?, b),
+            (false, true) => (a, self.bring(b, self.ty(a).dtype)?),
+            (false, false) => (a, b),
+        };
+        let shape = self.common_shape("where", &[(0, condition), (1, a), (2, b)])?;
+        let condition_full = self.broadcast_like(condition, &shape, &[a, b])?;
+        let a_full = self.broadcast_like(a, &shape, &[b, condition])?;
+        let b_full = self.broadcast_like(b, &shape, &[a, condition])?;
+        self.op(Op::Where, &[condition_full, a_full, b_full])
+    }
+
+    /// The value in another element type; a constant becomes a constant. From `f64` the way is
+    /// by `f32`, whatever the target.
+    pub fn cast(&mut self, x: NodeId, dtype: DType) -> Built {
+        if self.ty(x).dtype == dtype {
+            return Ok(x);
+        }
+        match self.graph.nodes[x].op {
+            Op::Const(value, _) if dtype != DType::F64 => Ok(self.constant(value, dtype)),
+            _ if self.is_uniform(x) && dtype != DType::F32 => {
+                let rounded = self.op(Op::Cast(DType::F32), &[x])?;
+                self.op(Op::Cast(dtype), &[rounded])
+            }
+            _ => self.op(Op::Cast(dtype), &[x]),
+        }
+    }
+
+    /// The argument; no gradient flows through. No gradient flows to an `f64` scalar anyway.
+    pub fn stop_gradient(&mut self, x: NodeId) -> Built {
+        if self.is_uniform(x) { Ok(x) } else { self.op(Op::StopGradient, &[x]) }
+    }
+
+    /// The argument repeated to a larger shape.
+    pub fn broadcast_to(&mut self, x: NodeId, shape: &Shape) -> Built {
+        let x = if self.is_uniform(x) { self.cast(x, DType::F32)? } else { x };
+        self.broadcast_like(x, shape, &[])
+    }
+
+    /// Whether a value is an `f64` scalar: computed once a step.
+    pub(super) fn is_uniform(&self, x: NodeId) -> bool {
+        self.ty(x).dtype == DType::F64
+    }
+
+    /// An `f64` scalar as a scalar of `dtype`. A constant must be one of its values, up to a
+    /// float's rounding.
+    fn bring(&mut self, x: NodeId, dtype: DType) -> Built {
+        if let Op::Const(value, _) = self.graph.nodes[x].op {
+            if dtype != DType::F32 && round_to(value, dtype) != value {
+                return Err(Mismatch::new(format!("{value} is not a value of {dtype}"))
+                    .note(format!("it meets a tensor of {dtype}; `cast` converts the tensor")));
+            }
+        }
+        self.cast(x, dtype)
+    }
+
+    /// `1/x` of an `f64` scalar, as an `f32` scalar.
+    fn reciprocal(&mut self, x: NodeId) -> Built {
+        if let Op::Const(value, _) = self.graph.nodes[x].op {
+            return Ok(self.constant(1.0 / value, DType::F32));
+        }
+        let one = self.constant(1.0, DType::F64);
+        let reciprocal = self.op(Op::Binary(Binary::Div), &[one, x])?;
+        self.op(Op::Cast(DType::F32), &[reciprocal])
+    }
+
+    /// The shape that all arguments (with their positions) broadcast to.
+    pub(super) fn common_shape(
+        &self,
+        name: &str,
+        args: &[(usize, NodeId)],
+    ) -> Result<Shape, Mismatch> {
+        let rank = args.iter().map(|&(_, arg)| self.ty(arg).shape.rank()).max().unwrap_or(0);
+        // The first argument whose extent is not 1, for each axis.
+        let mut fixed: Vec<Option<(usize, usize)>> = vec![None; rank];
+        let mut dims = vec![Dim::Known(1); rank];
+        for &(position, arg) in args {
+            let shape = &self.ty(arg).shape;
+            let lead = rank - shape.rank();
+            for (axis, &dim) in shape.iter().enumerate() {
+                if dim == Dim::Known(1) || dims[lead + axis] == dim {
+                    continue;
+                }
+                if let Some((other, other_axis)) = fixed[lead + axis] {
+                    let types: Vec<&Type> = args.iter().map(|&(_, arg)| self.ty(arg)).collect();
+                    return Err(unbroadcastable(
+                        name,
+                        &types,
+                        rank - lead - axis,
+                        [dims[lead + axis], dim],
+                    )
+                    .axis(other, other_axis)
+                    .axis(position, axis));
+                }
+                dims[lead + axis] = dim;
+                fixed[lead + axis] = Some((position, axis));
+            }
+        }
+        Ok(Shape(dims))
+    }
+
+    /// A broadcast whose new extents come from `others`, which decided `shape`.
+    pub(super) fn broadcast_like(&mut self, x: NodeId, shape: &Shape, others: &[NodeId]) -> Built {
+        if self.ty(x).shape == *shape {
+            return Ok(x);
+        }
+        let node = self.op(Op::Broadcast(shape.clone()), &[x])?;
+        for axis in 0..shape.rank() {
+            let from = others.iter().find_map(|&other| {
+                let dims = &self.ty(other).shape;
+                let other_axis = (axis + dims.rank()).checked_sub(shape.rank())?;
+                (dims[other_axis] == shape[axis]).then_some((other, other_axis))
+            });
+            if let Some((other, other_axis)) = from {
+                let origin = DimOrigin::From(other, other_axis);
+                self.graph.dim_origins.entry((node, axis)).or_insert(origin);
+            }
+        }
+        Ok(node)
+    }
+}
+
+/// Two extents, counted from the last axis, of which neither is 1.
+fn unbroadcastable(name: &str, types: &[&Type], from_last: usize, dims: [Dim; 2]) -> Mismatch {
+    let types: Vec<String> = types.iter().map(|ty| ty.to_string()).collect();
+    let place = match from_last {
+        1 => "the last axis".to_owned(),
+        _ => format!("axis -{from_last}"),
+    };
+    let [a, b] = dims;
+    Mismatch::new(format!("`{name}` of {}: the shapes do not broadcast", types.join(" and ")))
+        .note(format!("aligned at the last axis, {place} is {a} against {b}, and neither is 1"))
+}

@@ -1,0 +1,264 @@
+//! Type inference: from an operator and its arguments to the type of its value, or the reason
+//! why there is none.
+//!
+//! `matmul` of `f32[N, 784]` and `f32[784, 10]` is `f32[N, 10]`; of `f32[N, 784]` and
+//! `f32[512, 10]` it is a [`Mismatch`] that names axis 1 of the first and axis 0 of the second.
+//! Rules are strict: nothing is broadcast or cast here (the [builder](crate::graph::builder)
+//! inserts that), and nothing here knows of source places (whoever calls attaches them).
+//!
+//! What holds for every value: no dimension is 0, there are at most 2³⁴ elements (a sample's
+//! worth, where the batch is not known), and `f64` is a scalar made only by `Const`, `Hyper`,
+//! `Step`, `Extent` and arithmetic on `f64`.
+
+mod contraction;
+mod elementwise;
+mod movement;
+
+pub(crate) use movement::product;
+
+use crate::base::tensor::DType;
+use crate::graph::graph::Graph;
+use crate::graph::op::{NodeId, Op};
+use crate::graph::types::{Dim, Shape, Type};
+use std::fmt;
+
+/// Why an operator cannot take its arguments: a plain reason without a place.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mismatch {
+    /// One sentence, without a full stop, with the types as users write them.
+    pub message: String,
+    /// Facts that explain: a formula with its numbers.
+    pub notes: Vec<String>,
+    /// The dimensions that disagree: (argument, axis of it). Where a diagnostic shows what fixed
+    /// a dimension, it is these.
+    pub axes: Vec<(usize, usize)>,
+}
+
+impl Mismatch {
+    /// A reason.
+    pub fn new(message: impl Into<String>) -> Self {
+        Mismatch { message: message.into(), ..Mismatch::default() }
+    }
+
+    /// Adds a fact.
+    pub fn note(mut self, note: impl Into<String>) -> Self {
+        self.notes.push(note.into());
+        self
+    }
+
+    /// Adds a dimension that disagrees.
+    pub fn axis(mut self, argument: usize, axis: usize) -> Self {
+        self.axes.push((argument, axis));
+        self
+    }
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        self.notes.iter().try_for_each(|note| write!(f, "; {note}"))
+    }
+}
+
+impl std::error::Error for Mismatch {}
+
+/// What a rule gives.
+type Inferred = Result<Type, Mismatch>;
+
+/// The most elements that a value may have: what the counter of [`crate::base::rng`] can number.
+const MOST_ELEMENTS: usize = 1 << 34;
+
+/// The type of `op` applied to nodes of `graph`.
+pub fn infer(graph: &Graph, op: &Op, args: &[NodeId]) -> Inferred {
+    if let Some(missing) = args.iter().find(|&&arg| graph.nodes.get(arg).is_none()) {
+        return Err(Mismatch::new(format!("there is no value {missing}")));
+    }
+    let types: Vec<&Type> = args.iter().map(|&arg| graph.ty(arg)).collect();
+    let ty = match leaf(graph, op) {
+        Some(ty) => {
+            count(&types, 0, op)?;
+            ty?
+        }
+        None => apply(op, &types)?,
+    };
+    check_type(&ty)?;
+    Ok(ty)
+}
+
+/// Checks what holds for the type of every value: see the [module](self).
+pub fn check_type(ty: &Type) -> Result<(), Mismatch> {
+    if ty.dtype == DType::F64 && !ty.shape.is_empty() {
+        return Err(Mismatch::new(format!("{ty} is not a type of tensors: f64 is for scalars")));
+    }
+    check_extents(&ty.shape)
+}
+
+/// Checks that no dimension is 0 and that the elements can be counted.
+fn check_extents(shape: &Shape) -> Result<(), Mismatch> {
+    let mut elements = 1usize;
+    for (axis, &dim) in shape.iter().enumerate() {
+        let (Dim::Known(extent) | Dim::Batch(extent)) = dim;
+        if extent == 0 {
+            return Err(Mismatch::new(format!("axis {axis} of {shape} has no elements")));
+        }
+        elements = elements.saturating_mul(extent);
+    }
+    if elements > MOST_ELEMENTS {
+        return Err(Mismatch::new(format!("{shape} has too many elements"))
+            .note(format!("a tensor holds at most {MOST_ELEMENTS}")));
+    }
+    Ok(())
+}
+
+/// The type of an operator without arguments; `None` for those that have some.
+fn leaf(graph: &Graph, op: &Op) -> Option<Inferred> {
+    fn declared<'a>(ty: Option<&'a Type>, id: &dyn fmt::Display) -> Result<&'a Type, Mismatch> {
+        ty.ok_or_else(|| Mismatch::new(format!("there is no {id}")))
+    }
+    let f64_scalar = || Ok(Type::scalar(DType::F64));
+    Some(match op {
+        Op::Input(id) => declared(graph.inputs.get(*id).map(|input| &input.ty), id).cloned(),
+        Op::Param(id) => declared(graph.params.get(*id).map(|param| &param.ty), id).cloned(),
+        Op::State(id) => declared(graph.states.get(*id).map(|state| &state.ty), id).cloned(),
+        Op::Hyper(id) if graph.hypers.get(*id).is_none() => {
+            Err(Mismatch::new(format!("there is no {id}")))
+        }
+        Op::Hyper(_) | Op::Step | Op::Extent(_) => f64_scalar(),
+        Op::Const(value, dtype) => constant(*value, *dtype),
+        Op::Iota { shape, axis } => {
+            in_rank(*axis, shape, "iota").map(|()| Type::new(DType::I32, shape.clone()))
+        }
+        Op::Uniform { shape, .. } => Ok(Type::new(DType::F32, shape.clone())),
+        Op::Unary(_)
+        | Op::Binary(_)
+        | Op::Where
+        | Op::Cast(_)
+        | Op::Broadcast(_)
+        | Op::Reshape(_)
+        | Op::Transpose(_)
+        | Op::Slice(_)
+        | Op::Concat(_)
+        | Op::Pad { .. }
+        | Op::Reduce(..)
+        | Op::ArgMax(_)
+        | Op::MatMul { .. }
+        | Op::Pick
+        | Op::Gather(_)
+        | Op::ScatterAdd { .. }
+        | Op::StopGradient => return None,
+    })
+}
+
+/// The type of an operator with arguments.
+fn apply(op: &Op, types: &[&Type]) -> Inferred {
+    use {contraction as many, elementwise as each, movement as moved};
+    let arity = op.arity().unwrap_or(types.len().max(1));
+    count(types, arity, op)?;
+    match op {
+        Op::Unary(unary) => each::unary(*unary, types[0]),
+        Op::Binary(binary) => each::binary(*binary, types[0], types[1]),
+        Op::Where => each::select(types[0], types[1], types[2]),
+        Op::Cast(dtype) => each::cast(*dtype, types[0]),
+        Op::Broadcast(shape) => moved::broadcast(shape, types[0]),
+        Op::Reshape(shape) => moved::reshape(shape, types[0]),
+        Op::Transpose(perm) => moved::transpose(perm, types[0]),
+        Op::Slice(ranges) => moved::slice(ranges, types[0]),
+        Op::Concat(axis) => moved::concat(*axis, types),
+        Op::Pad { amounts, value } => moved::pad(amounts, *value, types[0]),
+        Op::Reduce(reduce, axes) => many::reduce(*reduce, axes, types[0]),
+        Op::ArgMax(axis) => many::arg_max(*axis, types[0]),
+        Op::MatMul { transpose_a, transpose_b } => {
+            many::matmul(*transpose_a, *transpose_b, types[0], types[1])
+        }
+        Op::Pick => many::pick(types[0], types[1]),
+        Op::Gather(axis) => many::gather(*axis, types[0], types[1]),
+        Op::ScatterAdd { shape, axis } => many::scatter_add(shape, *axis, types[0], types[1]),
+        Op::StopGradient => tensor(types[0], "stop_gradient").map(|()| types[0].clone()),
+        Op::Input(_)
+        | Op::Param(_)
+        | Op::State(_)
+        | Op::Hyper(_)
+        | Op::Step
+        | Op::Extent(_)
+        | Op::Const(..)
+        | Op::Iota { .. }
+        | Op::Uniform { .. } => unreachable!("leaves have no arguments"),
+    }
+}
+
+/// The type of a constant, which must be what its type holds after rounding.
+fn constant(value: f64, dtype: DType) -> Inferred {
+    if round_to(value, dtype).to_bits() == value.to_bits() || value.is_nan() && is_float(dtype) {
+        Ok(Type::scalar(dtype))
+    } else {
+        Err(Mismatch::new(format!("{value} is not a value of {dtype}")))
+    }
+}
+
+/// The value as an element of `dtype` holds it: what `cast` gives.
+pub fn round_to(value: f64, dtype: DType) -> f64 {
+    match dtype {
+        DType::F32 => f64::from(value as f32),
+        DType::F64 => value,
+        DType::I32 => f64::from(value as i32),
+        DType::U8 => f64::from(value as u8),
+        DType::Bool => f64::from(u8::from(value != 0.0)),
+    }
+}
+
+fn is_float(dtype: DType) -> bool {
+    matches!(dtype, DType::F32 | DType::F64)
+}
+
+/// Checks the number of arguments.
+fn count(types: &[&Type], wanted: usize, op: &Op) -> Result<(), Mismatch> {
+    if types.len() == wanted {
+        return Ok(());
+    }
+    let plural = if wanted == 1 { "" } else { "s" };
+    let name = op.name();
+    let found = types.len();
+    Err(Mismatch::new(format!("`{name}` takes {wanted} argument{plural}, found {found}")))
+}
+
+/// Checks that an axis exists.
+fn in_rank(axis: usize, shape: &Shape, name: &str) -> Result<(), Mismatch> {
+    if axis < shape.rank() {
+        return Ok(());
+    }
+    Err(Mismatch::new(format!("`{name}` along axis {axis} of {shape}, which has {}", axes(shape))))
+}
+
+/// `2 axes`, in words for a message.
+fn axes(shape: &Shape) -> String {
+    match shape.rank() {
+        0 => "no axes".into(),
+        1 => "1 axis".into(),
+        rank => format!("{rank} axes"),
+    }
+}
+
+/// Checks that an argument is not a uniform `f64`.
+fn tensor(ty: &Type, name: &str) -> Result<(), Mismatch> {
+    if ty.dtype == DType::F64 {
+        return Err(Mismatch::new(format!("`{name}` takes a tensor, found an f64 scalar")));
+    }
+    Ok(())
+}
+
+/// Checks an argument's element type.
+fn of_dtype(ty: &Type, wanted: &[DType], name: &str) -> Result<(), Mismatch> {
+    if wanted.contains(&ty.dtype) {
+        return Ok(());
+    }
+    let names: Vec<&str> = wanted.iter().map(|dtype| dtype.name()).collect();
+    let mismatch = Mismatch::new(format!("`{name}` takes {}, found {ty}", names.join(" or ")));
+    Err(if wanted.contains(&DType::F32) && ty.dtype != DType::F64 {
+        mismatch.note("`cast(…, f32)` converts the elements")
+    } else {
+        mismatch
+    })
+}
+
+#[cfg(test)]
+mod tests;
