@@ -2,6 +2,7 @@
 
 pub mod ast;
 pub mod codes;
+mod dump;
 mod expressions;
 mod literals;
 mod parse;
@@ -9,5 +10,6 @@ mod scan;
 mod slips;
 mod tree;
 
+pub use dump::dump;
 pub use parse::parse;
 pub use scan::MAX_NESTING;
