@@ -1,0 +1,111 @@
+//! Reverse-mode differentiation: a graph with a `loss` in, the same graph with gradients out.
+//!
+//! ```text
+//! %4 = pick %3 %1 : f32[N]          the same nodes, then
+//! …                                 %9 = where … : f32[N, 10]
+//! output loss = %6                  %12 = matmul[ta] %2 %9 : f32[784, 10]
+//!                                   output grad.dense.weight = %12
+//! ```
+//!
+//! Every parameter gets an output `grad.PATH` (zeros where the loss doesn't depend on it); with
+//! [`Wrt::inputs`] every `f32` input gets `grad.input.NAME`. Old nodes keep their ids. The walk
+//! goes backwards over the nodes, asks the rule table ([`derivative`](super::derivative)) what
+//! each gradient means for the node's arguments, and adds up what reaches a node in the order in
+//! which it is met: last use first, the same every time. A gradient has its node's origin.
+//!
+//! It builds nothing for nodes that lead to no wanted leaf, and simplifies nothing: sums with
+//! zeros, double negations and equal subexpressions are for the passes after it.
+
+use crate::base::entity::Entity;
+use crate::base::tensor::DType;
+use crate::graph::{Graph, NodeId, Op, Output};
+use crate::pass::Pass;
+use crate::pass::derivative;
+use crate::pass::emit::Emit;
+
+/// This pass.
+pub const PASS: Pass =
+    Pass { name: "autodiff", description: "adds the loss's gradient by every parameter" };
+
+/// What to differentiate by, besides the parameters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wrt {
+    /// The `f32` inputs too.
+    pub inputs: bool,
+}
+
+/// Adds the gradients of the output `loss`, an `f32` scalar, which the graph must have.
+pub fn run(graph: &Graph, wrt: Wrt) -> Graph {
+    let loss = graph.output("loss").expect("a graph to differentiate has a loss");
+    let wanted = wanted(graph, wrt);
+    let mut emit = Emit::resume(graph.clone());
+    let gradients = walk(&mut emit, loss, &wanted);
+    let outputs = outputs(&mut emit, wrt, &gradients);
+    let mut graph = emit.finish();
+    graph.outputs.extend(outputs);
+    graph
+}
+
+/// For each node, whether a gradient can flow through it to a leaf that is asked for.
+fn wanted(graph: &Graph, wrt: Wrt) -> Vec<bool> {
+    let mut wanted = vec![false; graph.nodes.len()];
+    for (id, node) in graph.nodes.iter() {
+        let leaf = match wrt.inputs {
+            true => matches!(node.op, Op::Param(_) | Op::Input(_)),
+            false => matches!(node.op, Op::Param(_)),
+        };
+        let through = derivative::flows(&node.op) && node.args.iter().any(|a| wanted[a.index()]);
+        wanted[id.index()] = node.ty.dtype == DType::F32 && (leaf || through);
+    }
+    wanted
+}
+
+/// The gradient of the loss by each old node that has one.
+fn walk(emit: &mut Emit, loss: NodeId, wanted: &[bool]) -> Vec<Option<NodeId>> {
+    let mut gradients: Vec<Option<NodeId>> = vec![None; wanted.len()];
+    if wanted[loss.index()] {
+        gradients[loss.index()] = Some(emit.like(loss, 1.0));
+    }
+    for index in (0..=loss.index()).rev() {
+        let Some(gradient) = gradients[index] else { continue };
+        let node = NodeId::from_index(index);
+        let args = emit.graph().nodes[node].args.clone();
+        emit.builder.set_origin(emit.graph().nodes[node].origin);
+        let wants: Vec<bool> = args.iter().map(|arg| wanted[arg.index()]).collect();
+        let flows = derivative::gradients(emit, node, gradient, &wants);
+        for ((arg, flow), wants) in args.into_iter().zip(flows).zip(wants) {
+            let (Some(flow), true) = (flow, wants) else { continue };
+            let sum = match gradients[arg.index()] {
+                None => flow,
+                Some(sum) => emit.add(sum, flow),
+            };
+            gradients[arg.index()] = Some(sum);
+        }
+    }
+    gradients
+}
+
+/// The outputs to add: the gradients of all nodes that read a parameter, or an input, summed.
+fn outputs(emit: &mut Emit, wrt: Wrt, gradients: &[Option<NodeId>]) -> Vec<Output> {
+    let mut leaves = Vec::new();
+    for (id, param) in emit.graph().params.iter() {
+        let name = format!("grad.{}", param.path);
+        leaves.push((Op::Param(id), name, param.ty.clone(), param.origin));
+    }
+    for (id, input) in emit.graph().inputs.iter() {
+        if wrt.inputs && input.ty.dtype == DType::F32 {
+            leaves.push((Op::Input(id), format!("grad.input.{}", input.name), input.ty.clone(), None));
+        }
+    }
+    let mut outputs = Vec::new();
+    for (leaf, name, ty, origin) in leaves {
+        emit.builder.set_origin(origin);
+        let reads = emit.graph().nodes.iter().take(gradients.len());
+        let reads = reads.filter(|(_, node)| node.op == leaf);
+        let parts: Vec<NodeId> = reads.filter_map(|(id, _)| gradients[id.index()]).collect();
+        let sum = parts.into_iter().reduce(|sum, part| emit.add(sum, part));
+        let node = sum.unwrap_or_else(|| emit.splat(0.0, &ty));
+        outputs.push(Output { name, node });
+    }
+    outputs
+}

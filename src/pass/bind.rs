@@ -1,0 +1,53 @@
+//! The batch gets its number.
+//!
+//! In: a graph of symbolic batch `N`. Out: the same graph, node for node, with every `k·N`
+//! replaced by its extent and [`Op::Extent`] by a constant, so that all shapes below are static.
+//!
+//! ```text
+//! %0 = input0 : f32[N, 784]      batch 32      %0 = input0 : f32[32, 784]
+//! %7 = extent N : f64                          %7 = const 32 : f64
+//! ```
+//!
+//! It renames nothing: node ids, outputs and origins stay. A step for another batch size (the
+//! last, smaller one) is bound from the same symbolic graph.
+
+use crate::base::tensor::DType;
+use crate::graph::{Dim, Graph, Op, Shape};
+use crate::pass::Pass;
+
+/// This pass.
+pub const PASS: Pass = Pass { name: "bind", description: "gives the batch its size" };
+
+/// The graph for batches of `batch` samples.
+pub fn run(graph: &Graph, batch: usize) -> Graph {
+    let mut graph = graph.clone();
+    for input in graph.inputs.values_mut() {
+        bind_shape(&mut input.ty.shape, batch);
+    }
+    for node in graph.nodes.values_mut() {
+        bind_shape(&mut node.ty.shape, batch);
+        bind_op(&mut node.op, batch);
+    }
+    graph
+}
+
+fn bind_shape(shape: &mut Shape, batch: usize) {
+    for dim in &mut shape.0 {
+        *dim = Dim::Known(dim.at(batch));
+    }
+}
+
+fn bind_op(op: &mut Op, batch: usize) {
+    match op {
+        Op::Extent(dim) => *op = Op::Const(dim.at(batch) as f64, DType::F64),
+        Op::Iota { shape, .. }
+        | Op::Uniform { shape, .. }
+        | Op::Broadcast(shape)
+        | Op::Reshape(shape)
+        | Op::ScatterAdd { shape, .. } => bind_shape(shape, batch),
+        Op::Input(_) | Op::Param(_) | Op::State(_) | Op::Hyper(_) | Op::Step | Op::Const(..) => {}
+        Op::Unary(_) | Op::Binary(_) | Op::Where | Op::Cast(_) | Op::Transpose(_) => {}
+        Op::Slice(_) | Op::Concat(_) | Op::Pad { .. } | Op::Reduce(..) | Op::ArgMax(_) => {}
+        Op::MatMul { .. } | Op::Pick | Op::Gather(_) | Op::StopGradient => {}
+    }
+}

@@ -1,0 +1,45 @@
+//! Dead code elimination: nodes that no output and no update needs are dropped.
+//!
+//! ```text
+//! %0 = input0                    %0 = input0
+//! %1 = exp %0                    %1 = neg %0
+//! %2 = neg %0                    output y = %1
+//! output y = %2
+//! ```
+//!
+//! The tables stay: an input, parameter, state or hyper-parameter that nothing reads is still
+//! part of what the graph is called with and what is saved.
+
+use crate::base::entity::Entity;
+use crate::graph::Graph;
+use crate::pass::Pass;
+use crate::pass::rebuild::Rebuild;
+
+/// This pass.
+pub const PASS: Pass = Pass { name: "dce", description: "drops nodes that nothing needs" };
+
+/// The graph without nodes that nothing needs.
+pub fn run(graph: &Graph) -> Graph {
+    let live = live(graph);
+    let mut rebuild = Rebuild::new(graph);
+    for id in graph.nodes.keys().filter(|id| live[id.index()]) {
+        rebuild.keep(id);
+    }
+    rebuild.finish()
+}
+
+/// For each node, whether an output or an update depends on it.
+fn live(graph: &Graph) -> Vec<bool> {
+    let mut live = vec![false; graph.nodes.len()];
+    for root in graph.roots() {
+        live[root.index()] = true;
+    }
+    for (id, node) in graph.nodes.iter().rev() {
+        if live[id.index()] {
+            for arg in &node.args {
+                live[arg.index()] = true;
+            }
+        }
+    }
+    live
+}

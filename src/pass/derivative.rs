@@ -1,0 +1,456 @@
+//! The rule table: for each operator, what the gradient of its result means for its arguments.
+//!
+//! In: a node, and `g`, the gradient of the loss by the node's value. Out: for each argument the
+//! gradient that flows to it through this node, or `None` where none does. Each rule carries its
+//! formula; `y` is the node's own value, so `d tanh(x) = (1 − y²)·dx` costs no second `tanh`.
+//!
+//! ```text
+//! %2 = mul %0 %1        a_grad = g · b,  b_grad = g · a
+//! ```
+//!
+//! A rule leaves out arguments that are not wanted (`wants`), so no dead work is built. What the
+//! rules don't do: accumulate over several uses (`autodiff` does), or differentiate twice.
+//! Edges: a branch not taken, a value not picked and a tie's second gets exactly 0, never NaN.
+
+use crate::base::entity::Entity;
+use crate::base::tensor::DType;
+use crate::graph::{Binary, Dim, Node, NodeId, Op, Range, Reduce, Shape, Unary};
+use crate::pass::emit::Emit;
+
+/// A node whose gradient is known, and what is asked for.
+struct Rule<'a> {
+    emit: &'a mut Emit,
+    /// The node.
+    y: NodeId,
+    /// Its arguments.
+    args: Vec<NodeId>,
+    /// The gradient of its value.
+    g: NodeId,
+    /// Which arguments' gradients are wanted.
+    wants: &'a [bool],
+}
+
+/// One gradient or none for each argument.
+type Gradients = Vec<Option<NodeId>>;
+
+/// The gradients of a node's arguments, from the gradient `g` of its value.
+pub fn gradients(emit: &mut Emit, y: NodeId, g: NodeId, wants: &[bool]) -> Gradients {
+    let Node { op, args, .. } = emit.graph().nodes[y].clone();
+    let mut rule = Rule { emit, y, args, g, wants };
+    match op {
+        Op::Input(_) | Op::Param(_) | Op::State(_) | Op::Hyper(_) | Op::Step | Op::Extent(_) => {
+            Vec::new()
+        }
+        Op::Const(..) | Op::Iota { .. } | Op::Uniform { .. } => Vec::new(),
+        Op::Unary(function) => vec![rule.unary(function)],
+        Op::Binary(function) => rule.binary(function),
+        Op::Where => rule.select(),
+        // d cast(x) = dx between floats; an integer or a bool has no derivative.
+        Op::Cast(_) => vec![(rule.dtype(0) == DType::F32).then_some(g)],
+        Op::Broadcast(_) => vec![Some(rule.broadcast())],
+        // d reshape(x) = reshape(dx)
+        Op::Reshape(_) => {
+            let shape = rule.shape(0);
+            vec![Some(rule.emit.reshape(g, &shape))]
+        }
+        Op::Transpose(perm) => {
+            // x_grad = transpose(g) by the inverse permutation
+            let mut inverse = vec![0; perm.len()];
+            for (axis, &from) in perm.iter().enumerate() {
+                inverse[from] = axis;
+            }
+            vec![Some(rule.emit.transpose(g, &inverse))]
+        }
+        Op::Slice(ranges) => vec![Some(rule.slice(&ranges))],
+        Op::Concat(axis) => rule.concat(axis),
+        Op::Pad { amounts, .. } => vec![Some(rule.pad(&amounts))],
+        Op::Reduce(Reduce::Sum, axes) => {
+            // d sum(x) = sum(dx): each element gets g
+            let shape = rule.shape(0);
+            vec![Some(rule.emit.spread(g, &axes, &shape))]
+        }
+        Op::Reduce(function @ (Reduce::Max | Reduce::Min), axes) => {
+            vec![Some(rule.extremum(function, &axes))]
+        }
+        Op::ArgMax(_) => vec![None],
+        Op::MatMul { transpose_a, transpose_b } => rule.matmul(transpose_a, transpose_b),
+        Op::Pick => vec![Some(rule.pick()), None],
+        Op::Gather(axis) => {
+            // table_grad = scatter_add(index, g)
+            let shape = rule.shape(0);
+            let index = rule.args[1];
+            vec![Some(rule.emit.op(Op::ScatterAdd { shape, axis }, &[index, g])), None]
+        }
+        Op::ScatterAdd { axis, .. } => {
+            // values_grad = gather(g, index)
+            let index = rule.args[0];
+            vec![None, Some(rule.emit.op(Op::Gather(axis), &[g, index]))]
+        }
+        Op::StopGradient => vec![None],
+    }
+}
+
+/// Whether a gradient can flow through an operator at all, whatever its arguments. Argument types
+/// decide the rest: only `f32` values have gradients.
+pub fn flows(op: &Op) -> bool {
+    match op {
+        Op::Unary(function) => !matches!(function, Unary::Sign | Unary::Floor | Unary::Not),
+        Op::Binary(function) => {
+            !function.is_comparison() && !matches!(function, Binary::And | Binary::Or)
+        }
+        Op::ArgMax(_) | Op::StopGradient => false,
+        Op::Input(_) | Op::Param(_) | Op::State(_) | Op::Hyper(_) | Op::Step | Op::Extent(_) => {
+            false
+        }
+        Op::Const(..) | Op::Iota { .. } | Op::Uniform { .. } => false,
+        Op::Where | Op::Cast(_) | Op::Broadcast(_) | Op::Reshape(_) | Op::Transpose(_) => true,
+        Op::Slice(_) | Op::Concat(_) | Op::Pad { .. } | Op::Reduce(..) | Op::MatMul { .. } => true,
+        Op::Pick | Op::Gather(_) | Op::ScatterAdd { .. } => true,
+    }
+}
+
+impl Rule<'_> {
+    fn shape(&self, arg: usize) -> Shape {
+        self.emit.shape(self.args[arg])
+    }
+
+    fn dtype(&self, arg: usize) -> DType {
+        self.emit.ty(self.args[arg]).dtype
+    }
+
+    /// The gradients of two arguments, each built only where it is wanted.
+    fn pair(
+        &mut self,
+        a: impl FnOnce(&mut Self) -> Option<NodeId>,
+        b: impl FnOnce(&mut Self) -> Option<NodeId>,
+    ) -> Gradients {
+        let last = self.wants.len() - 1;
+        let a = if self.wants[last - 1] { a(self) } else { None };
+        let b = if self.wants[last] { b(self) } else { None };
+        vec![a, b]
+    }
+
+    fn unary(&mut self, function: Unary) -> Option<NodeId> {
+        let (x, y, g) = (self.args[0], self.y, self.g);
+        let emit = &mut *self.emit;
+        Some(match function {
+            // d(−x) = −dx
+            Unary::Neg => emit.neg(g),
+            // d|x| = sign(x)·dx
+            Unary::Abs => {
+                let sign = emit.unary(Unary::Sign, x);
+                emit.mul(g, sign)
+            }
+            // d exp(x) = y·dx
+            Unary::Exp => emit.mul(g, y),
+            // d(exp(x) − 1) = (y + 1)·dx
+            Unary::Expm1 => {
+                let exp = emit.plus(y, 1.0);
+                emit.mul(g, exp)
+            }
+            // d log(x) = dx / x
+            Unary::Log => emit.div(g, x),
+            // d log(1 + x) = dx / (x + 1)
+            Unary::Log1p => {
+                let shifted = emit.plus(x, 1.0);
+                emit.div(g, shifted)
+            }
+            // d√x = dx / 2y
+            Unary::Sqrt => {
+                let double = emit.times(y, 2.0);
+                emit.div(g, double)
+            }
+            // d(1/√x) = −½·y³·dx
+            Unary::Rsqrt => {
+                let square = emit.mul(y, y);
+                let cube = emit.mul(square, y);
+                let slope = emit.times(cube, -0.5);
+                emit.mul(g, slope)
+            }
+            // d tanh(x) = (1 − y²)·dx
+            Unary::Tanh => {
+                let square = emit.mul(y, y);
+                let one = emit.like(y, 1.0);
+                let slope = emit.sub(one, square);
+                emit.mul(g, slope)
+            }
+            // d σ(x) = y·(1 − y)·dx
+            Unary::Sigmoid => {
+                let one = emit.like(y, 1.0);
+                let rest = emit.sub(one, y);
+                let slope = emit.mul(y, rest);
+                emit.mul(g, slope)
+            }
+            // d erf(x) = 2/√π·exp(−x²)·dx
+            Unary::Erf => {
+                let square = emit.mul(x, x);
+                let negative = emit.neg(square);
+                let bell = emit.unary(Unary::Exp, negative);
+                let slope = emit.times(bell, std::f64::consts::FRAC_2_SQRT_PI);
+                emit.mul(g, slope)
+            }
+            // d sin(x) = cos(x)·dx
+            Unary::Sin => {
+                let cos = emit.unary(Unary::Cos, x);
+                emit.mul(g, cos)
+            }
+            // d cos(x) = −sin(x)·dx
+            Unary::Cos => {
+                let sin = emit.unary(Unary::Sin, x);
+                let slope = emit.neg(sin);
+                emit.mul(g, slope)
+            }
+            // Flat wherever it has a slope.
+            Unary::Sign | Unary::Floor | Unary::Not => return None,
+        })
+    }
+
+    fn binary(&mut self, function: Binary) -> Gradients {
+        let (a, b, y, g) = (self.args[0], self.args[1], self.y, self.g);
+        match function {
+            // d(a + b) = da + db
+            Binary::Add => vec![Some(g), Some(g)],
+            // d(a − b) = da − db
+            Binary::Sub => self.pair(|_| Some(g), |r| Some(r.emit.neg(g))),
+            // d(a·b) = b·da + a·db
+            Binary::Mul => self.pair(|r| Some(r.emit.mul(g, b)), |r| Some(r.emit.mul(g, a))),
+            // d(a/b) = da/b − y·db/b
+            Binary::Div => self.pair(
+                |r| Some(r.emit.div(g, b)),
+                |r| {
+                    let share = r.emit.div(g, b);
+                    let scaled = r.emit.mul(share, y);
+                    Some(r.emit.neg(scaled))
+                },
+            ),
+            Binary::Pow => self.pair(Self::pow_base, Self::pow_exponent),
+            // d max(a, b) = da where a ≥ b, else db: a tie is the first's
+            Binary::Max => self.first_if(Binary::Ge),
+            // d min(a, b) = da where a ≤ b, else db
+            Binary::Min => self.first_if(Binary::Le),
+            // Comparisons and logic have bools for values.
+            Binary::Eq | Binary::Ne | Binary::Lt | Binary::Le | Binary::Gt | Binary::Ge => {
+                vec![None, None]
+            }
+            Binary::And | Binary::Or => vec![None, None],
+        }
+    }
+
+    /// The base's gradient in `a ^ b`: `b·a^(b−1)·g`, and 0 where `b` is 0 (also at `a = 0`,
+    /// where the product would be 0·∞).
+    fn pow_base(&mut self) -> Option<NodeId> {
+        let (a, b, g) = (self.args[0], self.args[1], self.g);
+        if let Some(exponent) = self.emit.constant(b) {
+            if exponent == 0.0 {
+                return None;
+            }
+            let power = self.constant_power(a, exponent - 1.0);
+            let slope = match power {
+                Some(power) => self.emit.times(power, exponent),
+                None => self.emit.like(a, exponent),
+            };
+            return Some(self.emit.mul(g, slope));
+        }
+        let less = self.emit.plus(b, -1.0);
+        let power = self.emit.binary(Binary::Pow, a, less);
+        let slope = self.emit.mul(b, power);
+        let flow = self.emit.mul(g, slope);
+        let zero = self.emit.like(a, 0.0);
+        let flat = self.emit.binary(Binary::Eq, b, zero);
+        Some(self.emit.select(flat, zero, flow))
+    }
+
+    /// `a ^ exponent`, as `a` itself where that is what it is; `None` for 1.
+    fn constant_power(&mut self, a: NodeId, exponent: f64) -> Option<NodeId> {
+        if exponent == 0.0 {
+            None
+        } else if exponent == 1.0 {
+            Some(a)
+        } else {
+            let exponent = self.emit.like(a, exponent);
+            Some(self.emit.binary(Binary::Pow, a, exponent))
+        }
+    }
+
+    /// The exponent's gradient in `a ^ b`: `y·log(a)·g`, and 0 where `a` is 0 and `b` at least 0,
+    /// the limit from above.
+    fn pow_exponent(&mut self) -> Option<NodeId> {
+        let (a, b, g, y) = (self.args[0], self.args[1], self.g, self.y);
+        let log = self.emit.unary(Unary::Log, a);
+        let slope = self.emit.mul(y, log);
+        let flow = self.emit.mul(g, slope);
+        let zero = self.emit.like(a, 0.0);
+        let at_zero = self.emit.binary(Binary::Eq, a, zero);
+        let rising = self.emit.binary(Binary::Ge, b, zero);
+        let flat = self.emit.binary(Binary::And, at_zero, rising);
+        Some(self.emit.select(flat, zero, flow))
+    }
+
+    /// `g` to the first argument where `comparison` holds, else to the second.
+    fn first_if(&mut self, comparison: Binary) -> Gradients {
+        let first = self.emit.binary(comparison, self.args[0], self.args[1]);
+        self.route(first)
+    }
+
+    /// d where(c, a, b) = where(c, da, db): the branch not taken gets exactly 0, whatever its
+    /// own derivative would be.
+    fn select(&mut self) -> Gradients {
+        let condition = self.args[0];
+        let mut gradients = vec![None];
+        gradients.extend(self.route(condition));
+        gradients
+    }
+
+    fn route(&mut self, condition: NodeId) -> Gradients {
+        let g = self.g;
+        let zero = self.emit.like(g, 0.0);
+        self.pair(
+            |r| Some(r.emit.select(condition, g, zero)),
+            |r| Some(r.emit.select(condition, zero, g)),
+        )
+    }
+
+    /// d broadcast(x) = broadcast(dx): x_grad sums g over the axes that were repeated.
+    fn broadcast(&mut self) -> NodeId {
+        let (from, to) = (self.shape(0), self.emit.shape(self.g));
+        let added = to.rank() - from.rank();
+        let repeated = |axis: usize| axis < added || from[axis - added] != to[axis];
+        let axes: Vec<usize> = (0..to.rank()).filter(|&axis| repeated(axis)).collect();
+        let sum = self.emit.sum(self.g, &axes);
+        self.emit.reshape(sum, &from)
+    }
+
+    /// d slice(x) = slice(dx): x_grad has g at the elements taken and zeros elsewhere.
+    fn slice(&mut self, ranges: &[Range]) -> NodeId {
+        let shape = self.shape(0);
+        let mut x_grad = self.g;
+        let mut amounts = vec![(0, 0); shape.rank()];
+        for (axis, range) in ranges.iter().enumerate() {
+            if *range == Range::ALL {
+                continue;
+            }
+            let extent = shape[axis].known().expect("only a known axis is cut");
+            let len = self.emit.ty(self.g).shape[axis].known().expect("a part of a known axis");
+            let stride = range.step.unsigned_abs();
+            let mut first = range.start;
+            if range.step < 0 {
+                first -= (len - 1) * stride;
+                let backwards = Range { start: len - 1, len: Some(len), step: -1 };
+                x_grad = self.emit.slice_axis(x_grad, axis, backwards);
+            }
+            x_grad = self.dilate(x_grad, axis, stride);
+            amounts[axis] = (first, extent - first - ((len - 1) * stride + 1));
+        }
+        self.emit.pad_zeros(x_grad, &amounts)
+    }
+
+    /// `stride − 1` zeros between the elements of an axis: `[.., n, ..]` is padded as
+    /// `[.., n, stride, ..]` and cut after the last element.
+    fn dilate(&mut self, x: NodeId, axis: usize, stride: usize) -> NodeId {
+        let shape = self.emit.shape(x);
+        let len = shape[axis].known().expect("a known axis");
+        if stride == 1 || len == 1 {
+            return x;
+        }
+        let mut split = shape.clone();
+        split.0.insert(axis + 1, Dim::Known(1));
+        let x = self.emit.reshape(x, &split);
+        let mut amounts = vec![(0, 0); split.rank()];
+        amounts[axis + 1].1 = stride - 1;
+        let x = self.emit.pad_zeros(x, &amounts);
+        let mut joined = shape;
+        joined.0[axis] = Dim::Known(len * stride);
+        let x = self.emit.reshape(x, &joined);
+        let cut = Range { start: 0, len: Some((len - 1) * stride + 1), step: 1 };
+        self.emit.slice_axis(x, axis, cut)
+    }
+
+    /// d concat(a, b, …) = concat(da, db, …): each part gets its part of g.
+    fn concat(&mut self, axis: usize) -> Gradients {
+        let mut start = 0;
+        let mut parts = Vec::new();
+        for (&arg, &wanted) in self.args.iter().zip(self.wants) {
+            let len = self.emit.ty(arg).shape[axis].known().expect("a known axis is joined");
+            let range = Range { start, len: Some(len), step: 1 };
+            start += len;
+            parts.push(wanted.then(|| self.emit.slice_axis(self.g, axis, range)));
+        }
+        parts
+    }
+
+    /// d pad(x) = pad(dx) with zeros: x_grad is g without the border.
+    fn pad(&mut self, amounts: &[(usize, usize)]) -> NodeId {
+        let shape = self.shape(0);
+        let range = |(axis, &(before, after)): (usize, &(usize, usize))| {
+            if (before, after) == (0, 0) {
+                return Range::ALL;
+            }
+            Range { start: before, len: shape[axis].known(), step: 1 }
+        };
+        let ranges: Vec<Range> = amounts.iter().enumerate().map(range).collect();
+        if ranges.iter().all(|range| *range == Range::ALL) {
+            return self.g;
+        }
+        self.emit.op(Op::Slice(ranges), &[self.g])
+    }
+
+    /// d max(x) = dx at the first of the largest elements, in row-major order of the axes.
+    fn extremum(&mut self, function: Reduce, axes: &[usize]) -> NodeId {
+        let shape = self.shape(0);
+        // The reduced axes last and flattened, so that "first" is one index.
+        let kept = (0..shape.rank()).filter(|axis| !axes.contains(axis));
+        let perm: Vec<usize> = kept.chain(axes.iter().copied()).collect();
+        let rows = shape.rank() - axes.len();
+        let moved: Vec<Dim> = perm.iter().map(|&axis| shape[axis]).collect();
+        let row = Shape(moved[rows..].to_vec()).elements().expect("linear in the batch");
+        let mut flat = Shape(moved[..rows].to_vec());
+        flat.0.push(row);
+        let x = self.emit.transpose(self.args[0], &perm);
+        let x = self.emit.reshape(x, &flat);
+        let x = match function {
+            Reduce::Min => self.emit.neg(x),
+            Reduce::Max | Reduce::Sum => x,
+        };
+        let first = self.emit.op(Op::ArgMax(rows), &[x]);
+        let chosen = self.at_index(first, &flat);
+        let chosen = self.emit.reshape(chosen, &Shape(moved));
+        let mut inverse = vec![0; perm.len()];
+        for (axis, &from) in perm.iter().enumerate() {
+            inverse[from] = axis;
+        }
+        self.emit.transpose(chosen, &inverse)
+    }
+
+    /// d pick(x, index) = dx at the index: the other elements of the row get 0.
+    fn pick(&mut self) -> NodeId {
+        let shape = self.shape(0);
+        self.at_index(self.args[1], &shape)
+    }
+
+    /// `g`, which lacks the last axis of `shape`, at `index` along it; zeros elsewhere.
+    fn at_index(&mut self, index: NodeId, shape: &Shape) -> NodeId {
+        let axis = shape.rank() - 1;
+        let chosen = self.emit.at_index(index, axis, shape);
+        let g = self.emit.spread(self.g, &[axis], shape);
+        let zero = self.emit.like(g, 0.0);
+        self.emit.select(chosen, g, zero)
+    }
+
+    /// d(A·B) = dA·B + A·dB, so A_grad = G·Bᵀ and B_grad = Aᵀ·G; each comes out in the layout
+    /// that its argument was given in, by flags alone.
+    fn matmul(&mut self, transpose_a: bool, transpose_b: bool) -> Gradients {
+        let (a, b, g) = (self.args[0], self.args[1], self.g);
+        let mut product = |x, y, transpose_a, transpose_b| {
+            Some(self.emit.op(Op::MatMul { transpose_a, transpose_b }, &[x, y]))
+        };
+        let a_grad = self.wants[0].then(|| match transpose_a {
+            false => product(g, b, false, !transpose_b),
+            true => product(b, g, transpose_b, true), // (G·Bᵀ)ᵀ = B·Gᵀ
+        });
+        let b_grad = self.wants[1].then(|| match transpose_b {
+            false => product(a, g, !transpose_a, false),
+            true => product(g, a, true, transpose_a), // (Aᵀ·G)ᵀ = Gᵀ·A
+        });
+        vec![a_grad.flatten(), b_grad.flatten()]
+    }
+}

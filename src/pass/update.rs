@@ -1,0 +1,238 @@
+//! The optimiser's rule, inlined for each parameter.
+//!
+//! In: a graph with `loss` and `grad.PATH` outputs, and the rule as a template: a graph of
+//! scalars with inputs `p` and `g`, states (`m`, `v`), hyper-parameters and the step, the new
+//! value of `p` as an output and those of the states as updates. Out: the graph with the update
+//! of every parameter that has a gradient, of every optimiser state (`optimizer.m.dense.weight`),
+//! and outputs `grad_norm` and `finite`.
+//!
+//! ```text
+//! template                         for dense.weight: f32[784, 10]
+//! output p = sub p (mul lr g)      %7 = broadcast (cast lr) [784, 10]
+//!                                  %8 = mul %7 %grad
+//!                                  %9 = sub %weight %8
+//!                                  update dense.weight = where(finite, %9, %weight)
+//! ```
+//!
+//! Everything that is written is `where(finite, new, old)`: a step whose loss or squared gradient
+//! norm is infinite or NaN changes nothing, layer states included, and its output `finite` is 0.
+//! What depends on no parameter (`1 − beta ^ step`, in `f64`) is made once and shared. The
+//! gradients stop being outputs unless asked for. Nothing is simplified here.
+
+use crate::base::entity::{Arena, Entity};
+use crate::base::tensor::DType;
+use crate::graph::{
+    Binary, Graph, Hyper, HyperId, NodeId, Op, Origin, OriginId, Output, ParamId, Shape, State,
+    StateId, Target, Type, Unary, Update,
+};
+use crate::pass::Pass;
+use crate::pass::emit::Emit;
+use std::collections::HashMap;
+
+/// This pass.
+pub const PASS: Pass =
+    Pass { name: "update", description: "inlines the optimiser's rule for each parameter" };
+
+/// Adds the updates that the rule `optimizer` makes from the gradients; `keep_grads` leaves those
+/// among the outputs.
+pub fn run(graph: &Graph, optimizer: &Graph, keep_grads: bool) -> Graph {
+    let trained = trained(graph);
+    let loss = graph.output("loss").expect("a graph to train has a loss");
+    let mut emit = Emit::resume(graph.clone());
+    emit.builder.set_origin(None);
+    let square = square_norm(&mut emit, &trained);
+    let finite = finite(&mut emit, loss, square);
+    let mut updates = guarded_states(&mut emit, &graph.updates, finite);
+
+    let hypers = hypers(&mut emit, optimizer);
+    let mut rule = Instance { template: optimizer, emit, finite, hypers, uniforms: HashMap::new() };
+    for &(param, gradient) in &trained {
+        updates.extend(rule.apply(param, gradient));
+    }
+    let mut emit = rule.emit;
+    emit.builder.set_origin(None);
+    let norm = emit.unary(Unary::Sqrt, square);
+    let finite = emit.cast(finite, DType::F32);
+
+    let mut graph = emit.finish();
+    graph.updates = updates;
+    graph.outputs.retain(|output| keep_grads || !output.name.starts_with("grad."));
+    graph.outputs.push(Output { name: "grad_norm".into(), node: norm });
+    graph.outputs.push(Output { name: "finite".into(), node: finite });
+    graph
+}
+
+/// The parameters that have gradients, with them.
+fn trained(graph: &Graph) -> Vec<(ParamId, NodeId)> {
+    let gradient = |path: &str| graph.output(&format!("grad.{path}"));
+    graph.params.iter().filter_map(|(id, param)| Some((id, gradient(&param.path)?))).collect()
+}
+
+/// The sum of all gradients' squares: each parameter's own sum, added in their order.
+fn square_norm(emit: &mut Emit, trained: &[(ParamId, NodeId)]) -> NodeId {
+    let mut total = None;
+    for &(param, gradient) in trained {
+        let origin = emit.graph().params[param].origin;
+        emit.builder.set_origin(origin);
+        let squares = emit.mul(gradient, gradient);
+        let axes: Vec<usize> = (0..emit.ty(gradient).shape.rank()).collect();
+        let sum = emit.sum(squares, &axes);
+        total = Some(match total {
+            None => sum,
+            Some(total) => emit.add(total, sum),
+        });
+    }
+    total.unwrap_or_else(|| emit.splat(0.0, &Type::scalar(DType::F32)))
+}
+
+/// Whether both are finite: `|x| < ∞`, which NaN fails too.
+fn finite(emit: &mut Emit, loss: NodeId, square: NodeId) -> NodeId {
+    let infinity = emit.like(loss, f64::INFINITY);
+    let mut below = |x| {
+        let size = emit.unary(Unary::Abs, x);
+        emit.binary(Binary::Lt, size, infinity)
+    };
+    let (loss, square) = (below(loss), below(square));
+    emit.binary(Binary::And, loss, square)
+}
+
+/// What the layers write, made to depend on `finite`.
+fn guarded_states(emit: &mut Emit, updates: &[Update], finite: NodeId) -> Vec<Update> {
+    let mut guarded = Vec::new();
+    for &Update { target, node } in updates {
+        emit.builder.set_origin(emit.graph().nodes[node].origin);
+        let leaf = match target {
+            Target::Param(id) => Op::Param(id),
+            Target::State(id) => Op::State(id),
+        };
+        let old = emit.op(leaf, &[]);
+        guarded.push(Update { target, node: guard(emit, finite, node, old) });
+    }
+    guarded
+}
+
+/// `where(finite, new, old)`
+fn guard(emit: &mut Emit, finite: NodeId, new: NodeId, old: NodeId) -> NodeId {
+    let shape = emit.shape(old);
+    let finite = emit.broadcast(finite, &shape);
+    emit.select(finite, new, old)
+}
+
+/// The rule's hyper-parameters, added to the graph's own.
+fn hypers(emit: &mut Emit, optimizer: &Graph) -> Vec<NodeId> {
+    let mut nodes = Vec::new();
+    for Hyper { name, value } in optimizer.hypers.values() {
+        let taken = emit.graph().hypers.values().any(|hyper| hyper.name == *name);
+        let name = if taken { format!("optimizer.{name}") } else { name.clone() };
+        nodes.push(emit.builder.hyper(&name, *value));
+    }
+    nodes
+}
+
+/// The rule on its way into the graph.
+struct Instance<'a> {
+    template: &'a Graph,
+    emit: Emit,
+    /// Whether the step may write.
+    finite: NodeId,
+    /// The nodes of the rule's hyper-parameters.
+    hypers: Vec<NodeId>,
+    /// What stands for the rule's `f64` scalars; the same for every parameter.
+    uniforms: HashMap<NodeId, NodeId>,
+}
+
+impl Instance<'_> {
+    /// The updates of one parameter and of its states.
+    fn apply(&mut self, param: ParamId, gradient: NodeId) -> Vec<Update> {
+        let declared = self.emit.graph().params[param].clone();
+        self.emit.builder.set_origin(declared.origin);
+        let p = self.emit.op(Op::Param(param), &[]);
+        let mut states: Vec<(StateId, NodeId)> = Vec::new();
+        for state in self.template.states.values() {
+            let id = self.emit.builder.state(State {
+                path: format!("optimizer.{}.{}", state.path, declared.path),
+                ty: declared.ty.clone(),
+                init: state.init.clone(),
+                origin: declared.origin,
+            });
+            states.push(id);
+        }
+        let values = self.body(&declared.path, &declared.ty.shape, p, gradient, &states);
+        let at = |node: NodeId| values[node.index()];
+        let mut updates = Vec::new();
+        let new = at(self.template.output("p").expect("a rule says what becomes of p"));
+        let node = guard(&mut self.emit, self.finite, new, p);
+        updates.push(Update { target: Target::Param(param), node });
+        for update in &self.template.updates {
+            let Target::State(state) = update.target else { panic!("a rule writes its states") };
+            let (target, old) = states[state.index()];
+            let node = guard(&mut self.emit, self.finite, at(update.node), old);
+            updates.push(Update { target: Target::State(target), node });
+        }
+        updates
+    }
+
+    /// The rule's nodes for one parameter, element by element at its shape.
+    fn body(
+        &mut self,
+        path: &str,
+        shape: &Shape,
+        p: NodeId,
+        g: NodeId,
+        states: &[(StateId, NodeId)],
+    ) -> Vec<NodeId> {
+        let mut values: Vec<NodeId> = Vec::with_capacity(self.template.nodes.len());
+        for (id, node) in self.template.nodes.iter() {
+            let uniform = node.ty.dtype == DType::F64;
+            if let Some(&shared) = self.uniforms.get(&id) {
+                values.push(shared);
+                continue;
+            }
+            let origin = node.origin.map(|origin| self.origin(origin, path));
+            self.emit.builder.set_origin(origin);
+            let args: Vec<NodeId> = node.args.iter().map(|arg| values[arg.index()]).collect();
+            let value = match &node.op {
+                Op::Input(input) => match self.template.inputs[*input].name.as_str() {
+                    "p" => p,
+                    "g" => g,
+                    other => panic!("a rule reads p and g, not {other}"),
+                },
+                Op::State(state) => states[state.index()].1,
+                Op::Hyper(hyper) => self.hypers[hyper.index()],
+                // An f64 scalar stays one; where it becomes f32 it takes the parameter's shape.
+                Op::Step | Op::Const(_, DType::F64) => self.emit.op(node.op.clone(), &args),
+                Op::Const(..) | Op::Cast(_) => {
+                    let value = self.emit.op(node.op.clone(), &args);
+                    if uniform { value } else { self.emit.broadcast(value, shape) }
+                }
+                Op::Unary(_) | Op::Binary(_) | Op::Where | Op::StopGradient => {
+                    self.emit.op(node.op.clone(), &args)
+                }
+                // The rule's values are scalars, so these change nothing.
+                Op::Broadcast(_) | Op::Reshape(_) => args[0],
+                Op::Param(_) | Op::Extent(_) | Op::Iota { .. } | Op::Uniform { .. } => {
+                    unfit(&node.op)
+                }
+                Op::Transpose(_) | Op::Slice(_) | Op::Concat(_) | Op::Pad { .. } => unfit(&node.op),
+                Op::Reduce(..) | Op::ArgMax(_) | Op::MatMul { .. } => unfit(&node.op),
+                Op::Pick | Op::Gather(_) | Op::ScatterAdd { .. } => unfit(&node.op),
+            };
+            if uniform {
+                self.uniforms.insert(id, value);
+            }
+            values.push(value);
+        }
+        values
+    }
+
+    /// A place in the rule as an origin of this graph, said to work for `path`.
+    fn origin(&mut self, origin: OriginId, path: &str) -> OriginId {
+        let place = self.template.origins.get(origin).clone();
+        let caller = place.caller.map(|caller| self.origin(caller, path));
+        self.emit.builder.origin(Origin { span: place.span, caller, path: path.to_owned() })
+    }
+}
+
+fn unfit(op: &Op) -> NodeId {
+    panic!("an update rule works element by element; it cannot use {op:?}")
+}
