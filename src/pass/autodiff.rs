@@ -94,7 +94,12 @@ fn outputs(emit: &mut Emit, wrt: Wrt, gradients: &[Option<NodeId>]) -> Vec<Outpu
     }
     for (id, input) in emit.graph().inputs.iter() {
         if wrt.inputs && input.ty.dtype == DType::F32 {
-            leaves.push((Op::Input(id), format!("grad.input.{}", input.name), input.ty.clone(), None));
+            leaves.push((
+                Op::Input(id),
+                format!("grad.input.{}", input.name),
+                input.ty.clone(),
+                None,
+            ));
         }
     }
     let mut outputs = Vec::new();

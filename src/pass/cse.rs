@@ -10,7 +10,6 @@
 //! where the operator gives the same bits for both. Random numbers are equal only where they are
 //! the same operator's (the same stream). It looks at structure only: `x + x` and `2·x` differ.
 
-use crate::base::entity::Entity;
 use crate::graph::{Binary, Graph, Node, NodeId, Op};
 use crate::pass::Pass;
 use crate::pass::rebuild::Rebuild;

@@ -12,7 +12,6 @@
 //! rules don't do: accumulate over several uses (`autodiff` does), or differentiate twice.
 //! Edges: a branch not taken, a value not picked and a tie's second gets exactly 0, never NaN.
 
-use crate::base::entity::Entity;
 use crate::base::tensor::DType;
 use crate::graph::{Binary, Dim, Node, NodeId, Op, Range, Reduce, Shape, Unary};
 use crate::pass::emit::Emit;

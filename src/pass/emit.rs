@@ -36,7 +36,7 @@ impl Emit {
 
     /// The graph so far.
     pub fn graph(&self) -> &Graph {
-        self.builder.graph()
+        &self.builder.graph
     }
 
     /// The type of a value.
@@ -67,14 +67,8 @@ impl Emit {
 
     /// A node of any operator.
     pub fn op(&mut self, op: Op, args: &[NodeId]) -> NodeId {
-        let text = format!("{op:?}");
-        match self.builder.op(op, args) {
-            Ok(node) => node,
-            Err(mismatch) => {
-                let types: Vec<String> = args.iter().map(|&a| self.ty(a).to_string()).collect();
-                panic!("a pass built {text} of ({}): {mismatch:?}", types.join(", "))
-            }
-        }
+        let built = self.builder.op(op, args);
+        built.unwrap_or_else(|mismatch| panic!("a pass built a wrong node: {mismatch}"))
     }
 
     /// `f(x)`.
@@ -131,7 +125,7 @@ impl Emit {
 
     /// A constant of the given type and shape, rounded to what the type holds.
     pub fn splat(&mut self, value: f64, ty: &Type) -> NodeId {
-        let scalar = self.op(Op::Const(round_to(value, ty.dtype), ty.dtype), &[]);
+        let scalar = self.builder.constant(value, ty.dtype);
         self.broadcast(scalar, &ty.shape)
     }
 

@@ -65,6 +65,7 @@ impl<'a> Rebuild<'a> {
 
     /// Names everything that refers to nodes; all roots have been mapped.
     pub fn finish(self) -> Graph {
+        let dim_origins = self.dim_origins();
         let mut graph = self.emit.finish();
         let root = |node: NodeId| self.map[node.index()].expect("a root survives");
         let outputs = self.old.outputs.iter();
@@ -72,9 +73,10 @@ impl<'a> Rebuild<'a> {
             .map(|output| Output { name: output.name.clone(), node: root(output.node) })
             .collect();
         let updates = self.old.updates.iter();
-        graph.updates =
-            updates.map(|update| Update { target: update.target, node: root(update.node) }).collect();
-        graph.dim_origins = self.dim_origins();
+        graph.updates = updates
+            .map(|update| Update { target: update.target, node: root(update.node) })
+            .collect();
+        graph.dim_origins.extend(dim_origins);
         graph
     }
 

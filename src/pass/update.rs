@@ -19,11 +19,11 @@
 //! What depends on no parameter (`1 − beta ^ step`, in `f64`) is made once and shared. The
 //! gradients stop being outputs unless asked for. Nothing is simplified here.
 
-use crate::base::entity::{Arena, Entity};
+use crate::base::entity::Entity;
 use crate::base::tensor::DType;
 use crate::graph::{
-    Binary, Graph, Hyper, HyperId, NodeId, Op, Origin, OriginId, Output, ParamId, Shape, State,
-    StateId, Target, Type, Unary, Update,
+    Binary, Graph, Hyper, NodeId, Op, Origin, OriginId, Output, ParamId, Shape, State, StateId,
+    Target, Type, Unary, Update,
 };
 use crate::pass::Pass;
 use crate::pass::emit::Emit;
@@ -149,13 +149,14 @@ impl Instance<'_> {
         let p = self.emit.op(Op::Param(param), &[]);
         let mut states: Vec<(StateId, NodeId)> = Vec::new();
         for state in self.template.states.values() {
-            let id = self.emit.builder.state(State {
+            let id = StateId::from_index(self.emit.graph().states.len());
+            let node = self.emit.builder.state(State {
                 path: format!("optimizer.{}.{}", state.path, declared.path),
                 ty: declared.ty.clone(),
                 init: state.init.clone(),
                 origin: declared.origin,
             });
-            states.push(id);
+            states.push((id, node));
         }
         let values = self.body(&declared.path, &declared.ty.shape, p, gradient, &states);
         let at = |node: NodeId| values[node.index()];
@@ -229,7 +230,8 @@ impl Instance<'_> {
     fn origin(&mut self, origin: OriginId, path: &str) -> OriginId {
         let place = self.template.origins.get(origin).clone();
         let caller = place.caller.map(|caller| self.origin(caller, path));
-        self.emit.builder.origin(Origin { span: place.span, caller, path: path.to_owned() })
+        let place = Origin { span: place.span, caller, path: path.to_owned() };
+        self.emit.builder.graph.origins.intern(place)
     }
 }
 

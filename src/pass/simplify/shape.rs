@@ -195,7 +195,8 @@ pub fn pad(site: &mut Site) -> Option<NodeId> {
     if value.to_bits() != inner_value.to_bits() {
         return None;
     }
-    let sum = amounts.iter().zip(inner).map(|(outer, inner)| (outer.0 + inner.0, outer.1 + inner.1));
+    let sum =
+        amounts.iter().zip(inner).map(|(outer, inner)| (outer.0 + inner.0, outer.1 + inner.1));
     Some(site.emit.op(Op::Pad { amounts: sum.collect(), value: *value }, &[args[0]]))
 }
 
