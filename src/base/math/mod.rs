@@ -30,6 +30,9 @@
 //! set. NaN gives NaN (but `pow(x, 0)` and `pow(1, y)` are 1); which of the many NaNs is not
 //! defined. There is no table and no branch: lanes never part ways.
 
+// Coefficients are written as published; the compiler rounds them.
+#![allow(clippy::excessive_precision)]
+
 mod erf;
 mod exp;
 mod log;
@@ -56,6 +59,7 @@ const SIGN: i32 = i32::MIN;
 /// Each method is one operation a lane, exact or rounded once to nearest even, with denormal
 /// arguments and results of arithmetic taken as zero of their sign. `neg`, `abs`, `select` and
 /// the bit operations move bits as they are. Comparisons with NaN are false, except `ne`.
+#[allow(clippy::wrong_self_convention)] // An engine makes values; it is not made from them.
 pub trait Float32 {
     /// An `f32`, or one a lane.
     type V: Copy;

@@ -1,0 +1,236 @@
+//! Which elements a kernel touches: for each part and slot, what is read and what is written.
+//!
+//! ```text
+//! parts i0 in 0..4 { vector i1 in 0..8 { r0 = load s0[8*i0 + i1]; store s1[i0 + 4*i1] = r0 } }
+//! part 1:  reads s0 {8..16}   writes s1 {1..2, 5..6, 9..10, …}
+//! ```
+//!
+//! Two kernels need a barrier between them where a part of one touches what another part of the
+//! other writes; this is where that is known from. Where the index comes from data, all that it
+//! may name counts. A branch that no value of the variable takes touches nothing.
+
+use std::ops::Range;
+
+use crate::base::entity::{Arena, Entity};
+use crate::loops::intervals::IntervalSet;
+use crate::loops::program::{
+    Access, Affine, Inst, Kernel, RegId, SlotId, Stmt, Tile, TileOperand, VarId,
+};
+
+/// What the parts of a kernel touch. A kernel without parts has one: what every thread touches.
+#[derive(Clone, Debug)]
+pub struct Footprints {
+    parts: Vec<Touched>,
+    all: Touched,
+}
+
+/// What is touched, a set a slot.
+#[derive(Clone, Debug)]
+struct Touched {
+    reads: Vec<IntervalSet>,
+    writes: Vec<IntervalSet>,
+}
+
+impl Footprints {
+    /// How many parts; at least one.
+    pub fn parts(&self) -> usize {
+        self.parts.len()
+    }
+
+    /// The elements of a slot that a part reads.
+    pub fn reads(&self, part: usize, slot: SlotId) -> &IntervalSet {
+        &self.parts[part].reads[slot.index()]
+    }
+
+    /// The elements of a slot that a part writes.
+    pub fn writes(&self, part: usize, slot: SlotId) -> &IntervalSet {
+        &self.parts[part].writes[slot.index()]
+    }
+
+    /// The elements of a slot that some part reads.
+    pub fn all_reads(&self, slot: SlotId) -> &IntervalSet {
+        &self.all.reads[slot.index()]
+    }
+
+    /// The elements of a slot that some part writes.
+    pub fn all_writes(&self, slot: SlotId) -> &IntervalSet {
+        &self.all.writes[slot.index()]
+    }
+}
+
+/// What a verified kernel touches.
+pub fn footprints(kernel: &Kernel) -> Footprints {
+    let mut walk = Walk {
+        kernel,
+        ranges: Arena::from_iter(kernel.vars.values().map(|&extent| 0..extent as i64)),
+        bounds: Arena::from_iter(kernel.regs.values().map(|_| None)),
+        part: None,
+        touches: Vec::new(),
+    };
+    walk.body(&kernel.body);
+    walk.finish()
+}
+
+/// One access of the kernel's text: the same set for each part, moved.
+struct Touch {
+    slot: SlotId,
+    /// For a part variable of 0.
+    set: IntervalSet,
+    /// How far the set moves from part to part.
+    step: i64,
+    /// The parts that get there.
+    parts: Range<i64>,
+    write: bool,
+}
+
+struct Walk<'a> {
+    kernel: &'a Kernel,
+    /// The values that each variable takes here.
+    ranges: Arena<VarId, Range<i64>>,
+    /// One past the largest value of a tested index.
+    bounds: Arena<RegId, Option<usize>>,
+    /// The part variable, inside of it.
+    part: Option<VarId>,
+    touches: Vec<Touch>,
+}
+
+impl Walk<'_> {
+    fn body(&mut self, body: &[Stmt]) {
+        for stmt in body {
+            self.stmt(stmt);
+        }
+    }
+
+    fn stmt(&mut self, stmt: &Stmt) {
+        match stmt {
+            Stmt::Parts { var, body } => {
+                self.part = Some(*var);
+                self.body(body);
+                self.part = None;
+            }
+            Stmt::For { body, .. } | Stmt::Vector { body, .. } => self.body(body),
+            Stmt::If { var, bound, then, otherwise } => {
+                let range = self.ranges[*var].clone();
+                let bound = *bound as i64;
+                self.branch(*var, range.start..range.end.min(bound), then);
+                self.branch(*var, range.start.max(bound)..range.end, otherwise);
+                self.ranges[*var] = range;
+            }
+            Stmt::Let { reg, inst } => self.inst(*reg, inst),
+            Stmt::Store { access, .. } => self.touch(access, &[], true),
+            Stmt::AddAt { base, index, stride, .. } => {
+                let dims = self.indexed(*index, *stride, base.slot);
+                self.touch(base, &dims, false);
+                self.touch(base, &dims, true);
+            }
+            Stmt::Tile(tile) => self.tile(tile),
+        }
+    }
+
+    fn branch(&mut self, var: VarId, range: Range<i64>, body: &[Stmt]) {
+        if !range.is_empty() {
+            self.ranges[var] = range;
+            self.body(body);
+        }
+    }
+
+    fn inst(&mut self, reg: RegId, inst: &Inst) {
+        match inst {
+            Inst::Load(access) => self.touch(access, &[], false),
+            Inst::LoadAt { base, index, stride } => {
+                let dims = self.indexed(*index, *stride, base.slot);
+                self.touch(base, &dims, false);
+            }
+            Inst::Checked { bound, .. } => self.bounds[reg] = Some(*bound),
+            Inst::F32(_) | Inst::I32(_) | Inst::Bool(_) | Inst::Index(_) => {}
+            Inst::Unary(..) | Inst::Binary(..) | Inst::Select(..) | Inst::Fma(..) => {}
+            Inst::Cast(..) | Inst::Uniform { .. } => {}
+        }
+    }
+
+    /// The dimension of an index from data.
+    fn indexed(&self, index: RegId, stride: i64, slot: SlotId) -> [(i64, usize); 1] {
+        [(stride, self.bounds[index].unwrap_or(self.kernel.slots[slot].len))]
+    }
+
+    fn tile(&mut self, tile: &Tile) {
+        let Tile { m, n, k, outer, a, b, c, c_row, accumulate, bias, relu: _ } = tile;
+        let sum = |operand: &TileOperand| [(operand.inner, *k), (operand.outer, *outer)];
+        let [inner, outermost] = sum(a);
+        self.touch(&a.base, &[(a.row, *m), inner, outermost], false);
+        let [inner, outermost] = sum(b);
+        self.touch(&b.base, &[(1, *n), inner, outermost], false);
+        if let Some(bias) = bias {
+            self.touch(bias, &[(1, *n)], false);
+        }
+        let block = [(*c_row, *m), (1, *n)];
+        if *accumulate {
+            self.touch(c, &block, false);
+        }
+        self.touch(c, &block, true);
+    }
+
+    /// Records an access and the dimensions that it has of its own.
+    fn touch(&mut self, access: &Access, own: &[(i64, usize)], write: bool) {
+        let Affine { offset, terms } = &access.index;
+        let mut start = *offset;
+        let mut dims = own.to_vec();
+        let mut step = 0;
+        for &(var, factor) in terms {
+            if Some(var) == self.part {
+                step = factor;
+            } else {
+                let range = &self.ranges[var];
+                start += factor * range.start;
+                dims.push((factor, (range.end - range.start).max(0) as usize));
+            }
+        }
+        let parts = self.part.map_or(0..i64::MAX, |part| self.ranges[part].clone());
+        let set = IntervalSet::lattice(start, &dims);
+        self.touches.push(Touch { slot: access.slot, set, step, parts, write });
+    }
+
+    fn finish(self) -> Footprints {
+        let slots = self.kernel.slots.len();
+        let nothing = Touched {
+            reads: vec![IntervalSet::new(); slots],
+            writes: vec![IntervalSet::new(); slots],
+        };
+        let mut parts = vec![nothing.clone(); self.kernel.parts.max(1)];
+        let mut all = nothing;
+        for touch in &self.touches {
+            let count = parts.len() as i64;
+            for index in touch.parts.start..touch.parts.end.min(count) {
+                let set = touch.set.shifted(touch.step * index);
+                let known = parts[index as usize].of(touch);
+                *known = known.union(&set);
+            }
+            // The parts together: one dimension more.
+            let taking = touch.parts.end.min(count) - touch.parts.start;
+            let moved = spread(&touch.set, touch.step, touch.parts.start, taking);
+            let known = all.of(touch);
+            *known = known.union(&moved);
+        }
+        Footprints { parts, all }
+    }
+}
+
+impl Touched {
+    fn of(&mut self, touch: &Touch) -> &mut IntervalSet {
+        let sets = if touch.write { &mut self.writes } else { &mut self.reads };
+        &mut sets[touch.slot.index()]
+    }
+}
+
+/// A set moved `step` times each of `first..first + count`, all together.
+fn spread(set: &IntervalSet, step: i64, first: i64, count: i64) -> IntervalSet {
+    match set.intervals() {
+        [] => IntervalSet::new(),
+        [only] if set.exact() => {
+            let width = (only.end - only.start) as usize;
+            IntervalSet::lattice(only.start + step * first, &[(1, width), (step, count as usize)])
+        }
+        _ if step == 0 => set.clone(),
+        _ => IntervalSet::joined((first..first + count).map(|index| set.shifted(step * index))),
+    }
+}
