@@ -1,0 +1,167 @@
+//! Samples in memory: for each field one run of bytes, sample after sample, which splits share;
+//! and the order in which an epoch takes them.
+//!
+//! A batch is copied out field by field, straight into a step's input:
+//!
+//! ```
+//! # use nnc::data::order;
+//! let order = order(0, 1, 5, true);   // seed 0, epoch 1, five samples
+//! assert_eq!(order.len(), 5);         // split.copy_batch(&order[..2], 0, input)
+//! ```
+//!
+//! Types are not converted here: a byte is copied as a byte.
+
+use std::sync::Arc;
+
+use crate::base::rng::{Sequence, hash_name};
+use crate::base::schema::{Field, Schema};
+
+/// A data set: its schema, as it turned out, and its samples.
+#[derive(Clone, Debug)]
+pub struct Dataset {
+    /// The source that samples really come from: `mnist`, or `digits` where those stand in.
+    pub source: &'static str,
+    /// What samples look like and how many each split has.
+    pub schema: Schema,
+    /// Samples to train on.
+    pub train: Split,
+    /// Samples kept from training to judge it; may be empty.
+    pub validation: Split,
+    /// Samples for the end; may be empty.
+    pub test: Split,
+    /// What the user must hear: that other data stands in for what was asked for.
+    pub notice: Option<String>,
+}
+
+/// Samples, field by field.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Samples {
+    /// The fields, inputs first, then the target.
+    fields: Vec<Field>,
+    /// For each field, every sample's bytes in a row.
+    bytes: Vec<Vec<u8>>,
+    count: usize,
+}
+
+impl Samples {
+    /// Samples whose fields have as many bytes as `count` needs.
+    pub fn new(count: usize, fields: Vec<(Field, Vec<u8>)>) -> Self {
+        for (field, bytes) in &fields {
+            assert_eq!(bytes.len(), count * field.bytes(), "bytes of {}", field.name);
+        }
+        assert!(u32::try_from(count).is_ok(), "samples are numbered in 32 bits");
+        let (fields, bytes) = fields.into_iter().unzip();
+        Samples { fields, bytes, count }
+    }
+
+    /// How many samples.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+}
+
+/// A part of a data set.
+#[derive(Clone, Debug)]
+pub struct Split {
+    samples: Arc<Samples>,
+    /// The samples that are in it, where not all are.
+    chosen: Option<Vec<u32>>,
+}
+
+impl Split {
+    /// All samples.
+    pub fn all(samples: Arc<Samples>) -> Self {
+        Split { samples, chosen: None }
+    }
+
+    /// Some samples.
+    pub fn of(samples: Arc<Samples>, chosen: Vec<u32>) -> Self {
+        Split { samples, chosen: Some(chosen) }
+    }
+
+    /// How many samples.
+    pub fn count(&self) -> usize {
+        self.chosen.as_ref().map_or(self.samples.count, Vec::len)
+    }
+
+    /// The fields of a sample, inputs first, then the target.
+    pub fn fields(&self) -> &[Field] {
+        &self.samples.fields
+    }
+
+    /// The number of one of this split's samples in the data it was taken from; for messages.
+    pub fn original(&self, index: u32) -> u32 {
+        self.chosen.as_ref().map_or(index, |chosen| chosen[index as usize])
+    }
+
+    /// Copies one field of some samples, one after the other. `out` has room for exactly those.
+    pub fn copy_batch(&self, indices: &[u32], field: usize, out: &mut [u8]) {
+        let size = self.samples.fields[field].bytes();
+        assert_eq!(out.len(), indices.len() * size, "room for a batch");
+        let bytes = &self.samples.bytes[field];
+        for (&index, out) in indices.iter().zip(out.chunks_exact_mut(size)) {
+            let start = self.original(index) as usize * size;
+            out.copy_from_slice(&bytes[start..start + size]);
+        }
+    }
+}
+
+/// The order in which an epoch takes `count` samples: a function of seed and epoch alone, or
+/// their own order where they are not shuffled.
+pub fn order(seed: u64, epoch: u64, count: usize, shuffle: bool) -> Vec<u32> {
+    let count = u32::try_from(count).expect("samples are numbered in 32 bits");
+    let mut order: Vec<u32> = (0..count).collect();
+    if shuffle {
+        Sequence::new(seed, hash_name(&format!("order of epoch {epoch}"))).shuffle(&mut order);
+    }
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::tensor::DType;
+
+    fn samples() -> Arc<Samples> {
+        let field = |name: &str, dtype, shape: &[usize]| Field {
+            name: name.to_string(),
+            dtype,
+            shape: shape.to_vec(),
+        };
+        let labels = (0..4i32).flat_map(|label| label.to_ne_bytes()).collect();
+        Arc::new(Samples::new(
+            4,
+            vec![
+                (field("image", DType::U8, &[1, 2, 1]), (10..18).collect()),
+                (field("label", DType::I32, &[]), labels),
+            ],
+        ))
+    }
+
+    #[test]
+    fn a_batch_is_copied_field_by_field_through_the_choice() {
+        let split = Split::of(samples(), vec![3, 0]);
+        let mut images = [0; 6];
+        split.copy_batch(&[1, 0, 1], 0, &mut images);
+        assert_eq!(images, [10, 11, 16, 17, 10, 11]);
+        let mut label = [0; 4];
+        split.copy_batch(&[0], 1, &mut label);
+        assert_eq!(i32::from_ne_bytes(label), 3);
+        assert_eq!((split.count(), split.original(0)), (2, 3));
+        assert_eq!(Split::all(samples()).count(), 4);
+    }
+
+    #[test]
+    fn orders_are_permutations_that_seed_and_epoch_decide() {
+        let sorted = |mut order: Vec<u32>| {
+            order.sort();
+            order
+        };
+        let first = order(1, 1, 100, true);
+        assert_eq!(first, order(1, 1, 100, true));
+        assert_ne!(first, order(1, 2, 100, true));
+        assert_ne!(first, order(2, 1, 100, true));
+        assert_eq!(sorted(first), order(1, 1, 100, false));
+        assert!(order(0, 0, 0, true).is_empty());
+    }
+}

@@ -1,0 +1,82 @@
+//! Handwritten-looking digits that the program draws itself: 28×28 grey images, 0 to 9.
+//!
+//! `digits(train: 60000, test: 10000, seed: 0)` needs no file, gives the same bytes on every
+//! machine, and is meant for first steps and tests. Each sample is a skeleton ([`glyphs`]) that
+//! is bent, slanted, scaled, turned, moved and drawn with a pen of some width ([`draw`]), with
+//! strokes that do not belong and noise over it.
+//!
+//! It is not MNIST and its accuracies are not MNIST's, though about as hard: a linear model
+//! stays below 95 %, one hidden layer of 128 passes 96 % in five epochs.
+
+mod draw;
+mod glyphs;
+
+use rayon::prelude::*;
+
+use super::dataset::Dataset;
+use super::error::DataError;
+use super::idx::{self, Idx};
+use super::request::{Arguments, SourceRequest};
+use crate::base::rng::{Sequence, hash_name};
+use crate::base::schema::Schema;
+
+/// Pixels across and down.
+pub const SIDE: usize = 28;
+
+/// What `digits(…)` was given.
+pub struct Options {
+    train: usize,
+    test: usize,
+    seed: u64,
+    validation: f64,
+}
+
+impl Options {
+    /// The arguments of a request.
+    pub fn of(request: &SourceRequest) -> Result<Self, DataError> {
+        let args = Arguments::new(request, &["train", "test", "seed", "validation"])?;
+        Ok(Options {
+            train: args.count("train", 60_000, 1)?,
+            test: args.count("test", 10_000, 0)?,
+            seed: args.seed("seed")?,
+            validation: args.fraction("validation")?,
+        })
+    }
+
+    /// As many samples as MNIST has.
+    pub fn standing_in(validation: f64) -> Self {
+        Options { train: 60_000, test: 10_000, seed: 0, validation }
+    }
+
+    /// Known beforehand.
+    pub fn schema(&self) -> Result<Schema, DataError> {
+        Ok(idx::image_schema(&[self.train, SIDE, SIDE], 10, self.validation, self.test))
+    }
+
+    /// Draws all samples.
+    pub fn open(&self) -> Result<Dataset, DataError> {
+        let (images, labels) = drawn(self.seed, "train", self.train);
+        let (test_images, test_labels) = drawn(self.seed, "test", self.test);
+        let train = idx::image_samples(images, &labels);
+        let test = idx::image_samples(test_images, &test_labels);
+        let schema = self.schema()?;
+        Ok(idx::assemble("digits", schema, train, &labels, self.validation, Some(test)))
+    }
+}
+
+/// The images and labels of a split. A sample depends on seed, split and its index alone, so the
+/// first hundred of a thousand are the first hundred of a million.
+fn drawn(seed: u64, split: &str, count: usize) -> (Idx, Vec<u8>) {
+    let shapes = glyphs::shapes();
+    let domain = hash_name(split);
+    let mut bytes = vec![0; count * SIDE * SIDE];
+    let images = bytes.par_chunks_exact_mut(SIDE * SIDE).enumerate();
+    let labels = images.map(|(index, image)| {
+        let mut rng = Sequence::new(seed, domain.wrapping_add(index as u64));
+        let label = rng.below(10) as usize;
+        draw::sample(&mut rng, &shapes, label, image);
+        label as u8
+    });
+    let labels = labels.collect();
+    (Idx { dims: vec![count, SIDE, SIDE], bytes }, labels)
+}
