@@ -10,6 +10,10 @@
 //!     input0 image: u8[N, 28, 28, 1]
 //!     param0 dense.weight: f32[784, 128] = uniform(-0.0811, 0.0811)
 //!     %0 = input0 : u8[N, 28, 28, 1]
+//!     %1 = cast %0 : f32[N, 28, 28, 1]
+//!     %2 = reshape %1 : f32[N, 784]
+//!     %3 = param0 : f32[784, 128]
+//!     %4 = matmul %2, %3 : f32[N, 128]
 //!     …
 //!     output loss = %41
 //!     update param0 = %60
@@ -17,16 +21,28 @@
 //! ```
 
 pub mod builder;
+pub mod element;
+#[allow(clippy::module_inception)] // The graph's data, among what is done with it.
 pub mod graph;
 pub mod infer;
+pub mod init;
+pub mod interp;
 pub mod kernels;
 pub mod op;
 pub mod origin;
+pub mod print;
+pub mod read;
 pub mod types;
+pub mod verify;
 
 pub use builder::Builder;
 pub use graph::{DimOrigin, Graph, Hyper, Init, Input, Node, Output, Param, State, Target, Update};
 pub use infer::{Mismatch, infer};
+pub use init::initial_value;
+pub use interp::{Env, Fault, Outcome, run};
 pub use op::{Binary, HyperId, InputId, NodeId, Op, ParamId, Range, Reduce, StateId, Unary};
 pub use origin::{Origin, OriginId, Origins};
+pub use print::{print_kernels, with_places};
+pub use read::{ReadError, read};
 pub use types::{Dim, Shape, Type};
+pub use verify::verify;

@@ -13,6 +13,8 @@ pub enum Dim {
     Batch(usize),
 }
 
+// Not the traits of `std::ops`: sums and products of dimensions may not exist.
+#[allow(clippy::should_implement_trait)]
 impl Dim {
     /// The batch itself.
     pub const N: Dim = Dim::Batch(1);
@@ -33,23 +35,23 @@ impl Dim {
         }
     }
 
-    /// The sum, unless it mixes `N` with a number.
+    /// The sum, unless it mixes `N` with a number or overflows.
     pub fn add(self, other: Dim) -> Option<Dim> {
         match (self, other) {
-            (Dim::Known(a), Dim::Known(b)) => Some(Dim::Known(a + b)),
-            (Dim::Batch(a), Dim::Batch(b)) => Some(Dim::Batch(a + b)),
+            (Dim::Known(a), Dim::Known(b)) => a.checked_add(b).map(Dim::Known),
+            (Dim::Batch(a), Dim::Batch(b)) => a.checked_add(b).map(Dim::Batch),
             (Dim::Known(0), dim) | (dim, Dim::Known(0)) => Some(dim),
             _ => None,
         }
     }
 
-    /// The product, unless it is quadratic in `N`.
+    /// The product, unless it is quadratic in `N` or overflows.
     pub fn mul(self, other: Dim) -> Option<Dim> {
         match (self, other) {
-            (Dim::Known(a), Dim::Known(b)) => Some(Dim::Known(a * b)),
+            (Dim::Known(a), Dim::Known(b)) => a.checked_mul(b).map(Dim::Known),
             (Dim::Batch(_), Dim::Known(0)) | (Dim::Known(0), Dim::Batch(_)) => Some(Dim::Known(0)),
             (Dim::Batch(a), Dim::Known(b)) | (Dim::Known(b), Dim::Batch(a)) => {
-                Some(Dim::Batch(a * b))
+                a.checked_mul(b).map(Dim::Batch)
             }
             (Dim::Batch(_), Dim::Batch(_)) => None,
         }

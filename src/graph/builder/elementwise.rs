@@ -5,8 +5,9 @@
 
 use super::{Builder, Built};
 use crate::base::tensor::DType;
+use crate::graph::element;
 use crate::graph::graph::DimOrigin;
-use crate::graph::infer::{Mismatch, round_to};
+use crate::graph::infer::Mismatch;
 use crate::graph::op::{Binary, NodeId, Op, Unary};
 use crate::graph::types::{Dim, Shape, Type};
 
@@ -60,7 +61,9 @@ impl Builder {
             return Ok(x);
         }
         match self.graph.nodes[x].op {
-            Op::Const(value, _) if dtype != DType::F64 => Ok(self.constant(value, dtype)),
+            Op::Const(value, from) if dtype != DType::F64 => {
+                Ok(self.constant(element::cast(value, from, dtype), dtype))
+            }
             _ if self.is_uniform(x) && dtype != DType::F32 => {
                 let rounded = self.op(Op::Cast(DType::F32), &[x])?;
                 self.op(Op::Cast(dtype), &[rounded])
@@ -88,11 +91,12 @@ impl Builder {
     /// An `f64` scalar as a scalar of `dtype`. A constant must be one of its values, up to a
     /// float's rounding.
     fn bring(&mut self, x: NodeId, dtype: DType) -> Built {
-        if let Op::Const(value, _) = self.graph.nodes[x].op {
-            if dtype != DType::F32 && round_to(value, dtype) != value {
-                return Err(Mismatch::new(format!("{value} is not a value of {dtype}"))
-                    .note(format!("it meets a tensor of {dtype}; `cast` converts the tensor")));
-            }
+        if let Op::Const(value, _) = self.graph.nodes[x].op
+            && dtype != DType::F32
+            && element::round_to(value, dtype) != value
+        {
+            return Err(Mismatch::new(format!("{value} is not a value of {dtype}"))
+                .note(format!("it meets a tensor of {dtype}; `cast` converts the tensor")));
         }
         self.cast(x, dtype)
     }

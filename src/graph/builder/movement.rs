@@ -3,6 +3,7 @@
 //! `transpose(x, [0, 1])` is `x`; `reshape` to `x`'s own shape is `x`.
 
 use super::{Builder, Built};
+use crate::graph::element::round_to;
 use crate::graph::infer::Mismatch;
 use crate::graph::op::{NodeId, Op, Range};
 use crate::graph::types::Shape;
@@ -53,7 +54,7 @@ impl Builder {
         if nothing {
             return Ok(x);
         }
-        let value = crate::graph::infer::round_to(value, self.ty(x).dtype);
+        let value = round_to(value, self.ty(x).dtype);
         self.op(Op::Pad { amounts, value }, &[x])
     }
 }

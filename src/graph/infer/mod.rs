@@ -17,6 +17,7 @@ mod movement;
 pub(crate) use movement::product;
 
 use crate::base::tensor::DType;
+use crate::graph::element::round_to;
 use crate::graph::graph::Graph;
 use crate::graph::op::{NodeId, Op};
 use crate::graph::types::{Dim, Shape, Type};
@@ -192,17 +193,6 @@ fn constant(value: f64, dtype: DType) -> Inferred {
         Ok(Type::scalar(dtype))
     } else {
         Err(Mismatch::new(format!("{value} is not a value of {dtype}")))
-    }
-}
-
-/// The value as an element of `dtype` holds it: what `cast` gives.
-pub fn round_to(value: f64, dtype: DType) -> f64 {
-    match dtype {
-        DType::F32 => f64::from(value as f32),
-        DType::F64 => value,
-        DType::I32 => f64::from(value as i32),
-        DType::U8 => f64::from(value as u8),
-        DType::Bool => f64::from(u8::from(value != 0.0)),
     }
 }
 

@@ -1,0 +1,278 @@
+//! Runs a graph, slowly and obviously: the oracle for everything that makes it fast.
+//!
+//! In go a graph, the number of samples, and an [`Env`] of tensors; out come the outputs and the
+//! parameters and states after the step's updates. `N` is the number of samples, so one graph
+//! runs at any batch.
+//!
+//! Every element is held in `f64`: element-wise operators round each result to the element type,
+//! sums and contractions are added in `f64` and rounded once. Compiled code, which adds in `f32`,
+//! is compared within a tolerance. A bad index is a [`Fault`] that names the node and the place.
+
+mod contraction;
+mod movement;
+
+use crate::base::entity::Entity;
+use crate::base::rng::{element_word, unit_f32};
+use crate::base::tensor::{DType, Data, Tensor};
+use crate::graph::element;
+use crate::graph::graph::{Graph, Node, Target};
+use crate::graph::init::initial_value;
+use crate::graph::op::{NodeId, Op};
+use crate::graph::types::Type;
+use ndarray::{ArrayD, IxDyn, Zip};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Elements of any type, each as the `f64` of its value.
+type Array = ArrayD<f64>;
+
+/// What a step reads.
+#[derive(Clone, Debug, Default)]
+pub struct Env {
+    /// The inputs by name.
+    pub inputs: BTreeMap<String, Tensor>,
+    /// A value for each parameter, in order of their ids.
+    pub params: Vec<Tensor>,
+    /// A value for each state, in order of their ids.
+    pub states: Vec<Tensor>,
+    /// A value for each hyper-parameter, in order of their ids.
+    pub hypers: Vec<f64>,
+    /// The step's number, from 1.
+    pub step: u64,
+    /// The seed of random operators.
+    pub seed: u64,
+}
+
+impl Env {
+    /// The first step of a graph: parameters and states as they begin, hyper-parameters as they
+    /// are written, and no inputs yet.
+    pub fn initial(graph: &Graph, seed: u64) -> Env {
+        let params = graph.params.values().map(|p| initial_value(&p.init, &p.ty, &p.path, seed));
+        let states = graph.states.values().map(|s| initial_value(&s.init, &s.ty, &s.path, seed));
+        Env {
+            inputs: BTreeMap::new(),
+            params: params.collect(),
+            states: states.collect(),
+            hypers: graph.hypers.values().map(|hyper| hyper.value).collect(),
+            step: 1,
+            seed,
+        }
+    }
+
+    /// The same with an input.
+    pub fn with(mut self, name: &str, tensor: Tensor) -> Env {
+        self.inputs.insert(name.into(), tensor);
+        self
+    }
+}
+
+/// What a step gives.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// The outputs by name.
+    pub outputs: BTreeMap<String, Tensor>,
+    /// The parameters after the step.
+    pub params: Vec<Tensor>,
+    /// The states after the step.
+    pub states: Vec<Tensor>,
+}
+
+/// Why a step could not be run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The node that failed; `None` where what was given does not fit the graph.
+    pub node: Option<NodeId>,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.node {
+            Some(node) => write!(f, "{node}: {}", self.message),
+            None => f.write_str(&self.message),
+        }
+    }
+}
+
+impl std::error::Error for Fault {}
+
+/// Runs a verified graph for `batch` samples.
+pub fn run(graph: &Graph, batch: usize, env: &Env) -> Result<Outcome, Fault> {
+    let values = values(graph, batch, env)?;
+    let value = |node: NodeId| values[node.index()].clone();
+    let outputs = graph.outputs.iter().map(|output| (output.name.clone(), value(output.node)));
+    let outputs = outputs.collect();
+    let (mut params, mut states) = (env.params.clone(), env.states.clone());
+    for update in &graph.updates {
+        match update.target {
+            Target::Param(id) => params[id.index()] = value(update.node),
+            Target::State(id) => states[id.index()] = value(update.node),
+        }
+    }
+    Ok(Outcome { outputs, params, states })
+}
+
+/// The value of every node, in order: for tests that look inside.
+pub fn values(graph: &Graph, batch: usize, env: &Env) -> Result<Vec<Tensor>, Fault> {
+    check(graph, batch, env)?;
+    let mut arrays: Vec<Array> = Vec::with_capacity(graph.nodes.len());
+    for (id, node) in graph.nodes.iter() {
+        let run = Run { graph, batch, env, arrays: &arrays };
+        let array = run.node(node).map_err(|message| Fault { node: Some(id), message })?;
+        debug_assert_eq!(array.shape(), node.ty.shape.at(batch), "the extents of {id}");
+        arrays.push(array);
+    }
+    let typed = arrays.into_iter().zip(graph.nodes.values());
+    Ok(typed.map(|(array, node)| tensor(array, node.ty.dtype)).collect())
+}
+
+/// Checks that everything the graph declares is given, with its type.
+fn check(graph: &Graph, batch: usize, env: &Env) -> Result<(), Fault> {
+    let fault = |message: String| Err(Fault { node: None, message });
+    let fits = |ty: &Type, tensor: &Tensor| {
+        tensor.dtype() == ty.dtype && tensor.shape == ty.shape.at(batch)
+    };
+    if batch == 0 {
+        return fault("a step of no samples".into());
+    }
+    for input in graph.inputs.values() {
+        match env.inputs.get(&input.name) {
+            None => return fault(format!("input `{}` is not given", input.name)),
+            Some(tensor) if fits(&input.ty, tensor) => {}
+            Some(tensor) => {
+                let (name, ty) = (&input.name, &input.ty);
+                let (dtype, shape) = (tensor.dtype(), &tensor.shape);
+                return fault(format!(
+                    "input `{name}` is {ty}, given {dtype}{shape:?}, N = {batch}"
+                ));
+            }
+        }
+    }
+    let params = graph.params.values().map(|param| &param.ty);
+    let states = graph.states.values().map(|state| &state.ty);
+    for (kind, given, types) in [
+        ("parameter", &env.params, params.collect::<Vec<_>>()),
+        ("state", &env.states, states.collect::<Vec<_>>()),
+    ] {
+        if given.len() != types.len() {
+            return fault(format!("{} values for {} {kind}s", given.len(), types.len()));
+        }
+        let unfit = given.iter().zip(types).position(|(tensor, ty)| !fits(ty, tensor));
+        if let Some(index) = unfit {
+            return fault(format!("the value of {kind} {index} is not of its type"));
+        }
+    }
+    if env.hypers.len() != graph.hypers.len() {
+        let (found, wanted) = (env.hypers.len(), graph.hypers.len());
+        return fault(format!("{found} values for {wanted} hyper-parameters"));
+    }
+    Ok(())
+}
+
+/// A step halfway through.
+struct Run<'a> {
+    graph: &'a Graph,
+    batch: usize,
+    env: &'a Env,
+    /// The values so far.
+    arrays: &'a [Array],
+}
+
+impl Run<'_> {
+    fn arg(&self, node: &Node, index: usize) -> &Array {
+        &self.arrays[node.args[index].index()]
+    }
+
+    fn node(&self, node: &Node) -> Result<Array, String> {
+        use {contraction as many, movement as moved};
+        let x = |index| self.arg(node, index);
+        let extents = node.ty.shape.at(self.batch);
+        let number = |value: f64| Array::from_elem(IxDyn(&[]), value);
+        Ok(match &node.op {
+            Op::Input(id) => array(&self.env.inputs[&self.graph.inputs[*id].name]),
+            Op::Param(id) => array(&self.env.params[id.index()]),
+            Op::State(id) => array(&self.env.states[id.index()]),
+            Op::Hyper(id) => number(self.env.hypers[id.index()]),
+            Op::Step => number(self.env.step as f64),
+            Op::Extent(dim) => number(dim.at(self.batch) as f64),
+            Op::Const(value, _) => number(*value),
+            Op::Iota { axis, .. } => Array::from_shape_fn(extents, |index| index[*axis] as f64),
+            Op::Uniform { stream, .. } => self.uniform(*stream, extents),
+            Op::Unary(op) => x(0).mapv(|x| element::unary(*op, node.ty.dtype, x)),
+            Op::Binary(op) => {
+                let dtype = self.graph.ty(node.args[0]).dtype;
+                zip(x(0), x(1), |a, b| element::binary(*op, dtype, a, b))
+            }
+            Op::Where => Zip::from(x(0))
+                .and(x(1))
+                .and(x(2))
+                .map_collect(|&condition, &a, &b| if condition != 0.0 { a } else { b }),
+            Op::Cast(to) => {
+                let from = self.graph.ty(node.args[0]).dtype;
+                x(0).mapv(|x| element::cast(x, from, *to))
+            }
+            Op::Broadcast(_) => {
+                x(0).broadcast(extents).ok_or("the shapes do not broadcast")?.to_owned()
+            }
+            Op::Reshape(_) => moved::reshape(x(0), extents),
+            Op::Transpose(perm) => moved::transpose(x(0), perm),
+            Op::Slice(ranges) => moved::slice(x(0), ranges, extents),
+            Op::Concat(axis) => {
+                let parts: Vec<&Array> = (0..node.args.len()).map(x).collect();
+                moved::concat(&parts, *axis, extents)
+            }
+            Op::Pad { amounts, value } => moved::pad(x(0), amounts, *value, extents),
+            Op::Reduce(op, axes) => many::reduce(*op, node.ty.dtype, x(0), axes),
+            Op::ArgMax(axis) => many::arg_max(x(0), *axis),
+            Op::MatMul { transpose_a, transpose_b } => {
+                many::matmul(x(0), *transpose_a, x(1), *transpose_b, extents)
+            }
+            Op::Pick => many::pick(x(0), x(1))?,
+            Op::Gather(axis) => many::gather(x(0), x(1), *axis, extents)?,
+            Op::ScatterAdd { axis, .. } => many::scatter_add(x(0), x(1), *axis, extents)?,
+            Op::StopGradient => x(0).clone(),
+        })
+    }
+
+    fn uniform(&self, stream: u32, extents: Vec<usize>) -> Array {
+        let len = extents.iter().product();
+        let draw = |i| unit_f32(element_word(self.env.seed, self.env.step, stream, i));
+        let values: Vec<f64> = (0..len).map(|i| f64::from(draw(i))).collect();
+        Array::from_shape_vec(extents, values).expect("as many as the extents say")
+    }
+}
+
+/// A function of each two elements.
+fn zip(a: &Array, b: &Array, f: impl Fn(f64, f64) -> f64) -> Array {
+    Zip::from(a).and(b).map_collect(|&a, &b| f(a, b))
+}
+
+/// A tensor's elements in `f64`.
+fn array(tensor: &Tensor) -> Array {
+    let values: Vec<f64> = match &tensor.data {
+        Data::F32(values) => values.iter().map(|&value| f64::from(value)).collect(),
+        Data::F64(values) => values.clone(),
+        Data::I32(values) => values.iter().map(|&value| f64::from(value)).collect(),
+        Data::U8(values) => values.iter().map(|&value| f64::from(value)).collect(),
+        Data::Bool(values) => values.iter().map(|&value| f64::from(u8::from(value))).collect(),
+    };
+    Array::from_shape_vec(tensor.shape.clone(), values).expect("a tensor fills its shape")
+}
+
+/// Elements, each a value of `dtype`, as a tensor.
+fn tensor(array: Array, dtype: DType) -> Tensor {
+    let shape = array.shape().to_vec();
+    let values = array.iter();
+    let data = match dtype {
+        DType::F32 => Data::F32(values.map(|&value| value as f32).collect()),
+        DType::F64 => Data::F64(values.copied().collect()),
+        DType::I32 => Data::I32(values.map(|&value| value as i32).collect()),
+        DType::U8 => Data::U8(values.map(|&value| value as u8).collect()),
+        DType::Bool => Data::Bool(values.map(|&value| value != 0.0).collect()),
+    };
+    Tensor::new(shape, data)
+}
+
+#[cfg(test)]
+mod tests;
