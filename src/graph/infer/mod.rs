@@ -17,7 +17,7 @@ mod movement;
 pub(crate) use movement::product;
 
 use crate::base::tensor::DType;
-use crate::graph::element::round_to;
+pub use crate::graph::element::round_to;
 use crate::graph::graph::Graph;
 use crate::graph::op::{NodeId, Op};
 use crate::graph::types::{Dim, Shape, Type};
