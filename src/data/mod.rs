@@ -22,6 +22,8 @@ mod idx;
 mod mnist;
 mod request;
 mod split;
+#[cfg(test)]
+mod tests;
 
 pub use dataset::{Dataset, Samples, Split, order};
 pub use error::DataError;

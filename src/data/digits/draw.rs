@@ -22,12 +22,12 @@ mod spread {
     /// Standard deviations: of slant (pixels across a pixel down), turn (radians), the centre
     /// (pixels), a stroke's place, a point's place (parts of the box).
     pub const SLANT: f64 = 0.2;
-    pub const TURN: f64 = 0.12;
-    pub const SHIFT: f64 = 1.1;
-    pub const STROKE: f64 = 0.025;
+    pub const TURN: f64 = 0.13;
+    pub const SHIFT: f64 = 1.15;
+    pub const STROKE: f64 = 0.028;
     pub const POINT: f64 = 0.012;
     /// The largest wave, as a part of the box.
-    pub const WAVE: f64 = 0.06;
+    pub const WAVE: f64 = 0.07;
     /// Half the pen's width in pixels.
     pub const PEN: [f64; 2] = [0.6, 1.7];
     /// Ink of a digit, of strokes that do not belong, and the largest noise.
@@ -35,7 +35,7 @@ mod spread {
     pub const CLUTTER: [f64; 2] = [0.2, 0.7];
     pub const NOISE: [f64; 2] = [0.0, 0.25];
     /// The most strokes that do not belong, and their length in pixels.
-    pub const STRAYS: u32 = 2;
+    pub const STRAYS: u32 = 3;
     pub const STRAY: [f64; 2] = [2.0, 6.0];
 }
 
@@ -50,6 +50,7 @@ pub fn sample(rng: &mut Sequence, shapes: &[Vec<Shape>], digit: usize, image: &m
         let offset = [rng.normal() * spread::STROKE, rng.normal() * spread::STROKE];
         let mut last: Option<Point> = None;
         for point in stroke {
+            // Even over ±1.75 deviations: cheaper than a normal number, and there are many points.
             let jitter = |rng: &mut Sequence| (rng.unit() - 0.5) * (spread::POINT * 3.5);
             let x = point[0] + offset[0] + jitter(rng);
             let y = point[1] + offset[1] + jitter(rng);
