@@ -36,6 +36,7 @@ codes! {
     RESERVED_WORD = "E0022": "A word of the language stands where a name is needed.";
     BRACE_LINE = "E0023": "An opening brace stands on a line of its own.";
     TOO_LARGE = "E0024": "A file is too large to have places in it.";
+    UNUSED_VALUE = "E0025": "A value that is not the last of its block is not used.";
 }
 
 #[cfg(test)]

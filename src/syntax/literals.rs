@@ -63,3 +63,48 @@ pub(super) fn string(written: &str, span: Span) -> Parsed<String> {
     }
     Ok(text)
 }
+
+/// Whether a token that begins with a digit is a number.
+pub(super) fn is_number(written: &str) -> bool {
+    let (mantissa, exponent) = match written.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, Some(exponent)),
+        None => (written, None),
+    };
+    let digits = |part: &str| {
+        part.starts_with(|c: char| c.is_ascii_digit())
+            && part.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_')
+    };
+    let unsigned = exponent.map(|exponent| exponent.strip_prefix(['+', '-']).unwrap_or(exponent));
+    let whole_and_fraction = match mantissa.split_once('.') {
+        Some((whole, fraction)) => digits(whole) && digits(fraction),
+        None => digits(mantissa),
+    };
+    whole_and_fraction && unsigned.is_none_or(digits)
+}
+
+/// Where a string's first escape that means nothing is, and how long it is.
+pub(super) fn bad_escape(written: &str) -> Option<(usize, usize)> {
+    let mut chars = written.char_indices();
+    while let Some((at, c)) = chars.next() {
+        if c != '\\' {
+            continue;
+        }
+        let (_, escaped) = chars.next()?;
+        let known = match escaped {
+            'u' => is_code(&written[at + 2..]),
+            _ => ['"', '\\', 'n', 't', 'r', '0'].contains(&escaped),
+        };
+        if !known {
+            return Some((at, 1 + escaped.len_utf8()));
+        }
+    }
+    None
+}
+
+/// Whether the text begins with one to six hexadecimal digits in braces.
+fn is_code(rest: &str) -> bool {
+    let digits = rest.strip_prefix('{').and_then(|rest| rest.split_once('}'));
+    digits.is_some_and(|(digits, _)| {
+        (1..=6).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+    })
+}

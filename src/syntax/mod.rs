@@ -3,11 +3,13 @@
 pub mod ast;
 pub mod codes;
 mod dump;
+mod expected;
 mod expressions;
 mod literals;
 mod parse;
 mod scan;
 mod slips;
+mod tokens;
 mod tree;
 
 pub use dump::dump;

@@ -10,6 +10,9 @@
 //! (`grammar/nn.pest`) is run on each by itself, so one mistake does not hide those in other items.
 //! Nothing here knows what a name means.
 
+use std::cmp::Reverse;
+use std::ops::Range;
+
 use pest::Parser as _;
 
 use crate::base::diagnostic::Diagnostic;
@@ -18,7 +21,7 @@ use crate::syntax::ast;
 use crate::syntax::codes;
 use crate::syntax::scan::scan;
 use crate::syntax::slips;
-use crate::syntax::tree::Tree;
+use crate::syntax::tree::{Parsed, Tree};
 
 /// The parser that `grammar/nn.pest` generates.
 #[allow(missing_docs)] // One variant a grammar rule.
@@ -45,13 +48,45 @@ pub fn parse(sources: &Sources, file: FileId) -> Result<ast::File, Vec<Diagnosti
     let mut items = Vec::new();
     let mut errors = Vec::new();
     for chunk in scan(file, text)? {
-        match Grammar::parse(Rule::file, &text[chunk.clone()]) {
-            Ok(pairs) => match Tree::new(file, text, chunk.start).items(pairs) {
-                Ok(found) => items.extend(found),
-                Err(error) => errors.push(*error),
-            },
-            Err(error) => errors.push(slips::explain(file, text, chunk, &error)),
+        match parse_chunk(file, text, chunk.clone()) {
+            Ok(found) => items.extend(found),
+            Err(mut error) => {
+                check_fixes(file, text, chunk, &mut error);
+                errors.push(*error);
+            }
         }
     }
     if errors.is_empty() { Ok(ast::File { id: file, items }) } else { Err(errors) }
+}
+
+/// Parses the items in a part of a file.
+fn parse_chunk(file: FileId, text: &str, chunk: Range<usize>) -> Parsed<Vec<ast::Item>> {
+    match Grammar::parse(Rule::file, &text[chunk.clone()]) {
+        Ok(pairs) => Tree::new(file, text, chunk.start).items(pairs),
+        Err(error) => Err(Box::new(slips::explain(file, text, chunk, &error))),
+    }
+}
+
+/// Keeps the fixes after which the part parses, or fails only further on.
+fn check_fixes(file: FileId, text: &str, chunk: Range<usize>, error: &mut Diagnostic) {
+    let place = error.place().map_or(0, |span| span.start);
+    error.fixes.retain_mut(|fix| {
+        let mut fixed = text[chunk.clone()].to_string();
+        let mut edits: Vec<_> = fix.edits.iter().collect();
+        edits.sort_by_key(|edit| Reverse(edit.span.start));
+        for edit in edits {
+            let (start, end) = (edit.span.start as usize, edit.span.end as usize);
+            fixed.replace_range(start - chunk.start..end - chunk.start, &edit.text);
+        }
+        let whole = 0..fixed.len();
+        fix.checked = match scan(file, &fixed)
+            .and_then(|_| parse_chunk(file, &fixed, whole).map_err(|error| vec![*error]))
+        {
+            Ok(_) => true,
+            Err(left) => left.iter().all(|left| {
+                left.place().is_some_and(|span| span.start as usize + chunk.start > place as usize)
+            }),
+        };
+        fix.checked
+    });
 }

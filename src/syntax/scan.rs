@@ -17,6 +17,7 @@ use std::ops::Range;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::{FileId, Span};
 use crate::syntax::codes;
+use crate::syntax::slips::RESERVED;
 
 /// How deeply brackets may be nested.
 pub const MAX_NESTING: usize = 64;
@@ -104,7 +105,14 @@ impl Scanner<'_> {
     /// At the first byte of a line: notes where an item begins. An item's first line at the very
     /// left of the page means that brackets still open were forgotten.
     fn item_start(&mut self, at: usize, indented: bool) {
-        if !begins_item(&self.text[at..]) || (indented && !self.open.is_empty()) {
+        let line = &self.text[at..];
+        let begins = match (indented, self.open.is_empty()) {
+            (true, true) => header(line).is_some_and(|word| ITEM_WORDS.contains(&word)),
+            (true, false) => false,
+            (false, true) => header(line).is_some(),
+            (false, false) => header(line).is_some_and(|word| ITEM_WORDS.contains(&word)),
+        };
+        if !begins {
             return;
         }
         if let Some((bracket, place)) = self.open.pop() {
@@ -177,14 +185,16 @@ impl Scanner<'_> {
     }
 }
 
-/// Whether a line reads like the first of an item: its word, and then a name or a string.
-fn begins_item(line: &str) -> bool {
-    let word = line.find(|c: char| !c.is_ascii_lowercase()).map_or("", |end| &line[..end]);
-    let rest = line[word.len()..].trim_start_matches([' ', '\t']);
-    let named = rest.starts_with(|c: char| c == '_' || c.is_alphabetic());
-    ITEM_WORDS.contains(&word)
-        && rest.len() < line.len() - word.len()
-        && (named || (word == "use" && rest.starts_with('"')))
+/// The first word of a line that reads like the header of an item, though perhaps of a misspelled
+/// one: a word, and then a name or a string.
+fn header(line: &str) -> Option<&str> {
+    let end = line.find(|c: char| !(c == '_' || c.is_alphanumeric())).unwrap_or(line.len());
+    let (word, rest) = line.split_at(end);
+    let named = rest
+        .trim_start_matches([' ', '\t'])
+        .starts_with(|c: char| c == '_' || c == '"' || c.is_alphabetic());
+    let spaced = rest.starts_with([' ', '\t']);
+    (named && spaced && !word.is_empty() && !RESERVED.contains(&word)).then_some(word)
 }
 
 fn partner(bracket: u8) -> char {

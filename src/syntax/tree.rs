@@ -13,6 +13,7 @@ use crate::base::source::{FileId, Span};
 use crate::syntax::ast::*;
 use crate::syntax::codes;
 use crate::syntax::parse::Rule;
+use crate::syntax::slips;
 
 /// A result whose error is kept small: most calls succeed.
 pub(super) type Parsed<T> = Result<T, Box<Diagnostic>>;
@@ -164,6 +165,7 @@ impl<'a> Tree<'a> {
             .filter(|pair| pair.as_rule() == Rule::statement)
             .map(|pair| self.statement(only(pair)))
             .collect::<Parsed<Vec<_>>>()?;
+        self.check_used(&stmts)?;
         let value = match stmts.pop() {
             Some(Stmt { kind: StmtKind::Expr(value), .. }) => Some(Box::new(value)),
             Some(stmt) => {
@@ -173,6 +175,34 @@ impl<'a> Tree<'a> {
             None => None,
         };
         Ok(Block { stmts, value, span })
+    }
+
+    /// Only an `if` does something without being a block's value. Any other value left standing is
+    /// most often half of an expression that a line break has cut.
+    fn check_used(&self, stmts: &[Stmt]) -> Parsed<()> {
+        let cuts = |stmt: &Stmt| {
+            let sign = self.text[stmt.span.start as usize..].chars().next();
+            sign.filter(|sign| "-([".contains(*sign))
+                .map(|_| Span { end: stmt.span.start + 1, ..stmt.span })
+        };
+        for (i, stmt) in stmts.iter().enumerate().take(stmts.len().saturating_sub(1)) {
+            match &stmt.kind {
+                StmtKind::Expr(expr) if !matches!(expr.kind, ExprKind::If(_)) => {}
+                _ => continue,
+            }
+            let above = i.checked_sub(1).map(|above| stmts[above].span);
+            if let (Some(sign), Some(above)) = (cuts(stmt), above) {
+                return Err(Box::new(slips::line_start(self.text, sign, above)));
+            }
+            if let Some(sign) = cuts(&stmts[i + 1]) {
+                return Err(Box::new(slips::line_start(self.text, sign, stmt.span)));
+            }
+            let error = Diagnostic::error(codes::UNUSED_VALUE, "this value is not used")
+                .primary(stmt.span, "not the last expression of its block")
+                .help("give it a name with `let`, or remove it");
+            return Err(Box::new(error));
+        }
+        Ok(())
     }
 
     fn statement(&mut self, pair: Pair<Rule>) -> Parsed<Stmt> {

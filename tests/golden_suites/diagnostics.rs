@@ -85,9 +85,13 @@ pub fn check_marks(sources: &Sources, diagnostics: &[Diagnostic]) -> Result<(), 
     for diagnostic in diagnostics {
         let place = diagnostic.place().ok_or("a diagnostic without a place")?;
         let (line, _) = sources.line_column(place.file, place.start);
-        let said = format!("{} {}", severity(diagnostic), diagnostic.message.to_lowercase());
+        let said = diagnostic.message.to_lowercase();
         let matching = expected.iter().position(|(file, marked, words)| {
-            *file == place.file && *marked == line && said.contains(words.as_str())
+            *file == place.file
+                && *marked == line
+                && words
+                    .strip_prefix(severity(diagnostic))
+                    .is_some_and(|words| said.contains(words.trim()))
         });
         match matching {
             Some(found) => drop(expected.remove(found)),

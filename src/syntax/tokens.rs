@@ -1,0 +1,124 @@
+//! Text cut into words, for explaining what the grammar did not match.
+//!
+//! ```text
+//! a && 1.     Word(a) Sign(&&) Number(1.)
+//! ```
+//!
+//! Unlike the grammar this accepts anything: operators of other languages and malformed numbers
+//! are one token each, so that they can be named. Nothing is parsed from these tokens.
+
+use std::ops::Range;
+
+use crate::syntax::scan::end_of_string;
+
+/// What a token is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TokenKind {
+    /// A name or a word of the language.
+    Word,
+    /// Digits and what sticks to them.
+    Number,
+    /// A string, with or without its closing quote.
+    Str,
+    /// An operator or a bracket, of any language.
+    Sign,
+    /// Any other character.
+    Other,
+}
+
+/// A token and its place.
+#[derive(Clone, Debug)]
+pub(super) struct Token<'a> {
+    pub(super) kind: TokenKind,
+    pub(super) text: &'a str,
+    pub(super) start: usize,
+    /// Whether it is the first of its line.
+    pub(super) first: bool,
+}
+
+impl Token<'_> {
+    pub(super) fn end(&self) -> usize {
+        self.start + self.text.len()
+    }
+
+    pub(super) fn is(&self, text: &str) -> bool {
+        self.text == text && self.kind != TokenKind::Str
+    }
+
+    /// Whether an expression can end with this token.
+    pub(super) fn ends_value(&self) -> bool {
+        match self.kind {
+            TokenKind::Word => {
+                !["if", "else", "let", "not", "and", "or", "in"].contains(&self.text)
+            }
+            TokenKind::Number | TokenKind::Str => true,
+            TokenKind::Sign => [")", "]", "}"].contains(&self.text),
+            TokenKind::Other => false,
+        }
+    }
+}
+
+/// Signs of several characters, longer ones first.
+const LONG_SIGNS: [&str; 23] = [
+    "===", "!==", "**=", "...", "|>", "<-", "->", "=>", "==", "!=", "<=", ">=", "&&", "||", "**",
+    "..", "::", ":=", "+=", "-=", "*=", "/=", "//",
+];
+
+/// The tokens of a range of the text.
+pub(super) fn tokens(text: &str, range: Range<usize>) -> Vec<Token<'_>> {
+    let mut found = Vec::new();
+    let mut at = range.start;
+    let mut first = true;
+    while let Some(c) = text[at..range.end].chars().next() {
+        let rest = &text[at..range.end];
+        if c.is_ascii_whitespace() || c == '\u{FEFF}' {
+            first |= c == '\n';
+            at += c.len_utf8();
+            continue;
+        }
+        if rest.starts_with("//") {
+            at += rest.find('\n').unwrap_or(rest.len());
+            continue;
+        }
+        let (kind, length) = token(rest, c);
+        found.push(Token { kind, text: &rest[..length], start: at, first });
+        first = false;
+        at += length;
+    }
+    found
+}
+
+/// The kind and length of the token that the text begins with.
+fn token(rest: &str, c: char) -> (TokenKind, usize) {
+    let word = |c: char| c == '_' || c.is_alphanumeric();
+    if c == '"' {
+        return (TokenKind::Str, end_of_string(rest.as_bytes(), 0));
+    }
+    if c.is_ascii_digit() {
+        return (TokenKind::Number, number_length(rest.as_bytes()));
+    }
+    if word(c) {
+        return (TokenKind::Word, rest.find(|c| !word(c)).unwrap_or(rest.len()));
+    }
+    if let Some(sign) = LONG_SIGNS.iter().find(|sign| rest.starts_with(**sign)) {
+        return (TokenKind::Sign, sign.len());
+    }
+    let kind =
+        if "+-*/@^<>=!%&|.,:;()[]{}~".contains(c) { TokenKind::Sign } else { TokenKind::Other };
+    (kind, c.len_utf8())
+}
+
+fn number_length(bytes: &[u8]) -> usize {
+    let mut at = 0;
+    while at < bytes.len() {
+        let sign_of_exponent =
+            matches!(bytes[at], b'+' | b'-') && matches!(bytes[at - 1], b'e' | b'E');
+        let range = bytes[at] == b'.' && bytes.get(at + 1) == Some(&b'.');
+        let part = bytes[at].is_ascii_alphanumeric() || matches!(bytes[at], b'_' | b'.');
+        if range || !(part || sign_of_exponent) {
+            break;
+        }
+        at += 1;
+    }
+    at
+}
