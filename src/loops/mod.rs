@@ -16,8 +16,12 @@
 
 pub mod footprint;
 pub mod intervals;
+pub mod print;
 pub mod program;
+pub mod read;
+pub mod types;
 pub mod uniform;
+pub mod verify;
 
 pub use program::{
     Access, Action, Affine, Binary, Buffer, BufferId, Inst, Kernel, KernelId, Program, Reduce,

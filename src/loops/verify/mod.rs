@@ -1,0 +1,167 @@
+//! Checks a program: after it, lowering and code generation may rely on every rule that the
+//! types of `loops::program` state.
+//!
+//! `store s1[4*i0] = r1` with `i0` up to 9 and 32 elements in `s1` gives
+//! `kernel k0 "scale": store s1[4*i0]: reaches element 36 of 32`.
+//!
+//! Not checked: races between threads (`loops::footprint` proves their absence where barriers are
+//! put, `loops::interp` looks for them) and bytes shared by buffers (the plan's work).
+
+mod kernel;
+
+use std::collections::BTreeSet;
+
+use crate::base::entity::Entity;
+use crate::base::tensor::DType;
+use crate::loops::program::{Action, BufferId, KernelId, Program, SlotId, Space, Stmt};
+use crate::loops::uniform::UniformInst;
+
+/// Whether a program keeps all rules; otherwise what it breaks, a sentence each.
+pub fn verify(program: &Program) -> Result<(), Vec<String>> {
+    let mut errors = Vec::new();
+    buffers(program, &mut errors);
+    uniforms(program, &mut errors);
+    for (id, kernel) in program.kernels.iter() {
+        kernel::verify(id, kernel, &mut errors);
+    }
+    for (name, actions) in [("step", &program.actions), ("refresh", &program.refresh)] {
+        for (index, action) in actions.iter().enumerate() {
+            if let Action::Run { kernel, args } = action {
+                let place = format!("{name}, action {index}");
+                errors.extend(run(program, *kernel, args).map(|text| format!("{place}: {text}")));
+            }
+        }
+    }
+    if errors.is_empty() { Ok(()) } else { Err(errors) }
+}
+
+fn buffers(program: &Program, errors: &mut Vec<String>) {
+    let mut names = BTreeSet::new();
+    for (id, buffer) in program.buffers.iter() {
+        if buffer.dtype == DType::F64 {
+            errors.push(format!("buffer {id}: no buffer holds f64"));
+        }
+        if buffer.offset.is_some_and(|offset| offset % 64 != 0) {
+            errors.push(format!("buffer {id}: its offset is not a multiple of 64"));
+        }
+        let is_named = matches!(buffer.space, Space::Global | Space::Pinned);
+        if is_named && !names.insert(&buffer.name) {
+            errors.push(format!("buffer {id}: another one is called {:?} too", buffer.name));
+        }
+    }
+}
+
+fn uniforms(program: &Program, errors: &mut Vec<String>) {
+    let uniforms = &program.uniforms;
+    for (index, inst) in uniforms.insts.iter().enumerate() {
+        let fits = match *inst {
+            UniformInst::Const(_) | UniformInst::Step => true,
+            UniformInst::Hyper(hyper) => hyper < uniforms.hypers.len(),
+            UniformInst::Unary(_, a) => a < index,
+            UniformInst::Binary(_, a, b) => a < index && b < index,
+        };
+        if !fits {
+            errors.push(format!("uniform value u{index}: an argument does not come before it"));
+        }
+    }
+    if uniforms.results.iter().any(|&result| result >= uniforms.insts.len()) {
+        errors.push("uniform values: a result does not exist".to_owned());
+    }
+    let Some(id) = uniforms.buffer else {
+        if !uniforms.results.is_empty() {
+            errors.push("uniform values: there are results, but no buffer for them".to_owned());
+        }
+        return;
+    };
+    let fits = program.buffers.get(id).is_some_and(|buffer| {
+        let large = buffer.len >= uniforms.results.len();
+        buffer.space == Space::Pinned && buffer.dtype == DType::F32 && large
+    });
+    if !fits {
+        let len = uniforms.results.len();
+        errors.push(format!("uniform values: {id} is not a pinned buffer of {len} f32"));
+    }
+}
+
+/// What is wrong with one run of a kernel.
+fn run(program: &Program, id: KernelId, args: &[BufferId]) -> impl Iterator<Item = String> {
+    let mut errors = Vec::new();
+    match program.kernels.get(id) {
+        None => errors.push(format!("there is no kernel {id}")),
+        Some(kernel) if kernel.slots.len() != args.len() => errors.push(format!(
+            "kernel {id} takes {} buffers and is given {}",
+            kernel.slots.len(),
+            args.len()
+        )),
+        Some(kernel) => {
+            for ((slot_id, slot), &arg) in kernel.slots.iter().zip(args) {
+                let Some(buffer) = program.buffers.get(arg) else {
+                    errors.push(format!("there is no buffer {arg}"));
+                    continue;
+                };
+                if buffer.dtype != slot.dtype || buffer.len < slot.len {
+                    errors.push(format!(
+                        "{arg} is {}[{}], but {slot_id} of kernel {id} is {}[{}]",
+                        buffer.dtype, buffer.len, slot.dtype, slot.len
+                    ));
+                }
+            }
+            if errors.is_empty() {
+                let mut aliases = Aliases { program, id, args, errors: &mut errors };
+                aliases.body(&kernel.body, kernel.parts == 0);
+            }
+        }
+    }
+    errors.into_iter()
+}
+
+/// Rules about what is written, which depend on the buffers given.
+struct Aliases<'a> {
+    program: &'a Program,
+    id: KernelId,
+    args: &'a [BufferId],
+    errors: &'a mut Vec<String>,
+}
+
+impl Aliases<'_> {
+    fn body(&mut self, body: &[Stmt], by_all: bool) {
+        for stmt in body {
+            match stmt {
+                Stmt::Parts { body, .. } | Stmt::For { body, .. } | Stmt::Vector { body, .. } => {
+                    self.body(body, by_all);
+                }
+                Stmt::If { then, otherwise, .. } => {
+                    self.body(then, by_all);
+                    self.body(otherwise, by_all);
+                }
+                Stmt::Let { .. } => {}
+                Stmt::Store { access, .. } => self.written(access.slot, by_all),
+                Stmt::AddAt { base, .. } => self.written(base.slot, by_all),
+                Stmt::Tile(tile) => {
+                    self.written(tile.c.slot, by_all);
+                    let bias = tile.bias.as_ref().map(|bias| bias.slot);
+                    for read in [tile.a.base.slot, tile.b.base.slot].into_iter().chain(bias) {
+                        if self.buffer(read) == self.buffer(tile.c.slot) {
+                            let (id, buffer) = (self.id, self.buffer(read));
+                            self.errors
+                                .push(format!("a tile of kernel {id} reads and writes {buffer}"));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn buffer(&self, slot: SlotId) -> BufferId {
+        self.args.get(slot.index()).copied().unwrap_or(BufferId::from_index(u32::MAX as usize))
+    }
+
+    fn written(&mut self, slot: SlotId, by_all: bool) {
+        let arg = self.buffer(slot);
+        let Some(buffer) = self.program.buffers.get(arg) else { return };
+        if by_all && buffer.space != Space::Thread {
+            let id = self.id;
+            self.errors.push(format!("every thread runs all of {id}, which writes {arg}"));
+        }
+    }
+}
