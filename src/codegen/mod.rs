@@ -1,3 +1,39 @@
-//! Loops to machine code. The only user of Cranelift and of iced.
+//! From loops to machine code: a planned `loops::Program` and a [`Target`] go in, [`Code`] comes
+//! out: one function that all threads call for a step. The only user of Cranelift and of iced.
+//!
+//! ```text
+//! kernel adam …   →  one Cranelift function on 128-bit vectors          `clif`, `math`
+//! tile 32×10×128  →  one wide function a register block                 `tile`
+//! actions         →  `step(context)`: each kernel on this thread's share, barriers between
+//! ```
+//!
+//! [`emit`] makes an [`Object`], which needs nothing of the host and prints as CLIF or assembly;
+//! [`jit`] links it into executable memory. Results are the same to the bit on every target, and
+//! the same as `loops::interp`'s.
+//!
+//! What it deliberately does not do: choose loops or layouts (`lower` did), ask the machine
+//! anything, or recover from a wrong program: `loops::verify` has passed, and what is wrong after
+//! it is a bug here, met by a panic.
 
+mod clif;
+pub mod jit;
+mod math;
+pub mod object;
+mod step;
+pub mod target;
 pub mod tile;
+
+#[cfg(test)]
+mod tests;
+
+pub use jit::{Code, Context};
+pub use object::{Object, emit};
+pub use target::{Arch, Isa, Target};
+
+use crate::loops::Program;
+
+/// Compiles a planned program into code that can be run now, for a target that this machine
+/// supports.
+pub fn compile(program: &Program, target: &Target) -> Code {
+    jit::link(&emit(program, target))
+}

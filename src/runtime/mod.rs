@@ -1,1 +1,4 @@
-//! Running compiled programs: memory, threads, training.
+//! What runs compiled steps: memory, threads, and (above them) the trainer.
+
+pub mod pool;
+pub mod program;

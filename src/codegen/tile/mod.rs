@@ -15,6 +15,7 @@
 //! This module does not choose between instruction sets, does not make memory executable and
 //! does not know how blocks are called: `jit` and `clif` do.
 
+pub(in crate::codegen) mod clif;
 mod cut;
 #[cfg(test)]
 mod tests;

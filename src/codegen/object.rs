@@ -1,0 +1,317 @@
+//! Compiled functions before they are linked: a planned program goes in, machine code with its
+//! open references comes out, and text for people.
+//!
+//! ```text
+//! emit(&program, &Target::from_name("avx2").unwrap())
+//! →  tile.6x16.k784, kernel k0 dense.forward, …, step, refresh
+//! ```
+//!
+//! It asks nothing of the host: an object for any target can be made and read anywhere.
+
+use std::fmt::Write;
+
+use cranelift_codegen::Context as Compilation;
+use cranelift_codegen::control::ControlPlane;
+use cranelift_codegen::ir::{Function as ClifFunction, Signature, UserFuncName};
+use cranelift_codegen::isa::{OwnedTargetIsa, TargetFrontendConfig};
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use cranelift_module::{FuncId, ModuleReloc};
+
+use super::clif::{self, Callees};
+use super::target::{Arch, Target};
+use super::tile::{self, MicroTile};
+use super::{jit, step};
+use crate::loops::{Action, Inst, Kernel, Program, Stmt};
+
+/// A compiled function.
+#[derive(Clone, Debug)]
+pub struct Function {
+    /// What it is: `tile.6x16.k784`, `kernel k0 dense.forward`, `step`.
+    pub name: String,
+    /// Its machine code.
+    pub code: Vec<u8>,
+    /// What its first byte's address is a multiple of.
+    pub align: u64,
+    /// The references in it to other functions.
+    pub relocs: Vec<ModuleReloc>,
+}
+
+/// A compiled program that is not in executable memory. References between its functions are by
+/// their places in `functions`.
+#[derive(Clone, Debug)]
+pub struct Object {
+    /// What it was compiled for.
+    pub target: Target,
+    /// All functions.
+    pub functions: Vec<Function>,
+    /// Which of them runs a step.
+    pub step: usize,
+    /// Which of them brings derived layouts up to date.
+    pub refresh: usize,
+}
+
+/// Compiles a planned program.
+pub fn emit(program: &Program, target: &Target) -> Object {
+    let layout = Layout::of(program, target);
+    let mut compiler = Compiler::new(*target);
+    let functions = layout
+        .sources
+        .iter()
+        .enumerate()
+        .map(|(index, source)| compiler.compile(program, &layout, index, source))
+        .collect();
+    Object { target: *target, functions, step: layout.step, refresh: layout.step + 1 }
+}
+
+/// The functions of a program as CLIF, before optimisation; wide tiles, which have none, as a
+/// line each.
+pub fn clif_text(program: &Program, target: &Target) -> String {
+    let layout = Layout::of(program, target);
+    let mut compiler = Compiler::new(*target);
+    let mut text = String::new();
+    for (index, source) in layout.sources.iter().enumerate() {
+        let name = source.name(program);
+        let _ = match compiler.function(program, &layout, index, source) {
+            Some(function) => writeln!(text, "; {name}\n{}", function.display()),
+            None => writeln!(text, "; {name}: machine code\n"),
+        };
+    }
+    text
+}
+
+/// The machine code of an object as text: on x86-64 in Intel's syntax, elsewhere as words.
+pub fn assembly_text(object: &Object) -> String {
+    let mut text = String::new();
+    for (index, function) in object.functions.iter().enumerate() {
+        let _ = writeln!(text, "; f{index} {}: {} bytes", function.name, function.code.len());
+        match object.target.arch {
+            Arch::X86_64 => disassemble_x86(object, function, &mut text),
+            Arch::Aarch64 => {
+                for word in function.code.chunks(4) {
+                    let hex: String = word.iter().rev().map(|byte| format!("{byte:02x}")).collect();
+                    let _ = writeln!(text, "    {hex}");
+                }
+            }
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn disassemble_x86(object: &Object, function: &Function, text: &mut String) {
+    use iced_x86::{Decoder, DecoderOptions, Formatter, Instruction, IntelFormatter};
+    let mut decoder = Decoder::new(64, &function.code, DecoderOptions::NONE);
+    let mut formatter = IntelFormatter::new();
+    let mut instruction = Instruction::default();
+    let mut line = String::new();
+    while decoder.can_decode() {
+        decoder.decode_out(&mut instruction);
+        line.clear();
+        formatter.format(&instruction, &mut line);
+        let _ = write!(text, "{:6x}  {line}", instruction.ip());
+        let inside = instruction.ip()..instruction.next_ip();
+        let reference =
+            function.relocs.iter().find(|reloc| inside.contains(&u64::from(reloc.offset)));
+        if let Some(reloc) = reference {
+            let _ = write!(text, "  ; {}", reference_name(object, reloc));
+        }
+        text.push('\n');
+    }
+}
+
+fn reference_name(object: &Object, reloc: &ModuleReloc) -> String {
+    match &reloc.name {
+        cranelift_module::ModuleRelocTarget::User { index, .. } => {
+            format!("f{index} {}", object.functions[*index as usize].name)
+        }
+        other => other.to_string(),
+    }
+}
+
+/// What a function is made from.
+enum Source {
+    Tile(MicroTile),
+    Philox,
+    Kernel(crate::loops::KernelId),
+    Step,
+    Refresh,
+}
+
+impl Source {
+    fn name(&self, program: &Program) -> String {
+        match self {
+            Source::Tile(tile) => {
+                let mut name = format!("tile.{}x{}.k{}", tile.m, tile.n, tile.k);
+                let marks = [
+                    (tile.outer > 1, format!(".o{}", tile.outer)),
+                    (tile.accumulate, ".accumulate".to_owned()),
+                    (tile.bias, ".bias".to_owned()),
+                    (tile.relu, ".relu".to_owned()),
+                ];
+                name.extend(marks.into_iter().filter(|(set, _)| *set).map(|(_, mark)| mark));
+                name
+            }
+            Source::Philox => "philox".to_owned(),
+            Source::Kernel(id) => format!("kernel {id} {}", program.kernels[*id].name),
+            Source::Step => "step".to_owned(),
+            Source::Refresh => "refresh".to_owned(),
+        }
+    }
+}
+
+/// Which functions a program needs, in the order of the object.
+struct Layout {
+    sources: Vec<Source>,
+    callees: Callees,
+    /// Where each kernel is.
+    kernels: Vec<u32>,
+    /// Where `step` is; `refresh` follows.
+    step: usize,
+}
+
+impl Layout {
+    fn of(program: &Program, target: &Target) -> Layout {
+        let mut sources = Vec::new();
+        let mut callees = Callees::default();
+        for kernel in program.kernels.values() {
+            for block in blocks(kernel, target) {
+                callees.tiles.entry(block.clone()).or_insert_with(|| {
+                    sources.push(Source::Tile(block));
+                    sources.len() as u32 - 1
+                });
+            }
+        }
+        if program.kernels.values().any(|kernel| uses_random(&kernel.body)) {
+            callees.philox = Some(sources.len() as u32);
+            sources.push(Source::Philox);
+        }
+        let first = sources.len() as u32;
+        let kernels = (first..first + program.kernels.len() as u32).collect();
+        sources.extend(program.kernels.keys().map(Source::Kernel));
+        let step = sources.len();
+        sources.extend([Source::Step, Source::Refresh]);
+        Layout { sources, callees, kernels, step }
+    }
+}
+
+/// The register blocks that a kernel's tiles are cut into.
+fn blocks(kernel: &Kernel, target: &Target) -> Vec<MicroTile> {
+    let mut tiles = Vec::new();
+    clif::tiles(&kernel.body, &mut tiles);
+    let regions = tiles.into_iter().flat_map(|tile| {
+        let cut = clif::cut(target, tile);
+        cut.regions.into_iter().map(move |region| (tile, region))
+    });
+    regions.map(|(tile, at)| MicroTile::of(tile, at.rows.size, at.columns.size)).collect()
+}
+
+fn uses_random(body: &[Stmt]) -> bool {
+    body.iter().any(|stmt| match stmt {
+        Stmt::Parts { body, .. } | Stmt::For { body, .. } | Stmt::Vector { body, .. } => {
+            uses_random(body)
+        }
+        Stmt::If { then, otherwise, .. } => uses_random(then) || uses_random(otherwise),
+        Stmt::Let { inst, .. } => matches!(inst, Inst::Uniform { .. }),
+        Stmt::Store { .. } | Stmt::AddAt { .. } | Stmt::Tile(_) => false,
+    })
+}
+
+/// What is kept from function to function.
+struct Compiler {
+    target: Target,
+    isa: OwnedTargetIsa,
+    compilation: Compilation,
+    building: FunctionBuilderContext,
+    control: ControlPlane,
+}
+
+impl Compiler {
+    fn new(target: Target) -> Compiler {
+        Compiler {
+            target,
+            isa: target.cranelift_isa(),
+            compilation: Compilation::new(),
+            building: FunctionBuilderContext::new(),
+            control: ControlPlane::default(),
+        }
+    }
+
+    fn compile(
+        &mut self,
+        program: &Program,
+        layout: &Layout,
+        index: usize,
+        source: &Source,
+    ) -> Function {
+        let name = source.name(program);
+        if let (Source::Tile(tile), Some(wide)) = (source, self.target.wide()) {
+            let code = tile::encode(wide, tile);
+            return Function { name, code, align: 64, relocs: Vec::new() };
+        }
+        let function = self
+            .function(program, layout, index, source)
+            .expect("all but wide tiles are Cranelift functions");
+        self.compilation.clear();
+        self.compilation.func = function;
+        let compiled = self
+            .compilation
+            .compile(&*self.isa, &mut self.control)
+            .unwrap_or_else(|error| panic!("compiling {name}: {:?}", error.inner));
+        let (code, align) =
+            (compiled.code_buffer().to_vec(), u64::from(compiled.buffer.alignment));
+        let relocs = compiled.buffer.relocs().to_vec();
+        let own = FuncId::from_u32(index as u32);
+        let function = &self.compilation.func;
+        let relocs =
+            relocs.iter().map(|reloc| ModuleReloc::from_mach_reloc(reloc, function, own)).collect();
+        Function { name, code, align: align.max(16), relocs }
+    }
+
+    /// A function in CLIF; none for a wide tile.
+    fn function(
+        &mut self,
+        program: &Program,
+        layout: &Layout,
+        index: usize,
+        source: &Source,
+    ) -> Option<ClifFunction> {
+        if matches!(source, Source::Tile(_)) && self.target.wide().is_some() {
+            return None;
+        }
+        let signature = signature(program, source);
+        let name = UserFuncName::user(0, index as u32);
+        let mut function = ClifFunction::with_name_signature(name, signature);
+        let builder = FunctionBuilder::new(&mut function, &mut self.building);
+        let frontend: TargetFrontendConfig = self.isa.frontend_config();
+        let actions = |actions: &[Action], builder| {
+            step::emit(program, actions, &layout.kernels, builder, frontend);
+        };
+        match source {
+            Source::Tile(tile) => tile::clif::emit(tile, builder, frontend),
+            Source::Philox => clif::philox(builder, frontend),
+            Source::Kernel(id) => {
+                let kernel = &program.kernels[*id];
+                clif::emit(kernel, &self.target, &layout.callees, builder, frontend);
+            }
+            Source::Step => actions(&program.actions, builder),
+            Source::Refresh => actions(&program.refresh, builder),
+        }
+        Some(function)
+    }
+}
+
+fn signature(program: &Program, source: &Source) -> Signature {
+    match source {
+        Source::Tile(tile) => clif::tile_signature(tile),
+        Source::Philox => clif::philox_signature(),
+        Source::Kernel(id) => clif::kernel_signature(program.kernels[*id].slots.len()),
+        Source::Step | Source::Refresh => clif::pointers(1),
+    }
+}
+
+impl Object {
+    /// Links it into executable memory of this machine.
+    pub fn link(&self) -> jit::Code {
+        jit::link(self)
+    }
+}

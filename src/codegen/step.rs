@@ -1,0 +1,156 @@
+//! The function that a thread calls for a step: what goes in are a program's actions, what comes
+//! out is `step(context)`, which runs this thread's share of each kernel, in order.
+//!
+//! ```text
+//! run k0(b0, b1)      →   first = 32·t / T; end = 32·(t + 1) / T
+//!                         if first < end { k0(context, first, end, global + 0, local + 64) }
+//! barrier             →   context.barrier(context.barrier_data)
+//! ```
+
+use std::collections::HashMap;
+use std::mem::offset_of;
+
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{FuncRef, InstBuilder, SigRef, Value, types};
+use cranelift_codegen::isa::TargetFrontendConfig;
+use cranelift_frontend::FunctionBuilder;
+
+use super::clif::{MEMORY, import, kernel_signature, pointers};
+use super::jit::Context;
+use crate::base::entity::Entity;
+use crate::loops::{Action, BufferId, KernelId, Program, Space};
+
+/// Emits the body of a step's function. The object has the kernels at `kernels`.
+pub(super) fn emit(
+    program: &Program,
+    actions: &[Action],
+    kernels: &[u32],
+    mut builder: FunctionBuilder<'_>,
+    frontend: TargetFrontendConfig,
+) {
+    let entry = builder.create_block();
+    builder.append_block_params_for_function_params(entry);
+    builder.switch_to_block(entry);
+    let context = builder.block_params(entry)[0];
+    let mut field = |offset: usize| {
+        builder.ins().load(types::I64, MEMORY, context, offset as i32)
+    };
+    let fields = Fields {
+        global: field(offset_of!(Context, global)),
+        local: field(offset_of!(Context, local)),
+        private: field(offset_of!(Context, private)),
+        thread: field(offset_of!(Context, thread)),
+        threads: field(offset_of!(Context, threads)),
+        barrier: field(offset_of!(Context, barrier)),
+        barrier_data: field(offset_of!(Context, barrier_data)),
+    };
+    let barrier_signature = builder.import_signature(pointers(1));
+    let mut step = Step {
+        program,
+        kernels,
+        builder,
+        context,
+        fields,
+        barrier_signature,
+        shares: HashMap::new(),
+        imports: HashMap::new(),
+    };
+    step.compute_shares(actions);
+    for action in actions {
+        step.action(action);
+    }
+    step.builder.ins().return_(&[]);
+    step.builder.seal_all_blocks();
+    step.builder.finalize(frontend);
+}
+
+/// The fields of the context, loaded once.
+struct Fields {
+    global: Value,
+    local: Value,
+    private: Value,
+    thread: Value,
+    threads: Value,
+    barrier: Value,
+    barrier_data: Value,
+}
+
+/// A step's function being written.
+struct Step<'a, 'f> {
+    program: &'a Program,
+    kernels: &'a [u32],
+    builder: FunctionBuilder<'f>,
+    context: Value,
+    fields: Fields,
+    barrier_signature: SigRef,
+    /// This thread's range of each number of parts.
+    shares: HashMap<usize, (Value, Value)>,
+    imports: HashMap<KernelId, FuncRef>,
+}
+
+impl Step<'_, '_> {
+    /// Divides each number of parts once, at the start.
+    fn compute_shares(&mut self, actions: &[Action]) {
+        for action in actions {
+            let Action::Run { kernel, .. } = action else { continue };
+            let parts = self.program.kernels[*kernel].parts;
+            if parts == 0 || self.shares.contains_key(&parts) {
+                continue;
+            }
+            let before = self.builder.ins().imul_imm_s(self.fields.thread, parts as i64);
+            let after = self.builder.ins().iadd_imm_s(before, parts as i64);
+            let first = self.builder.ins().udiv(before, self.fields.threads);
+            let end = self.builder.ins().udiv(after, self.fields.threads);
+            self.shares.insert(parts, (first, end));
+        }
+    }
+
+    fn action(&mut self, action: &Action) {
+        match action {
+            Action::Barrier => {
+                let (barrier, data) = (self.fields.barrier, self.fields.barrier_data);
+                self.builder.ins().call_indirect(self.barrier_signature, barrier, &[data]);
+            }
+            Action::Run { kernel, args } => self.run(*kernel, args),
+        }
+    }
+
+    fn run(&mut self, kernel: KernelId, args: &[BufferId]) {
+        let parts = self.program.kernels[kernel].parts;
+        let Some(&(first, end)) = self.shares.get(&parts) else {
+            // Every thread runs all of it.
+            let zero = self.builder.ins().iconst(types::I64, 0);
+            return self.call(kernel, args, (zero, zero));
+        };
+        let (some, after) = (self.builder.create_block(), self.builder.create_block());
+        let any = self.builder.ins().icmp(IntCC::UnsignedLessThan, first, end);
+        self.builder.ins().brif(any, some, &[], after, &[]);
+        self.builder.switch_to_block(some);
+        self.call(kernel, args, (first, end));
+        self.builder.ins().jump(after, &[]);
+        self.builder.switch_to_block(after);
+    }
+
+    fn call(&mut self, kernel: KernelId, args: &[BufferId], (first, end): (Value, Value)) {
+        let mut values = vec![self.context, first, end];
+        for &arg in args {
+            let buffer = &self.program.buffers[arg];
+            let base = match buffer.space {
+                Space::Global => self.fields.global,
+                Space::Pinned | Space::Scratch => self.fields.local,
+                Space::Thread => self.fields.private,
+            };
+            let offset = buffer.offset.expect("the program is planned") as i64;
+            values.push(self.builder.ins().iadd_imm_s(base, offset));
+        }
+        let callee = match self.imports.get(&kernel) {
+            Some(&known) => known,
+            None => {
+                let signature = kernel_signature(args.len());
+                import(&mut self.builder, self.kernels[kernel.index()], signature)
+            }
+        };
+        self.imports.insert(kernel, callee);
+        self.builder.ins().call(callee, &values);
+    }
+}

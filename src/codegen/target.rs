@@ -1,0 +1,195 @@
+//! What code is made for: a [`Target`] is a value, given to [`compile`](crate::codegen::compile).
+//!
+//! ```
+//! # use nnc::codegen::Target;
+//! let target = Target::from_name("avx2").unwrap();
+//! assert_eq!(target.name(), "avx2");
+//! ```
+//!
+//! Only [`Target::detect`] and [`Target::supported_on_host`] ask the machine that runs the
+//! compiler; nothing below them does, so the text of compiled code never depends on the host.
+//! The results of compiled code do not depend on the target either.
+
+use cranelift_codegen::isa::{self, OwnedTargetIsa};
+use cranelift_codegen::settings::{self, Configurable};
+use target_lexicon::triple;
+
+use crate::codegen::tile::{BlockLimits, WideIsa};
+
+/// Which registers and instructions contractions use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Isa {
+    /// x86-64 with AVX-512 F (and AVX2 and FMA).
+    Avx512,
+    /// x86-64 with AVX2 and FMA.
+    Avx2,
+    /// 128-bit vectors only: SSE 4.1 on x86-64, NEON on AArch64.
+    Portable,
+}
+
+/// The family of processors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Arch {
+    /// 64-bit x86.
+    X86_64,
+    /// 64-bit Arm.
+    Aarch64,
+}
+
+/// What code is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Target {
+    /// The registers and instructions of contractions.
+    pub isa: Isa,
+    /// The family of processors.
+    pub arch: Arch,
+    /// Whether there is an instruction for `a·b + c` with one rounding. Without it that costs a
+    /// call for each number: right, and slow.
+    pub fma: bool,
+}
+
+impl Target {
+    /// The architecture that this compiler was built for.
+    const BUILT_FOR: Arch =
+        if cfg!(target_arch = "aarch64") { Arch::Aarch64 } else { Arch::X86_64 };
+
+    /// Every target, the fastest first. `portable` is for the architecture that the compiler was
+    /// built for.
+    pub const ALL: [Target; 4] = [
+        Target { isa: Isa::Avx512, arch: Arch::X86_64, fma: true },
+        Target { isa: Isa::Avx2, arch: Arch::X86_64, fma: true },
+        Target { isa: Isa::Portable, arch: Target::BUILT_FOR, fma: true },
+        Target { isa: Isa::Portable, arch: Arch::X86_64, fma: false },
+    ];
+
+    /// The name by which users choose it.
+    pub fn name(&self) -> &'static str {
+        match (self.isa, self.fma) {
+            (Isa::Avx512, _) => "avx512",
+            (Isa::Avx2, _) => "avx2",
+            (Isa::Portable, true) => "portable",
+            (Isa::Portable, false) => "portable-no-fma",
+        }
+    }
+
+    /// The target of that name: `avx512`, `avx2`, `portable`, or `portable-no-fma` (x86-64
+    /// without FMA instructions).
+    pub fn from_name(name: &str) -> Option<Target> {
+        Target::ALL.into_iter().find(|target| target.name() == name)
+    }
+
+    /// The fastest target that the machine running the compiler supports.
+    ///
+    /// # Panics
+    ///
+    /// On x86-64 without SSE 4.1 (before 2008) and on other architectures: there is none.
+    pub fn detect() -> Target {
+        Target::ALL
+            .into_iter()
+            .find(Target::supported_on_host)
+            .expect("a processor with SSE 4.1 or NEON")
+    }
+
+    /// Whether the machine running the compiler can run code for this target.
+    pub fn supported_on_host(&self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        {
+            let fma = is_x86_feature_detected!("avx")
+                && is_x86_feature_detected!("avx2")
+                && is_x86_feature_detected!("fma");
+            let isa = match self.isa {
+                Isa::Avx512 => fma && is_x86_feature_detected!("avx512f"),
+                Isa::Avx2 => fma,
+                Isa::Portable => is_x86_feature_detected!("sse4.1"),
+            };
+            self.arch == Arch::X86_64 && isa && (fma || !self.fma)
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        {
+            self.arch == Target::BUILT_FOR && self.isa == Isa::Portable && self.fma
+        }
+    }
+
+    /// The wide registers of contractions, if it has any.
+    pub(crate) fn wide(&self) -> Option<WideIsa> {
+        match self.isa {
+            Isa::Avx512 => Some(WideIsa::Avx512),
+            Isa::Avx2 => Some(WideIsa::Avx2),
+            Isa::Portable => None,
+        }
+    }
+
+    /// The register blocks of contractions that fit its registers.
+    pub(crate) fn block_limits(&self) -> BlockLimits {
+        // Of 16 registers, or 32, some hold a row of B and a number of A.
+        match (self.wide(), self.arch) {
+            (Some(wide), _) => wide.limits(),
+            (None, Arch::X86_64) => BlockLimits { lanes: 4, rows: &[10, 6] },
+            (None, Arch::Aarch64) => BlockLimits { lanes: 4, rows: &[20, 12, 8] },
+        }
+    }
+
+    /// Cranelift's description of this target.
+    pub(crate) fn cranelift_isa(&self) -> OwnedTargetIsa {
+        let mut builder = match self.arch {
+            Arch::X86_64 => isa::lookup(triple!("x86_64")),
+            Arch::Aarch64 => isa::lookup(triple!("aarch64")),
+        }
+        .expect("Cranelift is built with both back ends");
+        if self.arch == Arch::X86_64 {
+            for feature in self.x86_features() {
+                builder.enable(feature).expect("a feature of Cranelift's x86-64");
+            }
+        }
+        builder.finish(self.settings()).expect("settings that fit the target")
+    }
+
+    fn x86_features(&self) -> &'static [&'static str] {
+        const SSE: [&str; 3] = ["has_sse3", "has_ssse3", "has_sse41"];
+        const FMA: [&str; 7] =
+            ["has_sse3", "has_ssse3", "has_sse41", "has_sse42", "has_avx", "has_avx2", "has_fma"];
+        if self.fma { &FMA } else { &SSE }
+    }
+
+    fn settings(&self) -> settings::Flags {
+        let mut flags = settings::builder();
+        let verify = if cfg!(debug_assertions) { "true" } else { "false" };
+        for (name, value) in [
+            ("opt_level", "speed"),
+            ("enable_verifier", verify),
+            ("preserve_frame_pointers", "false"),
+            ("enable_probestack", "false"),
+            ("unwind_info", "false"),
+            ("use_colocated_libcalls", "false"),
+            ("is_pic", "false"),
+        ] {
+            flags.set(name, value).expect("a setting of Cranelift's");
+        }
+        settings::Flags::new(flags)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_lead_back() {
+        for target in Target::ALL {
+            assert_eq!(Target::from_name(target.name()), Some(target));
+        }
+        assert_eq!(Target::from_name("sparc"), None);
+    }
+
+    #[test]
+    fn the_detected_target_is_supported_and_describes_itself_to_cranelift() {
+        assert!(Target::detect().supported_on_host());
+        for target in Target::ALL {
+            let isa = target.cranelift_isa();
+            assert_eq!(isa.triple().architecture.to_string(), match target.arch {
+                Arch::X86_64 => "x86_64",
+                Arch::Aarch64 => "aarch64",
+            });
+        }
+    }
+}

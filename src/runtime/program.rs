@@ -1,0 +1,381 @@
+//! A compiled step and the memory that it works in: values go in by the names of buffers,
+//! [`Program::run`] computes a step, values come out by name.
+//!
+//! ```text
+//! let mut memory = Memory::for_programs([&train, &last, &eval], pool.threads());
+//! train.write(&mut memory, "dense.weight", &weight);
+//! train.refresh(&mut memory, &mut pool);               // derived layouts: dense.weight^T
+//! train.bytes_mut(&mut memory, "input.image").copy_from_slice(batch);
+//! train.run(&mut memory, &mut pool, &StepArgs { step: 1, seed: 0, hypers: &hypers })?;
+//! let loss = train.f32s(&memory, "output.loss")[0];
+//! ```
+//!
+//! The programs of a run (a training step, the last and smaller batch's, an evaluation step)
+//! share one [`Memory`]: parameters and states stay where they are, and each program has its own
+//! layout of the local block, which is as large as the largest needs. So what a program's caller
+//! put into its pinned buffers is lost when another program runs.
+//!
+//! It does not know what a step means: `trainer` does.
+
+use std::alloc::{self, Layout};
+use std::collections::HashMap;
+use std::fmt;
+use std::ptr::NonNull;
+
+use crate::base::tensor::{DType, Tensor};
+use crate::codegen::jit::{Context, StepFn};
+use crate::codegen::{Code, Target};
+use crate::loops::{self, Buffer, BufferId, Space};
+use crate::runtime::pool::{Barrier, Pool};
+
+/// Bytes that a program needs of each block.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Blocks {
+    /// Parameters, their derived layouts, states.
+    pub global: usize,
+    /// Pinned and scratch buffers.
+    pub local: usize,
+    /// What each thread has for itself.
+    pub thread: usize,
+}
+
+/// Distance kept between what different threads write, and the alignment of every block.
+const APART: usize = 128;
+
+impl Blocks {
+    /// What a planned program needs.
+    pub fn of(program: &loops::Program) -> Blocks {
+        let mut blocks = Blocks::default();
+        for buffer in program.buffers.values() {
+            let end = offset(buffer) + buffer.len * buffer.dtype.size();
+            let block = match buffer.space {
+                Space::Global => &mut blocks.global,
+                Space::Pinned | Space::Scratch => &mut blocks.local,
+                Space::Thread => &mut blocks.thread,
+            };
+            *block = end.max(*block);
+        }
+        blocks.padded()
+    }
+
+    /// What two programs need that share memory and do not run at once.
+    pub fn max(self, other: Blocks) -> Blocks {
+        Blocks {
+            global: self.global.max(other.global),
+            local: self.local.max(other.local),
+            thread: self.thread.max(other.thread),
+        }
+    }
+
+    /// All of it for a number of threads.
+    pub fn total(self, threads: usize) -> usize {
+        let all = self.padded();
+        all.global + all.local + threads * all.thread
+    }
+
+    fn padded(self) -> Blocks {
+        Blocks {
+            global: self.global.next_multiple_of(APART),
+            local: self.local.next_multiple_of(APART),
+            thread: self.thread.next_multiple_of(APART),
+        }
+    }
+}
+
+fn offset(buffer: &Buffer) -> usize {
+    buffer.offset.unwrap_or_else(|| panic!("buffer {} has a place", buffer.name))
+}
+
+/// The memory of a run: one allocation, zero at first, in the order global block, local block,
+/// one block a thread.
+pub struct Memory {
+    base: NonNull<u8>,
+    blocks: Blocks,
+    threads: usize,
+    allocated: NonNull<u8>,
+    layout: Layout,
+}
+
+// SAFETY: the memory is owned, and reached only through `&self` (to read) and `&mut self`.
+unsafe impl Send for Memory {}
+// SAFETY: as above; `&self` gives only shared slices of plain bytes.
+unsafe impl Sync for Memory {}
+
+impl Memory {
+    /// Zeroed memory.
+    pub fn new(blocks: Blocks, threads: usize) -> Memory {
+        /// Where the system has large pages, they are this large.
+        const LARGE_PAGE: usize = 2 << 20;
+        let blocks = blocks.padded();
+        let bytes = blocks.total(threads);
+        let align = if bytes >= 2 * LARGE_PAGE { LARGE_PAGE } else { APART };
+        // Aligned by hand: an allocator asked for aligned zeros writes them all, but has zero
+        // pages for free where the alignment is ordinary.
+        let layout = Layout::from_size_align(bytes + align, 16).expect("memory below 2^63 bytes");
+        // SAFETY: the size is not zero, since `align` is not.
+        let allocated = unsafe { alloc::alloc_zeroed(layout) };
+        let Some(allocated) = NonNull::new(allocated) else { alloc::handle_alloc_error(layout) };
+        let skip = allocated.align_offset(align);
+        // SAFETY: `skip` is less than `align`, and `align` bytes were allocated on top.
+        let base = unsafe { allocated.add(skip) };
+        Memory { base, blocks, threads, allocated, layout }
+    }
+
+    /// Memory that each of some programs fits.
+    pub fn for_programs<'a>(
+        programs: impl IntoIterator<Item = &'a Program>,
+        threads: usize,
+    ) -> Memory {
+        let blocks = programs.into_iter().map(Program::blocks).fold(Blocks::default(), Blocks::max);
+        Memory::new(blocks, threads)
+    }
+
+    /// How many threads have a block.
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// Its size in bytes.
+    pub fn bytes(&self) -> usize {
+        self.blocks.total(self.threads)
+    }
+
+    /// Where a byte of a block is, counted from the start.
+    fn position(&self, space: Space, offset: usize) -> usize {
+        match space {
+            Space::Global => offset,
+            Space::Pinned | Space::Scratch => self.blocks.global + offset,
+            Space::Thread => self.blocks.global + self.blocks.local + offset,
+        }
+    }
+
+    fn slice(&self, from: usize, len: usize) -> &[u8] {
+        assert!(from + len <= self.bytes(), "a buffer inside memory");
+        // SAFETY: inside the allocation, which is initialised, and borrowed as `self` is.
+        unsafe { std::slice::from_raw_parts(self.base.as_ptr().add(from), len) }
+    }
+
+    fn slice_mut(&mut self, from: usize, len: usize) -> &mut [u8] {
+        assert!(from + len <= self.bytes(), "a buffer inside memory");
+        // SAFETY: inside the allocation, which is initialised, and borrowed as `self` is.
+        unsafe { std::slice::from_raw_parts_mut(self.base.as_ptr().add(from), len) }
+    }
+
+    /// What a thread's call of a step is given; for no barrier yet.
+    fn context(&mut self, thread: usize, barrier: &Barrier) -> Context {
+        let at = |position| self.base.as_ptr().wrapping_add(position);
+        let private = self.position(Space::Thread, thread * self.blocks.thread);
+        Context {
+            global: at(self.position(Space::Global, 0)),
+            local: at(self.position(Space::Pinned, 0)),
+            private: at(private),
+            thread: thread as u64,
+            barrier: wait,
+            barrier_data: std::ptr::from_ref(barrier).cast(),
+            ..Context::default()
+        }
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        // SAFETY: allocated in `new` with this layout, and nobody borrows it any more.
+        unsafe { alloc::dealloc(self.allocated.as_ptr(), self.layout) };
+    }
+}
+
+crate::codegen::jit::step_abi! {
+    /// The barrier, as compiled code calls it.
+    fn wait(barrier: *const ()) {
+        // SAFETY: `Memory::context` put a reference to the pool's barrier there, and the pool
+        // lives as long as the step runs on it.
+        unsafe { &*barrier.cast::<Barrier>() }.wait();
+    }
+}
+
+/// What varies from step to step besides inputs.
+#[derive(Clone, Copy, Debug)]
+pub struct StepArgs<'a> {
+    /// The step's number, from 1.
+    pub step: u64,
+    /// The seed of random operators.
+    pub seed: u64,
+    /// A value for each hyper-parameter, in the order of `Uniforms::hypers`.
+    pub hypers: &'a [f64],
+}
+
+/// An index from data that was out of range. The step was computed with 0 in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fault {
+    /// The operator, as `Inst::Checked` numbers it.
+    pub site: u32,
+    /// The element of the tensor of indices.
+    pub element: usize,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "element {} of the indices of operator {} is out of range", self.element, self.site)
+    }
+}
+
+impl std::error::Error for Fault {}
+
+/// A compiled program.
+pub struct Program {
+    loops: loops::Program,
+    names: HashMap<String, BufferId>,
+    blocks: Blocks,
+    code: Code,
+}
+
+impl Program {
+    /// Compiles a planned program.
+    pub fn compile(program: loops::Program, target: &Target) -> Program {
+        let code = crate::codegen::compile(&program, target);
+        Program::new(program, code)
+    }
+
+    /// A program and its code.
+    pub fn new(loops: loops::Program, code: Code) -> Program {
+        // What callers reach by name; scratch values share bytes and mean nothing after a step.
+        let lasting = |buffer: &Buffer| matches!(buffer.space, Space::Global | Space::Pinned);
+        let names = loops.buffers.iter().filter(|(_, buffer)| lasting(buffer));
+        let names = names.map(|(id, buffer)| (buffer.name.clone(), id)).collect();
+        Program { blocks: Blocks::of(&loops), loops, names, code }
+    }
+
+    /// The memory that it needs.
+    pub fn blocks(&self) -> Blocks {
+        self.blocks
+    }
+
+    /// The loops that it was compiled from.
+    pub fn loops(&self) -> &loops::Program {
+        &self.loops
+    }
+
+    /// Its code.
+    pub fn code(&self) -> &Code {
+        &self.code
+    }
+
+    /// The global or pinned buffer of a name.
+    pub fn buffer(&self, name: &str) -> Option<&Buffer> {
+        self.names.get(name).map(|&id| &self.loops.buffers[id])
+    }
+
+    fn place(&self, memory: &Memory, name: &str) -> (usize, &Buffer) {
+        let buffer = self.buffer(name).unwrap_or_else(|| panic!("the step has a buffer `{name}`"));
+        (memory.position(buffer.space, offset(buffer)), buffer)
+    }
+
+    /// Writes a buffer. The tensor has its type and number of elements.
+    pub fn write(&self, memory: &mut Memory, name: &str, tensor: &Tensor) {
+        let (_, buffer) = self.place(memory, name);
+        assert_eq!(tensor.dtype(), buffer.dtype, "type of `{name}`");
+        assert_eq!(tensor.len(), buffer.len, "elements of `{name}`");
+        self.bytes_mut(memory, name).copy_from_slice(&tensor.to_bytes());
+    }
+
+    /// What a buffer holds, as one axis.
+    pub fn read(&self, memory: &Memory, name: &str) -> Tensor {
+        let (_, buffer) = self.place(memory, name);
+        Tensor::from_bytes(buffer.dtype, [buffer.len], self.bytes(memory, name))
+    }
+
+    /// The bytes of a buffer.
+    pub fn bytes<'a>(&self, memory: &'a Memory, name: &str) -> &'a [u8] {
+        let (position, buffer) = self.place(memory, name);
+        memory.slice(position, buffer.len * buffer.dtype.size())
+    }
+
+    /// The bytes of a buffer, to fill. Bytes of a bool are 0 or 1.
+    pub fn bytes_mut<'a>(&self, memory: &'a mut Memory, name: &str) -> &'a mut [u8] {
+        let (position, buffer) = self.place(memory, name);
+        memory.slice_mut(position, buffer.len * buffer.dtype.size())
+    }
+
+    /// The elements of an `f32` buffer, in place.
+    pub fn f32s<'a>(&self, memory: &'a Memory, name: &str) -> &'a [f32] {
+        let (_, buffer) = self.place(memory, name);
+        assert_eq!(buffer.dtype, DType::F32, "type of `{name}`");
+        let bytes = self.bytes(memory, name);
+        // SAFETY: every bit pattern is an `f32`.
+        let (before, elements, after) = unsafe { bytes.align_to::<f32>() };
+        assert!(before.is_empty() && after.is_empty(), "buffers are aligned");
+        elements
+    }
+
+    /// Computes one step.
+    pub fn run(
+        &self,
+        memory: &mut Memory,
+        pool: &mut Pool,
+        args: &StepArgs<'_>,
+    ) -> Result<(), Fault> {
+        if let Some(id) = self.loops.uniforms.buffer {
+            let values = self.loops.uniforms.eval(args.step, args.hypers);
+            let name = &self.loops.buffers[id].name;
+            let bytes = self.bytes_mut(memory, name);
+            for (bytes, value) in bytes.chunks_exact_mut(size_of::<f32>()).zip(values) {
+                bytes.copy_from_slice(&value.to_ne_bytes());
+            }
+        }
+        self.call(self.code.step(), memory, pool, args.step, args.seed)
+    }
+
+    /// Brings the layouts derived from parameters up to date, after parameters were written.
+    pub fn refresh(&self, memory: &mut Memory, pool: &mut Pool) {
+        let result = self.call(self.code.refresh(), memory, pool, 0, 0);
+        assert_eq!(result, Ok(()), "derived layouts do not depend on data");
+    }
+
+    fn call(
+        &self,
+        function: StepFn,
+        memory: &mut Memory,
+        pool: &mut Pool,
+        step: u64,
+        seed: u64,
+    ) -> Result<(), Fault> {
+        let threads = pool.threads();
+        assert!(threads <= memory.threads, "memory for {threads} threads");
+        let fits = self.blocks.max(memory.blocks) == memory.blocks;
+        assert!(fits, "memory that was made for this program");
+        let contexts: Vec<ThreadContext> = (0..threads)
+            .map(|thread| Context {
+                threads: threads as u64,
+                step,
+                seed,
+                ..memory.context(thread, pool.barrier())
+            })
+            .map(ThreadContext::new)
+            .collect();
+        pool.run(|thread, _| {
+            // SAFETY: the code was compiled from a verified, planned program, which touches only
+            // bytes inside the blocks that `memory` has (checked above), and orders what its
+            // threads do to the same bytes by barriers. Each thread has its own context, and
+            // `memory` is borrowed exclusively until all are done.
+            unsafe { function(contexts[thread].0.get()) };
+        });
+        let faults = contexts.into_iter().filter_map(|context| context.0.into_inner().fault());
+        match faults.map(|(site, element)| Fault { site, element }).min() {
+            Some(fault) => Err(fault),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A context on cache lines of its own, for one thread to write.
+#[repr(align(128))]
+struct ThreadContext(std::cell::UnsafeCell<Context>);
+
+// SAFETY: during a step only the thread of its number reaches a context.
+unsafe impl Sync for ThreadContext {}
+
+impl ThreadContext {
+    fn new(context: Context) -> ThreadContext {
+        ThreadContext(std::cell::UnsafeCell::new(context))
+    }
+}
