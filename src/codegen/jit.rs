@@ -13,7 +13,7 @@ use std::ptr;
 
 use cranelift_codegen::ir::LibCall;
 use cranelift_jit::{ArenaMemoryProvider, JITBuilder, JITModule};
-use cranelift_module::{Linkage, Module};
+use cranelift_module::Module;
 
 use crate::codegen::object::Object;
 

@@ -125,7 +125,8 @@ impl Float32 for Values<'_, '_> {
     }
 
     fn from_int(&mut self, a: Value) -> Value {
-        self.builder.ins().fcvt_from_sint(self.float(), a)
+        let ty = self.float();
+        self.builder.ins().fcvt_from_sint(ty, a)
     }
 
     fn isplat(&mut self, value: i32) -> Value {

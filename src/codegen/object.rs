@@ -24,7 +24,7 @@ use super::{jit, step};
 use crate::loops::{Action, Inst, Kernel, Program, Stmt};
 
 /// A compiled function.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Function {
     /// What it is: `tile.6x16.k784`, `kernel k0 dense.forward`, `step`.
     pub name: String,
@@ -38,7 +38,7 @@ pub struct Function {
 
 /// A compiled program that is not in executable memory. References between its functions are by
 /// their places in `functions`.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Object {
     /// What it was compiled for.
     pub target: Target,
@@ -257,8 +257,7 @@ impl Compiler {
             .compilation
             .compile(&*self.isa, &mut self.control)
             .unwrap_or_else(|error| panic!("compiling {name}: {:?}", error.inner));
-        let (code, align) =
-            (compiled.code_buffer().to_vec(), u64::from(compiled.buffer.alignment));
+        let (code, align) = (compiled.code_buffer().to_vec(), u64::from(compiled.buffer.alignment));
         let relocs = compiled.buffer.relocs().to_vec();
         let own = FuncId::from_u32(index as u32);
         let function = &self.compilation.func;

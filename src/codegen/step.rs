@@ -32,9 +32,7 @@ pub(super) fn emit(
     builder.append_block_params_for_function_params(entry);
     builder.switch_to_block(entry);
     let context = builder.block_params(entry)[0];
-    let mut field = |offset: usize| {
-        builder.ins().load(types::I64, MEMORY, context, offset as i32)
-    };
+    let mut field = |offset: usize| builder.ins().load(types::I64, MEMORY, context, offset as i32);
     let fields = Fields {
         global: field(offset_of!(Context, global)),
         local: field(offset_of!(Context, local)),

@@ -186,10 +186,13 @@ mod tests {
         assert!(Target::detect().supported_on_host());
         for target in Target::ALL {
             let isa = target.cranelift_isa();
-            assert_eq!(isa.triple().architecture.to_string(), match target.arch {
-                Arch::X86_64 => "x86_64",
-                Arch::Aarch64 => "aarch64",
-            });
+            assert_eq!(
+                isa.triple().architecture.to_string(),
+                match target.arch {
+                    Arch::X86_64 => "x86_64",
+                    Arch::Aarch64 => "aarch64",
+                }
+            );
         }
     }
 }

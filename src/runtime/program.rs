@@ -215,7 +215,11 @@ pub struct Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "element {} of the indices of operator {} is out of range", self.element, self.site)
+        write!(
+            f,
+            "element {} of the indices of operator {} is out of range",
+            self.element, self.site
+        )
     }
 }
 

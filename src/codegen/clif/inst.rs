@@ -306,9 +306,7 @@ impl<'a, 'f> Emitter<'a, 'f> {
 
     fn cast(&mut self, from: DType, to: DType, x: Value, vector: bool) -> Value {
         match (from, to) {
-            (DType::F32, DType::F32)
-            | (DType::I32, DType::I32)
-            | (DType::Bool, DType::Bool) => x,
+            (DType::F32, DType::F32) | (DType::I32, DType::I32) | (DType::Bool, DType::Bool) => x,
             (DType::I32, DType::F32) => {
                 let ty = value_type(DType::F32, vector);
                 self.builder.ins().fcvt_from_sint(ty, x)

@@ -24,8 +24,8 @@ use std::collections::HashMap;
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
-    self, AbiParam, ExtFuncData, ExternalName, FuncRef, InstBuilder, MemFlagsData, Signature,
-    Type, UserExternalName, Value, types,
+    self, AbiParam, ExtFuncData, ExternalName, FuncRef, InstBuilder, MemFlagsData, Signature, Type,
+    UserExternalName, Value, types,
 };
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::FunctionBuilder;
@@ -200,11 +200,8 @@ impl<'a, 'f> Emitter<'a, 'f> {
 
     /// A loop over `first..end`, which may be empty.
     fn range(&mut self, first: Value, end: Value, body: impl FnOnce(&mut Self, Value)) {
-        let (header, inside, exit) = (
-            self.builder.create_block(),
-            self.builder.create_block(),
-            self.builder.create_block(),
-        );
+        let (header, inside, exit) =
+            (self.builder.create_block(), self.builder.create_block(), self.builder.create_block());
         let counter = self.builder.append_block_param(header, types::I64);
         self.builder.ins().jump(header, &[first.into()]);
         self.builder.switch_to_block(header);
@@ -266,11 +263,8 @@ impl<'a, 'f> Emitter<'a, 'f> {
     fn if_below(&mut self, var: VarId, bound: usize, then: &'a [Stmt], otherwise: &'a [Stmt]) {
         let value = self.var(var);
         let below = self.builder.ins().icmp_imm_s(IntCC::SignedLessThan, value, bound as i64);
-        let (yes, no, after) = (
-            self.builder.create_block(),
-            self.builder.create_block(),
-            self.builder.create_block(),
-        );
+        let (yes, no, after) =
+            (self.builder.create_block(), self.builder.create_block(), self.builder.create_block());
         self.builder.ins().brif(below, yes, &[], no, &[]);
         for (block, body) in [(yes, then), (no, otherwise)] {
             self.builder.switch_to_block(block);
@@ -412,7 +406,8 @@ impl<'a, 'f> Emitter<'a, 'f> {
                 this.builder.ins().iadd(start, step)
             };
             let call = |this: &mut Self, row: Value, column: Value| {
-                let mut args = vec![at(this, a, row, rows, tile.a.row), at(this, b, column, columns, 1)];
+                let mut args =
+                    vec![at(this, a, row, rows, tile.a.row), at(this, b, column, columns, 1)];
                 let c = at(this, c, row, rows, tile.c_row);
                 args.push(at(this, c, column, columns, 1));
                 if let Some(bias) = bias {

@@ -108,8 +108,7 @@ impl<'f> Block<'_, 'f> {
 
     /// One step of the sum: a column of A times a row of B.
     fn products(&mut self, (a, b): Place, mut sums: Vec<Value>) -> Vec<Value> {
-        let row_of_b: Vec<Value> =
-            (0..self.width).map(|column| self.load(b, 0, column)).collect();
+        let row_of_b: Vec<Value> = (0..self.width).map(|column| self.load(b, 0, column)).collect();
         for (row, sums) in sums.chunks_exact_mut(self.width).enumerate() {
             let (a, offset) = self.reach(a, row as i64 * self.tile.a_row * FLOAT);
             let number = self.builder.ins().load(types::F32, MEMORY, a, offset);
