@@ -154,10 +154,8 @@ impl Site<'_> {
         if ty.shape.is_empty() {
             return Some(node);
         }
-        match op {
-            Op::Broadcast(_) if self.of(args[0]).ty.shape.is_empty() => Some(args[0]),
-            _ => None,
-        }
+        let repeated = matches!(op, Op::Broadcast(_)) && self.of(args[0]).ty.shape.is_empty();
+        repeated.then(|| args[0])
     }
 
     /// A constant of the value's type.

@@ -3,7 +3,7 @@
 
 use super::Site;
 use crate::base::tensor::DType;
-use crate::graph::{Binary, NodeId, Op, Unary};
+use crate::graph::{Binary, Node, NodeId, Op, Unary};
 
 impl Site<'_> {
     /// The arguments of this node, where it is that function.
@@ -42,21 +42,7 @@ pub fn unary(site: &mut Site) -> Option<NodeId> {
             let inner = site.inside(Unary::Neg, x)?;
             Some(site.emit.unary(Unary::Abs, inner))
         }
-        Unary::Not => {
-            let inner = site.of(x).clone();
-            match inner.op {
-                // not not x = x
-                Op::Unary(Unary::Not) => Some(inner.args[0]),
-                // not (a == b) = a != b; the orders have no such rule because of NaN
-                Op::Binary(Binary::Eq) => {
-                    Some(site.emit.binary(Binary::Ne, inner.args[0], inner.args[1]))
-                }
-                Op::Binary(Binary::Ne) => {
-                    Some(site.emit.binary(Binary::Eq, inner.args[0], inner.args[1]))
-                }
-                _ => None,
-            }
-        }
+        Unary::Not => complement(site, x),
         // floor(floor(x)) = floor(x), sign(sign(x)) = sign(x)
         Unary::Floor | Unary::Sign => site.inside(function, x).map(|_| x),
         Unary::Exp | Unary::Expm1 | Unary::Log | Unary::Log1p | Unary::Sqrt => None,
@@ -73,22 +59,36 @@ fn negation(site: &mut Site, x: NodeId) -> Option<NodeId> {
     if !site.only_use(x) {
         return None;
     }
-    let inner = site.of(x).clone();
-    match inner.op {
+    let Node { op: Op::Binary(function), args, .. } = site.of(x).clone() else { return None };
+    match function {
         // −(a − b) = b − a
-        Op::Binary(Binary::Sub) => Some(site.emit.sub(inner.args[1], inner.args[0])),
+        Binary::Sub => Some(site.emit.sub(args[1], args[0])),
         // −(x · c) = x · −c
-        Op::Binary(Binary::Mul) => {
-            let (a, b) = (inner.args[0], inner.args[1]);
-            let (x, c) = match (site.emit.constant(a), site.emit.constant(b)) {
-                (_, Some(c)) => (a, c),
-                (Some(c), None) => (b, c),
+        Binary::Mul => {
+            let constants = (site.emit.constant(args[0]), site.emit.constant(args[1]));
+            let (x, c) = match constants {
+                (_, Some(c)) => (args[0], c),
+                (Some(c), None) => (args[1], c),
                 (None, None) => return None,
             };
             Some(site.emit.times(x, -c))
         }
         _ => None,
     }
+}
+
+/// `not not x → x`, `not (a == b) → a != b` and back; the orders have no such rule because of NaN.
+fn complement(site: &mut Site, x: NodeId) -> Option<NodeId> {
+    if let Some(inner) = site.inside(Unary::Not, x) {
+        return Some(inner);
+    }
+    let Node { op: Op::Binary(function), args, .. } = site.of(x).clone() else { return None };
+    let opposite = match function {
+        Binary::Eq => Binary::Ne,
+        Binary::Ne => Binary::Eq,
+        _ => return None,
+    };
+    Some(site.emit.binary(opposite, args[0], args[1]))
 }
 
 /// `x + 0 → x`, `a + −b → a − b`, `−a + b → b − a`
@@ -224,11 +224,8 @@ pub fn extremum(site: &mut Site) -> Option<NodeId> {
 
 /// `x and true → x`, `x and false → false`, `x or false → x`, `x or true → true`
 pub fn logic(site: &mut Site) -> Option<NodeId> {
-    let (a, b, neutral) = match site.node.op {
-        Op::Binary(Binary::And) => (site.arg(0), site.arg(1), 1.0),
-        Op::Binary(Binary::Or) => (site.arg(0), site.arg(1), 0.0),
-        _ => return None,
-    };
+    let all = site.binary_args(Binary::And).map(|args| (args, 1.0));
+    let ((a, b), neutral) = all.or_else(|| Some((site.binary_args(Binary::Or)?, 0.0)))?;
     if a == b {
         return Some(a);
     }

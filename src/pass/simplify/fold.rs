@@ -18,11 +18,15 @@ pub fn constants(site: &mut Site) -> Option<NodeId> {
     let args: Vec<f64> =
         site.node.args.iter().map(|&arg| site.emit.constant(arg)).collect::<Option<_>>()?;
     let of = site.of(*site.node.args.first()?).ty.dtype;
-    let value = match &site.node.op {
-        Op::Unary(function) if exact_unary(*function, of) => function.eval(args[0]),
-        Op::Binary(function) if exact_binary(*function, of) => function.eval(args[0], args[1]),
-        Op::Cast(_) => round_to(args[0], dtype),
-        _ => return None,
+    let op = &site.node.op;
+    let value = if let Op::Unary(function) = op {
+        exact_unary(*function, of).then(|| function.eval(args[0]))?
+    } else if let Op::Binary(function) = op {
+        exact_binary(*function, of).then(|| function.eval(args[0], args[1]))?
+    } else if let Op::Cast(_) = op {
+        round_to(args[0], dtype)
+    } else {
+        return None;
     };
     // Rounding the f64 result of one operation on f32 values is correct rounding: f64 has more
     // than twice the bits. An integer that doesn't fit is left to the engines.

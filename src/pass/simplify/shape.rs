@@ -12,19 +12,17 @@ pub fn broadcast(site: &mut Site) -> Option<NodeId> {
     if ty.shape == *shape {
         return Some(x);
     }
-    match op {
-        // broadcast(broadcast(x)) = broadcast(x)
-        Op::Broadcast(_) => Some(site.emit.broadcast(args[0], shape)),
-        // broadcast([n] as [1, n]) = broadcast([n]): it aligns at the last axis
-        Op::Reshape(_) => {
-            let inner = &site.of(args[0]).ty.shape;
-            let added = ty.shape.rank().checked_sub(inner.rank())?;
-            let (ones, rest) = ty.shape.split_at(added);
-            let only_ones = ones.iter().all(|&dim| dim == Dim::Known(1)) && rest == &inner[..];
-            only_ones.then(|| site.emit.broadcast(args[0], shape))
-        }
-        _ => None,
+    // broadcast(broadcast(x)) = broadcast(x)
+    if let Op::Broadcast(_) = op {
+        return Some(site.emit.broadcast(args[0], shape));
     }
+    // broadcast([n] as [1, n]) = broadcast([n]): it aligns at the last axis
+    let Op::Reshape(_) = op else { return None };
+    let inner = &site.of(args[0]).ty.shape;
+    let added = ty.shape.rank().checked_sub(inner.rank())?;
+    let (ones, rest) = ty.shape.split_at(added);
+    let only_ones = ones.iter().all(|&dim| dim == Dim::Known(1)) && rest == &inner[..];
+    only_ones.then(|| site.emit.broadcast(args[0], shape))
 }
 
 /// A reshape to its own shape, of another reshape, of equal elements.
@@ -51,7 +49,6 @@ pub fn reshape(site: &mut Site) -> Option<NodeId> {
 pub fn reshape_of_input(site: &mut Site) -> Option<NodeId> {
     let Op::Reshape(shape) = &site.node.op else { return None };
     let x = site.arg(0);
-    // A result of one element is as good a scalar as any; nothing is gained.
     chain_to_leaf(site, x)?;
     let Node { op, args, .. } = site.of(x).clone();
     let mut reshaped = Vec::new();

@@ -1,0 +1,267 @@
+//! Every operator's derivative against finite differences.
+//!
+//! A case is a graph with `f32` inputs and an output `y`. Its loss is the sum of `y` weighed by
+//! random numbers, so that every element of the gradient that a rule is given differs. The
+//! derivative along random directions, as autodiff gives it, must agree with Richardson's
+//! extrapolation of central differences of `y` as the interpreter computes it. Operators are
+//! looped over, and [`every_operator_has_a_case`] fails where one has none.
+
+mod derivative_cases;
+
+use derivative_cases::{Case, all, values};
+use nnc::base::rng::{Sequence, hash_name};
+use nnc::base::tensor::{Data, Tensor};
+use nnc::graph::{Builder, Graph, NodeId, Op, Reduce, Type, Unary};
+use nnc::pass::autodiff::{self, Wrt};
+use std::collections::BTreeSet;
+
+/// The half step of the coarser difference; the finer one is half of it.
+const STEP: f64 = 0.02;
+/// Difference allowed, relative to 1 or the size of the derivative: what the interpreter's `f32`
+/// leaves of a difference over [`STEP`].
+const TOLERANCE: f64 = 1e-3;
+/// Directions an input.
+const DIRECTIONS: usize = 4;
+
+#[test]
+fn every_derivative_agrees_with_finite_differences() {
+    let wrong: Vec<String> = all().iter().flat_map(complaints).collect();
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+/// What is wrong with the gradients of a case.
+fn complaints(case: &Case) -> Vec<String> {
+    let mut random = Sequence::new(1, hash_name(&case.name));
+    let y = case.run(&case.graph, &case.inputs)["y"].clone();
+    let weights = values(&mut random, &y.shape, 0.5, 1.5);
+    let gradients = gradients(case, &weights);
+    let mut wrong = Vec::new();
+    for (position, (name, value)) in case.inputs.iter().enumerate() {
+        if !matches!(value.data, Data::F32(_)) {
+            continue;
+        }
+        let gradient = &gradients[position];
+        assert_eq!(gradient.shape, value.shape, "{}: the shape of {name}'s gradient", case.name);
+        for _ in 0..DIRECTIONS {
+            let direction = values(&mut random, &value.shape, -1.0, 1.0);
+            let expected = extrapolated(case, &weights, position, &direction);
+            let actual = dot(gradient, &direction);
+            let allowed = TOLERANCE * (1.0 + expected.abs().max(actual.abs()));
+            if !((expected - actual).abs() <= allowed) {
+                wrong.push(format!(
+                    "{}: along a direction of {name}, differences give {expected}, autodiff {actual}",
+                    case.name
+                ));
+            }
+        }
+    }
+    wrong
+}
+
+/// The gradient of the weighed sum by each `f32` input (an empty tensor for others).
+fn gradients(case: &Case, weights: &Tensor) -> Vec<Tensor> {
+    let graph = autodiff::run(&with_loss(&case.graph), Wrt { inputs: true });
+    let mut inputs = case.inputs.clone();
+    inputs.push(("weights".into(), weights.clone()));
+    let results = case.run(&graph, &inputs);
+    let gradient = |(name, value): &(String, Tensor)| match value.data {
+        Data::F32(_) => results[&format!("grad.input.{name}")].clone(),
+        _ => Tensor::f32([0], Vec::new()),
+    };
+    case.inputs.iter().map(gradient).collect()
+}
+
+/// The graph with an input `weights` of the type of `y` and their dot product as the loss.
+fn with_loss(graph: &Graph) -> Graph {
+    let mut b = Builder::resume(graph.clone());
+    let y = b.graph.output("y").expect("a case has an output y");
+    let ty = b.ty(y).clone();
+    let weights = b.input("weights", ty.clone());
+    let products = b.op(Op::Binary(nnc::graph::Binary::Mul), &[y, weights]).unwrap();
+    let axes: Vec<usize> = (0..ty.shape.rank()).collect();
+    let loss = b.reduce(Reduce::Sum, products, &axes, false).unwrap();
+    b.output("loss", loss);
+    b.finish()
+}
+
+/// The derivative of the weighed sum along a direction of one input, without its error in `h²`.
+fn extrapolated(case: &Case, weights: &Tensor, input: usize, direction: &Tensor) -> f64 {
+    let difference = |h: f64| {
+        let at = |h: f64| {
+            let mut inputs = case.inputs.clone();
+            inputs[input].1 = moved(&inputs[input].1, direction, h);
+            dot(&case.run(&case.graph, &inputs)["y"], weights)
+        };
+        (at(h) - at(-h)) / (2.0 * h)
+    };
+    (4.0 * difference(STEP / 2.0) - difference(STEP)) / 3.0
+}
+
+fn moved(x: &Tensor, direction: &Tensor, h: f64) -> Tensor {
+    let pairs = x.as_f32().iter().zip(direction.as_f32());
+    let moved = pairs.map(|(&x, &d)| (f64::from(x) + h * f64::from(d)) as f32);
+    Tensor::f32(x.shape.clone(), moved.collect())
+}
+
+fn dot(a: &Tensor, b: &Tensor) -> f64 {
+    a.as_f32().iter().zip(b.as_f32()).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()
+}
+
+/// The names of operators that are neither leaves nor in [`Unary`], `Binary` or [`Reduce`].
+const OTHERS: [&str; 14] = [
+    "where",
+    "cast",
+    "broadcast",
+    "reshape",
+    "transpose",
+    "slice",
+    "concat",
+    "pad",
+    "argmax",
+    "matmul",
+    "pick",
+    "gather",
+    "scatter_add",
+    "stop_gradient",
+];
+
+/// Whether an operator must be in a case. A new one gets its arm here, its name in [`OTHERS`], and
+/// a case in `derivative_cases`.
+fn listed(op: &Op) -> bool {
+    match op {
+        Op::Input(_) | Op::Param(_) | Op::State(_) | Op::Hyper(_) | Op::Step | Op::Extent(_) => {
+            false
+        }
+        Op::Const(..) | Op::Iota { .. } | Op::Uniform { .. } => false,
+        Op::Unary(_) | Op::Binary(_) | Op::Reduce(..) => true,
+        Op::Where | Op::Cast(_) | Op::Broadcast(_) | Op::Reshape(_) | Op::Transpose(_) => true,
+        Op::Slice(_) | Op::Concat(_) | Op::Pad { .. } | Op::ArgMax(_) | Op::MatMul { .. } => true,
+        Op::Pick | Op::Gather(_) | Op::ScatterAdd { .. } | Op::StopGradient => true,
+    }
+}
+
+#[test]
+fn every_operator_has_a_case() {
+    let cases = all();
+    let nodes = cases.iter().flat_map(|case| case.graph.nodes.values());
+    let seen: BTreeSet<&str> =
+        nodes.filter(|node| listed(&node.op)).map(|node| node.op.name()).collect();
+    let mut wanted: BTreeSet<&str> = OTHERS.into();
+    wanted.extend(Unary::ALL.iter().map(|function| function.name()));
+    wanted.extend(nnc::graph::Binary::ALL.iter().map(|function| function.name()));
+    wanted.extend(Reduce::ALL.iter().map(|&function| Op::Reduce(function, vec![0]).name()));
+    assert_eq!(seen, wanted);
+}
+
+/// The gradient of the sum of `y` by each of two inputs, in exact cases.
+fn exact(
+    a: &[f32],
+    b: &[f32],
+    body: impl Fn(&mut Builder, NodeId, NodeId) -> NodeId,
+) -> (Vec<f32>, Vec<f32>) {
+    let inputs = [("a", a), ("b", b)]
+        .map(|(name, values)| (name.to_owned(), Tensor::f32([values.len()], values.to_vec())));
+    let case = Case::new("exact", inputs.to_vec(), |builder, args| {
+        let y = body(builder, args[0], args[1]);
+        let rank = builder.ty(y).shape.rank();
+        builder.reduce(Reduce::Sum, y, &(0..rank).collect::<Vec<_>>(), false).unwrap()
+    });
+    let gradients = gradients(&case, &Tensor::f32([], vec![1.0]));
+    (gradients[0].as_f32().to_vec(), gradients[1].as_f32().to_vec())
+}
+
+fn f64_type() -> Type {
+    Type::scalar(nnc::base::tensor::DType::F64)
+}
+
+#[test]
+fn a_branch_not_taken_gets_zero_and_never_nan() {
+    // log has an infinite slope at 0: a gradient masked by a product would be 0 · ∞.
+    use nnc::graph::Binary::Gt;
+    let (a, b) = exact(&[0.0, 1.0, 0.0], &[1.0, 0.0, 2.0], |builder, a, b| {
+        let smaller = builder.binary(Gt, b, a).unwrap();
+        let chosen = builder.select(smaller, a, b).unwrap();
+        builder.unary(Unary::Log, chosen).unwrap()
+    });
+    let infinity = f32::INFINITY;
+    assert_eq!((a, b), (vec![infinity, 0.0, infinity], vec![0.0, infinity, 0.0]));
+}
+
+#[test]
+fn a_tie_is_the_first_arguments() {
+    use nnc::graph::Binary::{Max, Min};
+    for function in [Max, Min] {
+        let (a, b) = exact(&[1.0, 1.0], &[1.0, 1.0], |builder, a, b| {
+            builder.binary(function, a, b).unwrap()
+        });
+        assert_eq!((a, b), (vec![1.0, 1.0], vec![0.0, 0.0]), "{}", function.name());
+    }
+}
+
+#[test]
+fn the_first_of_equal_extremes_gets_the_gradient() {
+    for (function, values) in [
+        (Reduce::Max, [2.0, 7.0, 7.0, 1.0, 7.0, 0.0]),
+        (Reduce::Min, [2.0, -1.0, -1.0, 1.0, -1.0, 0.0]),
+    ] {
+        let (a, _) = exact(&values, &[0.0], |builder, a, _| {
+            builder.reduce(function, a, &[0], false).unwrap()
+        });
+        assert_eq!(a, [0.0, 1.0, 0.0, 0.0, 0.0, 0.0], "{}", function.name());
+        // Over several axes, first means first in row-major order of all of them.
+        let (a, _) = exact(&values, &[0.0], |builder, a, _| {
+            let cube = builder.reshape(a, nnc::graph::Shape::known(&[2, 3, 1])).unwrap();
+            builder.reduce(function, cube, &[0, 1, 2], false).unwrap()
+        });
+        assert_eq!(a, [0.0, 1.0, 0.0, 0.0, 0.0, 0.0], "{} of a cube", function.name());
+        // The rows stay apart: [2 7 7], [1 7 0] over the other axis.
+        let (a, _) = exact(&values, &[0.0], |builder, a, _| {
+            let table = builder.reshape(a, nnc::graph::Shape::known(&[2, 3])).unwrap();
+            builder.reduce(function, table, &[0], false).unwrap()
+        });
+        let columns = match function {
+            Reduce::Max => [1.0, 1.0, 1.0, 0.0, 0.0, 0.0],
+            _ => [0.0, 1.0, 1.0, 1.0, 0.0, 0.0],
+        };
+        assert_eq!(a, columns, "{} of columns", function.name());
+    }
+}
+
+#[test]
+fn powers_of_zero_have_finite_gradients() {
+    use nnc::graph::Binary::Pow;
+    // (0 ^ 2)' = 0, (0 ^ 0)' = 0, (0 ^ 1)' = 1; by the exponent 0 at a base of 0.
+    let (a, b) = exact(&[0.0, 0.0, 0.0], &[2.0, 0.0, 1.0], |builder, a, b| {
+        builder.binary(Pow, a, b).unwrap()
+    });
+    assert_eq!((a, b), (vec![0.0, 0.0, 1.0], vec![0.0, 0.0, 0.0]));
+    // A constant exponent needs no logarithm: negative bases are fine.
+    let (a, _) = exact(&[-3.0, 0.0, 2.0], &[0.0], |builder, a, _| {
+        let two = builder.constant(2.0, f64_type().dtype);
+        builder.binary(Pow, a, two).unwrap()
+    });
+    assert_eq!(a, [-6.0, 0.0, 4.0]);
+}
+
+#[test]
+fn no_gradient_passes_a_stop() {
+    let (a, _) = exact(&[3.0, 5.0], &[0.0], |builder, a, _| {
+        let stopped = builder.stop_gradient(a).unwrap();
+        builder.binary(nnc::graph::Binary::Mul, a, stopped).unwrap()
+    });
+    assert_eq!(a, [3.0, 5.0]);
+}
+
+#[test]
+fn a_parameter_without_a_path_to_the_loss_gets_zeros() {
+    let mut b = Builder::new("unused");
+    let x = b.input("x", Type::scalar(nnc::base::tensor::DType::F32));
+    let ty = Type::new(nnc::base::tensor::DType::F32, nnc::graph::Shape::known(&[2, 3]));
+    let init = nnc::graph::Init::Constant(1.0);
+    b.param(nnc::graph::Param { path: "w".into(), ty: ty.clone(), init, origin: None });
+    b.output("loss", x);
+    let graph = autodiff::run(&b.finish(), Wrt::default());
+    let gradient = graph.output("grad.w").expect("every parameter has a gradient");
+    assert_eq!(graph.ty(gradient), &ty);
+    assert!(graph.output("grad.input.x").is_none(), "inputs only on request");
+}

@@ -1,0 +1,197 @@
+//! Passes keep what a graph means, and achieve what they are for.
+//!
+//! Meaning: outputs before and after each pass, on the gradient graphs of all derivative cases,
+//! are equal to the bit (`0 = −0` aside; powers with a constant exponent within a rounding).
+//! Achievement: small graphs with the number of nodes that must remain.
+
+#[allow(dead_code)]
+mod derivative_cases;
+
+use derivative_cases::Case;
+use nnc::base::tensor::{Data, Tensor};
+use nnc::graph::{Builder, Graph, Op, read, verify};
+use nnc::pass::autodiff::{self, Wrt};
+use nnc::pass::{ALL, bind, cse, dce, named, simplify};
+
+/// The passes that replace a graph by a better one.
+const BETTER: [(&str, fn(&Graph) -> Graph); 3] =
+    [("simplify", simplify::run), ("cse", cse::run), ("dce", dce::run)];
+
+/// A case's graph with the sum of its `y` as the loss, and all gradients.
+fn differentiated(case: &Case) -> Graph {
+    let mut b = Builder::resume(case.graph.clone());
+    let y = b.graph.output("y").unwrap();
+    let axes: Vec<usize> = (0..b.ty(y).shape.rank()).collect();
+    let loss = b.reduce(nnc::graph::Reduce::Sum, y, &axes, false).unwrap();
+    b.output("loss", loss);
+    autodiff::run(&b.finish(), Wrt { inputs: true })
+}
+
+fn has_power(graph: &Graph) -> bool {
+    graph.nodes.values().any(|node| node.op == Op::Binary(nnc::graph::Binary::Pow))
+}
+
+/// Whether two tensors are the same values: NaN is NaN, 0 is −0.
+fn same(a: &Tensor, b: &Tensor, tolerance: f32) -> bool {
+    let (Data::F32(a_values), Data::F32(b_values)) = (&a.data, &b.data) else { return a == b };
+    let near = |a: f32, b: f32| {
+        a == b || a.is_nan() && b.is_nan() || (a - b).abs() <= tolerance * a.abs().max(b.abs())
+    };
+    a.shape == b.shape && a_values.iter().zip(b_values).all(|(&a, &b)| near(a, b))
+}
+
+#[test]
+fn values_are_the_same_before_and_after() {
+    for case in derivative_cases::all() {
+        let mut graph = bind::run(&differentiated(&case), 1);
+        let nodes = graph.nodes.len();
+        let expected = case.run(&graph, &case.inputs);
+        let tolerance = if has_power(&graph) { 1e-6 } else { 0.0 };
+        for (name, pass) in BETTER {
+            graph = pass(&graph);
+            assert_eq!(verify(&graph), Ok(()), "{} after {name}", case.name);
+            let actual = case.run(&graph, &case.inputs);
+            for (output, value) in &expected {
+                assert!(
+                    same(value, &actual[output], tolerance),
+                    "{}: {output} after {name}: {value:?} became {:?}\n{graph}",
+                    case.name,
+                    actual[output]
+                );
+            }
+        }
+        assert!(graph.nodes.len() <= nodes, "{}: more nodes than before", case.name);
+        let again = dce::run(&cse::run(&simplify::run(&graph)));
+        assert_eq!(again.nodes.len(), graph.nodes.len(), "{}: work left\n{graph}", case.name);
+    }
+}
+
+/// The operators of a graph, without leaves and broadcasts, after all three passes.
+fn left(text: &str) -> Vec<&'static str> {
+    let graph = read(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    assert_eq!(verify(&graph), Ok(()));
+    let graph = dce::run(&cse::run(&simplify::run(&graph)));
+    assert_eq!(verify(&graph), Ok(()));
+    let work = graph.nodes.values().filter(|node| !node.args.is_empty());
+    let work = work.filter(|node| !matches!(node.op, Op::Broadcast(_)));
+    work.map(|node| node.op.name()).collect()
+}
+
+/// A graph of inputs `a` and `b`, both `f32[2, 3]`, with these nodes after them (`%2` on), the last
+/// of which is the output.
+fn nodes(lines: &[&str]) -> String {
+    let mut text = String::from(
+        "graph test {\n input0 a: f32[2, 3]\n input1 b: f32[2, 3]\n \
+         %0 = input0 : f32[2, 3]\n %1 = input1 : f32[2, 3]\n",
+    );
+    for line in lines {
+        text += &format!(" {line}\n");
+    }
+    text + &format!(" output y = %{}\n}}\n", lines.len() + 1)
+}
+
+const ONE: [&str; 2] = ["%2 = const 1.0 : f32", "%3 = broadcast %2 : f32[2, 3]"];
+const ZERO: [&str; 2] = ["%2 = const 0.0 : f32", "%3 = broadcast %2 : f32[2, 3]"];
+const TWO: [&str; 2] = ["%2 = const 2.0 : f32", "%3 = broadcast %2 : f32[2, 3]"];
+
+#[test]
+fn arithmetic_that_changes_nothing_goes() {
+    let after = |head: [&str; 2], line| left(&nodes(&[head[0], head[1], line]));
+    let none: [&str; 0] = [];
+    assert_eq!(after(ONE, "%4 = mul %0, %3 : f32[2, 3]"), none);
+    assert_eq!(after(ONE, "%4 = div %0, %3 : f32[2, 3]"), none);
+    assert_eq!(after(ONE, "%4 = pow %0, %3 : f32[2, 3]"), none);
+    assert_eq!(after(ZERO, "%4 = add %3, %0 : f32[2, 3]"), none);
+    assert_eq!(after(ZERO, "%4 = sub %0, %3 : f32[2, 3]"), none);
+    assert_eq!(after(ZERO, "%4 = sub %3, %0 : f32[2, 3]"), ["neg"]);
+    assert_eq!(after(TWO, "%4 = pow %0, %3 : f32[2, 3]"), ["mul"]);
+    assert_eq!(after(TWO, "%4 = div %0, %3 : f32[2, 3]"), ["mul"]);
+    // NaN and infinity: 0 · x is not 0, x − x is not 0.
+    assert_eq!(after(ZERO, "%4 = mul %3, %0 : f32[2, 3]"), ["mul"]);
+    assert_eq!(left(&nodes(&["%2 = sub %0, %0 : f32[2, 3]"])), ["sub"]);
+}
+
+#[test]
+fn negations_are_absorbed() {
+    let neg = "%2 = neg %1 : f32[2, 3]";
+    assert_eq!(left(&nodes(&[neg, "%3 = add %0, %2 : f32[2, 3]"])), ["sub"]);
+    assert_eq!(left(&nodes(&[neg, "%3 = sub %0, %2 : f32[2, 3]"])), ["add"]);
+    assert_eq!(left(&nodes(&[neg, "%3 = neg %2 : f32[2, 3]"])).len(), 0);
+    let product = "%3 = mul %0, %2 : f32[2, 3]";
+    assert_eq!(left(&nodes(&[neg, product, "%4 = add %0, %3 : f32[2, 3]"])), ["mul", "sub"]);
+}
+
+#[test]
+fn movement_that_moves_nothing_goes() {
+    let round_trip =
+        ["%2 = transpose [1, 0] %0 : f32[3, 2]", "%3 = transpose [1, 0] %2 : f32[2, 3]"];
+    assert_eq!(left(&nodes(&round_trip)).len(), 0);
+    let reshapes = ["%2 = reshape %0 : f32[6]", "%3 = reshape %2 : f32[3, 2]"];
+    assert_eq!(left(&nodes(&reshapes)), ["reshape"]);
+    let chain = ["%2 = exp %0 : f32[2, 3]", "%3 = reshape %2 : f32[6]"];
+    assert_eq!(left(&nodes(&chain)), ["reshape", "exp"], "a view of the input comes first");
+}
+
+#[test]
+fn transposes_become_flags() {
+    let flags = |lines: &[&str]| {
+        let graph = read(&nodes(lines)).unwrap();
+        assert_eq!(verify(&graph), Ok(()));
+        let graph = dce::run(&simplify::run(&graph));
+        let work = graph.nodes.values().filter(|node| !node.args.is_empty());
+        work.map(|node| node.op.clone()).collect::<Vec<_>>()
+    };
+    let turned = "%2 = transpose [1, 0] %1 : f32[3, 2]";
+    let product = "%3 = matmul %0, %2 : f32[2, 2]";
+    let plain = Op::MatMul { transpose_a: false, transpose_b: true };
+    assert_eq!(flags(&[turned, product]), [plain.clone()]);
+    // (A·Bᵀ)ᵀ = B·Aᵀ
+    let back = "%4 = transpose [1, 0] %3 : f32[2, 2]";
+    assert_eq!(flags(&[turned, product, back]), [plain]);
+}
+
+#[test]
+fn conditions_that_are_known_go() {
+    let less = "%2 = lt %0, %1 : bool[2, 3]";
+    let inner = "%3 = where %2, %0, %1 : f32[2, 3]";
+    assert_eq!(left(&nodes(&[less, inner, "%4 = where %2, %3, %0 : f32[2, 3]"])), ["lt", "where"]);
+    assert_eq!(left(&nodes(&[less, "%3 = where %2, %0, %0 : f32[2, 3]"])).len(), 0);
+    let not = "%3 = not %2 : bool[2, 3]";
+    let chosen = "%4 = where %3, %0, %1 : f32[2, 3]";
+    assert_eq!(left(&nodes(&[less, not, chosen])), ["lt", "where"]);
+}
+
+#[test]
+fn equal_values_are_computed_once() {
+    let lines = [
+        "%2 = mul %0, %1 : f32[2, 3]",
+        "%3 = mul %1, %0 : f32[2, 3]",
+        "%4 = exp %2 : f32[2, 3]",
+        "%5 = exp %3 : f32[2, 3]",
+        "%6 = mul %4, %5 : f32[2, 3]",
+    ];
+    assert_eq!(left(&nodes(&lines)), ["mul", "exp", "mul"]);
+    // Subtraction has an order; random numbers are those of their stream.
+    let lines = [
+        "%2 = sub %0, %1 : f32[2, 3]",
+        "%3 = sub %1, %0 : f32[2, 3]",
+        "%4 = mul %2, %3 : f32[2, 3]",
+    ];
+    assert_eq!(left(&nodes(&lines)), ["sub", "sub", "mul"]);
+}
+
+#[test]
+fn what_nothing_needs_goes_but_its_tables_stay() {
+    let graph = read(&nodes(&["%2 = exp %0 : f32[2, 3]", "%3 = neg %1 : f32[2, 3]"])).unwrap();
+    let graph = dce::run(&graph);
+    assert_eq!((graph.nodes.len(), graph.inputs.len()), (2, 2));
+}
+
+#[test]
+fn passes_are_named_after_their_files() {
+    for pass in ALL {
+        let file = format!("{}/src/pass/{}.rs", env!("CARGO_MANIFEST_DIR"), pass.name);
+        assert!(std::fs::exists(&file).unwrap(), "{file}");
+        assert_eq!(named(pass.name), Some(*pass));
+    }
+}
