@@ -104,7 +104,7 @@ impl Builder {
         let Some(elements) = middle.elements() else { return };
         for axis in head..after.rank() - tail {
             let text = if after[axis] == elements {
-                product(&middle, elements)
+                product(&middle)
             } else {
                 format!("{} of {middle}", after[axis])
             };

@@ -30,27 +30,38 @@ pub(super) fn broadcast(shape: &Shape, x: &Type) -> Inferred {
 pub(super) fn reshape(shape: &Shape, x: &Type) -> Inferred {
     tensor(x, "reshape")?;
     check_extents(shape)?;
-    match (x.shape.elements(), shape.elements()) {
-        (Some(before), Some(after)) if before == after => Ok(Type::new(x.dtype, shape.clone())),
-        (Some(before), Some(after)) => {
-            let mismatch = Mismatch::new(format!("{x} does not reshape to {shape}")).note(format!(
-                "{} against {}",
-                product(&x.shape, before),
-                product(shape, after)
-            ));
-            Err((0..x.shape.rank()).fold(mismatch, |mismatch, axis| mismatch.axis(0, axis)))
-        }
-        _ if x.shape == *shape => Ok(x.clone()),
-        _ => Err(Mismatch::new(format!("{x} does not reshape to {shape}"))
-            .note("a number of elements that grows with the square of N is not followed")),
+    if monomial(&x.shape) == monomial(shape) {
+        return Ok(Type::new(x.dtype, shape.clone()));
     }
+    let mismatch = Mismatch::new(format!("{x} does not reshape to {shape}")).note(format!(
+        "{} against {}",
+        product(&x.shape),
+        product(shape)
+    ));
+    Err((0..x.shape.rank()).fold(mismatch, |mismatch, axis| mismatch.axis(0, axis)))
+}
+
+/// The number of elements as a factor and a power of `N`. The factor of a sound type is not too
+/// large; that of one read from text may be.
+fn monomial(dims: &[Dim]) -> (usize, usize) {
+    dims.iter().fold((1, 0), |(factor, power), dim| match dim {
+        Dim::Known(extent) => (factor.saturating_mul(*extent), power),
+        Dim::Batch(extent) => (factor.saturating_mul(*extent), power + 1),
+    })
 }
 
 /// `28 · 28 · 1 = 784`.
-pub(crate) fn product(shape: &Shape, elements: Dim) -> String {
-    let factors: Vec<String> = shape.iter().map(Dim::to_string).collect();
+pub(crate) fn product(dims: &[Dim]) -> String {
+    let elements = match monomial(dims) {
+        (factor, 0) => factor.to_string(),
+        (1, 1) => "N".to_owned(),
+        (factor, 1) => format!("{factor}N"),
+        (1, power) => format!("N^{power}"),
+        (factor, power) => format!("{factor}N^{power}"),
+    };
+    let factors: Vec<String> = dims.iter().map(Dim::to_string).collect();
     match factors.len() {
-        0 | 1 => elements.to_string(),
+        0 | 1 => elements,
         _ => format!("{} = {elements}", factors.join(" · ")),
     }
 }

@@ -24,12 +24,13 @@ graph test {
     %7 = hyper0 : f64
     %8 = const 2 : i32
     %9 = const 1.5 : f32
+    %10 = matmul transpose_b %0, %0 : f32[N, N]
 ";
 
 /// Infers the last node of the values with `line` after them, whose type is ignored but where the
 /// text form keeps an attribute in it.
 fn inferred(line: &str) -> Result<String, String> {
-    let graph = read(&format!("{VALUES}    %10 = {line}\n}}\n")).expect("the table's text");
+    let graph = read(&format!("{VALUES}    %11 = {line}\n}}\n")).expect("the table's text");
     let node = graph.nodes.values().last().expect("the node of the line");
     infer(&graph, &node.op, &node.args).map(|ty| ty.to_string()).map_err(|why| why.to_string())
 }
@@ -123,6 +124,7 @@ fn movement() {
         ("reshape %2 : u8[N, 784]", "u8[N, 784]"),
         ("reshape %0 : f32[5, 2N]", "f32[5, 2N]"),
         ("reshape %6 : f32[7N, 10]", "f32[7N, 10]"),
+        ("reshape %10 : f32[N, 1, N]", "f32[N, 1, N]"),
         ("transpose [2, 0, 1] %4 : f32", "f32[5, 2, 3]"),
         ("slice [:, 0 len 2, 4 len 3 step -2] %4 : f32", "f32[2, 2, 3]"),
         ("slice [:, 9 len 10 step -1] %0 : f32", "f32[N, 10]"),
@@ -134,6 +136,7 @@ fn movement() {
         ("broadcast %4 : f32[3, 5]", "3 axes cannot become 2 axes"),
         ("reshape %2 : u8[N, 783]", "N · 28 · 28 · 1 = 784N against N · 783 = 783N"),
         ("reshape %0 : f32[40]", "N · 10 = 10N against 40"),
+        ("reshape %10 : f32[2N, N]", "N · N = N^2 against 2N · N = 2N^2"),
         ("transpose [0, 0, 1] %4 : f32", "[0, 0, 1] is not an order of the axes of f32[2, 3, 5]"),
         (
             "slice [:, 3 len 1, :] %4 : f32",
