@@ -3,6 +3,7 @@
 //! To add one, write a module with its outputs and add an entry to [`SUITES`].
 
 pub mod diagnostics;
+mod pass;
 mod syntax;
 
 use std::path::PathBuf;
@@ -38,4 +39,12 @@ pub struct Case {
 }
 
 /// All suites.
-pub const SUITES: &[Suite] = &[syntax::SUITE];
+pub const SUITES: &[Suite] = &[
+    syntax::SUITE,
+    pass::AUTODIFF,
+    pass::UPDATE,
+    pass::BIND,
+    pass::SIMPLIFY,
+    pass::CSE,
+    pass::DCE,
+];

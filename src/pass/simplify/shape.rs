@@ -2,7 +2,7 @@
 //! every bit: the same elements arrive at the same places.
 
 use super::Site;
-use crate::graph::{Dim, Node, NodeId, Op, Range, Reduce, Shape};
+use crate::graph::{Dim, Node, NodeId, Op, Range, Reduce, Shape, Unary};
 
 /// A broadcast to its own shape, of another broadcast, of leading ones.
 pub fn broadcast(site: &mut Site) -> Option<NodeId> {
@@ -128,23 +128,32 @@ pub fn transpose_of_product(site: &mut Site) -> Option<NodeId> {
     Some(site.emit.op(swapped, &[args[1], args[0]]))
 }
 
-/// `Aᵀ·B` and `A·Bᵀ` by flags, without a transpose.
+/// `Aᵀ·B` and `A·Bᵀ` by flags: a side whose transpose put the last axis in memory last but one is
+/// given with that axis last, and its flag turned. What else the transpose moved (heads out of
+/// the way of positions) stays, and often is the transpose of another value too.
 pub fn product_of_transposes(site: &mut Site) -> Option<NodeId> {
     let Op::MatMul { transpose_a, transpose_b } = site.node.op else { return None };
-    let plain = |node: NodeId| match site.of(node) {
-        Node { op: Op::Transpose(perm), args, .. } if swaps_last_two(perm) => Some(args[0]),
-        _ => None,
-    };
     let (a, b) = (site.arg(0), site.arg(1));
-    let (plain_a, plain_b) = (plain(a), plain(b));
-    if plain_a.is_none() && plain_b.is_none() {
+    let (turned_a, turned_b) = (turned(site, a), turned(site, b));
+    if turned_a.is_none() && turned_b.is_none() {
         return None;
     }
     let op = Op::MatMul {
-        transpose_a: transpose_a != plain_a.is_some(),
-        transpose_b: transpose_b != plain_b.is_some(),
+        transpose_a: transpose_a != turned_a.is_some(),
+        transpose_b: transpose_b != turned_b.is_some(),
     };
-    Some(site.emit.op(op, &[plain_a.unwrap_or(a), plain_b.unwrap_or(b)]))
+    Some(site.emit.op(op, &[turned_a.unwrap_or(a), turned_b.unwrap_or(b)]))
+}
+
+/// A transpose that puts the last axis last but one, with these two exchanged.
+fn turned(site: &mut Site, node: NodeId) -> Option<NodeId> {
+    let Node { op: Op::Transpose(mut perm), args, .. } = site.of(node).clone() else { return None };
+    let rank = perm.len();
+    if perm[rank - 2] != rank - 1 {
+        return None;
+    }
+    perm.swap(rank - 2, rank - 1);
+    Some(site.emit.transpose(args[0], &perm))
 }
 
 /// A slice of everything, of another slice, of equal elements.
@@ -202,8 +211,8 @@ pub fn concat(site: &mut Site) -> Option<NodeId> {
     (matches!(site.node.op, Op::Concat(_)) && site.node.args.len() == 1).then(|| site.arg(0))
 }
 
-/// A reduction over axes of one element is a reshape; one of another of its kind, where the order
-/// doesn't matter, is one.
+/// A reduction over axes of one element is a reshape, a sum of negations a negation, and one of
+/// another of its kind, where the order doesn't matter, a single one.
 pub fn reduce(site: &mut Site) -> Option<NodeId> {
     let Op::Reduce(function, axes) = &site.node.op else { return None };
     let x = site.arg(0);
@@ -216,6 +225,11 @@ pub fn reduce(site: &mut Site) -> Option<NodeId> {
     if long.len() < axes.len() {
         let reduced = site.emit.op(Op::Reduce(*function, long), &[x]);
         return Some(site.emit.reshape(reduced, &site.node.ty.shape));
+    }
+    // Σ −x = −Σ x: rounding is symmetric
+    if let (Reduce::Sum, Op::Unary(Unary::Neg)) = (*function, &op) {
+        let sum = site.emit.op(site.node.op.clone(), &[args[0]]);
+        return Some(site.emit.neg(sum));
     }
     // max over i of max over j of x = max over i, j of x; a sum would be added in another order
     let Op::Reduce(inner_function, inner) = op else { return None };
