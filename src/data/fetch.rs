@@ -14,7 +14,15 @@ use ureq::Agent;
 
 use super::error::DataError;
 use super::idx;
-use super::mnist::Known;
+
+/// A file whose contents are known.
+#[derive(Clone, Copy, Debug)]
+pub struct Known {
+    /// Its name, without `.gz`.
+    pub name: &'static str,
+    /// The SHA-256 of what is unpacked, in hex.
+    pub sum: &'static str,
+}
 
 /// How long a server may take to answer at all.
 const CONNECT: Duration = Duration::from_secs(5);

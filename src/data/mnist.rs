@@ -11,18 +11,10 @@ use rayon::prelude::*;
 
 use super::dataset::Dataset;
 use super::error::DataError;
+use super::fetch::{Known, fetch};
 use super::request::{Arguments, Places, SourceRequest};
-use super::{digits, fetch, idx};
+use super::{digits, idx};
 use crate::base::schema::Schema;
-
-/// One of the files.
-#[derive(Clone, Copy, Debug)]
-pub struct Known {
-    /// Its name, without `.gz`.
-    pub name: &'static str,
-    /// The SHA-256 of what is unpacked.
-    pub sum: &'static str,
-}
 
 /// Images and labels to train on, then to test on.
 pub const FILES: [Known; 4] = [
@@ -97,7 +89,8 @@ impl Options {
                 })?;
                 return self.read(&files);
             }
-            Err(error) => tried.extend(error.tried.into_iter().chain([error.message])),
+            Err(error) if error.tried.is_empty() => tried.push(error.to_string()),
+            Err(error) => tried.extend(error.tried),
         }
         if !self.fallback {
             return Err(DataError::new("MNIST is not here and could not be downloaded")
@@ -181,6 +174,6 @@ fn download(places: &Places) -> Result<PathBuf, DataError> {
         return Err(DataError::new("there is no cache folder to download to"));
     };
     let folder = cache.join("mnist");
-    fetch::fetch(&FILES, &MIRRORS, &folder)?;
+    fetch(&FILES, &MIRRORS, &folder)?;
     Ok(folder)
 }

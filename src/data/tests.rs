@@ -11,7 +11,7 @@ use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 use tempfile::{TempDir, tempdir};
 
-use super::mnist::Known;
+use super::fetch::Known;
 use super::*;
 use crate::base::tensor::DType;
 
@@ -301,6 +301,17 @@ fn a_download_passes_over_a_mirror_that_lies() {
     assert_eq!(names(folder.path()), ["labels.gz"]);
     // What is there is not fetched again: no mirror would answer.
     fetch::fetch(&known, &[], folder.path()).unwrap();
+}
+
+#[test]
+fn a_mirror_that_cannot_encrypt_is_passed_over() {
+    let file = idx_file(&[1], &[1]);
+    let sum: &'static str = Box::leak(hex_sum(&file).into_boxed_str());
+    let plain = mirror(gzip(&file), 2);
+    let encrypted = plain.replace("http:", "https:");
+    let folder = tempdir().unwrap();
+    fetch::fetch(&[Known { name: "labels", sum }], &[&encrypted, &plain], folder.path()).unwrap();
+    assert_eq!(names(folder.path()), ["labels.gz"]);
 }
 
 #[test]

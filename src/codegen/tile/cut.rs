@@ -67,8 +67,10 @@ pub fn cut_within(limits: BlockLimits, tile: &Tile) -> Cut {
 
 /// The regions for panels that are `width` registers wide.
 fn grid(limits: BlockLimits, tile: &Tile, width: usize) -> Vec<Region> {
-    // The operand that is read again for each outer block should be the smaller one.
-    let columns_outermost = tile.n > tile.m;
+    // The operand that is read again for each outer block should be the smaller one. Where they
+    // are alike, a panel of B should stay near: its rows lie apart, which prefetchers cannot
+    // follow, while A is read along its rows.
+    let columns_outermost = 2 * tile.n >= tile.m;
     let panel = limits.lanes * width;
     let (full, rest) = (tile.n / panel, tile.n % panel);
     let panels = [

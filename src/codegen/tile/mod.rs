@@ -17,7 +17,7 @@
 
 pub(in crate::codegen) mod clif;
 mod cut;
-#[cfg(test)]
+#[cfg(all(test, target_arch = "x86_64"))]
 mod tests;
 mod vector;
 mod x86;
