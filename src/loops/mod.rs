@@ -16,6 +16,7 @@
 
 pub mod builder;
 pub mod footprint;
+pub mod interp;
 pub mod intervals;
 pub mod print;
 pub mod program;

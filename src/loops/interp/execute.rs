@@ -1,0 +1,318 @@
+//! Runs one kernel for one thread.
+
+use crate::base::entity::Arena;
+use crate::base::math::{Float32, Scalar, flush};
+use crate::base::rng::{element_word, unit_f32};
+use crate::base::scalar::Reduce;
+use crate::base::tensor::DType;
+use crate::loops::interp::memory::{Memory, Place, THREADS};
+use crate::loops::interp::scalar::{Word, binary, cast, combine, neutral, unary};
+use crate::loops::interp::trace::{self, Conflict, Number};
+use crate::loops::interp::{Failure, StepArgs, Touch, buffer_name};
+use crate::loops::program::{
+    Access, Affine, BufferId, Inst, Kernel, KernelId, Program, Reduction, RegId, SlotId, Space,
+    Stmt, Tile, TileOperand, VarId,
+};
+
+/// Which thread of how many.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Share {
+    pub(super) thread: usize,
+    pub(super) threads: usize,
+}
+
+/// The first bad index of a thread: site and element.
+pub(super) type FaultWord = Option<(u32, i64)>;
+
+/// Runs a thread's share of a kernel.
+pub(super) fn run(
+    program: &Program,
+    id: KernelId,
+    args: &[BufferId],
+    memory: &mut Memory,
+    step: &StepArgs,
+    share: Share,
+    fault: &mut FaultWord,
+) -> Result<(), Failure> {
+    let kernel = &program.kernels[id];
+    let bindings = args
+        .iter()
+        .map(|&buffer| {
+            let mut place = memory.places[buffer];
+            if place.space == Space::Thread {
+                place.block = THREADS + share.thread;
+            }
+            let access = trace::Access { thread: share.thread, kernel: id, buffer };
+            Binding { place, buffer, access: memory.accesses.number(access) }
+        })
+        .collect();
+    let mut thread = Thread {
+        program,
+        kernel,
+        bindings,
+        vars: Arena::from_iter(kernel.vars.values().map(|_| 0)),
+        regs: Arena::from_iter(kernel.regs.values().map(|_| 0)),
+        memory,
+        step,
+        share,
+        fault,
+    };
+    thread.body(&kernel.body)
+}
+
+/// What a slot stands for.
+#[derive(Clone, Copy)]
+struct Binding {
+    place: Place,
+    buffer: BufferId,
+    access: Number,
+}
+
+struct Thread<'a> {
+    program: &'a Program,
+    kernel: &'a Kernel,
+    bindings: Arena<SlotId, Binding>,
+    vars: Arena<VarId, i64>,
+    regs: Arena<RegId, Word>,
+    memory: &'a mut Memory,
+    step: &'a StepArgs,
+    share: Share,
+    fault: &'a mut FaultWord,
+}
+
+impl Thread<'_> {
+    fn body(&mut self, body: &[Stmt]) -> Result<(), Failure> {
+        body.iter().try_for_each(|stmt| self.stmt(stmt))
+    }
+
+    fn stmt(&mut self, stmt: &Stmt) -> Result<(), Failure> {
+        match stmt {
+            Stmt::Parts { var, body } => {
+                let Share { thread, threads } = self.share;
+                let parts = self.kernel.parts;
+                for part in parts * thread / threads..parts * (thread + 1) / threads {
+                    self.vars[*var] = part as i64;
+                    self.body(body)?;
+                }
+            }
+            Stmt::For { var, body } => {
+                for value in 0..self.kernel.vars[*var] {
+                    self.vars[*var] = value as i64;
+                    self.body(body)?;
+                }
+            }
+            Stmt::Vector { var, body, reductions } => self.vector(*var, body, reductions)?,
+            Stmt::If { var, bound, then, otherwise } => {
+                let below = self.vars[*var] < *bound as i64;
+                self.body(if below { then } else { otherwise })?;
+            }
+            Stmt::Let { reg, inst } => self.regs[*reg] = self.inst(inst)?,
+            Stmt::Store { access, value } => {
+                let index = self.affine(&access.index);
+                self.store(access.slot, index, self.regs[*value])?;
+            }
+            Stmt::AddAt { base, index, stride, value } => {
+                let index = self.affine(&base.index) + stride * i64::from(self.regs[*index] as i32);
+                let dtype = self.kernel.regs[*value];
+                let known = self.load(base.slot, index)?;
+                let sum = combine(Reduce::Sum, dtype, known, self.regs[*value]);
+                self.store(base.slot, index, sum)?;
+            }
+            Stmt::Tile(tile) => self.tile(tile)?,
+        }
+        Ok(())
+    }
+
+    fn vector(
+        &mut self,
+        var: VarId,
+        body: &[Stmt],
+        reductions: &[Reduction],
+    ) -> Result<(), Failure> {
+        let dtypes = reductions.iter().map(|reduction| self.kernel.regs[reduction.reg]);
+        let mut lanes: Vec<(DType, [Word; 16])> = dtypes
+            .zip(reductions)
+            .map(|(dtype, reduction)| (dtype, [neutral(reduction.op, dtype); 16]))
+            .collect();
+        for value in 0..self.kernel.vars[var] {
+            self.vars[var] = value as i64;
+            self.body(body)?;
+            for (reduction, (dtype, lanes)) in reductions.iter().zip(&mut lanes) {
+                let lane = &mut lanes[value % 16];
+                *lane = combine(reduction.op, *dtype, *lane, self.regs[reduction.value]);
+            }
+        }
+        for (reduction, (dtype, mut lanes)) in reductions.iter().zip(lanes) {
+            for half in [8, 4, 2, 1] {
+                for lane in 0..half {
+                    let (a, b) = (lanes[lane], lanes[lane + half]);
+                    lanes[lane] = combine(reduction.op, dtype, a, b);
+                }
+            }
+            self.regs[reduction.reg] = lanes[0];
+        }
+        Ok(())
+    }
+
+    fn inst(&mut self, inst: &Inst) -> Result<Word, Failure> {
+        let dtype = |reg: &RegId| self.kernel.regs[*reg];
+        let value = |reg: &RegId| self.regs[*reg];
+        Ok(match inst {
+            Inst::F32(number) => number.to_bits(),
+            Inst::I32(number) => *number as Word,
+            Inst::Bool(truth) => Word::from(*truth),
+            Inst::Index(index) => self.affine(index) as Word,
+            Inst::Load(access) => {
+                let index = self.affine(&access.index);
+                self.load(access.slot, index)?
+            }
+            Inst::LoadAt { base, index, stride } => {
+                let index = self.affine(&base.index) + stride * i64::from(value(index) as i32);
+                self.load(base.slot, index)?
+            }
+            Inst::Checked { index, bound, site, element } => {
+                let index = value(index);
+                if (index as i32) >= 0 && (index as usize) < *bound {
+                    return Ok(index);
+                }
+                let element = self.affine(element);
+                self.fault.get_or_insert((*site, element));
+                0
+            }
+            Inst::Unary(op, a) => unary(*op, dtype(a), value(a)),
+            Inst::Binary(op, a, b) => binary(*op, dtype(a), value(a), value(b)),
+            Inst::Select(condition, a, b) => value(if value(condition) != 0 { a } else { b }),
+            Inst::Fma(a, b, c) => {
+                let [a, b, c] = [a, b, c].map(|reg| f32::from_bits(value(reg)));
+                Scalar.fma(a, b, c).to_bits()
+            }
+            Inst::Cast(to, a) => cast(dtype(a), *to, value(a)),
+            Inst::Uniform { stream, element } => {
+                let element = self.affine(element) as usize;
+                let word = element_word(self.step.seed, self.step.step, *stream, element);
+                unit_f32(word).to_bits()
+            }
+        })
+    }
+
+    fn affine(&self, affine: &Affine) -> i64 {
+        let terms = affine.terms.iter().map(|&(var, factor)| factor * self.vars[var]);
+        affine.offset + terms.sum::<i64>()
+    }
+
+    /// The block and bytes of an element.
+    fn bytes(&self, slot: SlotId, index: i64) -> (usize, std::ops::Range<usize>) {
+        let place = self.bindings[slot].place;
+        let index = usize::try_from(index).expect("an index that the verifier has seen");
+        assert!(index < place.len, "element {index} of {slot}, which has {}", place.len);
+        let start = place.start + index * place.dtype.size();
+        (place.block, start..start + place.dtype.size())
+    }
+
+    fn load(&mut self, slot: SlotId, index: i64) -> Result<Word, Failure> {
+        let (block, range) = self.bytes(slot, index);
+        let Binding { buffer, access, .. } = self.bindings[slot];
+        let traced = self.memory.blocks[block].trace.read(range.clone(), buffer, access);
+        traced.map_err(|conflict| self.failure(access, conflict))?;
+        let bytes = &self.memory.blocks[block].bytes[range];
+        Ok(match self.bindings[slot].place.dtype {
+            DType::F32 | DType::I32 => Word::from_ne_bytes(bytes.try_into().expect("4 bytes")),
+            DType::U8 => Word::from(bytes[0]),
+            DType::Bool => Word::from(bytes[0] != 0),
+            DType::F64 => unreachable!("an f64 buffer: the verifier lets none through"),
+        })
+    }
+
+    fn store(&mut self, slot: SlotId, index: i64, value: Word) -> Result<(), Failure> {
+        let (block, range) = self.bytes(slot, index);
+        let Binding { buffer, access, .. } = self.bindings[slot];
+        let traced = self.memory.blocks[block].trace.write(range.clone(), buffer, access);
+        traced.map_err(|conflict| self.failure(access, conflict))?;
+        let bytes = &mut self.memory.blocks[block].bytes[range];
+        match bytes.len() {
+            1 => bytes[0] = value as u8,
+            _ => bytes.copy_from_slice(&value.to_ne_bytes()),
+        }
+        Ok(())
+    }
+
+    fn failure(&self, access: Number, conflict: Conflict) -> Failure {
+        let touch = |number: Number| {
+            let access = self.memory.accesses.get(number);
+            let (thread, id) = (access.thread, access.kernel);
+            let kernel = format!("{id} {}", self.program.kernels[id].name);
+            Touch { thread, kernel, buffer: buffer_name(self.program, access.buffer) }
+        };
+        match conflict {
+            Conflict::Race { write, other } => {
+                Failure::Race { write: touch(write), other: touch(other) }
+            }
+            Conflict::Clobbered(owner) => Failure::Clobbered {
+                read: touch(access),
+                owner: owner.map(|owner| buffer_name(self.program, owner)),
+            },
+        }
+    }
+
+    /// Loads the elements `base + row·i + column·j`, denormals as zero.
+    fn matrix(
+        &mut self,
+        base: &Access,
+        (rows, row): (usize, i64),
+        (columns, column): (usize, i64),
+    ) -> Result<Vec<f32>, Failure> {
+        let first = self.affine(&base.index);
+        let mut values = Vec::with_capacity(rows * columns);
+        for i in 0..rows as i64 {
+            for j in 0..columns as i64 {
+                let word = self.load(base.slot, first + row * i + column * j)?;
+                values.push(flush(f32::from_bits(word)));
+            }
+        }
+        Ok(values)
+    }
+
+    fn tile(&mut self, tile: &Tile) -> Result<(), Failure> {
+        let &Tile { m, n, k, outer, ref a, ref b, ref c, c_row, accumulate, ref bias, relu } = tile;
+        let mut sums = vec![0.0f32; m * n];
+        if accumulate {
+            sums = self.matrix(c, (m, c_row), (n, 1))?;
+        }
+        for block in 0..outer as i64 {
+            let left = self.matrix(&at_block(a, block), (m, a.row), (k, a.inner))?;
+            let right = self.matrix(&at_block(b, block), (k, b.inner), (n, 1))?;
+            for i in 0..m {
+                for step in 0..k {
+                    let factor = left[i * k + step];
+                    let row = &right[step * n..(step + 1) * n];
+                    for (sum, &value) in sums[i * n..(i + 1) * n].iter_mut().zip(row) {
+                        *sum = Scalar.fma(factor, value, *sum);
+                    }
+                }
+            }
+        }
+        if let Some(bias) = bias {
+            let bias = self.matrix(bias, (1, 0), (n, 1))?;
+            for row in sums.chunks_exact_mut(n) {
+                for (sum, &value) in row.iter_mut().zip(&bias) {
+                    *sum = Scalar.add(*sum, value);
+                }
+            }
+        }
+        let first = self.affine(&c.index);
+        for i in 0..m {
+            for j in 0..n {
+                let sum = sums[i * n + j];
+                let value = if !relu || Scalar.lt(0.0, sum) { sum } else { 0.0 };
+                self.store(c.slot, first + c_row * i as i64 + j as i64, value.to_bits())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Where an operand begins at a step of the outer sum.
+fn at_block(operand: &TileOperand, block: i64) -> Access {
+    let shift = Affine::constant(operand.outer * block);
+    Access { slot: operand.base.slot, index: operand.base.index.plus(&shift) }
+}

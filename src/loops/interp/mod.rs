@@ -1,0 +1,174 @@
+//! Runs a program, slowly and suspiciously: the test of what lowering and planning have made.
+//!
+//! What goes in is a verified [`Program`], its [`Memory`] and the arguments of a step; what comes
+//! out is what compiled code computes, to the bit: elementary functions are those of
+//! `base::math` on [`Scalar`](crate::base::math::Scalar) (denormals are zero), reductions have 16
+//! lanes, tiles add with FMA in order.
+//!
+//! Threads are not real: between two barriers (an epoch), the kernels of each thread run in
+//! order, those of different threads in an order shuffled by a seed. Every byte remembers who
+//! touched it, so a run fails
+//! - with [`Failure::Race`] where a byte is written by one thread and touched by another in the
+//!   same epoch, whatever the order was,
+//! - with [`Failure::Clobbered`] where a buffer is read whose bytes another buffer has taken, or
+//!   that nothing has written in this step.
+//!
+//! It deliberately says nothing about speed, and knows nothing of vectors and registers.
+
+mod execute;
+mod memory;
+mod scalar;
+mod trace;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use crate::base::rng::Sequence;
+pub use crate::loops::interp::memory::Memory;
+use crate::loops::program::{Action, BufferId, Program};
+
+/// What a step is given beside its memory.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StepArgs {
+    /// The seed of random numbers.
+    pub seed: u64,
+    /// The step's number, counted from 1.
+    pub step: u64,
+    /// A value for each hyper-parameter.
+    pub hypers: Vec<f64>,
+}
+
+/// One access, for messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Touch {
+    /// The thread.
+    pub thread: usize,
+    /// The kernel's id and name: `k0 dense.forward`.
+    pub kernel: String,
+    /// The buffer's id and name: `b3 %12`.
+    pub buffer: String,
+}
+
+impl fmt::Display for Touch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in kernel {} on thread {}", self.buffer, self.kernel, self.thread)
+    }
+}
+
+/// Why a step did not succeed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// Two threads touched a byte in one epoch, and one of them wrote it.
+    Race {
+        /// What wrote.
+        write: Touch,
+        /// What read or wrote too.
+        other: Touch,
+    },
+    /// Bytes were read that the buffer does not own.
+    Clobbered {
+        /// What read.
+        read: Touch,
+        /// Whose bytes they are; of nobody where this step has not written them.
+        owner: Option<String>,
+    },
+    /// An index from data was out of range.
+    Fault {
+        /// Which operator of the program (the number in `Inst::Checked`).
+        site: u32,
+        /// The element of the index tensor.
+        element: i64,
+    },
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Race { write, other } => write!(f, "race: {write} writes what {other} uses"),
+            Failure::Clobbered { read, owner: Some(owner) } => {
+                write!(f, "{read} is read, but its bytes hold {owner}")
+            }
+            Failure::Clobbered { read, owner: None } => {
+                write!(f, "{read} is read, but nothing has written it")
+            }
+            Failure::Fault { site, element } => {
+                write!(f, "index {element} of operator {site} is out of range")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// Runs a step of a verified program on so many threads; `shuffle` orders them within epochs.
+///
+/// After a [`Failure::Fault`] the step has been run to its end, with 0 in place of bad indices;
+/// of several faults, it is the first of the lowest thread. Other failures end it at once.
+pub fn run(
+    program: &Program,
+    memory: &mut Memory,
+    step: &StepArgs,
+    threads: usize,
+    shuffle: u64,
+) -> Result<(), Failure> {
+    memory.begin(program, threads);
+    if let Some(buffer) = program.uniforms.buffer {
+        let values = program.uniforms.eval(step.step, &step.hypers);
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_ne_bytes()).collect();
+        memory.set_start(buffer, &bytes);
+    }
+    actions(program, &program.actions, memory, step, threads, shuffle)
+}
+
+/// Runs what follows a change of parameters from outside: it brings derived layouts up to date.
+pub fn refresh(
+    program: &Program,
+    memory: &mut Memory,
+    threads: usize,
+    shuffle: u64,
+) -> Result<(), Failure> {
+    memory.begin(program, threads);
+    let step = StepArgs { seed: 0, step: 0, hypers: Vec::new() };
+    actions(program, &program.refresh, memory, &step, threads, shuffle)
+}
+
+fn actions(
+    program: &Program,
+    actions: &[Action],
+    memory: &mut Memory,
+    step: &StepArgs,
+    threads: usize,
+    shuffle: u64,
+) -> Result<(), Failure> {
+    let mut order = Sequence::new(shuffle, 0);
+    let mut faults = vec![None; threads];
+    for epoch in actions.split(|action| *action == Action::Barrier) {
+        memory.barrier();
+        let mut done = vec![0; threads];
+        let mut waiting: Vec<usize> = (0..threads).filter(|_| !epoch.is_empty()).collect();
+        while !waiting.is_empty() {
+            let chosen = order.below(waiting.len() as u32) as usize;
+            let thread = waiting[chosen];
+            if let Action::Run { kernel, args } = &epoch[done[thread]] {
+                let share = execute::Share { thread, threads };
+                let fault = &mut faults[thread];
+                execute::run(program, *kernel, args, memory, step, share, fault)?;
+            }
+            done[thread] += 1;
+            if done[thread] == epoch.len() {
+                waiting.swap_remove(chosen);
+            }
+        }
+    }
+    match faults.into_iter().flatten().next() {
+        Some((site, element)) => Err(Failure::Fault { site, element }),
+        None => Ok(()),
+    }
+}
+
+/// A buffer's id and name.
+fn buffer_name(program: &Program, id: BufferId) -> String {
+    program.buffers.get(id).map_or(id.to_string(), |buffer| format!("{id} {}", buffer.name))
+}
