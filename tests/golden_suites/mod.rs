@@ -3,6 +3,7 @@
 //! To add one, write a module with its outputs and add an entry to [`SUITES`].
 
 pub mod diagnostics;
+mod graph;
 mod pass;
 mod syntax;
 
@@ -41,6 +42,7 @@ pub struct Case {
 /// All suites.
 pub const SUITES: &[Suite] = &[
     syntax::SUITE,
+    graph::SUITE,
     pass::AUTODIFF,
     pass::UPDATE,
     pass::BIND,
