@@ -6,12 +6,14 @@
 
 #[allow(dead_code)]
 mod derivative_cases;
+mod support;
 
 use derivative_cases::Case;
 use nnc::base::tensor::{Data, Tensor};
-use nnc::graph::{Builder, Graph, Op, read, verify};
+use nnc::graph::{Builder, Graph, NodeId, Op, interp, read, verify};
 use nnc::pass::autodiff::{self, Wrt};
 use nnc::pass::{ALL, bind, cse, dce, named, simplify};
+use support::random_graph::random_graph;
 
 /// The passes that replace a graph by a better one.
 const BETTER: [(&str, fn(&Graph) -> Graph); 3] =
@@ -35,7 +37,8 @@ fn has_power(graph: &Graph) -> bool {
 fn same(a: &Tensor, b: &Tensor, tolerance: f32) -> bool {
     let (Data::F32(a_values), Data::F32(b_values)) = (&a.data, &b.data) else { return a == b };
     let near = |a: f32, b: f32| {
-        a == b || a.is_nan() && b.is_nan() || (a - b).abs() <= tolerance * a.abs().max(b.abs())
+        let scale = a.abs().max(b.abs()).max(1.0);
+        a == b || a.is_nan() && b.is_nan() || (a - b).abs() <= tolerance * scale
     };
     a.shape == b.shape && a_values.iter().zip(b_values).all(|(&a, &b)| near(a, b))
 }
@@ -78,6 +81,50 @@ fn left(text: &str) -> Vec<&'static str> {
     let graph = dce::run(&cse::run(&simplify::run(&graph)));
     assert_eq!(verify(&graph), Ok(()));
     work(&graph)
+}
+
+/// A random graph with the sum of its outputs as the loss, and the gradients of its parameter and
+/// inputs.
+fn random_step(graph: &Graph) -> Graph {
+    let mut b = Builder::resume(graph.clone());
+    let mut loss: Option<NodeId> = None;
+    for output in graph.outputs.clone() {
+        let axes: Vec<usize> = (0..b.ty(output.node).shape.rank()).collect();
+        let sum = b.reduce(nnc::graph::Reduce::Sum, output.node, &axes, false).unwrap();
+        loss = Some(match loss {
+            None => sum,
+            Some(loss) => b.op(Op::Binary(nnc::graph::Binary::Add), &[loss, sum]).unwrap(),
+        });
+    }
+    b.output("loss", loss.expect("a random graph has outputs"));
+    autodiff::run(&b.finish(), Wrt { inputs: true })
+}
+
+#[test]
+fn random_graphs_keep_their_values() {
+    const BATCH: usize = 3;
+    for seed in 0..150 {
+        let random = random_graph(seed, 25);
+        let env = random.env(BATCH, seed);
+        let symbolic = random_step(&random.graph);
+        assert_eq!(verify(&symbolic), Ok(()), "seed {seed}: autodiff");
+        let expected = interp::run(&symbolic, BATCH, &env).unwrap();
+        let mut graph = bind::run(&symbolic, BATCH);
+        let tolerance = if has_power(&graph) { 1e-3 } else { 0.0 };
+        for (name, pass) in [("bind", Graph::clone as fn(&Graph) -> Graph)].iter().chain(&BETTER) {
+            graph = pass(&graph);
+            assert_eq!(verify(&graph), Ok(()), "seed {seed} after {name}");
+            let actual = interp::run(&graph, BATCH, &env).unwrap();
+            for (output, value) in &expected.outputs {
+                let after = &actual.outputs[output];
+                assert!(same(value, after, tolerance), "seed {seed}: {output} after {name}");
+            }
+            let kept = [(&expected.params, &actual.params), (&expected.states, &actual.states)];
+            for (before, after) in kept.iter().flat_map(|(a, b)| a.iter().zip(b.iter())) {
+                assert!(same(before, after, tolerance), "seed {seed}: an update after {name}");
+            }
+        }
+    }
 }
 
 /// The operators of a graph, without leaves and broadcasts.
