@@ -5,13 +5,17 @@ pub mod codes;
 mod dump;
 mod expected;
 mod expressions;
+mod format;
+mod layout;
 mod literals;
 mod parse;
 mod scan;
 mod slips;
 mod tokens;
 mod tree;
+mod write;
 
 pub use dump::dump;
+pub use format::{WIDTH, format};
 pub use parse::parse;
 pub use scan::MAX_NESTING;

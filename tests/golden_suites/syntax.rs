@@ -11,6 +11,7 @@ pub const SUITE: Suite = Suite {
     input: "nn",
     outputs: &[
         Output { extension: "ast", produce: tree },
+        Output { extension: "fmt", produce: formatted },
         Output { extension: "stderr", produce: errors },
     ],
 };
@@ -25,6 +26,24 @@ fn parsed(case: &Case) -> (Sources, Result<syntax::ast::File, Vec<Diagnostic>>) 
 fn tree(case: &Case) -> Result<Option<String>, String> {
     let (_, parsed) = parsed(case);
     Ok(parsed.ok().map(|file| syntax::dump(&file)))
+}
+
+/// The tidy form, of a file that is not tidy.
+fn formatted(case: &Case) -> Result<Option<String>, String> {
+    let (sources, parsed) = parsed(case);
+    let Ok(tree) = parsed else { return Ok(None) };
+    let tidy = syntax::format(&sources, tree.id).map_err(|_| "it parses, but is not formatted")?;
+    let mut again = Sources::new();
+    let file = again.add(&case.name, &tidy);
+    let tree_again = syntax::parse(&again, file)
+        .map_err(|errors| format!("{tidy}\n{}", diagnostics::render(&again, &errors)))?;
+    if syntax::dump(&tree) != syntax::dump(&tree_again) {
+        return Err(format!("formatting changes what it means:\n{tidy}"));
+    }
+    if syntax::format(&again, file).as_ref() != Ok(&tidy) {
+        return Err(format!("formatting twice is not formatting once:\n{tidy}"));
+    }
+    Ok((tidy != case.text).then_some(tidy))
 }
 
 fn errors(case: &Case) -> Result<Option<String>, String> {
