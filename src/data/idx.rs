@@ -10,17 +10,15 @@
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 
-use super::dataset::{Dataset, Samples, Split};
+use super::dataset::{Dataset, Samples};
 use super::error::DataError;
+use super::labelled::{assemble, image_samples, image_schema};
 use super::request::{Arguments, Places, SourceRequest};
-use super::split::{kept, train_and_validation};
-use crate::base::schema::{Field, Schema};
-use crate::base::tensor::DType;
+use crate::base::schema::Schema;
 
 /// No file may unpack to more.
 const MOST_BYTES: usize = 1 << 32;
@@ -211,57 +209,6 @@ impl Options {
     }
 }
 
-/// A data set of training samples, some of which are kept for validation, and test samples.
-pub fn assemble(
-    source: &'static str,
-    schema: Schema,
-    train: Samples,
-    labels: &[u8],
-    validation: f64,
-    test: Option<Samples>,
-) -> Dataset {
-    let train = Arc::new(train);
-    let test = match test {
-        Some(test) => Split::all(Arc::new(test)),
-        None => Split::of(train.clone(), Vec::new()),
-    };
-    let (train, validation) = train_and_validation(train, labels, validation);
-    Dataset { source, schema, train, validation, test, notice: None }
-}
-
-/// The schema of images with sizes `[count, height, width]` (channels may follow), or of plain
-/// vectors `[count, length]`.
-pub fn image_schema(dims: &[usize], classes: usize, validation: f64, test: usize) -> Schema {
-    let validation = kept(dims[0], validation);
-    Schema {
-        inputs: vec![image_field(dims)],
-        target: label_field(),
-        classes: Some(classes),
-        train: Some(dims[0] - validation),
-        validation: Some(validation),
-        test: Some(test),
-    }
-}
-
-fn image_field(dims: &[usize]) -> Field {
-    let mut shape = dims[1..].to_vec();
-    if shape.len() == 2 {
-        shape.push(1);
-    }
-    Field { name: "image".to_string(), dtype: DType::U8, shape }
-}
-
-fn label_field() -> Field {
-    Field { name: "label".to_string(), dtype: DType::I32, shape: Vec::new() }
-}
-
-/// Samples of images and labels that were read.
-pub fn image_samples(images: Idx, labels: &[u8]) -> Samples {
-    let field = image_field(&images.dims);
-    let label_bytes = labels.iter().flat_map(|&label| i32::from(label).to_ne_bytes()).collect();
-    Samples::new(labels.len(), vec![(field, images.bytes), (label_field(), label_bytes)])
-}
-
 /// Reads images and labels, which must agree in number; labels from `classes` on are refused.
 /// Returns the images' sizes, the samples and the labels.
 fn labelled(
@@ -287,7 +234,7 @@ fn labelled(
             format!("record {record}: label {label}, but classes are 0 to {}", classes - 1);
         return Err(DataError::new(message).path(&pair.labels));
     }
-    Ok((images.dims.clone(), image_samples(images, &labels), labels))
+    Ok((images.dims.clone(), image_samples(&images.dims, images.bytes, &labels), labels))
 }
 
 fn check_labels(idx: Idx, path: &Path) -> Result<Vec<u8>, DataError> {

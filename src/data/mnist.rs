@@ -12,8 +12,9 @@ use rayon::prelude::*;
 use super::dataset::Dataset;
 use super::error::DataError;
 use super::fetch::{Known, fetch};
+use super::idx::Idx;
 use super::request::{Arguments, Places, SourceRequest};
-use super::{digits, idx};
+use super::{digits, idx, labelled};
 use crate::base::schema::Schema;
 
 /// Images and labels to train on, then to test on.
@@ -65,7 +66,7 @@ impl Options {
 
     /// Known beforehand.
     pub fn schema(&self) -> Result<Schema, DataError> {
-        Ok(idx::image_schema(&TRAIN, 10, self.validation, TEST))
+        Ok(labelled::image_schema(&TRAIN, 10, self.validation, TEST))
     }
 
     /// The samples. Where there are no files and no way to get them, the drawn digits if those
@@ -113,15 +114,18 @@ impl Options {
         let mut next = || read.next().expect("four files");
         let (train_images, train_labels, test_images, test_labels) =
             (next()?, next()?, next()?, next()?);
-        let train = idx::image_samples(train_images, &train_labels.bytes);
-        let test = idx::image_samples(test_images, &test_labels.bytes);
+        let samples = |images: Idx, labels: &Idx| {
+            labelled::image_samples(&images.dims, images.bytes, &labels.bytes)
+        };
+        let train = samples(train_images, &train_labels);
+        let test = samples(test_images, &test_labels);
         let (schema, labels) = (self.schema()?, &train_labels.bytes);
-        Ok(idx::assemble("mnist", schema, train, labels, self.validation, Some(test)))
+        Ok(labelled::assemble("mnist", schema, train, labels, self.validation, Some(test)))
     }
 }
 
 /// Reads a file that must have a known sum.
-fn checked((path, known): (&PathBuf, &Known)) -> Result<idx::Idx, DataError> {
+fn checked((path, known): (&PathBuf, &Known)) -> Result<Idx, DataError> {
     let (contents, sum) = idx::read(path)?;
     if sum == known.sum {
         return Ok(contents);

@@ -19,6 +19,7 @@ pub mod digits;
 mod error;
 mod fetch;
 mod idx;
+mod labelled;
 mod mnist;
 mod request;
 mod split;

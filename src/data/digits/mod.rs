@@ -15,7 +15,7 @@ use rayon::prelude::*;
 
 use super::dataset::Dataset;
 use super::error::DataError;
-use super::idx::{self, Idx};
+use super::labelled::{assemble, image_samples, image_schema};
 use super::request::{Arguments, SourceRequest};
 use crate::base::rng::{Sequence, hash_name};
 use crate::base::schema::Schema;
@@ -50,23 +50,23 @@ impl Options {
 
     /// Known beforehand.
     pub fn schema(&self) -> Result<Schema, DataError> {
-        Ok(idx::image_schema(&[self.train, SIDE, SIDE], 10, self.validation, self.test))
+        Ok(image_schema(&[self.train, SIDE, SIDE], 10, self.validation, self.test))
     }
 
     /// Draws all samples.
     pub fn open(&self) -> Result<Dataset, DataError> {
         let (images, labels) = drawn(self.seed, "train", self.train);
         let (test_images, test_labels) = drawn(self.seed, "test", self.test);
-        let train = idx::image_samples(images, &labels);
-        let test = idx::image_samples(test_images, &test_labels);
+        let train = image_samples(&[self.train, SIDE, SIDE], images, &labels);
+        let test = image_samples(&[self.test, SIDE, SIDE], test_images, &test_labels);
         let schema = self.schema()?;
-        Ok(idx::assemble("digits", schema, train, &labels, self.validation, Some(test)))
+        Ok(assemble("digits", schema, train, &labels, self.validation, Some(test)))
     }
 }
 
 /// The images and labels of a split. A sample depends on seed, split and its index alone, so the
 /// first hundred of a thousand are the first hundred of a million.
-fn drawn(seed: u64, split: &str, count: usize) -> (Idx, Vec<u8>) {
+fn drawn(seed: u64, split: &str, count: usize) -> (Vec<u8>, Vec<u8>) {
     let shapes = glyphs::shapes();
     let domain = hash_name(split);
     let mut bytes = vec![0; count * SIDE * SIDE];
@@ -78,5 +78,5 @@ fn drawn(seed: u64, split: &str, count: usize) -> (Idx, Vec<u8>) {
         label as u8
     });
     let labels = labels.collect();
-    (Idx { dims: vec![count, SIDE, SIDE], bytes }, labels)
+    (bytes, labels)
 }

@@ -1,0 +1,66 @@
+//! Images with a class each: what the sources have in common. Bytes and labels go in, schemas,
+//! samples and data sets come out.
+//!
+//! ```text
+//! dims [60000, 28, 28]   →   image: u8[28, 28, 1], label: i32[]
+//! ```
+//!
+//! Where bytes come from, and whether they are right, is the sources' business.
+
+use std::sync::Arc;
+
+use super::dataset::{Dataset, Samples, Split};
+use super::split::{kept, train_and_validation};
+use crate::base::schema::{Field, Schema};
+use crate::base::tensor::DType;
+
+/// A data set of training samples, some of which are kept for validation, and test samples.
+pub fn assemble(
+    source: &'static str,
+    schema: Schema,
+    train: Samples,
+    labels: &[u8],
+    validation: f64,
+    test: Option<Samples>,
+) -> Dataset {
+    let train = Arc::new(train);
+    let test = match test {
+        Some(test) => Split::all(Arc::new(test)),
+        None => Split::of(train.clone(), Vec::new()),
+    };
+    let (train, validation) = train_and_validation(train, labels, validation);
+    Dataset { source, schema, train, validation, test, notice: None }
+}
+
+/// The schema of images with sizes `[count, height, width]` (channels may follow), or of plain
+/// vectors `[count, length]`.
+pub fn image_schema(dims: &[usize], classes: usize, validation: f64, test: usize) -> Schema {
+    let validation = kept(dims[0], validation);
+    Schema {
+        inputs: vec![image_field(dims)],
+        target: label_field(),
+        classes: Some(classes),
+        train: Some(dims[0] - validation),
+        validation: Some(validation),
+        test: Some(test),
+    }
+}
+
+fn image_field(dims: &[usize]) -> Field {
+    let mut shape = dims[1..].to_vec();
+    if shape.len() == 2 {
+        shape.push(1);
+    }
+    Field { name: "image".to_string(), dtype: DType::U8, shape }
+}
+
+fn label_field() -> Field {
+    Field { name: "label".to_string(), dtype: DType::I32, shape: Vec::new() }
+}
+
+/// Samples of images with sizes `[count, …]`, and a label for each.
+pub fn image_samples(dims: &[usize], bytes: Vec<u8>, labels: &[u8]) -> Samples {
+    let field = image_field(dims);
+    let label_bytes = labels.iter().flat_map(|&label| i32::from(label).to_ne_bytes()).collect();
+    Samples::new(labels.len(), vec![(field, bytes), (label_field(), label_bytes)])
+}
