@@ -1,0 +1,360 @@
+//! The state of one elaboration, and how it reports.
+//!
+//! An [`Elaborator`] walks the syntax tree once for each graph (training, evaluation, the
+//! optimizer's rule) and holds that graph's builder, the calls in progress and what was found
+//! wrong. A function that fails has reported why and returns [`Reported`]; whatever needs its
+//! value fails silently in turn, so that one mistake is told once.
+
+use super::codes;
+use super::items::{FunctionItem, Items, kind_name};
+use super::scope::Frame;
+use super::value::Value;
+use crate::base::diagnostic::Diagnostic;
+use crate::base::schema::Schema;
+use crate::base::source::Span;
+use crate::base::tensor::DType;
+use crate::graph::{Builder, DimOrigin, Dim, Mismatch, NodeId, Origin, OriginId, StateId, Type};
+use std::collections::{BTreeMap, HashMap};
+
+/// Says that what went wrong has been reported.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reported;
+
+/// A value, or none and the reason is reported.
+pub(super) type Eval<T> = Result<T, Reported>;
+
+/// How deep calls may nest.
+const MOST_CALLS: usize = 64;
+/// How many stages one program may unfold to.
+const MOST_STAGES: usize = 200_000;
+/// How many nodes a graph may have.
+const MOST_NODES: usize = 2_000_000;
+
+/// A parameter that was declared.
+pub(super) struct ParamSlot {
+    /// Its value.
+    pub node: NodeId,
+    /// Its type.
+    pub ty: Type,
+    /// Where.
+    pub span: Span,
+}
+
+/// A state that was declared.
+pub(super) struct StateSlot {
+    /// Which.
+    pub id: StateId,
+    /// Its value now: as the step began, or as last written.
+    pub current: NodeId,
+    /// Whether it was written.
+    pub written: bool,
+    /// Its type.
+    pub ty: Type,
+    /// Where.
+    pub span: Span,
+}
+
+/// One walk over the program.
+pub(super) struct Elaborator<'a> {
+    /// What the program declares.
+    pub items: &'a Items<'a>,
+    /// What is known of its data, by the data item's name.
+    pub schemas: &'a [(String, Schema)],
+    /// The graph so far.
+    pub builder: Builder,
+    /// Whether `training` is true.
+    pub training: bool,
+    /// The calls in progress, innermost last.
+    pub frames: Vec<Frame<'a>>,
+    /// The parameters, by path.
+    pub params: HashMap<String, ParamSlot>,
+    /// The states, by path, in the order of paths.
+    pub states: BTreeMap<String, StateSlot>,
+    /// What was found wrong.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Constants whose value is known, or being computed.
+    pub consts: HashMap<*const crate::syntax::ast::Expr, Option<Value>>,
+    /// Set where going on would only take time: everything fails silently.
+    pub stopped: bool,
+    stages: usize,
+}
+
+impl<'a> Elaborator<'a> {
+    /// Nothing elaborated yet.
+    pub fn new(
+        name: &str,
+        items: &'a Items<'a>,
+        schemas: &'a [(String, Schema)],
+        training: bool,
+    ) -> Self {
+        Elaborator {
+            items,
+            schemas,
+            builder: Builder::new(name),
+            training,
+            frames: vec![Frame::new("", None, false)],
+            params: HashMap::new(),
+            states: BTreeMap::new(),
+            diagnostics: Vec::new(),
+            consts: HashMap::new(),
+            stopped: false,
+            stages: 0,
+        }
+    }
+
+    /// The call in progress.
+    pub fn frame(&self) -> &Frame<'a> {
+        self.frames.last().expect("there is always the frame of the top")
+    }
+
+    /// The call in progress, to change.
+    pub fn frame_mut(&mut self) -> &mut Frame<'a> {
+        self.frames.last_mut().expect("there is always the frame of the top")
+    }
+
+    /// The type of a node.
+    pub fn ty(&self, node: NodeId) -> Type {
+        self.builder.ty(node).clone()
+    }
+
+    /// A value in words.
+    pub fn describe(&self, value: &Value) -> String {
+        value.describe(&self.builder.graph)
+    }
+
+    // ---- Origins
+
+    /// The origin of a place in the call in progress.
+    pub fn origin(&mut self, span: Span) -> OriginId {
+        let frame = self.frame();
+        let origin = Origin { span, caller: frame.caller, path: frame.path.clone() };
+        self.builder.graph.origins.intern(origin)
+    }
+
+    /// Makes a place the origin of the nodes built next.
+    pub fn at(&mut self, span: Span) {
+        let origin = self.origin(span);
+        self.builder.set_origin(Some(origin));
+    }
+
+    // ---- Reports
+
+    /// Reports an error. Places in the prelude are told as the call that led there.
+    pub fn report(&mut self, mut error: Diagnostic) -> Reported {
+        let labels = std::mem::take(&mut error.labels);
+        for mut label in labels {
+            if !self.items.in_prelude(label.span) {
+                error.labels.push(label);
+                continue;
+            }
+            let Some((span, callee)) = self.innermost_user_call() else { continue };
+            let said = std::mem::take(&mut label.text);
+            let note = if said.is_empty() {
+                format!("in the prelude's `{callee}`")
+            } else {
+                format!("in the prelude's `{callee}`: {said}")
+            };
+            error.notes.push(note);
+            if label.primary {
+                label.span = span;
+                label.text = "in this call".into();
+                error.labels.push(label);
+            }
+        }
+        if !self.diagnostics.contains(&error) {
+            self.diagnostics.push(error);
+        }
+        Reported
+    }
+
+    /// An error at a place.
+    pub fn error(&mut self, code: &'static str, span: Span, message: impl Into<String>) -> Reported {
+        self.report(Diagnostic::error(code, message).primary(span, ""))
+    }
+
+    /// An error at a place, with a way out.
+    pub fn error_help(
+        &mut self,
+        code: &'static str,
+        span: Span,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Reported {
+        self.report(Diagnostic::error(code, message).primary(span, "").help(help))
+    }
+
+    /// The innermost place in the user's files, and what was called there.
+    fn innermost_user_call(&self) -> Option<(Span, &'a str)> {
+        let calls = self.frames.iter().rev().filter_map(|frame| Some((frame.call?, frame.name)));
+        calls.into_iter().find(|(span, _)| !self.items.in_prelude(*span))
+    }
+
+    /// What the builder made, or its reason at a place.
+    pub fn built(
+        &mut self,
+        span: Span,
+        args: &[NodeId],
+        built: Result<NodeId, Mismatch>,
+    ) -> Eval<Value> {
+        match built {
+            Ok(node) => Ok(Value::Tensor(node)),
+            Err(mismatch) => Err(self.mismatch(span, args, &mismatch)),
+        }
+    }
+
+    /// Reports why an operator could not be built, and what fixed the dimensions concerned.
+    pub fn mismatch(&mut self, span: Span, args: &[NodeId], mismatch: &Mismatch) -> Reported {
+        let mut error =
+            Diagnostic::error(codes::SHAPE, mismatch.message.clone()).primary(span, "here");
+        error.notes.extend(mismatch.notes.iter().cloned());
+        for &(arg, axis) in &mismatch.axes {
+            if let Some(&node) = args.get(arg) {
+                error = self.explain_dim(error, node, axis);
+            }
+        }
+        self.report(error)
+    }
+
+    /// Adds where a dimension came from: which line fixed it, through which operator.
+    pub fn explain_dim(&self, mut error: Diagnostic, node: NodeId, axis: usize) -> Diagnostic {
+        let graph = &self.builder.graph;
+        let Some(&dim) = graph.ty(node).shape.get(axis) else { return error };
+        let (mut node, mut axis) = (node, axis);
+        // Arguments come before uses, so every step goes to a smaller id.
+        while let Some(&DimOrigin::From(arg, arg_axis)) = graph.dim_origins.get(&(node, axis)) {
+            if arg == node {
+                return error;
+            }
+            (node, axis) = (arg, arg_axis);
+        }
+        match graph.dim_origins.get(&(node, axis)) {
+            Some(DimOrigin::Written(origin)) => {
+                let text = format!("{dim} is fixed here");
+                if let Some(span) = self.user_place(*origin) {
+                    if !error.labels.iter().any(|label| label.span == span && label.text == text) {
+                        error = error.label(span, text);
+                    }
+                }
+            }
+            Some(DimOrigin::Formula(origin, formula)) => {
+                let text = if formula.contains('=') {
+                    format!("{formula}, computed here")
+                } else {
+                    format!("{dim} ({formula}) is computed here")
+                };
+                if let Some(span) = self.user_place(*origin) {
+                    error = error.label(span, text);
+                }
+            }
+            Some(DimOrigin::Data(name)) => error = error.note(format!("{dim} is given by {name}")),
+            Some(DimOrigin::From(..)) | None => {}
+        }
+        error
+    }
+
+    /// The innermost place of a chain in the user's files.
+    fn user_place(&self, origin: OriginId) -> Option<Span> {
+        let mut chain = self.builder.graph.origins.chain(origin);
+        chain.find(|origin| !self.items.in_prelude(origin.span)).map(|origin| origin.span)
+    }
+
+    // ---- Bounds
+
+    /// Counts a stage or call; a program that unfolds too far is stopped.
+    pub fn count_stage(&mut self, span: Span) -> Eval<()> {
+        if self.stopped {
+            return Err(Reported);
+        }
+        self.stages += 1;
+        if self.stages <= MOST_STAGES && self.builder.graph.nodes.len() <= MOST_NODES {
+            return Ok(());
+        }
+        let reported = self.error_help(
+            codes::TOO_LARGE,
+            span,
+            format!("the program unfolds to more than {MOST_STAGES} stages or {MOST_NODES} operators"),
+            "`repeat` and calls are unfolded while compiling: repeat less often",
+        );
+        self.stopped = true;
+        Err(reported)
+    }
+
+    /// Pushes the frame of a call; calls that nest too deep are stopped.
+    pub fn push_frame(&mut self, frame: Frame<'a>, item: FunctionItem<'a>, span: Span) -> Eval<()> {
+        self.count_stage(span)?;
+        if self.frames.len() < MOST_CALLS {
+            self.frames.push(frame);
+            return Ok(());
+        }
+        let name = &item.function.name;
+        let kind = kind_name(item.function.kind);
+        let recursive = self.frames.iter().any(|frame| frame.name == name.text);
+        let message = if recursive {
+            format!("the {kind} `{}` calls itself without end", name.text)
+        } else {
+            format!("calls nest deeper than {MOST_CALLS}")
+        };
+        let chain: Vec<&str> = self.frames.iter().map(|frame| frame.name).collect();
+        let cycle = chain.iter().rev().skip_while(|&&called| called != name.text);
+        let mut route: Vec<&str> = vec![name.text.as_str()];
+        let rest: Vec<&str> = chain
+            .iter()
+            .rev()
+            .take_while(|&&called| called != name.text)
+            .copied()
+            .collect();
+        route.extend(rest);
+        if cycle.count() > 0 {
+            route.push(&name.text);
+        }
+        route.reverse();
+        let error = Diagnostic::error(codes::RECURSION, message)
+            .primary(span, format!("called again here, {MOST_CALLS} calls deep"))
+            .label(name.span, "declared here")
+            .note(format!("the calls: {}", route.join(" → ")))
+            .help("every layer is unfolded while compiling: end the recursion by an `if` on an int, or use `repeat`");
+        let reported = self.report(error);
+        self.stopped = true;
+        Err(reported)
+    }
+
+    // ---- Values
+
+    /// The node of a number, bool or tensor; `None` for anything else.
+    pub fn node_of(&mut self, value: &Value) -> Option<NodeId> {
+        match value {
+            Value::Tensor(node) => Some(*node),
+            Value::Int(value) => Some(self.builder.constant(*value as f64, DType::F64)),
+            Value::Float(value) => Some(self.builder.constant(*value, DType::F64)),
+            Value::Batch(factor) => Some(self.builder.extent(Dim::Batch(*factor))),
+            Value::Bool(value) => {
+                Some(self.builder.constant(f64::from(u8::from(*value)), DType::Bool))
+            }
+            Value::Str(_) | Value::List(_) | Value::Word(_) | Value::Initializer(_) => None,
+        }
+    }
+
+    /// The node of a number, bool or tensor, or an error at its place.
+    pub fn node(&mut self, value: &Value, span: Span) -> Eval<NodeId> {
+        match self.node_of(value) {
+            Some(node) => Ok(node),
+            None => {
+                let found = self.describe(value);
+                Err(self.error(codes::WRONG_KIND, span, format!("a tensor is needed, found {found}")))
+            }
+        }
+    }
+
+    /// The node of a tensor; numbers become `f32` scalars.
+    pub fn tensor(&mut self, value: &Value, span: Span) -> Eval<NodeId> {
+        let node = self.node(value, span)?;
+        if self.ty(node).dtype != DType::F64 {
+            return Ok(node);
+        }
+        let cast = self.builder.cast(node, DType::F32);
+        match self.built(span, &[node], cast)? {
+            Value::Tensor(node) => Ok(node),
+            _ => Err(Reported),
+        }
+    }
+}

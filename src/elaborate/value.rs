@@ -1,0 +1,133 @@
+//! Compile-time values: what an expression is while the graph is being built.
+//!
+//! `3` is an [`Value::Int`], `N` a [`Value::Batch`], `x @ weight` a [`Value::Tensor`] (a node).
+//! Numbers stay compile-time numbers, computed in `f64`, until they meet a tensor. A value that
+//! could not be computed is none of these: the function that failed has reported it, and returns
+//! [`Reported`](super::context::Reported) instead.
+
+use super::items::FnId;
+use crate::graph::{Dim, Graph, Init, NodeId, Shape};
+
+/// A compile-time value.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Value {
+    /// An int.
+    Int(i64),
+    /// `k·N`, an int that is not known before a step is compiled.
+    Batch(usize),
+    /// A float.
+    Float(f64),
+    /// A truth value.
+    Bool(bool),
+    /// A string.
+    Str(String),
+    /// A list.
+    List(Vec<Value>),
+    /// A word that its place gives a meaning to: `same`, `f32`.
+    Word(String),
+    /// How a parameter begins.
+    Initializer(Initializer),
+    /// A node of the graph: a tensor, or an `f64` computed once a step.
+    Tensor(NodeId),
+}
+
+/// How a parameter begins: a draw, or an `initializer` item that gives one once the parameter's
+/// shape is known.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Initializer {
+    /// A draw.
+    Fixed(Init),
+    /// An item, with its arguments beside `fan_in` and `fan_out`.
+    Item(FnId, Vec<(String, Value)>),
+}
+
+impl Value {
+    /// What it is, in a message: `the int 3`, `f32[N, 10]`.
+    pub fn describe(&self, graph: &Graph) -> String {
+        match self {
+            Value::Int(value) => format!("the int {value}"),
+            Value::Batch(_) => format!("the batch {}", self.show(graph)),
+            Value::Float(value) => format!("the float {value:?}"),
+            Value::Bool(value) => format!("the bool {value}"),
+            Value::Str(text) => format!("the string {text:?}"),
+            Value::List(_) => format!("the list {}", self.show(graph)),
+            Value::Word(word) => format!("the word `{word}`"),
+            Value::Initializer(_) => "an initializer".into(),
+            Value::Tensor(node) => match graph.ty(*node) {
+                ty if ty.dtype == crate::base::tensor::DType::F64 => {
+                    "a number that is known at each step only".into()
+                }
+                ty => ty.to_string(),
+            },
+        }
+    }
+
+    /// The value as it would be written.
+    pub fn show(&self, graph: &Graph) -> String {
+        match self {
+            Value::Int(value) => value.to_string(),
+            Value::Batch(factor) => Dim::Batch(*factor).to_string(),
+            Value::Float(value) => format!("{value:?}"),
+            Value::Bool(value) => value.to_string(),
+            Value::Str(text) => format!("{text:?}"),
+            Value::List(values) => {
+                let shown: Vec<String> = values.iter().map(|value| value.show(graph)).collect();
+                format!("[{}]", shown.join(", "))
+            }
+            Value::Word(word) => word.clone(),
+            Value::Initializer(_) => "an initializer".into(),
+            Value::Tensor(node) => graph.ty(*node).to_string(),
+        }
+    }
+
+    /// The int of a dimension.
+    pub fn of_dim(dim: Dim) -> Value {
+        match dim {
+            Dim::Known(extent) => Value::Int(i64::try_from(extent).unwrap_or(i64::MAX)),
+            Dim::Batch(factor) => Value::Batch(factor),
+        }
+    }
+
+    /// The list of a shape's dimensions.
+    pub fn of_dims(dims: &[Dim]) -> Value {
+        Value::List(dims.iter().map(|&dim| Value::of_dim(dim)).collect())
+    }
+
+    /// The dimension that a non-negative int stands for.
+    pub fn as_dim(&self) -> Option<Dim> {
+        match self {
+            Value::Int(value) => usize::try_from(*value).ok().map(Dim::Known),
+            Value::Batch(factor) => Some(Dim::Batch(*factor)),
+            _ => None,
+        }
+    }
+
+    /// The shape that a list of dimensions stands for.
+    pub fn as_shape(&self) -> Option<Shape> {
+        match self {
+            Value::List(values) => values.iter().map(Value::as_dim).collect::<Option<Vec<_>>>().map(Shape),
+            _ => None,
+        }
+    }
+
+    /// The number, where it is one that is known.
+    pub fn as_f64(&self) -> Option<f64> {
+        match self {
+            Value::Int(value) => Some(*value as f64),
+            Value::Float(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// The ints, of an int or a list of them.
+    pub fn as_ints(&self) -> Option<Vec<i64>> {
+        match self {
+            Value::Int(value) => Some(vec![*value]),
+            Value::List(values) => values
+                .iter()
+                .map(|value| if let Value::Int(int) = value { Some(*int) } else { None })
+                .collect(),
+            _ => None,
+        }
+    }
+}
