@@ -76,6 +76,10 @@ pub(super) struct Elaborator<'a> {
     pub consts: HashMap<*const crate::syntax::ast::Expr, Option<Value>>,
     /// Set where going on would only take time: everything fails silently.
     pub stopped: bool,
+    /// The constants being computed.
+    pub in_const: Vec<*const crate::syntax::ast::Expr>,
+    /// How deep expressions nest.
+    pub depth: usize,
     stages: usize,
 }
 
@@ -98,6 +102,8 @@ impl<'a> Elaborator<'a> {
             diagnostics: Vec::new(),
             consts: HashMap::new(),
             stopped: false,
+            in_const: Vec::new(),
+            depth: 0,
             stages: 0,
         }
     }

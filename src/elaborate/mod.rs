@@ -1,1 +1,261 @@
-//! Syntax tree to graph. The prelude, written in the language, is `prelude.nn`.
+//! Syntax tree to graph: what a program means.
+//!
+//! In: the parsed files of a program, the parsed prelude, and what is known of the data. Out: an
+//! [`Experiment`]: the training graph (loss, metrics, output), the evaluation graph over the same
+//! parameters, the optimizer's rule as a graph of scalars, and the settings of the run; or every
+//! error that could be found.
+//!
+//! ```text
+//! model net(x: f32[N, 4]) -> f32[N, 2] { x |> dense(2) }
+//!
+//! input0 x: f32[N, 4]
+//! param0 dense.weight: f32[4, 2]        the prelude's `dense`, on the path `dense`
+//! param1 dense.bias: f32[2]
+//! %5 = matmul %0, %1 …
+//! output output = %7
+//! ```
+//!
+//! Layers are functions that run now: a call binds its arguments and dimensions
+//! ([`scope`], [`types`]), takes a path for its parameters ([`paths`]), and elaborates its body
+//! ([`expr`], [`stage`], [`call`]), down to built-in operators ([`builtins`]), which build nodes.
+//! Compile-time values ([`value`]) are numbers, lists and words; whatever they decide (`if`,
+//! `repeat`) is decided here. Layers, losses, optimizers and initializers of the prelude take the
+//! same way as a user's.
+//!
+//! Not here: reading files, what sources and transforms do (their calls are handed out as
+//! [`DataRequest`]), derivatives and the optimizer's updates (passes), and any number of the
+//! batch: `N` stays a symbol.
+
+mod builtins;
+mod call;
+pub mod codes;
+mod context;
+mod data;
+mod declare;
+mod expr;
+mod index;
+mod init;
+mod items;
+mod model;
+mod operator;
+mod optimizer;
+mod paths;
+mod scope;
+mod select;
+mod stage;
+mod train;
+mod types;
+mod uses;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+pub use data::{DataRequest, Literal, SourceArg, SourceCall};
+pub use train::{LastBatch, Settings};
+pub use uses::{Use, cycle, missing_file, uses};
+
+use crate::base::diagnostic::Diagnostic;
+use crate::base::schema::Schema;
+use crate::base::source::Span;
+use crate::graph::Graph;
+use crate::syntax::ast::File;
+use context::Elaborator;
+use items::Items;
+use select::{Selected, select};
+use train::Plan;
+
+/// The text of the prelude.
+pub const PRELUDE: &str = include_str!("prelude.nn");
+/// What diagnostics call the prelude's file.
+pub const PRELUDE_NAME: &str = "<prelude>";
+
+/// The parsed files of a program.
+#[derive(Clone, Copy, Debug)]
+pub struct Program<'a> {
+    /// The file that was named first, then those it uses, each once, in any order.
+    pub files: &'a [File],
+    /// The prelude, parsed from [`PRELUDE`].
+    pub prelude: &'a File,
+}
+
+/// What is asked of a program.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// The model, where the program has several.
+    pub model: Option<String>,
+    /// What is known of the data, by the name of the `data` item.
+    pub schemas: Vec<(String, Schema)>,
+}
+
+/// A program's meaning.
+#[derive(Clone, Debug)]
+pub struct Experiment {
+    /// The model's name.
+    pub model: String,
+    /// The place of the model's name.
+    pub model_span: Span,
+    /// The graph with `training` true. Outputs: `loss`, `output` and `metric.NAME`, or only
+    /// `output` where nothing trains the model. Updates: the states that layers write.
+    pub train: Graph,
+    /// The graph with `training` false, over the same parameters and states.
+    pub eval: Graph,
+    /// How the model is trained, if a `train` block says so.
+    pub training: Option<Training>,
+}
+
+/// How a model is trained.
+#[derive(Clone, Debug)]
+pub struct Training {
+    /// The loss's name.
+    pub loss: String,
+    /// The optimizer's name.
+    pub optimizer: String,
+    /// The metrics' names, as in the outputs `metric.NAME`.
+    pub metrics: Vec<String>,
+    /// The optimizer's rule: scalar inputs `p` and `g`, states, hyper-parameters; the output `p` is
+    /// the new value.
+    pub rule: Graph,
+    /// The name of the `data` item, where the block is `on` one.
+    pub data: Option<String>,
+    /// The settings.
+    pub settings: Settings,
+}
+
+/// Elaborates the model that is asked for.
+pub fn elaborate(program: &Program<'_>, request: &Request) -> Result<Experiment, Vec<Diagnostic>> {
+    let (items, duplicates) = Items::collect(program.files, program.prelude);
+    let selected = choose(program, &items, request.model.as_deref(), duplicates)?;
+    let name = &items.function(selected.model).function.name;
+    let schemas = &request.schemas[..];
+
+    let mut settings = Elaborator::new(&name.text, &items, schemas, true);
+    let plan = selected.train.map(|train| settings.plan(train));
+    let mut found = settings.diagnostics;
+    let plan = plan.and_then(Result::ok);
+
+    let data = selected.train.and_then(|train| train.data.as_ref());
+    if let Some(data) = data {
+        found.extend(uses::unknown_data(&items, data));
+    }
+    let train = graph(&items, &selected, plan.as_ref(), data.map(|data| &data.text[..]), schemas, true);
+    let rule = plan.as_ref().and_then(|plan| rule(&items, plan, schemas));
+    let train = keep(train, &mut found);
+    let rule = rule.and_then(|rule| keep(rule, &mut found));
+    if !found.is_empty() {
+        return Err(found);
+    }
+    // The evaluation graph repeats the training graph's errors: it is built where there are none.
+    let eval = graph(&items, &selected, plan.as_ref(), data.map(|data| &data.text[..]), schemas, false);
+    let eval = keep(eval, &mut found);
+    let (Some(train), Some(eval)) = (train, eval) else { return Err(found) };
+    found.extend(uses::kept_differ(&train, &eval));
+    if !found.is_empty() {
+        return Err(found);
+    }
+    let training = plan.zip(rule).map(|(plan, rule)| Training {
+        loss: items.function(plan.loss.id).function.name.text.clone(),
+        optimizer: rule.name.clone(),
+        metrics: metric_names(&train),
+        rule,
+        data: data.map(|data| data.text.clone()),
+        settings: plan.settings,
+    });
+    Ok(Experiment {
+        model: name.text.clone(),
+        model_span: name.span,
+        train,
+        eval,
+        training,
+    })
+}
+
+/// What the `data` item of the run says, before anything else is elaborated; `None` where the
+/// model is not trained `on` data.
+pub fn data_request(
+    program: &Program<'_>,
+    model: Option<&str>,
+) -> Result<Option<DataRequest>, Vec<Diagnostic>> {
+    let (items, duplicates) = Items::collect(program.files, program.prelude);
+    let selected = choose(program, &items, model, duplicates)?;
+    let Some(data) = selected.train.and_then(|train| train.data.as_ref()) else { return Ok(None) };
+    let Some(item) = items.find_data(&data.text) else {
+        return Err(uses::unknown_data(&items, data).into_iter().collect());
+    };
+    let mut context = Elaborator::new("", &items, &[], true);
+    match context.data_request(item) {
+        Ok(request) => Ok(Some(request)),
+        Err(_) => Err(context.diagnostics),
+    }
+}
+
+fn choose<'a>(
+    program: &Program<'a>,
+    items: &Items<'a>,
+    model: Option<&str>,
+    mut found: Vec<Diagnostic>,
+) -> Result<Selected<'a>, Vec<Diagnostic>> {
+    let main = program.files.first().map_or(program.prelude.id, |file| file.id);
+    match select(items, main, model) {
+        Ok(selected) if found.is_empty() => Ok(selected),
+        Ok(_) => Err(found),
+        Err(error) => {
+            found.push(error);
+            Err(found)
+        }
+    }
+}
+
+/// A graph, or what is wrong.
+type Elaborated = Result<Graph, Vec<Diagnostic>>;
+
+fn keep(elaborated: Elaborated, found: &mut Vec<Diagnostic>) -> Option<Graph> {
+    match elaborated {
+        Ok(graph) => Some(graph),
+        Err(errors) => {
+            found.extend(errors.into_iter().filter(|error| !found.contains(error)).collect::<Vec<_>>());
+            None
+        }
+    }
+}
+
+fn graph<'a>(
+    items: &'a Items<'a>,
+    selected: &Selected<'a>,
+    plan: Option<&Plan<'a>>,
+    data: Option<&'a str>,
+    schemas: &'a [(String, Schema)],
+    training: bool,
+) -> Elaborated {
+    let name = &items.function(selected.model).function.name.text;
+    let mut context = Elaborator::new(name, items, schemas, training);
+    let schema = data.and_then(|data| schemas.iter().find(|(name, _)| name == data));
+    let data = schema.map(|(name, schema)| (name.as_str(), schema));
+    let result = context.model_graph(selected.model, plan, data);
+    finish(context, result)
+}
+
+fn rule<'a>(
+    items: &'a Items<'a>,
+    plan: &Plan<'a>,
+    schemas: &'a [(String, Schema)],
+) -> Option<Elaborated> {
+    let choice = plan.optimizer?;
+    let name = &items.function(choice.id).function.name.text;
+    let mut context = Elaborator::new(name, items, schemas, true);
+    let result = context.optimizer_rule(&choice);
+    Some(finish(context, result))
+}
+
+fn finish(context: Elaborator<'_>, result: context::Eval<()>) -> Elaborated {
+    if result.is_ok() && context.diagnostics.is_empty() {
+        Ok(context.builder.finish())
+    } else {
+        Err(context.diagnostics)
+    }
+}
+
+fn metric_names(graph: &Graph) -> Vec<String> {
+    let names = graph.outputs.iter().filter_map(|output| output.name.strip_prefix("metric."));
+    names.map(str::to_owned).collect()
+}

@@ -1,0 +1,275 @@
+//! The built-in operators: a table from a name to its parameters and what it builds.
+//!
+//! `sum(x, axis: 1)` finds the entry `sum(x, axis, keep)`, evaluates the arguments and calls the
+//! entry's function, which builds `reduce` nodes. An operator is called like a layer, named
+//! arguments included. To add one, write a line in the table of the file of its kind.
+
+mod elementwise;
+mod movement;
+mod random;
+mod reduction;
+
+pub(super) use movement::reshape_to;
+
+use super::call::{Passed, Slot};
+use super::codes;
+use super::context::{Elaborator, Eval, Reported};
+use super::expr::Expect;
+use super::value::Value;
+use crate::base::source::Span;
+use crate::base::tensor::DType;
+use crate::graph::{Binary, NodeId, Unary};
+
+/// A built-in operator.
+pub(super) struct Operator {
+    /// Its name.
+    pub name: &'static str,
+    /// Its parameters, in order.
+    pub params: &'static [Parameter],
+    /// What it does.
+    pub rule: Rule,
+}
+
+/// A parameter of an operator.
+pub(super) struct Parameter {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether it must be given.
+    pub required: bool,
+    /// What a bare word means there.
+    pub expect: Expect,
+}
+
+/// What an operator does.
+pub(super) enum Rule {
+    /// A function of one number or tensor.
+    Unary(Unary),
+    /// Of two: `min(a, b)`; with one argument, a reduction.
+    MinMax(Binary),
+    /// Anything else.
+    Call(fn(&mut Elaborator<'_>, &Args) -> Eval<Value>),
+}
+
+/// A parameter that must be given.
+const fn needs(name: &'static str) -> Parameter {
+    Parameter { name, required: true, expect: Expect::Any }
+}
+
+/// A parameter that may be left out.
+const fn may(name: &'static str) -> Parameter {
+    Parameter { name, required: false, expect: Expect::Any }
+}
+
+/// A parameter that a bare word names: `f32`.
+const fn word(name: &'static str) -> Parameter {
+    Parameter { name, required: true, expect: Expect::Word }
+}
+
+const fn call(
+    name: &'static str,
+    params: &'static [Parameter],
+    rule: fn(&mut Elaborator<'_>, &Args) -> Eval<Value>,
+) -> Operator {
+    Operator { name, params, rule: Rule::Call(rule) }
+}
+
+/// All operators.
+fn all() -> impl Iterator<Item = &'static Operator> {
+    [elementwise::OPERATORS, reduction::OPERATORS, movement::OPERATORS, random::OPERATORS]
+        .into_iter()
+        .flatten()
+}
+
+/// The operator of that name.
+pub(super) fn find(name: &str) -> Option<&'static Operator> {
+    all().find(|operator| operator.name == name)
+}
+
+/// The names of all operators.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    all().map(|operator| operator.name)
+}
+
+/// What a name of the language belongs to that this version does not have yet.
+pub(super) fn planned(name: &str) -> Option<&'static str> {
+    const PLANNED: &[(&str, &[&str])] = &[
+        ("convolutions", &["conv", "conv1d", "conv2d", "depthwise_conv"]),
+        (
+            "pooling layers",
+            &[
+                "max_pool", "max_pool1d", "max_pool2d", "avg_pool", "avg_pool1d", "avg_pool2d",
+                "global_avg_pool", "global_max_pool",
+            ],
+        ),
+        ("batch and group norms", &["batch_norm", "group_norm"]),
+        ("attention layers", &["attention"]),
+        (
+            "schedules",
+            &["step_decay", "exponential", "cosine", "one_cycle", "linear", "polynomial"],
+        ),
+    ];
+    PLANNED.iter().find(|(_, names)| names.contains(&name)).map(|(what, _)| *what)
+}
+
+/// The arguments of an operator, by position of the parameter.
+pub(super) struct Args {
+    /// The operator's name.
+    pub name: &'static str,
+    params: &'static [Parameter],
+    values: Vec<Option<(Value, Span)>>,
+    /// The call.
+    pub span: Span,
+}
+
+impl Args {
+    /// Whether a parameter was given.
+    fn given(&self, index: usize) -> bool {
+        self.values[index].is_some()
+    }
+
+    /// The argument of a parameter, and its place (the call's, where it was left out).
+    fn get(&self, index: usize) -> Option<&Value> {
+        self.values[index].as_ref().map(|(value, _)| value)
+    }
+
+    /// The argument of a parameter that must be given.
+    fn value(&self, index: usize) -> Eval<&Value> {
+        self.get(index).ok_or(Reported)
+    }
+
+    fn span(&self, index: usize) -> Span {
+        self.values[index].as_ref().map_or(self.span, |(_, span)| *span)
+    }
+}
+
+impl<'a> Elaborator<'a> {
+    /// A call of a built-in operator.
+    pub fn call_builtin(
+        &mut self,
+        operator: &'static Operator,
+        args: Vec<Passed<'a>>,
+        span: Span,
+    ) -> Eval<Value> {
+        let slots: Vec<Slot<'_>> = operator
+            .params
+            .iter()
+            .map(|param| Slot { name: param.name, required: param.required })
+            .collect();
+        let placed = self.place_arguments(operator.name, &slots, &args, span)?;
+        let values =
+            self.evaluate_arguments(&placed, &args, |slot| operator.params[slot].expect)?;
+        let args = Args { name: operator.name, params: operator.params, values, span };
+        self.count_stage(span)?;
+        self.at(span);
+        match operator.rule {
+            Rule::Unary(op) => elementwise::unary(self, op, &args),
+            Rule::MinMax(op) => reduction::min_max(self, op, &args),
+            Rule::Call(rule) => rule(self, &args),
+        }
+    }
+
+    // ---- What arguments may be
+
+    /// An argument of the wrong kind.
+    fn bad_argument(&mut self, args: &Args, index: usize, takes: &str) -> Reported {
+        let found = match args.get(index) {
+            Some(value) => self.describe(value),
+            None => "nothing".into(),
+        };
+        let name = args.params[index].name;
+        let message = format!("`{name}` of `{}` is {takes}, found {found}", args.name);
+        self.error(codes::WRONG_KIND, args.span(index), message)
+    }
+
+    /// A tensor; numbers become `f32` scalars.
+    fn tensor_arg(&mut self, args: &Args, index: usize) -> Eval<NodeId> {
+        let value = args.value(index)?;
+        match self.node_of(value) {
+            Some(_) => self.tensor(value, args.span(index)),
+            None => Err(self.bad_argument(args, index, "a tensor")),
+        }
+    }
+
+    /// A tensor or a number, as a node.
+    fn node_arg(&mut self, args: &Args, index: usize) -> Eval<NodeId> {
+        match self.node_of(args.value(index)?) {
+            Some(node) => Ok(node),
+            None => Err(self.bad_argument(args, index, "a tensor or a number")),
+        }
+    }
+
+    fn int_arg(&mut self, args: &Args, index: usize, default: i64) -> Eval<i64> {
+        match args.get(index) {
+            None => Ok(default),
+            Some(Value::Int(value)) => Ok(*value),
+            Some(_) => Err(self.bad_argument(args, index, "an int")),
+        }
+    }
+
+    fn bool_arg(&mut self, args: &Args, index: usize) -> Eval<bool> {
+        match args.get(index) {
+            None => Ok(false),
+            Some(Value::Bool(value)) => Ok(*value),
+            Some(_) => Err(self.bad_argument(args, index, "a bool")),
+        }
+    }
+
+    fn float_arg(&mut self, args: &Args, index: usize, default: f64) -> Eval<f64> {
+        match args.get(index) {
+            None => Ok(default),
+            Some(value) => match value.as_f64() {
+                Some(number) => Ok(number),
+                None => Err(self.bad_argument(args, index, "a number")),
+            },
+        }
+    }
+
+    fn dtype_arg(&mut self, args: &Args, index: usize) -> Eval<DType> {
+        let named = match args.value(index)? {
+            Value::Word(word) => DType::from_name(word),
+            _ => None,
+        };
+        match named {
+            Some(dtype) if dtype != DType::F64 => Ok(dtype),
+            _ => Err(self.bad_argument(args, index, "`f32`, `i32`, `u8` or `bool`")),
+        }
+    }
+
+    /// An axis of a tensor of this rank; negative ones count from the end.
+    fn axis(&mut self, axis: i64, rank: usize, args: &Args, index: usize) -> Eval<usize> {
+        let signed = i64::try_from(rank).map_err(|_| Reported)?;
+        let from_start = if axis < 0 { axis + signed } else { axis };
+        match usize::try_from(from_start) {
+            Ok(found) if found < rank => Ok(found),
+            _ => {
+                let message = format!("axis {axis} of a tensor that has {rank}");
+                let help = if rank == 0 {
+                    "a scalar has no axes".to_owned()
+                } else {
+                    format!("its axes are 0 to {}, or -1 to -{rank} from the end", rank - 1)
+                };
+                Err(self.error_help(codes::INDEX, args.span(index), message, help))
+            }
+        }
+    }
+
+    /// Axes of a tensor: an int or a list, all of them where left out.
+    fn axes_arg(&mut self, args: &Args, index: usize, rank: usize) -> Eval<Vec<usize>> {
+        let Some(value) = args.get(index) else { return Ok((0..rank).collect()) };
+        let Some(axes) = value.as_ints() else {
+            return Err(self.bad_argument(args, index, "an axis or a list of axes"));
+        };
+        let axes: Vec<usize> = axes
+            .into_iter()
+            .map(|axis| self.axis(axis, rank, args, index))
+            .collect::<Eval<_>>()?;
+        let mut sorted = axes.clone();
+        sorted.sort_unstable();
+        sorted.dedup();
+        if sorted.len() < axes.len() {
+            let message = format!("`{}` over one axis twice", args.name);
+            return Err(self.error(codes::INDEX, args.span(index), message));
+        }
+        Ok(sorted)
+    }
+}

@@ -1,0 +1,109 @@
+//! Reductions and operators indexed by data: `sum(x, axis: 1, keep: true)`, `pick(x, label)`.
+//!
+//! `axis:` is an int or a list, from the end where negative, all axes where left out; `keep:`
+//! leaves the reduced axes with extent 1. `max(a, b)` of two is element-wise.
+
+use super::{Args, Operator, Rule, call, elementwise, may, needs};
+use crate::base::tensor::DType;
+use crate::elaborate::codes;
+use crate::elaborate::context::{Elaborator, Eval};
+use crate::elaborate::value::Value;
+use crate::graph::{Binary, Dim, Reduce, Shape};
+
+/// The table.
+pub(super) const OPERATORS: &[Operator] = &[
+    call("sum", &[needs("x"), may("axis"), may("keep")], sum),
+    call("mean", &[needs("x"), may("axis"), may("keep")], mean),
+    Operator {
+        name: "max",
+        params: &[needs("x"), may("other"), may("axis"), may("keep")],
+        rule: Rule::MinMax(Binary::Max),
+    },
+    Operator {
+        name: "min",
+        params: &[needs("x"), may("other"), may("axis"), may("keep")],
+        rule: Rule::MinMax(Binary::Min),
+    },
+    call("argmax", &[needs("x"), may("axis"), may("keep")], arg_max),
+    call("pick", &[needs("x"), needs("index")], pick),
+    call("gather", &[needs("table"), needs("index"), may("axis")], gather),
+    call("one_hot", &[needs("index"), needs("classes")], one_hot),
+];
+
+fn reduce(context: &mut Elaborator<'_>, op: Reduce, args: &Args, axis: usize) -> Eval<Value> {
+    let x = context.tensor_arg(args, 0)?;
+    let rank = context.ty(x).shape.rank();
+    let axes = context.axes_arg(args, axis, rank)?;
+    let keep = context.bool_arg(args, axis + 1)?;
+    let built = context.builder.reduce(op, x, &axes, keep);
+    context.built(args.span, &[x], built)
+}
+
+fn sum(context: &mut Elaborator<'_>, args: &Args) -> Eval<Value> {
+    reduce(context, Reduce::Sum, args, 1)
+}
+
+/// A reduction of one argument, element-wise of two.
+pub(super) fn min_max(context: &mut Elaborator<'_>, op: Binary, args: &Args) -> Eval<Value> {
+    if !args.given(1) {
+        let reduction = if op == Binary::Min { Reduce::Min } else { Reduce::Max };
+        return reduce(context, reduction, args, 2);
+    }
+    if args.given(2) || args.given(3) {
+        let message = format!("`{}` of two values has no axis", args.name);
+        let help = format!("write `{}(x, axis: …)` to reduce one tensor", args.name);
+        return Err(context.error_help(codes::ARGUMENTS, args.span, message, help));
+    }
+    elementwise::min_max(context, op, args)
+}
+
+fn mean(context: &mut Elaborator<'_>, args: &Args) -> Eval<Value> {
+    let x = context.tensor_arg(args, 0)?;
+    let rank = context.ty(x).shape.rank();
+    let axes = context.axes_arg(args, 1, rank)?;
+    let keep = context.bool_arg(args, 2)?;
+    let built = context.builder.mean(x, &axes, keep);
+    context.built(args.span, &[x], built)
+}
+
+fn arg_max(context: &mut Elaborator<'_>, args: &Args) -> Eval<Value> {
+    let x = context.tensor_arg(args, 0)?;
+    let rank = context.ty(x).shape.rank();
+    let axis = context.int_arg(args, 1, -1)?;
+    let axis = context.axis(axis, rank, args, 1)?;
+    let keep = context.bool_arg(args, 2)?;
+    let built = context.builder.arg_max(x, axis, keep);
+    context.built(args.span, &[x], built)
+}
+
+fn pick(context: &mut Elaborator<'_>, args: &Args) -> Eval<Value> {
+    let (x, index) = (context.tensor_arg(args, 0)?, context.tensor_arg(args, 1)?);
+    let built = context.builder.pick(x, index);
+    context.built(args.span, &[x, index], built)
+}
+
+fn gather(context: &mut Elaborator<'_>, args: &Args) -> Eval<Value> {
+    let (table, index) = (context.tensor_arg(args, 0)?, context.tensor_arg(args, 1)?);
+    let rank = context.ty(table).shape.rank();
+    let axis = context.int_arg(args, 2, 0)?;
+    let axis = context.axis(axis, rank, args, 2)?;
+    let built = context.builder.gather(table, index, axis);
+    context.built(args.span, &[table, index], built)
+}
+
+/// `one_hot(index: i32[..], classes)` is `f32[.., classes]`: 1 where the class is the index's.
+fn one_hot(context: &mut Elaborator<'_>, args: &Args) -> Eval<Value> {
+    let index = context.tensor_arg(args, 0)?;
+    let classes = match context.int_arg(args, 1, 0)? {
+        classes @ 1.. => usize::try_from(classes).unwrap_or(usize::MAX),
+        _ => return Err(context.bad_argument(args, 1, "a positive int")),
+    };
+    let mut column = context.ty(index).shape.to_vec();
+    column.push(Dim::Known(1));
+    let built = context.builder.reshape(index, Shape(column)).and_then(|column| {
+        let counted = context.builder.iota(Shape::known(&[classes]), 0)?;
+        let equal = context.builder.binary(Binary::Eq, column, counted)?;
+        context.builder.cast(equal, DType::F32)
+    });
+    context.built(args.span, &[index], built)
+}

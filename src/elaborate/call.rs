@@ -1,0 +1,335 @@
+//! Calls: which layer or operator a name means, how arguments meet parameters, and the walk
+//! through the body.
+//!
+//! `dense(x, 10, bias: false)` finds `dense` (the user's, else the prelude's, else a built-in
+//! operator), evaluates the arguments in the caller's scope, pushes a frame on the path `dense`
+//! (or `dense_2`, …), binds `I` and `S` from `x`'s shape, and elaborates the body.
+
+use super::builtins;
+use super::codes;
+use super::context::{Elaborator, Eval, Reported};
+use super::expr::Expect;
+use super::items::{FnId, kind_name};
+use super::paths;
+use super::scope::{Binding, Frame};
+use super::types::Bound;
+use super::value::Value;
+use crate::base::diagnostic::{Diagnostic, nearest};
+use crate::base::source::Span;
+use crate::syntax::ast::{self, Arg, Call, Expr, FunctionKind, Name};
+
+/// An argument before its parameter is known.
+#[derive(Clone)]
+pub(super) enum Given<'a> {
+    /// A value, and the place it came from: what is piped in.
+    Value(Value, Span),
+    /// An expression, evaluated once its parameter says what a bare word means.
+    Expr(&'a Expr),
+}
+
+impl Given<'_> {
+    /// Its place.
+    pub fn span(&self) -> Span {
+        match self {
+            Given::Value(_, span) => *span,
+            Given::Expr(expr) => expr.span,
+        }
+    }
+}
+
+/// An argument with the name before its colon, if any.
+pub(super) struct Passed<'a> {
+    /// The name.
+    pub name: Option<&'a Name>,
+    /// The argument.
+    pub given: Given<'a>,
+}
+
+/// The arguments of a call as written.
+pub(super) fn written(args: &[Arg]) -> impl Iterator<Item = Passed<'_>> {
+    args.iter().map(|arg| Passed { name: arg.name.as_ref(), given: Given::Expr(&arg.value) })
+}
+
+/// A parameter, as far as finding its argument goes.
+pub(super) struct Slot<'n> {
+    /// Its name.
+    pub name: &'n str,
+    /// Whether it must be given.
+    pub required: bool,
+}
+
+impl<'a> Elaborator<'a> {
+    /// A call; what is piped in is its first argument. `path` is that of a stage with a name.
+    pub fn call(
+        &mut self,
+        call: &'a Call,
+        piped: Option<Given<'a>>,
+        path: Option<String>,
+        span: Span,
+    ) -> Eval<Value> {
+        let name = call.callee.text.as_str();
+        let args: Vec<Passed<'a>> = piped
+            .into_iter()
+            .map(|given| Passed { name: None, given })
+            .chain(written(&call.args))
+            .collect();
+        match self.frame().find(name) {
+            Some(Binding::Label(label, _)) => {
+                let label = label.clone();
+                return self.call_label(&label, name, args, span);
+            }
+            Some(Binding::Failed(_)) => return Err(Reported),
+            _ => {}
+        }
+        let builtin = self.frame().builtin;
+        let own_kind = self.frame().kind.filter(|kind| {
+            matches!(kind, FunctionKind::Loss | FunctionKind::Metric)
+        });
+        let layer = self.items.find(FunctionKind::Layer, name, builtin);
+        // A loss may be made of other losses, a metric of other metrics.
+        let found = layer.or_else(|| self.items.find(own_kind?, name, builtin));
+        match (found, builtins::find(name)) {
+            (Some(id), _) => self.call_function(id, args, path, span),
+            (None, Some(operator)) => self.call_builtin(operator, args, span),
+            (None, None) => Err(self.unknown_callee(&call.callee)),
+        }
+    }
+
+    /// `head(y)` or `y |> head`.
+    fn call_label(
+        &mut self,
+        label: &std::rc::Rc<super::scope::Label<'a>>,
+        name: &str,
+        args: Vec<Passed<'a>>,
+        span: Span,
+    ) -> Eval<Value> {
+        let count = args.len();
+        let mut args = args.into_iter();
+        match (count, args.next()) {
+            (1, Some(Passed { name: None, given })) => {
+                let input = match given {
+                    Given::Value(value, _) => value,
+                    Given::Expr(expr) => self.expr(expr, Expect::Any)?,
+                };
+                self.count_stage(span)?;
+                self.apply_again(label, input, span)
+            }
+            _ => Err(self.error_help(
+                codes::ARGUMENTS,
+                span,
+                format!("the stage `{name}` takes nothing but what is piped in"),
+                format!("it keeps the arguments it was named with: `x |> {name}`"),
+            )),
+        }
+    }
+
+    fn unknown_callee(&mut self, callee: &Name) -> Reported {
+        let name = callee.text.as_str();
+        if let Some(what) = builtins::planned(name) {
+            return self.error_help(
+                codes::NOT_IN_VERSION,
+                callee.span,
+                format!("`{name}` is not in this version"),
+                format!("{what} are still to come"),
+            );
+        }
+        let error = Diagnostic::error(codes::UNKNOWN_CALLEE, format!("unknown layer `{name}`"))
+            .primary(callee.span, "no layer or operator has this name");
+        let kinds = [
+            FunctionKind::Model,
+            FunctionKind::Loss,
+            FunctionKind::Metric,
+            FunctionKind::Optimizer,
+            FunctionKind::Initializer,
+        ];
+        let builtin = self.frame().builtin;
+        let other = kinds.into_iter().find(|&kind| self.items.find(kind, name, builtin).is_some());
+        let help = match other {
+            Some(kind) => Some(format!("`{name}` is the name of a {}, not of a layer", kind_name(kind))),
+            None => {
+                let labels = self.frame().labels.keys().copied();
+                let known = self.items.names(FunctionKind::Layer).chain(builtins::names());
+                nearest(name, known.chain(labels)).map(|near| format!("did you mean `{near}`?"))
+            }
+        };
+        self.report(match help {
+            Some(help) => error.help(help),
+            None => error,
+        })
+    }
+
+    /// Which argument each parameter gets.
+    pub fn place_arguments(
+        &mut self,
+        callee: &str,
+        slots: &[Slot<'_>],
+        args: &[Passed<'a>],
+        span: Span,
+    ) -> Eval<Vec<Option<usize>>> {
+        let mut placed: Vec<Option<usize>> = vec![None; slots.len()];
+        let mut outcome = Ok(());
+        for (index, arg) in args.iter().enumerate() {
+            let slot = match arg.name {
+                None if index < slots.len() => index,
+                None => {
+                    let signature = signature(callee, slots);
+                    let message = format!("too many arguments for `{callee}`");
+                    let help = format!("it takes {signature}");
+                    outcome = Err(self.error_help(codes::ARGUMENTS, arg.given.span(), message, help));
+                    break;
+                }
+                Some(name) => match slots.iter().position(|slot| slot.name == name.text) {
+                    Some(slot) => slot,
+                    None => {
+                        outcome = Err(self.unknown_argument(callee, slots, name));
+                        continue;
+                    }
+                },
+            };
+            if let Some(earlier) = placed[slot] {
+                let error = Diagnostic::error(
+                    codes::ARGUMENTS,
+                    format!("`{}` of `{callee}` is given twice", slots[slot].name),
+                )
+                .primary(arg.given.span(), "given again here")
+                .label(args[earlier].given.span(), "first given here");
+                outcome = Err(self.report(error));
+                continue;
+            }
+            placed[slot] = Some(index);
+        }
+        outcome?;
+        let missing: Vec<String> = slots
+            .iter()
+            .zip(&placed)
+            .filter(|(slot, placed)| slot.required && placed.is_none())
+            .map(|(slot, _)| format!("`{}`", slot.name))
+            .collect();
+        if missing.is_empty() {
+            return Ok(placed);
+        }
+        let message = format!("`{callee}` needs {}", missing.join(" and "));
+        let help = format!("it takes {}", signature(callee, slots));
+        Err(self.error_help(codes::ARGUMENTS, span, message, help))
+    }
+
+    fn unknown_argument(&mut self, callee: &str, slots: &[Slot<'_>], name: &Name) -> Reported {
+        let near = nearest(&name.text, slots.iter().map(|slot| slot.name));
+        let help = match near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("it takes {}", signature(callee, slots)),
+        };
+        let message = format!("`{callee}` has no argument `{}`", name.text);
+        self.error_help(codes::ARGUMENTS, name.span, message, help)
+    }
+
+    /// Evaluates the argument of each parameter, in the order written.
+    pub fn evaluate_arguments(
+        &mut self,
+        placed: &[Option<usize>],
+        args: &[Passed<'a>],
+        expect: impl Fn(usize) -> Expect,
+    ) -> Eval<Vec<Option<(Value, Span)>>> {
+        let mut values: Vec<Option<(Value, Span)>> = vec![None; placed.len()];
+        let mut outcome = Ok(());
+        for (index, arg) in args.iter().enumerate() {
+            let Some(slot) = placed.iter().position(|&placed| placed == Some(index)) else {
+                continue;
+            };
+            let value = match &arg.given {
+                Given::Value(value, _) => Ok(value.clone()),
+                Given::Expr(expr) => self.expr(expr, expect(slot)),
+            };
+            match value {
+                Ok(value) => values[slot] = Some((value, arg.given.span())),
+                Err(reported) => outcome = Err(reported),
+            }
+        }
+        outcome.map(|()| values)
+    }
+
+    /// A call of a `layer`, `loss` or `metric` item.
+    pub fn call_function(
+        &mut self,
+        id: FnId,
+        args: Vec<Passed<'a>>,
+        path: Option<String>,
+        span: Span,
+    ) -> Eval<Value> {
+        let item = self.items.function(id);
+        let function = item.function;
+        let slots: Vec<Slot<'_>> = function.params.iter().map(slot).collect();
+        let placed = self.place_arguments(&function.name.text, &slots, &args, span)?;
+        let expect = |slot: usize| expectation(&function.params[slot]);
+        let values = self.evaluate_arguments(&placed, &args, expect)?;
+        let origin = self.origin(span);
+        let named = path.is_some();
+        let frame = self.frame_mut();
+        let path = path.unwrap_or_else(|| {
+            let name = paths::next(&mut frame.taken, &function.name.text);
+            paths::join(&frame.path, &name)
+        });
+        let mut callee = Frame::new(&function.name.text, Some(function.kind), item.builtin);
+        callee.reused = frame.reused;
+        callee.path = path;
+        callee.call = Some(span);
+        callee.caller = Some(origin);
+        debug_assert!(!named || !callee.path.is_empty());
+        self.push_frame(callee, item, span)?;
+        let result = self.run_body(function, values, span);
+        self.frames.pop();
+        result
+    }
+
+    /// Binds the parameters in the frame just pushed and elaborates the body.
+    fn run_body(
+        &mut self,
+        function: &'a ast::Function,
+        values: Vec<Option<(Value, Span)>>,
+        span: Span,
+    ) -> Eval<Value> {
+        let bound: Vec<Bound<'a>> = function
+            .params
+            .iter()
+            .zip(values)
+            .map(|(param, value)| Bound { param, value })
+            .collect();
+        self.bind_parameters(function, bound, span)?;
+        let value = self.body(function)?;
+        self.check_result(function, value)
+    }
+
+    /// The value of a body, which must have one.
+    pub fn body(&mut self, function: &'a ast::Function) -> Eval<Value> {
+        match self.block(&function.body, Expect::Any)? {
+            Some(value) => Ok(value),
+            None => {
+                let kind = kind_name(function.kind);
+                let message = format!("the {kind} `{}` has no value", function.name.text);
+                let error = Diagnostic::error(codes::BODY, message)
+                    .primary(function.body.span, "")
+                    .help("end its body in an expression");
+                Err(self.report(error))
+            }
+        }
+    }
+}
+
+fn slot(param: &ast::Param) -> Slot<'_> {
+    Slot { name: &param.name.text, required: param.default.is_none() }
+}
+
+/// What a bare word means where this parameter's argument stands.
+pub(super) fn expectation(param: &ast::Param) -> Expect {
+    match param.ty.as_ref().map(|ty| ty.name.text.as_str()) {
+        Some("initializer") => Expect::Initializer,
+        Some("padding") => Expect::Word,
+        _ => Expect::Any,
+    }
+}
+
+/// `dense(x, units, bias, init)`.
+fn signature(callee: &str, slots: &[Slot<'_>]) -> String {
+    let names: Vec<&str> = slots.iter().map(|slot| slot.name).collect();
+    format!("`{callee}({})`", names.join(", "))
+}

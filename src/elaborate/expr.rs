@@ -1,0 +1,341 @@
+//! Expressions and blocks: from syntax to compile-time values, building nodes on the way.
+//!
+//! `if stride == 1 and C == filters { x } else { … }` is decided here: only one branch is
+//! elaborated. What an operator does with values is [`super::operator`]'s, what a call means
+//! [`super::call`]'s.
+
+use super::codes;
+use super::context::{Elaborator, Eval, Reported};
+use super::scope::{Binding, Block, Role};
+use super::value::Value;
+use crate::base::diagnostic::{Diagnostic, nearest};
+use crate::base::source::Span;
+use crate::syntax::ast::{self, Expr, ExprKind, FunctionKind, Stage, StmtKind};
+
+/// What a place takes, where that decides what a bare word means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Expect {
+    /// Nothing in particular: a word must be a name in scope.
+    Any,
+    /// An initializer: `he_normal` is one.
+    Initializer,
+    /// A word with a meaning of its own: `same`, `f32`.
+    Word,
+}
+
+/// How deep expressions may nest, over all calls in progress.
+const MOST_DEPTH: usize = 600;
+
+impl<'a> Elaborator<'a> {
+    /// The value of an expression.
+    pub fn expr(&mut self, expr: &'a Expr, expect: Expect) -> Eval<Value> {
+        if self.stopped {
+            return Err(Reported);
+        }
+        if self.depth >= MOST_DEPTH {
+            let message = format!("expressions nest deeper than {MOST_DEPTH}, calls included");
+            let reported = self.error_help(
+                codes::TOO_LARGE,
+                expr.span,
+                message,
+                "split it by `let`, or end the recursion of layers earlier",
+            );
+            self.stopped = true;
+            return Err(reported);
+        }
+        self.depth += 1;
+        let value = self.expr_kind(expr, expect);
+        self.depth -= 1;
+        value
+    }
+
+    fn expr_kind(&mut self, expr: &'a Expr, expect: Expect) -> Eval<Value> {
+        match &expr.kind {
+            ExprKind::Int(value) => Ok(Value::Int(*value)),
+            ExprKind::Float(value) => Ok(Value::Float(*value)),
+            ExprKind::Bool(value) => Ok(Value::Bool(*value)),
+            ExprKind::Str(text) => Ok(Value::Str(text.clone())),
+            ExprKind::Name(name) => self.name(name, expr.span, expect),
+            ExprKind::List(items) => self.list(items),
+            ExprKind::Unary(op, operand) => {
+                let value = self.expr(operand, Expect::Any)?;
+                self.unary_operator(*op, value, expr.span)
+            }
+            ExprKind::Binary(op, left, right) => self.binary_expr(*op, left, right, expr.span),
+            ExprKind::Call(call) if expect == Expect::Initializer => {
+                self.initializer_call(call, expr.span)
+            }
+            ExprKind::Call(call) => self.call(call, None, None, expr.span),
+            ExprKind::Pipe(..) => self.pipeline(expr),
+            ExprKind::Member(object, member) => self.member(object, member, expr.span),
+            ExprKind::Index(object, at) => self.index(object, at, expr.span),
+            ExprKind::If(branch) => match self.if_(branch, expect)? {
+                Some(value) => Ok(value),
+                None => Err(self.no_value(branch)),
+            },
+            ExprKind::Range(..) => Err(self.error_help(
+                codes::WRONG_KIND,
+                expr.span,
+                "a range cannot stand here",
+                "`repeat i in 0..n` counts; `x[0:n]` is a slice",
+            )),
+        }
+    }
+
+    fn list(&mut self, items: &'a [Expr]) -> Eval<Value> {
+        let values: Vec<Eval<Value>> =
+            items.iter().map(|item| self.expr(item, Expect::Any)).collect();
+        Ok(Value::List(values.into_iter().collect::<Eval<_>>()?))
+    }
+
+    /// `a |> f |> g`: the stages of the whole chain, one after the other.
+    fn pipeline(&mut self, expr: &'a Expr) -> Eval<Value> {
+        let mut stages: Vec<(&'a Stage, Span)> = Vec::new();
+        let mut first = expr;
+        while let ExprKind::Pipe(before, stage) = &first.kind {
+            stages.push((stage, before.span));
+            first = before;
+        }
+        let mut value = self.expr(first, Expect::Any)?;
+        for (stage, before) in stages.into_iter().rev() {
+            value = self.stage(stage, value, before)?;
+        }
+        Ok(value)
+    }
+
+    /// What a name stands for.
+    fn name(&mut self, name: &'a str, span: Span, expect: Expect) -> Eval<Value> {
+        match self.frame().find(name) {
+            Some(Binding::Value(value, ..)) => return Ok(value.clone()),
+            Some(Binding::State(path, _)) => {
+                let slot = self.states.get(path).ok_or(Reported)?;
+                return Ok(Value::Tensor(slot.current));
+            }
+            Some(Binding::Failed(_)) => return Err(Reported),
+            Some(Binding::Label(_, at)) => {
+                let error = Diagnostic::error(
+                    codes::WRONG_KIND,
+                    format!("`{name}` is a stage, not a value"),
+                )
+                .primary(span, "")
+                .label(*at, "named here")
+                .help(format!("apply it: `x |> {name}`"));
+                return Err(self.report(error));
+            }
+            None => {}
+        }
+        if expect == Expect::Initializer {
+            return self.initializer_name(name, span);
+        }
+        if name == "training" {
+            return Ok(Value::Bool(self.training));
+        }
+        if let Some(constant) = self.items.find_const(name, self.frame().builtin) {
+            return self.constant(constant.name, constant.value);
+        }
+        if expect == Expect::Word {
+            return Ok(Value::Word(name.into()));
+        }
+        Err(self.unknown_name(name, span))
+    }
+
+    /// The value of a `const`, computed at its first use.
+    fn constant(&mut self, name: &'a ast::Name, value: &'a Expr) -> Eval<Value> {
+        let key: *const Expr = value;
+        match self.consts.get(&key) {
+            Some(Some(value)) => return Ok(value.clone()),
+            Some(None) if self.in_const.contains(&key) => {
+                return Err(self.error(
+                    codes::CYCLE,
+                    name.span,
+                    format!("the constant `{}` needs itself", name.text),
+                ));
+            }
+            Some(None) => return Err(Reported),
+            None => {}
+        }
+        self.consts.insert(key, None);
+        self.in_const.push(key);
+        let builtin = self.items.in_prelude(name.span);
+        self.frames.push(super::scope::Frame::new("", None, builtin));
+        let found = self.expr(value, Expect::Any);
+        self.frames.pop();
+        self.in_const.pop();
+        let found = found?;
+        if matches!(found, Value::Tensor(_)) {
+            let message = format!("the constant `{}` is a tensor", name.text);
+            return Err(self.error(codes::WRONG_KIND, value.span, message));
+        }
+        self.consts.insert(key, Some(found.clone()));
+        Ok(found)
+    }
+
+    fn unknown_name(&mut self, name: &str, span: Span) -> Reported {
+        let items = self.items;
+        let builtin = self.frame().builtin;
+        let error = Diagnostic::error(codes::UNKNOWN_NAME, format!("unknown name `{name}`"))
+            .primary(span, "not found in this scope");
+        let help = if super::builtins::find(name).is_some()
+            || items.find(FunctionKind::Layer, name, builtin).is_some()
+        {
+            Some(format!("`{name}` is a layer: `x |> {name}` or `{name}(x)` applies it"))
+        } else {
+            let known = self.frame().names().chain(items.const_names()).chain(["training"]);
+            nearest(name, known).map(|near| format!("did you mean `{near}`?"))
+        };
+        self.report(match help {
+            Some(help) => error.help(help),
+            None => error,
+        })
+    }
+
+    /// `photos.classes`.
+    fn member(&mut self, object: &'a Expr, member: &'a ast::Name, span: Span) -> Eval<Value> {
+        let ExprKind::Name(data) = &object.kind else {
+            return Err(self.error(codes::WRONG_KIND, span, "only data have members"));
+        };
+        let Some(item) = self.items.find_data(data) else {
+            let names: Vec<&str> =
+                self.items.data.iter().map(|item| item.name.text.as_str()).collect();
+            let error = Diagnostic::error(codes::UNKNOWN_NAME, format!("unknown data `{data}`"))
+                .primary(object.span, "no `data` item has this name");
+            let near = nearest(data, names).map(|near| format!("did you mean `{near}`?"));
+            return Err(self.report(match near {
+                Some(near) => error.help(near),
+                None => error,
+            }));
+        };
+        if member.text != "classes" {
+            let message = format!("data have no `{}`", member.text);
+            return Err(self.error_help(codes::UNKNOWN_NAME, member.span, message,
+                format!("`{data}.classes` is the number of classes")));
+        }
+        let schema = self.schemas.iter().find(|(name, _)| name == data).map(|(_, schema)| schema);
+        match schema.map(|schema| schema.classes) {
+            Some(Some(classes)) => Ok(Value::Int(i64::try_from(classes).map_err(|_| Reported)?)),
+            Some(None) => Err(self.error(
+                codes::NO_DATA,
+                span,
+                format!("the target of `{data}` is not a class"),
+            )),
+            None => {
+                let error = Diagnostic::error(
+                    codes::NO_DATA,
+                    format!("the number of classes of `{data}` is not known"),
+                )
+                .primary(span, "needed here")
+                .label(item.name.span, "its data were not found, or no `train` block uses them")
+                .help("give the data, or write the number");
+                Err(self.report(error))
+            }
+        }
+    }
+
+    // ---- Blocks
+
+    /// The value of a block, if it ends in one. Its names end with it.
+    pub fn block(&mut self, block: &'a ast::Block, expect: Expect) -> Eval<Option<Value>> {
+        self.frame_mut().blocks.push(Block::new());
+        let value = self.block_body(block, expect);
+        self.frame_mut().blocks.pop();
+        value
+    }
+
+    fn block_body(&mut self, block: &'a ast::Block, expect: Expect) -> Eval<Option<Value>> {
+        // A statement that fails does not keep later ones from being looked at.
+        let mut outcome = Ok(());
+        for stmt in &block.stmts {
+            if let Err(reported) = self.stmt(&stmt.kind, stmt.span) {
+                outcome = Err(reported);
+            }
+        }
+        let value = match block.value.as_deref() {
+            None => None,
+            Some(Expr { kind: ExprKind::If(branch), .. }) => self.if_(branch, expect)?,
+            Some(value) => Some(self.expr(value, expect)?),
+        };
+        outcome.map(|()| value)
+    }
+
+    fn stmt(&mut self, stmt: &'a StmtKind, span: Span) -> Eval<()> {
+        match stmt {
+            StmtKind::Let { name, value } => self.let_(name, value),
+            StmtKind::Param(declaration) => self.declare_param(declaration, span),
+            StmtKind::State(declaration) => self.declare_state(declaration, span),
+            StmtKind::Assign { name, value } => self.assign(name, value),
+            StmtKind::Expr(Expr { kind: ExprKind::If(branch), .. }) => {
+                self.if_(branch, Expect::Any).map(|_| ())
+            }
+            StmtKind::Expr(expr) => {
+                // Looked at for errors of its own first.
+                self.expr(expr, Expect::Any)?;
+                Err(self.error_help(
+                    codes::BODY,
+                    expr.span,
+                    "nothing uses the value of this line",
+                    "name it by `let`, or remove it; only the last line of a block is its value",
+                ))
+            }
+        }
+    }
+
+    fn let_(&mut self, name: &'a ast::Name, value: &'a Expr) -> Eval<()> {
+        let found = self.expr(value, Expect::Any);
+        let hidden = match self.frame().find(&name.text) {
+            Some(Binding::Value(_, Role::Param, at)) => Some(("param", *at)),
+            Some(Binding::State(_, at)) => Some(("state", *at)),
+            _ => None,
+        };
+        if let Some((kind, at)) = hidden {
+            let error = Diagnostic::error(
+                codes::DECLARATION,
+                format!("`let {}` would hide the {kind} of that name", name.text),
+            )
+            .primary(name.span, "")
+            .label(at, format!("the {kind}"))
+            .help("give the value another name");
+            return Err(self.report(error));
+        }
+        let binding = match &found {
+            Ok(value) => Binding::Value(value.clone(), Role::Let, name.span),
+            Err(Reported) => Binding::Failed(name.span),
+        };
+        self.frame_mut().bind(&name.text, binding);
+        found.map(|_| ())
+    }
+
+    /// The value of the branch that the condition selects, if it ends in one.
+    pub fn if_(&mut self, branch: &'a ast::If, expect: Expect) -> Eval<Option<Value>> {
+        let condition = self.expr(&branch.condition, Expect::Any)?;
+        let taken = match condition {
+            Value::Bool(taken) => taken,
+            Value::Tensor(_) => {
+                let found = self.describe(&condition);
+                return Err(self.error_help(
+                    codes::CONDITION,
+                    branch.condition.span,
+                    format!("an `if` is decided while compiling, but this is {found}"),
+                    "`where(condition, a, b)` chooses element by element",
+                ));
+            }
+            _ => {
+                let found = self.describe(&condition);
+                let message = format!("a condition is a bool, found {found}");
+                return Err(self.error(codes::CONDITION, branch.condition.span, message));
+            }
+        };
+        match (taken, &branch.otherwise) {
+            (true, _) => self.block(&branch.then, expect),
+            (false, Some(otherwise)) => self.block(otherwise, expect),
+            (false, None) => Ok(None),
+        }
+    }
+
+    fn no_value(&mut self, branch: &'a ast::If) -> Reported {
+        let (span, help) = match &branch.otherwise {
+            Some(_) => (branch.then.span, "end the block in an expression"),
+            None => (branch.condition.span, "add an `else { … }`: an `if` that is a value needs both"),
+        };
+        self.error_help(codes::BODY, span, "this `if` has no value here", help)
+    }
+}

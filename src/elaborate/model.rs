@@ -1,0 +1,399 @@
+//! A model, its loss and its metrics as one graph.
+//!
+//! `model mlp(image: f32[N, 28, 28, 1])` reads the input `image`; `N` becomes the batch. With data,
+//! inputs arrive as the data have them (`u8` images) and are converted to what the model declares,
+//! images as value / 255. The output goes to the loss with the target; what the loss gives for each
+//! sample is averaged over the batch.
+
+use super::call::{Given, Passed};
+use super::codes;
+use super::context::{Elaborator, Eval, Reported};
+
+use super::items::{FnId, kind_name};
+use super::paths;
+use super::scope::{Binding, Frame, Role};
+use super::train::{Choice, Plan};
+use super::types;
+use super::value::Value;
+use crate::base::diagnostic::Diagnostic;
+use crate::base::schema::{Field, Schema};
+use crate::base::source::Span;
+use crate::base::tensor::DType;
+use crate::graph::{Binary, Dim, DimOrigin, NodeId, Reduce, Target, Type};
+use crate::syntax::ast::{self, Expr, ExprKind, Function, FunctionKind, Param};
+use std::collections::HashMap;
+
+/// The data of a run: the data item's name and what is known of it.
+pub(super) type Data<'a> = Option<(&'a str, &'a Schema)>;
+
+impl<'a> Elaborator<'a> {
+    /// Elaborates a model, with its loss and metrics if it is trained.
+    pub fn model_graph(&mut self, id: FnId, plan: Option<&Plan<'a>>, data: Data<'a>) -> Eval<()> {
+        let output = self.model_output(id, data)?;
+        if let Some(plan) = plan {
+            let target = self.target_input(plan.loss, output, data)?;
+            let per_sample = self.judge(plan.loss, output, target, "loss".into())?;
+            let loss = self.loss_mean(plan.loss, per_sample)?;
+            self.builder.output("loss", loss);
+            self.builder.output("output", output);
+            let mut taken = HashMap::new();
+            for metric in &plan.metrics {
+                let name = &self.items.function(metric.id).function.name.text;
+                let name = format!("metric.{}", paths::next(&mut taken, name));
+                let per_sample = self.judge(*metric, output, target, name.clone())?;
+                let mean = self.metric_mean(*metric, per_sample)?;
+                self.builder.output(&name, mean);
+            }
+        } else {
+            self.builder.output("output", output);
+        }
+        let written: Vec<_> =
+            self.states.values().filter(|slot| slot.written).map(|slot| (slot.id, slot.current)).collect();
+        for (id, node) in written {
+            self.builder.update(Target::State(id), node);
+        }
+        Ok(())
+    }
+
+    /// The model's inputs and body.
+    fn model_output(&mut self, id: FnId, data: Data<'a>) -> Eval<NodeId> {
+        let item = self.items.function(id);
+        let function = item.function;
+        let frame = Frame::new(&function.name.text, Some(FunctionKind::Model), item.builtin);
+        self.push_frame(frame, item, function.name.span)?;
+        let result = self.run_model(function, data);
+        self.frames.pop();
+        result
+    }
+
+    fn run_model(&mut self, function: &'a Function, data: Data<'a>) -> Eval<NodeId> {
+        let tensors: Vec<&'a Param> = function
+            .params
+            .iter()
+            .filter(|param| param.ty.as_ref().is_none_or(|ty| ty.dims.is_some()))
+            .collect();
+        self.fields_fit(function, &tensors, data)?;
+        let mut outcome = Ok(());
+        for (index, param) in tensors.iter().enumerate() {
+            let field = data.map(|(name, schema)| (name, &schema.inputs[index]));
+            if let Err(reported) = self.model_input(function, param, field) {
+                let binding = Binding::Failed(param.name.span);
+                self.frame_mut().bind(&param.name.text, binding);
+                outcome = Err(reported);
+            }
+        }
+        outcome?;
+        for param in function.params.iter().filter(|param| !tensors.iter().any(|t| std::ptr::eq(*t, *param))) {
+            let Some(default) = &param.default else {
+                let message = format!("the argument `{}` of a model needs a default", param.name.text);
+                return Err(self.error(codes::DECLARATION, param.span, message));
+            };
+            let value = self.expr(default, super::call::expectation(param))?;
+            let value = self.argument(function, param, value, default.span)?;
+            let binding = Binding::Value(value, Role::Argument, param.name.span);
+            self.frame_mut().bind(&param.name.text, binding);
+        }
+        let value = self.body(function)?;
+        match self.check_result(function, value)? {
+            Value::Tensor(node) => Ok(node),
+            _ => Err(Reported),
+        }
+    }
+
+    /// The data must have as many inputs as the model.
+    fn fields_fit(&mut self, function: &Function, inputs: &[&Param], data: Data<'a>) -> Eval<()> {
+        if inputs.is_empty() {
+            let message = format!("the model `{}` has no input", function.name.text);
+            let help = "give it one: `(x: f32[N, 10])`";
+            return Err(self.error_help(codes::DECLARATION, function.name.span, message, help));
+        }
+        match data {
+            Some((name, schema)) if schema.inputs.len() != inputs.len() => {
+                let message = format!(
+                    "the model `{}` has {} inputs, the samples of `{name}` have {}",
+                    function.name.text,
+                    inputs.len(),
+                    schema.inputs.len()
+                );
+                Err(self.error(codes::DATA, function.name.span, message))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    // ---- Inputs
+
+    /// One input: declared by the model, or as the data have it and then converted.
+    fn model_input(
+        &mut self,
+        function: &'a Function,
+        param: &'a Param,
+        field: Option<(&'a str, &'a Field)>,
+    ) -> Eval<()> {
+        let Some(ty) = &param.ty else {
+            let message = format!("the input `{}` has no type", param.name.text);
+            let help = format!("write `{}: f32[N, …]`", param.name.text);
+            return Err(self.error_help(codes::DECLARATION, param.span, message, help));
+        };
+        let dims: &'a [ast::Dim] = ty.dims.as_deref().unwrap_or_default();
+        let dtype = self.dtype(ty)?;
+        self.bind_batch(param, dims)?;
+        let node = match field {
+            Some((data, field)) => {
+                let raw = self.field_input(data, field, param.span);
+                self.bind_dims(function, dims, raw)
+                    .map_err(|()| self.does_not_fit(function, param, raw, param.span, None))?;
+                self.checked_dims(function, param, dims, raw)?;
+                self.convert(raw, dtype, param)?
+            }
+            None => self.declared_input(param, dims, dtype)?,
+        };
+        let binding = Binding::Value(Value::Tensor(node), Role::Argument, param.name.span);
+        self.frame_mut().bind(&param.name.text, binding);
+        Ok(())
+    }
+
+    fn checked_dims(
+        &mut self,
+        function: &Function,
+        param: &Param,
+        dims: &'a [ast::Dim],
+        raw: NodeId,
+    ) -> Eval<()> {
+        let shape = self.ty(raw).shape;
+        match self.first_wrong_dim(dims, &shape)? {
+            None => Ok(()),
+            wrong => Err(self.does_not_fit(function, param, raw, param.span, wrong)),
+        }
+    }
+
+    /// The first dimension of an input is the batch, by whatever name.
+    fn bind_batch(&mut self, param: &Param, dims: &'a [ast::Dim]) -> Eval<()> {
+        match dims.first() {
+            Some(ast::Dim::Expr(Expr { kind: ExprKind::Name(name), span })) => {
+                if self.binds(name) {
+                    let binding = Binding::Value(Value::Batch(1), Role::Dimension, *span);
+                    self.frame_mut().bind(name, binding);
+                    return Ok(());
+                }
+                match self.frame().find(name) {
+                    Some(Binding::Value(Value::Batch(1), ..)) => Ok(()),
+                    _ => Err(self.no_batch(param)),
+                }
+            }
+            _ => Err(self.no_batch(param)),
+        }
+    }
+
+    fn no_batch(&mut self, param: &Param) -> Reported {
+        let message = format!("the input `{}` has no batch", param.name.text);
+        let span = param.ty.as_ref().map_or(param.span, |ty| ty.span);
+        let help = "the first dimension of a model's input is the batch: a name, such as `N`";
+        self.error_help(codes::BATCH, span, message, help)
+    }
+
+    /// An input of the declared type.
+    fn declared_input(
+        &mut self,
+        param: &'a Param,
+        dims: &'a [ast::Dim],
+        dtype: DType,
+    ) -> Eval<NodeId> {
+        let mut shape = Vec::new();
+        for dim in dims {
+            let open = match dim {
+                ast::Dim::Rest(name) => Some(name.text.as_str()),
+                ast::Dim::Expr(Expr { kind: ExprKind::Name(name), .. }) => Some(name.as_str()),
+                ast::Dim::Expr(_) => None,
+            };
+            if let Some(name) = open.filter(|name| self.binds(name)) {
+                let message = format!("the dimension `{name}` is not known without data");
+                let help = "write the number, or train the model on data that has it";
+                return Err(self.error_help(codes::NO_DATA, types::dim_span(dim), message, help));
+            }
+            shape.extend(self.declared_dims(dim)?);
+        }
+        let ty = Type::new(dtype, shape);
+        self.checked(&ty, param.span)?;
+        self.at(param.span);
+        let node = self.builder.input(&param.name.text, ty);
+        self.written_dims(node, dims);
+        Ok(node)
+    }
+
+    fn checked(&mut self, ty: &Type, span: Span) -> Eval<()> {
+        match crate::graph::infer::check_type(ty) {
+            Ok(()) => Ok(()),
+            Err(mismatch) => Err(self.mismatch(span, &[], &mismatch)),
+        }
+    }
+
+    /// An input as the data have it.
+    fn field_input(&mut self, data: &str, field: &Field, span: Span) -> NodeId {
+        let dims = field.shape.iter().map(|&extent| Dim::Known(extent));
+        let shape: Vec<Dim> = std::iter::once(Dim::N).chain(dims).collect();
+        self.at(span);
+        let node = self.builder.input(&field.name, Type::new(field.dtype, shape));
+        for axis in 1..=field.shape.len() {
+            let origin = DimOrigin::Data(format!("`{}` of the data `{data}`", field.name));
+            self.builder.graph.dim_origins.insert((node, axis), origin);
+        }
+        node
+    }
+
+    /// What arrives as the type that is declared: bytes of an image as value / 255.
+    fn convert(&mut self, node: NodeId, dtype: DType, param: &Param) -> Eval<NodeId> {
+        let found = self.ty(node);
+        if found.dtype == dtype {
+            return Ok(node);
+        }
+        if dtype == DType::Bool || found.dtype == DType::F32 {
+            let message =
+                format!("the data give {found}, `{}` is declared {dtype}", param.name.text);
+            return Err(self.error(codes::DATA, param.span, message));
+        }
+        let is_image = found.dtype == DType::U8 && found.shape.rank() > 1 && dtype == DType::F32;
+        self.at(param.span);
+        let built = self.builder.cast(node, dtype).and_then(|cast| {
+            if !is_image {
+                return Ok(cast);
+            }
+            let scale = self.builder.constant(255.0, DType::F64);
+            self.builder.binary(Binary::Div, cast, scale)
+        });
+        match self.built(param.span, &[node], built)? {
+            Value::Tensor(node) => Ok(node),
+            _ => Err(Reported),
+        }
+    }
+
+    // ---- Losses and metrics
+
+    /// The target as it arrives: the data's, or as the loss declares it.
+    fn target_input(&mut self, loss: Choice<'a>, output: NodeId, data: Data<'a>) -> Eval<NodeId> {
+        let item = self.items.function(loss.id);
+        let function = item.function;
+        let [first, second, ..] = &function.params[..] else {
+            return Err(self.needs_two(function));
+        };
+        if let Some((name, schema)) = data {
+            return Ok(self.field_input(name, &schema.target, loss.span));
+        }
+        let Some((ty, dims)) = second.ty.as_ref().and_then(|ty| Some((ty, ty.dims.as_deref()?)))
+        else {
+            let message = format!("the target `{}` of a loss needs a type", second.name.text);
+            let help = "write it: `label: i32[N]`";
+            return Err(self.error_help(codes::DECLARATION, second.span, message, help));
+        };
+        let mut frame = Frame::new(&function.name.text, Some(FunctionKind::Loss), item.builtin);
+        frame.call = Some(loss.span);
+        self.push_frame(frame, item, loss.span)?;
+        let found = self.target_type(function, (first, second), (ty, dims), output, loss.span);
+        self.frames.pop();
+        let ty = found?;
+        self.at(loss.span);
+        Ok(self.builder.input("label", ty))
+    }
+
+    /// The declared type of the target, with the dimensions that the output gives.
+    fn target_type(
+        &mut self,
+        function: &'a Function,
+        (first, second): (&'a Param, &'a Param),
+        (ty, dims): (&'a ast::Type, &'a [ast::Dim]),
+        output: NodeId,
+        span: Span,
+    ) -> Eval<Type> {
+        if let Some(dims) = first.ty.as_ref().and_then(|ty| ty.dims.as_deref()) {
+            self.bind_dims(function, dims, output)
+                .map_err(|()| self.does_not_fit(function, first, output, span, None))?;
+        }
+        let dtype = self.dtype(ty)?;
+        let mut shape = Vec::new();
+        for dim in dims {
+            shape.extend(self.declared_dims(dim)?);
+        }
+        let ty = Type::new(dtype, shape);
+        self.checked(&ty, second.span)?;
+        Ok(ty)
+    }
+
+    fn needs_two(&mut self, function: &Function) -> Reported {
+        let kind = kind_name(function.kind);
+        let message =
+            format!("the {kind} `{}` needs the output and the target", function.name.text);
+        let help = "its first two parameters are tensors: `(output: f32[N, K], label: i32[N])`";
+        self.error_help(codes::DECLARATION, function.name.span, message, help)
+    }
+
+    /// A loss or metric of the output and the target.
+    fn judge(
+        &mut self,
+        choice: Choice<'a>,
+        output: NodeId,
+        target: NodeId,
+        path: String,
+    ) -> Eval<NodeId> {
+        let function = self.items.function(choice.id).function;
+        let [_, second, ..] = &function.params[..] else {
+            return Err(self.needs_two(function));
+        };
+        let dtype = match &second.ty {
+            Some(ty) => self.dtype(ty)?,
+            None => self.ty(target).dtype,
+        };
+        let target = self.convert(target, dtype, second)?;
+        let mut args = vec![
+            Passed { name: None, given: Given::Value(Value::Tensor(output), choice.span) },
+            Passed { name: None, given: Given::Value(Value::Tensor(target), choice.span) },
+        ];
+        args.extend(choice.passed());
+        match self.call_function(choice.id, args, Some(path), choice.span)? {
+            Value::Tensor(node) => Ok(node),
+            _ => Err(Reported),
+        }
+    }
+
+    /// The mean over the batch.
+    fn loss_mean(&mut self, choice: Choice<'a>, node: NodeId) -> Eval<NodeId> {
+        let ty = self.ty(node);
+        let function = self.items.function(choice.id).function;
+        match (ty.dtype, &ty.shape[..]) {
+            (DType::F32, []) => Ok(node),
+            (DType::F32, [Dim::Batch(1)]) => self.over_batch(choice.span, node, true),
+            _ => Err(self.bad_judgement(function, &ty, "`f32[N]` or a scalar")),
+        }
+    }
+
+    /// The mean over the batch, or the two sums of a ratio.
+    fn metric_mean(&mut self, choice: Choice<'a>, node: NodeId) -> Eval<NodeId> {
+        let ty = self.ty(node);
+        let function = self.items.function(choice.id).function;
+        match (ty.dtype, &ty.shape[..]) {
+            (DType::F32, []) => Ok(node),
+            (DType::F32, [Dim::Batch(1)]) => self.over_batch(choice.span, node, true),
+            (DType::F32, [Dim::Batch(1), Dim::Known(2)]) => self.over_batch(choice.span, node, false),
+            _ => Err(self.bad_judgement(function, &ty, "`f32[N]`, `f32[N, 2]` or a scalar")),
+        }
+    }
+
+    fn over_batch(&mut self, span: Span, node: NodeId, mean: bool) -> Eval<NodeId> {
+        self.at(span);
+        let built = if mean {
+            self.builder.mean(node, &[0], false)
+        } else {
+            self.builder.reduce(Reduce::Sum, node, &[0], false)
+        };
+        match self.built(span, &[node], built)? {
+            Value::Tensor(node) => Ok(node),
+            _ => Err(Reported),
+        }
+    }
+
+    fn bad_judgement(&mut self, function: &Function, ty: &Type, takes: &str) -> Reported {
+        let kind = kind_name(function.kind);
+        let message = format!("the {kind} `{}` gives {ty}, not {takes}", function.name.text);
+        let span = function.result.as_ref().map_or(function.name.span, |ty| ty.span);
+        self.error(codes::RESULT, span, message)
+    }
+}

@@ -1,0 +1,140 @@
+//! The optimizer's rule as a graph of scalars, made once.
+//!
+//! `adam(lr: 0.01)` becomes a graph with the inputs `p` and `g` (`f32` scalars), the states `m` and
+//! `v`, the hyper-parameter `lr`, updates of the states and the output `p`, the new value. The
+//! `update` pass repeats it for every parameter, element by element at the parameter's shape.
+//! Arguments declared `f32` are hyper-parameters, which may change while training runs; the others
+//! are constants of the rule.
+
+use super::call::{Slot, expectation};
+use super::codes;
+use super::context::{Elaborator, Eval, Reported};
+use super::expr::Expect;
+use super::scope::{Binding, Frame, Role};
+use super::train::Choice;
+use super::value::Value;
+use crate::base::diagnostic::Diagnostic;
+use crate::base::source::Span;
+use crate::base::tensor::DType;
+use crate::graph::{Target, Type};
+use crate::syntax::ast::{Function, FunctionKind, Param};
+
+impl<'a> Elaborator<'a> {
+    /// Elaborates the rule of the chosen optimizer into this context's graph.
+    pub fn optimizer_rule(&mut self, choice: &Choice<'a>) -> Eval<()> {
+        let item = self.items.function(choice.id);
+        let function = item.function;
+        if function.params.len() < 3 {
+            let message =
+                format!("the optimizer `{}` needs at least three parameters", function.name.text);
+            let error = Diagnostic::error(codes::DECLARATION, message)
+                .primary(function.name.span, "")
+                .help("they are the parameter, its gradient and the step: `(p, g, step, …)`");
+            return Err(self.report(error));
+        }
+        let params: Vec<&'a Param> = function.params[3..].iter().collect();
+        let slots: Vec<Slot<'_>> = params
+            .iter()
+            .map(|param| Slot { name: &param.name.text, required: param.default.is_none() })
+            .collect();
+        let args = choice.passed();
+        let placed = self.place_arguments(&function.name.text, &slots, &args, choice.span)?;
+        let values =
+            self.evaluate_arguments(&placed, &args, |slot| expectation(params[slot]))?;
+        let origin = self.origin(choice.span);
+        let mut frame =
+            Frame::new(&function.name.text, Some(FunctionKind::Optimizer), item.builtin);
+        frame.call = Some(choice.span);
+        frame.caller = Some(origin);
+        self.push_frame(frame, item, choice.span)?;
+        let result = self.run_rule(function, &params, values, choice.span);
+        self.frames.pop();
+        result
+    }
+
+    fn run_rule(
+        &mut self,
+        function: &'a Function,
+        params: &[&'a Param],
+        values: Vec<Option<(Value, Span)>>,
+        span: Span,
+    ) -> Eval<()> {
+        self.bind_rule_inputs(function);
+        for (param, value) in params.iter().zip(values) {
+            let (value, at) = match (value, &param.default) {
+                (Some((value, at)), _) => (value, at),
+                (None, Some(default)) => (self.expr(default, expectation(param))?, default.span),
+                (None, None) => return Err(Reported),
+            };
+            let value = self.argument(function, param, value, at)?;
+            let value = self.hyper(param, value, at)?;
+            let binding = Binding::Value(value, Role::Argument, param.name.span);
+            self.frame_mut().bind(&param.name.text, binding);
+        }
+        self.block(&function.body, Expect::Any)?;
+        self.finish_rule(function, span)
+    }
+
+    /// The parameter, its gradient and the step.
+    fn bind_rule_inputs(&mut self, function: &'a Function) {
+        let [p, g, step] = [0, 1, 2].map(|index| &function.params[index].name);
+        self.at(p.span);
+        let scalar = Type::scalar(DType::F32);
+        let value = self.builder.input("p", scalar.clone());
+        let grad = self.builder.input("g", scalar);
+        let counted = self.builder.step();
+        for (name, node, role) in [
+            (p, value, Role::Updated),
+            (g, grad, Role::Argument),
+            (step, counted, Role::Argument),
+        ] {
+            let binding = Binding::Value(Value::Tensor(node), role, name.span);
+            self.frame_mut().bind(&name.text, binding);
+        }
+    }
+
+    /// An argument declared `f32` as a hyper-parameter.
+    fn hyper(&mut self, param: &Param, value: Value, span: Span) -> Eval<Value> {
+        let is_hyper = param.ty.as_ref().is_some_and(|ty| ty.name.text == "f32");
+        match value.as_f64() {
+            Some(number) if is_hyper => {
+                self.at(span);
+                Ok(Value::Tensor(self.builder.hyper(&param.name.text, number)))
+            }
+            _ => Ok(value),
+        }
+    }
+
+    /// Names what the rule writes.
+    fn finish_rule(&mut self, function: &'a Function, span: Span) -> Eval<()> {
+        let written: Vec<_> = self.states.values().map(|slot| (slot.id, slot.current, slot.written)).collect();
+        for (id, node, written) in written {
+            if written {
+                self.builder.update(Target::State(id), node);
+            }
+        }
+        let name = &function.params[0].name;
+        // The frame's first block has the parameter, whatever the body's blocks hid.
+        match self.frame().find(&name.text) {
+            Some(&Binding::Value(Value::Tensor(node), Role::Updated, _)) if !self.is_input(node) => {
+                self.builder.output("p", node);
+                Ok(())
+            }
+            _ => {
+                let message = format!(
+                    "the optimizer `{}` never writes `{}`",
+                    function.name.text, name.text
+                );
+                let error = Diagnostic::error(codes::ASSIGNMENT, message)
+                    .primary(function.name.span, "")
+                    .label(span, "used here")
+                    .help(format!("write the new value: `{0} <- {0} - …`", name.text));
+                Err(self.report(error))
+            }
+        }
+    }
+
+    fn is_input(&self, node: crate::graph::NodeId) -> bool {
+        matches!(self.builder.graph.nodes[node].op, crate::graph::Op::Input(_))
+    }
+}

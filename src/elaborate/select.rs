@@ -1,0 +1,91 @@
+//! Which model of a program is meant, and which `train` block trains it.
+//!
+//! A name given by the caller decides; else the only `train` block; else the only model. A `train`
+//! block of the main file comes before those of the files it uses.
+
+use super::codes;
+use super::items::{FnId, Items};
+use crate::base::diagnostic::{Diagnostic, nearest};
+use crate::base::source::{FileId, Span};
+use crate::syntax::ast::{FunctionKind, Train};
+
+/// A model, and how it is trained, if it is.
+pub(super) struct Selected<'a> {
+    /// The model.
+    pub model: FnId,
+    /// The `train` block.
+    pub train: Option<&'a Train>,
+}
+
+/// The model that is meant; `main` is the file that was named.
+pub(super) fn select<'a>(
+    items: &Items<'a>,
+    main: FileId,
+    model: Option<&str>,
+) -> Result<Selected<'a>, Diagnostic> {
+    let of_model = |train: &Train| model.is_none_or(|model| train.model.text == model);
+    let trains: Vec<(&'a Train, Span)> =
+        items.trains.iter().filter(|(train, _)| of_model(train)).copied().collect();
+    let mains: Vec<_> = trains.iter().filter(|(_, span)| span.file == main).copied().collect();
+    let trains = if mains.is_empty() { trains } else { mains };
+    match (&trains[..], model) {
+        ([(train, _)], _) => {
+            let id = named_model(items, &train.model.text, Some(train.model.span))?;
+            Ok(Selected { model: id, train: Some(train) })
+        }
+        ([(first, _), .., (last, _)], _) => Err(several_trains(first, last)),
+        ([], Some(name)) => Ok(Selected { model: named_model(items, name, None)?, train: None }),
+        ([], None) => Ok(Selected { model: only_model(items)?, train: None }),
+    }
+}
+
+fn several_trains(first: &Train, last: &Train) -> Diagnostic {
+    let same = first.model.text == last.model.text;
+    let error = Diagnostic::error(codes::NO_MODEL, "there are several `train` blocks")
+        .primary(last.model.span, "")
+        .label(first.model.span, "another one");
+    if same {
+        error.help("keep one for each model")
+    } else {
+        error.help(format!(
+            "say which model is meant: `--model {}` or `--model {}`",
+            first.model.text, last.model.text
+        ))
+    }
+}
+
+/// The model of that name, asked for at a place or by the caller.
+fn named_model(items: &Items<'_>, name: &str, span: Option<Span>) -> Result<FnId, Diagnostic> {
+    if let Some(id) = items.find(FunctionKind::Model, name, false) {
+        return Ok(id);
+    }
+    let mut error = Diagnostic::error(codes::NO_MODEL, format!("unknown model `{name}`"));
+    if let Some(span) = span {
+        error = error.primary(span, "no model has this name");
+    }
+    let names: Vec<&str> = items.names(FunctionKind::Model).collect();
+    Err(match nearest(name, names.iter().copied()) {
+        Some(near) => error.help(format!("did you mean `{near}`?")),
+        None if names.is_empty() => error.help("the program declares no model"),
+        None => error.help(format!("its models are {}", names.join(", "))),
+    })
+}
+
+fn only_model(items: &Items<'_>) -> Result<FnId, Diagnostic> {
+    match &items.models[..] {
+        [only] => Ok(*only),
+        [] => Err(Diagnostic::error(codes::NO_MODEL, "the program has no model")
+            .help("write one: `model net(x: f32[N, 10]) -> f32[N, 2] { x |> dense(2) }`")),
+        [first, .., last] => {
+            let [first, last] = [first, last].map(|id| &items.function(*id).function.name);
+            let error = Diagnostic::error(codes::NO_MODEL, "there are several models");
+            Err(error
+                .primary(last.span, "")
+                .label(first.span, "another one")
+                .help(format!(
+                    "say which is meant: `--model {}` or `--model {}`",
+                    first.text, last.text
+                )))
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! The `train` block: which loss, optimizer and metrics, and the settings of the run.
+//!
+//! `loss = focal(gamma: 1.5)` chooses the item `focal` with an argument for each call of it;
+//! `epochs = 5` sets a number. An unknown key, a key that this version does not have yet and a
+//! value of the wrong kind are errors at their places.
+
+use super::call::{Passed, written};
+use super::codes;
+use super::context::{Elaborator, Eval, Reported};
+use super::expr::Expect;
+use super::items::{FnId, kind_name};
+use super::value::Value;
+use crate::base::diagnostic::{Diagnostic, nearest};
+use crate::base::source::Span;
+use crate::syntax::ast::{Arg, Expr, ExprKind, FunctionKind, Train, TrainKey};
+use std::collections::BTreeMap;
+
+/// The settings of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// How often the data are gone through.
+    pub epochs: usize,
+    /// Samples a step.
+    pub batch: usize,
+    /// What every random number of the run follows from.
+    pub seed: u64,
+    /// Whether the samples of an epoch are shuffled.
+    pub shuffle: bool,
+    /// What becomes of the samples that are left when no whole batch is.
+    pub last_batch: LastBatch,
+    /// Where each setting that is written is, by its key.
+    pub places: BTreeMap<String, Span>,
+}
+
+/// What becomes of the last, smaller batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LastBatch {
+    /// It is a step of its own.
+    Keep,
+    /// It is left out.
+    Drop,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            epochs: 1,
+            batch: 32,
+            seed: 0,
+            shuffle: true,
+            last_batch: LastBatch::Keep,
+            places: BTreeMap::new(),
+        }
+    }
+}
+
+/// The keys of this version.
+const KEYS: [&str; 8] =
+    ["loss", "optimizer", "epochs", "batch", "metrics", "seed", "shuffle", "last_batch"];
+
+/// The keys that are still to come.
+const PLANNED: [&str; 13] = [
+    "clip_norm",
+    "clip_value",
+    "weight_decay",
+    "l1",
+    "l2",
+    "reduce_on_plateau",
+    "early_stop",
+    "checkpoint",
+    "accumulate",
+    "ema",
+    "freeze",
+    "init_from",
+    "folds",
+];
+
+/// A loss, metric or optimizer with the arguments that the block gives it.
+#[derive(Clone, Copy)]
+pub(super) struct Choice<'a> {
+    /// The item.
+    pub id: FnId,
+    /// Its arguments.
+    pub args: &'a [Arg],
+    /// The place of the choice.
+    pub span: Span,
+}
+
+impl<'a> Choice<'a> {
+    /// The arguments as written.
+    pub fn passed(&self) -> Vec<Passed<'a>> {
+        written(self.args).collect()
+    }
+}
+
+/// What a `train` block says.
+pub(super) struct Plan<'a> {
+    /// The loss.
+    pub loss: Choice<'a>,
+    /// The metrics.
+    pub metrics: Vec<Choice<'a>>,
+    /// The optimizer; the prelude's `adam()` where none is named.
+    pub optimizer: Option<Choice<'a>>,
+    /// The settings.
+    pub settings: Settings,
+}
+
+impl<'a> Elaborator<'a> {
+    /// Reads a `train` block.
+    pub fn plan(&mut self, train: &'a Train) -> Eval<Plan<'a>> {
+        let mut settings = Settings::default();
+        let (mut loss, mut optimizer, mut metrics) = (None, None, Vec::new());
+        let mut outcome = Ok(());
+        for key in &train.keys {
+            let read = self.new_key(key, &mut settings).and_then(|()| match key.key.text.as_str() {
+                "loss" => self.choice(FunctionKind::Loss, &key.value).map(|found| loss = Some(found)),
+                "optimizer" => self
+                    .choice(FunctionKind::Optimizer, &key.value)
+                    .map(|found| optimizer = Some(found)),
+                "metrics" => self.metrics(&key.value).map(|found| metrics = found),
+                _ => self.setting(key, &mut settings),
+            });
+            if let Err(reported) = read {
+                outcome = Err(reported);
+            }
+        }
+        if loss.is_none() && !settings.places.contains_key("loss") {
+            let message = format!("the training of `{}` has no loss", train.model.text);
+            let help = "add one: `loss = cross_entropy`";
+            outcome = Err(self.error_help(codes::TRAIN_KEY, train.model.span, message, help));
+        }
+        outcome?;
+        let loss = loss.ok_or(Reported)?;
+        let prelude_adam = self.items.find(FunctionKind::Optimizer, "adam", false);
+        let optimizer = optimizer
+            .or_else(|| prelude_adam.map(|id| Choice { id, args: &[], span: train.model.span }));
+        Ok(Plan { loss, metrics, optimizer, settings })
+    }
+
+    /// Checks that a key exists and stands once.
+    fn new_key(&mut self, key: &TrainKey, settings: &mut Settings) -> Eval<()> {
+        let name = key.key.text.as_str();
+        if PLANNED.contains(&name) {
+            let message = format!("`{name}` is not supported yet");
+            let help = format!("this version has {}", KEYS.join(", "));
+            return Err(self.error_help(codes::NOT_IN_VERSION, key.key.span, message, help));
+        }
+        if !KEYS.contains(&name) {
+            let help = match nearest(name, KEYS.into_iter().chain(PLANNED)) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("the settings are {}", KEYS.join(", ")),
+            };
+            let message = format!("unknown setting `{name}`");
+            return Err(self.error_help(codes::TRAIN_KEY, key.key.span, message, help));
+        }
+        match settings.places.insert(name.into(), key.value.span) {
+            None => Ok(()),
+            Some(earlier) => {
+                let error = Diagnostic::error(codes::DUPLICATE, format!("`{name}` is set twice"))
+                    .primary(key.key.span, "set again here")
+                    .label(earlier, "first set here");
+                Err(self.report(error))
+            }
+        }
+    }
+
+    /// A setting that is a plain value.
+    fn setting(&mut self, key: &'a TrainKey, settings: &mut Settings) -> Eval<()> {
+        let name = key.key.text.as_str();
+        let value = self.expr(&key.value, Expect::Word)?;
+        let count = match value {
+            Value::Int(count) => u64::try_from(count).ok(),
+            _ => None,
+        };
+        let positive = count.filter(|&count| count > 0).and_then(|count| usize::try_from(count).ok());
+        let takes = match (name, &value) {
+            ("epochs" | "batch", _) => match positive {
+                Some(count) if name == "epochs" => {
+                    settings.epochs = count;
+                    return Ok(());
+                }
+                Some(count) => {
+                    settings.batch = count;
+                    return Ok(());
+                }
+                None => "a positive int",
+            },
+            ("seed", _) => match count {
+                Some(seed) => {
+                    settings.seed = seed;
+                    return Ok(());
+                }
+                None => "an int that is not negative",
+            },
+            ("shuffle", Value::Bool(shuffle)) => {
+                settings.shuffle = *shuffle;
+                return Ok(());
+            }
+            ("shuffle", _) => "`true` or `false`",
+            (_, Value::Word(word)) if word == "keep" || word == "drop" => {
+                settings.last_batch =
+                    if word == "keep" { LastBatch::Keep } else { LastBatch::Drop };
+                return Ok(());
+            }
+            _ => "`keep` or `drop`",
+        };
+        let found = self.describe(&value);
+        let message = format!("`{name}` is {takes}, found {found}");
+        Err(self.error(codes::TRAIN_KEY, key.value.span, message))
+    }
+
+    fn metrics(&mut self, value: &'a Expr) -> Eval<Vec<Choice<'a>>> {
+        let metrics = match &value.kind {
+            ExprKind::List(metrics) => &metrics[..],
+            _ => std::slice::from_ref(value),
+        };
+        let found: Vec<Eval<Choice<'a>>> =
+            metrics.iter().map(|metric| self.choice(FunctionKind::Metric, metric)).collect();
+        found.into_iter().collect()
+    }
+
+    /// A name or call of an item of a kind.
+    fn choice(&mut self, kind: FunctionKind, value: &'a Expr) -> Eval<Choice<'a>> {
+        let word = kind_name(kind);
+        let (name, span, args): (&str, Span, &'a [Arg]) = match &value.kind {
+            ExprKind::Name(name) => (name, value.span, &[]),
+            ExprKind::Call(call) => (&call.callee.text, call.callee.span, &call.args),
+            _ => {
+                let message = format!("the name of a {word} is needed here");
+                return Err(self.error(codes::TRAIN_KEY, value.span, message));
+            }
+        };
+        if let Some(id) = self.items.find(kind, name, false) {
+            return Ok(Choice { id, args, span: value.span });
+        }
+        let error =
+            Diagnostic::error(codes::UNKNOWN_NAME, format!("unknown {word} `{name}`"))
+                .primary(span, format!("no {word} has this name"));
+        let names: Vec<&str> = self.items.names(kind).collect();
+        let help = match nearest(name, names.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("there are {}", names.join(", ")),
+        };
+        Err(self.report(error.help(help)))
+    }
+}
