@@ -15,7 +15,6 @@ use super::scope::{Binding, Frame, Role};
 use super::train::{Choice, Plan};
 use super::types;
 use super::value::Value;
-use crate::base::diagnostic::Diagnostic;
 use crate::base::schema::{Field, Schema};
 use crate::base::source::Span;
 use crate::base::tensor::DType;

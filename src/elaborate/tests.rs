@@ -1,1 +1,5 @@
-//! x
+//! Programs through the whole of elaboration.
+
+mod errors;
+mod language;
+mod support;

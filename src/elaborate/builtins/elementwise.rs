@@ -3,15 +3,17 @@
 //! On a number that is known now they compute a number: `sqrt(D / heads)` with 8 and 2 is the
 //! float 2. `floor` of such a number, and `abs` and `sign` of an int, are ints.
 
-use super::{Args, Operator, Rule, call, needs, word};
+use super::{Args, Operator, Parameter, Rule, call, needs, word};
 use crate::elaborate::codes;
 use crate::elaborate::context::{Elaborator, Eval};
 use crate::elaborate::value::Value;
 use crate::base::tensor::DType;
 use crate::graph::{Binary, Unary};
 
+const ONE: &[Parameter] = &[needs("x")];
+
 const fn unary_operator(name: &'static str, op: Unary) -> Operator {
-    Operator { name, params: &[needs("x")], rule: Rule::Unary(op) }
+    Operator { name, params: ONE, rule: Rule::Unary(op) }
 }
 
 /// The table.

@@ -86,7 +86,7 @@ pub(super) fn find(name: &str) -> Option<&'static Operator> {
 }
 
 /// The names of all operators.
-pub(super) fn names() -> impl Iterator<Item = &'static str> {
+pub(super) fn names<'n>() -> impl Iterator<Item = &'n str> {
     all().map(|operator| operator.name)
 }
 
