@@ -82,9 +82,10 @@ impl<'a> Elaborator<'a> {
             _ => {}
         }
         let builtin = self.frame().builtin;
-        let own_kind = self.frame().kind.filter(|kind| {
-            matches!(kind, FunctionKind::Loss | FunctionKind::Metric)
-        });
+        let own_kind = self
+            .frame()
+            .kind
+            .filter(|kind| matches!(kind, FunctionKind::Loss | FunctionKind::Metric));
         let layer = self.items.find(FunctionKind::Layer, name, builtin);
         // A loss may be made of other losses, a metric of other metrics.
         let found = layer.or_else(|| self.items.find(own_kind?, name, builtin));
@@ -145,7 +146,9 @@ impl<'a> Elaborator<'a> {
         let builtin = self.frame().builtin;
         let other = kinds.into_iter().find(|&kind| self.items.find(kind, name, builtin).is_some());
         let help = match other {
-            Some(kind) => Some(format!("`{name}` is the name of a {}, not of a layer", kind_name(kind))),
+            Some(kind) => {
+                Some(format!("`{name}` is the name of a {}, not of a layer", kind_name(kind)))
+            }
             None => {
                 let labels = self.frame().labels.keys().copied();
                 let known = self.items.names(FunctionKind::Layer).chain(builtins::names());
@@ -175,7 +178,8 @@ impl<'a> Elaborator<'a> {
                     let signature = signature(callee, slots);
                     let message = format!("too many arguments for `{callee}`");
                     let help = format!("it takes {signature}");
-                    outcome = Err(self.error_help(codes::ARGUMENTS, arg.given.span(), message, help));
+                    outcome =
+                        Err(self.error_help(codes::ARGUMENTS, arg.given.span(), message, help));
                     break;
                 }
                 Some(name) => match slots.iter().position(|slot| slot.name == name.text) {

@@ -13,7 +13,7 @@ use crate::base::diagnostic::Diagnostic;
 use crate::base::schema::Schema;
 use crate::base::source::Span;
 use crate::base::tensor::DType;
-use crate::graph::{Builder, DimOrigin, Dim, Mismatch, NodeId, Origin, OriginId, StateId, Type};
+use crate::graph::{Builder, Dim, DimOrigin, Mismatch, NodeId, Origin, OriginId, StateId, Type};
 use std::collections::{BTreeMap, HashMap};
 
 /// Says that what went wrong has been reported.
@@ -174,7 +174,12 @@ impl<'a> Elaborator<'a> {
     }
 
     /// An error at a place.
-    pub fn error(&mut self, code: &'static str, span: Span, message: impl Into<String>) -> Reported {
+    pub fn error(
+        &mut self,
+        code: &'static str,
+        span: Span,
+        message: impl Into<String>,
+    ) -> Reported {
         self.report(Diagnostic::error(code, message).primary(span, ""))
     }
 
@@ -278,7 +283,9 @@ impl<'a> Elaborator<'a> {
         let reported = self.error_help(
             codes::TOO_LARGE,
             span,
-            format!("the program unfolds to more than {MOST_STAGES} stages or {MOST_NODES} operators"),
+            format!(
+                "the program unfolds to more than {MOST_STAGES} stages or {MOST_NODES} operators"
+            ),
             "`repeat` and calls are unfolded while compiling: repeat less often",
         );
         self.stopped = true;
@@ -303,12 +310,8 @@ impl<'a> Elaborator<'a> {
         let chain: Vec<&str> = self.frames.iter().map(|frame| frame.name).collect();
         let cycle = chain.iter().rev().skip_while(|&&called| called != name.text);
         let mut route: Vec<&str> = vec![name.text.as_str()];
-        let rest: Vec<&str> = chain
-            .iter()
-            .rev()
-            .take_while(|&&called| called != name.text)
-            .copied()
-            .collect();
+        let rest: Vec<&str> =
+            chain.iter().rev().take_while(|&&called| called != name.text).copied().collect();
         route.extend(rest);
         if cycle.count() > 0 {
             route.push(&name.text);
@@ -346,7 +349,11 @@ impl<'a> Elaborator<'a> {
             Some(node) => Ok(node),
             None => {
                 let found = self.describe(value);
-                Err(self.error(codes::WRONG_KIND, span, format!("a tensor is needed, found {found}")))
+                Err(self.error(
+                    codes::WRONG_KIND,
+                    span,
+                    format!("a tensor is needed, found {found}"),
+                ))
             }
         }
     }

@@ -91,12 +91,7 @@ impl<'a> Elaborator<'a> {
                 ));
             }
         };
-        Ok(DataRequest {
-            name: item.name.text.clone(),
-            span: item.name.span,
-            source,
-            transforms,
-        })
+        Ok(DataRequest { name: item.name.text.clone(), span: item.name.span, source, transforms })
     }
 
     fn source_call(&mut self, call: &'a Call, span: Span) -> Eval<SourceCall> {

@@ -118,12 +118,10 @@ impl<'a> Elaborator<'a> {
         self.drawable(&init, &ty, &declaration.name)?;
         self.at(span);
         let origin = self.builder.origin();
-        let node =
-            self.builder.state(State { path: path.into(), ty: ty.clone(), init, origin });
+        let node = self.builder.state(State { path: path.into(), ty: ty.clone(), init, origin });
         self.record_dims(declaration, node);
         let Op::State(id) = self.builder.graph.nodes[node].op else { return Err(Reported) };
-        let slot =
-            StateSlot { id, current: node, written: false, ty, span: declaration.name.span };
+        let slot = StateSlot { id, current: node, written: false, ty, span: declaration.name.span };
         self.states.insert(path.into(), slot);
         Ok(())
     }
@@ -178,12 +176,7 @@ impl<'a> Elaborator<'a> {
     }
 
     /// The parameter that the path names already, when a stage runs again.
-    fn existing_param(
-        &mut self,
-        path: &str,
-        ty: &Type,
-        name: &Name,
-    ) -> Eval<Option<NodeId>> {
+    fn existing_param(&mut self, path: &str, ty: &Type, name: &Name) -> Eval<Option<NodeId>> {
         let Some(slot) = self.params.get(path) else { return Ok(None) };
         let (node, before, at) = (slot.node, slot.ty.clone(), slot.span);
         self.reuse("param", path, (&before, at), ty, name)?;
@@ -316,7 +309,8 @@ impl<'a> Elaborator<'a> {
             };
         }
         let message = format!("what is written is {found}, the state is {ty}");
-        let mut error = Diagnostic::error(codes::SHAPE, message).primary(value.span, format!("this is {found}"));
+        let mut error = Diagnostic::error(codes::SHAPE, message)
+            .primary(value.span, format!("this is {found}"));
         let wrong = (0..found.shape.rank().min(ty.shape.rank()))
             .find(|&axis| found.shape[axis] != ty.shape[axis]);
         if let Some(axis) = wrong {

@@ -207,8 +207,12 @@ impl<'a> Elaborator<'a> {
         };
         if member.text != "classes" {
             let message = format!("data have no `{}`", member.text);
-            return Err(self.error_help(codes::UNKNOWN_NAME, member.span, message,
-                format!("`{data}.classes` is the number of classes")));
+            return Err(self.error_help(
+                codes::UNKNOWN_NAME,
+                member.span,
+                message,
+                format!("`{data}.classes` is the number of classes"),
+            ));
         }
         let schema = self.schemas.iter().find(|(name, _)| name == data).map(|(_, schema)| schema);
         match schema.map(|schema| schema.classes) {
@@ -334,7 +338,9 @@ impl<'a> Elaborator<'a> {
     fn no_value(&mut self, branch: &'a ast::If) -> Reported {
         let (span, help) = match &branch.otherwise {
             Some(_) => (branch.then.span, "end the block in an expression"),
-            None => (branch.condition.span, "add an `else { … }`: an `if` that is a value needs both"),
+            None => {
+                (branch.condition.span, "add an `else { … }`: an `if` that is a value needs both")
+            }
         };
         self.error_help(codes::BODY, span, "this `if` has no value here", help)
     }

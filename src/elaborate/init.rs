@@ -114,7 +114,8 @@ impl<'a> Elaborator<'a> {
                     Some(number) => Some(number),
                     None => {
                         let found = self.describe(&value);
-                        let message = format!("`{name}` of `{}` is a number, found {found}", draw.name);
+                        let message =
+                            format!("`{name}` of `{}` is a number, found {found}", draw.name);
                         return Err(self.error(codes::WRONG_KIND, at, message));
                     }
                 },
@@ -141,9 +142,8 @@ impl<'a> Elaborator<'a> {
         let placed = self.place_arguments(&function.name.text, &slots, &args, span)?;
         let values = self.evaluate_arguments(&placed, &args, |slot| expectation(params[slot]))?;
         let given = params.iter().zip(values);
-        let given = given.filter_map(|(param, value)| {
-            value.map(|(value, _)| (param.name.text.clone(), value))
-        });
+        let given = given
+            .filter_map(|(param, value)| value.map(|(value, _)| (param.name.text.clone(), value)));
         Ok(Initializer::Item(id, given.collect()))
     }
 

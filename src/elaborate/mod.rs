@@ -138,7 +138,8 @@ pub fn elaborate(program: &Program<'_>, request: &Request) -> Result<Experiment,
     if let Some(data) = data {
         found.extend(uses::unknown_data(&items, data));
     }
-    let train = graph(&items, &selected, plan.as_ref(), data.map(|data| &data.text[..]), schemas, true);
+    let train =
+        graph(&items, &selected, plan.as_ref(), data.map(|data| &data.text[..]), schemas, true);
     let rule = plan.as_ref().and_then(|plan| rule(&items, plan, schemas));
     let train = keep(train, &mut found);
     let rule = rule.and_then(|rule| keep(rule, &mut found));
@@ -146,7 +147,8 @@ pub fn elaborate(program: &Program<'_>, request: &Request) -> Result<Experiment,
         return Err(found);
     }
     // The evaluation graph repeats the training graph's errors: it is built where there are none.
-    let eval = graph(&items, &selected, plan.as_ref(), data.map(|data| &data.text[..]), schemas, false);
+    let eval =
+        graph(&items, &selected, plan.as_ref(), data.map(|data| &data.text[..]), schemas, false);
     let eval = keep(eval, &mut found);
     let (Some(train), Some(eval)) = (train, eval) else { return Err(found) };
     found.extend(uses::kept_differ(&train, &eval));
@@ -161,13 +163,7 @@ pub fn elaborate(program: &Program<'_>, request: &Request) -> Result<Experiment,
         data: data.map(|data| data.text.clone()),
         settings: plan.settings,
     });
-    Ok(Experiment {
-        model: name.text.clone(),
-        model_span: name.span,
-        train,
-        eval,
-        training,
-    })
+    Ok(Experiment { model: name.text.clone(), model_span: name.span, train, eval, training })
 }
 
 /// What the `data` item of the run says, before anything else is elaborated; `None` where the
@@ -213,7 +209,9 @@ fn keep(elaborated: Elaborated, found: &mut Vec<Diagnostic>) -> Option<Graph> {
     match elaborated {
         Ok(graph) => Some(graph),
         Err(errors) => {
-            found.extend(errors.into_iter().filter(|error| !found.contains(error)).collect::<Vec<_>>());
+            found.extend(
+                errors.into_iter().filter(|error| !found.contains(error)).collect::<Vec<_>>(),
+            );
             None
         }
     }

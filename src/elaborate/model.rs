@@ -46,8 +46,12 @@ impl<'a> Elaborator<'a> {
         } else {
             self.builder.output("output", output);
         }
-        let written: Vec<_> =
-            self.states.values().filter(|slot| slot.written).map(|slot| (slot.id, slot.current)).collect();
+        let written: Vec<_> = self
+            .states
+            .values()
+            .filter(|slot| slot.written)
+            .map(|slot| (slot.id, slot.current))
+            .collect();
         for (id, node) in written {
             self.builder.update(Target::State(id), node);
         }
@@ -82,9 +86,12 @@ impl<'a> Elaborator<'a> {
             }
         }
         outcome?;
-        for param in function.params.iter().filter(|param| !tensors.iter().any(|t| std::ptr::eq(*t, *param))) {
+        for param in
+            function.params.iter().filter(|param| !tensors.iter().any(|t| std::ptr::eq(*t, *param)))
+        {
             let Some(default) = &param.default else {
-                let message = format!("the argument `{}` of a model needs a default", param.name.text);
+                let message =
+                    format!("the argument `{}` of a model needs a default", param.name.text);
                 return Err(self.error(codes::DECLARATION, param.span, message));
             };
             let value = self.expr(default, super::call::expectation(param))?;
@@ -371,7 +378,9 @@ impl<'a> Elaborator<'a> {
         match (ty.dtype, &ty.shape[..]) {
             (DType::F32, []) => Ok(node),
             (DType::F32, [Dim::Batch(1)]) => self.over_batch(choice.span, node, true),
-            (DType::F32, [Dim::Batch(1), Dim::Known(2)]) => self.over_batch(choice.span, node, false),
+            (DType::F32, [Dim::Batch(1), Dim::Known(2)]) => {
+                self.over_batch(choice.span, node, false)
+            }
             _ => Err(self.bad_judgement(function, &ty, "`f32[N]`, `f32[N, 2]` or a scalar")),
         }
     }

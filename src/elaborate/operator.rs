@@ -111,9 +111,8 @@ impl<'a> Elaborator<'a> {
         match (&a, &b) {
             (Value::Tensor(_), _) | (_, Value::Tensor(_)) => self.binary_nodes(op, &a, &b, span),
             (Value::Int(x), Value::Int(y)) => self.ints(op, *x, *y, span),
-            (Value::Batch(_), Value::Int(_) | Value::Batch(_)) | (Value::Int(_), Value::Batch(_)) => {
-                self.batch(op, &a, &b, span)
-            }
+            (Value::Batch(_), Value::Int(_) | Value::Batch(_))
+            | (Value::Int(_), Value::Batch(_)) => self.batch(op, &a, &b, span),
             (Value::Batch(_), Value::Float(_)) | (Value::Float(_), Value::Batch(_)) => {
                 self.undecided(op, span)?;
                 self.binary_nodes(op, &a, &b, span)
@@ -144,7 +143,13 @@ impl<'a> Elaborator<'a> {
         }
     }
 
-    fn bad_operands(&mut self, op: BinaryOp, a: &Value, b: &Value, span: Span) -> super::context::Reported {
+    fn bad_operands(
+        &mut self,
+        op: BinaryOp,
+        a: &Value,
+        b: &Value,
+        span: Span,
+    ) -> super::context::Reported {
         let (a, b) = (self.describe(a), self.describe(b));
         let message = format!("`{}` is not made for {a} and {b}", symbol(op));
         self.error(codes::OPERATOR, span, message)
@@ -202,7 +207,9 @@ impl<'a> Elaborator<'a> {
         };
         match op {
             BinaryOp::And | BinaryOp::Or => Err(self.bad_operands(op, a, b, span)),
-            BinaryOp::Div if y == 0.0 => Err(self.inexact(&format!("{x:?}"), &format!("{y:?}"), true, span)),
+            BinaryOp::Div if y == 0.0 => {
+                Err(self.inexact(&format!("{x:?}"), &format!("{y:?}"), true, span))
+            }
             _ if scalar.is_comparison() => Ok(Value::Bool(scalar.eval(x, y) != 0.0)),
             _ => Ok(Value::Float(scalar.eval(x, y))),
         }

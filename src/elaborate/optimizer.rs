@@ -39,8 +39,7 @@ impl<'a> Elaborator<'a> {
             .collect();
         let args = choice.passed();
         let placed = self.place_arguments(&function.name.text, &slots, &args, choice.span)?;
-        let values =
-            self.evaluate_arguments(&placed, &args, |slot| expectation(params[slot]))?;
+        let values = self.evaluate_arguments(&placed, &args, |slot| expectation(params[slot]))?;
         let origin = self.origin(choice.span);
         let mut frame =
             Frame::new(&function.name.text, Some(FunctionKind::Optimizer), item.builtin);
@@ -83,11 +82,9 @@ impl<'a> Elaborator<'a> {
         let value = self.builder.input("p", scalar.clone());
         let grad = self.builder.input("g", scalar);
         let counted = self.builder.step();
-        for (name, node, role) in [
-            (p, value, Role::Updated),
-            (g, grad, Role::Argument),
-            (step, counted, Role::Argument),
-        ] {
+        for (name, node, role) in
+            [(p, value, Role::Updated), (g, grad, Role::Argument), (step, counted, Role::Argument)]
+        {
             let binding = Binding::Value(Value::Tensor(node), role, name.span);
             self.frame_mut().bind(&name.text, binding);
         }
@@ -107,7 +104,8 @@ impl<'a> Elaborator<'a> {
 
     /// Names what the rule writes.
     fn finish_rule(&mut self, function: &'a Function, span: Span) -> Eval<()> {
-        let written: Vec<_> = self.states.values().map(|slot| (slot.id, slot.current, slot.written)).collect();
+        let written: Vec<_> =
+            self.states.values().map(|slot| (slot.id, slot.current, slot.written)).collect();
         for (id, node, written) in written {
             if written {
                 self.builder.update(Target::State(id), node);
@@ -116,15 +114,15 @@ impl<'a> Elaborator<'a> {
         let name = &function.params[0].name;
         // The frame's first block has the parameter, whatever the body's blocks hid.
         match self.frame().find(&name.text) {
-            Some(&Binding::Value(Value::Tensor(node), Role::Updated, _)) if !self.is_input(node) => {
+            Some(&Binding::Value(Value::Tensor(node), Role::Updated, _))
+                if !self.is_input(node) =>
+            {
                 self.builder.output("p", node);
                 Ok(())
             }
             _ => {
-                let message = format!(
-                    "the optimizer `{}` never writes `{}`",
-                    function.name.text, name.text
-                );
+                let message =
+                    format!("the optimizer `{}` never writes `{}`", function.name.text, name.text);
                 let error = Diagnostic::error(codes::ASSIGNMENT, message)
                     .primary(function.name.span, "")
                     .label(span, "used here")

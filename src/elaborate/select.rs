@@ -79,13 +79,10 @@ fn only_model(items: &Items<'_>) -> Result<FnId, Diagnostic> {
         [first, .., last] => {
             let [first, last] = [first, last].map(|id| &items.function(*id).function.name);
             let error = Diagnostic::error(codes::NO_MODEL, "there are several models");
-            Err(error
-                .primary(last.span, "")
-                .label(first.span, "another one")
-                .help(format!(
-                    "say which is meant: `--model {}` or `--model {}`",
-                    first.text, last.text
-                )))
+            Err(error.primary(last.span, "").label(first.span, "another one").help(format!(
+                "say which is meant: `--model {}` or `--model {}`",
+                first.text, last.text
+            )))
         }
     }
 }

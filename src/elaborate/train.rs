@@ -112,14 +112,17 @@ impl<'a> Elaborator<'a> {
         let (mut loss, mut optimizer, mut metrics) = (None, None, Vec::new());
         let mut outcome = Ok(());
         for key in &train.keys {
-            let read = self.new_key(key, &mut settings).and_then(|()| match key.key.text.as_str() {
-                "loss" => self.choice(FunctionKind::Loss, &key.value).map(|found| loss = Some(found)),
-                "optimizer" => self
-                    .choice(FunctionKind::Optimizer, &key.value)
-                    .map(|found| optimizer = Some(found)),
-                "metrics" => self.metrics(&key.value).map(|found| metrics = found),
-                _ => self.setting(key, &mut settings),
-            });
+            let read =
+                self.new_key(key, &mut settings).and_then(|()| match key.key.text.as_str() {
+                    "loss" => {
+                        self.choice(FunctionKind::Loss, &key.value).map(|found| loss = Some(found))
+                    }
+                    "optimizer" => self
+                        .choice(FunctionKind::Optimizer, &key.value)
+                        .map(|found| optimizer = Some(found)),
+                    "metrics" => self.metrics(&key.value).map(|found| metrics = found),
+                    _ => self.setting(key, &mut settings),
+                });
             if let Err(reported) = read {
                 outcome = Err(reported);
             }
@@ -172,7 +175,8 @@ impl<'a> Elaborator<'a> {
             Value::Int(count) => u64::try_from(count).ok(),
             _ => None,
         };
-        let positive = count.filter(|&count| count > 0).and_then(|count| usize::try_from(count).ok());
+        let positive =
+            count.filter(|&count| count > 0).and_then(|count| usize::try_from(count).ok());
         let takes = match (name, &value) {
             ("epochs" | "batch", _) => match positive {
                 Some(count) if name == "epochs" => {
@@ -233,9 +237,8 @@ impl<'a> Elaborator<'a> {
         if let Some(id) = self.items.find(kind, name, false) {
             return Ok(Choice { id, args, span: value.span });
         }
-        let error =
-            Diagnostic::error(codes::UNKNOWN_NAME, format!("unknown {word} `{name}`"))
-                .primary(span, format!("no {word} has this name"));
+        let error = Diagnostic::error(codes::UNKNOWN_NAME, format!("unknown {word} `{name}`"))
+            .primary(span, format!("no {word} has this name"));
         let names: Vec<&str> = self.items.names(kind).collect();
         let help = match nearest(name, names.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),

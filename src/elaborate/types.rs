@@ -241,7 +241,9 @@ impl<'a> Elaborator<'a> {
         dims: &'a [ast::Dim],
         shape: &Shape,
     ) -> Eval<Option<(usize, Dim, Span)>> {
-        let Some(pairs) = pair(dims, shape.rank()) else { return Ok(Some((0, Dim::N, dim_span(&dims[0])))) };
+        let Some(pairs) = pair(dims, shape.rank()) else {
+            return Ok(Some((0, Dim::N, dim_span(&dims[0]))));
+        };
         for (dim, axes) in pairs {
             let wanted = self.declared_dims(dim)?;
             for (axis, (&actual, &wanted)) in axes.clone().zip(shape[axes].iter().zip(&wanted)) {
@@ -298,7 +300,8 @@ impl<'a> Elaborator<'a> {
         let (found, callee) = (self.ty(node), &function.name.text);
         let message =
             format!("`{callee}` takes `{}: {}`, found {found}", param.name.text, show(ty));
-        let mut error = Diagnostic::error(codes::SHAPE, message).primary(span, format!("this is {found}"));
+        let mut error =
+            Diagnostic::error(codes::SHAPE, message).primary(span, format!("this is {found}"));
         match wrong {
             Some((axis, wanted, at)) => {
                 error = error
@@ -310,9 +313,10 @@ impl<'a> Elaborator<'a> {
                 let rest = ty.dims.iter().flatten().any(|dim| matches!(dim, ast::Dim::Rest(_)));
                 let declared = ty.dims.as_ref().map_or(0, Vec::len) - usize::from(rest);
                 let least = if rest { "at least " } else { "" };
-                error = error
-                    .label(ty.span, "declared here")
-                    .note(format!("it has {}, {least}{declared} declared", axes(found.shape.rank())));
+                error = error.label(ty.span, "declared here").note(format!(
+                    "it has {}, {least}{declared} declared",
+                    axes(found.shape.rank())
+                ));
             }
         }
         self.report(error)
@@ -343,7 +347,8 @@ impl<'a> Elaborator<'a> {
             .primary(span, format!("this is {found}"))
             .label(ty.span, "declared here");
         if let Some((axis, wanted, _)) = wrong {
-            error = error.note(format!("axis {axis} is {}, declared as {wanted}", found.shape[axis]));
+            error =
+                error.note(format!("axis {axis} is {}, declared as {wanted}", found.shape[axis]));
             error = self.explain_dim(error, node, axis);
         }
         Err(self.report(error))

@@ -70,7 +70,8 @@ pub(super) fn unknown_data(items: &Items<'_>, data: &Name) -> Option<Diagnostic>
 /// What is declared only while training, or only outside it: both graphs must keep the same.
 pub(super) fn kept_differ(train: &Graph, eval: &Graph) -> Vec<Diagnostic> {
     let mut found = Vec::new();
-    for (graph, other, when) in [(train, eval, "while training"), (eval, train, "outside training")] {
+    for (graph, other, when) in [(train, eval, "while training"), (eval, train, "outside training")]
+    {
         let kept = kept(graph);
         let others = kept_paths(other);
         for (path, origin) in kept {

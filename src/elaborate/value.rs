@@ -105,7 +105,9 @@ impl Value {
     /// The shape that a list of dimensions stands for.
     pub fn as_shape(&self) -> Option<Shape> {
         match self {
-            Value::List(values) => values.iter().map(Value::as_dim).collect::<Option<Vec<_>>>().map(Shape),
+            Value::List(values) => {
+                values.iter().map(Value::as_dim).collect::<Option<Vec<_>>>().map(Shape)
+            }
             _ => None,
         }
     }

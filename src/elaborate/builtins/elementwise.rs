@@ -4,10 +4,10 @@
 //! float 2. `floor` of such a number, and `abs` and `sign` of an int, are ints.
 
 use super::{Args, Operator, Parameter, Rule, call, needs, word};
+use crate::base::tensor::DType;
 use crate::elaborate::codes;
 use crate::elaborate::context::{Elaborator, Eval};
 use crate::elaborate::value::Value;
-use crate::base::tensor::DType;
 use crate::graph::{Binary, Unary};
 
 const ONE: &[Parameter] = &[needs("x")];

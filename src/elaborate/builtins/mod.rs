@@ -97,8 +97,14 @@ pub(super) fn planned(name: &str) -> Option<&'static str> {
         (
             "pooling layers",
             &[
-                "max_pool", "max_pool1d", "max_pool2d", "avg_pool", "avg_pool1d", "avg_pool2d",
-                "global_avg_pool", "global_max_pool",
+                "max_pool",
+                "max_pool1d",
+                "max_pool2d",
+                "avg_pool",
+                "avg_pool1d",
+                "avg_pool2d",
+                "global_avg_pool",
+                "global_max_pool",
             ],
         ),
         ("batch and group norms", &["batch_norm", "group_norm"]),
@@ -259,10 +265,8 @@ impl<'a> Elaborator<'a> {
         let Some(axes) = value.as_ints() else {
             return Err(self.bad_argument(args, index, "an axis or a list of axes"));
         };
-        let axes: Vec<usize> = axes
-            .into_iter()
-            .map(|axis| self.axis(axis, rank, args, index))
-            .collect::<Eval<_>>()?;
+        let axes: Vec<usize> =
+            axes.into_iter().map(|axis| self.axis(axis, rank, args, index)).collect::<Eval<_>>()?;
         let mut sorted = axes.clone();
         sorted.sort_unstable();
         sorted.dedup();

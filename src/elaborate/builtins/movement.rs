@@ -113,7 +113,10 @@ fn split(context: &mut Elaborator<'_>, args: &Args) -> Eval<Value> {
             .filter(|&parts| parts > 0 && extent.is_multiple_of(parts))
             .map(|parts| vec![extent / parts; parts]),
         Value::List(_) => args.value(1)?.as_ints().and_then(|sizes| {
-            sizes.into_iter().map(|size| usize::try_from(size).ok().filter(|&size| size > 0)).collect()
+            sizes
+                .into_iter()
+                .map(|size| usize::try_from(size).ok().filter(|&size| size > 0))
+                .collect()
         }),
         _ => return Err(context.bad_argument(args, 1, "an int or a list of ints")),
     };

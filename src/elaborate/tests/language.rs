@@ -10,7 +10,12 @@ fn a_dense_network_has_paths_and_a_loss() {
     );
     assert_eq!(
         params(&found),
-        ["dense.weight: f32[12, 9]", "dense.bias: f32[9]", "dense_2.weight: f32[9, 4]", "dense_2.bias: f32[4]"]
+        [
+            "dense.weight: f32[12, 9]",
+            "dense.bias: f32[9]",
+            "dense_2.weight: f32[9, 4]",
+            "dense_2.bias: f32[4]"
+        ]
     );
     assert_eq!(output(&found, "loss"), "f32");
     assert_eq!(output(&found, "metric.accuracy"), "f32");
