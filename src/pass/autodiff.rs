@@ -1,9 +1,9 @@
 //! Reverse-mode differentiation: a graph with a `loss` in, the same graph with gradients out.
 //!
 //! ```text
-//! %4 = pick %3 %1 : f32[N]          the same nodes, then
+//! %4 = pick %3, %1 : f32[N]          the same nodes, then
 //! …                                 %9 = where … : f32[N, 10]
-//! output loss = %6                  %12 = matmul[ta] %2 %9 : f32[784, 10]
+//! output loss = %6                  %12 = matmul transpose_a %2, %9 : f32[784, 10]
 //!                                   output grad.dense.weight = %12
 //! ```
 //!

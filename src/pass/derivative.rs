@@ -117,7 +117,7 @@ impl Rule<'_> {
         self.emit.ty(self.args[arg]).dtype
     }
 
-    /// The gradients of two arguments, each built only where it is wanted.
+    /// The gradients of the last two arguments, each built only where it is wanted.
     fn pair(
         &mut self,
         a: impl FnOnce(&mut Self) -> Option<NodeId>,

@@ -8,7 +8,7 @@
 //! old   %0  %1  %2        map   %0→%0  %1→–  %2→%1        new   %0  %1
 //! ```
 
-use crate::base::entity::{Arena, Entity};
+use crate::base::entity::Entity;
 use crate::graph::{DimOrigin, Graph, Node, NodeId, Output, Update};
 use crate::pass::emit::Emit;
 use std::collections::HashMap;
@@ -26,11 +26,13 @@ impl<'a> Rebuild<'a> {
     /// A graph with the old one's tables and no nodes yet.
     pub fn new(old: &'a Graph) -> Self {
         let tables = Graph {
-            nodes: Arena::new(),
-            outputs: Vec::new(),
-            updates: Vec::new(),
-            dim_origins: Default::default(),
-            ..old.clone()
+            name: old.name.clone(),
+            inputs: old.inputs.clone(),
+            params: old.params.clone(),
+            states: old.states.clone(),
+            hypers: old.hypers.clone(),
+            origins: old.origins.clone(),
+            ..Graph::default()
         };
         Rebuild { old, emit: Emit::resume(tables), map: vec![None; old.nodes.len()] }
     }

@@ -1,10 +1,10 @@
 //! Local rewrites: fewer and cheaper nodes for the same values.
 //!
 //! ```text
-//! %3 = neg %2                    %3 = sub %1 %2
-//! %4 = add %1 %3                 %4 = matmul[tb] %a %b
-//! %5 = transpose[1, 0] %b
-//! %6 = matmul %a %5
+//! %2 = neg %1                    %2 = sub %0, %1
+//! %3 = add %0, %2                %3 = matmul transpose_b %2, %1
+//! %4 = transpose [1, 0] %1
+//! %5 = matmul %3, %4
 //! ```
 //!
 //! [`RULES`] are tried on each node, in order; each says its formula. What a rule makes is looked
@@ -63,14 +63,12 @@ const RULES: &[Rule] = &[
     shape::product_of_transposes,
 ];
 
-/// More rounds than any chain of rewrites needs: a bound, so that two rules which undo one
-/// another are a slow compile and not a hang.
-const ROUNDS: usize = 32;
-
 /// The simplified graph.
 pub fn run(graph: &Graph) -> Graph {
     let mut graph = dce::run(graph);
-    for _ in 0..ROUNDS {
+    // A round settles at least one node; the bound makes two rules that undo one another a slow
+    // compile and not a hang.
+    for _ in 0..=graph.nodes.len() {
         let (next, changed) = round(&graph);
         graph = dce::run(&next);
         if !changed {
