@@ -181,4 +181,17 @@ impl Graph {
         let outputs = self.outputs.iter().map(|output| output.node);
         outputs.chain(self.updates.iter().map(|update| update.node))
     }
+
+    /// What fixed a dimension, followed through the values that only carry it; `None` where
+    /// that is not known.
+    pub fn dim_origin(&self, node: NodeId, axis: usize) -> Option<&DimOrigin> {
+        let mut place = (node, axis);
+        loop {
+            match self.dim_origins.get(&place)? {
+                // Arguments come first, so that this ends.
+                DimOrigin::From(from, from_axis) if *from < place.0 => place = (*from, *from_axis),
+                found => return Some(found),
+            }
+        }
+    }
 }

@@ -252,3 +252,44 @@ fn kind(kind: KernelKind) -> &'static str {
         KernelKind::Move => "move",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::entity::Entity;
+    use crate::graph::kernels::Kernel;
+    use crate::graph::read;
+
+    #[test]
+    fn kernels_group_their_nodes() {
+        let text = "graph g {
+    input0 x: f32[2, 3]
+    %0 = input0 : f32[2, 3]
+    %1 = exp %0 : f32[2, 3]
+    %2 = reduce_sum [1] %1 : f32[2]
+    output y = %2
+}
+";
+        let graph = read(text).expect("a graph");
+        let node = NodeId::from_index;
+        let kernel = Kernel {
+            kind: KernelKind::Rows,
+            nodes: vec![node(1), node(2)],
+            results: vec![node(2)],
+        };
+        let kernels = Kernels { graph, kernels: [kernel].into_iter().collect() };
+        assert_eq!(
+            print_kernels(&kernels, None),
+            "graph g {
+    input0 x: f32[2, 3]
+    %0 = input0 : f32[2, 3]
+    kernel0 rows -> %2 {
+        %1 = exp %0 : f32[2, 3]
+        %2 = reduce_sum [1] %1 : f32[2]
+    }
+    output y = %2
+}
+"
+        );
+    }
+}

@@ -7,7 +7,7 @@ use super::{Builder, Built};
 use crate::base::tensor::DType;
 use crate::graph::element;
 use crate::graph::graph::DimOrigin;
-use crate::graph::infer::Mismatch;
+use crate::graph::infer::{self, Mismatch};
 use crate::graph::op::{Binary, NodeId, Op, Unary};
 use crate::graph::types::{Dim, Shape, Type};
 
@@ -33,7 +33,7 @@ impl Builder {
             (false, true) => (a, self.bring(b, self.ty(a).dtype)?),
             (false, false) => (a, b),
         };
-        let shape = self.common_shape(op.name(), &[(0, a), (1, b)])?;
+        let shape = self.common_shape(&[a, b], |types| infer::applied(op, types[0], types[1]))?;
         let a_full = self.broadcast_like(a, &shape, &[b])?;
         let b_full = self.broadcast_like(b, &shape, &[a])?;
         self.op(Op::Binary(op), &[a_full, b_full])
@@ -47,7 +47,9 @@ impl Builder {
             (false, true) => (a, self.bring(b, self.ty(a).dtype)?),
             (false, false) => (a, b),
         };
-        let shape = self.common_shape("where", &[(0, condition), (1, a), (2, b)])?;
+        let shape = self.common_shape(&[condition, a, b], |types| {
+            format!("where({}, {}, {})", types[0], types[1], types[2])
+        })?;
         let condition_full = self.broadcast_like(condition, &shape, &[a, b])?;
         let a_full = self.broadcast_like(a, &shape, &[b, condition])?;
         let b_full = self.broadcast_like(b, &shape, &[a, condition])?;
@@ -111,36 +113,32 @@ impl Builder {
         self.op(Op::Cast(DType::F32), &[reciprocal])
     }
 
-    /// The shape that all arguments (with their positions) broadcast to.
-    pub(super) fn common_shape(
+    /// The shape that all arguments broadcast to; where there is none, the reason says how they
+    /// were `applied`.
+    fn common_shape(
         &self,
-        name: &str,
-        args: &[(usize, NodeId)],
+        args: &[NodeId],
+        applied: impl Fn(&[&Type]) -> String,
     ) -> Result<Shape, Mismatch> {
-        let rank = args.iter().map(|&(_, arg)| self.ty(arg).shape.rank()).max().unwrap_or(0);
-        // The first argument whose extent is not 1, for each axis.
-        let mut fixed: Vec<Option<(usize, usize)>> = vec![None; rank];
+        let types: Vec<&Type> = args.iter().map(|&arg| self.ty(arg)).collect();
+        let rank = types.iter().map(|ty| ty.shape.rank()).max().unwrap_or(0);
         let mut dims = vec![Dim::Known(1); rank];
-        for &(position, arg) in args {
-            let shape = &self.ty(arg).shape;
-            let lead = rank - shape.rank();
-            for (axis, &dim) in shape.iter().enumerate() {
-                if dim == Dim::Known(1) || dims[lead + axis] == dim {
+        // The argument and its axis that fixed each extent that is not 1.
+        let mut fixed = vec![None; rank];
+        for (position, ty) in types.iter().enumerate() {
+            let lead = rank - ty.shape.rank();
+            for (axis, &dim) in ty.shape.iter().enumerate() {
+                let (known, fixed) = (&mut dims[lead + axis], &mut fixed[lead + axis]);
+                if dim == Dim::Known(1) || *known == dim {
                     continue;
                 }
-                if let Some((other, other_axis)) = fixed[lead + axis] {
-                    let types: Vec<&Type> = args.iter().map(|&(_, arg)| self.ty(arg)).collect();
-                    return Err(unbroadcastable(
-                        name,
-                        &types,
-                        rank - lead - axis,
-                        [dims[lead + axis], dim],
-                    )
-                    .axis(other, other_axis)
-                    .axis(position, axis));
+                if let Some((other, other_axis)) = *fixed {
+                    return Err(unbroadcastable(&applied(&types), rank - lead - axis, *known, dim)
+                        .axis(other, other_axis)
+                        .axis(position, axis));
                 }
-                dims[lead + axis] = dim;
-                fixed[lead + axis] = Some((position, axis));
+                *known = dim;
+                *fixed = Some((position, axis));
             }
         }
         Ok(Shape(dims))
@@ -167,14 +165,12 @@ impl Builder {
     }
 }
 
-/// Two extents, counted from the last axis, of which neither is 1.
-fn unbroadcastable(name: &str, types: &[&Type], from_last: usize, dims: [Dim; 2]) -> Mismatch {
-    let types: Vec<String> = types.iter().map(|ty| ty.to_string()).collect();
+/// Two extents of an axis, counted from the last, of which neither is 1.
+fn unbroadcastable(applied: &str, from_last: usize, a: Dim, b: Dim) -> Mismatch {
     let place = match from_last {
         1 => "the last axis".to_owned(),
         _ => format!("axis -{from_last}"),
     };
-    let [a, b] = dims;
-    Mismatch::new(format!("`{name}` of {}: the shapes do not broadcast", types.join(" and ")))
+    Mismatch::new(format!("{applied}: the shapes do not broadcast"))
         .note(format!("aligned at the last axis, {place} is {a} against {b}, and neither is 1"))
 }

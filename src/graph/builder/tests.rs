@@ -36,7 +36,7 @@ fn arguments_broadcast_as_in_numpy() {
     let mismatch = build.binary(Binary::Mul, y, z).unwrap_err();
     assert_eq!(
         mismatch.to_string(),
-        "`mul` of f32[2, 1] and f32[4, 1]: the shapes do not broadcast; \
+        "f32[2, 1] * f32[4, 1]: the shapes do not broadcast; \
          aligned at the last axis, axis -2 is 2 against 4, and neither is 1"
     );
     assert_eq!(mismatch.axes, [(0, 0), (1, 0)]);
@@ -228,6 +228,8 @@ fn nodes_get_the_origin_that_is_set_and_dimensions_theirs() {
     let formula = "28 · 28 · 1 = 784".to_owned();
     assert_eq!(dims[&(flat, 1)], DimOrigin::Formula(origin, formula));
     assert_eq!(dims[&(y, 1)], DimOrigin::From(flat, 1));
+    assert_eq!(build.graph.dim_origin(y, 1), Some(&dims[&(flat, 1)]));
+    assert_eq!(build.graph.dim_origin(y, 0), None);
     let scalar = build.constant(2.0, DType::F64);
     let doubled = build.binary(Binary::Mul, scalar, y).expect("they broadcast");
     let full = build.graph.nodes[doubled].args[0];

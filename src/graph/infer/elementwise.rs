@@ -41,8 +41,8 @@ pub(super) fn binary(op: Binary, a: &Type, b: &Type) -> Inferred {
         Binary::Lt | Binary::Le | Binary::Gt | Binary::Ge => &[DType::F32, DType::I32, DType::U8],
         Binary::And | Binary::Or => &[DType::Bool],
     };
-    equal(op.name(), (0, a), (1, b))?;
-    of_dtype(a, wanted, op.name())?;
+    equal(&|| applied(op, a, b), (0, a), (1, b))?;
+    of_dtype(a, wanted, spelling(op))?;
     let dtype = if op.is_comparison() { DType::Bool } else { a.dtype };
     Ok(Type::new(dtype, a.shape.clone()))
 }
@@ -52,9 +52,10 @@ pub(super) fn select(condition: &Type, a: &Type, b: &Type) -> Inferred {
     if condition.dtype != DType::Bool {
         return Err(Mismatch::new(format!("`where` takes a bool condition, found {condition}")));
     }
-    equal("where", (1, a), (2, b))?;
+    let applied = || format!("where({condition}, {a}, {b})");
+    equal(&applied, (1, a), (2, b))?;
     tensor(a, "where")?;
-    same_shape("where", (0, condition), (1, a))?;
+    same_shape(&applied, (0, condition), (1, a))?;
     Ok(a.clone())
 }
 
@@ -68,25 +69,57 @@ pub(super) fn cast(to: DType, x: &Type) -> Inferred {
     Ok(Type::new(to, x.shape.clone()))
 }
 
-/// Checks that two arguments have one type.
-fn equal(name: &str, a: (usize, &Type), b: (usize, &Type)) -> Result<(), Mismatch> {
-    if a.1.dtype != b.1.dtype {
-        return Err(Mismatch::new(format!(
-            "`{name}` of {} and {}: {} against {}",
-            a.1, b.1, a.1.dtype, b.1.dtype
-        ))
-        .note("both sides must have one element type; `cast` converts"));
+/// An operator as it is written in the language.
+fn spelling(op: Binary) -> &'static str {
+    match op {
+        Binary::Add => "+",
+        Binary::Sub => "-",
+        Binary::Mul => "*",
+        Binary::Div => "/",
+        Binary::Pow => "^",
+        Binary::Eq => "==",
+        Binary::Ne => "!=",
+        Binary::Lt => "<",
+        Binary::Le => "<=",
+        Binary::Gt => ">",
+        Binary::Ge => ">=",
+        Binary::Min | Binary::Max | Binary::And | Binary::Or => op.name(),
     }
-    same_shape(name, a, b)
+}
+
+/// The types as arguments: `f32[N, 10] + f32[12]`, `max(f32, i32)`.
+pub(crate) fn applied(op: Binary, a: &Type, b: &Type) -> String {
+    match op {
+        Binary::Min | Binary::Max => format!("{}({a}, {b})", op.name()),
+        _ => format!("{a} {} {b}", spelling(op)),
+    }
+}
+
+/// Checks that two arguments have one type. Whoever fails says how they were `applied`.
+fn equal(
+    applied: &dyn Fn() -> String,
+    a: (usize, &Type),
+    b: (usize, &Type),
+) -> Result<(), Mismatch> {
+    let (left, right) = (a.1.dtype, b.1.dtype);
+    if left != right {
+        return Err(Mismatch::new(format!("{}: {left} meets {right}", applied()))
+            .note("both sides must have one element type; `cast` converts"));
+    }
+    same_shape(applied, a, b)
 }
 
 /// Checks that two arguments have one shape.
-fn same_shape(name: &str, a: (usize, &Type), b: (usize, &Type)) -> Result<(), Mismatch> {
+fn same_shape(
+    applied: &dyn Fn() -> String,
+    a: (usize, &Type),
+    b: (usize, &Type),
+) -> Result<(), Mismatch> {
     let (left, right) = (&a.1.shape, &b.1.shape);
     if left == right {
         return Ok(());
     }
-    let mut mismatch = Mismatch::new(format!("`{name}` of {} and {}: the shapes differ", a.1, b.1));
+    let mut mismatch = Mismatch::new(format!("{}: the shapes differ", applied()));
     if left.rank() != right.rank() {
         return Err(mismatch);
     }

@@ -14,6 +14,7 @@ mod contraction;
 mod elementwise;
 mod movement;
 
+pub(crate) use elementwise::applied;
 pub(crate) use movement::product;
 
 use crate::base::tensor::DType;
