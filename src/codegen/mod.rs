@@ -23,9 +23,6 @@ mod step;
 pub mod target;
 pub mod tile;
 
-#[cfg(test)]
-mod tests;
-
 pub use jit::{Code, Context};
 pub use object::{Object, emit};
 pub use target::{Arch, Isa, Target};

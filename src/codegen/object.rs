@@ -100,7 +100,8 @@ pub fn assembly_text(object: &Object) -> String {
 
 fn disassemble_x86(object: &Object, function: &Function, text: &mut String) {
     use iced_x86::{Decoder, DecoderOptions, Formatter, Instruction, IntelFormatter};
-    let mut decoder = Decoder::new(64, &function.code, DecoderOptions::NONE);
+    let code = &function.code[..end_of_instructions(&function.code)];
+    let mut decoder = Decoder::new(64, code, DecoderOptions::NONE);
     let mut formatter = IntelFormatter::new();
     let mut instruction = Instruction::default();
     let mut line = String::new();
@@ -117,6 +118,27 @@ fn disassemble_x86(object: &Object, function: &Function, text: &mut String) {
         }
         text.push('\n');
     }
+    for (index, bytes) in function.code[code.len()..].chunks(16).enumerate() {
+        let _ = write!(text, "{:6x}  db", code.len() + 16 * index);
+        for byte in bytes {
+            let _ = write!(text, " {byte:02x}");
+        }
+        text.push('\n');
+    }
+}
+
+/// Where a function's constants begin, which follow its code: at the first that is read.
+fn end_of_instructions(code: &[u8]) -> usize {
+    use iced_x86::{Decoder, DecoderOptions};
+    let mut end = code.len();
+    let mut decoder = Decoder::new(64, code, DecoderOptions::NONE);
+    while decoder.can_decode() && decoder.position() < end {
+        let instruction = decoder.decode();
+        if instruction.is_ip_rel_memory_operand() {
+            end = end.min(instruction.ip_rel_memory_address() as usize);
+        }
+    }
+    end
 }
 
 fn reference_name(object: &Object, reloc: &ModuleReloc) -> String {

@@ -1,0 +1,107 @@
+//! Where code and buffers live: pages, their rights, and that they are given back.
+
+use nnc::codegen::{self, Target, object};
+use nnc::runtime::program::{Blocks, Memory};
+
+use crate::{planned, targets};
+
+const STEP: &str = r#"program "tile" {
+    b0 = pinned f32[1024] "a"
+    b1 = pinned f32[1024] "b"
+    b2 = pinned f32[1024] "c"
+    kernel k0 "dense" parts 2 (s0: f32[1024], s1: f32[1024], s2: f32[1024]) {
+        parts i0 in 0..2 {
+            tile m 16 n 32 k 32 outer 1 {
+                c = s2[512*i0] row 32
+                a = s0[512*i0] row 32 inner 1 outer 0
+                b = s1[0] row 0 inner 32 outer 0
+            }
+            vector i1 in 0..512 {
+                r0: f32 = load s2[512*i0 + i1]
+                r1: f32 = tanh r0
+                store s2[512*i0 + i1] = r1
+            }
+        }
+    }
+    step {
+        run k0(b0, b1, b2)
+    }
+}"#;
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use super::*;
+
+    fn lines_of_map(contains: impl Fn(&str) -> bool) -> Vec<String> {
+        let map = std::fs::read_to_string("/proc/self/maps").expect("the process's map");
+        map.lines().filter(|line| contains(line)).map(str::to_owned).collect()
+    }
+
+    fn rights(line: &str) -> &str {
+        line.split_whitespace().nth(1).expect("rights")
+    }
+
+    #[test]
+    fn no_page_is_writable_and_executable() {
+        let both = |line: &str| rights(line).contains('w') && rights(line).contains('x');
+        let program = planned(STEP);
+        let code = codegen::compile(&program, &Target::detect());
+        assert_eq!(lines_of_map(both), Vec::<String>::new(), "while alive");
+        let address = code.step() as usize;
+        let holds = |line: &str| {
+            let (from, to) = line.split_whitespace().next().unwrap().split_once('-').unwrap();
+            let number = |text| usize::from_str_radix(text, 16).expect("an address");
+            (number(from)..number(to)).contains(&address)
+        };
+        let pages = lines_of_map(holds);
+        assert_eq!(pages.len(), 1);
+        assert!(rights(&pages[0]).starts_with("r-x"), "{}", pages[0]);
+        drop(code);
+        assert_eq!(lines_of_map(both), Vec::<String>::new(), "after");
+    }
+
+    #[test]
+    fn code_is_given_back() {
+        let program = planned(STEP);
+        let resident = || {
+            let status = std::fs::read_to_string("/proc/self/statm").expect("sizes");
+            status.split_whitespace().next().unwrap().parse::<usize>().unwrap()
+        };
+        let compile = || drop(codegen::compile(&program, &Target::detect()));
+        (0..20).for_each(|_| compile());
+        let before = resident();
+        (0..200).for_each(|_| compile());
+        // Each piece of code reserves 17 pages or more. Other tests run meanwhile.
+        assert!(resident() < before + 200 * 16, "{} pages, then {}", before, resident());
+    }
+}
+
+#[test]
+fn memory_is_aligned_zeroed_and_as_large_as_said() {
+    for local in [0, 1, 5000, 9 << 20] {
+        let blocks = Blocks { global: 100, local, thread: 64 };
+        let memory = Memory::new(blocks, 3);
+        assert_eq!(memory.bytes(), blocks.total(3));
+        assert_eq!(memory.threads(), 3);
+        assert!(memory.bytes() >= 100 + local + 3 * 64);
+    }
+}
+
+#[test]
+fn objects_print_for_targets_that_this_machine_may_lack() {
+    let program = planned(STEP);
+    for target in Target::ALL {
+        let text = object::assembly_text(&codegen::emit(&program, &target));
+        assert!(text.contains("kernel k0 dense"), "{text}");
+        let wide = match target.name() {
+            "avx512" => "zmm",
+            "avx2" => "ymm",
+            _ => "",
+        };
+        assert!(text.contains(wide), "{text}");
+        assert!(!text.contains("(bad)"), "{text}");
+        let clif = object::clif_text(&program, &target);
+        assert!(clif.contains("; kernel k0 dense") && clif.contains("f32x4"), "{clif}");
+    }
+    assert!(targets().count() >= 1);
+}
