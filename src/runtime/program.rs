@@ -363,9 +363,10 @@ impl Program {
             // `memory` is borrowed exclusively until all are done.
             unsafe { function(contexts[thread].0.get()) };
         });
-        let faults = contexts.into_iter().filter_map(|context| context.0.into_inner().fault());
-        match faults.map(|(site, element)| Fault { site, element }).min() {
-            Some(fault) => Err(fault),
+        let mut faults = contexts.into_iter().filter_map(|context| context.0.into_inner().fault());
+        // Threads own ascending parts, so the lowest one's is the first.
+        match faults.next() {
+            Some((site, element)) => Err(Fault { site, element }),
             None => Ok(()),
         }
     }

@@ -8,8 +8,9 @@ mod parallel;
 mod random;
 mod tiles;
 
-use nnc::base::tensor::{DType, Tensor};
+use nnc::base::tensor::{DType, Data, Tensor};
 use nnc::codegen::Target;
+use nnc::loops::interp::{self, Failure};
 use nnc::loops::{self, Space};
 use nnc::runtime::pool::Pool;
 use nnc::runtime::program::{Fault, Memory, Program, StepArgs};
@@ -108,7 +109,7 @@ pub const SEED: u64 = 0x1234_5678_9abc_def0;
 /// The number of every run's step, with both halves in use.
 pub const STEP: u64 = 0x2_0000_0007;
 
-/// Runs a step.
+/// Runs a step, and fails if the interpreter of loops does not leave the same bits in memory.
 pub fn run(
     program: &loops::Program,
     target: &Target,
@@ -124,7 +125,40 @@ pub fn run(
     let hypers: Vec<f64> = program.loops().uniforms.hypers.iter().map(|(_, v)| *v).collect();
     let args = StepArgs { step: STEP, seed: SEED, hypers: &hypers };
     let result = program.run(&mut memory, &mut pool, &args);
-    Ran { program, memory, result }
+    let ran = Ran { program, memory, result };
+    compare_with_interpreter(&ran, threads, inputs, &args);
+    ran
+}
+
+fn compare_with_interpreter(
+    ran: &Ran,
+    threads: usize,
+    inputs: &[(&str, Tensor)],
+    args: &StepArgs<'_>,
+) {
+    let program = ran.program.loops();
+    let mut memory = interp::Memory::new(program);
+    let lasting = |space| matches!(space, Space::Global | Space::Pinned);
+    for (id, buffer) in program.buffers.iter().filter(|(_, buffer)| lasting(buffer.space)) {
+        let input = inputs.iter().find(|(name, _)| *name == buffer.name);
+        let zeros = Tensor::zeros(buffer.dtype, [buffer.len]);
+        memory.set(id, input.map_or(&zeros, |(_, tensor)| tensor));
+    }
+    let args = interp::StepArgs { seed: args.seed, step: args.step, hypers: args.hypers.to_vec() };
+    let expected = match interp::run(program, &mut memory, &args, threads, 1) {
+        Ok(()) => Ok(()),
+        Err(Failure::Fault { site, element }) => Err(Fault { site, element: element as usize }),
+        Err(failure) => panic!("{failure}\n{program}"),
+    };
+    assert_eq!(ran.result, expected);
+    for (id, buffer) in program.buffers.iter().filter(|(_, buffer)| lasting(buffer.space)) {
+        match (ran.read(&buffer.name).data, memory.get(id).data) {
+            (Data::F32(found), Data::F32(expected)) => {
+                assert_same(&found, &expected, &format!("{} as interpreted", buffer.name));
+            }
+            (found, expected) => assert_eq!(found, expected, "{} as interpreted", buffer.name),
+        }
+    }
 }
 
 /// Whether two floats are the same bits, or both NaN.
