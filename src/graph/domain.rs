@@ -72,7 +72,9 @@ pub fn elements(graph: &Graph, node: NodeId) -> usize {
 /// reshape.
 pub fn is_view(graph: &Graph, node: NodeId) -> bool {
     match &graph.nodes[node].op {
-        Op::Reshape(_) | Op::Broadcast(_) | Op::Transpose(_) | Op::Slice(_) | Op::StopGradient => true,
+        Op::Reshape(_) | Op::Broadcast(_) | Op::Transpose(_) | Op::Slice(_) | Op::StopGradient => {
+            true
+        }
         Op::Reduce(..) => elements(graph, node) == elements(graph, graph.nodes[node].args[0]),
         _ => false,
     }
@@ -138,7 +140,13 @@ impl Domain {
     }
 
     /// Whether each value is one a row or one an element, from what it is computed from.
-    fn set_levels(&mut self, graph: &Graph, nodes: &[NodeId], total: usize, rows: usize) -> Option<()> {
+    fn set_levels(
+        &mut self,
+        graph: &Graph,
+        nodes: &[NodeId],
+        total: usize,
+        rows: usize,
+    ) -> Option<()> {
         for &node in nodes {
             let own = elements(graph, node);
             let args = &graph.nodes[node].args;
@@ -151,7 +159,11 @@ impl Domain {
                 .collect();
             let level = if columns(graph, node).is_some() {
                 Level::Row
-            } else if own == total && (arg_levels.contains(&Level::Full) || own != rows || !arg_levels.contains(&Level::Row)) {
+            } else if own == total
+                && (arg_levels.contains(&Level::Full)
+                    || own != rows
+                    || !arg_levels.contains(&Level::Row))
+            {
                 Level::Full
             } else if own == rows && self.reduces && !arg_levels.contains(&Level::Full) {
                 Level::Row

@@ -1,8 +1,9 @@
 //! A graph cut into kernels: what the `fuse` pass makes and lowering takes.
 //!
-//! Every node of the graph is in exactly one kernel, or in none because it needs no code:
-//! leaves, `f64` scalars (computed once a step outside the kernels), and views (a reshape of a
-//! value in memory). Kernels stand in an order in which what they read comes first.
+//! A node is in one kernel or in none. Those in none need no code: leaves, `f64` scalars (computed
+//! once a step outside the kernels), views (a value read in another order); or they are cheap (an
+//! iota, a comparison with it), and each kernel that reads one computes it for itself. Kernels
+//! stand in an order in which what they read comes first.
 
 use crate::base::entity::Arena;
 use crate::entity;

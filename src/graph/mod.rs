@@ -21,8 +21,9 @@
 //! ```
 
 pub mod builder;
-pub mod element;
 #[allow(clippy::module_inception)] // The graph's data, among what is done with it.
+pub mod domain;
+pub mod element;
 pub mod graph;
 pub mod infer;
 pub mod init;
@@ -34,6 +35,7 @@ pub mod print;
 pub mod read;
 pub mod types;
 pub mod verify;
+pub mod view;
 
 pub use builder::Builder;
 pub use graph::{DimOrigin, Graph, Hyper, Init, Input, Node, Output, Param, State, Target, Update};

@@ -50,7 +50,8 @@ impl View {
     /// The view of an operator's result where this is the view of its argument. `None` where the
     /// operator computes something, or its result has no distances.
     pub fn through(&self, op: &Op, extents: &[usize]) -> Option<View> {
-        let made = |offset, strides| View { base: self.base, offset, extents: extents.to_vec(), strides };
+        let made =
+            |offset, strides| View { base: self.base, offset, extents: extents.to_vec(), strides };
         match op {
             Op::StopGradient => Some(self.clone()),
             // A reduction over unit axes only.
@@ -63,11 +64,8 @@ impl View {
                 let mut view = made(self.offset, self.strides.clone());
                 for (axis, range) in ranges.iter().enumerate() {
                     view.offset += range.start as i64 * self.strides[axis];
-                    view.strides[axis] = if extents[axis] == 1 {
-                        0
-                    } else {
-                        self.strides[axis] * range.step as i64
-                    };
+                    view.strides[axis] =
+                        if extents[axis] == 1 { 0 } else { self.strides[axis] * range.step as i64 };
                 }
                 Some(view)
             }

@@ -1,1 +1,71 @@
-//! Fused kernels to loops: nests, tiles, the partition among threads, and the memory plan.
+//! Lowering: from a fused graph to loops over planned memory.
+//!
+//! ```text
+//! kernels ─order→ ─nest, tile, columns, moves→ runs ─schedule→ actions, barriers ─plan→ offsets
+//! ```
+//!
+//! Every kernel of the graph becomes one or a few kernels of loops. Work is cut into parts by
+//! shape alone ([`partition`]), so that kernels over the same rows have the same parts and a
+//! thread finds in its cache what it wrote itself; [`barrier`] proves where threads must wait for
+//! each other, [`schedule`] orders kernels so that they seldom must, and [`plan`] gives buffers
+//! whose lives don't overlap the same bytes. Parameters, states and their derived layouts have
+//! their places in [`Globals`], shared by all programs of a run.
+//!
+//! A training step of a dense network comes out as three epochs: each thread takes its samples
+//! forward and back to the last input gradient; the weight gradients and their squares; the norm
+//! and the updates.
+
+pub mod barrier;
+mod columns;
+pub mod globals;
+mod moves;
+mod nest;
+mod order;
+pub mod partition;
+pub mod plan;
+pub mod schedule;
+mod step;
+mod tile;
+mod uniform;
+mod values;
+mod writer;
+
+pub use globals::{Global, Globals};
+pub use plan::Layout;
+
+use crate::graph::NodeId;
+use crate::graph::kernels::{KernelKind, Kernels};
+use crate::loops::Program;
+use step::Step;
+
+/// A step as loops.
+#[derive(Clone, Debug)]
+pub struct Lowered {
+    /// The program, planned.
+    pub program: Program,
+    /// The nodes (pick, gather, scatter) that tested indices belong to: a fault of site `s` is
+    /// `sites[s]`'s.
+    pub sites: Vec<NodeId>,
+    /// The exact sizes of its memory.
+    pub layout: Layout,
+}
+
+/// Lowers a fused graph. Programs of one run share `globals`; lower the training step first.
+pub fn run(kernels: &Kernels, globals: &mut Globals) -> Lowered {
+    let order = order::run(kernels);
+    let mut step = Step::new(kernels, order.in_place, globals);
+    for id in order.kernels {
+        let kernel = &kernels.kernels[id];
+        match kernel.kind {
+            KernelKind::Contraction => tile::lower(&mut step, kernel),
+            KernelKind::Rows => nest::lower(&mut step, kernel),
+            KernelKind::Columns => columns::lower(&mut step, kernel),
+            KernelKind::Move => moves::lower(&mut step, kernel),
+        }
+        step.refresh_written(kernel);
+    }
+    let (mut program, runs, sites) = step.finish();
+    program.actions = schedule::run(&program, &runs);
+    let layout = plan::run(&mut program, globals.bytes());
+    Lowered { program, sites, layout }
+}

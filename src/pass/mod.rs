@@ -19,6 +19,7 @@ pub mod cse;
 pub mod dce;
 pub mod derivative;
 pub mod emit;
+pub mod fuse;
 pub mod rebuild;
 pub mod simplify;
 pub mod update;
@@ -33,8 +34,15 @@ pub struct Pass {
 }
 
 /// The passes, in the order of the pipeline.
-pub const ALL: &[&Pass] =
-    &[&autodiff::PASS, &update::PASS, &bind::PASS, &simplify::PASS, &cse::PASS, &dce::PASS];
+pub const ALL: &[&Pass] = &[
+    &autodiff::PASS,
+    &update::PASS,
+    &bind::PASS,
+    &simplify::PASS,
+    &cse::PASS,
+    &dce::PASS,
+    &fuse::PASS,
+];
 
 /// The pass of that name.
 pub fn named(name: &str) -> Option<&'static Pass> {

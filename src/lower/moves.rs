@@ -1,0 +1,337 @@
+//! Elements moved: copies of views, joined and padded tensors, sums into places that data names.
+//!
+//! Takes a move kernel; gives loops that load and store, parted along the first axis. A copy of a
+//! view and a gather are element-wise work of one node, so `nest` writes them.
+//!
+//! ```text
+//! concat axis 1 of [8, 3] and [8, 5]    parts { for { vector 3 { s1[8·i + j] = s0[3·i + j] } } }
+//!                                       parts { for { vector 5 { s1[8·i + j + 3] = … } } }
+//! ```
+
+use crate::base::tensor::DType;
+use crate::graph::domain::{elements, extents};
+use crate::graph::kernels;
+use crate::graph::view::{View, row_major};
+use crate::graph::{NodeId, Op};
+use crate::loops::{Access, Affine, BufferId, Inst, Kernel, RegId, Stmt, VarId};
+use crate::lower::partition::Partition;
+use crate::lower::values::scalar_type;
+use crate::lower::writer::Writer;
+use crate::lower::{Step, nest};
+
+/// Writes a move, and runs it.
+pub fn lower(step: &mut Step, kernel: &kernels::Kernel) {
+    let &node = kernel.nodes.first().expect("a move");
+    match &step.graph.nodes[node].op {
+        // A leaf that is an output: copied at the step's end.
+        Op::Input(_) | Op::Param(_) | Op::State(_) => {}
+        Op::Concat(axis) => concat(step, kernel, node, *axis),
+        Op::Pad { amounts, value } => pad(step, kernel, node, amounts, *value),
+        Op::ScatterAdd { shape: _, axis } => scatter(step, kernel, node, *axis),
+        Op::Reshape(_)
+        | Op::Broadcast(_)
+        | Op::Transpose(_)
+        | Op::Slice(_)
+        | Op::StopGradient
+        | Op::Reduce(..)
+        | Op::Gather(_)
+        | Op::Const(..)
+        | Op::Cast(_) => nest::lower(step, kernel),
+        Op::Hyper(_)
+        | Op::Step
+        | Op::Extent(_)
+        | Op::Iota { .. }
+        | Op::Uniform { .. }
+        | Op::Unary(_)
+        | Op::Binary(_)
+        | Op::Where
+        | Op::ArgMax(_)
+        | Op::MatMul { .. }
+        | Op::Pick => unreachable!("{node} moves nothing"),
+    }
+}
+
+/// Copies a view to a buffer, at its own distances; in parts of the view's first long axis.
+pub fn copy(step: &mut Step, from: &View, to: BufferId, offset: i64, strides: &[i64], name: &str) {
+    let buffer = step.buffer(from.base);
+    copy_between(step, (buffer, from), to, offset, strides, name);
+}
+
+/// As [`copy`], from a buffer that need not be a node's.
+pub fn copy_between(
+    step: &mut Step,
+    (buffer, from): (BufferId, &View),
+    to: BufferId,
+    offset: i64,
+    strides: &[i64],
+    name: &str,
+) {
+    let (dtype, len) = step.shape_of(buffer);
+    let (to_type, to_len) = step.shape_of(to);
+    let mut loops = Loops::new(name.to_string(), &from.extents);
+    let source = loops.writer.slot(buffer, dtype, len);
+    let target = loops.writer.slot(to, to_type, to_len);
+    loops.write(|writer, index| {
+        let access = Access { slot: source, index: dot(from.offset, &from.strides, index) };
+        let depth = writer.depth();
+        let value = writer.define(scalar_type(dtype), depth, Inst::Load(access));
+        writer.store(target, dot(offset, strides, index), value);
+    });
+    step.run(loops.writer.finish());
+}
+
+fn dot(offset: i64, strides: &[i64], index: &[Affine]) -> Affine {
+    let mut sum = Affine::constant(offset);
+    for (stride, index) in strides.iter().zip(index) {
+        sum = sum.plus(&index.times(*stride));
+    }
+    sum
+}
+
+/// Loops over a shape: parts and rows of the first long axis, a vector along the last.
+struct Loops {
+    writer: Writer<()>,
+    extents: Vec<usize>,
+    partition: Partition,
+    lead: Option<usize>,
+}
+
+impl Loops {
+    fn new(name: String, extents: &[usize]) -> Self {
+        let lead = extents.iter().position(|&extent| extent != 1);
+        let partition = Partition::of(lead.map_or(1, |axis| extents[axis]));
+        let writer = Writer::new(name, partition.parts);
+        Loops { writer, extents: extents.to_vec(), partition, lead }
+    }
+
+    fn write(&mut self, body: impl Fn(&mut Writer<()>, &[Affine])) {
+        let part = self.writer.var(self.partition.parts);
+        self.writer.open(Some(part));
+        let (extents, partition, lead) = (&self.extents, self.partition, self.lead);
+        tailed(&mut self.writer, part, partition, |writer, rows| {
+            part_of(writer, extents, lead, (part, partition.rows, rows), &body);
+        });
+        self.writer.close_parts(part);
+    }
+}
+
+/// The loops of a part of `rows` rows, where parts before it have `before` each.
+fn part_of(
+    writer: &mut Writer<()>,
+    extents: &[usize],
+    lead: Option<usize>,
+    (part, before, rows): (VarId, usize, usize),
+    body: &impl Fn(&mut Writer<()>, &[Affine]),
+) {
+    let mut index = vec![Affine::default(); extents.len()];
+    let mut vars: Vec<VarId> = Vec::new();
+    for axis in (0..extents.len()).filter(|&axis| extents[axis] != 1) {
+        let is_lead = Some(axis) == lead;
+        let var = writer.var(if is_lead { rows } else { extents[axis] });
+        writer.open(Some(var));
+        let start = if is_lead { before as i64 } else { 0 };
+        index[axis] = Affine::var(part).times(start).plus(&Affine::var(var));
+        vars.push(var);
+    }
+    body(writer, &index);
+    if let Some(inner) = vars.pop() {
+        writer.close_vector(inner, &[]);
+    }
+    for var in vars.into_iter().rev() {
+        writer.close_for(var);
+    }
+}
+
+/// A `rows × cols` matrix, transposed: parts of its rows, so that whoever wrote a row also turns
+/// it; stores side by side, loads from the few rows of a part, which stay in cache.
+pub fn transpose(
+    step: &Step,
+    from: BufferId,
+    to: BufferId,
+    (rows, cols): (usize, usize),
+    name: String,
+) -> (Kernel, Vec<BufferId>) {
+    let (dtype, len) = step.shape_of(from);
+    let partition = Partition::of(if rows > 1 { rows } else { cols });
+    let mut writer: Writer<()> = Writer::new(name, partition.parts);
+    let (source, target) = (writer.slot(from, dtype, len), writer.slot(to, dtype, len));
+    let part = writer.var(partition.parts);
+    writer.open(Some(part));
+    let part_body = |writer: &mut Writer<()>, count: usize| {
+        let start = Affine::var(part).times(partition.rows as i64);
+        let outer = (rows > 1).then(|| writer.var(cols));
+        let column = outer.map_or(Affine::default(), Affine::var);
+        if outer.is_some() {
+            writer.open(outer);
+        }
+        let row = writer.var(count);
+        writer.open(Some(row));
+        let row_index = start.plus(&Affine::var(row));
+        // A single row is a single column: the same elements.
+        let inner = if outer.is_some() { cols as i64 } else { 1 };
+        let index = column.plus(&row_index.times(inner));
+        let depth = writer.depth();
+        let load = Inst::Load(Access { slot: source, index });
+        let value = writer.define(scalar_type(dtype), depth, load);
+        writer.store(target, column.times(rows as i64).plus(&row_index), value);
+        writer.close_vector(row, &[]);
+        if let Some(outer) = outer {
+            writer.close_for(outer);
+        }
+    };
+    tailed(&mut writer, part, partition, part_body);
+    writer.close_parts(part);
+    writer.finish()
+}
+
+/// Writes a part's body, once more for a shorter last part.
+fn tailed(
+    writer: &mut Writer<()>,
+    part: VarId,
+    partition: Partition,
+    mut body: impl FnMut(&mut Writer<()>, usize),
+) {
+    if !partition.has_tail() {
+        return body(writer, partition.rows);
+    }
+    let [then, otherwise] = [partition.rows, partition.last].map(|rows| {
+        writer.open(None);
+        body(writer, rows);
+        writer.close()
+    });
+    writer.push(Stmt::If { var: part, bound: partition.parts - 1, then, otherwise });
+}
+
+/// Fills a buffer of a shape with one value.
+fn fill(step: &mut Step, buffer: BufferId, shape: &[usize], value: f64, name: &str) {
+    let (dtype, len) = step.shape_of(buffer);
+    let mut loops = Loops::new(name.to_string(), shape);
+    let slot = loops.writer.slot(buffer, dtype, len);
+    let inst = constant(value, scalar_type(dtype));
+    let value: RegId = loops.writer.define(scalar_type(dtype), 0, inst);
+    let strides = row_major(shape);
+    loops.write(|writer, index| writer.store(slot, dot(0, &strides, index), value));
+    step.run(loops.writer.finish());
+}
+
+fn constant(value: f64, dtype: DType) -> Inst {
+    match dtype {
+        DType::F32 | DType::F64 => Inst::F32(value as f32),
+        DType::I32 | DType::U8 => Inst::I32(value as i32),
+        DType::Bool => Inst::Bool(value != 0.0),
+    }
+}
+
+fn concat(step: &mut Step, kernel: &kernels::Kernel, node: NodeId, axis: usize) {
+    let to = step.result_buffer(node);
+    let strides = true_strides(&extents(step.graph, node));
+    let name = step.kernel_name(kernel);
+    let mut start = 0;
+    for &arg in &step.graph.nodes[node].args {
+        let view = step.view(arg);
+        if view.extents.iter().all(|&extent| extent > 0) {
+            copy(step, &view, to, start as i64 * strides[axis], &strides, &name);
+        }
+        start += view.extents[axis];
+    }
+}
+
+/// Row-major distances, along unit axes too.
+fn true_strides(extents: &[usize]) -> Vec<i64> {
+    let mut strides = vec![1; extents.len()];
+    for axis in (1..extents.len()).rev() {
+        strides[axis - 1] = strides[axis] * extents[axis] as i64;
+    }
+    strides
+}
+
+fn pad(
+    step: &mut Step,
+    kernel: &kernels::Kernel,
+    node: NodeId,
+    amounts: &[(usize, usize)],
+    value: f64,
+) {
+    let to = step.result_buffer(node);
+    let shape = extents(step.graph, node);
+    let name = step.kernel_name(kernel);
+    fill(step, to, &shape, value, &format!("{name}.border"));
+    let view = step.view(step.graph.nodes[node].args[0]);
+    let strides = true_strides(&shape);
+    let offset =
+        amounts.iter().zip(&strides).map(|(&(before, _), stride)| before as i64 * stride).sum();
+    if view.extents.iter().all(|&extent| extent > 0) {
+        copy(step, &view, to, offset, &strides, &name);
+    }
+}
+
+/// Zeros, then every value added at its index, in order. The axes around the indexed one are
+/// shared by threads, so that each sum is one thread's.
+fn scatter(step: &mut Step, kernel: &kernels::Kernel, node: NodeId, axis: usize) {
+    let graph = step.graph;
+    let [index, values] = graph.nodes[node].args[..] else { unreachable!("scatter_add takes two") };
+    let to = step.result_buffer(node);
+    let shape = extents(graph, node);
+    let name = step.kernel_name(kernel);
+    fill(step, to, &shape, 0.0, &format!("{name}.zeros"));
+
+    let (index_view, values_view) = (step.view(index), step.view(values));
+    let rank = index_view.extents.len();
+    let site = step.site(node);
+    let strides = true_strides(&shape);
+    let outer: Vec<usize> = (0..values_view.extents.len())
+        .filter(|position| !(axis..axis + rank).contains(position))
+        .filter(|&position| values_view.extents[position] != 1)
+        .collect();
+    let lead = outer.first().map_or(1, |&position| values_view.extents[position]);
+    let partition = Partition::of(lead);
+    let mut writer: Writer<()> = Writer::new(name, partition.parts);
+    let mut slot = |node: NodeId| {
+        let buffer = step.buffer(node);
+        let (dtype, len) = step.shape_of(buffer);
+        writer.slot(buffer, dtype, len)
+    };
+    let (index_slot, values_slot, to_slot) =
+        (slot(index_view.base), slot(values_view.base), slot(node));
+    let dtype = scalar_type(graph.ty(values).dtype);
+    let index_type = scalar_type(graph.ty(index).dtype);
+    let element_strides = true_strides(&index_view.extents);
+
+    let part = writer.var(partition.parts);
+    writer.open(Some(part));
+    let part_body = |writer: &mut Writer<()>, rows: usize| {
+        let mut at = vec![Affine::default(); values_view.extents.len()];
+        let inner = (axis..axis + rank).filter(|&position| values_view.extents[position] != 1);
+        let mut vars = Vec::new();
+        // Entries first, in order; what is around the indexed axis innermost.
+        for position in inner.chain(outer.iter().copied()) {
+            let is_lead = outer.first() == Some(&position);
+            let var = writer.var(if is_lead { rows } else { values_view.extents[position] });
+            writer.open(Some(var));
+            let start = if is_lead { partition.rows as i64 } else { 0 };
+            at[position] = Affine::var(part).times(start).plus(&Affine::var(var));
+            vars.push(var);
+        }
+        let entry = &at[axis..axis + rank];
+        let from = dot(index_view.offset, &index_view.strides, entry);
+        let raw =
+            writer.define(index_type, 0, Inst::Load(Access { slot: index_slot, index: from }));
+        let element = dot(0, &element_strides, entry);
+        let checked = Inst::Checked { index: raw, bound: shape[axis], site, element };
+        let checked = writer.define(DType::I32, 0, checked);
+        let from = dot(values_view.offset, &values_view.strides, &at);
+        let value = writer.define(dtype, 0, Inst::Load(Access { slot: values_slot, index: from }));
+        let around = at[..axis].iter().chain(&at[axis + rank..]).cloned().collect::<Vec<_>>();
+        let around_strides: Vec<i64> =
+            strides[..axis].iter().chain(&strides[axis + 1..]).copied().collect();
+        let base = Access { slot: to_slot, index: dot(0, &around_strides, &around) };
+        writer.push(Stmt::AddAt { base, index: checked, stride: strides[axis], value });
+        for var in vars.into_iter().rev() {
+            writer.close_for(var);
+        }
+    };
+    tailed(&mut writer, part, partition, part_body);
+    writer.close_parts(part);
+    debug_assert!(elements(graph, node) > 0);
+    step.run(writer.finish());
+}

@@ -1,0 +1,330 @@
+//! The program being made: where every value is, and the runs of kernels so far.
+//!
+//! Takes requests from the kernels' lowering: the buffer of a value, a place for a result, a
+//! uniform value, a tested index, a transposed parameter; keeps what the program needs for them.
+//! Results that are outputs or updates are computed right into their buffers where they can be;
+//! [`Step::finish`] copies the others.
+
+use crate::base::tensor::DType;
+use crate::graph::domain::{base, elements, extents, is_view};
+use crate::graph::kernels::{self, KernelKind, Kernels};
+use crate::graph::view::{View, row_major};
+use crate::graph::{Graph, NodeId, Op, ParamId, Target};
+use crate::loops::{Action, Buffer, BufferId, Kernel, KernelId, Program, Space};
+use crate::lower::globals::Globals;
+use crate::lower::moves;
+use crate::lower::uniform::Collected;
+use std::collections::{HashMap, HashSet};
+
+/// A step's program being made.
+pub struct Step<'a> {
+    /// The graph.
+    pub graph: &'a Graph,
+    /// The program so far; its actions are made at last.
+    pub program: Program,
+    /// The runs of kernels, in order.
+    pub runs: Vec<(KernelId, Vec<BufferId>)>,
+    /// The nodes whose indices are tested.
+    pub sites: Vec<NodeId>,
+    globals: &'a mut Globals,
+    /// The nodes that kernels write.
+    stored: HashSet<NodeId>,
+    in_place: HashMap<NodeId, Target>,
+    buffers: HashMap<NodeId, BufferId>,
+    names: HashMap<String, BufferId>,
+    uniforms: Collected,
+}
+
+impl<'a> Step<'a> {
+    /// A program with the graph's inputs and nothing to do.
+    pub fn new(
+        kernels: &'a Kernels,
+        in_place: HashMap<NodeId, Target>,
+        globals: &'a mut Globals,
+    ) -> Self {
+        let graph = &kernels.graph;
+        for param in graph.params.values() {
+            let len = param.ty.shape.extents().expect("a parameter's shape").iter().product();
+            globals.place(&param.path, param.ty.dtype, len);
+        }
+        for state in graph.states.values() {
+            let len = state.ty.shape.extents().expect("a state's shape").iter().product();
+            globals.place(&state.path, state.ty.dtype, len);
+        }
+        let results = kernels.kernels.values().flat_map(|kernel| kernel.results.iter().copied());
+        let mut step = Step {
+            graph,
+            program: Program { name: graph.name.clone(), ..Program::default() },
+            runs: Vec::new(),
+            sites: Vec::new(),
+            globals,
+            stored: results.collect(),
+            in_place,
+            buffers: HashMap::new(),
+            names: HashMap::new(),
+            uniforms: Collected::default(),
+        };
+        for input in graph.inputs.values() {
+            let len = input.ty.shape.extents().expect("a bound batch").iter().product();
+            step.named(format!("input.{}", input.name), input.ty.dtype, len, Space::Pinned);
+        }
+        step
+    }
+
+    /// Whether a value lies in memory: a leaf, or a kernel's result.
+    pub fn in_memory(&self, node: NodeId) -> bool {
+        let is_leaf =
+            matches!(self.graph.nodes[node].op, Op::Input(_) | Op::Param(_) | Op::State(_));
+        is_leaf || self.stored.contains(&node)
+    }
+
+    /// How a value is read from memory.
+    pub fn view(&self, node: NodeId) -> View {
+        if self.in_memory(node) {
+            return View::whole(node, &extents(self.graph, node));
+        }
+        self.view_of_copy(node).unwrap_or_else(|| panic!("{node} is not in memory"))
+    }
+
+    /// How a view's elements are read from memory, though the view may itself be a copy there.
+    pub fn view_of_copy(&self, node: NodeId) -> Option<View> {
+        if !is_view(self.graph, node) {
+            return None;
+        }
+        let source = base(self.graph, self.graph.nodes[node].args[0], |node| self.in_memory(node));
+        if !self.in_memory(source) {
+            return None;
+        }
+        let arg = self.view(self.graph.nodes[node].args[0]);
+        arg.through(&self.graph.nodes[node].op, &extents(self.graph, node))
+    }
+
+    /// How a value is read, if it is memory outside of a kernel.
+    pub fn memory_view(&self, node: NodeId, inside: &impl Fn(NodeId) -> bool) -> Option<View> {
+        let source = base(self.graph, node, |node| inside(node) || self.in_memory(node));
+        (!inside(source) && self.in_memory(source)).then(|| self.view(node))
+    }
+
+    /// The buffer of a value in memory.
+    pub fn buffer(&mut self, node: NodeId) -> BufferId {
+        if let Some(&buffer) = self.buffers.get(&node) {
+            return buffer;
+        }
+        let dtype = self.graph.ty(node).dtype;
+        let len = elements(self.graph, node);
+        let (name, space) = match &self.graph.nodes[node].op {
+            Op::Input(id) => (format!("input.{}", self.graph.inputs[*id].name), Space::Pinned),
+            Op::Param(id) => (self.graph.params[*id].path.clone(), Space::Global),
+            Op::State(id) => (self.graph.states[*id].path.clone(), Space::Global),
+            other => unreachable!("{node} {other:?} is read before it is written"),
+        };
+        let buffer = self.named(name, dtype, len, space);
+        self.buffers.insert(node, buffer);
+        buffer
+    }
+
+    /// The buffer that a kernel writes a result to.
+    pub fn result_buffer(&mut self, node: NodeId) -> BufferId {
+        let dtype = self.graph.ty(node).dtype;
+        let len = elements(self.graph, node);
+        let output = self.graph.outputs.iter().find(|output| self.root(output.node) == node);
+        let buffer = match (output, self.in_place.get(&node).copied()) {
+            (Some(output), _) => {
+                self.named(format!("output.{}", output.name), dtype, len, Space::Pinned)
+            }
+            (None, Some(target)) => self.target(target, dtype, len),
+            (None, None) => self.named(node.to_string(), dtype, len, Space::Scratch),
+        };
+        self.buffers.insert(node, buffer);
+        buffer
+    }
+
+    /// The buffer for a result that every thread computes for itself.
+    pub fn thread_buffer(&mut self, node: NodeId) -> BufferId {
+        let (dtype, len) = (self.graph.ty(node).dtype, elements(self.graph, node));
+        let buffer = self.named(node.to_string(), dtype, len, Space::Thread);
+        self.buffers.insert(node, buffer);
+        buffer
+    }
+
+    /// A buffer that holds no node's value.
+    pub fn new_buffer(&mut self, dtype: DType, len: usize, space: Space) -> BufferId {
+        let name = format!("t{}", self.program.buffers.len());
+        self.named(name, dtype, len, space)
+    }
+
+    fn named(&mut self, name: String, dtype: DType, len: usize, space: Space) -> BufferId {
+        if let Some(&known) = self.names.get(&name) {
+            return known;
+        }
+        let offset = match space {
+            Space::Global => Some(self.globals.place(&name, dtype, len).offset),
+            Space::Pinned | Space::Scratch | Space::Thread => None,
+        };
+        let buffer =
+            self.program.buffers.push(Buffer { name: name.clone(), dtype, len, space, offset });
+        self.names.insert(name, buffer);
+        buffer
+    }
+
+    fn target(&mut self, target: Target, dtype: DType, len: usize) -> BufferId {
+        let path = match target {
+            Target::Param(id) => self.graph.params[id].path.clone(),
+            Target::State(id) => self.graph.states[id].path.clone(),
+        };
+        self.named(path, dtype, len, Space::Global)
+    }
+
+    /// The type and length of a buffer.
+    pub fn shape_of(&self, buffer: BufferId) -> (DType, usize) {
+        let buffer = &self.program.buffers[buffer];
+        (buffer.dtype, buffer.len)
+    }
+
+    /// The value in memory that an output or update stands for: itself, or what it is a plain
+    /// reshape of.
+    fn root(&self, node: NodeId) -> NodeId {
+        if self.in_memory(node) || !is_view(self.graph, node) {
+            return node;
+        }
+        match self.view_of_copy(node) {
+            Some(view) if view.is_whole() => view.base,
+            _ => node,
+        }
+    }
+
+    /// The buffer and element of a uniform value.
+    pub fn uniform(&mut self, node: NodeId) -> (BufferId, usize) {
+        let element = self.uniforms.element(self.graph, node);
+        let buffer = self.named("uniforms".into(), DType::F32, 0, Space::Pinned);
+        self.program.buffers[buffer].len = self.uniforms.len();
+        (buffer, element)
+    }
+
+    /// The number by which a fault names a node whose indices are tested.
+    pub fn site(&mut self, node: NodeId) -> u32 {
+        let at = self.sites.iter().position(|&known| known == node).unwrap_or_else(|| {
+            self.sites.push(node);
+            self.sites.len() - 1
+        });
+        u32::try_from(at).expect("few sites")
+    }
+
+    /// The transposed layout of a parameter of `rows × cols`, `None` where nobody would keep it
+    /// up to date.
+    pub fn derived(&mut self, param: ParamId, rows: usize, cols: usize) -> Option<BufferId> {
+        let param = &self.graph.params[param];
+        if !self.globals.derive(&param.path, rows, cols) {
+            return None;
+        }
+        let name = format!("{}^T", param.path);
+        Some(self.named(name, param.ty.dtype, rows * cols, Space::Global))
+    }
+
+    /// What kernels of this name do, for people: the layer's path and the kind of kernel.
+    pub fn kernel_name(&self, kernel: &kernels::Kernel) -> String {
+        let node =
+            *kernel.results.last().or(kernel.nodes.last()).expect("a kernel computes something");
+        let origin = self.graph.nodes[node].origin;
+        let path = origin.map(|origin| self.graph.origins.get(origin).path.as_str()).unwrap_or("");
+        let kind = match kernel.kind {
+            KernelKind::Contraction => "matmul",
+            KernelKind::Rows => "rows",
+            KernelKind::Columns => "columns",
+            KernelKind::Move => "move",
+        };
+        let updates = kernel.nodes.iter().any(|node| self.in_place.contains_key(node));
+        let kind = if updates { "update" } else { kind };
+        if path.is_empty() { kind.to_string() } else { format!("{path}.{kind}") }
+    }
+
+    /// Runs a kernel; equal ones are kept once.
+    pub fn run(&mut self, (kernel, args): (Kernel, Vec<BufferId>)) {
+        let id = self.intern(kernel);
+        self.runs.push((id, args));
+    }
+
+    fn intern(&mut self, kernel: Kernel) -> KernelId {
+        let equal = |known: &Kernel| {
+            (known.parts, &known.slots, &known.vars, &known.regs, &known.body)
+                == (kernel.parts, &kernel.slots, &kernel.vars, &kernel.regs, &kernel.body)
+        };
+        let known = self.program.kernels.iter().find(|(_, known)| equal(known)).map(|(id, _)| id);
+        known.unwrap_or_else(|| self.program.kernels.push(kernel))
+    }
+
+    /// Brings the derived layouts of the parameters that `kernel` writes up to date.
+    pub fn refresh_written(&mut self, kernel: &kernels::Kernel) {
+        for node in &kernel.results {
+            if let Some(&Target::Param(param)) = self.in_place.get(node) {
+                self.refresh(param);
+            }
+        }
+    }
+
+    fn refresh(&mut self, param: ParamId) {
+        let param = &self.graph.params[param];
+        if let Some((rows, cols)) = self.globals.derived(&param.path) {
+            let dtype = param.ty.dtype;
+            let from = self.named(param.path.clone(), dtype, rows * cols, Space::Global);
+            let to = self.named(format!("{}^T", param.path), dtype, rows * cols, Space::Global);
+            let run = moves::transpose(self, from, to, (rows, cols), format!("{}^T", param.path));
+            self.run(run);
+        }
+    }
+
+    /// Copies what is not yet where it must be, and completes the tables.
+    pub fn finish(mut self) -> (Program, Vec<(KernelId, Vec<BufferId>)>, Vec<NodeId>) {
+        for output in &self.graph.outputs {
+            let root = self.root(output.node);
+            let (dtype, len) = (self.graph.ty(root).dtype, elements(self.graph, root));
+            let to = self.named(format!("output.{}", output.name), dtype, len, Space::Pinned);
+            self.copy_root(root, to, "output");
+        }
+        for update in &self.graph.updates {
+            let root = self.root(update.node);
+            let (dtype, len) = (self.graph.ty(root).dtype, elements(self.graph, root));
+            let to = self.target(update.target, dtype, len);
+            if self.copy_root(root, to, "update")
+                && let Target::Param(param) = update.target
+            {
+                self.refresh(param);
+            }
+        }
+        self.refresh_all();
+        self.globals.trained |= !self.graph.updates.is_empty();
+        self.program.uniforms = self.uniforms.finish(self.graph);
+        self.program.uniforms.buffer = self.names.get("uniforms").copied();
+        (self.program, self.runs, self.sites)
+    }
+
+    /// Copies a value, unless that is where it was computed.
+    fn copy_root(&mut self, root: NodeId, to: BufferId, name: &str) -> bool {
+        let from = self.buffer(root);
+        if from == to {
+            return false;
+        }
+        let shape = extents(self.graph, root);
+        let view = View::whole(root, &shape);
+        moves::copy_between(self, (from, &view), to, 0, &row_major(&shape), name);
+        true
+    }
+
+    /// What the caller runs after writing parameters.
+    fn refresh_all(&mut self) {
+        let used: Vec<ParamId> = self
+            .graph
+            .params
+            .iter()
+            .filter(|(_, param)| self.names.contains_key(&format!("{}^T", param.path)))
+            .map(|(id, _)| id)
+            .collect();
+        for param in used {
+            let before = self.runs.len();
+            self.refresh(param);
+            for (kernel, args) in self.runs.split_off(before) {
+                self.program.refresh.push(Action::Run { kernel, args });
+            }
+        }
+    }
+}

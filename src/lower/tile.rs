@@ -1,0 +1,395 @@
+//! Contractions: tiles over parts of rows, with what follows element by element.
+//!
+//! Takes a contraction kernel; gives its loops. The left operand may lie in memory in any way; the
+//! right one must have its columns side by side. A parameter that is needed transposed has a
+//! second layout, `PATH^T`, which is kept up to date (see [`Step::derived`]); any other value is
+//! transposed on the spot. A right operand larger than half a core's L2 cache is passed in
+//! panels of columns, each used by all of a thread's rows while it is in cache.
+//!
+//! ```text
+//! relu(x @ w + b), x [32, 784]     parts i0 in 0..4 { tile m=8 n=128 k=784 …, bias, relu }
+//! ```
+//!
+//! Bias and relu are the tile's own; other work is done in loops over the same part right after.
+
+use crate::base::tensor::DType;
+use crate::graph::domain::{Domain, base, elements, extents};
+use crate::graph::kernels::Kernel;
+use crate::graph::view::{View, row_major};
+use crate::graph::{Binary, NodeId, Op};
+use crate::loops::{Access, Affine, BufferId, SlotId, Space, Stmt, Tile, TileOperand, VarId};
+use crate::lower::Step;
+use crate::lower::moves;
+use crate::lower::nest::Nest;
+use crate::lower::partition::Partition;
+use crate::lower::values::{Saved, Values};
+use crate::lower::writer::Writer;
+
+/// Bytes of a right operand that stays in a core's L2 cache beside the rest.
+const CACHED: usize = 512 << 10;
+
+/// An operand in memory: strides of the leading (batch) axes, then of its two own.
+struct Operand {
+    buffer: BufferId,
+    offset: i64,
+    batch: Vec<i64>,
+    /// Along `m` of the left, `n` of the right operand.
+    outer: i64,
+    /// Along `k`.
+    inner: i64,
+}
+
+/// What of a contraction the tile does by itself.
+struct Fused {
+    /// The nodes that the tile computes; the last is what it writes.
+    nodes: Vec<NodeId>,
+    bias: Option<View>,
+    relu: bool,
+}
+
+/// Which axis is cut into parts.
+#[derive(Clone, Copy, PartialEq)]
+enum Along {
+    Batch,
+    Rows,
+    Columns,
+}
+
+/// A contraction being written.
+struct Contraction {
+    batch: Vec<usize>,
+    m: usize,
+    n: usize,
+    k: usize,
+    a: Operand,
+    b: Operand,
+    along: Along,
+    partition: Partition,
+    /// Elements along the cut axis for each unit of the partition.
+    unit: usize,
+    slots: Slots,
+    c_batch: Vec<i64>,
+    bias: Option<i64>,
+    relu: bool,
+}
+
+#[derive(Clone, Copy)]
+struct Slots {
+    a: SlotId,
+    b: SlotId,
+    c: SlotId,
+    bias: Option<SlotId>,
+}
+
+/// Writes a contraction and what follows it, and runs it.
+pub fn lower(step: &mut Step, kernel: &Kernel) {
+    let matmul = kernel.nodes.iter().copied();
+    let matmul = matmul.filter(|&node| matches!(step.graph.nodes[node].op, Op::MatMul { .. }));
+    let matmul = matmul.last().expect("a contraction");
+    let domain = Domain::of(step.graph, &kernel.nodes).expect("what fusion has checked");
+    let fused = fused(step, kernel, matmul);
+    for &result in &kernel.results {
+        step.result_buffer(result);
+    }
+    let last = *fused.nodes.last().expect("the product itself");
+    let target = target_buffer(step, kernel, last);
+    let name = step.kernel_name(kernel);
+    let operands = operands(step, matmul, &name);
+    let lead = domain.axes.first().copied().unwrap_or(1);
+    let partition = Partition::of(lead);
+    let mut writer = Writer::new(name, partition.parts);
+    let contraction = contraction(step, &mut writer, matmul, operands, target, lead, &fused);
+
+    let rest = kernel.nodes.iter().any(|node| !fused.nodes.contains(node));
+    let mut nest =
+        Nest::new(Values::new(step, writer, domain, &kernel.nodes), kernel, &fused.nodes);
+    nest.values.saved.insert(last, Saved::Whole(contraction.slots.c));
+    let panel = contraction.panel();
+    let tiled_apart = panel < contraction.n;
+    if tiled_apart {
+        contraction.panels(&mut nest, panel);
+    }
+    if !tiled_apart || rest {
+        let part = nest.values.writer.var(partition.parts);
+        nest.values.writer.open(Some(part));
+        if !tiled_apart {
+            let n = contraction.n;
+            nest.each_length(part, partition, |nest, rows| {
+                contraction.tiles(nest, part, rows, Affine::default(), n);
+            });
+        }
+        if rest {
+            nest.part(part, partition);
+        }
+        nest.values.writer.close_parts(part);
+    }
+    nest.finish();
+}
+
+/// Where the tile writes: its node's buffer where that is a result, else a result's of the same
+/// type, which is then computed in place.
+fn target_buffer(step: &mut Step, kernel: &Kernel, last: NodeId) -> BufferId {
+    let is_float = |node: &NodeId| step.graph.ty(*node).dtype == DType::F32;
+    let node = match kernel.results.contains(&last) {
+        true => Some(last),
+        false => kernel.results.iter().copied().find(is_float),
+    };
+    match node {
+        Some(node) => step.buffer(node),
+        None => step.new_buffer(DType::F32, elements(step.graph, last), Space::Scratch),
+    }
+}
+
+/// Finds a bias and a relu that the tile can apply.
+fn fused(step: &Step, kernel: &Kernel, matmul: NodeId) -> Fused {
+    let graph = step.graph;
+    let mut fused = Fused { nodes: vec![matmul], bias: None, relu: false };
+    let inside = |node: NodeId| kernel.nodes.contains(&node);
+    let readers = |of: NodeId| -> Vec<NodeId> {
+        let reads = |node: &NodeId| {
+            graph.nodes[*node].args.iter().any(|&arg| base(graph, arg, inside) == of)
+        };
+        kernel.nodes.iter().copied().filter(reads).collect()
+    };
+    let mut last = matmul;
+    if let [add] = readers(last)[..]
+        && graph.nodes[add].op == Op::Binary(Binary::Add)
+        && !kernel.results.contains(&last)
+    {
+        let other = graph.nodes[add].args.iter().copied().find(|&arg| arg != last);
+        let bias = other.and_then(|arg| step.memory_view(arg, &inside));
+        let direct = graph.nodes[add].args.contains(&last);
+        if let (true, Some(view)) = (direct, bias) {
+            let (&stride, outer) = view.strides.split_last().unwrap_or((&0, &[]));
+            let n = view.extents.last().copied().unwrap_or(1);
+            let is_float = graph.ty(view.base).dtype == DType::F32;
+            if is_float && outer.iter().all(|&stride| stride == 0) && (stride == 1 || n == 1) {
+                fused.bias = Some(view);
+                fused.nodes.push(add);
+                last = add;
+            }
+        }
+    }
+    if let [test, select] = readers(last)[..]
+        && !kernel.results.contains(&last)
+        && !kernel.results.contains(&test)
+        && readers(test) == [select]
+        && graph.nodes[test].op == Op::Binary(Binary::Gt)
+        && graph.nodes[test].args[0] == last
+        && is_zero(step, graph.nodes[test].args[1])
+        && graph.nodes[select].op == Op::Where
+        && graph.nodes[select].args[..2] == [test, last]
+        && is_zero(step, graph.nodes[select].args[2])
+    {
+        fused.relu = true;
+        fused.nodes.extend([test, select]);
+    }
+    fused
+}
+
+fn is_zero(step: &Step, node: NodeId) -> bool {
+    let source = base(step.graph, node, |_| false);
+    matches!(step.graph.nodes[source].op, Op::Const(0.0, _))
+}
+
+/// Both operands in memory, the right one with its columns side by side.
+fn operands(step: &mut Step, matmul: NodeId, name: &str) -> (Operand, Operand) {
+    let Op::MatMul { transpose_a, transpose_b } = step.graph.nodes[matmul].op else {
+        unreachable!("a contraction")
+    };
+    let [a, b] = step.graph.nodes[matmul].args[..] else { unreachable!("a product of two") };
+    let left = step.view(a);
+    let left = operand(step, &left, transpose_a);
+    let right = step.view(b);
+    let turned = operand(step, &right, !transpose_b);
+    let rank = right.extents.len();
+    let (n_axis, k_axis) = if transpose_b { (rank - 2, rank - 1) } else { (rank - 1, rank - 2) };
+    let (n, k) = (right.extents[n_axis], right.extents[k_axis]);
+    if turned.outer == 1 || n == 1 {
+        return (left, turned);
+    }
+    let zeros = vec![0; rank - 2];
+    let is_matrix = right.extents[..rank - 2].iter().all(|&extent| extent == 1);
+    let lies_turned =
+        right.offset == 0 && turned.outer == k as i64 && (turned.inner == 1 || k == 1);
+    let covers = elements(step.graph, right.base) == n * k;
+    if let (Op::Param(param), true, true, true) =
+        (&step.graph.nodes[right.base].op, is_matrix, lies_turned, covers)
+        && let Some(buffer) = step.derived(*param, n, k)
+    {
+        return (left, Operand { buffer, offset: 0, batch: zeros, outer: 1, inner: n as i64 });
+    }
+    // Written out with its columns side by side.
+    let mut extents = right.extents.clone();
+    let mut strides = right.strides.clone();
+    if transpose_b {
+        extents.swap(rank - 1, rank - 2);
+        strides.swap(rank - 1, rank - 2);
+    }
+    let dtype = step.graph.ty(right.base).dtype;
+    let buffer = step.new_buffer(dtype, extents.iter().product(), Space::Scratch);
+    let from = View { extents: extents.clone(), strides, ..right };
+    moves::copy(step, &from, buffer, 0, &row_major(&extents), &format!("{name}.columns"));
+    let batch = row_major(&extents)[..rank - 2].to_vec();
+    (left, Operand { buffer, offset: 0, batch, outer: 1, inner: n as i64 })
+}
+
+/// An operand as a view gives it; `inner_first` where `k` is the last but one axis.
+fn operand(step: &mut Step, view: &View, inner_first: bool) -> Operand {
+    let rank = view.strides.len();
+    let (last, before) = (view.strides[rank - 1], view.strides[rank - 2]);
+    let (outer, inner) = if inner_first { (last, before) } else { (before, last) };
+    let batch = view.strides[..rank - 2].to_vec();
+    Operand { buffer: step.buffer(view.base), offset: view.offset, batch, outer, inner }
+}
+
+#[allow(clippy::too_many_arguments)] // What a contraction consists of.
+fn contraction<K: std::hash::Hash + Eq + Clone>(
+    step: &mut Step,
+    writer: &mut Writer<K>,
+    matmul: NodeId,
+    (a, b): (Operand, Operand),
+    target: BufferId,
+    lead: usize,
+    fused: &Fused,
+) -> Contraction {
+    let shape = extents(step.graph, matmul);
+    let rank = shape.len();
+    let left = extents(step.graph, step.graph.nodes[matmul].args[0]);
+    let (m, n) = (shape[rank - 2], shape[rank - 1]);
+    let k = left[rank - 2] * left[rank - 1] / m.max(1);
+    let batch = shape[..rank - 2].to_vec();
+    let first = batch.iter().copied().find(|&extent| extent != 1);
+    let (along, extent) = match first {
+        Some(first) => (Along::Batch, first),
+        None if m > 1 => (Along::Rows, m),
+        None => (Along::Columns, n),
+    };
+    let bias_buffer = fused.bias.as_ref().map(|view| step.buffer(view.base));
+    let mut slot = |buffer: BufferId| {
+        let (dtype, len) = step.shape_of(buffer);
+        writer.slot(buffer, dtype, len)
+    };
+    let slots = Slots {
+        a: slot(a.buffer),
+        b: slot(b.buffer),
+        c: slot(target),
+        bias: bias_buffer.map(slot),
+    };
+    let c_batch = row_major(&shape)[..rank - 2].to_vec();
+    let bias = fused.bias.as_ref().map(|view| view.offset);
+    let (partition, unit) = (Partition::of(lead), extent / lead);
+    let relu = fused.relu;
+    Contraction { batch, m, n, k, a, b, along, partition, unit, slots, c_batch, bias, relu }
+}
+
+impl Contraction {
+    /// How many columns are passed at a time.
+    fn panel(&self) -> usize {
+        let fits = self.k * self.n * 4 <= CACHED;
+        if self.along != Along::Rows || fits || self.n <= 128 {
+            return self.n;
+        }
+        [128, 96, 64].into_iter().find(|panel| self.n.is_multiple_of(*panel)).unwrap_or(128)
+    }
+
+    /// All panels, outside of the parts: a panel is in cache for all of a thread's rows.
+    fn panels(&self, nest: &mut Nest, panel: usize) {
+        let whole = self.n / panel;
+        let var = nest.values.writer.var(whole);
+        nest.values.writer.open(Some(var));
+        self.parts(nest, Affine::var(var).times(panel as i64), panel);
+        nest.values.writer.close_for(var);
+        if !self.n.is_multiple_of(panel) {
+            self.parts(nest, Affine::constant((whole * panel) as i64), self.n % panel);
+        }
+    }
+
+    fn parts(&self, nest: &mut Nest, column: Affine, n: usize) {
+        let part = nest.values.writer.var(self.partition.parts);
+        nest.values.writer.open(Some(part));
+        nest.each_length(part, self.partition, |nest, rows| {
+            self.tiles(nest, part, rows, column.clone(), n);
+        });
+        nest.values.writer.close_parts(part);
+    }
+
+    /// The tiles of a part: one, or one for each matrix of a batch.
+    fn tiles(&self, nest: &mut Nest, part: VarId, rows: usize, column: Affine, n: usize) {
+        let first = Affine::var(part).times((self.partition.rows * self.unit) as i64);
+        let cut = rows * self.unit;
+        let mut offsets =
+            [Affine::constant(self.a.offset), Affine::constant(self.b.offset), column];
+        let (mut m, mut n) = (self.m, n);
+        let writer = &mut nest.values.writer;
+        let mut vars = Vec::new();
+        match self.along {
+            Along::Rows => {
+                m = cut;
+                offsets[0] = offsets[0].plus(&first.times(self.a.outer));
+                offsets[1] = offsets[1].plus(&offsets[2]);
+                offsets[2] = offsets[2].plus(&first.times(self.n as i64));
+            }
+            Along::Columns => {
+                n = cut;
+                offsets[1] = offsets[1].plus(&first);
+                offsets[2] = offsets[2].plus(&first);
+            }
+            Along::Batch => {
+                let mut is_first = true;
+                for (axis, &extent) in
+                    self.batch.iter().enumerate().filter(|(_, extent)| **extent != 1)
+                {
+                    let (extent, start) = match std::mem::replace(&mut is_first, false) {
+                        true => (cut, first.clone()),
+                        false => (extent, Affine::default()),
+                    };
+                    let var = writer.var(extent);
+                    writer.open(Some(var));
+                    vars.push(var);
+                    let index = start.plus(&Affine::var(var));
+                    let strides = [self.a.batch[axis], self.b.batch[axis], self.c_batch[axis]];
+                    for (offset, stride) in offsets.iter_mut().zip(strides) {
+                        *offset = offset.plus(&index.times(stride));
+                    }
+                }
+            }
+        }
+        let [a, b, c] = offsets;
+        let bias_column = match self.along {
+            Along::Rows => c.plus(&first.times(-(self.n as i64))),
+            Along::Columns => c.clone(),
+            Along::Batch => Affine::default(),
+        };
+        let bias = self.slots.bias.zip(self.bias).map(|(slot, offset)| Access {
+            slot,
+            index: bias_column.plus(&Affine::constant(offset)),
+        });
+        writer.push(Stmt::Tile(Tile {
+            m,
+            n,
+            k: self.k,
+            outer: 1,
+            a: TileOperand {
+                base: Access { slot: self.slots.a, index: a },
+                row: self.a.outer,
+                inner: self.a.inner,
+                outer: 0,
+            },
+            b: TileOperand {
+                base: Access { slot: self.slots.b, index: b },
+                row: 0,
+                inner: self.b.inner,
+                outer: 0,
+            },
+            c: Access { slot: self.slots.c, index: c },
+            c_row: self.n as i64,
+            accumulate: false,
+            bias,
+            relu: self.relu,
+        }));
+        for var in vars.into_iter().rev() {
+            writer.close_for(var);
+        }
+    }
+}

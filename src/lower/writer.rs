@@ -1,0 +1,199 @@
+//! A kernel being written: open loops, scalars placed in the outermost loop that knows their
+//! arguments, and slots for the buffers it is given.
+//!
+//! ```text
+//! open parts i0, open vector i1; load s0[i1], load s1[i0], add      vector-invariant s1[i0] is
+//! ⇒ parts i0 { r1 = load s1[i0]; vector i1 { r0 = …; r2 = … } }     placed before the vector
+//! ```
+//!
+//! It knows nothing of graphs.
+
+use crate::base::entity::{Arena, Entity};
+use crate::base::tensor::DType;
+use crate::loops::{
+    Access, Affine, BufferId, Inst, Kernel, Reduction, RegId, Slot, SlotId, Stmt, VarId,
+};
+use std::collections::HashMap;
+use std::hash::Hash;
+
+/// An open body.
+struct Level<K> {
+    var: Option<VarId>,
+    body: Vec<Stmt>,
+    known: HashMap<K, RegId>,
+}
+
+/// A kernel being written; values that are computed once are remembered under keys `K`.
+pub struct Writer<K> {
+    kernel: Kernel,
+    args: Vec<BufferId>,
+    levels: Vec<Level<K>>,
+    /// The depth at which each scalar is known.
+    depths: Vec<usize>,
+}
+
+impl<K: Hash + Eq + Clone> Writer<K> {
+    /// An empty kernel.
+    pub fn new(name: String, parts: usize) -> Self {
+        let kernel = Kernel {
+            name,
+            parts,
+            slots: Arena::new(),
+            vars: Arena::new(),
+            regs: Arena::new(),
+            body: Vec::new(),
+        };
+        let top = Level { var: None, body: Vec::new(), known: HashMap::new() };
+        Writer { kernel, args: Vec::new(), levels: vec![top], depths: Vec::new() }
+    }
+
+    /// The finished kernel and the buffers of its slots.
+    pub fn finish(mut self) -> (Kernel, Vec<BufferId>) {
+        assert_eq!(self.levels.len(), 1, "an open loop");
+        self.kernel.body = self.levels.pop().expect("the top").body;
+        (self.kernel, self.args)
+    }
+
+    /// The slot of a buffer.
+    pub fn slot(&mut self, buffer: BufferId, dtype: DType, len: usize) -> SlotId {
+        if let Some(at) = self.args.iter().position(|&known| known == buffer) {
+            return SlotId::from_index(at);
+        }
+        self.args.push(buffer);
+        self.kernel.slots.push(Slot { dtype, len })
+    }
+
+    /// Makes a slot hold at least `len` elements.
+    pub fn widen(&mut self, slot: SlotId, len: usize) {
+        let known = &mut self.kernel.slots[slot].len;
+        *known = len.max(*known);
+    }
+
+    /// The type of a slot's elements.
+    pub fn slot_type(&self, slot: SlotId) -> DType {
+        self.kernel.slots[slot].dtype
+    }
+
+    /// A new loop variable.
+    pub fn var(&mut self, extent: usize) -> VarId {
+        self.kernel.vars.push(extent)
+    }
+
+    /// Opens a body: of a loop, or a branch where `var` is none.
+    pub fn open(&mut self, var: Option<VarId>) {
+        self.levels.push(Level { var, body: Vec::new(), known: HashMap::new() });
+    }
+
+    /// Closes the innermost body.
+    pub fn close(&mut self) -> Vec<Stmt> {
+        self.levels.pop().expect("an open body").body
+    }
+
+    /// How many bodies are open inside the kernel's own.
+    pub fn depth(&self) -> usize {
+        self.levels.len() - 1
+    }
+
+    /// Adds a statement to the innermost body.
+    pub fn push(&mut self, stmt: Stmt) {
+        self.levels.last_mut().expect("an open body").body.push(stmt);
+    }
+
+    /// The depth of the innermost loop that an index depends on.
+    pub fn affine_depth(&self, affine: &Affine) -> usize {
+        let uses = |level: &Level<K>| level.var.is_some_and(|var| affine.factor(var) != 0);
+        self.levels.iter().rposition(uses).unwrap_or(0)
+    }
+
+    /// The depth at which a scalar is known.
+    pub fn reg_depth(&self, reg: RegId) -> usize {
+        self.depths[reg.index()]
+    }
+
+    /// The type of a scalar.
+    pub fn dtype(&self, reg: RegId) -> DType {
+        self.kernel.regs[reg]
+    }
+
+    /// A value remembered under a key, where it is still known.
+    pub fn known(&self, key: &K) -> Option<RegId> {
+        self.levels.iter().rev().find_map(|level| level.known.get(key).copied())
+    }
+
+    /// Remembers a value as long as it is known.
+    pub fn remember(&mut self, key: K, reg: RegId) {
+        let depth = self.reg_depth(reg);
+        self.levels[depth].known.insert(key, reg);
+    }
+
+    /// A new scalar at a depth.
+    fn reg(&mut self, dtype: DType, depth: usize) -> RegId {
+        self.depths.push(depth);
+        self.kernel.regs.push(dtype)
+    }
+
+    /// Defines a scalar where its arguments (and at least `depth`) are known.
+    pub fn define(&mut self, dtype: DType, depth: usize, inst: Inst) -> RegId {
+        let regs = match &inst {
+            Inst::LoadAt { index, .. } | Inst::Checked { index, .. } => vec![*index],
+            Inst::Unary(_, a) | Inst::Cast(_, a) => vec![*a],
+            Inst::Binary(_, a, b) => vec![*a, *b],
+            Inst::Select(a, b, c) | Inst::Fma(a, b, c) => vec![*a, *b, *c],
+            Inst::F32(_)
+            | Inst::I32(_)
+            | Inst::Bool(_)
+            | Inst::Index(_)
+            | Inst::Load(_)
+            | Inst::Uniform { .. } => Vec::new(),
+        };
+        let index = match &inst {
+            Inst::Load(access) => self.affine_depth(&access.index),
+            Inst::LoadAt { base, .. } => self.affine_depth(&base.index),
+            Inst::Index(affine) => self.affine_depth(affine),
+            Inst::Checked { element, .. } | Inst::Uniform { element, .. } => {
+                self.affine_depth(element)
+            }
+            _ => 0,
+        };
+        let deepest = regs.iter().map(|&reg| self.reg_depth(reg)).max().unwrap_or(0);
+        let depth = depth.max(index).max(deepest);
+        let reg = self.reg(dtype, depth);
+        self.levels[depth].body.push(Stmt::Let { reg, inst });
+        reg
+    }
+
+    /// Stores a scalar, in the innermost body.
+    pub fn store(&mut self, slot: SlotId, index: Affine, value: RegId) {
+        self.push(Stmt::Store { access: Access { slot, index }, value });
+    }
+
+    /// Closes a vector loop with the scalars that it reduces; gives their results.
+    pub fn close_vector(
+        &mut self,
+        var: VarId,
+        values: &[(crate::loops::Reduce, RegId)],
+    ) -> Vec<RegId> {
+        let body = self.close();
+        let depth = self.depth();
+        let mut reductions = Vec::new();
+        for &(op, value) in values {
+            let reg = self.reg(self.dtype(value), depth);
+            reductions.push(Reduction { reg, op, value });
+        }
+        let regs = reductions.iter().map(|reduction| reduction.reg).collect();
+        self.push(Stmt::Vector { var, body, reductions });
+        regs
+    }
+
+    /// Closes a serial loop.
+    pub fn close_for(&mut self, var: VarId) {
+        let body = self.close();
+        self.push(Stmt::For { var, body });
+    }
+
+    /// Closes the loop over parts.
+    pub fn close_parts(&mut self, var: VarId) {
+        let body = self.close();
+        self.push(Stmt::Parts { var, body });
+    }
+}
