@@ -54,7 +54,7 @@ impl<'a> Order<'a> {
         let mut done = vec![false; self.runs.len()];
         let mut steps = Vec::new();
         let mut epoch: Vec<usize> = Vec::new();
-        while steps.iter().flatten().count() < self.runs.len() {
+        while done.contains(&false) {
             let next = (0..self.runs.len()).find(|&index| {
                 let ready = self.before[index].iter().all(|&before| done[before]);
                 let free = |&other: &usize| {
