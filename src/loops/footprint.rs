@@ -234,3 +234,99 @@ fn spread(set: &IntervalSet, step: i64, first: i64, count: i64) -> IntervalSet {
         _ => IntervalSet::joined((first..first + count).map(|index| set.shifted(step * index))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::tensor::DType;
+    use crate::loops::builder::KernelBuilder;
+    use crate::loops::read::read;
+
+    fn sets(text: &str) -> Footprints {
+        let text = format!("program \"p\" {{ {text} step {{}} }}");
+        let program = read(&text).unwrap();
+        footprints(program.kernels.values().next().unwrap())
+    }
+
+    #[test]
+    fn parts_branches_tiles_and_indices_from_data() {
+        let found = sets(
+            r#"kernel k0 "k" parts 3 (s0: f32[64], s1: f32[64], s2: i32[3]) {
+                parts i0 in 0..3 {
+                    if i0 < 2 {
+                        tile m 2 n 4 k 3 outer 1 {
+                            c += s1[8*i0] row 8
+                            a = s0[2*i0] row 3 inner 1 outer 0
+                            b = s0[20] row 0 inner 4 outer 0
+                        }
+                    } else {
+                        r0: i32 = load s2[i0]
+                        r1: i32 = checked r0 < 5 site 0 element i0
+                        r2: f32 = load s0[40] at r1*2
+                        store s1[40] = r2
+                    }
+                }
+            }"#,
+        );
+        let slots: Vec<SlotId> = (0..3).map(SlotId::from_index).collect();
+        let read = |part, slot: usize| found.reads(part, slots[slot]).to_string();
+        let written = |part, slot: usize| found.writes(part, slots[slot]).to_string();
+        assert_eq!(read(1, 0), "{2..8, 20..32}");
+        assert_eq!((read(0, 1), written(0, 1)), ("{0..4, 8..12}".into(), "{0..4, 8..12}".into()));
+        assert_eq!((read(1, 2), read(2, 2)), ("{}".into(), "{2..3}".into()));
+        assert_eq!(read(2, 0), "{40..41, 42..43, 44..45, 46..47, 48..49}");
+        assert_eq!(written(2, 1), "{40..41}");
+        assert_eq!(found.all_writes(slots[1]).to_string(), "{0..4, 8..12, 16..20, 40..41}");
+    }
+
+    /// Every access counted out one by one gives the same sets.
+    #[test]
+    fn footprints_are_what_counting_gives() {
+        let mut b = KernelBuilder::new("transpose", 4);
+        let (x, y) = (b.slot(DType::F32, 96), b.slot(DType::F32, 96));
+        b.parts(|b, part| {
+            b.serial(3, |b, row| {
+                b.vector(8, |b, lane| {
+                    let from = Affine::var(part).times(24).plus(&Affine::var(row).times(8));
+                    let value = b.load(x, from.plus(&Affine::var(lane)));
+                    let to = Affine::var(part).times(3).plus(&Affine::var(row));
+                    b.store(y, to.plus(&Affine::var(lane).times(12)), value);
+                });
+            });
+        });
+        let found = footprints(&b.finish());
+        for part in 0..4i64 {
+            let mut written = Vec::new();
+            for lane in 0..8 {
+                written.extend((0..3).map(|row| 3 * part + row + 12 * lane));
+            }
+            let set = found.writes(part as usize, y);
+            assert_eq!(set.intervals().iter().cloned().flatten().collect::<Vec<_>>(), written);
+            assert_eq!(found.reads(part as usize, x), &IntervalSet::of(24 * part..24 * part + 24));
+        }
+        assert_eq!(found.all_writes(y), &IntervalSet::of(0..96));
+        assert!(!found.writes(0, y).intersects(found.writes(1, y)));
+    }
+    #[test]
+    fn strided_columns_of_a_large_matrix_take_no_time() {
+        let mut b = KernelBuilder::new("transpose", 32);
+        let (x, y) = (b.slot(DType::F32, 512 * 512), b.slot(DType::F32, 512 * 512));
+        b.parts(|b, part| {
+            b.serial(16, |b, row| {
+                b.vector(512, |b, lane| {
+                    let row = Affine::var(part).times(16).plus(&Affine::var(row));
+                    let value = b.load(x, row.times(512).plus(&Affine::var(lane)));
+                    b.store(y, Affine::var(lane).times(512).plus(&row), value);
+                });
+            });
+        });
+        let kernel = b.finish();
+        let start = std::time::Instant::now();
+        let found = footprints(&kernel);
+        let seconds = start.elapsed().as_secs_f64();
+        println!("{:.3} ms", seconds * 1e3);
+        assert_eq!(found.writes(31, y).intervals().len(), 512);
+        assert_eq!(found.all_writes(y), &IntervalSet::of(0..512 * 512));
+        assert!(seconds < 0.5, "{seconds} s");
+    }
+}

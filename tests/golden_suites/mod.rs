@@ -4,6 +4,7 @@
 
 pub mod diagnostics;
 mod graph;
+mod loops;
 mod pass;
 mod syntax;
 
@@ -43,6 +44,7 @@ pub struct Case {
 pub const SUITES: &[Suite] = &[
     syntax::SUITE,
     graph::SUITE,
+    loops::SUITE,
     pass::AUTODIFF,
     pass::UPDATE,
     pass::BIND,

@@ -145,7 +145,7 @@ fn pow_is_within_its_bound() {
         let y = flush(
             ((sequence.unit() * 2.0 - 1.0) * 90.0 / libm::log(f64::from(x.abs())).abs()) as f32,
         );
-        let y = if sequence.word() % 4 == 0 { y.round() } else { y };
+        let y = if sequence.word().is_multiple_of(4) { y.round() } else { y };
         let x = if y == y.floor() { x } else { x.abs() };
         let exact = libm::pow(f64::from(flush(x)), f64::from(y));
         let (error, at) = worst([x].into_iter(), |x| pow(&mut Scalar, x, y), |_| exact);

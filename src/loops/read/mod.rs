@@ -131,11 +131,11 @@ impl<'a> Reader<'a> {
     /// A number, with its sign, as any type that can be read from text.
     fn number<T: std::str::FromStr>(&mut self, expected: &str) -> Result<T> {
         let sign = if self.next_is_mark('-') { "-" } else { "" };
-        if let Some(&Token::Number(digits)) = self.peek() {
-            if let Ok(value) = format!("{sign}{digits}").parse() {
-                self.at += 1;
-                return Ok(value);
-            }
+        if let Some(&Token::Number(digits)) = self.peek()
+            && let Ok(value) = format!("{sign}{digits}").parse()
+        {
+            self.at += 1;
+            return Ok(value);
         }
         self.fail(expected)
     }

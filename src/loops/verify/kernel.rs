@@ -262,10 +262,11 @@ impl Check<'_> {
         if self.uses(value) && self.access("store", access, &[]) {
             self.stored(access, value);
         }
-        if let Some(var) = self.vector {
-            if access.index.factor(var) == 0 && self.kernel.vars[var] > 1 {
-                self.error(format_args!("store {access}: all of {var} store to one element"));
-            }
+        if let Some(var) = self.vector
+            && access.index.factor(var) == 0
+            && self.kernel.vars[var] > 1
+        {
+            self.error(format_args!("store {access}: all of {var} store to one element"));
         }
     }
 

@@ -8,6 +8,8 @@
 //! put, `loops::interp` looks for them) and bytes shared by buffers (the plan's work).
 
 mod kernel;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 
