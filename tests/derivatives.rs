@@ -47,7 +47,8 @@ fn complaints(case: &Case) -> Vec<String> {
             let expected = extrapolated(case, &weights, position, &direction);
             let actual = dot(gradient, &direction);
             let allowed = TOLERANCE * (1.0 + expected.abs().max(actual.abs()));
-            if !((expected - actual).abs() <= allowed) {
+            let agrees = (expected - actual).abs() <= allowed; // false for NaN
+            if !agrees {
                 wrong.push(format!(
                     "{}: along a direction of {name}, differences give {expected}, autodiff {actual}",
                     case.name

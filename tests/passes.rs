@@ -15,9 +15,11 @@ use nnc::pass::autodiff::{self, Wrt};
 use nnc::pass::{ALL, bind, cse, dce, named, simplify};
 use support::random_graph::random_graph;
 
+/// A pass's name and function.
+type Named = (&'static str, fn(&Graph) -> Graph);
+
 /// The passes that replace a graph by a better one.
-const BETTER: [(&str, fn(&Graph) -> Graph); 3] =
-    [("simplify", simplify::run), ("cse", cse::run), ("dce", dce::run)];
+const BETTER: [Named; 3] = [("simplify", simplify::run), ("cse", cse::run), ("dce", dce::run)];
 
 /// A case's graph with the sum of its `y` as the loss, and all gradients.
 fn differentiated(case: &Case) -> Graph {
@@ -111,7 +113,8 @@ fn random_graphs_keep_their_values() {
         let expected = interp::run(&symbolic, BATCH, &env).unwrap();
         let mut graph = bind::run(&symbolic, BATCH);
         let tolerance = if has_power(&graph) { 1e-3 } else { 0.0 };
-        for (name, pass) in [("bind", Graph::clone as fn(&Graph) -> Graph)].iter().chain(&BETTER) {
+        let bound: Named = ("bind", Graph::clone);
+        for (name, pass) in [bound].iter().chain(&BETTER) {
             graph = pass(&graph);
             assert_eq!(verify(&graph), Ok(()), "seed {seed} after {name}");
             let actual = interp::run(&graph, BATCH, &env).unwrap();
@@ -201,7 +204,7 @@ fn transposes_become_flags() {
     let turned = "%2 = transpose [1, 0] %1 : f32[3, 2]";
     let product = "%3 = matmul %0, %2 : f32[2, 2]";
     let plain = Op::MatMul { transpose_a: false, transpose_b: true };
-    assert_eq!(flags(&[turned, product]), [plain.clone()]);
+    assert_eq!(flags(&[turned, product]), std::slice::from_ref(&plain));
     // (A·Bᵀ)ᵀ = B·Aᵀ
     let back = "%4 = transpose [1, 0] %3 : f32[2, 2]";
     assert_eq!(flags(&[turned, product, back]), [plain]);
