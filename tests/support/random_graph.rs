@@ -1,4 +1,4 @@
-//! Random graphs, for tests that compare two ways of running one.
+//! Random graphs, for tests that compare two ways of running one (`mod support;` in the test).
 //!
 //! In goes a seed, out comes a sound graph with what is needed to run it; all seeds together use
 //! every operator. Values are kept tame so that an engine within its error bounds is within the
@@ -8,13 +8,16 @@
 
 #![allow(dead_code)] // Each test crate uses its own part.
 
+mod elementwise;
+mod shaped;
+
 use std::collections::BTreeMap;
 
 use nnc::base::rng::Sequence;
 use nnc::base::tensor::{DType, Data, Tensor};
 use nnc::graph::{
-    Binary, Builder, Dim, Env, Graph, Init, Mismatch, NodeId, Op, Param, Range, Reduce, Shape,
-    State, Target, Type, Unary,
+    Binary, Builder, Dim, Env, Graph, Init, Mismatch, NodeId, Op, Param, Shape, State, Target,
+    Type, Unary,
 };
 
 /// A graph and what its inputs may hold.
@@ -87,8 +90,11 @@ pub fn random_graph(seed: u64, size: usize) -> RandomGraph {
     RandomGraph { graph: generator.build.finish(), bounds: generator.bounds }
 }
 
-/// One way to go on: new values, or none where no value fits.
-type Production = fn(&mut Generator) -> Result<Option<Value>, Mismatch>;
+/// What a production gives: a new value, or none where no value fits.
+type Made = Result<Option<Value>, Mismatch>;
+
+/// One way to go on.
+type Production = fn(&mut Generator) -> Made;
 
 const PRODUCTIONS: [Production; 22] = [
     Generator::smooth,
@@ -167,9 +173,9 @@ impl Generator {
 
     /// A value that fits, the newer the likelier.
     fn value(&mut self, fits: impl Fn(&Type, &Value) -> bool) -> Option<Value> {
-        let fitting: Vec<Value> = self.values.iter().copied().collect();
+        let values = self.values.iter().copied();
         let fitting: Vec<Value> =
-            fitting.into_iter().filter(|value| fits(self.build.ty(value.node), value)).collect();
+            values.filter(|value| fits(self.build.ty(value.node), value)).collect();
         if fitting.is_empty() {
             return None;
         }
@@ -224,358 +230,6 @@ impl Generator {
         let size = self.unary(Unary::Abs, value.node)?;
         let offset = self.build.constant(offset, DType::F64);
         self.build.binary(Binary::Add, size, offset)
-    }
-
-    fn smooth(&mut self) -> Result<Option<Value>, Mismatch> {
-        use Unary::*;
-        let x = self.float();
-        let op = self.pick(&[Neg, Abs, Tanh, Sigmoid, Erf, Sin, Cos, Exp, Expm1]);
-        let (node, bound) = match op {
-            Neg | Abs => (x.node, x.bound),
-            Exp | Expm1 => (self.unary(Tanh, x.node)?, 3.0),
-            _ => (x.node, 1.0),
-        };
-        let exact = x.exact && matches!(op, Neg | Abs);
-        Ok(Some(Value { node: self.unary(op, node)?, bound, exact }))
-    }
-
-    fn positive_domain(&mut self) -> Result<Option<Value>, Mismatch> {
-        let x = self.float();
-        let op = self.pick(&[Unary::Log, Unary::Log1p, Unary::Sqrt, Unary::Rsqrt]);
-        let positive = self.positive(x, 0.5)?;
-        let node = self.unary(op, positive)?;
-        let exact = x.exact && op == Unary::Sqrt;
-        Ok(Some(Value { node, bound: (x.bound + 1.5).sqrt() + 1.0, exact }))
-    }
-
-    fn jump(&mut self) -> Result<Option<Value>, Mismatch> {
-        let x = self.exact();
-        let op = self.pick(&[Unary::Floor, Unary::Sign]);
-        let node = self.unary(op, x.node)?;
-        let node = if self.below(4) == 0 { self.build.stop_gradient(node)? } else { node };
-        Ok(Some(Value { node, bound: x.bound + 1.0, exact: true }))
-    }
-
-    fn arithmetic(&mut self) -> Result<Option<Value>, Mismatch> {
-        use Binary::*;
-        let a = self.float();
-        let b = self.alike(a);
-        let op = self.pick(&[Add, Sub, Mul, Min, Max]);
-        let bound = match op {
-            Mul => a.bound * b.bound,
-            Min | Max => a.bound.max(b.bound),
-            _ => a.bound + b.bound,
-        };
-        let node = self.build.binary(op, a.node, b.node)?;
-        Ok(Some(Value { node, bound, exact: a.exact && b.exact }))
-    }
-
-    fn divide(&mut self) -> Result<Option<Value>, Mismatch> {
-        let a = self.float();
-        let b = self.alike(a);
-        let divisor = self.positive(b, 1.0)?;
-        let node = self.build.binary(Binary::Div, a.node, divisor)?;
-        Ok(Some(Value { node, bound: a.bound, exact: a.exact && b.exact }))
-    }
-
-    fn power(&mut self) -> Result<Option<Value>, Mismatch> {
-        let x = self.float();
-        let base = self.positive(x, 0.5)?;
-        let exponent = self.pick(&[2.0, 3.0, 0.5, -1.0, 1.7]);
-        let exponent = self.build.constant(exponent, DType::F64);
-        let node = self.build.binary(Binary::Pow, base, exponent)?;
-        Ok(Some(Value { node, bound: (x.bound + 0.5).powi(3).max(2.0), exact: false }))
-    }
-
-    fn compare_and_select(&mut self) -> Result<Option<Value>, Mismatch> {
-        use Binary::*;
-        let a = self.exact();
-        let b = self.alike(a);
-        let op = self.pick(&[Eq, Ne, Lt, Le, Gt, Ge]);
-        let condition = self.build.binary(op, a.node, b.node)?;
-        self.values.push(Value { node: condition, bound: 1.0, exact: true });
-        let (yes, zero) = (self.alike(a), self.build.constant(0.0, DType::F64));
-        let node = self.build.select(condition, yes.node, zero)?;
-        Ok(Some(Value { node, ..yes }))
-    }
-
-    fn logic(&mut self) -> Result<Option<Value>, Mismatch> {
-        let Some(a) = self.value(|ty, _| ty.dtype == DType::Bool) else { return Ok(None) };
-        let shape = self.build.ty(a.node).shape.clone();
-        let b = self.value(|ty, _| ty.dtype == DType::Bool && ty.shape == shape).unwrap_or(a);
-        let op = self.pick(&[Binary::And, Binary::Or, Binary::Eq, Binary::Ne]);
-        let not = self.unary(Unary::Not, b.node)?;
-        let both = self.build.binary(op, a.node, not)?;
-        let node = self.build.cast(both, DType::F32)?;
-        Ok(Some(Value { node, bound: 1.0, exact: true }))
-    }
-
-    fn integers(&mut self) -> Result<Option<Value>, Mismatch> {
-        use Binary::*;
-        let x = self.exact();
-        let shape = self.build.ty(x.node).shape.clone();
-        let whole = self.build.cast(x.node, DType::I32)?;
-        let other = if shape.rank() > 0 {
-            self.build.iota(shape.clone(), shape.rank() - 1)?
-        } else {
-            whole
-        };
-        let op = self.pick(&[Add, Sub, Mul, Div, Min, Max]);
-        let mixed = self.build.binary(op, whole, other)?;
-        let unary = self.pick(&[Unary::Neg, Unary::Abs, Unary::Sign]);
-        let mixed = self.unary(unary, mixed)?;
-        let node = self.build.cast(mixed, DType::F32)?;
-        Ok(Some(Value { node, bound: (x.bound + 1.0) * 2000.0, exact: true }))
-    }
-
-    /// A tensor with a value that is computed once a step.
-    fn uniform_scalar(&mut self) -> Result<Option<Value>, Mismatch> {
-        let x = self.float();
-        let name = format!("rate{}", self.build.graph.hypers.len());
-        let rate = self.build.hyper(&name, 0.9);
-        let (step, one) = (self.build.step(), self.build.constant(1.0, DType::F64));
-        let power = self.build.binary(Binary::Pow, rate, step)?;
-        let correction = self.build.binary(Binary::Sub, one, power)?;
-        let samples = self.build.extent(Dim::N);
-        let (scalar, factor) = match self.below(3) {
-            0 => (correction, 10.0),
-            1 => (self.build.binary(Binary::Add, correction, samples)?, 1.0),
-            _ => (self.unary(Unary::Sqrt, correction)?, 4.0),
-        };
-        let op = self.pick(&[Binary::Mul, Binary::Div]);
-        let (op, factor) = if factor == 1.0 { (Binary::Div, factor) } else { (op, factor) };
-        let node = self.build.binary(op, x.node, scalar)?;
-        Ok(Some(Value { node, bound: x.bound * factor, exact: x.exact }))
-    }
-
-    /// Dropout: a random tensor against a rate.
-    fn random_numbers(&mut self) -> Result<Option<Value>, Mismatch> {
-        let x = self.float();
-        let shape = self.build.ty(x.node).shape.clone();
-        let random = self.build.uniform(shape);
-        self.values.push(Value { node: random, bound: 1.0, exact: true });
-        let rate = self.build.constant(0.3, DType::F64);
-        let kept = self.build.binary(Binary::Ge, random, rate)?;
-        let zero = self.build.constant(0.0, DType::F64);
-        let node = self.build.select(kept, x.node, zero)?;
-        Ok(Some(Value { node, ..x }))
-    }
-
-    fn broadcast(&mut self) -> Result<Option<Value>, Mismatch> {
-        let x = self.float();
-        let shape = self.build.ty(x.node).shape.clone();
-        if shape.rank() >= 3 {
-            return Ok(None);
-        }
-        let lead = if shape.has_batch() || self.below(2) == 0 {
-            Dim::Known(self.pick(&EXTENTS))
-        } else {
-            Dim::N
-        };
-        let last = self.pick(&EXTENTS);
-        let mut dims = shape.to_vec();
-        if let Some(dim) = dims.last_mut().filter(|dim| **dim == Dim::Known(1)) {
-            *dim = Dim::Known(last);
-        }
-        dims.insert(0, lead);
-        let wider = Shape(dims);
-        if !self.fits_in_memory(&wider) {
-            return Ok(None);
-        }
-        Ok(Some(Value { node: self.build.broadcast_to(x.node, &wider)?, ..x }))
-    }
-
-    fn reshape(&mut self) -> Result<Option<Value>, Mismatch> {
-        let Some(x) = self.float_of_rank(1) else { return Ok(None) };
-        let mut dims = self.build.ty(x.node).shape.to_vec();
-        let axis = self.below(dims.len());
-        if axis + 1 < dims.len()
-            && let Some(product) = dims[axis].mul(dims[axis + 1])
-        {
-            dims[axis] = product;
-            dims.remove(axis + 1);
-        } else if dims.len() < 4 {
-            let dim = dims.remove(axis);
-            let factor = Dim::Known(self.pick(&[1, 2, 3]));
-            match dim.div(factor) {
-                Some(rest) => dims.splice(axis..axis, [rest, factor]),
-                None => dims.splice(axis..axis, [Dim::Known(1), dim]),
-            };
-        }
-        Ok(Some(Value { node: self.build.reshape(x.node, dims.into())?, ..x }))
-    }
-
-    fn transpose(&mut self) -> Result<Option<Value>, Mismatch> {
-        let Some(x) = self.float_of_rank(2) else { return Ok(None) };
-        let mut perm: Vec<usize> = (0..self.build.ty(x.node).shape.rank()).collect();
-        self.sequence.shuffle(&mut perm);
-        Ok(Some(Value { node: self.build.transpose(x.node, &perm)?, ..x }))
-    }
-
-    fn slice(&mut self) -> Result<Option<Value>, Mismatch> {
-        let Some(x) = self.float_of_rank(1) else { return Ok(None) };
-        let dims = self.build.ty(x.node).shape.to_vec();
-        let ranges = dims.into_iter().map(|dim| self.range(dim)).collect();
-        Ok(Some(Value { node: self.build.slice(x.node, ranges)?, ..x }))
-    }
-
-    /// Some of an axis, often backwards or with gaps.
-    fn range(&mut self, dim: Dim) -> Range {
-        let Dim::Known(extent) = dim else { return Range::ALL };
-        let step: isize = self.pick(&[1, 1, 2, 3, -1, -2]);
-        let start = self.below(extent);
-        let ahead = if step > 0 { extent - 1 - start } else { start };
-        let most = ahead / step.unsigned_abs() + 1;
-        Range { start, len: Some(1 + self.below(most)), step }
-    }
-
-    fn concat(&mut self) -> Result<Option<Value>, Mismatch> {
-        let known = |dim: &Dim| dim.known().is_some();
-        let Some(a) = self.value(|ty, _| ty.dtype == DType::F32 && ty.shape.iter().any(known))
-        else {
-            return Ok(None);
-        };
-        let b = self.alike(a);
-        let shape = self.build.ty(a.node).shape.clone();
-        let axes: Vec<usize> = (0..shape.rank()).filter(|&axis| known(&shape[axis])).collect();
-        let axis = self.pick(&axes);
-        let ranges = (0..shape.rank())
-            .map(|i| if i == axis { self.range(shape[i]) } else { Range::ALL })
-            .collect();
-        let part = self.build.slice(b.node, ranges)?;
-        if !self.fits_in_memory(&Shape([&shape[..], &[Dim::Known(3)]].concat())) {
-            return Ok(None);
-        }
-        let node = self.build.concat(&[part, a.node, part], axis)?;
-        Ok(Some(Value { node, bound: a.bound.max(b.bound), exact: a.exact && b.exact }))
-    }
-
-    fn pad(&mut self) -> Result<Option<Value>, Mismatch> {
-        let Some(x) = self.float_of_rank(1) else { return Ok(None) };
-        let shape = self.build.ty(x.node).shape.clone();
-        if shape.rank() > 3 || !self.fits_in_memory(&Shape([&shape[..], &[Dim::Known(8)]].concat()))
-        {
-            return Ok(None);
-        }
-        let amount = |dim: &Dim| match dim {
-            Dim::Known(_) => (self.sequence.below(2) as usize, self.sequence.below(3) as usize),
-            Dim::Batch(_) => (0, 0),
-        };
-        let amounts = shape.iter().map(amount).collect();
-        let value = self.pick(&[0.0, 1.5]);
-        let node = self.build.pad(x.node, amounts, value)?;
-        Ok(Some(Value { node, bound: x.bound.max(1.5), exact: x.exact }))
-    }
-
-    fn reduce(&mut self) -> Result<Option<Value>, Mismatch> {
-        let Some(x) = self.float_of_rank(1) else { return Ok(None) };
-        let shape = self.build.ty(x.node).shape.clone();
-        let mut axes: Vec<usize> = (0..shape.rank()).collect();
-        axes.retain(|_| self.sequence.below(2) == 0);
-        if axes.is_empty() {
-            axes.push(shape.rank() - 1);
-        }
-        let keep = self.below(2) == 0;
-        Ok(Some(match self.below(4) {
-            0 => {
-                let op = self.pick(&[Reduce::Max, Reduce::Min]);
-                Value { node: self.build.reduce(op, x.node, &axes, keep)?, ..x }
-            }
-            1 => {
-                let count: usize = axes.iter().map(|&axis| shape[axis].at(4)).product();
-                let node = self.build.reduce(Reduce::Sum, x.node, &axes, keep)?;
-                Value { node, bound: x.bound * count as f64, exact: false }
-            }
-            _ => {
-                Value { node: self.build.mean(x.node, &axes, keep)?, bound: x.bound, exact: false }
-            }
-        }))
-    }
-
-    fn arg_max(&mut self) -> Result<Option<Value>, Mismatch> {
-        let Some(x) = self.value(|ty, x| ty.dtype == DType::F32 && x.exact && !ty.shape.is_empty())
-        else {
-            return Ok(None);
-        };
-        let shape = self.build.ty(x.node).shape.clone();
-        let axis = self.below(shape.rank());
-        let node = self.build.arg_max(x.node, axis, self.sequence.below(2) == 0)?;
-        let index = Value { node, bound: shape[axis].at(1) as f64, exact: true };
-        if shape[axis].known().is_some() {
-            self.values.push(index);
-        }
-        let node = self.build.cast(node, DType::F32)?;
-        Ok(Some(Value { node, bound: shape[axis].at(4) as f64, exact: true }))
-    }
-
-    fn matmul(&mut self) -> Result<Option<Value>, Mismatch> {
-        let Some(a) = self.float_of_rank(2) else { return Ok(None) };
-        let shape = self.build.ty(a.node).shape.clone();
-        let rank = shape.rank();
-        let (rows, k) = (shape[rank - 2], shape[rank - 1]);
-        let (m, k_elements) = (rows.at(1), k.at(4) as f64);
-        // Against itself, so that both transposes, batches and a contraction over N are met.
-        let gram = self.below(3);
-        if gram == 0 && m * m <= 400 {
-            let transposed = Op::MatMul { transpose_a: false, transpose_b: true };
-            let node = self.build.op(transposed, &[a.node, a.node])?;
-            return Ok(Some(Value { node, bound: a.bound.powi(2) * k_elements, exact: false }));
-        }
-        if gram == 1 && k.at(1).pow(2) <= 400 {
-            let transposed = Op::MatMul { transpose_a: true, transpose_b: false };
-            let node = self.build.op(transposed, &[a.node, a.node])?;
-            let bound = a.bound.powi(2) * rows.at(4) as f64;
-            return Ok(Some(Value { node, bound, exact: false }));
-        }
-        let fits = |ty: &Type, _: &Value| {
-            let from_last = ty.shape.rank().saturating_sub(2);
-            ty.dtype == DType::F32 && (1..=2).contains(&ty.shape.rank()) && ty.shape[from_last] == k
-        };
-        let Some(b) = self.value(fits) else { return Ok(None) };
-        let node = self.build.matmul(a.node, b.node)?;
-        Ok(Some(Value { node, bound: a.bound * b.bound * k_elements, exact: false }))
-    }
-
-    /// `pick`, `gather` and `scatter_add` by an index from data.
-    fn indexed(&mut self) -> Result<Option<Value>, Mismatch> {
-        let known_last = |shape: &Shape| shape.last().is_some_and(|dim| dim.known().is_some());
-        let Some(x) = self.value(|ty, _| ty.dtype == DType::F32 && known_last(&ty.shape)) else {
-            return Ok(None);
-        };
-        let shape = self.build.ty(x.node).shape.clone();
-        let (&last, rows) = shape.split_last().expect("a last axis");
-        let extent = last.at(1);
-        let rows = Shape(rows.to_vec());
-        if self.below(2) == 0 {
-            let index = self.index(rows, extent);
-            let node = self.build.pick(x.node, index)?;
-            return Ok(Some(Value { node, ..x }));
-        }
-        let axes: Vec<usize> = (0..shape.rank()).filter(|&a| shape[a].known().is_some()).collect();
-        let axis = self.pick(&axes);
-        let count = Dim::Known(self.pick(&[1, 3, 5]));
-        let index = self.index(Shape(vec![count]), shape[axis].at(1));
-        let node = self.build.gather(x.node, index, axis)?;
-        if self.below(2) == 0 {
-            return Ok(Some(Value { node, ..x }));
-        }
-        let node = self.build.op(Op::ScatterAdd { shape, axis }, &[index, node])?;
-        Ok(Some(Value { node, bound: x.bound * 5.0, exact: false }))
-    }
-
-    /// An index of this shape below `extent`: one made before, or an input.
-    fn index(&mut self, shape: Shape, extent: usize) -> NodeId {
-        let fits = |ty: &Type, value: &Value| {
-            ty.dtype == DType::I32 && ty.shape == shape && value.bound <= extent as f64
-        };
-        if let Some(value) = self.value(fits) {
-            return value.node;
-        }
-        let name = format!("index{}", self.bounds.len());
-        self.bounds.insert(name.clone(), extent);
-        let node = self.build.input(&name, Type::new(DType::I32, shape));
-        self.values.push(Value { node, bound: extent as f64, exact: true });
-        node
     }
 
     /// Names the last values as outputs, and updates the state and the parameter.
