@@ -172,16 +172,29 @@ impl<'a> Layout<'a> {
         self.pieces.into_iter().zip(lines).map(|(piece, lines)| Piece { lines, ..piece }).collect()
     }
 
+    /// For each piece, the first that is no comment from there on.
+    pub(super) fn next_tokens(&self) -> Vec<Option<usize>> {
+        let mut found = vec![None; self.pieces.len()];
+        let mut next = None;
+        for (i, piece) in self.pieces.iter().enumerate().rev() {
+            if !piece.is_comment() {
+                next = Some(i);
+            }
+            found[i] = next;
+        }
+        found
+    }
+
     /// Decides where lines begin.
     fn settle(&mut self) {
+        let next_tokens = self.next_tokens();
         let mut last_token: Option<usize> = None;
         for i in 0..self.pieces.len() {
             let piece = &self.pieces[i];
             let before = i.checked_sub(1);
             let opened = before.filter(|&before| self.pieces[before].opens());
-            let next_token = (i..self.pieces.len()).find(|&i| !self.pieces[i].is_comment());
             let reaches = last_token.is_some_and(|last| self.pieces[last].reaches_on());
-            let goes_on = next_token.is_some_and(|next| self.pieces[next].continues());
+            let goes_on = next_tokens[i].is_some_and(|next| self.pieces[next].continues());
             let in_block =
                 self.around[i].is_none_or(|opener| self.pieces[opener].rule == Rule::open_brace);
             let after_comma = last_token.is_some_and(|last| self.pieces[last].rule == Rule::comma);

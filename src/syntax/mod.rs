@@ -19,3 +19,6 @@ pub use dump::dump;
 pub use format::{WIDTH, format};
 pub use parse::parse;
 pub use scan::MAX_NESTING;
+
+#[cfg(test)]
+mod tests;

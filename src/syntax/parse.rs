@@ -19,7 +19,7 @@ use crate::base::diagnostic::Diagnostic;
 use crate::base::source::{FileId, Sources, Span};
 use crate::syntax::ast;
 use crate::syntax::codes;
-use crate::syntax::scan::scan;
+use crate::syntax::scan::{MAX_ERRORS, scan};
 use crate::syntax::slips;
 use crate::syntax::tree::{Parsed, Tree};
 
@@ -53,6 +53,9 @@ pub fn parse(sources: &Sources, file: FileId) -> Result<ast::File, Vec<Diagnosti
             Err(mut error) => {
                 check_fixes(file, text, chunk, &mut error);
                 errors.push(*error);
+                if errors.len() == MAX_ERRORS {
+                    break;
+                }
             }
         }
     }

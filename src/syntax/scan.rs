@@ -22,6 +22,9 @@ use crate::syntax::slips::RESERVED;
 /// How deeply brackets may be nested.
 pub const MAX_NESTING: usize = 64;
 
+/// After this many errors the rest of a file is not looked at.
+pub(super) const MAX_ERRORS: usize = 100;
+
 /// The words that begin an item.
 pub const ITEM_WORDS: [&str; 10] = [
     "use",
@@ -74,7 +77,7 @@ impl Scanner<'_> {
         let mut at = 0;
         let mut line_start = true;
         let mut indented = false;
-        while at < bytes.len() {
+        while at < bytes.len() && self.errors.len() < MAX_ERRORS {
             let byte = bytes[at];
             let next = match byte {
                 b'"' => end_of_string(bytes, at),
@@ -96,8 +99,12 @@ impl Scanner<'_> {
             }
             at = next;
         }
-        while let Some((bracket, place)) = self.open.pop() {
-            self.unclosed(bracket, place, None);
+        // In a file that was not looked at to its end, closers may follow; and where brackets are
+        // too deep, that says enough.
+        if self.errors.len() < MAX_ERRORS && !self.too_deep {
+            while let Some((bracket, place)) = self.open.pop() {
+                self.unclosed(bracket, place, None);
+            }
         }
         self.errors.sort_by_key(|error| error.place().map(|span| span.start));
     }

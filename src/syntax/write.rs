@@ -55,6 +55,7 @@ pub(super) fn write(layout: &Layout) -> Written {
     let mut writer = Writer {
         layout,
         padding: padding(layout),
+        next_tokens: layout.next_tokens(),
         out: String::new(),
         column: 0,
         line_indent: 0,
@@ -75,6 +76,8 @@ struct Writer<'a> {
     layout: &'a Layout<'a>,
     /// Further spaces before some `=`.
     padding: HashMap<usize, usize>,
+    /// For each piece, the first that is no comment from there on.
+    next_tokens: Vec<Option<usize>>,
     out: String,
     column: usize,
     line_indent: usize,
@@ -109,8 +112,8 @@ impl Writer<'_> {
             self.out.push_str(&"\n".repeat(self.layout.lines[i]));
         }
         // A comment stands where the token after it will.
-        let token = self.layout.pieces[i..].iter().find(|piece| !piece.is_comment());
-        let rule = token.map_or(Rule::COMMENT, |token| token.rule);
+        let token = self.next_tokens[i];
+        let rule = token.map_or(Rule::COMMENT, |token| self.layout.pieces[token].rule);
         let continued = self.layout.continued[i];
         let place = self.places.last_mut().expect("the file's own");
         let indent = match closed {
