@@ -18,6 +18,7 @@
 //! It does not know what a step means: `trainer` does.
 
 use std::alloc::{self, Layout};
+use std::cell::UnsafeCell;
 use std::collections::HashMap;
 use std::fmt;
 use std::ptr::NonNull;
@@ -91,12 +92,14 @@ fn offset(buffer: &Buffer) -> usize {
 pub struct Memory {
     base: NonNull<u8>,
     blocks: Blocks,
-    threads: usize,
+    /// What each thread's call of a step is given: kept, so that a step allocates nothing.
+    contexts: Vec<ThreadContext>,
     allocated: NonNull<u8>,
     layout: Layout,
 }
 
-// SAFETY: the memory is owned, and reached only through `&self` (to read) and `&mut self`.
+// SAFETY: the memory is owned, and reached only through `&self` (to read) and `&mut self`; the
+// pointers of contexts are used only during a step.
 unsafe impl Send for Memory {}
 // SAFETY: as above; `&self` gives only shared slices of plain bytes.
 unsafe impl Sync for Memory {}
@@ -118,7 +121,8 @@ impl Memory {
         let skip = allocated.align_offset(align);
         // SAFETY: `skip` is less than `align`, and `align` bytes were allocated on top.
         let base = unsafe { allocated.add(skip) };
-        Memory { base, blocks, threads, allocated, layout }
+        let contexts = (0..threads).map(|_| ThreadContext::default()).collect();
+        Memory { base, blocks, contexts, allocated, layout }
     }
 
     /// Memory that each of some programs fits.
@@ -132,12 +136,12 @@ impl Memory {
 
     /// How many threads have a block.
     pub fn threads(&self) -> usize {
-        self.threads
+        self.contexts.len()
     }
 
     /// Its size in bytes.
     pub fn bytes(&self) -> usize {
-        self.blocks.total(self.threads)
+        self.blocks.total(self.threads())
     }
 
     /// Where a byte of a block is, counted from the start.
@@ -161,18 +165,25 @@ impl Memory {
         unsafe { std::slice::from_raw_parts_mut(self.base.as_ptr().add(from), len) }
     }
 
-    /// What a thread's call of a step is given; for no barrier yet.
-    fn context(&mut self, thread: usize, barrier: &Barrier) -> Context {
+    /// Prepares what the threads of a pool are given for a step.
+    fn set_contexts(&mut self, pool: &Pool, step: u64, seed: u64) {
         let at = |position| self.base.as_ptr().wrapping_add(position);
-        let private = self.position(Space::Thread, thread * self.blocks.thread);
-        Context {
-            global: at(self.position(Space::Global, 0)),
-            local: at(self.position(Space::Pinned, 0)),
-            private: at(private),
-            thread: thread as u64,
-            barrier: wait,
-            barrier_data: std::ptr::from_ref(barrier).cast(),
-            ..Context::default()
+        let (global, local) = (at(0), at(self.position(Space::Pinned, 0)));
+        let private = at(self.position(Space::Thread, 0));
+        let apart = self.blocks.thread;
+        for (thread, context) in self.contexts.iter_mut().enumerate() {
+            *context.0.get_mut() = Context {
+                global,
+                local,
+                private: private.wrapping_add(thread * apart),
+                thread: thread as u64,
+                threads: pool.threads() as u64,
+                seed,
+                step,
+                barrier: wait,
+                barrier_data: std::ptr::from_ref(pool.barrier()).cast(),
+                ..Context::default()
+            };
         }
     }
 }
@@ -187,7 +198,7 @@ impl Drop for Memory {
 crate::codegen::jit::step_abi! {
     /// The barrier, as compiled code calls it.
     fn wait(barrier: *const ()) {
-        // SAFETY: `Memory::context` put a reference to the pool's barrier there, and the pool
+        // SAFETY: `Memory::set_contexts` put a reference to the pool's barrier there, and the pool
         // lives as long as the step runs on it.
         unsafe { &*barrier.cast::<Barrier>() }.wait();
     }
@@ -344,18 +355,11 @@ impl Program {
         seed: u64,
     ) -> Result<(), Fault> {
         let threads = pool.threads();
-        assert!(threads <= memory.threads, "memory for {threads} threads");
+        assert!(threads <= memory.threads(), "memory for {threads} threads");
         let fits = self.blocks.max(memory.blocks) == memory.blocks;
         assert!(fits, "memory that was made for this program");
-        let contexts: Vec<ThreadContext> = (0..threads)
-            .map(|thread| Context {
-                threads: threads as u64,
-                step,
-                seed,
-                ..memory.context(thread, pool.barrier())
-            })
-            .map(ThreadContext::new)
-            .collect();
+        memory.set_contexts(pool, step, seed);
+        let contexts = &memory.contexts;
         pool.run(|thread, _| {
             // SAFETY: the code was compiled from a verified, planned program, which touches only
             // bytes inside the blocks that `memory` has (checked above), and orders what its
@@ -363,8 +367,9 @@ impl Program {
             // `memory` is borrowed exclusively until all are done.
             unsafe { function(contexts[thread].0.get()) };
         });
-        let mut faults = contexts.into_iter().filter_map(|context| context.0.into_inner().fault());
-        // Threads own ascending parts, so the lowest one's is the first.
+        // Threads own ascending parts, so the lowest one's fault is the first.
+        let mut faults =
+            memory.contexts.iter_mut().filter_map(|context| context.0.get_mut().fault());
         match faults.next() {
             Some((site, element)) => Err(Fault { site, element }),
             None => Ok(()),
@@ -373,14 +378,9 @@ impl Program {
 }
 
 /// A context on cache lines of its own, for one thread to write.
+#[derive(Default)]
 #[repr(align(128))]
-struct ThreadContext(std::cell::UnsafeCell<Context>);
+struct ThreadContext(UnsafeCell<Context>);
 
 // SAFETY: during a step only the thread of its number reaches a context.
 unsafe impl Sync for ThreadContext {}
-
-impl ThreadContext {
-    fn new(context: Context) -> ThreadContext {
-        ThreadContext(std::cell::UnsafeCell::new(context))
-    }
-}
