@@ -14,10 +14,12 @@
 //! No access is checked: the loops verifier has proven them inside their buffers.
 
 mod access;
+mod contraction;
 mod inst;
 mod random;
 mod vector;
 
+pub(super) use contraction::{cut, tile_signature, tiles};
 pub(super) use random::{philox, philox_signature};
 
 use std::collections::HashMap;
@@ -33,8 +35,8 @@ use cranelift_frontend::FunctionBuilder;
 use crate::base::entity::{Arena, Entity};
 use crate::base::tensor::DType;
 use crate::codegen::target::Target;
-use crate::codegen::tile::{self, MicroTile};
-use crate::loops::{Access, Affine, Kernel, RegId, Stmt, Tile, VarId};
+use crate::codegen::tile::MicroTile;
+use crate::loops::{Access, Affine, Kernel, RegId, Stmt, VarId};
 
 /// Memory that is there and belongs to us; no alignment is promised.
 pub(super) const MEMORY: MemFlagsData = MemFlagsData::new().with_notrap();
@@ -51,11 +53,6 @@ pub(super) struct Callees {
 /// The signature of a kernel with some slots.
 pub(super) fn kernel_signature(slots: usize) -> Signature {
     pointers(3 + slots)
-}
-
-/// The signature of a register block.
-pub(super) fn tile_signature(tile: &MicroTile) -> Signature {
-    pointers(3 + usize::from(tile.bias))
 }
 
 /// A function of 64-bit integers that returns nothing.
@@ -388,65 +385,6 @@ impl<'a, 'f> Emitter<'a, 'f> {
         let reg = self.regs[reg.index()].expect("a scalar is assigned before it is used");
         assert!(!reg.vector, "a vector's lanes end with its loop");
         reg.value
-    }
-
-    /// Calls the functions of a tile's register blocks.
-    fn tile(&mut self, tile: &Tile) {
-        const FLOAT: i64 = 4;
-        let a = self.address(&tile.a.base);
-        let b = self.address(&tile.b.base);
-        let c = self.address(&tile.c);
-        let bias = tile.bias.as_ref().map(|bias| self.address(bias));
-        for region in cut(self.target, tile).regions {
-            let (rows, columns) = (region.rows, region.columns);
-            let block = MicroTile::of(tile, rows.size, columns.size);
-            let at = |this: &mut Self, address: Value, index: Value, run: tile::Run, far: i64| {
-                let start = this.builder.ins().iadd_imm_s(address, run.start as i64 * far * FLOAT);
-                let step = this.builder.ins().imul_imm_s(index, run.size as i64 * far * FLOAT);
-                this.builder.ins().iadd(start, step)
-            };
-            let call = |this: &mut Self, row: Value, column: Value| {
-                let mut args =
-                    vec![at(this, a, row, rows, tile.a.row), at(this, b, column, columns, 1)];
-                let c = at(this, c, row, rows, tile.c_row);
-                args.push(at(this, c, column, columns, 1));
-                if let Some(bias) = bias {
-                    args.push(at(this, bias, column, columns, 1));
-                }
-                this.call(this.callees.tiles[&block], tile_signature(&block), &args);
-            };
-            if region.columns_outermost {
-                self.count(columns.count, 1, |this, column| {
-                    this.count(rows.count, 1, |this, row| call(this, row, column));
-                });
-            } else {
-                self.count(rows.count, 1, |this, row| {
-                    this.count(columns.count, 1, |this, column| call(this, row, column));
-                });
-            }
-        }
-    }
-}
-
-/// How a tile is cut for a target.
-pub(super) fn cut(target: &Target, tile: &Tile) -> tile::Cut {
-    tile::cut_within(target.block_limits(), tile)
-}
-
-/// All tiles in some statements.
-pub(super) fn tiles<'a>(body: &'a [Stmt], found: &mut Vec<&'a Tile>) {
-    for stmt in body {
-        match stmt {
-            Stmt::Parts { body, .. } | Stmt::For { body, .. } | Stmt::Vector { body, .. } => {
-                tiles(body, found);
-            }
-            Stmt::If { then, otherwise, .. } => {
-                tiles(then, found);
-                tiles(otherwise, found);
-            }
-            Stmt::Tile(tile) => found.push(tile),
-            Stmt::Let { .. } | Stmt::Store { .. } | Stmt::AddAt { .. } => {}
-        }
     }
 }
 
