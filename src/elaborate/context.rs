@@ -26,9 +26,9 @@ pub(super) type Eval<T> = Result<T, Reported>;
 /// How deep calls may nest.
 const MOST_CALLS: usize = 64;
 /// How many stages one program may unfold to.
-const MOST_STAGES: usize = 200_000;
+const MOST_STAGES: usize = 50_000;
 /// How many nodes a graph may have.
-const MOST_NODES: usize = 2_000_000;
+const MOST_NODES: usize = 500_000;
 
 /// A parameter that was declared.
 pub(super) struct ParamSlot {
@@ -241,10 +241,11 @@ impl<'a> Elaborator<'a> {
         match graph.dim_origins.get(&(node, axis)) {
             Some(DimOrigin::Written(origin)) => {
                 let text = format!("{dim} is fixed here");
-                if let Some(span) = self.user_place(*origin) {
-                    if !error.labels.iter().any(|label| label.span == span && label.text == text) {
-                        error = error.label(span, text);
-                    }
+                let known = |span| {
+                    error.labels.iter().any(|label| label.span == span && label.text == text)
+                };
+                if let Some(span) = self.user_place(*origin).filter(|&span| !known(span)) {
+                    error = error.label(span, text);
                 }
             }
             Some(DimOrigin::Formula(origin, formula)) => {

@@ -270,16 +270,8 @@ impl<'a> Elaborator<'a> {
             StmtKind::Expr(Expr { kind: ExprKind::If(branch), .. }) => {
                 self.if_(branch, Expect::Any).map(|_| ())
             }
-            StmtKind::Expr(expr) => {
-                // Looked at for errors of its own first.
-                self.expr(expr, Expect::Any)?;
-                Err(self.error_help(
-                    codes::BODY,
-                    expr.span,
-                    "nothing uses the value of this line",
-                    "name it by `let`, or remove it; only the last line of a block is its value",
-                ))
-            }
+            // The parser takes no other expression here.
+            StmtKind::Expr(expr) => self.expr(expr, Expect::Any).map(|_| ()),
         }
     }
 

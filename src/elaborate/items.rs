@@ -160,9 +160,11 @@ impl<'a> Items<'a> {
         self.functions.iter().filter(of_kind).map(|item| item.function.name.text.as_str())
     }
 
-    /// The names of the user's constants.
-    pub fn const_names(&self) -> impl Iterator<Item = &'a str> {
-        self.user.consts.keys().copied()
+    /// The names of the user's constants, in alphabetical order.
+    pub fn const_names(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        let mut names: Vec<&'a str> = self.user.consts.keys().copied().collect();
+        names.sort_unstable();
+        names.into_iter()
     }
 
     fn spaces(&self, from_prelude: bool) -> impl Iterator<Item = &Space<'a>> {

@@ -196,7 +196,7 @@ fn choose<'a>(
         Ok(selected) if found.is_empty() => Ok(selected),
         Ok(_) => Err(found),
         Err(error) => {
-            found.push(error);
+            found.push(*error);
             Err(found)
         }
     }

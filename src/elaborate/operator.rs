@@ -7,7 +7,7 @@
 use super::codes;
 use super::context::{Elaborator, Eval};
 use super::expr::Expect;
-use super::value::Value;
+use super::value::{Value, add_dims, mul_dims};
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::Span;
 use crate::base::tensor::DType;
@@ -220,8 +220,8 @@ impl<'a> Elaborator<'a> {
         self.undecided(op, span)?;
         let dims = a.as_dim().zip(b.as_dim());
         let result = match op {
-            BinaryOp::Add => dims.and_then(|(a, b)| a.add(b)),
-            BinaryOp::Mul => dims.and_then(|(a, b)| a.mul(b)),
+            BinaryOp::Add => dims.and_then(|(a, b)| add_dims(a, b)),
+            BinaryOp::Mul => dims.and_then(|(a, b)| mul_dims(a, b)),
             BinaryOp::Div => dims.and_then(|(a, b)| a.div(b)),
             BinaryOp::Sub => match (a, b) {
                 (Value::Batch(x), Value::Batch(y)) if x > y => {
@@ -261,10 +261,10 @@ impl<'a> Elaborator<'a> {
 
     /// The operator as a node.
     fn binary_nodes(&mut self, op: BinaryOp, a: &Value, b: &Value, span: Span) -> Eval<Value> {
-        if let (BinaryOp::Pow, Some(exponent)) = (op, b.as_f64()) {
-            if let Some(power) = self.small_power(a, exponent, span)? {
-                return Ok(power);
-            }
+        if let (BinaryOp::Pow, Some(exponent)) = (op, b.as_f64())
+            && let Some(power) = self.small_power(a, exponent, span)?
+        {
+            return Ok(power);
         }
         let (Some(x), Some(y)) = (self.node_of(a), self.node_of(b)) else {
             return Err(self.bad_operands(op, a, b, span));

@@ -8,7 +8,7 @@ use super::value::Value;
 use crate::base::source::Span;
 use crate::graph::OriginId;
 use crate::syntax::ast::{FunctionKind, Stage};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
 /// What a name is bound to.
@@ -122,8 +122,10 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// All names bound here.
-    pub fn names(&self) -> impl Iterator<Item = &'a str> {
-        self.blocks.iter().flat_map(|block| block.keys().copied())
+    /// All names bound here, in alphabetical order.
+    pub fn names(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        let names: BTreeSet<&'a str> =
+            self.blocks.iter().flat_map(|block| block.keys().copied()).collect();
+        names.into_iter()
     }
 }

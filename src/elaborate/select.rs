@@ -22,7 +22,7 @@ pub(super) fn select<'a>(
     items: &Items<'a>,
     main: FileId,
     model: Option<&str>,
-) -> Result<Selected<'a>, Diagnostic> {
+) -> Result<Selected<'a>, Box<Diagnostic>> {
     let of_model = |train: &Train| model.is_none_or(|model| train.model.text == model);
     let trains: Vec<(&'a Train, Span)> =
         items.trains.iter().filter(|(train, _)| of_model(train)).copied().collect();
@@ -33,7 +33,7 @@ pub(super) fn select<'a>(
             let id = named_model(items, &train.model.text, Some(train.model.span))?;
             Ok(Selected { model: id, train: Some(train) })
         }
-        ([(first, _), .., (last, _)], _) => Err(several_trains(first, last)),
+        ([(first, _), .., (last, _)], _) => Err(Box::new(several_trains(first, last))),
         ([], Some(name)) => Ok(Selected { model: named_model(items, name, None)?, train: None }),
         ([], None) => Ok(Selected { model: only_model(items)?, train: None }),
     }
@@ -55,7 +55,7 @@ fn several_trains(first: &Train, last: &Train) -> Diagnostic {
 }
 
 /// The model of that name, asked for at a place or by the caller.
-fn named_model(items: &Items<'_>, name: &str, span: Option<Span>) -> Result<FnId, Diagnostic> {
+fn named_model(items: &Items<'_>, name: &str, span: Option<Span>) -> Result<FnId, Box<Diagnostic>> {
     if let Some(id) = items.find(FunctionKind::Model, name, false) {
         return Ok(id);
     }
@@ -64,25 +64,27 @@ fn named_model(items: &Items<'_>, name: &str, span: Option<Span>) -> Result<FnId
         error = error.primary(span, "no model has this name");
     }
     let names: Vec<&str> = items.names(FunctionKind::Model).collect();
-    Err(match nearest(name, names.iter().copied()) {
+    Err(Box::new(match nearest(name, names.iter().copied()) {
         Some(near) => error.help(format!("did you mean `{near}`?")),
         None if names.is_empty() => error.help("the program declares no model"),
         None => error.help(format!("its models are {}", names.join(", "))),
-    })
+    }))
 }
 
-fn only_model(items: &Items<'_>) -> Result<FnId, Diagnostic> {
+fn only_model(items: &Items<'_>) -> Result<FnId, Box<Diagnostic>> {
     match &items.models[..] {
         [only] => Ok(*only),
-        [] => Err(Diagnostic::error(codes::NO_MODEL, "the program has no model")
-            .help("write one: `model net(x: f32[N, 10]) -> f32[N, 2] { x |> dense(2) }`")),
+        [] => Err(Box::new(
+            Diagnostic::error(codes::NO_MODEL, "the program has no model")
+                .help("write one: `model net(x: f32[N, 10]) -> f32[N, 2] { x |> dense(2) }`"),
+        )),
         [first, .., last] => {
             let [first, last] = [first, last].map(|id| &items.function(*id).function.name);
             let error = Diagnostic::error(codes::NO_MODEL, "there are several models");
-            Err(error.primary(last.span, "").label(first.span, "another one").help(format!(
-                "say which is meant: `--model {}` or `--model {}`",
-                first.text, last.text
-            )))
+            let help =
+                format!("say which is meant: `--model {}` or `--model {}`", first.text, last.text);
+            let error = error.primary(last.span, "").label(first.span, "another one").help(help);
+            Err(Box::new(error))
         }
     }
 }

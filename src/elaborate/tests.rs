@@ -1,5 +1,9 @@
 //! Programs through the whole of elaboration.
 
+mod data;
 mod errors;
 mod language;
+mod mutations;
+mod prelude;
 mod support;
+mod torch;

@@ -241,9 +241,8 @@ impl<'a> Elaborator<'a> {
         dims: &'a [ast::Dim],
         shape: &Shape,
     ) -> Eval<Option<(usize, Dim, Span)>> {
-        let Some(pairs) = pair(dims, shape.rank()) else {
-            return Ok(Some((0, Dim::N, dim_span(&dims[0]))));
-        };
+        // Callers have paired them already: a rank that does not fit is reported there.
+        let pairs = pair(dims, shape.rank()).ok_or(Reported)?;
         for (dim, axes) in pairs {
             let wanted = self.declared_dims(dim)?;
             for (axis, (&actual, &wanted)) in axes.clone().zip(shape[axes].iter().zip(&wanted)) {

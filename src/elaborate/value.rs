@@ -41,6 +41,18 @@ pub(super) enum Initializer {
     Item(FnId, Vec<(String, Value)>),
 }
 
+/// The sum, unless it mixes `N` with a number or is out of range.
+pub(super) fn add_dims(a: Dim, b: Dim) -> Option<Dim> {
+    let (Dim::Known(x) | Dim::Batch(x), Dim::Known(y) | Dim::Batch(y)) = (a, b);
+    x.checked_add(y).and_then(|_| a.add(b))
+}
+
+/// The product, unless it is quadratic in `N` or out of range.
+pub(super) fn mul_dims(a: Dim, b: Dim) -> Option<Dim> {
+    let (Dim::Known(x) | Dim::Batch(x), Dim::Known(y) | Dim::Batch(y)) = (a, b);
+    x.checked_mul(y).and_then(|_| a.mul(b))
+}
+
 impl Value {
     /// What it is, in a message: `the int 3`, `f32[N, 10]`.
     pub fn describe(&self, graph: &Graph) -> String {

@@ -3,6 +3,7 @@
 //! To add one, write a module with its outputs and add an entry to [`SUITES`].
 
 pub mod diagnostics;
+mod elaborate;
 mod graph;
 mod loops;
 mod pass;
@@ -43,6 +44,7 @@ pub struct Case {
 /// All suites.
 pub const SUITES: &[Suite] = &[
     syntax::SUITE,
+    elaborate::SUITE,
     graph::SUITE,
     loops::SUITE,
     pass::AUTODIFF,

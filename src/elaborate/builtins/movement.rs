@@ -4,7 +4,7 @@ use super::{Args, Operator, call, may, needs};
 use crate::base::source::Span;
 use crate::elaborate::codes;
 use crate::elaborate::context::{Elaborator, Eval, Reported};
-use crate::elaborate::value::Value;
+use crate::elaborate::value::{Value, mul_dims};
 use crate::graph::{Dim, NodeId, Range, Shape};
 
 /// The table.
@@ -46,18 +46,13 @@ fn reshape(context: &mut Elaborator<'_>, args: &Args) -> Eval<Value> {
 /// What the given dimensions leave of a tensor's elements.
 fn rest(context: &mut Elaborator<'_>, x: NodeId, dims: &[Dim], args: &Args) -> Eval<Dim> {
     let ty = context.ty(x);
-    let given = dims.iter().try_fold(Dim::Known(1), |product, &dim| checked_mul(product, dim));
+    let given = dims.iter().try_fold(Dim::Known(1), |product, &dim| mul_dims(product, dim));
     let left = ty.shape.elements().zip(given).and_then(|(all, given)| all.div(given));
     left.ok_or_else(|| {
         let shown = Shape(dims.to_vec());
         let message = format!("{ty} does not divide into {shown} and -1");
         context.error(codes::SHAPE, args.span(1), message)
     })
-}
-
-fn checked_mul(a: Dim, b: Dim) -> Option<Dim> {
-    let (Dim::Known(x) | Dim::Batch(x), Dim::Known(y) | Dim::Batch(y)) = (a, b);
-    x.checked_mul(y).and_then(|_| a.mul(b))
 }
 
 /// Without an order, the last two axes change places.

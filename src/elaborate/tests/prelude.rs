@@ -1,0 +1,85 @@
+//! The prelude: every item elaborates, and every item says what it does.
+
+use super::support::{good, with};
+use crate::base::source::Sources;
+use crate::elaborate::{PRELUDE, PRELUDE_NAME, Request};
+use crate::graph::verify::verify;
+use crate::syntax::ast::{FunctionKind, ItemKind};
+use crate::syntax::parse;
+
+/// The names of the prelude's items of a kind, each documented.
+fn names(kind: FunctionKind) -> Vec<String> {
+    let mut sources = Sources::new();
+    let id = sources.add_builtin(PRELUDE_NAME, PRELUDE);
+    let file = parse(&sources, id).expect("the prelude parses");
+    let mut names = Vec::new();
+    for item in &file.items {
+        let ItemKind::Function(function) = &item.kind else { continue };
+        assert!(!item.doc.is_empty(), "`{}` is documented", function.name.text);
+        if function.kind == kind {
+            names.push(function.name.text.clone());
+        }
+    }
+    assert!(!names.is_empty());
+    names
+}
+
+#[test]
+fn every_layer_elaborates() {
+    for name in names(FunctionKind::Layer) {
+        let call = match name.as_str() {
+            "dense" => "cast(x, f32) |> dense(5)".to_owned(),
+            "embedding" => "embedding(x, 10, 4)".to_owned(),
+            _ => format!("cast(x, f32) |> {name}"),
+        };
+        let found = good(&format!("model net(x: i32[N, 3, 4]) {{ {call} }}\n"));
+        verify(&found.train).expect("sound");
+        verify(&found.eval).expect("sound");
+    }
+}
+
+#[test]
+fn every_loss_and_metric_elaborates() {
+    for name in names(FunctionKind::Loss) {
+        let found = good(&format!(
+            "model net(x: f32[N, 3]) {{ x |> dense(4) }}\ntrain net {{ loss = {name} }}\n"
+        ));
+        verify(&found.train).expect("sound");
+    }
+    let metrics = names(FunctionKind::Metric).join(", ");
+    let found = good(&format!(
+        "model net(x: f32[N, 3]) {{ x |> dense(4) }}\ntrain net {{\n loss = cross_entropy(smoothing: 0.1)\n metrics = [{metrics}]\n}}\n"
+    ));
+    verify(&found.train).expect("sound");
+    let f1 = found.train.output("metric.f1").expect("f1");
+    assert_eq!(found.train.ty(f1).to_string(), "f32[2]");
+}
+
+#[test]
+fn every_optimizer_is_a_rule_of_scalars() {
+    for name in names(FunctionKind::Optimizer) {
+        let found = good(&format!(
+            "model net(x: f32[N, 3]) {{ x |> dense(4) }}\ntrain net {{\n loss = mse\n optimizer = {name}(lr: 0.5)\n}}\n"
+        ));
+        let rule = found.training.expect("trained").rule;
+        verify(&rule).expect("sound");
+        assert_eq!(rule.inputs.len(), 2);
+        assert_eq!(rule.hypers.values().next().map(|hyper| hyper.value), Some(0.5));
+        let p = rule.output("p").expect("the new value");
+        assert_eq!(rule.ty(p).to_string(), "f32");
+        assert_eq!(rule.updates.len(), rule.states.len());
+    }
+    let momentum = good(
+        "model net(x: f32[N, 3]) { x |> dense(4) }\ntrain net {\n loss = mse\n optimizer = sgd(momentum: 0.9, nesterov: true)\n}\n",
+    );
+    let rule = momentum.training.expect("trained").rule;
+    assert_eq!(rule.states.values().next().map(|state| state.path.as_str()), Some("velocity"));
+}
+
+#[test]
+fn every_initializer_draws() {
+    for name in names(FunctionKind::Initializer) {
+        let text = format!("model net(x: f32[N, 3]) {{ x |> dense(4, init: {name}) }}\n");
+        assert!(with(&text, &Request::default()).is_ok(), "{name}");
+    }
+}
