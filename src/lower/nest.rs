@@ -71,10 +71,12 @@ pub fn lower(step: &mut Step, kernel: &Kernel) {
     if domain.axes.is_empty() {
         return scalars(step, kernel, domain);
     }
-    if domain.reduces && domain.rows == 0 {
+    let one_row = domain.reduces && domain.rows == 0;
+    let sums = |node: &NodeId| !matches!(step.graph.nodes[*node].op, Op::ArgMax(_) | Op::Pick);
+    if one_row && kernel.nodes.iter().all(sums) {
         return full_reduction(step, kernel, domain);
     }
-    let partition = Partition::of(domain.axes[0]);
+    let partition = Partition::of(if one_row { 1 } else { domain.axes[0] });
     for &result in &kernel.results {
         step.result_buffer(result);
     }
@@ -82,7 +84,11 @@ pub fn lower(step: &mut Step, kernel: &Kernel) {
     let mut nest = Nest::new(Values::new(step, writer, domain, &kernel.nodes), kernel, &[]);
     let part = nest.values.writer.var(partition.parts);
     nest.values.writer.open(Some(part));
-    nest.part(part, partition);
+    if one_row {
+        nest.row(0);
+    } else {
+        nest.part(part, partition);
+    }
     nest.values.writer.close_parts(part);
     nest.finish();
 }

@@ -135,9 +135,9 @@ impl<'s, 'a> Values<'s, 'a> {
         if self.nodes.contains(&node) {
             return self.operator(node, forms);
         }
-        let source =
-            base(graph, node, |node| self.nodes.contains(&node) || self.step.in_memory(node));
-        if !self.nodes.contains(&source) && self.step.in_memory(source) {
+        let inside = |node: NodeId| self.domain.levels.contains_key(&node);
+        let source = base(graph, node, |node| inside(node) || self.step.in_memory(node));
+        if !inside(source) && self.step.in_memory(source) {
             let view = self.step.view(node);
             return self.load(&view, forms);
         }
@@ -293,18 +293,18 @@ impl<'s, 'a> Values<'s, 'a> {
             flat.add(form, stride);
         }
         let slot = self.slot(view.base);
-        self.load_flat(view.base, slot, &flat)
+        self.load_flat(view.base, slot, &flat, 0)
     }
 
-    fn load_flat(&mut self, node: NodeId, slot: SlotId, flat: &Form) -> RegId {
+    fn load_flat(&mut self, node: NodeId, slot: SlotId, flat: &Form, depth: usize) -> RegId {
         let dtype = scalar_type(self.step.graph.ty(node).dtype);
         let (flat, stride) = self.without_column(flat);
         let access = Access { slot, index: self.affine(&flat) };
         match self.picked {
             Some((_, index)) if stride != 0 => {
-                self.writer.define(dtype, 0, Inst::LoadAt { base: access, index, stride })
+                self.writer.define(dtype, depth, Inst::LoadAt { base: access, index, stride })
             }
-            _ => self.writer.define(dtype, 0, Inst::Load(access)),
+            _ => self.writer.define(dtype, depth, Inst::Load(access)),
         }
     }
 
@@ -317,12 +317,13 @@ impl<'s, 'a> Values<'s, 'a> {
 
     fn load_saved(&mut self, node: NodeId, saved: Saved, forms: &[Form]) -> RegId {
         let flat = flat(&extents(self.step.graph, node), forms, self.domain.axes.len());
+        // Not before it was written, whatever its index depends on.
+        let depth = self.writer.depth();
         match saved {
-            Saved::Whole(slot) => self.load_flat(node, slot, &flat),
+            Saved::Whole(slot) => self.load_flat(node, slot, &flat, depth),
             Saved::Row(slot) => {
                 let index = self.affine(&self.within_row(&flat));
                 let dtype = scalar_type(self.step.graph.ty(node).dtype);
-                let depth = self.writer.depth();
                 self.writer.define(dtype, depth, Inst::Load(Access { slot, index }))
             }
         }

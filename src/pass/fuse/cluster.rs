@@ -12,6 +12,7 @@ use crate::graph::domain::{Domain, base, elements, extents, is_view, only_joins,
 use crate::graph::kernels::{Kernel, KernelId, KernelKind};
 use crate::graph::view::View;
 use crate::graph::{Binary, Graph, NodeId, Op};
+use crate::pass::fuse::prepare::is_zero;
 use std::collections::BTreeSet;
 
 /// What becomes of a node.
@@ -133,9 +134,29 @@ impl<'a> Clusters<'a> {
             Op::Iota { .. } => Class::Cheap,
             Op::Cast(_) if cheap_args => Class::Cheap,
             Op::Binary(op) if op.is_comparison() && cheap_args => Class::Cheap,
+            Op::Binary(Binary::Gt) if self.is_relu_mask(id) => Class::Cheap,
             Op::Unary(_) | Op::Binary(_) | Op::Where if uniform_args => Class::Cheap,
             _ => Class::Work,
         }
+    }
+
+    /// Whether a node tests the result of a relu for those who need the mask: they load the
+    /// result, which is kept anyway, and test it themselves.
+    fn is_relu_mask(&self, id: NodeId) -> bool {
+        let nodes = &self.graph.nodes;
+        let [result, zero] = nodes[id].args[..] else { return false };
+        let zeros = |node: NodeId| is_zero(self.graph, node);
+        let is_relu = match nodes[result].args[..] {
+            [test, x, otherwise] if nodes[result].op == Op::Where => {
+                nodes[test].op == Op::Binary(Binary::Gt)
+                    && nodes[test].args[0] == x
+                    && zeros(nodes[test].args[1])
+                    && zeros(otherwise)
+            }
+            _ => false,
+        };
+        let selects = |user: &NodeId| nodes[*user].op == Op::Where && nodes[*user].args[0] == id;
+        is_relu && zeros(zero) && self.uses[id.index()].iter().all(selects)
     }
 
     /// Whether a value depends on nothing but constants and uniform values.

@@ -1,0 +1,55 @@
+//! From source text to kernels and loops, as the driver goes.
+
+#![allow(dead_code)] // Each test crate uses its own part.
+
+use nnc::base::schema::{Field, Schema};
+use nnc::base::source::Sources;
+use nnc::base::tensor::DType;
+use nnc::elaborate::{self, Experiment, PRELUDE, PRELUDE_NAME, Request};
+use nnc::graph::Graph;
+use nnc::graph::kernels::Kernels;
+use nnc::lower::{self, Globals, Lowered};
+use nnc::pass::autodiff::{self, Wrt};
+use nnc::pass::{bind, cse, dce, fuse, simplify, update};
+use nnc::syntax::parse;
+
+/// The MNIST schema.
+pub fn mnist() -> Schema {
+    Schema {
+        inputs: vec![Field { name: "image".into(), dtype: DType::U8, shape: vec![28, 28, 1] }],
+        target: Field { name: "label".into(), dtype: DType::I32, shape: vec![] },
+        classes: Some(10),
+        train: Some(60000),
+        validation: Some(0),
+        test: Some(10000),
+    }
+}
+
+/// A program's meaning; `schemas` are those of its `data` items.
+pub fn experiment(text: &str, schemas: Vec<(String, Schema)>) -> Experiment {
+    let mut sources = Sources::new();
+    let prelude = sources.add_builtin(PRELUDE_NAME, PRELUDE);
+    let file = sources.add("test.nn", text);
+    let prelude = parse(&sources, prelude).expect("the prelude parses");
+    let files = [parse(&sources, file).expect("the program parses")];
+    let program = elaborate::Program { files: &files, prelude: &prelude };
+    elaborate::elaborate(&program, &Request { model: None, schemas }).expect("the program is sound")
+}
+
+/// The training step's graph, before `bind`.
+pub fn training(experiment: &Experiment) -> Graph {
+    let rule = &experiment.training.as_ref().expect("a train block").rule;
+    update::run(&autodiff::run(&experiment.train, Wrt::default()), rule, false)
+}
+
+/// The small graph of a step for a number of samples.
+pub fn optimised(graph: &Graph, batch: usize) -> Graph {
+    dce::run(&cse::run(&simplify::run(&bind::run(graph, batch))))
+}
+
+/// A graph's kernels and loops.
+pub fn lowered(graph: &Graph, batch: usize, globals: &mut Globals) -> (Kernels, Lowered) {
+    let kernels = fuse::run(&optimised(graph, batch));
+    let lowered = lower::run(&kernels, globals);
+    (kernels, lowered)
+}
