@@ -67,7 +67,7 @@ pub fn lower(step: &mut Step, kernel: &Kernel) {
     let producers = Kernel { nodes: producers.to_vec(), results: Vec::new(), ..kernel.clone() };
     let mut nest = Nest::new(Values::new(step, writer, domain, &producers.nodes), &producers, &[]);
     let part = nest.values.writer.var(partition.parts);
-    nest.values.writer.open(Some(part));
+    nest.values.writer.open_parts(part);
     nest.each_length(part, partition, |nest, rows| columns.part(nest, part, partition, rows));
     nest.values.writer.close_parts(part);
     nest.finish();

@@ -106,7 +106,7 @@ impl Loops {
 
     fn write(&mut self, body: impl Fn(&mut Writer<()>, &[Affine])) {
         let part = self.writer.var(self.partition.parts);
-        self.writer.open(Some(part));
+        self.writer.open_parts(part);
         let (extents, partition, lead) = (&self.extents, self.partition, self.lead);
         tailed(&mut self.writer, part, partition, |writer, rows| {
             part_of(writer, extents, lead, (part, partition.rows, rows), &body);
@@ -156,7 +156,7 @@ pub fn transpose(
     let mut writer: Writer<()> = Writer::new(name, partition.parts);
     let (source, target) = (writer.slot(from, dtype, len), writer.slot(to, dtype, len));
     let part = writer.var(partition.parts);
-    writer.open(Some(part));
+    writer.open_parts(part);
     let part_body = |writer: &mut Writer<()>, count: usize| {
         let start = Affine::var(part).times(partition.rows as i64);
         let outer = (rows > 1).then(|| writer.var(cols));
@@ -298,7 +298,7 @@ fn scatter(step: &mut Step, kernel: &kernels::Kernel, node: NodeId, axis: usize)
     let element_strides = true_strides(&index_view.extents);
 
     let part = writer.var(partition.parts);
-    writer.open(Some(part));
+    writer.open_parts(part);
     let part_body = |writer: &mut Writer<()>, rows: usize| {
         let mut at = vec![Affine::default(); values_view.extents.len()];
         let inner = (axis..axis + rank).filter(|&position| values_view.extents[position] != 1);

@@ -83,7 +83,7 @@ pub fn lower(step: &mut Step, kernel: &Kernel) {
     let writer = Writer::new(step.kernel_name(kernel), partition.parts);
     let mut nest = Nest::new(Values::new(step, writer, domain, &kernel.nodes), kernel, &[]);
     let part = nest.values.writer.var(partition.parts);
-    nest.values.writer.open(Some(part));
+    nest.values.writer.open_parts(part);
     if one_row {
         nest.row(0);
     } else {
@@ -100,9 +100,7 @@ fn scalars(step: &mut Step, kernel: &Kernel, domain: Domain) {
     }
     let writer = Writer::new(step.kernel_name(kernel), 0);
     let mut nest = Nest::new(Values::new(step, writer, domain, &kernel.nodes), kernel, &[]);
-    for result in nest.results.clone() {
-        nest.store(result);
-    }
+    nest.row(0);
     nest.finish();
 }
 
@@ -125,7 +123,7 @@ fn full_reduction(step: &mut Step, kernel: &Kernel, domain: Domain) {
     let mut nest = Nest::new(Values::new(step, writer, domain, &kernel.nodes), kernel, &[]);
     if shared {
         let part = nest.values.writer.var(partition.parts);
-        nest.values.writer.open(Some(part));
+        nest.values.writer.open_parts(part);
         nest.each_length(part, partition, |nest, rows| {
             nest.partial(part, partition, rows, &partials)
         });

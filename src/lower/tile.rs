@@ -111,7 +111,7 @@ pub fn lower(step: &mut Step, kernel: &Kernel) {
     }
     if !tiled_apart || rest {
         let part = nest.values.writer.var(partition.parts);
-        nest.values.writer.open(Some(part));
+        nest.values.writer.open_parts(part);
         if !tiled_apart {
             let n = contraction.n;
             nest.each_length(part, partition, |nest, rows| {
@@ -307,7 +307,7 @@ impl Contraction {
 
     fn parts(&self, nest: &mut Nest, column: Affine, n: usize) {
         let part = nest.values.writer.var(self.partition.parts);
-        nest.values.writer.open(Some(part));
+        nest.values.writer.open_parts(part);
         nest.each_length(part, self.partition, |nest, rows| {
             self.tiles(nest, part, rows, column.clone(), n);
         });

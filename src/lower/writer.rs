@@ -30,6 +30,8 @@ pub struct Writer<K> {
     levels: Vec<Level<K>>,
     /// The depth at which each scalar is known.
     depths: Vec<usize>,
+    /// The depth of the open loop over parts; 0 outside of it.
+    parts_depth: usize,
 }
 
 impl<K: Hash + Eq + Clone> Writer<K> {
@@ -44,7 +46,7 @@ impl<K: Hash + Eq + Clone> Writer<K> {
             body: Vec::new(),
         };
         let top = Level { var: None, body: Vec::new(), known: HashMap::new() };
-        Writer { kernel, args: Vec::new(), levels: vec![top], depths: Vec::new() }
+        Writer { kernel, args: Vec::new(), levels: vec![top], depths: Vec::new(), parts_depth: 0 }
     }
 
     /// The finished kernel and the buffers of its slots.
@@ -82,6 +84,12 @@ impl<K: Hash + Eq + Clone> Writer<K> {
     /// Opens a body: of a loop, or a branch where `var` is none.
     pub fn open(&mut self, var: Option<VarId>) {
         self.levels.push(Level { var, body: Vec::new(), known: HashMap::new() });
+    }
+
+    /// Opens the loop over parts.
+    pub fn open_parts(&mut self, var: VarId) {
+        self.open(Some(var));
+        self.parts_depth = self.depth();
     }
 
     /// Closes the innermost body.
@@ -132,7 +140,8 @@ impl<K: Hash + Eq + Clone> Writer<K> {
         self.kernel.regs.push(dtype)
     }
 
-    /// Defines a scalar where its arguments (and at least `depth`) are known.
+    /// Defines a scalar where its arguments (and at least `depth`) are known. Memory is read
+    /// inside of the loop over parts: by the thread of the part, not by all.
     pub fn define(&mut self, dtype: DType, depth: usize, inst: Inst) -> RegId {
         let regs = match &inst {
             Inst::LoadAt { index, .. } | Inst::Checked { index, .. } => vec![*index],
@@ -156,7 +165,8 @@ impl<K: Hash + Eq + Clone> Writer<K> {
             _ => 0,
         };
         let deepest = regs.iter().map(|&reg| self.reg_depth(reg)).max().unwrap_or(0);
-        let depth = depth.max(index).max(deepest);
+        let reads = matches!(inst, Inst::Load(_) | Inst::LoadAt { .. } | Inst::Checked { .. });
+        let depth = depth.max(index).max(deepest).max(if reads { self.parts_depth } else { 0 });
         let reg = self.reg(dtype, depth);
         self.levels[depth].body.push(Stmt::Let { reg, inst });
         reg
@@ -194,6 +204,7 @@ impl<K: Hash + Eq + Clone> Writer<K> {
     /// Closes the loop over parts.
     pub fn close_parts(&mut self, var: VarId) {
         let body = self.close();
+        self.parts_depth = 0;
         self.push(Stmt::Parts { var, body });
     }
 }
