@@ -16,6 +16,11 @@ fn random_graphs_give_the_same_values() {
     for seed in 0..200 {
         let random = random_graph(seed, 10 + (seed as usize % 20));
         let batch = [1, 4, 17, 24][seed as usize % 4];
-        compare(&format!("seed {seed} batch {batch}"), &random.graph, batch, &random.env(batch, seed));
+        compare(
+            &format!("seed {seed} batch {batch}"),
+            &random.graph,
+            batch,
+            &random.env(batch, seed),
+        );
     }
 }

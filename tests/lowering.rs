@@ -48,7 +48,8 @@ fn first_batch(graph: &Graph, batch: usize) -> Env {
 fn a_step_of_the_mnist_network_has_two_barriers() {
     let graph = mlp();
     let (kernels, lowered) = check::compare("mlp", &graph, 32, &first_batch(&graph, 32));
-    let barriers = lowered.program.actions.iter().filter(|action| **action == Action::Barrier).count();
+    let barriers =
+        lowered.program.actions.iter().filter(|action| **action == Action::Barrier).count();
     println!("{}", nnc::graph::print::print_kernels(&kernels, None));
     for action in &lowered.program.actions {
         match action {

@@ -10,7 +10,8 @@ use nnc::lower::{Globals, Lowered};
 use crate::support::pipeline::lowered;
 
 /// A way to run a lowered step: what it gives, or why it fails.
-pub type Engine = fn(&Lowered, &Graph, &Env, threads: usize, shuffle: u64) -> Result<Outcome, String>;
+pub type Engine =
+    fn(&Lowered, &Graph, &Env, threads: usize, shuffle: u64) -> Result<Outcome, String>;
 
 /// Every engine below the graph.
 pub const ENGINES: &[(&str, Engine)] = &[("loops", loops)];
@@ -59,9 +60,11 @@ fn loops(
     for (state, tensor) in graph.states.values().zip(&env.states) {
         set(&state.path, tensor);
     }
-    interp::refresh(program, &mut memory, threads, shuffle).map_err(|failure| failure.to_string())?;
+    interp::refresh(program, &mut memory, threads, shuffle)
+        .map_err(|failure| failure.to_string())?;
     let step = StepArgs { seed: env.seed, step: env.step, hypers: env.hypers.clone() };
-    interp::run(program, &mut memory, &step, threads, shuffle).map_err(|failure| failure.to_string())?;
+    interp::run(program, &mut memory, &step, threads, shuffle)
+        .map_err(|failure| failure.to_string())?;
     for buffer in program.buffers.values().filter(|buffer| buffer.space == Space::Global) {
         if let Some(path) = buffer.name.strip_suffix("^T") {
             turned(&memory, path, &buffer.name, lowered)?;

@@ -1,4 +1,4 @@
 //! What several test crates share.
 
-pub mod random_graph;
 pub mod pipeline;
+pub mod random_graph;
