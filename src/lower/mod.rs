@@ -54,6 +54,7 @@ pub struct Lowered {
 pub fn run(kernels: &Kernels, globals: &mut Globals) -> Lowered {
     let order = order::run(kernels);
     let mut step = Step::new(kernels, order.in_place, globals);
+    step.begin();
     for id in order.kernels {
         let kernel = &kernels.kernels[id];
         match kernel.kind {

@@ -33,6 +33,8 @@ pub struct Step<'a> {
     buffers: HashMap<NodeId, BufferId>,
     names: HashMap<String, BufferId>,
     uniforms: Collected,
+    /// Old values of parameters and states that become new ones of others.
+    old: HashMap<NodeId, BufferId>,
 }
 
 impl<'a> Step<'a> {
@@ -63,6 +65,7 @@ impl<'a> Step<'a> {
             buffers: HashMap::new(),
             names: HashMap::new(),
             uniforms: Collected::default(),
+            old: HashMap::new(),
         };
         for input in graph.inputs.values() {
             let len = input.ty.shape.extents().expect("a bound batch").iter().product();
@@ -273,18 +276,48 @@ impl<'a> Step<'a> {
         }
     }
 
+    /// Copies the leaves that are outputs or become new values, before anything is written.
+    pub fn begin(&mut self) {
+        let is_leaf = |step: &Self, node: NodeId| {
+            matches!(step.graph.nodes[node].op, Op::Input(_) | Op::Param(_) | Op::State(_))
+        };
+        for output in &self.graph.outputs {
+            let root = self.root(output.node);
+            if is_leaf(self, root) {
+                let (dtype, len) = (self.graph.ty(root).dtype, elements(self.graph, root));
+                let to = self.named(format!("output.{}", output.name), dtype, len, Space::Pinned);
+                self.copy_root(root, to, "output");
+            }
+        }
+        for update in &self.graph.updates {
+            let root = self.root(update.node);
+            if is_leaf(self, root) && !self.old.contains_key(&root) {
+                let (dtype, len) = (self.graph.ty(root).dtype, elements(self.graph, root));
+                let to = self.new_buffer(dtype, len, Space::Scratch);
+                self.copy_root(root, to, "update");
+                self.old.insert(root, to);
+            }
+        }
+    }
+
     /// Copies what is not yet where it must be, and completes the tables.
     pub fn finish(mut self) -> (Program, Vec<(KernelId, Vec<BufferId>)>, Vec<NodeId>) {
         for output in &self.graph.outputs {
             let root = self.root(output.node);
             let (dtype, len) = (self.graph.ty(root).dtype, elements(self.graph, root));
-            let to = self.named(format!("output.{}", output.name), dtype, len, Space::Pinned);
-            self.copy_root(root, to, "output");
+            let name = format!("output.{}", output.name);
+            if !self.names.contains_key(&name) {
+                let to = self.named(name, dtype, len, Space::Pinned);
+                self.copy_root(root, to, "output");
+            }
         }
         for update in &self.graph.updates {
             let root = self.root(update.node);
             let (dtype, len) = (self.graph.ty(root).dtype, elements(self.graph, root));
             let to = self.target(update.target, dtype, len);
+            if let Some(&old) = self.old.get(&root) {
+                self.buffers.insert(root, old);
+            }
             if self.copy_root(root, to, "update")
                 && let Target::Param(param) = update.target
             {
