@@ -9,6 +9,10 @@ mod check;
 mod support;
 
 use check::compare;
+use nnc::base::rng::Sequence;
+use nnc::base::tensor::{DType, Data, Tensor};
+use nnc::graph::{Env, Graph};
+use support::pipeline::{experiment, training};
 use support::random_graph::random_graph;
 
 #[test]
@@ -23,4 +27,53 @@ fn random_graphs_give_the_same_values() {
             &random.env(batch, seed),
         );
     }
+}
+
+/// A batch of eighths in [-2, 2] and labels below 3.
+fn batch_of(graph: &Graph, batch: usize) -> Env {
+    let mut sequence = Sequence::new(5, 1);
+    let mut env = Env::initial(graph, 5);
+    for input in graph.inputs.values() {
+        let shape = input.ty.shape.at(batch);
+        let len: usize = shape.iter().product();
+        let data = match input.ty.dtype {
+            DType::I32 => Data::I32((0..len).map(|_| sequence.below(3) as i32).collect()),
+            _ => Data::F32((0..len).map(|_| sequence.below(33) as f32 / 8.0 - 2.0).collect()),
+        };
+        env.inputs.insert(input.name.clone(), Tensor::new(shape, data));
+    }
+    env
+}
+
+/// Compares whole training steps of a model whose `train` block says only what is given.
+fn trains(model: &str, settings: &str, batches: &[usize]) {
+    let text = format!("{model}\ntrain net {{\n loss = cross_entropy\n {settings}\n}}\n");
+    let graph = training(&experiment(&text, Vec::new()));
+    for &batch in batches {
+        compare(&format!("{text} at {batch}"), &graph, batch, &batch_of(&graph, batch));
+    }
+}
+
+#[test]
+fn products_of_activations_train() {
+    let model = "model net(x: f32[N, 6, 8]) -> f32[N, 3] {
+        let q = x |> dense(8)
+        let scores = softmax(q @ transpose(x, [0, 2, 1]))
+        scores @ x |> flatten |> dense(3)
+    }";
+    trains(model, "optimizer = sgd(lr: 0.1)", &[4, 24]);
+}
+
+#[test]
+fn layer_norm_gelu_and_dropout_train() {
+    let model = "model net(x: f32[N, 5, 9]) -> f32[N, 4] {
+        x |> layer_norm |> dense(16) |> gelu |> dropout(0.3) |> flatten |> dense(4)
+    }";
+    trains(model, "optimizer = sgd(lr: 0.1, momentum: 0.9)", &[3, 32]);
+}
+
+#[test]
+fn weights_larger_than_the_cache_pass_in_panels() {
+    let model = "model net(x: f32[N, 700]) -> f32[N, 3] { x |> dense(200) |> relu |> dense(3) }";
+    trains(model, "optimizer = sgd(lr: 0.1)", &[24]);
 }

@@ -16,6 +16,10 @@ use crate::lower::moves;
 use crate::lower::uniform::Collected;
 use std::collections::{HashMap, HashSet};
 
+/// A complete program but for its actions, the runs of kernels that they order, and the nodes
+/// whose indices are tested.
+pub type Finished = (Program, Vec<(KernelId, Vec<BufferId>)>, Vec<NodeId>);
+
 /// A step's program being made.
 pub struct Step<'a> {
     /// The graph.
@@ -301,7 +305,7 @@ impl<'a> Step<'a> {
     }
 
     /// Copies what is not yet where it must be, and completes the tables.
-    pub fn finish(mut self) -> (Program, Vec<(KernelId, Vec<BufferId>)>, Vec<NodeId>) {
+    pub fn finish(mut self) -> Finished {
         for output in &self.graph.outputs {
             let root = self.root(output.node);
             let (dtype, len) = (self.graph.ty(root).dtype, elements(self.graph, root));

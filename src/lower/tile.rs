@@ -83,9 +83,8 @@ struct Slots {
 
 /// Writes a contraction and what follows it, and runs it.
 pub fn lower(step: &mut Step, kernel: &Kernel) {
-    let matmul = kernel.nodes.iter().copied();
-    let matmul = matmul.filter(|&node| matches!(step.graph.nodes[node].op, Op::MatMul { .. }));
-    let matmul = matmul.last().expect("a contraction");
+    let is_product = |node: &NodeId| matches!(step.graph.nodes[*node].op, Op::MatMul { .. });
+    let matmul = kernel.nodes.iter().copied().rfind(is_product).expect("a contraction");
     let domain = Domain::of(step.graph, &kernel.nodes).expect("what fusion has checked");
     let fused = fused(step, kernel, matmul);
     for &result in &kernel.results {

@@ -92,11 +92,14 @@ impl<'a> Clusters<'a> {
         }
         // What must lie in memory is not computed again by each reader.
         for (id, node) in self.graph.nodes.iter() {
-            let in_memory = match node.op {
-                Op::MatMul { .. } | Op::Concat(_) | Op::Pad { .. } => true,
-                Op::Gather(_) | Op::ScatterAdd { .. } => true,
-                _ => false,
-            };
+            let in_memory = matches!(
+                node.op,
+                Op::MatMul { .. }
+                    | Op::Concat(_)
+                    | Op::Pad { .. }
+                    | Op::Gather(_)
+                    | Op::ScatterAdd { .. }
+            );
             let mut needed: Vec<NodeId> = if in_memory { node.args.clone() } else { Vec::new() };
             if self.root[id.index()] {
                 needed.push(id);
