@@ -55,6 +55,21 @@ fn trains(model: &str, settings: &str, batches: &[usize]) {
 }
 
 #[test]
+fn attention_with_heads_trains() {
+    let model = "
+layer attention(x: f32[N, T, D], heads: int) -> f32[N, T, D] {
+    let q = x |> dense(D, bias: false) |> reshape([N, T, heads, D / heads]) |> transpose([0, 2, 1, 3])
+    let k = x |> dense(D, bias: false) |> reshape([N, T, heads, D / heads]) |> transpose([0, 2, 3, 1])
+    let v = x |> dense(D, bias: false) |> reshape([N, T, heads, D / heads]) |> transpose([0, 2, 1, 3])
+    let scores = softmax(q @ k / sqrt(D / heads))
+    scores @ v |> transpose([0, 2, 1, 3]) |> reshape([N, T, D]) |> dense(D)
+}
+
+model net(x: f32[N, 6, 8]) -> f32[N, 3] { x |> attention(2) |> flatten |> dense(3) }";
+    trains(model, "optimizer = sgd(lr: 0.1)", &[4, 24]);
+}
+
+#[test]
 fn products_of_activations_train() {
     let model = "model net(x: f32[N, 6, 8]) -> f32[N, 3] {
         let q = x |> dense(8)
