@@ -17,7 +17,7 @@ use support::random_graph::random_graph;
 
 #[test]
 fn random_graphs_give_the_same_values() {
-    for seed in 0..200 {
+    for seed in 0..1000 {
         let random = random_graph(seed, 10 + (seed as usize % 20));
         let batch = [1, 4, 17, 24][seed as usize % 4];
         compare(

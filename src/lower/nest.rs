@@ -449,6 +449,10 @@ impl<'s, 'a> Nest<'s, 'a> {
         for &node in kept {
             self.keep(node);
         }
+        // All values first: a contraction's epilogue may store where its product stands.
+        for result in self.stores(phase) {
+            self.values.own_value(result);
+        }
         for result in self.stores(phase) {
             self.store(result);
         }
