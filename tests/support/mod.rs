@@ -1,4 +1,8 @@
 //! What several test crates share.
 
+#![allow(dead_code)] // Each test crate uses its own part.
+
+pub mod compare;
+pub mod engines;
 pub mod pipeline;
 pub mod random_graph;

@@ -6,8 +6,8 @@ use nnc::base::schema::{Field, Schema};
 use nnc::base::source::Sources;
 use nnc::base::tensor::DType;
 use nnc::elaborate::{self, Experiment, PRELUDE, PRELUDE_NAME, Request};
-use nnc::graph::Graph;
 use nnc::graph::kernels::Kernels;
+use nnc::graph::{Graph, verify};
 use nnc::lower::{self, Globals, Lowered};
 use nnc::pass::autodiff::{self, Wrt};
 use nnc::pass::{bind, cse, dce, fuse, simplify, update};
@@ -40,6 +40,14 @@ pub fn experiment(text: &str, schemas: Vec<(String, Schema)>) -> Experiment {
 pub fn training(experiment: &Experiment) -> Graph {
     let rule = &experiment.training.as_ref().expect("a train block").rule;
     update::run(&autodiff::run(&experiment.train, Wrt::default()), rule, false)
+}
+
+/// The same with all gradients kept as outputs, those of the inputs too.
+pub fn training_with_gradients(experiment: &Experiment) -> Graph {
+    let rule = &experiment.training.as_ref().expect("a train block").rule;
+    let graph = update::run(&autodiff::run(&experiment.train, Wrt { inputs: true }), rule, true);
+    assert_eq!(verify(&graph), Ok(()));
+    graph
 }
 
 /// The small graph of a step for a number of samples.
