@@ -12,4 +12,6 @@ pub mod elaborate;
 pub mod lower;
 pub mod pass;
 // What users run.
+pub mod cli;
+pub mod driver;
 pub mod runtime;

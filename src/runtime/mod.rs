@@ -1,4 +1,6 @@
-//! What runs compiled steps: memory, threads, and (above them) the trainer.
+//! Running compiled programs: memory, threads, training.
 
 pub mod pool;
 pub mod program;
+pub mod trainer;
+pub mod weights;

@@ -1,0 +1,195 @@
+//! The command line: the only part that prints, exits and reads the environment.
+//!
+//! One file a subcommand; flags that several take are in [`Common`]. Results go to standard
+//! output, progress and diagnostics to standard error. Exit codes: 0 fine, 1 the user's program
+//! or data is wrong, 2 usage or input/output, 101 a bug of ours, 130 interrupted.
+
+mod bench;
+mod check;
+mod emit_ir;
+mod fmt;
+mod progress;
+pub mod render;
+mod run;
+
+use crate::driver::{self, Failure, Timing};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Exit code of a run that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
+
+/// Compiles and trains neural networks: one file, one binary, a step at the speed of the
+/// processor.
+#[derive(Parser)]
+#[command(name = "nnc", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Train a model on its data, then test it
+    Run(run::Run),
+    /// Find mistakes without running anything, and print the model's shape
+    Check(check::Check),
+    /// Put source files into the canonical form
+    Fmt(fmt::Fmt),
+    /// Show a stage of the compilation
+    EmitIr(emit_ir::EmitIr),
+    /// Measure the time of a step
+    Bench(bench::Bench),
+}
+
+/// What every command that compiles a model takes.
+#[derive(Args)]
+struct Common {
+    /// The source file
+    file: PathBuf,
+    /// The model, where the file has several
+    #[arg(long, value_name = "NAME")]
+    model: Option<String>,
+    /// A folder (or file) to use instead of the one that the data names
+    #[arg(long, value_name = "PATH")]
+    data: Option<PathBuf>,
+    /// The instruction set to compile for [default: the best that this processor has]
+    #[arg(long, value_enum)]
+    target: Option<TargetName>,
+    /// Print how long each pass took
+    #[arg(long)]
+    time_passes: bool,
+}
+
+/// Instruction sets that can be forced.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum TargetName {
+    /// AVX-512: 512-bit vectors
+    Avx512,
+    /// AVX2 and FMA: 256-bit vectors
+    Avx2,
+    /// 128-bit vectors, in Cranelift's own code
+    Portable,
+}
+
+/// Parses the arguments, runs the command and maps its result to an exit code.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are not mistakes; clap prints all three where they belong.
+            let code = if error.use_stderr() { 2 } else { 0 };
+            // A closed pipe is no reason to fail: there is nobody left to tell.
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    quiet_broken_pipes();
+    let result = match cli.command {
+        Command::Run(command) => command.execute(),
+        Command::Check(command) => command.execute(),
+        Command::Fmt(command) => command.execute(),
+        Command::EmitIr(command) => command.execute(),
+        Command::Bench(command) => command.execute(),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => ExitCode::from(report(&failure)),
+    }
+}
+
+/// Prints a failure and gives its exit code.
+fn report(failure: &Failure) -> u8 {
+    match failure {
+        Failure::Program { diagnostics, sources } => {
+            render::print(diagnostics, sources);
+            let errors = diagnostics.len();
+            eprintln!("{errors} error{}", if errors == 1 { "" } else { "s" });
+            1
+        }
+        Failure::Data(message) => {
+            eprintln!("error: {message}");
+            1
+        }
+        Failure::Io(message) => {
+            eprintln!("error: {message}");
+            2
+        }
+        Failure::Bug { pass, message, dump } => {
+            eprintln!("nnc has a bug: pass `{pass}` failed: {message}");
+            match dump {
+                Some(path) => eprintln!("What it was given is in {}.", path.display()),
+                None => eprintln!("What it was given could not be written to a file."),
+            }
+            eprintln!("Please report it with that file.");
+            101
+        }
+    }
+}
+
+/// Ends the program quietly when standard output is a pipe that nobody reads any more, as other
+/// command-line tools do: `nnc emit-ir model.nn | head`.
+fn quiet_broken_pipes() {
+    let default = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let message = panic.payload().downcast_ref::<String>();
+        if message.is_some_and(|message| message.contains("failed printing to stdout")) {
+            std::process::exit(0);
+        }
+        // The driver turns a panic inside a pass into a report of its own.
+        if !driver::inside_pass() {
+            default(panic);
+        }
+    }));
+}
+
+impl Common {
+    /// What the driver needs, with the environment's part.
+    fn request(&self, network: bool) -> Result<driver::Request, Failure> {
+        Ok(driver::Request {
+            file: self.file.clone(),
+            model: self.model.clone(),
+            data: self.data.clone(),
+            nnc_data: std::env::var_os("NNC_DATA").map(PathBuf::from),
+            cache: cache_folder(),
+            network,
+            target: target(self.target)?,
+        })
+    }
+
+    /// Prints the passes' times, if asked to.
+    fn print_timings(&self, timings: &[Timing]) {
+        if !self.time_passes {
+            return;
+        }
+        let total: f64 = timings.iter().map(|timing| timing.seconds).sum();
+        for timing in timings {
+            eprintln!("{:>9.3} ms  {}", timing.seconds * 1e3, timing.pass);
+        }
+        eprintln!("{:>9.3} ms  total", total * 1e3);
+    }
+}
+
+/// The folder for what may be made again: downloaded data.
+fn cache_folder() -> Option<PathBuf> {
+    use etcetera::BaseStrategy;
+    etcetera::choose_base_strategy().ok().map(|strategy| strategy.cache_dir().join("nnc"))
+}
+
+/// The target of that name, or the processor's best.
+fn target(name: Option<TargetName>) -> Result<crate::codegen::Target, Failure> {
+    use crate::codegen::Target;
+    let Some(name) = name else { return Ok(Target::detect()) };
+    let name = name.to_possible_value().expect("no variant is skipped");
+    let target = Target::from_name(name.get_name()).expect("the names are the targets' own");
+    if target.supported_on_host() {
+        Ok(target)
+    } else {
+        Err(Failure::Io(format!(
+            "this processor cannot run code for --target {}; without the flag, the best that it \
+             has is chosen",
+            name.get_name()
+        )))
+    }
+}

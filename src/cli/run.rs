@@ -1,0 +1,124 @@
+//! `nnc run`: trains a model on its data, then tests it.
+
+use super::progress::{Mode, Progress, push_scores, put_scores};
+use super::{Common, INTERRUPTED, render};
+use crate::driver::{self, Failure, Run as Prepared};
+use crate::runtime::pool::{Pool, default_threads};
+use crate::runtime::trainer::{Outcome, Scores};
+use clap::Args;
+use serde_json::{Map, Value, json};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+/// Trains a model on its data, then tests it.
+#[derive(Args)]
+pub struct Run {
+    #[command(flatten)]
+    common: Common,
+    /// Threads; results are the same for any number [default: the processors at hand]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    /// Epochs to make, instead of what the file says
+    #[arg(long)]
+    epochs: Option<usize>,
+    /// The seed, instead of what the file says
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Write the trained parameters to this file (safetensors), after Ctrl-C too
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
+    /// Print one JSON object a line on standard output
+    #[arg(long)]
+    json: bool,
+    /// Print nothing but the result
+    #[arg(long)]
+    quiet: bool,
+}
+
+impl Run {
+    /// Trains; exit code 130 if Ctrl-C ended it.
+    pub fn execute(self) -> Result<u8, Failure> {
+        let start = Instant::now();
+        let stop = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&stop);
+        // The first Ctrl-C ends the run after the current step; the second ends it at once.
+        ctrlc::set_handler(move || {
+            if flag.swap(true, Ordering::Relaxed) {
+                std::process::exit(i32::from(INTERRUPTED));
+            }
+        })
+        .map_err(|error| Failure::Io(format!("cannot listen to Ctrl-C: {error}")))?;
+        if let Some(path) = &self.save {
+            driver::check_writable(path)?;
+        }
+
+        let threads = self.threads.map_or_else(default_threads, usize::from);
+        let mut pool = Pool::new(threads);
+        let mut session = driver::Session::new(None);
+        let overrides = driver::Overrides { epochs: self.epochs, seed: self.seed };
+        let prepared = driver::run(&mut session, &self.common.request(true)?, &overrides)?;
+        render::print(&prepared.warnings, &session.sources);
+        let mut progress = Progress::new(Mode::choose(self.json, self.quiet));
+        self.announce(&prepared, threads, &progress);
+        self.common.print_timings(&session.timings);
+
+        let notice = prepared.data.notice.clone();
+        let mut trainer = prepared.trainer(&mut pool);
+        let outcome = trainer.train(&mut progress, &stop);
+        if let Some(path) = &self.save {
+            // After an error too: a step that fails leaves the parameters as they were.
+            driver::save_weights(path, &trainer, prepared.weights())?;
+        }
+        let failed = |error| driver::train_failure(&error, &prepared, &session);
+        let outcome = outcome.map_err(failed)?;
+        if outcome == Outcome::Stopped {
+            progress.line(&format!("stopped after {} steps", trainer.steps_made()));
+            return Ok(INTERRUPTED);
+        }
+        let test = trainer.test().map_err(failed)?;
+        self.conclude(test.as_ref(), notice.as_deref(), start.elapsed().as_secs_f64());
+        Ok(0)
+    }
+
+    /// Says what will be done, defaults included.
+    fn announce(&self, run: &Prepared, threads: usize, progress: &Progress) {
+        if self.quiet || self.json {
+            return;
+        }
+        if let Some(notice) = &run.data.notice {
+            progress.line(&format!("note: {notice}"));
+        }
+        progress.line(&run.summary(threads));
+    }
+
+    /// Prints the result.
+    fn conclude(&self, test: Option<&Scores>, notice: Option<&str>, seconds: f64) {
+        if self.json {
+            let mut object = Map::new();
+            object.insert("event".into(), json!("end"));
+            if let Some(scores) = test {
+                put_scores(&mut object, "test_", scores);
+            }
+            object.insert("seconds".into(), json!(seconds));
+            if let Some(notice) = notice {
+                object.insert("notice".into(), json!(notice));
+            }
+            println!("{}", Value::Object(object));
+            return;
+        }
+        let mut line = match test {
+            Some(scores) => {
+                let mut line = String::from("test    ");
+                push_scores(&mut line, "", scores);
+                line
+            }
+            None => String::from("trained; the data has no test split"),
+        };
+        if let Some(notice) = notice {
+            line.push_str(&format!("  ({notice})"));
+        }
+        println!("{line}  ({seconds:.2} s in all)");
+    }
+}

@@ -1,0 +1,75 @@
+//! What `nnc check` finds: mistakes, or the model's size and the exact memory of its steps.
+
+use super::session::{Failure, Request, Session};
+use crate::base::diagnostic::Diagnostic;
+use crate::graph::Graph;
+use crate::lower::Globals;
+use std::fmt::Write;
+
+/// What a good program is.
+#[derive(Debug)]
+pub struct Report {
+    /// What is suspicious.
+    pub warnings: Vec<Diagnostic>,
+    model: String,
+    tensors: Vec<(String, String)>,
+    parameters: usize,
+    output: String,
+    batch: usize,
+    trained: bool,
+    /// Bytes of a step's memory with one thread, and of each further thread.
+    memory: (usize, usize),
+}
+
+/// Checks a program down to the memory plan of its step; runs and reads nothing.
+pub fn check(session: &mut Session, request: &Request) -> Result<Report, Failure> {
+    let front = session.front(request, false)?;
+    let batch = front.batch();
+    let trained = front.experiment.training.is_some();
+    let model = front.experiment.model.clone();
+    let forward = &front.experiment.train;
+    let output = forward.output("output").map(|node| forward.ty(node).to_string());
+    let graph = session.training_graph(front.experiment)?;
+    let kernels = session.fuse(&graph, batch)?;
+    let lowered = session.lower(&kernels, &mut Globals::default())?;
+    let blocks = crate::runtime::program::Blocks::of(&lowered.program);
+    Ok(Report {
+        warnings: front.warnings,
+        model,
+        tensors: tensors(&graph),
+        parameters: graph.params.values().map(|param| param.ty.bytes(0) / 4).sum(),
+        output: output.unwrap_or_default(),
+        batch,
+        trained,
+        memory: (blocks.total(1), blocks.total(2) - blocks.total(1)),
+    })
+}
+
+fn tensors(graph: &Graph) -> Vec<(String, String)> {
+    let params = graph.params.values().map(|param| (param.path.clone(), param.ty.to_string()));
+    params.collect()
+}
+
+impl Report {
+    /// The report as people read it.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        let width = self.tensors.iter().map(|(path, _)| path.chars().count()).max().unwrap_or(0);
+        let _ = writeln!(text, "{} -> {}", self.model, self.output);
+        for (path, ty) in &self.tensors {
+            let _ = writeln!(text, "  {path:width$}  {ty}");
+        }
+        let (one, further) = self.memory;
+        let _ = writeln!(
+            text,
+            "{} parameters; a {} step of {} takes {} bytes of memory, {} more for each further \
+             thread",
+            self.parameters,
+            if self.trained { "training" } else { "forward" },
+            self.batch,
+            one,
+            further,
+        );
+        text
+    }
+}

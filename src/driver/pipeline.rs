@@ -1,0 +1,136 @@
+//! The pipeline, stage by stage: what is called in which order, verified after each.
+
+use super::session::{Failure, Session};
+use crate::base::source::Span;
+use crate::codegen::{self, Target};
+use crate::elaborate::Experiment;
+use crate::graph::kernels::Kernels;
+use crate::graph::{self, Graph};
+use crate::loops;
+use crate::lower::{self, Globals, Lowered};
+use crate::pass::{autodiff, bind, cse, dce, fuse, simplify, update};
+use crate::runtime::program::Program;
+
+/// Every stage that can be shown, in order.
+pub const STAGES: [&str; 12] = [
+    "ast", "graph", "autodiff", "update", "bind", "simplify", "cse", "dce", "fuse", "loops",
+    "clif", "asm",
+];
+
+/// A compiled step.
+pub struct Compiled {
+    /// The code.
+    pub program: Program,
+    /// Samples a step.
+    pub batch: usize,
+    /// Where in the user's files each operator stands whose indices come from data.
+    pub sites: Vec<Option<Span>>,
+}
+
+impl Session {
+    /// One pass over graphs.
+    fn graph_pass(
+        &mut self,
+        pass: &crate::pass::Pass,
+        before: &Graph,
+        work: impl FnOnce(&Graph) -> Graph,
+    ) -> Result<Graph, Failure> {
+        self.pass(
+            pass.name,
+            || before.to_string(),
+            || work(before),
+            graph::verify::verify,
+            Graph::to_string,
+        )
+    }
+
+    /// The graph of a training step, its batch still a symbol; of a model that nothing trains, the
+    /// forward graph.
+    pub fn training_graph(&mut self, experiment: Experiment) -> Result<Graph, Failure> {
+        let forward = self.elaborated(experiment.train)?;
+        match experiment.training {
+            Some(training) => self.differentiate(&forward, &training.rule),
+            None => Ok(forward),
+        }
+    }
+
+    /// A step for a batch, compiled.
+    pub fn compile(
+        &mut self,
+        graph: &Graph,
+        batch: usize,
+        globals: &mut Globals,
+        target: &Target,
+    ) -> Result<Compiled, Failure> {
+        let kernels = self.fuse(graph, batch)?;
+        let lowered = self.lower(&kernels, globals)?;
+        let origins = &kernels.graph.origins;
+        let place = |&node: &graph::NodeId| {
+            let mut chain = origins.chain(kernels.graph.nodes[node].origin?);
+            chain.find(|origin| !self.sources.file(origin.span.file).builtin).map(|at| at.span)
+        };
+        let sites = lowered.sites.iter().map(place).collect();
+        let program = self.codegen(lowered, target)?;
+        Ok(Compiled { program, batch, sites })
+    }
+
+    /// The elaborated graph, verified and, if wanted, shown.
+    pub fn elaborated(&mut self, graph: Graph) -> Result<Graph, Failure> {
+        self.pass("graph", String::new, || graph, graph::verify::verify, Graph::to_string)
+    }
+
+    /// A training step from a forward graph: its gradients, and the optimiser's rule for each
+    /// parameter. The batch is still a symbol.
+    pub fn differentiate(&mut self, forward: &Graph, optimizer: &Graph) -> Result<Graph, Failure> {
+        let wrt = autodiff::Wrt { inputs: false };
+        let graph = self.graph_pass(&autodiff::PASS, forward, |graph| autodiff::run(graph, wrt))?;
+        self.graph_pass(&update::PASS, &graph, |graph| update::run(graph, optimizer, false))
+    }
+
+    /// A graph's kernels for a batch.
+    pub fn fuse(&mut self, graph: &Graph, batch: usize) -> Result<Kernels, Failure> {
+        let graph = self.graph_pass(&bind::PASS, graph, |graph| bind::run(graph, batch))?;
+        let graph = self.graph_pass(&simplify::PASS, &graph, simplify::run)?;
+        let graph = self.graph_pass(&cse::PASS, &graph, cse::run)?;
+        let graph = self.graph_pass(&dce::PASS, &graph, dce::run)?;
+        self.pass(
+            fuse::PASS.name,
+            || graph.to_string(),
+            || fuse::run(&graph),
+            |kernels| graph::verify::verify(&kernels.graph),
+            |kernels| graph::print::print_kernels(kernels, None),
+        )
+    }
+
+    /// Kernels as loops over planned memory.
+    pub fn lower(&mut self, kernels: &Kernels, globals: &mut Globals) -> Result<Lowered, Failure> {
+        let before = || graph::print::print_kernels(kernels, None);
+        self.pass(
+            "loops",
+            before,
+            || lower::run(kernels, globals),
+            |lowered| loops::verify::verify(&lowered.program),
+            |lowered| lowered.program.to_string(),
+        )
+    }
+
+    /// Machine code of a planned program.
+    pub fn codegen(&mut self, lowered: Lowered, target: &Target) -> Result<Program, Failure> {
+        let before = || lowered.program.to_string();
+        let object = self.pass(
+            "clif",
+            before,
+            || codegen::emit(&lowered.program, target),
+            |_| Ok(()),
+            |_| codegen::object::clif_text(&lowered.program, target),
+        )?;
+        let code = self.pass(
+            "asm",
+            before,
+            || codegen::jit::link(&object),
+            |_| Ok(()),
+            |_| codegen::object::assembly_text(&object),
+        )?;
+        Ok(Program::new(lowered.program, code))
+    }
+}

@@ -1,0 +1,289 @@
+//! What `nnc run` needs: every step of a run compiled up front, data opened, first values drawn.
+
+use super::front::Front;
+use super::pipeline::Compiled;
+use super::session::{Failure, Request, Session};
+use crate::base::diagnostic::Diagnostic;
+use crate::base::source::Span;
+use crate::base::tensor::Tensor;
+use crate::data::Dataset;
+use crate::elaborate::{LastBatch, Training};
+use crate::graph::Graph;
+use crate::graph::init::initial_value;
+use crate::lower::Globals;
+use crate::runtime::pool::Pool;
+use crate::runtime::program::Memory;
+use crate::runtime::trainer::{Settings, Step, Steps, TrainError, Trainer};
+use crate::runtime::weights;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// An index from data that is out of range.
+const BAD_INDEX: &str = "E0302";
+/// A loss or gradient that is not finite.
+const NOT_FINITE: &str = "E0303";
+/// A split with too few samples.
+const NO_SAMPLES: &str = "E0304";
+
+/// What the command line says instead of the file.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// Epochs.
+    pub epochs: Option<usize>,
+    /// The seed.
+    pub seed: Option<u64>,
+}
+
+/// A run that is ready to start.
+pub struct Run {
+    /// What is suspicious in the program.
+    pub warnings: Vec<Diagnostic>,
+    /// The samples.
+    pub data: Dataset,
+    model: String,
+    training: Training,
+    steps: Steps,
+    settings: Settings,
+    initial: Vec<(String, Tensor)>,
+    /// How many of the first values belong to the model; the rest are the optimiser's.
+    weights: usize,
+    parameters: usize,
+    sites: Sites,
+}
+
+/// Where the indexed operators of the two kinds of step stand.
+struct Sites {
+    train: Vec<Option<Span>>,
+    evaluate: Vec<Option<Span>>,
+}
+
+/// Compiles and opens all that a run needs.
+pub fn run(
+    session: &mut Session,
+    request: &Request,
+    overrides: &Overrides,
+) -> Result<Run, Failure> {
+    let Front { experiment, source, warnings } = session.front(request, true)?;
+    let Some(training) = experiment.training.clone() else {
+        return Err(Failure::Data(format!(
+            "nothing says how to train `{}`; add `train {} on DATA {{ loss = … }}`",
+            experiment.model, experiment.model
+        )));
+    };
+    let Some(source) = source else {
+        return Err(Failure::Data(format!(
+            "`train {}` names no data to run on; write `train {} on DATA {{ … }}`",
+            experiment.model, experiment.model
+        )));
+    };
+    let data = session.open(&source)?;
+    let said = &training.settings;
+    let settings = Settings {
+        epochs: overrides.epochs.unwrap_or(said.epochs),
+        seed: overrides.seed.unwrap_or(said.seed),
+        shuffle: said.shuffle,
+        evaluation_batch: evaluation_batch(&[data.validation.count(), data.test.count()]),
+    };
+    let model = experiment.model.clone();
+    let evaluation = session.elaborated(experiment.eval.clone())?;
+    let own = kept(&experiment.train);
+    let graph = session.training_graph(experiment)?;
+    let mut compiler = Compiler { session, request, data: &data, globals: Globals::default() };
+    let (steps, sites) = compiler.steps(&graph, &evaluation, &training, &settings)?;
+    let (initial, weights) = first_values(&graph, own, settings.seed);
+    let parameters = graph.params.values().map(|param| param.ty.bytes(0) / 4).sum();
+    Ok(Run {
+        warnings,
+        data,
+        model,
+        training,
+        steps,
+        settings,
+        initial,
+        weights,
+        parameters,
+        sites,
+    })
+}
+
+/// Compiles the steps of one run over the same parameters.
+struct Compiler<'a> {
+    session: &'a mut Session,
+    request: &'a Request,
+    data: &'a Dataset,
+    globals: Globals,
+}
+
+impl Compiler<'_> {
+    fn steps(
+        &mut self,
+        graph: &Graph,
+        evaluation: &Graph,
+        training: &Training,
+        settings: &Settings,
+    ) -> Result<(Steps, Sites), Failure> {
+        let batch = training.settings.batch;
+        let (train, train_sites) = self.step(graph, batch)?;
+        let left = self.data.train.count() % batch;
+        let last = match training.settings.last_batch {
+            LastBatch::Keep if left > 0 => Some(self.step(graph, left)?.0),
+            LastBatch::Keep | LastBatch::Drop => None,
+        };
+        let mut evaluate = BTreeMap::new();
+        let mut evaluate_sites = Vec::new();
+        for split in [&self.data.validation, &self.data.test] {
+            let full = settings.evaluation_batch;
+            for batch in [full.min(split.count()), split.count() % full] {
+                if batch > 0 && !evaluate.contains_key(&batch) {
+                    let (step, sites) = self.step(evaluation, batch)?;
+                    evaluate.insert(batch, step);
+                    evaluate_sites = sites;
+                }
+            }
+        }
+        let sites = Sites { train: train_sites, evaluate: evaluate_sites };
+        Ok((Steps { train, last, evaluate }, sites))
+    }
+
+    fn step(&mut self, graph: &Graph, batch: usize) -> Result<(Step, Vec<Option<Span>>), Failure> {
+        let target = &self.request.target;
+        let compiled = self.session.compile(graph, batch, &mut self.globals, target)?;
+        let Compiled { program, batch, sites } = compiled;
+        let fields = self.data.train.fields().iter();
+        let inputs = fields.map(|field| format!("input.{}", field.name)).collect();
+        Ok((Step { program, batch, inputs }, sites))
+    }
+}
+
+/// Samples a step of evaluation: large for speed, and one that divides every split if there is
+/// one, so that a single step serves all.
+fn evaluation_batch(counts: &[usize]) -> usize {
+    const LARGEST: usize = 256;
+    const SMALLEST: usize = 100;
+    let divides = |batch: &usize| counts.iter().all(|count| count % batch == 0);
+    (SMALLEST..=LARGEST).rev().find(divides).unwrap_or(LARGEST)
+}
+
+/// How many parameters and states a graph has: a model's own, before an optimiser adds its states.
+fn kept(graph: &Graph) -> (usize, usize) {
+    (graph.params.len(), graph.states.len())
+}
+
+/// The first value of everything that lasts, the model's own first.
+fn first_values(graph: &Graph, own: (usize, usize), seed: u64) -> (Vec<(String, Tensor)>, usize) {
+    let params = graph.params.values().map(|param| (&param.init, &param.ty, &param.path));
+    let states = graph.states.values().map(|state| (&state.init, &state.ty, &state.path));
+    let values = params
+        .chain(states)
+        .map(|(init, ty, path)| (path.clone(), initial_value(init, ty, path, seed)));
+    // States of the optimiser are added behind the model's.
+    (values.collect(), own.0 + own.1)
+}
+
+impl Run {
+    /// The trainer, at the beginning.
+    pub fn trainer<'a>(&'a self, pool: &'a mut Pool) -> Trainer<'a> {
+        let Steps { train, last, evaluate } = &self.steps;
+        let steps = [train].into_iter().chain(last).chain(evaluate.values());
+        let memory = Memory::for_programs(steps.map(|step| &step.program), pool.threads());
+        Trainer::new(&self.steps, memory, pool, &self.data, self.settings.clone(), &self.initial)
+    }
+
+    /// What will be done, defaults included, in a line.
+    pub fn summary(&self, threads: usize) -> String {
+        let (data, settings) = (&self.data, &self.settings);
+        let plural = |count: usize, word: &str| {
+            format!("{count} {word}{}", if count == 1 { "" } else { "s" })
+        };
+        format!(
+            "{}: {} parameters, {} + {}, {}, batch {}, seed {}; {} + {} + {} samples of {}, {}",
+            self.model,
+            self.parameters,
+            self.training.loss,
+            self.training.optimizer,
+            plural(settings.epochs, "epoch"),
+            self.training.settings.batch,
+            settings.seed,
+            data.train.count(),
+            data.validation.count(),
+            data.test.count(),
+            data.source,
+            plural(threads, "thread"),
+        )
+    }
+
+    /// The paths and shapes of what a weights file holds.
+    pub fn weights(&self) -> impl Iterator<Item = (&str, &[usize])> {
+        self.initial[..self.weights].iter().map(|(path, value)| (path.as_str(), &value.shape[..]))
+    }
+}
+
+/// Whether a file can be made where the user wants one; asked before hours of training.
+pub fn check_writable(path: &Path) -> Result<(), Failure> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    if path.is_dir() {
+        return Err(Failure::Io(format!("cannot write {}: it is a folder", path.display())));
+    }
+    match tempfile::NamedTempFile::new_in(folder) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Failure::Io(format!("cannot write to {}: {error}", folder.display()))),
+    }
+}
+
+/// Writes the parameters and layer states as they are.
+pub fn save_weights<'a>(
+    path: &Path,
+    trainer: &Trainer<'_>,
+    weights: impl Iterator<Item = (&'a str, &'a [usize])>,
+) -> Result<(), Failure> {
+    let tensors: Vec<(String, Tensor)> = weights
+        .map(|(name, shape)| (name.to_string(), Tensor::new(shape, trainer.read(name).data)))
+        .collect();
+    weights::save(path, &tensors).map_err(Failure::Io)
+}
+
+/// What ended training, with its place in the program where it has one.
+pub fn train_failure(error: &TrainError, run: &Run, session: &Session) -> Failure {
+    let diagnostic = match error {
+        TrainError::NotFinite { epoch, step, loss } => not_finite(*epoch, *step, *loss),
+        TrainError::BadIndex { site, split, sample } => {
+            let sites = if *split == "train" { &run.sites.train } else { &run.sites.evaluate };
+            let place = sites.get(*site as usize).copied().flatten();
+            bad_index(place, split, *sample, run.data.schema.classes)
+        }
+        TrainError::NoSamples(split) => {
+            Diagnostic::error(NO_SAMPLES, format!("the {split} split has too few samples"))
+                .help("make `batch` smaller, or write `last_batch = keep`")
+        }
+    };
+    session.program_failure(vec![diagnostic])
+}
+
+fn not_finite(epoch: usize, step: usize, loss: f32) -> Diagnostic {
+    let what =
+        if loss.is_finite() { "the gradient".to_string() } else { format!("the loss ({loss})") };
+    Diagnostic::error(NOT_FINITE, format!("{what} is not finite in step {step} of epoch {epoch}"))
+        .note("the parameters are as they were before that step")
+        .help("a smaller learning rate is the usual cure")
+}
+
+fn bad_index(
+    place: Option<Span>,
+    split: &str,
+    sample: usize,
+    classes: Option<usize>,
+) -> Diagnostic {
+    let message = format!("sample {sample} of the {split} data has an index outside its range");
+    let mut diagnostic = Diagnostic::error(BAD_INDEX, message)
+        .help("labels count from 0; the model's last layer needs one output for each class");
+    if let Some(classes) = classes {
+        diagnostic = diagnostic.note(format!("the data has {classes} classes"));
+    }
+    match place {
+        Some(place) => diagnostic.primary(place, "used as an index here"),
+        None => diagnostic,
+    }
+}

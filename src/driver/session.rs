@@ -1,0 +1,195 @@
+//! What the driver remembers while it calls the stages: sources, times, and the one stage that
+//! is to be printed; and how a failure of a stage becomes a report.
+
+use crate::base::diagnostic::Diagnostic;
+use crate::base::source::Sources;
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// What a command wants compiled, and where things are. Nothing below asks the environment.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The source file.
+    pub file: PathBuf,
+    /// The model, where the file has several.
+    pub model: Option<String>,
+    /// What to use instead of the place that the data names.
+    pub data: Option<PathBuf>,
+    /// Where sources look for data first.
+    pub nnc_data: Option<PathBuf>,
+    /// Where downloads are kept.
+    pub cache: Option<PathBuf>,
+    /// Whether data may be downloaded.
+    pub network: bool,
+    /// What to compile for.
+    pub target: crate::codegen::Target,
+}
+
+/// Why there is no result.
+#[derive(Debug)]
+pub enum Failure {
+    /// The program is wrong: exit code 1.
+    Program {
+        /// What is wrong with it.
+        diagnostics: Vec<Diagnostic>,
+        /// The texts that they point into.
+        sources: Box<Sources>,
+    },
+    /// The data is wrong or missing, or training went wrong: exit code 1.
+    Data(String),
+    /// A file or the request is: exit code 2.
+    Io(String),
+    /// The compiler is: exit code 101.
+    Bug {
+        /// The stage that failed.
+        pass: String,
+        /// What it said.
+        message: String,
+        /// The file that holds what the stage was given.
+        dump: Option<PathBuf>,
+    },
+}
+
+/// How long a stage took.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Timing {
+    /// The stage.
+    pub pass: String,
+    /// Seconds, its verification included.
+    pub seconds: f64,
+}
+
+/// The stages' surroundings.
+#[derive(Debug, Default)]
+pub struct Session {
+    /// The files read so far.
+    pub sources: Sources,
+    /// The times of the stages run so far, in order; a stage run again adds to its entry.
+    pub timings: Vec<Timing>,
+    wanted: Option<String>,
+    printed: Option<String>,
+}
+
+thread_local! {
+    static INSIDE_PASS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is inside a stage, where a panic becomes [`Failure::Bug`] and need not be
+/// printed by the panic hook.
+pub fn inside_pass() -> bool {
+    INSIDE_PASS.get()
+}
+
+impl Session {
+    /// A session that keeps the text of the stage of this name.
+    pub fn new(wanted: Option<&str>) -> Self {
+        Session { wanted: wanted.map(str::to_string), ..Session::default() }
+    }
+
+    /// The text of the wanted stage, once it has run.
+    pub fn take_printed(&mut self) -> Option<String> {
+        self.printed.take()
+    }
+
+    /// A failure with the session's sources.
+    pub fn program_failure(&self, diagnostics: Vec<Diagnostic>) -> Failure {
+        Failure::Program { diagnostics, sources: Box::new(self.sources.clone()) }
+    }
+
+    /// Runs a stage: times it, checks what it made, prints that if it is wanted. A panic or a
+    /// failed check is a bug; `before` prints what the stage was given.
+    pub fn pass<T>(
+        &mut self,
+        name: &str,
+        before: impl FnOnce() -> String,
+        work: impl FnOnce() -> T,
+        check: impl FnOnce(&T) -> Result<(), Vec<String>>,
+        print: impl FnOnce(&T) -> String,
+    ) -> Result<T, Failure> {
+        let start = Instant::now();
+        let outer = INSIDE_PASS.replace(true);
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            let made = work();
+            check(&made).map(|()| made)
+        }));
+        INSIDE_PASS.set(outer);
+        self.add_time(name, start.elapsed().as_secs_f64());
+        let message = match result {
+            Ok(Ok(made)) => {
+                if self.wanted.as_deref() == Some(name) && self.printed.is_none() {
+                    self.printed = Some(print(&made));
+                }
+                return Ok(made);
+            }
+            Ok(Err(mistakes)) => format!("its result is malformed: {}", mistakes.join("; ")),
+            Err(panic) => panic_message(panic.as_ref()),
+        };
+        Err(Failure::Bug { pass: name.to_string(), message, dump: dump(name, before) })
+    }
+
+    pub(super) fn add_time(&mut self, pass: &str, seconds: f64) {
+        match self.timings.iter_mut().find(|timing| timing.pass == pass) {
+            Some(timing) => timing.seconds += seconds,
+            None => self.timings.push(Timing { pass: pass.to_string(), seconds }),
+        }
+    }
+}
+
+fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| text.to_string());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic".into())
+}
+
+/// Writes what a failed stage was given to a file that stays; printing may fail as well.
+fn dump(pass: &str, before: impl FnOnce() -> String) -> Option<PathBuf> {
+    let outer = INSIDE_PASS.replace(true);
+    let text = catch_unwind(AssertUnwindSafe(before));
+    INSIDE_PASS.set(outer);
+    let mut file = tempfile::Builder::new()
+        .prefix(&format!("nnc-before-{pass}-"))
+        .suffix(".txt")
+        .disable_cleanup(true)
+        .tempfile()
+        .ok()?;
+    std::io::Write::write_all(&mut file, text.ok()?.as_bytes()).ok()?;
+    Some(file.path().to_path_buf())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_in_a_stage_is_a_bug_with_a_dump() {
+        let mut session = Session::new(None);
+        let hook = std::panic::take_hook();
+        std::panic::set_hook(Box::new(|_| ()));
+        let failed = session.pass(
+            "cse",
+            || "graph before".to_string(),
+            || panic!("no such node"),
+            |(): &()| Ok(()),
+            |()| String::new(),
+        );
+        std::panic::set_hook(hook);
+        let Err(Failure::Bug { pass, message, dump: Some(path) }) = failed else {
+            panic!("expected a bug, found {failed:?}");
+        };
+        assert_eq!((pass.as_str(), message.as_str()), ("cse", "no such node"));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "graph before");
+        std::fs::remove_file(path).unwrap();
+    }
+
+    #[test]
+    fn a_wanted_stage_is_printed_once_and_all_are_timed() {
+        let mut session = Session::new(Some("dce"));
+        for number in [1, 2] {
+            let made = session.pass("dce", String::new, || number, |_| Ok(()), i32::to_string);
+            assert_eq!(made.unwrap(), number);
+        }
+        assert_eq!(session.take_printed().as_deref(), Some("1"));
+        assert_eq!(session.timings.len(), 1);
+    }
+}

@@ -1,0 +1,156 @@
+//! The rules of the house, checked from the sources: who may use whom, where `unsafe` and I/O
+//! may stand, that every file says what it is.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Each module with those it may use, itself and `base` aside. `docs/architecture.md` explains.
+const MAY_USE: &[(&str, &[&str])] = &[
+    ("base", &[]),
+    ("syntax", &[]),
+    ("graph", &[]),
+    ("loops", &[]),
+    ("data", &[]),
+    ("elaborate", &["syntax", "graph"]),
+    ("pass", &["graph"]),
+    ("lower", &["graph", "loops"]),
+    ("codegen", &["loops"]),
+    ("runtime", &["graph", "loops", "data", "codegen"]),
+    (
+        "driver",
+        &["syntax", "graph", "loops", "data", "elaborate", "pass", "lower", "codegen", "runtime"],
+    ),
+];
+
+/// Where unsafe code may stand.
+const MAY_BE_UNSAFE: &[&str] =
+    &["src/codegen/jit", "src/codegen/tile", "src/runtime/program", "src/runtime/pool"];
+
+fn rust_files(folder: &str) -> Vec<PathBuf> {
+    fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
+        let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{folder:?}: {error}"));
+        for entry in entries {
+            let path = entry.expect("a readable folder").path();
+            if path.is_dir() {
+                walk(&path, files);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                files.push(path);
+            }
+        }
+    }
+    let mut files = Vec::new();
+    walk(Path::new(folder), &mut files);
+    files.sort();
+    assert!(!files.is_empty(), "no sources under {folder}");
+    files
+}
+
+/// The top-level module of a source file: `src/pass/cse.rs` is `pass`, `src/driver.rs` `driver`.
+fn module(path: &Path) -> String {
+    let mut parts = path.strip_prefix("src").expect("a path under src").components();
+    let first = parts.next().expect("a file name").as_os_str().to_string_lossy().into_owned();
+    first.trim_end_matches(".rs").to_string()
+}
+
+/// The code of a file without its tests (which may use anything) and without comments.
+fn code(path: &Path) -> String {
+    let text = fs::read_to_string(path).expect("readable source");
+    let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+    let without = |line: &str| line.split("//").next().unwrap_or_default().to_string();
+    code.lines().map(without).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn modules_use_only_what_lies_below_them() {
+    let mut wrong = Vec::new();
+    for path in rust_files("src") {
+        let module = module(&path);
+        let Some((_, allowed)) = MAY_USE.iter().find(|(name, _)| *name == module) else {
+            continue;
+        };
+        let code = code(&path);
+        for (other, _) in MAY_USE.iter().chain([&("cli", &[][..])]) {
+            let uses = code.contains(&format!("crate::{other}::"))
+                || code.contains(&format!("crate::{other};"));
+            if uses && *other != module && *other != "base" && !allowed.contains(other) {
+                wrong.push(format!("{} uses {other}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn every_module_has_its_place_in_the_table() {
+    let names = MAY_USE.iter().map(|(name, _)| *name);
+    let known: Vec<&str> = names.chain(["cli", "lib", "main"]).collect();
+    for path in rust_files("src") {
+        let module = module(&path);
+        assert!(known.contains(&module.as_str()), "{} is not in the table", path.display());
+    }
+}
+
+#[test]
+fn pest_cranelift_and_iced_have_one_user_each() {
+    let rules = [("pest", "syntax"), ("cranelift", "codegen"), ("iced_x86", "codegen")];
+    for path in rust_files("src") {
+        let code = code(&path);
+        for (name, user) in rules {
+            let uses =
+                code.contains(&format!("use {name}")) || code.contains(&format!(" {name}::"));
+            assert!(!uses || module(&path) == user, "{} uses {name}", path.display());
+        }
+    }
+}
+
+#[test]
+fn only_the_command_line_prints_exits_and_reads_the_environment() {
+    let words = ["println!", "eprintln!", "print!(", "process::exit", "env::var", "env::args"];
+    for path in rust_files("src").into_iter().filter(|path| module(path) != "cli") {
+        let code = code(&path);
+        for word in words {
+            assert!(!code.contains(word), "{} has {word}", path.display());
+        }
+    }
+}
+
+#[test]
+fn unsafe_code_has_its_rooms_and_reasons() {
+    for path in rust_files("src") {
+        let text = fs::read_to_string(&path).expect("readable source");
+        let shown = path.display().to_string();
+        let allowed = MAY_BE_UNSAFE.iter().any(|room| shown.starts_with(room));
+        let lines: Vec<&str> = text.lines().collect();
+        for (number, line) in lines.iter().enumerate() {
+            let code = line.split("//").next().unwrap_or_default();
+            if !code.contains("unsafe {") && !code.contains("unsafe impl") {
+                continue;
+            }
+            assert!(allowed, "{shown}:{}: unsafe code outside its rooms", number + 1);
+            let before = &lines[number.saturating_sub(8)..=number];
+            let reason = before.iter().any(|line| line.contains("SAFETY:"));
+            assert!(reason, "{shown}:{}: unsafe without a SAFETY comment", number + 1);
+        }
+    }
+}
+
+#[test]
+fn every_file_opens_with_what_it_is() {
+    for folder in ["src", "tests", "benches"] {
+        for path in rust_files(folder) {
+            let text = fs::read_to_string(&path).expect("readable source");
+            assert!(text.starts_with("//!"), "{} does not open with `//!`", path.display());
+        }
+    }
+}
+
+#[test]
+fn nothing_is_left_unfinished() {
+    let words = [concat!("to", "do!("), concat!("un", "implemented!("), concat!("FIX", "ME")];
+    for path in rust_files("src").into_iter().chain(rust_files("tests")) {
+        let text = fs::read_to_string(&path).expect("readable source");
+        for word in words {
+            assert!(!text.contains(word), "{} has {word}", path.display());
+        }
+    }
+}
