@@ -1,19 +1,31 @@
-//! Mutated and random source text through the front end: no panic, no hang, and what parses is
-//! formatted to something that means the same.
+//! Mutated and random source text through the compiler: no panic, no hang; what parses is formatted
+//! to something that means the same, what has a meaning becomes a sound graph and sound loops.
 //!
 //! Each program comes from a seed of its own, which a failure names. `NNC_FUZZ_COUNT` sets how many
 //! there are. A further stage is one more entry of [`CHECKS`].
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use nnc::base::diagnostic::Diagnostic;
+use nnc::base::schema::{Field, Schema};
 use nnc::base::source::{FileId, Sources};
-use nnc::syntax;
+use nnc::base::tensor::DType;
+use nnc::elaborate::{self, Experiment, PRELUDE, PRELUDE_NAME, Program, Request, codes};
+use nnc::graph::{self, Graph};
+use nnc::loops;
+use nnc::lower::{self, Globals};
+use nnc::pass::autodiff::{self, Wrt};
+use nnc::pass::{bind, cse, dce, fuse, simplify, update};
+use nnc::syntax::{self, ast};
 
-/// What must hold of any text. An error says what does not.
-type Check = fn(&Sources, FileId) -> Result<(), String>;
+/// What must hold of any text. An error says what does not; otherwise it says whether there was
+/// anything to check.
+type Check = fn(&Sources, FileId) -> Result<bool, String>;
 
-const CHECKS: &[(&str, Check)] = &[("places", places), ("format", format)];
+const CHECKS: &[(&str, Check)] = &[("places", places), ("format", format), ("meaning", meaning)];
 
 /// How many programs a normal run tries.
 const COUNT: u64 = 20_000;
@@ -22,41 +34,55 @@ const COUNT: u64 = 20_000;
 const LIMIT: Duration = Duration::from_secs(5);
 
 #[test]
-fn any_text_is_parsed_or_refused() {
+fn any_text_is_compiled_or_refused() {
     let count = std::env::var("NNC_FUZZ_COUNT")
         .map_or(COUNT, |count| count.parse().expect("NNC_FUZZ_COUNT is a number"));
     let corpus = corpus();
-    let mut parsed = 0;
+    // How many programs each check had something to say about.
+    let mut reached: BTreeMap<&str, u64> = BTreeMap::new();
     for seed in 0..count {
-        let text = program(&mut Random(seed), &corpus);
         let mut sources = Sources::new();
-        let file = sources.add("fuzz.nn", text);
-        parsed += u64::from(syntax::parse(&sources, file).is_ok());
+        sources.add_builtin(PRELUDE_NAME, PRELUDE);
+        let file = sources.add("fuzz.nn", program(&mut Random(seed), &corpus));
         for (name, check) in CHECKS {
             let start = Instant::now();
-            let outcome = catch_unwind(AssertUnwindSafe(|| check(&sources, file)));
-            let complaint = match outcome {
-                Err(_) => Some("it panics".to_string()),
-                Ok(Err(complaint)) => Some(complaint),
-                Ok(Ok(())) => (start.elapsed() > LIMIT).then(|| "it takes too long".to_string()),
+            let complaint = match catch_unwind(AssertUnwindSafe(|| check(&sources, file))) {
+                Err(_) => "it panics".to_string(),
+                Ok(Err(complaint)) => complaint,
+                Ok(Ok(_)) if start.elapsed() > LIMIT => "it takes too long".to_string(),
+                Ok(Ok(applies)) => {
+                    *reached.entry(name).or_default() += u64::from(applies);
+                    continue;
+                }
             };
-            if let Some(complaint) = complaint {
-                panic!("seed {seed}, {name}: {complaint}\n{}", sources.file(file).text);
-            }
+            panic!("seed {seed}, {name}: {complaint}\n{}", sources.file(file).text);
         }
     }
-    // Were the mutations too wild, nothing would reach the formatter.
-    assert!(parsed * 20 > count, "only {parsed} of {count} programs parse");
+    // Were the mutations too wild, nothing would reach the later stages.
+    for (name, least) in [("places", 20), ("format", 20), ("meaning", 50)] {
+        let applied = reached[name];
+        assert!(applied * least > count, "{name} applied to {applied} of {count} programs");
+    }
 }
 
-/// Every diagnostic has a place that is text of the file, and fixes that can be made.
-fn places(sources: &Sources, file: FileId) -> Result<(), String> {
-    for error in syntax::parse(sources, file).err().unwrap_or_default() {
-        error.place().ok_or("an error without a place")?;
-        let text = &sources.file(file).text;
+/// Every syntax error has a place that is text, and fixes that can be made.
+fn places(sources: &Sources, file: FileId) -> Result<bool, String> {
+    let errors = syntax::parse(sources, file).err().unwrap_or_default();
+    well_placed(sources, &errors)?;
+    Ok(!errors.is_empty())
+}
+
+/// Places that are text.
+fn well_placed(sources: &Sources, errors: &[Diagnostic]) -> Result<(), String> {
+    for error in errors {
+        // That there is no model is true of the whole file.
+        if error.place().is_none() && error.code != codes::NO_MODEL {
+            return Err(format!("an error without a place: {error:?}"));
+        }
         let spans = error.labels.iter().map(|label| label.span);
         let edited = error.fixes.iter().flat_map(|fix| fix.edits.iter().map(|edit| edit.span));
         for span in spans.chain(edited) {
+            let text = &sources.file(span.file).text;
             text.get(span.start as usize..span.end as usize)
                 .ok_or_else(|| format!("{} has a place that is not text: {span:?}", error.code))?;
         }
@@ -65,8 +91,8 @@ fn places(sources: &Sources, file: FileId) -> Result<(), String> {
 }
 
 /// What parses is formatted to what has the same tree and is not changed by formatting again.
-fn format(sources: &Sources, file: FileId) -> Result<(), String> {
-    let Ok(tree) = syntax::parse(sources, file) else { return Ok(()) };
+fn format(sources: &Sources, file: FileId) -> Result<bool, String> {
+    let Ok(tree) = syntax::parse(sources, file) else { return Ok(false) };
     let tidy = syntax::format(sources, file).map_err(|_| "it parses but is not formatted")?;
     let mut again = Sources::new();
     let file = again.add("again.nn", &tidy);
@@ -76,17 +102,79 @@ fn format(sources: &Sources, file: FileId) -> Result<(), String> {
         return Err(format!("formatted, it means something else:\n{tidy}"));
     }
     match syntax::format(&again, file) {
-        Ok(twice) if twice == tidy => Ok(()),
+        Ok(twice) if twice == tidy => Ok(true),
         Ok(twice) => Err(format!("formatted:\n{tidy}\nformatted twice:\n{twice}")),
         Err(_) => Err("what was formatted is not formatted".to_string()),
     }
 }
 
-/// Real programs to start from: the inputs of the syntax tests.
+/// What has a meaning becomes sound graphs and sound loops; what has none is told at its place.
+fn meaning(sources: &Sources, file: FileId) -> Result<bool, String> {
+    let Ok(tree) = syntax::parse(sources, file) else { return Ok(false) };
+    match experiment(tree) {
+        Ok(experiment) => compile(experiment).map(|()| true),
+        Err(errors) if errors.is_empty() => Err("refused without an error".to_string()),
+        Err(errors) => well_placed(sources, &errors).map(|()| false),
+    }
+}
+
+/// The program's meaning on images like MNIST's.
+fn experiment(tree: ast::File) -> Result<Experiment, Vec<Diagnostic>> {
+    // The prelude is always the first file, so that its tree's places fit all programs.
+    static TREE: OnceLock<ast::File> = OnceLock::new();
+    let prelude = TREE.get_or_init(|| {
+        let mut sources = Sources::new();
+        let file = sources.add_builtin(PRELUDE_NAME, PRELUDE);
+        syntax::parse(&sources, file).expect("the prelude parses")
+    });
+    let program = Program { files: &[tree], prelude };
+    let schema = Schema {
+        inputs: vec![Field { name: "image".into(), dtype: DType::U8, shape: vec![28, 28, 1] }],
+        target: Field { name: "label".into(), dtype: DType::I32, shape: vec![] },
+        classes: Some(10),
+        train: Some(60_000),
+        validation: Some(0),
+        test: Some(10_000),
+    };
+    let data = elaborate::data_request(&program, None)?;
+    let schemas = data.map(|data| (data.name, schema)).into_iter().collect();
+    elaborate::elaborate(&program, &Request { model: None, schemas })
+}
+
+/// Down to loops, every result verified.
+fn compile(experiment: Experiment) -> Result<(), String> {
+    const BATCH: usize = 3;
+    let sound = |graph: Graph| match graph::verify(&graph) {
+        Ok(()) => Ok(graph),
+        Err(found) => Err(format!("{}\n{graph}", found.join("\n"))),
+    };
+    let train = sound(experiment.train)?;
+    let train = match &experiment.training {
+        Some(training) => {
+            let differentiated = sound(autodiff::run(&train, Wrt { inputs: true }))?;
+            sound(update::run(&differentiated, &sound(training.rule.clone())?, false))?
+        }
+        None => train,
+    };
+    let mut globals = Globals::default();
+    for graph in [train, sound(experiment.eval)?] {
+        let graph = sound(simplify::run(&sound(bind::run(&graph, BATCH))?))?;
+        let graph = sound(dce::run(&sound(cse::run(&graph))?))?;
+        let kernels = fuse::run(&graph);
+        let program = lower::run(&kernels, &mut globals).program;
+        loops::verify::verify(&program)
+            .map_err(|found| format!("{}\n{graph}", found.join("\n")))?;
+    }
+    Ok(())
+}
+
+/// Real programs to start from: models and the inputs of golden tests.
 fn corpus() -> Vec<String> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/syntax");
-    let mut paths: Vec<_> = std::fs::read_dir(folder)
-        .expect("the folder of syntax tests")
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folders = ["tests/golden/syntax", "tests/golden/cli", "tests/golden/torch", "models"];
+    let mut paths: Vec<_> = folders
+        .iter()
+        .flat_map(|folder| std::fs::read_dir(root.join(folder)).expect("a folder of programs"))
         .map(|entry| entry.expect("an entry").path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "nn"))
         .collect();

@@ -2,6 +2,7 @@
 //!
 //! To add one, write a module with its outputs and add an entry to [`SUITES`].
 
+mod cli;
 pub mod diagnostics;
 mod elaborate;
 mod graph;
@@ -53,4 +54,5 @@ pub const SUITES: &[Suite] = &[
     pass::SIMPLIFY,
     pass::CSE,
     pass::DCE,
+    cli::SUITE,
 ];

@@ -1,0 +1,290 @@
+//! Training through the library, as `nnc run` does it: real MNIST where there is some, drawn
+//! digits otherwise; batches that don't divide, repeatability, and runs that must stop.
+//!
+//! `NNC_DATA` names the folder that holds `mnist/`. Where `CI` is set, that data must be there;
+//! elsewhere the test of it says that it is skipped.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use nnc::base::tensor::Tensor;
+use nnc::codegen::Target;
+use nnc::driver::{self, Failure, Overrides, Request, Run, Session};
+use nnc::runtime::pool::Pool;
+use nnc::runtime::trainer::{EpochRecord, Event, Outcome, Scores, TrainError, Trainer, Watcher};
+
+fn request(file: &Path) -> Request {
+    Request {
+        file: file.to_path_buf(),
+        model: None,
+        data: None,
+        nnc_data: std::env::var_os("NNC_DATA").map(PathBuf::from),
+        cache: None,
+        network: false,
+        target: Target::detect(),
+    }
+}
+
+/// Remembers epochs; where the system tells, looks at the rights of the process's pages.
+#[derive(Default)]
+struct Records {
+    epochs: Vec<EpochRecord>,
+    steps: Vec<usize>,
+}
+
+impl Watcher for Records {
+    fn event(&mut self, event: Event<'_>) {
+        match event {
+            Event::EpochStarted { steps, .. } => self.steps.push(steps),
+            Event::Stepped { .. } => {}
+            Event::EpochEnded { record, .. } => {
+                self.epochs.push(record.clone());
+                assert_eq!(writable_code(), Vec::<String>::new());
+            }
+        }
+    }
+}
+
+/// Pages of this process that are writable and executable, while its code is in use.
+fn writable_code() -> Vec<String> {
+    let map = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
+    let rights = |line: &str| line.split_whitespace().nth(1).unwrap_or("").to_string();
+    let both = |line: &&str| rights(line).contains('w') && rights(line).contains('x');
+    map.lines().filter(both).map(str::to_string).collect()
+}
+
+/// A program in a folder of its own.
+struct Case {
+    folder: tempfile::TempDir,
+}
+
+impl Case {
+    fn new(text: &str) -> Case {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("main.nn"), text).expect("a file");
+        Case { folder }
+    }
+
+    fn prepare(&self, overrides: Overrides) -> (Session, Run) {
+        let mut session = Session::new(None);
+        let run =
+            driver::run(&mut session, &request(&self.folder.path().join("main.nn")), &overrides)
+                .unwrap_or_else(|failure| panic!("{failure:?}"));
+        (session, run)
+    }
+}
+
+/// What a run gives.
+struct Trained {
+    records: Records,
+    outcome: Result<Outcome, TrainError>,
+    test: Option<Scores>,
+    weights: Vec<(String, Tensor)>,
+}
+
+fn train(run: &Run, threads: usize) -> Trained {
+    let mut pool = Pool::new(threads);
+    let mut trainer = run.trainer(&mut pool);
+    let mut records = Records::default();
+    let outcome = trainer.train(&mut records, &AtomicBool::new(false));
+    let test =
+        if outcome == Ok(Outcome::Finished) { trainer.test().expect("a test") } else { None };
+    Trained { records, outcome, test, weights: weights(run, &trainer) }
+}
+
+fn weights(run: &Run, trainer: &Trainer<'_>) -> Vec<(String, Tensor)> {
+    run.weights().map(|(path, _)| (path.to_string(), trainer.read(path))).collect()
+}
+
+fn accuracy(scores: &Scores) -> f64 {
+    scores.metrics.iter().find(|(name, _)| name == "accuracy").expect("the accuracy").1
+}
+
+#[test]
+fn real_mnist() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/mnist.nn");
+    let mut session = Session::new(None);
+    let there = std::env::var_os("NNC_DATA")
+        .is_some_and(|folder| Path::new(&folder).join("mnist").is_dir());
+    if !there {
+        let ci = std::env::var_os("CI").is_some();
+        assert!(!ci, "NNC_DATA must name a folder with mnist/ in it where CI is set");
+        eprintln!("skipped: NNC_DATA names no folder with mnist/ in it");
+        return;
+    }
+    let run = driver::run(&mut session, &request(&file), &Overrides::default())
+        .unwrap_or_else(|failure| panic!("{failure:?}"));
+    assert_eq!(run.data.notice, None, "real data, not the fallback");
+    assert_eq!(run.data.train.count() + run.data.validation.count(), 60_000);
+    let trained = train(&run, 2);
+    assert_eq!(trained.outcome, Ok(Outcome::Finished));
+    let test = trained.test.expect("a test split");
+    let reached = accuracy(&test);
+    assert!(reached >= 0.972, "test accuracy {reached}");
+    let epochs = &trained.records.epochs;
+    let losses: Vec<f64> = epochs.iter().map(|epoch| epoch.train.loss).collect();
+    assert!(losses.len() == 5 && losses.windows(2).all(|pair| pair[1] < pair[0]), "{losses:?}");
+    let second = accuracy(epochs[1].validation.as_ref().expect("a validation split"));
+    assert!(second >= 0.96, "validation accuracy {second} after two epochs");
+    let validation = epochs[4].validation.as_ref().unwrap();
+    assert!((accuracy(validation) - reached).abs() < 0.02, "validation and test agree");
+}
+
+const DIGITS: &str = "
+data drawn = digits(train: 1030, test: 300, validation: 0.1)
+
+model net(image: f32[N, 28, 28, 1]) -> f32[N, 10] {
+    image |> flatten |> dense(32) |> relu |> dropout(0.2) |> dense(10)
+}
+
+train net on drawn {
+    loss      = cross_entropy
+    optimizer = adam(lr: 3e-3)
+    epochs    = 6
+    batch     = 32
+    metrics   = [accuracy]
+    LAST
+}
+";
+
+#[test]
+fn drawn_digits_are_learnt_and_the_last_batch_counts() {
+    let case = Case::new(&DIGITS.replace("LAST", ""));
+    let (_, run) = case.prepare(Overrides::default());
+    let samples = run.data.train.count();
+    assert_ne!(samples % 32, 0, "a batch that does not divide");
+    let trained = train(&run, 2);
+    assert_eq!(trained.outcome, Ok(Outcome::Finished));
+    let epochs = &trained.records.epochs;
+    assert_eq!(epochs.len(), 6);
+    for record in epochs {
+        assert_eq!((record.steps, record.samples), (samples.div_ceil(32), samples));
+    }
+    assert!(epochs[5].train.loss < 0.6 * epochs[0].train.loss, "{epochs:?}");
+    let reached = accuracy(&trained.test.expect("a test split"));
+    assert!(reached > 0.5, "test accuracy {reached}");
+}
+
+#[test]
+fn the_last_batch_can_be_dropped() {
+    let case = Case::new(&DIGITS.replace("LAST", "last_batch = drop"));
+    let (_, run) = case.prepare(Overrides { epochs: Some(1), ..Overrides::default() });
+    let full = run.data.train.count() / 32;
+    let trained = train(&run, 1);
+    let record = &trained.records.epochs[0];
+    assert_eq!((record.steps, record.samples), (full, full * 32));
+    assert_eq!(trained.records.steps, [full]);
+}
+
+#[test]
+fn a_run_is_the_same_again_with_other_threads_and_not_with_another_seed() {
+    let case = Case::new(&DIGITS.replace("LAST", ""));
+    let train = |threads, seed| {
+        let overrides = Overrides { epochs: Some(2), seed, ..Overrides::default() };
+        let trained = train(&case.prepare(overrides).1, threads);
+        let scores: Vec<_> = trained.records.epochs.into_iter().map(|epoch| epoch.train).collect();
+        (trained.weights, scores, trained.test)
+    };
+    let first = train(2, None);
+    assert_eq!(train(2, None), first);
+    assert_eq!(train(1, None), first);
+    assert_eq!(train(3, Some(0)), first, "0 is the default");
+    assert_ne!(train(2, Some(1)).0, first.0);
+}
+
+/// An idx file: unsigned bytes of these sizes.
+fn idx(sizes: &[u32], bytes: &[u8]) -> Vec<u8> {
+    let mut file = vec![0, 0, 8, sizes.len() as u8];
+    file.extend(sizes.iter().flat_map(|size| size.to_be_bytes()));
+    file.extend(bytes);
+    file
+}
+
+#[test]
+fn a_label_out_of_range_names_the_sample() {
+    let case = Case::new(
+        "data few = idx(images: \"images\", labels: \"labels\")
+model net(image: f32[N, 2, 2, 1]) -> f32[N, 3] { image |> flatten |> dense(3) }
+train net on few {
+    loss  = cross_entropy
+    batch = 4
+}
+",
+    );
+    let mut labels = [0, 1, 2, 0, 1, 2, 0, 1, 2, 0];
+    let write = |labels: &[u8]| {
+        let folder = case.folder.path();
+        let pixels: Vec<u8> = (0..40).map(|i| i * 6).collect();
+        std::fs::write(folder.join("images"), idx(&[10, 2, 2], &pixels)).unwrap();
+        std::fs::write(folder.join("labels"), idx(&[10], labels)).unwrap();
+    };
+    write(&labels);
+    assert_eq!(train(&case.prepare(Overrides::default()).1, 2).outcome, Ok(Outcome::Finished));
+
+    labels[7] = 3;
+    write(&labels);
+    let (session, run) = case.prepare(Overrides::default());
+    let error = train(&run, 2).outcome.expect_err("the label 3 of three classes");
+    let TrainError::BadIndex { split: "train", sample: 7, .. } = error else {
+        panic!("{error:?}");
+    };
+    let Failure::Program { diagnostics, sources } = driver::train_failure(&error, &run, &session)
+    else {
+        panic!("{error:?} is the program's or the data's");
+    };
+    assert!(diagnostics[0].message.contains("sample 7"), "{diagnostics:?}");
+    let place = diagnostics[0].place().expect("the place that uses the label");
+    assert!(sources.file(place.file).name.ends_with("main.nn"), "{}", sources.place(place));
+}
+
+#[test]
+fn a_loss_that_is_not_finite_stops_with_the_parameters_as_they_were() {
+    // One step an epoch, so that a run of fewer epochs ends where the failing one was.
+    let case = Case::new(
+        "data drawn = digits(train: 64, test: 0)
+model net(image: f32[N, 28, 28, 1]) -> f32[N, 10] { image |> flatten |> dense(10) }
+train net on drawn {
+    loss      = mse_of_label
+    optimizer = sgd(lr: 1e4)
+    epochs    = 100
+    batch     = 64
+}
+loss mse_of_label(output: f32[N, K], label: i32[N]) -> f32[N] {
+    let error = sum(output, axis: 1) - cast(label, f32)
+    error * error
+}
+",
+    );
+    let trained = train(&case.prepare(Overrides::default()).1, 2);
+    let Err(TrainError::NotFinite { epoch, step: 1, .. }) = trained.outcome else {
+        panic!("{:?}", trained.outcome);
+    };
+    assert!((2..100).contains(&epoch), "epoch {epoch}");
+    let overrides = Overrides { epochs: Some(epoch - 1), ..Overrides::default() };
+    let before = train(&case.prepare(overrides).1, 2);
+    assert_eq!(before.outcome, Ok(Outcome::Finished));
+    assert_eq!(trained.weights, before.weights);
+    let finite = |(_, value): &(String, Tensor)| value.as_f32().iter().all(|x| x.is_finite());
+    assert!(trained.weights.iter().all(finite));
+}
+
+#[test]
+fn a_run_that_is_asked_to_stop_ends_after_a_whole_step() {
+    let case = Case::new(&DIGITS.replace("LAST", ""));
+    let (_, run) = case.prepare(Overrides::default());
+    let mut pool = Pool::new(2);
+    let mut trainer = run.trainer(&mut pool);
+    struct Stopping<'a>(&'a AtomicBool);
+    impl Watcher for Stopping<'_> {
+        fn event(&mut self, event: Event<'_>) {
+            if let Event::Stepped { step: 16.. } = event {
+                self.0.store(true, std::sync::atomic::Ordering::Relaxed);
+            }
+        }
+    }
+    let stop = AtomicBool::new(false);
+    assert_eq!(trainer.train(&mut Stopping(&stop), &stop), Ok(Outcome::Stopped));
+    assert!((16..run.data.train.count() as u64 / 32).contains(&trainer.steps_made()));
+    let finite = |(_, value): &(String, Tensor)| value.as_f32().iter().all(|x| x.is_finite());
+    assert!(weights(&run, &trainer).iter().all(finite));
+}
