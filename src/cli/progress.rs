@@ -114,7 +114,7 @@ fn epoch_json(record: &EpochRecord) -> Value {
     let mut object = Map::new();
     object.insert("event".into(), json!("epoch"));
     object.insert("epoch".into(), json!(record.epoch));
-    put_scores(&mut object, "", &record.train);
+    put_scores(&mut object, "train_", &record.train);
     if let Some(validation) = &record.validation {
         put_scores(&mut object, "val_", validation);
     }

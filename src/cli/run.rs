@@ -64,7 +64,6 @@ impl Run {
         self.announce(&prepared, threads, &progress);
         self.common.print_timings(&session.timings);
 
-        let notice = prepared.data.notice.clone();
         let mut trainer = prepared.trainer(&mut pool);
         let outcome = trainer.train(&mut progress, &stop);
         if let Some(path) = &self.save {
@@ -78,12 +77,19 @@ impl Run {
             return Ok(INTERRUPTED);
         }
         let test = trainer.test().map_err(failed)?;
-        self.conclude(test.as_ref(), notice.as_deref(), start.elapsed().as_secs_f64());
+        self.conclude(&prepared, test.as_ref(), start.elapsed().as_secs_f64());
         Ok(0)
     }
 
     /// Says what will be done, defaults included.
     fn announce(&self, run: &Prepared, threads: usize, progress: &Progress) {
+        if self.json {
+            let (source, notice) = (run.data.source, &run.data.notice);
+            println!(
+                "{}",
+                json!({"event": "start", "data": source, "threads": threads, "notice": notice})
+            );
+        }
         if self.quiet || self.json {
             return;
         }
@@ -94,17 +100,15 @@ impl Run {
     }
 
     /// Prints the result.
-    fn conclude(&self, test: Option<&Scores>, notice: Option<&str>, seconds: f64) {
+    fn conclude(&self, run: &Prepared, test: Option<&Scores>, seconds: f64) {
         if self.json {
             let mut object = Map::new();
-            object.insert("event".into(), json!("end"));
+            object.insert("event".into(), json!("result"));
             if let Some(scores) = test {
                 put_scores(&mut object, "test_", scores);
             }
             object.insert("seconds".into(), json!(seconds));
-            if let Some(notice) = notice {
-                object.insert("notice".into(), json!(notice));
-            }
+            object.insert("data".into(), json!(run.data.source));
             println!("{}", Value::Object(object));
             return;
         }
@@ -116,7 +120,7 @@ impl Run {
             }
             None => String::from("trained; the data has no test split"),
         };
-        if let Some(notice) = notice {
+        if let Some(notice) = &run.data.notice {
             line.push_str(&format!("  ({notice})"));
         }
         println!("{line}  ({seconds:.2} s in all)");

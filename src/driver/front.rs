@@ -70,8 +70,10 @@ impl Session {
     fn parse(&mut self, main: &Path) -> Result<(Vec<ast::File>, ast::File), Failure> {
         let prelude_id = self.sources.add_builtin(elaborate::PRELUDE_NAME, elaborate::PRELUDE);
         let prelude = self.parse_file(prelude_id)?.expect("the prelude parses");
-        let text = read(main)
-            .map_err(|reason| Failure::Io(format!("cannot read {}: {reason}", main.display())))?;
+        let bytes = std::fs::read(main)
+            .map_err(|error| Failure::Io(format!("cannot read {}: {error}", main.display())))?;
+        let text = String::from_utf8(bytes)
+            .map_err(|_| Failure::Data(format!("{} is not UTF-8 text", main.display())))?;
         let id = self.sources.add(main.display().to_string(), text);
         let mut loading = Loading { files: Vec::new(), known: vec![(real(main), id)] };
         let mut found = Vec::new();
