@@ -74,6 +74,11 @@ impl Case {
     }
 }
 
+/// So many epochs, instead of what the program says.
+fn epochs(count: usize) -> Overrides {
+    Overrides { epochs: Some(count), ..Overrides::default() }
+}
+
 /// What a run gives.
 struct Trained {
     records: Records,
@@ -168,7 +173,7 @@ fn drawn_digits_are_learnt_and_the_last_batch_counts() {
 #[test]
 fn the_last_batch_can_be_dropped() {
     let case = Case::new(&DIGITS.replace("LAST", "last_batch = drop"));
-    let (_, run) = case.prepare(Overrides { epochs: Some(1), ..Overrides::default() });
+    let (_, run) = case.prepare(epochs(1));
     let full = run.data.train.count() / 32;
     let trained = train(&run, 1);
     let record = &trained.records.epochs[0];
@@ -180,7 +185,7 @@ fn the_last_batch_can_be_dropped() {
 fn a_run_is_the_same_again_with_other_threads_and_not_with_another_seed() {
     let case = Case::new(&DIGITS.replace("LAST", ""));
     let train = |threads, seed| {
-        let overrides = Overrides { epochs: Some(2), seed, ..Overrides::default() };
+        let overrides = Overrides { seed, ..epochs(2) };
         let trained = train(&case.prepare(overrides).1, threads);
         let scores: Vec<_> = trained.records.epochs.into_iter().map(|epoch| epoch.train).collect();
         (trained.weights, scores, trained.test)
@@ -260,8 +265,7 @@ loss mse_of_label(output: f32[N, K], label: i32[N]) -> f32[N] {
         panic!("{:?}", trained.outcome);
     };
     assert!((2..100).contains(&epoch), "epoch {epoch}");
-    let overrides = Overrides { epochs: Some(epoch - 1), ..Overrides::default() };
-    let before = train(&case.prepare(overrides).1, 2);
+    let before = train(&case.prepare(epochs(epoch - 1)).1, 2);
     assert_eq!(before.outcome, Ok(Outcome::Finished));
     assert_eq!(trained.weights, before.weights);
     let finite = |(_, value): &(String, Tensor)| value.as_f32().iter().all(|x| x.is_finite());

@@ -13,8 +13,8 @@ pub fn mismatch(got: &[f32], want: &[f32]) -> Option<String> {
     }
     let allowed = tolerance(want);
     let far = |&(_, (&got, &want)): &(usize, (&f32, &f32))| {
-        // Written so that a NaN is far from everything.
-        !((f64::from(got) - f64::from(want)).abs() <= allowed)
+        let distance = (f64::from(got) - f64::from(want)).abs();
+        distance.is_nan() || distance > allowed
     };
     let (index, (got, want)) = got.iter().zip(want).enumerate().find(far)?;
     Some(format!("element {index} is {got:e}, not {want:e} (within {allowed:.1e})"))
