@@ -1,0 +1,318 @@
+//! The documents hold: every fenced example means what the text around it says, every link and
+//! every named file is there, and the references leave nothing out.
+//!
+//! What is done with a fence is said by the words after its backticks:
+//!
+//! | words | what must hold |
+//! |---|---|
+//! | `nn` | items that parse; with a model, a program that elaborates |
+//! | `nn body` | the body of a model of `x: f32[N, 6, 4]` and `index: i32[N]`, which elaborates |
+//! | `nn fragment` | items or a body that parse |
+//! | … `error E0102` | the same, but with this error first |
+//! | `graph` | a graph that is read, verified, and printed as it stands |
+//! | `graph simplify` | what that pass makes of the graph before it |
+//! | `loops` | a program of loops that is read, verified, and printed as it stands |
+//! | `text`, `console`, `rust` | nothing |
+
+use nnc::base::diagnostic::Diagnostic;
+use nnc::base::schema::Schema;
+use nnc::base::source::Sources;
+use nnc::data::{self, Argument, Places, SourceRequest};
+use nnc::elaborate::{self, DataRequest, PRELUDE, PRELUDE_NAME, Program, Request};
+use nnc::graph::{self, Binary, Graph, Reduce, Unary};
+use nnc::loops;
+use nnc::pass::autodiff::{self, Wrt};
+use nnc::pass::{bind, cse, dce, simplify};
+use nnc::syntax::{self, ast::ItemKind, parse};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A fenced example.
+struct Fence {
+    /// Its file and line, for messages.
+    place: String,
+    /// The words after the backticks.
+    words: Vec<String>,
+    text: String,
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The README and everything in `docs`, with their texts.
+fn documents() -> Vec<(PathBuf, String)> {
+    let folder = fs::read_dir(root().join("docs")).expect("the folder of documents");
+    let mut paths: Vec<PathBuf> = folder.map(|entry| entry.expect("an entry").path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
+    paths.push(root().join("README.md"));
+    paths.sort();
+    let text = |path: PathBuf| (fs::read_to_string(&path).expect("UTF-8"), path);
+    paths.into_iter().map(text).map(|(text, path)| (path, text)).collect()
+}
+
+fn document(name: &str) -> String {
+    fs::read_to_string(root().join(name)).expect("the document")
+}
+
+/// A document's fences, and its lines outside them with their numbers.
+fn split(path: &Path, text: &str) -> (Vec<Fence>, Vec<(usize, String)>) {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let (mut fences, mut prose) = (Vec::new(), Vec::new());
+    let mut open: Option<Fence> = None;
+    for (index, line) in text.lines().enumerate() {
+        let place = format!("{name}:{}", index + 1);
+        match (line.trim_start().strip_prefix("```"), open.take()) {
+            (Some(_), Some(fence)) => fences.push(fence),
+            (Some(words), None) => {
+                let words = words.split_whitespace().map(str::to_owned).collect();
+                open = Some(Fence { place, words, text: String::new() });
+            }
+            (None, Some(mut fence)) => {
+                fence.text += &format!("{line}\n");
+                open = Some(fence);
+            }
+            (None, None) => prose.push((index + 1, line.to_owned())),
+        }
+    }
+    assert!(open.is_none(), "{name}: the last fence is not closed");
+    (fences, prose)
+}
+
+// ---- Examples
+
+#[test]
+fn every_fenced_example_holds() {
+    let mut wrong = Vec::new();
+    for (path, text) in documents() {
+        let mut before = None;
+        for fence in split(&path, &text).0 {
+            if let Err(complaint) = holds(&fence, &mut before) {
+                wrong.push(format!("{}: {complaint}", fence.place));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n\n"));
+}
+
+/// Whether a fence is what its words say; `before` is the graph of the fence before it.
+fn holds(fence: &Fence, before: &mut Option<Graph>) -> Result<(), String> {
+    let words: Vec<&str> = fence.words.iter().map(String::as_str).collect();
+    match words[..] {
+        ["nn", ref rest @ ..] => program(&fence.text, rest),
+        ["graph"] => {
+            let graph = sound(&fence.text)?;
+            let printed = graph.to_string();
+            *before = Some(graph);
+            same(&printed, &fence.text)
+        }
+        ["graph", pass] => {
+            let before = before.as_ref().ok_or("no graph stands before it")?;
+            same(&after(before, pass)?.to_string(), &fence.text)
+        }
+        ["loops"] => {
+            let program = loops::read::read(&fence.text).map_err(|error| error.to_string())?;
+            loops::verify::verify(&program).map_err(|findings| findings.join("\n"))?;
+            same(&program.to_string(), &fence.text)
+        }
+        ["text" | "console" | "rust"] => Ok(()),
+        _ => Err(format!("what is to be done with {words:?}?")),
+    }
+}
+
+fn same(actual: &str, shown: &str) -> Result<(), String> {
+    if actual == shown { Ok(()) } else { Err(format!("it should be\n{actual}")) }
+}
+
+fn sound(text: &str) -> Result<Graph, String> {
+    let graph = graph::read(text).map_err(|error| error.to_string())?;
+    graph::verify(&graph).map_err(|findings| findings.join("\n"))?;
+    Ok(graph)
+}
+
+fn after(graph: &Graph, pass: &str) -> Result<Graph, String> {
+    Ok(match pass {
+        "autodiff" => autodiff::run(graph, Wrt::default()),
+        "bind" => bind::run(graph, 4),
+        "simplify" => simplify::run(graph),
+        "cse" => cse::run(graph),
+        "dce" => dce::run(graph),
+        _ => return Err(format!("`{pass}` is no pass that documents show")),
+    })
+}
+
+/// Whether a program, body or fragment means something, or is wrong as it should be.
+fn program(text: &str, words: &[&str]) -> Result<(), String> {
+    let (words, code) = match words {
+        [words @ .., "error", code] => (words, Some(*code)),
+        words => (words, None),
+    };
+    let as_body = |header: &str| format!("{header} {{\n{text}}}\n");
+    let found = match words {
+        [] => meaning(text),
+        ["body"] => meaning(&as_body("model example(x: f32[N, 6, 4], index: i32[N])")),
+        ["fragment"] => match meaning_of_items(text) {
+            Ok(()) => Ok(()),
+            Err(_) => meaning_of_items(&as_body("layer example(x: f32[N, 4])")),
+        },
+        _ => return Err(format!("what is to be done with {words:?}?")),
+    };
+    let codes = |errors: &[Diagnostic]| {
+        let codes = errors.iter().map(|error| format!("{} {}", error.code, error.message));
+        codes.collect::<Vec<_>>().join("\n")
+    };
+    match (found, code) {
+        (Ok(()), None) => Ok(()),
+        (Ok(()), Some(code)) => Err(format!("no {code}")),
+        (Err(errors), Some(code)) if errors.first().is_some_and(|first| first.code == code) => {
+            Ok(())
+        }
+        (Err(errors), _) => Err(codes(&errors)),
+    }
+}
+
+fn meaning_of_items(text: &str) -> Result<(), Vec<Diagnostic>> {
+    let mut sources = Sources::new();
+    let file = sources.add("example.nn", text);
+    parse(&sources, file).map(|_| ())
+}
+
+/// Parses items and, if a model is among them, elaborates them with the schema of their data.
+fn meaning(text: &str) -> Result<(), Vec<Diagnostic>> {
+    let mut sources = Sources::new();
+    let file = sources.add("example.nn", text);
+    let prelude = sources.add_builtin(PRELUDE_NAME, PRELUDE);
+    let files = [parse(&sources, file)?];
+    let prelude = parse(&sources, prelude)?;
+    let is_model = |kind: &ItemKind| match kind {
+        ItemKind::Function(function) => function.kind == syntax::ast::FunctionKind::Model,
+        _ => false,
+    };
+    if !files[0].items.iter().any(|item| is_model(&item.kind)) {
+        return Ok(());
+    }
+    let program = Program { files: &files, prelude: &prelude };
+    let data = elaborate::data_request(&program, None)?;
+    let schemas = data.iter().filter_map(|data| Some((data.name.clone(), schema(data)?)));
+    let request = Request { model: None, schemas: schemas.collect() };
+    elaborate::elaborate(&program, &request).map(|_| ())
+}
+
+/// The schema of an example's data; `None` where its files would be needed.
+fn schema(item: &DataRequest) -> Option<Schema> {
+    assert!(item.transforms.is_empty(), "examples use no transforms: there are none yet");
+    let args = item.source.args.iter();
+    let args = args.map(|arg| Argument { name: arg.name.clone(), value: literal(&arg.value) });
+    let name = item.source.name.clone();
+    let request = SourceRequest { name, args: args.collect(), transforms: Vec::new() };
+    match data::schema(&request, &Places::default()) {
+        Ok(schema) => Some(schema),
+        Err(error) if !error.tried.is_empty() => None,
+        Err(error) => panic!("the data `{}`: {error}", item.name),
+    }
+}
+
+fn literal(value: &elaborate::Literal) -> data::Literal {
+    match value {
+        elaborate::Literal::Int(value) => data::Literal::Int(*value),
+        elaborate::Literal::Float(value) => data::Literal::Float(*value),
+        elaborate::Literal::Bool(value) => data::Literal::Bool(*value),
+        elaborate::Literal::Str(value) => data::Literal::Str(value.clone()),
+        elaborate::Literal::Word(value) => data::Literal::Name(value.clone()),
+        elaborate::Literal::List(values) => {
+            data::Literal::List(values.iter().map(literal).collect())
+        }
+    }
+}
+
+// ---- Links and names of files
+
+#[test]
+fn every_relative_link_leads_somewhere() {
+    let mut wrong = Vec::new();
+    for (path, text) in documents() {
+        for (line, prose) in split(&path, &text).1 {
+            for target in prose.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+                if !target.contains("://") && !leads_somewhere(&path, target) {
+                    wrong.push(format!("{}:{line}: {target}", path.display()));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+fn leads_somewhere(from: &Path, target: &str) -> bool {
+    let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
+    let folder = from.parent().unwrap_or(Path::new(""));
+    let path = if file.is_empty() { from.to_path_buf() } else { folder.join(file) };
+    if anchor.is_empty() {
+        return path.exists();
+    }
+    let Ok(text) = fs::read_to_string(&path) else { return false };
+    let prose = split(&path, &text).1;
+    let headings = prose.iter().filter(|(_, line)| line.starts_with('#'));
+    headings.into_iter().any(|(_, line)| anchor_of(line.trim_start_matches('#').trim()) == anchor)
+}
+
+/// The anchor of a heading, as code hosts make it.
+fn anchor_of(heading: &str) -> String {
+    let kept = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    kept.map(|c| if c == ' ' { '-' } else { c.to_ascii_lowercase() }).collect()
+}
+
+#[test]
+fn every_named_file_is_there() {
+    const FOLDERS: [&str; 7] =
+        ["src/", "tests/", "docs/", "models/", "benches/", "grammar/", "examples/"];
+    let is_path = |span: &str| {
+        FOLDERS.iter().any(|folder| span.starts_with(folder))
+            && span.chars().all(|c| c.is_ascii_alphanumeric() || "_./-".contains(c))
+    };
+    let mut wrong = Vec::new();
+    for (path, text) in documents() {
+        for (line, prose) in split(&path, &text).1 {
+            let spans = prose.split('`').skip(1).step_by(2);
+            for span in spans.filter(|span| is_path(span) && !root().join(span).exists()) {
+                wrong.push(format!("{}:{line}: {span}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+// ---- Completeness
+
+/// Names that a text does not have in code font, alone or at the start of a call.
+fn missing<'n>(text: &str, names: impl IntoIterator<Item = &'n str>) -> Vec<&'n str> {
+    let shown = |name: &str| ["`", "(", " "].iter().any(|end| text.contains(&format!("`{name}{end}")));
+    names.into_iter().filter(|name| !shown(name)).collect()
+}
+
+#[test]
+fn the_language_reference_names_every_code_source_and_item_of_the_prelude() {
+    let text = document("docs/language.md");
+    let mut sources = Sources::new();
+    let file = sources.add_builtin(PRELUDE_NAME, PRELUDE);
+    let prelude = parse(&sources, file).expect("the prelude parses");
+    let items = prelude.items.iter().filter_map(|item| match &item.kind {
+        ItemKind::Function(function) => Some(function.name.text.as_str()),
+        _ => None,
+    });
+    assert_eq!(missing(&text, items), [""; 0]);
+    let codes = syntax::codes::ALL.iter().chain(elaborate::codes::TABLE).map(|(code, _)| *code);
+    assert_eq!(missing(&text, codes), [""; 0]);
+    assert_eq!(missing(&text, data::SOURCES), [""; 0]);
+}
+
+#[test]
+fn the_description_of_the_graph_names_every_operator_and_pass() {
+    let text = document("docs/ir.md");
+    let unary = Unary::ALL.iter().map(|op| op.name());
+    let binary = Binary::ALL.iter().map(|op| op.name());
+    assert_eq!(missing(&text, unary.chain(binary)), [""; 0]);
+    let reductions: Vec<String> =
+        Reduce::ALL.iter().map(|op| format!("reduce_{}", op.name())).collect();
+    assert_eq!(missing(&text, reductions.iter().map(String::as_str)), [""; 0]);
+    assert_eq!(missing(&text, nnc::pass::ALL.iter().map(|pass| pass.name)), [""; 0]);
+}
