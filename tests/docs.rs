@@ -285,7 +285,8 @@ fn every_named_file_is_there() {
 
 /// Names that a text does not have in code font, alone or at the start of a call.
 fn missing<'n>(text: &str, names: impl IntoIterator<Item = &'n str>) -> Vec<&'n str> {
-    let shown = |name: &str| ["`", "(", " "].iter().any(|end| text.contains(&format!("`{name}{end}")));
+    let shown =
+        |name: &str| ["`", "(", " "].iter().any(|end| text.contains(&format!("`{name}{end}")));
     names.into_iter().filter(|name| !shown(name)).collect()
 }
 
