@@ -72,7 +72,7 @@ impl<'a> Elaborator<'a> {
                 self.call(call, Some(piped), path, stage.span)
             }
             StageKind::Repeat { counter, from, to, body } => {
-                let (from, to) = self.repeat_bounds(from.as_ref(), to)?;
+                let (from, to) = self.repeat_bounds(from.as_deref(), to)?;
                 let counted = counter.as_ref();
                 self.on_path(path, |context| {
                     let mut value = input;

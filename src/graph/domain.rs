@@ -7,7 +7,7 @@
 //! `[8, 28, 28]` and, reshaped, on `[8, 784]` share axes `8, 28, 28`. `None` where nodes do not
 //! fit one nest. Decides nothing about what should be fused.
 
-use crate::graph::graph::Graph;
+use crate::graph::data::Graph;
 use crate::graph::op::{NodeId, Op};
 use crate::graph::view::row_major;
 use std::collections::HashMap;

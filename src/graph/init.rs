@@ -7,7 +7,7 @@
 
 use crate::base::rng::{Sequence, hash_name};
 use crate::base::tensor::{DType, Data, Tensor};
-use crate::graph::graph::Init;
+use crate::graph::data::Init;
 use crate::graph::types::Type;
 
 /// The first value of a tensor whose shape is known. Elements are drawn in row-major order.

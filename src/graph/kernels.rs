@@ -7,7 +7,7 @@
 
 use crate::base::entity::Arena;
 use crate::entity;
-use crate::graph::graph::Graph;
+use crate::graph::data::Graph;
 use crate::graph::op::NodeId;
 
 entity! {

@@ -21,10 +21,10 @@
 //! ```
 
 pub mod builder;
-#[allow(clippy::module_inception)] // The graph's data, among what is done with it.
+
+pub mod data;
 pub mod domain;
 pub mod element;
-pub mod graph;
 pub mod infer;
 pub mod init;
 pub mod interp;
@@ -38,7 +38,7 @@ pub mod verify;
 pub mod view;
 
 pub use builder::Builder;
-pub use graph::{DimOrigin, Graph, Hyper, Init, Input, Node, Output, Param, State, Target, Update};
+pub use data::{DimOrigin, Graph, Hyper, Init, Input, Node, Output, Param, State, Target, Update};
 pub use infer::{Mismatch, infer};
 pub use init::initial_value;
 pub use interp::{Env, Fault, Outcome, run};

@@ -7,7 +7,7 @@
 
 use crate::base::source::Sources;
 use crate::base::tensor::DType;
-use crate::graph::graph::{Graph, Init, Node, Target};
+use crate::graph::data::{Graph, Init, Node, Target};
 use crate::graph::kernels::{KernelKind, Kernels};
 use crate::graph::op::{NodeId, Op, Range};
 use crate::graph::origin::OriginId;

@@ -9,7 +9,7 @@ mod cursor;
 
 use crate::base::entity::Entity;
 use crate::base::tensor::DType;
-use crate::graph::graph::{Graph, Hyper, Init, Input, Node, Output, Param, State, Target, Update};
+use crate::graph::data::{Graph, Hyper, Init, Input, Node, Output, Param, State, Target, Update};
 use crate::graph::op::{Binary, NodeId, Op, Range, Reduce, Unary};
 use crate::graph::types::{Dim, Shape, Type};
 use cursor::Cursor;

@@ -7,7 +7,7 @@
 
 use crate::base::entity::Entity;
 use crate::base::tensor::DType;
-use crate::graph::graph::{Graph, Target};
+use crate::graph::data::{Graph, Target};
 use crate::graph::infer::{check_type, infer};
 use crate::graph::op::{NodeId, Op};
 use crate::graph::types::Type;

@@ -297,9 +297,9 @@ pub enum StageKind {
         /// The name that counts, if any.
         counter: Option<Name>,
         /// The first value of the counter; 0 where not written.
-        from: Option<Expr>,
+        from: Option<Box<Expr>>,
         /// How often, or where the counter ends.
-        to: Expr,
+        to: Box<Expr>,
         /// The chain.
         body: Vec<Stage>,
     },

@@ -246,8 +246,8 @@ impl Tree<'_> {
             }
         }
         let (from, to) = match count.expect("a count") {
-            Expr { kind: ExprKind::Range(from, to), .. } => (Some(*from), *to),
-            to => (None, to),
+            Expr { kind: ExprKind::Range(from, to), .. } => (Some(from), to),
+            to => (None, Box::new(to)),
         };
         Ok(StageKind::Repeat { counter, from, to, body })
     }

@@ -189,12 +189,12 @@ impl<'a> Layout<'a> {
     fn settle(&mut self) {
         let next_tokens = self.next_tokens();
         let mut last_token: Option<usize> = None;
-        for i in 0..self.pieces.len() {
+        for (i, &next_token) in next_tokens.iter().enumerate() {
             let piece = &self.pieces[i];
             let before = i.checked_sub(1);
             let opened = before.filter(|&before| self.pieces[before].opens());
             let reaches = last_token.is_some_and(|last| self.pieces[last].reaches_on());
-            let goes_on = next_tokens[i].is_some_and(|next| self.pieces[next].continues());
+            let goes_on = next_token.is_some_and(|next| self.pieces[next].continues());
             let in_block =
                 self.around[i].is_none_or(|opener| self.pieces[opener].rule == Rule::open_brace);
             let after_comma = last_token.is_some_and(|last| self.pieces[last].rule == Rule::comma);

@@ -5,7 +5,7 @@
 //! from it. Dimensions of declared tensors are recorded by whoever declares them.
 
 use super::Builder;
-use crate::graph::graph::DimOrigin;
+use crate::graph::data::DimOrigin;
 use crate::graph::infer::product;
 use crate::graph::op::{NodeId, Op};
 use crate::graph::types::{Dim, Shape};

@@ -5,8 +5,8 @@
 
 use super::{Builder, Built};
 use crate::base::tensor::DType;
+use crate::graph::data::DimOrigin;
 use crate::graph::element;
-use crate::graph::graph::DimOrigin;
 use crate::graph::infer::{self, Mismatch};
 use crate::graph::op::{Binary, NodeId, Op, Unary};
 use crate::graph::types::{Dim, Shape, Type};

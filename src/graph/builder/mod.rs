@@ -24,8 +24,8 @@ mod elementwise;
 mod movement;
 
 use crate::base::tensor::DType;
+use crate::graph::data::{Graph, Hyper, Input, Node, Output, Param, State, Target, Update};
 use crate::graph::element::round_to;
-use crate::graph::graph::{Graph, Hyper, Input, Node, Output, Param, State, Target, Update};
 use crate::graph::infer::{Mismatch, infer};
 use crate::graph::op::{NodeId, Op};
 use crate::graph::origin::OriginId;

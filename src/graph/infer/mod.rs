@@ -18,8 +18,8 @@ pub(crate) use elementwise::applied;
 pub(crate) use movement::product;
 
 use crate::base::tensor::DType;
+use crate::graph::data::Graph;
 pub use crate::graph::element::round_to;
-use crate::graph::graph::Graph;
 use crate::graph::op::{NodeId, Op};
 use crate::graph::types::{Dim, Shape, Type};
 use std::fmt;
