@@ -9,6 +9,7 @@
 //! | `nn body` | the body of a model of `x: f32[N, 6, 4]` and `index: i32[N]`, which elaborates |
 //! | `nn fragment` | items or a body that parse |
 //! | … `error E0102` | the same, but with this error first |
+//! | `report` | what `nnc check` prints about the wrong program before it |
 //! | `graph` | a graph that is read, verified, and printed as it stands |
 //! | `graph simplify` | what that pass makes of the graph before it |
 //! | `loops` | a program of loops that is read, verified, and printed as it stands |
@@ -17,13 +18,15 @@
 use nnc::base::diagnostic::Diagnostic;
 use nnc::base::schema::Schema;
 use nnc::base::source::Sources;
+use nnc::cli::render::render;
 use nnc::data::{self, Argument, Places, SourceRequest};
 use nnc::elaborate::{self, DataRequest, PRELUDE, PRELUDE_NAME, Program, Request};
 use nnc::graph::{self, Binary, Graph, Reduce, Unary};
 use nnc::loops;
 use nnc::pass::autodiff::{self, Wrt};
 use nnc::pass::{bind, cse, dce, simplify};
-use nnc::syntax::{self, ast::ItemKind, parse};
+use nnc::syntax::ast::{FunctionKind, ItemKind};
+use nnc::syntax::{self, parse};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -85,7 +88,7 @@ fn split(path: &Path, text: &str) -> (Vec<Fence>, Vec<(usize, String)>) {
 fn every_fenced_example_holds() {
     let mut wrong = Vec::new();
     for (path, text) in documents() {
-        let mut before = None;
+        let mut before = Before::default();
         for fence in split(&path, &text).0 {
             if let Err(complaint) = holds(&fence, &mut before) {
                 wrong.push(format!("{}: {complaint}", fence.place));
@@ -95,19 +98,30 @@ fn every_fenced_example_holds() {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n\n"));
 }
 
-/// Whether a fence is what its words say; `before` is the graph of the fence before it.
-fn holds(fence: &Fence, before: &mut Option<Graph>) -> Result<(), String> {
+/// What earlier fences of a document left for later ones.
+#[derive(Default)]
+struct Before {
+    graph: Option<Graph>,
+    report: String,
+}
+
+/// Whether a fence is what its words say.
+fn holds(fence: &Fence, before: &mut Before) -> Result<(), String> {
     let words: Vec<&str> = fence.words.iter().map(String::as_str).collect();
     match words[..] {
-        ["nn", ref rest @ ..] => program(&fence.text, rest),
+        ["nn", ref rest @ ..] => {
+            before.report = program(&fence.text, rest)?;
+            Ok(())
+        }
+        ["report"] => same(&before.report, &fence.text),
         ["graph"] => {
             let graph = sound(&fence.text)?;
             let printed = graph.to_string();
-            *before = Some(graph);
+            before.graph = Some(graph);
             same(&printed, &fence.text)
         }
         ["graph", pass] => {
-            let before = before.as_ref().ok_or("no graph stands before it")?;
+            let before = before.graph.as_ref().ok_or("no graph stands before it")?;
             same(&after(before, pass)?.to_string(), &fence.text)
         }
         ["loops"] => {
@@ -141,51 +155,56 @@ fn after(graph: &Graph, pass: &str) -> Result<Graph, String> {
     })
 }
 
-/// Whether a program, body or fragment means something, or is wrong as it should be.
-fn program(text: &str, words: &[&str]) -> Result<(), String> {
+/// Whether a program, body or fragment means something, or is wrong as it should be; gives what
+/// is said about it.
+fn program(text: &str, words: &[&str]) -> Result<String, String> {
     let (words, code) = match words {
         [words @ .., "error", code] => (words, Some(*code)),
         words => (words, None),
     };
     let as_body = |header: &str| format!("{header} {{\n{text}}}\n");
+    let mut sources = Sources::new();
     let found = match words {
-        [] => meaning(text),
-        ["body"] => meaning(&as_body("model example(x: f32[N, 6, 4], index: i32[N])")),
-        ["fragment"] => match meaning_of_items(text) {
-            Ok(()) => Ok(()),
-            Err(_) => meaning_of_items(&as_body("layer example(x: f32[N, 4])")),
-        },
+        [] => meaning(&mut sources, text),
+        ["body"] => {
+            let text = as_body("model example(x: f32[N, 6, 4], index: i32[N])");
+            meaning(&mut sources, &text)
+        }
+        ["fragment"] => syntax_of(&mut sources, text)
+            .or_else(|_| syntax_of(&mut sources, &as_body("layer example(x: f32[N, 4])"))),
         _ => return Err(format!("what is to be done with {words:?}?")),
     };
-    let codes = |errors: &[Diagnostic]| {
-        let codes = errors.iter().map(|error| format!("{} {}", error.code, error.message));
-        codes.collect::<Vec<_>>().join("\n")
-    };
     match (found, code) {
-        (Ok(()), None) => Ok(()),
+        (Ok(()), None) => Ok(String::new()),
         (Ok(()), Some(code)) => Err(format!("no {code}")),
-        (Err(errors), Some(code)) if errors.first().is_some_and(|first| first.code == code) => {
-            Ok(())
-        }
-        (Err(errors), _) => Err(codes(&errors)),
+        (Err(errors), Some(code)) if errors[0].code == code => Ok(report(&errors, &sources)),
+        (Err(errors), _) => Err(report(&errors, &sources)),
     }
 }
 
-fn meaning_of_items(text: &str) -> Result<(), Vec<Diagnostic>> {
-    let mut sources = Sources::new();
+/// What the command line prints, where no terminal shows it.
+fn report(errors: &[Diagnostic], sources: &Sources) -> String {
+    let mut text = String::new();
+    for error in errors {
+        text += &format!("{}\n", render(error, sources, 100, false));
+    }
+    text += &format!("{} error{}\n", errors.len(), if errors.len() == 1 { "" } else { "s" });
+    text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+fn syntax_of(sources: &mut Sources, text: &str) -> Result<(), Vec<Diagnostic>> {
     let file = sources.add("example.nn", text);
-    parse(&sources, file).map(|_| ())
+    parse(sources, file).map(|_| ())
 }
 
 /// Parses items and, if a model is among them, elaborates them with the schema of their data.
-fn meaning(text: &str) -> Result<(), Vec<Diagnostic>> {
-    let mut sources = Sources::new();
+fn meaning(sources: &mut Sources, text: &str) -> Result<(), Vec<Diagnostic>> {
     let file = sources.add("example.nn", text);
     let prelude = sources.add_builtin(PRELUDE_NAME, PRELUDE);
-    let files = [parse(&sources, file)?];
-    let prelude = parse(&sources, prelude)?;
+    let files = [parse(sources, file)?];
+    let prelude = parse(sources, prelude)?;
     let is_model = |kind: &ItemKind| match kind {
-        ItemKind::Function(function) => function.kind == syntax::ast::FunctionKind::Model,
+        ItemKind::Function(function) => function.kind == FunctionKind::Model,
         _ => false,
     };
     if !files[0].items.iter().any(|item| is_model(&item.kind)) {
