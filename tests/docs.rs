@@ -13,13 +13,16 @@
 //! | `graph` | a graph that is read, verified, and printed as it stands |
 //! | `graph simplify` | what that pass makes of the graph before it |
 //! | `loops` | a program of loops that is read, verified, and printed as it stands |
+//! | `excerpt fuse` | lines, in order, of that stage of `models/mnist.nn`; of that file, where it is one |
 //! | `text`, `console`, `rust` | nothing |
 
 use nnc::base::diagnostic::Diagnostic;
 use nnc::base::schema::Schema;
 use nnc::base::source::Sources;
 use nnc::cli::render::render;
+use nnc::codegen::Target;
 use nnc::data::{self, Argument, Places, SourceRequest};
+use nnc::driver;
 use nnc::elaborate::{self, DataRequest, PRELUDE, PRELUDE_NAME, Program, Request};
 use nnc::graph::{self, Binary, Graph, Reduce, Unary};
 use nnc::loops;
@@ -129,6 +132,7 @@ fn holds(fence: &Fence, before: &mut Before) -> Result<(), String> {
             loops::verify::verify(&program).map_err(|findings| findings.join("\n"))?;
             same(&program.to_string(), &fence.text)
         }
+        ["excerpt", of] => are_lines(&fence.text, &whole(of)?),
         ["text" | "console" | "rust"] => Ok(()),
         _ => Err(format!("what is to be done with {words:?}?")),
     }
@@ -136,6 +140,36 @@ fn holds(fence: &Fence, before: &mut Before) -> Result<(), String> {
 
 fn same(actual: &str, shown: &str) -> Result<(), String> {
     if actual == shown { Ok(()) } else { Err(format!("it should be\n{actual}")) }
+}
+
+/// A file's text, or that of a stage of the training step of `models/mnist.nn`.
+fn whole(of: &str) -> Result<String, String> {
+    if of.contains('/') {
+        return fs::read_to_string(root().join(of)).map_err(|error| error.to_string());
+    }
+    let request = driver::Request {
+        file: root().join("models/mnist.nn"),
+        model: None,
+        data: None,
+        nnc_data: None,
+        cache: None,
+        network: false,
+        target: Target::detect(),
+    };
+    let text = driver::emit(&mut driver::Session::new(Some(of)), &request, false, None);
+    text.map_err(|failure| format!("{failure:?}"))
+}
+
+/// Whether lines (comments and indents aside) are lines of a text, in order; `…` stands for any.
+fn are_lines(excerpt: &str, text: &str) -> Result<(), String> {
+    let plain = |line: &str| line.split(" ;").next().unwrap_or("").trim().to_owned();
+    let mut rest = text.lines().map(plain);
+    for line in excerpt.lines().map(plain).filter(|line| line != "…") {
+        if !rest.any(|other| other == line) {
+            return Err(format!("there is no line (any more) that is\n{line}"));
+        }
+    }
+    Ok(())
 }
 
 fn sound(text: &str) -> Result<Graph, String> {
@@ -242,6 +276,13 @@ fn literal(value: &elaborate::Literal) -> data::Literal {
             data::Literal::List(values.iter().map(literal).collect())
         }
     }
+}
+
+#[test]
+fn the_readme_shows_the_model_that_its_command_trains() {
+    let model = document("models/mnist.nn");
+    let program = &model[model.find("\ndata ").expect("a data item")..];
+    assert!(document("README.md").contains(program), "README.md shows another program");
 }
 
 // ---- Links and names of files
