@@ -224,6 +224,16 @@ fn check_tells_what_a_good_file_is() {
 }
 
 #[test]
+fn the_longest_chain_that_unfolds_compiles() {
+    let folder = Folder::new();
+    folder.write(
+        "long.nn",
+        "model net(x: f32[N, 12]) -> f32[N, 12] { x |> repeat 10000 { relu } }\n",
+    );
+    folder.run(&["check", "long.nn"]).exits(0);
+}
+
+#[test]
 fn check_warns_of_missing_data_and_run_refuses() {
     let folder = Folder::new();
     let text = DIGITS.replace("digits(train: 640, test: 100, validation: 0.1)", "SOURCE");

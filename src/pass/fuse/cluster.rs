@@ -28,6 +28,10 @@ enum Class {
     Work,
 }
 
+/// The most nodes of a kernel: bounds the depth of its expressions and the time to grow it, far
+/// above what layers need.
+const MOST_NODES: usize = 256;
+
 #[derive(Clone, Debug)]
 struct Cluster {
     kind: KernelKind,
@@ -395,6 +399,9 @@ impl<'a> Clusters<'a> {
         let mut union: Vec<NodeId> = known.nodes.iter().chain(nodes).copied().collect();
         union.sort_unstable();
         union.dedup();
+        if union.len() > MOST_NODES {
+            return false;
+        }
         let Some(domain) = Domain::of(self.graph, &union) else { return false };
         if !self.allows(&domain, &union) || !self.is_convex(&union) {
             return false;
