@@ -40,7 +40,27 @@ pub fn render(diagnostic: &Diagnostic, sources: &Sources, width: usize, color: b
     let mut text = String::new();
     let report = Report::new(diagnostic, sources);
     handler.render_report(&mut text, &report).expect("writing to a string");
+    for note in &diagnostic.notes {
+        push_wrapped(&mut text, "  note: ", note, width);
+    }
     text
+}
+
+/// Appends a text behind a prefix, broken between words; further lines stand under the first.
+fn push_wrapped(text: &mut String, prefix: &str, words: &str, width: usize) {
+    let mut line = prefix.to_string();
+    for word in words.split_whitespace() {
+        let used = line.chars().count();
+        if used > prefix.len() && used + word.chars().count() >= width {
+            text.push_str(line.trim_end());
+            text.push('\n');
+            line = " ".repeat(prefix.len());
+        }
+        line.push_str(word);
+        line.push(' ');
+    }
+    text.push_str(line.trim_end());
+    text.push('\n');
 }
 
 /// A diagnostic with the texts that it points into.
@@ -104,7 +124,7 @@ fn labeled(label: &Label) -> LabeledSpan {
     }
 }
 
-/// Notes, help and fixes as the lines below the source.
+/// Help and fixes, as the lines below the source.
 fn advice(diagnostic: &Diagnostic) -> Option<String> {
     let mut lines: Vec<String> = Vec::new();
     lines.extend(diagnostic.help.clone());
@@ -113,7 +133,6 @@ fn advice(diagnostic: &Diagnostic) -> Option<String> {
         let edits: Vec<&str> = fix.edits.iter().map(|edit| edit.text.trim_end()).collect();
         lines.push(format!("{}{checked}: `{}`", fix.title, edits.join("` … `")));
     }
-    lines.extend(diagnostic.notes.iter().map(|note| format!("note: {note}")));
     (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
@@ -168,9 +187,10 @@ mod tests {
         let diagnostic = Diagnostic::error("E0102", "unknown layer `relux`")
             .primary(Span::new(main, 29, 34), "not found")
             .label(Span::new(other, 6, 11), "a layer of a similar name")
-            .help("did you mean `relu`?");
+            .help("did you mean `relu`?")
+            .note("a fact that is long enough to need a second line ".repeat(3));
         let text = render(&diagnostic, &sources, 100, false);
-        for part in ["E0102", "unknown layer", "main.nn:1:30", "not found", "other.nn", "did you"] {
+        for part in ["E0102", "unknown layer", "main.nn:1:30", "not found", "other.nn", "did you", "note: a"] {
             assert!(text.contains(part), "{part} is missing from\n{text}");
         }
         assert!(text.lines().all(|line| line.chars().count() <= 100));
