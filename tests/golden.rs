@@ -7,6 +7,7 @@
 //! [`golden_suites::SUITES`].
 
 mod golden_suites;
+mod support;
 
 use std::collections::BTreeSet;
 use std::fs;

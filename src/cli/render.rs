@@ -190,7 +190,15 @@ mod tests {
             .help("did you mean `relu`?")
             .note("a fact that is long enough to need a second line ".repeat(3));
         let text = render(&diagnostic, &sources, 100, false);
-        for part in ["E0102", "unknown layer", "main.nn:1:30", "not found", "other.nn", "did you", "note: a"] {
+        for part in [
+            "E0102",
+            "unknown layer",
+            "main.nn:1:30",
+            "not found",
+            "other.nn",
+            "did you",
+            "note: a",
+        ] {
             assert!(text.contains(part), "{part} is missing from\n{text}");
         }
         assert!(text.lines().all(|line| line.chars().count() <= 100));

@@ -3,11 +3,13 @@
 //! To add one, write a module with its outputs and add an entry to [`SUITES`].
 
 mod cli;
+mod codegen;
 pub mod diagnostics;
 mod elaborate;
 mod graph;
 mod loops;
 mod pass;
+mod step;
 mod syntax;
 
 use std::path::PathBuf;
@@ -54,5 +56,8 @@ pub const SUITES: &[Suite] = &[
     pass::SIMPLIFY,
     pass::CSE,
     pass::DCE,
+    pass::FUSE,
+    step::SUITE,
+    codegen::SUITE,
     cli::SUITE,
 ];

@@ -3,9 +3,10 @@
 //! [`TRAINED`].
 
 use super::{Case, Output, Suite};
+use nnc::graph::print::print_kernels;
 use nnc::graph::{Graph, read, verify};
 use nnc::pass::autodiff::Wrt;
-use nnc::pass::{autodiff, bind, cse, dce, simplify, update};
+use nnc::pass::{autodiff, bind, cse, dce, fuse, simplify, update};
 
 /// The suite of one pass.
 macro_rules! suite {
@@ -25,6 +26,11 @@ pub const BIND: Suite = suite!("bind", |graph| bind::run(graph, 4));
 pub const SIMPLIFY: Suite = suite!("simplify", simplify::run);
 pub const CSE: Suite = suite!("cse", cse::run);
 pub const DCE: Suite = suite!("dce", dce::run);
+pub const FUSE: Suite = Suite {
+    folder: "pass/fuse",
+    input: "graph",
+    outputs: &[Output { extension: "out", produce: kernels }],
+};
 
 /// Two parameters with gradients, one without, and a layer's state.
 const TRAINED: &str = "graph trained {
@@ -46,6 +52,12 @@ fn graph(text: &str) -> Result<Graph, String> {
     let graph = read(text).map_err(|error| error.to_string())?;
     verify(&graph).map_err(|findings| findings.join("\n"))?;
     Ok(graph)
+}
+
+fn kernels(case: &Case) -> Result<Option<String>, String> {
+    let kernels = fuse::run(&graph(&case.text)?);
+    verify(&kernels.graph).map_err(|findings| findings.join("\n"))?;
+    Ok(Some(print_kernels(&kernels, None)))
 }
 
 /// The text of what a pass makes of an input.
