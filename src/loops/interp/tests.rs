@@ -1,3 +1,5 @@
+//! Programs as text, run: their values, and the races and clobbered buffers that are found.
+
 use super::*;
 use crate::base::tensor::Tensor;
 use crate::loops::read::read;

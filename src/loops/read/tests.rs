@@ -1,3 +1,5 @@
+//! Texts that read back as they print, and the mistakes that are named.
+
 use super::*;
 use crate::loops::verify::verify;
 

@@ -1,3 +1,5 @@
+//! Programs that break one rule each, and what the verifier says.
+
 use super::*;
 use crate::loops::read::read;
 
