@@ -24,6 +24,7 @@ fn request() -> Request {
         cache: None,
         network: false,
         target: Target::detect(),
+        memory: None,
     }
 }
 

@@ -31,6 +31,7 @@ fn compiled(model: &str) -> (Graph, usize, Program) {
         cache: None,
         network: false,
         target,
+        memory: None,
     };
     let mut session = Session::new(None);
     let front = session.front(&request, false).expect("a good model");

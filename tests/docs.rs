@@ -155,6 +155,7 @@ fn whole(of: &str) -> Result<String, String> {
         cache: None,
         network: false,
         target: Target::detect(),
+        memory: None,
     };
     let text = driver::emit(&mut driver::Session::new(Some(of)), &request, false, None);
     text.map_err(|failure| format!("{failure:?}"))

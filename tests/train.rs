@@ -22,6 +22,7 @@ fn request(file: &Path) -> Request {
         cache: None,
         network: false,
         target: Target::detect(),
+        memory: None,
     }
 }
 

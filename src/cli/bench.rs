@@ -39,17 +39,18 @@ impl Bench {
         let mut bench = driver::bench(&mut session, &request, self.infer, batch, &mut pool)?;
         self.common.print_timings(&session.timings);
         let times = bench.measure(&mut pool, self.seconds);
+        let (gflop, peak) = (bench.flops as f64 / 1e9, bench.peak / 1e9);
+        let gflops = gflop / times.median;
         if self.json {
             println!(
                 "{}",
                 json!({
                     "model": bench.model, "batch": bench.batch, "threads": threads,
-                    "target": request.target.name(), "ms": times.median * 1e3,
-                    "fastest_ms": times.fastest * 1e3, "steps": times.steps,
-                    "gflop": bench.flops as f64 / 1e9,
-                    "gflops": bench.flops as f64 / times.median / 1e9,
-                    "barriers": bench.barriers, "memory_bytes": bench.memory_bytes,
-                    "first_step_ms": bench.first_step_seconds * 1e3,
+                    "target": request.target.name(), "median_ms": times.median * 1e3,
+                    "min_ms": times.fastest * 1e3, "gflop": gflop, "gflops": gflops,
+                    "peak_gflops": peak, "first_step_ms": bench.first_step_seconds * 1e3,
+                    "arena_bytes": bench.memory_bytes, "steps": times.steps,
+                    "barriers": bench.barriers,
                 })
             );
             return Ok(0);
@@ -65,12 +66,11 @@ impl Bench {
             times.steps,
         );
         println!(
-            "{:.1} GFLOP/s ({:.4} GFLOP a step), {} barriers, {:.1} MB, {:.1} ms from file to \
-             first step",
-            bench.flops as f64 / times.median / 1e9,
-            bench.flops as f64 / 1e9,
+            "{gflops:.1} GFLOP/s ({gflop:.4} GFLOP a step), {:.0} % of the peak of {peak:.1} \
+             GFLOP/s; {} barriers, {} bytes, {:.1} ms from file to first step",
+            gflops / peak * 100.0,
             bench.barriers,
-            bench.memory_bytes as f64 / 1e6,
+            bench.memory_bytes,
             bench.first_step_seconds * 1e3,
         );
         Ok(0)

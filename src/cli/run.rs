@@ -23,6 +23,9 @@ pub struct Run {
     /// Epochs to make, instead of what the file says
     #[arg(long)]
     epochs: Option<usize>,
+    /// Samples a step, instead of what the file says
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    batch: Option<u32>,
     /// The seed, instead of what the file says
     #[arg(long)]
     seed: Option<u64>,
@@ -57,7 +60,8 @@ impl Run {
         let threads = self.threads.map_or_else(default_threads, usize::from);
         let mut pool = Pool::new(threads);
         let mut session = driver::Session::new(None);
-        let overrides = driver::Overrides { epochs: self.epochs, seed: self.seed };
+        let batch = self.batch.map(|batch| batch as usize);
+        let overrides = driver::Overrides { epochs: self.epochs, batch, seed: self.seed, threads };
         let prepared = driver::run(&mut session, &self.common.request(true)?, &overrides)?;
         render::print(&prepared.warnings, &session.sources);
         let mut progress = Progress::new(Mode::choose(self.json, self.quiet));
@@ -120,8 +124,9 @@ impl Run {
             }
             None => String::from("trained; the data has no test split"),
         };
-        if let Some(notice) = &run.data.notice {
-            line.push_str(&format!("  ({notice})"));
+        if run.data.notice.is_some() {
+            // The whole notice stood at the start; the result must not be taken for another's.
+            line.push_str(&format!("  on {}, which stood in", run.data.source));
         }
         println!("{line}  ({seconds:.2} s in all)");
     }

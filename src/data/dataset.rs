@@ -112,7 +112,8 @@ pub fn order(seed: u64, epoch: u64, count: usize, shuffle: bool) -> Vec<u32> {
     let count = u32::try_from(count).expect("samples are numbered in 32 bits");
     let mut order: Vec<u32> = (0..count).collect();
     if shuffle {
-        Sequence::new(seed, hash_name(&format!("order of epoch {epoch}"))).shuffle(&mut order);
+        let domain = hash_name("order").wrapping_add(epoch);
+        Sequence::new(seed, domain).shuffle(&mut order);
     }
     order
 }

@@ -1,5 +1,7 @@
 //! What `nnc bench` measures: one compiled step on inputs of the right kind, without data.
 
+use super::memory::refuse_too_large;
+use super::peak::fma_peak;
 use super::session::{Failure, Request, Session};
 use crate::base::rng::{Sequence, hash_name};
 use crate::base::tensor::{DType, Data, Tensor};
@@ -25,6 +27,8 @@ pub struct Bench {
     pub memory_bytes: usize,
     /// Seconds from reading the file to the end of the first step.
     pub first_step_seconds: f64,
+    /// Operations a second that all threads reach together at best.
+    pub peak: f64,
     program: Program,
     memory: Memory,
     hypers: Vec<f64>,
@@ -61,6 +65,7 @@ pub fn bench(
     };
     let compiled = session.compile(&graph, batch, &mut Globals::default(), &request.target)?;
     let program = compiled.program;
+    refuse_too_large(session, request, &[&program], pool.threads())?;
     let memory = Memory::for_programs([&program], pool.threads());
     let hypers = program.loops().uniforms.hypers.iter().map(|&(_, value)| value).collect();
     let loops = program.loops();
@@ -71,6 +76,7 @@ pub fn bench(
         barriers: 1 + loops.actions.iter().filter(|action| **action == Action::Barrier).count(),
         memory_bytes: memory.bytes(),
         first_step_seconds: 0.0,
+        peak: 0.0,
         program,
         memory,
         hypers,
@@ -78,6 +84,7 @@ pub fn bench(
     bench.fill(&graph, classes.unwrap_or(2), pool);
     bench.step(1, pool);
     bench.first_step_seconds = start.elapsed().as_secs_f64();
+    bench.peak = fma_peak(&request.target, pool);
     Ok(bench)
 }
 
@@ -142,8 +149,8 @@ fn random(dtype: DType, shape: Vec<usize>, name: &str, classes: usize) -> Tensor
     Tensor::new(shape, data)
 }
 
-/// Operations of a step's contractions.
-fn flops(program: &Loops) -> u64 {
+/// Operations of a step's contractions, two for each product and sum.
+pub fn flops(program: &Loops) -> u64 {
     let runs = program.actions.iter().filter_map(|action| match action {
         Action::Run { kernel, .. } => Some(&program.kernels[*kernel]),
         Action::Barrier => None,

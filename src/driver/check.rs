@@ -1,5 +1,6 @@
 //! What `nnc check` finds: mistakes, or the model's size and the exact memory of its steps.
 
+use super::bench::flops;
 use super::session::{Failure, Request, Session};
 use crate::base::diagnostic::Diagnostic;
 use crate::graph::Graph;
@@ -17,6 +18,8 @@ pub struct Report {
     output: String,
     batch: usize,
     trained: bool,
+    /// Operations of the step's contractions, two for each product and sum.
+    flops: u64,
     /// Bytes of a step's memory with one thread, and of each further thread.
     memory: (usize, usize),
 }
@@ -41,6 +44,7 @@ pub fn check(session: &mut Session, request: &Request) -> Result<Report, Failure
         output: output.unwrap_or_default(),
         batch,
         trained,
+        flops: flops(&lowered.program),
         memory: (blocks.total(1), blocks.total(2) - blocks.total(1)),
     })
 }
@@ -62,11 +66,12 @@ impl Report {
         let (one, further) = self.memory;
         let _ = writeln!(
             text,
-            "{} parameters; a {} step of {} takes {} bytes of memory, {} more for each further \
-             thread",
+            "{} parameters\n{} step, batch {}: {} FLOP in contractions, {} bytes of memory (and {} \
+             for each further thread)",
             self.parameters,
             if self.trained { "training" } else { "forward" },
             self.batch,
+            self.flops,
             one,
             further,
         );

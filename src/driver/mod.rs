@@ -14,6 +14,8 @@
 mod bench;
 mod check;
 mod front;
+mod memory;
+mod peak;
 mod pipeline;
 mod run;
 mod session;

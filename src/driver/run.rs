@@ -1,6 +1,7 @@
 //! What `nnc run` needs: every step of a run compiled up front, data opened, first values drawn.
 
 use super::front::Front;
+use super::memory::refuse_too_large;
 use super::pipeline::Compiled;
 use super::session::{Failure, Request, Session};
 use crate::base::diagnostic::Diagnostic;
@@ -12,7 +13,7 @@ use crate::graph::Graph;
 use crate::graph::init::initial_value;
 use crate::lower::Globals;
 use crate::runtime::pool::Pool;
-use crate::runtime::program::Memory;
+use crate::runtime::program::{Memory, Program};
 use crate::runtime::trainer::{Settings, Step, Steps, TrainError, Trainer};
 use crate::runtime::weights;
 use std::collections::BTreeMap;
@@ -30,8 +31,12 @@ const NO_SAMPLES: &str = "E0304";
 pub struct Overrides {
     /// Epochs.
     pub epochs: Option<usize>,
+    /// Samples a step.
+    pub batch: Option<usize>,
     /// The seed.
     pub seed: Option<u64>,
+    /// The threads that will run.
+    pub threads: usize,
 }
 
 /// A run that is ready to start.
@@ -64,7 +69,7 @@ pub fn run(
     overrides: &Overrides,
 ) -> Result<Run, Failure> {
     let Front { experiment, source, warnings } = session.front(request, true)?;
-    let Some(training) = experiment.training.clone() else {
+    let Some(mut training) = experiment.training.clone() else {
         return Err(Failure::Data(format!(
             "nothing says how to train `{}`; add `train {} on DATA {{ loss = … }}`",
             experiment.model, experiment.model
@@ -77,6 +82,7 @@ pub fn run(
         )));
     };
     let data = session.open(&source)?;
+    training.settings.batch = overrides.batch.unwrap_or(training.settings.batch);
     let said = &training.settings;
     let settings = Settings {
         epochs: overrides.epochs.unwrap_or(said.epochs),
@@ -90,6 +96,8 @@ pub fn run(
     let graph = session.training_graph(experiment)?;
     let mut compiler = Compiler { session, request, data: &data, globals: Globals::default() };
     let (steps, sites) = compiler.steps(&graph, &evaluation, &training, &settings)?;
+    let programs: Vec<&Program> = programs(&steps).collect();
+    refuse_too_large(session, request, &programs, overrides.threads)?;
     let (initial, weights) = first_values(&graph, own, settings.seed);
     let parameters = graph.params.values().map(|param| param.ty.bytes(0) / 4).sum();
     Ok(Run {
@@ -104,6 +112,12 @@ pub fn run(
         parameters,
         sites,
     })
+}
+
+/// The programs of a run, which share their memory.
+fn programs(steps: &Steps) -> impl Iterator<Item = &Program> {
+    let Steps { train, last, evaluate } = steps;
+    [train].into_iter().chain(last).chain(evaluate.values()).map(|step| &step.program)
 }
 
 /// Compiles the steps of one run over the same parameters.
@@ -183,9 +197,7 @@ fn first_values(graph: &Graph, own: (usize, usize), seed: u64) -> (Vec<(String, 
 impl Run {
     /// The trainer, at the beginning.
     pub fn trainer<'a>(&'a self, pool: &'a mut Pool) -> Trainer<'a> {
-        let Steps { train, last, evaluate } = &self.steps;
-        let steps = [train].into_iter().chain(last).chain(evaluate.values());
-        let memory = Memory::for_programs(steps.map(|step| &step.program), pool.threads());
+        let memory = Memory::for_programs(programs(&self.steps), pool.threads());
         Trainer::new(&self.steps, memory, pool, &self.data, self.settings.clone(), &self.initial)
     }
 

@@ -25,6 +25,8 @@ pub struct Request {
     pub network: bool,
     /// What to compile for.
     pub target: crate::codegen::Target,
+    /// Bytes of memory that the machine has for this program, where that is known.
+    pub memory: Option<usize>,
 }
 
 /// Why there is no result.

@@ -48,6 +48,7 @@ fn check_marks(case: &Case) -> Result<bool, String> {
         cache: None,
         network: false,
         target: Target::detect(),
+        memory: None,
     };
     let mut session = Session::new(None);
     match session.front(&request, false) {
