@@ -26,7 +26,10 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// How long a thread spins for something that should come at once, before it sleeps.
-const SPIN: Duration = Duration::from_micros(40);
+///
+/// Long against a step: waking a sleeper takes tens of microseconds on a virtual machine, in which
+/// the others would fall asleep in turn, and every barrier would cost a wake from then on.
+const SPIN: Duration = Duration::from_millis(5);
 
 /// How many threads fit this machine: as many as the affinity of this one and the quota of its
 /// control group allow.
