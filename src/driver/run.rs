@@ -241,7 +241,9 @@ pub fn check_writable(path: &Path) -> Result<(), Failure> {
     }
     match tempfile::NamedTempFile::new_in(folder) {
         Ok(_) => Ok(()),
-        Err(error) => Err(Failure::Io(format!("cannot write to {}: {error}", folder.display()))),
+        Err(error) => {
+            Err(Failure::Io(format!("cannot write to {}: {}", folder.display(), error.kind())))
+        }
     }
 }
 
