@@ -6,7 +6,7 @@ use nnc::base::source::Sources;
 use nnc::codegen::{self, Target};
 use nnc::driver::{Request, Session};
 use nnc::elaborate::{PRELUDE, PRELUDE_NAME};
-use nnc::lower::{self, Globals};
+use nnc::lower::{self, Globals, plan};
 use nnc::pass::autodiff::{self, Wrt};
 use nnc::pass::{bind, cse, dce, fuse, simplify, update};
 use nnc::{graph, syntax};
@@ -55,8 +55,11 @@ fn passes(criterion: &mut Criterion) {
     let shared = cse::run(&simple);
     let alive = dce::run(&shared);
     let kernels = fuse::run(&alive);
-    let lowered = lower::run(&kernels, &mut Globals::default());
-    let object = codegen::emit(&lowered.program, &target);
+    let mut globals = Globals::default();
+    let lowered = lower::run(&kernels, &mut globals);
+    let mut planned = lowered.program.clone();
+    plan::run(&mut planned, &mut globals);
+    let object = codegen::emit(&planned, &target);
 
     let mut group = criterion.benchmark_group("passes");
     let mut bench = |name: &str, run: &dyn Fn()| {
@@ -70,11 +73,12 @@ fn passes(criterion: &mut Criterion) {
     bench("dce", &|| drop(black_box(dce::run(&shared))));
     bench("fuse", &|| drop(black_box(fuse::run(&alive))));
     bench("lower", &|| drop(black_box(lower::run(&kernels, &mut Globals::default()))));
+    bench("plan", &|| plan::run(&mut lowered.program.clone(), &mut globals.clone()));
     bench("verify graph", &|| graph::verify(&updated).expect("a sound graph"));
     bench("verify loops", &|| {
-        nnc::loops::verify::verify(&lowered.program).expect("a sound program");
+        nnc::loops::verify::verify(&planned).expect("a sound program");
     });
-    bench("emit", &|| drop(black_box(codegen::emit(&lowered.program, &target))));
+    bench("emit", &|| drop(black_box(codegen::emit(&planned, &target))));
     bench("link", &|| drop(black_box(codegen::jit::link(&object))));
     group.finish();
 }

@@ -315,19 +315,131 @@ fn fmt_formats_in_place_checks_and_filters() {
 
 #[test]
 fn every_stage_can_be_shown() {
-    let folder = Folder::with_digits();
-    let mut texts = Vec::new();
+    let folder = Folder::new();
+    let mnist = model("mnist.nn");
+    let mut texts = std::collections::BTreeSet::new();
     for stage in nnc::driver::STAGES {
-        let ran = folder.run(&["emit-ir", "digits.nn", "--stage", stage]).exits(0);
-        assert!(ran.stdout.lines().count() > 5, "{stage}: {}", ran.stdout);
-        texts.push(ran.stdout);
+        let ran = folder.run(&["emit-ir", &mnist, "--stage", stage.name]).exits(0);
+        assert!(ran.stdout.lines().count() > 5, "{}: {}", stage.name, ran.stdout);
+        texts.insert(ran.stdout);
     }
-    let distinct: std::collections::BTreeSet<&String> = texts.iter().collect();
-    assert!(distinct.len() + 2 >= texts.len(), "stages that print the same");
-    let small = folder.run(&["emit-ir", "digits.nn", "--stage", "bind", "--batch", "7"]).exits(0);
-    assert!(small.stdout.contains("f32[7, 10]"), "{}", small.stdout);
-    let eval = folder.run(&["emit-ir", "digits.nn", "--stage", "dce", "--eval"]).exits(0);
-    assert!(!eval.stdout.contains("update"), "{}", eval.stdout);
+    assert_eq!(texts.len(), nnc::driver::STAGES.len(), "stages that print the same");
+    let shown =
+        |args: &[&str]| folder.run(&[&["emit-ir", mnist.as_str()], args].concat()).exits(0).stdout;
+    assert_eq!(shown(&[]), shown(&["--stage", "graph"]));
+    for line in shown(&["--stage", "loops"]).lines().filter(|line| line.starts_with("    b")) {
+        assert!(!line.contains(" at "), "{line}");
+    }
+    let plan = shown(&["--stage", "plan"]);
+    for words in ["\"dense.weight\" at 0\n", "// b", "global block", "block of each thread"] {
+        assert!(plan.contains(words), "no `{words}` in\n{plan}");
+    }
+}
+
+#[test]
+fn the_graph_after_every_pass_can_be_shown() {
+    let folder = Folder::new();
+    let mnist = model("mnist.nn");
+    let shown =
+        |args: &[&str]| folder.run(&[&["emit-ir", mnist.as_str()], args].concat()).exits(0).stdout;
+    for pass in nnc::pass::ALL {
+        assert!(shown(&["--after", pass.name]).starts_with("graph mlp {"), "{}", pass.name);
+    }
+    assert_eq!(shown(&["--after", "autodiff"]), shown(&["--stage", "grad"]));
+    assert_eq!(shown(&["--after", "fuse"]), shown(&["--stage", "fused"]));
+    assert!(shown(&["--after", "bind", "--batch", "7"]).contains("f32[7, 10]"));
+    assert!(!shown(&["--after", "dce", "--eval"]).contains("update"));
+    for args in [
+        &["--after", "dce", "--stage", "graph"][..],
+        &["--after", "loops"],
+        &["--stage", "dce"],
+        &["--after", "autodiff", "--eval"],
+    ] {
+        folder.run(&[&["emit-ir", mnist.as_str()], args].concat()).exits(2);
+    }
+}
+
+#[test]
+fn a_stages_text_is_input_again() {
+    let folder = Folder::new();
+    let shown = |args: &[&str]| folder.run(&[&["emit-ir"], args].concat()).exits(0).stdout;
+    let mnist = model("mnist.nn");
+    for (name, args) in [
+        ("forward.graph", ["--stage", "graph"]),
+        ("step.graph", ["--after", "dce"]),
+        ("step.loops", ["--stage", "loops"]),
+        ("planned.loops", ["--stage", "plan"]),
+    ] {
+        folder.write(name, shown(&[&mnist, args[0], args[1]]));
+    }
+    let text = |name: &str| std::fs::read_to_string(folder.path(name)).unwrap();
+    assert_eq!(shown(&["forward.graph", "--stage", "graph"]), text("forward.graph"));
+    assert_eq!(shown(&["forward.graph"]), text("forward.graph"));
+    assert_eq!(shown(&["step.loops"]), text("step.loops"));
+    assert_eq!(shown(&["planned.loops", "--stage", "plan"]), text("planned.loops"));
+    // The graph of a step is all that the stages behind it need, but for names of kernels, which
+    // are the names of what the user wrote.
+    let unnamed = |text: String| -> Vec<String> {
+        text.lines().filter(|line| !line.contains("kernel k")).map(str::to_string).collect()
+    };
+    for stage in ["fused", "loops", "plan", "clif", "asm"] {
+        let again = unnamed(shown(&["step.graph", "--stage", stage]));
+        assert!(again == unnamed(shown(&[&mnist, "--stage", stage])), "{stage} is another");
+    }
+    for stage in ["clif", "asm"] {
+        let again = shown(&["planned.loops", "--stage", stage]);
+        assert!(again == shown(&[&mnist, "--stage", stage]), "{stage} is another");
+        shown(&["step.loops", "--stage", stage]);
+    }
+    assert!(shown(&["step.loops", "--stage", "plan"]).contains("global block"));
+    for pass in ["autodiff", "bind", "simplify", "cse", "dce", "fuse"] {
+        shown(&["forward.graph", "--after", pass]);
+    }
+    assert!(shown(&["forward.graph", "--stage", "grad"]).contains("output grad.dense.weight"));
+    assert!(shown(&["forward.graph", "--after", "bind", "--batch", "7"]).contains("f32[7, 10]"));
+}
+
+#[test]
+fn what_a_stages_text_cannot_be_shown_as_is_told() {
+    let folder = Folder::new();
+    folder.write("a.graph", "graph a {\n    %0 = step : f64\n    %1 = cast %0 : f32\n}\n");
+    folder.write("a.loops", "// nothing\nprogram \"a\" {\n    step {\n    }\n}\n");
+    for (args, words) in [
+        (["a.graph", "--stage", "ast"], "stage `ast`"),
+        (["a.graph", "--stage", "grad"], "`loss`"),
+        (["a.graph", "--after", "update"], "rule"),
+        (["a.loops", "--stage", "fused"], "stage `fused`"),
+        (["a.loops", "--after", "dce"], "pass `dce`"),
+    ] {
+        let ran = folder.run(&["emit-ir", args[0], args[1], args[2]]).exits(2);
+        assert_eq!(ran.complains(&[args[0], words]).stdout, "");
+    }
+    folder.run(&["emit-ir", "a.graph", "--eval"]).exits(2).complains(&["evaluation"]);
+    for (name, text, place) in [
+        ("b.graph", "graph b {\n    %0 = stop\n}\n", "b.graph:2"),
+        (
+            "c.graph",
+            "graph c {\n    %0 = step : f64\n    %1 = cast %0 : i32\n    %2 = exp %1 : f32\n}\n",
+            "c.graph:4",
+        ),
+        ("d.graph", "graph", "d.graph:1"),
+        ("b.loops", "program \"b\" {\n    b0 = heap f32[4] \"x\"\n}\n", "b.loops:2"),
+        (
+            "c.loops",
+            "program \"c\" {\n    b0 = scratch f32[4] \"x\" at 3\n    step {\n    }\n}\n",
+            "c.loops:2",
+        ),
+        (
+            "d.loops",
+            "program \"d\" {\n    b0 = scratch f32[99999999999999999] \"x\"\n    step {\n    }\n}\n",
+            "d.loops:2",
+        ),
+        ("e.loops", "program", "e.loops:1"),
+    ] {
+        folder.write(name, text);
+        let ran = folder.run(&["emit-ir", name, "--stage", "asm"]).exits(1);
+        assert_eq!(ran.complains(&[place]).stdout, "");
+    }
 }
 
 #[test]

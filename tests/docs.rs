@@ -13,7 +13,7 @@
 //! | `graph` | a graph that is read, verified, and printed as it stands |
 //! | `graph simplify` | what that pass makes of the graph before it |
 //! | `loops` | a program of loops that is read, verified, and printed as it stands |
-//! | `excerpt fuse` | lines, in order, of that stage of `models/mnist.nn`; of that file, where it is one |
+//! | `excerpt fused` | lines, in order, of that stage of `models/mnist.nn`; of that file, where it is one |
 //! | `text`, `console`, `rust` | nothing |
 
 use nnc::base::diagnostic::Diagnostic;
@@ -147,6 +147,8 @@ fn whole(of: &str) -> Result<String, String> {
     if of.contains('/') {
         return fs::read_to_string(root().join(of)).map_err(|error| error.to_string());
     }
+    let stage = driver::STAGES.iter().find(|stage| stage.name == of);
+    let step = Some(stage.ok_or_else(|| format!("`{of}` is no stage"))?.made_by);
     let request = driver::Request {
         file: root().join("models/mnist.nn"),
         model: None,
@@ -157,7 +159,8 @@ fn whole(of: &str) -> Result<String, String> {
         target: Target::detect(),
         memory: None,
     };
-    let text = driver::emit(&mut driver::Session::new(Some(of)), &request, false, None);
+    let asked = driver::Emit { step, ..driver::Emit::default() };
+    let text = driver::emit(&mut driver::Session::new(None), &request, asked);
     text.map_err(|failure| format!("{failure:?}"))
 }
 

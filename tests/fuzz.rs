@@ -161,7 +161,8 @@ fn compile(experiment: Experiment) -> Result<(), String> {
         let graph = sound(simplify::run(&sound(bind::run(&graph, BATCH))?))?;
         let graph = sound(dce::run(&sound(cse::run(&graph))?))?;
         let kernels = fuse::run(&graph);
-        let program = lower::run(&kernels, &mut globals).program;
+        let mut program = lower::run(&kernels, &mut globals).program;
+        lower::plan::run(&mut program, &mut globals);
         loops::verify::verify(&program)
             .map_err(|found| format!("{}\n{graph}", found.join("\n")))?;
     }

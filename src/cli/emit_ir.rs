@@ -1,20 +1,23 @@
-//! `nnc emit-ir`: any stage of the compilation as text.
+//! `nnc emit-ir`: any stage of the compilation as text, of a program or from a stage's text on.
 
 use super::Common;
-use crate::driver::{self, Failure};
+use crate::driver::{self, Emit, Failure};
+use crate::pass;
 use clap::Args;
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 
 /// Shows a stage of the compilation.
 #[derive(Args)]
 pub struct EmitIr {
     #[command(flatten)]
     common: Common,
-    /// The stage: the syntax tree, the graph after a pass, the fused kernels, the loops with their
-    /// memory planned, Cranelift's code, or the machine's
-    #[arg(long, visible_alias = "after", default_value = "dce",
-          value_parser = PossibleValuesParser::new(driver::STAGES))]
-    stage: String,
+    /// The stage [default: what the file holds: a program's graph, a graph, or loops]
+    #[arg(long, value_name = "STAGE", value_parser = PossibleValuesParser::new(stages()))]
+    stage: Option<String>,
+    /// The graph after this pass, instead of a stage
+    #[arg(long, value_name = "PASS", conflicts_with = "stage",
+          value_parser = PossibleValuesParser::new(passes()))]
+    after: Option<String>,
     /// Show the evaluation step instead of the training step
     #[arg(long)]
     eval: bool,
@@ -23,15 +26,33 @@ pub struct EmitIr {
     batch: Option<u32>,
 }
 
+fn stages() -> impl Iterator<Item = PossibleValue> {
+    driver::STAGES.iter().map(|stage| PossibleValue::new(stage.name).help(stage.description))
+}
+
+fn passes() -> impl Iterator<Item = PossibleValue> {
+    pass::ALL.iter().map(|pass| PossibleValue::new(pass.name).help(pass.description))
+}
+
 impl EmitIr {
     /// Prints the stage on standard output.
     pub fn execute(self) -> Result<u8, Failure> {
-        let mut session = driver::Session::new(Some(&self.stage));
+        let mut session = driver::Session::new(None);
         let request = self.common.request(false)?;
-        let batch = self.batch.map(|batch| batch as usize);
-        let text = driver::emit(&mut session, &request, self.eval, batch)?;
+        let asked = Emit {
+            step: self.step(),
+            evaluation: self.eval,
+            batch: self.batch.map(|batch| batch as usize),
+        };
+        let text = driver::emit(&mut session, &request, asked)?;
         self.common.print_timings(&session.timings);
         print!("{text}");
         Ok(0)
+    }
+
+    fn step(&self) -> Option<&'static str> {
+        let after = self.after.as_deref().and_then(pass::named).map(|pass| pass.name);
+        let stage = driver::STAGES.iter().find(|stage| self.stage.as_deref() == Some(stage.name));
+        after.or(stage.map(|stage| stage.made_by))
     }
 }

@@ -37,7 +37,7 @@ enum Command {
     Check(check::Check),
     /// Put source files into the canonical form
     Fmt(fmt::Fmt),
-    /// Show a stage of the compilation
+    /// Show a stage of the compilation, of a program or of an intermediate text
     EmitIr(emit_ir::EmitIr),
     /// Measure the time of a step
     Bench(bench::Bench),

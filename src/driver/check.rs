@@ -34,8 +34,10 @@ pub fn check(session: &mut Session, request: &Request) -> Result<Report, Failure
     let output = forward.output("output").map(|node| forward.ty(node).to_string());
     let graph = session.training_graph(front.experiment)?;
     let kernels = session.fuse(&graph, batch)?;
-    let lowered = session.lower(&kernels, &mut Globals::default())?;
-    let blocks = crate::runtime::program::Blocks::of(&lowered.program);
+    let mut globals = Globals::default();
+    let lowered = session.lower(&kernels, &mut globals)?;
+    let program = session.plan(lowered.program, &mut globals)?;
+    let blocks = crate::runtime::program::Blocks::of(&program);
     Ok(Report {
         warnings: front.warnings,
         model,
@@ -44,7 +46,7 @@ pub fn check(session: &mut Session, request: &Request) -> Result<Report, Failure
         output: output.unwrap_or_default(),
         batch,
         trained,
-        flops: flops(&lowered.program),
+        flops: flops(&program),
         memory: (blocks.total(1), blocks.total(2) - blocks.total(1)),
     })
 }

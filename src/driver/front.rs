@@ -41,7 +41,18 @@ impl Session {
     /// Reads and elaborates a program. Where the data's schema cannot be had, that is an error
     /// if `need_data`, and otherwise a warning.
     pub fn front(&mut self, request: &Request, need_data: bool) -> Result<Front, Failure> {
-        let (files, prelude) = self.parse(&request.file)?;
+        let text = source_text(&request.file)?;
+        self.front_of(text, request, need_data)
+    }
+
+    /// The same, of a file that has been read.
+    pub(super) fn front_of(
+        &mut self,
+        text: String,
+        request: &Request,
+        need_data: bool,
+    ) -> Result<Front, Failure> {
+        let (files, prelude) = self.parse(&request.file, text)?;
         let program = Program { files: &files, prelude: &prelude };
         let model = request.model.as_deref();
         let item = elaborate::data_request(&program, model)
@@ -67,13 +78,9 @@ impl Session {
     }
 
     /// Parses the program's files, the named one first, and the prelude.
-    fn parse(&mut self, main: &Path) -> Result<(Vec<ast::File>, ast::File), Failure> {
+    fn parse(&mut self, main: &Path, text: String) -> Result<(Vec<ast::File>, ast::File), Failure> {
         let prelude_id = self.sources.add_builtin(elaborate::PRELUDE_NAME, elaborate::PRELUDE);
         let prelude = self.parse_file(prelude_id)?.expect("the prelude parses");
-        let bytes = std::fs::read(main)
-            .map_err(|error| Failure::Io(format!("cannot read {}: {error}", main.display())))?;
-        let text = String::from_utf8(bytes)
-            .map_err(|_| Failure::Data(format!("{} is not UTF-8 text", main.display())))?;
         let id = self.sources.add(main.display().to_string(), text);
         let mut loading = Loading { files: Vec::new(), known: vec![(real(main), id)] };
         let mut found = Vec::new();
@@ -188,6 +195,14 @@ impl Session {
 struct Loading {
     files: Vec<ast::File>,
     known: Vec<(PathBuf, FileId)>,
+}
+
+/// The text of the file that a command names.
+pub(super) fn source_text(file: &Path) -> Result<String, Failure> {
+    let bytes = std::fs::read(file)
+        .map_err(|error| Failure::Io(format!("cannot read {}: {error}", file.display())))?;
+    String::from_utf8(bytes)
+        .map_err(|_| Failure::Data(format!("{} is not UTF-8 text", file.display())))
 }
 
 fn read(path: &Path) -> Result<String, String> {

@@ -2,6 +2,7 @@
 
 use super::session::{Failure, Session};
 use crate::base::source::Span;
+use crate::codegen::jit::Code;
 use crate::codegen::{self, Target};
 use crate::elaborate::Experiment;
 use crate::graph::kernels::Kernels;
@@ -10,12 +11,6 @@ use crate::loops;
 use crate::lower::{self, Globals, Lowered};
 use crate::pass::{autodiff, bind, cse, dce, fuse, simplify, update};
 use crate::runtime::program::Program;
-
-/// Every stage that can be shown, in order.
-pub const STAGES: [&str; 12] = [
-    "ast", "graph", "autodiff", "update", "bind", "simplify", "cse", "dce", "fuse", "loops",
-    "clif", "asm",
-];
 
 /// A compiled step.
 pub struct Compiled {
@@ -29,7 +24,7 @@ pub struct Compiled {
 
 impl Session {
     /// One pass over graphs.
-    fn graph_pass(
+    pub(super) fn graph_pass(
         &mut self,
         pass: &crate::pass::Pass,
         before: &Graph,
@@ -64,14 +59,15 @@ impl Session {
     ) -> Result<Compiled, Failure> {
         let kernels = self.fuse(graph, batch)?;
         let lowered = self.lower(&kernels, globals)?;
+        let program = self.plan(lowered.program, globals)?;
         let origins = &kernels.graph.origins;
         let place = |&node: &graph::NodeId| {
             let mut chain = origins.chain(kernels.graph.nodes[node].origin?);
             chain.find(|origin| !self.sources.file(origin.span.file).builtin).map(|at| at.span)
         };
         let sites = lowered.sites.iter().map(place).collect();
-        let program = self.codegen(lowered, target)?;
-        Ok(Compiled { program, batch, sites })
+        let code = self.codegen(&program, target)?;
+        Ok(Compiled { program: Program::new(program, code), batch, sites })
     }
 
     /// The elaborated graph, verified and, if wanted, shown.
@@ -102,7 +98,7 @@ impl Session {
         )
     }
 
-    /// Kernels as loops over planned memory.
+    /// Kernels as loops.
     pub fn lower(&mut self, kernels: &Kernels, globals: &mut Globals) -> Result<Lowered, Failure> {
         let before = || graph::print::print_kernels(kernels, None);
         self.pass(
@@ -114,23 +110,46 @@ impl Session {
         )
     }
 
-    /// Machine code of a planned program.
-    pub fn codegen(&mut self, lowered: Lowered, target: &Target) -> Result<Program, Failure> {
-        let before = || lowered.program.to_string();
+    /// Loops over planned memory.
+    pub fn plan(
+        &mut self,
+        mut program: loops::Program,
+        globals: &mut Globals,
+    ) -> Result<loops::Program, Failure> {
+        let before = program.clone();
+        self.pass(
+            "plan",
+            || before.to_string(),
+            || {
+                lower::plan::run(&mut program, globals);
+                program
+            },
+            loops::verify::verify,
+            plan_text,
+        )
+    }
+
+    /// Machine code of a program of loops.
+    pub fn codegen(&mut self, program: &loops::Program, target: &Target) -> Result<Code, Failure> {
+        let before = || program.to_string();
         let object = self.pass(
             "clif",
             before,
-            || codegen::emit(&lowered.program, target),
+            || codegen::emit(program, target),
             |_| Ok(()),
-            |_| codegen::object::clif_text(&lowered.program, target),
+            |_| codegen::object::clif_text(program, target),
         )?;
-        let code = self.pass(
+        self.pass(
             "asm",
             before,
             || codegen::jit::link(&object),
             |_| Ok(()),
             |_| codegen::object::assembly_text(&object),
-        )?;
-        Ok(Program::new(lowered.program, code))
+        )
     }
+}
+
+/// A planned program, and its plan as a comment.
+pub(super) fn plan_text(program: &loops::Program) -> String {
+    format!("{program}{}", lower::plan::table(program))
 }

@@ -70,7 +70,7 @@ pub struct Session {
     pub sources: Sources,
     /// The times of the stages run so far, in order; a stage run again adds to its entry.
     pub timings: Vec<Timing>,
-    wanted: Option<String>,
+    pub(super) wanted: Option<String>,
     printed: Option<String>,
 }
 
@@ -93,6 +93,16 @@ impl Session {
     /// The text of the wanted stage, once it has run.
     pub fn take_printed(&mut self) -> Option<String> {
         self.printed.take()
+    }
+
+    /// Whether the wanted stage has run.
+    pub fn has_printed(&self) -> bool {
+        self.printed.is_some()
+    }
+
+    /// Keeps this text of the wanted stage, whatever made it.
+    pub(super) fn show(&mut self, text: String) {
+        self.printed.get_or_insert(text);
     }
 
     /// A failure with the session's sources.

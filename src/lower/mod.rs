@@ -1,4 +1,4 @@
-//! Lowering: from a fused graph to loops over planned memory.
+//! Lowering: from a fused graph to loops, then to loops over planned memory.
 //!
 //! ```text
 //! kernels ─order→ ─nest, tile, columns, moves→ runs ─schedule→ actions, barriers ─plan→ offsets
@@ -31,7 +31,6 @@ mod values;
 mod writer;
 
 pub use globals::{Global, Globals};
-pub use plan::Layout;
 
 use crate::graph::NodeId;
 use crate::graph::kernels::{KernelKind, Kernels};
@@ -41,16 +40,15 @@ use step::Step;
 /// A step as loops.
 #[derive(Clone, Debug)]
 pub struct Lowered {
-    /// The program, planned.
+    /// The program; its buffers have no places before [`plan::run`].
     pub program: Program,
     /// The nodes (pick, gather, scatter) that tested indices belong to: a fault of site `s` is
     /// `sites[s]`'s.
     pub sites: Vec<NodeId>,
-    /// The exact sizes of its memory.
-    pub layout: Layout,
 }
 
-/// Lowers a fused graph. Programs of one run share `globals`; lower the training step first.
+/// Lowers a fused graph; [`plan::run`] with the same `globals` comes next. Programs of one run
+/// share them; lower the training step first.
 pub fn run(kernels: &Kernels, globals: &mut Globals) -> Lowered {
     let order = order::run(kernels);
     let mut step = Step::new(kernels, order.in_place, globals);
@@ -67,6 +65,5 @@ pub fn run(kernels: &Kernels, globals: &mut Globals) -> Lowered {
     }
     let (mut program, runs, sites) = step.finish();
     program.actions = schedule::run(&program, &runs);
-    let layout = plan::run(&mut program, globals.bytes());
-    Lowered { program, sites, layout }
+    Lowered { program, sites }
 }

@@ -1,6 +1,7 @@
 //! The plan: a place for every buffer.
 //!
-//! Takes the scheduled program; sets the offsets. Pinned buffers stand first in the local block,
+//! Takes the scheduled program; sets the offsets. Global buffers have theirs in the table that all
+//! programs of a run share. Pinned buffers stand first in the local block,
 //! each alone. Scratch buffers share bytes by the clock of barrier epochs: two may overlap only
 //! if every access to one is in an earlier epoch than the first to the other, because within an
 //! epoch threads are not ordered. A thread's own buffers share by the order of actions.
@@ -11,23 +12,16 @@
 //! %12 4 KB     ##       at 4224        %12 and %20 share
 //! %20 2 KB         #    at 4224
 //! ```
+//!
+//! [`table`] shows a plan.
 
 use crate::base::entity::Entity;
-use crate::loops::{Action, BufferId, Program, Space};
+use crate::loops::{Action, Buffer, BufferId, Program, Space};
+use crate::lower::Globals;
+use std::fmt::Write;
 
 /// Every buffer begins at a multiple of this: a cache line, a vector register.
 const ALIGNMENT: usize = 64;
-
-/// The exact sizes of a program's memory.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Layout {
-    /// Parameters, states and derived layouts; shared by all programs of a run.
-    pub global_bytes: usize,
-    /// Inputs, outputs and what is alive within a step.
-    pub local_bytes: usize,
-    /// What each thread has for itself.
-    pub thread_bytes: usize,
-}
 
 /// When a buffer is first and last used.
 type Life = Option<(usize, usize)>;
@@ -39,18 +33,62 @@ struct Placed {
     life: (usize, usize),
 }
 
-/// Places all buffers but the global ones, which have their places.
-pub fn run(program: &mut Program, global_bytes: usize) -> Layout {
+/// Places all buffers; global ones where `globals` has them, or at its end.
+pub fn run(program: &mut Program, globals: &mut Globals) {
+    for buffer in program.buffers.values_mut().filter(|buffer| buffer.space == Space::Global) {
+        buffer.offset = Some(globals.place(&buffer.name, buffer.dtype, buffer.len).offset);
+    }
     let mut local = 0;
     for buffer in program.buffers.values_mut().filter(|buffer| buffer.space == Space::Pinned) {
         buffer.offset = Some(local);
-        local += size(buffer.len * buffer.dtype.size());
+        local += size(bytes(buffer));
     }
     let epochs = lives(program, true);
-    let local_bytes = place(program, Space::Scratch, &epochs, local);
+    place(program, Space::Scratch, &epochs, local);
     let actions = lives(program, false);
-    let thread_bytes = place(program, Space::Thread, &actions, 0);
-    Layout { global_bytes, local_bytes, thread_bytes }
+    place(program, Space::Thread, &actions, 0);
+}
+
+/// A plan for people, as comments of the program's text: each buffer's place, its bytes and the
+/// epochs in which it is used, then the sizes of the blocks.
+///
+/// ```text
+/// // buffer  space      offset     bytes  epochs  name
+/// // b6      scratch       256     16384  0–1     %14
+/// // global block 411136 bytes, local block 17000 bytes, block of each thread 64 bytes
+/// ```
+pub fn table(program: &Program) -> String {
+    let mut text = String::from("// buffer  space      offset     bytes  epochs  name\n");
+    let epochs = lives(program, true);
+    for (id, buffer) in program.buffers.iter() {
+        let offset = buffer.offset.map_or("-".to_string(), |offset| offset.to_string());
+        let alive = match epochs[id.index()] {
+            _ if matches!(buffer.space, Space::Global | Space::Pinned) => "all".to_string(),
+            Some((first, last)) if first == last => first.to_string(),
+            Some((first, last)) => format!("{first}–{last}"),
+            None => "none".to_string(),
+        };
+        let (id, space, bytes) = (id.to_string(), buffer.space.name(), bytes(buffer));
+        let name = buffer.name.escape_debug();
+        let _ =
+            writeln!(text, "// {id:<6}  {space:<7}  {offset:>8}  {bytes:>8}  {alive:<6}  {name}");
+    }
+    let end = |spaces: &[Space]| {
+        let inside = program.buffers.values().filter(|buffer| spaces.contains(&buffer.space));
+        inside.map(|buffer| buffer.offset.unwrap_or(0).saturating_add(bytes(buffer))).max()
+    };
+    let _ = writeln!(
+        text,
+        "// global block {} bytes, local block {} bytes, block of each thread {} bytes",
+        end(&[Space::Global]).unwrap_or(0),
+        end(&[Space::Pinned, Space::Scratch]).unwrap_or(0),
+        end(&[Space::Thread]).unwrap_or(0),
+    );
+    text
+}
+
+fn bytes(buffer: &Buffer) -> usize {
+    buffer.len * buffer.dtype.size()
 }
 
 fn size(bytes: usize) -> usize {
@@ -78,28 +116,22 @@ fn lives(program: &Program, by_epoch: bool) -> Vec<Life> {
 }
 
 /// Places the buffers of a space, largest first, each into the tightest gap between those alive
-/// at the same time; gives the end of the highest.
-fn place(program: &mut Program, space: Space, lives: &[Life], begin: usize) -> usize {
+/// at the same time.
+fn place(program: &mut Program, space: Space, lives: &[Life], begin: usize) {
     let mut order: Vec<BufferId> = program.buffers.keys().collect();
     order.retain(|&buffer| program.buffers[buffer].space == space);
-    let bytes = |program: &Program, buffer: BufferId| {
-        size(program.buffers[buffer].len * program.buffers[buffer].dtype.size())
-    };
-    order.sort_by_key(|&buffer| (std::cmp::Reverse(bytes(program, buffer)), buffer));
+    order.sort_by_key(|&id| (std::cmp::Reverse(size(bytes(&program.buffers[id]))), id));
     let mut placed: Vec<Placed> = Vec::new();
-    let mut end = begin;
     for buffer in order {
         let Some(life) = lives[buffer.index()] else {
             program.buffers[buffer].offset = Some(begin);
             continue;
         };
-        let bytes = bytes(program, buffer);
+        let bytes = size(bytes(&program.buffers[buffer]));
         let start = gap(&placed, life, bytes, begin);
         program.buffers[buffer].offset = Some(start);
-        end = end.max(start + bytes);
         placed.push(Placed { start, end: start + bytes, life });
     }
-    end
 }
 
 fn gap(placed: &[Placed], life: (usize, usize), bytes: usize, begin: usize) -> usize {

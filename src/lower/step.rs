@@ -164,12 +164,11 @@ impl<'a> Step<'a> {
         if let Some(&known) = self.names.get(&name) {
             return known;
         }
-        let offset = match space {
-            Space::Global => Some(self.globals.place(&name, dtype, len).offset),
-            Space::Pinned | Space::Scratch | Space::Thread => None,
-        };
-        let buffer =
-            self.program.buffers.push(Buffer { name: name.clone(), dtype, len, space, offset });
+        if space == Space::Global {
+            self.globals.place(&name, dtype, len);
+        }
+        let buffer = Buffer { name: name.clone(), dtype, len, space, offset: None };
+        let buffer = self.program.buffers.push(buffer);
         self.names.insert(name, buffer);
         buffer
     }

@@ -8,7 +8,7 @@ use nnc::base::tensor::DType;
 use nnc::elaborate::{self, Experiment, PRELUDE, PRELUDE_NAME, Request};
 use nnc::graph::kernels::Kernels;
 use nnc::graph::{Graph, verify};
-use nnc::lower::{self, Globals, Lowered};
+use nnc::lower::{self, Globals, Lowered, plan};
 use nnc::pass::autodiff::{self, Wrt};
 use nnc::pass::{bind, cse, dce, fuse, simplify, update};
 use nnc::syntax::parse;
@@ -55,9 +55,10 @@ pub fn optimised(graph: &Graph, batch: usize) -> Graph {
     dce::run(&cse::run(&simplify::run(&bind::run(graph, batch))))
 }
 
-/// A graph's kernels and loops.
+/// A graph's kernels and loops, their memory planned.
 pub fn lowered(graph: &Graph, batch: usize, globals: &mut Globals) -> (Kernels, Lowered) {
     let kernels = fuse::run(&optimised(graph, batch));
-    let lowered = lower::run(&kernels, globals);
+    let mut lowered = lower::run(&kernels, globals);
+    plan::run(&mut lowered.program, globals);
     (kernels, lowered)
 }

@@ -18,6 +18,9 @@ use crate::base::tensor::DType;
 use crate::loops::program::{Action, BufferId, KernelId, Program, SlotId, Space, Stmt};
 use crate::loops::uniform::UniformInst;
 
+/// What no buffer exceeds, so that sums of sizes fit into a number.
+const MOST_ELEMENTS: usize = 1 << 44;
+
 /// Whether a program keeps all rules; otherwise what it breaks, a sentence each.
 pub fn verify(program: &Program) -> Result<(), Vec<String>> {
     let mut errors = Vec::new();
@@ -42,6 +45,9 @@ fn buffers(program: &Program, errors: &mut Vec<String>) {
     for (id, buffer) in program.buffers.iter() {
         if buffer.dtype == DType::F64 {
             errors.push(format!("buffer {id}: no buffer holds f64"));
+        }
+        if buffer.len > MOST_ELEMENTS {
+            errors.push(format!("buffer {id}: {} elements are more than any memory", buffer.len));
         }
         if buffer.offset.is_some_and(|offset| offset % 64 != 0) {
             errors.push(format!("buffer {id}: its offset is not a multiple of 64"));
