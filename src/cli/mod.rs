@@ -8,6 +8,7 @@ mod bench;
 mod check;
 mod emit_ir;
 mod fmt;
+mod grad;
 mod progress;
 pub mod render;
 mod run;
@@ -41,6 +42,8 @@ enum Command {
     EmitIr(emit_ir::EmitIr),
     /// Measure the time of a step
     Bench(bench::Bench),
+    /// Compute a step's output, loss and gradients on given tensors
+    Grad(grad::Grad),
 }
 
 /// What every command that compiles a model takes.
@@ -92,6 +95,7 @@ pub fn main() -> ExitCode {
         Command::Fmt(command) => command.execute(),
         Command::EmitIr(command) => command.execute(),
         Command::Bench(command) => command.execute(),
+        Command::Grad(command) => command.execute(),
     };
     match result {
         Ok(code) => ExitCode::from(code),

@@ -66,15 +66,31 @@ impl Session {
             source.schema.clone().map(|schema| (source.item.name.clone(), schema))
         });
         let asked = elaborate::Request { model: request.model.clone(), schemas: schemas.collect() };
+        let experiment = self.elaborate(&program, &asked)?;
+        Ok(Front { experiment, source, warnings })
+    }
+
+    /// Reads and elaborates a program as if it named no data: inputs are what the model declares.
+    pub fn front_without_data(&mut self, request: &Request) -> Result<Experiment, Failure> {
+        let (files, prelude) = self.parse(&request.file, source_text(&request.file)?)?;
+        let program = Program { files: &files, prelude: &prelude };
+        let model = request.model.clone();
+        self.elaborate(&program, &elaborate::Request { model, schemas: Vec::new() })
+    }
+
+    fn elaborate(
+        &mut self,
+        program: &Program<'_>,
+        asked: &elaborate::Request,
+    ) -> Result<Experiment, Failure> {
         let elaborated = self.pass(
             "elaborate",
-            || syntax::dump(&files[0]),
-            || elaborate::elaborate(&program, &asked),
+            || syntax::dump(&program.files[0]),
+            || elaborate::elaborate(program, asked),
             |_| Ok(()),
             |_| String::new(),
         )?;
-        let experiment = elaborated.map_err(|found| self.program_failure(found))?;
-        Ok(Front { experiment, source, warnings })
+        elaborated.map_err(|found| self.program_failure(found))
     }
 
     /// Parses the program's files, the named one first, and the prelude.

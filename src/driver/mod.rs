@@ -8,13 +8,14 @@
 //! ```
 //!
 //! [`front`] reads files and elaborates, [`pipeline`] is the stages, [`session`] times, verifies,
-//! prints and blames them; [`run`], [`check`], [`bench`] and [`emit`] are what the commands ask
+//! prints and blames them; [`run`], [`check`], [`bench`], [`grad()`] and [`emit`] are what the commands ask
 //! for. Nothing here prints, exits or asks the environment.
 
 mod bench;
 mod check;
 mod emit;
 mod front;
+mod grad;
 mod memory;
 mod peak;
 mod pipeline;
@@ -25,6 +26,7 @@ pub use bench::{Bench, Times, bench};
 pub use check::{Report, check};
 pub use emit::{Emit, STAGES, Stage, emit};
 pub use front::{Front, Source};
+pub use grad::{Engine, Grad, Graded, SEED, grad};
 pub use pipeline::Compiled;
 pub use run::{Overrides, Run, check_writable, run, save_weights, train_failure};
 pub use session::{Failure, Request, Session, Timing, inside_pass};

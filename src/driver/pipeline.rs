@@ -1,7 +1,7 @@
 //! The pipeline, stage by stage: what is called in which order, verified after each.
 
 use super::session::{Failure, Session};
-use crate::base::source::Span;
+use crate::base::source::{Sources, Span};
 use crate::codegen::jit::Code;
 use crate::codegen::{self, Target};
 use crate::elaborate::Experiment;
@@ -20,6 +20,12 @@ pub struct Compiled {
     pub batch: usize,
     /// Where in the user's files each operator stands whose indices come from data.
     pub sites: Vec<Option<Span>>,
+}
+
+/// Where in the user's files a node comes from.
+pub(super) fn place(sources: &Sources, graph: &Graph, node: graph::NodeId) -> Option<Span> {
+    let mut chain = graph.origins.chain(graph.nodes[node].origin?);
+    chain.find(|origin| !sources.file(origin.span.file).builtin).map(|at| at.span)
 }
 
 impl Session {
@@ -60,12 +66,8 @@ impl Session {
         let kernels = self.fuse(graph, batch)?;
         let lowered = self.lower(&kernels, globals)?;
         let program = self.plan(lowered.program, globals)?;
-        let origins = &kernels.graph.origins;
-        let place = |&node: &graph::NodeId| {
-            let mut chain = origins.chain(kernels.graph.nodes[node].origin?);
-            chain.find(|origin| !self.sources.file(origin.span.file).builtin).map(|at| at.span)
-        };
-        let sites = lowered.sites.iter().map(place).collect();
+        let sites = lowered.sites.iter();
+        let sites = sites.map(|&node| place(&self.sources, &kernels.graph, node)).collect();
         let code = self.codegen(&program, target)?;
         Ok(Compiled { program: Program::new(program, code), batch, sites })
     }
@@ -78,9 +80,22 @@ impl Session {
     /// A training step from a forward graph: its gradients, and the optimiser's rule for each
     /// parameter. The batch is still a symbol.
     pub fn differentiate(&mut self, forward: &Graph, optimizer: &Graph) -> Result<Graph, Failure> {
-        let wrt = autodiff::Wrt { inputs: false };
+        self.derive(forward, optimizer, false)
+    }
+
+    /// The same step with all gradients among its outputs, those of the inputs too.
+    pub fn differentiate_openly(
+        &mut self,
+        forward: &Graph,
+        optimizer: &Graph,
+    ) -> Result<Graph, Failure> {
+        self.derive(forward, optimizer, true)
+    }
+
+    fn derive(&mut self, forward: &Graph, rule: &Graph, open: bool) -> Result<Graph, Failure> {
+        let wrt = autodiff::Wrt { inputs: open };
         let graph = self.graph_pass(&autodiff::PASS, forward, |graph| autodiff::run(graph, wrt))?;
-        self.graph_pass(&update::PASS, &graph, |graph| update::run(graph, optimizer, false))
+        self.graph_pass(&update::PASS, &graph, |graph| update::run(graph, rule, open))
     }
 
     /// A graph's kernels for a batch.

@@ -70,10 +70,7 @@ pub fn run(
 ) -> Result<Run, Failure> {
     let Front { experiment, source, warnings } = session.front(request, true)?;
     let Some(mut training) = experiment.training.clone() else {
-        return Err(Failure::Data(format!(
-            "nothing says how to train `{}`; add `train {} on DATA {{ loss = … }}`",
-            experiment.model, experiment.model
-        )));
+        return Err(no_training(&experiment.model));
     };
     let Some(source) = source else {
         return Err(Failure::Data(format!(
@@ -118,6 +115,13 @@ pub fn run(
 fn programs(steps: &Steps) -> impl Iterator<Item = &Program> {
     let Steps { train, last, evaluate } = steps;
     [train].into_iter().chain(last).chain(evaluate.values()).map(|step| &step.program)
+}
+
+/// What is missing where no `train` block is about a model.
+pub(super) fn no_training(model: &str) -> Failure {
+    Failure::Data(format!(
+        "nothing says how to train `{model}`; add `train {model} on DATA {{ loss = … }}`"
+    ))
 }
 
 /// Compiles the steps of one run over the same parameters.
@@ -266,7 +270,11 @@ pub fn train_failure(error: &TrainError, run: &Run, session: &Session) -> Failur
         TrainError::BadIndex { site, split, sample } => {
             let sites = if *split == "train" { &run.sites.train } else { &run.sites.evaluate };
             let place = sites.get(*site as usize).copied().flatten();
-            bad_index(place, split, *sample, run.data.schema.classes)
+            let diagnostic = bad_index(place, &format!("the {split} data"), *sample);
+            match run.data.schema.classes {
+                Some(classes) => diagnostic.note(format!("the data has {classes} classes")),
+                None => diagnostic,
+            }
         }
         TrainError::NoSamples(split) => {
             Diagnostic::error(NO_SAMPLES, format!("the {split} split has too few samples"))
@@ -284,18 +292,11 @@ fn not_finite(epoch: usize, step: usize, loss: f32) -> Diagnostic {
         .help("a smaller learning rate is the usual cure")
 }
 
-fn bad_index(
-    place: Option<Span>,
-    split: &str,
-    sample: usize,
-    classes: Option<usize>,
-) -> Diagnostic {
-    let message = format!("sample {sample} of the {split} data has an index outside its range");
-    let mut diagnostic = Diagnostic::error(BAD_INDEX, message)
+/// An index out of range in a sample of `whose` data.
+pub(super) fn bad_index(place: Option<Span>, whose: &str, sample: usize) -> Diagnostic {
+    let message = format!("sample {sample} of {whose} has an index outside its range");
+    let diagnostic = Diagnostic::error(BAD_INDEX, message)
         .help("labels count from 0; the model's last layer needs one output for each class");
-    if let Some(classes) = classes {
-        diagnostic = diagnostic.note(format!("the data has {classes} classes"));
-    }
     match place {
         Some(place) => diagnostic.primary(place, "used as an index here"),
         None => diagnostic,

@@ -3,11 +3,80 @@
 //!
 //! The file is replaced at once: a crash leaves the old one or the new one. An optimiser's
 //! states are not weights and are not written.
+//!
+//! Reading takes the element types that the language has; `I64`, which other frameworks give
+//! labels, becomes `i32` where every number fits.
 
-use crate::base::tensor::{DType, Tensor};
+use crate::base::tensor::{DType, Data, Tensor};
+use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
+use std::fmt;
 use std::io::Write;
 use std::path::Path;
+
+/// Why a file of tensors could not be read; both name the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LoadError {
+    /// It could not be opened or read.
+    Io(String),
+    /// It is damaged, or holds what cannot be used.
+    Malformed(String),
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LoadError::Io(message) | LoadError::Malformed(message) => f.write_str(message),
+        }
+    }
+}
+
+impl std::error::Error for LoadError {}
+
+/// The tensors of a file and their names, in order of the names.
+pub fn load(path: &Path) -> Result<Vec<(String, Tensor)>, LoadError> {
+    let shown = path.display();
+    let bytes = std::fs::read(path)
+        .map_err(|error| LoadError::Io(format!("cannot read {shown}: {error}")))?;
+    let file = SafeTensors::deserialize(&bytes).map_err(|error| {
+        LoadError::Malformed(format!("{shown} is not a sound safetensors file: {error}"))
+    })?;
+    let mut views = file.tensors();
+    views.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let mut tensors = Vec::with_capacity(views.len());
+    for (name, view) in views {
+        let value = tensor(&view)
+            .map_err(|what| LoadError::Malformed(format!("{shown}: `{name}` {what}")))?;
+        tensors.push((name, value));
+    }
+    Ok(tensors)
+}
+
+/// A tensor in one of the language's types, or what is wrong with it.
+fn tensor(view: &TensorView<'_>) -> Result<Tensor, String> {
+    let dtype = match view.dtype() {
+        Dtype::F32 => DType::F32,
+        Dtype::I32 => DType::I32,
+        Dtype::U8 => DType::U8,
+        Dtype::BOOL => DType::Bool,
+        Dtype::I64 => return narrowed(view),
+        other => return Err(format!("is {other}; f32, i32, i64, u8 and bool can be read")),
+    };
+    Ok(Tensor::from_bytes(dtype, view.shape(), view.data()))
+}
+
+/// `I64` numbers as `i32`.
+fn narrowed(view: &TensorView<'_>) -> Result<Tensor, String> {
+    let (numbers, rest) = view.data().as_chunks::<8>();
+    debug_assert!(rest.is_empty(), "the format's reader checks the length");
+    let narrow = |(element, number): (usize, &[u8; 8])| {
+        let number = i64::from_le_bytes(*number);
+        i32::try_from(number)
+            .map_err(|_| format!("has {number} as its element {element}, which does not fit i32"))
+    };
+    let values: Result<Vec<i32>, String> = numbers.iter().enumerate().map(narrow).collect();
+    Ok(Tensor::new(view.shape(), Data::I32(values?)))
+}
 
 /// Writes tensors by name.
 pub fn save(path: &Path, tensors: &[(String, Tensor)]) -> Result<(), String> {
@@ -56,11 +125,68 @@ mod tests {
         let weight = Tensor::f32([2, 3], vec![1.0, -2.5, 0.0, f32::MIN, f32::MAX, 1e-30]);
         save(&path, &[("dense.weight".to_string(), weight.clone())]).unwrap();
         let bytes = std::fs::read(&path).unwrap();
-        let read = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        let read = SafeTensors::deserialize(&bytes).unwrap();
         let view = read.tensor("dense.weight").unwrap();
         assert_eq!(view.shape(), [2, 3]);
         assert_eq!(Tensor::from_bytes(DType::F32, [2, 3], view.data()), weight);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    /// A file with one tensor.
+    fn file(folder: &Path, dtype: Dtype, shape: &[usize], bytes: &[u8]) -> std::path::PathBuf {
+        let view = TensorView::new(dtype, shape.to_vec(), bytes).unwrap();
+        let path = folder.join("one.safetensors");
+        std::fs::write(&path, safetensors::serialize([("label", view)], None).unwrap()).unwrap();
+        path
+    }
+
+    #[test]
+    fn what_is_saved_loads_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("weights.safetensors");
+        let tensors = [
+            ("a".to_string(), Tensor::i32([2], vec![-1, 7])),
+            ("b".to_string(), Tensor::f32([], vec![f32::MIN_POSITIVE])),
+            ("c".to_string(), Tensor::new([3], Data::Bool(vec![true, false, true]))),
+            ("d".to_string(), Tensor::new([0, 2], Data::U8(Vec::new()))),
+        ];
+        let mut backwards = tensors.to_vec();
+        backwards.reverse();
+        save(&path, &backwards).unwrap();
+        assert_eq!(load(&path), Ok(tensors.to_vec()));
+    }
+
+    #[test]
+    fn wide_integers_are_narrowed_where_they_fit() {
+        let folder = tempfile::tempdir().unwrap();
+        let bytes = |numbers: &[i64]| -> Vec<u8> {
+            numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
+        };
+        let fits = bytes(&[3, -1, i64::from(i32::MAX)]);
+        let path = file(folder.path(), Dtype::I64, &[3], &fits);
+        let want = Tensor::i32([3], vec![3, -1, i32::MAX]);
+        assert_eq!(load(&path), Ok(vec![("label".to_string(), want)]));
+
+        let path = file(folder.path(), Dtype::I64, &[2], &bytes(&[0, 1 << 31]));
+        let Err(LoadError::Malformed(message)) = load(&path) else { panic!("it was taken") };
+        assert!(message.contains("`label` has 2147483648 as its element 1"), "{message}");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = file(folder.path(), Dtype::F16, &[2], &[0; 4]);
+        let Err(LoadError::Malformed(message)) = load(&path) else { panic!("it was taken") };
+        assert!(message.contains("one.safetensors: `label` is F16"), "{message}");
+
+        let whole = std::fs::read(&path).unwrap();
+        for len in 0..whole.len() {
+            std::fs::write(&path, &whole[..len]).unwrap();
+            assert!(matches!(load(&path), Err(LoadError::Malformed(_))), "{len} bytes");
+        }
+        std::fs::remove_file(&path).unwrap();
+        let Err(LoadError::Io(message)) = load(&path) else { panic!("it was read") };
+        assert!(message.contains("one.safetensors"), "{message}");
     }
 
     #[test]

@@ -56,15 +56,24 @@ fn matrices(x: &Array, transposed: bool) -> Vec<ndarray::Array2<f64>> {
     elements.chunks(rows * columns).map(matrix).collect()
 }
 
+/// An index from data that is not in its range.
+pub(super) struct BadIndex {
+    /// The index, its place and its range.
+    pub message: String,
+    /// Its place in the tensor of indices.
+    pub place: Vec<usize>,
+}
+
 /// Tests an index from data.
-fn tested(index: f64, extent: usize, place: &[usize]) -> Result<usize, String> {
+fn tested(index: f64, extent: usize, place: &[usize]) -> Result<usize, BadIndex> {
     if (0.0..extent as f64).contains(&index) {
         return Ok(index as usize);
     }
-    Err(format!("the index {index} at {place:?} is not in 0..{extent}"))
+    let message = format!("the index {index} at {place:?} is not in 0..{extent}");
+    Err(BadIndex { message, place: place.to_vec() })
 }
 
-pub(super) fn pick(x: &Array, index: &Array) -> Result<Array, String> {
+pub(super) fn pick(x: &Array, index: &Array) -> Result<Array, BadIndex> {
     let extent = x.shape()[x.ndim() - 1];
     let mut picked = Array::zeros(index.raw_dim());
     for (place, &which) in index.indexed_iter() {
@@ -80,7 +89,7 @@ pub(super) fn gather(
     index: &Array,
     axis: usize,
     extents: Vec<usize>,
-) -> Result<Array, String> {
+) -> Result<Array, BadIndex> {
     let mut gathered = Array::zeros(extents);
     for (place, value) in gathered.indexed_iter_mut() {
         let source = entry(place.slice().to_vec(), index, axis, table.shape())?;
@@ -94,7 +103,7 @@ pub(super) fn scatter_add(
     values: &Array,
     axis: usize,
     extents: Vec<usize>,
-) -> Result<Array, String> {
+) -> Result<Array, BadIndex> {
     let mut sums = Array::zeros(extents.clone());
     for (place, &value) in values.indexed_iter() {
         let target = entry(place.slice().to_vec(), index, axis, &extents)?;
@@ -109,7 +118,7 @@ fn entry(
     index: &Array,
     axis: usize,
     table: &[usize],
-) -> Result<Vec<usize>, String> {
+) -> Result<Vec<usize>, BadIndex> {
     let (before, rest) = place.split_at(axis);
     let (indexed, after) = rest.split_at(index.ndim());
     let which = tested(index[indexed], table[axis], indexed)?;

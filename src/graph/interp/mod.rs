@@ -19,6 +19,7 @@ use crate::graph::element;
 use crate::graph::init::initial_value;
 use crate::graph::op::{NodeId, Op};
 use crate::graph::types::Type;
+use contraction::BadIndex;
 use ndarray::{ArrayD, IxDyn, Zip};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -82,6 +83,8 @@ pub struct Outcome {
 pub struct Fault {
     /// The node that failed; `None` where what was given does not fit the graph.
     pub node: Option<NodeId>,
+    /// Where in the node's indices the bad one stands; empty where nothing was given to index.
+    pub place: Vec<usize>,
     /// What is wrong.
     pub message: String,
 }
@@ -119,7 +122,10 @@ pub fn values(graph: &Graph, batch: usize, env: &Env) -> Result<Vec<Tensor>, Fau
     let mut arrays: Vec<Array> = Vec::with_capacity(graph.nodes.len());
     for (id, node) in graph.nodes.iter() {
         let run = Run { graph, batch, env, arrays: &arrays };
-        let array = run.node(node).map_err(|message| Fault { node: Some(id), message })?;
+        let array = run.node(node).map_err(|BadIndex { message, place }| {
+            let node = Some(id);
+            Fault { node, place, message }
+        })?;
         debug_assert_eq!(array.shape(), node.ty.shape.at(batch), "the extents of {id}");
         arrays.push(array);
     }
@@ -129,7 +135,7 @@ pub fn values(graph: &Graph, batch: usize, env: &Env) -> Result<Vec<Tensor>, Fau
 
 /// Checks that everything the graph declares is given, with its type.
 fn check(graph: &Graph, batch: usize, env: &Env) -> Result<(), Fault> {
-    let fault = |message: String| Err(Fault { node: None, message });
+    let fault = |message: String| Err(Fault { node: None, place: Vec::new(), message });
     let fits = |ty: &Type, tensor: &Tensor| {
         tensor.dtype() == ty.dtype && tensor.shape == ty.shape.at(batch)
     };
@@ -184,7 +190,7 @@ impl Run<'_> {
         &self.arrays[node.args[index].index()]
     }
 
-    fn node(&self, node: &Node) -> Result<Array, String> {
+    fn node(&self, node: &Node) -> Result<Array, BadIndex> {
         use {contraction as many, movement as moved};
         let x = |index| self.arg(node, index);
         let extents = node.ty.shape.at(self.batch);
@@ -213,7 +219,7 @@ impl Run<'_> {
                 x(0).mapv(|x| element::cast(x, from, *to))
             }
             Op::Broadcast(_) => {
-                x(0).broadcast(extents).ok_or("the shapes do not broadcast")?.to_owned()
+                x(0).broadcast(extents).expect("verified shapes broadcast").to_owned()
             }
             Op::Reshape(_) => moved::reshape(x(0), extents),
             Op::Transpose(perm) => moved::transpose(x(0), perm),

@@ -1,0 +1,133 @@
+//! `nnc grad`: one training step on given tensors, to hold against another framework.
+
+use super::{Common, TargetName};
+use crate::driver::{self, Engine, Failure, Graded};
+use crate::runtime::pool::default_threads;
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+/// Computes a training step's output, loss and gradients on given tensors.
+#[derive(Args)]
+#[command(after_long_help = NAMES)]
+pub struct Grad {
+    /// The source file
+    file: PathBuf,
+    /// The tensors to compute on (safetensors)
+    #[arg(long, value_name = "FILE")]
+    tensors: PathBuf,
+    /// The file to write (safetensors)
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// The model, where the file has several
+    #[arg(long, value_name = "NAME")]
+    model: Option<String>,
+    /// What runs the step
+    #[arg(long, value_enum, default_value_t = EngineName::Jit)]
+    engine: EngineName,
+    /// The instruction set to compile for [default: the best that this processor has]
+    #[arg(long, value_enum)]
+    target: Option<TargetName>,
+    /// Threads; results are the same for any number [default: the processors at hand]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    /// Also write the parameters after so many optimiser steps on the same batch
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    steps: Option<u32>,
+    /// Print how long each pass took
+    #[arg(long)]
+    time_passes: bool,
+}
+
+/// How inputs are understood, and the names in both files.
+const NAMES: &str = "\
+This is how a port from another framework is checked: give both the same tensors, and compare what
+they make of them. Inputs are what the model declares, in shape and type; data that the `train`
+block names is not read, and nothing is converted. The batch is the first dimension of the first
+input.
+
+Tensors that are read:
+  input.NAME        each input of the model; input.label, the loss's target
+  param.PATH        parameters; those absent are drawn from seed 0
+  state.PATH        states of layers; those absent begin as the program says
+  expect.…          anything; it is not looked at
+
+Tensors that are written:
+  output, loss
+  grad.input.NAME   the loss's gradient by each f32 input
+  grad.param.PATH   the loss's gradient by each parameter
+  state.PATH        states after this one training step
+  param.PATH        with --steps COUNT: parameters after COUNT steps";
+
+/// What can run a step.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum EngineName {
+    /// Compiled code, as `nnc run` runs it
+    Jit,
+    /// The interpreter of loops: the same bits, slowly
+    Loops,
+    /// The interpreter of graphs, which adds in f64
+    Graph,
+}
+
+impl Grad {
+    /// Computes and writes.
+    pub fn execute(self) -> Result<u8, Failure> {
+        let common = Common {
+            file: self.file,
+            model: self.model,
+            data: None,
+            target: self.target,
+            time_passes: self.time_passes,
+        };
+        let asked = driver::Grad {
+            tensors: self.tensors,
+            out: self.out,
+            engine: match self.engine {
+                EngineName::Jit => Engine::Jit,
+                EngineName::Loops => Engine::Loops,
+                EngineName::Graph => Engine::Graph,
+            },
+            threads: self.threads.map_or_else(default_threads, usize::from),
+            steps: self.steps.map_or(0, u64::from),
+        };
+        let mut session = driver::Session::new(None);
+        let graded = driver::grad(&mut session, &common.request(false)?, &asked)?;
+        common.print_timings(&session.timings);
+        notes(&graded);
+        let (written, out) = (graded.written, asked.out.display());
+        println!("{}, batch {}: {written} tensors in {out}", graded.model, graded.batch);
+        Ok(0)
+    }
+}
+
+/// Says on standard error what the user might not expect.
+fn notes(graded: &Graded) {
+    let Graded { drawn, fresh, .. } = graded;
+    if !drawn.is_empty() {
+        let absent = absent(drawn, "parameter");
+        eprintln!("note: {absent}, drawn from seed {}: {}", driver::SEED, few(drawn));
+    }
+    if !fresh.is_empty() {
+        let absent = absent(fresh, "state");
+        eprintln!("note: {absent}, begun as the program says: {}", few(fresh));
+    }
+    if let Some(step) = graded.not_finite {
+        eprintln!(
+            "note: the loss or a gradient is not finite in step {step}, so that step changed no \
+             parameter and no state"
+        );
+    }
+}
+
+/// `2 parameters not in the file`
+fn absent(paths: &[String], word: &str) -> String {
+    let plural = if paths.len() == 1 { "" } else { "s" };
+    format!("{} {word}{plural} not in the file", paths.len())
+}
+
+/// The first paths, for one line.
+fn few(paths: &[String]) -> String {
+    const FEW: usize = 4;
+    let more = if paths.len() > FEW { ", …" } else { "" };
+    format!("{}{more}", paths[..paths.len().min(FEW)].join(", "))
+}

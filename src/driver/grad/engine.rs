@@ -1,0 +1,254 @@
+//! Three ways to run a step: compiled code, the interpreter of loops, the interpreter of graphs.
+//!
+//! In: a training graph and what it is given. Out: a [`Step`] that can be run again and again and
+//! asked for what it left. All tensors that come out have one axis.
+
+use super::given::Given;
+use super::{Grad, SEED};
+use crate::base::tensor::Tensor;
+use crate::driver::session::{Failure, Request, Session};
+use crate::graph::{self, Env, Graph, NodeId, Op, Type};
+use crate::loops::{self, interp};
+use crate::lower::{Globals, Lowered};
+use crate::runtime::pool::Pool;
+use crate::runtime::program::{Memory, Program, StepArgs};
+use std::collections::BTreeMap;
+
+/// What runs a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// Compiled code.
+    Jit,
+    /// The interpreter of loops, which finds races.
+    Loops,
+    /// The interpreter of graphs, which adds in `f64`.
+    Graph,
+}
+
+/// Why a step ended early.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// An index from the given tensors is out of range.
+    Index {
+        /// The operator that takes it.
+        node: NodeId,
+        /// Its place in the tensor of indices, in row-major order.
+        element: usize,
+    },
+    /// The compiler is wrong.
+    Bug(String),
+}
+
+/// A step with its memory.
+pub(super) trait Step {
+    /// Makes the step of this number, counted from 1.
+    fn run(&mut self, number: u64) -> Result<(), Stop>;
+    /// An output of the last step.
+    fn output(&self, name: &str) -> Tensor;
+    /// A parameter or state as it is now, if the step knows it.
+    fn kept(&self, path: &str) -> Option<Tensor>;
+}
+
+/// A step that is ready to run, and the graph whose nodes its faults name.
+pub(super) struct Prepared {
+    pub graph: Graph,
+    pub step: Box<dyn Step>,
+}
+
+/// Brings a training graph as far as the engine needs it.
+pub(super) fn prepare(
+    session: &mut Session,
+    request: &Request,
+    asked: &Grad,
+    graph: &Graph,
+    given: &Given,
+) -> Result<Prepared, Failure> {
+    if asked.engine == Engine::Graph {
+        let step = Box::new(Interpreted::new(graph, given));
+        return Ok(Prepared { graph: graph.clone(), step });
+    }
+    let kernels = session.fuse(graph, given.batch)?;
+    let globals = &mut Globals::default();
+    let Lowered { program, sites, .. } = session.lower(&kernels, globals)?;
+    let program = session.plan(program, globals)?;
+    let step: Box<dyn Step> = if asked.engine == Engine::Loops {
+        Box::new(Loops::new(program, sites, asked.threads, given))
+    } else {
+        let code = session.codegen(&program, &request.target)?;
+        let program = Program::new(program, code);
+        Box::new(Compiled::new(program, sites, asked.threads, given))
+    };
+    Ok(Prepared { graph: kernels.graph, step })
+}
+
+/// What is written before the first step, by the names of buffers.
+fn first(given: &Given) -> impl Iterator<Item = (String, &Tensor)> {
+    let inputs = given.inputs.iter().map(|(name, value)| (format!("input.{name}"), value));
+    inputs.chain(given.kept.iter().map(|(path, value)| (path.clone(), value)))
+}
+
+fn hypers(program: &loops::Program) -> Vec<f64> {
+    program.uniforms.hypers.iter().map(|&(_, value)| value).collect()
+}
+
+// ---- Compiled code
+
+struct Compiled {
+    program: Program,
+    sites: Vec<NodeId>,
+    memory: Memory,
+    pool: Pool,
+    hypers: Vec<f64>,
+}
+
+impl Compiled {
+    fn new(program: Program, sites: Vec<NodeId>, threads: usize, given: &Given) -> Compiled {
+        let mut pool = Pool::new(threads);
+        let mut memory = Memory::for_programs([&program], threads);
+        for (name, value) in first(given) {
+            // What the step does not read has no buffer.
+            if program.buffer(&name).is_some() {
+                program.write(&mut memory, &name, value);
+            }
+        }
+        program.refresh(&mut memory, &mut pool);
+        let hypers = hypers(program.loops());
+        Compiled { program, sites, memory, pool, hypers }
+    }
+}
+
+impl Step for Compiled {
+    fn run(&mut self, number: u64) -> Result<(), Stop> {
+        let args = StepArgs { step: number, seed: SEED, hypers: &self.hypers };
+        let result = self.program.run(&mut self.memory, &mut self.pool, &args);
+        result.map_err(|fault| Stop::Index {
+            node: self.sites[fault.site as usize],
+            element: fault.element,
+        })
+    }
+
+    fn output(&self, name: &str) -> Tensor {
+        self.program.read(&self.memory, &format!("output.{name}"))
+    }
+
+    fn kept(&self, path: &str) -> Option<Tensor> {
+        self.program.buffer(path).map(|_| self.program.read(&self.memory, path))
+    }
+}
+
+// ---- The interpreter of loops
+
+struct Loops {
+    program: loops::Program,
+    sites: Vec<NodeId>,
+    memory: interp::Memory,
+    threads: usize,
+    fresh: bool,
+}
+
+impl Loops {
+    fn new(program: loops::Program, sites: Vec<NodeId>, threads: usize, given: &Given) -> Loops {
+        /// As many as its record of accesses can tell apart.
+        const MOST: usize = 256;
+        let mut memory = interp::Memory::new(&program);
+        for (name, value) in first(given) {
+            if let Some(buffer) = memory.find(&name) {
+                memory.set(buffer, value);
+            }
+        }
+        Loops { program, sites, memory, threads: threads.min(MOST), fresh: true }
+    }
+
+    fn stop(&self, failure: interp::Failure) -> Stop {
+        match failure {
+            interp::Failure::Fault { site, element } => Stop::Index {
+                node: self.sites[site as usize],
+                element: usize::try_from(element).expect("an element's number"),
+            },
+            interp::Failure::Race { .. } | interp::Failure::Clobbered { .. } => {
+                Stop::Bug(failure.to_string())
+            }
+        }
+    }
+}
+
+impl Step for Loops {
+    fn run(&mut self, number: u64) -> Result<(), Stop> {
+        let Loops { program, memory, threads, .. } = self;
+        let mut result = Ok(());
+        if std::mem::take(&mut self.fresh) {
+            result = interp::refresh(program, memory, *threads, 0);
+        }
+        let args = interp::StepArgs { seed: SEED, step: number, hypers: hypers(program) };
+        result
+            .and_then(|()| interp::run(program, memory, &args, *threads, number))
+            .map_err(|failure| self.stop(failure))
+    }
+
+    fn output(&self, name: &str) -> Tensor {
+        let buffer = self.memory.find(&format!("output.{name}"));
+        self.memory.get(buffer.expect("each output has a buffer"))
+    }
+
+    fn kept(&self, path: &str) -> Option<Tensor> {
+        self.memory.find(path).map(|buffer| self.memory.get(buffer))
+    }
+}
+
+// ---- The interpreter of graphs
+
+struct Interpreted {
+    graph: Graph,
+    batch: usize,
+    env: Env,
+    outputs: BTreeMap<String, Tensor>,
+}
+
+impl Interpreted {
+    fn new(graph: &Graph, given: &Given) -> Interpreted {
+        let value = |path: &String| given.kept[path].clone();
+        let env = Env {
+            inputs: given.inputs.clone(),
+            params: graph.params.values().map(|param| value(&param.path)).collect(),
+            states: graph.states.values().map(|state| value(&state.path)).collect(),
+            hypers: graph.hypers.values().map(|hyper| hyper.value).collect(),
+            step: 0,
+            seed: SEED,
+        };
+        Interpreted { graph: graph.clone(), batch: given.batch, env, outputs: BTreeMap::new() }
+    }
+}
+
+impl Step for Interpreted {
+    fn run(&mut self, number: u64) -> Result<(), Stop> {
+        self.env.step = number;
+        let outcome = graph::run(&self.graph, self.batch, &self.env).map_err(|fault| {
+            let Some(node) = fault.node else { return Stop::Bug(fault.message) };
+            let extents = indices(&self.graph, node).shape.at(self.batch);
+            let place = extents.iter().zip(&fault.place);
+            let element = place.fold(0, |element, (extent, at)| element * extent + at);
+            Stop::Index { node, element }
+        })?;
+        (self.env.params, self.env.states) = (outcome.params, outcome.states);
+        self.outputs = outcome.outputs;
+        Ok(())
+    }
+
+    fn output(&self, name: &str) -> Tensor {
+        self.outputs[name].clone()
+    }
+
+    fn kept(&self, path: &str) -> Option<Tensor> {
+        let params = self.graph.params.values().map(|param| &param.path).zip(&self.env.params);
+        let states = self.graph.states.values().map(|state| &state.path).zip(&self.env.states);
+        params.chain(states).find(|(of, _)| *of == path).map(|(_, value)| value.clone())
+    }
+}
+
+/// The type of what an operator takes as indices.
+pub(super) fn indices(graph: &Graph, node: NodeId) -> &Type {
+    let node = &graph.nodes[node];
+    // `pick(x, index)` and `gather(table, index)`, but `scatter_add(index, values)`.
+    let scatters = matches!(node.op, Op::ScatterAdd { .. });
+    graph.ty(node.args[usize::from(!scatters)])
+}

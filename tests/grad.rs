@@ -1,0 +1,301 @@
+//! `nnc grad` as a user types it: PyTorch's numbers out of the real binary, in every engine, and
+//! what is said of files that do not fit.
+//!
+//! The cases and the tolerance are those of `tests/torch.rs`; here they go through files and
+//! arguments, so names, shapes and exit codes are tested too.
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use nnc::base::tensor::{Data, Tensor};
+use nnc::codegen::Target;
+use nnc::runtime::weights::{load, save};
+use support::compare::mismatch;
+use support::engines::Tensors;
+
+const CASES: [(&str, &[&str]); 5] = [
+    ("mlp", &[]),
+    ("layer_norm", &[]),
+    ("attention", &[]),
+    ("loss_focal", &[]),
+    ("optim_adam", &["--steps", "20"]),
+];
+
+fn golden(case: &str, extension: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/torch");
+    folder.join(case).with_extension(extension)
+}
+
+fn tensors(path: &Path) -> Tensors {
+    load(path).unwrap_or_else(|error| panic!("{error}")).into_iter().collect()
+}
+
+/// A folder, and what `nnc grad` makes there.
+struct Folder(tempfile::TempDir);
+
+/// What a command did.
+struct Ran {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+impl Folder {
+    fn new() -> Folder {
+        Folder(tempfile::tempdir().expect("a folder"))
+    }
+
+    /// With a golden model as `model.nn` and its tensors, changed, as `in.safetensors`.
+    fn with(case: &str, change: impl FnOnce(&mut Tensors)) -> Folder {
+        let folder = Folder::new();
+        std::fs::copy(golden(case, "nn"), folder.path("model.nn")).expect("the model");
+        let mut tensors = tensors(&golden(case, "safetensors"));
+        change(&mut tensors);
+        let tensors: Vec<(String, Tensor)> = tensors.into_iter().collect();
+        save(&folder.path("in.safetensors"), &tensors).expect("the tensors");
+        folder
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// `nnc grad` on `model.nn` and `in.safetensors`, into `out.safetensors`.
+    fn grad(&self, more: &[&str]) -> Ran {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_nnc"));
+        command.args(["grad", "model.nn", "--tensors", "in.safetensors"]);
+        command.args(["--out", "out.safetensors"]).args(more).current_dir(self.0.path());
+        let output = command.output().expect("nnc runs");
+        let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+        Ran { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
+    fn made(&self) -> Tensors {
+        tensors(&self.path("out.safetensors"))
+    }
+}
+
+impl Ran {
+    /// Fails unless it ended with this code and standard error has these words.
+    #[track_caller]
+    fn ends(&self, code: i32, words: &[&str]) {
+        let Ran { code: found, stdout, stderr } = self;
+        assert_eq!(*found, Some(code), "{stdout}\n{stderr}");
+        for word in words {
+            assert!(stderr.contains(word), "no `{word}` in\n{stderr}");
+        }
+    }
+}
+
+/// Runs a case and compares everything that PyTorch says with what was written.
+fn check(case: &str, args: &[&str]) -> Tensors {
+    let folder = Folder::with(case, |_| ());
+    folder.grad(args).ends(0, &[]);
+    let made = folder.made();
+    let expected = tensors(&golden(case, "safetensors"));
+    let mut compared = 0;
+    for (name, want) in &expected {
+        let Some(name) = name.strip_prefix("expect.") else { continue };
+        let name = name.strip_prefix("steps20.").unwrap_or(name);
+        let got = made.get(name).unwrap_or_else(|| panic!("{case} {args:?}: no {name}"));
+        assert_eq!(got.shape, want.shape, "{case} {args:?}: {name}");
+        let complaint = mismatch(got.as_f32(), want.as_f32());
+        assert_eq!(complaint, None, "{case} {args:?}: {name}");
+        compared += 1;
+    }
+    assert_eq!(made.len(), compared, "{case}: nothing else is written");
+    made
+}
+
+#[test]
+fn every_engine_gives_pytorchs_numbers() {
+    for (case, steps) in CASES {
+        for engine in ["jit", "loops", "graph"] {
+            check(case, &[&["--engine", engine], steps].concat());
+        }
+    }
+}
+
+#[test]
+fn compiled_code_has_the_same_bits_for_every_target_and_as_loops() {
+    for (case, steps) in CASES {
+        let reference = check(case, &[&["--engine", "loops", "--threads", "3"], steps].concat());
+        let targets = ["avx512", "avx2", "portable"]
+            .into_iter()
+            .filter(|name| Target::from_name(name).expect("a target").supported_on_host());
+        for target in targets {
+            for threads in ["1", "2"] {
+                let args = ["--target", target, "--threads", threads];
+                let made = check(case, &[&args, steps].concat());
+                for (name, want) in &reference {
+                    let same = made[name].to_bytes() == want.to_bytes();
+                    assert!(same, "{case}, {}, {threads} threads: {name}", target);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_not_given_is_drawn_and_said() {
+    let folder = Folder::with("mlp", |tensors| {
+        tensors.remove("param.dense.bias");
+        tensors.remove("param.dense_2.weight");
+    });
+    let ran = folder.grad(&[]);
+    ran.ends(0, &["2 parameters not in the file, drawn from seed 0: dense.bias, dense_2.weight"]);
+    assert_eq!(ran.stdout, "net, batch 5: 7 tensors in out.safetensors\n");
+    let first = folder.made();
+    folder.grad(&["--engine", "graph"]).ends(0, &[]);
+    let second = folder.made();
+    assert_eq!(mismatch(first["output"].as_f32(), second["output"].as_f32()), None);
+}
+
+#[test]
+fn states_are_those_after_one_training_forward() {
+    let folder = Folder::new();
+    let program = "layer counted(x: f32[N, D]) -> f32[N, D] {
+    state mean: f32[D] = zeros
+    mean <- mean * 0.5 + sum(x, axis: 0)
+    x |> dense(D)
+}
+model net(x: f32[N, 2]) -> f32[N, 2] { x |> counted }
+train net {
+    loss = mse
+}
+";
+    std::fs::write(folder.path("model.nn"), program).unwrap();
+    let given = [
+        ("input.x", Tensor::f32([2, 2], vec![1.0, 2.0, 3.0, 4.0])),
+        ("input.label", Tensor::f32([2, 2], vec![0.0; 4])),
+        ("state.counted.mean", Tensor::f32([2], vec![10.0, 20.0])),
+    ];
+    let given = given.map(|(name, tensor)| (name.to_string(), tensor));
+    save(&folder.path("in.safetensors"), &given).unwrap();
+    for engine in ["jit", "loops", "graph"] {
+        folder.grad(&["--engine", engine, "--steps", "3"]).ends(0, &["2 parameters"]);
+        let made = folder.made();
+        assert_eq!(made["state.counted.mean"], Tensor::f32([2], vec![9.0, 16.0]), "{engine}");
+        assert!(made.contains_key("param.counted.dense.weight"), "{engine}");
+        assert!(!made.keys().any(|name| name.contains("optimizer")), "{engine}");
+    }
+    save(&folder.path("in.safetensors"), &given[..2]).unwrap();
+    folder.grad(&[]).ends(0, &["1 state not in the file, begun as the program says: counted.mean"]);
+}
+
+#[test]
+fn labels_of_64_bits_are_taken() {
+    let folder = Folder::with("mlp", |_| ());
+    let mut given = tensors(&golden("mlp", "safetensors"));
+    let Data::I32(labels) = given.remove("input.label").unwrap().data else { panic!("labels") };
+    let wide: Vec<u8> = labels.iter().flat_map(|&label| i64::from(label).to_le_bytes()).collect();
+    let bytes: Vec<(String, Vec<u8>)> =
+        given.iter().map(|(name, tensor)| (name.clone(), tensor.to_bytes())).collect();
+    let view = safetensors::tensor::TensorView::new;
+    let mut views: Vec<(&str, _)> = Vec::new();
+    for (name, bytes) in &bytes {
+        let shape = given[name].shape.clone();
+        views.push((name, view(safetensors::Dtype::F32, shape, bytes).unwrap()));
+    }
+    views.push(("input.label", view(safetensors::Dtype::I64, vec![5], &wide).unwrap()));
+    let file = safetensors::serialize(views, None).unwrap();
+    std::fs::write(folder.path("in.safetensors"), file).unwrap();
+    folder.grad(&[]).ends(0, &[]);
+    let want = &tensors(&golden("mlp", "safetensors"))["expect.loss"];
+    assert_eq!(mismatch(folder.made()["loss"].as_f32(), want.as_f32()), None);
+}
+
+#[test]
+fn tensors_that_do_not_fit_are_all_named() {
+    let folder = Folder::with("mlp", |tensors| {
+        tensors.insert("input.label".into(), Tensor::i32([4], vec![0; 4]));
+        tensors.insert("param.dense.bias".into(), Tensor::i32([9], vec![0; 9]));
+        let weight = tensors.remove("param.dense.weight").unwrap();
+        tensors.insert("param.dense.wieght".into(), weight);
+        tensors.insert("param.dense_2.weight".into(), Tensor::f32([4, 9], vec![0.0; 36]));
+        tensors.insert("momentum".into(), Tensor::f32([], vec![0.0]));
+    });
+    folder.grad(&[]).ends(
+        1,
+        &[
+            "in.safetensors does not fit `net`",
+            "`input.label` is i32[4]; the model has i32[N], where N is 5 as in `input.x`",
+            "`param.dense.bias` is i32[9]; the model has f32[9]",
+            "`param.dense.wieght`: the model has no such parameter; did you mean \
+             `param.dense.weight`?",
+            "`param.dense_2.weight` is f32[4, 9]; the model has f32[9, 4]",
+            "`momentum`: the model has no such tensor",
+        ],
+    );
+    assert!(!folder.path("out.safetensors").exists());
+
+    let wrong = |change: fn(&mut Tensors), words: &[&str]| {
+        Folder::with("mlp", change).grad(&[]).ends(1, words);
+    };
+    wrong(|tensors| drop(tensors.remove("input.x")), &["`input.x` is missing: f32[N, 12]"]);
+    wrong(|tensors| drop(tensors.remove("input.label")), &["`input.label` is missing: i32[N]"]);
+    wrong(
+        |tensors| drop(tensors.insert("input.x".into(), Tensor::f32([5, 3], vec![0.0; 15]))),
+        &["`input.x` is f32[5, 3]; the model has f32[N, 12]"],
+    );
+    wrong(
+        |tensors| drop(tensors.insert("input.x".into(), Tensor::f32([12], vec![0.0; 12]))),
+        &["`input.x` is f32[12]; the model has f32[N, 12]"],
+    );
+    wrong(
+        |tensors| drop(tensors.insert("input.x".into(), Tensor::f32([0, 12], vec![]))),
+        &["`input.x` has no samples: f32[0, 12]"],
+    );
+}
+
+#[test]
+fn a_label_out_of_range_names_its_sample() {
+    for engine in ["jit", "loops", "graph"] {
+        for label in [4, -1] {
+            let folder = Folder::with("mlp", |tensors| {
+                let labels = Tensor::i32([5], vec![0, 1, 2, label, 3]);
+                tensors.insert("input.label".into(), labels);
+            });
+            let ran = folder.grad(&["--engine", engine]);
+            ran.ends(1, &["E0302", "sample 3 of the batch has an index outside its range"]);
+            assert!(!folder.path("out.safetensors").exists());
+        }
+    }
+}
+
+#[test]
+fn a_loss_that_is_not_finite_is_said() {
+    let folder = Folder::with("optim_adam", |tensors| {
+        tensors.insert("param.dense.bias".into(), Tensor::f32([9], vec![f32::NAN; 9]));
+    });
+    folder.grad(&["--steps", "2"]).ends(0, &["not finite in step 1"]);
+    let made = folder.made();
+    assert!(made["loss"].as_f32()[0].is_nan());
+    let given = tensors(&golden("optim_adam", "safetensors"));
+    assert_eq!(made["param.dense.weight"], given["param.dense.weight"]);
+}
+
+#[test]
+fn files_that_cannot_be_used_are_named() {
+    let folder = Folder::with("mlp", |_| ());
+    let whole = std::fs::read(folder.path("in.safetensors")).unwrap();
+    std::fs::write(folder.path("in.safetensors"), &whole[..whole.len() - 1]).unwrap();
+    folder.grad(&[]).ends(1, &["in.safetensors is not a sound safetensors file"]);
+    std::fs::remove_file(folder.path("in.safetensors")).unwrap();
+    folder.grad(&[]).ends(2, &["cannot read in.safetensors"]);
+
+    // Before anything is read: the tensors are missing as well.
+    let nowhere = ["grad", "model.nn", "--tensors", "in.safetensors", "--out", "no/out"];
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nnc"));
+    let output = command.args(nowhere).current_dir(folder.0.path()).output().expect("nnc runs");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("cannot write to no"));
+
+    std::fs::write(folder.path("in.safetensors"), &whole).unwrap();
+    let text = std::fs::read_to_string(folder.path("model.nn")).unwrap();
+    let (model, _) = text.split_once("train").unwrap();
+    std::fs::write(folder.path("model.nn"), model).unwrap();
+    folder.grad(&[]).ends(1, &["nothing says how to train `net`"]);
+}
