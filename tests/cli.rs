@@ -414,6 +414,12 @@ fn what_a_stages_text_cannot_be_shown_as_is_told() {
         let ran = folder.run(&["emit-ir", args[0], args[1], args[2]]).exits(2);
         assert_eq!(ran.complains(&[args[0], words]).stdout, "");
     }
+    let mnist = model("mnist.nn");
+    for command in ["emit-ir", "bench"] {
+        let stage: &[&str] = if command == "bench" { &[] } else { &["--stage", "fused"] };
+        let args = [&[command, mnist.as_str(), "--batch", "4294967295"], stage].concat();
+        folder.run(&args).exits(1).complains(&["4294967295 is too large"]);
+    }
     folder.run(&["emit-ir", "a.graph", "--eval"]).exits(2).complains(&["evaluation"]);
     for (name, text, place) in [
         ("b.graph", "graph b {\n    %0 = stop\n}\n", "b.graph:2"),
@@ -423,6 +429,11 @@ fn what_a_stages_text_cannot_be_shown_as_is_told() {
             "c.graph:4",
         ),
         ("d.graph", "graph", "d.graph:1"),
+        (
+            "e.graph",
+            "graph e {\n    input0 x: u8[N]\n    %0 = input0 : u8[N]\n    output y = %0\n}\n",
+            "e.graph:4",
+        ),
         ("b.loops", "program \"b\" {\n    b0 = heap f32[4] \"x\"\n}\n", "b.loops:2"),
         (
             "c.loops",

@@ -13,7 +13,7 @@ use super::front::source_text;
 use super::pipeline::plan_text;
 use super::session::{Failure, Request, Session};
 use crate::base::tensor::DType;
-use crate::graph::{self, Graph};
+use crate::graph::{self, Graph, Op};
 use crate::loops;
 use crate::lower::Globals;
 use crate::pass::{self, autodiff, update};
@@ -179,6 +179,10 @@ impl Session {
             let message = "it is a graph; an optimiser's rule comes from a program";
             return Err(usage(&request.file, message));
         }
+        if position(step) >= position("loops") {
+            lowerable(&graph)
+                .map_err(|(start, message)| Failure::Data(at(line_of(text, &start), &message)))?;
+        }
         let mut graph = self.elaborated(graph)?;
         if step == autodiff::PASS.name {
             differentiable(&graph).map_err(|message| usage(&request.file, message))?;
@@ -255,6 +259,26 @@ fn differentiable(graph: &Graph) -> Result<(), &'static str> {
         }
         Some(_) => Ok(()),
     }
+}
+
+/// Whether a graph from outside keeps to what elaboration makes: bytes are only read. Otherwise
+/// the line that does not begins with what is given.
+fn lowerable(graph: &Graph) -> Result<(), (String, String)> {
+    for (id, node) in graph.nodes.iter().filter(|(_, node)| node.ty.dtype == DType::U8) {
+        let is_read = matches!(
+            node.op,
+            Op::Input(_) | Op::Reshape(_) | Op::Transpose(_) | Op::Slice(_) | Op::Broadcast(_)
+        );
+        if !is_read {
+            let message = format!("{id}: u8 is only for inputs; a step computes no bytes");
+            return Err((format!("{id} "), message));
+        }
+    }
+    for output in graph.outputs.iter().filter(|output| graph.ty(output.node).dtype == DType::U8) {
+        let message = format!("output {}: u8 is only for inputs", output.name);
+        return Err((format!("output {} ", output.name), message));
+    }
+    Ok(())
 }
 
 fn mistake(file: &Path, line: Option<usize>, message: &str) -> String {

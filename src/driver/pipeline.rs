@@ -6,7 +6,7 @@ use crate::codegen::jit::Code;
 use crate::codegen::{self, Target};
 use crate::elaborate::Experiment;
 use crate::graph::kernels::Kernels;
-use crate::graph::{self, Graph};
+use crate::graph::{self, Dim, Graph, Shape, Type};
 use crate::loops;
 use crate::lower::{self, Globals, Lowered};
 use crate::pass::{autodiff, bind, cse, dce, fuse, simplify, update};
@@ -100,6 +100,7 @@ impl Session {
 
     /// A graph's kernels for a batch.
     pub fn fuse(&mut self, graph: &Graph, batch: usize) -> Result<Kernels, Failure> {
+        fits(graph, batch)?;
         let graph = self.graph_pass(&bind::PASS, graph, |graph| bind::run(graph, batch))?;
         let graph = self.graph_pass(&simplify::PASS, &graph, simplify::run)?;
         let graph = self.graph_pass(&cse::PASS, &graph, cse::run)?;
@@ -162,6 +163,22 @@ impl Session {
             |_| codegen::object::assembly_text(&object),
         )
     }
+}
+
+/// Whether all values of a step of this batch may be as large as they are.
+fn fits(graph: &Graph, batch: usize) -> Result<(), Failure> {
+    for node in graph.nodes.values() {
+        let extent = |dim: &Dim| match *dim {
+            Dim::Known(extent) => extent,
+            Dim::Batch(times) => times.saturating_mul(batch),
+        };
+        let extents: Vec<usize> = node.ty.shape.iter().map(extent).collect();
+        let bound = Type::new(node.ty.dtype, Shape::known(&extents));
+        if let Err(mismatch) = graph::infer::check_type(&bound) {
+            return Err(Failure::Data(format!("a batch of {batch} is too large: {mismatch}")));
+        }
+    }
+    Ok(())
 }
 
 /// A planned program, and its plan as a comment.
