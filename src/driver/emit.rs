@@ -13,7 +13,7 @@ use super::front::source_text;
 use super::pipeline::plan_text;
 use super::session::{Failure, Request, Session};
 use crate::base::tensor::DType;
-use crate::graph::{self, Graph, Op};
+use crate::graph::{self, Graph, NodeId, Op};
 use crate::loops;
 use crate::lower::Globals;
 use crate::pass::{self, autodiff, update};
@@ -262,23 +262,24 @@ fn differentiable(graph: &Graph) -> Result<(), &'static str> {
 }
 
 /// Whether a graph from outside keeps to what elaboration makes: bytes are only read. Otherwise
-/// the line that does not begins with what is given.
+/// how the line begins that does not, and why.
 fn lowerable(graph: &Graph) -> Result<(), (String, String)> {
-    for (id, node) in graph.nodes.iter().filter(|(_, node)| node.ty.dtype == DType::U8) {
-        let is_read = matches!(
-            node.op,
+    let bytes = |id: NodeId| graph.ty(id).dtype == DType::U8;
+    let is_read = |op: &Op| {
+        matches!(
+            op,
             Op::Input(_) | Op::Reshape(_) | Op::Transpose(_) | Op::Slice(_) | Op::Broadcast(_)
-        );
-        if !is_read {
-            let message = format!("{id}: u8 is only for inputs; a step computes no bytes");
-            return Err((format!("{id} "), message));
-        }
-    }
-    for output in graph.outputs.iter().filter(|output| graph.ty(output.node).dtype == DType::U8) {
-        let message = format!("output {}: u8 is only for inputs", output.name);
-        return Err((format!("output {} ", output.name), message));
-    }
-    Ok(())
+        )
+    };
+    let computed = graph.nodes.iter().find(|(id, node)| bytes(*id) && !is_read(&node.op));
+    let written = graph.outputs.iter().find(|output| bytes(output.node));
+    let place = match (computed, written) {
+        (Some((id, _)), _) => id.to_string(),
+        (None, Some(output)) => format!("output {}", output.name),
+        (None, None) => return Ok(()),
+    };
+    let message = format!("{place}: a step computes no u8; only inputs hold them");
+    Err((format!("{place} "), message))
 }
 
 fn mistake(file: &Path, line: Option<usize>, message: &str) -> String {
