@@ -6,7 +6,7 @@ use crate::codegen::jit::Code;
 use crate::codegen::{self, Target};
 use crate::elaborate::Experiment;
 use crate::graph::kernels::Kernels;
-use crate::graph::{self, Dim, Graph, Shape, Type};
+use crate::graph::{self, Dim, Graph, NodeId, Op, Shape, Type};
 use crate::loops;
 use crate::lower::{self, Globals, Lowered};
 use crate::pass::{autodiff, bind, cse, dce, fuse, simplify, update};
@@ -20,10 +20,26 @@ pub struct Compiled {
     pub batch: usize,
     /// Where in the user's files each operator stands whose indices come from data.
     pub sites: Vec<Option<Span>>,
+    /// How many indices each of them takes from a sample.
+    pub indices: Vec<usize>,
+}
+
+/// The type of what an operator takes as indices.
+pub(super) fn indices(graph: &Graph, node: NodeId) -> &Type {
+    let node = &graph.nodes[node];
+    // `pick(x, index)` and `gather(table, index)`, but `scatter_add(index, values)`.
+    let scatters = matches!(node.op, Op::ScatterAdd { .. });
+    graph.ty(node.args[usize::from(!scatters)])
+}
+
+/// How many indices an indexed operator takes from each sample of a batch; at least 1.
+pub(super) fn indices_a_sample(graph: &Graph, node: NodeId, batch: usize) -> usize {
+    let elements: usize = indices(graph, node).shape.at(batch).iter().product();
+    (elements / batch).max(1)
 }
 
 /// Where in the user's files a node comes from.
-pub(super) fn place(sources: &Sources, graph: &Graph, node: graph::NodeId) -> Option<Span> {
+pub(super) fn place(sources: &Sources, graph: &Graph, node: NodeId) -> Option<Span> {
     let mut chain = graph.origins.chain(graph.nodes[node].origin?);
     chain.find(|origin| !sources.file(origin.span.file).builtin).map(|at| at.span)
 }
@@ -66,10 +82,12 @@ impl Session {
         let kernels = self.fuse(graph, batch)?;
         let lowered = self.lower(&kernels, globals)?;
         let program = self.plan(lowered.program, globals)?;
-        let sites = lowered.sites.iter();
-        let sites = sites.map(|&node| place(&self.sources, &kernels.graph, node)).collect();
+        let nodes = lowered.sites.iter();
+        let sites = nodes.clone().map(|&node| place(&self.sources, &kernels.graph, node));
+        let indices = nodes.map(|&node| indices_a_sample(&kernels.graph, node, batch));
+        let (sites, indices) = (sites.collect(), indices.collect());
         let code = self.codegen(&program, target)?;
-        Ok(Compiled { program: Program::new(program, code), batch, sites })
+        Ok(Compiled { program: Program::new(program, code), batch, sites, indices })
     }
 
     /// The elaborated graph, verified and, if wanted, shown.

@@ -166,10 +166,10 @@ impl Compiler<'_> {
     fn step(&mut self, graph: &Graph, batch: usize) -> Result<(Step, Vec<Option<Span>>), Failure> {
         let target = &self.request.target;
         let compiled = self.session.compile(graph, batch, &mut self.globals, target)?;
-        let Compiled { program, batch, sites } = compiled;
+        let Compiled { program, batch, sites, indices } = compiled;
         let fields = self.data.train.fields().iter();
         let inputs = fields.map(|field| format!("input.{}", field.name)).collect();
-        Ok((Step { program, batch, inputs }, sites))
+        Ok((Step { program, batch, inputs, indices }, sites))
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Step {
     pub batch: usize,
     /// The input buffer of each field of a sample, in the data's order.
     pub inputs: Vec<String>,
+    /// How many indices each operator takes from a sample whose indices come from data.
+    pub indices: Vec<usize>,
 }
 
 /// The steps of a run.
@@ -225,7 +227,7 @@ impl<'a> Trainer<'a> {
             let args =
                 StepArgs { step: self.steps_made, seed: self.settings.seed, hypers: &self.hypers };
             run_step(step, &mut self.memory, self.pool, split, samples, &args)
-                .map_err(|fault| bad_index(fault, split, "train", samples))?;
+                .map_err(|fault| bad_index(fault, step, split, "train", samples))?;
             let loss = tally.add(step, &self.memory);
             if output(step, &self.memory, "output.finite") != [1.0] {
                 return Err(TrainError::NotFinite { epoch, step: index + 1, loss });
@@ -274,7 +276,7 @@ impl<'a> Trainer<'a> {
         for batch in batches {
             let step = step_of(batch.len());
             run_step(step, &mut self.memory, self.pool, split, batch, &args)
-                .map_err(|fault| bad_index(fault, split, name, batch))?;
+                .map_err(|fault| bad_index(fault, step, split, name, batch))?;
             tally.add(step, &self.memory);
         }
         Ok(tally.scores())
@@ -324,8 +326,14 @@ fn output<'m>(step: &Step, memory: &'m Memory, name: &str) -> &'m [f32] {
     step.program.f32s(memory, name)
 }
 
-fn bad_index(fault: Fault, split: &Split, name: &'static str, samples: &[u32]) -> TrainError {
-    let row = fault.element % samples.len();
+fn bad_index(
+    fault: Fault,
+    step: &Step,
+    split: &Split,
+    name: &'static str,
+    samples: &[u32],
+) -> TrainError {
+    let row = fault.element / step.indices[fault.site as usize];
     let sample = split.original(samples[row]) as usize;
     TrainError::BadIndex { site: fault.site, split: name, sample }
 }

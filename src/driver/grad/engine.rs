@@ -6,8 +6,9 @@
 use super::given::Given;
 use super::{Grad, SEED};
 use crate::base::tensor::Tensor;
+use crate::driver::pipeline::indices;
 use crate::driver::session::{Failure, Request, Session};
-use crate::graph::{self, Env, Graph, NodeId, Op, Type};
+use crate::graph::{self, Env, Graph, NodeId};
 use crate::loops::{self, interp};
 use crate::lower::{Globals, Lowered};
 use crate::runtime::pool::Pool;
@@ -243,12 +244,4 @@ impl Step for Interpreted {
         let states = self.graph.states.values().map(|state| &state.path).zip(&self.env.states);
         params.chain(states).find(|(of, _)| *of == path).map(|(_, value)| value.clone())
     }
-}
-
-/// The type of what an operator takes as indices.
-pub(super) fn indices(graph: &Graph, node: NodeId) -> &Type {
-    let node = &graph.nodes[node];
-    // `pick(x, index)` and `gather(table, index)`, but `scatter_add(index, values)`.
-    let scatters = matches!(node.op, Op::ScatterAdd { .. });
-    graph.ty(node.args[usize::from(!scatters)])
 }

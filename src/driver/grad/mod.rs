@@ -15,7 +15,7 @@ mod given;
 
 pub use engine::Engine;
 
-use super::pipeline::place;
+use super::pipeline::{indices_a_sample, place};
 use super::run::{bad_index, check_writable, no_training};
 use super::session::{Failure, Request, Session};
 use crate::base::tensor::{Data, Tensor};
@@ -124,8 +124,7 @@ fn run_step(
     )?;
     let Err(stop) = result else { return Ok(()) };
     let Stop::Index { node, element } = stop else { unreachable!("the session reports bugs") };
-    let elements: usize = engine::indices(graph, node).shape.at(given.batch).iter().product();
-    let sample = element / (elements / given.batch).max(1);
+    let sample = element / indices_a_sample(graph, node, given.batch);
     let diagnostic = bad_index(place(&session.sources, graph, node), "the batch", sample);
     Err(session.program_failure(vec![diagnostic]))
 }
