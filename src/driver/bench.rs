@@ -91,9 +91,7 @@ pub fn bench(
 impl Bench {
     /// First values for parameters and states, random inputs.
     fn fill(&mut self, graph: &Graph, classes: usize, pool: &mut Pool) {
-        let params = graph.params.values().map(|param| (&param.init, &param.ty, &param.path));
-        let states = graph.states.values().map(|state| (&state.init, &state.ty, &state.path));
-        for (init, ty, path) in params.chain(states) {
+        for (path, ty, init) in graph.lasting() {
             if self.program.buffer(path).is_some() {
                 self.program.write(&mut self.memory, path, &initial_value(init, ty, path, 0));
             }

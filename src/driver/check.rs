@@ -42,7 +42,7 @@ pub fn check(session: &mut Session, request: &Request) -> Result<Report, Failure
         warnings: front.warnings,
         model,
         tensors: tensors(&graph),
-        parameters: graph.params.values().map(|param| param.ty.bytes(0) / 4).sum(),
+        parameters: graph.parameter_count(),
         output: output.unwrap_or_default(),
         batch,
         trained,

@@ -89,14 +89,18 @@ pub fn run(
     };
     let model = experiment.model.clone();
     let evaluation = session.elaborated(experiment.eval.clone())?;
-    let own = kept(&experiment.train);
+    // The model's own come first; the optimiser adds its states behind them.
+    let weights = experiment.train.lasting().count();
     let graph = session.training_graph(experiment)?;
     let mut compiler = Compiler { session, request, data: &data, globals: Globals::default() };
     let (steps, sites) = compiler.steps(&graph, &evaluation, &training, &settings)?;
     let programs: Vec<&Program> = programs(&steps).collect();
     refuse_too_large(session, request, &programs, overrides.threads)?;
-    let (initial, weights) = first_values(&graph, own, settings.seed);
-    let parameters = graph.params.values().map(|param| param.ty.bytes(0) / 4).sum();
+    let initial = graph
+        .lasting()
+        .map(|(path, ty, init)| (path.to_string(), initial_value(init, ty, path, settings.seed)))
+        .collect();
+    let parameters = graph.parameter_count();
     Ok(Run {
         warnings,
         data,
@@ -180,22 +184,6 @@ fn evaluation_batch(counts: &[usize]) -> usize {
     const SMALLEST: usize = 100;
     let divides = |batch: &usize| counts.iter().all(|count| count % batch == 0);
     (SMALLEST..=LARGEST).rev().find(divides).unwrap_or(LARGEST)
-}
-
-/// How many parameters and states a graph has: a model's own, before an optimiser adds its states.
-fn kept(graph: &Graph) -> (usize, usize) {
-    (graph.params.len(), graph.states.len())
-}
-
-/// The first value of everything that lasts, the model's own first.
-fn first_values(graph: &Graph, own: (usize, usize), seed: u64) -> (Vec<(String, Tensor)>, usize) {
-    let params = graph.params.values().map(|param| (&param.init, &param.ty, &param.path));
-    let states = graph.states.values().map(|state| (&state.init, &state.ty, &state.path));
-    let values = params
-        .chain(states)
-        .map(|(init, ty, path)| (path.clone(), initial_value(init, ty, path, seed)));
-    // States of the optimiser are added behind the model's.
-    (values.collect(), own.0 + own.1)
 }
 
 impl Run {

@@ -34,26 +34,6 @@ fn scalar_op(op: BinaryOp) -> Option<Binary> {
     })
 }
 
-/// As the operator is written.
-fn symbol(op: BinaryOp) -> &'static str {
-    match op {
-        BinaryOp::Or => "or",
-        BinaryOp::And => "and",
-        BinaryOp::Eq => "==",
-        BinaryOp::Ne => "!=",
-        BinaryOp::Lt => "<",
-        BinaryOp::Le => "<=",
-        BinaryOp::Gt => ">",
-        BinaryOp::Ge => ">=",
-        BinaryOp::Add => "+",
-        BinaryOp::Sub => "-",
-        BinaryOp::Mul => "*",
-        BinaryOp::Div => "/",
-        BinaryOp::Matmul => "@",
-        BinaryOp::Pow => "^",
-    }
-}
-
 impl<'a> Elaborator<'a> {
     /// `-a`, `not a`.
     pub fn unary_operator(&mut self, op: UnaryOp, value: Value, span: Span) -> Eval<Value> {
@@ -151,7 +131,7 @@ impl<'a> Elaborator<'a> {
         span: Span,
     ) -> super::context::Reported {
         let (a, b) = (self.describe(a), self.describe(b));
-        let message = format!("`{}` is not made for {a} and {b}", symbol(op));
+        let message = format!("`{}` is not made for {a} and {b}", op.symbol());
         self.error(codes::OPERATOR, span, message)
     }
 
@@ -237,7 +217,7 @@ impl<'a> Elaborator<'a> {
             return Ok(Value::of_dim(dim));
         }
         let graph = &self.builder.graph;
-        let shown = format!("{} {} {}", a.show(graph), symbol(op), b.show(graph));
+        let shown = format!("{} {} {}", a.show(graph), op.symbol(), b.show(graph));
         Err(self.error_help(
             codes::BATCH,
             span,

@@ -171,6 +171,20 @@ impl Graph {
         &self.nodes[node].ty
     }
 
+    /// What is kept from step to step, parameters first: path, type and first value.
+    pub fn lasting(&self) -> impl Iterator<Item = (&str, &Type, &Init)> {
+        let params = self.params.values().map(|param| (&param.path[..], &param.ty, &param.init));
+        let states = self.states.values().map(|state| (&state.path[..], &state.ty, &state.init));
+        params.chain(states)
+    }
+
+    /// How many numbers are trained.
+    pub fn parameter_count(&self) -> usize {
+        // A parameter's shape never depends on the batch.
+        let elements = |param: &Param| param.ty.shape.at(0).iter().product::<usize>();
+        self.params.values().map(elements).sum()
+    }
+
     /// The output of that name.
     pub fn output(&self, name: &str) -> Option<NodeId> {
         self.outputs.iter().find(|output| output.name == name).map(|output| output.node)

@@ -14,7 +14,7 @@
 
 use crate::base::tensor::DType;
 use crate::graph::builder::Builder;
-use crate::graph::infer::round_to;
+use crate::graph::element::round_to;
 use crate::graph::{Binary, Dim, Graph, Node, NodeId, Op, Range, Reduce, Shape, Type, Unary};
 
 /// A graph under construction by a pass.

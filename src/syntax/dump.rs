@@ -175,7 +175,7 @@ fn expr_node(expr: &Expr) -> Node {
         ExprKind::Unary(UnaryOp::Neg, value) => Node::list("-", [expr_node(value)]),
         ExprKind::Unary(UnaryOp::Not, value) => Node::list("not", [expr_node(value)]),
         ExprKind::Binary(op, left, right) => {
-            Node::list(binary(*op), [expr_node(left), expr_node(right)])
+            Node::list(op.symbol(), [expr_node(left), expr_node(right)])
         }
         ExprKind::Call(call) => call_node(call),
         ExprKind::Pipe(..) => pipe_node(expr),
@@ -186,25 +186,6 @@ fn expr_node(expr: &Expr) -> Node {
         ),
         ExprKind::If(branches) => if_node(branches),
         ExprKind::Range(from, to) => Node::list("..", [expr_node(from), expr_node(to)]),
-    }
-}
-
-fn binary(op: BinaryOp) -> &'static str {
-    match op {
-        BinaryOp::Or => "or",
-        BinaryOp::And => "and",
-        BinaryOp::Eq => "==",
-        BinaryOp::Ne => "!=",
-        BinaryOp::Lt => "<",
-        BinaryOp::Le => "<=",
-        BinaryOp::Gt => ">",
-        BinaryOp::Ge => ">=",
-        BinaryOp::Add => "+",
-        BinaryOp::Sub => "-",
-        BinaryOp::Mul => "*",
-        BinaryOp::Div => "/",
-        BinaryOp::Matmul => "@",
-        BinaryOp::Pow => "^",
     }
 }
 

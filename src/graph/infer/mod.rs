@@ -19,7 +19,7 @@ pub(crate) use movement::product;
 
 use crate::base::tensor::DType;
 use crate::graph::data::Graph;
-pub use crate::graph::element::round_to;
+use crate::graph::element::round_to;
 use crate::graph::op::{NodeId, Op};
 use crate::graph::types::{Dim, Shape, Type};
 use std::fmt;

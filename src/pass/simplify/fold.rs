@@ -8,7 +8,7 @@
 
 use super::Site;
 use crate::base::tensor::DType;
-use crate::graph::infer::round_to;
+use crate::graph::element::round_to;
 use crate::graph::{Binary, NodeId, Op, Unary};
 
 /// `f(c₁, c₂) → c` where the bits of the result are fixed: any function in `f64` (uniform values
