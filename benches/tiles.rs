@@ -1,191 +1,259 @@
 //! GFLOP/s of one core in contractions, beside what its FMA units do when they wait for nothing.
 //!
-//! `cargo bench --bench tiles` prints `Gelem/s`, where an element is one floating-point
-//! operation: a row's share of `peak` is its share of what the core can do. Operands are as
-//! training has them: a batch of activations, weights as they lie in a file.
+//! `cargo bench --bench tiles` prints a row for each instruction set of this machine and each
+//! shape; words after `--` choose rows (`-- avx512 resnet20`). Steps of a shape and of the peak
+//! take turns, and the fastest of each counts, so that a busy machine shows little. Operands are
+//! as training has them: a batch of activations (with their borders in memory), weights as they
+//! lie in a file.
 
-use cranelift_codegen::ir::AbiParam;
-use cranelift_codegen::ir::types::I64;
-use cranelift_codegen::isa::CallConv;
-use cranelift_jit::{JITBuilder, JITModule};
-use cranelift_module::{Linkage, Module, default_libcall_names};
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use iced_x86::code_asm::{CodeAssembler, get_ymm, get_zmm, rdi};
-use iced_x86::{IcedError, Register};
-use nnc::base::entity::Entity;
-use nnc::codegen::tile::{MicroTile, Region, WideIsa, cut, encode};
-use nnc::loops::{Access, Affine, SlotId, Tile, TileOperand};
+use std::time::{Duration, Instant};
 
-type Code = unsafe extern "sysv64" fn(*const f32, *const f32, *mut f32, *const f32);
+use nnc::base::tensor::DType;
+use nnc::codegen::Target;
+use nnc::loops::builder::KernelBuilder;
+use nnc::loops::{Access, Action, Affine, Buffer, Program as Loops, RowAxis, Space, SumAxis, Tile};
+use nnc::runtime::pool::Pool;
+use nnc::runtime::program::{Memory, Program, StepArgs};
 
-/// FMAs in the body of the loop that measures the peak, and how often it runs.
-const PEAK: (usize, usize) = (12, 20_000);
+/// Operations of one measured step at least: its beginning and end do not show, but it is short
+/// enough to run undisturbed now and then.
+const OPERATIONS: usize = 10_000_000;
 
-/// A contraction by name: `c[m, n] = Σ_k a[m, k]·b[k, n]`.
+/// How long a shape is looked at.
+const LOOK: Duration = Duration::from_millis(400);
+
+/// A contraction by name.
 struct Shape {
     name: &'static str,
-    m: usize,
     n: usize,
-    k: usize,
-    /// The left operand lies in memory as `[k, m]`: a weight gradient.
-    transposed: bool,
+    /// Extent and distances in a and c.
+    rows: Vec<(usize, i64, i64)>,
+    /// Extent and distances in a and b.
+    sum: Vec<(usize, i64, i64)>,
+    /// Whether it adds to the result (a gradient of weights) or ends in bias and relu.
+    accumulate: bool,
+    /// How many such contractions stand side by side, each with a right operand of its own: panels
+    /// of weights.
+    panels: usize,
 }
 
-const SHAPES: [Shape; 7] = [
-    Shape { name: "forward 32×784×128", m: 32, n: 128, k: 784, transposed: false },
-    Shape { name: "forward 32×128×10", m: 32, n: 10, k: 128, transposed: false },
-    Shape { name: "gradient 784×32×128", m: 784, n: 128, k: 32, transposed: true },
-    Shape { name: "forward 128×784×512", m: 128, n: 512, k: 784, transposed: false },
-    Shape { name: "forward 128×512×512", m: 128, n: 512, k: 512, transposed: false },
-    Shape { name: "gradient 784×128×512", m: 784, n: 512, k: 128, transposed: true },
-    Shape { name: "square 512×512×512", m: 512, n: 512, k: 512, transposed: false },
-];
+/// `c[m, n] = Σ_k a[m, k]·b[k, n]`.
+fn forward(name: &'static str, m: usize, k: usize, n: usize) -> Shape {
+    let rows = vec![(m, k as i64, n as i64)];
+    Shape { name, n, rows, sum: vec![(k, 1, n as i64)], accumulate: false, panels: 1 }
+}
+
+/// `c[m, n] = Σ_k a[k, m]·b[k, n]`: a gradient of weights.
+fn gradient(name: &'static str, m: usize, k: usize, n: usize) -> Shape {
+    let rows = vec![(m, 1, n as i64)];
+    Shape { name, n, rows, sum: vec![(k, m as i64, n as i64)], accumulate: true, panels: 1 }
+}
+
+/// A convolution by a 3×3 window over images `[images, h, w, c]` (border included) into `out`
+/// channels.
+#[derive(Clone, Copy)]
+struct Conv {
+    images: usize,
+    h: usize,
+    w: usize,
+    c: usize,
+    out: usize,
+}
+
+impl Conv {
+    /// The output, or the gradient of the input, which is the same with other weights.
+    fn forward(self, name: &'static str) -> Shape {
+        let Conv { images, h, w, c, out } = self;
+        let [row, image] = [w * c, h * w * c].map(|far| far as i64);
+        let [y, x, z] = [(h - 2) * (w - 2) * out, (w - 2) * out, out].map(|far| far as i64);
+        let rows = vec![(images, image, y), (h - 2, row, x), (w - 2, c as i64, z)];
+        let sum = vec![(3, row, (3 * c * out) as i64), (3 * c, 1, out as i64)];
+        Shape { name, n: out, rows, sum, accumulate: false, panels: 1 }
+    }
+
+    /// As `forward`, with weights in panels of 32 output channels, `[out/32, 3, 3, c, 32]`.
+    fn panels(self, name: &'static str) -> Shape {
+        const PANEL: usize = 32;
+        let row = (self.w * self.c) as i64;
+        let taps = (3 * self.c * PANEL) as i64;
+        let sum = vec![(3, row, taps), (3 * self.c, 1, PANEL as i64)];
+        Shape { n: PANEL, sum, panels: self.out / PANEL, ..self.forward(name) }
+    }
+
+    /// The gradient of the weights: rows are taps and channels, sums run over output places.
+    fn weight_gradient(self, name: &'static str) -> Shape {
+        let Conv { images, h, w, c, out } = self;
+        let [row, image] = [w * c, h * w * c].map(|far| far as i64);
+        let [y, x, z] = [(h - 2) * (w - 2) * out, (w - 2) * out, out].map(|far| far as i64);
+        let rows = vec![(3, row, (3 * c * out) as i64), (3 * c, 1, out as i64)];
+        let sum = vec![(images, image, y), (h - 2, row, x), (w - 2, c as i64, z)];
+        Shape { name, n: out, rows, sum, accumulate: true, panels: 1 }
+    }
+}
+
+fn dense() -> Vec<Shape> {
+    vec![
+        forward("forward 32×784×128", 32, 784, 128),
+        forward("forward 32×128×10", 32, 128, 10),
+        gradient("gradient 784×32×128", 784, 32, 128),
+        forward("forward 128×784×512", 128, 784, 512),
+        forward("forward 128×512×512", 128, 512, 512),
+        gradient("gradient 784×128×512", 784, 128, 512),
+        forward("square 512×512×512", 512, 512, 512),
+    ]
+}
 
 impl Shape {
-    fn tile(&self) -> Tile {
-        let at = |slot| Access { slot: SlotId::from_index(slot), index: Affine::default() };
-        let (row, inner) = if self.transposed { (1, self.m) } else { (self.k, 1) };
-        Tile {
-            m: self.m,
-            n: self.n,
-            k: self.k,
-            outer: 1,
-            a: TileOperand { base: at(0), row: row as i64, inner: inner as i64, outer: 0 },
-            b: TileOperand { base: at(1), row: 0, inner: self.n as i64, outer: 0 },
-            c: at(2),
-            c_row: self.n as i64,
-            accumulate: false,
-            bias: (!self.transposed).then(|| at(3)),
-            relu: !self.transposed,
-        }
+    fn operations(&self) -> usize {
+        let count = |axes: &[(usize, i64, i64)]| axes.iter().map(|axis| axis.0).product::<usize>();
+        2 * count(&self.rows) * self.n * self.panels * count(&self.sum)
     }
-}
 
-/// The code of each block, made executable; freed with the module.
-fn executable(blocks: &[Vec<u8>]) -> (JITModule, Vec<Code>) {
-    let builder = JITBuilder::new(default_libcall_names()).expect("a host that Cranelift knows");
-    let mut module = JITModule::new(builder);
-    let mut signature = module.make_signature();
-    signature.call_conv = CallConv::SystemV;
-    signature.params = vec![AbiParam::new(I64); 4];
-    let mut ids = Vec::new();
-    for (index, bytes) in blocks.iter().enumerate() {
-        let name = format!("block{index}");
-        let id = module.declare_function(&name, Linkage::Local, &signature).expect("a new name");
-        module.define_function_bytes(id, 64, bytes, &[]).expect("bytes without relocations");
-        ids.push(id);
-    }
-    module.finalize_definitions().expect("memory for code");
-    let code = ids.into_iter().map(|id| {
-        let start = module.get_finalized_function(id);
-        // SAFETY: the bytes at `start` are a whole function that takes at most four pointers.
-        unsafe { std::mem::transmute::<*const u8, Code>(start) }
-    });
-    let code = code.collect();
-    (module, code)
-}
-
-/// A loop of FMAs that depend on nothing but themselves; `rdi` counts.
-fn peak_code(isa: WideIsa) -> Result<Vec<u8>, IcedError> {
-    let mut asm = CodeAssembler::new(64)?;
-    let mut next = asm.create_label();
-    asm.set_label(&mut next)?;
-    for number in 0..PEAK.0 as u32 {
-        match isa {
-            WideIsa::Avx512 => {
-                let [sum, factor] = [number, 31].map(|n| get_zmm(Register::ZMM0 + n).expect("zmm"));
-                asm.vfmadd231ps(sum, factor, factor)?;
-            }
-            WideIsa::Avx2 => {
-                let [sum, factor] = [number, 15].map(|n| get_ymm(Register::YMM0 + n).expect("ymm"));
-                asm.vfmadd231ps(sum, factor, factor)?;
-            }
-        }
-    }
-    asm.dec(rdi)?;
-    asm.jne(next)?;
-    asm.vzeroupper()?;
-    asm.ret()?;
-    asm.assemble(0)
-}
-
-/// Runs every block of a region, as the loops of compiled code do.
-fn run(region: &Region, code: Code, tile: &Tile, [a, b, c, bias]: [&mut [f32]; 4]) {
-    let (rows, columns) = (region.rows, region.columns);
-    let (outer, inner) = match region.columns_outermost {
-        true => (columns.count, rows.count),
-        false => (rows.count, columns.count),
-    };
-    for x in 0..outer {
-        for y in 0..inner {
-            let (row, column) = if region.columns_outermost { (y, x) } else { (x, y) };
-            let i = rows.start + row * rows.size;
-            let j = columns.start + column * columns.size;
-            // SAFETY: the block at (i, j) lies in the tile, whose operands have their full sizes.
-            unsafe {
-                code(
-                    a.as_ptr().add(i * tile.a.row as usize),
-                    b.as_ptr().add(j),
-                    c.as_mut_ptr().add(i * tile.c_row as usize + j),
-                    bias.as_ptr().add(j),
-                );
-            }
-        }
-    }
-}
-
-fn bench_shape(criterion: &mut Criterion, isa: WideIsa, shape: &Shape) {
-    let tile = shape.tile();
-    let regions = cut(isa, &tile).regions;
-    let blocks = regions
-        .iter()
-        .map(|region| encode(isa, &MicroTile::of(&tile, region.rows.size, region.columns.size)));
-    let (_module, code) = executable(&blocks.collect::<Vec<_>>());
-    let mut a = vec![0.5; shape.m * shape.k];
-    let mut b = vec![0.25; shape.k * shape.n];
-    let mut c = vec![0.0; shape.m * shape.n];
-    let mut bias = vec![0.0; shape.n];
-    let mut group = criterion.benchmark_group(format!("{isa:?}"));
-    group.throughput(Throughput::Elements((2 * shape.m * shape.n * shape.k) as u64));
-    group.bench_function(shape.name, |bencher| {
-        bencher.iter(|| {
-            for (region, &code) in regions.iter().zip(&code) {
-                run(region, code, &tile, [&mut a, &mut b, &mut c, &mut bias]);
-            }
-        });
-    });
-}
-
-fn bench_peak(criterion: &mut Criterion, isa: WideIsa) {
-    let (_module, code) = executable(&[peak_code(isa).expect("plain instructions")]);
-    let mut group = criterion.benchmark_group(format!("{isa:?}"));
-    group.throughput(Throughput::Elements((2 * isa.limits().lanes * PEAK.0 * PEAK.1) as u64));
-    group.bench_function("peak", |bencher| {
-        // SAFETY: the code takes a count in its first argument and touches no memory.
-        bencher.iter(|| unsafe {
-            let count = std::ptr::without_provenance(PEAK.1);
-            code[0](count, std::ptr::null(), std::ptr::null_mut(), std::ptr::null());
-        });
-    });
-}
-
-fn tiles(criterion: &mut Criterion) {
-    for isa in WideIsa::ALL {
-        let here = match isa {
-            WideIsa::Avx512 => is_x86_feature_detected!("avx512f"),
-            WideIsa::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
+    /// A program that computes it so often that a step takes long enough; how often.
+    fn program(&self) -> (Loops, usize) {
+        let repeat = OPERATIONS.div_ceil(self.operations());
+        let mut kernel = KernelBuilder::new(self.name, 1);
+        let at = |slot| Access { slot, index: Affine::default() };
+        let rows = self.rows.iter().map(|&(extent, a, c)| RowAxis { extent, a, c }).collect();
+        let sum = self.sum.iter().map(|&(extent, a, b)| SumAxis { extent, a, b }).collect();
+        let reach = |dims: &[(i64, usize)]| {
+            1 + dims.iter().map(|&(stride, count)| stride as usize * (count - 1)).sum::<usize>()
         };
-        if here {
-            bench_peak(criterion, isa);
-            SHAPES.iter().for_each(|shape| bench_shape(criterion, isa, shape));
-            bench_peak(criterion, isa);
-        }
+        // Sizes are known from the tile, so its slots are put in later.
+        let some = kernel.slot(DType::F32, 1);
+        let mut tile = Tile {
+            rows,
+            n: self.n,
+            sum,
+            a: at(some),
+            b: at(some),
+            c: at(some),
+            accumulate: self.accumulate,
+            bias: (!self.accumulate).then(|| at(some)),
+            relu: !self.accumulate,
+        };
+        let far = reach(&tile.b_dims());
+        let columns = (self.panels - 1) * self.n;
+        let c = reach(&tile.c_dims()) + columns;
+        let lens = [reach(&tile.a_dims()), far * self.panels, c, self.n + columns];
+        let slots = lens.map(|len| kernel.slot(DType::F32, len));
+        (tile.a.slot, tile.b.slot, tile.c.slot) = (slots[0], slots[1], slots[2]);
+        tile.bias = tile.bias.map(|_| at(slots[3]));
+        kernel.parts(|kernel, _| {
+            kernel.serial(repeat, |kernel, _| {
+                kernel.serial(self.panels, |kernel, panel| {
+                    tile.b.index = Affine::var(panel).times(far as i64);
+                    tile.c.index = Affine::var(panel).times(self.n as i64);
+                    if let Some(bias) = &mut tile.bias {
+                        bias.index = tile.c.index.clone();
+                    }
+                    kernel.tile(tile);
+                });
+            });
+        });
+        let mut program = Loops { name: self.name.into(), ..Loops::default() };
+        let mut offset = 0;
+        let args = [1].into_iter().chain(lens).enumerate().map(|(index, len)| {
+            let at = offset;
+            offset += (len * DType::F32.size()).next_multiple_of(64);
+            let (name, space) = (format!("input.{index}"), Space::Pinned);
+            program.buffers.push(Buffer { name, dtype: DType::F32, len, space, offset: Some(at) })
+        });
+        let args = args.collect();
+        let kernel = program.kernels.push(kernel.finish());
+        program.actions.push(Action::Run { kernel, args });
+        (program, repeat)
     }
 }
 
-criterion_group! {
-    name = benches;
-    config = Criterion::default().sample_size(20);
-    targets = tiles
+/// A compiled shape, to be run again and again.
+struct Bench {
+    program: Program,
+    memory: Memory,
+    operations: usize,
+    /// The fastest step, in seconds: whatever else the machine does only makes steps longer.
+    fastest: f64,
 }
-criterion_main!(benches);
+
+impl Bench {
+    fn new(shape: &Shape, target: &Target) -> Bench {
+        let (loops, repeat) = shape.program();
+        let program = Program::compile(loops, target);
+        let memory = Memory::for_programs([&program], 1);
+        let operations = shape.operations() * repeat;
+        Bench { program, memory, operations, fastest: f64::INFINITY }
+    }
+
+    fn step(&mut self, pool: &mut Pool) {
+        let args = StepArgs { step: 1, seed: 0, hypers: &[] };
+        let start = Instant::now();
+        self.program.run(&mut self.memory, pool, &args).expect("no index comes from data");
+        self.fastest = self.fastest.min(start.elapsed().as_secs_f64());
+    }
+
+    fn rate(&self) -> f64 {
+        self.operations as f64 / self.fastest / 1e9
+    }
+}
+
+/// A product whose operands stay in the nearest cache: every step reads the same few numbers.
+fn peak() -> Shape {
+    let (rows, sum) = (vec![(84, 1, 32)], vec![(4096, 0, 0)]);
+    Shape { name: "peak", n: 32, rows, sum, accumulate: true, panels: 1 }
+}
+
+/// The convolutions of some networks, a part's images each.
+fn convolutions() -> Vec<Shape> {
+    let conv = |images, h, w, c, out| Conv { images, h, w, c, out };
+    vec![
+        conv(4, 28, 28, 1, 32).forward("lenet 28×28×1→32"),
+        conv(4, 13, 13, 32, 64).forward("lenet 13×13×32→64"),
+        conv(4, 15, 15, 64, 32).forward("lenet 13×13×32→64, input gradient"),
+        conv(4, 13, 13, 32, 64).weight_gradient("lenet 13×13×32→64, weight gradient"),
+        conv(8, 34, 34, 16, 16).forward("resnet20 32×32×16→16"),
+        conv(8, 34, 34, 16, 16).weight_gradient("resnet20 32×32×16→16, weight gradient"),
+        conv(8, 18, 18, 32, 32).forward("resnet20 16×16×32→32"),
+        conv(8, 18, 18, 32, 32).weight_gradient("resnet20 16×16×32→32, weight gradient"),
+        conv(8, 10, 10, 64, 64).forward("resnet20 8×8×64→64"),
+        conv(8, 10, 10, 64, 64).weight_gradient("resnet20 8×8×64→64, weight gradient"),
+        conv(2, 150, 150, 3, 32).forward("image_cnn 150×150×3→32"),
+        conv(2, 150, 150, 3, 32).weight_gradient("image_cnn 150×150×3→32, weight gradient"),
+        conv(2, 74, 74, 32, 64).forward("image_cnn 74×74×32→64"),
+        conv(2, 76, 76, 64, 32).forward("image_cnn 74×74×32→64, input gradient"),
+        conv(2, 74, 74, 32, 64).weight_gradient("image_cnn 74×74×32→64, weight gradient"),
+        conv(2, 36, 36, 64, 128).forward("image_cnn 36×36×64→128"),
+        conv(2, 38, 38, 128, 64).forward("image_cnn 36×36×64→128, input gradient"),
+        conv(2, 36, 36, 64, 128).weight_gradient("image_cnn 36×36×64→128, weight gradient"),
+        conv(16, 6, 6, 512, 512).panels("resnet18_32 4×4×512→512, panels"),
+        conv(16, 6, 6, 512, 512).weight_gradient("resnet18_32 4×4×512→512, weight gradient"),
+        conv(16, 10, 10, 256, 256).panels("resnet18_32 8×8×256→256, panels"),
+        conv(4, 18, 18, 128, 128).panels("resnet18_32 16×16×128→128, panels"),
+        conv(4, 34, 34, 64, 64).forward("resnet18_32 32×32×64→64"),
+    ]
+}
+
+fn main() {
+    let wanted: Vec<String> =
+        std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
+    let is_wanted = |name: &str| wanted.iter().all(|word| name.contains(word.as_str()));
+    let mut pool = Pool::new(1);
+    let shapes: Vec<Shape> = dense().into_iter().chain(convolutions()).collect();
+    let targets =
+        ["avx512", "avx2", "portable"].map(|name| Target::from_name(name).expect("a target"));
+    for target in targets.into_iter().filter(Target::supported_on_host) {
+        for shape in &shapes {
+            let name = format!("{} {}", target.name(), shape.name);
+            if is_wanted(&name) {
+                let (mut bench, mut peak) =
+                    (Bench::new(shape, &target), Bench::new(&peak(), &target));
+                let start = Instant::now();
+                while start.elapsed() < LOOK {
+                    bench.step(&mut pool);
+                    peak.step(&mut pool);
+                }
+                let (rate, of_peak) = (bench.rate(), 100.0 * bench.rate() / peak.rate());
+                println!("{name:60} {rate:7.1} GFLOP/s  {of_peak:5.1} % of {:.1}", peak.rate());
+            }
+        }
+    }
+}

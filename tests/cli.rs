@@ -224,6 +224,36 @@ fn check_tells_what_a_good_file_is() {
 }
 
 #[test]
+fn every_model_is_checked_and_tidy() {
+    let folder = Folder::new();
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+    for entry in std::fs::read_dir(models).expect("the folder") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().and_then(|name| name.to_str()).expect("UTF-8");
+        // Without the folders of images, `check` warns and goes on.
+        if name != "resnet.nn" {
+            folder.run(&["check", &model(name)]).exits(0);
+        }
+        folder.run(&["fmt", "--check", &model(name)]).exits(0);
+    }
+}
+
+#[test]
+fn batch_norm_of_one_value_is_refused_before_anything_runs() {
+    let folder = Folder::new();
+    let text = |batch: usize| {
+        format!(
+            "model net(x: f32[N, 12]) -> f32[N, 4] {{\n    x |> dense(8) |> batch_norm |> dense(4)\n\
+             }}\n\ntrain net {{\n    loss  = cross_entropy\n    batch = {batch}\n}}\n"
+        )
+    };
+    folder.write("one.nn", text(1));
+    folder.run(&["check", "one.nn"]).exits(1).complains(&["E0306", "one.nn:2", "batch_norm"]);
+    folder.write("two.nn", text(2));
+    folder.run(&["check", "two.nn"]).exits(0);
+}
+
+#[test]
 fn the_longest_chain_that_unfolds_compiles() {
     let folder = Folder::new();
     folder.write(
@@ -497,6 +527,35 @@ fn bench_needs_no_data_and_measures() {
     let args = ["bench", &model("mnist.nn"), "--seconds", "0.1", "--infer", "--batch", "100"];
     let ran = folder.run(&args).exits(0);
     assert!(ran.stdout.contains("batch 100"), "{}", ran.stdout);
+}
+
+#[test]
+fn bench_explains_each_kernel_of_a_step() {
+    let folder = Folder::new();
+    let model = model("mnist.nn");
+    let args = ["bench", &model, "--seconds", "0.1", "--explain", "--threads", "2"];
+    let lines = folder.run(&[&args[..], &["--json"]].concat()).exits(0).json();
+    let [report] = &lines[..] else { panic!("{lines:?}") };
+    assert!(report["stream_gb_s"].as_f64().is_some_and(|rate| rate > 0.0));
+    let actions = report["kernels"].as_array().expect("an array");
+    let (barriers, kernels): (Vec<_>, Vec<_>) =
+        actions.iter().partition(|action| action["name"] == "barrier");
+    // The end of a step is one more.
+    assert_eq!(barriers.len() as u64 + 1, report["barriers"].as_u64().expect("barriers"));
+    let sum = |key: &str| kernels.iter().map(|it| it[key].as_f64().expect(key)).sum::<f64>();
+    let gflop = report["gflop"].as_f64().expect("gflop");
+    assert!((sum("contraction_gflop") - gflop).abs() < 1e-9 && sum("gflop") > gflop);
+    // At least the weights are read and written.
+    assert!(sum("bytes") > 2.0 * 4.0 * 784.0 * 128.0 && sum("median_ms") > 0.0);
+    let update = kernels.iter().find(|it| it["name"] == "dense.weight.update").expect("an update");
+    let place = update["place"].as_str().expect("a place");
+    assert!(place.starts_with(&model) && place[model.len()..].starts_with(':'), "{place}");
+    assert!(update["min_ms"].as_f64() <= update["median_ms"].as_f64());
+
+    let shown = folder.run(&["bench", &model, "--seconds", "0.1", "--explain", "--infer"]).exits(0);
+    for words in ["GFLOP/s", "with memory", "dense_2.matmul", &model, "of it in barriers"] {
+        assert!(shown.stdout.contains(words), "{words}: {}", shown.stdout);
+    }
 }
 
 #[test]

@@ -109,7 +109,7 @@ fn dot(a: &Tensor, b: &Tensor) -> f64 {
 }
 
 /// The names of operators that are neither leaves nor in [`Unary`], `Binary` or [`Reduce`].
-const OTHERS: [&str; 14] = [
+const OTHERS: [&str; 23] = [
     "where",
     "cast",
     "broadcast",
@@ -120,6 +120,15 @@ const OTHERS: [&str; 14] = [
     "pad",
     "argmax",
     "matmul",
+    "variance",
+    "conv",
+    "conv_input_grad",
+    "conv_weight_grad",
+    "max_pool",
+    "max_pool_index",
+    "max_pool_grad",
+    "sum_pool",
+    "sum_pool_grad",
     "pick",
     "gather",
     "scatter_add",
@@ -137,6 +146,9 @@ fn listed(op: &Op) -> bool {
         Op::Unary(_) | Op::Binary(_) | Op::Reduce(..) => true,
         Op::Where | Op::Cast(_) | Op::Broadcast(_) | Op::Reshape(_) | Op::Transpose(_) => true,
         Op::Slice(_) | Op::Concat(_) | Op::Pad { .. } | Op::ArgMax(_) | Op::MatMul { .. } => true,
+        Op::Conv { .. } | Op::ConvInputGrad { .. } | Op::ConvWeightGrad { .. } => true,
+        Op::MaxPool(_) | Op::MaxPoolIndex(_) | Op::MaxPoolGrad { .. } => true,
+        Op::SumPool(_) | Op::SumPoolGrad { .. } | Op::Variance(_) => true,
         Op::Pick | Op::Gather(_) | Op::ScatterAdd { .. } | Op::StopGradient => true,
     }
 }

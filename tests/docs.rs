@@ -21,9 +21,9 @@ use nnc::base::schema::Schema;
 use nnc::base::source::Sources;
 use nnc::cli::render::render;
 use nnc::codegen::Target;
-use nnc::data::{self, Argument, Places, SourceRequest};
+use nnc::data::{self, Argument, Call, Places, SourceRequest};
 use nnc::driver;
-use nnc::elaborate::{self, DataRequest, PRELUDE, PRELUDE_NAME, Program, Request};
+use nnc::elaborate::{self, DataRequest, PRELUDE, PRELUDE_NAME, Program, Request, SourceCall};
 use nnc::graph::{self, Binary, Graph, Reduce, Unary};
 use nnc::loops;
 use nnc::pass::autodiff::{self, Wrt};
@@ -255,16 +255,23 @@ fn meaning(sources: &mut Sources, text: &str) -> Result<(), Vec<Diagnostic>> {
     elaborate::elaborate(&program, &request).map(|_| ())
 }
 
-/// The schema of an example's data; `None` where its files would be needed.
+/// The schema of an example's data; as far as it is known where its files would be needed.
 fn schema(item: &DataRequest) -> Option<Schema> {
-    assert!(item.transforms.is_empty(), "examples use no transforms: there are none yet");
-    let args = item.source.args.iter();
-    let args = args.map(|arg| Argument { name: arg.name.clone(), value: literal(&arg.value) });
-    let name = item.source.name.clone();
-    let request = SourceRequest { name, args: args.collect(), transforms: Vec::new() };
+    let args = |call: &SourceCall| {
+        let args = call.args.iter();
+        args.map(|arg| Argument { name: arg.name.clone(), value: literal(&arg.value) }).collect()
+    };
+    let transforms = item.transforms.iter();
+    let request = SourceRequest {
+        name: item.source.name.clone(),
+        args: args(&item.source),
+        transforms: transforms.map(|t| Call { name: t.name.clone(), args: args(t) }).collect(),
+    };
     match data::schema(&request, &Places::default()) {
         Ok(schema) => Some(schema),
-        Err(error) if !error.tried.is_empty() => None,
+        Err(error) if !error.tried.is_empty() => {
+            data::presumed(&request).expect("transforms that fit")
+        }
         Err(error) => panic!("the data `{}`: {error}", item.name),
     }
 }
@@ -368,6 +375,8 @@ fn the_language_reference_names_every_code_source_and_item_of_the_prelude() {
     let codes = syntax::codes::ALL.iter().chain(elaborate::codes::TABLE).map(|(code, _)| *code);
     assert_eq!(missing(&text, codes), [""; 0]);
     assert_eq!(missing(&text, data::SOURCES), [""; 0]);
+    let transforms = data::transform::TRANSFORMS.map(|(name, _)| name);
+    assert_eq!(missing(&text, transforms), [""; 0]);
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod support;
 
 use check::compare;
 use nnc::base::rng::Sequence;
+use nnc::base::schema::{Conversion, Field, Preparation, Schema};
 use nnc::base::tensor::{DType, Data, Tensor};
 use nnc::graph::{Env, Graph};
 use support::pipeline::{experiment, training};
@@ -38,6 +39,7 @@ fn batch_of(graph: &Graph, batch: usize) -> Env {
         let len: usize = shape.iter().product();
         let data = match input.ty.dtype {
             DType::I32 => Data::I32((0..len).map(|_| sequence.below(3) as i32).collect()),
+            DType::U8 => Data::U8((0..len).map(|_| sequence.below(256) as u8).collect()),
             _ => Data::F32((0..len).map(|_| sequence.below(33) as f32 / 8.0 - 2.0).collect()),
         };
         env.inputs.insert(input.name.clone(), Tensor::new(shape, data));
@@ -91,4 +93,62 @@ fn layer_norm_gelu_and_dropout_train() {
 fn weights_larger_than_the_cache_pass_in_panels() {
     let model = "model net(x: f32[N, 700]) -> f32[N, 3] { x |> dense(200) |> relu |> dense(3) }";
     trains(model, "optimizer = sgd(lr: 0.1)", &[24]);
+}
+
+/// A graph from its text.
+fn read(text: &str) -> Graph {
+    nnc::graph::read(text).unwrap_or_else(|error| panic!("{error:?}"))
+}
+
+#[test]
+fn constants_are_joined_and_bordered() {
+    let graph = read(
+        "graph joined {
+    input0 x: f32[N, 2]
+    hyper0 rate = 0.5
+    %0 = input0 : f32[N, 2]
+    %1 = const 3.0 : f32
+    %2 = broadcast %1 : f32[1]
+    %3 = const -1.5 : f32
+    %4 = broadcast %3 : f32[2]
+    %5 = hyper0 : f64
+    %6 = cast %5 : f32
+    %7 = broadcast %6 : f32[1]
+    %8 = concat 0 %2, %4, %7 : f32[4]
+    %9 = pad [1 + 0] 7.0 %2 : f32[2]
+    %10 = broadcast %9 : f32[N, 2]
+    %11 = mul %0, %10 : f32[N, 2]
+    output joined = %8
+    output scaled = %11
+}
+",
+    );
+    compare("joined constants", &graph, 3, &batch_of(&graph, 3));
+}
+
+#[test]
+fn normalized_mixtures_train() {
+    let text = "data photos = images(\"photos\", size: [6, 6])
+model net(image: f32[N, 6, 6, 3]) -> f32[N, 3] {
+    image |> flatten |> dense(8) |> relu |> dense(3)
+}
+train net on photos { loss = cross_entropy\n optimizer = sgd(lr: 0.1) }
+";
+    let mean = vec![0.4, 0.5, 0.6];
+    let normalize = Conversion::Normalize { mean, std: vec![0.25, 0.5, 0.125] };
+    let prepare = Preparation { conversions: vec![normalize], one_hot: false, mixed: true };
+    let field = |name: &str, dtype, shape: Vec<usize>| Field { name: name.into(), dtype, shape };
+    let schema = Schema {
+        inputs: vec![field("image", DType::U8, vec![6, 6, 3])],
+        target: field("label", DType::I32, Vec::new()),
+        classes: Some(3),
+        prepare,
+        train: None,
+        validation: None,
+        test: None,
+    };
+    let graph = training(&experiment(text, vec![("photos".into(), schema)]));
+    for batch in [2, 24] {
+        compare(text, &graph, batch, &batch_of(&graph, batch));
+    }
 }

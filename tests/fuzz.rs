@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use nnc::base::diagnostic::Diagnostic;
-use nnc::base::schema::{Field, Schema};
+use nnc::base::schema::{Field, Preparation, Schema};
 use nnc::base::source::{FileId, Sources};
 use nnc::base::tensor::DType;
 use nnc::elaborate::{self, Experiment, PRELUDE, PRELUDE_NAME, Program, Request, codes};
@@ -132,6 +132,7 @@ fn experiment(tree: ast::File) -> Result<Experiment, Vec<Diagnostic>> {
         inputs: vec![Field { name: "image".into(), dtype: DType::U8, shape: vec![28, 28, 1] }],
         target: Field { name: "label".into(), dtype: DType::I32, shape: vec![] },
         classes: Some(10),
+        prepare: Preparation::default(),
         train: Some(60_000),
         validation: Some(0),
         test: Some(10_000),
@@ -152,7 +153,8 @@ fn compile(experiment: Experiment) -> Result<(), String> {
     let train = match &experiment.training {
         Some(training) => {
             let differentiated = sound(autodiff::run(&train, Wrt { inputs: true }))?;
-            sound(update::run(&differentiated, &sound(training.rule.clone())?, false))?
+            sound(training.rule.graph.clone())?;
+            sound(update::run(&differentiated, &training.rule, false))?
         }
         None => train,
     };

@@ -6,15 +6,10 @@
 
 mod support;
 
-use nnc::base::rng::Sequence;
-use nnc::base::tensor::Tensor;
 use support::compare::assert_close;
-use support::engines::{Engine, Job, Tensors};
-use support::pipeline::{experiment, training_with_gradients};
+use support::engines::{Engine, Job};
+use support::regression::{IN, OUT, gradients, job, widened};
 
-const SAMPLES: usize = 7;
-const IN: usize = 5;
-const OUT: usize = 3;
 const STEPS: u64 = 20;
 
 /// An update of one parameter: its value, its gradient, its states (zero at first), the step from
@@ -95,35 +90,6 @@ fn adam_direction(g: f64, [m, v, _]: &mut [f64; 3], step: i32) -> f64 {
     *m / (1.0 - 0.9f64.powi(step)) / ((*v / (1.0 - 0.999f64.powi(step))).sqrt() + 1e-8)
 }
 
-/// The model with an optimiser, its inputs and first parameters.
-fn job(optimizer: &str) -> Job {
-    let text = format!(
-        "model net(x: f32[N, {IN}]) -> f32[N, {OUT}] {{ x |> dense({OUT}) }}\n\
-         train net {{\n    loss = mse\n    optimizer = {optimizer}\n}}\n"
-    );
-    let numbers = |name: u64, shape: [usize; 2]| {
-        let mut sequence = Sequence::new(11, name);
-        let values = (0..shape[0] * shape[1]).map(|_| (sequence.unit() * 2.0 - 1.0) as f32);
-        values.collect::<Vec<_>>()
-    };
-    let bias = Tensor::f32([OUT], numbers(3, [1, OUT]));
-    let given = [
-        ("dense.weight".to_string(), Tensor::f32([IN, OUT], numbers(2, [IN, OUT]))),
-        ("dense.bias".to_string(), bias),
-    ];
-    let inputs = Tensors::from([
-        ("x".to_string(), Tensor::f32([SAMPLES, IN], numbers(0, [SAMPLES, IN]))),
-        ("label".to_string(), Tensor::f32([SAMPLES, OUT], numbers(1, [SAMPLES, OUT]))),
-    ]);
-    let graph = training_with_gradients(&experiment(&text, Vec::new()));
-    let batch = SAMPLES;
-    Job { graph, batch, seed: 0, given: given.into(), inputs: Box::new(move |_| inputs.clone()) }
-}
-
-fn widened(tensor: &Tensor) -> Vec<f64> {
-    tensor.as_f32().iter().map(|&value| f64::from(value)).collect()
-}
-
 /// Weight, then bias, after twenty steps by hand.
 fn by_hand(job: &Job, rule: Rule) -> [Vec<f32>; 2] {
     let inputs = (job.inputs)(1);
@@ -141,27 +107,10 @@ fn by_hand(job: &Job, rule: Rule) -> [Vec<f32>; 2] {
     [narrow(&params[..IN * OUT]), narrow(&params[IN * OUT..])]
 }
 
-/// The gradient of `mean((x·w + b − t)²)` by weight and bias, joined.
-fn gradients(params: &[f64], x: &[f64], target: &[f64]) -> Vec<f64> {
-    let mut gradients = vec![0.0; params.len()];
-    for n in 0..SAMPLES {
-        for j in 0..OUT {
-            let product: f64 = (0..IN).map(|i| x[n * IN + i] * params[i * OUT + j]).sum();
-            let error = product + params[IN * OUT + j] - target[n * OUT + j];
-            let slope = 2.0 * error / (SAMPLES * OUT) as f64;
-            for i in 0..IN {
-                gradients[i * OUT + j] += slope * x[n * IN + i];
-            }
-            gradients[IN * OUT + j] += slope;
-        }
-    }
-    gradients
-}
-
 #[test]
 fn twenty_steps_follow_the_formula() {
     for &(optimizer, rule) in OPTIMIZERS {
-        let job = job(optimizer);
+        let job = job(&format!("optimizer = {optimizer}"));
         let [weight, bias] = by_hand(&job, rule);
         let moved = weight.iter().zip(job.given["dense.weight"].as_f32());
         let moved = moved.fold(0f32, |most, (after, before)| most.max((after - before).abs()));

@@ -22,7 +22,7 @@ use support::pipeline::{experiment, training_with_gradients};
 const STEPS: u64 = 20;
 
 /// The cases that must be there.
-const CASES: [&str; 15] = [
+const CASES: [&str; 36] = [
     "act_elu",
     "act_gelu",
     "act_sigmoid",
@@ -30,14 +30,35 @@ const CASES: [&str; 15] = [
     "act_softplus",
     "act_tanh",
     "attention",
+    "avg_pool2",
+    "batch_norm",
     "broadcast",
+    "conv_1ch",
+    "conv_1x1",
+    "conv_1x1_s2",
+    "conv_5x3",
+    "conv_depthwise",
+    "conv_dilated",
+    "conv_groups",
+    "conv_pad1",
+    "conv_same",
+    "conv_same_k4",
+    "conv_same_s2",
+    "conv_stride2",
+    "conv_valid",
+    "global_avg",
     "layer_norm",
+    "lenet",
     "loss_focal",
+    "max_pool2",
+    "max_pool2_odd",
+    "max_pool3s2",
     "mlp",
     "optim_adam",
     "optim_rmsprop",
     "optim_sgd",
     "optim_sgd_momentum",
+    "residual",
 ];
 
 fn folder() -> PathBuf {

@@ -54,6 +54,9 @@ fn writable_code() -> Vec<String> {
     map.lines().filter(both).map(str::to_string).collect()
 }
 
+/// Nobody follows the reading of data.
+const WATCH: nnc::data::Watch<'_> = &|_, _| true;
+
 /// A program in a folder of its own.
 struct Case {
     folder: tempfile::TempDir,
@@ -68,9 +71,13 @@ impl Case {
 
     fn prepare(&self, overrides: Overrides) -> (Session, Run) {
         let mut session = Session::new(None);
-        let run =
-            driver::run(&mut session, &request(&self.folder.path().join("main.nn")), &overrides)
-                .unwrap_or_else(|failure| panic!("{failure:?}"));
+        let run = driver::run(
+            &mut session,
+            &request(&self.folder.path().join("main.nn")),
+            &overrides,
+            WATCH,
+        )
+        .unwrap_or_else(|failure| panic!("{failure:?}"));
         (session, run)
     }
 }
@@ -118,7 +125,7 @@ fn real_mnist() {
         eprintln!("skipped: NNC_DATA names no folder with mnist/ in it");
         return;
     }
-    let run = driver::run(&mut session, &request(&file), &Overrides::default())
+    let run = driver::run(&mut session, &request(&file), &Overrides::default(), WATCH)
         .unwrap_or_else(|failure| panic!("{failure:?}"));
     assert_eq!(run.data.notice, None, "real data, not the fallback");
     assert_eq!(run.data.train.count() + run.data.validation.count(), 60_000);
@@ -292,4 +299,114 @@ fn a_run_that_is_asked_to_stop_ends_after_a_whole_step() {
     assert!((16..run.data.train.count() as u64 / 32).contains(&trainer.steps_made()));
     let finite = |(_, value): &(String, Tensor)| value.as_f32().iter().all(|x| x.is_finite());
     assert!(weights(&run, &trainer).iter().all(finite));
+}
+
+/// 927 samples in batches of 32 are 29 steps an epoch.
+const SCHEDULED: &str = "
+data drawn = digits(train: 1030, test: 300, validation: 0.1)
+
+model net(image: f32[N, 28, 28, 1]) -> f32[N, 10] {
+    image |> flatten |> dense(32) |> relu |> dense(10)
+}
+
+train net on drawn {
+    loss      = cross_entropy
+    optimizer = sgd(lr: linear(0.2, warmup: 40), momentum: 0.5)
+    epochs    = 3
+}
+";
+
+#[test]
+fn a_schedule_knows_how_long_the_run_is() {
+    let case = Case::new(SCHEDULED);
+    for epochs_made in [2, 3] {
+        let (_, run) = case.prepare(epochs(epochs_made));
+        let trained = train(&run, 2);
+        let steps = 29 * epochs_made;
+        for (index, record) in trained.records.epochs.iter().enumerate() {
+            let step = 29 * (index + 1);
+            let part = (step as f64 - 41.0).max(0.0) / (steps as f64 - 40.0);
+            let lr = 0.2 * (1.0 - part) * (step as f64 / 40.0).min(1.0);
+            assert_eq!(record.scheduled, [("lr".to_string(), lr as f32)]);
+        }
+    }
+}
+
+#[test]
+fn a_warm_up_as_long_as_the_run_is_refused() {
+    let case = Case::new(SCHEDULED);
+    let file = case.folder.path().join("main.nn");
+    let mut session = Session::new(None);
+    match driver::run(&mut session, &request(&file), &epochs(1), &|_, _| true) {
+        Err(Failure::Program { diagnostics, .. }) => {
+            assert_eq!(diagnostics.len(), 1);
+            assert_eq!(diagnostics[0].code, "E0310");
+            assert_eq!(diagnostics[0].message, "a warm-up of 40 steps in a run of 29");
+        }
+        Ok(_) => panic!("a warm-up of 40 steps does not fit 29"),
+        Err(other) => panic!("{other:?}"),
+    }
+    driver::check(&mut session, &request(&file)).expect("three epochs are long enough");
+}
+
+/// Photos of three classes, 20×20 pixels and drawn by a formula, as BMP files.
+fn photos(folder: &Path) {
+    for class in 0..3u32 {
+        let folder = folder.join(format!("photos/{class}"));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        for number in 0..14u32 {
+            let byte = |x: u32, y: u32, c: u32| (x * (class + 1) * 7 + y * number + c * 60) as u8;
+            let pixels = (0..400).flat_map(|at| [0, 1, 2].map(|c| byte(at % 20, at / 20, c)));
+            let mut file = b"BM".to_vec();
+            // The file's size, its first pixel; then the header of 40 bytes.
+            for word in [54 + 1200, 0, 54, 40, 20, 20, 1 | 24 << 16, 0, 1200, 0, 0, 0, 0] {
+                file.extend(u32::to_le_bytes(word));
+            }
+            file.extend(pixels);
+            std::fs::write(folder.join(format!("{number}.bmp")), file).expect("a file");
+        }
+    }
+}
+
+#[test]
+fn augmented_runs_are_the_same_for_any_number_of_threads() {
+    const PHOTOS: &str = "
+data shots = images(\"photos\", size: [20, 20], validation: 0.2)
+    |> resize(24, mode: crop) |> random_flip(both) |> random_crop(20, pad: 2, fill: reflect)
+    |> random_rotate(20) |> random_zoom(0.2, fill: edge)
+    |> color_jitter(brightness: 0.3, contrast: 0.3, saturation: 0.3, hue: 0.1)
+    |> random_erase(value: random) |> mixup(0.4) |> cutmix
+    |> normalize(mean: [0.4, 0.5, 0.6], std: [0.2, 0.25, 0.3])
+
+model net(image: f32[N, 20, 20, 3]) -> f32[N, 3] {
+    LAYERS |> dense(shots.classes)
+}
+
+train net on shots {
+    loss    = cross_entropy
+    batch   = 8
+    epochs  = 3
+    metrics = [accuracy]
+}
+";
+    let layers = ["image |> flatten |> dense(16) |> relu |> dropout(0.2)"];
+    for layers in layers {
+        let case = Case::new(&PHOTOS.replace("LAYERS", layers));
+        photos(case.folder.path());
+        let train = |threads, seed| {
+            let trained =
+                train(&case.prepare(Overrides { seed, ..Overrides::default() }).1, threads);
+            assert_eq!(trained.outcome, Ok(Outcome::Finished));
+            let epochs = trained.records.epochs.into_iter();
+            let scores: Vec<_> = epochs.map(|epoch| (epoch.train, epoch.validation)).collect();
+            (trained.weights, scores)
+        };
+        let first = train(1, None);
+        let finite = |(_, value): &(String, Tensor)| value.as_f32().iter().all(|x| x.is_finite());
+        assert!(first.0.iter().all(finite));
+        for threads in [2, 3] {
+            assert_eq!(train(threads, None), first, "{threads} threads, {layers}");
+        }
+        assert_ne!(train(2, Some(1)).0, first.0);
+    }
 }

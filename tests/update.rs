@@ -146,7 +146,7 @@ fn adam() -> Graph {
 /// The step graph as the pipeline makes it, and as it is right after `update`.
 fn steps(optimizer: &Graph, keep_grads: bool) -> [Graph; 2] {
     let gradients = autodiff::run(&regression(), Wrt::default());
-    let step = update::run(&gradients, optimizer, keep_grads);
+    let step = update::run(&gradients, &optimizer.clone().into(), keep_grads);
     let small = dce::run(&cse::run(&simplify::run(&bind::run(&step, BATCH))));
     for graph in [&step, &small] {
         assert_eq!(verify(graph), Ok(()));

@@ -3,6 +3,7 @@
 //!
 //! Nothing here knows the language, a graph or a machine, and nothing here does I/O.
 
+pub mod caught;
 pub mod diagnostic;
 pub mod entity;
 pub mod math;

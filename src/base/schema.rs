@@ -24,6 +24,64 @@ impl Field {
     }
 }
 
+/// What a compiled step does to samples before the model sees them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Preparation {
+    /// What becomes of the numbers of an image, in order. The first one that is a
+    /// [`Conversion::Rescale`] finds bytes, 0 to 255; any other finds bytes / 255, as a model does
+    /// where there is no conversion.
+    pub conversions: Vec<Conversion>,
+    /// Whether losses and metrics get the target, a class, as `f32[classes]`.
+    pub one_hot: bool,
+    /// Whether samples to train on are mixtures of two: `label_2` and `mix` come with them.
+    pub mixed: bool,
+}
+
+/// A step of the way from an image's bytes to a model's numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Conversion {
+    /// `x · scale + offset`.
+    Rescale {
+        /// What numbers are multiplied by.
+        scale: f64,
+        /// What is added then.
+        offset: f64,
+    },
+    /// `(x − mean) / std`, of each channel, or one of all channels.
+    Normalize {
+        /// What is subtracted.
+        mean: Vec<f64>,
+        /// What is divided by then.
+        std: Vec<f64>,
+    },
+}
+
+impl Conversion {
+    /// As one multiplication and one sum: `(scale, offset)` of a channel.
+    fn affine(&self, channel: usize) -> (f64, f64) {
+        // One number stands for all channels.
+        let of = |values: &[f64]| *values.get(channel).unwrap_or(&values[0]);
+        match self {
+            Conversion::Rescale { scale, offset } => (*scale, *offset),
+            Conversion::Normalize { mean, std } => (1.0 / of(std), -of(mean) / of(std)),
+        }
+    }
+}
+
+impl Preparation {
+    /// All conversions of one channel as one: a byte `x` becomes `x · scale + offset`.
+    pub fn affine(&self, channel: usize) -> (f64, f64) {
+        let from_bytes = match self.conversions.first() {
+            Some(Conversion::Rescale { .. }) => (1.0, 0.0),
+            Some(Conversion::Normalize { .. }) | None => (1.0 / 255.0, 0.0),
+        };
+        self.conversions.iter().fold(from_bytes, |(scale, offset), conversion| {
+            let (by, plus) = conversion.affine(channel);
+            (scale * by, offset * by + plus)
+        })
+    }
+}
+
 /// What is known of a data set.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Schema {
@@ -33,10 +91,51 @@ pub struct Schema {
     pub target: Field,
     /// The number of classes, where the target is a class.
     pub classes: Option<usize>,
+    /// What a step does to samples first.
+    pub prepare: Preparation,
     /// Samples to train on, where known.
     pub train: Option<usize>,
     /// Samples to validate on; `Some(0)` where the data has no such split.
     pub validation: Option<usize>,
     /// Samples to test on; `Some(0)` where the data has no such split.
     pub test: Option<usize>,
+}
+
+impl Schema {
+    /// The fields that a step gets: inputs, then the target; to train on mixtures also the other
+    /// sample's target, `label_2`, and the part of the sample's own, `mix`.
+    pub fn fields(&self, training: bool) -> Vec<Field> {
+        let mut fields = self.inputs.clone();
+        fields.push(self.target.clone());
+        if training && self.prepare.mixed {
+            fields.push(Field { name: LABEL_2.into(), ..self.target.clone() });
+            fields.push(Field { name: MIX.into(), dtype: DType::F32, shape: Vec::new() });
+        }
+        fields
+    }
+}
+
+/// The name of the target of a mixture's other sample.
+pub const LABEL_2: &str = "label_2";
+/// The name of the part that a mixture's own sample has in it.
+pub const MIX: &str = "mix";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conversions_of_a_channel_are_one_product_and_one_sum() {
+        let of = |conversions: &[Conversion], channel| {
+            Preparation { conversions: conversions.to_vec(), ..Preparation::default() }
+                .affine(channel)
+        };
+        let normalize = Conversion::Normalize { mean: vec![0.5, 0.25], std: vec![0.5, 0.125] };
+        let rescale = Conversion::Rescale { scale: 0.5, offset: -1.0 };
+        assert_eq!(of(&[], 0), (1.0 / 255.0, 0.0));
+        assert_eq!(of(std::slice::from_ref(&normalize), 1), (8.0 / 255.0, -2.0));
+        assert_eq!(of(std::slice::from_ref(&rescale), 2), (0.5, -1.0), "of the bytes themselves");
+        assert_eq!(of(&[rescale.clone(), normalize.clone()], 0), (1.0, -3.0));
+        assert_eq!(of(&[normalize, rescale], 0), (1.0 / 255.0, -1.5));
+    }
 }

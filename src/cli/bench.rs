@@ -1,6 +1,7 @@
 //! `nnc bench`: the time of a training step, without data.
 
 use super::Common;
+use super::explain::{self, Limits};
 use crate::driver::{self, Failure};
 use crate::runtime::pool::{Pool, default_threads};
 use clap::Args;
@@ -20,6 +21,9 @@ pub struct Bench {
     /// Measure evaluation, not training
     #[arg(long)]
     infer: bool,
+    /// Show what each kernel of the step does and how long it takes
+    #[arg(long)]
+    explain: bool,
     /// Seconds to measure for
     #[arg(long, default_value_t = 2.0)]
     seconds: f64,
@@ -41,18 +45,26 @@ impl Bench {
         let times = bench.measure(&mut pool, self.seconds);
         let (gflop, peak) = (bench.flops as f64 / 1e9, bench.peak / 1e9);
         let gflops = gflop / times.median;
+        let explained = self.explain.then(|| {
+            let streams = driver::Streams::measure(&request.target, &mut pool);
+            let actions = bench.explain(&mut pool, self.seconds, &request.target);
+            (actions, Limits { peak: bench.peak, streams })
+        });
         if self.json {
-            println!(
-                "{}",
-                json!({
+            let mut report = json!({
                     "model": bench.model, "batch": bench.batch, "threads": threads,
                     "target": request.target.name(), "median_ms": times.median * 1e3,
                     "min_ms": times.fastest * 1e3, "gflop": gflop, "gflops": gflops,
                     "peak_gflops": peak, "first_step_ms": bench.first_step_seconds * 1e3,
                     "arena_bytes": bench.memory_bytes, "steps": times.steps,
                     "barriers": bench.barriers,
-                })
-            );
+            });
+            if let Some((actions, Limits { streams, .. })) = &explained {
+                report["stream_gb_s"] = json!(streams.memory / 1e9);
+                report["stream_l2_gb_s"] = json!(streams.cache / 1e9);
+                report["kernels"] = explain::value(actions);
+            }
+            println!("{report}");
             return Ok(0);
         }
         println!(
@@ -73,6 +85,9 @@ impl Bench {
             bench.memory_bytes,
             bench.first_step_seconds * 1e3,
         );
+        if let Some((actions, limits)) = &explained {
+            explain::print(actions, limits);
+        }
         Ok(0)
     }
 }

@@ -7,12 +7,14 @@
 mod bench;
 mod check;
 mod emit_ir;
+mod explain;
 mod fmt;
 mod grad;
 mod progress;
 pub mod render;
 mod run;
 
+use crate::base::caught;
 use crate::driver::{self, Failure, Timing};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -120,6 +122,10 @@ fn report(failure: &Failure) -> u8 {
             eprintln!("error: {message}");
             2
         }
+        Failure::Interrupted(message) => {
+            eprintln!("{message}");
+            INTERRUPTED
+        }
         Failure::Bug { pass, message, dump } => {
             eprintln!("nnc has a bug: pass `{pass}` failed: {message}");
             match dump {
@@ -141,8 +147,8 @@ fn quiet_broken_pipes() {
         if message.is_some_and(|message| message.contains("failed printing to stdout")) {
             std::process::exit(0);
         }
-        // The driver turns a panic inside a pass into a report of its own.
-        if !driver::inside_pass() {
+        // A panic inside a pass or an image decoder becomes a report of its own.
+        if !caught::inside() {
             default(panic);
         }
     }));

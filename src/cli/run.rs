@@ -1,6 +1,6 @@
 //! `nnc run`: trains a model on its data, then tests it.
 
-use super::progress::{Mode, Progress, push_scores, put_scores};
+use super::progress::{Mode, Progress, Reading, push_scores, put_scores};
 use super::{Common, INTERRUPTED, render};
 use crate::driver::{self, Failure, Run as Prepared};
 use crate::runtime::pool::{Pool, default_threads};
@@ -38,6 +38,9 @@ pub struct Run {
     /// Print nothing but the result
     #[arg(long)]
     quiet: bool,
+    /// List every file that was left out, with the reason
+    #[arg(long)]
+    verbose: bool,
 }
 
 impl Run {
@@ -62,9 +65,13 @@ impl Run {
         let mut session = driver::Session::new(None);
         let batch = self.batch.map(|batch| batch as usize);
         let overrides = driver::Overrides { epochs: self.epochs, batch, seed: self.seed, threads };
-        let prepared = driver::run(&mut session, &self.common.request(true)?, &overrides)?;
+        let mode = Mode::choose(self.json, self.quiet);
+        let reading = Reading::new(mode, &stop);
+        let watch = |done, total| reading.read(done, total);
+        let request = self.common.request(true)?;
+        let prepared = driver::run(&mut session, &request, &overrides, &watch)?;
         render::print(&prepared.warnings, &session.sources);
-        let mut progress = Progress::new(Mode::choose(self.json, self.quiet));
+        let mut progress = Progress::new(mode);
         self.announce(&prepared, threads, &progress);
         self.common.print_timings(&session.timings);
 
@@ -89,9 +96,13 @@ impl Run {
     fn announce(&self, run: &Prepared, threads: usize, progress: &Progress) {
         if self.json {
             let (source, notice) = (run.data.source, &run.data.notice);
+            let notes: Vec<&str> = run.data.notes.iter().map(|note| note.line.as_str()).collect();
             println!(
                 "{}",
-                json!({"event": "start", "data": source, "threads": threads, "notice": notice})
+                json!({
+                    "event": "start", "data": source, "threads": threads, "notice": notice,
+                    "notes": notes,
+                })
             );
         }
         if self.quiet || self.json {
@@ -99,6 +110,11 @@ impl Run {
         }
         if let Some(notice) = &run.data.notice {
             progress.line(&format!("note: {notice}"));
+        }
+        for note in &run.data.notes {
+            progress.line(&format!("note: {}", note.line));
+            let details = note.details.iter().filter(|_| self.verbose);
+            details.for_each(|detail| progress.line(&format!("  {detail}")));
         }
         progress.line(&run.summary(threads));
     }

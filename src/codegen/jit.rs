@@ -47,6 +47,13 @@ pub type BarrierFn = extern "sysv64" fn(*const ());
 #[cfg(not(target_arch = "x86_64"))]
 pub type BarrierFn = extern "C" fn(*const ());
 
+/// What timed code calls after each action.
+#[cfg(target_arch = "x86_64")]
+pub type MarkFn = extern "sysv64" fn(*mut (), u64);
+/// What timed code calls after each action.
+#[cfg(not(target_arch = "x86_64"))]
+pub type MarkFn = extern "C" fn(*mut (), u64);
+
 /// What one thread's call of a step is given. Compiled code knows the offsets of its fields.
 #[repr(C)]
 #[derive(Clone, Debug)]
@@ -69,6 +76,10 @@ pub struct Context {
     pub barrier: BarrierFn,
     /// What `barrier` is given.
     pub barrier_data: *const (),
+    /// What timed code calls at its start (with 0) and after each action (with 1, 2, …).
+    pub mark: MarkFn,
+    /// What `mark` is given first.
+    pub mark_data: *mut (),
     /// 0, or one more than the site of the first bad index that this thread met.
     pub fault_site: u64,
     /// The element of that index.
@@ -88,6 +99,8 @@ impl Default for Context {
             step: 0,
             barrier: alone,
             barrier_data: ptr::null(),
+            mark: unmarked,
+            mark_data: ptr::null_mut(),
             fault_site: 0,
             fault_element: 0,
         }
@@ -97,6 +110,11 @@ impl Default for Context {
 step_abi! {
     /// The barrier of a single thread.
     fn alone(_data: *const ()) {}
+}
+
+step_abi! {
+    /// Marks nothing.
+    fn unmarked(_data: *mut (), _index: u64) {}
 }
 
 impl Context {

@@ -4,6 +4,7 @@
 //! ```text
 //! kernel adam …   →  one Cranelift function on 128-bit vectors          `clif`, `math`
 //! tile 32×10×128  →  one wide function a register block                 `tile`
+//! vector 7168     →  one wide function a long element-wise loop         `wide`
 //! actions         →  `step(context)`: each kernel on this thread's share, barriers between
 //! ```
 //!
@@ -22,9 +23,10 @@ pub mod object;
 mod step;
 pub mod target;
 pub mod tile;
+pub mod wide;
 
 pub use jit::{Code, Context};
-pub use object::{Object, emit};
+pub use object::{Object, emit, emit_timed};
 pub use target::{Arch, Isa, Target};
 
 use crate::loops::Program;

@@ -20,6 +20,7 @@ use cranelift_module::{FuncId, ModuleReloc};
 use super::clif::{self, Callees};
 use super::target::{Arch, Target};
 use super::tile::{self, MicroTile};
+use super::wide::{self, WideLoop};
 use super::{jit, step};
 use crate::loops::{Action, Inst, Kernel, Program, Stmt};
 
@@ -52,7 +53,17 @@ pub struct Object {
 
 /// Compiles a planned program.
 pub fn emit(program: &Program, target: &Target) -> Object {
-    let layout = Layout::of(program, target);
+    emit_layout(program, target, Layout::of(program, target))
+}
+
+/// Compiles a planned program so that each thread's step calls its context's `mark` at its start
+/// and after each action.
+pub fn emit_timed(program: &Program, target: &Target) -> Object {
+    let layout = Layout { timed: true, ..Layout::of(program, target) };
+    emit_layout(program, target, layout)
+}
+
+fn emit_layout(program: &Program, target: &Target, layout: Layout) -> Object {
     let mut compiler = Compiler::new(*target);
     let functions = layout
         .sources
@@ -100,7 +111,8 @@ pub fn assembly_text(object: &Object) -> String {
 
 fn disassemble_x86(object: &Object, function: &Function, text: &mut String) {
     use iced_x86::{Decoder, DecoderOptions, Formatter, Instruction, IntelFormatter};
-    let code = &function.code[..end_of_instructions(&function.code)];
+    let (end, constants) = end_of_instructions(&function.code);
+    let code = &function.code[..end];
     let mut decoder = Decoder::new(64, code, DecoderOptions::NONE);
     let mut formatter = IntelFormatter::new();
     let mut instruction = Instruction::default();
@@ -118,8 +130,8 @@ fn disassemble_x86(object: &Object, function: &Function, text: &mut String) {
         }
         text.push('\n');
     }
-    for (index, bytes) in function.code[code.len()..].chunks(16).enumerate() {
-        let _ = write!(text, "{:6x}  db", code.len() + 16 * index);
+    for (index, bytes) in function.code[constants..].chunks(16).enumerate() {
+        let _ = write!(text, "{:6x}  db", constants + 16 * index);
         for byte in bytes {
             let _ = write!(text, " {byte:02x}");
         }
@@ -127,18 +139,24 @@ fn disassemble_x86(object: &Object, function: &Function, text: &mut String) {
     }
 }
 
-/// Where a function's constants begin, which follow its code: at the first that is read.
-fn end_of_instructions(code: &[u8]) -> usize {
+/// Where a function's instructions end, and where its constants begin, which follow aligned: at
+/// the first that is read.
+fn end_of_instructions(code: &[u8]) -> (usize, usize) {
     use iced_x86::{Decoder, DecoderOptions};
-    let mut end = code.len();
+    let mut constants = code.len();
     let mut decoder = Decoder::new(64, code, DecoderOptions::NONE);
-    while decoder.can_decode() && decoder.position() < end {
+    while decoder.can_decode() && decoder.position() < constants {
+        let at = decoder.position();
+        // Zeros up to the constants align them.
+        if code[at..constants].iter().all(|&byte| byte == 0) {
+            return (at, constants);
+        }
         let instruction = decoder.decode();
         if instruction.is_ip_rel_memory_operand() {
-            end = end.min(instruction.ip_rel_memory_address() as usize);
+            constants = constants.min(instruction.ip_rel_memory_address() as usize);
         }
     }
-    end
+    (constants, constants)
 }
 
 fn reference_name(object: &Object, reloc: &ModuleReloc) -> String {
@@ -153,6 +171,7 @@ fn reference_name(object: &Object, reloc: &ModuleReloc) -> String {
 /// What a function is made from.
 enum Source {
     Tile(MicroTile),
+    Wide(WideLoop),
     Philox,
     Kernel(crate::loops::KernelId),
     Step,
@@ -163,9 +182,9 @@ impl Source {
     fn name(&self, program: &Program) -> String {
         match self {
             Source::Tile(tile) => {
-                let mut name = format!("tile.{}x{}.k{}", tile.m, tile.n, tile.k);
+                let sum: Vec<_> = tile.sum.iter().map(|axis| axis.extent.to_string()).collect();
+                let mut name = format!("tile.{}x{}.k{}", tile.rows.len(), tile.n, sum.join("x"));
                 let marks = [
-                    (tile.outer > 1, format!(".o{}", tile.outer)),
                     (tile.accumulate, ".accumulate".to_owned()),
                     (tile.bias, ".bias".to_owned()),
                     (tile.relu, ".relu".to_owned()),
@@ -173,6 +192,7 @@ impl Source {
                 name.extend(marks.into_iter().filter(|(set, _)| *set).map(|(_, mark)| mark));
                 name
             }
+            Source::Wide(wide) => wide.name(),
             Source::Philox => "philox".to_owned(),
             Source::Kernel(id) => format!("kernel {id} {}", program.kernels[*id].name),
             Source::Step => "step".to_owned(),
@@ -189,6 +209,8 @@ struct Layout {
     kernels: Vec<u32>,
     /// Where `step` is; `refresh` follows.
     step: usize,
+    /// Whether the step says when each action ends.
+    timed: bool,
 }
 
 impl Layout {
@@ -203,6 +225,14 @@ impl Layout {
                 });
             }
         }
+        for kernel in program.kernels.values() {
+            for wide in clif::wide_loops(target, kernel) {
+                callees.wide.entry(wide.clone()).or_insert_with(|| {
+                    sources.push(Source::Wide(wide));
+                    sources.len() as u32 - 1
+                });
+            }
+        }
         if program.kernels.values().any(|kernel| uses_random(&kernel.body)) {
             callees.philox = Some(sources.len() as u32);
             sources.push(Source::Philox);
@@ -212,7 +242,7 @@ impl Layout {
         sources.extend(program.kernels.keys().map(Source::Kernel));
         let step = sources.len();
         sources.extend([Source::Step, Source::Refresh]);
-        Layout { sources, callees, kernels, step }
+        Layout { sources, callees, kernels, step, timed: false }
     }
 }
 
@@ -220,11 +250,14 @@ impl Layout {
 fn blocks(kernel: &Kernel, target: &Target) -> Vec<MicroTile> {
     let mut tiles = Vec::new();
     clif::tiles(&kernel.body, &mut tiles);
-    let regions = tiles.into_iter().flat_map(|tile| {
-        let cut = clif::cut(target, tile);
-        cut.regions.into_iter().map(move |region| (tile, region))
-    });
-    regions.map(|(tile, at)| MicroTile::of(tile, at.rows.size, at.columns.size)).collect()
+    let mut found = Vec::new();
+    for tile in tiles {
+        for panels in clif::cut(target, tile).panels {
+            let block = |blocks: &tile::Blocks| MicroTile::of(tile, &blocks.rows, panels.size);
+            found.extend(panels.blocks.iter().map(block));
+        }
+    }
+    found
 }
 
 fn uses_random(body: &[Stmt]) -> bool {
@@ -266,13 +299,17 @@ impl Compiler {
         source: &Source,
     ) -> Function {
         let name = source.name(program);
-        if let (Source::Tile(tile), Some(wide)) = (source, self.target.wide()) {
-            let code = tile::encode(wide, tile);
+        let code = match (source, self.target.wide()) {
+            (Source::Tile(tile), Some(isa)) => Some(tile::encode(isa, tile)),
+            (Source::Wide(wide), Some(isa)) => Some(wide::encode(isa, wide)),
+            _ => None,
+        };
+        if let Some(code) = code {
             return Function { name, code, align: 64, relocs: Vec::new() };
         }
         let function = self
             .function(program, layout, index, source)
-            .expect("all but wide tiles are Cranelift functions");
+            .expect("all but wide code are Cranelift functions");
         self.compilation.clear();
         self.compilation.func = function;
         let compiled = self
@@ -288,7 +325,7 @@ impl Compiler {
         Function { name, code, align: align.max(16), relocs }
     }
 
-    /// A function in CLIF; none for a wide tile.
+    /// A function in CLIF; none for wide code.
     fn function(
         &mut self,
         program: &Program,
@@ -296,7 +333,7 @@ impl Compiler {
         index: usize,
         source: &Source,
     ) -> Option<ClifFunction> {
-        if matches!(source, Source::Tile(_)) && self.target.wide().is_some() {
+        if matches!(source, Source::Tile(_) | Source::Wide(_)) && self.target.wide().is_some() {
             return None;
         }
         let signature = signature(program, source);
@@ -304,18 +341,20 @@ impl Compiler {
         let mut function = ClifFunction::with_name_signature(name, signature);
         let builder = FunctionBuilder::new(&mut function, &mut self.building);
         let frontend: TargetFrontendConfig = self.isa.frontend_config();
-        let actions = |actions: &[Action], builder| {
-            step::emit(program, actions, &layout.kernels, builder, frontend);
+        let actions = |actions: &[Action], timed, builder| {
+            let code = step::Code { program, actions, kernels: &layout.kernels, timed };
+            step::emit(&code, builder, frontend);
         };
         match source {
             Source::Tile(tile) => tile::clif::emit(tile, builder, frontend),
+            Source::Wide(_) => unreachable!("only targets with wide registers have wide loops"),
             Source::Philox => clif::philox(builder, frontend),
             Source::Kernel(id) => {
                 let kernel = &program.kernels[*id];
                 clif::emit(kernel, &self.target, &layout.callees, builder, frontend);
             }
-            Source::Step => actions(&program.actions, builder),
-            Source::Refresh => actions(&program.refresh, builder),
+            Source::Step => actions(&program.actions, layout.timed, builder),
+            Source::Refresh => actions(&program.refresh, false, builder),
         }
         Some(function)
     }
@@ -324,6 +363,7 @@ impl Compiler {
 fn signature(program: &Program, source: &Source) -> Signature {
     match source {
         Source::Tile(tile) => clif::tile_signature(tile),
+        Source::Wide(_) => clif::pointers(1),
         Source::Philox => clif::philox_signature(),
         Source::Kernel(id) => clif::kernel_signature(program.kernels[*id].slots.len()),
         Source::Step | Source::Refresh => clif::pointers(1),

@@ -20,11 +20,21 @@ use super::jit::Context;
 use crate::base::entity::Entity;
 use crate::loops::{Action, BufferId, KernelId, Program, Space};
 
-/// Emits the body of a step's function. The object has the kernels at `kernels`.
+/// What a step's function is made from.
+pub(super) struct Code<'a> {
+    /// The program.
+    pub program: &'a Program,
+    /// What the function does.
+    pub actions: &'a [Action],
+    /// Where the object has each kernel.
+    pub kernels: &'a [u32],
+    /// Whether the function calls the context's `mark` at its start and after each action.
+    pub timed: bool,
+}
+
+/// Emits the body of a step's function.
 pub(super) fn emit(
-    program: &Program,
-    actions: &[Action],
-    kernels: &[u32],
+    code: &Code<'_>,
     mut builder: FunctionBuilder<'_>,
     frontend: TargetFrontendConfig,
 ) {
@@ -43,19 +53,22 @@ pub(super) fn emit(
         barrier_data: field(offset_of!(Context, barrier_data)),
     };
     let barrier_signature = builder.import_signature(pointers(1));
+    let mark_signature = builder.import_signature(pointers(2));
     let mut step = Step {
-        program,
-        kernels,
+        code,
         builder,
         context,
         fields,
         barrier_signature,
+        mark_signature,
         shares: HashMap::new(),
         imports: HashMap::new(),
     };
-    step.compute_shares(actions);
-    for action in actions {
+    step.compute_shares();
+    step.mark(0);
+    for (index, action) in code.actions.iter().enumerate() {
         step.action(action);
+        step.mark(index + 1);
     }
     step.builder.ins().return_(&[]);
     step.builder.seal_all_blocks();
@@ -75,12 +88,12 @@ struct Fields {
 
 /// A step's function being written.
 struct Step<'a, 'f> {
-    program: &'a Program,
-    kernels: &'a [u32],
+    code: &'a Code<'a>,
     builder: FunctionBuilder<'f>,
     context: Value,
     fields: Fields,
     barrier_signature: SigRef,
+    mark_signature: SigRef,
     /// This thread's range of each number of parts.
     shares: HashMap<usize, (Value, Value)>,
     imports: HashMap<KernelId, FuncRef>,
@@ -88,10 +101,10 @@ struct Step<'a, 'f> {
 
 impl Step<'_, '_> {
     /// Divides each number of parts once, at the start.
-    fn compute_shares(&mut self, actions: &[Action]) {
-        for action in actions {
+    fn compute_shares(&mut self) {
+        for action in self.code.actions {
             let Action::Run { kernel, .. } = action else { continue };
-            let parts = self.program.kernels[*kernel].parts;
+            let parts = self.code.program.kernels[*kernel].parts;
             if parts == 0 || self.shares.contains_key(&parts) {
                 continue;
             }
@@ -100,6 +113,19 @@ impl Step<'_, '_> {
             let first = self.builder.ins().udiv(before, self.fields.threads);
             let end = self.builder.ins().udiv(after, self.fields.threads);
             self.shares.insert(parts, (first, end));
+        }
+    }
+
+    /// Says that so many actions are done, in timed code.
+    fn mark(&mut self, done: usize) {
+        if self.code.timed {
+            let mut field = |offset: usize| {
+                self.builder.ins().load(types::I64, MEMORY, self.context, offset as i32)
+            };
+            let (mark, data) =
+                (field(offset_of!(Context, mark)), field(offset_of!(Context, mark_data)));
+            let done = self.builder.ins().iconst(types::I64, done as i64);
+            self.builder.ins().call_indirect(self.mark_signature, mark, &[data, done]);
         }
     }
 
@@ -114,7 +140,7 @@ impl Step<'_, '_> {
     }
 
     fn run(&mut self, kernel: KernelId, args: &[BufferId]) {
-        let parts = self.program.kernels[kernel].parts;
+        let parts = self.code.program.kernels[kernel].parts;
         let Some(&(first, end)) = self.shares.get(&parts) else {
             // Every thread runs all of it.
             let zero = self.builder.ins().iconst(types::I64, 0);
@@ -132,7 +158,7 @@ impl Step<'_, '_> {
     fn call(&mut self, kernel: KernelId, args: &[BufferId], (first, end): (Value, Value)) {
         let mut values = vec![self.context, first, end];
         for &arg in args {
-            let buffer = &self.program.buffers[arg];
+            let buffer = &self.code.program.buffers[arg];
             let base = match buffer.space {
                 Space::Global => self.fields.global,
                 Space::Pinned | Space::Scratch => self.fields.local,
@@ -145,7 +171,7 @@ impl Step<'_, '_> {
             Some(&known) => known,
             None => {
                 let signature = kernel_signature(args.len());
-                import(&mut self.builder, self.kernels[kernel.index()], signature)
+                import(&mut self.builder, self.code.kernels[kernel.index()], signature)
             }
         };
         self.imports.insert(kernel, callee);

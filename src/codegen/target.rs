@@ -124,7 +124,8 @@ impl Target {
         // Of 16 registers, or 32, some hold a row of B and a number of A.
         match (self.wide(), self.arch) {
             (Some(wide), _) => wide.limits(),
-            (None, Arch::X86_64) => BlockLimits { lanes: 4, rows: &[10, 6] },
+            // With more sums Cranelift spills some: measured, 8×4 is 1.8 times as fast as 6×8.
+            (None, Arch::X86_64) => BlockLimits { lanes: 4, rows: &[8, 4] },
             (None, Arch::Aarch64) => BlockLimits { lanes: 4, rows: &[20, 12, 8] },
         }
     }

@@ -1,5 +1,5 @@
-//! Samples in memory: for each field one run of bytes, sample after sample, which splits share;
-//! and the order in which an epoch takes them.
+//! Samples: for each field one run of bytes in memory, sample after sample, or [`Records`] that lie
+//! elsewhere; splits share them. And the order in which an epoch takes them.
 //!
 //! A batch is copied out field by field, straight into a step's input:
 //!
@@ -11,8 +11,12 @@
 //!
 //! Types are not converted here: a byte is copied as a byte.
 
+use std::fmt;
 use std::sync::Arc;
 
+use super::error::DataError;
+use super::feed::Pass;
+use super::transform::Transforms;
 use crate::base::rng::{Sequence, hash_name};
 use crate::base::schema::{Field, Schema};
 
@@ -29,29 +33,76 @@ pub struct Dataset {
     pub validation: Split,
     /// Samples for the end; may be empty.
     pub test: Split,
+    /// What is done to samples before a step; `schema` is what comes out.
+    pub transforms: Arc<Transforms>,
     /// What the user must hear: that other data stands in for what was asked for.
     pub notice: Option<String>,
+    /// What else is worth a line: what was left out, what was made for later runs.
+    pub notes: Vec<Note>,
+}
+
+impl Dataset {
+    /// The fields that a step gets: inputs, then the target; to train on mixtures also the other
+    /// sample's target, `label_2`, and the part of the sample's own, `mix`.
+    pub fn fields(&self, training: bool) -> Vec<Field> {
+        self.schema.fields(training)
+    }
+
+    /// The split of a pass.
+    pub fn split(&self, pass: Pass) -> &Split {
+        match pass {
+            Pass::Train { .. } => &self.train,
+            Pass::Validation => &self.validation,
+            Pass::Test => &self.test,
+        }
+    }
+}
+
+/// A remark on data that does not change what a run means.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Note {
+    /// One line.
+    pub line: String,
+    /// Every file that it is about, with the reason; for users who ask for more.
+    pub details: Vec<String>,
+}
+
+/// One field of samples that lie elsewhere than in memory. Many threads may read at once.
+pub trait Records: fmt::Debug + Send + Sync {
+    /// Reads a sample's bytes into room for exactly those.
+    fn read(&self, sample: u32, out: &mut [u8]) -> Result<(), DataError>;
+}
+
+/// Where one field of all samples is.
+#[derive(Clone, Debug)]
+pub enum Column {
+    /// Every sample's bytes in a row.
+    Memory(Vec<u8>),
+    /// Somewhere else.
+    Stored(Arc<dyn Records>),
 }
 
 /// Samples, field by field.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Samples {
     /// The fields, inputs first, then the target.
     fields: Vec<Field>,
-    /// For each field, every sample's bytes in a row.
-    bytes: Vec<Vec<u8>>,
+    /// For each field, where its bytes are.
+    columns: Vec<Column>,
     count: usize,
 }
 
 impl Samples {
-    /// Samples whose fields have as many bytes as `count` needs.
-    pub fn new(count: usize, fields: Vec<(Field, Vec<u8>)>) -> Self {
-        for (field, bytes) in &fields {
-            assert_eq!(bytes.len(), count * field.bytes(), "bytes of {}", field.name);
+    /// Samples whose fields in memory have as many bytes as `count` needs.
+    pub fn new(count: usize, fields: Vec<(Field, Column)>) -> Self {
+        for (field, column) in &fields {
+            if let Column::Memory(bytes) = column {
+                assert_eq!(bytes.len(), count * field.bytes(), "bytes of {}", field.name);
+            }
         }
         assert!(u32::try_from(count).is_ok(), "samples are numbered in 32 bits");
-        let (fields, bytes) = fields.into_iter().unzip();
-        Samples { fields, bytes, count }
+        let (fields, columns) = fields.into_iter().unzip();
+        Samples { fields, columns, count }
     }
 
     /// How many samples.
@@ -65,7 +116,7 @@ impl Samples {
 pub struct Split {
     samples: Arc<Samples>,
     /// The samples that are in it, where not all are.
-    chosen: Option<Vec<u32>>,
+    chosen: Option<Arc<[u32]>>,
 }
 
 impl Split {
@@ -76,17 +127,22 @@ impl Split {
 
     /// Some samples.
     pub fn of(samples: Arc<Samples>, chosen: Vec<u32>) -> Self {
-        Split { samples, chosen: Some(chosen) }
+        Split { samples, chosen: Some(chosen.into()) }
     }
 
     /// How many samples.
     pub fn count(&self) -> usize {
-        self.chosen.as_ref().map_or(self.samples.count, Vec::len)
+        self.chosen.as_ref().map_or(self.samples.count, |chosen| chosen.len())
     }
 
     /// The fields of a sample, inputs first, then the target.
     pub fn fields(&self) -> &[Field] {
         &self.samples.fields
+    }
+
+    /// Whether all its samples lie in memory.
+    pub fn in_memory(&self) -> bool {
+        self.samples.columns.iter().all(|column| matches!(column, Column::Memory(_)))
     }
 
     /// The number of one of this split's samples in the data it was taken from; for messages.
@@ -95,14 +151,25 @@ impl Split {
     }
 
     /// Copies one field of some samples, one after the other. `out` has room for exactly those.
-    pub fn copy_batch(&self, indices: &[u32], field: usize, out: &mut [u8]) {
+    /// An error is about samples that do not lie in memory and can no longer be read.
+    pub fn copy_batch(
+        &self,
+        indices: &[u32],
+        field: usize,
+        out: &mut [u8],
+    ) -> Result<(), DataError> {
         let size = self.samples.fields[field].bytes();
         assert_eq!(out.len(), indices.len() * size, "room for a batch");
-        let bytes = &self.samples.bytes[field];
         for (&index, out) in indices.iter().zip(out.chunks_exact_mut(size)) {
-            let start = self.original(index) as usize * size;
-            out.copy_from_slice(&bytes[start..start + size]);
+            let sample = self.original(index);
+            match &self.samples.columns[field] {
+                Column::Memory(bytes) => {
+                    out.copy_from_slice(&bytes[sample as usize * size..][..size])
+                }
+                Column::Stored(records) => records.read(sample, out)?,
+            }
         }
+        Ok(())
     }
 }
 
@@ -133,8 +200,8 @@ mod tests {
         Arc::new(Samples::new(
             4,
             vec![
-                (field("image", DType::U8, &[1, 2, 1]), (10..18).collect()),
-                (field("label", DType::I32, &[]), labels),
+                (field("image", DType::U8, &[1, 2, 1]), Column::Memory((10..18).collect())),
+                (field("label", DType::I32, &[]), Column::Memory(labels)),
             ],
         ))
     }
@@ -143,10 +210,10 @@ mod tests {
     fn a_batch_is_copied_field_by_field_through_the_choice() {
         let split = Split::of(samples(), vec![3, 0]);
         let mut images = [0; 6];
-        split.copy_batch(&[1, 0, 1], 0, &mut images);
+        split.copy_batch(&[1, 0, 1], 0, &mut images).unwrap();
         assert_eq!(images, [10, 11, 16, 17, 10, 11]);
         let mut label = [0; 4];
-        split.copy_batch(&[0], 1, &mut label);
+        split.copy_batch(&[0], 1, &mut label).unwrap();
         assert_eq!(i32::from_ne_bytes(label), 3);
         assert_eq!((split.count(), split.original(0)), (2, 3));
         assert_eq!(Split::all(samples()).count(), 4);

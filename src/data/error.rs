@@ -4,38 +4,55 @@
 //! 31337 of 47040000` is a message with a path; the help says what to do.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// Why a data set cannot be had.
+/// Why a data set cannot be had. Texts are boxed, which keeps results small.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DataError {
     /// One sentence, without a full stop; does not repeat the path.
-    pub message: String,
+    pub message: Box<str>,
     /// The file or folder that it is about.
-    pub path: Option<PathBuf>,
-    /// The argument of the source that it is about.
-    pub argument: Option<String>,
+    pub path: Option<Box<Path>>,
+    /// The argument of the source, or of the transform, that it is about.
+    pub argument: Option<Box<str>>,
+    /// The transform that it is about, counted from 0.
+    pub transform: Option<u16>,
     /// Every place that was looked at, with what was found there.
     pub tried: Vec<String>,
+    /// Further facts, one a line.
+    pub notes: Vec<String>,
     /// What to do.
-    pub help: Option<String>,
+    pub help: Option<Box<str>>,
+    /// Whether nothing is wrong, but the user wants to stop.
+    pub interrupted: bool,
 }
 
 impl DataError {
     /// An error that is about no file yet.
     pub fn new(message: impl Into<String>) -> Self {
-        DataError { message: message.into(), ..DataError::default() }
+        DataError { message: message.into().into(), ..DataError::default() }
+    }
+
+    /// Not an error: the user does not want to wait for the data any longer.
+    pub fn interrupted() -> Self {
+        DataError { interrupted: true, ..DataError::new("stopped while reading the data") }
     }
 
     /// Names the file or folder.
     pub fn path(mut self, path: impl AsRef<Path>) -> Self {
-        self.path = Some(path.as_ref().to_path_buf());
+        self.path = Some(path.as_ref().into());
         self
     }
 
     /// Names the argument.
     pub fn argument(mut self, name: impl Into<String>) -> Self {
-        self.argument = Some(name.into());
+        self.argument = Some(name.into().into());
+        self
+    }
+
+    /// Names the transform, by its place among all.
+    pub fn transform(mut self, index: usize) -> Self {
+        self.transform = Some(u16::try_from(index).expect("fewer than 2^16 transforms"));
         self
     }
 
@@ -45,9 +62,15 @@ impl DataError {
         self
     }
 
+    /// Adds facts, one a line.
+    pub fn notes(mut self, notes: Vec<String>) -> Self {
+        self.notes = notes;
+        self
+    }
+
     /// Says what to do.
     pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help = Some(help.into().into());
         self
     }
 }
@@ -60,6 +83,9 @@ impl fmt::Display for DataError {
         f.write_str(&self.message)?;
         for place in &self.tried {
             write!(f, "\n  looked at {place}")?;
+        }
+        for note in &self.notes {
+            write!(f, "\n  {note}")?;
         }
         match &self.help {
             Some(help) => write!(f, "\n  {help}"),

@@ -76,7 +76,7 @@ fn get(agent: &Agent, url: &str, folder: &Path) -> Result<NamedTempFile, String>
 
 /// Lets a file pass whose contents are the known ones.
 fn check(file: NamedTempFile, known: &Known) -> Result<NamedTempFile, String> {
-    let (_, sum) = idx::read(file.path()).map_err(|error| error.message)?;
+    let (_, sum) = idx::read(file.path()).map_err(|error| error.message.to_string())?;
     match sum == known.sum {
         true => Ok(file),
         false => Err(format!("its SHA-256 is {sum}, should be {}", known.sum)),

@@ -132,6 +132,9 @@ fn header(reader: &mut impl Read) -> Result<Vec<usize>, DataError> {
     Ok(dims)
 }
 
+/// What `idx(…)` takes, in order.
+pub const ARGUMENTS: [&str; 5] = ["images", "labels", "test_images", "test_labels", "validation"];
+
 /// What `idx(…)` was given.
 pub struct Options {
     train: Pair<String>,
@@ -148,8 +151,7 @@ struct Pair<T> {
 impl Options {
     /// The arguments of a request.
     pub fn of(request: &SourceRequest) -> Result<Self, DataError> {
-        let known = ["images", "labels", "test_images", "test_labels", "validation"];
-        let args = Arguments::new(request, &known)?;
+        let args = Arguments::new(request, &ARGUMENTS)?;
         let test = match (args.text("test_images")?, args.text("test_labels")?) {
             (Some(images), Some(labels)) => {
                 Some(Pair { images: images.to_string(), labels: labels.to_string() })

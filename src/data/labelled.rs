@@ -9,9 +9,9 @@
 
 use std::sync::Arc;
 
-use super::dataset::{Dataset, Samples, Split};
+use super::dataset::{Column, Dataset, Samples, Split};
 use super::split::{kept, train_and_validation};
-use crate::base::schema::{Field, Schema};
+use crate::base::schema::{Field, Preparation, Schema};
 use crate::base::tensor::DType;
 
 /// A data set of training samples, some of which are kept for validation, and test samples.
@@ -28,8 +28,11 @@ pub fn assemble(
         Some(test) => Split::all(Arc::new(test)),
         None => Split::of(train.clone(), Vec::new()),
     };
-    let (train, validation) = train_and_validation(train, labels, validation);
-    Dataset { source, schema, train, validation, test, notice: None }
+    let labels: Vec<usize> = labels.iter().map(|&label| usize::from(label)).collect();
+    let (train, validation) = train_and_validation(train, &labels, validation);
+    let transforms = Arc::default();
+    let (notice, notes) = (None, Vec::new());
+    Dataset { source, schema, train, validation, test, transforms, notice, notes }
 }
 
 /// The schema of images with sizes `[count, height, width]` (channels may follow), or of plain
@@ -40,6 +43,7 @@ pub fn image_schema(dims: &[usize], classes: usize, validation: f64, test: usize
         inputs: vec![image_field(dims)],
         target: label_field(),
         classes: Some(classes),
+        prepare: Preparation::default(),
         train: Some(dims[0] - validation),
         validation: Some(validation),
         test: Some(test),
@@ -54,7 +58,8 @@ fn image_field(dims: &[usize]) -> Field {
     Field { name: "image".to_string(), dtype: DType::U8, shape }
 }
 
-fn label_field() -> Field {
+/// The class of a sample.
+pub fn label_field() -> Field {
     Field { name: "label".to_string(), dtype: DType::I32, shape: Vec::new() }
 }
 
@@ -62,5 +67,6 @@ fn label_field() -> Field {
 pub fn image_samples(dims: &[usize], bytes: Vec<u8>, labels: &[u8]) -> Samples {
     let field = image_field(dims);
     let label_bytes = labels.iter().flat_map(|&label| i32::from(label).to_ne_bytes()).collect();
-    Samples::new(labels.len(), vec![(field, bytes), (label_field(), label_bytes)])
+    let label_column = (label_field(), Column::Memory(label_bytes));
+    Samples::new(labels.len(), vec![(field, Column::Memory(bytes)), label_column])
 }

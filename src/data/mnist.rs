@@ -50,6 +50,9 @@ const HOW_TO_GET: &str = "put the four files (train-images-idx3-ubyte.gz, \
     folder `mnist` beside the program or under NNC_DATA, or name their folder with --data; \
     `fallback: digits` trains on drawn digits without them";
 
+/// What `mnist(…)` takes, in order.
+pub const ARGUMENTS: [&str; 2] = ["validation", "fallback"];
+
 /// What `mnist(…)` was given.
 pub struct Options {
     validation: f64,
@@ -59,7 +62,7 @@ pub struct Options {
 impl Options {
     /// The arguments of a request.
     pub fn of(request: &SourceRequest) -> Result<Self, DataError> {
-        let args = Arguments::new(request, &["validation", "fallback"])?;
+        let args = Arguments::new(request, &ARGUMENTS)?;
         let fallback = args.name("fallback", &["digits"])?.is_some();
         Ok(Options { validation: args.fraction("validation")?, fallback })
     }

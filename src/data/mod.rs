@@ -9,7 +9,10 @@
 //! |---|---|
 //! | `mnist(validation:, fallback:)` | the four original files: a folder, the cache or a mirror |
 //! | `idx(images:, labels:, test_images:, test_labels:, validation:)` | any files of that format |
+//! | `images(folder, size:, channels:, test:, validation:, resize:, …)` | folders, a sub-folder a class |
 //! | `digits(train:, test:, seed:, validation:)` | drawn by the program itself |
+//!
+//! Transforms ([`transform`]) change samples on their way to a step.
 //!
 //! Nothing here knows the language or a graph, reads the environment, or prints: where to look
 //! is handed in as [`Places`], and what a user should hear is in [`Dataset::notice`].
@@ -17,43 +20,83 @@
 mod dataset;
 pub mod digits;
 mod error;
+mod feed;
 mod fetch;
 mod idx;
+mod images;
 mod labelled;
 mod mnist;
 mod request;
 mod split;
 #[cfg(test)]
 mod tests;
+pub mod transform;
 
-pub use dataset::{Dataset, Samples, Split, order};
+pub use dataset::{Column, Dataset, Note, Records, Samples, Split, order};
 pub use error::DataError;
-pub use request::{Argument, Call, Literal, Places, SourceRequest};
+pub use feed::{Batch, Feed, FeedError, Pass, Plan, prefetch_bytes};
+pub use request::{Argument, Call, Literal, Places, SourceRequest, Watch};
+
+use std::sync::Arc;
 
 use crate::base::diagnostic::nearest;
 use crate::base::schema::Schema;
 
 /// The names of all sources.
-pub const SOURCES: [&str; 3] = ["mnist", "idx", "digits"];
+pub const SOURCES: [&str; 4] = ["mnist", "idx", "images", "digits"];
 
 /// What the data will look like. `mnist` and `digits` are known beforehand; `idx` reads the
-/// headers of its images and all labels.
+/// headers of its images and all labels, `images` the names of files.
 pub fn schema(request: &SourceRequest, places: &Places) -> Result<Schema, DataError> {
-    refuse_transforms(request)?;
+    // What is wrong without the data is found without it.
+    let items = transform::parse(&request.transforms)?;
+    Ok(transform::fit(&items, &source_schema(request, places)?)?.1)
+}
+
+/// What the source's own samples look like.
+fn source_schema(request: &SourceRequest, places: &Places) -> Result<Schema, DataError> {
     match request.name.as_str() {
         "mnist" => mnist::Options::of(request)?.schema(),
         "idx" => idx::Options::of(request)?.schema(places),
+        "images" => images::Options::of(request)?.schema(places),
         "digits" => digits::Options::of(request)?.schema(),
         name => Err(unknown_source(name)),
     }
 }
 
-/// The samples, all in memory.
-pub fn open(request: &SourceRequest, places: &Places) -> Result<Dataset, DataError> {
-    refuse_transforms(request)?;
+/// What a data set may be taken to look like while its files are missing: what the arguments say,
+/// and a guess of the number of classes. An error is about transforms that do not fit that.
+pub fn presumed(request: &SourceRequest) -> Result<Option<Schema>, DataError> {
+    let schema = match request.name.as_str() {
+        "images" => images::Options::of(request)?.presumed(),
+        _ => return Ok(None),
+    };
+    let items = transform::parse(&request.transforms)?;
+    Ok(Some(transform::fit(&items, &schema)?.1))
+}
+
+/// The samples. `watch` follows what takes long.
+pub fn open(
+    request: &SourceRequest,
+    places: &Places,
+    watch: Watch<'_>,
+) -> Result<Dataset, DataError> {
+    let items = transform::parse(&request.transforms)?;
+    let data = source(request, places, watch)?;
+    let (transforms, schema) = transform::fit(&items, &data.schema)?;
+    Ok(Dataset { transforms: Arc::new(transforms), schema, ..data })
+}
+
+/// The source's own samples.
+fn source(
+    request: &SourceRequest,
+    places: &Places,
+    watch: Watch<'_>,
+) -> Result<Dataset, DataError> {
     match request.name.as_str() {
         "mnist" => mnist::Options::of(request)?.open(places),
         "idx" => idx::Options::of(request)?.open(places),
+        "images" => images::Options::of(request)?.open(places, watch),
         "digits" => digits::Options::of(request)?.open(),
         name => Err(unknown_source(name)),
     }
@@ -67,9 +110,17 @@ fn unknown_source(name: &str) -> DataError {
     }
 }
 
-fn refuse_transforms(request: &SourceRequest) -> Result<(), DataError> {
-    let Some(transform) = request.transforms.first() else { return Ok(()) };
-    let message = format!("`{}` has no transform `{}`", request.name, transform.name);
-    Err(DataError::new(message)
-        .help("bytes of images reach the model as value / 255 by themselves"))
+/// The names of a source's or transform's arguments, in order: where one stands that is given by
+/// place. Empty for a name that is neither.
+pub fn argument_names(name: &str) -> &'static [&'static str] {
+    match name {
+        "mnist" => &mnist::ARGUMENTS,
+        "idx" => &idx::ARGUMENTS,
+        "images" => &images::ARGUMENTS,
+        "digits" => &digits::ARGUMENTS,
+        name => {
+            let found = transform::TRANSFORMS.iter().find(|(known, _)| *known == name);
+            found.map_or(&[], |(_, arguments)| arguments)
+        }
+    }
 }

@@ -1,9 +1,10 @@
 //! What is asked for: a source's name and arguments as plain data, and where files may lie.
 //!
 //! `digits(60000, seed: 1)` is `name: "digits"`, `args: [60000, seed: 1]`; [`Arguments`] gives a
-//! source its values by name, and an error for what it does not know. What a name means is the
+//! source or transform its values by name, and an error for what it does not know. What a name means is the
 //! source's business.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use super::error::DataError;
@@ -64,53 +65,82 @@ pub struct Places {
     pub nnc_data: Option<PathBuf>,
     /// The only folder to look in, where the user named one for this run.
     pub override_: Option<PathBuf>,
-    /// Where downloads are kept.
+    /// Where downloads and what is made of data are kept.
     pub cache: Option<PathBuf>,
     /// Whether downloads are allowed.
     pub network: bool,
+    /// Bytes of memory that the machine has for this program, where that is known.
+    pub memory: Option<usize>,
 }
 
-/// The arguments of a source, by name.
+/// Is told how many samples have been read, of how many; `false` asks to stop. Several threads
+/// may call at once.
+pub type Watch<'a> = &'a (dyn Fn(usize, usize) -> bool + Sync);
+
+/// Where a split comes from.
+pub(super) enum Part<'a> {
+    /// So much of the training samples.
+    Fraction(f64),
+    /// A folder.
+    Folder(&'a str),
+}
+
+/// The arguments of a source or transform, by name.
 pub(super) struct Arguments<'a> {
-    source: &'a str,
+    callee: &'a str,
     values: Vec<(&'static str, &'a Literal)>,
 }
 
 impl<'a> Arguments<'a> {
     /// The arguments of a request, whose source takes `known`, by place in that order.
     pub fn new(request: &'a SourceRequest, known: &[&'static str]) -> Result<Self, DataError> {
-        let source = request.name.as_str();
+        Self::of(&request.name, &request.args, known)
+    }
+
+    /// The arguments of a call of `callee`, which takes `known`, by place in that order.
+    pub fn of(
+        callee: &'a str,
+        args: &'a [Argument],
+        known: &[&'static str],
+    ) -> Result<Self, DataError> {
         let mut values: Vec<(&'static str, &Literal)> = Vec::new();
-        for (place, argument) in request.args.iter().enumerate() {
+        for (place, argument) in args.iter().enumerate() {
             let name = match &argument.name {
                 Some(name) => {
                     known.iter().copied().find(|known| known == name).ok_or_else(|| {
-                        let error = DataError::new(format!("`{source}` has no argument `{name}`"));
+                        let error = DataError::new(format!("`{callee}` has no argument `{name}`"));
                         error.argument(name).help(match nearest(name, known.iter().copied()) {
                             Some(known) => format!("did you mean `{known}`?"),
+                            None if known.is_empty() => "it takes none".to_string(),
                             None => format!("its arguments are {}", known.join(", ")),
                         })
                     })?
                 }
                 None => known.get(place).copied().ok_or_else(|| {
-                    DataError::new(format!("`{source}` takes at most {} arguments", known.len()))
+                    DataError::new(match known.len() {
+                        0 => format!("`{callee}` takes no arguments"),
+                        1 => format!("`{callee}` takes at most one argument"),
+                        most => format!("`{callee}` takes at most {most} arguments"),
+                    })
                 })?,
             };
             if values.iter().any(|&(given, _)| given == name) {
-                let message = format!("`{name}` is given twice to `{source}`");
+                let message = format!("`{name}` is given twice to `{callee}`");
                 return Err(DataError::new(message).argument(name));
             }
             values.push((name, &argument.value));
         }
-        Ok(Arguments { source, values })
+        Ok(Arguments { callee, values })
     }
 
-    fn get(&self, name: &str) -> Option<&'a Literal> {
+    /// A value as written, if it is.
+    pub fn get(&self, name: &str) -> Option<&'a Literal> {
         self.values.iter().find(|&&(given, _)| given == name).map(|&(_, value)| value)
     }
 
-    fn wrong(&self, name: &str, expected: &str) -> DataError {
-        DataError::new(format!("`{name}` of `{}` must be {expected}", self.source)).argument(name)
+    /// An argument that is not what it must be.
+    pub fn wrong(&self, name: &str, expected: &str) -> DataError {
+        DataError::new(format!("`{name}` of `{}` must be {expected}", self.callee)).argument(name)
     }
 
     /// A number of samples.
@@ -143,6 +173,42 @@ impl<'a> Arguments<'a> {
         }
     }
 
+    /// A fraction of what may go wrong.
+    pub fn tolerance(&self, name: &str, default: f64) -> Result<f64, DataError> {
+        match self.get(name) {
+            None => Ok(default),
+            Some(_) => self.fraction(name),
+        }
+    }
+
+    /// A part of the training samples, or a folder of its own.
+    pub fn part(&self, name: &str) -> Result<Part<'a>, DataError> {
+        match self.get(name) {
+            Some(Literal::Str(folder)) => Ok(Part::Folder(folder)),
+            Some(Literal::Float(_) | Literal::Int(0)) | None => {
+                self.fraction(name).map(Part::Fraction)
+            }
+            Some(_) => Err(self.wrong(name, "a folder, or a fraction less than 1")),
+        }
+    }
+
+    /// Height and width: a list, or one int for both.
+    pub fn size(&self, name: &str, most: usize) -> Result<[usize; 2], DataError> {
+        let wrong = || self.wrong(name, &format!("[height, width], each from 1 to {most}"));
+        let side = |value: &Literal| match value {
+            Literal::Int(side) if (1..=most as i64).contains(side) => Ok(*side as usize),
+            _ => Err(wrong()),
+        };
+        match self.get(name) {
+            Some(Literal::List(sides)) => match sides.as_slice() {
+                [height, width] => Ok([side(height)?, side(width)?]),
+                _ => Err(wrong()),
+            },
+            Some(both) => Ok([side(both)?; 2]),
+            None => Err(wrong()),
+        }
+    }
+
     /// A string.
     pub fn text(&self, name: &str) -> Result<Option<&'a str>, DataError> {
         match self.get(name) {
@@ -154,7 +220,79 @@ impl<'a> Arguments<'a> {
 
     /// A string that must be there.
     pub fn required_text(&self, name: &str) -> Result<&'a str, DataError> {
-        self.text(name)?.ok_or_else(|| self.wrong(name, "given: a file's path as a string"))
+        self.text(name)?.ok_or_else(|| self.wrong(name, "given: a path as a string"))
+    }
+
+    /// A number from `range`.
+    pub fn number(
+        &self,
+        name: &str,
+        default: f64,
+        range: RangeInclusive<f64>,
+    ) -> Result<f64, DataError> {
+        match self.get(name).map(Literal::number) {
+            None => Ok(default),
+            Some(Some(value)) if range.contains(&value) => Ok(value),
+            Some(_) => Err(self.wrong(name, &format!("a number {}", within(&range)))),
+        }
+    }
+
+    /// `[low, high]`, both from `range`; a single number is made into both by `around`.
+    pub fn bounds(
+        &self,
+        name: &str,
+        default: [f64; 2],
+        range: RangeInclusive<f64>,
+        around: impl Fn(f64) -> [f64; 2],
+    ) -> Result<[f64; 2], DataError> {
+        let found = match self.get(name) {
+            None => return Ok(default),
+            Some(Literal::List(values)) => match &values[..] {
+                [low, high] => low.number().zip(high.number()).map(|(low, high)| [low, high]),
+                _ => None,
+            },
+            Some(value) => value.number().filter(|&value| value >= 0.0).map(around),
+        };
+        match found {
+            Some([low, high]) if low <= high && range.contains(&low) && range.contains(&high) => {
+                Ok([low, high])
+            }
+            _ => {
+                let expected = format!("a number or a list `[low, high]`, {}", within(&range));
+                Err(self.wrong(name, &expected))
+            }
+        }
+    }
+
+    /// Numbers: one, or one a channel.
+    pub fn numbers(&self, name: &str) -> Result<Vec<f64>, DataError> {
+        let found = match self.get(name) {
+            Some(Literal::List(values)) => values.iter().map(Literal::number).collect(),
+            Some(value) => value.number().map(|value| vec![value]),
+            None => None,
+        };
+        found
+            .filter(|values| !values.is_empty() && values.iter().all(|value| value.is_finite()))
+            .ok_or_else(|| self.wrong(name, "given: a number, or a list with one for each channel"))
+    }
+
+    /// A height and a width, each from `least`; one int is both.
+    pub fn optional_size(&self, name: &str, least: usize) -> Result<Option<[usize; 2]>, DataError> {
+        const MOST: i64 = 1 << 14;
+        let side = |value: &Literal| match *value {
+            Literal::Int(side) if (least as i64..=MOST).contains(&side) => Some(side as usize),
+            _ => None,
+        };
+        let found = match self.get(name) {
+            None => return Ok(None),
+            Some(Literal::List(values)) => match &values[..] {
+                [height, width] => side(height).zip(side(width)).map(|(h, w)| [h, w]),
+                _ => None,
+            },
+            Some(value) => side(value).map(|side| [side; 2]),
+        };
+        let expected = format!("an int or a list `[height, width]` of ints from {least} to {MOST}");
+        found.map(Some).ok_or_else(|| self.wrong(name, &expected))
     }
 
     /// One of some names.
@@ -164,6 +302,25 @@ impl<'a> Arguments<'a> {
             Some(Literal::Name(value)) if known.contains(&value.as_str()) => Ok(Some(value)),
             Some(_) => Err(self.wrong(name, &known.join(" or "))),
         }
+    }
+}
+
+impl Literal {
+    /// An int or float as a number.
+    fn number(&self) -> Option<f64> {
+        match *self {
+            Literal::Int(value) => Some(value as f64),
+            Literal::Float(value) => Some(value),
+            Literal::Bool(_) | Literal::Str(_) | Literal::List(_) | Literal::Name(_) => None,
+        }
+    }
+}
+
+/// `from 0 to 1`, or what of that is a bound.
+fn within(range: &RangeInclusive<f64>) -> String {
+    match (range.start(), range.end()) {
+        (low, high) if high.is_finite() => format!("from {low} to {high}"),
+        (low, _) => format!("from {low}"),
     }
 }
 
@@ -185,6 +342,34 @@ mod tests {
         assert_eq!(args.count("train", 1, 1), Ok(7));
         assert_eq!(args.count("test", 5, 0), Ok(5));
         assert_eq!(args.seed("seed"), Ok(3));
+    }
+
+    #[test]
+    fn numbers_bounds_and_sizes() {
+        use Literal::{Float, Int, List};
+        let one = |value: Literal| request(&[(Some("x"), value)]);
+        let around = |by: f64| [1.0 - by, 1.0 + by];
+        let bounds = |value| {
+            let request = one(value);
+            let args = Arguments::new(&request, &["x"]).unwrap();
+            args.bounds("x", [1.0; 2], 0.0..=2.0, around)
+        };
+        assert_eq!(bounds(Float(0.25)), Ok([0.75, 1.25]));
+        assert_eq!(bounds(List(vec![Int(0), Float(0.5)])), Ok([0.0, 0.5]));
+        let message = |value| bounds(value).unwrap_err().message;
+        let expected = "`x` of `digits` must be a number or a list `[low, high]`, from 0 to 2";
+        for wrong in [Int(-1), Int(3), List(vec![Int(1), Int(0)]), List(vec![Int(1)])] {
+            assert_eq!(&*message(wrong), expected);
+        }
+        let size = |value| {
+            let request = one(value);
+            Arguments::new(&request, &["x"]).unwrap().optional_size("x", 1)
+        };
+        assert_eq!(size(Int(7)), Ok(Some([7, 7])));
+        assert_eq!(size(List(vec![Int(7), Int(9)])), Ok(Some([7, 9])));
+        assert!(size(Int(0)).is_err() && size(Float(7.0)).is_err());
+        let request = one(List(vec![Float(0.5), Float(f64::INFINITY)]));
+        assert!(Arguments::new(&request, &["x"]).unwrap().numbers("x").is_err());
     }
 
     #[test]

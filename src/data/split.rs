@@ -15,33 +15,48 @@ pub fn kept(count: usize, fraction: f64) -> usize {
 }
 
 /// Training and validation splits of labelled samples.
-pub fn train_and_validation(samples: Arc<Samples>, labels: &[u8], fraction: f64) -> (Split, Split) {
-    let total = kept(samples.count(), fraction);
-    if total == 0 {
+pub fn train_and_validation(
+    samples: Arc<Samples>,
+    labels: &[usize],
+    fraction: f64,
+) -> (Split, Split) {
+    if kept(labels.len(), fraction) == 0 {
         return (Split::all(samples.clone()), Split::of(samples, Vec::new()));
     }
-    let mut classes: Vec<Vec<u32>> = vec![Vec::new(); 256];
-    for (index, &label) in labels.iter().enumerate() {
-        classes[usize::from(label)].push(index as u32);
-    }
-    let counts: Vec<usize> = classes.iter().map(Vec::len).collect();
-    let mut is_validation = vec![false; samples.count()];
-    for (mut class, share) in classes.into_iter().zip(shares(&counts, total)) {
-        class.sort_by_key(|&index| (hash(index), index));
-        class[..share].iter().for_each(|&index| is_validation[index as usize] = true);
-    }
-    let chosen = |wanted: bool| {
-        let indices = 0..samples.count() as u32;
-        indices.filter(|&index| is_validation[index as usize] == wanted).collect()
-    };
-    let (train, validation) = (chosen(false), chosen(true));
+    let [train, validation] =
+        parts(labels, [fraction]).try_into().expect("one fraction, two parts");
     (Split::of(samples.clone(), train), Split::of(samples, validation))
+}
+
+/// What is left of the samples, then a part for each fraction of all of them. A part does not
+/// depend on the fractions behind its own.
+pub fn parts<const COUNT: usize>(labels: &[usize], fractions: [f64; COUNT]) -> Vec<Vec<u32>> {
+    let mut classes: Vec<Vec<u32>> = vec![Vec::new(); labels.iter().max().map_or(0, |max| max + 1)];
+    for (index, &label) in labels.iter().enumerate() {
+        classes[label].push(index as u32);
+    }
+    for class in &mut classes {
+        // What is taken first is taken from the end.
+        class.sort_by_key(|&index| std::cmp::Reverse((hash(index), index)));
+    }
+    let mut part_of = vec![0; labels.len()];
+    for (part, fraction) in (1..).zip(fractions) {
+        let counts: Vec<usize> = classes.iter().map(Vec::len).collect();
+        let total = kept(labels.len(), fraction).min(counts.iter().sum());
+        for (class, share) in classes.iter_mut().zip(shares(&counts, total)) {
+            let taken = class.split_off(class.len() - share);
+            taken.iter().for_each(|&index| part_of[index as usize] = part);
+        }
+    }
+    let all = 0..labels.len() as u32;
+    let chosen = |part| all.clone().filter(|&i| part_of[i as usize] == part).collect();
+    (0..=COUNT).map(chosen).collect()
 }
 
 /// `total` in parts proportional to `counts`: rounded down, then one more for those that lost
 /// most by it.
 fn shares(counts: &[usize], total: usize) -> Vec<usize> {
-    let all: usize = counts.iter().sum();
+    let all = counts.iter().sum::<usize>().max(1);
     let mut shares: Vec<usize> = counts.iter().map(|&count| count * total / all).collect();
     let mut by_loss: Vec<usize> = (0..counts.len()).collect();
     by_loss.sort_by_key(|&class| (std::cmp::Reverse(counts[class] * total % all), class));
@@ -57,28 +72,30 @@ fn hash(index: u32) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::dataset::Column;
     use super::*;
     use crate::base::schema::Field;
     use crate::base::tensor::DType;
 
-    fn split(labels: &[u8], fraction: f64) -> (Split, Split) {
+    fn split(labels: &[usize], fraction: f64) -> (Split, Split) {
         let field = Field { name: "x".into(), dtype: DType::U8, shape: vec![1] };
-        let samples = Samples::new(labels.len(), vec![(field, labels.to_vec())]);
+        let bytes = Column::Memory(vec![0; labels.len()]);
+        let samples = Samples::new(labels.len(), vec![(field, bytes)]);
         train_and_validation(Arc::new(samples), labels, fraction)
     }
 
     #[test]
     fn each_class_gives_its_share_and_none_is_lost() {
         // Classes of 100, 300 and 600 samples, mixed.
-        let labels: Vec<u8> =
-            (0..1000u32).map(|i| [2, 1, 2, 0, 2, 1, 2, 2, 1, 2][i as usize % 10]).collect();
+        let labels: Vec<usize> =
+            (0..1000).map(|i| [2, 1, 2, 0, 2, 1, 2, 2, 1, 2][i % 10]).collect();
         let (train, validation) = split(&labels, 0.15);
         assert_eq!((train.count(), validation.count()), (850, 150));
         let mut shares = [0; 3];
         let mut seen = vec![false; 1000];
         for index in 0..150 {
             let original = validation.original(index) as usize;
-            shares[usize::from(labels[original])] += 1;
+            shares[labels[original]] += 1;
             seen[original] = true;
         }
         assert_eq!(shares, [15, 45, 90]);
@@ -88,9 +105,22 @@ mod tests {
 
     #[test]
     fn a_fraction_that_does_not_divide_is_met_to_the_sample() {
-        let labels: Vec<u8> = (0..97).map(|i| i % 7).collect();
+        let labels: Vec<usize> = (0..97).map(|i| i % 7).collect();
         let (train, validation) = split(&labels, 0.1);
         assert_eq!((train.count(), validation.count()), (87, 10));
         assert_eq!(split(&labels, 0.0).1.count(), 0);
+    }
+
+    #[test]
+    fn a_second_fraction_changes_nothing_about_the_first() {
+        let labels: Vec<usize> = (0..100).map(|i| i % 4).collect();
+        let three = parts(&labels, [0.2, 0.4]);
+        assert_eq!(three.iter().map(Vec::len).collect::<Vec<_>>(), [40, 20, 40]);
+        assert_eq!(three[1], parts(&labels, [0.2])[1]);
+        let mut all = three.concat();
+        all.sort();
+        assert!(all.into_iter().eq(0..100));
+        assert_eq!(parts(&[0, 1], [0.9, 0.09])[0].len(), 0);
+        assert!(parts(&[], [0.5]).concat().is_empty());
     }
 }

@@ -41,12 +41,17 @@ fn idx_file(dims: &[u32], bytes: &[u8]) -> Vec<u8> {
     file
 }
 
+/// Opens a source whose reading nobody follows.
+fn open(request: &SourceRequest, places: &Places) -> Result<Dataset, DataError> {
+    super::open(request, places, &|_, _| true)
+}
+
 /// All labels of a split.
 fn labels(split: &Split) -> Vec<i32> {
     let all: Vec<u32> = (0..split.count() as u32).collect();
     let field = split.fields().len() - 1;
     let mut bytes = vec![0; 4 * all.len()];
-    split.copy_batch(&all, field, &mut bytes);
+    split.copy_batch(&all, field, &mut bytes).unwrap();
     bytes.chunks_exact(4).map(|four| i32::from_ne_bytes(four.try_into().unwrap())).collect()
 }
 
@@ -148,7 +153,7 @@ fn digits_are_the_same_on_every_machine() {
     let all: Vec<u32> = (0..100).collect();
     let sums = [&data.train, &data.test].map(|split| {
         let mut images = vec![0; 100 * 784];
-        split.copy_batch(&all, 0, &mut images);
+        split.copy_batch(&all, 0, &mut images).unwrap();
         hex_sum(&images)
     });
     assert_eq!(
@@ -168,7 +173,7 @@ fn digits_differ_by_seed_but_not_by_how_many_there_are() {
         let args = [args, vec![named("seed", Literal::Int(seed))]].concat();
         let data = open(&request("digits", args), &Places::default()).unwrap();
         let mut image = vec![0; 784];
-        data.train.copy_batch(&[0], 0, &mut image);
+        data.train.copy_batch(&[0], 0, &mut image).unwrap();
         image
     };
     assert_eq!(first(1, 0), first(50, 0));
@@ -200,7 +205,7 @@ fn idx_files_are_read_plain_and_packed() {
     assert_eq!(data.schema.target.dtype, DType::I32);
     assert_eq!((data.train.count(), data.validation.count(), data.test.count()), (2, 2, 0));
     let mut image = [0; 6];
-    data.train.copy_batch(&[1], 0, &mut image);
+    data.train.copy_batch(&[1], 0, &mut image).unwrap();
     assert_eq!(u32::from(image[0]), 6 * data.train.original(1));
 }
 
@@ -262,7 +267,11 @@ fn an_unknown_source_or_transform_is_refused() {
     assert_eq!(error.help.as_deref(), Some("did you mean `mnist`?"));
     let mut digits = request("digits", Vec::new());
     digits.transforms.push(Call { name: "mixup".into(), args: Vec::new() });
-    assert!(schema(&digits, &Places::default()).unwrap_err().message.contains("mixup"));
+    assert!(schema(&digits, &Places::default()).unwrap().prepare.mixed);
+    digits.transforms[0].name = "mixap".into();
+    let error = schema(&digits, &Places::default()).unwrap_err();
+    assert_eq!(error.help.as_deref(), Some("did you mean `mixup`?"));
+    assert_eq!(error.transform, Some(0));
 }
 
 /// A mirror on this machine: answers `times` requests, each with the same bytes.

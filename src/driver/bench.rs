@@ -2,15 +2,17 @@
 
 use super::memory::refuse_too_large;
 use super::peak::fma_peak;
+use super::pipeline::Purpose;
 use super::session::{Failure, Request, Session};
 use crate::base::rng::{Sequence, hash_name};
 use crate::base::tensor::{DType, Data, Tensor};
 use crate::graph::Graph;
 use crate::graph::init::initial_value;
-use crate::loops::{Action, Kernel, Program as Loops, Stmt};
+use crate::loops::work::operations;
+use crate::loops::{Action, Program as Loops};
 use crate::lower::Globals;
 use crate::runtime::pool::Pool;
-use crate::runtime::program::{Memory, Program, StepArgs};
+use crate::runtime::program::{Marks, Memory, Program, StepArgs};
 use std::time::{Duration, Instant};
 
 /// A step that is ready to be timed.
@@ -32,6 +34,7 @@ pub struct Bench {
     program: Program,
     memory: Memory,
     hypers: Vec<f64>,
+    purposes: Vec<Option<Purpose>>,
 }
 
 /// Seconds a step.
@@ -80,6 +83,7 @@ pub fn bench(
         program,
         memory,
         hypers,
+        purposes: compiled.purposes,
     };
     bench.fill(&graph, classes.unwrap_or(2), pool);
     bench.step(1, pool);
@@ -110,6 +114,29 @@ impl Bench {
         let args = StepArgs { step, seed: 0, hypers: &self.hypers };
         // Indices are in range for labels; another index that is not costs the same time.
         let _ = self.program.run(&mut self.memory, pool, &args);
+    }
+
+    /// The program that is timed.
+    pub(super) fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// What each action of the step is for.
+    pub(super) fn purposes(&self) -> &[Option<Purpose>] {
+        &self.purposes
+    }
+
+    /// Runs a step of the same program in timed code.
+    pub(super) fn timed_step(
+        &mut self,
+        timed: &Program,
+        step: u64,
+        pool: &mut Pool,
+        marks: &mut Marks,
+    ) {
+        let args = StepArgs { step, seed: 0, hypers: &self.hypers };
+        // As in `step`.
+        let _ = timed.run_timed(&mut self.memory, pool, &args, marks);
     }
 
     /// Runs rounds of steps for about so many seconds.
@@ -153,18 +180,5 @@ pub fn flops(program: &Loops) -> u64 {
         Action::Run { kernel, .. } => Some(&program.kernels[*kernel]),
         Action::Barrier => None,
     });
-    runs.map(|kernel| body_flops(kernel, &kernel.body)).sum()
-}
-
-fn body_flops(kernel: &Kernel, body: &[Stmt]) -> u64 {
-    let one = |stmt: &Stmt| match stmt {
-        Stmt::Parts { var, body } | Stmt::For { var, body } => {
-            kernel.vars[*var] as u64 * body_flops(kernel, body)
-        }
-        // The tail of a partition is counted as if it were never taken.
-        Stmt::If { then, .. } => body_flops(kernel, then),
-        Stmt::Tile(tile) => 2 * (tile.m * tile.n * tile.k * tile.outer) as u64,
-        Stmt::Vector { .. } | Stmt::Let { .. } | Stmt::Store { .. } | Stmt::AddAt { .. } => 0,
-    };
-    body.iter().map(one).sum()
+    runs.map(|kernel| operations(kernel).contraction).sum()
 }

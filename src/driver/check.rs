@@ -1,8 +1,10 @@
 //! What `nnc check` finds: mistakes, or the model's size and the exact memory of its steps.
 
 use super::bench::flops;
+use super::schedules::refuse_unfit;
 use super::session::{Failure, Request, Session};
 use crate::base::diagnostic::Diagnostic;
+use crate::data;
 use crate::graph::Graph;
 use crate::lower::Globals;
 use std::fmt::Write;
@@ -22,6 +24,8 @@ pub struct Report {
     flops: u64,
     /// Bytes of a step's memory with one thread, and of each further thread.
     memory: (usize, usize),
+    /// Bytes of batches that a run prepares ahead, with one thread, and for each further thread.
+    prefetch: (usize, usize),
 }
 
 /// Checks a program down to the memory plan of its step; runs and reads nothing.
@@ -29,6 +33,18 @@ pub fn check(session: &mut Session, request: &Request) -> Result<Report, Failure
     let front = session.front(request, false)?;
     let batch = front.batch();
     let trained = front.experiment.training.is_some();
+    let schema = front.source.as_ref().and_then(|source| source.schema.as_ref());
+    let samples = schema.and_then(|schema| schema.train);
+    if let (Some(training), Some(samples)) = (&front.experiment.training, samples) {
+        refuse_unfit(session, training, training.settings.steps(samples))?;
+    }
+    let prefetch = |threads| match (&front.source, schema) {
+        (Some(source), Some(schema)) => {
+            data::prefetch_bytes(&source.request, schema, batch, threads)
+        }
+        _ => 0,
+    };
+    let prefetch = (prefetch(1), prefetch(2) - prefetch(1));
     let model = front.experiment.model.clone();
     let forward = &front.experiment.train;
     let output = forward.output("output").map(|node| forward.ty(node).to_string());
@@ -48,6 +64,7 @@ pub fn check(session: &mut Session, request: &Request) -> Result<Report, Failure
         trained,
         flops: flops(&program),
         memory: (blocks.total(1), blocks.total(2) - blocks.total(1)),
+        prefetch,
     })
 }
 
@@ -77,6 +94,12 @@ impl Report {
             one,
             further,
         );
+        if let (one @ 1.., further) = self.prefetch {
+            let _ = writeln!(
+                text,
+                "a run prepares batches ahead in {one} bytes (and {further} for each further thread)"
+            );
+        }
         text
     }
 }

@@ -5,7 +5,7 @@ use super::session::{Failure, Request, Session};
 use crate::base::diagnostic::{Diagnostic, Severity};
 use crate::base::schema::Schema;
 use crate::base::source::{FileId, Span};
-use crate::data::{self, Argument, Call, DataError, Places, SourceRequest};
+use crate::data::{self, Argument, Call, DataError, Places, SourceRequest, Watch};
 use crate::elaborate::{self, DataRequest, Experiment, Literal, Program, SourceCall, Use};
 use crate::syntax::{self, ast};
 use std::path::{Path, PathBuf};
@@ -31,7 +31,8 @@ pub struct Front {
 pub struct Source {
     /// What is asked of the data module.
     pub request: SourceRequest,
-    /// What samples look like; `None` where nothing is known because files are missing.
+    /// What samples look like, as far as arguments say it where files are missing; `None` where
+    /// those say nothing.
     pub schema: Option<Schema>,
     item: DataRequest,
     places: Places,
@@ -180,6 +181,7 @@ impl Session {
             override_: request.data.clone(),
             cache: request.cache.clone(),
             network: request.network,
+            memory: request.memory,
         };
         let source_request = source_request(&item);
         let schema = match data::schema(&source_request, &places) {
@@ -189,21 +191,31 @@ impl Session {
                 return Err(self.program_failure(vec![data_diagnostic(&error, &item)]));
             }
             Err(error) => {
+                let presumed = data::presumed(&source_request)
+                    .map_err(|error| self.program_failure(vec![data_diagnostic(&error, &item)]))?;
                 let mut warning = data_diagnostic(&error, &item);
                 (warning.severity, warning.code) = (Severity::Warning, MISSING_DATA);
+                if let Some(classes) = presumed.as_ref().and_then(|schema| schema.classes) {
+                    let note =
+                        format!("without it, `{}.classes` is taken to be {classes}", item.name);
+                    warning = warning.note(note);
+                }
                 warnings.push(warning);
-                None
+                presumed
             }
         };
         Ok(Source { request: source_request, schema, item, places })
     }
 
-    /// Opens a data source.
-    pub fn open(&mut self, source: &Source) -> Result<data::Dataset, Failure> {
+    /// Opens a data source; `watch` follows what takes long.
+    pub fn open(&mut self, source: &Source, watch: Watch<'_>) -> Result<data::Dataset, Failure> {
         let start = std::time::Instant::now();
-        let opened = data::open(&source.request, &source.places);
+        let opened = data::open(&source.request, &source.places, watch);
         self.add_time("data", start.elapsed().as_secs_f64());
-        opened.map_err(|error| self.program_failure(vec![data_diagnostic(&error, &source.item)]))
+        opened.map_err(|error| match error.interrupted {
+            true => Failure::Interrupted(error.message.into()),
+            false => self.program_failure(vec![data_diagnostic(&error, &source.item)]),
+        })
     }
 }
 
@@ -261,18 +273,32 @@ fn literal(value: &Literal) -> data::Literal {
 
 /// What is wrong with data, at the argument or call that asked for it.
 fn data_diagnostic(error: &DataError, item: &DataRequest) -> Diagnostic {
-    let argument = error.argument.as_ref().and_then(|name| {
-        item.source.args.iter().find(|argument| argument.name.as_ref() == Some(name))
-    });
-    let span: Span = argument.map_or(item.source.span, |argument| argument.span);
+    let call = match error.transform {
+        Some(index) => &item.transforms[usize::from(index)],
+        None => &item.source,
+    };
+    let argument = error.argument.as_deref().and_then(|name| argument(call, name));
+    let span: Span = argument.map_or(call.span, |argument| argument.span);
     let path = error.path.as_ref().map(|path| format!("{}: ", path.display()));
     let message = format!("{}{}", path.unwrap_or_default(), error.message);
     let mut diagnostic = Diagnostic::error(DATA, message).primary(span, "asked for here");
     for place in &error.tried {
         diagnostic = diagnostic.note(format!("looked in {place}"));
     }
+    for note in &error.notes {
+        diagnostic = diagnostic.note(note.clone());
+    }
     match &error.help {
-        Some(help) => diagnostic.help(help.clone()),
+        Some(help) => diagnostic.help(help.to_string()),
         None => diagnostic,
     }
+}
+
+/// The argument that a call gives this name, or that stands in its place.
+fn argument<'a>(call: &'a SourceCall, name: &str) -> Option<&'a elaborate::SourceArg> {
+    let named = call.args.iter().find(|argument| argument.name.as_deref() == Some(name));
+    named.or_else(|| {
+        let place = data::argument_names(&call.name).iter().position(|known| *known == name)?;
+        call.args.get(place).filter(|argument| argument.name.is_none())
+    })
 }

@@ -11,25 +11,32 @@
 //! prints and blames them; [`run`], [`check`], [`bench`], [`grad()`] and [`emit`] are what the commands ask
 //! for. Nothing here prints, exits or asks the environment.
 
+mod batch;
 mod bench;
 mod check;
 mod emit;
+mod explain;
+mod fastest;
 mod front;
 mod grad;
 mod memory;
 mod peak;
 mod pipeline;
 mod run;
+mod schedules;
 mod session;
+mod stream;
 
 pub use bench::{Bench, Times, bench};
 pub use check::{Report, check};
 pub use emit::{Emit, STAGES, Stage, emit};
+pub use explain::{Explained, ExplainedKernel};
 pub use front::{Front, Source};
 pub use grad::{Engine, Grad, Graded, SEED, grad};
 pub use pipeline::Compiled;
 pub use run::{Overrides, Run, check_writable, run, save_weights, train_failure};
-pub use session::{Failure, Request, Session, Timing, inside_pass};
+pub use session::{Failure, Request, Session, Timing};
+pub use stream::Streams;
 
 impl Front {
     /// Samples a step, as the program says.

@@ -1,13 +1,14 @@
 //! The FMA peak that all threads reach together: products whose operands stay in the nearest
 //! cache, on the same tiles, pool and target as the step that is compared with it.
 
+use super::fastest::fastest;
 use crate::base::tensor::DType;
 use crate::codegen::Target;
 use crate::loops::builder::KernelBuilder;
-use crate::loops::{Access, Action, Affine, Buffer, Program as Loops, Space, Tile, TileOperand};
+use crate::loops::{
+    Access, Action, Affine, Buffer, Program as Loops, RowAxis, Space, SumAxis, Tile,
+};
 use crate::runtime::pool::Pool;
-use crate::runtime::program::{Memory, Program, StepArgs};
-use std::time::{Duration, Instant};
 
 /// Rows of a part's product: whole blocks of registers on every instruction set.
 const ROWS: usize = 84;
@@ -17,24 +18,12 @@ const COLUMNS: usize = 32;
 const DEPTH: usize = 4096;
 /// Parts for each thread.
 const PARTS: usize = 2;
-/// How long it is looked for; the fastest step counts, since nothing runs faster than the peak.
-const LOOK: Duration = Duration::from_millis(200);
 
 /// Operations a second (two for each product and sum) of all threads of a pool.
 pub fn fma_peak(target: &Target, pool: &mut Pool) -> f64 {
     let parts = PARTS * pool.threads();
-    let program = Program::compile(products(parts), target);
-    let mut memory = Memory::for_programs([&program], pool.threads());
     let flops = (2 * parts * ROWS * COLUMNS * DEPTH) as f64;
-    let mut fastest = f64::INFINITY;
-    let begin = Instant::now();
-    while begin.elapsed() < LOOK {
-        let args = StepArgs { step: 1, seed: 0, hypers: &[] };
-        let start = Instant::now();
-        program.run(&mut memory, pool, &args).expect("no index comes from data");
-        fastest = fastest.min(start.elapsed().as_secs_f64());
-    }
-    flops / fastest
+    flops / fastest(products(parts), target, pool)
 }
 
 /// A program of equal products, one a part: every step of a sum reads the same few numbers.
@@ -47,14 +36,12 @@ fn products(parts: usize) -> Loops {
     let at = |slot, index| Access { slot, index };
     kernel.parts(|kernel, part| {
         kernel.tile(Tile {
-            m: ROWS,
+            rows: vec![RowAxis { extent: ROWS, a: 1, c: COLUMNS as i64 }],
             n: COLUMNS,
-            k: DEPTH,
-            outer: 1,
-            a: TileOperand { base: at(a, Affine::default()), row: 1, inner: 0, outer: 0 },
-            b: TileOperand { base: at(b, Affine::default()), row: 0, inner: 0, outer: 0 },
+            sum: vec![SumAxis { extent: DEPTH, a: 0, b: 0 }],
+            a: at(a, Affine::default()),
+            b: at(b, Affine::default()),
             c: at(c, Affine::var(part).times(size as i64)),
-            c_row: COLUMNS as i64,
             accumulate: false,
             bias: None,
             relu: false,

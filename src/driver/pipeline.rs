@@ -6,7 +6,7 @@ use crate::codegen::jit::Code;
 use crate::codegen::{self, Target};
 use crate::elaborate::Experiment;
 use crate::graph::kernels::Kernels;
-use crate::graph::{self, Dim, Graph, NodeId, Op, Shape, Type};
+use crate::graph::{self, Graph, NodeId, Op, Rule, Type};
 use crate::loops;
 use crate::lower::{self, Globals, Lowered};
 use crate::pass::{autodiff, bind, cse, dce, fuse, simplify, update};
@@ -22,6 +22,17 @@ pub struct Compiled {
     pub sites: Vec<Option<Span>>,
     /// How many indices each of them takes from a sample.
     pub indices: Vec<usize>,
+    /// What each of the program's actions is for; none for barriers.
+    pub purposes: Vec<Option<Purpose>>,
+}
+
+/// What a run of a kernel is for.
+#[derive(Clone, Debug)]
+pub struct Purpose {
+    /// What it computes: `dense.matmul`.
+    pub name: String,
+    /// The place in the user's files that asks for it: `models/mnist.nn:5:25`.
+    pub place: Option<String>,
 }
 
 /// The type of what an operator takes as indices.
@@ -86,8 +97,16 @@ impl Session {
         let sites = nodes.clone().map(|&node| place(&self.sources, &kernels.graph, node));
         let indices = nodes.map(|&node| indices_a_sample(&kernels.graph, node, batch));
         let (sites, indices) = (sites.collect(), indices.collect());
+        let purpose = |purpose: lower::Purpose| Purpose {
+            place: purpose
+                .node
+                .and_then(|node| place(&self.sources, &kernels.graph, node))
+                .map(|span| self.sources.place(span)),
+            name: purpose.name,
+        };
+        let purposes = lowered.purposes.into_iter().map(|it| it.map(purpose)).collect();
         let code = self.codegen(&program, target)?;
-        Ok(Compiled { program: Program::new(program, code), batch, sites, indices })
+        Ok(Compiled { program: Program::new(program, code), batch, sites, indices, purposes })
     }
 
     /// The elaborated graph, verified and, if wanted, shown.
@@ -97,20 +116,16 @@ impl Session {
 
     /// A training step from a forward graph: its gradients, and the optimiser's rule for each
     /// parameter. The batch is still a symbol.
-    pub fn differentiate(&mut self, forward: &Graph, optimizer: &Graph) -> Result<Graph, Failure> {
-        self.derive(forward, optimizer, false)
+    pub fn differentiate(&mut self, forward: &Graph, rule: &Rule) -> Result<Graph, Failure> {
+        self.derive(forward, rule, false)
     }
 
     /// The same step with all gradients among its outputs, those of the inputs too.
-    pub fn differentiate_openly(
-        &mut self,
-        forward: &Graph,
-        optimizer: &Graph,
-    ) -> Result<Graph, Failure> {
-        self.derive(forward, optimizer, true)
+    pub fn differentiate_openly(&mut self, forward: &Graph, rule: &Rule) -> Result<Graph, Failure> {
+        self.derive(forward, rule, true)
     }
 
-    fn derive(&mut self, forward: &Graph, rule: &Graph, open: bool) -> Result<Graph, Failure> {
+    fn derive(&mut self, forward: &Graph, rule: &Rule, open: bool) -> Result<Graph, Failure> {
         let wrt = autodiff::Wrt { inputs: open };
         let graph = self.graph_pass(&autodiff::PASS, forward, |graph| autodiff::run(graph, wrt))?;
         self.graph_pass(&update::PASS, &graph, |graph| update::run(graph, rule, open))
@@ -118,7 +133,7 @@ impl Session {
 
     /// A graph's kernels for a batch.
     pub fn fuse(&mut self, graph: &Graph, batch: usize) -> Result<Kernels, Failure> {
-        fits(graph, batch)?;
+        self.check_batch(graph, batch)?;
         let graph = self.graph_pass(&bind::PASS, graph, |graph| bind::run(graph, batch))?;
         let graph = self.graph_pass(&simplify::PASS, &graph, simplify::run)?;
         let graph = self.graph_pass(&cse::PASS, &graph, cse::run)?;
@@ -181,22 +196,6 @@ impl Session {
             |_| codegen::object::assembly_text(&object),
         )
     }
-}
-
-/// Whether all values of a step of this batch may be as large as they are.
-fn fits(graph: &Graph, batch: usize) -> Result<(), Failure> {
-    for node in graph.nodes.values() {
-        let extent = |dim: &Dim| match *dim {
-            Dim::Known(extent) => extent,
-            Dim::Batch(times) => times.saturating_mul(batch),
-        };
-        let extents: Vec<usize> = node.ty.shape.iter().map(extent).collect();
-        let bound = Type::new(node.ty.dtype, Shape::known(&extents));
-        if let Err(mismatch) = graph::infer::check_type(&bound) {
-            return Err(Failure::Data(format!("a batch of {batch} is too large: {mismatch}")));
-        }
-    }
-    Ok(())
 }
 
 /// A planned program, and its plan as a comment.

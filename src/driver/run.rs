@@ -3,11 +3,12 @@
 use super::front::Front;
 use super::memory::refuse_too_large;
 use super::pipeline::Compiled;
+use super::schedules::{hypers, refuse_unfit, schedules};
 use super::session::{Failure, Request, Session};
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::Span;
 use crate::base::tensor::Tensor;
-use crate::data::Dataset;
+use crate::data::{Dataset, FeedError, Watch};
 use crate::elaborate::{LastBatch, Training};
 use crate::graph::Graph;
 use crate::graph::init::initial_value;
@@ -62,11 +63,12 @@ struct Sites {
     evaluate: Vec<Option<Span>>,
 }
 
-/// Compiles and opens all that a run needs.
+/// Compiles and opens all that a run needs; `watch` follows the reading of data.
 pub fn run(
     session: &mut Session,
     request: &Request,
     overrides: &Overrides,
+    watch: Watch<'_>,
 ) -> Result<Run, Failure> {
     let Front { experiment, source, warnings } = session.front(request, true)?;
     let Some(mut training) = experiment.training.clone() else {
@@ -78,21 +80,26 @@ pub fn run(
             experiment.model, experiment.model
         )));
     };
-    let data = session.open(&source)?;
+    let data = session.open(&source, watch)?;
     training.settings.batch = overrides.batch.unwrap_or(training.settings.batch);
+    training.settings.epochs = overrides.epochs.unwrap_or(training.settings.epochs);
     let said = &training.settings;
+    let run_steps = said.steps(data.train.count());
+    refuse_unfit(session, &training, run_steps)?;
     let settings = Settings {
-        epochs: overrides.epochs.unwrap_or(said.epochs),
+        epochs: said.epochs,
         seed: overrides.seed.unwrap_or(said.seed),
         shuffle: said.shuffle,
         evaluation_batch: evaluation_batch(&[data.validation.count(), data.test.count()]),
+        schedules: schedules(&training.rule.graph, run_steps),
     };
     let model = experiment.model.clone();
     let evaluation = session.elaborated(experiment.eval.clone())?;
     // The model's own come first; the optimiser adds its states behind them.
     let weights = experiment.train.lasting().count();
     let graph = session.training_graph(experiment)?;
-    let mut compiler = Compiler { session, request, data: &data, globals: Globals::default() };
+    let globals = Globals::default();
+    let mut compiler = Compiler { session, request, data: &data, globals, run_steps };
     let (steps, sites) = compiler.steps(&graph, &evaluation, &training, &settings)?;
     let programs: Vec<&Program> = programs(&steps).collect();
     refuse_too_large(session, request, &programs, overrides.threads)?;
@@ -134,6 +141,8 @@ struct Compiler<'a> {
     request: &'a Request,
     data: &'a Dataset,
     globals: Globals,
+    /// How many steps the run has.
+    run_steps: u64,
 }
 
 impl Compiler<'_> {
@@ -170,10 +179,11 @@ impl Compiler<'_> {
     fn step(&mut self, graph: &Graph, batch: usize) -> Result<(Step, Vec<Option<Span>>), Failure> {
         let target = &self.request.target;
         let compiled = self.session.compile(graph, batch, &mut self.globals, target)?;
-        let Compiled { program, batch, sites, indices } = compiled;
-        let fields = self.data.train.fields().iter();
-        let inputs = fields.map(|field| format!("input.{}", field.name)).collect();
-        Ok((Step { program, batch, inputs, indices }, sites))
+        let Compiled { program, batch, sites, indices, .. } = compiled;
+        let fields = self.data.fields(true);
+        let inputs = fields.iter().map(|field| format!("input.{}", field.name)).collect();
+        let hypers = hypers(&program.loops().uniforms.hypers, self.run_steps);
+        Ok((Step { program, batch, inputs, indices, hypers }, sites))
     }
 }
 
@@ -268,8 +278,19 @@ pub fn train_failure(error: &TrainError, run: &Run, session: &Session) -> Failur
             Diagnostic::error(NO_SAMPLES, format!("the {split} split has too few samples"))
                 .help("make `batch` smaller, or write `last_batch = keep`")
         }
+        TrainError::Data(error) => return data_failure(error),
     };
     session.program_failure(vec![diagnostic])
+}
+
+/// A sample that could not be had.
+fn data_failure(failure: &FeedError) -> Failure {
+    let FeedError { split, sample, error, panicked } = failure;
+    let message = format!("sample {sample} of the {split} data: {error}");
+    match panicked {
+        true => Failure::Bug { pass: "data".to_string(), message, dump: None },
+        false => Failure::Data(message),
+    }
 }
 
 fn not_finite(epoch: usize, step: usize, loss: f32) -> Diagnostic {

@@ -1,10 +1,9 @@
 //! What the driver remembers while it calls the stages: sources, times, and the one stage that
 //! is to be printed; and how a failure of a stage becomes a report.
 
+use crate::base::caught::caught;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::Sources;
-use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -43,6 +42,8 @@ pub enum Failure {
     Data(String),
     /// A file or the request is: exit code 2.
     Io(String),
+    /// The user stopped it: exit code 130. What was going on.
+    Interrupted(String),
     /// The compiler is: exit code 101.
     Bug {
         /// The stage that failed.
@@ -72,16 +73,6 @@ pub struct Session {
     pub timings: Vec<Timing>,
     pub(super) wanted: Option<String>,
     printed: Option<String>,
-}
-
-thread_local! {
-    static INSIDE_PASS: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Whether this thread is inside a stage, where a panic becomes [`Failure::Bug`] and need not be
-/// printed by the panic hook.
-pub fn inside_pass() -> bool {
-    INSIDE_PASS.get()
 }
 
 impl Session {
@@ -121,12 +112,10 @@ impl Session {
         print: impl FnOnce(&T) -> String,
     ) -> Result<T, Failure> {
         let start = Instant::now();
-        let outer = INSIDE_PASS.replace(true);
-        let result = catch_unwind(AssertUnwindSafe(|| {
+        let result = caught(|| {
             let made = work();
             check(&made).map(|()| made)
-        }));
-        INSIDE_PASS.set(outer);
+        });
         self.add_time(name, start.elapsed().as_secs_f64());
         let message = match result {
             Ok(Ok(made)) => {
@@ -136,7 +125,7 @@ impl Session {
                 return Ok(made);
             }
             Ok(Err(mistakes)) => format!("its result is malformed: {}", mistakes.join("; ")),
-            Err(panic) => panic_message(panic.as_ref()),
+            Err(message) => message,
         };
         Err(Failure::Bug { pass: name.to_string(), message, dump: dump(name, before) })
     }
@@ -149,16 +138,9 @@ impl Session {
     }
 }
 
-fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| text.to_string());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic".into())
-}
-
 /// Writes what a failed stage was given to a file that stays; printing may fail as well.
 fn dump(pass: &str, before: impl FnOnce() -> String) -> Option<PathBuf> {
-    let outer = INSIDE_PASS.replace(true);
-    let text = catch_unwind(AssertUnwindSafe(before));
-    INSIDE_PASS.set(outer);
+    let text = caught(before);
     let mut file = tempfile::Builder::new()
         .prefix(&format!("nnc-before-{pass}-"))
         .suffix(".txt")

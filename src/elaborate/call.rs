@@ -16,7 +16,7 @@ use super::types::Bound;
 use super::value::Value;
 use crate::base::diagnostic::{Diagnostic, nearest};
 use crate::base::source::Span;
-use crate::syntax::ast::{self, Arg, Call, Expr, FunctionKind, Name};
+use crate::syntax::ast::{self, Arg, Call, Expr, ExprKind, FunctionKind, Name};
 
 /// An argument before its parameter is known.
 #[derive(Clone)]
@@ -86,9 +86,14 @@ impl<'a> Elaborator<'a> {
             .frame()
             .kind
             .filter(|kind| matches!(kind, FunctionKind::Loss | FunctionKind::Metric));
-        let layer = self.items.find(FunctionKind::Layer, name, builtin);
-        // A loss may be made of other losses, a metric of other metrics.
-        let found = layer.or_else(|| self.items.find(own_kind?, name, builtin));
+        // A schedule is made of schedules alone; a loss may be made of other losses, a metric of
+        // other metrics.
+        let found = if self.frame().kind == Some(FunctionKind::Schedule) {
+            self.items.find(FunctionKind::Schedule, name, builtin)
+        } else {
+            let layer = self.items.find(FunctionKind::Layer, name, builtin);
+            layer.or_else(|| self.items.find(own_kind?, name, builtin))
+        };
         match (found, builtins::find(name)) {
             (Some(id), _) => self.call_function(id, args, path, span),
             (None, Some(operator)) => self.call_builtin(operator, args, span),
@@ -141,6 +146,7 @@ impl<'a> Elaborator<'a> {
             FunctionKind::Loss,
             FunctionKind::Metric,
             FunctionKind::Optimizer,
+            FunctionKind::Schedule,
             FunctionKind::Initializer,
         ];
         let builtin = self.frame().builtin;
@@ -245,11 +251,25 @@ impl<'a> Elaborator<'a> {
                 Given::Expr(expr) => self.expr(expr, expect(slot)),
             };
             match value {
-                Ok(value) => values[slot] = Some((value, arg.given.span())),
+                Ok(value) => values[slot] = Some((value, self.written_at(&arg.given))),
                 Err(reported) => outcome = Err(reported),
             }
         }
         outcome.map(|()| values)
+    }
+
+    /// The place of an argument: of one that the prelude hands on, where the user wrote it.
+    fn written_at(&self, given: &Given<'a>) -> Span {
+        let span = given.span();
+        if !self.frame().builtin {
+            return span;
+        }
+        match given {
+            Given::Expr(Expr { kind: ExprKind::Name(name), .. }) => {
+                self.frame().given.get(name.as_str()).copied().unwrap_or(span)
+            }
+            Given::Expr(_) | Given::Value(..) => span,
+        }
     }
 
     /// A call of a `layer`, `loss` or `metric` item.
@@ -300,7 +320,10 @@ impl<'a> Elaborator<'a> {
             .collect();
         self.bind_parameters(function, bound, span)?;
         let value = self.body(function)?;
-        self.check_result(function, value)
+        match function.kind {
+            FunctionKind::Schedule => self.number_each_step(function, value),
+            _ => self.check_result(function, value),
+        }
     }
 
     /// The value of a body, which must have one.
@@ -328,6 +351,10 @@ pub(super) fn expectation(param: &ast::Param) -> Expect {
     match param.ty.as_ref().map(|ty| ty.name.text.as_str()) {
         Some("initializer") => Expect::Initializer,
         Some("padding") => Expect::Word,
+        // Where no schedule can stand, the report of the wrong kind says so.
+        Some("f32" | "float" | "int") if param.ty.as_ref().is_some_and(|ty| ty.dims.is_none()) => {
+            Expect::Number
+        }
         _ => Expect::Any,
     }
 }

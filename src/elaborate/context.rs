@@ -7,6 +7,7 @@
 
 use super::codes;
 use super::items::{FunctionItem, Items, kind_name};
+use super::schedule::WarmUp;
 use super::scope::Frame;
 use super::value::Value;
 use crate::base::diagnostic::Diagnostic;
@@ -14,7 +15,7 @@ use crate::base::schema::Schema;
 use crate::base::source::Span;
 use crate::base::tensor::DType;
 use crate::graph::{Builder, Dim, DimOrigin, Mismatch, NodeId, Origin, OriginId, StateId, Type};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Says that what went wrong has been reported.
 #[derive(Clone, Copy, Debug)]
@@ -80,6 +81,16 @@ pub(super) struct Elaborator<'a> {
     pub in_const: Vec<*const crate::syntax::ast::Expr>,
     /// How deep expressions nest.
     pub depth: usize,
+    /// How many steps the run has, as far as is known.
+    pub planned_steps: f64,
+    /// The warm-ups of schedules, in order.
+    pub warm_ups: Vec<WarmUp>,
+    /// The optimizer's argument `lr`.
+    pub learning_rate: Option<Value>,
+    /// Whether the run has a weight decay of its own, beside the optimizer's.
+    pub decayed: Option<Span>,
+    /// The optimizer's arguments that are schedules.
+    pub scheduled: HashSet<NodeId>,
     stages: usize,
 }
 
@@ -104,6 +115,11 @@ impl<'a> Elaborator<'a> {
             stopped: false,
             in_const: Vec::new(),
             depth: 0,
+            planned_steps: 1000.0,
+            warm_ups: Vec::new(),
+            learning_rate: None,
+            decayed: None,
+            scheduled: HashSet::new(),
             stages: 0,
         }
     }
@@ -195,9 +211,17 @@ impl<'a> Elaborator<'a> {
     }
 
     /// The innermost place in the user's files, and what was called there.
-    fn innermost_user_call(&self) -> Option<(Span, &'a str)> {
+    pub fn innermost_user_call(&self) -> Option<(Span, &'a str)> {
         let calls = self.frames.iter().rev().filter_map(|frame| Some((frame.call?, frame.name)));
         calls.into_iter().find(|(span, _)| !self.items.in_prelude(*span))
+    }
+
+    /// A place as the user can see it: of one in the prelude, the call that led there.
+    pub fn seen(&self, span: Span) -> Span {
+        match self.innermost_user_call() {
+            Some((call, _)) if self.items.in_prelude(span) => call,
+            _ => span,
+        }
     }
 
     /// What the builder made, or its reason at a place.
@@ -254,7 +278,10 @@ impl<'a> Elaborator<'a> {
                 } else {
                     format!("{dim} ({formula}) is computed here")
                 };
-                if let Some(span) = self.user_place(*origin) {
+                let known = |span| {
+                    error.labels.iter().any(|label| label.span == span && label.text == text)
+                };
+                if let Some(span) = self.user_place(*origin).filter(|&span| !known(span)) {
                     error = error.label(span, text);
                 }
             }

@@ -9,6 +9,7 @@ use super::call::Given;
 use super::codes;
 use super::context::{Elaborator, Eval, ParamSlot, Reported, StateSlot};
 use super::expr::Expect;
+use super::items::kind_name;
 use super::paths;
 use super::scope::{Binding, Role};
 use super::types;
@@ -32,6 +33,7 @@ impl<'a> Elaborator<'a> {
 
     fn param(&mut self, declaration: &'a Declaration, span: Span) -> Eval<()> {
         let name = &declaration.name;
+        self.declares_at_all(name)?;
         if self.frame().kind == Some(FunctionKind::Optimizer) {
             return Err(self.error_help(
                 codes::DECLARATION,
@@ -78,6 +80,7 @@ impl<'a> Elaborator<'a> {
 
     fn state(&mut self, declaration: &'a Declaration, span: Span) -> Eval<()> {
         let name = &declaration.name;
+        self.declares_at_all(name)?;
         self.declares_once(name)?;
         let in_optimizer = self.frame().kind == Some(FunctionKind::Optimizer);
         let ty = if in_optimizer {
@@ -124,6 +127,19 @@ impl<'a> Elaborator<'a> {
         let slot = StateSlot { id, current: node, written: false, ty, span: declaration.name.span };
         self.states.insert(path.into(), slot);
         Ok(())
+    }
+
+    /// Schedules and initializers are numbers: nothing lasts in them.
+    fn declares_at_all(&mut self, name: &Name) -> Eval<()> {
+        match self.frame().kind {
+            Some(kind @ (FunctionKind::Schedule | FunctionKind::Initializer)) => {
+                let word = kind_name(kind);
+                let article = if kind == FunctionKind::Schedule { "a" } else { "an" };
+                let message = format!("{article} {word} keeps nothing from step to step");
+                Err(self.error(codes::DECLARATION, name.span, message))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A name that this body declared already cannot be declared again.

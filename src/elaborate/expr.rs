@@ -6,6 +6,7 @@
 
 use super::codes;
 use super::context::{Elaborator, Eval, Reported};
+use super::schedule::of_operands;
 use super::scope::{Binding, Block, Role};
 use super::value::Value;
 use crate::base::diagnostic::{Diagnostic, nearest};
@@ -21,6 +22,8 @@ pub(super) enum Expect {
     Initializer,
     /// A word with a meaning of its own: `same`, `f32`.
     Word,
+    /// A number; a schedule may stand for one that changes while training runs.
+    Number,
 }
 
 /// How deep expressions may nest, over all calls in progress.
@@ -58,13 +61,16 @@ impl<'a> Elaborator<'a> {
             ExprKind::Name(name) => self.name(name, expr.span, expect),
             ExprKind::List(items) => self.list(items),
             ExprKind::Unary(op, operand) => {
-                let value = self.expr(operand, Expect::Any)?;
+                let value = self.expr(operand, of_operands(expect))?;
                 self.unary_operator(*op, value, expr.span)
             }
-            ExprKind::Binary(op, left, right) => self.binary_expr(*op, left, right, expr.span),
+            ExprKind::Binary(op, left, right) => {
+                self.binary_expr(*op, [left, right], of_operands(expect), expr.span)
+            }
             ExprKind::Call(call) if expect == Expect::Initializer => {
                 self.initializer_call(call, expr.span)
             }
+            ExprKind::Call(call) if expect == Expect::Number => self.number_call(call, expr.span),
             ExprKind::Call(call) => self.call(call, None, None, expr.span),
             ExprKind::Pipe(..) => self.pipeline(expr),
             ExprKind::Member(object, member) => self.member(object, member, expr.span),
@@ -132,6 +138,11 @@ impl<'a> Elaborator<'a> {
         }
         if let Some(constant) = self.items.find_const(name, self.frame().builtin) {
             return self.constant(constant.name, constant.value);
+        }
+        if expect == Expect::Number
+            && let Some(value) = self.schedule(name, &[], span)?
+        {
+            return Ok(value);
         }
         if expect == Expect::Word {
             return Ok(Value::Word(name.into()));

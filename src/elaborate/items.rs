@@ -181,6 +181,7 @@ fn plural(kind: FunctionKind) -> &'static str {
         FunctionKind::Loss => "losses",
         FunctionKind::Metric => "metrics",
         FunctionKind::Optimizer => "optimizers",
+        FunctionKind::Schedule => "schedules",
         FunctionKind::Initializer => "initializers",
     }
 }
@@ -193,6 +194,7 @@ pub(super) fn kind_name(kind: FunctionKind) -> &'static str {
         FunctionKind::Loss => "loss",
         FunctionKind::Metric => "metric",
         FunctionKind::Optimizer => "optimizer",
+        FunctionKind::Schedule => "schedule",
         FunctionKind::Initializer => "initializer",
     }
 }

@@ -33,6 +33,7 @@ mod context;
 mod data;
 mod declare;
 mod expr;
+mod gradients;
 mod index;
 mod init;
 mod items;
@@ -40,8 +41,11 @@ mod model;
 mod operator;
 mod optimizer;
 mod paths;
+mod prepare;
+mod schedule;
 mod scope;
 mod select;
+mod sizes;
 mod stage;
 mod train;
 mod types;
@@ -52,17 +56,21 @@ mod value;
 mod tests;
 
 pub use data::{DataRequest, Literal, SourceArg, SourceCall};
+pub use optimizer::SCHEDULED;
+pub use schedule::WarmUp;
 pub use train::{LastBatch, Settings};
 pub use uses::{Use, cycle, missing_file, uses};
 
 use crate::base::diagnostic::Diagnostic;
 use crate::base::schema::Schema;
 use crate::base::source::Span;
-use crate::graph::Graph;
+use crate::graph::{Graph, Rule};
 use crate::syntax::ast::File;
 use context::Elaborator;
+use gradients::Patterns;
 use items::Items;
 use select::{Selected, select};
+use std::collections::BTreeMap;
 use train::Plan;
 
 /// The text of the prelude.
@@ -114,8 +122,11 @@ pub struct Training {
     /// The metrics' names, as in the outputs `metric.NAME`.
     pub metrics: Vec<String>,
     /// The optimizer's rule: scalar inputs `p` and `g`, states, hyper-parameters; the output `p` is
-    /// the new value.
-    pub rule: Graph,
+    /// the new value, `scheduled.NAME` what an argument that is a schedule is at each step; and what
+    /// the settings do to gradients and parameters around it.
+    pub rule: Rule,
+    /// The warm-ups of the run's schedules.
+    pub warm_ups: Vec<WarmUp>,
     /// The name of the `data` item, where the block is `on` one.
     pub data: Option<String>,
     /// The settings.
@@ -138,29 +149,39 @@ pub fn elaborate(program: &Program<'_>, request: &Request) -> Result<Experiment,
     if let Some(data) = data {
         found.extend(uses::unknown_data(&items, data));
     }
-    let train =
-        graph(&items, &selected, plan.as_ref(), data.map(|data| &data.text[..]), schemas, true);
-    let rule = plan.as_ref().and_then(|plan| rule(&items, plan, schemas));
+    let data = data.map(|data| &data.text[..]);
+    let source = Source { items: &items, schemas, data };
+    let train = graph(source, &selected, plan.as_ref(), true);
+    let rule = plan.as_ref().and_then(|plan| rule(source, plan));
     let train = keep(train, &mut found);
-    let rule = rule.and_then(|rule| keep(rule, &mut found));
+    let rule = rule.and_then(|(rule, patterns)| Some((keep(rule, &mut found)?, patterns)));
+    let spared = match (&train, &rule) {
+        (Some((train, _)), Some((_, patterns))) => {
+            patterns.iter().map(|patterns| patterns.spared(train, &mut found)).collect()
+        }
+        _ => BTreeMap::new(),
+    };
     if !found.is_empty() {
         return Err(found);
     }
     // The evaluation graph repeats the training graph's errors: it is built where there are none.
-    let eval =
-        graph(&items, &selected, plan.as_ref(), data.map(|data| &data.text[..]), schemas, false);
+    let eval = graph(source, &selected, plan.as_ref(), false);
     let eval = keep(eval, &mut found);
-    let (Some(train), Some(eval)) = (train, eval) else { return Err(found) };
+    let (Some((train, mut warm_ups)), Some((eval, _))) = (train, eval) else { return Err(found) };
     found.extend(uses::kept_differ(&train, &eval));
     if !found.is_empty() {
         return Err(found);
     }
-    let training = plan.zip(rule).map(|(plan, rule)| Training {
+    let training = plan.zip(rule).map(|(plan, ((graph, of_rule), _))| Training {
         loss: items.function(plan.loss.id).function.name.text.clone(),
-        optimizer: rule.name.clone(),
+        optimizer: graph.name.clone(),
         metrics: metric_names(&train),
-        rule,
-        data: data.map(|data| data.text.clone()),
+        rule: Rule { graph, spared },
+        warm_ups: {
+            warm_ups.extend(of_rule);
+            warm_ups
+        },
+        data: data.map(str::to_owned),
         settings: plan.settings,
     });
     Ok(Experiment { model: name.text.clone(), model_span: name.span, train, eval, training })
@@ -202,10 +223,38 @@ fn choose<'a>(
     }
 }
 
-/// A graph, or what is wrong.
-type Elaborated = Result<Graph, Vec<Diagnostic>>;
+/// What graphs are elaborated from.
+#[derive(Clone, Copy)]
+struct Source<'a> {
+    items: &'a Items<'a>,
+    schemas: &'a [(String, Schema)],
+    /// The name of the run's data.
+    data: Option<&'a str>,
+}
 
-fn keep(elaborated: Elaborated, found: &mut Vec<Diagnostic>) -> Option<Graph> {
+impl<'a> Source<'a> {
+    /// Nothing elaborated yet of the item of this name.
+    fn context(self, name: &str, plan: Option<&Plan<'a>>, training: bool) -> Elaborator<'a> {
+        let mut context = Elaborator::new(name, self.items, self.schemas, training);
+        if let Some(plan) = plan {
+            let schema = self.schema().map(|(_, schema)| schema);
+            context.planned_steps = plan.settings.planned_steps(schema);
+        }
+        context
+    }
+
+    /// The run's data and what is known of it.
+    fn schema(self) -> Option<(&'a str, &'a Schema)> {
+        let data = self.data?;
+        let schema = self.schemas.iter().find(|(name, _)| name == data);
+        schema.map(|(name, schema)| (name.as_str(), schema))
+    }
+}
+
+/// A graph and the warm-ups of its schedules, or what is wrong.
+type Elaborated = Result<(Graph, Vec<WarmUp>), Vec<Diagnostic>>;
+
+fn keep(elaborated: Elaborated, found: &mut Vec<Diagnostic>) -> Option<(Graph, Vec<WarmUp>)> {
     match elaborated {
         Ok(graph) => Some(graph),
         Err(errors) => {
@@ -218,36 +267,32 @@ fn keep(elaborated: Elaborated, found: &mut Vec<Diagnostic>) -> Option<Graph> {
 }
 
 fn graph<'a>(
-    items: &'a Items<'a>,
+    source: Source<'a>,
     selected: &Selected<'a>,
     plan: Option<&Plan<'a>>,
-    data: Option<&'a str>,
-    schemas: &'a [(String, Schema)],
     training: bool,
 ) -> Elaborated {
-    let name = &items.function(selected.model).function.name.text;
-    let mut context = Elaborator::new(name, items, schemas, training);
-    let schema = data.and_then(|data| schemas.iter().find(|(name, _)| name == data));
-    let data = schema.map(|(name, schema)| (name.as_str(), schema));
-    let result = context.model_graph(selected.model, plan, data);
+    let name = &source.items.function(selected.model).function.name.text;
+    let mut context = source.context(name, plan, training);
+    let result = context.model_graph(selected.model, plan, source.schema());
     finish(context, result)
 }
 
-fn rule<'a>(
-    items: &'a Items<'a>,
-    plan: &Plan<'a>,
-    schemas: &'a [(String, Schema)],
-) -> Option<Elaborated> {
+fn rule<'a>(source: Source<'a>, plan: &Plan<'a>) -> Option<(Elaborated, Vec<Patterns>)> {
     let choice = plan.optimizer?;
-    let name = &items.function(choice.id).function.name.text;
-    let mut context = Elaborator::new(name, items, schemas, true);
-    let result = context.optimizer_rule(&choice);
-    Some(finish(context, result))
+    let name = &source.items.function(choice.id).function.name.text;
+    let mut context = source.context(name, Some(plan), true);
+    context.decayed = plan.settings.places.get("weight_decay").copied();
+    let rule = context.optimizer_rule(&choice);
+    // What depends on the rule's `lr` has nothing to say where there is no rule.
+    let patterns = rule.and_then(|()| context.gradient_keys(plan));
+    let result = patterns.as_ref().map(|_| ()).map_err(|&reported| reported);
+    Some((finish(context, result), patterns.unwrap_or_default()))
 }
 
 fn finish(context: Elaborator<'_>, result: context::Eval<()>) -> Elaborated {
     if result.is_ok() && context.diagnostics.is_empty() {
-        Ok(context.builder.finish())
+        Ok((context.builder.finish(), context.warm_ups))
     } else {
         Err(context.diagnostics)
     }

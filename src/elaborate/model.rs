@@ -2,7 +2,7 @@
 //!
 //! `model mlp(image: f32[N, 28, 28, 1])` reads the input `image`; `N` becomes the batch. With data,
 //! inputs arrive as the data have them (`u8` images) and are converted to what the model declares,
-//! images as value / 255. The output goes to the loss with the target; what the loss gives for each
+//! images as value / 255 ([`super::prepare`]). The output goes to the loss with the target; what the loss gives for each
 //! sample is averaged over the batch.
 
 use super::call::{Given, Passed};
@@ -15,10 +15,10 @@ use super::scope::{Binding, Frame, Role};
 use super::train::{Choice, Plan};
 use super::types;
 use super::value::Value;
-use crate::base::schema::{Field, Schema};
+use crate::base::schema::{Field, LABEL_2, Preparation, Schema};
 use crate::base::source::Span;
 use crate::base::tensor::DType;
-use crate::graph::{Binary, Dim, DimOrigin, NodeId, Reduce, Target, Type};
+use crate::graph::{Dim, DimOrigin, NodeId, Reduce, Target, Type};
 use crate::syntax::ast::{self, Expr, ExprKind, Function, FunctionKind, Param};
 use std::collections::HashMap;
 
@@ -31,7 +31,16 @@ impl<'a> Elaborator<'a> {
         let output = self.model_output(id, data)?;
         if let Some(plan) = plan {
             let target = self.target_input(plan.loss, output, data)?;
-            let per_sample = self.judge(plan.loss, output, target, "loss".into())?;
+            let mut per_sample = self.judge(plan.loss, output, target, "loss".into())?;
+            if let Some((name, schema)) = data
+                && schema.prepare.mixed
+                && self.training
+            {
+                let field = Field { name: LABEL_2.into(), ..schema.target.clone() };
+                let second = self.target_field(name, schema, &field, plan.loss.span)?;
+                let second = self.judge(plan.loss, output, second, "loss".into())?;
+                per_sample = self.mixed_losses(plan.loss, per_sample, second)?;
+            }
             let loss = self.loss_mean(plan.loss, per_sample)?;
             self.builder.output("loss", loss);
             self.builder.output("output", output);
@@ -78,7 +87,7 @@ impl<'a> Elaborator<'a> {
         self.fields_fit(function, &tensors, data)?;
         let mut outcome = Ok(());
         for (index, param) in tensors.iter().enumerate() {
-            let field = data.map(|(name, schema)| (name, &schema.inputs[index]));
+            let field = data.map(|(name, schema)| (name, &schema.inputs[index], &schema.prepare));
             if let Err(reported) = self.model_input(function, param, field) {
                 let binding = Binding::Failed(param.name.span);
                 self.frame_mut().bind(&param.name.text, binding);
@@ -134,7 +143,7 @@ impl<'a> Elaborator<'a> {
         &mut self,
         function: &'a Function,
         param: &'a Param,
-        field: Option<(&'a str, &'a Field)>,
+        field: Option<(&'a str, &'a Field, &'a Preparation)>,
     ) -> Eval<()> {
         let Some(ty) = &param.ty else {
             let message = format!("the input `{}` has no type", param.name.text);
@@ -145,12 +154,12 @@ impl<'a> Elaborator<'a> {
         let dtype = self.dtype(ty)?;
         self.bind_batch(param, dims)?;
         let node = match field {
-            Some((data, field)) => {
+            Some((data, field, prepare)) => {
                 let raw = self.field_input(data, field, param.span);
                 self.bind_dims(function, dims, raw)
                     .map_err(|()| self.does_not_fit(function, param, raw, param.span, None))?;
                 self.checked_dims(function, param, dims, raw)?;
-                self.convert(raw, dtype, param)?
+                self.convert(raw, dtype, (param, param.span), Some(prepare))?
             }
             None => self.declared_input(param, dims, dtype)?,
         };
@@ -247,27 +256,38 @@ impl<'a> Elaborator<'a> {
         node
     }
 
-    /// What arrives as the type that is declared: bytes of an image as value / 255.
-    fn convert(&mut self, node: NodeId, dtype: DType, param: &Param) -> Eval<NodeId> {
+    /// What arrives as the type that is declared: bytes of an image as value / 255, or as the data
+    /// say.
+    fn convert(
+        &mut self,
+        node: NodeId,
+        dtype: DType,
+        (param, place): (&Param, Span),
+        prepare: Option<&Preparation>,
+    ) -> Eval<NodeId> {
         let found = self.ty(node);
+        let is_image = found.dtype == DType::U8 && found.shape.rank() > 1;
+        let to_floats = prepare.filter(|prepare| !prepare.conversions.is_empty());
+        if is_image && to_floats.is_some() && dtype != DType::F32 {
+            let name = &param.name.text;
+            let message = format!("the data make f32 of `{name}`, but it is declared {dtype}");
+            let help = "declare it f32, or leave `rescale` and `normalize` out of the data";
+            return Err(self.error_help(codes::DATA, place, message, help));
+        }
         if found.dtype == dtype {
             return Ok(node);
         }
         if dtype == DType::Bool || found.dtype == DType::F32 {
             let message =
                 format!("the data give {found}, `{}` is declared {dtype}", param.name.text);
-            return Err(self.error(codes::DATA, param.span, message));
+            return Err(self.error(codes::DATA, place, message));
         }
-        let is_image = found.dtype == DType::U8 && found.shape.rank() > 1 && dtype == DType::F32;
-        self.at(param.span);
-        let built = self.builder.cast(node, dtype).and_then(|cast| {
-            if !is_image {
-                return Ok(cast);
-            }
-            let scale = self.builder.constant(255.0, DType::F64);
-            self.builder.binary(Binary::Div, cast, scale)
-        });
-        match self.built(param.span, &[node], built)? {
+        if is_image && dtype == DType::F32 {
+            return self.image_floats(node, prepare, place);
+        }
+        self.at(place);
+        let built = self.builder.cast(node, dtype);
+        match self.built(place, &[node], built)? {
             Value::Tensor(node) => Ok(node),
             _ => Err(Reported),
         }
@@ -283,7 +303,7 @@ impl<'a> Elaborator<'a> {
             return Err(self.needs_two(function));
         };
         if let Some((name, schema)) = data {
-            return Ok(self.field_input(name, &schema.target, loss.span));
+            return self.target_field(name, schema, &schema.target, loss.span);
         }
         let Some((ty, dims)) = second.ty.as_ref().and_then(|ty| Some((ty, ty.dims.as_deref()?)))
         else {
@@ -299,6 +319,18 @@ impl<'a> Elaborator<'a> {
         let ty = found?;
         self.at(loss.span);
         Ok(self.builder.input("label", ty))
+    }
+
+    /// A target of the data, prepared as they say.
+    fn target_field(
+        &mut self,
+        data: &str,
+        schema: &Schema,
+        field: &Field,
+        span: Span,
+    ) -> Eval<NodeId> {
+        let target = self.field_input(data, field, span);
+        self.prepared_target(target, schema, span)
     }
 
     /// The declared type of the target, with the dimensions that the output gives.
@@ -348,7 +380,10 @@ impl<'a> Elaborator<'a> {
             Some(ty) => self.dtype(ty)?,
             None => self.ty(target).dtype,
         };
-        let target = self.convert(target, dtype, second)?;
+        // The prelude's own text is no place to send the user to.
+        let builtin = self.items.function(choice.id).builtin;
+        let place = if builtin { choice.span } else { second.span };
+        let target = self.convert(target, dtype, (second, place), None)?;
         let mut args = vec![
             Passed { name: None, given: Given::Value(Value::Tensor(output), choice.span) },
             Passed { name: None, given: Given::Value(Value::Tensor(target), choice.span) },

@@ -11,7 +11,7 @@ use super::value::{Value, add_dims, mul_dims};
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::Span;
 use crate::base::tensor::DType;
-use crate::graph::{Binary, Unary};
+use crate::graph::{Binary, NodeId, Unary};
 use crate::syntax::ast::{BinaryOp, Expr, UnaryOp};
 
 /// The graph's operator; `Matmul` has none of its own kind.
@@ -72,23 +72,28 @@ impl<'a> Elaborator<'a> {
     pub fn binary_expr(
         &mut self,
         op: BinaryOp,
-        left: &'a Expr,
-        right: &'a Expr,
+        [left, right]: [&'a Expr; 2],
+        expect: Expect,
         span: Span,
     ) -> Eval<Value> {
-        let a = self.expr(left, Expect::Any);
+        let a = self.expr(left, expect);
         match (op, &a) {
             (BinaryOp::And, Ok(Value::Bool(false))) => return Ok(Value::Bool(false)),
             (BinaryOp::Or, Ok(Value::Bool(true))) => return Ok(Value::Bool(true)),
             _ => {}
         }
-        let b = self.expr(right, Expect::Any);
+        let b = self.expr(right, expect);
         self.binary_operator(op, a?, b?, span)
     }
 
     /// The operator on two values.
     pub fn binary_operator(&mut self, op: BinaryOp, a: Value, b: Value, span: Span) -> Eval<Value> {
         match (&a, &b) {
+            (Value::Tensor(node), number) | (number, Value::Tensor(node))
+                if let Some(same) = self.decided(op, *node, number) =>
+            {
+                Ok(Value::Bool(same))
+            }
             (Value::Tensor(_), _) | (_, Value::Tensor(_)) => self.binary_nodes(op, &a, &b, span),
             (Value::Int(x), Value::Int(y)) => self.ints(op, *x, *y, span),
             (Value::Batch(_), Value::Int(_) | Value::Batch(_))
@@ -120,6 +125,16 @@ impl<'a> Elaborator<'a> {
                 },
                 _ => Err(self.bad_operands(op, &a, &b, span)),
             },
+        }
+    }
+
+    /// `momentum == 0`, where that is known of an argument that may change while training runs.
+    fn decided(&self, op: BinaryOp, node: NodeId, number: &Value) -> Option<bool> {
+        let same = self.always_is(node, number.as_f64()?)?;
+        match op {
+            BinaryOp::Eq => Some(same),
+            BinaryOp::Ne => Some(!same),
+            _ => None,
         }
     }
 
@@ -174,11 +189,13 @@ impl<'a> Elaborator<'a> {
         if zero {
             return self.error(codes::DIVISION, span, format!("{x} / {y} divides by zero"));
         }
-        self.report(
-            Diagnostic::error(codes::DIVISION, format!("{x} / {y} leaves a remainder"))
-                .primary(span, "the division of ints must be exact")
-                .help("for a float, make one side a float: `1.0 / 2`"),
-        )
+        let error = Diagnostic::error(codes::DIVISION, format!("{x} / {y} leaves a remainder"))
+            .primary(span, "the division of ints must be exact");
+        // What would mend the prelude's code helps nobody.
+        self.report(match self.items.in_prelude(span) {
+            true => error,
+            false => error.help("for a float, make one side a float: `1.0 / 2`"),
+        })
     }
 
     fn floats(&mut self, op: BinaryOp, a: &Value, b: &Value, span: Span) -> Eval<Value> {
@@ -249,6 +266,9 @@ impl<'a> Elaborator<'a> {
         let (Some(x), Some(y)) = (self.node_of(a), self.node_of(b)) else {
             return Err(self.bad_operands(op, a, b, span));
         };
+        if op == BinaryOp::Div && self.is_each_step(x) && b.as_f64() == Some(0.0) {
+            return Err(self.error(codes::DIVISION, span, "this divides by zero"));
+        }
         self.at(span);
         let built = match scalar_op(op) {
             Some(scalar) => self.builder.binary(scalar, x, y),

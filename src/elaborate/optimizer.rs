@@ -4,7 +4,8 @@
 //! `v`, the hyper-parameter `lr`, updates of the states and the output `p`, the new value. The
 //! `update` pass repeats it for every parameter, element by element at the parameter's shape.
 //! Arguments declared `f32` are hyper-parameters, which may change while training runs; the others
-//! are constants of the rule.
+//! are constants of the rule. Where one is a schedule, the graph computes it, and an output
+//! `scheduled.lr` says what it is.
 
 use super::call::{Slot, expectation};
 use super::codes;
@@ -18,6 +19,9 @@ use crate::base::source::Span;
 use crate::base::tensor::DType;
 use crate::graph::{Target, Type};
 use crate::syntax::ast::{Function, FunctionKind, Param};
+
+/// What the names of the rule's outputs begin with that say what a schedule is at each step.
+pub const SCHEDULED: &str = "scheduled.";
 
 impl<'a> Elaborator<'a> {
     /// Elaborates the rule of the chosen optimizer into this context's graph.
@@ -61,17 +65,42 @@ impl<'a> Elaborator<'a> {
         self.bind_rule_inputs(function);
         for (param, value) in params.iter().zip(values) {
             let (value, at) = match (value, &param.default) {
+                (Some((_, at)), _) if self.decays_too(param) => {
+                    return Err(self.decayed_twice(at));
+                }
+                // The run's weight decay stands for the optimizer's.
+                (None, Some(default)) if self.decays_too(param) => {
+                    (Value::Float(0.0), default.span)
+                }
                 (Some((value, at)), _) => (value, at),
                 (None, Some(default)) => (self.expr(default, expectation(param))?, default.span),
                 (None, None) => return Err(Reported),
             };
             let value = self.argument(function, param, value, at)?;
+            self.scheduled_argument(param, &value, at)?;
             let value = self.hyper(param, value, at)?;
+            if param.name.text == "lr" {
+                self.learning_rate = Some(value.clone());
+            }
             let binding = Binding::Value(value, Role::Argument, param.name.span);
             self.frame_mut().bind(&param.name.text, binding);
         }
         self.block(&function.body, Expect::Any)?;
         self.finish_rule(function, span)
+    }
+
+    fn decays_too(&self, param: &Param) -> bool {
+        self.decayed.is_some() && param.name.text == "weight_decay"
+    }
+
+    fn decayed_twice(&mut self, span: Span) -> Reported {
+        let mut error = Diagnostic::error(codes::DUPLICATE, "`weight_decay` is set twice")
+            .primary(span, "of the optimizer")
+            .help("keep one of them; the setting decays beside the step, as AdamW does");
+        if let Some(setting) = self.decayed {
+            error = error.label(setting, "of the run");
+        }
+        self.report(error)
     }
 
     /// The parameter, its gradient and the step.
@@ -100,6 +129,15 @@ impl<'a> Elaborator<'a> {
             }
             _ => Ok(value),
         }
+    }
+
+    /// Names an argument that is a schedule, so that a run can say what it is.
+    fn scheduled_argument(&mut self, param: &Param, value: &Value, span: Span) -> Eval<()> {
+        let Value::Tensor(node) = *value else { return Ok(()) };
+        self.scheduled.insert(node);
+        let number = self.tensor(value, span)?;
+        self.builder.output(&format!("{SCHEDULED}{}", param.name.text), number);
+        Ok(())
     }
 
     /// Names what the rule writes.

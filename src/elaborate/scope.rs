@@ -80,6 +80,8 @@ pub(super) struct Frame<'a> {
     pub call: Option<Span>,
     /// The call's origin.
     pub caller: Option<OriginId>,
+    /// Where each argument was written: what the prelude hands on is blamed there.
+    pub given: HashMap<&'a str, Span>,
     /// How often each name was taken in this frame's path.
     pub taken: HashMap<String, usize>,
     /// The labels given so far, with the places of their stages.
@@ -99,6 +101,7 @@ impl<'a> Frame<'a> {
             reused: false,
             call: None,
             caller: None,
+            given: HashMap::new(),
             taken: HashMap::new(),
             labels: HashMap::new(),
             blocks: vec![Block::new()],

@@ -5,5 +5,6 @@ mod errors;
 mod language;
 mod mutations;
 mod prelude;
+mod prepare;
 mod support;
 mod torch;

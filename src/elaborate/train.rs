@@ -8,9 +8,11 @@ use super::call::{Passed, written};
 use super::codes;
 use super::context::{Elaborator, Eval, Reported};
 use super::expr::Expect;
+use super::gradients;
 use super::items::{FnId, kind_name};
 use super::value::Value;
 use crate::base::diagnostic::{Diagnostic, nearest};
+use crate::base::schema::Schema;
 use crate::base::source::Span;
 use crate::syntax::ast::{Arg, Expr, ExprKind, FunctionKind, Train, TrainKey};
 use std::collections::BTreeMap;
@@ -54,17 +56,48 @@ impl Default for Settings {
     }
 }
 
+/// Steps of an epoch where nobody knows how many samples there are.
+const UNKNOWN_EPOCH: u64 = 1000;
+
+impl Settings {
+    /// How many steps a run makes on so many training samples.
+    pub fn steps(&self, samples: usize) -> u64 {
+        let an_epoch = match self.last_batch {
+            LastBatch::Keep => samples.div_ceil(self.batch),
+            LastBatch::Drop => samples / self.batch,
+        };
+        (an_epoch as u64).saturating_mul(self.epochs as u64)
+    }
+
+    /// The same, as far as the data are known.
+    pub(super) fn planned_steps(&self, data: Option<&Schema>) -> f64 {
+        let steps = match data.and_then(|data| data.train) {
+            Some(samples) => self.steps(samples),
+            None => UNKNOWN_EPOCH.saturating_mul(self.epochs as u64),
+        };
+        steps as f64
+    }
+}
+
 /// The keys of this version.
-const KEYS: [&str; 8] =
-    ["loss", "optimizer", "epochs", "batch", "metrics", "seed", "shuffle", "last_batch"];
+const KEYS: [&str; 13] = [
+    "loss",
+    "optimizer",
+    "epochs",
+    "batch",
+    "metrics",
+    "seed",
+    "shuffle",
+    "last_batch",
+    gradients::KEYS[0],
+    gradients::KEYS[1],
+    gradients::KEYS[2],
+    gradients::KEYS[3],
+    gradients::KEYS[4],
+];
 
 /// The keys that are still to come.
-const PLANNED: [&str; 13] = [
-    "clip_norm",
-    "clip_value",
-    "weight_decay",
-    "l1",
-    "l2",
+const PLANNED: [&str; 8] = [
     "reduce_on_plateau",
     "early_stop",
     "checkpoint",
@@ -101,6 +134,8 @@ pub(super) struct Plan<'a> {
     pub metrics: Vec<Choice<'a>>,
     /// The optimizer; the prelude's `adam()` where none is named.
     pub optimizer: Option<Choice<'a>>,
+    /// The settings that work on gradients and parameters.
+    pub gradients: Vec<&'a TrainKey>,
     /// The settings.
     pub settings: Settings,
 }
@@ -110,6 +145,7 @@ impl<'a> Elaborator<'a> {
     pub fn plan(&mut self, train: &'a Train) -> Eval<Plan<'a>> {
         let mut settings = Settings::default();
         let (mut loss, mut optimizer, mut metrics) = (None, None, Vec::new());
+        let mut gradients = Vec::new();
         let mut outcome = Ok(());
         for key in &train.keys {
             let read =
@@ -121,6 +157,10 @@ impl<'a> Elaborator<'a> {
                         .choice(FunctionKind::Optimizer, &key.value)
                         .map(|found| optimizer = Some(found)),
                     "metrics" => self.metrics(&key.value).map(|found| metrics = found),
+                    name if gradients::KEYS.contains(&name) => {
+                        gradients.push(key);
+                        Ok(())
+                    }
                     _ => self.setting(key, &mut settings),
                 });
             if let Err(reported) = read {
@@ -132,12 +172,22 @@ impl<'a> Elaborator<'a> {
             let help = "add one: `loss = cross_entropy`";
             outcome = Err(self.error_help(codes::TRAIN_KEY, train.model.span, message, help));
         }
+        if let (Some(&norm), Some(&value)) =
+            (settings.places.get("clip_norm"), settings.places.get("clip_value"))
+        {
+            let message = "`clip_norm` and `clip_value` are both set";
+            let error = Diagnostic::error(codes::TRAIN_KEY, message)
+                .primary(value, "")
+                .label(norm, "the other")
+                .help("a gradient is clipped one way: keep one of them");
+            outcome = Err(self.report(error));
+        }
         outcome?;
         let loss = loss.ok_or(Reported)?;
         let prelude_adam = self.items.find(FunctionKind::Optimizer, "adam", false);
         let optimizer = optimizer
             .or_else(|| prelude_adam.map(|id| Choice { id, args: &[], span: train.model.span }));
-        Ok(Plan { loss, metrics, optimizer, settings })
+        Ok(Plan { loss, metrics, optimizer, gradients, settings })
     }
 
     /// Checks that a key exists and stands once.

@@ -9,6 +9,7 @@ use super::context::{Elaborator, Eval, Reported};
 use super::expr::Expect;
 use super::items::kind_name;
 use super::scope::{Binding, Role};
+use super::sizes;
 use super::value::{Initializer, Value};
 use crate::base::diagnostic::{Diagnostic, nearest};
 use crate::base::source::Span;
@@ -42,8 +43,8 @@ impl<'a> Elaborator<'a> {
                 Some((value, span)) => Some((self.argument(function, param, value, span)?, span)),
                 None => None,
             };
-            if let Some((value, _)) = &value {
-                self.bind(param, value.clone());
+            if let Some((value, at)) = &value {
+                self.bind(param, value.clone(), *at);
             }
             values.push(value);
         }
@@ -69,8 +70,9 @@ impl<'a> Elaborator<'a> {
         Ok(())
     }
 
-    fn bind(&mut self, param: &'a Param, value: Value) {
+    fn bind(&mut self, param: &'a Param, value: Value, at: Span) {
         let span = param.name.span;
+        self.frame_mut().given.insert(&param.name.text, at);
         self.frame_mut().bind(&param.name.text, Binding::Value(value, Role::Argument, span));
     }
 
@@ -79,7 +81,7 @@ impl<'a> Elaborator<'a> {
         let Some(default) = &param.default else { return Err(Reported) };
         let value = self.expr(default, super::call::expectation(param))?;
         let value = self.argument(function, param, value, call)?;
-        self.bind(param, value.clone());
+        self.bind(param, value.clone(), call);
         Ok(value)
     }
 
@@ -104,9 +106,8 @@ impl<'a> Elaborator<'a> {
             ("bool", value @ Value::Bool(_)) => Ok(value),
             ("string", value @ Value::Str(_)) => Ok(value),
             ("list", value @ Value::List(_)) => Ok(value),
-            ("size", value) if value.as_ints().is_some() => Ok(value),
-            ("padding", value @ Value::Word(_)) => Ok(value),
-            ("padding", value) if is_padding(&value) => Ok(value),
+            ("size", value) if sizes::is_size(&value) => Ok(value),
+            ("padding", value) if sizes::is_padding(&value) => Ok(value),
             ("initializer", value) => match initializer(&value) {
                 Some(initializer) => Ok(Value::Initializer(initializer)),
                 None => Err(value),
@@ -133,11 +134,35 @@ impl<'a> Elaborator<'a> {
                 param.name.text,
                 article(&ty.name.text)
             );
-            let error = Diagnostic::error(codes::WRONG_KIND, message)
-                .primary(span, "")
-                .label(param.span, "declared here");
+            let mut error = Diagnostic::error(codes::WRONG_KIND, message).primary(span, "");
+            // That the prelude declares it says nothing that the message does not.
+            if !self.items.in_prelude(param.span) {
+                error = error.label(param.span, "declared here");
+            }
+            error.help = sizes::help(&ty.name.text, &value);
+            if matches!(value, Value::Tensor(node) if self.is_each_step(node)) {
+                error = error.help(self.changeable(function));
+            }
             self.report(error)
         })
+    }
+
+    /// Which arguments of a function may change while training runs.
+    fn changeable(&self, function: &Function) -> String {
+        let is_f32 = |param: &&Param| {
+            param.ty.as_ref().is_some_and(|ty| ty.name.text == "f32" && ty.dims.is_none())
+        };
+        let names: Vec<String> = function
+            .params
+            .iter()
+            .filter(is_f32)
+            .map(|param| format!("`{}`", param.name.text))
+            .collect();
+        let name = &function.name.text;
+        if names.is_empty() {
+            return format!("no argument of `{name}` can change while training runs");
+        }
+        format!("of `{name}`, only {} can change while training runs", names.join(", "))
     }
 
     fn unknown_type(&mut self, ty: &ast::Type) -> Reported {
@@ -307,6 +332,13 @@ impl<'a> Elaborator<'a> {
                     .note(format!("axis {axis} is {}, declared as {wanted}", found.shape[axis]))
                     .label(at, format!("{wanted} here"));
                 error = self.explain_dim(error, node, axis);
+                let channels = found.shape.rank() == 4 && axis == 1 && found.shape[3] == wanted;
+                if channels {
+                    error = error.help(format!(
+                        "images are [N, H, W, C], channels last: this is {}",
+                        found.shape
+                    ));
+                }
             }
             None => {
                 let rest = ty.dims.iter().flatten().any(|dim| matches!(dim, ast::Dim::Rest(_)));
@@ -393,14 +425,6 @@ pub(super) fn initializer(value: &Value) -> Option<Initializer> {
         Value::Initializer(initializer) => Some(initializer.clone()),
         _ => value.as_f64().map(|value| Initializer::Fixed(Init::Constant(value))),
     }
-}
-
-/// A size, or a list of pairs.
-fn is_padding(value: &Value) -> bool {
-    let pairs = |values: &[Value]| {
-        values.iter().all(|value| value.as_ints().is_some_and(|pair| pair.len() == 2))
-    };
-    value.as_ints().is_some() || matches!(value, Value::List(values) if pairs(values))
 }
 
 /// `an int`, `a float`.

@@ -91,6 +91,10 @@ pub struct State {
     pub origin: Option<OriginId>,
 }
 
+/// The hyper-parameter that holds how many steps the run has; whoever runs a step sets it. A
+/// program's own names have no point in them.
+pub const RUN_STEPS: &str = "run.steps";
+
 /// A number that may change while training runs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hyper {

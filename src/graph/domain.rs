@@ -7,7 +7,11 @@
 //! `[8, 28, 28]` and, reshaped, on `[8, 784]` share axes `8, 28, 28`. `None` where nodes do not
 //! fit one nest. Decides nothing about what should be fused.
 
-use crate::graph::data::Graph;
+mod columns;
+
+pub use columns::{MOST_KEPT, sums_columns};
+
+use crate::graph::data::{Graph, Node};
 use crate::graph::op::{NodeId, Op};
 use crate::graph::view::row_major;
 use std::collections::HashMap;
@@ -80,6 +84,18 @@ pub fn is_view(graph: &Graph, node: NodeId) -> bool {
     }
 }
 
+/// Whether a convolution (or gradient of one) takes each channel by itself, so that there are no
+/// products to add up over channels.
+pub fn is_depthwise(graph: &Graph, node: NodeId) -> bool {
+    let Node { op, args, .. } = &graph.nodes[node];
+    let (groups, w) = match op {
+        Op::Conv { groups, .. } | Op::ConvInputGrad { groups, .. } => (*groups, args[1]),
+        Op::ConvWeightGrad { groups, .. } => (*groups, node),
+        _ => return false,
+    };
+    matches!(extents(graph, w)[..], [_, _, 1, outputs] if outputs == groups)
+}
+
 /// The first node below `node` that is not a view, or that `stop` names.
 pub fn base(graph: &Graph, mut node: NodeId, stop: impl Fn(NodeId) -> bool) -> NodeId {
     while !stop(node) && is_view(graph, node) {
@@ -103,7 +119,7 @@ fn columns(graph: &Graph, node: NodeId) -> Option<usize> {
 pub fn reduces_last(graph: &Graph, node: NodeId) -> bool {
     let shape = extents(graph, graph.nodes[node].args[0]);
     let reduced = |axis: usize| match &graph.nodes[node].op {
-        Op::Reduce(_, axes) => axes.contains(&axis),
+        Op::Reduce(_, axes) | Op::Variance(axes) => axes.contains(&axis),
         Op::ArgMax(reduced) => *reduced == axis,
         _ => axis + 1 == shape.len(),
     };
@@ -135,7 +151,7 @@ impl Domain {
             levels: HashMap::new(),
         };
         domain.set_levels(graph, nodes, total, total / cols.max(1))?;
-        domain.cut(graph, nodes, total, cols)?;
+        domain.cut(graph, nodes, total, cols, &[])?;
         domain.fits(graph, nodes).then_some(domain)
     }
 
@@ -175,8 +191,16 @@ impl Domain {
         Some(())
     }
 
-    /// The finest axes: cut wherever a node's shape (or a reduction's argument's) has an edge.
-    fn cut(&mut self, graph: &Graph, nodes: &[NodeId], total: usize, cols: usize) -> Option<()> {
+    /// The finest axes: cut wherever a node's shape (or a reduction's argument's, or one of
+    /// `others`) has an edge.
+    fn cut(
+        &mut self,
+        graph: &Graph,
+        nodes: &[NodeId],
+        total: usize,
+        cols: usize,
+        others: &[Vec<usize>],
+    ) -> Option<()> {
         // An edge is the number of elements after it.
         let mut edges = vec![1, cols, total];
         let mut add = |shape: &[usize], scale: usize| {
@@ -193,6 +217,7 @@ impl Domain {
                 add(&extents(graph, graph.nodes[node].args[0]), 1);
             }
         }
+        others.iter().for_each(|shape| add(shape, 1));
         edges.sort_unstable();
         edges.dedup();
         if edges[0] == 0 || edges.windows(2).any(|pair| !pair[1].is_multiple_of(pair[0])) {

@@ -46,6 +46,8 @@ pub enum KernelKind {
     /// A reduction over other axes than the last (a bias's gradient, a batch's mean) of
     /// element-wise work on its inputs.
     Columns,
+    /// Windows over images: pooling and its gradients, a convolution of each channel by itself.
+    Window,
     /// Elements moved: transposed, sliced, joined, padded, gathered, scattered.
     Move,
 }

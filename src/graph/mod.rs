@@ -33,12 +33,16 @@ pub mod op;
 pub mod origin;
 pub mod print;
 pub mod read;
+pub mod rule;
 pub mod types;
 pub mod verify;
 pub mod view;
+pub mod window;
 
 pub use builder::Builder;
-pub use data::{DimOrigin, Graph, Hyper, Init, Input, Node, Output, Param, State, Target, Update};
+pub use data::{
+    DimOrigin, Graph, Hyper, Init, Input, Node, Output, Param, RUN_STEPS, State, Target, Update,
+};
 pub use infer::{Mismatch, infer};
 pub use init::initial_value;
 pub use interp::{Env, Fault, Outcome, run};
@@ -46,5 +50,7 @@ pub use op::{Binary, HyperId, InputId, NodeId, Op, ParamId, Range, Reduce, State
 pub use origin::{Origin, OriginId, Origins};
 pub use print::{print_kernels, with_places};
 pub use read::{ReadError, read};
+pub use rule::Rule;
 pub use types::{Dim, Shape, Type};
 pub use verify::verify;
+pub use window::Window;

@@ -9,6 +9,7 @@ pub use crate::base::scalar::{Binary, Reduce, Unary};
 use crate::base::tensor::DType;
 use crate::entity;
 use crate::graph::types::{Dim, Shape};
+use crate::graph::window::Window;
 
 entity! {
     /// A value: the node that computes it. Prints as `%7`.
@@ -91,6 +92,8 @@ pub enum Op {
     Reduce(Reduce, Vec<usize>),
     /// The index of the first largest element along an axis, which is removed; `i32`.
     ArgMax(usize),
+    /// The biased variance over axes (ascending), which are removed: `mean((x − mean(x))²)`.
+    Variance(Vec<usize>),
 
     // Contractions.
     /// `a @ b` over the last two axes; leading axes (equal in both) are a batch. `transpose_a`
@@ -100,6 +103,56 @@ pub enum Op {
         transpose_a: bool,
         /// `b` is `[.., n, k]`.
         transpose_b: bool,
+    },
+
+    // Windows over images `[n, h, w, c]`; the output has `[n, oh, ow, ..]`, from `Window::output`.
+    /// The convolution of `x[n, h, w, c]` with `w[kh, kw, c / groups, o]`: `[n, oh, ow, o]`. The
+    /// border is zeros. Group `i` of the outputs reads group `i` of the channels.
+    Conv {
+        /// The taps.
+        window: Window,
+        /// Into how many groups the channels and the outputs are cut.
+        groups: usize,
+    },
+    /// `y_grad[n, oh, ow, o]`, `w[kh, kw, c / groups, o]` to `x_grad[n, h, w, c]`: a
+    /// convolution's adjoint in `x`.
+    ConvInputGrad {
+        /// The convolution's.
+        window: Window,
+        /// The convolution's.
+        groups: usize,
+        /// `[h, w]`.
+        extents: [usize; 2],
+    },
+    /// `x[n, h, w, c]`, `y_grad[n, oh, ow, o]` to `w_grad[kh, kw, c / groups, o]`: a
+    /// convolution's adjoint in `w`.
+    ConvWeightGrad {
+        /// The convolution's.
+        window: Window,
+        /// The convolution's.
+        groups: usize,
+    },
+    /// The largest element under each window, a channel each; the border takes no part.
+    MaxPool(Window),
+    /// Which tap is the first largest one under each window: `kh·KW + kw`, `u8`.
+    MaxPoolIndex(Window),
+    /// `index[n, oh, ow, c]`, `y_grad` of that shape to `[n, h, w, c]`: each element of `y_grad`
+    /// added where its index says.
+    MaxPoolGrad {
+        /// The pooling's.
+        window: Window,
+        /// `[h, w]`.
+        extents: [usize; 2],
+    },
+    /// The sum under each window, a channel each; the border is zeros.
+    SumPool(Window),
+    /// `y_grad[n, oh, ow, c]` to `[n, h, w, c]`: the adjoint of a sum, each element of `y_grad`
+    /// added to all that its window covers.
+    SumPoolGrad {
+        /// The pooling's.
+        window: Window,
+        /// `[h, w]`.
+        extents: [usize; 2],
     },
 
     // Indexed by data. Every index is tested; a bad one stops the run with its sample named.
@@ -165,7 +218,16 @@ impl Op {
             Op::Reduce(Reduce::Max, _) => "reduce_max",
             Op::Reduce(Reduce::Min, _) => "reduce_min",
             Op::ArgMax(_) => "argmax",
+            Op::Variance(_) => "variance",
             Op::MatMul { .. } => "matmul",
+            Op::Conv { .. } => "conv",
+            Op::ConvInputGrad { .. } => "conv_input_grad",
+            Op::ConvWeightGrad { .. } => "conv_weight_grad",
+            Op::MaxPool(_) => "max_pool",
+            Op::MaxPoolIndex(_) => "max_pool_index",
+            Op::MaxPoolGrad { .. } => "max_pool_grad",
+            Op::SumPool(_) => "sum_pool",
+            Op::SumPoolGrad { .. } => "sum_pool_grad",
             Op::Pick => "pick",
             Op::Gather(_) => "gather",
             Op::ScatterAdd { .. } => "scatter_add",
@@ -194,9 +256,18 @@ impl Op {
             | Op::Pad { .. }
             | Op::Reduce(..)
             | Op::ArgMax(_)
+            | Op::Variance(_)
+            | Op::MaxPool(_)
+            | Op::MaxPoolIndex(_)
+            | Op::SumPool(_)
+            | Op::SumPoolGrad { .. }
             | Op::StopGradient => Some(1),
             Op::Binary(_)
             | Op::MatMul { .. }
+            | Op::Conv { .. }
+            | Op::ConvInputGrad { .. }
+            | Op::ConvWeightGrad { .. }
+            | Op::MaxPoolGrad { .. }
             | Op::Pick
             | Op::Gather(_)
             | Op::ScatterAdd { .. } => Some(2),

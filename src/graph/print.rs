@@ -11,6 +11,7 @@ use crate::graph::data::{Graph, Init, Node, Target};
 use crate::graph::kernels::{KernelKind, Kernels};
 use crate::graph::op::{NodeId, Op, Range};
 use crate::graph::origin::OriginId;
+use crate::graph::window::Window;
 use std::collections::HashSet;
 use std::fmt::{self, Display, Formatter};
 
@@ -133,7 +134,19 @@ fn operator(f: &mut dyn fmt::Write, node: &Node) -> fmt::Result {
             let amounts: Vec<String> = amounts.iter().map(|(b, a)| format!("{b} + {a}")).collect();
             write!(f, "{name} [{}] {}", amounts.join(", "), Number(*value, node.ty.dtype))
         }
-        Op::Reduce(_, axes) => write!(f, "{name} {axes:?}"),
+        Op::Reduce(_, axes) | Op::Variance(axes) => write!(f, "{name} {axes:?}"),
+        // The type says the extents of a gradient.
+        Op::Conv { window, groups }
+        | Op::ConvInputGrad { window, groups, .. }
+        | Op::ConvWeightGrad { window, groups } => {
+            write!(f, "{name} {window}")?;
+            if *groups == 1 { Ok(()) } else { write!(f, " groups {groups}") }
+        }
+        Op::MaxPool(window)
+        | Op::MaxPoolIndex(window)
+        | Op::MaxPoolGrad { window, .. }
+        | Op::SumPool(window)
+        | Op::SumPoolGrad { window, .. } => write!(f, "{name} {window}"),
         Op::MatMul { transpose_a, transpose_b } => {
             f.write_str(name)?;
             f.write_str(if *transpose_a { " transpose_a" } else { "" })?;
@@ -164,6 +177,26 @@ impl Display for Range {
         }
         if self.step != 1 {
             write!(f, " step {}", self.step)?;
+        }
+        Ok(())
+    }
+}
+
+/// Prints as its size, then what differs from a [`plain`](Window::plain) window:
+/// `[3, 3] stride [2, 2] pad [1 + 1, 1 + 1] dilation [1, 2]`.
+impl Display for Window {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let plain = Window::plain(self.size);
+        write!(f, "{:?}", self.size)?;
+        if self.stride != plain.stride {
+            write!(f, " stride {:?}", self.stride)?;
+        }
+        if self.pad != plain.pad {
+            let [(top, bottom), (left, right)] = self.pad;
+            write!(f, " pad [{top} + {bottom}, {left} + {right}]")?;
+        }
+        if self.dilation != plain.dilation {
+            write!(f, " dilation {:?}", self.dilation)?;
         }
         Ok(())
     }
@@ -249,6 +282,7 @@ fn kind(kind: KernelKind) -> &'static str {
         KernelKind::Contraction => "contraction",
         KernelKind::Rows => "rows",
         KernelKind::Columns => "columns",
+        KernelKind::Window => "window",
         KernelKind::Move => "move",
     }
 }

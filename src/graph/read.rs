@@ -6,6 +6,7 @@
 //! A `;` begins a comment; origins are not read back.
 
 mod cursor;
+mod window;
 
 use crate::base::entity::Entity;
 use crate::base::tensor::DType;
@@ -272,10 +273,15 @@ fn operator(name: &str, cursor: &mut Cursor) -> Parsed<Node> {
             let transpose_b = cursor.eat_word("transpose_b");
             typed(cursor, |_| Ok(Op::MatMul { transpose_a, transpose_b }))
         }
+        "variance" => {
+            let axes = cursor.brackets(Cursor::integer)?;
+            typed(cursor, |_| Ok(Op::Variance(axes)))
+        }
         "iota" | "uniform" | "concat" | "argmax" | "gather" | "scatter_add" => {
             let number = cursor.integer()?;
             typed(cursor, |ty| numbered(name, number, ty.shape.clone()))
         }
+        _ if window::NAMES.contains(&name) => window::operator(name, cursor),
         _ => Err(format!("there is no operator `{name}`")),
     }
 }

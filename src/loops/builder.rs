@@ -23,8 +23,9 @@ use crate::base::entity::Arena;
 use crate::base::scalar::{Binary, Reduce, Unary};
 use crate::base::tensor::DType;
 use crate::loops::program::{
-    Access, Affine, Inst, Kernel, Reduction, RegId, Slot, SlotId, Stmt, Tile, VarId,
+    Access, Affine, Inst, Kernel, Reduction, RegId, Slot, SlotId, Stmt, VarId,
 };
+use crate::loops::tile::Tile;
 use crate::loops::types::result_type;
 
 /// A kernel in the making.
@@ -174,8 +175,8 @@ impl KernelBuilder {
         self.body.push(Stmt::AddAt { base, index, stride, value });
     }
 
-    /// A block of a contraction.
+    /// A contraction, with as few axes as possible.
     pub fn tile(&mut self, tile: Tile) {
-        self.body.push(Stmt::Tile(tile));
+        self.body.push(Stmt::Tile(tile.merged()));
     }
 }

@@ -13,9 +13,8 @@ use std::ops::Range;
 
 use crate::base::entity::{Arena, Entity};
 use crate::loops::intervals::IntervalSet;
-use crate::loops::program::{
-    Access, Affine, Inst, Kernel, RegId, SlotId, Stmt, Tile, TileOperand, VarId,
-};
+use crate::loops::program::{Access, Affine, Inst, Kernel, RegId, SlotId, Stmt, VarId};
+use crate::loops::tile::Tile;
 
 /// What the parts of a kernel touch. A kernel without parts has one: what every thread touches.
 #[derive(Clone, Debug)]
@@ -154,20 +153,15 @@ impl Walk<'_> {
     }
 
     fn tile(&mut self, tile: &Tile) {
-        let Tile { m, n, k, outer, a, b, c, c_row, accumulate, bias, relu: _ } = tile;
-        let sum = |operand: &TileOperand| [(operand.inner, *k), (operand.outer, *outer)];
-        let [inner, outermost] = sum(a);
-        self.touch(&a.base, &[(a.row, *m), inner, outermost], false);
-        let [inner, outermost] = sum(b);
-        self.touch(&b.base, &[(1, *n), inner, outermost], false);
-        if let Some(bias) = bias {
-            self.touch(bias, &[(1, *n)], false);
+        self.touch(&tile.a, &tile.a_dims(), false);
+        self.touch(&tile.b, &tile.b_dims(), false);
+        if let Some(bias) = &tile.bias {
+            self.touch(bias, &[(1, tile.n)], false);
         }
-        let block = [(*c_row, *m), (1, *n)];
-        if *accumulate {
-            self.touch(c, &block, false);
+        if tile.accumulate {
+            self.touch(&tile.c, &tile.c_dims(), false);
         }
-        self.touch(c, &block, true);
+        self.touch(&tile.c, &tile.c_dims(), true);
     }
 
     /// Records an access and the dimensions that it has of its own.
@@ -254,10 +248,12 @@ mod tests {
             r#"kernel k0 "k" parts 3 (s0: f32[64], s1: f32[64], s2: i32[3]) {
                 parts i0 in 0..3 {
                     if i0 < 2 {
-                        tile m 2 n 4 k 3 outer 1 {
-                            c += s1[8*i0] row 8
-                            a = s0[2*i0] row 3 inner 1 outer 0
-                            b = s0[20] row 0 inner 4 outer 0
+                        tile n 4 {
+                            row 2 a 3 c 8
+                            sum 3 a 1 b 4
+                            c += s1[8*i0]
+                            a = s0[2*i0]
+                            b = s0[20]
                         }
                     } else {
                         r0: i32 = load s2[i0]

@@ -52,20 +52,25 @@ impl IntervalSet {
         steps.sort_unstable();
         // Neighbours first: strides no larger than what is already one interval prolong it.
         let mut run = 1;
-        let mut outer = Vec::new();
-        let mut number: usize = 1;
+        let mut outer: Vec<(i64, i64)> = Vec::new();
         for (stride, count) in steps {
-            if stride <= run && outer.is_empty() {
-                run += stride * (count - 1);
-            } else {
-                number = number.saturating_mul(count as usize);
-                outer.push((stride, count));
+            match outer.last_mut() {
+                None if stride <= run => run += stride * (count - 1),
+                // Multiples of a stride, close enough to go on where it ends.
+                Some((step, steps)) if stride % *step == 0 && stride / *step <= *steps => {
+                    *steps += stride / *step * (count - 1);
+                }
+                _ => outer.push((stride, count)),
             }
         }
+        let product = |dims: &[(i64, i64)]| {
+            dims.iter().fold(1usize, |n, dim| n.saturating_mul(dim.1 as usize))
+        };
+        let mut number = product(&outer);
         let mut exact = true;
         while number > MOST_INTERVALS {
             let (stride, count) = outer.remove(0);
-            number = outer.iter().fold(1usize, |n, dim| n.saturating_mul(dim.1 as usize));
+            number = product(&outer);
             run += stride * (count - 1);
             exact = false;
         }
@@ -158,6 +163,11 @@ impl IntervalSet {
                 while own.next_if(|interval| interval.end <= wanted.start).is_some() {}
                 own.peek().is_some_and(|it| it.start <= wanted.start && wanted.end <= it.end)
             })
+    }
+
+    /// How many numbers there are.
+    pub fn count(&self) -> u64 {
+        self.intervals.iter().map(|interval| (interval.end - interval.start) as u64).sum()
     }
 
     /// Whether there are no numbers.

@@ -21,12 +21,15 @@ pub mod intervals;
 pub mod print;
 pub mod program;
 pub mod read;
+pub mod tile;
 pub mod types;
 pub mod uniform;
 pub mod verify;
+pub mod work;
 
 pub use program::{
     Access, Action, Affine, Binary, Buffer, BufferId, Inst, Kernel, KernelId, Program, Reduce,
-    Reduction, RegId, Slot, SlotId, Space, Stmt, Tile, TileOperand, Unary, VarId,
+    Reduction, RegId, Slot, SlotId, Space, Stmt, Unary, VarId,
 };
+pub use tile::{RowAxis, SumAxis, Tile};
 pub use uniform::{UniformInst, Uniforms};

@@ -26,8 +26,9 @@ use std::fmt::{self, Display, Formatter};
 
 use crate::base::entity::Arena;
 use crate::loops::program::{
-    Access, Action, Affine, Inst, Kernel, KernelId, Program, RegId, Stmt, Tile, VarId,
+    Access, Action, Affine, Inst, Kernel, KernelId, Program, RegId, Stmt, VarId,
 };
+use crate::loops::tile::{RowAxis, SumAxis, Tile};
 use crate::loops::uniform::{UniformInst, Uniforms};
 
 impl Display for Program {
@@ -216,17 +217,19 @@ impl KernelPrinter<'_> {
     }
 
     fn tile(&mut self, tile: &Tile) {
-        let Tile { m, n, k, outer, a, b, c, c_row, accumulate, bias, relu } = tile;
-        self.line(format_args!("tile m {m} n {n} k {k} outer {outer} {{"));
+        let Tile { rows, n, sum, a, b, c, accumulate, bias, relu } = tile;
+        self.line(format_args!("tile n {n} {{"));
         self.depth += 1;
-        let assign = if *accumulate { "+=" } else { "=" };
-        self.line(format_args!("c {assign} {c} row {c_row}"));
-        for (name, it) in [("a", a), ("b", b)] {
-            self.line(format_args!(
-                "{name} = {} row {} inner {} outer {}",
-                it.base, it.row, it.inner, it.outer
-            ));
+        for RowAxis { extent, a, c } in rows {
+            self.line(format_args!("row {extent} a {a} c {c}"));
         }
+        for SumAxis { extent, a, b } in sum {
+            self.line(format_args!("sum {extent} a {a} b {b}"));
+        }
+        let assign = if *accumulate { "+=" } else { "=" };
+        self.line(format_args!("c {assign} {c}"));
+        self.line(format_args!("a = {a}"));
+        self.line(format_args!("b = {b}"));
         if let Some(bias) = bias {
             self.line(format_args!("bias = {bias}"));
         }

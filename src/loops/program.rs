@@ -4,6 +4,7 @@ use crate::base::entity::Arena;
 pub use crate::base::scalar::{Binary, Reduce, Unary};
 use crate::base::tensor::DType;
 use crate::entity;
+use crate::loops::tile::Tile;
 use crate::loops::uniform::Uniforms;
 
 entity! {
@@ -207,7 +208,7 @@ pub enum Stmt {
         /// What is added.
         value: RegId,
     },
-    /// A block of a contraction.
+    /// A contraction.
     Tile(Tile),
 }
 
@@ -278,52 +279,6 @@ pub enum Inst {
         /// The element.
         element: Affine,
     },
-}
-
-/// A block of a contraction: for `i < m`, `j < n`,
-///
-/// `c[i, j] = init + Σ_b Σ_k a[i·ai + k·ak + b·ab] · b[b·bb + k·bk + j]`, then `bias[j]` is added,
-/// then `max(·, 0)` taken (as `x > 0 ? x : 0`).
-///
-/// For each element the products are added in order of (`b`, `k`), each with one rounding (FMA),
-/// starting from `init`; so the result does not depend on how code generation cuts the block.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Tile {
-    /// Rows of the block.
-    pub m: usize,
-    /// Columns of the block.
-    pub n: usize,
-    /// The inner extent of the sum.
-    pub k: usize,
-    /// The outer extent of the sum; 1 for a plain product.
-    pub outer: usize,
-    /// The left operand.
-    pub a: TileOperand,
-    /// The right operand; its columns are neighbours in memory (`row` is not used and 0).
-    pub b: TileOperand,
-    /// The result's first element.
-    pub c: Access,
-    /// The distance between rows of the result; its columns are neighbours.
-    pub c_row: i64,
-    /// Whether `init` is what `c` holds, not 0.
-    pub accumulate: bool,
-    /// A vector of `n` added to each row of the finished sum.
-    pub bias: Option<Access>,
-    /// Whether negative results (and NaN) become 0 at last.
-    pub relu: bool,
-}
-
-/// An operand of a tile: where it begins and its distances.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct TileOperand {
-    /// The first element.
-    pub base: Access,
-    /// Distance between rows of the block (`i`).
-    pub row: i64,
-    /// Distance between steps of the inner sum (`k`).
-    pub inner: i64,
-    /// Distance between steps of the outer sum (`b`).
-    pub outer: i64,
 }
 
 impl Affine {

@@ -1,139 +1,298 @@
 //! Reductions over first axes: a bias's gradient, a batch's mean.
 //!
-//! Takes a kernel of element-wise work and one reduction that keeps the last axis; gives loops
-//! that are vectors along the kept axis and add row by row, in order, to the result in memory.
-//! Threads share the first kept axis, so each sum is one thread's.
+//! Takes a kernel of element-wise work and reductions that all keep the last axis; gives loops
+//! that read everything once. The leading axis is cut into the same parts as that of all other
+//! kernels over it, so that a part's rows are in its thread's cache; each part adds its rows, in
+//! order, to sums of its own, and every thread combines the parts' sums, in order, for itself
+//! ([`totals`]): a vector that costs no barrier but the one between the two.
 //!
 //! ```text
-//! sum over axis 0 of x[32, 128]    parts i0 in 0..16 { vector i1 { store s1[8·i0 + i1] = 0 }
-//!                                      for i2 in 0..32 { vector i3 { s1[…] += s0[…] } } }
+//! sum over axis 0 of x[32, 128]
+//!     parts i0 in 0..4 { vector i1 { s1[128·i0 + i1] = 0 }
+//!                        for i2 in 0..2 { vector i3 { four rows of s0, then s1[…] += their sum } } }
+//!     vector i0 in 0..128 { store s1[i0] = s0[i0] + s0[128 + i0] + … }
 //! ```
+//!
+//! A variance is summed in the same pass: differences from a shift that is the mean of the
+//! part's first rows, and their squares; [`totals`] says how those of parts are combined.
+//!
+//! Rows are added four at a time. Few channels would leave most of a vector empty:
+//! there the vector runs along the rows, in sixteen lanes. Sums of which more than [`MOST_KEPT`](crate::graph::domain::MOST_KEPT)
+//! are kept are not worth a copy for each part: their parts cut the first kept axis instead.
 
-use crate::graph::domain::{Domain, Form, Level, extents};
+mod loops;
+pub mod totals;
+
+use crate::base::tensor::DType;
+use crate::graph::domain::{Domain, Form, Level, MOST_KEPT, extents, sums_columns};
 use crate::graph::kernels::Kernel;
-use crate::graph::view::row_major;
-use crate::graph::{NodeId, Op, Reduce};
-use crate::loops::{Access, Affine, Inst, SlotId, VarId};
+use crate::graph::{NodeId, Op};
+use crate::loops::{BufferId, SlotId, Space};
 use crate::lower::Step;
-use crate::lower::nest::{Nest, combining, leading};
+use crate::lower::columns::totals::{Kind, Place, Total};
+use crate::lower::nest::Nest;
 use crate::lower::partition::Partition;
-use crate::lower::values::{Values, scalar_type};
+use crate::lower::values::{Key, Values};
 use crate::lower::writer::Writer;
 
-/// A reduction being written.
-struct Columns {
-    node: NodeId,
-    op: Reduce,
+/// One reduction.
+struct Sum {
+    kind: Kind,
     arg: NodeId,
-    arg_forms: Vec<Form>,
-    /// The axes that are added up, and those that stay (the last of them is the vector's).
-    reduced: Vec<usize>,
-    kept: Vec<usize>,
-    /// The index of the result.
-    result: Form,
-    slot: SlotId,
+    forms: Vec<Form>,
+    /// Where the sums are: one, or a variance's three.
+    slots: Vec<SlotId>,
 }
 
-/// Writes a reduction over first axes, and runs it.
+/// Reductions being written.
+pub struct Columns {
+    sums: Vec<Sum>,
+    /// The results, and the sums of parts that they are made of.
+    totals: Vec<Total>,
+    /// Element-wise values that are stored on the way.
+    results: Vec<NodeId>,
+    shape: Shape,
+    reduced: Vec<bool>,
+    /// Axes that every access passes from to the next in one step.
+    joins: Vec<bool>,
+    /// The index of a sum among a part's.
+    kept: Form,
+    /// Where sums are added block by block: how the first one is known.
+    first: Option<First>,
+}
+
+/// What a variance is shifted by is known when the first block of a part is: the mean of its
+/// first rows.
+struct First {
+    /// 0 before the first block of a part, then 1.
+    met: SlotId,
+    /// The means of a block's first rows, one a variance.
+    means: Vec<SlotId>,
+}
+
+/// Writes reductions over first axes, and runs them.
 pub fn lower(step: &mut Step, kernel: &Kernel) {
-    let graph = step.graph;
-    let &node = kernel.nodes.last().expect("a reduction");
-    let Op::Reduce(op, axes) = &graph.nodes[node].op else { unreachable!("a reduction") };
-    let arg = graph.nodes[node].args[0];
-    let producers = &kernel.nodes[..kernel.nodes.len() - 1];
-    let domain = match producers {
-        [] => {
-            let mut domain = Domain::of(graph, &[arg]).expect("one shape");
-            domain.levels.clear();
-            domain
-        }
-        _ => Domain::of(graph, producers).expect("what fusion has checked"),
-    };
-    let shape = extents(graph, arg);
-    let arg_forms = domain.forms(&shape, Level::Full).expect("what fusion has checked");
-    let is_reduced = |axis: &usize| axes.iter().any(|&own| arg_forms[own].factors[*axis] != 0);
-    let (reduced, kept): (Vec<usize>, Vec<usize>) = (0..domain.axes.len()).partition(is_reduced);
-    let kept_axes = (0..shape.len()).filter(|axis| !axes.contains(axis));
-    let mut result = Form::constant(0, domain.axes.len());
-    for (axis, stride) in kept_axes.zip(row_major(&extents(graph, node))) {
-        result.add(&arg_forms[axis], stride);
+    let split = Split::of(step, kernel).expect("what fusion has checked");
+    for &result in &split.producers.results {
+        step.result_buffer(result);
     }
-    let partition = Partition::of(domain.axes[kept[0]]);
-    let buffer = step.result_buffer(node);
-    let mut writer = Writer::new(step.kernel_name(kernel), partition.parts);
-    let (dtype, len) = step.shape_of(buffer);
-    let slot = writer.slot(buffer, dtype, len);
-    let columns = Columns { node, op: *op, arg, arg_forms, reduced, kept, result, slot };
-    let producers = Kernel { nodes: producers.to_vec(), results: Vec::new(), ..kernel.clone() };
-    let mut nest = Nest::new(Values::new(step, writer, domain, &producers.nodes), &producers, &[]);
+    let name = step.kernel_name(kernel);
+    let variance = split.sums.iter().any(|&sum| kind(step, sum) == Kind::Variance);
+    let shape = Shape::of(&split.domain, &split.reduced, variance);
+    let partition = shape.partition;
+    let writer = Writer::new(name.clone(), partition.parts);
+    let values = Values::new(step, writer, split.domain.clone(), &split.producers.nodes);
+    let mut nest = Nest::new(values, &split.producers, &[]);
+    let columns = Columns::new(&mut nest, &split, shape);
     let part = nest.values.writer.var(partition.parts);
     nest.values.writer.open_parts(part);
-    nest.each_length(part, partition, |nest, rows| columns.part(nest, part, partition, rows));
+    nest.each_length(part, partition, |nest, rows| columns.part(nest, part, rows));
     nest.values.writer.close_parts(part);
-    nest.finish();
+    columns.finish(nest.finish(), &name);
+}
+
+/// A kernel's sums of columns, and the rest of it.
+pub struct Split {
+    /// The reductions.
+    pub sums: Vec<NodeId>,
+    /// The other nodes, with those of their values that are results.
+    pub producers: Kernel,
+    /// The nest of both.
+    pub domain: Domain,
+    /// Which axes are reduced.
+    pub reduced: Vec<bool>,
+}
+
+impl Split {
+    /// The parts of a kernel, if it sums columns.
+    pub fn of(step: &Step, kernel: &Kernel) -> Option<Split> {
+        let is_sum = |node: &NodeId| sums_columns(step.graph, *node);
+        let (domain, reduced) = Domain::columns(step.graph, &kernel.nodes)?;
+        let rest = |nodes: &[NodeId]| nodes.iter().copied().filter(|node| !is_sum(node)).collect();
+        let (nodes, results) = (rest(&kernel.nodes), rest(&kernel.results));
+        let producers = Kernel { nodes, results, ..kernel.clone() };
+        let sums = kernel.nodes.iter().copied().filter(is_sum).collect();
+        Some(Split { sums, producers, domain, reduced })
+    }
 }
 
 impl Columns {
-    /// The loops of a part, over all kept axes but the last, then over what is added up.
-    fn part(&self, nest: &mut Nest, part: VarId, partition: Partition, rows: usize) {
-        let (&vector, outer) = self.kept.split_last().expect("the last axis is kept");
-        let mut vars = Vec::new();
-        for (position, &axis) in outer.iter().enumerate() {
-            let extent = if position == 0 { rows } else { nest.values.domain.axes[axis] };
-            let var = nest.values.writer.var(extent);
-            nest.values.writer.open(Some(var));
-            nest.values.index[axis] = match position {
-                0 => leading(part, partition.rows, var),
-                _ => Affine::var(var),
+    /// Reductions in a nest.
+    fn new(nest: &mut Nest, split: &Split, shape: Shape) -> Columns {
+        let values = &mut nest.values;
+        let totals: Vec<Total> = split
+            .sums
+            .iter()
+            .map(|&node| Total {
+                node,
+                kind: kind(values.step, node),
+                sums: buffers(values.step, node, &shape),
+            })
+            .collect();
+        let sums: Vec<Sum> = totals
+            .iter()
+            .map(|total| sum(values.step, &mut values.writer, &values.domain, total))
+            .collect();
+        let kept = kept_form(&split.domain, &split.reduced);
+        let joins = joins(nest, &split.producers.nodes, &sums, &kept);
+        Columns {
+            sums,
+            totals,
+            results: split.producers.results.clone(),
+            shape,
+            reduced: split.reduced.clone(),
+            joins,
+            kept,
+            first: None,
+        }
+    }
+
+    /// Reductions whose rows are added block by block, in the parts of another kernel, which cuts
+    /// the first axis: [`Columns::begin_part`], then [`Columns::block`] for each block.
+    /// `given` are nodes whose values are in memory already.
+    pub fn in_blocks(
+        nest: &mut Nest,
+        split: &Split,
+        given: &[NodeId],
+        partition: Partition,
+    ) -> Columns {
+        let shape = Shape::in_parts(&split.domain, &split.reduced, 0, partition);
+        let kept = shape.pitch;
+        let mut columns = Columns::new(nest, split, shape);
+        columns.results.retain(|result| !given.contains(result));
+        let variances = columns.variances().count();
+        if variances > 0 {
+            let mut slot = |len: usize| {
+                let buffer = nest.values.step.new_buffer(DType::F32, len, Space::Thread);
+                nest.values.writer.slot(buffer, DType::F32, len)
             };
-            vars.push(var);
+            let met = slot(1);
+            columns.first =
+                Some(First { met, means: (0..variances).map(|_| slot(kept)).collect() });
         }
-        let width = if outer.is_empty() { rows } else { nest.values.domain.axes[vector] };
-        let start = match outer {
-            [] => Affine::var(part).times(partition.rows as i64),
-            _ => Affine::default(),
-        };
-        self.begin(nest, vector, width, &start);
-        let mut summed = Vec::new();
-        for &axis in &self.reduced {
-            let var = nest.values.writer.var(nest.values.domain.axes[axis]);
-            nest.values.writer.open(Some(var));
-            nest.values.index[axis] = Affine::var(var);
-            summed.push(var);
-        }
-        self.add_row(nest, vector, width, &start);
-        for var in vars.into_iter().chain(summed).rev() {
-            nest.values.writer.close_for(var);
-        }
+        columns
     }
 
-    fn begin(&self, nest: &mut Nest, axis: usize, width: usize, start: &Affine) {
-        let dtype = scalar_type(nest.values.step.graph.ty(self.node).dtype);
-        let neutral = nest.neutral(self.op, dtype);
-        let var = open(nest, axis, width, start);
-        let index = nest.values.affine(&self.result);
-        nest.values.writer.store(self.slot, index, neutral);
-        nest.values.writer.close_vector(var, &[]);
+    fn variances(&self) -> impl Iterator<Item = &Sum> {
+        self.sums.iter().filter(|sum| sum.kind == Kind::Variance)
     }
 
-    fn add_row(&self, nest: &mut Nest, axis: usize, width: usize, start: &Affine) {
-        let var = open(nest, axis, width, start);
-        let value = nest.values.value(self.arg, &self.arg_forms);
-        let index = nest.values.affine(&self.result);
-        let writer = &mut nest.values.writer;
-        let (dtype, depth) = (writer.dtype(value), writer.depth());
-        let access = Access { slot: self.slot, index: index.clone() };
-        let sum = writer.define(dtype, depth, Inst::Load(access));
-        let sum = writer.define(dtype, depth, Inst::Binary(combining(self.op), sum, value));
-        writer.store(self.slot, index, sum);
-        writer.close_vector(var, &[]);
+    /// Combines the sums of parts, when the kernel that has made them has been run.
+    pub fn finish(mut self, step: &mut Step, name: &str) {
+        let Shape { pitch, counts, place, .. } = self.shape;
+        self.totals.retain(|total| pitch > 0 || total.kind == Kind::Variance);
+        if !self.totals.is_empty() {
+            totals::run(step, &self.totals, (&counts, pitch), place, name);
+        }
     }
 }
 
-/// Opens the vector loop along an axis.
-fn open(nest: &mut Nest, axis: usize, width: usize, start: &Affine) -> VarId {
-    let var = nest.values.writer.var(width);
-    nest.values.writer.open(Some(var));
-    nest.values.index[axis] = start.plus(&Affine::var(var));
-    var
+/// What a node of a kernel of columns sums.
+fn kind(step: &Step, node: NodeId) -> Kind {
+    match step.graph.nodes[node].op {
+        Op::Reduce(op, _) => Kind::Reduce(op),
+        _ => Kind::Variance,
+    }
+}
+
+/// How sums are cut into parts.
+struct Shape {
+    /// The axis that is cut.
+    cut: usize,
+    partition: Partition,
+    /// The distance between the sums of two parts; 0 where parts have sums of their own.
+    pitch: usize,
+    /// How many sums there are.
+    kept: usize,
+    /// How many elements each slice of sums holds.
+    counts: Vec<usize>,
+    /// Who computes the totals.
+    place: Place,
+}
+
+impl Shape {
+    fn of(domain: &Domain, reduced: &[bool], variance: bool) -> Shape {
+        let kept = count(domain, reduced, false);
+        let cut = match reduced.iter().position(|&reduced| !reduced) {
+            Some(first) if reduced[0] && kept > MOST_KEPT && !variance => first,
+            _ => 0,
+        };
+        let partition = match cut {
+            0 => Partition::of_axes(&domain.axes),
+            _ => Partition::of(domain.axes[cut]),
+        };
+        Self::in_parts(domain, reduced, cut, partition)
+    }
+
+    /// Sums over the parts of an axis.
+    fn in_parts(domain: &Domain, reduced: &[bool], cut: usize, partition: Partition) -> Shape {
+        let (kept, summed) = (count(domain, reduced, false), count(domain, reduced, true));
+        let extent = domain.axes[cut];
+        if !reduced[cut] {
+            let place = Place::Parts(partition, kept / extent);
+            return Shape { cut, partition, pitch: 0, kept, counts: vec![summed], place };
+        }
+        let mut counts = vec![partition.rows * (summed / extent); partition.parts];
+        counts[partition.parts - 1] = partition.last * (summed / extent);
+        let place = match kept {
+            0..=MOST_KEPT => Place::Thread,
+            _ => Place::Parts(Partition::of(kept), 1),
+        };
+        // Whole cache lines: neighbouring parts may be different threads'.
+        Shape { cut, partition, pitch: kept.next_multiple_of(16), kept, counts, place }
+    }
+}
+
+/// How many elements the axes have that are reduced, or those that are not.
+fn count(domain: &Domain, reduced: &[bool], wanted: bool) -> usize {
+    let axes = domain.axes.iter().zip(reduced).filter(|&(_, &own)| own == wanted);
+    axes.map(|(&extent, _)| extent).product()
+}
+
+/// Where a reduction's sums are: slices for each part, or the result itself.
+fn buffers(step: &mut Step, node: NodeId, shape: &Shape) -> Vec<BufferId> {
+    let dtype = step.graph.ty(node).dtype;
+    let len = if shape.pitch > 0 { shape.pitch * shape.partition.parts } else { shape.kept };
+    match kind(step, node) {
+        Kind::Reduce(_) if shape.pitch == 0 => vec![step.result_buffer(node)],
+        Kind::Reduce(_) => vec![step.new_buffer(dtype, len, Space::Scratch)],
+        Kind::Variance => [(); 3].map(|()| step.new_buffer(dtype, len, Space::Scratch)).to_vec(),
+    }
+}
+
+fn sum(step: &Step, writer: &mut Writer<Key>, domain: &Domain, total: &Total) -> Sum {
+    let arg = step.graph.nodes[total.node].args[0];
+    let forms = domain.forms(&extents(step.graph, arg), Level::Full);
+    let slot = |&buffer: &BufferId| {
+        let (dtype, len) = step.shape_of(buffer);
+        writer.slot(buffer, dtype, len)
+    };
+    let slots = total.sums.iter().map(slot).collect();
+    Sum { kind: total.kind, arg, forms: forms.expect("what fusion has checked"), slots }
+}
+
+/// The index among the kept elements.
+fn kept_form(domain: &Domain, reduced: &[bool]) -> Form {
+    let mut form = Form::constant(0, domain.axes.len());
+    let mut stride = 1;
+    for axis in (0..domain.axes.len()).rev().filter(|&axis| !reduced[axis]) {
+        form.factors[axis] = stride;
+        stride *= domain.axes[axis] as i64;
+    }
+    form
+}
+
+/// For each axis but the last, whether every access passes from it to the next in one step.
+fn joins(nest: &Nest, producers: &[NodeId], sums: &[Sum], kept: &Form) -> Vec<bool> {
+    let axes = &nest.values.domain.axes;
+    let mut forms = nest.values.all_forms(producers);
+    for sum in sums {
+        nest.values.forms_below(sum.arg, &sum.forms, &mut forms);
+    }
+    forms.push(kept.clone());
+    let joins = |axis: usize| {
+        let next = axes[axis + 1] as i64;
+        forms.iter().all(|form| form.factors[axis] == form.factors[axis + 1] * next)
+    };
+    (0..axes.len() - 1).map(joins).collect()
 }

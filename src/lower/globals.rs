@@ -20,13 +20,64 @@ pub struct Global {
     pub offset: usize,
 }
 
+/// A second order of a parameter's elements, in which contractions read it: `taps` matrices of
+/// `rows × cols` (one for a dense layer; `kh·kw` of `in × out` for a convolution), each
+/// transposed or not, then read as one matrix whose columns may be cut into panels that lie one
+/// after the other.
+///
+/// ```text
+/// weight [9, 64, 128]   ^T   [9, 128, 64]              rows of the input gradient's product
+///                       ^P   [128/32][9·64][32]        panels: what a tile reads lies together
+///                       ^TP  [64/32][9·128][32]
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// How many matrices there are.
+    pub taps: usize,
+    /// Rows of each, in the parameter's own order.
+    pub rows: usize,
+    /// Columns of each.
+    pub cols: usize,
+    /// Whether each is transposed.
+    pub turned: bool,
+    /// The columns of a panel; the last may be narrower.
+    pub panel: Option<usize>,
+}
+
+impl Layout {
+    /// A matrix, transposed.
+    pub fn transposed(rows: usize, cols: usize) -> Layout {
+        Layout { taps: 1, rows, cols, turned: true, panel: None }
+    }
+
+    /// What stands behind the parameter's path in the layout's name.
+    pub fn suffix(&self) -> &'static str {
+        match (self.turned, self.panel) {
+            (true, None) => "^T",
+            (false, Some(_)) => "^P",
+            (true, Some(_)) => "^TP",
+            (false, None) => unreachable!("the parameter's own order"),
+        }
+    }
+
+    /// How many elements there are.
+    pub fn len(&self) -> usize {
+        self.taps * self.rows * self.cols
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 /// The global block's layout. Hand the same one to the lowering of each program of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Globals {
     entries: Vec<Global>,
     bytes: usize,
-    /// The parameters that have a transposed layout, with their rows and columns.
-    derived: Vec<(String, usize, usize)>,
+    /// The parameters that have other layouts, with these.
+    derived: Vec<(String, Layout)>,
     /// Whether a program that writes parameters has been lowered: only the layouts derived by
     /// then are kept up to date.
     pub(super) trained: bool,
@@ -65,22 +116,22 @@ impl Globals {
         entry
     }
 
-    /// Asks for the transposed layout of a parameter of `rows × cols`. `false` where it has
-    /// another one, or where a program that trains was made before and would not keep it.
-    pub fn derive(&mut self, path: &str, rows: usize, cols: usize) -> bool {
-        match self.derived(path) {
-            Some(known) => known == (rows, cols),
+    /// Asks for a layout of a parameter. `false` where it has another one of that name, or where
+    /// a program that trains was made before and would not keep it.
+    pub fn derive(&mut self, path: &str, layout: Layout) -> bool {
+        let known = self.derived(path).find(|known| known.suffix() == layout.suffix());
+        match known {
+            Some(known) => known == layout,
             None if self.trained => false,
             None => {
-                self.derived.push((path.to_string(), rows, cols));
+                self.derived.push((path.to_string(), layout));
                 true
             }
         }
     }
 
-    /// The rows and columns of a parameter that has a transposed layout.
-    pub fn derived(&self, path: &str) -> Option<(usize, usize)> {
-        let entry = self.derived.iter().find(|entry| entry.0 == path)?;
-        Some((entry.1, entry.2))
+    /// The layouts of a parameter beside its own.
+    pub fn derived<'a>(&'a self, path: &'a str) -> impl Iterator<Item = Layout> + 'a {
+        self.derived.iter().filter(move |entry| entry.0 == path).map(|entry| entry.1)
     }
 }

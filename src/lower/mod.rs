@@ -15,26 +15,34 @@
 //! forward and back to the last input gradient; the weight gradients and their squares; the norm
 //! and the updates.
 
+mod bands;
 pub mod barrier;
 mod columns;
+mod conv;
+mod epilogue;
 pub mod globals;
+mod layouts;
 mod moves;
 mod nest;
+mod operand;
 mod order;
 pub mod partition;
 pub mod plan;
 pub mod schedule;
 mod step;
 mod tile;
-mod uniform;
+pub mod uniform;
 mod values;
+mod vectors;
+mod window;
 mod writer;
 
-pub use globals::{Global, Globals};
+pub use globals::{Global, Globals, Layout};
 
-use crate::graph::NodeId;
-use crate::graph::kernels::{KernelKind, Kernels};
-use crate::loops::Program;
+use crate::graph::kernels::{Kernel, KernelKind, Kernels};
+use crate::graph::{Graph, NodeId, Op};
+use crate::loops::{Action, Program};
+pub use step::Purpose;
 use step::Step;
 
 /// A step as loops.
@@ -45,6 +53,18 @@ pub struct Lowered {
     /// The nodes (pick, gather, scatter) that tested indices belong to: a fault of site `s` is
     /// `sites[s]`'s.
     pub sites: Vec<NodeId>,
+    /// What each action is for; none for barriers.
+    pub purposes: Vec<Option<Purpose>>,
+}
+
+/// Whether a contraction is a convolution or one of its gradients.
+fn is_conv(graph: &Graph, kernel: &Kernel) -> bool {
+    kernel.nodes.iter().any(|&node| {
+        matches!(
+            graph.nodes[node].op,
+            Op::Conv { .. } | Op::ConvInputGrad { .. } | Op::ConvWeightGrad { .. }
+        )
+    })
 }
 
 /// Lowers a fused graph; [`plan::run`] with the same `globals` comes next. Programs of one run
@@ -55,15 +75,26 @@ pub fn run(kernels: &Kernels, globals: &mut Globals) -> Lowered {
     step.begin();
     for id in order.kernels {
         let kernel = &kernels.kernels[id];
+        step.begin_kernel(kernel);
         match kernel.kind {
+            KernelKind::Contraction if is_conv(&kernels.graph, kernel) => {
+                conv::lower(&mut step, kernel)
+            }
             KernelKind::Contraction => tile::lower(&mut step, kernel),
             KernelKind::Rows => nest::lower(&mut step, kernel),
             KernelKind::Columns => columns::lower(&mut step, kernel),
+            KernelKind::Window => window::lower(&mut step, kernel),
             KernelKind::Move => moves::lower(&mut step, kernel),
         }
         step.refresh_written(kernel);
     }
-    let (mut program, runs, sites) = step.finish();
-    program.actions = schedule::run(&program, &runs);
-    Lowered { program, sites }
+    let (mut program, runs, purposes, sites) = step.finish();
+    let order = schedule::run(&program, &runs);
+    let action = |step: &Option<usize>| match *step {
+        Some(index) => Action::Run { kernel: runs[index].0, args: runs[index].1.clone() },
+        None => Action::Barrier,
+    };
+    program.actions = order.iter().map(action).collect();
+    let purposes = order.iter().map(|step| step.map(|index| purposes[index].clone())).collect();
+    Lowered { program, sites, purposes }
 }

@@ -9,15 +9,16 @@
 //! ```
 
 use crate::base::tensor::DType;
-use crate::graph::domain::{elements, extents};
+use crate::graph::domain::{base, elements, extents};
 use crate::graph::kernels;
 use crate::graph::view::{View, row_major};
 use crate::graph::{NodeId, Op};
-use crate::loops::{Access, Affine, BufferId, Inst, Kernel, RegId, Stmt, VarId};
+use crate::loops::{Access, Affine, BufferId, Inst, RegId, Stmt, VarId};
 use crate::lower::partition::Partition;
 use crate::lower::values::scalar_type;
 use crate::lower::writer::Writer;
 use crate::lower::{Step, nest};
+use std::hash::Hash;
 
 /// Writes a move, and runs it.
 pub fn lower(step: &mut Step, kernel: &kernels::Kernel) {
@@ -46,7 +47,16 @@ pub fn lower(step: &mut Step, kernel: &kernels::Kernel) {
         | Op::Binary(_)
         | Op::Where
         | Op::ArgMax(_)
+        | Op::Variance(_)
         | Op::MatMul { .. }
+        | Op::Conv { .. }
+        | Op::ConvInputGrad { .. }
+        | Op::ConvWeightGrad { .. }
+        | Op::MaxPool(_)
+        | Op::MaxPoolIndex(_)
+        | Op::MaxPoolGrad { .. }
+        | Op::SumPool(_)
+        | Op::SumPoolGrad { .. }
         | Op::Pick => unreachable!("{node} moves nothing"),
     }
 }
@@ -142,54 +152,12 @@ fn part_of(
     }
 }
 
-/// A `rows × cols` matrix, transposed: parts of its rows, so that whoever wrote a row also turns
-/// it; stores side by side, loads from the few rows of a part, which stay in cache.
-pub fn transpose(
-    step: &Step,
-    from: BufferId,
-    to: BufferId,
-    (rows, cols): (usize, usize),
-    name: String,
-) -> (Kernel, Vec<BufferId>) {
-    let (dtype, len) = step.shape_of(from);
-    let partition = Partition::of(if rows > 1 { rows } else { cols });
-    let mut writer: Writer<()> = Writer::new(name, partition.parts);
-    let (source, target) = (writer.slot(from, dtype, len), writer.slot(to, dtype, len));
-    let part = writer.var(partition.parts);
-    writer.open_parts(part);
-    let part_body = |writer: &mut Writer<()>, count: usize| {
-        let start = Affine::var(part).times(partition.rows as i64);
-        let outer = (rows > 1).then(|| writer.var(cols));
-        let column = outer.map_or(Affine::default(), Affine::var);
-        if outer.is_some() {
-            writer.open(outer);
-        }
-        let row = writer.var(count);
-        writer.open(Some(row));
-        let row_index = start.plus(&Affine::var(row));
-        // A single row is a single column: the same elements.
-        let inner = if outer.is_some() { cols as i64 } else { 1 };
-        let index = column.plus(&row_index.times(inner));
-        let depth = writer.depth();
-        let load = Inst::Load(Access { slot: source, index });
-        let value = writer.define(scalar_type(dtype), depth, load);
-        writer.store(target, column.times(rows as i64).plus(&row_index), value);
-        writer.close_vector(row, &[]);
-        if let Some(outer) = outer {
-            writer.close_for(outer);
-        }
-    };
-    tailed(&mut writer, part, partition, part_body);
-    writer.close_parts(part);
-    writer.finish()
-}
-
 /// Writes a part's body, once more for a shorter last part.
-fn tailed(
-    writer: &mut Writer<()>,
+pub fn tailed<K: Hash + Eq + Clone>(
+    writer: &mut Writer<K>,
     part: VarId,
     partition: Partition,
-    mut body: impl FnMut(&mut Writer<()>, usize),
+    mut body: impl FnMut(&mut Writer<K>, usize),
 ) {
     if !partition.has_tail() {
         return body(writer, partition.rows);
@@ -204,13 +172,24 @@ fn tailed(
 
 /// Fills a buffer of a shape with one value.
 fn fill(step: &mut Step, buffer: BufferId, shape: &[usize], value: f64, name: &str) {
+    fill_part(step, buffer, (0, &row_major(shape)), shape, value, name);
+}
+
+/// Fills a part of a buffer, that begins at an offset and has these distances.
+fn fill_part(
+    step: &mut Step,
+    buffer: BufferId,
+    (offset, strides): (i64, &[i64]),
+    shape: &[usize],
+    value: f64,
+    name: &str,
+) {
     let (dtype, len) = step.shape_of(buffer);
     let mut loops = Loops::new(name.to_string(), shape);
     let slot = loops.writer.slot(buffer, dtype, len);
     let inst = constant(value, scalar_type(dtype));
     let value: RegId = loops.writer.define(scalar_type(dtype), 0, inst);
-    let strides = row_major(shape);
-    loops.write(|writer, index| writer.store(slot, dot(0, &strides, index), value));
+    loops.write(|writer, index| writer.store(slot, dot(offset, strides, index), value));
     step.run(loops.writer.finish());
 }
 
@@ -228,11 +207,19 @@ fn concat(step: &mut Step, kernel: &kernels::Kernel, node: NodeId, axis: usize) 
     let name = step.kernel_name(kernel);
     let mut start = 0;
     for &arg in &step.graph.nodes[node].args {
-        let view = step.view(arg);
-        if view.extents.iter().all(|&extent| extent > 0) {
-            copy(step, &view, to, start as i64 * strides[axis], &strides, &name);
+        let shape = extents(step.graph, arg);
+        let offset = start as i64 * strides[axis];
+        start += shape[axis];
+        if shape.contains(&0) {
+            continue;
         }
-        start += view.extents[axis];
+        match step.graph.nodes[base(step.graph, arg, |_| false)].op {
+            Op::Const(value, _) => fill_part(step, to, (offset, &strides), &shape, value, &name),
+            _ => {
+                let view = step.view(arg);
+                copy(step, &view, to, offset, &strides, &name);
+            }
+        }
     }
 }
 

@@ -24,15 +24,22 @@ use crate::loops::{
 use crate::lower::Step;
 use crate::lower::partition::Partition;
 use crate::lower::values::{Saved, Values, flat, is_expensive, scalar_type};
+use crate::lower::vectors;
 use crate::lower::writer::Writer;
 use std::collections::{BTreeMap, HashMap};
 
 /// A sum over more elements than this is shared by threads.
 const SMALL: usize = 1024;
+/// With fewer parts than this, further axes are cut too.
+const FEW_PARTS: usize = 8;
+/// So many rows make parts of about equal size.
+const MANY_ROWS: usize = 128;
 
 /// A loop over joined axes: the last of them, and the extent of all.
 #[derive(Clone, Copy, Debug)]
 pub struct Group {
+    /// The first of them.
+    first: usize,
     axis: usize,
     extent: usize,
 }
@@ -63,6 +70,10 @@ pub struct Nest<'s, 'a> {
     cols: Vec<Group>,
     /// Whether the leading axis is joined to all others.
     flat: bool,
+    /// How many leading axes are cut into parts together; one where they are not joined.
+    lead: usize,
+    /// The part of the second axis that is computed, where it is not all of it.
+    second: Option<(Affine, usize)>,
 }
 
 /// Writes a kernel of element-wise work and reductions over rows, and runs it.
@@ -76,12 +87,14 @@ pub fn lower(step: &mut Step, kernel: &Kernel) {
     if one_row && kernel.nodes.iter().all(sums) {
         return full_reduction(step, kernel, domain);
     }
-    let partition = Partition::of(if one_row { 1 } else { domain.axes[0] });
+    let Some(kernel) = &vectors::lower(step, kernel, &domain) else { return };
     for &result in &kernel.results {
         step.result_buffer(result);
     }
-    let writer = Writer::new(step.kernel_name(kernel), partition.parts);
+    let writer = Writer::new(step.kernel_name(kernel), 1);
     let mut nest = Nest::new(Values::new(step, writer, domain, &kernel.nodes), kernel, &[]);
+    let partition = if one_row { Partition::of(1) } else { nest.partition() };
+    nest.values.writer.set_parts(partition.parts);
     let part = nest.values.writer.var(partition.parts);
     nest.values.writer.open_parts(part);
     if one_row {
@@ -108,19 +121,21 @@ fn scalars(step: &mut Step, kernel: &Kernel, domain: Domain) {
 /// every thread combines, in order.
 fn full_reduction(step: &mut Step, kernel: &Kernel, domain: Domain) {
     let total: usize = domain.axes.iter().product();
-    let partition = Partition::of(domain.axes[0]);
-    let shared = total > SMALL && partition.parts > 1;
     let name = step.kernel_name(kernel);
+    let writer = Writer::new(name.clone(), 0);
+    let mut nest = Nest::new(Values::new(step, writer, domain, &kernel.nodes), kernel, &[]);
+    let partition = nest.partition();
+    let shared = total > SMALL && partition.parts > 1;
+    nest.values.writer.set_parts(if shared { partition.parts } else { 0 });
     let mut partials = HashMap::new();
     for &result in &kernel.results {
+        let step = &mut *nest.values.step;
         let buffer = match shared {
             true => step.new_buffer(step.graph.ty(result).dtype, partition.parts, Space::Scratch),
             false => step.thread_buffer(result),
         };
         partials.insert(result, buffer);
     }
-    let writer = Writer::new(name.clone(), if shared { partition.parts } else { 0 });
-    let mut nest = Nest::new(Values::new(step, writer, domain, &kernel.nodes), kernel, &[]);
     if shared {
         let part = nest.values.writer.var(partition.parts);
         nest.values.writer.open_parts(part);
@@ -135,7 +150,7 @@ fn full_reduction(step: &mut Step, kernel: &Kernel, domain: Domain) {
             nest.store_to(result, buffer, Affine::default());
         }
     }
-    nest.finish();
+    let step = nest.finish();
     if shared {
         for &result in &kernel.results {
             combine(step, result, partials[&result], partition.parts, &name);
@@ -175,6 +190,8 @@ impl<'s, 'a> Nest<'s, 'a> {
             rows: Vec::new(),
             cols: Vec::new(),
             flat: false,
+            lead: 1,
+            second: None,
         };
         nest.set_phases();
         nest.keep_values();
@@ -183,9 +200,25 @@ impl<'s, 'a> Nest<'s, 'a> {
     }
 
     /// Ends the kernel and runs it.
-    pub fn finish(self) {
+    pub fn finish(self) -> &'s mut Step<'a> {
         let Values { step, writer, .. } = self.values;
         step.run(writer.finish());
+        step
+    }
+
+    /// How the work is cut into parts: along the first axis; where that is short and all axes are
+    /// joined (the update of a convolution's weight, `[3, 3, 64, 64]`), along several at once.
+    pub fn partition(&mut self) -> Partition {
+        let axes = &self.values.domain.axes;
+        let rows = |lead: usize| axes[..lead].iter().product::<usize>();
+        let own = Partition::of_axes(axes);
+        if !self.flat || own.parts >= FEW_PARTS {
+            return own;
+        }
+        while self.lead + 1 < axes.len() && rows(self.lead) < MANY_ROWS {
+            self.lead += 1;
+        }
+        if self.lead == 1 { own } else { Partition::of(rows(self.lead)) }
     }
 
     fn op(&self, node: NodeId) -> &'a Op {
@@ -297,9 +330,9 @@ impl<'s, 'a> Nest<'s, 'a> {
                 Some((last, row))
                     if *row == is_row && (last.axis > 0 || self.flat) && joins(axis - 1) =>
                 {
-                    *last = Group { axis, extent: last.extent * extent };
+                    *last = Group { axis, extent: last.extent * extent, ..*last };
                 }
-                _ => groups.push((Group { axis, extent }, is_row)),
+                _ => groups.push((Group { first: axis, axis, extent }, is_row)),
             }
         }
         let of =
@@ -318,9 +351,8 @@ impl<'s, 'a> Nest<'s, 'a> {
                 nest.columns(&[], 0);
             } else if nest.flat {
                 nest.flat_index(part, partition);
-                let chunk: usize = nest.values.domain.axes[1..].iter().product();
-                let group = Group { axis: nest.values.domain.axes.len() - 1, extent: rows * chunk };
-                nest.columns(&[group], 0);
+                let count = rows * nest.row_elements();
+                nest.flat_columns(count);
             } else {
                 let row = nest.values.writer.var(rows);
                 nest.values.writer.open(Some(row));
@@ -331,11 +363,51 @@ impl<'s, 'a> Nest<'s, 'a> {
         });
     }
 
+    /// Some neighbouring elements of a flat nest, from the index of its last axis on.
+    fn flat_columns(&mut self, count: usize) {
+        let axis = self.values.domain.axes.len() - 1;
+        self.columns(&[Group { first: 0, axis, extent: count }], 0);
+    }
+
+    /// The body for a block: elements whose first axes (two at most; but for the last of these,
+    /// one index each) are in the given ranges. Nothing is reduced in such a nest.
+    pub fn block(&mut self, lead: &[(Affine, usize)]) {
+        self.forget();
+        let axes = self.values.domain.axes.clone();
+        if axes.is_empty() {
+            return self.columns(&[], 0);
+        }
+        let rest: usize = axes[lead.len()..].iter().product();
+        if self.flat {
+            let mut start = Affine::default();
+            for (axis, (first, _)) in lead.iter().enumerate() {
+                let stride: usize = axes[axis + 1..].iter().product();
+                start = start.plus(&first.times(stride as i64));
+            }
+            self.values.index[axes.len() - 1] = start;
+            let count: usize = lead.iter().map(|(_, count)| count).product();
+            return self.flat_columns(count * rest);
+        }
+        let whole = (Affine::default(), axes[0]);
+        let (first, count) = lead.first().unwrap_or(&whole).clone();
+        self.second = lead.get(1).cloned();
+        let row = self.values.writer.var(count);
+        self.values.writer.open(Some(row));
+        self.values.index[0] = first.plus(&Affine::var(row));
+        self.row(1);
+        self.values.writer.close_for(row);
+        self.second = None;
+    }
+
+    /// The elements of each row of a part.
+    pub fn row_elements(&self) -> usize {
+        self.values.domain.axes[self.lead..].iter().product()
+    }
+
     /// The element of a flat nest at which a part begins.
     fn flat_index(&mut self, part: VarId, partition: Partition) {
-        let axes = &self.values.domain.axes;
-        let chunk: usize = axes[1..].iter().product();
-        let last = axes.len() - 1;
+        let chunk = self.row_elements();
+        let last = self.values.domain.axes.len() - 1;
         self.values.index[last] = Affine::var(part).times((partition.rows * chunk) as i64);
     }
 
@@ -366,7 +438,7 @@ impl<'s, 'a> Nest<'s, 'a> {
     }
 
     /// What one row's passes have reduced and kept is not known to the next row.
-    fn forget(&mut self) {
+    pub fn forget(&mut self) {
         self.values.reduced.clear();
         self.largest.clear();
         let nodes = &self.nodes;
@@ -374,7 +446,7 @@ impl<'s, 'a> Nest<'s, 'a> {
     }
 
     /// The loops over further row axes, then the passes over a row.
-    fn row(&mut self, depth: usize) {
+    pub fn row(&mut self, depth: usize) {
         if let Some(&group) = self.rows.get(depth) {
             let var = self.open(group);
             self.row(depth + 1);
@@ -394,12 +466,16 @@ impl<'s, 'a> Nest<'s, 'a> {
     }
 
     fn open(&mut self, group: Group) -> VarId {
-        let var = self.values.writer.var(group.extent);
-        self.values.writer.open(Some(var));
-        let base = match self.flat && group.axis + 1 == self.values.index.len() {
-            true => self.values.index[group.axis].clone(),
-            false => Affine::default(),
+        let inner: usize = self.values.domain.axes[group.first + 1..=group.axis].iter().product();
+        let (base, extent) = match &self.second {
+            Some((first, count)) if group.first == 1 => (first.times(inner as i64), count * inner),
+            _ if self.flat && group.axis + 1 == self.values.index.len() => {
+                (self.values.index[group.axis].clone(), group.extent)
+            }
+            _ => (Affine::default(), group.extent),
         };
+        let var = self.values.writer.var(extent);
+        self.values.writer.open(Some(var));
         self.values.index[group.axis] = base.plus(&Affine::var(var));
         var
     }
@@ -572,9 +648,8 @@ impl<'s, 'a> Nest<'s, 'a> {
         self.forget();
         if self.flat {
             self.flat_index(part, partition);
-            let chunk: usize = self.values.domain.axes[1..].iter().product();
-            let axis = self.values.domain.axes.len() - 1;
-            self.columns(&[Group { axis, extent: rows * chunk }], 0);
+            let count = rows * self.row_elements();
+            self.flat_columns(count);
         } else {
             let tasks = self.tasks(0);
             let sums = self.begin_sums(&tasks);
@@ -600,7 +675,7 @@ impl<'s, 'a> Nest<'s, 'a> {
     }
 
     /// Stores a result where it is kept.
-    fn store(&mut self, node: NodeId) {
+    pub fn store(&mut self, node: NodeId) {
         let graph = self.values.step.graph;
         let value = self.values.own_value(node);
         let forms = self.values.domain.own_forms(graph, node);

@@ -70,6 +70,15 @@ fn collect(
 ) {
     let turned = match graph.nodes[node].op {
         Op::MatMul { .. }
+        | Op::Conv { .. }
+        | Op::ConvInputGrad { .. }
+        | Op::ConvWeightGrad { .. }
+        | Op::MaxPool(_)
+        | Op::MaxPoolIndex(_)
+        | Op::MaxPoolGrad { .. }
+        | Op::SumPool(_)
+        | Op::SumPoolGrad { .. }
+        | Op::Variance(_)
         | Op::Transpose(_)
         | Op::Slice(_)
         | Op::Broadcast(_)
@@ -133,7 +142,7 @@ fn in_place(
             KernelKind::Rows | KernelKind::Contraction => kernel.nodes.iter().all(|&node| {
                 !matches!(graph.nodes[node].op, Op::Reduce(..) | Op::ArgMax(_) | Op::Pick)
             }),
-            KernelKind::Columns | KernelKind::Move => false,
+            KernelKind::Columns | KernelKind::Window | KernelKind::Move => false,
         };
         let is_leaf = leaf(&graph.nodes[update.node].op).is_some();
         let is_scalar = graph

@@ -1,7 +1,7 @@
 //! The order of kernels, and where barriers stand.
 //!
-//! Takes runs of kernels in any order that is right on one thread; gives actions in an order with
-//! few barriers: whatever can run without one does so before the next is placed. Of those that
+//! Takes runs of kernels in any order that is right on one thread; gives an order with few
+//! barriers: whatever can run without one does so before the next is placed. Of those that
 //! can, the first in the given order goes first, which keeps producers near consumers.
 //!
 //! ```text
@@ -9,13 +9,13 @@
 //! ```
 
 use crate::loops::footprint::footprints;
-use crate::loops::{Action, BufferId, KernelId, Program};
+use crate::loops::{BufferId, KernelId, Program};
 use crate::lower::barrier::{Run, needs_barrier, ordered};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// The actions for these runs, with barriers.
-pub fn run(program: &Program, runs: &[(KernelId, Vec<BufferId>)]) -> Vec<Action> {
+/// The order of these runs: the index of each, none for a barrier.
+pub fn run(program: &Program, runs: &[(KernelId, Vec<BufferId>)]) -> Vec<Option<usize>> {
     let mut known = HashMap::new();
     let mut touched = |kernel: KernelId| {
         let compute = || Rc::new(footprints(&program.kernels[kernel]));
@@ -29,11 +29,7 @@ pub fn run(program: &Program, runs: &[(KernelId, Vec<BufferId>)]) -> Vec<Action>
             Run { index, parts, args: args.clone(), touched: touched(*kernel) }
         })
         .collect();
-    let action = |step: Option<usize>| match step {
-        Some(index) => Action::Run { kernel: runs[index].0, args: runs[index].1.clone() },
-        None => Action::Barrier,
-    };
-    Order::new(program, &compared).run().into_iter().map(action).collect()
+    Order::new(program, &compared).run()
 }
 
 struct Order<'a> {

@@ -1,7 +1,7 @@
 //! The program being made: where every value is, and the runs of kernels so far.
 //!
 //! Takes requests from the kernels' lowering: the buffer of a value, a place for a result, a
-//! uniform value, a tested index, a transposed parameter; keeps what the program needs for them.
+//! uniform value, a tested index, another layout of a parameter; keeps what the program needs for them.
 //! Results that are outputs or updates are computed right into their buffers where they can be;
 //! [`Step::finish`] copies the others.
 
@@ -11,14 +11,24 @@ use crate::graph::kernels::{self, KernelKind, Kernels};
 use crate::graph::view::{View, row_major};
 use crate::graph::{Graph, NodeId, Op, ParamId, Target};
 use crate::loops::{Action, Buffer, BufferId, Kernel, KernelId, Program, Space};
-use crate::lower::globals::Globals;
-use crate::lower::moves;
+use crate::lower::globals::{Globals, Layout};
 use crate::lower::uniform::Collected;
+use crate::lower::{layouts, moves};
 use std::collections::{HashMap, HashSet};
 
-/// A complete program but for its actions, the runs of kernels that they order, and the nodes
-/// whose indices are tested.
-pub type Finished = (Program, Vec<(KernelId, Vec<BufferId>)>, Vec<NodeId>);
+/// What a run of a kernel is for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Purpose {
+    /// What it computes: `dense.matmul`. Equal kernels are one, so a kernel's own name may be
+    /// another run's.
+    pub name: String,
+    /// The node that says where it comes from; none for what no operator asks for.
+    pub node: Option<NodeId>,
+}
+
+/// A complete program but for its actions, the runs of kernels that they order, what each is for,
+/// and the nodes whose indices are tested.
+pub type Finished = (Program, Vec<(KernelId, Vec<BufferId>)>, Vec<Purpose>, Vec<NodeId>);
 
 /// A step's program being made.
 pub struct Step<'a> {
@@ -28,6 +38,10 @@ pub struct Step<'a> {
     pub program: Program,
     /// The runs of kernels, in order.
     pub runs: Vec<(KernelId, Vec<BufferId>)>,
+    /// What each run is for.
+    purposes: Vec<Purpose>,
+    /// The node that what runs next is for.
+    source: Option<NodeId>,
     /// The nodes whose indices are tested.
     pub sites: Vec<NodeId>,
     globals: &'a mut Globals,
@@ -62,6 +76,8 @@ impl<'a> Step<'a> {
             graph,
             program: Program { name: graph.name.clone(), ..Program::default() },
             runs: Vec::new(),
+            purposes: Vec::new(),
+            source: None,
             sites: Vec::new(),
             globals,
             stored: results.collect(),
@@ -83,6 +99,11 @@ impl<'a> Step<'a> {
         let is_leaf =
             matches!(self.graph.nodes[node].op, Op::Input(_) | Op::Param(_) | Op::State(_));
         is_leaf || self.stored.contains(&node)
+    }
+
+    /// From now on a value lies in memory: a kernel has been cut in two at it.
+    pub fn store(&mut self, node: NodeId) {
+        self.stored.insert(node);
     }
 
     /// How a value is read from memory.
@@ -146,6 +167,12 @@ impl<'a> Step<'a> {
         buffer
     }
 
+    /// Whether a result is an output or becomes a parameter's or state's value.
+    pub fn outlives(&self, node: NodeId) -> bool {
+        self.in_place.contains_key(&node)
+            || self.graph.outputs.iter().any(|output| self.root(output.node) == node)
+    }
+
     /// The buffer for a result that every thread computes for itself.
     pub fn thread_buffer(&mut self, node: NodeId) -> BufferId {
         let (dtype, len) = (self.graph.ty(node).dtype, elements(self.graph, node));
@@ -203,7 +230,7 @@ impl<'a> Step<'a> {
     pub fn uniform(&mut self, node: NodeId) -> (BufferId, usize) {
         let element = self.uniforms.element(self.graph, node);
         let buffer = self.named("uniforms".into(), DType::F32, 0, Space::Pinned);
-        self.program.buffers[buffer].len = self.uniforms.len();
+        self.program.buffers[buffer].len = self.uniforms.count();
         (buffer, element)
     }
 
@@ -216,15 +243,14 @@ impl<'a> Step<'a> {
         u32::try_from(at).expect("few sites")
     }
 
-    /// The transposed layout of a parameter of `rows × cols`, `None` where nobody would keep it
-    /// up to date.
-    pub fn derived(&mut self, param: ParamId, rows: usize, cols: usize) -> Option<BufferId> {
+    /// A second layout of a parameter, `None` where nobody would keep it up to date.
+    pub fn derived(&mut self, param: ParamId, layout: Layout) -> Option<BufferId> {
         let param = &self.graph.params[param];
-        if !self.globals.derive(&param.path, rows, cols) {
+        if !self.globals.derive(&param.path, layout) {
             return None;
         }
-        let name = format!("{}^T", param.path);
-        Some(self.named(name, param.ty.dtype, rows * cols, Space::Global))
+        let name = format!("{}{}", param.path, layout.suffix());
+        Some(self.named(name, param.ty.dtype, layout.len(), Space::Global))
     }
 
     /// What kernels of this name do, for people: the layer's path and the kind of kernel.
@@ -237,6 +263,7 @@ impl<'a> Step<'a> {
             KernelKind::Contraction => "matmul",
             KernelKind::Rows => "rows",
             KernelKind::Columns => "columns",
+            KernelKind::Window => "window",
             KernelKind::Move => "move",
         };
         let updates = kernel.nodes.iter().any(|node| self.in_place.contains_key(node));
@@ -246,8 +273,25 @@ impl<'a> Step<'a> {
 
     /// Runs a kernel; equal ones are kept once.
     pub fn run(&mut self, (kernel, args): (Kernel, Vec<BufferId>)) {
+        self.purposes.push(Purpose { name: kernel.name.clone(), node: self.source });
         let id = self.intern(kernel);
         self.runs.push((id, args));
+    }
+
+    /// What runs from now on is for a kernel of the graph: for its contraction where it has one,
+    /// else for its last result.
+    pub fn begin_kernel(&mut self, kernel: &kernels::Kernel) {
+        let contracts = |node: &&NodeId| {
+            matches!(
+                self.graph.nodes[**node].op,
+                Op::MatMul { .. }
+                    | Op::Conv { .. }
+                    | Op::ConvInputGrad { .. }
+                    | Op::ConvWeightGrad { .. }
+            )
+        };
+        let contraction = kernel.nodes.iter().rfind(contracts);
+        self.source = contraction.or(kernel.results.last()).or(kernel.nodes.last()).copied();
     }
 
     fn intern(&mut self, kernel: Kernel) -> KernelId {
@@ -270,11 +314,12 @@ impl<'a> Step<'a> {
 
     fn refresh(&mut self, param: ParamId) {
         let param = &self.graph.params[param];
-        if let Some((rows, cols)) = self.globals.derived(&param.path) {
-            let dtype = param.ty.dtype;
-            let from = self.named(param.path.clone(), dtype, rows * cols, Space::Global);
-            let to = self.named(format!("{}^T", param.path), dtype, rows * cols, Space::Global);
-            let run = moves::transpose(self, from, to, (rows, cols), format!("{}^T", param.path));
+        let layouts: Vec<Layout> = self.globals.derived(&param.path).collect();
+        for layout in layouts {
+            let (dtype, name) = (param.ty.dtype, format!("{}{}", param.path, layout.suffix()));
+            let from = self.named(param.path.clone(), dtype, layout.len(), Space::Global);
+            let to = self.named(name.clone(), dtype, layout.len(), Space::Global);
+            let run = layouts::write(self, from, to, layout, name);
             self.run(run);
         }
     }
@@ -331,7 +376,7 @@ impl<'a> Step<'a> {
         self.globals.trained |= !self.graph.updates.is_empty();
         self.program.uniforms = self.uniforms.finish(self.graph);
         self.program.uniforms.buffer = self.names.get("uniforms").copied();
-        (self.program, self.runs, self.sites)
+        (self.program, self.runs, self.purposes, self.sites)
     }
 
     /// Copies a value, unless that is where it was computed.
@@ -340,6 +385,7 @@ impl<'a> Step<'a> {
         if from == to {
             return false;
         }
+        self.source = Some(root);
         let shape = extents(self.graph, root);
         let view = View::whole(root, &shape);
         moves::copy_between(self, (from, &view), to, 0, &row_major(&shape), name);
@@ -352,12 +398,16 @@ impl<'a> Step<'a> {
             .graph
             .params
             .iter()
-            .filter(|(_, param)| self.names.contains_key(&format!("{}^T", param.path)))
+            .filter(|(_, param)| {
+                let name = |layout: Layout| format!("{}{}", param.path, layout.suffix());
+                self.globals.derived(&param.path).any(|it| self.names.contains_key(&name(it)))
+            })
             .map(|(id, _)| id)
             .collect();
         for param in used {
             let before = self.runs.len();
             self.refresh(param);
+            self.purposes.truncate(before);
             for (kernel, args) in self.runs.split_off(before) {
                 self.program.refresh.push(Action::Run { kernel, args });
             }

@@ -7,23 +7,23 @@
 //! panels of columns, each used by all of a thread's rows while it is in cache.
 //!
 //! ```text
-//! relu(x @ w + b), x [32, 784]     parts i0 in 0..4 { tile m=8 n=128 k=784 …, bias, relu }
+//! relu(x @ w + b), x [32, 784]     parts i0 in 0..4 { tile row 8, n 128, sum 784 …, bias, relu }
 //! ```
 //!
 //! Bias and relu are the tile's own; other work is done in loops over the same part right after.
 
-use crate::base::tensor::DType;
-use crate::graph::domain::{Domain, base, elements, extents};
+use crate::graph::domain::{Domain, elements, extents};
 use crate::graph::kernels::Kernel;
 use crate::graph::view::{View, row_major};
-use crate::graph::{Binary, NodeId, Op};
-use crate::loops::{Access, Affine, BufferId, SlotId, Space, Stmt, Tile, TileOperand, VarId};
-use crate::lower::Step;
-use crate::lower::moves;
+use crate::graph::{NodeId, Op};
+use crate::loops::{Access, Affine, BufferId, RowAxis, SlotId, Space, SumAxis, Tile, VarId};
+use crate::lower::epilogue::{Fused, fused, target_buffer};
+use crate::lower::globals::Layout;
 use crate::lower::nest::Nest;
 use crate::lower::partition::Partition;
 use crate::lower::values::{Saved, Values};
 use crate::lower::writer::Writer;
+use crate::lower::{Step, moves};
 
 /// Bytes of a right operand that stays in a core's L2 cache beside the rest.
 const CACHED: usize = 512 << 10;
@@ -37,14 +37,6 @@ struct Operand {
     outer: i64,
     /// Along `k`.
     inner: i64,
-}
-
-/// What of a contraction the tile does by itself.
-struct Fused {
-    /// The nodes that the tile computes; the last is what it writes.
-    nodes: Vec<NodeId>,
-    bias: Option<View>,
-    relu: bool,
 }
 
 /// Which axis is cut into parts.
@@ -95,9 +87,10 @@ pub fn lower(step: &mut Step, kernel: &Kernel) {
     let name = step.kernel_name(kernel);
     let operands = operands(step, matmul, &name);
     let lead = domain.axes.first().copied().unwrap_or(1);
-    let partition = Partition::of(lead);
+    let partition = Partition::of_axes(&domain.axes);
     let mut writer = Writer::new(name, partition.parts);
-    let contraction = contraction(step, &mut writer, matmul, operands, target, lead, &fused);
+    let contraction =
+        contraction(step, &mut writer, matmul, operands, target, (lead, partition), &fused);
 
     let rest = kernel.nodes.iter().any(|node| !fused.nodes.contains(node));
     let mut nest =
@@ -125,72 +118,6 @@ pub fn lower(step: &mut Step, kernel: &Kernel) {
     nest.finish();
 }
 
-/// Where the tile writes: its node's buffer where that is a result, else a result's of the same
-/// type, which is then computed in place.
-fn target_buffer(step: &mut Step, kernel: &Kernel, last: NodeId) -> BufferId {
-    let is_float = |node: &NodeId| step.graph.ty(*node).dtype == DType::F32;
-    let node = match kernel.results.contains(&last) {
-        true => Some(last),
-        false => kernel.results.iter().copied().find(is_float),
-    };
-    match node {
-        Some(node) => step.buffer(node),
-        None => step.new_buffer(DType::F32, elements(step.graph, last), Space::Scratch),
-    }
-}
-
-/// Finds a bias and a relu that the tile can apply.
-fn fused(step: &Step, kernel: &Kernel, matmul: NodeId) -> Fused {
-    let graph = step.graph;
-    let mut fused = Fused { nodes: vec![matmul], bias: None, relu: false };
-    let inside = |node: NodeId| kernel.nodes.contains(&node);
-    let readers = |of: NodeId| -> Vec<NodeId> {
-        let reads = |node: &NodeId| {
-            graph.nodes[*node].args.iter().any(|&arg| base(graph, arg, inside) == of)
-        };
-        kernel.nodes.iter().copied().filter(reads).collect()
-    };
-    let mut last = matmul;
-    if let [add] = readers(last)[..]
-        && graph.nodes[add].op == Op::Binary(Binary::Add)
-        && !kernel.results.contains(&last)
-    {
-        let other = graph.nodes[add].args.iter().copied().find(|&arg| arg != last);
-        let bias = other.and_then(|arg| step.memory_view(arg, &inside));
-        let direct = graph.nodes[add].args.contains(&last);
-        if let (true, Some(view)) = (direct, bias) {
-            let (&stride, outer) = view.strides.split_last().unwrap_or((&0, &[]));
-            let n = view.extents.last().copied().unwrap_or(1);
-            let is_float = graph.ty(view.base).dtype == DType::F32;
-            if is_float && outer.iter().all(|&stride| stride == 0) && (stride == 1 || n == 1) {
-                fused.bias = Some(view);
-                fused.nodes.push(add);
-                last = add;
-            }
-        }
-    }
-    if let [test, select] = readers(last)[..]
-        && !kernel.results.contains(&last)
-        && !kernel.results.contains(&test)
-        && readers(test) == [select]
-        && graph.nodes[test].op == Op::Binary(Binary::Gt)
-        && graph.nodes[test].args[0] == last
-        && is_zero(step, graph.nodes[test].args[1])
-        && graph.nodes[select].op == Op::Where
-        && graph.nodes[select].args[..2] == [test, last]
-        && is_zero(step, graph.nodes[select].args[2])
-    {
-        fused.relu = true;
-        fused.nodes.extend([test, select]);
-    }
-    fused
-}
-
-fn is_zero(step: &Step, node: NodeId) -> bool {
-    let source = base(step.graph, node, |_| false);
-    matches!(step.graph.nodes[source].op, Op::Const(0.0, _))
-}
-
 /// Both operands in memory, the right one with its columns side by side.
 fn operands(step: &mut Step, matmul: NodeId, name: &str) -> (Operand, Operand) {
     let Op::MatMul { transpose_a, transpose_b } = step.graph.nodes[matmul].op else {
@@ -214,7 +141,7 @@ fn operands(step: &mut Step, matmul: NodeId, name: &str) -> (Operand, Operand) {
     let covers = elements(step.graph, right.base) == n * k;
     if let (Op::Param(param), true, true, true) =
         (&step.graph.nodes[right.base].op, is_matrix, lies_turned, covers)
-        && let Some(buffer) = step.derived(*param, n, k)
+        && let Some(buffer) = step.derived(*param, Layout::transposed(n, k))
     {
         return (left, Operand { buffer, offset: 0, batch: zeros, outer: 1, inner: n as i64 });
     }
@@ -249,7 +176,7 @@ fn contraction<K: std::hash::Hash + Eq + Clone>(
     matmul: NodeId,
     (a, b): (Operand, Operand),
     target: BufferId,
-    lead: usize,
+    (lead, partition): (usize, Partition),
     fused: &Fused,
 ) -> Contraction {
     let shape = extents(step.graph, matmul);
@@ -277,7 +204,7 @@ fn contraction<K: std::hash::Hash + Eq + Clone>(
     };
     let c_batch = row_major(&shape)[..rank - 2].to_vec();
     let bias = fused.bias.as_ref().map(|view| view.offset);
-    let (partition, unit) = (Partition::of(lead), extent / lead);
+    let unit = extent / lead;
     let relu = fused.relu;
     Contraction { batch, m, n, k, a, b, along, partition, unit, slots, c_batch, bias, relu }
 }
@@ -364,29 +291,17 @@ impl Contraction {
             slot,
             index: bias_column.plus(&Affine::constant(offset)),
         });
-        writer.push(Stmt::Tile(Tile {
-            m,
+        writer.tile(Tile {
+            rows: vec![RowAxis { extent: m, a: self.a.outer, c: self.n as i64 }],
             n,
-            k: self.k,
-            outer: 1,
-            a: TileOperand {
-                base: Access { slot: self.slots.a, index: a },
-                row: self.a.outer,
-                inner: self.a.inner,
-                outer: 0,
-            },
-            b: TileOperand {
-                base: Access { slot: self.slots.b, index: b },
-                row: 0,
-                inner: self.b.inner,
-                outer: 0,
-            },
+            sum: vec![SumAxis { extent: self.k, a: self.a.inner, b: self.b.inner }],
+            a: Access { slot: self.slots.a, index: a },
+            b: Access { slot: self.slots.b, index: b },
             c: Access { slot: self.slots.c, index: c },
-            c_row: self.n as i64,
             accumulate: false,
             bias,
             relu: self.relu,
-        }));
+        });
         for var in vars.into_iter().rev() {
             writer.close_for(var);
         }

@@ -56,7 +56,7 @@ impl Collected {
     }
 
     /// How many values there are.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.uniforms.results.len()
     }
 

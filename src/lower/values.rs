@@ -18,13 +18,14 @@ use crate::base::tensor::DType;
 use crate::graph::domain::{Domain, Form, Level, base, extents, is_view};
 use crate::graph::view::{View, row_major};
 use crate::graph::{NodeId, Op};
-use crate::loops::{Access, Affine, Inst, RegId, SlotId};
+use crate::loops::{Access, Affine, BufferId, Inst, RegId, SlotId};
 use crate::lower::Step;
 use crate::lower::writer::Writer;
 use std::collections::{HashMap, HashSet};
 
-/// A value at a place: the node, its indices, and the pick that replaces the column.
-pub type Key = (NodeId, Vec<Form>, Option<NodeId>);
+/// A value at a place: the nest of axes, the node, its indices, the pick that replaces the column,
+/// and which of several rows that one body computes.
+pub type Key = (usize, NodeId, Vec<Form>, Option<NodeId>, usize);
 
 /// Where a value that is needed again was put.
 #[derive(Clone, Debug)]
@@ -51,8 +52,14 @@ pub struct Values<'s, 'a> {
     pub reduced: HashMap<NodeId, RegId>,
     /// Values that can be loaded again.
     pub saved: HashMap<NodeId, Saved>,
+    /// Where one body computes several rows: the axis, and the number of the row.
+    pub row: Option<(usize, usize)>,
     /// The pick being evaluated and its tested index.
     picked: Option<(NodeId, RegId)>,
+    /// The nest of axes that indices are of: 0 for the kernel's own.
+    nest: usize,
+    /// How many nests there have been.
+    nests: usize,
 }
 
 /// The type of the scalar that holds an element.
@@ -90,8 +97,27 @@ impl<'s, 'a> Values<'s, 'a> {
             index,
             reduced: HashMap::new(),
             saved: HashMap::new(),
+            row: None,
             picked: None,
+            nest: 0,
+            nests: 1,
         }
+    }
+
+    /// Expressions over other axes than the kernel's own, those of an operand; none of the
+    /// kernel's nodes are among them.
+    pub fn over<T>(&mut self, domain: Domain, body: impl FnOnce(&mut Self) -> T) -> T {
+        let index = vec![Affine::default(); domain.axes.len()];
+        let outside = (
+            std::mem::replace(&mut self.domain, domain),
+            std::mem::replace(&mut self.index, index),
+            std::mem::replace(&mut self.nest, self.nests),
+            self.row.take(),
+        );
+        self.nests += 1;
+        let result = body(self);
+        (self.domain, self.index, self.nest, self.row) = outside;
+        result
     }
 
     /// A form as an expression of loop variables.
@@ -114,7 +140,12 @@ impl<'s, 'a> Values<'s, 'a> {
         if let Some(&reg) = self.reduced.get(&node) {
             return reg;
         }
-        let key = (node, forms.to_vec(), self.picked.map(|(pick, _)| pick));
+        let row = match self.row {
+            Some((axis, row)) if forms.iter().any(|form| form.factors[axis] != 0) => row,
+            _ => 0,
+        };
+        let pick = self.picked.map(|(pick, _)| pick);
+        let key = (self.nest, node, forms.to_vec(), pick, row);
         if let Some(reg) = self.writer.known(&key) {
             return reg;
         }
@@ -211,7 +242,16 @@ impl<'s, 'a> Values<'s, 'a> {
             | Op::Concat(_)
             | Op::Pad { .. }
             | Op::ArgMax(_)
+            | Op::Variance(_)
             | Op::MatMul { .. }
+            | Op::Conv { .. }
+            | Op::ConvInputGrad { .. }
+            | Op::ConvWeightGrad { .. }
+            | Op::MaxPool(_)
+            | Op::MaxPoolIndex(_)
+            | Op::MaxPoolGrad { .. }
+            | Op::SumPool(_)
+            | Op::SumPoolGrad { .. }
             | Op::ScatterAdd { .. } => {
                 unreachable!("{node} {op:?} is not computed element by element")
             }
@@ -311,6 +351,11 @@ impl<'s, 'a> Values<'s, 'a> {
     /// The slot of a value in memory.
     pub fn slot(&mut self, node: NodeId) -> SlotId {
         let buffer = self.step.buffer(node);
+        self.buffer_slot(buffer)
+    }
+
+    /// The slot of a buffer.
+    pub fn buffer_slot(&mut self, buffer: BufferId) -> SlotId {
         let (dtype, len) = self.step.shape_of(buffer);
         self.writer.slot(buffer, dtype, len)
     }
@@ -413,7 +458,8 @@ impl<'s, 'a> Values<'s, 'a> {
         found
     }
 
-    fn forms_below(&self, node: NodeId, forms: &[Form], found: &mut Vec<Form>) {
+    /// The forms of all that evaluating a node at `forms` reads from memory or counts.
+    pub fn forms_below(&self, node: NodeId, forms: &[Form], found: &mut Vec<Form>) {
         let graph = self.step.graph;
         let inside = |node: NodeId| self.domain.levels.contains_key(&node);
         let source = base(graph, node, |node| inside(node) || self.step.in_memory(node));

@@ -11,7 +11,7 @@
 use crate::base::entity::{Arena, Entity};
 use crate::base::tensor::DType;
 use crate::loops::{
-    Access, Affine, BufferId, Inst, Kernel, Reduction, RegId, Slot, SlotId, Stmt, VarId,
+    Access, Affine, BufferId, Inst, Kernel, Reduction, RegId, Slot, SlotId, Stmt, Tile, VarId,
 };
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -54,6 +54,11 @@ impl<K: Hash + Eq + Clone> Writer<K> {
         assert_eq!(self.levels.len(), 1, "an open loop");
         self.kernel.body = self.levels.pop().expect("the top").body;
         (self.kernel, self.args)
+    }
+
+    /// Sets the number of parts, where it is known only after the kernel was begun.
+    pub fn set_parts(&mut self, parts: usize) {
+        self.kernel.parts = parts;
     }
 
     /// The slot of a buffer.
@@ -105,6 +110,11 @@ impl<K: Hash + Eq + Clone> Writer<K> {
     /// Adds a statement to the innermost body.
     pub fn push(&mut self, stmt: Stmt) {
         self.levels.last_mut().expect("an open body").body.push(stmt);
+    }
+
+    /// Adds a contraction, with as few axes as possible.
+    pub fn tile(&mut self, tile: Tile) {
+        self.push(Stmt::Tile(tile.merged()));
     }
 
     /// The depth of the innermost loop that an index depends on.

@@ -48,6 +48,15 @@ fn bind_op(op: &mut Op, batch: usize) {
         Op::Input(_) | Op::Param(_) | Op::State(_) | Op::Hyper(_) | Op::Step | Op::Const(..) => {}
         Op::Unary(_) | Op::Binary(_) | Op::Where | Op::Cast(_) | Op::Transpose(_) => {}
         Op::Slice(_) | Op::Concat(_) | Op::Pad { .. } | Op::Reduce(..) | Op::ArgMax(_) => {}
-        Op::MatMul { .. } | Op::Pick | Op::Gather(_) | Op::StopGradient => {}
+        // Windows slide over known axes.
+        Op::Conv { .. }
+        | Op::ConvInputGrad { .. }
+        | Op::ConvWeightGrad { .. }
+        | Op::MaxPool(_)
+        | Op::MaxPoolIndex(_)
+        | Op::MaxPoolGrad { .. }
+        | Op::SumPool(_)
+        | Op::SumPoolGrad { .. } => {}
+        Op::Variance(_) | Op::MatMul { .. } | Op::Pick | Op::Gather(_) | Op::StopGradient => {}
     }
 }

@@ -12,6 +12,8 @@
 //! rules don't do: accumulate over several uses (`autodiff` does), or differentiate twice.
 //! Edges: a branch not taken, a value not picked and a tie's second gets exactly 0, never NaN.
 
+mod window;
+
 use crate::base::tensor::DType;
 use crate::graph::{Binary, Dim, Node, NodeId, Op, Range, Reduce, Shape, Unary};
 use crate::pass::emit::Emit;
@@ -73,6 +75,20 @@ pub fn gradients(emit: &mut Emit, y: NodeId, g: NodeId, wants: &[bool]) -> Gradi
         }
         Op::ArgMax(_) => vec![None],
         Op::MatMul { transpose_a, transpose_b } => rule.matmul(transpose_a, transpose_b),
+        Op::Variance(axes) => vec![Some(rule.variance(&axes))],
+        Op::Conv { window, groups } => rule.conv(window, groups),
+        Op::ConvInputGrad { window, groups, .. } => rule.conv_input_grad(window, groups),
+        Op::ConvWeightGrad { window, groups } => rule.conv_weight_grad(window, groups),
+        Op::MaxPool(window) => vec![Some(rule.max_pool(window))],
+        Op::MaxPoolIndex(_) => vec![None],
+        Op::MaxPoolGrad { window, .. } => vec![None, Some(rule.max_pool_grad(window))],
+        Op::SumPool(window) => {
+            // x_grad = sum_pool_grad(g)
+            let extents = rule.height_width(0);
+            vec![Some(rule.emit.op(Op::SumPoolGrad { window, extents }, &[g]))]
+        }
+        // The adjoint of an adjoint: y_grad_grad = sum_pool(g)
+        Op::SumPoolGrad { window, .. } => vec![Some(rule.emit.op(Op::SumPool(window), &[g]))],
         Op::Pick => vec![Some(rule.pick()), None],
         Op::Gather(axis) => {
             // table_grad = scatter_add(index, g)
@@ -97,13 +113,16 @@ pub fn flows(op: &Op) -> bool {
         Op::Binary(function) => {
             !function.is_comparison() && !matches!(function, Binary::And | Binary::Or)
         }
-        Op::ArgMax(_) | Op::StopGradient => false,
+        Op::ArgMax(_) | Op::MaxPoolIndex(_) | Op::StopGradient => false,
         Op::Input(_) | Op::Param(_) | Op::State(_) | Op::Hyper(_) | Op::Step | Op::Extent(_) => {
             false
         }
         Op::Const(..) | Op::Iota { .. } | Op::Uniform { .. } => false,
         Op::Where | Op::Cast(_) | Op::Broadcast(_) | Op::Reshape(_) | Op::Transpose(_) => true,
         Op::Slice(_) | Op::Concat(_) | Op::Pad { .. } | Op::Reduce(..) | Op::MatMul { .. } => true,
+        Op::Conv { .. } | Op::ConvInputGrad { .. } | Op::ConvWeightGrad { .. } => true,
+        Op::MaxPool(_) | Op::MaxPoolGrad { .. } => true,
+        Op::SumPool(_) | Op::SumPoolGrad { .. } | Op::Variance(_) => true,
         Op::Pick | Op::Gather(_) | Op::ScatterAdd { .. } => true,
     }
 }

@@ -60,7 +60,15 @@ impl Emit {
             Op::Extent(_) | Op::Iota { .. } | Op::Uniform { .. } => None,
             Op::Unary(_) | Op::Binary(_) | Op::Where | Op::StopGradient => None,
             Op::Transpose(_) | Op::Slice(_) | Op::Concat(_) | Op::Pad { .. } => None,
-            Op::Reduce(..) | Op::ArgMax(_) | Op::MatMul { .. } => None,
+            Op::Reduce(..) | Op::ArgMax(_) | Op::Variance(_) | Op::MatMul { .. } => None,
+            Op::Conv { .. }
+            | Op::ConvInputGrad { .. }
+            | Op::ConvWeightGrad { .. }
+            | Op::MaxPool(_)
+            | Op::MaxPoolIndex(_)
+            | Op::MaxPoolGrad { .. }
+            | Op::SumPool(_)
+            | Op::SumPoolGrad { .. } => None,
             Op::Pick | Op::Gather(_) | Op::ScatterAdd { .. } => None,
         }
     }

@@ -14,19 +14,37 @@
 //! both ([`Domain`](crate::graph::domain::Domain)) and where no value would have to leave the
 //! kernel and come back. It says nothing about how a kernel is computed: that is lowering's.
 
+mod again;
 mod cluster;
 mod prepare;
+mod sink;
 
+use crate::base::entity::Entity;
 use crate::graph::Graph;
 use crate::graph::kernels::Kernels;
 use crate::pass::Pass;
+use cluster::Clusters;
 
 /// This pass.
 pub const PASS: Pass = Pass { name: "fuse", description: "cuts the graph into kernels" };
 
+/// How often clusters are grown anew, so that their readers compute cheap results.
+const MOST_ROUNDS: usize = 3;
+
 /// The kernels of a graph.
 pub fn run(graph: &Graph) -> Kernels {
     let graph = prepare::run(graph);
-    let kernels = cluster::Clusters::new(&graph).run();
-    Kernels { kernels, graph }
+    let mut again = again::run(&graph);
+    for _ in 0..MOST_ROUNDS {
+        let mut clusters = Clusters::new(&graph, again.clone());
+        clusters.grow();
+        let sinkable = clusters.sinkable();
+        if sinkable.is_empty() {
+            return Kernels { kernels: clusters.kernels(), graph };
+        }
+        sinkable.into_iter().for_each(|node| again[node.index()] = true);
+    }
+    let mut clusters = Clusters::new(&graph, again);
+    clusters.grow();
+    Kernels { kernels: clusters.kernels(), graph }
 }

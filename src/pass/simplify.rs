@@ -13,15 +13,19 @@
 //!
 //! Values stay the same to the bit, with these exceptions, which hold in every engine because
 //! all of them run the simplified graph: the sign of a zero (`x + 0 → x`, `0 − x → −x`,
-//! `−(a − b) → b − a`), the bits of a NaN, and powers with a small constant exponent
-//! (`x ^ 2 → x·x`, `x ^ 0.5 → √x`, which is the more exact one). So no sum is reordered, nothing
-//! is distributed, `x · 0` stays (it is NaN for an infinite `x`), and functions of `f32` constants
+//! `−(a − b) → b − a`), the bits of a NaN, powers with a small constant exponent (`x ^ 2 → x·x`,
+//! `x ^ 0.5 → √x`, which is the more exact one), and sums that a factor is taken out of
+//! (`Σ c·x → c·Σ x`, in [`sum`]) or whose terms are the same in fewer places
+//! (`Σ max_pool_grad → Σ`, in [`window`]). So no other sum is reordered, no product is
+//! distributed, `x · 0` stays (it is NaN for an infinite `x`), and functions of `f32` constants
 //! are folded only where IEEE 754 fixes their bits. [`Op::StopGradient`] has done its work and
 //! goes.
 
 mod algebra;
 mod fold;
 mod shape;
+mod sum;
+mod window;
 
 use crate::base::entity::Entity;
 use crate::graph::{Graph, Node, NodeId, Op, Shape, Type};
@@ -61,6 +65,9 @@ const RULES: &[Rule] = &[
     shape::concat,
     shape::reduce,
     shape::product_of_transposes,
+    sum::factor,
+    window::relu_before_max_pool,
+    window::sum_of_max_pool_grad,
 ];
 
 /// The simplified graph.

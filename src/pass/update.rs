@@ -14,6 +14,16 @@
 //!                                  update dense.weight = where(finite, %9, %weight)
 //! ```
 //!
+//! Around the rule stand the numbers that it names ([`rule`](crate::graph::rule)): penalties are
+//! added to the gradients, then these are clipped by value or by the norm of all together, and the
+//! rule sees the parameter times [`KEEP`]. The norm that is put out is that of the gradients with
+//! their penalties, before they are clipped.
+//!
+//! ```text
+//! clip_norm                        %9 = min 1.0 (div clip_norm (sqrt squares))
+//!                                  %10 = mul %grad (broadcast %9)
+//! ```
+//!
 //! Everything that is written is `where(finite, new, old)`: a step whose loss or squared gradient
 //! norm is infinite or NaN changes nothing, layer states included, and its output `finite` is 0.
 //! What depends on no parameter (`1 − beta ^ step`, in `f64`) is made once and shared. The
@@ -21,9 +31,10 @@
 
 use crate::base::entity::Entity;
 use crate::base::tensor::DType;
+use crate::graph::rule::{CLIP_NORM, CLIP_VALUE, KEEP, L1, L2, Rule};
 use crate::graph::{
-    Binary, Graph, Hyper, NodeId, Op, Origin, OriginId, Output, ParamId, Shape, State, StateId,
-    Target, Type, Unary, Update,
+    Binary, Graph, Hyper, HyperId, NodeId, Op, Origin, OriginId, Output, Param, ParamId, RUN_STEPS,
+    Shape, State, StateId, Target, Type, Unary, Update,
 };
 use crate::pass::Pass;
 use crate::pass::emit::Emit;
@@ -33,23 +44,26 @@ use std::collections::HashMap;
 pub const PASS: Pass =
     Pass { name: "update", description: "inlines the optimiser's rule for each parameter" };
 
-/// Adds the updates that the rule `optimizer` makes from the gradients; `keep_grads` leaves those
-/// among the outputs.
-pub fn run(graph: &Graph, optimizer: &Graph, keep_grads: bool) -> Graph {
-    let trained = trained(graph);
+/// Adds the updates that the rule makes from the gradients; `keep_grads` leaves those among the
+/// outputs.
+pub fn run(graph: &Graph, rule: &Rule, keep_grads: bool) -> Graph {
+    let mut trained = trained(graph);
     let loss = graph.output("loss").expect("a graph to train has a loss");
     let mut emit = Emit::resume(graph.clone());
     emit.builder.set_origin(None);
-    let square = square_norm(&mut emit, &trained);
-    let finite = finite(&mut emit, loss, square);
-    let mut updates = guarded_states(&mut emit, &graph.updates, finite);
+    let mut instance =
+        Instance { rule, template: &rule.graph, emit, hypers: None, uniforms: HashMap::new() };
+    instance.penalise(&mut trained);
+    let square = square_norm(&mut instance.emit, &trained);
+    let finite = finite(&mut instance.emit, loss, square);
+    let mut updates = guarded_states(&mut instance.emit, &graph.updates, finite);
 
-    let hypers = hypers(&mut emit, optimizer);
-    let mut rule = Instance { template: optimizer, emit, finite, hypers, uniforms: HashMap::new() };
+    instance.declare_hypers();
+    instance.clip(&mut trained, square);
     for &(param, gradient) in &trained {
-        updates.extend(rule.apply(param, gradient));
+        updates.extend(instance.apply(param, gradient, finite));
     }
-    let mut emit = rule.emit;
+    let mut emit = instance.emit;
     emit.builder.set_origin(None);
     let norm = emit.unary(Unary::Sqrt, square);
     let finite = emit.cast(finite, DType::F32);
@@ -122,6 +136,10 @@ fn guard(emit: &mut Emit, finite: NodeId, new: NodeId, old: NodeId) -> NodeId {
 fn hypers(emit: &mut Emit, optimizer: &Graph) -> Vec<NodeId> {
     let mut nodes = Vec::new();
     for Hyper { name, value } in optimizer.hypers.values() {
+        if name == RUN_STEPS {
+            nodes.push(emit.builder.run_steps(*value));
+            continue;
+        }
         let taken = emit.graph().hypers.values().any(|hyper| hyper.name == *name);
         let name = if taken { format!("optimizer.{name}") } else { name.clone() };
         nodes.push(emit.builder.hyper(&name, *value));
@@ -131,19 +149,100 @@ fn hypers(emit: &mut Emit, optimizer: &Graph) -> Vec<NodeId> {
 
 /// The rule on its way into the graph.
 struct Instance<'a> {
+    rule: &'a Rule,
+    /// The rule's graph.
     template: &'a Graph,
     emit: Emit,
-    /// Whether the step may write.
-    finite: NodeId,
-    /// The nodes of the rule's hyper-parameters.
-    hypers: Vec<NodeId>,
+    /// The nodes of the rule's hyper-parameters, once they are declared.
+    hypers: Option<Vec<NodeId>>,
     /// What stands for the rule's `f64` scalars; the same for every parameter.
     uniforms: HashMap<NodeId, NodeId>,
 }
 
 impl Instance<'_> {
-    /// The updates of one parameter and of its states.
-    fn apply(&mut self, param: ParamId, gradient: NodeId) -> Vec<Update> {
+    fn declare_hypers(&mut self) {
+        if self.hypers.is_none() {
+            self.hypers = Some(hypers(&mut self.emit, self.template));
+        }
+    }
+
+    /// Adds what is punished in a parameter to its gradient: `g + l1·sign(p)`, `g + l2·p`.
+    fn penalise(&mut self, trained: &mut [(ParamId, NodeId)]) {
+        for name in [L1, L2] {
+            let Some(factor) = self.number(name) else { continue };
+            for (param, gradient) in trained.iter_mut() {
+                let declared = self.emit.graph().params[*param].clone();
+                if !self.rule.concerns(name, &declared.path) {
+                    continue;
+                }
+                self.emit.builder.set_origin(declared.origin);
+                let p = self.emit.op(Op::Param(*param), &[]);
+                let slope = if name == L1 { self.emit.unary(Unary::Sign, p) } else { p };
+                let factor = self.emit.broadcast(factor, &declared.ty.shape);
+                let penalty = self.emit.mul(factor, slope);
+                *gradient = self.emit.add(*gradient, penalty);
+            }
+        }
+    }
+
+    /// Bounds the gradients, each element or all together.
+    fn clip(&mut self, trained: &mut [(ParamId, NodeId)], square: NodeId) {
+        self.emit.builder.set_origin(None);
+        if let Some(most) = self.number(CLIP_VALUE) {
+            let least = self.emit.unary(Unary::Neg, most);
+            for (_, gradient) in trained.iter_mut() {
+                let shape = self.emit.shape(*gradient);
+                let (least, most) =
+                    (self.emit.broadcast(least, &shape), self.emit.broadcast(most, &shape));
+                let bounded = self.emit.binary(Binary::Max, *gradient, least);
+                *gradient = self.emit.binary(Binary::Min, bounded, most);
+            }
+        }
+        if let Some(most) = self.number(CLIP_NORM) {
+            // A norm of 0 gives an infinite quotient, and so 1.
+            let norm = self.emit.unary(Unary::Sqrt, square);
+            let one = self.emit.like(norm, 1.0);
+            let quotient = self.emit.div(most, norm);
+            let scale = self.emit.binary(Binary::Min, one, quotient);
+            for (_, gradient) in trained.iter_mut() {
+                let shape = self.emit.shape(*gradient);
+                let scale = self.emit.broadcast(scale, &shape);
+                *gradient = self.emit.mul(*gradient, scale);
+            }
+        }
+    }
+
+    /// A number of the step that the rule names, as an `f32` scalar.
+    fn number(&mut self, name: &str) -> Option<NodeId> {
+        let node = self.template.output(name)?;
+        self.declare_hypers();
+        Some(self.scalar(node))
+    }
+
+    /// A node of the rule that depends on no parameter.
+    fn scalar(&mut self, id: NodeId) -> NodeId {
+        if let Some(&known) = self.uniforms.get(&id) {
+            return known;
+        }
+        let template = self.template;
+        let node = &template.nodes[id];
+        let args: Vec<NodeId> = node.args.iter().map(|&arg| self.scalar(arg)).collect();
+        let value = match &node.op {
+            Op::Hyper(hyper) => self.hyper(*hyper),
+            op => self.emit.op(op.clone(), &args),
+        };
+        if node.ty.dtype == DType::F64 {
+            self.uniforms.insert(id, value);
+        }
+        value
+    }
+
+    fn hyper(&self, hyper: HyperId) -> NodeId {
+        self.hypers.as_ref().expect("hyper-parameters are declared before use")[hyper.index()]
+    }
+
+    /// The updates of one parameter and of its states; `finite` says whether the step may write.
+    fn apply(&mut self, param: ParamId, gradient: NodeId, finite: NodeId) -> Vec<Update> {
         let declared = self.emit.graph().params[param].clone();
         self.emit.builder.set_origin(declared.origin);
         let p = self.emit.op(Op::Param(param), &[]);
@@ -158,19 +257,30 @@ impl Instance<'_> {
             });
             states.push((id, node));
         }
-        let values = self.body(&declared.path, &declared.ty.shape, p, gradient, &states);
+        let shrunk = self.shrunk(&declared, p);
+        let values = self.body(&declared.path, &declared.ty.shape, shrunk, gradient, &states);
         let at = |node: NodeId| values[node.index()];
         let mut updates = Vec::new();
         let new = at(self.template.output("p").expect("a rule says what becomes of p"));
-        let node = guard(&mut self.emit, self.finite, new, p);
+        let node = guard(&mut self.emit, finite, new, p);
         updates.push(Update { target: Target::Param(param), node });
         for update in &self.template.updates {
             let Target::State(state) = update.target else { panic!("a rule writes its states") };
             let (target, old) = states[state.index()];
-            let node = guard(&mut self.emit, self.finite, at(update.node), old);
+            let node = guard(&mut self.emit, finite, at(update.node), old);
             updates.push(Update { target: Target::State(target), node });
         }
         updates
+    }
+
+    /// The parameter as the rule sees it.
+    fn shrunk(&mut self, declared: &Param, p: NodeId) -> NodeId {
+        if !self.rule.concerns(KEEP, &declared.path) {
+            return p;
+        }
+        let Some(keep) = self.number(KEEP) else { return p };
+        let keep = self.emit.broadcast(keep, &declared.ty.shape);
+        self.emit.mul(p, keep)
     }
 
     /// The rule's nodes for one parameter, element by element at its shape.
@@ -199,7 +309,7 @@ impl Instance<'_> {
                     other => panic!("a rule reads p and g, not {other}"),
                 },
                 Op::State(state) => states[state.index()].1,
-                Op::Hyper(hyper) => self.hypers[hyper.index()],
+                Op::Hyper(hyper) => self.hyper(*hyper),
                 // An f64 scalar stays one; where it becomes f32 it takes the parameter's shape.
                 Op::Step | Op::Const(_, DType::F64) => self.emit.op(node.op.clone(), &args),
                 Op::Const(..) | Op::Cast(_) => {
@@ -215,7 +325,17 @@ impl Instance<'_> {
                     unfit(&node.op)
                 }
                 Op::Transpose(_) | Op::Slice(_) | Op::Concat(_) | Op::Pad { .. } => unfit(&node.op),
-                Op::Reduce(..) | Op::ArgMax(_) | Op::MatMul { .. } => unfit(&node.op),
+                Op::Reduce(..) | Op::ArgMax(_) | Op::Variance(_) | Op::MatMul { .. } => {
+                    unfit(&node.op)
+                }
+                Op::Conv { .. }
+                | Op::ConvInputGrad { .. }
+                | Op::ConvWeightGrad { .. }
+                | Op::MaxPool(_)
+                | Op::MaxPoolIndex(_)
+                | Op::MaxPoolGrad { .. }
+                | Op::SumPool(_)
+                | Op::SumPoolGrad { .. } => unfit(&node.op),
                 Op::Pick | Op::Gather(_) | Op::ScatterAdd { .. } => unfit(&node.op),
             };
             if uniform {

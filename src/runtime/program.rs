@@ -29,6 +29,9 @@ use crate::codegen::{Code, Target};
 use crate::loops::{self, Buffer, BufferId, Space};
 use crate::runtime::pool::{Barrier, Pool};
 
+mod marks;
+pub use marks::Marks;
+
 /// Bytes that a program needs of each block.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Blocks {
@@ -329,6 +332,26 @@ impl Program {
         pool: &mut Pool,
         args: &StepArgs<'_>,
     ) -> Result<(), Fault> {
+        self.write_uniforms(memory, args);
+        self.call(self.code.step(), memory, pool, args.step, args.seed, None)
+    }
+
+    /// Computes one step and notes when each action ended, if the code is timed code
+    /// (`codegen::emit_timed`). The marks are for the program's actions and the pool's threads.
+    pub fn run_timed(
+        &self,
+        memory: &mut Memory,
+        pool: &mut Pool,
+        args: &StepArgs<'_>,
+        marks: &mut Marks,
+    ) -> Result<(), Fault> {
+        let fits = marks.threads() == pool.threads() && marks.actions() == self.loops.actions.len();
+        assert!(fits, "marks for the program's actions and the pool's threads");
+        self.write_uniforms(memory, args);
+        self.call(self.code.step(), memory, pool, args.step, args.seed, Some(marks))
+    }
+
+    fn write_uniforms(&self, memory: &mut Memory, args: &StepArgs<'_>) {
         if let Some(id) = self.loops.uniforms.buffer {
             let values = self.loops.uniforms.eval(args.step, args.hypers);
             let name = &self.loops.buffers[id].name;
@@ -337,12 +360,11 @@ impl Program {
                 bytes.copy_from_slice(&value.to_ne_bytes());
             }
         }
-        self.call(self.code.step(), memory, pool, args.step, args.seed)
     }
 
     /// Brings the layouts derived from parameters up to date, after parameters were written.
     pub fn refresh(&self, memory: &mut Memory, pool: &mut Pool) {
-        let result = self.call(self.code.refresh(), memory, pool, 0, 0);
+        let result = self.call(self.code.refresh(), memory, pool, 0, 0, None);
         assert_eq!(result, Ok(()), "derived layouts do not depend on data");
     }
 
@@ -353,12 +375,19 @@ impl Program {
         pool: &mut Pool,
         step: u64,
         seed: u64,
+        marks: Option<&mut Marks>,
     ) -> Result<(), Fault> {
         let threads = pool.threads();
         assert!(threads <= memory.threads(), "memory for {threads} threads");
         let fits = self.blocks.max(memory.blocks) == memory.blocks;
         assert!(fits, "memory that was made for this program");
         memory.set_contexts(pool, step, seed);
+        for (context, data) in
+            memory.contexts.iter_mut().zip(marks.into_iter().flat_map(Marks::targets))
+        {
+            let context = context.0.get_mut();
+            (context.mark, context.mark_data) = (marks::MARK, data);
+        }
         let contexts = &memory.contexts;
         pool.run(|thread, _| {
             // SAFETY: the code was compiled from a verified, planned program, which touches only

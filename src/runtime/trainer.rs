@@ -2,17 +2,19 @@
 //!
 //! What goes in is compiled (a step for full batches, one for the last smaller batch, evaluation
 //! steps) and loaded (a data set); what comes out is a record of each epoch. The loop itself
-//! allocates nothing a step: samples are copied straight into the step's inputs.
+//! allocates nothing a step: samples are copied into the step's inputs from where they lie, or from
+//! where threads of their own have prepared them ([`crate::data::Feed`]).
 //!
 //! The same data, seed and program give the same bits whatever the number of threads.
 
 use crate::base::tensor::Tensor;
-use crate::data::{Dataset, Split, order};
+use crate::data::{Dataset, Feed, FeedError, Pass, Plan, Split};
+use crate::loops::Uniforms;
 use crate::runtime::pool::Pool;
 use crate::runtime::program::{Fault, Memory, Program, StepArgs};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A compiled step and the number of samples that it takes.
 pub struct Step {
@@ -24,6 +26,8 @@ pub struct Step {
     pub inputs: Vec<String>,
     /// How many indices each operator takes from a sample whose indices come from data.
     pub indices: Vec<usize>,
+    /// A value for each of the program's hyper-parameters.
+    pub hypers: Vec<f64>,
 }
 
 /// The steps of a run.
@@ -34,6 +38,38 @@ pub struct Steps {
     pub last: Option<Step>,
     /// Evaluation, by batch; the splits of a data set need its full batch and their remainders.
     pub evaluate: BTreeMap<usize, Step>,
+}
+
+/// The optimiser's arguments that are schedules, to be told what they are.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Schedules {
+    /// Their names: `lr`.
+    pub names: Vec<String>,
+    /// Their values, in the same order, as a step computes them.
+    pub uniforms: Uniforms,
+    /// A value for each hyper-parameter.
+    pub hypers: Vec<f64>,
+}
+
+impl Schedules {
+    /// Names and values at a step, which counts from 1.
+    pub fn at(&self, step: u64) -> Vec<(String, f32)> {
+        self.names.iter().cloned().zip(self.uniforms.eval(step, &self.hypers)).collect()
+    }
+}
+
+impl Steps {
+    /// The step for so many samples of a pass.
+    fn of(&self, pass: Pass, samples: usize) -> &Step {
+        if pass.trains() {
+            return match &self.last {
+                Some(last) if samples == last.batch => last,
+                _ => &self.train,
+            };
+        }
+        let step = self.evaluate.get(&samples);
+        step.expect("an evaluation step was compiled for each batch of each split")
+    }
 }
 
 /// How to train.
@@ -47,6 +83,8 @@ pub struct Settings {
     pub shuffle: bool,
     /// Samples a step of evaluation.
     pub evaluation_batch: usize,
+    /// What changes from step to step.
+    pub schedules: Schedules,
 }
 
 /// A loss and metrics, averaged over samples.
@@ -69,12 +107,16 @@ pub struct EpochRecord {
     pub validation: Option<Scores>,
     /// The mean Euclidean norm of the gradient.
     pub grad_norm: f64,
+    /// What the optimiser's scheduled arguments were in the last step.
+    pub scheduled: Vec<(String, f32)>,
     /// Steps made.
     pub steps: usize,
     /// Samples trained on.
     pub samples: usize,
     /// Seconds of training, without validation.
     pub seconds: f64,
+    /// Seconds of those until the samples of each step were in its inputs.
+    pub data_seconds: f64,
 }
 
 /// What a watcher is told.
@@ -140,6 +182,8 @@ pub enum TrainError {
     },
     /// A split has too few samples for what was asked.
     NoSamples(&'static str),
+    /// A sample cannot be read or prepared.
+    Data(FeedError),
 }
 
 /// A run: compiled steps, their memory, threads and data.
@@ -148,9 +192,11 @@ pub struct Trainer<'a> {
     memory: Memory,
     pool: &'a mut Pool,
     data: &'a Dataset,
+    feed: Feed,
     settings: Settings,
-    hypers: Vec<f64>,
     steps_made: u64,
+    /// How long steps of this run have waited for their samples.
+    waited: Duration,
 }
 
 /// Steps between two looks at the bar: often enough to be live, too rare to cost anything.
@@ -170,9 +216,17 @@ impl<'a> Trainer<'a> {
             steps.train.program.write(&mut memory, name, value);
         }
         steps.train.program.refresh(&mut memory, pool);
-        let written = &steps.train.program.loops().uniforms.hypers;
-        let hypers = written.iter().map(|&(_, value)| value).collect();
-        Trainer { steps, memory, pool, data, settings, hypers, steps_made: 0 }
+        let plan = Plan {
+            seed: settings.seed,
+            shuffle: settings.shuffle,
+            batch: steps.train.batch,
+            keep_last: steps.last.is_some(),
+            evaluation_batch: settings.evaluation_batch,
+            threads: pool.threads(),
+        };
+        let feed = Feed::new(data, plan);
+        let waited = Duration::ZERO;
+        Trainer { steps, memory, pool, data, feed, settings, steps_made: 0, waited }
     }
 
     /// Trains until the epochs are made or `stop` is set.
@@ -186,9 +240,9 @@ impl<'a> Trainer<'a> {
             let Some(mut record) = self.epoch(epoch, watcher, stop)? else {
                 return Ok(Outcome::Stopped);
             };
-            let data = self.data;
-            if data.validation.count() > 0 {
-                record.validation = Some(self.evaluate(&data.validation, "validation")?);
+            if self.data.validation.count() > 0 {
+                let next = self.after(epoch);
+                record.validation = Some(self.evaluate(Pass::Validation, &next)?);
             }
             watcher.event(Event::EpochEnded { record: &record, epochs });
         }
@@ -202,32 +256,27 @@ impl<'a> Trainer<'a> {
         watcher: &mut dyn Watcher,
         stop: &AtomicBool,
     ) -> Result<Option<EpochRecord>, TrainError> {
-        let data = self.data;
-        let split = &data.train;
-        let order = order(self.settings.seed, epoch as u64, split.count(), self.settings.shuffle);
-        let batches = self.batches(order.len());
-        if batches.is_empty() {
-            return Err(TrainError::NoSamples("train"));
+        let pass = Pass::Train { epoch: epoch as u64 };
+        let mut then = self.after(epoch);
+        if self.data.validation.count() > 0 {
+            then.insert(0, Pass::Validation);
         }
-        let (epochs, steps) = (self.settings.epochs, batches.len());
+        self.feed.begin(pass, &then);
+        let batches = self.feed.batches();
+        if batches == 0 {
+            return Err(TrainError::NoSamples(pass.split()));
+        }
+        let (epochs, steps) = (self.settings.epochs, batches);
         watcher.event(Event::EpochStarted { epoch, epochs, steps });
         let mut tally = Tally::new(&self.steps.train.program);
         let mut grad_norm = 0.0;
-        let start = Instant::now();
-        for (index, range) in batches.into_iter().enumerate() {
+        let (start, waited) = (Instant::now(), self.waited);
+        for index in 0..steps {
             if stop.load(Ordering::Relaxed) {
                 return Ok(None);
             }
-            let samples = &order[range];
-            let step = match &self.steps.last {
-                Some(last) if samples.len() == last.batch => last,
-                _ => &self.steps.train,
-            };
             self.steps_made += 1;
-            let args =
-                StepArgs { step: self.steps_made, seed: self.settings.seed, hypers: &self.hypers };
-            run_step(step, &mut self.memory, self.pool, split, samples, &args)
-                .map_err(|fault| bad_index(fault, step, split, "train", samples))?;
+            let Some(step) = self.step(pass)? else { break };
             let loss = tally.add(step, &self.memory);
             if output(step, &self.memory, "output.finite") != [1.0] {
                 return Err(TrainError::NotFinite { epoch, step: index + 1, loss });
@@ -243,52 +292,61 @@ impl<'a> Trainer<'a> {
             train: tally.scores(),
             validation: None,
             grad_norm: grad_norm / steps as f64,
+            scheduled: self.settings.schedules.at(self.steps_made),
             steps,
             seconds: start.elapsed().as_secs_f64(),
+            data_seconds: (self.waited - waited).as_secs_f64(),
         }))
     }
 
-    /// The ranges of an epoch's order that are steps.
-    fn batches(&self, samples: usize) -> Vec<std::ops::Range<usize>> {
-        let batch = self.steps.train.batch;
-        let keep = self.steps.last.as_ref().map_or(0, |last| last.batch);
-        let full = samples / batch * batch;
-        let mut ranges: Vec<_> =
-            (0..full).step_by(batch).map(|start| start..start + batch).collect();
-        if keep > 0 && full + keep == samples {
-            ranges.push(full..samples);
+    /// What comes after an epoch and its validation.
+    fn after(&self, epoch: usize) -> Vec<Pass> {
+        match epoch < self.settings.epochs {
+            true => vec![Pass::Train { epoch: epoch as u64 + 1 }],
+            false if self.data.test.count() > 0 => vec![Pass::Test],
+            false => Vec::new(),
         }
-        ranges
     }
 
     /// Scores of a split, with the parameters as they are.
-    pub fn evaluate(&mut self, split: &Split, name: &'static str) -> Result<Scores, TrainError> {
-        let samples: Vec<u32> = (0..split.count() as u32).collect();
-        let step_of = |batch: usize| {
-            let step = self.steps.evaluate.get(&batch);
-            step.expect("an evaluation step was compiled for each batch of each split")
-        };
-        let mut batches = samples.chunks(self.settings.evaluation_batch).peekable();
-        let first = batches.peek().ok_or(TrainError::NoSamples(name))?;
-        let mut tally = Tally::new(&step_of(first.len()).program);
-        let args =
-            StepArgs { step: self.steps_made, seed: self.settings.seed, hypers: &self.hypers };
-        for batch in batches {
-            let step = step_of(batch.len());
-            run_step(step, &mut self.memory, self.pool, split, batch, &args)
-                .map_err(|fault| bad_index(fault, step, split, name, batch))?;
+    fn evaluate(&mut self, pass: Pass, then: &[Pass]) -> Result<Scores, TrainError> {
+        self.feed.begin(pass, then);
+        let mut tally: Option<Tally> = None;
+        while let Some(step) = self.step(pass)? {
+            let tally = tally.get_or_insert_with(|| Tally::new(&step.program));
             tally.add(step, &self.memory);
         }
-        Ok(tally.scores())
+        tally.map(Tally::scores).ok_or(TrainError::NoSamples(pass.split()))
+    }
+
+    /// Runs a step on the next batch of a pass, and says which it was; `None` after the last one.
+    fn step(&mut self, pass: Pass) -> Result<Option<&'a Step>, TrainError> {
+        let start = Instant::now();
+        let batch = self.feed.next_batch().map_err(TrainError::Data)?;
+        let Some(batch) = batch else { return Ok(None) };
+        let step = self.steps.of(pass, batch.samples.len());
+        for (index, input) in step.inputs.iter().enumerate() {
+            // A field that nothing in the step reads has no buffer.
+            if step.program.buffer(input).is_some() {
+                let room = step.program.bytes_mut(&mut self.memory, input);
+                batch.copy(index, room).map_err(TrainError::Data)?;
+            }
+        }
+        self.waited += start.elapsed();
+        let args =
+            StepArgs { step: self.steps_made, seed: self.settings.seed, hypers: &step.hypers };
+        let ran = step.program.run(&mut self.memory, self.pool, &args);
+        let split = self.data.split(pass);
+        ran.map_err(|fault| bad_index(fault, step, split, pass.split(), batch.samples))?;
+        Ok(Some(step))
     }
 
     /// Scores of the test split, if there is one.
     pub fn test(&mut self) -> Result<Option<Scores>, TrainError> {
-        let data = self.data;
-        if data.test.count() == 0 {
+        if self.data.test.count() == 0 {
             return Ok(None);
         }
-        self.evaluate(&data.test, "test").map(Some)
+        self.evaluate(Pass::Test, &[]).map(Some)
     }
 
     /// The parameters and states as they are.
@@ -300,25 +358,6 @@ impl<'a> Trainer<'a> {
     pub fn steps_made(&self) -> u64 {
         self.steps_made
     }
-}
-
-/// Copies the samples into the step's inputs and runs it.
-fn run_step(
-    step: &Step,
-    memory: &mut Memory,
-    pool: &mut Pool,
-    split: &Split,
-    samples: &[u32],
-    args: &StepArgs<'_>,
-) -> Result<(), Fault> {
-    debug_assert_eq!(samples.len(), step.batch);
-    for (index, input) in step.inputs.iter().enumerate() {
-        // A field that nothing in the step reads has no buffer.
-        if step.program.buffer(input).is_some() {
-            split.copy_batch(samples, index, step.program.bytes_mut(memory, input));
-        }
-    }
-    step.program.run(memory, pool, args)
 }
 
 /// The value of an output that every step has.

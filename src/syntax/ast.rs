@@ -51,7 +51,7 @@ pub enum ItemKind {
         /// The value.
         value: Expr,
     },
-    /// `layer`, `model`, `loss`, `metric`, `optimizer` and `initializer` items.
+    /// `layer`, `model`, `loss`, `metric`, `optimizer`, `schedule` and `initializer` items.
     Function(Function),
     /// `data name = source(…) |> transform(…)`: an expression of stages.
     Data {
@@ -77,12 +77,15 @@ pub enum FunctionKind {
     Metric,
     /// An element-wise update rule.
     Optimizer,
+    /// A number that changes from step to step:
+    /// `schedule halved(step, steps, from: float) { from * 0.5 ^ (step / steps) }`.
+    Schedule,
     /// A first value from `fan_in` and `fan_out`:
     /// `initializer he_normal(fan_in, fan_out) { normal(std: sqrt(2.0 / fan_in)) }`.
     Initializer,
 }
 
-/// A `layer`, `model`, `loss`, `metric`, `optimizer` or `initializer`.
+/// A `layer`, `model`, `loss`, `metric`, `optimizer`, `schedule` or `initializer`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Function {
     /// Which of them.

@@ -121,6 +121,7 @@ fn function_node(function: &Function) -> Node {
         FunctionKind::Loss => "loss",
         FunctionKind::Metric => "metric",
         FunctionKind::Optimizer => "optimizer",
+        FunctionKind::Schedule => "schedule",
         FunctionKind::Initializer => "initializer",
     };
     Node::list(kind, nodes)

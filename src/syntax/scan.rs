@@ -26,7 +26,7 @@ pub const MAX_NESTING: usize = 64;
 pub(super) const MAX_ERRORS: usize = 100;
 
 /// The words that begin an item.
-pub const ITEM_WORDS: [&str; 10] = [
+pub const ITEM_WORDS: [&str; 11] = [
     "use",
     "const",
     "data",
@@ -36,6 +36,7 @@ pub const ITEM_WORDS: [&str; 10] = [
     "loss",
     "metric",
     "optimizer",
+    "schedule",
     "initializer",
 ];
 

@@ -277,6 +277,7 @@ fn function_kind(word: &str) -> FunctionKind {
         "loss" => FunctionKind::Loss,
         "metric" => FunctionKind::Metric,
         "optimizer" => FunctionKind::Optimizer,
+        "schedule" => FunctionKind::Schedule,
         _ => FunctionKind::Initializer,
     }
 }

@@ -7,6 +7,7 @@ mod memory;
 mod parallel;
 mod random;
 mod tiles;
+mod wide;
 
 use nnc::base::tensor::{DType, Data, Tensor};
 use nnc::codegen::Target;

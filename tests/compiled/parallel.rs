@@ -1,8 +1,9 @@
 //! Steps on several threads: shares, barriers, thread buffers, uniform values.
 
 use nnc::base::tensor::Tensor;
+use nnc::codegen;
 use nnc::runtime::pool::Pool;
-use nnc::runtime::program::{Memory, Program, StepArgs};
+use nnc::runtime::program::{Marks, Memory, Program, StepArgs};
 
 use crate::{assert_same, numbers, planned, run, targets, vector};
 
@@ -81,6 +82,35 @@ fn many_steps_on_many_threads_agree() {
         for at in 0..56 {
             assert_eq!(y[at], weight[at] * 2.0 + weight[at + 4] * 2.0 + weight[at % 4]);
         }
+    }
+}
+
+/// Timed code computes the same, and its marks follow one another on each thread.
+#[test]
+fn timed_code_computes_the_same_and_says_how_long_actions_took() {
+    let loops = planned(STEP);
+    let weight = numbers(60, 3);
+    for target in targets() {
+        let mut pool = Pool::new(3);
+        let code = codegen::jit::link(&codegen::emit_timed(&loops, &target));
+        let timed = Program::new(loops.clone(), code);
+        let plain = run(&loops, &target, 3, &[("weight", vector(weight.clone()))]);
+        let mut memory = Memory::for_programs([&timed], 3);
+        timed.write(&mut memory, "weight", &vector(weight.clone()));
+        let mut marks = Marks::new(loops.actions.len(), 3);
+        let args = StepArgs { step: 1, seed: 0, hypers: &[] };
+        let begin = std::time::Instant::now();
+        timed.run_timed(&mut memory, &mut pool, &args, &mut marks).expect("no index from data");
+        let whole = begin.elapsed().as_secs_f64();
+        let y = timed.f32s(&memory, "output.y");
+        assert_same(y, &plain.f32s("output.y"), target.name());
+        for thread in 0..marks.threads() {
+            let seconds = (0..marks.actions()).map(|action| marks.seconds(thread, action));
+            let sum: f64 = seconds.inspect(|&it| assert!(it >= 0.0)).sum();
+            assert!(0.0 < sum && sum <= whole, "{sum} s of {whole} s");
+        }
+        // Where nobody asks for marks, none are written.
+        timed.run(&mut memory, &mut pool, &args).expect("no index from data");
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod composites;
 mod movement;
+mod window;
 
 use nnc::base::rng::{Sequence, hash_name};
 use nnc::base::tensor::{DType, Tensor};
@@ -77,6 +78,7 @@ pub fn all() -> Vec<Case> {
     cases.extend(Reduce::ALL.iter().flat_map(|&function| reduce(function)));
     cases.extend(constant_powers());
     cases.extend(movement::all());
+    cases.extend(window::all());
     cases.extend(composites::all());
     cases
 }

@@ -32,7 +32,7 @@ fn elaborated(case: &Case) -> (Sources, Result<Experiment, Vec<Diagnostic>>) {
 /// The training graph, the evaluation graph and the optimizer's rule.
 fn graphs(case: &Case) -> Result<Option<String>, String> {
     let (_, Ok(experiment)) = elaborated(case) else { return Ok(None) };
-    let rule = experiment.training.as_ref().map(|training| &training.rule);
+    let rule = experiment.training.as_ref().map(|training| &training.rule.graph);
     let graphs = [&experiment.train, &experiment.eval].into_iter().chain(rule);
     let mut text = String::new();
     for graph in graphs {

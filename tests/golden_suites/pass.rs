@@ -20,8 +20,9 @@ macro_rules! suite {
 }
 
 pub const AUTODIFF: Suite = suite!("autodiff", |graph| autodiff::run(graph, Wrt { inputs: true }));
-pub const UPDATE: Suite =
-    suite!("update", |rule| update::run(&graph(TRAINED).expect("a graph"), rule, false));
+pub const UPDATE: Suite = suite!("update", |rule| {
+    update::run(&graph(TRAINED).expect("a graph"), &rule.clone().into(), false)
+});
 pub const BIND: Suite = suite!("bind", |graph| bind::run(graph, 4));
 pub const SIMPLIFY: Suite = suite!("simplify", simplify::run);
 pub const CSE: Suite = suite!("cse", cse::run);

@@ -6,3 +6,4 @@ pub mod compare;
 pub mod engines;
 pub mod pipeline;
 pub mod random_graph;
+pub mod regression;

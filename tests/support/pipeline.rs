@@ -2,7 +2,7 @@
 
 #![allow(dead_code)] // Each test crate uses its own part.
 
-use nnc::base::schema::{Field, Schema};
+use nnc::base::schema::{Field, Preparation, Schema};
 use nnc::base::source::Sources;
 use nnc::base::tensor::DType;
 use nnc::elaborate::{self, Experiment, PRELUDE, PRELUDE_NAME, Request};
@@ -19,6 +19,7 @@ pub fn mnist() -> Schema {
         inputs: vec![Field { name: "image".into(), dtype: DType::U8, shape: vec![28, 28, 1] }],
         target: Field { name: "label".into(), dtype: DType::I32, shape: vec![] },
         classes: Some(10),
+        prepare: Preparation::default(),
         train: Some(60000),
         validation: Some(0),
         test: Some(10000),

@@ -10,6 +10,7 @@
 
 mod elementwise;
 mod shaped;
+mod window;
 
 use std::collections::BTreeMap;
 
@@ -96,7 +97,7 @@ type Made = Result<Option<Value>, Mismatch>;
 /// One way to go on.
 type Production = fn(&mut Generator) -> Made;
 
-const PRODUCTIONS: [Production; 22] = [
+const PRODUCTIONS: [Production; 26] = [
     Generator::smooth,
     Generator::positive_domain,
     Generator::jump,
@@ -118,6 +119,10 @@ const PRODUCTIONS: [Production; 22] = [
     Generator::reduce,
     Generator::arg_max,
     Generator::matmul,
+    Generator::variance,
+    Generator::convolution,
+    Generator::convolution,
+    Generator::pooling,
     Generator::indexed,
 ];
 

@@ -1,17 +1,29 @@
-//! Tiles of a kernel: calls of register blocks, in loops over the regions of a cut.
+//! Tiles of a kernel: calls of register blocks, in loops over the panels and blocks of a cut.
 //!
 //! ```text
-//! tile m 32 n 138 …   →   for each column of blocks, for each row: call tile.11x32.k784(a, b, c)
+//! tile n 138 { row 32 … }   →   for each panel of columns, for each block of rows:
+//!                                   call tile.11x32.k784(a, b, c)
 //! ```
 //!
-//! Addresses of a region's blocks are those of the tile's operands plus a fixed distance a block.
+//! Addresses of blocks are those of the tile's operands plus a fixed distance a step of each loop.
 
 use cranelift_codegen::ir::{InstBuilder, Signature, Value};
 
 use super::{Emitter, pointers};
 use crate::codegen::target::Target;
-use crate::codegen::tile::{self, MicroTile};
-use crate::loops::{Stmt, Tile};
+use crate::codegen::tile::{self, MicroTile, Panels, RowOffset};
+use crate::loops::{RowAxis, Stmt, Tile};
+
+const FLOAT: i64 = size_of::<f32>() as i64;
+
+/// Addresses of a block's operands.
+#[derive(Clone, Copy)]
+struct At {
+    a: Value,
+    b: Value,
+    c: Value,
+    bias: Option<Value>,
+}
 
 /// The signature of a register block.
 pub(in crate::codegen) fn tile_signature(tile: &MicroTile) -> Signature {
@@ -21,39 +33,92 @@ pub(in crate::codegen) fn tile_signature(tile: &MicroTile) -> Signature {
 impl Emitter<'_, '_> {
     /// Calls the functions of a tile's register blocks.
     pub(super) fn tile(&mut self, tile: &Tile) {
-        const FLOAT: i64 = 4;
-        let a = self.address(&tile.a.base);
-        let b = self.address(&tile.b.base);
-        let c = self.address(&tile.c);
-        let bias = tile.bias.as_ref().map(|bias| self.address(bias));
-        for region in cut(self.target, tile).regions {
-            let (rows, columns) = (region.rows, region.columns);
-            let block = MicroTile::of(tile, rows.size, columns.size);
-            let at = |this: &mut Self, address: Value, index: Value, run: tile::Run, far: i64| {
-                let start = this.builder.ins().iadd_imm_s(address, run.start as i64 * far * FLOAT);
-                let step = this.builder.ins().imul_imm_s(index, run.size as i64 * far * FLOAT);
-                this.builder.ins().iadd(start, step)
-            };
-            let call = |this: &mut Self, row: Value, column: Value| {
-                let mut args =
-                    vec![at(this, a, row, rows, tile.a.row), at(this, b, column, columns, 1)];
-                let c = at(this, c, row, rows, tile.c_row);
-                args.push(at(this, c, column, columns, 1));
-                if let Some(bias) = bias {
-                    args.push(at(this, bias, column, columns, 1));
-                }
-                this.call(this.callees.tiles[&block], tile_signature(&block), &args);
-            };
-            if region.columns_outermost {
-                self.count(columns.count, 1, |this, column| {
-                    this.count(rows.count, 1, |this, row| call(this, row, column));
+        let at = At {
+            a: self.address(&tile.a),
+            b: self.address(&tile.b),
+            c: self.address(&tile.c),
+            bias: tile.bias.as_ref().map(|bias| self.address(bias)),
+        };
+        let cut = cut(self.target, tile);
+        for panels in &cut.panels {
+            if cut.columns_outermost {
+                self.panels(panels, at, |this, at| {
+                    this.blocks(panels, at, |this, at, rows| {
+                        this.call_block(tile, panels, at, rows)
+                    });
                 });
             } else {
-                self.count(rows.count, 1, |this, row| {
-                    this.count(columns.count, 1, |this, column| call(this, row, column));
+                self.blocks(panels, at, |this, at, rows| {
+                    this.panels(panels, at, |this, at| this.call_block(tile, panels, at, rows));
                 });
             }
         }
+    }
+
+    /// For each panel of columns.
+    fn panels(&mut self, panels: &Panels, at: At, body: impl FnOnce(&mut Self, At)) {
+        self.count(panels.count, 1, |this, panel| {
+            let moved = |this: &mut Self, address| {
+                let start = this.moved(address, panels.start as i64);
+                this.stepped(start, panel, panels.size as i64)
+            };
+            let (b, c) = (moved(this, at.b), moved(this, at.c));
+            let bias = at.bias.map(|bias| moved(this, bias));
+            body(this, At { b, c, bias, ..at });
+        });
+    }
+
+    /// For each block of rows.
+    fn blocks(
+        &mut self,
+        panels: &Panels,
+        at: At,
+        mut body: impl FnMut(&mut Self, At, &[RowOffset]),
+    ) {
+        self.around(&panels.outer, at, &mut |this: &mut Self, at: At| {
+            for blocks in &panels.blocks {
+                let (a, c) = (this.moved(at.a, blocks.first.a), this.moved(at.c, blocks.first.c));
+                this.count(blocks.count, 1, |this, block| {
+                    let a = this.stepped(a, block, blocks.step.a);
+                    let c = this.stepped(c, block, blocks.step.c);
+                    body(this, At { a, c, ..at }, &blocks.rows);
+                });
+            }
+        });
+    }
+
+    /// For each row of the axes around all blocks.
+    fn around(&mut self, axes: &[RowAxis], at: At, body: &mut dyn FnMut(&mut Self, At)) {
+        let Some((axis, inside)) = axes.split_first() else { return body(self, at) };
+        self.count(axis.extent, 1, |this, index| {
+            let a = this.stepped(at.a, index, axis.a);
+            let c = this.stepped(at.c, index, axis.c);
+            this.around(inside, At { a, c, ..at }, body);
+        });
+    }
+
+    /// Calls a block's code.
+    fn call_block(&mut self, tile: &Tile, panels: &Panels, at: At, rows: &[RowOffset]) {
+        let block = MicroTile::of(tile, rows, panels.size);
+        let args: Vec<Value> = [at.a, at.b, at.c].into_iter().chain(at.bias).collect();
+        self.call(self.callees.tiles[&block], tile_signature(&block), &args);
+    }
+
+    /// An address, some elements on.
+    fn moved(&mut self, address: Value, elements: i64) -> Value {
+        if elements == 0 {
+            return address;
+        }
+        self.builder.ins().iadd_imm_s(address, elements * FLOAT)
+    }
+
+    /// An address, `index` times some elements on.
+    fn stepped(&mut self, address: Value, index: Value, elements: i64) -> Value {
+        if elements == 0 {
+            return address;
+        }
+        let step = self.builder.ins().imul_imm_s(index, elements * FLOAT);
+        self.builder.ins().iadd(address, step)
     }
 }
 

@@ -18,9 +18,11 @@ mod contraction;
 mod inst;
 mod random;
 mod vector;
+mod wide;
 
 pub(super) use contraction::{cut, tile_signature, tiles};
 pub(super) use random::{philox, philox_signature};
+pub(super) use wide::wide_loops;
 
 use std::collections::HashMap;
 
@@ -36,6 +38,7 @@ use crate::base::entity::{Arena, Entity};
 use crate::base::tensor::DType;
 use crate::codegen::target::Target;
 use crate::codegen::tile::MicroTile;
+use crate::codegen::wide::WideLoop;
 use crate::loops::{Access, Affine, Kernel, RegId, Stmt, VarId};
 
 /// Memory that is there and belongs to us; no alignment is promised.
@@ -46,6 +49,8 @@ pub(super) const MEMORY: MemFlagsData = MemFlagsData::new().with_notrap();
 pub(super) struct Callees {
     /// The functions of register blocks.
     pub tiles: HashMap<MicroTile, u32>,
+    /// The functions of wide loops.
+    pub wide: HashMap<WideLoop, u32>,
     /// The random numbers of a block.
     pub philox: Option<u32>,
 }
@@ -169,7 +174,15 @@ impl<'a, 'f> Emitter<'a, 'f> {
                     this.with_var(*var, value, |this| this.block(body));
                 });
             }
-            Stmt::Vector { var, body, reductions } => self.vector(*var, body, reductions),
+            Stmt::Vector { var, body, reductions } => {
+                match wide::wide_loop(self.target, self.kernel, stmt) {
+                    Some((wide, operands)) => {
+                        self.hoist(*var, body);
+                        self.call_wide(&wide, &operands);
+                    }
+                    None => self.vector(*var, body, reductions),
+                }
+            }
             Stmt::If { var, bound, then, otherwise } => {
                 self.if_below(*var, *bound, then, otherwise);
             }

@@ -15,7 +15,8 @@ use super::{Emitter, Lanes, dtype_of, value_type};
 use crate::base::entity::Entity;
 use crate::base::scalar::{Binary, Reduce, Unary};
 use crate::base::tensor::DType;
-use crate::loops::{Inst, Reduction, SlotId, Stmt, VarId};
+use crate::codegen::wide::varying;
+use crate::loops::{Inst, Reduction, Stmt, VarId};
 
 /// Vectors of lanes that a reduction has.
 const GROUPS: usize = 4;
@@ -138,46 +139,16 @@ impl<'a> Emitter<'a, '_> {
     }
 
     /// Emits what is the same for all elements of a vector loop, once; returns the rest.
-    fn hoist(&mut self, var: VarId, body: &'a [Stmt]) -> Vec<&'a Stmt> {
-        let stored: Vec<SlotId> = body
-            .iter()
-            .filter_map(|stmt| match stmt {
-                Stmt::Store { access, .. } => Some(access.slot),
-                _ => None,
-            })
-            .collect();
-        let mut varying = vec![false; self.kernel.regs.len()];
+    pub(super) fn hoist(&mut self, var: VarId, body: &'a [Stmt]) -> Vec<&'a Stmt> {
+        let varying = varying(self.kernel, var, body);
         let mut rest = Vec::with_capacity(body.len());
         for stmt in body {
-            let Stmt::Let { reg, inst } = stmt else {
-                rest.push(stmt);
-                continue;
-            };
-            let varies = match inst {
-                Inst::F32(_) | Inst::I32(_) | Inst::Bool(_) => false,
-                Inst::Index(affine) => affine.factor(var) != 0,
-                Inst::Load(access) => {
-                    access.index.factor(var) != 0 || stored.contains(&access.slot)
+            match stmt {
+                Stmt::Let { reg, inst } if !varying[reg.index()] => {
+                    let value = self.inst(inst);
+                    self.regs[reg.index()] = Some(value);
                 }
-                Inst::LoadAt { base, index, .. } => {
-                    base.index.factor(var) != 0
-                        || stored.contains(&base.slot)
-                        || varying[index.index()]
-                }
-                // Its fault names an element; its order among others is kept.
-                Inst::Checked { .. } | Inst::Uniform { .. } => true,
-                Inst::Unary(_, x) | Inst::Cast(_, x) => varying[x.index()],
-                Inst::Binary(_, a, b) => varying[a.index()] || varying[b.index()],
-                Inst::Select(a, b, c) | Inst::Fma(a, b, c) => {
-                    [a, b, c].into_iter().any(|reg| varying[reg.index()])
-                }
-            };
-            varying[reg.index()] = varies;
-            if varies {
-                rest.push(stmt);
-            } else {
-                let value = self.inst(inst);
-                self.regs[reg.index()] = Some(value);
+                _ => rest.push(stmt),
             }
         }
         rest

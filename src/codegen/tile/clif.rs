@@ -15,6 +15,7 @@ use cranelift_frontend::FunctionBuilder;
 use super::MicroTile;
 use crate::base::math::Float32;
 use crate::codegen::math::Values;
+use crate::loops::SumAxis;
 
 const MEMORY: MemFlagsData = MemFlagsData::new().with_notrap();
 const FLOAT: i64 = size_of::<f32>() as i64;
@@ -48,25 +49,31 @@ impl<'f> Block<'_, 'f> {
     fn body(&mut self, params: &[Value]) {
         let tile = self.tile;
         let (a, b, c) = (params[0], params[1], params[2]);
-        let mut sums = Vec::with_capacity(tile.m * self.width);
-        for row in 0..tile.m {
+        let mut sums = Vec::with_capacity(tile.rows.len() * self.width);
+        for row in &tile.rows {
             for column in 0..self.width {
                 sums.push(if tile.accumulate {
-                    self.load(c, row as i64 * tile.c_row * FLOAT, column)
+                    self.load(c, row.c * FLOAT, column)
                 } else {
                     self.floats().splat(0.0)
                 });
             }
         }
-        let (outer, inner) = ((tile.a_outer, tile.b_outer), (tile.a_inner, tile.b_inner));
-        let sums = self.repeat(tile.outer, outer, (a, b), sums, |this, at, sums| {
-            this.repeat(tile.k, inner, at, sums, Self::products)
-        });
+        if !tile.is_empty_sum() {
+            sums = self.sum(&tile.sum, (a, b), sums);
+        }
         self.finish(c, params.get(3).copied(), sums);
     }
 
     fn floats(&mut self) -> Values<'_, 'f> {
         Values { builder: &mut self.builder, vector: true }
+    }
+
+    /// The products over some axes, in a loop for each.
+    fn sum(&mut self, axes: &[SumAxis], at: Place, sums: Vec<Value>) -> Vec<Value> {
+        let Some((axis, inside)) = axes.split_first() else { return self.products(at, sums) };
+        let sum = |this: &mut Self, at, sums| this.sum(inside, at, sums);
+        self.repeat(axis.extent, (axis.a, axis.b), at, sums, sum)
     }
 
     /// Runs `body` `count` times, moving on by the strides each time.
@@ -78,10 +85,8 @@ impl<'f> Block<'_, 'f> {
         sums: Vec<Value>,
         body: impl FnOnce(&mut Self, Place, Vec<Value>) -> Vec<Value>,
     ) -> Vec<Value> {
-        match count {
-            0 => return sums,
-            1 => return body(self, at, sums),
-            _ => {}
+        if count == 1 {
+            return body(self, at, sums);
         }
         let (inside, exit) = (self.builder.create_block(), self.builder.create_block());
         let begin = self.builder.ins().iconst(types::I64, count as i64);
@@ -109,8 +114,8 @@ impl<'f> Block<'_, 'f> {
     /// One step of the sum: a column of A times a row of B.
     fn products(&mut self, (a, b): Place, mut sums: Vec<Value>) -> Vec<Value> {
         let row_of_b: Vec<Value> = (0..self.width).map(|column| self.load(b, 0, column)).collect();
-        for (row, sums) in sums.chunks_exact_mut(self.width).enumerate() {
-            let (a, offset) = self.reach(a, row as i64 * self.tile.a_row * FLOAT);
+        for (row, sums) in self.tile.rows.iter().zip(sums.chunks_exact_mut(self.width)) {
+            let (a, offset) = self.reach(a, row.a * FLOAT);
             let number = self.builder.ins().load(types::F32, MEMORY, a, offset);
             let spread = self.builder.ins().splat(types::F32X4, number);
             for (sum, &b) in sums.iter_mut().zip(&row_of_b) {
@@ -125,7 +130,7 @@ impl<'f> Block<'_, 'f> {
         if let (true, Some(bias)) = (self.tile.bias, bias) {
             for column in 0..self.width {
                 let bias = self.load(bias, 0, column);
-                for row in 0..self.tile.m {
+                for row in 0..self.tile.rows.len() {
                     let sum = &mut sums[row * self.width + column];
                     *sum = self.builder.ins().fadd(*sum, bias);
                 }
@@ -140,8 +145,8 @@ impl<'f> Block<'_, 'f> {
                 *sum = floats.select(positive, *sum, zero);
             }
         }
-        for (row, sums) in sums.chunks_exact(self.width).enumerate() {
-            let (c, offset) = self.reach(c, row as i64 * self.tile.c_row * FLOAT);
+        for (row, sums) in self.tile.rows.iter().zip(sums.chunks_exact(self.width)) {
+            let (c, offset) = self.reach(c, row.c * FLOAT);
             for (column, &sum) in sums.iter().enumerate() {
                 self.store(c, offset + (column * LANES) as i32 * FLOAT as i32, sum, column);
             }

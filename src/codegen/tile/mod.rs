@@ -1,16 +1,16 @@
 //! Blocks of contractions in wide registers: what goes in is a [`MicroTile`], a block whose
-//! extents and strides are all numbers; what comes out is machine code for one instruction set.
+//! extents and distances are all numbers; what comes out is machine code for one instruction set.
 //!
-//! A `loops::Tile` of any size is first [`cut`] into regions of equal blocks that fit the
-//! registers; each region's block is one `MicroTile`, and code generation calls its code in a
-//! loop over the region:
+//! A `loops::Tile` of any size is first [`cut`] into panels of columns and equal blocks of rows
+//! that fit the registers; each kind of block is one `MicroTile`, and code generation calls its
+//! code in loops over panels and blocks:
 //!
 //! ```text
-//! tile 50×128, AVX-512  →  rows 2 blocks of 13, then 2 of 12; columns 4 blocks of 32
+//! tile 50×128, AVX-512  →  4 panels of 32 columns; in each 2 blocks of 13 rows, then 2 of 12
 //! ```
 //!
-//! Whatever the cut, each element's products are added in order of (outer, k) with one FMA each,
-//! so neither the instruction set nor the cut shows in the result.
+//! Whatever the cut, each element's products are added in the tile's order with one FMA each, so
+//! neither the instruction set nor the cut shows in the result.
 //!
 //! This module does not choose between instruction sets, does not make memory executable and
 //! does not know how blocks are called: `jit` and `clif` do.
@@ -22,10 +22,10 @@ mod tests;
 mod vector;
 mod x86;
 
-pub use cut::{BlockLimits, Cut, Region, Run, cut, cut_within};
+pub use cut::{BlockLimits, Blocks, Cut, Panels, RowOffset, cut, cut_within};
 pub use x86::encode;
 
-use crate::loops::Tile;
+use crate::loops::{SumAxis, Tile};
 
 /// An instruction set with wide registers and FMA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -49,31 +49,17 @@ impl WideIsa {
     }
 }
 
-/// One register block for all of `outer` and `k`: exactly `m` rows and `n` columns, with every
-/// extent and stride a number in the code. Strides count elements. The meaning is that of
-/// `loops::Tile`.
+/// One register block for the whole sum: exactly its rows and `n` columns, with every extent and
+/// distance a number in the code. Distances count elements. The meaning is that of `loops::Tile`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct MicroTile {
-    /// Rows: at least 1, at most what [`BlockLimits`] say for its columns.
-    pub m: usize,
+    /// Rows, as distances from the place that the code is given: at least 1, at most what
+    /// [`BlockLimits`] say for its columns.
+    pub rows: Vec<RowOffset>,
     /// Columns, neighbours in memory: at least 1.
     pub n: usize,
-    /// The inner extent of the sum; may be 0.
-    pub k: usize,
-    /// The outer extent of the sum; may be 0.
-    pub outer: usize,
-    /// From a row of the left operand to the next.
-    pub a_row: i64,
-    /// From a step of the inner sum to the next, in the left operand.
-    pub a_inner: i64,
-    /// From a step of the outer sum to the next, in the left operand.
-    pub a_outer: i64,
-    /// From a step of the inner sum to the next, in the right operand.
-    pub b_inner: i64,
-    /// From a step of the outer sum to the next, in the right operand.
-    pub b_outer: i64,
-    /// From a row of the result to the next.
-    pub c_row: i64,
+    /// The sum, outermost axis first.
+    pub sum: Vec<SumAxis>,
     /// Whether sums begin with what the result holds, not 0.
     pub accumulate: bool,
     /// Whether a vector of `n` is added to each row of the finished sum.
@@ -83,22 +69,20 @@ pub struct MicroTile {
 }
 
 impl MicroTile {
-    /// The block of `m` rows and `n` columns of a tile.
-    pub fn of(tile: &Tile, m: usize, n: usize) -> MicroTile {
+    /// The block of some rows and `n` columns of a tile.
+    pub fn of(tile: &Tile, rows: &[RowOffset], n: usize) -> MicroTile {
         MicroTile {
-            m,
+            rows: rows.to_vec(),
             n,
-            k: tile.k,
-            outer: tile.outer,
-            a_row: tile.a.row,
-            a_inner: tile.a.inner,
-            a_outer: tile.a.outer,
-            b_inner: tile.b.inner,
-            b_outer: tile.b.outer,
-            c_row: tile.c_row,
+            sum: tile.sum.clone(),
             accumulate: tile.accumulate,
             bias: tile.bias.is_some(),
             relu: tile.relu,
         }
+    }
+
+    /// Whether there is nothing to add up.
+    fn is_empty_sum(&self) -> bool {
+        self.sum.iter().any(|axis| axis.extent == 0)
     }
 }

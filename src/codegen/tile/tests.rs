@@ -10,8 +10,10 @@ use cranelift_codegen::isa::CallConv;
 use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{Linkage, Module, default_libcall_names};
 
-use super::{MicroTile, WideIsa, encode};
+use super::{MicroTile, RowOffset, WideIsa, encode};
 use crate::base::rng::Sequence;
+use crate::loops::SumAxis;
+use crate::loops::tile::offsets;
 
 type Code = unsafe extern "sysv64" fn(*const f32, *const f32, *mut f32, *const f32);
 
@@ -80,18 +82,20 @@ fn number(rng: &mut Sequence, special: bool) -> f32 {
     rng.normal() as f32
 }
 
+/// The distances of all products' elements from the first ones.
+fn products(tile: &MicroTile) -> Vec<[i64; 2]> {
+    offsets(tile.sum.iter().map(|axis| (axis.extent, [axis.a, axis.b])))
+}
+
 /// What a block does, one number after the other.
 fn reference(tile: &MicroTile, a: &Operand, b: &Operand, bias: &[f32], c: &mut Operand) {
-    for i in 0..tile.m as i64 {
+    let products = products(tile);
+    for row in &tile.rows {
         for j in 0..tile.n as i64 {
-            let place = (c.origin as i64 + i * tile.c_row + j) as usize;
+            let place = (c.origin as i64 + row.c + j) as usize;
             let mut sum = if tile.accumulate { c.values[place] } else { 0.0 };
-            for outer in 0..tile.outer as i64 {
-                for k in 0..tile.k as i64 {
-                    let a = a.at(i * tile.a_row + k * tile.a_inner + outer * tile.a_outer);
-                    let b = b.at(outer * tile.b_outer + k * tile.b_inner + j);
-                    sum = a.mul_add(b, sum);
-                }
+            for [left, right] in &products {
+                sum = a.at(row.a + left).mul_add(b.at(right + j), sum);
             }
             if tile.bias {
                 sum += bias[j as usize];
@@ -104,15 +108,6 @@ fn reference(tile: &MicroTile, a: &Operand, b: &Operand, bias: &[f32], c: &mut O
     }
 }
 
-fn elements(extents: [usize; 3], strides: [i64; 3]) -> impl Iterator<Item = i64> {
-    let [x, y, z] = extents.map(|extent| extent as i64);
-    (0..x).flat_map(move |i| {
-        (0..y).flat_map(move |j| {
-            (0..z).map(move |k| i * strides[0] + j * strides[1] + k * strides[2])
-        })
-    })
-}
-
 /// Bits, with every NaN alike: which NaN an operation gives is not defined.
 fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|v| if v.is_nan() { f32::NAN.to_bits() } else { v.to_bits() }).collect()
@@ -120,12 +115,12 @@ fn bits(values: &[f32]) -> Vec<u32> {
 
 /// Runs a block beside the reference, with the result's surroundings compared too.
 fn compare(isa: WideIsa, tile: &MicroTile, code: Code, rng: &mut Sequence, special: bool) {
-    let MicroTile { m, n, k, outer, .. } = *tile;
-    let a_strides = [tile.a_row, tile.a_inner, tile.a_outer];
-    let a = Operand::new(rng, elements([m, k, outer], a_strides), special);
-    let b_strides = [tile.b_outer, tile.b_inner, 1];
-    let b = Operand::new(rng, elements([outer, k, n], b_strides), special);
-    let mut c = Operand::new(rng, elements([m, n, 1], [tile.c_row, 1, 0]), special);
+    let (n, products) = (tile.n, products(tile));
+    let across = |first: i64| first..first + n as i64;
+    let left = tile.rows.iter().flat_map(|row| products.iter().map(|[a, _]| row.a + a));
+    let a = Operand::new(rng, left, special);
+    let b = Operand::new(rng, products.iter().flat_map(|&[_, b]| across(b)), special);
+    let mut c = Operand::new(rng, tile.rows.iter().flat_map(|row| across(row.c)), special);
     let bias: Vec<f32> = (0..n).map(|_| number(rng, special)).collect();
     let mut found = c.values.clone();
     // SAFETY: every element that the block's strides reach lies in its operand's vector.
@@ -141,39 +136,39 @@ fn compare(isa: WideIsa, tile: &MicroTile, code: Code, rng: &mut Sequence, speci
     assert_eq!(bits(&found), bits(&c.values), "{isa:?} {tile:?}");
 }
 
+/// A block without bias and the like.
+fn plain(rows: Vec<RowOffset>, n: usize, sum: Vec<SumAxis>) -> MicroTile {
+    MicroTile { rows, n, sum, accumulate: false, bias: false, relu: false }
+}
+
+/// Rows at equal distances.
+fn even_rows(m: usize, a: i64, c: i64) -> Vec<RowOffset> {
+    (0..m as i64).map(|row| RowOffset { a: row * a, c: row * c }).collect()
+}
+
+/// A block that fits the registers, of rows at any distances and a sum over 0 to 5 axes.
 fn random_tile(isa: WideIsa, rng: &mut Sequence) -> MicroTile {
     let limits = isa.limits();
     let n = 1 + rng.below((limits.lanes * limits.rows.len()) as u32) as usize;
     let m = 1 + rng.below(limits.rows[n.div_ceil(limits.lanes) - 1] as u32) as usize;
-    let k = rng.below(41) as usize;
-    let mut stride = |least: usize| i64::from(rng.below(9)) + least as i64;
-    let (a_row, a_inner) = (stride(k), stride(1));
-    let mut tile = MicroTile {
-        m,
-        n,
-        k,
-        outer: 1,
-        a_row,
-        a_inner,
-        a_outer: stride(0) - 4,
-        b_inner: stride(n),
-        b_outer: stride(0) * 7 - 20,
-        c_row: stride(n),
-        accumulate: false,
-        bias: false,
-        relu: false,
+    let mut rows = vec![RowOffset::default()];
+    let forward = if rng.below(4) == 0 { -1 } else { 1 };
+    for row in 1..m {
+        let before = rows[row - 1];
+        let a = before.a + i64::from(rng.below(60)) - 20;
+        rows.push(RowOffset { a, c: before.c + forward * (n as i64 + i64::from(rng.below(9))) });
+    }
+    let axes = rng.below(6);
+    let inner = 1 + axes.saturating_sub(1);
+    let axis = |index| {
+        let most = if index + 1 == axes { 45 / inner } else { 4 };
+        let extent = if rng.below(30) == 0 { 0 } else { 1 + rng.below(most) as usize };
+        let mut stride = |size: u32| i64::from(rng.below(size)) - i64::from(size / 4);
+        SumAxis { extent, a: stride(24), b: stride(80) }
     };
-    if rng.below(2) == 0 {
-        std::mem::swap(&mut tile.a_row, &mut tile.a_inner);
-    }
-    if rng.below(8) == 0 {
-        (tile.a_row, tile.b_inner) = (-tile.a_row, -tile.b_inner);
-    }
-    tile.outer = rng.below(4) as usize;
-    tile.accumulate = rng.below(2) == 0;
-    tile.bias = rng.below(2) == 0;
-    tile.relu = rng.below(2) == 0;
-    tile
+    let sum = (0..axes).map(axis).collect();
+    let mut flag = || rng.below(2) == 0;
+    MicroTile { accumulate: flag(), bias: flag(), relu: flag(), ..plain(rows, n, sum) }
 }
 
 #[test]
@@ -196,22 +191,11 @@ fn every_block_that_fits_the_registers_is_right() {
         let mut tiles = Vec::new();
         for n in 1..=limits.lanes * limits.rows.len() {
             for m in 1..=limits.rows[n.div_ceil(limits.lanes) - 1] {
-                let flags = rng.below(8);
-                tiles.push(MicroTile {
-                    m,
-                    n,
-                    k: 19,
-                    outer: 1,
-                    a_row: 19,
-                    a_inner: 1,
-                    a_outer: 0,
-                    b_inner: n as i64,
-                    b_outer: 0,
-                    c_row: n as i64 + 1,
-                    accumulate: flags & 1 != 0,
-                    bias: flags & 2 != 0,
-                    relu: flags & 4 != 0,
-                });
+                let sum = vec![SumAxis { extent: 19, a: 1, b: n as i64 }];
+                let mut flag = || rng.below(2) == 0;
+                let (accumulate, bias, relu) = (flag(), flag(), flag());
+                let tile = plain(even_rows(m, 19, n as i64 + 1), n, sum);
+                tiles.push(MicroTile { accumulate, bias, relu, ..tile });
             }
         }
         let blocks: Vec<Vec<u8>> = tiles.iter().map(|tile| encode(isa, tile)).collect();
@@ -227,26 +211,15 @@ fn strides_beyond_a_displacement_have_an_encoding() {
     // Such memory cannot be had in a test, but where only one step is taken nothing is read there.
     for isa in available() {
         let far = 1i64 << 33;
-        let tile = MicroTile {
-            m: 1,
-            n: 3,
-            k: 1,
-            outer: 2,
-            a_row: far,
-            a_inner: far,
-            a_outer: 1,
-            b_inner: far,
-            b_outer: 3,
-            c_row: far,
-            accumulate: true,
-            bias: true,
-            relu: false,
-        };
+        let sum = vec![SumAxis { extent: 2, a: 1, b: 3 }, SumAxis { extent: 1, a: far, b: far }];
+        let tile = plain(even_rows(1, far, far), 3, sum);
+        let tile = MicroTile { accumulate: true, bias: true, ..tile };
         let (_module, code) = executable(&[encode(isa, &tile)]);
         compare(isa, &tile, code[0], &mut Sequence::new(3, 0), false);
         for isa in WideIsa::ALL {
-            let rows = isa.limits().rows[0];
-            assert!(!encode(isa, &MicroTile { m: rows, k: 100, ..tile.clone() }).is_empty());
+            let rows = even_rows(isa.limits().rows[0], far, far);
+            let sum = vec![SumAxis { extent: 100, a: far, b: far }; 6];
+            assert!(!encode(isa, &MicroTile { rows, sum, ..tile.clone() }).is_empty());
         }
     }
 }
@@ -254,21 +227,8 @@ fn strides_beyond_a_displacement_have_an_encoding() {
 #[test]
 fn strides_of_zero_repeat_an_element() {
     for isa in available() {
-        let tile = MicroTile {
-            m: 2,
-            n: 4,
-            k: 16,
-            outer: 2,
-            a_row: 0,
-            a_inner: 0,
-            a_outer: 0,
-            b_inner: 0,
-            b_outer: 0,
-            c_row: 4,
-            accumulate: false,
-            bias: false,
-            relu: true,
-        };
+        let sum = vec![SumAxis { extent: 2, a: 0, b: 0 }, SumAxis { extent: 160, a: 0, b: 0 }];
+        let tile = MicroTile { relu: true, ..plain(even_rows(2, 0, 4), 4, sum) };
         let (_module, code) = executable(&[encode(isa, &tile)]);
         compare(isa, &tile, code[0], &mut Sequence::new(4, 0), false);
     }
@@ -277,6 +237,5 @@ fn strides_of_zero_repeat_an_element() {
 #[test]
 #[should_panic(expected = "does not fit the registers")]
 fn a_block_that_does_not_fit_is_refused() {
-    let tile = random_tile(WideIsa::Avx2, &mut Sequence::new(5, 0));
-    encode(WideIsa::Avx2, &MicroTile { m: 13, ..tile });
+    encode(WideIsa::Avx2, &plain(even_rows(13, 1, 8), 8, Vec::new()));
 }

@@ -2,8 +2,9 @@
 //! store.
 //!
 //! The code is a function by the System V convention: `rdi` the left operand, `rsi` the right
-//! one, `rdx` the result, `rcx` the bias. It needs no relocation and no stack, writes only
-//! registers that belong to the callee, and ends with `vzeroupper; ret`.
+//! one, `rdx` the result, `rcx` the bias. It needs no relocation, writes only registers that
+//! belong to the callee (and the stack, where a sum has more than four axes), and ends with
+//! `vzeroupper; ret`.
 //!
 //! ```text
 //! 2×32, k = 100:   zero zmm0–3
@@ -15,29 +16,38 @@
 //! It does not check its operands' memory: the loops verifier has.
 
 use iced_x86::IcedError;
-use iced_x86::code_asm::{AsmRegister64, r8, rax, rcx, rdi, rdx, rsi};
+use iced_x86::code_asm::{
+    AsmRegister64, qword_ptr, r8, r9, r10, r11, rax, rcx, rdi, rdx, rsi, rsp,
+};
 
 use super::vector::{Emitter, Place, Vector};
 use super::{MicroTile, WideIsa};
+use crate::loops::SumAxis;
 
 const A: AsmRegister64 = rdi;
 const B: AsmRegister64 = rsi;
 const C: AsmRegister64 = rdx;
 const BIAS: AsmRegister64 = rcx;
+/// Count the loops around the inner sum, from the inside out; those beyond lie on the stack.
+const COUNTERS: [AsmRegister64; 3] = [r8, r9, r10];
 const FLOAT: i64 = size_of::<f32>() as i64;
 
 /// FMAs that a loop's body should have: enough to hide its counter, few enough for the cache of
 /// decoded instructions.
 const BODY: usize = 96;
 
+/// FMAs of a whole inner sum that is written out without a loop.
+const STRAIGHT: usize = 256;
+
 /// The code of a block. A block that does not fit the registers is a bug of the caller's.
 pub fn encode(isa: WideIsa, tile: &MicroTile) -> Vec<u8> {
     let limits = isa.limits();
     let width = tile.n.div_ceil(limits.lanes);
     assert!(
-        (1..=limits.rows.len()).contains(&width) && (1..=limits.rows[width - 1]).contains(&tile.m),
+        (1..=limits.rows.len()).contains(&width)
+            && (1..=limits.rows[width - 1]).contains(&tile.rows.len()),
         "a {}×{} block does not fit the registers of {isa:?}",
-        tile.m,
+        tile.rows.len(),
         tile.n
     );
     Block::new(isa, tile, width)
@@ -89,60 +99,84 @@ impl<'a> Block<'a> {
         Ok(())
     }
 
-    /// The outer loop around the sum.
+    /// All products, in order.
     fn sum(&mut self) -> Result<(), IcedError> {
         let tile = self.tile;
-        if tile.k == 0 || tile.outer == 0 {
-            return Ok(());
+        match tile.sum.split_last() {
+            _ if tile.is_empty_sum() => Ok(()),
+            None => self.steps(1, &SumAxis { extent: 1, a: 0, b: 0 }),
+            Some((inner, outer)) => self.loops(outer, inner).map(|_| ()),
         }
-        if tile.outer == 1 {
-            self.inner_sum()?;
-            return Ok(());
-        }
-        let mut next = self.emit.asm.create_label();
-        self.emit.asm.mov(r8, tile.outer as u64)?;
-        self.emit.asm.set_label(&mut next)?;
-        let steps = self.inner_sum()?;
-        self.emit.advance(A, FLOAT * (tile.a_outer - steps * tile.a_inner))?;
-        self.emit.advance(B, FLOAT * (tile.b_outer - steps * tile.b_inner))?;
-        self.emit.asm.dec(r8)?;
-        self.emit.asm.jne(next)
     }
 
-    /// The inner sum; returns how many steps the pointers of A and B were moved.
-    fn inner_sum(&mut self) -> Result<i64, IcedError> {
-        let tile = self.tile;
-        let unroll = (BODY / (tile.m * self.width)).clamp(2, 8);
-        let (trips, rest) = match tile.k / unroll {
-            0 | 1 => (0, tile.k),
-            trips => (trips, tile.k % unroll),
+    /// The loops over some outer axes around the inner one; gives how far the pointers of A and B
+    /// were moved.
+    fn loops(&mut self, outer: &[SumAxis], inner: &SumAxis) -> Result<(i64, i64), IcedError> {
+        let Some((axis, inside)) = outer.split_first() else { return self.inner_sum(inner) };
+        if axis.extent == 1 {
+            return self.loops(inside, inner);
+        }
+        let mut next = self.emit.asm.create_label();
+        let counter = COUNTERS.get(inside.len()).copied();
+        match counter {
+            Some(counter) => self.emit.asm.mov(counter, axis.extent as u64)?,
+            None => {
+                self.emit.asm.mov(r11, axis.extent as u64)?;
+                self.emit.asm.push(r11)?;
+            }
+        }
+        self.emit.asm.set_label(&mut next)?;
+        let (a, b) = self.loops(inside, inner)?;
+        self.emit.advance(A, FLOAT * (axis.a - a))?;
+        self.emit.advance(B, FLOAT * (axis.b - b))?;
+        match counter {
+            Some(counter) => self.emit.asm.dec(counter)?,
+            None => self.emit.asm.dec(qword_ptr(rsp))?,
+        }
+        self.emit.asm.jne(next)?;
+        if counter.is_none() {
+            self.emit.asm.pop(r11)?;
+        }
+        let count = axis.extent as i64;
+        Ok((count * axis.a, count * axis.b))
+    }
+
+    /// The inner sum; gives how far the pointers of A and B were moved.
+    fn inner_sum(&mut self, axis: &SumAxis) -> Result<(i64, i64), IcedError> {
+        let step = self.tile.rows.len() * self.width;
+        let unroll = (BODY / step).clamp(2, 8);
+        let (trips, rest) = match axis.extent / unroll {
+            _ if axis.extent * step <= STRAIGHT => (0, axis.extent),
+            0 | 1 => (0, axis.extent),
+            trips => (trips, axis.extent % unroll),
         };
         if trips > 0 {
             let mut next = self.emit.asm.create_label();
             self.emit.asm.mov(rax, trips as u64)?;
             self.emit.asm.set_label(&mut next)?;
-            self.steps(unroll)?;
-            self.emit.advance(A, FLOAT * unroll as i64 * tile.a_inner)?;
-            self.emit.advance(B, FLOAT * unroll as i64 * tile.b_inner)?;
+            self.steps(unroll, axis)?;
+            self.emit.advance(A, FLOAT * unroll as i64 * axis.a)?;
+            self.emit.advance(B, FLOAT * unroll as i64 * axis.b)?;
             self.emit.asm.dec(rax)?;
             self.emit.asm.jne(next)?;
         }
-        self.steps(rest)?;
-        Ok((trips * unroll) as i64)
+        self.steps(rest, axis)?;
+        let moved = (trips * unroll) as i64;
+        Ok((moved * axis.a, moved * axis.b))
     }
 
     /// `count` steps of the inner sum from where the pointers are.
-    fn steps(&mut self, count: usize) -> Result<(), IcedError> {
+    fn steps(&mut self, count: usize, axis: &SumAxis) -> Result<(), IcedError> {
+        let tile = self.tile;
         for step in 0..count as i64 {
-            let first_b = self.sum_of(self.tile.m, 0);
+            let first_b = self.sum_of(tile.rows.len(), 0);
             for column in 0..self.width {
-                let bytes = FLOAT * (step * self.tile.b_inner + (column * self.lanes) as i64);
+                let bytes = FLOAT * (step * axis.b + (column * self.lanes) as i64);
                 let from = Place { base: B, bytes };
                 self.emit.load(first_b + column, from, self.masked(column))?;
             }
-            for row in 0..self.tile.m {
-                let bytes = FLOAT * (step * self.tile.a_inner + row as i64 * self.tile.a_row);
-                self.row(row, Place { base: A, bytes })?;
+            for (row, offset) in tile.rows.iter().enumerate() {
+                self.row(row, Place { base: A, bytes: FLOAT * (step * axis.a + offset.a) })?;
             }
         }
         Ok(())
@@ -150,7 +184,7 @@ impl<'a> Block<'a> {
 
     /// One row's products of one step.
     fn row(&mut self, row: usize, a: Place) -> Result<(), IcedError> {
-        let first_b = self.sum_of(self.tile.m, 0);
+        let first_b = self.sum_of(self.tile.rows.len(), 0);
         if self.width == 1 && self.emit.fma_broadcasts() {
             return self.emit.fma_broadcast(self.sum_of(row, 0), first_b, a);
         }
@@ -166,12 +200,12 @@ impl<'a> Block<'a> {
 
     /// Bias, relu, stores. The registers of B are free by now.
     fn finish(&mut self) -> Result<(), IcedError> {
-        let free = self.sum_of(self.tile.m, 0);
+        let free = self.sum_of(self.tile.rows.len(), 0);
         if self.tile.bias {
             for column in 0..self.width {
                 let from = Place { base: BIAS, bytes: FLOAT * (column * self.lanes) as i64 };
                 self.emit.load(free, from, self.masked(column))?;
-                for row in 0..self.tile.m {
+                for row in 0..self.tile.rows.len() {
                     self.emit.add(self.sum_of(row, column), free)?;
                 }
             }
@@ -192,7 +226,7 @@ impl<'a> Block<'a> {
     /// Every register of sums: its row and its place across.
     fn sums(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
         let width = self.width;
-        (0..self.tile.m).flat_map(move |row| (0..width).map(move |column| (row, column)))
+        (0..self.tile.rows.len()).flat_map(move |row| (0..width).map(move |column| (row, column)))
     }
 
     fn sum_of(&self, row: usize, column: usize) -> Vector {
@@ -200,7 +234,7 @@ impl<'a> Block<'a> {
     }
 
     fn result(&self, row: usize, column: usize) -> Place {
-        let elements = row as i64 * self.tile.c_row + (column * self.lanes) as i64;
+        let elements = self.tile.rows[row].c + (column * self.lanes) as i64;
         Place { base: C, bytes: FLOAT * elements }
     }
 

@@ -23,6 +23,9 @@ use crate::base::schema::Schema;
 /// Pixels across and down.
 pub const SIDE: usize = 28;
 
+/// What `digits(…)` takes, in order.
+pub const ARGUMENTS: [&str; 4] = ["train", "test", "seed", "validation"];
+
 /// What `digits(…)` was given.
 pub struct Options {
     train: usize,
@@ -34,7 +37,7 @@ pub struct Options {
 impl Options {
     /// The arguments of a request.
     pub fn of(request: &SourceRequest) -> Result<Self, DataError> {
-        let args = Arguments::new(request, &["train", "test", "seed", "validation"])?;
+        let args = Arguments::new(request, &ARGUMENTS)?;
         Ok(Options {
             train: args.count("train", 60_000, 1)?,
             test: args.count("test", 10_000, 0)?,

@@ -5,9 +5,11 @@
 //! arguments included. To add one, write a line in the table of the file of its kind.
 
 mod elementwise;
+mod lists;
 mod movement;
 mod random;
 mod reduction;
+mod window;
 
 pub(super) use movement::reshape_to;
 
@@ -75,9 +77,15 @@ const fn call(
 
 /// All operators.
 fn all() -> impl Iterator<Item = &'static Operator> {
-    [elementwise::OPERATORS, reduction::OPERATORS, movement::OPERATORS, random::OPERATORS]
-        .into_iter()
-        .flatten()
+    let tables = [
+        elementwise::OPERATORS,
+        reduction::OPERATORS,
+        movement::OPERATORS,
+        window::OPERATORS,
+        random::OPERATORS,
+        lists::OPERATORS,
+    ];
+    tables.into_iter().flatten()
 }
 
 /// The operator of that name.
@@ -92,28 +100,7 @@ pub(super) fn names<'n>() -> impl Iterator<Item = &'n str> {
 
 /// What a name of the language belongs to that this version does not have yet.
 pub(super) fn planned(name: &str) -> Option<&'static str> {
-    const PLANNED: &[(&str, &[&str])] = &[
-        ("convolutions", &["conv", "conv1d", "conv2d", "depthwise_conv"]),
-        (
-            "pooling layers",
-            &[
-                "max_pool",
-                "max_pool1d",
-                "max_pool2d",
-                "avg_pool",
-                "avg_pool1d",
-                "avg_pool2d",
-                "global_avg_pool",
-                "global_max_pool",
-            ],
-        ),
-        ("batch and group norms", &["batch_norm", "group_norm"]),
-        ("attention layers", &["attention"]),
-        (
-            "schedules",
-            &["step_decay", "exponential", "cosine", "one_cycle", "linear", "polynomial"],
-        ),
-    ];
+    const PLANNED: &[(&str, &[&str])] = &[("attention layers", &["attention"])];
     PLANNED.iter().find(|(_, names)| names.contains(&name)).map(|(what, _)| *what)
 }
 
@@ -174,6 +161,14 @@ impl<'a> Elaborator<'a> {
         }
     }
 
+    /// What the user called: in the prelude, the layer that led to this operator.
+    fn callee(&self, args: &Args) -> &'a str {
+        match self.innermost_user_call() {
+            Some((_, name)) if self.frame().builtin => name,
+            _ => args.name,
+        }
+    }
+
     // ---- What arguments may be
 
     /// An argument of the wrong kind.
@@ -183,7 +178,7 @@ impl<'a> Elaborator<'a> {
             None => "nothing".into(),
         };
         let name = args.params[index].name;
-        let message = format!("`{name}` of `{}` is {takes}, found {found}", args.name);
+        let message = format!("`{name}` of `{}` is {takes}, found {found}", self.callee(args));
         self.error(codes::WRONG_KIND, args.span(index), message)
     }
 

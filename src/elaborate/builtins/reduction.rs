@@ -7,13 +7,15 @@ use super::{Args, Operator, Rule, call, elementwise, may, needs};
 use crate::base::tensor::DType;
 use crate::elaborate::codes;
 use crate::elaborate::context::{Elaborator, Eval};
-use crate::elaborate::value::Value;
-use crate::graph::{Binary, Dim, Reduce, Shape};
+use crate::elaborate::prepare;
+use crate::elaborate::value::{Value, mul_dims};
+use crate::graph::{Binary, Dim, Mismatch, NodeId, Reduce};
 
 /// The table.
 pub(super) const OPERATORS: &[Operator] = &[
     call("sum", &[needs("x"), may("axis"), may("keep")], sum),
     call("mean", &[needs("x"), may("axis"), may("keep")], mean),
+    call("variance", &[needs("x"), may("axis"), may("keep"), may("correction")], variance),
     Operator {
         name: "max",
         params: &[needs("x"), may("other"), may("axis"), may("keep")],
@@ -66,6 +68,43 @@ fn mean(context: &mut Elaborator<'_>, args: &Args) -> Eval<Value> {
     context.built(args.span, &[x], built)
 }
 
+/// The mean square of what differs from the mean; with a `correction` of 1, divided by the number
+/// of elements less 1 (the unbiased one).
+fn variance(context: &mut Elaborator<'_>, args: &Args) -> Eval<Value> {
+    let x = context.tensor_arg(args, 0)?;
+    let shape = context.ty(x).shape;
+    let axes = context.axes_arg(args, 1, shape.rank())?;
+    let keep = context.bool_arg(args, 2)?;
+    let correction = context.int_arg(args, 3, 0)?;
+    if !(0..=1).contains(&correction) {
+        return Err(context.bad_argument(args, 3, "0, or 1 for the unbiased variance"));
+    }
+    let count = axes.iter().try_fold(Dim::Known(1), |count, &axis| mul_dims(count, shape[axis]));
+    if correction == 1 && count == Some(Dim::Known(1)) {
+        let message = "the unbiased variance of one value divides by zero";
+        return Err(context.error(codes::DIVISION, args.span, message));
+    }
+    let built = context.builder.variance(x, &axes, keep).and_then(|biased| match correction {
+        0 => Ok(biased),
+        _ => corrected(context, biased, axes.iter().map(|&axis| shape[axis])),
+    });
+    context.built(args.span, &[x], built)
+}
+
+/// A variance over so many elements times `n / (n - 1)`.
+fn corrected(
+    context: &mut Elaborator<'_>,
+    biased: NodeId,
+    dims: impl Iterator<Item = Dim>,
+) -> Result<NodeId, Mismatch> {
+    let builder = &mut context.builder;
+    let count = builder.count(dims)?;
+    let one = builder.constant(1.0, DType::F64);
+    let less = builder.binary(Binary::Sub, count, one)?;
+    let factor = builder.binary(Binary::Div, count, less)?;
+    builder.binary(Binary::Mul, biased, factor)
+}
+
 fn arg_max(context: &mut Elaborator<'_>, args: &Args) -> Eval<Value> {
     let x = context.tensor_arg(args, 0)?;
     let rank = context.ty(x).shape.rank();
@@ -98,12 +137,6 @@ fn one_hot(context: &mut Elaborator<'_>, args: &Args) -> Eval<Value> {
         classes @ 1.. => usize::try_from(classes).unwrap_or(usize::MAX),
         _ => return Err(context.bad_argument(args, 1, "a positive int")),
     };
-    let mut column = context.ty(index).shape.to_vec();
-    column.push(Dim::Known(1));
-    let built = context.builder.reshape(index, Shape(column)).and_then(|column| {
-        let counted = context.builder.iota(Shape::known(&[classes]), 0)?;
-        let equal = context.builder.binary(Binary::Eq, column, counted)?;
-        context.builder.cast(equal, DType::F32)
-    });
+    let built = prepare::one_hot(&mut context.builder, index, classes);
     context.built(args.span, &[index], built)
 }

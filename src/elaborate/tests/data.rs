@@ -1,7 +1,7 @@
 //! Models on data: inputs as the data have them, and what is asked of the data beforehand.
 
 use super::support::{list, with};
-use crate::base::schema::{Field, Schema};
+use crate::base::schema::{Field, Preparation, Schema};
 use crate::base::source::Sources;
 use crate::base::tensor::DType;
 use crate::elaborate::{LastBatch, Literal, PRELUDE, PRELUDE_NAME, Program, Request, data_request};
@@ -22,6 +22,7 @@ fn schema(shape: &[usize]) -> Request {
         inputs: vec![field("image", DType::U8, shape)],
         target: field("label", DType::U8, &[]),
         classes: Some(10),
+        prepare: Preparation::default(),
         train: Some(54_000),
         validation: Some(6000),
         test: Some(10_000),

@@ -98,9 +98,9 @@ const CASES: &[(&str, &str, &str, &str)] = &[
     ),
     ("model net(x: f32[N, 4]) { x[:, 7] }", codes::INDEX, "7", "outside axis 1"),
     (
-        "model net(x: f32[N, 4]) { x |> conv(3, 3) }",
+        "model net(x: f32[N, 4]) { x |> attention(3) }",
         codes::NOT_IN_VERSION,
-        "conv",
+        "attention",
         "not in this version",
     ),
     (
@@ -219,8 +219,20 @@ fn independent_mistakes_are_told_together_and_nothing_follows_from_them() {
 fn a_mistake_inside_the_prelude_is_the_callers() {
     let text = "model net(x: f32[N, 4]) {\n x |> dense(3) |> softmax(axis: 5)\n}";
     let error = only(text);
-    assert_eq!(primary(text, &error), "softmax(axis: 5)");
-    assert!(error.notes.iter().any(|note| note.contains("softmax")), "{:?}", error.notes);
+    assert_eq!(primary(text, &error), "5", "what is handed on is blamed where it was written");
+    let text = "model net(x: f32[N, 4]) {\n x |> dense(4) |> group_norm(3)\n}";
+    let error = only(text);
+    assert_eq!(primary(text, &error), "group_norm(3)");
+    assert!(error.notes.iter().any(|note| note.contains("group_norm")), "{:?}", error.notes);
+    assert_eq!(error.help, None, "what would mend the prelude helps nobody");
+}
+
+#[test]
+fn images_with_their_channels_first_are_recognised() {
+    let text = "layer own(x: f32[N, 3, 8, 8]) { x }\n\
+                model net(x: f32[N, 8, 8, 3]) {\n x |> own\n}";
+    let help = only(text).help.expect("a way out");
+    assert!(help.contains("channels last") && help.contains("[N, 8, 8, 3]"), "{help}");
 }
 
 #[test]

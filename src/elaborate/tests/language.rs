@@ -28,7 +28,7 @@ fn a_dense_network_has_paths_and_a_loss() {
     let training = found.training.expect("the model is trained");
     assert_eq!(training.metrics, ["accuracy", "top_k", "top_k_2"]);
     assert_eq!(training.optimizer, "adam");
-    for graph in [&found.train, &found.eval, &training.rule] {
+    for graph in [&found.train, &found.eval, &training.rule.graph] {
         verify(graph).expect("the graph is sound");
     }
 }

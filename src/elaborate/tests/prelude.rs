@@ -30,6 +30,9 @@ fn every_layer_elaborates() {
         let call = match name.as_str() {
             "dense" => "cast(x, f32) |> dense(5)".to_owned(),
             "embedding" => "embedding(x, 10, 4)".to_owned(),
+            "conv" => "cast(x, f32) |> conv(5, 3)".to_owned(),
+            "depthwise_conv" | "max_pool" | "avg_pool" => format!("cast(x, f32) |> {name}(2)"),
+            "group_norm" => "cast(x, f32) |> group_norm(2)".to_owned(),
             _ => format!("cast(x, f32) |> {name}"),
         };
         let found = good(&format!("model net(x: i32[N, 3, 4]) {{ {call} }}\n"));
@@ -61,7 +64,7 @@ fn every_optimizer_is_a_rule_of_scalars() {
         let found = good(&format!(
             "model net(x: f32[N, 3]) {{ x |> dense(4) }}\ntrain net {{\n loss = mse\n optimizer = {name}(lr: 0.5)\n}}\n"
         ));
-        let rule = found.training.expect("trained").rule;
+        let rule = found.training.expect("trained").rule.graph;
         verify(&rule).expect("sound");
         assert_eq!(rule.inputs.len(), 2);
         assert_eq!(rule.hypers.values().next().map(|hyper| hyper.value), Some(0.5));
@@ -72,7 +75,7 @@ fn every_optimizer_is_a_rule_of_scalars() {
     let momentum = good(
         "model net(x: f32[N, 3]) { x |> dense(4) }\ntrain net {\n loss = mse\n optimizer = sgd(momentum: 0.9, nesterov: true)\n}\n",
     );
-    let rule = momentum.training.expect("trained").rule;
+    let rule = momentum.training.expect("trained").rule.graph;
     assert_eq!(rule.states.values().next().map(|state| state.path.as_str()), Some("velocity"));
 }
 

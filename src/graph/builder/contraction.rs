@@ -42,8 +42,21 @@ impl Builder {
         self.binary(Binary::Div, sum, count)
     }
 
+    /// The biased variance over axes in any order; `keep` leaves them with extent 1.
+    pub fn variance(&mut self, x: NodeId, axes: &[usize], keep: bool) -> Built {
+        let mut axes = axes.to_vec();
+        axes.sort_unstable();
+        axes.dedup();
+        if axes.is_empty() {
+            // Nothing differs from itself; infinities and NaN do.
+            return self.binary(Binary::Sub, x, x);
+        }
+        let reduced = self.op(Op::Variance(axes.clone()), &[x])?;
+        if keep { self.keep_axes(x, reduced, &axes) } else { Ok(reduced) }
+    }
+
     /// The product of dimensions, an `f64` scalar.
-    fn count(&mut self, dims: impl Iterator<Item = Dim>) -> Built {
+    pub(crate) fn count(&mut self, dims: impl Iterator<Item = Dim>) -> Built {
         let mut known = 1.0;
         let mut batch = None;
         for dim in dims {

@@ -9,6 +9,7 @@ use crate::graph::data::DimOrigin;
 use crate::graph::infer::product;
 use crate::graph::op::{NodeId, Op};
 use crate::graph::types::{Dim, Shape};
+use crate::graph::window::Window;
 
 impl Builder {
     /// Records the dimensions of a new node.
@@ -31,8 +32,22 @@ impl Builder {
                 }
             }
             Op::Concat(joined) => self.carry_concat(node, joined),
-            Op::Reduce(_, axes) => self.carry_rest(node, first, before.rank(), &axes),
+            Op::Reduce(_, axes) | Op::Variance(axes) => {
+                self.carry_rest(node, first, before.rank(), &axes)
+            }
             Op::ArgMax(axis) => self.carry_rest(node, first, before.rank(), &[axis]),
+            Op::Conv { window, .. } => {
+                let w = self.graph.nodes[node].args[1];
+                self.carry_window(node, first, &window);
+                self.from(node, 3, w, 3);
+            }
+            Op::MaxPool(window) | Op::MaxPoolIndex(window) | Op::SumPool(window) => {
+                self.carry_window(node, first, &window);
+                self.from(node, 3, first, 3);
+            }
+            Op::ConvInputGrad { .. } | Op::MaxPoolGrad { .. } | Op::SumPoolGrad { .. } => {
+                self.from(node, 0, first, 0);
+            }
             Op::MatMul { transpose_a, transpose_b } => {
                 let rank = shape.rank();
                 let second = self.graph.nodes[node].args[1];
@@ -54,6 +69,7 @@ impl Builder {
             | Op::Const(..)
             | Op::Iota { .. }
             | Op::Uniform { .. }
+            | Op::ConvWeightGrad { .. }
             | Op::ScatterAdd { .. } => {}
         }
     }
@@ -130,6 +146,25 @@ impl Builder {
     fn carry_rest(&mut self, node: NodeId, arg: NodeId, rank: usize, removed: &[usize]) {
         let rest = (0..rank).filter(|axis| !removed.contains(axis));
         rest.enumerate().for_each(|(axis, from)| self.from(node, axis, arg, from));
+    }
+
+    /// The images, and what a window leaves of their height and width.
+    fn carry_window(&mut self, node: NodeId, arg: NodeId, window: &Window) {
+        self.from(node, 0, arg, 0);
+        for axis in 0..2 {
+            let (before, after) = window.pad[axis];
+            let extent = self.ty(arg).shape[axis + 1];
+            let padded = match before + after {
+                0 => extent.to_string(),
+                padding => format!("{extent} + {padding}"),
+            };
+            let room = format!("{padded} - {}", window.span(axis));
+            let text = match window.stride[axis] {
+                1 => format!("{room} + 1 = {}", self.ty(node).shape[axis + 1]),
+                stride => format!("({room}) / {stride} + 1 = {}", self.ty(node).shape[axis + 1]),
+            };
+            self.carry_or_explain(node, axis + 1, (arg, axis + 1), text);
+        }
     }
 
     fn carry_gather(&mut self, node: NodeId, indexed: usize) {

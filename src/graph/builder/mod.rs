@@ -22,9 +22,12 @@ mod contraction;
 mod dims;
 mod elementwise;
 mod movement;
+mod window;
 
 use crate::base::tensor::DType;
-use crate::graph::data::{Graph, Hyper, Input, Node, Output, Param, State, Target, Update};
+use crate::graph::data::{
+    Graph, Hyper, Input, Node, Output, Param, RUN_STEPS, State, Target, Update,
+};
 use crate::graph::element::round_to;
 use crate::graph::infer::{Mismatch, infer};
 use crate::graph::op::{NodeId, Op};
@@ -105,6 +108,16 @@ impl Builder {
     pub fn hyper(&mut self, name: &str, value: f64) -> NodeId {
         let id = self.graph.hypers.push(Hyper { name: name.into(), value });
         self.leaf(Op::Hyper(id), Type::scalar(DType::F64))
+    }
+
+    /// How many steps the run has, an `f64` scalar: one hyper-parameter however often it is asked
+    /// for, which holds `planned` where nobody sets it.
+    pub fn run_steps(&mut self, planned: f64) -> NodeId {
+        let known = self.graph.hypers.iter().find(|(_, hyper)| hyper.name == RUN_STEPS);
+        match known.map(|(id, _)| id) {
+            Some(id) => self.leaf(Op::Hyper(id), Type::scalar(DType::F64)),
+            None => self.hyper(RUN_STEPS, planned),
+        }
     }
 
     /// The number of this step, an `f64` scalar.

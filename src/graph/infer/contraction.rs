@@ -12,12 +12,22 @@ use crate::graph::types::{Dim, Shape, Type};
 /// The axes (ascending, at least one) are removed.
 pub(super) fn reduce(op: Reduce, reduced: &[usize], x: &Type) -> Inferred {
     of_dtype(x, &[DType::F32, DType::I32], op.name())?;
-    if reduced.is_empty() || reduced.windows(2).any(|pair| pair[0] >= pair[1]) {
-        let name = op.name();
-        return Err(Mismatch::new(format!("`{name}` over axes {reduced:?}, which do not ascend")));
+    removed(reduced, x, op.name())
+}
+
+/// The axes (ascending, at least one) are removed.
+pub(super) fn variance(reduced: &[usize], x: &Type) -> Inferred {
+    of_dtype(x, &[DType::F32], "variance")?;
+    removed(reduced, x, "variance")
+}
+
+/// The type without axes, which must ascend and exist.
+fn removed(axes: &[usize], x: &Type, name: &str) -> Inferred {
+    if axes.is_empty() || axes.windows(2).any(|pair| pair[0] >= pair[1]) {
+        return Err(Mismatch::new(format!("`{name}` over axes {axes:?}, which do not ascend")));
     }
-    reduced.iter().try_for_each(|&axis| in_rank(axis, &x.shape, op.name()))?;
-    Ok(Type::new(x.dtype, without(&x.shape, reduced)))
+    axes.iter().try_for_each(|&axis| in_rank(axis, &x.shape, name))?;
+    Ok(Type::new(x.dtype, without(&x.shape, axes)))
 }
 
 /// The axis is removed.

@@ -13,6 +13,7 @@
 mod contraction;
 mod elementwise;
 mod movement;
+mod window;
 
 pub(crate) use elementwise::applied;
 pub(crate) use movement::product;
@@ -143,7 +144,16 @@ fn leaf(graph: &Graph, op: &Op) -> Option<Inferred> {
         | Op::Pad { .. }
         | Op::Reduce(..)
         | Op::ArgMax(_)
+        | Op::Variance(_)
         | Op::MatMul { .. }
+        | Op::Conv { .. }
+        | Op::ConvInputGrad { .. }
+        | Op::ConvWeightGrad { .. }
+        | Op::MaxPool(_)
+        | Op::MaxPoolIndex(_)
+        | Op::MaxPoolGrad { .. }
+        | Op::SumPool(_)
+        | Op::SumPoolGrad { .. }
         | Op::Pick
         | Op::Gather(_)
         | Op::ScatterAdd { .. }
@@ -153,7 +163,7 @@ fn leaf(graph: &Graph, op: &Op) -> Option<Inferred> {
 
 /// The type of an operator with arguments.
 fn apply(op: &Op, types: &[&Type]) -> Inferred {
-    use {contraction as many, elementwise as each, movement as moved};
+    use {contraction as many, elementwise as each, movement as moved, window as windows};
     let arity = op.arity().unwrap_or(types.len().max(1));
     count(types, arity, op)?;
     match op {
@@ -172,6 +182,21 @@ fn apply(op: &Op, types: &[&Type]) -> Inferred {
         Op::MatMul { transpose_a, transpose_b } => {
             many::matmul(*transpose_a, *transpose_b, types[0], types[1])
         }
+        Op::Variance(axes) => many::variance(axes, types[0]),
+        Op::Conv { window, groups } => windows::conv(window, *groups, types[0], types[1]),
+        Op::ConvInputGrad { window, groups, extents } => {
+            windows::conv_input_grad(window, *groups, *extents, types[0], types[1])
+        }
+        Op::ConvWeightGrad { window, groups } => {
+            windows::conv_weight_grad(window, *groups, types[0], types[1])
+        }
+        Op::MaxPool(window) => windows::pool(window, types[0], "max_pool"),
+        Op::MaxPoolIndex(window) => windows::max_pool_index(window, types[0]),
+        Op::MaxPoolGrad { window, extents } => {
+            windows::max_pool_grad(window, *extents, types[0], types[1])
+        }
+        Op::SumPool(window) => windows::pool(window, types[0], "sum_pool"),
+        Op::SumPoolGrad { window, extents } => windows::sum_pool_grad(window, *extents, types[0]),
         Op::Pick => many::pick(types[0], types[1]),
         Op::Gather(axis) => many::gather(*axis, types[0], types[1]),
         Op::ScatterAdd { shape, axis } => many::scatter_add(shape, *axis, types[0], types[1]),

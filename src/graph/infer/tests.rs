@@ -13,6 +13,8 @@ graph test {
     input4 t: f32[2, 3, 5]
     input5 mask: bool[N, 10]
     input6 q: f32[N, 7, 10]
+    input7 images: f32[N, 9, 8, 6]
+    input8 taps: f32[3, 3, 6, 4]
     hyper0 lr = 0.1
     %0 = input0 : f32[N, 10]
     %1 = input1 : f32[10, 4]
@@ -25,12 +27,15 @@ graph test {
     %8 = const 2 : i32
     %9 = const 1.5 : f32
     %10 = matmul transpose_b %0, %0 : f32[N, N]
+    %11 = input7 : f32[N, 9, 8, 6]
+    %12 = input8 : f32[3, 3, 6, 4]
+    %13 = slice [:, :, 0 len 2, :] %12 : f32[3, 3, 2, 4]
 ";
 
 /// Infers the last node of the values with `line` after them, whose type is ignored but where the
 /// text form keeps an attribute in it.
 fn inferred(line: &str) -> Result<String, String> {
-    let graph = read(&format!("{VALUES}    %11 = {line}\n}}\n")).expect("the table's text");
+    let graph = read(&format!("{VALUES}    %14 = {line}\n}}\n")).expect("the table's text");
     let node = graph.nodes.values().last().expect("the node of the line");
     infer(&graph, &node.op, &node.args).map(|ty| ty.to_string()).map_err(|why| why.to_string())
 }
@@ -182,6 +187,93 @@ fn many_to_one() {
 }
 
 #[test]
+fn convolutions() {
+    gives(&[
+        ("conv [3, 3] %11, %12 : f32", "f32[N, 7, 6, 4]"),
+        ("conv [3, 3] stride [2, 3] pad [1 + 0, 2 + 1] %11, %12 : f32", "f32[N, 4, 3, 4]"),
+        ("conv [3, 3] dilation [4, 3] %11, %12 : f32", "f32[N, 1, 2, 4]"),
+        ("conv_weight_grad [3, 1] pad [1 + 1, 0 + 0] groups 2 %11, %11 : f32", "f32[3, 1, 3, 6]"),
+        ("variance [0, 1] %6 : f32", "f32[10]"),
+    ]);
+    fails(&[
+        (
+            "conv [3, 3] %0, %12 : f32",
+            "`conv` takes [n, h, w, c], found f32[N, 10]; f32[N, 10] has 2 axes",
+        ),
+        ("conv [3, 3] %2, %12 : f32", "`conv` takes f32, found u8[N, 28, 28, 1]; `cast(…, f32)`"),
+        ("conv [3, 3] %11, %1 : f32", "takes weights [kh, kw, c / groups, o], found f32[10, 4]"),
+        (
+            "conv [3, 2] %11, %12 : f32",
+            "a window of 2 along the width with weights f32[3, 3, 6, 4], whose axis 1 is 3",
+        ),
+        ("conv [3, 3] %11, %13 : f32", "axis 2 of the weights must be the 6 channels, found 2"),
+        ("conv [3, 3] groups 2 %11, %13 : f32", "must be 6 / 2 = 3 channels, found 2"),
+        (
+            "conv [3, 3] groups 3 %11, %13 : f32",
+            "3 groups of 6 channels to 4 outputs; the groups must divide both",
+        ),
+        ("conv [3, 3] groups 0 %11, %13 : f32", "0 groups of 6 channels"),
+        (
+            "conv [3, 3] dilation [1, 4] %11, %12 : f32",
+            "does not fit into the width of f32[N, 9, 8, 6]; 3 taps 4 apart are 9 long, the width is 8",
+        ),
+        (
+            "conv [3, 3] pad [1 + 2, 0 + 0] dilation [6, 1] %11, %12 : f32",
+            "the height with its padding is 1 + 9 + 2 = 12",
+        ),
+        (
+            "conv [3, 3] stride [0, 1] %11, %12 : f32",
+            "the stride of `conv` along the height is 0; it is at least 1",
+        ),
+        (
+            "conv [3, 3] pad [0 + 0, 99999 + 0] %11, %12 : f32",
+            "the padding of `conv` along the width is 99999",
+        ),
+        (
+            "conv_input_grad [3, 3] %11, %12 : f32[N, 11, 10, 6]",
+            "takes a gradient of f32[N, 9, 8, 4], found f32[N, 9, 8, 6]",
+        ),
+        ("conv_weight_grad [3, 3] groups 0 %11, %11 : f32", "0 groups"),
+        ("variance [] %6 : f32", "do not ascend"),
+        ("variance [0] %3 : f32", "`variance` takes f32, found i32[N]"),
+    ]);
+}
+
+#[test]
+fn pooling() {
+    gives(&[
+        ("max_pool [2, 2] stride [2, 2] %11 : f32", "f32[N, 4, 4, 6]"),
+        ("max_pool_index [9, 8] %11 : u8", "u8[N, 1, 1, 6]"),
+        ("sum_pool [2, 1] pad [1 + 1, 0 + 0] %11 : f32", "f32[N, 10, 8, 6]"),
+        ("sum_pool_grad [2, 2] %11 : f32[N, 10, 9, 6]", "f32[N, 10, 9, 6]"),
+    ]);
+    fails(&[
+        ("max_pool [2, 2] %2 : f32", "`max_pool` takes f32, found u8[N, 28, 28, 1]"),
+        (
+            "max_pool [10, 1] %11 : f32",
+            "does not fit into the height of f32[N, 9, 8, 6]; the window is 10 long, the height is 9",
+        ),
+        (
+            "max_pool [2, 2] pad [2 + 0, 0 + 0] %11 : f32",
+            "window 0 of `max_pool` along the height of f32[N, 9, 8, 6] covers nothing but the border",
+        ),
+        ("sum_pool [1, 2] pad [0 + 0, 0 + 2] %11 : f32", "window 8 of `sum_pool` along the width"),
+        (
+            "max_pool_index [17, 16] pad [8 + 8, 8 + 8] %11 : u8",
+            "17 × 16 is too large for the gradient of `max_pool`; 272 taps, at most 256",
+        ),
+        (
+            "max_pool_grad [2, 2] %11, %11 : f32[N, 10, 9, 6]",
+            "`max_pool_grad` takes u8, found f32[N, 9, 8, 6]",
+        ),
+        (
+            "sum_pool_grad [2, 2] %11 : f32[N, 9, 9, 6]",
+            "takes a gradient of f32[N, 8, 8, 6], found f32[N, 9, 8, 6]",
+        ),
+    ]);
+}
+
+#[test]
 fn indexed_by_data() {
     gives(&[
         ("pick %0, %3 : f32", "f32[N]"),
@@ -209,4 +301,7 @@ fn the_axes_that_disagree_are_named() {
     let add = Op::Binary(crate::graph::Binary::Add);
     let axes = infer(&graph, &add, &[node(0), node(1)]).unwrap_err().axes;
     assert_eq!(axes, [(0, 0), (1, 0), (0, 1), (1, 1)]);
+    let window = crate::graph::Window::plain([3, 3]);
+    let conv = Op::Conv { window, groups: 1 };
+    assert_eq!(infer(&graph, &conv, &[node(11), node(13)]).unwrap_err().axes, [(0, 3), (1, 2)]);
 }

@@ -22,6 +22,17 @@ pub(super) fn reduce(op: Reduce, dtype: DType, x: &Array, axes: &[usize]) -> Arr
     }
 }
 
+/// `mean((x − mean(x))²)`
+pub(super) fn variance(x: &Array, axes: &[usize]) -> Array {
+    let mean = |x: &Array| {
+        let axes = axes.iter().rev();
+        axes.fold(x.clone(), |x, &axis| x.mean_axis(Axis(axis)).expect("an axis of elements"))
+    };
+    let means = axes.iter().fold(mean(x), |means, &axis| means.insert_axis(Axis(axis)));
+    let squares = (x - &means).mapv(|difference| difference * difference);
+    mean(&squares).mapv(|value| round_to(value, DType::F32))
+}
+
 /// The first element that none after it exceeds; a NaN exceeds nothing and nothing exceeds it.
 pub(super) fn arg_max(x: &Array, axis: usize) -> Array {
     x.map_axis(Axis(axis), |lane| {

@@ -10,6 +10,7 @@
 
 mod contraction;
 mod movement;
+mod window;
 
 use crate::base::entity::Entity;
 use crate::base::rng::{element_word, unit_f32};
@@ -191,7 +192,7 @@ impl Run<'_> {
     }
 
     fn node(&self, node: &Node) -> Result<Array, BadIndex> {
-        use {contraction as many, movement as moved};
+        use {contraction as many, movement as moved, window as windows};
         let x = |index| self.arg(node, index);
         let extents = node.ty.shape.at(self.batch);
         let number = |value: f64| Array::from_elem(IxDyn(&[]), value);
@@ -234,6 +235,19 @@ impl Run<'_> {
             Op::MatMul { transpose_a, transpose_b } => {
                 many::matmul(x(0), *transpose_a, x(1), *transpose_b, extents)
             }
+            Op::Variance(axes) => many::variance(x(0), axes),
+            Op::Conv { window, groups } => windows::conv(window, *groups, x(0), x(1), extents),
+            Op::ConvInputGrad { window, groups, .. } => {
+                windows::conv_input_grad(window, *groups, x(0), x(1), extents)
+            }
+            Op::ConvWeightGrad { window, groups } => {
+                windows::conv_weight_grad(window, *groups, x(0), x(1), extents)
+            }
+            Op::MaxPool(window) => windows::max_pool(window, x(0), extents),
+            Op::MaxPoolIndex(window) => windows::max_pool_index(window, x(0), extents),
+            Op::MaxPoolGrad { window, .. } => windows::max_pool_grad(window, x(0), x(1), extents),
+            Op::SumPool(window) => windows::sum_pool(window, x(0), extents),
+            Op::SumPoolGrad { window, .. } => windows::sum_pool_grad(window, x(0), extents),
             Op::Pick => many::pick(x(0), x(1))?,
             Op::Gather(axis) => many::gather(x(0), x(1), *axis, extents)?,
             Op::ScatterAdd { axis, .. } => many::scatter_add(x(0), x(1), *axis, extents)?,

@@ -112,6 +112,52 @@ fn contractions() {
 }
 
 #[test]
+fn windows() {
+    // Two images of 2×2 with one channel: 0 1 / 2 3 and 4 5 / 6 7.
+    let images = "%3 = reshape %1 : f32[2, 2, 2, 1]\n";
+    // A window of 1×2 ones to two outputs, the second doubled.
+    let taps = "%4 = const 1.0 : f32\n%5 = broadcast %4 : f32[1, 2, 1, 2]\n\
+                %6 = iota 3 : i32[1, 2, 1, 2]\n%7 = cast %6 : f32[1, 2, 1, 2]\n\
+                %8 = add %5, %7 : f32[1, 2, 1, 2]\n";
+    let then = |lines: &str, line: &str| format!("{images}{lines}{line}");
+    gives(
+        &then(taps, "%9 = conv [1, 2] stride [2, 1] pad [0 + 0, 1 + 0] %3, %8 : f32[2, 1, 2, 2]"),
+        f32s([2, 1, 2, 2], &[0.0, 0.0, 1.0, 2.0, 4.0, 8.0, 9.0, 18.0]),
+    );
+    gives(
+        &then("", "%4 = max_pool [2, 1] %3 : f32[2, 1, 2, 1]"),
+        f32s([2, 1, 2, 1], &[2.0, 3.0, 6.0, 7.0]),
+    );
+    // With a border above, the first window has one element, its second tap.
+    let index = "%4 = max_pool_index [2, 1] stride [2, 1] pad [1 + 1, 0 + 0] %3 : u8[2, 2, 2, 1]";
+    let second_then_first = vec![1, 1, 0, 0, 1, 1, 0, 0];
+    gives(&then("", index), Tensor::new([2, 2, 2, 1], Data::U8(second_then_first)));
+    gives(
+        &then(
+            "%4 = max_pool_index [1, 2] %3 : u8[2, 2, 1, 1]\n%5 = max_pool [1, 2] %3 : f32[2, 2, 1, 1]\n",
+            "%6 = max_pool_grad [1, 2] %4, %5 : f32[2, 2, 2, 1]",
+        ),
+        f32s([2, 2, 2, 1], &[0.0, 1.0, 0.0, 3.0, 0.0, 5.0, 0.0, 7.0]),
+    );
+    gives(
+        &then("", "%4 = sum_pool [2, 2] pad [1 + 0, 0 + 0] %3 : f32[2, 2, 1, 1]"),
+        f32s([2, 2, 1, 1], &[1.0, 6.0, 9.0, 22.0]),
+    );
+    gives(
+        "%3 = reshape %0 : f32[N, 1, 3, 1]\n%4 = sum_pool_grad [1, 2] %3 : f32[N, 1, 4, 1]",
+        f32s([2, 1, 4, 1], &[1.0, -1.0, 1.0, 3.0, 4.0, 9.0, -1.0, -6.0]),
+    );
+    gives("%3 = variance [0] %0 : f32[3]", f32s([3], &[2.25, 12.25, 20.25]));
+}
+
+#[test]
+fn the_first_of_equal_taps_is_the_largest() {
+    let lines = "%3 = const 1.0 : f32\n%4 = broadcast %3 : f32[1, 2, 2, 1]\n\
+                 %5 = max_pool_index [2, 2] pad [1 + 0, 0 + 0] %4 : u8[1, 2, 1, 1]";
+    gives(lines, Tensor::new([1, 2, 1, 1], Data::U8(vec![2, 0])));
+}
+
+#[test]
 fn indexed_by_data() {
     gives("%3 = pick %0, %2 : f32[N]", f32s([2], &[3.0, 4.0]));
     gives(

@@ -10,9 +10,9 @@ use crate::loops::interp::scalar::{Word, binary, cast, combine, neutral, unary};
 use crate::loops::interp::trace::{self, Conflict, Number};
 use crate::loops::interp::{Failure, StepArgs, Touch, buffer_name};
 use crate::loops::program::{
-    Access, Affine, BufferId, Inst, Kernel, KernelId, Program, Reduction, RegId, SlotId, Space,
-    Stmt, Tile, TileOperand, VarId,
+    Affine, BufferId, Inst, Kernel, KernelId, Program, Reduction, RegId, SlotId, Space, Stmt, VarId,
 };
+use crate::loops::tile::Tile;
 
 /// Which thread of how many.
 #[derive(Clone, Copy, Debug)]
@@ -254,65 +254,45 @@ impl Thread<'_> {
         }
     }
 
-    /// Loads the elements `base + row·i + column·j`, denormals as zero.
-    fn matrix(
-        &mut self,
-        base: &Access,
-        (rows, row): (usize, i64),
-        (columns, column): (usize, i64),
-    ) -> Result<Vec<f32>, Failure> {
-        let first = self.affine(&base.index);
-        let mut values = Vec::with_capacity(rows * columns);
-        for i in 0..rows as i64 {
-            for j in 0..columns as i64 {
-                let word = self.load(base.slot, first + row * i + column * j)?;
-                values.push(flush(f32::from_bits(word)));
-            }
-        }
-        Ok(values)
+    /// Loads `n` neighbours, denormals as zero.
+    fn neighbours(&mut self, slot: SlotId, first: i64, n: usize) -> Result<Vec<f32>, Failure> {
+        let element = |at| self.load(slot, at).map(|word| flush(f32::from_bits(word)));
+        (first..first + n as i64).map(element).collect()
     }
 
     fn tile(&mut self, tile: &Tile) -> Result<(), Failure> {
-        let &Tile { m, n, k, outer, ref a, ref b, ref c, c_row, accumulate, ref bias, relu } = tile;
-        let mut sums = vec![0.0f32; m * n];
-        if accumulate {
-            sums = self.matrix(c, (m, c_row), (n, 1))?;
+        let [a, b, c] = [&tile.a, &tile.b, &tile.c].map(|access| self.affine(&access.index));
+        let (rows, n) = (tile.row_offsets(), tile.n);
+        let mut sums = vec![0.0f32; rows.len() * n];
+        if tile.accumulate {
+            for (sums, [_, row]) in sums.chunks_exact_mut(n).zip(&rows) {
+                sums.copy_from_slice(&self.neighbours(tile.c.slot, c + row, n)?);
+            }
         }
-        for block in 0..outer as i64 {
-            let left = self.matrix(&at_block(a, block), (m, a.row), (k, a.inner))?;
-            let right = self.matrix(&at_block(b, block), (k, b.inner), (n, 1))?;
-            for i in 0..m {
-                for step in 0..k {
-                    let factor = left[i * k + step];
-                    let row = &right[step * n..(step + 1) * n];
-                    for (sum, &value) in sums[i * n..(i + 1) * n].iter_mut().zip(row) {
-                        *sum = Scalar.fma(factor, value, *sum);
-                    }
+        for [left, right] in tile.sum_offsets() {
+            let right = self.neighbours(tile.b.slot, b + right, n)?;
+            for (sums, [row, _]) in sums.chunks_exact_mut(n).zip(&rows) {
+                let factor = self.neighbours(tile.a.slot, a + row + left, 1)?[0];
+                for (sum, &value) in sums.iter_mut().zip(&right) {
+                    *sum = Scalar.fma(factor, value, *sum);
                 }
             }
         }
-        if let Some(bias) = bias {
-            let bias = self.matrix(bias, (1, 0), (n, 1))?;
+        if let Some(bias) = &tile.bias {
+            let first = self.affine(&bias.index);
+            let bias = self.neighbours(bias.slot, first, n)?;
             for row in sums.chunks_exact_mut(n) {
                 for (sum, &value) in row.iter_mut().zip(&bias) {
                     *sum = Scalar.add(*sum, value);
                 }
             }
         }
-        let first = self.affine(&c.index);
-        for i in 0..m {
-            for j in 0..n {
-                let sum = sums[i * n + j];
-                let value = if !relu || Scalar.lt(0.0, sum) { sum } else { 0.0 };
-                self.store(c.slot, first + c_row * i as i64 + j as i64, value.to_bits())?;
+        for (sums, [_, row]) in sums.chunks_exact(n).zip(&rows) {
+            for (element, &sum) in (c + row..).zip(sums) {
+                let value = if !tile.relu || Scalar.lt(0.0, sum) { sum } else { 0.0 };
+                self.store(tile.c.slot, element, value.to_bits())?;
             }
         }
         Ok(())
     }
-}
-
-/// Where an operand begins at a step of the outer sum.
-fn at_block(operand: &TileOperand, block: i64) -> Access {
-    let shift = Affine::constant(operand.outer * block);
-    Access { slot: operand.base.slot, index: operand.base.index.plus(&shift) }
 }

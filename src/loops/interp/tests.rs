@@ -137,10 +137,13 @@ fn tiles_add_in_order_with_one_rounding_each() {
     b3 = pinned f32[6] "output.c"
     kernel k0 "product" parts 1 (s0: f32[12], s1: f32[12], s2: f32[3], s3: f32[6]) {
         parts i0 in 0..1 {
-            tile m 2 n 3 k 2 outer 2 {
-                c = s3[0] row 3
-                a = s0[0] row 2 inner 1 outer 4
-                b = s1[0] row 0 inner 3 outer 6
+            tile n 3 {
+                row 2 a 2 c 3
+                sum 2 a 4 b 6
+                sum 2 a 1 b 3
+                c = s3[0]
+                a = s0[0]
+                b = s1[0]
                 bias = s2[0]
                 relu
             }

@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use crate::base::entity::{Arena, Entity};
 use crate::base::scalar::{Binary, Reduce, Unary};
 use crate::base::tensor::DType;
-use crate::loops::program::{
-    Access, Affine, Inst, Kernel, Reduction, RegId, Slot, Stmt, Tile, TileOperand, VarId,
-};
+use crate::loops::program::{Access, Affine, Inst, Kernel, Reduction, RegId, Slot, Stmt, VarId};
 use crate::loops::read::lex::Token;
 use crate::loops::read::{Reader, Result};
+use crate::loops::tile::{RowAxis, SumAxis, Tile};
 
 /// Statements within statements, at most.
 const DEEPEST: usize = 64;
@@ -286,22 +285,28 @@ impl Reader<'_> {
     }
 
     fn tile(&mut self) -> Result<Tile> {
-        let mut extents = [0; 4];
-        for (extent, name) in extents.iter_mut().zip(["m", "n", "k", "outer"]) {
-            self.keyword(name)?;
-            *extent = self.number("an extent")?;
-        }
+        self.keyword("n")?;
+        let n = self.number("how many columns")?;
         self.mark('{')?;
+        let (mut rows, mut sum) = (Vec::new(), Vec::new());
+        while self.next_is("row") {
+            let (extent, [a, c]) = self.axis(["a", "c"])?;
+            rows.push(RowAxis { extent, a, c });
+        }
+        while self.next_is("sum") {
+            let (extent, [a, b]) = self.axis(["a", "b"])?;
+            sum.push(SumAxis { extent, a, b });
+        }
         self.keyword("c")?;
         let accumulate = self.next_is_mark('+');
         self.mark('=')?;
         let c = self.access()?;
-        self.keyword("row")?;
-        let c_row = self.number("a distance")?;
         self.keyword("a")?;
-        let a = self.operand()?;
+        self.mark('=')?;
+        let a = self.access()?;
         self.keyword("b")?;
-        let b = self.operand()?;
+        self.mark('=')?;
+        let b = self.access()?;
         let mut bias = None;
         if self.next_is("bias") {
             self.mark('=')?;
@@ -309,20 +314,18 @@ impl Reader<'_> {
         }
         let relu = self.next_is("relu");
         self.mark('}')?;
-        let [m, n, k, outer] = extents;
-        Ok(Tile { m, n, k, outer, a, b, c, c_row, accumulate, bias, relu })
+        Ok(Tile { rows, n, sum, a, b, c, accumulate, bias, relu })
     }
 
-    fn operand(&mut self) -> Result<TileOperand> {
-        self.mark('=')?;
-        let base = self.access()?;
-        let mut distances = [0; 3];
-        for (distance, name) in distances.iter_mut().zip(["row", "inner", "outer"]) {
+    /// `8 a 40 c 128`: an axis of a tile.
+    fn axis(&mut self, names: [&str; 2]) -> Result<(usize, [i64; 2])> {
+        let extent = self.number("an extent")?;
+        let mut distances = [0; 2];
+        for (distance, name) in distances.iter_mut().zip(names) {
             self.keyword(name)?;
             *distance = self.number("a distance")?;
         }
-        let [row, inner, outer] = distances;
-        Ok(TileOperand { base, row, inner, outer })
+        Ok((extent, distances))
     }
 }
 

@@ -46,10 +46,13 @@ const EVERYTHING: &str = r#"program "all \"of\" it" {
                 r18: bool = bool true
                 r19: i32 = index 2*i0
                 if i0 < 2 {
-                    tile m 2 n 4 k 3 outer 2 {
-                        c += s3[8*i0] row 4
-                        a = s0[0] row 3 inner 1 outer 6
-                        b = s0[4*i0] row 0 inner 4 outer 12
+                    tile n 4 {
+                        row 2 a 3 c 4
+                        sum 2 a 6 b 12
+                        sum 3 a -1 b 4
+                        c += s3[8*i0]
+                        a = s0[2]
+                        b = s0[4*i0]
                         bias = s0[60]
                         relu
                     }

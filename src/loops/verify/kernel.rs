@@ -5,8 +5,9 @@ use std::ops::Range;
 use crate::base::entity::Arena;
 use crate::base::tensor::DType;
 use crate::loops::program::{
-    Access, Affine, Inst, Kernel, KernelId, Reduction, RegId, Stmt, Tile, VarId,
+    Access, Affine, Inst, Kernel, KernelId, Reduction, RegId, Stmt, VarId,
 };
+use crate::loops::tile::{RowAxis, Tile};
 use crate::loops::types::{loaded, result_type};
 
 /// Adds what is wrong with a kernel.
@@ -277,7 +278,7 @@ impl Check<'_> {
         else {
             return;
         };
-        if slot.dtype != dtype {
+        if loaded(slot.dtype) != dtype {
             let found = slot.dtype;
             self.error(format_args!("store {access}: {value} is {dtype}, the slot {found}"));
         }
@@ -350,21 +351,17 @@ impl Check<'_> {
 
     fn tile(&mut self, tile: &Tile) {
         self.writes();
-        let Tile { m, n, k, outer, a, b, c, c_row, bias, .. } = tile;
-        if *m == 0 || *n == 0 {
+        if tile.n == 0 || tile.rows.iter().any(|axis| axis.extent == 0) {
             self.error("a tile has no elements");
         }
-        if b.row != 0 {
-            self.error("the right operand of a tile has rows");
+        self.tile_access(&tile.a, &tile.a_dims());
+        self.tile_access(&tile.b, &tile.b_dims());
+        self.tile_access(&tile.c, &tile.c_dims());
+        if let Some(bias) = &tile.bias {
+            self.tile_access(bias, &[(1, tile.n)]);
         }
-        self.tile_access(&a.base, &[(a.row, *m), (a.inner, *k), (a.outer, *outer)]);
-        self.tile_access(&b.base, &[(1, *n), (b.inner, *k), (b.outer, *outer)]);
-        self.tile_access(c, &[(*c_row, *m), (1, *n)]);
-        if let Some(bias) = bias {
-            self.tile_access(bias, &[(1, *n)]);
-        }
-        if *m > 1 && c_row.unsigned_abs() < *n as u64 {
-            self.error(format_args!("tile {c}: rows of the result overlap"));
+        if !apart(tile) {
+            self.error(format_args!("tile {}: rows of the result overlap", tile.c));
         }
     }
 
@@ -376,6 +373,20 @@ impl Check<'_> {
             }
         }
     }
+}
+
+/// Whether no element of a tile's result belongs to two rows: each axis, from the one with the
+/// smallest distance on, steps over all that those before it reach.
+fn apart(tile: &Tile) -> bool {
+    let distance = |axis: &RowAxis| u128::from(axis.c.unsigned_abs());
+    let mut axes: Vec<&RowAxis> = tile.rows.iter().filter(|axis| axis.extent > 1).collect();
+    axes.sort_unstable_by_key(|axis| distance(axis));
+    let mut reach = tile.n as u128;
+    axes.into_iter().all(|axis| {
+        let free = distance(axis) >= reach;
+        reach += distance(axis).saturating_mul(axis.extent as u128 - 1);
+        free
+    })
 }
 
 /// The scalars that an instruction uses.

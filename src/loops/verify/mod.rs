@@ -148,7 +148,7 @@ impl Aliases<'_> {
                 Stmt::Tile(tile) => {
                     self.written(tile.c.slot, by_all);
                     let bias = tile.bias.as_ref().map(|bias| bias.slot);
-                    for read in [tile.a.base.slot, tile.b.base.slot].into_iter().chain(bias) {
+                    for read in [tile.a.slot, tile.b.slot].into_iter().chain(bias) {
                         if self.buffer(read) == self.buffer(tile.c.slot) {
                             let (id, buffer) = (self.id, self.buffer(read));
                             self.errors

@@ -28,10 +28,14 @@ const GOOD: &str = r#"program "good" {
             r5: i32 = checked r4 < 4 site 0 element i0
             r6: f32 = load s0[7] at r5*8
             add s1[i0] at r5*8 = r6
-            tile m 2 n 4 k 3 outer 1 {
-                c = s1[8*i0] row 4
-                a = s0[8*i0] row 1 inner 1 outer 0
-                b = s0[0] row 0 inner 4 outer 0
+            tile n 2 {
+                row 2 a 1 c 4
+                row 2 a 2 c 2
+                sum 3 a 1 b 4
+                sum 2 a -1 b 1
+                c = s1[8*i0]
+                a = s0[8*i0 + 1]
+                b = s0[0]
             }
         }
     }
@@ -115,13 +119,19 @@ fn every_rule_is_checked() {
         ("load s0[7] at r5*8", "load s0[8] at r5*8", "reaches element 32 of 32"),
         ("add s1[i0] at r5*8", "add s1[i0] at r5*-8", "reaches element -24 of 32"),
         // Tiles.
-        ("m 2 n 4", "m 0 n 4", "a tile has no elements"),
-        ("c = s1[8*i0] row 4", "c = s1[8*i0] row 3", "rows of the result overlap"),
-        ("c = s1[8*i0] row 4", "c = s1[8*i0] row 5", "reaches element 32 of 32"),
-        ("a = s0[8*i0] row 1", "a = s0[8*i0] row 6", "reaches element 32 of 32"),
-        ("b = s0[0] row 0 inner 4", "b = s0[0] row 0 inner 15", "reaches element 33 of 32"),
-        ("b = s0[0] row 0", "b = s0[0] row 1", "the right operand of a tile has rows"),
-        ("a = s0[8*i0] row 1", "a = s2[0] row 0", "operands are f32, not i32"),
+        ("tile n 2", "tile n 0", "a tile has no elements"),
+        ("row 2 a 2 c 2", "row 0 a 2 c 2", "a tile has no elements"),
+        ("row 2 a 2 c 2", "row 2 a 2 c 1", "rows of the result overlap"),
+        ("row 2 a 1 c 4", "row 2 a 1 c 3", "rows of the result overlap"),
+        ("row 2 a 1 c 4", "row 2 a 1 c 0", "rows of the result overlap"),
+        ("row 2 a 2 c 2", "row 2 a 2 c -2", "reaches element -2 of 32"),
+        ("row 2 a 1 c 4", "row 2 a 1 c 5", "reaches element 32 of 32"),
+        ("row 2 a 1 c 4", "row 2 a 3 c 4", "reaches element 32 of 32"),
+        ("sum 2 a -1 b 1", "sum 2 a -2 b 1", "reaches element -1 of 32"),
+        ("sum 3 a 1 b 4", "sum 3 a 1 b 15", "reaches element 32 of 32"),
+        ("sum 3 a 1 b 4", "sum 3 a 1 b -1", "reaches element -2 of 32"),
+        ("b = s0[0]", "b = s0[0] bias = s2[0]", "operands are f32, not i32"),
+        ("b = s0[0]", "b = s0[0] bias = s0[31]", "reaches element 32 of 32"),
     ];
     for (from, to, message) in cases {
         assert!(GOOD.contains(from), "{from:?} is not in the program");

@@ -8,16 +8,20 @@
 
 use crate::base::entity::{Arena, Entity};
 use crate::base::tensor::DType;
-use crate::graph::domain::{Domain, base, elements, extents, is_view, only_joins, reduces_last};
+use crate::graph::domain::{
+    Domain, Form, Level, MOST_KEPT, base, elements, extents, is_depthwise, is_view, only_joins,
+    sums_columns,
+};
 use crate::graph::kernels::{Kernel, KernelId, KernelKind};
 use crate::graph::view::View;
-use crate::graph::{Binary, Graph, NodeId, Op};
+use crate::graph::{Binary, Graph, Node, NodeId, Op, Window};
+use crate::pass::fuse::again;
 use crate::pass::fuse::prepare::is_zero;
 use std::collections::BTreeSet;
 
 /// What becomes of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Class {
+pub enum Class {
     /// No code: a leaf, a uniform value.
     Free,
     /// Read through its argument.
@@ -32,19 +36,49 @@ enum Class {
 /// above what layers need.
 const MOST_NODES: usize = 256;
 
+/// The most taps of a max-pooling that joins a convolution.
+const MOST_POOLED: usize = 16;
+
 #[derive(Clone, Debug)]
-struct Cluster {
-    kind: KernelKind,
+pub struct Cluster {
+    /// The shape of its loops.
+    pub kind: KernelKind,
     /// In order.
-    nodes: Vec<NodeId>,
+    pub nodes: Vec<NodeId>,
     /// Nothing joins any more.
     closed: bool,
 }
 
+/// Whether an operator slides a window over its arguments, or reads them several times.
+fn has_window(op: &Op) -> bool {
+    matches!(
+        op,
+        Op::Conv { .. }
+            | Op::ConvInputGrad { .. }
+            | Op::ConvWeightGrad { .. }
+            | Op::MaxPool(_)
+            | Op::MaxPoolIndex(_)
+            | Op::MaxPoolGrad { .. }
+            | Op::SumPool(_)
+            | Op::SumPoolGrad { .. }
+    )
+}
+
+/// The window of a max-pooling or of its index.
+fn max_pool_window(op: &Op) -> Option<&Window> {
+    match op {
+        Op::MaxPool(window) | Op::MaxPoolIndex(window) => Some(window),
+        _ => None,
+    }
+}
+
 /// The clusters of a graph.
 pub struct Clusters<'a> {
-    graph: &'a Graph,
+    /// The graph.
+    pub graph: &'a Graph,
     class: Vec<Class>,
+    /// Which values are computed again by their readers, where these can.
+    again: Vec<bool>,
     /// Who reads each node.
     uses: Vec<Vec<NodeId>>,
     root: Vec<bool>,
@@ -53,8 +87,8 @@ pub struct Clusters<'a> {
 }
 
 impl<'a> Clusters<'a> {
-    /// No clusters yet.
-    pub fn new(graph: &'a Graph) -> Self {
+    /// No clusters yet; `again` says which values are computed again by their readers.
+    pub fn new(graph: &'a Graph, again: Vec<bool>) -> Self {
         let mut uses = vec![Vec::new(); graph.nodes.len()];
         for (id, node) in graph.nodes.iter() {
             for &arg in &node.args {
@@ -68,6 +102,7 @@ impl<'a> Clusters<'a> {
         let mut clusters = Clusters {
             graph,
             class: Vec::new(),
+            again,
             uses,
             root,
             of: vec![None; graph.nodes.len()],
@@ -78,15 +113,42 @@ impl<'a> Clusters<'a> {
         clusters
     }
 
-    /// The kernels.
-    pub fn run(mut self) -> Arena<KernelId, Kernel> {
+    /// Grows all clusters.
+    pub fn grow(&mut self) {
         for id in self.graph.nodes.keys() {
             if self.class[id.index()] == Class::Work {
                 self.place(id);
             }
         }
         self.join_contractions();
-        self.kernels()
+        self.join_pools();
+        self.join_sums();
+    }
+
+    /// The clusters that have not become part of others.
+    pub fn live(&self) -> impl Iterator<Item = (usize, &Cluster)> {
+        let clusters = self.clusters.iter().enumerate();
+        clusters.filter_map(|(index, cluster)| Some((index, cluster.as_ref()?)))
+    }
+
+    /// The cluster that computes a node.
+    pub fn cluster_of(&self, node: NodeId) -> Option<usize> {
+        self.of[node.index()]
+    }
+
+    /// What becomes of a node.
+    pub fn class_of(&self, node: NodeId) -> Class {
+        self.class[node.index()]
+    }
+
+    /// Whether a node is an output or an update.
+    pub fn is_root(&self, node: NodeId) -> bool {
+        self.root[node.index()]
+    }
+
+    /// Whether a node's readers are to compute it again.
+    pub fn is_again(&self, node: NodeId) -> bool {
+        self.again[node.index()]
     }
 
     fn classify(&mut self) {
@@ -104,7 +166,12 @@ impl<'a> Clusters<'a> {
                     | Op::Gather(_)
                     | Op::ScatterAdd { .. }
             );
-            let mut needed: Vec<NodeId> = if in_memory { node.args.clone() } else { Vec::new() };
+            let in_memory = in_memory || has_window(&node.op);
+            let args = node.args.iter().enumerate();
+            let mut needed: Vec<NodeId> = args
+                .filter(|(position, _)| in_memory && !again::evaluates(self.graph, id, *position))
+                .map(|(_, &arg)| arg)
+                .collect();
             if self.root[id.index()] {
                 needed.push(id);
             }
@@ -116,10 +183,23 @@ impl<'a> Clusters<'a> {
             }
             for node in needed {
                 let base = base(self.graph, node, |_| false);
-                if self.class[base.index()] == Class::Cheap {
+                let is_leaf =
+                    matches!(self.graph.nodes[base].op, Op::Input(_) | Op::Param(_) | Op::State(_));
+                let scalar = self.reads_memory_only(id, base) && !is_leaf;
+                let class = self.class[base.index()];
+                if class == Class::Cheap || class == Class::Free && scalar {
                     self.class[base.index()] = Class::Work;
                 }
             }
+        }
+    }
+
+    /// Whether a kernel reads a scalar from memory as it reads tensors, and does not compute it.
+    fn reads_memory_only(&self, id: NodeId, scalar: NodeId) -> bool {
+        match self.graph.nodes[id].op {
+            Op::Concat(_) => !matches!(self.graph.nodes[scalar].op, Op::Const(..)),
+            Op::Pad { .. } | Op::Gather(_) | Op::ScatterAdd { .. } => true,
+            ref op => has_window(op),
         }
     }
 
@@ -138,10 +218,12 @@ impl<'a> Clusters<'a> {
             Op::Input(_) | Op::Param(_) | Op::State(_) | Op::Const(..) => Class::Free,
             Op::Hyper(_) | Op::Step | Op::Extent(_) => Class::Free,
             Op::Cast(_) if self.graph.ty(args[0]).dtype == DType::F64 => Class::Free,
+            _ if self.again[id.index()] => Class::Cheap,
             Op::Iota { .. } => Class::Cheap,
             Op::Cast(_) if cheap_args => Class::Cheap,
             Op::Binary(op) if op.is_comparison() && cheap_args => Class::Cheap,
             Op::Binary(Binary::Gt) if self.is_relu_mask(id) => Class::Cheap,
+            Op::Binary(Binary::Sub) if self.is_centring(id) => Class::Cheap,
             Op::Unary(_) | Op::Binary(_) | Op::Where if uniform_args => Class::Cheap,
             _ => Class::Work,
         }
@@ -164,6 +246,34 @@ impl<'a> Clusters<'a> {
         };
         let selects = |user: &NodeId| nodes[*user].op == Op::Where && nodes[*user].args[0] == id;
         is_relu && zeros(zero) && self.uses[id.index()].iter().all(selects)
+    }
+
+    /// Whether a node subtracts from a value a vector that is made of sums over its columns, as
+    /// its mean: the value is in memory, since all of it must be known before the sums are, so
+    /// that each reader may as well subtract again.
+    fn is_centring(&self, id: NodeId) -> bool {
+        let nodes = &self.graph.nodes;
+        let [x, repeated] = nodes[id].args[..] else { return false };
+        let source = |node: NodeId| base(self.graph, node, |_| false);
+        let small = |node: NodeId| elements(self.graph, node) <= MOST_KEPT;
+        let (x, vector) = (source(x), source(repeated));
+        if !matches!(nodes[repeated].op, Op::Broadcast(_)) || !small(vector) || small(x) {
+            return false;
+        }
+        let (mut open, mut seen) = (vec![vector], BTreeSet::new());
+        while let Some(node) = open.pop() {
+            if !seen.insert(node) {
+                continue;
+            }
+            let sums = sums_columns(self.graph, node);
+            if sums && source(nodes[node].args[0]) == x {
+                return true;
+            }
+            if !sums {
+                open.extend(nodes[node].args.iter().copied().filter(|&arg| small(arg)));
+            }
+        }
+        false
     }
 
     /// Whether a value depends on nothing but constants and uniform values.
@@ -246,6 +356,17 @@ impl<'a> Clusters<'a> {
             | Op::Step
             | Op::Extent(_) => self.start(KernelKind::Move, id, true),
             Op::MatMul { .. } => self.start(KernelKind::Contraction, id, false),
+            Op::Conv { .. } | Op::ConvInputGrad { .. } | Op::ConvWeightGrad { .. } => {
+                match is_depthwise(self.graph, id) {
+                    true => self.start(KernelKind::Window, id, true),
+                    false => self.start(KernelKind::Contraction, id, false),
+                }
+            }
+            Op::MaxPool(_) | Op::MaxPoolIndex(_) => self.place_max_pool(id),
+            Op::MaxPoolGrad { .. } | Op::SumPool(_) | Op::SumPoolGrad { .. } => {
+                self.start(KernelKind::Window, id, true);
+            }
+            Op::Variance(_) => self.place_columns(id),
             Op::Concat(_) | Op::Pad { .. } | Op::Gather(_) | Op::ScatterAdd { .. } => {
                 self.start(KernelKind::Move, id, true);
             }
@@ -269,38 +390,150 @@ impl<'a> Clusters<'a> {
         }
     }
 
+    /// The largest elements and which ones they are: one kernel that reads the images once.
+    fn place_max_pool(&mut self, id: NodeId) {
+        let node = &self.graph.nodes[id];
+        let window = max_pool_window(&node.op);
+        let same = |other: &Cluster| {
+            let other = &self.graph.nodes[other.nodes[0]];
+            max_pool_window(&other.op) == window && other.args == node.args
+        };
+        let known = self.clusters.iter().position(|cluster| cluster.as_ref().is_some_and(same));
+        match known {
+            Some(known) => {
+                self.of[id.index()] = Some(known);
+                if let Some(cluster) = &mut self.clusters[known] {
+                    cluster.nodes.push(id);
+                }
+            }
+            None => self.start(KernelKind::Window, id, true),
+        }
+    }
+
     fn place_reduction(&mut self, id: NodeId) {
         let arg = self.graph.nodes[id].args[0];
-        let last = reduces_last(self.graph, id);
-        if last && elements(self.graph, id) > 1 {
+        if sums_columns(self.graph, id) {
+            return self.place_columns(id);
+        }
+        if elements(self.graph, id) > 1 {
             return self.join(id, &[arg]);
         }
-        // A sum over everything, or over first axes: takes in what nobody else reads.
-        self.start(if last { KernelKind::Rows } else { KernelKind::Columns }, id, true);
+        // A sum over everything: takes in what nobody else reads.
+        self.start(KernelKind::Rows, id, true);
         let own = self.of[id.index()].expect("started");
         let Some(producer) = self.of[self.source(arg).index()] else { return };
         let Some(cluster) = self.clusters[producer].clone() else { return };
-        let only_used_here = cluster.nodes.iter().all(|&node| {
-            !self.root[node.index()]
-                && self
-                    .readers(node)
-                    .iter()
-                    .all(|reader| *reader == id || cluster.nodes.contains(reader))
-        });
-        let plain = !cluster.closed && cluster.kind == KernelKind::Rows && only_used_here;
-        let fits = Domain::of(self.graph, &cluster.nodes).is_some_and(|domain| {
-            let mut nodes = cluster.nodes.clone();
-            nodes.push(id);
-            let direct = if last {
-                Domain::of(self.graph, &nodes).is_some()
-            } else {
-                domain.forms(&extents(self.graph, arg), crate::graph::domain::Level::Full).is_some()
-            };
-            !domain.reduces && direct
-        });
-        if plain && fits && self.reads_directly(id, &cluster.nodes) {
+        let mut nodes = cluster.nodes.clone();
+        nodes.push(id);
+        if self.is_plain(&cluster)
+            && self.only_read_by(&cluster, id)
+            && Domain::of(self.graph, &nodes).is_some()
+            && self.reads_directly(id, &cluster.nodes)
+        {
             self.unite(producer, own);
         }
+    }
+
+    /// Whether a cluster is element-wise work that may grow.
+    fn is_plain(&self, cluster: &Cluster) -> bool {
+        !cluster.closed
+            && cluster.kind == KernelKind::Rows
+            && Domain::of(self.graph, &cluster.nodes).is_some_and(|domain| !domain.reduces)
+    }
+
+    /// Whether a cluster reduces rows.
+    pub fn reduces_rows(&self, cluster: &Cluster) -> bool {
+        let nodes = cluster.nodes.iter().copied();
+        let others: Vec<NodeId> = nodes.filter(|&node| !sums_columns(self.graph, node)).collect();
+        Domain::of(self.graph, &others).is_none_or(|domain| domain.reduces)
+    }
+
+    /// Whether a cluster has a single reader outside.
+    fn only_read_by(&self, cluster: &Cluster, id: NodeId) -> bool {
+        cluster.nodes.iter().all(|&node| {
+            let inside = |reader: &NodeId| *reader == id || cluster.nodes.contains(reader);
+            !self.root[node.index()] && self.readers(node).iter().all(inside)
+        })
+    }
+
+    /// A sum of columns takes in the element-wise work that makes what it reads, and joins other
+    /// sums over the same elements: one pass for all of them.
+    fn place_columns(&mut self, id: NodeId) {
+        self.start(KernelKind::Columns, id, true);
+        let own = self.of[id.index()].expect("started");
+        let arg = self.graph.nodes[id].args[0];
+        if let Some(producer) = self.of[self.source(arg).index()]
+            && let Some(cluster) = self.clusters[producer].clone()
+            && self.is_plain(&cluster)
+            && self.reads_directly(id, &cluster.nodes)
+            && (self.only_read_by(&cluster, id)
+                || elements(self.graph, id) <= MOST_KEPT && !self.follows_contraction(&cluster))
+            && self.sums_together(&cluster.nodes, &[id])
+        {
+            self.unite(producer, own);
+        }
+        let others: Vec<usize> = (0..self.clusters.len()).filter(|&other| other != own).collect();
+        for other in others {
+            let Some(cluster) = &self.clusters[other] else { continue };
+            let Some(known) = &self.clusters[own] else { return };
+            if cluster.kind == KernelKind::Columns
+                && self.share_elements(&cluster.nodes, &known.nodes)
+                && self.sums_together(&cluster.nodes, &known.nodes)
+            {
+                self.unite(other, own);
+            }
+        }
+    }
+
+    /// Whether one pass can make these nodes, of which some sum columns.
+    fn sums_together(&self, some: &[NodeId], others: &[NodeId]) -> bool {
+        let mut union = [some, others].concat();
+        union.sort_unstable();
+        union.len() <= MOST_NODES
+            && Domain::columns(self.graph, &union)
+                .is_some_and(|(domain, _)| self.computes_in_place(&domain, &union))
+            && self.is_convex(&union)
+    }
+
+    /// Whether a cluster reads a contraction's result: it is better done while that is in cache.
+    fn follows_contraction(&self, cluster: &Cluster) -> bool {
+        let mut sources = Vec::new();
+        for &node in &cluster.nodes {
+            self.collect_sources(&self.graph.nodes[node].args, &mut sources);
+        }
+        sources.iter().any(|&source| {
+            let source = self.clusters[source].as_ref();
+            source.is_some_and(|cluster| cluster.kind == KernelKind::Contraction)
+        })
+    }
+
+    /// Whether a cluster reads or makes elements that sums of columns read or make.
+    fn share_elements(&self, some: &[NodeId], others: &[NodeId]) -> bool {
+        let sums = others.iter().filter(|&&node| sums_columns(self.graph, node));
+        let total = sums.map(|&node| elements(self.graph, self.graph.nodes[node].args[0])).max();
+        let some = self.values_of(some, total.unwrap_or(1));
+        self.values_of(others, total.unwrap_or(1)).iter().any(|value| some.contains(value))
+    }
+
+    /// The values of so many elements that nodes read or make.
+    fn values_of(&self, nodes: &[NodeId], total: usize) -> BTreeSet<NodeId> {
+        let mut open: Vec<NodeId> = nodes.to_vec();
+        let own = nodes.iter().copied();
+        let mut found: BTreeSet<NodeId> =
+            own.filter(|&node| elements(self.graph, node) == total).collect();
+        while let Some(node) = open.pop() {
+            for &arg in &self.graph.nodes[node].args {
+                let source = self.source(arg);
+                match self.class[source.index()] {
+                    Class::Cheap => open.push(source),
+                    _ if elements(self.graph, source) == total => {
+                        found.insert(source);
+                    }
+                    Class::Work | Class::Free | Class::View => {}
+                }
+            }
+        }
+        found
     }
 
     /// Whether a reduction reads a cluster at its own elements, not repeated or turned.
@@ -316,7 +549,7 @@ impl<'a> Clusters<'a> {
     }
 
     /// The working nodes that read a node, through views and cheap nodes.
-    fn readers(&self, node: NodeId) -> Vec<NodeId> {
+    pub fn readers(&self, node: NodeId) -> Vec<NodeId> {
         let mut readers = Vec::new();
         let mut open = self.uses[node.index()].clone();
         while let Some(reader) = open.pop() {
@@ -336,7 +569,10 @@ impl<'a> Clusters<'a> {
             return false;
         }
         for (product, bias) in [(node.args[0], node.args[1]), (node.args[1], node.args[0])] {
-            let is_product = matches!(self.graph.nodes[product].op, Op::MatMul { .. })
+            let op = &self.graph.nodes[product].op;
+            // A depthwise convolution has no tile.
+            let is_product = matches!(op, Op::MatMul { .. } | Op::Conv { .. })
+                && !is_depthwise(self.graph, product)
                 && self.readers(product).len() == 1
                 && !self.root[product.index()];
             let repeated = matches!(self.graph.nodes[bias].op, Op::Broadcast(_))
@@ -403,7 +639,10 @@ impl<'a> Clusters<'a> {
             return false;
         }
         let Some(domain) = Domain::of(self.graph, &union) else { return false };
-        if !self.allows(&domain, &union) || !self.is_convex(&union) {
+        if !self.allows(&domain, &union)
+            || !self.computes_in_place(&domain, &union)
+            || !self.is_convex(&union)
+        {
             return false;
         }
         for node in nodes {
@@ -413,6 +652,58 @@ impl<'a> Clusters<'a> {
             known.nodes = union;
         }
         true
+    }
+
+    /// Whether what nodes compute again of one another is computed at the very element that they
+    /// compute: a contraction's result is known nowhere else.
+    fn computes_in_place(&self, domain: &Domain, nodes: &[NodeId]) -> bool {
+        nodes.iter().all(|id| {
+            let Node { op, args, .. } = &self.graph.nodes[*id];
+            let is_own = domain.levels.contains_key(id);
+            let reduces = matches!(op, Op::Reduce(..) | Op::Variance(_) | Op::ArgMax(_) | Op::Pick);
+            args.iter().enumerate().all(|(position, &arg)| {
+                if !self.reaches(domain, arg) || domain.levels.contains_key(&self.source(arg)) {
+                    return true;
+                }
+                // Loops over rows know when a node of theirs is needed, not what reads it anew.
+                if domain.reduces && !self.is_relu_mask(self.source(arg)) {
+                    return false;
+                }
+                let forms = match is_own && !(reduces && position == 0) {
+                    true => Some(domain.own_forms(self.graph, *id)),
+                    false => domain.forms(&extents(self.graph, arg), Level::Full),
+                };
+                forms.is_some_and(|forms| self.reads_in_place(domain, arg, &forms))
+            })
+        })
+    }
+
+    /// Whether a value at these indices reads the domain's nodes at their own.
+    fn reads_in_place(&self, domain: &Domain, mut node: NodeId, forms: &[Form]) -> bool {
+        let mut forms = forms.to_vec();
+        while !domain.levels.contains_key(&node) {
+            match self.class[node.index()] {
+                Class::View => match domain.through(self.graph, node, &forms) {
+                    Some(inner) => forms = inner,
+                    None => return !self.reaches(domain, node),
+                },
+                Class::Cheap => {
+                    let mut args = self.graph.nodes[node].args.iter();
+                    return args.all(|&arg| self.reads_in_place(domain, arg, &forms));
+                }
+                Class::Free | Class::Work => return true,
+            }
+            node = self.graph.nodes[node].args[0];
+        }
+        domain.own_forms(self.graph, node) == forms
+    }
+
+    /// Whether a value is computed from the domain's nodes, through views and what is computed
+    /// again.
+    fn reaches(&self, domain: &Domain, node: NodeId) -> bool {
+        domain.levels.contains_key(&node)
+            || matches!(self.class[node.index()], Class::View | Class::Cheap)
+                && self.graph.nodes[node].args.iter().any(|&arg| self.reaches(domain, arg))
     }
 
     /// What a nest can't do though its shapes fit: a picked element is computed again at its
@@ -515,8 +806,77 @@ impl<'a> Clusters<'a> {
         }
     }
 
+    /// A max-pooling of what only it reads of a convolution (with bias and relu) joins it: what is
+    /// pooled is never written.
+    fn join_pools(&mut self) {
+        for index in 0..self.clusters.len() {
+            let Some(pools) = &self.clusters[index] else { continue };
+            let pooled = &self.graph.nodes[pools.nodes[0]];
+            let Some(window) = max_pool_window(&pooled.op) else { continue };
+            let fits = window.pad == [(0, 0); 2] && window.taps() <= MOST_POOLED;
+            let Some(source) = self.of[pooled.args[0].index()].filter(|_| fits) else { continue };
+            let Some(cluster) = &self.clusters[source] else { continue };
+            let plain = |node: &NodeId| {
+                let op = &self.graph.nodes[*node].op;
+                matches!(op, Op::Conv { .. } | Op::Where | Op::Binary(Binary::Add | Binary::Gt))
+            };
+            let unread = |&node: &NodeId| {
+                let mut readers = self.readers(node).into_iter();
+                !self.root[node.index()]
+                    && readers.all(|it| cluster.nodes.contains(&it) || pools.nodes.contains(&it))
+            };
+            let is_convolution = cluster.kind == KernelKind::Contraction && self.slides(cluster);
+            if is_convolution && cluster.nodes.iter().all(plain) && cluster.nodes.iter().all(unread)
+            {
+                self.unite(index, source);
+            }
+        }
+    }
+
+    /// Sums of columns of what a convolution makes join it, block by block while that is in cache.
+    fn join_sums(&mut self) {
+        for index in 0..self.clusters.len() {
+            let Some(sums) = self.clusters[index].clone() else { continue };
+            if sums.kind != KernelKind::Columns {
+                continue;
+            }
+            let mut sources = Vec::new();
+            for &node in &sums.nodes {
+                self.collect_sources(&self.graph.nodes[node].args, &mut sources);
+            }
+            sources.sort_unstable();
+            let into = sources.into_iter().rev().find(|&source| {
+                let source = self.clusters[source].as_ref().expect("a live cluster");
+                self.slides(source)
+                    && self.share_elements(&source.nodes, &sums.nodes)
+                    && self.adds_up_parts(&sums)
+                    && self.sums_together(&source.nodes, &sums.nodes)
+            });
+            if let Some(into) = into {
+                self.unite(index, into);
+            }
+        }
+    }
+
+    /// Whether a cluster is a convolution or the gradient of one's input, with what follows.
+    fn slides(&self, cluster: &Cluster) -> bool {
+        let slides = |node: &NodeId| {
+            matches!(self.graph.nodes[*node].op, Op::Conv { .. } | Op::ConvInputGrad { .. })
+        };
+        cluster.kind == KernelKind::Contraction && cluster.nodes.iter().any(slides)
+    }
+
+    /// Whether sums are added up part by part of the first axis.
+    fn adds_up_parts(&self, sums: &Cluster) -> bool {
+        let kept = |&node: &NodeId| {
+            !sums_columns(self.graph, node) || elements(self.graph, node) <= MOST_KEPT
+        };
+        let domain = Domain::columns(self.graph, &sums.nodes);
+        domain.is_some_and(|(_, reduced)| reduced[0]) && sums.nodes.iter().all(kept)
+    }
+
     /// The finished kernels in an order in which what they read comes first.
-    fn kernels(self) -> Arena<KernelId, Kernel> {
+    pub fn kernels(self) -> Arena<KernelId, Kernel> {
         let mut kernels = Arena::new();
         let mut done = vec![false; self.clusters.len()];
         for index in 0..self.clusters.len() {

@@ -4,6 +4,8 @@
 //!   that a layer before its `relu` is never kept for the backward pass.
 //! - A sum over everything gets its own copy of the product under it: `sum(g·g)` must not tie
 //!   the update that also needs `g·g` to the norm that decides about the update.
+//! - A variance over the last axes is `mean((x − mean(x))²)`: rows are in cache for the second
+//!   sum. Over first axes it stays one reduction.
 //! - A reduction over axes that are neither all first nor all last reads a transpose.
 //!
 //! ```text
@@ -16,6 +18,7 @@
 use crate::base::entity::Entity;
 use crate::graph::domain::{extents, is_view, reduces_last};
 use crate::graph::{Binary, Graph, NodeId, Op, Reduce, Unary};
+use crate::pass::emit::Emit;
 use crate::pass::rebuild::Rebuild;
 
 /// The graph, rewritten.
@@ -33,6 +36,9 @@ pub fn run(graph: &Graph) -> Graph {
             }
             Op::Reduce(..) | Op::ArgMax(_) if !is_view(graph, id) && between(graph, id) => {
                 axes_last(&mut rebuild, id);
+            }
+            Op::Variance(axes) if reduces_last(graph, id) || between(graph, id) => {
+                two_means(&mut rebuild, id, axes);
             }
             _ => {
                 rebuild.keep(id);
@@ -107,9 +113,36 @@ fn between(graph: &Graph, id: NodeId) -> bool {
     let shape = extents(graph, graph.nodes[id].args[0]);
     let Some(last) = (0..shape.len()).rev().find(|&axis| shape[axis] != 1) else { return false };
     match &graph.nodes[id].op {
-        Op::Reduce(_, axes) => axes.contains(&last) && !reduces_last(graph, id),
+        Op::Reduce(_, axes) | Op::Variance(axes) => {
+            axes.contains(&last) && !reduces_last(graph, id)
+        }
         _ => !reduces_last(graph, id),
     }
+}
+
+/// A variance as means over the last axes: of `x`, or of its transpose.
+fn two_means(rebuild: &mut Rebuild, id: NodeId, axes: &[usize]) {
+    let graph = rebuild.old;
+    let node = &graph.nodes[id];
+    let rank = graph.ty(node.args[0]).shape.rank();
+    let x = rebuild.mapped(node.args[0]).expect("arguments come before uses");
+    rebuild.emit.builder.set_origin(node.origin);
+    let (x, axes) = match reduces_last(graph, id) {
+        true => (x, axes.to_vec()),
+        false => {
+            let kept = (0..rank).filter(|axis| !axes.contains(axis));
+            let perm: Vec<usize> = kept.chain(axes.iter().copied()).collect();
+            (rebuild.emit.transpose(x, &perm), (rank - axes.len()..rank).collect())
+        }
+    };
+    let shape = rebuild.emit.shape(x);
+    let mean = |emit: &mut Emit, x| emit.builder.mean(x, &axes, false).expect("f32");
+    let center = mean(&mut rebuild.emit, x);
+    let center = rebuild.emit.spread(center, &axes, &shape);
+    let deviation = rebuild.emit.sub(x, center);
+    let square = rebuild.emit.mul(deviation, deviation);
+    let variance = mean(&mut rebuild.emit, square);
+    rebuild.replace(id, variance);
 }
 
 /// The reduction of a transpose whose reduced axes are last.

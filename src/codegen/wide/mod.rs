@@ -1,0 +1,158 @@
+//! Vector loops in wide registers: what goes in is a vector loop whose elements are computed one
+//! like the other; what comes out is a function for AVX-512 or AVX2, which Cranelift, whose
+//! vectors have 128 bits, cannot write.
+//!
+//! ```text
+//! vector i1 in 0..7168 { … r22 = sqrt r21; r25 = div r12, r24; … }
+//! →  448 rounds of { vmovups zmm0, [rsi+rax*4]; …; vsqrtps …; vdivps …; vmovups [rsi+rax*4], … }
+//! ```
+//!
+//! [`record`] turns the loop into a straight list of lane-wise [`Op`]s (functions such as `exp`
+//! by the same generic code as everywhere), with the addresses and scalars that it needs from
+//! outside; [`encode()`] writes it. Every op is rounded as IEEE 754 says, one like the other in any
+//! width, so the results are those of Cranelift's code to the bit.
+//!
+//! What it deliberately does not do: reductions (their sixteen lanes are one chain in any width),
+//! bytes, random numbers, indices from data and loops too short to pay for a call. Those stay with
+//! `clif`.
+
+mod encode;
+mod record;
+mod registers;
+
+pub use encode::encode;
+pub(super) use record::{Operands, record, varying};
+
+/// A value of the list: the position of the op that computes it.
+pub type ValueId = usize;
+
+/// A comparison of floats that is false for NaN, but for `Ne`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs)] // Each is the comparison of its name.
+pub enum Compare {
+    Eq,
+    Ne,
+    Lt,
+    Le,
+}
+
+/// What is done to all lanes alike. Truth values are lanes of all ones or all zeros.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Op {
+    /// Neighbours in memory: elements from `offset` on, behind a pointer and the loop's counter.
+    Load {
+        /// Which pointer.
+        pointer: usize,
+        /// Elements from there.
+        offset: i32,
+    },
+    /// Writes neighbours; computes nothing.
+    Store {
+        /// Which pointer.
+        pointer: usize,
+        /// Elements from there.
+        offset: i32,
+        /// What is written.
+        value: ValueId,
+    },
+    /// A scalar from outside in all lanes.
+    Scalar(usize),
+    /// The same 32 bits in all lanes.
+    Const(u32),
+    /// `a + b`
+    Add(ValueId, ValueId),
+    /// `a - b`
+    Sub(ValueId, ValueId),
+    /// `a · b`
+    Mul(ValueId, ValueId),
+    /// `a / b`
+    Div(ValueId, ValueId),
+    /// `a · b + c`, rounded once.
+    Fma(ValueId, ValueId, ValueId),
+    /// The square root.
+    Sqrt(ValueId),
+    /// The largest whole number that is not larger.
+    Floor(ValueId),
+    /// The number of a 32-bit integer.
+    FromInt(ValueId),
+    /// A comparison.
+    Compare(Compare, ValueId, ValueId),
+    /// `if a { b } else { c }`, bit by bit.
+    Select(ValueId, ValueId, ValueId),
+    /// `a & b`
+    And(ValueId, ValueId),
+    /// `a | b`
+    Or(ValueId, ValueId),
+    /// `a ^ b`
+    Xor(ValueId, ValueId),
+    /// `a + b` of integers.
+    IntAdd(ValueId, ValueId),
+    /// `a - b` of integers.
+    IntSub(ValueId, ValueId),
+    /// Integers shifted left.
+    ShiftLeft(ValueId, u32),
+    /// Integers shifted right, the sign kept.
+    ShiftRight(ValueId, u32),
+}
+
+/// A loop over lanes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct WideLoop {
+    /// Elements.
+    pub extent: usize,
+    /// What is done to each, in order.
+    pub ops: Vec<Op>,
+    /// How many pointers it is given.
+    pub pointers: usize,
+    /// How many scalars.
+    pub scalars: usize,
+}
+
+impl Op {
+    /// The values that it reads.
+    pub fn args(self) -> impl Iterator<Item = ValueId> {
+        let args = match self {
+            Op::Load { .. } | Op::Scalar(_) | Op::Const(_) => [None; 3],
+            Op::Store { value, .. } => [Some(value), None, None],
+            Op::Sqrt(a) | Op::Floor(a) | Op::FromInt(a) => [Some(a), None, None],
+            Op::ShiftLeft(a, _) | Op::ShiftRight(a, _) => [Some(a), None, None],
+            Op::Add(a, b) | Op::Sub(a, b) | Op::Mul(a, b) | Op::Div(a, b) => {
+                [Some(a), Some(b), None]
+            }
+            Op::Compare(_, a, b) => [Some(a), Some(b), None],
+            Op::And(a, b) | Op::Or(a, b) | Op::Xor(a, b) => [Some(a), Some(b), None],
+            Op::IntAdd(a, b) | Op::IntSub(a, b) => [Some(a), Some(b), None],
+            Op::Fma(a, b, c) | Op::Select(a, b, c) => [Some(a), Some(b), Some(c)],
+        };
+        args.into_iter().flatten()
+    }
+
+    /// Whether it is the same for all elements.
+    pub fn is_invariant(self) -> bool {
+        matches!(self, Op::Scalar(_) | Op::Const(_))
+    }
+
+    /// Rounds of a processor that it takes, about.
+    fn cost(self) -> usize {
+        match self {
+            Op::Scalar(_) | Op::Const(_) => 0,
+            Op::Div(..) | Op::Sqrt(_) => 6,
+            _ => 1,
+        }
+    }
+}
+
+impl WideLoop {
+    /// The name of its function.
+    pub fn name(&self) -> String {
+        format!("wide.{}x{}", self.extent, self.ops.iter().filter(|op| !op.is_invariant()).count())
+    }
+
+    /// Whether it is long enough to pay for being called.
+    fn is_worth_it(&self) -> bool {
+        const WORK: usize = 1024;
+        const ELEMENTS: usize = 64;
+        let cost: usize = self.ops.iter().map(|op| op.cost()).sum();
+        self.extent >= ELEMENTS && self.extent * cost >= WORK
+    }
+}

@@ -1,0 +1,294 @@
+//! From a data set to a step's inputs: passes over splits, batch by batch, transformed and ready
+//! before they are asked for.
+//!
+//! ```text
+//! feed.begin(Pass::Train { epoch: 1 }, &[Pass::Validation]);
+//! while let Some(batch) = feed.next_batch()? {       // waits only if the batch is not ready yet
+//!     batch.copy(field, input)?;               // into each of the step's inputs
+//! }
+//! ```
+//!
+//! What costs more than a copy (transforms, samples that lie in a file) is done ahead of the steps
+//! by threads of its own ([`prefetch`]); samples that lie in memory as a step wants them are copied
+//! where they are asked for, since handing them over would cost as much. The bytes are the same
+//! either way, for any number of threads ([`sample`]).
+
+mod prefetch;
+mod sample;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use self::prefetch::{Chunk, Course, Prefetch};
+use self::sample::Maker;
+use super::dataset::{Dataset, Split, order};
+use super::error::DataError;
+use super::request::SourceRequest;
+use super::transform;
+use crate::base::schema::{Field, Schema};
+
+/// Once through a split.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pass {
+    /// The training samples, transformed and in the order of an epoch, which counts from 1.
+    Train {
+        /// The epoch.
+        epoch: u64,
+    },
+    /// The validation samples, in their order.
+    Validation,
+    /// The test samples, in their order.
+    Test,
+}
+
+impl Pass {
+    /// The split's name.
+    pub fn split(self) -> &'static str {
+        match self {
+            Pass::Train { .. } => "train",
+            Pass::Validation => "validation",
+            Pass::Test => "test",
+        }
+    }
+
+    /// Whether it is one to train on.
+    pub fn trains(self) -> bool {
+        matches!(self, Pass::Train { .. })
+    }
+}
+
+/// How passes are made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// What order and transforms are drawn from.
+    pub seed: u64,
+    /// Whether each epoch has an order of its own.
+    pub shuffle: bool,
+    /// Samples of a batch to train on.
+    pub batch: usize,
+    /// Whether what is left of an epoch is a smaller batch, or left out.
+    pub keep_last: bool,
+    /// Samples of a batch to judge by.
+    pub evaluation_batch: usize,
+    /// Threads that compute steps; those that prepare batches follow from it.
+    pub threads: usize,
+}
+
+/// Why a batch cannot be had.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FeedError {
+    /// The split.
+    pub split: &'static str,
+    /// The sample's number in the data that its split was taken from.
+    pub sample: u32,
+    /// What is wrong with it.
+    pub error: Box<DataError>,
+    /// Whether that is a bug of ours.
+    pub panicked: bool,
+}
+
+/// The samples of a batch.
+pub struct Batch<'a> {
+    /// Their indices in the split.
+    pub samples: &'a [u32],
+    bytes: Bytes<'a>,
+}
+
+enum Bytes<'a> {
+    /// As they lie in the split.
+    Split(&'a Split, Pass),
+    /// Prepared, with the place of the first one.
+    Chunk(&'a Chunk, usize),
+}
+
+impl Batch<'_> {
+    /// Copies one field of all samples, one after the other. `out` has room for exactly those.
+    pub fn copy(&self, field: usize, out: &mut [u8]) -> Result<(), FeedError> {
+        match &self.bytes {
+            Bytes::Split(split, pass) => {
+                let copied = split.copy_batch(self.samples, field, out);
+                copied.map_err(|error| FeedError {
+                    split: pass.split(),
+                    sample: split.original(self.samples[0]),
+                    error: error.into(),
+                    panicked: false,
+                })
+            }
+            Bytes::Chunk(chunk, first) => {
+                let start = first * out.len() / self.samples.len();
+                out.copy_from_slice(&chunk.fields[field][start..][..out.len()]);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Hands out batches.
+pub struct Feed {
+    maker: Arc<Maker>,
+    plan: Plan,
+    prefetch: Option<Prefetch>,
+    /// Passes that are being prepared, the current one aside.
+    announced: Vec<Pass>,
+    current: Option<Current>,
+}
+
+/// The pass that batches are taken from.
+struct Current {
+    pass: Pass,
+    order: Arc<[u32]>,
+    batch: usize,
+    /// Samples that have been handed out.
+    done: usize,
+    /// Whether they are prepared by threads.
+    ahead: bool,
+    /// The chunk that batches are taken from, and where in the order it begins.
+    chunk: Option<(Chunk, usize)>,
+}
+
+impl Feed {
+    /// Nothing begun. Threads are started if a pass over the data needs them.
+    pub fn new(data: &Dataset, plan: Plan) -> Feed {
+        let maker = Arc::new(Maker::new(data, plan.seed));
+        let passes = [Pass::Train { epoch: 1 }, Pass::Validation, Pass::Test];
+        let ahead = passes.into_iter().filter(|&pass| maker.is_work(pass));
+        let samples = ahead.map(|pass| chunk_samples(&data.schema, batch_of(&plan, pass))).max();
+        let prefetch = samples.map(|samples| {
+            let sizes = data.fields(true).iter().map(Field::bytes).collect();
+            Prefetch::start(maker.clone(), sizes, samples, workers(plan.threads))
+        });
+        Feed { maker, plan, prefetch, announced: Vec::new(), current: None }
+    }
+
+    /// Begins a pass; what is left of the current one is dropped. `then` are passes that will
+    /// follow, in order, as far as that is known: they are prepared while this one goes on.
+    pub fn begin(&mut self, pass: Pass, then: &[Pass]) {
+        let ahead = self.maker.is_work(pass);
+        if let Some(prefetch) = &mut self.prefetch {
+            let left = self.current.take().is_some_and(|current| {
+                let left = current.ahead && current.done < current.order.len();
+                if let Some((chunk, _)) = current.chunk {
+                    prefetch.release(chunk);
+                }
+                left
+            });
+            let expected = !ahead || self.announced.first() == Some(&pass);
+            if left || !expected {
+                prefetch.forget();
+                self.announced.clear();
+            }
+        }
+        let order = self.order(pass);
+        let batch = batch_of(&self.plan, pass);
+        if ahead {
+            match self.announced.first() == Some(&pass) {
+                true => drop(self.announced.remove(0)),
+                false => self.prepare(pass, order.clone()),
+            }
+        }
+        for &next in then {
+            if self.maker.is_work(next) && !self.announced.contains(&next) {
+                self.prepare(next, self.order(next));
+                self.announced.push(next);
+            }
+        }
+        self.current = Some(Current { pass, order, batch, done: 0, ahead, chunk: None });
+    }
+
+    /// How many batches the current pass has.
+    pub fn batches(&self) -> usize {
+        let current = self.current.as_ref();
+        current.map_or(0, |current| current.order.len().div_ceil(current.batch))
+    }
+
+    /// The next batch of the current pass; `None` after the last one.
+    pub fn next_batch(&mut self) -> Result<Option<Batch<'_>>, FeedError> {
+        let Some(current) = &mut self.current else { return Ok(None) };
+        let first = current.done;
+        let samples = first..(first + current.batch).min(current.order.len());
+        if samples.is_empty() {
+            return Ok(None);
+        }
+        current.done = samples.end;
+        let bytes = match &mut self.prefetch {
+            Some(prefetch) if current.ahead => {
+                let begins = current.next_chunk(prefetch, first)?;
+                let (chunk, _) = current.chunk.as_ref().expect("a chunk has been taken");
+                Bytes::Chunk(chunk, first - begins)
+            }
+            _ => Bytes::Split(self.maker.split(current.pass), current.pass),
+        };
+        Ok(Some(Batch { samples: &current.order[samples], bytes }))
+    }
+
+    /// The samples that a pass takes, in order.
+    fn order(&self, pass: Pass) -> Arc<[u32]> {
+        let count = self.maker.split(pass).count();
+        let Pass::Train { epoch } = pass else { return (0..count as u32).collect() };
+        let mut order = order(self.plan.seed, epoch, count, self.plan.shuffle);
+        if !self.plan.keep_last {
+            order.truncate(count / self.plan.batch * self.plan.batch);
+        }
+        order.into()
+    }
+
+    fn prepare(&mut self, pass: Pass, order: Arc<[u32]>) {
+        let chunk = chunk_samples(self.maker.schema(), batch_of(&self.plan, pass));
+        if let Some(prefetch) = &mut self.prefetch {
+            prefetch.add(Course { pass, order, chunk, claimed: 0 });
+        }
+    }
+}
+
+impl Current {
+    /// Holds the chunk that a sample of the order is in; returns where it begins.
+    fn next_chunk(&mut self, prefetch: &mut Prefetch, first: usize) -> Result<usize, FeedError> {
+        if let Some((chunk, begins)) = self.chunk.take() {
+            if first < begins + chunk.samples {
+                self.chunk = Some((chunk, begins));
+                return Ok(begins);
+            }
+            prefetch.release(chunk);
+        }
+        let chunk = prefetch.take();
+        let outcome = chunk.outcome.clone();
+        self.chunk = Some((chunk, first));
+        outcome.map(|()| first)
+    }
+}
+
+fn batch_of(plan: &Plan, pass: Pass) -> usize {
+    if pass.trains() { plan.batch } else { plan.evaluation_batch }
+}
+
+/// Samples that are handed over at once: whole batches, as many as make the cost of handing over
+/// small beside that of their bytes.
+fn chunk_samples(schema: &Schema, batch: usize) -> usize {
+    const BYTES: usize = 256 << 10;
+    let bytes: usize = schema.fields(true).iter().map(Field::bytes).sum();
+    batch * (BYTES / (batch * bytes).max(1)).max(1)
+}
+
+/// Threads that prepare batches, for so many that compute. Where computing is what takes the time
+/// they wait, and where preparing is, the others do.
+fn workers(threads: usize) -> usize {
+    threads.clamp(1, 8)
+}
+
+/// Bytes of batches that are prepared ahead in a run, for what is known without the data.
+pub fn prefetch_bytes(
+    request: &SourceRequest,
+    schema: &Schema,
+    batch: usize,
+    threads: usize,
+) -> usize {
+    let transforms = transform::parse(&request.transforms).unwrap_or_default();
+    let changes = transforms.iter().any(transform::Item::changes_samples);
+    // Whether images lie in memory is known when they have been read.
+    if !changes && request.name != "images" {
+        return 0;
+    }
+    let bytes: usize = schema.fields(true).iter().map(Field::bytes).sum();
+    prefetch::chunks(workers(threads)) * chunk_samples(schema, batch) * bytes
+}

@@ -1,0 +1,152 @@
+//! One sample as a step wants it: read, taken through the transforms, mixed with its partner.
+//!
+//! `(pass, index)` goes in, the bytes of each field come out, into a chunk at the sample's place.
+//! They depend on the data, the run's seed and the epoch alone.
+
+use std::sync::Arc;
+
+use super::super::dataset::{Dataset, Split};
+use super::super::error::DataError;
+use super::super::transform::{Draw, Frame, Size, Transforms};
+use super::Pass;
+use super::prefetch::{Fill, Rooms};
+use crate::base::schema::Schema;
+
+/// Makes the samples of a data set.
+#[derive(Debug)]
+pub struct Maker {
+    train: Split,
+    validation: Split,
+    test: Split,
+    transforms: Arc<Transforms>,
+    schema: Schema,
+    seed: u64,
+}
+
+/// What a thread that makes samples keeps between them.
+#[derive(Default)]
+pub struct Bench {
+    /// The sample's image.
+    own: Frame,
+    /// Its partner's.
+    partner: Frame,
+}
+
+impl Maker {
+    /// Shares the splits of a data set.
+    pub fn new(data: &Dataset, seed: u64) -> Maker {
+        Maker {
+            train: data.train.clone(),
+            validation: data.validation.clone(),
+            test: data.test.clone(),
+            transforms: data.transforms.clone(),
+            schema: data.schema.clone(),
+            seed,
+        }
+    }
+
+    /// What samples look like when they are made.
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// The split of a pass.
+    pub fn split(&self, pass: Pass) -> &Split {
+        match pass {
+            Pass::Train { .. } => &self.train,
+            Pass::Validation => &self.validation,
+            Pass::Test => &self.test,
+        }
+    }
+
+    /// Whether a pass is more than copying bytes in memory.
+    pub fn is_work(&self, pass: Pass) -> bool {
+        let split = self.split(pass);
+        let changes = self.transforms.change_images(pass.trains());
+        split.count() > 0
+            && (changes || pass.trains() && self.transforms.mix() || !split.in_memory())
+    }
+
+    /// The random numbers of a sample; none for one to judge by.
+    fn draw(&self, pass: Pass, index: u32) -> Option<Draw> {
+        match pass {
+            Pass::Train { epoch } => {
+                Some(Draw { seed: self.seed, epoch, sample: self.train.original(index) })
+            }
+            Pass::Validation | Pass::Test => None,
+        }
+    }
+
+    /// Puts the first field of a sample into a frame, taken through the stages.
+    fn image(&self, pass: Pass, index: u32, frame: &mut Frame) -> Result<(), DataError> {
+        let split = self.split(pass);
+        let before = match self.transforms.sizes() {
+            Some((before, _)) => before,
+            None => row(split.fields()[0].bytes()),
+        };
+        frame.load(before, |room| split.copy_batch(&[index], 0, room))?;
+        if self.transforms.change_images(pass.trains()) {
+            self.transforms.apply(frame, self.draw(pass, index));
+        }
+        Ok(())
+    }
+
+    /// Mixes a sample with its partner: the rest of its fields.
+    fn mix(
+        &self,
+        pass: Pass,
+        draw: Draw,
+        bench: &mut Bench,
+        out: &mut Rooms<'_>,
+    ) -> Result<(), DataError> {
+        let count = u32::try_from(self.train.count()).expect("samples are numbered in 32 bits");
+        let partner = self.transforms.partner(draw, count);
+        self.image(pass, partner.index, &mut bench.partner)?;
+        let target = self.schema.inputs.len();
+        self.train.copy_batch(&[partner.index], target, out.field(target + 1))?;
+        let Bench { own, partner: other } = bench;
+        let part = partner.mix(own.size, &mut own.pixels, &other.pixels);
+        out.field(target + 2).copy_from_slice(&part.to_ne_bytes());
+        Ok(())
+    }
+}
+
+impl Fill for Maker {
+    type Bench = Bench;
+
+    fn bench(&self) -> Bench {
+        Bench::default()
+    }
+
+    fn fill(
+        &self,
+        bench: &mut Bench,
+        pass: Pass,
+        index: u32,
+        out: &mut Rooms<'_>,
+    ) -> Result<(), DataError> {
+        let split = self.split(pass);
+        for field in 1..=self.schema.inputs.len() {
+            split.copy_batch(&[index], field, out.field(field))?;
+        }
+        let draw = self.draw(pass, index).filter(|_| self.transforms.mix());
+        if draw.is_none() && !self.transforms.change_images(pass.trains()) {
+            return split.copy_batch(&[index], 0, out.field(0));
+        }
+        self.image(pass, index, &mut bench.own)?;
+        if let Some(draw) = draw {
+            self.mix(pass, draw, bench, out)?;
+        }
+        out.field(0).copy_from_slice(&bench.own.pixels);
+        Ok(())
+    }
+
+    fn original(&self, pass: Pass, index: u32) -> u32 {
+        self.split(pass).original(index)
+    }
+}
+
+/// A row of bytes that is no image.
+fn row(bytes: usize) -> Size {
+    Size { height: 1, width: bytes, channels: 1 }
+}

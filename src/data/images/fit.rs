@@ -1,0 +1,134 @@
+//! Pixels of any size to the size that a model takes.
+//!
+//! ```text
+//! 500×374 to 150×150   stretch: all of it, out of proportion
+//!                      crop:    its middle 374×374
+//!                      pad:     150×112 in the middle, black above and below
+//! ```
+//!
+//! Resizing is bilinear with antialiasing: where it shrinks, the filter is as wide as what becomes
+//! one pixel, as in Pillow and in torchvision's `antialias=True`. Values are not made linear first.
+//! An image that must be turned is turned after it has been resized, when it is small.
+
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use image::metadata::Orientation;
+use image::{DynamicImage, GrayImage, RgbImage};
+
+use super::decode::Pixels;
+
+/// What happens to an image of other proportions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resize {
+    /// It is stretched.
+    Stretch,
+    /// Its middle is taken.
+    Crop,
+    /// It gets black borders.
+    Pad,
+}
+
+/// What images are made into.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Shape {
+    /// Rows.
+    pub height: usize,
+    /// Pixels in a row.
+    pub width: usize,
+    /// 1 for grey, 3 for colours.
+    pub channels: usize,
+    /// How proportions are changed.
+    pub resize: Resize,
+}
+
+impl Shape {
+    /// Bytes of an image.
+    pub fn bytes(&self) -> usize {
+        self.height * self.width * self.channels
+    }
+}
+
+/// Resizes, turns and places an image; `out` is of the shape.
+pub fn fit(image: &Pixels, shape: &Shape, resizer: &mut Resizer, out: &mut [u8]) {
+    use Orientation::*;
+    let lying = matches!(image.orientation, Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH);
+    let (width, height) = match lying {
+        true => (image.height, image.width),
+        false => (image.width, image.height),
+    };
+    let (wide, high) = content(width as usize, height as usize, shape);
+    let (before_wide, before_high) = if lying { (high, wide) } else { (wide, high) };
+    let small = resized(image, before_wide, before_high, shape.resize, resizer);
+    let upright = turned(small, before_wide, before_high, image);
+    place(&upright, (wide, high), image.channels, shape, out);
+}
+
+/// The size that an upright image gets, width first.
+fn content(width: usize, height: usize, shape: &Shape) -> (usize, usize) {
+    if shape.resize != Resize::Pad {
+        return (shape.width, shape.height);
+    }
+    // Rounded, and not to nothing.
+    let scaled = |side: usize, to: usize, of: usize| (side * to + of / 2) / of;
+    match width * shape.height >= height * shape.width {
+        true => (shape.width, scaled(height, shape.width, width).clamp(1, shape.height)),
+        false => (scaled(width, shape.height, height).clamp(1, shape.width), shape.height),
+    }
+}
+
+/// The image, or its middle, at another size.
+fn resized(
+    image: &Pixels,
+    width: usize,
+    height: usize,
+    resize: Resize,
+    resizer: &mut Resizer,
+) -> Vec<u8> {
+    let pixel = if image.channels == 1 { PixelType::U8 } else { PixelType::U8x3 };
+    let from = ImageRef::new(image.width, image.height, &image.bytes, pixel)
+        .expect("as many bytes as pixels");
+    let mut to = Image::new(width as u32, height as u32, pixel);
+    let mut options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
+    if resize == Resize::Crop {
+        options = options.fit_into_destination(None);
+    }
+    resizer.resize(&from, &mut to, &options).expect("images of one pixel type");
+    to.into_vec()
+}
+
+/// The image upright.
+fn turned(bytes: Vec<u8>, width: usize, height: usize, image: &Pixels) -> Vec<u8> {
+    if image.orientation == Orientation::NoTransforms {
+        return bytes;
+    }
+    let (width, height) = (width as u32, height as u32);
+    let mut turned = match image.channels {
+        1 => GrayImage::from_raw(width, height, bytes).map(DynamicImage::ImageLuma8),
+        _ => RgbImage::from_raw(width, height, bytes).map(DynamicImage::ImageRgb8),
+    }
+    .expect("as many bytes as pixels");
+    turned.apply_orientation(image.orientation);
+    turned.into_bytes()
+}
+
+/// Puts an image into the middle, on black. Grey becomes colours where those are wanted.
+fn place(
+    image: &[u8],
+    (width, height): (usize, usize),
+    channels: usize,
+    shape: &Shape,
+    out: &mut [u8],
+) {
+    out.fill(0);
+    let (left, top) = ((shape.width - width) / 2, (shape.height - height) / 2);
+    let rows = out.chunks_exact_mut(shape.width * shape.channels).skip(top);
+    for (row, from) in rows.zip(image.chunks_exact(width * channels)) {
+        let row = &mut row[left * shape.channels..][..width * shape.channels];
+        if channels == shape.channels {
+            row.copy_from_slice(from);
+        } else {
+            let pixels = row.chunks_exact_mut(shape.channels);
+            pixels.zip(from).for_each(|(pixel, &grey)| pixel.fill(grey));
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! Images in folders, a sub-folder a class.
+//!
+//! ```text
+//! images("photos/train", size: [150, 150], test: "photos/test", validation: 0.1)
+//! photos/train/cat/1.jpg …  →  image: u8[150, 150, 3], label: i32[] (0 is `cat`, 1 is `dog`)
+//! ```
+//!
+//! In order: [`find`] the folders, [`scan`] their names, [`load`] each image ([`decode`], then [`fit`]
+//! to the size) unless the [`cache`] has it in its [`packed`] file, and [`report`] what could not be
+//! read. Images that cannot be read are left out, up to a part of them; what is wrong with a folder
+//! as a whole is an error.
+
+mod cache;
+mod decode;
+mod find;
+mod fit;
+mod jpeg;
+mod load;
+mod packed;
+mod report;
+mod scan;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use self::cache::{Loaded, Plan};
+use self::fit::{Resize, Shape};
+use self::load::Progress;
+use self::scan::Folder;
+use super::dataset::{Column, Dataset, Note, Samples, Split};
+use super::error::DataError;
+use super::labelled::label_field;
+use super::request::{Arguments, Part, Places, SourceRequest, Watch};
+use super::split::{kept, parts};
+use crate::base::schema::{Field, Preparation, Schema};
+use crate::base::tensor::DType;
+
+/// No side of an image is longer once it is resized.
+const MOST_SIDE: usize = 4096;
+/// How many classes `check` and `bench` take there to be without a folder, if nothing says.
+const PRESUMED_CLASSES: usize = 10;
+
+/// What `images(…)` takes, in order.
+pub const ARGUMENTS: [&str; 8] =
+    ["folder", "size", "channels", "test", "validation", "resize", "unreadable", "classes"];
+
+/// What `images(…)` was given.
+pub struct Options<'a> {
+    folder: &'a str,
+    shape: Shape,
+    test: Part<'a>,
+    validation: Part<'a>,
+    /// The part of images that may be unreadable.
+    unreadable: f64,
+    classes: Option<usize>,
+}
+
+/// The folders of a data set, looked through.
+struct Folders {
+    train: Folder,
+    validation: Option<Folder>,
+    test: Option<Folder>,
+}
+
+impl<'a> Options<'a> {
+    /// The arguments of a request.
+    pub fn of(request: &'a SourceRequest) -> Result<Self, DataError> {
+        let args = Arguments::new(request, &ARGUMENTS)?;
+        let [height, width] = args.size("size", MOST_SIDE)?;
+        let channels = args.count("channels", 3, 1)?;
+        if channels != 1 && channels != 3 {
+            let message = "`channels` of `images` must be 1 (grey) or 3 (colours)";
+            return Err(DataError::new(message).argument("channels"));
+        }
+        let resize = match args.name("resize", &["stretch", "crop", "pad"])? {
+            Some("crop") => Resize::Crop,
+            Some("pad") => Resize::Pad,
+            _ => Resize::Stretch,
+        };
+        let (validation, test) = (args.part("validation")?, args.part("test")?);
+        if let (Part::Fraction(one), Part::Fraction(other)) = (&validation, &test)
+            && one + other >= 1.0
+        {
+            let message = "`validation` and `test` of `images` leave nothing to train on";
+            return Err(DataError::new(message).argument("test"));
+        }
+        Ok(Options {
+            folder: args.required_text("folder")?,
+            shape: Shape { height, width, channels, resize },
+            test,
+            validation,
+            unreadable: args.tolerance("unreadable", 0.01)?,
+            classes: Some(args.count("classes", 0, 2)?).filter(|&classes| classes > 0),
+        })
+    }
+
+    /// What can be said without the folders; how many classes there are is a guess then, unless
+    /// `classes` says.
+    pub fn presumed(&self) -> Schema {
+        Schema {
+            inputs: vec![self.image_field()],
+            target: label_field(),
+            classes: Some(self.classes.unwrap_or(PRESUMED_CLASSES)),
+            prepare: Preparation::default(),
+            train: None,
+            validation: None,
+            test: None,
+        }
+    }
+
+    /// Looks through the folders; opens no file.
+    pub fn schema(&self, places: &Places) -> Result<Schema, DataError> {
+        let folders = self.look(places)?;
+        let all = folders.train.files.len();
+        let count = |part: &Part<'_>, folder: &Option<Folder>| match (part, folder) {
+            (Part::Fraction(fraction), _) => (kept(all, *fraction), kept(all, *fraction)),
+            (Part::Folder(_), folder) => (folder.as_ref().map_or(0, |it| it.files.len()), 0),
+        };
+        let (validation, from_train) = count(&self.validation, &folders.validation);
+        let (test, also_from_train) = count(&self.test, &folders.test);
+        Ok(Schema {
+            classes: Some(folders.train.classes.len()),
+            train: Some(all - from_train - also_from_train),
+            validation: Some(validation),
+            test: Some(test),
+            ..self.presumed()
+        })
+    }
+
+    /// Decodes all images that earlier runs have not left decoded.
+    pub fn open(&self, places: &Places, watch: Watch<'_>) -> Result<Dataset, DataError> {
+        let folders = self.look(places)?;
+        let plan = |folder| Plan::new(folder, &self.shape, places);
+        let train_plan = plan(&folders.train);
+        let [validation_plan, test_plan] =
+            [&folders.validation, &folders.test].map(|folder| folder.as_ref().map(plan));
+        let plans = [Some(&train_plan), validation_plan.as_ref(), test_plan.as_ref()];
+        let progress = Progress::new(watch, plans.into_iter().flatten().map(Plan::fresh).sum());
+        let mut notes = Vec::new();
+        let mut samples =
+            |plan: Plan<'_>| self.samples(plan, &folders.train, &progress, &mut notes);
+        let fraction = |part: &Part<'_>| match part {
+            Part::Fraction(fraction) => *fraction,
+            Part::Folder(_) => 0.0,
+        };
+        let [train, validation, test] =
+            samples(train_plan)?.parts([&self.validation, &self.test].map(fraction));
+        let mut other = |plan: Option<Plan<'_>>, part: Split| match plan {
+            Some(plan) => samples(plan).map(Labelled::all),
+            None => Ok(part),
+        };
+        let (validation, test) = (other(validation_plan, validation)?, other(test_plan, test)?);
+        let schema = Schema {
+            classes: Some(folders.train.classes.len()),
+            train: Some(train.count()),
+            validation: Some(validation.count()),
+            test: Some(test.count()),
+            ..self.presumed()
+        };
+        let transforms = Arc::default();
+        Ok(Dataset {
+            source: "images",
+            schema,
+            train,
+            validation,
+            test,
+            transforms,
+            notice: None,
+            notes,
+        })
+    }
+
+    /// Finds the folders and looks through them.
+    fn look(&self, places: &Places) -> Result<Folders, DataError> {
+        let train = Folder::scan(&find::train(self.folder, places)?)?;
+        report::refuse_classes(&train, self.classes)?;
+        let other = |part: &Part<'_>, argument| match part {
+            Part::Fraction(_) => Ok(None),
+            Part::Folder(name) => {
+                let folder = Folder::scan(&find::other(name, argument, places)?)?;
+                report::refuse_strangers(&folder, &train, argument)?;
+                Ok(Some(folder))
+            }
+        };
+        let validation = other(&self.validation, "validation")?;
+        let test = other(&self.test, "test")?;
+        Ok(Folders { train, validation, test })
+    }
+
+    /// The samples of a folder, labelled by the classes of the training folder.
+    fn samples(
+        &self,
+        plan: Plan<'_>,
+        train: &Folder,
+        progress: &Progress<'_>,
+        notes: &mut Vec<Note>,
+    ) -> Result<Labelled, DataError> {
+        let folder = plan.folder;
+        let Loaded { images, reasons, note } = plan.load(progress)?;
+        report::refuse_unreadable(folder, &reasons, self.unreadable)?;
+        notes.extend(report::notes(folder, train, &reasons));
+        // Two folders may have the same to say about the cache.
+        notes.extend(note.filter(|note| !notes.contains(note)));
+        let number = |name| train.classes.iter().position(|class| class == name);
+        let numbers: Vec<usize> = folder.classes.iter().filter_map(number).collect();
+        let labels: Vec<usize> =
+            folder.files.iter().map(|file| numbers[file.class as usize]).collect();
+        let readable = (0..).zip(&reasons).filter(|(_, reason)| reason.is_none());
+        let label_bytes = labels.iter().flat_map(|&label| (label as i32).to_ne_bytes()).collect();
+        let fields =
+            vec![(self.image_field(), images), (label_field(), Column::Memory(label_bytes))];
+        Ok(Labelled {
+            readable: readable.map(|(file, _)| file).collect(),
+            samples: Arc::new(Samples::new(labels.len(), fields)),
+            labels,
+        })
+    }
+
+    fn image_field(&self) -> Field {
+        let shape = vec![self.shape.height, self.shape.width, self.shape.channels];
+        Field { name: "image".to_string(), dtype: DType::U8, shape }
+    }
+}
+
+/// A sample for each file, with those that can be used.
+struct Labelled {
+    samples: Arc<Samples>,
+    labels: Vec<usize>,
+    readable: Vec<u32>,
+}
+
+impl Labelled {
+    /// All that can be used.
+    fn all(self) -> Split {
+        Split::of(self.samples, self.readable)
+    }
+
+    /// What is left to train on, and a split for each fraction.
+    fn parts(self, fractions: [f64; 2]) -> [Split; 3] {
+        let labels: Vec<usize> =
+            self.readable.iter().map(|&file| self.labels[file as usize]).collect();
+        let split = |part: Vec<u32>| {
+            let files = part.into_iter().map(|index| self.readable[index as usize]);
+            Split::of(self.samples.clone(), files.collect())
+        };
+        let parts: Vec<Split> = parts(&labels, fractions).into_iter().map(split).collect();
+        parts.try_into().expect("two fractions, three parts")
+    }
+}

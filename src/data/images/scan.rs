@@ -1,0 +1,171 @@
+//! What lies in a folder of images: its classes and their files, in an order that depends on names
+//! alone.
+//!
+//! ```text
+//! photos/cat/1.jpg  photos/cat/more/2.png  photos/dog/3.jpg  photos/dog/notes.txt  photos/.git/…
+//! → classes cat, dog; files cat/1.jpg, cat/more/2.png, dog/3.jpg; passed over dog/notes.txt
+//! ```
+//!
+//! Each sub-folder is a class, and all images below it belong to it. Names are compared as bytes
+//! and need not be UTF-8. Hidden entries are ignored; links are followed, each folder once. No file
+//! is opened: what is an image by its name may turn out to be none.
+
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::fs::{self, DirEntry, Metadata};
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use rayon::prelude::*;
+
+use crate::data::error::DataError;
+
+/// How images are called. Formats that are not read are here too, so that such a file counts as
+/// an image that cannot be read, and does not vanish.
+const EXTENSIONS: [&str; 21] = [
+    "jpg", "jpeg", "jpe", "jfif", "png", "bmp", "dib", "webp", "gif", "tif", "tiff", "heic",
+    "heif", "avif", "jxl", "jp2", "ppm", "pgm", "pbm", "pnm", "tga",
+];
+
+/// A folder, a class a sub-folder.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Folder {
+    /// Where it is.
+    pub root: PathBuf,
+    /// The names of the sub-folders, sorted.
+    pub classes: Vec<OsString>,
+    /// The images, class after class, sorted by path.
+    pub files: Vec<File>,
+    /// What was passed over, with the reason, relative to the root.
+    pub passed: Vec<(PathBuf, &'static str)>,
+}
+
+/// What is an image by its name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct File {
+    /// Relative to the root.
+    pub path: PathBuf,
+    /// The number of its class.
+    pub class: u32,
+    /// What says whether it has changed, or why it cannot be read.
+    pub stamp: Result<Stamp, String>,
+}
+
+/// A file's size and time: where both are the same, so is the file.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Stamp {
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// When it was changed, in nanoseconds since 1970.
+    pub changed: i64,
+}
+
+impl Folder {
+    /// Looks through a folder. An error names a folder that cannot be read: nobody knows then how
+    /// many images are missing.
+    pub fn scan(root: &Path) -> Result<Folder, DataError> {
+        let mut found = Folder { root: root.to_path_buf(), ..Folder::default() };
+        for entry in entries(root)? {
+            let name = PathBuf::from(entry.file_name());
+            match fs::metadata(entry.path()) {
+                Ok(data) if data.is_dir() && leads_back(root, &entry) => {
+                    found.passed.push((name, "a link to the folder itself"));
+                }
+                Ok(data) if data.is_dir() => found.classes.push(entry.file_name()),
+                _ if is_image(&name) => found.passed.push((name, "an image of no class")),
+                _ => found.passed.push((name, "no folder")),
+            }
+        }
+        let classes = found.classes.par_iter().enumerate();
+        let walked = classes.map(|(class, name)| walk(root, Path::new(name), class as u32));
+        for class in walked.collect::<Result<Vec<_>, _>>()? {
+            found.files.extend(class.files);
+            found.passed.extend(class.passed);
+        }
+        Ok(found)
+    }
+
+    /// How many images each class has.
+    pub fn counts(&self) -> Vec<usize> {
+        let mut counts = vec![0; self.classes.len()];
+        self.files.iter().for_each(|file| counts[file.class as usize] += 1);
+        counts
+    }
+}
+
+/// Whether a name says that the file is an image.
+fn is_image(name: &Path) -> bool {
+    let extension = name.extension().and_then(|extension| extension.to_str());
+    extension.is_some_and(|found| EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(found)))
+}
+
+/// Whether a folder in the root is a link to the root.
+fn leads_back(root: &Path, entry: &DirEntry) -> bool {
+    let real = |path: &Path| path.canonicalize().ok();
+    entry.file_type().is_ok_and(|kind| kind.is_symlink()) && real(&entry.path()) == real(root)
+}
+
+/// What is in a folder and not hidden, sorted by name.
+fn entries(folder: &Path) -> Result<Vec<DirEntry>, DataError> {
+    let failed = |error: std::io::Error| {
+        DataError::new(format!("the folder cannot be read: {error}")).path(folder)
+    };
+    let entries = fs::read_dir(folder).map_err(failed)?;
+    let mut entries = entries.collect::<Result<Vec<_>, _>>().map_err(failed)?;
+    entries.retain(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."));
+    entries.sort_by_cached_key(|entry| entry.file_name().into_encoded_bytes());
+    Ok(entries)
+}
+
+/// All images of a class, however deep.
+fn walk(root: &Path, class: &Path, number: u32) -> Result<Folder, DataError> {
+    let mut found = Folder::default();
+    let mut seen: HashSet<PathBuf> = root.canonicalize().into_iter().collect();
+    let mut folders = vec![class.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        // Links may lead in circles, or to the same place twice.
+        if !root.join(&folder).canonicalize().is_ok_and(|real| seen.insert(real)) {
+            found.passed.push((folder, "a link to a folder that was read already"));
+            continue;
+        }
+        for entry in entries(&root.join(&folder))? {
+            let path = folder.join(entry.file_name());
+            match (metadata(&entry), is_image(&path)) {
+                (Ok(data), _) if data.is_dir() => folders.push(path),
+                (_, false) => found.passed.push((path, "no image by its name")),
+                (data, true) => {
+                    let stamp = data.map_err(|error| error.to_string()).and_then(stamp);
+                    found.files.push(File { path, class: number, stamp });
+                }
+            }
+        }
+    }
+    found.files.sort_by(|a, b| bytes(&a.path).cmp(bytes(&b.path)));
+    found.passed.sort();
+    Ok(found)
+}
+
+/// A path as bytes.
+pub fn bytes(path: &Path) -> &[u8] {
+    path.as_os_str().as_encoded_bytes()
+}
+
+/// What an entry is, or what it links to.
+fn metadata(entry: &DirEntry) -> std::io::Result<Metadata> {
+    match entry.metadata()? {
+        data if data.is_symlink() => fs::metadata(entry.path()),
+        data => Ok(data),
+    }
+}
+
+/// Opening a pipe or a device could wait for ever; only files are read.
+fn stamp(data: Metadata) -> Result<Stamp, String> {
+    if !data.is_file() {
+        return Err("not a file".to_string());
+    }
+    let changed = data.modified().ok().map_or(0, |time| match time.duration_since(UNIX_EPOCH) {
+        Ok(after) => after.as_nanos() as i64,
+        Err(before) => -(before.duration().as_nanos() as i64),
+    });
+    Ok(Stamp { bytes: data.len(), changed })
+}

@@ -1,0 +1,166 @@
+//! `resize(size, mode = stretch)`: every image gets a size, antialiased where it shrinks.
+//!
+//! As torchvision's `Resize(size, antialias=True)` where both sides are given: the bilinear
+//! (triangle) filter, widened by the factor. `mode: crop` keeps the shape of things and cuts off
+//! what is too much at two sides, `mode: pad` keeps all and puts zeros at two sides.
+
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+
+use super::super::error::DataError;
+use super::super::request::Arguments;
+use super::frame::{Frame, Size};
+
+/// What it takes.
+pub const ARGUMENTS: [&str; 2] = ["size", "mode"];
+
+/// What `resize(…)` was given.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Resize {
+    size: [usize; 2],
+    mode: Mode,
+}
+
+/// What is done where the shapes differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    Stretch,
+    Crop,
+    Pad,
+}
+
+impl Resize {
+    /// The arguments.
+    pub fn of(args: &Arguments<'_>) -> Result<Resize, DataError> {
+        let size = args.optional_size("size", 1)?;
+        let size = size.ok_or_else(|| args.wrong("size", "given: such as `resize([32, 32])`"))?;
+        let mode = match args.name("mode", &["stretch", "crop", "pad"])? {
+            None | Some("stretch") => Mode::Stretch,
+            Some("crop") => Mode::Crop,
+            Some(_) => Mode::Pad,
+        };
+        Ok(Resize { size, mode })
+    }
+
+    /// Whether it puts new bytes into images of a size.
+    pub fn adds_bytes(&self, size: Size) -> bool {
+        self.inner(size) != self.size
+    }
+
+    /// The new size; images have one, three or four channels.
+    pub fn fit(&self, size: Size) -> Result<Size, DataError> {
+        let [height, width] = self.size;
+        match pixel_type(size.channels) {
+            Some(_) => Ok(Size { height, width, ..size }),
+            None => {
+                let message = format!("`resize` needs 1 to 4 channels, not {}", size.channels);
+                Err(DataError::new(message))
+            }
+        }
+    }
+
+    /// The rows and columns that the image fills.
+    fn inner(&self, size: Size) -> [usize; 2] {
+        let [height, width] = self.size;
+        if self.mode != Mode::Pad {
+            return self.size;
+        }
+        // The side that limits is met exactly, the other one rounded.
+        let scaled = |a: usize, b: usize, c: usize| ((a * b + c / 2) / c).max(1);
+        match size.height * width <= size.width * height {
+            true => [scaled(size.height, width, size.width).min(height), width],
+            false => [height, scaled(size.width, height, size.height).min(width)],
+        }
+    }
+
+    /// Resizes an image.
+    pub fn apply(&self, frame: &mut Frame) {
+        let (size, [height, width]) = (frame.size, self.inner(frame.size));
+        let inner = Size { height, width, ..size };
+        if inner != size {
+            frame.replace(inner, |from, to, resizer| {
+                scale(resizer, (from, size), (to, inner), self.mode == Mode::Crop);
+            });
+        }
+        let outer = Size { height: self.size[0], width: self.size[1], ..size };
+        if inner != outer {
+            frame.replace(outer, |from, to, _| {
+                to.fill(0);
+                let (top, left) = ((outer.height - height) / 2, (outer.width - width) / 2);
+                let rows = to.chunks_exact_mut(outer.row()).skip(top);
+                for (to, from) in rows.zip(from.chunks_exact(inner.row())) {
+                    to[left * size.channels..][..from.len()].copy_from_slice(from);
+                }
+            });
+        }
+    }
+}
+
+fn pixel_type(channels: usize) -> Option<PixelType> {
+    Some(match channels {
+        1 => PixelType::U8,
+        2 => PixelType::U8x2,
+        3 => PixelType::U8x3,
+        4 => PixelType::U8x4,
+        _ => return None,
+    })
+}
+
+/// Scales an image, or the largest part in its middle that has the new shape.
+fn scale(
+    resizer: &mut Resizer,
+    (from, size): (&[u8], Size),
+    (to, new): (&mut [u8], Size),
+    crop: bool,
+) {
+    let pixel_type = pixel_type(size.channels).expect("channels were checked");
+    let side = |side: usize| u32::try_from(side).expect("sides were checked");
+    let from = ImageRef::new(side(size.width), side(size.height), from, pixel_type);
+    let to = Image::from_slice_u8(side(new.width), side(new.height), to, pixel_type);
+    let mut to = to.expect("as many bytes as the size says");
+    let from = from.expect("as many bytes as the size says");
+    let options = ResizeOptions::new()
+        .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
+        .use_alpha(false);
+    let options = if crop { options.fit_into_destination(None) } else { options };
+    resizer.resize(&from, &mut to, &options).expect("sizes and types are right");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::frame::frame;
+    use super::*;
+
+    fn resized(mode: Mode, to: [usize; 2], shape: [usize; 3], pixels: &[u8]) -> Vec<u8> {
+        let mut frame = frame(shape, pixels);
+        let resize = Resize { size: to, mode };
+        let size = resize.fit(frame.size).unwrap();
+        resize.apply(&mut frame);
+        assert_eq!(frame.size, size);
+        frame.pixels
+    }
+
+    #[test]
+    fn halves_are_means_and_doubles_are_in_between() {
+        // The triangle filter over two pixels and half of each neighbour: weights 1 3 3 1 (inside),
+        // of a ramp its middle.
+        let ramp: Vec<u8> = (0..8).map(|x| x * 16).collect();
+        let half = resized(Mode::Stretch, [1, 4], [1, 8, 1], &ramp);
+        assert_eq!(half[1..3], [40, 72]);
+        let doubled = resized(Mode::Stretch, [2, 2], [1, 1, 3], &[9, 8, 7]);
+        assert_eq!(doubled, [9, 8, 7, 9, 8, 7, 9, 8, 7, 9, 8, 7]);
+        let wide = resized(Mode::Stretch, [1, 4], [1, 2, 1], &[0, 100]);
+        assert_eq!(wide, [0, 25, 75, 100]);
+        assert_eq!(resized(Mode::Stretch, [1, 2], [1, 2, 1], &[0, 100]), [0, 100]);
+    }
+
+    #[test]
+    fn other_shapes_are_cut_or_bordered() {
+        let wide = [1, 2, 3, 4, 5, 6, 7, 8];
+        assert_eq!(resized(Mode::Crop, [2, 2], [2, 4, 1], &wide), [2, 3, 6, 7]);
+        let bordered = resized(Mode::Pad, [4, 4], [2, 4, 1], &wide);
+        assert_eq!(bordered, [0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 0]);
+        let tall = resized(Mode::Pad, [4, 4], [4, 1, 1], &[1, 2, 3, 4]);
+        assert_eq!(tall, [0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0]);
+    }
+}

@@ -1,0 +1,76 @@
+//! The schedules of a run: what they are at a step, and whether they fit the run's length.
+//!
+//! The optimiser's rule names each scheduled argument as an output `scheduled.lr`; here its uniform
+//! instructions are collected, so that a report can evaluate them without a step being run.
+
+use super::session::{Failure, Session};
+use crate::base::diagnostic::Diagnostic;
+use crate::elaborate::{SCHEDULED, Training};
+use crate::graph::{Graph, RUN_STEPS};
+use crate::lower::uniform::Collected;
+use crate::runtime::trainer::Schedules;
+
+/// A schedule that does not fit the run.
+const SCHEDULE: &str = "E0310";
+/// How many steps of a run are looked at for numbers that are none.
+const LOOKED_AT: u64 = 1000;
+
+/// A value for each hyper-parameter: as written, but for the number of the run's steps.
+pub(super) fn hypers(declared: &[(String, f64)], steps: u64) -> Vec<f64> {
+    let value =
+        |(name, value): &(String, f64)| if name == RUN_STEPS { steps as f64 } else { *value };
+    declared.iter().map(value).collect()
+}
+
+/// What the rule's scheduled arguments are in a run of so many steps.
+pub(super) fn schedules(rule: &Graph, steps: u64) -> Schedules {
+    let mut collected = Collected::default();
+    let mut names = Vec::new();
+    for output in &rule.outputs {
+        let Some(name) = output.name.strip_prefix(SCHEDULED) else { continue };
+        // The output is the rounded number; the number itself stays in 64 bits.
+        collected.element(rule, output.node);
+        names.push(name.to_owned());
+    }
+    let uniforms = collected.finish(rule);
+    let hypers = hypers(&uniforms.hypers, steps);
+    Schedules { names, uniforms, hypers }
+}
+
+/// Refuses schedules that make no sense in a run of so many steps.
+pub(super) fn refuse_unfit(
+    session: &Session,
+    training: &Training,
+    steps: u64,
+) -> Result<(), Failure> {
+    let long = training.warm_ups.iter().filter(|warm_up| steps > 0 && warm_up.steps >= steps);
+    let mut found: Vec<Diagnostic> = long
+        .map(|warm_up| {
+            let message = format!("a warm-up of {} steps in a run of {steps}", warm_up.steps);
+            Diagnostic::error(SCHEDULE, message)
+                .primary(warm_up.span, "as long as the run, or longer")
+                .help("make the warm-up shorter, or the run longer by `epochs`")
+        })
+        .collect();
+    if found.is_empty() {
+        found.extend(not_finite(training, steps));
+    }
+    if found.is_empty() { Ok(()) } else { Err(session.program_failure(found)) }
+}
+
+/// The first step at which a schedule gives no finite number.
+fn not_finite(training: &Training, steps: u64) -> Option<Diagnostic> {
+    let schedules = schedules(&training.rule.graph, steps);
+    let every = steps.div_ceil(LOOKED_AT).max(1);
+    let looked_at = (1..=steps).step_by(usize::try_from(every).unwrap_or(usize::MAX));
+    let (step, (name, value)) = looked_at.chain([steps]).find_map(|step| {
+        let values = schedules.at(step);
+        values.into_iter().find(|(_, value)| !value.is_finite()).map(|found| (step, found))
+    })?;
+    let message = format!("the schedule of `{name}` is {value} in step {step} of {steps}");
+    let error = Diagnostic::error(SCHEDULE, message);
+    Some(match training.settings.places.get("optimizer") {
+        Some(&place) => error.primary(place, ""),
+        None => error,
+    })
+}

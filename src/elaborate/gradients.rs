@@ -1,0 +1,305 @@
+//! The settings that work on gradients and parameters around the optimizer's rule:
+//! `clip_norm = 1.0`, `clip_value`, `l1`, `l2` and `weight_decay`.
+//!
+//! Each becomes a number of the rule's graph, computed once a step, and an output that the
+//! `update` pass finds by name ([`rule`](crate::graph::rule)); a schedule may stand for it.
+//! `decay(1e-4, except: ["*.bias"])` says by patterns which parameters it is about.
+//!
+//! ```text
+//! weight_decay = 0.01      hyper1 train.weight_decay = 0.01
+//!                          output keep = cast (1 - lr · train.weight_decay)
+//! ```
+
+use super::call::{Slot, written};
+use super::codes;
+use super::context::{Elaborator, Eval, Reported};
+use super::expr::Expect;
+use super::train::Plan;
+use super::value::Value;
+use crate::base::diagnostic::{Diagnostic, nearest};
+use crate::base::source::Span;
+use crate::base::tensor::DType;
+use crate::graph::rule::{CLIP_NORM, CLIP_VALUE, KEEP, L1, L2};
+use crate::graph::{Binary, Graph, NodeId};
+use crate::syntax::ast::{Expr, ExprKind, TrainKey};
+
+/// The keys.
+pub(super) const KEYS: [&str; 5] = ["clip_norm", "clip_value", "weight_decay", "l1", "l2"];
+
+/// Which parameters a setting is about, as patterns of their paths.
+pub(super) struct Patterns {
+    /// The name of the rule's output.
+    output: &'static str,
+    /// If not empty, one of these must match.
+    only: Vec<(String, Span)>,
+    /// None of these may.
+    except: Vec<(String, Span)>,
+    /// The place of the setting.
+    span: Span,
+}
+
+impl<'a> Elaborator<'a> {
+    /// Elaborates the settings into the rule's graph; what they are about is found out later.
+    pub fn gradient_keys(&mut self, plan: &Plan<'a>) -> Eval<Vec<Patterns>> {
+        let mut found = Vec::new();
+        let mut outcome = Ok(());
+        for key in &plan.gradients {
+            match self.gradient_key(key) {
+                Ok(patterns) => found.extend(patterns),
+                Err(Reported) => outcome = Err(Reported),
+            }
+        }
+        outcome.map(|()| found)
+    }
+
+    fn gradient_key(&mut self, key: &'a TrainKey) -> Eval<Option<Patterns>> {
+        let name = key.key.text.as_str();
+        match name {
+            "clip_norm" | "clip_value" => {
+                let number = self.key_number(name, &key.value, true)?;
+                let output = if name == "clip_norm" { CLIP_NORM } else { CLIP_VALUE };
+                if let Some(node) = number {
+                    self.rule_number(output, node, key.value.span)?;
+                }
+                Ok(None)
+            }
+            _ => {
+                let (value, mut patterns) = self.decay(key)?;
+                let Some(node) = self.key_number(name, value, false)? else { return Ok(None) };
+                let (output, node) = match name {
+                    // The penalty is l1·Σ|p|, or l2·Σp², whose slope is 2·l2·p.
+                    "l1" => (L1, node),
+                    "l2" => (L2, self.twice(node, value.span)?),
+                    _ => (KEEP, self.kept(node, key)?),
+                };
+                self.rule_number(output, node, key.value.span)?;
+                patterns.output = output;
+                Ok(Some(patterns))
+            }
+        }
+    }
+
+    /// The number of a setting as a node; `None` where it is 0 and changes nothing.
+    fn key_number(&mut self, key: &str, expr: &'a Expr, positive: bool) -> Eval<Option<NodeId>> {
+        let value = self.expr(expr, Expect::Number)?;
+        match value {
+            Value::Tensor(node) if self.is_each_step(node) => {
+                let name = format!("{}{key}", super::SCHEDULED);
+                if self.builder.graph.output(&name).is_none() {
+                    let number = self.tensor(&value, expr.span)?;
+                    self.builder.output(&name, number);
+                }
+                return Ok(Some(node));
+            }
+            _ => {}
+        }
+        match value.as_f64() {
+            Some(0.0) if !positive => Ok(None),
+            Some(number) if number > 0.0 && number.is_finite() => {
+                self.at(expr.span);
+                Ok(Some(self.builder.hyper(&format!("train.{key}"), number)))
+            }
+            _ => {
+                let takes = if positive { "positive" } else { "not negative" };
+                let found = self.describe(&value);
+                let message = format!("`{key}` is a number that is {takes}, found {found}");
+                Err(self.error(codes::TRAIN_KEY, expr.span, message))
+            }
+        }
+    }
+
+    /// Names a number for the `update` pass.
+    fn rule_number(&mut self, output: &str, node: NodeId, span: Span) -> Eval<()> {
+        let number = self.tensor(&Value::Tensor(node), span)?;
+        self.builder.output(output, number);
+        Ok(())
+    }
+
+    fn twice(&mut self, node: NodeId, span: Span) -> Eval<NodeId> {
+        let two = self.builder.constant(2.0, DType::F64);
+        self.uniform(Binary::Mul, two, node, span)
+    }
+
+    /// `1 - lr · weight_decay`
+    fn kept(&mut self, node: NodeId, key: &TrainKey) -> Eval<NodeId> {
+        let lr = match &self.learning_rate {
+            Some(lr) => lr.clone(),
+            None => {
+                let message = "`weight_decay` needs an optimizer with an argument `lr`";
+                let help = "`l2` adds to the gradient, whatever the optimizer";
+                return Err(self.error_help(codes::TRAIN_KEY, key.key.span, message, help));
+            }
+        };
+        let lr = self.node(&lr, key.key.span)?;
+        let share = self.uniform(Binary::Mul, lr, node, key.value.span)?;
+        let one = self.builder.constant(1.0, DType::F64);
+        self.uniform(Binary::Sub, one, share, key.value.span)
+    }
+
+    fn uniform(&mut self, op: Binary, a: NodeId, b: NodeId, span: Span) -> Eval<NodeId> {
+        self.at(span);
+        let built = self.builder.binary(op, a, b);
+        match self.built(span, &[a, b], built)? {
+            Value::Tensor(node) => Ok(node),
+            _ => Err(Reported),
+        }
+    }
+
+    // ---- Patterns
+
+    /// The number of a setting, and what it is about: all parameters, or what `decay` says.
+    fn decay(&mut self, key: &'a TrainKey) -> Eval<(&'a Expr, Patterns)> {
+        let (mut only, mut except) = (Vec::new(), Vec::new());
+        let span = key.value.span;
+        let value = match &key.value.kind {
+            ExprKind::Call(call) if call.callee.text == "decay" => {
+                let slots = ["value", "only", "except"];
+                let slots = slots.map(|name| Slot { name, required: name == "value" });
+                let args: Vec<_> = written(&call.args).collect();
+                let placed = self.place_arguments("decay", &slots, &args, span)?;
+                let at = |slot: usize| placed[slot].map(|index| &call.args[index].value);
+                for (slot, list) in [(1, &mut only), (2, &mut except)] {
+                    if let Some(expr) = at(slot) {
+                        *list = self.patterns(expr)?;
+                    }
+                }
+                at(0).ok_or(Reported)?
+            }
+            _ => &key.value,
+        };
+        Ok((value, Patterns { output: KEEP, only, except, span }))
+    }
+
+    /// A pattern, or a list of them.
+    fn patterns(&mut self, expr: &'a Expr) -> Eval<Vec<(String, Span)>> {
+        if let ExprKind::List(items) = &expr.kind {
+            let found: Vec<Eval<_>> = items.iter().map(|item| self.patterns(item)).collect();
+            let found: Eval<Vec<Vec<_>>> = found.into_iter().collect();
+            return found.map(|lists| lists.concat());
+        }
+        let value = self.expr(expr, Expect::Any)?;
+        let texts = match &value {
+            Value::List(values) => values.iter().map(text).collect(),
+            value => text(value).map(|text| vec![text]),
+        };
+        match texts {
+            Some(texts) => Ok(texts.into_iter().map(|text| (text, expr.span)).collect()),
+            None => {
+                let found = self.describe(&value);
+                let message = format!("a pattern of parameters is a string, found {found}");
+                let help = "such as `\"*.bias\"`, where `*` stands for any characters";
+                Err(self.error_help(codes::WRONG_KIND, expr.span, message, help))
+            }
+        }
+    }
+}
+
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::Str(text) => Some(text.clone()),
+        _ => None,
+    }
+}
+
+impl Patterns {
+    /// The parameters that the setting leaves out; patterns that match none are reported.
+    pub fn spared(
+        &self,
+        graph: &Graph,
+        found: &mut Vec<Diagnostic>,
+    ) -> (&'static str, Vec<String>) {
+        let paths: Vec<&str> = graph.params.values().map(|param| param.path.as_str()).collect();
+        let before = found.len();
+        for (pattern, span) in self.only.iter().chain(&self.except) {
+            if !paths.iter().any(|path| matches(pattern, path)) {
+                found.push(unmatched(pattern, *span, &paths));
+            }
+        }
+        let any = |patterns: &[(String, Span)], path: &str| {
+            patterns.iter().any(|(pattern, _)| matches(pattern, path))
+        };
+        let concerned = |path: &str| {
+            (self.only.is_empty() || any(&self.only, path)) && !any(&self.except, path)
+        };
+        let spared: Vec<String> =
+            paths.iter().filter(|path| !concerned(path)).map(|path| path.to_string()).collect();
+        if found.len() == before && spared.len() == paths.len() && !paths.is_empty() {
+            let message = "`only` and `except` leave no parameter";
+            found.push(Diagnostic::error(codes::TRAIN_KEY, message).primary(self.span, ""));
+        }
+        (self.output, spared)
+    }
+}
+
+fn unmatched(pattern: &str, span: Span, paths: &[&str]) -> Diagnostic {
+    const SHOWN: usize = 6;
+    let error = Diagnostic::error(codes::TRAIN_KEY, format!("no parameter matches `{pattern}`"))
+        .primary(span, "");
+    let ends: Vec<String> =
+        paths.iter().filter_map(|path| Some(format!("*.{}", path.rsplit_once('.')?.1))).collect();
+    let known = paths.iter().copied().chain(ends.iter().map(String::as_str));
+    match nearest(pattern, known) {
+        Some(near) => error.help(format!("did you mean `{near}`?")),
+        None => {
+            let more = if paths.len() > SHOWN { ", …" } else { "" };
+            let shown = paths[..paths.len().min(SHOWN)].join(", ");
+            error.help(format!("the parameters are {shown}{more}"))
+        }
+    }
+}
+
+/// Whether a path is as a pattern says: `*` stands for any characters, and `*.` at the beginning
+/// for none too, so that `*.bias` is every `bias`.
+fn matches(pattern: &str, path: &str) -> bool {
+    let rest = pattern.strip_prefix("*.");
+    glob(pattern.as_bytes(), path.as_bytes())
+        || rest.is_some_and(|rest| glob(rest.as_bytes(), path.as_bytes()))
+}
+
+/// The usual walk with one way back: to the last `*`, which then takes one character more.
+fn glob(pattern: &[u8], text: &[u8]) -> bool {
+    let (mut at, mut read) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while read < text.len() {
+        if pattern.get(at) == Some(&b'*') {
+            star = Some((at, read));
+            at += 1;
+        } else if pattern.get(at) == Some(&text[read]) {
+            at += 1;
+            read += 1;
+        } else if let Some((place, taken)) = star {
+            star = Some((place, taken + 1));
+            (at, read) = (place + 1, taken + 1);
+        } else {
+            return false;
+        }
+    }
+    pattern[at..].iter().all(|&byte| byte == b'*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::matches;
+
+    #[test]
+    fn patterns_match_whole_paths() {
+        let cases = [
+            ("*.bias", "dense.bias", true),
+            ("*.bias", "bias", true),
+            ("*.bias", "block.dense_2.bias", true),
+            ("*.bias", "dense.bias.more", false),
+            ("bias", "dense.bias", false),
+            ("*.batch_norm*.*", "batch_norm.weight", true),
+            ("*.batch_norm*.*", "block_2.batch_norm_3.bias", true),
+            ("*.batch_norm*.*", "block.dense.bias", false),
+            ("dense*", "dense.weight", true),
+            ("*a*b*", "xaxxbx", true),
+            ("*a*b", "xaxxbx", false),
+            ("", "x", false),
+            ("*", "anything.at.all", true),
+        ];
+        for (pattern, path, wanted) in cases {
+            assert_eq!(matches(pattern, path), wanted, "{pattern} and {path}");
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What a step does to samples before the model and the loss see them, as the data's `rescale`,
+//! `normalize`, `one_hot`, `mixup` and `cutmix` say.
+//!
+//! ```text
+//! image: u8[N, 28, 28, 1]      cast · 1/255, or with `normalize(mean: 0.5, std: 0.5)`:
+//!                              cast · 2/255 − 1
+//! label: i32[N]                with `one_hot`: reshape [N, 1] == iota [10], as f32[N, 10]
+//! loss                         with `mixup`: mix · loss(label) + (1 − mix) · loss(label_2)
+//! ```
+//!
+//! All conversions of an image become one multiplication and one sum for each channel, computed
+//! in `f64` while compiling; fusion puts them into the first kernel that reads the image.
+
+use super::codes;
+use super::context::{Elaborator, Eval, Reported};
+use super::train::Choice;
+use super::value::Value;
+use crate::base::schema::{MIX, Preparation, Schema};
+use crate::base::source::Span;
+use crate::base::tensor::DType;
+use crate::graph::builder::{Builder, Built};
+use crate::graph::{Binary, Dim, NodeId, Shape, Type};
+
+impl<'a> Elaborator<'a> {
+    /// The bytes of an image as the numbers that the data say; as value / 255 if they say nothing.
+    pub(super) fn image_floats(
+        &mut self,
+        bytes: NodeId,
+        prepare: Option<&Preparation>,
+        span: Span,
+    ) -> Eval<NodeId> {
+        self.at(span);
+        let built = self.builder.cast(bytes, DType::F32).and_then(|floats| match prepare {
+            Some(prepare) if !prepare.conversions.is_empty() => {
+                converted(&mut self.builder, floats, prepare)
+            }
+            Some(_) | None => {
+                let scale = self.builder.constant(255.0, DType::F64);
+                self.builder.binary(Binary::Div, floats, scale)
+            }
+        });
+        self.made(span, &[bytes], built)
+    }
+
+    /// The target as losses and metrics get it.
+    pub(super) fn prepared_target(
+        &mut self,
+        target: NodeId,
+        schema: &Schema,
+        span: Span,
+    ) -> Eval<NodeId> {
+        let classes = schema.classes.filter(|_| schema.prepare.one_hot);
+        let Some(classes) = classes else { return Ok(target) };
+        self.at(span);
+        let built = self.builder.cast(target, DType::I32);
+        let built = built.and_then(|target| one_hot(&mut self.builder, target, classes));
+        self.made(span, &[target], built)
+    }
+
+    /// The losses of mixtures: of the first label and of the second, by their parts of the image.
+    pub(super) fn mixed_losses(
+        &mut self,
+        loss: Choice<'a>,
+        first: NodeId,
+        second: NodeId,
+    ) -> Eval<NodeId> {
+        let ty = self.ty(first);
+        if ty.dtype != DType::F32 || ty.shape[..] != [Dim::N] {
+            let name = &self.items.function(loss.id).function.name.text;
+            let message =
+                format!("`mixup` and `cutmix` need a loss for each sample; `{name}` gives {ty}");
+            let help = "a loss that gives `f32[N]` is mixed sample by sample";
+            return Err(self.error_help(codes::DATA, loss.span, message, help));
+        }
+        self.at(loss.span);
+        let mix = self.builder.input(MIX, Type::new(DType::F32, vec![Dim::N]));
+        let built = mixture(&mut self.builder, mix, first, second);
+        self.made(loss.span, &[first, second], built)
+    }
+
+    fn made(&mut self, span: Span, args: &[NodeId], built: Built) -> Eval<NodeId> {
+        match self.built(span, args, built)? {
+            Value::Tensor(node) => Ok(node),
+            _ => Err(Reported),
+        }
+    }
+}
+
+/// `floats · scale + offset`, each a number or a vector of the channels.
+fn converted(builder: &mut Builder, floats: NodeId, prepare: &Preparation) -> Built {
+    let channels = match builder.ty(floats).shape[..] {
+        [_, _, _, Dim::Known(channels)] => channels,
+        _ => 1,
+    };
+    let affine: Vec<(f64, f64)> = (0..channels).map(|channel| prepare.affine(channel)).collect();
+    let (scales, offsets): (Vec<f64>, Vec<f64>) = affine.into_iter().unzip();
+    let scale = by_channel(builder, &scales)?;
+    let scaled = builder.binary(Binary::Mul, floats, scale)?;
+    if offsets.iter().all(|&offset| offset == 0.0) {
+        return Ok(scaled);
+    }
+    let offset = by_channel(builder, &offsets)?;
+    builder.binary(Binary::Add, scaled, offset)
+}
+
+/// A vector with one number a channel, or a number where they are equal.
+fn by_channel(builder: &mut Builder, values: &[f64]) -> Built {
+    if values.iter().all(|value| value == &values[0]) {
+        return Ok(builder.constant(values[0], DType::F64));
+    }
+    let mut parts = Vec::new();
+    for &value in values {
+        let scalar = builder.constant(f64::from(value as f32), DType::F32);
+        parts.push(builder.broadcast_to(scalar, &Shape::known(&[1]))?);
+    }
+    builder.concat(&parts, 0)
+}
+
+/// `f32[.., classes]`: 1 where the class is the index's.
+pub(super) fn one_hot(builder: &mut Builder, index: NodeId, classes: usize) -> Built {
+    let mut column = builder.ty(index).shape.to_vec();
+    column.push(Dim::Known(1));
+    let column = builder.reshape(index, Shape(column))?;
+    let counted = builder.iota(Shape::known(&[classes]), 0)?;
+    let equal = builder.binary(Binary::Eq, column, counted)?;
+    builder.cast(equal, DType::F32)
+}
+
+/// `mix · first + (1 − mix) · second`.
+fn mixture(builder: &mut Builder, mix: NodeId, first: NodeId, second: NodeId) -> Built {
+    let one = builder.constant(1.0, DType::F64);
+    let rest = builder.binary(Binary::Sub, one, mix)?;
+    let first = builder.binary(Binary::Mul, mix, first)?;
+    let second = builder.binary(Binary::Mul, rest, second)?;
+    builder.binary(Binary::Add, first, second)
+}

@@ -1,0 +1,51 @@
+//! An optimiser's rule, with what a run does around it to gradients and parameters.
+//!
+//! The rule is a graph of scalars. Its inputs are `p` and `g`, its output `p` is the new value, its
+//! updates are the states'. Further outputs, where they are there, are `f32` numbers of the step
+//! that the `update` pass uses around the rule, by the names below:
+//!
+//! ```text
+//! hyper1 train.clip_norm = 1.0
+//! %9 = hyper1 : f64
+//! %10 = cast %9 : f32
+//! output clip_norm = %10
+//! ```
+
+use crate::graph::data::Graph;
+use std::collections::BTreeMap;
+
+/// The most that the norm of all gradients together may be: longer ones are scaled down.
+pub const CLIP_NORM: &str = "clip_norm";
+/// The largest that an element of a gradient may be, of either sign.
+pub const CLIP_VALUE: &str = "clip_value";
+/// What is added to the gradient times the parameter's sign.
+pub const L1: &str = "l1";
+/// What is added to the gradient times the parameter.
+pub const L2: &str = "l2";
+/// What the parameter is multiplied by before the rule sees it: `1 - lr · weight_decay`.
+pub const KEEP: &str = "keep";
+
+/// A rule, and the parameters that its numbers are not about.
+#[derive(Clone, Debug, Default)]
+pub struct Rule {
+    /// The graph of scalars.
+    pub graph: Graph,
+    /// The paths of the parameters that are left out, by the name of the output: [`L1`], [`L2`],
+    /// [`KEEP`].
+    pub spared: BTreeMap<&'static str, Vec<String>>,
+}
+
+impl From<Graph> for Rule {
+    /// A rule whose numbers are about all parameters.
+    fn from(graph: Graph) -> Rule {
+        Rule { graph, spared: BTreeMap::new() }
+    }
+}
+
+impl Rule {
+    /// Whether the number of this name is about a parameter.
+    pub fn concerns(&self, name: &str, path: &str) -> bool {
+        let spared = |paths: &Vec<String>| paths.iter().any(|spared| spared == path);
+        self.graph.output(name).is_some() && !self.spared.get(name).is_some_and(spared)
+    }
+}

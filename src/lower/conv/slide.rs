@@ -1,0 +1,277 @@
+//! Forward passes and input gradients: tiles whose rows are outputs, in bands that stay in cache.
+//!
+//! Takes a convolution or the gradient of its input, with what follows element by element; gives
+//! its loops. No window is copied out: neighbouring rows of a tile overlap in the operand. An
+//! input gradient is the same tile over the gradient of the output, once for each phase of the
+//! stride ([`super::taps`]), with the weight's layout for it ([`super::weights`]).
+//!
+//! ```text
+//! parts i0 { border; for blocks { interior; for panels { tile n 32 { row images; row oh; row ow;
+//!                                 sum kh; sum kw·in; bias; relu } }; what follows } }
+//! ```
+
+use crate::graph::domain::{Domain, extents};
+use crate::graph::kernels::Kernel;
+use crate::graph::{NodeId, Window};
+use crate::loops::{Access, Affine, RowAxis, SlotId, Stmt, SumAxis, Tile};
+use crate::lower::Step;
+use crate::lower::bands::{Bands, Block, Reach, Shape};
+use crate::lower::columns::{self, Split};
+use crate::lower::conv::taps::{Phase, Phases};
+use crate::lower::conv::weights::{Columns, Weights};
+use crate::lower::epilogue;
+use crate::lower::nest::Nest;
+use crate::lower::operand::{Operand, Placed, Reads};
+use crate::lower::partition::Partition;
+use crate::lower::values::{Saved, Values};
+use crate::lower::writer::Writer;
+
+/// What is computed: `[N, H, W, C]` from an operand and a weight.
+pub struct Slide {
+    /// The node.
+    pub node: NodeId,
+    /// The operand that windows read.
+    pub operand: NodeId,
+    /// The weight.
+    pub weight: NodeId,
+    /// Whether it is the gradient of the input.
+    pub backward: bool,
+    /// The window.
+    pub window: Window,
+    /// The groups of channels.
+    pub groups: usize,
+}
+
+/// A convolution being written.
+pub struct Sliding {
+    /// `[N, H, W, C]` of the result.
+    pub shape: [usize; 4],
+    /// The operand's channels.
+    pub channels: usize,
+    /// The groups of channels.
+    pub groups: usize,
+    /// Whether a group's weights are rows of the weight as it is read, not columns.
+    pub backward: bool,
+    /// Which taps meet which rows and columns.
+    pub phases: [Phases; 2],
+    /// The weight.
+    pub weights: Weights,
+    /// The slot of the result.
+    pub to: SlotId,
+    /// Whether that has only a block's images, `shape[1]` rows each.
+    pub block_only: bool,
+    /// The slot of the weight.
+    pub weight: SlotId,
+    /// The slot of the bias, with its first element.
+    pub bias: Option<(SlotId, i64)>,
+    /// Whether negative results become 0.
+    pub relu: bool,
+}
+
+/// Writes the loops of a convolution and what follows it, and runs them.
+pub fn lower(step: &mut Step, kernel: &Kernel, slide: &Slide) {
+    let shape: [usize; 4] = extents(step.graph, slide.node).try_into().expect("[N, H, W, C]");
+    let split = Split::of(step, kernel);
+    let (domain, own) = match &split {
+        Some(split) => (split.domain.clone(), &split.producers),
+        None => (Domain::of(step.graph, &kernel.nodes).expect("what fusion has checked"), kernel),
+    };
+    // The parts of a single image are of its rows, unlike those of any sums.
+    if !leads(&domain, shape) || (split.is_some() && shape[0] == 1) {
+        return epilogue::apart(step, kernel, slide.node, |step, own| lower(step, own, slide));
+    }
+    let fused = epilogue::fused(step, kernel, slide.node);
+    for &result in &own.results {
+        step.result_buffer(result);
+    }
+    let last = *fused.nodes.last().expect("the convolution itself");
+    let target = epilogue::target_buffer(step, own, last);
+    let name = step.kernel_name(own);
+    let weights = Weights::new(step, slide.weight, slide.backward, slide.groups, &name);
+    let read = extents(step.graph, slide.operand);
+    let phases = [0, 1].map(|axis| match slide.backward {
+        false => Phases::forward(&slide.window, axis, shape[axis + 1]),
+        true => Phases::backward(&slide.window, axis, shape[axis + 1]),
+    });
+    let bands = bands(shape, &read, &phases, &slide.window);
+    let writer = Writer::new(name.clone(), bands.partition.parts);
+    let mut nest = Nest::new(Values::new(step, writer, domain, &own.nodes), own, &fused.nodes);
+    let values = &mut nest.values;
+    let sliding = Sliding {
+        shape,
+        channels: read[3],
+        groups: slide.groups,
+        backward: slide.backward,
+        phases,
+        to: values.buffer_slot(target),
+        block_only: false,
+        weight: values.buffer_slot(weights.buffer),
+        bias: fused.bias.as_ref().map(|view| (values.slot(view.base), view.offset)),
+        relu: fused.relu,
+        weights,
+    };
+    nest.values.saved.insert(last, Saved::Whole(sliding.to));
+    let [rows, columns] = &sliding.phases;
+    let reads =
+        Reads { rows: rows.reach, columns: columns.reach, width: columns.outputs, border: 0.0 };
+    let operand = Operand::new(&mut nest.values, slide.operand, &reads, &bands);
+
+    let sums = split
+        .as_ref()
+        .map(|split| columns::Columns::in_blocks(&mut nest, split, &fused.nodes, bands.partition));
+    let rest = own.nodes.iter().any(|node| !fused.nodes.contains(node));
+    let part = nest.values.writer.var(bands.partition.parts);
+    nest.values.writer.open_parts(part);
+    operand.begin(&mut nest.values);
+    if let Some(sums) = &sums {
+        sums.begin_part(&mut nest, part);
+    }
+    bands.each(&mut nest, part, |nest, block| {
+        let placed = operand.load(&mut nest.values, block);
+        sliding.block(nest, block, &placed);
+        match &sums {
+            Some(sums) => sums.block(nest, part, &sliding.lead(block)),
+            None if rest => nest.block(&sliding.lead(block)),
+            None => {}
+        }
+    });
+    nest.values.writer.close_parts(part);
+    let step = nest.finish();
+    if let Some(sums) = sums {
+        sums.finish(step, &name);
+    }
+}
+
+/// Whether a domain's first axes are images and rows.
+fn leads(domain: &Domain, shape: [usize; 4]) -> bool {
+    let lead: Vec<usize> = shape[..2].iter().copied().filter(|&extent| extent != 1).collect();
+    domain.axes.starts_with(&lead)
+}
+
+/// How images are cut: bands are rows of the longest phase.
+fn bands(shape: [usize; 4], read: &[usize], phases: &[Phases; 2], window: &Window) -> Bands {
+    let [images, _, width, channels] = shape;
+    let [rows, columns] = phases;
+    let read_row = columns.reach.length(columns.outputs) * read[3];
+    let written_row = rows.stride * width * channels;
+    let shape = Shape {
+        images,
+        rows: rows.outputs,
+        row_bytes: 4 * (rows.reach.step * read_row + written_row),
+        multiple: 1,
+        row_work: written_row * read[3] * window.taps(),
+    };
+    let elements = (read[1] * read[2] * read[3]).max(rows.outputs * written_row);
+    let partition = Partition::of_rows(images, elements);
+    // Bands that have the last row of every phase are not like those that have not.
+    Bands::new(&shape, partition, &[(rows.reach, read[1]), (Reach::same(), rows.fewest)])
+}
+
+impl Sliding {
+    /// The ranges of images and rows that a block computes, of those that are axes.
+    fn lead(&self, block: &Block) -> Vec<(Affine, usize)> {
+        let stride = self.phases[0].stride;
+        let first = block.first_row * stride as i64;
+        let rows = (block.rows * stride).min(self.shape[1] - first as usize);
+        let images = (block.image.clone(), block.images);
+        let rows = (block.row.times(stride as i64), rows);
+        let axes = [(self.shape[0], images), (self.shape[1], rows)];
+        axes.into_iter().filter(|(extent, _)| *extent != 1).map(|(_, range)| range).collect()
+    }
+
+    /// All phases, groups and panels of a block.
+    pub fn block(&self, nest: &mut Nest, block: &Block, placed: &Placed) {
+        let width = self.shape[3] / self.groups;
+        for panel in self.weights.panels(width) {
+            let writer = &mut nest.values.writer;
+            let (group, index) = (writer.var(self.groups), writer.var(panel.count));
+            writer.open(Some(group));
+            writer.open(Some(index));
+            let column = Affine::constant(panel.first as i64)
+                .plus(&Affine::var(index).times(panel.width as i64));
+            for rows in &self.phases[0].phases {
+                for columns in &self.phases[1].phases {
+                    let phase = [rows, columns];
+                    if let Some(tile) = self.tile(block, placed, (group, &column, panel), phase) {
+                        nest.values.writer.push(Stmt::Tile(tile.merged()));
+                    }
+                }
+            }
+            nest.values.writer.close_for(index);
+            nest.values.writer.close_for(group);
+        }
+    }
+
+    /// The tile of a phase.
+    fn tile(
+        &self,
+        block: &Block,
+        placed: &Placed,
+        (group, column, panel): (crate::loops::VarId, &Affine, Columns),
+        [rows, columns]: [&Phase; 2],
+    ) -> Option<Tile> {
+        let [_, height, width, channels] = self.shape.map(|extent| extent as i64);
+        let strides = [0, 1].map(|axis| self.phases[axis].stride as i64);
+        let steps = [0, 1].map(|axis| self.phases[axis].reach.step as i64);
+        let (own, read) = (self.shape[3] / self.groups, self.channels / self.groups);
+        let outputs = block.rows.min(rows.outputs.saturating_sub(block.first_row as usize));
+        if outputs == 0 || columns.outputs == 0 {
+            return None;
+        }
+        let group = Affine::var(group);
+        let [b_row, b_tap, b_channel] = self.weights.strides(panel);
+        let a = Affine::constant(rows.at * placed.row + columns.at * placed.column)
+            .plus(&placed.base)
+            .plus(&group.times(read as i64));
+        // A group's weights: its own columns of all rows, or all columns of its own rows.
+        let grouped = match self.backward {
+            true => group.times(read as i64 * b_channel),
+            false => group.times(own as i64),
+        };
+        let first_tap = rows.tap as i64 * b_row + columns.tap as i64 * b_tap;
+        let b = self.weights.begin(column).plus(&grouped).plus(&Affine::constant(first_tap));
+        let out_column = column.plus(&group.times(own as i64));
+        let row = width * channels;
+        let first = match self.block_only {
+            true => Affine::default(),
+            false => block.image.times(height * row).plus(&block.row.times(strides[0] * row)),
+        };
+        let c = first
+            .plus(&Affine::constant(rows.first as i64 * row + columns.first as i64 * channels))
+            .plus(&out_column);
+        let bias = self
+            .bias
+            .map(|(slot, first)| Access { slot, index: out_column.plus(&Affine::constant(first)) });
+        Some(Tile {
+            rows: vec![
+                RowAxis { extent: block.images, a: placed.image, c: height * row },
+                RowAxis { extent: outputs, a: steps[0] * placed.row, c: strides[0] * row },
+                RowAxis {
+                    extent: columns.outputs,
+                    a: steps[1] * placed.column,
+                    c: strides[1] * channels,
+                },
+            ],
+            n: panel.width,
+            sum: vec![
+                SumAxis {
+                    extent: rows.taps,
+                    a: rows.step * placed.row,
+                    b: rows.tap_step as i64 * b_row,
+                },
+                SumAxis {
+                    extent: columns.taps,
+                    a: columns.step * placed.column,
+                    b: columns.tap_step as i64 * b_tap,
+                },
+                SumAxis { extent: read, a: 1, b: b_channel },
+            ],
+            a: Access { slot: placed.slot, index: a },
+            b: Access { slot: self.weight, index: b },
+            c: Access { slot: self.to, index: c },
+            accumulate: false,
+            bias,
+            relu: self.relu,
+        })
+    }
+}

@@ -1,0 +1,217 @@
+//! Windows over images: pooling and its gradients, convolutions of each channel by itself.
+//!
+//! Takes a kernel of windows; gives vector loops over whole images, which threads share. Sums are
+//! gathered, never scattered: an element of an image's gradient adds up what the windows above it
+//! say, in order of taps, so overlapping windows need no care. Borders are ranges of their own
+//! ([`ranges`]), so the inside has no tests.
+//!
+//! ```text
+//! max_pool 3×3 at distance 2 and its index    one pass, both results
+//! its gradient                                four phases of 1, 2, 2 and 4 taps an element
+//! ```
+//!
+//! Arguments lie in memory, in any order of axes; vectors want channels side by side.
+
+mod ranges;
+mod slide;
+mod weights;
+
+use crate::base::tensor::DType;
+use crate::graph::domain::{MOST_KEPT, elements, extents};
+use crate::graph::kernels::Kernel;
+use crate::graph::{NodeId, Op, Reduce, Window};
+use crate::loops::{Affine, Space};
+use crate::lower::Step;
+use crate::lower::columns::totals::{self, Kind, Place, Total};
+use crate::lower::moves::tailed;
+use crate::lower::partition::Partition;
+use crate::lower::writer::Writer;
+use ranges::{Range, sliding, spreading};
+use slide::{Operand, Slide, Windows, Work, most_lanes};
+use weights::Weights;
+
+/// Writes a kernel of windows, and runs it.
+pub fn lower(step: &mut Step, kernel: &Kernel) {
+    let name = step.kernel_name(kernel);
+    let node = kernel.nodes[0];
+    let args = &step.graph.nodes[node].args;
+    match &step.graph.nodes[node].op {
+        Op::MaxPool(window) | Op::MaxPoolIndex(window) => {
+            largest(step, kernel, window, args[0], name);
+        }
+        Op::SumPool(window) => {
+            let shape = Images::forward(step, window, args[0], node);
+            slide(step, (node, args[0]), shape, window, name, |_, _| Work::Sum);
+        }
+        Op::SumPoolGrad { window, .. } => {
+            let shape = Images::backward(step, window, args[0], node);
+            slide(step, (node, args[0]), shape, window, name, |_, _| Work::Sum);
+        }
+        Op::MaxPoolGrad { window, .. } => {
+            let (index, gradient) = (args[0], args[1]);
+            let shape = Images::backward(step, window, gradient, node);
+            slide(step, (node, gradient), shape, window, name, |step, writer| {
+                Work::Chosen(operand(step, writer, index))
+            });
+        }
+        Op::Conv { window, .. } => {
+            let shape = Images::forward(step, window, args[0], node);
+            slide(step, (node, args[0]), shape, window, name, |step, writer| {
+                Work::Product(operand(step, writer, args[1]))
+            });
+        }
+        Op::ConvInputGrad { window, .. } => {
+            let shape = Images::backward(step, window, args[0], node);
+            slide(step, (node, args[0]), shape, window, name, |step, writer| {
+                Work::Product(operand(step, writer, args[1]))
+            });
+        }
+        Op::ConvWeightGrad { window, .. } => {
+            weight_gradient(step, window, node, (args[0], args[1]), name);
+        }
+        other => unreachable!("{node} {other:?} has no window"),
+    }
+}
+
+/// How images are cut into parts and ranges.
+struct Images {
+    partition: Partition,
+    /// The height and width of what is written.
+    extents: [usize; 2],
+    channels: usize,
+    rows: Vec<Range>,
+    columns: Vec<Range>,
+}
+
+impl Images {
+    /// Outputs from images.
+    fn forward(step: &Step, window: &Window, from: NodeId, to: NodeId) -> Images {
+        Self::of(step, window, from, to, sliding)
+    }
+
+    /// Images from outputs.
+    fn backward(step: &Step, window: &Window, from: NodeId, to: NodeId) -> Images {
+        Self::of(step, window, from, to, |window, axis, from, to| spreading(window, axis, to, from))
+    }
+
+    fn of(
+        step: &Step,
+        window: &Window,
+        from: NodeId,
+        to: NodeId,
+        ranges: impl Fn(&Window, usize, usize, usize) -> Vec<Range>,
+    ) -> Images {
+        let (source, target) = (extents(step.graph, from), extents(step.graph, to));
+        let images = target[0];
+        let most = elements(step.graph, from).max(elements(step.graph, to));
+        Images {
+            partition: Partition::of_rows(images, most / images),
+            extents: [target[1], target[2]],
+            channels: target[3],
+            rows: ranges(window, 0, source[1], target[1]),
+            columns: ranges(window, 1, source[2], target[2]),
+        }
+    }
+}
+
+/// A value in memory as an operand.
+fn operand(step: &mut Step, writer: &mut Windows, node: NodeId) -> Operand {
+    let view = step.view(node);
+    let buffer = step.buffer(view.base);
+    let (dtype, len) = step.shape_of(buffer);
+    Operand { slot: writer.slot(buffer, dtype, len), view }
+}
+
+/// A kernel whose result is a sum over taps.
+fn slide(
+    step: &mut Step,
+    (node, source): (NodeId, NodeId),
+    shape: Images,
+    window: &Window,
+    name: String,
+    work: impl FnOnce(&mut Step, &mut Windows) -> Work,
+) {
+    let mut writer = Writer::new(name, shape.partition.parts);
+    let source = operand(step, &mut writer, source);
+    let work = work(step, &mut writer);
+    let buffer = step.result_buffer(node);
+    let (dtype, len) = step.shape_of(buffer);
+    let to = writer.slot(buffer, dtype, len);
+    write(step, writer, shape, window, (source, work, to));
+}
+
+/// The largest elements, their taps, or both.
+fn largest(step: &mut Step, kernel: &Kernel, window: &Window, source: NodeId, name: String) {
+    let shape = Images::forward(step, window, source, kernel.nodes[0]);
+    let mut writer = Writer::new(name, shape.partition.parts);
+    let source = operand(step, &mut writer, source);
+    let (mut value, mut index) = (None, None);
+    for &result in &kernel.results {
+        let buffer = step.result_buffer(result);
+        let (dtype, len) = step.shape_of(buffer);
+        let slot = Some(writer.slot(buffer, dtype, len));
+        match step.graph.nodes[result].op {
+            Op::MaxPool(_) => value = slot,
+            _ => index = slot,
+        }
+    }
+    let lanes = most_lanes(shape.channels, &shape.columns);
+    let named = step.new_buffer(DType::F32, lanes, Space::Thread);
+    let named = writer.slot(named, DType::F32, lanes);
+    let to = value.or(index).expect("a kernel has results");
+    let work = Work::Largest { value, index, named };
+    write(step, writer, shape, window, (source, work, to));
+}
+
+fn write(
+    step: &mut Step,
+    mut writer: Windows,
+    shape: Images,
+    window: &Window,
+    (source, work, to): (Operand, Work, crate::loops::SlotId),
+) {
+    let Images { partition, extents, channels, rows, columns } = shape;
+    let width = window.size[1];
+    let slide = Slide { extents, channels, rows, columns, width, source, work, to };
+    let part = writer.var(partition.parts);
+    writer.open_parts(part);
+    let first = Affine::var(part).times(partition.rows as i64);
+    tailed(&mut writer, part, partition, |writer, images| slide.write(writer, &first, images));
+    writer.close_parts(part);
+    step.run(writer.finish());
+}
+
+/// The sums of parts, then their total.
+fn weight_gradient(
+    step: &mut Step,
+    window: &Window,
+    node: NodeId,
+    (x, gradient): (NodeId, NodeId),
+    name: String,
+) {
+    let Images { partition, channels, rows, columns, .. } =
+        Images::forward(step, window, x, gradient);
+    let mut writer = Writer::new(name.clone(), partition.parts);
+    let (x, gradient) = (operand(step, &mut writer, x), operand(step, &mut writer, gradient));
+    let kept = elements(step.graph, node);
+    let pitch = kept.next_multiple_of(16);
+    let buffer = step.new_buffer(DType::F32, pitch * partition.parts, Space::Scratch);
+    let sums = writer.slot(buffer, DType::F32, pitch * partition.parts);
+    let width = window.size[1];
+    let weights = Weights { channels, rows, columns, width, x, gradient, sums, pitch };
+    let part = writer.var(partition.parts);
+    writer.open_parts(part);
+    let first = Affine::var(part).times(partition.rows as i64);
+    tailed(&mut writer, part, partition, |writer, images| {
+        weights.write(writer, part, &first, images);
+    });
+    writer.close_parts(part);
+    step.run(writer.finish());
+    let place = match kept {
+        0..=MOST_KEPT => Place::Thread,
+        _ => Place::Parts(Partition::of(kept), 1),
+    };
+    let total = Total { node, kind: Kind::Reduce(Reduce::Sum), sums: vec![buffer] };
+    // A sum is not weighed by how many it is of.
+    totals::run(step, &[total], (&vec![1; partition.parts], pitch), place, &name);
+}

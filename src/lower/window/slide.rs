@@ -1,0 +1,518 @@
+//! The loops of a window: for each position, what its taps read, combined in their order.
+//!
+//! Takes ranges of positions along both axes, where the operands are, and what is done with an
+//! operand's elements; gives loops over the images of a part without a border or a test. Vectors
+//! run along the channels; where the channels of neighbouring positions stand side by side, along
+//! both; where there are few channels, along the positions. Up to [`MOST_TAPS`] taps are written
+//! out, more are loops over sums in memory.
+//!
+//! ```text
+//! 2 × 2 taps at distance 2, [8, 4, 4, 16]
+//!     for image { for row { for column { vector channel { four loads, three adds, a store } } } }
+//! ```
+
+use super::ranges::{Range, Tap};
+use crate::base::tensor::DType;
+use crate::graph::view::View;
+use crate::loops::{Access, Affine, Binary, Inst, RegId, SlotId, VarId};
+use crate::lower::writer::Writer;
+
+/// Taps that are written out.
+pub const MOST_TAPS: usize = 16;
+
+/// Fewer channels than this are a loop around vectors along the positions.
+pub const FEW_CHANNELS: usize = 4;
+
+/// Neighbouring positions that one body computes, so that they share what they load.
+pub const PIXELS: usize = 4;
+
+/// Kernels of windows: scalars that were loaded are known by where from.
+pub type Windows = Writer<(SlotId, Affine)>;
+
+/// An operand: images, or weights of taps.
+#[derive(Clone, Debug)]
+pub struct Operand {
+    /// Where it is.
+    pub slot: SlotId,
+    /// How it lies there.
+    pub view: View,
+}
+
+/// What is done with the elements that taps read.
+#[derive(Clone, Debug)]
+pub enum Work {
+    /// They are added.
+    Sum,
+    /// Those are added whose tap the index names.
+    Chosen(Operand),
+    /// Their products with the tap's weights `[kh, kw, 1, c]` are added.
+    Product(Operand),
+    /// The largest is found, its tap, or both. The last buffer holds what the index names, where
+    /// taps are a loop.
+    Largest {
+        /// Where the largest goes.
+        value: Option<SlotId>,
+        /// Where its tap goes.
+        index: Option<SlotId>,
+        /// The thread's own.
+        named: SlotId,
+    },
+}
+
+/// A window over images.
+#[derive(Clone, Debug)]
+pub struct Slide {
+    /// The height and width of what is written.
+    pub extents: [usize; 2],
+    /// Channels.
+    pub channels: usize,
+    /// Positions along the height.
+    pub rows: Vec<Range>,
+    /// Positions along the width.
+    pub columns: Vec<Range>,
+    /// Taps along the width.
+    pub width: usize,
+    /// What taps read.
+    pub source: Operand,
+    /// What is done with it.
+    pub work: Work,
+    /// Where sums go; not used by `Largest`.
+    pub to: SlotId,
+}
+
+/// The largest vector of a window.
+pub fn most_lanes(channels: usize, columns: &[Range]) -> usize {
+    columns.iter().map(|range| range.count).max().unwrap_or(1) * channels
+}
+
+/// A place in the loops.
+#[derive(Clone)]
+struct Pixel<'a> {
+    image: Affine,
+    rows: &'a Range,
+    columns: &'a Range,
+    row: Affine,
+    column: Affine,
+    channel: Affine,
+    /// The lane of the vector.
+    lane: Affine,
+}
+
+/// Along what a vector runs.
+#[derive(Clone, Copy, PartialEq)]
+enum Along {
+    Channels,
+    Columns,
+    Both,
+}
+
+impl Slide {
+    /// The loops over so many images from `first` on.
+    pub fn write(&self, writer: &mut Windows, first: &Affine, images: usize) {
+        let image = writer.var(images);
+        writer.open(Some(image));
+        for rows in &self.rows {
+            let row = writer.var(rows.count);
+            writer.open(Some(row));
+            for columns in &self.columns {
+                let pixel = Pixel {
+                    image: first.plus(&Affine::var(image)),
+                    rows,
+                    columns,
+                    row: Affine::var(row),
+                    column: Affine::default(),
+                    channel: Affine::default(),
+                    lane: Affine::default(),
+                };
+                self.row(writer, pixel);
+            }
+            writer.close_for(row);
+        }
+        writer.close_for(image);
+    }
+
+    /// Along what vectors over a range run.
+    fn along(&self, columns: &Range) -> Along {
+        let mut operands = vec![&self.source];
+        match &self.work {
+            Work::Chosen(index) => operands.push(index),
+            Work::Product(_) | Work::Sum | Work::Largest { .. } => {}
+        }
+        let side_by_side = |operand: &&Operand| match operand.view.strides[..] {
+            [.., column, channel] => column == self.channels as i64 * channel,
+            _ => false,
+        };
+        let joined = columns.step == 1
+            && columns.stride == 1
+            && columns.count > 1
+            && self.channels > 1
+            && !matches!(self.work, Work::Product(_))
+            && operands.iter().all(side_by_side);
+        match joined {
+            true => Along::Both,
+            false if self.channels < FEW_CHANNELS && columns.count > 1 => Along::Columns,
+            false => Along::Channels,
+        }
+    }
+
+    /// The positions of a range along one row.
+    fn row(&self, writer: &mut Windows, mut pixel: Pixel) {
+        let columns = pixel.columns;
+        let along = self.along(columns);
+        let few_taps = pixel.rows.taps.len() * columns.taps.len() <= MOST_TAPS;
+        match along {
+            Along::Both => self.lanes(writer, &pixel, along, few_taps, 1),
+            Along::Columns => {
+                let channel = writer.var(self.channels);
+                writer.open(Some(channel));
+                pixel.channel = Affine::var(channel);
+                self.lanes(writer, &pixel, along, few_taps, 1);
+                writer.close_for(channel);
+            }
+            Along::Channels => {
+                let shares = few_taps && matches!(self.work, Work::Product(_));
+                let height = if shares { PIXELS } else { 1 };
+                let whole = columns.count / height;
+                for (count, height, before) in
+                    [(whole, height, 0), (columns.count % height, 1, whole * height)]
+                {
+                    if count == 0 {
+                        continue;
+                    }
+                    let column = writer.var(count);
+                    writer.open(Some(column));
+                    pixel.column = Affine::var(column)
+                        .times(height as i64)
+                        .plus(&Affine::constant(before as i64));
+                    self.lanes(writer, &pixel, along, few_taps, height);
+                    writer.close_for(column);
+                }
+            }
+        }
+    }
+
+    /// The vectors at a place, for so many neighbouring positions at once.
+    fn lanes(
+        &self,
+        writer: &mut Windows,
+        pixel: &Pixel,
+        along: Along,
+        few_taps: bool,
+        height: usize,
+    ) {
+        if !few_taps {
+            return self.looped(writer, pixel, along);
+        }
+        self.vector(writer, pixel, along, |writer, pixel| {
+            for number in 0..height {
+                let column = pixel.column.plus(&Affine::constant(number as i64));
+                self.unrolled(writer, &Pixel { column, ..pixel.clone() });
+            }
+        });
+    }
+
+    /// One vector loop.
+    fn vector(
+        &self,
+        writer: &mut Windows,
+        pixel: &Pixel,
+        along: Along,
+        body: impl FnOnce(&mut Windows, &Pixel),
+    ) {
+        let extent = match along {
+            Along::Channels => self.channels,
+            Along::Columns => pixel.columns.count,
+            Along::Both => pixel.columns.count * self.channels,
+        };
+        let var: VarId = writer.var(extent);
+        writer.open(Some(var));
+        let lane = Affine::var(var);
+        let mut pixel = Pixel { lane: lane.clone(), ..pixel.clone() };
+        match along {
+            Along::Columns => pixel.column = lane,
+            Along::Channels | Along::Both => pixel.channel = lane,
+        }
+        body(writer, &pixel);
+        writer.close_vector(var, &[]);
+    }
+
+    /// All taps written out.
+    fn unrolled(&self, writer: &mut Windows, pixel: &Pixel) {
+        let taps: Vec<(Tap, Tap)> = pairs(pixel);
+        if let Work::Largest { value, index, .. } = self.work {
+            return self.largest(writer, pixel, &taps, value, index);
+        }
+        let mut sum = None;
+        for &tap in &taps {
+            sum = Some(self.add(writer, pixel, tap, sum));
+        }
+        let sum = sum.unwrap_or_else(|| writer.define(DType::F32, 0, Inst::F32(0.0)));
+        writer.store(self.to, self.target(pixel), sum);
+    }
+
+    /// A sum with what a tap adds.
+    fn add(
+        &self,
+        writer: &mut Windows,
+        pixel: &Pixel,
+        tap: (Tap, Tap),
+        sum: Option<RegId>,
+    ) -> RegId {
+        let value = self.read(writer, pixel, tap, &self.source);
+        let value = match &self.work {
+            Work::Sum | Work::Largest { .. } => value,
+            Work::Chosen(index) => {
+                let index = self.read(writer, pixel, tap, index);
+                let number = Inst::I32(self.number(tap) as i32);
+                let number = writer.define(DType::I32, 0, number);
+                chosen(writer, index, number, value)
+            }
+            Work::Product(weights) => {
+                let weight = weight(writer, pixel, tap, weights);
+                let product = match sum {
+                    Some(sum) => Inst::Fma(value, weight, sum),
+                    None => Inst::Binary(Binary::Mul, value, weight),
+                };
+                return writer.define(DType::F32, 0, product);
+            }
+        };
+        match sum {
+            Some(sum) => writer.define(DType::F32, 0, Inst::Binary(Binary::Add, sum, value)),
+            None => value,
+        }
+    }
+
+    /// The largest of the taps and the first that it stands at. NaN wherever one is NaN; the
+    /// index goes on from one tap to another only where that is strictly larger.
+    fn largest(
+        &self,
+        writer: &mut Windows,
+        pixel: &Pixel,
+        taps: &[(Tap, Tap)],
+        value: Option<SlotId>,
+        index: Option<SlotId>,
+    ) {
+        let values: Vec<RegId> =
+            taps.iter().map(|&tap| self.read(writer, pixel, tap, &self.source)).collect();
+        let at = self.target(pixel);
+        let Some(index) = index else {
+            let max = |a, b| writer.define(DType::F32, 0, Inst::Binary(Binary::Max, a, b));
+            let largest = values.into_iter().reduce(max).expect("a window covers something");
+            return writer.store(value.expect("something is wanted"), at, largest);
+        };
+        let mut named = values[0];
+        let first = Inst::I32(self.number(taps[0]) as i32);
+        let mut number = writer.define(DType::I32, 0, first);
+        for (&tap, &value) in taps.iter().zip(&values).skip(1) {
+            let more = writer.define(DType::Bool, 0, Inst::Binary(Binary::Gt, value, named));
+            let own = writer.define(DType::I32, 0, Inst::I32(self.number(tap) as i32));
+            number = writer.define(DType::I32, 0, Inst::Select(more, own, number));
+            named = writer.define(DType::F32, 0, Inst::Select(more, value, named));
+        }
+        writer.store(index, at.clone(), number);
+        if let Some(to) = value {
+            let nan = |value| Inst::Binary(Binary::Ne, value, value);
+            let mut unordered = writer.define(DType::Bool, 0, nan(values[0]));
+            for &value in &values[1..] {
+                let own = writer.define(DType::Bool, 0, nan(value));
+                let either = Inst::Binary(Binary::Or, unordered, own);
+                unordered = writer.define(DType::Bool, 0, either);
+            }
+            let nan = writer.define(DType::F32, 0, Inst::F32(f32::NAN));
+            let largest = writer.define(DType::F32, 0, Inst::Select(unordered, nan, named));
+            writer.store(to, at, largest);
+        }
+    }
+
+    /// A loop over taps, which adds to sums in memory.
+    fn looped(&self, writer: &mut Windows, pixel: &Pixel, along: Along) {
+        self.vector(writer, pixel, along, |writer, pixel| self.begin(writer, pixel));
+        let (rows, columns) = (&pixel.rows.taps, &pixel.columns.taps);
+        let [tall, wide] = [rows, columns].map(|taps| writer.var(taps.len()));
+        writer.open(Some(tall));
+        writer.open(Some(wide));
+        self.vector(writer, pixel, along, |writer, pixel| {
+            let spaced = [spaced(rows, tall), spaced(columns, wide)];
+            self.step(writer, pixel, &spaced);
+        });
+        writer.close_for(wide);
+        writer.close_for(tall);
+    }
+
+    /// What sums in memory begin with.
+    fn begin(&self, writer: &mut Windows, pixel: &Pixel) {
+        let at = self.target(pixel);
+        let Work::Largest { value, index, named } = self.work else {
+            let zero = writer.define(DType::F32, 0, Inst::F32(0.0));
+            return writer.store(self.to, at, zero);
+        };
+        let first = (pixel.rows.taps[0], pixel.columns.taps[0]);
+        let element = self.read(writer, pixel, first, &self.source);
+        if let Some(index) = index {
+            let number = Inst::I32(self.number(first) as i32);
+            let number = writer.define(DType::I32, 0, number);
+            writer.store(index, at.clone(), number);
+            writer.store(named, pixel.lane.clone(), element);
+        }
+        if let Some(value) = value {
+            writer.store(value, at, element);
+        }
+    }
+
+    /// What a tap adds to sums in memory.
+    fn step(&self, writer: &mut Windows, pixel: &Pixel, taps: &[Spaced; 2]) {
+        let at = self.target(pixel);
+        let element = self.read_spaced(writer, pixel, taps, &self.source);
+        let depth = writer.depth();
+        let number = taps[0].number.times(self.width as i64).plus(&taps[1].number);
+        let old = |writer: &mut Windows, slot: SlotId, index: &Affine, dtype| {
+            let access = Access { slot, index: index.clone() };
+            writer.define(dtype, depth, Inst::Load(access))
+        };
+        let added = match &self.work {
+            Work::Sum => element,
+            Work::Chosen(index) => {
+                let index = self.read_spaced(writer, pixel, taps, index);
+                let number = writer.define(DType::I32, 0, Inst::Index(number));
+                chosen(writer, index, number, element)
+            }
+            Work::Product(weights) => {
+                let places = [&taps[0].number, &taps[1].number];
+                let weight = load(writer, weight_access(pixel, places, weights));
+                let sum = old(writer, self.to, &at, DType::F32);
+                let sum = writer.define(DType::F32, depth, Inst::Fma(element, weight, sum));
+                return writer.store(self.to, at, sum);
+            }
+            Work::Largest { value, index, named } => {
+                if let Some(index) = index {
+                    let known = old(writer, *named, &pixel.lane, DType::F32);
+                    let before = old(writer, *index, &at, DType::I32);
+                    let more = Inst::Binary(Binary::Gt, element, known);
+                    let more = writer.define(DType::Bool, depth, more);
+                    let own = writer.define(DType::I32, 0, Inst::Index(number));
+                    let number = writer.define(DType::I32, depth, Inst::Select(more, own, before));
+                    let known = Inst::Select(more, element, known);
+                    let known = writer.define(DType::F32, depth, known);
+                    writer.store(*index, at.clone(), number);
+                    writer.store(*named, pixel.lane.clone(), known);
+                }
+                if let Some(value) = value {
+                    let before = old(writer, *value, &at, DType::F32);
+                    let larger = Inst::Binary(Binary::Max, before, element);
+                    let larger = writer.define(DType::F32, depth, larger);
+                    writer.store(*value, at, larger);
+                }
+                return;
+            }
+        };
+        let sum = old(writer, self.to, &at, DType::F32);
+        let sum = writer.define(DType::F32, depth, Inst::Binary(Binary::Add, sum, added));
+        writer.store(self.to, at, sum);
+    }
+
+    /// The number of a tap.
+    fn number(&self, (row, column): (Tap, Tap)) -> usize {
+        row.number * self.width + column.number
+    }
+
+    /// The element that a place writes.
+    fn target(&self, pixel: &Pixel) -> Affine {
+        let [height, width] = self.extents;
+        let at = |range: &Range, index: &Affine| {
+            index.times(range.step as i64).plus(&Affine::constant(range.first as i64))
+        };
+        let row = pixel.image.times(height as i64).plus(&at(pixel.rows, &pixel.row));
+        let column = row.times(width as i64).plus(&at(pixel.columns, &pixel.column));
+        column.times(self.channels as i64).plus(&pixel.channel)
+    }
+
+    fn read(
+        &self,
+        writer: &mut Windows,
+        pixel: &Pixel,
+        (row, column): (Tap, Tap),
+        from: &Operand,
+    ) -> RegId {
+        let places = [row.place, column.place].map(|place| Affine::constant(place as i64));
+        load(writer, self.access(pixel, [&places[0], &places[1]], from))
+    }
+
+    fn read_spaced(
+        &self,
+        writer: &mut Windows,
+        pixel: &Pixel,
+        [rows, columns]: &[Spaced; 2],
+        from: &Operand,
+    ) -> RegId {
+        load(writer, self.access(pixel, [&rows.place, &columns.place], from))
+    }
+
+    /// The element of an operand that stands at these places for the first position.
+    fn access(&self, pixel: &Pixel, [row, column]: [&Affine; 2], from: &Operand) -> Access {
+        let moved = |range: &Range, index: &Affine| index.times(range.stride as i64);
+        let row = row.plus(&moved(pixel.rows, &pixel.row));
+        let column = column.plus(&moved(pixel.columns, &pixel.column));
+        let index = dot(&from.view, [&pixel.image, &row, &column, &pixel.channel]);
+        Access { slot: from.slot, index }
+    }
+}
+
+/// A tap whose number is a loop's.
+pub struct Spaced {
+    pub number: Affine,
+    pub place: Affine,
+}
+
+/// Evenly spaced taps, under a loop's variable.
+pub fn spaced(taps: &[Tap], var: VarId) -> Spaced {
+    let (first, next) = (taps[0], taps.get(1).copied().unwrap_or(taps[0]));
+    let line = |first: usize, next: usize| {
+        let step = Affine::var(var).times(next as i64 - first as i64);
+        step.plus(&Affine::constant(first as i64))
+    };
+    Spaced { number: line(first.number, next.number), place: line(first.place, next.place) }
+}
+
+/// All taps of a place, in order.
+fn pairs(pixel: &Pixel) -> Vec<(Tap, Tap)> {
+    let columns = &pixel.columns.taps;
+    let row = |&row: &Tap| columns.iter().map(move |&column| (row, column));
+    pixel.rows.taps.iter().flat_map(row).collect()
+}
+
+/// `value` where the index names the tap, else 0.
+fn chosen(writer: &mut Windows, index: RegId, number: RegId, value: RegId) -> RegId {
+    let zero = writer.define(DType::F32, 0, Inst::F32(0.0));
+    let equal = writer.define(DType::Bool, 0, Inst::Binary(Binary::Eq, index, number));
+    writer.define(DType::F32, 0, Inst::Select(equal, value, zero))
+}
+
+/// A tap's weight of the channel.
+fn weight(writer: &mut Windows, pixel: &Pixel, (row, column): (Tap, Tap), from: &Operand) -> RegId {
+    let numbers = [row.number, column.number].map(|number| Affine::constant(number as i64));
+    load(writer, weight_access(pixel, [&numbers[0], &numbers[1]], from))
+}
+
+fn weight_access(pixel: &Pixel, [row, column]: [&Affine; 2], from: &Operand) -> Access {
+    let index = dot(&from.view, [row, column, &Affine::default(), &pixel.channel]);
+    Access { slot: from.slot, index }
+}
+
+/// An element of a view.
+pub fn dot(view: &View, at: [&Affine; 4]) -> Affine {
+    let start = Affine::constant(view.offset);
+    let sum = |sum: Affine, (index, &stride): (&Affine, &i64)| sum.plus(&index.times(stride));
+    at.into_iter().zip(&view.strides).fold(start, sum)
+}
+
+/// An element, once.
+pub fn load(writer: &mut Windows, access: Access) -> RegId {
+    let key = (access.slot, access.index.clone());
+    if let Some(known) = writer.known(&key) {
+        return known;
+    }
+    let dtype = crate::lower::values::scalar_type(writer.slot_type(access.slot));
+    let reg = writer.define(dtype, 0, Inst::Load(access));
+    writer.remember(key, reg);
+    reg
+}

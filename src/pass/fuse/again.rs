@@ -1,0 +1,143 @@
+//! Values that every reader computes again rather than that they are written to memory.
+//!
+//! ```text
+//! %4 = mul (cast %image), 1/255                 a convolution reads bytes
+//! %9 = relu((%conv − mean)·scale + bias)        the next convolution, its weight's gradient and
+//!                                               the mask of the gradient read %conv
+//! ```
+//!
+//! Takes a graph; says which of its element-wise nodes are such values. A convolution evaluates
+//! what it reads into a buffer of its own, with the border around it, so a chain of cheap
+//! functions costs it little, and a value that is as large as all images of a layer is never
+//! written. The chain reads one value of that size and otherwise constants and vectors along the
+//! channels. Where the vectors don't depend on that value, the chain is better done where the value
+//! is made, and only inputs are read in this way.
+//!
+//! Which of these must lie in memory all the same, for a reader that can't compute them, is
+//! [`cluster`](super::cluster)'s question.
+
+use crate::base::entity::Entity;
+use crate::base::tensor::DType;
+use crate::graph::domain::{elements, extents, is_depthwise, is_view, only_joins};
+use crate::graph::{Binary, Graph, NodeId, Op, Unary};
+
+/// Values with fewer elements stay in a cache until they are read.
+pub const FEWEST: usize = 1 << 10;
+
+/// For each node, whether its readers compute it again.
+pub fn run(graph: &Graph) -> Vec<bool> {
+    let mut chains = Chains { graph, of: Vec::with_capacity(graph.nodes.len()) };
+    for id in graph.nodes.keys() {
+        let chain = chains.chain(id);
+        chains.of.push(chain);
+    }
+    let read = read_by_convolutions(graph, &chains.of);
+    chains.of.iter().zip(read).map(|(chain, read)| chain.is_some() && read).collect()
+}
+
+/// The chains that nodes end, by node: the value of their size that they read.
+struct Chains<'a> {
+    graph: &'a Graph,
+    of: Vec<Option<NodeId>>,
+}
+
+impl Chains<'_> {
+    /// The value that a node is computed from, if it is the end of a chain.
+    fn chain(&self, id: NodeId) -> Option<NodeId> {
+        let graph = self.graph;
+        let node = &graph.nodes[id];
+        let size = elements(graph, id);
+        if size < FEWEST || !is_cheap(&node.op) {
+            return None;
+        }
+        let mut whole: Option<NodeId> = None;
+        let mut tied = false;
+        let mut vectors = Vec::new();
+        for &arg in &node.args {
+            let (source, plain) = source(graph, arg);
+            if elements(graph, source) == size {
+                let known = self.of[source.index()];
+                tied |= known.is_some();
+                let from = known.unwrap_or(source);
+                if !plain || whole.is_some_and(|whole| whole != from) {
+                    return None;
+                }
+                whole = Some(from);
+            } else {
+                vectors.push(source);
+            }
+        }
+        let whole = whole?;
+        let channels = *extents(graph, id).last()?;
+        let fits = |&vector: &NodeId| [1, channels].contains(&elements(graph, vector));
+        if !vectors.iter().all(fits) {
+            return None;
+        }
+        tied |= matches!(graph.nodes[whole].op, Op::Input(_));
+        (tied || vectors.iter().any(|&vector| depends(graph, vector, whole))).then_some(whole)
+    }
+}
+
+/// What a value is read through, and whether it is read element by element.
+pub fn source(graph: &Graph, mut node: NodeId) -> (NodeId, bool) {
+    let mut plain = true;
+    while is_view(graph, node) {
+        let arg = graph.nodes[node].args[0];
+        plain &= match &graph.nodes[node].op {
+            Op::StopGradient => true,
+            Op::Reshape(_) => only_joins(&extents(graph, node), &extents(graph, arg)),
+            _ => false,
+        };
+        node = arg;
+    }
+    (node, plain)
+}
+
+/// Functions that cost about as much as the load that they save.
+pub fn is_cheap(op: &Op) -> bool {
+    match op {
+        Op::Unary(op) => matches!(op, Unary::Neg | Unary::Abs | Unary::Sign | Unary::Not),
+        Op::Binary(op) => !matches!(op, Binary::Div | Binary::Pow),
+        Op::Where => true,
+        Op::Cast(to) => *to != DType::F64,
+        _ => false,
+    }
+}
+
+/// Whether a value is computed from another.
+fn depends(graph: &Graph, node: NodeId, on: NodeId) -> bool {
+    let mut seen = vec![false; graph.nodes.len()];
+    let mut open = vec![node];
+    while let Some(node) = open.pop() {
+        if node == on {
+            return true;
+        }
+        // Arguments come before uses: nothing before `on` is computed from it.
+        if node > on && !std::mem::replace(&mut seen[node.index()], true) {
+            open.extend(&graph.nodes[node].args);
+        }
+    }
+    false
+}
+
+/// For each node, whether a convolution evaluates it, through views and chains.
+fn read_by_convolutions(graph: &Graph, chains: &[Option<NodeId>]) -> Vec<bool> {
+    let mut read = vec![false; graph.nodes.len()];
+    for (id, node) in graph.nodes.iter().rev() {
+        let passes = read[id.index()] && (is_view(graph, id) || chains[id.index()].is_some());
+        for (position, &arg) in node.args.iter().enumerate() {
+            read[arg.index()] |= passes || evaluates(graph, id, position);
+        }
+    }
+    read
+}
+
+/// Whether an operator can evaluate an argument of its own, so that it need not lie in memory.
+pub fn evaluates(graph: &Graph, id: NodeId, position: usize) -> bool {
+    match graph.nodes[id].op {
+        // The other argument is the weight.
+        Op::Conv { .. } | Op::ConvInputGrad { .. } => position == 0 && !is_depthwise(graph, id),
+        Op::ConvWeightGrad { .. } => !is_depthwise(graph, id),
+        _ => false,
+    }
+}

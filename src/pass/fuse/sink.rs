@@ -1,0 +1,121 @@
+//! Results that are not worth writing: cheap functions of what is in memory anyway.
+//!
+//! ```text
+//! kernel7 -> %38, %39, %40 {            kernel7 -> %38 {
+//!     %38 = where %30, %36, 0               %38 = where %30, %36, 0
+//!     %39 = mul %38, %scale             }
+//!     %40 = mul %38, %23                kernel9 -> %41, %42 {
+//! }                                         %41 = reduce_sum [0, 1, 2] %38
+//! kernel9 -> %41 { … }                      %42 = reduce_sum [0, 1, 2] (mul %38, %23)
+//! kernel10 -> %42 { … }                 }
+//! ```
+//!
+//! Takes clusters that have grown; names nodes that their readers had better compute again, for
+//! which [`fuse`](super) then grows the clusters anew. A node is named if it and what is between it
+//! and memory are cheap, and if loading its one or two sources costs its readers no more than
+//! writing and loading it. What reduces rows keeps all of its nodes: its loops compute them row by
+//! row, each when it is known.
+
+use super::again::{FEWEST, is_cheap, source};
+use super::cluster::{Class, Clusters};
+use crate::base::tensor::DType;
+use crate::graph::NodeId;
+use crate::graph::domain::elements;
+use crate::graph::kernels::KernelKind;
+use std::collections::BTreeSet;
+
+/// The most functions that are computed again for a value.
+const MOST_FUNCTIONS: usize = 12;
+
+/// The most kernels that load two values instead of one.
+const MOST_READERS: usize = 2;
+
+/// What a value is computed from.
+#[derive(Default)]
+struct Sources {
+    /// Values of its size in memory.
+    whole: BTreeSet<NodeId>,
+    /// Nodes of its own cluster that nobody else reads, which are computed again with it.
+    between: BTreeSet<NodeId>,
+}
+
+impl Clusters<'_> {
+    /// Nodes that need not be written.
+    pub fn sinkable(&self) -> BTreeSet<NodeId> {
+        let mut found = BTreeSet::new();
+        for (index, cluster) in self.live() {
+            if !matches!(cluster.kind, KernelKind::Rows | KernelKind::Contraction)
+                || self.reduces_rows(cluster)
+            {
+                continue;
+            }
+            for &node in &cluster.nodes {
+                if let Some(sources) = self.sources(node, index)
+                    && self.is_worth(node, index, &sources)
+                    && sources.whole.iter().all(|source| !found.contains(source))
+                {
+                    found.insert(node);
+                    found.extend(sources.between);
+                }
+            }
+        }
+        found
+    }
+
+    /// Whether a node is written, and reading its sources instead costs its readers no more.
+    fn is_worth(&self, node: NodeId, own: usize, sources: &Sources) -> bool {
+        let readers = self.reading_clusters(node, own);
+        let many = sources.whole.len() > 1 && readers.len() > MOST_READERS;
+        !self.is_root(node)
+            && !self.is_again(node)
+            && self.graph.ty(node).dtype == DType::F32
+            && elements(self.graph, node) >= FEWEST
+            && !readers.is_empty()
+            && (1..=2).contains(&sources.whole.len())
+            && sources.between.len() < MOST_FUNCTIONS
+            && !many
+    }
+
+    /// The other clusters that read a node.
+    fn reading_clusters(&self, node: NodeId, own: usize) -> BTreeSet<usize> {
+        let clusters = self.readers(node).into_iter().filter_map(|reader| self.cluster_of(reader));
+        clusters.filter(|&cluster| cluster != own).collect()
+    }
+
+    /// What a cheap node is computed from, if all of it is in memory whether or not the node is.
+    fn sources(&self, node: NodeId, own: usize) -> Option<Sources> {
+        let mut sources = Sources::default();
+        let mut open = vec![node];
+        while let Some(next) = open.pop() {
+            let kept = &self.graph.nodes[next];
+            if !is_cheap(&kept.op) || sources.between.len() > MOST_FUNCTIONS {
+                return None;
+            }
+            for &arg in &kept.args {
+                let (from, plain) = source(self.graph, arg);
+                let size = elements(self.graph, from);
+                let whole = size == elements(self.graph, node);
+                if whole && !plain || !whole && size > elements(self.graph, node) / 16 {
+                    return None;
+                }
+                let unwritten = self.cluster_of(from) == Some(own)
+                    && !self.is_root(from)
+                    && self.reading_clusters(from, own).is_empty();
+                match self.class_of(from) {
+                    Class::Cheap => open.push(from),
+                    Class::Work if unwritten && whole => {
+                        sources.between.insert(from);
+                        open.push(from);
+                    }
+                    Class::Work if unwritten => return None,
+                    Class::Work | Class::Free if whole => {
+                        sources.whole.insert(from);
+                    }
+                    Class::Work | Class::Free => {}
+                    Class::View => unreachable!("a source is no view"),
+                }
+            }
+        }
+        Some(sources)
+    }
+}

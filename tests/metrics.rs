@@ -1,0 +1,146 @@
+//! The metrics of the prelude and smoothed labels, in every engine, while training and outside it,
+//! against plain Rust; a metric without a formula fails.
+
+mod support;
+
+use nnc::base::rng::Sequence;
+use nnc::base::tensor::{Data, Tensor};
+use support::compare::assert_close;
+use support::engines::{Engine, Job, Tensors};
+use support::pipeline::{experiment, training};
+
+const SAMPLES: usize = 23;
+const CLASSES: usize = 6;
+
+/// A sample's outputs and its label.
+type Sample = (Vec<f64>, usize);
+
+/// What a metric is over samples: a mean, or two sums.
+type Formula = fn(&[Sample]) -> Vec<f64>;
+
+fn mean(samples: &[Sample], value: impl Fn(&Sample) -> f64) -> f64 {
+    samples.iter().map(value).sum::<f64>() / samples.len() as f64
+}
+
+fn count(samples: &[Sample], counts: impl Fn(&Sample) -> bool) -> f64 {
+    samples.iter().filter(|sample| counts(sample)).count() as f64
+}
+
+/// The first of the largest.
+fn predicted(outputs: &[f64]) -> usize {
+    let mut best = 0;
+    for (class, &output) in outputs.iter().enumerate() {
+        if output > outputs[best] {
+            best = class;
+        }
+    }
+    best
+}
+
+/// Whether fewer than `k` outputs are larger than the label's.
+fn among(sample: &Sample, k: usize) -> f64 {
+    let larger = sample.0.iter().filter(|&&output| output > sample.0[sample.1]).count();
+    f64::from(u8::from(larger < k))
+}
+
+/// Hits, predictions and samples of a class.
+fn hits(samples: &[Sample], class: usize) -> [f64; 3] {
+    [
+        count(samples, |(x, label)| predicted(x) == class && *label == class),
+        count(samples, |(x, _)| predicted(x) == class),
+        count(samples, |(_, label)| *label == class),
+    ]
+}
+
+/// What the file says and the same by hand.
+const METRICS: &[(&str, Formula)] = &[
+    ("accuracy", |all| vec![mean(all, |(x, label)| f64::from(u8::from(predicted(x) == *label)))]),
+    ("top_k(k: 1)", |all| vec![mean(all, |sample| among(sample, 1))]),
+    ("top_k(k: 3)", |all| vec![mean(all, |sample| among(sample, 3))]),
+    ("top_k", |all| vec![mean(all, |sample| among(sample, 5))]),
+    ("precision", |all| {
+        let [hit, said, _] = hits(all, 1);
+        vec![hit, said]
+    }),
+    ("recall(positive: 2)", |all| {
+        let [hit, _, real] = hits(all, 2);
+        vec![hit, real]
+    }),
+    // The harmonic mean of hit/said and hit/real is 2·hit / (said + real).
+    ("f1", |all| {
+        let [hit, said, real] = hits(all, 1);
+        vec![2.0 * hit, said + real]
+    }),
+];
+
+/// PyTorch's `CrossEntropyLoss(label_smoothing=0.1)`: the target is 0.9 at the label and 0.1 spread
+/// over all classes.
+fn smoothed((x, label): &Sample) -> f64 {
+    let total: f64 = x.iter().map(|x| x.exp()).sum();
+    let of_class = |(class, x): (usize, &f64)| {
+        let target = 0.1 / CLASSES as f64 + if class == *label { 0.9 } else { 0.0 };
+        -target * (x - total.ln())
+    };
+    x.iter().enumerate().map(of_class).sum()
+}
+
+/// Outputs in steps of a quarter, so that some are equal.
+fn samples() -> Vec<Sample> {
+    let mut sequence = Sequence::new(5, 1);
+    let mut below = |bound: u32| (sequence.unit() * f64::from(bound)) as u32;
+    let sample = |_| {
+        let outputs = (0..CLASSES).map(|_| f64::from(below(12)) * 0.25 - 1.5).collect();
+        (outputs, below(CLASSES as u32) as usize)
+    };
+    (0..SAMPLES).map(sample).collect()
+}
+
+fn inputs(samples: &[Sample]) -> Tensors {
+    let x = samples.iter().flat_map(|(x, _)| x).map(|&x| x as f32).collect();
+    let labels = samples.iter().map(|&(_, label)| label as i32).collect();
+    Tensors::from([
+        ("x".to_string(), Tensor::f32([SAMPLES, CLASSES], x)),
+        ("label".to_string(), Tensor::new([SAMPLES], Data::I32(labels))),
+    ])
+}
+
+#[test]
+fn metrics_and_the_smoothed_loss_follow_their_formulas() {
+    let samples = samples();
+    for &(metric, formula) in METRICS {
+        // The parameter is 0 and stays so: there must be one to train.
+        let text = format!(
+            "layer itself(x: f32[N, K]) -> f32[N, K] {{\n    param shift: f32[K] = zeros\n    \
+             x + shift\n}}\n\
+             model net(x: f32[N, {CLASSES}]) -> f32[N, {CLASSES}] {{ itself(x) }}\n\
+             train net {{\n    loss = cross_entropy(smoothing: 0.1)\n    metrics = [{metric}]\n    \
+             optimizer = sgd(lr: 0.0)\n}}\n"
+        );
+        let experiment = experiment(&text, Vec::new());
+        let name = format!("metric.{}", metric.split('(').next().expect("a name"));
+        let wanted: Vec<f32> = formula(&samples).into_iter().map(|value| value as f32).collect();
+        let loss = mean(&samples, smoothed) as f32;
+        for graph in [training(&experiment), experiment.eval.clone()] {
+            let given = inputs(&samples);
+            let inputs = Box::new(move |_| given.clone());
+            let job = Job { graph, batch: SAMPLES, seed: 0, given: Tensors::new(), inputs };
+            for engine in Engine::all() {
+                let left = engine.run(&job, 1);
+                let what = format!("{metric}, {}", engine.name());
+                assert_close(&left.outputs[&name], &wanted, &what);
+                assert_close(&left.outputs["loss"], &[loss], &format!("{what}: loss"));
+            }
+        }
+    }
+}
+
+#[test]
+fn no_metric_of_the_prelude_is_forgotten() {
+    let items = nnc::elaborate::PRELUDE.lines().filter_map(|line| line.strip_prefix("metric "));
+    let names: Vec<&str> = items.filter_map(|line| line.split('(').next()).collect();
+    assert!(names.len() >= 5, "{names:?}");
+    for name in names {
+        let tested = METRICS.iter().any(|(call, _)| call.split('(').next() == Some(name));
+        assert!(tested, "`{name}` has no formula here");
+    }
+}
