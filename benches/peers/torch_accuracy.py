@@ -24,14 +24,11 @@ parser.add_argument("--seed", type=int, default=0)
 parser.add_argument("--epochs", type=int, default=20)
 parser.add_argument("--batch", type=int, default=128)
 parser.add_argument("--lr", type=float, default=2e-3)
-parser.add_argument("--warmup", type=int, default=80)
+parser.add_argument("--warmup", type=int, default=100)
 parser.add_argument("--threads", type=int, default=torch.get_num_threads())
 args = parser.parse_args()
 torch.set_num_threads(args.threads)
 torch.manual_seed(args.seed)
-
-MEAN = torch.tensor([0.4914, 0.4822, 0.4465])
-STD = torch.tensor([0.2470, 0.2435, 0.2616])
 
 
 def load(split):
@@ -41,15 +38,15 @@ def load(split):
         for path in sorted((args.folder / split / name).iterdir()):
             images.append(np.asarray(Image.open(path).convert("RGB")))
             labels.append(label)
-    x = (torch.from_numpy(np.stack(images)).float() / 255 - MEAN) / STD
+    x = torch.from_numpy(np.stack(images)).float() / 255
     return x.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last), torch.tensor(labels)
 
 
-def augment(x, raw_zero):
+def augment(x):
     """A random flip, then a random crop of the image with four black pixels around it."""
     flip = torch.rand(len(x)) < 0.5
     x = torch.where(flip[:, None, None, None], x.flip(3), x)
-    padded = raw_zero.expand(len(x), 3, 40, 40).clone()
+    padded = torch.zeros(len(x), 3, 40, 40)
     padded[:, :, 4:36, 4:36] = x
     tops, lefts = torch.randint(0, 9, (2, len(x))).tolist()
     crops = [padded[i, :, t:t + 32, l:l + 32] for i, (t, l) in enumerate(zip(tops, lefts))]
@@ -82,7 +79,6 @@ def rate(step):
     return args.lr * 0.5 * (1 + math.cos(math.pi * (step - args.warmup) / (steps - args.warmup)))
 
 
-raw_zero = (-MEAN / STD)[None, :, None, None]
 step = 0
 for epoch in range(args.epochs):
     model.train()
@@ -90,7 +86,7 @@ for epoch in range(args.epochs):
         step += 1
         optimizer.param_groups[0]["lr"] = rate(step)
         optimizer.zero_grad()
-        logits = model(augment(train_x[batch], raw_zero))
+        logits = model(augment(train_x[batch]))
         nn.functional.cross_entropy(logits, train_y[batch]).backward()
         optimizer.step()
 model.eval()

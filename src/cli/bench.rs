@@ -55,7 +55,8 @@ impl Bench {
                     "model": bench.model, "batch": bench.batch, "threads": threads,
                     "target": request.target.name(), "median_ms": times.median * 1e3,
                     "min_ms": times.fastest * 1e3, "gflop": gflop, "gflops": gflops,
-                    "peak_gflops": peak, "first_step_ms": bench.first_step_seconds * 1e3,
+                    "peak_gflops": peak, "ready_ms": bench.ready_seconds * 1e3,
+                    "first_step_ms": bench.first_step_seconds * 1e3,
                     "arena_bytes": bench.memory_bytes, "steps": times.steps,
                     "barriers": bench.barriers,
             });
@@ -79,10 +80,12 @@ impl Bench {
         );
         println!(
             "{gflops:.1} GFLOP/s ({gflop:.4} GFLOP a step), {:.0} % of the peak of {peak:.1} \
-             GFLOP/s; {} barriers, {} bytes, {:.1} ms from file to first step",
+             GFLOP/s; {} barriers, {} bytes, {:.1} ms from file to first step \
+             ({:.1} to its end)",
             gflops / peak * 100.0,
             bench.barriers,
             bench.memory_bytes,
+            bench.ready_seconds * 1e3,
             bench.first_step_seconds * 1e3,
         );
         if let Some((actions, limits)) = &explained {

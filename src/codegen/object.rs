@@ -9,6 +9,7 @@
 //! It asks nothing of the host: an object for any target can be made and read anywhere.
 
 use std::fmt::Write;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cranelift_codegen::Context as Compilation;
 use cranelift_codegen::control::ControlPlane;
@@ -22,7 +23,15 @@ use super::target::{Arch, Target};
 use super::tile::{self, MicroTile};
 use super::wide::{self, WideLoop};
 use super::{jit, step};
+use crate::base::caught::caught;
 use crate::loops::{Action, Inst, Kernel, Program, Stmt};
+
+/// The most threads that compile; a thread costs less than a function, so that more than there are
+/// cores do no harm.
+const MOST_WORKERS: usize = 8;
+
+/// Fewer functions than this are not worth a thread.
+const FUNCTIONS_A_WORKER: usize = 16;
 
 /// A compiled function.
 #[derive(Clone)]
@@ -64,14 +73,35 @@ pub fn emit_timed(program: &Program, target: &Target) -> Object {
 }
 
 fn emit_layout(program: &Program, target: &Target, layout: Layout) -> Object {
-    let mut compiler = Compiler::new(*target);
-    let functions = layout
-        .sources
-        .iter()
-        .enumerate()
-        .map(|(index, source)| compiler.compile(program, &layout, index, source))
-        .collect();
+    let functions = compile_all(program, target, &layout);
     Object { target: *target, functions, step: layout.step, refresh: layout.step + 1 }
+}
+
+/// Functions don't depend on each other's code: workers take the next that nobody has, and what
+/// comes out is the same whoever compiled it. A worker's panic goes on in the caller.
+fn compile_all(program: &Program, target: &Target, layout: &Layout) -> Vec<Function> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut compiler = Compiler::new(*target);
+        let mut compiled = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(source) = layout.sources.get(index) else { return compiled };
+            compiled.push((index, compiler.compile(program, layout, index, source)));
+        }
+    };
+    let workers = MOST_WORKERS.min(layout.sources.len() / FUNCTIONS_A_WORKER);
+    let mut compiled = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..workers).map(|_| scope.spawn(|| caught(work))).collect();
+        let mut compiled = work();
+        for other in others {
+            let found = other.join().expect("panics are caught");
+            compiled.extend(found.unwrap_or_else(|message| panic!("{message}")));
+        }
+        compiled
+    });
+    compiled.sort_unstable_by_key(|(index, _)| *index);
+    compiled.into_iter().map(|(_, function)| function).collect()
 }
 
 /// The functions of a program as CLIF, before optimisation; wide tiles, which have none, as a

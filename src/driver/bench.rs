@@ -27,6 +27,8 @@ pub struct Bench {
     pub barriers: usize,
     /// Bytes of memory.
     pub memory_bytes: usize,
+    /// Seconds from reading the file until the first step begins.
+    pub ready_seconds: f64,
     /// Seconds from reading the file to the end of the first step.
     pub first_step_seconds: f64,
     /// Operations a second that all threads reach together at best.
@@ -78,6 +80,7 @@ pub fn bench(
         flops: flops(loops),
         barriers: 1 + loops.actions.iter().filter(|action| **action == Action::Barrier).count(),
         memory_bytes: memory.bytes(),
+        ready_seconds: 0.0,
         first_step_seconds: 0.0,
         peak: 0.0,
         program,
@@ -86,6 +89,7 @@ pub fn bench(
         purposes: compiled.purposes,
     };
     bench.fill(&graph, classes.unwrap_or(2), pool);
+    bench.ready_seconds = start.elapsed().as_secs_f64();
     bench.step(1, pool);
     bench.first_step_seconds = start.elapsed().as_secs_f64();
     bench.peak = fma_peak(&request.target, pool);

@@ -69,7 +69,7 @@ pub fn extents(graph: &Graph, node: NodeId) -> Vec<usize> {
 
 /// How many elements a node's value has.
 pub fn elements(graph: &Graph, node: NodeId) -> usize {
-    extents(graph, node).iter().product()
+    graph.ty(node).shape.iter().map(|dim| dim.known().expect("a bound batch")).product()
 }
 
 /// Whether a node only reads its argument in another order. A reduction over unit axes is a
@@ -250,6 +250,9 @@ impl Domain {
         }
         let shape = extents(graph, arg);
         let Some(mut forms) = self.forms(&shape, level) else { return false };
+        if self.levels.get(&arg) == Some(&level) {
+            return true;
+        }
         let mut node = arg;
         while !inside(node) {
             match self.through(graph, node, &forms) {

@@ -70,7 +70,7 @@ pub fn footprints(kernel: &Kernel) -> Footprints {
     walk.finish()
 }
 
-/// One access of the kernel's text: the same set for each part, moved.
+/// What accesses of the kernel's text touch together: the same set for each part, moved.
 struct Touch {
     slot: SlotId,
     /// For a part variable of 0.
@@ -80,6 +80,14 @@ struct Touch {
     /// The parts that get there.
     parts: Range<i64>,
     write: bool,
+}
+
+impl Touch {
+    /// Whether another is of the same slot and moves alike from part to part.
+    fn moves_with(&self, other: &Touch) -> bool {
+        (self.slot, self.write, self.step, &self.parts)
+            == (other.slot, other.write, other.step, &other.parts)
+    }
 }
 
 struct Walk<'a> {
@@ -181,7 +189,11 @@ impl Walk<'_> {
         }
         let parts = self.part.map_or(0..i64::MAX, |part| self.ranges[part].clone());
         let set = IntervalSet::lattice(start, &dims);
-        self.touches.push(Touch { slot: access.slot, set, step, parts, write });
+        let touch = Touch { slot: access.slot, set, step, parts, write };
+        match self.touches.iter_mut().find(|known| known.moves_with(&touch)) {
+            Some(known) => known.set = known.set.union(&touch.set),
+            None => self.touches.push(touch),
+        }
     }
 
     fn finish(self) -> Footprints {

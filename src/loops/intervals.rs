@@ -81,17 +81,23 @@ impl IntervalSet {
                 .flat_map(|first| (0..count).map(move |i| first + stride * i))
                 .collect();
         }
-        let mut set = Self::from_unsorted(starts.into_iter().map(|first| first..first + run));
+        let mut set =
+            Self::from_unsorted(starts.into_iter().map(|first| first..first + run).collect());
         set.exact = exact;
         set
     }
 
-    fn from_unsorted(intervals: impl Iterator<Item = Range<i64>>) -> Self {
-        let mut intervals: Vec<_> = intervals.collect();
+    /// Sets of many intervals are put together in order, so that most often nothing is to be
+    /// sorted; a stable sort merges the runs that it finds.
+    fn from_unsorted(mut intervals: Vec<Range<i64>>) -> Self {
         if !intervals.is_sorted_by_key(|interval| interval.start) {
-            intervals.sort_unstable_by_key(|interval| interval.start);
+            intervals.sort_by_key(|interval| interval.start);
         }
-        let mut merged: Vec<Range<i64>> = Vec::with_capacity(intervals.len());
+        IntervalSet::from_sorted(intervals.into_iter())
+    }
+
+    fn from_sorted(intervals: impl Iterator<Item = Range<i64>>) -> Self {
+        let mut merged: Vec<Range<i64>> = Vec::with_capacity(intervals.size_hint().0);
         for interval in intervals {
             match merged.last_mut() {
                 Some(last) if interval.start <= last.end => last.end = last.end.max(interval.end),
@@ -109,14 +115,13 @@ impl IntervalSet {
 
     /// The numbers of either.
     pub fn union(&self, other: &IntervalSet) -> Self {
-        if other.is_empty() {
+        if other.is_empty() || self.intervals == other.intervals && self.exact == other.exact {
             return self.clone();
         }
         if self.is_empty() {
             return other.clone();
         }
-        let both = self.intervals.iter().chain(&other.intervals).cloned();
-        let mut set = Self::from_unsorted(both);
+        let mut set = Self::from_sorted(Merge { left: &self.intervals, right: &other.intervals });
         set.exact = self.exact && other.exact;
         set
     }
@@ -129,7 +134,7 @@ impl IntervalSet {
             exact &= set.exact;
             intervals.extend(set.intervals);
         }
-        IntervalSet { exact, ..Self::from_unsorted(intervals.into_iter()) }
+        IntervalSet { exact, ..Self::from_unsorted(intervals) }
     }
 
     /// Whether some number may be in both.
@@ -188,6 +193,32 @@ impl IntervalSet {
     /// The intervals, ascending, with gaps between.
     pub fn intervals(&self) -> &[Range<i64>] {
         &self.intervals
+    }
+}
+
+/// The intervals of two sets, in order of their starts.
+struct Merge<'a> {
+    left: &'a [Range<i64>],
+    right: &'a [Range<i64>],
+}
+
+impl Iterator for Merge<'_> {
+    type Item = Range<i64>;
+
+    fn next(&mut self) -> Option<Range<i64>> {
+        let from = match (self.left.first(), self.right.first()) {
+            (Some(a), Some(b)) if a.start <= b.start => &mut self.left,
+            (Some(_), None) => &mut self.left,
+            _ => &mut self.right,
+        };
+        let (first, rest) = from.split_first()?;
+        *from = rest;
+        Some(first.clone())
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let len = self.left.len() + self.right.len();
+        (len, Some(len))
     }
 }
 

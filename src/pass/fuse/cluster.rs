@@ -81,6 +81,8 @@ pub struct Clusters<'a> {
     again: Vec<bool>,
     /// Who reads each node.
     uses: Vec<Vec<NodeId>>,
+    /// The working nodes that read each, through views and cheap nodes.
+    readers: Vec<Vec<NodeId>>,
     root: Vec<bool>,
     of: Vec<Option<usize>>,
     clusters: Vec<Option<Cluster>>,
@@ -104,12 +106,14 @@ impl<'a> Clusters<'a> {
             class: Vec::new(),
             again,
             uses,
+            readers: Vec::new(),
             root,
             of: vec![None; graph.nodes.len()],
             clusters: Vec::new(),
         };
         clusters.classify();
         clusters.write_out_views();
+        clusters.readers = graph.nodes.keys().map(|node| clusters.find_readers(node)).collect();
         clusters
     }
 
@@ -549,7 +553,11 @@ impl<'a> Clusters<'a> {
     }
 
     /// The working nodes that read a node, through views and cheap nodes.
-    pub fn readers(&self, node: NodeId) -> Vec<NodeId> {
+    pub fn readers(&self, node: NodeId) -> &[NodeId] {
+        &self.readers[node.index()]
+    }
+
+    fn find_readers(&self, node: NodeId) -> Vec<NodeId> {
         let mut readers = Vec::new();
         let mut open = self.uses[node.index()].clone();
         while let Some(reader) = open.pop() {
@@ -727,31 +735,19 @@ impl<'a> Clusters<'a> {
         }
     }
 
-    /// Whether no path leaves the nodes and comes back.
+    /// Whether no path leaves the nodes and comes back. Leaving through cheap nodes and views is not
+    /// leaving: they are computed inside.
     fn is_convex(&self, nodes: &[NodeId]) -> bool {
         let last = *nodes.last().expect("not empty");
-        let mut seen = vec![false; self.graph.nodes.len()];
         let mut inside = vec![false; self.graph.nodes.len()];
         for node in nodes {
             inside[node.index()] = true;
         }
-        let mut left: BTreeSet<usize> = BTreeSet::new();
-        // Leaving through cheap nodes and views is not leaving: they are computed inside.
-        let mut open: Vec<NodeId> = Vec::new();
-        let leave = |node: NodeId, open: &mut Vec<NodeId>| {
-            for reader in self.readers(node) {
-                if reader <= last || self.of[reader.index()].is_some() {
-                    open.push(reader);
-                }
-            }
-        };
-        for &node in nodes {
-            for reader in self.readers(node) {
-                if !inside[reader.index()] {
-                    open.push(reader);
-                }
-            }
-        }
+        let outside = |reader: &&NodeId| !inside[reader.index()];
+        let mut open: Vec<NodeId> =
+            nodes.iter().flat_map(|&node| self.readers(node)).filter(outside).copied().collect();
+        let mut seen = vec![false; self.graph.nodes.len()];
+        let mut left = vec![false; self.clusters.len()];
         while let Some(node) = open.pop() {
             if inside[node.index()] {
                 return false;
@@ -759,17 +755,16 @@ impl<'a> Clusters<'a> {
             if std::mem::replace(&mut seen[node.index()], true) {
                 continue;
             }
-            leave(node, &mut open);
+            // What comes later leads back only from within a cluster.
+            let readers = self.readers(node).iter().copied();
+            open.extend(readers.filter(|it| *it <= last || self.of[it.index()].is_some()));
             // A cluster runs as a whole.
             if let Some(cluster) = self.of[node.index()]
-                && left.insert(cluster)
+                && !std::mem::replace(&mut left[cluster], true)
                 && let Some(cluster) = &self.clusters[cluster]
             {
-                for &member in &cluster.nodes {
-                    if !seen[member.index()] && !inside[member.index()] {
-                        open.push(member);
-                    }
-                }
+                let members = cluster.nodes.iter().copied();
+                open.extend(members.filter(|it| !seen[it.index()] && !inside[it.index()]));
             }
         }
         true
@@ -821,9 +816,9 @@ impl<'a> Clusters<'a> {
                 matches!(op, Op::Conv { .. } | Op::Where | Op::Binary(Binary::Add | Binary::Gt))
             };
             let unread = |&node: &NodeId| {
-                let mut readers = self.readers(node).into_iter();
+                let mut readers = self.readers(node).iter();
                 !self.root[node.index()]
-                    && readers.all(|it| cluster.nodes.contains(&it) || pools.nodes.contains(&it))
+                    && readers.all(|it| cluster.nodes.contains(it) || pools.nodes.contains(it))
             };
             let is_convolution = cluster.kind == KernelKind::Contraction && self.slides(cluster);
             if is_convolution && cluster.nodes.iter().all(plain) && cluster.nodes.iter().all(unread)

@@ -78,7 +78,7 @@ impl Clusters<'_> {
 
     /// The other clusters that read a node.
     fn reading_clusters(&self, node: NodeId, own: usize) -> BTreeSet<usize> {
-        let clusters = self.readers(node).into_iter().filter_map(|reader| self.cluster_of(reader));
+        let clusters = self.readers(node).iter().filter_map(|&reader| self.cluster_of(reader));
         clusters.filter(|&cluster| cluster != own).collect()
     }
 
