@@ -4,6 +4,8 @@
 //! `NNC_DATA` names the folder that holds `mnist/`. Where `CI` is set, that data must be there;
 //! elsewhere the test of it says that it is skipped.
 
+mod support;
+
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
@@ -70,14 +72,14 @@ impl Case {
     }
 
     fn prepare(&self, overrides: Overrides) -> (Session, Run) {
+        self.prepare_for(Target::detect(), overrides)
+    }
+
+    fn prepare_for(&self, target: Target, overrides: Overrides) -> (Session, Run) {
         let mut session = Session::new(None);
-        let run = driver::run(
-            &mut session,
-            &request(&self.folder.path().join("main.nn")),
-            &overrides,
-            WATCH,
-        )
-        .unwrap_or_else(|failure| panic!("{failure:?}"));
+        let request = Request { target, ..request(&self.folder.path().join("main.nn")) };
+        let run = driver::run(&mut session, &request, &overrides, WATCH)
+            .unwrap_or_else(|failure| panic!("{failure:?}"));
         (session, run)
     }
 }
@@ -389,7 +391,11 @@ train net on shots {
     metrics = [accuracy]
 }
 ";
-    let layers = ["image |> flatten |> dense(16) |> relu |> dropout(0.2)"];
+    let layers = [
+        "image |> flatten |> dense(16) |> relu |> dropout(0.2)",
+        "image |> conv(8, 3, pad: 1) |> relu |> max_pool(2) |> conv(9, 3) |> batch_norm |> relu
+               |> flatten |> dropout(0.2)",
+    ];
     for layers in layers {
         let case = Case::new(&PHOTOS.replace("LAYERS", layers));
         photos(case.folder.path());
@@ -409,4 +415,49 @@ train net on shots {
         }
         assert_ne!(train(2, Some(1)).0, first.0);
     }
+}
+
+/// The whole of `models/resnet20.nn`, with dropout before its last layer, on augmented images.
+#[test]
+fn resnet20_is_the_same_on_every_target_for_any_number_of_threads() {
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+    let read = |name: &str| std::fs::read_to_string(models.join(name)).expect("a model");
+    let text = read("resnet20.nn");
+    let (_, rest) = text.split_once("model resnet20").expect("the model");
+    let (layers, _) = rest.split_once("train resnet20").expect("its training");
+    let layers = layers.replace("|> dense", "|> dropout(0.3)\n        |> dense");
+    assert!(layers.contains("dropout"));
+    let case = Case::new(&format!(
+        "use \"resnet.nn\"\n
+data objects = images(\"photos\", size: [32, 32], validation: 0.2)
+    |> random_flip |> random_crop(pad: 4)\n
+model resnet20{layers}
+train resnet20 on objects {{
+    loss      = cross_entropy
+    optimizer = adam(lr: cosine(2e-3, warmup: 2))
+    batch     = 12
+}}
+"
+    ));
+    std::fs::write(case.folder.path().join("resnet.nn"), read("resnet.nn")).expect("a file");
+    photos(case.folder.path());
+    let mut first: Option<Vec<(String, Tensor)>> = None;
+    // Without an instruction for it, a fused multiply-add is a call.
+    for target in support::engines::targets().filter(|target| target.fma) {
+        for threads in [1, 2, 3] {
+            let run = case.prepare_for(target, Overrides::default()).1;
+            let trained = train(&run, threads);
+            assert_eq!(trained.outcome, Ok(Outcome::Finished));
+            assert!(
+                trained
+                    .weights
+                    .iter()
+                    .all(|(_, value)| { value.as_f32().iter().all(|number| number.is_finite()) })
+            );
+            let first = first.get_or_insert_with(|| trained.weights.clone());
+            let same = trained.weights == *first;
+            assert!(same, "{} with {threads} threads differs", target.name());
+        }
+    }
+    assert!(first.is_some(), "a processor without fused multiply-add");
 }

@@ -13,7 +13,7 @@ use crate::graph::{Graph, NodeId, Op, ParamId, Target};
 use crate::loops::{Action, Buffer, BufferId, Kernel, KernelId, Program, Space};
 use crate::lower::globals::{Globals, Layout};
 use crate::lower::uniform::Collected;
-use crate::lower::{layouts, moves};
+use crate::lower::{is_conv, layouts, moves};
 use std::collections::{HashMap, HashSet};
 
 /// What a run of a kernel is for.
@@ -260,6 +260,7 @@ impl<'a> Step<'a> {
         let origin = self.graph.nodes[node].origin;
         let path = origin.map(|origin| self.graph.origins.get(origin).path.as_str()).unwrap_or("");
         let kind = match kernel.kind {
+            KernelKind::Contraction if is_conv(self.graph, kernel) => "conv",
             KernelKind::Contraction => "matmul",
             KernelKind::Rows => "rows",
             KernelKind::Columns => "columns",
