@@ -123,7 +123,8 @@ impl<'a> Reading<'a> {
             }
         }
         if done == total && matches!(self.mode, Mode::Bar | Mode::Lines) {
-            eprintln!("read {total} images in {:.2} s", start.elapsed().as_secs_f64());
+            let images = if total == 1 { "image" } else { "images" };
+            eprintln!("read {total} {images} in {:.2} s", start.elapsed().as_secs_f64());
         }
         go_on
     }

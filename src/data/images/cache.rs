@@ -223,9 +223,10 @@ fn records(folder: &Folder, old: &Packed) -> Vec<Option<usize>> {
     let record = |file: &File| {
         let record = *by_path.get(bytes(&file.path))?;
         let entry = &old.entries[record];
-        let lost = matches!(entry.outcome, Outcome::Lost(_));
-        // What could not be read, but can be now, has the same stamp.
-        let still = !lost || fs::File::open(folder.root.join(&file.path)).is_err();
+        // What could not be read, but can be now, has the same stamp. Pipes have none, and are not
+        // opened: that could wait for ever.
+        let tried = matches!(entry.outcome, Outcome::Lost(_)) && file.stamp.is_ok();
+        let still = !tried || fs::File::open(folder.root.join(&file.path)).is_err();
         (entry.stamp == file.stamp.clone().ok() && still).then_some(record)
     };
     folder.files.par_iter().map(record).collect()

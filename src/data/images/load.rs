@@ -96,6 +96,11 @@ impl Decoder {
 
 /// A file's bytes, if they are not too many.
 fn read(path: &Path) -> Result<Vec<u8>, String> {
+    // A pipe may have taken the file's place since the folder was read.
+    let is_file = fs::metadata(path).map(|data| data.is_file());
+    if !is_file.map_err(|error| error.to_string())? {
+        return Err("not a file".to_string());
+    }
     let file = fs::File::open(path).map_err(|error| error.to_string())?;
     let mut bytes = Vec::new();
     file.take(MOST_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
