@@ -417,6 +417,21 @@ train net on shots {
     }
 }
 
+#[test]
+fn a_schedule_that_would_turn_gradients_round_is_refused() {
+    for key in ["clip_norm", "clip_value", "weight_decay", "l1", "l2"] {
+        let setting = format!("train net on drawn {{\n    {key} = linear(1.0, -10.0)\n");
+        let text = SCHEDULED.replace("train net on drawn {\n", &setting);
+        assert!(text.contains(key));
+        let case = Case::new(&text);
+        let file = case.folder.path().join("main.nn");
+        let refused = driver::run(&mut Session::new(None), &request(&file), &epochs(3), WATCH);
+        let Err(Failure::Program { diagnostics, .. }) = refused else { panic!("{key}") };
+        assert_eq!((diagnostics.len(), diagnostics[0].code), (1, "E0310"), "{key}");
+        assert!(diagnostics[0].message.starts_with(&format!("the schedule of `{key}` is -")));
+    }
+}
+
 /// The whole of `models/resnet20.nn`, with dropout before its last layer, on augmented images.
 #[test]
 fn resnet20_is_the_same_on_every_target_for_any_number_of_threads() {

@@ -5,7 +5,7 @@
 
 use super::session::{Failure, Session};
 use crate::base::diagnostic::Diagnostic;
-use crate::elaborate::{SCHEDULED, Training};
+use crate::elaborate::{GRADIENT_KEYS, SCHEDULED, Training};
 use crate::graph::{Graph, RUN_STEPS};
 use crate::lower::uniform::Collected;
 use crate::runtime::trainer::Schedules;
@@ -58,18 +58,22 @@ pub(super) fn refuse_unfit(
     if found.is_empty() { Ok(()) } else { Err(session.program_failure(found)) }
 }
 
-/// The first step at which a schedule gives no finite number.
+/// The first step at which a schedule gives no finite number, or a setting of gradients a negative
+/// one: that would turn them round.
 fn not_finite(training: &Training, steps: u64) -> Option<Diagnostic> {
     let schedules = schedules(&training.rule.graph, steps);
     let every = steps.div_ceil(LOOKED_AT).max(1);
     let looked_at = (1..=steps).step_by(usize::try_from(every).unwrap_or(usize::MAX));
-    let (step, (name, value)) = looked_at.chain([steps]).find_map(|step| {
-        let values = schedules.at(step);
-        values.into_iter().find(|(_, value)| !value.is_finite()).map(|found| (step, found))
-    })?;
+    let unfit = |(name, value): &(String, f32)| {
+        !value.is_finite() || *value < 0.0 && GRADIENT_KEYS.contains(&name.as_str())
+    };
+    let (step, (name, value)) = looked_at
+        .chain([steps])
+        .find_map(|step| schedules.at(step).into_iter().find(unfit).map(|found| (step, found)))?;
     let message = format!("the schedule of `{name}` is {value} in step {step} of {steps}");
     let error = Diagnostic::error(SCHEDULE, message);
-    Some(match training.settings.places.get("optimizer") {
+    let place = training.settings.places.get(&name);
+    Some(match place.or_else(|| training.settings.places.get("optimizer")) {
         Some(&place) => error.primary(place, ""),
         None => error,
     })

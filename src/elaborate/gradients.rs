@@ -24,7 +24,7 @@ use crate::graph::{Binary, Graph, NodeId};
 use crate::syntax::ast::{Expr, ExprKind, TrainKey};
 
 /// The keys.
-pub(super) const KEYS: [&str; 5] = ["clip_norm", "clip_value", "weight_decay", "l1", "l2"];
+pub const KEYS: [&str; 5] = ["clip_norm", "clip_value", "weight_decay", "l1", "l2"];
 
 /// Which parameters a setting is about, as patterns of their paths.
 pub(super) struct Patterns {

@@ -56,6 +56,7 @@ mod value;
 mod tests;
 
 pub use data::{DataRequest, Literal, SourceArg, SourceCall};
+pub use gradients::KEYS as GRADIENT_KEYS;
 pub use optimizer::SCHEDULED;
 pub use schedule::WarmUp;
 pub use train::{LastBatch, Settings};
