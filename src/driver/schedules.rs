@@ -53,23 +53,23 @@ pub(super) fn refuse_unfit(
         })
         .collect();
     if found.is_empty() {
-        found.extend(not_finite(training, steps));
+        found.extend(unfit(training, steps));
     }
     if found.is_empty() { Ok(()) } else { Err(session.program_failure(found)) }
 }
 
 /// The first step at which a schedule gives no finite number, or a setting of gradients a negative
 /// one: that would turn them round.
-fn not_finite(training: &Training, steps: u64) -> Option<Diagnostic> {
+fn unfit(training: &Training, steps: u64) -> Option<Diagnostic> {
     let schedules = schedules(&training.rule.graph, steps);
     let every = steps.div_ceil(LOOKED_AT).max(1);
     let looked_at = (1..=steps).step_by(usize::try_from(every).unwrap_or(usize::MAX));
-    let unfit = |(name, value): &(String, f32)| {
+    let refused = |(name, value): &(String, f32)| {
         !value.is_finite() || *value < 0.0 && GRADIENT_KEYS.contains(&name.as_str())
     };
     let (step, (name, value)) = looked_at
         .chain([steps])
-        .find_map(|step| schedules.at(step).into_iter().find(unfit).map(|found| (step, found)))?;
+        .find_map(|step| schedules.at(step).into_iter().find(refused).map(|found| (step, found)))?;
     let message = format!("the schedule of `{name}` is {value} in step {step} of {steps}");
     let error = Diagnostic::error(SCHEDULE, message);
     let place = training.settings.places.get(&name);
