@@ -11,6 +11,7 @@ pub mod codegen;
 pub mod elaborate;
 pub mod lower;
 pub mod pass;
+pub mod repair;
 // What users run.
 pub mod cli;
 pub mod driver;

@@ -251,7 +251,7 @@ fn meaning(sources: &mut Sources, text: &str) -> Result<(), Vec<Diagnostic>> {
     let program = Program { files: &files, prelude: &prelude };
     let data = elaborate::data_request(&program, None)?;
     let schemas = data.iter().filter_map(|data| Some((data.name.clone(), schema(data)?)));
-    let request = Request { model: None, schemas: schemas.collect() };
+    let request = Request { schemas: schemas.collect(), ..Request::default() };
     elaborate::elaborate(&program, &request).map(|_| ())
 }
 
@@ -372,7 +372,7 @@ fn the_language_reference_names_every_code_source_and_item_of_the_prelude() {
         _ => None,
     });
     assert_eq!(missing(&text, items), [""; 0]);
-    let codes = syntax::codes::ALL.iter().chain(elaborate::codes::TABLE).map(|(code, _)| *code);
+    let codes = nnc::base::codes::TABLE.iter().map(|code| code.code);
     assert_eq!(missing(&text, codes), [""; 0]);
     assert_eq!(missing(&text, data::SOURCES), [""; 0]);
     let transforms = data::transform::TRANSFORMS.map(|(name, _)| name);

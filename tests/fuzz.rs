@@ -139,7 +139,7 @@ fn experiment(tree: ast::File) -> Result<Experiment, Vec<Diagnostic>> {
     };
     let data = elaborate::data_request(&program, None)?;
     let schemas = data.map(|data| (data.name, schema)).into_iter().collect();
-    elaborate::elaborate(&program, &Request { model: None, schemas })
+    elaborate::elaborate(&program, &Request { schemas, ..Request::default() })
 }
 
 /// Down to loops, every result verified.

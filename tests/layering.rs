@@ -12,13 +12,25 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("loops", &[]),
     ("data", &[]),
     ("elaborate", &["syntax", "graph"]),
+    ("repair", &["syntax", "elaborate"]),
     ("pass", &["graph"]),
     ("lower", &["graph", "loops"]),
     ("codegen", &["loops"]),
     ("runtime", &["graph", "loops", "data", "codegen"]),
     (
         "driver",
-        &["syntax", "graph", "loops", "data", "elaborate", "pass", "lower", "codegen", "runtime"],
+        &[
+            "syntax",
+            "graph",
+            "loops",
+            "data",
+            "elaborate",
+            "repair",
+            "pass",
+            "lower",
+            "codegen",
+            "runtime",
+        ],
     ),
 ];
 

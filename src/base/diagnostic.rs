@@ -11,6 +11,8 @@
 //!     .help("did you mean `relu`?");
 //! ```
 
+pub use crate::base::fix::{Edit, Fix};
+use crate::base::names::near;
 use crate::base::source::Span;
 
 /// How bad it is.
@@ -31,26 +33,6 @@ pub struct Label {
     pub text: String,
     /// Whether this is the place to blame.
     pub primary: bool,
-}
-
-/// One replacement of text; several make a [`Fix`].
-#[derive(Clone, Debug, PartialEq)]
-pub struct Edit {
-    /// What is replaced; empty to insert.
-    pub span: Span,
-    /// What stands there afterwards.
-    pub text: String,
-}
-
-/// Edits that would mend the error.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Fix {
-    /// What the edits do, in a few words.
-    pub title: String,
-    /// Whether the program was checked again with the edits and the error was gone.
-    pub checked: bool,
-    /// The edits, applied together.
-    pub edits: Vec<Edit>,
 }
 
 /// One finding.
@@ -122,59 +104,53 @@ impl Diagnostic {
         self
     }
 
+    /// Says what to do, where nothing is said yet.
+    pub fn or_help(self, help: impl FnOnce() -> String) -> Self {
+        if self.help.is_some() { self } else { self.help(help()) }
+    }
+
+    /// Asks whether one of the names near a misspelt one was meant, and proposes those.
+    pub fn misspelt<'n>(
+        mut self,
+        span: Span,
+        name: &str,
+        names: impl IntoIterator<Item = &'n str>,
+    ) -> Self {
+        let near = near(name, names);
+        if let Some(nearest) = near.first() {
+            self.help = Some(format!("did you mean `{nearest}`?"));
+        }
+        for name in near.into_iter().take(3) {
+            self = self.fix(format!("write `{name}`"), vec![Edit { span, text: name.into() }]);
+        }
+        self
+    }
+
     /// Adds an unchecked fix.
     pub fn fix(mut self, title: impl Into<String>, edits: Vec<Edit>) -> Self {
         self.fixes.push(Fix { title: title.into(), checked: false, edits });
         self
     }
 
+    /// The whole numbers that it speaks of, in order, each once: what is wrong is a number, so the
+    /// right one is mostly among them or follows from them.
+    pub fn numbers(&self) -> Vec<i64> {
+        let labels = self.labels.iter().map(|label| label.text.as_str());
+        let texts = std::iter::once(self.message.as_str()).chain(labels);
+        let mut found: Vec<i64> = Vec::new();
+        for text in texts.chain(self.notes.iter().map(String::as_str)) {
+            let words = text.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '.'));
+            for number in words.filter_map(|word| word.trim_end_matches('.').parse().ok()) {
+                if !found.contains(&number) {
+                    found.push(number);
+                }
+            }
+        }
+        found
+    }
+
     /// The primary place, if there is one.
     pub fn place(&self) -> Option<Span> {
         self.labels.iter().find(|label| label.primary).map(|label| label.span)
-    }
-}
-
-/// The nearest of `names` to `name`, near enough to be a slip of the keyboard.
-pub fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let allowed = (name.chars().count() / 3).max(1);
-    names
-        .into_iter()
-        .map(|candidate| (edit_distance(name, candidate), candidate))
-        .filter(|&(distance, _)| distance <= allowed)
-        .min_by_key(|&(distance, _)| distance)
-        .map(|(_, candidate)| candidate)
-}
-
-/// Insertions, deletions, replacements and swaps of neighbours between two words.
-fn edit_distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
-    for (i, row) in rows.iter_mut().enumerate() {
-        row[0] = i;
-    }
-    rows[0] = (0..=b.len()).collect();
-    for i in 1..=a.len() {
-        for j in 1..=b.len() {
-            let replaced = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            let mut best = replaced.min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                best = best.min(rows[i - 2][j - 2] + 1);
-            }
-            rows[i][j] = best;
-        }
-    }
-    rows[a.len()][b.len()]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_nearest_name_is_a_slip_away_or_none() {
-        let names = ["relu", "leaky_relu", "gelu", "dense"];
-        assert_eq!(nearest("relux", names), Some("relu"));
-        assert_eq!(nearest("desne", names), Some("dense"));
-        assert_eq!(nearest("convolution", names), None);
     }
 }

@@ -4,9 +4,12 @@
 //! Nothing here knows the language, a graph or a machine, and nothing here does I/O.
 
 pub mod caught;
+pub mod codes;
 pub mod diagnostic;
 pub mod entity;
+pub mod fix;
 pub mod math;
+pub mod names;
 pub mod rng;
 pub mod scalar;
 pub mod schema;

@@ -49,6 +49,11 @@ impl Sources {
         &self.files[id]
     }
 
+    /// Puts another text in a file's place.
+    pub fn replace(&mut self, id: FileId, text: String) {
+        self.files[id].text = text;
+    }
+
     /// All files with their ids, in order of addition.
     pub fn iter(&self) -> impl Iterator<Item = (FileId, &SourceFile)> {
         self.files.iter()
@@ -90,6 +95,11 @@ impl Span {
     pub fn new(file: FileId, start: usize, end: usize) -> Self {
         let narrow = |offset| u32::try_from(offset).expect("a source file is smaller than 4 GiB");
         Span { file, start: narrow(start), end: narrow(end) }
+    }
+
+    /// Whether another span lies within this one.
+    pub fn contains(self, other: Span) -> bool {
+        self.file == other.file && self.start <= other.start && other.end <= self.end
     }
 
     /// The smallest span that covers both, which lie in one file.

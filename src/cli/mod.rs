@@ -110,8 +110,7 @@ fn report(failure: &Failure) -> u8 {
     match failure {
         Failure::Program { diagnostics, sources } => {
             render::print(diagnostics, sources);
-            let errors = diagnostics.len();
-            eprintln!("{errors} error{}", if errors == 1 { "" } else { "s" });
+            eprintln!("{}", render::count(diagnostics));
             1
         }
         Failure::Data(message) => {

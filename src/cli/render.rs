@@ -26,6 +26,18 @@ pub fn print(diagnostics: &[Diagnostic], sources: &Sources) {
     }
 }
 
+/// `2 errors, 1 warning`.
+pub fn count(diagnostics: &[Diagnostic]) -> String {
+    let of = |severity| diagnostics.iter().filter(|found| found.severity == severity).count();
+    let some = |count: usize, word: &str| match count {
+        0 => None,
+        1 => Some(format!("1 {word}")),
+        _ => Some(format!("{count} {word}s")),
+    };
+    let counts = [some(of(Severity::Error), "error"), some(of(Severity::Warning), "warning")];
+    counts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
 /// The width of the terminal, within reason.
 fn console_width() -> usize {
     let (_, columns) = console::Term::stderr().size();

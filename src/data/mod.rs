@@ -39,7 +39,7 @@ pub use request::{Argument, Call, Literal, Places, SourceRequest, Watch};
 
 use std::sync::Arc;
 
-use crate::base::diagnostic::nearest;
+use crate::base::names::nearest;
 use crate::base::schema::Schema;
 
 /// The names of all sources.

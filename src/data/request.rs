@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use super::error::DataError;
-use crate::base::diagnostic::nearest;
+use crate::base::names::nearest;
 
 /// A value as written.
 #[derive(Clone, Debug, PartialEq)]

@@ -6,13 +6,11 @@
 
 use super::pipeline::place;
 use super::session::{Failure, Session};
+use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::tensor::DType;
 use crate::graph::{self, Binary, Dim, Graph, NodeId, Op, Shape, Type};
 use std::collections::HashMap;
-
-/// A batch with which a number divides by zero.
-const TOO_SMALL: &str = "E0306";
 
 impl Session {
     /// Checks what must hold for a step of this batch.
@@ -21,7 +19,7 @@ impl Session {
         let Some(node) = zero_division(graph, batch) else { return Ok(()) };
         let samples = if batch == 1 { "1 sample".into() } else { format!("{batch} samples") };
         let mut error =
-            Diagnostic::error(TOO_SMALL, format!("a step of {samples} divides by zero"))
+            Diagnostic::error(codes::ZERO_DIVISION, format!("a step of {samples} divides by zero"))
                 .help("make `batch` larger; where it is the last of an epoch, `last_batch = drop`")
                 .note("the variance of one value is not known: `batch_norm` needs two a channel");
         if let Some(span) = place(&self.sources, graph, node) {

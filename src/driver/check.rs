@@ -1,6 +1,8 @@
 //! What `nnc check` finds: mistakes, or the model's size and the exact memory of its steps.
 
 use super::bench::flops;
+use super::front::{Front, Schemas, source_text};
+use super::repair::add_fixes;
 use super::schedules::refuse_unfit;
 use super::session::{Failure, Request, Session};
 use crate::base::diagnostic::Diagnostic;
@@ -30,7 +32,7 @@ pub struct Report {
 
 /// Checks a program down to the memory plan of its step; runs and reads nothing.
 pub fn check(session: &mut Session, request: &Request) -> Result<Report, Failure> {
-    let front = session.front(request, false)?;
+    let front = sound(session, request)?;
     let batch = front.batch();
     let trained = front.experiment.training.is_some();
     let schema = front.source.as_ref().and_then(|source| source.schema.as_ref());
@@ -66,6 +68,19 @@ pub fn check(session: &mut Session, request: &Request) -> Result<Report, Failure
         memory: (blocks.total(1), blocks.total(2) - blocks.total(1)),
         prefetch,
     })
+}
+
+/// A program without errors, or the errors with the fixes that hold.
+fn sound(session: &mut Session, request: &Request) -> Result<Front, Failure> {
+    let mut schemas = Schemas::new(false);
+    let (parsed, judged) = session.look(source_text(&request.file)?, request, &mut schemas)?;
+    if judged.errors.is_empty() {
+        return judged.front().map_err(|found| session.program_failure(found));
+    }
+    let mut found = judged.errors.clone();
+    found.extend(judged.warnings.clone());
+    add_fixes(session, request, parsed, &judged, schemas, &mut found);
+    Err(session.program_failure(found))
 }
 
 fn tensors(graph: &Graph) -> Vec<(String, String)> {

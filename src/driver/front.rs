@@ -2,18 +2,16 @@
 //! elaborates.
 
 use super::session::{Failure, Request, Session};
+use crate::base::codes;
 use crate::base::diagnostic::{Diagnostic, Severity};
 use crate::base::schema::Schema;
 use crate::base::source::{FileId, Span};
 use crate::data::{self, Argument, Call, DataError, Places, SourceRequest, Watch};
-use crate::elaborate::{self, DataRequest, Experiment, Literal, Program, SourceCall, Use};
+use crate::elaborate::{
+    self, DataRequest, Experiment, Literal, Program, SourceCall, Tolerated, Use,
+};
 use crate::syntax::{self, ast};
 use std::path::{Path, PathBuf};
-
-/// A data source that is wrong, or whose data cannot be had.
-const DATA: &str = "E0301";
-/// Data that `check` and `bench` do without.
-const MISSING_DATA: &str = "W0301";
 
 /// An elaborated program and its data source.
 #[derive(Debug)]
@@ -34,6 +32,8 @@ pub struct Source {
     /// What samples look like, as far as arguments say it where files are missing; `None` where
     /// those say nothing.
     pub schema: Option<Schema>,
+    /// Whether the schema is a guess, because files are missing.
+    pub presumed: bool,
     item: DataRequest,
     places: Places,
 }
@@ -53,60 +53,117 @@ impl Session {
         request: &Request,
         need_data: bool,
     ) -> Result<Front, Failure> {
-        let (files, prelude) = self.parse(&request.file, text)?;
-        let program = Program { files: &files, prelude: &prelude };
-        let model = request.model.as_deref();
-        let item = elaborate::data_request(&program, model)
-            .map_err(|found| self.program_failure(found))?;
-        let mut warnings = Vec::new();
-        let source = match item {
-            Some(item) => Some(self.source(item, request, need_data, &mut warnings)?),
-            None => None,
+        let (_, judged) = self.look(text, request, &mut Schemas::new(need_data))?;
+        judged.front().map_err(|found| self.program_failure(found))
+    }
+
+    /// Parses a program and, where that went well, all that follows from it.
+    pub(super) fn look(
+        &mut self,
+        text: String,
+        request: &Request,
+        schemas: &mut Schemas,
+    ) -> Result<(Parsed, Judged), Failure> {
+        let (parsed, errors) = self.parse(&request.file, text)?;
+        let judged = match errors.is_empty() {
+            true => self.judge(&parsed, request, schemas)?,
+            false => Judged { errors, unread: true, ..Judged::default() },
         };
-        let schemas = source.iter().filter_map(|source| {
-            source.schema.clone().map(|schema| (source.item.name.clone(), schema))
-        });
-        let asked = elaborate::Request { model: request.model.clone(), schemas: schemas.collect() };
-        let experiment = self.elaborate(&program, &asked)?;
-        Ok(Front { experiment, source, warnings })
+        Ok((parsed, judged))
+    }
+
+    /// Asks the data for their schema and elaborates. What is wrong with the data does not keep the
+    /// rest from being looked at.
+    pub(super) fn judge(
+        &mut self,
+        parsed: &Parsed,
+        request: &Request,
+        schemas: &mut Schemas,
+    ) -> Result<Judged, Failure> {
+        self.judge_within(parsed, request, schemas, None, &mut 0)
+    }
+
+    /// The same; where errors are tolerated, any other ends the work. Adds the operators built.
+    pub(super) fn judge_within(
+        &mut self,
+        parsed: &Parsed,
+        request: &Request,
+        schemas: &mut Schemas,
+        tolerated: Option<Vec<Tolerated>>,
+        effort: &mut usize,
+    ) -> Result<Judged, Failure> {
+        let program = parsed.program();
+        let mut judged = Judged::default();
+        let model = request.model.clone();
+        let mut asked = elaborate::Request { model, tolerated, ..Default::default() };
+        match elaborate::data_request(&program, request.model.as_deref()) {
+            Ok(Some(item)) => {
+                let name = item.name.clone();
+                match source(item, request, schemas, &mut judged.warnings) {
+                    Ok(source) => {
+                        asked.schemas.extend(source.schema.clone().map(|schema| (name, schema)));
+                        judged.source = Some(source);
+                    }
+                    Err(error) => judged.errors.push(*error),
+                }
+            }
+            Ok(None) => {}
+            Err(found) => judged.errors.extend(found),
+        }
+        asked.data_failed = !judged.errors.is_empty();
+        let elaborated = self.elaborate(&program, &asked)?;
+        *effort += asked.effort.get();
+        match elaborated {
+            Ok(experiment) => judged.experiment = Some(experiment),
+            Err(found) => {
+                let known = judged.errors.len();
+                judged.errors.extend(found);
+                // What the data's item says twice is said once.
+                let (before, after) = judged.errors.split_at(known);
+                let new: Vec<_> =
+                    after.iter().filter(|error| !before.contains(error)).cloned().collect();
+                judged.errors.truncate(known);
+                judged.errors.extend(new);
+            }
+        }
+        Ok(judged)
     }
 
     /// Reads and elaborates a program as if it named no data: inputs are what the model declares.
     pub fn front_without_data(&mut self, request: &Request) -> Result<Experiment, Failure> {
-        let (files, prelude) = self.parse(&request.file, source_text(&request.file)?)?;
-        let program = Program { files: &files, prelude: &prelude };
-        let model = request.model.clone();
-        self.elaborate(&program, &elaborate::Request { model, schemas: Vec::new() })
+        let (parsed, errors) = self.parse(&request.file, source_text(&request.file)?)?;
+        if !errors.is_empty() {
+            return Err(self.program_failure(errors));
+        }
+        let asked = elaborate::Request { model: request.model.clone(), ..Default::default() };
+        let elaborated = self.elaborate(&parsed.program(), &asked)?;
+        elaborated.map_err(|found| self.program_failure(found))
     }
 
     fn elaborate(
         &mut self,
         program: &Program<'_>,
         asked: &elaborate::Request,
-    ) -> Result<Experiment, Failure> {
-        let elaborated = self.pass(
+    ) -> Result<Result<Experiment, Vec<Diagnostic>>, Failure> {
+        self.pass(
             "elaborate",
             || syntax::dump(&program.files[0]),
             || elaborate::elaborate(program, asked),
             |_| Ok(()),
             |_| String::new(),
-        )?;
-        elaborated.map_err(|found| self.program_failure(found))
+        )
     }
 
-    /// Parses the program's files, the named one first, and the prelude.
-    fn parse(&mut self, main: &Path, text: String) -> Result<(Vec<ast::File>, ast::File), Failure> {
+    /// Parses the program's files, the named one first, and the prelude; files with errors are
+    /// left out.
+    fn parse(&mut self, main: &Path, text: String) -> Result<(Parsed, Vec<Diagnostic>), Failure> {
         let prelude_id = self.sources.add_builtin(elaborate::PRELUDE_NAME, elaborate::PRELUDE);
         let prelude = self.parse_file(prelude_id)?.expect("the prelude parses");
         let id = self.sources.add(main.display().to_string(), text);
         let mut loading = Loading { files: Vec::new(), known: vec![(real(main), id)] };
         let mut found = Vec::new();
         self.load(id, main, &mut Vec::new(), &mut loading, &mut found)?;
-        if found.is_empty() {
-            Ok((loading.files, prelude))
-        } else {
-            Err(self.program_failure(found))
-        }
+        Ok((Parsed { files: loading.files, prelude }, found))
     }
 
     /// Parses one file, then what it uses. `chain` are the `use` items that led here.
@@ -135,7 +192,7 @@ impl Session {
                 let cycle: Vec<Use> = chain[start..].iter().map(|(_, step)| step.clone()).collect();
                 found.push(elaborate::cycle(&cycle));
             } else if !loading.known.iter().any(|(known, _)| *known == target) {
-                match read(&used) {
+                match self.read(&used) {
                     Ok(text) => {
                         let id = self.sources.add(used.display().to_string(), text);
                         loading.known.push((target, id));
@@ -150,6 +207,15 @@ impl Session {
             chain.pop();
         }
         Ok(())
+    }
+
+    /// The text of a file, or what stands for it.
+    fn read(&self, path: &Path) -> Result<String, String> {
+        if let Some((_, text)) = self.instead.iter().find(|(file, _)| file == path) {
+            return Ok(text.clone());
+        }
+        let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+        String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_string())
     }
 
     fn parse_file(&mut self, id: FileId) -> Result<Result<ast::File, Vec<Diagnostic>>, Failure> {
@@ -168,45 +234,6 @@ impl Session {
         parsed
     }
 
-    fn source(
-        &mut self,
-        item: DataRequest,
-        request: &Request,
-        need_data: bool,
-        warnings: &mut Vec<Diagnostic>,
-    ) -> Result<Source, Failure> {
-        let places = Places {
-            beside: request.file.parent().unwrap_or(Path::new("")).to_path_buf(),
-            nnc_data: request.nnc_data.clone(),
-            override_: request.data.clone(),
-            cache: request.cache.clone(),
-            network: request.network,
-            memory: request.memory,
-        };
-        let source_request = source_request(&item);
-        let schema = match data::schema(&source_request, &places) {
-            Ok(schema) => Some(schema),
-            // What is wrong with a file that is there is wrong for every command.
-            Err(error) if need_data || error.tried.is_empty() => {
-                return Err(self.program_failure(vec![data_diagnostic(&error, &item)]));
-            }
-            Err(error) => {
-                let presumed = data::presumed(&source_request)
-                    .map_err(|error| self.program_failure(vec![data_diagnostic(&error, &item)]))?;
-                let mut warning = data_diagnostic(&error, &item);
-                (warning.severity, warning.code) = (Severity::Warning, MISSING_DATA);
-                if let Some(classes) = presumed.as_ref().and_then(|schema| schema.classes) {
-                    let note =
-                        format!("without it, `{}.classes` is taken to be {classes}", item.name);
-                    warning = warning.note(note);
-                }
-                warnings.push(warning);
-                presumed
-            }
-        };
-        Ok(Source { request: source_request, schema, item, places })
-    }
-
     /// Opens a data source; `watch` follows what takes long.
     pub fn open(&mut self, source: &Source, watch: Watch<'_>) -> Result<data::Dataset, Failure> {
         let start = std::time::Instant::now();
@@ -216,6 +243,70 @@ impl Session {
             true => Failure::Interrupted(error.message.into()),
             false => self.program_failure(vec![data_diagnostic(&error, &source.item)]),
         })
+    }
+}
+
+/// A program's files as trees, the named one first, and the prelude.
+pub(super) struct Parsed {
+    pub files: Vec<ast::File>,
+    pub prelude: ast::File,
+}
+
+impl Parsed {
+    pub fn program(&self) -> Program<'_> {
+        Program { files: &self.files, prelude: &self.prelude }
+    }
+}
+
+/// All that is known of a program.
+#[derive(Default)]
+pub(super) struct Judged {
+    /// What it means, where nothing is wrong with it.
+    pub experiment: Option<Experiment>,
+    /// Its data source, where that is known.
+    pub source: Option<Source>,
+    /// What is wrong with it.
+    pub errors: Vec<Diagnostic>,
+    /// What is suspicious.
+    pub warnings: Vec<Diagnostic>,
+    /// Whether a file could not be parsed, so that nothing else was looked at.
+    pub unread: bool,
+}
+
+impl Judged {
+    /// What a sound program is, or all that was found.
+    pub fn front(mut self) -> Result<Front, Vec<Diagnostic>> {
+        match self.experiment {
+            Some(experiment) if self.errors.is_empty() => {
+                Ok(Front { experiment, source: self.source, warnings: self.warnings })
+            }
+            _ => {
+                self.errors.append(&mut self.warnings);
+                Err(self.errors)
+            }
+        }
+    }
+}
+
+/// The schemas of data sources, each asked for once.
+pub(super) struct Schemas {
+    /// Whether missing data are an error.
+    need_data: bool,
+    known: Vec<(SourceRequest, Result<Schema, DataError>)>,
+}
+
+impl Schemas {
+    pub fn new(need_data: bool) -> Self {
+        Schemas { need_data, known: Vec::new() }
+    }
+
+    fn of(&mut self, request: &SourceRequest, places: &Places) -> Result<Schema, DataError> {
+        if let Some((_, schema)) = self.known.iter().find(|(known, _)| known == request) {
+            return schema.clone();
+        }
+        let schema = data::schema(request, places);
+        self.known.push((request.clone(), schema.clone()));
+        schema
     }
 }
 
@@ -233,14 +324,50 @@ pub(super) fn source_text(file: &Path) -> Result<String, Failure> {
         .map_err(|_| Failure::Data(format!("{} is not UTF-8 text", file.display())))
 }
 
-fn read(path: &Path) -> Result<String, String> {
-    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
-    String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_string())
-}
-
 /// One spelling for each file, however it is named.
 fn real(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_path_buf())
+}
+
+/// A data source and its schema. Where files are missing and not needed, what the arguments say
+/// stands for it, with a warning.
+fn source(
+    item: DataRequest,
+    request: &Request,
+    schemas: &mut Schemas,
+    warnings: &mut Vec<Diagnostic>,
+) -> Result<Source, Box<Diagnostic>> {
+    let places = Places {
+        beside: request.file.parent().unwrap_or(Path::new("")).to_path_buf(),
+        nnc_data: request.nnc_data.clone(),
+        override_: request.data.clone(),
+        cache: request.cache.clone(),
+        network: request.network,
+        memory: request.memory,
+    };
+    let source_request = source_request(&item);
+    let mut presumed = false;
+    let schema = match schemas.of(&source_request, &places) {
+        Ok(schema) => Some(schema),
+        // What is wrong with a file that is there is wrong for every command.
+        Err(error) if schemas.need_data || error.tried.is_empty() => {
+            return Err(Box::new(data_diagnostic(&error, &item)));
+        }
+        Err(error) => {
+            presumed = true;
+            let schema = data::presumed(&source_request)
+                .map_err(|error| Box::new(data_diagnostic(&error, &item)))?;
+            let mut warning = data_diagnostic(&error, &item);
+            (warning.severity, warning.code) = (Severity::Warning, codes::MISSING_DATA);
+            if let Some(classes) = schema.as_ref().and_then(|schema| schema.classes) {
+                let note = format!("without it, `{}.classes` is taken to be {classes}", item.name);
+                warning = warning.note(note);
+            }
+            warnings.push(warning);
+            schema
+        }
+    };
+    Ok(Source { request: source_request, schema, presumed, item, places })
 }
 
 fn source_request(item: &DataRequest) -> SourceRequest {
@@ -281,7 +408,8 @@ fn data_diagnostic(error: &DataError, item: &DataRequest) -> Diagnostic {
     let span: Span = argument.map_or(call.span, |argument| argument.span);
     let path = error.path.as_ref().map(|path| format!("{}: ", path.display()));
     let message = format!("{}{}", path.unwrap_or_default(), error.message);
-    let mut diagnostic = Diagnostic::error(DATA, message).primary(span, "asked for here");
+    let mut diagnostic =
+        Diagnostic::error(codes::DATA_SOURCE, message).primary(span, "asked for here");
     for place in &error.tried {
         diagnostic = diagnostic.note(format!("looked in {place}"));
     }

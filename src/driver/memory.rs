@@ -1,11 +1,9 @@
 //! Whether a plan fits the machine, asked before anything is allocated.
 
 use super::session::{Failure, Request, Session};
+use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::runtime::program::{Blocks, Program};
-
-/// A plan that is larger than the machine's memory.
-const TOO_LARGE: &str = "E0305";
 
 /// Refuses programs that share a memory larger than the machine's.
 pub fn refuse_too_large(
@@ -19,7 +17,7 @@ pub fn refuse_too_large(
     match request.memory {
         Some(memory) if bytes > memory => {
             let error = Diagnostic::error(
-                TOO_LARGE,
+                codes::MEMORY,
                 format!("a step needs {bytes} bytes of memory, and the machine has {memory}"),
             );
             let error =

@@ -22,6 +22,7 @@ mod grad;
 mod memory;
 mod peak;
 mod pipeline;
+mod repair;
 mod run;
 mod schedules;
 mod session;

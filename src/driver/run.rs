@@ -5,6 +5,7 @@ use super::memory::refuse_too_large;
 use super::pipeline::Compiled;
 use super::schedules::{hypers, refuse_unfit, schedules};
 use super::session::{Failure, Request, Session};
+use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::Span;
 use crate::base::tensor::Tensor;
@@ -19,13 +20,6 @@ use crate::runtime::trainer::{Settings, Step, Steps, TrainError, Trainer};
 use crate::runtime::weights;
 use std::collections::BTreeMap;
 use std::path::Path;
-
-/// An index from data that is out of range.
-const BAD_INDEX: &str = "E0302";
-/// A loss or gradient that is not finite.
-const NOT_FINITE: &str = "E0303";
-/// A split with too few samples.
-const NO_SAMPLES: &str = "E0304";
 
 /// What the command line says instead of the file.
 #[derive(Clone, Debug, Default)]
@@ -275,7 +269,7 @@ pub fn train_failure(error: &TrainError, run: &Run, session: &Session) -> Failur
             }
         }
         TrainError::NoSamples(split) => {
-            Diagnostic::error(NO_SAMPLES, format!("the {split} split has too few samples"))
+            Diagnostic::error(codes::NO_SAMPLES, format!("the {split} split has too few samples"))
                 .help("make `batch` smaller, or write `last_batch = keep`")
         }
         TrainError::Data(error) => return data_failure(error),
@@ -296,15 +290,18 @@ fn data_failure(failure: &FeedError) -> Failure {
 fn not_finite(epoch: usize, step: usize, loss: f32) -> Diagnostic {
     let what =
         if loss.is_finite() { "the gradient".to_string() } else { format!("the loss ({loss})") };
-    Diagnostic::error(NOT_FINITE, format!("{what} is not finite in step {step} of epoch {epoch}"))
-        .note("the parameters are as they were before that step")
-        .help("a smaller learning rate is the usual cure")
+    Diagnostic::error(
+        codes::NOT_FINITE,
+        format!("{what} is not finite in step {step} of epoch {epoch}"),
+    )
+    .note("the parameters are as they were before that step")
+    .help("a smaller learning rate is the usual cure")
 }
 
 /// An index out of range in a sample of `whose` data.
 pub(super) fn bad_index(place: Option<Span>, whose: &str, sample: usize) -> Diagnostic {
     let message = format!("sample {sample} of {whose} has an index outside its range");
-    let diagnostic = Diagnostic::error(BAD_INDEX, message)
+    let diagnostic = Diagnostic::error(codes::INDEX_RANGE, message)
         .help("labels count from 0; the model's last layer needs one output for each class");
     match place {
         Some(place) => diagnostic.primary(place, "used as an index here"),

@@ -4,14 +4,13 @@
 //! instructions are collected, so that a report can evaluate them without a step being run.
 
 use super::session::{Failure, Session};
+use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::elaborate::{GRADIENT_KEYS, SCHEDULED, Training};
 use crate::graph::{Graph, RUN_STEPS};
 use crate::lower::uniform::Collected;
 use crate::runtime::trainer::Schedules;
 
-/// A schedule that does not fit the run.
-const SCHEDULE: &str = "E0310";
 /// How many steps of a run are looked at for numbers that are none.
 const LOOKED_AT: u64 = 1000;
 
@@ -47,7 +46,7 @@ pub(super) fn refuse_unfit(
     let mut found: Vec<Diagnostic> = long
         .map(|warm_up| {
             let message = format!("a warm-up of {} steps in a run of {steps}", warm_up.steps);
-            Diagnostic::error(SCHEDULE, message)
+            Diagnostic::error(codes::SCHEDULE, message)
                 .primary(warm_up.span, "as long as the run, or longer")
                 .help("make the warm-up shorter, or the run longer by `epochs`")
         })
@@ -71,7 +70,7 @@ fn unfit(training: &Training, steps: u64) -> Option<Diagnostic> {
         .chain([steps])
         .find_map(|step| schedules.at(step).into_iter().find(refused).map(|found| (step, found)))?;
     let message = format!("the schedule of `{name}` is {value} in step {step} of {steps}");
-    let error = Diagnostic::error(SCHEDULE, message);
+    let error = Diagnostic::error(codes::SCHEDULE, message);
     let place = training.settings.places.get(&name);
     Some(match place.or_else(|| training.settings.places.get("optimizer")) {
         Some(&place) => error.primary(place, ""),

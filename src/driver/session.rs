@@ -71,6 +71,8 @@ pub struct Session {
     pub sources: Sources,
     /// The times of the stages run so far, in order; a stage run again adds to its entry.
     pub timings: Vec<Timing>,
+    /// Texts that stand for those of files.
+    pub(super) instead: Vec<(PathBuf, String)>,
     pub(super) wanted: Option<String>,
     printed: Option<String>,
 }

@@ -6,7 +6,6 @@
 //! (or `dense_2`, …), binds `I` and `S` from `x`'s shape, and elaborates the body.
 
 use super::builtins;
-use super::codes;
 use super::context::{Elaborator, Eval, Reported};
 use super::expr::Expect;
 use super::items::{FnId, kind_name};
@@ -14,7 +13,8 @@ use super::paths;
 use super::scope::{Binding, Frame};
 use super::types::Bound;
 use super::value::Value;
-use crate::base::diagnostic::{Diagnostic, nearest};
+use crate::base::codes;
+use crate::base::diagnostic::Diagnostic;
 use crate::base::source::Span;
 use crate::syntax::ast::{self, Arg, Call, Expr, ExprKind, FunctionKind, Name};
 
@@ -25,13 +25,15 @@ pub(super) enum Given<'a> {
     Value(Value, Span),
     /// An expression, evaluated once its parameter says what a bare word means.
     Expr(&'a Expr),
+    /// A value that could not be computed, and its place: the other arguments are still looked at.
+    Failed(Span),
 }
 
 impl Given<'_> {
     /// Its place.
     pub fn span(&self) -> Span {
         match self {
-            Given::Value(_, span) => *span,
+            Given::Value(_, span) | Given::Failed(span) => *span,
             Given::Expr(expr) => expr.span,
         }
     }
@@ -116,6 +118,7 @@ impl<'a> Elaborator<'a> {
                 let input = match given {
                     Given::Value(value, _) => value,
                     Given::Expr(expr) => self.expr(expr, Expect::Any)?,
+                    Given::Failed(_) => return Err(Reported),
                 };
                 self.count_stage(span)?;
                 self.apply_again(label, input, span)
@@ -151,19 +154,15 @@ impl<'a> Elaborator<'a> {
         ];
         let builtin = self.frame().builtin;
         let other = kinds.into_iter().find(|&kind| self.items.find(kind, name, builtin).is_some());
-        let help = match other {
+        self.report(match other {
             Some(kind) => {
-                Some(format!("`{name}` is the name of a {}, not of a layer", kind_name(kind)))
+                error.help(format!("`{name}` is the name of a {}, not of a layer", kind_name(kind)))
             }
             None => {
                 let labels = self.frame().labels.keys().copied();
                 let known = self.items.names(FunctionKind::Layer).chain(builtins::names());
-                nearest(name, known.chain(labels)).map(|near| format!("did you mean `{near}`?"))
+                error.misspelt(callee.span, name, known.chain(labels))
             }
-        };
-        self.report(match help {
-            Some(help) => error.help(help),
-            None => error,
         })
     }
 
@@ -224,13 +223,12 @@ impl<'a> Elaborator<'a> {
     }
 
     fn unknown_argument(&mut self, callee: &str, slots: &[Slot<'_>], name: &Name) -> Reported {
-        let near = nearest(&name.text, slots.iter().map(|slot| slot.name));
-        let help = match near {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("it takes {}", signature(callee, slots)),
-        };
         let message = format!("`{callee}` has no argument `{}`", name.text);
-        self.error_help(codes::ARGUMENTS, name.span, message, help)
+        let error = Diagnostic::error(codes::ARGUMENTS, message)
+            .primary(name.span, "")
+            .misspelt(name.span, &name.text, slots.iter().map(|slot| slot.name))
+            .or_help(|| format!("it takes {}", signature(callee, slots)));
+        self.report(error)
     }
 
     /// Evaluates the argument of each parameter, in the order written.
@@ -249,6 +247,7 @@ impl<'a> Elaborator<'a> {
             let value = match &arg.given {
                 Given::Value(value, _) => Ok(value.clone()),
                 Given::Expr(expr) => self.expr(expr, expect(slot)),
+                Given::Failed(_) => Err(Reported),
             };
             match value {
                 Ok(value) => values[slot] = Some((value, self.written_at(&arg.given))),
@@ -268,7 +267,7 @@ impl<'a> Elaborator<'a> {
             Given::Expr(Expr { kind: ExprKind::Name(name), .. }) => {
                 self.frame().given.get(name.as_str()).copied().unwrap_or(span)
             }
-            Given::Expr(_) | Given::Value(..) => span,
+            Given::Expr(_) | Given::Value(..) | Given::Failed(_) => span,
         }
     }
 

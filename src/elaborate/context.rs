@@ -5,16 +5,18 @@
 //! wrong. A function that fails has reported why and returns [`Reported`]; whatever needs its
 //! value fails silently in turn, so that one mistake is told once.
 
-use super::codes;
+use super::Tolerated;
 use super::items::{FunctionItem, Items, kind_name};
 use super::schedule::WarmUp;
 use super::scope::Frame;
 use super::value::Value;
+use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::schema::Schema;
 use crate::base::source::Span;
 use crate::base::tensor::DType;
 use crate::graph::{Builder, Dim, DimOrigin, Mismatch, NodeId, Origin, OriginId, StateId, Type};
+use crate::syntax::ast::FunctionKind;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Says that what went wrong has been reported.
@@ -26,6 +28,8 @@ pub(super) type Eval<T> = Result<T, Reported>;
 
 /// How deep calls may nest.
 const MOST_CALLS: usize = 64;
+/// How many of the calls that led to an error are shown.
+const MOST_CALLS_SHOWN: usize = 3;
 /// How many stages one program may unfold to.
 const MOST_STAGES: usize = 50_000;
 /// How many nodes a graph may have.
@@ -63,6 +67,10 @@ pub(super) struct Elaborator<'a> {
     pub schemas: &'a [(String, Schema)],
     /// The graph so far.
     pub builder: Builder,
+    /// Whether the data are unknown because of what has been reported.
+    pub data_failed: bool,
+    /// The errors that are known, where any other ends the work.
+    pub tolerated: Option<&'a [Tolerated]>,
     /// Whether `training` is true.
     pub training: bool,
     /// The calls in progress, innermost last.
@@ -106,6 +114,8 @@ impl<'a> Elaborator<'a> {
             items,
             schemas,
             builder: Builder::new(name),
+            data_failed: false,
+            tolerated: None,
             training,
             frames: vec![Frame::new("", None, false)],
             params: HashMap::new(),
@@ -183,10 +193,57 @@ impl<'a> Elaborator<'a> {
                 error.labels.push(label);
             }
         }
-        if !self.diagnostics.contains(&error) {
-            self.diagnostics.push(error);
+        let error = self.with_calls(error);
+        // A mistake in a layer that is called three times is one mistake.
+        let known = |known: &Diagnostic| {
+            known.code == error.code && known.place() == error.place() && known.place().is_some()
+        };
+        if self.calls_of_user().next().is_none() && self.diagnostics.contains(&error) {
+            return Reported;
         }
+        if self.calls_of_user().next().is_some() && self.diagnostics.iter().any(known) {
+            return Reported;
+        }
+        self.stopped |= self.tolerated.is_some_and(|known| !known.iter().any(|it| it.is(&error)));
+        self.diagnostics.push(error);
         Reported
+    }
+
+    /// The calls of layers of the user's files that are in progress, innermost first.
+    fn calls_of_user(&self) -> impl Iterator<Item = &Frame<'a>> {
+        let is_layer = |frame: &&Frame<'a>| {
+            frame.kind == Some(FunctionKind::Layer)
+                && !frame.builtin
+                && frame.call.is_some_and(|call| !self.items.in_prelude(call))
+        };
+        self.frames.iter().rev().filter(is_layer)
+    }
+
+    /// Adds the calls that led to a place in a layer of the user's files.
+    fn with_calls(&self, mut error: Diagnostic) -> Diagnostic {
+        if error.code == codes::RECURSION {
+            return error;
+        }
+        // What is wrong with a call itself is shown there.
+        let inside = |call: Span, error: &Diagnostic| {
+            !error.labels.iter().any(|label| label.primary && call.contains(label.span))
+        };
+        let mut path = None;
+        for frame in self.calls_of_user().take(MOST_CALLS_SHOWN) {
+            let Some(call) = frame.call.filter(|&call| inside(call, &error)) else { continue };
+            path = path.or(Some(&frame.path));
+            error = error.label(call, format!("in this call of `{}`", frame.name));
+        }
+        match path.filter(|path| path.contains('.')) {
+            Some(path) => error.note(format!("found in `{path}`")),
+            None => error,
+        }
+    }
+
+    /// Something that only the data can tell: an error, unless what is wrong with them has been
+    /// reported.
+    pub fn needs_data(&mut self, error: Diagnostic) -> Reported {
+        if self.data_failed { Reported } else { self.report(error) }
     }
 
     /// An error at a place.

@@ -4,11 +4,11 @@
 //! arguments and one transform. What they mean is not known here: names and kinds of arguments are
 //! checked by the data module, which answers with a [`Schema`](crate::base::schema::Schema).
 
-use super::codes;
 use super::context::{Elaborator, Eval, Reported};
 use super::expr::Expect;
 use super::items::Named;
 use super::value::Value;
+use crate::base::codes;
 use crate::base::source::Span;
 use crate::syntax::ast::{Call, Expr, ExprKind, StageKind};
 

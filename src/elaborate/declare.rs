@@ -6,7 +6,6 @@
 //! parameter are written the same way, in its own graph.
 
 use super::call::Given;
-use super::codes;
 use super::context::{Elaborator, Eval, ParamSlot, Reported, StateSlot};
 use super::expr::Expect;
 use super::items::kind_name;
@@ -14,7 +13,8 @@ use super::paths;
 use super::scope::{Binding, Role};
 use super::types;
 use super::value::{Initializer, Value};
-use crate::base::diagnostic::{Diagnostic, nearest};
+use crate::base::codes;
+use crate::base::diagnostic::Diagnostic;
 use crate::base::source::Span;
 use crate::base::tensor::DType;
 use crate::graph::{DimOrigin, Init, NodeId, Op, Param, State, Type};
@@ -280,14 +280,13 @@ impl<'a> Elaborator<'a> {
             Some(at) => error.label(at, "declared here"),
             None => error,
         };
-        let near = match at {
-            Some(_) => None,
-            None => nearest(&name.text, self.frame().names()),
+        let error = match at {
+            Some(_) => error,
+            None => error.misspelt(name.span, &name.text, self.frame().names()),
         };
-        self.report(match near {
-            Some(near) => error.help(format!("did you mean `{near}`?")),
-            None => error.help("`<-` writes what `state` declares; `let` names a new value"),
-        })
+        self.report(
+            error.or_help(|| "`<-` writes what `state` declares; `let` names a new value".into()),
+        )
     }
 
     fn write_state(&mut self, path: &str, value: &'a Expr, in_optimizer: bool) -> Eval<()> {

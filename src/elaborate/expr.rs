@@ -4,12 +4,12 @@
 //! elaborated. What an operator does with values is [`super::operator`]'s, what a call means
 //! [`super::call`]'s.
 
-use super::codes;
 use super::context::{Elaborator, Eval, Reported};
 use super::schedule::of_operands;
 use super::scope::{Binding, Block, Role};
 use super::value::Value;
-use crate::base::diagnostic::{Diagnostic, nearest};
+use crate::base::codes;
+use crate::base::diagnostic::Diagnostic;
 use crate::base::source::Span;
 use crate::syntax::ast::{self, Expr, ExprKind, FunctionKind, Stage, StmtKind};
 
@@ -102,11 +102,14 @@ impl<'a> Elaborator<'a> {
             stages.push((stage, before.span));
             first = before;
         }
-        let mut value = self.expr(first, Expect::Any)?;
+        let mut value = self.expr(first, Expect::Any);
         for (stage, before) in stages.into_iter().rev() {
-            value = self.stage(stage, value, before)?;
+            value = match value {
+                Ok(value) => self.stage(stage, value, before),
+                Err(Reported) => Err(self.stage_of_unknown(stage, before)),
+            };
         }
-        Ok(value)
+        value
     }
 
     /// What a name stands for.
@@ -186,17 +189,13 @@ impl<'a> Elaborator<'a> {
         let builtin = self.frame().builtin;
         let error = Diagnostic::error(codes::UNKNOWN_NAME, format!("unknown name `{name}`"))
             .primary(span, "not found in this scope");
-        let help = if super::builtins::find(name).is_some()
-            || items.find(FunctionKind::Layer, name, builtin).is_some()
-        {
-            Some(format!("`{name}` is a layer: `x |> {name}` or `{name}(x)` applies it"))
+        let is_layer = super::builtins::find(name).is_some()
+            || items.find(FunctionKind::Layer, name, builtin).is_some();
+        self.report(if is_layer {
+            error.help(format!("`{name}` is a layer: `x |> {name}` or `{name}(x)` applies it"))
         } else {
             let known = self.frame().names().chain(items.const_names()).chain(["training"]);
-            nearest(name, known).map(|near| format!("did you mean `{near}`?"))
-        };
-        self.report(match help {
-            Some(help) => error.help(help),
-            None => error,
+            error.misspelt(span, name, known)
         })
     }
 
@@ -210,11 +209,7 @@ impl<'a> Elaborator<'a> {
                 self.items.data.iter().map(|item| item.name.text.as_str()).collect();
             let error = Diagnostic::error(codes::UNKNOWN_NAME, format!("unknown data `{data}`"))
                 .primary(object.span, "no `data` item has this name");
-            let near = nearest(data, names).map(|near| format!("did you mean `{near}`?"));
-            return Err(self.report(match near {
-                Some(near) => error.help(near),
-                None => error,
-            }));
+            return Err(self.report(error.misspelt(object.span, data, names)));
         };
         if member.text != "classes" {
             let message = format!("data have no `{}`", member.text);
@@ -241,7 +236,7 @@ impl<'a> Elaborator<'a> {
                 .primary(span, "needed here")
                 .label(item.name.span, "its data were not found, or no `train` block uses them")
                 .help("give the data, or write the number");
-                Err(self.report(error))
+                Err(self.needs_data(error))
             }
         }
     }

@@ -11,12 +11,13 @@
 //! ```
 
 use super::call::{Slot, written};
-use super::codes;
 use super::context::{Elaborator, Eval, Reported};
 use super::expr::Expect;
 use super::train::Plan;
 use super::value::Value;
-use crate::base::diagnostic::{Diagnostic, nearest};
+use crate::base::codes;
+use crate::base::diagnostic::Diagnostic;
+use crate::base::names::near;
 use crate::base::source::Span;
 use crate::base::tensor::DType;
 use crate::graph::rule::{CLIP_NORM, CLIP_VALUE, KEEP, L1, L2};
@@ -238,14 +239,14 @@ fn unmatched(pattern: &str, span: Span, paths: &[&str]) -> Diagnostic {
     let ends: Vec<String> =
         paths.iter().filter_map(|path| Some(format!("*.{}", path.rsplit_once('.')?.1))).collect();
     let known = paths.iter().copied().chain(ends.iter().map(String::as_str));
-    match nearest(pattern, known) {
-        Some(near) => error.help(format!("did you mean `{near}`?")),
-        None => {
-            let more = if paths.len() > SHOWN { ", …" } else { "" };
-            let shown = paths[..paths.len().min(SHOWN)].join(", ");
-            error.help(format!("the parameters are {shown}{more}"))
-        }
-    }
+    // The place is that of the string, quotes included.
+    let quoted: Vec<String> = near(pattern, known).iter().map(|path| format!("{path:?}")).collect();
+    let error = error.misspelt(span, &format!("{pattern:?}"), quoted.iter().map(String::as_str));
+    error.or_help(|| {
+        let more = if paths.len() > SHOWN { ", …" } else { "" };
+        let shown = paths[..paths.len().min(SHOWN)].join(", ");
+        format!("the parameters are {shown}{more}")
+    })
 }
 
 /// Whether a path is as a pattern says: `*` stands for any characters, and `*.` at the beginning

@@ -4,10 +4,10 @@
 //! of an axis takes the axis away. Axes not named are taken whole. Indices are compile-time ints;
 //! by data, index with `pick` or `gather`.
 
-use super::codes;
 use super::context::{Elaborator, Eval};
 use super::expr::Expect;
 use super::value::Value;
+use crate::base::codes;
 use crate::base::source::Span;
 use crate::graph::{Dim, NodeId, Range, Shape, Type};
 use crate::syntax::ast::{Expr, Index};

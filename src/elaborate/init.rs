@@ -6,14 +6,14 @@
 //! product of the other extents times `in`, and times `out`; of a vector, its extent.
 
 use super::call::{Given, Passed, Slot, expectation, written};
-use super::codes;
 use super::context::{Elaborator, Eval, Reported};
 use super::expr::Expect;
 use super::items::FnId;
 use super::scope::{Binding, Frame, Role};
 use super::types;
 use super::value::{Initializer, Value};
-use crate::base::diagnostic::{Diagnostic, nearest};
+use crate::base::codes;
+use crate::base::diagnostic::Diagnostic;
 use crate::base::source::Span;
 use crate::graph::{Init, Type};
 use crate::syntax::ast::{Call, FunctionKind};
@@ -63,13 +63,12 @@ impl<'a> Elaborator<'a> {
             return self.expr(constant.value, Expect::Any);
         }
         let known = self.items.names(FunctionKind::Initializer).chain(DRAWS.iter().map(|d| d.name));
-        let near = nearest(name, known.chain(self.frame().names()));
-        let help = match near {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => "initializers are `zeros`, `he_normal`, `normal(std: 0.02)`, …".into(),
-        };
         let message = format!("unknown initializer `{name}`");
-        Err(self.error_help(codes::UNKNOWN_NAME, span, message, help))
+        let error = Diagnostic::error(codes::UNKNOWN_NAME, message)
+            .primary(span, "")
+            .misspelt(span, name, known.chain(self.frame().names()))
+            .or_help(|| "initializers are `zeros`, `he_normal`, `normal(std: 0.02)`, …".into());
+        Err(self.report(error))
     }
 
     /// A call where an initializer stands; of something else, it must give a number.
@@ -204,6 +203,7 @@ impl<'a> Elaborator<'a> {
         let value = match given {
             Given::Value(value, _) => value,
             Given::Expr(expr) => self.expr(expr, Expect::Initializer)?,
+            Given::Failed(_) => return Err(Reported),
         };
         match types::initializer(&value) {
             Some(initializer) => Ok(initializer),

@@ -6,7 +6,7 @@
 //! `layer mse` may stand together; two of one kind are reported with both places. Bodies are not
 //! looked at here.
 
-use super::codes;
+use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::{FileId, Span};
 use crate::syntax::ast::{Expr, File, Function, FunctionKind, ItemKind, Name, Train};

@@ -28,7 +28,6 @@
 
 mod builtins;
 mod call;
-pub mod codes;
 mod context;
 mod data;
 mod declare;
@@ -55,6 +54,7 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+pub use builtins::operators;
 pub use data::{DataRequest, Literal, SourceArg, SourceCall};
 pub use gradients::KEYS as GRADIENT_KEYS;
 pub use optimizer::SCHEDULED;
@@ -71,6 +71,7 @@ use context::Elaborator;
 use gradients::Patterns;
 use items::Items;
 use select::{Selected, select};
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use train::Plan;
 
@@ -95,6 +96,31 @@ pub struct Request {
     pub model: Option<String>,
     /// What is known of the data, by the name of the `data` item.
     pub schemas: Vec<(String, Schema)>,
+    /// Whether what is wrong with the data has been reported, so that what only they can tell is
+    /// unknown, and no error.
+    pub data_failed: bool,
+    /// Where only one question is asked, the errors that are known: any other ends the work.
+    pub tolerated: Option<Vec<Tolerated>>,
+    /// How many operators were built.
+    pub effort: Cell<usize>,
+}
+
+/// An error that may be found, by what it says and where.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tolerated {
+    /// Its code.
+    pub code: &'static str,
+    /// Its message.
+    pub message: String,
+    /// Its primary place.
+    pub place: Option<Span>,
+}
+
+impl Tolerated {
+    /// Whether it is this one.
+    pub fn is(&self, error: &Diagnostic) -> bool {
+        self.code == error.code && self.place == error.place() && self.message == error.message
+    }
 }
 
 /// A program's meaning.
@@ -135,23 +161,34 @@ pub struct Training {
 }
 
 /// Elaborates the model that is asked for.
-pub fn elaborate(program: &Program<'_>, request: &Request) -> Result<Experiment, Vec<Diagnostic>> {
-    let (items, duplicates) = Items::collect(program.files, program.prelude);
-    let selected = choose(program, &items, request.model.as_deref(), duplicates)?;
+pub fn elaborate<'a>(
+    program: &Program<'a>,
+    request: &'a Request,
+) -> Result<Experiment, Vec<Diagnostic>> {
+    let (items, mut found) = Items::collect(program.files, program.prelude);
+    let selected = match choose(program, &items, request.model.as_deref()) {
+        Ok(selected) => selected,
+        Err(error) => {
+            found.push(*error);
+            return Err(found);
+        }
+    };
     let name = &items.function(selected.model).function.name;
     let schemas = &request.schemas[..];
+    let data = selected.train.and_then(|train| train.data.as_ref());
+    let mut source =
+        Source { items: &items, schemas, data: None, data_failed: request.data_failed, request };
 
-    let mut settings = Elaborator::new(&name.text, &items, schemas, true);
+    let mut settings = source.context(&name.text, None, true);
     let plan = selected.train.map(|train| settings.plan(train));
-    let mut found = settings.diagnostics;
+    found.extend(settings.diagnostics);
     let plan = plan.and_then(Result::ok);
 
-    let data = selected.train.and_then(|train| train.data.as_ref());
-    if let Some(data) = data {
-        found.extend(uses::unknown_data(&items, data));
+    if let Some(unknown) = data.and_then(|data| uses::unknown_data(&items, data)) {
+        found.push(unknown);
+        source.data_failed = true;
     }
-    let data = data.map(|data| &data.text[..]);
-    let source = Source { items: &items, schemas, data };
+    source.data = data.map(|data| &data.text[..]);
     let train = graph(source, &selected, plan.as_ref(), true);
     let rule = plan.as_ref().and_then(|plan| rule(source, plan));
     let train = keep(train, &mut found);
@@ -182,7 +219,7 @@ pub fn elaborate(program: &Program<'_>, request: &Request) -> Result<Experiment,
             warm_ups.extend(of_rule);
             warm_ups
         },
-        data: data.map(str::to_owned),
+        data: source.data.map(str::to_owned),
         settings: plan.settings,
     });
     Ok(Experiment { model: name.text.clone(), model_span: name.span, train, eval, training })
@@ -194,8 +231,8 @@ pub fn data_request(
     program: &Program<'_>,
     model: Option<&str>,
 ) -> Result<Option<DataRequest>, Vec<Diagnostic>> {
-    let (items, duplicates) = Items::collect(program.files, program.prelude);
-    let selected = choose(program, &items, model, duplicates)?;
+    let (items, _) = Items::collect(program.files, program.prelude);
+    let selected = choose(program, &items, model).map_err(|error| vec![*error])?;
     let Some(data) = selected.train.and_then(|train| train.data.as_ref()) else { return Ok(None) };
     let Some(item) = items.find_data(&data.text) else {
         return Err(uses::unknown_data(&items, data).into_iter().collect());
@@ -211,17 +248,9 @@ fn choose<'a>(
     program: &Program<'a>,
     items: &Items<'a>,
     model: Option<&str>,
-    mut found: Vec<Diagnostic>,
-) -> Result<Selected<'a>, Vec<Diagnostic>> {
+) -> Result<Selected<'a>, Box<Diagnostic>> {
     let main = program.files.first().map_or(program.prelude.id, |file| file.id);
-    match select(items, main, model) {
-        Ok(selected) if found.is_empty() => Ok(selected),
-        Ok(_) => Err(found),
-        Err(error) => {
-            found.push(*error);
-            Err(found)
-        }
-    }
+    select(items, main, model)
 }
 
 /// What graphs are elaborated from.
@@ -231,12 +260,17 @@ struct Source<'a> {
     schemas: &'a [(String, Schema)],
     /// The name of the run's data.
     data: Option<&'a str>,
+    /// Whether they are unknown because of what has been reported.
+    data_failed: bool,
+    request: &'a Request,
 }
 
 impl<'a> Source<'a> {
     /// Nothing elaborated yet of the item of this name.
     fn context(self, name: &str, plan: Option<&Plan<'a>>, training: bool) -> Elaborator<'a> {
         let mut context = Elaborator::new(name, self.items, self.schemas, training);
+        context.data_failed = self.data_failed;
+        context.tolerated = self.request.tolerated.as_deref();
         if let Some(plan) = plan {
             let schema = self.schema().map(|(_, schema)| schema);
             context.planned_steps = plan.settings.planned_steps(schema);
@@ -276,6 +310,8 @@ fn graph<'a>(
     let name = &source.items.function(selected.model).function.name.text;
     let mut context = source.context(name, plan, training);
     let result = context.model_graph(selected.model, plan, source.schema());
+    let effort = &source.request.effort;
+    effort.set(effort.get() + context.builder.graph.nodes.len());
     finish(context, result)
 }
 

@@ -6,8 +6,9 @@
 //! sample is averaged over the batch.
 
 use super::call::{Given, Passed};
-use super::codes;
 use super::context::{Elaborator, Eval, Reported};
+use crate::base::codes;
+use crate::base::diagnostic::Diagnostic;
 
 use super::items::{FnId, kind_name};
 use super::paths;
@@ -224,7 +225,10 @@ impl<'a> Elaborator<'a> {
             if let Some(name) = open.filter(|name| self.binds(name)) {
                 let message = format!("the dimension `{name}` is not known without data");
                 let help = "write the number, or train the model on data that has it";
-                return Err(self.error_help(codes::NO_DATA, types::dim_span(dim), message, help));
+                let error = Diagnostic::error(codes::NO_DATA, message)
+                    .primary(types::dim_span(dim), "")
+                    .help(help);
+                return Err(self.needs_data(error));
             }
             shape.extend(self.declared_dims(dim)?);
         }

@@ -8,12 +8,12 @@
 //! `scheduled.lr` says what it is.
 
 use super::call::{Slot, expectation};
-use super::codes;
 use super::context::{Elaborator, Eval, Reported};
 use super::expr::Expect;
 use super::scope::{Binding, Frame, Role};
 use super::train::Choice;
 use super::value::Value;
+use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::Span;
 use crate::base::tensor::DType;

@@ -11,10 +11,10 @@
 //! All conversions of an image become one multiplication and one sum for each channel, computed
 //! in `f64` while compiling; fusion puts them into the first kernel that reads the image.
 
-use super::codes;
 use super::context::{Elaborator, Eval, Reported};
 use super::train::Choice;
 use super::value::Value;
+use crate::base::codes;
 use crate::base::schema::{MIX, Preparation, Schema};
 use crate::base::source::Span;
 use crate::base::tensor::DType;

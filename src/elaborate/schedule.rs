@@ -11,13 +11,13 @@
 
 use super::builtins;
 use super::call::{Passed, Slot, expectation, written};
-use super::codes;
 use super::context::{Elaborator, Eval, Reported};
 use super::expr::Expect;
 use super::items::FnId;
 use super::scope::{Binding, Frame, Role};
 use super::value::Value;
-use crate::base::diagnostic::{Diagnostic, nearest};
+use crate::base::codes;
+use crate::base::diagnostic::Diagnostic;
 use crate::base::source::Span;
 use crate::base::tensor::DType;
 use crate::graph::{NodeId, Op, RUN_STEPS};
@@ -46,10 +46,7 @@ impl<'a> Elaborator<'a> {
         let known = self.items.names(FunctionKind::Schedule).chain(builtins::names());
         let error = Diagnostic::error(codes::UNKNOWN_CALLEE, format!("unknown function `{name}`"))
             .primary(call.callee.span, "no schedule or operator has this name");
-        Err(self.report(match nearest(name, known) {
-            Some(near) => error.help(format!("did you mean `{near}`?")),
-            None => error,
-        }))
+        Err(self.report(error.misspelt(call.callee.span, name, known)))
     }
 
     /// Whether [`call`](Elaborator::call) has something to say about a name.

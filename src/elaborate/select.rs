@@ -3,9 +3,9 @@
 //! A name given by the caller decides; else the only `train` block; else the only model. A `train`
 //! block of the main file comes before those of the files it uses.
 
-use super::codes;
 use super::items::{FnId, Items};
-use crate::base::diagnostic::{Diagnostic, nearest};
+use crate::base::codes;
+use crate::base::diagnostic::Diagnostic;
 use crate::base::source::{FileId, Span};
 use crate::syntax::ast::{FunctionKind, Train};
 
@@ -64,11 +64,13 @@ fn named_model(items: &Items<'_>, name: &str, span: Option<Span>) -> Result<FnId
         error = error.primary(span, "no model has this name");
     }
     let names: Vec<&str> = items.names(FunctionKind::Model).collect();
-    Err(Box::new(match nearest(name, names.iter().copied()) {
-        Some(near) => error.help(format!("did you mean `{near}`?")),
-        None if names.is_empty() => error.help("the program declares no model"),
-        None => error.help(format!("its models are {}", names.join(", "))),
-    }))
+    if let Some(span) = span {
+        error = error.misspelt(span, name, names.iter().copied());
+    }
+    Err(Box::new(error.or_help(|| match &names[..] {
+        [] => "the program declares no model".into(),
+        names => format!("its models are {}", names.join(", ")),
+    })))
 }
 
 fn only_model(items: &Items<'_>) -> Result<FnId, Box<Diagnostic>> {

@@ -8,7 +8,7 @@
 //! of entries by [`size`] and [`padding`].
 
 use super::value::Value;
-use crate::base::diagnostic::nearest;
+use crate::base::names::nearest;
 
 /// The largest number of a window along an axis: far above any use.
 pub(super) const MOST: i64 = 1 << 16;

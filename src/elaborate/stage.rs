@@ -5,12 +5,12 @@
 //! again runs it on the same path, so that it finds the parameters that the first time declared.
 
 use super::call::Given;
-use super::codes;
 use super::context::{Elaborator, Eval, Reported};
 use super::expr::Expect;
 use super::paths;
 use super::scope::{Binding, Block, Label, Role};
 use super::value::Value;
+use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::Span;
 use crate::syntax::ast::{Expr, Name, Stage, StageKind};
@@ -99,18 +99,52 @@ impl<'a> Elaborator<'a> {
 
     /// The stages of a `repeat`'s body, one after the other.
     fn chain(&mut self, body: &'a [Stage], input: Value, span: Span) -> Eval<Value> {
-        let mut value = input;
+        let mut value = Ok(input);
         let mut place = span;
         for stage in body {
-            value = self.stage(stage, value, place)?;
+            value = match value {
+                Ok(value) => self.stage(stage, value, place),
+                Err(Reported) => Err(self.stage_of_unknown(stage, place)),
+            };
             place = stage.span;
         }
-        Ok(value)
+        value
+    }
+
+    /// Looks at a stage whose input could not be computed: its names and arguments can be wrong as
+    /// well.
+    pub fn stage_of_unknown(&mut self, stage: &'a Stage, input: Span) -> Reported {
+        if let Some(label) = &stage.label {
+            self.frame_mut().bind(&label.text, Binding::Failed(label.span));
+        }
+        if self.count_stage(stage.span).is_err() {
+            return Reported;
+        }
+        match &stage.kind {
+            StageKind::Call(call) => {
+                let _ = self.call(call, Some(Given::Failed(input)), None, stage.span);
+            }
+            StageKind::Repeat { counter, from, to, body } => {
+                let _ = self.repeat_bounds(from.as_deref(), to);
+                self.frame_mut().blocks.push(Block::new());
+                if let Some(counter) = counter {
+                    self.frame_mut().bind(&counter.text, Binding::Failed(counter.span));
+                }
+                let mut place = input;
+                for stage in body {
+                    self.stage_of_unknown(stage, place);
+                    place = stage.span;
+                }
+                let block = self.frame_mut().blocks.pop().unwrap_or_default();
+                self.keep_labels(block);
+            }
+        }
+        Reported
     }
 
     fn keep_labels(&mut self, block: Block<'a>) {
         for (name, binding) in block {
-            if matches!(binding, Binding::Label(..)) {
+            if matches!(binding, Binding::Label(..) | Binding::Failed(_)) {
                 self.frame_mut().bind(name, binding);
             }
         }

@@ -5,13 +5,13 @@
 //! value of the wrong kind are errors at their places.
 
 use super::call::{Passed, written};
-use super::codes;
 use super::context::{Elaborator, Eval, Reported};
 use super::expr::Expect;
 use super::gradients;
 use super::items::{FnId, kind_name};
 use super::value::Value;
-use crate::base::diagnostic::{Diagnostic, nearest};
+use crate::base::codes;
+use crate::base::diagnostic::Diagnostic;
 use crate::base::schema::Schema;
 use crate::base::source::Span;
 use crate::syntax::ast::{Arg, Expr, ExprKind, FunctionKind, Train, TrainKey};
@@ -199,12 +199,12 @@ impl<'a> Elaborator<'a> {
             return Err(self.error_help(codes::NOT_IN_VERSION, key.key.span, message, help));
         }
         if !KEYS.contains(&name) {
-            let help = match nearest(name, KEYS.into_iter().chain(PLANNED)) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("the settings are {}", KEYS.join(", ")),
-            };
             let message = format!("unknown setting `{name}`");
-            return Err(self.error_help(codes::TRAIN_KEY, key.key.span, message, help));
+            let error = Diagnostic::error(codes::TRAIN_KEY, message)
+                .primary(key.key.span, "")
+                .misspelt(key.key.span, name, KEYS.into_iter().chain(PLANNED))
+                .or_help(|| format!("the settings are {}", KEYS.join(", ")));
+            return Err(self.report(error));
         }
         match settings.places.insert(name.into(), key.value.span) {
             None => Ok(()),
@@ -290,10 +290,7 @@ impl<'a> Elaborator<'a> {
         let error = Diagnostic::error(codes::UNKNOWN_NAME, format!("unknown {word} `{name}`"))
             .primary(span, format!("no {word} has this name"));
         let names: Vec<&str> = self.items.names(kind).collect();
-        let help = match nearest(name, names.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("there are {}", names.join(", ")),
-        };
-        Err(self.report(error.help(help)))
+        let error = error.misspelt(span, name, names.iter().copied());
+        Err(self.report(error.or_help(|| format!("there are {}", names.join(", ")))))
     }
 }

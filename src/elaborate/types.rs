@@ -4,14 +4,14 @@
 //! `f32[N, 28, 27]` is an error that shows both. Compile-time arguments are checked here too: an
 //! int may stand for a float, nothing else changes its type.
 
-use super::codes;
 use super::context::{Elaborator, Eval, Reported};
 use super::expr::Expect;
 use super::items::kind_name;
 use super::scope::{Binding, Role};
 use super::sizes;
 use super::value::{Initializer, Value};
-use crate::base::diagnostic::{Diagnostic, nearest};
+use crate::base::codes;
+use crate::base::diagnostic::Diagnostic;
 use crate::base::source::Span;
 use crate::base::tensor::DType;
 use crate::graph::{Dim, Init, NodeId, Shape, Type};
@@ -170,11 +170,8 @@ impl<'a> Elaborator<'a> {
         let words = WORDS.iter().copied().chain(DType::ALL.iter().map(|dtype| dtype.name()));
         let error = Diagnostic::error(codes::UNKNOWN_NAME, format!("unknown type `{name}`"))
             .primary(ty.name.span, "");
-        let near = nearest(name, words.collect::<Vec<_>>());
-        self.report(match near {
-            Some(near) => error.help(format!("did you mean `{near}`?")),
-            None => error.help(format!("types are {}", WORDS.join(", "))),
-        })
+        let error = error.misspelt(ty.name.span, name, words);
+        self.report(error.or_help(|| format!("types are {}", WORDS.join(", "))))
     }
 
     /// A tensor argument: its element type is checked, numbers become scalars.

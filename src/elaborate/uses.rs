@@ -3,9 +3,9 @@
 //! [`uses`] lists a file's `use` items; whoever reads files follows them and passes all that it
 //! found to [`elaborate`](super::elaborate). What it could not find becomes a diagnostic here.
 
-use super::codes;
 use super::items::Items;
-use crate::base::diagnostic::{Diagnostic, nearest};
+use crate::base::codes;
+use crate::base::diagnostic::Diagnostic;
 use crate::base::source::Span;
 use crate::graph::{Graph, OriginId};
 use crate::syntax::ast::{File, ItemKind, Name};
@@ -61,10 +61,8 @@ pub(super) fn unknown_data(items: &Items<'_>, data: &Name) -> Option<Diagnostic>
     let error = Diagnostic::error(codes::UNKNOWN_NAME, format!("unknown data `{}`", data.text))
         .primary(data.span, "no `data` item has this name");
     let names: Vec<&str> = items.data.iter().map(|item| item.name.text.as_str()).collect();
-    Some(match nearest(&data.text, names) {
-        Some(near) => error.help(format!("did you mean `{near}`?")),
-        None => error.help(format!("declare them: `data {} = digits()`", data.text)),
-    })
+    let error = error.misspelt(data.span, &data.text, names);
+    Some(error.or_help(|| format!("declare them: `data {} = digits()`", data.text)))
 }
 
 /// What is declared only while training, or only outside it: both graphs must keep the same.

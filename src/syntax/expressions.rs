@@ -9,10 +9,10 @@
 
 use pest::iterators::{Pair, Pairs};
 
+use crate::base::codes;
 use crate::base::diagnostic::{Diagnostic, Edit};
 use crate::base::source::Span;
 use crate::syntax::ast::*;
-use crate::syntax::codes;
 use crate::syntax::literals;
 use crate::syntax::parse::Rule;
 use crate::syntax::tree::{Parsed, Tree, last, only};

@@ -8,10 +8,10 @@
 //!
 //! The grammar has checked their form; only what they come to can still be wrong.
 
+use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::Span;
 use crate::syntax::ast::ExprKind;
-use crate::syntax::codes;
 use crate::syntax::tree::Parsed;
 
 /// An int, or with a point or an exponent a float.

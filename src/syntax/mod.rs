@@ -1,7 +1,6 @@
 //! Text to syntax tree, and back to tidy text. The only user of pest.
 
 pub mod ast;
-pub mod codes;
 mod dump;
 mod expected;
 mod expressions;

@@ -15,10 +15,10 @@ use std::ops::Range;
 
 use pest::Parser as _;
 
+use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::{FileId, Sources, Span};
 use crate::syntax::ast;
-use crate::syntax::codes;
 use crate::syntax::scan::{MAX_ERRORS, scan};
 use crate::syntax::slips;
 use crate::syntax::tree::{Parsed, Tree};
@@ -41,7 +41,7 @@ const MAX_BYTES: usize = 1 << 30;
 pub fn parse(sources: &Sources, file: FileId) -> Result<ast::File, Vec<Diagnostic>> {
     let text = &sources.file(file).text;
     if text.len() > MAX_BYTES {
-        let error = Diagnostic::error(codes::TOO_LARGE, "the file is larger than 1 GiB")
+        let error = Diagnostic::error(codes::FILE_TOO_LARGE, "the file is larger than 1 GiB")
             .primary(Span::new(file, 0, 0), "");
         return Err(vec![error]);
     }

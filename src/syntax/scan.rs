@@ -14,9 +14,9 @@
 
 use std::ops::Range;
 
+use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::{FileId, Span};
-use crate::syntax::codes;
 use crate::syntax::slips::RESERVED;
 
 /// How deeply brackets may be nested.

@@ -18,9 +18,9 @@ use std::ops::Range;
 
 use pest::error::{Error, ErrorVariant, InputLocation};
 
+use crate::base::codes;
 use crate::base::diagnostic::{Diagnostic, Edit};
 use crate::base::source::{FileId, Span};
-use crate::syntax::codes;
 use crate::syntax::expected::expected;
 use crate::syntax::parse::Rule;
 use crate::syntax::tokens::{Token, TokenKind, tokens};

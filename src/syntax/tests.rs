@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::{Sources, Span};
 use crate::syntax::ast::*;
-use crate::syntax::{codes, dump, format, parse};
+use crate::syntax::{dump, format, parse};
 
 fn parsed(text: &str) -> Result<File, Vec<Diagnostic>> {
     let mut sources = Sources::new();

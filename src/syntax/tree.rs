@@ -8,10 +8,10 @@
 
 use pest::iterators::{Pair, Pairs};
 
+use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::{FileId, Span};
 use crate::syntax::ast::*;
-use crate::syntax::codes;
 use crate::syntax::parse::Rule;
 use crate::syntax::slips;
 

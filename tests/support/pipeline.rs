@@ -34,7 +34,8 @@ pub fn experiment(text: &str, schemas: Vec<(String, Schema)>) -> Experiment {
     let prelude = parse(&sources, prelude).expect("the prelude parses");
     let files = [parse(&sources, file).expect("the program parses")];
     let program = elaborate::Program { files: &files, prelude: &prelude };
-    elaborate::elaborate(&program, &Request { model: None, schemas }).expect("the program is sound")
+    elaborate::elaborate(&program, &Request { schemas, ..Request::default() })
+        .expect("the program is sound")
 }
 
 /// The training step's graph, before `bind`.

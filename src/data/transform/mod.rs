@@ -36,7 +36,7 @@ pub use frame::{Frame, Size};
 
 use super::error::DataError;
 use super::request::{Arguments, Call};
-use crate::base::diagnostic::nearest;
+use crate::base::names::nearest;
 use crate::base::rng::{Sequence, hash_name};
 use crate::base::schema::{Conversion, Schema};
 use mix::Mix;

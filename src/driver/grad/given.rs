@@ -5,7 +5,7 @@
 //! must be there, parameters and states may be absent. `expect.` begins the names of another
 //! program's results, which may stand in the same file. Any other name is a mistake.
 
-use crate::base::diagnostic::nearest;
+use crate::base::names::nearest;
 use crate::base::tensor::Tensor;
 use crate::graph::init::initial_value;
 use crate::graph::{Dim, Graph, Shape, Type};

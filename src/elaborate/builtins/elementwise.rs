@@ -4,8 +4,8 @@
 //! float 2. `floor` of such a number, and `abs` and `sign` of an int, are ints.
 
 use super::{Args, Operator, Parameter, Rule, call, needs, word};
+use crate::base::codes;
 use crate::base::tensor::DType;
-use crate::elaborate::codes;
 use crate::elaborate::context::{Elaborator, Eval};
 use crate::elaborate::value::Value;
 use crate::graph::{Binary, Unary};

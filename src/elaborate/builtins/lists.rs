@@ -4,7 +4,7 @@
 //! the number of spatial axes and `range(1, len(S) + 1)` lists them. They build no nodes.
 
 use super::{Args, Operator, call, may, needs};
-use crate::elaborate::codes;
+use crate::base::codes;
 use crate::elaborate::context::{Elaborator, Eval};
 use crate::elaborate::value::Value;
 

@@ -14,10 +14,10 @@ mod window;
 pub(super) use movement::reshape_to;
 
 use super::call::{Passed, Slot};
-use super::codes;
 use super::context::{Elaborator, Eval, Reported};
 use super::expr::Expect;
 use super::value::Value;
+use crate::base::codes;
 use crate::base::source::Span;
 use crate::base::tensor::DType;
 use crate::graph::{Binary, NodeId, Unary};
@@ -96,6 +96,11 @@ pub(super) fn find(name: &str) -> Option<&'static Operator> {
 /// The names of all operators.
 pub(super) fn names<'n>() -> impl Iterator<Item = &'n str> {
     all().map(|operator| operator.name)
+}
+
+/// Every operator that is called by name, with the names of its parameters.
+pub fn operators() -> impl Iterator<Item = (&'static str, Vec<&'static str>)> {
+    all().map(|operator| (operator.name, operator.params.iter().map(|param| param.name).collect()))
 }
 
 /// What a name of the language belongs to that this version does not have yet.

@@ -1,8 +1,8 @@
 //! Operators that move elements: `reshape(x, [N, -1])`, `transpose`, `concat`, `split`, `pad`.
 
 use super::{Args, Operator, call, may, needs};
+use crate::base::codes;
 use crate::base::source::Span;
-use crate::elaborate::codes;
 use crate::elaborate::context::{Elaborator, Eval, Reported};
 use crate::elaborate::value::{Value, mul_dims};
 use crate::graph::{Dim, NodeId, Range, Shape};

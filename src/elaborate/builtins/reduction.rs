@@ -4,8 +4,8 @@
 //! leaves the reduced axes with extent 1. `max(a, b)` of two is element-wise.
 
 use super::{Args, Operator, Rule, call, elementwise, may, needs};
+use crate::base::codes;
 use crate::base::tensor::DType;
-use crate::elaborate::codes;
 use crate::elaborate::context::{Elaborator, Eval};
 use crate::elaborate::prepare;
 use crate::elaborate::value::{Value, mul_dims};

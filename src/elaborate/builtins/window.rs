@@ -7,10 +7,10 @@
 //! inference checks again. What a size or padding is says [`sizes`].
 
 use super::{Args, Operator, Parameter, call, may, needs};
+use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::Span;
 use crate::base::tensor::DType;
-use crate::elaborate::codes;
 use crate::elaborate::context::{Elaborator, Eval, Reported};
 use crate::elaborate::expr::Expect;
 use crate::elaborate::sizes::{self, Padding};

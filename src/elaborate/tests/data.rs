@@ -27,7 +27,7 @@ fn schema(shape: &[usize]) -> Request {
         validation: Some(6000),
         test: Some(10_000),
     };
-    Request { model: None, schemas: vec![("handwriting".into(), schema)] }
+    Request { schemas: vec![("handwriting".into(), schema)], ..Request::default() }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What is wrong with programs: the code, the place, and one report a mistake.
 
 use super::support::{bad, list, only, primary};
-use crate::elaborate::codes;
+use crate::base::codes;
 
 /// Each program has one error: its code, the text it points at, and words it says.
 const CASES: &[(&str, &str, &str, &str)] = &[

@@ -28,7 +28,7 @@ fn elaborated(train: &str, prepare: Preparation) -> Experiment {
         validation: None,
         test: None,
     };
-    let request = Request { model: None, schemas: vec![("photos".into(), schema)] };
+    let request = Request { schemas: vec![("photos".into(), schema)], ..Request::default() };
     let text = format!("{IMAGES}train pixels on photos {{ {train} }}\n");
     with(&text, &request).unwrap_or_else(|errors| panic!("{}", list(&text, &errors)))
 }

@@ -6,9 +6,10 @@
 //! modle     did you mean `model`?
 //! ```
 
-use crate::base::diagnostic::{Diagnostic, nearest};
+use crate::base::codes;
+use crate::base::diagnostic::Diagnostic;
+use crate::base::names::nearest;
 use crate::base::source::Span;
-use crate::syntax::codes;
 use crate::syntax::literals;
 use crate::syntax::parse::Rule;
 use crate::syntax::scan::ITEM_WORDS;

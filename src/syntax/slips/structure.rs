@@ -6,8 +6,8 @@
 //! x |> f + 1       `+` binds tighter than `|>`
 //! ```
 
+use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
-use crate::syntax::codes;
 use crate::syntax::parse::Rule;
 use crate::syntax::slips::{Slip, line_start};
 use crate::syntax::tokens::{Token, TokenKind};

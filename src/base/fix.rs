@@ -1,0 +1,91 @@
+//! Edits of a program's text that mend what a diagnostic is about.
+//!
+//! ```
+//! # use nnc::base::{fix::{Edit, apply}, source::{Sources, Span}};
+//! # let file = Sources::new().add("a.nn", "");
+//! let edit = Edit { span: Span::new(file, 6, 8), text: "10".into() };
+//! assert_eq!(apply("dense(11)", [&edit]), "dense(10)");
+//! ```
+
+use crate::base::source::{FileId, Span};
+
+/// One replacement of text; several make a [`Fix`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edit {
+    /// What is replaced; empty to insert.
+    pub span: Span,
+    /// What stands there afterwards.
+    pub text: String,
+}
+
+/// Edits that would mend the error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fix {
+    /// What the edits do, in a few words.
+    pub title: String,
+    /// Whether the program was checked again with the edits: the error was gone, and there was no
+    /// new one.
+    pub checked: bool,
+    /// The edits, applied together.
+    pub edits: Vec<Edit>,
+}
+
+impl Fix {
+    /// The file that the edits are made in, all in one.
+    pub fn file(&self) -> Option<FileId> {
+        self.edits.first().map(|edit| edit.span.file)
+    }
+}
+
+/// A file's text with its edits made, which do not overlap.
+pub fn apply<'e>(text: &str, edits: impl IntoIterator<Item = &'e Edit>) -> String {
+    let mut edits: Vec<&Edit> = edits.into_iter().collect();
+    edits.sort_by_key(|edit| (edit.span.start, edit.span.end));
+    let mut edited = String::with_capacity(text.len() + 16);
+    let mut done = 0;
+    for edit in edits {
+        edited.push_str(&text[done..edit.span.start as usize]);
+        edited.push_str(&edit.text);
+        done = edit.span.end as usize;
+    }
+    edited.push_str(&text[done..]);
+    edited
+}
+
+/// Where a place stands once the edits are made; an edit within it moves its end.
+pub fn moved(span: Span, edits: &[Edit]) -> Span {
+    let mut moved = span;
+    for edit in edits.iter().filter(|edit| edit.span.file == span.file) {
+        let grown = edit.text.len() as i64 - i64::from(edit.span.end - edit.span.start);
+        let shifted = |at: u32| u32::try_from(i64::from(at) + grown).unwrap_or(0);
+        if edit.span.end <= span.start {
+            moved.start = shifted(moved.start);
+        }
+        if edit.span.end <= span.end {
+            moved.end = shifted(moved.end);
+        }
+    }
+    moved
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::source::Sources;
+
+    #[test]
+    fn edits_are_made_and_places_move_with_them() {
+        let mut sources = Sources::new();
+        let text = "x |> dense(10) |> relu";
+        let file = sources.add("a.nn", text);
+        let insert = Edit { span: Span::new(file, 5, 5), text: "flatten |> ".into() };
+        let number = Edit { span: Span::new(file, 11, 13), text: "9".into() };
+        let edits = [number, insert];
+        let edited = apply(text, &edits);
+        assert_eq!(edited, "x |> flatten |> dense(9) |> relu");
+        sources.replace(file, edited);
+        assert_eq!(sources.text(moved(Span::new(file, 18, 22), &edits)), "relu");
+        assert_eq!(sources.text(moved(Span::new(file, 0, 1), &edits)), "x");
+        assert_eq!(sources.text(moved(Span::new(file, 0, 14), &edits)), "x |> flatten |> dense(9)");
+    }
+}

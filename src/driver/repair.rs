@@ -1,0 +1,215 @@
+//! Fixes that hold: each candidate edit is made, the program checked again, and kept where the
+//! mistake is gone and no other has come.
+//!
+//! ```text
+//! candidates: dense(78) · dense(784) · …     checked again: dense(784) holds
+//! ```
+//!
+//! How much is tried is bounded by work, not by time, so that a program gets the same fixes on any
+//! machine.
+
+use super::front::{Judged, Parsed, Schemas};
+use super::session::{Failure, Request, Session};
+use crate::base::diagnostic::{Diagnostic, Severity};
+use crate::base::fix::{Fix, apply, moved};
+use crate::base::source::{FileId, Sources};
+use crate::elaborate::{self, Tolerated};
+use crate::repair::{self, Candidate};
+use crate::syntax;
+use std::path::PathBuf;
+
+/// How many fixes one finding gets.
+const MOST_FIXES: usize = 3;
+/// How many candidates are tried for all findings of a program.
+const MOST_TRIED: usize = 4000;
+/// How many operators are built for all of them.
+const MOST_BUILT: usize = 400_000;
+/// Once a fix holds, others are looked for that cost at most so much more.
+const FURTHER: u32 = 6;
+/// Files past this size get only the fixes that are proposed with a mistake.
+const LARGE: usize = 200_000;
+
+/// Gives each finding the fixes that hold, and takes away those that do not.
+pub(super) fn add_fixes(
+    session: &Session,
+    request: &Request,
+    parsed: Parsed,
+    judged: &Judged,
+    schemas: Schemas,
+    found: &mut [Diagnostic],
+) {
+    let before = found.to_vec();
+    let sources = session.sources.clone();
+    let source = judged.source.as_ref();
+    let classes = source.and_then(|source| source.schema.as_ref()).and_then(|it| it.classes);
+    let mut again = Again { request, sources, parsed, schemas, unread: judged.unread };
+    let mut left = Left { tried: MOST_TRIED, built: MOST_BUILT };
+    for (index, finding) in found.iter_mut().enumerate() {
+        let share = Left {
+            tried: left.tried / (before.len() - index),
+            built: left.built / (before.len() - index),
+        };
+        let spent = again.fixes(&before, finding, classes, share);
+        left.tried = left.tried.saturating_sub(spent.tried);
+        left.built = left.built.saturating_sub(spent.built);
+    }
+}
+
+/// Candidates and operators: what is left, or was spent.
+#[derive(Clone, Copy, Debug, Default)]
+struct Left {
+    tried: usize,
+    built: usize,
+}
+
+/// A program to check again with edits.
+struct Again<'r> {
+    request: &'r Request,
+    sources: Sources,
+    parsed: Parsed,
+    schemas: Schemas,
+    unread: bool,
+}
+
+impl Again<'_> {
+    /// Replaces a finding's fixes by those that hold. What it took.
+    fn fixes(
+        &mut self,
+        before: &[Diagnostic],
+        finding: &mut Diagnostic,
+        classes: Option<usize>,
+        left: Left,
+    ) -> Left {
+        let mut spent = Left::default();
+        let mut kept: Vec<(u32, Fix)> = Vec::new();
+        for Candidate { mut fix, cost } in self.candidates(finding, classes) {
+            let far = kept.first().is_some_and(|(first, _)| cost > first + FURTHER);
+            if kept.len() == MOST_FIXES || far {
+                break;
+            }
+            if spent.tried >= left.tried || spent.built >= left.built {
+                break;
+            }
+            spent.tried += 1;
+            if self.holds(before, finding, &fix, &mut spent.built) {
+                fix.checked = true;
+                kept.push((cost, fix));
+            }
+        }
+        finding.fixes = kept.into_iter().map(|(_, fix)| fix).collect();
+        spent
+    }
+
+    fn candidates(&self, finding: &Diagnostic, classes: Option<usize>) -> Vec<Candidate> {
+        let large = self.sources.iter().any(|(_, file)| !file.builtin && file.text.len() > LARGE);
+        // A warning has its own fixes only: what it is about works.
+        if self.unread || large || finding.severity == Severity::Warning {
+            let fixes = finding.fixes.iter().cloned().zip(0..);
+            return fixes.map(|(fix, cost)| Candidate { fix, cost }).collect();
+        }
+        let program = repair::Program {
+            files: &self.parsed.files,
+            prelude: &self.parsed.prelude,
+            sources: &self.sources,
+            classes,
+        };
+        repair::candidates(&program, finding)
+    }
+
+    /// Whether the finding is gone with these edits, and nothing else has come.
+    fn holds(
+        &mut self,
+        before: &[Diagnostic],
+        finding: &Diagnostic,
+        fix: &Fix,
+        built: &mut usize,
+    ) -> bool {
+        let Some(file) = fix.file() else { return false };
+        let known = |other: &Diagnostic| Tolerated {
+            code: other.code,
+            message: other.message.clone(),
+            place: other.place().map(|place| moved(place, &fix.edits)),
+        };
+        let gone = known(finding);
+        let tolerated: Vec<Tolerated> =
+            before.iter().filter(|other| *other != finding).map(known).collect();
+        let text = apply(&self.sources.file(file).text, &fix.edits);
+        let Ok(found) = self.findings(file, text, &tolerated, built) else { return false };
+        let new = |it: &Diagnostic| !tolerated.iter().any(|known| known.is(it));
+        let errors_only = finding.severity == Severity::Error;
+        let counts = |it: &&Diagnostic| !errors_only || it.severity == Severity::Error;
+        !found.iter().any(|it| gone.is(it)) && !found.iter().filter(counts).any(new)
+    }
+
+    /// What is found in the program with another text in one file's place.
+    fn findings(
+        &mut self,
+        file: FileId,
+        text: String,
+        tolerated: &[Tolerated],
+        built: &mut usize,
+    ) -> Result<Vec<Diagnostic>, Failure> {
+        let before = self.sources.file(file).text.clone();
+        self.sources.replace(file, text);
+        let found = match syntax::parse(&self.sources, file) {
+            Err(errors) => Ok(errors),
+            Ok(tree) => {
+                let position = self.parsed.files.iter().position(|it| it.id == file);
+                let same_uses = position.is_some_and(|at| {
+                    paths(&elaborate::uses(&self.parsed.files[at]))
+                        == paths(&elaborate::uses(&tree))
+                });
+                match position.filter(|_| same_uses && !self.unread) {
+                    Some(at) => {
+                        let old = std::mem::replace(&mut self.parsed.files[at], tree);
+                        let found = self.elaborated(tolerated, built);
+                        self.parsed.files[at] = old;
+                        found
+                    }
+                    None => self.from_scratch(file),
+                }
+            }
+        };
+        self.sources.replace(file, before);
+        found
+    }
+
+    fn elaborated(
+        &mut self,
+        tolerated: &[Tolerated],
+        built: &mut usize,
+    ) -> Result<Vec<Diagnostic>, Failure> {
+        let mut session = Session::default();
+        let tolerated = Some(tolerated.to_vec());
+        let mut judged = session.judge_within(
+            &self.parsed,
+            self.request,
+            &mut self.schemas,
+            tolerated,
+            built,
+        )?;
+        judged.errors.append(&mut judged.warnings);
+        Ok(judged.errors)
+    }
+
+    /// The same where what is read changes: all files are read again.
+    fn from_scratch(&mut self, edited: FileId) -> Result<Vec<Diagnostic>, Failure> {
+        let users = self.sources.iter().filter(|(_, file)| !file.builtin);
+        let texts: Vec<(FileId, PathBuf, String)> =
+            users.map(|(id, file)| (id, PathBuf::from(&file.name), file.text.clone())).collect();
+        let Some((main, _, text)) = texts.first() else { return Ok(Vec::new()) };
+        let (main, text) = (*main, text.clone());
+        let instead =
+            texts.into_iter().filter(|(id, ..)| *id == edited).map(|(_, path, text)| (path, text));
+        let instead = instead.filter(|_| edited != main).collect();
+        let mut session = Session::default();
+        session.instead = instead;
+        let (_, mut judged) = session.look(text, self.request, &mut self.schemas)?;
+        judged.errors.append(&mut judged.warnings);
+        Ok(judged.errors)
+    }
+}
+
+fn paths(uses: &[elaborate::Use]) -> Vec<&str> {
+    uses.iter().map(|step| step.path.as_str()).collect()
+}

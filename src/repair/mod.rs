@@ -1,0 +1,133 @@
+//! Small edits that might mend a mistake, the smallest first.
+//!
+//! ```text
+//! E0106 `conv` … 3 against 1        →  pad: 1 · stride: 2 · 3 becomes 1 · |> flatten · …
+//! ```
+//!
+//! In: a diagnostic, the trees of the program and their texts. Out: [`Candidate`]s, each with what
+//! it costs: a guess of how far the edit is from what the author meant. Most of them mend nothing:
+//! whoever asks checks the program again with each, in this order, and keeps what holds. So nothing
+//! here needs to be right, only likely; and nothing here depends on the mistake's code: what is
+//! tried follows from the places that the diagnostic points at and the numbers it speaks of.
+//!
+//! [`scene`] finds what stands at and around those places; [`numbers`], [`arguments`], [`stages`],
+//! [`operands`] and [`types`] each know one kind of edit.
+
+mod arguments;
+mod numbers;
+mod operands;
+mod scene;
+mod stages;
+mod types;
+
+use crate::base::diagnostic::Diagnostic;
+use crate::base::fix::{Edit, Fix};
+use crate::base::source::{Sources, Span};
+use crate::syntax::ast;
+use scene::Scene;
+
+/// An edit that might mend a mistake.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Candidate {
+    /// The edit, not checked.
+    pub fix: Fix,
+    /// Its distance from the program as it is; the smallest is tried first.
+    pub cost: u32,
+}
+
+/// A program, to look for edits in.
+#[derive(Clone, Copy, Debug)]
+pub struct Program<'a> {
+    /// The trees of the user's files.
+    pub files: &'a [ast::File],
+    /// The prelude's tree.
+    pub prelude: &'a ast::File,
+    /// The texts.
+    pub sources: &'a Sources,
+    /// The number of classes of the data, where known.
+    pub classes: Option<usize>,
+}
+
+/// What each kind of edit costs; what it is applied to adds to that, and its distance from the
+/// places of the mistake ([`scene`]).
+mod cost {
+    /// What whoever found the mistake proposes; each further proposal one more.
+    pub const PROPOSED: u32 = 0;
+    /// A literal of the wrong kind, written as one of the right kind.
+    pub const OTHER_KIND: u32 = 6;
+    /// Axes in another order in a declared shape.
+    pub const REORDER: u32 = 8;
+    /// Another number in an argument.
+    pub const NUMBER: u32 = 9;
+    /// An argument more.
+    pub const ARGUMENT: u32 = 11;
+    /// A stage more.
+    pub const STAGE: u32 = 12;
+    /// An operand transposed, or operands that change places.
+    pub const OPERAND: u32 = 13;
+    /// Another number, or a number more or less, in a declared shape.
+    pub const DECLARED: u32 = 14;
+    /// Two stages that change places.
+    pub const SWAP: u32 = 18;
+    /// Another name of the scope.
+    pub const NAME: u32 = 19;
+    /// An argument less.
+    pub const LESS: u32 = 20;
+    /// A stage less.
+    pub const FEWER: u32 = 22;
+}
+
+/// Edits that might mend a mistake, the smallest first, each once.
+pub fn candidates(program: &Program<'_>, error: &Diagnostic) -> Vec<Candidate> {
+    let proposed = error.fixes.iter().zip(cost::PROPOSED..);
+    let mut found: Vec<Candidate> =
+        proposed.map(|(fix, cost)| Candidate { fix: fix.clone(), cost }).collect();
+    let scene = Scene::of(program, error);
+    for kind in [numbers::edits, arguments::edits, stages::edits, operands::edits, types::edits] {
+        kind(&scene, &mut found);
+    }
+    // Of equal costs, the edit that stands first in the file: the sort is stable.
+    found.sort_by_key(|candidate| {
+        let first = candidate.fix.edits.first().map_or(0, |edit| edit.span.start);
+        (candidate.cost, first)
+    });
+    let mut known: std::collections::HashSet<Vec<(Span, String)>> = Default::default();
+    found.retain(|candidate| {
+        let edits = candidate.fix.edits.iter().map(|edit| (edit.span, edit.text.clone()));
+        known.insert(edits.collect())
+    });
+    found
+}
+
+/// One edit as a candidate.
+fn candidate(
+    title: impl Into<String>,
+    span: Span,
+    text: impl Into<String>,
+    cost: u32,
+) -> Candidate {
+    let edits = vec![Edit { span, text: text.into() }];
+    Candidate { fix: Fix { title: title.into(), checked: false, edits }, cost }
+}
+
+/// Two places that change their texts.
+fn swap(scene: &Scene<'_>, [first, second]: [Span; 2], cost: u32) -> Candidate {
+    let sources = scene.program.sources;
+    let (a, b) = (sources.text(first), sources.text(second));
+    let edits =
+        vec![Edit { span: first, text: b.to_owned() }, Edit { span: second, text: a.to_owned() }];
+    Candidate {
+        fix: Fix { title: format!("exchange `{a}` and `{b}`"), checked: false, edits },
+        cost,
+    }
+}
+
+/// An empty place before a span.
+fn before(span: Span) -> Span {
+    Span { end: span.start, ..span }
+}
+
+/// An empty place after a span.
+fn after(span: Span) -> Span {
+    Span { start: span.end, ..span }
+}

@@ -1,0 +1,386 @@
+//! What stands at the places of a mistake and around them: calls, literals, stages, operands,
+//! declared shapes, names; each with its distance from those places.
+//!
+//! Looked at are the items that a label points into, the constants that those name, and the models
+//! (a loss that gets the wrong shape is mended in the model).
+
+use super::Program;
+use crate::base::diagnostic::Diagnostic;
+use crate::base::source::Span;
+use crate::elaborate;
+use crate::syntax::ast::{self, Block, Expr, ExprKind, FunctionKind, ItemKind, Stage, StageKind};
+use std::collections::HashMap;
+
+/// A call, written `f(x, 2)` or `|> f(2)`.
+pub struct Call<'a> {
+    pub call: &'a ast::Call,
+    /// The whole call.
+    pub span: Span,
+    /// Whether its first argument is piped in.
+    pub piped: bool,
+    pub distance: u32,
+    /// The item that it stands in.
+    pub item: usize,
+}
+
+/// A literal or name that is an argument, an entry of a list, or anything else.
+pub struct Literal<'a> {
+    pub expr: &'a Expr,
+    pub slot: Slot<'a>,
+    pub distance: u32,
+    pub item: usize,
+}
+
+/// What a literal is there for.
+#[derive(Clone, Copy)]
+pub struct Slot<'a> {
+    /// The argument's name: `units`, `pad`; of an index or a bound of `repeat`, none.
+    pub name: &'a str,
+    /// The call that it is an argument of.
+    pub call: Option<&'a ast::Call>,
+}
+
+/// A pipeline: what begins it, and its stages.
+pub struct Pipeline<'a> {
+    pub stages: Vec<&'a Stage>,
+    pub item: usize,
+}
+
+/// `a op b`.
+pub struct Operands<'a> {
+    pub op: ast::BinaryOp,
+    pub left: &'a Expr,
+    pub right: &'a Expr,
+    pub distance: u32,
+}
+
+/// A declared type.
+pub struct Declared<'a> {
+    pub ty: &'a ast::Type,
+    pub distance: u32,
+    pub item: usize,
+}
+
+/// The surroundings of a mistake.
+pub struct Scene<'a> {
+    pub program: Program<'a>,
+    pub calls: Vec<Call<'a>>,
+    pub literals: Vec<Literal<'a>>,
+    pub pipelines: Vec<Pipeline<'a>>,
+    pub operands: Vec<Operands<'a>>,
+    pub types: Vec<Declared<'a>>,
+    /// The names of each item: arguments, bindings and dimensions.
+    pub names: Vec<Vec<&'a str>>,
+    /// The kind of each item, of those that have one.
+    pub kinds: Vec<Option<FunctionKind>>,
+    /// The numbers that the mistake speaks of.
+    pub numbers: Vec<i64>,
+    /// The types that it speaks of, as they are written: `f32[N, 7, 7, 64]`.
+    pub shapes: Vec<String>,
+    labels: Vec<(Span, bool)>,
+    signatures: HashMap<&'a str, Vec<&'a str>>,
+}
+
+/// How far a place is from those of the mistake.
+pub mod distance {
+    /// The place itself.
+    pub const HERE: u32 = 0;
+    /// Another place that the mistake has to do with.
+    pub const LABELLED: u32 = 1;
+    /// Around such a place.
+    pub const AROUND: u32 = 3;
+    /// Elsewhere in an item with such a place.
+    pub const ITEM: u32 = 6;
+    /// In another item.
+    pub const ELSEWHERE: u32 = 9;
+}
+
+impl<'a> Scene<'a> {
+    /// The surroundings of a mistake.
+    pub fn of(program: &Program<'a>, error: &Diagnostic) -> Scene<'a> {
+        let mut scene = Scene {
+            program: *program,
+            calls: Vec::new(),
+            literals: Vec::new(),
+            pipelines: Vec::new(),
+            operands: Vec::new(),
+            types: Vec::new(),
+            names: Vec::new(),
+            kinds: Vec::new(),
+            numbers: error.numbers(),
+            shapes: shapes(error),
+            labels: error.labels.iter().map(|label| (label.span, label.primary)).collect(),
+            signatures: signatures(program),
+        };
+        let items = program.files.iter().flat_map(|file| &file.items);
+        for item in items {
+            let labelled = error.labels.iter().any(|label| item.span.contains(label.span));
+            let is_model = matches!(&item.kind, ItemKind::Function(function)
+                if function.kind == FunctionKind::Model);
+            let is_const = matches!(&item.kind, ItemKind::Const { .. });
+            if labelled || is_model || is_const {
+                scene.item(&item.kind);
+            }
+        }
+        scene
+    }
+
+    /// The names of a callee's parameters.
+    pub fn parameters(&self, callee: &str) -> &[&'a str] {
+        self.signatures.get(callee).map_or(&[], Vec::as_slice)
+    }
+
+    /// The parameter that an argument is for.
+    pub fn parameter(&self, call: &ast::Call, index: usize, piped: bool) -> Option<&'a str> {
+        self.parameters(&call.callee.text).get(index + usize::from(piped)).copied()
+    }
+
+    /// The argument of a call for a parameter of this name.
+    pub fn argument(&self, call: &Call<'a>, name: &str) -> Option<&'a ast::Arg> {
+        call.call.args.iter().enumerate().find_map(|(index, arg)| {
+            let found = match &arg.name {
+                Some(name) => Some(name.text.as_str()),
+                None => self.parameter(call.call, index, call.piped),
+            };
+            (found == Some(name)).then_some(arg)
+        })
+    }
+
+    /// How far a place is from those of the mistake.
+    pub fn distance(&self, span: Span, item: usize) -> u32 {
+        let near = self.labels.iter().map(|&(label, primary)| {
+            let here = if primary { distance::HERE } else { distance::LABELLED };
+            if label.contains(span) {
+                here + self.breadth(label)
+            } else if span.contains(label) {
+                distance::AROUND + here
+            } else {
+                distance::ELSEWHERE
+            }
+        });
+        let nearest = near.min().unwrap_or(distance::ELSEWHERE);
+        let labelled = self.kinds.get(item).is_some()
+            && self.labels.iter().any(|(label, _)| label.file == span.file);
+        nearest.min(if labelled { distance::ITEM } else { distance::ELSEWHERE })
+    }
+
+    /// A label over a whole pipeline says less of each stage than one over a single call.
+    fn breadth(&self, label: Span) -> u32 {
+        let text = self.program.sources.text(label);
+        if text.contains("|>") || text.contains('\n') { distance::AROUND } else { 0 }
+    }
+
+    // ---- The walk
+
+    fn item(&mut self, item: &'a ItemKind) {
+        let index = self.names.len();
+        self.names.push(Vec::new());
+        self.kinds.push(None);
+        match item {
+            ItemKind::Use { .. } => {}
+            ItemKind::Const { name, value } => {
+                self.expr(value, Slot { name: &name.text, call: None }, index);
+            }
+            ItemKind::Data { value, .. } => self.expr(value, Slot { name: "", call: None }, index),
+            ItemKind::Train(train) => {
+                for key in &train.keys {
+                    self.expr(&key.value, Slot { name: &key.key.text, call: None }, index);
+                }
+            }
+            ItemKind::Function(function) => {
+                self.kinds[index] = Some(function.kind);
+                for param in &function.params {
+                    self.names[index].push(&param.name.text);
+                    if let Some(ty) = &param.ty {
+                        self.ty(ty, index);
+                    }
+                    if let Some(default) = &param.default {
+                        self.expr(default, Slot { name: &param.name.text, call: None }, index);
+                    }
+                }
+                if let Some(ty) = &function.result {
+                    self.ty(ty, index);
+                }
+                self.block(&function.body, index);
+            }
+        }
+    }
+
+    fn ty(&mut self, ty: &'a ast::Type, item: usize) {
+        for dim in ty.dims.iter().flatten() {
+            match dim {
+                ast::Dim::Expr(Expr { kind: ExprKind::Name(name), .. }) => {
+                    if !self.names[item].contains(&name.as_str()) {
+                        self.names[item].push(name);
+                    }
+                }
+                ast::Dim::Expr(_) | ast::Dim::Rest(_) => {}
+            }
+        }
+        if ty.dims.is_some() {
+            let distance = self.distance(ty.span, item);
+            self.types.push(Declared { ty, distance, item });
+        }
+    }
+
+    fn block(&mut self, block: &'a Block, item: usize) {
+        const NONE: Slot<'static> = Slot { name: "", call: None };
+        for stmt in &block.stmts {
+            match &stmt.kind {
+                ast::StmtKind::Let { name, value } => {
+                    self.names[item].push(&name.text);
+                    self.expr(value, NONE, item);
+                }
+                ast::StmtKind::Param(declaration) | ast::StmtKind::State(declaration) => {
+                    self.names[item].push(&declaration.name.text);
+                    if let Some(ty) = &declaration.ty {
+                        self.ty(ty, item);
+                    }
+                    if let Some(init) = &declaration.init {
+                        self.expr(init, NONE, item);
+                    }
+                }
+                ast::StmtKind::Assign { value, .. } => self.expr(value, NONE, item),
+                ast::StmtKind::Expr(expr) => self.expr(expr, NONE, item),
+            }
+        }
+        if let Some(value) = &block.value {
+            self.expr(value, NONE, item);
+        }
+    }
+
+    fn expr(&mut self, expr: &'a Expr, slot: Slot<'a>, item: usize) {
+        let none = Slot { name: "", call: slot.call };
+        match &expr.kind {
+            ExprKind::Int(_)
+            | ExprKind::Float(_)
+            | ExprKind::Bool(_)
+            | ExprKind::Str(_)
+            | ExprKind::Name(_) => {
+                let distance = self.distance(expr.span, item);
+                self.literals.push(Literal { expr, slot, distance, item });
+            }
+            ExprKind::List(entries) => {
+                let distance = self.distance(expr.span, item);
+                self.literals.push(Literal { expr, slot, distance, item });
+                entries.iter().for_each(|entry| self.expr(entry, slot, item));
+            }
+            // `-1` is a literal too.
+            ExprKind::Unary(_, operand) if matches!(operand.kind, ExprKind::Int(_)) => {
+                let distance = self.distance(expr.span, item);
+                self.literals.push(Literal { expr, slot, distance, item });
+            }
+            ExprKind::Unary(_, operand) => self.expr(operand, slot, item),
+            ExprKind::Binary(op, left, right) => {
+                let distance = self.distance(expr.span, item);
+                self.operands.push(Operands { op: *op, left, right, distance });
+                self.expr(left, none, item);
+                self.expr(right, none, item);
+            }
+            ExprKind::Call(call) => self.call(call, expr.span, false, item),
+            ExprKind::Pipe(..) => self.pipeline(expr, item),
+            ExprKind::Member(object, _) => self.expr(object, none, item),
+            ExprKind::Index(object, at) => {
+                self.expr(object, none, item);
+                for index in at {
+                    match index {
+                        ast::Index::Rest(_) => {}
+                        ast::Index::At(at) => self.expr(at, none, item),
+                        ast::Index::Slice { from, to, .. } => {
+                            from.iter().chain(to).for_each(|at| self.expr(at, none, item));
+                        }
+                    }
+                }
+            }
+            ExprKind::If(branch) => {
+                self.expr(&branch.condition, none, item);
+                self.block(&branch.then, item);
+                branch.otherwise.iter().for_each(|block| self.block(block, item));
+            }
+            ExprKind::Range(from, to) => {
+                self.expr(from, none, item);
+                self.expr(to, none, item);
+            }
+        }
+    }
+
+    fn pipeline(&mut self, expr: &'a Expr, item: usize) {
+        let mut stages = Vec::new();
+        let mut first = expr;
+        while let ExprKind::Pipe(before, stage) = &first.kind {
+            stages.push(&**stage);
+            first = before;
+        }
+        stages.reverse();
+        self.expr(first, Slot { name: "", call: None }, item);
+        self.stages(stages, item);
+    }
+
+    fn stages(&mut self, stages: Vec<&'a Stage>, item: usize) {
+        for stage in &stages {
+            match &stage.kind {
+                StageKind::Call(call) => self.call(call, stage.span, true, item),
+                StageKind::Repeat { counter, from, to, body } => {
+                    self.names[item].extend(counter.iter().map(|name| name.text.as_str()));
+                    for bound in from.iter().chain([to]) {
+                        self.expr(bound, Slot { name: "repeat", call: None }, item);
+                    }
+                    self.stages(body.iter().collect(), item);
+                }
+            }
+        }
+        self.pipelines.push(Pipeline { stages, item });
+    }
+
+    fn call(&mut self, call: &'a ast::Call, span: Span, piped: bool, item: usize) {
+        let distance = self.distance(span, item);
+        self.calls.push(Call { call, span, piped, distance, item });
+        for (index, arg) in call.args.iter().enumerate() {
+            let name = match &arg.name {
+                Some(name) => name.text.as_str(),
+                None => self.parameter(call, index, piped).unwrap_or(""),
+            };
+            self.expr(&arg.value, Slot { name, call: Some(call) }, item);
+        }
+    }
+}
+
+/// The names of the parameters of every function of a program, the user's before the prelude's,
+/// those before the operators.
+fn signatures<'a>(program: &Program<'a>) -> HashMap<&'a str, Vec<&'a str>> {
+    let mut found: HashMap<&str, Vec<&str>> = elaborate::operators().collect();
+    let files = std::iter::once(program.prelude).chain(program.files);
+    for item in files.flat_map(|file| &file.items) {
+        if let ItemKind::Function(function) = &item.kind {
+            // The optimizer's own arguments and a schedule's are not those of a call.
+            let own = match function.kind {
+                FunctionKind::Optimizer => 3,
+                FunctionKind::Schedule | FunctionKind::Initializer => 2,
+                FunctionKind::Loss | FunctionKind::Metric => 2,
+                FunctionKind::Layer | FunctionKind::Model => 0,
+            };
+            let names = function.params.iter().skip(own).map(|param| param.name.text.as_str());
+            found.insert(&function.name.text, names.collect());
+        }
+    }
+    found
+}
+
+/// The types that a diagnostic speaks of, as they are written, each once.
+fn shapes(error: &Diagnostic) -> Vec<String> {
+    let labels = error.labels.iter().map(|label| label.text.as_str());
+    let texts = std::iter::once(error.message.as_str()).chain(labels);
+    let mut found = Vec::new();
+    for text in texts.chain(error.notes.iter().map(String::as_str)) {
+        for dtype in ["f32", "i32", "u8", "bool"] {
+            for (start, _) in text.match_indices(&format!("{dtype}[")) {
+                let Some(end) = text[start..].find(']') else { continue };
+                let shape = text[start..=start + end].to_owned();
+                if !found.contains(&shape) {
+                    found.push(shape);
+                }
+            }
+        }
+    }
+    found
+}
