@@ -9,6 +9,7 @@ pub mod syntax;
 // From one to the next.
 pub mod codegen;
 pub mod elaborate;
+pub mod lint;
 pub mod lower;
 pub mod pass;
 pub mod repair;

@@ -141,6 +141,7 @@ train net on photos { loss = cross_entropy\n optimizer = sgd(lr: 0.1) }
     let schema = Schema {
         inputs: vec![field("image", DType::U8, vec![6, 6, 3])],
         target: field("label", DType::I32, Vec::new()),
+        grey: false,
         classes: Some(3),
         prepare,
         train: None,

@@ -131,6 +131,7 @@ fn experiment(tree: ast::File) -> Result<Experiment, Vec<Diagnostic>> {
     let schema = Schema {
         inputs: vec![Field { name: "image".into(), dtype: DType::U8, shape: vec![28, 28, 1] }],
         target: Field { name: "label".into(), dtype: DType::I32, shape: vec![] },
+        grey: false,
         classes: Some(10),
         prepare: Preparation::default(),
         train: Some(60_000),

@@ -13,6 +13,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("data", &[]),
     ("elaborate", &["syntax", "graph"]),
     ("repair", &["syntax", "elaborate"]),
+    ("lint", &["syntax", "graph", "elaborate", "repair"]),
     ("pass", &["graph"]),
     ("lower", &["graph", "loops"]),
     ("codegen", &["loops"]),

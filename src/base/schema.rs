@@ -89,6 +89,8 @@ pub struct Schema {
     pub inputs: Vec<Field>,
     /// What a loss or metric takes as its second argument.
     pub target: Field,
+    /// Whether images of three channels are known to be grey, all of them.
+    pub grey: bool,
     /// The number of classes, where the target is a class.
     pub classes: Option<usize>,
     /// What a step does to samples first.

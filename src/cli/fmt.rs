@@ -1,10 +1,10 @@
 //! `nnc fmt`: source files in the canonical form.
 
-use super::render;
+use super::{render, write};
 use crate::base::source::Sources;
 use crate::driver::Failure;
 use clap::Args;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Rewrites files in place; `-` reads standard input and writes standard output.
@@ -56,7 +56,7 @@ impl Fmt {
         if piped && !self.check {
             print!("{formatted}");
         } else if changed && !self.check {
-            replace(path, &formatted)?;
+            write::replace(path, &formatted)?;
         }
         Ok(changed)
     }
@@ -72,19 +72,4 @@ fn read(path: &Path, piped: bool) -> Result<String, Failure> {
     result.map_err(|error| Failure::Io(format!("cannot read {}: {error}", path.display())))?;
     String::from_utf8(bytes)
         .map_err(|_| Failure::Data(format!("{} is not UTF-8 text", path.display())))
-}
-
-/// Replaces a file's contents at once: a crash leaves the old file or the new one.
-fn replace(path: &Path, text: &str) -> Result<(), Failure> {
-    let fail =
-        |error: std::io::Error| Failure::Io(format!("cannot write {}: {error}", path.display()));
-    // The file behind a symbolic link is what is formatted.
-    let path = path.canonicalize().map_err(fail)?;
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(fail)?;
-    file.write_all(text.as_bytes()).map_err(fail)?;
-    let permissions = std::fs::metadata(&path).map_err(fail)?.permissions();
-    std::fs::set_permissions(file.path(), permissions).map_err(fail)?;
-    file.persist(&path).map_err(|error| fail(error.error))?;
-    Ok(())
 }

@@ -6,13 +6,18 @@
 
 mod bench;
 mod check;
+mod diff;
 mod emit_ir;
 mod explain;
+mod explain_code;
 mod fmt;
 mod grad;
+mod machine;
 mod progress;
 pub mod render;
 mod run;
+mod snippet;
+mod write;
 
 use crate::base::caught;
 use crate::driver::{self, Failure, Timing};
@@ -38,6 +43,8 @@ enum Command {
     Run(run::Run),
     /// Find mistakes without running anything, and print the model's shape
     Check(check::Check),
+    /// Explain the code of a message, with a wrong program and a right one
+    Explain(explain_code::Explain),
     /// Put source files into the canonical form
     Fmt(fmt::Fmt),
     /// Show a stage of the compilation, of a program or of an intermediate text
@@ -94,6 +101,7 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Run(command) => command.execute(),
         Command::Check(command) => command.execute(),
+        Command::Explain(command) => command.execute(),
         Command::Fmt(command) => command.execute(),
         Command::EmitIr(command) => command.execute(),
         Command::Bench(command) => command.execute(),
@@ -179,6 +187,18 @@ impl Common {
         }
         eprintln!("{:>9.3} ms  total", total * 1e3);
     }
+}
+
+/// A text whose control characters a terminal does not obey: an escape sequence in a file's name is
+/// shown, not followed.
+pub fn escaped(text: &str) -> String {
+    let plain = |c: char| !c.is_control() || c == '\n';
+    if text.chars().all(plain) {
+        return text.to_owned();
+    }
+    text.chars()
+        .map(|c| if plain(c) { c.to_string() } else { c.escape_default().to_string() })
+        .collect()
 }
 
 /// The folder for what may be made again: downloaded data.

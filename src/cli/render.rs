@@ -1,16 +1,27 @@
-//! Diagnostics as people read them: the lines concerned, with labels, notes and fixes.
+//! Diagnostics as people read them: what is wrong, the lines concerned with their labels, facts, and
+//! the edits that would mend it.
 //!
-//! Labels in another file than the primary one are shown as a report of their own below it. The
-//! width is the terminal's, or 100 columns where standard error is not a terminal, so that what
-//! a pipe sees does not depend on the window.
+//! ```text
+//! error[E0106]: f32[N, 5] + f32[N, 9]: the shapes do not broadcast
+//!    ╭─ model.nn:4:5
+//!  4 │     narrow + wide
+//!    │     ━━━━━━━━━━━━━ here
+//!    ╰─
+//!   note: aligned at the last axis, the last axis is 5 against 9, and neither is 1
+//!   fix: write 9 for 5 (checked)
+//!        2 - let narrow = x |> dense(5)
+//!        2 + let narrow = x |> dense(9)
+//! ```
+//!
+//! Labels in another file than the primary one are shown below it, as lines of that file. The width
+//! is the terminal's, or 100 columns where standard error is not a terminal, so that what a pipe
+//! sees does not depend on the window; nothing is wider.
 
+use super::diff;
+use super::snippet::{self, FRAME, Paint, wrapped};
 use crate::base::diagnostic::{Diagnostic, Label, Severity};
+use crate::base::fix::{Fix, apply};
 use crate::base::source::{FileId, Sources};
-use miette::{
-    GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode, ThemeCharacters,
-    ThemeStyles,
-};
-use std::fmt;
 use std::io::IsTerminal;
 
 /// The width of reports that no terminal shows.
@@ -38,6 +49,14 @@ pub fn count(diagnostics: &[Diagnostic]) -> String {
     counts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
+/// What is left after fixes: `2 errors left`, or that nothing is.
+pub fn left(diagnostics: &[Diagnostic]) -> String {
+    match count(diagnostics) {
+        nothing if nothing.is_empty() => "nothing left to mend".into(),
+        some => format!("{some} left"),
+    }
+}
+
 /// The width of the terminal, within reason.
 fn console_width() -> usize {
     let (_, columns) = console::Term::stderr().size();
@@ -46,145 +65,76 @@ fn console_width() -> usize {
 
 /// One diagnostic as text.
 pub fn render(diagnostic: &Diagnostic, sources: &Sources, width: usize, color: bool) -> String {
-    let styles = if color { ThemeStyles::ansi() } else { ThemeStyles::none() };
-    let theme = GraphicalTheme { characters: ThemeCharacters::unicode(), styles };
-    let handler = GraphicalReportHandler::new_themed(theme).with_width(width).with_context_lines(1);
+    let (word, blame) = match diagnostic.severity {
+        Severity::Error => ("error", 31),
+        Severity::Warning => ("warning", 33),
+    };
+    let paint = Paint { color, blame };
     let mut text = String::new();
-    let report = Report::new(diagnostic, sources);
-    handler.render_report(&mut text, &report).expect("writing to a string");
+    let head = format!("{word}[{}]: ", diagnostic.code);
+    push_wrapped(&mut text, &head, &diagnostic.message, width, |head| paint.paint(blame, head));
+    for file in files(diagnostic) {
+        let labels: Vec<&Label> =
+            diagnostic.labels.iter().filter(|label| label.span.file == file).collect();
+        snippet::push(&mut text, (file, &labels), sources, width, paint);
+    }
+    let plain = |word: &str| paint.paint(FRAME, word);
     for note in &diagnostic.notes {
-        push_wrapped(&mut text, "  note: ", note, width);
+        push_wrapped(&mut text, "  note: ", note, width, plain);
+    }
+    for line in diagnostic.help.iter().flat_map(|help| help.lines()) {
+        push_wrapped(&mut text, "  help: ", line, width, plain);
+    }
+    for fix in &diagnostic.fixes {
+        push_fix(&mut text, fix, sources, width, paint);
     }
     text
 }
 
-/// Appends a text behind a prefix, broken between words; further lines stand under the first.
-fn push_wrapped(text: &mut String, prefix: &str, words: &str, width: usize) {
-    let mut line = prefix.to_string();
-    for word in words.split_whitespace() {
-        let used = line.chars().count();
-        if used > prefix.len() && used + word.chars().count() >= width {
-            text.push_str(line.trim_end());
-            text.push('\n');
-            line = " ".repeat(prefix.len());
-        }
-        line.push_str(word);
-        line.push(' ');
-    }
-    text.push_str(line.trim_end());
-    text.push('\n');
-}
-
-/// A diagnostic with the texts that it points into.
-#[derive(Debug)]
-struct Report {
-    message: String,
-    code: Option<&'static str>,
-    severity: Severity,
-    help: Option<String>,
-    source: Option<NamedSource<String>>,
-    labels: Vec<LabeledSpan>,
-    related: Vec<Report>,
-}
-
-impl Report {
-    fn new(diagnostic: &Diagnostic, sources: &Sources) -> Report {
-        let main_file = diagnostic.place().map(|span| span.file);
-        let mut files: Vec<FileId> = Vec::new();
-        for label in &diagnostic.labels {
-            if Some(label.span.file) != main_file && !files.contains(&label.span.file) {
-                files.push(label.span.file);
-            }
-        }
-        let in_file = |file| diagnostic.labels.iter().filter(move |label| label.span.file == file);
-        let related = files
-            .into_iter()
-            .map(|file| Report {
-                message: format!("in {}", sources.file(file).name),
-                code: None,
-                severity: diagnostic.severity,
-                help: None,
-                source: Some(named(sources, file)),
-                labels: in_file(file).map(labeled).collect(),
-                related: Vec::new(),
-            })
-            .collect();
-        Report {
-            message: diagnostic.message.clone(),
-            code: Some(diagnostic.code),
-            severity: diagnostic.severity,
-            help: advice(diagnostic),
-            source: main_file.map(|file| named(sources, file)),
-            labels: main_file.map_or_else(Vec::new, |file| in_file(file).map(labeled).collect()),
-            related,
+/// The files that labels point into, that of the primary one first.
+fn files(diagnostic: &Diagnostic) -> Vec<FileId> {
+    let mut files: Vec<FileId> = diagnostic.place().map(|place| place.file).into_iter().collect();
+    for label in &diagnostic.labels {
+        if !files.contains(&label.span.file) {
+            files.push(label.span.file);
         }
     }
+    files
 }
 
-fn named(sources: &Sources, file: FileId) -> NamedSource<String> {
-    let file = sources.file(file);
-    NamedSource::new(&file.name, file.text.clone())
-}
-
-fn labeled(label: &Label) -> LabeledSpan {
-    let (start, end) = (label.span.start as usize, label.span.end as usize);
-    let text = (!label.text.is_empty()).then(|| label.text.clone());
-    if label.primary {
-        LabeledSpan::new_primary_with_span(text, start..end)
-    } else {
-        LabeledSpan::new_with_span(text, start..end)
-    }
-}
-
-/// Help and fixes, as the lines below the source.
-fn advice(diagnostic: &Diagnostic) -> Option<String> {
-    let mut lines: Vec<String> = Vec::new();
-    lines.extend(diagnostic.help.clone());
-    for fix in &diagnostic.fixes {
-        let checked = if fix.checked { " (checked)" } else { "" };
-        let edits: Vec<&str> = fix.edits.iter().map(|edit| edit.text.trim_end()).collect();
-        lines.push(format!("{}{checked}: `{}`", fix.title, edits.join("` … `")));
-    }
-    (!lines.is_empty()).then(|| lines.join("\n"))
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+/// Appends a text behind a word, broken between words; further lines stand under the first.
+fn push_wrapped(
+    text: &mut String,
+    word: &str,
+    says: &str,
+    width: usize,
+    painted: impl Fn(&str) -> String,
+) {
+    let indent = console::measure_text_width(word);
+    for (index, row) in wrapped(&super::escaped(says), width - indent).into_iter().enumerate() {
+        let begin = if index == 0 { painted(word) } else { " ".repeat(indent) };
+        text.push_str(format!("{begin}{row}").trim_end());
+        text.push('\n');
     }
 }
 
-impl std::error::Error for Report {}
-
-impl miette::Diagnostic for Report {
-    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.code.map(|code| Box::new(code) as Box<dyn fmt::Display>)
-    }
-
-    fn severity(&self) -> Option<miette::Severity> {
-        Some(match self.severity {
-            Severity::Error => miette::Severity::Error,
-            Severity::Warning => miette::Severity::Warning,
-        })
-    }
-
-    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
-    }
-
-    fn source_code(&self) -> Option<&dyn SourceCode> {
-        self.source.as_ref().map(|source| source as &dyn SourceCode)
-    }
-
-    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        (!self.labels.is_empty()).then(|| Box::new(self.labels.iter().cloned()) as Box<_>)
-    }
-
-    fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn miette::Diagnostic> + 'a>> {
-        let reports = self.related.iter().map(|report| report as &dyn miette::Diagnostic);
-        (!self.related.is_empty()).then(|| Box::new(reports) as Box<_>)
+/// A fix as the lines that it changes.
+fn push_fix(text: &mut String, fix: &Fix, sources: &Sources, width: usize, paint: Paint) {
+    const INDENT: usize = 7;
+    let Some(file) = fix.file() else { return };
+    let source = sources.file(file);
+    let checked = if fix.checked { " (checked)" } else { "" };
+    let title = format!("{}{checked}", fix.title);
+    push_wrapped(text, "  fix: ", &title, width, |word| paint.paint(GREEN, word));
+    for line in diff::lines(&source.text, &apply(&source.text, &fix.edits)) {
+        let code = if line.removed { RED } else { GREEN };
+        let shown = diff::around(&line, width - INDENT);
+        text.push_str(&format!("{:INDENT$}{}\n", "", paint.paint(code, &shown)));
     }
 }
+
+const RED: u8 = 31;
+const GREEN: u8 = 32;
 
 #[cfg(test)]
 mod tests {
@@ -203,8 +153,7 @@ mod tests {
             .note("a fact that is long enough to need a second line ".repeat(3));
         let text = render(&diagnostic, &sources, 100, false);
         for part in [
-            "E0102",
-            "unknown layer",
+            "error[E0102]: unknown layer",
             "main.nn:1:30",
             "not found",
             "other.nn",

@@ -3,6 +3,7 @@
 //! `train-images-idx3-ubyte.gz: the header says 60000 × 28 × 28 bytes, but the file ends after
 //! 31337 of 47040000` is a message with a path; the help says what to do.
 
+use crate::base::names::near;
 use std::fmt;
 use std::path::Path;
 
@@ -23,6 +24,8 @@ pub struct DataError {
     pub notes: Vec<String>,
     /// What to do.
     pub help: Option<Box<str>>,
+    /// A word that means nothing, and those near it that do.
+    pub misspelt: Option<Box<(String, Vec<&'static str>)>>,
     /// Whether nothing is wrong, but the user wants to stop.
     pub interrupted: bool,
 }
@@ -54,6 +57,23 @@ impl DataError {
     pub fn transform(mut self, index: usize) -> Self {
         self.transform = Some(u16::try_from(index).expect("fewer than 2^16 transforms"));
         self
+    }
+
+    /// Names a word that means nothing: asks whether one of those near it was meant, or says
+    /// `otherwise`.
+    pub fn misspelt(
+        mut self,
+        word: &str,
+        known: impl IntoIterator<Item = &'static str>,
+        otherwise: impl FnOnce() -> String,
+    ) -> Self {
+        let near = near(word, known);
+        let help = match near.first() {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => otherwise(),
+        };
+        self.misspelt = Some(Box::new((word.to_owned(), near)));
+        self.help(help)
     }
 
     /// Lists the places that were looked at.

@@ -42,6 +42,7 @@ pub fn image_schema(dims: &[usize], classes: usize, validation: f64, test: usize
     Schema {
         inputs: vec![image_field(dims)],
         target: label_field(),
+        grey: false,
         classes: Some(classes),
         prepare: Preparation::default(),
         train: Some(dims[0] - validation),

@@ -39,7 +39,6 @@ pub use request::{Argument, Call, Literal, Places, SourceRequest, Watch};
 
 use std::sync::Arc;
 
-use crate::base::names::nearest;
 use crate::base::schema::Schema;
 
 /// The names of all sources.
@@ -104,10 +103,7 @@ fn source(
 
 fn unknown_source(name: &str) -> DataError {
     let error = DataError::new(format!("unknown data source `{name}`"));
-    match nearest(name, SOURCES) {
-        Some(known) => error.help(format!("did you mean `{known}`?")),
-        None => error.help(format!("sources are {}", SOURCES.join(", "))),
-    }
+    error.misspelt(name, SOURCES, || format!("sources are {}", SOURCES.join(", ")))
 }
 
 /// The names of a source's or transform's arguments, in order: where one stands that is given by

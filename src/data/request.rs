@@ -8,7 +8,6 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use super::error::DataError;
-use crate::base::names::nearest;
 
 /// A value as written.
 #[derive(Clone, Debug, PartialEq)]
@@ -109,10 +108,11 @@ impl<'a> Arguments<'a> {
                 Some(name) => {
                     known.iter().copied().find(|known| known == name).ok_or_else(|| {
                         let error = DataError::new(format!("`{callee}` has no argument `{name}`"));
-                        error.argument(name).help(match nearest(name, known.iter().copied()) {
-                            Some(known) => format!("did you mean `{known}`?"),
-                            None if known.is_empty() => "it takes none".to_string(),
-                            None => format!("its arguments are {}", known.join(", ")),
+                        error.argument(name).misspelt(name, known.iter().copied(), || {
+                            match known.is_empty() {
+                                true => "it takes none".to_string(),
+                                false => format!("its arguments are {}", known.join(", ")),
+                            }
                         })
                     })?
                 }

@@ -8,6 +8,7 @@ use super::pipeline::place;
 use super::session::{Failure, Session};
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
+use crate::base::source::Span;
 use crate::base::tensor::DType;
 use crate::graph::{self, Binary, Dim, Graph, NodeId, Op, Shape, Type};
 use std::collections::HashMap;
@@ -17,15 +18,21 @@ impl Session {
     pub(super) fn check_batch(&self, graph: &Graph, batch: usize) -> Result<(), Failure> {
         fits(graph, batch)?;
         let Some(node) = zero_division(graph, batch) else { return Ok(()) };
-        let samples = if batch == 1 { "1 sample".into() } else { format!("{batch} samples") };
-        let mut error =
-            Diagnostic::error(codes::ZERO_DIVISION, format!("a step of {samples} divides by zero"))
-                .help("make `batch` larger; where it is the last of an epoch, `last_batch = drop`")
-                .note("the variance of one value is not known: `batch_norm` needs two a channel");
-        if let Some(span) = place(&self.sources, graph, node) {
-            error = error.primary(span, "here");
-        }
+        let error = divides_by_zero(batch, place(&self.sources, graph, node));
         Err(self.program_failure(vec![error]))
+    }
+}
+
+/// The error of a step of this batch that divides by zero, and where.
+pub(super) fn divides_by_zero(batch: usize, place: Option<Span>) -> Diagnostic {
+    let samples = if batch == 1 { "1 sample".into() } else { format!("{batch} samples") };
+    let error =
+        Diagnostic::error(codes::ZERO_DIVISION, format!("a step of {samples} divides by zero"))
+            .help("make `batch` larger; where it is the last of an epoch, `last_batch = drop`")
+            .note("the variance of one value is not known: `batch_norm` needs two a channel");
+    match place {
+        Some(place) => error.primary(place, "here"),
+        None => error,
     }
 }
 
@@ -49,7 +56,7 @@ fn extent(dim: Dim, batch: usize) -> usize {
 }
 
 /// The first division by a number that only the batch decides, and that is 0.
-fn zero_division(graph: &Graph, batch: usize) -> Option<NodeId> {
+pub(super) fn zero_division(graph: &Graph, batch: usize) -> Option<NodeId> {
     let mut known: HashMap<NodeId, f64> = HashMap::new();
     for (id, node) in graph.nodes.iter() {
         let value = match &node.op {

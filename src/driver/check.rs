@@ -1,9 +1,8 @@
 //! What `nnc check` finds: mistakes, or the model's size and the exact memory of its steps.
 
 use super::bench::flops;
-use super::front::{Front, Schemas, source_text};
+use super::front::{Front, Schemas};
 use super::repair::add_fixes;
-use super::schedules::refuse_unfit;
 use super::session::{Failure, Request, Session};
 use crate::base::diagnostic::Diagnostic;
 use crate::data;
@@ -36,10 +35,6 @@ pub fn check(session: &mut Session, request: &Request) -> Result<Report, Failure
     let batch = front.batch();
     let trained = front.experiment.training.is_some();
     let schema = front.source.as_ref().and_then(|source| source.schema.as_ref());
-    let samples = schema.and_then(|schema| schema.train);
-    if let (Some(training), Some(samples)) = (&front.experiment.training, samples) {
-        refuse_unfit(session, training, training.settings.steps(samples))?;
-    }
     let prefetch = |threads| match (&front.source, schema) {
         (Some(source), Some(schema)) => {
             data::prefetch_bytes(&source.request, schema, batch, threads)
@@ -70,16 +65,30 @@ pub fn check(session: &mut Session, request: &Request) -> Result<Report, Failure
     })
 }
 
+/// Everything that is found in a program, with the fixes that hold.
+pub(super) fn findings(
+    session: &mut Session,
+    request: &Request,
+) -> Result<Vec<Diagnostic>, Failure> {
+    match sound(session, request) {
+        Ok(front) => Ok(front.warnings),
+        Err(Failure::Program { diagnostics, .. }) => Ok(diagnostics),
+        Err(failure) => Err(failure),
+    }
+}
+
 /// A program without errors, or the errors with the fixes that hold.
 fn sound(session: &mut Session, request: &Request) -> Result<Front, Failure> {
-    let mut schemas = Schemas::new(false);
-    let (parsed, judged) = session.look(source_text(&request.file)?, request, &mut schemas)?;
-    if judged.errors.is_empty() {
-        return judged.front().map_err(|found| session.program_failure(found));
-    }
+    let mut schemas = Schemas::as_written();
+    let text = session.main_text(request)?;
+    let (parsed, mut judged) = session.look(text, request, &mut schemas)?;
     let mut found = judged.errors.clone();
     found.extend(judged.warnings.clone());
     add_fixes(session, request, parsed, &judged, schemas, &mut found);
+    if judged.errors.is_empty() {
+        judged.warnings = found;
+        return judged.front().map_err(|found| session.program_failure(found));
+    }
     Err(session.program_failure(found))
 }
 
@@ -89,6 +98,11 @@ fn tensors(graph: &Graph) -> Vec<(String, String)> {
 }
 
 impl Report {
+    /// The report as one JSON object.
+    pub fn json(&self) -> String {
+        serde_json::json!({ "report": { "model": self.model } }).to_string()
+    }
+
     /// The report as people read it.
     pub fn text(&self) -> String {
         let mut text = String::new();

@@ -1,15 +1,20 @@
 //! The front end with its files: reads a program and what it uses, asks the data for its schema,
 //! elaborates.
 
-use super::session::{Failure, Request, Session};
+use super::batch::{divides_by_zero, zero_division};
+use super::schedules;
+use super::session::{Failure, Request, Session, bug};
+use crate::base::caught::caught;
 use crate::base::codes;
 use crate::base::diagnostic::{Diagnostic, Severity};
+use crate::base::fix::Edit;
 use crate::base::schema::Schema;
 use crate::base::source::{FileId, Span};
 use crate::data::{self, Argument, Call, DataError, Places, SourceRequest, Watch};
 use crate::elaborate::{
-    self, DataRequest, Experiment, Literal, Program, SourceCall, Tolerated, Use,
+    self, DataRequest, Experiment, Literal, Program, Settings, SourceCall, Tolerated, Use,
 };
+use crate::lint;
 use crate::syntax::{self, ast};
 use std::path::{Path, PathBuf};
 
@@ -126,7 +131,57 @@ impl Session {
                 judged.errors.extend(new);
             }
         }
+        if judged.errors.is_empty() {
+            self.lint(parsed, &mut judged)?;
+            if schemas.as_written {
+                self.misfits(&mut judged);
+            }
+        }
         Ok(judged)
+    }
+
+    /// Looks for settings that do not fit the data or the model.
+    fn misfits(&self, judged: &mut Judged) {
+        let Some(Experiment { train, training: Some(training), .. }) = &judged.experiment else {
+            return;
+        };
+        let settings = &training.settings;
+        let schema = judged.source.as_ref().and_then(|source| source.schema.as_ref());
+        if let Some(samples) = schema.and_then(|schema| schema.train) {
+            let steps = settings.steps(samples);
+            if steps == 0 {
+                judged.errors.push(no_steps(settings, samples));
+            }
+            judged.errors.extend(schedules::misfits(training, steps));
+        }
+        if let Some(node) = zero_division(train, settings.batch) {
+            let place = super::pipeline::place(&self.sources, train, node);
+            judged.errors.push(divides_by_zero(settings.batch, place));
+        }
+    }
+
+    /// Looks for what is suspicious in a sound program.
+    fn lint(&mut self, parsed: &Parsed, judged: &mut Judged) -> Result<(), Failure> {
+        let Some(experiment) = &judged.experiment else { return Ok(()) };
+        let source = judged.source.as_ref().filter(|source| !source.presumed);
+        let program = lint::Program {
+            files: &parsed.files,
+            prelude: &parsed.prelude,
+            sources: &self.sources,
+            experiment,
+            schema: source.and_then(|source| source.schema.as_ref()),
+            zero_of_one: zero_division(&experiment.train, 1),
+        };
+        let before = || experiment.train.to_string();
+        let linted = caught(|| lint::run(&program));
+        let found = linted.map_err(|message| bug("lint", message, before))?;
+        for finding in found {
+            match finding.severity {
+                Severity::Error => judged.errors.push(finding),
+                Severity::Warning => judged.warnings.push(finding),
+            }
+        }
+        Ok(())
     }
 
     /// Reads and elaborates a program as if it named no data: inputs are what the model declares.
@@ -200,13 +255,22 @@ impl Session {
                     }
                     Err(reason) => {
                         let looked = used.display().to_string();
-                        found.push(elaborate::missing_file(&step, &looked, &reason));
+                        let there = programs_in(used.parent());
+                        found.push(elaborate::missing_file(&step, &looked, &reason, &there));
                     }
                 }
             }
             chain.pop();
         }
         Ok(())
+    }
+
+    /// The text of the file that a command names, or what stands for it.
+    pub(super) fn main_text(&self, request: &Request) -> Result<String, Failure> {
+        match self.instead.iter().find(|(file, _)| *file == request.file) {
+            Some((_, text)) => Ok(text.clone()),
+            None => source_text(&request.file),
+        }
     }
 
     /// The text of a file, or what stands for it.
@@ -292,12 +356,19 @@ impl Judged {
 pub(super) struct Schemas {
     /// Whether missing data are an error.
     need_data: bool,
+    /// Whether the settings are as they are written: nothing on the command line changes them.
+    as_written: bool,
     known: Vec<(SourceRequest, Result<Schema, DataError>)>,
 }
 
 impl Schemas {
     pub fn new(need_data: bool) -> Self {
-        Schemas { need_data, known: Vec::new() }
+        Schemas { need_data, as_written: false, known: Vec::new() }
+    }
+
+    /// Those of a program that is checked as it is written.
+    pub fn as_written() -> Self {
+        Schemas { as_written: true, ..Schemas::new(false) }
     }
 
     fn of(&mut self, request: &SourceRequest, places: &Places) -> Result<Schema, DataError> {
@@ -324,9 +395,35 @@ pub(super) fn source_text(file: &Path) -> Result<String, Failure> {
         .map_err(|_| Failure::Data(format!("{} is not UTF-8 text", file.display())))
 }
 
+/// The names of the programs in a folder, in alphabetical order.
+fn programs_in(folder: Option<&Path>) -> Vec<String> {
+    let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
+    let entries = std::fs::read_dir(folder.unwrap_or(Path::new("."))).into_iter().flatten();
+    let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    let mut names: Vec<String> = names.filter(|name| name.ends_with(".nn")).collect();
+    names.sort();
+    names
+}
+
 /// One spelling for each file, however it is named.
 fn real(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_path_buf())
+}
+
+/// A run without a step: there are too few samples for one batch, and the rest is dropped.
+fn no_steps(settings: &Settings, samples: usize) -> Diagnostic {
+    let batch = settings.batch;
+    let message = format!("no step is left: {samples} samples make no batch of {batch}");
+    let mut error = Diagnostic::error(codes::NO_SAMPLES, message)
+        .help("make `batch` smaller, or write `last_batch = keep`");
+    if let Some(&place) = settings.places.get("last_batch") {
+        let keep = vec![Edit { span: place, text: "keep".into() }];
+        error = error.primary(place, "drops what is no whole batch").fix("write `keep`", keep);
+    }
+    match settings.places.get("batch") {
+        Some(&place) => error.label(place, "the batch"),
+        None => error,
+    }
 }
 
 /// A data source and its schema. Where files are missing and not needed, what the arguments say
@@ -415,6 +512,11 @@ fn data_diagnostic(error: &DataError, item: &DataRequest) -> Diagnostic {
     }
     for note in &error.notes {
         diagnostic = diagnostic.note(note.clone());
+    }
+    if let Some((word, near)) = error.misspelt.as_deref() {
+        let of_argument = call.args.iter().find(|argument| argument.name.as_ref() == Some(word));
+        let span = of_argument.and_then(|argument| argument.name_span).unwrap_or(call.name_span);
+        diagnostic = diagnostic.misspelt(span, word, near.iter().copied());
     }
     match &error.help {
         Some(help) => diagnostic.help(help.to_string()),

@@ -35,6 +35,7 @@ pub use explain::{Explained, ExplainedKernel};
 pub use front::{Front, Source};
 pub use grad::{Engine, Grad, Graded, SEED, grad};
 pub use pipeline::Compiled;
+pub use repair::{Changed, Fixed, fix};
 pub use run::{Overrides, Run, check_writable, run, save_weights, train_failure};
 pub use session::{Failure, Request, Session, Timing};
 pub use stream::Streams;

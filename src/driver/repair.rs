@@ -25,7 +25,7 @@ const MOST_TRIED: usize = 4000;
 /// How many operators are built for all of them.
 const MOST_BUILT: usize = 400_000;
 /// Once a fix holds, others are looked for that cost at most so much more.
-const FURTHER: u32 = 6;
+const FURTHER: u32 = 60;
 /// Files past this size get only the fixes that are proposed with a mistake.
 const LARGE: usize = 200_000;
 
@@ -102,8 +102,11 @@ impl Again<'_> {
 
     fn candidates(&self, finding: &Diagnostic, classes: Option<usize>) -> Vec<Candidate> {
         let large = self.sources.iter().any(|(_, file)| !file.builtin && file.text.len() > LARGE);
+        if self.unread {
+            return repair::textual(&self.sources, finding);
+        }
         // A warning has its own fixes only: what it is about works.
-        if self.unread || large || finding.severity == Severity::Warning {
+        if large || finding.severity == Severity::Warning {
             let fixes = finding.fixes.iter().cloned().zip(0..);
             return fixes.map(|(fix, cost)| Candidate { fix, cost }).collect();
         }
@@ -166,7 +169,7 @@ impl Again<'_> {
                         self.parsed.files[at] = old;
                         found
                     }
-                    None => self.from_scratch(file),
+                    None => self.from_scratch(),
                 }
             }
         };
@@ -180,28 +183,24 @@ impl Again<'_> {
         built: &mut usize,
     ) -> Result<Vec<Diagnostic>, Failure> {
         let mut session = Session::default();
+        session.sources = std::mem::take(&mut self.sources);
         let tolerated = Some(tolerated.to_vec());
-        let mut judged = session.judge_within(
-            &self.parsed,
-            self.request,
-            &mut self.schemas,
-            tolerated,
-            built,
-        )?;
+        let judged =
+            session.judge_within(&self.parsed, self.request, &mut self.schemas, tolerated, built);
+        self.sources = session.sources;
+        let mut judged = judged?;
         judged.errors.append(&mut judged.warnings);
         Ok(judged.errors)
     }
 
     /// The same where what is read changes: all files are read again.
-    fn from_scratch(&mut self, edited: FileId) -> Result<Vec<Diagnostic>, Failure> {
+    fn from_scratch(&mut self) -> Result<Vec<Diagnostic>, Failure> {
         let users = self.sources.iter().filter(|(_, file)| !file.builtin);
         let texts: Vec<(FileId, PathBuf, String)> =
             users.map(|(id, file)| (id, PathBuf::from(&file.name), file.text.clone())).collect();
-        let Some((main, _, text)) = texts.first() else { return Ok(Vec::new()) };
-        let (main, text) = (*main, text.clone());
-        let instead =
-            texts.into_iter().filter(|(id, ..)| *id == edited).map(|(_, path, text)| (path, text));
-        let instead = instead.filter(|_| edited != main).collect();
+        let Some((_, _, text)) = texts.first() else { return Ok(Vec::new()) };
+        let text = text.clone();
+        let instead = texts.into_iter().map(|(_, path, text)| (path, text)).collect();
         let mut session = Session::default();
         session.instead = instead;
         let (_, mut judged) = session.look(text, self.request, &mut self.schemas)?;
@@ -212,4 +211,65 @@ impl Again<'_> {
 
 fn paths(uses: &[elaborate::Use]) -> Vec<&str> {
     uses.iter().map(|step| step.path.as_str()).collect()
+}
+
+/// A program with fixes made.
+#[derive(Debug)]
+pub struct Fixed {
+    /// The files that change.
+    pub changed: Vec<Changed>,
+    /// What the fixes that were made do.
+    pub made: Vec<String>,
+    /// What is found in the program with them.
+    pub left: Vec<Diagnostic>,
+    /// The texts with them.
+    pub sources: Box<Sources>,
+}
+
+/// A file that fixes change.
+#[derive(Debug)]
+pub struct Changed {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its text.
+    pub before: String,
+    /// Its text with the fixes made.
+    pub after: String,
+}
+
+/// How many fixes are made at most: each takes a finding away.
+const MOST_MADE: usize = 200;
+
+/// Makes each finding's first fix, checking again after each, until none is left that has one.
+/// Writes nothing.
+pub fn fix(request: &Request) -> Result<Fixed, Failure> {
+    let mut texts: Vec<(PathBuf, String)> = Vec::new();
+    let mut fixed =
+        Fixed { changed: Vec::new(), made: Vec::new(), left: Vec::new(), sources: Box::default() };
+    loop {
+        let mut session = Session::default();
+        session.instead = texts.clone();
+        let found = super::check::findings(&mut session, request)?;
+        let first = found.iter().find_map(|finding| finding.fixes.first().filter(|it| it.checked));
+        let Some(fix) = first.filter(|_| fixed.made.len() < MOST_MADE) else {
+            fixed.left = found;
+            fixed.sources = Box::new(session.sources);
+            return Ok(fixed);
+        };
+        let Some(file) = fix.file() else { return Ok(fixed) };
+        let source = session.sources.file(file);
+        let path = PathBuf::from(&source.name);
+        let after = apply(&source.text, &fix.edits);
+        match fixed.changed.iter_mut().find(|changed| changed.path == path) {
+            Some(changed) => changed.after.clone_from(&after),
+            None => {
+                let before = source.text.clone();
+                let after = after.clone();
+                fixed.changed.push(Changed { path: path.clone(), before, after });
+            }
+        }
+        fixed.made.push(fix.title.clone());
+        texts.retain(|(other, _)| *other != path);
+        texts.push((path, after));
+    }
 }

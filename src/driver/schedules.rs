@@ -42,6 +42,12 @@ pub(super) fn refuse_unfit(
     training: &Training,
     steps: u64,
 ) -> Result<(), Failure> {
+    let found = misfits(training, steps);
+    if found.is_empty() { Ok(()) } else { Err(session.program_failure(found)) }
+}
+
+/// Schedules that make no sense in a run of so many steps.
+pub(super) fn misfits(training: &Training, steps: u64) -> Vec<Diagnostic> {
     let long = training.warm_ups.iter().filter(|warm_up| steps > 0 && warm_up.steps >= steps);
     let mut found: Vec<Diagnostic> = long
         .map(|warm_up| {
@@ -54,7 +60,7 @@ pub(super) fn refuse_unfit(
     if found.is_empty() {
         found.extend(unfit(training, steps));
     }
-    if found.is_empty() { Ok(()) } else { Err(session.program_failure(found)) }
+    found
 }
 
 /// The first step at which a schedule gives no finite number, or a setting of gradients a negative

@@ -129,7 +129,7 @@ impl Session {
             Ok(Err(mistakes)) => format!("its result is malformed: {}", mistakes.join("; ")),
             Err(message) => message,
         };
-        Err(Failure::Bug { pass: name.to_string(), message, dump: dump(name, before) })
+        Err(bug(name, message, before))
     }
 
     pub(super) fn add_time(&mut self, pass: &str, seconds: f64) {
@@ -138,6 +138,11 @@ impl Session {
             None => self.timings.push(Timing { pass: pass.to_string(), seconds }),
         }
     }
+}
+
+/// A failure of a stage that is a bug; `before` prints what it was given.
+pub(super) fn bug(pass: &str, message: String, before: impl FnOnce() -> String) -> Failure {
+    Failure::Bug { pass: pass.to_string(), message, dump: dump(pass, before) }
 }
 
 /// Writes what a failed stage was given to a file that stays; printing may fail as well.

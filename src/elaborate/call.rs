@@ -8,7 +8,7 @@
 use super::builtins;
 use super::context::{Elaborator, Eval, Reported};
 use super::expr::Expect;
-use super::items::{FnId, kind_name};
+use super::items::FnId;
 use super::paths;
 use super::scope::{Binding, Frame};
 use super::types::Bound;
@@ -156,7 +156,7 @@ impl<'a> Elaborator<'a> {
         let other = kinds.into_iter().find(|&kind| self.items.find(kind, name, builtin).is_some());
         self.report(match other {
             Some(kind) => {
-                error.help(format!("`{name}` is the name of a {}, not of a layer", kind_name(kind)))
+                error.help(format!("`{name}` is the name of a {}, not of a layer", kind.word()))
             }
             None => {
                 let labels = self.frame().labels.keys().copied();
@@ -330,7 +330,7 @@ impl<'a> Elaborator<'a> {
         match self.block(&function.body, Expect::Any)? {
             Some(value) => Ok(value),
             None => {
-                let kind = kind_name(function.kind);
+                let kind = function.kind.word();
                 let message = format!("the {kind} `{}` has no value", function.name.text);
                 let error = Diagnostic::error(codes::BODY, message)
                     .primary(function.body.span, "")

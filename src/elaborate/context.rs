@@ -6,7 +6,7 @@
 //! value fails silently in turn, so that one mistake is told once.
 
 use super::Tolerated;
-use super::items::{FunctionItem, Items, kind_name};
+use super::items::{FunctionItem, Items};
 use super::schedule::WarmUp;
 use super::scope::Frame;
 use super::value::Value;
@@ -385,7 +385,7 @@ impl<'a> Elaborator<'a> {
             return Ok(());
         }
         let name = &item.function.name;
-        let kind = kind_name(item.function.kind);
+        let kind = item.function.kind.word();
         let recursive = self.frames.iter().any(|frame| frame.name == name.text);
         let message = if recursive {
             format!("the {kind} `{}` calls itself without end", name.text)

@@ -30,6 +30,8 @@ pub struct DataRequest {
 pub struct SourceCall {
     /// Its name.
     pub name: String,
+    /// The place of the name.
+    pub name_span: Span,
     /// The arguments, in order.
     pub args: Vec<SourceArg>,
     /// The place of the call.
@@ -41,6 +43,8 @@ pub struct SourceCall {
 pub struct SourceArg {
     /// Its name, if one is written.
     pub name: Option<String>,
+    /// The place of the name.
+    pub name_span: Option<Span>,
     /// Its value.
     pub value: Literal,
     /// The place of the value.
@@ -79,9 +83,12 @@ impl<'a> Elaborator<'a> {
         transforms.reverse();
         let source = match &first.kind {
             ExprKind::Call(call) => self.source_call(call, first.span)?,
-            ExprKind::Name(name) => {
-                SourceCall { name: name.clone(), args: Vec::new(), span: first.span }
-            }
+            ExprKind::Name(name) => SourceCall {
+                name: name.clone(),
+                name_span: first.span,
+                args: Vec::new(),
+                span: first.span,
+            },
             _ => {
                 return Err(self.error_help(
                     codes::WRONG_KIND,
@@ -101,13 +108,19 @@ impl<'a> Elaborator<'a> {
             match self.literal(&arg.value) {
                 Ok(value) => args.push(SourceArg {
                     name: arg.name.as_ref().map(|name| name.text.clone()),
+                    name_span: arg.name.as_ref().map(|name| name.span),
                     value,
                     span: arg.value.span,
                 }),
                 Err(reported) => outcome = Err(reported),
             }
         }
-        outcome.map(|()| SourceCall { name: call.callee.text.clone(), args, span })
+        outcome.map(|()| SourceCall {
+            name: call.callee.text.clone(),
+            name_span: call.callee.span,
+            args,
+            span,
+        })
     }
 
     fn literal(&mut self, expr: &'a Expr) -> Eval<Literal> {

@@ -8,13 +8,13 @@
 use super::call::Given;
 use super::context::{Elaborator, Eval, ParamSlot, Reported, StateSlot};
 use super::expr::Expect;
-use super::items::kind_name;
 use super::paths;
 use super::scope::{Binding, Role};
 use super::types;
 use super::value::{Initializer, Value};
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
+use crate::base::fix::Edit;
 use crate::base::source::Span;
 use crate::base::tensor::DType;
 use crate::graph::{DimOrigin, Init, NodeId, Op, Param, State, Type};
@@ -35,12 +35,13 @@ impl<'a> Elaborator<'a> {
         let name = &declaration.name;
         self.declares_at_all(name)?;
         if self.frame().kind == Some(FunctionKind::Optimizer) {
-            return Err(self.error_help(
-                codes::DECLARATION,
-                span,
-                "an optimizer has no parameters of its own",
-                "`state` keeps a number beside each element",
-            ));
+            let word = Span { end: span.start + 5, ..span };
+            let error =
+                Diagnostic::error(codes::DECLARATION, "an optimizer has no parameters of its own")
+                    .primary(span, "")
+                    .fix("write `state`", vec![Edit { span: word, text: "state".into() }])
+                    .help("`state` keeps a number beside each element");
+            return Err(self.report(error));
         }
         self.declares_once(name)?;
         let ty = self.declared_type("param", declaration, span)?;
@@ -133,7 +134,7 @@ impl<'a> Elaborator<'a> {
     fn declares_at_all(&mut self, name: &Name) -> Eval<()> {
         match self.frame().kind {
             Some(kind @ (FunctionKind::Schedule | FunctionKind::Initializer)) => {
-                let word = kind_name(kind);
+                let word = kind.word();
                 let article = if kind == FunctionKind::Schedule { "a" } else { "an" };
                 let message = format!("{article} {word} keeps nothing from step to step");
                 Err(self.error(codes::DECLARATION, name.span, message))

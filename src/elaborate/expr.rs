@@ -10,6 +10,7 @@ use super::scope::{Binding, Block, Role};
 use super::value::Value;
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
+use crate::base::fix::Edit;
 use crate::base::source::Span;
 use crate::syntax::ast::{self, Expr, ExprKind, FunctionKind, Stage, StmtKind};
 
@@ -194,7 +195,11 @@ impl<'a> Elaborator<'a> {
         self.report(if is_layer {
             error.help(format!("`{name}` is a layer: `x |> {name}` or `{name}(x)` applies it"))
         } else {
-            let known = self.frame().names().chain(items.const_names()).chain(["training"]);
+            let known = self
+                .frame()
+                .names()
+                .chain(items.const_names())
+                .chain(["training", "true", "false"]);
             error.misspelt(span, name, known)
         })
     }
@@ -213,12 +218,11 @@ impl<'a> Elaborator<'a> {
         };
         if member.text != "classes" {
             let message = format!("data have no `{}`", member.text);
-            return Err(self.error_help(
-                codes::UNKNOWN_NAME,
-                member.span,
-                message,
-                format!("`{data}.classes` is the number of classes"),
-            ));
+            let error = Diagnostic::error(codes::UNKNOWN_NAME, message)
+                .primary(member.span, "")
+                .fix("write `classes`", vec![Edit { span: member.span, text: "classes".into() }])
+                .help(format!("`{data}.classes` is the number of classes"));
+            return Err(self.report(error));
         }
         let schema = self.schemas.iter().find(|(name, _)| name == data).map(|(_, schema)| schema);
         match schema.map(|schema| schema.classes) {

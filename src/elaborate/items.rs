@@ -185,16 +185,3 @@ fn plural(kind: FunctionKind) -> &'static str {
         FunctionKind::Initializer => "initializers",
     }
 }
-
-/// The kind's name, of one.
-pub(super) fn kind_name(kind: FunctionKind) -> &'static str {
-    match kind {
-        FunctionKind::Layer => "layer",
-        FunctionKind::Model => "model",
-        FunctionKind::Loss => "loss",
-        FunctionKind::Metric => "metric",
-        FunctionKind::Optimizer => "optimizer",
-        FunctionKind::Schedule => "schedule",
-        FunctionKind::Initializer => "initializer",
-    }
-}

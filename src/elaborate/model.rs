@@ -10,7 +10,7 @@ use super::context::{Elaborator, Eval, Reported};
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 
-use super::items::{FnId, kind_name};
+use super::items::FnId;
 use super::paths;
 use super::scope::{Binding, Frame, Role};
 use super::train::{Choice, Plan};
@@ -361,7 +361,7 @@ impl<'a> Elaborator<'a> {
     }
 
     fn needs_two(&mut self, function: &Function) -> Reported {
-        let kind = kind_name(function.kind);
+        let kind = function.kind.word();
         let message =
             format!("the {kind} `{}` needs the output and the target", function.name.text);
         let help = "its first two parameters are tensors: `(output: f32[N, K], label: i32[N])`";
@@ -438,7 +438,7 @@ impl<'a> Elaborator<'a> {
     }
 
     fn bad_judgement(&mut self, function: &Function, ty: &Type, takes: &str) -> Reported {
-        let kind = kind_name(function.kind);
+        let kind = function.kind.word();
         let message = format!("the {kind} `{}` gives {ty}, not {takes}", function.name.text);
         let span = function.result.as_ref().map_or(function.name.span, |ty| ty.span);
         self.error(codes::RESULT, span, message)

@@ -35,7 +35,7 @@ pub(super) fn select<'a>(
         }
         ([(first, _), .., (last, _)], _) => Err(Box::new(several_trains(first, last))),
         ([], Some(name)) => Ok(Selected { model: named_model(items, name, None)?, train: None }),
-        ([], None) => Ok(Selected { model: only_model(items)?, train: None }),
+        ([], None) => Ok(Selected { model: only_model(items, main)?, train: None }),
     }
 }
 
@@ -73,11 +73,12 @@ fn named_model(items: &Items<'_>, name: &str, span: Option<Span>) -> Result<FnId
     })))
 }
 
-fn only_model(items: &Items<'_>) -> Result<FnId, Box<Diagnostic>> {
+fn only_model(items: &Items<'_>, main: FileId) -> Result<FnId, Box<Diagnostic>> {
     match &items.models[..] {
         [only] => Ok(*only),
         [] => Err(Box::new(
             Diagnostic::error(codes::NO_MODEL, "the program has no model")
+                .primary(Span::new(main, 0, 0), "")
                 .help("write one: `model net(x: f32[N, 10]) -> f32[N, 2] { x |> dense(2) }`"),
         )),
         [first, .., last] => {

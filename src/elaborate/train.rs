@@ -8,7 +8,7 @@ use super::call::{Passed, written};
 use super::context::{Elaborator, Eval, Reported};
 use super::expr::Expect;
 use super::gradients;
-use super::items::{FnId, kind_name};
+use super::items::FnId;
 use super::value::Value;
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
@@ -275,7 +275,7 @@ impl<'a> Elaborator<'a> {
 
     /// A name or call of an item of a kind.
     fn choice(&mut self, kind: FunctionKind, value: &'a Expr) -> Eval<Choice<'a>> {
-        let word = kind_name(kind);
+        let word = kind.word();
         let (name, span, args): (&str, Span, &'a [Arg]) = match &value.kind {
             ExprKind::Name(name) => (name, value.span, &[]),
             ExprKind::Call(call) => (&call.callee.text, call.callee.span, &call.args),

@@ -6,7 +6,6 @@
 
 use super::context::{Elaborator, Eval, Reported};
 use super::expr::Expect;
-use super::items::kind_name;
 use super::scope::{Binding, Role};
 use super::sizes;
 use super::value::{Initializer, Value};
@@ -140,6 +139,9 @@ impl<'a> Elaborator<'a> {
                 error = error.label(param.span, "declared here");
             }
             error.help = sizes::help(&ty.name.text, &value);
+            if let ("padding", Value::Word(word)) = (ty.name.text.as_str(), &value) {
+                error = error.misspelt(span, word, ["same", "valid"]);
+            }
             if matches!(value, Value::Tensor(node) if self.is_each_step(node)) {
                 error = error.help(self.changeable(function));
             }
@@ -354,7 +356,12 @@ impl<'a> Elaborator<'a> {
 
     /// A body's value against the declared result; numbers become scalars, new names are bound.
     pub fn check_result(&mut self, function: &'a Function, value: Value) -> Eval<Value> {
-        let span = function.body.value.as_ref().map_or(function.body.span, |value| value.span);
+        // Of a pipeline, the last stage gives the value.
+        let span = match function.body.value.as_deref() {
+            Some(Expr { kind: ExprKind::Pipe(_, last), .. }) => last.span,
+            Some(value) => value.span,
+            None => function.body.span,
+        };
         let node = self.tensor(&value, span)?;
         let Some(ty) = &function.result else { return Ok(Value::Tensor(node)) };
         let dtype = self.dtype(ty)?;
@@ -367,7 +374,7 @@ impl<'a> Elaborator<'a> {
         }
         let message = format!(
             "the {} `{}` says it gives {}, but it gives {found}",
-            kind_name(function.kind),
+            function.kind.word(),
             function.name.text,
             show(ty)
         );

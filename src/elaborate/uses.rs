@@ -6,6 +6,7 @@
 use super::items::Items;
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
+use crate::base::names::near;
 use crate::base::source::Span;
 use crate::graph::{Graph, OriginId};
 use crate::syntax::ast::{File, ItemKind, Name};
@@ -45,12 +46,23 @@ pub fn cycle(chain: &[Use]) -> Diagnostic {
     error
 }
 
-/// A `use` of a file that cannot be read, and why; `looked` is where it was looked for.
-pub fn missing_file(step: &Use, looked: &str, reason: &str) -> Diagnostic {
+/// A `use` of a file that cannot be read, and why; `looked` is where it was looked for, `there`
+/// what programs are in that folder.
+pub fn missing_file(step: &Use, looked: &str, reason: &str, there: &[String]) -> Diagnostic {
+    let (folder, name) = match step.path.rsplit_once('/') {
+        Some((folder, name)) => (format!("{folder}/"), name),
+        None => (String::new(), step.path.as_str()),
+    };
+    let near: Vec<String> = near(name, there.iter().map(String::as_str))
+        .into_iter()
+        .map(|name| format!("\"{folder}{name}\""))
+        .collect();
+    let written = format!("\"{}\"", step.path);
     Diagnostic::error(codes::MISSING_FILE, format!("cannot read `{}`", step.path))
         .primary(step.span, reason)
         .note(format!("looked for at {looked}"))
-        .help("the path is relative to the file that uses it")
+        .misspelt(step.span, &written, near.iter().map(String::as_str))
+        .or_help(|| "the path is relative to the file that uses it".into())
 }
 
 /// The data that a `train` block names, where nothing declares them.

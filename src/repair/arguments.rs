@@ -2,7 +2,8 @@
 //! `dense` → `dense(10)`, `relu(0.1)` → `relu`.
 
 use super::scene::{Call, Scene, distance};
-use super::{Candidate, after, candidate, cost, swap};
+use super::{Candidate, after, before, candidate, cost, swap};
+use crate::base::fix::{Edit, Fix};
 use crate::base::source::Span;
 use crate::syntax::ast::ExprKind;
 
@@ -15,6 +16,8 @@ pub fn edits(scene: &Scene<'_>, found: &mut Vec<Candidate>) {
         if call.distance <= distance::AROUND + distance::LABELLED {
             less(scene, call, found);
             swapped(scene, call, found);
+            listed(scene, call, found);
+            alone(scene, call, found);
         }
     }
 }
@@ -27,19 +30,32 @@ fn more(scene: &Scene<'_>, call: &Call<'_>, found: &mut Vec<Candidate>) {
             continue;
         }
         for (order, value) in values(scene, call, name).into_iter().enumerate() {
-            let cost = cost::ARGUMENT + call.distance + u32::from(order > 0);
+            let order = u32::try_from(order).unwrap_or(0);
+            let cost = cost::ARGUMENT + call.distance + 5 * order + unlikely(call, name, &value);
             found.push(with(scene, call, &format!("{name}: {value}"), cost));
         }
     }
     // What must be given stands first, and needs no name.
-    let given = call.call.args.len() + usize::from(call.piped);
-    if let Some(next) = parameters.get(given)
-        && call.call.args.iter().all(|arg| arg.name.is_none())
-    {
-        for value in needed(scene, next) {
-            let cost = cost::ARGUMENT + call.distance;
-            found.push(with(scene, call, &value, cost));
+    let unnamed = call.call.args.iter().take_while(|arg| arg.name.is_none()).count();
+    let given = unnamed + usize::from(call.piped);
+    if let Some(next) = parameters.get(given).filter(|next| scene.argument(call, next).is_none()) {
+        for (order, value) in (0..).zip(needed(scene, next)) {
+            let cost = cost::ARGUMENT - 5 + order + call.distance;
+            found.push(positional(scene, call, &value, cost));
         }
+    }
+}
+
+/// What makes an argument unlikely: that such calls hardly ever have it.
+fn unlikely(call: &Call<'_>, name: &str, value: &str) -> u32 {
+    let callee = call.call.callee.text.as_str();
+    match (name, value) {
+        ("pad" | "stride", _) if callee.ends_with("pool") => cost::HARDLY,
+        ("dilation" | "groups" | "init" | "eps" | "size", _) => cost::HARDLY,
+        ("bias", _) => 80,
+        ("stride", "1") => cost::HARDLY,
+        ("axis", _) if callee.ends_with("softmax") => 60,
+        _ => 0,
     }
 }
 
@@ -47,7 +63,7 @@ fn more(scene: &Scene<'_>, call: &Call<'_>, found: &mut Vec<Candidate>) {
 fn values(scene: &Scene<'_>, call: &Call<'_>, name: &str) -> Vec<String> {
     let mut values: Vec<String> = Vec::new();
     // What the layer calls so is meant for it.
-    if scene.names[call.item].contains(&name) {
+    if scene.counts[call.item].contains(&name) {
         values.push(name.to_owned());
     }
     match name {
@@ -75,7 +91,8 @@ fn values(scene: &Scene<'_>, call: &Call<'_>, name: &str) -> Vec<String> {
         }
         "stride" => values.extend(["2", "1", "4", "3"].map(String::from)),
         "axis" => values.extend(["-1", "1", "2", "3", "0"].map(String::from)),
-        "keep" | "bias" => values.extend(["true", "false"].map(String::from)),
+        "keep" => values.push("true".into()),
+        "bias" => values.push("false".into()),
         "size" => values.extend(["3", "2", "1"].map(String::from)),
         "groups" => values.extend(scene.numbers.iter().take(4).map(i64::to_string)),
         _ => {}
@@ -115,10 +132,21 @@ fn needed(scene: &Scene<'_>, name: &str) -> Vec<String> {
     }
 }
 
-/// A call with one argument more, at its end.
-fn with(scene: &Scene<'_>, call: &Call<'_>, argument: &str, cost: u32) -> Candidate {
+/// A call with one argument more, where the parameters' order puts it.
+pub fn with(scene: &Scene<'_>, call: &Call<'_>, argument: &str, cost: u32) -> Candidate {
     let title = format!("add `{argument}`");
-    match call.call.args.last() {
+    let parameters = scene.parameters(&call.call.callee.text);
+    let place = |name: &str| parameters.iter().position(|known| *known == name);
+    let own = argument.split_once(':').and_then(|(name, _)| place(name));
+    // After the last argument of an earlier parameter; one without a name has only those before.
+    let earlier = call.call.args.iter().enumerate().rev().find(|(index, arg)| {
+        let given = match &arg.name {
+            Some(name) => place(&name.text),
+            None => Some(index + usize::from(call.piped)),
+        };
+        own.is_none() || given.is_none() || given < own
+    });
+    match earlier.map(|(_, arg)| arg).or(call.call.args.last()) {
         Some(last) => candidate(title, after(last.value.span), format!(", {argument}"), cost),
         None => {
             let callee = call.call.callee.span;
@@ -131,6 +159,22 @@ fn with(scene: &Scene<'_>, call: &Call<'_>, argument: &str, cost: u32) -> Candid
                 candidate(title, after(callee), format!("({argument})"), cost)
             }
         }
+    }
+}
+
+/// A call with one more argument that has no name, behind the others that have none.
+fn positional(scene: &Scene<'_>, call: &Call<'_>, value: &str, cost: u32) -> Candidate {
+    let args = &call.call.args;
+    let unnamed = args.iter().take_while(|arg| arg.name.is_none()).last();
+    match (unnamed, args.first().and_then(|arg| arg.name.as_ref())) {
+        (None, Some(first)) => {
+            candidate(format!("add `{value}`"), before(first.span), format!("{value}, "), cost)
+        }
+        (Some(last), _) => {
+            let place = after(last.value.span);
+            candidate(format!("add `{value}`"), place, format!(", {value}"), cost)
+        }
+        (None, None) => with(scene, call, value, cost),
     }
 }
 
@@ -153,7 +197,8 @@ fn less(scene: &Scene<'_>, call: &Call<'_>, found: &mut Vec<Candidate>) {
         };
         let shown = scene.program.sources.text(own);
         let title = format!("leave `{shown}` out");
-        found.push(candidate(title, span, "", cost::LESS + call.distance));
+        let distance = call.distance.max(scene.distance(own, call.item));
+        found.push(candidate(title, span, "", cost::LESS + distance));
     }
 }
 
@@ -172,4 +217,34 @@ fn swapped(scene: &Scene<'_>, call: &Call<'_>, found: &mut Vec<Candidate>) {
             found.push(swap(scene, places, cost::OPERAND + call.distance));
         }
     }
+}
+
+/// `dropout(linear(0.5))` → `dropout(0.5)`.
+fn alone(scene: &Scene<'_>, call: &Call<'_>, found: &mut Vec<Candidate>) {
+    if let ([first, ..], false) = (&call.call.args[..], call.piped) {
+        let text = scene.program.sources.text(first.value.span);
+        let cost = cost::OTHER_KIND + 30 + call.distance;
+        found.push(candidate(format!("write `{text}` alone"), call.span, text, cost));
+    }
+}
+
+/// `concat(a, b)` → `concat([a, b])`.
+fn listed(scene: &Scene<'_>, call: &Call<'_>, found: &mut Vec<Candidate>) {
+    let unnamed: Vec<Span> = call
+        .call
+        .args
+        .iter()
+        .take_while(|arg| arg.name.is_none())
+        .map(|arg| arg.value.span)
+        .collect();
+    let takes_list = scene.parameters(&call.call.callee.text).first() == Some(&"parts");
+    let (true, Some(first), Some(last)) = (takes_list, unnamed.first(), unnamed.last()) else {
+        return;
+    };
+    let edits = vec![
+        Edit { span: before(*first), text: "[".into() },
+        Edit { span: after(*last), text: "]".into() },
+    ];
+    let fix = Fix { title: "write the parts as a list".into(), checked: false, edits };
+    found.push(Candidate { fix, cost: cost::OTHER_KIND + call.distance });
 }

@@ -14,11 +14,18 @@
 //! [`operands`] and [`types`] each know one kind of edit.
 
 mod arguments;
+mod edits;
 mod numbers;
 mod operands;
 mod scene;
 mod stages;
+mod texts;
 mod types;
+
+pub use edits::{
+    argument_as, default, occurrences, parameter, with_argument, with_setting, without_parameter,
+    without_stage, without_statement,
+};
 
 use crate::base::diagnostic::Diagnostic;
 use crate::base::fix::{Edit, Fix};
@@ -54,27 +61,33 @@ mod cost {
     /// What whoever found the mistake proposes; each further proposal one more.
     pub const PROPOSED: u32 = 0;
     /// A literal of the wrong kind, written as one of the right kind.
-    pub const OTHER_KIND: u32 = 6;
-    /// Axes in another order in a declared shape.
-    pub const REORDER: u32 = 8;
-    /// Another number in an argument.
-    pub const NUMBER: u32 = 9;
-    /// An argument more.
-    pub const ARGUMENT: u32 = 11;
+    pub const OTHER_KIND: u32 = 60;
+    /// Axes in another order in a declared shape, the order of a shape that is there.
+    pub const REORDER: u32 = 80;
+    /// Another number in an argument, or in a parameter's own shape.
+    pub const NUMBER: u32 = 90;
+    /// An argument more: something forgotten is likelier than something written for nothing.
+    pub const ARGUMENT: u32 = 85;
     /// A stage more.
-    pub const STAGE: u32 = 12;
-    /// An operand transposed, or operands that change places.
-    pub const OPERAND: u32 = 13;
+    pub const STAGE: u32 = 120;
+    /// An operand transposed.
+    pub const TRANSPOSED: u32 = 88;
+    /// Operands that change places.
+    pub const OPERAND: u32 = 130;
     /// Another number, or a number more or less, in a declared shape.
-    pub const DECLARED: u32 = 14;
+    pub const DECLARED: u32 = 140;
+    /// A number's name, or another one.
+    pub const NUMBER_NAME: u32 = 120;
     /// Two stages that change places.
-    pub const SWAP: u32 = 18;
-    /// Another name of the scope.
-    pub const NAME: u32 = 19;
+    pub const SWAP: u32 = 180;
+    /// Another value of the scope.
+    pub const NAME: u32 = 190;
     /// An argument less.
-    pub const LESS: u32 = 20;
+    pub const LESS: u32 = 200;
     /// A stage less.
-    pub const FEWER: u32 = 22;
+    pub const FEWER: u32 = 220;
+    /// Added to what is allowed and hardly ever meant: pooling with padding, a window of one.
+    pub const HARDLY: u32 = 130;
 }
 
 /// Edits that might mend a mistake, the smallest first, each once.
@@ -96,6 +109,15 @@ pub fn candidates(program: &Program<'_>, error: &Diagnostic) -> Vec<Candidate> {
         let edits = candidate.fix.edits.iter().map(|edit| (edit.span, edit.text.clone()));
         known.insert(edits.collect())
     });
+    found
+}
+
+/// Edits of a text that does not parse, the smallest first.
+pub fn textual(sources: &Sources, error: &Diagnostic) -> Vec<Candidate> {
+    let proposed = error.fixes.iter().zip(cost::PROPOSED..);
+    let mut found: Vec<Candidate> =
+        proposed.map(|(fix, cost)| Candidate { fix: fix.clone(), cost }).collect();
+    found.extend(texts::edits(sources, error));
     found
 }
 

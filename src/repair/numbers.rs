@@ -24,10 +24,20 @@ pub fn edits(scene: &Scene<'_>, found: &mut Vec<Candidate>) {
                 }
             }
             ExprKind::Name(name) => names(scene, literal, name, &derived, found),
+            ExprKind::List(_) if literal.slot.name == "size" => image_size(scene, literal, found),
             ExprKind::Float(_) | ExprKind::Bool(_) | ExprKind::Str(_) | ExprKind::List(_) => {}
             _ => continue,
         }
         other_kind(scene, literal, found);
+    }
+}
+
+/// The size of images, as the model takes them.
+fn image_size(scene: &Scene<'_>, literal: &Literal<'_>, found: &mut Vec<Candidate>) {
+    for dims in scene.told_dims().filter(|dims| dims.len() == 4) {
+        let size = format!("[{}, {}]", dims[1], dims[2]);
+        let cost = cost::NUMBER + literal.distance;
+        found.push(candidate(format!("write `{size}`"), literal.expr.span, size, cost));
     }
 }
 
@@ -39,9 +49,8 @@ fn number(
     found: &mut Vec<Candidate>,
 ) {
     let span = literal.expr.span;
-    let (extra, numbers) = choices(scene, literal, value, derived);
-    for (order, number) in numbers.into_iter().filter(|&number| number != value).enumerate() {
-        let cost = cost::NUMBER + extra + literal.distance + u32::from(order > 4);
+    for number in choices(scene, literal, value, derived) {
+        let cost = cost::NUMBER + literal.distance + unlikely(scene, literal, value, number);
         found.push(candidate(
             format!("write {number} for {value}"),
             span,
@@ -50,51 +59,92 @@ fn number(
         ));
     }
     // A number that the layer's own argument stands for.
-    for name in &scene.names[literal.item] {
-        if *name == literal.slot.name {
-            let cost = cost::NUMBER + literal.distance;
-            found.push(candidate(format!("write `{name}` for {value}"), span, *name, cost));
-        } else if literal.distance < distance::ITEM {
-            let cost = cost::NAME + literal.distance;
+    // A dimension is a width, never a stride.
+    let is_width = !matches!(literal.slot.name, "stride" | "pad" | "size" | "dilation" | "axis");
+    let fits = |name: &&&str| is_width || !name.starts_with(char::is_uppercase);
+    for name in scene.counts[literal.item].iter().filter(fits) {
+        let same = *name == literal.slot.name;
+        if same || literal.distance < distance::ITEM {
+            let cost = if same { cost::NUMBER } else { cost::NUMBER_NAME } + literal.distance;
             found.push(candidate(format!("write `{name}` for {value}"), span, *name, cost));
         }
     }
 }
 
-/// What else a number may be, and what the kind of argument adds to the cost.
-fn choices(
-    scene: &Scene<'_>,
-    literal: &Literal<'_>,
-    value: i64,
-    derived: &[i64],
-) -> (u32, Vec<i64>) {
-    let positive = |numbers: &[i64]| -> Vec<i64> {
-        numbers.iter().copied().filter(|&number| number > 0).collect()
+/// What makes a number unlikely in another's place: that it is far away, and that such an argument
+/// is hardly ever so.
+fn unlikely(scene: &Scene<'_>, literal: &Literal<'_>, value: i64, number: i64) -> u32 {
+    let far = if literal.slot.name == "axis" {
+        0
+    } else if value > 0 && number > 0 {
+        ((number as f64 / value as f64).log2().abs() * 7.0).min(30.0) as u32
+    } else {
+        6
     };
-    let small = |most: i64| positive(derived).into_iter().filter(move |&number| number <= most);
-    match literal.slot.name {
-        "axis" => (0, vec![1, -1, 2, 3, 0, -2, -3]),
-        "pad" => (0, (0..=7).chain(small(16)).collect()),
-        "stride" => (1, (1..=4).chain(small(8)).collect()),
-        "size" => (5, [1, 2, 3, 4, 5, 7].into_iter().chain(small(16)).collect()),
-        "dilation" => (2, vec![1, 2, 4]),
-        "groups" => (1, [1, 2, 4, 8].into_iter().chain(positive(derived)).take(MOST).collect()),
-        "repeat" => (6, vec![value - 1, value + 1]),
+    let pools = literal.slot.call.is_some_and(|call| call.callee.text.ends_with("pool"));
+    far + match (literal.slot.name, number) {
+        ("size" | "pad", _) if pools && (number <= 1 || literal.slot.name == "pad") => cost::HARDLY,
+        // A padding that keeps the size is meant.
+        ("pad", _) if keeps_size(scene, literal, value) => 60,
+        ("size", 1) => 80,
+        ("size", _) if !pools && number % 2 == 0 => 110,
+        ("size", _) => 40,
+        ("stride", 1) if pools => cost::HARDLY,
+        ("stride", 1) => 40,
+        ("groups" | "units" | "filters", 1) => 60,
+        ("repeat", _) => 60,
+        ("dilation", 1) => 60,
+        ("dilation", _) => 20,
+        _ => 0,
+    }
+}
+
+/// Whether a padding is the one that keeps the size of its convolution.
+fn keeps_size(scene: &Scene<'_>, literal: &Literal<'_>, pad: i64) -> bool {
+    let call = scene
+        .calls
+        .iter()
+        .find(|call| literal.slot.call.is_some_and(|own| std::ptr::eq(own, call.call)));
+    let size = call.and_then(|call| scene.argument(call, "size"));
+    matches!(size.map(|size| &size.value.kind), Some(ExprKind::Int(size)) if size / 2 == pad)
+}
+
+/// What else a number may be.
+fn choices(scene: &Scene<'_>, literal: &Literal<'_>, value: i64, derived: &[i64]) -> Vec<i64> {
+    let positive = || derived.iter().copied().filter(|&number| number > 0);
+    let near = [value - 1, value + 1, value * 2, value / 2];
+    let numbers: Vec<i64> = match literal.slot.name {
+        "axis" | "order" => vec![1, -1, 2, 3, 0, -2, -3],
+        "pad" => (0..=7).chain(positive().filter(|&number| number <= 16)).collect(),
+        "stride" => (1..=4).chain(positive().filter(|&number| number <= 8)).collect(),
+        "size" => [1, 2, 3, 4, 5, 7].into_iter().chain(positive().filter(|&it| it <= 16)).collect(),
+        "dilation" => vec![1, 2, 4],
+        "repeat" => vec![value - 1, value + 1],
         _ => {
             let classes = scene.program.classes.and_then(|classes| i64::try_from(classes).ok());
-            let near = [value - 1, value + 1, value * 2, value / 2];
-            let all = scene.numbers.iter().copied().chain(classes);
-            let all = all.chain(derived.iter().copied()).chain(near);
-            let mut numbers: Vec<i64> = Vec::new();
-            for number in all.filter(|&number| number > 0 || (number == -1 && value < 0)) {
-                if !numbers.contains(&number) {
-                    numbers.push(number);
-                }
-            }
-            numbers.truncate(MOST);
-            (0, numbers)
+            let told = scene.numbers.iter().copied();
+            // Widths that divide are multiples.
+            let multiples = scene.numbers.iter().filter(|&&it| it > 1).flat_map(|&it| {
+                let below = value / it * it;
+                [below, below + it]
+            });
+            let all = told
+                .clone()
+                .chain(told.map(|number| number - 1))
+                .chain(classes)
+                .chain(near)
+                .chain(multiples.collect::<Vec<_>>());
+            all.chain(positive()).filter(|&it| it > 0 || (it == -1 && value < 0)).collect()
+        }
+    };
+    let mut chosen: Vec<i64> = Vec::new();
+    for number in numbers.into_iter().filter(|&number| number != value) {
+        if !chosen.contains(&number) {
+            chosen.push(number);
         }
     }
+    chosen.truncate(MOST);
+    chosen
 }
 
 /// The numbers that a mistake speaks of, and what follows from two or three of them.
@@ -107,9 +157,8 @@ fn derived(scene: &Scene<'_>) -> Vec<i64> {
         }
     };
     // What `flatten` makes of a shape.
-    for shape in &scene.shapes {
-        let dims: Vec<i64> =
-            shape.split(['[', ']', ',']).filter_map(|dim| dim.trim().parse().ok()).collect();
+    for shape in scene.told_dims() {
+        let dims: Vec<i64> = shape.iter().filter_map(|dim| dim.parse().ok()).collect();
         for from in 0..dims.len() {
             for to in from + 2..=dims.len() {
                 let product = dims[from..to].iter().try_fold(1i64, |a, &b| a.checked_mul(b));
@@ -146,20 +195,40 @@ fn names(
         return;
     }
     let span = literal.expr.span;
-    for other in scene.names[literal.item].iter().filter(|other| **other != name) {
-        let cost = cost::NAME + literal.distance;
+    let is_number = scene.counts[literal.item].contains(&name)
+        || matches!(literal.slot.name, "units" | "filters" | "stride" | "axis" | "groups");
+    let is_width = !matches!(literal.slot.name, "stride" | "pad" | "size" | "dilation" | "axis");
+    let (others, base) = match is_number {
+        true => (&scene.counts[literal.item], cost::NUMBER_NAME),
+        false => (&scene.tensors[literal.item], cost::NAME),
+    };
+    let fits =
+        |other: &&&str| **other != name && (is_width || !other.starts_with(char::is_uppercase));
+    for other in others.iter().filter(fits) {
+        let cost = base + literal.distance;
         found.push(candidate(format!("write `{other}` for `{name}`"), span, *other, cost));
     }
-    let is_number = matches!(literal.slot.name, "units" | "filters" | "stride" | "pad" | "axis");
     if is_number {
         for number in derived.iter().take(8) {
-            let cost = cost::NAME + 1 + literal.distance;
+            let cost = cost::NAME + literal.distance;
             found.push(candidate(format!("write {number}"), span, number.to_string(), cost));
+        }
+    }
+    if literal.slot.name == "loss" {
+        for loss in scene.losses().filter(|loss| *loss != name) {
+            let cost = cost::NAME + literal.distance;
+            found.push(candidate(format!("take the loss `{loss}`"), span, loss, cost));
+        }
+    }
+    if literal.slot.name == "pad" {
+        for word in ["same", "valid"].into_iter().filter(|word| *word != name) {
+            let cost = cost::NUMBER + literal.distance;
+            found.push(candidate(format!("write `{word}`"), span, word, cost));
         }
     }
     // A word is a string where one is needed.
     if literal.distance <= distance::LABELLED {
-        let cost = cost::OTHER_KIND + 4 + literal.distance;
+        let cost = cost::OTHER_KIND + 40 + literal.distance;
         found.push(candidate(format!("write \"{name}\""), span, format!("\"{name}\""), cost));
     }
 }
@@ -199,12 +268,20 @@ fn unwrapped(scene: &Scene<'_>, literal: &Literal<'_>, found: &mut Vec<Candidate
     let span = literal.expr.span;
     if let Some(first) = entries.first() {
         let one = scene.program.sources.text(first.span);
-        let cost = cost::OTHER_KIND + 2 + literal.distance;
+        let cost = cost::OTHER_KIND + 25 + literal.distance;
         found.push(candidate(format!("write `{one}`"), span, one, cost));
     }
-    if let [.., before, last] = &entries[..] {
+    // A shape begins with the batch.
+    if literal.slot.name == "shape"
+        && let Some(first) = entries.first()
+    {
+        let cost = cost::ARGUMENT + literal.distance;
+        found.push(candidate("add the batch, `N`", super::before(first.span), "N, ", cost));
+    }
+    let of_axes = matches!(literal.slot.name, "size" | "stride" | "pad" | "dilation");
+    if let ([.., before, last], true) = (&entries[..], of_axes) {
         let span = Span { start: before.span.end, ..last.span };
-        let cost = cost::LESS + literal.distance;
+        let cost = cost::OTHER_KIND + 15 + literal.distance;
         found.push(candidate("leave the last entry out", span, "", cost));
     }
 }

@@ -3,7 +3,7 @@
 
 use super::scene::{Scene, distance};
 use super::{Candidate, candidate, cost, swap};
-use crate::syntax::ast::{BinaryOp, ExprKind};
+use crate::syntax::ast::{BinaryOp, Expr, ExprKind};
 
 /// Other operands.
 pub fn edits(scene: &Scene<'_>, found: &mut Vec<Candidate>) {
@@ -12,7 +12,7 @@ pub fn edits(scene: &Scene<'_>, found: &mut Vec<Candidate>) {
             continue;
         }
         let (left, right) = (operands.left, operands.right);
-        let cost = cost::OPERAND + operands.distance;
+        let cost = cost::TRANSPOSED + operands.distance;
         if operands.op == BinaryOp::Matmul {
             for operand in [right, left] {
                 let text = scene.program.sources.text(operand.span);
@@ -23,10 +23,24 @@ pub fn edits(scene: &Scene<'_>, found: &mut Vec<Candidate>) {
                     && let [only] = &call.args[..]
                 {
                     let text = scene.program.sources.text(only.value.span);
-                    found.push(candidate(format!("write `{text}`"), operand.span, text, cost));
+                    found.push(candidate(format!("write `{text}`"), operand.span, text, cost - 10));
                 }
             }
-            found.push(swap(scene, [left.span, right.span], cost + 1));
+            found.push(swap(scene, [left.span, right.span], cost::OPERAND + operands.distance));
+        }
+        // `C / reduction` → `C`
+        let whole = left.span.to(right.span);
+        let is_count = |expr: &Expr| match &expr.kind {
+            ExprKind::Name(name) => scene.counts[operands.item].contains(&name.as_str()),
+            kind => matches!(kind, ExprKind::Int(_)),
+        };
+        for operand in [left, right] {
+            if !is_count(left) || !is_count(right) {
+                continue;
+            }
+            let text = scene.program.sources.text(operand.span);
+            let cost = cost::NUMBER_NAME + operands.distance;
+            found.push(candidate(format!("write `{text}` alone"), whole, text, cost));
         }
         for operand in [left, right] {
             if let ExprKind::Int(value) = operand.kind {

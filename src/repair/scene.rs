@@ -1,11 +1,11 @@
 //! What stands at the places of a mistake and around them: calls, literals, stages, operands,
 //! declared shapes, names; each with its distance from those places.
 //!
-//! Looked at are the items that a label points into, the constants that those name, and the models
-//! (a loss that gets the wrong shape is mended in the model).
+//! Looked at are the items that a label points into, and all constants, data and models (a loss that
+//! gets the wrong shape is mended in the model, or in the data).
 
 use super::Program;
-use crate::base::diagnostic::Diagnostic;
+use crate::base::diagnostic::{Diagnostic, Label};
 use crate::base::source::Span;
 use crate::elaborate;
 use crate::syntax::ast::{self, Block, Expr, ExprKind, FunctionKind, ItemKind, Stage, StageKind};
@@ -52,13 +52,28 @@ pub struct Operands<'a> {
     pub left: &'a Expr,
     pub right: &'a Expr,
     pub distance: u32,
+    pub item: usize,
 }
 
 /// A declared type.
 pub struct Declared<'a> {
     pub ty: &'a ast::Type,
+    pub of: Of,
     pub distance: u32,
     pub item: usize,
+}
+
+/// What a type is declared of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Of {
+    /// A model's input: the data have it.
+    Input,
+    /// A layer's argument.
+    Argument,
+    /// A result.
+    Result,
+    /// A `param` or `state`.
+    Kept,
 }
 
 /// The surroundings of a mistake.
@@ -69,8 +84,10 @@ pub struct Scene<'a> {
     pub pipelines: Vec<Pipeline<'a>>,
     pub operands: Vec<Operands<'a>>,
     pub types: Vec<Declared<'a>>,
-    /// The names of each item: arguments, bindings and dimensions.
-    pub names: Vec<Vec<&'a str>>,
+    /// The tensors that each item names: arguments and bindings.
+    pub tensors: Vec<Vec<&'a str>>,
+    /// The numbers that each item names: arguments and dimensions.
+    pub counts: Vec<Vec<&'a str>>,
     /// The kind of each item, of those that have one.
     pub kinds: Vec<Option<FunctionKind>>,
     /// The numbers that the mistake speaks of.
@@ -86,13 +103,13 @@ pub mod distance {
     /// The place itself.
     pub const HERE: u32 = 0;
     /// Another place that the mistake has to do with.
-    pub const LABELLED: u32 = 1;
+    pub const LABELLED: u32 = 10;
     /// Around such a place.
-    pub const AROUND: u32 = 3;
+    pub const AROUND: u32 = 30;
     /// Elsewhere in an item with such a place.
-    pub const ITEM: u32 = 6;
+    pub const ITEM: u32 = 60;
     /// In another item.
-    pub const ELSEWHERE: u32 = 9;
+    pub const ELSEWHERE: u32 = 90;
 }
 
 impl<'a> Scene<'a> {
@@ -105,11 +122,12 @@ impl<'a> Scene<'a> {
             pipelines: Vec::new(),
             operands: Vec::new(),
             types: Vec::new(),
-            names: Vec::new(),
+            tensors: Vec::new(),
+            counts: Vec::new(),
             kinds: Vec::new(),
             numbers: error.numbers(),
             shapes: shapes(error),
-            labels: error.labels.iter().map(|label| (label.span, label.primary)).collect(),
+            labels: error.labels.iter().filter(blames).map(|it| (it.span, it.primary)).collect(),
             signatures: signatures(program),
         };
         let items = program.files.iter().flat_map(|file| &file.items);
@@ -117,8 +135,8 @@ impl<'a> Scene<'a> {
             let labelled = error.labels.iter().any(|label| item.span.contains(label.span));
             let is_model = matches!(&item.kind, ItemKind::Function(function)
                 if function.kind == FunctionKind::Model);
-            let is_const = matches!(&item.kind, ItemKind::Const { .. });
-            if labelled || is_model || is_const {
+            let is_given = matches!(&item.kind, ItemKind::Const { .. } | ItemKind::Data { .. });
+            if labelled || is_model || is_given {
                 scene.item(&item.kind);
             }
         }
@@ -143,6 +161,25 @@ impl<'a> Scene<'a> {
                 None => self.parameter(call.call, index, call.piped),
             };
             (found == Some(name)).then_some(arg)
+        })
+    }
+
+    /// The dimensions of the shapes that the mistake speaks of.
+    pub fn told_dims(&self) -> impl Iterator<Item = Vec<&str>> {
+        self.shapes.iter().map(|shape| {
+            let dims = shape.split_once('[').map_or("", |(_, dims)| dims).trim_end_matches(']');
+            dims.split(',').map(str::trim).collect()
+        })
+    }
+
+    /// The names of all losses.
+    pub fn losses(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        let files = self.program.files.iter().chain([self.program.prelude]);
+        files.flat_map(|file| &file.items).filter_map(|item| match &item.kind {
+            ItemKind::Function(function) if function.kind == FunctionKind::Loss => {
+                Some(function.name.text.as_str())
+            }
+            _ => None,
         })
     }
 
@@ -173,8 +210,9 @@ impl<'a> Scene<'a> {
     // ---- The walk
 
     fn item(&mut self, item: &'a ItemKind) {
-        let index = self.names.len();
-        self.names.push(Vec::new());
+        let index = self.kinds.len();
+        self.tensors.push(Vec::new());
+        self.counts.push(Vec::new());
         self.kinds.push(None);
         match item {
             ItemKind::Use { .. } => {}
@@ -190,28 +228,31 @@ impl<'a> Scene<'a> {
             ItemKind::Function(function) => {
                 self.kinds[index] = Some(function.kind);
                 for param in &function.params {
-                    self.names[index].push(&param.name.text);
+                    let is_tensor = param.ty.as_ref().is_none_or(|ty| ty.dims.is_some());
+                    let names = if is_tensor { &mut self.tensors } else { &mut self.counts };
+                    names[index].push(&param.name.text);
                     if let Some(ty) = &param.ty {
-                        self.ty(ty, index);
+                        let is_input = function.kind == FunctionKind::Model;
+                        self.ty(ty, if is_input { Of::Input } else { Of::Argument }, index);
                     }
                     if let Some(default) = &param.default {
                         self.expr(default, Slot { name: &param.name.text, call: None }, index);
                     }
                 }
                 if let Some(ty) = &function.result {
-                    self.ty(ty, index);
+                    self.ty(ty, Of::Result, index);
                 }
                 self.block(&function.body, index);
             }
         }
     }
 
-    fn ty(&mut self, ty: &'a ast::Type, item: usize) {
+    fn ty(&mut self, ty: &'a ast::Type, of: Of, item: usize) {
         for dim in ty.dims.iter().flatten() {
             match dim {
                 ast::Dim::Expr(Expr { kind: ExprKind::Name(name), .. }) => {
-                    if !self.names[item].contains(&name.as_str()) {
-                        self.names[item].push(name);
+                    if !self.counts[item].contains(&name.as_str()) {
+                        self.counts[item].push(name);
                     }
                 }
                 ast::Dim::Expr(_) | ast::Dim::Rest(_) => {}
@@ -219,7 +260,7 @@ impl<'a> Scene<'a> {
         }
         if ty.dims.is_some() {
             let distance = self.distance(ty.span, item);
-            self.types.push(Declared { ty, distance, item });
+            self.types.push(Declared { ty, of, distance, item });
         }
     }
 
@@ -228,13 +269,13 @@ impl<'a> Scene<'a> {
         for stmt in &block.stmts {
             match &stmt.kind {
                 ast::StmtKind::Let { name, value } => {
-                    self.names[item].push(&name.text);
+                    self.tensors[item].push(&name.text);
                     self.expr(value, NONE, item);
                 }
                 ast::StmtKind::Param(declaration) | ast::StmtKind::State(declaration) => {
-                    self.names[item].push(&declaration.name.text);
+                    self.tensors[item].push(&declaration.name.text);
                     if let Some(ty) = &declaration.ty {
-                        self.ty(ty, item);
+                        self.ty(ty, Of::Kept, item);
                     }
                     if let Some(init) = &declaration.init {
                         self.expr(init, NONE, item);
@@ -273,7 +314,7 @@ impl<'a> Scene<'a> {
             ExprKind::Unary(_, operand) => self.expr(operand, slot, item),
             ExprKind::Binary(op, left, right) => {
                 let distance = self.distance(expr.span, item);
-                self.operands.push(Operands { op: *op, left, right, distance });
+                self.operands.push(Operands { op: *op, left, right, distance, item });
                 self.expr(left, none, item);
                 self.expr(right, none, item);
             }
@@ -321,7 +362,7 @@ impl<'a> Scene<'a> {
             match &stage.kind {
                 StageKind::Call(call) => self.call(call, stage.span, true, item),
                 StageKind::Repeat { counter, from, to, body } => {
-                    self.names[item].extend(counter.iter().map(|name| name.text.as_str()));
+                    self.counts[item].extend(counter.iter().map(|name| name.text.as_str()));
                     for bound in from.iter().chain([to]) {
                         self.expr(bound, Slot { name: "repeat", call: None }, item);
                     }
@@ -366,19 +407,24 @@ fn signatures<'a>(program: &Program<'a>) -> HashMap<&'a str, Vec<&'a str>> {
     found
 }
 
-/// The types that a diagnostic speaks of, as they are written, each once.
+/// Whether a label says more than how the mistake was reached.
+fn blames(label: &&Label) -> bool {
+    !label.text.starts_with("in this call of")
+}
+
+/// The types and shapes that a diagnostic speaks of, as they are written, each once.
 fn shapes(error: &Diagnostic) -> Vec<String> {
     let labels = error.labels.iter().map(|label| label.text.as_str());
     let texts = std::iter::once(error.message.as_str()).chain(labels);
     let mut found = Vec::new();
     for text in texts.chain(error.notes.iter().map(String::as_str)) {
-        for dtype in ["f32", "i32", "u8", "bool"] {
-            for (start, _) in text.match_indices(&format!("{dtype}[")) {
-                let Some(end) = text[start..].find(']') else { continue };
-                let shape = text[start..=start + end].to_owned();
-                if !found.contains(&shape) {
-                    found.push(shape);
-                }
+        for (bracket, _) in text.match_indices('[') {
+            let Some(end) = text[bracket..].find(']') else { continue };
+            let before = text[..bracket].rsplit(|c: char| !c.is_alphanumeric()).next();
+            let start = bracket - before.map_or(0, str::len);
+            let shape = text[start..=bracket + end].to_owned();
+            if !found.contains(&shape) {
+                found.push(shape);
             }
         }
     }

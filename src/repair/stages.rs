@@ -6,14 +6,17 @@ use crate::base::source::Span;
 use crate::syntax::ast::{Stage, StageKind};
 
 /// What is put before a stage, and what that adds to the cost.
-const INSERTED: [(&str, u32); 3] = [("flatten", 0), ("global_avg_pool", 6), ("transpose", 6)];
+const INSERTED: [(&str, u32); 3] = [("flatten", 0), ("global_avg_pool", 60), ("transpose", 60)];
 
 /// Stages more, less, and in another order.
 pub fn edits(scene: &Scene<'_>, found: &mut Vec<Candidate>) {
     for pipeline in &scene.pipelines {
         for (index, stage) in pipeline.stages.iter().enumerate() {
             let distance = scene.distance(stage.span, pipeline.item);
-            more(stage, distance, found);
+            // Rows that are needed at a stage can be made before any of those that lead there.
+            let later = pipeline.stages[index..].iter();
+            let nearest = later.map(|stage| scene.distance(stage.span, pipeline.item)).min();
+            more(scene, stage, nearest.unwrap_or(distance), found);
             if distance <= distance::ITEM {
                 less(pipeline, index, distance, found);
                 if let Some(next) = pipeline.stages.get(index + 1) {
@@ -36,11 +39,36 @@ pub fn edits(scene: &Scene<'_>, found: &mut Vec<Candidate>) {
     }
 }
 
-fn more(stage: &Stage, distance: u32, found: &mut Vec<Candidate>) {
+fn more(scene: &Scene<'_>, stage: &Stage, distance: u32, found: &mut Vec<Candidate>) {
     // Values become rows before a layer that takes rows; elsewhere it is less likely.
     let takes_rows = matches!(&stage.kind, StageKind::Call(call) if call.callee.text == "dense");
+    // What slides over images or sequences wants rows to have axes.
+    for dims in scene.told_dims().filter(|dims| dims.len() == 2 && distance < distance::ITEM) {
+        let Ok(values) = dims[1].parse::<usize>() else { continue };
+        let batch = dims[0];
+        let side = values.isqrt();
+        let image = (side * side == values).then(|| format!("[{batch}, {side}, {side}, 1]"));
+        for (shape, extra) in
+            image.into_iter().map(|it| (it, 0)).chain([(format!("[{batch}, {values}, 1]"), 5)])
+        {
+            let cost = cost::STAGE + 10 + extra + distance;
+            let text = format!("reshape({shape}) |> ");
+            let title = format!("add `|> reshape({shape})`");
+            found.push(candidate(title, before(stage.span), text, cost));
+        }
+    }
+    // Integers meet floats by a cast.
+    if scene.shapes.iter().any(|shape| ["i32", "u8", "bool"].iter().any(|it| shape.starts_with(it)))
+    {
+        let cost = cost::STAGE + distance;
+        found.push(candidate("add `|> cast(f32)`", before(stage.span), "cast(f32) |> ", cost));
+    }
+    let sequences = scene.told_dims().any(|dims| dims.len() == 3 && dims[0] == "N");
     for (inserted, extra) in INSERTED {
-        let extra = extra + if takes_rows { 0 } else { 2 };
+        // One answer for a sequence is a mean over time, more likely than a weight for each step.
+        let extra = if sequences && inserted == "global_avg_pool" { 0 } else { extra };
+        let extra = extra + u32::from(sequences && inserted == "flatten") * 10;
+        let extra = extra + if takes_rows { 0 } else { 20 };
         let cost = cost::STAGE + extra + distance;
         let text = format!("{inserted} |> ");
         found.push(candidate(format!("add `|> {inserted}`"), before(stage.span), text, cost));
@@ -52,7 +80,7 @@ fn at_the_end(scene: &Scene<'_>, pipeline: &Pipeline<'_>, found: &mut Vec<Candid
     let Some(last) = pipeline.stages.last() else { return };
     let distance = scene.distance(last.span, pipeline.item);
     for (inserted, extra) in INSERTED {
-        let cost = cost::STAGE + 4 + extra + distance;
+        let cost = cost::STAGE + 40 + extra + distance;
         let text = format!(" |> {inserted}");
         found.push(candidate(format!("add `|> {inserted}`"), super::after(last.span), text, cost));
     }

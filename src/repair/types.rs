@@ -1,10 +1,11 @@
 //! Declared shapes that become others: `f32[N, 3, 32, 32]` → `f32[N, 32, 32, 3]`, `f32[N, 28, 28]`
 //! → `f32[N, 28, 28, 1]`, `f32[N, 12]` → `f32[N, 10]`.
 
-use super::scene::{Declared, Scene, distance};
+use super::scene::{Declared, Of, Scene};
 use super::{Candidate, after, candidate, cost};
+use crate::base::fix::{Edit, Fix};
 use crate::base::source::Span;
-use crate::syntax::ast::{Dim, ExprKind};
+use crate::syntax::ast::{Dim, Expr, ExprKind};
 
 /// Element types, of which another may be meant.
 const DTYPES: [&str; 4] = ["f32", "i32", "u8", "bool"];
@@ -12,20 +13,75 @@ const DTYPES: [&str; 4] = ["f32", "i32", "u8", "bool"];
 /// Other declared shapes.
 pub fn edits(scene: &Scene<'_>, found: &mut Vec<Candidate>) {
     for declared in &scene.types {
-        if declared.distance > distance::ELSEWHERE {
-            continue;
-        }
         let Some(dims) = &declared.ty.dims else { continue };
         let spans: Vec<Span> = dims.iter().map(span).collect();
         numbers(scene, declared, dims, found);
         order(scene, declared, &spans, found);
         count(scene, declared, &spans, found);
         whole(scene, declared, found);
+        match declared.of {
+            Of::Result => fresh(scene, declared, dims, found),
+            Of::Argument => once(scene, declared, dims, found),
+            Of::Input | Of::Kept => {}
+        }
         for dtype in DTYPES.iter().filter(|dtype| **dtype != declared.ty.name.text) {
-            let cost = cost::DECLARED + 3 + declared.distance;
+            let cost = base(declared) + 30 + declared.distance;
             let span = declared.ty.name.span;
             found.push(candidate(format!("declare {dtype}"), span, *dtype, cost));
         }
+    }
+}
+
+/// What a change of a declared shape costs, by what it is declared of.
+fn base(declared: &Declared<'_>) -> u32 {
+    match declared.of {
+        Of::Kept => cost::NUMBER,
+        Of::Result => cost::DECLARED - 20,
+        Of::Argument => cost::DECLARED,
+        // What goes in is given from outside.
+        Of::Input => cost::DECLARED + 60,
+    }
+}
+
+/// A name that binds two dimensions as two names: `[N, H, H, C]` → `[N, H, W, C]`.
+fn once(scene: &Scene<'_>, declared: &Declared<'_>, dims: &[Dim], found: &mut Vec<Candidate>) {
+    let mut seen: Vec<&str> = Vec::new();
+    for dim in dims {
+        let Dim::Expr(Expr { kind: ExprKind::Name(name), span }) = dim else { continue };
+        if !seen.contains(&name.as_str()) {
+            seen.push(name);
+            continue;
+        }
+        let other = if name == "H" { "W".to_owned() } else { format!("{name}2") };
+        if !scene.counts[declared.item].contains(&other.as_str()) {
+            let cost = cost::DECLARED - 20 + declared.distance;
+            found.push(candidate(format!("declare `{other}`"), *span, other, cost));
+        }
+    }
+}
+
+/// The names of a result's dimensions as new ones: `[N, H, W, C]` → `[N, OH, OW, C]`.
+fn fresh(scene: &Scene<'_>, declared: &Declared<'_>, dims: &[Dim], found: &mut Vec<Candidate>) {
+    let names: Vec<(Span, &str)> = dims
+        .iter()
+        .skip(1)
+        .filter_map(|dim| match dim {
+            Dim::Expr(Expr { kind: ExprKind::Name(name), span }) => Some((*span, name.as_str())),
+            _ => None,
+        })
+        .filter(|(_, name)| name.starts_with(char::is_uppercase))
+        .collect();
+    for last in 1..=names.len() {
+        let renamed = &names[..last];
+        let fresh = |name: &str| format!("O{name}");
+        if renamed.iter().any(|(_, name)| scene.counts[declared.item].contains(&&*fresh(name))) {
+            continue;
+        }
+        let edits =
+            renamed.iter().map(|(span, name)| Edit { span: *span, text: fresh(name) }).collect();
+        let title = "give the result dimensions of its own".to_owned();
+        let fix = Fix { title, checked: false, edits };
+        found.push(Candidate { fix, cost: cost::DECLARED + 5 + declared.distance });
     }
 }
 
@@ -39,20 +95,20 @@ fn span(dim: &Dim) -> Span {
 
 /// One dimension of another extent, or of another name.
 fn numbers(scene: &Scene<'_>, declared: &Declared<'_>, dims: &[Dim], found: &mut Vec<Candidate>) {
-    let cost = cost::DECLARED + declared.distance;
     for dim in dims {
         let Dim::Expr(expr) = dim else { continue };
+        let cost = base(declared) + scene.distance(expr.span, declared.item);
         let written = scene.program.sources.text(expr.span);
         let is_number = matches!(expr.kind, ExprKind::Int(_));
         for number in scene.numbers.iter().filter(|number| **number > 0).take(12) {
             let text = number.to_string();
             if text != written {
-                let cost = cost + if is_number { 0 } else { 3 };
+                let cost = cost + if is_number { 0 } else { 30 };
                 found.push(candidate(format!("declare {text}"), expr.span, text, cost));
             }
         }
-        for name in scene.names[declared.item].iter().filter(|name| **name != written) {
-            let cost = cost + 3;
+        for name in scene.counts[declared.item].iter().filter(|name| **name != written) {
+            let cost = cost + if is_number { 20 } else { 10 };
             found.push(candidate(format!("declare `{name}`"), expr.span, *name, cost));
         }
     }
@@ -61,7 +117,6 @@ fn numbers(scene: &Scene<'_>, declared: &Declared<'_>, dims: &[Dim], found: &mut
 /// Two dimensions exchanged, or the second moved to the end, as channels are.
 fn order(scene: &Scene<'_>, declared: &Declared<'_>, spans: &[Span], found: &mut Vec<Candidate>) {
     let texts: Vec<&str> = spans.iter().map(|span| scene.program.sources.text(*span)).collect();
-    let cost = cost::REORDER + declared.distance;
     let mut orders: Vec<Vec<&str>> = Vec::new();
     if texts.len() > 2 {
         let mut last = texts.clone();
@@ -79,6 +134,9 @@ fn order(scene: &Scene<'_>, declared: &Declared<'_>, spans: &[Span], found: &mut
     let (Some(first), Some(last)) = (spans.first(), spans.last()) else { return };
     let place = first.to(*last);
     for texts in orders {
+        // An order that a value has is likelier than any other.
+        let told = scene.told_dims().any(|dims| dims == texts);
+        let cost = if told { cost::REORDER } else { cost::DECLARED + 20 } + declared.distance;
         let text = texts.join(", ");
         found.push(candidate(format!("declare `[{text}]`"), place, text, cost));
     }
@@ -86,8 +144,21 @@ fn order(scene: &Scene<'_>, declared: &Declared<'_>, spans: &[Span], found: &mut
 
 /// A dimension more or less.
 fn count(scene: &Scene<'_>, declared: &Declared<'_>, spans: &[Span], found: &mut Vec<Candidate>) {
-    let Some(last) = spans.last() else { return };
-    let cost = cost::DECLARED + declared.distance;
+    let (Some(first), Some(last)) = (spans.first(), spans.last()) else { return };
+    if scene.program.sources.text(*first) != "N" {
+        let title = "declare the batch, `N`";
+        found.push(candidate(
+            title,
+            super::before(*first),
+            "N, ",
+            cost::NUMBER + declared.distance,
+        ));
+    } else if let Some(second) = spans.get(1) {
+        let dropped = Span { end: second.start, ..*first };
+        let cost = base(declared) + 40 + declared.distance;
+        found.push(candidate("leave the batch out", dropped, "", cost));
+    }
+    let cost = base(declared) + declared.distance;
     let numbers = scene.numbers.iter().filter(|number| **number > 0);
     for number in std::iter::once(&1).chain(numbers.take(6)) {
         let title = format!("declare one axis more, {number}");
@@ -97,7 +168,7 @@ fn count(scene: &Scene<'_>, declared: &Declared<'_>, spans: &[Span], found: &mut
         let dropped = Span { start: pair[0].end, ..pair[1] };
         let shown = scene.program.sources.text(pair[1]);
         let title = format!("leave the axis `{shown}` out");
-        found.push(candidate(title, dropped, "", cost + 4));
+        found.push(candidate(title, dropped, "", cost + 40));
     }
 }
 
@@ -105,7 +176,7 @@ fn count(scene: &Scene<'_>, declared: &Declared<'_>, spans: &[Span], found: &mut
 fn whole(scene: &Scene<'_>, declared: &Declared<'_>, found: &mut Vec<Candidate>) {
     let written = scene.program.sources.text(declared.ty.span);
     for shape in scene.shapes.iter().filter(|shape| shape.as_str() != written) {
-        let cost = cost::DECLARED + 4 + declared.distance;
+        let cost = base(declared) + 40 + declared.distance;
         found.push(candidate(format!("declare `{shape}`"), declared.ty.span, shape, cost));
     }
 }

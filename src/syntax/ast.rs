@@ -85,6 +85,34 @@ pub enum FunctionKind {
     Initializer,
 }
 
+impl FunctionKind {
+    /// The word that begins such an item.
+    pub fn word(self) -> &'static str {
+        match self {
+            FunctionKind::Layer => "layer",
+            FunctionKind::Model => "model",
+            FunctionKind::Loss => "loss",
+            FunctionKind::Metric => "metric",
+            FunctionKind::Optimizer => "optimizer",
+            FunctionKind::Schedule => "schedule",
+            FunctionKind::Initializer => "initializer",
+        }
+    }
+}
+
+impl ItemKind {
+    /// The word that begins such an item.
+    pub fn word(&self) -> &'static str {
+        match self {
+            ItemKind::Use { .. } => "use",
+            ItemKind::Const { .. } => "const",
+            ItemKind::Function(function) => function.kind.word(),
+            ItemKind::Data { .. } => "data",
+            ItemKind::Train(_) => "train",
+        }
+    }
+}
+
 /// A `layer`, `model`, `loss`, `metric`, `optimizer`, `schedule` or `initializer`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Function {

@@ -12,6 +12,7 @@ mod scan;
 mod slips;
 mod tokens;
 mod tree;
+pub mod walk;
 mod write;
 
 pub use dump::dump;

@@ -50,6 +50,8 @@ pub fn scan(file: FileId, text: &str) -> Result<Vec<Range<usize>>, Vec<Diagnosti
         starts: vec![0],
         errors: Vec::new(),
         too_deep: false,
+        broken: false,
+        open_string: None,
     };
     scanner.scan();
     if !scanner.errors.is_empty() {
@@ -70,6 +72,11 @@ struct Scanner<'a> {
     errors: Vec<Diagnostic>,
     /// Whether the depth was complained about, which is done once.
     too_deep: bool,
+    /// Whether a closing bracket of this item was complained about: those that follow then mean
+    /// little.
+    broken: bool,
+    /// A string of this item that is not closed on its line.
+    open_string: Option<(usize, usize)>,
 }
 
 impl Scanner<'_> {
@@ -88,6 +95,9 @@ impl Scanner<'_> {
             if line_start && !byte.is_ascii_whitespace() {
                 self.item_start(at, indented);
             }
+            if byte == b'"' && !(next > at + 1 && bytes[next - 1] == b'"') {
+                self.open_string.get_or_insert((at, next));
+            }
             match byte {
                 b'(' | b'[' | b'{' => self.opened(byte, at),
                 b')' | b']' | b'}' => self.closed(byte, at),
@@ -102,7 +112,7 @@ impl Scanner<'_> {
         }
         // In a file that was not looked at to its end, closers may follow; and where brackets are
         // too deep, that says enough.
-        if self.errors.len() < MAX_ERRORS && !self.too_deep {
+        if self.errors.len() < MAX_ERRORS && !self.too_deep && !self.broken {
             while let Some((bracket, place)) = self.open.pop() {
                 self.unclosed(bracket, place, None);
             }
@@ -124,9 +134,13 @@ impl Scanner<'_> {
             return;
         }
         if let Some((bracket, place)) = self.open.pop() {
-            self.unclosed(bracket, place, Some(at));
+            if !self.broken {
+                self.unclosed(bracket, place, Some(at));
+            }
             self.open.clear();
         }
+        self.broken = false;
+        self.open_string = None;
         if at > 0 {
             self.starts.push(at);
         }
@@ -135,7 +149,7 @@ impl Scanner<'_> {
     fn opened(&mut self, bracket: u8, at: usize) {
         self.open.push((bracket, at));
         if self.open.len() > MAX_NESTING && !self.too_deep {
-            self.too_deep = true;
+            (self.too_deep, self.broken) = (true, true);
             let error = Diagnostic::error(
                 codes::TOO_DEEP,
                 format!("brackets are nested more than {MAX_NESTING} deep"),
@@ -149,6 +163,9 @@ impl Scanner<'_> {
     fn closed(&mut self, closer: u8, at: usize) {
         let shown = closer as char;
         let Some((opener, place)) = self.open.pop() else {
+            if self.blame_string() || std::mem::replace(&mut self.broken, true) {
+                return;
+            }
             let error = Diagnostic::error(codes::STRAY_CLOSER, format!("`{shown}` closes nothing"))
                 .primary(self.span(at), "no bracket is open here")
                 .help(format!(
@@ -163,6 +180,12 @@ impl Scanner<'_> {
         }
         // One that fits an outer bracket shows that the inner one was forgotten.
         let fits = self.open.iter().rposition(|&(outer, _)| partner(outer) == shown);
+        if let Some(outer) = fits {
+            self.open.truncate(outer);
+        }
+        if self.blame_string() || std::mem::replace(&mut self.broken, true) {
+            return;
+        }
         let error = Diagnostic::error(
             codes::MISMATCHED,
             format!("`{}` is closed by `{shown}`", opener as char),
@@ -170,12 +193,24 @@ impl Scanner<'_> {
         .primary(self.span(at), format!("expected `{}`", partner(opener)))
         .label(self.span(place), "opened here");
         self.errors.push(error);
-        if let Some(outer) = fits {
-            self.open.truncate(outer);
-        }
+    }
+
+    /// Where an item has a string that goes on past its line, that is what is wrong with its
+    /// brackets. Whether that was said.
+    fn blame_string(&mut self) -> bool {
+        let Some((start, end)) = self.open_string.take() else { return false };
+        let error = Diagnostic::error(codes::UNCLOSED_STRING, "this string is never closed")
+            .primary(Span::new(self.file, start, end), "no `\"` before the end of the line")
+            .help("write a line break within a string as `\\n`");
+        self.errors.push(error);
+        self.broken = true;
+        true
     }
 
     fn unclosed(&mut self, bracket: u8, place: usize, next_item: Option<usize>) {
+        if self.blame_string() {
+            return;
+        }
         let shown = bracket as char;
         let mut error =
             Diagnostic::error(codes::UNCLOSED, format!("this `{shown}` is never closed"))

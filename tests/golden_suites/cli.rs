@@ -15,7 +15,7 @@ pub const SUITE: Suite = Suite {
     outputs: &[Output { extension: "stderr", produce: errors }],
 };
 
-fn errors(case: &Case) -> Result<Option<String>, String> {
+pub fn errors(case: &Case) -> Result<Option<String>, String> {
     let severe = check_marks(case)?;
     let folder = case.path.parent().expect("a folder");
     // Without data and without a terminal, so that nothing depends on who runs the test.
@@ -27,6 +27,9 @@ fn errors(case: &Case) -> Result<Option<String>, String> {
         .output()
         .map_err(|error| format!("nnc does not run: {error}"))?;
     let text = String::from_utf8(output.stderr).map_err(|error| error.to_string())?;
+    if let Some(wide) = text.lines().find(|line| line.chars().count() > 100) {
+        return Err(format!("a line of more than 100 columns: {wide}"));
+    }
     let expected = if severe { 1 } else { 0 };
     if output.status.code() != Some(expected) {
         return Err(format!("exit code {:?}, not {expected}\n{text}", output.status.code()));
@@ -51,12 +54,13 @@ fn check_marks(case: &Case) -> Result<bool, String> {
         memory: None,
     };
     let mut session = Session::new(None);
-    match session.front(&request, false) {
-        Ok(front) => {
-            diagnostics::check_marks(&session.sources, &front.warnings)?;
+    match nnc::driver::check(&mut session, &request) {
+        Ok(report) => {
+            diagnostics::check_marks(&session.sources, &report.warnings)?;
             Ok(false)
         }
         Err(Failure::Program { diagnostics, sources }) => {
+            // A warning beside errors is no reason to fail.
             diagnostics::check_marks(&sources, &diagnostics)?;
             Ok(true)
         }

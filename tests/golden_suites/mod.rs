@@ -2,6 +2,7 @@
 //!
 //! To add one, write a module with its outputs and add an entry to [`SUITES`].
 
+mod check;
 mod cli;
 mod codegen;
 pub mod diagnostics;
@@ -60,4 +61,5 @@ pub const SUITES: &[Suite] = &[
     step::SUITE,
     codegen::SUITE,
     cli::SUITE,
+    check::SUITE,
 ];

@@ -18,6 +18,7 @@ pub fn mnist() -> Schema {
     Schema {
         inputs: vec![Field { name: "image".into(), dtype: DType::U8, shape: vec![28, 28, 1] }],
         target: Field { name: "label".into(), dtype: DType::I32, shape: vec![] },
+        grey: false,
         classes: Some(10),
         prepare: Preparation::default(),
         train: Some(60000),

@@ -71,6 +71,11 @@ impl<'a> Header<'a> {
         }
     }
 
+    /// Whether the image has no colours.
+    pub fn is_grey(&self) -> bool {
+        !self.decoder.color_type().has_color()
+    }
+
     /// Decodes the pixels; colours become grey where one channel is wanted.
     pub fn decode(mut self, channels: usize) -> Result<Pixels, String> {
         // Damaged metadata are no reason to do without the image.

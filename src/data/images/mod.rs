@@ -101,6 +101,7 @@ impl<'a> Options<'a> {
         Schema {
             inputs: vec![self.image_field()],
             target: label_field(),
+            grey: false,
             classes: Some(self.classes.unwrap_or(PRESUMED_CLASSES)),
             prepare: Preparation::default(),
             train: None,
@@ -120,6 +121,7 @@ impl<'a> Options<'a> {
         let (validation, from_train) = count(&self.validation, &folders.validation);
         let (test, also_from_train) = count(&self.test, &folders.test);
         Ok(Schema {
+            grey: self.shape.channels == 3 && all_grey(&folders.train),
             classes: Some(folders.train.classes.len()),
             train: Some(all - from_train - also_from_train),
             validation: Some(validation),
@@ -221,6 +223,16 @@ impl<'a> Options<'a> {
         let shape = vec![self.shape.height, self.shape.width, self.shape.channels];
         Field { name: "image".to_string(), dtype: DType::U8, shape }
     }
+}
+
+/// Whether every image of a folder says that it has no colours; the first that does not ends the
+/// search.
+fn all_grey(folder: &Folder) -> bool {
+    let grey = |file: &scan::File| {
+        let bytes = std::fs::read(folder.root.join(&file.path)).unwrap_or_default();
+        file.stamp.is_ok() && decode::Header::read(&bytes).is_ok_and(|header| header.is_grey())
+    };
+    !folder.files.is_empty() && folder.files.iter().all(grey)
 }
 
 /// A sample for each file, with those that can be used.

@@ -36,7 +36,6 @@ pub use frame::{Frame, Size};
 
 use super::error::DataError;
 use super::request::{Arguments, Call};
-use crate::base::names::nearest;
 use crate::base::rng::{Sequence, hash_name};
 use crate::base::schema::{Conversion, Schema};
 use mix::Mix;
@@ -111,10 +110,7 @@ fn parse_call(call: &Call) -> Result<Item, DataError> {
 fn unknown(name: &str) -> DataError {
     let error = DataError::new(format!("unknown transform `{name}`"));
     let names = TRANSFORMS.map(|(name, _)| name);
-    match nearest(name, names) {
-        Some(known) => error.help(format!("did you mean `{known}`?")),
-        None => error.help(format!("transforms are {}", names.join(", "))),
-    }
+    error.misspelt(name, names, || format!("transforms are {}", names.join(", ")))
 }
 
 /// `rescale(scale = 1 / 255, offset = 0)`: `x · scale + offset`, as Keras's `Rescaling`.

@@ -18,6 +18,7 @@ fn schema(shape: &[usize]) -> Schema {
     Schema {
         inputs: vec![Field { name: "image".into(), dtype: DType::U8, shape: shape.to_vec() }],
         target: Field { name: "label".into(), dtype: DType::I32, shape: Vec::new() },
+        grey: false,
         classes: Some(10),
         prepare: Preparation::default(),
         train: Some(100),

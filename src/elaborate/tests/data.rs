@@ -21,6 +21,7 @@ fn schema(shape: &[usize]) -> Request {
     let schema = Schema {
         inputs: vec![field("image", DType::U8, shape)],
         target: field("label", DType::U8, &[]),
+        grey: false,
         classes: Some(10),
         prepare: Preparation::default(),
         train: Some(54_000),

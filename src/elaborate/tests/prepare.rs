@@ -22,6 +22,7 @@ fn elaborated(train: &str, prepare: Preparation) -> Experiment {
     let schema = Schema {
         inputs: vec![field("image", DType::U8, &[1, 2, 3])],
         target: field("label", DType::I32, &[]),
+        grey: false,
         classes: Some(6),
         prepare,
         train: None,

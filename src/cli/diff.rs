@@ -1,0 +1,65 @@
+//! What an edit changes, as `diff -u` prints it, or the changed lines alone.
+
+use console::measure_text_width as columns;
+use similar::{ChangeTag, TextDiff};
+use std::path::Path;
+
+/// The difference of two texts of a file.
+pub fn unified(path: &Path, before: &str, after: &str) -> String {
+    let name = path.display().to_string();
+    TextDiff::from_lines(before, after).unified_diff().header(&name, &name).to_string()
+}
+
+/// A line that an edit takes away or puts in.
+pub struct Line {
+    /// Whether it is taken away.
+    pub removed: bool,
+    number: usize,
+    text: String,
+    /// Where it differs from the line that it replaces, in characters.
+    differs: usize,
+}
+
+/// The lines that an edit changes, with their numbers.
+pub fn lines(before: &str, after: &str) -> Vec<Line> {
+    let diff = TextDiff::from_lines(before, after);
+    let changed: Vec<(bool, usize, &str)> = diff
+        .iter_all_changes()
+        .filter_map(|change| match change.tag() {
+            ChangeTag::Equal => None,
+            ChangeTag::Delete => Some((true, change.old_index()?, change.value())),
+            ChangeTag::Insert => Some((false, change.new_index()?, change.value())),
+        })
+        .collect();
+    let of = |removed| {
+        let texts = changed.iter().filter(move |(it, ..)| *it == removed).map(|(.., text)| *text);
+        texts.collect::<String>()
+    };
+    let (old, new) = (of(true), of(false));
+    let same = old.chars().zip(new.chars()).take_while(|(a, b)| a == b).count();
+    let line = |&(removed, index, text): &(bool, usize, &str)| {
+        let text = text.trim_end().to_owned();
+        Line { removed, number: index + 1, differs: same.min(text.chars().count()), text }
+    };
+    changed.iter().map(line).collect()
+}
+
+/// A changed line in at most so many columns, shown around what differs.
+pub fn around(line: &Line, width: usize) -> String {
+    let head = format!("{:>3} {} ", line.number, if line.removed { '-' } else { '+' });
+    let room = width - columns(&head);
+    let text: String = line.text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if columns(&text) <= room {
+        return format!("{head}{text}");
+    }
+    let from = line.differs.saturating_sub(room / 2);
+    let mut shown = String::from(if from > 0 { "…" } else { "" });
+    for c in text.chars().skip(from + usize::from(from > 0)) {
+        if columns(&shown) + 3 > room {
+            shown.push('…');
+            break;
+        }
+        shown.push(c);
+    }
+    format!("{head}{shown}")
+}

@@ -1,0 +1,174 @@
+//! Findings for programs: one JSON object a line, or one SARIF log.
+//!
+//! Lines and columns count from 1, columns in characters; an end is one past the last character.
+
+use crate::base::codes;
+use crate::base::diagnostic::{Diagnostic, Severity};
+use crate::base::source::{Sources, Span};
+use serde_json::{Value, json};
+
+/// Prints one object a finding on standard output.
+pub fn print_json(found: &[Diagnostic], sources: &Sources) {
+    for finding in found {
+        println!("{}", of(finding, sources));
+    }
+}
+
+/// One finding.
+pub fn of(finding: &Diagnostic, sources: &Sources) -> Value {
+    let labels: Vec<Value> = finding
+        .labels
+        .iter()
+        .map(|label| {
+            let mut value = place(label.span, sources);
+            value["text"] = json!(label.text);
+            value["primary"] = json!(label.primary);
+            value
+        })
+        .collect();
+    let fixes: Vec<Value> = finding
+        .fixes
+        .iter()
+        .map(|fix| {
+            let edits: Vec<Value> = fix
+                .edits
+                .iter()
+                .map(|edit| {
+                    let mut value = place(edit.span, sources);
+                    value["text"] = json!(edit.text);
+                    value
+                })
+                .collect();
+            json!({ "title": fix.title, "checked": fix.checked, "edits": edits })
+        })
+        .collect();
+    json!({
+        "severity": word(finding.severity),
+        "code": finding.code,
+        "message": finding.message,
+        "labels": labels,
+        "notes": finding.notes,
+        "help": finding.help,
+        "fixes": fixes,
+    })
+}
+
+fn word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    }
+}
+
+fn place(span: Span, sources: &Sources) -> Value {
+    let (line, column) = sources.line_column(span.file, span.start);
+    let (end_line, end_column) = sources.line_column(span.file, span.end);
+    json!({
+        "file": sources.file(span.file).name,
+        "line": line,
+        "column": column,
+        "end_line": end_line,
+        "end_column": end_column,
+    })
+}
+
+/// Prints a SARIF 2.1.0 log with all findings on standard output.
+pub fn print_sarif(found: &[Diagnostic], sources: &Sources) {
+    let rules: Vec<Value> = codes::TABLE
+        .iter()
+        .filter(|code| found.iter().any(|finding| finding.code == code.code))
+        .map(|code| json!({ "id": code.code, "shortDescription": { "text": code.title } }))
+        .collect();
+    let results: Vec<Value> = found.iter().map(|finding| result(finding, sources)).collect();
+    let log = json!({
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{
+            "tool": { "driver": {
+                "name": "nnc",
+                "version": env!("CARGO_PKG_VERSION"),
+                "rules": rules,
+            } },
+            "columnKind": "unicodeCodePoints",
+            "results": results,
+        }],
+    });
+    println!("{log:#}");
+}
+
+fn result(finding: &Diagnostic, sources: &Sources) -> Value {
+    let (primary, related): (Vec<_>, Vec<_>) =
+        finding.labels.iter().partition(|label| label.primary);
+    let location = |span: Span, text: &str| {
+        let mut value = json!({ "physicalLocation": physical(span, sources) });
+        if !text.is_empty() {
+            value["message"] = json!({ "text": text });
+        }
+        value
+    };
+    let fixes: Vec<Value> = finding
+        .fixes
+        .iter()
+        .map(|fix| {
+            let replacements: Vec<Value> = fix
+                .edits
+                .iter()
+                .map(|edit| {
+                    json!({
+                        "deletedRegion": physical(edit.span, sources)["region"],
+                        "insertedContent": { "text": edit.text },
+                    })
+                })
+                .collect();
+            let file = fix.file().map_or("", |file| sources.file(file).name.as_str());
+            json!({
+                "description": { "text": fix.title },
+                "artifactChanges": [{
+                    "artifactLocation": { "uri": uri(file) },
+                    "replacements": replacements,
+                }],
+            })
+        })
+        .collect();
+    let mut text = finding.message.clone();
+    for more in finding.notes.iter().chain(&finding.help) {
+        text.push('\n');
+        text.push_str(more);
+    }
+    json!({
+        "ruleId": finding.code,
+        "level": word(finding.severity),
+        "message": { "text": text },
+        "locations": primary.iter().map(|it| location(it.span, "")).collect::<Vec<_>>(),
+        "relatedLocations": related.iter().map(|it| location(it.span, &it.text)).collect::<Vec<_>>(),
+        "fixes": fixes,
+    })
+}
+
+fn physical(span: Span, sources: &Sources) -> Value {
+    let place = place(span, sources);
+    json!({
+        "artifactLocation": { "uri": uri(&sources.file(span.file).name) },
+        "region": {
+            "startLine": place["line"],
+            "startColumn": place["column"],
+            "endLine": place["end_line"],
+            "endColumn": place["end_column"],
+        },
+    })
+}
+
+/// A path as a relative URI: what is not allowed in one is written as bytes.
+fn uri(path: &str) -> String {
+    let mut uri = String::new();
+    for byte in path.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
+                uri.push(char::from(byte));
+            }
+            b'\\' => uri.push('/'),
+            _ => uri.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    uri
+}

@@ -1,0 +1,169 @@
+//! Edits of a text that has no tree: brackets and quotes put in, taken away or exchanged, words and
+//! operators of other languages.
+//!
+//! `x |> dense(32 |> relu` → `x |> dense(32) |> relu`. Nothing is known but the places of the
+//! mistake and the words of their lines, so that each bracket is tried wherever a word ends.
+
+use super::{Candidate, candidate};
+use crate::base::codes;
+use crate::base::diagnostic::Diagnostic;
+use crate::base::fix::{Edit, Fix};
+use crate::base::source::{Sources, Span};
+
+/// How many lines behind a place a bracket may have been forgotten.
+const LINES: usize = 2;
+
+/// Edits that might mend a text, the smallest first.
+pub fn edits(sources: &Sources, error: &Diagnostic) -> Vec<Candidate> {
+    let mut found = Vec::new();
+    let Some(place) = error.place() else { return found };
+    let text = Text { text: &sources.file(place.file).text, place };
+    match error.code {
+        codes::UNCLOSED | codes::MISMATCHED | codes::STRAY_CLOSER | codes::UNCLOSED_STRING => {
+            brackets(&text, error, &mut found);
+        }
+        codes::UNEXPECTED | codes::BAD_INDEX => {
+            brackets(&text, error, &mut found);
+            found.push(candidate("take all of it, `..`", super::before(place), "..", 20));
+        }
+        codes::BAD_ESCAPE => {
+            let backslash = Span { end: place.start + 1, ..place };
+            found.push(candidate("write `/`", backslash, "/", 10));
+            found.push(candidate("write `\\\\`", backslash, "\\\\", 20));
+        }
+        codes::CHAINED_COMPARISON => chained(&text, error, &mut found),
+        codes::MISPLACED_NOT => {
+            let words = text.ends_of_words(place.end as usize);
+            for end in words.into_iter().take(4) {
+                found.extend(wrapped(&text, place.start as usize, end, 10));
+            }
+        }
+        codes::AFTER_STAGE => {
+            let start = text.statement(place.start as usize);
+            let end = text.before(place.start as usize).trim_end().len();
+            found.extend(wrapped(&text, start, end, 10));
+        }
+        codes::NOT_CALLABLE => method(&text, &mut found),
+        codes::FOREIGN_OPERATOR => {
+            for word in ["layer", "model", "let", "//"] {
+                found.push(candidate(format!("write `{word}`"), place, word, 30));
+            }
+        }
+        _ => {}
+    }
+    found.sort_by_key(|candidate| candidate.cost);
+    found
+}
+
+/// A file's text around a place.
+struct Text<'a> {
+    text: &'a str,
+    place: Span,
+}
+
+impl<'a> Text<'a> {
+    fn span(&self, start: usize, end: usize) -> Span {
+        Span::new(self.place.file, start, end)
+    }
+
+    fn before(&self, at: usize) -> &'a str {
+        &self.text[..at]
+    }
+
+    /// Where words and brackets end, from a place to the end of the lines that count.
+    fn ends_of_words(&self, from: usize) -> Vec<usize> {
+        let mut ends = Vec::new();
+        let mut lines = 0;
+        let mut in_word = false;
+        for (at, c) in self.text[from..].char_indices() {
+            let is_word = c.is_alphanumeric() || matches!(c, '_' | '.' | '"' | '/');
+            if in_word && !is_word {
+                ends.push(from + at);
+            }
+            if matches!(c, ')' | ']' | '}') {
+                ends.push(from + at + 1);
+            }
+            in_word = is_word;
+            lines += usize::from(c == '\n');
+            if lines == LINES {
+                break;
+            }
+        }
+        ends.dedup();
+        ends
+    }
+
+    /// Where the statement of a place begins: behind the last `=` or brace, or its line.
+    fn statement(&self, at: usize) -> usize {
+        let line = self.before(at).rfind('\n').map_or(0, |newline| newline + 1);
+        let open = self.text[line..at].rfind(['=', '{']).map_or(line, |found| line + found + 1);
+        open + self.text[open..at].len() - self.text[open..at].trim_start().len()
+    }
+}
+
+/// A part of the text in round brackets.
+fn wrapped(text: &Text<'_>, start: usize, end: usize, cost: u32) -> Option<Candidate> {
+    if start >= end {
+        return None;
+    }
+    let edits = vec![
+        Edit { span: text.span(start, start), text: "(".into() },
+        Edit { span: text.span(end, end), text: ")".into() },
+    ];
+    let title = format!("write `({})`", &text.text[start..end]);
+    Some(Candidate { fix: Fix { title, checked: false, edits }, cost })
+}
+
+/// A bracket or quote more, another one, or one less.
+fn brackets(text: &Text<'_>, error: &Diagnostic, found: &mut Vec<Candidate>) {
+    let start = error.labels.iter().map(|label| label.span.start as usize).min().unwrap_or(0);
+    let shown = &text.text[text.place.start as usize..text.place.end as usize];
+    let quote = text.text[start..].lines().next().is_some_and(|line| line.contains('"'));
+    for closer in [")", "]", "}", "\""].into_iter().filter(|it| *it != "\"" || quote) {
+        for (order, end) in text.ends_of_words(start).into_iter().enumerate() {
+            let cost = 20 + u32::try_from(order).unwrap_or(0);
+            found.push(candidate(format!("add `{closer}`"), text.span(end, end), closer, cost));
+        }
+        if closer != shown && closer != "\"" && matches!(shown, ")" | "]" | "}") {
+            found.push(candidate(
+                format!("write `{closer}` for `{shown}`"),
+                text.place,
+                closer,
+                15,
+            ));
+        }
+    }
+    for label in error.labels.iter().filter(|label| label.span.end == label.span.start + 1) {
+        let shown = &text.text[label.span.start as usize..label.span.end as usize];
+        found.push(candidate(format!("leave `{shown}` out"), label.span, "", 18));
+    }
+    // A closing bracket too many stands anywhere before the one that shows it.
+    let line = text.before(text.place.start as usize);
+    let from = line.match_indices('\n').rev().nth(LINES).map_or(0, |(newline, _)| newline);
+    for (at, closer) in line[from..].match_indices([')', ']', '}']) {
+        let span = text.span(from + at, from + at + 1);
+        found.push(candidate(format!("leave `{closer}` out"), span, "", 40));
+    }
+}
+
+/// `a < b < c` → `a < b and b < c`.
+fn chained(text: &Text<'_>, error: &Diagnostic, found: &mut Vec<Candidate>) {
+    let Some(first) = error.labels.iter().find(|label| !label.primary) else { return };
+    let between = text.text[first.span.end as usize..text.place.start as usize].trim();
+    let edit = format!("and {between} ");
+    found.push(candidate(format!("write `{}`", edit.trim()), super::before(text.place), edit, 10));
+}
+
+/// `dense(x, 32).relu()` → `dense(x, 32) |> relu`.
+fn method(text: &Text<'_>, found: &mut Vec<Candidate>) {
+    let value = &text.text[text.place.start as usize..text.place.end as usize];
+    let Some(dot) = value.rfind('.') else { return };
+    let dot = text.place.start as usize + dot;
+    let end = text.place.end as usize;
+    let mut edits = vec![Edit { span: text.span(dot, dot + 1), text: " |> ".into() }];
+    if text.text[end..].starts_with("()") {
+        edits.push(Edit { span: text.span(end, end + 2), text: String::new() });
+    }
+    let title = format!("write `|> {}`", &text.text[dot + 1..end]);
+    found.push(Candidate { fix: Fix { title, checked: false, edits }, cost: 10 });
+}

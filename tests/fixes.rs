@@ -1,0 +1,141 @@
+//! How good the fixes are: over all of `tests/golden/check`, how many mistakes that one edit can
+//! mend get a checked fix, and how often `nnc check --fix` makes the program that was meant.
+//!
+//! Programs are compared by their words: where lines are broken is no matter, nor are comments.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use nnc::base::codes;
+use nnc::base::diagnostic::Severity;
+use nnc::codegen::Target;
+use nnc::driver::{self, Failure, Request, Session};
+
+/// Mistakes that one edit mends and that get a checked fix, at least.
+const MENDED: f64 = 0.85;
+/// Those of which the first fix is the intended program, at least.
+const MEANT: f64 = 0.75;
+/// Files that no small edit mends, at most.
+const UNMENDABLE: f64 = 0.20;
+/// The least number of files.
+const FILES: usize = 120;
+
+fn corpus() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/check");
+    let entries = fs::read_dir(folder).expect("the corpus").flatten().map(|entry| entry.path());
+    let mut files: Vec<PathBuf> =
+        entries.filter(|path| path.extension().is_some_and(|it| it == "nn")).collect();
+    files.sort();
+    files
+}
+
+fn request(file: &Path) -> Request {
+    Request {
+        file: file.to_path_buf(),
+        model: None,
+        data: None,
+        nnc_data: None,
+        cache: None,
+        network: false,
+        target: Target::detect(),
+        memory: None,
+    }
+}
+
+/// A program's words, without comments and space.
+fn words(text: &str) -> String {
+    let code = |line: &str| match line.trim_start().starts_with("//") {
+        true => String::new(),
+        false => line.split(" //").next().unwrap_or("").to_owned(),
+    };
+    text.lines()
+        .flat_map(|line| code(line).chars().collect::<Vec<_>>())
+        .filter(|c| !c.is_whitespace())
+        .collect()
+}
+
+#[test]
+fn most_mistakes_get_a_fix_and_most_fixes_are_what_was_meant() {
+    let files = corpus();
+    assert!(files.len() >= FILES, "{} files", files.len());
+    let (mut mended, mut meant, mut all) = (0, 0, 0);
+    let mut report = String::new();
+    for file in &files {
+        let Ok(intended) = fs::read_to_string(file.with_extension("fixed")) else { continue };
+        all += 1;
+        let fixed = driver::fix(&request(file)).expect("a program that can be read");
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        if fixed.made.is_empty() {
+            report += &format!("no fix: {name}\n");
+            continue;
+        }
+        mended += 1;
+        let after = fixed.changed.first().map_or("", |changed| &changed.after);
+        if words(after) == words(&intended) {
+            meant += 1;
+        } else {
+            report += &format!("another fix: {name}: {}\n", fixed.made.join("; "));
+        }
+    }
+    let share = |part: usize, whole: usize| part as f64 / whole as f64;
+    println!(
+        "{} files; of {all} that one edit mends, {mended} get a checked fix ({:.1} %), {meant} the \
+         intended one ({:.1} %)\n{report}",
+        files.len(),
+        100.0 * share(mended, all),
+        100.0 * share(meant, all),
+    );
+    assert!(share(mended, all) >= MENDED, "{report}");
+    assert!(share(meant, all) >= MEANT, "{report}");
+    assert!(1.0 - share(all, files.len()) <= UNMENDABLE, "{all} of {} are mended", files.len());
+}
+
+#[test]
+fn every_intended_program_is_sound() {
+    for file in corpus() {
+        let Ok(intended) = fs::read_to_string(file.with_extension("fixed")) else { continue };
+        // Beside the others, so that what it names is found.
+        let mut sibling = tempfile::Builder::new();
+        let folder = file.parent().expect("a folder");
+        let copy = sibling.suffix(".tmp").tempfile_in(folder).expect("a file beside the corpus");
+        fs::write(copy.path(), intended).expect("writable");
+        let checked = driver::check(&mut Session::new(None), &request(copy.path()));
+        match checked {
+            Ok(report) => assert!(report.warnings.is_empty(), "{file:?}: {:?}", report.warnings),
+            Err(Failure::Program { diagnostics, .. }) => panic!("{file:?}: {diagnostics:?}"),
+            Err(_) => panic!("{file:?}"),
+        }
+    }
+}
+
+/// Codes that only a run finds, or only an input that no test can hold.
+const ELSEWHERE: [&str; 5] = [
+    codes::FILE_TOO_LARGE,
+    codes::INDEX_RANGE,
+    codes::NOT_FINITE,
+    codes::MEMORY,
+    codes::MISSING_DATA,
+];
+
+#[test]
+fn the_corpus_covers_every_code() {
+    let mut found: BTreeSet<&str> = ELSEWHERE.into_iter().collect();
+    for file in corpus() {
+        match driver::check(&mut Session::new(None), &request(&file)) {
+            Ok(report) => found.extend(report.warnings.iter().map(|warning| warning.code)),
+            Err(Failure::Program { diagnostics, .. }) => {
+                // One mistake is one finding.
+                let severe =
+                    |severity| diagnostics.iter().filter(move |it| it.severity == severity);
+                let errors = severe(Severity::Error).count();
+                assert!(errors <= 1, "{file:?}: {diagnostics:#?}");
+                found.extend(diagnostics.iter().map(|finding| finding.code));
+            }
+            Err(_) => panic!("{file:?}"),
+        }
+    }
+    let missing: Vec<&str> =
+        codes::TABLE.iter().map(|code| code.code).filter(|code| !found.contains(code)).collect();
+    assert_eq!(missing, [""; 0]);
+}
