@@ -160,7 +160,7 @@ impl<'a> Elaborator<'a> {
     pub fn origin(&mut self, span: Span) -> OriginId {
         let frame = self.frame();
         let origin = Origin { span, caller: frame.caller, path: frame.path.clone() };
-        self.builder.graph.origins.intern(origin)
+        self.builder.graph.intern(origin)
     }
 
     /// Makes a place the origin of the nodes built next.

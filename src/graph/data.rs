@@ -4,11 +4,11 @@
 //! does to the world is in `outputs` (what the trainer reads) and `updates` (what is written to
 //! parameters and states at the step's end, behind one finite check).
 
-use crate::base::entity::Arena;
+use crate::base::entity::{Arena, IdMap};
 use crate::graph::op::{HyperId, InputId, NodeId, Op, ParamId, StateId};
-use crate::graph::origin::{OriginId, Origins};
+use crate::graph::origin::{Origin, OriginId, Origins};
 use crate::graph::types::Type;
-use std::collections::HashMap;
+use std::sync::Arc;
 
 /// One operation and the type of its value.
 #[derive(Clone, Debug, PartialEq)]
@@ -164,9 +164,10 @@ pub struct Graph {
     /// What is written at the step's end.
     pub updates: Vec<Update>,
     /// The places that nodes name.
-    pub origins: Origins,
-    /// What fixed the dimensions of values, where it is known; beside the types, not in them.
-    pub dim_origins: HashMap<(NodeId, usize), DimOrigin>,
+    pub origins: Arc<Origins>,
+    /// What fixed the dimensions of values, where it is known; beside the types, not in them. For
+    /// whoever explains a program to its user: passes do not carry it.
+    pub dim_origins: IdMap<(NodeId, usize), DimOrigin>,
 }
 
 impl Graph {
@@ -180,6 +181,11 @@ impl Graph {
         let params = self.params.values().map(|param| (&param.path[..], &param.ty, &param.init));
         let states = self.states.values().map(|state| (&state.path[..], &state.ty, &state.init));
         params.chain(states)
+    }
+
+    /// The id of an origin, the same for equal ones.
+    pub fn intern(&mut self, origin: Origin) -> OriginId {
+        Arc::make_mut(&mut self.origins).intern(origin)
     }
 
     /// How many numbers are trained.

@@ -11,10 +11,10 @@ mod columns;
 
 pub use columns::{MOST_KEPT, sums_columns};
 
+use crate::base::entity::IdMap;
 use crate::graph::data::{Graph, Node};
 use crate::graph::op::{NodeId, Op};
 use crate::graph::view::row_major;
-use std::collections::HashMap;
 
 /// What a node has one value for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,7 +59,7 @@ pub struct Domain {
     /// Whether something is reduced over the columns.
     pub reduces: bool,
     /// What each node has one value for.
-    pub levels: HashMap<NodeId, Level>,
+    pub levels: IdMap<NodeId, Level>,
 }
 
 /// The extents of a node's value; the batch is bound by now.
@@ -148,7 +148,7 @@ impl Domain {
             axes: Vec::new(),
             rows: 0,
             reduces: !reductions.is_empty(),
-            levels: HashMap::new(),
+            levels: IdMap::default(),
         };
         domain.set_levels(graph, nodes, total, total / cols.max(1))?;
         domain.cut(graph, nodes, total, cols, &[])?;

@@ -24,7 +24,7 @@ pub struct Run {
     /// A buffer a slot.
     pub args: Vec<BufferId>,
     /// What is touched.
-    pub touched: std::rc::Rc<Footprints>,
+    pub touched: std::sync::Arc<Footprints>,
 }
 
 /// The slots of two runs that stand for the same buffer.

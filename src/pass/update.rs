@@ -351,7 +351,7 @@ impl Instance<'_> {
         let place = self.template.origins.get(origin).clone();
         let caller = place.caller.map(|caller| self.origin(caller, path));
         let place = Origin { span: place.span, caller, path: path.to_owned() };
-        self.emit.builder.graph.origins.intern(place)
+        self.emit.builder.graph.intern(place)
     }
 }
 

@@ -44,23 +44,26 @@ pub struct Builder {
     pub graph: Graph,
     origin: Option<OriginId>,
     next_stream: u32,
+    /// Whether what fixed each dimension is recorded.
+    explains: bool,
 }
 
 impl Builder {
-    /// An empty graph of this name.
+    /// An empty graph of this name, which records what fixes each dimension.
     pub fn new(name: &str) -> Self {
-        Builder::resume(Graph { name: name.into(), ..Graph::default() })
+        let graph = Graph { name: name.into(), ..Graph::default() };
+        Builder { explains: true, ..Builder::resume(graph) }
     }
 
     /// Goes on with a graph: new nodes follow its last, new random operators get streams after
-    /// its last.
+    /// its last. What fixes the new nodes' dimensions is not recorded.
     pub fn resume(graph: Graph) -> Self {
         let streams = graph.nodes.values().filter_map(|node| match node.op {
             Op::Uniform { stream, .. } => Some(stream),
             _ => None,
         });
         let next_stream = streams.max().map_or(0, |last| last + 1);
-        Builder { graph, origin: None, next_stream }
+        Builder { graph, origin: None, next_stream, explains: false }
     }
 
     /// The graph.
@@ -159,7 +162,9 @@ impl Builder {
         }
         let origin = self.origin;
         let node = self.graph.nodes.push(Node { op, args: args.to_vec(), ty, origin });
-        self.record_dims(node);
+        if self.explains {
+            self.record_dims(node);
+        }
         Ok(node)
     }
 

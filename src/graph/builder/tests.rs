@@ -218,7 +218,7 @@ fn nodes_get_the_origin_that_is_set_and_dimensions_theirs() {
     let file: FileId = crate::base::entity::Entity::from_index(0);
     let place = Origin { span: Span::new(file, 0, 1), caller: None, path: "flatten".into() };
     let x = tensor(&mut build, "x", &[Dim::N, known(28), known(28), known(1)]);
-    let origin = build.graph.origins.intern(place);
+    let origin = build.graph.intern(place);
     build.set_origin(Some(origin));
     let flat = build.reshape(x, vec![Dim::N, known(784)].into()).expect("as many elements");
     let y = build.unary(Unary::Exp, flat).expect("an f32");

@@ -6,9 +6,9 @@
 //! the reduced axes differ.
 
 use super::{Domain, Level, columns, elements, extents, is_view, reduces_last};
+use crate::base::entity::IdMap;
 use crate::graph::data::Graph;
 use crate::graph::op::{NodeId, Op};
-use std::collections::HashMap;
 
 /// The most sums of one reduction of which each part of the work keeps its own, and each thread
 /// the totals.
@@ -41,7 +41,7 @@ impl Domain {
             axes: Vec::new(),
             rows: 0,
             reduces: false,
-            levels: HashMap::from_iter(full.iter().map(|&node| (node, Level::Full))),
+            levels: IdMap::from_iter(full.iter().map(|&node| (node, Level::Full))),
         };
         domain.cut(graph, &full, total, 1, &shapes)?;
         let direct = |&sum: &NodeId| domain.reads_in_place(graph, arg(sum), Level::Full);

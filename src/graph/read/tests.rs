@@ -102,10 +102,10 @@ fn places_are_comments() {
     let file = sources.add("mlp.nn", "image\n  |> dense(10)");
     let mut graph = read("graph g {\n %0 = step : f64\n}").expect("a graph");
     let span = Span::new(file, 11, 16);
-    let call = graph.origins.intern(Origin { span, caller: None, path: String::new() });
+    let call = graph.intern(Origin { span, caller: None, path: String::new() });
     let span = Span::new(prelude, 0, 1);
     let origin = Origin { span, caller: Some(call), path: "dense".into() };
-    let origin = graph.origins.intern(origin);
+    let origin = graph.intern(origin);
     graph.nodes[Entity::from_index(0)].origin = Some(origin);
     let text = with_places(&graph, &sources).to_string();
     assert_eq!(text, "graph g {\n    %0 = step : f64 ; dense mlp.nn:2:6\n}\n");

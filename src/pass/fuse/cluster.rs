@@ -15,6 +15,7 @@ use crate::graph::domain::{
 };
 use crate::graph::kernels::{Kernel, KernelId, KernelKind};
 use crate::graph::{Binary, Graph, Node, NodeId, Op, Window};
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 /// What becomes of a node.
@@ -84,6 +85,30 @@ pub struct Clusters<'a> {
     root: Vec<bool>,
     of: Vec<Option<usize>>,
     clusters: Vec<Option<Cluster>>,
+    marks: RefCell<Marks>,
+    /// Once every node has its cluster: for each node, the first node of all clusters that have a
+    /// member from it on; empty where clusters have changed.
+    back: RefCell<Vec<NodeId>>,
+    grown: bool,
+}
+
+/// Marks of nodes and clusters for one question after the other, wiped by counting up.
+#[derive(Default)]
+struct Marks {
+    question: u32,
+    inside: Vec<u32>,
+    seen: Vec<u32>,
+    left: Vec<u32>,
+}
+
+impl Marks {
+    /// Begins a question about so many nodes and clusters.
+    fn ask(&mut self, nodes: usize, clusters: usize) {
+        self.question += 1;
+        self.inside.resize(nodes, 0);
+        self.seen.resize(nodes, 0);
+        self.left.resize(clusters, 0);
+    }
 }
 
 impl<'a> Clusters<'a> {
@@ -108,6 +133,9 @@ impl<'a> Clusters<'a> {
             root,
             of: vec![None; graph.nodes.len()],
             clusters: Vec::new(),
+            marks: RefCell::default(),
+            back: RefCell::default(),
+            grown: false,
         };
         clusters.classify();
         clusters.write_out_views();
@@ -122,6 +150,7 @@ impl<'a> Clusters<'a> {
                 self.place(id);
             }
         }
+        self.grown = true;
         self.join_contractions();
         self.join_pools();
         self.join_sums();
@@ -472,6 +501,7 @@ impl<'a> Clusters<'a> {
         for node in nodes {
             self.of[node.index()] = Some(cluster);
         }
+        self.back.get_mut().clear();
         if let Some(known) = &mut self.clusters[cluster] {
             known.nodes = union;
         }
@@ -542,6 +572,7 @@ impl<'a> Clusters<'a> {
 
     fn unite(&mut self, from: usize, into: usize) {
         let Some(moved) = self.clusters[from].take() else { return };
+        self.back.get_mut().clear();
         for node in &moved.nodes {
             self.of[node.index()] = Some(into);
         }
@@ -551,36 +582,60 @@ impl<'a> Clusters<'a> {
         }
     }
 
+    /// How far back paths from each node on can lead, through clusters that run as a whole.
+    fn far_back(&self) -> Vec<NodeId> {
+        let mut back: Vec<NodeId> = self.graph.nodes.keys().collect();
+        for (_, cluster) in self.live() {
+            if let (Some(&first), Some(last)) = (cluster.nodes.first(), cluster.nodes.last()) {
+                let known = &mut back[last.index()];
+                *known = first.min(*known);
+            }
+        }
+        for at in (1..back.len()).rev() {
+            back[at - 1] = back[at - 1].min(back[at]);
+        }
+        back
+    }
+
     /// Whether no path leaves the nodes and comes back. Leaving through cheap nodes and views is not
     /// leaving: they are computed inside.
     fn is_convex(&self, nodes: &[NodeId]) -> bool {
         let last = *nodes.last().expect("not empty");
-        let mut inside = vec![false; self.graph.nodes.len()];
+        let mut marks = self.marks.borrow_mut();
+        marks.ask(self.graph.nodes.len(), self.clusters.len());
+        let Marks { question, inside, seen, left } = &mut *marks;
+        let now = *question;
         for node in nodes {
-            inside[node.index()] = true;
+            inside[node.index()] = now;
         }
-        let outside = |reader: &&NodeId| !inside[reader.index()];
+        let mut back = self.back.borrow_mut();
+        if self.grown && back.is_empty() {
+            *back = self.far_back();
+        }
+        let ahead = |node: &NodeId| self.grown && *node > last && back[node.index()] > last;
+        let outside = |reader: &&NodeId| inside[reader.index()] != now && !ahead(reader);
         let mut open: Vec<NodeId> =
             nodes.iter().flat_map(|&node| self.readers(node)).filter(outside).copied().collect();
-        let mut seen = vec![false; self.graph.nodes.len()];
-        let mut left = vec![false; self.clusters.len()];
         while let Some(node) = open.pop() {
-            if inside[node.index()] {
+            if inside[node.index()] == now {
                 return false;
             }
-            if std::mem::replace(&mut seen[node.index()], true) {
+            if std::mem::replace(&mut seen[node.index()], now) == now {
                 continue;
             }
             // What comes later leads back only from within a cluster.
             let readers = self.readers(node).iter().copied();
-            open.extend(readers.filter(|it| *it <= last || self.of[it.index()].is_some()));
+            open.extend(
+                readers.filter(|it| (*it <= last || self.of[it.index()].is_some()) && !ahead(it)),
+            );
             // A cluster runs as a whole.
             if let Some(cluster) = self.of[node.index()]
-                && !std::mem::replace(&mut left[cluster], true)
+                && std::mem::replace(&mut left[cluster], now) != now
                 && let Some(cluster) = &self.clusters[cluster]
             {
                 let members = cluster.nodes.iter().copied();
-                open.extend(members.filter(|it| !seen[it.index()] && !inside[it.index()]));
+                let new = |it: &NodeId| seen[it.index()] != now && inside[it.index()] != now;
+                open.extend(members.filter(new));
             }
         }
         true
