@@ -22,6 +22,7 @@ fn request() -> Request {
         data: None,
         nnc_data: None,
         cache: None,
+        build: String::new(),
         network: false,
         target: Target::detect(),
         memory: None,

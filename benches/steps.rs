@@ -29,6 +29,7 @@ fn compiled(model: &str) -> (Graph, usize, Program) {
         data: None,
         nnc_data: None,
         cache: None,
+        build: String::new(),
         network: false,
         target,
         memory: None,

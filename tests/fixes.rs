@@ -37,6 +37,7 @@ fn request(file: &Path) -> Request {
         data: None,
         nnc_data: None,
         cache: None,
+        build: String::new(),
         network: false,
         target: Target::detect(),
         memory: None,
@@ -100,7 +101,10 @@ fn every_intended_program_is_sound() {
         let folder = file.parent().expect("a folder");
         let copy = sibling.suffix(".tmp").tempfile_in(folder).expect("a file beside the corpus");
         fs::write(copy.path(), intended).expect("writable");
-        let checked = driver::check(&mut Session::new(None), &request(copy.path()));
+        let checked = driver::check(
+            &mut Session::new(None),
+            &request(copy.path(), driver::Wanted::default()),
+        );
         match checked {
             Ok(report) => assert!(report.warnings.is_empty(), "{file:?}: {:?}", report.warnings),
             Err(Failure::Program { diagnostics, .. }) => panic!("{file:?}: {diagnostics:?}"),
@@ -122,7 +126,7 @@ const ELSEWHERE: [&str; 5] = [
 fn the_corpus_covers_every_code() {
     let mut found: BTreeSet<&str> = ELSEWHERE.into_iter().collect();
     for file in corpus() {
-        match driver::check(&mut Session::new(None), &request(&file)) {
+        match driver::check(&mut Session::new(None), &request(&file), driver::Wanted::default()) {
             Ok(report) => found.extend(report.warnings.iter().map(|warning| warning.code)),
             Err(Failure::Program { diagnostics, .. }) => {
                 // One mistake is one finding.

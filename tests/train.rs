@@ -22,6 +22,7 @@ fn request(file: &Path) -> Request {
         data: None,
         nnc_data: std::env::var_os("NNC_DATA").map(PathBuf::from),
         cache: None,
+        build: String::new(),
         network: false,
         target: Target::detect(),
         memory: None,
@@ -348,7 +349,8 @@ fn a_warm_up_as_long_as_the_run_is_refused() {
         Ok(_) => panic!("a warm-up of 40 steps does not fit 29"),
         Err(other) => panic!("{other:?}"),
     }
-    driver::check(&mut session, &request(&file)).expect("three epochs are long enough");
+    driver::check(&mut session, &request(&file), driver::Wanted::default())
+        .expect("three epochs are long enough");
 }
 
 /// Photos of three classes, 20×20 pixels and drawn by a formula, as BMP files.

@@ -3,7 +3,8 @@
 
 use super::{Common, diff, machine, render, write};
 use crate::base::diagnostic::Severity;
-use crate::driver::{self, Failure, Fixed};
+use crate::driver::{self, Failure, Fixed, Wanted};
+use crate::runtime::pool::default_threads;
 use clap::{Args, ValueEnum};
 
 /// Finds mistakes without running anything.
@@ -11,6 +12,12 @@ use clap::{Args, ValueEnum};
 pub struct Check {
     #[command(flatten)]
     common: Common,
+    /// Predict the time of a step and of an epoch on this processor
+    #[arg(long)]
+    time: bool,
+    /// Threads that a run would have [default: the processors at hand]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
     /// Make each finding's first fix, checking again after each, and print the difference
     #[arg(long)]
     fix: bool,
@@ -54,7 +61,9 @@ impl Check {
             return self.mend(&request);
         }
         let mut session = driver::Session::new(None);
-        let checked = driver::check(&mut session, &request);
+        let threads = self.threads.map_or_else(default_threads, usize::from);
+        let wanted = Wanted { threads, time: self.time };
+        let checked = driver::check(&mut session, &request, wanted);
         let format = if self.json { Format::Json } else { self.format };
         let (report, failure) = match checked {
             Ok(report) => (Some(report), None),

@@ -170,6 +170,7 @@ impl Common {
             data: self.data.clone(),
             nnc_data: std::env::var_os("NNC_DATA").map(PathBuf::from),
             cache: cache_folder(),
+            build: build(),
             network,
             target: target(self.target)?,
             memory: memory_limit(),
@@ -199,6 +200,13 @@ pub fn escaped(text: &str) -> String {
     text.chars()
         .map(|c| if plain(c) { c.to_string() } else { c.escape_default().to_string() })
         .collect()
+}
+
+/// What tells this build from others: its version, and the size and time of its file.
+fn build() -> String {
+    let file = std::env::current_exe().and_then(std::fs::metadata);
+    let stamp = file.map(|file| format!("{} {:?}", file.len(), file.modified().ok()));
+    format!("{} {}", env!("CARGO_PKG_VERSION"), stamp.unwrap_or_default())
 }
 
 /// The folder for what may be made again: downloaded data.

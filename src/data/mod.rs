@@ -39,7 +39,7 @@ pub use request::{Argument, Call, Literal, Places, SourceRequest, Watch};
 
 use std::sync::Arc;
 
-use crate::base::schema::Schema;
+use crate::base::schema::{Field, Schema};
 
 /// The names of all sources.
 pub const SOURCES: [&str; 4] = ["mnist", "idx", "images", "digits"];
@@ -50,6 +50,16 @@ pub fn schema(request: &SourceRequest, places: &Places) -> Result<Schema, DataEr
     // What is wrong without the data is found without it.
     let items = transform::parse(&request.transforms)?;
     Ok(transform::fit(&items, &source_schema(request, places)?)?.1)
+}
+
+/// Bytes of samples that lie in memory while a run goes on: images of folders are read from the
+/// cache as they are needed.
+pub fn resident_bytes(request: &SourceRequest, schema: &Schema) -> usize {
+    let splits = [schema.train, schema.validation, schema.test];
+    let samples: usize = splits.into_iter().flatten().sum();
+    let kept = |field: &&Field| request.name != "images" || field.shape.is_empty();
+    let fields = schema.fields(false);
+    samples * fields.iter().filter(kept).map(Field::bytes).sum::<usize>()
 }
 
 /// What the source's own samples look like.

@@ -1,68 +1,135 @@
-//! What `nnc check` finds: mistakes, or the model's size and the exact memory of its steps.
+//! What `nnc check` finds: mistakes with the edits that mend them, or what a good program is.
 
 use super::bench::flops;
+use super::forecast::{Forecast, Machine};
 use super::front::{Front, Schemas};
 use super::repair::add_fixes;
+use super::report::{Bytes, Facts, Report, RunBytes, layers};
 use super::session::{Failure, Request, Session};
 use crate::base::diagnostic::Diagnostic;
 use crate::data;
 use crate::graph::Graph;
+use crate::loops::Program;
 use crate::lower::Globals;
-use std::fmt::Write;
+use crate::runtime::program::Blocks;
+use std::path::Path;
 
-/// What a good program is.
-#[derive(Debug)]
-pub struct Report {
-    /// What is suspicious.
-    pub warnings: Vec<Diagnostic>,
-    model: String,
-    tensors: Vec<(String, String)>,
-    parameters: usize,
-    output: String,
-    batch: usize,
-    trained: bool,
-    /// Operations of the step's contractions, two for each product and sum.
-    flops: u64,
-    /// Bytes of a step's memory with one thread, and of each further thread.
-    memory: (usize, usize),
-    /// Bytes of batches that a run prepares ahead, with one thread, and for each further thread.
-    prefetch: (usize, usize),
+/// What a report is to say beyond what it always says.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wanted {
+    /// The threads that a run would have.
+    pub threads: usize,
+    /// How long a step takes on this machine.
+    pub time: bool,
 }
 
-/// Checks a program down to the memory plan of its step; runs and reads nothing.
-pub fn check(session: &mut Session, request: &Request) -> Result<Report, Failure> {
+/// Checks a program down to the memory plan of its steps; runs and reads nothing.
+pub fn check(session: &mut Session, request: &Request, wanted: Wanted) -> Result<Report, Failure> {
     let front = sound(session, request)?;
     let batch = front.batch();
-    let trained = front.experiment.training.is_some();
+    let Wanted { threads, time } = wanted;
     let schema = front.source.as_ref().and_then(|source| source.schema.as_ref());
-    let prefetch = |threads| match (&front.source, schema) {
-        (Some(source), Some(schema)) => {
-            data::prefetch_bytes(&source.request, schema, batch, threads)
-        }
-        _ => 0,
+    let run = match (&front.source, schema) {
+        (Some(source), Some(schema)) => RunBytes {
+            threads,
+            data: data::resident_bytes(&source.request, schema),
+            prefetch: data::prefetch_bytes(&source.request, schema, batch, threads),
+        },
+        _ => RunBytes { threads, ..RunBytes::default() },
     };
-    let prefetch = (prefetch(1), prefetch(2) - prefetch(1));
-    let model = front.experiment.model.clone();
+    let training = front.experiment.training.as_ref();
+    let steps = training.zip(schema.and_then(|schema| schema.train)).map(|(training, samples)| {
+        training.settings.steps(samples) as f64 / training.settings.epochs as f64
+    });
+    let trained = training.is_some();
     let forward = &front.experiment.train;
     let output = forward.output("output").map(|node| forward.ty(node).to_string());
+    let layers = layers(forward);
+    let (model, warnings) = (front.experiment.model.clone(), front.warnings);
+    let evaluation = front.experiment.eval.clone();
     let graph = session.training_graph(front.experiment)?;
-    let kernels = session.fuse(&graph, batch)?;
-    let mut globals = Globals::default();
-    let lowered = session.lower(&kernels, &mut globals)?;
-    let program = session.plan(lowered.program, &mut globals)?;
-    let blocks = crate::runtime::program::Blocks::of(&program);
+    let cache = request.cache.as_deref();
+    let planned = Planned { cache, graph: &graph, evaluation, batch, build: &request.build };
+    let (facts, program) = planned.facts(session, time)?;
+    let forecast = program.map(|program| {
+        let machine = Machine::known(request.cache.as_deref(), &request.target, threads);
+        let step = machine.step(&program, threads);
+        Forecast { step, epoch: steps.map(|steps| steps * step), threads }
+    });
+    let params = graph.params.values();
     Ok(Report {
-        warnings: front.warnings,
+        warnings,
         model,
-        tensors: tensors(&graph),
-        parameters: graph.parameter_count(),
         output: output.unwrap_or_default(),
+        layers,
+        tensors: params.map(|param| (param.path.clone(), param.ty.to_string())).collect(),
+        parameters: graph.parameter_count(),
         batch,
         trained,
-        flops: flops(&program),
-        memory: (blocks.total(1), blocks.total(2) - blocks.total(1)),
-        prefetch,
+        facts,
+        run,
+        forecast,
     })
+}
+
+/// The steps of a program, to be planned.
+struct Planned<'a> {
+    cache: Option<&'a Path>,
+    graph: &'a Graph,
+    evaluation: Graph,
+    batch: usize,
+    build: &'a str,
+}
+
+impl Planned<'_> {
+    /// What the plans say. Equal graphs have equal plans: what is known of one is kept in the cache,
+    /// since planning a deep network takes longer than all that is before it. The training step's
+    /// program, where it is wanted.
+    fn facts(
+        self,
+        session: &mut Session,
+        program: bool,
+    ) -> Result<(Facts, Option<Program>), Failure> {
+        let file = self.cache.map(|cache| cache.join("plans").join(self.key()));
+        let text = file.as_ref().and_then(|file| std::fs::read_to_string(file).ok());
+        let known: Option<Facts> = text.and_then(|text| serde_json::from_str(&text).ok());
+        if let Some(facts) = known.filter(|_| !program) {
+            // A batch that cannot be is refused all the same.
+            session.check_batch(self.graph, self.batch)?;
+            return Ok((facts, None));
+        }
+        let train = plan(session, self.graph, self.batch)?;
+        let evaluation = session.elaborated(self.evaluation)?;
+        let infer = plan(session, &evaluation, self.batch)?;
+        let facts = Facts {
+            flops: flops(&train),
+            train: Bytes::of(Blocks::of(&train)),
+            infer: Bytes::of(Blocks::of(&infer)),
+        };
+        if let (Some(file), Ok(text)) = (file, serde_json::to_string(&facts)) {
+            let folder = file.parent().map(std::fs::create_dir_all);
+            let _ = folder.and_then(Result::ok).map(|()| std::fs::write(file, text));
+        }
+        Ok((facts, program.then_some(train)))
+    }
+
+    /// The name of what is kept: this build of the program, both graphs and the batch.
+    fn key(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(self.build.as_bytes());
+        hasher.update(self.graph.to_string().as_bytes());
+        hasher.update(self.evaluation.to_string().as_bytes());
+        hasher.update(&self.batch.to_le_bytes());
+        hasher.finalize().to_hex().to_string()
+    }
+}
+
+/// The planned program of a step.
+fn plan(session: &mut Session, graph: &Graph, batch: usize) -> Result<Program, Failure> {
+    let kernels = session.fuse(graph, batch)?;
+    let mut globals = Globals::default();
+    let lowered = session.lower(&kernels, &mut globals)?;
+    session.plan(lowered.program, &mut globals)
 }
 
 /// Everything that is found in a program, with the fixes that hold.
@@ -90,45 +157,4 @@ fn sound(session: &mut Session, request: &Request) -> Result<Front, Failure> {
         return judged.front().map_err(|found| session.program_failure(found));
     }
     Err(session.program_failure(found))
-}
-
-fn tensors(graph: &Graph) -> Vec<(String, String)> {
-    let params = graph.params.values().map(|param| (param.path.clone(), param.ty.to_string()));
-    params.collect()
-}
-
-impl Report {
-    /// The report as one JSON object.
-    pub fn json(&self) -> String {
-        serde_json::json!({ "report": { "model": self.model } }).to_string()
-    }
-
-    /// The report as people read it.
-    pub fn text(&self) -> String {
-        let mut text = String::new();
-        let width = self.tensors.iter().map(|(path, _)| path.chars().count()).max().unwrap_or(0);
-        let _ = writeln!(text, "{} -> {}", self.model, self.output);
-        for (path, ty) in &self.tensors {
-            let _ = writeln!(text, "  {path:width$}  {ty}");
-        }
-        let (one, further) = self.memory;
-        let _ = writeln!(
-            text,
-            "{} parameters\n{} step, batch {}: {} FLOP in contractions, {} bytes of memory (and {} \
-             for each further thread)",
-            self.parameters,
-            if self.trained { "training" } else { "forward" },
-            self.batch,
-            self.flops,
-            one,
-            further,
-        );
-        if let (one @ 1.., further) = self.prefetch {
-            let _ = writeln!(
-                text,
-                "a run prepares batches ahead in {one} bytes (and {further} for each further thread)"
-            );
-        }
-        text
-    }
 }

@@ -115,12 +115,13 @@ impl Times {
 
 /// What kernels do, counted once for each.
 #[derive(Default)]
-struct Work {
+pub(super) struct Work {
     known: HashMap<KernelId, (Operations, Arena<SlotId, [u64; 2]>)>,
 }
 
 impl Work {
-    fn of(
+    /// What an action does; none of a barrier.
+    pub fn of(
         &mut self,
         loops: &Loops,
         action: &Action,

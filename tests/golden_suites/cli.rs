@@ -49,12 +49,13 @@ fn check_marks(case: &Case) -> Result<bool, String> {
         data: None,
         nnc_data: None,
         cache: None,
+        build: String::new(),
         network: false,
         target: Target::detect(),
         memory: None,
     };
     let mut session = Session::new(None);
-    match nnc::driver::check(&mut session, &request) {
+    match nnc::driver::check(&mut session, &request, driver::Wanted::default()) {
         Ok(report) => {
             diagnostics::check_marks(&session.sources, &report.warnings)?;
             Ok(false)

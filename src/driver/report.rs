@@ -1,0 +1,333 @@
+//! What a good program is: its layers with their shapes, parameters, operations and activations,
+//! the exact memory of its steps, and how much a run of it takes from the machine.
+//!
+//! ```text
+//! layer        output             parameters       FLOP   activation
+//! conv         [N, 26, 26, 32]           320    389.4 k      84.5 kB
+//! dense        [N, 10]                54 090    108.2 k         40 B
+//! ```
+//!
+//! Operations are those of contractions, two for each product and sum, of one sample's forward
+//! pass; activations are bytes of one sample's output. Memory is what the plan of the compiled
+//! steps says, to the byte.
+
+use super::forecast::Forecast;
+use crate::base::diagnostic::Diagnostic;
+use crate::graph::{Graph, NodeId, Op};
+use crate::runtime::program::Blocks;
+use serde_json::{Value, json};
+use std::collections::HashSet;
+use std::fmt::Write;
+
+/// What a good program is.
+#[derive(Debug)]
+pub struct Report {
+    /// What is suspicious.
+    pub warnings: Vec<Diagnostic>,
+    /// The model's name.
+    pub(super) model: String,
+    /// The type of its output.
+    pub(super) output: String,
+    /// What the model calls, in order.
+    pub(super) layers: Vec<Layer>,
+    /// Every parameter: its path and type.
+    pub(super) tensors: Vec<(String, String)>,
+    /// Numbers that are trained.
+    pub(super) parameters: usize,
+    /// Samples a step.
+    pub(super) batch: usize,
+    /// Whether the program says how the model is trained.
+    pub(super) trained: bool,
+    /// What the compiled steps need.
+    pub(super) facts: Facts,
+    /// What a run takes.
+    pub(super) run: RunBytes,
+    /// How long a step and an epoch take on this machine, where that was asked.
+    pub(super) forecast: Option<Forecast>,
+}
+
+/// What the plans of compiled steps say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(super) struct Facts {
+    /// Operations of the step's contractions, two for each product and sum.
+    pub flops: u64,
+    /// The memory of a training step; of a forward step where nothing trains the model.
+    pub train: Bytes,
+    /// The memory of an evaluation step of the same batch.
+    pub infer: Bytes,
+}
+
+/// Bytes that do not depend on the threads, and those of each thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(super) struct Bytes {
+    /// Shared by all threads.
+    pub shared: usize,
+    /// Each thread's own.
+    pub thread: usize,
+}
+
+impl Bytes {
+    /// What a planned program needs.
+    pub fn of(blocks: Blocks) -> Bytes {
+        let shared = blocks.total(0);
+        Bytes { shared, thread: blocks.total(1) - shared }
+    }
+
+    fn total(self, threads: usize) -> usize {
+        self.shared + threads * self.thread
+    }
+}
+
+/// Bytes of a run beside its steps' memory.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct RunBytes {
+    /// The threads that will run.
+    pub threads: usize,
+    /// Samples that lie in memory.
+    pub data: usize,
+    /// Batches that are prepared ahead.
+    pub prefetch: usize,
+}
+
+/// What the program itself takes: its code, compiled steps, and what the system gives each
+/// process. Measured once, for all models.
+const PROGRAM: usize = 20 << 20;
+
+/// What a model calls.
+#[derive(Clone, Debug)]
+pub(super) struct Layer {
+    path: String,
+    output: String,
+    parameters: usize,
+    flops: u64,
+    activation: usize,
+}
+
+/// The row of operators in the model's own body.
+const OPERATORS: &str = "(operators)";
+
+/// What a forward graph's model calls, in order.
+pub(super) fn layers(graph: &Graph) -> Vec<Layer> {
+    let Some(output) = graph.output("output") else { return Vec::new() };
+    let mut needed: HashSet<NodeId> = HashSet::new();
+    let mut open = vec![output];
+    while let Some(node) = open.pop() {
+        if needed.insert(node) {
+            open.extend(&graph.nodes[node].args);
+        }
+    }
+    let mut layers: Vec<Layer> = Vec::new();
+    for (id, node) in graph.nodes.iter().filter(|(id, _)| needed.contains(id)) {
+        let path = node.origin.map_or("", |origin| graph.origins.get(origin).path.as_str());
+        let path = match path.split('.').next().unwrap_or_default() {
+            "" if node.args.is_empty() => continue,
+            "" => OPERATORS,
+            first => first,
+        };
+        let index = match layers.iter().position(|layer| layer.path == path) {
+            Some(known) => known,
+            None => {
+                let layer = Layer {
+                    path: path.to_owned(),
+                    output: String::new(),
+                    parameters: 0,
+                    flops: 0,
+                    activation: 0,
+                };
+                layers.push(layer);
+                layers.len() - 1
+            }
+        };
+        let layer = &mut layers[index];
+        let elements: usize = node.ty.shape.at(1).iter().product();
+        if let Op::Param(_) = node.op {
+            layer.parameters += elements;
+            continue;
+        }
+        layer.flops += flops(graph, id);
+        layer.output = node.ty.shape.to_string();
+        layer.activation = elements * node.ty.dtype.size();
+    }
+    // What prepares samples, and sums between layers, say little.
+    layers.retain(|layer| layer.path != OPERATORS || layer.flops > 0);
+    layers
+}
+
+/// The operations of a contraction over one sample.
+fn flops(graph: &Graph, id: NodeId) -> u64 {
+    let node = &graph.nodes[id];
+    let extents = |node: NodeId| graph.ty(node).shape.at(1);
+    let outputs = node.ty.shape.at(1).iter().product::<usize>() as u64;
+    match &node.op {
+        Op::MatMul { transpose_a, .. } => {
+            let a = extents(node.args[0]);
+            let inner = if *transpose_a { a[a.len() - 2] } else { a[a.len() - 1] };
+            2 * outputs * inner as u64
+        }
+        Op::Conv { .. } => {
+            let weight = extents(node.args[1]);
+            2 * outputs * weight[..3].iter().product::<usize>() as u64
+        }
+        _ => 0,
+    }
+}
+
+impl Report {
+    /// The report as people read it, at most 80 columns wide.
+    pub fn text(&self) -> String {
+        let mut text = format!("{} -> {}\n", self.model, self.output);
+        self.push_layers(&mut text);
+        let per_sample: u64 = self.layers.iter().map(|layer| layer.flops).sum();
+        let step = if self.trained { "training" } else { "forward" };
+        let _ = writeln!(text, "parameters  {}", grouped(self.parameters as u64));
+        let _ = writeln!(
+            text,
+            "operations  {} FLOP a sample forward, {} FLOP a {step} step of {}",
+            short(per_sample as f64),
+            short(self.facts.flops as f64),
+            self.batch,
+        );
+        let rows = [(step, self.facts.train), ("inference", self.facts.infer)];
+        for (index, (step, bytes)) in rows.into_iter().enumerate() {
+            let head = if index == 0 { "memory" } else { "" };
+            let _ = writeln!(
+                text,
+                "{head:<12}{step}: {} bytes, and {} for each thread",
+                grouped(bytes.shared as u64),
+                grouped(bytes.thread as u64),
+            );
+        }
+        self.push_run(&mut text);
+        if let Some(forecast) = &self.forecast {
+            forecast.push(&mut text);
+        }
+        text
+    }
+
+    fn push_layers(&self, text: &mut String) {
+        const MOST: usize = 28;
+        let cut = |path: &str| -> String {
+            let long = path.chars().count() > MOST;
+            let kept: String = path.chars().take(if long { MOST - 1 } else { MOST }).collect();
+            if long { kept + "…" } else { kept }
+        };
+        let names: Vec<String> = self.layers.iter().map(|layer| cut(&layer.path)).collect();
+        let wide = |texts: &[String], least: usize| {
+            texts.iter().map(|text| text.chars().count()).max().unwrap_or(0).max(least)
+        };
+        let outputs: Vec<String> = self.layers.iter().map(|layer| cut(&layer.output)).collect();
+        let (name, output) = (wide(&names, 5), wide(&outputs, 6));
+        let _ = writeln!(
+            text,
+            "{:name$}  {:output$} {:>12} {:>9} {:>10}",
+            "layer", "output", "parameters", "FLOP", "activation"
+        );
+        for ((layer, path), shape) in self.layers.iter().zip(&names).zip(&outputs) {
+            let _ = writeln!(
+                text,
+                "{path:name$}  {shape:output$} {:>12} {:>9} {:>10}",
+                grouped(layer.parameters as u64),
+                short(layer.flops as f64),
+                format!("{}B", short(layer.activation as f64)),
+            );
+        }
+    }
+
+    /// What a run takes from the machine.
+    fn push_run(&self, text: &mut String) {
+        if !self.trained {
+            return;
+        }
+        let RunBytes { threads, data, prefetch } = self.run;
+        let _ = writeln!(
+            text,
+            "a run       {} threads: about {} MB (steps {}, data {}, batches ahead {}, program {})",
+            threads,
+            megabytes(self.peak()),
+            megabytes(self.facts.train.total(threads)),
+            megabytes(data),
+            megabytes(prefetch),
+            megabytes(PROGRAM),
+        );
+    }
+
+    /// Bytes that a run has in memory at most, as far as can be said beforehand.
+    fn peak(&self) -> usize {
+        let RunBytes { threads, data, prefetch } = self.run;
+        self.facts.train.total(threads) + data + prefetch + PROGRAM
+    }
+
+    /// The report as one JSON object.
+    pub fn json(&self) -> Value {
+        let layers = self.layers.iter().map(|layer| {
+            json!({
+                "path": layer.path, "output": layer.output, "parameters": layer.parameters,
+                "flop": layer.flops, "activation_bytes": layer.activation,
+            })
+        });
+        let tensors = self.tensors.iter().map(|(path, ty)| json!({ "path": path, "type": ty }));
+        let bytes =
+            |bytes: Bytes| json!({ "shared_bytes": bytes.shared, "thread_bytes": bytes.thread });
+        let RunBytes { threads, data, prefetch } = self.run;
+        let mut report = json!({
+            "model": self.model, "output": self.output, "batch": self.batch,
+            "layers": layers.collect::<Vec<_>>(), "tensors": tensors.collect::<Vec<_>>(),
+            "parameters": self.parameters, "step_flop": self.facts.flops,
+            "training": bytes(self.facts.train), "inference": bytes(self.facts.infer),
+            "run": {
+                "threads": threads, "arena_bytes": self.facts.train.total(threads),
+                "data_bytes": data, "prefetch_bytes": prefetch, "peak_bytes": self.peak(),
+            },
+        });
+        if let Some(forecast) = &self.forecast {
+            report["time"] = forecast.json();
+        }
+        json!({ "report": report })
+    }
+}
+
+/// A number in groups of three digits, with narrow gaps.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(' ');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A number in three or four digits with a unit's prefix: `12.3 M`.
+pub(super) fn short(number: f64) -> String {
+    let prefixes = ["", "k", "M", "G", "T", "P"];
+    let mut scaled = number;
+    let mut index = 0;
+    while scaled >= 1000.0 && index + 1 < prefixes.len() {
+        scaled /= 1000.0;
+        index += 1;
+    }
+    match index {
+        0 => format!("{number} "),
+        _ => format!("{scaled:.1} {}", prefixes[index]),
+    }
+}
+
+fn megabytes(bytes: usize) -> String {
+    format!("{:.0}", bytes as f64 / 1e6)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped_and_shortened() {
+        assert_eq!(grouped(0), "0");
+        assert_eq!(grouped(1234567), "1 234 567");
+        assert_eq!(short(12.0), "12 ");
+        assert_eq!(short(389_400.0), "389.4 k");
+        assert_eq!(short(2.5e9), "2.5 G");
+    }
+}
