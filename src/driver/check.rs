@@ -5,8 +5,10 @@ use super::forecast::{Forecast, Machine};
 use super::front::{Front, Schemas};
 use super::repair::add_fixes;
 use super::report::{Bytes, Facts, Report, RunBytes, layers};
+use super::run::Batches;
 use super::session::{Failure, Request, Session};
 use crate::base::diagnostic::Diagnostic;
+use crate::base::tensor::DType;
 use crate::data;
 use crate::graph::Graph;
 use crate::loops::Program;
@@ -29,15 +31,18 @@ pub fn check(session: &mut Session, request: &Request, wanted: Wanted) -> Result
     let batch = front.batch();
     let Wanted { threads, time } = wanted;
     let schema = front.source.as_ref().and_then(|source| source.schema.as_ref());
-    let run = match (&front.source, schema) {
+    let mut run = match (&front.source, schema) {
         (Some(source), Some(schema)) => RunBytes {
             threads,
             data: data::resident_bytes(&source.request, schema),
             prefetch: data::prefetch_bytes(&source.request, schema, batch, threads),
+            initial: 0,
         },
         _ => RunBytes { threads, ..RunBytes::default() },
     };
     let training = front.experiment.training.as_ref();
+    let counts = schema.and_then(|it| Some([it.train?, it.validation?, it.test?]));
+    let batches = training.zip(counts).map(|(it, counts)| Batches::of(&it.settings, counts));
     let steps = training.zip(schema.and_then(|schema| schema.train)).map(|(training, samples)| {
         training.settings.steps(samples) as f64 / training.settings.epochs as f64
     });
@@ -48,8 +53,11 @@ pub fn check(session: &mut Session, request: &Request, wanted: Wanted) -> Result
     let (model, warnings) = (front.experiment.model.clone(), front.warnings);
     let evaluation = front.experiment.eval.clone();
     let graph = session.training_graph(front.experiment)?;
+    let lasting = graph.lasting().map(|(_, ty, _)| ty.shape.at(0).iter().product::<usize>());
+    run.initial = lasting.sum::<usize>() * DType::F32.size();
     let cache = request.cache.as_deref();
-    let planned = Planned { cache, graph: &graph, evaluation, batch, build: &request.build };
+    let planned =
+        Planned { cache, graph: &graph, evaluation, batch, batches, build: &request.build };
     let (facts, program) = planned.facts(session, time)?;
     let forecast = program.map(|program| {
         let machine = Machine::known(request.cache.as_deref(), &request.target, threads);
@@ -78,6 +86,8 @@ struct Planned<'a> {
     graph: &'a Graph,
     evaluation: Graph,
     batch: usize,
+    /// Those of a run, where the data are known.
+    batches: Option<Batches>,
     build: &'a str,
 }
 
@@ -98,13 +108,24 @@ impl Planned<'_> {
             session.check_batch(self.graph, self.batch)?;
             return Ok((facts, None));
         }
-        let train = plan(session, self.graph, self.batch)?;
+        let mut globals = Globals::default();
+        let train = plan(session, self.graph, self.batch, &mut globals)?;
         let evaluation = session.elaborated(self.evaluation)?;
-        let infer = plan(session, &evaluation, self.batch)?;
+        let infer = plan(session, &evaluation, self.batch, &mut Globals::default())?;
+        // The steps of a run share one memory, and are compiled in this order.
+        let mut run = Blocks::of(&train);
+        if let Some(Batches { last, evaluate, .. }) = self.batches {
+            let last = last.into_iter().map(|batch| (self.graph, batch));
+            let evaluate = evaluate.into_iter().map(|batch| (&evaluation, batch));
+            for (graph, batch) in last.chain(evaluate) {
+                run = run.max(Blocks::of(&plan(session, graph, batch, &mut globals)?));
+            }
+        }
         let facts = Facts {
             flops: flops(&train),
             train: Bytes::of(Blocks::of(&train)),
             infer: Bytes::of(Blocks::of(&infer)),
+            run: Bytes::of(run),
         };
         if let (Some(file), Ok(text)) = (file, serde_json::to_string(&facts)) {
             let folder = file.parent().map(std::fs::create_dir_all);
@@ -119,17 +140,24 @@ impl Planned<'_> {
         hasher.update(self.build.as_bytes());
         hasher.update(self.graph.to_string().as_bytes());
         hasher.update(self.evaluation.to_string().as_bytes());
-        hasher.update(&self.batch.to_le_bytes());
+        let run = self.batches.iter().flat_map(|it| it.last.iter().chain(&it.evaluate));
+        for batch in std::iter::once(&self.batch).chain(run) {
+            hasher.update(&batch.to_le_bytes());
+        }
         hasher.finalize().to_hex().to_string()
     }
 }
 
 /// The planned program of a step.
-fn plan(session: &mut Session, graph: &Graph, batch: usize) -> Result<Program, Failure> {
+fn plan(
+    session: &mut Session,
+    graph: &Graph,
+    batch: usize,
+    globals: &mut Globals,
+) -> Result<Program, Failure> {
     let kernels = session.fuse(graph, batch)?;
-    let mut globals = Globals::default();
-    let lowered = session.lower(&kernels, &mut globals)?;
-    session.plan(lowered.program, &mut globals)
+    let lowered = session.lower(&kernels, globals)?;
+    session.plan(lowered.program, globals)
 }
 
 /// Everything that is found in a program, with the fixes that hold.

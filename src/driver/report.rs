@@ -55,6 +55,8 @@ pub(super) struct Facts {
     pub train: Bytes,
     /// The memory of an evaluation step of the same batch.
     pub infer: Bytes,
+    /// The memory that all steps of a run share.
+    pub run: Bytes,
 }
 
 /// Bytes that do not depend on the threads, and those of each thread.
@@ -87,6 +89,8 @@ pub(super) struct RunBytes {
     pub data: usize,
     /// Batches that are prepared ahead.
     pub prefetch: usize,
+    /// The first values of parameters and states, from which a run begins.
+    pub initial: usize,
 }
 
 /// What the program itself takes: its code, compiled steps, and what the system gives each
@@ -238,23 +242,29 @@ impl Report {
         if !self.trained {
             return;
         }
-        let RunBytes { threads, data, prefetch } = self.run;
+        let RunBytes { threads, data, prefetch, initial } = self.run;
         let _ = writeln!(
             text,
-            "a run       {} threads: about {} MB (steps {}, data {}, batches ahead {}, program {})",
-            threads,
+            "a run       {threads} threads: about {} MB: steps {}, data {}, batches {}, weights {}, \
+             program {}",
             megabytes(self.peak()),
-            megabytes(self.facts.train.total(threads)),
+            megabytes(self.facts.run.total(threads)),
             megabytes(data),
             megabytes(prefetch),
+            megabytes(initial),
             megabytes(PROGRAM),
         );
     }
 
     /// Bytes that a run has in memory at most, as far as can be said beforehand.
     fn peak(&self) -> usize {
-        let RunBytes { threads, data, prefetch } = self.run;
-        self.facts.train.total(threads) + data + prefetch + PROGRAM
+        let RunBytes { threads, data, prefetch, initial } = self.run;
+        self.facts.run.total(threads) + data + prefetch + initial + PROGRAM
+    }
+
+    /// Bytes of the memory that a run's steps share.
+    pub fn arena(&self) -> usize {
+        self.facts.run.total(self.run.threads)
     }
 
     /// The report as one JSON object.
@@ -268,15 +278,16 @@ impl Report {
         let tensors = self.tensors.iter().map(|(path, ty)| json!({ "path": path, "type": ty }));
         let bytes =
             |bytes: Bytes| json!({ "shared_bytes": bytes.shared, "thread_bytes": bytes.thread });
-        let RunBytes { threads, data, prefetch } = self.run;
+        let RunBytes { threads, data, prefetch, initial } = self.run;
         let mut report = json!({
             "model": self.model, "output": self.output, "batch": self.batch,
             "layers": layers.collect::<Vec<_>>(), "tensors": tensors.collect::<Vec<_>>(),
             "parameters": self.parameters, "step_flop": self.facts.flops,
             "training": bytes(self.facts.train), "inference": bytes(self.facts.infer),
             "run": {
-                "threads": threads, "arena_bytes": self.facts.train.total(threads),
-                "data_bytes": data, "prefetch_bytes": prefetch, "peak_bytes": self.peak(),
+                "threads": threads, "arena_bytes": self.facts.run.total(threads),
+                "data_bytes": data, "prefetch_bytes": prefetch, "initial_bytes": initial,
+                "peak_bytes": self.peak(),
             },
         });
         if let Some(forecast) = &self.forecast {

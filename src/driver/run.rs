@@ -10,7 +10,7 @@ use crate::base::diagnostic::Diagnostic;
 use crate::base::source::Span;
 use crate::base::tensor::Tensor;
 use crate::data::{Dataset, FeedError, Watch};
-use crate::elaborate::{LastBatch, Training};
+use crate::elaborate::{self, LastBatch, Training};
 use crate::graph::Graph;
 use crate::graph::init::initial_value;
 use crate::lower::Globals;
@@ -147,24 +147,21 @@ impl Compiler<'_> {
         training: &Training,
         settings: &Settings,
     ) -> Result<(Steps, Sites), Failure> {
-        let batch = training.settings.batch;
-        let (train, train_sites) = self.step(graph, batch)?;
-        let left = self.data.train.count() % batch;
-        let last = match training.settings.last_batch {
-            LastBatch::Keep if left > 0 => Some(self.step(graph, left)?.0),
-            LastBatch::Keep | LastBatch::Drop => None,
+        let data = self.data;
+        let counts = [data.train.count(), data.validation.count(), data.test.count()];
+        let batches = Batches::of(&training.settings, counts);
+        debug_assert_eq!(batches.evaluation, settings.evaluation_batch);
+        let (train, train_sites) = self.step(graph, batches.train)?;
+        let last = match batches.last {
+            Some(left) => Some(self.step(graph, left)?.0),
+            None => None,
         };
         let mut evaluate = BTreeMap::new();
         let mut evaluate_sites = Vec::new();
-        for split in [&self.data.validation, &self.data.test] {
-            let full = settings.evaluation_batch;
-            for batch in [full.min(split.count()), split.count() % full] {
-                if batch > 0 && !evaluate.contains_key(&batch) {
-                    let (step, sites) = self.step(evaluation, batch)?;
-                    evaluate.insert(batch, step);
-                    evaluate_sites = sites;
-                }
-            }
+        for batch in batches.evaluate {
+            let (step, sites) = self.step(evaluation, batch)?;
+            evaluate.insert(batch, step);
+            evaluate_sites = sites;
         }
         let sites = Sites { train: train_sites, evaluate: evaluate_sites };
         Ok((Steps { train, last, evaluate }, sites))
@@ -178,6 +175,36 @@ impl Compiler<'_> {
         let inputs = fields.iter().map(|field| format!("input.{}", field.name)).collect();
         let hypers = hypers(&program.loops().uniforms.hypers, self.run_steps);
         Ok((Step { program, batch, inputs, indices, hypers }, sites))
+    }
+}
+
+/// The batches of a run's steps.
+pub(super) struct Batches {
+    /// That of training.
+    pub train: usize,
+    /// What is left for the last step of an epoch.
+    pub last: Option<usize>,
+    /// The largest of evaluation.
+    pub evaluation: usize,
+    /// Those of evaluation, each once, in the order in which their steps are compiled.
+    pub evaluate: Vec<usize>,
+}
+
+impl Batches {
+    /// For so many samples to train on, to validate and to test on.
+    pub fn of(settings: &elaborate::Settings, [train, validation, test]: [usize; 3]) -> Batches {
+        let left = train % settings.batch;
+        let last = (settings.last_batch == LastBatch::Keep && left > 0).then_some(left);
+        let evaluation = evaluation_batch(&[validation, test]);
+        let mut evaluate = Vec::new();
+        for count in [validation, test] {
+            for batch in [evaluation.min(count), count % evaluation] {
+                if batch > 0 && !evaluate.contains(&batch) {
+                    evaluate.push(batch);
+                }
+            }
+        }
+        Batches { train: settings.batch, last, evaluation, evaluate }
     }
 }
 
