@@ -1,5 +1,6 @@
 //! What `nnc check` finds: mistakes with the edits that mend them, or what a good program is.
 
+use super::batch::zero_division;
 use super::bench::flops;
 use super::forecast::{Forecast, Machine};
 use super::front::{Front, Schemas};
@@ -115,7 +116,9 @@ impl Planned<'_> {
         // The steps of a run share one memory, and are compiled in this order.
         let mut run = Blocks::of(&train);
         if let Some(Batches { last, evaluate, .. }) = self.batches {
-            let last = last.into_iter().map(|batch| (self.graph, batch));
+            // One that cannot be is warned of, or refused when the run begins.
+            let possible = |batch: &usize| zero_division(self.graph, *batch).is_none();
+            let last = last.into_iter().filter(possible).map(|batch| (self.graph, batch));
             let evaluate = evaluate.into_iter().map(|batch| (&evaluation, batch));
             for (graph, batch) in last.chain(evaluate) {
                 run = run.max(Blocks::of(&plan(session, graph, batch, &mut globals)?));
