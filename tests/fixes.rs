@@ -103,7 +103,8 @@ fn every_intended_program_is_sound() {
         fs::write(copy.path(), intended).expect("writable");
         let checked = driver::check(
             &mut Session::new(None),
-            &request(copy.path(), driver::Wanted::default()),
+            &request(copy.path()),
+            driver::Wanted::default(),
         );
         match checked {
             Ok(report) => assert!(report.warnings.is_empty(), "{file:?}: {:?}", report.warnings),

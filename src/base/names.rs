@@ -32,6 +32,9 @@ pub fn near<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<&'a
 /// What Keras, PyTorch, Caffe and Darknet call what has another name here, without underscores and
 /// capitals.
 const ELSEWHERE: &[(&str, &[&str])] = &[
+    ("f32", &["float32", "floattensor"]),
+    ("i32", &["int32", "int64", "long"]),
+    ("u8", &["uint8", "byte"]),
     ("dense", &["linear", "fc", "fullyconnected", "innerproduct", "connected"]),
     ("conv", &["conv1d", "conv2d", "convolution", "convolutional", "convolution2d"]),
     ("depthwise_conv", &["depthwiseconv2d", "separableconv2d"]),

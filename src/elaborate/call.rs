@@ -318,18 +318,22 @@ impl<'a> Elaborator<'a> {
             .map(|(param, value)| Bound { param, value })
             .collect();
         self.bind_parameters(function, bound, span)?;
-        let value = self.body(function)?;
-        match function.kind {
-            FunctionKind::Schedule => self.number_each_step(function, value),
-            _ => self.check_result(function, value),
-        }
+        let (outcome, value) = self.body(function);
+        let result = match function.kind {
+            FunctionKind::Schedule => self.number_each_step(function, value?),
+            _ => self.check_result(function, value?),
+        };
+        outcome.and(result)
     }
 
-    /// The value of a body, which must have one.
-    pub fn body(&mut self, function: &'a ast::Function) -> Eval<Value> {
-        match self.block(&function.body, Expect::Any)? {
-            Some(value) => Ok(value),
-            None => {
+    /// The value of a body, which must have one, and whether all before it could be computed.
+    pub fn body(&mut self, function: &'a ast::Function) -> (Eval<()>, Eval<Value>) {
+        let (outcome, value) = self.body_parts(&function.body);
+        let value = match value {
+            Ok(Some(value)) => Ok(value),
+            Err(Reported) => Err(Reported),
+            Ok(None) if outcome.is_err() => Err(Reported),
+            Ok(None) => {
                 let kind = function.kind.word();
                 let message = format!("the {kind} `{}` has no value", function.name.text);
                 let error = Diagnostic::error(codes::BODY, message)
@@ -337,7 +341,8 @@ impl<'a> Elaborator<'a> {
                     .help("end its body in an expression");
                 Err(self.report(error))
             }
-        }
+        };
+        (outcome, value)
     }
 }
 

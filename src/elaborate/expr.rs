@@ -256,6 +256,24 @@ impl<'a> Elaborator<'a> {
     }
 
     fn block_body(&mut self, block: &'a ast::Block, expect: Expect) -> Eval<Option<Value>> {
+        let (outcome, value) = self.block_parts(block, expect);
+        outcome.and(value)
+    }
+
+    /// The value of a function's body, and whether all of its statements could be computed: where
+    /// one could not, a value that does not need it is still to be looked at.
+    pub fn body_parts(&mut self, block: &'a ast::Block) -> (Eval<()>, Eval<Option<Value>>) {
+        self.frame_mut().blocks.push(Block::new());
+        let parts = self.block_parts(block, Expect::Any);
+        self.frame_mut().blocks.pop();
+        parts
+    }
+
+    fn block_parts(
+        &mut self,
+        block: &'a ast::Block,
+        expect: Expect,
+    ) -> (Eval<()>, Eval<Option<Value>>) {
         // A statement that fails does not keep later ones from being looked at.
         let mut outcome = Ok(());
         for stmt in &block.stmts {
@@ -264,11 +282,11 @@ impl<'a> Elaborator<'a> {
             }
         }
         let value = match block.value.as_deref() {
-            None => None,
-            Some(Expr { kind: ExprKind::If(branch), .. }) => self.if_(branch, expect)?,
-            Some(value) => Some(self.expr(value, expect)?),
+            None => Ok(None),
+            Some(Expr { kind: ExprKind::If(branch), .. }) => self.if_(branch, expect),
+            Some(value) => self.expr(value, expect).map(Some),
         };
-        outcome.map(|()| value)
+        (outcome, value)
     }
 
     fn stmt(&mut self, stmt: &'a StmtKind, span: Span) -> Eval<()> {

@@ -109,8 +109,9 @@ impl<'a> Elaborator<'a> {
             let binding = Binding::Value(value, Role::Argument, param.name.span);
             self.frame_mut().bind(&param.name.text, binding);
         }
-        let value = self.body(function)?;
-        match self.check_result(function, value)? {
+        let (statements, value) = self.body(function);
+        let result = self.check_result(function, value?);
+        match statements.and(result)? {
             Value::Tensor(node) => Ok(node),
             _ => Err(Reported),
         }

@@ -123,7 +123,8 @@ impl<'a> Elaborator<'a> {
             let binding = Binding::Value(value, Role::Argument, param.name.span);
             self.frame_mut().bind(&param.name.text, binding);
         }
-        let value = self.body(function)?;
+        let (statements, value) = self.body(function);
+        let value = statements.and(value)?;
         self.number_each_step(function, value)
     }
 

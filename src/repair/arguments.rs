@@ -221,7 +221,9 @@ fn swapped(scene: &Scene<'_>, call: &Call<'_>, found: &mut Vec<Candidate>) {
 
 /// `dropout(linear(0.5))` → `dropout(0.5)`.
 fn alone(scene: &Scene<'_>, call: &Call<'_>, found: &mut Vec<Candidate>) {
-    if let ([first, ..], false) = (&call.call.args[..], call.piped) {
+    if let ([first, ..], false) = (&call.call.args[..], call.piped)
+        && matches!(first.value.kind, ExprKind::Int(_) | ExprKind::Float(_))
+    {
         let text = scene.program.sources.text(first.value.span);
         let cost = cost::OTHER_KIND + 30 + call.distance;
         found.push(candidate(format!("write `{text}` alone"), call.span, text, cost));

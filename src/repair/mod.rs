@@ -7,8 +7,9 @@
 //! In: a diagnostic, the trees of the program and their texts. Out: [`Candidate`]s, each with what
 //! it costs: a guess of how far the edit is from what the author meant. Most of them mend nothing:
 //! whoever asks checks the program again with each, in this order, and keeps what holds. So nothing
-//! here needs to be right, only likely; and nothing here depends on the mistake's code: what is
-//! tried follows from the places that the diagnostic points at and the numbers it speaks of.
+//! here needs to be right, only likely; and but for names that mean nothing, the mistake's code does
+//! not matter: what is tried follows from the places that the diagnostic points at and the numbers
+//! it speaks of.
 //!
 //! [`scene`] finds what stands at and around those places; [`numbers`], [`arguments`], [`stages`],
 //! [`operands`] and [`types`] each know one kind of edit.
@@ -27,6 +28,7 @@ pub use edits::{
     without_stage, without_statement,
 };
 
+use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::fix::{Edit, Fix};
 use crate::base::source::{Sources, Span};
@@ -95,6 +97,10 @@ pub fn candidates(program: &Program<'_>, error: &Diagnostic) -> Vec<Candidate> {
     let proposed = error.fixes.iter().zip(cost::PROPOSED..);
     let mut found: Vec<Candidate> =
         proposed.map(|(fix, cost)| Candidate { fix: fix.clone(), cost }).collect();
+    // A name that means nothing is a slip, or its author's to explain.
+    if matches!(error.code, codes::UNKNOWN_NAME | codes::UNKNOWN_CALLEE) {
+        return found;
+    }
     let scene = Scene::of(program, error);
     for kind in [numbers::edits, arguments::edits, stages::edits, operands::edits, types::edits] {
         kind(&scene, &mut found);
