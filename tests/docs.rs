@@ -29,7 +29,7 @@ use nnc::loops;
 use nnc::pass::autodiff::{self, Wrt};
 use nnc::pass::{bind, cse, dce, simplify};
 use nnc::syntax::ast::{FunctionKind, ItemKind};
-use nnc::syntax::{self, parse};
+use nnc::syntax::parse;
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -9,11 +9,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use nnc::base::codes;
 use nnc::base::diagnostic::Diagnostic;
 use nnc::base::schema::{Field, Preparation, Schema};
 use nnc::base::source::{FileId, Sources};
 use nnc::base::tensor::DType;
-use nnc::elaborate::{self, Experiment, PRELUDE, PRELUDE_NAME, Program, Request, codes};
+use nnc::elaborate::{self, Experiment, PRELUDE, PRELUDE_NAME, Program, Request};
 use nnc::graph::{self, Graph};
 use nnc::loops;
 use nnc::lower::{self, Globals};

@@ -19,7 +19,7 @@ pub struct DataError {
     /// The transform that it is about, counted from 0.
     pub transform: Option<u16>,
     /// Every place that was looked at, with what was found there.
-    pub tried: Vec<String>,
+    pub tried: Box<[String]>,
     /// Further facts, one a line.
     pub notes: Vec<String>,
     /// What to do.
@@ -78,7 +78,7 @@ impl DataError {
 
     /// Lists the places that were looked at.
     pub fn tried(mut self, places: Vec<String>) -> Self {
-        self.tried = places;
+        self.tried = places.into();
         self
     }
 

@@ -395,14 +395,24 @@ pub(super) fn source_text(file: &Path) -> Result<String, Failure> {
         .map_err(|_| Failure::Data(format!("{} is not UTF-8 text", file.display())))
 }
 
-/// The names of the programs in a folder, in alphabetical order.
+/// The programs in a folder and in those directly in it, in alphabetical order.
 fn programs_in(folder: Option<&Path>) -> Vec<String> {
-    let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
-    let entries = std::fs::read_dir(folder.unwrap_or(Path::new("."))).into_iter().flatten();
-    let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
-    let mut names: Vec<String> = names.filter(|name| name.ends_with(".nn")).collect();
-    names.sort();
-    names
+    let folder = folder.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let names = |folder: &Path| -> Vec<String> {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
+    };
+    let mut found = Vec::new();
+    for name in names(folder) {
+        if name.ends_with(".nn") {
+            found.push(name);
+        } else if !name.starts_with('.') {
+            let inner = names(&folder.join(&name)).into_iter().filter(|it| it.ends_with(".nn"));
+            found.extend(inner.map(|inner| format!("{name}/{inner}")));
+        }
+    }
+    found.sort();
+    found
 }
 
 /// One spelling for each file, however it is named.

@@ -10,6 +10,7 @@
 
 use super::front::{Judged, Parsed, Schemas};
 use super::session::{Failure, Request, Session};
+use crate::base::codes;
 use crate::base::diagnostic::{Diagnostic, Severity};
 use crate::base::fix::{Fix, apply, moved};
 use crate::base::source::{FileId, Sources};
@@ -169,7 +170,7 @@ impl Again<'_> {
                         self.parsed.files[at] = old;
                         found
                     }
-                    None => self.from_scratch(),
+                    None => self.read_again(),
                 }
             }
         };
@@ -194,7 +195,7 @@ impl Again<'_> {
     }
 
     /// The same where what is read changes: all files are read again.
-    fn from_scratch(&mut self) -> Result<Vec<Diagnostic>, Failure> {
+    fn read_again(&mut self) -> Result<Vec<Diagnostic>, Failure> {
         let users = self.sources.iter().filter(|(_, file)| !file.builtin);
         let texts: Vec<(FileId, PathBuf, String)> =
             users.map(|(id, file)| (id, PathBuf::from(&file.name), file.text.clone())).collect();
@@ -246,17 +247,24 @@ pub fn fix(request: &Request) -> Result<Fixed, Failure> {
     let mut texts: Vec<(PathBuf, String)> = Vec::new();
     let mut fixed =
         Fixed { changed: Vec::new(), made: Vec::new(), left: Vec::new(), sources: Box::default() };
+    let mut mended = false;
     loop {
         let mut session = Session::default();
         session.instead = texts.clone();
         let found = super::check::findings(&mut session, request)?;
-        let first = found.iter().find_map(|finding| finding.fixes.first().filter(|it| it.checked));
-        let Some(fix) = first.filter(|_| fixed.made.len() < MOST_MADE) else {
+        // What a fix leaves without a use is not taken away in the same breath.
+        let kept = |it: &&Diagnostic| it.code != codes::UNUSED_ITEM || !mended;
+        let first = found.iter().filter(kept).find_map(|finding| {
+            let fix = finding.fixes.first().filter(|fix| fix.checked)?;
+            Some((finding.severity, fix))
+        });
+        let Some((severity, fix)) = first.filter(|_| fixed.made.len() < MOST_MADE) else {
             fixed.left = found;
             fixed.sources = Box::new(session.sources);
             return Ok(fixed);
         };
         let Some(file) = fix.file() else { return Ok(fixed) };
+        mended |= severity == Severity::Error;
         let source = session.sources.file(file);
         let path = PathBuf::from(&source.name);
         let after = apply(&source.text, &fix.edits);

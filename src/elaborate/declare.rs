@@ -86,12 +86,13 @@ impl<'a> Elaborator<'a> {
         let in_optimizer = self.frame().kind == Some(FunctionKind::Optimizer);
         let ty = if in_optimizer {
             if let Some(ty) = &declaration.ty {
-                return Err(self.error_help(
-                    codes::DECLARATION,
-                    ty.span,
-                    "an optimizer's state has no type: it has its parameter's",
-                    format!("write `state {} = 0`", name.text),
-                ));
+                let message = "an optimizer's state has no type: it has its parameter's";
+                let span = Span { start: name.span.end, ..ty.span };
+                let error = Diagnostic::error(codes::DECLARATION, message)
+                    .primary(ty.span, "")
+                    .fix("leave the type out", vec![Edit { span, text: String::new() }])
+                    .help(format!("write `state {} = 0`", name.text));
+                return Err(self.report(error));
             }
             Type::scalar(DType::F32)
         } else {

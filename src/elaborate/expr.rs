@@ -214,7 +214,12 @@ impl<'a> Elaborator<'a> {
                 self.items.data.iter().map(|item| item.name.text.as_str()).collect();
             let error = Diagnostic::error(codes::UNKNOWN_NAME, format!("unknown data `{data}`"))
                 .primary(object.span, "no `data` item has this name");
-            return Err(self.report(error.misspelt(object.span, data, names)));
+            let mut error = error.misspelt(object.span, data, names.iter().copied());
+            if let ([only], true) = (&names[..], error.fixes.is_empty()) {
+                let edits = vec![Edit { span: object.span, text: (*only).to_owned() }];
+                error = error.fix(format!("write `{only}`"), edits);
+            }
+            return Err(self.report(error));
         };
         if member.text != "classes" {
             let message = format!("data have no `{}`", member.text);

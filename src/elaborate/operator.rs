@@ -106,6 +106,12 @@ impl<'a> Elaborator<'a> {
                 self.floats(op, &a, &b, span)
             }
             _ => match op {
+                // What is of two kinds is never equal, which nobody asks.
+                BinaryOp::Eq | BinaryOp::Ne
+                    if std::mem::discriminant(&a) != std::mem::discriminant(&b) =>
+                {
+                    Err(self.bad_operands(op, &a, &b, span))
+                }
                 BinaryOp::Eq => Ok(Value::Bool(a == b)),
                 BinaryOp::Ne => Ok(Value::Bool(a != b)),
                 BinaryOp::And | BinaryOp::Or => match (&a, &b) {

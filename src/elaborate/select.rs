@@ -6,6 +6,7 @@
 use super::items::{FnId, Items};
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
+use crate::base::fix::Edit;
 use crate::base::source::{FileId, Span};
 use crate::syntax::ast::{FunctionKind, Train};
 
@@ -64,6 +65,14 @@ fn named_model(items: &Items<'_>, name: &str, span: Option<Span>) -> Result<FnId
         error = error.primary(span, "no model has this name");
     }
     let names: Vec<&str> = items.names(FunctionKind::Model).collect();
+    if let Some(id) = items.find(FunctionKind::Layer, name, false) {
+        // `layer ` stands before the name, as a rule: what it is not is found when it is checked.
+        let place = items.function(id).function.name.span;
+        let word = Span { start: place.start.saturating_sub(6), end: place.start, ..place };
+        error = error
+            .label(place, "a layer has this name")
+            .fix("make it a model", vec![Edit { span: word, text: "model ".into() }]);
+    }
     if let Some(span) = span {
         error = error.misspelt(span, name, names.iter().copied());
     }

@@ -12,6 +12,7 @@ use super::items::FnId;
 use super::value::Value;
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
+use crate::base::fix::Edit;
 use crate::base::schema::Schema;
 use crate::base::source::Span;
 use crate::syntax::ast::{Arg, Expr, ExprKind, FunctionKind, Train, TrainKey};
@@ -167,7 +168,9 @@ impl<'a> Elaborator<'a> {
                 outcome = Err(reported);
             }
         }
-        if loss.is_none() && !settings.places.contains_key("loss") {
+        // A setting that nobody knows may be the loss.
+        let known = |key: &TrainKey| KEYS.contains(&key.key.text.as_str());
+        if loss.is_none() && !settings.places.contains_key("loss") && train.keys.iter().all(known) {
             let message = format!("the training of `{}` has no loss", train.model.text);
             let help = "add one: `loss = cross_entropy`";
             outcome = Err(self.error_help(codes::TRAIN_KEY, train.model.span, message, help));
@@ -260,7 +263,20 @@ impl<'a> Elaborator<'a> {
         };
         let found = self.describe(&value);
         let message = format!("`{name}` is {takes}, found {found}");
-        Err(self.error(codes::TRAIN_KEY, key.value.span, message))
+        let mut error = Diagnostic::error(codes::TRAIN_KEY, message).primary(key.value.span, "");
+        let words: &[&str] = match name {
+            "last_batch" => &["drop", "keep"],
+            "shuffle" => &["true", "false"],
+            _ => &[],
+        };
+        if let Value::Word(word) = &value {
+            error = error.misspelt(key.value.span, word, words.iter().copied());
+        }
+        for word in words {
+            let edits = vec![Edit { span: key.value.span, text: (*word).to_owned() }];
+            error = error.fix(format!("write `{word}`"), edits);
+        }
+        Err(self.report(error))
     }
 
     fn metrics(&mut self, value: &'a Expr) -> Eval<Vec<Choice<'a>>> {

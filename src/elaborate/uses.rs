@@ -53,8 +53,12 @@ pub fn missing_file(step: &Use, looked: &str, reason: &str, there: &[String]) ->
         Some((folder, name)) => (format!("{folder}/"), name),
         None => (String::new(), step.path.as_str()),
     };
-    let near: Vec<String> = near(name, there.iter().map(String::as_str))
-        .into_iter()
+    let same =
+        |there: &&str| there.ends_with(&format!("/{name}")) || **there == format!("{name}.nn");
+    let there = || there.iter().map(String::as_str);
+    let near: Vec<String> = there()
+        .filter(same)
+        .chain(near(name, there()))
         .map(|name| format!("\"{folder}{name}\""))
         .collect();
     let written = format!("\"{}\"", step.path);

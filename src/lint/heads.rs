@@ -68,9 +68,10 @@ pub fn grey(program: &Program<'_>, found: &mut Vec<Diagnostic>) {
     }
     let message =
         format!("every image of `{}` is grey, but is loaded in three channels", data.text);
-    let warning = Diagnostic::warning(codes::GREY_IMAGES, message)
+    let mut warning = Diagnostic::warning(codes::GREY_IMAGES, message)
         .primary(source.span, "three channels, all the same")
         .help("`channels: 1` loads them as they are, in a third of the memory");
+    warning.fixes.extend(repair::with_argument(&program.editable(), source.span, "channels: 1"));
     found.push(warning);
 }
 
@@ -105,7 +106,8 @@ fn fixes(program: &Program<'_>, place: Span, width: usize, classes: usize, data:
         places.iter().map(|&span| Edit { span, text: text.to_owned() }).collect()
     };
     if written.is_empty() {
-        return Vec::new();
+        let member = format!("{data}.classes");
+        return repair::argument_as(&editable, place, "units", &member).into_iter().collect();
     }
     let both: Vec<Span> = written.iter().chain(&declared).copied().collect();
     let number = classes.to_string();

@@ -93,6 +93,11 @@ fn arguments(
         let message = format!("the {kind} `{}` does not use `{}`", function.name.text, name.text);
         let mut warning = Diagnostic::warning(codes::UNUSED_ARGUMENT, message)
             .primary(param.span, "declared here");
+        // It was meant for a call that takes one of that name.
+        let handed_on = walk::calls(function)
+            .into_iter()
+            .filter_map(|(_, span)| repair::handed_on(&program.editable(), span, &name.text));
+        warning.fixes.extend(handed_on);
         warning.fixes.extend(repair::without_parameter(&program.editable(), function, param));
         found.push(warning.help("use it, or leave it out"));
     }

@@ -25,7 +25,8 @@ pub fn lints(program: &Program<'_>, found: &mut Vec<Diagnostic>) {
                     }
                 }
                 name @ ("weight_decay" | "l1" | "l2") => {
-                    outside(program, name, &key.value, &DECAYS, None, found);
+                    let usual = if name == "weight_decay" { "1e-2" } else { "1e-4" };
+                    outside(program, name, &key.value, &DECAYS, Some(usual.into()), found);
                 }
                 _ => {}
             }
@@ -56,6 +57,13 @@ fn optimizer(program: &Program<'_>, call: &Call, found: &mut Vec<Diagnostic>) {
             ExprKind::Call(schedule) => schedule.args.first().map(|first| &first.value),
             _ => Some(&arg.value),
         };
+        if let ExprKind::Call(schedule) = &arg.value.kind {
+            let floors = schedule.args.iter().skip(1);
+            let named = floors.filter(|it| it.name.as_ref().is_some_and(|it| it.text == "floor"));
+            for floor in named {
+                outside(program, "floor", &floor.value, &(0.0..=5.0), None, found);
+            }
+        }
         if let Some(value) = peak {
             let default = repair::default(&editable, &call.callee.text, name);
             outside(program, name, value, range, default, found);
@@ -80,7 +88,7 @@ fn outside(
     let mut warning = Diagnostic::warning(codes::ODD_RATE, message)
         .primary(place, format!("sane values lie between {least:?} and {most:?}"));
     if let Some(default) = default {
-        let title = format!("write {default}, the default");
+        let title = format!("write {default}, a usual one");
         warning = warning.fix(title, vec![crate::base::fix::Edit { span: place, text: default }]);
     }
     found.push(warning);

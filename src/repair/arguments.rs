@@ -18,6 +18,7 @@ pub fn edits(scene: &Scene<'_>, found: &mut Vec<Candidate>) {
             swapped(scene, call, found);
             listed(scene, call, found);
             alone(scene, call, found);
+            renamed(scene, call, found);
         }
     }
 }
@@ -219,13 +220,36 @@ fn swapped(scene: &Scene<'_>, call: &Call<'_>, found: &mut Vec<Candidate>) {
     }
 }
 
+/// An argument that the callee does not have, as another one that it has; and a call without any of
+/// its arguments.
+fn renamed(scene: &Scene<'_>, call: &Call<'_>, found: &mut Vec<Candidate>) {
+    let parameters = scene.parameters(&call.call.callee.text);
+    for arg in &call.call.args {
+        let Some(name) = arg.name.as_ref().filter(|name| !parameters.contains(&name.text.as_str()))
+        else {
+            continue;
+        };
+        let free = parameters.iter().filter(|other| scene.argument(call, other).is_none());
+        for (order, other) in (0..).zip(free) {
+            let distance = scene.distance(name.span, call.item);
+            let cost = cost::NUMBER_NAME + 2 * order + distance;
+            found.push(candidate(format!("write `{other}`"), name.span, *other, cost));
+        }
+    }
+    if call.call.args.len() > 1 && call.distance == distance::HERE {
+        let callee = &call.call.callee;
+        let span = Span { start: callee.span.end, ..call.span };
+        found.push(candidate(format!("write `{}` alone", callee.text), span, "", cost::LESS + 10));
+    }
+}
+
 /// `dropout(linear(0.5))` → `dropout(0.5)`.
 fn alone(scene: &Scene<'_>, call: &Call<'_>, found: &mut Vec<Candidate>) {
     if let ([first, ..], false) = (&call.call.args[..], call.piped)
         && matches!(first.value.kind, ExprKind::Int(_) | ExprKind::Float(_))
     {
         let text = scene.program.sources.text(first.value.span);
-        let cost = cost::OTHER_KIND + 30 + call.distance;
+        let cost = cost::OTHER_KIND + 90 + call.distance;
         found.push(candidate(format!("write `{text}` alone"), call.span, text, cost));
     }
 }

@@ -56,6 +56,17 @@ pub fn with_argument(program: &Program<'_>, place: Span, argument: &str) -> Opti
     Some(arguments::with(&scene, call, argument, 0).fix)
 }
 
+/// The call at a place with an argument handed on under its own name, where the callee takes one of
+/// that name and has none.
+pub fn handed_on(program: &Program<'_>, place: Span, name: &str) -> Option<Fix> {
+    let scene = at(program, place);
+    let call = call_at(&scene, place)?;
+    let takes = scene.parameters(&call.call.callee.text).contains(&name);
+    let given = scene.argument(call, name).is_some();
+    let argument = format!("{name}: {name}");
+    (takes && !given).then(|| arguments::with(&scene, call, &argument, 0).fix)
+}
+
 /// The call at a place with another value of an argument that it has.
 pub fn argument_as(program: &Program<'_>, place: Span, name: &str, value: &str) -> Option<Fix> {
     let scene = at(program, place);

@@ -12,7 +12,7 @@
 //! it speaks of.
 //!
 //! [`scene`] finds what stands at and around those places; [`numbers`], [`arguments`], [`stages`],
-//! [`operands`] and [`types`] each know one kind of edit.
+//! [`operands`], [`types`] and [`values`] each know one kind of edit.
 
 mod arguments;
 mod edits;
@@ -22,10 +22,11 @@ mod scene;
 mod stages;
 mod texts;
 mod types;
+mod values;
 
 pub use edits::{
-    argument_as, default, occurrences, parameter, with_argument, with_setting, without_parameter,
-    without_stage, without_statement,
+    argument_as, default, handed_on, occurrences, parameter, with_argument, with_setting,
+    without_parameter, without_stage, without_statement,
 };
 
 use crate::base::codes;
@@ -102,7 +103,14 @@ pub fn candidates(program: &Program<'_>, error: &Diagnostic) -> Vec<Candidate> {
         return found;
     }
     let scene = Scene::of(program, error);
-    for kind in [numbers::edits, arguments::edits, stages::edits, operands::edits, types::edits] {
+    for kind in [
+        numbers::edits,
+        arguments::edits,
+        stages::edits,
+        operands::edits,
+        types::edits,
+        values::edits,
+    ] {
         kind(&scene, &mut found);
     }
     // Of equal costs, the edit that stands first in the file: the sort is stable.

@@ -22,6 +22,10 @@ pub fn edits(scene: &Scene<'_>, found: &mut Vec<Candidate>) {
                 if let ExprKind::Int(value) = operand.kind {
                     number(scene, literal, -value, &derived, found);
                 }
+                let text = scene.program.sources.text(operand.span);
+                let cost = cost::NUMBER + literal.distance;
+                let title = format!("write {text}, without its sign");
+                found.push(candidate(title, literal.expr.span, text, cost));
             }
             ExprKind::Name(name) => names(scene, literal, name, &derived, found),
             ExprKind::List(_) if literal.slot.name == "size" => image_size(scene, literal, found),
@@ -235,12 +239,18 @@ fn names(
 
 /// The same, as a literal of another kind.
 fn other_kind(scene: &Scene<'_>, literal: &Literal<'_>, found: &mut Vec<Candidate>) {
-    if literal.distance > distance::AROUND {
+    // A number in quotes is a number, wherever the mistake shows.
+    let quoted = matches!(&literal.expr.kind, ExprKind::Str(text) if text.parse::<f64>().is_ok());
+    if literal.distance > distance::AROUND && !quoted {
         return;
     }
     let texts: Vec<String> = match &literal.expr.kind {
         ExprKind::Int(value) => {
             let mut texts = vec![format!("{value}.0"), format!("[{value}]")];
+            // Percent.
+            if (2..100).contains(value) {
+                texts.push(format!("{}", *value as f64 / 100.0));
+            }
             texts.extend(match value {
                 0 => Some("false".into()),
                 1 => Some("true".into()),
@@ -251,7 +261,12 @@ fn other_kind(scene: &Scene<'_>, literal: &Literal<'_>, found: &mut Vec<Candidat
         ExprKind::Float(value) if value.fract() == 0.0 && value.abs() < 1e15 => {
             vec![format!("{}", *value as i64)]
         }
-        ExprKind::Str(text) => vec![text.clone()],
+        ExprKind::Str(text) => {
+            let percent = text.strip_suffix('%').and_then(|it| it.trim().parse::<f64>().ok());
+            let parent = text.rsplit_once('/').map(|(parent, _)| format!("\"{parent}\""));
+            let percent = percent.map(|percent| format!("{}", percent / 100.0));
+            [Some(text.clone()), percent, parent].into_iter().flatten().collect()
+        }
         ExprKind::Bool(value) => vec![format!("\"{value}\""), u8::from(*value).to_string()],
         ExprKind::List(_) => return unwrapped(scene, literal, found),
         _ => return,

@@ -3,6 +3,7 @@
 
 use super::scene::{Scene, distance};
 use super::{Candidate, candidate, cost, swap};
+use crate::base::source::Span;
 use crate::syntax::ast::{BinaryOp, Expr, ExprKind};
 
 /// Other operands.
@@ -27,6 +28,21 @@ pub fn edits(scene: &Scene<'_>, found: &mut Vec<Candidate>) {
                 }
             }
             found.push(swap(scene, [left.span, right.span], cost::OPERAND + operands.distance));
+        }
+        let between = Span { start: left.span.end, end: right.span.start, ..left.span };
+        if operands.op == BinaryOp::Matmul {
+            let cost = cost::OPERAND + 5 + operands.distance;
+            found.push(candidate("write `*`", between, " * ", cost));
+        }
+        // Integers meet floats by a cast.
+        if scene.shapes.iter().any(|shape| !shape.starts_with("f32")) {
+            for operand in [left, right] {
+                if matches!(operand.kind, ExprKind::Name(_) | ExprKind::Call(_)) {
+                    let text = format!("cast({}, f32)", scene.program.sources.text(operand.span));
+                    let cost = cost::STAGE + operands.distance;
+                    found.push(candidate(format!("write `{text}`"), operand.span, text, cost));
+                }
+            }
         }
         // `C / reduction` → `C`
         let whole = left.span.to(right.span);

@@ -42,6 +42,8 @@ pub struct Slot<'a> {
 
 /// A pipeline: what begins it, and its stages.
 pub struct Pipeline<'a> {
+    /// What begins it; none of a `repeat`'s body.
+    pub first: Option<Span>,
     pub stages: Vec<&'a Stage>,
     pub item: usize,
 }
@@ -90,6 +92,8 @@ pub struct Scene<'a> {
     pub counts: Vec<Vec<&'a str>>,
     /// The kind of each item, of those that have one.
     pub kinds: Vec<Option<FunctionKind>>,
+    /// The mistake's code.
+    pub code: &'static str,
     /// The numbers that the mistake speaks of.
     pub numbers: Vec<i64>,
     /// The types that it speaks of, as they are written: `f32[N, 7, 7, 64]`.
@@ -125,6 +129,7 @@ impl<'a> Scene<'a> {
             tensors: Vec::new(),
             counts: Vec::new(),
             kinds: Vec::new(),
+            code: error.code,
             numbers: error.numbers(),
             shapes: shapes(error),
             labels: error.labels.iter().filter(blames).map(|it| (it.span, it.primary)).collect(),
@@ -170,6 +175,11 @@ impl<'a> Scene<'a> {
             let dims = shape.split_once('[').map_or("", |(_, dims)| dims).trim_end_matches(']');
             dims.split(',').map(str::trim).collect()
         })
+    }
+
+    /// The place to blame.
+    pub fn primary(&self) -> Option<Span> {
+        self.labels.iter().find(|(_, primary)| *primary).map(|(span, _)| *span)
     }
 
     /// The names of all losses.
@@ -307,7 +317,9 @@ impl<'a> Scene<'a> {
                 entries.iter().for_each(|entry| self.expr(entry, slot, item));
             }
             // `-1` is a literal too.
-            ExprKind::Unary(_, operand) if matches!(operand.kind, ExprKind::Int(_)) => {
+            ExprKind::Unary(_, operand)
+                if matches!(operand.kind, ExprKind::Int(_) | ExprKind::Float(_)) =>
+            {
                 let distance = self.distance(expr.span, item);
                 self.literals.push(Literal { expr, slot, distance, item });
             }
@@ -354,10 +366,10 @@ impl<'a> Scene<'a> {
         }
         stages.reverse();
         self.expr(first, Slot { name: "", call: None }, item);
-        self.stages(stages, item);
+        self.stages(Some(first.span), stages, item);
     }
 
-    fn stages(&mut self, stages: Vec<&'a Stage>, item: usize) {
+    fn stages(&mut self, first: Option<Span>, stages: Vec<&'a Stage>, item: usize) {
         for stage in &stages {
             match &stage.kind {
                 StageKind::Call(call) => self.call(call, stage.span, true, item),
@@ -366,11 +378,11 @@ impl<'a> Scene<'a> {
                     for bound in from.iter().chain([to]) {
                         self.expr(bound, Slot { name: "repeat", call: None }, item);
                     }
-                    self.stages(body.iter().collect(), item);
+                    self.stages(None, body.iter().collect(), item);
                 }
             }
         }
-        self.pipelines.push(Pipeline { stages, item });
+        self.pipelines.push(Pipeline { first, stages, item });
     }
 
     fn call(&mut self, call: &'a ast::Call, span: Span, piped: bool, item: usize) {

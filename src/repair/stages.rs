@@ -17,7 +17,7 @@ pub fn edits(scene: &Scene<'_>, found: &mut Vec<Candidate>) {
             let later = pipeline.stages[index..].iter();
             let nearest = later.map(|stage| scene.distance(stage.span, pipeline.item)).min();
             more(scene, stage, nearest.unwrap_or(distance), found);
-            if distance <= distance::ITEM {
+            if distance < distance::ITEM {
                 less(pipeline, index, distance, found);
                 if let Some(next) = pipeline.stages.get(index + 1) {
                     let cost = cost::SWAP + distance;
@@ -92,7 +92,10 @@ fn less(pipeline: &Pipeline<'_>, index: usize, distance: u32, found: &mut Vec<Ca
     let span = match (index.checked_sub(1), pipeline.stages.get(index + 1)) {
         (Some(before), _) => Span { start: pipeline.stages[before].span.end, ..stage.span },
         (None, Some(next)) => Span { end: next.span.start, ..stage.span },
-        (None, None) => return,
+        (None, None) => match pipeline.first {
+            Some(first) => Span { start: first.end, ..stage.span },
+            None => return,
+        },
     };
     let name = match &stage.kind {
         StageKind::Call(call) => call.callee.text.as_str(),

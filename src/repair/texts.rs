@@ -30,6 +30,7 @@ pub fn edits(sources: &Sources, error: &Diagnostic) -> Vec<Candidate> {
             let backslash = Span { end: place.start + 1, ..place };
             found.push(candidate("write `/`", backslash, "/", 10));
             found.push(candidate("write `\\\\`", backslash, "\\\\", 20));
+            found.push(candidate("leave the backslash out", backslash, "", 30));
         }
         codes::CHAINED_COMPARISON => chained(&text, error, &mut found),
         codes::MISPLACED_NOT => {
@@ -45,14 +46,111 @@ pub fn edits(sources: &Sources, error: &Diagnostic) -> Vec<Candidate> {
         }
         codes::NOT_CALLABLE => method(&text, &mut found),
         codes::FOREIGN_OPERATOR => {
-            for word in ["layer", "model", "let", "//"] {
-                found.push(candidate(format!("write `{word}`"), place, word, 30));
-            }
+            found.push(candidate("write `//`", place, "//", 40));
         }
         _ => {}
     }
+    anywhere(&text, error, &mut found);
     found.sort_by_key(|candidate| candidate.cost);
     found
+}
+
+/// Words of other languages, and what stands for them here.
+const WORDS: [(&str, &[&str]); 12] = [
+    ("for", &["repeat"]),
+    ("import", &["use"]),
+    ("from", &["use"]),
+    ("include", &["use"]),
+    ("dataset", &["data"]),
+    ("def", &["layer", "model"]),
+    ("fn", &["layer", "model"]),
+    ("class", &["layer", "model"]),
+    ("elif", &["else if"]),
+    ("return", &[""]),
+    ("var", &["let"]),
+    ("|", &["|>"]),
+];
+
+/// Slips that are found under many codes: a sign forgotten, a word of another language, quotes.
+fn anywhere(text: &Text<'_>, error: &Diagnostic, found: &mut Vec<Candidate>) {
+    let (start, end) = (text.place.start as usize, text.place.end as usize);
+    let shown = &text.text[start..end];
+    let word: String =
+        text.text[start..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+    let at_word = text.span(start, start + word.len());
+    for (theirs, ours) in WORDS.iter().filter(|(theirs, _)| *theirs == word || *theirs == shown) {
+        let place = if *theirs == shown { text.place } else { at_word };
+        for ours in *ours {
+            let rest =
+                usize::from(ours.is_empty() && text.text[place.end as usize..].starts_with(' '));
+            let place = Span { end: place.end + rest as u32, ..place };
+            found.push(candidate(format!("write `{ours}` for `{theirs}`"), place, *ours, 5));
+        }
+    }
+    for (sign, cost) in [(", ", 30), ("-> ", 31), ("|> ", 32)] {
+        found.push(candidate(
+            format!("add `{}`", sign.trim()),
+            super::before(text.place),
+            sign,
+            cost,
+        ));
+    }
+    found.push(candidate("write `->`", text.place, "->", 33));
+    // A name in two words, or on two lines.
+    let before = text.before(start);
+    let gap = before.trim_end().len();
+    if gap < start {
+        found.push(candidate("write one word", text.span(gap, start), "_", 34));
+        found.push(candidate("write it on one line", text.span(gap, start), "", 35));
+    }
+    let line = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let line_end = text.text[start..].find('\n').map_or(text.text.len(), |at| start + at);
+    let whole = &text.text[line..line_end];
+    if whole.contains('\'') {
+        let edited = whole.replace('\'', "\"");
+        found.push(candidate("write double quotes", text.span(line, line_end), edited, 8));
+    }
+    if let Some(comment) = whole.trim().strip_prefix("/*").and_then(|it| it.strip_suffix("*/")) {
+        let indent = &whole[..whole.len() - whole.trim_start().len()];
+        let edited = format!("{indent}// {}", comment.trim());
+        found.push(candidate("write `//`", text.span(line, line_end), edited, 8));
+    }
+    let first = line + whole.len() - whole.trim_start().len();
+    let statement = whole.trim_start();
+    let name: String = statement.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+    if statement[name.len()..].trim_start().starts_with('=') {
+        found.push(candidate("add `let`", text.span(first, first), "let ", 9));
+    }
+    if error.code == codes::UNUSED_VALUE {
+        // `relu(h)` in PyTorch's manner changes `h`.
+        let inner = statement[name.len()..].trim_start_matches('(');
+        let argument: String =
+            inner.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+        for name in [argument, name].into_iter().filter(|name| !name.is_empty()) {
+            let title = format!("name it: `let {name} = …`");
+            found.push(candidate(title, text.span(first, first), format!("let {name} = "), 10));
+        }
+    }
+    if let Some(string) = shown.strip_prefix('"').and_then(|it| it.strip_suffix('"')) {
+        found.push(candidate(format!("write `{string}`"), text.place, string, 9));
+    }
+    if let Some(hex) = text.text[start..].strip_prefix("0x").or(shown.strip_prefix('x')) {
+        let digits: String = hex.chars().take_while(char::is_ascii_hexdigit).collect();
+        let zero = if shown.starts_with('x') { start - 1 } else { start };
+        if let Ok(number) = i64::from_str_radix(&digits, 16) {
+            let place = text.span(zero, zero + 2 + digits.len());
+            found.push(candidate(format!("write {number}"), place, number.to_string(), 9));
+        }
+    }
+    if text.text[end..].starts_with("()") {
+        found.push(candidate("leave `()` out", text.span(end, end + 2), "", 12));
+    }
+    if let Some(at) = error.labels.iter().filter(|it| !it.primary).map(|it| it.span.start).max()
+        && error.code == codes::UNCLOSED
+    {
+        let body = text.before(at as usize).trim_end().len();
+        found.push(candidate("add `}`", text.span(body, body), "\n}", 14));
+    }
 }
 
 /// A file's text around a place.

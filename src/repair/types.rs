@@ -175,6 +175,13 @@ fn count(scene: &Scene<'_>, declared: &Declared<'_>, spans: &[Span], found: &mut
 /// The whole type as the mistake tells it.
 fn whole(scene: &Scene<'_>, declared: &Declared<'_>, found: &mut Vec<Candidate>) {
     let written = scene.program.sources.text(declared.ty.span);
+    for dims in scene.told_dims() {
+        let shape = format!("{}[{}]", declared.ty.name.text, dims.join(", "));
+        let cost = base(declared) + 35 + declared.distance;
+        if shape != written {
+            found.push(candidate(format!("declare `{shape}`"), declared.ty.span, shape, cost));
+        }
+    }
     for shape in scene.shapes.iter().filter(|shape| shape.as_str() != written) {
         let cost = base(declared) + 40 + declared.distance;
         found.push(candidate(format!("declare `{shape}`"), declared.ty.span, shape, cost));

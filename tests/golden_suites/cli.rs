@@ -23,7 +23,7 @@ pub fn errors(case: &Case) -> Result<Option<String>, String> {
         .args(["check", &case.name])
         .current_dir(folder)
         .env_remove("NNC_DATA")
-        .env("XDG_CACHE_HOME", folder.join("no-such-folder"))
+        .env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR"))
         .output()
         .map_err(|error| format!("nnc does not run: {error}"))?;
     let text = String::from_utf8(output.stderr).map_err(|error| error.to_string())?;
@@ -55,7 +55,7 @@ fn check_marks(case: &Case) -> Result<bool, String> {
         memory: None,
     };
     let mut session = Session::new(None);
-    match nnc::driver::check(&mut session, &request, driver::Wanted::default()) {
+    match nnc::driver::check(&mut session, &request, nnc::driver::Wanted::default()) {
         Ok(report) => {
             diagnostics::check_marks(&session.sources, &report.warnings)?;
             Ok(false)
