@@ -215,10 +215,17 @@ fn targets_that_the_processor_has_can_be_forced_and_agree() {
 fn check_tells_what_a_good_file_is() {
     let folder = Folder::with_digits();
     let ran = folder.run(&["check", "digits.nn"]).exits(0);
-    let parameters = (784 * 32 + 32 + 32 * 10 + 10).to_string();
-    for words in ["f32[784, 32]", "dense_2.bias", "bytes", &parameters] {
+    assert_eq!(784 * 32 + 32 + 32 * 10 + 10, 25_450);
+    for words in ["dense_2  [N, 10]", "parameters  25 450", "training: ", "inference: ", "a run"] {
         assert!(ran.stdout.contains(words), "no `{words}` in\n{}", ran.stdout);
     }
+    assert!(ran.stdout.lines().all(|line| line.chars().count() <= 80), "{}", ran.stdout);
+    let json = folder.run(&["check", "--json", "digits.nn"]).exits(0).json();
+    let report = &json[0]["report"];
+    assert_eq!(report["parameters"], 25_450);
+    assert_eq!(report["tensors"][0]["path"], "dense.weight");
+    let timed = folder.run(&["check", "--time", "digits.nn"]).exits(0);
+    assert!(timed.stdout.contains("a step, "), "{}", timed.stdout);
     assert_eq!(ran.stderr, "");
     folder.run(&["check", &model("mnist.nn")]).exits(0);
 }
@@ -602,7 +609,7 @@ fn use_finds_files_beside_the_one_that_says_so() {
     let main = DIGITS.replace("dense(32) |> relu", "hidden");
     folder.write("main.nn", format!("use \"parts/hidden.nn\"\n{main}"));
     let ran = folder.run(&["check", "main.nn"]).exits(0);
-    assert!(ran.stdout.contains("hidden.dense.weight"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("hidden   [N, 16]"), "{}", ran.stdout);
     folder.write("parts/deeper.nn", "use \"../main.nn\"\n");
     let ran = folder.run(&["check", "main.nn"]).exits(1);
     ran.complains(&["main.nn", "hidden.nn", "deeper.nn"]);

@@ -105,7 +105,7 @@ fn every_fenced_example_holds() {
 #[derive(Default)]
 struct Before {
     graph: Option<Graph>,
-    report: String,
+    program: String,
 }
 
 /// Whether a fence is what its words say.
@@ -113,10 +113,11 @@ fn holds(fence: &Fence, before: &mut Before) -> Result<(), String> {
     let words: Vec<&str> = fence.words.iter().map(String::as_str).collect();
     match words[..] {
         ["nn", ref rest @ ..] => {
-            before.report = program(&fence.text, rest)?;
+            program(&fence.text, rest)?;
+            before.program = fence.text.clone();
             Ok(())
         }
-        ["report"] => same(&before.report, &fence.text),
+        ["report"] => same(&checked(&before.program), &fence.text),
         ["graph"] => {
             let graph = sound(&fence.text)?;
             let printed = graph.to_string();
@@ -223,12 +224,20 @@ fn program(text: &str, words: &[&str]) -> Result<String, String> {
 
 /// What the command line prints, where no terminal shows it.
 fn report(errors: &[Diagnostic], sources: &Sources) -> String {
-    let mut text = String::new();
-    for error in errors {
-        text += &format!("{}\n", render(error, sources, 100, false));
-    }
-    text += &format!("{} error{}\n", errors.len(), if errors.len() == 1 { "" } else { "s" });
-    text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+    errors.iter().map(|error| render(error, sources, 100, false)).collect()
+}
+
+/// What `nnc check` prints about a program, as a user sees it.
+fn checked(text: &str) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("example.nn"), text).expect("writable");
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_nnc"))
+        .args(["check", "example.nn"])
+        .current_dir(folder.path())
+        .env("XDG_CACHE_HOME", folder.path())
+        .output()
+        .expect("nnc runs");
+    String::from_utf8(output.stderr).expect("UTF-8")
 }
 
 fn syntax_of(sources: &mut Sources, text: &str) -> Result<(), Vec<Diagnostic>> {

@@ -245,8 +245,8 @@ impl Report {
         let RunBytes { threads, data, prefetch, initial } = self.run;
         let _ = writeln!(
             text,
-            "a run       {threads} threads: about {} MB: steps {}, data {}, batches {}, weights {}, \
-             program {}",
+            "a run       {threads} threads: about {} MB\n            \
+             (steps {}, data {}, batches {}, weights {}, program {})",
             megabytes(self.peak()),
             megabytes(self.facts.run.total(threads)),
             megabytes(data),

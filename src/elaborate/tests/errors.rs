@@ -41,7 +41,7 @@ const CASES: &[(&str, &str, &str, &str)] = &[
     (
         "model net(x: f32[N, 4]) -> f32[N, 3] { x |> dense(2) }",
         codes::RESULT,
-        "x |> dense(2)",
+        "dense(2)",
         "f32[N, 3]",
     ),
     ("model net(x: f32[N, 4]) { x + iota(3) }", codes::SHAPE, "x + iota(3)", "f32"),
