@@ -27,6 +27,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "data",
             "elaborate",
             "repair",
+            "lint",
             "pass",
             "lower",
             "codegen",

@@ -5,6 +5,7 @@
 
 use crate::base::entity::Arena;
 use crate::entity;
+use std::fmt;
 
 entity! {
     /// One file of a compilation.
@@ -23,9 +24,16 @@ pub struct SourceFile {
 }
 
 /// The files of one compilation.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Sources {
     files: Arena<FileId, SourceFile>,
+}
+
+impl fmt::Debug for Sources {
+    /// The files' names: their texts would bury whatever else is printed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.files.values().map(|file| &file.name)).finish()
+    }
 }
 
 impl Sources {
