@@ -280,7 +280,7 @@ fn schema(item: &DataRequest) -> Option<Schema> {
     match data::schema(&request, &Places::default()) {
         Ok(schema) => Some(schema),
         Err(error) if !error.tried.is_empty() => {
-            data::presumed(&request).expect("transforms that fit")
+            data::presumed(&request, &Places::default()).expect("transforms that fit")
         }
         Err(error) => panic!("the data `{}`: {error}", item.name),
     }

@@ -151,8 +151,13 @@ fn quiet_broken_pipes() {
     let default = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         let message = panic.payload().downcast_ref::<String>();
-        if message.is_some_and(|message| message.contains("failed printing to stdout")) {
-            std::process::exit(0);
+        if let Some(message) = message.filter(|it| it.contains("failed printing to stdout")) {
+            // Nobody reads any more; any other reason, such as a full device, loses a result.
+            if message.contains("Broken pipe") {
+                std::process::exit(0);
+            }
+            eprintln!("error: {message}");
+            std::process::exit(2);
         }
         // A panic inside a pass or an image decoder becomes a report of its own.
         if !caught::inside() {

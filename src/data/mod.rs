@@ -75,9 +75,9 @@ fn source_schema(request: &SourceRequest, places: &Places) -> Result<Schema, Dat
 
 /// What a data set may be taken to look like while its files are missing: what the arguments say,
 /// and a guess of the number of classes. An error is about transforms that do not fit that.
-pub fn presumed(request: &SourceRequest) -> Result<Option<Schema>, DataError> {
+pub fn presumed(request: &SourceRequest, places: &Places) -> Result<Option<Schema>, DataError> {
     let schema = match request.name.as_str() {
-        "images" => images::Options::of(request)?.presumed(),
+        "images" => images::Options::of(request)?.presumed(places),
         _ => return Ok(None),
     };
     let items = transform::parse(&request.transforms)?;

@@ -462,12 +462,12 @@ fn source(
         }
         Err(error) => {
             presumed = true;
-            let schema = data::presumed(&source_request)
+            let schema = data::presumed(&source_request, &places)
                 .map_err(|error| Box::new(data_diagnostic(&error, &item)))?;
             let mut warning = data_diagnostic(&error, &item);
             (warning.severity, warning.code) = (Severity::Warning, codes::MISSING_DATA);
             if let Some(classes) = schema.as_ref().and_then(|schema| schema.classes) {
-                let note = format!("without it, `{}.classes` is taken to be {classes}", item.name);
+                let note = format!("`{}.classes` is taken to be {classes}", item.name);
                 warning = warning.note(note);
             }
             warnings.push(warning);

@@ -97,12 +97,21 @@ impl<'a> Options<'a> {
 
     /// What can be said without the folders; how many classes there are is a guess then, unless
     /// `classes` says.
-    pub fn presumed(&self) -> Schema {
+    pub fn presumed(&self, places: &Places) -> Schema {
+        // Where only another split's folder is missing, the training folder tells the classes.
+        let train = find::train(self.folder, places).and_then(|folder| Folder::scan(&folder));
+        let classes = train.ok().map(|folder| folder.classes.len()).filter(|&classes| classes > 1);
+        let classes = classes.or(self.classes).unwrap_or(PRESUMED_CLASSES);
+        Schema { classes: Some(classes), ..self.described() }
+    }
+
+    /// What the arguments say.
+    fn described(&self) -> Schema {
         Schema {
             inputs: vec![self.image_field()],
             target: label_field(),
             grey: false,
-            classes: Some(self.classes.unwrap_or(PRESUMED_CLASSES)),
+            classes: self.classes,
             prepare: Preparation::default(),
             train: None,
             validation: None,
@@ -126,7 +135,7 @@ impl<'a> Options<'a> {
             train: Some(all - from_train - also_from_train),
             validation: Some(validation),
             test: Some(test),
-            ..self.presumed()
+            ..self.described()
         })
     }
 
@@ -158,7 +167,7 @@ impl<'a> Options<'a> {
             train: Some(train.count()),
             validation: Some(validation.count()),
             test: Some(test.count()),
-            ..self.presumed()
+            ..self.described()
         };
         let transforms = Arc::default();
         Ok(Dataset {

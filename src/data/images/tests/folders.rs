@@ -146,7 +146,7 @@ fn the_folder_is_looked_for_where_the_user_says() {
 #[test]
 fn a_schema_without_the_folder_is_what_the_arguments_say() {
     let known = |args: &[(&str, Literal)]| {
-        crate::data::presumed(&request("nowhere", args)).unwrap().unwrap()
+        crate::data::presumed(&request("nowhere", args), &Places::default()).unwrap().unwrap()
     };
     let grey = known(&[("channels", Literal::Int(1)), ("size", Literal::Int(9))]);
     assert_eq!(grey.inputs[0].shape, [9, 9, 1]);
