@@ -195,6 +195,7 @@ fn findings_as_json_have_every_field_and_edits_that_can_be_made() {
     let [finding] = &found[..] else { panic!("{found:?}") };
     assert_eq!(finding["severity"], "error");
     assert_eq!(finding["code"], "E0102");
+    assert_eq!(finding["file"], "net.nn");
     assert_eq!(finding["labels"][0]["primary"], true);
     assert!(finding["notes"].is_array());
     let fix = &finding["fixes"][0];

@@ -46,6 +46,7 @@ pub fn of(finding: &Diagnostic, sources: &Sources) -> Value {
         "severity": word(finding.severity),
         "code": finding.code,
         "message": finding.message,
+        "file": finding.place().map(|place| &sources.file(place.file).name),
         "labels": labels,
         "notes": finding.notes,
         "help": finding.help,

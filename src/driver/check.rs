@@ -3,11 +3,13 @@
 use super::batch::zero_division;
 use super::bench::flops;
 use super::forecast::{Forecast, Machine};
-use super::front::{Front, Schemas};
+use super::front::Front;
+use super::kept;
 use super::repair::add_fixes;
-use super::report::{Bytes, Facts, Report, RunBytes, layers};
+use super::report::{Bytes, Facts, Report, RunBytes, layers, left_out};
 use super::run::Batches;
 use super::session::{Failure, Request, Session};
+use super::source::Schemas;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::tensor::DType;
 use crate::data;
@@ -51,6 +53,7 @@ pub fn check(session: &mut Session, request: &Request, wanted: Wanted) -> Result
     let forward = &front.experiment.train;
     let output = forward.output("output").map(|node| forward.ty(node).to_string());
     let layers = layers(forward);
+    let notes = left_out(forward, &session.sources);
     let (model, warnings) = (front.experiment.model.clone(), front.warnings);
     let evaluation = front.experiment.eval.clone();
     let graph = session.training_graph(front.experiment)?;
@@ -71,6 +74,7 @@ pub fn check(session: &mut Session, request: &Request, wanted: Wanted) -> Result
         model,
         output: output.unwrap_or_default(),
         layers,
+        notes,
         tensors: params.map(|param| (param.path.clone(), param.ty.to_string())).collect(),
         parameters: graph.parameter_count(),
         batch,
@@ -102,8 +106,7 @@ impl Planned<'_> {
         program: bool,
     ) -> Result<(Facts, Option<Program>), Failure> {
         let file = self.cache.map(|cache| cache.join("plans").join(self.key()));
-        let text = file.as_ref().and_then(|file| std::fs::read_to_string(file).ok());
-        let known: Option<Facts> = text.and_then(|text| serde_json::from_str(&text).ok());
+        let known: Option<Facts> = kept::read(file.as_ref());
         if let Some(facts) = known.filter(|_| !program) {
             // A batch that cannot be is refused all the same.
             session.check_batch(self.graph, self.batch)?;
@@ -130,10 +133,7 @@ impl Planned<'_> {
             infer: Bytes::of(Blocks::of(&infer)),
             run: Bytes::of(run),
         };
-        if let (Some(file), Ok(text)) = (file, serde_json::to_string(&facts)) {
-            let folder = file.parent().map(std::fs::create_dir_all);
-            let _ = folder.and_then(Result::ok).map(|()| std::fs::write(file, text));
-        }
+        kept::write(file.as_ref(), &facts);
         Ok((facts, program.then_some(train)))
     }
 

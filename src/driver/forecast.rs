@@ -10,6 +10,7 @@
 //! the same for all machines and models here: the shares below, fitted to the shipped models.
 
 use super::explain::{ExplainedKernel, Work};
+use super::kept;
 use super::peak::fma_peak;
 use super::report::short;
 use super::stream::Streams;
@@ -76,9 +77,8 @@ impl Machine {
         let version = env!("CARGO_PKG_VERSION");
         let key = format!("{version} {} {} {threads}", processor(), target.name());
         let file = cache.map(|cache| cache.join("machine.json"));
-        let text = file.as_ref().and_then(|file| std::fs::read_to_string(file).ok());
-        let kept: Option<Machine> = text.and_then(|text| serde_json::from_str(&text).ok());
-        if let Some(machine) = kept.filter(|machine| machine.key == key) {
+        let known: Option<Machine> = kept::read(file.as_ref());
+        if let Some(machine) = known.filter(|machine| machine.key == key) {
             return machine;
         }
         let mut pool = Pool::new(threads);
@@ -89,11 +89,7 @@ impl Machine {
             memory: streams.memory,
             cache: streams.cache,
         };
-        // Without a cache it is measured again the next time.
-        if let (Some(file), Ok(text)) = (file, serde_json::to_string(&machine)) {
-            let folder = file.parent().map(std::fs::create_dir_all);
-            let _ = folder.and_then(Result::ok).map(|()| std::fs::write(file, text));
-        }
+        kept::write(file.as_ref(), &machine);
         machine
     }
 

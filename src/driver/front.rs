@@ -4,16 +4,13 @@
 use super::batch::{divides_by_zero, zero_division};
 use super::schedules;
 use super::session::{Failure, Request, Session, bug};
+use super::source::{Schemas, Source, source};
 use crate::base::caught::caught;
 use crate::base::codes;
 use crate::base::diagnostic::{Diagnostic, Severity};
 use crate::base::fix::Edit;
-use crate::base::schema::Schema;
-use crate::base::source::{FileId, Span};
-use crate::data::{self, Argument, Call, DataError, Places, SourceRequest, Watch};
-use crate::elaborate::{
-    self, DataRequest, Experiment, Literal, Program, Settings, SourceCall, Tolerated, Use,
-};
+use crate::base::source::FileId;
+use crate::elaborate::{self, Experiment, Program, Settings, Tolerated, Use};
 use crate::lint;
 use crate::syntax::{self, ast};
 use std::path::{Path, PathBuf};
@@ -27,20 +24,6 @@ pub struct Front {
     pub source: Option<Source>,
     /// What is suspicious.
     pub warnings: Vec<Diagnostic>,
-}
-
-/// A data source, asked for but not opened.
-#[derive(Debug)]
-pub struct Source {
-    /// What is asked of the data module.
-    pub request: SourceRequest,
-    /// What samples look like, as far as arguments say it where files are missing; `None` where
-    /// those say nothing.
-    pub schema: Option<Schema>,
-    /// Whether the schema is a guess, because files are missing.
-    pub presumed: bool,
-    item: DataRequest,
-    places: Places,
 }
 
 impl Session {
@@ -297,17 +280,6 @@ impl Session {
         self.sources = sources;
         parsed
     }
-
-    /// Opens a data source; `watch` follows what takes long.
-    pub fn open(&mut self, source: &Source, watch: Watch<'_>) -> Result<data::Dataset, Failure> {
-        let start = std::time::Instant::now();
-        let opened = data::open(&source.request, &source.places, watch);
-        self.add_time("data", start.elapsed().as_secs_f64());
-        opened.map_err(|error| match error.interrupted {
-            true => Failure::Interrupted(error.message.into()),
-            false => self.program_failure(vec![data_diagnostic(&error, &source.item)]),
-        })
-    }
 }
 
 /// A program's files as trees, the named one first, and the prelude.
@@ -349,35 +321,6 @@ impl Judged {
                 Err(self.errors)
             }
         }
-    }
-}
-
-/// The schemas of data sources, each asked for once.
-pub(super) struct Schemas {
-    /// Whether missing data are an error.
-    need_data: bool,
-    /// Whether the settings are as they are written: nothing on the command line changes them.
-    as_written: bool,
-    known: Vec<(SourceRequest, Result<Schema, DataError>)>,
-}
-
-impl Schemas {
-    pub fn new(need_data: bool) -> Self {
-        Schemas { need_data, as_written: false, known: Vec::new() }
-    }
-
-    /// Those of a program that is checked as it is written.
-    pub fn as_written() -> Self {
-        Schemas { as_written: true, ..Schemas::new(false) }
-    }
-
-    fn of(&mut self, request: &SourceRequest, places: &Places) -> Result<Schema, DataError> {
-        if let Some((_, schema)) = self.known.iter().find(|(known, _)| known == request) {
-            return schema.clone();
-        }
-        let schema = data::schema(request, places);
-        self.known.push((request.clone(), schema.clone()));
-        schema
     }
 }
 
@@ -434,111 +377,4 @@ fn no_steps(settings: &Settings, samples: usize) -> Diagnostic {
         Some(&place) => error.label(place, "the batch"),
         None => error,
     }
-}
-
-/// A data source and its schema. Where files are missing and not needed, what the arguments say
-/// stands for it, with a warning.
-fn source(
-    item: DataRequest,
-    request: &Request,
-    schemas: &mut Schemas,
-    warnings: &mut Vec<Diagnostic>,
-) -> Result<Source, Box<Diagnostic>> {
-    let places = Places {
-        beside: request.file.parent().unwrap_or(Path::new("")).to_path_buf(),
-        nnc_data: request.nnc_data.clone(),
-        override_: request.data.clone(),
-        cache: request.cache.clone(),
-        network: request.network,
-        memory: request.memory,
-    };
-    let source_request = source_request(&item);
-    let mut presumed = false;
-    let schema = match schemas.of(&source_request, &places) {
-        Ok(schema) => Some(schema),
-        // What is wrong with a file that is there is wrong for every command.
-        Err(error) if schemas.need_data || error.tried.is_empty() => {
-            return Err(Box::new(data_diagnostic(&error, &item)));
-        }
-        Err(error) => {
-            presumed = true;
-            let schema = data::presumed(&source_request, &places)
-                .map_err(|error| Box::new(data_diagnostic(&error, &item)))?;
-            let mut warning = data_diagnostic(&error, &item);
-            (warning.severity, warning.code) = (Severity::Warning, codes::MISSING_DATA);
-            if let Some(classes) = schema.as_ref().and_then(|schema| schema.classes) {
-                let note = format!("`{}.classes` is taken to be {classes}", item.name);
-                warning = warning.note(note);
-            }
-            warnings.push(warning);
-            schema
-        }
-    };
-    Ok(Source { request: source_request, schema, presumed, item, places })
-}
-
-fn source_request(item: &DataRequest) -> SourceRequest {
-    let call = |call: &SourceCall| Call { name: call.name.clone(), args: arguments(call) };
-    SourceRequest {
-        name: item.source.name.clone(),
-        args: arguments(&item.source),
-        transforms: item.transforms.iter().map(call).collect(),
-    }
-}
-
-fn arguments(call: &SourceCall) -> Vec<Argument> {
-    let argument = |argument: &elaborate::SourceArg| Argument {
-        name: argument.name.clone(),
-        value: literal(&argument.value),
-    };
-    call.args.iter().map(argument).collect()
-}
-
-fn literal(value: &Literal) -> data::Literal {
-    match value {
-        Literal::Int(value) => data::Literal::Int(*value),
-        Literal::Float(value) => data::Literal::Float(*value),
-        Literal::Bool(value) => data::Literal::Bool(*value),
-        Literal::Str(value) => data::Literal::Str(value.clone()),
-        Literal::Word(value) => data::Literal::Name(value.clone()),
-        Literal::List(values) => data::Literal::List(values.iter().map(literal).collect()),
-    }
-}
-
-/// What is wrong with data, at the argument or call that asked for it.
-fn data_diagnostic(error: &DataError, item: &DataRequest) -> Diagnostic {
-    let call = match error.transform {
-        Some(index) => &item.transforms[usize::from(index)],
-        None => &item.source,
-    };
-    let argument = error.argument.as_deref().and_then(|name| argument(call, name));
-    let span: Span = argument.map_or(call.span, |argument| argument.span);
-    let path = error.path.as_ref().map(|path| format!("{}: ", path.display()));
-    let message = format!("{}{}", path.unwrap_or_default(), error.message);
-    let mut diagnostic =
-        Diagnostic::error(codes::DATA_SOURCE, message).primary(span, "asked for here");
-    for place in &error.tried {
-        diagnostic = diagnostic.note(format!("looked in {place}"));
-    }
-    for note in &error.notes {
-        diagnostic = diagnostic.note(note.clone());
-    }
-    if let Some((word, near)) = error.misspelt.as_deref() {
-        let of_argument = call.args.iter().find(|argument| argument.name.as_ref() == Some(word));
-        let span = of_argument.and_then(|argument| argument.name_span).unwrap_or(call.name_span);
-        diagnostic = diagnostic.misspelt(span, word, near.iter().copied());
-    }
-    match &error.help {
-        Some(help) => diagnostic.help(help.to_string()),
-        None => diagnostic,
-    }
-}
-
-/// The argument that a call gives this name, or that stands in its place.
-fn argument<'a>(call: &'a SourceCall, name: &str) -> Option<&'a elaborate::SourceArg> {
-    let named = call.args.iter().find(|argument| argument.name.as_deref() == Some(name));
-    named.or_else(|| {
-        let place = data::argument_names(&call.name).iter().position(|known| *known == name)?;
-        call.args.get(place).filter(|argument| argument.name.is_none())
-    })
 }

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! [`front`] reads files and elaborates, [`pipeline`] is the stages, [`session`] times, verifies,
-//! prints and blames them; [`run`], [`check`], [`bench`], [`grad()`] and [`emit`] are what the commands ask
+//! prints and blames them; `source` asks the data for their schema, `repair` finds the fixes that
+//! hold, `report` and `forecast` say what a good program is and takes; [`run`], [`check`], [`bench`], [`grad()`] and [`emit`] are what the commands ask
 //! for. Nothing here prints, exits or asks the environment.
 
 mod batch;
@@ -20,6 +21,7 @@ mod fastest;
 mod forecast;
 mod front;
 mod grad;
+mod kept;
 mod memory;
 mod peak;
 mod pipeline;
@@ -28,19 +30,21 @@ mod report;
 mod run;
 mod schedules;
 mod session;
+mod source;
 mod stream;
 
 pub use bench::{Bench, Times, bench};
 pub use check::{Wanted, check};
 pub use emit::{Emit, STAGES, Stage, emit};
 pub use explain::{Explained, ExplainedKernel};
-pub use front::{Front, Source};
+pub use front::Front;
 pub use grad::{Engine, Grad, Graded, SEED, grad};
 pub use pipeline::Compiled;
 pub use repair::{Changed, Fixed, fix};
 pub use report::Report;
 pub use run::{Overrides, Run, check_writable, run, save_weights, train_failure};
 pub use session::{Failure, Request, Session, Timing};
+pub use source::Source;
 pub use stream::Streams;
 
 impl Front {

@@ -8,8 +8,9 @@
 //! How much is tried is bounded by work, not by time, so that a program gets the same fixes on any
 //! machine.
 
-use super::front::{Judged, Parsed, Schemas};
+use super::front::{Judged, Parsed};
 use super::session::{Failure, Request, Session};
+use super::source::Schemas;
 use crate::base::codes;
 use crate::base::diagnostic::{Diagnostic, Severity};
 use crate::base::fix::{Fix, apply, moved};

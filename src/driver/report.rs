@@ -12,7 +12,9 @@
 //! steps says, to the byte.
 
 use super::forecast::Forecast;
+use super::pipeline::place;
 use crate::base::diagnostic::Diagnostic;
+use crate::base::source::Sources;
 use crate::graph::{Graph, NodeId, Op};
 use crate::runtime::program::Blocks;
 use serde_json::{Value, json};
@@ -30,6 +32,8 @@ pub struct Report {
     pub(super) output: String,
     /// What the model calls, in order.
     pub(super) layers: Vec<Layer>,
+    /// Facts that are no reason to warn: rows that windows leave out.
+    pub(super) notes: Vec<String>,
     /// Every parameter: its path and type.
     pub(super) tensors: Vec<(String, String)>,
     /// Numbers that are trained.
@@ -157,6 +161,36 @@ pub(super) fn layers(graph: &Graph) -> Vec<Layer> {
     layers
 }
 
+/// The rows and columns of images that windows do not reach, each place once.
+pub(super) fn left_out(graph: &Graph, sources: &Sources) -> Vec<String> {
+    let mut notes = Vec::new();
+    for (id, node) in graph.nodes.iter() {
+        let (Op::Conv { window, .. } | Op::MaxPool(window) | Op::SumPool(window)) = &node.op else {
+            continue;
+        };
+        let images = graph.ty(node.args[0]).shape.at(1);
+        let rest = [0, 1].map(|axis| {
+            let room = window.padded(axis, images[axis + 1]).saturating_sub(window.span(axis));
+            room % window.stride[axis]
+        });
+        if rest == [0, 0] {
+            continue;
+        }
+        let Some(place) = place(sources, graph, id) else { continue };
+        let [rows, columns] = rest;
+        let note = format!(
+            "{}: of images of {}×{}, {rows} rows and {columns} columns are not read",
+            sources.place(place),
+            images[1],
+            images[2],
+        );
+        if !notes.contains(&note) {
+            notes.push(note);
+        }
+    }
+    notes
+}
+
 /// The operations of a contraction over one sample.
 fn flops(graph: &Graph, id: NodeId) -> u64 {
     let node = &graph.nodes[id];
@@ -202,6 +236,9 @@ impl Report {
             );
         }
         self.push_run(&mut text);
+        for note in &self.notes {
+            let _ = writeln!(text, "note        {note}");
+        }
         if let Some(forecast) = &self.forecast {
             forecast.push(&mut text);
         }
@@ -281,6 +318,7 @@ impl Report {
         let RunBytes { threads, data, prefetch, initial } = self.run;
         let mut report = json!({
             "model": self.model, "output": self.output, "batch": self.batch,
+            "notes": self.notes,
             "layers": layers.collect::<Vec<_>>(), "tensors": tensors.collect::<Vec<_>>(),
             "parameters": self.parameters, "step_flop": self.facts.flops,
             "training": bytes(self.facts.train), "inference": bytes(self.facts.infer),

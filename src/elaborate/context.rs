@@ -195,13 +195,12 @@ impl<'a> Elaborator<'a> {
         }
         let error = self.with_calls(error);
         // A mistake in a layer that is called three times is one mistake.
-        let known = |known: &Diagnostic| {
-            known.code == error.code && known.place() == error.place() && known.place().is_some()
+        let in_layer = self.calls_of_user().next().is_some() && error.place().is_some();
+        let known = |known: &Diagnostic| match in_layer {
+            true => known.code == error.code && known.place() == error.place(),
+            false => *known == error,
         };
-        if self.calls_of_user().next().is_none() && self.diagnostics.contains(&error) {
-            return Reported;
-        }
-        if self.calls_of_user().next().is_some() && self.diagnostics.iter().any(known) {
+        if self.diagnostics.iter().any(known) {
             return Reported;
         }
         self.stopped |= self.tolerated.is_some_and(|known| !known.iter().any(|it| it.is(&error)));
@@ -342,7 +341,20 @@ impl<'a> Elaborator<'a> {
                     error = error.label(span, text);
                 }
             }
-            Some(DimOrigin::Data(name)) => error = error.note(format!("{dim} is given by {name}")),
+            Some(DimOrigin::Data(name)) => {
+                let says = format!("{dim} is given by {name}");
+                // The text ends in the item's name.
+                let item = self
+                    .items
+                    .data
+                    .iter()
+                    .find(|item| name.ends_with(&format!("`{}`", item.name.text)));
+                let known = |span| error.labels.iter().any(|label| label.span == span);
+                error = match item.map(|item| item.name.span).filter(|&span| !known(span)) {
+                    Some(span) => error.label(span, says),
+                    None => error.note(says),
+                };
+            }
             Some(DimOrigin::From(..)) | None => {}
         }
         error

@@ -98,8 +98,7 @@ fn no_path(program: &Program<'_>, found: &mut Vec<Diagnostic>) {
         })
         .collect();
     let mut told: HashSet<Span> = HashSet::new();
-    for (id, param) in graph.params.iter().filter(|(id, _)| !read.contains(id)) {
-        let _ = id;
+    for (_, param) in graph.params.iter().filter(|(id, _)| !read.contains(id)) {
         let Some(place) = program.user_place(param.origin) else { continue };
         if !told.insert(place) {
             continue;

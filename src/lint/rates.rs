@@ -3,6 +3,7 @@
 use super::Program;
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
+use crate::base::fix::{Edit, Fix};
 use crate::base::source::Span;
 use crate::repair;
 use crate::syntax::ast::{Call, Expr, ExprKind, FunctionKind, ItemKind, UnaryOp};
@@ -89,7 +90,7 @@ fn outside(
         .primary(place, format!("sane values lie between {least:?} and {most:?}"));
     if let Some(default) = default {
         let title = format!("write {default}, a usual one");
-        warning = warning.fix(title, vec![crate::base::fix::Edit { span: place, text: default }]);
+        warning = warning.fix(title, vec![Edit { span: place, text: default }]);
     }
     found.push(warning);
 }
@@ -118,9 +119,9 @@ fn dropout(program: &Program<'_>, found: &mut Vec<Diagnostic>) {
         let mut warning = Diagnostic::warning(codes::ODD_DROPOUT, message).primary(place, says);
         let editable = program.editable();
         let default = repair::default(&editable, "dropout", "rate").map(|text| {
-            let edits = vec![crate::base::fix::Edit { span: place, text: text.clone() }];
+            let edits = vec![Edit { span: place, text: text.clone() }];
             let title = format!("write {text}, the default");
-            crate::base::fix::Fix { title, checked: false, edits }
+            Fix { title, checked: false, edits }
         });
         let without = repair::without_stage(&editable, span);
         // Nothing dropped was meant as nothing; everything dropped was not.

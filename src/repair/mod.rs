@@ -7,9 +7,8 @@
 //! In: a diagnostic, the trees of the program and their texts. Out: [`Candidate`]s, each with what
 //! it costs: a guess of how far the edit is from what the author meant. Most of them mend nothing:
 //! whoever asks checks the program again with each, in this order, and keeps what holds. So nothing
-//! here needs to be right, only likely; and but for names that mean nothing, the mistake's code does
-//! not matter: what is tried follows from the places that the diagnostic points at and the numbers
-//! it speaks of.
+//! here needs to be right, only likely, and hardly anything depends on the mistake's code: what is
+//! tried follows from the places that the diagnostic points at and the numbers it speaks of.
 //!
 //! [`scene`] finds what stands at and around those places; [`numbers`], [`arguments`], [`stages`],
 //! [`operands`], [`types`] and [`values`] each know one kind of edit.

@@ -1,0 +1,23 @@
+//! What is kept in the cache from one command to the next: small values as JSON. Nothing depends on
+//! it but time: what cannot be read is made again, what cannot be written is not kept.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::path::PathBuf;
+
+/// What a file of the cache holds, if it can be read.
+pub fn read<T: DeserializeOwned>(file: Option<&PathBuf>) -> Option<T> {
+    let text = std::fs::read_to_string(file?).ok()?;
+    serde_json::from_str(&text).ok()
+}
+
+/// Keeps a value in a file of the cache, where there is one.
+pub fn write<T: Serialize>(file: Option<&PathBuf>, value: &T) {
+    let Some((file, text)) = file.zip(serde_json::to_string(value).ok()) else { return };
+    if let Some(folder) = file.parent()
+        && std::fs::create_dir_all(folder).is_ok()
+    {
+        // A full device only means that it is made again.
+        let _ = std::fs::write(file, text);
+    }
+}
