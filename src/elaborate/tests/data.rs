@@ -55,7 +55,7 @@ fn a_shape_that_the_data_do_not_have_is_shown_with_both() {
     assert_eq!(errors.len(), 1, "{}", list(MNIST, &errors));
     assert!(errors[0].message.contains("f32[N, 28, 28, 1]"), "{}", errors[0].message);
     assert!(errors[0].message.contains("[N, 32, 32, 1]"), "{}", errors[0].message);
-    assert!(errors[0].notes.iter().any(|note| note.contains("handwriting")));
+    assert!(errors[0].labels.iter().any(|label| label.text.contains("handwriting")));
 }
 
 #[test]
