@@ -254,7 +254,8 @@ pub fn fix(request: &Request) -> Result<Fixed, Failure> {
         session.instead = texts.clone();
         let found = super::check::findings(&mut session, request)?;
         // What a fix leaves without a use is not taken away in the same breath.
-        let kept = |it: &&Diagnostic| it.code != codes::UNUSED_ITEM || !mended;
+        let unused = [codes::UNUSED_ITEM, codes::UNUSED_BINDING, codes::UNUSED_ARGUMENT];
+        let kept = |it: &&Diagnostic| !unused.contains(&it.code) || !mended;
         let first = found.iter().filter(kept).find_map(|finding| {
             let fix = finding.fixes.first().filter(|fix| fix.checked)?;
             Some((finding.severity, fix))

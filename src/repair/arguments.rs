@@ -50,7 +50,12 @@ fn more(scene: &Scene<'_>, call: &Call<'_>, found: &mut Vec<Candidate>) {
 /// What makes an argument unlikely: that such calls hardly ever have it.
 fn unlikely(call: &Call<'_>, name: &str, value: &str) -> u32 {
     let callee = call.call.callee.text.as_str();
+    // Pooling with one of the two is there to keep the size.
+    let keeps = call.call.args.iter().any(|arg| {
+        arg.name.as_ref().is_some_and(|name| matches!(name.text.as_str(), "pad" | "stride"))
+    });
     match (name, value) {
+        ("pad", _) | ("stride", "1") if callee.ends_with("pool") && keeps => 5,
         ("pad" | "stride", _) if callee.ends_with("pool") => cost::HARDLY,
         ("dilation" | "groups" | "init" | "eps" | "size", _) => cost::HARDLY,
         ("bias", _) => 80,

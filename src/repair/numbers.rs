@@ -4,7 +4,7 @@
 //! A number comes from those that the mistake speaks of, from what follows from them (sums,
 //! products, quotients), and from what such an argument usually is.
 
-use super::scene::{Literal, Scene, distance};
+use super::scene::{Call, Literal, Scene, distance};
 use super::{Candidate, candidate, cost};
 use crate::base::source::Span;
 use crate::syntax::ast::{ExprKind, UnaryOp};
@@ -28,6 +28,12 @@ pub fn edits(scene: &Scene<'_>, found: &mut Vec<Candidate>) {
                 found.push(candidate(title, literal.expr.span, text, cost));
             }
             ExprKind::Name(name) => names(scene, literal, name, &derived, found),
+            ExprKind::List(entries) if literal.slot.name == "axis" && entries.len() == 2 => {
+                for axes in ["[1, 2]", "[0, 1]", "[2, 3]", "[-2, -1]"] {
+                    let cost = cost::NUMBER + literal.distance;
+                    found.push(candidate(format!("write `{axes}`"), literal.expr.span, axes, cost));
+                }
+            }
             ExprKind::List(_) if literal.slot.name == "size" => image_size(scene, literal, found),
             ExprKind::Float(_) | ExprKind::Bool(_) | ExprKind::Str(_) | ExprKind::List(_) => {}
             _ => continue,
@@ -63,12 +69,18 @@ fn number(
         ));
     }
     // A number that the layer's own argument stands for.
+    if literal.slot.name == "pad" {
+        // An even window has no whole number that keeps the size.
+        let even = window_is_even(scene, literal);
+        let cost = cost::NUMBER + if even { 12 } else { 50 } + literal.distance;
+        found.push(candidate("write `same`", span, "same", cost));
+    }
     // A dimension is a width, never a stride.
     let is_width = !matches!(literal.slot.name, "stride" | "pad" | "size" | "dilation" | "axis");
     let fits = |name: &&&str| is_width || !name.starts_with(char::is_uppercase);
     for name in scene.counts[literal.item].iter().filter(fits) {
         let same = *name == literal.slot.name;
-        if same || literal.distance < distance::ITEM {
+        if same || (is_width && literal.distance < distance::ITEM) {
             let cost = if same { cost::NUMBER } else { cost::NUMBER_NAME } + literal.distance;
             found.push(candidate(format!("write `{name}` for {value}"), span, *name, cost));
         }
@@ -81,7 +93,7 @@ fn unlikely(scene: &Scene<'_>, literal: &Literal<'_>, value: i64, number: i64) -
     let far = if literal.slot.name == "axis" {
         0
     } else if value > 0 && number > 0 {
-        ((number as f64 / value as f64).log2().abs() * 7.0).min(30.0) as u32
+        ((number as f64 / value as f64).log2().abs() * 14.0).min(80.0) as u32
     } else {
         6
     };
@@ -101,6 +113,13 @@ fn unlikely(scene: &Scene<'_>, literal: &Literal<'_>, value: i64, number: i64) -
         ("dilation", _) => 20,
         _ => 0,
     }
+}
+
+/// Whether a literal is an argument of a convolution with an even window.
+fn window_is_even(scene: &Scene<'_>, literal: &Literal<'_>) -> bool {
+    let own = |call: &&Call<'_>| literal.slot.call.is_some_and(|it| std::ptr::eq(it, call.call));
+    let size = scene.calls.iter().find(own).and_then(|call| scene.argument(call, "size"));
+    matches!(size.map(|size| &size.value.kind), Some(ExprKind::Int(size)) if size % 2 == 0)
 }
 
 /// Whether a padding is the one that keeps the size of its convolution.
@@ -204,13 +223,21 @@ fn names(
     let is_width = !matches!(literal.slot.name, "stride" | "pad" | "size" | "dilation" | "axis");
     let (others, base) = match is_number {
         true => (&scene.counts[literal.item], cost::NUMBER_NAME),
-        false => (&scene.tensors[literal.item], cost::NAME),
+        // Another value is rarely what was meant: it leaves the first one without a use.
+        false => (&scene.tensors[literal.item], cost::NAME + 80),
     };
     let fits =
         |other: &&&str| **other != name && (is_width || !other.starts_with(char::is_uppercase));
     for other in others.iter().filter(fits) {
         let cost = base + literal.distance;
         found.push(candidate(format!("write `{other}` for `{name}`"), span, *other, cost));
+    }
+    if is_number && is_width {
+        for times in [2, 3, 4] {
+            let cost = cost::NUMBER_NAME + 10 + times + literal.distance;
+            let text = format!("{times} * {name}");
+            found.push(candidate(format!("write `{text}`"), span, text, cost));
+        }
     }
     if is_number {
         for number in derived.iter().take(8) {

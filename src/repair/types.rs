@@ -37,7 +37,7 @@ fn base(declared: &Declared<'_>) -> u32 {
     match declared.of {
         Of::Kept => cost::NUMBER,
         Of::Result => cost::DECLARED - 20,
-        Of::Argument => cost::DECLARED,
+        Of::Argument => cost::DECLARED - 30,
         // What goes in is given from outside.
         Of::Input => cost::DECLARED + 60,
     }
@@ -103,7 +103,7 @@ fn numbers(scene: &Scene<'_>, declared: &Declared<'_>, dims: &[Dim], found: &mut
         for number in scene.numbers.iter().filter(|number| **number > 0).take(12) {
             let text = number.to_string();
             if text != written {
-                let cost = cost + if is_number { 0 } else { 30 };
+                let cost = cost + if is_number { 0 } else { 60 };
                 found.push(candidate(format!("declare {text}"), expr.span, text, cost));
             }
         }
