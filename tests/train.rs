@@ -217,6 +217,30 @@ fn idx(sizes: &[u32], bytes: &[u8]) -> Vec<u8> {
 }
 
 #[test]
+fn the_memory_that_check_forecasts_is_that_of_the_run_to_the_byte() {
+    // A smaller last batch, and evaluation steps larger than those of training.
+    let case = Case::new(
+        "data drawn = digits(train: 150, validation: 0.2, test: 300)
+model net(image: f32[N, 28, 28, 1]) -> f32[N, 10] {
+    image |> conv(8, 3, bias: false) |> batch_norm |> relu |> max_pool(2) |> flatten |> dense(10)
+}
+train net on drawn {
+    loss    = cross_entropy
+    metrics = [accuracy]
+    batch   = 16
+}
+",
+    );
+    let (_, run) = case.prepare(Overrides::default());
+    for threads in [1, 2, 5] {
+        let file = case.folder.path().join("main.nn");
+        let wanted = driver::Wanted { threads, time: false };
+        let report = driver::check(&mut Session::new(None), &request(&file), wanted);
+        assert_eq!(report.expect("a sound program").arena(), run.arena(threads));
+    }
+}
+
+#[test]
 fn a_label_out_of_range_names_the_sample() {
     let case = Case::new(
         "data few = idx(images: \"images\", labels: \"labels\")

@@ -15,7 +15,7 @@ use crate::graph::Graph;
 use crate::graph::init::initial_value;
 use crate::lower::Globals;
 use crate::runtime::pool::Pool;
-use crate::runtime::program::{Memory, Program};
+use crate::runtime::program::{Blocks, Memory, Program};
 use crate::runtime::trainer::{Settings, Step, Steps, TrainError, Trainer};
 use crate::runtime::weights;
 use std::collections::BTreeMap;
@@ -222,6 +222,12 @@ impl Run {
     pub fn trainer<'a>(&'a self, pool: &'a mut Pool) -> Trainer<'a> {
         let memory = Memory::for_programs(programs(&self.steps), pool.threads());
         Trainer::new(&self.steps, memory, pool, &self.data, self.settings.clone(), &self.initial)
+    }
+
+    /// Bytes of the memory that all steps share, for a number of threads.
+    pub fn arena(&self, threads: usize) -> usize {
+        let blocks = programs(&self.steps).map(Program::blocks);
+        blocks.fold(Blocks::default(), Blocks::max).total(threads)
     }
 
     /// What will be done, defaults included, in a line.
