@@ -189,8 +189,10 @@ fn saved_weights_are_the_models_and_the_same_again() {
     assert_eq!(file.tensor("dense.weight").unwrap().shape(), [784, 32]);
     assert_eq!(saved("second.safetensors", "3"), first);
     assert_ne!(saved("third.safetensors", "4"), first);
-    // Nothing is left beside them.
-    assert_eq!(std::fs::read_dir(folder.0.path()).unwrap().count(), 4);
+    // Nothing is left beside them and the folder of the runs.
+    assert_eq!(std::fs::read_dir(folder.0.path()).unwrap().count(), 5);
+    let last = std::fs::read(folder.path("runs/digits-2/last.safetensors"));
+    assert_eq!(last.expect("the second run's"), first);
 }
 
 #[test]

@@ -88,6 +88,8 @@ codes! {
     NO_SAMPLES = "E0304", "a split with too few samples";
     MEMORY = "E0305", "a step that needs more memory than the machine has";
     ZERO_DIVISION = "E0306", "a batch with which a number divides by zero";
+    WEIGHTS = "E0307", "a file of weights that does not fit the model";
+    WATCHED = "E0308", "a setting that watches a number which epochs do not have";
     SCHEDULE = "E0310", "a schedule that does not fit the run";
     SOFTMAX_TWICE = "W0201", "a softmax or sigmoid whose result is taken for logits";
     NO_PATH = "W0202", "a parameter with no path to the loss";

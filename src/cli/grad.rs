@@ -1,6 +1,6 @@
 //! `nnc grad`: one training step on given tensors, to hold against another framework.
 
-use super::{Common, TargetName};
+use super::{Common, Options, TargetName};
 use crate::driver::{self, Engine, Failure, Graded};
 use crate::runtime::pool::default_threads;
 use clap::{Args, ValueEnum};
@@ -72,13 +72,13 @@ enum EngineName {
 impl Grad {
     /// Computes and writes.
     pub fn execute(self) -> Result<u8, Failure> {
-        let common = Common {
-            file: self.file,
+        let options = Options {
             model: self.model,
             data: None,
             target: self.target,
             time_passes: self.time_passes,
         };
+        let common = Common { file: self.file, options };
         let asked = driver::Grad {
             tensors: self.tensors,
             out: self.out,

@@ -17,12 +17,13 @@ mod progress;
 pub mod render;
 mod run;
 mod snippet;
+mod train;
 mod write;
 
 use crate::base::caught;
 use crate::driver::{self, Failure, Timing};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Exit code of a run that Ctrl-C ended.
@@ -60,6 +61,13 @@ enum Command {
 struct Common {
     /// The source file
     file: PathBuf,
+    #[command(flatten)]
+    options: Options,
+}
+
+/// What every command takes that compiles a model, wherever it has it from.
+#[derive(Args, Clone)]
+struct Options {
     /// The model, where the file has several
     #[arg(long, value_name = "NAME")]
     model: Option<String>,
@@ -169,8 +177,20 @@ fn quiet_broken_pipes() {
 impl Common {
     /// What the driver needs, with the environment's part.
     fn request(&self, network: bool) -> Result<driver::Request, Failure> {
+        self.options.request(&self.file, network)
+    }
+
+    /// Prints the passes' times, if asked to.
+    fn print_timings(&self, timings: &[Timing]) {
+        self.options.print_timings(timings);
+    }
+}
+
+impl Options {
+    /// What the driver needs for a file, with the environment's part.
+    fn request(&self, file: &Path, network: bool) -> Result<driver::Request, Failure> {
         Ok(driver::Request {
-            file: self.file.clone(),
+            file: file.to_path_buf(),
             model: self.model.clone(),
             data: self.data.clone(),
             nnc_data: std::env::var_os("NNC_DATA").map(PathBuf::from),

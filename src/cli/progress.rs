@@ -3,9 +3,10 @@
 //!
 //! Progress goes to standard error; the JSON lines, which are a result, to standard output.
 
-use crate::runtime::trainer::{EpochRecord, Event, Scores, Watcher};
+use crate::driver::epoch_json;
+use crate::runtime::trainer::{Decision, EpochRecord, Event, Scores, Watcher};
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use std::io::IsTerminal;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -40,12 +41,17 @@ impl Mode {
 pub struct Progress {
     mode: Mode,
     bar: Option<ProgressBar>,
+    /// Seconds of the epochs that this process has seen, and how many.
+    seconds: f64,
+    epochs: usize,
+    /// When the epoch that goes on began.
+    started: Instant,
 }
 
 impl Progress {
     /// Nothing shown yet.
     pub fn new(mode: Mode) -> Self {
-        Progress { mode, bar: None }
+        Progress { mode, bar: None, seconds: 0.0, epochs: 0, started: Instant::now() }
     }
 
     /// Prints a line above the bar, if there is one.
@@ -56,11 +62,26 @@ impl Progress {
         }
     }
 
-    fn epoch(&mut self, record: &EpochRecord, epochs: usize) {
+    fn epoch(&mut self, record: &EpochRecord, epochs: usize, decision: Decision) {
+        self.seconds += self.started.elapsed().as_secs_f64();
+        self.epochs += 1;
+        let left = (epochs - record.epoch.min(epochs)) as f64 * self.seconds / self.epochs as f64;
         match self.mode {
             Mode::Quiet => {}
             Mode::Json => println!("{}", epoch_json(record)),
-            Mode::Lines | Mode::Bar => self.line(&epoch_line(record, epochs)),
+            Mode::Lines | Mode::Bar => {
+                self.line(&epoch_line(record, epochs, left));
+                if decision.lowered {
+                    self.line("  no better for a while: the learning rate is lowered");
+                }
+            }
+        }
+    }
+
+    fn notice(&mut self, text: &str) {
+        match self.mode {
+            Mode::Json => println!("{}", json!({ "event": "notice", "text": text })),
+            Mode::Quiet | Mode::Lines | Mode::Bar => self.line(text),
         }
     }
 }
@@ -69,6 +90,7 @@ impl Watcher for Progress {
     fn event(&mut self, event: Event<'_>) {
         match event {
             Event::EpochStarted { epoch, epochs, steps } if self.mode == Mode::Bar => {
+                self.started = Instant::now();
                 let style = "epoch {msg} {bar:32} {pos}/{len} steps, {per_sec}, {eta} left";
                 let style = ProgressStyle::with_template(style).expect("a valid template");
                 let bar = ProgressBar::new(steps as u64).with_style(style);
@@ -76,17 +98,30 @@ impl Watcher for Progress {
                 bar.enable_steady_tick(Duration::from_millis(100));
                 self.bar = Some(bar);
             }
-            Event::EpochStarted { .. } => {}
+            Event::EpochStarted { .. } => self.started = Instant::now(),
+            Event::Notice(text) => self.notice(text),
+            Event::Skipped { epoch, step, loss, lr_scale } => {
+                let what = if loss.is_finite() { "the gradient" } else { "the loss" };
+                let mut text =
+                    format!("step {step} of epoch {epoch} is left out: {what} is not finite");
+                if lr_scale < 1.0 {
+                    text.push_str(&format!(
+                        "; {} of the learning rate is left",
+                        short(lr_scale as f32)
+                    ));
+                }
+                self.notice(&text);
+            }
             Event::Stepped { step } => {
                 if let Some(bar) = &self.bar {
                     bar.set_position(step as u64);
                 }
             }
-            Event::EpochEnded { record, epochs } => {
+            Event::EpochEnded { record, epochs, decision } => {
                 if let Some(bar) = self.bar.take() {
                     bar.finish_and_clear();
                 }
-                self.epoch(record, epochs);
+                self.epoch(record, epochs, decision);
             }
         }
     }
@@ -133,8 +168,8 @@ impl<'a> Reading<'a> {
 /// The part of an epoch's time above which waiting for data is worth a word.
 const WORTH_SAYING: f64 = 0.03;
 
-/// `epoch 1/5  loss 0.2891  accuracy 0.9174  val_loss 0.1512  val_accuracy 0.9560  0.19 s …`.
-fn epoch_line(record: &EpochRecord, epochs: usize) -> String {
+/// `epoch 1/5  loss 0.2891  accuracy 0.9174  val_loss 0.1512  lr 0.001  grad 0.72  0.19 s …`.
+fn epoch_line(record: &EpochRecord, epochs: usize, left: f64) -> String {
     let mut line = format!("epoch {}/{epochs}", record.epoch);
     push_scores(&mut line, "", &record.train);
     if let Some(validation) = &record.validation {
@@ -143,13 +178,28 @@ fn epoch_line(record: &EpochRecord, epochs: usize) -> String {
     for (name, value) in &record.scheduled {
         line.push_str(&format!("  {name} {}", short(*value)));
     }
+    line.push_str(&format!("  grad {}", short(record.grad_norm as f32)));
     let rate = record.samples as f64 / record.seconds;
     line.push_str(&format!("  {:.2} s  {rate:.0} samples/s", record.seconds));
     let waiting = record.data_seconds / record.seconds;
     if waiting >= WORTH_SAYING {
         line.push_str(&format!("  {:.0} % waiting for data", 100.0 * waiting));
     }
+    if left > 0.0 {
+        line.push_str(&format!("  eta {}", duration(left)));
+    }
     line
+}
+
+/// `8 s`, `3 min 05 s`, `2 h 10 min`.
+pub fn duration(seconds: f64) -> String {
+    let whole = seconds.round() as u64;
+    let (hours, minutes, rest) = (whole / 3600, whole / 60 % 60, whole % 60);
+    match (hours, minutes) {
+        (0, 0) => format!("{rest} s"),
+        (0, minutes) => format!("{minutes} min {rest:02} s"),
+        (hours, minutes) => format!("{hours} h {minutes:02} min"),
+    }
 }
 
 /// A number of any size in three digits: `0.05`, `8.21e-4`.
@@ -167,34 +217,5 @@ pub fn push_scores(line: &mut String, prefix: &str, scores: &Scores) {
     line.push_str(&format!("  {prefix}loss {:.4}", scores.loss));
     for (name, value) in &scores.metrics {
         line.push_str(&format!("  {prefix}{name} {value:.4}"));
-    }
-}
-
-fn epoch_json(record: &EpochRecord) -> Value {
-    let mut object = Map::new();
-    object.insert("event".into(), json!("epoch"));
-    object.insert("epoch".into(), json!(record.epoch));
-    put_scores(&mut object, "train_", &record.train);
-    if let Some(validation) = &record.validation {
-        put_scores(&mut object, "val_", validation);
-    }
-    for (name, value) in &record.scheduled {
-        // The shortest number that is this `f32`.
-        let shortest: f64 = value.to_string().parse().unwrap_or(f64::from(*value));
-        object.insert(name.clone(), json!(shortest));
-    }
-    object.insert("grad_norm".into(), json!(record.grad_norm));
-    object.insert("steps".into(), json!(record.steps));
-    object.insert("samples".into(), json!(record.samples));
-    object.insert("seconds".into(), json!(record.seconds));
-    object.insert("data_seconds".into(), json!(record.data_seconds));
-    Value::Object(object)
-}
-
-/// Puts a loss and metrics into a JSON object, each name behind a prefix.
-pub fn put_scores(object: &mut Map<String, Value>, prefix: &str, scores: &Scores) {
-    object.insert(format!("{prefix}loss"), json!(scores.loss));
-    for (name, value) in &scores.metrics {
-        object.insert(format!("{prefix}{name}"), json!(value));
     }
 }

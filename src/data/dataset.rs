@@ -12,13 +12,16 @@
 //! Types are not converted here: a byte is copied as a byte.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::error::DataError;
 use super::feed::Pass;
+use super::split;
 use super::transform::Transforms;
 use crate::base::rng::{Sequence, hash_name};
 use crate::base::schema::{Field, Schema};
+use crate::base::tensor::DType;
 
 /// A data set: its schema, as it turned out, and its samples.
 #[derive(Clone, Debug)]
@@ -33,6 +36,8 @@ pub struct Dataset {
     pub validation: Split,
     /// Samples for the end; may be empty.
     pub test: Split,
+    /// The names of the classes, where they have some; by number otherwise.
+    pub classes: Vec<String>,
     /// What is done to samples before a step; `schema` is what comes out.
     pub transforms: Arc<Transforms>,
     /// What the user must hear: that other data stands in for what was asked for.
@@ -56,6 +61,66 @@ impl Dataset {
             Pass::Test => &self.test,
         }
     }
+
+    /// A hash of all samples and of which split each is in: the same data, in whatever place and
+    /// of whatever age, have the same.
+    pub fn fingerprint(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        let mut seen: Vec<*const Samples> = Vec::new();
+        for split in [&self.train, &self.validation, &self.test] {
+            // Splits share their samples, which are hashed once.
+            let samples = Arc::as_ptr(&split.samples);
+            if !seen.contains(&samples) {
+                split.samples.fingerprint(&mut hasher);
+                seen.push(samples);
+            }
+            hasher.update(&(split.count() as u64).to_le_bytes());
+            let chosen = split.chosen.iter().flat_map(|chosen| chosen.iter());
+            let bytes: Vec<u8> = chosen.flat_map(|index| index.to_le_bytes()).collect();
+            hasher.update(&bytes);
+        }
+        hasher.finalize().to_hex().to_string()
+    }
+
+    /// The name of a class.
+    pub fn class_name(&self, class: usize) -> String {
+        self.classes.get(class).cloned().unwrap_or_else(|| class.to_string())
+    }
+
+    /// At most so many samples of each split, spread evenly over those there are.
+    pub fn limit(&self, samples: usize) -> Dataset {
+        let [train, validation, test] =
+            [&self.train, &self.validation, &self.test].map(|split| split.spread(samples));
+        self.with_splits(train, validation, test)
+    }
+
+    /// So many training samples, which stand for the other splits, too, where those have any.
+    pub fn overfit(&self, samples: usize) -> Dataset {
+        let train = self.train.spread(samples);
+        let other = |split: &Split| match split.count() {
+            0 => split.clone(),
+            _ => train.clone(),
+        };
+        let (validation, test) = (other(&self.validation), other(&self.test));
+        self.with_splits(train, validation, test)
+    }
+
+    fn with_splits(&self, train: Split, validation: Split, test: Split) -> Dataset {
+        let schema = Schema {
+            train: Some(train.count()),
+            validation: Some(validation.count()),
+            test: Some(test.count()),
+            ..self.schema.clone()
+        };
+        Dataset { train, validation, test, schema, ..self.clone() }
+    }
+
+    /// The data with another choice of what to train on and what to judge by: part `fold` of so
+    /// many equal parts of both is for validation. Each class is spread over the parts evenly.
+    pub fn fold(&self, fold: usize, folds: usize) -> Result<Dataset, DataError> {
+        let (train, validation) = split::fold(&self.train, &self.validation, fold, folds)?;
+        Ok(self.with_splits(train, validation, self.test.clone()))
+    }
 }
 
 /// A remark on data that does not change what a run means.
@@ -71,6 +136,12 @@ pub struct Note {
 pub trait Records: fmt::Debug + Send + Sync {
     /// Reads a sample's bytes into room for exactly those.
     fn read(&self, sample: u32, out: &mut [u8]) -> Result<(), DataError>;
+
+    /// What tells the samples from others: a hash of their bytes.
+    fn fingerprint(&self) -> [u8; 32];
+
+    /// The file that a sample comes from.
+    fn file(&self, sample: u32) -> Option<&Path>;
 }
 
 /// Where one field of all samples is.
@@ -108,6 +179,17 @@ impl Samples {
     /// How many samples.
     pub fn count(&self) -> usize {
         self.count
+    }
+
+    fn fingerprint(&self, hasher: &mut blake3::Hasher) {
+        hasher.update(&(self.count as u64).to_le_bytes());
+        for (field, column) in self.fields.iter().zip(&self.columns) {
+            hasher.update(format!("{field:?}").as_bytes());
+            match column {
+                Column::Memory(bytes) => hasher.update(bytes),
+                Column::Stored(records) => hasher.update(&records.fingerprint()),
+            };
+        }
     }
 }
 
@@ -150,6 +232,55 @@ impl Split {
         self.chosen.as_ref().map_or(index, |chosen| chosen[index as usize])
     }
 
+    /// The file that one of this split's samples comes from, where it has one of its own.
+    pub fn file(&self, index: u32) -> Option<&Path> {
+        let stored = self.samples.columns.iter().find_map(|column| match column {
+            Column::Stored(records) => Some(records),
+            Column::Memory(_) => None,
+        });
+        stored?.file(self.original(index))
+    }
+
+    /// The samples that are in it, by their numbers in the data that it was taken from.
+    pub fn originals(&self) -> Vec<u32> {
+        (0..self.count() as u32).map(|index| self.original(index)).collect()
+    }
+
+    /// At most so many of its samples, at even distances.
+    fn spread(&self, samples: usize) -> Split {
+        let count = self.count();
+        if count <= samples {
+            return self.clone();
+        }
+        let at = |index: usize| self.original((index * count / samples) as u32);
+        self.choose((0..samples).map(at).collect())
+    }
+
+    /// Other samples of the same data.
+    pub fn choose(&self, originals: Vec<u32>) -> Split {
+        Split::of(self.samples.clone(), originals)
+    }
+
+    /// Whether two splits were taken from the same data.
+    pub fn shares(&self, other: &Split) -> bool {
+        Arc::ptr_eq(&self.samples, &other.samples)
+    }
+
+    /// The class of each sample, where the last field is one.
+    pub fn labels(&self) -> Option<Vec<usize>> {
+        let (field, Column::Memory(bytes)) =
+            (self.samples.fields.last()?, self.samples.columns.last()?)
+        else {
+            return None;
+        };
+        if field.dtype != DType::I32 || !field.shape.is_empty() {
+            return None;
+        }
+        let (labels, _) = bytes.as_chunks::<4>();
+        let label = |sample: u32| i32::from_le_bytes(labels[sample as usize]);
+        self.originals().into_iter().map(|sample| usize::try_from(label(sample)).ok()).collect()
+    }
+
     /// Copies one field of some samples, one after the other. `out` has room for exactly those.
     /// An error is about samples that do not lie in memory and can no longer be read.
     pub fn copy_batch(
@@ -188,7 +319,6 @@ pub fn order(seed: u64, epoch: u64, count: usize, shuffle: bool) -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::tensor::DType;
 
     fn samples() -> Arc<Samples> {
         let field = |name: &str, dtype, shape: &[usize]| Field {

@@ -32,7 +32,8 @@ pub fn assemble(
     let (train, validation) = train_and_validation(train, &labels, validation);
     let transforms = Arc::default();
     let (notice, notes) = (None, Vec::new());
-    Dataset { source, schema, train, validation, test, transforms, notice, notes }
+    let classes = Vec::new();
+    Dataset { source, schema, train, validation, test, classes, transforms, notice, notes }
 }
 
 /// The schema of images with sizes `[count, height, width]` (channels may follow), or of plain

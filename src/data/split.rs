@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use super::dataset::{Samples, Split};
+use super::error::DataError;
 use crate::base::rng::philox;
 
 /// How many of `count` samples a fraction keeps.
@@ -26,6 +27,45 @@ pub fn train_and_validation(
     let [train, validation] =
         parts(labels, [fraction]).try_into().expect("one fraction, two parts");
     (Split::of(samples.clone(), train), Split::of(samples, validation))
+}
+
+/// Training and validation splits of a cross-validation: part `fold` of `folds` of all samples of
+/// both is for validation. Samples are dealt to the parts in the order of their hash, class after
+/// class, so that each part has of each class as many as any other, give or take one.
+pub fn fold(
+    train: &Split,
+    validation: &Split,
+    fold: usize,
+    folds: usize,
+) -> Result<(Split, Split), DataError> {
+    let mut all = train.originals();
+    if validation.count() > 0 {
+        if !train.shares(validation) {
+            let message = "`folds` needs training and validation samples of one source";
+            let help = "leave `validation:` out, or give it a fraction";
+            return Err(DataError::new(message).help(help));
+        }
+        all.extend(validation.originals());
+    }
+    all.sort_unstable();
+    if all.len() < folds {
+        let message = format!("{} samples cannot be cut into {folds} folds", all.len());
+        return Err(DataError::new(message));
+    }
+    let whole = train.choose(all.clone());
+    let labels = whole.labels().unwrap_or_else(|| vec![0; all.len()]);
+    let mut dealt: Vec<(usize, u32)> = labels.into_iter().zip(all).collect();
+    dealt.sort_by_key(|&(class, sample)| (class, hash(sample), sample));
+    let part = |own: bool| {
+        let numbered = dealt.iter().enumerate();
+        let mut part: Vec<u32> = numbered
+            .filter(|(place, _)| (place % folds == fold) == own)
+            .map(|(_, &(_, sample))| sample)
+            .collect();
+        part.sort_unstable();
+        part
+    };
+    Ok((train.choose(part(false)), train.choose(part(true))))
 }
 
 /// What is left of the samples, then a part for each fraction of all of them. A part does not

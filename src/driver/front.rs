@@ -2,9 +2,9 @@
 //! elaborates.
 
 use super::batch::{divides_by_zero, zero_division};
-use super::schedules;
 use super::session::{Failure, Request, Session, bug};
 use super::source::{Schemas, Source, source};
+use super::{initial, run, schedules};
 use crate::base::caught::caught;
 use crate::base::codes;
 use crate::base::diagnostic::{Diagnostic, Severity};
@@ -30,7 +30,7 @@ impl Session {
     /// Reads and elaborates a program. Where the data's schema cannot be had, that is an error
     /// if `need_data`, and otherwise a warning.
     pub fn front(&mut self, request: &Request, need_data: bool) -> Result<Front, Failure> {
-        let text = source_text(&request.file)?;
+        let text = self.main_text(request)?;
         self.front_of(text, request, need_data)
     }
 
@@ -117,20 +117,28 @@ impl Session {
         if judged.errors.is_empty() {
             self.lint(parsed, &mut judged)?;
             if schemas.as_written {
-                self.misfits(&mut judged);
+                self.misfits(request, &mut judged);
             }
         }
         Ok(judged)
     }
 
     /// Looks for settings that do not fit the data or the model.
-    fn misfits(&self, judged: &mut Judged) {
+    fn misfits(&self, request: &Request, judged: &mut Judged) {
         let Some(Experiment { train, training: Some(training), .. }) = &judged.experiment else {
             return;
         };
         let settings = &training.settings;
+        if let Some(from) = &settings.init_from
+            && let Err(error) = initial::weights_of(request, train, from)
+        {
+            judged.errors.push(*error);
+        }
         let schema = judged.source.as_ref().and_then(|source| source.schema.as_ref());
         if let Some(samples) = schema.and_then(|schema| schema.train) {
+            let has_validation =
+                schema.and_then(|schema| schema.validation).is_some_and(|count| count > 0);
+            judged.errors.extend(run::unknown_watched(training, has_validation));
             let steps = settings.steps(samples);
             if steps == 0 {
                 judged.errors.push(no_steps(settings, samples));

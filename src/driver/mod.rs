@@ -17,10 +17,13 @@ mod bench;
 mod check;
 mod emit;
 mod explain;
+mod failures;
 mod fastest;
+mod folder;
 mod forecast;
 mod front;
 mod grad;
+mod initial;
 mod kept;
 mod memory;
 mod peak;
@@ -30,22 +33,29 @@ mod report;
 mod run;
 mod schedules;
 mod session;
+mod set;
 mod source;
+mod steps;
 mod stream;
+mod train;
 
 pub use bench::{Bench, Times, bench};
 pub use check::{Wanted, check};
 pub use emit::{Emit, STAGES, Stage, emit};
 pub use explain::{Explained, ExplainedKernel};
+pub use failures::train_failure;
+pub use folder::{KeptFile, RunFolder, RunInfo, RunResult, Status, epoch_json, put_scores};
 pub use front::Front;
 pub use grad::{Engine, Grad, Graded, SEED, grad};
 pub use pipeline::Compiled;
 pub use repair::{Changed, Fixed, fix};
 pub use report::Report;
-pub use run::{Overrides, Run, check_writable, run, save_weights, train_failure};
+pub use run::{Overrides, Run, check_writable, run, save_weights};
 pub use session::{Failure, Request, Session, Timing};
+pub use set::{Setting, set};
 pub use source::Source;
 pub use stream::Streams;
+pub use train::{Ended, Job, Place, Prepared, job, prepare};
 
 impl Front {
     /// Samples a step, as the program says.

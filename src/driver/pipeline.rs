@@ -125,6 +125,13 @@ impl Session {
         self.derive(forward, rule, true)
     }
 
+    /// The step that only adds gradients up, for an update that a later one makes.
+    pub fn gather(&mut self, forward: &Graph, rule: &Rule) -> Result<Graph, Failure> {
+        let wrt = autodiff::Wrt { inputs: false };
+        let graph = self.graph_pass(&autodiff::PASS, forward, |graph| autodiff::run(graph, wrt))?;
+        self.graph_pass(&update::PASS, &graph, |graph| update::gather(graph, rule))
+    }
+
     fn derive(&mut self, forward: &Graph, rule: &Rule, open: bool) -> Result<Graph, Failure> {
         let wrt = autodiff::Wrt { inputs: open };
         let graph = self.graph_pass(&autodiff::PASS, forward, |graph| autodiff::run(graph, wrt))?;

@@ -1,24 +1,25 @@
 //! What `nnc run` needs: every step of a run compiled up front, data opened, first values drawn.
 
 use super::front::Front;
+use super::initial::initial;
 use super::memory::refuse_too_large;
-use super::pipeline::Compiled;
-use super::schedules::{hypers, refuse_unfit, schedules};
+use super::schedules::{refuse_unfit, schedules};
 use super::session::{Failure, Request, Session};
+use super::steps::{Compiler, Graphs, Sites, evaluation_batch, programs};
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
-use crate::base::source::Span;
 use crate::base::tensor::Tensor;
-use crate::data::{Dataset, FeedError, Watch};
-use crate::elaborate::{self, LastBatch, Training};
-use crate::graph::Graph;
-use crate::graph::init::initial_value;
+use crate::data::{Dataset, Watch};
+use crate::elaborate::{self, Training, Watched};
+use crate::graph::rule::{CLASS_WEIGHTS, GATHERED, MEAN};
 use crate::lower::Globals;
+use crate::runtime::checkpoint::Snapshot;
 use crate::runtime::pool::Pool;
 use crate::runtime::program::{Blocks, Memory, Program};
-use crate::runtime::trainer::{Settings, Step, Steps, TrainError, Trainer};
+use crate::runtime::trainer::{
+    Average, Monitor, OnNan, Patience, Plateau, Rules, Settings, Steps, Trainer,
+};
 use crate::runtime::weights;
-use std::collections::BTreeMap;
 use std::path::Path;
 
 /// What the command line says instead of the file.
@@ -32,6 +33,29 @@ pub struct Overrides {
     pub seed: Option<u64>,
     /// The threads that will run.
     pub threads: usize,
+    /// The most samples of each split.
+    pub limit: Option<usize>,
+    /// So many samples to train on, and the same to validate and to test on.
+    pub overfit: Option<usize>,
+    /// Which part of how many is for validation, in a cross-validation.
+    pub fold: Option<(usize, usize)>,
+}
+
+impl Overrides {
+    /// The samples that are used.
+    fn choose(&self, data: Dataset) -> Result<Dataset, Failure> {
+        let mut data = data;
+        if let Some((fold, folds)) = self.fold {
+            data = data.fold(fold, folds).map_err(|error| Failure::Data(error.to_string()))?;
+        }
+        if let Some(samples) = self.overfit {
+            data = data.overfit(samples);
+        }
+        if let Some(samples) = self.limit {
+            data = data.limit(samples);
+        }
+        Ok(data)
+    }
 }
 
 /// A run that is ready to start.
@@ -40,21 +64,15 @@ pub struct Run {
     pub warnings: Vec<Diagnostic>,
     /// The samples.
     pub data: Dataset,
-    model: String,
-    training: Training,
-    steps: Steps,
+    pub(super) model: String,
+    pub(super) training: Training,
+    pub(super) steps: Steps,
     settings: Settings,
     initial: Vec<(String, Tensor)>,
     /// How many of the first values belong to the model; the rest are the optimiser's.
     weights: usize,
     parameters: usize,
-    sites: Sites,
-}
-
-/// Where the indexed operators of the two kinds of step stand.
-struct Sites {
-    train: Vec<Option<Span>>,
-    evaluate: Vec<Option<Span>>,
+    pub(super) sites: Sites,
 }
 
 /// Compiles and opens all that a run needs; `watch` follows the reading of data.
@@ -74,34 +92,38 @@ pub fn run(
             experiment.model, experiment.model
         )));
     };
-    let data = session.open(&source, watch)?;
-    training.settings.batch = overrides.batch.unwrap_or(training.settings.batch);
-    training.settings.epochs = overrides.epochs.unwrap_or(training.settings.epochs);
-    let said = &training.settings;
-    let run_steps = said.steps(data.train.count());
+    let data = overrides.choose(session.open(&source, watch)?)?;
+    let said = &mut training.settings;
+    said.batch = overrides.batch.unwrap_or(said.batch);
+    said.epochs = overrides.epochs.unwrap_or(said.epochs);
+    said.seed = overrides.seed.unwrap_or(said.seed);
+    let run_steps = training.settings.steps(data.train.count());
     refuse_unfit(session, &training, run_steps)?;
-    let settings = Settings {
-        epochs: said.epochs,
-        seed: overrides.seed.unwrap_or(said.seed),
-        shuffle: said.shuffle,
-        evaluation_batch: evaluation_batch(&[data.validation.count(), data.test.count()]),
-        schedules: schedules(&training.rule.graph, run_steps),
-    };
+    let has_validation = data.validation.count() > 0;
+    let unknown = unknown_watched(&training, has_validation);
+    if !unknown.is_empty() {
+        return Err(session.program_failure(unknown));
+    }
     let model = experiment.model.clone();
-    let evaluation = session.elaborated(experiment.eval.clone())?;
     // The model's own come first; the optimiser adds its states behind them.
-    let weights = experiment.train.lasting().count();
-    let graph = session.training_graph(experiment)?;
+    let weights = experiment.train.lasting().filter(|(path, ..)| *path != CLASS_WEIGHTS).count();
+    let gathers = training.settings.accumulate > 1;
+    let graphs = Graphs {
+        gather: gathers.then(|| session.gather(&experiment.train, &training.rule)).transpose()?,
+        evaluate: session.elaborated(experiment.eval.clone())?,
+        train: session.training_graph(experiment)?,
+    };
     let globals = Globals::default();
     let mut compiler = Compiler { session, request, data: &data, globals, run_steps };
-    let (steps, sites) = compiler.steps(&graph, &evaluation, &training, &settings)?;
+    let (steps, sites) = compiler.steps(&graphs, &training.settings)?;
     let programs: Vec<&Program> = programs(&steps).collect();
     refuse_too_large(session, request, &programs, overrides.threads)?;
-    let initial = graph
-        .lasting()
-        .map(|(path, ty, init)| (path.to_string(), initial_value(init, ty, path, settings.seed)))
-        .collect();
-    let parameters = graph.parameter_count();
+    let seed = training.settings.seed;
+    let mut initial = initial(session, request, &graphs.train, &training.settings, seed, &data)?;
+    // What is no weight of the model's stands behind those that are.
+    initial.sort_by_key(|(path, _)| path == CLASS_WEIGHTS || path.starts_with(OPTIMIZER));
+    let settings = settings(&training, &data, run_steps, &initial);
+    let parameters = graphs.train.parameter_count();
     Ok(Run {
         warnings,
         data,
@@ -116,10 +138,90 @@ pub fn run(
     })
 }
 
-/// The programs of a run, which share their memory.
-fn programs(steps: &Steps) -> impl Iterator<Item = &Program> {
-    let Steps { train, last, evaluate } = steps;
-    [train].into_iter().chain(last).chain(evaluate.values()).map(|step| &step.program)
+/// What the paths of the optimiser's states begin with.
+const OPTIMIZER: &str = "optimizer.";
+
+/// How to train, as the trainer is told.
+fn settings(
+    training: &Training,
+    data: &Dataset,
+    run_steps: u64,
+    initial: &[(String, Tensor)],
+) -> Settings {
+    let said = &training.settings;
+    let of_state = |prefix: &'static str| {
+        initial.iter().filter_map(move |(path, _)| Some((path, path.strip_prefix(prefix)?)))
+    };
+    let averages =
+        of_state(MEAN).map(|(mean, of)| Average { of: of.to_owned(), mean: mean.clone() });
+    Settings {
+        epochs: said.epochs,
+        seed: said.seed,
+        shuffle: said.shuffle,
+        evaluation_batch: evaluation_batch(&[data.validation.count(), data.test.count()]),
+        schedules: schedules(&training.rule.graph, run_steps),
+        accumulate: said.accumulate,
+        on_nan: match said.on_nan {
+            elaborate::OnNan::Stop => OnNan::Stop,
+            elaborate::OnNan::Skip => OnNan::Skip,
+            elaborate::OnNan::HalveLr => OnNan::HalveLr,
+        },
+        rules: rules(said, data.validation.count() > 0),
+        averages: averages.collect(),
+        gathered: of_state(GATHERED).map(|(path, _)| path.clone()).collect(),
+    }
+}
+
+/// What decides after an epoch.
+fn rules(said: &elaborate::Settings, has_validation: bool) -> Rules {
+    let monitor =
+        |watched: &Watched| Monitor { name: watched.name.clone(), higher: watched.higher() };
+    let loss = if has_validation { "val_loss" } else { "loss" };
+    let usual = || Monitor { name: loss.into(), higher: false };
+    let stop = said.early_stop.as_ref();
+    // What a run waits for to get better is what its best epoch has.
+    let best = said.checkpoint.best.as_ref().or(stop.map(|stop| &stop.watched));
+    Rules {
+        best: best.map_or_else(usual, monitor),
+        patience: stop.map(|stop| Patience {
+            monitor: monitor(&stop.watched),
+            epochs: stop.epochs,
+            min_delta: stop.min_delta,
+            restore: stop.restore,
+        }),
+        plateau: said.reduce_on_plateau.as_ref().map(|rule| Plateau {
+            monitor: monitor(&rule.watched),
+            epochs: rule.epochs,
+            min_delta: rule.min_delta,
+            factor: rule.factor,
+            cooldown: rule.cooldown,
+            floor: rule.floor,
+        }),
+    }
+}
+
+/// Settings that watch a number which no epoch has.
+pub(super) fn unknown_watched(training: &Training, has_validation: bool) -> Vec<Diagnostic> {
+    let own = ["loss"].into_iter().chain(training.metrics.iter().map(String::as_str));
+    let own: Vec<String> = own.map(str::to_owned).collect();
+    let validated = own.iter().map(|name| format!("val_{name}"));
+    let all: Vec<String> = own.iter().cloned().chain(validated).collect();
+    let has = |name: &str| {
+        all.iter().any(|known| known == name) && (has_validation || !name.starts_with("val_"))
+    };
+    let unknown = training.settings.watched().filter(|(_, watched)| !has(&watched.name));
+    let report = |(key, watched): (&str, &Watched)| {
+        let message = format!("`{key}` watches `{}`, which epochs do not have", watched.name);
+        let error = Diagnostic::error(codes::WATCHED, message).primary(watched.span, "");
+        if all.contains(&watched.name) {
+            return error
+                .note("the data have no samples for validation")
+                .help("keep some: `validation: 0.1` in the data, or watch `loss`");
+        }
+        let error = error.misspelt(watched.span, &watched.name, all.iter().map(String::as_str));
+        error.or_help(|| format!("there are {}", all.join(", ")))
+    };
+    unknown.map(report).collect()
 }
 
 /// What is missing where no `train` block is about a model.
@@ -127,94 +229,6 @@ pub(super) fn no_training(model: &str) -> Failure {
     Failure::Data(format!(
         "nothing says how to train `{model}`; add `train {model} on DATA {{ loss = … }}`"
     ))
-}
-
-/// Compiles the steps of one run over the same parameters.
-struct Compiler<'a> {
-    session: &'a mut Session,
-    request: &'a Request,
-    data: &'a Dataset,
-    globals: Globals,
-    /// How many steps the run has.
-    run_steps: u64,
-}
-
-impl Compiler<'_> {
-    fn steps(
-        &mut self,
-        graph: &Graph,
-        evaluation: &Graph,
-        training: &Training,
-        settings: &Settings,
-    ) -> Result<(Steps, Sites), Failure> {
-        let data = self.data;
-        let counts = [data.train.count(), data.validation.count(), data.test.count()];
-        let batches = Batches::of(&training.settings, counts);
-        debug_assert_eq!(batches.evaluation, settings.evaluation_batch);
-        let (train, train_sites) = self.step(graph, batches.train)?;
-        let last = match batches.last {
-            Some(left) => Some(self.step(graph, left)?.0),
-            None => None,
-        };
-        let mut evaluate = BTreeMap::new();
-        let mut evaluate_sites = Vec::new();
-        for batch in batches.evaluate {
-            let (step, sites) = self.step(evaluation, batch)?;
-            evaluate.insert(batch, step);
-            evaluate_sites = sites;
-        }
-        let sites = Sites { train: train_sites, evaluate: evaluate_sites };
-        Ok((Steps { train, last, evaluate }, sites))
-    }
-
-    fn step(&mut self, graph: &Graph, batch: usize) -> Result<(Step, Vec<Option<Span>>), Failure> {
-        let target = &self.request.target;
-        let compiled = self.session.compile(graph, batch, &mut self.globals, target)?;
-        let Compiled { program, batch, sites, indices, .. } = compiled;
-        let fields = self.data.fields(true);
-        let inputs = fields.iter().map(|field| format!("input.{}", field.name)).collect();
-        let hypers = hypers(&program.loops().uniforms.hypers, self.run_steps);
-        Ok((Step { program, batch, inputs, indices, hypers }, sites))
-    }
-}
-
-/// The batches of a run's steps.
-pub(super) struct Batches {
-    /// That of training.
-    pub train: usize,
-    /// What is left for the last step of an epoch.
-    pub last: Option<usize>,
-    /// The largest of evaluation.
-    pub evaluation: usize,
-    /// Those of evaluation, each once, in the order in which their steps are compiled.
-    pub evaluate: Vec<usize>,
-}
-
-impl Batches {
-    /// For so many samples to train on, to validate and to test on.
-    pub fn of(settings: &elaborate::Settings, [train, validation, test]: [usize; 3]) -> Batches {
-        let left = train % settings.batch;
-        let last = (settings.last_batch == LastBatch::Keep && left > 0).then_some(left);
-        let evaluation = evaluation_batch(&[validation, test]);
-        let mut evaluate = Vec::new();
-        for count in [validation, test] {
-            for batch in [evaluation.min(count), count % evaluation] {
-                if batch > 0 && !evaluate.contains(&batch) {
-                    evaluate.push(batch);
-                }
-            }
-        }
-        Batches { train: settings.batch, last, evaluation, evaluate }
-    }
-}
-
-/// Samples a step of evaluation: large for speed, and one that divides every split if there is
-/// one, so that a single step serves all.
-fn evaluation_batch(counts: &[usize]) -> usize {
-    const LARGEST: usize = 256;
-    const SMALLEST: usize = 100;
-    let divides = |batch: &usize| counts.iter().all(|count| count % batch == 0);
-    (SMALLEST..=LARGEST).rev().find(divides).unwrap_or(LARGEST)
 }
 
 impl Run {
@@ -253,6 +267,43 @@ impl Run {
         )
     }
 
+    /// How it trains.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Samples a step.
+    pub fn batch(&self) -> usize {
+        self.training.settings.batch
+    }
+
+    /// How many numbers are trained.
+    pub fn parameters(&self) -> usize {
+        self.parameters
+    }
+
+    /// All parameters and states with their first values.
+    pub fn lasting(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        self.initial.iter().map(|(path, value)| (path.as_str(), value))
+    }
+
+    /// Room for a copy of all parameters and states.
+    pub fn snapshot(&self) -> Snapshot {
+        let room =
+            |(path, value): (&str, &Tensor)| (path.to_owned(), value.dtype(), value.shape.clone());
+        Snapshot::new(self.lasting().map(room))
+    }
+
+    /// Where each weight is that evaluation takes, and its name in a weights file.
+    pub fn evaluated_weights(&self) -> Vec<(String, String)> {
+        let averages = &self.settings.averages;
+        let place = |(name, _): (&str, &[usize])| {
+            let average = averages.iter().find(|average| average.of == name);
+            (average.map_or(name, |average| &average.mean).to_owned(), name.to_owned())
+        };
+        self.weights().map(place).collect()
+    }
+
     /// The paths and shapes of what a weights file holds.
     pub fn weights(&self) -> impl Iterator<Item = (&str, &[usize])> {
         self.initial[..self.weights].iter().map(|(path, value)| (path.as_str(), &value.shape[..]))
@@ -276,68 +327,16 @@ pub fn check_writable(path: &Path) -> Result<(), Failure> {
     }
 }
 
-/// Writes the parameters and layer states as they are.
+/// Writes the parameters and layer states as evaluation takes them.
 pub fn save_weights<'a>(
     path: &Path,
     trainer: &Trainer<'_>,
     weights: impl Iterator<Item = (&'a str, &'a [usize])>,
 ) -> Result<(), Failure> {
     let tensors: Vec<(String, Tensor)> = weights
-        .map(|(name, shape)| (name.to_string(), Tensor::new(shape, trainer.read(name).data)))
+        .map(|(name, shape)| {
+            (name.to_string(), Tensor::new(shape, trainer.read_average(name).data))
+        })
         .collect();
     weights::save(path, &tensors).map_err(Failure::Io)
-}
-
-/// What ended training, with its place in the program where it has one.
-pub fn train_failure(error: &TrainError, run: &Run, session: &Session) -> Failure {
-    let diagnostic = match error {
-        TrainError::NotFinite { epoch, step, loss } => not_finite(*epoch, *step, *loss),
-        TrainError::BadIndex { site, split, sample } => {
-            let sites = if *split == "train" { &run.sites.train } else { &run.sites.evaluate };
-            let place = sites.get(*site as usize).copied().flatten();
-            let diagnostic = bad_index(place, &format!("the {split} data"), *sample);
-            match run.data.schema.classes {
-                Some(classes) => diagnostic.note(format!("the data has {classes} classes")),
-                None => diagnostic,
-            }
-        }
-        TrainError::NoSamples(split) => {
-            Diagnostic::error(codes::NO_SAMPLES, format!("the {split} split has too few samples"))
-                .help("make `batch` smaller, or write `last_batch = keep`")
-        }
-        TrainError::Data(error) => return data_failure(error),
-    };
-    session.program_failure(vec![diagnostic])
-}
-
-/// A sample that could not be had.
-fn data_failure(failure: &FeedError) -> Failure {
-    let FeedError { split, sample, error, panicked } = failure;
-    let message = format!("sample {sample} of the {split} data: {error}");
-    match panicked {
-        true => Failure::Bug { pass: "data".to_string(), message, dump: None },
-        false => Failure::Data(message),
-    }
-}
-
-fn not_finite(epoch: usize, step: usize, loss: f32) -> Diagnostic {
-    let what =
-        if loss.is_finite() { "the gradient".to_string() } else { format!("the loss ({loss})") };
-    Diagnostic::error(
-        codes::NOT_FINITE,
-        format!("{what} is not finite in step {step} of epoch {epoch}"),
-    )
-    .note("the parameters are as they were before that step")
-    .help("a smaller learning rate is the usual cure")
-}
-
-/// An index out of range in a sample of `whose` data.
-pub(super) fn bad_index(place: Option<Span>, whose: &str, sample: usize) -> Diagnostic {
-    let message = format!("sample {sample} of {whose} has an index outside its range");
-    let diagnostic = Diagnostic::error(codes::INDEX_RANGE, message)
-        .help("labels count from 0; the model's last layer needs one output for each class");
-    match place {
-        Some(place) => diagnostic.primary(place, "used as an index here"),
-        None => diagnostic,
-    }
 }

@@ -7,6 +7,7 @@ use super::session::{Failure, Session};
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::elaborate::{GRADIENT_KEYS, SCHEDULED, Training};
+use crate::graph::rule::LR_SCALE;
 use crate::graph::{Graph, RUN_STEPS};
 use crate::lower::uniform::Collected;
 use crate::runtime::trainer::Schedules;
@@ -33,7 +34,11 @@ pub(super) fn schedules(rule: &Graph, steps: u64) -> Schedules {
     }
     let uniforms = collected.finish(rule);
     let hypers = hypers(&uniforms.hypers, steps);
-    Schedules { names, uniforms, hypers }
+    let lr_scale = uniforms.hypers.iter().position(|(name, _)| name == LR_SCALE);
+    let known = names.iter().any(|name| name == "lr");
+    let lr = rule.hypers.values().find(|hyper| hyper.name == "lr" && !known);
+    let constant_lr = lr.map(|hyper| hyper.value as f32);
+    Schedules { names, uniforms, hypers, lr_scale, constant_lr }
 }
 
 /// Refuses schedules that make no sense in a run of so many steps.

@@ -85,6 +85,12 @@ impl Session {
         Session { wanted: wanted.map(str::to_string), ..Session::default() }
     }
 
+    /// Takes a text for that of a file.
+    pub fn take_instead(&mut self, file: PathBuf, text: String) {
+        self.instead.retain(|(known, _)| *known != file);
+        self.instead.push((file, text));
+    }
+
     /// The text of the wanted stage, once it has run.
     pub fn take_printed(&mut self) -> Option<String> {
         self.printed.take()

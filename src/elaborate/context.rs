@@ -97,6 +97,8 @@ pub(super) struct Elaborator<'a> {
     pub learning_rate: Option<Value>,
     /// Whether the run has a weight decay of its own, beside the optimizer's.
     pub decayed: Option<Span>,
+    /// The place of the setting that lowers the learning rate while the run goes on.
+    pub lowered: Option<Span>,
     /// The optimizer's arguments that are schedules.
     pub scheduled: HashSet<NodeId>,
     stages: usize,
@@ -129,6 +131,7 @@ impl<'a> Elaborator<'a> {
             warm_ups: Vec::new(),
             learning_rate: None,
             decayed: None,
+            lowered: None,
             scheduled: HashSet::new(),
             stages: 0,
         }

@@ -20,21 +20,24 @@ use crate::base::diagnostic::Diagnostic;
 use crate::base::names::near;
 use crate::base::source::Span;
 use crate::base::tensor::DType;
-use crate::graph::rule::{CLIP_NORM, CLIP_VALUE, KEEP, L1, L2};
+use crate::graph::rule::{CLIP_NORM, CLIP_VALUE, EMA, FROZEN, KEEP, L1, L2, SHARE, SHARE_HYPER};
 use crate::graph::{Binary, Graph, NodeId};
 use crate::syntax::ast::{Expr, ExprKind, TrainKey};
 
 /// The keys.
 pub const KEYS: [&str; 5] = ["clip_norm", "clip_value", "weight_decay", "l1", "l2"];
 
+/// A pattern of parameters' paths, and its place.
+pub type Pattern = (String, Span);
+
 /// Which parameters a setting is about, as patterns of their paths.
 pub(super) struct Patterns {
     /// The name of the rule's output.
     output: &'static str,
     /// If not empty, one of these must match.
-    only: Vec<(String, Span)>,
+    only: Vec<Pattern>,
     /// None of these may.
-    except: Vec<(String, Span)>,
+    except: Vec<Pattern>,
     /// The place of the setting.
     span: Span,
 }
@@ -44,13 +47,48 @@ impl<'a> Elaborator<'a> {
     pub fn gradient_keys(&mut self, plan: &Plan<'a>) -> Eval<Vec<Patterns>> {
         let mut found = Vec::new();
         let mut outcome = Ok(());
+        if !plan.settings.freeze.is_empty() {
+            let span = plan.settings.places["freeze"];
+            let only = plan.settings.freeze.clone();
+            found.push(Patterns { output: FROZEN, only: Vec::new(), except: only, span });
+        }
         for key in &plan.gradients {
             match self.gradient_key(key) {
                 Ok(patterns) => found.extend(patterns),
                 Err(Reported) => outcome = Err(Reported),
             }
         }
+        self.means(plan)?;
+        self.gathered(plan)?;
         outcome.map(|()| found)
+    }
+
+    /// The decay of running means: `min(decay, (step - 1) / (step + 9))`, so that the first step's
+    /// mean is the value itself and early ones follow it closely (as TensorFlow's
+    /// `ExponentialMovingAverage` with `num_updates`, counted from the first update).
+    fn means(&mut self, plan: &Plan<'a>) -> Eval<()> {
+        let Some(decay) = plan.settings.ema else { return Ok(()) };
+        let span = plan.settings.places["ema"];
+        self.at(span);
+        let step = self.builder.step();
+        let [one, nine] = [1.0, 9.0].map(|number| self.builder.constant(number, DType::F64));
+        let before = self.uniform(Binary::Sub, step, one, span)?;
+        let after = self.uniform(Binary::Add, step, nine, span)?;
+        let early = self.uniform(Binary::Div, before, after, span)?;
+        let decay = self.builder.hyper("train.ema", decay);
+        let decay = self.uniform(Binary::Min, decay, early, span)?;
+        self.rule_number(EMA, decay, span)
+    }
+
+    /// The part of a batch in an update that several make, which the run says for each.
+    fn gathered(&mut self, plan: &Plan<'a>) -> Eval<()> {
+        if plan.settings.accumulate == 1 {
+            return Ok(());
+        }
+        let span = plan.settings.places["accumulate"];
+        self.at(span);
+        let share = self.builder.hyper(SHARE_HYPER, 1.0);
+        self.rule_number(SHARE, share, span)
     }
 
     fn gradient_key(&mut self, key: &'a TrainKey) -> Eval<Option<Patterns>> {
@@ -137,7 +175,7 @@ impl<'a> Elaborator<'a> {
         self.uniform(Binary::Sub, one, share, key.value.span)
     }
 
-    fn uniform(&mut self, op: Binary, a: NodeId, b: NodeId, span: Span) -> Eval<NodeId> {
+    pub(super) fn uniform(&mut self, op: Binary, a: NodeId, b: NodeId, span: Span) -> Eval<NodeId> {
         self.at(span);
         let built = self.builder.binary(op, a, b);
         match self.built(span, &[a, b], built)? {
@@ -172,7 +210,7 @@ impl<'a> Elaborator<'a> {
     }
 
     /// A pattern, or a list of them.
-    fn patterns(&mut self, expr: &'a Expr) -> Eval<Vec<(String, Span)>> {
+    pub(super) fn patterns(&mut self, expr: &'a Expr) -> Eval<Vec<Pattern>> {
         if let ExprKind::List(items) = &expr.kind {
             let found: Vec<Eval<_>> = items.iter().map(|item| self.patterns(item)).collect();
             let found: Eval<Vec<Vec<_>>> = found.into_iter().collect();
@@ -216,7 +254,7 @@ impl Patterns {
                 found.push(unmatched(pattern, *span, &paths));
             }
         }
-        let any = |patterns: &[(String, Span)], path: &str| {
+        let any = |patterns: &[Pattern], path: &str| {
             patterns.iter().any(|(pattern, _)| matches(pattern, path))
         };
         let concerned = |path: &str| {
@@ -225,7 +263,10 @@ impl Patterns {
         let spared: Vec<String> =
             paths.iter().filter(|path| !concerned(path)).map(|path| path.to_string()).collect();
         if found.len() == before && spared.len() == paths.len() && !paths.is_empty() {
-            let message = "`only` and `except` leave no parameter";
+            let message = match self.output {
+                FROZEN => "`freeze` leaves no parameter to train",
+                _ => "`only` and `except` leave no parameter",
+            };
             found.push(Diagnostic::error(codes::TRAIN_KEY, message).primary(self.span, ""));
         }
         (self.output, spared)

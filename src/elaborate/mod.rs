@@ -36,6 +36,7 @@ mod gradients;
 mod index;
 mod init;
 mod items;
+mod keys;
 mod model;
 mod operator;
 mod optimizer;
@@ -57,9 +58,10 @@ mod tests;
 pub use builtins::operators;
 pub use data::{DataRequest, Literal, SourceArg, SourceCall};
 pub use gradients::KEYS as GRADIENT_KEYS;
+pub use keys::{Checkpoints, ClassWeights, EarlyStop, InitFrom, OnNan, ReduceOnPlateau, Watched};
 pub use optimizer::SCHEDULED;
 pub use schedule::WarmUp;
-pub use train::{LastBatch, Settings};
+pub use train::{KEYS as TRAIN_KEYS, LastBatch, Settings};
 pub use uses::{Use, cycle, missing_file, uses};
 
 use crate::base::diagnostic::Diagnostic;
@@ -320,6 +322,7 @@ fn rule<'a>(source: Source<'a>, plan: &Plan<'a>) -> Option<(Elaborated, Vec<Patt
     let name = &source.items.function(choice.id).function.name.text;
     let mut context = source.context(name, Some(plan), true);
     context.decayed = plan.settings.places.get("weight_decay").copied();
+    context.lowered = plan.settings.lowers_rate();
     let rule = context.optimizer_rule(&choice);
     // What depends on the rule's `lr` has nothing to say where there is no rule.
     let patterns = rule.and_then(|()| context.gradient_keys(plan));

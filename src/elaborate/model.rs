@@ -42,7 +42,12 @@ impl<'a> Elaborator<'a> {
                 let second = self.judge(plan.loss, output, second, "loss".into())?;
                 per_sample = self.mixed_losses(plan.loss, per_sample, second)?;
             }
-            let loss = self.loss_mean(plan.loss, per_sample)?;
+            let loss = match &plan.settings.class_weights {
+                Some(weights) => {
+                    self.weighted_loss(plan, weights, (per_sample, target), output, data)?
+                }
+                None => self.loss_mean(plan.loss, per_sample)?,
+            };
             self.builder.output("loss", loss);
             self.builder.output("output", output);
             let mut taken = HashMap::new();
@@ -401,7 +406,7 @@ impl<'a> Elaborator<'a> {
     }
 
     /// The mean over the batch.
-    fn loss_mean(&mut self, choice: Choice<'a>, node: NodeId) -> Eval<NodeId> {
+    pub(super) fn loss_mean(&mut self, choice: Choice<'a>, node: NodeId) -> Eval<NodeId> {
         let ty = self.ty(node);
         let function = self.items.function(choice.id).function;
         match (ty.dtype, &ty.shape[..]) {

@@ -17,7 +17,8 @@ use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::Span;
 use crate::base::tensor::DType;
-use crate::graph::{Target, Type};
+use crate::graph::rule::LR_SCALE;
+use crate::graph::{Binary, Target, Type};
 use crate::syntax::ast::{Function, FunctionKind, Param};
 
 /// What the names of the rule's outputs begin with that say what a schedule is at each step.
@@ -77,16 +78,40 @@ impl<'a> Elaborator<'a> {
                 (None, None) => return Err(Reported),
             };
             let value = self.argument(function, param, value, at)?;
+            let is_rate = param.name.text == "lr";
+            let value = match is_rate && self.lowered.is_some() {
+                true => self.lowered_rate(param, value, at)?,
+                false => value,
+            };
             self.scheduled_argument(param, &value, at)?;
             let value = self.hyper(param, value, at)?;
-            if param.name.text == "lr" {
+            if is_rate {
                 self.learning_rate = Some(value.clone());
             }
             let binding = Binding::Value(value, Role::Argument, param.name.span);
             self.frame_mut().bind(&param.name.text, binding);
         }
+        if let (Some(lowered), None) = (self.lowered, &self.learning_rate) {
+            let message = "lowering the learning rate needs an optimizer with an argument `lr`";
+            let name = &function.name.text;
+            let error = Diagnostic::error(codes::TRAIN_KEY, message)
+                .primary(lowered, "")
+                .label(span, format!("`{name}` has none"));
+            return Err(self.report(error));
+        }
         self.block(&function.body, Expect::Any)?;
         self.finish_rule(function, span)
+    }
+
+    /// The learning rate times the part of it that is left.
+    fn lowered_rate(&mut self, param: &Param, value: Value, span: Span) -> Eval<Value> {
+        let rate = self.hyper(param, value, span)?;
+        let rate = self.node(&rate, span)?;
+        self.at(span);
+        let scale = self.builder.hyper(LR_SCALE, 1.0);
+        let scaled = self.uniform(Binary::Mul, rate, scale, span)?;
+        self.scheduled.insert(scaled);
+        Ok(Value::Tensor(scaled))
     }
 
     fn decays_too(&self, param: &Param) -> bool {

@@ -12,14 +12,17 @@
 //! in `f64` while compiling; fusion puts them into the first kernel that reads the image.
 
 use super::context::{Elaborator, Eval, Reported};
-use super::train::Choice;
+use super::keys::ClassWeights;
+use super::model::Data;
+use super::train::{Choice, Plan};
 use super::value::Value;
 use crate::base::codes;
 use crate::base::schema::{MIX, Preparation, Schema};
 use crate::base::source::Span;
 use crate::base::tensor::DType;
 use crate::graph::builder::{Builder, Built};
-use crate::graph::{Binary, Dim, NodeId, Shape, Type};
+use crate::graph::rule::CLASS_WEIGHTS;
+use crate::graph::{Binary, Dim, Init, NodeId, Reduce, Shape, State, Type};
 
 impl<'a> Elaborator<'a> {
     /// The bytes of an image as the numbers that the data say; as value / 255 if they say nothing.
@@ -76,6 +79,64 @@ impl<'a> Elaborator<'a> {
         let mix = self.builder.input(MIX, Type::new(DType::F32, vec![Dim::N]));
         let built = mixture(&mut self.builder, mix, first, second);
         self.made(loss.span, &[first, second], built)
+    }
+
+    /// The mean of losses that weigh as their classes do: `Σ w·l / Σ w`, as PyTorch's. Weights are a
+    /// state that a run fills and nothing changes; outside training all classes weigh the same.
+    pub(super) fn weighted_loss(
+        &mut self,
+        plan: &Plan<'a>,
+        weights: &ClassWeights,
+        (losses, label): (NodeId, NodeId),
+        output: NodeId,
+        data: Data<'a>,
+    ) -> Eval<NodeId> {
+        let span = plan.settings.places["class_weights"];
+        let (found, labels, outputs) = (self.ty(losses), self.ty(label), self.ty(output));
+        let classes = match (&outputs.shape[..], &labels.shape[..]) {
+            (&[Dim::Batch(1), Dim::Known(classes)], &[Dim::Batch(1)])
+                if found.shape[..] == [Dim::N] && labels.dtype == DType::I32 =>
+            {
+                classes
+            }
+            _ => {
+                let message = "`class_weights` needs a class and a loss for each sample";
+                let help = format!("the loss gives {found}, the target is {labels}");
+                return Err(self.error_help(codes::TRAIN_KEY, span, message, help));
+            }
+        };
+        if data.is_some_and(|(_, schema)| schema.prepare.mixed) {
+            let message = "`class_weights` cannot weigh samples that `mixup` or `cutmix` has mixed";
+            return Err(self.error(codes::TRAIN_KEY, span, message));
+        }
+        if let ClassWeights::Given(weights) = weights
+            && weights.len() != classes
+        {
+            let given = weights.len();
+            let message = format!("{given} `class_weights`, but the model tells {classes} classes");
+            return Err(self.error(codes::TRAIN_KEY, span, message));
+        }
+        self.at(span);
+        let table = self.builder.state(State {
+            path: CLASS_WEIGHTS.into(),
+            ty: Type::new(DType::F32, vec![Dim::Known(classes)]),
+            init: Init::Constant(1.0),
+            origin: None,
+        });
+        if !self.training {
+            return self.loss_mean(plan.loss, losses);
+        }
+        let built = self.builder.gather(table, label, 0);
+        let weight = self.made(span, &[table, label], built)?;
+        let built = self.builder.binary(Binary::Mul, weight, losses);
+        let weighted = self.made(span, &[weight, losses], built)?;
+        let mut sum = |node| {
+            let built = self.builder.reduce(Reduce::Sum, node, &[0], false);
+            self.made(span, &[node], built)
+        };
+        let (total, weights) = (sum(weighted)?, sum(weight)?);
+        let built = self.builder.binary(Binary::Div, total, weights);
+        self.made(span, &[total, weights], built)
     }
 
     fn made(&mut self, span: Span, args: &[NodeId], built: Built) -> Eval<NodeId> {

@@ -7,8 +7,9 @@
 use super::call::{Passed, written};
 use super::context::{Elaborator, Eval, Reported};
 use super::expr::Expect;
-use super::gradients;
+use super::gradients::{self, Pattern};
 use super::items::FnId;
+use super::keys::{self, Checkpoints, ClassWeights, EarlyStop, InitFrom, OnNan, ReduceOnPlateau};
 use super::value::Value;
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
@@ -31,6 +32,26 @@ pub struct Settings {
     pub shuffle: bool,
     /// What becomes of the samples that are left when no whole batch is.
     pub last_batch: LastBatch,
+    /// When to stop before the epochs are made.
+    pub early_stop: Option<EarlyStop>,
+    /// When to lower the learning rate.
+    pub reduce_on_plateau: Option<ReduceOnPlateau>,
+    /// When the run is kept.
+    pub checkpoint: Checkpoints,
+    /// Batches an update.
+    pub accumulate: usize,
+    /// The decay of running means of the parameters, which evaluation takes in their place.
+    pub ema: Option<f64>,
+    /// Patterns of parameters that are not trained.
+    pub freeze: Vec<Pattern>,
+    /// Where parameters begin.
+    pub init_from: Option<InitFrom>,
+    /// Parts of a cross-validation.
+    pub folds: Option<usize>,
+    /// What each class weighs in the loss of training.
+    pub class_weights: Option<ClassWeights>,
+    /// What to do with a batch whose loss or gradient is not finite.
+    pub on_nan: OnNan,
     /// Where each setting that is written is, by its key.
     pub places: BTreeMap<String, Span>,
 }
@@ -52,6 +73,16 @@ impl Default for Settings {
             seed: 0,
             shuffle: true,
             last_batch: LastBatch::Keep,
+            early_stop: None,
+            reduce_on_plateau: None,
+            checkpoint: Checkpoints::default(),
+            accumulate: 1,
+            ema: None,
+            freeze: Vec::new(),
+            init_from: None,
+            folds: None,
+            class_weights: None,
+            on_nan: OnNan::Stop,
             places: BTreeMap::new(),
         }
     }
@@ -61,12 +92,13 @@ impl Default for Settings {
 const UNKNOWN_EPOCH: u64 = 1000;
 
 impl Settings {
-    /// How many steps a run makes on so many training samples.
+    /// How many updates a run makes on so many training samples.
     pub fn steps(&self, samples: usize) -> u64 {
-        let an_epoch = match self.last_batch {
+        let batches = match self.last_batch {
             LastBatch::Keep => samples.div_ceil(self.batch),
             LastBatch::Drop => samples / self.batch,
         };
+        let an_epoch = batches.div_ceil(self.accumulate);
         (an_epoch as u64).saturating_mul(self.epochs as u64)
     }
 
@@ -80,8 +112,8 @@ impl Settings {
     }
 }
 
-/// The keys of this version.
-const KEYS: [&str; 13] = [
+/// The keys.
+pub const KEYS: [&str; 23] = [
     "loss",
     "optimizer",
     "epochs",
@@ -95,18 +127,16 @@ const KEYS: [&str; 13] = [
     gradients::KEYS[2],
     gradients::KEYS[3],
     gradients::KEYS[4],
-];
-
-/// The keys that are still to come.
-const PLANNED: [&str; 8] = [
-    "reduce_on_plateau",
-    "early_stop",
-    "checkpoint",
-    "accumulate",
-    "ema",
-    "freeze",
-    "init_from",
-    "folds",
+    keys::KEYS[0],
+    keys::KEYS[1],
+    keys::KEYS[2],
+    keys::KEYS[3],
+    keys::KEYS[4],
+    keys::KEYS[5],
+    keys::KEYS[6],
+    keys::KEYS[7],
+    keys::KEYS[8],
+    keys::KEYS[9],
 ];
 
 /// A loss, metric or optimizer with the arguments that the block gives it.
@@ -162,6 +192,7 @@ impl<'a> Elaborator<'a> {
                         gradients.push(key);
                         Ok(())
                     }
+                    name if keys::KEYS.contains(&name) => self.run_key(key, &mut settings),
                     _ => self.setting(key, &mut settings),
                 });
             if let Err(reported) = read {
@@ -196,16 +227,11 @@ impl<'a> Elaborator<'a> {
     /// Checks that a key exists and stands once.
     fn new_key(&mut self, key: &TrainKey, settings: &mut Settings) -> Eval<()> {
         let name = key.key.text.as_str();
-        if PLANNED.contains(&name) {
-            let message = format!("`{name}` is not supported yet");
-            let help = format!("this version has {}", KEYS.join(", "));
-            return Err(self.error_help(codes::NOT_IN_VERSION, key.key.span, message, help));
-        }
         if !KEYS.contains(&name) {
             let message = format!("unknown setting `{name}`");
             let error = Diagnostic::error(codes::TRAIN_KEY, message)
                 .primary(key.key.span, "")
-                .misspelt(key.key.span, name, KEYS.into_iter().chain(PLANNED))
+                .misspelt(key.key.span, name, KEYS)
                 .or_help(|| format!("the settings are {}", KEYS.join(", ")));
             return Err(self.report(error));
         }

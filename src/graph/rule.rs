@@ -25,13 +25,31 @@ pub const L2: &str = "l2";
 /// What the parameter is multiplied by before the rule sees it: `1 - lr · weight_decay`.
 pub const KEEP: &str = "keep";
 
+/// The parameters that are not trained: no number, but a name in [`Rule::spared`].
+pub const FROZEN: &str = "frozen";
+/// The decay of the running means of parameters and states in this step.
+pub const EMA: &str = "ema";
+/// The part of this batch in an update that is made of several.
+pub const SHARE: &str = "share";
+/// The hyper-parameter behind [`SHARE`], which a run sets for each batch.
+pub const SHARE_HYPER: &str = "train.share";
+/// What the paths of states begin with that hold the sums of gradients of an update in progress.
+pub const GATHERED: &str = "optimizer.gathered.";
+/// What the paths of states begin with that hold running means: of `dense.weight`, of
+/// `batch_norm.mean`.
+pub const MEAN: &str = "optimizer.mean.";
+/// The state that holds what each class weighs in the loss of training.
+pub const CLASS_WEIGHTS: &str = "train.class_weights";
+/// The hyper-parameter that the learning rate is multiplied by, which a run lowers.
+pub const LR_SCALE: &str = "train.lr_scale";
+
 /// A rule, and the parameters that its numbers are not about.
 #[derive(Clone, Debug, Default)]
 pub struct Rule {
     /// The graph of scalars.
     pub graph: Graph,
     /// The paths of the parameters that are left out, by the name of the output: [`L1`], [`L2`],
-    /// [`KEEP`].
+    /// [`KEEP`]; those that are not trained, by [`FROZEN`].
     pub spared: BTreeMap<&'static str, Vec<String>>,
 }
 
@@ -43,6 +61,12 @@ impl From<Graph> for Rule {
 }
 
 impl Rule {
+    /// Whether a parameter is trained.
+    pub fn trains(&self, path: &str) -> bool {
+        let frozen = self.spared.get(FROZEN);
+        !frozen.is_some_and(|frozen| frozen.iter().any(|frozen| frozen == path))
+    }
+
     /// Whether the number of this name is about a parameter.
     pub fn concerns(&self, name: &str, path: &str) -> bool {
         let spared = |paths: &Vec<String>| paths.iter().any(|spared| spared == path);

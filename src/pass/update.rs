@@ -31,10 +31,10 @@
 
 use crate::base::entity::Entity;
 use crate::base::tensor::DType;
-use crate::graph::rule::{CLIP_NORM, CLIP_VALUE, KEEP, L1, L2, Rule};
+use crate::graph::rule::{CLIP_NORM, CLIP_VALUE, EMA, GATHERED, KEEP, L1, L2, MEAN, Rule, SHARE};
 use crate::graph::{
-    Binary, Graph, Hyper, HyperId, NodeId, Op, Origin, OriginId, Output, Param, ParamId, RUN_STEPS,
-    Shape, State, StateId, Target, Type, Unary, Update,
+    Binary, Graph, Hyper, HyperId, Init, NodeId, Op, Origin, OriginId, Output, Param, ParamId,
+    RUN_STEPS, Shape, State, StateId, Target, Type, Unary, Update,
 };
 use crate::pass::Pass;
 use crate::pass::emit::Emit;
@@ -44,24 +44,53 @@ use std::collections::HashMap;
 pub const PASS: Pass =
     Pass { name: "update", description: "inlines the optimiser's rule for each parameter" };
 
+/// What becomes of a batch's gradients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    /// They update the parameters, with those that were gathered before them.
+    Update,
+    /// They are gathered for an update that is made later.
+    Gather,
+}
+
 /// Adds the updates that the rule makes from the gradients; `keep_grads` leaves those among the
 /// outputs.
 pub fn run(graph: &Graph, rule: &Rule, keep_grads: bool) -> Graph {
-    let mut trained = trained(graph);
+    build(graph, rule, Purpose::Update, keep_grads)
+}
+
+/// Adds the gradients to those of the batches before, for an update that a later batch makes: the
+/// rule names [`SHARE`].
+pub fn gather(graph: &Graph, rule: &Rule) -> Graph {
+    build(graph, rule, Purpose::Gather, false)
+}
+
+fn build(graph: &Graph, rule: &Rule, purpose: Purpose, keep_grads: bool) -> Graph {
+    let mut trained = trained(graph, rule);
     let loss = graph.output("loss").expect("a graph to train has a loss");
     let mut emit = Emit::resume(graph.clone());
     emit.builder.set_origin(None);
     let mut instance =
         Instance { rule, template: &rule.graph, emit, hypers: None, uniforms: HashMap::new() };
-    instance.penalise(&mut trained);
+    let sums = instance.gather(&mut trained);
+    if purpose == Purpose::Update {
+        instance.penalise(&mut trained);
+    }
     let square = square_norm(&mut instance.emit, &trained);
     let finite = finite(&mut instance.emit, loss, square);
     let mut updates = guarded_states(&mut instance.emit, &graph.updates, finite);
 
     instance.declare_hypers();
-    instance.clip(&mut trained, square);
-    for &(param, gradient) in &trained {
-        updates.extend(instance.apply(param, gradient, finite));
+    match purpose {
+        Purpose::Gather => updates.extend(instance.keep(&trained, &sums, finite)),
+        Purpose::Update => {
+            instance.clip(&mut trained, square);
+            for &(param, gradient) in &trained {
+                updates.extend(instance.apply(param, gradient, finite));
+            }
+            updates.extend(instance.forget(&sums, finite));
+            updates.extend(instance.average(graph, &updates, finite));
+        }
     }
     let mut emit = instance.emit;
     emit.builder.set_origin(None);
@@ -76,10 +105,11 @@ pub fn run(graph: &Graph, rule: &Rule, keep_grads: bool) -> Graph {
     graph
 }
 
-/// The parameters that have gradients, with them.
-fn trained(graph: &Graph) -> Vec<(ParamId, NodeId)> {
+/// The parameters that have gradients and are trained, with them.
+fn trained(graph: &Graph, rule: &Rule) -> Vec<(ParamId, NodeId)> {
     let gradient = |path: &str| graph.output(&format!("grad.{path}"));
-    graph.params.iter().filter_map(|(id, param)| Some((id, gradient(&param.path)?))).collect()
+    let trained = graph.params.iter().filter(|(_, param)| rule.trains(&param.path));
+    trained.filter_map(|(id, param)| Some((id, gradient(&param.path)?))).collect()
 }
 
 /// The sum of all gradients' squares: each parameter's own sum, added in their order.
@@ -164,6 +194,93 @@ impl Instance<'_> {
         if self.hypers.is_none() {
             self.hypers = Some(hypers(&mut self.emit, self.template));
         }
+    }
+
+    /// Where an update is made of several batches, makes each gradient the sum of this batch's part
+    /// and of those before it; returns the states that hold the sums.
+    fn gather(&mut self, trained: &mut [(ParamId, NodeId)]) -> Vec<(StateId, NodeId)> {
+        let Some(share) = self.number(SHARE) else { return Vec::new() };
+        let mut sums = Vec::new();
+        for (param, gradient) in trained {
+            let declared = self.emit.graph().params[*param].clone();
+            self.emit.builder.set_origin(declared.origin);
+            let (state, sum) = self.state(GATHERED, &declared);
+            let share = self.emit.broadcast(share, &declared.ty.shape);
+            let part = self.emit.mul(share, *gradient);
+            *gradient = self.emit.add(sum, part);
+            sums.push((state, sum));
+        }
+        sums
+    }
+
+    /// Keeps the sums of gradients.
+    fn keep(
+        &mut self,
+        trained: &[(ParamId, NodeId)],
+        sums: &[(StateId, NodeId)],
+        finite: NodeId,
+    ) -> Vec<Update> {
+        let kept = trained.iter().zip(sums).map(|(&(_, gradient), &(state, old))| {
+            let node = guard(&mut self.emit, finite, gradient, old);
+            Update { target: Target::State(state), node }
+        });
+        kept.collect()
+    }
+
+    /// Begins the sums of gradients anew.
+    fn forget(&mut self, sums: &[(StateId, NodeId)], finite: NodeId) -> Vec<Update> {
+        let zero = |&(state, old): &(StateId, NodeId)| {
+            let ty = self.emit.ty(old).clone();
+            let zero = self.emit.splat(0.0, &ty);
+            let node = guard(&mut self.emit, finite, zero, old);
+            Update { target: Target::State(state), node }
+        };
+        sums.iter().map(zero).collect()
+    }
+
+    /// The running means of what was updated among the model's own parameters and states:
+    /// `decay · mean + (1 − decay) · value`.
+    fn average(&mut self, model: &Graph, updates: &[Update], finite: NodeId) -> Vec<Update> {
+        let Some(decay) = self.number(EMA) else { return Vec::new() };
+        self.emit.builder.set_origin(None);
+        let mut means = Vec::new();
+        for &Update { target, node } in updates {
+            let declared = match target {
+                Target::Param(id) => self.emit.graph().params[id].clone(),
+                Target::State(id) if id.index() < model.states.len() => {
+                    let state = &self.emit.graph().states[id];
+                    let (path, ty) = (state.path.clone(), state.ty.clone());
+                    Param { path, ty, init: state.init.clone(), origin: state.origin }
+                }
+                Target::State(_) => continue,
+            };
+            if declared.ty.dtype != DType::F32 {
+                continue;
+            }
+            let (state, mean) = self.state(MEAN, &declared);
+            let shape = declared.ty.shape.clone();
+            let one = self.emit.like(decay, 1.0);
+            let rest = self.emit.binary(Binary::Sub, one, decay);
+            let (decay, rest) =
+                (self.emit.broadcast(decay, &shape), self.emit.broadcast(rest, &shape));
+            let (old, new) = (self.emit.mul(decay, mean), self.emit.mul(rest, node));
+            let sum = self.emit.add(old, new);
+            let node = guard(&mut self.emit, finite, sum, mean);
+            means.push(Update { target: Target::State(state), node });
+        }
+        means
+    }
+
+    /// A state of the optimiser's for a parameter.
+    fn state(&mut self, name: &str, declared: &Param) -> (StateId, NodeId) {
+        let id = StateId::from_index(self.emit.graph().states.len());
+        let node = self.emit.builder.state(State {
+            path: format!("{name}{}", declared.path),
+            ty: declared.ty.clone(),
+            init: Init::Constant(0.0),
+            origin: declared.origin,
+        });
+        (id, node)
     }
 
     /// Adds what is punished in a parameter to its gradient: `g + l1·sign(p)`, `g + l2·p`.

@@ -1,5 +1,6 @@
 //! Running compiled programs: memory, threads, training.
 
+pub mod checkpoint;
 pub mod pool;
 pub mod program;
 pub mod trainer;

@@ -8,11 +8,14 @@
 //! labels, becomes `i32` where every number fits.
 
 use crate::base::tensor::{DType, Data, Tensor};
-use safetensors::SafeTensors;
-use safetensors::tensor::{Dtype, TensorView};
+use safetensors::tensor::{Dtype, Metadata, TensorInfo, TensorView};
+use safetensors::{SafeTensorError, SafeTensors};
+use std::collections::HashMap;
 use std::fmt;
-use std::io::Write;
+use std::fs::File;
+use std::io::{self, Write};
 use std::path::Path;
+use tempfile::NamedTempFile;
 
 /// Why a file of tensors could not be read; both name the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +41,13 @@ pub fn load(path: &Path) -> Result<Vec<(String, Tensor)>, LoadError> {
     let shown = path.display();
     let bytes = std::fs::read(path)
         .map_err(|error| LoadError::Io(format!("cannot read {shown}: {error}")))?;
-    let file = SafeTensors::deserialize(&bytes).map_err(|error| {
+    parse(path, &bytes)
+}
+
+/// The same, of bytes that were read from there.
+pub fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<(String, Tensor)>, LoadError> {
+    let shown = path.display();
+    let file = SafeTensors::deserialize(bytes).map_err(|error| {
         LoadError::Malformed(format!("{shown} is not a sound safetensors file: {error}"))
     })?;
     let mut views = file.tensors();
@@ -80,31 +89,119 @@ fn narrowed(view: &TensorView<'_>) -> Result<Tensor, String> {
 
 /// Writes tensors by name.
 pub fn save(path: &Path, tensors: &[(String, Tensor)]) -> Result<(), String> {
-    let bytes: Vec<Vec<u8>> = tensors.iter().map(|(_, tensor)| tensor.to_bytes()).collect();
-    let mut views = Vec::with_capacity(tensors.len());
-    for ((name, tensor), bytes) in tensors.iter().zip(&bytes) {
-        let view = TensorView::new(dtype(tensor.dtype()), tensor.shape.clone(), bytes);
-        views.push((name.as_str(), view.map_err(|error| format!("`{name}`: {error}"))?));
-    }
-    let encoded = safetensors::serialize(views, None).map_err(|error| error.to_string())?;
-    replace(path, &encoded).map_err(|error| format!("cannot write {}: {error}", path.display()))
+    let entries = tensors.iter().map(|(name, tensor)| Entry {
+        name: name.clone(),
+        dtype: tensor.dtype(),
+        shape: tensor.shape.clone(),
+        bytes: tensor.to_bytes(),
+    });
+    let entries: Vec<Entry> = entries.collect();
+    write(path, &entries, None, |_, _, _| Ok(()))
 }
 
-/// Writes a file beside its place, then puts it there.
-fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
+/// A tensor as a file holds it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// Its name.
+    pub name: String,
+    /// Its element type.
+    pub dtype: DType,
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// Its elements, little-endian, in row-major order.
+    pub bytes: Vec<u8>,
+}
+
+/// Writes tensors and metadata beside a file's place, brings them to the disk, then puts the file
+/// there. `finish` may change what has been written: it is given the file's first bytes, up to the
+/// tensors, and the BLAKE3 hash of all.
+pub fn write(
+    path: &Path,
+    entries: &[Entry],
+    metadata: Option<HashMap<String, String>>,
+    finish: impl FnOnce(&mut File, &[u8], blake3::Hash) -> io::Result<()>,
+) -> Result<(), String> {
+    let failed = |error: io::Error| format!("cannot write {}: {error}", path.display());
+    let mut entries: Vec<&Entry> = entries.iter().collect();
+    // As the format's own writer orders them, so that elements are aligned.
+    entries.sort_by(|a, b| dtype(b.dtype).cmp(&dtype(a.dtype)).then_with(|| a.name.cmp(&b.name)));
+    let start = header(&entries, metadata).map_err(|error| failed(io::Error::other(error)))?;
+    let written = || {
+        let mut file = beside(path)?;
+        let mut hasher = blake3::Hasher::new();
+        let parts = std::iter::once(&start[..]).chain(entries.iter().map(|it| &it.bytes[..]));
+        for part in parts {
+            // Piece by piece, so that what is hashed is still in the processor's cache.
+            for piece in part.chunks(1 << 20) {
+                hasher.update(piece);
+                file.write_all(piece)?;
+            }
+        }
+        finish(file.as_file_mut(), &start, hasher.finalize())?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        sync_folder(path)
     };
+    written().map_err(failed)
+}
+
+/// The bytes before the tensors: a length and the description of all, padded to eight bytes.
+fn header(
+    entries: &[&Entry],
+    metadata: Option<HashMap<String, String>>,
+) -> Result<Vec<u8>, SafeTensorError> {
+    let mut end = 0;
+    let described = |entry: &&Entry| {
+        let start = end;
+        end += entry.bytes.len();
+        let info = TensorInfo {
+            dtype: dtype(entry.dtype),
+            shape: entry.shape.clone(),
+            data_offsets: (start, end),
+        };
+        (entry.name.clone(), info)
+    };
+    let metadata = Metadata::new(metadata, entries.iter().map(described).collect())?;
+    let mut text = serde_json::to_vec(&metadata)?;
+    text.resize(text.len().next_multiple_of(8), b' ');
+    Ok([&(text.len() as u64).to_le_bytes()[..], &text[..]].concat())
+}
+
+/// A file for what will be at a path, in the same folder.
+fn beside(path: &Path) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
+    builder.prefix(TEMPORARY);
     // Temporary files are for their owner alone; this one becomes an ordinary file.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder)?;
+    builder.tempfile_in(folder(path))
+}
+
+/// What the names of files begin with that are being written; a run that was killed leaves them.
+pub const TEMPORARY: &str = ".writing-";
+
+/// Writes a text beside its place, then puts it there.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = beside(path)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
+    sync_folder(path)
+}
+
+/// A file that has taken its place is there after a crash of the system only once the folder is on
+/// the disk, too.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    File::open(folder(path))?.sync_all()?;
     Ok(())
+}
+
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
 }
 
 fn dtype(dtype: DType) -> Dtype {

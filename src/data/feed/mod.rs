@@ -164,6 +164,11 @@ impl Feed {
     /// Begins a pass; what is left of the current one is dropped. `then` are passes that will
     /// follow, in order, as far as that is known: they are prepared while this one goes on.
     pub fn begin(&mut self, pass: Pass, then: &[Pass]) {
+        self.begin_at(pass, 0, then);
+    }
+
+    /// The same, behind batches that have been made before; returns how many the whole pass has.
+    pub fn begin_at(&mut self, pass: Pass, done: usize, then: &[Pass]) -> usize {
         let ahead = self.maker.is_work(pass);
         if let Some(prefetch) = &mut self.prefetch {
             let left = self.current.take().is_some_and(|current| {
@@ -179,10 +184,14 @@ impl Feed {
                 self.announced.clear();
             }
         }
-        let order = self.order(pass);
         let batch = batch_of(&self.plan, pass);
+        let mut order = self.order(pass);
+        let batches = order.len().div_ceil(batch);
+        if done > 0 {
+            order = order[(done * batch).min(order.len())..].into();
+        }
         if ahead {
-            match self.announced.first() == Some(&pass) {
+            match done == 0 && self.announced.first() == Some(&pass) {
                 true => drop(self.announced.remove(0)),
                 false => self.prepare(pass, order.clone()),
             }
@@ -194,12 +203,7 @@ impl Feed {
             }
         }
         self.current = Some(Current { pass, order, batch, done: 0, ahead, chunk: None });
-    }
-
-    /// How many batches the current pass has.
-    pub fn batches(&self) -> usize {
-        let current = self.current.as_ref();
-        current.map_or(0, |current| current.order.len().div_ceil(current.batch))
+        batches
     }
 
     /// The next batch of the current pass; `None` after the last one.

@@ -282,4 +282,20 @@ impl Records for Stored {
             }
         }
     }
+
+    fn fingerprint(&self) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new();
+        for entry in &self.packed.entries {
+            hasher.update(&(entry.path.len() as u64).to_le_bytes()).update(&entry.path);
+            match &entry.outcome {
+                Outcome::Image(hash) => hasher.update(hash),
+                Outcome::Broken(_) | Outcome::Lost(_) => hasher.update(b"none"),
+            };
+        }
+        *hasher.finalize().as_bytes()
+    }
+
+    fn file(&self, sample: u32) -> Option<&Path> {
+        self.paths.get(sample as usize).map(PathBuf::as_path)
+    }
 }

@@ -170,8 +170,11 @@ impl<'a> Options<'a> {
             ..self.described()
         };
         let transforms = Arc::default();
+        let classes =
+            folders.train.classes.iter().map(|name| name.to_string_lossy().into_owned()).collect();
         Ok(Dataset {
             source: "images",
+            classes,
             schema,
             train,
             validation,

@@ -15,8 +15,9 @@ mod given;
 
 pub use engine::Engine;
 
+use super::failures::bad_index;
 use super::pipeline::{indices_a_sample, place};
-use super::run::{bad_index, check_writable, no_training};
+use super::run::{check_writable, no_training};
 use super::session::{Failure, Request, Session};
 use crate::base::tensor::{Data, Tensor};
 use crate::graph::{Graph, Type};

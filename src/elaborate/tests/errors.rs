@@ -151,10 +151,10 @@ const CASES: &[(&str, &str, &str, &str)] = &[
         "a positive int",
     ),
     (
-        "model net(x: f32[N, 4]) { x }\ntrain net {\n loss = mse\n ema = 0.9\n}",
-        codes::NOT_IN_VERSION,
-        "ema",
-        "not supported yet",
+        "model net(x: f32[N, 4]) { x }\ntrain net {\n loss = mse\n ema = 1.5\n}",
+        codes::TRAIN_KEY,
+        "1.5",
+        "between 0 and 1",
     ),
     (
         "model net(x: f32[N, 4]) { x }\ntrain nett { loss = mse }",

@@ -1,0 +1,310 @@
+//! Training from the command line: the flags that all commands share that train, Ctrl-C, and one
+//! run from what is announced to what came of it.
+
+use super::progress::{Mode, Progress, Reading, push_scores};
+use super::run::{STOPPED, flags};
+use super::{Options, render};
+use crate::driver::{
+    self, Ended, Failure, Job, Overrides, Place, Prepared, RunResult, Setting, put_scores,
+};
+use crate::runtime::pool::{Pool, default_threads};
+use crate::runtime::trainer::Outcome;
+use clap::Args;
+use serde_json::{Map, Value, json};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// What every command takes that trains.
+#[derive(Args, Clone)]
+pub struct Training {
+    /// Threads; results are the same for any number [default: the processors at hand]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    /// Epochs to make, instead of what the file says
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    epochs: Option<u32>,
+    /// Samples a step, instead of what the file says
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    batch: Option<u32>,
+    /// The seed, instead of what the file says
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Set a setting of `train`, an argument of the optimizer or a constant: `train.lr=1e-3`
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Use at most so many samples of each split
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    limit: Option<u32>,
+    /// Train, validate and test on the same so many samples: a sound model learns them by heart
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    overfit: Option<u32>,
+    /// Stop after so long, as after Ctrl-C: `90s`, `10m`, `1.5h`
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    max_time: Option<Duration>,
+    /// Print one JSON object a line on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// Print nothing but the result
+    #[arg(long)]
+    pub quiet: bool,
+    /// List every file that was left out, with the reason
+    #[arg(long)]
+    verbose: bool,
+}
+
+impl Training {
+    /// The number of threads.
+    pub fn threads(&self) -> usize {
+        self.threads.map_or_else(default_threads, usize::from)
+    }
+
+    /// What is set on the command line, by flags of its own or by `--set`.
+    pub fn settings(&self) -> Result<Vec<Setting>, Failure> {
+        let mut settings = flags(&[
+            ("train.epochs", self.epochs.map(|epochs| epochs.to_string())),
+            ("train.batch", self.batch.map(|batch| batch.to_string())),
+            ("train.seed", self.seed.map(|seed| seed.to_string())),
+        ]);
+        for text in &self.set {
+            settings.push(Setting::parse(text).map_err(Failure::Io)?);
+        }
+        Ok(settings)
+    }
+
+    /// What changes the samples that are used.
+    pub fn overrides(&self) -> Overrides {
+        Overrides {
+            threads: self.threads(),
+            limit: self.limit.map(|limit| limit as usize),
+            overfit: self.overfit.map(|samples| samples as usize),
+            ..Overrides::default()
+        }
+    }
+}
+
+/// `90s`, `10m`, `1.5h`.
+fn time(text: &str) -> Result<Duration, String> {
+    let units = [("s", 1.0), ("m", 60.0), ("min", 60.0), ("h", 3600.0)];
+    let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = units.iter().find(|(name, _)| *name == &text[number.len()..]);
+    match (number.parse::<f64>(), unit) {
+        (Ok(number), Some((_, seconds))) if number.is_finite() && number > 0.0 => {
+            Duration::try_from_secs_f64(number * seconds).map_err(|error| error.to_string())
+        }
+        _ => Err("a time is a number and a unit: `90s`, `10m`, `1.5h`".to_owned()),
+    }
+}
+
+/// Sets the flag at the first Ctrl-C; the second one ends the program at once.
+pub fn listen() -> Result<Arc<AtomicBool>, Failure> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(i32::from(STOPPED));
+        }
+    })
+    .map_err(|error| Failure::Io(format!("cannot listen to Ctrl-C: {error}")))?;
+    Ok(stop)
+}
+
+/// A run that the command line asks for.
+pub struct Asked<'a> {
+    /// What to compile.
+    pub request: driver::Request,
+    /// What is set on the command line.
+    pub settings: Vec<Setting>,
+    /// Where the run is written.
+    pub place: Place,
+    /// The flags of training.
+    pub training: &'a Training,
+    /// The flags of compiling.
+    pub options: &'a Options,
+    /// One more place for the weights.
+    pub save: Option<&'a PathBuf>,
+    /// Whether nothing is trained.
+    pub dry_run: bool,
+    /// Set by Ctrl-C.
+    pub stop: &'a AtomicBool,
+}
+
+/// One run, to its exit code.
+pub fn run(asked: &Asked<'_>) -> Result<u8, Failure> {
+    let start = Instant::now();
+    let job = driver::job(
+        asked.request.clone(),
+        &asked.settings,
+        asked.training.overrides(),
+        asked.place.clone(),
+    )?;
+    match train(asked, &job)? {
+        None => Ok(0),
+        Some((prepared, ended)) => conclude(asked, &prepared, ended, start.elapsed().as_secs_f64()),
+    }
+}
+
+/// Prepares a run, announces it and trains, unless it is a dry run.
+pub fn train(asked: &Asked<'_>, job: &Job) -> Result<Option<(Prepared, Ended)>, Failure> {
+    let training = asked.training;
+    let deadline = training.max_time.map(|time| Instant::now() + time);
+    let mode = Mode::choose(training.json, training.quiet);
+    let reading = Reading::new(mode, asked.stop);
+    let watch = |done, total| reading.read(done, total);
+    let mut pool = Pool::new(training.threads());
+    let mut prepared = driver::prepare(job, &watch)?;
+    render::print(&prepared.run.warnings, &prepared.session.sources);
+    let mut progress = Progress::new(mode);
+    announce(training, &prepared, &progress);
+    asked.options.print_timings(&prepared.session.timings);
+    if asked.dry_run {
+        let arena = prepared.run.arena(training.threads()) as f64 / 1e6;
+        progress.line(&format!("a dry run: all is compiled, in {arena:.1} MB of memory"));
+        return Ok(None);
+    }
+    let ended = prepared.train(&mut pool, &mut progress, asked.stop, deadline, asked.save)?;
+    Ok(Some((prepared, ended)))
+}
+
+/// Says what will be done, defaults included.
+fn announce(training: &Training, prepared: &Prepared, progress: &Progress) {
+    let run = &prepared.run;
+    let folder = prepared.folder.as_ref().map(|folder| folder.root.display().to_string());
+    let resumed = prepared.resumed.as_ref().map(|checkpoint| &checkpoint.header.state);
+    if training.json {
+        let (source, notice) = (run.data.source, &run.data.notice);
+        let notes: Vec<&str> = run.data.notes.iter().map(|note| note.line.as_str()).collect();
+        let resumed = resumed.map(|state| json!({ "epoch": state.epoch, "batch": state.batch }));
+        println!(
+            "{}",
+            json!({
+                "event": "start", "data": source, "threads": training.threads(),
+                "notice": notice, "notes": notes, "folder": folder, "resumed": resumed,
+            })
+        );
+    }
+    if training.quiet || training.json {
+        return;
+    }
+    if let Some(notice) = &run.data.notice {
+        progress.line(&format!("note: {notice}"));
+    }
+    for note in &run.data.notes {
+        progress.line(&format!("note: {}", note.line));
+        let details = note.details.iter().filter(|_| training.verbose);
+        details.for_each(|detail| progress.line(&format!("  {detail}")));
+    }
+    progress.line(&prepared.info.summary);
+    if let Some(folder) = folder {
+        let verb = if resumed.is_some() { "going on in" } else { "writing to" };
+        let from = resumed.map_or(String::new(), |state| match state.batch {
+            0 => format!(" after epoch {}", state.epoch),
+            batch => format!(" after step {batch} of epoch {}", state.epoch + 1),
+        });
+        progress.line(&format!("{verb} {folder}{from}"));
+    }
+}
+
+/// Says how a run ended and what there is of it; its exit code.
+fn conclude(
+    asked: &Asked<'_>,
+    prepared: &Prepared,
+    ended: Ended,
+    seconds: f64,
+) -> Result<u8, Failure> {
+    let quiet = asked.training.quiet || asked.training.json;
+    let way_on = way_on(prepared, &ended);
+    let code = match ended.outcome {
+        Err(failure) => {
+            if let Some(way_on) = way_on {
+                eprintln!("{way_on}");
+            }
+            return Err(failure);
+        }
+        Ok(Outcome::Stopped) => {
+            let why = if ended.out_of_time { "the time is over: " } else { "" };
+            if !quiet {
+                eprintln!("{why}stopped after {} steps", ended.steps);
+                way_on.iter().for_each(|way_on| eprintln!("{way_on}"));
+            }
+            if ended.out_of_time { 0 } else { STOPPED }
+        }
+        Ok(Outcome::Finished | Outcome::StoppedEarly) => {
+            if let Some(result) = &ended.result {
+                print_result(asked.training, prepared, result, seconds);
+            }
+            0
+        }
+    };
+    match ended.unwritten {
+        Some(message) => Err(Failure::Io(format!("not everything could be written: {message}"))),
+        None => Ok(code),
+    }
+}
+
+/// What is kept of a run that did not come to its end, and how it goes on.
+fn way_on(prepared: &Prepared, ended: &Ended) -> Option<String> {
+    let root = prepared.folder.as_ref()?.root.display();
+    Some(match &ended.checkpoint {
+        Some(name) => {
+            format!("kept: {root}/checkpoints/{name}; go on with `nnc run --resume={root}`")
+        }
+        None => format!("no checkpoint was written to {root} yet: the run begins anew"),
+    })
+}
+
+/// Prints the result.
+fn print_result(training: &Training, prepared: &Prepared, result: &RunResult, seconds: f64) {
+    let run = &prepared.run;
+    let folder = prepared.folder.as_ref().map(|folder| folder.root.display().to_string());
+    if training.json {
+        let mut object = Map::new();
+        object.insert("event".into(), json!("result"));
+        if let Some(scores) = &result.test {
+            put_scores(&mut object, "test_", scores);
+        }
+        object.insert("epochs".into(), json!(result.epochs));
+        object.insert("best_epoch".into(), json!(result.best_epoch));
+        object.insert("stopped_early".into(), json!(result.stopped_early));
+        object.insert("seconds".into(), json!(seconds));
+        object.insert("data".into(), json!(run.data.source));
+        object.insert("folder".into(), json!(folder));
+        println!("{}", Value::Object(object));
+        return;
+    }
+    let restored = run.settings().rules.patience.as_ref().is_some_and(|patience| patience.restore);
+    if let (true, Some(best), false) = (result.stopped_early, result.best_epoch, training.quiet) {
+        let which = if restored { "; its weights are back" } else { "" };
+        eprintln!("stopped early after {} epochs: epoch {best} was best{which}", result.epochs);
+    }
+    let mut line = match &result.test {
+        Some(scores) => {
+            let mut line = String::from("test    ");
+            push_scores(&mut line, "", scores);
+            line
+        }
+        None => String::from("trained; the data has no test split"),
+    };
+    if run.data.notice.is_some() {
+        // The whole notice stood at the start; the result must not be taken for another's.
+        line.push_str(&format!("  on {}, which stood in", run.data.source));
+    }
+    println!("{line}  ({seconds:.2} s in all)");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::time;
+    use std::time::Duration;
+
+    #[test]
+    fn times_have_units() {
+        assert_eq!(time("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(time("1.5h"), Ok(Duration::from_secs(5400)));
+        assert_eq!(time("10m"), time("10min"));
+        for wrong in ["10", "m", "-1s", "infs", "1d", ""] {
+            assert!(time(wrong).is_err(), "{wrong}");
+        }
+    }
+}

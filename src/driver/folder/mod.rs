@@ -1,0 +1,449 @@
+//! The folder of a run: what was run, what came of it, and all that it takes to go on.
+//!
+//! ```text
+//! runs/mnist/
+//!   run.json               what was asked for, how it ended
+//!   program/mnist.nn       the files as they were run
+//!   metrics.csv            a row an epoch
+//!   events.jsonl           what happened, a JSON object a line
+//!   checkpoints/           epoch-0003.safetensors, epoch-0003+0120.safetensors
+//!   best.safetensors       the weights of the best epoch
+//!   last.safetensors       the weights at the end
+//!   lock                   held by the process that writes here
+//! ```
+//!
+//! One process writes into a folder at a time. Every file but the two logs is replaced at once, and
+//! the logs are written anew from the checkpoint when a run is taken up again; so at any moment the
+//! folder is one that a run can go on from.
+
+mod checkpoints;
+mod log;
+mod record;
+
+pub use checkpoints::{Keeper, Keeping, Place};
+pub use log::{Log, epoch_json, put_scores};
+pub use record::{Due, Files, Recorder};
+
+use super::session::Failure;
+use crate::runtime::trainer::Scores;
+use crate::runtime::weights::{self, TEMPORARY};
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File, TryLockError};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The version of `run.json`.
+const VERSION: u32 = 1;
+/// Where runs are, from the folder that the user is in.
+const RUNS: &str = "runs";
+
+/// What `run.json` says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunInfo {
+    /// The version of this file.
+    version: u32,
+    /// The version of the program that wrote it.
+    pub nnc: String,
+    /// The source files as they were run, the main one first.
+    pub program: Vec<KeptFile>,
+    /// The model that was asked for, where the file has several.
+    pub asked_model: Option<String>,
+    /// The model's name.
+    pub model: String,
+    /// What stood for the place that the data name.
+    pub data: Option<PathBuf>,
+    /// What was set on the command line, already part of the program that is kept.
+    pub set: Vec<String>,
+    /// The most samples of each split.
+    pub limit: Option<usize>,
+    /// So many samples to train and to judge by.
+    pub overfit: Option<usize>,
+    /// The part of a cross-validation.
+    pub fold: Option<(usize, usize)>,
+    /// The names of the classes.
+    pub classes: Vec<String>,
+    /// What the run is, in a line.
+    pub summary: String,
+    /// When it began, in seconds since 1970.
+    pub started: u64,
+    /// How it stands.
+    pub status: Status,
+    /// What came of it.
+    pub result: Option<RunResult>,
+}
+
+/// A source file as it was run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptFile {
+    /// Where it was.
+    pub path: PathBuf,
+    /// Its name in the folder `program`.
+    pub name: String,
+}
+
+/// How a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// It trains, or was killed.
+    Running,
+    /// It was asked to stop.
+    Stopped,
+    /// An error ended it.
+    Failed,
+    /// It is done.
+    Finished,
+}
+
+/// What came of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunResult {
+    /// Epochs made.
+    pub epochs: usize,
+    /// The last epoch's scores on the training data.
+    pub train: Scores,
+    /// Scores on the validation data, of the weights that the run ended with.
+    pub validation: Option<Scores>,
+    /// Scores on the test data, of the same.
+    pub test: Option<Scores>,
+    /// The epoch that was best.
+    pub best_epoch: Option<usize>,
+    /// Whether it ended before its epochs were made, since nothing got better.
+    pub stopped_early: bool,
+    /// Seconds of training.
+    pub seconds: f64,
+    /// Parameters of the model.
+    pub parameters: usize,
+}
+
+impl RunInfo {
+    /// A run that begins.
+    pub fn new(model: &str, summary: String) -> RunInfo {
+        RunInfo {
+            version: VERSION,
+            nnc: env!("CARGO_PKG_VERSION").to_owned(),
+            program: Vec::new(),
+            asked_model: None,
+            model: model.to_owned(),
+            data: None,
+            set: Vec::new(),
+            limit: None,
+            overfit: None,
+            fold: None,
+            classes: Vec::new(),
+            summary,
+            started: now(),
+            status: Status::Running,
+            result: None,
+        }
+    }
+}
+
+/// Seconds since 1970, for people; nothing else depends on the clock.
+pub(super) fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// A folder that this process may write into, or only reads.
+#[derive(Debug)]
+pub struct RunFolder {
+    /// Where it is.
+    pub root: PathBuf,
+    /// Held as long as the folder is written to.
+    lock: Option<File>,
+}
+
+impl RunFolder {
+    /// A new folder: of the given name, or the first of `runs/mnist`, `runs/mnist-2`, … that is
+    /// not there.
+    pub fn create(out: Option<&Path>, stem: &str) -> Result<RunFolder, Failure> {
+        let root = match out {
+            Some(out) => {
+                make_empty(out)?;
+                out.to_path_buf()
+            }
+            None => first_free(Path::new(RUNS), stem)?,
+        };
+        let mut folder = RunFolder { root, lock: None };
+        folder.lock()?;
+        Ok(folder)
+    }
+
+    /// The folder of a run that is to go on.
+    pub fn resume(root: &Path) -> Result<RunFolder, Failure> {
+        let mut folder = RunFolder::read(root)?;
+        folder.lock()?;
+        folder.sweep();
+        Ok(folder)
+    }
+
+    /// The folder of a run, to read.
+    pub fn read(root: &Path) -> Result<RunFolder, Failure> {
+        let folder = RunFolder { root: root.to_path_buf(), lock: None };
+        match folder.info_file().is_file() {
+            true => Ok(folder),
+            false => Err(Failure::Io(format!(
+                "{} is not the folder of a run: it has no run.json",
+                root.display()
+            ))),
+        }
+    }
+
+    /// Whether a folder is that of a run.
+    pub fn is_one(root: &Path) -> bool {
+        root.join("run.json").is_file()
+    }
+
+    /// The newest run of a file, in the folder that the user is in.
+    pub fn newest(stem: &str) -> Result<PathBuf, Failure> {
+        let entries = fs::read_dir(RUNS).into_iter().flatten().flatten();
+        let number = |path: &Path| -> Option<u64> {
+            let name = path.file_name()?.to_str()?;
+            match name.strip_prefix(stem)? {
+                "" => Some(1),
+                rest => rest.strip_prefix('-')?.parse().ok(),
+            }
+        };
+        let runs = entries.map(|entry| entry.path()).filter(|path| RunFolder::is_one(path));
+        let newest = runs.filter_map(|path| Some((number(&path)?, path))).max();
+        newest.map(|(_, path)| path).ok_or_else(|| {
+            Failure::Io(format!(
+                "no run of `{stem}` in {RUNS}/; `--resume=FOLDER` names another folder"
+            ))
+        })
+    }
+
+    fn lock(&mut self) -> Result<(), Failure> {
+        let path = self.root.join("lock");
+        let failed =
+            |error: io::Error| Failure::Io(format!("cannot write {}: {error}", path.display()));
+        let file =
+            File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(Failure::Io(format!(
+                    "another run is writing into {}; wait for it, or choose another folder by `--out`",
+                    self.root.display()
+                )));
+            }
+            // A file system without locks: two runs are then the user's to keep apart.
+            Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {}
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        }
+        self.lock = Some(file);
+        Ok(())
+    }
+
+    /// Takes away what a killed run was writing.
+    fn sweep(&self) {
+        for folder in [self.root.clone(), self.checkpoints()] {
+            let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+            let left = entries.filter(|entry| {
+                entry.file_name().as_encoded_bytes().starts_with(TEMPORARY.as_bytes())
+            });
+            left.for_each(|entry| drop(fs::remove_file(entry.path())));
+        }
+    }
+
+    fn info_file(&self) -> PathBuf {
+        self.root.join("run.json")
+    }
+
+    /// Where the checkpoints are.
+    pub fn checkpoints(&self) -> PathBuf {
+        self.root.join("checkpoints")
+    }
+
+    /// The weights of the best epoch.
+    pub fn best(&self) -> PathBuf {
+        self.root.join("best.safetensors")
+    }
+
+    /// The weights at the end.
+    pub fn last(&self) -> PathBuf {
+        self.root.join("last.safetensors")
+    }
+
+    /// What the run is and how it stands.
+    pub fn info(&self) -> Result<RunInfo, Failure> {
+        let path = self.info_file();
+        let text = fs::read_to_string(&path)
+            .map_err(|error| Failure::Io(format!("cannot read {}: {error}", path.display())))?;
+        let wrong = |what: String| Failure::Data(format!("{}: {what}", path.display()));
+        let value: serde_json::Value =
+            serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+        let version = value.get("version").and_then(serde_json::Value::as_u64);
+        if version != Some(u64::from(VERSION)) {
+            let found = version.map_or("none".to_owned(), |version| version.to_string());
+            return Err(wrong(format!(
+                "is of version {found}; this build of nnc reads version {VERSION}"
+            )));
+        }
+        let info: RunInfo =
+            serde_json::from_value(value).map_err(|error| wrong(error.to_string()))?;
+        // A name is a file of this folder, and nothing else.
+        let strange = info.program.iter().find(|file| !is_plain(&file.name));
+        match strange {
+            Some(file) => Err(wrong(format!("`{}` is not the name of a file", file.name))),
+            None => Ok(info),
+        }
+    }
+
+    /// Writes what the run is and how it stands.
+    pub fn write_info(&self, info: &RunInfo) -> Result<(), Failure> {
+        let text =
+            serde_json::to_string_pretty(info).map_err(|error| Failure::Io(error.to_string()))?;
+        self.write(&self.info_file(), format!("{text}\n").as_bytes())
+    }
+
+    /// Replaces a file of the folder.
+    pub fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+        weights::replace(path, bytes)
+            .map_err(|error| Failure::Io(format!("cannot write {}: {error}", path.display())))
+    }
+
+    /// Keeps the source files, and says where.
+    pub fn keep_program(&self, files: &[(PathBuf, String)]) -> Result<Vec<KeptFile>, Failure> {
+        let folder = self.root.join("program");
+        make_folder(&folder)?;
+        let mut kept: Vec<KeptFile> = Vec::new();
+        for (path, text) in files {
+            let plain = path.file_name().map_or("main.nn".into(), |name| name.to_string_lossy());
+            let taken = kept.iter().any(|file| file.name == *plain);
+            let name =
+                if taken { format!("{}-{plain}", kept.len() + 1) } else { plain.into_owned() };
+            self.write(&folder.join(&name), text.as_bytes())?;
+            let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+            kept.push(KeptFile { path, name });
+        }
+        Ok(kept)
+    }
+
+    /// The source files that were kept, by the paths that they had.
+    pub fn program(&self, info: &RunInfo) -> Result<Vec<(PathBuf, String)>, Failure> {
+        let read = |file: &KeptFile| {
+            let path = self.root.join("program").join(&file.name);
+            let text = fs::read_to_string(&path)
+                .map_err(|error| Failure::Io(format!("cannot read {}: {error}", path.display())))?;
+            Ok((file.path.clone(), text))
+        };
+        info.program.iter().map(read).collect()
+    }
+}
+
+/// Whether a text is a file's name and no path.
+fn is_plain(name: &str) -> bool {
+    let mut parts = Path::new(name).components();
+    matches!((parts.next(), parts.next()), (Some(std::path::Component::Normal(_)), None))
+}
+
+/// Makes a folder, and those above it.
+pub(super) fn make_folder(folder: &Path) -> Result<(), Failure> {
+    fs::create_dir_all(folder).map_err(|error| {
+        Failure::Io(format!("cannot make the folder {}: {error}", folder.display()))
+    })
+}
+
+/// Makes a folder, or takes an empty one.
+fn make_empty(folder: &Path) -> Result<(), Failure> {
+    make_folder(folder)?;
+    if RunFolder::is_one(folder) {
+        return Err(Failure::Io(format!(
+            "{0} holds a run already; `--resume={0}` goes on with it, another `--out` begins anew",
+            folder.display()
+        )));
+    }
+    let mut entries = fs::read_dir(folder)
+        .map_err(|error| Failure::Io(format!("cannot read {}: {error}", folder.display())))?;
+    // What a run leaves that was killed before it began.
+    let of_run = |name: &std::ffi::OsStr| {
+        name == "lock"
+            || name == "program"
+            || name.as_encoded_bytes().starts_with(TEMPORARY.as_bytes())
+    };
+    let strange = entries.find(|entry| entry.as_ref().is_ok_and(|it| !of_run(&it.file_name())));
+    match strange {
+        Some(_) => Err(Failure::Io(format!(
+            "{} is not empty, and not the folder of a run; choose another `--out`",
+            folder.display()
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Makes the first folder of a row of names that is not there: making it is what tells.
+fn first_free(parent: &Path, stem: &str) -> Result<PathBuf, Failure> {
+    make_folder(parent)?;
+    let names = (1..).map(|number| match number {
+        1 => stem.to_owned(),
+        number => format!("{stem}-{number}"),
+    });
+    for name in names {
+        let folder = parent.join(name);
+        match fs::create_dir(&folder) {
+            Ok(()) => return Ok(folder),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => {
+                return Err(Failure::Io(format!(
+                    "cannot make the folder {}: {error}; `--out FOLDER` writes elsewhere, \
+                     `--no-out` nowhere",
+                    folder.display()
+                )));
+            }
+        }
+    }
+    unreachable!("numbers do not end")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_leaves_the_folder_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunFolder { root: folder.path().to_path_buf(), lock: None };
+        let mut info = RunInfo::new("mlp", String::new());
+        for name in ["../x.nn", "/etc/passwd", "a/b.nn", "..", ""] {
+            info.program = vec![KeptFile { path: "x.nn".into(), name: name.into() }];
+            run.write_info(&info).unwrap();
+            assert!(matches!(run.info(), Err(Failure::Data(_))), "{name}");
+        }
+        info.program[0].name = "x.nn".into();
+        run.write_info(&info).unwrap();
+        assert_eq!(run.info().unwrap(), info);
+    }
+
+    #[test]
+    fn one_process_writes_at_a_time_and_no_run_is_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("deep").join("run");
+        let first = RunFolder::create(Some(&out), "x").unwrap();
+        let Err(Failure::Io(message)) = RunFolder::create(Some(&out), "x") else {
+            panic!("two runs in one folder")
+        };
+        assert!(message.contains("another run is writing"), "{message}");
+        first.write_info(&RunInfo::new("mlp", String::new())).unwrap();
+        drop(first);
+        let Err(Failure::Io(message)) = RunFolder::create(Some(&out), "x") else {
+            panic!("a run was overwritten")
+        };
+        assert!(message.contains("holds a run already"), "{message}");
+        RunFolder::resume(&out).unwrap();
+    }
+
+    #[test]
+    fn files_of_one_name_are_kept_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunFolder { root: folder.path().to_path_buf(), lock: None };
+        let files = [("a/main.nn", "1"), ("a/b/main.nn", "2"), ("a/c.nn", "3")];
+        let files = files.map(|(path, text)| (PathBuf::from(path), text.to_owned()));
+        let mut info = RunInfo::new("mlp", String::new());
+        info.program = run.keep_program(&files).unwrap();
+        let back = run.program(&info).unwrap();
+        assert!(back.iter().zip(&files).all(|(back, file)| back.1 == file.1));
+        assert!(back[1].0.ends_with("a/b/main.nn"));
+    }
+}

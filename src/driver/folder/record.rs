@@ -1,0 +1,161 @@
+//! Follows a run into its folder: logs what happens, keeps checkpoints when they are due, stops the
+//! run when its time is over, and tells whoever watches.
+
+use super::checkpoints::{Keeper, Place};
+use super::log::{Log, epoch_json};
+use crate::runtime::checkpoint::Snapshot;
+use crate::runtime::trainer::{Decision, Event, Trainer, Watcher};
+use serde_json::{Value, json};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+/// When a checkpoint is due.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Due {
+    /// Epochs from one to the next; 0 for none.
+    pub epochs: usize,
+    /// Batches from one to the next within epochs; 0 for none.
+    pub steps: usize,
+}
+
+/// Follows a run.
+pub struct Recorder<'a> {
+    /// Who is told of everything.
+    watcher: &'a mut dyn Watcher,
+    /// Where it is written; nowhere for a run without a folder.
+    files: Option<Files>,
+    due: Due,
+    stop: &'a AtomicBool,
+    /// When to stop.
+    deadline: Option<Instant>,
+    /// Room for the best epoch of a run without a folder, and that epoch once there is one.
+    best: Option<(Snapshot, bool)>,
+    /// Whether it was the time that stopped the run.
+    pub out_of_time: bool,
+}
+
+/// Where a run is written.
+pub struct Files {
+    /// Its logs.
+    pub log: Log,
+    /// Its checkpoints.
+    pub keeper: Keeper,
+}
+
+impl<'a> Recorder<'a> {
+    /// Follows a run that ends when `stop` is set.
+    pub fn new(
+        watcher: &'a mut dyn Watcher,
+        files: Option<Files>,
+        due: Due,
+        stop: &'a AtomicBool,
+        deadline: Option<Instant>,
+    ) -> Recorder<'a> {
+        Recorder { watcher, files, due, stop, deadline, best: None, out_of_time: false }
+    }
+
+    /// Remembers the best epoch in memory.
+    pub fn remember_best(&mut self, room: Snapshot) {
+        self.best = Some((room, false));
+    }
+
+    /// The best epoch, where it is remembered.
+    pub fn best(&self) -> Option<&Snapshot> {
+        self.best.as_ref().filter(|(_, there)| *there).map(|(best, _)| best)
+    }
+
+    /// Writes an event into the log.
+    pub fn event(&mut self, event: &Value) {
+        let Some(files) = &mut self.files else { return };
+        if let Err(error) = files.log.event(event) {
+            self.notice(&format!("warning: cannot write events.jsonl: {error}"));
+        }
+    }
+
+    fn notice(&mut self, text: &str) {
+        self.watcher.event(Event::Notice(text));
+    }
+
+    fn keep(&mut self, trainer: &Trainer<'_>, best: bool, must: bool) {
+        let Some(files) = &mut self.files else { return };
+        if let Err(error) = files.keeper.keep(trainer, best, must) {
+            self.not_kept(&error);
+        }
+    }
+
+    /// A run goes on when it cannot be kept: the disk may have room again for the next one.
+    fn not_kept(&mut self, error: &str) {
+        let newest = self.files.as_ref().and_then(|files| files.keeper.newest());
+        let newest =
+            newest.map_or("there is none yet".into(), |name| format!("the last is {name}"));
+        self.notice(&format!("warning: no checkpoint: {error}; {newest}"));
+    }
+
+    /// Keeps the run as it is and waits until that is on the disk; the name of what is there, or
+    /// why there is nothing new.
+    pub fn close(&mut self, trainer: &Trainer<'_>) -> Result<Option<String>, String> {
+        let Some(files) = &mut self.files else { return Ok(None) };
+        // What went wrong with an earlier one does not matter if this one is written.
+        let _ = files.keeper.finish();
+        if files.keeper.newest() != Some(&Place::of(trainer.state()).file_name()) {
+            files.keeper.keep(trainer, false, true)?;
+            files.keeper.finish()?;
+        }
+        Ok(files.keeper.newest().map(str::to_owned))
+    }
+
+    /// The newest checkpoint on the disk.
+    pub fn newest(&self) -> Option<&str> {
+        self.files.as_ref().and_then(|files| files.keeper.newest())
+    }
+}
+
+impl Watcher for Recorder<'_> {
+    fn event(&mut self, event: Event<'_>) {
+        match &event {
+            Event::EpochEnded { record, .. } => {
+                let line = epoch_json(record);
+                let written = self
+                    .files
+                    .as_mut()
+                    .map(|files| files.log.event(&line).and_then(|()| files.log.epoch(record)));
+                if let Some(Err(error)) = written {
+                    self.notice(&format!("warning: cannot write the log of the run: {error}"));
+                }
+            }
+            Event::Skipped { epoch, step, loss, lr_scale } => {
+                let loss = loss.to_string();
+                self.event(&json!({
+                    "event": "skipped", "epoch": epoch, "step": step, "loss": loss,
+                    "lr_scale": lr_scale,
+                }));
+            }
+            Event::EpochStarted { .. } | Event::Stepped { .. } | Event::Notice(_) => {}
+        }
+        self.watcher.event(event);
+    }
+
+    fn look(&mut self, trainer: &Trainer<'_>, epoch_over: Option<Decision>) {
+        let state = trainer.state();
+        let due = |every: usize, count: usize| every > 0 && count.is_multiple_of(every);
+        match epoch_over {
+            Some(decision) => {
+                if let (Some((best, there)), true) = (&mut self.best, decision.best) {
+                    best.take(trainer);
+                    *there = true;
+                }
+                if decision.best || due(self.due.epochs, state.epoch) {
+                    self.keep(trainer, decision.best, decision.best);
+                }
+            }
+            None if due(self.due.steps, state.batch) => self.keep(trainer, false, false),
+            None => {}
+        }
+        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+            && !self.stop.swap(true, Ordering::Relaxed)
+        {
+            self.out_of_time = true;
+        }
+        self.watcher.look(trainer, epoch_over);
+    }
+}

@@ -1,0 +1,128 @@
+//! The steps of a run, compiled: a full batch, what is left of an epoch, a batch whose gradients
+//! are only gathered, and evaluation; all over the same parameters.
+
+use super::pipeline::Compiled;
+use super::schedules::hypers;
+use super::session::{Failure, Request, Session};
+use crate::base::source::Span;
+use crate::data::Dataset;
+use crate::elaborate::{LastBatch, Settings};
+use crate::graph::Graph;
+use crate::graph::rule::{LR_SCALE, SHARE_HYPER};
+use crate::lower::Globals;
+use crate::runtime::program::Program;
+use crate::runtime::trainer::{Step, Steps};
+use std::collections::BTreeMap;
+
+/// The batches of a run's steps.
+pub(super) struct Batches {
+    /// That of training.
+    pub train: usize,
+    /// What is left for the last step of an epoch.
+    pub last: Option<usize>,
+    /// Those of evaluation, each once, in the order in which their steps are compiled.
+    pub evaluate: Vec<usize>,
+}
+
+impl Batches {
+    /// For so many samples to train on, to validate and to test on.
+    pub fn of(settings: &Settings, [train, validation, test]: [usize; 3]) -> Batches {
+        let left = train % settings.batch;
+        let last = (settings.last_batch == LastBatch::Keep && left > 0).then_some(left);
+        let evaluation = evaluation_batch(&[validation, test]);
+        let mut evaluate = Vec::new();
+        for count in [validation, test] {
+            for batch in [evaluation.min(count), count % evaluation] {
+                if batch > 0 && !evaluate.contains(&batch) {
+                    evaluate.push(batch);
+                }
+            }
+        }
+        Batches { train: settings.batch, last, evaluate }
+    }
+}
+
+/// Samples a step of evaluation: large for speed, and one that divides every split if there is
+/// one, so that a single step serves all.
+pub(super) fn evaluation_batch(counts: &[usize]) -> usize {
+    const LARGEST: usize = 256;
+    const SMALLEST: usize = 100;
+    let divides = |batch: &usize| counts.iter().all(|count| count % batch == 0);
+    (SMALLEST..=LARGEST).rev().find(divides).unwrap_or(LARGEST)
+}
+
+/// Where the indexed operators of the two kinds of step stand.
+pub(super) struct Sites {
+    pub train: Vec<Option<Span>>,
+    pub evaluate: Vec<Option<Span>>,
+}
+
+/// The graphs that steps are compiled from; the batch is still a symbol.
+pub(super) struct Graphs {
+    /// A step of training.
+    pub train: Graph,
+    /// A batch of an update that several make.
+    pub gather: Option<Graph>,
+    /// Evaluation.
+    pub evaluate: Graph,
+}
+
+/// Compiles steps over the same parameters.
+pub(super) struct Compiler<'a> {
+    pub session: &'a mut Session,
+    pub request: &'a Request,
+    pub data: &'a Dataset,
+    pub globals: Globals,
+    /// How many updates the run makes.
+    pub run_steps: u64,
+}
+
+impl Compiler<'_> {
+    /// All steps of a run.
+    pub fn steps(
+        &mut self,
+        graphs: &Graphs,
+        settings: &Settings,
+    ) -> Result<(Steps, Sites), Failure> {
+        let data = self.data;
+        let counts = [data.train.count(), data.validation.count(), data.test.count()];
+        let batches = Batches::of(settings, counts);
+        let (train, train_sites) = self.step(&graphs.train, batches.train)?;
+        let last = match batches.last {
+            Some(left) => Some(self.step(&graphs.train, left)?.0),
+            None => None,
+        };
+        let gather = match &graphs.gather {
+            Some(graph) => Some(self.step(graph, batches.train)?.0),
+            None => None,
+        };
+        let mut evaluate = BTreeMap::new();
+        let mut evaluate_sites = Vec::new();
+        for batch in batches.evaluate {
+            let (step, sites) = self.step(&graphs.evaluate, batch)?;
+            evaluate.insert(batch, step);
+            evaluate_sites = sites;
+        }
+        let sites = Sites { train: train_sites, evaluate: evaluate_sites };
+        Ok((Steps { train, last, gather, evaluate }, sites))
+    }
+
+    fn step(&mut self, graph: &Graph, batch: usize) -> Result<(Step, Vec<Option<Span>>), Failure> {
+        let target = &self.request.target;
+        let compiled = self.session.compile(graph, batch, &mut self.globals, target)?;
+        let Compiled { program, batch, sites, indices, .. } = compiled;
+        let fields = self.data.fields(true);
+        let inputs = fields.iter().map(|field| format!("input.{}", field.name)).collect();
+        let declared = &program.loops().uniforms.hypers;
+        let at = |name: &str| declared.iter().position(|(known, _)| known == name);
+        let (lr_scale, share) = (at(LR_SCALE), at(SHARE_HYPER));
+        let hypers = hypers(declared, self.run_steps);
+        Ok((Step { program, batch, inputs, indices, hypers, lr_scale, share }, sites))
+    }
+}
+
+/// The programs of a run, which share their memory.
+pub(super) fn programs(steps: &Steps) -> impl Iterator<Item = &Program> {
+    let Steps { train, last, gather, evaluate } = steps;
+    [train].into_iter().chain(last).chain(gather).chain(evaluate.values()).map(|step| &step.program)
+}

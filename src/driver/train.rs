@@ -1,0 +1,390 @@
+//! A run from its program to its result: where it is written, whether it goes on from a checkpoint,
+//! what is kept however it ends.
+//!
+//! ```text
+//! Job  ─prepare→  Prepared (compiled, its folder locked, its checkpoint read)  ─train→  Ended
+//! ```
+
+use super::failures::train_failure;
+use super::folder::{
+    Due, Files, Keeper, Keeping, Log, Recorder, RunFolder, RunInfo, RunResult, Status,
+};
+use super::front::source_text;
+use super::initial::shown;
+use super::run::{Overrides, Run, run, save_weights};
+use super::session::{Failure, Request, Session};
+use super::set::{Setting, set};
+use crate::base::tensor::Tensor;
+use crate::data::Watch;
+use crate::runtime::checkpoint::{Checkpoint, Identity, Snapshot};
+use crate::runtime::pool::Pool;
+use crate::runtime::trainer::{Outcome, Scores, TrainError, Trainer, Watcher};
+use serde_json::json;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+/// Where a run is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Nowhere.
+    Nowhere,
+    /// Into a new folder: this one, or the first free one of `runs/STEM`, `runs/STEM-2`, ….
+    New(Option<PathBuf>),
+    /// Into the folder of a run that goes on, from its newest checkpoint or the one of this name.
+    Resumed(PathBuf, Option<String>),
+}
+
+/// A run that is asked for.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// What to compile, and where things are. Of a run that goes on, the program is the one that
+    /// was kept.
+    pub request: Request,
+    /// What stands for the text of the program.
+    pub text: Option<String>,
+    /// What was set on the command line; `text` has it.
+    pub set: Vec<String>,
+    /// What the command line says instead of the file.
+    pub overrides: Overrides,
+    /// Where the run is written.
+    pub place: Place,
+}
+
+/// A run with settings of the command line, which are written into its program's text.
+pub fn job(
+    request: Request,
+    settings: &[Setting],
+    overrides: Overrides,
+    place: Place,
+) -> Result<Job, Failure> {
+    let resumed = match &place {
+        Place::Resumed(root, _) => Some(RunFolder::read(root)?),
+        _ => None,
+    };
+    let before = match &resumed {
+        // Of a run that goes on, the program is what was kept, unless a file is named.
+        Some(folder) if request.file.as_os_str().is_empty() => {
+            let info = folder.info()?;
+            folder.program(&info)?.into_iter().next().map(|(_, text)| text)
+        }
+        Some(_) => Some(source_text(&request.file)?),
+        None if settings.is_empty() => None,
+        None => Some(source_text(&request.file)?),
+    };
+    let text = match before {
+        Some(text) => Some(set(&text, request.model.as_deref(), settings)?),
+        None => None,
+    };
+    let set = settings.iter().map(|setting| format!("{}={}", setting.key, setting.value)).collect();
+    Ok(Job { request, text, set, overrides, place })
+}
+
+/// A run that is ready to begin or to go on.
+pub struct Prepared {
+    /// What was compiled.
+    pub session: Session,
+    /// The run.
+    pub run: Run,
+    /// Where it is written.
+    pub folder: Option<RunFolder>,
+    /// What is said of it there.
+    pub info: RunInfo,
+    /// What it goes on from.
+    pub resumed: Option<Checkpoint>,
+    identity: Identity,
+}
+
+/// Compiles and opens all that a run needs; `watch` follows the reading of data.
+pub fn prepare(job: &Job, watch: Watch<'_>) -> Result<Prepared, Failure> {
+    let mut session = Session::new(None);
+    let (mut request, mut overrides) = (job.request.clone(), job.overrides.clone());
+    let mut folder = None;
+    let mut kept = None;
+    if let Place::Resumed(root, _) = &job.place {
+        let there = RunFolder::resume(root)?;
+        let info = there.info()?;
+        for (path, text) in there.program(&info)? {
+            session.take_instead(path, text);
+        }
+        if let Some(main) = info.program.first() {
+            request.file = main.path.clone();
+        }
+        request.model = info.asked_model.clone().or(request.model);
+        request.data = request.data.or(info.data.clone());
+        (overrides.limit, overrides.overfit) = (info.limit, info.overfit);
+        overrides.fold = info.fold;
+        (folder, kept) = (Some(there), Some(info));
+    }
+    if let Some(text) = &job.text {
+        session.take_instead(request.file.clone(), text.clone());
+    }
+    let run = run(&mut session, &request, &overrides, watch)?;
+    let identity = Identity {
+        model: run.model.clone(),
+        data: run.data.fingerprint(),
+        seed: run.settings().seed,
+        batch: run.batch(),
+    };
+    let resumed = match (&folder, &job.place) {
+        (Some(folder), Place::Resumed(_, named)) => folder.load(named.as_deref())?,
+        _ => None,
+    };
+    if let Some(checkpoint) = &resumed {
+        fits(checkpoint, &identity, &run).map_err(Failure::Data)?;
+    }
+    let mut info = kept.unwrap_or_else(|| RunInfo::new(&run.model, String::new()));
+    if let Place::New(out) = &job.place {
+        let stem = request.file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        folder = Some(RunFolder::create(out.as_deref(), &stem)?);
+        info.asked_model = request.model.clone();
+        info.data =
+            request.data.as_ref().map(|data| std::path::absolute(data).unwrap_or(data.clone()));
+        (info.limit, info.overfit, info.fold) =
+            (overrides.limit, overrides.overfit, overrides.fold);
+    }
+    info.set.extend(job.set.iter().cloned());
+    info.summary = run.summary(overrides.threads);
+    info.classes = run.data.classes.clone();
+    info.status = Status::Running;
+    if let Some(folder) = &folder {
+        info.program = folder.keep_program(&sources(&session, &request))?;
+        folder.write_info(&info)?;
+    }
+    Ok(Prepared { session, run, folder, info, resumed, identity })
+}
+
+/// The files of a program, the main one first.
+fn sources(session: &Session, request: &Request) -> Vec<(PathBuf, String)> {
+    let files = session.sources.iter().map(|(_, file)| file).filter(|file| !file.builtin);
+    let mut files: Vec<(PathBuf, String)> =
+        files.map(|file| (PathBuf::from(&file.name), file.text.clone())).collect();
+    files.sort_by_key(|(path, _)| *path != request.file);
+    files
+}
+
+/// Whether a checkpoint is one of this run: what does not fit, and what to do.
+fn fits(checkpoint: &Checkpoint, identity: &Identity, run: &Run) -> Result<(), String> {
+    let header = &checkpoint.header;
+    if header.model != identity.model {
+        return Err(format!(
+            "the checkpoint is of the model `{}`, the program trains `{}`",
+            header.model, identity.model
+        ));
+    }
+    let known: Vec<(&str, &Tensor)> = run.lasting().collect();
+    for (path, value) in &known {
+        let Some((_, found)) = checkpoint.tensors.iter().find(|(name, _)| name == path) else {
+            return Err(format!(
+                "the checkpoint has no `{path}`, which the program has: its model or optimizer is \
+                 another; `init_from` takes the weights that fit"
+            ));
+        };
+        if found.shape != value.shape || found.dtype() != value.dtype() {
+            return Err(format!(
+                "`{path}` is {} in the checkpoint, but {} in the model",
+                described(found),
+                described(value)
+            ));
+        }
+    }
+    let of_run = |name: &str| known.iter().any(|(path, _)| *path == name);
+    if let Some((name, value)) = checkpoint.tensors.iter().find(|(name, _)| !of_run(name)) {
+        return Err(format!(
+            "the checkpoint has `{name}` ({}), which the program does not have",
+            described(value)
+        ));
+    }
+    let state = &header.state;
+    let epochs = run.settings().epochs;
+    if state.epoch > epochs || state.epoch == epochs && state.batch > 0 {
+        let inside = if state.batch > 0 { state.epoch + 1 } else { state.epoch };
+        return Err(format!("the run is in epoch {inside} already: {epochs} epochs are too few"));
+    }
+    if header.seed != identity.seed {
+        return Err(format!(
+            "the run has seed {}, the program says {}: it would go on with other random numbers",
+            header.seed, identity.seed
+        ));
+    }
+    if header.batch != identity.batch {
+        return Err(format!(
+            "the run has batches of {}, the program says {}: it would go on with other batches",
+            header.batch, identity.batch
+        ));
+    }
+    if header.data != identity.data {
+        return Err(
+            "the data have changed since the checkpoint was written (their fingerprint is \
+             another); a new run can begin with its weights: `init_from = \"best.safetensors\"`"
+                .to_owned(),
+        );
+    }
+    Ok(())
+}
+
+fn described(tensor: &Tensor) -> String {
+    shown(tensor.dtype(), &tensor.shape)
+}
+
+/// How a run ended.
+pub struct Ended {
+    /// Whether it is done, was stopped, or why it failed.
+    pub outcome: Result<Outcome, Failure>,
+    /// The newest checkpoint that is on the disk.
+    pub checkpoint: Option<String>,
+    /// What could not be written at the end.
+    pub unwritten: Option<String>,
+    /// Whether the time was over.
+    pub out_of_time: bool,
+    /// Updates made.
+    pub steps: u64,
+    /// What came of it; only of a run that is done.
+    pub result: Option<RunResult>,
+}
+
+impl Prepared {
+    /// Trains until the end, or until `stop` is set or the time is over; keeps what there is in any
+    /// case. `save` is one more place for the weights.
+    pub fn train(
+        &mut self,
+        pool: &mut Pool,
+        watcher: &mut dyn Watcher,
+        stop: &AtomicBool,
+        deadline: Option<Instant>,
+        save: Option<&PathBuf>,
+    ) -> Result<Ended, Failure> {
+        let files = self.files()?;
+        let said = &self.run.training.settings.checkpoint;
+        let due = Due { epochs: said.epochs, steps: said.steps };
+        let mut recorder = Recorder::new(watcher, files, due, stop, deadline);
+        let restores = self.run.settings().rules.patience.as_ref().is_some_and(|it| it.restore);
+        if restores && self.folder.is_none() {
+            recorder.remember_best(self.run.snapshot());
+        }
+        let mut trainer = self.run.trainer(pool);
+        if let Some(checkpoint) = &self.resumed {
+            trainer.resume(checkpoint.header.state.clone(), &checkpoint.tensors);
+            let state = trainer.state();
+            recorder
+                .event(&json!({ "event": "resumed", "epoch": state.epoch, "batch": state.batch }));
+        } else {
+            recorder.event(&json!({ "event": "start", "run": self.info.summary }));
+        }
+        let outcome = trainer.train(&mut recorder, stop);
+        // A label out of range is found when its step has been made with another one.
+        let sound = !matches!(outcome, Err(TrainError::BadIndex { .. }));
+        let closed = if sound { recorder.close(&trainer) } else { Ok(None) };
+        let checkpoint = recorder.newest().map(str::to_owned);
+        let out_of_time = recorder.out_of_time;
+        let mut unwritten = closed.err();
+        let mut result = None;
+        let outcome = match outcome {
+            Ok(outcome @ (Outcome::Finished | Outcome::StoppedEarly)) => {
+                let restored = self.restore(&mut trainer, &recorder)?;
+                match trainer.test() {
+                    Ok(test) => {
+                        result = Some(self.result(&trainer, outcome, restored, test));
+                        Ok(outcome)
+                    }
+                    Err(error) => Err(train_failure(&error, &self.run, &self.session)),
+                }
+            }
+            Ok(Outcome::Stopped) => Ok(Outcome::Stopped),
+            Err(error) => Err(train_failure(&error, &self.run, &self.session)),
+        };
+        if sound {
+            unwritten = unwritten.or(self.write_weights(&trainer, save).err());
+        }
+        self.info.status = match &outcome {
+            Ok(Outcome::Stopped) => Status::Stopped,
+            Ok(_) => Status::Finished,
+            Err(_) => Status::Failed,
+        };
+        self.info.result = result.clone();
+        let ended = json!({ "event": "end", "status": self.info.status, "result": result });
+        recorder.event(&ended);
+        if let Some(folder) = &self.folder
+            && let Err(Failure::Io(message)) = folder.write_info(&self.info)
+        {
+            unwritten = unwritten.or(Some(message));
+        }
+        let steps = trainer.steps_made();
+        Ok(Ended { outcome, checkpoint, unwritten, out_of_time, steps, result })
+    }
+
+    /// What the run writes while it goes on.
+    fn files(&self) -> Result<Option<Files>, Failure> {
+        let Some(folder) = &self.folder else { return Ok(None) };
+        let state = self.resumed.as_ref().map(|resumed| resumed.header.state.clone());
+        let log = Log::open(folder, &state.unwrap_or_default())?;
+        let keeping = Keeping {
+            identity: self.identity.clone(),
+            keep: self.run.training.settings.checkpoint.keep,
+            weights: self.run.evaluated_weights(),
+        };
+        let keeper = Keeper::start(folder, keeping, self.run.snapshot())?;
+        Ok(Some(Files { log, keeper }))
+    }
+
+    /// Puts back the parameters of the best epoch, where the run is to end with those; returns
+    /// which that was.
+    fn restore(
+        &self,
+        trainer: &mut Trainer<'_>,
+        recorder: &Recorder<'_>,
+    ) -> Result<Option<usize>, Failure> {
+        let patience = &self.run.settings().rules.patience;
+        let best = trainer.state().control.best.best.as_ref().map(|best| best.epoch);
+        let (Some(epoch), true) = (best, patience.as_ref().is_some_and(|it| it.restore)) else {
+            return Ok(None);
+        };
+        if epoch == trainer.state().epoch {
+            return Ok(Some(epoch));
+        }
+        let tensors = match (&self.folder, recorder.best()) {
+            (Some(folder), _) => {
+                let place = super::folder::Place { epoch, batch: 0 };
+                folder.load(Some(&place.file_name()))?.map(|checkpoint| checkpoint.tensors)
+            }
+            (None, best) => best.map(Snapshot::tensors),
+        };
+        if let Some(tensors) = tensors {
+            trainer.write(&tensors);
+        }
+        Ok(Some(epoch))
+    }
+
+    fn result(
+        &self,
+        trainer: &Trainer<'_>,
+        outcome: Outcome,
+        restored: Option<usize>,
+        test: Option<Scores>,
+    ) -> RunResult {
+        let state = trainer.state();
+        let of = |epoch: usize| state.history.iter().find(|record| record.epoch == epoch);
+        let last = of(restored.unwrap_or(state.epoch));
+        RunResult {
+            epochs: state.epoch,
+            train: last.map(|record| record.train.clone()).unwrap_or_default(),
+            validation: last.and_then(|record| record.validation.clone()),
+            test,
+            best_epoch: state.control.best.best.as_ref().map(|best| best.epoch),
+            stopped_early: outcome == Outcome::StoppedEarly,
+            seconds: state.history.iter().map(|record| record.seconds).sum(),
+            parameters: self.run.parameters(),
+        }
+    }
+
+    fn write_weights(&self, trainer: &Trainer<'_>, save: Option<&PathBuf>) -> Result<(), String> {
+        let last = self.folder.as_ref().map(RunFolder::last);
+        for path in last.iter().chain(save) {
+            save_weights(path, trainer, self.run.weights()).map_err(|failure| match failure {
+                Failure::Io(message) => message,
+                other => format!("{other:?}"),
+            })?;
+        }
+        Ok(())
+    }
+}

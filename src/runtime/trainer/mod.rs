@@ -1,0 +1,700 @@
+//! The training loop: epochs of shuffled batches, validation after each, a test at the end.
+//!
+//! What goes in is compiled (a step for full batches, one for the last smaller batch, evaluation
+//! steps) and loaded (a data set); what comes out is a record of each epoch. The loop itself
+//! allocates nothing a step: samples are copied into the step's inputs from where they lie, or from
+//! where threads of their own have prepared them ([`crate::data::Feed`]).
+//!
+//! The same data, seed and program give the same bits whatever the number of threads, and whether
+//! or not a run was taken up again: what a run depends on is its memory and its [`TrainState`],
+//! which a [`Watcher`] is shown after every step.
+
+pub mod control;
+pub(crate) mod exact;
+mod scores;
+mod state;
+
+pub use control::{Control, Decision, Monitor, Patience, Plateau, Rules};
+pub use scores::{EpochRecord, Scores, Tally};
+pub use state::{OpenEpoch, TrainState};
+
+use crate::base::tensor::Tensor;
+use crate::data::{Batch, Dataset, Feed, FeedError, Pass, Plan, Split};
+use crate::loops::Uniforms;
+use crate::runtime::pool::Pool;
+use crate::runtime::program::{Fault, Memory, Program, StepArgs};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// A compiled step and the number of samples that it takes.
+pub struct Step {
+    /// The code.
+    pub program: Program,
+    /// Samples a step.
+    pub batch: usize,
+    /// The input buffer of each field of a sample, in the data's order.
+    pub inputs: Vec<String>,
+    /// How many indices each operator takes from a sample whose indices come from data.
+    pub indices: Vec<usize>,
+    /// A value for each of the program's hyper-parameters.
+    pub hypers: Vec<f64>,
+    /// Which of those is the part of the learning rate that is left.
+    pub lr_scale: Option<usize>,
+    /// Which of those is the part that this batch has in an update of several.
+    pub share: Option<usize>,
+}
+
+/// The steps of a run.
+pub struct Steps {
+    /// One step of training.
+    pub train: Step,
+    /// Training on what is left of an epoch after the full batches, where that is kept.
+    pub last: Option<Step>,
+    /// A batch whose gradients are only added up, where an update is made of several.
+    pub gather: Option<Step>,
+    /// Evaluation, by batch; the splits of a data set need its full batch and their remainders.
+    pub evaluate: BTreeMap<usize, Step>,
+}
+
+/// The optimiser's arguments that are schedules, to be told what they are.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Schedules {
+    /// Their names: `lr`.
+    pub names: Vec<String>,
+    /// Their values, in the same order, as a step computes them.
+    pub uniforms: Uniforms,
+    /// A value for each hyper-parameter.
+    pub hypers: Vec<f64>,
+    /// Which of those is the part of the learning rate that is left.
+    pub lr_scale: Option<usize>,
+    /// The learning rate, where it stays as it is.
+    pub constant_lr: Option<f32>,
+}
+
+impl Schedules {
+    /// Names and values at a step, which counts from 1.
+    pub fn at(&self, step: u64) -> Vec<(String, f32)> {
+        self.names.iter().cloned().zip(self.uniforms.eval(step, &self.hypers)).collect()
+    }
+
+    /// The same, with the learning rate in any case.
+    fn told(&self, step: u64) -> Vec<(String, f32)> {
+        let constant = self.constant_lr.map(|lr| ("lr".to_owned(), lr));
+        constant.into_iter().chain(self.at(step)).collect()
+    }
+}
+
+impl Steps {
+    /// The step for so many samples of a pass; `updates` says whether one to train on ends with an
+    /// update.
+    fn of(&self, pass: Pass, samples: usize, updates: bool) -> &Step {
+        if pass.trains() {
+            return match (&self.last, &self.gather) {
+                (Some(last), _) if samples == last.batch => last,
+                (_, Some(gather)) if !updates => gather,
+                _ => &self.train,
+            };
+        }
+        let step = self.evaluate.get(&samples);
+        step.expect("an evaluation step was compiled for each batch of each split")
+    }
+}
+
+/// What to do with a batch whose loss or gradient is not finite. The parameters stay as they were
+/// before it in any case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnNan {
+    /// The run ends.
+    #[default]
+    Stop,
+    /// It goes on with the next batch.
+    Skip,
+    /// It goes on with half the learning rate.
+    HalveLr,
+}
+
+/// How to train.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// Passes over the training data.
+    pub epochs: usize,
+    /// What initial values, shuffling and random operators are drawn from.
+    pub seed: u64,
+    /// Whether each epoch has an order of its own.
+    pub shuffle: bool,
+    /// Samples a step of evaluation.
+    pub evaluation_batch: usize,
+    /// What changes from step to step.
+    pub schedules: Schedules,
+    /// Batches an update.
+    pub accumulate: usize,
+    /// What to do where numbers are not finite.
+    pub on_nan: OnNan,
+    /// What epochs' scores decide.
+    pub rules: Rules,
+    /// The running means that evaluation takes in place of parameters and layer states.
+    pub averages: Vec<Average>,
+    /// The states that hold the sums of gradients of an update in progress.
+    pub gathered: Vec<String>,
+}
+
+/// A parameter or state, and the state that holds its running mean.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Average {
+    /// The path of what is averaged.
+    pub of: String,
+    /// The path of its mean.
+    pub mean: String,
+}
+
+/// What a watcher is told.
+pub enum Event<'a> {
+    /// An epoch begins, or goes on.
+    EpochStarted {
+        /// Its number, from 1.
+        epoch: usize,
+        /// How many there will be.
+        epochs: usize,
+        /// How many steps it has.
+        steps: usize,
+    },
+    /// Some steps were made.
+    Stepped {
+        /// How many of this epoch.
+        step: usize,
+    },
+    /// A batch was left out: its loss or gradient was not finite.
+    Skipped {
+        /// The epoch, from 1.
+        epoch: usize,
+        /// The batch of the epoch, from 1.
+        step: usize,
+        /// Its loss.
+        loss: f32,
+        /// The part of the learning rate that is left.
+        lr_scale: f64,
+    },
+    /// Something that is worth a line.
+    Notice(&'a str),
+    /// An epoch has ended, validation included.
+    EpochEnded {
+        /// What it was.
+        record: &'a EpochRecord,
+        /// How many there will be.
+        epochs: usize,
+        /// What follows from it.
+        decision: Decision,
+    },
+}
+
+/// Who follows a run.
+pub trait Watcher {
+    /// Told what happens, in order.
+    fn event(&mut self, event: Event<'_>);
+
+    /// Shown the run after each step, and after each epoch with what was decided: the time to keep
+    /// what is there.
+    fn look(&mut self, _trainer: &Trainer<'_>, _epoch_over: Option<Decision>) {}
+}
+
+/// How training ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All epochs were made.
+    Finished,
+    /// Nothing got better for as long as the run was to wait.
+    StoppedEarly,
+    /// It was asked to stop, and did after a whole step.
+    Stopped,
+}
+
+/// What ends a run early.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TrainError {
+    /// The loss or gradient is infinite or not a number; the parameters are as before the step.
+    NotFinite {
+        /// The epoch, from 1.
+        epoch: usize,
+        /// The step of the epoch, from 1.
+        step: usize,
+        /// The loss.
+        loss: f32,
+        /// How many batches in a row were like that.
+        in_a_row: u64,
+    },
+    /// A label or index is outside its range.
+    BadIndex {
+        /// Which of the program's indexed operators.
+        site: u32,
+        /// The split.
+        split: &'static str,
+        /// The sample's number in the data that the split was taken from, from 0.
+        sample: usize,
+    },
+    /// A split has too few samples for what was asked.
+    NoSamples(&'static str),
+    /// A sample cannot be read or prepared.
+    Data(FeedError),
+}
+
+/// A run: compiled steps, their memory, threads and data.
+pub struct Trainer<'a> {
+    steps: &'a Steps,
+    memory: Memory,
+    pool: &'a mut Pool,
+    data: &'a Dataset,
+    feed: Feed,
+    settings: Settings,
+    state: TrainState,
+    /// A value for each hyper-parameter of the step that runs.
+    hypers: Vec<f64>,
+    /// The batch that is trained on: its samples' indices in the split.
+    samples: Vec<u32>,
+    /// How long steps of this run have waited for their samples.
+    waited: Duration,
+}
+
+/// Steps between two looks at the bar: often enough to be live, too rare to cost anything.
+const STEPS_A_TICK: usize = 16;
+
+/// Batches in a row that may be left out: more say that the run is lost.
+const MOST_SKIPPED: u64 = 50;
+
+impl<'a> Trainer<'a> {
+    /// A run that has not begun. `initial` holds the first value of every parameter and state.
+    pub fn new(
+        steps: &'a Steps,
+        memory: Memory,
+        pool: &'a mut Pool,
+        data: &'a Dataset,
+        settings: Settings,
+        initial: &[(String, Tensor)],
+    ) -> Self {
+        let plan = Plan {
+            seed: settings.seed,
+            shuffle: settings.shuffle,
+            batch: steps.train.batch,
+            keep_last: steps.last.is_some(),
+            evaluation_batch: settings.evaluation_batch,
+            threads: pool.threads(),
+        };
+        let feed = Feed::new(data, plan);
+        let mut trainer = Trainer {
+            steps,
+            memory,
+            pool,
+            data,
+            feed,
+            settings,
+            state: TrainState::default(),
+            hypers: Vec::new(),
+            samples: Vec::new(),
+            waited: Duration::ZERO,
+        };
+        trainer.write(initial);
+        trainer
+    }
+
+    /// Puts values of parameters and states in their places.
+    pub fn write(&mut self, values: &[(String, Tensor)]) {
+        for (name, value) in values {
+            self.steps.train.program.write(&mut self.memory, name, value);
+        }
+        self.steps.train.program.refresh(&mut self.memory, self.pool);
+    }
+
+    /// Goes on from where another run was.
+    pub fn resume(&mut self, state: TrainState, values: &[(String, Tensor)]) {
+        self.write(values);
+        self.state = state;
+    }
+
+    /// Trains until the epochs are made, nothing gets better, or `stop` is set.
+    pub fn train(
+        &mut self,
+        watcher: &mut dyn Watcher,
+        stop: &AtomicBool,
+    ) -> Result<Outcome, TrainError> {
+        while self.state.epoch < self.settings.epochs {
+            if self.state.stopped_early {
+                return Ok(Outcome::StoppedEarly);
+            }
+            if !self.epoch(watcher, stop)? {
+                return Ok(Outcome::Stopped);
+            }
+            self.close_epoch(watcher)?;
+        }
+        Ok(if self.state.stopped_early { Outcome::StoppedEarly } else { Outcome::Finished })
+    }
+
+    /// What is left of a pass over the training data; whether it came to its end.
+    fn epoch(&mut self, watcher: &mut dyn Watcher, stop: &AtomicBool) -> Result<bool, TrainError> {
+        let epoch = self.state.epoch + 1;
+        let pass = Pass::Train { epoch: epoch as u64 };
+        let mut then = self.after(epoch);
+        if self.data.validation.count() > 0 {
+            then.insert(0, Pass::Validation);
+        }
+        let steps = self.feed.begin_at(pass, self.state.batch, &then);
+        if steps == 0 {
+            return Err(TrainError::NoSamples(pass.split()));
+        }
+        watcher.event(Event::EpochStarted { epoch, epochs: self.settings.epochs, steps });
+        if self.state.batch == 0 {
+            let tally = Tally::new(&self.steps.train.program);
+            self.state.open = OpenEpoch { tally, ..OpenEpoch::default() };
+        }
+        let (mut start, mut waited) = (Instant::now(), self.waited);
+        while self.state.batch < steps {
+            if stop.load(Ordering::Relaxed) {
+                return Ok(false);
+            }
+            let Some(step) = self.train_step(pass, steps)? else { break };
+            self.judge_step(step, watcher)?;
+            self.state.batch += 1;
+            self.state.open.seconds += start.elapsed().as_secs_f64();
+            self.state.open.data_seconds += (self.waited - waited).as_secs_f64();
+            (start, waited) = (Instant::now(), self.waited);
+            if self.state.batch.is_multiple_of(STEPS_A_TICK) {
+                watcher.event(Event::Stepped { step: self.state.batch });
+            }
+            watcher.look(self, None);
+        }
+        Ok(true)
+    }
+
+    /// Trains on the next batch; `None` after the last one.
+    fn train_step(&mut self, pass: Pass, steps: usize) -> Result<Option<&'a Step>, TrainError> {
+        let every = self.settings.accumulate;
+        let updates = (self.state.batch + 1).is_multiple_of(every) || self.state.batch + 1 == steps;
+        let first = self.state.batch / every * every;
+        let share = self.share(first, (first + every).min(steps), steps);
+        let args = Args { number: self.state.updates + 1, seed: self.seed(), share };
+        let step = self.step(pass, updates, args)?;
+        self.state.updates += u64::from(updates && step.is_some());
+        Ok(step)
+    }
+
+    /// What the random operators of the next batch are drawn from, beside the update's number: the
+    /// batches of an update have numbers of their own.
+    fn seed(&self) -> u64 {
+        /// Far apart for batches, by an odd factor without a pattern (that of SplitMix64).
+        const APART: u64 = 0x9e37_79b9_7f4a_7c15;
+        let batch = (self.state.batch % self.settings.accumulate) as u64;
+        self.settings.seed.wrapping_add(batch.wrapping_mul(APART))
+    }
+
+    /// The part of one sample's gradient in an update from these batches of an epoch, times a
+    /// step's samples: batches weigh as their samples.
+    fn share(&self, first: usize, end: usize, steps: usize) -> f64 {
+        let full = self.steps.train.batch;
+        let last = self.steps.last.as_ref().map_or(full, |last| last.batch);
+        let samples =
+            if end == steps { (end - first - 1) * full + last } else { (end - first) * full };
+        1.0 / samples as f64
+    }
+
+    /// Takes a step's numbers, or deals with those that are not finite.
+    fn judge_step(&mut self, step: &Step, watcher: &mut dyn Watcher) -> Result<(), TrainError> {
+        let loss = output(step, &self.memory, "output.loss")[0];
+        if output(step, &self.memory, "output.finite") == [1.0] {
+            self.state.open.tally.add(step, &self.memory);
+            if !self.gathers(step) {
+                let norm = output(step, &self.memory, "output.grad_norm")[0];
+                self.state.open.grad_norm += f64::from(norm);
+                self.state.open.norms += 1;
+            }
+            self.state.skipped_in_a_row = 0;
+            return Ok(());
+        }
+        let (epoch, batch) = (self.state.epoch + 1, self.state.batch + 1);
+        self.state.skipped += 1;
+        self.state.skipped_in_a_row += 1;
+        let in_a_row = self.state.skipped_in_a_row;
+        if self.settings.on_nan == OnNan::Stop || in_a_row >= MOST_SKIPPED {
+            // The step has changed nothing: a run that is taken up again makes it again.
+            self.state.updates = self.state.updates.saturating_sub(u64::from(!self.gathers(step)));
+            self.state.skipped -= 1;
+            self.state.skipped_in_a_row -= 1;
+            return Err(TrainError::NotFinite { epoch, step: batch, loss, in_a_row });
+        }
+        if self.settings.on_nan == OnNan::HalveLr {
+            self.state.control.lr_scale *= 0.5;
+        }
+        if !self.gathers(step) {
+            // The batches of an update are left out together.
+            for sum in &self.settings.gathered {
+                step.program.bytes_mut(&mut self.memory, sum).fill(0);
+            }
+        }
+        let lr_scale = self.state.control.lr_scale;
+        watcher.event(Event::Skipped { epoch, step: batch, loss, lr_scale });
+        Ok(())
+    }
+
+    /// Whether a step only adds gradients up.
+    fn gathers(&self, step: &Step) -> bool {
+        self.steps.gather.as_ref().is_some_and(|gather| std::ptr::eq(gather, step))
+    }
+
+    /// Validates, and ends the epoch.
+    fn close_epoch(&mut self, watcher: &mut dyn Watcher) -> Result<(), TrainError> {
+        let epoch = self.state.epoch + 1;
+        let mut validation = None;
+        if self.data.validation.count() > 0 {
+            let next = self.after(epoch);
+            validation = Some(self.evaluate(Pass::Validation, &next, &mut |_| {})?);
+        }
+        let open = std::mem::take(&mut self.state.open);
+        let record = EpochRecord {
+            epoch,
+            samples: open.tally.samples,
+            train: open.tally.scores(),
+            validation,
+            grad_norm: open.grad_norm / open.norms.max(1) as f64,
+            scheduled: self.scheduled(),
+            steps: self.state.batch,
+            seconds: open.seconds,
+            data_seconds: open.data_seconds,
+        };
+        let decision = self.state.control.decide(&self.settings.rules, &record);
+        self.state.stopped_early = decision.stop;
+        self.state.epoch = epoch;
+        self.state.batch = 0;
+        self.state.history.push(record.clone());
+        let epochs = self.settings.epochs;
+        watcher.event(Event::EpochEnded { record: &record, epochs, decision });
+        watcher.look(self, Some(decision));
+        Ok(())
+    }
+
+    /// What the optimiser's scheduled arguments were in the last update.
+    fn scheduled(&mut self) -> Vec<(String, f32)> {
+        let schedules = &mut self.settings.schedules;
+        if let Some(index) = schedules.lr_scale {
+            schedules.hypers[index] = self.state.control.lr_scale;
+        }
+        schedules.told(self.state.updates)
+    }
+
+    /// What comes after an epoch and its validation.
+    fn after(&self, epoch: usize) -> Vec<Pass> {
+        match epoch < self.settings.epochs {
+            true => vec![Pass::Train { epoch: epoch as u64 + 1 }],
+            false if self.data.test.count() > 0 => vec![Pass::Test],
+            false => Vec::new(),
+        }
+    }
+
+    /// Scores of a split, with the parameters as they are, or their running means where there are
+    /// some. `each` is shown every batch.
+    pub fn evaluate(
+        &mut self,
+        pass: Pass,
+        then: &[Pass],
+        each: &mut dyn FnMut(&Evaluated<'_>),
+    ) -> Result<Scores, TrainError> {
+        self.swap_averages();
+        let scores = self.evaluate_parameters(pass, then, each);
+        self.swap_averages();
+        scores
+    }
+
+    fn evaluate_parameters(
+        &mut self,
+        pass: Pass,
+        then: &[Pass],
+        each: &mut dyn FnMut(&Evaluated<'_>),
+    ) -> Result<Scores, TrainError> {
+        self.feed.begin(pass, then);
+        let mut tally: Option<Tally> = None;
+        let args = Args { number: self.state.updates, seed: self.settings.seed, share: 1.0 };
+        while let Some(step) = self.step(pass, false, args)? {
+            let tally = tally.get_or_insert_with(|| Tally::new(&step.program));
+            tally.add(step, &self.memory);
+            each(&Evaluated { step, memory: &self.memory, samples: &self.samples });
+        }
+        tally.map(|tally| tally.scores()).ok_or(TrainError::NoSamples(pass.split()))
+    }
+
+    /// Puts the running means where the parameters are, and those where the means are.
+    fn swap_averages(&mut self) {
+        if self.settings.averages.is_empty() {
+            return;
+        }
+        let program = &self.steps.train.program;
+        for Average { of, mean } in &self.settings.averages {
+            let value = program.bytes(&self.memory, of).to_vec();
+            let average = program.bytes(&self.memory, mean).to_vec();
+            program.bytes_mut(&mut self.memory, of).copy_from_slice(&average);
+            program.bytes_mut(&mut self.memory, mean).copy_from_slice(&value);
+        }
+        program.refresh(&mut self.memory, self.pool);
+    }
+
+    /// Runs a step on the next batch of a pass, and says which it was; `None` after the last one.
+    fn step(
+        &mut self,
+        pass: Pass,
+        updates: bool,
+        args: Args,
+    ) -> Result<Option<&'a Step>, TrainError> {
+        let start = Instant::now();
+        let batch = self.feed.next_batch().map_err(TrainError::Data)?;
+        let Some(batch) = batch else { return Ok(None) };
+        let step = self.steps.of(pass, batch.samples.len(), updates);
+        fill(step, &batch, &mut self.memory)?;
+        self.samples.clear();
+        self.samples.extend_from_slice(batch.samples);
+        self.waited += start.elapsed();
+        self.hypers.clear();
+        self.hypers.extend_from_slice(&step.hypers);
+        if let Some(index) = step.lr_scale {
+            self.hypers[index] = self.state.control.lr_scale;
+        }
+        if let Some(index) = step.share {
+            self.hypers[index] = args.share * step.batch as f64;
+        }
+        let args = StepArgs { step: args.number, seed: args.seed, hypers: &self.hypers };
+        let ran = step.program.run(&mut self.memory, self.pool, &args);
+        let split = self.data.split(pass);
+        ran.map_err(|fault| bad_index(fault, step, split, pass.split(), &self.samples))?;
+        Ok(Some(step))
+    }
+
+    /// Scores of the test split, if there is one.
+    pub fn test(&mut self) -> Result<Option<Scores>, TrainError> {
+        if self.data.test.count() == 0 {
+            return Ok(None);
+        }
+        self.evaluate(Pass::Test, &[], &mut |_| {}).map(Some)
+    }
+
+    /// A parameter or state as it is, as one axis.
+    pub fn read(&self, name: &str) -> Tensor {
+        self.steps.train.program.read(&self.memory, name)
+    }
+
+    /// What evaluation takes for a parameter or state: its running mean where there is one.
+    pub fn read_average(&self, name: &str) -> Tensor {
+        let average = self.settings.averages.iter().find(|average| average.of == name);
+        self.read(average.map_or(name, |average| &average.mean))
+    }
+
+    /// The bytes of a parameter or state as it is.
+    pub fn bytes(&self, name: &str) -> &[u8] {
+        self.steps.train.program.bytes(&self.memory, name)
+    }
+
+    /// Where the run is.
+    pub fn state(&self) -> &TrainState {
+        &self.state
+    }
+
+    /// How it trains.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Updates made so far.
+    pub fn steps_made(&self) -> u64 {
+        self.state.updates
+    }
+
+    /// The step that was not finite, to be made again by other code: it has just been refused.
+    pub fn refused(&self) -> Refused<'_> {
+        let steps = self.steps;
+        let step = match &steps.last {
+            Some(last) if self.samples.len() == last.batch => last,
+            _ => &steps.train,
+        };
+        Refused {
+            inputs: &step.inputs,
+            memory: &self.memory,
+            step,
+            samples: self.samples.iter().map(|&index| self.data.train.original(index)).collect(),
+            number: self.state.updates + 1,
+            seed: self.seed(),
+            lr_scale: self.state.control.lr_scale,
+        }
+    }
+}
+
+/// What a step is given beside its inputs.
+#[derive(Clone, Copy)]
+struct Args {
+    /// The update's number, from 1.
+    number: u64,
+    /// What random operators are drawn from, beside that.
+    seed: u64,
+    /// A sample's part in the update.
+    share: f64,
+}
+
+/// A batch that has been evaluated.
+pub struct Evaluated<'a> {
+    step: &'a Step,
+    memory: &'a Memory,
+    /// The indices of its samples in their split.
+    pub samples: &'a [u32],
+}
+
+impl Evaluated<'_> {
+    /// The elements of the model's output, sample after sample.
+    pub fn output(&self) -> &[f32] {
+        output(self.step, self.memory, "output.output")
+    }
+}
+
+/// A step of training whose numbers were not finite, with all that it was given.
+pub struct Refused<'a> {
+    inputs: &'a [String],
+    memory: &'a Memory,
+    step: &'a Step,
+    /// The samples' numbers in the data that the training split was taken from.
+    pub samples: Vec<u32>,
+    /// The update's number, from 1.
+    pub number: u64,
+    /// What its random operators are drawn from, beside that.
+    pub seed: u64,
+    /// The part of the learning rate that is left.
+    pub lr_scale: f64,
+}
+
+impl Refused<'_> {
+    /// The bytes of its inputs, by the names of their buffers.
+    pub fn inputs(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let there = self.inputs.iter().filter(|name| self.step.program.buffer(name).is_some());
+        there.map(|name| (name.as_str(), self.step.program.bytes(self.memory, name)))
+    }
+}
+
+/// Copies a batch into a step's inputs.
+fn fill(step: &Step, batch: &Batch<'_>, memory: &mut Memory) -> Result<(), TrainError> {
+    for (index, input) in step.inputs.iter().enumerate() {
+        // A field that nothing in the step reads has no buffer.
+        if step.program.buffer(input).is_some() {
+            let room = step.program.bytes_mut(memory, input);
+            batch.copy(index, room).map_err(TrainError::Data)?;
+        }
+    }
+    Ok(())
+}
+
+/// The value of an output that every step has.
+fn output<'m>(step: &Step, memory: &'m Memory, name: &str) -> &'m [f32] {
+    step.program.f32s(memory, name)
+}
+
+fn bad_index(
+    fault: Fault,
+    step: &Step,
+    split: &Split,
+    name: &'static str,
+    samples: &[u32],
+) -> TrainError {
+    let row = fault.element / step.indices[fault.site as usize];
+    let sample = split.original(samples[row]) as usize;
+    TrainError::BadIndex { site: fault.site, split: name, sample }
+}

@@ -1,0 +1,104 @@
+//! Losses and metrics: sums over the samples of several steps, and what they give.
+
+use super::{Step, exact};
+use crate::runtime::program::{Memory, Program};
+use serde::{Deserialize, Serialize};
+
+/// A loss and metrics, averaged over samples.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Scores {
+    /// The mean loss.
+    #[serde(with = "exact")]
+    pub loss: f64,
+    /// Each metric's name and value.
+    #[serde(with = "exact::pairs")]
+    pub metrics: Vec<(String, f64)>,
+}
+
+/// One epoch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EpochRecord {
+    /// Its number, from 1.
+    pub epoch: usize,
+    /// Scores on the training data, of the parameters as they were at each step.
+    pub train: Scores,
+    /// Scores on the validation data after the epoch, where there is any.
+    pub validation: Option<Scores>,
+    /// The mean Euclidean norm of the gradient.
+    #[serde(with = "exact")]
+    pub grad_norm: f64,
+    /// The learning rate, and the optimiser's scheduled arguments, as they were in the last step.
+    pub scheduled: Vec<(String, f32)>,
+    /// Steps made.
+    pub steps: usize,
+    /// Samples trained on.
+    pub samples: usize,
+    /// Seconds of training, without validation.
+    pub seconds: f64,
+    /// Seconds of those until the samples of each step were in its inputs.
+    pub data_seconds: f64,
+}
+
+/// Sums over the samples of several steps.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Samples summed over.
+    pub samples: usize,
+    #[serde(with = "exact")]
+    loss: f64,
+    metrics: Vec<Metric>,
+}
+
+/// A metric's sums: a mean weighs samples, a ratio divides sums.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Metric {
+    name: String,
+    buffer: String,
+    #[serde(with = "exact")]
+    numerator: f64,
+    #[serde(with = "exact")]
+    denominator: f64,
+}
+
+impl Tally {
+    /// Nothing summed yet of what a program computes.
+    pub fn new(program: &Program) -> Tally {
+        const PREFIX: &str = "output.metric.";
+        let names = program.loops().buffers.values().map(|buffer| &buffer.name);
+        let metrics = names.filter_map(|buffer| {
+            let name = buffer.strip_prefix(PREFIX)?.to_string();
+            Some(Metric { name, buffer: buffer.clone(), numerator: 0.0, denominator: 0.0 })
+        });
+        Tally { samples: 0, loss: 0.0, metrics: metrics.collect() }
+    }
+
+    /// Adds what a step has left in its outputs.
+    pub fn add(&mut self, step: &Step, memory: &Memory) {
+        let loss = step.program.f32s(memory, "output.loss")[0];
+        let weight = step.batch as f64;
+        self.samples += step.batch;
+        self.loss += f64::from(loss) * weight;
+        for metric in &mut self.metrics {
+            let (numerator, denominator) = match *step.program.f32s(memory, &metric.buffer) {
+                [mean] => (f64::from(mean) * weight, weight),
+                [numerator, denominator] => (f64::from(numerator), f64::from(denominator)),
+                ref other => panic!("a metric has 1 or 2 values, not {}", other.len()),
+            };
+            metric.numerator += numerator;
+            metric.denominator += denominator;
+        }
+    }
+
+    /// The means. Of nothing, the loss is 0 / 0.
+    pub fn scores(&self) -> Scores {
+        let value = |metric: &Metric| {
+            let empty = metric.denominator == 0.0;
+            let value = if empty { 0.0 } else { metric.numerator / metric.denominator };
+            (metric.name.clone(), value)
+        };
+        Scores {
+            loss: self.loss / self.samples as f64,
+            metrics: self.metrics.iter().map(value).collect(),
+        }
+    }
+}
