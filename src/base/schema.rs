@@ -5,9 +5,10 @@
 //! the other.
 
 use crate::base::tensor::DType;
+use serde::{Deserialize, Serialize};
 
 /// One field of a sample.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Field {
     /// Its name: `image`, `label`.
     pub name: String,
@@ -25,7 +26,7 @@ impl Field {
 }
 
 /// What a compiled step does to samples before the model sees them.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Preparation {
     /// What becomes of the numbers of an image, in order. The first one that is a
     /// [`Conversion::Rescale`] finds bytes, 0 to 255; any other finds bytes / 255, as a model does
@@ -38,7 +39,7 @@ pub struct Preparation {
 }
 
 /// A step of the way from an image's bytes to a model's numbers.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Conversion {
     /// `x · scale + offset`.
     Rescale {
@@ -83,7 +84,7 @@ impl Preparation {
 }
 
 /// What is known of a data set.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Schema {
     /// The model's inputs, in the order in which a model takes them.
     pub inputs: Vec<Field>,

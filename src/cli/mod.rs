@@ -8,16 +8,19 @@ mod bench;
 mod check;
 mod diff;
 mod emit_ir;
+mod eval;
 mod explain;
 mod explain_code;
 mod fmt;
 mod grad;
 mod machine;
+mod predict;
 mod progress;
 pub mod render;
 mod run;
 mod snippet;
 mod train;
+mod trained;
 mod write;
 
 use crate::base::caught;
@@ -42,6 +45,10 @@ struct Cli {
 enum Command {
     /// Train a model on its data, then test it
     Run(run::Run),
+    /// Judge a trained model by its data
+    Eval(eval::Eval),
+    /// Ask a trained model about files
+    Predict(predict::Predict),
     /// Find mistakes without running anything, and print the model's shape
     Check(check::Check),
     /// Explain the code of a message, with a wrong program and a right one
@@ -108,6 +115,8 @@ pub fn main() -> ExitCode {
     quiet_broken_pipes();
     let result = match cli.command {
         Command::Run(command) => command.execute(),
+        Command::Eval(command) => command.execute(),
+        Command::Predict(command) => command.execute(),
         Command::Check(command) => command.execute(),
         Command::Explain(command) => command.execute(),
         Command::Fmt(command) => command.execute(),

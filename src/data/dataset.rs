@@ -20,7 +20,7 @@ use super::feed::Pass;
 use super::split;
 use super::transform::Transforms;
 use crate::base::rng::{Sequence, hash_name};
-use crate::base::schema::{Field, Schema};
+use crate::base::schema::{Field, Preparation, Schema};
 use crate::base::tensor::DType;
 
 /// A data set: its schema, as it turned out, and its samples.
@@ -82,6 +82,14 @@ impl Dataset {
         hasher.finalize().to_hex().to_string()
     }
 
+    /// What samples look like before the transforms.
+    pub fn source_schema(&self) -> Schema {
+        let mut fields = self.train.fields().to_vec();
+        let target = fields.pop().unwrap_or_else(|| self.schema.target.clone());
+        let prepare = Preparation::default();
+        Schema { inputs: fields, target, prepare, ..self.schema.clone() }
+    }
+
     /// The name of a class.
     pub fn class_name(&self, class: usize) -> String {
         self.classes.get(class).cloned().unwrap_or_else(|| class.to_string())
@@ -92,6 +100,12 @@ impl Dataset {
         let [train, validation, test] =
             [&self.train, &self.validation, &self.test].map(|split| split.spread(samples));
         self.with_splits(train, validation, test)
+    }
+
+    /// One split, as the test split of data that have no others.
+    pub fn only(&self, split: Split) -> Dataset {
+        let none = split.choose(Vec::new());
+        self.with_splits(none.clone(), none, split)
     }
 
     /// So many training samples, which stand for the other splits, too, where those have any.

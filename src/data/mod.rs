@@ -26,6 +26,7 @@ mod idx;
 mod images;
 mod labelled;
 mod mnist;
+mod pictures;
 mod request;
 mod split;
 #[cfg(test)]
@@ -35,6 +36,7 @@ pub mod transform;
 pub use dataset::{Column, Dataset, Note, Records, Samples, Split, order};
 pub use error::DataError;
 pub use feed::{Batch, Feed, FeedError, Pass, Plan, prefetch_bytes};
+pub use pictures::{Pictures, csv_records, idx_records};
 pub use request::{Argument, Call, Literal, Places, SourceRequest, Watch};
 
 use std::sync::Arc;
@@ -52,6 +54,11 @@ pub fn schema(request: &SourceRequest, places: &Places) -> Result<Schema, DataEr
     Ok(transform::fit(&items, &source_schema(request, places)?)?.1)
 }
 
+/// Whether a file's name says that it is an image.
+pub fn is_image(path: &std::path::Path) -> bool {
+    images::is_image(path)
+}
+
 /// Bytes of samples that lie in memory while a run goes on: images of folders are read from the
 /// cache as they are needed.
 pub fn resident_bytes(request: &SourceRequest, schema: &Schema) -> usize {
@@ -63,7 +70,7 @@ pub fn resident_bytes(request: &SourceRequest, schema: &Schema) -> usize {
 }
 
 /// What the source's own samples look like.
-fn source_schema(request: &SourceRequest, places: &Places) -> Result<Schema, DataError> {
+pub fn source_schema(request: &SourceRequest, places: &Places) -> Result<Schema, DataError> {
     match request.name.as_str() {
         "mnist" => mnist::Options::of(request)?.schema(),
         "idx" => idx::Options::of(request)?.schema(places),

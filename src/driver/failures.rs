@@ -1,24 +1,29 @@
 //! What ends training early, as reports with their places in the program.
 
-use super::run::Run;
 use super::session::{Failure, Session};
+use super::steps::Sites;
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::Span;
-use crate::data::FeedError;
+use crate::data::{Dataset, FeedError};
 use crate::runtime::trainer::TrainError;
 
 /// What ended training, with its place in the program where it has one.
-pub fn train_failure(error: &TrainError, run: &Run, session: &Session) -> Failure {
+pub(super) fn train_failure(
+    error: &TrainError,
+    data: &Dataset,
+    sites: &Sites,
+    session: &Session,
+) -> Failure {
     let diagnostic = match error {
         TrainError::NotFinite { epoch, step, loss, in_a_row } => {
             not_finite(*epoch, *step, *loss, *in_a_row)
         }
         TrainError::BadIndex { site, split, sample } => {
-            let sites = if *split == "train" { &run.sites.train } else { &run.sites.evaluate };
+            let sites = if *split == "train" { &sites.train } else { &sites.evaluate };
             let place = sites.get(*site as usize).copied().flatten();
             let diagnostic = bad_index(place, &format!("the {split} data"), *sample);
-            match run.data.schema.classes {
+            match data.schema.classes {
                 Some(classes) => diagnostic.note(format!("the data has {classes} classes")),
                 None => diagnostic,
             }

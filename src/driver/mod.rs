@@ -16,6 +16,7 @@ mod batch;
 mod bench;
 mod check;
 mod emit;
+mod evaluate;
 mod explain;
 mod failures;
 mod fastest;
@@ -28,6 +29,7 @@ mod kept;
 mod memory;
 mod peak;
 mod pipeline;
+mod predict;
 mod repair;
 mod report;
 mod run;
@@ -38,16 +40,18 @@ mod source;
 mod steps;
 mod stream;
 mod train;
+mod trained;
 
 pub use bench::{Bench, Times, bench};
 pub use check::{Wanted, check};
 pub use emit::{Emit, STAGES, Stage, emit};
+pub use evaluate::{ClassCounts, Evaluation, Judged, SplitName, Worst, evaluation};
 pub use explain::{Explained, ExplainedKernel};
-pub use failures::train_failure;
 pub use folder::{KeptFile, RunFolder, RunInfo, RunResult, Status, epoch_json, put_scores};
 pub use front::Front;
 pub use grad::{Engine, Grad, Graded, SEED, grad};
 pub use pipeline::Compiled;
+pub use predict::{Answer, Predictor, Question, predictor, questions};
 pub use repair::{Changed, Fixed, fix};
 pub use report::Report;
 pub use run::{Overrides, Run, check_writable, run, save_weights};
@@ -56,6 +60,7 @@ pub use set::{Setting, set};
 pub use source::Source;
 pub use stream::Streams;
 pub use train::{Ended, Job, Place, Prepared, job, prepare};
+pub use trained::{Model, Which};
 
 impl Front {
     /// Samples a step, as the program says.

@@ -114,8 +114,9 @@ pub fn run(
         train: session.training_graph(experiment)?,
     };
     let globals = Globals::default();
-    let mut compiler = Compiler { session, request, data: &data, globals, run_steps };
-    let (steps, sites) = compiler.steps(&graphs, &training.settings)?;
+    let fields = data.fields(true);
+    let mut compiler = Compiler { session, request, fields, globals, run_steps };
+    let (steps, sites) = compiler.steps(&graphs, &training.settings, &data)?;
     let programs: Vec<&Program> = programs(&steps).collect();
     refuse_too_large(session, request, &programs, overrides.threads)?;
     let seed = training.settings.seed;

@@ -24,6 +24,13 @@ pub struct Source {
     places: Places,
 }
 
+impl Source {
+    /// What samples look like before the transforms.
+    pub(super) fn before(&self) -> Result<Schema, DataError> {
+        data::source_schema(&self.request, &self.places)
+    }
+}
+
 impl Session {
     /// Opens a data source; `watch` follows what takes long.
     pub fn open(&mut self, source: &Source, watch: Watch<'_>) -> Result<data::Dataset, Failure> {
@@ -44,11 +51,18 @@ pub(super) struct Schemas {
     /// Whether the settings are as they are written: nothing on the command line changes them.
     pub as_written: bool,
     known: Vec<(SourceRequest, Result<Schema, DataError>)>,
+    /// What the data are known to look like, whatever is asked.
+    given: Option<Schema>,
 }
 
 impl Schemas {
     pub fn new(need_data: bool) -> Self {
-        Schemas { need_data, as_written: false, known: Vec::new() }
+        Schemas { need_data, as_written: false, known: Vec::new(), given: None }
+    }
+
+    /// Of data that need not be there.
+    pub fn given(schema: Schema) -> Self {
+        Schemas { given: Some(schema), ..Schemas::new(true) }
     }
 
     /// Those of a program that is checked as it is written.
@@ -57,6 +71,9 @@ impl Schemas {
     }
 
     fn of(&mut self, request: &SourceRequest, places: &Places) -> Result<Schema, DataError> {
+        if let Some(given) = &self.given {
+            return Ok(given.clone());
+        }
         if let Some((_, schema)) = self.known.iter().find(|(known, _)| known == request) {
             return schema.clone();
         }

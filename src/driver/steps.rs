@@ -4,6 +4,7 @@
 use super::pipeline::Compiled;
 use super::schedules::hypers;
 use super::session::{Failure, Request, Session};
+use crate::base::schema::Field;
 use crate::base::source::Span;
 use crate::data::Dataset;
 use crate::elaborate::{LastBatch, Settings};
@@ -71,20 +72,21 @@ pub(super) struct Graphs {
 pub(super) struct Compiler<'a> {
     pub session: &'a mut Session,
     pub request: &'a Request,
-    pub data: &'a Dataset,
+    /// What a step is given of each sample.
+    pub fields: Vec<Field>,
     pub globals: Globals,
     /// How many updates the run makes.
     pub run_steps: u64,
 }
 
 impl Compiler<'_> {
-    /// All steps of a run.
+    /// All steps of a run on these data.
     pub fn steps(
         &mut self,
         graphs: &Graphs,
         settings: &Settings,
+        data: &Dataset,
     ) -> Result<(Steps, Sites), Failure> {
-        let data = self.data;
         let counts = [data.train.count(), data.validation.count(), data.test.count()];
         let batches = Batches::of(settings, counts);
         let (train, train_sites) = self.step(&graphs.train, batches.train)?;
@@ -107,12 +109,16 @@ impl Compiler<'_> {
         Ok((Steps { train, last, gather, evaluate }, sites))
     }
 
-    fn step(&mut self, graph: &Graph, batch: usize) -> Result<(Step, Vec<Option<Span>>), Failure> {
+    /// One step for a batch, and where its indexed operators stand.
+    pub fn step(
+        &mut self,
+        graph: &Graph,
+        batch: usize,
+    ) -> Result<(Step, Vec<Option<Span>>), Failure> {
         let target = &self.request.target;
         let compiled = self.session.compile(graph, batch, &mut self.globals, target)?;
         let Compiled { program, batch, sites, indices, .. } = compiled;
-        let fields = self.data.fields(true);
-        let inputs = fields.iter().map(|field| format!("input.{}", field.name)).collect();
+        let inputs = self.fields.iter().map(|field| format!("input.{}", field.name)).collect();
         let declared = &program.loops().uniforms.hypers;
         let at = |name: &str| declared.iter().position(|(known, _)| known == name);
         let (lr_scale, share) = (at(LR_SCALE), at(SHARE_HYPER));

@@ -5,9 +5,9 @@
 //! Job  ─prepare→  Prepared (compiled, its folder locked, its checkpoint read)  ─train→  Ended
 //! ```
 
-use super::failures::train_failure;
+use super::evaluate::of_run;
 use super::folder::{
-    Due, Files, Keeper, Keeping, Log, Recorder, RunFolder, RunInfo, RunResult, Status,
+    Due, Files, Keeper, Keeping, Log, Recorder, RunFolder, RunInfo, RunResult, SampleInfo, Status,
 };
 use super::front::source_text;
 use super::initial::shown;
@@ -146,6 +146,8 @@ pub fn prepare(job: &Job, watch: Watch<'_>) -> Result<Prepared, Failure> {
     info.set.extend(job.set.iter().cloned());
     info.summary = run.summary(overrides.threads);
     info.classes = run.data.classes.clone();
+    info.samples =
+        Some(SampleInfo { source: run.data.source_schema(), schema: run.data.schema.clone() });
     info.status = Status::Running;
     if let Some(folder) = &folder {
         info.program = folder.keep_program(&sources(&session, &request))?;
@@ -287,11 +289,11 @@ impl Prepared {
                         result = Some(self.result(&trainer, outcome, restored, test));
                         Ok(outcome)
                     }
-                    Err(error) => Err(train_failure(&error, &self.run, &self.session)),
+                    Err(error) => Err(of_run(&error, &self.run, &self.session)),
                 }
             }
             Ok(Outcome::Stopped) => Ok(Outcome::Stopped),
-            Err(error) => Err(train_failure(&error, &self.run, &self.session)),
+            Err(error) => Err(of_run(&error, &self.run, &self.session)),
         };
         if sound {
             unwritten = unwritten.or(self.write_weights(&trainer, save).err());

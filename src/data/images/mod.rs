@@ -26,8 +26,10 @@ use std::sync::Arc;
 
 use self::cache::{Loaded, Plan};
 use self::fit::{Resize, Shape};
+pub use self::load::Decoder;
 use self::load::Progress;
 use self::scan::Folder;
+pub use self::scan::is_image;
 use super::dataset::{Column, Dataset, Note, Samples, Split};
 use super::error::DataError;
 use super::labelled::label_field;
@@ -235,6 +237,18 @@ impl<'a> Options<'a> {
         let shape = vec![self.shape.height, self.shape.width, self.shape.channels];
         Field { name: "image".to_string(), dtype: DType::U8, shape }
     }
+}
+
+/// The shape of a source's images, with the way in which they are resized.
+pub fn image_shape(
+    request: &SourceRequest,
+    [height, width, channels]: [usize; 3],
+) -> Result<Shape, DataError> {
+    let resize = match request.name.as_str() {
+        "images" => Options::of(request)?.shape.resize,
+        _ => Resize::Stretch,
+    };
+    Ok(Shape { height, width, channels, resize })
 }
 
 /// Whether every image of a folder says that it has no colours; the first that does not ends the

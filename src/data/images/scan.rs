@@ -94,7 +94,7 @@ impl Folder {
 }
 
 /// Whether a name says that the file is an image.
-fn is_image(name: &Path) -> bool {
+pub fn is_image(name: &Path) -> bool {
     let extension = name.extension().and_then(|extension| extension.to_str());
     extension.is_some_and(|found| EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(found)))
 }

@@ -25,6 +25,7 @@ pub use log::{Log, epoch_json, put_scores};
 pub use record::{Due, Files, Recorder};
 
 use super::session::Failure;
+use crate::base::schema::Schema;
 use crate::runtime::trainer::Scores;
 use crate::runtime::weights::{self, TEMPORARY};
 use serde::{Deserialize, Serialize};
@@ -63,6 +64,8 @@ pub struct RunInfo {
     pub fold: Option<(usize, usize)>,
     /// The names of the classes.
     pub classes: Vec<String>,
+    /// What samples look like.
+    pub samples: Option<SampleInfo>,
     /// What the run is, in a line.
     pub summary: String,
     /// When it began, in seconds since 1970.
@@ -71,6 +74,15 @@ pub struct RunInfo {
     pub status: Status,
     /// What came of it.
     pub result: Option<RunResult>,
+}
+
+/// What samples look like, so that a model can be asked without its data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SampleInfo {
+    /// As the source has them.
+    pub source: Schema,
+    /// As a step gets them.
+    pub schema: Schema,
 }
 
 /// A source file as it was run.
@@ -132,6 +144,7 @@ impl RunInfo {
             overfit: None,
             fold: None,
             classes: Vec::new(),
+            samples: None,
             summary,
             started: now(),
             status: Status::Running,

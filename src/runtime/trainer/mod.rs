@@ -115,7 +115,7 @@ pub enum OnNan {
 }
 
 /// How to train.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Settings {
     /// Passes over the training data.
     pub epochs: usize,

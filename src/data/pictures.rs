@@ -1,0 +1,162 @@
+//! Samples that are no part of a data set, made as the data set makes those to judge by: files of
+//! images, idx files, rows of numbers.
+//!
+//! ```text
+//! photo.jpg          decoded, fitted to the source's size, taken through the transforms
+//! images-idx3-ubyte  each record an image of the source's size
+//! 0,0,12,255,…       a row of a CSV file: an image's bytes in order
+//! ```
+
+use std::cell::RefCell;
+use std::path::Path;
+
+use fast_image_resize::Resizer;
+
+use super::error::DataError;
+use super::idx;
+use super::images::{Decoder, image_shape};
+use super::request::SourceRequest;
+use super::transform::{self, Frame, Size, Transforms};
+use crate::base::schema::Schema;
+use crate::base::tensor::DType;
+
+/// Makes samples of files; many threads may use it.
+#[derive(Debug)]
+pub struct Pictures {
+    decoder: Decoder,
+    transforms: Transforms,
+    /// What samples look like before and after the transforms.
+    before: Size,
+    schema: Schema,
+}
+
+thread_local! {
+    /// What a thread keeps between samples.
+    static BENCH: RefCell<(Frame, Resizer)> = RefCell::new((Frame::default(), Resizer::new()));
+}
+
+impl Pictures {
+    /// For a model that was trained on a source whose samples look like this.
+    pub fn new(request: &SourceRequest, source: &Schema) -> Result<Pictures, DataError> {
+        let [field] = &source.inputs[..] else {
+            return Err(DataError::new("the model takes more than an image"));
+        };
+        let (height, width, channels) = match field.shape[..] {
+            [height, width, channels] if channels == 1 || channels == 3 => {
+                (height, width, channels)
+            }
+            [length] => (1, length, 1),
+            _ => {
+                let message = format!("the model takes no images, but {:?}", field.shape);
+                return Err(DataError::new(message));
+            }
+        };
+        if field.dtype != DType::U8 {
+            return Err(DataError::new(format!(
+                "the model takes {}, not bytes",
+                field.dtype.name()
+            )));
+        }
+        let items = transform::parse(&request.transforms)?;
+        let (transforms, schema) = transform::fit(&items, source)?;
+        let decoder = Decoder::new(image_shape(request, [height, width, channels])?);
+        Ok(Pictures { decoder, transforms, before: Size { height, width, channels }, schema })
+    }
+
+    /// What samples look like when they are made.
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// Bytes of a sample.
+    pub fn bytes(&self) -> usize {
+        self.schema.inputs[0].bytes()
+    }
+
+    /// Makes a sample of an image file that has been read. An error is a reason in plain words.
+    pub fn image(&self, file: &[u8], out: &mut [u8]) -> Result<(), String> {
+        BENCH.with_borrow_mut(|(frame, resizer)| {
+            frame.load(self.before, |room| self.decoder.bytes(file, resizer, room))?;
+            self.transformed(frame, out);
+            Ok(())
+        })
+    }
+
+    /// Makes a sample of an image's bytes as the source has them.
+    pub fn record(&self, bytes: &[u8], out: &mut [u8]) -> Result<(), String> {
+        if bytes.len() != self.before.bytes() {
+            let Size { height, width, channels } = self.before;
+            return Err(format!(
+                "has {} values; the model was trained on {height} × {width} × {channels}",
+                bytes.len()
+            ));
+        }
+        BENCH.with_borrow_mut(|(frame, _)| {
+            frame.load(self.before, |room| {
+                room.copy_from_slice(bytes);
+                Ok::<(), String>(())
+            })?;
+            self.transformed(frame, out);
+            Ok(())
+        })
+    }
+
+    fn transformed(&self, frame: &mut Frame, out: &mut [u8]) {
+        if self.transforms.change_images(false) {
+            self.transforms.apply(frame, None);
+        }
+        out.copy_from_slice(&frame.pixels);
+    }
+}
+
+/// The records of an idx file, each an image's bytes.
+pub fn idx_records(path: &Path) -> Result<Vec<Vec<u8>>, DataError> {
+    let (idx, _) = idx::read(path)?;
+    let size: usize = idx.dims[1..].iter().product();
+    Ok(idx.bytes.chunks(size.max(1)).map(<[u8]>::to_vec).collect())
+}
+
+/// The rows of a CSV text, each an image's bytes: numbers from 0 to 255. A first row of names is
+/// passed over, and so is a first column that it calls `label`.
+pub fn csv_records(text: &str) -> Result<Vec<Vec<u8>>, String> {
+    let mut records = Vec::new();
+    let mut labelled = false;
+    for (number, line) in (1..).zip(text.lines()) {
+        if line.trim().is_empty() {
+            continue;
+        }
+        let fields = line.split([',', ';', '\t']).map(|field| field.trim().trim_matches('"'));
+        let fields: Vec<&str> = fields.collect();
+        if number == 1 && fields.iter().any(|field| field.parse::<f64>().is_err()) {
+            labelled = fields[0].eq_ignore_ascii_case("label");
+            continue;
+        }
+        let value = |(column, field): (usize, &&str)| match field.parse::<f64>() {
+            Ok(value) if (0.0..=255.0).contains(&value) && value.fract() == 0.0 => Ok(value as u8),
+            _ => Err(format!(
+                "line {number}, column {}: `{field}` is no whole number from 0 to 255",
+                column + 1
+            )),
+        };
+        let values = fields.iter().enumerate().skip(usize::from(labelled));
+        records.push(values.map(value).collect::<Result<Vec<u8>, String>>()?);
+    }
+    Ok(records)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::csv_records;
+
+    #[test]
+    fn rows_are_bytes_and_names_are_passed_over() {
+        assert_eq!(csv_records("1,2,3\n\n4;5;255\n"), Ok(vec![vec![1, 2, 3], vec![4, 5, 255]]));
+        assert_eq!(csv_records("label,a,b\n9,1,2\n"), Ok(vec![vec![1, 2]]));
+        assert_eq!(csv_records("\"a\",\"b\"\n1,2.0\n"), Ok(vec![vec![1, 2]]));
+        for (text, wanted) in [("1,256", "line 1, column 2"), ("1,2\n3,x", "line 2, column 2: `x`")]
+        {
+            let message = csv_records(text).unwrap_err();
+            assert!(message.contains(wanted), "{message}");
+        }
+    }
+}
