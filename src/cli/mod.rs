@@ -18,6 +18,7 @@ mod predict;
 mod progress;
 pub mod render;
 mod run;
+mod series;
 mod snippet;
 mod train;
 mod trained;
@@ -45,6 +46,8 @@ struct Cli {
 enum Command {
     /// Train a model on its data, then test it
     Run(run::Run),
+    /// Train once for every choice of values, and compare
+    Sweep(series::Sweep),
     /// Judge a trained model by its data
     Eval(eval::Eval),
     /// Ask a trained model about files
@@ -115,6 +118,7 @@ pub fn main() -> ExitCode {
     quiet_broken_pipes();
     let result = match cli.command {
         Command::Run(command) => command.execute(),
+        Command::Sweep(command) => command.execute(),
         Command::Eval(command) => command.execute(),
         Command::Predict(command) => command.execute(),
         Command::Check(command) => command.execute(),

@@ -1,8 +1,9 @@
 //! `nnc run`: trains a model on its data, then tests it.
 
+use super::series;
 use super::train::{self, Asked, Training};
 use super::{INTERRUPTED, Options};
-use crate::driver::{Failure, Place, RunFolder, Setting};
+use crate::driver::{Failure, Place, RunFolder, Series, Setting};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -44,6 +45,13 @@ impl Run {
             crate::driver::check_writable(path)?;
         }
         let (file, place) = self.place()?;
+        if let Place::Resumed(root, _) = &place
+            && Series::is_one(root)
+        {
+            let request = self.options.request(&file, true)?;
+            let series = Series::resume(root, &request, &self.training.overrides())?;
+            return series::run(&series, &self.training, &self.options, &stop);
+        }
         let request = self.options.request(&file, true)?;
         let asked = Asked {
             request,

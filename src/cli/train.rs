@@ -5,7 +5,7 @@ use super::progress::{Mode, Progress, Reading, push_scores};
 use super::run::{STOPPED, flags};
 use super::{Options, render};
 use crate::driver::{
-    self, Ended, Failure, Job, Overrides, Place, Prepared, RunResult, Setting, put_scores,
+    self, Ended, Failure, Job, Overrides, Place, Prepared, RunResult, Series, Setting, put_scores,
 };
 use crate::runtime::pool::{Pool, default_threads};
 use crate::runtime::trainer::Outcome;
@@ -139,6 +139,13 @@ pub fn run(asked: &Asked<'_>) -> Result<u8, Failure> {
         asked.training.overrides(),
         asked.place.clone(),
     )?;
+    if let Place::New(out) = &asked.place
+        && let Some(members) = driver::folds(&job)?
+    {
+        let stem = asked.request.file.file_stem().unwrap_or_default().to_string_lossy();
+        let series = Series::begin(&job, out.as_deref(), &stem, members)?;
+        return super::series::run(&series, asked.training, asked.options, asked.stop);
+    }
     match train(asked, &job)? {
         None => Ok(0),
         Some((prepared, ended)) => conclude(asked, &prepared, ended, start.elapsed().as_secs_f64()),

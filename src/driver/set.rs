@@ -15,9 +15,10 @@ use crate::base::source::{FileId, Sources, Span};
 use crate::elaborate::{PRELUDE, PRELUDE_NAME, TRAIN_KEYS};
 use crate::syntax;
 use crate::syntax::ast::{Expr, ExprKind, File, FunctionKind, ItemKind, Train, TrainKey};
+use serde::{Deserialize, Serialize};
 
 /// A key and its value, as given.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Setting {
     /// The key.
     pub key: String,

@@ -120,6 +120,11 @@ pub fn prepare(job: &Job, watch: Watch<'_>) -> Result<Prepared, Failure> {
         session.take_instead(request.file.clone(), text.clone());
     }
     let run = run(&mut session, &request, &overrides, watch)?;
+    if run.training.settings.folds.is_some() && overrides.fold.is_none() {
+        let message =
+            "the program asks for `folds`, which are written to a folder of their own each";
+        return Err(Failure::Io(format!("{message}: leave `--no-out` and `--dry-run` out")));
+    }
     let identity = Identity {
         model: run.model.clone(),
         data: run.data.fingerprint(),

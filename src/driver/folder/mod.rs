@@ -185,7 +185,13 @@ impl RunFolder {
 
     /// The folder of a run that is to go on.
     pub fn resume(root: &Path) -> Result<RunFolder, Failure> {
-        let mut folder = RunFolder::read(root)?;
+        RunFolder::read(root)?;
+        RunFolder::locked(root)
+    }
+
+    /// A folder that is there, whatever it holds, to write into.
+    pub(super) fn locked(root: &Path) -> Result<RunFolder, Failure> {
+        let mut folder = RunFolder { root: root.to_path_buf(), lock: None };
         folder.lock()?;
         folder.sweep();
         Ok(folder)
@@ -347,7 +353,7 @@ impl RunFolder {
 }
 
 /// Whether a text is a file's name and no path.
-fn is_plain(name: &str) -> bool {
+pub(super) fn is_plain(name: &str) -> bool {
     let mut parts = Path::new(name).components();
     matches!((parts.next(), parts.next()), (Some(std::path::Component::Normal(_)), None))
 }
