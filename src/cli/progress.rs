@@ -46,12 +46,17 @@ pub struct Progress {
     epochs: usize,
     /// When the epoch that goes on began.
     started: Instant,
+    /// Its batches that were left out.
+    skipped: usize,
 }
+
+/// Batches of an epoch that are told one by one when they are left out.
+const SKIPPED_TOLD: usize = 3;
 
 impl Progress {
     /// Nothing shown yet.
     pub fn new(mode: Mode) -> Self {
-        Progress { mode, bar: None, seconds: 0.0, epochs: 0, started: Instant::now() }
+        Progress { mode, bar: None, seconds: 0.0, epochs: 0, started: Instant::now(), skipped: 0 }
     }
 
     /// Prints a line above the bar, if there is one.
@@ -101,16 +106,10 @@ impl Watcher for Progress {
             Event::EpochStarted { .. } => self.started = Instant::now(),
             Event::Notice(text) => self.notice(text),
             Event::Skipped { epoch, step, loss, lr_scale } => {
-                let what = if loss.is_finite() { "the gradient" } else { "the loss" };
-                let mut text =
-                    format!("step {step} of epoch {epoch} is left out: {what} is not finite");
-                if lr_scale < 1.0 {
-                    text.push_str(&format!(
-                        "; {} of the learning rate is left",
-                        short(lr_scale as f32)
-                    ));
+                self.skipped += 1;
+                if self.skipped <= SKIPPED_TOLD {
+                    self.notice(&skipped_line(epoch, step, loss, lr_scale));
                 }
-                self.notice(&text);
             }
             Event::Stepped { step } => {
                 if let Some(bar) = &self.bar {
@@ -120,6 +119,10 @@ impl Watcher for Progress {
             Event::EpochEnded { record, epochs, decision } => {
                 if let Some(bar) = self.bar.take() {
                     bar.finish_and_clear();
+                }
+                let untold = std::mem::take(&mut self.skipped).saturating_sub(SKIPPED_TOLD);
+                if untold > 0 {
+                    self.notice(&format!("and {untold} more of epoch {}", record.epoch));
                 }
                 self.epoch(record, epochs, decision);
             }
@@ -167,6 +170,16 @@ impl<'a> Reading<'a> {
 
 /// The part of an epoch's time above which waiting for data is worth a word.
 const WORTH_SAYING: f64 = 0.03;
+
+/// What is said of a batch that is left out.
+fn skipped_line(epoch: usize, step: usize, loss: f32, lr_scale: f64) -> String {
+    let what = if loss.is_finite() { "the gradient" } else { "the loss" };
+    let mut text = format!("step {step} of epoch {epoch} is left out: {what} is not finite");
+    if lr_scale < 1.0 {
+        text.push_str(&format!("; {} of the learning rate is left", short(lr_scale as f32)));
+    }
+    text
+}
 
 /// `epoch 1/5  loss 0.2891  accuracy 0.9174  val_loss 0.1512  lr 0.001  grad 0.72  0.19 s …`.
 fn epoch_line(record: &EpochRecord, epochs: usize, left: f64) -> String {

@@ -17,7 +17,7 @@ pub(super) fn train_failure(
 ) -> Failure {
     let diagnostic = match error {
         TrainError::NotFinite { epoch, step, loss, in_a_row } => {
-            not_finite(*epoch, *step, *loss, *in_a_row)
+            not_finite(*epoch, *step, *loss, *in_a_row).help(SMALLER_RATE)
         }
         TrainError::BadIndex { site, split, sample } => {
             let sites = if *split == "train" { &sites.train } else { &sites.evaluate };
@@ -57,8 +57,11 @@ pub(super) fn not_finite(epoch: usize, step: usize, loss: f32, in_a_row: u64) ->
     if in_a_row > 1 {
         diagnostic = diagnostic.note(format!("{in_a_row} batches in a row were like that"));
     }
-    diagnostic.help("a smaller learning rate is the usual cure")
+    diagnostic
 }
+
+/// What helps where no operator is to blame.
+pub(super) const SMALLER_RATE: &str = "a smaller learning rate is the usual cure";
 
 /// An index out of range in a sample of `whose` data.
 pub(super) fn bad_index(place: Option<Span>, whose: &str, sample: usize) -> Diagnostic {

@@ -31,6 +31,7 @@ mod peak;
 mod pipeline;
 mod predict;
 mod repair;
+mod replay;
 mod report;
 mod run;
 mod schedules;

@@ -11,6 +11,7 @@ use crate::base::diagnostic::Diagnostic;
 use crate::base::tensor::Tensor;
 use crate::data::{Dataset, Watch};
 use crate::elaborate::{self, Training, Watched};
+use crate::graph::Graph;
 use crate::graph::rule::{CLASS_WEIGHTS, GATHERED, MEAN};
 use crate::lower::Globals;
 use crate::runtime::checkpoint::Snapshot;
@@ -67,6 +68,10 @@ pub struct Run {
     pub(super) model: String,
     pub(super) training: Training,
     pub(super) steps: Steps,
+    /// A step of training; the batch is still a symbol.
+    pub(super) graph: Graph,
+    /// How many updates the run makes.
+    pub(super) run_steps: u64,
     settings: Settings,
     initial: Vec<(String, Tensor)>,
     /// How many of the first values belong to the model; the rest are the optimiser's.
@@ -131,6 +136,8 @@ pub fn run(
         model,
         training,
         steps,
+        graph: graphs.train,
+        run_steps,
         settings,
         initial,
         weights,

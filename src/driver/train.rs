@@ -6,11 +6,13 @@
 //! ```
 
 use super::evaluate::of_run;
+use super::failures::{SMALLER_RATE, not_finite};
 use super::folder::{
     Due, Files, Keeper, Keeping, Log, Recorder, RunFolder, RunInfo, RunResult, SampleInfo, Status,
 };
 use super::front::source_text;
 use super::initial::shown;
+use super::replay::replay;
 use super::run::{Overrides, Run, run, save_weights};
 use super::session::{Failure, Request, Session};
 use super::set::{Setting, set};
@@ -93,6 +95,7 @@ pub struct Prepared {
     /// What it goes on from.
     pub resumed: Option<Checkpoint>,
     identity: Identity,
+    request: Request,
 }
 
 /// Compiles and opens all that a run needs; `watch` follows the reading of data.
@@ -158,7 +161,7 @@ pub fn prepare(job: &Job, watch: Watch<'_>) -> Result<Prepared, Failure> {
         info.program = folder.keep_program(&sources(&session, &request))?;
         folder.write_info(&info)?;
     }
-    Ok(Prepared { session, run, folder, info, resumed, identity })
+    Ok(Prepared { session, run, folder, info, resumed, identity, request })
 }
 
 /// The files of a program, the main one first.
@@ -261,6 +264,7 @@ impl Prepared {
         deadline: Option<Instant>,
         save: Option<&PathBuf>,
     ) -> Result<Ended, Failure> {
+        let threads = pool.threads();
         let files = self.files()?;
         let said = &self.run.training.settings.checkpoint;
         let due = Due { epochs: said.epochs, steps: said.steps };
@@ -298,6 +302,16 @@ impl Prepared {
                 }
             }
             Ok(Outcome::Stopped) => Ok(Outcome::Stopped),
+            Err(TrainError::NotFinite { epoch, step, loss, in_a_row }) => {
+                let diagnostic = not_finite(epoch, step, loss, in_a_row);
+                let (session, run) = (&mut self.session, &self.run);
+                let culprit = replay(session, &self.request, run, &trainer, threads)?;
+                let diagnostic = match culprit {
+                    Some(culprit) => culprit.describe(diagnostic),
+                    None => diagnostic.help(SMALLER_RATE),
+                };
+                Err(self.session.program_failure(vec![diagnostic]))
+            }
             Err(error) => Err(of_run(&error, &self.run, &self.session)),
         };
         if sound {

@@ -20,6 +20,7 @@ pub mod dce;
 pub mod derivative;
 pub mod emit;
 pub mod fuse;
+pub mod probe;
 pub mod rebuild;
 pub mod simplify;
 pub mod update;

@@ -613,7 +613,7 @@ impl<'a> Trainer<'a> {
             inputs: &step.inputs,
             memory: &self.memory,
             step,
-            samples: self.samples.iter().map(|&index| self.data.train.original(index)).collect(),
+            samples: self.samples.clone(),
             number: self.state.updates + 1,
             seed: self.seed(),
             lr_scale: self.state.control.lr_scale,
@@ -652,7 +652,7 @@ pub struct Refused<'a> {
     inputs: &'a [String],
     memory: &'a Memory,
     step: &'a Step,
-    /// The samples' numbers in the data that the training split was taken from.
+    /// The samples' indices in the training split.
     pub samples: Vec<u32>,
     /// The update's number, from 1.
     pub number: u64,

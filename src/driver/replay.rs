@@ -1,0 +1,210 @@
+//! A step whose numbers were not finite, made again from the same state by code that watches every
+//! value: which operator was the first, where it stands, and which sample it was about.
+//!
+//! ```text
+//! probe        every value's elements that are not finite, counted by sample
+//! chain        from the loss back through values that are not finite, to the first
+//! once more    that value and what it was computed from, to name the numbers
+//! ```
+
+use super::failures::SMALLER_RATE;
+use super::pipeline::{Compiled, place};
+use super::run::Run;
+use super::schedules::hypers;
+use super::session::{Failure, Request, Session};
+use crate::base::diagnostic::Diagnostic;
+use crate::base::entity::Entity;
+use crate::base::source::Span;
+use crate::base::tensor::DType;
+use crate::graph::rule::LR_SCALE;
+use crate::graph::{Binary, Dim, Graph, NodeId, Op, Output, Unary};
+use crate::lower::Globals;
+use crate::pass::probe;
+use crate::runtime::pool::Pool;
+use crate::runtime::program::{Memory, Program, StepArgs};
+use crate::runtime::trainer::{Refused, Trainer};
+
+/// The first value that was not finite.
+pub(super) struct Culprit {
+    /// The operator's name, and what it did: `log of 0 gives -inf`.
+    what: String,
+    /// The layer that it belongs to.
+    path: String,
+    /// Where it stands in the user's files.
+    place: Option<Span>,
+    /// The sample's number in the data, and its file.
+    sample: Option<(u32, Option<String>)>,
+    /// What helps.
+    help: &'static str,
+}
+
+impl Culprit {
+    /// Adds what was found to the report.
+    pub fn describe(&self, diagnostic: Diagnostic) -> Diagnostic {
+        let of = match self.path.as_str() {
+            "" => String::new(),
+            path => format!(" (in `{path}`)"),
+        };
+        let what = format!("the first value that is not finite: {}{of}", self.what);
+        let mut diagnostic = match self.place {
+            Some(place) => diagnostic.primary(place, what),
+            None => diagnostic.note(what),
+        };
+        if let Some((number, file)) = &self.sample {
+            let file = file.as_ref().map_or(String::new(), |file| format!(", {file}"));
+            diagnostic = diagnostic.note(format!("for sample {number} of the training data{file}"));
+        }
+        diagnostic.help(self.help)
+    }
+}
+
+/// Makes the step again; `None` where the watching code finds every value finite.
+pub(super) fn replay(
+    session: &mut Session,
+    request: &Request,
+    run: &Run,
+    trainer: &Trainer<'_>,
+    threads: usize,
+) -> Result<Option<Culprit>, Failure> {
+    let refused = trainer.refused();
+    let graph = &run.graph;
+    let all = graph.nodes.len();
+    let probed = session.graph_pass(&probe::PASS, graph, |graph| probe::run(graph, all))?;
+    let mut again = Again { session, request, run, trainer, refused: &refused, threads };
+    let (program, memory) = again.make(&probed)?;
+    let counts = |id: NodeId| -> Option<&[f32]> {
+        let name = format!("output.{}{}", probe::PREFIX, id.index());
+        program.buffer(&name).map(|_| program.f32s(&memory, &name))
+    };
+    let is_wrong =
+        |id: NodeId| counts(id).is_some_and(|counts| counts.iter().any(|&count| count > 0.0));
+    let Some(first) = first_wrong(graph, &is_wrong) else { return Ok(None) };
+    let counted = counts(first).unwrap_or_default();
+    let rows = match graph.ty(first).shape.first() {
+        Some(Dim::Batch(rows)) => Some(*rows),
+        _ => None,
+    };
+    let row = counted.iter().position(|&count| count > 0.0).unwrap_or(0);
+    let sample = rows.and_then(|rows| refused.samples.get(row / rows).copied());
+    let sample = sample.map(|index| {
+        let file = run.data.train.file(index).map(|file| file.display().to_string());
+        (run.data.train.original(index), file)
+    });
+    let what = again.numbers(first)?;
+    let place = place(&again.session.sources, graph, first);
+    let path = graph.nodes[first].origin.map(|origin| graph.origins.get(origin).path.clone());
+    let help = match graph.nodes[first].op {
+        Op::Unary(Unary::Log | Unary::Log1p) => "keep what it takes positive: `log(max(x, 1e-7))`",
+        Op::Unary(Unary::Sqrt | Unary::Rsqrt) => "keep what it takes positive: `sqrt(x + 1e-7)`",
+        Op::Binary(Binary::Div) => "keep the divisor from 0: `a / (b + 1e-7)`",
+        Op::Unary(Unary::Exp) => "bound what it takes: `exp(min(x, 50.0))`",
+        _ => SMALLER_RATE,
+    };
+    Ok(Some(Culprit { what, path: path.unwrap_or_default(), place, sample, help }))
+}
+
+/// The first value on the way back from the loss, or else from a gradient, through values that are
+/// not finite. What no finite result comes from (an infinity that a mask puts in) is not on it.
+fn first_wrong(graph: &Graph, is_wrong: &dyn Fn(NodeId) -> bool) -> Option<NodeId> {
+    let roots = ["loss", "grad_norm"].into_iter().filter_map(|name| graph.output(name));
+    for root in roots {
+        if !is_wrong(root) {
+            continue;
+        }
+        let (mut first, mut open) = (root, vec![root]);
+        let mut seen = vec![false; graph.nodes.len()];
+        while let Some(node) = open.pop() {
+            if std::mem::replace(&mut seen[node.index()], true) {
+                continue;
+            }
+            first = first.min(node);
+            open.extend(graph.nodes[node].args.iter().copied().filter(|&arg| is_wrong(arg)));
+        }
+        return Some(first);
+    }
+    None
+}
+
+/// What it takes to make the step again.
+struct Again<'a, 'r> {
+    session: &'a mut Session,
+    request: &'a Request,
+    run: &'a Run,
+    trainer: &'a Trainer<'a>,
+    refused: &'r Refused<'r>,
+    threads: usize,
+}
+
+impl Again<'_, '_> {
+    /// Compiles a graph of the step and runs it from the step's state, on its samples.
+    fn make(&mut self, graph: &Graph) -> Result<(Program, Memory), Failure> {
+        let batch = self.refused.samples.len();
+        let target = &self.request.target;
+        let compiled = self.session.compile(graph, batch, &mut Globals::default(), target)?;
+        let Compiled { program, .. } = compiled;
+        let mut pool = Pool::new(self.threads);
+        let mut memory = Memory::for_programs([&program], self.threads);
+        for (path, _) in self.run.lasting() {
+            if program.buffer(path).is_some() {
+                program.bytes_mut(&mut memory, path).copy_from_slice(self.trainer.bytes(path));
+            }
+        }
+        program.refresh(&mut memory, &mut pool);
+        for (name, bytes) in self.refused.inputs() {
+            if program.buffer(name).is_some() {
+                program.bytes_mut(&mut memory, name).copy_from_slice(bytes);
+            }
+        }
+        let declared = &program.loops().uniforms.hypers;
+        let mut hypers = hypers(declared, self.run.run_steps);
+        for (value, (name, _)) in hypers.iter_mut().zip(declared) {
+            if name == LR_SCALE {
+                *value = self.refused.lr_scale;
+            }
+        }
+        let args = StepArgs { step: self.refused.number, seed: self.refused.seed, hypers: &hypers };
+        // An index out of range would have been the error of the step itself.
+        let _ = program.run(&mut memory, &mut pool, &args);
+        Ok((program, memory))
+    }
+
+    /// What the operator did: the numbers of its first element that is not finite, where each comes
+    /// from those at the same place.
+    fn numbers(&mut self, node: NodeId) -> Result<String, Failure> {
+        let graph = &self.run.graph;
+        if !matches!(graph.nodes[node].op, Op::Unary(_) | Op::Binary(_)) {
+            return Ok(leaf(graph, node));
+        }
+        let args = graph.nodes[node].args.clone();
+        let mut small = graph.clone();
+        small.updates.clear();
+        let values = std::iter::once(("value".to_owned(), node));
+        let named = args.iter().enumerate().map(|(index, &arg)| (format!("arg{index}"), arg));
+        small.outputs = values.chain(named).map(|(name, node)| Output { name, node }).collect();
+        let (program, memory) = self.make(&small)?;
+        let read = |name: &str| program.f32s(&memory, &format!("output.{name}"));
+        let value = read("value");
+        let Some(at) = value.iter().position(|value| !value.is_finite()) else {
+            return Ok(leaf(graph, node));
+        };
+        let mut numbers = Vec::new();
+        for (index, &arg) in args.iter().enumerate() {
+            if graph.ty(arg).dtype != DType::F32 {
+                return Ok(leaf(graph, node));
+            }
+            numbers.push(format!("{:?}", read(&format!("arg{index}"))[at]));
+        }
+        let name = graph.nodes[node].op.name();
+        Ok(format!("`{name}` of {} gives {:?}", numbers.join(" and "), value[at]))
+    }
+}
+
+/// What a value is that is computed from nothing at the same place.
+fn leaf(graph: &Graph, node: NodeId) -> String {
+    match &graph.nodes[node].op {
+        Op::Input(input) => format!("the data's `{}`", graph.inputs[*input].name),
+        Op::Param(param) => format!("the parameter `{}`", graph.params[*param].path),
+        Op::State(state) => format!("the state `{}`", graph.states[*state].path),
+        op => format!("`{}`, {}", op.name(), graph.ty(node)),
+    }
+}
