@@ -270,8 +270,7 @@ train net on few {
     let TrainError::BadIndex { split: "train", sample: 7, .. } = error else {
         panic!("{error:?}");
     };
-    let Failure::Program { diagnostics, sources } = driver::train_failure(&error, &run, &session)
-    else {
+    let Failure::Program { diagnostics, sources } = run.failure(&error, &session) else {
         panic!("{error:?} is the program's or the data's");
     };
     assert!(diagnostics[0].message.contains("sample 7"), "{diagnostics:?}");

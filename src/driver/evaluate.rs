@@ -3,7 +3,6 @@
 
 use super::failures::train_failure;
 use super::folder::RunInfo;
-use super::run::Run;
 use super::session::{Failure, Request, Session};
 use super::steps::{Compiler, Sites};
 use super::trained::{self, Model, Trained};
@@ -247,11 +246,6 @@ pub(super) fn largest(values: &[f64]) -> usize {
         if *value > values[best] { index } else { best }
     };
     values.iter().enumerate().fold(0, better)
-}
-
-/// What ended the judging of a run's model, with its place.
-pub(super) fn of_run(error: &TrainError, run: &Run, session: &Session) -> Failure {
-    train_failure(error, &run.data, &run.sites, session)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What `nnc run` needs: every step of a run compiled up front, data opened, first values drawn.
 
+use super::failures::train_failure;
 use super::front::Front;
 use super::initial::initial;
 use super::memory::refuse_too_large;
@@ -18,7 +19,7 @@ use crate::runtime::checkpoint::Snapshot;
 use crate::runtime::pool::Pool;
 use crate::runtime::program::{Blocks, Memory, Program};
 use crate::runtime::trainer::{
-    Average, Monitor, OnNan, Patience, Plateau, Rules, Settings, Steps, Trainer,
+    Average, Monitor, OnNan, Patience, Plateau, Rules, Settings, Steps, TrainError, Trainer,
 };
 use crate::runtime::weights;
 use std::path::Path;
@@ -273,6 +274,11 @@ impl Run {
             data.source,
             plural(threads, "thread"),
         )
+    }
+
+    /// What ended the run, with its place in the program where it has one.
+    pub fn failure(&self, error: &TrainError, session: &Session) -> Failure {
+        train_failure(error, &self.data, &self.sites, session)
     }
 
     /// How it trains.

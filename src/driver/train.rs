@@ -5,7 +5,6 @@
 //! Job  ─prepare→  Prepared (compiled, its folder locked, its checkpoint read)  ─train→  Ended
 //! ```
 
-use super::evaluate::of_run;
 use super::failures::{SMALLER_RATE, not_finite};
 use super::folder::{
     Due, Files, Keeper, Keeping, Log, Recorder, RunFolder, RunInfo, RunResult, SampleInfo, Status,
@@ -298,7 +297,7 @@ impl Prepared {
                         result = Some(self.result(&trainer, outcome, restored, test));
                         Ok(outcome)
                     }
-                    Err(error) => Err(of_run(&error, &self.run, &self.session)),
+                    Err(error) => Err(self.run.failure(&error, &self.session)),
                 }
             }
             Ok(Outcome::Stopped) => Ok(Outcome::Stopped),
@@ -312,7 +311,7 @@ impl Prepared {
                 };
                 Err(self.session.program_failure(vec![diagnostic]))
             }
-            Err(error) => Err(of_run(&error, &self.run, &self.session)),
+            Err(error) => Err(self.run.failure(&error, &self.session)),
         };
         if sound {
             unwritten = unwritten.or(self.write_weights(&trainer, save).err());
