@@ -48,3 +48,31 @@ fn entities(document: &str) {
 fn head(text: &str) -> String {
     text.chars().take(60).collect()
 }
+
+mod tests {
+    use super::well_formed;
+
+    #[test]
+    fn good_markup_passes() {
+        well_formed("<!DOCTYPE html><p class=\"a\">a &amp; b<br/><img alt=\"\"/></p>");
+        well_formed("<style>a>b{}</style>");
+    }
+
+    #[test]
+    fn bad_markup_fails() {
+        let bad = [
+            "<p>",
+            "</p>",
+            "<p><b></p></b>",
+            "<p a=\">",
+            "a < b",
+            "a > b",
+            "a & b",
+            "<p>&copy;</p>",
+        ];
+        for document in bad {
+            let found = std::panic::catch_unwind(|| well_formed(document));
+            assert!(found.is_err(), "{document}");
+        }
+    }
+}

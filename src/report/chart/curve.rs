@@ -130,7 +130,8 @@ mod tests {
 
     #[test]
     fn series_that_go_to_and_fro_or_are_all_gaps_are_bounded_too() {
-        let scattered = (0..500_000usize).map(|index| Some(((index * 7919 % 400) as f64, index as f64)));
+        let scattered =
+            (0..500_000usize).map(|index| Some(((index * 7919 % 400) as f64, index as f64)));
         assert!(thin(scattered.collect()).len() <= MOST);
         let holes = (0..500_000usize)
             .map(|index| (index % 2 == 0).then_some(((index * 7919 % 400) as f64, index as f64)));

@@ -74,9 +74,7 @@ pub fn svg(charts: &[Chart]) -> String {
     let mut body = String::new();
     let mut bottom = GAP;
     for row in charts.chunks(2) {
-        let layouts: Vec<Layout> = row.iter().map(Layout::of).collect();
-        // Plots of a row are side by side, whatever is above them.
-        let head = layouts.iter().map(|layout| layout.head).fold(0.0, f64::max);
+        let (layouts, head) = side_by_side(row);
         for (column, layout) in layouts.iter().enumerate() {
             let left = GAP + column as f64 * (WIDTH + GAP);
             let chart = layout.draw(head);
@@ -96,11 +94,25 @@ pub fn svg(charts: &[Chart]) -> String {
     document(&titles.join(", "), (width, bottom), &format!("{style}{paper}{body}"))
 }
 
-/// One chart for a page that has the style sheet already.
-pub(super) fn figure(chart: &Chart) -> String {
-    let layout = Layout::of(chart);
-    let size = (WIDTH, plot::height(layout.head));
-    document(&chart.title, size, &layout.draw(layout.head))
+/// A document for each chart, for a page that has the style sheet already and shows two a row.
+pub(super) fn figures(charts: &[Chart]) -> Vec<String> {
+    let mut figures = Vec::new();
+    for row in charts.chunks(2) {
+        let (layouts, head) = side_by_side(row);
+        for (chart, layout) in row.iter().zip(layouts) {
+            let size = (WIDTH, plot::height(head));
+            figures.push(document(&chart.title, size, &layout.draw(head)));
+        }
+    }
+    figures
+}
+
+/// The charts of a row, and what is above their plots: as much as one of them needs, so that all
+/// plots are at the same height.
+fn side_by_side(row: &[Chart]) -> (Vec<Layout<'_>>, f64) {
+    let layouts: Vec<Layout> = row.iter().map(Layout::of).collect();
+    let head = layouts.iter().map(|layout| layout.head).fold(0.0, f64::max);
+    (layouts, head)
 }
 
 fn document(title: &str, (width, height): (f64, f64), body: &str) -> String {

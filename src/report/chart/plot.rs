@@ -11,10 +11,10 @@ use super::key::{self, Key, titled};
 use super::{Chart, Series, style, text};
 
 /// The width of a chart.
-pub const WIDTH: f64 = 440.0;
+pub const WIDTH: f64 = 400.0;
 
 /// The height of the plot.
-const PLOT: f64 = 210.0;
+const PLOT: f64 = 200.0;
 
 /// Below the plot: ticks and the label of the axis.
 const FOOT: f64 = 36.0;
@@ -27,6 +27,9 @@ const AIR: f64 = 8.0;
 
 /// Right of the plot: half of the last tick's label.
 const RIGHT: f64 = 12.0;
+
+/// How much wider bold letters are.
+const BOLD: f64 = 1.15;
 
 /// Font sizes of the title and of all else.
 const LARGE: f64 = 13.0;
@@ -68,7 +71,7 @@ impl Layout<'_> {
 
     /// The drawing, with the plot this far down.
     pub fn draw(&self, head: f64) -> String {
-        let title = text::fit(&self.chart.title, LARGE, WIDTH);
+        let title = text::fit(&self.chart.title, LARGE * BOLD, WIDTH);
         let title = titled(&title, &self.chart.title);
         let mut drawn = format!("<text class=\"title\" y=\"{LARGE}\">{title}</text>\n");
         drawn.push_str(&self.key.draw(TITLE));
@@ -153,7 +156,7 @@ impl Frame<'_> {
         }
         drawn.push_str("\"/>\n");
         for tick in &ticks {
-            let (x, y) = (place(tick).min(WIDTH - half(tick)), bottom + 16.0);
+            let (x, y) = (place(tick).min(WIDTH - half(tick)).max(half(tick)), bottom + 16.0);
             let label = &tick.label;
             drawn.push_str(&format!(
                 "<text class=\"mid\" x=\"{x:.1}\" y=\"{y:.1}\">{label}</text>\n"

@@ -37,6 +37,6 @@ mod tests {
         for (bytes, text) in examples {
             assert_eq!(encode(bytes.as_bytes()), text);
         }
-        assert_eq!(encode(&[0xff, 0xef, 0xbe, 0xfb]), "/+++" .to_owned() + "+w==");
+        assert_eq!(encode(&[0xff, 0xef, 0xbe, 0xfb]), "/+++".to_owned() + "+w==");
     }
 }

@@ -58,9 +58,12 @@ fn matrix(confusion: &Confusion) -> String {
         let name = confusion.name(class);
         (escape(&name), escape(&shorten(&name, NAME)))
     };
-    let heads: String = (0..classes).map(name).map(|(full, short)| {
-        format!("<th scope=\"col\" title=\"{full}\"><span>{short}</span></th>")
-    }).collect();
+    let heads: String = (0..classes)
+        .map(name)
+        .map(|(full, short)| {
+            format!("<th scope=\"col\" title=\"{full}\"><span>{short}</span></th>")
+        })
+        .collect();
     let support = confusion.support();
     let row = |class: usize| {
         let (full, short) = name(class);

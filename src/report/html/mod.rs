@@ -112,8 +112,8 @@ fn charts(charts: &[Chart]) -> String {
     if charts.is_empty() {
         return String::new();
     }
-    let figure = |chart: &Chart| format!("<figure>\n{}</figure>\n", chart::figure(chart));
-    let figures: String = charts.iter().map(figure).collect();
+    let figure = |svg| format!("<figure>\n{svg}</figure>\n");
+    let figures: String = chart::figures(charts).into_iter().map(figure).collect();
     section("Curves", &format!("<div class=\"charts\">\n{figures}</div>\n"))
 }
 

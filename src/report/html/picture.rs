@@ -90,6 +90,8 @@ mod tests {
     #[test]
     fn small_images_are_shown_in_squares() {
         assert!(markup(&picture(28, 28, 1), "a").starts_with("<img class=\"small\" alt=\"a\""));
-        assert!(markup(&picture(28, 200, 1), "\"").starts_with("<img alt=\"&quot;\" width=\"200\""));
+        assert!(
+            markup(&picture(28, 200, 1), "\"").starts_with("<img alt=\"&quot;\" width=\"200\"")
+        );
     }
 }

@@ -43,7 +43,8 @@ fn card(one: &Prediction) -> String {
     let fact = |name: &str, value: &str| format!("<div><dt>{name}</dt><dd>{value}</dd></div>");
     let facts = [
         fact("true", &escape(&one.label)),
-        fact("predicted", &format!("{} ({})", escape(&one.predicted), percent(one.probability))),
+        fact("predicted", &escape(&one.predicted)),
+        fact("probability", &percent(one.probability)),
         fact("loss", &significant(one.loss)),
     ];
     format!(
@@ -90,7 +91,8 @@ mod tests {
                      src=\"data:image/png;base64,iVBORw0KGgo";
         assert!(image.starts_with(start), "{image}");
         let expected = "&lt;7&gt;<dl><div><dt>true</dt><dd>cat</dd></div>\
-                        <div><dt>predicted</dt><dd>a&amp;b (97.3\u{202f}%)</dd></div>\
+                        <div><dt>predicted</dt><dd>a&amp;b</dd></div>\
+                        <div><dt>probability</dt><dd>97.3\u{202f}%</dd></div>\
                         <div><dt>loss</dt><dd>3.614</dd></div></dl></figcaption></figure>\n";
         assert_eq!(caption, expected);
     }
