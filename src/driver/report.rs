@@ -111,6 +111,15 @@ pub(super) struct Layer {
     activation: usize,
 }
 
+impl Layer {
+    /// Path, output, parameters and operations a sample, for a table.
+    pub(super) fn row(&self) -> [String; 4] {
+        let numbers = [grouped(self.parameters as u64), grouped(self.flops)];
+        let [parameters, flops] = numbers;
+        [self.path.clone(), self.output.clone(), parameters, flops]
+    }
+}
+
 /// The row of operators in the model's own body.
 const OPERATORS: &str = "(operators)";
 

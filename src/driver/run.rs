@@ -4,6 +4,7 @@ use super::failures::train_failure;
 use super::front::Front;
 use super::initial::initial;
 use super::memory::refuse_too_large;
+use super::report::{Layer, layers};
 use super::schedules::{refuse_unfit, schedules};
 use super::session::{Failure, Request, Session};
 use super::steps::{Compiler, Graphs, Sites, evaluation_batch, programs};
@@ -69,6 +70,8 @@ pub struct Run {
     pub(super) model: String,
     pub(super) training: Training,
     pub(super) steps: Steps,
+    /// The model's layers.
+    pub(super) layers: Vec<Layer>,
     /// A step of training; the batch is still a symbol.
     pub(super) graph: Graph,
     /// How many updates the run makes.
@@ -111,6 +114,7 @@ pub fn run(
         return Err(session.program_failure(unknown));
     }
     let model = experiment.model.clone();
+    let layers = layers(&experiment.train);
     // The model's own come first; the optimiser adds its states behind them.
     let weights = experiment.train.lasting().filter(|(path, ..)| *path != CLASS_WEIGHTS).count();
     let gathers = training.settings.accumulate > 1;
@@ -137,6 +141,7 @@ pub fn run(
         model,
         training,
         steps,
+        layers,
         graph: graphs.train,
         run_steps,
         settings,

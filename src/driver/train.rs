@@ -5,21 +5,24 @@
 //! Job  ─prepare→  Prepared (compiled, its folder locked, its checkpoint read)  ─train→  Ended
 //! ```
 
+use super::evaluate::{ClassCounts, judge};
 use super::failures::{SMALLER_RATE, not_finite};
 use super::folder::{
-    Due, Files, Keeper, Keeping, Log, Recorder, RunFolder, RunInfo, RunResult, SampleInfo, Status,
+    Due, Files, Keeper, Keeping, Log, Recorder, RunFolder, RunInfo, RunResult, SampleInfo, Shown,
+    Status, WORST,
 };
 use super::front::source_text;
 use super::initial::shown;
 use super::replay::replay;
+use super::report::Layer;
 use super::run::{Overrides, Run, run, save_weights};
 use super::session::{Failure, Request, Session};
 use super::set::{Setting, set};
 use crate::base::tensor::Tensor;
-use crate::data::Watch;
+use crate::data::{Pass, Watch};
 use crate::runtime::checkpoint::{Checkpoint, Identity, Snapshot};
 use crate::runtime::pool::Pool;
-use crate::runtime::trainer::{Outcome, Scores, TrainError, Trainer, Watcher};
+use crate::runtime::trainer::{Outcome, Scores, TrainError, TrainState, Trainer, Watcher};
 use serde_json::json;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
@@ -288,13 +291,14 @@ impl Prepared {
         let checkpoint = recorder.newest().map(str::to_owned);
         let out_of_time = recorder.out_of_time;
         let mut unwritten = closed.err();
-        let mut result = None;
+        let (mut result, mut classes) = (None, None);
         let outcome = match outcome {
             Ok(outcome @ (Outcome::Finished | Outcome::StoppedEarly)) => {
                 let restored = self.restore(&mut trainer, &recorder)?;
-                match trainer.test() {
-                    Ok(test) => {
+                match self.test(&mut trainer) {
+                    Ok((test, counts)) => {
                         result = Some(self.result(&trainer, outcome, restored, test));
+                        classes = counts;
                         Ok(outcome)
                     }
                     Err(error) => Err(self.run.failure(&error, &self.session)),
@@ -324,9 +328,8 @@ impl Prepared {
         self.info.result = result.clone();
         let ended = json!({ "event": "end", "status": self.info.status, "result": result });
         recorder.event(&ended);
-        if let Some(folder) = &self.folder
-            && let Err(Failure::Io(message)) = folder.write_info(&self.info)
-        {
+        let drawn = self.draw(trainer.state(), classes.as_ref(), threads);
+        if let Err(Failure::Io(message)) = drawn {
             unwritten = unwritten.or(Some(message));
         }
         let steps = trainer.steps_made();
@@ -344,7 +347,8 @@ impl Prepared {
             weights: self.run.evaluated_weights(),
         };
         let keeper = Keeper::start(folder, keeping, self.run.snapshot())?;
-        Ok(Some(Files { log, keeper }))
+        let (folder, drawn) = (folder.reader(), Instant::now());
+        Ok(Some(Files { log, keeper, folder, drawn }))
     }
 
     /// Puts back the parameters of the best epoch, where the run is to end with those; returns
@@ -395,6 +399,51 @@ impl Prepared {
             seconds: state.history.iter().map(|record| record.seconds).sum(),
             parameters: self.run.parameters(),
         }
+    }
+
+    /// Scores of the test samples, if there are any, and what was taken for what.
+    fn test(
+        &self,
+        trainer: &mut Trainer<'_>,
+    ) -> Result<(Option<Scores>, Option<ClassCounts>), TrainError> {
+        if self.run.data.test.count() == 0 {
+            return Ok((None, None));
+        }
+        let worst = if self.folder.is_some() { WORST } else { 0 };
+        let judged = judge(trainer, &self.run.data.test, Pass::Test, worst)?;
+        Ok((Some(judged.scores), judged.classes))
+    }
+
+    /// Writes what the run is, how it stands and what it looks like.
+    fn draw(
+        &self,
+        state: &TrainState,
+        classes: Option<&ClassCounts>,
+        threads: usize,
+    ) -> Result<(), Failure> {
+        let Some(folder) = &self.folder else { return Ok(()) };
+        folder.write_info(&self.info)?;
+        let environment = [
+            ("nnc", env!("CARGO_PKG_VERSION").to_owned()),
+            ("instruction set", self.request.target.name().to_owned()),
+            ("threads", threads.to_string()),
+            ("system", format!("{} {}", std::env::consts::OS, std::env::consts::ARCH)),
+            ("fingerprint of the data", self.identity.data.clone()),
+        ];
+        let sources = self.session.sources.iter().map(|(_, file)| file);
+        let sources = sources.filter(|file| !file.builtin);
+        let shown = Shown {
+            info: &self.info,
+            state,
+            data: &self.run.data,
+            classes,
+            layers: self.run.layers.iter().map(Layer::row).collect(),
+            timings: &self.session.timings,
+            environment: environment.map(|(name, value)| (name.to_owned(), value)).to_vec(),
+            sources: sources.map(|file| (file.name.clone(), file.text.clone())).collect(),
+        };
+        folder.write_curves(state)?;
+        folder.write_report(&shown)
     }
 
     fn write_weights(&self, trainer: &Trainer<'_>, save: Option<&PathBuf>) -> Result<(), String> {

@@ -4,8 +4,9 @@
 //! written anew from its checkpoint. In `events.jsonl` what happened stays: a line `resumed` says
 //! that what came after that epoch and batch happened again.
 
-use super::RunFolder;
+use super::{RunFolder, now};
 use crate::driver::session::Failure;
+use crate::report::tensorboard::Writer;
 use crate::runtime::trainer::{EpochRecord, Scores, TrainState};
 use serde_json::{Map, Value, json};
 use std::fs::File;
@@ -18,6 +19,7 @@ pub struct Log {
     events: File,
     /// Rows of the metrics, the header first.
     rows: Vec<String>,
+    board: Writer,
 }
 
 impl Log {
@@ -27,10 +29,21 @@ impl Log {
         let events = File::options().create(true).append(true).open(&path);
         let events = events
             .map_err(|error| Failure::Io(format!("cannot write {}: {error}", path.display())))?;
-        let mut log = Log { metrics: folder.root.join("metrics.csv"), events, rows: Vec::new() };
+        // What an earlier process wrote is written anew: a step must not be there twice.
+        let old = board_files(folder);
+        let board = Writer::create(&folder.root, now() as f64);
+        let board = board.map_err(|error| {
+            Failure::Io(format!("cannot write to {}: {error}", folder.root.display()))
+        })?;
+        let metrics = folder.root.join("metrics.csv");
+        let mut log = Log { metrics, events, rows: Vec::new(), board };
         for record in &state.history {
             log.row(record);
+            log.board(record).map_err(|error| {
+                Failure::Io(format!("cannot write {}: {error}", log.board.path().display()))
+            })?;
         }
+        old.iter().for_each(|path| drop(std::fs::remove_file(path)));
         log.rewrite().map_err(|error| {
             Failure::Io(format!("cannot write {}: {error}", log.metrics.display()))
         })?;
@@ -47,6 +60,7 @@ impl Log {
     pub fn epoch(&mut self, record: &EpochRecord) -> io::Result<()> {
         let first = self.rows.is_empty();
         self.row(record);
+        self.board(record)?;
         if first {
             return self.rewrite();
         }
@@ -65,9 +79,39 @@ impl Log {
         self.rows.push(format!("{}\n", values.join(",")));
     }
 
+    /// Writes the numbers of an epoch for TensorBoard.
+    fn board(&mut self, record: &EpochRecord) -> io::Result<()> {
+        let mut scalars: Vec<(String, f32)> = Vec::new();
+        let mut put = |whose: &str, scores: &Scores| {
+            scalars.push((format!("loss/{whose}"), scores.loss as f32));
+            for (name, value) in &scores.metrics {
+                scalars.push((format!("{name}/{whose}"), *value as f32));
+            }
+        };
+        put("train", &record.train);
+        record.validation.iter().for_each(|scores| put("validation", scores));
+        scalars.extend(record.scheduled.iter().cloned());
+        scalars.push(("grad_norm".into(), record.grad_norm as f32));
+        scalars
+            .push(("samples_per_second".into(), (record.samples as f64 / record.seconds) as f32));
+        let scalars: Vec<(&str, f32)> =
+            scalars.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+        self.board.scalars(record.epoch as u64, record.ended, &scalars)?;
+        self.board.flush()
+    }
+
     fn rewrite(&self) -> io::Result<()> {
         crate::runtime::weights::replace(&self.metrics, self.rows.concat().as_bytes())
     }
+}
+
+/// TensorBoard's files in a folder.
+fn board_files(folder: &RunFolder) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(&folder.root).into_iter().flatten().flatten();
+    let ours = |entry: &std::fs::DirEntry| {
+        entry.file_name().to_string_lossy().starts_with("events.out.tfevents.")
+    };
+    entries.filter(ours).map(|entry| entry.path()).collect()
 }
 
 /// A field of a CSV file.

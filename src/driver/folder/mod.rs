@@ -7,6 +7,9 @@
 //!   metrics.csv            a row an epoch
 //!   events.jsonl           what happened, a JSON object a line
 //!   checkpoints/           epoch-0003.safetensors, epoch-0003+0120.safetensors
+//!   events.out.tfevents.…  the same numbers, for TensorBoard
+//!   curves.svg             the curves
+//!   report.html            all of it on a page that stands alone
 //!   best.safetensors       the weights of the best epoch
 //!   last.safetensors       the weights at the end
 //!   lock                   held by the process that writes here
@@ -17,10 +20,12 @@
 //! folder is one that a run can go on from.
 
 mod checkpoints;
+mod drawn;
 mod log;
 mod record;
 
 pub use checkpoints::{Keeper, Keeping, Place};
+pub use drawn::{Shown, WORST, charts};
 pub use log::{Log, epoch_json, put_scores};
 pub use record::{Due, Files, Recorder};
 
@@ -207,6 +212,11 @@ impl RunFolder {
                 root.display()
             ))),
         }
+    }
+
+    /// The same folder, without the lock.
+    pub(super) fn reader(&self) -> RunFolder {
+        RunFolder { root: self.root.clone(), lock: None }
     }
 
     /// Whether a folder is that of a run.

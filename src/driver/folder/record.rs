@@ -1,13 +1,15 @@
 //! Follows a run into its folder: logs what happens, keeps checkpoints when they are due, stops the
 //! run when its time is over, and tells whoever watches.
 
+use super::RunFolder;
 use super::checkpoints::{Keeper, Place};
 use super::log::{Log, epoch_json};
+use crate::driver::session::Failure;
 use crate::runtime::checkpoint::Snapshot;
 use crate::runtime::trainer::{Decision, Event, Trainer, Watcher};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// When a checkpoint is due.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,6 +42,10 @@ pub struct Files {
     pub log: Log,
     /// Its checkpoints.
     pub keeper: Keeper,
+    /// The folder.
+    pub folder: RunFolder,
+    /// When its curves were drawn.
+    pub drawn: Instant,
 }
 
 impl<'a> Recorder<'a> {
@@ -69,6 +75,20 @@ impl<'a> Recorder<'a> {
         let Some(files) = &mut self.files else { return };
         if let Err(error) = files.log.event(event) {
             self.notice(&format!("warning: cannot write events.jsonl: {error}"));
+        }
+    }
+
+    /// Draws the curves for those who watch, not too often.
+    fn draw(&mut self, trainer: &Trainer<'_>) {
+        /// Drawing takes a few milliseconds.
+        const EVERY: Duration = Duration::from_secs(5);
+        let Some(files) = &mut self.files else { return };
+        if files.drawn.elapsed() < EVERY {
+            return;
+        }
+        files.drawn = Instant::now();
+        if let Err(Failure::Io(message)) = files.folder.write_curves(trainer.state()) {
+            self.notice(&format!("warning: {message}"));
         }
     }
 
@@ -140,6 +160,7 @@ impl Watcher for Recorder<'_> {
         let due = |every: usize, count: usize| every > 0 && count.is_multiple_of(every);
         match epoch_over {
             Some(decision) => {
+                self.draw(trainer);
                 if let (Some((best, there)), true) = (&mut self.best, decision.best) {
                     best.take(trainer);
                     *there = true;

@@ -202,6 +202,7 @@ mod tests {
             samples: 1,
             seconds: 0.0,
             data_seconds: 0.0,
+            ended: 0.0,
         }
     }
 

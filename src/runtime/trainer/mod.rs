@@ -25,7 +25,7 @@ use crate::runtime::pool::Pool;
 use crate::runtime::program::{Fault, Memory, Program, StepArgs};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A compiled step and the number of samples that it takes.
 pub struct Step {
@@ -457,6 +457,7 @@ impl<'a> Trainer<'a> {
             steps: self.state.batch,
             seconds: open.seconds,
             data_seconds: open.data_seconds,
+            ended: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |it| it.as_secs_f64()),
         };
         let decision = self.state.control.decide(&self.settings.rules, &record);
         self.state.stopped_early = decision.stop;

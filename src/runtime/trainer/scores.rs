@@ -37,6 +37,8 @@ pub struct EpochRecord {
     pub seconds: f64,
     /// Seconds of those until the samples of each step were in its inputs.
     pub data_seconds: f64,
+    /// When it ended, in seconds since 1970; for people, who may set their clocks.
+    pub ended: f64,
 }
 
 /// Sums over the samples of several steps.
