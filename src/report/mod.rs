@@ -14,4 +14,6 @@ pub mod chart;
 mod escape;
 pub mod file;
 pub mod html;
+#[cfg(test)]
+mod markup;
 pub mod tensorboard;

@@ -1,0 +1,106 @@
+//! The predictions that went most wrong: cards with images, or a table where there are none.
+
+use super::picture::{self, Picture};
+use super::table::{self, Table};
+use super::{percent, section, significant};
+use crate::report::escape::escape;
+
+/// What a model made of a sample.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Prediction {
+    /// The sample, if it is an image.
+    pub image: Option<Picture>,
+    /// Its name: a file, a number.
+    pub name: String,
+    /// What is right.
+    pub label: String,
+    /// What was predicted.
+    pub predicted: String,
+    /// How probable the model held what it predicted.
+    pub probability: f64,
+    /// The loss.
+    pub loss: f64,
+}
+
+/// The part of the page.
+pub fn section_of(worst: &[Prediction]) -> String {
+    let contents = match worst {
+        [] => String::new(),
+        _ if worst.iter().all(|one| one.image.is_none()) => table::markup(&listed(worst)),
+        _ => {
+            let cards: String = worst.iter().map(card).collect();
+            format!("<div class=\"cards\">\n{cards}</div>\n")
+        }
+    };
+    section("Worst predictions", &contents)
+}
+
+fn card(one: &Prediction) -> String {
+    let image = match &one.image {
+        Some(image) => picture::markup(image, &one.name),
+        None => "<div class=\"missing\">no image</div>".to_owned(),
+    };
+    let fact = |name: &str, value: &str| format!("<div><dt>{name}</dt><dd>{value}</dd></div>");
+    let facts = [
+        fact("true", &escape(&one.label)),
+        fact("predicted", &escape(&one.predicted)),
+        fact("probability", &percent(one.probability)),
+        fact("loss", &significant(one.loss)),
+    ];
+    format!(
+        "<figure>{image}<figcaption>{}<dl>{}</dl></figcaption></figure>\n",
+        escape(&one.name),
+        facts.concat()
+    )
+}
+
+fn listed(worst: &[Prediction]) -> Table {
+    let row = |one: &Prediction| {
+        let (probability, loss) = (percent(one.probability), significant(one.loss));
+        vec![one.name.clone(), one.label.clone(), one.predicted.clone(), probability, loss]
+    };
+    Table {
+        title: String::new(),
+        header: ["sample", "true", "predicted", "probability", "loss"].map(String::from).to_vec(),
+        rows: worst.iter().map(row).collect(),
+        numeric: vec![false, false, false, true, true],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prediction() -> Prediction {
+        Prediction {
+            name: "<7>".into(),
+            label: "cat".into(),
+            predicted: "a&b".into(),
+            probability: 0.9731,
+            loss: 3.61449,
+            image: None,
+        }
+    }
+
+    #[test]
+    fn a_card_to_the_letter() {
+        let image = Some(Picture { height: 1, width: 1, channels: 1, bytes: vec![0] });
+        let card = card(&Prediction { image, ..prediction() });
+        let (image, caption) = card.split_once("<figcaption>").expect("a caption");
+        let start = "<figure><img class=\"small\" alt=\"&lt;7&gt;\" width=\"1\" height=\"1\" \
+                     src=\"data:image/png;base64,iVBORw0KGgo";
+        assert!(image.starts_with(start), "{image}");
+        let expected = "&lt;7&gt;<dl><div><dt>true</dt><dd>cat</dd></div>\
+                        <div><dt>predicted</dt><dd>a&amp;b</dd></div>\
+                        <div><dt>probability</dt><dd>97.3\u{202f}%</dd></div>\
+                        <div><dt>loss</dt><dd>3.614</dd></div></dl></figcaption></figure>\n";
+        assert_eq!(caption, expected);
+    }
+
+    #[test]
+    fn without_images_they_are_a_table() {
+        let section = section_of(&[prediction()]);
+        assert!(section.contains("<td>cat</td><td>a&amp;b</td>") && !section.contains("figure"));
+        assert_eq!(section_of(&[]), "");
+    }
+}
