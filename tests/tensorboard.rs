@@ -56,7 +56,7 @@ fn python() -> Option<String> {
     let import = "import tensorboard.backend.event_processing.event_accumulator";
     let tried = Command::new(&python).args(["-c", import]).output();
     match tried {
-        Ok(output) if output.status.success() => return Some(python),
+        Ok(output) if output.status.success() => Some(python),
         _ if env::var_os("NNC_REQUIRE_TENSORBOARD").is_none() => {
             println!("skipped: {python} has no tensorboard");
             None

@@ -19,7 +19,7 @@ const SPACE: f64 = 5.0;
 const GAP: f64 = 16.0;
 
 /// The longest a name gets.
-const NAME: f64 = 170.0;
+const NAME: f64 = 150.0;
 
 /// A name with the sample of its line.
 #[derive(Debug, PartialEq)]
@@ -46,8 +46,9 @@ impl Key<'_> {
     pub fn of(series: &[Series], room: f64) -> Key<'_> {
         let mut entries: Vec<Entry> = Vec::new();
         let (mut left, mut row) = (0.0, 0);
+        let shared = shared_path(series);
         for (index, one) in series.iter().enumerate().filter(|(_, one)| !one.name.is_empty()) {
-            let name = text::fit(&one.name, SIZE, NAME.min(room - SAMPLE - SPACE));
+            let name = short(&one.name, shared, NAME.min(room - SAMPLE - SPACE));
             let width = SAMPLE + SPACE + text::width(&name, SIZE);
             if left > 0.0 && left + width > room {
                 (left, row) = (0.0, row + 1);
@@ -88,6 +89,30 @@ impl Key<'_> {
     }
 }
 
+/// A name that fits its room: without the path that it shares with the others, if it is too long
+/// with it, since what tells names of layers apart is behind that.
+fn short(name: &str, shared: usize, room: f64) -> String {
+    if text::width(name, SIZE) <= room || shared == 0 {
+        return text::fit(name, SIZE, room);
+    }
+    text::fit(&format!("…{}", &name[shared..]), SIZE, room)
+}
+
+/// The bytes of the longest path, `encoder.` or `train/`, with which all names begin.
+fn shared_path(series: &[Series]) -> usize {
+    let mut names = series.iter().map(|one| one.name.as_str()).filter(|name| !name.is_empty());
+    let Some(first) = names.next() else { return 0 };
+    let mut shared = first;
+    for name in names {
+        let alike = shared.chars().zip(name.chars()).take_while(|(one, other)| one == other);
+        shared = &shared[..alike.map(|(character, _)| character.len_utf8()).sum()];
+    }
+    // Not all of a name that stands alone: nothing would be left of it. Bytes, since the last
+    // character may have several; those of `.` and `/` are in no other character.
+    let shared = &shared.as_bytes()[..shared.len().min(first.len() - 1)];
+    shared.iter().rposition(|byte| b"./".contains(byte)).map_or(0, |at| at + 1)
+}
+
 /// A text, and where it was shortened, the whole of it for those who point at it.
 pub fn titled(shortened: &str, full: &str) -> String {
     if full.is_empty() || shortened == full {
@@ -117,6 +142,21 @@ mod tests {
             assert!(apart, "{pair:?}");
         }
         assert_eq!(key.rows, key.entries[5].row + 1);
+    }
+
+    #[test]
+    fn long_names_keep_what_tells_them_apart() {
+        let of = |names: &[&str]| {
+            let series = named(names.iter().map(|name| name.to_string()));
+            let key = Key::of(&series, 400.0);
+            key.entries.into_iter().map(|entry| entry.name).collect::<Vec<_>>()
+        };
+        let names = ["größe.encoder.layer_1.attention", "größe.encoder.layer_2.attention"];
+        assert_eq!(of(&names), ["…layer_1.attention", "…layer_2.attention"]);
+        assert_eq!(of(&["train/loss", "train/accuracy"]), ["train/loss", "train/accuracy"]);
+        assert_eq!(shared_path(&named(["a.b.", "a.b.c", ""].map(String::from).into_iter())), 2);
+        assert_eq!(shared_path(&named(["ä.b", "ö.b"].map(String::from).into_iter())), 0);
+        assert_eq!(shared_path(&named(["é"].map(String::from).into_iter())), 0);
     }
 
     #[test]
