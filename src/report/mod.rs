@@ -12,7 +12,6 @@
 
 pub mod chart;
 mod escape;
-pub mod file;
 pub mod html;
 #[cfg(test)]
 mod markup;
