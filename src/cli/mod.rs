@@ -6,6 +6,7 @@
 
 mod bench;
 mod check;
+mod compare;
 mod diff;
 mod emit_ir;
 mod eval;
@@ -13,6 +14,7 @@ mod explain;
 mod explain_code;
 mod fmt;
 mod grad;
+mod lr_find;
 mod machine;
 mod predict;
 mod progress;
@@ -48,6 +50,10 @@ enum Command {
     Run(run::Run),
     /// Train once for every choice of values, and compare
     Sweep(series::Sweep),
+    /// Compare runs
+    Compare(compare::Compare),
+    /// Try learning rates, and suggest one
+    LrFind(lr_find::LrFind),
     /// Judge a trained model by its data
     Eval(eval::Eval),
     /// Ask a trained model about files
@@ -119,6 +125,8 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Run(command) => command.execute(),
         Command::Sweep(command) => command.execute(),
+        Command::Compare(command) => command.execute(),
+        Command::LrFind(command) => command.execute(),
         Command::Eval(command) => command.execute(),
         Command::Predict(command) => command.execute(),
         Command::Check(command) => command.execute(),

@@ -346,6 +346,12 @@ pub fn check_writable(path: &Path) -> Result<(), Failure> {
     }
 }
 
+/// Writes a result into a file, whole or not at all.
+pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    weights::replace(path, bytes)
+        .map_err(|error| Failure::Io(format!("cannot write {}: {error}", path.display())))
+}
+
 /// Writes the parameters and layer states as evaluation takes them.
 pub fn save_weights<'a>(
     path: &Path,

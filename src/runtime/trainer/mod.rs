@@ -78,10 +78,15 @@ impl Schedules {
         self.names.iter().cloned().zip(self.uniforms.eval(step, &self.hypers)).collect()
     }
 
-    /// The same, with the learning rate in any case.
-    fn told(&self, step: u64) -> Vec<(String, f32)> {
+    /// The same, with the learning rate in any case, of which a part is left.
+    fn told(&self, step: u64, lr_scale: f64) -> Vec<(String, f32)> {
+        let mut hypers = self.hypers.clone();
+        if let Some(index) = self.lr_scale {
+            hypers[index] = lr_scale;
+        }
         let constant = self.constant_lr.map(|lr| ("lr".to_owned(), lr));
-        constant.into_iter().chain(self.at(step)).collect()
+        let scheduled = self.names.iter().cloned().zip(self.uniforms.eval(step, &hypers));
+        constant.into_iter().chain(scheduled).collect()
     }
 }
 
@@ -253,6 +258,8 @@ pub struct Trainer<'a> {
     samples: Vec<u32>,
     /// How long steps of this run have waited for their samples.
     waited: Duration,
+    /// The loss of the batch that was trained on last.
+    last_loss: f32,
 }
 
 /// Steps between two looks at the bar: often enough to be live, too rare to cost anything.
@@ -291,6 +298,7 @@ impl<'a> Trainer<'a> {
             hypers: Vec::new(),
             samples: Vec::new(),
             waited: Duration::ZERO,
+            last_loss: f32::NAN,
         };
         trainer.write(initial);
         trainer
@@ -398,6 +406,7 @@ impl<'a> Trainer<'a> {
     /// Takes a step's numbers, or deals with those that are not finite.
     fn judge_step(&mut self, step: &Step, watcher: &mut dyn Watcher) -> Result<(), TrainError> {
         let loss = output(step, &self.memory, "output.loss")[0];
+        self.last_loss = loss;
         if output(step, &self.memory, "output.finite") == [1.0] {
             self.state.open.tally.add(step, &self.memory);
             if !self.gathers(step) {
@@ -470,13 +479,10 @@ impl<'a> Trainer<'a> {
         Ok(())
     }
 
-    /// What the optimiser's scheduled arguments were in the last update.
-    fn scheduled(&mut self) -> Vec<(String, f32)> {
-        let schedules = &mut self.settings.schedules;
-        if let Some(index) = schedules.lr_scale {
-            schedules.hypers[index] = self.state.control.lr_scale;
-        }
-        schedules.told(self.state.updates)
+    /// The learning rate and the optimiser's scheduled arguments, as they were in the last update.
+    pub fn scheduled(&self) -> Vec<(String, f32)> {
+        let schedules = &self.settings.schedules;
+        schedules.told(self.state.updates, self.state.control.lr_scale)
     }
 
     /// What comes after an epoch and its validation.
@@ -596,6 +602,11 @@ impl<'a> Trainer<'a> {
     /// How it trains.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// The loss of the batch that was trained on last.
+    pub fn last_loss(&self) -> f32 {
+        self.last_loss
     }
 
     /// Updates made so far.

@@ -1,0 +1,122 @@
+//! `nnc compare`: runs beside one another.
+
+use super::{escaped, write};
+use crate::driver::{self, Compared, Failure, Status};
+use clap::Args;
+use serde_json::{Map, Value, json};
+use std::fmt::Write;
+use std::path::PathBuf;
+
+/// Compares runs: a table, and their curves in one picture.
+#[derive(Args)]
+pub struct Compare {
+    /// Folders of runs, or of several runs (a sweep, a cross-validation)
+    #[arg(required = true, value_name = "RUN")]
+    runs: Vec<PathBuf>,
+    /// The file for the curves
+    #[arg(long, value_name = "FILE", default_value = "compare.svg")]
+    svg: PathBuf,
+    /// Print one JSON object a run
+    #[arg(long)]
+    json: bool,
+}
+
+impl Compare {
+    /// Prints the table and draws the curves.
+    pub fn execute(self) -> Result<u8, Failure> {
+        driver::check_writable(&self.svg)?;
+        let runs = driver::compare(&self.runs)?;
+        driver::write_file(&self.svg, driver::overlaid(&runs).as_bytes())?;
+        let text = match self.json {
+            true => runs.iter().map(|run| format!("{}\n", object(run))).collect(),
+            false => escaped(&table(&runs)),
+        };
+        write::out(&text)?;
+        if !self.json {
+            eprintln!("the curves are in {}", self.svg.display());
+        }
+        Ok(0)
+    }
+}
+
+fn status(run: &Compared) -> &'static str {
+    match run.info.status {
+        Status::Running => "running",
+        Status::Stopped => "stopped",
+        Status::Failed => "failed",
+        Status::Finished => "finished",
+    }
+}
+
+fn object(run: &Compared) -> Value {
+    let mut object = Map::new();
+    object.insert("run".into(), json!(run.name));
+    object.insert("model".into(), json!(run.info.model));
+    object.insert("status".into(), json!(status(run)));
+    object.insert("set".into(), json!(run.info.set));
+    object.extend(run.numbers().into_iter().map(|(name, value)| (name, json!(value))));
+    Value::Object(object)
+}
+
+/// A row a run; the best of each number is marked.
+fn table(runs: &[Compared]) -> String {
+    let mut names: Vec<String> = Vec::new();
+    for run in runs {
+        for (name, _) in run.numbers() {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+    }
+    let value = |run: &Compared, name: &str| -> Option<f64> {
+        run.numbers().into_iter().find(|(known, _)| known == name).map(|(_, value)| value)
+    };
+    let best = |name: &str| -> Option<f64> {
+        let values = runs.iter().filter_map(|run| value(run, name)).filter(|it| !it.is_nan());
+        let less = name.ends_with("loss");
+        let judged = less || !["epochs", "seconds", "lr", "grad_norm"].contains(&name);
+        let best = values.reduce(|a, b| if less { a.min(b) } else { a.max(b) });
+        best.filter(|_| judged && runs.len() > 1)
+    };
+    let mut rows = vec![vec!["run".to_owned(), "status".to_owned()]];
+    rows[0].extend(names.iter().cloned());
+    rows[0].push("set".to_owned());
+    for run in runs {
+        let mut row = vec![run.name.clone(), status(run).to_owned()];
+        for name in &names {
+            let found = value(run, name);
+            let mark = if found.is_some() && found == best(name) { "*" } else { "" };
+            row.push(found.map_or("–".to_owned(), |value| format!("{}{mark}", shown(name, value))));
+        }
+        row.push(run.info.set.join(" "));
+        rows.push(row);
+    }
+    let columns = rows[0].len();
+    let width =
+        |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut text = String::new();
+    for row in &rows {
+        let mut line = String::new();
+        for (column, value) in row.iter().enumerate() {
+            let width = widths[column];
+            let left = column < 2 || column + 1 == columns;
+            let _ = match left {
+                true => write!(line, "{value:<width$}  "),
+                false => write!(line, "{value:>width$}  "),
+            };
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+fn shown(name: &str, value: f64) -> String {
+    match name {
+        "epochs" | "steps" | "samples" => format!("{value:.0}"),
+        "seconds" | "data_seconds" => format!("{value:.1}"),
+        "lr" => format!("{value:.2e}"),
+        _ => format!("{value:.4}"),
+    }
+}
