@@ -37,6 +37,14 @@ pub struct Found {
     pub diverged: bool,
 }
 
+/// The schedule of the test, written into the program: equal ratios from the first step's rate to
+/// that of step `count`, and no more behind it.
+const SCHEDULE: &str = "
+schedule lr_range_test(step, steps, from: float, to: float, count: int) {
+    from * (to / from) ^ (min(step - 1, count - 1) / (count - 1))
+}
+";
+
 /// How much of a smoothed loss is the one before it.
 const SMOOTHING: f64 = 0.9;
 /// How many times the least smoothed loss says that it has run away.
@@ -57,14 +65,14 @@ pub fn lr_find(
     let Range { from, to, steps } = range;
     let mut settings = settings.to_vec();
     let set = |key: &str, value: String| Setting { key: key.to_owned(), value };
-    // The first step has `from`, the last one `to`.
-    let ratio = (to / from).powf(1.0 / (steps.max(2) - 1) as f64);
-    // Steps that are not made must not overflow.
-    let rate = format!("min(exponential({from:e}, factor: {ratio:.17}), {to:?})");
+    let rate = format!("lr_range_test(from: {from:?}, to: {to:?}, count: {steps})");
     settings.push(set("optimizer.lr", rate));
     settings.push(set("train.epochs", steps.to_string()));
     settings.push(set("train.on_nan", "stop".to_owned()));
-    let job = job(request.clone(), &settings, overrides.clone(), Place::Nowhere)?;
+    let mut job = job(request.clone(), &settings, overrides.clone(), Place::Nowhere)?;
+    if let Some(text) = &mut job.text {
+        text.push_str(SCHEDULE);
+    }
     let prepared = prepare(&job, watch)?;
     let mut sweep = Sweep { steps, points: Vec::new(), smooth: Smooth::default(), stop };
     let mut trainer = prepared.run.trainer(pool);
