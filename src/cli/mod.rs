@@ -8,12 +8,14 @@ mod bench;
 mod check;
 mod compare;
 mod diff;
+mod doctor;
 mod emit_ir;
 mod eval;
 mod explain;
 mod explain_code;
 mod fmt;
 mod grad;
+mod init;
 mod lr_find;
 mod machine;
 mod predict;
@@ -21,6 +23,7 @@ mod progress;
 pub mod render;
 mod run;
 mod series;
+mod shell;
 mod snippet;
 mod train;
 mod trained;
@@ -70,6 +73,14 @@ enum Command {
     Bench(bench::Bench),
     /// Compute a step's output, loss and gradients on given tensors
     Grad(grad::Grad),
+    /// Find out whether all works on this machine
+    Doctor(doctor::Doctor),
+    /// Make a new folder with a program to begin with
+    Init(init::Init),
+    /// Print completions for a shell
+    Completions(shell::Completions),
+    /// Print the manual page, or write all of them
+    Man(shell::Man),
 }
 
 /// What every command that compiles a model takes.
@@ -135,6 +146,10 @@ pub fn main() -> ExitCode {
         Command::EmitIr(command) => command.execute(),
         Command::Bench(command) => command.execute(),
         Command::Grad(command) => command.execute(),
+        Command::Doctor(command) => command.execute(),
+        Command::Init(command) => command.execute(),
+        Command::Completions(command) => command.execute(),
+        Command::Man(command) => command.execute(),
     };
     match result {
         Ok(code) => ExitCode::from(code),

@@ -93,6 +93,17 @@ impl Machine {
         machine
     }
 
+    /// What it can do, for people.
+    pub fn described(&self) -> String {
+        let Machine { peak, memory, cache, .. } = self;
+        format!(
+            "{:.0} GFLOP/s, {:.1} GB/s of memory, {:.0} GB/s of cache",
+            peak / 1e9,
+            memory / 1e9,
+            cache / 1e9
+        )
+    }
+
     /// Seconds of a step.
     pub fn step(&self, program: &Loops, threads: usize) -> f64 {
         let mut work = Work::default();

@@ -1,0 +1,61 @@
+//! `nnc doctor`: whether the program works on this machine.
+
+use super::{build, cache_folder, escaped, memory_limit, write};
+use crate::codegen::Target;
+use crate::driver::{self, Failure, Health};
+use clap::Args;
+use serde_json::json;
+use std::path::PathBuf;
+
+/// Looks at the processor, compiled code, memory, the cache and data.
+#[derive(Args)]
+pub struct Doctor {
+    /// Remove what killed runs have left in the cache
+    #[arg(long)]
+    clean: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl Doctor {
+    /// Looks and prints; exit code 1 if something does not work.
+    pub fn execute(self) -> Result<u8, Failure> {
+        let request = driver::Request {
+            file: PathBuf::new(),
+            model: None,
+            data: None,
+            nnc_data: std::env::var_os("NNC_DATA").map(PathBuf::from),
+            cache: cache_folder(),
+            build: build(),
+            network: false,
+            target: Target::detect(),
+            memory: memory_limit(),
+        };
+        let findings = driver::doctor(&request, self.clean);
+        let text = match self.json {
+            true => {
+                let version = env!("CARGO_PKG_VERSION");
+                format!("{}\n", json!({ "nnc": version, "findings": findings }))
+            }
+            false => {
+                let mut text = format!("nnc {}\n", env!("CARGO_PKG_VERSION"));
+                for finding in &findings {
+                    let health = match finding.health {
+                        Health::Ok => "ok",
+                        Health::Note => "note",
+                        Health::Problem => "problem",
+                    };
+                    text.push_str(&format!("{health:<8} {:<17} {}\n", finding.name, finding.found));
+                    if let Some(help) = &finding.help {
+                        text.push_str(&format!("{:<26} {help}\n", ""));
+                    }
+                }
+                escaped(&text)
+            }
+        };
+        write::out(&text)?;
+        let problem = findings.iter().any(|finding| finding.health == Health::Problem);
+        Ok(u8::from(problem))
+    }
+}

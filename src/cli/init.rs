@@ -1,0 +1,133 @@
+//! `nnc init`: a new folder with a program to begin with.
+
+use super::write;
+use crate::driver::Failure;
+use clap::{Args, ValueEnum};
+use std::fs;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+/// Makes a new folder with a program to begin with.
+#[derive(Args)]
+pub struct Init {
+    /// The folder's name, and that of the program in it
+    #[arg(required_unless_present = "list")]
+    name: Option<PathBuf>,
+    /// What to begin with
+    #[arg(long, value_enum, default_value_t = Template::Mnist)]
+    template: Template,
+    /// List the templates
+    #[arg(long)]
+    list: bool,
+}
+
+/// Programs to begin with.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Template {
+    /// Handwritten digits, downloaded when they are not there
+    Mnist,
+    /// Your own photos, in a sub-folder for each class
+    Images,
+    /// Digits that the program draws itself: no data needed
+    Digits,
+    /// A dense net over idx files
+    Dense,
+    /// A residual net for small photos
+    Resnet,
+}
+
+impl Template {
+    fn text(self) -> &'static str {
+        match self {
+            Template::Mnist => include_str!("templates/mnist.nn"),
+            Template::Images => include_str!("templates/images.nn"),
+            Template::Digits => include_str!("templates/digits.nn"),
+            Template::Dense => include_str!("templates/dense.nn"),
+            Template::Resnet => include_str!("templates/resnet.nn"),
+        }
+    }
+}
+
+impl Init {
+    /// Makes the folder, or lists the templates.
+    pub fn execute(self) -> Result<u8, Failure> {
+        let Some(folder) = self.name.filter(|_| !self.list) else {
+            let mut text = String::new();
+            for template in Template::value_variants() {
+                let value = template.to_possible_value().expect("no variant is skipped");
+                let help = value.get_help().map(ToString::to_string).unwrap_or_default();
+                text.push_str(&format!("{:<8}  {help}\n", value.get_name()));
+            }
+            write::out(&text)?;
+            return Ok(0);
+        };
+        let name = name(&folder)?;
+        let failed =
+            |error: io::Error| Failure::Io(format!("cannot make {}: {error}", folder.display()));
+        if folder.exists() {
+            // An empty folder may be there already.
+            let mut entries = fs::read_dir(&folder).map_err(failed)?;
+            if entries.next().is_some() {
+                let message = format!("{} is there already and not empty", folder.display());
+                return Err(Failure::Io(format!("{message}; choose another name")));
+            }
+        }
+        let parent = match folder.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        // Made beside its place and then moved there: whole or not at all.
+        let made =
+            tempfile::Builder::new().prefix(".nnc-init-").tempdir_in(parent).map_err(failed)?;
+        let write =
+            |file: &str, text: &str| fs::write(made.path().join(file), text).map_err(failed);
+        write(&format!("{name}.nn"), self.template.text())?;
+        write("README.md", &readme(&name))?;
+        write(".gitignore", "runs/\n")?;
+        open_to_all(made.path()).map_err(failed)?;
+        if folder.exists() {
+            fs::remove_dir(&folder).map_err(failed)?;
+        }
+        fs::rename(made.path(), &folder).map_err(failed)?;
+        // It is no longer where it was made.
+        let _ = made.keep();
+        let shown = folder.display();
+        write::out(&format!("made {shown}; `cd {shown} && nnc run {name}.nn` trains\n"))?;
+        Ok(0)
+    }
+}
+
+/// The name of a folder that can be that of a program.
+fn name(folder: &Path) -> Result<String, Failure> {
+    let wrong = |what: &str| Failure::Io(format!("`{}` {what}", folder.display()));
+    let last = match folder.components().next_back() {
+        Some(Component::Normal(last)) => last,
+        _ => return Err(wrong("is no name of a new folder")),
+    };
+    let name = last.to_str().ok_or_else(|| wrong("is not UTF-8"))?;
+    if name.starts_with(['.', '-']) || name.chars().any(char::is_control) {
+        return Err(wrong("is no good name: it begins with `.` or `-`, or has control characters"));
+    }
+    Ok(name.to_owned())
+}
+
+fn readme(name: &str) -> String {
+    format!(
+        "# {name}\n\n```\nnnc check {name}.nn     # find mistakes, print shapes and memory\n\
+         nnc run {name}.nn       # train; a folder runs/{name} has all of it\n\
+         nnc run {name}.nn --resume\nnnc eval {name}.nn --confusion\n\
+         nnc predict {name}.nn FILES\n```\n"
+    )
+}
+
+/// Temporary folders are for their owner alone; this one becomes an ordinary folder.
+#[cfg(unix)]
+fn open_to_all(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(folder, PermissionsExt::from_mode(0o755))
+}
+
+#[cfg(not(unix))]
+fn open_to_all(_folder: &Path) -> io::Result<()> {
+    Ok(())
+}
