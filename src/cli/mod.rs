@@ -27,6 +27,7 @@ mod shell;
 mod snippet;
 mod train;
 mod trained;
+mod verify;
 mod write;
 
 use crate::base::caught;
@@ -73,6 +74,8 @@ enum Command {
     Bench(bench::Bench),
     /// Compute a step's output, loss and gradients on given tensors
     Grad(grad::Grad),
+    /// Check gradients, and compiled code against interpreters and itself
+    Verify(verify::Verify),
     /// Find out whether all works on this machine
     Doctor(doctor::Doctor),
     /// Make a new folder with a program to begin with
@@ -146,6 +149,7 @@ pub fn main() -> ExitCode {
         Command::EmitIr(command) => command.execute(),
         Command::Bench(command) => command.execute(),
         Command::Grad(command) => command.execute(),
+        Command::Verify(command) => command.execute(),
         Command::Doctor(command) => command.execute(),
         Command::Init(command) => command.execute(),
         Command::Completions(command) => command.execute(),

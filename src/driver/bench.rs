@@ -163,7 +163,7 @@ impl Bench {
 }
 
 /// A random tensor: floats in [0, 1), any bytes, integers that are classes.
-fn random(dtype: DType, shape: Vec<usize>, name: &str, classes: usize) -> Tensor {
+pub(super) fn random(dtype: DType, shape: Vec<usize>, name: &str, classes: usize) -> Tensor {
     let mut sequence = Sequence::new(0, hash_name(name));
     let len = shape.iter().product();
     let classes = u32::try_from(classes.max(1)).expect("fewer than 2^32 classes");

@@ -46,6 +46,7 @@ mod steps;
 mod stream;
 mod train;
 mod trained;
+mod verify;
 
 pub use bench::{Bench, Times, bench};
 pub use check::{Wanted, check};
@@ -70,6 +71,7 @@ pub use source::Source;
 pub use stream::Streams;
 pub use train::{Ended, Job, Place, Prepared, job, prepare};
 pub use trained::{Model, Which};
+pub use verify::{Asked as VerifyAsked, Check, Verdict, Verified, verify};
 
 impl Front {
     /// Samples a step, as the program says.

@@ -140,6 +140,20 @@ impl Session {
 
     /// A graph's kernels for a batch.
     pub fn fuse(&mut self, graph: &Graph, batch: usize) -> Result<Kernels, Failure> {
+        self.kernels(graph, batch, fuse::run)
+    }
+
+    /// A graph's operators as kernels of their own.
+    pub(super) fn keep_apart(&mut self, graph: &Graph, batch: usize) -> Result<Kernels, Failure> {
+        self.kernels(graph, batch, fuse::apart)
+    }
+
+    fn kernels(
+        &mut self,
+        graph: &Graph,
+        batch: usize,
+        cut: impl FnOnce(&Graph) -> Kernels,
+    ) -> Result<Kernels, Failure> {
         self.check_batch(graph, batch)?;
         let graph = self.graph_pass(&bind::PASS, graph, |graph| bind::run(graph, batch))?;
         let graph = self.graph_pass(&simplify::PASS, &graph, simplify::run)?;
@@ -148,7 +162,7 @@ impl Session {
         self.pass(
             fuse::PASS.name,
             || graph.to_string(),
-            || fuse::run(&graph),
+            || cut(&graph),
             |kernels| graph::verify::verify(&kernels.graph),
             |kernels| graph::print::print_kernels(kernels, None),
         )

@@ -31,6 +31,15 @@ pub const PASS: Pass = Pass { name: "fuse", description: "cuts the graph into ke
 /// How often clusters are grown anew, so that their readers compute cheap results.
 const MOST_ROUNDS: usize = 3;
 
+/// Each operator as a kernel of its own: what fusion is compared with.
+pub fn apart(graph: &Graph) -> Kernels {
+    let graph = prepare::run(graph);
+    let again = again::run(&graph);
+    let mut clusters = Clusters::new(&graph, again);
+    clusters.keep_apart();
+    Kernels { kernels: clusters.kernels(), graph }
+}
+
 /// The kernels of a graph.
 pub fn run(graph: &Graph) -> Kernels {
     let graph = prepare::run(graph);

@@ -156,6 +156,31 @@ impl<'a> Clusters<'a> {
         self.join_sums();
     }
 
+    /// Gives each operator a cluster of its own. Pools and their indices share one: the same windows
+    /// find both.
+    pub fn keep_apart(&mut self) {
+        let graph = self.graph;
+        for id in graph.nodes.keys() {
+            if self.class[id.index()] != Class::Work {
+                continue;
+            }
+            match &graph.nodes[id].op {
+                _ if is_view(self.graph, id) => self.start(KernelKind::Move, id, true),
+                Op::Reduce(..) | Op::Variance(_) if sums_columns(self.graph, id) => {
+                    self.start(KernelKind::Columns, id, true);
+                }
+                Op::Variance(_) => self.start(KernelKind::Columns, id, true),
+                Op::Reduce(..) | Op::ArgMax(_) | Op::Pick => self.start(KernelKind::Rows, id, true),
+                Op::Iota { .. } | Op::Uniform { .. } | Op::Unary(_) | Op::Binary(_) => {
+                    self.start(KernelKind::Rows, id, true);
+                }
+                Op::Where | Op::Cast(_) => self.start(KernelKind::Rows, id, true),
+                _ => self.place(id),
+            }
+        }
+        self.grown = true;
+    }
+
     /// The clusters that have not become part of others.
     pub fn live(&self) -> impl Iterator<Item = (usize, &Cluster)> {
         let clusters = self.clusters.iter().enumerate();

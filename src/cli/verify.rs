@@ -1,0 +1,84 @@
+//! `nnc verify`: whether what is compiled is what the program says.
+
+use super::{Common, escaped, write};
+use crate::driver::{self, Failure, Verdict, Verified, VerifyAsked};
+use clap::Args;
+use serde_json::json;
+use std::fmt::Write;
+
+/// Checks the model's gradients, and compiled code against interpreters and against itself.
+#[derive(Args)]
+pub struct Verify {
+    #[command(flatten)]
+    common: Common,
+    /// Samples a step; the interpreter takes long for many
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    batch: u32,
+    /// Steps to make
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    steps: u32,
+    /// What parameters and samples are drawn from
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl Verify {
+    /// Checks and prints; exit code 1 if a check failed.
+    pub fn execute(self) -> Result<u8, Failure> {
+        let mut session = driver::Session::new(None);
+        let request = self.common.request(false)?;
+        let asked =
+            VerifyAsked { batch: self.batch as usize, steps: self.steps.into(), seed: self.seed };
+        let verified = driver::verify(&mut session, &request, &asked)?;
+        let failed = verified.checks.iter().any(|check| check.verdict == Verdict::Failed);
+        let text = match self.json {
+            true => {
+                let object = json!({
+                    "version": 1, "model": verified.model, "target": request.target.name(),
+                    "batch": asked.batch, "steps": asked.steps, "seed": asked.seed,
+                    "passed": !failed, "checks": verified.checks,
+                });
+                format!("{object}\n")
+            }
+            false => escaped(&text(&verified)),
+        };
+        write::out(&text)?;
+        self.common.print_timings(&session.timings);
+        Ok(u8::from(failed))
+    }
+}
+
+fn text(verified: &Verified) -> String {
+    let mut text = String::new();
+    for check in &verified.checks {
+        let verdict = match check.verdict {
+            Verdict::Passed => "passed",
+            Verdict::Failed => "FAILED",
+            Verdict::Skipped => "skipped",
+        };
+        let _ = write!(text, "{verdict:<8} {:<12} {}", check.name, check.what);
+        if let Some(worst) = check.worst {
+            let _ = write!(text, "; the worst error is {:.0} % of what is allowed", 100.0 * worst);
+        }
+        text.push('\n');
+        if let Some(place) = check.place.as_ref().filter(|_| check.verdict == Verdict::Failed) {
+            let _ = writeln!(text, "{:<21} {place}", "");
+        }
+    }
+    let of = |verdict| verified.checks.iter().filter(|check| check.verdict == verdict).count();
+    let (failed, skipped) = (of(Verdict::Failed), of(Verdict::Skipped));
+    let model = &verified.model;
+    let _ = match (failed, skipped) {
+        (0, 0) => writeln!(text, "{model}: all checks passed"),
+        (0, skipped) => writeln!(text, "{model}: no check failed, {skipped} skipped"),
+        (failed, _) => writeln!(
+            text,
+            "{model}: {failed} failed; please report it with the program, unless the model is\n\
+             numerically delicate (numbers near overflow, differences of almost equal ones)"
+        ),
+    };
+    text
+}

@@ -1,0 +1,233 @@
+//! What `nnc verify` does: the project's oracles turned on the user's own model.
+//!
+//! | check | what is compared |
+//! |---|---|
+//! | gradients | those of automatic differentiation with central differences of the loss |
+//! | interpreter | compiled steps, from the same state each, with the graph's interpreter |
+//! | evaluation | the compiled evaluation step with the interpreter |
+//! | fusion | the step as it is compiled with one whose operators are kernels of their own |
+//! | threads | one thread with several, to the bit |
+//! | targets | every instruction set that the processor has, to the bit |
+//! | repetition | the same steps made twice, to the bit |
+//!
+//! Samples are drawn, so no data is needed. The interpreter is slow on purpose; where a model is too
+//! large for it, its checks are skipped and say so.
+
+mod compiled;
+mod gradients;
+
+use super::batch::divides_by_zero;
+use super::bench::random;
+use super::report::layers;
+use super::session::{Failure, Request, Session};
+use crate::base::tensor::{Data, Tensor};
+use crate::graph::{Env, Graph};
+use serde::Serialize;
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Samples a step: few, for the interpreter's sake.
+    pub batch: usize,
+    /// Steps.
+    pub steps: u64,
+    /// What parameters and samples are drawn from.
+    pub seed: u64,
+}
+
+/// How a check came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// As it should be.
+    Passed,
+    /// Not as it should be.
+    Failed,
+    /// Not done.
+    Skipped,
+}
+
+/// One check.
+#[derive(Clone, Debug, Serialize)]
+pub struct Check {
+    /// Its name.
+    pub name: &'static str,
+    /// How it came out.
+    pub verdict: Verdict,
+    /// What was compared, or why nothing was.
+    pub what: String,
+    /// The largest error, where numbers are compared within a tolerance: as a part of what is
+    /// allowed.
+    pub worst: Option<f64>,
+    /// Where that was.
+    pub place: Option<String>,
+}
+
+impl Check {
+    fn skipped(name: &'static str, why: String) -> Check {
+        Check { name, verdict: Verdict::Skipped, what: why, worst: None, place: None }
+    }
+
+    /// Whether the bits were the same.
+    fn exact(name: &'static str, what: String, differs: Option<String>) -> Check {
+        let verdict = if differs.is_none() { Verdict::Passed } else { Verdict::Failed };
+        Check { name, verdict, what, worst: None, place: differs }
+    }
+
+    /// Within a tolerance: the worst error as a part of it.
+    fn within(name: &'static str, what: String, worst: Worst) -> Check {
+        let verdict = if worst.part <= 1.0 { Verdict::Passed } else { Verdict::Failed };
+        let place = (!worst.place.is_empty()).then_some(worst.place);
+        Check { name, verdict, what, worst: Some(worst.part), place }
+    }
+}
+
+/// The largest error so far, as a part of what is allowed.
+#[derive(Clone, Debug, Default)]
+struct Worst {
+    part: f64,
+    place: String,
+}
+
+impl Worst {
+    /// Takes an error; NaN is the worst of all.
+    fn take(&mut self, part: f64, place: impl FnOnce() -> String) {
+        if part.is_nan() || part > self.part {
+            self.part = if part.is_nan() { f64::INFINITY } else { part };
+            self.place = place();
+        }
+    }
+
+    /// Compares two tensors, within `1e-5 + 1e-4 · max|want|` (exact for integers).
+    fn compare(&mut self, name: &str, got: &Tensor, want: &Tensor) {
+        self.compare_where(name, got, want, &|_| true);
+    }
+
+    /// Compares a parameter after a step, where its gradient is more than rounding: an optimiser
+    /// that divides by the gradient's size makes whole steps of noise.
+    fn compare_updated(
+        &mut self,
+        name: &str,
+        got: &Tensor,
+        want: &Tensor,
+        gradient: Option<&Tensor>,
+    ) {
+        let Some(Data::F32(gradient)) = gradient.map(|it| &it.data) else {
+            return self.compare(name, got, want);
+        };
+        let largest = gradient.iter().fold(0f32, |largest, it| largest.max(it.abs()));
+        self.compare_where(name, got, want, &|index| gradient[index].abs() > 1e-2 * largest);
+    }
+
+    fn compare_where(
+        &mut self,
+        name: &str,
+        got: &Tensor,
+        want: &Tensor,
+        counts: &dyn Fn(usize) -> bool,
+    ) {
+        let (Data::F32(got), Data::F32(want)) = (&got.data, &want.data) else {
+            self.take(f64::from(u8::from(got.data != want.data)) * 2.0, || name.to_owned());
+            return;
+        };
+        let largest = want.iter().fold(0f64, |largest, it| largest.max(f64::from(*it).abs()));
+        let allowed = 1e-5 + 1e-4 * largest;
+        for (index, (got, want)) in got.iter().zip(want).enumerate() {
+            if !counts(index) {
+                continue;
+            }
+            let apart = (f64::from(*got) - f64::from(*want)).abs();
+            self.take(apart / allowed, || {
+                format!("{name}, element {index}: {got:e}, not {want:e} (within {allowed:.1e})")
+            });
+        }
+    }
+}
+
+/// The verdicts on a model.
+#[derive(Clone, Debug)]
+pub struct Verified {
+    /// The model.
+    pub model: String,
+    /// The checks.
+    pub checks: Vec<Check>,
+}
+
+/// Operations that the interpreter is asked for at most, over all checks.
+const MOST_OPERATIONS: f64 = 6e9;
+
+/// Checks a model.
+pub fn verify(
+    session: &mut Session,
+    request: &Request,
+    asked: &Asked,
+) -> Result<Verified, Failure> {
+    let front = session.front(request, false)?;
+    let experiment = front.experiment;
+    let model = experiment.model.clone();
+    let Some(training) = experiment.training.clone() else {
+        return Err(super::run::no_training(&model));
+    };
+    let schema = front.source.as_ref().and_then(|source| source.schema.as_ref());
+    let classes = schema.and_then(|schema| schema.classes).unwrap_or(2);
+    let rows = layers(&experiment.train);
+    let forward_operations: u64 = rows.iter().map(super::report::Layer::operations).sum();
+    let forward = session.elaborated(experiment.train)?;
+    if let Some(node) = super::batch::zero_division(&forward, asked.batch) {
+        let place = super::pipeline::place(&session.sources, &forward, node);
+        return Err(session.program_failure(vec![divides_by_zero(asked.batch, place)]));
+    }
+    let evaluation = session.elaborated(experiment.eval)?;
+    let open = session.differentiate_openly(&forward, &training.rule)?;
+    let subject = Subject {
+        asked: *asked,
+        classes,
+        operations: forward_operations as f64 * asked.batch as f64,
+        forward,
+        evaluation,
+        open,
+    };
+    let mut checks = vec![gradients::check(session, &subject)];
+    checks.extend(compiled::check(session, request, &subject)?);
+    Ok(Verified { model, checks })
+}
+
+/// What is checked.
+struct Subject {
+    asked: Asked,
+    classes: usize,
+    /// Operations of a forward pass.
+    operations: f64,
+    /// The graph of training, without gradients.
+    forward: Graph,
+    /// The graph of evaluation.
+    evaluation: Graph,
+    /// The training step with all gradients among its outputs.
+    open: Graph,
+}
+
+impl Subject {
+    /// The first step's surroundings of a graph: drawn samples, first values.
+    fn env(&self, graph: &Graph) -> Env {
+        let mut env = Env::initial(graph, self.asked.seed);
+        for input in graph.inputs.values() {
+            let name = format!("input.{} of {}", input.name, self.asked.seed);
+            let shape = input.ty.shape.at(self.asked.batch);
+            let value = random(input.ty.dtype, shape, &name, self.classes);
+            env.inputs.insert(input.name.clone(), value);
+        }
+        env
+    }
+
+    /// Why the interpreter is not asked for so many forward passes, if it is not.
+    fn too_large(&self, passes: f64) -> Option<String> {
+        let operations = self.operations * passes;
+        (operations > MOST_OPERATIONS).then(|| {
+            format!(
+                "{:.0} GFLOP are too many for the interpreter (at most {:.0})",
+                operations / 1e9,
+                MOST_OPERATIONS / 1e9
+            )
+        })
+    }
+}
