@@ -19,6 +19,7 @@ mod init;
 mod lr_find;
 mod machine;
 mod predict;
+mod profile;
 mod progress;
 pub mod render;
 mod run;
@@ -72,6 +73,8 @@ enum Command {
     EmitIr(emit_ir::EmitIr),
     /// Measure the time of a step
     Bench(bench::Bench),
+    /// Show where the time of a step goes, line by line
+    Profile(profile::Profile),
     /// Compute a step's output, loss and gradients on given tensors
     Grad(grad::Grad),
     /// Check gradients, and compiled code against interpreters and itself
@@ -149,6 +152,7 @@ pub fn main() -> ExitCode {
         Command::EmitIr(command) => command.execute(),
         Command::Bench(command) => command.execute(),
         Command::Grad(command) => command.execute(),
+        Command::Profile(command) => command.execute(),
         Command::Verify(command) => command.execute(),
         Command::Doctor(command) => command.execute(),
         Command::Init(command) => command.execute(),

@@ -33,6 +33,7 @@ mod memory;
 mod peak;
 mod pipeline;
 mod predict;
+mod profile;
 mod repair;
 mod replay;
 mod report;
@@ -59,8 +60,9 @@ pub use folder::{KeptFile, RunFolder, RunInfo, RunResult, Status, epoch_json, pu
 pub use front::Front;
 pub use grad::{Engine, Grad, Graded, SEED, grad};
 pub use lr_find::{Found, Range, lr_find};
-pub use pipeline::Compiled;
+pub use pipeline::{Compiled, Phase};
 pub use predict::{Answer, Predictor, Question, predictor, questions};
+pub use profile::{Profile, Spent};
 pub use repair::{Changed, Fixed, fix};
 pub use report::Report;
 pub use run::{Overrides, Run, check_writable, run, save_weights, write_file};

@@ -1,12 +1,13 @@
 //! The pipeline, stage by stage: what is called in which order, verified after each.
 
 use super::session::{Failure, Session};
+use crate::base::entity::Entity;
 use crate::base::source::{Sources, Span};
 use crate::codegen::jit::Code;
 use crate::codegen::{self, Target};
 use crate::elaborate::Experiment;
 use crate::graph::kernels::Kernels;
-use crate::graph::{self, Graph, NodeId, Op, Rule, Type};
+use crate::graph::{self, Graph, NodeId, Op, OriginId, Rule, Type};
 use crate::loops;
 use crate::lower::{self, Globals, Lowered};
 use crate::pass::{autodiff, bind, cse, dce, fuse, simplify, update};
@@ -33,6 +34,53 @@ pub struct Purpose {
     pub name: String,
     /// The place in the user's files that asks for it: `models/mnist.nn:5:25`.
     pub place: Option<String>,
+    /// The place that it serves: of an update, where the parameter's layer is called.
+    pub line: Option<Span>,
+    /// The part of the step that it belongs to.
+    pub phase: Phase,
+}
+
+/// A part of a training step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// What the loss, the output and metrics are computed from.
+    Forward,
+    /// Gradients.
+    Backward,
+    /// The optimiser's rule.
+    Update,
+}
+
+impl Phase {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Phase::Forward => "forward",
+            Phase::Backward => "backward",
+            Phase::Update => "update",
+        }
+    }
+}
+
+/// Which nodes of a step belong to its forward pass: those that the loss, the output or a metric
+/// depends on.
+fn forward(graph: &Graph) -> Vec<bool> {
+    let is_forward = |name: &str| name == "loss" || name == "output" || name.starts_with("metric.");
+    let outputs = graph.outputs.iter().filter(|output| is_forward(&output.name));
+    let mut open: Vec<NodeId> = outputs.map(|output| output.node).collect();
+    let mut forward = vec![false; graph.nodes.len()];
+    while let Some(node) = open.pop() {
+        if !std::mem::replace(&mut forward[node.index()], true) {
+            open.extend(&graph.nodes[node].args);
+        }
+    }
+    forward
+}
+
+/// The parameter that a kernel updates or lays out anew, by the kernel's name:
+/// `dense.weight.update`, `dense.weight^T`.
+fn updated(name: &str) -> Option<&str> {
+    name.strip_suffix(".update").or_else(|| name.split_once('^').map(|(path, _)| path))
 }
 
 /// The type of what an operator takes as indices.
@@ -51,7 +99,12 @@ pub(super) fn indices_a_sample(graph: &Graph, node: NodeId, batch: usize) -> usi
 
 /// Where in the user's files a node comes from.
 pub(super) fn place(sources: &Sources, graph: &Graph, node: NodeId) -> Option<Span> {
-    let mut chain = graph.origins.chain(graph.nodes[node].origin?);
+    own_place(sources, graph, graph.nodes[node].origin?)
+}
+
+/// Where in the user's files an origin is.
+fn own_place(sources: &Sources, graph: &Graph, origin: OriginId) -> Option<Span> {
+    let mut chain = graph.origins.chain(origin);
     chain.find(|origin| !sources.file(origin.span.file).builtin).map(|at| at.span)
 }
 
@@ -97,12 +150,24 @@ impl Session {
         let sites = nodes.clone().map(|&node| place(&self.sources, &kernels.graph, node));
         let indices = nodes.map(|&node| indices_a_sample(&kernels.graph, node, batch));
         let (sites, indices) = (sites.collect(), indices.collect());
-        let purpose = |purpose: lower::Purpose| Purpose {
-            place: purpose
-                .node
-                .and_then(|node| place(&self.sources, &kernels.graph, node))
-                .map(|span| self.sources.place(span)),
-            name: purpose.name,
+        let forward = forward(&kernels.graph);
+        let purpose = |purpose: lower::Purpose| {
+            let graph = &kernels.graph;
+            let asked = purpose.node.and_then(|node| place(&self.sources, graph, node));
+            let param = updated(&purpose.name)
+                .and_then(|path| graph.params.values().find(|param| param.path == path));
+            let served = param.and_then(|param| own_place(&self.sources, graph, param.origin?));
+            let is_forward = purpose.node.is_none_or(|node| forward[node.index()]);
+            Purpose {
+                place: asked.map(|span| self.sources.place(span)),
+                line: served.or(asked),
+                phase: match param {
+                    Some(_) => Phase::Update,
+                    None if is_forward => Phase::Forward,
+                    None => Phase::Backward,
+                },
+                name: purpose.name,
+            }
         };
         let purposes = lowered.purposes.into_iter().map(|it| it.map(purpose)).collect();
         let code = self.codegen(&program, target)?;
