@@ -326,8 +326,11 @@ impl Prepared {
             Err(_) => Status::Failed,
         };
         self.info.result = result.clone();
-        let ended = json!({ "event": "end", "status": self.info.status, "result": result });
-        recorder.event(&ended);
+        let stall = recorder.longest_stall_ms();
+        recorder.event(&json!({
+            "event": "end", "status": self.info.status, "result": result,
+            "longest_checkpoint_stall_ms": stall,
+        }));
         let drawn = self.draw(trainer.state(), classes.as_ref(), threads);
         if let Err(Failure::Io(message)) = drawn {
             unwritten = unwritten.or(Some(message));

@@ -82,6 +82,11 @@ impl Snapshot {
         Snapshot { entries: lasting.into_iter().map(entry).collect(), state: TrainState::default() }
     }
 
+    /// Writes to all of its memory, so that the system has given it before the first copy.
+    pub fn touch(&mut self) {
+        self.entries.iter_mut().for_each(|entry| entry.bytes.fill(1));
+    }
+
     /// Copies the run as it is.
     pub fn take(&mut self, trainer: &Trainer<'_>) {
         for entry in &mut self.entries {

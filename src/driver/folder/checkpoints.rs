@@ -12,8 +12,9 @@ use crate::runtime::trainer::{TrainState, Trainer};
 use crate::runtime::weights;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 /// How far a checkpoint's run was: whole epochs, and batches of the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -125,6 +126,8 @@ pub struct Keeper {
     thread: Option<JoinHandle<()>>,
     /// What the last snapshot's checkpoint is called, once it is on the disk.
     newest: Option<String>,
+    /// The longest that training has waited for a checkpoint.
+    longest_stall: Duration,
 }
 
 struct Work {
@@ -135,7 +138,8 @@ struct Work {
 
 struct Done {
     snapshot: Snapshot,
-    outcome: Result<(), String>,
+    /// Whether it was written, or why it was not.
+    outcome: Result<bool, String>,
 }
 
 impl Keeper {
@@ -152,8 +156,14 @@ impl Keeper {
         let thread = std::thread::Builder::new()
             .name("checkpoints".into())
             .spawn(move || {
+                // Memory that nothing was written to yet is slow to copy into.
+                let mut snapshot = snapshot;
+                snapshot.touch();
+                if finished.send(Done { snapshot, outcome: Ok(false) }).is_err() {
+                    return;
+                }
                 for Work { snapshot, best } in jobs {
-                    let outcome = writer.write(&snapshot, best);
+                    let outcome = writer.write(&snapshot, best).map(|()| true);
                     if finished.send(Done { snapshot, outcome }).is_err() {
                         break;
                     }
@@ -161,19 +171,33 @@ impl Keeper {
             })
             .map_err(|error| Failure::Io(format!("cannot start a thread: {error}")))?;
         let newest = folder.places().last().map(|place| place.file_name());
-        Ok(Keeper { work: Some(work), done, free: Some(snapshot), thread: Some(thread), newest })
+        Ok(Keeper {
+            work: Some(work),
+            done,
+            free: None,
+            thread: Some(thread),
+            newest,
+            longest_stall: Duration::ZERO,
+        })
     }
 
     /// Keeps a run as it is. Where the last checkpoint is still being written, waits if this one
     /// must not be left out. An error is that of an earlier one.
     pub fn keep(&mut self, trainer: &Trainer<'_>, best: bool, must: bool) -> Result<(), String> {
+        let start = Instant::now();
         let earlier = self.take_back(must);
         if let (Some(mut snapshot), Some(work)) = (self.free.take(), &self.work) {
             snapshot.take(trainer);
             // The thread lives as long as `self` has the sender.
             let _ = work.send(Work { snapshot, best });
         }
+        self.longest_stall = self.longest_stall.max(start.elapsed());
         earlier
+    }
+
+    /// The longest that training has waited for a checkpoint.
+    pub fn longest_stall(&self) -> Duration {
+        self.longest_stall
     }
 
     /// Takes the snapshot back if it is there, or waits for it.
@@ -182,15 +206,21 @@ impl Keeper {
             return Ok(());
         }
         let done = match wait {
-            true => self.done.recv().ok(),
-            false => self.done.try_recv().ok(),
+            true => self.done.recv().map_err(|_| TryRecvError::Disconnected),
+            false => self.done.try_recv(),
         };
-        let Some(Done { snapshot, outcome }) = done else { return Ok(()) };
-        if outcome.is_ok() {
+        let Done { snapshot, outcome } = match done {
+            Ok(done) => done,
+            Err(TryRecvError::Empty) => return Ok(()),
+            Err(TryRecvError::Disconnected) => {
+                return Err("the thread that writes checkpoints has ended".to_owned());
+            }
+        };
+        if outcome == Ok(true) {
             self.newest = Some(Place::of(&snapshot.state).file_name());
         }
         self.free = Some(snapshot);
-        outcome
+        outcome.map(|_| ())
     }
 
     /// Waits until the last checkpoint is on the disk.

@@ -124,6 +124,12 @@ impl<'a> Recorder<'a> {
         Ok(files.keeper.newest().map(str::to_owned))
     }
 
+    /// The longest that training has waited for a checkpoint, in milliseconds.
+    pub fn longest_stall_ms(&self) -> f64 {
+        let stall = self.files.as_ref().map(|files| files.keeper.longest_stall());
+        1e3 * stall.unwrap_or_default().as_secs_f64()
+    }
+
     /// The newest checkpoint on the disk.
     pub fn newest(&self) -> Option<&str> {
         self.files.as_ref().and_then(|files| files.keeper.newest())

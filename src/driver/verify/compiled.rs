@@ -4,6 +4,7 @@ use super::{Check, Subject, Worst};
 use crate::base::tensor::Tensor;
 use crate::codegen::Target;
 use crate::driver::session::{Failure, Request, Session};
+use crate::graph::rule::MEAN;
 use crate::graph::{self, Env, Graph};
 use crate::lower::Globals;
 use crate::runtime::pool::Pool;
@@ -181,7 +182,9 @@ fn interpreter(program: &Program, subject: &Subject) -> Check {
             graph.states.values().zip(env.states.iter_mut().zip(outcome.states))
         {
             if let Some(got) = compiled.read(&state.path) {
-                worst.compare(&step(&state.path), &got, &want);
+                let of = state.path.strip_prefix(MEAN).unwrap_or(&state.path);
+                let gradient = outcome.outputs.get(&format!("grad.{of}"));
+                worst.compare_updated(&step(&state.path), &got, &want, gradient);
                 value.data = got.data;
             }
         }
@@ -232,7 +235,8 @@ fn fusion(
     for (name, want) in &want {
         let of = |name: &str| got.iter().find(|(known, _)| known == name).map(|(_, it)| it);
         if let Some(found) = of(name) {
-            worst.compare_updated(name, found, want, of(&format!("output.grad.{name}")));
+            let param = name.strip_prefix(MEAN).unwrap_or(name);
+            worst.compare_updated(name, found, want, of(&format!("output.grad.{param}")));
         }
     }
     let same = if difference(&want, &got).is_none() { ", the same bits" } else { "" };
