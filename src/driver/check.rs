@@ -40,6 +40,7 @@ pub fn check(session: &mut Session, request: &Request, wanted: Wanted) -> Result
             data: data::resident_bytes(&source.request, schema),
             prefetch: data::prefetch_bytes(&source.request, schema, batch, threads),
             initial: 0,
+            copy: 0,
         },
         _ => RunBytes { threads, ..RunBytes::default() },
     };
@@ -56,12 +57,19 @@ pub fn check(session: &mut Session, request: &Request, wanted: Wanted) -> Result
     let notes = left_out(forward, &session.sources);
     let (model, warnings) = (front.experiment.model.clone(), front.warnings);
     let evaluation = front.experiment.eval.clone();
+    let gather = match &front.experiment.training {
+        Some(training) if training.settings.accumulate > 1 => {
+            Some(session.gather(&front.experiment.train, &training.rule)?)
+        }
+        _ => None,
+    };
     let graph = session.training_graph(front.experiment)?;
     let lasting = graph.lasting().map(|(_, ty, _)| ty.shape.at(0).iter().product::<usize>());
     run.initial = lasting.sum::<usize>() * DType::F32.size();
+    run.copy = run.initial;
     let cache = request.cache.as_deref();
     let planned =
-        Planned { cache, graph: &graph, evaluation, batch, batches, build: &request.build };
+        Planned { cache, graph: &graph, gather, evaluation, batch, batches, build: &request.build };
     let (facts, program) = planned.facts(session, time)?;
     let forecast = program.map(|program| {
         let machine = Machine::known(request.cache.as_deref(), &request.target, threads);
@@ -89,6 +97,8 @@ pub fn check(session: &mut Session, request: &Request, wanted: Wanted) -> Result
 struct Planned<'a> {
     cache: Option<&'a Path>,
     graph: &'a Graph,
+    /// Of a batch whose gradients are only added up, where an update is made of several.
+    gather: Option<Graph>,
     evaluation: Graph,
     batch: usize,
     /// Those of a run, where the data are known.
@@ -122,8 +132,9 @@ impl Planned<'_> {
             // One that cannot be is warned of, or refused when the run begins.
             let possible = |batch: &usize| zero_division(self.graph, *batch).is_none();
             let last = last.into_iter().filter(possible).map(|batch| (self.graph, batch));
+            let gather = self.gather.iter().map(|graph| (graph, self.batch));
             let evaluate = evaluate.into_iter().map(|batch| (&evaluation, batch));
-            for (graph, batch) in last.chain(evaluate) {
+            for (graph, batch) in last.chain(gather).chain(evaluate) {
                 run = run.max(Blocks::of(&plan(session, graph, batch, &mut globals)?));
             }
         }

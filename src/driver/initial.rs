@@ -45,11 +45,10 @@ pub(super) fn initial(
     {
         value.data = Data::F32(class_weights(weights, data, value.len())?);
     }
-    let firsts: Vec<(String, Tensor)> =
-        values.iter().map(|(path, value)| (format!("{MEAN}{path}"), value.clone())).collect();
-    for (path, value) in &mut values {
-        if let Some((_, first)) = firsts.iter().find(|(mean, _)| mean == path) {
-            value.data = first.data.clone();
+    for mean in 0..values.len() {
+        let Some(of) = values[mean].0.strip_prefix(MEAN) else { continue };
+        if let Some(first) = values.iter().position(|(path, _)| path == of) {
+            values[mean].1.data = values[first].1.data.clone();
         }
     }
     Ok(values)

@@ -95,6 +95,8 @@ pub(super) struct RunBytes {
     pub prefetch: usize,
     /// The first values of parameters and states, from which a run begins.
     pub initial: usize,
+    /// The copy of parameters and states that checkpoints are written from.
+    pub copy: usize,
 }
 
 /// What the program itself takes: its code, compiled steps, and what the system gives each
@@ -293,24 +295,25 @@ impl Report {
         if !self.trained {
             return;
         }
-        let RunBytes { threads, data, prefetch, initial } = self.run;
+        let RunBytes { threads, data, prefetch, initial, copy } = self.run;
         let _ = writeln!(
             text,
             "a run       {threads} threads: about {} MB\n            \
-             (steps {}, data {}, batches {}, weights {}, program {})",
+             (steps {}, data {}, batches {}, weights {}, their copy {}, program {})",
             megabytes(self.peak()),
             megabytes(self.facts.run.total(threads)),
             megabytes(data),
             megabytes(prefetch),
             megabytes(initial),
+            megabytes(copy),
             megabytes(PROGRAM),
         );
     }
 
     /// Bytes that a run has in memory at most, as far as can be said beforehand.
     fn peak(&self) -> usize {
-        let RunBytes { threads, data, prefetch, initial } = self.run;
-        self.facts.run.total(threads) + data + prefetch + initial + PROGRAM
+        let RunBytes { threads, data, prefetch, initial, copy } = self.run;
+        self.facts.run.total(threads) + data + prefetch + initial + copy + PROGRAM
     }
 
     /// Bytes of the memory that a run's steps share.
@@ -329,7 +332,7 @@ impl Report {
         let tensors = self.tensors.iter().map(|(path, ty)| json!({ "path": path, "type": ty }));
         let bytes =
             |bytes: Bytes| json!({ "shared_bytes": bytes.shared, "thread_bytes": bytes.thread });
-        let RunBytes { threads, data, prefetch, initial } = self.run;
+        let RunBytes { threads, data, prefetch, initial, copy } = self.run;
         let mut report = json!({
             "model": self.model, "output": self.output, "batch": self.batch,
             "notes": self.notes,
@@ -339,6 +342,7 @@ impl Report {
             "run": {
                 "threads": threads, "arena_bytes": self.facts.run.total(threads),
                 "data_bytes": data, "prefetch_bytes": prefetch, "initial_bytes": initial,
+                "checkpoint_copy_bytes": copy,
                 "peak_bytes": self.peak(),
             },
         });
