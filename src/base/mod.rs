@@ -5,6 +5,7 @@
 
 pub mod caught;
 pub mod codes;
+pub mod csv;
 pub mod diagnostic;
 pub mod entity;
 pub mod fix;

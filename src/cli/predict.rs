@@ -2,6 +2,7 @@
 
 use super::trained::TrainedModel;
 use super::{escaped, write};
+use crate::base::csv;
 use crate::driver::{self, Answer, Failure, Question};
 use crate::runtime::pool::{Pool, default_threads};
 use clap::Args;
@@ -102,7 +103,7 @@ impl Predict {
         let parts: Vec<String> = match answer {
             Answer::Classes(classes) if self.csv => classes
                 .iter()
-                .flat_map(|(class, probability)| [quoted(class), format!("{probability:.6}")])
+                .flat_map(|(class, probability)| [csv::field(class), format!("{probability:.6}")])
                 .collect(),
             Answer::Classes(classes) => classes
                 .iter()
@@ -113,16 +114,8 @@ impl Predict {
             Answer::Unreadable(_) => return,
         };
         let _ = match self.csv {
-            true => writeln!(text, "{},{}", quoted(&name), parts.join(",")),
+            true => writeln!(text, "{},{}", csv::field(&name), parts.join(",")),
             false => writeln!(text, "{}", escaped(&format!("{name}: {}", parts.join("  ")))),
         };
-    }
-}
-
-/// A field of a CSV file.
-fn quoted(text: &str) -> String {
-    match text.contains([',', '"', '\n', '\r']) {
-        true => format!("\"{}\"", text.replace('"', "\"\"")),
-        false => text.to_owned(),
     }
 }

@@ -9,8 +9,14 @@
 //!
 //! [`front`] reads files and elaborates, [`pipeline`] is the stages, [`session`] times, verifies,
 //! prints and blames them; `source` asks the data for their schema, `repair` finds the fixes that
-//! hold, `report` and `forecast` say what a good program is and takes; [`run`], [`check`], [`bench`], [`grad()`] and [`emit`] are what the commands ask
-//! for. Nothing here prints, exits or asks the environment.
+//! hold, `report` and `forecast` say what a good program is and takes; [`run()`], [`check`],
+//! [`bench`], [`grad()`] and [`emit`] are what the commands ask for.
+//!
+//! Around training: `train` takes a run from its program to its result, in a `folder` with
+//! checkpoints and logs, from an `initial` state, with settings that `set` writes into the program;
+//! `replay` finds what was not finite; `series` makes several runs; `trained` models are judged by
+//! `evaluate` and asked by `predict`; `lr_find`, `compare`, `profile`, `verify` and `doctor` are the
+//! commands of their names. Nothing here prints, exits or asks the environment.
 
 mod batch;
 mod bench;

@@ -15,6 +15,7 @@ use super::run::Overrides;
 use super::session::{Failure, Request, Session};
 use super::set::{Setting, set};
 use super::train::{Job, Place};
+use crate::base::csv;
 use crate::runtime::trainer::Scores;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -303,8 +304,8 @@ impl Series {
                 let names = names.chain(columns.iter().map(|(name, _)| name.clone()));
                 text.push_str(&format!("{}\n", names.collect::<Vec<_>>().join(",")));
             }
-            let values = member.settings.iter().map(|it| quoted(&it.value));
-            let values = std::iter::once(quoted(&member.name)).chain(values);
+            let values = member.settings.iter().map(|it| csv::field(&it.value));
+            let values = std::iter::once(csv::field(&member.name)).chain(values);
             let values = values.chain(columns.iter().map(|(_, value)| value.to_string()));
             text.push_str(&format!("{}\n", values.collect::<Vec<_>>().join(",")));
         }
@@ -337,14 +338,6 @@ pub fn spread(values: &[f64]) -> (f64, Option<f64>) {
     }
     let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
     (mean, Some((squares / (values.len() - 1) as f64).sqrt()))
-}
-
-/// A field of a CSV file.
-fn quoted(text: &str) -> String {
-    match text.contains([',', '"', '\n', '\r']) {
-        true => format!("\"{}\"", text.replace('"', "\"\"")),
-        false => text.to_owned(),
-    }
 }
 
 /// What is to be run.

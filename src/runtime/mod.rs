@@ -1,4 +1,4 @@
-//! Running compiled programs: memory, threads, training.
+//! Running compiled programs: memory, threads, training, checkpoints, files of weights.
 
 pub mod checkpoint;
 pub mod pool;

@@ -5,6 +5,7 @@
 //! that what came after that epoch and batch happened again.
 
 use super::{RunFolder, now};
+use crate::base::csv;
 use crate::driver::session::Failure;
 use crate::report::tensorboard::Writer;
 use crate::runtime::trainer::{EpochRecord, Scores, TrainState};
@@ -72,7 +73,7 @@ impl Log {
     fn row(&mut self, record: &EpochRecord) {
         let columns = columns(record);
         if self.rows.is_empty() {
-            let names: Vec<String> = columns.iter().map(|(name, _)| quoted(name)).collect();
+            let names: Vec<String> = columns.iter().map(|(name, _)| csv::field(name)).collect();
             self.rows.push(format!("{}\n", names.join(",")));
         }
         let values: Vec<String> = columns.into_iter().map(|(_, value)| value).collect();
@@ -112,14 +113,6 @@ fn board_files(folder: &RunFolder) -> Vec<PathBuf> {
         entry.file_name().to_string_lossy().starts_with("events.out.tfevents.")
     };
     entries.filter(ours).map(|entry| entry.path()).collect()
-}
-
-/// A field of a CSV file.
-fn quoted(text: &str) -> String {
-    match text.contains([',', '"', '\n', '\r']) {
-        true => format!("\"{}\"", text.replace('"', "\"\"")),
-        false => text.to_owned(),
-    }
 }
 
 /// The columns of an epoch.

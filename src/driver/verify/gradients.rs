@@ -135,7 +135,7 @@ mod tests {
     use super::*;
     use crate::base::tensor::DType;
     use crate::graph::builder::Builder;
-    use crate::graph::{Dim, Init, Param, Reduce, Type, Unary};
+    use crate::graph::{Binary, Dim, Init, Param, Reduce, Type, Unary};
     use crate::pass::autodiff;
 
     /// The error of the gradient of `mean(tanh(x · w))` by `w`, multiplied by a factor.
@@ -148,7 +148,7 @@ mod tests {
             init: Init::Normal { mean: 0.0, std: 1.0 },
             origin: None,
         });
-        let product = builder.binary(crate::graph::Binary::Mul, x, w).unwrap();
+        let product = builder.binary(Binary::Mul, x, w).unwrap();
         let sum = builder.reduce(Reduce::Sum, product, &[1], false).unwrap();
         let tanh = builder.unary(Unary::Tanh, sum).unwrap();
         let loss = builder.mean(tanh, &[0], false).unwrap();

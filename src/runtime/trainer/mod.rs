@@ -10,238 +10,26 @@
 //! which a [`Watcher`] is shown after every step.
 
 pub mod control;
+mod events;
 pub(crate) mod exact;
 mod scores;
+mod settings;
 mod state;
+mod steps;
 
 pub use control::{Control, Decision, Monitor, Patience, Plateau, Rules};
+pub use events::{Event, Outcome, TrainError, Watcher};
 pub use scores::{EpochRecord, Scores, Tally};
+pub use settings::{Average, OnNan, Settings};
 pub use state::{OpenEpoch, TrainState};
+pub use steps::{Schedules, Step, Steps};
 
 use crate::base::tensor::Tensor;
-use crate::data::{Batch, Dataset, Feed, FeedError, Pass, Plan, Split};
-use crate::loops::Uniforms;
+use crate::data::{Batch, Dataset, Feed, Pass, Plan, Split};
 use crate::runtime::pool::Pool;
-use crate::runtime::program::{Fault, Memory, Program, StepArgs};
-use std::collections::BTreeMap;
+use crate::runtime::program::{Fault, Memory, StepArgs};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-
-/// A compiled step and the number of samples that it takes.
-pub struct Step {
-    /// The code.
-    pub program: Program,
-    /// Samples a step.
-    pub batch: usize,
-    /// The input buffer of each field of a sample, in the data's order.
-    pub inputs: Vec<String>,
-    /// How many indices each operator takes from a sample whose indices come from data.
-    pub indices: Vec<usize>,
-    /// A value for each of the program's hyper-parameters.
-    pub hypers: Vec<f64>,
-    /// Which of those is the part of the learning rate that is left.
-    pub lr_scale: Option<usize>,
-    /// Which of those is the part that this batch has in an update of several.
-    pub share: Option<usize>,
-}
-
-/// The steps of a run.
-pub struct Steps {
-    /// One step of training.
-    pub train: Step,
-    /// Training on what is left of an epoch after the full batches, where that is kept.
-    pub last: Option<Step>,
-    /// A batch whose gradients are only added up, where an update is made of several.
-    pub gather: Option<Step>,
-    /// Evaluation, by batch; the splits of a data set need its full batch and their remainders.
-    pub evaluate: BTreeMap<usize, Step>,
-}
-
-/// The optimiser's arguments that are schedules, to be told what they are.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Schedules {
-    /// Their names: `lr`.
-    pub names: Vec<String>,
-    /// Their values, in the same order, as a step computes them.
-    pub uniforms: Uniforms,
-    /// A value for each hyper-parameter.
-    pub hypers: Vec<f64>,
-    /// Which of those is the part of the learning rate that is left.
-    pub lr_scale: Option<usize>,
-    /// The learning rate, where it stays as it is.
-    pub constant_lr: Option<f32>,
-}
-
-impl Schedules {
-    /// Names and values at a step, which counts from 1.
-    pub fn at(&self, step: u64) -> Vec<(String, f32)> {
-        self.names.iter().cloned().zip(self.uniforms.eval(step, &self.hypers)).collect()
-    }
-
-    /// The same, with the learning rate in any case, of which a part is left.
-    fn told(&self, step: u64, lr_scale: f64) -> Vec<(String, f32)> {
-        let mut hypers = self.hypers.clone();
-        if let Some(index) = self.lr_scale {
-            hypers[index] = lr_scale;
-        }
-        let constant = self.constant_lr.map(|lr| ("lr".to_owned(), lr));
-        let scheduled = self.names.iter().cloned().zip(self.uniforms.eval(step, &hypers));
-        constant.into_iter().chain(scheduled).collect()
-    }
-}
-
-impl Steps {
-    /// The step for so many samples of a pass; `updates` says whether one to train on ends with an
-    /// update.
-    fn of(&self, pass: Pass, samples: usize, updates: bool) -> &Step {
-        if pass.trains() {
-            return match (&self.last, &self.gather) {
-                (Some(last), _) if samples == last.batch => last,
-                (_, Some(gather)) if !updates => gather,
-                _ => &self.train,
-            };
-        }
-        let step = self.evaluate.get(&samples);
-        step.expect("an evaluation step was compiled for each batch of each split")
-    }
-}
-
-/// What to do with a batch whose loss or gradient is not finite. The parameters stay as they were
-/// before it in any case.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnNan {
-    /// The run ends.
-    #[default]
-    Stop,
-    /// It goes on with the next batch.
-    Skip,
-    /// It goes on with half the learning rate.
-    HalveLr,
-}
-
-/// How to train.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Settings {
-    /// Passes over the training data.
-    pub epochs: usize,
-    /// What initial values, shuffling and random operators are drawn from.
-    pub seed: u64,
-    /// Whether each epoch has an order of its own.
-    pub shuffle: bool,
-    /// Samples a step of evaluation.
-    pub evaluation_batch: usize,
-    /// What changes from step to step.
-    pub schedules: Schedules,
-    /// Batches an update.
-    pub accumulate: usize,
-    /// What to do where numbers are not finite.
-    pub on_nan: OnNan,
-    /// What epochs' scores decide.
-    pub rules: Rules,
-    /// The running means that evaluation takes in place of parameters and layer states.
-    pub averages: Vec<Average>,
-    /// The states that hold the sums of gradients of an update in progress.
-    pub gathered: Vec<String>,
-}
-
-/// A parameter or state, and the state that holds its running mean.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Average {
-    /// The path of what is averaged.
-    pub of: String,
-    /// The path of its mean.
-    pub mean: String,
-}
-
-/// What a watcher is told.
-pub enum Event<'a> {
-    /// An epoch begins, or goes on.
-    EpochStarted {
-        /// Its number, from 1.
-        epoch: usize,
-        /// How many there will be.
-        epochs: usize,
-        /// How many steps it has.
-        steps: usize,
-    },
-    /// Some steps were made.
-    Stepped {
-        /// How many of this epoch.
-        step: usize,
-    },
-    /// A batch was left out: its loss or gradient was not finite.
-    Skipped {
-        /// The epoch, from 1.
-        epoch: usize,
-        /// The batch of the epoch, from 1.
-        step: usize,
-        /// Its loss.
-        loss: f32,
-        /// The part of the learning rate that is left.
-        lr_scale: f64,
-    },
-    /// Something that is worth a line.
-    Notice(&'a str),
-    /// An epoch has ended, validation included.
-    EpochEnded {
-        /// What it was.
-        record: &'a EpochRecord,
-        /// How many there will be.
-        epochs: usize,
-        /// What follows from it.
-        decision: Decision,
-    },
-}
-
-/// Who follows a run.
-pub trait Watcher {
-    /// Told what happens, in order.
-    fn event(&mut self, event: Event<'_>);
-
-    /// Shown the run after each step, and after each epoch with what was decided: the time to keep
-    /// what is there.
-    fn look(&mut self, _trainer: &Trainer<'_>, _epoch_over: Option<Decision>) {}
-}
-
-/// How training ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// All epochs were made.
-    Finished,
-    /// Nothing got better for as long as the run was to wait.
-    StoppedEarly,
-    /// It was asked to stop, and did after a whole step.
-    Stopped,
-}
-
-/// What ends a run early.
-#[derive(Clone, Debug, PartialEq)]
-pub enum TrainError {
-    /// The loss or gradient is infinite or not a number; the parameters are as before the step.
-    NotFinite {
-        /// The epoch, from 1.
-        epoch: usize,
-        /// The step of the epoch, from 1.
-        step: usize,
-        /// The loss.
-        loss: f32,
-        /// How many batches in a row were like that.
-        in_a_row: u64,
-    },
-    /// A label or index is outside its range.
-    BadIndex {
-        /// Which of the program's indexed operators.
-        site: u32,
-        /// The split.
-        split: &'static str,
-        /// The sample's number in the data that the split was taken from, from 0.
-        sample: usize,
-    },
-    /// A split has too few samples for what was asked.
-    NoSamples(&'static str),
-    /// A sample cannot be read or prepared.
-    Data(FeedError),
-}
 
 /// A run: compiled steps, their memory, threads and data.
 pub struct Trainer<'a> {

@@ -1,0 +1,95 @@
+//! What a run says while it goes on, who is told, and how it ends.
+
+use super::control::Decision;
+use super::{EpochRecord, Trainer};
+use crate::data::FeedError;
+
+/// What a watcher is told.
+pub enum Event<'a> {
+    /// An epoch begins, or goes on.
+    EpochStarted {
+        /// Its number, from 1.
+        epoch: usize,
+        /// How many there will be.
+        epochs: usize,
+        /// How many steps it has.
+        steps: usize,
+    },
+    /// Some steps were made.
+    Stepped {
+        /// How many of this epoch.
+        step: usize,
+    },
+    /// A batch was left out: its loss or gradient was not finite.
+    Skipped {
+        /// The epoch, from 1.
+        epoch: usize,
+        /// The batch of the epoch, from 1.
+        step: usize,
+        /// Its loss.
+        loss: f32,
+        /// The part of the learning rate that is left.
+        lr_scale: f64,
+    },
+    /// Something that is worth a line.
+    Notice(&'a str),
+    /// An epoch has ended, validation included.
+    EpochEnded {
+        /// What it was.
+        record: &'a EpochRecord,
+        /// How many there will be.
+        epochs: usize,
+        /// What follows from it.
+        decision: Decision,
+    },
+}
+
+/// Who follows a run.
+pub trait Watcher {
+    /// Told what happens, in order.
+    fn event(&mut self, event: Event<'_>);
+
+    /// Shown the run after each step, and after each epoch with what was decided: the time to keep
+    /// what is there.
+    fn look(&mut self, _trainer: &Trainer<'_>, _epoch_over: Option<Decision>) {}
+}
+
+/// How training ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All epochs were made.
+    Finished,
+    /// Nothing got better for as long as the run was to wait.
+    StoppedEarly,
+    /// It was asked to stop, and did after a whole step.
+    Stopped,
+}
+
+/// What ends a run early.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TrainError {
+    /// The loss or gradient is infinite or not a number; the parameters are as before the step.
+    NotFinite {
+        /// The epoch, from 1.
+        epoch: usize,
+        /// The step of the epoch, from 1.
+        step: usize,
+        /// The loss.
+        loss: f32,
+        /// How many batches in a row were like that.
+        in_a_row: u64,
+    },
+    /// A label or index is outside its range.
+    BadIndex {
+        /// Which of the program's indexed operators.
+        site: u32,
+        /// The split.
+        split: &'static str,
+        /// The sample's number in the data that the split was taken from, from 0.
+        sample: usize,
+    },
+    /// A split has too few samples for what was asked.
+    NoSamples(&'static str),
+    /// A sample cannot be read or prepared.
+    Data(FeedError),
+}

@@ -1,0 +1,85 @@
+//! The compiled steps of a run, and the numbers that change from one to the next.
+
+use crate::data::Pass;
+use crate::loops::Uniforms;
+use crate::runtime::program::Program;
+use std::collections::BTreeMap;
+
+/// A compiled step and the number of samples that it takes.
+pub struct Step {
+    /// The code.
+    pub program: Program,
+    /// Samples a step.
+    pub batch: usize,
+    /// The input buffer of each field of a sample, in the data's order.
+    pub inputs: Vec<String>,
+    /// How many indices each operator takes from a sample whose indices come from data.
+    pub indices: Vec<usize>,
+    /// A value for each of the program's hyper-parameters.
+    pub hypers: Vec<f64>,
+    /// Which of those is the part of the learning rate that is left.
+    pub lr_scale: Option<usize>,
+    /// Which of those is the part that this batch has in an update of several.
+    pub share: Option<usize>,
+}
+
+/// The steps of a run.
+pub struct Steps {
+    /// One step of training.
+    pub train: Step,
+    /// Training on what is left of an epoch after the full batches, where that is kept.
+    pub last: Option<Step>,
+    /// A batch whose gradients are only added up, where an update is made of several.
+    pub gather: Option<Step>,
+    /// Evaluation, by batch; the splits of a data set need its full batch and their remainders.
+    pub evaluate: BTreeMap<usize, Step>,
+}
+
+/// The optimiser's arguments that are schedules, to be told what they are.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Schedules {
+    /// Their names: `lr`.
+    pub names: Vec<String>,
+    /// Their values, in the same order, as a step computes them.
+    pub uniforms: Uniforms,
+    /// A value for each hyper-parameter.
+    pub hypers: Vec<f64>,
+    /// Which of those is the part of the learning rate that is left.
+    pub lr_scale: Option<usize>,
+    /// The learning rate, where it stays as it is.
+    pub constant_lr: Option<f32>,
+}
+
+impl Schedules {
+    /// Names and values at a step, which counts from 1.
+    pub fn at(&self, step: u64) -> Vec<(String, f32)> {
+        self.names.iter().cloned().zip(self.uniforms.eval(step, &self.hypers)).collect()
+    }
+
+    /// The same, with the learning rate in any case, of which a part is left.
+    pub(super) fn told(&self, step: u64, lr_scale: f64) -> Vec<(String, f32)> {
+        let mut hypers = self.hypers.clone();
+        if let Some(index) = self.lr_scale {
+            hypers[index] = lr_scale;
+        }
+        let constant = self.constant_lr.map(|lr| ("lr".to_owned(), lr));
+        let scheduled = self.names.iter().cloned().zip(self.uniforms.eval(step, &hypers));
+        constant.into_iter().chain(scheduled).collect()
+    }
+}
+
+impl Steps {
+    /// The step for so many samples of a pass; `updates` says whether one to train on ends with an
+    /// update.
+    pub(super) fn of(&self, pass: Pass, samples: usize, updates: bool) -> &Step {
+        if pass.trains() {
+            return match (&self.last, &self.gather) {
+                (Some(last), _) if samples == last.batch => last,
+                (_, Some(gather)) if !updates => gather,
+                _ => &self.train,
+            };
+        }
+        let step = self.evaluate.get(&samples);
+        step.expect("an evaluation step was compiled for each batch of each split")
+    }
+}
