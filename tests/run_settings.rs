@@ -381,6 +381,23 @@ fn the_first_operator_that_is_not_finite_is_named_with_its_sample() {
 }
 
 #[test]
+fn the_first_batch_that_is_left_out_is_explained() {
+    let case = Case::of(&DELICATE.replace("POLICY", "skip"));
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_nnc"))
+        .args(["run", "main.nn"])
+        .current_dir(case.folder.path())
+        .env_remove("NNC_DATA")
+        .output()
+        .expect("nnc runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let wanted =
+        "the first value that was not finite: `log` of 0.0 gives -inf, main.nn:4:5, for sample";
+    assert_eq!(said.matches(wanted).count(), 1, "{said}");
+    assert!(said.contains("is left out: the loss is not finite"), "{said}");
+}
+
+#[test]
 fn folds_cover_every_sample_once_and_keep_the_classes_even() {
     let case = Case::new("train: 103, test: 10, validation: 0.1", "    folds = 4");
     let mut all = Vec::new();

@@ -14,7 +14,7 @@ use super::schedules::hypers;
 use super::session::{Failure, Request, Session};
 use crate::base::diagnostic::Diagnostic;
 use crate::base::entity::Entity;
-use crate::base::source::Span;
+use crate::base::source::{Sources, Span};
 use crate::base::tensor::DType;
 use crate::graph::rule::LR_SCALE;
 use crate::graph::{Binary, Dim, Graph, NodeId, Op, Output, Unary};
@@ -39,6 +39,19 @@ pub(super) struct Culprit {
 }
 
 impl Culprit {
+    /// What was found, in a line.
+    pub fn line(&self, sources: &Sources) -> String {
+        let mut line = format!("the first value that was not finite: {}", self.what);
+        if let Some(place) = self.place {
+            line.push_str(&format!(", {}", sources.place(place)));
+        }
+        if let Some((number, file)) = &self.sample {
+            let file = file.as_ref().map_or(String::new(), |file| format!(" ({file})"));
+            line.push_str(&format!(", for sample {number}{file}"));
+        }
+        line
+    }
+
     /// Adds what was found to the report.
     pub fn describe(&self, diagnostic: Diagnostic) -> Diagnostic {
         let of = match self.path.as_str() {

@@ -270,7 +270,15 @@ impl Prepared {
         let files = self.files()?;
         let said = &self.run.training.settings.checkpoint;
         let due = Due { epochs: said.epochs, steps: said.steps };
+        let mut explaining = Session::new(None);
+        explaining.sources = self.session.sources.clone();
+        let (run, request) = (&self.run, &self.request);
+        let mut explain = |trainer: &Trainer<'_>| {
+            let found = replay(&mut explaining, request, run, trainer, threads).ok().flatten();
+            found.map(|culprit| culprit.line(&explaining.sources))
+        };
         let mut recorder = Recorder::new(watcher, files, due, stop, deadline);
+        recorder.explain_by(&mut explain);
         let restores = self.run.settings().rules.patience.as_ref().is_some_and(|it| it.restore);
         if restores && self.folder.is_none() {
             recorder.remember_best(self.run.snapshot());

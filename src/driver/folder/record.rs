@@ -30,11 +30,16 @@ pub struct Recorder<'a> {
     stop: &'a AtomicBool,
     /// When to stop.
     deadline: Option<Instant>,
+    /// Says what was not finite in the step that was made last; asked once.
+    explain: Option<&'a mut Explain<'a>>,
     /// Room for the best epoch of a run without a folder, and that epoch once there is one.
     best: Option<(Snapshot, bool)>,
     /// Whether it was the time that stopped the run.
     pub out_of_time: bool,
 }
+
+/// Says what was not finite in the step that a trainer made last.
+pub type Explain<'a> = dyn FnMut(&Trainer<'_>) -> Option<String> + 'a;
 
 /// Where a run is written.
 pub struct Files {
@@ -57,7 +62,13 @@ impl<'a> Recorder<'a> {
         stop: &'a AtomicBool,
         deadline: Option<Instant>,
     ) -> Recorder<'a> {
-        Recorder { watcher, files, due, stop, deadline, best: None, out_of_time: false }
+        let (explain, best) = (None, None);
+        Recorder { watcher, files, due, stop, deadline, explain, best, out_of_time: false }
+    }
+
+    /// Explains the first step that is left out.
+    pub fn explain_by(&mut self, explain: &'a mut Explain<'a>) {
+        self.explain = Some(explain);
     }
 
     /// Remembers the best epoch in memory.
@@ -163,6 +174,12 @@ impl Watcher for Recorder<'_> {
 
     fn look(&mut self, trainer: &Trainer<'_>, epoch_over: Option<Decision>) {
         let state = trainer.state();
+        if state.skipped_in_a_row > 0
+            && let Some(explain) = self.explain.take()
+            && let Some(text) = explain(trainer)
+        {
+            self.notice(&text);
+        }
         let due = |every: usize, count: usize| every > 0 && count.is_multiple_of(every);
         match epoch_over {
             Some(decision) => {

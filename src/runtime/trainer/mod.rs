@@ -48,6 +48,8 @@ pub struct Trainer<'a> {
     waited: Duration,
     /// The loss of the batch that was trained on last.
     last_loss: f32,
+    /// What its step was given beside its samples.
+    last_args: Args,
 }
 
 /// Steps between two looks at the bar: often enough to be live, too rare to cost anything.
@@ -87,6 +89,7 @@ impl<'a> Trainer<'a> {
             samples: Vec::new(),
             waited: Duration::ZERO,
             last_loss: f32::NAN,
+            last_args: Args { number: 0, seed: 0, share: 1.0 },
         };
         trainer.write(initial);
         trainer
@@ -167,6 +170,7 @@ impl<'a> Trainer<'a> {
         let first = self.state.batch / every * every;
         let share = self.share(first, (first + every).min(steps), steps);
         let args = Args { number: self.state.updates + 1, seed: self.seed(), share };
+        self.last_args = args;
         let step = self.step(pass, updates, args)?;
         self.state.updates += u64::from(updates && step.is_some());
         Ok(step)
@@ -402,7 +406,8 @@ impl<'a> Trainer<'a> {
         self.state.updates
     }
 
-    /// The step that was not finite, to be made again by other code: it has just been refused.
+    /// The step of training that was made last, to be made again by other code: it was not finite,
+    /// and so has changed nothing.
     pub fn refused(&self) -> Refused<'_> {
         let steps = self.steps;
         let step = match &steps.last {
@@ -414,8 +419,8 @@ impl<'a> Trainer<'a> {
             memory: &self.memory,
             step,
             samples: self.samples.clone(),
-            number: self.state.updates + 1,
-            seed: self.seed(),
+            number: self.last_args.number,
+            seed: self.last_args.seed,
             lr_scale: self.state.control.lr_scale,
         }
     }
