@@ -254,11 +254,13 @@ struct Writer {
 impl Writer {
     fn write(&self, snapshot: &Snapshot, best: bool) -> Result<(), String> {
         let place = Place::of(&snapshot.state);
-        snapshot.save(&self.checkpoints.join(place.file_name()), &self.keeping.identity)?;
+        // Before the checkpoint, which says that they are there: a run that is killed between the
+        // two goes on from the one before, and comes to the same weights again.
         if best {
             let entries: Vec<_> = snapshot.renamed(&self.keeping.weights).collect();
             weights::write(&self.best, &entries, None, |_, _, _| Ok(()))?;
         }
+        snapshot.save(&self.checkpoints.join(place.file_name()), &self.keeping.identity)?;
         self.prune(&snapshot.state, place);
         Ok(())
     }
