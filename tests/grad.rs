@@ -118,6 +118,26 @@ fn every_engine_gives_pytorchs_numbers() {
     }
 }
 
+/// The batch decides whether a variance is of one value; that is no engine's to overlook.
+#[test]
+fn every_engine_refuses_a_batch_norm_over_one_value() {
+    let folder = Folder::new();
+    let model = "model net(x: f32[N, 3]) -> f32[N, 2] { x |> batch_norm |> dense(2) }\n\
+                 train net { loss = mse }\n";
+    std::fs::write(folder.path("model.nn"), model).expect("the model");
+    for (batch, code, words) in [(1, 1, &["E0306", "batch_norm"][..]), (2, 0, &[])] {
+        let of = |columns: usize| {
+            let values = (0..batch * columns).map(|at| at as f32 / 4.0);
+            Tensor::f32([batch, columns], values.collect::<Vec<_>>())
+        };
+        let tensors = [("input.x".to_string(), of(3)), ("input.label".to_string(), of(2))];
+        save(&folder.path("in.safetensors"), &tensors).expect("the tensors");
+        for engine in ["jit", "loops", "graph"] {
+            folder.grad(&["--engine", engine]).ends(code, words);
+        }
+    }
+}
+
 #[test]
 fn compiled_code_has_the_same_bits_for_every_target_and_as_loops() {
     for (case, steps) in CASES {

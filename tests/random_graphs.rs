@@ -5,8 +5,8 @@ mod support;
 use std::collections::BTreeSet;
 
 use nnc::base::tensor::Data;
-use nnc::graph::{Reduce, Unary, read, run, verify};
-use support::random_graph::{RandomGraph, random_graph};
+use nnc::graph::{read, run, verify};
+use support::random_graph::{RandomGraph, every_operator, random_graph};
 
 const SEEDS: std::ops::Range<u64> = 0..400;
 
@@ -35,48 +35,7 @@ fn together_they_use_every_operator() {
     let used: BTreeSet<&str> = graphs()
         .flat_map(|random| random.graph.nodes.values().map(|n| n.op.name()).collect::<Vec<_>>())
         .collect();
-    let functions = Unary::ALL.iter().map(|op| op.name());
-    let reductions = Reduce::ALL.iter().map(|op| match op {
-        Reduce::Sum => "reduce_sum",
-        Reduce::Max => "reduce_max",
-        Reduce::Min => "reduce_min",
-    });
-    let binary = nnc::graph::Binary::ALL.iter().map(|op| op.name());
-    let others = [
-        "input",
-        "param",
-        "state",
-        "hyper",
-        "step",
-        "extent",
-        "const",
-        "iota",
-        "uniform",
-        "where",
-        "cast",
-        "broadcast",
-        "reshape",
-        "transpose",
-        "slice",
-        "concat",
-        "pad",
-        "argmax",
-        "matmul",
-        "variance",
-        "conv",
-        "conv_input_grad",
-        "conv_weight_grad",
-        "max_pool",
-        "max_pool_index",
-        "max_pool_grad",
-        "sum_pool",
-        "sum_pool_grad",
-        "pick",
-        "gather",
-        "scatter_add",
-        "stop_gradient",
-    ];
-    let all: BTreeSet<&str> = functions.chain(binary).chain(reductions).chain(others).collect();
+    let all: BTreeSet<&str> = every_operator().collect();
     assert_eq!(used, all);
 }
 

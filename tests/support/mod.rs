@@ -6,4 +6,5 @@ pub mod compare;
 pub mod engines;
 pub mod pipeline;
 pub mod random_graph;
+pub mod random_program;
 pub mod regression;

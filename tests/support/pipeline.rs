@@ -11,7 +11,9 @@ use nnc::graph::{Graph, verify};
 use nnc::lower::{self, Globals, Lowered, plan};
 use nnc::pass::autodiff::{self, Wrt};
 use nnc::pass::{bind, cse, dce, fuse, simplify, update};
+use nnc::syntax::ast::File;
 use nnc::syntax::parse;
+use std::sync::OnceLock;
 
 /// The MNIST schema.
 pub fn mnist() -> Schema {
@@ -29,14 +31,21 @@ pub fn mnist() -> Schema {
 
 /// A program's meaning; `schemas` are those of its `data` items.
 pub fn experiment(text: &str, schemas: Vec<(String, Schema)>) -> Experiment {
+    try_experiment(text, schemas).unwrap_or_else(|errors| panic!("{errors}\n{text}"))
+}
+
+/// The same, or what is wrong with the program.
+pub fn try_experiment(text: &str, schemas: Vec<(String, Schema)>) -> Result<Experiment, String> {
+    // Always the first source, so that its places are the same ones.
+    static PARSED: OnceLock<File> = OnceLock::new();
     let mut sources = Sources::new();
     let prelude = sources.add_builtin(PRELUDE_NAME, PRELUDE);
+    let prelude = PARSED.get_or_init(|| parse(&sources, prelude).expect("the prelude parses"));
     let file = sources.add("test.nn", text);
-    let prelude = parse(&sources, prelude).expect("the prelude parses");
-    let files = [parse(&sources, file).expect("the program parses")];
-    let program = elaborate::Program { files: &files, prelude: &prelude };
+    let files = [parse(&sources, file).map_err(|errors| format!("{errors:?}"))?];
+    let program = elaborate::Program { files: &files, prelude };
     elaborate::elaborate(&program, &Request { schemas, ..Request::default() })
-        .expect("the program is sound")
+        .map_err(|errors| format!("{errors:?}"))
 }
 
 /// The training step's graph, before `bind`.

@@ -17,8 +17,8 @@ use std::collections::BTreeMap;
 use nnc::base::rng::Sequence;
 use nnc::base::tensor::{DType, Data, Tensor};
 use nnc::graph::{
-    Binary, Builder, Dim, Env, Graph, Init, Mismatch, NodeId, Op, Param, Shape, State, Target,
-    Type, Unary,
+    Binary, Builder, Dim, Env, Graph, Init, Mismatch, NodeId, Op, Param, Reduce, Shape, State,
+    Target, Type, Unary,
 };
 
 /// A graph and what its inputs may hold.
@@ -264,4 +264,50 @@ impl Generator {
             }
         }
     }
+}
+
+/// The names of all operators of graphs.
+pub fn every_operator() -> impl Iterator<Item = &'static str> {
+    let functions = Unary::ALL.iter().map(|op| op.name());
+    let reductions = Reduce::ALL.iter().map(|op| match op {
+        Reduce::Sum => "reduce_sum",
+        Reduce::Max => "reduce_max",
+        Reduce::Min => "reduce_min",
+    });
+    let binary = Binary::ALL.iter().map(|op| op.name());
+    let others = [
+        "input",
+        "param",
+        "state",
+        "hyper",
+        "step",
+        "extent",
+        "const",
+        "iota",
+        "uniform",
+        "where",
+        "cast",
+        "broadcast",
+        "reshape",
+        "transpose",
+        "slice",
+        "concat",
+        "pad",
+        "argmax",
+        "matmul",
+        "variance",
+        "conv",
+        "conv_input_grad",
+        "conv_weight_grad",
+        "max_pool",
+        "max_pool_index",
+        "max_pool_grad",
+        "sum_pool",
+        "sum_pool_grad",
+        "pick",
+        "gather",
+        "scatter_add",
+        "stop_gradient",
+    ];
+    functions.chain(binary).chain(reductions).chain(others)
 }

@@ -56,7 +56,8 @@ pub(super) struct Prepared {
     pub step: Box<dyn Step>,
 }
 
-/// Brings a training graph as far as the engine needs it.
+/// Brings a training graph as far as the engine needs it. Which batches can be is not an engine's
+/// to decide: they are checked before any of them.
 pub(super) fn prepare(
     session: &mut Session,
     request: &Request,
@@ -64,6 +65,7 @@ pub(super) fn prepare(
     graph: &Graph,
     given: &Given,
 ) -> Result<Prepared, Failure> {
+    session.check_batch(graph, given.batch)?;
     if asked.engine == Engine::Graph {
         let step = Box::new(Interpreted::new(graph, given));
         return Ok(Prepared { graph: graph.clone(), step });

@@ -16,7 +16,6 @@
 mod compiled;
 mod gradients;
 
-use super::batch::divides_by_zero;
 use super::bench::random;
 use super::report::layers;
 use super::session::{Failure, Request, Session};
@@ -175,10 +174,7 @@ pub fn verify(
     let rows = layers(&experiment.train);
     let forward_operations: u64 = rows.iter().map(super::report::Layer::operations).sum();
     let forward = session.elaborated(experiment.train)?;
-    if let Some(node) = super::batch::zero_division(&forward, asked.batch) {
-        let place = super::pipeline::place(&session.sources, &forward, node);
-        return Err(session.program_failure(vec![divides_by_zero(asked.batch, place)]));
-    }
+    session.check_batch(&forward, asked.batch)?;
     let evaluation = session.elaborated(experiment.eval)?;
     let open = session.differentiate_openly(&forward, &training.rule)?;
     let subject = Subject {

@@ -3,16 +3,39 @@
 //! Takes nodes, some of which sum columns; gives their common domain, in which every other node
 //! has a value for each element, and which of its axes are reduced. `Σ g` and `Σ g·x` over axes
 //! 0, 1, 2 of `[8, 4, 4, 3]`, with `g·x` inside: axes `8, 4, 4 | 3`. `None` where the elements or
-//! the reduced axes differ.
+//! the reduced axes differ, and where a node is computed from one of the sums. Fusion asks this
+//! before it unites nodes, lowering takes what it gives.
 
 use super::{Domain, Level, columns, elements, extents, is_view, reduces_last};
 use crate::base::entity::IdMap;
 use crate::graph::data::Graph;
 use crate::graph::op::{NodeId, Op};
+use std::collections::HashSet;
 
 /// The most sums of one reduction of which each part of the work keeps its own, and each thread
 /// the totals.
 pub const MOST_KEPT: usize = 4096;
+
+/// Whether one of the nodes is computed from one of the sums: these are known only when the nest
+/// has passed over everything (`exp(x - max)` of a `max` over first axes).
+fn reads_any(graph: &Graph, nodes: &[NodeId], sums: &[NodeId]) -> bool {
+    let Some(&first) = sums.iter().min() else { return false };
+    let mut seen = HashSet::new();
+    let mut open: Vec<NodeId> = Vec::new();
+    let mut next = |node: NodeId, open: &mut Vec<NodeId>| {
+        // Arguments come before uses: nothing before the first sum is computed from it.
+        let args = graph.nodes[node].args.iter().copied();
+        open.extend(args.filter(|&arg| arg >= first && seen.insert(arg)));
+    };
+    nodes.iter().for_each(|&node| next(node, &mut open));
+    while let Some(node) = open.pop() {
+        if sums.contains(&node) {
+            return true;
+        }
+        next(node, &mut open);
+    }
+    false
+}
 
 /// Whether a node reduces axes of which none is the last.
 pub fn sums_columns(graph: &Graph, node: NodeId) -> bool {
@@ -46,6 +69,9 @@ impl Domain {
         domain.cut(graph, &full, total, 1, &shapes)?;
         let direct = |&sum: &NodeId| domain.reads_in_place(graph, arg(sum), Level::Full);
         if !domain.fits(graph, &full) || !sums.iter().all(direct) {
+            return None;
+        }
+        if reads_any(graph, nodes, &sums) {
             return None;
         }
         let reduced = domain.reduced(graph, sums[0])?;
