@@ -201,13 +201,13 @@ fn a_branch_not_taken_gets_zero_and_never_nan() {
 }
 
 #[test]
-fn a_tie_is_the_first_arguments() {
+fn a_tie_is_shared() {
     use nnc::graph::Binary::{Max, Min};
     for function in [Max, Min] {
-        let (a, b) = exact(&[1.0, 1.0], &[1.0, 1.0], |builder, a, b| {
+        let (a, b) = exact(&[1.0, 0.0, -0.0], &[1.0, -0.0, 0.0], |builder, a, b| {
             builder.binary(function, a, b).unwrap()
         });
-        assert_eq!((a, b), (vec![1.0, 1.0], vec![0.0, 0.0]), "{}", function.name());
+        assert_eq!((a, b), (vec![0.5; 3], vec![0.5; 3]), "{}", function.name());
     }
 }
 
@@ -254,6 +254,90 @@ fn powers_of_zero_have_finite_gradients() {
         builder.binary(Pow, a, two).unwrap()
     });
     assert_eq!(a, [-6.0, 0.0, 4.0]);
+}
+
+/// What the slope of `f` would make of a gradient of 0 at a value that is not taken.
+#[test]
+fn a_gradient_of_zero_stays_zero_where_a_slope_is_not_finite() {
+    use nnc::graph::Binary::{Div, Gt, Mul, Pow, Sub};
+    use nnc::graph::Builder as B;
+    type Body = fn(&mut B, NodeId) -> NodeId;
+    let cube: Body = |b, x| {
+        let square = b.binary(Mul, x, x).unwrap();
+        b.binary(Mul, square, x).unwrap()
+    };
+    let bodies: [(&str, f32, Body); 9] = [
+        ("log", 0.0, |b, x| b.unary(Unary::Log, x).unwrap()),
+        ("log of a negative", -1.0, |b, x| b.unary(Unary::Log, x).unwrap()),
+        ("sqrt", 0.0, |b, x| b.unary(Unary::Sqrt, x).unwrap()),
+        ("rsqrt", 0.0, |b, x| b.unary(Unary::Rsqrt, x).unwrap()),
+        ("exp", 1000.0, |b, x| b.unary(Unary::Exp, x).unwrap()),
+        ("1 / x", 0.0, |b, x| {
+            let one = b.constant(1.0, f64_type().dtype);
+            b.binary(Div, one, x).unwrap()
+        }),
+        ("x ^ 0.5", 0.0, |b, x| {
+            let half = b.constant(0.5, f64_type().dtype);
+            b.binary(Pow, x, half).unwrap()
+        }),
+        ("a product that overflows", 1e30, cube),
+        ("x log(x)", 0.0, |b, x| {
+            let log = b.unary(Unary::Log, x).unwrap();
+            let product = b.binary(Mul, x, log).unwrap();
+            let tanh = b.unary(Unary::Tanh, product).unwrap();
+            b.binary(Sub, tanh, product).unwrap()
+        }),
+    ];
+    for (name, at, body) in bodies {
+        // The second input says which element takes the branch.
+        let (slope, _) = exact(&[at, 2.0], &[-1.0, -1.0], |b, x, take| {
+            let zero = b.constant(0.0, f64_type().dtype);
+            let taken = b.binary(Gt, take, zero).unwrap();
+            let value = body(b, x);
+            b.select(taken, value, zero).unwrap()
+        });
+        assert_eq!(slope, [0.0, 0.0], "{name}: in a branch not taken");
+        let (slope, _) = exact(&[at, 2.0], &[0.0, 0.0], |b, x, _| {
+            let value = body(b, x);
+            let row = b.reshape(value, nnc::graph::Shape::known(&[1, 2])).unwrap();
+            let second = nnc::graph::Range { start: 1, len: Some(1), step: 1 };
+            b.op(Op::Slice(vec![nnc::graph::Range::ALL, second]), &[row]).unwrap()
+        });
+        assert_eq!(slope[0], 0.0, "{name}: outside a slice");
+        assert!(slope[1] != 0.0, "{name}: inside a slice");
+    }
+}
+
+#[test]
+fn a_row_that_is_not_taken_gives_a_product_nothing() {
+    use nnc::graph::Binary::Gt;
+    // log(a) @ b of rows 0 and 2, of which the first is not taken.
+    let (a, b) = exact(&[0.0, 2.0], &[3.0], |builder, a, b| {
+        let column = builder.reshape(a, nnc::graph::Shape::known(&[2, 1])).unwrap();
+        let log = builder.unary(Unary::Log, column).unwrap();
+        let weight = builder.reshape(b, nnc::graph::Shape::known(&[1, 1])).unwrap();
+        let product = builder.matmul(log, weight).unwrap();
+        let zero = builder.constant(0.0, f64_type().dtype);
+        let taken = builder.binary(Gt, column, zero).unwrap();
+        builder.select(taken, product, zero).unwrap()
+    });
+    assert_eq!((a, b), (vec![0.0, 1.5], vec![2f32.ln()]));
+}
+
+#[test]
+fn kinks_cancel_in_a_smooth_function() {
+    use nnc::graph::Binary::{Add, Max};
+    // max(x, 0) + log1p(exp(-|x|)) has the derivative sigmoid(x).
+    let (slope, _) = exact(&[0.0, -0.0], &[0.0], |b, x, _| {
+        let zero = b.constant(0.0, f64_type().dtype);
+        let part = b.binary(Max, x, zero).unwrap();
+        let size = b.unary(Unary::Abs, x).unwrap();
+        let minus = b.unary(Unary::Neg, size).unwrap();
+        let exp = b.unary(Unary::Exp, minus).unwrap();
+        let rest = b.unary(Unary::Log1p, exp).unwrap();
+        b.binary(Add, part, rest).unwrap()
+    });
+    assert_eq!(slope, [0.5, 0.5]);
 }
 
 #[test]

@@ -37,10 +37,17 @@ fn predicted(outputs: &[f64]) -> usize {
     best
 }
 
-/// Whether fewer than `k` outputs are larger than the label's.
+/// Whether the label is one of the `k` classes that are predicted one after the other.
 fn among(sample: &Sample, k: usize) -> f64 {
-    let larger = sample.0.iter().filter(|&&output| output > sample.0[sample.1]).count();
-    f64::from(u8::from(larger < k))
+    let mut outputs = sample.0.clone();
+    for _ in 0..k {
+        let first = predicted(&outputs);
+        if first == sample.1 {
+            return 1.0;
+        }
+        outputs[first] = f64::NEG_INFINITY;
+    }
+    0.0
 }
 
 /// Hits, predictions and samples of a class.

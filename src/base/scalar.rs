@@ -19,6 +19,7 @@ pub enum Unary {
     Tanh,
     Sigmoid,
     Erf,
+    Erfc,
     Sin,
     Cos,
     Not,
@@ -78,7 +79,7 @@ macro_rules! named {
 named!(Unary {
     Neg = "neg", Abs = "abs", Sign = "sign", Floor = "floor", Exp = "exp", Expm1 = "expm1",
     Log = "log", Log1p = "log1p", Sqrt = "sqrt", Rsqrt = "rsqrt", Tanh = "tanh",
-    Sigmoid = "sigmoid", Erf = "erf", Sin = "sin", Cos = "cos", Not = "not",
+    Sigmoid = "sigmoid", Erf = "erf", Erfc = "erfc", Sin = "sin", Cos = "cos", Not = "not",
 });
 named!(Binary {
     Add = "add", Sub = "sub", Mul = "mul", Div = "div", Pow = "pow", Min = "min", Max = "max",
@@ -121,6 +122,7 @@ impl Unary {
             Unary::Tanh => libm::tanh(x),
             Unary::Sigmoid => 1.0 / (1.0 + libm::exp(-x)),
             Unary::Erf => libm::erf(x),
+            Unary::Erfc => libm::erfc(x),
             Unary::Sin => libm::sin(x),
             Unary::Cos => libm::cos(x),
             Unary::Not => f64::from(u8::from(x == 0.0)),

@@ -70,9 +70,13 @@ fn unary(op: Unary, a: RegId, dtype: DType) -> Result<DType, String> {
         Unary::Floor | Unary::Exp | Unary::Expm1 | Unary::Log | Unary::Log1p | Unary::Sqrt => {
             dtype == DType::F32
         }
-        Unary::Rsqrt | Unary::Tanh | Unary::Sigmoid | Unary::Erf | Unary::Sin | Unary::Cos => {
-            dtype == DType::F32
-        }
+        Unary::Rsqrt
+        | Unary::Tanh
+        | Unary::Sigmoid
+        | Unary::Erf
+        | Unary::Erfc
+        | Unary::Sin
+        | Unary::Cos => dtype == DType::F32,
     };
     if fits { Ok(dtype) } else { Err(format!("{a} is {dtype}: `{}` takes none", op.name())) }
 }

@@ -20,7 +20,7 @@ use crate::base::entity::Entity;
 use crate::base::tensor::DType;
 use crate::graph::{Graph, NodeId, Op, Output};
 use crate::pass::Pass;
-use crate::pass::derivative;
+use crate::pass::derivative::{self, Finite};
 use crate::pass::emit::Emit;
 
 /// This pass.
@@ -63,6 +63,7 @@ fn wanted(graph: &Graph, wrt: Wrt) -> Vec<bool> {
 /// The gradient of the loss by each old node that has one.
 fn walk(emit: &mut Emit, loss: NodeId, wanted: &[bool]) -> Vec<Option<NodeId>> {
     let mut gradients: Vec<Option<NodeId>> = vec![None; wanted.len()];
+    let finite = Finite::of(emit.graph());
     if wanted[loss.index()] {
         gradients[loss.index()] = Some(emit.like(loss, 1.0));
     }
@@ -72,7 +73,7 @@ fn walk(emit: &mut Emit, loss: NodeId, wanted: &[bool]) -> Vec<Option<NodeId>> {
         let args = emit.graph().nodes[node].args.clone();
         emit.builder.set_origin(emit.graph().nodes[node].origin);
         let wants: Vec<bool> = args.iter().map(|arg| wanted[arg.index()]).collect();
-        let flows = derivative::gradients(emit, node, gradient, &wants);
+        let flows = derivative::gradients(emit, node, gradient, &wants, &finite);
         for ((arg, flow), wants) in args.into_iter().zip(flows).zip(wants) {
             let (Some(flow), true) = (flow, wants) else { continue };
             let sum = match gradients[arg.index()] {

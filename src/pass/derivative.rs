@@ -10,9 +10,17 @@
 //!
 //! A rule leaves out arguments that are not wanted (`wants`), so no dead work is built. What the
 //! rules don't do: accumulate over several uses (`autodiff` does), or differentiate twice.
-//! Edges: a branch not taken, a value not picked and a tie's second gets exactly 0, never NaN.
+//!
+//! Edges: a branch not taken and a value not picked get exactly 0, never NaN, whatever their own
+//! derivatives would be ([`finite`] has the guard); so does every argument of a value whose
+//! gradient is 0. At a kink of `abs`, and of `max` and `min` of two, the slope is the mean of the
+//! slopes on its two sides (PyTorch's rule). Of equal elements of a row, the first is the largest.
 
+mod elementwise;
+mod finite;
 mod window;
+
+pub use finite::Finite;
 
 use crate::base::tensor::DType;
 use crate::graph::{Binary, Dim, Node, NodeId, Op, Range, Reduce, Shape, Unary};
@@ -29,22 +37,36 @@ struct Rule<'a> {
     g: NodeId,
     /// Which arguments' gradients are wanted.
     wants: &'a [bool],
+    /// What is known of the values of the graph.
+    finite: &'a Finite,
 }
 
 /// One gradient or none for each argument.
 type Gradients = Vec<Option<NodeId>>;
 
 /// The gradients of a node's arguments, from the gradient `g` of its value.
-pub fn gradients(emit: &mut Emit, y: NodeId, g: NodeId, wants: &[bool]) -> Gradients {
+pub fn gradients(
+    emit: &mut Emit,
+    y: NodeId,
+    g: NodeId,
+    wants: &[bool],
+    finite: &Finite,
+) -> Gradients {
     let Node { op, args, .. } = emit.graph().nodes[y].clone();
-    let mut rule = Rule { emit, y, args, g, wants };
+    let mut rule = Rule { emit, y, args, g, wants, finite };
     match op {
         Op::Input(_) | Op::Param(_) | Op::State(_) | Op::Hyper(_) | Op::Step | Op::Extent(_) => {
             Vec::new()
         }
         Op::Const(..) | Op::Iota { .. } | Op::Uniform { .. } => Vec::new(),
-        Op::Unary(function) => vec![rule.unary(function)],
-        Op::Binary(function) => rule.binary(function),
+        Op::Unary(function) => {
+            let flow = rule.unary(function);
+            rule.guarded(vec![flow])
+        }
+        Op::Binary(function) => {
+            let flows = rule.binary(function);
+            rule.guarded(flows)
+        }
         Op::Where => rule.select(),
         // d cast(x) = dx between floats; an integer or a bool has no derivative.
         Op::Cast(_) => vec![(rule.dtype(0) == DType::F32).then_some(g)],
@@ -146,168 +168,6 @@ impl Rule<'_> {
         let a = if self.wants[last - 1] { a(self) } else { None };
         let b = if self.wants[last] { b(self) } else { None };
         vec![a, b]
-    }
-
-    fn unary(&mut self, function: Unary) -> Option<NodeId> {
-        let (x, y, g) = (self.args[0], self.y, self.g);
-        let emit = &mut *self.emit;
-        Some(match function {
-            // d(−x) = −dx
-            Unary::Neg => emit.neg(g),
-            // d|x| = sign(x)·dx
-            Unary::Abs => {
-                let sign = emit.unary(Unary::Sign, x);
-                emit.mul(g, sign)
-            }
-            // d exp(x) = y·dx
-            Unary::Exp => emit.mul(g, y),
-            // d(exp(x) − 1) = (y + 1)·dx
-            Unary::Expm1 => {
-                let exp = emit.plus(y, 1.0);
-                emit.mul(g, exp)
-            }
-            // d log(x) = dx / x
-            Unary::Log => emit.div(g, x),
-            // d log(1 + x) = dx / (x + 1)
-            Unary::Log1p => {
-                let shifted = emit.plus(x, 1.0);
-                emit.div(g, shifted)
-            }
-            // d√x = dx / 2y
-            Unary::Sqrt => {
-                let double = emit.times(y, 2.0);
-                emit.div(g, double)
-            }
-            // d(1/√x) = −½·y³·dx
-            Unary::Rsqrt => {
-                let square = emit.mul(y, y);
-                let cube = emit.mul(square, y);
-                let slope = emit.times(cube, -0.5);
-                emit.mul(g, slope)
-            }
-            // d tanh(x) = (1 − y²)·dx
-            Unary::Tanh => {
-                let square = emit.mul(y, y);
-                let one = emit.like(y, 1.0);
-                let slope = emit.sub(one, square);
-                emit.mul(g, slope)
-            }
-            // d σ(x) = y·(1 − y)·dx
-            Unary::Sigmoid => {
-                let one = emit.like(y, 1.0);
-                let rest = emit.sub(one, y);
-                let slope = emit.mul(y, rest);
-                emit.mul(g, slope)
-            }
-            // d erf(x) = 2/√π·exp(−x²)·dx
-            Unary::Erf => {
-                let square = emit.mul(x, x);
-                let negative = emit.neg(square);
-                let bell = emit.unary(Unary::Exp, negative);
-                let slope = emit.times(bell, std::f64::consts::FRAC_2_SQRT_PI);
-                emit.mul(g, slope)
-            }
-            // d sin(x) = cos(x)·dx
-            Unary::Sin => {
-                let cos = emit.unary(Unary::Cos, x);
-                emit.mul(g, cos)
-            }
-            // d cos(x) = −sin(x)·dx
-            Unary::Cos => {
-                let sin = emit.unary(Unary::Sin, x);
-                let slope = emit.neg(sin);
-                emit.mul(g, slope)
-            }
-            // Flat wherever it has a slope.
-            Unary::Sign | Unary::Floor | Unary::Not => return None,
-        })
-    }
-
-    fn binary(&mut self, function: Binary) -> Gradients {
-        let (a, b, y, g) = (self.args[0], self.args[1], self.y, self.g);
-        match function {
-            // d(a + b) = da + db
-            Binary::Add => vec![Some(g), Some(g)],
-            // d(a − b) = da − db
-            Binary::Sub => self.pair(|_| Some(g), |r| Some(r.emit.neg(g))),
-            // d(a·b) = b·da + a·db
-            Binary::Mul => self.pair(|r| Some(r.emit.mul(g, b)), |r| Some(r.emit.mul(g, a))),
-            // d(a/b) = da/b − y·db/b
-            Binary::Div => self.pair(
-                |r| Some(r.emit.div(g, b)),
-                |r| {
-                    let share = r.emit.div(g, b);
-                    let scaled = r.emit.mul(share, y);
-                    Some(r.emit.neg(scaled))
-                },
-            ),
-            Binary::Pow => self.pair(Self::pow_base, Self::pow_exponent),
-            // d max(a, b) = da where a ≥ b, else db: a tie is the first's
-            Binary::Max => self.first_if(Binary::Ge),
-            // d min(a, b) = da where a ≤ b, else db
-            Binary::Min => self.first_if(Binary::Le),
-            // Comparisons and logic have bools for values.
-            Binary::Eq | Binary::Ne | Binary::Lt | Binary::Le | Binary::Gt | Binary::Ge => {
-                vec![None, None]
-            }
-            Binary::And | Binary::Or => vec![None, None],
-        }
-    }
-
-    /// The base's gradient in `a ^ b`: `b·a^(b−1)·g`, and 0 where `b` is 0 (also at `a = 0`,
-    /// where the product would be 0·∞).
-    fn pow_base(&mut self) -> Option<NodeId> {
-        let (a, b, g) = (self.args[0], self.args[1], self.g);
-        if let Some(exponent) = self.emit.constant(b) {
-            if exponent == 0.0 {
-                return None;
-            }
-            let power = self.constant_power(a, exponent - 1.0);
-            let slope = match power {
-                Some(power) => self.emit.times(power, exponent),
-                None => self.emit.like(a, exponent),
-            };
-            return Some(self.emit.mul(g, slope));
-        }
-        let less = self.emit.plus(b, -1.0);
-        let power = self.emit.binary(Binary::Pow, a, less);
-        let slope = self.emit.mul(b, power);
-        let flow = self.emit.mul(g, slope);
-        let zero = self.emit.like(a, 0.0);
-        let flat = self.emit.binary(Binary::Eq, b, zero);
-        Some(self.emit.select(flat, zero, flow))
-    }
-
-    /// `a ^ exponent`, as `a` itself where that is what it is; `None` for 1.
-    fn constant_power(&mut self, a: NodeId, exponent: f64) -> Option<NodeId> {
-        if exponent == 0.0 {
-            None
-        } else if exponent == 1.0 {
-            Some(a)
-        } else {
-            let exponent = self.emit.like(a, exponent);
-            Some(self.emit.binary(Binary::Pow, a, exponent))
-        }
-    }
-
-    /// The exponent's gradient in `a ^ b`: `y·log(a)·g`, and 0 where `a` is 0 and `b` at least 0,
-    /// the limit from above.
-    fn pow_exponent(&mut self) -> Option<NodeId> {
-        let (a, b, g, y) = (self.args[0], self.args[1], self.g, self.y);
-        let log = self.emit.unary(Unary::Log, a);
-        let slope = self.emit.mul(y, log);
-        let flow = self.emit.mul(g, slope);
-        let zero = self.emit.like(a, 0.0);
-        let at_zero = self.emit.binary(Binary::Eq, a, zero);
-        let rising = self.emit.binary(Binary::Ge, b, zero);
-        let flat = self.emit.binary(Binary::And, at_zero, rising);
-        Some(self.emit.select(flat, zero, flow))
-    }
-
-    /// `g` to the first argument where `comparison` holds, else to the second.
-    fn first_if(&mut self, comparison: Binary) -> Gradients {
-        let first = self.emit.binary(comparison, self.args[0], self.args[1]);
-        self.route(first)
     }
 
     /// d where(c, a, b) = where(c, da, db): the branch not taken gets exactly 0, whatever its
@@ -457,7 +317,7 @@ impl Rule<'_> {
     /// d(A·B) = dA·B + A·dB, so A_grad = G·Bᵀ and B_grad = Aᵀ·G; each comes out in the layout
     /// that its argument was given in, by flags alone.
     fn matmul(&mut self, transpose_a: bool, transpose_b: bool) -> Gradients {
-        let (a, b, g) = (self.args[0], self.args[1], self.g);
+        let (a, b, g) = (self.finite_factor(0), self.finite_factor(1), self.g);
         let mut product = |x, y, transpose_a, transpose_b| {
             Some(self.emit.op(Op::MatMul { transpose_a, transpose_b }, &[x, y]))
         };

@@ -87,7 +87,7 @@ fn unary(function: Unary) -> Case {
     let mut random = Sequence::new(2, hash_name(function.name()));
     let (low, high) = match function {
         Unary::Neg | Unary::Exp | Unary::Expm1 | Unary::Tanh | Unary::Sigmoid => (-1.5, 1.5),
-        Unary::Erf | Unary::Sin | Unary::Cos => (-1.5, 1.5),
+        Unary::Erf | Unary::Erfc | Unary::Sin | Unary::Cos => (-1.5, 1.5),
         Unary::Abs | Unary::Sign | Unary::Not => (-1.5, -0.2),
         // Between whole numbers: flat.
         Unary::Floor => (1.2, 1.8),

@@ -178,9 +178,9 @@ fn cost(stmt: &Stmt) -> usize {
             | Unary::Log1p
             | Unary::Tanh
             | Unary::Sigmoid
-            | Unary::Erf
-            | Unary::Sin
-            | Unary::Cos => 20,
+            | Unary::Erf => 20,
+            Unary::Erfc => 60,
+            Unary::Sin | Unary::Cos => 150,
         },
         Stmt::Let { inst: Inst::Binary(Binary::Pow, ..), .. } => 40,
         Stmt::Let { inst: Inst::Uniform { .. } | Inst::Checked { .. }, .. } => 10,

@@ -28,6 +28,7 @@ pub(super) const OPERATORS: &[Operator] = &[
     unary_operator("tanh", Unary::Tanh),
     unary_operator("sigmoid", Unary::Sigmoid),
     unary_operator("erf", Unary::Erf),
+    unary_operator("erfc", Unary::Erfc),
     unary_operator("sin", Unary::Sin),
     unary_operator("cos", Unary::Cos),
     unary_operator("floor", Unary::Floor),

@@ -11,6 +11,9 @@ use crate::graph::infer::{self, Mismatch};
 use crate::graph::op::{Binary, NodeId, Op, Unary};
 use crate::graph::types::{Dim, Shape, Type};
 
+/// 2^126: the reciprocal of a larger number is denormal in `f32`.
+const LARGEST_DIVISOR: f64 = (1u128 << 126) as f64;
+
 impl Builder {
     /// A function of one argument.
     pub fn unary(&mut self, op: Unary, x: NodeId) -> Built {
@@ -18,7 +21,8 @@ impl Builder {
     }
 
     /// A function of two arguments. Two `f64` scalars stay `f64` (but are compared as `f32`); a
-    /// tensor divided by one is multiplied by its reciprocal, computed in `f64`.
+    /// tensor divided by one is multiplied by its reciprocal, computed in `f64`, where that is
+    /// sure to be a normal `f32`.
     pub fn binary(&mut self, op: Binary, a: NodeId, b: NodeId) -> Built {
         let (a, b) = match (self.is_uniform(a), self.is_uniform(b)) {
             (true, true) if op.is_comparison() => {
@@ -27,8 +31,10 @@ impl Builder {
             (true, true) => return self.op(Op::Binary(op), &[a, b]),
             (true, false) => (self.bring(a, self.ty(b).dtype)?, b),
             (false, true) if op == Binary::Div && self.ty(a).dtype == DType::F32 => {
-                let reciprocal = self.reciprocal(b)?;
-                return self.binary(Binary::Mul, a, reciprocal);
+                match self.reciprocal(b)? {
+                    Some(reciprocal) => return self.binary(Binary::Mul, a, reciprocal),
+                    None => (a, self.bring(b, DType::F32)?),
+                }
             }
             (false, true) => (a, self.bring(b, self.ty(a).dtype)?),
             (false, false) => (a, b),
@@ -103,14 +109,19 @@ impl Builder {
         self.cast(x, dtype)
     }
 
-    /// `1/x` of an `f64` scalar, as an `f32` scalar.
-    fn reciprocal(&mut self, x: NodeId) -> Built {
+    /// `1/x` of an `f64` scalar, as an `f32` scalar; `None` where it might be denormal, and so
+    /// count as 0, though `x` is a float. (It is infinite only where `x` as `f32` counts as 0.)
+    fn reciprocal(&mut self, x: NodeId) -> Result<Option<NodeId>, Mismatch> {
+        let range = self.range(x);
+        if range.low < -LARGEST_DIVISOR || range.high > LARGEST_DIVISOR {
+            return Ok(None);
+        }
         if let Op::Const(value, _) = self.graph.nodes[x].op {
-            return Ok(self.constant(1.0 / value, DType::F32));
+            return Ok(Some(self.constant(1.0 / value, DType::F32)));
         }
         let one = self.constant(1.0, DType::F64);
         let reciprocal = self.op(Op::Binary(Binary::Div), &[one, x])?;
-        self.op(Op::Cast(DType::F32), &[reciprocal])
+        self.op(Op::Cast(DType::F32), &[reciprocal]).map(Some)
     }
 
     /// The shape that all arguments broadcast to; where there is none, the reason says how they

@@ -22,6 +22,7 @@ mod contraction;
 mod dims;
 mod elementwise;
 mod movement;
+mod range;
 mod window;
 
 use crate::base::tensor::DType;

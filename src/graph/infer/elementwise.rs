@@ -22,6 +22,7 @@ pub(super) fn unary(op: Unary, x: &Type) -> Inferred {
         | Unary::Tanh
         | Unary::Sigmoid
         | Unary::Erf
+        | Unary::Erfc
         | Unary::Sin
         | Unary::Cos => &[DType::F32, DType::F64],
     };

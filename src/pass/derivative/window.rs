@@ -16,7 +16,7 @@ impl Rule<'_> {
 
     /// d conv(x, w) = conv(dx, w) + conv(x, dw)
     pub(super) fn conv(&mut self, window: Window, groups: usize) -> Gradients {
-        let (x, w, g) = (self.args[0], self.args[1], self.g);
+        let (x, w, g) = (self.finite_factor(0), self.finite_factor(1), self.g);
         let extents = self.height_width(0);
         self.pair(
             |r| Some(r.emit.op(Op::ConvInputGrad { window, groups, extents }, &[g, w])),
@@ -26,7 +26,7 @@ impl Rule<'_> {
 
     /// `⟨g, input_grad(y, w)⟩ = ⟨conv(g, w), y⟩`: y_grad = conv(g, w), w_grad as `g` were `x`.
     pub(super) fn conv_input_grad(&mut self, window: Window, groups: usize) -> Gradients {
-        let (y, w, g) = (self.args[0], self.args[1], self.g);
+        let (y, w, g) = (self.finite_factor(0), self.finite_factor(1), self.g);
         self.pair(
             |r| Some(r.emit.op(Op::Conv { window, groups }, &[g, w])),
             |r| Some(r.emit.op(Op::ConvWeightGrad { window, groups }, &[g, y])),
@@ -35,7 +35,7 @@ impl Rule<'_> {
 
     /// `⟨g, weight_grad(x, y)⟩ = ⟨conv(x, g), y⟩`: y_grad = conv(x, g), x_grad as `g` were `w`.
     pub(super) fn conv_weight_grad(&mut self, window: Window, groups: usize) -> Gradients {
-        let (x, y, g) = (self.args[0], self.args[1], self.g);
+        let (x, y, g) = (self.finite_factor(0), self.finite_factor(1), self.g);
         let extents = self.height_width(0);
         self.pair(
             |r| Some(r.emit.op(Op::ConvInputGrad { window, groups, extents }, &[y, g])),
@@ -97,6 +97,7 @@ impl Rule<'_> {
         let mean = self.emit.spread(mean, axes, &shape);
         let factor = self.emit.spread(factor, axes, &shape);
         let deviation = self.emit.sub(x, mean);
-        self.emit.mul(factor, deviation)
+        let flow = self.emit.mul(factor, deviation);
+        if self.finite.is_finite(x) { flow } else { self.unless_zero(factor, flow) }
     }
 }

@@ -39,7 +39,8 @@ fn exact_unary(function: Unary, of: DType) -> bool {
     match function {
         Unary::Neg | Unary::Abs | Unary::Sign | Unary::Floor | Unary::Sqrt | Unary::Not => true,
         Unary::Exp | Unary::Expm1 | Unary::Log | Unary::Log1p | Unary::Rsqrt => of == DType::F64,
-        Unary::Tanh | Unary::Sigmoid | Unary::Erf | Unary::Sin | Unary::Cos => of == DType::F64,
+        Unary::Tanh | Unary::Sigmoid | Unary::Erf | Unary::Erfc => of == DType::F64,
+        Unary::Sin | Unary::Cos => of == DType::F64,
     }
 }
 

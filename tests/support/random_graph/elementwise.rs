@@ -10,10 +10,11 @@ impl Generator {
     pub(super) fn smooth(&mut self) -> Made {
         use Unary::*;
         let x = self.float();
-        let op = self.pick(&[Neg, Abs, Tanh, Sigmoid, Erf, Sin, Cos, Exp, Expm1]);
+        let op = self.pick(&[Neg, Abs, Tanh, Sigmoid, Erf, Erfc, Sin, Cos, Exp, Expm1]);
         let (node, bound) = match op {
             Neg | Abs => (x.node, x.bound),
             Exp | Expm1 => (self.unary(Tanh, x.node)?, 3.0),
+            Erfc => (x.node, 2.0),
             _ => (x.node, 1.0),
         };
         let exact = x.exact && matches!(op, Neg | Abs);

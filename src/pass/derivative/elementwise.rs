@@ -1,0 +1,221 @@
+//! The rules of functions of one and of two elements; each with its formula.
+
+use super::{Gradients, Rule};
+use crate::graph::{Binary, NodeId, Unary};
+
+impl Rule<'_> {
+    /// The gradients `flows` of an element-wise node, but 0 where `g` is 0 and the slope may not
+    /// be finite.
+    pub(super) fn guarded(&mut self, flows: Gradients) -> Gradients {
+        let steep = self.finite.slopes(self.emit.graph(), self.y);
+        let guard = |(flow, steep): (Option<NodeId>, bool)| match flow {
+            Some(flow) if steep => Some(self.unless_zero(self.g, flow)),
+            Some(_) | None => flow,
+        };
+        flows.into_iter().zip(steep).map(guard).collect()
+    }
+
+    /// `flow`, but 0 where `g` is.
+    pub(super) fn unless_zero(&mut self, g: NodeId, flow: NodeId) -> NodeId {
+        let zero = self.emit.like(g, 0.0);
+        let none = self.emit.binary(Binary::Eq, g, zero);
+        self.emit.select(none, zero, flow)
+    }
+
+    /// An argument whose products with gradients are summed: 0 for its elements that are not
+    /// finite. What they were used for has the gradient 0, or the loss is not finite either.
+    pub(super) fn finite_factor(&mut self, arg: usize) -> NodeId {
+        let x = self.args[arg];
+        if self.finite.is_finite(x) {
+            return x;
+        }
+        let size = self.emit.unary(Unary::Abs, x);
+        let infinity = self.emit.like(x, f64::INFINITY);
+        let finite = self.emit.binary(Binary::Lt, size, infinity);
+        let zero = self.emit.like(x, 0.0);
+        self.emit.select(finite, x, zero)
+    }
+
+    pub(super) fn unary(&mut self, function: Unary) -> Option<NodeId> {
+        let (x, y, g) = (self.args[0], self.y, self.g);
+        let emit = &mut *self.emit;
+        Some(match function {
+            // d(−x) = −dx
+            Unary::Neg => emit.neg(g),
+            // d|x| = sign(x)·dx
+            Unary::Abs => {
+                let sign = emit.unary(Unary::Sign, x);
+                emit.mul(g, sign)
+            }
+            // d exp(x) = y·dx
+            Unary::Exp => emit.mul(g, y),
+            // d(exp(x) − 1) = (y + 1)·dx
+            Unary::Expm1 => {
+                let exp = emit.plus(y, 1.0);
+                emit.mul(g, exp)
+            }
+            // d log(x) = dx / x
+            Unary::Log => emit.div(g, x),
+            // d log(1 + x) = dx / (x + 1)
+            Unary::Log1p => {
+                let shifted = emit.plus(x, 1.0);
+                emit.div(g, shifted)
+            }
+            // d√x = dx / 2y
+            Unary::Sqrt => {
+                let double = emit.times(y, 2.0);
+                emit.div(g, double)
+            }
+            // d(1/√x) = −½·y³·dx
+            Unary::Rsqrt => {
+                let square = emit.mul(y, y);
+                let cube = emit.mul(square, y);
+                let slope = emit.times(cube, -0.5);
+                emit.mul(g, slope)
+            }
+            // d tanh(x) = (1 − y²)·dx
+            Unary::Tanh => {
+                let square = emit.mul(y, y);
+                let one = emit.like(y, 1.0);
+                let slope = emit.sub(one, square);
+                emit.mul(g, slope)
+            }
+            // d σ(x) = y·(1 − y)·dx
+            Unary::Sigmoid => {
+                let one = emit.like(y, 1.0);
+                let rest = emit.sub(one, y);
+                let slope = emit.mul(y, rest);
+                emit.mul(g, slope)
+            }
+            // d erf(x) = 2/√π·exp(−x²)·dx
+            Unary::Erf => {
+                let square = emit.mul(x, x);
+                let negative = emit.neg(square);
+                let bell = emit.unary(Unary::Exp, negative);
+                let slope = emit.times(bell, std::f64::consts::FRAC_2_SQRT_PI);
+                emit.mul(g, slope)
+            }
+            // d erfc(x) = −2/√π·exp(−x²)·dx
+            Unary::Erfc => {
+                let square = emit.mul(x, x);
+                let negative = emit.neg(square);
+                let bell = emit.unary(Unary::Exp, negative);
+                let slope = emit.times(bell, -std::f64::consts::FRAC_2_SQRT_PI);
+                emit.mul(g, slope)
+            }
+            // d sin(x) = cos(x)·dx
+            Unary::Sin => {
+                let cos = emit.unary(Unary::Cos, x);
+                emit.mul(g, cos)
+            }
+            // d cos(x) = −sin(x)·dx
+            Unary::Cos => {
+                let sin = emit.unary(Unary::Sin, x);
+                let slope = emit.neg(sin);
+                emit.mul(g, slope)
+            }
+            // Flat wherever it has a slope.
+            Unary::Sign | Unary::Floor | Unary::Not => return None,
+        })
+    }
+
+    pub(super) fn binary(&mut self, function: Binary) -> Gradients {
+        let (a, b, y, g) = (self.args[0], self.args[1], self.y, self.g);
+        match function {
+            // d(a + b) = da + db
+            Binary::Add => vec![Some(g), Some(g)],
+            // d(a − b) = da − db
+            Binary::Sub => self.pair(|_| Some(g), |r| Some(r.emit.neg(g))),
+            // d(a·b) = b·da + a·db
+            Binary::Mul => self.pair(|r| Some(r.emit.mul(g, b)), |r| Some(r.emit.mul(g, a))),
+            // d(a/b) = da/b − y·db/b
+            Binary::Div => self.pair(
+                |r| Some(r.emit.div(g, b)),
+                |r| {
+                    let share = r.emit.div(g, b);
+                    let scaled = r.emit.mul(share, y);
+                    Some(r.emit.neg(scaled))
+                },
+            ),
+            Binary::Pow => self.pair(Self::pow_base, Self::pow_exponent),
+            // d max(a, b) = da where a > b, db where a < b, (da + db)/2 at a tie
+            Binary::Max => self.extreme_of_two(Binary::Lt),
+            // d min(a, b) = da where a < b, db where a > b, (da + db)/2 at a tie
+            Binary::Min => self.extreme_of_two(Binary::Gt),
+            // Comparisons and logic have bools for values.
+            Binary::Eq | Binary::Ne | Binary::Lt | Binary::Le | Binary::Gt | Binary::Ge => {
+                vec![None, None]
+            }
+            Binary::And | Binary::Or => vec![None, None],
+        }
+    }
+
+    /// The base's gradient in `a ^ b`: `b·a^(b−1)·g`, and 0 where `b` is 0 (also at `a = 0`,
+    /// where the product would be 0·∞).
+    fn pow_base(&mut self) -> Option<NodeId> {
+        let (a, b, g) = (self.args[0], self.args[1], self.g);
+        if let Some(exponent) = self.emit.constant(b) {
+            if exponent == 0.0 {
+                return None;
+            }
+            let power = self.constant_power(a, exponent - 1.0);
+            let slope = match power {
+                Some(power) => self.emit.times(power, exponent),
+                None => self.emit.like(a, exponent),
+            };
+            return Some(self.emit.mul(g, slope));
+        }
+        let less = self.emit.plus(b, -1.0);
+        let power = self.emit.binary(Binary::Pow, a, less);
+        let slope = self.emit.mul(b, power);
+        let flow = self.emit.mul(g, slope);
+        let zero = self.emit.like(a, 0.0);
+        let flat = self.emit.binary(Binary::Eq, b, zero);
+        Some(self.emit.select(flat, zero, flow))
+    }
+
+    /// `a ^ exponent`, as `a` itself where that is what it is; `None` for 1.
+    fn constant_power(&mut self, a: NodeId, exponent: f64) -> Option<NodeId> {
+        if exponent == 0.0 {
+            None
+        } else if exponent == 1.0 {
+            Some(a)
+        } else {
+            let exponent = self.emit.like(a, exponent);
+            Some(self.emit.binary(Binary::Pow, a, exponent))
+        }
+    }
+
+    /// The exponent's gradient in `a ^ b`: `y·log(a)·g`, and 0 where `a` is 0 and `b` at least 0,
+    /// the limit from above.
+    fn pow_exponent(&mut self) -> Option<NodeId> {
+        let (a, b, g, y) = (self.args[0], self.args[1], self.g, self.y);
+        let log = self.emit.unary(Unary::Log, a);
+        let slope = self.emit.mul(y, log);
+        let flow = self.emit.mul(g, slope);
+        let zero = self.emit.like(a, 0.0);
+        let at_zero = self.emit.binary(Binary::Eq, a, zero);
+        let rising = self.emit.binary(Binary::Ge, b, zero);
+        let flat = self.emit.binary(Binary::And, at_zero, rising);
+        Some(self.emit.select(flat, zero, flow))
+    }
+
+    /// `g` to the argument that is the extreme, half of it to each at a tie, and none to one that
+    /// `loses` to the other. A tie is a kink, and half is the mean of the slopes on its two sides.
+    /// These means add up as slopes do, so where kinks cancel and a sum is smooth, as in
+    /// `max(x, 0) + log1p(exp(-|x|))`, its derivative is right at the tie too.
+    fn extreme_of_two(&mut self, loses: Binary) -> Gradients {
+        let (a, b, g) = (self.args[0], self.args[1], self.g);
+        let tie = self.emit.binary(Binary::Eq, a, b);
+        let half = self.emit.times(g, 0.5);
+        let zero = self.emit.like(g, 0.0);
+        let shared = self.emit.select(tie, half, g);
+        let share = |this: &mut Self, own, other| {
+            let lost = this.emit.binary(loses, own, other);
+            Some(this.emit.select(lost, zero, shared))
+        };
+        let a_grad = if self.wants[0] { share(self, a, b) } else { None };
+        let b_grad = if self.wants[1] { share(self, b, a) } else { None };
+        vec![a_grad, b_grad]
+    }
+}

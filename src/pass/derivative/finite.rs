@@ -1,0 +1,333 @@
+//! Where a derivative may not be finite, so that a gradient of 0 stays 0.
+//!
+//! A branch not taken, a value not picked and an element outside a slice get the gradient 0. A
+//! rule that multiplies it by its slope gives NaN where the slope is infinite or NaN: `log(x)` at
+//! 0 in `where(x > 0, log(x), 0)`. So where that can be, the product is
+//! `where(g == 0, 0, g · slope)`:
+//!
+//! ```text
+//! %2 = log %1                    %8 = div g, %1
+//!                                %9 = where (eq g, 0), 0, %8
+//! ```
+//!
+//! What can be follows from how a value is made ([`Value`]). `exp(x - max(x))`, `rsqrt(x² + 1e-5)`,
+//! a convolution of activations: these are finite, and the rules of their products have no guard, so
+//! that the usual layers cost nothing. Inputs, parameters and states are taken to be finite, and so
+//! are sums of finite values, contractions among them.
+
+use crate::base::entity::Entity;
+use crate::base::tensor::DType;
+use crate::graph::{Binary, Graph, Node, NodeId, Op, Reduce, Unary};
+
+/// How large the elements of a value may be, the larger the later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Size {
+    /// Within bounds that do not depend on any input, such as a sine.
+    Bounded,
+    /// As large as an input, a parameter, or a sum of them.
+    Plain,
+    /// A product of such values: it may overflow where they do not.
+    Product,
+    /// Infinite or NaN for some ordinary argument, such as a logarithm.
+    Singular,
+}
+
+/// What is known of the sign of all elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sign {
+    Any,
+    /// 0 or less.
+    NotPositive,
+    /// 0 or more.
+    NotNegative,
+    /// More than 0 by a margin that does not depend on any input.
+    Positive,
+}
+
+use Sign::{Any, NotNegative, NotPositive, Positive};
+use Size::{Bounded, Plain, Product, Singular};
+
+/// What is known of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Value {
+    size: Size,
+    sign: Sign,
+}
+
+impl Value {
+    const fn new(size: Size, sign: Sign) -> Value {
+        Value { size, sign }
+    }
+
+    fn at_least_zero(self) -> bool {
+        matches!(self.sign, NotNegative | Positive)
+    }
+
+    fn is_finite(self) -> bool {
+        self.size != Singular
+    }
+
+    fn constant(value: f64) -> Value {
+        let size = if value.abs() <= 1e6 { Bounded } else { Plain };
+        let sign = match value {
+            value if value >= f64::from(f32::MIN_POSITIVE) => Positive,
+            value if value >= 0.0 => NotNegative,
+            value if value < 0.0 => NotPositive,
+            _ => Any,
+        };
+        Value::new(if value.is_finite() { size } else { Singular }, sign)
+    }
+
+    /// One of two values.
+    fn either(self, other: Value) -> Value {
+        let sign = match (self.sign, other.sign) {
+            (a, b) if a == b => a,
+            (NotNegative, Positive) | (Positive, NotNegative) => NotNegative,
+            _ => Any,
+        };
+        Value::new(self.size.max(other.size), sign)
+    }
+}
+
+/// What is known of all values of a graph.
+pub struct Finite(Vec<Value>);
+
+impl Finite {
+    /// Looks at every node once.
+    pub fn of(graph: &Graph) -> Finite {
+        let mut values: Vec<Value> = Vec::with_capacity(graph.nodes.len());
+        for (id, node) in graph.nodes.iter() {
+            let args: Vec<Value> = node.args.iter().map(|arg| values[arg.index()]).collect();
+            let value = match node.ty.dtype {
+                // Integers and bools are always finite.
+                DType::U8 | DType::Bool => Value::new(Bounded, NotNegative),
+                DType::I32 => Value::new(Plain, Any),
+                DType::F32 => value(graph, id, node, &args),
+                // One number for all elements: where it is not finite, nor is the loss. The
+                // product of two counts does not vanish in `f64`.
+                DType::F64 => {
+                    let value = value(graph, id, node, &args);
+                    let product = node.op == Op::Binary(Binary::Mul);
+                    let positive = product && args.iter().all(|arg| arg.sign == Positive);
+                    Value::new(value.size.min(Plain), if positive { Positive } else { value.sign })
+                }
+            };
+            values.push(value);
+        }
+        Finite(values)
+    }
+
+    fn at(&self, node: NodeId) -> Value {
+        self.0[node.index()]
+    }
+
+    /// Whether all elements are finite, as far as is known.
+    pub fn is_finite(&self, node: NodeId) -> bool {
+        self.at(node).is_finite()
+    }
+
+    /// Whether the slope by each argument of an element-wise operator may not be finite.
+    pub fn slopes(&self, graph: &Graph, node: NodeId) -> Vec<bool> {
+        let node = &graph.nodes[node];
+        let args: Vec<Value> = node.args.iter().map(|&arg| self.at(arg)).collect();
+        if let Op::Unary(function) = node.op {
+            return vec![steep(function, args[0])];
+        }
+        let Op::Binary(function) = node.op else { return vec![false; args.len()] };
+        let (a, b) = (args[0], args[1]);
+        match function {
+            Binary::Mul => vec![b.size >= Product, a.size >= Product],
+            // 1/b, and a/b²
+            Binary::Div => {
+                let steep = b.sign != Positive || !b.is_finite();
+                vec![steep, steep || a.size >= Product]
+            }
+            // k·a^(k-1)
+            Binary::Pow => {
+                let slope = match constant(graph, node.args[1]) {
+                    Some(1.0) => Bounded,
+                    Some(2.0) => a.size,
+                    Some(_) | None => Singular,
+                };
+                vec![slope >= Product, true]
+            }
+            Binary::Add | Binary::Sub | Binary::Min | Binary::Max => vec![false, false],
+            Binary::Eq | Binary::Ne | Binary::Lt | Binary::Le | Binary::Gt | Binary::Ge => {
+                vec![false, false]
+            }
+            Binary::And | Binary::Or => vec![false, false],
+        }
+    }
+}
+
+/// Whether a function's slope may not be finite.
+fn steep(function: Unary, x: Value) -> bool {
+    match function {
+        Unary::Neg | Unary::Sign | Unary::Floor | Unary::Not => false,
+        Unary::Exp | Unary::Expm1 => of_unary(function, x).size == Singular,
+        Unary::Log | Unary::Sqrt | Unary::Rsqrt => x.sign != Positive || !x.is_finite(),
+        Unary::Log1p => !x.at_least_zero() || !x.is_finite(),
+        Unary::Abs | Unary::Tanh | Unary::Sigmoid | Unary::Erf | Unary::Erfc => !x.is_finite(),
+        Unary::Sin | Unary::Cos => x.size >= Product,
+    }
+}
+
+fn of_unary(function: Unary, x: Value) -> Value {
+    let finite = |size, sign| Value::new(if x.is_finite() { size } else { Singular }, sign);
+    match function {
+        Unary::Neg => {
+            let sign = match x.sign {
+                NotNegative | Positive => NotPositive,
+                NotPositive => NotNegative,
+                Any => Any,
+            };
+            Value::new(x.size, sign)
+        }
+        Unary::Abs => Value::new(x.size, if x.sign == Positive { Positive } else { NotNegative }),
+        Unary::Sign | Unary::Not => finite(Bounded, Any),
+        Unary::Floor => Value::new(x.size, if x.sign == Positive { NotNegative } else { x.sign }),
+        Unary::Exp if x.sign == NotPositive => finite(Bounded, NotNegative),
+        Unary::Exp => Value::new(Singular, NotNegative),
+        Unary::Expm1 if x.sign == NotPositive => finite(Bounded, NotPositive),
+        Unary::Expm1 => Value::new(Singular, Any),
+        Unary::Log if x.sign == Positive => finite(Plain, Any),
+        Unary::Log => Value::new(Singular, Any),
+        Unary::Log1p if x.at_least_zero() => finite(Plain, NotNegative),
+        Unary::Log1p => Value::new(Singular, Any),
+        Unary::Sqrt if x.at_least_zero() => Value::new(x.size, x.sign),
+        Unary::Sqrt => Value::new(Singular, NotNegative),
+        Unary::Rsqrt if x.sign == Positive => finite(Bounded, NotNegative),
+        Unary::Rsqrt => Value::new(Singular, NotNegative),
+        Unary::Tanh | Unary::Erf | Unary::Sin | Unary::Cos => finite(Bounded, Any),
+        Unary::Sigmoid | Unary::Erfc => finite(Bounded, NotNegative),
+    }
+}
+
+fn of_binary(function: Binary, a: Value, b: Value) -> Value {
+    let size = a.size.max(b.size);
+    match function {
+        Binary::Add => {
+            let sign = match (a.sign, b.sign) {
+                (Positive, Positive | NotNegative) | (NotNegative, Positive) => Positive,
+                (NotNegative, NotNegative) => NotNegative,
+                (NotPositive, NotPositive) => NotPositive,
+                _ => Any,
+            };
+            Value::new(size, sign)
+        }
+        Binary::Sub => of_binary(Binary::Add, a, of_unary(Unary::Neg, b)),
+        Binary::Mul => {
+            let size = match (a.size, b.size) {
+                (Singular, _) | (_, Singular) => Singular,
+                (Bounded, size) | (size, Bounded) => size,
+                (Plain | Product, Plain | Product) => Product,
+            };
+            let sign = match (a.sign, b.sign) {
+                (Any, _) | (_, Any) => Any,
+                (NotPositive, NotPositive) => NotNegative,
+                (NotPositive, _) | (_, NotPositive) => NotPositive,
+                // Two tiny numbers have the product 0.
+                _ => NotNegative,
+            };
+            Value::new(size, sign)
+        }
+        Binary::Div if b.sign == Positive => {
+            let sign = if a.sign == Positive { NotNegative } else { a.sign };
+            Value::new(size.max(Plain), sign)
+        }
+        Binary::Div => Value::new(Singular, Any),
+        Binary::Pow if a.size == Bounded && a.at_least_zero() && b.at_least_zero() => {
+            Value::new(Bounded.max(b.size), NotNegative)
+        }
+        Binary::Pow => Value::new(Singular, if a.at_least_zero() { NotNegative } else { Any }),
+        Binary::Max if a.sign == Positive || b.sign == Positive => Value::new(size, Positive),
+        Binary::Max if a.at_least_zero() || b.at_least_zero() => Value::new(size, NotNegative),
+        Binary::Min if a.sign == NotPositive || b.sign == NotPositive => {
+            Value::new(size, NotPositive)
+        }
+        Binary::Max | Binary::Min => a.either(b),
+        Binary::Eq | Binary::Ne | Binary::Lt | Binary::Le | Binary::Gt | Binary::Ge => {
+            Value::new(Bounded, NotNegative)
+        }
+        Binary::And | Binary::Or => Value::new(Bounded, NotNegative),
+    }
+}
+
+/// What is known of a float value.
+fn value(graph: &Graph, id: NodeId, node: &Node, args: &[Value]) -> Value {
+    match &node.op {
+        Op::Input(_) | Op::Param(_) | Op::State(_) | Op::Hyper(_) => Value::new(Plain, Any),
+        Op::Step | Op::Extent(_) => Value::new(Plain, Positive),
+        Op::Const(value, _) => Value::constant(*value),
+        Op::Iota { .. } | Op::Uniform { .. } => Value::new(Bounded, NotNegative),
+        Op::Unary(function) => of_unary(*function, args[0]),
+        Op::Binary(Binary::Sub) if below_maximum(graph, id).is_some() => {
+            Value::new(args[0].size, NotPositive)
+        }
+        Op::Binary(Binary::Mul) if node.args[0] == node.args[1] => {
+            Value::new(of_binary(Binary::Mul, args[0], args[1]).size, NotNegative)
+        }
+        Op::Binary(Binary::Pow) if constant(graph, node.args[1]) == Some(2.0) => {
+            Value::new(of_binary(Binary::Mul, args[0], args[0]).size, NotNegative)
+        }
+        Op::Binary(function) => of_binary(*function, args[0], args[1]),
+        Op::Where => args[1].either(args[2]),
+        Op::Cast(_) | Op::Broadcast(_) | Op::Reshape(_) | Op::Transpose(_) => args[0],
+        Op::Slice(_) | Op::StopGradient | Op::Pick | Op::Gather(_) => args[0],
+        Op::MaxPool(_) | Op::Reduce(Reduce::Max | Reduce::Min, _) => args[0],
+        Op::Pad { value, .. } => args[0].either(Value::constant(*value)),
+        Op::Concat(_) => args.iter().copied().reduce(Value::either).unwrap_or(args[0]),
+        Op::Reduce(Reduce::Sum, axes) => {
+            // Σ exp(x - max(x)) is at least 1.
+            let exponent = match graph.nodes[node.args[0]].op {
+                Op::Unary(Unary::Exp) => Some(graph.nodes[node.args[0]].args[0]),
+                _ => None,
+            };
+            let over = exponent.and_then(|exponent| below_maximum(graph, exponent));
+            let sign = if over == Some(axes) { Positive } else { args[0].sign };
+            Value::new(args[0].size, sign)
+        }
+        // Sums of products: no more likely to overflow than their arguments.
+        Op::MatMul { .. }
+        | Op::Conv { .. }
+        | Op::ConvInputGrad { .. }
+        | Op::ConvWeightGrad { .. } => {
+            let finite = args.iter().all(|arg| arg.is_finite());
+            Value::new(if finite { Plain } else { Singular }, Any)
+        }
+        Op::Variance(_) => {
+            Value::new(if args[0].is_finite() { Plain } else { Singular }, NotNegative)
+        }
+        Op::SumPool(_) | Op::SumPoolGrad { .. } => args[0],
+        Op::MaxPoolGrad { .. } | Op::ScatterAdd { .. } => Value::new(args[1].size, Any),
+        // Integers.
+        Op::ArgMax(_) | Op::MaxPoolIndex(_) => Value::new(Plain, Any),
+    }
+}
+
+/// The axes over which the maximum of `x` is taken, where a node is `x - max(x)`.
+fn below_maximum(graph: &Graph, node: NodeId) -> Option<&Vec<usize>> {
+    let Node { op: Op::Binary(Binary::Sub), args, .. } = &graph.nodes[node] else { return None };
+    let mut largest = &graph.nodes[args[1]];
+    while let Op::Broadcast(_) | Op::Reshape(_) | Op::StopGradient = largest.op {
+        largest = &graph.nodes[largest.args[0]];
+    }
+    let Op::Reduce(Reduce::Max, axes) = &largest.op else { return None };
+    let stopped = |node: NodeId| match graph.nodes[node].op {
+        Op::StopGradient => graph.nodes[node].args[0],
+        _ => node,
+    };
+    (stopped(largest.args[0]) == stopped(args[0])).then_some(axes)
+}
+
+/// The number that all elements are, where a node says it.
+fn constant(graph: &Graph, node: NodeId) -> Option<f64> {
+    let mut node = &graph.nodes[node];
+    while let Op::Broadcast(_) | Op::Reshape(_) | Op::Cast(_) = node.op {
+        node = &graph.nodes[node.args[0]];
+    }
+    match node.op {
+        Op::Const(value, _) => Some(value),
+        _ => None,
+    }
+}
