@@ -59,7 +59,7 @@ impl Eval {
         let watch = |done, total| reading.read(done, total);
         let limit = self.limit.map(|limit| limit as usize);
         let evaluation = driver::evaluation(&request, &model, split, limit, &watch)?;
-        let mut pool = Pool::new(self.threads.map_or_else(default_threads, usize::from));
+        let mut pool = Pool::adaptive(self.threads.map_or_else(default_threads, usize::from));
         let judged = evaluation.judge(&mut pool, self.worst)?;
         let text = match self.json {
             true => format!("{}\n", self.json(&evaluation, &judged)),

@@ -53,7 +53,7 @@ impl LrFind {
         let watch = |done, total| reading.read(done, total);
         let request = self.options.request(&self.file, true)?;
         let range = Range { from: self.from, to: self.to, steps: self.steps as usize };
-        let mut pool = Pool::new(self.training.threads());
+        let mut pool = Pool::adaptive(self.training.threads());
         let stop = AtomicBool::new(false);
         let found = driver::lr_find(
             &request,

@@ -39,7 +39,7 @@ impl Predict {
         let (request, model) = self.model.find(true)?;
         let questions = driver::questions(&self.files)?;
         let predictor = driver::predictor(&request, &model, questions.len())?;
-        let mut pool = Pool::new(self.threads.map_or_else(default_threads, usize::from));
+        let mut pool = Pool::adaptive(self.threads.map_or_else(default_threads, usize::from));
         let mut failed = None;
         let mut unread = 0;
         let mut started = false;

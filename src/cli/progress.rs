@@ -4,6 +4,7 @@
 //! Progress goes to standard error; the JSON lines, which are a result, to standard output.
 
 use crate::driver::epoch_json;
+use crate::runtime::pool::ThreadChange;
 use crate::runtime::trainer::{Decision, EpochRecord, Event, Scores, Watcher};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
@@ -105,6 +106,7 @@ impl Watcher for Progress {
             }
             Event::EpochStarted { .. } => self.started = Instant::now(),
             Event::Notice(text) => self.notice(text),
+            Event::ThreadsChanged(change) => self.notice(&threads_line(change)),
             Event::Skipped { epoch, step, loss, lr_scale } => {
                 self.skipped += 1;
                 if self.skipped <= SKIPPED_TOLD {
@@ -128,6 +130,14 @@ impl Watcher for Progress {
             }
         }
     }
+}
+
+/// Why a run goes on with fewer threads.
+fn threads_line(ThreadChange { from, to }: ThreadChange) -> String {
+    format!(
+        "note: steps are faster on {to} of {from} threads at the moment (is the processor busy with \
+         other programs?): fewer are used while that is so; results do not depend on it"
+    )
 }
 
 /// Shows how far the reading of images has come, before training; any thread may tell it.

@@ -159,7 +159,7 @@ pub fn train(asked: &Asked<'_>, job: &Job) -> Result<Option<(Prepared, Ended)>, 
     let mode = Mode::choose(training.json, training.quiet);
     let reading = Reading::new(mode, asked.stop);
     let watch = |done, total| reading.read(done, total);
-    let mut pool = Pool::new(training.threads());
+    let mut pool = Pool::adaptive(training.threads());
     let mut prepared = driver::prepare(job, &watch)?;
     render::print(&prepared.run.warnings, &prepared.session.sources);
     let mut progress = Progress::new(mode);

@@ -1,5 +1,5 @@
-//! Threads that wait for work: what goes in is a closure, which every thread of the [`Pool`] runs
-//! once, at the same time, with its number.
+//! Threads that wait for work: what goes in is a closure, which threads of the [`Pool`] run at the
+//! same time, each with its number.
 //!
 //! ```
 //! # use nnc::runtime::pool::Pool;
@@ -12,24 +12,30 @@
 //! assert_eq!(sum.into_inner(), 41);
 //! ```
 //!
-//! A step takes a tenth of a millisecond, so waiting threads spin first and sleep only when
-//! nothing comes; with more threads than processors they do not spin. The calling thread is
-//! number 0. While they work, threads flush denormals to zero; the caller's mode is restored.
+//! Waiting threads spin for a while and then sleep ([`wait`]). The calling thread is number 0.
+//! While they work, threads flush denormals to zero ([`denormals`]); the caller's mode is restored.
+//! A pool made by [`Pool::adaptive`] gives steps as many of its threads as make them fastest now
+//! ([`adapt`]): beside other programs, fewer are.
 //!
 //! It does not share work out: compiled steps know their own shares.
 
+mod adapt;
+mod denormals;
+mod wait;
+
+pub use adapt::ThreadChange;
+pub use wait::Barrier;
+
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// How long a thread spins for something that should come at once, before it sleeps.
-///
-/// Long against a step: waking a sleeper takes tens of microseconds on a virtual machine, in which
-/// the others would fall asleep in turn, and every barrier would cost a wake from then on.
-const SPIN: Duration = Duration::from_millis(5);
+use adapt::ThreadChoice;
+use denormals::FlushDenormals;
+use wait::{Event, Patience, lock};
 
 /// How many threads fit this machine: as many as the affinity of this one and the quota of its
 /// control group allow.
@@ -41,39 +47,55 @@ pub fn default_threads() -> usize {
 pub struct Pool {
     shared: Arc<Shared>,
     workers: Vec<JoinHandle<()>>,
+    /// How many threads run the next work.
+    active: usize,
+    /// Chooses `active` for each step.
+    choice: Option<ThreadChoice>,
+    /// The program whose step ran last, and when it ended.
+    last_step: Option<(usize, Instant)>,
 }
 
 impl Pool {
-    /// A pool of `threads`, which is at least 1; all but the caller's own are started now.
+    /// A pool of up to `threads`, which is at least 1, for work that always takes all of them.
+    /// All but the caller's own are started now; where the system starts fewer, the pool has fewer
+    /// ([`Pool::threads`]).
     pub fn new(threads: usize) -> Pool {
         assert!(threads > 0, "a pool has at least one thread");
-        let spin = if threads > default_threads() { Duration::ZERO } else { SPIN };
+        let patience = match threads > default_threads() {
+            true => Patience::Sleep,
+            false => Patience::Spin,
+        };
         let shared = Arc::new(Shared {
-            threads,
-            job: Mutex::new(Job { work: None, stop: false }),
-            started: Event::new(spin),
-            finished: Event::new(spin),
+            job: Mutex::new(Job { work: None, threads: 0, stop: false }),
+            started: (1..threads).map(|_| Event::new(patience)).collect(),
+            finished: Event::new(patience),
             remaining: AtomicUsize::new(0),
             panic: Mutex::new(None),
-            barrier: Barrier::new(threads, spin),
+            barrier: Barrier::new(threads, patience),
         });
         let start = |thread| {
             let shared = Arc::clone(&shared);
-            thread::Builder::new()
-                .name(format!("nnc-{thread}"))
-                .spawn(move || shared.serve(thread))
-                .expect("the system starts a thread")
+            let builder = thread::Builder::new().name(format!("nnc-{thread}"));
+            builder.spawn(move || shared.serve(thread)).ok()
         };
-        let workers = (1..threads).map(start).collect();
-        Pool { shared, workers }
+        let workers: Vec<JoinHandle<()>> = (1..threads).map_while(start).collect();
+        let active = 1 + workers.len();
+        Pool { shared, workers, active, choice: None, last_step: None }
+    }
+
+    /// A pool whose steps ([`Pool::run_step`]) take fewer threads where that is faster.
+    pub fn adaptive(threads: usize) -> Pool {
+        let mut pool = Pool::new(threads);
+        pool.choice = Some(ThreadChoice::new(pool.threads()));
+        pool
     }
 
     /// How many threads there are.
     pub fn threads(&self) -> usize {
-        self.shared.threads
+        1 + self.workers.len()
     }
 
-    /// The barrier of this pool's threads.
+    /// The barrier of the threads that work.
     pub fn barrier(&self) -> &Barrier {
         &self.shared.barrier
     }
@@ -81,8 +103,35 @@ impl Pool {
     /// Runs `work(thread, threads)` on every thread and returns when all are done. A panic in one
     /// of them is passed on, after all are done.
     pub fn run(&mut self, work: impl Fn(usize, usize) + Sync) {
-        let shared = &*self.shared;
-        let work: &(dyn Fn(usize, usize) + Sync) = &work;
+        self.active = self.threads();
+        self.run_active(&work);
+    }
+
+    /// The same for a step of a program, which gives the same result on any number of threads: on
+    /// as many as are fastest, where the pool is adaptive. `program` tells programs apart.
+    pub fn run_step(&mut self, program: usize, work: impl Fn(usize, usize) + Sync) {
+        let Some(choice) = &mut self.choice else { return self.run(work) };
+        self.active = choice.next(program);
+        // What is done between two steps counts: threads that wait for the next one can slow it.
+        let start = match self.last_step.take() {
+            Some((last, end)) if last == program => end,
+            _ => Instant::now(),
+        };
+        self.run_active(&work);
+        let end = Instant::now();
+        self.last_step = Some((program, end));
+        if let Some(choice) = &mut self.choice {
+            choice.took(program, (end - start).as_secs_f64());
+        }
+    }
+
+    /// The first time that steps were given fewer threads, once.
+    pub fn take_change(&mut self) -> Option<ThreadChange> {
+        self.choice.as_mut()?.take_change()
+    }
+
+    fn run_active(&mut self, work: &(dyn Fn(usize, usize) + Sync)) {
+        let (shared, threads) = (&*self.shared, self.active);
         // SAFETY: only the lifetime changes. Workers use the reference between `started` and
         // `finished` below, and this function does not return (or unwind: `work_as` catches)
         // before all of them have counted themselves out.
@@ -92,13 +141,16 @@ impl Pool {
                 &'static (dyn Fn(usize, usize) + Sync),
             >(work)
         };
-        if shared.threads > 1 {
-            shared.remaining.store(shared.threads - 1, Ordering::Relaxed);
-            lock(&shared.job).work = Some(work);
-            shared.started.advance();
+        shared.barrier.expect(threads);
+        if threads > 1 {
+            shared.remaining.store(threads - 1, Ordering::Relaxed);
+            let mut job = lock(&shared.job);
+            (job.work, job.threads) = (Some(work), threads);
+            drop(job);
+            shared.started[..threads - 1].iter().for_each(Event::advance);
         }
-        shared.work_as(0, work);
-        if shared.threads > 1 {
+        shared.work_as(0, threads, work);
+        if threads > 1 {
             shared.finished.wait_until(|| shared.remaining.load(Ordering::SeqCst) == 0);
             lock(&shared.job).work = None;
         }
@@ -113,7 +165,7 @@ impl Pool {
 impl Drop for Pool {
     fn drop(&mut self) {
         lock(&self.shared.job).stop = true;
-        self.shared.started.advance();
+        self.shared.started.iter().for_each(Event::advance);
         for worker in self.workers.drain(..) {
             // A worker catches what its work throws, so it has nothing to tell here.
             let _ = worker.join();
@@ -123,10 +175,9 @@ impl Drop for Pool {
 
 /// What all threads see.
 struct Shared {
-    threads: usize,
     job: Mutex<Job>,
-    /// Advances with each job.
-    started: Event,
+    /// Of each worker: advances with each job that it takes part in.
+    started: Vec<Event>,
     /// Advances when the last worker is done.
     finished: Event,
     remaining: AtomicUsize,
@@ -138,6 +189,8 @@ struct Shared {
 /// What workers are to do.
 struct Job {
     work: Option<&'static (dyn Fn(usize, usize) + Sync)>,
+    /// How many threads do it.
+    threads: usize,
     stop: bool,
 }
 
@@ -146,16 +199,16 @@ impl Shared {
     fn serve(&self, thread: usize) {
         let mut seen = 0;
         loop {
-            seen = self.started.wait_after(seen);
-            let work = {
+            seen = self.started[thread - 1].wait_after(seen);
+            let (work, threads) = {
                 let job = lock(&self.job);
                 if job.stop {
                     return;
                 }
-                job.work
+                (job.work, job.threads)
             };
             if let Some(work) = work {
-                self.work_as(thread, work);
+                self.work_as(thread, threads, work);
                 if self.remaining.fetch_sub(1, Ordering::SeqCst) == 1 {
                     self.finished.advance();
                 }
@@ -163,9 +216,9 @@ impl Shared {
         }
     }
 
-    fn work_as(&self, thread: usize, work: &(dyn Fn(usize, usize) + Sync)) {
+    fn work_as(&self, thread: usize, threads: usize, work: &(dyn Fn(usize, usize) + Sync)) {
         let flushed = FlushDenormals::new();
-        let result = panic::catch_unwind(AssertUnwindSafe(|| work(thread, self.threads)));
+        let result = panic::catch_unwind(AssertUnwindSafe(|| work(thread, threads)));
         drop(flushed);
         if let Err(payload) = result {
             let mut first = lock(&self.panic);
@@ -173,212 +226,6 @@ impl Shared {
             // The others may be waiting for this thread.
             self.barrier.abandon();
         }
-    }
-}
-
-/// A lock whose data is valid even if a thread panicked with it.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// A counter that threads wait for: they spin, then sleep.
-struct Event {
-    count: AtomicUsize,
-    /// How many threads sleep or are about to.
-    sleepers: AtomicUsize,
-    asleep: Mutex<()>,
-    wake: Condvar,
-    spin: Duration,
-}
-
-impl Event {
-    fn new(spin: Duration) -> Event {
-        Event {
-            count: AtomicUsize::new(0),
-            sleepers: AtomicUsize::new(0),
-            asleep: Mutex::new(()),
-            wake: Condvar::new(),
-            spin,
-        }
-    }
-
-    /// Counts one on and wakes who sleeps.
-    fn advance(&self) {
-        // Sequentially consistent with the sleeper's own pair below: either the sleeper sees the
-        // new count, or this thread sees the sleeper.
-        self.count.fetch_add(1, Ordering::SeqCst);
-        if self.sleepers.load(Ordering::SeqCst) > 0 {
-            drop(lock(&self.asleep));
-            self.wake.notify_all();
-        }
-    }
-
-    /// Waits until the count is no longer `seen`, and returns it.
-    fn wait_after(&self, seen: usize) -> usize {
-        self.wait_until(|| self.count.load(Ordering::SeqCst) != seen);
-        self.count.load(Ordering::SeqCst)
-    }
-
-    /// Waits for a condition that becomes true before an `advance`; it must be made of sequentially
-    /// consistent loads.
-    fn wait_until(&self, done: impl Fn() -> bool) {
-        if self.spin_until(&done) {
-            return;
-        }
-        self.sleepers.fetch_add(1, Ordering::SeqCst);
-        let mut guard = lock(&self.asleep);
-        while !done() {
-            guard = self.wake.wait(guard).unwrap_or_else(PoisonError::into_inner);
-        }
-        drop(guard);
-        self.sleepers.fetch_sub(1, Ordering::SeqCst);
-    }
-
-    fn spin_until(&self, done: &impl Fn() -> bool) -> bool {
-        if done() {
-            return true;
-        }
-        if self.spin.is_zero() {
-            // Whoever is waited for may need this very processor.
-            thread::yield_now();
-            return done();
-        }
-        let start = Instant::now();
-        loop {
-            // The clock costs more than a look at the condition.
-            for _ in 0..64 {
-                if done() {
-                    return true;
-                }
-                std::hint::spin_loop();
-            }
-            if start.elapsed() > self.spin {
-                return false;
-            }
-        }
-    }
-}
-
-/// A point that no thread passes before all are there. It can be used again and again.
-pub struct Barrier {
-    threads: usize,
-    arrived: AtomicUsize,
-    /// Advances when all are there.
-    passed: Event,
-    /// Whether a thread will never come.
-    abandoned: AtomicBool,
-}
-
-impl Barrier {
-    fn new(threads: usize, spin: Duration) -> Barrier {
-        Barrier {
-            threads,
-            arrived: AtomicUsize::new(0),
-            passed: Event::new(spin),
-            abandoned: AtomicBool::new(false),
-        }
-    }
-
-    /// Waits for the others. What they wrote before is visible after.
-    ///
-    /// # Panics
-    ///
-    /// When another thread of the pool has panicked and will not come.
-    pub fn wait(&self) {
-        let seen = self.passed.count.load(Ordering::Acquire);
-        if self.arrived.fetch_add(1, Ordering::AcqRel) + 1 == self.threads {
-            // No thread adds again before it has seen `passed` advance.
-            self.arrived.store(0, Ordering::Relaxed);
-            self.passed.advance();
-        } else {
-            self.passed.wait_until(|| {
-                self.passed.count.load(Ordering::SeqCst) != seen
-                    || self.abandoned.load(Ordering::SeqCst)
-            });
-            assert!(
-                !self.abandoned.load(Ordering::SeqCst)
-                    || self.passed.count.load(Ordering::SeqCst) != seen,
-                "another thread has panicked"
-            );
-        }
-    }
-
-    fn abandon(&self) {
-        self.abandoned.store(true, Ordering::SeqCst);
-        drop(lock(&self.passed.asleep));
-        self.passed.wake.notify_all();
-    }
-
-    /// Makes the barrier good again, when no thread is at it.
-    fn reset(&self) {
-        self.arrived.store(0, Ordering::SeqCst);
-        self.abandoned.store(false, Ordering::SeqCst);
-    }
-}
-
-/// While alive, this thread's arithmetic takes denormals for zero and gives zero for them.
-struct FlushDenormals {
-    saved: ControlWord,
-}
-
-impl FlushDenormals {
-    fn new() -> FlushDenormals {
-        let saved = control_word();
-        set_control_word(saved | FLUSH);
-        FlushDenormals { saved }
-    }
-}
-
-impl Drop for FlushDenormals {
-    fn drop(&mut self) {
-        set_control_word(self.saved);
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-use x86_64::{ControlWord, FLUSH, control_word, set_control_word};
-#[cfg(target_arch = "x86_64")]
-mod x86_64 {
-    use std::arch::asm;
-
-    pub type ControlWord = u32;
-    /// Flush to zero, and denormals are zero.
-    pub const FLUSH: ControlWord = 1 << 15 | 1 << 6;
-
-    pub fn control_word() -> ControlWord {
-        let mut word: ControlWord = 0;
-        // SAFETY: every x86-64 processor has MXCSR; the four bytes it is written to are ours.
-        unsafe { asm!("stmxcsr [{}]", in(reg) &raw mut word, options(nostack)) };
-        word
-    }
-
-    pub fn set_control_word(word: ControlWord) {
-        // SAFETY: the word came from `control_word`, with at most flush bits added. Rounding and
-        // masks stay as they were; code that runs meanwhile expects denormals to be flushed.
-        unsafe { asm!("ldmxcsr [{}]", in(reg) &raw const word, options(nostack, readonly)) };
-    }
-}
-
-#[cfg(target_arch = "aarch64")]
-use aarch64::{ControlWord, FLUSH, control_word, set_control_word};
-#[cfg(target_arch = "aarch64")]
-mod aarch64 {
-    use std::arch::asm;
-
-    pub type ControlWord = u64;
-    /// Flush to zero.
-    pub const FLUSH: ControlWord = 1 << 24;
-
-    pub fn control_word() -> ControlWord {
-        let word: ControlWord;
-        // SAFETY: reading FPCR has no effect.
-        unsafe { asm!("mrs {}, fpcr", out(reg) word, options(nostack, nomem)) };
-        word
-    }
-
-    pub fn set_control_word(word: ControlWord) {
-        // SAFETY: the word came from `control_word`, with at most the flush bit added.
-        unsafe { asm!("msr fpcr, {}", in(reg) word, options(nostack, nomem)) };
     }
 }
 
@@ -398,23 +245,6 @@ mod tests {
                 });
                 assert!(counts.iter().all(|count| count.load(Ordering::Relaxed) == 1));
             }
-        }
-    }
-
-    #[test]
-    fn nobody_passes_a_barrier_before_all_are_there() {
-        for threads in [1, 2, 3, 8] {
-            let mut pool = Pool::new(threads);
-            let shared = Arc::clone(&pool.shared);
-            let arrived = AtomicUsize::new(0);
-            pool.run(|_, threads| {
-                for round in 1..=300 {
-                    arrived.fetch_add(1, Ordering::Relaxed);
-                    shared.barrier.wait();
-                    assert_eq!(arrived.load(Ordering::Relaxed), round * threads);
-                    shared.barrier.wait();
-                }
-            });
         }
     }
 
@@ -442,19 +272,21 @@ mod tests {
     }
 
     #[test]
-    fn denormals_are_zero_inside_and_the_mode_is_restored() {
-        let before = control_word();
-        let mut pool = Pool::new(2);
-        let nonzero = AtomicUsize::new(0);
-        pool.run(|_, _| {
-            let small = std::hint::black_box(f32::MIN_POSITIVE);
-            if std::hint::black_box(small * 0.5).to_bits() != 0 {
-                nonzero.fetch_add(1, Ordering::Relaxed);
-            }
-        });
-        assert_eq!(nonzero.into_inner(), 0);
-        assert_eq!(control_word(), before);
-        let small = std::hint::black_box(f32::MIN_POSITIVE);
-        assert_ne!(std::hint::black_box(small * 0.5).to_bits(), 0);
+    fn steps_of_an_adaptive_pool_run_on_some_of_its_threads() {
+        let mut pool = Pool::adaptive(4);
+        for step in 0..2000 {
+            let ran = AtomicUsize::new(0);
+            let shared = Arc::clone(&pool.shared);
+            pool.run_step(1, |thread, threads| {
+                assert!(thread < threads && threads <= 4);
+                ran.fetch_add(threads, Ordering::Relaxed);
+                shared.barrier.wait();
+                let all = ran.load(Ordering::Relaxed);
+                assert_eq!(all, threads * threads, "step {step}");
+            });
+        }
+        let counts = AtomicUsize::new(0);
+        pool.run(|_, threads| _ = counts.fetch_add(threads, Ordering::Relaxed));
+        assert_eq!(counts.into_inner(), 16, "other work takes all of them");
     }
 }

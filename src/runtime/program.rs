@@ -180,7 +180,6 @@ impl Memory {
                 local,
                 private: private.wrapping_add(thread * apart),
                 thread: thread as u64,
-                threads: pool.threads() as u64,
                 seed,
                 step,
                 barrier: wait,
@@ -389,12 +388,17 @@ impl Program {
             (context.mark, context.mark_data) = (marks::MARK, data);
         }
         let contexts = &memory.contexts;
-        pool.run(|thread, _| {
+        // Where the code lies tells steps of different programs apart.
+        pool.run_step(function as usize, |thread, threads| {
+            let context = contexts[thread].0.get();
+            // SAFETY: each thread has its own context, and nobody else reaches it before all are
+            // done.
+            unsafe { (*context).threads = threads as u64 };
             // SAFETY: the code was compiled from a verified, planned program, which touches only
             // bytes inside the blocks that `memory` has (checked above), and orders what its
-            // threads do to the same bytes by barriers. Each thread has its own context, and
-            // `memory` is borrowed exclusively until all are done.
-            unsafe { function(contexts[thread].0.get()) };
+            // threads do to the same bytes by barriers, for any number of threads up to those of
+            // `memory`. `memory` is borrowed exclusively until all are done.
+            unsafe { function(context) };
         });
         // Threads own ascending parts, so the lowest one's fault is the first.
         let mut faults =

@@ -6,6 +6,7 @@ use super::checkpoints::{Keeper, Place};
 use super::log::{Log, epoch_json};
 use crate::driver::session::Failure;
 use crate::runtime::checkpoint::Snapshot;
+use crate::runtime::pool::ThreadChange;
 use crate::runtime::trainer::{Decision, Event, Trainer, Watcher};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -166,6 +167,9 @@ impl Watcher for Recorder<'_> {
                     "event": "skipped", "epoch": epoch, "step": step, "loss": loss,
                     "lr_scale": lr_scale,
                 }));
+            }
+            Event::ThreadsChanged(ThreadChange { from, to }) => {
+                self.event(&json!({ "event": "threads", "from": from, "to": to }));
             }
             Event::EpochStarted { .. } | Event::Stepped { .. } | Event::Notice(_) => {}
         }

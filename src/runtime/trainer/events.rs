@@ -3,6 +3,7 @@
 use super::control::Decision;
 use super::{EpochRecord, Trainer};
 use crate::data::FeedError;
+use crate::runtime::pool::ThreadChange;
 
 /// What a watcher is told.
 pub enum Event<'a> {
@@ -31,6 +32,8 @@ pub enum Event<'a> {
         /// The part of the learning rate that is left.
         lr_scale: f64,
     },
+    /// Steps take fewer threads for now, since that is faster; sent once.
+    ThreadsChanged(ThreadChange),
     /// Something that is worth a line.
     Notice(&'a str),
     /// An epoch has ended, validation included.

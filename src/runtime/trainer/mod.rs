@@ -158,6 +158,9 @@ impl<'a> Trainer<'a> {
             if self.state.batch.is_multiple_of(STEPS_A_TICK) {
                 watcher.event(Event::Stepped { step: self.state.batch });
             }
+            if let Some(change) = self.pool.take_change() {
+                watcher.event(Event::ThreadsChanged(change));
+            }
             watcher.look(self, None);
         }
         Ok(true)
