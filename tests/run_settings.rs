@@ -86,7 +86,10 @@ impl Watcher for Seen {
                 self.decisions.push(decision);
             }
             Event::Skipped { step, lr_scale, .. } => self.skipped.push((step, lr_scale)),
-            Event::EpochStarted { .. } | Event::Stepped { .. } | Event::Notice(_) => {}
+            Event::EpochStarted { .. }
+            | Event::Stepped { .. }
+            | Event::ThreadsChanged(_)
+            | Event::Notice(_) => {}
         }
     }
 

@@ -40,7 +40,10 @@ impl Watcher for Records {
     fn event(&mut self, event: Event<'_>) {
         match event {
             Event::EpochStarted { steps, .. } => self.steps.push(steps),
-            Event::Stepped { .. } | Event::Skipped { .. } | Event::Notice(_) => {}
+            Event::Stepped { .. }
+            | Event::Skipped { .. }
+            | Event::ThreadsChanged(_)
+            | Event::Notice(_) => {}
             Event::EpochEnded { record, .. } => {
                 self.epochs.push(record.clone());
                 assert_eq!(writable_code(), Vec::<String>::new());

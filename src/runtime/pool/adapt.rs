@@ -288,7 +288,7 @@ mod tests {
     fn busy(step: u64, threads: usize) -> f64 {
         match threads {
             1 => 80e-6,
-            _ if step % 2 == 0 => 4e-3,
+            _ if step.is_multiple_of(2) => 4e-3,
             _ => 50e-6,
         }
     }
