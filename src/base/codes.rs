@@ -103,6 +103,7 @@ codes! {
     UNUSED_ARGUMENT = "W0210", "an argument that its layer does not use";
     ODD_RATE = "W0211", "a learning rate or decay outside any sane range";
     ODD_DROPOUT = "W0212", "dropout of nothing or of everything";
+    FROZEN_AT_RANDOM = "W0213", "a frozen parameter that nothing has trained";
     MISSING_DATA = "W0301", "data that `check` and `bench` do without";
 }
 

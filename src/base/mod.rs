@@ -15,4 +15,5 @@ pub mod rng;
 pub mod scalar;
 pub mod schema;
 pub mod source;
+pub mod task;
 pub mod tensor;

@@ -4,7 +4,10 @@ use super::progress::{Mode, Reading, push_scores};
 use super::train::listen;
 use super::trained::TrainedModel;
 use super::{escaped, write};
-use crate::driver::{self, ClassCounts, Evaluation, Failure, Judged, SplitName, put_scores};
+use crate::driver::{
+    self, ClassCounts, Details, Evaluation, Failure, Judged, NumberErrors, Said, SplitName, Worst,
+    put_scores,
+};
 use crate::runtime::pool::{Pool, default_threads};
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
@@ -91,23 +94,34 @@ impl Eval {
             evaluation.data.source,
             evaluation.weights.display()
         );
-        if let Some(classes) = &judged.classes {
-            if self.confusion {
-                text.push_str(&confusion_text(evaluation, classes));
+        match &judged.details {
+            Details::Classes(classes) => {
+                if classes.positions > 1 {
+                    let (right, all) = classes.right();
+                    let what = if classes.labels { "labels" } else { "positions" };
+                    let share = 100.0 * right as f64 / all.max(1) as f64;
+                    let _ = writeln!(text, "right    {right} of {all} {what} ({share:.2} %)");
+                }
+                if self.confusion {
+                    text.push_str(&confusion_text(evaluation, classes));
+                }
+                push_worst(&mut text, evaluation, &classes.worst);
             }
-            for worst in &classes.worst {
-                let name = sample_name(evaluation, worst.index);
-                let class = |class| evaluation.data.class_name(class);
+            Details::Numbers(errors) => {
+                let NumberErrors { mean_absolute, root_mean_square, worst } = errors;
                 let _ = writeln!(
                     text,
-                    "{name}: {} taken for {} ({:.1} %)",
-                    class(worst.label),
-                    class(worst.predicted),
-                    100.0 * worst.probability
+                    "errors   mean absolute {mean_absolute:.4}, root mean square {root_mean_square:.4}"
                 );
+                push_worst(&mut text, evaluation, worst);
+                if self.confusion {
+                    eprintln!("note: the model gives numbers, so nothing is taken for another");
+                }
             }
-        } else if self.confusion || self.worst > 0 {
-            eprintln!("note: the samples have no classes, so nothing is taken for another");
+            Details::None if self.confusion || self.worst > 0 => {
+                eprintln!("note: nothing but the loss says what the output is for");
+            }
+            Details::None => {}
         }
         escaped(&text)
     }
@@ -120,19 +134,36 @@ impl Eval {
         object.insert("data".into(), json!(evaluation.data.source));
         object.insert("samples".into(), json!(evaluation.data.test.count()));
         put_scores(&mut object, "", &judged.scores);
-        if let Some(classes) = &judged.classes {
-            let names: Vec<String> =
-                (0..classes.counts.len()).map(|it| evaluation.data.class_name(it)).collect();
-            object.insert("classes".into(), json!(names));
-            object.insert("confusion".into(), json!(classes.counts));
-            let worst = classes.worst.iter().map(|worst| {
+        object.insert("task".into(), json!(evaluation.task()));
+        let worst = |worst: &[Worst]| {
+            let one = |it: &Worst| {
                 json!({
-                    "sample": sample_name(evaluation, worst.index),
-                    "label": names[worst.label], "predicted": names[worst.predicted],
-                    "probability": worst.probability, "loss": worst.loss,
+                    "sample": sample_name(evaluation, it.index),
+                    "label": said_json(evaluation, it.label),
+                    "predicted": said_json(evaluation, it.predicted),
+                    "probability": it.probability, "loss": it.loss,
                 })
-            });
-            object.insert("worst".into(), worst.collect());
+            };
+            worst.iter().map(one).collect::<Value>()
+        };
+        match &judged.details {
+            Details::Classes(classes) => {
+                let names = (0..classes.each.len()).map(|it| class_name(evaluation, classes, it));
+                let (right, all) = classes.right();
+                object.insert("classes".into(), names.collect());
+                object.insert("right".into(), json!(right));
+                object.insert("of".into(), json!(all));
+                if !classes.counts.is_empty() {
+                    object.insert("confusion".into(), json!(classes.counts));
+                }
+                object.insert("worst".into(), worst(&classes.worst));
+            }
+            Details::Numbers(errors) => {
+                object.insert("mean_absolute_error".into(), json!(errors.mean_absolute));
+                object.insert("root_mean_square_error".into(), json!(errors.root_mean_square));
+                object.insert("worst".into(), worst(&errors.worst));
+            }
+            Details::None => {}
         }
         Value::Object(object)
     }
@@ -147,33 +178,64 @@ fn sample_name(evaluation: &Evaluation, index: u32) -> String {
     }
 }
 
+/// A class's name; labels of which a sample has several are answered yes or no.
+fn class_name(evaluation: &Evaluation, classes: &ClassCounts, class: usize) -> String {
+    match classes.labels && classes.positions > 1 {
+        true => ["no", "yes"][class.min(1)].to_owned(),
+        false => evaluation.data.class_name(class),
+    }
+}
+
+fn said_json(evaluation: &Evaluation, said: Said) -> Value {
+    match said {
+        Said::Class(class) => json!(evaluation.data.class_name(class)),
+        Said::Number(number) => json!(number),
+    }
+}
+
+/// The samples that the model is most wrong about, a line each.
+fn push_worst(text: &mut String, evaluation: &Evaluation, worst: &[Worst]) {
+    let said = |said: Said| match said {
+        Said::Class(class) => evaluation.data.class_name(class),
+        Said::Number(number) => format!("{number:.4}"),
+    };
+    for worst in worst {
+        let name = sample_name(evaluation, worst.index);
+        let sure = worst.probability.map(|it| format!(" ({:.1} %)", 100.0 * it));
+        let (label, predicted) = (said(worst.label), said(worst.predicted));
+        let sure = sure.unwrap_or_default();
+        let _ = writeln!(text, "{name}: {label} taken for {predicted}{sure}");
+    }
+}
+
 /// A table of the classes: how many there are, what part of them is found, what part of what is
-/// called so is one, and what they are taken for most.
+/// called so is one, and, where there are not too many, what they are taken for most.
 fn confusion_text(evaluation: &Evaluation, classes: &ClassCounts) -> String {
-    let counts = &classes.counts;
-    let names: Vec<String> = (0..counts.len()).map(|it| evaluation.data.class_name(it)).collect();
+    let names: Vec<String> =
+        (0..classes.each.len()).map(|it| class_name(evaluation, classes, it)).collect();
     let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).clamp(5, 30);
+    let last = if classes.counts.is_empty() { "" } else { "  mostly taken for" };
     let mut text = format!(
-        "{:<width$}  {:>8}  {:>9}  {:>9}  mostly taken for\n",
+        "{:<width$}  {:>8}  {:>9}  {:>9}{last}\n",
         "class", "samples", "recall", "precision"
     );
     let share = |part: u64, all: u64| match all {
         0 => "–".to_owned(),
         all => format!("{:.4}", part as f64 / all as f64),
     };
-    for (class, row) in counts.iter().enumerate() {
-        let samples: u64 = row.iter().sum();
-        let called: u64 = counts.iter().map(|row| row[class]).sum();
+    for (class, each) in classes.each.iter().enumerate() {
+        let row = classes.counts.get(class).map_or(&[][..], Vec::as_slice);
         let others = row.iter().enumerate().filter(|&(other, &count)| other != class && count > 0);
         let mistaken = others.max_by_key(|&(other, &count)| (count, std::cmp::Reverse(other)));
-        let mistaken =
-            mistaken.map_or(String::new(), |(other, count)| format!("{} ({count})", names[other]));
+        let mistaken = mistaken
+            .map_or(String::new(), |(other, count)| format!("  {} ({count})", names[other]));
         let name: String = names[class].chars().take(width).collect();
         let _ = writeln!(
             text,
-            "{name:<width$}  {samples:>8}  {:>9}  {:>9}  {mistaken}",
-            share(row[class], samples),
-            share(row[class], called),
+            "{name:<width$}  {:>8}  {:>9}  {:>9}{mistaken}",
+            each.support,
+            share(each.right, each.support),
+            share(each.right, each.predicted),
         );
     }
     text

@@ -3,7 +3,8 @@
 use super::trained::TrainedModel;
 use super::{escaped, write};
 use crate::base::csv;
-use crate::driver::{self, Answer, Failure, Question};
+use crate::base::task::Task;
+use crate::driver::{self, Answer, Failure, Predictor, Question, RawOutputs};
 use crate::runtime::pool::{Pool, default_threads};
 use clap::Args;
 use serde_json::json;
@@ -28,6 +29,10 @@ pub struct Predict {
     /// Print one JSON object a line
     #[arg(long)]
     json: bool,
+    /// Write the outputs, as the model gives them, to a file (safetensors: `output`, a row for each
+    /// file; a row of NaN where one could not be read)
+    #[arg(long, value_name = "FILE")]
+    raw: Option<PathBuf>,
     /// Threads [default: the processors at hand]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -38,24 +43,29 @@ impl Predict {
     pub fn execute(self) -> Result<u8, Failure> {
         let (request, model) = self.model.find(true)?;
         let questions = driver::questions(&self.files)?;
+        if let Some(raw) = &self.raw {
+            driver::check_writable(raw)?;
+        }
         let predictor = driver::predictor(&request, &model, questions.len())?;
+        let mut raw = self.raw.as_ref().map(|_| RawOutputs::new(&predictor)).transpose()?;
         let mut pool = Pool::adaptive(self.threads.map_or_else(default_threads, usize::from));
         let mut failed = None;
         let mut unread = 0;
         let mut started = false;
         let top = self.top as usize;
-        predictor.ask(&questions, &mut pool, top, &mut |question, answer| {
+        predictor.ask(&questions, &mut pool, top, &mut |question, answer, output| {
             if let Answer::Unreadable(reason) = &answer {
                 unread += 1;
                 eprintln!("error: {}", escaped(&format!("{}: {reason}", question.name())));
             }
             let mut text = String::new();
             if self.csv && !started {
-                text.push_str(&self.csv_header(&answer));
+                text.push_str(&self.csv_header(&predictor));
             }
             started = true;
-            self.print(question, &answer, &mut text);
-            match write::out(&text) {
+            self.print(&predictor, question, &answer, &mut text);
+            let kept = raw.as_mut().map_or(Ok(()), |raw| raw.push(question, output));
+            match kept.and_then(|()| write::out(&text)) {
                 Ok(()) => true,
                 Err(failure) => {
                     failed = Some(failure);
@@ -63,52 +73,85 @@ impl Predict {
                 }
             }
         });
+        if let (None, Some(raw), Some(path)) = (&failed, raw, &self.raw) {
+            raw.write(path, &predictor)?;
+        }
         match failed {
             Some(failure) => Err(failure),
             None => Ok(u8::from(unread > 0)),
         }
     }
 
-    fn csv_header(&self, answer: &Answer) -> String {
-        match answer {
-            Answer::Values(values) => {
-                let columns: Vec<String> =
-                    (0..values.len()).map(|index| format!("output_{index}")).collect();
-                format!("file,{}\n", columns.join(","))
+    fn csv_header(&self, predictor: &Predictor) -> String {
+        let ranks = |of: &[&str]| -> String {
+            let columns =
+                (1..=self.top).flat_map(|rank| of.iter().map(move |it| format!("{it}_{rank}")));
+            columns.collect::<Vec<_>>().join(",")
+        };
+        let columns = match predictor.task() {
+            Task::Class { scale, .. } | Task::Labels { labels: 1, scale } => {
+                let sure = if scale.is_sure() { "probability" } else { "score" };
+                match self.top {
+                    1 => format!("class,{sure}"),
+                    _ => ranks(&["class", sure]),
+                }
             }
-            _ if self.top == 1 => "file,class,probability\n".to_owned(),
-            _ => {
-                let columns = (1..=self.top).map(|rank| format!("class_{rank},probability_{rank}"));
-                format!("file,{}\n", columns.collect::<Vec<_>>().join(","))
+            Task::ClassPerPosition { .. } => {
+                let columns = predictor.classes().iter().map(|class| csv::field(class));
+                columns.collect::<Vec<_>>().join(",")
             }
-        }
+            Task::Labels { .. } | Task::Numbers { .. } | Task::Other => {
+                let numbers: usize = predictor.shape().iter().product();
+                let columns = (0..numbers).map(|index| format!("output_{index}"));
+                columns.collect::<Vec<_>>().join(",")
+            }
+        };
+        format!("file,{columns}\n")
     }
 
-    fn print(&self, question: &Question, answer: &Answer, text: &mut String) {
+    fn print(
+        &self,
+        predictor: &Predictor,
+        question: &Question,
+        answer: &Answer,
+        text: &mut String,
+    ) {
         let name = question.name();
         if self.json {
-            let line = match answer {
-                Answer::Classes(classes) => {
-                    let top = classes.iter().map(|(class, probability)| {
-                        json!({ "class": class, "probability": probability })
-                    });
-                    json!({ "file": name, "top": top.collect::<Vec<_>>() })
-                }
-                Answer::Values(values) => json!({ "file": name, "output": values }),
-                Answer::Unreadable(reason) => json!({ "file": name, "error": reason }),
-            };
-            let _ = writeln!(text, "{line}");
+            let _ = writeln!(text, "{}", json_line(predictor, &name, answer));
             return;
         }
+        let sure = is_sure(predictor.task());
+        let positions =
+            |classes: &[(String, usize)]| -> usize { classes.iter().map(|(_, count)| count).sum() };
         let parts: Vec<String> = match answer {
             Answer::Classes(classes) if self.csv => classes
                 .iter()
-                .flat_map(|(class, probability)| [csv::field(class), format!("{probability:.6}")])
+                .flat_map(|(class, number)| [csv::field(class), format!("{number:.6}")])
                 .collect(),
-            Answer::Classes(classes) => classes
-                .iter()
-                .map(|(class, probability)| format!("{class} {:.2} %", 100.0 * probability))
-                .collect(),
+            Answer::Classes(classes) if sure => {
+                let part =
+                    |(class, number): &(String, f64)| format!("{class} {:.2} %", 100.0 * number);
+                classes.iter().map(part).collect()
+            }
+            Answer::Classes(classes) => {
+                classes.iter().map(|(class, number)| format!("{class} {number:.4}")).collect()
+            }
+            Answer::Positions(counts) if self.csv => {
+                let of = |class: &String| counts.iter().find(|(name, _)| name == class);
+                let count = |class| of(class).map_or(0, |(_, count)| *count).to_string();
+                predictor.classes().iter().map(count).collect()
+            }
+            Answer::Positions(counts) => {
+                let all = positions(counts) as f64;
+                let part = |(class, count): &(String, usize)| {
+                    format!("{class} {:.2} %", 100.0 * *count as f64 / all)
+                };
+                counts.iter().map(part).collect()
+            }
+            Answer::Values(values) if !self.csv && values.len() > MOST_NUMBERS => {
+                vec![in_short(predictor, values)]
+            }
             Answer::Values(values) => values.iter().map(f32::to_string).collect(),
             // It has been told on standard error.
             Answer::Unreadable(_) => return,
@@ -117,5 +160,48 @@ impl Predict {
             true => writeln!(text, "{},{}", csv::field(&name), parts.join(",")),
             false => writeln!(text, "{}", escaped(&format!("{name}: {}", parts.join("  ")))),
         };
+    }
+}
+
+/// More numbers are not printed one by one for people.
+const MOST_NUMBERS: usize = 32;
+
+/// Many numbers in a line.
+fn in_short(predictor: &Predictor, values: &[f32]) -> String {
+    let shape: Vec<String> = predictor.shape().iter().map(usize::to_string).collect();
+    let least = values.iter().copied().fold(f32::INFINITY, f32::min);
+    let most = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let sum: f64 = values.iter().map(|&value| f64::from(value)).sum();
+    let mean = sum / values.len() as f64;
+    format!(
+        "f32[{}] from {least} to {most}, mean {mean:.4}; `--raw FILE` writes all",
+        shape.join(", ")
+    )
+}
+
+fn is_sure(task: Task) -> bool {
+    match task {
+        Task::Class { scale, .. } | Task::ClassPerPosition { scale, .. } => scale.is_sure(),
+        Task::Labels { .. } => true,
+        Task::Numbers { .. } | Task::Other => false,
+    }
+}
+
+fn json_line(predictor: &Predictor, name: &str, answer: &Answer) -> serde_json::Value {
+    let number = if is_sure(predictor.task()) { "probability" } else { "score" };
+    match answer {
+        Answer::Classes(classes) => {
+            let top = classes.iter().map(|(class, it)| json!({ "class": class, number: it }));
+            json!({ "file": name, "top": top.collect::<Vec<_>>() })
+        }
+        Answer::Positions(counts) => {
+            let counts =
+                counts.iter().map(|(class, it)| json!({ "class": class, "positions": it }));
+            json!({ "file": name, "classes": counts.collect::<Vec<_>>() })
+        }
+        Answer::Values(values) => {
+            json!({ "file": name, "shape": predictor.shape(), "output": values })
+        }
+        Answer::Unreadable(reason) => json!({ "file": name, "error": reason }),
     }
 }

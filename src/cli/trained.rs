@@ -9,7 +9,7 @@ use std::path::PathBuf;
 #[derive(Args)]
 pub struct TrainedModel {
     /// The folder of a run, such as runs/mnist; or a source file, with `--weights`
-    #[arg(value_name = "MODEL")]
+    #[arg(id = "trained", value_name = "MODEL")]
     model: PathBuf,
     /// The weights: `best`, `last`, or a file (safetensors) [default: best]
     #[arg(long, value_name = "WEIGHTS")]

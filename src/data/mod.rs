@@ -80,6 +80,16 @@ pub fn source_schema(request: &SourceRequest, places: &Places) -> Result<Schema,
     }
 }
 
+/// The names of the classes, as far as they can be had by looking at the names of files; none where
+/// classes are numbers, or the data are not there.
+pub fn class_names(request: &SourceRequest, places: &Places) -> Vec<String> {
+    match request.name.as_str() {
+        "images" => images::Options::of(request).map(|it| it.class_names(places)),
+        _ => return Vec::new(),
+    }
+    .unwrap_or_default()
+}
+
 /// What a data set may be taken to look like while its files are missing: what the arguments say,
 /// and a guess of the number of classes. An error is about transforms that do not fit that.
 pub fn presumed(request: &SourceRequest, places: &Places) -> Result<Option<Schema>, DataError> {

@@ -23,7 +23,8 @@ use crate::base::tensor::DType;
 /// Makes samples of files; many threads may use it.
 #[derive(Debug)]
 pub struct Pictures {
-    decoder: Decoder,
+    /// Of images with as many channels as files of images have.
+    decoder: Option<Decoder>,
     transforms: Transforms,
     /// What samples look like before and after the transforms.
     before: Size,
@@ -42,9 +43,7 @@ impl Pictures {
             return Err(DataError::new("the model takes more than an image"));
         };
         let (height, width, channels) = match field.shape[..] {
-            [height, width, channels] if channels == 1 || channels == 3 => {
-                (height, width, channels)
-            }
+            [height, width, channels] => (height, width, channels),
             [length] => (1, length, 1),
             _ => {
                 let message = format!("the model takes no images, but {:?}", field.shape);
@@ -59,7 +58,10 @@ impl Pictures {
         }
         let items = transform::parse(&request.transforms)?;
         let (transforms, schema) = transform::fit(&items, source)?;
-        let decoder = Decoder::new(image_shape(request, [height, width, channels])?);
+        let decoder = match channels {
+            1 | 3 => Some(Decoder::new(image_shape(request, [height, width, channels])?)),
+            _ => None,
+        };
         Ok(Pictures { decoder, transforms, before: Size { height, width, channels }, schema })
     }
 
@@ -75,8 +77,14 @@ impl Pictures {
 
     /// Makes a sample of an image file that has been read. An error is a reason in plain words.
     pub fn image(&self, file: &[u8], out: &mut [u8]) -> Result<(), String> {
+        let Some(decoder) = &self.decoder else {
+            let channels = self.before.channels;
+            return Err(format!(
+                "the model takes {channels} channels, which no image has: give it idx files or rows"
+            ));
+        };
         BENCH.with_borrow_mut(|(frame, resizer)| {
-            frame.load(self.before, |room| self.decoder.bytes(file, resizer, room))?;
+            frame.load(self.before, |room| decoder.bytes(file, resizer, room))?;
             self.transformed(frame, out);
             Ok(())
         })

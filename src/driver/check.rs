@@ -2,6 +2,7 @@
 
 use super::batch::zero_division;
 use super::bench::flops;
+use super::folder::report_bytes;
 use super::forecast::{Forecast, Machine};
 use super::front::Front;
 use super::kept;
@@ -9,9 +10,8 @@ use super::repair::add_fixes;
 use super::report::{Bytes, Facts, Report, RunBytes, layers, left_out};
 use super::session::{Failure, Request, Session};
 use super::source::Schemas;
-use super::steps::Batches;
+use super::steps::{Batches, evaluation_batch};
 use crate::base::diagnostic::Diagnostic;
-use crate::base::tensor::DType;
 use crate::data;
 use crate::graph::Graph;
 use crate::loops::Program;
@@ -34,17 +34,17 @@ pub fn check(session: &mut Session, request: &Request, wanted: Wanted) -> Result
     let batch = front.batch();
     let Wanted { threads, time } = wanted;
     let schema = front.source.as_ref().and_then(|source| source.schema.as_ref());
-    let mut run = match (&front.source, schema) {
-        (Some(source), Some(schema)) => RunBytes {
-            threads,
-            data: data::resident_bytes(&source.request, schema),
-            prefetch: data::prefetch_bytes(&source.request, schema, batch, threads),
-            initial: 0,
-            copy: 0,
-        },
-        _ => RunBytes { threads, ..RunBytes::default() },
-    };
     let training = front.experiment.training.as_ref();
+    let task = training.map(|training| training.task);
+    let mut run = RunBytes { threads, ..RunBytes::default() };
+    if let (Some(source), Some(schema)) = (&front.source, schema) {
+        let counts = [schema.validation, schema.test].map(Option::unwrap_or_default);
+        let evaluation = evaluation_batch(&counts);
+        let batches = [batch, evaluation];
+        run.data = data::resident_bytes(&source.request, schema);
+        run.prefetch = data::prefetch_bytes(&source.request, schema, &batches, threads);
+        run.evaluation = report_bytes(task.unwrap_or_default(), schema, evaluation);
+    }
     let counts = schema.and_then(|it| Some([it.train?, it.validation?, it.test?]));
     let batches = training.zip(counts).map(|(it, counts)| Batches::of(&it.settings, counts));
     let steps = training.zip(schema.and_then(|schema| schema.train)).map(|(training, samples)| {
@@ -53,6 +53,13 @@ pub fn check(session: &mut Session, request: &Request, wanted: Wanted) -> Result
     let trained = training.is_some();
     let forward = &front.experiment.train;
     let output = forward.output("output").map(|node| forward.ty(node).to_string());
+    let weights: Vec<usize> = forward.lasting().map(|(_, ty, _)| ty.bytes(0)).collect();
+    let settings = training.map(|training| &training.settings);
+    let restores = settings.and_then(|it| it.early_stop.as_ref()).is_some_and(|it| it.restore);
+    if settings.is_some_and(|it| it.ema.is_some()) {
+        // A parameter and its mean are exchanged by way of copies.
+        run.evaluation += 2 * weights.iter().max().copied().unwrap_or(0);
+    }
     let layers = layers(forward);
     let notes = left_out(forward, &session.sources);
     let (model, warnings) = (front.experiment.model.clone(), front.warnings);
@@ -64,9 +71,11 @@ pub fn check(session: &mut Session, request: &Request, wanted: Wanted) -> Result
         _ => None,
     };
     let graph = session.training_graph(front.experiment)?;
-    let lasting = graph.lasting().map(|(_, ty, _)| ty.shape.at(0).iter().product::<usize>());
-    run.initial = lasting.sum::<usize>() * DType::F32.size();
-    run.copy = run.initial;
+    run.initial = graph.lasting().map(|(_, ty, _)| ty.bytes(0)).sum();
+    // Weights are copied once more while their file is written; the best epoch is put back from a
+    // checkpoint's bytes and what is read from them.
+    let written: usize = weights.iter().sum();
+    run.copy = run.initial + written.max(if restores { 2 * run.initial } else { 0 });
     let cache = request.cache.as_deref();
     let planned =
         Planned { cache, graph: &graph, gather, evaluation, batch, batches, build: &request.build };
@@ -81,6 +90,7 @@ pub fn check(session: &mut Session, request: &Request, wanted: Wanted) -> Result
         warnings,
         model,
         output: output.unwrap_or_default(),
+        task,
         layers,
         notes,
         tensors: params.map(|param| (param.path.clone(), param.ty.to_string())).collect(),

@@ -125,15 +125,19 @@ impl Session {
 
     /// Looks for settings that do not fit the data or the model.
     fn misfits(&self, request: &Request, judged: &mut Judged) {
-        let Some(Experiment { train, training: Some(training), .. }) = &judged.experiment else {
+        let Some(Experiment { train, eval, training: Some(training), .. }) = &judged.experiment
+        else {
             return;
         };
         let settings = &training.settings;
-        if let Some(from) = &settings.init_from
-            && let Err(error) = initial::weights_of(request, train, from)
-        {
-            judged.errors.push(*error);
+        let mut given = Vec::new();
+        if let Some(from) = &settings.init_from {
+            match initial::weights_of(request, eval, from) {
+                Ok(loaded) => given.extend(loaded.into_iter().map(|(path, _)| path)),
+                Err(error) => judged.errors.push(*error),
+            }
         }
+        judged.warnings.extend(initial::frozen_at_random(training, train, &given));
         let schema = judged.source.as_ref().and_then(|source| source.schema.as_ref());
         if let Some(samples) = schema.and_then(|schema| schema.train) {
             let has_validation =

@@ -6,37 +6,50 @@
 //! encoder.dense.weight: [10, 784]   →   dense.weight: f32[784, 10]
 //! ```
 
+use super::folder::RunFolder;
+use super::layout::{Places, pytorch_orders, tables};
 use super::session::{Failure, Request, Session};
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::names::nearest;
 use crate::base::tensor::{DType, Data, Tensor};
 use crate::data::Dataset;
-use crate::elaborate::{ClassWeights, InitFrom, Settings};
-use crate::graph::Graph;
+use crate::elaborate::{ClassWeights, InitFrom, Settings, Training, path_matches};
 use crate::graph::init::initial_value;
-use crate::graph::rule::{CLASS_WEIGHTS, MEAN};
+use crate::graph::rule::{CLASS_WEIGHTS, FROZEN, MEAN};
+use crate::graph::{Graph, Init, Param, Type};
 use crate::runtime::weights;
-use std::path::PathBuf;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 
-/// The first value of every parameter and state of a training step.
+/// How a run begins.
+pub(super) struct First {
+    /// The first value of every parameter and state of a training step.
+    pub values: Vec<(String, Tensor)>,
+    /// The paths of those that a file has given.
+    pub given: Vec<String>,
+}
+
+/// How a run begins. `forward` is the graph of evaluation.
 pub(super) fn initial(
     session: &Session,
     request: &Request,
-    graph: &Graph,
+    (graph, forward): (&Graph, &Graph),
     settings: &Settings,
-    seed: u64,
     data: &Dataset,
-) -> Result<Vec<(String, Tensor)>, Failure> {
+) -> Result<First, Failure> {
+    let seed = settings.seed;
     let drawn =
         |(path, ty, init): (&str, &_, &_)| (path.to_string(), initial_value(init, ty, path, seed));
     let mut values: Vec<(String, Tensor)> = graph.lasting().map(drawn).collect();
+    let mut given = Vec::new();
     if let Some(from) = &settings.init_from {
-        let loaded = weights_of(request, graph, from);
+        let loaded = weights_of(request, forward, from);
         let loaded = loaded.map_err(|error| session.program_failure(vec![*error]))?;
-        for (path, value) in &mut values {
-            if let Some((_, found)) = loaded.iter().find(|(name, _)| name == path) {
-                value.data = found.data.clone();
+        for (name, tensor) in loaded {
+            if let Some((path, value)) = values.iter_mut().find(|(path, _)| *path == name) {
+                value.data = tensor.data;
+                given.push(path.clone());
             }
         }
     }
@@ -51,7 +64,7 @@ pub(super) fn initial(
             values[mean].1.data = values[first].1.data.clone();
         }
     }
-    Ok(values)
+    Ok(First { values, given })
 }
 
 /// What each class weighs: the same in sum as if all weighed 1.
@@ -84,7 +97,7 @@ fn class_weights(
 }
 
 /// What a file of weights has for a model's parameters and states, by their paths; or what does not
-/// fit.
+/// fit. The graph is a forward one.
 pub(super) fn weights_of(
     request: &Request,
     graph: &Graph,
@@ -98,14 +111,19 @@ fn load(request: &Request, from: &InitFrom) -> Result<Vec<(String, Tensor)>, Box
     let beside = request.file.parent().map(|folder| folder.join(&from.file));
     let under = request.nnc_data.as_ref().map(|folder| folder.join(&from.file));
     let places: Vec<PathBuf> = beside.into_iter().chain(under).collect();
-    let Some(file) = places.iter().find(|place| place.is_file()) else {
+    let Some(place) = places.iter().find(|place| place.is_file() || RunFolder::is_one(place))
+    else {
         let mut error = Diagnostic::error(codes::DATA_SOURCE, "the file of weights is not there")
             .primary(from.span, "asked for here");
         for place in &places {
             error = error.note(format!("looked for {}", place.display()));
+            if place.is_dir() {
+                error = error.note("that is a folder, but not of a run: it has no run.json");
+            }
         }
         return Err(error.into());
     };
+    let file = &of_run(place, from)?;
     let loaded = weights::load(file).map_err(|error| {
         let (code, message) = match error {
             weights::LoadError::Io(message) => (codes::DATA_SOURCE, message),
@@ -118,6 +136,21 @@ fn load(request: &Request, from: &InitFrom) -> Result<Vec<(String, Tensor)>, Box
         (renamed.unwrap_or(name), tensor)
     };
     Ok(loaded.into_iter().map(rename).collect())
+}
+
+/// The file itself, or of a run's folder the weights of the best epoch, else the last ones.
+fn of_run(place: &Path, from: &InitFrom) -> Result<PathBuf, Box<Diagnostic>> {
+    if !place.is_dir() {
+        return Ok(place.to_path_buf());
+    }
+    let refused = |message: String| {
+        Box::new(Diagnostic::error(codes::DATA_SOURCE, message).primary(from.span, ""))
+    };
+    let folder = RunFolder::read(place)
+        .map_err(|_| refused(format!("cannot read the run in {}", place.display())))?;
+    let files = [folder.best(), folder.last()];
+    let found = files.into_iter().find(|file| file.is_file());
+    found.ok_or_else(|| refused(format!("the run in {} has no weights yet", place.display())))
 }
 
 /// The name that a pattern makes of another: `encoder.*` and `*` make `dense.bias` of
@@ -139,46 +172,170 @@ fn matched(
     from: &InitFrom,
 ) -> Result<Vec<(String, Tensor)>, Box<Diagnostic>> {
     let wrong = |message: String| Diagnostic::error(codes::WEIGHTS, message).primary(from.span, "");
+    let paths: Vec<&str> = model_paths(graph).map(|(path, _)| path).collect();
+    if let Some(pattern) =
+        from.except.iter().find(|it| !paths.iter().any(|path| path_matches(it, path)))
+    {
+        let near = nearest(pattern.trim_end_matches(".*"), paths.iter().copied());
+        let error = wrong(format!("`except`: no parameter matches `{pattern}`"));
+        return Err(match near {
+            Some(near) => error.note(format!("there is `{near}`")).into(),
+            None => error.into(),
+        });
+    }
     let names: Vec<String> = loaded.iter().map(|(name, _)| name.clone()).collect();
+    let orders = if from.pytorch { pytorch_orders(graph) } else { HashMap::new() };
+    let tables = tables(graph);
     let mut unused = loaded;
-    let mut found = Vec::new();
-    for (path, ty, _) in graph.lasting() {
-        if path.starts_with(OPTIMIZER) || path == CLASS_WEIGHTS {
+    let (mut found, mut misfits) = (Vec::new(), Vec::new());
+    for (path, ty) in model_paths(graph) {
+        if from.except.iter().any(|pattern| path_matches(pattern, path)) {
             continue;
         }
         let Some(index) = unused.iter().position(|(name, _)| name == path) else {
-            if from.partial {
-                continue;
+            if !from.partial {
+                misfits.push(Misfit { path: path.to_owned(), kind: MisfitKind::Missing });
             }
-            let error = wrong(format!("the file has no `{path}`"))
-                .help("`partial: true` lets what is missing begin as if there were no file");
-            let near = nearest(path, names.iter().map(String::as_str));
-            return Err(match near {
-                Some(near) => error.note(format!("it has `{near}`")).into(),
-                None => error.into(),
-            });
+            continue;
         };
         let (name, tensor) = unused.swap_remove(index);
-        let tensor = if from.pytorch { transposed(path, tensor) } else { tensor };
         let shape = ty.shape.extents().expect("no parameter or state depends on the batch");
+        let turned = from.pytorch && !tables.contains(path);
+        let tensor = if turned { transposed(path, tensor) } else { tensor };
         if tensor.shape != shape || tensor.dtype() != ty.dtype {
             let of_file = shown(tensor.dtype(), &tensor.shape);
             let of_model = shown(ty.dtype, &shape);
-            let error =
-                wrong(format!("`{path}` is {of_file} in the file, but {of_model} in the model"));
-            let backwards: Vec<usize> = tensor.shape.iter().rev().copied().collect();
-            return Err(match backwards == shape && !from.pytorch {
-                true => error.help("`layout: pytorch` transposes what PyTorch has written").into(),
-                false => error.help("`rename:` and `partial: true` choose what is taken").into(),
-            });
+            let backwards = tensor.shape.iter().rev().eq(&shape) && !from.pytorch;
+            let kind = MisfitKind::Shape { of_file, of_model, backwards };
+            misfits.push(Misfit { path: path.to_owned(), kind });
+            continue;
         }
+        let tensor = match orders.get(path) {
+            None => tensor,
+            Some(Ok(places)) => moved(tensor, places),
+            Some(Err(why)) => {
+                let message = format!(
+                    "the order in which PyTorch has the elements of `{path}` cannot be derived"
+                );
+                let error = wrong(message).note(*why);
+                let help = "write the weights in this language's order, without `layout: pytorch`";
+                return Err(error.help(help).into());
+            }
+        };
         found.push((name, tensor));
+    }
+    if !misfits.is_empty() {
+        return Err(unfit(wrong, &misfits, &names, &paths).into());
     }
     if found.is_empty() {
         let help = "`rename: [[\"encoder.*\", \"*\"]]` gives what it holds other names";
         return Err(wrong("nothing in the file belongs to a parameter".into()).help(help).into());
     }
     Ok(found)
+}
+
+/// The parameters and states of the model itself.
+fn model_paths(graph: &Graph) -> impl Iterator<Item = (&str, &Type)> {
+    let all = graph.lasting().map(|(path, ty, _)| (path, ty));
+    all.filter(|(path, _)| !path.starts_with(OPTIMIZER) && *path != CLASS_WEIGHTS)
+}
+
+/// A parameter or state that the file does not fit.
+struct Misfit {
+    path: String,
+    kind: MisfitKind,
+}
+
+enum MisfitKind {
+    /// The file does not have it.
+    Missing,
+    /// It has another shape or type there.
+    Shape { of_file: String, of_model: String, backwards: bool },
+}
+
+impl Misfit {
+    fn message(&self) -> String {
+        let path = &self.path;
+        match &self.kind {
+            MisfitKind::Missing => format!("the file has no `{path}`"),
+            MisfitKind::Shape { of_file, of_model, .. } => {
+                format!("`{path}` is {of_file} in the file, but {of_model} in the model")
+            }
+        }
+    }
+}
+
+/// What does not fit, and the setting that would leave exactly that out.
+fn unfit(
+    wrong: impl Fn(String) -> Diagnostic,
+    misfits: &[Misfit],
+    names: &[String],
+    paths: &[&str],
+) -> Diagnostic {
+    const SHOWN: usize = 5;
+    let mut error = wrong(misfits[0].message());
+    if let MisfitKind::Missing = misfits[0].kind
+        && let Some(near) = nearest(&misfits[0].path, names.iter().map(String::as_str))
+    {
+        error = error.note(format!("it has `{near}`"));
+    }
+    for misfit in misfits.iter().skip(1).take(SHOWN) {
+        error = error.note(misfit.message());
+    }
+    if misfits.len() > SHOWN + 1 {
+        error = error.note(format!("and {} more", misfits.len() - SHOWN - 1));
+    }
+    let of_shape = |misfit: &&Misfit| matches!(misfit.kind, MisfitKind::Shape { .. });
+    let backwards =
+        |misfit: &Misfit| matches!(misfit.kind, MisfitKind::Shape { backwards: true, .. });
+    if misfits.iter().any(backwards) {
+        return error.help("`layout: pytorch` transposes what PyTorch has written");
+    }
+    match misfits.iter().filter(of_shape).count() {
+        0 => error.help("`partial: true` lets what is missing begin as if there were no file"),
+        _ => {
+            let patterns = patterns_of(misfits, paths).join(", ");
+            error.help(format!("`except: [{patterns}]` lets these begin as if there were no file"))
+        }
+    }
+}
+
+/// Patterns that match these paths and no others: of whole layers where all of them is meant.
+fn patterns_of(misfits: &[Misfit], paths: &[&str]) -> Vec<String> {
+    let is_misfit = |path: &str| misfits.iter().any(|misfit| misfit.path == path);
+    let mut patterns: Vec<String> = Vec::new();
+    for Misfit { path, .. } in misfits {
+        let layer = path.rsplit_once('.').map(|(layer, _)| format!("{layer}.*"));
+        let whole = |pattern: &String| {
+            paths.iter().filter(|path| path_matches(pattern, path)).all(|path| is_misfit(path))
+        };
+        let pattern = layer.filter(whole).unwrap_or_else(|| path.clone());
+        if !patterns.contains(&format!("{pattern:?}")) {
+            patterns.push(format!("{pattern:?}"));
+        }
+    }
+    patterns
+}
+
+/// A warning where parameters are frozen as they were drawn: `given` are those that a file has given.
+pub(super) fn frozen_at_random(
+    training: &Training,
+    train: &Graph,
+    given: &[String],
+) -> Option<Diagnostic> {
+    let frozen = training.rule.spared.get(FROZEN)?;
+    let random = |param: &&Param| {
+        let drawn = !matches!(param.init, Init::Constant(_));
+        drawn && frozen.contains(&param.path) && !given.contains(&param.path)
+    };
+    let found: Vec<&str> =
+        train.params.values().filter(random).map(|it| it.path.as_str()).collect();
+    let (first, rest) = found.split_first()?;
+    let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+    let message = format!("`{first}`{more} is frozen as it was drawn: nothing has trained it");
+    let warning = Diagnostic::warning(codes::FROZEN_AT_RANDOM, message)
+        .primary(training.settings.places["freeze"], "");
+    Some(warning.help("`init_from` gives it weights, or leave it out of `freeze`"))
 }
 
 /// What the paths of the optimiser's states begin with.
@@ -203,6 +360,24 @@ fn transposed(path: &str, tensor: Tensor) -> Tensor {
         _ => (2..rank).chain([1, 0]).collect(),
     };
     permuted(&tensor, &order)
+}
+
+/// The elements of a tensor of PyTorch's where this language has them.
+fn moved(tensor: Tensor, places: &Places) -> Tensor {
+    let (shape, mut data) = (tensor.shape, tensor.data);
+    for (axis, places) in places.iter().enumerate() {
+        let (Some(places), Data::F32(values)) = (places, &data) else { continue };
+        let inner: usize = shape[axis + 1..].iter().product();
+        let block = places.len() * inner;
+        let mut next = Vec::with_capacity(values.len());
+        for block in values.chunks_exact(block) {
+            for place in places {
+                next.extend_from_slice(&block[place * inner..][..inner]);
+            }
+        }
+        data = Data::F32(next);
+    }
+    Tensor::new(shape, data)
 }
 
 /// The axes in another order.

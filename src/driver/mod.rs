@@ -34,12 +34,14 @@ mod front;
 mod grad;
 mod initial;
 mod kept;
+mod layout;
 mod lr_find;
 mod memory;
 mod peak;
 mod pipeline;
 mod predict;
 mod profile;
+mod raw;
 mod repair;
 mod replay;
 mod report;
@@ -60,7 +62,10 @@ pub use check::{Wanted, check};
 pub use compare::{Compared, compare, overlaid};
 pub use doctor::{Finding, Health, doctor};
 pub use emit::{Emit, STAGES, Stage, emit};
-pub use evaluate::{ClassCounts, Evaluation, Judged, SplitName, Worst, evaluation};
+pub use evaluate::{
+    ClassCount, ClassCounts, Details, Evaluation, Judged, NumberErrors, Said, SplitName, Worst,
+    evaluation,
+};
 pub use explain::{Explained, ExplainedKernel};
 pub use folder::{KeptFile, RunFolder, RunInfo, RunResult, Status, epoch_json, put_scores};
 pub use front::Front;
@@ -69,6 +74,7 @@ pub use lr_find::{Found, Range, lr_find};
 pub use pipeline::{Compiled, Phase};
 pub use predict::{Answer, Predictor, Question, predictor, questions};
 pub use profile::{Profile, Spent};
+pub use raw::RawOutputs;
 pub use repair::{Changed, Fixed, fix};
 pub use report::Report;
 pub use run::{Overrides, Run, check_writable, run, save_weights, write_file};
@@ -79,7 +85,9 @@ pub use source::Source;
 pub use stream::Streams;
 pub use train::{Ended, Job, Place, Prepared, job, prepare};
 pub use trained::{Model, Which};
-pub use verify::{Asked as VerifyAsked, Check, Verdict, Verified, verify};
+pub use verify::{
+    Asked as VerifyAsked, Check, GradientError, Verdict, Verified, gradient_errors, verify,
+};
 
 impl Front {
     /// Samples a step, as the program says.

@@ -8,12 +8,13 @@
 //! The training data need not be there: what samples look like is kept with the run. A file that
 //! cannot be read is an answer like any other, and does not keep others from theirs.
 
-use super::evaluate::softmax;
+use super::evaluate::largest;
 use super::folder::RunInfo;
 use super::session::{Failure, Request, Session};
-use super::source::Schemas;
+use super::source::{Schemas, Source};
 use super::steps::Compiler;
-use super::trained::{self, Model, Trained};
+use super::trained::{self, About, Model, Trained};
+use crate::base::task::Task;
 use crate::base::tensor::Tensor;
 use crate::data::{self, DataError, Pictures};
 use crate::lower::Globals;
@@ -43,19 +44,10 @@ pub struct Predictor {
     pictures: Pictures,
     step: Step,
     initial: Vec<(String, Tensor)>,
-    meaning: Meaning,
+    task: Task,
+    /// The shape of a sample's output.
+    shape: Vec<usize>,
     classes: Vec<String>,
-}
-
-/// What the model's output is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Meaning {
-    /// A number for each class, whose softmax are probabilities.
-    Logits,
-    /// Logarithms of probabilities.
-    LogProbabilities,
-    /// Numbers.
-    Values,
 }
 
 /// What is asked about.
@@ -83,9 +75,11 @@ impl Question {
 /// What the model says.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
-    /// The likeliest classes with their probabilities.
+    /// The likeliest classes with their probabilities, or, where there are none, with their scores.
     Classes(Vec<(String, f64)>),
-    /// The output's numbers.
+    /// How many positions each class has, the most first; classes without any are left out.
+    Positions(Vec<(String, usize)>),
+    /// The output's numbers; of labels, their probabilities.
     Values(Vec<f32>),
     /// Why the file could not be read.
     Unreadable(String),
@@ -101,7 +95,10 @@ pub fn predictor(request: &Request, model: &Model, count: usize) -> Result<Predi
             Trained { info: None, weights: trained::load(file)?, from: file.clone() }
         }
     };
+    // A file of weights says what samples look like, too.
+    let about = trained::about(&from);
     let known = info.as_ref().and_then(|info| info.samples.clone());
+    let known = known.or_else(|| about.as_ref().and_then(|about| about.samples.clone()));
     let text = session.main_text(&request)?;
     let mut schemas = match &known {
         Some(samples) => Schemas::given(samples.schema.clone()),
@@ -121,42 +118,63 @@ pub fn predictor(request: &Request, model: &Model, count: usize) -> Result<Predi
         None => source.before().map_err(data_failure)?,
     };
     let pictures = Pictures::new(&source.request, &before).map_err(data_failure)?;
-    let loss = front.experiment.training.as_ref().map(|training| training.loss.clone());
+    let task = front.experiment.training.as_ref().map(|training| training.task).unwrap_or_default();
+    let named = class_names(info.as_ref(), about.as_ref(), &source);
     let mut graph = session.elaborated(front.experiment.eval.clone())?;
     graph.outputs.retain(|output| output.name == "output");
+    let output = graph.output("output").map(|output| graph.ty(output).shape.at(1));
+    let shape = output.unwrap_or_default().into_iter().skip(1).collect();
     let initial = trained::fitted(&graph, &weights, &from)?;
     let fields = pictures.schema().inputs.clone();
     let globals = Globals::default();
     let mut compiler =
         Compiler { session: &mut session, request: &request, fields, globals, run_steps: 1 };
     let (step, _) = compiler.step(&graph, count.clamp(1, BATCH))?;
-    let classes = pictures.schema().classes;
-    let meaning = match (loss.as_deref(), classes) {
-        (_, None) => Meaning::Values,
-        (Some("nll" | "kl_divergence"), _) => Meaning::LogProbabilities,
-        (Some("mse" | "mae" | "huber" | "binary_cross_entropy"), _) => Meaning::Values,
-        _ => Meaning::Logits,
+    let classes = match task {
+        Task::Class { classes, .. } | Task::ClassPerPosition { classes, .. } => classes,
+        Task::Labels { labels: 1, .. } => 2,
+        Task::Labels { .. } | Task::Numbers { .. } | Task::Other => 0,
     };
-    let named = info.as_ref().map(|info| info.classes.clone()).unwrap_or_default();
     let name = |class: usize| named.get(class).cloned().unwrap_or_else(|| class.to_string());
-    let classes = (0..classes.unwrap_or(0)).map(name).collect();
-    Ok(Predictor { session, info, weights: from, pictures, step, initial, meaning, classes })
+    let classes = (0..classes).map(name).collect();
+    Ok(Predictor { session, info, weights: from, pictures, step, initial, task, shape, classes })
+}
+
+/// The names of the classes: as the run's folder has them, else as the file of weights says, else as the
+/// data do. None where classes are numbers.
+fn class_names(info: Option<&RunInfo>, about: Option<&About>, source: &Source) -> Vec<String> {
+    let known = info.map(|info| &info.classes).or(about.map(|about| &about.classes));
+    known.cloned().unwrap_or_else(|| source.class_names())
 }
 
 fn data_failure(error: DataError) -> Failure {
     Failure::Data(error.to_string())
 }
 
+/// Is given each answer with the output that it was read from (of a file that could not be read,
+/// none), and says whether to go on.
+pub type Tell<'a> = dyn FnMut(&Question, Answer, Option<&[f32]>) -> bool + 'a;
+
 impl Predictor {
+    /// What the model is for.
+    pub fn task(&self) -> Task {
+        self.task
+    }
+
+    /// The shape of a sample's output.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// The names of the classes, where the output is about classes.
+    pub fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
     /// Answers questions in order; `top` is how many classes each answer has. `tell` is given each
-    /// answer, and says whether to go on.
-    pub fn ask(
-        &self,
-        questions: &[Question],
-        pool: &mut Pool,
-        top: usize,
-        tell: &mut dyn FnMut(&Question, Answer) -> bool,
-    ) {
+    /// answer with the output that it was read from (of a file that could not be read, none), and says
+    /// whether to go on.
+    pub fn ask(&self, questions: &[Question], pool: &mut Pool, top: usize, tell: &mut Tell<'_>) {
         let batch = self.step.batch;
         let mut memory = Memory::for_programs([&self.step.program], pool.threads());
         for (name, value) in &self.initial {
@@ -182,11 +200,11 @@ impl Predictor {
                 for (questions, samples) in chunk.chunks(batch).zip(read.chunks(batch)) {
                     let outputs = self.step(samples, &mut memory, pool);
                     for ((question, sample), output) in questions.iter().zip(samples).zip(outputs) {
-                        let answer = match sample {
-                            Ok(_) => self.answer(&output, top),
-                            Err(reason) => Answer::Unreadable(reason.clone()),
+                        let go_on = match sample {
+                            Ok(_) => tell(question, self.answer(&output, top), Some(&output)),
+                            Err(reason) => tell(question, Answer::Unreadable(reason.clone()), None),
                         };
-                        if !tell(question, answer) {
+                        if !go_on {
                             return;
                         }
                     }
@@ -237,17 +255,38 @@ impl Predictor {
     }
 
     fn answer(&self, output: &[f32], top: usize) -> Answer {
-        let probabilities: Vec<f64> = match self.meaning {
-            Meaning::Values => return Answer::Values(output.to_vec()),
-            Meaning::Logits => softmax(output),
-            Meaning::LogProbabilities => output.iter().map(|&log| f64::from(log).exp()).collect(),
-        };
-        let name =
-            |class: usize| self.classes.get(class).cloned().unwrap_or_else(|| class.to_string());
-        let mut order: Vec<usize> = (0..probabilities.len()).collect();
-        order.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]).then(a.cmp(&b)));
-        let best = order.into_iter().take(top);
-        Answer::Classes(best.map(|class| (name(class), probabilities[class])).collect())
+        let name = |class: usize| self.classes[class].clone();
+        match self.task {
+            Task::Class { scale, .. } => {
+                let values = scale.apply(output);
+                let mut order: Vec<usize> = (0..values.len()).collect();
+                order.sort_by(|&a, &b| values[b].total_cmp(&values[a]).then(a.cmp(&b)));
+                let best = order.into_iter().take(top);
+                Answer::Classes(best.map(|class| (name(class), values[class])).collect())
+            }
+            Task::ClassPerPosition { classes, scale, .. } => {
+                let mut counts = vec![0; classes];
+                for numbers in output.chunks_exact(classes) {
+                    counts[largest(&scale.apply(numbers))] += 1;
+                }
+                let mut order: Vec<usize> = (0..classes).filter(|&it| counts[it] > 0).collect();
+                order.sort_by_key(|&class| std::cmp::Reverse(counts[class]));
+                Answer::Positions(order.iter().map(|&class| (name(class), counts[class])).collect())
+            }
+            Task::Labels { labels: 1, scale } => {
+                let yes = scale.of_one(output[0]);
+                let mut both = vec![(name(0), 1.0 - yes), (name(1), yes)];
+                if yes > 0.5 {
+                    both.reverse();
+                }
+                both.truncate(top);
+                Answer::Classes(both)
+            }
+            Task::Labels { scale, .. } => {
+                Answer::Values(output.iter().map(|&it| scale.of_one(it) as f32).collect())
+            }
+            Task::Numbers { .. } | Task::Other => Answer::Values(output.to_vec()),
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use super::forecast::Forecast;
 use super::pipeline::place;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::Sources;
+use crate::base::task::Task;
 use crate::graph::{Graph, NodeId, Op};
 use crate::runtime::program::Blocks;
 use serde_json::{Value, json};
@@ -30,6 +31,8 @@ pub struct Report {
     pub(super) model: String,
     /// The type of its output.
     pub(super) output: String,
+    /// What it is trained for.
+    pub(super) task: Option<Task>,
     /// What the model calls, in order.
     pub(super) layers: Vec<Layer>,
     /// Facts that are no reason to warn: rows that windows leave out.
@@ -95,8 +98,11 @@ pub(super) struct RunBytes {
     pub prefetch: usize,
     /// The first values of parameters and states, from which a run begins.
     pub initial: usize,
-    /// The copy of parameters and states that checkpoints are written from.
+    /// The copy of parameters and states that checkpoints are written from, and that of the weights
+    /// while their file is written.
     pub copy: usize,
+    /// What evaluation counts and the report shows: tables of classes, the worst predictions.
+    pub evaluation: usize,
 }
 
 /// What the program itself takes: its code, compiled steps, and what the system gives each
@@ -233,6 +239,9 @@ impl Report {
         self.push_layers(&mut text);
         let per_sample: u64 = self.layers.iter().map(|layer| layer.flops).sum();
         let step = if self.trained { "training" } else { "forward" };
+        if let Some(task) = &self.task {
+            let _ = writeln!(text, "task        {task}");
+        }
         let _ = writeln!(text, "parameters  {}", grouped(self.parameters as u64));
         let _ = writeln!(
             text,
@@ -295,25 +304,26 @@ impl Report {
         if !self.trained {
             return;
         }
-        let RunBytes { threads, data, prefetch, initial, copy } = self.run;
+        let RunBytes { threads, data, prefetch, initial, copy, evaluation } = self.run;
         let _ = writeln!(
             text,
             "a run       {threads} threads: about {} MB\n            \
-             (steps {}, data {}, batches {}, weights {}, their copy {}, program {})",
+             (steps {}, data {}, batches {}, weights {}, their copy {}, report {}, program {})",
             megabytes(self.peak()),
             megabytes(self.facts.run.total(threads)),
             megabytes(data),
             megabytes(prefetch),
             megabytes(initial),
             megabytes(copy),
+            megabytes(evaluation),
             megabytes(PROGRAM),
         );
     }
 
     /// Bytes that a run has in memory at most, as far as can be said beforehand.
     fn peak(&self) -> usize {
-        let RunBytes { threads, data, prefetch, initial, copy } = self.run;
-        self.facts.run.total(threads) + data + prefetch + initial + copy + PROGRAM
+        let RunBytes { threads, data, prefetch, initial, copy, evaluation } = self.run;
+        self.facts.run.total(threads) + data + prefetch + initial + copy + evaluation + PROGRAM
     }
 
     /// Bytes of the memory that a run's steps share.
@@ -332,9 +342,9 @@ impl Report {
         let tensors = self.tensors.iter().map(|(path, ty)| json!({ "path": path, "type": ty }));
         let bytes =
             |bytes: Bytes| json!({ "shared_bytes": bytes.shared, "thread_bytes": bytes.thread });
-        let RunBytes { threads, data, prefetch, initial, copy } = self.run;
+        let RunBytes { threads, data, prefetch, initial, copy, evaluation } = self.run;
         let mut report = json!({
-            "model": self.model, "output": self.output, "batch": self.batch,
+            "model": self.model, "output": self.output, "task": self.task, "batch": self.batch,
             "notes": self.notes,
             "layers": layers.collect::<Vec<_>>(), "tensors": tensors.collect::<Vec<_>>(),
             "parameters": self.parameters, "step_flop": self.facts.flops,
@@ -342,7 +352,7 @@ impl Report {
             "run": {
                 "threads": threads, "arena_bytes": self.facts.run.total(threads),
                 "data_bytes": data, "prefetch_bytes": prefetch, "initial_bytes": initial,
-                "checkpoint_copy_bytes": copy,
+                "checkpoint_copy_bytes": copy, "report_bytes": evaluation,
                 "peak_bytes": self.peak(),
             },
         });

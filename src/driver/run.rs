@@ -2,7 +2,7 @@
 
 use super::failures::train_failure;
 use super::front::Front;
-use super::initial::initial;
+use super::initial::{First, frozen_at_random, initial};
 use super::memory::refuse_too_large;
 use super::report::{Layer, layers};
 use super::schedules::{refuse_unfit, schedules};
@@ -22,7 +22,7 @@ use crate::runtime::program::{Blocks, Memory, Program};
 use crate::runtime::trainer::{
     Average, Monitor, OnNan, Patience, Plateau, Rules, Settings, Steps, TrainError, Trainer,
 };
-use crate::runtime::weights;
+use crate::runtime::weights::{self, Entry};
 use std::path::Path;
 
 /// What the command line says instead of the file.
@@ -91,7 +91,7 @@ pub fn run(
     overrides: &Overrides,
     watch: Watch<'_>,
 ) -> Result<Run, Failure> {
-    let Front { experiment, source, warnings } = session.front(request, true)?;
+    let Front { experiment, source, mut warnings } = session.front(request, true)?;
     let Some(mut training) = experiment.training.clone() else {
         return Err(no_training(&experiment.model));
     };
@@ -129,8 +129,10 @@ pub fn run(
     let (steps, sites) = compiler.steps(&graphs, &training.settings, &data)?;
     let programs: Vec<&Program> = programs(&steps).collect();
     refuse_too_large(session, request, &programs, overrides.threads)?;
-    let seed = training.settings.seed;
-    let mut initial = initial(session, request, &graphs.train, &training.settings, seed, &data)?;
+    let of = (&graphs.train, &graphs.evaluate);
+    let First { values: mut initial, given } =
+        initial(session, request, of, &training.settings, &data)?;
+    warnings.extend(frozen_at_random(&training, &graphs.train, &given));
     // What is no weight of the model's stands behind those that are.
     initial.sort_by_key(|(path, _)| path == CLASS_WEIGHTS || path.starts_with(OPTIMIZER));
     let settings = settings(&training, &data, run_steps, &initial);
@@ -316,16 +318,16 @@ impl Run {
     /// Where each weight is that evaluation takes, and its name in a weights file.
     pub fn evaluated_weights(&self) -> Vec<(String, String)> {
         let averages = &self.settings.averages;
-        let place = |(name, _): (&str, &[usize])| {
+        let place = |(name, _): (&str, &Tensor)| {
             let average = averages.iter().find(|average| average.of == name);
             (average.map_or(name, |average| &average.mean).to_owned(), name.to_owned())
         };
         self.weights().map(place).collect()
     }
 
-    /// The paths and shapes of what a weights file holds.
-    pub fn weights(&self) -> impl Iterator<Item = (&str, &[usize])> {
-        self.initial[..self.weights].iter().map(|(path, value)| (path.as_str(), &value.shape[..]))
+    /// The paths of what a weights file holds, with first values.
+    pub fn weights(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        self.initial[..self.weights].iter().map(|(path, value)| (path.as_str(), value))
     }
 }
 
@@ -352,16 +354,21 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         .map_err(|error| Failure::Io(format!("cannot write {}: {error}", path.display())))
 }
 
-/// Writes the parameters and layer states as evaluation takes them.
+/// Writes the parameters and layer states as evaluation takes them, and what the file says of itself.
 pub fn save_weights<'a>(
     path: &Path,
     trainer: &Trainer<'_>,
-    weights: impl Iterator<Item = (&'a str, &'a [usize])>,
+    weights: impl Iterator<Item = (&'a str, &'a Tensor)>,
+    about: Option<&str>,
 ) -> Result<(), Failure> {
-    let tensors: Vec<(String, Tensor)> = weights
-        .map(|(name, shape)| {
-            (name.to_string(), Tensor::new(shape, trainer.read_average(name).data))
+    let entries: Vec<Entry> = weights
+        .map(|(name, like)| Entry {
+            name: name.to_owned(),
+            dtype: like.dtype(),
+            shape: like.shape.clone(),
+            bytes: trainer.bytes(trainer.average_of(name)).to_vec(),
         })
         .collect();
-    weights::save(path, &tensors).map_err(Failure::Io)
+    let about = about.map(weights::metadata);
+    weights::write(path, &entries, about, |_, _, _| Ok(())).map_err(Failure::Io)
 }

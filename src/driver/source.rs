@@ -25,6 +25,11 @@ pub struct Source {
 }
 
 impl Source {
+    /// The names of the classes, where the data are there and have some.
+    pub(super) fn class_names(&self) -> Vec<String> {
+        data::class_names(&self.request, &self.places)
+    }
+
     /// What samples look like before the transforms.
     pub(super) fn before(&self) -> Result<Schema, DataError> {
         data::source_schema(&self.request, &self.places)

@@ -5,7 +5,7 @@
 //! Job  ─prepare→  Prepared (compiled, its folder locked, its checkpoint read)  ─train→  Ended
 //! ```
 
-use super::evaluate::{ClassCounts, judge};
+use super::evaluate::{Details, judge};
 use super::failures::{SMALLER_RATE, not_finite};
 use super::folder::{
     Due, Files, Keeper, Keeping, Log, Recorder, RunFolder, RunInfo, RunResult, SampleInfo, Shown,
@@ -18,6 +18,7 @@ use super::report::Layer;
 use super::run::{Overrides, Run, run, save_weights};
 use super::session::{Failure, Request, Session};
 use super::set::{Setting, set};
+use super::trained::About;
 use crate::base::tensor::Tensor;
 use crate::data::{Pass, Watch};
 use crate::runtime::checkpoint::{Checkpoint, Identity, Snapshot};
@@ -284,8 +285,8 @@ impl Prepared {
             recorder.remember_best(self.run.snapshot());
         }
         let mut trainer = self.run.trainer(pool);
-        if let Some(checkpoint) = &self.resumed {
-            trainer.resume(checkpoint.header.state.clone(), &checkpoint.tensors);
+        if let Some(checkpoint) = self.resumed.take() {
+            trainer.resume(checkpoint.header.state, &checkpoint.tensors);
             let state = trainer.state();
             recorder
                 .event(&json!({ "event": "resumed", "epoch": state.epoch, "batch": state.batch }));
@@ -299,14 +300,14 @@ impl Prepared {
         let checkpoint = recorder.newest().map(str::to_owned);
         let out_of_time = recorder.out_of_time;
         let mut unwritten = closed.err();
-        let (mut result, mut classes) = (None, None);
+        let (mut result, mut details) = (None, Details::None);
         let outcome = match outcome {
             Ok(outcome @ (Outcome::Finished | Outcome::StoppedEarly)) => {
                 let restored = self.restore(&mut trainer, &recorder)?;
                 match self.test(&mut trainer) {
-                    Ok((test, counts)) => {
+                    Ok((test, found)) => {
                         result = Some(self.result(&trainer, outcome, restored, test));
-                        classes = counts;
+                        details = found;
                         Ok(outcome)
                     }
                     Err(error) => Err(self.run.failure(&error, &self.session)),
@@ -339,7 +340,7 @@ impl Prepared {
             "event": "end", "status": self.info.status, "result": result,
             "longest_checkpoint_stall_ms": stall,
         }));
-        let drawn = self.draw(trainer.state(), classes.as_ref(), threads);
+        let drawn = self.draw(trainer.state(), &details, threads);
         if let Err(Failure::Io(message)) = drawn {
             unwritten = unwritten.or(Some(message));
         }
@@ -356,6 +357,7 @@ impl Prepared {
             identity: self.identity.clone(),
             keep: self.run.training.settings.checkpoint.keep,
             weights: self.run.evaluated_weights(),
+            about: self.about().map_err(Failure::Io)?,
         };
         let keeper = Keeper::start(folder, keeping, self.run.snapshot())?;
         let (folder, drawn) = (folder.reader(), Instant::now());
@@ -412,26 +414,19 @@ impl Prepared {
         }
     }
 
-    /// Scores of the test samples, if there are any, and what was taken for what.
-    fn test(
-        &self,
-        trainer: &mut Trainer<'_>,
-    ) -> Result<(Option<Scores>, Option<ClassCounts>), TrainError> {
+    /// Scores of the test samples, if there are any, and what else their task has to say.
+    fn test(&self, trainer: &mut Trainer<'_>) -> Result<(Option<Scores>, Details), TrainError> {
         if self.run.data.test.count() == 0 {
-            return Ok((None, None));
+            return Ok((None, Details::None));
         }
         let worst = if self.folder.is_some() { WORST } else { 0 };
-        let judged = judge(trainer, &self.run.data.test, Pass::Test, worst)?;
-        Ok((Some(judged.scores), judged.classes))
+        let task = self.run.training.task;
+        let judged = judge(trainer, &self.run.data.test, task, Pass::Test, worst)?;
+        Ok((Some(judged.scores), judged.details))
     }
 
     /// Writes what the run is, how it stands and what it looks like.
-    fn draw(
-        &self,
-        state: &TrainState,
-        classes: Option<&ClassCounts>,
-        threads: usize,
-    ) -> Result<(), Failure> {
+    fn draw(&self, state: &TrainState, details: &Details, threads: usize) -> Result<(), Failure> {
         let Some(folder) = &self.folder else { return Ok(()) };
         folder.write_info(&self.info)?;
         let environment = [
@@ -447,7 +442,8 @@ impl Prepared {
             info: &self.info,
             state,
             data: &self.run.data,
-            classes,
+            task: self.run.training.task,
+            details,
             layers: self.run.layers.iter().map(Layer::row).collect(),
             timings: &self.session.timings,
             environment: environment.map(|(name, value)| (name.to_owned(), value)).to_vec(),
@@ -457,12 +453,32 @@ impl Prepared {
         folder.write_report(&shown)
     }
 
+    /// What files of the run's weights say of themselves.
+    fn about(&self) -> Result<String, String> {
+        let mut hasher = blake3::Hasher::new();
+        for (_, text) in sources(&self.session, &self.request) {
+            hasher.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
+        }
+        let about = About {
+            nnc: self.info.nnc.clone(),
+            model: self.run.model.clone(),
+            program: hasher.finalize().to_hex().to_string(),
+            classes: self.info.classes.clone(),
+            task: self.run.training.task,
+            samples: self.info.samples.clone(),
+        };
+        serde_json::to_string(&about).map_err(|error| error.to_string())
+    }
+
     fn write_weights(&self, trainer: &Trainer<'_>, save: Option<&PathBuf>) -> Result<(), String> {
+        let about = self.about()?;
         let last = self.folder.as_ref().map(RunFolder::last);
         for path in last.iter().chain(save) {
-            save_weights(path, trainer, self.run.weights()).map_err(|failure| match failure {
-                Failure::Io(message) => message,
-                other => format!("{other:?}"),
+            save_weights(path, trainer, self.run.weights(), Some(&about)).map_err(|failure| {
+                match failure {
+                    Failure::Io(message) => message,
+                    other => format!("{other:?}"),
+                }
             })?;
         }
         Ok(())

@@ -3,13 +3,15 @@
 //! The weights are the best epoch's, or others that are named; of a run that was killed before it
 //! wrote any, those of its newest checkpoint.
 
-use super::folder::{RunFolder, RunInfo};
+use super::folder::{RunFolder, RunInfo, SampleInfo};
 use super::initial::shown;
 use super::session::{Failure, Request, Session};
+use crate::base::task::Task;
 use crate::base::tensor::Tensor;
 use crate::graph::Graph;
 use crate::graph::rule::{CLASS_WEIGHTS, MEAN};
 use crate::runtime::weights::{self, LoadError};
+use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
 /// Which weights of a run.
@@ -83,6 +85,28 @@ pub(super) fn load(file: &Path) -> Result<Vec<(String, Tensor)>, Failure> {
         LoadError::Io(message) => Failure::Io(message),
         LoadError::Malformed(message) => Failure::Data(message),
     })
+}
+
+/// What a file of weights says of where it is from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct About {
+    /// The version of the program that wrote it.
+    pub nnc: String,
+    /// The model.
+    pub model: String,
+    /// The BLAKE3 hash of the program's files, the main one first.
+    pub program: String,
+    /// The names of the classes; none where they are numbers.
+    pub classes: Vec<String>,
+    /// What the model is for.
+    pub task: Task,
+    /// What samples look like, before and after they are prepared.
+    pub samples: Option<SampleInfo>,
+}
+
+/// What a file of weights says of itself; of other programs' files, nothing.
+pub(super) fn about(file: &Path) -> Option<About> {
+    serde_json::from_str(&weights::about(file)?).ok()
 }
 
 /// What evaluation takes of a checkpoint's tensors.

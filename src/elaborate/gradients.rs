@@ -292,7 +292,7 @@ fn unmatched(pattern: &str, span: Span, paths: &[&str]) -> Diagnostic {
 
 /// Whether a path is as a pattern says: `*` stands for any characters, and `*.` at the beginning
 /// for none too, so that `*.bias` is every `bias`.
-fn matches(pattern: &str, path: &str) -> bool {
+pub fn matches(pattern: &str, path: &str) -> bool {
     let rest = pattern.strip_prefix("*.");
     glob(pattern.as_bytes(), path.as_bytes())
         || rest.is_some_and(|rest| glob(rest.as_bytes(), path.as_bytes()))

@@ -115,6 +115,8 @@ pub struct InitFrom {
     pub pytorch: bool,
     /// Whether parameters that the file does not have begin as if there were none.
     pub partial: bool,
+    /// Patterns of paths that begin so whatever the file has.
+    pub except: Vec<String>,
     /// Its place.
     pub span: Span,
 }
@@ -238,7 +240,7 @@ impl<'a> Elaborator<'a> {
     }
 
     fn init_from(&mut self, key: &'a TrainKey) -> Eval<InitFrom> {
-        const SLOTS: &[&str] = &["file", "rename", "layout", "partial"];
+        const SLOTS: &[&str] = &["file", "rename", "layout", "partial", "except"];
         let span = key.value.span;
         if let ExprKind::Call(_) = &key.value.kind {
             let said = self.said(key, "weights", SLOTS, 1, "weights(\"net.safetensors\")")?;
@@ -247,13 +249,19 @@ impl<'a> Elaborator<'a> {
                 rename: self.renamed(&said, 1)?,
                 pytorch: self.word(&said, 2, &["nnc", "pytorch"])? == Some("pytorch"),
                 partial: self.flag(&said, 3, false)?,
+                except: self.texts(&said, 4)?,
                 span,
             });
         }
         match self.expr(&key.value, Expect::Word)? {
-            Value::Str(file) => {
-                Ok(InitFrom { file, rename: Vec::new(), pytorch: false, partial: false, span })
-            }
+            Value::Str(file) => Ok(InitFrom {
+                file,
+                rename: Vec::new(),
+                pytorch: false,
+                partial: false,
+                except: Vec::new(),
+                span,
+            }),
             value => {
                 let takes = "the name of a file, or `weights(\"net.safetensors\", …)`";
                 Err(self.wrong_key(key, takes, &value))
@@ -399,6 +407,21 @@ impl<'a> Elaborator<'a> {
                 Err(self.wrong_argument(said, slot, &takes.join(" or ")))
             }
         }
+    }
+
+    /// A string, or a list of strings.
+    fn texts(&mut self, said: &Said, slot: usize) -> Eval<Vec<String>> {
+        let Some((value, _)) = &said.values[slot] else { return Ok(Vec::new()) };
+        let text = |value: &Value| match value {
+            Value::Str(text) => Some(text.clone()),
+            _ => None,
+        };
+        let texts = match value {
+            Value::List(values) => values.iter().map(text).collect(),
+            value => text(value).map(|text| vec![text]),
+        };
+        let takes = "a pattern of paths or a list of them, such as `[\"head.*\"]`";
+        texts.ok_or_else(|| self.wrong_argument(said, slot, takes))
     }
 
     /// A list of pairs of strings.

@@ -47,6 +47,7 @@ mod scope;
 mod select;
 mod sizes;
 mod stage;
+mod task;
 mod train;
 mod types;
 mod uses;
@@ -57,7 +58,7 @@ mod tests;
 
 pub use builtins::operators;
 pub use data::{DataRequest, Literal, SourceArg, SourceCall};
-pub use gradients::KEYS as GRADIENT_KEYS;
+pub use gradients::{KEYS as GRADIENT_KEYS, matches as path_matches};
 pub use keys::{Checkpoints, ClassWeights, EarlyStop, InitFrom, OnNan, ReduceOnPlateau, Watched};
 pub use optimizer::SCHEDULED;
 pub use schedule::WarmUp;
@@ -67,6 +68,7 @@ pub use uses::{Use, cycle, missing_file, uses};
 use crate::base::diagnostic::Diagnostic;
 use crate::base::schema::Schema;
 use crate::base::source::Span;
+use crate::base::task::Task;
 use crate::graph::{Graph, Rule};
 use crate::syntax::ast::File;
 use context::Elaborator;
@@ -148,6 +150,8 @@ pub struct Training {
     pub loss: String,
     /// The optimizer's name.
     pub optimizer: String,
+    /// What the model is trained for.
+    pub task: Task,
     /// The metrics' names, as in the outputs `metric.NAME`.
     pub metrics: Vec<String>,
     /// The optimizer's rule: scalar inputs `p` and `g`, states, hyper-parameters; the output `p` is
@@ -212,9 +216,12 @@ pub fn elaborate<'a>(
     if !found.is_empty() {
         return Err(found);
     }
+    // Without data, the target is called so.
+    let target = source.schema().map_or("label", |(_, schema)| &schema.target.name);
     let training = plan.zip(rule).map(|(plan, ((graph, of_rule), _))| Training {
         loss: items.function(plan.loss.id).function.name.text.clone(),
         optimizer: graph.name.clone(),
+        task: task::derive(&eval, target),
         metrics: metric_names(&train),
         rule: Rule { graph, spared },
         warm_ups: {

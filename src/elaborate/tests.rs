@@ -7,4 +7,5 @@ mod mutations;
 mod prelude;
 mod prepare;
 mod support;
+mod task;
 mod torch;

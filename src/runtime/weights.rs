@@ -13,7 +13,7 @@ use safetensors::{SafeTensorError, SafeTensors};
 use std::collections::HashMap;
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use tempfile::NamedTempFile;
 
@@ -87,6 +87,58 @@ fn narrowed(view: &TensorView<'_>) -> Result<Tensor, String> {
     Ok(Tensor::new(view.shape(), Data::I32(values?)))
 }
 
+/// What a file of weights says of itself, as the text of one entry of its metadata.
+const ABOUT: &str = "nnc";
+/// A header is not longer; the format's own bound.
+const MOST_HEADER: u64 = 100_000_000;
+
+/// What a file of weights says of itself: the text that it was written with.
+pub fn about(path: &Path) -> Option<String> {
+    let mut file = File::open(path).ok()?;
+    let mut length = [0; 8];
+    file.read_exact(&mut length).ok()?;
+    let rest = u64::from_le_bytes(length);
+    if rest > MOST_HEADER {
+        return None;
+    }
+    let mut header = Vec::new();
+    file.take(rest).read_to_end(&mut header).ok()?;
+    // The format's own reader wants the tensors, too.
+    let header: serde_json::Value = serde_json::from_slice(&header).ok()?;
+    Some(header.get("__metadata__")?.get(ABOUT)?.as_str()?.to_owned())
+}
+
+/// The metadata of a file that says this of itself.
+pub fn metadata(about: &str) -> HashMap<String, String> {
+    HashMap::from([(ABOUT.to_owned(), about.to_owned())])
+}
+
+/// Writes one tensor whose elements, `f32`, are in another file from its beginning.
+pub fn write_stream(
+    path: &Path,
+    name: &str,
+    shape: &[usize],
+    metadata: HashMap<String, String>,
+    from: &mut File,
+) -> Result<(), String> {
+    let failed = |error: io::Error| format!("cannot write {}: {error}", path.display());
+    let elements: usize = shape.iter().product();
+    let end = elements * DType::F32.size();
+    let info = TensorInfo { dtype: Dtype::F32, shape: shape.to_vec(), data_offsets: (0, end) };
+    let start = described(Some(metadata), vec![(name.to_owned(), info)]);
+    let start = start.map_err(|error| failed(io::Error::other(error)))?;
+    let mut written = || {
+        let mut file = beside(path)?;
+        file.write_all(&start)?;
+        from.seek(SeekFrom::Start(0))?;
+        io::copy(from, &mut file)?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        sync_folder(path)
+    };
+    written().map_err(failed)
+}
+
 /// Writes tensors by name.
 pub fn save(path: &Path, tensors: &[(String, Tensor)]) -> Result<(), String> {
     let entries = tensors.iter().map(|(name, tensor)| Entry {
@@ -151,7 +203,7 @@ fn header(
     metadata: Option<HashMap<String, String>>,
 ) -> Result<Vec<u8>, SafeTensorError> {
     let mut end = 0;
-    let described = |entry: &&Entry| {
+    let entry = |entry: &&Entry| {
         let start = end;
         end += entry.bytes.len();
         let info = TensorInfo {
@@ -161,7 +213,15 @@ fn header(
         };
         (entry.name.clone(), info)
     };
-    let metadata = Metadata::new(metadata, entries.iter().map(described).collect())?;
+    described(metadata, entries.iter().map(entry).collect())
+}
+
+/// The same, of tensors that are described.
+fn described(
+    metadata: Option<HashMap<String, String>>,
+    tensors: Vec<(String, TensorInfo)>,
+) -> Result<Vec<u8>, SafeTensorError> {
+    let metadata = Metadata::new(metadata, tensors)?;
     let mut text = serde_json::to_vec(&metadata)?;
     text.resize(text.len().next_multiple_of(8), b' ');
     Ok([&(text.len() as u64).to_le_bytes()[..], &text[..]].concat())
@@ -233,6 +293,31 @@ mod tests {
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
+    #[test]
+    fn what_a_file_says_of_itself_is_read_from_its_header() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("weights.safetensors");
+        let entry = Entry { name: "w".into(), dtype: DType::U8, shape: vec![1], bytes: vec![7] };
+        let said = Some(metadata("{\"model\":\"net\"}"));
+        write(&path, &[entry], said, |_, _, _| Ok(())).unwrap();
+        assert_eq!(about(&path).as_deref(), Some("{\"model\":\"net\"}"));
+        save(&path, &[]).unwrap();
+        assert_eq!(about(&path), None);
+        std::fs::write(&path, [0xff; 9]).unwrap();
+        assert_eq!(about(&path), None, "a length without a bound");
+    }
+
+    #[test]
+    fn elements_are_copied_from_another_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rows.safetensors");
+        let mut rows = tempfile::tempfile().unwrap();
+        [1.5f32, -2.0].iter().for_each(|row| rows.write_all(&row.to_le_bytes()).unwrap());
+        write_stream(&path, "output", &[2, 1], metadata("x"), &mut rows).unwrap();
+        let want = Tensor::f32([2, 1], vec![1.5, -2.0]);
+        assert_eq!(load(&path), Ok(vec![("output".to_string(), want)]));
+    }
+
     /// A file with one tensor.
     fn file(folder: &Path, dtype: Dtype, shape: &[usize], bytes: &[u8]) -> std::path::PathBuf {
         let view = TensorView::new(dtype, shape.to_vec(), bytes).unwrap();
@@ -254,6 +339,7 @@ mod tests {
         let mut backwards = tensors.to_vec();
         backwards.reverse();
         save(&path, &backwards).unwrap();
+        assert_eq!(about(&path), None);
         assert_eq!(load(&path), Ok(tensors.to_vec()));
     }
 

@@ -280,11 +280,12 @@ fn workers(threads: usize) -> usize {
     threads.clamp(1, 8)
 }
 
-/// Bytes of batches that are prepared ahead in a run, for what is known without the data.
+/// Bytes of batches that are prepared ahead in a run whose passes have batches of these sizes, for what
+/// is known without the data. One ring serves all passes: its chunks are those of the largest.
 pub fn prefetch_bytes(
     request: &SourceRequest,
     schema: &Schema,
-    batch: usize,
+    batches: &[usize],
     threads: usize,
 ) -> usize {
     let transforms = transform::parse(&request.transforms).unwrap_or_default();
@@ -294,5 +295,6 @@ pub fn prefetch_bytes(
         return 0;
     }
     let bytes: usize = schema.fields(true).iter().map(Field::bytes).sum();
-    prefetch::chunks(workers(threads)) * chunk_samples(schema, batch) * bytes
+    let samples = batches.iter().map(|&batch| chunk_samples(schema, batch)).max().unwrap_or(0);
+    prefetch::chunks(workers(threads)) * samples * bytes
 }

@@ -107,6 +107,12 @@ impl<'a> Options<'a> {
         Schema { classes: Some(classes), ..self.described() }
     }
 
+    /// The names of the classes, where the folder to train on is there.
+    pub fn class_names(&self, places: &Places) -> Vec<String> {
+        let train = find::train(self.folder, places).and_then(|folder| Folder::scan(&folder));
+        train.map(|folder| folder.class_names()).unwrap_or_default()
+    }
+
     /// What the arguments say.
     fn described(&self) -> Schema {
         Schema {
@@ -172,8 +178,7 @@ impl<'a> Options<'a> {
             ..self.described()
         };
         let transforms = Arc::default();
-        let classes =
-            folders.train.classes.iter().map(|name| name.to_string_lossy().into_owned()).collect();
+        let classes = folders.train.class_names();
         Ok(Dataset {
             source: "images",
             classes,

@@ -61,6 +61,11 @@ pub struct Stamp {
 }
 
 impl Folder {
+    /// The names of the classes.
+    pub fn class_names(&self) -> Vec<String> {
+        self.classes.iter().map(|name| name.to_string_lossy().into_owned()).collect()
+    }
+
     /// Looks through a folder. An error names a folder that cannot be read: nobody knows then how
     /// many images are missing.
     pub fn scan(root: &Path) -> Result<Folder, DataError> {

@@ -113,6 +113,8 @@ pub struct Keeping {
     /// What evaluation takes: the path of each tensor (a running mean where there is one) and the
     /// name that weights files give it.
     pub weights: Vec<(String, String)>,
+    /// What files of weights say of themselves.
+    pub about: String,
 }
 
 /// Writes checkpoints in a thread of its own.
@@ -258,7 +260,8 @@ impl Writer {
         // two goes on from the one before, and comes to the same weights again.
         if best {
             let entries: Vec<_> = snapshot.renamed(&self.keeping.weights).collect();
-            weights::write(&self.best, &entries, None, |_, _, _| Ok(()))?;
+            let about = weights::metadata(&self.keeping.about);
+            weights::write(&self.best, &entries, Some(about), |_, _, _| Ok(()))?;
         }
         snapshot.save(&self.checkpoints.join(place.file_name()), &self.keeping.identity)?;
         self.prune(&snapshot.state, place);

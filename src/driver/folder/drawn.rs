@@ -4,9 +4,11 @@
 //! users and file systems gave go through the page's own escaping.
 
 use super::{RunFolder, RunInfo};
+use crate::base::schema::{Field, Schema};
+use crate::base::task::Task;
 use crate::base::tensor::DType;
 use crate::data::{Dataset, Split};
-use crate::driver::evaluate::{ClassCounts, Worst};
+use crate::driver::evaluate::{ClassCounts, Details, NumberErrors, Said, Worst, tally_bytes};
 use crate::driver::session::{Failure, Timing};
 use crate::report::chart::{Chart, Mark, Series, svg};
 use crate::report::html::{Confusion, Page, Picture, Prediction, Table, render};
@@ -23,8 +25,10 @@ pub struct Shown<'a> {
     pub state: &'a TrainState,
     /// Its samples.
     pub data: &'a Dataset,
-    /// What was taken for what among the test samples.
-    pub classes: Option<&'a ClassCounts>,
+    /// What the model is for.
+    pub task: Task,
+    /// What was found of the test samples beside loss and metrics.
+    pub details: &'a Details,
     /// The model's layers: path, output, parameters, operations a sample.
     pub layers: Vec<[String; 4]>,
     /// How long each stage of compilation took.
@@ -33,6 +37,16 @@ pub struct Shown<'a> {
     pub environment: Vec<(String, String)>,
     /// The program's files.
     pub sources: Vec<(String, String)>,
+}
+
+/// Bytes that counting what a model makes of the test samples takes at most, and showing it: the table
+/// of classes twice (counted, and on the page), the pixels of the worst samples with what the page
+/// writes of them, a batch's targets.
+pub fn report_bytes(task: Task, schema: &Schema, batch: usize) -> usize {
+    let pixels = schema.inputs.first().map_or(0, Field::bytes);
+    // As pixels, as a PNG file, as base64 in the page, and in the page as it is put together.
+    let pictures = WORST * 5 * pixels;
+    2 * tally_bytes(task, WORST) + pictures + batch * schema.target.bytes()
 }
 
 /// The curves of a run, loss first.
@@ -116,29 +130,64 @@ fn page(shown: &Shown<'_>) -> Page {
     if state.skipped > 0 {
         notes.push(format!("{} batches were left out: not finite", state.skipped));
     }
-    let names = |counts: &ClassCounts| -> Vec<String> {
-        (0..counts.counts.len()).map(|class| data.class_name(class)).collect()
+    let worst: &[Worst] = match shown.details {
+        Details::Classes(ClassCounts { worst, .. })
+        | Details::Numbers(NumberErrors { worst, .. }) => worst,
+        Details::None => &[],
     };
-    let confusion = shown
-        .classes
-        .map(|counts| Confusion { classes: names(counts), counts: counts.counts.clone() });
-    let worst = shown
-        .classes
-        .map(|counts| counts.worst.iter().map(|worst| prediction(data, worst)).collect::<Vec<_>>());
+    let confusion = match shown.details {
+        Details::Classes(counts) if !counts.counts.is_empty() => Some(Confusion {
+            classes: (0..counts.each.len()).map(|class| class_name(data, counts, class)).collect(),
+            counts: counts.counts.clone(),
+        }),
+        Details::Classes(_) | Details::Numbers(_) | Details::None => None,
+    };
     Page {
         title: format!("{}: a run of {}", info.model, data.source),
         summary: summary(shown),
         charts: charts(state),
         confusion,
-        worst: worst.unwrap_or_default(),
+        worst: worst.iter().map(|worst| prediction(data, worst)).collect(),
         tables: vec![layers_table(shown), epochs_table(&state.history), timings_table(shown)],
         sources: shown.sources.clone(),
         notes,
     }
 }
 
+/// What a confusion matrix counts.
+fn counted(counts: &ClassCounts) -> &'static str {
+    match counts.positions {
+        1 => "samples",
+        _ if counts.labels => "labels",
+        _ => "positions",
+    }
+}
+
+/// A class's name; labels of which a sample has several are answered yes or no.
+fn class_name(data: &Dataset, counts: &ClassCounts, class: usize) -> String {
+    match counts.labels && counts.positions > 1 {
+        true => ["no", "yes"][class.min(1)].to_owned(),
+        false => data.class_name(class),
+    }
+}
+
 fn summary(shown: &Shown<'_>) -> Vec<(String, String)> {
     let mut facts = vec![("run".to_owned(), shown.info.summary.clone())];
+    facts.push(("task".to_owned(), shown.task.to_string()));
+    match shown.details {
+        Details::Classes(counts) => {
+            let (right, all) = counts.right();
+            let share = 100.0 * right as f64 / all.max(1) as f64;
+            let text = format!("{right} of {all} {} ({share:.1} %)", counted(counts));
+            facts.push(("right".to_owned(), text));
+        }
+        Details::Numbers(errors) => {
+            let NumberErrors { mean_absolute, root_mean_square, .. } = errors;
+            let text = format!("{mean_absolute:.4}, root mean square {root_mean_square:.4}");
+            facts.push(("mean absolute error".to_owned(), text));
+        }
+        Details::None => {}
+    }
     if let Some(result) = &shown.info.result {
         let mut put = |name: &str, scores: &Scores| {
             let metrics = scores.metrics.iter().map(|(name, value)| format!("{name} {value:.4}"));
@@ -167,11 +216,15 @@ fn prediction(data: &Dataset, worst: &Worst) -> Prediction {
         Some(file) => file.display().to_string(),
         None => format!("sample {}", split.original(worst.index)),
     };
+    let said = |said: Said| match said {
+        Said::Class(class) => data.class_name(class),
+        Said::Number(number) => format!("{number:.4}"),
+    };
     Prediction {
         image: picture(split, worst.index),
         name,
-        label: data.class_name(worst.label),
-        predicted: data.class_name(worst.predicted),
+        label: said(worst.label),
+        predicted: said(worst.predicted),
         probability: worst.probability,
         loss: worst.loss,
     }

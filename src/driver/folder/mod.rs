@@ -25,7 +25,7 @@ mod log;
 mod record;
 
 pub use checkpoints::{Keeper, Keeping, Place};
-pub use drawn::{Shown, WORST};
+pub use drawn::{Shown, WORST, report_bytes};
 pub use log::{Log, epoch_json, put_scores};
 pub use record::{Due, Files, Recorder};
 

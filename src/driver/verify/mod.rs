@@ -2,7 +2,7 @@
 //!
 //! | check | what is compared |
 //! |---|---|
-//! | gradients | those of automatic differentiation with central differences of the loss |
+//! | gradients | those of automatic differentiation with differences of the loss in `f64` |
 //! | interpreter | compiled steps, from the same state each, with the graph's interpreter |
 //! | evaluation | the compiled evaluation step with the interpreter |
 //! | fusion | the step as it is compiled with one whose operators are kernels of their own |
@@ -15,6 +15,8 @@
 
 mod compiled;
 mod gradients;
+
+pub use gradients::{GradientError, gradient_errors};
 
 use super::bench::random;
 use super::report::layers;

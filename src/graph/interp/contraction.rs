@@ -30,7 +30,7 @@ pub(super) fn variance(x: &Array, axes: &[usize]) -> Array {
     };
     let means = axes.iter().fold(mean(x), |means, &axis| means.insert_axis(Axis(axis)));
     let squares = (x - &means).mapv(|difference| difference * difference);
-    mean(&squares).mapv(|value| round_to(value, DType::F32))
+    mean(&squares)
 }
 
 /// The first element that none after it exceeds; a NaN exceeds nothing and nothing exceeds it.
@@ -49,7 +49,7 @@ pub(super) fn matmul(
 ) -> Array {
     let (a, b) = (matrices(a, transpose_a), matrices(b, transpose_b));
     let products = a.iter().zip(&b).flat_map(|(a, b)| a.dot(b).into_iter());
-    let values: Vec<f64> = products.map(|value| round_to(value, DType::F32)).collect();
+    let values: Vec<f64> = products.collect();
     Array::from_shape_vec(extents, values).expect("the extents of a product")
 }
 
@@ -120,7 +120,7 @@ pub(super) fn scatter_add(
         let target = entry(place.slice().to_vec(), index, axis, &extents)?;
         sums[target.as_slice()] += value;
     }
-    Ok(sums.mapv(|value| round_to(value, DType::F32)))
+    Ok(sums)
 }
 
 /// The place in the table of a place in a gather's result.

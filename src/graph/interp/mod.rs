@@ -5,7 +5,8 @@
 //! runs at any batch.
 //!
 //! Every element is held in `f64`: element-wise operators round each result to the element type,
-//! sums and contractions are added in `f64` and rounded once. Compiled code, which adds in `f32`,
+//! sums and contractions are added in `f64` and rounded once; a graph in `f64` ([`widened`]) is
+//! nowhere rounded to less. Compiled code, which adds in `f32`,
 //! is compared within a tolerance. A bad index is a [`Fault`] that names the node and the place.
 
 mod contraction;
@@ -177,6 +178,27 @@ fn check(graph: &Graph, batch: usize, env: &Env) -> Result<(), Fault> {
     Ok(())
 }
 
+/// The same graph with `f64` in place of `f32`, for the interpreter alone: no other engine has tensors
+/// of that type.
+pub fn widened(graph: &Graph) -> Graph {
+    let mut graph = graph.clone();
+    let wide = |dtype: &mut DType| {
+        if *dtype == DType::F32 {
+            *dtype = DType::F64;
+        }
+    };
+    graph.inputs.values_mut().for_each(|input| wide(&mut input.ty.dtype));
+    graph.params.values_mut().for_each(|param| wide(&mut param.ty.dtype));
+    graph.states.values_mut().for_each(|state| wide(&mut state.ty.dtype));
+    for node in graph.nodes.values_mut() {
+        wide(&mut node.ty.dtype);
+        if let Op::Cast(to) | Op::Const(_, to) = &mut node.op {
+            wide(to);
+        }
+    }
+    graph
+}
+
 /// A step halfway through.
 struct Run<'a> {
     graph: &'a Graph,
@@ -196,6 +218,8 @@ impl Run<'_> {
         let x = |index| self.arg(node, index);
         let extents = node.ty.shape.at(self.batch);
         let number = |value: f64| Array::from_elem(IxDyn(&[]), value);
+        // What is added in `f64` is rounded once.
+        let rounded = |sums: Array| sums.mapv(|value| element::round_to(value, node.ty.dtype));
         Ok(match &node.op {
             Op::Input(id) => array(&self.env.inputs[&self.graph.inputs[*id].name]),
             Op::Param(id) => array(&self.env.params[id.index()]),
@@ -233,24 +257,30 @@ impl Run<'_> {
             Op::Reduce(op, axes) => many::reduce(*op, node.ty.dtype, x(0), axes),
             Op::ArgMax(axis) => many::arg_max(x(0), *axis),
             Op::MatMul { transpose_a, transpose_b } => {
-                many::matmul(x(0), *transpose_a, x(1), *transpose_b, extents)
+                rounded(many::matmul(x(0), *transpose_a, x(1), *transpose_b, extents))
             }
-            Op::Variance(axes) => many::variance(x(0), axes),
-            Op::Conv { window, groups } => windows::conv(window, *groups, x(0), x(1), extents),
+            Op::Variance(axes) => rounded(many::variance(x(0), axes)),
+            Op::Conv { window, groups } => {
+                rounded(windows::conv(window, *groups, x(0), x(1), extents))
+            }
             Op::ConvInputGrad { window, groups, .. } => {
-                windows::conv_input_grad(window, *groups, x(0), x(1), extents)
+                rounded(windows::conv_input_grad(window, *groups, x(0), x(1), extents))
             }
             Op::ConvWeightGrad { window, groups } => {
-                windows::conv_weight_grad(window, *groups, x(0), x(1), extents)
+                rounded(windows::conv_weight_grad(window, *groups, x(0), x(1), extents))
             }
             Op::MaxPool(window) => windows::max_pool(window, x(0), extents),
             Op::MaxPoolIndex(window) => windows::max_pool_index(window, x(0), extents),
-            Op::MaxPoolGrad { window, .. } => windows::max_pool_grad(window, x(0), x(1), extents),
-            Op::SumPool(window) => windows::sum_pool(window, x(0), extents),
-            Op::SumPoolGrad { window, .. } => windows::sum_pool_grad(window, x(0), extents),
+            Op::MaxPoolGrad { window, .. } => {
+                rounded(windows::max_pool_grad(window, x(0), x(1), extents))
+            }
+            Op::SumPool(window) => rounded(windows::sum_pool(window, x(0), extents)),
+            Op::SumPoolGrad { window, .. } => {
+                rounded(windows::sum_pool_grad(window, x(0), extents))
+            }
             Op::Pick => many::pick(x(0), x(1))?,
             Op::Gather(axis) => many::gather(x(0), x(1), *axis, extents)?,
-            Op::ScatterAdd { axis, .. } => many::scatter_add(x(0), x(1), *axis, extents)?,
+            Op::ScatterAdd { axis, .. } => rounded(many::scatter_add(x(0), x(1), *axis, extents)?),
             Op::StopGradient => x(0).clone(),
         })
     }

@@ -5,8 +5,6 @@
 //! its index is 3, the last of the taps `[[0, 1], [2, 3]]`.
 
 use super::Array;
-use crate::base::tensor::DType;
-use crate::graph::element::round_to;
 use crate::graph::window::Window;
 
 /// A tap of a window that lies inside the image.
@@ -42,10 +40,6 @@ fn product(extents: [usize; 2]) -> impl Iterator<Item = [usize; 2]> {
     (0..extents[0]).flat_map(move |row| (0..extents[1]).map(move |column| [row, column]))
 }
 
-fn rounded(array: Array) -> Array {
-    array.mapv(|value| round_to(value, DType::F32))
-}
-
 /// The height and width of images.
 fn height_width(extents: &[usize]) -> [usize; 2] {
     [extents[1], extents[2]]
@@ -79,7 +73,7 @@ pub(super) fn conv(
     each_product(window, groups, x, w.shape(), y.shape().to_vec(), |x_at, w_at, y_at| {
         y[y_at] += x[x_at] * w[w_at];
     });
-    rounded(y)
+    y
 }
 
 /// `x_grad[n, place, c] = Σ y_grad[n, oh, ow, o]·w[tap, c, o]`
@@ -95,7 +89,7 @@ pub(super) fn conv_input_grad(
     each_product(window, groups, &x, w.shape(), y_grad.shape().to_vec(), |x_at, w_at, y_at| {
         x_grad[x_at] += y_grad[y_at] * w[w_at];
     });
-    rounded(x_grad)
+    x_grad
 }
 
 /// `w_grad[tap, c, o] = Σ x[n, place, c]·y_grad[n, oh, ow, o]`
@@ -111,7 +105,7 @@ pub(super) fn conv_weight_grad(
     each_product(window, groups, x, &shape, y_grad.shape().to_vec(), |x_at, w_at, y_at| {
         w_grad[w_at] += x[x_at] * y_grad[y_at];
     });
-    rounded(w_grad)
+    w_grad
 }
 
 /// `f` on the indices of every product that a convolution adds: into `x`, into `w`, into `y`.
@@ -186,21 +180,21 @@ pub(super) fn max_pool_grad(
             }
         }
     }
-    rounded(x_grad)
+    x_grad
 }
 
 /// `y[n, oh, ow, c] = Σ x[n, place, c]`
 pub(super) fn sum_pool(window: &Window, x: &Array, extents: Vec<usize>) -> Array {
     let mut y = Array::zeros(extents);
     each_element(window, x.shape(), |x_at, y_at| y[y_at] += x[x_at]);
-    rounded(y)
+    y
 }
 
 /// `x_grad[n, place, c] = Σ y_grad[n, oh, ow, c]`
 pub(super) fn sum_pool_grad(window: &Window, y_grad: &Array, extents: Vec<usize>) -> Array {
     let mut x_grad = Array::zeros(extents.clone());
     each_element(window, &extents, |x_at, y_at| x_grad[x_at] += y_grad[y_at]);
-    rounded(x_grad)
+    x_grad
 }
 
 /// `f` on the indices of every element under every window: into `x`, of the extents given, and

@@ -16,8 +16,8 @@ pub struct Prediction {
     pub label: String,
     /// What was predicted.
     pub predicted: String,
-    /// How probable the model held what it predicted.
-    pub probability: f64,
+    /// How probable the model held what it predicted, where it says so.
+    pub probability: Option<f64>,
     /// The loss.
     pub loss: f64,
 }
@@ -44,7 +44,7 @@ fn card(one: &Prediction) -> String {
     let facts = [
         fact("true", &escape(&one.label)),
         fact("predicted", &escape(&one.predicted)),
-        fact("probability", &percent(one.probability)),
+        one.probability.map_or(String::new(), |it| fact("probability", &percent(it))),
         fact("loss", &significant(one.loss)),
     ];
     format!(
@@ -56,7 +56,8 @@ fn card(one: &Prediction) -> String {
 
 fn listed(worst: &[Prediction]) -> Table {
     let row = |one: &Prediction| {
-        let (probability, loss) = (percent(one.probability), significant(one.loss));
+        let probability = one.probability.map_or("–".to_owned(), percent);
+        let loss = significant(one.loss);
         vec![one.name.clone(), one.label.clone(), one.predicted.clone(), probability, loss]
     };
     Table {
@@ -76,7 +77,7 @@ mod tests {
             name: "<7>".into(),
             label: "cat".into(),
             predicted: "a&b".into(),
-            probability: 0.9731,
+            probability: Some(0.9731),
             loss: 3.61449,
             image: None,
         }

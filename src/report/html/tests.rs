@@ -22,7 +22,7 @@ fn page_of(text: &str) -> Page {
         name: text(),
         label: text(),
         predicted: text(),
-        probability: 0.5,
+        probability: Some(0.5),
         loss: 1.0,
     };
     Page {

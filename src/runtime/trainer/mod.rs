@@ -379,9 +379,9 @@ impl<'a> Trainer<'a> {
     }
 
     /// What evaluation takes for a parameter or state: its running mean where there is one.
-    pub fn read_average(&self, name: &str) -> Tensor {
+    pub fn average_of<'n>(&'n self, name: &'n str) -> &'n str {
         let average = self.settings.averages.iter().find(|average| average.of == name);
-        self.read(average.map_or(name, |average| &average.mean))
+        average.map_or(name, |average| &average.mean)
     }
 
     /// The bytes of a parameter or state as it is.

@@ -1,20 +1,28 @@
-//! A trained model judged on a split of its data: loss and metrics, what is taken for what, and the
-//! samples that it is most wrong about.
+//! A trained model judged on a split of its data: loss and metrics, and what else its task has to say
+//! ([`tally`]): what is taken for what, how far numbers are off, the samples that it is most wrong
+//! about.
+
+mod tally;
+
+pub use tally::{ClassCount, ClassCounts, Details, NumberErrors, Said, Worst};
+pub(super) use tally::{largest, tally_bytes};
 
 use super::failures::train_failure;
 use super::folder::RunInfo;
 use super::session::{Failure, Request, Session};
 use super::steps::{Compiler, Sites};
 use super::trained::{self, Model, Trained};
+use crate::base::task::Task;
 use crate::base::tensor::Tensor;
 use crate::data::{Dataset, Pass, Split, Watch};
 use crate::elaborate::Training;
 use crate::lower::Globals;
 use crate::runtime::pool::Pool;
 use crate::runtime::program::Memory;
-use crate::runtime::trainer::{Evaluated, Scores, Settings, Steps, TrainError, Trainer};
+use crate::runtime::trainer::{Scores, Settings, Steps, TrainError, Trainer};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use tally::Tally;
 
 /// The splits of a data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,32 +58,8 @@ pub struct Evaluation {
 pub struct Judged {
     /// Loss and metrics.
     pub scores: Scores,
-    /// What was taken for what, where samples have classes.
-    pub classes: Option<ClassCounts>,
-}
-
-/// What was taken for what.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ClassCounts {
-    /// How often each class (the row) was taken for each (the column).
-    pub counts: Vec<Vec<u64>>,
-    /// The samples whose true class got the least probability, the worst first.
-    pub worst: Vec<Worst>,
-}
-
-/// A sample that a model is wrong about.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Worst {
-    /// Its index in the split.
-    pub index: u32,
-    /// Its class.
-    pub label: usize,
-    /// The class that it was taken for.
-    pub predicted: usize,
-    /// That class's probability.
-    pub probability: f64,
-    /// The negative logarithm of the true class's.
-    pub loss: f64,
+    /// What else there is to say, as the task has it.
+    pub details: Details,
 }
 
 /// Compiles a trained model for a split of its data, or of other data of the same kind.
@@ -152,8 +136,13 @@ impl Evaluation {
         let settings = Settings { evaluation_batch: self.steps.train.batch, ..Settings::default() };
         let mut trainer =
             Trainer::new(&self.steps, memory, pool, &self.data, settings, &self.initial);
-        let judged = judge(&mut trainer, &self.data.test, Pass::Test, worst);
+        let judged = judge(&mut trainer, &self.data.test, self.task(), Pass::Test, worst);
         judged.map_err(|error| train_failure(&error, &self.data, &self.sites, &self.session))
+    }
+
+    /// What the model is for.
+    pub fn task(&self) -> Task {
+        self.training.task
     }
 
     /// The loss's name.
@@ -166,97 +155,11 @@ impl Evaluation {
 pub(super) fn judge(
     trainer: &mut Trainer<'_>,
     split: &Split,
+    task: Task,
     pass: Pass,
     worst: usize,
 ) -> Result<Judged, TrainError> {
-    let labels = split.labels();
-    let mut tally = labels.as_deref().map(|labels| ClassTally::new(labels, worst));
-    let scores = trainer.evaluate(pass, &[], &mut |batch| {
-        if let Some(counted) = &mut tally
-            && !counted.add(batch)
-        {
-            tally = None;
-        }
-    })?;
-    Ok(Judged { scores, classes: tally.map(ClassTally::finish) })
-}
-
-/// Counts what is taken for what.
-struct ClassTally<'a> {
-    labels: &'a [usize],
-    counts: Vec<Vec<u64>>,
-    worst: Vec<Worst>,
-    keep: usize,
-}
-
-impl<'a> ClassTally<'a> {
-    fn new(labels: &'a [usize], keep: usize) -> ClassTally<'a> {
-        ClassTally { labels, counts: Vec::new(), worst: Vec::new(), keep }
-    }
-
-    /// Adds a batch; false where the output is no number for each class.
-    fn add(&mut self, batch: &Evaluated<'_>) -> bool {
-        let output = batch.output();
-        let classes = output.len() / batch.samples.len().max(1);
-        if self.counts.is_empty() {
-            let labels = self.labels.iter().max().map_or(0, |most| most + 1);
-            if classes < 2 || labels > classes {
-                return false;
-            }
-            self.counts = vec![vec![0; classes]; classes];
-        }
-        for (&index, logits) in batch.samples.iter().zip(output.chunks_exact(classes)) {
-            let label = self.labels[index as usize];
-            let probabilities = softmax(logits);
-            let predicted = largest(&probabilities);
-            self.counts[label][predicted] += 1;
-            if predicted != label {
-                let loss = -probabilities[label].max(f64::MIN_POSITIVE).ln();
-                let probability = probabilities[predicted];
-                self.remember(Worst { index, label, predicted, probability, loss });
-            }
-        }
-        true
-    }
-
-    fn remember(&mut self, sample: Worst) {
-        let place = self.worst.partition_point(|other| other.loss >= sample.loss);
-        if place < self.keep {
-            self.worst.insert(place, sample);
-            self.worst.truncate(self.keep);
-        }
-    }
-
-    fn finish(self) -> ClassCounts {
-        ClassCounts { counts: self.counts, worst: self.worst }
-    }
-}
-
-/// Probabilities of logits, in `f64`.
-pub(super) fn softmax(logits: &[f32]) -> Vec<f64> {
-    let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let parts: Vec<f64> = logits.iter().map(|&logit| f64::from(logit - most).exp()).collect();
-    let total: f64 = parts.iter().sum();
-    parts.into_iter().map(|part| part / total).collect()
-}
-
-/// The place of the largest number, the first of equals.
-pub(super) fn largest(values: &[f64]) -> usize {
-    let better = |best: usize, (index, value): (usize, &f64)| {
-        if *value > values[best] { index } else { best }
-    };
-    values.iter().enumerate().fold(0, better)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn probabilities_of_large_logits_are_finite() {
-        let probabilities = softmax(&[1000.0, 999.0, -1000.0]);
-        assert!((probabilities[0] - 0.731_058_578).abs() < 1e-6);
-        assert_eq!(largest(&probabilities), 0);
-        assert_eq!(largest(&[0.5, 0.5]), 0);
-    }
+    let mut tally = Tally::new(split, task, worst);
+    let scores = trainer.evaluate(pass, &[], &mut |batch| tally.add(batch))?;
+    Ok(Judged { scores, details: tally.finish() })
 }

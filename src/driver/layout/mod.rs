@@ -1,0 +1,537 @@
+//! Where PyTorch has the elements of parameters: images there are `[n, c, h, w]`, here `[n, h, w, c]`, and
+//! what is flattened or unflattened on the way shows in the order of the weights beside it.
+//!
+//! ```text
+//! conv |> flatten |> dense(10)     rows of the dense weight: channel first there, channel last here
+//! dense |> reshape([N, 7, 7, 64]) |> conv     columns of the weight and the bias: the same
+//! ```
+//!
+//! One walk over the forward graph gives each axis of each value a variable ([`Orders`]), which operators
+//! join, merge and cut; images are known by what makes or reads them (an input of images, convolutions,
+//! pools). What meets in two orders, or cannot be followed, is [`Order::Unknown`]: such a file is refused,
+//! never guessed at. The transposition of weights themselves (`[out, in]`) is the caller's.
+
+mod order;
+
+use crate::base::entity::Entity;
+use crate::graph::{Graph, Node, NodeId, Op, Range};
+use order::{Axis, Order, Orders, joined, merged};
+use std::collections::{HashMap, HashSet};
+
+/// A batch that no other extent is likely to be.
+const BATCH: usize = 10_007;
+
+/// Where PyTorch has the elements of each axis of each parameter and state (`None`: in the same
+/// places), by path; or why nobody can say.
+pub(super) fn pytorch_orders(graph: &Graph) -> HashMap<String, Result<Places, &'static str>> {
+    let mut walk = Walk::new(graph);
+    for id in needed(graph) {
+        let value = walk.value(id);
+        walk.values.insert(id, value);
+    }
+    let paths = graph.lasting().map(|(path, ..)| path.to_owned());
+    let place = |orders: &Orders, axis: &Axis| match orders.of(*axis) {
+        Order::Free | Order::Same => Ok(None),
+        Order::Moved(places) => Ok(Some(places.to_vec())),
+        Order::Unknown(why) => Err(*why),
+    };
+    let all = paths.zip(&walk.lasting);
+    all.map(|(path, axes)| (path, axes.iter().map(|axis| place(&walk.orders, axis)).collect()))
+        .collect()
+}
+
+/// The paths of tables that entries are taken from, as of an embedding: PyTorch has them as they are.
+pub(super) fn tables(graph: &Graph) -> HashSet<&str> {
+    let gathers = graph.nodes.values().filter(|node| matches!(node.op, Op::Gather(0)));
+    let table = |node: &Node| {
+        let Op::Param(param) = graph.nodes[node.args[0]].op else { return None };
+        Some(graph.params[param].path.as_str())
+    };
+    gathers.filter_map(table).collect()
+}
+
+/// For each axis of a tensor, where its elements are there.
+pub(super) type Places = Vec<Option<Vec<usize>>>;
+
+/// The nodes that the output is computed from, in order.
+fn needed(graph: &Graph) -> Vec<NodeId> {
+    let mut seen = vec![false; graph.nodes.len()];
+    let mut open: Vec<NodeId> = graph.output("output").into_iter().collect();
+    while let Some(node) = open.pop() {
+        if !std::mem::replace(&mut seen[node.index()], true) {
+            open.extend(&graph.nodes[node].args);
+        }
+    }
+    graph.nodes.iter().map(|(id, _)| id).filter(|id| seen[id.index()]).collect()
+}
+
+/// How the axes of a value lie there.
+#[derive(Clone, Debug, PartialEq)]
+enum Kind {
+    /// It has at most one axis beside the batch that matters: any way will do.
+    Any,
+    /// In the same sequence.
+    Same,
+    /// The last so many axes are channels, and come behind the batch there.
+    Image(usize),
+    /// An axis that was cut into all of these: an image if something reads it as one, else the same.
+    Cut(Axis),
+    /// It cannot be said, and why.
+    Unknown(&'static str),
+}
+
+#[derive(Clone, Debug)]
+struct Value {
+    axes: Vec<Axis>,
+    kind: Kind,
+}
+
+struct Walk<'a> {
+    graph: &'a Graph,
+    orders: Orders,
+    values: HashMap<NodeId, Value>,
+    /// The axes of parameters, then of states.
+    lasting: Vec<Vec<Axis>>,
+}
+
+impl<'a> Walk<'a> {
+    fn new(graph: &'a Graph) -> Walk<'a> {
+        let mut orders = Orders::default();
+        let lasting = graph
+            .lasting()
+            .map(|(_, ty, _)| ty.shape.iter().map(|_| orders.axis(Order::Free)).collect())
+            .collect();
+        Walk { graph, orders, values: HashMap::new(), lasting }
+    }
+
+    fn extents(&self, node: NodeId) -> Vec<usize> {
+        self.graph.ty(node).shape.at(BATCH)
+    }
+
+    /// Fresh axes for a node.
+    fn fresh(&mut self, node: NodeId, order: Order) -> Vec<Axis> {
+        (0..self.extents(node).len()).map(|_| self.orders.axis(order.clone())).collect()
+    }
+
+    /// What a node is, from what its arguments are.
+    fn value(&mut self, id: NodeId) -> Value {
+        let graph = self.graph;
+        let node = &graph.nodes[id];
+        let args: Vec<Value> = node.args.iter().map(|arg| self.values[arg].clone()).collect();
+        match &node.op {
+            Op::Input(_) => self.input(id),
+            Op::Param(param) => self.kept(param.index()),
+            Op::State(state) => self.kept(graph.params.len() + state.index()),
+            Op::Hyper(_) | Op::Step | Op::Extent(_) | Op::Const(..) | Op::Uniform { .. } => {
+                Value { axes: self.fresh(id, Order::Free), kind: Kind::Any }
+            }
+            Op::Iota { axis, .. } => {
+                let axes = self.fresh(id, Order::Free);
+                self.orders.settled(axes[*axis]);
+                Value { axes, kind: Kind::Any }
+            }
+            Op::Unary(_) | Op::Cast(_) | Op::StopGradient => args[0].clone(),
+            Op::Binary(_) | Op::Where => self.together(&args),
+            Op::Broadcast(_) => self.broadcast(id, &args[0]),
+            Op::Reshape(_) => self.reshape(id, args[0].clone()),
+            Op::Transpose(perm) => self.transpose(&args[0], perm),
+            Op::Slice(ranges) => self.slice(&args[0], ranges),
+            Op::Concat(axis) => self.concat(id, &args, *axis),
+            Op::Pad { amounts, .. } => {
+                for (axis, amount) in args[0].axes.iter().zip(amounts) {
+                    if *amount != (0, 0) {
+                        self.read_in_place(*axis);
+                    }
+                }
+                args[0].clone()
+            }
+            Op::Reduce(_, axes) | Op::Variance(axes) => self.reduce(id, &args[0], axes),
+            Op::ArgMax(axis) => {
+                self.read_in_place(args[0].axes[*axis]);
+                self.reduce(id, &args[0], &[*axis])
+            }
+            Op::Pick => {
+                let last = args[0].axes.len() - 1;
+                self.read_in_place(args[0].axes[last]);
+                self.reduce(id, &args[0], &[last])
+            }
+            Op::Gather(axis) => self.gather(&args, *axis),
+            Op::MatMul { transpose_a, transpose_b } => {
+                self.matmul(&args, *transpose_a, *transpose_b)
+            }
+            Op::Conv { groups, .. } => self.conv(id, &args, *groups),
+            Op::MaxPool(_) | Op::SumPool(_) => {
+                let x = self.as_image(&args[0], node.args[0]);
+                let mut axes = self.fresh(id, Order::Same);
+                axes[3] = x.axes[3];
+                Value { axes, kind: Kind::Image(1) }
+            }
+            Op::ConvInputGrad { .. }
+            | Op::ConvWeightGrad { .. }
+            | Op::MaxPoolIndex(_)
+            | Op::MaxPoolGrad { .. }
+            | Op::SumPoolGrad { .. }
+            | Op::ScatterAdd { .. } => {
+                let why = "it is behind an operator that is not followed";
+                Value { axes: self.fresh(id, Order::Unknown(why)), kind: Kind::Unknown(why) }
+            }
+        }
+    }
+
+    fn input(&mut self, id: NodeId) -> Value {
+        let axes = self.fresh(id, Order::Same);
+        let kind = match axes.len() {
+            0..=2 => Kind::Same,
+            3 => Kind::Unknown("whether the input is [n, channels, length] there is not known"),
+            _ => Kind::Image(1),
+        };
+        Value { axes, kind }
+    }
+
+    fn kept(&mut self, index: usize) -> Value {
+        let axes = self.lasting[index].clone();
+        let kind = if axes.len() < 2 { Kind::Any } else { Kind::Same };
+        Value { axes, kind }
+    }
+
+    /// An axis whose places are looked at: they must be the same there.
+    fn read_in_place(&mut self, axis: Axis) {
+        self.orders.settled(axis);
+        self.orders.fix(axis, &Order::Same);
+    }
+
+    /// Values of one shape that meet element by element.
+    fn together(&mut self, args: &[Value]) -> Value {
+        let mut all = args[0].clone();
+        for other in &args[1..] {
+            for (&a, &b) in all.axes.iter().zip(&other.axes) {
+                self.orders.join(a, b);
+            }
+            all.kind = self.agreed(&all, other);
+        }
+        all
+    }
+
+    fn agreed(&mut self, a: &Value, b: &Value) -> Kind {
+        match (&a.kind, &b.kind) {
+            (Kind::Any, kind) | (kind, Kind::Any) => kind.clone(),
+            (Kind::Unknown(why), _) | (_, Kind::Unknown(why)) => Kind::Unknown(why),
+            (a, b) if a == b => a.clone(),
+            (Kind::Cut(a), Kind::Cut(b)) => {
+                self.orders.join(*a, *b);
+                Kind::Cut(*a)
+            }
+            (Kind::Cut(axis), Kind::Same) | (Kind::Same, Kind::Cut(axis)) => {
+                self.read_in_place(*axis);
+                Kind::Same
+            }
+            _ => Kind::Unknown("an image meets what is none"),
+        }
+    }
+
+    fn broadcast(&mut self, id: NodeId, arg: &Value) -> Value {
+        let (to, from) = (self.extents(id), self.extents(self.graph.nodes[id].args[0]));
+        let mut axes = self.fresh(id, Order::Free);
+        let added = to.len() - from.len();
+        for (axis, extent) in from.iter().enumerate() {
+            if *extent == to[added + axis] {
+                axes[added + axis] = arg.axes[axis];
+            }
+        }
+        let matter = from.iter().filter(|&&extent| extent > 1 && !extent.is_multiple_of(BATCH));
+        let kind = if matter.count() < 2 { Kind::Any } else { arg.kind.clone() };
+        Value { axes, kind }
+    }
+
+    fn transpose(&mut self, arg: &Value, perm: &[usize]) -> Value {
+        let axes: Vec<Axis> = perm.iter().map(|&from| arg.axes[from]).collect();
+        let rank = perm.len();
+        let kind = match arg.kind {
+            _ if perm.is_sorted() => arg.kind.clone(),
+            Kind::Image(channels) => {
+                let first = rank - channels;
+                let theirs = (0..1).chain(first..rank).chain(1..first);
+                match theirs.eq(perm.iter().copied()) {
+                    true => Kind::Same,
+                    false => Kind::Unknown("the axes of an image are transposed"),
+                }
+            }
+            Kind::Cut(axis) => {
+                self.read_in_place(axis);
+                Kind::Same
+            }
+            Kind::Any | Kind::Same | Kind::Unknown(_) => arg.kind.clone(),
+        };
+        Value { axes, kind }
+    }
+
+    fn slice(&mut self, arg: &Value, ranges: &[Range]) -> Value {
+        let mut value = arg.clone();
+        for (axis, range) in value.axes.iter_mut().zip(ranges) {
+            if *range != Range::ALL {
+                self.read_in_place(*axis);
+                let order = self.orders.of(*axis).clone();
+                *axis = self.orders.axis(order);
+            }
+        }
+        value
+    }
+
+    fn concat(&mut self, id: NodeId, args: &[Value], axis: usize) -> Value {
+        let nodes = &self.graph.nodes[id].args;
+        let extents: Vec<usize> = nodes.iter().map(|&node| self.extents(node)[axis]).collect();
+        let parts: Vec<Order> =
+            args.iter().map(|arg| self.orders.settled(arg.axes[axis])).collect();
+        let mut all = args[0].clone();
+        for other in &args[1..] {
+            for place in (0..all.axes.len()).filter(|&place| place != axis) {
+                self.orders.join(all.axes[place], other.axes[place]);
+            }
+            all.kind = self.agreed(&all, other);
+        }
+        all.axes[axis] = self.orders.axis(joined(&extents, &parts));
+        all
+    }
+
+    fn reduce(&mut self, id: NodeId, arg: &Value, reduced: &[usize]) -> Value {
+        let rank = arg.axes.len();
+        let kept = (0..rank).filter(|axis| !reduced.contains(axis));
+        let axes: Vec<Axis> = kept.map(|axis| arg.axes[axis]).collect();
+        let kind = match arg.kind {
+            Kind::Image(channels) => {
+                let gone = reduced.iter().filter(|&&axis| axis >= rank - channels).count();
+                match channels - gone {
+                    0 => Kind::Same,
+                    left => Kind::Image(left),
+                }
+            }
+            Kind::Cut(axis) => {
+                self.read_in_place(axis);
+                Kind::Same
+            }
+            Kind::Any | Kind::Same | Kind::Unknown(_) => arg.kind.clone(),
+        };
+        let matter = self.extents(id).into_iter();
+        let matter = matter.filter(|extent| *extent > 1 && !extent.is_multiple_of(BATCH));
+        Value { axes, kind: if matter.count() < 2 { Kind::Any } else { kind } }
+    }
+
+    fn gather(&mut self, args: &[Value], axis: usize) -> Value {
+        let (table, index) = (&args[0], &args[1]);
+        self.read_in_place(table.axes[axis]);
+        let between = index.axes.iter().copied();
+        let axes = table.axes[..axis].iter().copied().chain(between);
+        let axes = axes.chain(table.axes[axis + 1..].iter().copied()).collect();
+        Value { axes, kind: Kind::Same }
+    }
+
+    fn matmul(&mut self, args: &[Value], transpose_a: bool, transpose_b: bool) -> Value {
+        for arg in args {
+            if let Kind::Cut(axis) = arg.kind {
+                self.read_in_place(axis);
+            }
+        }
+        let (a, b) = (&args[0].axes, &args[1].axes);
+        let rank = a.len();
+        let (m, k) = if transpose_a { (rank - 1, rank - 2) } else { (rank - 2, rank - 1) };
+        let (inner, n) = if transpose_b { (rank - 1, rank - 2) } else { (rank - 2, rank - 1) };
+        self.orders.join(a[k], b[inner]);
+        for axis in 0..rank - 2 {
+            self.orders.join(a[axis], b[axis]);
+        }
+        let axes = a[..rank - 2].iter().copied().chain([a[m], b[n]]).collect();
+        // PyTorch multiplies along the last axis, too: what was an image has been turned there.
+        Value { axes, kind: Kind::Same }
+    }
+
+    /// A value that is read as an image.
+    fn as_image(&mut self, value: &Value, node: NodeId) -> Value {
+        if let Kind::Cut(axis) = value.kind {
+            let extents = self.extents(node);
+            self.fix_cut(axis, &extents[1..]);
+        }
+        Value { axes: value.axes.clone(), kind: Kind::Image(1) }
+    }
+
+    /// Fixes the order of an axis that was cut into an image.
+    fn fix_cut(&mut self, axis: Axis, extents: &[usize]) {
+        let channel = extents.len() - 1;
+        let theirs: Vec<usize> = std::iter::once(channel).chain(0..channel).collect();
+        let order = merged(extents, &vec![Order::Same; extents.len()], &theirs);
+        self.orders.fix(axis, &order);
+    }
+
+    fn conv(&mut self, id: NodeId, args: &[Value], groups: usize) -> Value {
+        let x = self.as_image(&args[0], self.graph.nodes[id].args[0]);
+        let weight = &args[1].axes;
+        if groups == 1 {
+            self.orders.join(x.axes[3], weight[2]);
+        } else {
+            for axis in [x.axes[3], weight[2], weight[3]] {
+                self.read_in_place(axis);
+            }
+        }
+        let mut axes = self.fresh(id, Order::Same);
+        axes[3] = weight[3];
+        Value { axes, kind: Kind::Image(1) }
+    }
+
+    fn reshape(&mut self, id: NodeId, arg: Value) -> Value {
+        let node = self.graph.nodes[id].args[0];
+        let (from, to) = (self.extents(node), self.extents(id));
+        let mut arg = arg;
+        let rows = groups(&from, &to);
+        if let Kind::Cut(axis) = arg.kind {
+            let back = to.len() == 2 && from.len() > 2;
+            let the_same = rows.iter().all(|row| row.plain(&from, &to));
+            if back {
+                return Value { axes: vec![arg.axes[0], axis], kind: Kind::Same };
+            }
+            if !the_same {
+                match from.len() > 3 {
+                    true => arg = self.as_image(&arg, node),
+                    false => {
+                        self.read_in_place(axis);
+                        arg.kind = Kind::Same;
+                    }
+                }
+            }
+        }
+        let mut kind = arg.kind.clone();
+        let mut axes = Vec::new();
+        for row in &rows {
+            let (mine, next) = self.regrouped(row, &arg, (&from, &to));
+            axes.extend(mine);
+            kind = next.unwrap_or(kind);
+        }
+        let matter = to.iter().filter(|&&extent| extent > 1 && !extent.is_multiple_of(BATCH));
+        if matter.count() < 2 && !matches!(kind, Kind::Unknown(_)) && to.len() < 3 {
+            kind = Kind::Same;
+        }
+        Value { axes, kind }
+    }
+
+    /// The axes that a group of axes becomes, and what the value is then, if that changes.
+    fn regrouped(
+        &mut self,
+        row: &Group,
+        arg: &Value,
+        (from, to): (&[usize], &[usize]),
+    ) -> (Vec<Axis>, Option<Kind>) {
+        let mine: Vec<usize> = row.from.clone().filter(|&axis| from[axis] > 1).collect();
+        let next: Vec<usize> = row.to.clone().filter(|&axis| to[axis] > 1).collect();
+        let mut axes: Vec<Axis> = row.to.clone().map(|_| self.orders.axis(Order::Same)).collect();
+        let channels = match arg.kind {
+            Kind::Image(channels) => from.len() - channels..from.len(),
+            Kind::Any | Kind::Same | Kind::Cut(_) | Kind::Unknown(_) => from.len()..from.len(),
+        };
+        // Where channels end up in the new shape, if they stay together.
+        let image = |left: usize| Some(Kind::Image(left.max(1)));
+        if mine.len() <= 1 && next.len() <= 1 {
+            if let (Some(&mine), Some(&next)) = (mine.first(), next.first()) {
+                axes[next - row.to.start] = arg.axes[mine];
+            }
+            return (axes, None);
+        }
+        let of_channels = mine.iter().filter(|axis| channels.contains(axis)).count();
+        let batch = mine.iter().any(|&axis| from[axis].is_multiple_of(BATCH));
+        if next.len() > 1 {
+            for &axis in &mine {
+                if mine.len() == 1 && self.cuts_all(arg, row, to) {
+                    return (axes, Some(Kind::Cut(arg.axes[axis])));
+                }
+                self.read_in_place(arg.axes[axis]);
+            }
+            let kind = match (&arg.kind, of_channels, mine.len()) {
+                (Kind::Image(_), 0, _) => None,
+                (Kind::Image(all), now, count) if now == count && now == *all => image(next.len()),
+                (Kind::Image(_), ..) => Some(Kind::Unknown("an image is cut across its channels")),
+                _ => None,
+            };
+            return (axes, kind);
+        }
+        let orders: Vec<Order> = mine.iter().map(|&it| self.orders.settled(arg.axes[it])).collect();
+        let extents: Vec<usize> = mine.iter().map(|&axis| from[axis]).collect();
+        let spatial = from[..channels.start].iter().skip(1).filter(|&&extent| extent > 1).count();
+        let (theirs, kind) = match &arg.kind {
+            Kind::Unknown(why) => {
+                axes[next[0] - row.to.start] = self.orders.axis(Order::Unknown(why));
+                return (axes, None);
+            }
+            Kind::Image(all) if of_channels == mine.len() => {
+                let whole = of_channels == *all;
+                (natural(&mine), if whole { image(1) } else { None })
+            }
+            Kind::Image(_) if of_channels == 0 => {
+                (natural(&mine), if batch { Some(Kind::Same) } else { None })
+            }
+            Kind::Image(_) if of_channels > 0 && !batch && mine.len() == of_channels + spatial => {
+                let apart = mine.len() - of_channels;
+                ((apart..mine.len()).chain(0..apart).collect(), Some(Kind::Same))
+            }
+            Kind::Image(_) => {
+                let why = "a part of an image is flattened with its channels";
+                axes[next[0] - row.to.start] = self.orders.axis(Order::Unknown(why));
+                return (axes, Some(Kind::Unknown(why)));
+            }
+            Kind::Any | Kind::Same | Kind::Cut(_) => (natural(&mine), None),
+        };
+        let moved = orders.iter().any(|order| matches!(order, Order::Moved(_)));
+        let order = match batch && moved {
+            true => Order::Unknown("an axis that is moved there is joined with the batch"),
+            false => merged(&extents, &orders, &theirs),
+        };
+        axes[next[0] - row.to.start] = self.orders.axis(order);
+        (axes, kind)
+    }
+
+    /// Whether a group cuts the only axis beside the batch into all others.
+    fn cuts_all(&self, arg: &Value, row: &Group, to: &[usize]) -> bool {
+        let whole = arg.axes.len() == 2 && row.to == (1..to.len()) && to.len() > 2;
+        whole && matches!(arg.kind, Kind::Any | Kind::Same) && to[0].is_multiple_of(BATCH)
+    }
+}
+
+fn natural(axes: &[usize]) -> Vec<usize> {
+    (0..axes.len()).collect()
+}
+
+/// Axes in a row that become axes in a row, of as many elements.
+#[derive(Debug)]
+struct Group {
+    from: std::ops::Range<usize>,
+    to: std::ops::Range<usize>,
+}
+
+impl Group {
+    /// Whether at most one axis on each side has more than one element.
+    fn plain(&self, from: &[usize], to: &[usize]) -> bool {
+        let many = |extents: &[usize], range: &std::ops::Range<usize>| {
+            extents[range.clone()].iter().filter(|&&extent| extent > 1).count()
+        };
+        many(from, &self.from) <= 1 && many(to, &self.to) <= 1
+    }
+}
+
+/// The smallest groups of axes of equal products, in order.
+fn groups(from: &[usize], to: &[usize]) -> Vec<Group> {
+    let mut rows: Vec<Group> = Vec::new();
+    let (mut i, mut j) = (0, 0);
+    while i < from.len() || j < to.len() {
+        let (first, other) = (i, j);
+        let (mut a, mut b) = (1, 1);
+        loop {
+            if a <= b && i < from.len() && (a < b || i == first) {
+                a *= from[i];
+                i += 1;
+            } else if j < to.len() && (b < a || j == other) {
+                b *= to[j];
+                j += 1;
+            } else {
+                break;
+            }
+        }
+        rows.push(Group { from: first..i, to: other..j });
+    }
+    rows
+}

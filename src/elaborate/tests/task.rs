@@ -1,0 +1,125 @@
+//! What a model is for, from its loss.
+
+use super::support::{good, list, with};
+use crate::base::schema::{Field, Preparation, Schema};
+use crate::base::task::{Scale, Task};
+use crate::base::tensor::DType;
+use crate::elaborate::Request;
+
+/// The task of a model whose output has these dimensions behind the batch.
+fn task_of(output: &str, loss: &str, more: &str) -> Task {
+    let dims = if output.is_empty() { "N".to_owned() } else { format!("N, {output}") };
+    let text = format!(
+        "{more}\nmodel net(x: f32[{dims}]) -> f32[{dims}] {{ x * 2.0 }}\n\
+         train net {{ {loss} }}\n"
+    );
+    good(&text).training.expect("a task").task
+}
+
+fn task(output: &str, loss: &str) -> Task {
+    task_of(output, &format!("loss = {loss}"), "")
+}
+
+#[test]
+fn losses_of_the_prelude_say_what_the_output_is() {
+    let class = |scale| Task::Class { classes: 7, scale };
+    for loss in ["cross_entropy", "cross_entropy(smoothing: 0.1)", "focal"] {
+        assert_eq!(task("7", loss), class(Scale::Logits), "{loss}");
+    }
+    assert_eq!(task("7", "nll"), class(Scale::LogProbabilities));
+    assert_eq!(task("7", "hinge"), class(Scale::Scores));
+    for loss in ["mse", "mae", "huber"] {
+        assert_eq!(task("", loss), Task::Numbers { numbers: 1 }, "{loss}");
+        assert_eq!(task("7", loss), Task::Numbers { numbers: 7 }, "{loss}");
+    }
+    let labels = |labels| Task::Labels { labels, scale: Scale::Sigmoids };
+    assert_eq!(task("", "binary_cross_entropy"), labels(1));
+    assert_eq!(task("7", "binary_cross_entropy"), labels(7));
+}
+
+#[test]
+fn losses_of_users_are_followed_to_where_output_and_target_meet() {
+    let of = |output: &str, text: &str| task_of(output, "loss = own", text);
+    let pixels = "loss own(x: f32[N, H, W, K], label: i32[N, H, W]) -> f32[N] {
+        let logp = reshape(log_softmax(x), [N, H * W, K])
+        -mean(pick(logp, reshape(label, [N, H * W])), axis: 1)
+    }";
+    let want = Task::ClassPerPosition { positions: 30, classes: 4, scale: Scale::Logits };
+    assert_eq!(of("5, 6, 4", pixels), want);
+
+    let probabilities = "loss own(p: f32[N, K], label: i32[N]) -> f32[N] {
+        -log(max(pick(p, label), 1e-7))
+    }";
+    assert_eq!(of("3", probabilities), Task::Class { classes: 3, scale: Scale::Probabilities });
+
+    let by_hand = "loss own(x: f32[N, K], label: i32[N]) -> f32[N] {
+        -sum(one_hot(label, K) * log_softmax(x), axis: 1)
+    }";
+    assert_eq!(of("3", by_hand), Task::Class { classes: 3, scale: Scale::Logits });
+
+    let sure = "loss own(p: f32[N], label: f32[N]) -> f32[N] {
+        -(label * log(p) + (1 - label) * log(1 - p))
+    }";
+    assert_eq!(of("", sure), Task::Labels { labels: 1, scale: Scale::Probabilities });
+
+    let one_logit = "loss own(x: f32[N, 1], label: i32[N]) -> f32[N] {
+        let z = reshape(x, [N])
+        max(z, 0) - z * cast(label, f32) + log1p(exp(-abs(z)))
+    }";
+    assert_eq!(of("1", one_logit), Task::Labels { labels: 1, scale: Scale::Sigmoids });
+
+    let poisson = "loss own(x: f32[N], count: f32[N]) -> f32[N] { exp(x) - count * x }";
+    assert_eq!(of("", poisson), Task::Numbers { numbers: 1 });
+
+    let relative = "loss own(x: f32[N], y: f32[N]) -> f32[N] { (log(x + 1) - log(y + 1)) ^ 2 }";
+    assert_eq!(of("", relative), Task::Numbers { numbers: 1 });
+}
+
+#[test]
+fn a_shape_alone_says_nothing() {
+    // Labels would fit, but the loss does not look at them.
+    let energy = "loss own(x: f32[N, H, W, K], label: i32[N]) -> f32[N] {
+        mean(reshape(x * x, [N, -1]), axis: 1)
+    }";
+    assert_eq!(task_of("9, 9, 4", "loss = own", energy), Task::Other);
+    let flat = "loss own(x: f32[N, K], label: i32[N]) -> f32[N] { mean(x * x, axis: 1) }";
+    assert_eq!(task_of("7", "loss = own", flat), Task::Other);
+    // A metric that looks for the largest says that there are classes.
+    let settings = "loss = own\n metrics = [accuracy]";
+    assert_eq!(task_of("7", settings, flat), Task::Class { classes: 7, scale: Scale::Scores });
+}
+
+#[test]
+fn one_hot_targets_are_classes() {
+    let field = |name: &str, dtype, shape: &[usize]| Field {
+        name: name.into(),
+        dtype,
+        shape: shape.to_vec(),
+    };
+    let schema = Schema {
+        inputs: vec![field("image", DType::U8, &[2, 2, 1])],
+        target: field("species", DType::I32, &[]),
+        grey: false,
+        classes: Some(5),
+        prepare: Preparation { one_hot: true, ..Preparation::default() },
+        train: Some(10),
+        validation: Some(0),
+        test: Some(0),
+    };
+    let request = Request { schemas: vec![("d".into(), schema)], ..Request::default() };
+    for (loss, scale) in [
+        ("mse", Scale::Scores),
+        ("binary_cross_entropy", Scale::Sigmoids),
+        ("kl_divergence", Scale::LogProbabilities),
+    ] {
+        let text = format!(
+            "data d = idx(images: \"x\", labels: \"y\")\n\
+             model net(x: f32[N, 2, 2, 1]) -> f32[N, 5] {{ x |> flatten |> dense(5) }}\n\
+             train net on d {{ loss = {loss} }}\n"
+        );
+        let found =
+            with(&text, &request).unwrap_or_else(|errors| panic!("{}", list(&text, &errors)));
+        let want = Task::Class { classes: 5, scale };
+        assert_eq!(found.training.expect("a task").task, want, "{loss}");
+    }
+}
