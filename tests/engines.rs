@@ -89,6 +89,55 @@ fn layer_norm_gelu_and_dropout_train() {
     trains(model, "optimizer = sgd(lr: 0.1, momentum: 0.9)", &[3, 32]);
 }
 
+/// A model of `[N, 4, 3, 5]` whose body ends in scores.
+fn body_trains(body: &str, batches: &[usize]) {
+    let model =
+        format!("model net(x: f32[N, 4, 3, 5]) -> f32[N, 3] {{ {body} |> flatten |> dense(3) }}");
+    trains(&model, "optimizer = sgd(lr: 0.1)", batches);
+}
+
+#[test]
+fn what_is_reduced_over_any_axis_is_broadcast_back() {
+    for axis in 0..4 {
+        for body in [
+            "softmax(x, axis: AXIS)",
+            "log_softmax(x, axis: AXIS)",
+            "x - min(x, axis: AXIS, keep: true) |> group_norm(5)",
+            "exp(x) * mean(exp(x), axis: AXIS, keep: true)",
+            "x - max(softmax(x, axis: AXIS), axis: AXIS, keep: true)",
+        ] {
+            let body = body.replace("AXIS", &axis.to_string());
+            body_trains(&format!("({body})"), &[2, 64]);
+        }
+    }
+    body_trains("softmax(x, axis: 1) |> softmax(axis: 3) |> softmax(axis: 2)", &[3]);
+    body_trains("(x * rsqrt(mean(x * x, axis: [1, 3], keep: true) + 0.5))", &[1, 17]);
+}
+
+/// Statistics of a batch are shifted by the mean of its first rows; what depends on the sample
+/// alone is another number in the rows that follow.
+#[test]
+fn statistics_are_of_each_samples_own_values() {
+    let gate = "(x * sigmoid(mean(x, axis: [1, 2], keep: true))) |> batch_norm";
+    body_trains(gate, &[2, 3, 64]);
+    let counted = "where(iota([N, 4, 3, 5], axis: 0) < 2, x, 0.5 * x) |> batch_norm";
+    body_trains(counted, &[3, 64]);
+    body_trains("(x * x[:, :1, :1]) |> conv(4, 3, pad: 1) |> batch_norm |> relu", &[3, 24]);
+}
+
+/// What windows read with a border may itself have been reduced from more.
+#[test]
+fn convolutions_read_what_was_reduced() {
+    for axis in 1..5 {
+        let model = format!(
+            "model net(x: f32[N, 4, 3, 5, 2]) -> f32[N, 3] {{
+                sum(x, axis: {axis}) |> conv(3, 3, pad: 1) |> relu |> flatten |> dense(3)
+            }}"
+        );
+        trains(&model, "optimizer = sgd(lr: 0.1)", &[1, 24]);
+    }
+}
+
 #[test]
 fn weights_larger_than_the_cache_pass_in_panels() {
     let model = "model net(x: f32[N, 700]) -> f32[N, 3] { x |> dense(200) |> relu |> dense(3) }";
@@ -152,4 +201,13 @@ train net on photos { loss = cross_entropy\n optimizer = sgd(lr: 0.1) }
     for batch in [2, 24] {
         compare(text, &graph, batch, &batch_of(&graph, batch));
     }
+}
+
+/// Vectors that begin anywhere in memory are compared on every target, those without AVX too.
+#[test]
+fn comparisons_read_vectors_that_are_not_aligned() {
+    let model = "model net(x: f32[N, 3, 3, 7]) -> f32[N, 3] {
+        min(0.5, split(x, [2, 5], axis: 3)[1]) |> flatten |> dense(3)
+    }";
+    trains(model, "optimizer = sgd(lr: 0.1)", &[17]);
 }

@@ -8,7 +8,7 @@
 //!
 //! A failure names its seed and shows the smallest program found that fails likewise. Batches,
 //! targets, numbers of threads and the step that is compiled (training, training with all gradients
-//! kept, evaluation) go round with the seeds.
+//! kept, evaluation, each operator by itself) go round with the seeds.
 
 #[path = "engines/check.rs"]
 mod check;
@@ -23,7 +23,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use check::{Agreement, Run, agreement};
 use nnc::graph::{Graph, verify};
 use nnc::lower::Globals;
-use support::pipeline::{lowered, training, training_with_gradients, try_experiment};
+use support::pipeline::{
+    lowered, lowered_apart, training, training_with_gradients, try_experiment,
+};
 use support::random_program::shrink::shrink;
 use support::random_program::{RandomProgram, random_program};
 
@@ -42,6 +44,8 @@ enum Kind {
     Training,
     Gradients,
     Evaluation,
+    /// Training with a kernel for each operator, as `nnc verify` compares it.
+    Apart,
 }
 
 fn from_environment(name: &str, otherwise: u64) -> u64 {
@@ -93,18 +97,22 @@ fn report(seed: u64, why: &str) -> String {
 
 /// Compiles a program as its seed says and compares.
 fn compared(seed: u64, program: &RandomProgram) -> Result<Agreement, String> {
-    let kind = [Kind::Training, Kind::Gradients, Kind::Training, Kind::Evaluation];
-    let kind = kind[(seed / 3 % 4) as usize];
+    let kinds = [Kind::Training, Kind::Gradients, Kind::Evaluation, Kind::Training, Kind::Apart];
+    let kind = kinds[(seed / 3 % 5) as usize];
     let all = || {
         let experiment = try_experiment(&program.text(), Vec::new())
             .map_err(|errors| format!("refused: {errors}"))?;
         let graph = match kind {
-            Kind::Training => training(&experiment),
+            Kind::Training | Kind::Apart => training(&experiment),
             Kind::Gradients => training_with_gradients(&experiment),
             Kind::Evaluation => experiment.eval.clone(),
         };
         verify(&graph).map_err(|found| format!("unsound: {found:?}"))?;
-        let step = lowered(&graph, program.batch, &mut Globals::new());
+        let globals = &mut Globals::new();
+        let step = match kind {
+            Kind::Apart => lowered_apart(&graph, program.batch, globals),
+            _ => lowered(&graph, program.batch, globals),
+        };
         let env = program.env(&graph, program.batch, seed);
         let runs = runs(seed, program.batch, &graph);
         agreement(&graph, program.batch, &env, (&step.0, &step.1), &runs)

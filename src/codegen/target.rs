@@ -130,6 +130,12 @@ impl Target {
         }
     }
 
+    /// Whether a comparison of vectors may read one of them from memory at any address. Without AVX
+    /// (`cmpps`) it must be a multiple of 16.
+    pub(crate) fn compares_memory_anywhere(&self) -> bool {
+        self.arch == Arch::Aarch64 || self.fma
+    }
+
     /// Cranelift's description of this target.
     pub(crate) fn cranelift_isa(&self) -> OwnedTargetIsa {
         let mut builder = match self.arch {

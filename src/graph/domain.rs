@@ -129,6 +129,12 @@ pub fn reduces_last(graph: &Graph, node: NodeId) -> bool {
 }
 
 impl Domain {
+    /// The nest of a shape's elements, whatever computes them.
+    pub fn over(shape: &[usize]) -> Domain {
+        let axes: Vec<usize> = shape.iter().copied().filter(|&extent| extent != 1).collect();
+        Domain { rows: axes.len(), axes, reduces: false, levels: IdMap::default() }
+    }
+
     /// The common nest of nodes (arguments before uses), if they have one.
     pub fn of(graph: &Graph, nodes: &[NodeId]) -> Option<Domain> {
         let reductions: Vec<(NodeId, usize)> =

@@ -222,9 +222,7 @@ impl Operand {
         if inner == 0 || self.sides.0 + self.sides.1 == buffer.columns {
             return;
         }
-        let mut domain = Domain::of(values.step.graph, &[self.node]).expect("one shape");
-        domain.levels.clear();
-        values.over(domain, |values| {
+        values.over(Domain::over(&self.shape), |values| {
             let image = values.writer.var(block.images);
             values.writer.open(Some(image));
             let row = values.writer.var(inner);
@@ -322,7 +320,7 @@ pub fn shared(step: &mut Step, node: NodeId, reads: &Reads, rows: usize, name: &
     let shape = extents(step.graph, node);
     let elements = shape[1..].iter().product();
     let bands = Bands::whole(shape[0], rows, Partition::of_rows(shape[0], elements));
-    let domain = Domain::of(step.graph, &[node]).expect("one shape");
+    let domain = Domain::over(&shape);
     let writer = Writer::new(format!("{name}.border"), bands.partition.parts);
     let nothing = Kernel { kind: KernelKind::Move, nodes: Vec::new(), results: Vec::new() };
     let mut nest = Nest::new(Values::new(step, writer, domain, &[]), &nothing, &[]);

@@ -23,9 +23,17 @@ use crate::lower::Step;
 use crate::lower::writer::Writer;
 use std::collections::{HashMap, HashSet};
 
-/// A value at a place: the nest of axes, the node, its indices, the pick that replaces the column,
-/// and which of several rows that one body computes.
-pub type Key = (usize, NodeId, Vec<Form>, Option<NodeId>, usize);
+/// A value at a place. The same forms are other places where an axis's index is another: a loop over
+/// first rows, one of several rows that one body computes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Key {
+    node: NodeId,
+    /// Its indices by the nest's axes, and by the loops that are open.
+    forms: Vec<Form>,
+    place: Vec<Affine>,
+    /// The pick that replaces the column.
+    pick: Option<NodeId>,
+}
 
 /// Where a value that is needed again was put.
 #[derive(Clone, Debug)]
@@ -52,14 +60,8 @@ pub struct Values<'s, 'a> {
     pub reduced: HashMap<NodeId, RegId>,
     /// Values that can be loaded again.
     pub saved: HashMap<NodeId, Saved>,
-    /// Where one body computes several rows: the axis, and the number of the row.
-    pub row: Option<(usize, usize)>,
     /// The pick being evaluated and its tested index.
     picked: Option<(NodeId, RegId)>,
-    /// The nest of axes that indices are of: 0 for the kernel's own.
-    nest: usize,
-    /// How many nests there have been.
-    nests: usize,
 }
 
 /// The type of the scalar that holds an element.
@@ -97,10 +99,7 @@ impl<'s, 'a> Values<'s, 'a> {
             index,
             reduced: HashMap::new(),
             saved: HashMap::new(),
-            row: None,
             picked: None,
-            nest: 0,
-            nests: 1,
         }
     }
 
@@ -111,12 +110,9 @@ impl<'s, 'a> Values<'s, 'a> {
         let outside = (
             std::mem::replace(&mut self.domain, domain),
             std::mem::replace(&mut self.index, index),
-            std::mem::replace(&mut self.nest, self.nests),
-            self.row.take(),
         );
-        self.nests += 1;
         let result = body(self);
-        (self.domain, self.index, self.nest, self.row) = outside;
+        (self.domain, self.index) = outside;
         result
     }
 
@@ -140,12 +136,9 @@ impl<'s, 'a> Values<'s, 'a> {
         if let Some(&reg) = self.reduced.get(&node) {
             return reg;
         }
-        let row = match self.row {
-            Some((axis, row)) if forms.iter().any(|form| form.factors[axis] != 0) => row,
-            _ => 0,
-        };
+        let place = forms.iter().map(|form| self.affine(form)).collect();
         let pick = self.picked.map(|(pick, _)| pick);
-        let key = (self.nest, node, forms.to_vec(), pick, row);
+        let key = Key { node, forms: forms.to_vec(), place, pick };
         if let Some(reg) = self.writer.known(&key) {
             return reg;
         }

@@ -1,9 +1,8 @@
 //! The engines, and the comparison of what they give: with the graph's interpreter within the
 //! tolerance of sums in `f32`, with one another to the bit.
 
-use std::collections::BTreeMap;
+mod rounding;
 
-use nnc::base::rng::Sequence;
 use nnc::base::tensor::{Data, Tensor};
 use nnc::codegen::Target;
 use nnc::graph::interp::{self as oracle, Env, Outcome};
@@ -86,7 +85,7 @@ pub struct Run {
 #[derive(Clone, Debug)]
 pub struct Agreement {
     /// A difference beyond the tolerance that rounding alone explains: the graph's interpreter
-    /// differs as much when its inputs change by about a rounding ([`spread`]).
+    /// differs as much when everything it computes changes by about a rounding ([`rounding`]).
     pub allowed: Option<String>,
 }
 
@@ -116,85 +115,13 @@ pub fn agreement(
         if let Some(first) = &first {
             same(first, &found, equal).map_err(fails)?;
         } else if let Err(difference) = same(&expected, &found, near) {
-            let spread = spread(graph, batch, env, &expected);
-            within(&expected, &found, &spread)
+            rounding::explains(graph, batch, env, (&expected, &found))
                 .map_err(|why| fails(format!("{difference}; {why}")))?;
             allowed = Some(fails(difference));
         }
         first.get_or_insert(found);
     }
     Ok(Agreement { allowed })
-}
-
-/// How often inputs are changed to see what becomes of it.
-const CHANGES: u64 = 8;
-
-/// How much of a tensor's change by a rounding of the inputs an engine may be away.
-const SPREADS: f32 = 4.0;
-
-/// How far each tensor moves when inputs, parameters and states change by a part in a million: far
-/// where a function jumps, or where large numbers leave a small one.
-fn spread(graph: &Graph, batch: usize, env: &Env, expected: &Outcome) -> BTreeMap<String, f32> {
-    let mut spread = BTreeMap::new();
-    for change in 0..CHANGES {
-        let mut sequence = Sequence::new(change, 11);
-        let mut env = env.clone();
-        let given = env.inputs.values_mut().chain(&mut env.params).chain(&mut env.states);
-        for tensor in given {
-            if let Data::F32(values) = &mut tensor.data {
-                for value in values {
-                    *value *= 1.0 + 1e-6 * (2.0 * sequence.unit() as f32 - 1.0);
-                }
-            }
-        }
-        let Ok(moved) = oracle::run(graph, batch, &env) else { continue };
-        for ((name, expected), (_, moved)) in tensors(expected).into_iter().zip(tensors(&moved)) {
-            let far = furthest(expected, moved).unwrap_or(f32::INFINITY);
-            let known = spread.entry(name).or_insert(0f32);
-            *known = known.max(far);
-        }
-    }
-    spread
-}
-
-/// Whether every tensor is within its tolerance and what rounding does to it.
-fn within(
-    expected: &Outcome,
-    found: &Outcome,
-    spread: &BTreeMap<String, f32>,
-) -> Result<(), String> {
-    for ((name, expected), (_, found)) in tensors(expected).into_iter().zip(tensors(found)) {
-        let Data::F32(values) = &expected.data else { continue };
-        let largest = values.iter().fold(0f32, |largest, value| largest.max(value.abs()));
-        let allowed = 1e-5 + 1e-4 * largest + SPREADS * spread.get(&name).unwrap_or(&0.0);
-        match furthest(expected, found) {
-            Some(far) if far <= allowed => {}
-            far => return Err(format!("{name} is {far:?} away, rounding explains {allowed:e}")),
-        }
-    }
-    Ok(())
-}
-
-/// The tensors of an outcome by name.
-fn tensors(outcome: &Outcome) -> Vec<(String, &Tensor)> {
-    let outputs = outcome.outputs.iter().map(|(name, tensor)| (name.clone(), tensor));
-    let numbered = |kind: &'static str| move |(at, tensor)| (format!("{kind} {at}"), tensor);
-    let params = outcome.params.iter().enumerate().map(numbered("param"));
-    outputs.chain(params).chain(outcome.states.iter().enumerate().map(numbered("state"))).collect()
-}
-
-/// The largest distance between elements; none if one of them is not a number.
-fn furthest(a: &Tensor, b: &Tensor) -> Option<f32> {
-    let (Data::F32(a), Data::F32(b)) = (&a.data, &b.data) else { return Some(0.0) };
-    let mut far = 0f32;
-    for (a, b) in a.iter().zip(b).filter(|(a, b)| a.to_bits() != b.to_bits()) {
-        let distance = (a - b).abs();
-        if distance.is_nan() {
-            return None;
-        }
-        far = far.max(distance);
-    }
-    Some(far)
 }
 
 /// The loops' interpreter.

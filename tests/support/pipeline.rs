@@ -69,7 +69,15 @@ pub fn optimised(graph: &Graph, batch: usize) -> Graph {
 
 /// A graph's kernels and loops, their memory planned.
 pub fn lowered(graph: &Graph, batch: usize, globals: &mut Globals) -> (Kernels, Lowered) {
-    let kernels = fuse::run(&optimised(graph, batch));
+    planned(fuse::run(&optimised(graph, batch)), globals)
+}
+
+/// The same with a kernel for each operator.
+pub fn lowered_apart(graph: &Graph, batch: usize, globals: &mut Globals) -> (Kernels, Lowered) {
+    planned(fuse::apart(&optimised(graph, batch)), globals)
+}
+
+fn planned(kernels: Kernels, globals: &mut Globals) -> (Kernels, Lowered) {
     let mut lowered = lower::run(&kernels, globals);
     plan::run(&mut lowered.program, globals);
     (kernels, lowered)

@@ -97,7 +97,7 @@ type Made = Result<Option<Value>, Mismatch>;
 /// One way to go on.
 type Production = fn(&mut Generator) -> Made;
 
-const PRODUCTIONS: [Production; 26] = [
+const PRODUCTIONS: [Production; 28] = [
     Generator::smooth,
     Generator::positive_domain,
     Generator::jump,
@@ -117,6 +117,8 @@ const PRODUCTIONS: [Production; 26] = [
     Generator::concat,
     Generator::pad,
     Generator::reduce,
+    Generator::reduce_back,
+    Generator::reduce_back,
     Generator::arg_max,
     Generator::matmul,
     Generator::variance,

@@ -27,16 +27,17 @@
 mod elementwise;
 mod layers;
 mod moves;
+mod program;
 mod reductions;
 pub mod shrink;
 mod training;
 mod windows;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use nnc::base::rng::Sequence;
-use nnc::base::tensor::{DType, Data, Tensor};
-use nnc::graph::{Dim, Env, Graph, Shape, Type};
+use nnc::base::tensor::DType;
+use nnc::graph::{Dim, Shape, Type};
 
 pub use training::Training;
 
@@ -101,8 +102,14 @@ pub const BATCHES: [usize; 8] = [2, 1, 64, 3, 2, 5, 1, 17];
 const EXTENTS: [usize; 8] = [1, 2, 3, 3, 4, 5, 7, 8];
 
 /// The most elements of a value, and of one sample's part of it.
-const MOST_ELEMENTS: usize = 16384;
+const MOST_ELEMENTS: usize = 24_000;
 const MOST_OF_A_SAMPLE: usize = 400;
+
+/// One program of so many has few samples of many elements: more than threads keep sums of, and
+/// than rows of a matrix.
+const LARGE_SAMPLES: u64 = 29;
+const MOST_OF_A_LARGE_SAMPLE: usize = 9000;
+const LARGE_EXTENTS: [usize; 8] = [3, 8, 16, 33, 70, 128, 300, 4100];
 
 /// Values larger than this are scaled down.
 const LARGE: f64 = 6.0;
@@ -178,6 +185,8 @@ struct Generator {
     inputs: Vec<Input>,
     lines: Vec<Line>,
     batch: usize,
+    /// Whether samples may be large.
+    large: bool,
     /// What the next production takes where it fits.
     newest: Option<Value>,
     /// Layers that can be applied again: the name, and the type of their input and output.
@@ -189,11 +198,13 @@ struct Generator {
 impl Generator {
     /// Inputs, and a pair of productions.
     fn begin(seed: u64, attempt: u64, pair: [usize; 2]) -> Generator {
+        let large = seed % LARGE_SAMPLES == LARGE_SAMPLES - 1;
         let mut generator = Generator {
             sequence: Sequence::new(seed, 7 + (attempt << 8)),
             inputs: Vec::new(),
             lines: Vec::new(),
-            batch: BATCHES[(seed % BATCHES.len() as u64) as usize],
+            batch: if large { 1 + (seed % 3) as usize } else { BATCHES[(seed % 8) as usize] },
+            large,
             newest: None,
             shared: Vec::new(),
             follows: false,
@@ -244,13 +255,13 @@ impl Generator {
             let rank = self.choose(&[1, 2, 2, 3, 3, 4]);
             let mut dims = vec![Dim::N];
             for _ in 0..rank {
-                let mut extent = self.choose(&EXTENTS);
+                let mut extent = self.choose(if self.large { &LARGE_EXTENTS } else { &EXTENTS });
                 if self.below(16) == 0 {
                     extent = self.choose(&[13, 16, 17, 33]);
                 }
                 dims.push(Dim::Known(extent));
             }
-            while elements(&dims, 1) > MOST_OF_A_SAMPLE / 2 {
+            while elements(&dims, 1) > self.most_of_a_sample() / 2 {
                 let last = dims.len() - 1;
                 dims[last] = Dim::Known(2);
                 dims.rotate_right(1);
@@ -343,7 +354,11 @@ impl Generator {
     fn fits(&self, dims: &[Dim]) -> bool {
         dims.len() <= 6
             && elements(dims, self.batch) <= MOST_ELEMENTS
-            && elements(dims, 1) <= MOST_OF_A_SAMPLE
+            && elements(dims, 1) <= self.most_of_a_sample()
+    }
+
+    fn most_of_a_sample(&self) -> usize {
+        if self.large { MOST_OF_A_LARGE_SAMPLE } else { MOST_OF_A_SAMPLE }
     }
 
     /// A line of floats.
@@ -417,139 +432,6 @@ impl Line {
     fn item(mut self, item: &'static str) -> Line {
         self.items.push(item);
         self
-    }
-}
-
-impl RandomProgram {
-    /// The program's text.
-    pub fn text(&self) -> String {
-        let mut text = String::new();
-        let items: BTreeSet<&str> =
-            self.lines.iter().flat_map(|line| line.items.iter().copied()).collect();
-        for item in items.into_iter().chain(self.training.item()) {
-            text += item.trim();
-            text += "\n\n";
-        }
-        let inputs: Vec<String> = self
-            .inputs
-            .iter()
-            .enumerate()
-            .map(|(at, input)| format!("x{at}: {}", input.ty))
-            .collect();
-        text += &format!("model net({}) {{\n", inputs.join(", "));
-        for (at, line) in self.lines.iter().enumerate() {
-            text += &format!("    let v{at} = {}\n", line.filled());
-        }
-        text += &format!("    {}\n}}\n\n{}", name(self.output), self.training.text());
-        text
-    }
-
-    /// Inputs of a step (or of an evaluation) for `batch` samples: floats in [-2, 2], not on an
-    /// edge; first values of parameters and states.
-    pub fn env(&self, graph: &Graph, batch: usize, seed: u64) -> Env {
-        let mut sequence = Sequence::new(seed, 8);
-        let mut env = Env::initial(graph, seed);
-        env.step = 1 + seed % 4;
-        for input in graph.inputs.values() {
-            let shape = input.ty.shape.at(batch);
-            let count: usize = shape.iter().product();
-            let own = input.name.strip_prefix('x').and_then(|at| at.parse::<usize>().ok());
-            let indices = match own {
-                Some(at) => self.inputs[at].indices,
-                None => self.training.classes,
-            };
-            let unit = |sequence: &mut Sequence| sequence.unit() as f32;
-            let data = match input.ty.dtype {
-                DType::F32 if own.is_none() => {
-                    Data::F32((0..count).map(|_| unit(&mut sequence)).collect())
-                }
-                DType::F32 => {
-                    Data::F32((0..count).map(|_| 4.0 * unit(&mut sequence) - 2.0).collect())
-                }
-                DType::U8 => Data::U8((0..count).map(|_| sequence.below(256) as u8).collect()),
-                DType::I32 => {
-                    let below = indices.max(1) as u32;
-                    Data::I32((0..count).map(|_| sequence.below(below) as i32).collect())
-                }
-                DType::Bool => Data::Bool((0..count).map(|_| sequence.below(2) == 1).collect()),
-                DType::F64 => unreachable!("no input is f64"),
-            };
-            env.inputs.insert(input.name.clone(), Tensor::new(shape, data));
-        }
-        env
-    }
-
-    /// What the program is an example of: productions, and pairs of them where the second reads
-    /// the first.
-    pub fn features(&self) -> BTreeSet<String> {
-        let mut found = BTreeSet::new();
-        for line in &self.lines {
-            found.insert(line.kind.to_string());
-            found.extend(line.features.iter().map(|feature| format!("{}: {feature}", line.kind)));
-            found.extend(
-                line.ty
-                    .shape
-                    .iter()
-                    .position(|dim| dim.known().is_none())
-                    .map(|axis| format!("{} at axis {axis} of {}", "batch", line.ty.shape.rank())),
-            );
-            found.insert(format!("rank {}", line.ty.shape.rank()));
-            for &arg in &line.args {
-                if let Value::Line(at) = arg {
-                    found.insert(format!("{} of {}", line.kind, self.lines[at].kind));
-                }
-            }
-        }
-        found
-    }
-
-    /// Leaves out lines and inputs that the output does not need, and renames the others.
-    pub fn prune(&mut self) {
-        let mut needed = BTreeSet::from([self.output]);
-        for at in (0..self.lines.len()).rev() {
-            if needed.contains(&Value::Line(at)) {
-                needed.extend(self.lines[at].args.iter().copied());
-            }
-        }
-        if !needed.iter().any(|value| matches!(value, Value::Input(_))) {
-            needed.insert(Value::Input(0));
-        }
-        let mut names: BTreeMap<Value, Value> = BTreeMap::new();
-        let (mut inputs, mut lines) = (Vec::new(), Vec::new());
-        for &value in &needed {
-            match value {
-                Value::Input(at) => {
-                    names.insert(value, Value::Input(inputs.len()));
-                    inputs.push(self.inputs[at].clone());
-                }
-                Value::Line(at) => {
-                    let mut line = self.lines[at].clone();
-                    line.args.iter_mut().for_each(|arg| *arg = names[arg]);
-                    names.insert(value, Value::Line(lines.len()));
-                    lines.push(line);
-                }
-            }
-        }
-        self.output = names[&self.output];
-        (self.inputs, self.lines) = (inputs, lines);
-    }
-}
-
-impl Line {
-    /// The expression with the names of its arguments.
-    fn filled(&self) -> String {
-        let mut text = self.text.clone();
-        for (at, &arg) in self.args.iter().enumerate() {
-            text = text.replace(&format!("${at}"), &name(arg));
-        }
-        text
-    }
-}
-
-fn name(value: Value) -> String {
-    match value {
-        Value::Input(at) => format!("x{at}"),
-        Value::Line(at) => format!("v{at}"),
     }
 }
 

@@ -72,6 +72,12 @@ impl Emitter<'_, '_> {
     /// Four elements that are neighbours.
     fn load_neighbours(&mut self, dtype: DType, address: Value, offset: i32) -> Value {
         let ty = value_type(dtype, true);
+        if dtype == DType::F32 && !self.target.compares_memory_anywhere() {
+            // Cranelift reads a comparison's operand right from memory, wherever it lies; what is
+            // loaded as integers is in a register first.
+            let bits = self.builder.ins().load(types::I32X4, MEMORY, address, offset);
+            return self.builder.ins().bitcast(ty, BYTES, bits);
+        }
         if dtype.size() == 4 {
             return self.builder.ins().load(ty, MEMORY, address, offset);
         }

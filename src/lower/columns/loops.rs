@@ -295,12 +295,10 @@ impl Columns {
         rows: &[Affine],
         mut body: impl FnMut(&mut Nest),
     ) {
-        for (number, index) in rows.iter().enumerate() {
-            nest.values.row = Some((axis, number));
+        for index in rows {
             nest.values.index[axis] = index.clone();
             body(nest);
         }
-        nest.values.row = None;
     }
 
     fn store(&self, nest: &mut Nest) {

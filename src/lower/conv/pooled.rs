@@ -74,7 +74,7 @@ pub fn lower(step: &mut Step, kernel: &Kernel, slide: &Slide, pools: &Pools) {
     let rows = composed(&pool[0], &phases[0].reach);
     let bands = bands(&[&x, &y, &z], &pool[0], &rows, &phases, &slide.window);
 
-    let domain = Domain::of(step.graph, &[slide.node]).expect("one shape");
+    let domain = Domain::over(&y);
     let writer = Writer::new(name, bands.partition.parts);
     let nothing = Kernel { kind: kernel.kind, nodes: Vec::new(), results: Vec::new() };
     let mut nest = Nest::new(Values::new(step, writer, domain, &[]), &nothing, &[]);

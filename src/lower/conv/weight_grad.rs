@@ -170,7 +170,7 @@ fn partial_sums(
     let partition = Partition::of_rows(extents.images, elements);
     let bands = Bands::new(&shape, partition, &[(reads[0].rows, x[1]), (reads[1].rows, y[1])]);
     let parts = bands.partition.parts;
-    let domain = Domain::of(step.graph, &[grad.node]).expect("one shape");
+    let domain = Domain::over(&crate::graph::domain::extents(step.graph, grad.node));
     let partials = step.new_buffer(DType::F32, parts * weights, Space::Scratch);
     let writer = Writer::new(step.kernel_name(kernel), parts);
     let nothing = Kernel { kind: kernel.kind, nodes: Vec::new(), results: Vec::new() };

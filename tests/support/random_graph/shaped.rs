@@ -2,7 +2,7 @@
 //! by data.
 
 use nnc::base::tensor::DType;
-use nnc::graph::{Dim, NodeId, Op, Range, Reduce, Shape, Type};
+use nnc::graph::{Binary, Dim, NodeId, Op, Range, Reduce, Shape, Type};
 
 use super::{EXTENTS, Generator, Made, Value};
 
@@ -136,6 +136,26 @@ impl Generator {
                 Value { node: self.build.mean(x.node, &axes, keep)?, bound: x.bound, exact: false }
             }
         }))
+    }
+
+    /// A value and a reduction of it over any axes, broadcast back: what norms and softmax do.
+    pub(super) fn reduce_back(&mut self) -> Made {
+        let Some(x) = self.float_of_rank(1) else { return Ok(None) };
+        let mut axes: Vec<usize> = (0..self.build.ty(x.node).shape.rank()).collect();
+        axes.retain(|_| self.sequence.below(2) == 0);
+        if axes.is_empty() {
+            axes.push(0);
+        }
+        let reduced = match self.below(4) {
+            0 => self.build.mean(x.node, &axes, true)?,
+            1 => self.build.variance(x.node, &axes, true)?,
+            2 => self.build.reduce(Reduce::Min, x.node, &axes, true)?,
+            _ => self.build.reduce(Reduce::Max, x.node, &axes, true)?,
+        };
+        let op = self.pick(&[Binary::Sub, Binary::Mul, Binary::Add]);
+        let node = self.build.binary(op, x.node, reduced)?;
+        let bound = (x.bound + x.bound.powi(2)).max(x.bound.powi(3));
+        Ok(Some(Value { node, bound, exact: false }))
     }
 
     pub(super) fn arg_max(&mut self) -> Made {
