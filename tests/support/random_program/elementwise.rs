@@ -13,6 +13,7 @@ impl Generator {
             "tanh",
             "sigmoid",
             "erf",
+            "erfc",
             "sin",
             "cos",
             "exp",
@@ -27,6 +28,7 @@ impl Generator {
             "exp" | "expm1" => (format!("{op}(tanh($0))"), 2.8),
             "-" => ("-$0".into(), self.bound(x)),
             "abs" | "stop_gradient" => (format!("{op}($0)"), self.bound(x)),
+            "erfc" => (format!("{op}($0)"), 2.0),
             _ => (format!("{op}($0)"), 1.0),
         };
         Some(self.line("smooth", text, &[x], self.dims(x), bound))
