@@ -9,8 +9,11 @@ use std::path::{Path, PathBuf};
 
 use nnc::base::codes;
 use nnc::base::diagnostic::Severity;
+use nnc::base::source::Sources;
 use nnc::codegen::Target;
 use nnc::driver::{self, Failure, Request, Session};
+use nnc::repair;
+use nnc::syntax;
 
 /// Mistakes that one edit mends and that get a checked fix, at least.
 const MENDED: f64 = 0.85;
@@ -143,4 +146,29 @@ fn the_corpus_covers_every_code() {
     let missing: Vec<&str> =
         codes::TABLE.iter().map(|code| code.code).filter(|code| !found.contains(code)).collect();
     assert_eq!(missing, [""; 0]);
+}
+
+/// What `--fix` makes has all that was written, whatever the mistake was.
+#[test]
+fn no_fix_that_is_made_takes_away_what_was_written() {
+    // What a lint is sure does nothing, or does the same twice, may go.
+    let may_go = ["lint_softmax", "lint_sigmoid", "lint_dropout"];
+    for file in corpus() {
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if may_go.iter().any(|it| name.starts_with(it)) {
+            continue;
+        }
+        let fixed = driver::fix(&request(&file)).expect("a program that can be read");
+        for changed in &fixed.changed {
+            let mut sources = Sources::new();
+            let trees = [&changed.before, &changed.after].map(|text| {
+                let id = sources.add("it.nn", text.clone());
+                syntax::parse(&sources, id)
+            });
+            if let [Ok(before), Ok(after)] = &trees {
+                let made = fixed.made.join("; ");
+                assert!(!repair::takes_away(before, after), "{name}: {made}");
+            }
+        }
+    }
 }

@@ -320,7 +320,7 @@ fn a_run_that_is_asked_to_stop_ends_after_a_whole_step() {
     struct Stopping<'a>(&'a AtomicBool);
     impl Watcher for Stopping<'_> {
         fn event(&mut self, event: Event<'_>) {
-            if let Event::Stepped { step: 16.. } = event {
+            if let Event::Stepped { step: 16.., .. } = event {
                 self.0.store(true, std::sync::atomic::Ordering::Relaxed);
             }
         }

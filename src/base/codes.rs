@@ -82,6 +82,7 @@ codes! {
     LABEL = "E0124", "an `as` name that cannot stand as it is";
     BODY = "E0125", "a body without the value it must have";
     NARROW_HEAD = "E0126", "a head narrower than the data's classes";
+    DOMAIN = "E0127", "an argument outside what its parameter takes";
     DATA_SOURCE = "E0301", "a data source that is wrong, or whose data cannot be had";
     INDEX_RANGE = "E0302", "an index from the data that is out of range";
     NOT_FINITE = "E0303", "a loss or gradient that is not finite";

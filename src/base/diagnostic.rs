@@ -128,7 +128,7 @@ impl Diagnostic {
 
     /// Adds an unchecked fix.
     pub fn fix(mut self, title: impl Into<String>, edits: Vec<Edit>) -> Self {
-        self.fixes.push(Fix { title: title.into(), checked: false, edits });
+        self.fixes.push(Fix::new(title, edits));
         self
     }
 

@@ -26,11 +26,18 @@ pub struct Fix {
     /// Whether the program was checked again with the edits: the error was gone, and there was no
     /// new one.
     pub checked: bool,
+    /// Whether `--fix` may make it: not one that takes away what the author has written.
+    pub automatic: bool,
     /// The edits, applied together.
     pub edits: Vec<Edit>,
 }
 
 impl Fix {
+    /// Edits that have not been checked.
+    pub fn new(title: impl Into<String>, edits: Vec<Edit>) -> Fix {
+        Fix { title: title.into(), checked: false, automatic: true, edits }
+    }
+
     /// The file that the edits are made in, all in one.
     pub fn file(&self) -> Option<FileId> {
         self.edits.first().map(|edit| edit.span.file)

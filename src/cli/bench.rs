@@ -15,7 +15,7 @@ pub struct Bench {
     /// Threads [default: the processors at hand]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
-    /// Samples a step, instead of what the file says
+    /// Samples a step, in place of the file's `batch`
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     batch: Option<u32>,
     /// Measure evaluation, not training

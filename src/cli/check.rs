@@ -2,7 +2,8 @@
 //! the model's size.
 
 use super::{Common, diff, machine, render, write};
-use crate::base::diagnostic::Severity;
+use crate::base::diagnostic::{Diagnostic, Severity};
+use crate::base::source::Sources;
 use crate::driver::{self, Failure, Fixed, Wanted};
 use crate::runtime::pool::default_threads;
 use clap::{Args, ValueEnum};
@@ -15,10 +16,13 @@ pub struct Check {
     /// Predict the time of a step and of an epoch on this processor
     #[arg(long)]
     time: bool,
+    /// Print the path, shape and count of each parameter, how it begins, and whether it is trained
+    #[arg(long)]
+    parameters: bool,
     /// Threads that a run would have [default: the processors at hand]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
-    /// Make each finding's first fix, checking again after each, and print the difference
+    /// Make each finding's first fix that takes nothing away, checking after each; print the changes
     #[arg(long)]
     fix: bool,
     /// With --fix: print the difference and change nothing
@@ -33,6 +37,15 @@ pub struct Check {
     /// Which findings are errors
     #[arg(long, value_name = "WHAT")]
     deny: Option<Deny>,
+}
+
+/// What was found in a file's models, and what those that are sound are.
+#[derive(Default)]
+struct Checked {
+    reports: Vec<driver::Report>,
+    found: Vec<Diagnostic>,
+    sources: Sources,
+    failed: bool,
 }
 
 /// Forms of the output.
@@ -60,41 +73,61 @@ impl Check {
         if self.fix {
             return self.mend(&request);
         }
-        let mut session = driver::Session::new(None);
+        let format = if self.json { Format::Json } else { self.format };
+        let Checked { reports, found, sources, failed } = self.checked(&request)?;
+        match format {
+            Format::Text if failed => {}
+            Format::Text => render::print(&found, &sources),
+            Format::Json => machine::print_json(&found, &sources),
+            Format::Sarif => machine::print_sarif(&found, &sources),
+        }
+        for (index, report) in reports.iter().enumerate() {
+            let text = match format {
+                Format::Text if index > 0 => format!("\n{}", self.report(report)),
+                Format::Text => self.report(report),
+                Format::Json => format!("{}\n", report.json()),
+                Format::Sarif => continue,
+            };
+            write::out(&text)?;
+        }
+        match failed {
+            true if format == Format::Text => {
+                Err(Failure::Program { diagnostics: found, sources: Box::new(sources) })
+            }
+            true => Ok(1),
+            false => Ok(self.verdict(!found.is_empty())),
+        }
+    }
+
+    /// Checks the model that is meant, or each of several.
+    fn checked(&self, request: &driver::Request) -> Result<Checked, Failure> {
         let threads = self.threads.map_or_else(default_threads, usize::from);
         let wanted = Wanted { threads, time: self.time };
-        let checked = driver::check(&mut session, &request, wanted);
-        let format = if self.json { Format::Json } else { self.format };
-        let (report, failure) = match checked {
-            Ok(report) => (Some(report), None),
-            Err(failure) => (None, Some(failure)),
-        };
-        let (found, sources) = match (&report, &failure) {
-            (Some(report), _) => (&report.warnings[..], &session.sources),
-            (None, Some(Failure::Program { diagnostics, sources })) => {
-                (&diagnostics[..], &**sources)
-            }
-            _ => (&[][..], &session.sources),
-        };
-        match format {
-            Format::Text if failure.is_some() => {}
-            Format::Text => render::print(found, sources),
-            Format::Json => machine::print_json(found, sources),
-            Format::Sarif => machine::print_sarif(found, sources),
-        }
-        self.common.print_timings(&session.timings);
-        match (report, failure) {
-            (Some(report), _) => {
-                match format {
-                    Format::Text => write::out(&report.text())?,
-                    Format::Json => write::out(&format!("{}\n", report.json()))?,
-                    Format::Sarif => {}
+        let mut checked = Checked::default();
+        for request in driver::each_model(&driver::Session::new(None), request)? {
+            let mut session = driver::Session::new(None);
+            match driver::check(&mut session, &request, wanted) {
+                Ok(report) => {
+                    driver::merge(&mut checked.found, report.warnings.clone());
+                    checked.sources = session.sources;
+                    checked.reports.push(report);
                 }
-                Ok(self.verdict(!report.warnings.is_empty()))
+                Err(Failure::Program { diagnostics, sources }) => {
+                    driver::merge(&mut checked.found, diagnostics);
+                    checked.sources = *sources;
+                    checked.failed = true;
+                }
+                Err(failure) => return Err(failure),
             }
-            (None, Some(Failure::Program { .. })) if format != Format::Text => Ok(1),
-            (None, Some(failure)) => Err(failure),
-            (None, None) => Ok(0),
+            self.common.print_timings(&session.timings);
+        }
+        Ok(checked)
+    }
+
+    fn report(&self, report: &driver::Report) -> String {
+        match self.parameters {
+            true => format!("{}{}", report.text(), report.parameters()),
+            false => report.text(),
         }
     }
 

@@ -21,7 +21,7 @@ pub struct EmitIr {
     /// Show the evaluation step instead of the training step
     #[arg(long)]
     eval: bool,
-    /// Samples a step, instead of what the file says
+    /// Samples a step, in place of the file's `batch`
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     batch: Option<u32>,
 }

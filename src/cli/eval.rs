@@ -13,18 +13,18 @@ use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
 
-/// Judges a trained model by its data.
+/// Evaluates a trained model on its data.
 #[derive(Args)]
 pub struct Eval {
     #[command(flatten)]
     model: TrainedModel,
-    /// The samples to judge it by
+    /// The split to evaluate it on
     #[arg(long, value_enum, default_value_t = SplitArg::Test)]
     split: SplitArg,
     /// Use at most so many samples
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     limit: Option<u32>,
-    /// Print what is taken for what
+    /// Print the confusion matrix: how often each class is taken for each other
     #[arg(long)]
     confusion: bool,
     /// List so many of the samples that the model is most wrong about
@@ -49,7 +49,7 @@ enum SplitArg {
 }
 
 impl Eval {
-    /// Judges and prints.
+    /// Evaluates and prints.
     pub fn execute(self) -> Result<u8, Failure> {
         let stop = listen()?;
         let (request, model) = self.model.find(true)?;

@@ -39,7 +39,7 @@ pub fn of(finding: &Diagnostic, sources: &Sources) -> Value {
                     value
                 })
                 .collect();
-            json!({ "title": fix.title, "checked": fix.checked, "edits": edits })
+            json!({ "title": fix.title, "checked": fix.checked, "automatic": fix.automatic, "edits": edits })
         })
         .collect();
     json!({

@@ -59,9 +59,9 @@ enum Command {
     Compare(compare::Compare),
     /// Try learning rates, and suggest one
     LrFind(lr_find::LrFind),
-    /// Judge a trained model by its data
+    /// Evaluate a trained model on its data
     Eval(eval::Eval),
-    /// Ask a trained model about files
+    /// Predict what files show with a trained model
     Predict(predict::Predict),
     /// Find mistakes without running anything, and print the model's shape
     Check(check::Check),

@@ -11,7 +11,7 @@ use serde_json::json;
 use std::fmt::Write;
 use std::path::PathBuf;
 
-/// Asks a trained model about files.
+/// Predicts what files show with a trained model.
 #[derive(Args)]
 pub struct Predict {
     #[command(flatten)]
@@ -20,7 +20,7 @@ pub struct Predict {
     /// of files, or CSV)
     #[arg(required = true, value_name = "FILES")]
     files: Vec<PathBuf>,
-    /// How many classes to tell of each, the likeliest first
+    /// Classes to print for each file, the likeliest first
     #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     top: u32,
     /// Print CSV
@@ -39,7 +39,7 @@ pub struct Predict {
 }
 
 impl Predict {
-    /// Asks and prints; exit code 1 if a file could not be read.
+    /// Predicts and prints; exit code 1 if a file could not be read.
     pub fn execute(self) -> Result<u8, Failure> {
         let (request, model) = self.model.find(true)?;
         let questions = driver::questions(&self.files)?;

@@ -3,11 +3,13 @@
 //!
 //! Progress goes to standard error; the JSON lines, which are a result, to standard output.
 
+use super::render;
 use crate::driver::epoch_json;
 use crate::runtime::pool::ThreadChange;
 use crate::runtime::trainer::{Decision, EpochRecord, Event, Scores, Watcher};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use serde_json::json;
+use std::fmt::Write;
 use std::io::IsTerminal;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -49,22 +51,39 @@ pub struct Progress {
     started: Instant,
     /// Its batches that were left out.
     skipped: usize,
+    /// `1/5`, and the running mean of its batches' losses.
+    shown: (String, Option<f32>),
 }
 
-/// Batches of an epoch that are told one by one when they are left out.
+/// Batches of an epoch that are reported one by one when they are left out.
 const SKIPPED_TOLD: usize = 3;
 
 impl Progress {
     /// Nothing shown yet.
     pub fn new(mode: Mode) -> Self {
-        Progress { mode, bar: None, seconds: 0.0, epochs: 0, started: Instant::now(), skipped: 0 }
+        let started = Instant::now();
+        let shown = (String::new(), None);
+        Progress { mode, bar: None, seconds: 0.0, epochs: 0, started, skipped: 0, shown }
     }
 
     /// Prints a line above the bar, if there is one.
     pub fn line(&self, text: &str) {
         match &self.bar {
-            Some(bar) => bar.println(text),
-            None => eprintln!("{text}"),
+            Some(bar) => bar.println(fitted(text, render::terminal_width())),
+            None => say(text),
+        }
+    }
+
+    /// Shows the loss beside the bar: a mean in which each batch shown counts a tenth, since those of
+    /// single batches jump.
+    fn show_loss(&mut self, loss: f32) {
+        let (epoch, mean) = &mut self.shown;
+        let mean = mean.get_or_insert(loss);
+        if loss.is_finite() {
+            *mean += (loss - *mean) / 10.0;
+        }
+        if let Some(bar) = &self.bar {
+            bar.set_message(format!("{epoch}  loss {mean:.4}"));
         }
     }
 
@@ -97,10 +116,10 @@ impl Watcher for Progress {
         match event {
             Event::EpochStarted { epoch, epochs, steps } if self.mode == Mode::Bar => {
                 self.started = Instant::now();
-                let style = "epoch {msg} {bar:32} {pos}/{len} steps, {per_sec}, {eta} left";
-                let style = ProgressStyle::with_template(style).expect("a valid template");
-                let bar = ProgressBar::new(steps as u64).with_style(style);
+                let style = "epoch {msg}  {wide_bar} {pos}/{len} steps, {rate}, {eta} left";
+                let bar = ProgressBar::new(steps as u64).with_style(style_of(style));
                 bar.set_message(format!("{epoch}/{epochs}"));
+                self.shown = (format!("{epoch}/{epochs}"), None);
                 bar.enable_steady_tick(Duration::from_millis(100));
                 self.bar = Some(bar);
             }
@@ -113,9 +132,10 @@ impl Watcher for Progress {
                     self.notice(&skipped_line(epoch, step, loss, lr_scale));
                 }
             }
-            Event::Stepped { step } => {
+            Event::Stepped { step, loss } => {
                 if let Some(bar) = &self.bar {
                     bar.set_position(step as u64);
+                    self.show_loss(loss);
                 }
             }
             Event::EpochEnded { record, epochs, decision } => {
@@ -140,17 +160,84 @@ fn threads_line(ThreadChange { from, to }: ThreadChange) -> String {
     )
 }
 
+/// A bar of this template, in which `{rate}` is a number a second that one can read.
+fn style_of(template: &str) -> ProgressStyle {
+    let style = ProgressStyle::with_template(template).expect("a valid template");
+    style.with_key("rate", |state: &ProgressState, out: &mut dyn Write| {
+        // The bar writes to a string, which takes all there is.
+        let _ = out.write_str(&a_second(state.per_sec()));
+    })
+}
+
+/// `12.3/s`, `4 060/s`, `17 s each`: three digits say what there is to know.
+fn a_second(rate: f64) -> String {
+    match rate {
+        _ if !rate.is_finite() || rate <= 0.0 => "-/s".into(),
+        rate if rate < 0.1 => format!("{:.0} s each", 1.0 / rate),
+        rate if rate < 10.0 => format!("{rate:.2}/s"),
+        rate if rate < 100.0 => format!("{rate:.1}/s"),
+        rate => format!("{rate:.0}/s"),
+    }
+}
+
+/// Prints a line on standard error: on a terminal, broken where words end.
+pub fn say(text: &str) {
+    match std::io::stderr().is_terminal() {
+        true => eprintln!("{}", fitted(text, render::terminal_width())),
+        false => eprintln!("{text}"),
+    }
+}
+
+/// The same on standard output.
+pub fn tell(text: &str) {
+    match std::io::stdout().is_terminal() {
+        true => println!("{}", fitted(text, render::terminal_width())),
+        false => println!("{text}"),
+    }
+}
+
+/// A line as rows that are at most so wide, where no word is wider. Two spaces stand between things:
+/// a row is broken there if it can be, so that `loss 0.2891` stays in one piece. Rows behind the
+/// first are indented.
+fn fitted(text: &str, width: usize) -> String {
+    const INDENT: &str = "  ";
+    let wide = |text: &str| console::measure_text_width(text);
+    if wide(text) <= width {
+        return text.to_owned();
+    }
+    let mut rows: Vec<String> = vec![String::new()];
+    let mut push = |gap: &str, piece: &str| {
+        let row = rows.last_mut().expect("there is a row");
+        let begun = !row.trim().is_empty();
+        match begun && wide(row) + gap.len() + wide(piece) > width {
+            true => rows.push(format!("{INDENT}{piece}")),
+            false if begun => row.push_str(&format!("{gap}{piece}")),
+            false => row.push_str(piece),
+        }
+    };
+    for thing in text.split("  ") {
+        if wide(thing) + INDENT.len() <= width {
+            push("  ", thing);
+            continue;
+        }
+        for (index, word) in thing.split(' ').enumerate() {
+            push(if index == 0 { "  " } else { " " }, word);
+        }
+    }
+    rows.join("\n")
+}
+
 /// Shows how far the reading of images has come, before training; any thread may tell it.
 pub struct Reading<'a> {
     mode: Mode,
     stop: &'a AtomicBool,
-    /// When it was first told.
+    /// When the first images were read.
     start: OnceLock<Instant>,
     bar: OnceLock<ProgressBar>,
 }
 
 impl<'a> Reading<'a> {
-    /// Nothing read yet. Where `stop` is set, reading is asked to end.
+    /// Nothing read yet. Where `stop` is set, reading ends.
     pub fn new(mode: Mode, stop: &'a AtomicBool) -> Self {
         Reading { mode, stop, start: OnceLock::new(), bar: OnceLock::new() }
     }
@@ -161,9 +248,8 @@ impl<'a> Reading<'a> {
         let start = self.start.get_or_init(Instant::now);
         if self.mode == Mode::Bar {
             let bar = self.bar.get_or_init(|| {
-                let style = "reading images {bar:32} {pos}/{len}, {per_sec}, {eta} left";
-                let style = ProgressStyle::with_template(style).expect("a valid template");
-                ProgressBar::new(total as u64).with_style(style)
+                let style = "reading images {wide_bar} {pos}/{len}, {rate}, {eta} left";
+                ProgressBar::new(total as u64).with_style(style_of(style))
             });
             bar.set_position(done as u64);
             if done == total || !go_on {
@@ -178,10 +264,10 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// The part of an epoch's time above which waiting for data is worth a word.
+/// The part of an epoch's time above which waiting for data is worth a note.
 const WORTH_SAYING: f64 = 0.03;
 
-/// What is said of a batch that is left out.
+/// The line about a batch that is left out.
 fn skipped_line(epoch: usize, step: usize, loss: f32, lr_scale: f64) -> String {
     let what = if loss.is_finite() { "the gradient" } else { "the loss" };
     let mut text = format!("step {step} of epoch {epoch} is left out: {what} is not finite");
@@ -240,5 +326,54 @@ pub fn push_scores(line: &mut String, prefix: &str, scores: &Scores) {
     line.push_str(&format!("  {prefix}loss {:.4}", scores.loss));
     for (name, value) in &scores.metrics {
         line.push_str(&format!("  {prefix}{name} {value:.4}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_broken_between_words_at_any_width() {
+        let lines = [
+            "epoch 12/20  loss 0.2891  accuracy 0.9174  val_loss 0.1512  val_accuracy 0.9533  lr 0.001  \
+             grad 0.72  0.19 s  31416 samples/s  eta 8 s",
+            "  no better for a while: the learning rate is lowered",
+            "net: 54000 training, 6000 validation and 10000 test samples of mnist, 2 threads, avx2, \
+             checkpoints after each epoch",
+            "kept: runs/mnist/checkpoints/last.ckpt; go on with `nnc run --resume=runs/mnist`",
+        ];
+        for line in lines {
+            for width in 40..=200 {
+                let text = fitted(line, width);
+                let words = |text: &str| -> Vec<String> {
+                    text.split_whitespace().map(str::to_owned).collect()
+                };
+                assert_eq!(words(&text), words(line), "{width}");
+                for row in text.lines() {
+                    let single = row.split_whitespace().count() == 1;
+                    assert!(row.chars().count() <= width || single, "{width}: {row}");
+                }
+                if line.len() <= width {
+                    assert_eq!(text, line);
+                }
+            }
+        }
+        let narrow = fitted(lines[0], 40);
+        assert_eq!(narrow.lines().next(), Some("epoch 12/20  loss 0.2891"), "{narrow}");
+    }
+
+    #[test]
+    fn rates_have_digits_that_mean_something() {
+        for (rate, says) in [
+            (50.9527, "51.0/s"),
+            (4060.4, "4060/s"),
+            (3.14159, "3.14/s"),
+            (0.01, "100 s each"),
+            (0.0, "-/s"),
+            (f64::NAN, "-/s"),
+        ] {
+            assert_eq!(a_second(rate), says);
+        }
     }
 }

@@ -59,8 +59,13 @@ pub fn left(diagnostics: &[Diagnostic]) -> String {
 
 /// The width of the terminal, within reason.
 fn console_width() -> usize {
+    terminal_width().min(120)
+}
+
+/// The width of the terminal that standard error is; 80 where that is not known.
+pub fn terminal_width() -> usize {
     let (_, columns) = console::Term::stderr().size();
-    usize::from(columns).clamp(40, 120)
+    usize::from(columns).max(40)
 }
 
 /// One diagnostic as text.
@@ -123,7 +128,11 @@ fn push_fix(text: &mut String, fix: &Fix, sources: &Sources, width: usize, paint
     const INDENT: usize = 7;
     let Some(file) = fix.file() else { return };
     let source = sources.file(file);
-    let checked = if fix.checked { " (checked)" } else { "" };
+    let checked = match (fix.checked, fix.automatic) {
+        (true, true) => " (checked)",
+        (true, false) => " (checked; `--fix` does not make it)",
+        (false, _) => "",
+    };
     let title = format!("{}{checked}", fix.title);
     push_wrapped(text, "  fix: ", &title, width, |word| paint.paint(GREEN, word));
     for line in diff::lines(&source.text, &apply(&source.text, &fix.edits)) {

@@ -29,7 +29,7 @@ pub struct Run {
     /// The checkpoint to go on from, instead of the newest
     #[arg(long, value_name = "NAME", requires = "resume")]
     checkpoint: Option<String>,
-    /// Compile and open everything, say what would be done, and end
+    /// Compile and open everything, report what would be done, and stop
     #[arg(long)]
     dry_run: bool,
     /// Write the trained parameters to this file (safetensors), too, after Ctrl-C as well
@@ -62,6 +62,7 @@ impl Run {
             save: self.save.as_ref(),
             dry_run: self.dry_run,
             stop: &stop,
+            said: &train::Said::default(),
         };
         train::run(&asked)
     }

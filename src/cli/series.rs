@@ -2,7 +2,7 @@
 //! them.
 
 use super::run::STOPPED;
-use super::train::{self, Asked, Training};
+use super::train::{self, Asked, Said, Training};
 use super::{Options, escaped, write};
 use crate::driver::{
     self, Failure, Left, Member, Place, RunResult, Series, Setting, columns, spread,
@@ -63,6 +63,7 @@ pub fn run(
 ) -> Result<u8, Failure> {
     let members = series.members();
     let mut results: Vec<(Member, RunResult)> = Vec::new();
+    let said = Said::default();
     for (index, member) in members.iter().enumerate() {
         let job = match series.left(member)? {
             Left::Done(result) => {
@@ -83,6 +84,7 @@ pub fn run(
             save: None,
             dry_run: false,
             stop,
+            said: &said,
         };
         let Some((_, ended)) = train::train(&asked, &job)? else { continue };
         if let Some(message) = ended.unwritten {

@@ -1,9 +1,10 @@
 //! Training from the command line: the flags that all commands share that train, Ctrl-C, and one
 //! run from what is announced to what came of it.
 
-use super::progress::{Mode, Progress, Reading, push_scores};
+use super::progress::{Mode, Progress, Reading, push_scores, say, tell};
 use super::run::{STOPPED, flags};
 use super::{Options, render};
+use crate::base::diagnostic::Diagnostic;
 use crate::driver::{
     self, Ended, Failure, Job, Overrides, Place, Prepared, RunResult, Series, Setting, put_scores,
 };
@@ -11,6 +12,8 @@ use crate::runtime::pool::{Pool, default_threads};
 use crate::runtime::trainer::Outcome;
 use clap::Args;
 use serde_json::{Map, Value, json};
+use std::cell::RefCell;
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,13 +25,13 @@ pub struct Training {
     /// Threads; results are the same for any number [default: the processors at hand]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
-    /// Epochs to make, instead of what the file says
+    /// Epochs, in place of the file's `epochs`
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     epochs: Option<u32>,
-    /// Samples a step, instead of what the file says
+    /// Samples a step, in place of the file's `batch`
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     batch: Option<u32>,
-    /// The seed, instead of what the file says
+    /// The seed, in place of the file's `seed`
     #[arg(long)]
     seed: Option<u64>,
     /// Set a setting of `train`, an argument of the optimizer or a constant: `train.lr=1e-3`
@@ -37,7 +40,7 @@ pub struct Training {
     /// Use at most so many samples of each split
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     limit: Option<u32>,
-    /// Train, validate and test on the same so many samples: a sound model learns them by heart
+    /// Train, validate and test on the same few samples: a model that can learn fits them exactly
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     overfit: Option<u32>,
     /// Stop after so long, as after Ctrl-C: `90s`, `10m`, `1.5h`
@@ -128,6 +131,19 @@ pub struct Asked<'a> {
     pub dry_run: bool,
     /// Set by Ctrl-C.
     pub stop: &'a AtomicBool,
+    /// What runs before this one have said.
+    pub said: &'a Said,
+}
+
+/// Notes and warnings that were shown: what is the same in each run of a series is said once.
+#[derive(Default)]
+pub struct Said(RefCell<HashSet<String>>);
+
+impl Said {
+    /// Whether a text is new.
+    fn is_new(&self, text: &str) -> bool {
+        self.0.borrow_mut().insert(text.to_owned())
+    }
 }
 
 /// One run, to its exit code.
@@ -161,9 +177,11 @@ pub fn train(asked: &Asked<'_>, job: &Job) -> Result<Option<(Prepared, Ended)>, 
     let watch = |done, total| reading.read(done, total);
     let mut pool = Pool::adaptive(training.threads());
     let mut prepared = driver::prepare(job, &watch)?;
-    render::print(&prepared.run.warnings, &prepared.session.sources);
+    let new = |warning: &&Diagnostic| asked.said.is_new(&format!("{warning:?}"));
+    let warnings: Vec<Diagnostic> = prepared.run.warnings.iter().filter(new).cloned().collect();
+    render::print(&warnings, &prepared.session.sources);
     let mut progress = Progress::new(mode);
-    announce(training, &prepared, &progress);
+    announce(asked, &prepared, &progress);
     asked.options.print_timings(&prepared.session.timings);
     if asked.dry_run {
         let arena = prepared.run.arena(training.threads()) as f64 / 1e6;
@@ -175,7 +193,8 @@ pub fn train(asked: &Asked<'_>, job: &Job) -> Result<Option<(Prepared, Ended)>, 
 }
 
 /// Says what will be done, defaults included.
-fn announce(training: &Training, prepared: &Prepared, progress: &Progress) {
+fn announce(asked: &Asked<'_>, prepared: &Prepared, progress: &Progress) {
+    let Asked { training, said, .. } = asked;
     let run = &prepared.run;
     let folder = prepared.folder.as_ref().map(|folder| folder.root.display().to_string());
     let resumed = prepared.resumed.as_ref().map(|checkpoint| &checkpoint.header.state);
@@ -194,10 +213,10 @@ fn announce(training: &Training, prepared: &Prepared, progress: &Progress) {
     if training.quiet || training.json {
         return;
     }
-    if let Some(notice) = &run.data.notice {
+    if let Some(notice) = run.data.notice.as_ref().filter(|notice| said.is_new(notice)) {
         progress.line(&format!("note: {notice}"));
     }
-    for note in &run.data.notes {
+    for note in run.data.notes.iter().filter(|note| said.is_new(&note.line)) {
         progress.line(&format!("note: {}", note.line));
         let details = note.details.iter().filter(|_| training.verbose);
         details.for_each(|detail| progress.line(&format!("  {detail}")));
@@ -225,7 +244,7 @@ fn conclude(
     let code = match ended.outcome {
         Err(failure) => {
             if let Some(way_on) = way_on {
-                eprintln!("{way_on}");
+                say(&way_on);
             }
             return Err(failure);
         }
@@ -233,7 +252,7 @@ fn conclude(
             let why = if ended.out_of_time { "the time is over: " } else { "" };
             if !quiet {
                 eprintln!("{why}stopped after {} steps", ended.steps);
-                way_on.iter().for_each(|way_on| eprintln!("{way_on}"));
+                way_on.iter().for_each(|way_on| say(way_on));
             }
             if ended.out_of_time { 0 } else { STOPPED }
         }
@@ -283,7 +302,8 @@ fn print_result(training: &Training, prepared: &Prepared, result: &RunResult, se
     let restored = run.settings().rules.patience.as_ref().is_some_and(|patience| patience.restore);
     if let (true, Some(best), false) = (result.stopped_early, result.best_epoch, training.quiet) {
         let which = if restored { "; its weights are back" } else { "" };
-        eprintln!("stopped early after {} epochs: epoch {best} was best{which}", result.epochs);
+        let epochs = result.epochs;
+        say(&format!("stopped early after {epochs} epochs: epoch {best} was best{which}"));
     }
     let mut line = match &result.test {
         Some(scores) => {
@@ -297,7 +317,7 @@ fn print_result(training: &Training, prepared: &Prepared, result: &RunResult, se
         // The whole notice stood at the start; the result must not be taken for another's.
         line.push_str(&format!("  on {}, which stood in", run.data.source));
     }
-    println!("{line}  ({seconds:.2} s in all)");
+    tell(&format!("{line}  ({seconds:.2} s in all)"));
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ pub struct Verify {
     /// Steps to make
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
     steps: u32,
-    /// What parameters and samples are drawn from
+    /// The seed that parameters and samples are drawn from
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Print one JSON object

@@ -41,6 +41,7 @@ pub use request::{Argument, Call, Literal, Places, SourceRequest, Watch};
 
 use std::sync::Arc;
 
+use crate::base::names::nearest;
 use crate::base::schema::{Field, Schema};
 
 /// The names of all sources.
@@ -129,9 +130,22 @@ fn source(
 }
 
 fn unknown_source(name: &str) -> DataError {
+    let there = format!("sources are {}", SOURCES.join(", "));
+    if PLANNED.contains(&name) {
+        let error = DataError::new(format!("the source `{name}` is not in this version"));
+        return error.help(format!("it is still to come; {there}"));
+    }
     let error = DataError::new(format!("unknown data source `{name}`"));
-    error.misspelt(name, SOURCES, || format!("sources are {}", SOURCES.join(", ")))
+    error.misspelt(name, SOURCES, || match nearest(name, PLANNED) {
+        Some(planned) => {
+            format!("did you mean `{planned}`? It is still to come; {there}")
+        }
+        None => there,
+    })
 }
+
+/// Sources of the language that this version does not have.
+const PLANNED: [&str; 5] = ["csv", "text", "series", "audio", "arrays"];
 
 /// The names of a source's or transform's arguments, in order: where one stands that is given by
 /// place. Empty for a name that is neither.

@@ -6,6 +6,7 @@ use super::folder::report_bytes;
 use super::forecast::{Forecast, Machine};
 use super::front::Front;
 use super::kept;
+use super::parameters;
 use super::repair::add_fixes;
 use super::report::{Bytes, Facts, Report, RunBytes, layers, left_out};
 use super::session::{Failure, Request, Session};
@@ -70,6 +71,8 @@ pub fn check(session: &mut Session, request: &Request, wanted: Wanted) -> Result
         }
         _ => None,
     };
+    let rule = front.experiment.training.as_ref().map(|training| &training.rule);
+    let rows = parameters::rows(&front.experiment.train, rule);
     let graph = session.training_graph(front.experiment)?;
     run.initial = graph.lasting().map(|(_, ty, _)| ty.bytes(0)).sum();
     // Weights are copied once more while their file is written; the best epoch is put back from a
@@ -85,7 +88,6 @@ pub fn check(session: &mut Session, request: &Request, wanted: Wanted) -> Result
         let step = machine.step(&program, threads);
         Forecast { step, epoch: steps.map(|steps| steps * step), threads }
     });
-    let params = graph.params.values();
     Ok(Report {
         warnings,
         model,
@@ -93,7 +95,7 @@ pub fn check(session: &mut Session, request: &Request, wanted: Wanted) -> Result
         task,
         layers,
         notes,
-        tensors: params.map(|param| (param.path.clone(), param.ty.to_string())).collect(),
+        rows,
         parameters: graph.parameter_count(),
         batch,
         trained,
@@ -184,16 +186,50 @@ fn plan(
     session.plan(lowered.program, globals)
 }
 
-/// Everything that is found in a program, with the fixes that hold.
+/// Everything that is found in a program, with the fixes that hold; of several models, in each.
 pub(super) fn findings(
     session: &mut Session,
     request: &Request,
 ) -> Result<Vec<Diagnostic>, Failure> {
-    match sound(session, request) {
-        Ok(front) => Ok(front.warnings),
-        Err(Failure::Program { diagnostics, .. }) => Ok(diagnostics),
-        Err(failure) => Err(failure),
+    let mut all = Vec::new();
+    for request in each_model(session, request)? {
+        let mut own = Session::default();
+        own.instead.clone_from(&session.instead);
+        own.search = session.search.clone();
+        let found = match sound(&mut own, &request) {
+            Ok(front) => front.warnings,
+            Err(Failure::Program { diagnostics, .. }) => diagnostics,
+            Err(failure) => return Err(failure),
+        };
+        session.sources = own.sources;
+        merge(&mut all, found);
     }
+    Ok(all)
+}
+
+/// Adds what is not known yet: a mistake in what several models share is found in each.
+pub fn merge(all: &mut Vec<Diagnostic>, found: Vec<Diagnostic>) {
+    for finding in found {
+        let same = |other: &Diagnostic| {
+            (other.code, other.place(), &other.message)
+                == (finding.code, finding.place(), &finding.message)
+        };
+        if !all.iter().any(same) {
+            all.push(finding);
+        }
+    }
+}
+
+/// The request, or where no model is asked for and the file has several, one for each.
+pub fn each_model(session: &Session, request: &Request) -> Result<Vec<Request>, Failure> {
+    let models = match request.model {
+        Some(_) => Vec::new(),
+        None => session.several_models(request)?,
+    };
+    if models.is_empty() {
+        return Ok(vec![request.clone()]);
+    }
+    Ok(models.into_iter().map(|model| Request { model: Some(model), ..request.clone() }).collect())
 }
 
 /// A program without errors, or the errors with the fixes that hold.

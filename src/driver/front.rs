@@ -60,6 +60,18 @@ impl Session {
         Ok((parsed, judged))
     }
 
+    /// The models of a program that parses, where it has several.
+    pub(super) fn several_models(&self, request: &Request) -> Result<Vec<String>, Failure> {
+        let text = self.main_text(request)?;
+        let mut session = Session::default();
+        session.instead.clone_from(&self.instead);
+        let (parsed, errors) = session.parse(&request.file, text)?;
+        Ok(match errors.is_empty() {
+            true => elaborate::several_models(&parsed.program()),
+            false => Vec::new(),
+        })
+    }
+
     /// Asks the data for their schema and elaborates. What is wrong with the data does not keep the
     /// rest from being looked at.
     pub(super) fn judge(
@@ -147,7 +159,7 @@ impl Session {
             if steps == 0 {
                 judged.errors.push(no_steps(settings, samples));
             }
-            judged.errors.extend(schedules::misfits(training, steps));
+            judged.errors.extend(schedules::misfits(training, train, steps));
         }
         if let Some(node) = zero_division(train, settings.batch) {
             let place = super::pipeline::place(&self.sources, train, node);

@@ -10,10 +10,11 @@
 
 use super::front::{Judged, Parsed};
 use super::session::{Failure, Request, Session};
+use super::slips::{self, Search};
 use super::source::Schemas;
 use crate::base::codes;
 use crate::base::diagnostic::{Diagnostic, Severity};
-use crate::base::fix::{Fix, apply, moved};
+use crate::base::fix::{Edit, Fix, apply, moved};
 use crate::base::source::{FileId, Sources};
 use crate::elaborate::{self, Tolerated};
 use crate::repair::{self, Candidate};
@@ -28,6 +29,12 @@ const MOST_TRIED: usize = 4000;
 const MOST_BUILT: usize = 400_000;
 /// Once a fix holds, others are looked for that cost at most so much more.
 const FURTHER: u32 = 60;
+/// Once one holds that takes something away, others are looked for that cost at most so much more.
+const BEYOND_LESS: u32 = 80;
+/// How many proposed fixes of a finding are looked behind.
+const MOST_BEHIND: usize = 2;
+/// What is proposed with a mistake costs less than this; what is guessed, more.
+const PROPOSED: u32 = 4;
 /// Files past this size get only the fixes that are proposed with a mistake.
 const LARGE: usize = 200_000;
 
@@ -44,17 +51,25 @@ pub(super) fn add_fixes(
     let sources = session.sources.clone();
     let source = judged.source.as_ref();
     let classes = source.and_then(|source| source.schema.as_ref()).and_then(|it| it.classes);
-    let mut again = Again { request, sources, parsed, schemas, unread: judged.unread };
-    let mut left = Left { tried: MOST_TRIED, built: MOST_BUILT };
+    let (unread, search) = (judged.unread, session.search.clone());
+    let mut again = Again { request, sources, parsed, schemas, unread, search };
+    let built = MOST_BUILT.saturating_sub(again.search.add(0));
+    let mut left = Left { tried: MOST_TRIED, built };
     for (index, finding) in found.iter_mut().enumerate() {
         let share = Left {
             tried: left.tried / (before.len() - index),
             built: left.built / (before.len() - index),
         };
         let spent = again.fixes(&before, finding, classes, share);
+        again.search.add(spent.built);
         left.tried = left.tried.saturating_sub(spent.tried);
         left.built = left.built.saturating_sub(spent.built);
     }
+}
+
+/// Whether more may be wrong with what a finding is about than can be seen before it is mended.
+fn hides(finding: &Diagnostic) -> bool {
+    [codes::UNKNOWN_NAME, codes::UNKNOWN_CALLEE, codes::ARGUMENTS].contains(&finding.code)
 }
 
 /// Candidates and operators: what is left, or was spent.
@@ -71,6 +86,8 @@ struct Again<'r> {
     parsed: Parsed,
     schemas: Schemas,
     unread: bool,
+    /// The search that this is part of.
+    search: Search,
 }
 
 impl Again<'_> {
@@ -84,22 +101,77 @@ impl Again<'_> {
     ) -> Left {
         let mut spent = Left::default();
         let mut kept: Vec<(u32, Fix)> = Vec::new();
-        for Candidate { mut fix, cost } in self.candidates(finding, classes) {
+        // One that takes something away is offered last, and others are looked for longer.
+        let mut less: Option<(u32, Fix)> = None;
+        let mut behind = 0;
+        let candidates = self.candidates(finding, classes).into_iter();
+        for Candidate { mut fix, cost } in candidates.take(self.search.candidates()) {
             let far = kept.first().is_some_and(|(first, _)| cost > first + FURTHER);
-            if kept.len() == MOST_FIXES || far {
+            let farther = less.as_ref().is_some_and(|(first, _)| cost > first + BEYOND_LESS);
+            if kept.len() == MOST_FIXES || far || farther {
                 break;
             }
             if spent.tried >= left.tried || spent.built >= left.built {
                 break;
             }
             spent.tried += 1;
+            if self.unread && cost < PROPOSED {
+                let (request, sources) = (self.request, &self.sources);
+                let mended = slips::mended(request, sources, &self.search, before, (finding, &fix));
+                if let Some(mended) = mended.filter(|it| kept.iter().all(|(_, kept)| kept != it)) {
+                    kept.push((cost, mended));
+                }
+                continue;
+            }
             if self.holds(before, finding, &fix, &mut spent.built) {
                 fix.checked = true;
-                kept.push((cost, fix));
+                fix.automatic = match self.unread {
+                    true => !self.takes_sign(&fix),
+                    false => !self.takes_away(finding, &fix),
+                };
+                match fix.automatic {
+                    true => kept.push((cost, fix)),
+                    false => less = less.or(Some((cost, fix))),
+                }
+            } else if cost < PROPOSED && behind < MOST_BEHIND && hides(finding) {
+                // What has no meaning hides what is wrong behind it.
+                behind += usize::from(self.search.looks_behind());
+                kept.extend(self.followed(before, finding, &fix).map(|fix| (cost, fix)));
             }
         }
-        finding.fixes = kept.into_iter().map(|(_, fix)| fix).collect();
+        kept.truncate(MOST_FIXES - usize::from(less.is_some()));
+        finding.fixes = kept.into_iter().chain(less).map(|(_, fix)| fix).collect();
         spent
+    }
+
+    /// A fix with those for what it uncovers.
+    fn followed(&self, before: &[Diagnostic], finding: &Diagnostic, fix: &Fix) -> Option<Fix> {
+        let (request, sources) = (self.request, &self.sources);
+        let looks = self.search.looks_behind();
+        looks.then(|| slips::followed(request, sources, &self.search, before, (finding, fix)))?
+    }
+
+    /// Whether a fix of a text only takes an operator away: what was to follow it is missing.
+    fn takes_sign(&self, fix: &Fix) -> bool {
+        const SIGNS: [&str; 9] = ["|>", "+", "-", "*", "/", "@", "^", "=", "<-"];
+        let gone = |edit: &Edit| {
+            edit.text.trim().is_empty() && SIGNS.contains(&self.sources.text(edit.span).trim())
+        };
+        fix.edits.iter().any(gone)
+    }
+
+    /// Whether a fix takes away what the author has written. What a lint is sure does nothing, or
+    /// does the same twice, is nothing.
+    fn takes_away(&self, finding: &Diagnostic, fix: &Fix) -> bool {
+        let does_nothing = [codes::SOFTMAX_TWICE, codes::ODD_DROPOUT].contains(&finding.code);
+        let Some(file) = fix.file().filter(|_| !does_nothing) else { return false };
+        let Some(before) = self.parsed.files.iter().find(|it| it.id == file) else { return false };
+        let mut sources = self.sources.clone();
+        sources.replace(file, apply(&self.sources.file(file).text, &fix.edits));
+        match syntax::parse(&sources, file) {
+            Ok(after) => repair::takes_away(before, &after),
+            Err(_) => false,
+        }
     }
 
     fn candidates(&self, finding: &Diagnostic, classes: Option<usize>) -> Vec<Candidate> {
@@ -257,8 +329,9 @@ pub fn fix(request: &Request) -> Result<Fixed, Failure> {
         let unused = [codes::UNUSED_ITEM, codes::UNUSED_BINDING, codes::UNUSED_ARGUMENT];
         let kept = |it: &&Diagnostic| !unused.contains(&it.code) || !mended;
         let first = found.iter().filter(kept).find_map(|finding| {
-            let fix = finding.fixes.first().filter(|fix| fix.checked)?;
-            Some((finding.severity, fix))
+            let made =
+                |fix: &&Fix| fix.automatic && (fix.checked || finding.severity == Severity::Error);
+            Some((finding.severity, finding.fixes.iter().find(made)?))
         });
         let Some((severity, fix)) = first.filter(|_| fixed.made.len() < MOST_MADE) else {
             fixed.left = found;

@@ -12,6 +12,7 @@
 //! steps says, to the byte.
 
 use super::forecast::Forecast;
+use super::parameters::{self, ParameterRow};
 use super::pipeline::place;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::Sources;
@@ -37,8 +38,8 @@ pub struct Report {
     pub(super) layers: Vec<Layer>,
     /// Facts that are no reason to warn: rows that windows leave out.
     pub(super) notes: Vec<String>,
-    /// Every parameter: its path and type.
-    pub(super) tensors: Vec<(String, String)>,
+    /// Every parameter.
+    pub(super) rows: Vec<ParameterRow>,
     /// Numbers that are trained.
     pub(super) parameters: usize,
     /// Samples a step.
@@ -270,6 +271,11 @@ impl Report {
         text
     }
 
+    /// The parameters one by one, as people read them; as wide as their paths.
+    pub fn parameters(&self) -> String {
+        parameters::table(&self.rows)
+    }
+
     fn push_layers(&self, text: &mut String) {
         const MOST: usize = 28;
         let cut = |path: &str| -> String {
@@ -339,14 +345,13 @@ impl Report {
                 "flop": layer.flops, "activation_bytes": layer.activation,
             })
         });
-        let tensors = self.tensors.iter().map(|(path, ty)| json!({ "path": path, "type": ty }));
         let bytes =
             |bytes: Bytes| json!({ "shared_bytes": bytes.shared, "thread_bytes": bytes.thread });
         let RunBytes { threads, data, prefetch, initial, copy, evaluation } = self.run;
         let mut report = json!({
             "model": self.model, "output": self.output, "task": self.task, "batch": self.batch,
             "notes": self.notes,
-            "layers": layers.collect::<Vec<_>>(), "tensors": tensors.collect::<Vec<_>>(),
+            "layers": layers.collect::<Vec<_>>(), "tensors": parameters::json(&self.rows),
             "parameters": self.parameters, "step_flop": self.facts.flops,
             "training": bytes(self.facts.train), "inference": bytes(self.facts.infer),
             "run": {
@@ -364,7 +369,7 @@ impl Report {
 }
 
 /// A number in groups of three digits, with narrow gaps.
-fn grouped(number: u64) -> String {
+pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {

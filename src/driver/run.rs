@@ -107,7 +107,7 @@ pub fn run(
     said.epochs = overrides.epochs.unwrap_or(said.epochs);
     said.seed = overrides.seed.unwrap_or(said.seed);
     let run_steps = training.settings.steps(data.train.count());
-    refuse_unfit(session, &training, run_steps)?;
+    refuse_unfit(session, &training, &experiment.train, run_steps)?;
     let has_validation = data.validation.count() > 0;
     let unknown = unknown_watched(&training, has_validation);
     if !unknown.is_empty() {

@@ -6,14 +6,14 @@
 use super::session::{Failure, Session};
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
-use crate::elaborate::{GRADIENT_KEYS, SCHEDULED, Training};
+use crate::elaborate::{Driven, GRADIENT_KEYS, SCHEDULED, Training};
 use crate::graph::rule::LR_SCALE;
 use crate::graph::{Graph, RUN_STEPS};
 use crate::lower::uniform::Collected;
 use crate::runtime::trainer::Schedules;
 
-/// How many steps of a run are looked at for numbers that are none.
-const LOOKED_AT: u64 = 1000;
+/// How many steps of a run are looked at, for numbers that are none or outside their domain.
+const LOOKED_AT: u64 = 20_000;
 
 /// A value for each hyper-parameter: as written, but for the number of the run's steps.
 pub(super) fn hypers(declared: &[(String, f64)], steps: u64) -> Vec<f64> {
@@ -45,14 +45,15 @@ pub(super) fn schedules(rule: &Graph, steps: u64) -> Schedules {
 pub(super) fn refuse_unfit(
     session: &Session,
     training: &Training,
+    train: &Graph,
     steps: u64,
 ) -> Result<(), Failure> {
-    let found = misfits(training, steps);
+    let found = misfits(training, train, steps);
     if found.is_empty() { Ok(()) } else { Err(session.program_failure(found)) }
 }
 
-/// Schedules that make no sense in a run of so many steps.
-pub(super) fn misfits(training: &Training, steps: u64) -> Vec<Diagnostic> {
+/// Schedules that make no sense in a run of so many steps; `train` is the training graph.
+pub(super) fn misfits(training: &Training, train: &Graph, steps: u64) -> Vec<Diagnostic> {
     let long = training.warm_ups.iter().filter(|warm_up| steps > 0 && warm_up.steps >= steps);
     let mut found: Vec<Diagnostic> = long
         .map(|warm_up| {
@@ -65,20 +66,52 @@ pub(super) fn misfits(training: &Training, steps: u64) -> Vec<Diagnostic> {
     if found.is_empty() {
         found.extend(unfit(training, steps));
     }
+    if found.is_empty() {
+        found.extend(outside(&training.rule.graph, &training.driven, steps));
+        found.extend(outside(train, &training.driven_in_step, steps));
+    }
     found
+}
+
+/// The steps of a run that are looked at: evenly, with the last one.
+fn looked_at(steps: u64) -> impl Iterator<Item = u64> {
+    let every = steps.div_ceil(LOOKED_AT).max(1);
+    let every = usize::try_from(every).unwrap_or(usize::MAX);
+    (1..=steps).step_by(every).chain([steps])
+}
+
+/// The arguments that a schedule takes out of their domain, each at the first such step.
+fn outside(graph: &Graph, driven: &[Driven], steps: u64) -> Vec<Diagnostic> {
+    let mut collected = Collected::default();
+    let elements: Vec<usize> =
+        driven.iter().map(|argument| collected.element(graph, argument.node)).collect();
+    let uniforms = collected.finish(graph);
+    let hypers = hypers(&uniforms.hypers, steps);
+    let mut found: Vec<Option<Diagnostic>> = vec![None; driven.len()];
+    for step in looked_at(steps) {
+        let values = uniforms.eval(step, &hypers);
+        for ((argument, &element), found) in driven.iter().zip(&elements).zip(&mut found) {
+            let value = values[element];
+            if found.is_some() || argument.takes(value) {
+                continue;
+            }
+            let Driven { argument, must, span, .. } = argument;
+            let message =
+                format!("{argument} must be {must}, but is {value} in step {step} of {steps}");
+            *found = Some(Diagnostic::error(codes::DOMAIN, message).primary(*span, ""));
+        }
+    }
+    found.into_iter().flatten().collect()
 }
 
 /// The first step at which a schedule gives no finite number, or a setting of gradients a negative
 /// one: that would turn them round.
 fn unfit(training: &Training, steps: u64) -> Option<Diagnostic> {
     let schedules = schedules(&training.rule.graph, steps);
-    let every = steps.div_ceil(LOOKED_AT).max(1);
-    let looked_at = (1..=steps).step_by(usize::try_from(every).unwrap_or(usize::MAX));
     let refused = |(name, value): &(String, f32)| {
         !value.is_finite() || *value < 0.0 && GRADIENT_KEYS.contains(&name.as_str())
     };
-    let (step, (name, value)) = looked_at
-        .chain([steps])
+    let (step, (name, value)) = looked_at(steps)
         .find_map(|step| schedules.at(step).into_iter().find(refused).map(|found| (step, found)))?;
     let message = format!("the schedule of `{name}` is {value} in step {step} of {steps}");
     let error = Diagnostic::error(codes::SCHEDULE, message);

@@ -1,6 +1,7 @@
 //! What the driver remembers while it calls the stages: sources, times, and the one stage that
 //! is to be printed; and how a failure of a stage becomes a report.
 
+use super::slips::Search;
 use crate::base::caught::caught;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::Sources;
@@ -76,6 +77,8 @@ pub struct Session {
     /// Texts that stand for those of files.
     pub(super) instead: Vec<(PathBuf, String)>,
     pub(super) wanted: Option<String>,
+    /// Which search for fixes this is part of.
+    pub(super) search: Search,
     printed: Option<String>,
 }
 

@@ -6,6 +6,7 @@
 //! value fails silently in turn, so that one mistake is told once.
 
 use super::Tolerated;
+use super::domain::Driven;
 use super::items::{FunctionItem, Items};
 use super::schedule::WarmUp;
 use super::scope::Frame;
@@ -93,6 +94,8 @@ pub(super) struct Elaborator<'a> {
     pub planned_steps: f64,
     /// The warm-ups of schedules, in order.
     pub warm_ups: Vec<WarmUp>,
+    /// The arguments with a domain that schedules drive, in order.
+    pub driven: Vec<Driven>,
     /// The optimizer's argument `lr`.
     pub learning_rate: Option<Value>,
     /// Whether the run has a weight decay of its own, beside the optimizer's.
@@ -129,6 +132,7 @@ impl<'a> Elaborator<'a> {
             depth: 0,
             planned_steps: 1000.0,
             warm_ups: Vec::new(),
+            driven: Vec::new(),
             learning_rate: None,
             decayed: None,
             lowered: None,
@@ -177,6 +181,9 @@ impl<'a> Elaborator<'a> {
     /// Reports an error. Places in the prelude are told as the call that led there.
     pub fn report(&mut self, mut error: Diagnostic) -> Reported {
         let labels = std::mem::take(&mut error.labels);
+        // What goes wrong in the prelude's own code is one mistake of the call.
+        let in_prelude =
+            labels.iter().any(|label| label.primary && self.items.in_prelude(label.span));
         for mut label in labels {
             if !self.items.in_prelude(label.span) {
                 error.labels.push(label);
@@ -198,7 +205,8 @@ impl<'a> Elaborator<'a> {
         }
         let error = self.with_calls(error);
         // A mistake in a layer that is called three times is one mistake.
-        let in_layer = self.calls_of_user().next().is_some() && error.place().is_some();
+        let in_layer =
+            (in_prelude || self.calls_of_user().next().is_some()) && error.place().is_some();
         let known = |known: &Diagnostic| match in_layer {
             true => known.code == error.code && known.place() == error.place(),
             false => *known == error,

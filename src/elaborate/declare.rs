@@ -7,10 +7,10 @@
 
 use super::call::Given;
 use super::context::{Elaborator, Eval, ParamSlot, Reported, StateSlot};
+use super::dims;
 use super::expr::Expect;
 use super::paths;
 use super::scope::{Binding, Role};
-use super::types;
 use super::value::{Initializer, Value};
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
@@ -339,9 +339,9 @@ impl<'a> Elaborator<'a> {
     /// Remembers where each dimension of a value was written.
     pub fn written_dims(&mut self, node: NodeId, dims: &[ast::Dim]) {
         let rank = self.ty(node).shape.rank();
-        let Some(pairs) = types::pair(dims, rank) else { return };
+        let Some(pairs) = dims::pair(dims, rank) else { return };
         for (dim, axes) in pairs {
-            let origin = self.origin(types::dim_span(dim));
+            let origin = self.origin(dims::dim_span(dim));
             for axis in axes {
                 self.builder.graph.dim_origins.insert((node, axis), DimOrigin::Written(origin));
             }

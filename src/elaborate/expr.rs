@@ -284,6 +284,10 @@ impl<'a> Elaborator<'a> {
         for stmt in &block.stmts {
             if let Err(reported) = self.stmt(&stmt.kind, stmt.span) {
                 outcome = Err(reported);
+                // What comes after a `require` rests on it.
+                if matches!(stmt.kind, StmtKind::Require { .. }) {
+                    return (outcome, Err(reported));
+                }
             }
         }
         let value = match block.value.as_deref() {
@@ -299,6 +303,9 @@ impl<'a> Elaborator<'a> {
             StmtKind::Let { name, value } => self.let_(name, value),
             StmtKind::Param(declaration) => self.declare_param(declaration, span),
             StmtKind::State(declaration) => self.declare_state(declaration, span),
+            StmtKind::Require { condition, message } => {
+                self.require(condition, message.as_deref(), span)
+            }
             StmtKind::Assign { name, value } => self.assign(name, value),
             StmtKind::Expr(Expr { kind: ExprKind::If(branch), .. }) => {
                 self.if_(branch, Expect::Any).map(|_| ())

@@ -23,32 +23,48 @@ struct Draw {
     name: &'static str,
     params: &'static [(&'static str, Option<f64>)],
     make: fn(&[f64]) -> Init,
+    /// The parameter that is outside what it takes, and what it must be.
+    wrong: fn(&[f64]) -> Option<(usize, &'static str)>,
+}
+
+/// The deviation of a distribution is the second parameter.
+fn spread(of: &[f64]) -> Option<(usize, &'static str)> {
+    (of[1] < 0.0).then_some((1, "at least 0"))
 }
 
 /// The built-in initializers.
 const DRAWS: &[Draw] = &[
-    Draw { name: "zeros", params: &[], make: |_| Init::Constant(0.0) },
-    Draw { name: "ones", params: &[], make: |_| Init::Constant(1.0) },
-    Draw { name: "constant", params: &[("value", None)], make: |of| Init::Constant(of[0]) },
+    Draw { name: "zeros", params: &[], make: |_| Init::Constant(0.0), wrong: |_| None },
+    Draw { name: "ones", params: &[], make: |_| Init::Constant(1.0), wrong: |_| None },
+    Draw {
+        name: "constant",
+        params: &[("value", None)],
+        make: |of| Init::Constant(of[0]),
+        wrong: |_| None,
+    },
     Draw {
         name: "normal",
         params: &[("mean", Some(0.0)), ("std", Some(0.05))],
         make: |of| Init::Normal { mean: of[0], std: of[1] },
+        wrong: spread,
     },
     Draw {
         name: "truncated_normal",
         params: &[("mean", Some(0.0)), ("std", Some(0.05))],
         make: |of| Init::TruncatedNormal { mean: of[0], std: of[1] },
+        wrong: spread,
     },
     Draw {
         name: "uniform",
         params: &[("low", Some(-0.05)), ("high", Some(0.05))],
         make: |of| Init::Uniform { low: of[0], high: of[1] },
+        wrong: |of| (of[0] > of[1]).then_some((1, "at least `low`")),
     },
     Draw {
         name: "orthogonal",
         params: &[("gain", Some(1.0))],
         make: |of| Init::Orthogonal { gain: of[0] },
+        wrong: |_| None,
     },
 ];
 
@@ -106,20 +122,28 @@ impl<'a> Elaborator<'a> {
         let placed = self.place_arguments(draw.name, &slots, args, span)?;
         let values = self.evaluate_arguments(&placed, args, |_| Expect::Any)?;
         let mut numbers = Vec::new();
-        for ((name, default), value) in draw.params.iter().zip(values) {
+        for ((name, default), value) in draw.params.iter().zip(&values) {
             let number = match value {
                 None => *default,
                 Some((value, at)) => match value.as_f64() {
                     Some(number) => Some(number),
                     None => {
-                        let found = self.describe(&value);
+                        let found = self.describe(value);
                         let message =
                             format!("`{name}` of `{}` is a number, found {found}", draw.name);
-                        return Err(self.error(codes::WRONG_KIND, at, message));
+                        return Err(self.error(codes::WRONG_KIND, *at, message));
                     }
                 },
             };
             numbers.push(number.ok_or(Reported)?);
+        }
+        let infinite = numbers.iter().position(|number| !number.is_finite());
+        let infinite = infinite.map(|index| (index, "finite"));
+        if let Some((index, must)) = infinite.or_else(|| (draw.wrong)(&numbers)) {
+            let argument = format!("`{}` of `{}`", draw.params[index].0, draw.name);
+            let at = values[index].as_ref().map_or(span, |(_, at)| *at);
+            let number = Value::Float(numbers[index]);
+            self.must(false, (&argument, must), &number, at)?;
         }
         Ok(Initializer::Fixed((draw.make)(&numbers)))
     }
@@ -141,8 +165,9 @@ impl<'a> Elaborator<'a> {
         let placed = self.place_arguments(&function.name.text, &slots, &args, span)?;
         let values = self.evaluate_arguments(&placed, &args, |slot| expectation(params[slot]))?;
         let given = params.iter().zip(values);
-        let given = given
-            .filter_map(|(param, value)| value.map(|(value, _)| (param.name.text.clone(), value)));
+        let given = given.filter_map(|(param, value)| {
+            value.map(|(value, at)| (param.name.text.clone(), value, at))
+        });
         Ok(Initializer::Item(id, given.collect()))
     }
 
@@ -168,20 +193,23 @@ impl<'a> Elaborator<'a> {
     fn run_initializer(
         &mut self,
         id: FnId,
-        args: &[(String, Value)],
+        args: &[(String, Value, Span)],
         fans: [i64; 2],
         span: Span,
     ) -> Eval<Initializer> {
         let function = self.items.function(id).function;
         for param in &function.params {
-            let given = args.iter().find(|(name, _)| *name == param.name.text);
-            let value = match (param.name.text.as_str(), given, &param.default) {
-                ("fan_in", ..) => Value::Int(fans[0]),
-                ("fan_out", ..) => Value::Int(fans[1]),
-                (_, Some((_, value)), _) => value.clone(),
-                (_, None, Some(default)) => self.expr(default, expectation(param))?,
+            let given = args.iter().find(|(name, ..)| *name == param.name.text);
+            let (value, at) = match (param.name.text.as_str(), given, &param.default) {
+                ("fan_in", ..) => (Value::Int(fans[0]), span),
+                ("fan_out", ..) => (Value::Int(fans[1]), span),
+                (_, Some((_, value, at)), _) => (value.clone(), *at),
+                (_, None, Some(default)) => (self.expr(default, expectation(param))?, default.span),
                 (_, None, None) => return Err(Reported),
             };
+            let value = self.argument(function, param, value, at)?;
+            self.check_domain(function, param, &value, given.map(|&(.., at)| at))?;
+            self.frame_mut().given.extend(given.map(|&(.., at)| (&param.name.text[..], at)));
             let binding = Binding::Value(value, Role::Argument, param.name.span);
             self.frame_mut().bind(&param.name.text, binding);
         }

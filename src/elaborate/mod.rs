@@ -31,6 +31,8 @@ mod call;
 mod context;
 mod data;
 mod declare;
+mod dims;
+mod domain;
 mod expr;
 mod gradients;
 mod index;
@@ -58,6 +60,7 @@ mod tests;
 
 pub use builtins::operators;
 pub use data::{DataRequest, Literal, SourceArg, SourceCall};
+pub use domain::Driven;
 pub use gradients::{KEYS as GRADIENT_KEYS, matches as path_matches};
 pub use keys::{Checkpoints, ClassWeights, EarlyStop, InitFrom, OnNan, ReduceOnPlateau, Watched};
 pub use optimizer::SCHEDULED;
@@ -70,7 +73,7 @@ use crate::base::schema::Schema;
 use crate::base::source::Span;
 use crate::base::task::Task;
 use crate::graph::{Graph, Rule};
-use crate::syntax::ast::File;
+use crate::syntax::ast::{File, FunctionKind, ItemKind};
 use context::Elaborator;
 use gradients::Patterns;
 use items::Items;
@@ -160,6 +163,10 @@ pub struct Training {
     pub rule: Rule,
     /// The warm-ups of the run's schedules.
     pub warm_ups: Vec<WarmUp>,
+    /// The arguments of the rule that schedules drive.
+    pub driven: Vec<Driven>,
+    /// The arguments of layers, losses and metrics that schedules drive, in the training graph.
+    pub driven_in_step: Vec<Driven>,
     /// The name of the `data` item, where the block is `on` one.
     pub data: Option<String>,
     /// The settings.
@@ -211,7 +218,7 @@ pub fn elaborate<'a>(
     // The evaluation graph repeats the training graph's errors: it is built where there are none.
     let eval = graph(source, &selected, plan.as_ref(), false);
     let eval = keep(eval, &mut found);
-    let (Some((train, mut warm_ups)), Some((eval, _))) = (train, eval) else { return Err(found) };
+    let (Some((train, scheduled)), Some((eval, _))) = (train, eval) else { return Err(found) };
     found.extend(uses::kept_differ(&train, &eval));
     if !found.is_empty() {
         return Err(found);
@@ -224,10 +231,9 @@ pub fn elaborate<'a>(
         task: task::derive(&eval, target),
         metrics: metric_names(&train),
         rule: Rule { graph, spared },
-        warm_ups: {
-            warm_ups.extend(of_rule);
-            warm_ups
-        },
+        warm_ups: [scheduled.warm_ups, of_rule.warm_ups].concat(),
+        driven: of_rule.driven,
+        driven_in_step: scheduled.driven,
         data: source.data.map(str::to_owned),
         settings: plan.settings,
     });
@@ -251,6 +257,40 @@ pub fn data_request(
         Ok(request) => Ok(Some(request)),
         Err(_) => Err(context.diagnostics),
     }
+}
+
+/// The models of the main file, where it has several; with them those that a `train` block names and
+/// that do not exist, so that whoever looks at each reports it. Empty where one is meant anyway.
+pub fn several_models(program: &Program<'_>) -> Vec<String> {
+    let Some(main) = program.files.first() else { return Vec::new() };
+    let mut models: Vec<&str> = Vec::new();
+    let mut trained: Vec<&str> = Vec::new();
+    for item in &main.items {
+        match &item.kind {
+            ItemKind::Function(function) if function.kind == FunctionKind::Model => {
+                models.push(&function.name.text);
+            }
+            ItemKind::Train(train) => trained.push(&train.model.text),
+            _ => {}
+        }
+    }
+    if models.len() < 2 {
+        return Vec::new();
+    }
+    let known = |name: &&str| {
+        program.files.iter().flat_map(|file| &file.items).any(|item| {
+            matches!(&item.kind, ItemKind::Function(function)
+            if function.kind == FunctionKind::Model && function.name.text == **name)
+        })
+    };
+    let unknown = trained.into_iter().filter(|name| !known(name));
+    let mut all: Vec<String> = Vec::new();
+    for name in models.into_iter().chain(unknown) {
+        if !all.iter().any(|it| it == name) {
+            all.push(name.to_owned());
+        }
+    }
+    all
 }
 
 fn choose<'a>(
@@ -295,10 +335,17 @@ impl<'a> Source<'a> {
     }
 }
 
-/// A graph and the warm-ups of its schedules, or what is wrong.
-type Elaborated = Result<(Graph, Vec<WarmUp>), Vec<Diagnostic>>;
+/// What the schedules of a graph must fit once the length of the run is known.
+#[derive(Debug)]
+struct Scheduled {
+    warm_ups: Vec<WarmUp>,
+    driven: Vec<Driven>,
+}
 
-fn keep(elaborated: Elaborated, found: &mut Vec<Diagnostic>) -> Option<(Graph, Vec<WarmUp>)> {
+/// A graph and its schedules, or what is wrong.
+type Elaborated = Result<(Graph, Scheduled), Vec<Diagnostic>>;
+
+fn keep(elaborated: Elaborated, found: &mut Vec<Diagnostic>) -> Option<(Graph, Scheduled)> {
     match elaborated {
         Ok(graph) => Some(graph),
         Err(errors) => {
@@ -339,7 +386,8 @@ fn rule<'a>(source: Source<'a>, plan: &Plan<'a>) -> Option<(Elaborated, Vec<Patt
 
 fn finish(context: Elaborator<'_>, result: context::Eval<()>) -> Elaborated {
     if result.is_ok() && context.diagnostics.is_empty() {
-        Ok((context.builder.finish(), context.warm_ups))
+        let scheduled = Scheduled { warm_ups: context.warm_ups, driven: context.driven };
+        Ok((context.builder.finish(), scheduled))
     } else {
         Err(context.diagnostics)
     }

@@ -10,11 +10,11 @@ use super::context::{Elaborator, Eval, Reported};
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 
+use super::dims;
 use super::items::FnId;
 use super::paths;
 use super::scope::{Binding, Frame, Role};
 use super::train::{Choice, Plan};
-use super::types;
 use super::value::Value;
 use crate::base::schema::{Field, LABEL_2, Preparation, Schema};
 use crate::base::source::Span;
@@ -111,6 +111,7 @@ impl<'a> Elaborator<'a> {
             };
             let value = self.expr(default, super::call::expectation(param))?;
             let value = self.argument(function, param, value, default.span)?;
+            self.check_domain(function, param, &value, Some(default.span))?;
             let binding = Binding::Value(value, Role::Argument, param.name.span);
             self.frame_mut().bind(&param.name.text, binding);
         }
@@ -232,7 +233,7 @@ impl<'a> Elaborator<'a> {
                 let message = format!("the dimension `{name}` is not known without data");
                 let help = "write the number, or train the model on data that has it";
                 let error = Diagnostic::error(codes::NO_DATA, message)
-                    .primary(types::dim_span(dim), "")
+                    .primary(dims::dim_span(dim), "")
                     .help(help);
                 return Err(self.needs_data(error));
             }

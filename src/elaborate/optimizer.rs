@@ -64,7 +64,8 @@ impl<'a> Elaborator<'a> {
         span: Span,
     ) -> Eval<()> {
         self.bind_rule_inputs(function);
-        for (param, value) in params.iter().zip(values) {
+        for (&param, value) in params.iter().zip(values) {
+            let given = value.as_ref().map(|&(_, at)| at);
             let (value, at) = match (value, &param.default) {
                 (Some((_, at)), _) if self.decays_too(param) => {
                     return Err(self.decayed_twice(at));
@@ -78,6 +79,8 @@ impl<'a> Elaborator<'a> {
                 (None, None) => return Err(Reported),
             };
             let value = self.argument(function, param, value, at)?;
+            self.check_domain(function, param, &value, given)?;
+            self.frame_mut().given.extend(given.map(|at| (&param.name.text[..], at)));
             let is_rate = param.name.text == "lr";
             let value = match is_rate && self.lowered.is_some() {
                 true => self.lowered_rate(param, value, at)?,

@@ -113,12 +113,15 @@ impl<'a> Elaborator<'a> {
             self.frame_mut().bind(&param.name.text, binding);
         }
         for (param, value) in params.iter().zip(values) {
+            let given = value.as_ref().map(|&(_, at)| at);
             let (value, at) = match (value, &param.default) {
                 (Some((value, at)), _) => (value, at),
                 (None, Some(default)) => (self.expr(default, expectation(param))?, default.span),
                 (None, None) => return Err(Reported),
             };
             let value = self.argument(function, param, value, at)?;
+            self.check_domain(function, param, &value, given)?;
+            self.frame_mut().given.extend(given.map(|at| (&param.name.text[..], at)));
             self.warm_up(param, &value, at)?;
             let binding = Binding::Value(value, Role::Argument, param.name.span);
             self.frame_mut().bind(&param.name.text, binding);

@@ -1,6 +1,7 @@
 //! Programs through the whole of elaboration.
 
 mod data;
+mod domain;
 mod errors;
 mod language;
 mod mutations;

@@ -1,11 +1,9 @@
-//! Declared types against what is there: dimensions are bound, agreed on, or reported.
+//! Declared types against what is there: parameters are bound in order, dimensions with them.
 //!
-//! `x: f32[..S, I]` met by `f32[N, 28, 28]` binds `S = [N, 28]` and `I = 28`; `f32[N, H, H]` met by
-//! `f32[N, 28, 27]` is an error that shows both. Compile-time arguments are checked here too: an
-//! int may stand for a float, nothing else changes its type.
+//! `units: int` met by `2.5` is an error; an int may stand for a float, nothing else changes its
+//! type. What dimensions bind is in `dims.rs`, what arguments must satisfy in `domain.rs`.
 
 use super::context::{Elaborator, Eval, Reported};
-use super::expr::Expect;
 use super::scope::{Binding, Role};
 use super::sizes;
 use super::value::{Initializer, Value};
@@ -13,7 +11,7 @@ use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::Span;
 use crate::base::tensor::DType;
-use crate::graph::{Dim, Init, NodeId, Shape, Type};
+use crate::graph::{Init, Type};
 use crate::syntax::ast::{self, BinaryOp, Expr, ExprKind, Function, Param};
 
 /// A parameter and its argument, if one is given.
@@ -53,14 +51,22 @@ impl<'a> Elaborator<'a> {
                     .map_err(|()| self.does_not_fit(function, param, *node, *span, None))?;
             }
         }
+        let given: Vec<bool> = values.iter().map(Option::is_some).collect();
         for (param, value) in function.params.iter().zip(&mut values) {
             if value.is_none() {
                 *value = Some((self.default(function, param, call)?, call));
             }
         }
+        for (index, param) in function.params.iter().enumerate() {
+            let Some((value, span)) = values[index].clone() else { continue };
+            self.check_domain(function, param, &value, Some(span).filter(|_| given[index]))?;
+        }
         for (param, value) in function.params.iter().zip(&values) {
             if let (Some(dims), Some((Value::Tensor(node), span))) = (tensor_dims(param), value) {
                 let shape = self.ty(*node).shape;
+                if let Some(note) = self.rest_differs(dims, &shape)? {
+                    return Err(self.rest_does_not_fit(function, param, *node, *span, note));
+                }
                 if let Some(wrong) = self.first_wrong_dim(dims, &shape)? {
                     return Err(self.does_not_fit(function, param, *node, *span, Some(wrong)));
                 }
@@ -224,134 +230,6 @@ impl<'a> Elaborator<'a> {
         }
     }
 
-    // ---- Dimensions
-
-    /// Binds the names of a declared shape that are new, where the numbers of axes fit.
-    pub fn bind_dims(
-        &mut self,
-        function: &Function,
-        dims: &'a [ast::Dim],
-        node: NodeId,
-    ) -> Result<(), ()> {
-        let shape = self.ty(node).shape;
-        for (dim, axes) in pair(dims, shape.rank()).ok_or(())? {
-            let (name, value, span) = match dim {
-                ast::Dim::Rest(name) => {
-                    (name.text.as_str(), Value::of_dims(&shape[axes]), name.span)
-                }
-                ast::Dim::Expr(Expr { kind: ExprKind::Name(name), span }) => {
-                    (name.as_str(), Value::of_dim(shape[axes.start]), *span)
-                }
-                ast::Dim::Expr(_) => continue,
-            };
-            let is_argument = function.params.iter().any(|param| param.name.text == name);
-            if self.binds(name) && !is_argument {
-                self.frame_mut().bind(name, Binding::Value(value, Role::Dimension, span));
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether a name in a declared shape is a new dimension.
-    pub fn binds(&self, name: &str) -> bool {
-        name.starts_with(char::is_uppercase)
-            && self.frame().find(name).is_none()
-            && self.items.find_const(name, self.frame().builtin).is_none()
-    }
-
-    /// The first axis that is not as declared, with what was declared for it.
-    pub fn first_wrong_dim(
-        &mut self,
-        dims: &'a [ast::Dim],
-        shape: &Shape,
-    ) -> Eval<Option<(usize, Dim, Span)>> {
-        // Callers have paired them already: a rank that does not fit is reported there.
-        let pairs = pair(dims, shape.rank()).ok_or(Reported)?;
-        for (dim, axes) in pairs {
-            let wanted = self.declared_dims(dim)?;
-            for (axis, (&actual, &wanted)) in axes.clone().zip(shape[axes].iter().zip(&wanted)) {
-                if actual != wanted {
-                    return Ok(Some((axis, wanted, dim_span(dim))));
-                }
-            }
-        }
-        Ok(None)
-    }
-
-    /// The dimensions that one entry of a declared shape stands for.
-    pub fn declared_dims(&mut self, dim: &'a ast::Dim) -> Eval<Vec<Dim>> {
-        match dim {
-            ast::Dim::Expr(expr) => Ok(vec![self.dim(expr)?]),
-            ast::Dim::Rest(name) => match self.frame().find(&name.text) {
-                Some(Binding::Value(list, ..)) if list.as_shape().is_some() => {
-                    Ok(list.as_shape().map(|shape| shape.0).unwrap_or_default())
-                }
-                Some(Binding::Failed(_)) => Err(Reported),
-                _ => Err(self.error_help(
-                    codes::UNKNOWN_NAME,
-                    name.span,
-                    format!("unknown dimensions `..{}`", name.text),
-                    "a parameter's type must bind them",
-                )),
-            },
-        }
-    }
-
-    /// The dimension that an expression stands for.
-    pub fn dim(&mut self, expr: &'a Expr) -> Eval<Dim> {
-        let value = self.expr(expr, Expect::Any)?;
-        match value.as_dim() {
-            Some(Dim::Known(0)) | None => {
-                let found = self.describe(&value);
-                let message = format!("a dimension is a positive int, found {found}");
-                Err(self.error(codes::WRONG_KIND, expr.span, message))
-            }
-            Some(dim) => Ok(dim),
-        }
-    }
-
-    /// Reports an argument of another shape than declared.
-    pub fn does_not_fit(
-        &mut self,
-        function: &Function,
-        param: &Param,
-        node: NodeId,
-        span: Span,
-        wrong: Option<(usize, Dim, Span)>,
-    ) -> Reported {
-        let Some(ty) = &param.ty else { return Reported };
-        let (found, callee) = (self.ty(node), &function.name.text);
-        let message =
-            format!("`{callee}` takes `{}: {}`, found {found}", param.name.text, show(ty));
-        let mut error =
-            Diagnostic::error(codes::SHAPE, message).primary(span, format!("this is {found}"));
-        match wrong {
-            Some((axis, wanted, at)) => {
-                error = error
-                    .note(format!("axis {axis} is {}, declared as {wanted}", found.shape[axis]))
-                    .label(at, format!("{wanted} here"));
-                error = self.explain_dim(error, node, axis);
-                let channels = found.shape.rank() == 4 && axis == 1 && found.shape[3] == wanted;
-                if channels {
-                    error = error.help(format!(
-                        "images are [N, H, W, C], channels last: this is {}",
-                        found.shape
-                    ));
-                }
-            }
-            None => {
-                let rest = ty.dims.iter().flatten().any(|dim| matches!(dim, ast::Dim::Rest(_)));
-                let declared = ty.dims.as_ref().map_or(0, Vec::len) - usize::from(rest);
-                let least = if rest { "at least " } else { "" };
-                error = error.label(ty.span, "declared here").note(format!(
-                    "it has {}, {least}{declared} declared",
-                    axes(found.shape.rank())
-                ));
-            }
-        }
-        self.report(error)
-    }
-
     // ---- Results
 
     /// A body's value against the declared result; numbers become scalars, new names are bound.
@@ -395,34 +273,6 @@ fn tensor_dims(param: &Param) -> Option<&[ast::Dim]> {
     param.ty.as_ref()?.dims.as_deref()
 }
 
-/// Each entry of a declared shape with the axes it stands for; `None` where the numbers of axes
-/// do not fit.
-pub(super) fn pair(
-    dims: &[ast::Dim],
-    rank: usize,
-) -> Option<Vec<(&ast::Dim, std::ops::Range<usize>)>> {
-    let rests = dims.iter().filter(|dim| matches!(dim, ast::Dim::Rest(_))).count();
-    let spare = rank.checked_sub(dims.len() - rests)?;
-    if rests > 1 || (rests == 0 && spare > 0) {
-        return None;
-    }
-    let mut axis = 0;
-    let pairs = dims.iter().map(|dim| {
-        let start = axis;
-        axis += if matches!(dim, ast::Dim::Rest(_)) { spare } else { 1 };
-        (dim, start..axis)
-    });
-    Some(pairs.collect())
-}
-
-/// The place of an entry.
-pub(super) fn dim_span(dim: &ast::Dim) -> Span {
-    match dim {
-        ast::Dim::Expr(expr) => expr.span,
-        ast::Dim::Rest(name) => name.span,
-    }
-}
-
 /// An initializer, of one or of a number.
 pub(super) fn initializer(value: &Value) -> Option<Initializer> {
     match value {
@@ -435,10 +285,6 @@ pub(super) fn initializer(value: &Value) -> Option<Initializer> {
 fn article(word: &str) -> String {
     let vowel = word.starts_with(['a', 'e', 'i', 'o', 'u']);
     format!("{} {word}", if vowel { "an" } else { "a" })
-}
-
-fn axes(rank: usize) -> String {
-    if rank == 1 { "1 axis".into() } else { format!("{rank} axes") }
 }
 
 /// A type as it is written.

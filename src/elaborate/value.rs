@@ -6,6 +6,7 @@
 //! [`Reported`](super::context::Reported) instead.
 
 use super::items::FnId;
+use crate::base::source::Span;
 use crate::graph::{Dim, Graph, Init, NodeId, Shape};
 
 /// A compile-time value.
@@ -37,8 +38,8 @@ pub(super) enum Value {
 pub(super) enum Initializer {
     /// A draw.
     Fixed(Init),
-    /// An item, with its arguments beside `fan_in` and `fan_out`.
-    Item(FnId, Vec<(String, Value)>),
+    /// An item, with its arguments beside `fan_in` and `fan_out`, and their places.
+    Item(FnId, Vec<(String, Value, Span)>),
 }
 
 /// The sum, unless it mixes `N` with a number or is out of range.

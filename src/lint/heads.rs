@@ -114,10 +114,6 @@ fn fixes(program: &Program<'_>, place: Span, width: usize, classes: usize, data:
     let member = format!("{data}.classes");
     [(&both, &number), (&written, &number), (&both, &member)]
         .into_iter()
-        .map(|(places, text)| Fix {
-            title: format!("write `{text}` for {width}"),
-            checked: false,
-            edits: edits(places, text),
-        })
+        .map(|(places, text)| Fix::new(format!("write `{text}` for {width}"), edits(places, text)))
         .collect()
 }

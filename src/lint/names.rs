@@ -151,5 +151,5 @@ fn without_item(program: &Program<'_>, span: Span) -> Fix {
     }
     let span = Span::new(span.file, start, end);
     let edits = vec![Edit { span, text: String::new() }];
-    Fix { title: "leave it out".into(), checked: false, edits }
+    Fix::new("leave it out", edits)
 }

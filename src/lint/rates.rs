@@ -121,7 +121,7 @@ fn dropout(program: &Program<'_>, found: &mut Vec<Diagnostic>) {
         let default = repair::default(&editable, "dropout", "rate").map(|text| {
             let edits = vec![Edit { span: place, text: text.clone() }];
             let title = format!("write {text}, the default");
-            Fix { title, checked: false, edits }
+            Fix::new(title, edits)
         });
         let without = repair::without_stage(&editable, span);
         // Nothing dropped was meant as nothing; everything dropped was not.

@@ -5,7 +5,7 @@ use super::scene::{Call, Scene, distance};
 use super::{Candidate, after, before, candidate, cost, swap};
 use crate::base::fix::{Edit, Fix};
 use crate::base::source::Span;
-use crate::syntax::ast::ExprKind;
+use crate::syntax::ast::{Arg, ExprKind, Name};
 
 /// Arguments more and less.
 pub fn edits(scene: &Scene<'_>, found: &mut Vec<Candidate>) {
@@ -186,25 +186,32 @@ fn positional(scene: &Scene<'_>, call: &Call<'_>, value: &str, cost: u32) -> Can
 
 /// A call with one argument less.
 fn less(scene: &Scene<'_>, call: &Call<'_>, found: &mut Vec<Candidate>) {
-    let args = &call.call.args;
-    for (index, arg) in args.iter().enumerate() {
-        let start = arg.name.as_ref().map_or(arg.value.span, |name| name.span);
-        let own = Span { end: arg.value.span.end, ..start };
-        let span = match (index.checked_sub(1).map(|before| &args[before]), args.get(index + 1)) {
-            (Some(before), _) => Span { start: before.value.span.end, ..own },
-            (None, Some(next)) => {
-                let next = next.name.as_ref().map_or(next.value.span, |name| name.span);
-                Span { end: next.start, ..own }
-            }
-            // The only argument goes with the brackets.
-            (None, None) => {
-                Span { start: call.call.callee.span.end, end: own.end + closing(scene, own), ..own }
-            }
-        };
+    for (index, arg) in call.call.args.iter().enumerate() {
+        let own = whole(arg);
+        let span = without(scene, call, index);
         let shown = scene.program.sources.text(own);
         let title = format!("leave `{shown}` out");
         let distance = call.distance.max(scene.distance(own, call.item));
         found.push(candidate(title, span, "", cost::LESS + distance));
+    }
+}
+
+/// An argument with its name.
+fn whole(arg: &Arg) -> Span {
+    let start = arg.name.as_ref().map_or(arg.value.span, |name| name.span);
+    Span { end: arg.value.span.end, ..start }
+}
+
+/// What goes with an argument that is left out: the comma, or the brackets of the only one.
+fn without(scene: &Scene<'_>, call: &Call<'_>, index: usize) -> Span {
+    let args = &call.call.args;
+    let own = whole(&args[index]);
+    match (index.checked_sub(1).map(|before| &args[before]), args.get(index + 1)) {
+        (Some(before), _) => Span { start: before.value.span.end, ..own },
+        (None, Some(next)) => Span { end: whole(next).start, ..own },
+        (None, None) => {
+            Span { start: call.call.callee.span.end, end: own.end + closing(scene, own), ..own }
+        }
     }
 }
 
@@ -225,20 +232,32 @@ fn swapped(scene: &Scene<'_>, call: &Call<'_>, found: &mut Vec<Candidate>) {
     }
 }
 
-/// An argument that the callee does not have, as another one that it has; and a call without any of
-/// its arguments.
+/// An argument that the callee does not have, as one that it lacks, as the stage or the name that it
+/// is here, or for another callee; and a call without any of its arguments.
 fn renamed(scene: &Scene<'_>, call: &Call<'_>, found: &mut Vec<Candidate>) {
     let parameters = scene.parameters(&call.call.callee.text);
-    for arg in &call.call.args {
+    for (index, arg) in call.call.args.iter().enumerate() {
         let Some(name) = arg.name.as_ref().filter(|name| !parameters.contains(&name.text.as_str()))
         else {
             continue;
         };
-        let free = parameters.iter().filter(|other| scene.argument(call, other).is_none());
-        for (order, other) in (0..).zip(free) {
-            let distance = scene.distance(name.span, call.item);
+        let distance = scene.distance(name.span, call.item);
+        // Any other that happens to take such a value is not what was meant.
+        let lacks = |other: &&&str| {
+            let callee = &call.call.callee.text;
+            scene.argument(call, other).is_none()
+                && super::default(&scene.program, callee, other).is_none()
+        };
+        for (order, other) in (0..).zip(parameters.iter().filter(lacks)) {
             let cost = cost::NUMBER_NAME + 2 * order + distance;
             found.push(candidate(format!("write `{other}`"), name.span, *other, cost));
+        }
+        numbered(parameters, arg, name, distance, scene, found);
+        as_stage(scene, call, index, found);
+        let callee = &call.call.callee;
+        for other in scene.relatives(&callee.text, &name.text) {
+            let cost = cost::ARGUMENT + distance;
+            found.push(candidate(format!("write `{other}`"), callee.span, other, cost));
         }
     }
     if call.call.args.len() > 1 && call.distance == distance::HERE {
@@ -276,6 +295,76 @@ fn listed(scene: &Scene<'_>, call: &Call<'_>, found: &mut Vec<Candidate>) {
         Edit { span: before(*first), text: "[".into() },
         Edit { span: after(*last), text: "]".into() },
     ];
-    let fix = Fix { title: "write the parts as a list".into(), checked: false, edits };
+    let fix = Fix::new("write the parts as a list", edits);
     found.push(Candidate { fix, cost: cost::OTHER_KIND + call.distance });
+}
+
+/// `betas: [0.9, 0.99]` → `beta1: 0.9, beta2: 0.99`.
+fn numbered(
+    parameters: &[&str],
+    arg: &Arg,
+    name: &Name,
+    distance: u32,
+    scene: &Scene<'_>,
+    found: &mut Vec<Candidate>,
+) {
+    let ExprKind::List(entries) = &arg.value.kind else { return };
+    let stem = name.text.trim_end_matches('s');
+    let names: Vec<String> = (1..=entries.len()).map(|number| format!("{stem}{number}")).collect();
+    if entries.is_empty() || !names.iter().all(|name| parameters.contains(&name.as_str())) {
+        return;
+    }
+    let each = names.iter().zip(entries);
+    let each = each.map(|(name, it)| format!("{name}: {}", scene.program.sources.text(it.span)));
+    let text = each.collect::<Vec<_>>().join(", ");
+    let span = name.span.to(arg.value.span);
+    found.push(candidate(format!("write `{text}`"), span, text, cost::OTHER_KIND + distance));
+}
+
+/// `dense(64, activation: "relu")` → `dense(64) |> relu`; `conv(8, 3, name: "stem")` → `conv(8, 3)
+/// as stem`.
+fn as_stage(scene: &Scene<'_>, call: &Call<'_>, index: usize, found: &mut Vec<Candidate>) {
+    let arg = &call.call.args[index];
+    let Some(name) = &arg.name else { return };
+    let text = match &arg.value.kind {
+        ExprKind::Str(text) | ExprKind::Name(text) => text.as_str(),
+        ExprKind::Call(_) => scene.program.sources.text(arg.value.span),
+        _ => return,
+    };
+    let word = text.split('(').next().unwrap_or(text);
+    let cost = cost::OTHER_KIND + scene.distance(name.span, call.item);
+    let gone = Edit { span: without(scene, call, index), text: String::new() };
+    if name.text == "name" {
+        if is_name(word) && call.piped && text == word {
+            let edits = vec![gone, Edit { span: after(call.span), text: format!(" as {word}") }];
+            let fix = Fix::new(format!("write `as {word}` behind the stage"), edits);
+            found.push(Candidate { fix, cost });
+        }
+        return;
+    }
+    if !["activation", "act", "act_fn", "nonlinearity", "norm"].contains(&name.text.as_str()) {
+        return;
+    }
+    let layers = scene.layers().filter(|layer| *layer != call.call.callee.text);
+    let Some(layer) = crate::base::names::nearest(word, layers) else { return };
+    let stage = format!("{layer}{}", &text[word.len()..]);
+    let (edits, title) = match call.piped {
+        true => {
+            let behind = Edit { span: after(call.span), text: format!(" |> {stage}") };
+            (vec![gone, behind], format!("write `|> {stage}` behind the layer"))
+        }
+        false if text == word => {
+            let around = Edit { span: before(call.span), text: format!("{stage}(") };
+            let end = Edit { span: after(call.span), text: ")".into() };
+            (vec![gone, around, end], format!("write `{stage}(…)` around the layer"))
+        }
+        false => return,
+    };
+    found.push(Candidate { fix: Fix::new(title, edits), cost });
+}
+
+fn is_name(word: &str) -> bool {
+    let mut characters = word.chars();
+    characters.next().is_some_and(|first| first.is_alphabetic() || first == '_')
+        && characters.all(|c| c.is_alphanumeric() || c == '_')
 }

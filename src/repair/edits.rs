@@ -10,7 +10,7 @@ use crate::syntax::ast::{self, ExprKind, Function, ItemKind, Param, Train};
 use crate::syntax::walk::{self, Node};
 
 fn fix(title: String, edits: Vec<Edit>) -> Fix {
-    Fix { title, checked: false, edits }
+    Fix::new(title, edits)
 }
 
 /// The surroundings of one place.

@@ -17,11 +17,14 @@ mod arguments;
 mod edits;
 mod numbers;
 mod operands;
+mod removal;
 mod scene;
 mod stages;
 mod texts;
 mod types;
 mod values;
+
+pub use removal::takes_away;
 
 pub use edits::{
     argument_as, default, handed_on, occurrences, parameter, with_argument, with_setting,
@@ -142,7 +145,7 @@ fn candidate(
     cost: u32,
 ) -> Candidate {
     let edits = vec![Edit { span, text: text.into() }];
-    Candidate { fix: Fix { title: title.into(), checked: false, edits }, cost }
+    Candidate { fix: Fix::new(title, edits), cost }
 }
 
 /// Two places that change their texts.
@@ -151,10 +154,7 @@ fn swap(scene: &Scene<'_>, [first, second]: [Span; 2], cost: u32) -> Candidate {
     let (a, b) = (sources.text(first), sources.text(second));
     let edits =
         vec![Edit { span: first, text: b.to_owned() }, Edit { span: second, text: a.to_owned() }];
-    Candidate {
-        fix: Fix { title: format!("exchange `{a}` and `{b}`"), checked: false, edits },
-        cost,
-    }
+    Candidate { fix: Fix::new(format!("exchange `{a}` and `{b}`"), edits), cost }
 }
 
 /// An empty place before a span.

@@ -6,11 +6,14 @@
 
 use super::scene::{Call, Literal, Scene, distance};
 use super::{Candidate, candidate, cost};
+use crate::base::codes;
 use crate::base::source::Span;
 use crate::syntax::ast::{ExprKind, UnaryOp};
 
 /// How many numbers are tried at one place.
 const MOST: usize = 40;
+/// How many times another number one may be, to be what was meant.
+const FARTHEST: i64 = 1000;
 
 /// Other literals.
 pub fn edits(scene: &Scene<'_>, found: &mut Vec<Candidate>) {
@@ -59,7 +62,15 @@ fn number(
     found: &mut Vec<Candidate>,
 ) {
     let span = literal.expr.span;
+    // Nobody who writes `dense(0)` means 1 or 2.
+    if scene.code == codes::DOMAIN && value <= 0 {
+        return;
+    }
     for number in choices(scene, literal, value, derived) {
+        // Nobody slips by three places.
+        if value > 0 && number > 0 && value.max(number) / value.min(number) > FARTHEST {
+            continue;
+        }
         let cost = cost::NUMBER + literal.distance + unlikely(scene, literal, value, number);
         found.push(candidate(
             format!("write {number} for {value}"),

@@ -158,6 +158,26 @@ impl<'a> Scene<'a> {
         self.parameters(&call.callee.text).get(index + usize::from(piped)).copied()
     }
 
+    /// Functions whose names go on from a callee's, or the other way round, and that have a parameter
+    /// which it lacks: `adamw` of `adam`.
+    pub fn relatives(&self, callee: &str, parameter: &str) -> Vec<&'a str> {
+        let related = |name: &str| name.starts_with(callee) || callee.starts_with(name);
+        let has = self.signatures.iter().filter(|(name, parameters)| {
+            **name != callee && related(name) && parameters.contains(&parameter)
+        });
+        let mut found: Vec<&str> = has.map(|(name, _)| *name).collect();
+        found.sort_unstable();
+        found
+    }
+
+    /// What can stand as a stage without arguments: layers and operators of one tensor.
+    pub fn layers(&self) -> impl Iterator<Item = &'a str> {
+        let one = self.signatures.iter().filter(|(_, parameters)| parameters.first() == Some(&"x"));
+        let mut found: Vec<&str> = one.map(|(name, _)| *name).collect();
+        found.sort_unstable();
+        found.into_iter()
+    }
+
     /// The argument of a call for a parameter of this name.
     pub fn argument(&self, call: &Call<'a>, name: &str) -> Option<&'a ast::Arg> {
         call.call.args.iter().enumerate().find_map(|(index, arg)| {
@@ -291,6 +311,7 @@ impl<'a> Scene<'a> {
                         self.expr(init, NONE, item);
                     }
                 }
+                ast::StmtKind::Require { condition, .. } => self.expr(condition, NONE, item),
                 ast::StmtKind::Assign { value, .. } => self.expr(value, NONE, item),
                 ast::StmtKind::Expr(expr) => self.expr(expr, NONE, item),
             }

@@ -80,7 +80,7 @@ fn fresh(scene: &Scene<'_>, declared: &Declared<'_>, dims: &[Dim], found: &mut V
         let edits =
             renamed.iter().map(|(span, name)| Edit { span: *span, text: fresh(name) }).collect();
         let title = "give the result dimensions of its own".to_owned();
-        let fix = Fix { title, checked: false, edits };
+        let fix = Fix::new(title, edits);
         found.push(Candidate { fix, cost: cost::DECLARED + 5 + declared.distance });
     }
 }

@@ -54,7 +54,7 @@ fn binding(scene: &Scene<'_>, place: Span, found: &mut Vec<Candidate>) {
         Edit { span: super::before(place), text: "let ".into() },
         Edit { span: Span::new(place.file, arrow, arrow + 2), text: "=".into() },
     ];
-    let fix = Fix { title: "bind a new value by `let`".into(), checked: false, edits };
+    let fix = Fix::new("bind a new value by `let`", edits);
     found.push(Candidate { fix, cost: cost::STAGE });
 }
 

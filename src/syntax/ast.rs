@@ -128,17 +128,46 @@ pub struct Function {
     pub body: Block,
 }
 
-/// One parameter: `x: f32[N, D]`, `units: int`, `bias: bool = true`, `p`.
+/// One parameter: `x: f32[N, D]`, `units: int >= 1`, `rate: float in 0..=1 = 0.5`, `p`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Param {
     /// The name.
     pub name: Name,
     /// The declared type, if any.
     pub ty: Option<Type>,
+    /// What the argument must satisfy, if anything is said.
+    pub domain: Option<ArgDomain>,
     /// The default, if any.
     pub default: Option<Expr>,
     /// The place of the whole.
     pub span: Span,
+}
+
+/// What an argument must satisfy, with its place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ArgDomain {
+    /// Which values it takes.
+    pub kind: ArgDomainKind,
+    /// The place of the whole.
+    pub span: Span,
+}
+
+/// The kinds of domain.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ArgDomainKind {
+    /// `in low..high`, without `high`, or `in low..=high`, with it.
+    Range {
+        /// The least value.
+        low: Expr,
+        /// The upper end.
+        high: Expr,
+        /// Whether the upper end is a value.
+        closed: bool,
+    },
+    /// `>= 1`, `> 0`, `< K`, `<= K`.
+    Bound(BinaryOp, Expr),
+    /// `in ["mean", "sum"]`: one of a list's entries.
+    OneOf(Expr),
 }
 
 /// A type: `f32[N, 28, 28, 1]`, `int`, `f32`.
@@ -195,6 +224,13 @@ pub enum StmtKind {
     Param(Declaration),
     /// `state name: type = initialiser`.
     State(Declaration),
+    /// `require condition, "message"`.
+    Require {
+        /// What must hold while compiling.
+        condition: Expr,
+        /// What is said where it does not, unescaped.
+        message: Option<String>,
+    },
     /// `name <- expr`.
     Assign {
         /// What is written.

@@ -108,7 +108,13 @@ fn item_node(item: &Item) -> Node {
 
 fn function_node(function: &Function) -> Node {
     let params = function.params.iter().map(|param| {
-        declared(Node::List(vec![name_node(&param.name)]), &param.ty, "default", &param.default)
+        let head = Node::List(vec![name_node(&param.name)]);
+        let mut node = declared(head, &param.ty, "default", &param.default);
+        if let (Node::List(nodes), Some(domain)) = (&mut node, &param.domain) {
+            let at = 1 + usize::from(param.ty.is_some());
+            nodes.insert(at, Node::Keyed("domain", Box::new(domain_node(domain))));
+        }
+        node
     });
     let mut nodes = vec![name_node(&function.name), Node::list("params", params)];
     if let Some(result) = &function.result {
@@ -145,6 +151,17 @@ fn type_node(ty: &Type) -> Node {
     Node::list(&ty.name.text, dims)
 }
 
+fn domain_node(domain: &ArgDomain) -> Node {
+    match &domain.kind {
+        ArgDomainKind::Range { low, high, closed } => {
+            let word = if *closed { "..=" } else { ".." };
+            Node::list(word, [expr_node(low), expr_node(high)])
+        }
+        ArgDomainKind::Bound(op, bound) => Node::list(op.symbol(), [expr_node(bound)]),
+        ArgDomainKind::OneOf(list) => Node::list("in", [expr_node(list)]),
+    }
+}
+
 fn block_node(block: &Block) -> Node {
     let value = block.value.iter().map(|value| Node::Keyed("value", Box::new(expr_node(value))));
     Node::list("block", block.stmts.iter().map(stmt_node).chain(value))
@@ -154,6 +171,10 @@ fn stmt_node(stmt: &Stmt) -> Node {
     match &stmt.kind {
         StmtKind::Let { name, value } => Node::list("let", [name_node(name), expr_node(value)]),
         StmtKind::Assign { name, value } => Node::list("<-", [name_node(name), expr_node(value)]),
+        StmtKind::Require { condition, message } => Node::list(
+            "require",
+            std::iter::once(expr_node(condition)).chain(message.iter().map(|text| quoted(text))),
+        ),
         StmtKind::Expr(expr) => Node::list("do", [expr_node(expr)]),
         StmtKind::Param(declaration) => declaration_node("param", declaration),
         StmtKind::State(declaration) => declaration_node("state", declaration),

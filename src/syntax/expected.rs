@@ -42,7 +42,9 @@ fn phrase(rule: Rule) -> Option<&'static str> {
         Rule::type_ => "a type",
         Rule::dim | Rule::rest_dim => "a dimension",
         Rule::parameter => "a parameter",
-        Rule::statement | Rule::let_ | Rule::declaration | Rule::assign => "a statement",
+        Rule::statement | Rule::let_ | Rule::declaration | Rule::require_ | Rule::assign => {
+            "a statement"
+        }
         Rule::train_key | Rule::train_keys => "a setting `key = value`",
         Rule::block | Rule::open_brace => "`{`",
         Rule::params | Rule::args | Rule::open_paren => "`(`",
@@ -69,6 +71,8 @@ fn phrase(rule: Rule) -> Option<&'static str> {
         Rule::equals | Rule::default => "`=`",
         Rule::arrow | Rule::result => "`->`",
         Rule::kw_in => "`in`",
+        Rule::domain => "what the argument must satisfy, such as `>= 1`",
+        Rule::dots | Rule::dots_to => "`..`",
         _ => return None,
     })
 }

@@ -51,7 +51,7 @@ impl Tree<'_> {
         })
     }
 
-    fn operation(&mut self, pair: Pair<Rule>) -> Parsed<Expr> {
+    pub(super) fn operation(&mut self, pair: Pair<Rule>) -> Parsed<Expr> {
         let span = self.span(&pair);
         let parts: Vec<_> = pair.into_inner().collect();
         let operators = parts.iter().filter(|part| part.as_rule() != Rule::operand).count();
@@ -358,7 +358,7 @@ fn unary(rule: Rule) -> UnaryOp {
     }
 }
 
-fn binary(rule: Rule) -> BinaryOp {
+pub(super) fn binary(rule: Rule) -> BinaryOp {
     match rule {
         Rule::or => BinaryOp::Or,
         Rule::and => BinaryOp::And,

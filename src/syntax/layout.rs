@@ -56,6 +56,7 @@ impl Piece<'_> {
                     | write
                     | arrow
                     | dots
+                    | dots_to
                     | kw_else
                     | kw_as
             )

@@ -26,9 +26,9 @@ use crate::syntax::parse::Rule;
 use crate::syntax::tokens::{Token, TokenKind, tokens};
 
 /// Words that cannot be names.
-pub(super) const RESERVED: [&str; 13] = [
-    "if", "else", "let", "param", "state", "repeat", "in", "as", "and", "or", "not", "true",
-    "false",
+pub(super) const RESERVED: [&str; 14] = [
+    "if", "else", "let", "param", "state", "require", "repeat", "in", "as", "and", "or", "not",
+    "true", "false",
 ];
 
 /// The error of parsing `chunk` of a file.
@@ -131,7 +131,27 @@ impl<'a> Slip<'a> {
         first && self.opener().is_some_and(|opener| self.tokens[opener].is("{"))
     }
 
+    /// Whether a line, or what a bracket encloses, ends before the place.
+    fn dangles(&self) -> bool {
+        self.here().is_none_or(|token| token.first || [")", "]", "}"].contains(&token.text))
+    }
+
+    /// An operator without a right side is told where it stands, not at what comes after.
+    fn dangling(&self) -> Option<&Token<'a>> {
+        const OPERATORS: [&str; 18] = [
+            "+", "-", "*", "/", "@", "^", "==", "!=", "<", "<=", ">", ">=", "and", "or", "not",
+            "=", "<-", "..",
+        ];
+        self.before().filter(|before| self.dangles() && OPERATORS.iter().any(|it| before.is(it)))
+    }
+
     fn unexpected(&self) -> Diagnostic {
+        if let Some(operator) = self.dangling() {
+            let wanted = expected(self.rules, None);
+            let message = format!("expected {wanted} after `{}`", operator.text);
+            return Diagnostic::error(codes::UNEXPECTED, message)
+                .primary(self.span(operator), "nothing follows");
+        }
         let (span, found) = match (self.here(), self.before()) {
             (Some(token), _) => (self.span(token), format!("`{}`", token.text)),
             (None, Some(last)) => {

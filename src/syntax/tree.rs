@@ -12,6 +12,7 @@ use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::{FileId, Span};
 use crate::syntax::ast::*;
+use crate::syntax::expressions::binary;
 use crate::syntax::parse::Rule;
 use crate::syntax::slips;
 
@@ -92,8 +93,35 @@ impl<'a> Tree<'a> {
 
     fn parameter(&mut self, pair: Pair<Rule>) -> Parsed<Param> {
         let span = self.span(&pair);
-        let Declaration { name, ty, init } = self.declared(&mut pair.into_inner())?;
-        Ok(Param { name, ty, default: init, span })
+        let mut inner = pair.into_inner();
+        let name = self.name(&inner.next().expect("a name"));
+        let (mut ty, mut domain, mut default) = (None, None, None);
+        for pair in inner {
+            match pair.as_rule() {
+                Rule::of_type => ty = Some(self.ty(last(pair))?),
+                Rule::domain => domain = Some(self.domain(pair)?),
+                _ => default = Some(self.expr(last(pair))?),
+            }
+        }
+        Ok(Param { name, ty, domain, default, span })
+    }
+
+    /// `in low..high`, `in low..=high`, `in list` or `>= bound`.
+    fn domain(&mut self, pair: Pair<Rule>) -> Parsed<ArgDomain> {
+        let span = self.span(&pair);
+        let mut inner = pair.into_inner();
+        let word = inner.next().expect("`in` or a comparison");
+        let first = self.operation(inner.next().expect("a bound or a list"))?;
+        let kind = match (word.as_rule(), inner.next()) {
+            (Rule::kw_in, Some(dots)) => {
+                let closed = dots.as_rule() == Rule::dots_to;
+                let high = self.operation(inner.next().expect("the upper end"))?;
+                ArgDomainKind::Range { low: first, high, closed }
+            }
+            (Rule::kw_in, None) => ArgDomainKind::OneOf(first),
+            (comparison, _) => ArgDomainKind::Bound(binary(comparison), first),
+        };
+        Ok(ArgDomain { kind, span })
     }
 
     /// `name: type = value`, where the type and the value may be missing.
@@ -222,6 +250,16 @@ impl<'a> Tree<'a> {
                     Rule::kw_param => StmtKind::Param(declared),
                     _ => StmtKind::State(declared),
                 }
+            }
+            Rule::require_ => {
+                let mut inner = pair.into_inner();
+                inner.next();
+                let condition = self.expr(inner.next().expect("a condition"))?;
+                let message = match inner.next_back() {
+                    Some(text) => Some(self.string(&text)?),
+                    None => None,
+                };
+                StmtKind::Require { condition, message }
             }
             Rule::assign => {
                 let (name, value) = self.binding(&mut pair.into_inner())?;

@@ -1,8 +1,8 @@
 //! Walks over the tree: every expression, stage and type of an item, in the order of the text.
 
 use super::ast::{
-    Block, Call, Dim, Expr, ExprKind, Function, If, Index, Item, ItemKind, Name, Stage, StageKind,
-    StmtKind, Type,
+    ArgDomain, ArgDomainKind, Block, Call, Dim, Expr, ExprKind, Function, If, Index, Item,
+    ItemKind, Name, Stage, StageKind, StmtKind, Type,
 };
 use crate::base::source::Span;
 
@@ -64,6 +64,13 @@ fn mention<'a>(node: Node<'a>, found: &mut Vec<Mention<'a>>) {
     }
 }
 
+/// Every name that an expression mentions.
+pub fn mentions_of(expr: &Expr) -> Vec<Mention<'_>> {
+    let mut found = Vec::new();
+    expr_nodes(expr, &mut |node| mention(node, &mut found));
+    found
+}
+
 /// Every call of a function's body, with the place of the whole.
 pub fn calls(function: &Function) -> Vec<(&Call, Span)> {
     let mut found = Vec::new();
@@ -90,7 +97,7 @@ pub fn blocks(block: &Block) -> Vec<&Block> {
     let exprs = block.stmts.iter().filter_map(|stmt| match &stmt.kind {
         StmtKind::Let { value, .. } | StmtKind::Assign { value, .. } => Some(value),
         StmtKind::Expr(expr) => Some(expr),
-        StmtKind::Param(_) | StmtKind::State(_) => None,
+        StmtKind::Param(_) | StmtKind::State(_) | StmtKind::Require { .. } => None,
     });
     for expr in exprs.chain(block.value.as_deref()) {
         if let ExprKind::If(If { then, otherwise, .. }) = &expr.kind {
@@ -119,6 +126,7 @@ pub fn item_nodes<'a>(item: &'a Item, meet: &mut dyn FnMut(Node<'a>)) {
 pub fn function_nodes<'a>(function: &'a Function, meet: &mut dyn FnMut(Node<'a>)) {
     for param in &function.params {
         param.ty.iter().for_each(|ty| type_nodes(ty, meet));
+        param.domain.iter().for_each(|domain| domain_nodes(domain, meet));
         param.default.iter().for_each(|default| expr_nodes(default, meet));
     }
     function.result.iter().for_each(|ty| type_nodes(ty, meet));
@@ -134,6 +142,17 @@ fn type_nodes<'a>(ty: &'a Type, meet: &mut dyn FnMut(Node<'a>)) {
     }
 }
 
+fn domain_nodes<'a>(domain: &'a ArgDomain, meet: &mut dyn FnMut(Node<'a>)) {
+    match &domain.kind {
+        ArgDomainKind::Range { low, high, .. } => {
+            expr_nodes(low, meet);
+            expr_nodes(high, meet);
+        }
+        ArgDomainKind::Bound(_, bound) => expr_nodes(bound, meet),
+        ArgDomainKind::OneOf(list) => expr_nodes(list, meet),
+    }
+}
+
 fn block_nodes<'a>(block: &'a Block, meet: &mut dyn FnMut(Node<'a>)) {
     for stmt in &block.stmts {
         match &stmt.kind {
@@ -142,6 +161,7 @@ fn block_nodes<'a>(block: &'a Block, meet: &mut dyn FnMut(Node<'a>)) {
                 declaration.ty.iter().for_each(|ty| type_nodes(ty, meet));
                 declaration.init.iter().for_each(|init| expr_nodes(init, meet));
             }
+            StmtKind::Require { condition, .. } => expr_nodes(condition, meet),
             StmtKind::Assign { name, value } => {
                 meet(Node::Name(name));
                 expr_nodes(value, meet);

@@ -230,6 +230,15 @@ impl<'a> Elaborator<'a> {
         }
     }
 
+    /// Checks a number against what an argument takes.
+    fn must_be(&mut self, args: &Args, index: usize, holds: bool, must: &str) -> Eval<()> {
+        let argument = format!("`{}` of `{}`", args.params[index].name, self.callee(args));
+        match args.get(index).cloned() {
+            Some(value) => self.must(holds, (&argument, must), &value, args.span(index)),
+            None => Ok(()),
+        }
+    }
+
     fn dtype_arg(&mut self, args: &Args, index: usize) -> Eval<DType> {
         let named = match args.value(index)? {
             Value::Word(word) => DType::from_name(word),

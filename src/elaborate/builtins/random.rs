@@ -33,6 +33,9 @@ fn shape_arg(context: &mut Elaborator<'_>, args: &Args, index: usize) -> Eval<Sh
 /// True with probability `p`: `uniform < p`.
 fn bernoulli(context: &mut Elaborator<'_>, args: &Args) -> Eval<Value> {
     let p = context.node_arg(args, 0)?;
+    let known = args.get(0).and_then(Value::as_f64);
+    let holds = known.is_none_or(|p| (0.0..=1.0).contains(&p));
+    context.must_be(args, 0, holds, "from 0 to 1")?;
     let shape = shape_arg(context, args, 1)?;
     let drawn = context.builder.uniform(shape);
     let built = context.builder.binary(Binary::Lt, drawn, p);
@@ -43,6 +46,8 @@ fn uniform(context: &mut Elaborator<'_>, args: &Args) -> Eval<Value> {
     let shape = shape_arg(context, args, 0)?;
     let low = context.float_arg(args, 1, 0.0)?;
     let high = context.float_arg(args, 2, 1.0)?;
+    let at = if args.given(2) { 2 } else { 1 };
+    context.must_be(args, at, low <= high, "such that `low` is at most `high`")?;
     let drawn = context.builder.uniform(shape);
     let built = affine(context, drawn, high - low, low);
     context.built(args.span, &[drawn], built)
@@ -53,6 +58,7 @@ fn normal(context: &mut Elaborator<'_>, args: &Args) -> Eval<Value> {
     let shape = shape_arg(context, args, 0)?;
     let mean = context.float_arg(args, 1, 0.0)?;
     let std = context.float_arg(args, 2, 1.0)?;
+    context.must_be(args, 2, std >= 0.0, "at least 0")?;
     let (u, v) = (context.builder.uniform(shape.clone()), context.builder.uniform(shape));
     let built = box_muller(context, u, v).and_then(|drawn| affine(context, drawn, std, mean));
     context.built(args.span, &[u, v], built)

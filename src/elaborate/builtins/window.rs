@@ -8,7 +8,7 @@
 
 use super::{Args, Operator, Parameter, call, may, needs};
 use crate::base::codes;
-use crate::base::diagnostic::Diagnostic;
+use crate::base::diagnostic::{Diagnostic, Edit};
 use crate::base::source::Span;
 use crate::base::tensor::DType;
 use crate::elaborate::context::{Elaborator, Eval, Reported};
@@ -132,8 +132,8 @@ fn images(context: &mut Elaborator<'_>, args: &Args, axes: usize) -> Eval<Images
     let callee = context.callee(args);
     let kind = if axes == 1 { "sequences f32[N, T, C]" } else { "images f32[N, H, W, C]" };
     let message = format!("`{callee}` slides over {kind}, found {ty}");
-    let error = Diagnostic::error(codes::SHAPE, message)
-        .primary(context.seen(span), format!("this is {ty}"));
+    let place = context.seen(span);
+    let error = Diagnostic::error(codes::SHAPE, message).primary(place, format!("this is {ty}"));
     let help = if ty.dtype != DType::F32 {
         Some("`cast(…, f32)` converts the elements".to_owned())
     } else if ty.shape.rank() != axes + 2 {
@@ -141,10 +141,31 @@ fn images(context: &mut Elaborator<'_>, args: &Args, axes: usize) -> Eval<Images
     } else {
         Some("only the first axis can be the batch".to_owned())
     };
-    Err(context.report(match help {
+    let error = match help {
         Some(help) => error.help(help),
         None => error,
+    };
+    Err(context.report(match axes_given(&ty.shape, axes).filter(|_| ty.dtype == DType::F32) {
+        Some(stage) => {
+            let span = Span { start: place.end, ..place };
+            error
+                .fix(format!("add `|> {stage}`"), vec![Edit { span, text: format!(" |> {stage}") }])
+        }
+        None => error,
     }))
+}
+
+/// The stage that gives values the axes which they lack, where there is one way to.
+fn axes_given(shape: &Shape, axes: usize) -> Option<String> {
+    match (axes, &shape[..]) {
+        (2, [n, h, w]) => Some(format!("reshape([{n}, {h}, {w}, 1])")),
+        (2, [n, Dim::Known(values)]) => {
+            let (side, channels) = square(*values)?;
+            Some(format!("reshape([{n}, {side}, {side}, {channels}])"))
+        }
+        (1, [n, values]) => Some(format!("reshape([{n}, {values}, 1])")),
+        _ => None,
+    }
 }
 
 /// How the axes that images lack are had.

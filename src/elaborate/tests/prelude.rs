@@ -51,7 +51,7 @@ fn every_loss_and_metric_elaborates() {
     }
     let metrics = names(FunctionKind::Metric).join(", ");
     let found = good(&format!(
-        "model net(x: f32[N, 3]) {{ x |> dense(4) }}\ntrain net {{\n loss = cross_entropy(smoothing: 0.1)\n metrics = [{metrics}]\n}}\n"
+        "model net(x: f32[N, 3]) {{ x |> dense(6) }}\ntrain net {{\n loss = cross_entropy(smoothing: 0.1)\n metrics = [{metrics}]\n}}\n"
     ));
     verify(&found.train).expect("sound");
     let f1 = found.train.output("metric.f1").expect("f1");

@@ -20,6 +20,8 @@ pub enum Event<'a> {
     Stepped {
         /// How many of this epoch.
         step: usize,
+        /// The loss of the last one's batch.
+        loss: f32,
     },
     /// A batch was left out: its loss or gradient was not finite.
     Skipped {

@@ -156,7 +156,7 @@ impl<'a> Trainer<'a> {
             self.state.open.data_seconds += (self.waited - waited).as_secs_f64();
             (start, waited) = (Instant::now(), self.waited);
             if self.state.batch.is_multiple_of(STEPS_A_TICK) {
-                watcher.event(Event::Stepped { step: self.state.batch });
+                watcher.event(Event::Stepped { step: self.state.batch, loss: self.last_loss });
             }
             if let Some(change) = self.pool.take_change() {
                 watcher.event(Event::ThreadsChanged(change));

@@ -52,7 +52,9 @@ impl Slip<'_> {
         let error = Diagnostic::error(codes::EQUALS_SIGN, "a named argument is written with `:`")
             .primary(self.span(token), format!("after the name `{}`", name.text));
         let start = name.end();
-        Some(error.fix("write `:`", vec![self.edit(start, token.end(), ":")]))
+        let spaced = self.text[token.end()..].starts_with(char::is_whitespace);
+        let colon = if spaced { ":" } else { ": " };
+        Some(error.fix("write `:`", vec![self.edit(start, token.end(), colon)]))
     }
 
     /// `loss: mse` in a `train` item, or `let a: 1`.
@@ -119,8 +121,10 @@ impl Slip<'_> {
             "what follows `|>` is a call, a name or a `repeat`",
         );
         Some(match self.here() {
-            Some(token) => error.primary(self.span(token), "not a stage"),
-            None => error.primary(self.span(pipe), "nothing follows"),
+            Some(token) if !self.dangles() => error.primary(self.span(token), "not a stage"),
+            _ => Diagnostic::error(codes::NOT_A_STAGE, "no stage follows this `|>`")
+                .primary(self.span(pipe), "")
+                .help("write the stage, or leave the `|>` out"),
         })
     }
 
