@@ -212,7 +212,9 @@ fn what_depends_on_the_batch_is_decided_for_all_batches_or_refused() {
                model net(x: f32[N, 4]) { x |> mine }\n";
     good(own);
     assert_eq!(bad(&own.replace(">= 1", ">= 4"))[0].code, codes::BATCH);
-    assert_eq!(bad(&own.replace(">= 1", "< 3"))[0].code, codes::BATCH);
+    assert_eq!(bad(&own.replace(">= 1", "< 4"))[0].code, codes::BATCH);
+    // No batch has less than one sample.
+    assert_eq!(bad(&own.replace(">= 1", "< 3"))[0].code, codes::DOMAIN);
 }
 
 #[test]
