@@ -163,7 +163,14 @@ impl Again<'_> {
     /// Whether a fix takes away what the author has written. What a lint is sure does nothing, or
     /// does the same twice, is nothing.
     fn takes_away(&self, finding: &Diagnostic, fix: &Fix) -> bool {
-        let does_nothing = [codes::SOFTMAX_TWICE, codes::ODD_DROPOUT].contains(&finding.code);
+        let does_nothing = [
+            codes::SOFTMAX_TWICE,
+            codes::ODD_DROPOUT,
+            codes::UNUSED_BINDING,
+            codes::UNUSED_ITEM,
+            codes::UNUSED_ARGUMENT,
+        ]
+        .contains(&finding.code);
         let Some(file) = fix.file().filter(|_| !does_nothing) else { return false };
         let Some(before) = self.parsed.files.iter().find(|it| it.id == file) else { return false };
         let mut sources = self.sources.clone();

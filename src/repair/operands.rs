@@ -17,8 +17,10 @@ pub fn edits(scene: &Scene<'_>, found: &mut Vec<Candidate>) {
         if operands.op == BinaryOp::Matmul {
             for operand in [right, left] {
                 let text = scene.program.sources.text(operand.span);
-                let edit = format!("transpose({text})");
-                found.push(candidate(format!("write `{edit}`"), operand.span, edit, cost));
+                if !text.starts_with("transpose(") {
+                    let edit = format!("transpose({text})");
+                    found.push(candidate(format!("write `{edit}`"), operand.span, edit, cost));
+                }
                 if let ExprKind::Call(call) = &operand.kind
                     && call.callee.text == "transpose"
                     && let [only] = &call.args[..]
