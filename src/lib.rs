@@ -6,6 +6,8 @@ pub mod data;
 pub mod graph;
 pub mod loops;
 pub mod syntax;
+// How files are opened and written; knows no formats.
+pub mod files;
 // How a run is drawn and written; knows none of them.
 pub mod report;
 // From one to the next.

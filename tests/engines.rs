@@ -196,6 +196,7 @@ train net on photos { loss = cross_entropy\n optimizer = sgd(lr: 0.1) }
         train: None,
         validation: None,
         test: None,
+        oddities: Vec::new(),
     };
     let graph = training(&experiment(text, vec![("photos".into(), schema)]));
     for batch in [2, 24] {

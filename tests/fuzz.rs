@@ -138,6 +138,7 @@ fn experiment(tree: ast::File) -> Result<Experiment, Vec<Diagnostic>> {
         train: Some(60_000),
         validation: Some(0),
         test: Some(10_000),
+        oddities: Vec::new(),
     };
     let data = elaborate::data_request(&program, None)?;
     let schemas = data.map(|data| (data.name, schema)).into_iter().collect();

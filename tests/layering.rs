@@ -10,21 +10,23 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("syntax", &[]),
     ("graph", &[]),
     ("loops", &[]),
-    ("data", &[]),
-    ("report", &[]),
+    ("files", &[]),
+    ("data", &["files"]),
+    ("report", &["files"]),
     ("elaborate", &["syntax", "graph"]),
     ("repair", &["syntax", "elaborate"]),
     ("lint", &["syntax", "graph", "elaborate", "repair"]),
     ("pass", &["graph"]),
     ("lower", &["graph", "loops"]),
     ("codegen", &["loops"]),
-    ("runtime", &["graph", "loops", "data", "codegen"]),
+    ("runtime", &["files", "graph", "loops", "data", "codegen"]),
     (
         "driver",
         &[
             "syntax",
             "graph",
             "loops",
+            "files",
             "data",
             "report",
             "elaborate",
@@ -132,6 +134,46 @@ fn only_the_command_line_prints_exits_and_reads_the_environment() {
         let code = code(&path);
         for word in words {
             assert!(!code.contains(word), "{} has {word}", path.display());
+        }
+    }
+}
+
+/// A path may lead to a pipe that nobody writes into, to a device, to a file with other names; and what
+/// it is called may be meant for the terminal. One room knows, and one file.
+#[test]
+fn files_are_opened_written_and_named_in_one_way() {
+    let words = [
+        "fs::read(",
+        "fs::read_to_string(",
+        "fs::write(",
+        "fs::copy(",
+        "File::open(",
+        "File::create",
+        "File::options(",
+        "OpenOptions",
+        "NamedTempFile::new",
+        "tempfile_in(",
+        ".display()",
+    ];
+    // A new file of a name that none has, and one beside its place in a folder of ours.
+    let exceptions = [
+        ("src/report/tensorboard/mod.rs", "OpenOptions"),
+        ("src/data/images/packed.rs", "tempfile_in("),
+        ("src/codegen/object.rs", ".display()"),
+    ];
+    let is_test = |path: &Path| {
+        path.components()
+            .any(|part| matches!(part.as_os_str().to_str(), Some("tests" | "tests.rs")))
+    };
+    for path in rust_files("src").into_iter().filter(|path| module(path) != "files") {
+        let shown = path.to_string_lossy();
+        let code = code(&path);
+        for word in words {
+            let allowed = is_test(&path) || exceptions.contains(&(&shown, word));
+            // What the system tells of itself.
+            let mut lines = code.lines().filter(|line| !line.contains("\"/sys/"));
+            let found = lines.any(|line| line.contains(word) && !line.contains("\"/proc/"));
+            assert!(allowed || !found, "{shown} has {word}; `src/files` and `base::shown` do that");
         }
     }
 }

@@ -77,7 +77,7 @@ codes! {
     NO_DATA = "E0119", "something that only the data can tell, without data";
     DATA = "E0120", "data that do not fit the model";
     CYCLE = "E0121", "declarations or files that need one another";
-    MISSING_FILE = "E0122", "a `use` of a file that cannot be read";
+    MISSING_FILE = "E0122", "a program, or a file that it uses, cannot be read";
     CONDITION = "E0123", "a condition that is not known while compiling";
     LABEL = "E0124", "an `as` name that cannot stand as it is";
     BODY = "E0125", "a body without the value it must have";
@@ -106,6 +106,7 @@ codes! {
     ODD_DROPOUT = "W0212", "dropout of nothing or of everything";
     FROZEN_AT_RANDOM = "W0213", "a frozen parameter that nothing has trained";
     MISSING_DATA = "W0301", "data that `check` and `bench` do without";
+    ODD_CLASSES = "W0302", "classes without samples, or called as splits are";
 }
 
 /// A code of the table, in any letter case.

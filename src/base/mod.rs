@@ -14,6 +14,7 @@ pub mod names;
 pub mod rng;
 pub mod scalar;
 pub mod schema;
+pub mod shown;
 pub mod source;
 pub mod task;
 pub mod tensor;

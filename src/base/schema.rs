@@ -102,6 +102,9 @@ pub struct Schema {
     pub validation: Option<usize>,
     /// Samples to test on; `Some(0)` where the data has no such split.
     pub test: Option<usize>,
+    /// What is odd about the data, a line each, such as a class without samples.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub oddities: Vec<String>,
 }
 
 impl Schema {

@@ -1,9 +1,9 @@
 //! `nnc bench`: the time of a training step, without data.
 
-use super::Common;
 use super::explain::{self, Limits};
+use super::{Common, threads};
 use crate::driver::{self, Failure};
-use crate::runtime::pool::{Pool, default_threads};
+use crate::runtime::pool::Pool;
 use clap::Args;
 use serde_json::json;
 
@@ -12,7 +12,7 @@ use serde_json::json;
 pub struct Bench {
     #[command(flatten)]
     common: Common,
-    /// Threads [default: the processors at hand]
+    /// Threads [default: NNC_THREADS, or else the processors at hand]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
     /// Samples a step, in place of the file's `batch`
@@ -37,7 +37,7 @@ impl Bench {
     pub fn execute(self) -> Result<u8, Failure> {
         let mut session = driver::Session::new(None);
         let request = self.common.request(false)?;
-        let threads = self.threads.map_or_else(default_threads, usize::from);
+        let threads = threads(self.threads);
         let mut pool = Pool::new(threads);
         let batch = self.batch.map(|batch| batch as usize);
         let mut bench = driver::bench(&mut session, &request, self.infer, batch, &mut pool)?;

@@ -1,12 +1,12 @@
 //! `nnc check`: mistakes without running anything, with the edits that mend them; on a good file,
 //! the model's size.
 
-use super::{Common, diff, machine, render, write};
+use super::{Common, diff, machine, render, threads, write};
 use crate::base::diagnostic::{Diagnostic, Severity};
 use crate::base::source::Sources;
 use crate::driver::{self, Failure, Fixed, Wanted};
-use crate::runtime::pool::default_threads;
 use clap::{Args, ValueEnum};
+use std::path::Path;
 
 /// Finds mistakes without running anything.
 #[derive(Args)]
@@ -19,7 +19,7 @@ pub struct Check {
     /// Print the path, shape and count of each parameter, how it begins, and whether it is trained
     #[arg(long)]
     parameters: bool,
-    /// Threads that a run would have [default: the processors at hand]
+    /// Threads that a run would have [default: NNC_THREADS, or else the processors at hand]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
     /// Make each finding's first fix that takes nothing away, checking after each; print the changes
@@ -74,12 +74,17 @@ impl Check {
             return self.mend(&request);
         }
         let format = if self.json { Format::Json } else { self.format };
-        let Checked { reports, found, sources, failed } = self.checked(&request)?;
+        let main = &self.common.file;
+        let checked = match self.checked(&request) {
+            Err(failure) if format != Format::Text => return refused(&failure, format, main),
+            checked => checked?,
+        };
+        let Checked { reports, found, sources, failed } = checked;
         match format {
             Format::Text if failed => {}
             Format::Text => render::print(&found, &sources),
-            Format::Json => machine::print_json(&found, &sources),
-            Format::Sarif => machine::print_sarif(&found, &sources),
+            Format::Json => machine::print_json(&found, &sources, main),
+            Format::Sarif => machine::print_sarif(&found, &sources, main),
         }
         for (index, report) in reports.iter().enumerate() {
             let text = match format {
@@ -101,7 +106,7 @@ impl Check {
 
     /// Checks the model that is meant, or each of several.
     fn checked(&self, request: &driver::Request) -> Result<Checked, Failure> {
-        let threads = self.threads.map_or_else(default_threads, usize::from);
+        let threads = threads(self.threads);
         let wanted = Wanted { threads, time: self.time };
         let mut checked = Checked::default();
         for request in driver::each_model(&driver::Session::new(None), request)? {
@@ -144,7 +149,7 @@ impl Check {
     fn mend(&self, request: &driver::Request) -> Result<u8, Failure> {
         let Fixed { changed, made, left, sources } = driver::fix(request)?;
         for file in &changed {
-            write::out(&diff::unified(&file.path, &file.before, &file.after))?;
+            write::raw(diff::unified(&file.path, &file.before, &file.after).as_bytes())?;
             if !self.dry_run {
                 write::replace(&file.path, &file.after)?;
             }
@@ -156,4 +161,15 @@ impl Check {
         let errors = left.iter().any(|found| found.severity == Severity::Error);
         Ok(if errors { 1 } else { self.verdict(!left.is_empty()) })
     }
+}
+
+/// Says to a program why nothing could be checked, as a finding like any other; the exit code.
+fn refused(failure: &Failure, format: Format, main: &Path) -> Result<u8, Failure> {
+    let found = machine::finding(failure, main);
+    match format {
+        Format::Text => {}
+        Format::Json => machine::print_json(found.as_slice(), &Sources::new(), main),
+        Format::Sarif => machine::print_sarif(found.as_slice(), &Sources::new(), main),
+    }
+    Ok(failure.exit_code())
 }

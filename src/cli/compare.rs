@@ -1,6 +1,7 @@
 //! `nnc compare`: runs beside one another.
 
-use super::{escaped, write};
+use super::write;
+use crate::base::shown::Show;
 use crate::driver::{self, Compared, Failure, Status};
 use clap::Args;
 use serde_json::{Map, Value, json};
@@ -29,11 +30,11 @@ impl Compare {
         driver::write_file(&self.svg, driver::overlaid(&runs).as_bytes())?;
         let text = match self.json {
             true => runs.iter().map(|run| format!("{}\n", object(run))).collect(),
-            false => escaped(&table(&runs)),
+            false => table(&runs),
         };
         write::out(&text)?;
         if !self.json {
-            eprintln!("the curves are in {}", self.svg.display());
+            eprintln!("the curves are in {}", self.svg.shown());
         }
         Ok(0)
     }
@@ -82,13 +83,13 @@ fn table(runs: &[Compared]) -> String {
     rows[0].extend(names.iter().cloned());
     rows[0].push("set".to_owned());
     for run in runs {
-        let mut row = vec![run.name.clone(), status(run).to_owned()];
+        let mut row = vec![run.name.shown().to_string(), status(run).to_owned()];
         for name in &names {
             let found = value(run, name);
             let mark = if found.is_some() && found == best(name) { "*" } else { "" };
             row.push(found.map_or("–".to_owned(), |value| format!("{}{mark}", shown(name, value))));
         }
-        row.push(run.info.set.join(" "));
+        row.push(run.info.set.join(" ").shown().to_string());
         rows.push(row);
     }
     let columns = rows[0].len();

@@ -1,13 +1,15 @@
 //! What an edit changes, as `diff -u` prints it, or the changed lines alone.
 
+use crate::base::shown::{Show, visible};
 use console::measure_text_width as columns;
 use similar::{ChangeTag, TextDiff};
 use std::path::Path;
 
 /// The difference of two texts of a file.
 pub fn unified(path: &Path, before: &str, after: &str) -> String {
-    let name = path.display().to_string();
-    TextDiff::from_lines(before, after).unified_diff().header(&name, &name).to_string()
+    let name = path.shown().to_string();
+    let text = TextDiff::from_lines(before, after).unified_diff().header(&name, &name).to_string();
+    text.chars().map(|c| if c == '\n' || c == '\t' { c } else { visible(c) }).collect()
 }
 
 /// A line that an edit takes away or puts in.
@@ -48,7 +50,7 @@ pub fn lines(before: &str, after: &str) -> Vec<Line> {
 pub fn around(line: &Line, width: usize) -> String {
     let head = format!("{:>3} {} ", line.number, if line.removed { '-' } else { '+' });
     let room = width - columns(&head);
-    let text: String = line.text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let text = super::snippet::shown(&line.text);
     if columns(&text) <= room {
         return format!("{head}{text}");
     }

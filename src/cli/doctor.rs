@@ -1,6 +1,6 @@
 //! `nnc doctor`: whether the program works on this machine.
 
-use super::{build, cache_folder, escaped, memory_limit, write};
+use super::{build, cache_folder, memory_limit, write};
 use crate::codegen::Target;
 use crate::driver::{self, Failure, Health};
 use clap::Args;
@@ -10,7 +10,7 @@ use std::path::PathBuf;
 /// Looks at the processor, compiled code, memory, the cache and data.
 #[derive(Args)]
 pub struct Doctor {
-    /// Remove what killed runs have left in the cache
+    /// Empty the cache: decoded images, plans, what killed runs have left; downloaded data stay
     #[arg(long)]
     clean: bool,
     /// Print one JSON object
@@ -51,7 +51,7 @@ impl Doctor {
                         text.push_str(&format!("{:<26} {help}\n", ""));
                     }
                 }
-                escaped(&text)
+                text
             }
         };
         write::out(&text)?;

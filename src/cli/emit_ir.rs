@@ -1,6 +1,6 @@
 //! `nnc emit-ir`: any stage of the compilation as text, of a program or from a stage's text on.
 
-use super::Common;
+use super::{Common, write};
 use crate::driver::{self, Emit, Failure};
 use crate::pass;
 use clap::Args;
@@ -46,7 +46,7 @@ impl EmitIr {
         };
         let text = driver::emit(&mut session, &request, asked)?;
         self.common.print_timings(&session.timings);
-        print!("{text}");
+        write::raw(text.as_bytes())?;
         Ok(0)
     }
 

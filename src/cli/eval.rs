@@ -3,12 +3,13 @@
 use super::progress::{Mode, Reading, push_scores};
 use super::train::listen;
 use super::trained::TrainedModel;
-use super::{escaped, write};
+use super::{threads, write};
+use crate::base::shown::Show;
 use crate::driver::{
     self, ClassCounts, Details, Evaluation, Failure, Judged, NumberErrors, Said, SplitName, Worst,
     put_scores,
 };
-use crate::runtime::pool::{Pool, default_threads};
+use crate::runtime::pool::Pool;
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
@@ -30,7 +31,7 @@ pub struct Eval {
     /// List so many of the samples that the model is most wrong about
     #[arg(long, value_name = "N", default_value_t = 0)]
     worst: usize,
-    /// Threads; results are the same for any number [default: the processors at hand]
+    /// Threads; results are the same for any number [default: NNC_THREADS, or else the processors at hand]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
     /// Print one JSON object on standard output
@@ -62,7 +63,7 @@ impl Eval {
         let watch = |done, total| reading.read(done, total);
         let limit = self.limit.map(|limit| limit as usize);
         let evaluation = driver::evaluation(&request, &model, split, limit, &watch)?;
-        let mut pool = Pool::adaptive(self.threads.map_or_else(default_threads, usize::from));
+        let mut pool = Pool::adaptive(threads(self.threads));
         let judged = evaluation.judge(&mut pool, self.worst)?;
         let text = match self.json {
             true => format!("{}\n", self.json(&evaluation, &judged)),
@@ -92,7 +93,7 @@ impl Eval {
             text,
             "{line}  ({samples} samples of {}, weights of {})",
             evaluation.data.source,
-            evaluation.weights.display()
+            evaluation.weights.shown()
         );
         match &judged.details {
             Details::Classes(classes) => {
@@ -123,14 +124,14 @@ impl Eval {
             }
             Details::None => {}
         }
-        escaped(&text)
+        text
     }
 
     fn json(&self, evaluation: &Evaluation, judged: &Judged) -> Value {
         let mut object = Map::new();
         object.insert("split".into(), json!(self.split_name()));
         object.insert("model".into(), json!(evaluation.model));
-        object.insert("weights".into(), json!(evaluation.weights.display().to_string()));
+        object.insert("weights".into(), json!(evaluation.weights.to_string_lossy().into_owned()));
         object.insert("data".into(), json!(evaluation.data.source));
         object.insert("samples".into(), json!(evaluation.data.test.count()));
         put_scores(&mut object, "", &judged.scores);
@@ -173,7 +174,7 @@ impl Eval {
 fn sample_name(evaluation: &Evaluation, index: u32) -> String {
     let split = &evaluation.data.test;
     match split.file(index) {
-        Some(file) => file.display().to_string(),
+        Some(file) => file.to_string_lossy().into_owned(),
         None => format!("sample {}", split.original(index)),
     }
 }
@@ -196,7 +197,7 @@ fn said_json(evaluation: &Evaluation, said: Said) -> Value {
 /// The samples that the model is most wrong about, a line each.
 fn push_worst(text: &mut String, evaluation: &Evaluation, worst: &[Worst]) {
     let said = |said: Said| match said {
-        Said::Class(class) => evaluation.data.class_name(class),
+        Said::Class(class) => evaluation.data.class_name(class).shown().to_string(),
         Said::Number(number) => format!("{number:.4}"),
     };
     for worst in worst {
@@ -204,15 +205,15 @@ fn push_worst(text: &mut String, evaluation: &Evaluation, worst: &[Worst]) {
         let sure = worst.probability.map(|it| format!(" ({:.1} %)", 100.0 * it));
         let (label, predicted) = (said(worst.label), said(worst.predicted));
         let sure = sure.unwrap_or_default();
-        let _ = writeln!(text, "{name}: {label} taken for {predicted}{sure}");
+        let _ = writeln!(text, "{}: {label} taken for {predicted}{sure}", name.shown());
     }
 }
 
 /// A table of the classes: how many there are, what part of them is found, what part of what is
 /// called so is one, and, where there are not too many, what they are taken for most.
 fn confusion_text(evaluation: &Evaluation, classes: &ClassCounts) -> String {
-    let names: Vec<String> =
-        (0..classes.each.len()).map(|it| class_name(evaluation, classes, it)).collect();
+    let name = |class| class_name(evaluation, classes, class).shown().to_string();
+    let names: Vec<String> = (0..classes.each.len()).map(name).collect();
     let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).clamp(5, 30);
     let last = if classes.counts.is_empty() { "" } else { "  mostly taken for" };
     let mut text = format!(

@@ -1,10 +1,11 @@
 //! `nnc fmt`: source files in the canonical form.
 
 use super::{render, write};
+use crate::base::shown::Show;
 use crate::base::source::Sources;
-use crate::driver::Failure;
+use crate::driver::{self, Failure};
+use crate::files::read;
 use clap::Args;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Rewrites files in place; `-` reads standard input and writes standard output.
@@ -25,7 +26,7 @@ impl Fmt {
         for path in &self.files {
             match self.format_one(path) {
                 Ok(changed) if self.check && changed => {
-                    println!("{}", path.display());
+                    println!("{}", path.shown());
                     code = code.max(1);
                 }
                 Ok(_) => {}
@@ -44,7 +45,7 @@ impl Fmt {
         let piped = path == Path::new("-");
         let text = read(path, piped)?;
         let mut sources = Sources::new();
-        let name = if piped { "<stdin>".into() } else { path.display().to_string() };
+        let name = if piped { "<stdin>".into() } else { path.to_string_lossy().into_owned() };
         let file = sources.add(name, text);
         let formatted = match crate::syntax::format(&sources, file) {
             Ok(formatted) => formatted,
@@ -54,7 +55,7 @@ impl Fmt {
         };
         let changed = formatted != sources.file(file).text;
         if piped && !self.check {
-            print!("{formatted}");
+            write::raw(formatted.as_bytes())?;
         } else if changed && !self.check {
             write::replace(path, &formatted)?;
         }
@@ -63,13 +64,11 @@ impl Fmt {
 }
 
 fn read(path: &Path, piped: bool) -> Result<String, Failure> {
-    let mut bytes = Vec::new();
-    let result = if piped {
-        std::io::stdin().read_to_end(&mut bytes).map(|_| ())
-    } else {
-        std::fs::read(path).map(|read| bytes = read)
-    };
-    result.map_err(|error| Failure::Io(format!("cannot read {}: {error}", path.display())))?;
+    if !piped {
+        return driver::source_text(path);
+    }
+    let failed = |error| Failure::Io(format!("cannot read standard input: {error}"));
+    let bytes = read::stream(std::io::stdin().lock(), read::PROGRAM).map_err(failed)?;
     String::from_utf8(bytes)
-        .map_err(|_| Failure::Data(format!("{} is not UTF-8 text", path.display())))
+        .map_err(|_| Failure::Data("standard input is not UTF-8 text".to_owned()))
 }

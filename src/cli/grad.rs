@@ -1,8 +1,8 @@
 //! `nnc grad`: one training step on given tensors, to hold against another framework.
 
-use super::{Common, Options, TargetName};
+use super::{Common, Options, TargetName, threads};
+use crate::base::shown::Show;
 use crate::driver::{self, Engine, Failure, Graded};
-use crate::runtime::pool::default_threads;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -27,7 +27,7 @@ pub struct Grad {
     /// The instruction set to compile for [default: the best that this processor has]
     #[arg(long, value_enum)]
     target: Option<TargetName>,
-    /// Threads; results are the same for any number [default: the processors at hand]
+    /// Threads; results are the same for any number [default: NNC_THREADS, or else the processors at hand]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
     /// Also write the parameters after so many optimiser steps on the same batch
@@ -87,14 +87,14 @@ impl Grad {
                 EngineName::Loops => Engine::Loops,
                 EngineName::Graph => Engine::Graph,
             },
-            threads: self.threads.map_or_else(default_threads, usize::from),
+            threads: threads(self.threads),
             steps: self.steps.map_or(0, u64::from),
         };
         let mut session = driver::Session::new(None);
         let graded = driver::grad(&mut session, &common.request(false)?, &asked)?;
         common.print_timings(&session.timings);
         notes(&graded);
-        let (written, out) = (graded.written, asked.out.display());
+        let (written, out) = (graded.written, asked.out.shown());
         println!("{}, batch {}: {written} tensors in {out}", graded.model, graded.batch);
         Ok(0)
     }

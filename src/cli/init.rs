@@ -1,6 +1,7 @@
 //! `nnc init`: a new folder with a program to begin with.
 
 use super::write;
+use crate::base::shown::{Show, is_hidden, quoted};
 use crate::driver::Failure;
 use clap::{Args, ValueEnum};
 use std::fs;
@@ -63,12 +64,12 @@ impl Init {
         };
         let name = name(&folder)?;
         let failed =
-            |error: io::Error| Failure::Io(format!("cannot make {}: {error}", folder.display()));
+            |error: io::Error| Failure::Io(format!("cannot make {}: {error}", folder.shown()));
         if folder.exists() {
             // An empty folder may be there already.
             let mut entries = fs::read_dir(&folder).map_err(failed)?;
             if entries.next().is_some() {
-                let message = format!("{} is there already and not empty", folder.display());
+                let message = format!("{} is there already and not empty", folder.shown());
                 return Err(Failure::Io(format!("{message}; choose another name")));
             }
         }
@@ -79,8 +80,7 @@ impl Init {
         // Made beside its place and then moved there: whole or not at all.
         let made =
             tempfile::Builder::new().prefix(".nnc-init-").tempdir_in(parent).map_err(failed)?;
-        let write =
-            |file: &str, text: &str| fs::write(made.path().join(file), text).map_err(failed);
+        let write = |file: &str, text: &str| write::replace(&made.path().join(file), text);
         write(&format!("{name}.nn"), self.template.text())?;
         write("README.md", &readme(&name))?;
         write(".gitignore", "runs/\n")?;
@@ -91,32 +91,34 @@ impl Init {
         fs::rename(made.path(), &folder).map_err(failed)?;
         // It is no longer where it was made.
         let _ = made.keep();
-        let shown = folder.display();
-        write::out(&format!("made {shown}; `cd {shown} && nnc run {name}.nn` trains\n"))?;
+        let (shown, folder) = (folder.shown(), quoted(&folder));
+        let file = quoted(format!("{name}.nn").as_ref());
+        write::out(&format!("made {shown}; `cd {folder} && nnc run {file}` trains\n"))?;
         Ok(0)
     }
 }
 
 /// The name of a folder that can be that of a program.
 fn name(folder: &Path) -> Result<String, Failure> {
-    let wrong = |what: &str| Failure::Io(format!("`{}` {what}", folder.display()));
+    let wrong = |what: &str| Failure::Io(format!("`{}` {what}", folder.shown()));
     let last = match folder.components().next_back() {
         Some(Component::Normal(last)) => last,
         _ => return Err(wrong("is no name of a new folder")),
     };
     let name = last.to_str().ok_or_else(|| wrong("is not UTF-8"))?;
-    if name.starts_with(['.', '-']) || name.chars().any(char::is_control) {
+    if name.starts_with(['.', '-']) || name.chars().any(is_hidden) {
         return Err(wrong("is no good name: it begins with `.` or `-`, or has control characters"));
     }
     Ok(name.to_owned())
 }
 
 fn readme(name: &str) -> String {
+    let file = quoted(format!("{name}.nn").as_ref());
     format!(
-        "# {name}\n\n```\nnnc check {name}.nn     # find mistakes, print shapes and memory\n\
-         nnc run {name}.nn       # train; a folder runs/{name} has all of it\n\
-         nnc run {name}.nn --resume\nnnc eval {name}.nn --confusion\n\
-         nnc predict {name}.nn FILES\n```\n"
+        "# {name}\n\n```\nnnc check {file}     # find mistakes, print shapes and memory\n\
+         nnc run {file}       # train; a folder runs/{name} has all of it\n\
+         nnc run {file} --resume\nnnc eval {file} --confusion\n\
+         nnc predict {file} FILES\n```\n"
     )
 }
 

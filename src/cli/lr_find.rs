@@ -3,6 +3,7 @@
 use super::progress::{Mode, Reading};
 use super::train::{Training, listen};
 use super::{Options, write};
+use crate::base::shown::Show;
 use crate::driver::{self, Failure, Found, Range};
 use crate::runtime::pool::Pool;
 use clap::Args;
@@ -64,7 +65,7 @@ impl LrFind {
             &watch,
             &stop,
         )?;
-        let title = format!("learning rates of {}", self.file.display());
+        let title = format!("learning rates of {}", self.file.to_string_lossy());
         driver::write_file(&self.svg, found.svg(&title).as_bytes())?;
         write::out(&self.text(&found))?;
         Ok(0)
@@ -77,7 +78,7 @@ impl LrFind {
             let object = json!({
                 "suggestion": found.suggestion(), "steepest": found.steepest,
                 "least_loss": found.least, "diverged": found.diverged, "points": found.points,
-                "svg": self.svg.display().to_string(),
+                "svg": self.svg.to_string_lossy().into_owned(),
             });
             return format!("{object}\n");
         }
@@ -91,7 +92,7 @@ impl LrFind {
             Some(rate) => text.push_str(&format!("suggestion: lr: {rate:.1e}\n")),
             None => text.push_str("no suggestion: the loss never falls; try more --steps\n"),
         }
-        text.push_str(&format!("the curve is in {}\n", self.svg.display()));
+        text.push_str(&format!("the curve is in {}\n", self.svg.shown()));
         text
     }
 }

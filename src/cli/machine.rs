@@ -5,13 +5,34 @@
 use crate::base::codes;
 use crate::base::diagnostic::{Diagnostic, Severity};
 use crate::base::source::{Sources, Span};
+use crate::driver::{Failure, source_text};
 use serde_json::{Value, json};
+use std::path::Path;
 
-/// Prints one object a finding on standard output.
-pub fn print_json(found: &[Diagnostic], sources: &Sources) {
+/// Prints one object a finding on standard output. What has no place in a program is about `main`, the
+/// file that was named.
+pub fn print_json(found: &[Diagnostic], sources: &Sources, main: &Path) {
     for finding in found {
-        println!("{}", of(finding, sources));
+        let mut finding = of(finding, sources);
+        if finding["file"].is_null() {
+            finding["file"] = json!(main.to_string_lossy());
+        }
+        println!("{finding}");
     }
+}
+
+/// Why there is nothing else to say, as a finding about the file that was named.
+pub fn finding(failure: &Failure, main: &Path) -> Option<Diagnostic> {
+    let message = match failure {
+        Failure::Data(message) | Failure::Io(message) => message.clone(),
+        Failure::Bug { pass, message, .. } => {
+            format!("nnc has a bug: pass `{pass}` failed: {message}")
+        }
+        Failure::Program { .. } | Failure::Interrupted(_) => return None,
+    };
+    // Only a file that cannot be read has a code; the rest happens behind a program that is sound.
+    let code = if source_text(main).is_err() { codes::MISSING_FILE } else { "" };
+    Some(Diagnostic::error(code, message))
 }
 
 /// One finding.
@@ -44,7 +65,7 @@ pub fn of(finding: &Diagnostic, sources: &Sources) -> Value {
         .collect();
     json!({
         "severity": word(finding.severity),
-        "code": finding.code,
+        "code": code(finding),
         "message": finding.message,
         "file": finding.place().map(|place| &sources.file(place.file).name),
         "labels": labels,
@@ -52,6 +73,11 @@ pub fn of(finding: &Diagnostic, sources: &Sources) -> Value {
         "help": finding.help,
         "fixes": fixes,
     })
+}
+
+/// The code, or null for what has none.
+fn code(finding: &Diagnostic) -> Option<&'static str> {
+    Some(finding.code).filter(|code| !code.is_empty())
 }
 
 fn word(severity: Severity) -> &'static str {
@@ -74,13 +100,13 @@ fn place(span: Span, sources: &Sources) -> Value {
 }
 
 /// Prints a SARIF 2.1.0 log with all findings on standard output.
-pub fn print_sarif(found: &[Diagnostic], sources: &Sources) {
+pub fn print_sarif(found: &[Diagnostic], sources: &Sources, main: &Path) {
     let rules: Vec<Value> = codes::TABLE
         .iter()
         .filter(|code| found.iter().any(|finding| finding.code == code.code))
         .map(|code| json!({ "id": code.code, "shortDescription": { "text": code.title } }))
         .collect();
-    let results: Vec<Value> = found.iter().map(|finding| result(finding, sources)).collect();
+    let results: Vec<Value> = found.iter().map(|finding| result(finding, sources, main)).collect();
     let log = json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -97,7 +123,7 @@ pub fn print_sarif(found: &[Diagnostic], sources: &Sources) {
     println!("{log:#}");
 }
 
-fn result(finding: &Diagnostic, sources: &Sources) -> Value {
+fn result(finding: &Diagnostic, sources: &Sources, main: &Path) -> Value {
     let (primary, related): (Vec<_>, Vec<_>) =
         finding.labels.iter().partition(|label| label.primary);
     let location = |span: Span, text: &str| {
@@ -136,14 +162,22 @@ fn result(finding: &Diagnostic, sources: &Sources) -> Value {
         text.push('\n');
         text.push_str(more);
     }
-    json!({
-        "ruleId": finding.code,
+    let mut locations: Vec<Value> = primary.iter().map(|it| location(it.span, "")).collect();
+    if locations.is_empty() {
+        let artifact = json!({ "uri": uri(&main.to_string_lossy()) });
+        locations.push(json!({ "physicalLocation": { "artifactLocation": artifact } }));
+    }
+    let mut value = json!({
         "level": word(finding.severity),
         "message": { "text": text },
-        "locations": primary.iter().map(|it| location(it.span, "")).collect::<Vec<_>>(),
+        "locations": locations,
         "relatedLocations": related.iter().map(|it| location(it.span, &it.text)).collect::<Vec<_>>(),
         "fixes": fixes,
-    })
+    });
+    if let Some(code) = code(finding) {
+        value["ruleId"] = json!(code);
+    }
+    value
 }
 
 fn physical(span: Span, sources: &Sources) -> Value {

@@ -4,9 +4,18 @@
 //! output, progress and diagnostics to standard error. Exit codes: 0 fine, 1 the user's program
 //! or data is wrong, 2 usage or input/output, 101 a bug of ours, 130 interrupted.
 
+// Before the modules, which get these instead of the standard ones: `write` says why.
+macro_rules! println {
+    ($($text:tt)*) => { $crate::cli::write::print(&(format!($($text)*) + "\n")) };
+}
+macro_rules! eprintln {
+    ($($text:tt)*) => { $crate::cli::write::note(&format!($($text)*)) };
+}
+
 mod bench;
 mod check;
 mod compare;
+mod data;
 mod diff;
 mod doctor;
 mod emit_ir;
@@ -32,8 +41,11 @@ mod verify;
 mod write;
 
 use crate::base::caught;
+use crate::base::shown::{Show, visible_lines};
 use crate::driver::{self, Failure, Timing};
+use crate::runtime::pool;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -65,6 +77,8 @@ enum Command {
     Predict(predict::Predict),
     /// Find mistakes without running anything, and print the model's shape
     Check(check::Check),
+    /// Show a program's data, and write a batch as the model gets it
+    Data(data::Data),
     /// Explain the code of a message, with a wrong program and a right one
     Explain(explain_code::Explain),
     /// Put source files into the canonical form
@@ -133,12 +147,20 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // Help and version are not mistakes; clap prints all three where they belong.
             let code = if error.use_stderr() { 2 } else { 0 };
-            // A closed pipe is no reason to fail: there is nobody left to tell.
-            let _ = error.print();
+            // What is wrong may be the name of a file, which a pattern of the shell has found.
+            let plain = error.render().to_string();
+            match visible_lines(&plain) {
+                Cow::Owned(shown) => write::note(shown.trim_end()),
+                // A closed pipe is no reason to fail: there is nobody left to tell.
+                Cow::Borrowed(_) => drop(error.print()),
+            }
             return ExitCode::from(code);
         }
     };
-    quiet_broken_pipes();
+    quiet_panics();
+    if let Err(failure) = default_threads() {
+        return ExitCode::from(report(&failure));
+    }
     let result = match cli.command {
         Command::Run(command) => command.execute(),
         Command::Sweep(command) => command.execute(),
@@ -147,6 +169,7 @@ pub fn main() -> ExitCode {
         Command::Eval(command) => command.execute(),
         Command::Predict(command) => command.execute(),
         Command::Check(command) => command.execute(),
+        Command::Data(command) => command.execute(),
         Command::Explain(command) => command.execute(),
         Command::Fmt(command) => command.execute(),
         Command::EmitIr(command) => command.execute(),
@@ -188,7 +211,7 @@ fn report(failure: &Failure) -> u8 {
         Failure::Bug { pass, message, dump } => {
             eprintln!("nnc has a bug: pass `{pass}` failed: {message}");
             match dump {
-                Some(path) => eprintln!("What it was given is in {}.", path.display()),
+                Some(path) => eprintln!("What it was given is in {}.", path.shown()),
                 None => eprintln!("What it was given could not be written to a file."),
             }
             eprintln!("Please report it with that file.");
@@ -197,21 +220,10 @@ fn report(failure: &Failure) -> u8 {
     }
 }
 
-/// Ends the program quietly when standard output is a pipe that nobody reads any more, as other
-/// command-line tools do: `nnc emit-ir model.nn | head`.
-fn quiet_broken_pipes() {
+/// Keeps a panic silent that becomes a report of its own: inside a pass or an image decoder.
+fn quiet_panics() {
     let default = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        let message = panic.payload().downcast_ref::<String>();
-        if let Some(message) = message.filter(|it| it.contains("failed printing to stdout")) {
-            // Nobody reads any more; any other reason, such as a full device, loses a result.
-            if message.contains("Broken pipe") {
-                std::process::exit(0);
-            }
-            eprintln!("error: {message}");
-            std::process::exit(2);
-        }
-        // A panic inside a pass or an image decoder becomes a report of its own.
         if !caught::inside() {
             default(panic);
         }
@@ -259,16 +271,25 @@ impl Options {
     }
 }
 
-/// A text whose control characters a terminal does not obey: an escape sequence in a file's name is
-/// shown, not followed.
-pub fn escaped(text: &str) -> String {
-    let plain = |c: char| !c.is_control() || c == '\n';
-    if text.chars().all(plain) {
-        return text.to_owned();
+/// Threads where no flag says how many: `NNC_THREADS`, if that is set.
+fn default_threads() -> Result<Option<u16>, Failure> {
+    let value = std::env::var_os("NNC_THREADS").filter(|value| !value.is_empty());
+    let Some(value) = value else { return Ok(None) };
+    let number = value.to_str().and_then(|text| text.parse().ok());
+    match number.filter(|number| (1..=1024).contains(number)) {
+        Some(number) => Ok(Some(number)),
+        None => Err(Failure::Io(format!(
+            "NNC_THREADS is `{}`; it must be a number from 1 to 1024",
+            value.shown()
+        ))),
     }
-    text.chars()
-        .map(|c| if plain(c) { c.to_string() } else { c.escape_default().to_string() })
-        .collect()
+}
+
+/// The number of threads: what the flag says, or the environment, or the machine.
+fn threads(flag: Option<u16>) -> usize {
+    // A value that is none has ended the program before.
+    let wanted = flag.or_else(|| default_threads().ok().flatten());
+    wanted.map_or_else(pool::default_threads, usize::from)
 }
 
 /// What tells this build from others: its version, and the size and time of its file.

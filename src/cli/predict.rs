@@ -1,11 +1,12 @@
 //! `nnc predict`: asks a trained model about images.
 
 use super::trained::TrainedModel;
-use super::{escaped, write};
+use super::{threads, write};
 use crate::base::csv;
+use crate::base::shown::Show;
 use crate::base::task::Task;
 use crate::driver::{self, Answer, Failure, Predictor, Question, RawOutputs};
-use crate::runtime::pool::{Pool, default_threads};
+use crate::runtime::pool::Pool;
 use clap::Args;
 use serde_json::json;
 use std::fmt::Write;
@@ -33,7 +34,7 @@ pub struct Predict {
     /// file; a row of NaN where one could not be read)
     #[arg(long, value_name = "FILE")]
     raw: Option<PathBuf>,
-    /// Threads [default: the processors at hand]
+    /// Threads [default: NNC_THREADS, or else the processors at hand]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
 }
@@ -48,7 +49,7 @@ impl Predict {
         }
         let predictor = driver::predictor(&request, &model, questions.len())?;
         let mut raw = self.raw.as_ref().map(|_| RawOutputs::new(&predictor)).transpose()?;
-        let mut pool = Pool::adaptive(self.threads.map_or_else(default_threads, usize::from));
+        let mut pool = Pool::adaptive(threads(self.threads));
         let mut failed = None;
         let mut unread = 0;
         let mut started = false;
@@ -56,7 +57,7 @@ impl Predict {
         predictor.ask(&questions, &mut pool, top, &mut |question, answer, output| {
             if let Answer::Unreadable(reason) = &answer {
                 unread += 1;
-                eprintln!("error: {}", escaped(&format!("{}: {reason}", question.name())));
+                eprintln!("error: {}: {}", question.name().shown(), reason.shown());
             }
             let mut text = String::new();
             if self.csv && !started {
@@ -127,16 +128,18 @@ impl Predict {
         let parts: Vec<String> = match answer {
             Answer::Classes(classes) if self.csv => classes
                 .iter()
-                .flat_map(|(class, number)| [csv::field(class), format!("{number:.6}")])
+                .flat_map(|(class, number)| [csv::cell(class), format!("{number:.6}")])
                 .collect(),
             Answer::Classes(classes) if sure => {
-                let part =
-                    |(class, number): &(String, f64)| format!("{class} {:.2} %", 100.0 * number);
+                let part = |(class, number): &(String, f64)| {
+                    format!("{} {:.2} %", class.shown(), 100.0 * number)
+                };
                 classes.iter().map(part).collect()
             }
-            Answer::Classes(classes) => {
-                classes.iter().map(|(class, number)| format!("{class} {number:.4}")).collect()
-            }
+            Answer::Classes(classes) => classes
+                .iter()
+                .map(|(class, number)| format!("{} {number:.4}", class.shown()))
+                .collect(),
             Answer::Positions(counts) if self.csv => {
                 let of = |class: &String| counts.iter().find(|(name, _)| name == class);
                 let count = |class| of(class).map_or(0, |(_, count)| *count).to_string();
@@ -145,7 +148,7 @@ impl Predict {
             Answer::Positions(counts) => {
                 let all = positions(counts) as f64;
                 let part = |(class, count): &(String, usize)| {
-                    format!("{class} {:.2} %", 100.0 * *count as f64 / all)
+                    format!("{} {:.2} %", class.shown(), 100.0 * *count as f64 / all)
                 };
                 counts.iter().map(part).collect()
             }
@@ -157,8 +160,8 @@ impl Predict {
             Answer::Unreadable(_) => return,
         };
         let _ = match self.csv {
-            true => writeln!(text, "{},{}", csv::field(&name), parts.join(",")),
-            false => writeln!(text, "{}", escaped(&format!("{name}: {}", parts.join("  ")))),
+            true => writeln!(text, "{},{}", csv::cell(&name), parts.join(",")),
+            false => writeln!(text, "{}: {}", name.shown(), parts.join("  ")),
         };
     }
 }

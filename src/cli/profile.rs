@@ -1,9 +1,10 @@
 //! `nnc profile`: the program with what its lines cost in the margin.
 
-use super::{Common, escaped, write};
+use super::{Common, threads, write};
+use crate::base::shown::Show;
 use crate::base::source::{FileId, Sources};
 use crate::driver::{self, Failure, Phase, Profile as Profiled, Spent};
-use crate::runtime::pool::{Pool, default_threads};
+use crate::runtime::pool::Pool;
 use clap::Args;
 use serde_json::json;
 use std::fmt::Write;
@@ -14,7 +15,7 @@ use std::path::PathBuf;
 pub struct Profile {
     #[command(flatten)]
     common: Common,
-    /// Threads [default: the processors at hand]
+    /// Threads [default: NNC_THREADS, or else the processors at hand]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
     /// Samples a step, in place of the file's `batch`
@@ -48,7 +49,7 @@ impl Profile {
         }
         let mut session = driver::Session::new(None);
         let request = self.common.request(false)?;
-        let mut pool = Pool::new(self.threads.map_or_else(default_threads, usize::from));
+        let mut pool = Pool::new(threads(self.threads));
         let batch = self.batch.map(|batch| batch as usize);
         let mut bench = driver::bench(&mut session, &request, self.infer, batch, &mut pool)?;
         self.common.print_timings(&session.timings);
@@ -59,11 +60,11 @@ impl Profile {
         }
         let text = match self.json {
             true => format!("{}\n", object(&bench, &profile, &session.sources)),
-            false => escaped(&text(&bench, &profile, &session.sources)),
+            false => text(&bench, &profile, &session.sources),
         };
         write::out(&text)?;
         if let Some(path) = self.trace.filter(|_| !self.json) {
-            eprintln!("{TRACED} steps are in {}", path.display());
+            eprintln!("{TRACED} steps are in {}", path.shown());
         }
         Ok(0)
     }

@@ -4,6 +4,7 @@
 //! Progress goes to standard error; the JSON lines, which are a result, to standard output.
 
 use super::render;
+use crate::base::shown::visible_lines;
 use crate::driver::epoch_json;
 use crate::runtime::pool::ThreadChange;
 use crate::runtime::trainer::{Decision, EpochRecord, Event, Scores, Watcher};
@@ -69,7 +70,7 @@ impl Progress {
     /// Prints a line above the bar, if there is one.
     pub fn line(&self, text: &str) {
         match &self.bar {
-            Some(bar) => bar.println(fitted(text, render::terminal_width())),
+            Some(bar) => bar.println(fitted(&visible_lines(text), render::terminal_width())),
             None => say(text),
         }
     }
@@ -183,7 +184,7 @@ fn a_second(rate: f64) -> String {
 /// Prints a line on standard error: on a terminal, broken where words end.
 pub fn say(text: &str) {
     match std::io::stderr().is_terminal() {
-        true => eprintln!("{}", fitted(text, render::terminal_width())),
+        true => eprintln!("{}", fitted(&visible_lines(text), render::terminal_width())),
         false => eprintln!("{text}"),
     }
 }
@@ -191,7 +192,7 @@ pub fn say(text: &str) {
 /// The same on standard output.
 pub fn tell(text: &str) {
     match std::io::stdout().is_terminal() {
-        true => println!("{}", fitted(text, render::terminal_width())),
+        true => println!("{}", fitted(&visible_lines(text), render::terminal_width())),
         false => println!("{text}"),
     }
 }

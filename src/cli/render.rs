@@ -21,6 +21,7 @@ use super::diff;
 use super::snippet::{self, FRAME, Paint, wrapped};
 use crate::base::diagnostic::{Diagnostic, Label, Severity};
 use crate::base::fix::{Fix, apply};
+use crate::base::shown::visible_lines;
 use crate::base::source::{FileId, Sources};
 use std::io::IsTerminal;
 
@@ -33,7 +34,7 @@ pub fn print(diagnostics: &[Diagnostic], sources: &Sources) {
     let color = terminal && std::env::var_os("NO_COLOR").is_none();
     let width = if terminal { console_width() } else { PIPED_WIDTH };
     for diagnostic in diagnostics {
-        eprintln!("{}", render(diagnostic, sources, width, color));
+        super::write::painted(&render(diagnostic, sources, width, color));
     }
 }
 
@@ -116,7 +117,7 @@ fn push_wrapped(
     painted: impl Fn(&str) -> String,
 ) {
     let indent = console::measure_text_width(word);
-    for (index, row) in wrapped(&super::escaped(says), width - indent).into_iter().enumerate() {
+    for (index, row) in wrapped(&visible_lines(says), width - indent).into_iter().enumerate() {
         let begin = if index == 0 { painted(word) } else { " ".repeat(indent) };
         text.push_str(format!("{begin}{row}").trim_end());
         text.push('\n');

@@ -3,7 +3,8 @@
 
 use super::run::STOPPED;
 use super::train::{self, Asked, Said, Training};
-use super::{Options, escaped, write};
+use super::{Options, write};
+use crate::base::shown::Show;
 use crate::driver::{
     self, Failure, Left, Member, Place, RunResult, Series, Setting, columns, spread,
 };
@@ -73,7 +74,7 @@ pub fn run(
             Left::Run(job) => job,
         };
         if !training.quiet && !training.json {
-            eprintln!("run {} of {}: {}", index + 1, members.len(), member.name);
+            eprintln!("run {} of {}: {}", index + 1, members.len(), member.name.shown());
         }
         let asked = Asked {
             request: job.request.clone(),
@@ -92,7 +93,7 @@ pub fn run(
         }
         match (ended.outcome?, ended.result) {
             (Outcome::Stopped, _) | (_, None) => {
-                let root = series.root.display();
+                let root = series.root.shown();
                 eprintln!(
                     "stopped in run {} of {}; the same command goes on in {root}",
                     index + 1,
@@ -110,7 +111,7 @@ pub fn run(
     };
     write::out(&text)?;
     if !training.quiet && !training.json {
-        eprintln!("a row a run is in {}", csv.display());
+        eprintln!("a row a run is in {}", csv.shown());
     }
     Ok(0)
 }
@@ -148,7 +149,7 @@ fn table(results: &[(Member, RunResult)]) -> String {
         header
     }];
     for (name, results) in &groups {
-        let mut row = vec![name.clone()];
+        let mut row = vec![name.shown().to_string()];
         let values = by_column(results);
         row.extend(names.iter().map(|column| {
             let (mean, deviation) = spread(&values[column]);
@@ -172,7 +173,7 @@ fn table(results: &[(Member, RunResult)]) -> String {
         }
         text.push('\n');
     }
-    escaped(&text)
+    text
 }
 
 /// The values of all runs, by column.

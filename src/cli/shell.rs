@@ -2,10 +2,10 @@
 //! its own definition.
 
 use super::{Cli, write};
-use crate::driver::Failure;
+use crate::driver::{self, Failure};
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Prints completions for a shell.
 #[derive(Args)]
@@ -19,7 +19,7 @@ impl Completions {
     pub fn execute(self) -> Result<u8, Failure> {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut Cli::command(), "nnc", &mut script);
-        write::out(&String::from_utf8_lossy(&script))?;
+        write::raw(&script)?;
         Ok(0)
     }
 }
@@ -41,13 +41,29 @@ impl Man {
             None => {
                 let mut page = Vec::new();
                 clap_mangen::Man::new(Cli::command()).render(&mut page).map_err(failed)?;
-                write::out(&String::from_utf8_lossy(&page))?;
+                write::raw(&page)?;
             }
             Some(folder) => {
                 std::fs::create_dir_all(&folder).map_err(failed)?;
-                clap_mangen::generate_to(Cli::command(), &folder).map_err(failed)?;
+                let mut command = Cli::command().disable_help_subcommand(true);
+                // Names of sub-commands become those of their pages, `nnc-run`.
+                command.build();
+                pages(command, &folder)?;
             }
         }
         Ok(0)
     }
+}
+
+/// Writes the page of a command and those of the commands in it.
+fn pages(command: clap::Command, folder: &Path) -> Result<(), Failure> {
+    for inner in command.get_subcommands().filter(|it| !it.is_hide_set()).cloned() {
+        pages(inner, folder)?;
+    }
+    let page = clap_mangen::Man::new(command.clone());
+    let mut text = Vec::new();
+    page.render(&mut text)
+        .map_err(|error| Failure::Io(format!("cannot make the page: {error}")))?;
+    let path = folder.join(page.get_filename());
+    driver::write_file(&path, &text)
 }

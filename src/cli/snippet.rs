@@ -14,6 +14,7 @@
 //! too long is shown around its labels, with `…` where something is left out.
 
 use crate::base::diagnostic::Label;
+use crate::base::shown::{Show, visible, visible_lines};
 use crate::base::source::{FileId, Sources};
 use console::measure_text_width as columns;
 use std::collections::BTreeMap;
@@ -64,7 +65,7 @@ pub fn push(
     let first = labels.iter().find(|label| label.primary).or(labels.first());
     let place = first.map(|label| sources.place(label.span)).unwrap_or_default();
     let bar = |sign: &str| paint.paint(FRAME, &format!(" {:margin$} {sign}", ""));
-    text.push_str(&format!("{} {}\n", bar("╭─"), super::escaped(&place)));
+    text.push_str(&format!("{} {}\n", bar("╭─"), place.shown()));
     let all: Vec<&str> = sources.file(file).text.split('\n').collect();
     let mut shown = None;
     for (line, mut labels) in lines {
@@ -117,7 +118,7 @@ fn push_labelled(
         let from = (start(label) - skipped.min(start(label))).min(room - 1);
         let long = columns(&shown(first_line)).max(1).min(room - from);
         let (sign, code) = if label.primary { ("━", paint.blame) } else { ("─", OTHER) };
-        let mut says = label.text.clone();
+        let mut says = visible_lines(&label.text).into_owned();
         if covered.trim_end().contains('\n') {
             let (end, _) = sources.line_column(label.span.file, label.span.end);
             says = format!("{says} (to line {end})").trim_start().to_owned();
@@ -162,9 +163,10 @@ pub fn wrapped(text: &str, room: usize) -> Vec<String> {
     rows
 }
 
-/// A line as it is shown: a tab is one space, what a terminal would obey is not sent to it.
-fn shown(line: &str) -> String {
-    line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+/// A line as it is shown, a character for each of its own: a tab is one space, and something stands
+/// for what is hidden.
+pub fn shown(line: &str) -> String {
+    line.chars().map(|c| if c == '\t' { ' ' } else { visible(c) }).collect()
 }
 
 /// The columns of the first characters of a line.

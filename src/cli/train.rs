@@ -3,12 +3,13 @@
 
 use super::progress::{Mode, Progress, Reading, push_scores, say, tell};
 use super::run::{STOPPED, flags};
-use super::{Options, render};
+use super::{Options, render, threads};
 use crate::base::diagnostic::Diagnostic;
+use crate::base::shown::{Show, quoted};
 use crate::driver::{
     self, Ended, Failure, Job, Overrides, Place, Prepared, RunResult, Series, Setting, put_scores,
 };
-use crate::runtime::pool::{Pool, default_threads};
+use crate::runtime::pool::Pool;
 use crate::runtime::trainer::Outcome;
 use clap::Args;
 use serde_json::{Map, Value, json};
@@ -22,7 +23,7 @@ use std::time::{Duration, Instant};
 /// What every command takes that trains.
 #[derive(Args, Clone)]
 pub struct Training {
-    /// Threads; results are the same for any number [default: the processors at hand]
+    /// Threads; results are the same for any number [default: NNC_THREADS, or else the processors at hand]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
     /// Epochs, in place of the file's `epochs`
@@ -60,7 +61,7 @@ pub struct Training {
 impl Training {
     /// The number of threads.
     pub fn threads(&self) -> usize {
-        self.threads.map_or_else(default_threads, usize::from)
+        threads(self.threads)
     }
 
     /// What is set on the command line, by flags of its own or by `--set`.
@@ -196,7 +197,7 @@ pub fn train(asked: &Asked<'_>, job: &Job) -> Result<Option<(Prepared, Ended)>, 
 fn announce(asked: &Asked<'_>, prepared: &Prepared, progress: &Progress) {
     let Asked { training, said, .. } = asked;
     let run = &prepared.run;
-    let folder = prepared.folder.as_ref().map(|folder| folder.root.display().to_string());
+    let folder = prepared.folder.as_ref().map(|folder| folder.root.to_string_lossy().into_owned());
     let resumed = prepared.resumed.as_ref().map(|checkpoint| &checkpoint.header.state);
     if training.json {
         let (source, notice) = (run.data.source, &run.data.notice);
@@ -228,7 +229,7 @@ fn announce(asked: &Asked<'_>, prepared: &Prepared, progress: &Progress) {
             0 => format!(" after epoch {}", state.epoch),
             batch => format!(" after step {batch} of epoch {}", state.epoch + 1),
         });
-        progress.line(&format!("{verb} {folder}{from}"));
+        progress.line(&format!("{verb} {}{from}", folder.shown()));
     }
 }
 
@@ -271,10 +272,11 @@ fn conclude(
 
 /// What is kept of a run that did not come to its end, and how it goes on.
 fn way_on(prepared: &Prepared, ended: &Ended) -> Option<String> {
-    let root = prepared.folder.as_ref()?.root.display();
+    let folder = prepared.folder.as_ref()?;
+    let (root, quoted) = (folder.root.shown(), quoted(&folder.root));
     Some(match &ended.checkpoint {
         Some(name) => {
-            format!("kept: {root}/checkpoints/{name}; go on with `nnc run --resume={root}`")
+            format!("kept: {root}/checkpoints/{name}; go on with `nnc run --resume={quoted}`")
         }
         None => format!("no checkpoint was written to {root} yet: the run begins anew"),
     })
@@ -283,7 +285,7 @@ fn way_on(prepared: &Prepared, ended: &Ended) -> Option<String> {
 /// Prints the result.
 fn print_result(training: &Training, prepared: &Prepared, result: &RunResult, seconds: f64) {
     let run = &prepared.run;
-    let folder = prepared.folder.as_ref().map(|folder| folder.root.display().to_string());
+    let folder = prepared.folder.as_ref().map(|folder| folder.root.to_string_lossy().into_owned());
     if training.json {
         let mut object = Map::new();
         object.insert("event".into(), json!("result"));

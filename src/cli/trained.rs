@@ -1,6 +1,7 @@
 //! The arguments that name a trained model: a run's folder, or a program with a file of weights.
 
 use super::Options;
+use crate::base::shown::Show;
 use crate::driver::{Failure, Model, Request, RunFolder, Which};
 use clap::Args;
 use std::path::PathBuf;
@@ -10,7 +11,7 @@ use std::path::PathBuf;
 pub struct TrainedModel {
     /// The folder of a run, such as runs/mnist; or a source file, with `--weights`
     #[arg(id = "trained", value_name = "MODEL")]
-    model: PathBuf,
+    from: PathBuf,
     /// The weights: `best`, `last`, or a file (safetensors) [default: best]
     #[arg(long, value_name = "WEIGHTS")]
     weights: Option<PathBuf>,
@@ -21,8 +22,8 @@ pub struct TrainedModel {
 impl TrainedModel {
     /// What to compile, and where the weights are.
     pub fn find(&self, network: bool) -> Result<(Request, Model), Failure> {
-        if !self.model.exists() {
-            let message = format!("there is no {}", self.model.display());
+        if !self.from.exists() {
+            let message = format!("there is no {}", self.from.shown());
             return Err(Failure::Io(message));
         }
         let which = match &self.weights {
@@ -31,20 +32,20 @@ impl TrainedModel {
             Some(name) if name.as_os_str() == "last" => Which::Last,
             Some(file) => Which::File(file.clone()),
         };
-        if self.model.is_dir() {
+        if self.from.is_dir() {
             // A folder that is none is told by whoever reads it.
-            let request = self.options.request(&self.model, network)?;
-            return Ok((request, Model::Folder(self.model.clone(), which)));
+            let request = self.options.request(&self.from, network)?;
+            return Ok((request, Model::Folder(self.from.clone(), which)));
         }
-        let request = self.options.request(&self.model, network)?;
+        let request = self.options.request(&self.from, network)?;
         match which {
             Which::File(file) => Ok((request, Model::Program(file))),
             Which::Best | Which::Last => {
-                let stem = self.model.file_stem().unwrap_or_default().to_string_lossy();
+                let stem = self.from.file_stem().unwrap_or_default().to_string_lossy();
                 let root = RunFolder::newest(&stem).map_err(|_| {
                     Failure::Io(format!(
                         "{} has not been trained here; `--weights FILE` says where its weights are",
-                        self.model.display()
+                        self.from.shown()
                     ))
                 })?;
                 Ok((request, Model::Folder(root, which)))

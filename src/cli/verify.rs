@@ -1,6 +1,6 @@
 //! `nnc verify`: whether what is compiled is what the program says.
 
-use super::{Common, escaped, write};
+use super::{Common, write};
 use crate::driver::{self, Failure, Verdict, Verified, VerifyAsked};
 use clap::Args;
 use serde_json::json;
@@ -43,7 +43,7 @@ impl Verify {
                 });
                 format!("{object}\n")
             }
-            false => escaped(&text(&verified)),
+            false => text(&verified),
         };
         write::out(&text)?;
         self.common.print_timings(&session.timings);

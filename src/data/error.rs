@@ -4,6 +4,7 @@
 //! 31337 of 47040000` is a message with a path; the help says what to do.
 
 use crate::base::names::near;
+use crate::base::shown::Show;
 use std::fmt;
 use std::path::Path;
 
@@ -98,7 +99,7 @@ impl DataError {
 impl fmt::Display for DataError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(path) = &self.path {
-            write!(f, "{}: ", path.display())?;
+            write!(f, "{}: ", path.shown())?;
         }
         f.write_str(&self.message)?;
         for place in &self.tried {

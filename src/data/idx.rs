@@ -7,18 +7,19 @@
 //! Headers are not believed: sizes are multiplied with care, memory grows with what is really in
 //! the file, and an error names the byte or the record.
 
-use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 
 use super::dataset::{Dataset, Samples};
 use super::error::DataError;
-use super::labelled::{assemble, image_samples, image_schema};
+use super::gunzip::Gunzip;
+use super::labelled::{absent_classes, assemble, image_samples, image_schema};
 use super::request::{Arguments, Places, SourceRequest};
 use crate::base::schema::Schema;
+use crate::base::shown::Show;
+use crate::files;
 
 /// No file may unpack to more.
 const MOST_BYTES: usize = 1 << 32;
@@ -48,10 +49,10 @@ fn read_dims(path: &Path) -> Result<Vec<usize>, DataError> {
 /// A file's bytes, unpacked if they begin like gzip.
 fn unpacked(path: &Path) -> Result<Box<dyn Read>, DataError> {
     let failed = |error: std::io::Error| DataError::new(format!("cannot read: {error}")).path(path);
-    let mut reader = BufReader::with_capacity(1 << 16, File::open(path).map_err(failed)?);
-    let start = std::io::BufRead::fill_buf(&mut reader).map_err(failed)?;
+    let mut reader = BufReader::with_capacity(1 << 16, files::read::open(path).map_err(failed)?);
+    let start = reader.fill_buf().map_err(failed)?;
     Ok(match start.starts_with(&[0x1f, 0x8b]) {
-        true => Box::new(MultiGzDecoder::new(reader)),
+        true => Box::new(Gunzip::new(reader)),
         false => Box::new(reader),
     })
 }
@@ -178,7 +179,9 @@ impl Options {
             None => 0,
             Some(pair) => read_dims(&find(&pair.images, "test_images", places)?)?[0],
         };
-        Ok(image_schema(&dims, classes(&labels), self.validation, test))
+        let classes = classes(&labels);
+        let oddities = absent_classes(&labels, classes);
+        Ok(Schema { oddities, ..image_schema(&dims, classes, self.validation, test) })
     }
 
     /// Reads everything.
@@ -206,7 +209,9 @@ impl Options {
                 (test.count(), Some(test))
             }
         };
-        let schema = image_schema(&dims, classes, self.validation, test_count);
+        let oddities = absent_classes(&labels, classes);
+        let schema =
+            Schema { oddities, ..image_schema(&dims, classes, self.validation, test_count) };
         Ok(assemble("idx", schema, train_samples, &labels, self.validation, test))
     }
 }
@@ -225,7 +230,7 @@ fn labelled(
     let labels = check_labels(read(&pair.labels)?.0, &pair.labels)?;
     if labels.len() != images.dims[0] {
         let (found, wanted) = (labels.len(), images.dims[0]);
-        let message = format!("{found} labels for {wanted} images of {}", pair.images.display());
+        let message = format!("{found} labels for {wanted} images of {}", pair.images.shown());
         return Err(DataError::new(message).path(&pair.labels));
     }
     if let Some(classes) = classes
@@ -267,7 +272,7 @@ fn find(name: &str, argument: &str, places: &Places) -> Result<PathBuf, DataErro
             if path.is_file() {
                 return Ok(path);
             }
-            tried.push(path.display().to_string());
+            tried.push(path.shown().to_string());
         }
     }
     Err(DataError::new(format!("there is no file `{name}`"))

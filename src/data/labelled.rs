@@ -49,6 +49,24 @@ pub fn image_schema(dims: &[usize], classes: usize, validation: f64, test: usize
         train: Some(dims[0] - validation),
         validation: Some(validation),
         test: Some(test),
+        oddities: Vec::new(),
+    }
+}
+
+/// A line about classes that no label names, if there are any.
+pub fn absent_classes(labels: &[u8], classes: usize) -> Vec<String> {
+    let mut counts = vec![0usize; classes];
+    labels.iter().for_each(|&label| counts[usize::from(label)] += 1);
+    let absent = counts.iter().enumerate().filter(|(_, count)| **count == 0);
+    let absent: Vec<String> = absent.map(|(class, _)| class.to_string()).collect();
+    match absent.len() {
+        0 => Vec::new(),
+        1 => vec![format!("class {} of {classes} has no samples to train on", absent[0])],
+        count => {
+            let shown = absent[..count.min(8)].join(", ");
+            let more = if count > 8 { ", …" } else { "" };
+            vec![format!("classes {shown}{more} of {classes} have no samples to train on")]
+        }
     }
 }
 

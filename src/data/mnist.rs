@@ -16,6 +16,7 @@ use super::idx::Idx;
 use super::request::{Arguments, Places, SourceRequest};
 use super::{digits, idx, labelled};
 use crate::base::schema::Schema;
+use crate::base::shown::Show;
 
 /// Images and labels to train on, then to test on.
 pub const FILES: [Known; 4] = [
@@ -151,9 +152,9 @@ fn find(places: &Places, tried: &mut Vec<String>) -> Option<[PathBuf; 4]> {
         match complete(&folder) {
             Ok(files) => return Some(files),
             Err(_) if !folder.is_dir() => {
-                tried.push(format!("{} (no such folder)", folder.display()))
+                tried.push(format!("{} (no such folder)", folder.shown()))
             }
-            Err(missing) => tried.push(format!("{} (no {missing})", folder.display())),
+            Err(missing) => tried.push(format!("{} (no {missing})", folder.shown())),
         }
     }
     None

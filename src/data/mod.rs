@@ -22,6 +22,7 @@ pub mod digits;
 mod error;
 mod feed;
 mod fetch;
+mod gunzip;
 mod idx;
 mod images;
 mod labelled;
@@ -58,6 +59,21 @@ pub fn schema(request: &SourceRequest, places: &Places) -> Result<Schema, DataEr
 /// Whether a file's name says that it is an image.
 pub fn is_image(path: &std::path::Path) -> bool {
     images::is_image(path)
+}
+
+/// The images below a folder, by name. Links are followed, each folder once.
+pub fn images_below(folder: &std::path::Path) -> Result<Vec<std::path::PathBuf>, DataError> {
+    images::images_below(folder)
+}
+
+/// The bytes of an image file, or in plain words why there are none.
+pub fn read_image(path: &std::path::Path) -> Result<Vec<u8>, String> {
+    images::read_image(path)
+}
+
+/// Whether bytes begin as the files of a format of images do.
+pub fn looks_like_image(bytes: &[u8]) -> bool {
+    image::guess_format(bytes).is_ok()
 }
 
 /// Bytes of samples that lie in memory while a run goes on: images of folders are read from the
@@ -111,7 +127,10 @@ pub fn open(
     let items = transform::parse(&request.transforms)?;
     let data = source(request, places, watch)?;
     let (transforms, schema) = transform::fit(&items, &data.schema)?;
-    Ok(Dataset { transforms: Arc::new(transforms), schema, ..data })
+    let odd = schema.oddities.iter();
+    let odd = odd.map(|line| Note { line: line.clone(), details: Vec::new() });
+    let notes = odd.chain(data.notes).collect();
+    Ok(Dataset { transforms: Arc::new(transforms), schema, notes, ..data })
 }
 
 /// The source's own samples.

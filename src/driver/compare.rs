@@ -3,6 +3,8 @@
 
 use super::folder::{RunFolder, RunInfo, Status};
 use super::session::Failure;
+use crate::base::shown::Show;
+use crate::files::read;
 use crate::report::chart::{Chart, Series, svg};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -28,7 +30,7 @@ pub fn compare(folders: &[PathBuf]) -> Result<Vec<Compared>, Failure> {
             continue;
         }
         let entries = std::fs::read_dir(folder)
-            .map_err(|error| Failure::Io(format!("cannot read {}: {error}", folder.display())))?;
+            .map_err(|error| Failure::Io(format!("cannot read {}: {error}", folder.shown())))?;
         let mut inside: Vec<PathBuf> = entries
             .flatten()
             .map(|entry| entry.path())
@@ -36,8 +38,7 @@ pub fn compare(folders: &[PathBuf]) -> Result<Vec<Compared>, Failure> {
             .collect();
         inside.sort();
         if inside.is_empty() {
-            let message =
-                format!("{} is not the folder of a run, nor of several", folder.display());
+            let message = format!("{} is not the folder of a run, nor of several", folder.shown());
             return Err(Failure::Io(message));
         }
         for folder in inside {
@@ -51,7 +52,7 @@ fn read(folder: &Path) -> Result<Compared, Failure> {
     let info = RunFolder::read(folder)?.info()?;
     let path = folder.join("metrics.csv");
     // A run that has just begun has no epochs yet.
-    let text = std::fs::read_to_string(&path).unwrap_or_default();
+    let text = read::text(&path, read::TABLE).unwrap_or_default();
     let mut lines = text.lines();
     let columns: Vec<String> =
         lines.next().unwrap_or_default().split(',').map(str::to_owned).collect();
@@ -59,7 +60,7 @@ fn read(folder: &Path) -> Result<Compared, Failure> {
         line.split(',').map(|field| field.parse().unwrap_or(f64::NAN)).collect()
     };
     let rows = lines.map(row).filter(|row| row.len() == columns.len()).collect();
-    Ok(Compared { name: folder.display().to_string(), info, columns, rows })
+    Ok(Compared { name: folder.to_string_lossy().into_owned(), info, columns, rows })
 }
 
 impl Compared {

@@ -4,9 +4,11 @@
 use super::forecast::Machine;
 use super::run::{Overrides, run};
 use super::session::{Failure, Request, Session};
+use crate::base::shown::Show;
 use crate::base::tensor::Tensor;
 use crate::codegen::Target;
 use crate::data::{Argument, Literal, Places, SourceRequest, schema};
+use crate::files::{read, write};
 use crate::runtime::pool::{Pool, default_threads};
 use crate::runtime::trainer::{Event, Watcher};
 use serde::Serialize;
@@ -54,7 +56,7 @@ impl Finding {
     }
 }
 
-/// Looks at everything. `clean` takes away what killed runs have left in the cache.
+/// Looks at everything. `clean` takes away what is in the cache, downloaded data aside.
 pub fn doctor(request: &Request, clean: bool) -> Vec<Finding> {
     let mut findings = vec![processor(), targets(request), compiled(request), memory(request)];
     findings.push(speed(request));
@@ -64,7 +66,7 @@ pub fn doctor(request: &Request, clean: bool) -> Vec<Finding> {
 }
 
 fn processor() -> Finding {
-    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let info = read::text(Path::new("/proc/cpuinfo"), read::RECORD).unwrap_or_default();
     let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
     let model = model.map_or(std::env::consts::ARCH.to_owned(), |(_, name)| name.trim().to_owned());
     let mut found = vec![model, format!("{} threads at hand", default_threads())];
@@ -165,8 +167,8 @@ fn trained(request: &Request, target: Target, threads: usize) -> Result<Vec<Tens
 
 fn memory(request: &Request) -> Finding {
     const NAME: &str = "memory";
-    let large = fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled");
-    let large = large.unwrap_or_default();
+    let large = Path::new("/sys/kernel/mm/transparent_hugepage/enabled");
+    let large = read::text(large, read::RECORD).unwrap_or_default();
     let off = large.contains("[never]");
     match request.memory {
         None => Finding::note(NAME, "unknown".into(), "runs are not refused for their size here"),
@@ -196,49 +198,81 @@ fn cache(request: &Request, clean: bool) -> Vec<Finding> {
         let help = "set HOME or XDG_CACHE_HOME: images are decoded anew in each run without one";
         return vec![Finding::problem(NAME, "no folder is known".into(), help)];
     };
-    let writable = fs::create_dir_all(folder).and_then(|()| tempfile::tempfile_in(folder));
+    let try_to_write = || write::check(&folder.join("doctor"));
+    let writable = fs::create_dir_all(folder).and_then(|()| try_to_write());
     if let Err(error) = writable {
-        let found = format!("{}: {error}", folder.display());
+        let found = format!("{}: {error}", folder.shown());
         return vec![Finding::problem(NAME, found, "make the folder writable")];
     }
-    let (mut bytes, mut left) = (0, Vec::new());
-    look(folder, &mut bytes, &mut left, 0);
-    let size = format!("{}, {:.1} MB", folder.display(), bytes as f64 / 1e6);
+    let mut kept = Kept::default();
+    kept.look(folder, true, 0);
+    let megabytes = |files: &[(PathBuf, u64)]| {
+        format!("{:.1} MB", files.iter().map(|(_, bytes)| bytes).sum::<u64>() as f64 / 1e6)
+    };
+    let Kept { made, left, .. } = &kept;
+    let all: Vec<_> = [&made[..], left, &kept.data, &kept.open].concat();
+    let size = format!("{}, {}", folder.shown(), megabytes(&all));
     let mut findings = vec![Finding::ok(NAME, size)];
-    if !left.is_empty() {
-        let count = left.len();
-        findings.push(match clean {
-            true => {
-                let gone = left.iter().filter(|path| fs::remove_file(path).is_ok()).count();
-                Finding::ok("leftovers", format!("{gone} of {count} files of killed runs removed"))
-            }
-            false => {
-                let found = format!("{count} files of killed runs in the cache");
-                Finding::note("leftovers", found, "`nnc doctor --clean` removes them")
-            }
-        });
+    if clean {
+        let gone = |files: &[(PathBuf, u64)]| -> Vec<(PathBuf, u64)> {
+            files.iter().filter(|(path, _)| fs::remove_file(path).is_ok()).cloned().collect()
+        };
+        let (count, gone) = (made.len() + left.len(), gone(&[&made[..], left].concat()));
+        let mut found = format!("{} of {count} files removed, {}", gone.len(), megabytes(&gone));
+        if !kept.data.is_empty() {
+            found.push_str(&format!("; downloaded data stay ({})", megabytes(&kept.data)));
+        }
+        findings.push(Finding::ok("cleaned", found));
+    } else if !left.is_empty() {
+        let found = format!("{} files of killed runs, {}", left.len(), megabytes(left));
+        findings.push(Finding::note("leftovers", found, "`nnc doctor --clean` removes them"));
     }
     findings
 }
 
-/// Adds up the files of a folder, and finds those that were being written more than an hour ago.
-fn look(folder: &Path, bytes: &mut u64, left: &mut Vec<PathBuf>, depth: usize) {
-    const LONG_AGO: Duration = Duration::from_secs(3600);
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let Ok(data) = entry.metadata() else { continue };
-        if data.is_dir() {
-            if depth < 8 {
-                look(&entry.path(), bytes, left, depth + 1);
+/// The files of the cache and their bytes.
+#[derive(Default)]
+struct Kept {
+    /// What can be made again: decoded images, plans, what was measured.
+    made: Vec<(PathBuf, u64)>,
+    /// What was being written more than an hour ago.
+    left: Vec<(PathBuf, u64)>,
+    /// What another run may be writing.
+    open: Vec<(PathBuf, u64)>,
+    /// What was downloaded, and may not be there to be had another time.
+    data: Vec<(PathBuf, u64)>,
+}
+
+impl Kept {
+    /// Looks through a folder; in the cache itself, folders of downloads are known by their names.
+    fn look(&mut self, folder: &Path, top: bool, depth: usize) {
+        const LONG_AGO: Duration = Duration::from_secs(3600);
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let Ok(data) = entry.metadata() else { continue };
+            if data.is_dir() {
+                let mut inside = Kept::default();
+                if depth < 8 {
+                    inside.look(&entry.path(), false, depth + 1);
+                }
+                self.left.append(&mut inside.left);
+                self.open.append(&mut inside.open);
+                self.data.append(&mut inside.data);
+                match top && entry.file_name() == "mnist" {
+                    true => self.data.append(&mut inside.made),
+                    false => self.made.append(&mut inside.made),
+                }
+                continue;
             }
-            continue;
-        }
-        *bytes += data.len();
-        let age = data.modified().ok().and_then(|it| SystemTime::now().duration_since(it).ok());
-        let name = entry.file_name();
-        let temporary = [b"writing-".as_slice(), b".writing-", b".tmp"];
-        let is_left = temporary.iter().any(|start| name.as_encoded_bytes().starts_with(start));
-        if is_left && age.is_some_and(|age| age > LONG_AGO) {
-            left.push(entry.path());
+            let age = data.modified().ok().and_then(|it| SystemTime::now().duration_since(it).ok());
+            let name = entry.file_name();
+            let temporary = [b"writing-".as_slice(), b".writing-", b".tmp"];
+            let written = temporary.iter().any(|start| name.as_encoded_bytes().starts_with(start));
+            let kept = match written {
+                false => &mut self.made,
+                true if age.is_some_and(|age| age > LONG_AGO) => &mut self.left,
+                true => &mut self.open,
+            };
+            kept.push((entry.path(), data.len()));
         }
     }
 }
@@ -255,9 +289,9 @@ fn data(request: &Request) -> Finding {
         memory: request.memory,
     };
     let named = match &request.nnc_data {
-        Some(folder) if folder.is_dir() => format!("NNC_DATA is {}", folder.display()),
+        Some(folder) if folder.is_dir() => format!("NNC_DATA is {}", folder.shown()),
         Some(folder) => {
-            let found = format!("NNC_DATA is {}, which is no folder", folder.display());
+            let found = format!("NNC_DATA is {}, which is no folder", folder.shown());
             return Finding::problem(NAME, found, "set it to the folder that holds data sets");
         }
         None => "NNC_DATA is not set".to_owned(),

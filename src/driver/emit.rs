@@ -12,6 +12,7 @@
 use super::front::source_text;
 use super::pipeline::plan_text;
 use super::session::{Failure, Request, Session};
+use crate::base::shown::Show;
 use crate::base::tensor::DType;
 use crate::graph::{self, Graph, NodeId, Op};
 use crate::loops;
@@ -143,7 +144,7 @@ fn position(step: &str) -> Option<usize> {
 }
 
 fn usage(file: &Path, message: &str) -> Failure {
-    Failure::Io(format!("{}: {message}", file.display()))
+    Failure::Io(format!("{}: {message}", file.shown()))
 }
 
 impl Session {
@@ -284,8 +285,8 @@ fn lowerable(graph: &Graph) -> Result<(), (String, String)> {
 
 fn mistake(file: &Path, line: Option<usize>, message: &str) -> String {
     match line {
-        Some(line) => format!("{}:{line}: {message}", file.display()),
-        None => format!("{}: {message}", file.display()),
+        Some(line) => format!("{}:{line}: {message}", file.shown()),
+        None => format!("{}: {message}", file.shown()),
     }
 }
 

@@ -15,6 +15,7 @@ use super::peak::fma_peak;
 use super::report::short;
 use super::stream::Streams;
 use crate::codegen::Target;
+use crate::files::read;
 use crate::loops::{Action, Program as Loops};
 use crate::runtime::pool::Pool;
 use serde::{Deserialize, Serialize};
@@ -161,7 +162,7 @@ const KERNEL: f64 = 0.2e-6;
 
 /// The processor's name, where the system says it.
 fn processor() -> String {
-    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let text = read::text(Path::new("/proc/cpuinfo"), read::RECORD).unwrap_or_default();
     let name = text.lines().find_map(|line| line.strip_prefix("model name"));
     name.map_or_else(String::new, |name| name.trim_start_matches([' ', '\t', ':']).to_owned())
 }

@@ -9,10 +9,13 @@ use crate::base::caught::caught;
 use crate::base::codes;
 use crate::base::diagnostic::{Diagnostic, Severity};
 use crate::base::fix::Edit;
+use crate::base::shown::Show;
 use crate::base::source::FileId;
 use crate::elaborate::{self, Experiment, Program, Settings, Tolerated, Use};
+use crate::files::read;
 use crate::lint;
 use crate::syntax::{self, ast};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 /// An elaborated program and its data source.
@@ -221,7 +224,7 @@ impl Session {
     fn parse(&mut self, main: &Path, text: String) -> Result<(Parsed, Vec<Diagnostic>), Failure> {
         let prelude_id = self.sources.add_builtin(elaborate::PRELUDE_NAME, elaborate::PRELUDE);
         let prelude = self.parse_file(prelude_id)?.expect("the prelude parses");
-        let id = self.sources.add(main.display().to_string(), text);
+        let id = self.sources.add(main.to_string_lossy().into_owned(), text);
         let mut loading = Loading { files: Vec::new(), known: vec![(real(main), id)] };
         let mut found = Vec::new();
         self.load(id, main, &mut Vec::new(), &mut loading, &mut found)?;
@@ -256,12 +259,12 @@ impl Session {
             } else if !loading.known.iter().any(|(known, _)| *known == target) {
                 match self.read(&used) {
                     Ok(text) => {
-                        let id = self.sources.add(used.display().to_string(), text);
+                        let id = self.sources.add(used.to_string_lossy().into_owned(), text);
                         loading.known.push((target, id));
                         self.load(id, &used, chain, loading, found)?;
                     }
                     Err(reason) => {
-                        let looked = used.display().to_string();
+                        let looked = used.shown().to_string();
                         let there = programs_in(used.parent());
                         found.push(elaborate::missing_file(&step, &looked, &reason, &there));
                     }
@@ -285,8 +288,7 @@ impl Session {
         if let Some((_, text)) = self.instead.iter().find(|(file, _)| file == path) {
             return Ok(text.clone());
         }
-        let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
-        String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_string())
+        used_program(path).map_err(|error| error.to_string())
     }
 
     fn parse_file(&mut self, id: FileId) -> Result<Result<ast::File, Vec<Diagnostic>>, Failure> {
@@ -355,11 +357,23 @@ struct Loading {
 }
 
 /// The text of the file that a command names.
-pub(super) fn source_text(file: &Path) -> Result<String, Failure> {
-    let bytes = std::fs::read(file)
-        .map_err(|error| Failure::Io(format!("cannot read {}: {error}", file.display())))?;
-    String::from_utf8(bytes)
-        .map_err(|_| Failure::Data(format!("{} is not UTF-8 text", file.display())))
+pub fn source_text(file: &Path) -> Result<String, Failure> {
+    read::text(file, read::PROGRAM).map_err(|error| match error.kind() {
+        ErrorKind::InvalidData => Failure::Data(format!("{} {error}", file.shown())),
+        ErrorKind::FileTooLarge => Failure::Data(format!("{} has {error}", file.shown())),
+        _ => Failure::Io(format!("cannot read {}: {error}", file.shown())),
+    })
+}
+
+/// The text of a file that a program uses. Only a program is one, also behind links: whoever wrote
+/// the program must not choose which of the reader's files is quoted on a screen.
+fn used_program(path: &Path) -> io::Result<String> {
+    let real = path.canonicalize()?;
+    let is_program = |path: &Path| path.extension().is_some_and(|ending| ending == "nn");
+    if !is_program(path) || !is_program(&real) {
+        return Err(io::Error::other("no program: its name does not end in `.nn`"));
+    }
+    read::text(&real, read::PROGRAM)
 }
 
 /// The programs in a folder and in those directly in it, in alphabetical order.

@@ -12,6 +12,7 @@ use super::session::{Failure, Request, Session};
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::names::nearest;
+use crate::base::shown::Show;
 use crate::base::tensor::{DType, Data, Tensor};
 use crate::data::Dataset;
 use crate::elaborate::{ClassWeights, InitFrom, Settings, Training, path_matches};
@@ -116,7 +117,7 @@ fn load(request: &Request, from: &InitFrom) -> Result<Vec<(String, Tensor)>, Box
         let mut error = Diagnostic::error(codes::DATA_SOURCE, "the file of weights is not there")
             .primary(from.span, "asked for here");
         for place in &places {
-            error = error.note(format!("looked for {}", place.display()));
+            error = error.note(format!("looked for {}", place.shown()));
             if place.is_dir() {
                 error = error.note("that is a folder, but not of a run: it has no run.json");
             }
@@ -147,10 +148,10 @@ fn of_run(place: &Path, from: &InitFrom) -> Result<PathBuf, Box<Diagnostic>> {
         Box::new(Diagnostic::error(codes::DATA_SOURCE, message).primary(from.span, ""))
     };
     let folder = RunFolder::read(place)
-        .map_err(|_| refused(format!("cannot read the run in {}", place.display())))?;
+        .map_err(|_| refused(format!("cannot read the run in {}", place.shown())))?;
     let files = [folder.best(), folder.last()];
     let found = files.into_iter().find(|file| file.is_file());
-    found.ok_or_else(|| refused(format!("the run in {} has no weights yet", place.display())))
+    found.ok_or_else(|| refused(format!("the run in {} has no weights yet", place.shown())))
 }
 
 /// The name that a pattern makes of another: `encoder.*` and `*` make `dense.bias` of

@@ -1,13 +1,14 @@
 //! What is kept in the cache from one command to the next: small values as JSON. Nothing depends on
 //! it but time: what cannot be read is made again, what cannot be written is not kept.
 
+use crate::files::{read, write};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::path::PathBuf;
 
 /// What a file of the cache holds, if it can be read.
 pub fn read<T: DeserializeOwned>(file: Option<&PathBuf>) -> Option<T> {
-    let text = std::fs::read_to_string(file?).ok()?;
+    let text = read::text(file?, read::RECORD).ok()?;
     serde_json::from_str(&text).ok()
 }
 
@@ -18,6 +19,6 @@ pub fn write<T: Serialize>(file: Option<&PathBuf>, value: &T) {
         && std::fs::create_dir_all(folder).is_ok()
     {
         // A full device only means that it is made again.
-        let _ = std::fs::write(file, text);
+        let _ = write::replace(file, text.as_bytes());
     }
 }

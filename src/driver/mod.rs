@@ -15,13 +15,14 @@
 //! Around training: `train` takes a run from its program to its result, in a `folder` with
 //! checkpoints and logs, from an `initial` state, with settings that `set` writes into the program;
 //! `replay` finds what was not finite; `series` makes several runs; `trained` models are judged by
-//! `evaluate` and asked by `predict`; `lr_find`, `compare`, `profile`, `verify` and `doctor` are the
-//! commands of their names. Nothing here prints, exits or asks the environment.
+//! `evaluate` and asked by `predict`; `lr_find`, `compare`, `profile`, `verify`, `data` and `doctor` are
+//! the commands of their names. Nothing here prints, exits or asks the environment.
 
 mod batch;
 mod bench;
 mod check;
 mod compare;
+mod data;
 mod doctor;
 mod emit;
 mod evaluate;
@@ -42,6 +43,7 @@ mod peak;
 mod pipeline;
 mod predict;
 mod profile;
+mod questions;
 mod raw;
 mod repair;
 mod replay;
@@ -62,6 +64,7 @@ mod verify;
 pub use bench::{Bench, Times, bench};
 pub use check::{Wanted, check, each_model, merge};
 pub use compare::{Compared, compare, overlaid};
+pub use data::{DataReport, WantedBatch, WrittenBatch, data};
 pub use doctor::{Finding, Health, doctor};
 pub use emit::{Emit, STAGES, Stage, emit};
 pub use evaluate::{
@@ -70,12 +73,13 @@ pub use evaluate::{
 };
 pub use explain::{Explained, ExplainedKernel};
 pub use folder::{KeptFile, RunFolder, RunInfo, RunResult, Status, epoch_json, put_scores};
-pub use front::Front;
+pub use front::{Front, source_text};
 pub use grad::{Engine, Grad, Graded, SEED, grad};
 pub use lr_find::{Found, Range, lr_find};
 pub use pipeline::{Compiled, Phase};
-pub use predict::{Answer, Predictor, Question, predictor, questions};
+pub use predict::{Answer, Predictor, Question, predictor};
 pub use profile::{Profile, Spent};
+pub use questions::questions;
 pub use raw::RawOutputs;
 pub use repair::{Changed, Fixed, fix};
 pub use report::Report;

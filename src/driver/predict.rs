@@ -22,16 +22,13 @@ use crate::runtime::pool::Pool;
 use crate::runtime::program::{Memory, StepArgs};
 use crate::runtime::trainer::Step;
 use rayon::prelude::*;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::mpsc::sync_channel;
 
 /// Samples a step.
 const BATCH: usize = 32;
 /// Steps that are read ahead at once.
 const STEPS_AHEAD: usize = 4;
-/// No file of numbers may be larger.
-const MOST_BYTES: u64 = 1 << 32;
 
 /// A model that can be asked.
 pub struct Predictor {
@@ -59,15 +56,18 @@ pub enum Question {
     Record(PathBuf, usize, Vec<u8>),
     /// What standard input has.
     Bytes(Vec<u8>),
+    /// What was named and cannot be read: its name, and why.
+    Unreadable(String, String),
 }
 
 impl Question {
     /// What it is called.
     pub fn name(&self) -> String {
         match self {
-            Question::Image(path) => path.display().to_string(),
-            Question::Record(path, number, _) => format!("{}#{number}", path.display()),
+            Question::Image(path) => path.to_string_lossy().into_owned(),
+            Question::Record(path, number, _) => format!("{}#{number}", path.to_string_lossy()),
             Question::Bytes(_) => "-".to_owned(),
+            Question::Unreadable(name, _) => name.clone(),
         }
     }
 }
@@ -217,11 +217,12 @@ impl Predictor {
         let mut out = vec![0; self.pictures.bytes()];
         match question {
             Question::Image(path) => {
-                let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+                let bytes = data::read_image(path)?;
                 self.pictures.image(&bytes, &mut out)?;
             }
             Question::Record(_, _, bytes) => self.pictures.record(bytes, &mut out)?,
             Question::Bytes(bytes) => self.pictures.image(bytes, &mut out)?,
+            Question::Unreadable(_, reason) => return Err(reason.clone()),
         }
         Ok(out)
     }
@@ -288,107 +289,4 @@ impl Predictor {
             Task::Numbers { .. } | Task::Other => Answer::Values(output.to_vec()),
         }
     }
-}
-
-/// The questions that arguments ask: image files, folders of them, idx and CSV files.
-pub fn questions(arguments: &[PathBuf]) -> Result<Vec<Question>, Failure> {
-    let mut found = Vec::new();
-    for path in arguments {
-        if path.as_os_str() == "-" {
-            found.extend(of_bytes(standard_input()?)?);
-        } else if path.is_dir() {
-            let before = found.len();
-            images_below(path, &mut found, 0)?;
-            if found.len() == before {
-                return Err(Failure::Data(format!("{} has no images in it", path.display())));
-            }
-        } else {
-            of_file(path, &mut found)?;
-        }
-    }
-    Ok(found)
-}
-
-/// The images in a folder and those in it, by name. Links to folders are not followed.
-fn images_below(folder: &Path, found: &mut Vec<Question>, depth: usize) -> Result<(), Failure> {
-    /// Deeper folders are none that people make.
-    const MOST_DEPTH: usize = 64;
-    let failed =
-        |error: std::io::Error| Failure::Io(format!("cannot read {}: {error}", folder.display()));
-    let entries = std::fs::read_dir(folder).map_err(failed)?;
-    let mut entries = entries.collect::<Result<Vec<_>, _>>().map_err(failed)?;
-    entries.sort_by_key(std::fs::DirEntry::file_name);
-    for entry in entries {
-        let path = entry.path();
-        if entry.file_name().as_encoded_bytes().starts_with(b".") {
-            continue;
-        }
-        match entry.file_type() {
-            Ok(kind) if kind.is_dir() && depth < MOST_DEPTH => {
-                images_below(&path, found, depth + 1)?;
-            }
-            Ok(_) if data::is_image(&path) => found.push(Question::Image(path)),
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-/// What a file asks: an image by its name, numbers by theirs, an idx file by its first bytes.
-fn of_file(path: &Path, found: &mut Vec<Question>) -> Result<(), Failure> {
-    let failed =
-        |error: std::io::Error| Failure::Io(format!("cannot read {}: {error}", path.display()));
-    if !path.exists() {
-        return Err(failed(std::io::ErrorKind::NotFound.into()));
-    }
-    let ends = |ending: &str| path.extension().is_some_and(|it| it.eq_ignore_ascii_case(ending));
-    let record = |(number, bytes)| Question::Record(path.to_path_buf(), number, bytes);
-    if ends("csv") || ends("tsv") {
-        let text = std::fs::read_to_string(path).map_err(failed)?;
-        let records = data::csv_records(&text)
-            .map_err(|reason| Failure::Data(format!("{}: {reason}", path.display())))?;
-        found.extend(records.into_iter().enumerate().map(record));
-    } else if !data::is_image(path) && is_idx(path) {
-        let records = data::idx_records(path).map_err(data_failure)?;
-        found.extend(records.into_iter().enumerate().map(record));
-    } else {
-        // Whatever it is called: what it is, its bytes say.
-        found.push(Question::Image(path.to_path_buf()));
-    }
-    Ok(())
-}
-
-/// Whether a file begins as idx files do, packed or not.
-fn is_idx(path: &Path) -> bool {
-    let mut start = [0; 3];
-    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut start));
-    read.is_ok() && (start == [0, 0, 8] || start[..2] == [0x1f, 0x8b])
-}
-
-fn standard_input() -> Result<Vec<u8>, Failure> {
-    let mut bytes = Vec::new();
-    let read = std::io::stdin().lock().take(MOST_BYTES).read_to_end(&mut bytes);
-    read.map_err(|error| Failure::Io(format!("cannot read standard input: {error}")))?;
-    match bytes.is_empty() {
-        true => Err(Failure::Data("standard input is empty".to_owned())),
-        false => Ok(bytes),
-    }
-}
-
-/// What standard input asks: a list of names, rows of numbers, or an image's own bytes.
-fn of_bytes(bytes: Vec<u8>) -> Result<Vec<Question>, Failure> {
-    let Ok(text) = std::str::from_utf8(&bytes) else { return Ok(vec![Question::Bytes(bytes)]) };
-    let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
-    if lines().any(|line| Path::new(line).exists()) {
-        let mut found = Vec::new();
-        for line in lines() {
-            of_file(Path::new(line), &mut found)?;
-        }
-        return Ok(found);
-    }
-    let records = data::csv_records(text).map_err(|reason| {
-        Failure::Data(format!("standard input is no image, no list of files, and no CSV: {reason}"))
-    })?;
-    let record = |(number, bytes)| Question::Record(PathBuf::from("-"), number, bytes);
-    Ok(records.into_iter().enumerate().map(record).collect())
 }

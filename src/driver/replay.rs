@@ -14,6 +14,7 @@ use super::schedules::hypers;
 use super::session::{Failure, Request, Session};
 use crate::base::diagnostic::Diagnostic;
 use crate::base::entity::Entity;
+use crate::base::shown::Show;
 use crate::base::source::{Sources, Span};
 use crate::base::tensor::DType;
 use crate::graph::rule::LR_SCALE;
@@ -100,7 +101,7 @@ pub(super) fn replay(
     let row = counted.iter().position(|&count| count > 0.0).unwrap_or(0);
     let sample = rows.and_then(|rows| refused.samples.get(row / rows).copied());
     let sample = sample.map(|index| {
-        let file = run.data.train.file(index).map(|file| file.display().to_string());
+        let file = run.data.train.file(index).map(|file| file.shown().to_string());
         (run.data.train.original(index), file)
     });
     let what = again.numbers(first)?;

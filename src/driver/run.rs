@@ -10,9 +10,11 @@ use super::session::{Failure, Request, Session};
 use super::steps::{Compiler, Graphs, Sites, evaluation_batch, programs};
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
+use crate::base::shown::Show;
 use crate::base::tensor::Tensor;
 use crate::data::{Dataset, Watch};
 use crate::elaborate::{self, Training, Watched};
+use crate::files::write;
 use crate::graph::Graph;
 use crate::graph::rule::{CLASS_WEIGHTS, GATHERED, MEAN};
 use crate::lower::Globals;
@@ -333,25 +335,14 @@ impl Run {
 
 /// Whether a file can be made where the user wants one; asked before hours of training.
 pub fn check_writable(path: &Path) -> Result<(), Failure> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    if path.is_dir() {
-        return Err(Failure::Io(format!("cannot write {}: it is a folder", path.display())));
-    }
-    match tempfile::NamedTempFile::new_in(folder) {
-        Ok(_) => Ok(()),
-        Err(error) => {
-            Err(Failure::Io(format!("cannot write to {}: {}", folder.display(), error.kind())))
-        }
-    }
+    write::check(path)
+        .map_err(|error| Failure::Io(format!("cannot write {}: {error}", path.shown())))
 }
 
 /// Writes a result into a file, whole or not at all.
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    weights::replace(path, bytes)
-        .map_err(|error| Failure::Io(format!("cannot write {}: {error}", path.display())))
+    write::replace(path, bytes)
+        .map_err(|error| Failure::Io(format!("cannot write {}: {error}", path.shown())))
 }
 
 /// Writes the parameters and layer states as evaluation takes them, and what the file says of itself.
@@ -370,5 +361,5 @@ pub fn save_weights<'a>(
         })
         .collect();
     let about = about.map(weights::metadata);
-    weights::write(path, &entries, about, |_, _, _| Ok(())).map_err(Failure::Io)
+    weights::write_entries(path, &entries, about, |_, _, _| Ok(())).map_err(Failure::Io)
 }

@@ -16,6 +16,8 @@ use super::session::{Failure, Request, Session};
 use super::set::{Setting, set};
 use super::train::{Job, Place};
 use crate::base::csv;
+use crate::base::shown::Show;
+use crate::files::{read, write};
 use crate::runtime::trainer::Scores;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -224,7 +226,7 @@ impl Series {
         if goes_on && !same(&root) {
             return Err(Failure::Io(format!(
                 "{} holds another series of runs, or one of another program; choose another `--out`",
-                root.display()
+                root.shown()
             )));
         }
         let folder = match goes_on {
@@ -304,13 +306,13 @@ impl Series {
                 let names = names.chain(columns.iter().map(|(name, _)| name.clone()));
                 text.push_str(&format!("{}\n", names.collect::<Vec<_>>().join(",")));
             }
-            let values = member.settings.iter().map(|it| csv::field(&it.value));
-            let values = std::iter::once(csv::field(&member.name)).chain(values);
+            let values = member.settings.iter().map(|it| csv::cell(&it.value));
+            let values = std::iter::once(csv::cell(&member.name)).chain(values);
             let values = values.chain(columns.iter().map(|(_, value)| value.to_string()));
             text.push_str(&format!("{}\n", values.collect::<Vec<_>>().join(",")));
         }
-        crate::runtime::weights::replace(&path, text.as_bytes())
-            .map_err(|error| Failure::Io(format!("cannot write {}: {error}", path.display())))?;
+        write::replace(&path, text.as_bytes())
+            .map_err(|error| Failure::Io(format!("cannot write {}: {error}", path.shown())))?;
         Ok(path)
     }
 }
@@ -345,9 +347,9 @@ const FILE: &str = "series.json";
 
 fn read(root: &Path) -> Result<Plan, Failure> {
     let path = root.join(FILE);
-    let text = std::fs::read_to_string(&path)
-        .map_err(|error| Failure::Io(format!("cannot read {}: {error}", path.display())))?;
-    let wrong = |what: String| Failure::Data(format!("{}: {what}", path.display()));
+    let text = read::text(&path, read::RECORD)
+        .map_err(|error| Failure::Io(format!("cannot read {}: {error}", path.shown())))?;
+    let wrong = |what: String| Failure::Data(format!("{}: {what}", path.shown()));
     let plan: Plan = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
     if plan.version != VERSION {
         return Err(wrong(format!("is of version {}; this build reads {VERSION}", plan.version)));
@@ -367,7 +369,7 @@ fn main_text(root: &Path) -> Result<String, Failure> {
     let plan = read(root)?;
     match plan.program.first() {
         Some(file) => source_text(&root.join("program").join(&file.name)),
-        None => Err(Failure::Data(format!("{} has kept no program", root.display()))),
+        None => Err(Failure::Data(format!("{} has kept no program", root.shown()))),
     }
 }
 

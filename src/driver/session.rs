@@ -58,6 +58,18 @@ pub enum Failure {
     },
 }
 
+impl Failure {
+    /// The exit code of a command that ends with it.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Failure::Program { .. } | Failure::Data(_) => 1,
+            Failure::Io(_) => 2,
+            Failure::Interrupted(_) => 130,
+            Failure::Bug { .. } => 101,
+        }
+    }
+}
+
 /// How long a stage took.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Timing {

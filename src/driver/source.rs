@@ -5,6 +5,7 @@ use super::session::{Failure, Request, Session};
 use crate::base::codes;
 use crate::base::diagnostic::{Diagnostic, Severity};
 use crate::base::schema::Schema;
+use crate::base::shown::Show;
 use crate::base::source::Span;
 use crate::data::{self, Argument, Call, DataError, Places, SourceRequest, Watch};
 use crate::elaborate::{self, DataRequest, Literal, SourceCall};
@@ -126,6 +127,10 @@ pub(super) fn source(
             schema
         }
     };
+    for line in schema.iter().flat_map(|schema| &schema.oddities) {
+        let warning = Diagnostic::warning(codes::ODD_CLASSES, line.clone());
+        warnings.push(warning.primary(item.source.span, "in these data"));
+    }
     Ok(Source { request: source_request, schema, presumed, item, places })
 }
 
@@ -165,7 +170,7 @@ fn data_diagnostic(error: &DataError, item: &DataRequest) -> Diagnostic {
     };
     let argument = error.argument.as_deref().and_then(|name| argument(call, name));
     let span: Span = argument.map_or(call.span, |argument| argument.span);
-    let path = error.path.as_ref().map(|path| format!("{}: ", path.display()));
+    let path = error.path.as_ref().map(|path| format!("{}: ", path.shown()));
     let message = format!("{}{}", path.unwrap_or_default(), error.message);
     let mut diagnostic =
         Diagnostic::error(codes::DATA_SOURCE, message).primary(span, "asked for here");

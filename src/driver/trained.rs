@@ -6,6 +6,7 @@
 use super::folder::{RunFolder, RunInfo, SampleInfo};
 use super::initial::shown;
 use super::session::{Failure, Request, Session};
+use crate::base::shown::Show;
 use crate::base::task::Task;
 use crate::base::tensor::Tensor;
 use crate::graph::Graph;
@@ -71,7 +72,7 @@ pub(super) fn of_folder(
         return Ok(Trained { info: Some(info), weights, from: file });
     }
     let Some(checkpoint) = folder.load(None)? else {
-        return Err(Failure::Data(format!("{} has no weights yet", root.display())));
+        return Err(Failure::Data(format!("{} has no weights yet", root.shown())));
     };
     let place = folder.places().last().copied();
     let from = place.map_or(file, |place| folder.checkpoint(place));
@@ -135,7 +136,7 @@ pub(super) fn fitted(
             values.push((path.to_owned(), crate::graph::init::initial_value(init, ty, path, 0)));
             continue;
         }
-        let file = from.display();
+        let file = from.shown();
         let Some((_, found)) = weights.iter().find(|(name, _)| name == path) else {
             let message = format!("{file} has no `{path}`: it holds the weights of another model");
             return Err(Failure::Data(message));

@@ -64,6 +64,7 @@ pub use domain::Driven;
 pub use gradients::{KEYS as GRADIENT_KEYS, matches as path_matches};
 pub use keys::{Checkpoints, ClassWeights, EarlyStop, InitFrom, OnNan, ReduceOnPlateau, Watched};
 pub use optimizer::SCHEDULED;
+pub use prepare::preparation;
 pub use schedule::WarmUp;
 pub use train::{KEYS as TRAIN_KEYS, LastBatch, Settings};
 pub use uses::{Use, cycle, missing_file, uses};

@@ -17,12 +17,12 @@ use super::model::Data;
 use super::train::{Choice, Plan};
 use super::value::Value;
 use crate::base::codes;
-use crate::base::schema::{MIX, Preparation, Schema};
+use crate::base::schema::{Field, MIX, Preparation, Schema};
 use crate::base::source::Span;
 use crate::base::tensor::DType;
 use crate::graph::builder::{Builder, Built};
 use crate::graph::rule::CLASS_WEIGHTS;
-use crate::graph::{Binary, Dim, Init, NodeId, Reduce, Shape, State, Type};
+use crate::graph::{Binary, Dim, Graph, Init, NodeId, Reduce, Shape, State, Type};
 
 impl<'a> Elaborator<'a> {
     /// The bytes of an image as the numbers that the data say; as value / 255 if they say nothing.
@@ -33,15 +33,7 @@ impl<'a> Elaborator<'a> {
         span: Span,
     ) -> Eval<NodeId> {
         self.at(span);
-        let built = self.builder.cast(bytes, DType::F32).and_then(|floats| match prepare {
-            Some(prepare) if !prepare.conversions.is_empty() => {
-                converted(&mut self.builder, floats, prepare)
-            }
-            Some(_) | None => {
-                let scale = self.builder.constant(255.0, DType::F64);
-                self.builder.binary(Binary::Div, floats, scale)
-            }
-        });
+        let built = floats(&mut self.builder, bytes, prepare);
         self.made(span, &[bytes], built)
     }
 
@@ -145,6 +137,39 @@ impl<'a> Elaborator<'a> {
             _ => Err(Reported),
         }
     }
+}
+
+/// The bytes of an image as numbers.
+fn floats(builder: &mut Builder, bytes: NodeId, prepare: Option<&Preparation>) -> Built {
+    let floats = builder.cast(bytes, DType::F32)?;
+    match prepare {
+        Some(prepare) if !prepare.conversions.is_empty() => converted(builder, floats, prepare),
+        Some(_) | None => {
+            let scale = builder.constant(255.0, DType::F64);
+            builder.binary(Binary::Div, floats, scale)
+        }
+    }
+}
+
+/// What a step makes of samples before the model and the loss see them, alone: a graph with an
+/// output for each field that is changed, by the field's name.
+pub fn preparation(schema: &Schema, fields: &[Field]) -> Result<Graph, String> {
+    let mut builder = Builder::new("samples");
+    for field in fields {
+        let mut shape = vec![Dim::N];
+        shape.extend(field.shape.iter().map(|&extent| Dim::Known(extent)));
+        let input = builder.input(&field.name, Type::new(field.dtype, shape));
+        let is_target = field.dtype == DType::I32 && field.shape.is_empty();
+        let classes = schema.classes.filter(|_| schema.prepare.one_hot && is_target);
+        let made = match (field.dtype, classes) {
+            (DType::U8, _) => floats(&mut builder, input, Some(&schema.prepare)),
+            (_, Some(classes)) => one_hot(&mut builder, input, classes),
+            (_, None) => continue,
+        };
+        let made = made.map_err(|mismatch| mismatch.to_string())?;
+        builder.output(&field.name, made);
+    }
+    Ok(builder.finish())
 }
 
 /// `floats · scale + offset`, each a number or a vector of the channels.

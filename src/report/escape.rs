@@ -4,6 +4,8 @@
 //! shown as pictures (`␀`, `␛`) or as `�`, and so are those that reverse the direction of text: a
 //! name must not change how what stands around it reads.
 
+use crate::base::shown::visible;
+
 /// A text as the contents of an element or of an attribute in double quotes.
 pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
@@ -14,23 +16,11 @@ pub fn escape(text: &str) -> String {
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
             '\'' => escaped.push_str("&#39;"),
+            '\n' | '\t' => escaped.push(character),
             _ => escaped.push(visible(character)),
         }
     }
     escaped
-}
-
-/// The character, or what stands for one that is invisible or not allowed.
-fn visible(character: char) -> char {
-    match character {
-        '\n' | '\t' => character,
-        // The pictures of the 32 control characters of ASCII stand in its order.
-        '\0'..='\x1f' => char::from_u32(0x2400 + u32::from(character)).unwrap_or('�'),
-        '\x7f' => '␡',
-        '\u{80}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}' => '�',
-        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '�',
-        _ => character,
-    }
 }
 
 /// A text of at most so many characters; `…` stands for what is left out of its middle, since

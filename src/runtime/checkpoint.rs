@@ -15,7 +15,9 @@
 
 use super::trainer::{TrainState, Trainer};
 use super::weights::{self, Entry, LoadError};
+use crate::base::shown::Show;
 use crate::base::tensor::{DType, Tensor};
+use crate::files::read;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fs::File;
@@ -128,7 +130,7 @@ impl Snapshot {
         };
         let text = serde_json::to_string(&header).map_err(|error| error.to_string())?;
         let metadata = HashMap::from([(KEY.to_string(), text)]);
-        weights::write(path, &self.entries, Some(metadata), put_sum)
+        weights::write_entries(path, &self.entries, Some(metadata), put_sum)
     }
 }
 
@@ -158,9 +160,9 @@ pub struct Checkpoint {
 impl Checkpoint {
     /// Reads a checkpoint; one that is cut or in which a bit was flipped is malformed.
     pub fn load(path: &Path) -> Result<Checkpoint, LoadError> {
-        let shown = path.display();
+        let shown = path.shown();
         let malformed = |what: &str| LoadError::Malformed(format!("{shown} {what}"));
-        let mut bytes = std::fs::read(path)
+        let mut bytes = read::bytes(path, read::TENSORS)
             .map_err(|error| LoadError::Io(format!("cannot read {shown}: {error}")))?;
         check_sum(&mut bytes).map_err(malformed)?;
         let metadata = safetensors::SafeTensors::read_metadata(&bytes)

@@ -7,7 +7,9 @@
 //! Reading takes the element types that the language has; `I64`, which other frameworks give
 //! labels, becomes `i32` where every number fits.
 
+use crate::base::shown::Show;
 use crate::base::tensor::{DType, Data, Tensor};
+use crate::files::{read, write};
 use safetensors::tensor::{Dtype, Metadata, TensorInfo, TensorView};
 use safetensors::{SafeTensorError, SafeTensors};
 use std::collections::HashMap;
@@ -15,7 +17,6 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
-use tempfile::NamedTempFile;
 
 /// Why a file of tensors could not be read; both name the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,15 +39,15 @@ impl std::error::Error for LoadError {}
 
 /// The tensors of a file and their names, in order of the names.
 pub fn load(path: &Path) -> Result<Vec<(String, Tensor)>, LoadError> {
-    let shown = path.display();
-    let bytes = std::fs::read(path)
+    let shown = path.shown();
+    let bytes = read::bytes(path, read::TENSORS)
         .map_err(|error| LoadError::Io(format!("cannot read {shown}: {error}")))?;
     parse(path, &bytes)
 }
 
 /// The same, of bytes that were read from there.
 pub fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<(String, Tensor)>, LoadError> {
-    let shown = path.display();
+    let shown = path.shown();
     let file = SafeTensors::deserialize(bytes).map_err(|error| {
         LoadError::Malformed(format!("{shown} is not a sound safetensors file: {error}"))
     })?;
@@ -94,7 +95,7 @@ const MOST_HEADER: u64 = 100_000_000;
 
 /// What a file of weights says of itself: the text that it was written with.
 pub fn about(path: &Path) -> Option<String> {
-    let mut file = File::open(path).ok()?;
+    let mut file = read::open(path).ok()?;
     let mut length = [0; 8];
     file.read_exact(&mut length).ok()?;
     let rest = u64::from_le_bytes(length);
@@ -121,22 +122,18 @@ pub fn write_stream(
     metadata: HashMap<String, String>,
     from: &mut File,
 ) -> Result<(), String> {
-    let failed = |error: io::Error| format!("cannot write {}: {error}", path.display());
+    let failed = |error: io::Error| format!("cannot write {}: {error}", path.shown());
     let elements: usize = shape.iter().product();
     let end = elements * DType::F32.size();
     let info = TensorInfo { dtype: Dtype::F32, shape: shape.to_vec(), data_offsets: (0, end) };
     let start = described(Some(metadata), vec![(name.to_owned(), info)]);
     let start = start.map_err(|error| failed(io::Error::other(error)))?;
-    let mut written = || {
-        let mut file = beside(path)?;
+    let written = write::replace_by(path, |file| {
         file.write_all(&start)?;
         from.seek(SeekFrom::Start(0))?;
-        io::copy(from, &mut file)?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        sync_folder(path)
-    };
-    written().map_err(failed)
+        io::copy(from, file).map(drop)
+    });
+    written.map_err(failed)
 }
 
 /// Writes tensors by name.
@@ -148,7 +145,7 @@ pub fn save(path: &Path, tensors: &[(String, Tensor)]) -> Result<(), String> {
         bytes: tensor.to_bytes(),
     });
     let entries: Vec<Entry> = entries.collect();
-    write(path, &entries, None, |_, _, _| Ok(()))
+    write_entries(path, &entries, None, |_, _, _| Ok(()))
 }
 
 /// A tensor as a file holds it.
@@ -167,19 +164,18 @@ pub struct Entry {
 /// Writes tensors and metadata beside a file's place, brings them to the disk, then puts the file
 /// there. `finish` may change what has been written: it is given the file's first bytes, up to the
 /// tensors, and the BLAKE3 hash of all.
-pub fn write(
+pub fn write_entries(
     path: &Path,
     entries: &[Entry],
     metadata: Option<HashMap<String, String>>,
     finish: impl FnOnce(&mut File, &[u8], blake3::Hash) -> io::Result<()>,
 ) -> Result<(), String> {
-    let failed = |error: io::Error| format!("cannot write {}: {error}", path.display());
+    let failed = |error: io::Error| format!("cannot write {}: {error}", path.shown());
     let mut entries: Vec<&Entry> = entries.iter().collect();
     // As the format's own writer orders them, so that elements are aligned.
     entries.sort_by(|a, b| dtype(b.dtype).cmp(&dtype(a.dtype)).then_with(|| a.name.cmp(&b.name)));
     let start = header(&entries, metadata).map_err(|error| failed(io::Error::other(error)))?;
-    let written = || {
-        let mut file = beside(path)?;
+    let written = write::replace_by(path, |file| {
         let mut hasher = blake3::Hasher::new();
         let parts = std::iter::once(&start[..]).chain(entries.iter().map(|it| &it.bytes[..]));
         for part in parts {
@@ -189,12 +185,9 @@ pub fn write(
                 file.write_all(piece)?;
             }
         }
-        finish(file.as_file_mut(), &start, hasher.finalize())?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        sync_folder(path)
-    };
-    written().map_err(failed)
+        finish(file, &start, hasher.finalize())
+    });
+    written.map_err(failed)
 }
 
 /// The bytes before the tensors: a length and the description of all, padded to eight bytes.
@@ -225,43 +218,6 @@ fn described(
     let mut text = serde_json::to_vec(&metadata)?;
     text.resize(text.len().next_multiple_of(8), b' ');
     Ok([&(text.len() as u64).to_le_bytes()[..], &text[..]].concat())
-}
-
-/// A file for what will be at a path, in the same folder.
-fn beside(path: &Path) -> io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(TEMPORARY);
-    // Temporary files are for their owner alone; this one becomes an ordinary file.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder(path))
-}
-
-/// What the names of files begin with that are being written; a run that was killed leaves them.
-pub const TEMPORARY: &str = ".writing-";
-
-/// Writes a text beside its place, then puts it there.
-pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = beside(path)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    sync_folder(path)
-}
-
-/// A file that has taken its place is there after a crash of the system only once the folder is on
-/// the disk, too.
-fn sync_folder(path: &Path) -> io::Result<()> {
-    #[cfg(unix)]
-    File::open(folder(path))?.sync_all()?;
-    Ok(())
-}
-
-fn folder(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    }
 }
 
 fn dtype(dtype: DType) -> Dtype {
@@ -299,7 +255,7 @@ mod tests {
         let path = folder.path().join("weights.safetensors");
         let entry = Entry { name: "w".into(), dtype: DType::U8, shape: vec![1], bytes: vec![7] };
         let said = Some(metadata("{\"model\":\"net\"}"));
-        write(&path, &[entry], said, |_, _, _| Ok(())).unwrap();
+        write_entries(&path, &[entry], said, |_, _, _| Ok(())).unwrap();
         assert_eq!(about(&path).as_deref(), Some("{\"model\":\"net\"}"));
         save(&path, &[]).unwrap();
         assert_eq!(about(&path), None);

@@ -26,6 +26,7 @@ pub fn mnist() -> Schema {
         train: Some(60000),
         validation: Some(0),
         test: Some(10000),
+        oddities: Vec::new(),
     }
 }
 

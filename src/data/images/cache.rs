@@ -27,9 +27,11 @@ use super::fit::Shape;
 use super::load::{Decoder, Progress};
 use super::packed::{Entry, Outcome, Packed, Writer, abandoned};
 use super::scan::{File, Folder, bytes};
+use crate::base::shown::Show;
 use crate::data::dataset::{Column, Note, Records};
 use crate::data::error::DataError;
 use crate::data::request::Places;
+use crate::files::read;
 
 /// Changed whenever images are decoded otherwise than before.
 const VERSION: &str = concat!("nnc ", env!("CARGO_PKG_VERSION"), ", images 1");
@@ -93,7 +95,7 @@ impl<'a> Plan<'a> {
         match self.write(progress) {
             Ok(packed) => {
                 let folder = self.target.as_deref().map(kept_in).unwrap_or(Path::new(""));
-                let note = note(format!("decoded images are kept in {}", folder.display()));
+                let note = note(format!("decoded images are kept in {}", folder.shown()));
                 Ok(self.stored(packed, Some(note)))
             }
             Err(_) if progress.stopped() => Err(DataError::interrupted()),
@@ -147,7 +149,7 @@ impl<'a> Plan<'a> {
         let size = self.decoder.shape.bytes();
         let needed = self.folder.files.len() * size;
         let place = match &self.target {
-            Some(path) => format!("{}: {error}", kept_in(path).display()),
+            Some(path) => format!("{}: {error}", kept_in(path).shown()),
             None => error.to_string(),
         };
         if self.memory.is_some_and(|memory| needed > memory / 2) {
@@ -226,7 +228,7 @@ fn records(folder: &Folder, old: &Packed) -> Vec<Option<usize>> {
         // What could not be read, but can be now, has the same stamp. Pipes have none, and are not
         // opened: that could wait for ever.
         let tried = matches!(entry.outcome, Outcome::Lost(_)) && file.stamp.is_ok();
-        let still = !tried || fs::File::open(folder.root.join(&file.path)).is_err();
+        let still = !tried || read::open(&folder.root.join(&file.path)).is_err();
         (entry.stamp == file.stamp.clone().ok() && still).then_some(record)
     };
     folder.files.par_iter().map(record).collect()
@@ -277,7 +279,7 @@ impl Records for Stored {
             None => Ok(()),
             Some(reason) => {
                 let message = format!("can no longer be read: {reason}");
-                let note = format!("its decoded bytes in {}: {error}", self.file.display());
+                let note = format!("its decoded bytes in {}: {error}", self.file.shown());
                 Err(DataError::new(message).path(path).notes(vec![note]))
             }
         }

@@ -12,6 +12,7 @@
 //! Files are not trusted. An image of more than 64 million pixels is refused before anything is
 //! allocated for it, decoders work under a limit of memory, and the caller catches their panics.
 
+use std::borrow::Cow;
 use std::io::Cursor;
 
 use image::metadata::Orientation;
@@ -57,6 +58,10 @@ impl<'a> Header<'a> {
         }
         let mut limits = Limits::default();
         limits.max_alloc = Some(MOST_MEMORY);
+        let file = match format {
+            ImageFormat::Jpeg => jpeg::plain(file),
+            _ => Cow::Borrowed(file),
+        };
         let mut reader = ImageReader::with_format(Cursor::new(file), format);
         reader.limits(limits);
         let decoder = reader.into_decoder().map_err(reason)?;

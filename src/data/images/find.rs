@@ -6,6 +6,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use crate::base::shown::Show;
 use crate::data::error::DataError;
 use crate::data::request::Places;
 
@@ -47,7 +48,7 @@ fn find(
     }
     Err(DataError::new(format!("there is no folder `{name}`"))
         .argument(argument)
-        .tried(candidates.iter().map(|path| path.display().to_string()).collect())
+        .tried(candidates.iter().map(|path| path.shown().to_string()).collect())
         .help("put it beside the program or under NNC_DATA, or name it with --data"))
 }
 

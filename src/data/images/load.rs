@@ -9,8 +9,6 @@
 //! Nothing in a file ends the run: files are read up to a bound, and a decoder's panic is a reason
 //! like any other.
 
-use std::fs;
-use std::io::Read;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -22,6 +20,7 @@ use super::fit::{Shape, fit};
 use super::packed::{Outcome, hash};
 use crate::base::caught::caught;
 use crate::data::request::Watch;
+use crate::files;
 
 /// Images of more megapixels than this are decoded one at a time, so that many threads with large
 /// images do not need the memory of all of them at once.
@@ -94,18 +93,7 @@ impl Decoder {
     }
 }
 
-/// A file's bytes, if they are not too many.
-fn read(path: &Path) -> Result<Vec<u8>, String> {
-    // A pipe may have taken the file's place since the folder was read.
-    let is_file = fs::metadata(path).map(|data| data.is_file());
-    if !is_file.map_err(|error| error.to_string())? {
-        return Err("not a file".to_string());
-    }
-    let file = fs::File::open(path).map_err(|error| error.to_string())?;
-    let mut bytes = Vec::new();
-    file.take(MOST_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-    match bytes.len() as u64 > MOST_FILE_BYTES {
-        true => Err(format!("a file of more than {} MB", MOST_FILE_BYTES / 1_000_000)),
-        false => Ok(bytes),
-    }
+/// The bytes of an image file, or why there are none.
+pub fn read(path: &Path) -> Result<Vec<u8>, String> {
+    files::read::bytes(path, MOST_FILE_BYTES).map_err(|error| error.to_string())
 }

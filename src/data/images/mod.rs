@@ -22,14 +22,15 @@ mod scan;
 #[cfg(test)]
 mod tests;
 
+use std::ffi::OsString;
 use std::sync::Arc;
 
 use self::cache::{Loaded, Plan};
 use self::fit::{Resize, Shape};
-pub use self::load::Decoder;
 use self::load::Progress;
+pub use self::load::{Decoder, read as read_image};
 use self::scan::Folder;
-pub use self::scan::is_image;
+pub use self::scan::{images_below, is_image};
 use super::dataset::{Column, Dataset, Note, Samples, Split};
 use super::error::DataError;
 use super::labelled::label_field;
@@ -124,6 +125,7 @@ impl<'a> Options<'a> {
             train: None,
             validation: None,
             test: None,
+            oddities: Vec::new(),
         }
     }
 
@@ -140,6 +142,7 @@ impl<'a> Options<'a> {
         Ok(Schema {
             grey: self.shape.channels == 3 && all_grey(&folders.train),
             classes: Some(folders.train.classes.len()),
+            oddities: report::oddities(&folders.train),
             train: Some(all - from_train - also_from_train),
             validation: Some(validation),
             test: Some(test),
@@ -171,6 +174,7 @@ impl<'a> Options<'a> {
         };
         let (validation, test) = (other(validation_plan, validation)?, other(test_plan, test)?);
         let schema = Schema {
+            oddities: report::oddities(&folders.train),
             classes: Some(folders.train.classes.len()),
             train: Some(train.count()),
             validation: Some(validation.count()),
@@ -223,7 +227,7 @@ impl<'a> Options<'a> {
         notes.extend(report::notes(folder, train, &reasons));
         // Two folders may have the same to say about the cache.
         notes.extend(note.filter(|note| !notes.contains(note)));
-        let number = |name| train.classes.iter().position(|class| class == name);
+        let number = |name: &OsString| train.class(name);
         let numbers: Vec<usize> = folder.classes.iter().filter_map(number).collect();
         let labels: Vec<usize> =
             folder.files.iter().map(|file| numbers[file.class as usize]).collect();
@@ -260,8 +264,8 @@ pub fn image_shape(
 /// search.
 fn all_grey(folder: &Folder) -> bool {
     let grey = |file: &scan::File| {
-        let bytes = std::fs::read(folder.root.join(&file.path)).unwrap_or_default();
-        file.stamp.is_ok() && decode::Header::read(&bytes).is_ok_and(|header| header.is_grey())
+        let bytes = read_image(&folder.root.join(&file.path));
+        bytes.is_ok_and(|bytes| decode::Header::read(&bytes).is_ok_and(|it| it.is_grey()))
     };
     !folder.files.is_empty() && folder.files.iter().all(grey)
 }

@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use tempfile::{NamedTempFile, TempPath};
 
 use super::scan::Stamp;
+use crate::files;
 
 const MAGIC: &[u8; 8] = b"nncimg01";
 const HEADER: u64 = 64;
@@ -65,7 +66,7 @@ impl Packed {
     /// Opens a file whose key and size of a record are these; `None` where there is none, or it is
     /// damaged or cut short.
     pub fn open(path: &Path, key: &[u8], record: usize) -> Option<Packed> {
-        let mut file = File::open(path).ok()?;
+        let mut file = files::read::open(path).ok()?;
         let length = file.metadata().ok()?.len();
         let mut header = [0; HEADER as usize];
         file.read_exact(&mut header).ok()?;
@@ -141,6 +142,7 @@ impl Writer {
         write_at(&self.file, &index, place(entries.len(), self.record))?;
         write_at(&self.file, &header, 0)?;
         self.file.sync_all()?;
+        let path = files::write::destination(path)?;
         self.temporary.persist(path).map_err(|failed| failed.error)?;
         Ok(Packed { file: self.file, record: self.record, entries })
     }

@@ -8,10 +8,13 @@
 //!
 //! Every message names a path and a number. Nothing is decided here about single images.
 
-use std::ffi::OsStr;
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use super::scan::Folder;
+use super::scan::{Folder, composed};
+use crate::base::shown::Show;
 use crate::data::dataset::Note;
 use crate::data::error::DataError;
 
@@ -36,8 +39,9 @@ pub fn refuse_classes(folder: &Folder, expected: Option<usize>) -> Result<(), Da
             )),
         };
     }
+    refuse_twins(folder)?;
     if let [class] = folder.classes.as_slice() {
-        let name = class.display();
+        let name = class.shown();
         return wrong(format!(
             "one class only (`{name}`); a model needs at least two to tell apart"
         ));
@@ -54,12 +58,58 @@ pub fn refuse_classes(folder: &Folder, expected: Option<usize>) -> Result<(), Da
     }
 }
 
+/// Refuses two folders whose names are one name: nobody could tell them apart.
+fn refuse_twins(folder: &Folder) -> Result<(), DataError> {
+    let mut known: HashMap<Cow<'_, OsStr>, &OsStr> = HashMap::new();
+    for class in &folder.classes {
+        if let Some(twin) = known.insert(composed(class), class) {
+            let spelt = |name: &OsStr| {
+                let units = name.to_string_lossy();
+                let units = units.chars().map(|c| match c.is_ascii_graphic() {
+                    true => c.to_string(),
+                    false => format!("U+{:04X}", u32::from(c)),
+                });
+                units.collect::<Vec<_>>().join(" ")
+            };
+            let message = "two classes of one name, whose accents are composed differently";
+            return Err(DataError::new(message)
+                .path(folder.root.join(class))
+                .notes(vec![spelt(class), spelt(twin)])
+                .help("put their images into one folder"));
+        }
+    }
+    Ok(())
+}
+
+/// What is odd about the classes of a training folder: those that are called as splits are.
+pub fn oddities(folder: &Folder) -> Vec<String> {
+    const SPLITS: [&str; 7] =
+        ["train", "training", "test", "testing", "val", "valid", "validation"];
+    let is_split = |name: &&OsString| {
+        let name = name.to_str().unwrap_or_default();
+        SPLITS.iter().any(|split| split.eq_ignore_ascii_case(name))
+    };
+    let named: Vec<String> =
+        folder.classes.iter().filter(is_split).map(|name| format!("`{}`", name.shown())).collect();
+    let root = folder.root.shown();
+    match named.len() {
+        0 => Vec::new(),
+        count => vec![format!(
+            "{} of {root} {} called as a split is, but taken for {}; `images(\"…/train\", test: \
+             \"…/test\")` names splits",
+            named.join(" and "),
+            if count == 1 { "is" } else { "are" },
+            if count == 1 { "a class" } else { "classes" },
+        )],
+    }
+}
+
 /// Refuses classes of which there are no images.
 fn refuse_empty(folder: &Folder, counts: &[usize], message: &str) -> Result<(), DataError> {
     let empty = folder.classes.iter().zip(counts).filter(|(_, count)| **count == 0);
     let empty: Vec<PathBuf> = empty.map(|(class, _)| folder.root.join(class)).collect();
     let Some((first, others)) = empty.split_first() else { return Ok(()) };
-    let others = others.iter().map(|path| format!("so is {}", path.display()));
+    let others = others.iter().map(|path| format!("so is {}", path.shown()));
     Err(DataError::new(message)
         .path(first)
         .notes(listed(others))
@@ -68,12 +118,13 @@ fn refuse_empty(folder: &Folder, counts: &[usize], message: &str) -> Result<(), 
 
 /// Refuses a test or validation folder with classes that training lacks, or without images.
 pub fn refuse_strangers(folder: &Folder, train: &Folder, argument: &str) -> Result<(), DataError> {
-    let strangers = folder.classes.iter().filter(|class| !train.classes.contains(class));
+    refuse_twins(folder)?;
+    let strangers = folder.classes.iter().filter(|class| train.class(class).is_none());
     let paths: Vec<PathBuf> = strangers.map(|class| folder.root.join(class)).collect();
     if let Some((first, others)) = paths.split_first() {
-        let classes = train.classes.iter().map(|class| class.display().to_string());
-        let mut notes = listed(others.iter().map(|path| format!("so is {}", path.display())));
-        notes.push(format!("{} has {}", train.root.display(), some(classes)));
+        let classes = train.classes.iter().map(|class| class.shown().to_string());
+        let mut notes = listed(others.iter().map(|path| format!("so is {}", path.shown())));
+        notes.push(format!("{} has {}", train.root.shown(), some(classes)));
         let message = format!("a class of `{argument}` that is not among those to train on");
         return Err(DataError::new(message)
             .path(first)
@@ -122,7 +173,7 @@ pub fn refuse_unreadable(
 
 /// What else is worth a line about a folder.
 pub fn notes(folder: &Folder, train: &Folder, reasons: &[Option<String>]) -> Vec<Note> {
-    let root = folder.root.display();
+    let root = folder.root.shown();
     let mut notes = Vec::new();
     let details: Vec<String> = unreadable(folder, reasons).collect();
     if let Some(first) = details.first() {
@@ -140,11 +191,11 @@ pub fn notes(folder: &Folder, train: &Folder, reasons: &[Option<String>]) -> Vec
         notes.push(Note { line, details });
     }
     let present = |class: &OsStr| {
-        let number = folder.classes.iter().position(|found| found == class);
+        let number = folder.class(class);
         number.is_some_and(|number| folder.files.iter().any(|file| file.class as usize == number))
     };
     let missing = train.classes.iter().filter(|class| !present(class));
-    let details: Vec<String> = missing.map(|class| class.display().to_string()).collect();
+    let details: Vec<String> = missing.map(|class| class.shown().to_string()).collect();
     if !details.is_empty() {
         let (count, all) = (details.len(), counted(train.classes.len(), "class", "classes"));
         let line =
@@ -164,7 +215,7 @@ fn unreadable<'a>(
 }
 
 fn shown(path: &Path) -> String {
-    path.display().to_string()
+    path.shown().to_string()
 }
 
 /// The first lines, and how many more there are.

@@ -9,14 +9,19 @@
 //! Each sub-folder is a class, and all images below it belong to it. Names are compared as bytes
 //! and need not be UTF-8. Hidden entries are ignored; links are followed, each folder once. No file
 //! is opened: what is an image by its name may turn out to be none.
+//!
+//! A folder of very many entries that are no images, such as `/`, is not looked through to its end.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirEntry, Metadata};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::UNIX_EPOCH;
 
 use rayon::prelude::*;
+use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 use crate::data::error::DataError;
 
@@ -26,6 +31,11 @@ const EXTENSIONS: [&str; 21] = [
     "jpg", "jpeg", "jpe", "jfif", "png", "bmp", "dib", "webp", "gif", "tif", "tiff", "heic",
     "heif", "avif", "jxl", "jp2", "ppm", "pgm", "pbm", "pnm", "tga",
 ];
+
+/// Entries that a folder may have beside four for each image (labels, masks, notes).
+const MOST_OTHERS: usize = 100_000;
+/// Entries that a folder may have in all.
+const MOST_ENTRIES: usize = 50_000_000;
 
 /// A folder, a class a sub-folder.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -70,10 +80,11 @@ impl Folder {
     /// many images are missing.
     pub fn scan(root: &Path) -> Result<Folder, DataError> {
         let mut found = Folder { root: root.to_path_buf(), ..Folder::default() };
-        for entry in entries(root)? {
+        let tally = Tally::default();
+        for entry in entries(root, &tally)? {
             let name = PathBuf::from(entry.file_name());
             match fs::metadata(entry.path()) {
-                Ok(data) if data.is_dir() && leads_back(root, &entry) => {
+                Ok(data) if data.is_dir() && identity(&entry.path()) == identity(root) => {
                     found.passed.push((name, "a link to the folder itself"));
                 }
                 Ok(data) if data.is_dir() => found.classes.push(entry.file_name()),
@@ -82,12 +93,22 @@ impl Folder {
             }
         }
         let classes = found.classes.par_iter().enumerate();
-        let walked = classes.map(|(class, name)| walk(root, Path::new(name), class as u32));
+        let walked = classes.map(|(class, name)| {
+            let seen = identity(root).into_iter().collect();
+            walk(root, Path::new(name), class as u32, seen, &tally)
+        });
         for class in walked.collect::<Result<Vec<_>, _>>()? {
             found.files.extend(class.files);
             found.passed.extend(class.passed);
         }
         Ok(found)
+    }
+
+    /// The number of the class of this name, however its accents are composed: file systems and
+    /// archives spell `é` as one character or as two, and nobody sees which.
+    pub fn class(&self, name: &OsStr) -> Option<usize> {
+        let wanted = composed(name);
+        self.classes.iter().position(|class| composed(class) == wanted)
     }
 
     /// How many images each class has.
@@ -98,42 +119,99 @@ impl Folder {
     }
 }
 
+/// The canonical form of a name that is text (NFC); any other as it is.
+pub fn composed(name: &OsStr) -> Cow<'_, OsStr> {
+    match name.to_str() {
+        Some(text) if !is_nfc(text) => Cow::Owned(text.nfc().collect::<String>().into()),
+        _ => Cow::Borrowed(name),
+    }
+}
+
 /// Whether a name says that the file is an image.
 pub fn is_image(name: &Path) -> bool {
     let extension = name.extension().and_then(|extension| extension.to_str());
     extension.is_some_and(|found| EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(found)))
 }
 
-/// Whether a folder in the root is a link to the root.
-fn leads_back(root: &Path, entry: &DirEntry) -> bool {
-    let real = |path: &Path| path.canonicalize().ok();
-    entry.file_type().is_ok_and(|kind| kind.is_symlink()) && real(&entry.path()) == real(root)
+/// The images below a folder, whatever class they are of, sorted by path.
+pub fn images_below(root: &Path) -> Result<Vec<PathBuf>, DataError> {
+    let found = walk(root, Path::new(""), 0, HashSet::new(), &Tally::default())?;
+    Ok(found.files.into_iter().map(|file| root.join(file.path)).collect())
 }
 
+/// What was found so far, in all folders.
+#[derive(Default)]
+struct Tally {
+    images: AtomicUsize,
+    entries: AtomicUsize,
+}
+
+impl Tally {
+    /// One more entry. An error says that this is no folder of images.
+    fn entry(&self, image: bool, folder: &Path) -> Result<(), DataError> {
+        let images = self.images.fetch_add(usize::from(image), Ordering::Relaxed);
+        let entries = self.entries.fetch_add(1, Ordering::Relaxed);
+        if entries <= MOST_ENTRIES && entries <= MOST_OTHERS + 5 * images {
+            return Ok(());
+        }
+        let message = format!("more than {entries} entries so far, {images} of them images");
+        Err(DataError::new(message).path(folder).help("name the folder that holds the images"))
+    }
+}
+
+/// What is the same for all paths that lead to a folder.
+#[cfg(unix)]
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    fs::metadata(path).ok().map(|data| (data.dev(), data.ino()))
+}
+
+/// What is the same for all paths that lead to a folder.
+#[cfg(not(unix))]
+fn identity(path: &Path) -> Option<PathBuf> {
+    path.canonicalize().ok()
+}
+
+#[cfg(unix)]
+type Seen = HashSet<(u64, u64)>;
+#[cfg(not(unix))]
+type Seen = HashSet<PathBuf>;
+
 /// What is in a folder and not hidden, sorted by name.
-fn entries(folder: &Path) -> Result<Vec<DirEntry>, DataError> {
+fn entries(folder: &Path, tally: &Tally) -> Result<Vec<DirEntry>, DataError> {
     let failed = |error: std::io::Error| {
         DataError::new(format!("the folder cannot be read: {error}")).path(folder)
     };
-    let entries = fs::read_dir(folder).map_err(failed)?;
-    let mut entries = entries.collect::<Result<Vec<_>, _>>().map_err(failed)?;
-    entries.retain(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."));
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name();
+        tally.entry(is_image(Path::new(&name)), folder)?;
+        if !name.as_encoded_bytes().starts_with(b".") {
+            entries.push(entry);
+        }
+    }
     entries.sort_by_cached_key(|entry| entry.file_name().into_encoded_bytes());
     Ok(entries)
 }
 
-/// All images of a class, however deep.
-fn walk(root: &Path, class: &Path, number: u32) -> Result<Folder, DataError> {
+/// All images of a class, however deep; folders that were seen are not looked through again.
+fn walk(
+    root: &Path,
+    class: &Path,
+    number: u32,
+    mut seen: Seen,
+    tally: &Tally,
+) -> Result<Folder, DataError> {
     let mut found = Folder::default();
-    let mut seen: HashSet<PathBuf> = root.canonicalize().into_iter().collect();
     let mut folders = vec![class.to_path_buf()];
     while let Some(folder) = folders.pop() {
         // Links may lead in circles, or to the same place twice.
-        if !root.join(&folder).canonicalize().is_ok_and(|real| seen.insert(real)) {
+        if !identity(&root.join(&folder)).is_some_and(|it| seen.insert(it)) {
             found.passed.push((folder, "a link to a folder that was read already"));
             continue;
         }
-        for entry in entries(&root.join(&folder))? {
+        for entry in entries(&root.join(&folder), tally)? {
             let path = folder.join(entry.file_name());
             match (metadata(&entry), is_image(&path)) {
                 (Ok(data), _) if data.is_dir() => folders.push(path),

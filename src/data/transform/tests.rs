@@ -24,6 +24,7 @@ fn schema(shape: &[usize]) -> Schema {
         train: Some(100),
         validation: Some(0),
         test: Some(0),
+        oddities: Vec::new(),
     }
 }
 

@@ -6,6 +6,7 @@
 //! one is on the disk, and the best epoch's stays.
 
 use super::RunFolder;
+use crate::base::shown::{Show, quoted};
 use crate::driver::session::Failure;
 use crate::runtime::checkpoint::{Checkpoint, Identity, Snapshot};
 use crate::runtime::trainer::{TrainState, Trainer};
@@ -83,7 +84,7 @@ impl RunFolder {
             Err(weights::LoadError::Io(message)) => Err(Failure::Io(message)),
             Err(weights::LoadError::Malformed(message)) => {
                 let before = places.iter().rev().find(|other| **other < place);
-                let root = self.root.display();
+                let root = quoted(&self.root);
                 let way_out = match before {
                     Some(before) => format!(
                         "the one before is there: `nnc run --resume={root} --checkpoint {}`",
@@ -100,7 +101,7 @@ impl RunFolder {
         let names: Vec<String> = places.iter().map(|place| place.file_name()).collect();
         let there = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
         let folder = self.checkpoints();
-        Failure::Io(format!("no checkpoint `{name}` in {}; there are {there}", folder.display()))
+        Failure::Io(format!("no checkpoint `{name}` in {}; there are {there}", folder.shown()))
     }
 }
 
@@ -261,7 +262,7 @@ impl Writer {
         if best {
             let entries: Vec<_> = snapshot.renamed(&self.keeping.weights).collect();
             let about = weights::metadata(&self.keeping.about);
-            weights::write(&self.best, &entries, Some(about), |_, _, _| Ok(()))?;
+            weights::write_entries(&self.best, &entries, Some(about), |_, _, _| Ok(()))?;
         }
         snapshot.save(&self.checkpoints.join(place.file_name()), &self.keeping.identity)?;
         self.prune(&snapshot.state, place);

@@ -213,7 +213,7 @@ fn summary(shown: &Shown<'_>) -> Vec<(String, String)> {
 fn prediction(data: &Dataset, worst: &Worst) -> Prediction {
     let split = &data.test;
     let name = match split.file(worst.index) {
-        Some(file) => file.display().to_string(),
+        Some(file) => file.to_string_lossy().into_owned(),
         None => format!("sample {}", split.original(worst.index)),
     };
     let said = |said: Said| match said {

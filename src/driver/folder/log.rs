@@ -6,7 +6,9 @@
 
 use super::{RunFolder, now};
 use crate::base::csv;
+use crate::base::shown::Show;
 use crate::driver::session::Failure;
+use crate::files::write;
 use crate::report::tensorboard::Writer;
 use crate::runtime::trainer::{EpochRecord, Scores, TrainState};
 use serde_json::{Map, Value, json};
@@ -27,26 +29,25 @@ impl Log {
     /// The logs of a run that is at a state; a new one is at its beginning.
     pub fn open(folder: &RunFolder, state: &TrainState) -> Result<Log, Failure> {
         let path = folder.root.join("events.jsonl");
-        let events = File::options().create(true).append(true).open(&path);
-        let events = events
-            .map_err(|error| Failure::Io(format!("cannot write {}: {error}", path.display())))?;
+        let events = write::append(&path)
+            .map_err(|error| Failure::Io(format!("cannot write {}: {error}", path.shown())))?;
         // What an earlier process wrote is written anew: a step must not be there twice.
         let old = board_files(folder);
         let board = Writer::create(&folder.root, now() as f64);
         let board = board.map_err(|error| {
-            Failure::Io(format!("cannot write to {}: {error}", folder.root.display()))
+            Failure::Io(format!("cannot write to {}: {error}", folder.root.shown()))
         })?;
         let metrics = folder.root.join("metrics.csv");
         let mut log = Log { metrics, events, rows: Vec::new(), board };
         for record in &state.history {
             log.row(record);
             log.board(record).map_err(|error| {
-                Failure::Io(format!("cannot write {}: {error}", log.board.path().display()))
+                Failure::Io(format!("cannot write {}: {error}", log.board.path().shown()))
             })?;
         }
         old.iter().for_each(|path| drop(std::fs::remove_file(path)));
         log.rewrite().map_err(|error| {
-            Failure::Io(format!("cannot write {}: {error}", log.metrics.display()))
+            Failure::Io(format!("cannot write {}: {error}", log.metrics.shown()))
         })?;
         Ok(log)
     }
@@ -65,7 +66,7 @@ impl Log {
         if first {
             return self.rewrite();
         }
-        let mut file = File::options().append(true).open(&self.metrics)?;
+        let mut file = write::append(&self.metrics)?;
         let row = self.rows.last().map(String::as_str).unwrap_or_default();
         file.write_all(row.as_bytes())
     }
@@ -102,7 +103,7 @@ impl Log {
     }
 
     fn rewrite(&self) -> io::Result<()> {
-        crate::runtime::weights::replace(&self.metrics, self.rows.concat().as_bytes())
+        write::replace(&self.metrics, self.rows.concat().as_bytes())
     }
 }
 

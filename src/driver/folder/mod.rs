@@ -31,8 +31,10 @@ pub use record::{Due, Files, Recorder};
 
 use super::session::Failure;
 use crate::base::schema::Schema;
+use crate::base::shown::{Show, quoted};
+use crate::files::read;
+use crate::files::write::{self, TEMPORARY};
 use crate::runtime::trainer::Scores;
-use crate::runtime::weights::{self, TEMPORARY};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
@@ -209,7 +211,7 @@ impl RunFolder {
             true => Ok(folder),
             false => Err(Failure::Io(format!(
                 "{} is not the folder of a run: it has no run.json",
-                root.display()
+                root.shown()
             ))),
         }
     }
@@ -246,15 +248,14 @@ impl RunFolder {
     fn lock(&mut self) -> Result<(), Failure> {
         let path = self.root.join("lock");
         let failed =
-            |error: io::Error| Failure::Io(format!("cannot write {}: {error}", path.display()));
-        let file =
-            File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
+            |error: io::Error| Failure::Io(format!("cannot write {}: {error}", path.shown()));
+        let file = write::touch(&path).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 return Err(Failure::Io(format!(
                     "another run is writing into {}; wait for it, or choose another folder by `--out`",
-                    self.root.display()
+                    self.root.shown()
                 )));
             }
             // A file system without locks: two runs are then the user's to keep apart.
@@ -298,9 +299,9 @@ impl RunFolder {
     /// What the run is and how it stands.
     pub fn info(&self) -> Result<RunInfo, Failure> {
         let path = self.info_file();
-        let text = fs::read_to_string(&path)
-            .map_err(|error| Failure::Io(format!("cannot read {}: {error}", path.display())))?;
-        let wrong = |what: String| Failure::Data(format!("{}: {what}", path.display()));
+        let text = read::text(&path, read::RECORD)
+            .map_err(|error| Failure::Io(format!("cannot read {}: {error}", path.shown())))?;
+        let wrong = |what: String| Failure::Data(format!("{}: {what}", path.shown()));
         let value: serde_json::Value =
             serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
         let version = value.get("version").and_then(serde_json::Value::as_u64);
@@ -329,8 +330,8 @@ impl RunFolder {
 
     /// Replaces a file of the folder.
     pub fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-        weights::replace(path, bytes)
-            .map_err(|error| Failure::Io(format!("cannot write {}: {error}", path.display())))
+        write::replace(path, bytes)
+            .map_err(|error| Failure::Io(format!("cannot write {}: {error}", path.shown())))
     }
 
     /// Keeps the source files, and says where.
@@ -354,8 +355,8 @@ impl RunFolder {
     pub fn program(&self, info: &RunInfo) -> Result<Vec<(PathBuf, String)>, Failure> {
         let read = |file: &KeptFile| {
             let path = self.root.join("program").join(&file.name);
-            let text = fs::read_to_string(&path)
-                .map_err(|error| Failure::Io(format!("cannot read {}: {error}", path.display())))?;
+            let text = read::text(&path, read::PROGRAM)
+                .map_err(|error| Failure::Io(format!("cannot read {}: {error}", path.shown())))?;
             Ok((file.path.clone(), text))
         };
         info.program.iter().map(read).collect()
@@ -370,9 +371,8 @@ pub(super) fn is_plain(name: &str) -> bool {
 
 /// Makes a folder, and those above it.
 pub(super) fn make_folder(folder: &Path) -> Result<(), Failure> {
-    fs::create_dir_all(folder).map_err(|error| {
-        Failure::Io(format!("cannot make the folder {}: {error}", folder.display()))
-    })
+    fs::create_dir_all(folder)
+        .map_err(|error| Failure::Io(format!("cannot make the folder {}: {error}", folder.shown())))
 }
 
 /// Makes a folder, or takes an empty one.
@@ -380,12 +380,13 @@ fn make_empty(folder: &Path) -> Result<(), Failure> {
     make_folder(folder)?;
     if RunFolder::is_one(folder) {
         return Err(Failure::Io(format!(
-            "{0} holds a run already; `--resume={0}` goes on with it, another `--out` begins anew",
-            folder.display()
+            "{} holds a run already; `--resume={}` goes on with it, another `--out` begins anew",
+            folder.shown(),
+            quoted(folder)
         )));
     }
     let mut entries = fs::read_dir(folder)
-        .map_err(|error| Failure::Io(format!("cannot read {}: {error}", folder.display())))?;
+        .map_err(|error| Failure::Io(format!("cannot read {}: {error}", folder.shown())))?;
     // What a run leaves that was killed before it began.
     let of_run = |name: &std::ffi::OsStr| {
         name == "lock"
@@ -396,7 +397,7 @@ fn make_empty(folder: &Path) -> Result<(), Failure> {
     match strange {
         Some(_) => Err(Failure::Io(format!(
             "{} is not empty, and not the folder of a run; choose another `--out`",
-            folder.display()
+            folder.shown()
         ))),
         None => Ok(()),
     }
@@ -418,7 +419,7 @@ fn first_free(parent: &Path, stem: &str) -> Result<PathBuf, Failure> {
                 return Err(Failure::Io(format!(
                     "cannot make the folder {}: {error}; `--out FOLDER` writes elsewhere, \
                      `--no-out` nowhere",
-                    folder.display()
+                    folder.shown()
                 )));
             }
         }

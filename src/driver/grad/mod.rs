@@ -19,6 +19,7 @@ use super::failures::bad_index;
 use super::pipeline::{indices_a_sample, place};
 use super::run::{check_writable, no_training};
 use super::session::{Failure, Request, Session};
+use crate::base::shown::Show;
 use crate::base::tensor::{Data, Tensor};
 use crate::graph::{Graph, Type};
 use crate::runtime::weights::{self, LoadError};
@@ -76,7 +77,7 @@ pub fn grad(session: &mut Session, request: &Request, asked: &Grad) -> Result<Gr
     let own_states = forward.states.len();
     let graph = session.differentiate_openly(&forward, &training.rule)?;
     let given = given::fit(&graph, own_states, tensors, SEED).map_err(|complaints| {
-        let (file, model) = (asked.tensors.display(), &experiment.model);
+        let (file, model) = (asked.tensors.shown(), &experiment.model);
         Failure::Data(format!("{file} does not fit `{model}`:\n  {}", complaints.join("\n  ")))
     })?;
 

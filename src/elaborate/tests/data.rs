@@ -27,6 +27,7 @@ fn schema(shape: &[usize]) -> Request {
         train: Some(54_000),
         validation: Some(6000),
         test: Some(10_000),
+        oddities: Vec::new(),
     };
     Request { schemas: vec![("handwriting".into(), schema)], ..Request::default() }
 }

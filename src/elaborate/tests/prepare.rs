@@ -28,6 +28,7 @@ fn elaborated(train: &str, prepare: Preparation) -> Experiment {
         train: None,
         validation: None,
         test: None,
+        oddities: Vec::new(),
     };
     let request = Request { schemas: vec![("photos".into(), schema)], ..Request::default() };
     let text = format!("{IMAGES}train pixels on photos {{ {train} }}\n");

@@ -105,6 +105,7 @@ fn one_hot_targets_are_classes() {
         train: Some(10),
         validation: Some(0),
         test: Some(0),
+        oddities: Vec::new(),
     };
     let request = Request { schemas: vec![("d".into(), schema)], ..Request::default() };
     for (loss, scale) in [

@@ -58,9 +58,10 @@ fn damaged(file: &[u8], rng: &mut Sequence) -> Vec<u8> {
 
 #[test]
 fn damaged_images_never_panic_or_hang() {
-    const COUNT: u64 = 10_000;
+    let count = std::env::var("NNC_FUZZ_COUNT").ok().and_then(|text| text.parse().ok());
+    let count: u64 = count.unwrap_or(10_000);
     let files = originals();
-    let (good, slowest) = (0..COUNT)
+    let (good, slowest) = (0..count)
         .into_par_iter()
         .map(|number| {
             let mut rng = Sequence::new(0, hash_name("damage").wrapping_add(number));
@@ -71,7 +72,7 @@ fn damaged_images_never_panic_or_hang() {
         })
         .reduce(|| (0, Duration::ZERO), |a, b| (a.0 + b.0, a.1.max(b.1)));
     // Some flips change only colours; most damage is noticed.
-    assert!(good > 0 && good < COUNT as usize / 2, "{good} of {COUNT} were taken for images");
+    assert!(good > 0 && good < count as usize / 2, "{good} of {count} were taken for images");
     // Nothing takes long, even on a machine that is busy with other things.
     assert!(slowest < Duration::from_secs(20), "{slowest:?}");
 }

@@ -1,0 +1,145 @@
+//! `nnc data`: what a program's data are, and a batch of them as the model gets it.
+
+use super::progress::{Mode, Reading};
+use super::train::listen;
+use super::{Common, render, write};
+use crate::base::shown::Show;
+use crate::driver::{self, DataReport, Failure, SplitName, WantedBatch};
+use clap::{Args, ValueEnum};
+use serde_json::json;
+use std::fmt::Write;
+use std::path::PathBuf;
+
+/// Shows a program's data: fields, splits, classes; writes a batch as the model gets it.
+#[derive(Args)]
+pub struct Data {
+    #[command(flatten)]
+    common: Common,
+    /// Write a batch into this file (safetensors), decoded, transformed and prepared; `nnc grad`
+    /// takes it
+    #[arg(long, value_name = "FILE")]
+    batch: Option<PathBuf>,
+    /// The split that the batch is taken from
+    #[arg(long, value_enum, default_value_t = SplitArg::Train, requires = "batch")]
+    split: SplitArg,
+    /// The epoch of the batch: order and random transforms depend on it
+    #[arg(long, default_value_t = 1, requires = "batch", value_parser = clap::value_parser!(u32).range(1..))]
+    epoch: u32,
+    /// Which batch of the epoch
+    #[arg(long, value_name = "K", default_value_t = 1, requires = "batch", value_parser = clap::value_parser!(u32).range(1..))]
+    number: u32,
+    /// Samples of the batch, instead of what the file says
+    #[arg(long, value_name = "N", requires = "batch", value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    samples: Option<u32>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum SplitArg {
+    /// What is trained on
+    Train,
+    /// What is kept for validation
+    Validation,
+    /// What is kept for the end
+    Test,
+}
+
+impl Data {
+    /// Opens the data and prints.
+    pub fn execute(self) -> Result<u8, Failure> {
+        let stop = listen()?;
+        let reading = Reading::new(Mode::choose(self.json, false), &stop);
+        let watch = |done, total| reading.read(done, total);
+        let request = self.common.request(true)?;
+        let wanted = self.batch.clone().map(|out| WantedBatch {
+            out,
+            split: match self.split {
+                SplitArg::Train => SplitName::Train,
+                SplitArg::Validation => SplitName::Validation,
+                SplitArg::Test => SplitName::Test,
+            },
+            epoch: u64::from(self.epoch),
+            number: self.number as usize,
+            samples: self.samples.map(|samples| samples as usize),
+        });
+        let mut session = driver::Session::new(None);
+        let report = driver::data(&mut session, &request, wanted.as_ref(), &watch)?;
+        self.common.print_timings(&session.timings);
+        if self.json {
+            write::out(&json_line(&report))?;
+            return Ok(0);
+        }
+        render::print(&report.warnings, &session.sources);
+        if let Some(notice) = &report.notice {
+            eprintln!("note: {notice}");
+        }
+        // What is odd about classes is among the warnings.
+        let said = |line: &str| report.warnings.iter().any(|warning| warning.message == line);
+        for note in report.notes.iter().filter(|note| !said(&note.line)) {
+            eprintln!("note: {}", note.line);
+        }
+        write::out(&text(&report, wanted.as_ref()))?;
+        Ok(0)
+    }
+}
+
+/// `f32[32, 28, 28, 1]`
+fn typed(dtype: crate::base::tensor::DType, shape: &[usize]) -> String {
+    let extents: Vec<String> = shape.iter().map(usize::to_string).collect();
+    format!("{}[{}]", dtype.name(), extents.join(", "))
+}
+
+fn text(report: &DataReport, wanted: Option<&WantedBatch>) -> String {
+    let mut text = format!("samples of {}\n", report.source);
+    for field in &report.fields {
+        let _ = writeln!(text, "  {:<12} {}", field.name, typed(field.dtype, &field.shape));
+    }
+    let shown: Vec<String> = report.classes.iter().map(|it| it.shown().to_string()).collect();
+    let width = shown.iter().map(|it| it.chars().count()).max().unwrap_or(0).clamp(7, 40);
+    let mut row = |name: &str, numbers: Vec<String>| {
+        let _ = write!(text, "{name:<width$}");
+        for number in numbers {
+            let _ = write!(text, "  {number:>10}");
+        }
+        text.push('\n');
+    };
+    row("split", report.splits.iter().map(|(name, ..)| (*name).to_owned()).collect());
+    for (class, name) in shown.iter().enumerate() {
+        row(name, report.splits.iter().map(|(_, _, counts)| counts[class].to_string()).collect());
+    }
+    row("samples", report.splits.iter().map(|(_, count, _)| count.to_string()).collect());
+    if let (Some(batch), Some(wanted)) = (&report.batch, wanted) {
+        let _ = writeln!(text, "{}, {} samples:", wanted.described(), batch.samples.len());
+        for (name, dtype, shape) in &batch.tensors {
+            let _ = writeln!(text, "  {name:<12} {}", typed(*dtype, shape));
+        }
+    }
+    text
+}
+
+fn json_line(report: &DataReport) -> String {
+    let field = |field: &crate::base::schema::Field| json!({ "name": field.name, "dtype": field.dtype.name(), "shape": field.shape });
+    let split = |(name, samples, counts): &(&str, usize, Vec<usize>)| json!({ "name": name, "samples": samples, "classes": counts });
+    let batch =
+        report.batch.as_ref().map(|batch| {
+            let tensor = |(name, dtype, shape): &(
+                String,
+                crate::base::tensor::DType,
+                Vec<usize>,
+            )| {
+                json!({ "name": name, "dtype": dtype.name(), "shape": shape })
+            };
+            let tensors: Vec<_> = batch.tensors.iter().map(tensor).collect();
+            json!({ "tensors": tensors, "samples": batch.samples })
+        });
+    let notes: Vec<&str> = report.notes.iter().map(|note| note.line.as_str()).collect();
+    let object = json!({
+        "source": report.source, "notice": report.notice, "notes": notes,
+        "fields": report.fields.iter().map(field).collect::<Vec<_>>(),
+        "classes": report.classes, "splits": report.splits.iter().map(split).collect::<Vec<_>>(),
+        "batch": batch,
+    });
+    format!("{object}\n")
+}

@@ -1,0 +1,204 @@
+//! Every reader of files against damaged and hostile ones: an error or a value, never a panic, and no
+//! more memory than the file's own size can account for.
+//!
+//! Files are sound ones, changed: bytes flipped, cut, doubled, put in the place of others, numbers in
+//! text made absurd; sums are put right again, so that what stands behind them is reached. Images have
+//! a test of their own beside their code. `NNC_FUZZ_COUNT` says how many of each kind are tried.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::fs;
+use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use nnc::base::rng::{Sequence, hash_name};
+use nnc::base::tensor::{DType, Tensor};
+use nnc::driver::{RunFolder, RunInfo};
+use nnc::runtime::checkpoint::{Checkpoint, Identity, Snapshot};
+use nnc::runtime::weights;
+
+/// Counts what is allocated.
+struct Counting;
+
+static NOW: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: every call goes to the system's allocator as it came; counting touches no memory of it.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        PEAK.fetch_max(NOW.fetch_add(layout.size(), Relaxed) + layout.size(), Relaxed);
+        // SAFETY: the caller keeps the contract, which is the system's.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        NOW.fetch_sub(layout.size(), Relaxed);
+        // SAFETY: as above; the memory came from `alloc`, so from the system's allocator.
+        unsafe { System.dealloc(memory, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// How many files of each kind are tried.
+fn count() -> u64 {
+    let count = std::env::var("NNC_FUZZ_COUNT").ok().and_then(|text| text.parse().ok());
+    count.unwrap_or(2_000)
+}
+
+/// What a header may make a reader allocate before it has seen the rest: the room for a plain file of
+/// MNIST's.
+const ROOM: usize = 80 << 20;
+
+/// A sound file, changed.
+fn changed(file: &[u8], rng: &mut Sequence) -> Vec<u8> {
+    let mut file = file.to_vec();
+    for _ in 0..1 + rng.below(4) {
+        let length = file.len().max(1) as u32;
+        // Half of the changes are where headers are.
+        let within = if rng.below(2) == 0 { length } else { length.min(64) };
+        let at = (rng.below(within) as usize).min(file.len());
+        let end = (at + 1 + rng.below(16) as usize).min(file.len());
+        match rng.below(8) {
+            0 => file.truncate(at),
+            1 => drop(file.splice(at..end, [])),
+            2 => {
+                let doubled = file[at..end].to_vec();
+                drop(file.splice(at..at, doubled));
+            }
+            3 => file[at..end].fill([0, 0xff, b'9', b'"'][rng.below(4) as usize]),
+            4 => number(&mut file, at, rng),
+            5 => file.extend((0..rng.below(40)).map(|byte| byte as u8)),
+            _ if at < file.len() => file[at] ^= 1 << rng.below(8),
+            _ => {}
+        }
+    }
+    file
+}
+
+/// Puts an absurd number in the place of the next one that is text.
+fn number(file: &mut Vec<u8>, from: usize, rng: &mut Sequence) {
+    const ABSURD: [&str; 9] = [
+        "0",
+        "-1",
+        "18446744073709551615",
+        "18446744073709551616",
+        "4611686018427387904",
+        "1e999",
+        "2147483648",
+        "NaN",
+        "[[[[[[[[",
+    ];
+    let digits = |at: &usize| file[*at].is_ascii_digit();
+    let Some(start) = (from..file.len()).find(digits) else { return };
+    let end = (start..file.len()).find(|at| !digits(at)).unwrap_or(file.len());
+    let absurd = ABSURD[rng.below(ABSURD.len() as u32) as usize];
+    drop(file.splice(start..end, absurd.bytes()));
+}
+
+/// Lets a reader read changed files; some must still be taken, most must not.
+fn try_all(name: &str, file: &[u8], read: impl Fn(&[u8]) -> bool) {
+    assert!(read(file), "{name}: the sound file is not read");
+    let (mut taken, count) = (0, count());
+    for number in 0..count {
+        let mut rng = Sequence::new(0, hash_name(name).wrapping_add(number));
+        let file = changed(file, &mut rng);
+        let before = NOW.load(Relaxed);
+        PEAK.store(before, Relaxed);
+        match catch_unwind(AssertUnwindSafe(|| read(&file))) {
+            Ok(sound) => taken += u64::from(sound),
+            Err(_) => panic!("{name}: panics with case {number}"),
+        }
+        let peak = PEAK.load(Relaxed).saturating_sub(before);
+        assert!(peak < ROOM + 64 * file.len(), "{name}: {peak} bytes in case {number}");
+    }
+    assert!(taken < count, "{name}: no change is noticed");
+    println!("{name}: {taken} of {count} changed files are still sound");
+}
+
+fn packed(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(bytes).expect("memory");
+    encoder.finish().expect("memory")
+}
+
+/// A checkpoint with its sum put right.
+fn summed(file: &[u8]) -> Vec<u8> {
+    const BEFORE: &[u8] = br#"\"blake3\":\""#;
+    let mut file = file.to_vec();
+    let place = file.windows(BEFORE.len()).position(|window| window == BEFORE);
+    let digits = place.map(|place| place + BEFORE.len()..place + BEFORE.len() + 64);
+    if let Some(digits) = digits.filter(|digits| digits.end <= file.len()) {
+        file[digits.clone()].fill(b'0');
+        let sum = blake3::hash(&file).to_hex();
+        file[digits].copy_from_slice(sum.as_bytes());
+    }
+    file
+}
+
+/// Writes bytes to a file and reads that.
+fn through(path: &Path, read: impl Fn(&Path) -> bool) -> impl Fn(&[u8]) -> bool {
+    move |bytes| {
+        // A new file each time: to write over one is slow where systems bring that to the disk.
+        let _ = fs::remove_file(path);
+        fs::write(path, bytes).expect("a file can be written");
+        read(path)
+    }
+}
+
+/// One test, since what is allocated is counted for the whole process.
+#[test]
+fn damaged_files_are_errors_and_take_no_memory() {
+    std::panic::set_hook(Box::new(|_| ()));
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+
+    let mut idx = vec![0, 0, 8, 3, 0, 0, 0, 4, 0, 0, 0, 5, 0, 0, 0, 5];
+    idx.extend(0..100);
+    let read_idx = |path: &Path| nnc::data::idx_records(path).is_ok();
+    try_all("idx", &idx, through(&at("idx"), read_idx));
+    let members = [packed(&idx[..30]), packed(&idx[30..]), vec![0; 20]].concat();
+    try_all("idx.gz", &members, through(&at("idx.gz"), read_idx));
+
+    try_all("csv", b"label,a,b\n1,2,3\n4;5;255\n7\t8\t9\n", |bytes| {
+        nnc::data::csv_records(&String::from_utf8_lossy(bytes)).is_ok()
+    });
+
+    let tensors = [
+        ("dense.weight".to_owned(), Tensor::f32([2, 3], vec![0.5; 6])),
+        ("label".to_owned(), Tensor::new([3], nnc::base::tensor::Data::I32(vec![1, 2, 3]))),
+    ];
+    weights::save(&at("tensors"), &tensors).expect("a file");
+    let sound = fs::read(at("tensors")).expect("a file");
+    try_all("safetensors", &sound, |bytes| weights::parse(Path::new("x"), bytes).is_ok());
+    try_all("safetensors file", &sound, through(&at("x"), |path| weights::load(path).is_ok()));
+
+    let snapshot = Snapshot::new([("dense.weight".to_owned(), DType::F32, vec![2, 3])]);
+    let identity = Identity { model: "m".into(), data: "d".into(), seed: 7, batch: 8 };
+    snapshot.save(&at("checkpoint"), &identity).expect("a file");
+    let sound = fs::read(at("checkpoint")).expect("a file");
+    let read = |path: &Path| Checkpoint::load(path).is_ok();
+    let path = at("y");
+    let load = through(&path, read);
+    try_all("checkpoint", &sound, |bytes| load(&summed(bytes)));
+
+    fs::create_dir(at("run")).expect("a folder");
+    let info = serde_json::to_vec_pretty(&RunInfo::new("m", "a run".into())).expect("JSON");
+    let read = |_: &Path| RunFolder::read(&at("run")).and_then(|run| run.info()).is_ok();
+    try_all("run.json", &info, through(&at("run/run.json"), read));
+
+    let metrics = b"epoch,loss,accuracy\n1,0.5,0.25\n2,0.4,\n3,NaN,1e999\n";
+    fs::write(at("run/run.json"), &info).expect("a file");
+    let read = |_: &Path| {
+        let runs = nnc::driver::compare(&[at("run")]).expect("a run");
+        // A table that makes no sense is one without rows.
+        nnc::driver::overlaid(&runs).contains("</svg>") && runs[0].rows.len() == 3
+    };
+    try_all("metrics.csv", metrics, through(&at("run/metrics.csv"), read));
+
+    let text = "data d = digits()\nmodel m(x: f32[N, 28, 28, 1]) -> f32[N, 10] { x |> flatten }\n";
+    let read = |path: &Path| nnc::driver::source_text(path).is_ok();
+    try_all("program", text.as_bytes(), through(&at("program.nn"), read));
+}
