@@ -139,7 +139,7 @@ fn experiment(tree: ast::File) -> Result<Experiment, Vec<Diagnostic>> {
         validation: Some(0),
         test: Some(10_000),
     };
-    let data = elaborate::data_request(&program, None)?;
+    let data = elaborate::data_request(&program, None, &Default::default())?;
     let schemas = data.map(|data| (data.name, schema)).into_iter().collect();
     elaborate::elaborate(&program, &Request { schemas, ..Request::default() })
 }

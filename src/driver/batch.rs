@@ -44,11 +44,16 @@ fn fits(graph: &Graph, batch: usize) -> Result<(), Failure> {
         if let Err(mismatch) = graph::infer::check_type(&bound) {
             return Err(Failure::Data(format!("a batch of {batch} is too large: {mismatch}")));
         }
+        let types: Vec<&Type> = node.args.iter().map(|&arg| graph.ty(arg)).collect();
+        let at = |dim| extent(dim, batch);
+        if let Err(mismatch) = graph::infer::check_indices(&node.op, &types, at) {
+            return Err(Failure::Data(format!("a batch of {batch} is too large: {mismatch}")));
+        }
     }
     Ok(())
 }
 
-fn extent(dim: Dim, batch: usize) -> usize {
+pub(super) fn extent(dim: Dim, batch: usize) -> usize {
     match dim {
         Dim::Known(extent) => extent,
         Dim::Batch(times) => times.saturating_mul(batch),

@@ -11,7 +11,10 @@ use super::report::{Bytes, Facts, Report, RunBytes, layers, left_out};
 use super::session::{Failure, Request, Session};
 use super::source::Schemas;
 use super::steps::{Batches, evaluation_batch};
+use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
+use crate::base::limits::{self, Budget};
+use crate::base::source::Span;
 use crate::data;
 use crate::graph::Graph;
 use crate::loops::Program;
@@ -30,7 +33,7 @@ pub struct Wanted {
 
 /// Checks a program down to the memory plan of its steps; runs and reads nothing.
 pub fn check(session: &mut Session, request: &Request, wanted: Wanted) -> Result<Report, Failure> {
-    let front = sound(session, request)?;
+    let front = sound(session, request, &Budget::new(limits::FIX_STEPS))?;
     let batch = front.batch();
     let Wanted { threads, time } = wanted;
     let schema = front.source.as_ref().and_then(|source| source.schema.as_ref());
@@ -62,7 +65,8 @@ pub fn check(session: &mut Session, request: &Request, wanted: Wanted) -> Result
     }
     let layers = layers(forward);
     let notes = left_out(forward, &session.sources);
-    let (model, warnings) = (front.experiment.model.clone(), front.warnings);
+    let (model, mut warnings) = (front.experiment.model.clone(), front.warnings);
+    let place = front.experiment.model_span;
     let evaluation = front.experiment.eval.clone();
     let gather = match &front.experiment.training {
         Some(training) if training.settings.accumulate > 1 => {
@@ -80,6 +84,10 @@ pub fn check(session: &mut Session, request: &Request, wanted: Wanted) -> Result
     let planned =
         Planned { cache, graph: &graph, gather, evaluation, batch, batches, build: &request.build };
     let (facts, program) = planned.facts(session, time)?;
+    let arena = facts.run.total(threads);
+    if let Some(memory) = request.memory.filter(|&memory| arena + run.total() > memory) {
+        warnings.push(little_memory(arena + run.total(), memory, place));
+    }
     let forecast = program.map(|program| {
         let machine = Machine::known(request.cache.as_deref(), &request.target, threads);
         let step = machine.step(&program, threads);
@@ -101,6 +109,14 @@ pub fn check(session: &mut Session, request: &Request, wanted: Wanted) -> Result
         run,
         forecast,
     })
+}
+
+/// A run would be refused, or ended by the system.
+fn little_memory(needed: usize, memory: usize, model: Span) -> Diagnostic {
+    let message = format!("this needs {needed} bytes of memory, and {memory} may be used here");
+    Diagnostic::warning(codes::LITTLE_MEMORY, message)
+        .primary(model, "the steps of this model")
+        .help("make `batch` or the model smaller; the list of tensors says what takes most")
 }
 
 /// The steps of a program, to be planned.
@@ -188,8 +204,9 @@ fn plan(
 pub(super) fn findings(
     session: &mut Session,
     request: &Request,
+    fixes: &Budget,
 ) -> Result<Vec<Diagnostic>, Failure> {
-    match sound(session, request) {
+    match sound(session, request, fixes) {
         Ok(front) => Ok(front.warnings),
         Err(Failure::Program { diagnostics, .. }) => Ok(diagnostics),
         Err(failure) => Err(failure),
@@ -197,13 +214,13 @@ pub(super) fn findings(
 }
 
 /// A program without errors, or the errors with the fixes that hold.
-fn sound(session: &mut Session, request: &Request) -> Result<Front, Failure> {
+fn sound(session: &mut Session, request: &Request, fixes: &Budget) -> Result<Front, Failure> {
     let mut schemas = Schemas::as_written();
     let text = session.main_text(request)?;
     let (parsed, mut judged) = session.look(text, request, &mut schemas)?;
     let mut found = judged.errors.clone();
     found.extend(judged.warnings.clone());
-    add_fixes(session, request, parsed, &judged, schemas, &mut found);
+    add_fixes(session, request, parsed, &judged, (schemas, fixes), &mut found);
     if judged.errors.is_empty() {
         judged.warnings = found;
         return judged.front().map_err(|found| session.program_failure(found));

@@ -82,7 +82,7 @@ impl Bytes {
         Bytes { shared, thread: blocks.total(1) - shared }
     }
 
-    fn total(self, threads: usize) -> usize {
+    pub fn total(self, threads: usize) -> usize {
         self.shared + threads * self.thread
     }
 }
@@ -103,6 +103,13 @@ pub(super) struct RunBytes {
     pub copy: usize,
     /// What evaluation counts and the report shows: tables of classes, the worst predictions.
     pub evaluation: usize,
+}
+
+impl RunBytes {
+    /// All of them, with what the program itself takes.
+    pub fn total(self) -> usize {
+        self.data + self.prefetch + self.initial + self.copy + self.evaluation + PROGRAM
+    }
 }
 
 /// What the program itself takes: its code, compiled steps, and what the system gives each
@@ -322,8 +329,7 @@ impl Report {
 
     /// Bytes that a run has in memory at most, as far as can be said beforehand.
     fn peak(&self) -> usize {
-        let RunBytes { threads, data, prefetch, initial, copy, evaluation } = self.run;
-        self.facts.run.total(threads) + data + prefetch + initial + copy + evaluation + PROGRAM
+        self.arena() + self.run.total()
     }
 
     /// Bytes of the memory that a run's steps share.

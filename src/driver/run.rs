@@ -3,7 +3,7 @@
 use super::failures::train_failure;
 use super::front::Front;
 use super::initial::{First, frozen_at_random, initial};
-use super::memory::refuse_too_large;
+use super::memory;
 use super::report::{Layer, layers};
 use super::schedules::{refuse_unfit, schedules};
 use super::session::{Failure, Request, Session};
@@ -128,7 +128,9 @@ pub fn run(
     let mut compiler = Compiler { session, request, fields, globals, run_steps };
     let (steps, sites) = compiler.steps(&graphs, &training.settings, &data)?;
     let programs: Vec<&Program> = programs(&steps).collect();
-    refuse_too_large(session, request, &programs, overrides.threads)?;
+    // The first values of parameters and states, and the copy that checkpoints are written from.
+    let beside = 2 * memory::lasting(&graphs.train);
+    memory::refuse_too_large(session, request, &programs, overrides.threads, beside)?;
     let of = (&graphs.train, &graphs.evaluate);
     let First { values: mut initial, given } =
         initial(session, request, of, &training.settings, &data)?;

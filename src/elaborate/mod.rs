@@ -28,6 +28,7 @@
 
 mod builtins;
 mod call;
+mod constants;
 mod context;
 mod data;
 mod declare;
@@ -66,6 +67,7 @@ pub use train::{KEYS as TRAIN_KEYS, LastBatch, Settings};
 pub use uses::{Use, cycle, missing_file, uses};
 
 use crate::base::diagnostic::Diagnostic;
+use crate::base::limits::Budget;
 use crate::base::schema::Schema;
 use crate::base::source::Span;
 use crate::base::task::Task;
@@ -75,7 +77,6 @@ use context::Elaborator;
 use gradients::Patterns;
 use items::Items;
 use select::{Selected, select};
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use train::Plan;
 
@@ -105,8 +106,8 @@ pub struct Request {
     pub data_failed: bool,
     /// Where only one question is asked, the errors that are known: any other ends the work.
     pub tolerated: Option<Vec<Tolerated>>,
-    /// How many operators were built.
-    pub effort: Cell<usize>,
+    /// The steps that may be taken; [`Budget::spent`] says how many were.
+    pub budget: Budget,
 }
 
 /// An error that may be found, by what it says and where.
@@ -239,6 +240,7 @@ pub fn elaborate<'a>(
 pub fn data_request(
     program: &Program<'_>,
     model: Option<&str>,
+    budget: &Budget,
 ) -> Result<Option<DataRequest>, Vec<Diagnostic>> {
     let (items, _) = Items::collect(program.files, program.prelude);
     let selected = choose(program, &items, model).map_err(|error| vec![*error])?;
@@ -246,7 +248,7 @@ pub fn data_request(
     let Some(item) = items.find_data(&data.text) else {
         return Err(uses::unknown_data(&items, data).into_iter().collect());
     };
-    let mut context = Elaborator::new("", &items, &[], true);
+    let mut context = Elaborator::new("", &items, &[], budget);
     match context.data_request(item) {
         Ok(request) => Ok(Some(request)),
         Err(_) => Err(context.diagnostics),
@@ -277,7 +279,8 @@ struct Source<'a> {
 impl<'a> Source<'a> {
     /// Nothing elaborated yet of the item of this name.
     fn context(self, name: &str, plan: Option<&Plan<'a>>, training: bool) -> Elaborator<'a> {
-        let mut context = Elaborator::new(name, self.items, self.schemas, training);
+        let mut context = Elaborator::new(name, self.items, self.schemas, &self.request.budget);
+        context.training = training;
         context.data_failed = self.data_failed;
         context.tolerated = self.request.tolerated.as_deref();
         if let Some(plan) = plan {
@@ -319,8 +322,6 @@ fn graph<'a>(
     let name = &source.items.function(selected.model).function.name.text;
     let mut context = source.context(name, plan, training);
     let result = context.model_graph(selected.model, plan, source.schema());
-    let effort = &source.request.effort;
-    effort.set(effort.get() + context.builder.graph.nodes.len());
     finish(context, result)
 }
 

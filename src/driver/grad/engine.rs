@@ -6,13 +6,14 @@
 use super::given::Given;
 use super::{Grad, SEED};
 use crate::base::tensor::Tensor;
+use crate::driver::memory;
 use crate::driver::pipeline::indices;
 use crate::driver::session::{Failure, Request, Session};
 use crate::graph::{self, Env, Graph, NodeId};
 use crate::loops::{self, interp};
 use crate::lower::{Globals, Lowered};
 use crate::runtime::pool::Pool;
-use crate::runtime::program::{Memory, Program, StepArgs};
+use crate::runtime::program::{Blocks, Memory, Program, StepArgs};
 use std::collections::BTreeMap;
 
 /// What runs a step.
@@ -67,6 +68,7 @@ pub(super) fn prepare(
 ) -> Result<Prepared, Failure> {
     session.check_batch(graph, given.batch)?;
     if asked.engine == Engine::Graph {
+        memory::refuse(session, request, memory::interpreted(graph, given.batch))?;
         let step = Box::new(Interpreted::new(graph, given));
         return Ok(Prepared { graph: graph.clone(), step });
     }
@@ -74,6 +76,10 @@ pub(super) fn prepare(
     let globals = &mut Globals::default();
     let Lowered { program, sites, .. } = session.lower(&kernels, globals)?;
     let program = session.plan(program, globals)?;
+    let bytes = Blocks::of(&program).total(asked.threads);
+    // The interpreter of loops remembers who touched each byte.
+    let traced = if asked.engine == Engine::Loops { TRACED } else { 1 };
+    memory::refuse(session, request, bytes.saturating_mul(traced))?;
     let step: Box<dyn Step> = if asked.engine == Engine::Loops {
         Box::new(Loops::new(program, sites, asked.threads, given))
     } else {
@@ -83,6 +89,9 @@ pub(super) fn prepare(
     };
     Ok(Prepared { graph: kernels.graph, step })
 }
+
+/// Bytes that the interpreter of loops keeps for each of the program's.
+const TRACED: usize = 9;
 
 /// What is written before the first step, by the names of buffers.
 fn first(given: &Given) -> impl Iterator<Item = (String, &Tensor)> {

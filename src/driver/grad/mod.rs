@@ -16,6 +16,7 @@ mod given;
 pub use engine::Engine;
 
 use super::failures::bad_index;
+use super::memory;
 use super::pipeline::{indices_a_sample, place};
 use super::run::{check_writable, no_training};
 use super::session::{Failure, Request, Session};
@@ -75,6 +76,8 @@ pub fn grad(session: &mut Session, request: &Request, asked: &Grad) -> Result<Gr
     let forward = session.elaborated(experiment.train.clone())?;
     let own_states = forward.states.len();
     let graph = session.differentiate_openly(&forward, &training.rule)?;
+    // What is not given is drawn.
+    memory::refuse(session, request, memory::lasting(&graph))?;
     let given = given::fit(&graph, own_states, tensors, SEED).map_err(|complaints| {
         let (file, model) = (asked.tensors.display(), &experiment.model);
         Failure::Data(format!("{file} does not fit `{model}`:\n  {}", complaints.join("\n  ")))
