@@ -9,7 +9,7 @@
 //! (copying a list, calling an item of many parameters) counts as more. Within these limits any
 //! program is checked in about two seconds and half a gigabyte. `docs/language.md` lists them.
 //!
-//! Not here: limits of data and of files of weights, which their readers know.
+//! Not here: limits of data, which their readers know.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -22,8 +22,6 @@ pub const SOURCE_TOKENS: usize = 50_000;
 pub const SOURCE_FILES: usize = 256;
 /// Bytes of a name.
 pub const NAME_BYTES: usize = 255;
-/// Parameters of an item, and arguments of a call.
-pub const PARAMETERS: usize = 1_000;
 /// Values in a list, those of inner lists included.
 pub const LIST_VALUES: usize = 10_000;
 /// Bytes of a string.
@@ -34,8 +32,15 @@ pub const AXES: usize = 32;
 pub const STAGES: usize = 50_000;
 /// Steps of evaluating a program, over all of its graphs.
 pub const STEPS: usize = 2_000_000;
-/// Operators of a model's graph.
-pub const OPERATORS: usize = 50_000;
+/// Operators of a model's graph, as elaborated.
+pub const OPERATORS: usize = 12_000;
+/// Operators of a step, with its gradients and the update of each parameter: planning its memory
+/// takes more than linear time.
+pub const STEP_OPERATORS: usize = 50_000;
+/// Tensors in a file of weights.
+pub const FILE_TENSORS: usize = 100_000;
+/// Bytes of the description of the tensors in such a file.
+pub const FILE_HEADER: usize = 16 << 20;
 /// Steps of the search for fixes, over all mistakes of a program.
 pub const FIX_STEPS: usize = 4_000_000;
 /// Mistakes, and warnings, that are told of one program.
