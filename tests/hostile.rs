@@ -147,10 +147,10 @@ fn pieces(text: &str) -> Vec<String> {
     found
 }
 
-/// A program of the corpus with one to three pieces replaced, dropped, doubled or exchanged.
+/// A program of the corpus with up to three pieces replaced, dropped, doubled or exchanged.
 fn mutated(random: &mut Random, corpus: &[String]) -> String {
     let mut pieces = pieces(&corpus[random.below(corpus.len())]);
-    for _ in 0..1 + random.below(3) {
+    for _ in 0..random.below(4) {
         let at = random.below(pieces.len());
         let word = WORDS[random.below(WORDS.len())].to_string();
         match random.below(6) {

@@ -42,7 +42,7 @@ pub const FILE_TENSORS: usize = 100_000;
 /// Bytes of the description of the tensors in such a file.
 pub const FILE_HEADER: usize = 16 << 20;
 /// Steps of the search for fixes, over all mistakes of a program.
-pub const FIX_STEPS: usize = 4_000_000;
+pub const FIX_STEPS: usize = 8_000_000;
 /// Mistakes, and warnings, that are told of one program.
 pub const FINDINGS: usize = 100;
 

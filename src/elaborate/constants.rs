@@ -31,14 +31,20 @@ impl<'a> Elaborator<'a> {
     /// that it needs itself.
     fn needed(&self, constant: Named<'a>) -> Vec<Named<'a>> {
         let mut order = Vec::new();
-        let mut met: HashSet<Key> = HashSet::from([std::ptr::from_ref(constant.value)]);
+        let (mut met, mut active): (HashSet<Key>, HashSet<Key>) = Default::default();
         // A constant and whether what it needs stands in `order` already.
         let mut open = vec![(constant, false)];
         while let Some((next, done)) = open.pop() {
+            let key = std::ptr::from_ref(next.value);
             if done {
+                active.remove(&key);
                 order.push(next);
                 continue;
             }
+            if !met.insert(key) {
+                continue;
+            }
+            active.insert(key);
             open.push((next, true));
             let builtin = self.items.in_prelude(next.name.span);
             let mut names = Vec::new();
@@ -46,7 +52,11 @@ impl<'a> Elaborator<'a> {
             for name in names.into_iter().rev().filter(|&name| name != "training") {
                 let Some(found) = self.items.find_const(name, builtin) else { continue };
                 let key = std::ptr::from_ref(found.value);
-                if !self.consts.contains_key(&key) && met.insert(key) {
+                // A cycle is reported where evaluation meets it.
+                if active.contains(&key) {
+                    return Vec::new();
+                }
+                if !self.consts.contains_key(&key) && !met.contains(&key) {
                     open.push((found, false));
                 }
             }

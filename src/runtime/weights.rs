@@ -50,7 +50,7 @@ pub fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<(String, Tensor)>, LoadErr
     let shown = path.display();
     let malformed = |what: String| LoadError::Malformed(format!("{shown} {what}"));
     let header = bytes.first_chunk().map_or(0, |length| u64::from_le_bytes(*length));
-    if header > limits::FILE_HEADER as u64 {
+    if (limits::FILE_HEADER as u64 + 1..=bytes.len() as u64).contains(&header) {
         let most = limits::FILE_HEADER;
         return Err(malformed(format!("has a header of {header} bytes; at most {most} are read")));
     }
