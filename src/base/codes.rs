@@ -84,7 +84,7 @@ codes! {
     NARROW_HEAD = "E0126", "a head narrower than the data's classes";
     DATA_SOURCE = "E0301", "a data source that is wrong, or whose data cannot be had";
     INDEX_RANGE = "E0302", "an index from the data that is out of range";
-    NOT_FINITE = "E0303", "a loss or gradient that is not finite";
+    NOT_FINITE = "E0303", "numbers of a training step that are not finite";
     NO_SAMPLES = "E0304", "a split with too few samples";
     MEMORY = "E0305", "a step that needs more memory than the machine has";
     ZERO_DIVISION = "E0306", "a batch with which a number divides by zero";

@@ -94,6 +94,9 @@ impl Eval {
             evaluation.data.source,
             evaluation.weights.display()
         );
+        if !judged.scores.loss.is_finite() {
+            eprintln!("warning: the loss is not finite");
+        }
         match &judged.details {
             Details::Classes(classes) => {
                 if classes.positions > 1 {

@@ -47,6 +47,9 @@ impl Predict {
             driver::check_writable(raw)?;
         }
         let predictor = driver::predictor(&request, &model, questions.len())?;
+        if !self.csv && !self.json {
+            eprintln!("weights of {}", escaped(&predictor.weights.display().to_string()));
+        }
         let mut raw = self.raw.as_ref().map(|_| RawOutputs::new(&predictor)).transpose()?;
         let mut pool = Pool::adaptive(self.threads.map_or_else(default_threads, usize::from));
         let mut failed = None;

@@ -75,6 +75,7 @@ pub fn run(
             eprintln!("run {} of {}: {}", index + 1, members.len(), member.name);
         }
         let asked = Asked {
+            force: false,
             request: job.request.clone(),
             settings: Vec::new(),
             place: job.place.clone(),

@@ -7,10 +7,10 @@ use super::forecast::{Forecast, Machine};
 use super::front::Front;
 use super::kept;
 use super::repair::add_fixes;
-use super::report::{Bytes, Facts, Report, RunBytes, layers, left_out};
+use super::report::{Bytes, Facts, Report, RunBytes, frozen, layers, left_out};
 use super::session::{Failure, Request, Session};
 use super::source::Schemas;
-use super::steps::{Batches, evaluation_batch};
+use super::steps::{Batches, evaluation_batch, written};
 use crate::base::diagnostic::Diagnostic;
 use crate::data;
 use crate::graph::Graph;
@@ -61,7 +61,8 @@ pub fn check(session: &mut Session, request: &Request, wanted: Wanted) -> Result
         run.evaluation += 2 * weights.iter().max().copied().unwrap_or(0);
     }
     let layers = layers(forward);
-    let notes = left_out(forward, &session.sources);
+    let mut notes = left_out(forward, &session.sources);
+    notes.extend(frozen(forward, training));
     let (model, warnings) = (front.experiment.model.clone(), front.warnings);
     let evaluation = front.experiment.eval.clone();
     let gather = match &front.experiment.training {
@@ -70,12 +71,16 @@ pub fn check(session: &mut Session, request: &Request, wanted: Wanted) -> Result
         }
         _ => None,
     };
+    let rule = front.experiment.training.as_ref().map(|training| training.rule.clone());
     let graph = session.training_graph(front.experiment)?;
     run.initial = graph.lasting().map(|(_, ty, _)| ty.bytes(0)).sum();
     // Weights are copied once more while their file is written; the best epoch is put back from a
     // checkpoint's bytes and what is read from them.
-    let written: usize = weights.iter().sum();
-    run.copy = run.initial + written.max(if restores { 2 * run.initial } else { 0 });
+    let of_file: usize = weights.iter().sum();
+    run.copy = run.initial + of_file.max(if restores { 2 * run.initial } else { 0 });
+    if rule.is_some_and(|rule| written(&graph, &rule, 1).needs_copy()) {
+        run.copy += run.initial;
+    }
     let cache = request.cache.as_deref();
     let planned =
         Planned { cache, graph: &graph, gather, evaluation, batch, batches, build: &request.build };

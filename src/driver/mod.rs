@@ -36,6 +36,7 @@ mod initial;
 mod kept;
 mod layout;
 mod lr_find;
+mod meaning;
 mod memory;
 mod peak;
 mod pipeline;

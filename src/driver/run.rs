@@ -3,6 +3,7 @@
 use super::failures::train_failure;
 use super::front::Front;
 use super::initial::{First, frozen_at_random, initial};
+use super::meaning::meaning;
 use super::memory::refuse_too_large;
 use super::report::{Layer, layers};
 use super::schedules::{refuse_unfit, schedules};
@@ -14,7 +15,7 @@ use crate::base::tensor::Tensor;
 use crate::data::{Dataset, Watch};
 use crate::elaborate::{self, Training, Watched};
 use crate::graph::Graph;
-use crate::graph::rule::{CLASS_WEIGHTS, GATHERED, MEAN};
+use crate::graph::rule::{CLASS_WEIGHTS, GATHERED, GATHERED_WEIGHT, MEAN};
 use crate::lower::Globals;
 use crate::runtime::checkpoint::Snapshot;
 use crate::runtime::pool::Pool;
@@ -82,6 +83,8 @@ pub struct Run {
     weights: usize,
     parameters: usize,
     pub(super) sites: Sites,
+    /// What the program computes, part by part.
+    pub(super) meaning: Vec<(String, String)>,
 }
 
 /// Compiles and opens all that a run needs; `watch` follows the reading of data.
@@ -114,6 +117,7 @@ pub fn run(
         return Err(session.program_failure(unknown));
     }
     let model = experiment.model.clone();
+    let meaning = meaning(&experiment, &training);
     let layers = layers(&experiment.train);
     // The model's own come first; the optimiser adds its states behind them.
     let weights = experiment.train.lasting().filter(|(path, ..)| *path != CLASS_WEIGHTS).count();
@@ -126,7 +130,7 @@ pub fn run(
     let globals = Globals::default();
     let fields = data.fields(true);
     let mut compiler = Compiler { session, request, fields, globals, run_steps };
-    let (steps, sites) = compiler.steps(&graphs, &training.settings, &data)?;
+    let (steps, sites) = compiler.steps(&graphs, &training.rule, &training.settings, &data)?;
     let programs: Vec<&Program> = programs(&steps).collect();
     refuse_too_large(session, request, &programs, overrides.threads)?;
     let of = (&graphs.train, &graphs.evaluate);
@@ -151,6 +155,7 @@ pub fn run(
         weights,
         parameters,
         sites,
+        meaning,
     })
 }
 
@@ -182,16 +187,23 @@ fn settings(
             elaborate::OnNan::Skip => OnNan::Skip,
             elaborate::OnNan::HalveLr => OnNan::HalveLr,
         },
-        rules: rules(said, data.validation.count() > 0),
+        rules: rules(training, data.validation.count() > 0),
         averages: averages.collect(),
-        gathered: of_state(GATHERED).map(|(path, _)| path.clone()).collect(),
+        gathered: initial
+            .iter()
+            .filter(|(path, _)| path.starts_with(GATHERED) || path == GATHERED_WEIGHT)
+            .map(|(path, _)| path.clone())
+            .collect(),
     }
 }
 
 /// What decides after an epoch.
-fn rules(said: &elaborate::Settings, has_validation: bool) -> Rules {
-    let monitor =
-        |watched: &Watched| Monitor { name: watched.name.clone(), higher: watched.higher() };
+fn rules(training: &Training, has_validation: bool) -> Rules {
+    let said = &training.settings;
+    let monitor = |Watched { name, .. }: &Watched| Monitor {
+        name: name.clone(),
+        higher: training.is_higher_better(name),
+    };
     let loss = if has_validation { "val_loss" } else { "loss" };
     let usual = || Monitor { name: loss.into(), higher: false };
     let stop = said.early_stop.as_ref();

@@ -6,6 +6,7 @@
 //! value fails silently in turn, so that one mistake is told once.
 
 use super::Tolerated;
+use super::gradients::Pattern;
 use super::items::{FunctionItem, Items};
 use super::schedule::WarmUp;
 use super::scope::Frame;
@@ -73,6 +74,8 @@ pub(super) struct Elaborator<'a> {
     pub tolerated: Option<&'a [Tolerated]>,
     /// Whether `training` is true.
     pub training: bool,
+    /// Patterns of the parameters that are not trained.
+    pub frozen: Vec<Pattern>,
     /// The calls in progress, innermost last.
     pub frames: Vec<Frame<'a>>,
     /// The parameters, by path.
@@ -121,6 +124,7 @@ impl<'a> Elaborator<'a> {
             training,
             frames: vec![Frame::new("", None, false)],
             params: HashMap::new(),
+            frozen: Vec::new(),
             states: BTreeMap::new(),
             diagnostics: Vec::new(),
             consts: HashMap::new(),

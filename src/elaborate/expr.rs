@@ -138,7 +138,7 @@ impl<'a> Elaborator<'a> {
             return self.initializer_name(name, span);
         }
         if name == "training" {
-            return Ok(Value::Bool(self.training));
+            return Ok(Value::Bool(self.training && !self.is_frozen_layer()));
         }
         if let Some(constant) = self.items.find_const(name, self.frame().builtin) {
             return self.constant(constant.name, constant.value);

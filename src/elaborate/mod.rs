@@ -70,14 +70,14 @@ use crate::base::schema::Schema;
 use crate::base::source::Span;
 use crate::base::task::Task;
 use crate::graph::{Graph, Rule};
-use crate::syntax::ast::File;
+use crate::syntax::ast::{File, Goal};
 use context::Elaborator;
 use gradients::Patterns;
 use items::Items;
 use select::{Selected, select};
 use std::cell::Cell;
 use std::collections::BTreeMap;
-use train::Plan;
+use train::{Choice, Plan};
 
 /// The text of the prelude.
 pub const PRELUDE: &str = include_str!("prelude.nn");
@@ -154,6 +154,8 @@ pub struct Training {
     pub task: Task,
     /// The metrics' names, as in the outputs `metric.NAME`.
     pub metrics: Vec<String>,
+    /// Those of which less is better.
+    pub minimized: Vec<String>,
     /// The optimizer's rule: scalar inputs `p` and `g`, states, hyper-parameters; the output `p` is
     /// the new value, `scheduled.NAME` what an argument that is a schedule is at each step; and what
     /// the settings do to gradients and parameters around it.
@@ -223,6 +225,7 @@ pub fn elaborate<'a>(
         optimizer: graph.name.clone(),
         task: task::derive(&eval, target),
         metrics: metric_names(&train),
+        minimized: minimized(&items, &plan.metrics, &metric_names(&train)),
         rule: Rule { graph, spared },
         warm_ups: {
             warm_ups.extend(of_rule);
@@ -283,6 +286,7 @@ impl<'a> Source<'a> {
         if let Some(plan) = plan {
             let schema = self.schema().map(|(_, schema)| schema);
             context.planned_steps = plan.settings.planned_steps(schema);
+            context.frozen = plan.settings.freeze.clone();
         }
         context
     }
@@ -342,6 +346,31 @@ fn finish(context: Elaborator<'_>, result: context::Eval<()>) -> Elaborated {
         Ok((context.builder.finish(), context.warm_ups))
     } else {
         Err(context.diagnostics)
+    }
+}
+
+/// The metrics of which less is better: as declared, or else as their names say. Metrics and their
+/// names are in the same order.
+fn minimized(items: &Items<'_>, metrics: &[Choice<'_>], names: &[String]) -> Vec<String> {
+    /// Words of names that are about errors.
+    const ERRORS: [&str; 9] =
+        ["error", "err", "loss", "mae", "mse", "rmse", "mape", "nll", "perplexity"];
+    let less = |choice: &Choice<'_>| {
+        let function = items.function(choice.id).function;
+        match function.goal {
+            Some(goal) => goal == Goal::Minimize,
+            None => function.name.text.split('_').any(|word| ERRORS.contains(&word)),
+        }
+    };
+    let pairs = metrics.iter().zip(names);
+    pairs.filter(|(choice, _)| less(choice)).map(|(_, name)| name.clone()).collect()
+}
+
+impl Training {
+    /// Whether more is better of a number of each epoch: `val_loss`, `accuracy`.
+    pub fn is_higher_better(&self, name: &str) -> bool {
+        let name = name.strip_prefix("val_").unwrap_or(name);
+        name != "loss" && !self.minimized.iter().any(|known| known == name)
     }
 }
 

@@ -121,7 +121,7 @@ pub fn evaluation(
             evaluate.insert(batch, compiler.step(&graph, batch)?.0);
         }
     }
-    let steps = Steps { train, last: None, gather: None, evaluate };
+    let steps = Steps { train, last: None, gather: None, evaluate, written: None };
     let sites = Sites { train: Vec::new(), evaluate: sites };
     let model = front.experiment.model;
     Ok(Evaluation { session, info, data, weights: from, model, training, steps, sites, initial })

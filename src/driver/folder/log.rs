@@ -16,6 +16,7 @@ use std::path::PathBuf;
 
 /// The logs of a run that is being written.
 pub struct Log {
+    folder: RunFolder,
     metrics: PathBuf,
     events: File,
     /// Rows of the metrics, the header first.
@@ -37,7 +38,8 @@ impl Log {
             Failure::Io(format!("cannot write to {}: {error}", folder.root.display()))
         })?;
         let metrics = folder.root.join("metrics.csv");
-        let mut log = Log { metrics, events, rows: Vec::new(), board };
+        let folder = folder.reader();
+        let mut log = Log { folder, metrics, events, rows: Vec::new(), board };
         for record in &state.history {
             log.row(record);
             log.board(record).map_err(|error| {
@@ -59,6 +61,7 @@ impl Log {
 
     /// Writes the row of an epoch.
     pub fn epoch(&mut self, record: &EpochRecord) -> io::Result<()> {
+        self.folder.check()?;
         let first = self.rows.is_empty();
         self.row(record);
         self.board(record)?;
