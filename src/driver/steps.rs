@@ -124,9 +124,22 @@ impl Compiler<'_> {
         let declared = &program.loops().uniforms.hypers;
         let at = |name: &str| declared.iter().position(|(known, _)| known == name);
         let (lr_scale, share) = (at(LR_SCALE), at(SHARE_HYPER));
-        let norm = at(NORM_SCALE).zip(at(NORM_LIMIT)).map(|(scale, limit)| [scale, limit]);
+        let (norm_scale, norm_limit) = (at(NORM_SCALE), at(NORM_LIMIT));
         let hypers = hypers(declared, self.run_steps);
-        Ok((Step { program, batch, inputs, indices, hypers, lr_scale, share, norm }, sites))
+        Ok((
+            Step {
+                program,
+                batch,
+                inputs,
+                indices,
+                hypers,
+                lr_scale,
+                share,
+                norm_scale,
+                norm_limit,
+            },
+            sites,
+        ))
     }
 }
 

@@ -46,10 +46,12 @@ pub const GATHERED_WEIGHT: &str = "optimizer.@gathered_weight";
 /// loss is `Σ w·l / Σ w`.
 pub const LOSS_WEIGHT: &str = "loss_weight";
 /// The hyper-parameter that gradients are multiplied by before they are squared for their norm: 1,
-/// or less where the squares of finite gradients would be infinite.
+/// or less where the squares of finite gradients would be infinite. Only gradients that are clipped
+/// have it.
 pub const NORM_SCALE: &str = "train.norm_scale";
-/// The hyper-parameter that the sum of the squared, scaled gradients must stay below for the step
-/// to write anything: infinite, or less where what is written is finite only up to there.
+/// The hyper-parameter that the sum of the squared, scaled gradients may be for the step to write
+/// anything: the largest `f32`, less where what is written is finite only up to there, or infinite
+/// where what is written is looked at.
 pub const NORM_LIMIT: &str = "train.norm_limit";
 /// The output with the sum of the squares of the scaled gradients.
 pub const GRAD_SQUARE: &str = "grad_square";

@@ -84,7 +84,8 @@ fn build(graph: &Graph, rule: &Rule, purpose: Purpose, keep_grads: bool) -> Grap
     if purpose == Purpose::Update {
         instance.penalise(&mut trained);
     }
-    let norm = Norm::new(&mut instance.emit, &trained);
+    let clipped = [CLIP_NORM, CLIP_VALUE].iter().any(|name| rule.graph.output(name).is_some());
+    let norm = Norm::new(&mut instance.emit, &trained, clipped);
     let mut written = graph.updates.clone();
     if purpose == Purpose::Update {
         let means = instance.average(graph, &graph.updates);
@@ -112,7 +113,7 @@ fn build(graph: &Graph, rule: &Rule, purpose: Purpose, keep_grads: bool) -> Grap
     let mut emit = instance.emit;
     emit.builder.set_origin(None);
     let root = emit.unary(Unary::Sqrt, norm.square);
-    let length = emit.mul(root, norm.inverse);
+    let length = norm.scale.map_or(root, |(_, inverse)| emit.mul(root, inverse));
     let finite = emit.cast(finite, DType::F32);
 
     let mut graph = emit.finish();
@@ -316,15 +317,15 @@ impl Instance<'_> {
                 *gradient = self.emit.binary(Binary::Min, bounded, most);
             }
         }
-        if let Some(most) = self.number(CLIP_NORM) {
+        if let (Some(most), Some((scale, inverse))) = (self.number(CLIP_NORM), norm.scale) {
             // A norm of 0 gives an infinite quotient, and so 1.
             let length = self.emit.unary(Unary::Sqrt, norm.square);
             let quotient = self.emit.div(most, length);
-            let factor = self.emit.binary(Binary::Min, norm.inverse, quotient);
+            let factor = self.emit.binary(Binary::Min, inverse, quotient);
             for (_, gradient) in trained.iter_mut() {
                 let shape = self.emit.shape(*gradient);
                 let (scale, factor) =
-                    (self.emit.broadcast(norm.scale, &shape), self.emit.broadcast(factor, &shape));
+                    (self.emit.broadcast(scale, &shape), self.emit.broadcast(factor, &shape));
                 let scaled = self.emit.mul(*gradient, scale);
                 *gradient = self.emit.mul(scaled, factor);
             }

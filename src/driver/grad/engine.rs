@@ -51,8 +51,8 @@ pub(super) trait Step {
     fn kept(&self, path: &str) -> Option<Tensor>;
     /// Puts back what parameters and states were.
     fn put(&mut self, kept: &[(String, Tensor)]);
-    /// Sets a hyper-parameter, where the step has it.
-    fn set(&mut self, name: &str, value: f64);
+    /// Sets a hyper-parameter; whether the step has it.
+    fn set(&mut self, name: &str, value: f64) -> bool;
 }
 
 /// A step that is ready to run, and the graph whose nodes its faults name.
@@ -95,13 +95,10 @@ fn first(given: &Given) -> impl Iterator<Item = (String, &Tensor)> {
     inputs.chain(given.kept.iter().map(|(path, value)| (path.clone(), value)))
 }
 
-/// Sets one of these hyper-parameters.
-fn set_hyper(declared: &[(String, f64)], hypers: &mut [f64], name: &str, value: f64) {
-    for ((known, _), hyper) in declared.iter().zip(hypers) {
-        if known == name {
-            *hyper = value;
-        }
-    }
+/// Sets one of these hyper-parameters; whether it is there.
+fn set_hyper(declared: &[(String, f64)], hypers: &mut [f64], name: &str, value: f64) -> bool {
+    let at = declared.iter().position(|(known, _)| known == name);
+    at.map(|at| hypers[at] = value).is_some()
 }
 
 // ---- Compiled code
@@ -160,8 +157,8 @@ impl Step for Compiled {
         self.program.refresh(&mut self.memory, &mut self.pool);
     }
 
-    fn set(&mut self, name: &str, value: f64) {
-        set_hyper(&self.program.loops().uniforms.hypers, &mut self.hypers, name, value);
+    fn set(&mut self, name: &str, value: f64) -> bool {
+        set_hyper(&self.program.loops().uniforms.hypers, &mut self.hypers, name, value)
     }
 }
 
@@ -240,8 +237,8 @@ impl Step for Loops {
         self.fresh = true;
     }
 
-    fn set(&mut self, name: &str, value: f64) {
-        set_hyper(&self.program.uniforms.hypers, &mut self.hypers, name, value);
+    fn set(&mut self, name: &str, value: f64) -> bool {
+        set_hyper(&self.program.uniforms.hypers, &mut self.hypers, name, value)
     }
 }
 
@@ -305,8 +302,8 @@ impl Step for Interpreted {
         }
     }
 
-    fn set(&mut self, name: &str, value: f64) {
-        set_hyper(&declared(&self.graph), &mut self.env.hypers, name, value);
+    fn set(&mut self, name: &str, value: f64) -> bool {
+        set_hyper(&declared(&self.graph), &mut self.env.hypers, name, value)
     }
 }
 

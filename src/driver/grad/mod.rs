@@ -22,7 +22,7 @@ use super::run::{check_writable, no_training};
 use super::session::{Failure, Request, Session};
 use crate::base::tensor::{Data, Tensor};
 use crate::elaborate::ClassWeights;
-use crate::graph::rule::{CLASS_WEIGHTS, GRAD_SQUARE, NORM_SCALE};
+use crate::graph::rule::{CLASS_WEIGHTS, GRAD_SQUARE, NORM_LIMIT, NORM_SCALE};
 use crate::graph::{Graph, Type};
 use crate::runtime::trainer::SMALL_NORM;
 use crate::runtime::weights::{self, LoadError};
@@ -142,19 +142,19 @@ fn guarded_step(
     let paths = given.kept.keys();
     let value = |path: &String| Some((path.clone(), prepared.step.kept(path)?));
     let before: Vec<(String, Tensor)> = paths.filter_map(value).collect();
-    // As a run does: squares that are infinite though the gradients are not are made of less.
-    for scale in [1.0, SMALL_NORM] {
-        prepared.step.set(NORM_SCALE, scale);
+    prepared.step.set(NORM_SCALE, 1.0);
+    prepared.step.set(NORM_LIMIT, f64::from(f32::MAX));
+    run_step(session, prepared, number, given)?;
+    let finite = |prepared: &Prepared| scalar(&prepared.step.output("finite")) != 0.0;
+    let overflows = scalar(&prepared.step.output(GRAD_SQUARE)) == f32::INFINITY;
+    if !finite(prepared) && overflows && scalar(&prepared.step.output("loss")).is_finite() {
+        // As in a run: squares that are infinite though the gradients are not.
+        if !prepared.step.set(NORM_SCALE, SMALL_NORM) {
+            prepared.step.set(NORM_LIMIT, f64::INFINITY);
+        }
         run_step(session, prepared, number, given)?;
-        if scalar(&prepared.step.output("finite")) != 0.0 {
-            break;
-        }
-        let loss = scalar(&prepared.step.output("loss"));
-        if !(loss.is_finite() && scalar(&prepared.step.output(GRAD_SQUARE)) == f32::INFINITY) {
-            return Ok(false);
-        }
     }
-    if scalar(&prepared.step.output("finite")) == 0.0 {
+    if !finite(prepared) {
         return Ok(false);
     }
     let sound = before.iter().all(|(path, _)| match prepared.step.kept(path).map(|it| it.data) {

@@ -2,13 +2,14 @@
 //! finite.
 //!
 //! ```text
-//! g0, g1                           %7 = mul %g0 scale; %8 = sum (mul %7 %7) over all
+//! g0, g1                           %8 = sum (mul %g0 %g0) over all
 //! running_mean <- %m               %11 = sum (where (lt (abs %m) inf) 0 1) over all
-//!                                  finite = |loss| < inf and Σ %8 < limit and Σ %11 = 0
+//!                                  finite = |loss| < inf and Σ %8 <= limit and Σ %11 = 0
 //! ```
 //!
-//! `scale` and `limit` are hyper-parameters of the step, 1 and infinite as written. What the
-//! optimiser's rule makes of finite numbers is not tested here.
+//! `limit` is a hyper-parameter of the step, the largest `f32` as written. Gradients that are clipped
+//! are squared times another, `scale`, so that their norm is known where the squares are too large.
+//! What the optimiser's rule makes of finite numbers is not tested here.
 
 use crate::base::tensor::DType;
 use crate::graph::rule::{NORM_LIMIT, NORM_SCALE};
@@ -19,29 +20,36 @@ use crate::pass::emit::Emit;
 pub(super) struct Norm {
     /// The sum of the squares of the gradients times `scale`.
     pub square: NodeId,
-    /// What gradients are multiplied by before they are squared.
-    pub scale: NodeId,
-    /// `1 / scale`.
-    pub inverse: NodeId,
-    /// What `square` must stay below.
+    /// What gradients are multiplied by before they are squared, and 1 over that, where they are
+    /// clipped.
+    pub scale: Option<(NodeId, NodeId)>,
+    /// The most that `square` may be.
     limit: NodeId,
 }
 
 impl Norm {
     /// Each parameter's own sum, added in their order.
-    pub fn new(emit: &mut Emit, trained: &[(ParamId, NodeId)]) -> Norm {
-        let scale = emit.builder.hyper(NORM_SCALE, 1.0);
-        let one = emit.like(scale, 1.0);
-        let inverse = emit.div(one, scale);
-        let limit = emit.builder.hyper(NORM_LIMIT, f64::INFINITY);
-        let [scale, inverse, limit] = [scale, inverse, limit].map(|it| emit.cast(it, DType::F32));
+    pub fn new(emit: &mut Emit, trained: &[(ParamId, NodeId)], clipped: bool) -> Norm {
+        let limit = emit.builder.hyper(NORM_LIMIT, f64::from(f32::MAX));
+        let limit = emit.cast(limit, DType::F32);
+        let scale = clipped.then(|| {
+            let scale = emit.builder.hyper(NORM_SCALE, 1.0);
+            let one = emit.like(scale, 1.0);
+            let inverse = emit.div(one, scale);
+            (emit.cast(scale, DType::F32), emit.cast(inverse, DType::F32))
+        });
         let mut total = None;
         for &(param, gradient) in trained {
             let origin = emit.graph().params[param].origin;
             emit.builder.set_origin(origin);
             let shape = emit.shape(gradient);
-            let factor = emit.broadcast(scale, &shape);
-            let scaled = emit.mul(gradient, factor);
+            let scaled = match scale {
+                Some((scale, _)) => {
+                    let factor = emit.broadcast(scale, &shape);
+                    emit.mul(gradient, factor)
+                }
+                None => gradient,
+            };
             let squares = emit.mul(scaled, scaled);
             let axes: Vec<usize> = (0..shape.rank()).collect();
             let sum = emit.sum(squares, &axes);
@@ -51,7 +59,7 @@ impl Norm {
             });
         }
         let square = total.unwrap_or_else(|| emit.splat(0.0, &Type::scalar(DType::F32)));
-        Norm { square, scale, inverse, limit }
+        Norm { square, scale, limit }
     }
 }
 
@@ -59,7 +67,7 @@ impl Norm {
 pub(super) fn finite(emit: &mut Emit, loss: NodeId, norm: &Norm, values: &[NodeId]) -> NodeId {
     emit.builder.set_origin(None);
     let loss = is_finite(emit, loss);
-    let small = emit.binary(Binary::Lt, norm.square, norm.limit);
+    let small = emit.binary(Binary::Le, norm.square, norm.limit);
     let mut all = emit.binary(Binary::And, loss, small);
     for &value in values {
         if emit.ty(value).dtype != DType::F32 {

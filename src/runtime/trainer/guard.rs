@@ -14,10 +14,12 @@
 //! ```
 //!
 //! The prelude's optimisers with their defaults take the first way. A step whose gradients are
-//! finite but not their squares is run again with gradients scaled by a power of two.
+//! finite but not their squares is run again: where gradients are clipped, with gradients scaled by
+//! a power of two; where not, in the last way.
 
 use super::{Args, NotFinite, Step, Trainer, Written, output};
 use crate::base::entity::Entity;
+use crate::base::tensor::DType;
 use crate::graph::bounds::{Interval, bounds, rounded, uniforms};
 use crate::graph::rule::{CLIP_NORM, CLIP_VALUE, EMA, KEEP, MEAN};
 use crate::graph::{Init, InputId, NodeId, State, StateId, Target};
@@ -143,17 +145,10 @@ impl Written {
 
     /// Whether all that was written is finite.
     fn is_finite(&self, program: &Program, memory: &Memory) -> bool {
-        let names = self.rule.states.values().map(|state| format!("optimizer.{}.", state.path));
-        let means = self.means.then(|| MEAN.to_owned());
-        let prefixes: Vec<String> =
-            std::iter::once(String::new()).chain(names).chain(means).collect();
-        let finite = |path: String| {
-            program.buffer(&path).is_none()
-                || program.f32s(memory, &path).iter().all(|it| it.is_finite())
-        };
-        prefixes
-            .iter()
-            .all(|prefix| self.params.iter().all(|path| finite(format!("{prefix}{path}"))))
+        self.all.iter().all(|path| {
+            let is_f32 = program.buffer(path).is_some_and(|buffer| buffer.dtype == DType::F32);
+            !is_f32 || program.f32s(memory, path).iter().all(|value| value.is_finite())
+        })
     }
 }
 
@@ -189,6 +184,29 @@ fn range(values: &[f32]) -> Option<Interval> {
     Interval::point(f64::from(low)).zip(Interval::point(f64::from(high))).map(|(a, b)| a.hull(b))
 }
 
+/// How a step is run.
+#[derive(Clone, Copy)]
+struct Tried {
+    /// The largest norm of the gradient for which what is written is known to be finite; none where
+    /// it is looked at.
+    most: Option<f64>,
+    /// What gradients are multiplied by before they are squared.
+    scale: f64,
+    /// Whether the sum of the squares may be infinite.
+    overflows: bool,
+}
+
+impl Tried {
+    /// The most that the sum of the squares may be.
+    fn limit(&self) -> f64 {
+        if self.overflows {
+            return f64::INFINITY;
+        }
+        let most = self.most.unwrap_or(f64::INFINITY) * self.scale;
+        (most * most).min(f64::from(f32::MAX))
+    }
+}
+
 impl Trainer<'_> {
     /// Runs a step of training on the inputs that are there; what was not finite, where that kept
     /// it from writing.
@@ -198,25 +216,22 @@ impl Trainer<'_> {
         args: Args,
     ) -> Result<Option<NotFinite>, Fault> {
         let updates = !self.gathers(step);
-        // The least norm that is too large; none where what the step writes has to be looked at.
-        let mut limit = Some(f64::INFINITY);
+        let mut tried = Tried { most: Some(f64::INFINITY), scale: 1.0, overflows: false };
         if updates {
-            limit = self.foresee(args, &[ROOM, 2.0], self.guard.norm.unwrap_or(UNKNOWN));
+            tried.most = self.foresee(args, &[ROOM, 2.0], self.guard.norm.unwrap_or(UNKNOWN));
         }
-        let mut scale = 1.0;
         loop {
-            if limit.is_none() {
+            if tried.most.is_none() {
                 self.keep_copy();
             }
-            self.guard.scale = scale;
-            let norm = [scale, (limit.unwrap_or(f64::INFINITY) * scale).powi(2)];
-            self.launch(step, args, Some(norm))?;
+            self.guard.scale = tried.scale;
+            self.launch(step, args, Some((tried.scale, tried.limit())))?;
             let square = f64::from(output(step, &self.memory, SQUARE)[0]);
-            let length = square.sqrt() / scale;
+            let length = square.sqrt() / tried.scale;
             if output(step, &self.memory, "output.finite") == [1.0] {
-                let sound = limit.is_some() || self.look_at_copy();
+                let sound = tried.most.is_some() || self.look_at_copy();
                 if updates && sound {
-                    self.guard.norm = Some(length);
+                    self.guard.norm = Some(length).filter(|length| length.is_finite());
                     self.guard.held = self.guard.next.take();
                 }
                 return Ok((!sound).then_some(NotFinite::Update));
@@ -224,11 +239,18 @@ impl Trainer<'_> {
             if !output(step, &self.memory, "output.loss")[0].is_finite() {
                 return Ok(Some(NotFinite::Loss));
             }
-            match limit {
-                _ if square.is_infinite() && scale == 1.0 => scale = SMALL_NORM,
+            match tried.most {
+                _ if square.is_infinite() && step.norm_scale.is_some() && tried.scale == 1.0 => {
+                    tried.scale = SMALL_NORM;
+                }
+                // What an infinite gradient would make is found when it is looked at.
+                _ if square.is_infinite() && step.norm_scale.is_none() && !tried.overflows => {
+                    tried = Tried { most: None, overflows: true, ..tried };
+                    self.guard.next = None;
+                }
                 _ if !square.is_finite() => return Ok(Some(NotFinite::Gradient)),
                 Some(most) if length >= most * (1.0 - 1e-6) => {
-                    limit = self.foresee(args, &[2.0], length);
+                    tried.most = self.foresee(args, &[2.0], length);
                 }
                 _ => return Ok(Some(NotFinite::State)),
             }
@@ -294,7 +316,7 @@ impl Trainer<'_> {
         &mut self,
         step: &Step,
         args: Args,
-        norm: Option<[f64; 2]>,
+        norm: Option<(f64, f64)>,
     ) -> Result<(), Fault> {
         self.hypers.clear();
         self.hypers.extend_from_slice(&step.hypers);
@@ -304,8 +326,12 @@ impl Trainer<'_> {
         if let Some(index) = step.share {
             self.hypers[index] = args.share * step.batch as f64;
         }
-        for (index, value) in step.norm.into_iter().flatten().zip(norm.into_iter().flatten()) {
-            self.hypers[index] = value;
+        if let Some((scale, limit)) = norm {
+            for (index, value) in [(step.norm_scale, scale), (step.norm_limit, limit)] {
+                if let Some(index) = index {
+                    self.hypers[index] = value;
+                }
+            }
         }
         let args = StepArgs { step: args.number, seed: args.seed, hypers: &self.hypers };
         step.program.run(&mut self.memory, self.pool, &args)

@@ -22,9 +22,10 @@ pub struct Step {
     pub lr_scale: Option<usize>,
     /// Which of those is the part that this batch has in an update of several.
     pub share: Option<usize>,
-    /// Which of those gradients are multiplied by for their norm, and which their squares' sum must
-    /// stay below.
-    pub norm: Option<[usize; 2]>,
+    /// Which of those gradients are multiplied by for their norm, if they are clipped.
+    pub norm_scale: Option<usize>,
+    /// Which of those their squares' sum may be.
+    pub norm_limit: Option<usize>,
 }
 
 /// The steps of a run.
