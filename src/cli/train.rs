@@ -255,7 +255,7 @@ fn conclude(
 
 /// What is kept of a run that did not come to its end, and how it goes on.
 fn way_on(prepared: &Prepared, ended: &Ended) -> Option<String> {
-    let root = prepared.folder.as_ref()?.root.display();
+    let root = prepared.folder.as_ref().filter(|folder| folder.check().is_ok())?.root.display();
     Some(match &ended.checkpoint {
         Some(name) => {
             format!("kept: {root}/checkpoints/{name}; go on with `nnc run --resume={root}`")

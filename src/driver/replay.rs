@@ -202,7 +202,7 @@ impl Again<'_, '_> {
         let mut memory = Memory::for_programs([&program], self.threads);
         for (path, _) in self.run.lasting() {
             if program.buffer(path).is_some() {
-                program.bytes_mut(&mut memory, path).copy_from_slice(self.trainer.bytes(path));
+                program.bytes_mut(&mut memory, path).copy_from_slice(&self.trainer.bytes(path));
             }
         }
         program.refresh(&mut memory, &mut pool);

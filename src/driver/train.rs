@@ -100,6 +100,8 @@ pub struct Prepared {
     pub info: RunInfo,
     /// What it goes on from.
     pub resumed: Option<Checkpoint>,
+    /// The parts of the program that have changed since then.
+    changed: Vec<String>,
     identity: Identity,
     request: Request,
 }
@@ -145,15 +147,17 @@ pub fn prepare(job: &Job, watch: Watch<'_>) -> Result<Prepared, Failure> {
         (Some(folder), Place::Resumed(_, named)) => folder.load(named.as_deref())?,
         _ => None,
     };
+    let mut changed = Vec::new();
     if let Some(checkpoint) = &resumed {
         fits(checkpoint, &identity, &run).map_err(Failure::Data)?;
-        let other = differing(&checkpoint.header.program, &identity.program);
+        changed = differing(&checkpoint.header.program, &identity.program);
         // Who sets something on the command line means another program.
-        if !other.is_empty() && job.set.is_empty() && !job.force {
+        let is_meant = job.set.iter().any(|set| !set.starts_with("train.epochs="));
+        if !changed.is_empty() && !is_meant && !job.force {
             return Err(Failure::Data(format!(
                 "the program is another than the checkpoint's: {} changed (or the prelude of this \
                  build of nnc); `--force` goes on with it all the same",
-                other.join(", and ")
+                changed.join(", and ")
             )));
         }
     }
@@ -178,7 +182,7 @@ pub fn prepare(job: &Job, watch: Watch<'_>) -> Result<Prepared, Failure> {
         info.program = folder.keep_program(&sources(&session, &request))?;
         folder.write_info(&info)?;
     }
-    Ok(Prepared { session, run, folder, info, resumed, identity, request })
+    Ok(Prepared { session, run, folder, info, resumed, changed, identity, request })
 }
 
 /// The files of a program, the main one first.
@@ -304,6 +308,12 @@ impl Prepared {
             let state = trainer.state();
             recorder
                 .event(&json!({ "event": "resumed", "epoch": state.epoch, "batch": state.batch }));
+            if !self.changed.is_empty() {
+                let parts = self.changed.join(", and ");
+                recorder.notice(&format!(
+                    "warning: the program has changed since the checkpoint was written: {parts}"
+                ));
+            }
         } else {
             recorder.event(&json!({ "event": "start", "run": self.info.summary }));
         }

@@ -201,6 +201,9 @@ pub fn uniforms(graph: &Graph, step: u64, hypers: &[f64]) -> Vec<f64> {
 /// An `f32` number that is one of the `f64` scalars.
 pub fn rounded(graph: &Graph, uniforms: &[f64], node: NodeId) -> Option<f64> {
     let node = &graph.nodes[node];
+    if let Op::Const(value, DType::F32) = node.op {
+        return Some(value).filter(|value| value.is_finite());
+    }
     let is_cast = matches!(node.op, Op::Cast(DType::F32));
     let value = f64::from(uniforms[node.args.first()?.index()] as f32);
     (is_cast && value.is_finite()).then_some(value)

@@ -96,7 +96,7 @@ impl Snapshot {
     /// Copies the run as it is.
     pub fn take(&mut self, trainer: &Trainer<'_>) {
         for entry in &mut self.entries {
-            entry.bytes.copy_from_slice(trainer.bytes(&entry.name));
+            entry.bytes.copy_from_slice(&trainer.bytes(&entry.name));
         }
         self.state.clone_from(trainer.state());
     }

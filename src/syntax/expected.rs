@@ -68,7 +68,6 @@ fn phrase(rule: Rule) -> Option<&'static str> {
         Rule::of_type | Rule::colon => "`:`",
         Rule::equals | Rule::default => "`=`",
         Rule::arrow | Rule::result => "`->`",
-        Rule::goal => "`minimize`",
         Rule::kw_in => "`in`",
         _ => return None,
     })

@@ -116,7 +116,8 @@ impl<'a> Recorder<'a> {
         self.notice(&format!("warning: nothing more is written to {folder}: {error}"));
     }
 
-    fn notice(&mut self, text: &str) {
+    /// Says something to whoever watches.
+    pub fn notice(&mut self, text: &str) {
         self.watcher.event(Event::Notice(text));
     }
 

@@ -13,6 +13,7 @@ pub mod control;
 mod events;
 pub(crate) mod exact;
 mod guard;
+mod lasting;
 mod refused;
 mod scores;
 mod settings;
@@ -58,6 +59,8 @@ pub struct Trainer<'a> {
     refused: Option<NotFinite>,
     /// What keeps updates from writing what is not finite.
     guard: guard::Guard,
+    /// The parameters and states that no step reads or writes.
+    idle: Vec<(String, Tensor)>,
 }
 
 /// Steps between two looks at the bar: often enough to be live, too rare to cost anything.
@@ -100,18 +103,10 @@ impl<'a> Trainer<'a> {
             last_args: Args { number: 0, seed: 0, share: 1.0 },
             refused: None,
             guard: guard::Guard::default(),
+            idle: Vec::new(),
         };
         trainer.write(initial);
         trainer
-    }
-
-    /// Puts values of parameters and states in their places.
-    pub fn write(&mut self, values: &[(String, Tensor)]) {
-        for (name, value) in values {
-            self.steps.train.program.write(&mut self.memory, name, value);
-        }
-        self.steps.train.program.refresh(&mut self.memory, self.pool);
-        self.guard.forget();
     }
 
     /// Goes on from where another run was.
@@ -401,22 +396,6 @@ impl<'a> Trainer<'a> {
             return Ok(None);
         }
         self.evaluate(Pass::Test, &[], &mut |_| {}).map(Some)
-    }
-
-    /// A parameter or state as it is, as one axis.
-    pub fn read(&self, name: &str) -> Tensor {
-        self.steps.train.program.read(&self.memory, name)
-    }
-
-    /// What evaluation takes for a parameter or state: its running mean where there is one.
-    pub fn average_of<'n>(&'n self, name: &'n str) -> &'n str {
-        let average = self.settings.averages.iter().find(|average| average.of == name);
-        average.map_or(name, |average| &average.mean)
-    }
-
-    /// The bytes of a parameter or state as it is.
-    pub fn bytes(&self, name: &str) -> &[u8] {
-        self.steps.train.program.bytes(&self.memory, name)
     }
 
     /// Where the run is.
