@@ -136,6 +136,7 @@ impl Interval {
                 Interval::new(-1.0, 1.0, FUNCTION)
             }
             Unary::Sigmoid | Unary::Not => Interval::new(0.0, 1.0, FUNCTION),
+            Unary::Erfc => Interval::new(0.0, 2.0, FUNCTION),
             Unary::Floor => ends(0.0),
             Unary::Exp | Unary::Expm1 => ends(FUNCTION),
             Unary::Sqrt if low >= 0.0 => ends(FUNCTION),
