@@ -259,7 +259,7 @@ fn meaning(sources: &mut Sources, text: &str) -> Result<(), Vec<Diagnostic>> {
         return Ok(());
     }
     let program = Program { files: &files, prelude: &prelude };
-    let data = elaborate::data_request(&program, None)?;
+    let data = elaborate::data_request(&program, None, &Default::default())?;
     let schemas = data.iter().filter_map(|data| Some((data.name.clone(), schema(data)?)));
     let request = Request { schemas: schemas.collect(), ..Request::default() };
     elaborate::elaborate(&program, &request).map(|_| ())

@@ -118,11 +118,12 @@ fn every_intended_program_is_sound() {
 }
 
 /// Codes that only a run finds, or only an input that no test can hold.
-const ELSEWHERE: [&str; 5] = [
+const ELSEWHERE: [&str; 6] = [
     codes::FILE_TOO_LARGE,
     codes::INDEX_RANGE,
     codes::NOT_FINITE,
     codes::MEMORY,
+    codes::LITTLE_MEMORY,
     codes::MISSING_DATA,
 ];
 

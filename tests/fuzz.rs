@@ -140,7 +140,7 @@ fn experiment(tree: ast::File) -> Result<Experiment, Vec<Diagnostic>> {
         test: Some(10_000),
         oddities: Vec::new(),
     };
-    let data = elaborate::data_request(&program, None)?;
+    let data = elaborate::data_request(&program, None, &Default::default())?;
     let schemas = data.map(|data| (data.name, schema)).into_iter().collect();
     elaborate::elaborate(&program, &Request { schemas, ..Request::default() })
 }

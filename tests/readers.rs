@@ -176,7 +176,13 @@ fn damaged_files_are_errors_and_take_no_memory() {
     try_all("safetensors file", &sound, through(&at("x"), |path| weights::load(path).is_ok()));
 
     let snapshot = Snapshot::new([("dense.weight".to_owned(), DType::F32, vec![2, 3])]);
-    let identity = Identity { model: "m".into(), data: "d".into(), seed: 7, batch: 8 };
+    let identity = Identity {
+        model: "m".into(),
+        data: "d".into(),
+        seed: 7,
+        batch: 8,
+        program: vec![("model".into(), "5a1".into())],
+    };
     snapshot.save(&at("checkpoint"), &identity).expect("a file");
     let sound = fs::read(at("checkpoint")).expect("a file");
     let read = |path: &Path| Checkpoint::load(path).is_ok();

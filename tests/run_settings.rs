@@ -165,13 +165,13 @@ fn running_means_follow_their_formula() {
         state.iter().find(|(known, _)| known == name).expect("a state").1.as_f32().to_vec()
     };
     let mut mean = value(&trained.first, "dense_2.bias");
-    assert_eq!(value(&trained.first, "optimizer.mean.dense_2.bias"), mean);
+    assert_eq!(value(&trained.first, "optimizer.@mean.dense_2.bias"), mean);
     for (step, state) in (1..).zip(&trained.seen.states) {
         let decay = 0.9f64.min(f64::from(step - 1) / f64::from(step + 9));
         for (mean, now) in mean.iter_mut().zip(value(state, "dense_2.bias")) {
             *mean = (decay * f64::from(*mean) + (1.0 - decay) * f64::from(now)) as f32;
         }
-        let found = value(state, "optimizer.mean.dense_2.bias");
+        let found = value(state, "optimizer.@mean.dense_2.bias");
         let worst = mean.iter().zip(&found).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(worst < 1e-6, "step {step}: {worst}");
         mean = found;
@@ -374,7 +374,7 @@ fn the_first_operator_that_is_not_finite_is_named_with_its_sample() {
     for wanted in [
         "main.nn:4:5",
         "`log` of 0.0 gives -inf (in `shrink`)",
-        "the parameters are as they were before that step",
+        "parameters and states are as they were before that step",
         "of the training data",
         "log(max(x, 1e-7))",
         "go on with `nnc run --resume=runs/main`",
@@ -397,7 +397,7 @@ fn the_first_batch_that_is_left_out_is_explained() {
     let wanted =
         "the first value that was not finite: `log` of 0.0 gives -inf, main.nn:4:5, for sample";
     assert_eq!(said.matches(wanted).count(), 1, "{said}");
-    assert!(said.contains("is left out: the loss is not finite"), "{said}");
+    assert!(said.contains("is left out: the loss ("), "{said}");
 }
 
 #[test]

@@ -271,9 +271,10 @@ fn everything_that_is_written_has_its_name_and_a_guard() {
     let names = |graph: &Graph| -> Vec<String> {
         graph.outputs.iter().map(|output| output.name.clone()).collect()
     };
-    assert_eq!(names(&graph), ["loss", "grad_norm", "finite"]);
+    assert_eq!(names(&graph), ["loss", "grad_norm", "grad_square", "finite"]);
     let [kept, _] = steps(&adam(), true);
-    let with_grads = ["loss", "grad.dense.weight", "grad.dense.bias", "grad_norm", "finite"];
+    let with_grads =
+        ["loss", "grad.dense.weight", "grad.dense.bias", "grad_norm", "grad_square", "finite"];
     assert_eq!(names(&kept), with_grads);
 }
 
@@ -293,5 +294,5 @@ fn bias_corrections_are_shared() {
     let sums = graph.nodes.values().filter(|node| {
         matches!(node.op, nnc::graph::Op::Reduce(Reduce::Sum, _)) && node.ty.shape.is_empty()
     });
-    assert_eq!(sums.count(), 3, "the loss, and the squares of two gradients");
+    assert_eq!(sums.count(), 4, "the loss, the squares of two gradients, the state's test");
 }

@@ -54,7 +54,7 @@ codes! {
     BAD_INDEX = "E0021", "a place between index brackets is not an index";
     RESERVED_WORD = "E0022", "a word of the language stands where a name is needed";
     BRACE_LINE = "E0023", "an opening brace stands on a line of its own";
-    FILE_TOO_LARGE = "E0024", "a file is too large to have places in it";
+    FILE_TOO_LARGE = "E0024", "a program whose text is too large";
     UNUSED_VALUE = "E0025", "a value that is not the last of its block is not used";
     UNKNOWN_NAME = "E0101", "a name that nothing declares";
     UNKNOWN_CALLEE = "E0102", "a call of something that nothing declares";
@@ -85,9 +85,9 @@ codes! {
     DOMAIN = "E0127", "an argument outside what its parameter takes";
     DATA_SOURCE = "E0301", "a data source that is wrong, or whose data cannot be had";
     INDEX_RANGE = "E0302", "an index from the data that is out of range";
-    NOT_FINITE = "E0303", "a loss or gradient that is not finite";
+    NOT_FINITE = "E0303", "numbers of a training step that are not finite";
     NO_SAMPLES = "E0304", "a split with too few samples";
-    MEMORY = "E0305", "a step that needs more memory than the machine has";
+    MEMORY = "E0305", "a step that needs more memory than there is";
     ZERO_DIVISION = "E0306", "a batch with which a number divides by zero";
     WEIGHTS = "E0307", "a file of weights that does not fit the model";
     WATCHED = "E0308", "a setting that watches a number which epochs do not have";
@@ -107,6 +107,7 @@ codes! {
     FROZEN_AT_RANDOM = "W0213", "a frozen parameter that nothing has trained";
     MISSING_DATA = "W0301", "data that `check` and `bench` do without";
     ODD_CLASSES = "W0302", "classes without samples, or called as splits are";
+    LITTLE_MEMORY = "W0303", "a run that needs more memory than there is here";
 }
 
 /// A code of the table, in any letter case.

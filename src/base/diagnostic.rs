@@ -54,6 +54,9 @@ pub struct Diagnostic {
     pub fixes: Vec<Fix>,
 }
 
+/// How many of a mistake's numbers are looked at.
+const MOST_NUMBERS: usize = 64;
+
 impl Diagnostic {
     /// An error without places yet.
     pub fn error(code: &'static str, message: impl Into<String>) -> Self {
@@ -141,7 +144,7 @@ impl Diagnostic {
         for text in texts.chain(self.notes.iter().map(String::as_str)) {
             let words = text.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '.'));
             for number in words.filter_map(|word| word.trim_end_matches('.').parse().ok()) {
-                if !found.contains(&number) {
+                if !found.contains(&number) && found.len() < MOST_NUMBERS {
                     found.push(number);
                 }
             }

@@ -9,6 +9,7 @@ pub mod csv;
 pub mod diagnostic;
 pub mod entity;
 pub mod fix;
+pub mod limits;
 pub mod math;
 pub mod names;
 pub mod rng;

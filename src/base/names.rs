@@ -2,6 +2,13 @@
 //!
 //! `desne` is near `dense`; so are `Dense` and `DENSE`, which differ in nothing but letter case.
 
+use std::collections::HashSet;
+
+/// How many names are near one at most.
+const MOST: usize = 8;
+/// How many characters a word may have that is taken for a slip.
+const LONGEST: usize = 64;
+
 /// The nearest of `names` to `name`, near enough to be a slip of the keyboard.
 pub fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     near(name, names).into_iter().next()
@@ -14,19 +21,28 @@ pub fn near<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<&'a
     let known = |ours: &str| {
         ELSEWHERE.iter().any(|(name, theirs)| *name == ours && theirs.contains(&word.as_str()))
     };
+    // Longer words are not slips of others, and distances take the product of the lengths.
+    let length = name.chars().count();
+    let too_long = |other: &str| {
+        length > LONGEST
+            || other.len() > 4 * LONGEST
+            || other.chars().count().abs_diff(length) > allowed
+    };
+    let mut seen = HashSet::new();
     let mut found: Vec<(usize, &'a str)> = Vec::new();
     for candidate in names {
         let distance = match candidate {
             _ if known(candidate) => 0,
             _ if word == plain(candidate) => 1,
+            _ if too_long(candidate) => continue,
             _ => 1 + edit_distance(name, candidate),
         };
-        if distance <= 1 + allowed && !found.iter().any(|(_, known)| *known == candidate) {
+        if distance <= 1 + allowed && seen.insert(candidate) {
             found.push((distance, candidate));
         }
     }
     found.sort_by_key(|&(distance, _)| distance);
-    found.into_iter().map(|(_, candidate)| candidate).collect()
+    found.into_iter().map(|(_, candidate)| candidate).take(MOST).collect()
 }
 
 /// What Keras, PyTorch, Caffe and Darknet call what has another name here, without underscores and

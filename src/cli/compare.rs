@@ -74,7 +74,7 @@ fn table(runs: &[Compared]) -> String {
     };
     let best = |name: &str| -> Option<f64> {
         let values = runs.iter().filter_map(|run| value(run, name)).filter(|it| !it.is_nan());
-        let less = name.ends_with("loss");
+        let less = runs.iter().any(|run| run.is_less_better(name));
         let judged = less || !["epochs", "seconds", "lr", "grad_norm"].contains(&name);
         let best = values.reduce(|a, b| if less { a.min(b) } else { a.max(b) });
         best.filter(|_| judged && runs.len() > 1)

@@ -1,6 +1,6 @@
 //! `nnc doctor`: whether the program works on this machine.
 
-use super::{build, cache_folder, memory_limit, write};
+use super::{build, cache_folder, memory, write};
 use crate::codegen::Target;
 use crate::driver::{self, Failure, Health};
 use clap::Args;
@@ -30,7 +30,7 @@ impl Doctor {
             build: build(),
             network: false,
             target: Target::detect(),
-            memory: memory_limit(),
+            memory: memory::limit(),
         };
         let findings = driver::doctor(&request, self.clean);
         let text = match self.json {

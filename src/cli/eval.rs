@@ -95,6 +95,9 @@ impl Eval {
             evaluation.data.source,
             evaluation.weights.shown()
         );
+        if !judged.scores.loss.is_finite() {
+            eprintln!("warning: the loss is not finite");
+        }
         match &judged.details {
             Details::Classes(classes) => {
                 if classes.positions > 1 {

@@ -27,6 +27,7 @@ mod grad;
 mod init;
 mod lr_find;
 mod machine;
+mod memory;
 mod predict;
 mod profile;
 mod progress;
@@ -254,7 +255,7 @@ impl Options {
             build: build(),
             network,
             target: target(self.target)?,
-            memory: memory_limit(),
+            memory: memory::limit(),
         })
     }
 
@@ -303,17 +304,6 @@ fn build() -> String {
 fn cache_folder() -> Option<PathBuf> {
     use etcetera::BaseStrategy;
     etcetera::choose_base_strategy().ok().map(|strategy| strategy.cache_dir().join("nnc"))
-}
-
-/// Bytes of memory that the machine has, or that the control group allows if that is less; known
-/// on Linux only.
-fn memory_limit() -> Option<usize> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    let kilobytes: usize = total.trim().trim_end_matches("kB").trim().parse().ok()?;
-    let group = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
-    let allowed = group.and_then(|text| text.trim().parse().ok()).unwrap_or(usize::MAX);
-    Some(allowed.min(kilobytes * 1024))
 }
 
 /// The target of that name, or the processor's best.

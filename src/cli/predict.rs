@@ -48,6 +48,9 @@ impl Predict {
             driver::check_writable(raw)?;
         }
         let predictor = driver::predictor(&request, &model, questions.len())?;
+        if !self.csv && !self.json {
+            eprintln!("weights of {}", predictor.weights.shown());
+        }
         let mut raw = self.raw.as_ref().map(|_| RawOutputs::new(&predictor)).transpose()?;
         let mut pool = Pool::adaptive(threads(self.threads));
         let mut failed = None;

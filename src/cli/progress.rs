@@ -127,10 +127,11 @@ impl Watcher for Progress {
             Event::EpochStarted { .. } => self.started = Instant::now(),
             Event::Notice(text) => self.notice(text),
             Event::ThreadsChanged(change) => self.notice(&threads_line(change)),
-            Event::Skipped { epoch, step, loss, lr_scale } => {
+            Event::Skipped { what, epoch, step, loss, lr_scale } => {
                 self.skipped += 1;
                 if self.skipped <= SKIPPED_TOLD {
-                    self.notice(&skipped_line(epoch, step, loss, lr_scale));
+                    let what = what.words(loss);
+                    self.notice(&skipped_line(epoch, step, &what, lr_scale));
                 }
             }
             Event::Stepped { step, loss } => {
@@ -269,8 +270,7 @@ impl<'a> Reading<'a> {
 const WORTH_SAYING: f64 = 0.03;
 
 /// The line about a batch that is left out.
-fn skipped_line(epoch: usize, step: usize, loss: f32, lr_scale: f64) -> String {
-    let what = if loss.is_finite() { "the gradient" } else { "the loss" };
+fn skipped_line(epoch: usize, step: usize, what: &str, lr_scale: f64) -> String {
     let mut text = format!("step {step} of epoch {epoch} is left out: {what} is not finite");
     if lr_scale < 1.0 {
         text.push_str(&format!("; {} of the learning rate is left", short(lr_scale as f32)));

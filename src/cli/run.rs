@@ -29,6 +29,9 @@ pub struct Run {
     /// The checkpoint to go on from, instead of the newest
     #[arg(long, value_name = "NAME", requires = "resume")]
     checkpoint: Option<String>,
+    /// Go on though the program has changed since the checkpoint was written
+    #[arg(long, requires = "resume")]
+    force: bool,
     /// Compile and open everything, report what would be done, and stop
     #[arg(long)]
     dry_run: bool,
@@ -57,6 +60,7 @@ impl Run {
             request,
             settings: self.training.settings()?,
             place,
+            force: self.force,
             training: &self.training,
             options: &self.options,
             save: self.save.as_ref(),

@@ -77,6 +77,7 @@ pub fn run(
             eprintln!("run {} of {}: {}", index + 1, members.len(), member.name.shown());
         }
         let asked = Asked {
+            force: false,
             request: job.request.clone(),
             settings: Vec::new(),
             place: job.place.clone(),

@@ -122,6 +122,8 @@ pub struct Asked<'a> {
     pub settings: Vec<Setting>,
     /// Where the run is written.
     pub place: Place,
+    /// Whether a run goes on though its program has changed.
+    pub force: bool,
     /// The flags of training.
     pub training: &'a Training,
     /// The flags of compiling.
@@ -150,12 +152,13 @@ impl Said {
 /// One run, to its exit code.
 pub fn run(asked: &Asked<'_>) -> Result<u8, Failure> {
     let start = Instant::now();
-    let job = driver::job(
+    let mut job = driver::job(
         asked.request.clone(),
         &asked.settings,
         asked.training.overrides(),
         asked.place.clone(),
     )?;
+    job.force = asked.force;
     if let Place::New(out) = &asked.place
         && let Some(members) = driver::folds(&job)?
     {
@@ -272,7 +275,7 @@ fn conclude(
 
 /// What is kept of a run that did not come to its end, and how it goes on.
 fn way_on(prepared: &Prepared, ended: &Ended) -> Option<String> {
-    let folder = prepared.folder.as_ref()?;
+    let folder = prepared.folder.as_ref().filter(|folder| folder.check().is_ok())?;
     let (root, quoted) = (folder.root.shown(), quoted(&folder.root));
     Some(match &ended.checkpoint {
         Some(name) => {
@@ -292,6 +295,8 @@ fn print_result(training: &Training, prepared: &Prepared, result: &RunResult, se
         if let Some(scores) = &result.test {
             put_scores(&mut object, "test_", scores);
         }
+        object.insert("weights".into(), json!(result.tested()));
+        object.insert("weights_epoch".into(), json!(result.weights_epoch));
         object.insert("epochs".into(), json!(result.epochs));
         object.insert("best_epoch".into(), json!(result.best_epoch));
         object.insert("stopped_early".into(), json!(result.stopped_early));
@@ -311,6 +316,7 @@ fn print_result(training: &Training, prepared: &Prepared, result: &RunResult, se
         Some(scores) => {
             let mut line = String::from("test    ");
             push_scores(&mut line, "", scores);
+            line.push_str(&format!("  {}", result.tested()));
             line
         }
         None => String::from("trained; the data has no test split"),
@@ -320,6 +326,18 @@ fn print_result(training: &Training, prepared: &Prepared, result: &RunResult, se
         line.push_str(&format!("  on {}, which stood in", run.data.source));
     }
     tell(&format!("{line}  ({seconds:.2} s in all)"));
+    if result.test.as_ref().is_some_and(|scores| !scores.loss.is_finite()) {
+        say("warning: the test loss is not finite");
+    }
+    if let (Some(best), true, false) = (result.best_epoch, result.test.is_some(), training.quiet)
+        && best != result.weights_epoch
+        && let Some(folder) = &prepared.folder
+    {
+        let root = quoted(&folder.root);
+        say(&format!(
+            "note: `nnc eval {root}` and `predict` take the best weights, of epoch {best}"
+        ));
+    }
 }
 
 #[cfg(test)]

@@ -56,7 +56,7 @@ impl DataError {
 
     /// Names the transform, by its place among all.
     pub fn transform(mut self, index: usize) -> Self {
-        self.transform = Some(u16::try_from(index).expect("fewer than 2^16 transforms"));
+        self.transform = Some(u16::try_from(index).expect("a program has fewer than 2^16 words"));
         self
     }
 

@@ -8,6 +8,7 @@ use super::pipeline::place;
 use super::session::{Failure, Session};
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
+use crate::base::limits;
 use crate::base::source::Span;
 use crate::base::tensor::DType;
 use crate::graph::{self, Binary, Dim, Graph, NodeId, Op, Shape, Type};
@@ -16,6 +17,14 @@ use std::collections::HashMap;
 impl Session {
     /// Checks what must hold for a step of this batch.
     pub(super) fn check_batch(&self, graph: &Graph, batch: usize) -> Result<(), Failure> {
+        let (operators, most) = (graph.nodes.len(), limits::STEP_OPERATORS);
+        if operators > most {
+            let message = format!("a step of {operators} operators; at most {most} are compiled");
+            let error = Diagnostic::error(codes::TOO_LARGE, message).help(
+                "each parameter adds those of its gradient and of its update: use fewer layers",
+            );
+            return Err(self.program_failure(vec![error]));
+        }
         fits(graph, batch)?;
         let Some(node) = zero_division(graph, batch) else { return Ok(()) };
         let error = divides_by_zero(batch, place(&self.sources, graph, node));
@@ -44,11 +53,16 @@ fn fits(graph: &Graph, batch: usize) -> Result<(), Failure> {
         if let Err(mismatch) = graph::infer::check_type(&bound) {
             return Err(Failure::Data(format!("a batch of {batch} is too large: {mismatch}")));
         }
+        let types: Vec<&Type> = node.args.iter().map(|&arg| graph.ty(arg)).collect();
+        let at = |dim| extent(dim, batch);
+        if let Err(mismatch) = graph::infer::check_indices(&node.op, &types, at) {
+            return Err(Failure::Data(format!("a batch of {batch} is too large: {mismatch}")));
+        }
     }
     Ok(())
 }
 
-fn extent(dim: Dim, batch: usize) -> usize {
+pub(super) fn extent(dim: Dim, batch: usize) -> usize {
     match dim {
         Dim::Known(extent) => extent,
         Dim::Batch(times) => times.saturating_mul(batch),

@@ -70,7 +70,7 @@ pub fn bench(
     };
     let compiled = session.compile(&graph, batch, &mut Globals::default(), &request.target)?;
     let program = compiled.program;
-    refuse_too_large(session, request, &[&program], pool.threads())?;
+    refuse_too_large(session, request, &[&program], pool.threads(), 0)?;
     let memory = Memory::for_programs([&program], pool.threads());
     let hypers = program.loops().uniforms.hypers.iter().map(|&(_, value)| value).collect();
     let loops = program.loops();

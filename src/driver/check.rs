@@ -8,11 +8,14 @@ use super::front::Front;
 use super::kept;
 use super::parameters;
 use super::repair::add_fixes;
-use super::report::{Bytes, Facts, Report, RunBytes, layers, left_out};
+use super::report::{Bytes, Facts, Report, RunBytes, frozen, layers, left_out};
 use super::session::{Failure, Request, Session};
 use super::source::Schemas;
-use super::steps::{Batches, evaluation_batch};
+use super::steps::{Batches, evaluation_batch, written};
+use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
+use crate::base::limits::{self, Budget};
+use crate::base::source::Span;
 use crate::data;
 use crate::graph::Graph;
 use crate::loops::Program;
@@ -31,7 +34,7 @@ pub struct Wanted {
 
 /// Checks a program down to the memory plan of its steps; runs and reads nothing.
 pub fn check(session: &mut Session, request: &Request, wanted: Wanted) -> Result<Report, Failure> {
-    let front = sound(session, request)?;
+    let front = sound(session, request, &Budget::new(limits::FIX_STEPS))?;
     let batch = front.batch();
     let Wanted { threads, time } = wanted;
     let schema = front.source.as_ref().and_then(|source| source.schema.as_ref());
@@ -62,8 +65,10 @@ pub fn check(session: &mut Session, request: &Request, wanted: Wanted) -> Result
         run.evaluation += 2 * weights.iter().max().copied().unwrap_or(0);
     }
     let layers = layers(forward);
-    let notes = left_out(forward, &session.sources);
-    let (model, warnings) = (front.experiment.model.clone(), front.warnings);
+    let mut notes = left_out(forward, &session.sources);
+    notes.extend(frozen(forward, training));
+    let (model, mut warnings) = (front.experiment.model.clone(), front.warnings);
+    let place = front.experiment.model_span;
     let evaluation = front.experiment.eval.clone();
     let gather = match &front.experiment.training {
         Some(training) if training.settings.accumulate > 1 => {
@@ -71,18 +76,25 @@ pub fn check(session: &mut Session, request: &Request, wanted: Wanted) -> Result
         }
         _ => None,
     };
-    let rule = front.experiment.training.as_ref().map(|training| &training.rule);
-    let rows = parameters::rows(&front.experiment.train, rule);
+    let rule = front.experiment.training.as_ref().map(|training| training.rule.clone());
+    let rows = parameters::rows(&front.experiment.train, rule.as_ref());
     let graph = session.training_graph(front.experiment)?;
     run.initial = graph.lasting().map(|(_, ty, _)| ty.bytes(0)).sum();
     // Weights are copied once more while their file is written; the best epoch is put back from a
     // checkpoint's bytes and what is read from them.
-    let written: usize = weights.iter().sum();
-    run.copy = run.initial + written.max(if restores { 2 * run.initial } else { 0 });
+    let of_file: usize = weights.iter().sum();
+    run.copy = run.initial + of_file.max(if restores { 2 * run.initial } else { 0 });
+    if rule.is_some_and(|rule| written(&graph, &rule, 1).needs_copy()) {
+        run.copy += run.initial;
+    }
     let cache = request.cache.as_deref();
     let planned =
         Planned { cache, graph: &graph, gather, evaluation, batch, batches, build: &request.build };
     let (facts, program) = planned.facts(session, time)?;
+    let arena = facts.run.total(threads);
+    if let Some(memory) = request.memory.filter(|&memory| arena + run.total() > memory) {
+        warnings.push(little_memory(arena + run.total(), memory, place));
+    }
     let forecast = program.map(|program| {
         let machine = Machine::known(request.cache.as_deref(), &request.target, threads);
         let step = machine.step(&program, threads);
@@ -103,6 +115,14 @@ pub fn check(session: &mut Session, request: &Request, wanted: Wanted) -> Result
         run,
         forecast,
     })
+}
+
+/// A run would be refused, or ended by the system.
+fn little_memory(needed: usize, memory: usize, model: Span) -> Diagnostic {
+    let message = format!("this needs {needed} bytes of memory, and {memory} may be used here");
+    Diagnostic::warning(codes::LITTLE_MEMORY, message)
+        .primary(model, "the steps of this model")
+        .help("make `batch` or the model smaller; the list of tensors says what takes most")
 }
 
 /// The steps of a program, to be planned.
@@ -190,13 +210,14 @@ fn plan(
 pub(super) fn findings(
     session: &mut Session,
     request: &Request,
+    fixes: &Budget,
 ) -> Result<Vec<Diagnostic>, Failure> {
     let mut all = Vec::new();
     for request in each_model(session, request)? {
         let mut own = Session::default();
         own.instead.clone_from(&session.instead);
-        own.search = session.search.clone();
-        let found = match sound(&mut own, &request) {
+        own.search = session.search;
+        let found = match sound(&mut own, &request, fixes) {
             Ok(front) => front.warnings,
             Err(Failure::Program { diagnostics, .. }) => diagnostics,
             Err(failure) => return Err(failure),
@@ -233,13 +254,13 @@ pub fn each_model(session: &Session, request: &Request) -> Result<Vec<Request>, 
 }
 
 /// A program without errors, or the errors with the fixes that hold.
-fn sound(session: &mut Session, request: &Request) -> Result<Front, Failure> {
+fn sound(session: &mut Session, request: &Request, fixes: &Budget) -> Result<Front, Failure> {
     let mut schemas = Schemas::as_written();
     let text = session.main_text(request)?;
     let (parsed, mut judged) = session.look(text, request, &mut schemas)?;
     let mut found = judged.errors.clone();
     found.extend(judged.warnings.clone());
-    add_fixes(session, request, parsed, &judged, schemas, &mut found);
+    add_fixes(session, request, parsed, &judged, (schemas, fixes), &mut found);
     if judged.errors.is_empty() {
         judged.warnings = found;
         return judged.front().map_err(|found| session.program_failure(found));

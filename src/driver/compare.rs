@@ -70,6 +70,13 @@ impl Compared {
         Some(self.rows.iter().map(|row| (row[0], row[place])).collect())
     }
 
+    /// Whether less is better of one of its numbers: `loss`, `test_error`.
+    pub fn is_less_better(&self, name: &str) -> bool {
+        let own = ["val_", "test_"].iter().find_map(|prefix| name.strip_prefix(prefix));
+        let own = own.unwrap_or(name);
+        own == "loss" || self.info.minimized.iter().any(|known| known == own)
+    }
+
     /// Its numbers: those of a run that is done, or of the last epoch of one that is not.
     pub fn numbers(&self) -> Vec<(String, f64)> {
         if let (Status::Finished, Some(result)) = (self.info.status, &self.info.result) {

@@ -6,7 +6,7 @@ use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::Span;
 use crate::data::{Dataset, FeedError};
-use crate::runtime::trainer::TrainError;
+use crate::runtime::trainer::{NotFinite, TrainError};
 
 /// What ended training, with its place in the program where it has one.
 pub(super) fn train_failure(
@@ -16,8 +16,8 @@ pub(super) fn train_failure(
     session: &Session,
 ) -> Failure {
     let diagnostic = match error {
-        TrainError::NotFinite { epoch, step, loss, in_a_row } => {
-            not_finite(*epoch, *step, *loss, *in_a_row).help(SMALLER_RATE)
+        TrainError::NotFinite { what, epoch, step, loss, in_a_row } => {
+            not_finite(*what, (*epoch, *step), *loss, *in_a_row).help(SMALLER_RATE)
         }
         TrainError::BadIndex { site, split, sample } => {
             let sites = if *split == "train" { &sites.train } else { &sites.evaluate };
@@ -47,13 +47,17 @@ fn data_failure(failure: &FeedError) -> Failure {
     }
 }
 
-/// A loss or gradient that is not finite, as far as the step itself tells.
-pub(super) fn not_finite(epoch: usize, step: usize, loss: f32, in_a_row: u64) -> Diagnostic {
-    let what =
-        if loss.is_finite() { "the gradient".to_string() } else { format!("the loss ({loss})") };
+/// Numbers that are not finite, as far as the step itself tells.
+pub(super) fn not_finite(
+    what: NotFinite,
+    (epoch, step): (usize, usize),
+    loss: f32,
+    in_a_row: u64,
+) -> Diagnostic {
+    let what = what.words(loss);
     let message = format!("{what} is not finite in step {step} of epoch {epoch}");
     let mut diagnostic = Diagnostic::error(codes::NOT_FINITE, message)
-        .note("the parameters are as they were before that step");
+        .note("parameters and states are as they were before that step");
     if in_a_row > 1 {
         diagnostic = diagnostic.note(format!("{in_a_row} batches in a row were like that"));
     }

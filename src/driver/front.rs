@@ -9,6 +9,7 @@ use crate::base::caught::caught;
 use crate::base::codes;
 use crate::base::diagnostic::{Diagnostic, Severity};
 use crate::base::fix::Edit;
+use crate::base::limits::{self, Budget};
 use crate::base::shown::Show;
 use crate::base::source::FileId;
 use crate::elaborate::{self, Experiment, Program, Settings, Tolerated, Use};
@@ -17,6 +18,7 @@ use crate::lint;
 use crate::syntax::{self, ast};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// An elaborated program and its data source.
 #[derive(Debug)]
@@ -55,11 +57,24 @@ impl Session {
         request: &Request,
         schemas: &mut Schemas,
     ) -> Result<(Parsed, Judged), Failure> {
+        self.look_within(text, request, schemas, &Budget::default())
+    }
+
+    /// The same within a budget.
+    pub(super) fn look_within(
+        &mut self,
+        text: String,
+        request: &Request,
+        schemas: &mut Schemas,
+        budget: &Budget,
+    ) -> Result<(Parsed, Judged), Failure> {
         let (parsed, errors) = self.parse(&request.file, text)?;
+        let before = budget.spent();
         let judged = match errors.is_empty() {
-            true => self.judge(&parsed, request, schemas)?,
+            true => self.judge_within(&parsed, request, schemas, None, budget)?,
             false => Judged { errors, unread: true, ..Judged::default() },
         };
+        self.steps += PARSED * parsed.tokens + budget.spent() - before;
         Ok((parsed, judged))
     }
 
@@ -76,30 +91,23 @@ impl Session {
     }
 
     /// Asks the data for their schema and elaborates. What is wrong with the data does not keep the
-    /// rest from being looked at.
-    pub(super) fn judge(
-        &mut self,
-        parsed: &Parsed,
-        request: &Request,
-        schemas: &mut Schemas,
-    ) -> Result<Judged, Failure> {
-        self.judge_within(parsed, request, schemas, None, &mut 0)
-    }
-
-    /// The same; where errors are tolerated, any other ends the work. Adds the operators built.
+    /// rest from being looked at. Where errors are tolerated, any other ends the work.
     pub(super) fn judge_within(
         &mut self,
         parsed: &Parsed,
         request: &Request,
         schemas: &mut Schemas,
         tolerated: Option<Vec<Tolerated>>,
-        effort: &mut usize,
+        budget: &Budget,
     ) -> Result<Judged, Failure> {
         let program = parsed.program();
         let mut judged = Judged::default();
         let model = request.model.clone();
-        let mut asked = elaborate::Request { model, tolerated, ..Default::default() };
-        match elaborate::data_request(&program, request.model.as_deref()) {
+        // Every walk over the trees is as long as the text.
+        budget.spend(parsed.tokens + parsed.prelude.items.len());
+        let budget = budget.clone();
+        let mut asked = elaborate::Request { model, tolerated, budget, ..Default::default() };
+        match elaborate::data_request(&program, request.model.as_deref(), &asked.budget) {
             Ok(Some(item)) => {
                 let name = item.name.clone();
                 match source(item, request, schemas, &mut judged.warnings) {
@@ -115,7 +123,6 @@ impl Session {
         }
         asked.data_failed = !judged.errors.is_empty();
         let elaborated = self.elaborate(&program, &asked)?;
-        *effort += asked.effort.get();
         match elaborated {
             Ok(experiment) => judged.experiment = Some(experiment),
             Err(found) => {
@@ -130,11 +137,15 @@ impl Session {
             }
         }
         if judged.errors.is_empty() {
+            let nodes = judged.experiment.as_ref().map_or(0, |it| it.train.nodes.len());
+            asked.budget.spend(LINTS * parsed.tokens + nodes);
             self.lint(parsed, &mut judged)?;
             if schemas.as_written {
                 self.misfits(request, &mut judged);
             }
         }
+        cap(&mut judged.errors);
+        cap(&mut judged.warnings);
         Ok(judged)
     }
 
@@ -223,12 +234,19 @@ impl Session {
     /// left out.
     fn parse(&mut self, main: &Path, text: String) -> Result<(Parsed, Vec<Diagnostic>), Failure> {
         let prelude_id = self.sources.add_builtin(elaborate::PRELUDE_NAME, elaborate::PRELUDE);
-        let prelude = self.parse_file(prelude_id)?.expect("the prelude parses");
+        // Its place is always the first, so one tree serves all programs.
+        let prelude = match self.prelude.clone() {
+            Some(prelude) => prelude,
+            None => Arc::new(self.parse_file(prelude_id)?.expect("the prelude parses")),
+        };
+        self.prelude = Some(prelude.clone());
+        let bytes = text.len();
         let id = self.sources.add(main.to_string_lossy().into_owned(), text);
-        let mut loading = Loading { files: Vec::new(), known: vec![(real(main), id)] };
+        let known = vec![(real(main), id)];
+        let mut loading = Loading { files: Vec::new(), known, bytes, tokens: 0 };
         let mut found = Vec::new();
         self.load(id, main, &mut Vec::new(), &mut loading, &mut found)?;
-        Ok((Parsed { files: loading.files, prelude }, found))
+        Ok((Parsed { files: loading.files, prelude, tokens: loading.tokens }, found))
     }
 
     /// Parses one file, then what it uses. `chain` are the `use` items that led here.
@@ -249,7 +267,15 @@ impl Session {
         };
         let uses = elaborate::uses(&file);
         loading.files.push(file);
+        loading.tokens += syntax::measure(id, &self.sources.file(id).text).unwrap_or_default();
         for step in uses {
+            if let Some(reason) = loading.too_large() {
+                found.push(*syntax::too_large(step.span, reason));
+                return Ok(());
+            }
+            if found.len() >= limits::FINDINGS {
+                return Ok(());
+            }
             let used = path.parent().unwrap_or(Path::new("")).join(&step.path);
             chain.push((real(path), step.clone()));
             let target = real(&used);
@@ -259,6 +285,7 @@ impl Session {
             } else if !loading.known.iter().any(|(known, _)| *known == target) {
                 match self.read(&used) {
                     Ok(text) => {
+                        loading.bytes += text.len();
                         let id = self.sources.add(used.to_string_lossy().into_owned(), text);
                         loading.known.push((target, id));
                         self.load(id, &used, chain, loading, found)?;
@@ -311,7 +338,9 @@ impl Session {
 /// A program's files as trees, the named one first, and the prelude.
 pub(super) struct Parsed {
     pub files: Vec<ast::File>,
-    pub prelude: ast::File,
+    pub prelude: Arc<ast::File>,
+    /// The words, numbers and signs of the files.
+    pub tokens: usize,
 }
 
 impl Parsed {
@@ -354,6 +383,40 @@ impl Judged {
 struct Loading {
     files: Vec<ast::File>,
     known: Vec<(PathBuf, FileId)>,
+    bytes: usize,
+    tokens: usize,
+}
+
+impl Loading {
+    /// The limit that the files pass together.
+    fn too_large(&self) -> Option<String> {
+        let Loading { known, bytes, tokens, .. } = self;
+        if known.len() > limits::SOURCE_FILES {
+            return Some(format!("the program has more than {} files", limits::SOURCE_FILES));
+        }
+        if *bytes > limits::SOURCE_BYTES {
+            return Some(format!("the program's files have {bytes} bytes"));
+        }
+        let passed = *tokens > limits::SOURCE_TOKENS;
+        passed.then(|| format!("the program's files have {tokens} words, numbers and signs"))
+    }
+}
+
+/// What it takes to parse a token, in steps.
+pub(super) const PARSED: usize = 10;
+/// How many walks over the trees the lints take.
+const LINTS: usize = 4;
+/// How many entries of a folder are looked at for a program that may have been meant.
+const MOST_ENTRIES: usize = 1000;
+
+/// Leaves as many findings as anyone reads, and says so.
+fn cap(found: &mut Vec<Diagnostic>) {
+    let more = found.len().saturating_sub(limits::FINDINGS);
+    found.truncate(limits::FINDINGS);
+    if let Some(last) = found.last_mut().filter(|_| more > 0) {
+        let note = format!("{more} more like these are not shown");
+        *last = last.clone().note(note);
+    }
 }
 
 /// The text of the file that a command names.
@@ -381,13 +444,14 @@ fn programs_in(folder: Option<&Path>) -> Vec<String> {
     let folder = folder.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let names = |folder: &Path| -> Vec<String> {
         let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let entries = entries.take(MOST_ENTRIES);
         entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
     };
     let mut found = Vec::new();
     for name in names(folder) {
         if name.ends_with(".nn") {
             found.push(name);
-        } else if !name.starts_with('.') {
+        } else if !name.starts_with('.') && found.len() < MOST_ENTRIES {
             let inner = names(&folder.join(&name)).into_iter().filter(|it| it.ends_with(".nn"));
             found.extend(inner.map(|inner| format!("{name}/{inner}")));
         }

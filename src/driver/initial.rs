@@ -57,7 +57,7 @@ pub(super) fn initial(
     if let Some(weights) = &settings.class_weights
         && let Some((_, value)) = values.iter_mut().find(|(path, _)| path == CLASS_WEIGHTS)
     {
-        value.data = Data::F32(class_weights(weights, data, value.len())?);
+        value.data = Data::F32(class_weights(weights, data.train.labels(), value.len())?);
     }
     for mean in 0..values.len() {
         let Some(of) = values[mean].0.strip_prefix(MEAN) else { continue };
@@ -68,17 +68,18 @@ pub(super) fn initial(
     Ok(First { values, given })
 }
 
-/// What each class weighs: the same in sum as if all weighed 1.
-fn class_weights(
+/// What each class weighs in training on samples of these classes: as written, or, balanced, the
+/// same in sum as if all weighed 1.
+pub(super) fn class_weights(
     weights: &ClassWeights,
-    data: &Dataset,
+    labels: Option<Vec<usize>>,
     classes: usize,
 ) -> Result<Vec<f32>, Failure> {
     let ClassWeights::Balanced = weights else {
         let ClassWeights::Given(weights) = weights else { return Ok(vec![1.0; classes]) };
         return Ok(weights.iter().map(|&weight| weight as f32).collect());
     };
-    let labels = data.train.labels().ok_or_else(|| {
+    let labels = labels.ok_or_else(|| {
         Failure::Data("`class_weights = balanced` needs data with a class for each sample".into())
     })?;
     let mut counts = vec![0usize; classes];

@@ -1,24 +1,31 @@
-//! Whether a plan fits the machine, asked before anything is allocated.
+//! Whether something fits the memory that may be used, asked before anything is allocated.
 
 use super::session::{Failure, Request, Session};
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
+use crate::graph::{Graph, Type};
 use crate::runtime::program::{Blocks, Program};
 
-/// Refuses programs that share a memory larger than the machine's.
+/// Refuses programs whose shared memory, and `beside` bytes more, are larger than what may be used.
 pub fn refuse_too_large(
     session: &Session,
     request: &Request,
     programs: &[&Program],
     threads: usize,
+    beside: usize,
 ) -> Result<(), Failure> {
     let blocks = programs.iter().map(|program| program.blocks());
     let bytes = blocks.fold(Blocks::default(), Blocks::max).total(threads);
+    refuse(session, request, bytes.saturating_add(beside))
+}
+
+/// Refuses what takes more bytes than may be used.
+pub fn refuse(session: &Session, request: &Request, bytes: usize) -> Result<(), Failure> {
     match request.memory {
         Some(memory) if bytes > memory => {
             let error = Diagnostic::error(
                 codes::MEMORY,
-                format!("a step needs {bytes} bytes of memory, and the machine has {memory}"),
+                format!("a step needs {bytes} bytes of memory, and {memory} may be used here"),
             );
             let error =
                 error.help("make `batch` or the model smaller; `nnc check` lists its tensors");
@@ -26,4 +33,22 @@ pub fn refuse_too_large(
         }
         Some(_) | None => Ok(()),
     }
+}
+
+/// Bytes of a graph's parameters and states.
+pub fn lasting(graph: &Graph) -> usize {
+    graph.lasting().map(|(_, ty, _)| bytes(ty, 1)).fold(0, usize::saturating_add)
+}
+
+/// Bytes that the interpreter of graphs takes for a batch: a number of eight bytes an element of
+/// every value.
+pub fn interpreted(graph: &Graph, batch: usize) -> usize {
+    let values = graph.nodes.values().map(|node| bytes(&node.ty, batch).saturating_mul(2));
+    values.fold(lasting(graph), usize::saturating_add)
+}
+
+/// Bytes of a value, a number taken for four.
+fn bytes(ty: &Type, batch: usize) -> usize {
+    let extents = ty.shape.iter().map(|&dim| super::batch::extent(dim, batch));
+    extents.fold(4, usize::saturating_mul)
 }

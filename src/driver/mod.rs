@@ -37,6 +37,7 @@ mod initial;
 mod kept;
 mod layout;
 mod lr_find;
+mod meaning;
 mod memory;
 mod parameters;
 mod peak;

@@ -7,6 +7,7 @@ use crate::codegen::jit::Code;
 use crate::codegen::{self, Target};
 use crate::elaborate::Experiment;
 use crate::graph::kernels::Kernels;
+use crate::graph::rule::LOSS_WEIGHT;
 use crate::graph::{self, Graph, NodeId, Op, OriginId, Rule, Type};
 use crate::loops;
 use crate::lower::{self, Globals, Lowered};
@@ -65,7 +66,8 @@ impl Phase {
 /// Which nodes of a step belong to its forward pass: those that the loss, the output or a metric
 /// depends on.
 fn forward(graph: &Graph) -> Vec<bool> {
-    let is_forward = |name: &str| name == "loss" || name == "output" || name.starts_with("metric.");
+    let is_forward =
+        |name: &str| matches!(name, "loss" | LOSS_WEIGHT | "output") || name.starts_with("metric.");
     let outputs = graph.outputs.iter().filter(|output| is_forward(&output.name));
     let mut open: Vec<NodeId> = outputs.map(|output| output.node).collect();
     let mut forward = vec![false; graph.nodes.len()];

@@ -10,6 +10,7 @@
 
 use super::evaluate::largest;
 use super::folder::RunInfo;
+use super::memory::{lasting, refuse_too_large};
 use super::session::{Failure, Request, Session};
 use super::source::{Schemas, Source};
 use super::steps::Compiler;
@@ -130,6 +131,7 @@ pub fn predictor(request: &Request, model: &Model, count: usize) -> Result<Predi
     let mut compiler =
         Compiler { session: &mut session, request: &request, fields, globals, run_steps: 1 };
     let (step, _) = compiler.step(&graph, count.clamp(1, BATCH))?;
+    refuse_too_large(&session, &request, &[&step.program], 1, lasting(&graph))?;
     let classes = match task {
         Task::Class { classes, .. } | Task::ClassPerPosition { classes, .. } => classes,
         Task::Labels { labels: 1, .. } => 2,

@@ -6,15 +6,17 @@
 //! ```
 //!
 //! How much is tried is bounded by work, not by time, so that a program gets the same fixes on any
-//! machine.
+//! machine, and by the same work whatever the program's size: in a large program each candidate takes
+//! more steps of the budget, and fewer are tried.
 
-use super::front::{Judged, Parsed};
+use super::front::{Judged, PARSED, Parsed};
 use super::session::{Failure, Request, Session};
-use super::slips::{self, Search};
+use super::slips::{self, Around, Search};
 use super::source::Schemas;
 use crate::base::codes;
 use crate::base::diagnostic::{Diagnostic, Severity};
 use crate::base::fix::{Edit, Fix, apply, moved};
+use crate::base::limits::{self, Budget};
 use crate::base::source::{FileId, Sources};
 use crate::elaborate::{self, Tolerated};
 use crate::repair::{self, Candidate};
@@ -23,10 +25,10 @@ use std::path::PathBuf;
 
 /// How many fixes one finding gets.
 const MOST_FIXES: usize = 3;
-/// How many candidates are tried for all findings of a program.
-const MOST_TRIED: usize = 4000;
-/// How many operators are built for all of them.
-const MOST_BUILT: usize = 400_000;
+/// What a candidate takes beside parsing and evaluating, in steps, and more for each other finding.
+const TRIED: usize = 100;
+/// What looking around a mistake takes for each token of a program, in steps.
+const SCENES: usize = 4;
 /// Once a fix holds, others are looked for that cost at most so much more.
 const FURTHER: u32 = 60;
 /// Once one holds that takes something away, others are looked for that cost at most so much more.
@@ -35,8 +37,6 @@ const BEYOND_LESS: u32 = 80;
 const MOST_BEHIND: usize = 2;
 /// What is proposed with a mistake costs less than this; what is guessed, more.
 const PROPOSED: u32 = 4;
-/// Files past this size get only the fixes that are proposed with a mistake.
-const LARGE: usize = 200_000;
 
 /// Gives each finding the fixes that hold, and takes away those that do not.
 pub(super) fn add_fixes(
@@ -44,39 +44,25 @@ pub(super) fn add_fixes(
     request: &Request,
     parsed: Parsed,
     judged: &Judged,
-    schemas: Schemas,
+    (schemas, budget): (Schemas, &Budget),
     found: &mut [Diagnostic],
 ) {
     let before = found.to_vec();
     let sources = session.sources.clone();
     let source = judged.source.as_ref();
     let classes = source.and_then(|source| source.schema.as_ref()).and_then(|it| it.classes);
-    let (unread, search) = (judged.unread, session.search.clone());
+    let (unread, search) = (judged.unread, session.search);
     let mut again = Again { request, sources, parsed, schemas, unread, search };
-    let built = MOST_BUILT.saturating_sub(again.search.add(0));
-    let mut left = Left { tried: MOST_TRIED, built };
     for (index, finding) in found.iter_mut().enumerate() {
-        let share = Left {
-            tried: left.tried / (before.len() - index),
-            built: left.built / (before.len() - index),
-        };
-        let spent = again.fixes(&before, finding, classes, share);
-        again.search.add(spent.built);
-        left.tried = left.tried.saturating_sub(spent.tried);
-        left.built = left.built.saturating_sub(spent.built);
+        let share = Budget::new(budget.left() / (before.len() - index));
+        again.fixes(&before, finding, classes, &share);
+        budget.spend(share.spent());
     }
 }
 
 /// Whether more may be wrong with what a finding is about than can be seen before it is mended.
 fn hides(finding: &Diagnostic) -> bool {
     [codes::UNKNOWN_NAME, codes::UNKNOWN_CALLEE, codes::ARGUMENTS].contains(&finding.code)
-}
-
-/// Candidates and operators: what is left, or was spent.
-#[derive(Clone, Copy, Debug, Default)]
-struct Left {
-    tried: usize,
-    built: usize,
 }
 
 /// A program to check again with edits.
@@ -91,39 +77,36 @@ struct Again<'r> {
 }
 
 impl Again<'_> {
-    /// Replaces a finding's fixes by those that hold. What it took.
+    /// Replaces a finding's fixes by those that hold.
     fn fixes(
         &mut self,
         before: &[Diagnostic],
         finding: &mut Diagnostic,
         classes: Option<usize>,
-        left: Left,
-    ) -> Left {
-        let mut spent = Left::default();
+        budget: &Budget,
+    ) {
         let mut kept: Vec<(u32, Fix)> = Vec::new();
         // One that takes something away is offered last, and others are looked for longer.
         let mut less: Option<(u32, Fix)> = None;
         let mut behind = 0;
-        let candidates = self.candidates(finding, classes).into_iter();
+        let candidates = self.candidates(finding, classes, budget).into_iter();
         for Candidate { mut fix, cost } in candidates.take(self.search.candidates()) {
             let far = kept.first().is_some_and(|(first, _)| cost > first + FURTHER);
             let farther = less.as_ref().is_some_and(|(first, _)| cost > first + BEYOND_LESS);
             if kept.len() == MOST_FIXES || far || farther {
                 break;
             }
-            if spent.tried >= left.tried || spent.built >= left.built {
+            if !budget.spend(TRIED + before.len() + PARSED * self.parsed_again(&fix)) {
                 break;
             }
-            spent.tried += 1;
             if self.unread && cost < PROPOSED {
-                let (request, sources) = (self.request, &self.sources);
-                let mended = slips::mended(request, sources, &self.search, before, (finding, &fix));
+                let mended = slips::mended(&self.around(budget), before, (finding, &fix));
                 if let Some(mended) = mended.filter(|it| kept.iter().all(|(_, kept)| kept != it)) {
                     kept.push((cost, mended));
                 }
                 continue;
             }
-            if self.holds(before, finding, &fix, &mut spent.built) {
+            if self.holds(before, finding, &fix, budget) {
                 fix.checked = true;
                 fix.automatic = match self.unread {
                     true => !self.takes_sign(&fix),
@@ -136,19 +119,29 @@ impl Again<'_> {
             } else if cost < PROPOSED && behind < MOST_BEHIND && hides(finding) {
                 // What has no meaning hides what is wrong behind it.
                 behind += usize::from(self.search.looks_behind());
-                kept.extend(self.followed(before, finding, &fix).map(|fix| (cost, fix)));
+                kept.extend(self.followed(before, finding, &fix, budget).map(|fix| (cost, fix)));
             }
         }
         kept.truncate(MOST_FIXES - usize::from(less.is_some()));
         finding.fixes = kept.into_iter().chain(less).map(|(_, fix)| fix).collect();
-        spent
+    }
+
+    /// What a search behind one of the fixes is given.
+    fn around<'a>(&'a self, budget: &'a Budget) -> Around<'a> {
+        let Again { request, sources, search, .. } = self;
+        Around { request, sources, search: *search, budget }
     }
 
     /// A fix with those for what it uncovers.
-    fn followed(&self, before: &[Diagnostic], finding: &Diagnostic, fix: &Fix) -> Option<Fix> {
-        let (request, sources) = (self.request, &self.sources);
+    fn followed(
+        &self,
+        before: &[Diagnostic],
+        finding: &Diagnostic,
+        fix: &Fix,
+        budget: &Budget,
+    ) -> Option<Fix> {
         let looks = self.search.looks_behind();
-        looks.then(|| slips::followed(request, sources, &self.search, before, (finding, fix)))?
+        looks.then(|| slips::followed(&self.around(budget), before, (finding, fix)))?
     }
 
     /// Whether a fix of a text only takes an operator away: what was to follow it is missing.
@@ -181,12 +174,26 @@ impl Again<'_> {
         }
     }
 
-    fn candidates(&self, finding: &Diagnostic, classes: Option<usize>) -> Vec<Candidate> {
-        let large = self.sources.iter().any(|(_, file)| !file.builtin && file.text.len() > LARGE);
+    /// The tokens that are parsed again for a fix.
+    fn parsed_again(&self, fix: &Fix) -> usize {
+        let measured = |id: FileId, text: &str| syntax::measure(id, text).unwrap_or_default();
+        let users = self.sources.iter().filter(|(_, file)| !file.builtin);
+        let concerned = users.filter(|(id, _)| self.unread || fix.file() == Some(*id));
+        concerned.map(|(id, file)| measured(id, &file.text)).sum()
+    }
+
+    fn candidates(
+        &self,
+        finding: &Diagnostic,
+        classes: Option<usize>,
+        budget: &Budget,
+    ) -> Vec<Candidate> {
         if self.unread {
             return repair::textual(&self.sources, finding);
         }
-        // A warning has its own fixes only: what it is about works.
+        // A warning has its own fixes only: what it is about works. Where there is no room to look
+        // around each mistake, each has what was proposed with it.
+        let large = !budget.spend(SCENES * self.parsed.tokens);
         if large || finding.severity == Severity::Warning {
             let fixes = finding.fixes.iter().cloned().zip(0..);
             return fixes.map(|(fix, cost)| Candidate { fix, cost }).collect();
@@ -206,7 +213,7 @@ impl Again<'_> {
         before: &[Diagnostic],
         finding: &Diagnostic,
         fix: &Fix,
-        built: &mut usize,
+        budget: &Budget,
     ) -> bool {
         let Some(file) = fix.file() else { return false };
         let known = |other: &Diagnostic| Tolerated {
@@ -218,7 +225,7 @@ impl Again<'_> {
         let tolerated: Vec<Tolerated> =
             before.iter().filter(|other| *other != finding).map(known).collect();
         let text = apply(&self.sources.file(file).text, &fix.edits);
-        let Ok(found) = self.findings(file, text, &tolerated, built) else { return false };
+        let Ok(found) = self.findings(file, text, &tolerated, budget) else { return false };
         let new = |it: &Diagnostic| !tolerated.iter().any(|known| known.is(it));
         let errors_only = finding.severity == Severity::Error;
         let counts = |it: &&Diagnostic| !errors_only || it.severity == Severity::Error;
@@ -231,7 +238,7 @@ impl Again<'_> {
         file: FileId,
         text: String,
         tolerated: &[Tolerated],
-        built: &mut usize,
+        budget: &Budget,
     ) -> Result<Vec<Diagnostic>, Failure> {
         let before = self.sources.file(file).text.clone();
         self.sources.replace(file, text);
@@ -246,11 +253,11 @@ impl Again<'_> {
                 match position.filter(|_| same_uses && !self.unread) {
                     Some(at) => {
                         let old = std::mem::replace(&mut self.parsed.files[at], tree);
-                        let found = self.elaborated(tolerated, built);
+                        let found = self.elaborated(tolerated, budget);
                         self.parsed.files[at] = old;
                         found
                     }
-                    None => self.read_again(),
+                    None => self.read_again(budget),
                 }
             }
         };
@@ -261,13 +268,13 @@ impl Again<'_> {
     fn elaborated(
         &mut self,
         tolerated: &[Tolerated],
-        built: &mut usize,
+        budget: &Budget,
     ) -> Result<Vec<Diagnostic>, Failure> {
         let mut session = Session::default();
         session.sources = std::mem::take(&mut self.sources);
         let tolerated = Some(tolerated.to_vec());
         let judged =
-            session.judge_within(&self.parsed, self.request, &mut self.schemas, tolerated, built);
+            session.judge_within(&self.parsed, self.request, &mut self.schemas, tolerated, budget);
         self.sources = session.sources;
         let mut judged = judged?;
         judged.errors.append(&mut judged.warnings);
@@ -275,7 +282,7 @@ impl Again<'_> {
     }
 
     /// The same where what is read changes: all files are read again.
-    fn read_again(&mut self) -> Result<Vec<Diagnostic>, Failure> {
+    fn read_again(&mut self, budget: &Budget) -> Result<Vec<Diagnostic>, Failure> {
         let users = self.sources.iter().filter(|(_, file)| !file.builtin);
         let texts: Vec<(FileId, PathBuf, String)> =
             users.map(|(id, file)| (id, PathBuf::from(&file.name), file.text.clone())).collect();
@@ -284,7 +291,8 @@ impl Again<'_> {
         let instead = texts.into_iter().map(|(_, path, text)| (path, text)).collect();
         let mut session = Session::default();
         session.instead = instead;
-        let (_, mut judged) = session.look(text, self.request, &mut self.schemas)?;
+        session.prelude = Some(self.parsed.prelude.clone());
+        let (_, mut judged) = session.look_within(text, self.request, &mut self.schemas, budget)?;
         judged.errors.append(&mut judged.warnings);
         Ok(judged.errors)
     }
@@ -321,6 +329,9 @@ pub struct Changed {
 /// How many fixes are made at most: each takes a finding away.
 const MOST_MADE: usize = 200;
 
+/// How many searches' steps are taken for all of them.
+const ROUNDS: usize = 3;
+
 /// Makes each finding's first fix, checking again after each, until none is left that has one.
 /// Writes nothing.
 pub fn fix(request: &Request) -> Result<Fixed, Failure> {
@@ -328,10 +339,14 @@ pub fn fix(request: &Request) -> Result<Fixed, Failure> {
     let mut fixed =
         Fixed { changed: Vec::new(), made: Vec::new(), left: Vec::new(), sources: Box::default() };
     let mut mended = false;
+    let budget = Budget::new(ROUNDS * limits::FIX_STEPS);
     loop {
         let mut session = Session::default();
         session.instead = texts.clone();
-        let found = super::check::findings(&mut session, request)?;
+        let search = Budget::new(limits::FIX_STEPS.min(budget.left()));
+        let found = super::check::findings(&mut session, request, &search)?;
+        // What it took to check the program as it is comes on top of the search.
+        budget.spend(search.spent() + session.steps);
         // What a fix leaves without a use is not taken away in the same breath.
         let unused = [codes::UNUSED_ITEM, codes::UNUSED_BINDING, codes::UNUSED_ARGUMENT];
         let kept = |it: &&Diagnostic| !unused.contains(&it.code) || !mended;
@@ -340,7 +355,9 @@ pub fn fix(request: &Request) -> Result<Fixed, Failure> {
                 |fix: &&Fix| fix.automatic && (fix.checked || finding.severity == Severity::Error);
             Some((finding.severity, finding.fixes.iter().find(made)?))
         });
-        let Some((severity, fix)) = first.filter(|_| fixed.made.len() < MOST_MADE) else {
+        let Some((severity, fix)) =
+            first.filter(|_| fixed.made.len() < MOST_MADE && !budget.is_empty())
+        else {
             fixed.left = found;
             fixed.sources = Box::new(session.sources);
             return Ok(fixed);

@@ -17,13 +17,13 @@ use crate::base::entity::Entity;
 use crate::base::shown::Show;
 use crate::base::source::{Sources, Span};
 use crate::base::tensor::DType;
-use crate::graph::rule::LR_SCALE;
+use crate::graph::bounds::uniforms;
 use crate::graph::{Binary, Dim, Graph, NodeId, Op, Output, Unary};
 use crate::lower::Globals;
 use crate::pass::probe;
 use crate::runtime::pool::Pool;
 use crate::runtime::program::{Memory, Program, StepArgs};
-use crate::runtime::trainer::{Refused, Trainer};
+use crate::runtime::trainer::{NotFinite, Refused, Trainer};
 
 /// The first value that was not finite.
 pub(super) struct Culprit {
@@ -92,7 +92,7 @@ pub(super) fn replay(
     };
     let is_wrong =
         |id: NodeId| counts(id).is_some_and(|counts| counts.iter().any(|&count| count > 0.0));
-    let Some(first) = first_wrong(graph, &is_wrong) else { return Ok(None) };
+    let Some(first) = first_wrong(graph, refused.what, &is_wrong) else { return Ok(None) };
     let counted = counts(first).unwrap_or_default();
     let rows = match graph.ty(first).shape.first() {
         Some(Dim::Batch(rows)) => Some(*rows),
@@ -104,39 +104,82 @@ pub(super) fn replay(
         let file = run.data.train.file(index).map(|file| file.shown().to_string());
         (run.data.train.original(index), file)
     });
-    let what = again.numbers(first)?;
+    let seen = again.numbers(first)?;
+    let help = help(graph, first, &seen, refused.what);
     let place = place(&again.session.sources, graph, first);
     let path = graph.nodes[first].origin.map(|origin| graph.origins.get(origin).path.clone());
-    let help = match graph.nodes[first].op {
-        Op::Unary(Unary::Log | Unary::Log1p) => "keep what it takes positive: `log(max(x, 1e-7))`",
-        Op::Unary(Unary::Sqrt | Unary::Rsqrt) => "keep what it takes positive: `sqrt(x + 1e-7)`",
-        Op::Binary(Binary::Div) => "keep the divisor from 0: `a / (b + 1e-7)`",
-        Op::Unary(Unary::Exp) => "bound what it takes: `exp(min(x, 50.0))`",
-        _ => SMALLER_RATE,
-    };
-    Ok(Some(Culprit { what, path: path.unwrap_or_default(), place, sample, help }))
+    let path = path.unwrap_or_default();
+    Ok(Some(Culprit { what: seen.text, path, place, sample, help }))
 }
 
-/// The first value on the way back from the loss, or else from a gradient, through values that are
-/// not finite. What no finite result comes from (an infinity that a mask puts in) is not on it.
-fn first_wrong(graph: &Graph, is_wrong: &dyn Fn(NodeId) -> bool) -> Option<NodeId> {
-    let roots = ["loss", "grad_norm"].into_iter().filter_map(|name| graph.output(name));
-    for root in roots {
-        if !is_wrong(root) {
+/// What an operator took and gave.
+struct Seen {
+    text: String,
+    /// The numbers of its first element that is not finite, where each comes from those at the same
+    /// place.
+    args: Vec<f32>,
+}
+
+/// What helps against it.
+fn help(graph: &Graph, node: NodeId, seen: &Seen, what: NotFinite) -> &'static str {
+    let overflows = !seen.args.is_empty() && seen.args.iter().all(|arg| arg.is_finite());
+    let by_zero = seen.args.get(1) == Some(&0.0);
+    match (&graph.nodes[node].op, what) {
+        (Op::Unary(Unary::Log | Unary::Log1p), _) => {
+            "keep what it takes positive: `log(max(x, 1e-7))`"
+        }
+        (Op::Unary(Unary::Sqrt | Unary::Rsqrt), _) => {
+            "keep what it takes positive: `sqrt(x + 1e-7)`"
+        }
+        (Op::Cast(_), NotFinite::Update) if by_zero => {
+            "a divisor of the optimizer's is 0: where it is `1 - beta ^ step`, `beta` must be below 1"
+        }
+        (Op::Cast(_), _) => "this number of the step is not finite: look at the settings it is of",
+        (Op::Binary(Binary::Div), NotFinite::Update) if by_zero => {
+            "keep the optimizer's divisor from 0: an `eps` above 0 that is added to it does"
+        }
+        (Op::Binary(Binary::Div), _) if by_zero => "keep the divisor from 0: `a / (b + 1e-7)`",
+        (Op::Unary(Unary::Exp), _) => "bound what it takes: `exp(min(x, 50.0))`",
+        (Op::Input(_), _) => "the data hold a number that is not finite: leave the sample out",
+        (Op::Param(_) | Op::State(_), _) => {
+            "it began like that: look at where it is from, an initializer or `init_from`"
+        }
+        (_, NotFinite::Update) if overflows => {
+            "the result is too large for f32: a smaller learning rate, or `clip_norm`, helps"
+        }
+        _ => SMALLER_RATE,
+    }
+}
+
+/// The first value on the way back from what was refused through values that are not finite. What
+/// no finite result comes from (an infinity that a mask puts in) is not on it.
+fn first_wrong(
+    graph: &Graph,
+    what: NotFinite,
+    is_wrong: &dyn Fn(NodeId) -> bool,
+) -> Option<NodeId> {
+    let root = roots(graph, what).into_iter().find(|&root| is_wrong(root))?;
+    let (mut first, mut open) = (root, vec![root]);
+    let mut seen = vec![false; graph.nodes.len()];
+    while let Some(node) = open.pop() {
+        if std::mem::replace(&mut seen[node.index()], true) {
             continue;
         }
-        let (mut first, mut open) = (root, vec![root]);
-        let mut seen = vec![false; graph.nodes.len()];
-        while let Some(node) = open.pop() {
-            if std::mem::replace(&mut seen[node.index()], true) {
-                continue;
-            }
-            first = first.min(node);
-            open.extend(graph.nodes[node].args.iter().copied().filter(|&arg| is_wrong(arg)));
-        }
-        return Some(first);
+        first = first.min(node);
+        open.extend(graph.nodes[node].args.iter().copied().filter(|&arg| is_wrong(arg)));
     }
-    None
+    Some(first)
+}
+
+/// The values of which one was not finite, those that are likelier first.
+fn roots(graph: &Graph, what: NotFinite) -> Vec<NodeId> {
+    let outputs = ["loss", "grad_norm"].into_iter().filter_map(|name| graph.output(name));
+    // Updates are `where(finite, new, old)`.
+    let new = graph.updates.iter().filter_map(|update| graph.nodes[update.node].args.get(1));
+    match what {
+        NotFinite::Loss | NotFinite::Gradient => outputs.chain(new.copied()).collect(),
+        NotFinite::State | NotFinite::Update => new.copied().chain(outputs).collect(),
+    }
 }
 
 /// What it takes to make the step again.
@@ -160,7 +203,7 @@ impl Again<'_, '_> {
         let mut memory = Memory::for_programs([&program], self.threads);
         for (path, _) in self.run.lasting() {
             if program.buffer(path).is_some() {
-                program.bytes_mut(&mut memory, path).copy_from_slice(self.trainer.bytes(path));
+                program.bytes_mut(&mut memory, path).copy_from_slice(&self.trainer.bytes(path));
             }
         }
         program.refresh(&mut memory, &mut pool);
@@ -171,21 +214,21 @@ impl Again<'_, '_> {
         }
         let declared = &program.loops().uniforms.hypers;
         let mut hypers = hypers(declared, self.run.run_steps);
-        for (value, (name, _)) in hypers.iter_mut().zip(declared) {
-            if name == LR_SCALE {
-                *value = self.refused.lr_scale;
-            }
-        }
+        self.refused.set_hypers(declared, &mut hypers);
         let args = StepArgs { step: self.refused.number, seed: self.refused.seed, hypers: &hypers };
         // An index out of range would have been the error of the step itself.
         let _ = program.run(&mut memory, &mut pool, &args);
         Ok((program, memory))
     }
 
-    /// What the operator did: the numbers of its first element that is not finite, where each comes
-    /// from those at the same place.
-    fn numbers(&mut self, node: NodeId) -> Result<String, Failure> {
+    /// What the operator did.
+    fn numbers(&mut self, node: NodeId) -> Result<Seen, Failure> {
         let graph = &self.run.graph;
+        if let Op::Cast(_) = graph.nodes[node].op
+            && graph.ty(graph.nodes[node].args[0]).dtype == DType::F64
+        {
+            return Ok(self.number_of_the_step(graph.nodes[node].args[0]));
+        }
         if !matches!(graph.nodes[node].op, Op::Unary(_) | Op::Binary(_)) {
             return Ok(leaf(graph, node));
         }
@@ -206,19 +249,39 @@ impl Again<'_, '_> {
             if graph.ty(arg).dtype != DType::F32 {
                 return Ok(leaf(graph, node));
             }
-            numbers.push(format!("{:?}", read(&format!("arg{index}"))[at]));
+            numbers.push(read(&format!("arg{index}"))[at]);
         }
-        let name = graph.nodes[node].op.name();
-        Ok(format!("`{name}` of {} gives {:?}", numbers.join(" and "), value[at]))
+        Ok(Seen { text: told(graph, node, &numbers, value[at]), args: numbers })
+    }
+
+    /// What the operator did that computes a number once a step.
+    fn number_of_the_step(&self, node: NodeId) -> Seen {
+        let graph = &self.run.graph;
+        let declared = graph.hypers.values().map(|hyper| (hyper.name.clone(), hyper.value));
+        let declared: Vec<(String, f64)> = declared.collect();
+        let mut hypers = hypers(&declared, self.run.run_steps);
+        self.refused.set_hypers(&declared, &mut hypers);
+        let values = uniforms(graph, self.refused.number, &hypers);
+        let number = |node: NodeId| values[node.index()] as f32;
+        let args: Vec<f32> = graph.nodes[node].args.iter().map(|&arg| number(arg)).collect();
+        let text = told(graph, node, &args, number(node));
+        Seen { text: format!("{text} in step {}", self.refused.number), args }
     }
 }
 
+/// `` `div` of 1.0 and 0.0 gives inf ``.
+fn told(graph: &Graph, node: NodeId, args: &[f32], value: f32) -> String {
+    let numbers: Vec<String> = args.iter().map(|arg| format!("{arg:?}")).collect();
+    format!("`{}` of {} gives {value:?}", graph.nodes[node].op.name(), numbers.join(" and "))
+}
+
 /// What a value is that is computed from nothing at the same place.
-fn leaf(graph: &Graph, node: NodeId) -> String {
-    match &graph.nodes[node].op {
+fn leaf(graph: &Graph, node: NodeId) -> Seen {
+    let text = match &graph.nodes[node].op {
         Op::Input(input) => format!("the data's `{}`", graph.inputs[*input].name),
         Op::Param(param) => format!("the parameter `{}`", graph.params[*param].path),
         Op::State(state) => format!("the state `{}`", graph.states[*state].path),
         op => format!("`{}`, {}", op.name(), graph.ty(node)),
-    }
+    };
+    Seen { text, args: Vec::new() }
 }

@@ -17,7 +17,9 @@ use super::pipeline::place;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::Sources;
 use crate::base::task::Task;
-use crate::graph::{Graph, NodeId, Op};
+use crate::elaborate::Training;
+use crate::graph::rule::{CLASS_WEIGHTS, FROZEN};
+use crate::graph::{Graph, NodeId, Op, Param, StateId, Target};
 use crate::runtime::program::Blocks;
 use serde_json::{Value, json};
 use std::collections::HashSet;
@@ -83,7 +85,7 @@ impl Bytes {
         Bytes { shared, thread: blocks.total(1) - shared }
     }
 
-    fn total(self, threads: usize) -> usize {
+    pub fn total(self, threads: usize) -> usize {
         self.shared + threads * self.thread
     }
 }
@@ -104,6 +106,13 @@ pub(super) struct RunBytes {
     pub copy: usize,
     /// What evaluation counts and the report shows: tables of classes, the worst predictions.
     pub evaluation: usize,
+}
+
+impl RunBytes {
+    /// All of them, with what the program itself takes.
+    pub fn total(self) -> usize {
+        self.data + self.prefetch + self.initial + self.copy + self.evaluation + PROGRAM
+    }
 }
 
 /// What the program itself takes: its code, compiled steps, and what the system gives each
@@ -212,6 +221,35 @@ pub(super) fn left_out(graph: &Graph, sources: &Sources) -> Vec<String> {
         }
     }
     notes
+}
+
+/// What `freeze` leaves as it is, if anything.
+pub(super) fn frozen(graph: &Graph, training: Option<&Training>) -> Option<String> {
+    let frozen = training?.rule.spared.get(FROZEN).filter(|paths| !paths.is_empty())?;
+    let numbers = |param: &Param| param.ty.shape.at(0).iter().product::<usize>();
+    let kept = graph.params.values().filter(|param| frozen.contains(&param.path));
+    let layer = |path: &str| path.rsplit_once('.').map(|(layer, _)| layer.to_owned());
+    let layers: Vec<Option<String>> = frozen.iter().map(|path| layer(path)).collect();
+    let written =
+        |state: StateId| graph.updates.iter().any(|update| update.target == Target::State(state));
+    let states = graph.states.iter().filter(|(id, state)| {
+        !written(*id) && state.path != CLASS_WEIGHTS && layers.contains(&layer(&state.path))
+    });
+    let states: Vec<&str> = states.map(|(_, state)| state.path.as_str()).collect();
+    let states = match states.len() {
+        0 => String::new(),
+        count => format!(", and {count} states of their layers"),
+    };
+    const SHOWN: usize = 6;
+    let more = if frozen.len() > SHOWN { ", …" } else { "" };
+    Some(format!(
+        "frozen: {} of {} parameters ({} of {} numbers){states}: {}{more}",
+        frozen.len(),
+        graph.params.len(),
+        kept.map(numbers).sum::<usize>(),
+        graph.parameter_count(),
+        frozen[..frozen.len().min(SHOWN)].join(", "),
+    ))
 }
 
 /// The operations of a contraction over one sample.
@@ -328,8 +366,7 @@ impl Report {
 
     /// Bytes that a run has in memory at most, as far as can be said beforehand.
     fn peak(&self) -> usize {
-        let RunBytes { threads, data, prefetch, initial, copy, evaluation } = self.run;
-        self.facts.run.total(threads) + data + prefetch + initial + copy + evaluation + PROGRAM
+        self.arena() + self.run.total()
     }
 
     /// Bytes of the memory that a run's steps share.

@@ -3,7 +3,8 @@
 use super::failures::train_failure;
 use super::front::Front;
 use super::initial::{First, frozen_at_random, initial};
-use super::memory::refuse_too_large;
+use super::meaning::meaning;
+use super::memory;
 use super::report::{Layer, layers};
 use super::schedules::{refuse_unfit, schedules};
 use super::session::{Failure, Request, Session};
@@ -16,7 +17,7 @@ use crate::data::{Dataset, Watch};
 use crate::elaborate::{self, Training, Watched};
 use crate::files::write;
 use crate::graph::Graph;
-use crate::graph::rule::{CLASS_WEIGHTS, GATHERED, MEAN};
+use crate::graph::rule::{CLASS_WEIGHTS, GATHERED, GATHERED_WEIGHT, MEAN};
 use crate::lower::Globals;
 use crate::runtime::checkpoint::Snapshot;
 use crate::runtime::pool::Pool;
@@ -84,6 +85,8 @@ pub struct Run {
     weights: usize,
     parameters: usize,
     pub(super) sites: Sites,
+    /// What the program computes, part by part.
+    pub(super) meaning: Vec<(String, String)>,
 }
 
 /// Compiles and opens all that a run needs; `watch` follows the reading of data.
@@ -116,6 +119,7 @@ pub fn run(
         return Err(session.program_failure(unknown));
     }
     let model = experiment.model.clone();
+    let meaning = meaning(&experiment, &training);
     let layers = layers(&experiment.train);
     // The model's own come first; the optimiser adds its states behind them.
     let weights = experiment.train.lasting().filter(|(path, ..)| *path != CLASS_WEIGHTS).count();
@@ -128,9 +132,11 @@ pub fn run(
     let globals = Globals::default();
     let fields = data.fields(true);
     let mut compiler = Compiler { session, request, fields, globals, run_steps };
-    let (steps, sites) = compiler.steps(&graphs, &training.settings, &data)?;
+    let (steps, sites) = compiler.steps(&graphs, &training.rule, &training.settings, &data)?;
     let programs: Vec<&Program> = programs(&steps).collect();
-    refuse_too_large(session, request, &programs, overrides.threads)?;
+    // The first values of parameters and states, and the copy that checkpoints are written from.
+    let beside = 2 * memory::lasting(&graphs.train);
+    memory::refuse_too_large(session, request, &programs, overrides.threads, beside)?;
     let of = (&graphs.train, &graphs.evaluate);
     let First { values: mut initial, given } =
         initial(session, request, of, &training.settings, &data)?;
@@ -153,6 +159,7 @@ pub fn run(
         weights,
         parameters,
         sites,
+        meaning,
     })
 }
 
@@ -184,16 +191,23 @@ fn settings(
             elaborate::OnNan::Skip => OnNan::Skip,
             elaborate::OnNan::HalveLr => OnNan::HalveLr,
         },
-        rules: rules(said, data.validation.count() > 0),
+        rules: rules(training, data.validation.count() > 0),
         averages: averages.collect(),
-        gathered: of_state(GATHERED).map(|(path, _)| path.clone()).collect(),
+        gathered: initial
+            .iter()
+            .filter(|(path, _)| path.starts_with(GATHERED) || path == GATHERED_WEIGHT)
+            .map(|(path, _)| path.clone())
+            .collect(),
     }
 }
 
 /// What decides after an epoch.
-fn rules(said: &elaborate::Settings, has_validation: bool) -> Rules {
-    let monitor =
-        |watched: &Watched| Monitor { name: watched.name.clone(), higher: watched.higher() };
+fn rules(training: &Training, has_validation: bool) -> Rules {
+    let said = &training.settings;
+    let monitor = |Watched { name, .. }: &Watched| Monitor {
+        name: name.clone(),
+        higher: training.is_higher_better(name),
+    };
     let loss = if has_validation { "val_loss" } else { "loss" };
     let usual = || Monitor { name: loss.into(), higher: false };
     let stop = said.early_stop.as_ref();

@@ -286,6 +286,7 @@ impl Series {
         let text = set(&self.text, self.request.model.as_deref(), &member.settings)?;
         let said = |it: &Setting| format!("{}={}", it.key, it.value);
         Ok(Left::Run(Box::new(Job {
+            force: false,
             request: self.request.clone(),
             text: Some(text),
             set: member.settings.iter().map(said).collect(),

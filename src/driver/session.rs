@@ -5,7 +5,9 @@ use super::slips::Search;
 use crate::base::caught::caught;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::Sources;
+use crate::syntax::ast::File;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// What a command wants compiled, and where things are. Nothing below asks the environment.
@@ -88,6 +90,10 @@ pub struct Session {
     pub timings: Vec<Timing>,
     /// Texts that stand for those of files.
     pub(super) instead: Vec<(PathBuf, String)>,
+    /// The prelude's tree, once it was parsed.
+    pub(super) prelude: Option<Arc<File>>,
+    /// Steps that parsing and evaluating have taken.
+    pub(super) steps: usize,
     pub(super) wanted: Option<String>,
     /// Which search for fixes this is part of.
     pub(super) search: Search,

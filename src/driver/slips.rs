@@ -14,13 +14,12 @@ use super::check;
 use super::session::{Request, Session};
 use crate::base::diagnostic::{Diagnostic, Severity};
 use crate::base::fix::{Edit, Fix, apply, moved};
+use crate::base::limits::Budget;
 use crate::base::source::{FileId, Sources, Span};
 use crate::elaborate::Tolerated;
 use crate::repair;
 use crate::syntax;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// How many slips one fix mends.
 const MOST_SLIPS: usize = 16;
@@ -33,33 +32,38 @@ const MOST_BEHIND: usize = 6;
 /// How many candidates are tried for each of those.
 const MOST_INNER: usize = 40;
 
-/// Which search a session is part of, and what all searches have built together: what is found behind
-/// a fix is searched for fixes in turn, twice at most.
-#[derive(Clone, Debug, Default)]
+/// Which search a session is part of: what is found behind a fix is searched for fixes in turn, twice
+/// at most.
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Search {
     level: u8,
-    built: Arc<AtomicUsize>,
+}
+
+/// The program around a fix, and what looking behind it may take.
+pub(super) struct Around<'a> {
+    pub request: &'a Request,
+    /// The program as it is.
+    pub sources: &'a Sources,
+    /// The search that the fix was found in.
+    pub search: Search,
+    /// Steps that are left for all that is looked at.
+    pub budget: &'a Budget,
 }
 
 impl Search {
     /// The search for what is behind a fix.
-    fn inner(&self) -> Search {
-        Search { level: self.level + 1, built: Arc::clone(&self.built) }
+    fn inner(self) -> Search {
+        Search { level: self.level + 1 }
     }
 
     /// Whether it may look behind its fixes.
-    pub fn looks_behind(&self) -> bool {
+    pub fn looks_behind(self) -> bool {
         self.level < 2
     }
 
     /// How many candidates of each finding are tried.
-    pub fn candidates(&self) -> usize {
+    pub fn candidates(self) -> usize {
         if self.level == 0 { usize::MAX } else { MOST_INNER }
-    }
-
-    /// Adds operators; all that were built.
-    pub fn add(&self, built: usize) -> usize {
-        self.built.fetch_add(built, Ordering::Relaxed) + built
     }
 }
 
@@ -87,25 +91,23 @@ impl Mended {
 /// The fix that an edit of a text begins, whose mistake is `finding`, one of those in `known`. None
 /// where the text does not parse with it. `sources` stay as they are.
 pub(super) fn mended(
-    request: &Request,
-    sources: &Sources,
-    search: &Search,
+    around: &Around<'_>,
     known: &[Diagnostic],
     (finding, edit): (&Diagnostic, &Fix),
 ) -> Option<Fix> {
     let file = edit.file()?;
-    let before = &sources.file(file).text;
+    let before = &around.sources.file(file).text;
     let mut mended = Mended { file, text: before.clone(), titles: Vec::new() };
     mended.make(edit);
     let others = others(known, finding, edit);
     let start = finding.place().map_or(0, |place| place.start);
-    let all = parsed(&mut mended, sources, others, start)?;
+    let all = parsed(&mut mended, around.sources, others, start)?;
     let mut slips = mended.fix(before);
     if !all {
         slips.checked = true;
         return Some(slips);
     }
-    if sound(&mut mended, request, sources, search, Vec::new())? {
+    if sound(&mut mended, around, Vec::new())? {
         let mut fix = mended.fix(before);
         fix.checked = true;
         return Some(fix);
@@ -117,19 +119,16 @@ pub(super) fn mended(
 /// something: `Adam(learning_rate: 1e-3)`. None where more is wrong than before; `known` is what is
 /// found in the program as it is, `finding` one of it.
 pub(super) fn followed(
-    request: &Request,
-    sources: &Sources,
-    search: &Search,
+    around: &Around<'_>,
     known: &[Diagnostic],
     (finding, edit): (&Diagnostic, &Fix),
 ) -> Option<Fix> {
     let file = edit.file()?;
-    let before = &sources.file(file).text;
+    let before = &around.sources.file(file).text;
     let mut mended = Mended { file, text: before.clone(), titles: Vec::new() };
     mended.make(edit);
     let others = others(known, finding, edit);
-    let mut fix =
-        sound(&mut mended, request, sources, search, others)?.then(|| mended.fix(before))?;
+    let mut fix = sound(&mut mended, around, others)?.then(|| mended.fix(before))?;
     fix.checked = true;
     Some(fix)
 }
@@ -201,13 +200,8 @@ fn leads_on(
 }
 
 /// Mends what is found in a text that parses, but for the others. Whether no more is wrong then.
-fn sound(
-    mended: &mut Mended,
-    request: &Request,
-    sources: &Sources,
-    search: &Search,
-    mut others: Vec<Tolerated>,
-) -> Option<bool> {
+fn sound(mended: &mut Mended, around: &Around<'_>, mut others: Vec<Tolerated>) -> Option<bool> {
+    let Around { request, sources, search, budget } = *around;
     let path = PathBuf::from(&sources.file(mended.file).name);
     for _ in 0..=MOST_BEHIND {
         let users = sources.iter().filter(|(id, file)| !file.builtin && *id != mended.file);
@@ -217,7 +211,7 @@ fn sound(
             .map(|(_, file)| (PathBuf::from(&file.name), file.text.clone()))
             .chain([(path.clone(), mended.text.clone())])
             .collect();
-        let found = check::findings(&mut session, request).ok()?;
+        let found = check::findings(&mut session, request, budget).ok()?;
         let is_new = |it: &&Diagnostic| {
             it.severity == Severity::Error && !others.iter().any(|other| other.is(it))
         };

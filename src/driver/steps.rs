@@ -8,11 +8,11 @@ use crate::base::schema::Field;
 use crate::base::source::Span;
 use crate::data::Dataset;
 use crate::elaborate::{LastBatch, Settings};
-use crate::graph::Graph;
-use crate::graph::rule::{LR_SCALE, SHARE_HYPER};
+use crate::graph::rule::{EMA, LR_SCALE, NORM_LIMIT, NORM_SCALE, SHARE_HYPER};
+use crate::graph::{Graph, Rule, Target, Update};
 use crate::lower::Globals;
 use crate::runtime::program::Program;
-use crate::runtime::trainer::{Step, Steps};
+use crate::runtime::trainer::{Step, Steps, Written};
 use std::collections::BTreeMap;
 
 /// The batches of a run's steps.
@@ -84,6 +84,7 @@ impl Compiler<'_> {
     pub fn steps(
         &mut self,
         graphs: &Graphs,
+        rule: &Rule,
         settings: &Settings,
         data: &Dataset,
     ) -> Result<(Steps, Sites), Failure> {
@@ -106,7 +107,8 @@ impl Compiler<'_> {
             evaluate_sites = sites;
         }
         let sites = Sites { train: train_sites, evaluate: evaluate_sites };
-        Ok((Steps { train, last, gather, evaluate }, sites))
+        let written = Some(written(&graphs.train, rule, self.run_steps));
+        Ok((Steps { train, last, gather, evaluate, written }, sites))
     }
 
     /// One step for a batch, and where its indexed operators stand.
@@ -122,13 +124,46 @@ impl Compiler<'_> {
         let declared = &program.loops().uniforms.hypers;
         let at = |name: &str| declared.iter().position(|(known, _)| known == name);
         let (lr_scale, share) = (at(LR_SCALE), at(SHARE_HYPER));
+        let (norm_scale, norm_limit) = (at(NORM_SCALE), at(NORM_LIMIT));
         let hypers = hypers(declared, self.run_steps);
-        Ok((Step { program, batch, inputs, indices, hypers, lr_scale, share }, sites))
+        Ok((
+            Step {
+                program,
+                batch,
+                inputs,
+                indices,
+                hypers,
+                lr_scale,
+                share,
+                norm_scale,
+                norm_limit,
+            },
+            sites,
+        ))
+    }
+}
+
+/// What a step's update writes, in a run of so many updates.
+pub(super) fn written(graph: &Graph, rule: &Rule, run_steps: u64) -> Written {
+    let declared = rule.graph.hypers.values().map(|hyper| (hyper.name.clone(), hyper.value));
+    let declared: Vec<(String, f64)> = declared.collect();
+    let path = |target: &Target| match *target {
+        Target::Param(id) => graph.params[id].path.clone(),
+        Target::State(id) => graph.states[id].path.clone(),
+    };
+    let is_param = |update: &&Update| matches!(update.target, Target::Param(_));
+    Written {
+        hypers: hypers(&declared, run_steps),
+        lr_scale: declared.iter().position(|(name, _)| name == LR_SCALE),
+        params: graph.updates.iter().filter(is_param).map(|it| path(&it.target)).collect(),
+        means: rule.graph.output(EMA).is_some(),
+        all: graph.updates.iter().map(|update| path(&update.target)).collect(),
+        rule: rule.graph.clone(),
     }
 }
 
 /// The programs of a run, which share their memory.
 pub(super) fn programs(steps: &Steps) -> impl Iterator<Item = &Program> {
-    let Steps { train, last, gather, evaluate } = steps;
+    let Steps { train, last, gather, evaluate, written: _ } = steps;
     [train].into_iter().chain(last).chain(gather).chain(evaluate.values()).map(|step| &step.program)
 }

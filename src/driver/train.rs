@@ -13,6 +13,7 @@ use super::folder::{
 };
 use super::front::source_text;
 use super::initial::shown;
+use super::meaning::differing;
 use super::replay::replay;
 use super::report::Layer;
 use super::run::{Overrides, Run, run, save_weights};
@@ -54,6 +55,8 @@ pub struct Job {
     pub overrides: Overrides,
     /// Where the run is written.
     pub place: Place,
+    /// Whether a run goes on though its program has changed.
+    pub force: bool,
 }
 
 /// A run with settings of the command line, which are written into its program's text.
@@ -82,7 +85,7 @@ pub fn job(
         None => None,
     };
     let set = settings.iter().map(|setting| format!("{}={}", setting.key, setting.value)).collect();
-    Ok(Job { request, text, set, overrides, place })
+    Ok(Job { request, text, set, overrides, place, force: false })
 }
 
 /// A run that is ready to begin or to go on.
@@ -97,6 +100,8 @@ pub struct Prepared {
     pub info: RunInfo,
     /// What it goes on from.
     pub resumed: Option<Checkpoint>,
+    /// The parts of the program that have changed since then.
+    changed: Vec<String>,
     identity: Identity,
     request: Request,
 }
@@ -136,13 +141,25 @@ pub fn prepare(job: &Job, watch: Watch<'_>) -> Result<Prepared, Failure> {
         data: run.data.fingerprint(),
         seed: run.settings().seed,
         batch: run.batch(),
+        program: run.meaning.clone(),
     };
     let resumed = match (&folder, &job.place) {
         (Some(folder), Place::Resumed(_, named)) => folder.load(named.as_deref())?,
         _ => None,
     };
+    let mut changed = Vec::new();
     if let Some(checkpoint) = &resumed {
         fits(checkpoint, &identity, &run).map_err(Failure::Data)?;
+        changed = differing(&checkpoint.header.program, &identity.program);
+        // Who sets something on the command line means another program.
+        let is_meant = job.set.iter().any(|set| !set.starts_with("train.epochs="));
+        if !changed.is_empty() && !is_meant && !job.force {
+            return Err(Failure::Data(format!(
+                "the program is another than the checkpoint's: {} changed (or the prelude of this \
+                 build of nnc); `--force` goes on with it all the same",
+                changed.join(", and ")
+            )));
+        }
     }
     let mut info = kept.unwrap_or_else(|| RunInfo::new(&run.model, String::new()));
     if let Place::New(out) = &job.place {
@@ -157,6 +174,7 @@ pub fn prepare(job: &Job, watch: Watch<'_>) -> Result<Prepared, Failure> {
     info.set.extend(job.set.iter().cloned());
     info.summary = run.summary(overrides.threads);
     info.classes = run.data.classes.clone();
+    info.minimized = run.training.minimized.clone();
     info.samples =
         Some(SampleInfo { source: run.data.source_schema(), schema: run.data.schema.clone() });
     info.status = Status::Running;
@@ -164,7 +182,7 @@ pub fn prepare(job: &Job, watch: Watch<'_>) -> Result<Prepared, Failure> {
         info.program = folder.keep_program(&sources(&session, &request))?;
         folder.write_info(&info)?;
     }
-    Ok(Prepared { session, run, folder, info, resumed, identity, request })
+    Ok(Prepared { session, run, folder, info, resumed, changed, identity, request })
 }
 
 /// The files of a program, the main one first.
@@ -290,6 +308,12 @@ impl Prepared {
             let state = trainer.state();
             recorder
                 .event(&json!({ "event": "resumed", "epoch": state.epoch, "batch": state.batch }));
+            if !self.changed.is_empty() {
+                let parts = self.changed.join(", and ");
+                recorder.notice(&format!(
+                    "warning: the program has changed since the checkpoint was written: {parts}"
+                ));
+            }
         } else {
             recorder.event(&json!({ "event": "start", "run": self.info.summary }));
         }
@@ -314,8 +338,8 @@ impl Prepared {
                 }
             }
             Ok(Outcome::Stopped) => Ok(Outcome::Stopped),
-            Err(TrainError::NotFinite { epoch, step, loss, in_a_row }) => {
-                let diagnostic = not_finite(epoch, step, loss, in_a_row);
+            Err(TrainError::NotFinite { what, epoch, step, loss, in_a_row }) => {
+                let diagnostic = not_finite(what, (epoch, step), loss, in_a_row);
                 let (session, run) = (&mut self.session, &self.run);
                 let culprit = replay(session, &self.request, run, &trainer, threads)?;
                 let diagnostic = match culprit {
@@ -408,6 +432,7 @@ impl Prepared {
             validation: last.and_then(|record| record.validation.clone()),
             test,
             best_epoch: state.control.best.best.as_ref().map(|best| best.epoch),
+            weights_epoch: restored.unwrap_or(state.epoch),
             stopped_early: outcome == Outcome::StoppedEarly,
             seconds: state.history.iter().map(|record| record.seconds).sum(),
             parameters: self.run.parameters(),
@@ -472,7 +497,8 @@ impl Prepared {
 
     fn write_weights(&self, trainer: &Trainer<'_>, save: Option<&PathBuf>) -> Result<(), String> {
         let about = self.about()?;
-        let last = self.folder.as_ref().map(RunFolder::last);
+        let moved = self.folder.as_ref().and_then(|folder| folder.check().err());
+        let last = self.folder.as_ref().filter(|_| moved.is_none()).map(RunFolder::last);
         for path in last.iter().chain(save) {
             save_weights(path, trainer, self.run.weights(), Some(&about)).map_err(|failure| {
                 match failure {
@@ -481,6 +507,6 @@ impl Prepared {
                 }
             })?;
         }
-        Ok(())
+        moved.map_or(Ok(()), |error| Err(error.to_string()))
     }
 }

@@ -174,6 +174,8 @@ impl<'a> Elaborator<'a> {
         args: &[Passed<'a>],
         span: Span,
     ) -> Eval<Vec<Option<usize>>> {
+        // Names are compared one by one.
+        self.spend(slots.len() * args.len() / 8, span)?;
         let mut placed: Vec<Option<usize>> = vec![None; slots.len()];
         let mut outcome = Ok(());
         for (index, arg) in args.iter().enumerate() {
@@ -281,6 +283,7 @@ impl<'a> Elaborator<'a> {
     ) -> Eval<Value> {
         let item = self.items.function(id);
         let function = item.function;
+        self.spend(signature_steps(function), span)?;
         let slots: Vec<Slot<'_>> = function.params.iter().map(slot).collect();
         let placed = self.place_arguments(&function.name.text, &slots, &args, span)?;
         let expect = |slot: usize| expectation(&function.params[slot]);
@@ -348,6 +351,13 @@ impl<'a> Elaborator<'a> {
 
 fn slot(param: &ast::Param) -> Slot<'_> {
     Slot { name: &param.name.text, required: param.default.is_none() }
+}
+
+/// What binding the parameters of an item takes, in steps.
+fn signature_steps(function: &ast::Function) -> usize {
+    let types =
+        function.params.iter().map(|param| param.ty.as_ref()).chain([function.result.as_ref()]);
+    types.map(|ty| 1 + ty.and_then(|ty| ty.dims.as_ref()).map_or(0, Vec::len)).sum()
 }
 
 /// What a bare word means where this parameter's argument stands.

@@ -7,12 +7,14 @@
 
 use super::Tolerated;
 use super::domain::Driven;
+use super::gradients::Pattern;
 use super::items::{FunctionItem, Items};
 use super::schedule::WarmUp;
 use super::scope::Frame;
 use super::value::Value;
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
+use crate::base::limits::{self, Budget};
 use crate::base::schema::Schema;
 use crate::base::source::Span;
 use crate::base::tensor::DType;
@@ -29,12 +31,12 @@ pub(super) type Eval<T> = Result<T, Reported>;
 
 /// How deep calls may nest.
 const MOST_CALLS: usize = 64;
+/// What a stage or call takes beside its expressions, in steps.
+const STAGE_STEPS: usize = 8;
+/// What to do where a program unfolds too far.
+const REPEAT_LESS: &str = "`repeat` and calls are unfolded while compiling: repeat less often";
 /// How many of the calls that led to an error are shown.
 const MOST_CALLS_SHOWN: usize = 3;
-/// How many stages one program may unfold to.
-const MOST_STAGES: usize = 50_000;
-/// How many nodes a graph may have.
-const MOST_NODES: usize = 500_000;
 
 /// A parameter that was declared.
 pub(super) struct ParamSlot {
@@ -74,6 +76,8 @@ pub(super) struct Elaborator<'a> {
     pub tolerated: Option<&'a [Tolerated]>,
     /// Whether `training` is true.
     pub training: bool,
+    /// Patterns of the parameters that are not trained.
+    pub frozen: Vec<Pattern>,
     /// The calls in progress, innermost last.
     pub frames: Vec<Frame<'a>>,
     /// The parameters, by path.
@@ -104,6 +108,7 @@ pub(super) struct Elaborator<'a> {
     pub lowered: Option<Span>,
     /// The optimizer's arguments that are schedules.
     pub scheduled: HashSet<NodeId>,
+    budget: &'a Budget,
     stages: usize,
 }
 
@@ -113,7 +118,7 @@ impl<'a> Elaborator<'a> {
         name: &str,
         items: &'a Items<'a>,
         schemas: &'a [(String, Schema)],
-        training: bool,
+        budget: &'a Budget,
     ) -> Self {
         Elaborator {
             items,
@@ -121,9 +126,10 @@ impl<'a> Elaborator<'a> {
             builder: Builder::new(name),
             data_failed: false,
             tolerated: None,
-            training,
+            training: true,
             frames: vec![Frame::new("", None, false)],
             params: HashMap::new(),
+            frozen: Vec::new(),
             states: BTreeMap::new(),
             diagnostics: Vec::new(),
             consts: HashMap::new(),
@@ -137,6 +143,7 @@ impl<'a> Elaborator<'a> {
             decayed: None,
             lowered: None,
             scheduled: HashSet::new(),
+            budget,
             stages: 0,
         }
     }
@@ -180,6 +187,11 @@ impl<'a> Elaborator<'a> {
 
     /// Reports an error. Places in the prelude are told as the call that led there.
     pub fn report(&mut self, mut error: Diagnostic) -> Reported {
+        // Whoever has a hundred mistakes to mend does not look for the next one here.
+        if self.stopped || self.diagnostics.len() >= limits::FINDINGS {
+            self.stopped = true;
+            return Reported;
+        }
         let labels = std::mem::take(&mut error.labels);
         // What goes wrong in the prelude's own code is one mistake of the call.
         let in_prelude =
@@ -381,23 +393,58 @@ impl<'a> Elaborator<'a> {
 
     /// Counts a stage or call; a program that unfolds too far is stopped.
     pub fn count_stage(&mut self, span: Span) -> Eval<()> {
+        // What a stage costs beside its expressions: an origin, a path, a frame.
+        self.spend(STAGE_STEPS, span)?;
+        self.stages += 1;
+        if self.stages > limits::STAGES {
+            let message = format!("the program unfolds to more than {} stages", limits::STAGES);
+            return Err(self.stop(span, message, REPEAT_LESS));
+        }
+        if self.builder.graph.nodes.len() > limits::OPERATORS {
+            let most = limits::OPERATORS;
+            let message = format!("the program unfolds to more than {most} operators");
+            return Err(self.stop(span, message, REPEAT_LESS));
+        }
+        Ok(())
+    }
+
+    /// Takes steps of the budget; where none are left, the work ends.
+    pub fn spend(&mut self, steps: usize, span: Span) -> Eval<()> {
         if self.stopped {
             return Err(Reported);
         }
-        self.stages += 1;
-        if self.stages <= MOST_STAGES && self.builder.graph.nodes.len() <= MOST_NODES {
+        if self.budget.spend(steps) {
             return Ok(());
         }
-        let reported = self.error_help(
-            codes::TOO_LARGE,
-            span,
-            format!(
-                "the program unfolds to more than {MOST_STAGES} stages or {MOST_NODES} operators"
-            ),
-            "`repeat` and calls are unfolded while compiling: repeat less often",
+        let message = "the program takes too many steps to evaluate".to_owned();
+        let help = format!(
+            "a check takes at most {} steps: an expression is one, a list as many as it has values",
+            limits::STEPS
         );
+        Err(self.stop(span, message, &help))
+    }
+
+    /// Reports a limit that was passed, after which nothing more is looked at.
+    pub fn stop(&mut self, span: Span, message: String, help: &str) -> Reported {
+        let reported = self.error_help(codes::TOO_LARGE, span, message, help);
         self.stopped = true;
-        Err(reported)
+        reported
+    }
+
+    /// A list or string just made, unless it is larger than values may be.
+    pub fn bounded(&mut self, value: Value, span: Span) -> Eval<Value> {
+        let size = value.size();
+        self.spend(size, span)?;
+        let message = match &value {
+            Value::List(_) if size > limits::LIST_VALUES => {
+                format!("a list of more than {} values", limits::LIST_VALUES)
+            }
+            Value::Str(text) if text.len() > limits::STRING_BYTES => {
+                format!("a string of more than {} bytes", limits::STRING_BYTES)
+            }
+            _ => return Ok(value),
+        };
+        Err(self.stop(span, message, "what is as large as that is data: read it from a file"))
     }
 
     /// Pushes the frame of a call; calls that nest too deep are stopped.

@@ -249,7 +249,7 @@ impl<'a> Elaborator<'a> {
         let in_optimizer = self.frame().kind == Some(FunctionKind::Optimizer);
         match self.frame().find(&name.text) {
             Some(Binding::State(path, _)) => {
-                if !in_optimizer && !self.training {
+                if !in_optimizer && (!self.training || self.is_frozen_layer()) {
                     return Ok(());
                 }
                 let path = path.clone();

@@ -33,19 +33,11 @@ const MOST_DEPTH: usize = 600;
 impl<'a> Elaborator<'a> {
     /// The value of an expression.
     pub fn expr(&mut self, expr: &'a Expr, expect: Expect) -> Eval<Value> {
-        if self.stopped {
-            return Err(Reported);
-        }
+        self.spend(1, expr.span)?;
         if self.depth >= MOST_DEPTH {
             let message = format!("expressions nest deeper than {MOST_DEPTH}, calls included");
-            let reported = self.error_help(
-                codes::TOO_LARGE,
-                expr.span,
-                message,
-                "split it by `let`, or end the recursion of layers earlier",
-            );
-            self.stopped = true;
-            return Err(reported);
+            let help = "split it by `let`, or end the recursion of layers earlier";
+            return Err(self.stop(expr.span, message, help));
         }
         self.depth += 1;
         let value = self.expr_kind(expr, expect);
@@ -58,9 +50,13 @@ impl<'a> Elaborator<'a> {
             ExprKind::Int(value) => Ok(Value::Int(*value)),
             ExprKind::Float(value) => Ok(Value::Float(*value)),
             ExprKind::Bool(value) => Ok(Value::Bool(*value)),
-            ExprKind::Str(text) => Ok(Value::Str(text.clone())),
-            ExprKind::Name(name) => self.name(name, expr.span, expect),
-            ExprKind::List(items) => self.list(items),
+            ExprKind::Str(text) => self.bounded(Value::Str(text.clone()), expr.span),
+            ExprKind::Name(name) => {
+                let value = self.name(name, expr.span, expect)?;
+                self.spend(value.size() - 1, expr.span)?;
+                Ok(value)
+            }
+            ExprKind::List(items) => self.list(items, expr.span),
             ExprKind::Unary(op, operand) => {
                 let value = self.expr(operand, of_operands(expect))?;
                 self.unary_operator(*op, value, expr.span)
@@ -89,10 +85,11 @@ impl<'a> Elaborator<'a> {
         }
     }
 
-    fn list(&mut self, items: &'a [Expr]) -> Eval<Value> {
+    fn list(&mut self, items: &'a [Expr], span: Span) -> Eval<Value> {
         let values: Vec<Eval<Value>> =
             items.iter().map(|item| self.expr(item, Expect::Any)).collect();
-        Ok(Value::List(values.into_iter().collect::<Eval<_>>()?))
+        let list = Value::List(values.into_iter().collect::<Eval<_>>()?);
+        self.bounded(list, span)
     }
 
     /// `a |> f |> g`: the stages of the whole chain, one after the other.
@@ -138,10 +135,10 @@ impl<'a> Elaborator<'a> {
             return self.initializer_name(name, span);
         }
         if name == "training" {
-            return Ok(Value::Bool(self.training));
+            return Ok(Value::Bool(self.training && !self.is_frozen_layer()));
         }
         if let Some(constant) = self.items.find_const(name, self.frame().builtin) {
-            return self.constant(constant.name, constant.value);
+            return self.constant(constant);
         }
         if expect == Expect::Number
             && let Some(value) = self.schedule(name, &[], span)?
@@ -152,37 +149,6 @@ impl<'a> Elaborator<'a> {
             return Ok(Value::Word(name.into()));
         }
         Err(self.unknown_name(name, span))
-    }
-
-    /// The value of a `const`, computed at its first use.
-    fn constant(&mut self, name: &'a ast::Name, value: &'a Expr) -> Eval<Value> {
-        let key: *const Expr = value;
-        match self.consts.get(&key) {
-            Some(Some(value)) => return Ok(value.clone()),
-            Some(None) if self.in_const.contains(&key) => {
-                return Err(self.error(
-                    codes::CYCLE,
-                    name.span,
-                    format!("the constant `{}` needs itself", name.text),
-                ));
-            }
-            Some(None) => return Err(Reported),
-            None => {}
-        }
-        self.consts.insert(key, None);
-        self.in_const.push(key);
-        let builtin = self.items.in_prelude(name.span);
-        self.frames.push(super::scope::Frame::new("", None, builtin));
-        let found = self.expr(value, Expect::Any);
-        self.frames.pop();
-        self.in_const.pop();
-        let found = found?;
-        if matches!(found, Value::Tensor(_)) {
-            let message = format!("the constant `{}` is a tensor", name.text);
-            return Err(self.error(codes::WRONG_KIND, value.span, message));
-        }
-        self.consts.insert(key, Some(found.clone()));
-        Ok(found)
     }
 
     fn unknown_name(&mut self, name: &str, span: Span) -> Reported {

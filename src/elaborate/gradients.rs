@@ -233,6 +233,28 @@ impl<'a> Elaborator<'a> {
     }
 }
 
+impl Elaborator<'_> {
+    /// Whether nothing of the layer in progress is trained: all parameters that it has declared so
+    /// far are frozen, or, where it has none, one of its states is. Such a layer works as outside of
+    /// training (as in Keras): batch norm takes its running statistics, and leaves them as they are.
+    pub(super) fn is_frozen_layer(&self) -> bool {
+        if self.frozen.is_empty() {
+            return false;
+        }
+        let is_frozen = |path: &str| self.frozen.iter().any(|(pattern, _)| matches(pattern, path));
+        let layer = &self.frame().path;
+        let own = |path: &&String| match path.rsplit_once('.') {
+            Some((parent, _)) => parent == layer,
+            None => layer.is_empty(),
+        };
+        let mut params = self.params.keys().filter(own).peekable();
+        match params.peek() {
+            Some(_) => params.all(|path| is_frozen(path)),
+            None => self.states.keys().filter(own).any(|path| is_frozen(path)),
+        }
+    }
+}
+
 fn text(value: &Value) -> Option<String> {
     match value {
         Value::Str(text) => Some(text.clone()),

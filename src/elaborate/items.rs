@@ -8,6 +8,7 @@
 
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
+use crate::base::limits::FINDINGS;
 use crate::base::source::{FileId, Span};
 use crate::syntax::ast::{Expr, File, Function, FunctionKind, ItemKind, Name, Train};
 use std::collections::HashMap;
@@ -116,7 +117,7 @@ impl<'a> Items<'a> {
                 })
             }
         };
-        if let Some((kind, earlier, name)) = earlier {
+        if let Some((kind, earlier, name)) = earlier.filter(|_| duplicates.len() < FINDINGS) {
             duplicates.push(
                 Diagnostic::error(
                     codes::DUPLICATE,

@@ -47,13 +47,6 @@ pub struct Watched {
     pub span: Span,
 }
 
-impl Watched {
-    /// Whether more is better: of all but losses.
-    pub fn higher(&self) -> bool {
-        self.name.strip_prefix("val_").unwrap_or(&self.name) != "loss"
-    }
-}
-
 /// When to stop before the epochs are made.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EarlyStop {

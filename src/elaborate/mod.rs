@@ -28,6 +28,7 @@
 
 mod builtins;
 mod call;
+mod constants;
 mod context;
 mod data;
 mod declare;
@@ -70,18 +71,18 @@ pub use train::{KEYS as TRAIN_KEYS, LastBatch, Settings};
 pub use uses::{Use, cycle, missing_file, uses};
 
 use crate::base::diagnostic::Diagnostic;
+use crate::base::limits::Budget;
 use crate::base::schema::Schema;
 use crate::base::source::Span;
 use crate::base::task::Task;
 use crate::graph::{Graph, Rule};
-use crate::syntax::ast::{File, FunctionKind, ItemKind};
+use crate::syntax::ast::{File, FunctionKind, Goal, ItemKind};
 use context::Elaborator;
 use gradients::Patterns;
 use items::Items;
 use select::{Selected, select};
-use std::cell::Cell;
 use std::collections::BTreeMap;
-use train::Plan;
+use train::{Choice, Plan};
 
 /// The text of the prelude.
 pub const PRELUDE: &str = include_str!("prelude.nn");
@@ -109,8 +110,8 @@ pub struct Request {
     pub data_failed: bool,
     /// Where only one question is asked, the errors that are known: any other ends the work.
     pub tolerated: Option<Vec<Tolerated>>,
-    /// How many operators were built.
-    pub effort: Cell<usize>,
+    /// The steps that may be taken; [`Budget::spent`] says how many were.
+    pub budget: Budget,
 }
 
 /// An error that may be found, by what it says and where.
@@ -158,6 +159,8 @@ pub struct Training {
     pub task: Task,
     /// The metrics' names, as in the outputs `metric.NAME`.
     pub metrics: Vec<String>,
+    /// Those of which less is better.
+    pub minimized: Vec<String>,
     /// The optimizer's rule: scalar inputs `p` and `g`, states, hyper-parameters; the output `p` is
     /// the new value, `scheduled.NAME` what an argument that is a schedule is at each step; and what
     /// the settings do to gradients and parameters around it.
@@ -231,6 +234,7 @@ pub fn elaborate<'a>(
         optimizer: graph.name.clone(),
         task: task::derive(&eval, target),
         metrics: metric_names(&train),
+        minimized: minimized(&items, &plan.metrics, &metric_names(&train)),
         rule: Rule { graph, spared },
         warm_ups: [scheduled.warm_ups, of_rule.warm_ups].concat(),
         driven: of_rule.driven,
@@ -246,6 +250,7 @@ pub fn elaborate<'a>(
 pub fn data_request(
     program: &Program<'_>,
     model: Option<&str>,
+    budget: &Budget,
 ) -> Result<Option<DataRequest>, Vec<Diagnostic>> {
     let (items, _) = Items::collect(program.files, program.prelude);
     let selected = choose(program, &items, model).map_err(|error| vec![*error])?;
@@ -253,7 +258,7 @@ pub fn data_request(
     let Some(item) = items.find_data(&data.text) else {
         return Err(uses::unknown_data(&items, data).into_iter().collect());
     };
-    let mut context = Elaborator::new("", &items, &[], true);
+    let mut context = Elaborator::new("", &items, &[], budget);
     match context.data_request(item) {
         Ok(request) => Ok(Some(request)),
         Err(_) => Err(context.diagnostics),
@@ -318,12 +323,14 @@ struct Source<'a> {
 impl<'a> Source<'a> {
     /// Nothing elaborated yet of the item of this name.
     fn context(self, name: &str, plan: Option<&Plan<'a>>, training: bool) -> Elaborator<'a> {
-        let mut context = Elaborator::new(name, self.items, self.schemas, training);
+        let mut context = Elaborator::new(name, self.items, self.schemas, &self.request.budget);
+        context.training = training;
         context.data_failed = self.data_failed;
         context.tolerated = self.request.tolerated.as_deref();
         if let Some(plan) = plan {
             let schema = self.schema().map(|(_, schema)| schema);
             context.planned_steps = plan.settings.planned_steps(schema);
+            context.frozen = plan.settings.freeze.clone();
         }
         context
     }
@@ -367,8 +374,6 @@ fn graph<'a>(
     let name = &source.items.function(selected.model).function.name.text;
     let mut context = source.context(name, plan, training);
     let result = context.model_graph(selected.model, plan, source.schema());
-    let effort = &source.request.effort;
-    effort.set(effort.get() + context.builder.graph.nodes.len());
     finish(context, result)
 }
 
@@ -391,6 +396,31 @@ fn finish(context: Elaborator<'_>, result: context::Eval<()>) -> Elaborated {
         Ok((context.builder.finish(), scheduled))
     } else {
         Err(context.diagnostics)
+    }
+}
+
+/// The metrics of which less is better: as declared, or else as their names say. Metrics and their
+/// names are in the same order.
+fn minimized(items: &Items<'_>, metrics: &[Choice<'_>], names: &[String]) -> Vec<String> {
+    /// Words of names that are about errors.
+    const ERRORS: [&str; 9] =
+        ["error", "err", "loss", "mae", "mse", "rmse", "mape", "nll", "perplexity"];
+    let less = |choice: &Choice<'_>| {
+        let function = items.function(choice.id).function;
+        match function.goal {
+            Some(goal) => goal == Goal::Minimize,
+            None => function.name.text.split('_').any(|word| ERRORS.contains(&word)),
+        }
+    };
+    let pairs = metrics.iter().zip(names);
+    pairs.filter(|(choice, _)| less(choice)).map(|(_, name)| name.clone()).collect()
+}
+
+impl Training {
+    /// Whether more is better of a number of each epoch: `val_loss`, `accuracy`.
+    pub fn is_higher_better(&self, name: &str) -> bool {
+        let name = name.strip_prefix("val_").unwrap_or(name);
+        name != "loss" && !self.minimized.iter().any(|known| known == name)
     }
 }
 

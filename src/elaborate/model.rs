@@ -19,9 +19,25 @@ use super::value::Value;
 use crate::base::schema::{Field, LABEL_2, Preparation, Schema};
 use crate::base::source::Span;
 use crate::base::tensor::DType;
-use crate::graph::{Dim, DimOrigin, NodeId, Reduce, Target, Type};
+use crate::graph::rule::LOSS_WEIGHT;
+use crate::graph::{Dim, DimOrigin, NodeId, Range, Reduce, Shape, Target, Type};
 use crate::syntax::ast::{self, Expr, ExprKind, Function, FunctionKind, Param};
 use std::collections::HashMap;
+
+/// The loss of a batch.
+pub(super) struct Mean {
+    /// The mean.
+    pub value: NodeId,
+    /// The sum of the weights, where samples have weights.
+    pub weight: Option<NodeId>,
+}
+
+/// Whether a loss is declared to give `f32[N, 2]`, a pair for each sample.
+fn says_pairs(function: &Function) -> bool {
+    let dims = function.result.as_ref().and_then(|result| result.dims.as_deref());
+    let last = dims.and_then(|dims| dims.last());
+    matches!(last, Some(ast::Dim::Expr(Expr { kind: ExprKind::Int(2), .. })))
+}
 
 /// The data of a run: the data item's name and what is known of it.
 pub(super) type Data<'a> = Option<(&'a str, &'a Schema)>;
@@ -48,7 +64,10 @@ impl<'a> Elaborator<'a> {
                 }
                 None => self.loss_mean(plan.loss, per_sample)?,
             };
-            self.builder.output("loss", loss);
+            self.builder.output("loss", loss.value);
+            if let Some(weight) = loss.weight {
+                self.builder.output(LOSS_WEIGHT, weight);
+            }
             self.builder.output("output", output);
             let mut taken = HashMap::new();
             for metric in &plan.metrics {
@@ -406,14 +425,30 @@ impl<'a> Elaborator<'a> {
         }
     }
 
-    /// The mean over the batch.
-    pub(super) fn loss_mean(&mut self, choice: Choice<'a>, node: NodeId) -> Eval<NodeId> {
+    /// The mean over the batch; of pairs of a loss times its weight and that weight, the sum of the
+    /// first over the sum of the second.
+    pub(super) fn loss_mean(&mut self, choice: Choice<'a>, node: NodeId) -> Eval<Mean> {
         let ty = self.ty(node);
         let function = self.items.function(choice.id).function;
         match (ty.dtype, &ty.shape[..]) {
-            (DType::F32, []) => Ok(node),
-            (DType::F32, [Dim::Batch(1)]) => self.over_batch(choice.span, node, true),
-            _ => Err(self.bad_judgement(function, &ty, "`f32[N]` or a scalar")),
+            (DType::F32, []) => Ok(Mean { value: node, weight: None }),
+            (DType::F32, [Dim::Batch(1)]) => {
+                Ok(Mean { value: self.over_batch(choice.span, node, true)?, weight: None })
+            }
+            // Only where that is meant: two outputs that nobody has added up are a mistake.
+            (DType::F32, [Dim::Batch(1), Dim::Known(2)]) if says_pairs(function) => {
+                let sums = self.over_batch(choice.span, node, false)?;
+                let mut each = |start| {
+                    let range = Range { start, len: Some(1), step: 1 };
+                    let built = self.builder.slice(sums, vec![range]);
+                    let one = self.made(choice.span, &[sums], built)?;
+                    let built = self.builder.reshape(one, Shape(Vec::new()));
+                    self.made(choice.span, &[one], built)
+                };
+                let (total, weights) = (each(0)?, each(1)?);
+                self.quotient(choice.span, total, weights)
+            }
+            _ => Err(self.bad_judgement(function, &ty, "`f32[N]`, `f32[N, 2]` or a scalar")),
         }
     }
 

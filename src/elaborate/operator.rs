@@ -124,9 +124,11 @@ impl<'a> Elaborator<'a> {
                 BinaryOp::Add => match (a, b) {
                     (Value::List(mut first), Value::List(second)) => {
                         first.extend(second);
-                        Ok(Value::List(first))
+                        self.bounded(Value::List(first), span)
                     }
-                    (Value::Str(first), Value::Str(second)) => Ok(Value::Str(first + &second)),
+                    (Value::Str(first), Value::Str(second)) => {
+                        self.bounded(Value::Str(first + &second), span)
+                    }
                     (a, b) => Err(self.bad_operands(op, &a, &b, span)),
                 },
                 _ => Err(self.bad_operands(op, &a, &b, span)),

@@ -79,6 +79,7 @@ impl<'a> Elaborator<'a> {
                 (None, None) => return Err(Reported),
             };
             let value = self.argument(function, param, value, at)?;
+            let value = self.number_argument(function, param, value, at)?;
             self.check_domain(function, param, &value, given)?;
             self.frame_mut().given.extend(given.map(|at| (&param.name.text[..], at)));
             let is_rate = param.name.text == "lr";
@@ -104,6 +105,27 @@ impl<'a> Elaborator<'a> {
         }
         self.block(&function.body, Expect::Any)?;
         self.finish_rule(function, span)
+    }
+
+    /// A rule is computed for each element of a parameter, its arguments once a step: a tensor, even
+    /// of one element, is none of them.
+    fn number_argument(
+        &mut self,
+        function: &Function,
+        param: &Param,
+        value: Value,
+        span: Span,
+    ) -> Eval<Value> {
+        match value {
+            Value::Tensor(node) if !self.is_each_step(node) => {
+                let (name, callee) = (&param.name.text, &function.name.text);
+                let found = self.ty(node);
+                let message = format!("`{name}` of `{callee}` is a number, found {found}");
+                let help = "write a number, or a schedule: `cosine(1e-3)`";
+                Err(self.error_help(codes::WRONG_KIND, span, message, help))
+            }
+            value => Ok(value),
+        }
     }
 
     /// The learning rate times the part of it that is left.

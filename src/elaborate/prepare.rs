@@ -13,7 +13,7 @@
 
 use super::context::{Elaborator, Eval, Reported};
 use super::keys::ClassWeights;
-use super::model::Data;
+use super::model::{Data, Mean};
 use super::train::{Choice, Plan};
 use super::value::Value;
 use crate::base::codes;
@@ -73,8 +73,9 @@ impl<'a> Elaborator<'a> {
         self.made(loss.span, &[first, second], built)
     }
 
-    /// The mean of losses that weigh as their classes do: `Σ w·l / Σ w`, as PyTorch's. Weights are a
-    /// state that a run fills and nothing changes; outside training all classes weigh the same.
+    /// The mean of losses that weigh as their classes do: `Σ w·l / Σ w`, as PyTorch's, and `Σ w`.
+    /// Weights are a state that a run fills and nothing changes; outside training all classes weigh
+    /// the same.
     pub(super) fn weighted_loss(
         &mut self,
         plan: &Plan<'a>,
@@ -82,7 +83,7 @@ impl<'a> Elaborator<'a> {
         (losses, label): (NodeId, NodeId),
         output: NodeId,
         data: Data<'a>,
-    ) -> Eval<NodeId> {
+    ) -> Eval<Mean> {
         let span = plan.settings.places["class_weights"];
         let (found, labels, outputs) = (self.ty(losses), self.ty(label), self.ty(output));
         let classes = match (&outputs.shape[..], &labels.shape[..]) {
@@ -127,11 +128,22 @@ impl<'a> Elaborator<'a> {
             self.made(span, &[node], built)
         };
         let (total, weights) = (sum(weighted)?, sum(weight)?);
-        let built = self.builder.binary(Binary::Div, total, weights);
-        self.made(span, &[total, weights], built)
+        self.quotient(span, total, weights)
     }
 
-    fn made(&mut self, span: Span, args: &[NodeId], built: Built) -> Eval<NodeId> {
+    /// `total / weights`, or `total` where the weights are 0: then it is 0, too.
+    pub(super) fn quotient(&mut self, span: Span, total: NodeId, weights: NodeId) -> Eval<Mean> {
+        self.at(span);
+        let [zero, one] = [0.0, 1.0].map(|number| self.builder.constant(number, DType::F32));
+        let built = self.builder.binary(Binary::Ne, weights, zero);
+        let any = self.made(span, &[weights, zero], built)?;
+        let built = self.builder.select(any, weights, one);
+        let divisor = self.made(span, &[any, weights, one], built)?;
+        let built = self.builder.binary(Binary::Div, total, divisor);
+        Ok(Mean { value: self.made(span, &[total, divisor], built)?, weight: Some(weights) })
+    }
+
+    pub(super) fn made(&mut self, span: Span, args: &[NodeId], built: Built) -> Eval<NodeId> {
         match self.built(span, args, built)? {
             Value::Tensor(node) => Ok(node),
             _ => Err(Reported),

@@ -125,6 +125,16 @@ impl<'a> Frame<'a> {
         }
     }
 
+    /// What copying its names takes, in steps.
+    pub fn size(&self) -> usize {
+        let of = |binding: &Binding<'a>| match binding {
+            Binding::Value(value, ..) => value.size(),
+            Binding::State(..) | Binding::Label(..) | Binding::Failed(_) => 1,
+        };
+        let names = self.blocks.iter().flat_map(|block| block.values()).map(of);
+        names.sum::<usize>() + self.taken.len() + self.labels.len()
+    }
+
     /// All names bound here, in alphabetical order.
     pub fn names(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         let names: BTreeSet<&'a str> =

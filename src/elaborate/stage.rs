@@ -29,6 +29,7 @@ impl<'a> Elaborator<'a> {
         };
         let path = self.label_path(label, stage.span)?;
         // Kept before the stage runs: it sees the names that it saw the first time.
+        self.spend(self.frame().size(), stage.span)?;
         let blocks = self.frame().blocks.clone();
         let result = self.apply(stage, input, input_span, Some(path.clone()));
         let binding = match result {
@@ -166,6 +167,7 @@ impl<'a> Elaborator<'a> {
     /// Applies a named stage again, to the same parameters.
     pub fn apply_again(&mut self, label: &Rc<Label<'a>>, input: Value, span: Span) -> Eval<Value> {
         let label = Rc::clone(label);
+        self.spend(self.frame().size(), span)?;
         let frame = self.frame_mut();
         let blocks = std::mem::replace(&mut frame.blocks, label.blocks.clone());
         let reused = std::mem::replace(&mut frame.reused, true);

@@ -93,6 +93,23 @@ impl Value {
         }
     }
 
+    /// What copying it takes, in steps: of a list, the values in it and in its inner lists.
+    pub fn size(&self) -> usize {
+        match self {
+            Value::List(values) => 1 + values.iter().map(Value::size).sum::<usize>(),
+            Value::Str(text) | Value::Word(text) => 1 + text.len() / 64,
+            Value::Initializer(Initializer::Item(_, given)) => {
+                1 + given.iter().map(|(_, value, _)| value.size()).sum::<usize>()
+            }
+            Value::Int(_)
+            | Value::Batch(_)
+            | Value::Float(_)
+            | Value::Bool(_)
+            | Value::Initializer(Initializer::Fixed(_))
+            | Value::Tensor(_) => 1,
+        }
+    }
+
     /// The int of a dimension.
     pub fn of_dim(dim: Dim) -> Value {
         match dim {

@@ -20,6 +20,7 @@
 //! }
 //! ```
 
+pub mod bounds;
 pub mod builder;
 
 pub mod data;

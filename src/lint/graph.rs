@@ -5,6 +5,7 @@
 use super::Program;
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
+use crate::base::limits::FINDINGS;
 use crate::base::source::Span;
 use crate::elaborate::LastBatch;
 use crate::graph::{Binary, Graph, NodeId, Op, ParamId, Unary};
@@ -62,6 +63,9 @@ fn softmax_twice(program: &Program<'_>, found: &mut Vec<Diagnostic>) {
             let Some(place) = program.place(maker).filter(|place| told.insert(*place)) else {
                 continue;
             };
+            if found.len() > FINDINGS {
+                return;
+            }
             let message = format!("the result of `{what}` is taken for logits");
             let mut warning = Diagnostic::warning(codes::SOFTMAX_TWICE, message)
                 .primary(place, format!("gives probabilities, and `{taker}` computes its own"));
@@ -103,6 +107,9 @@ fn no_path(program: &Program<'_>, found: &mut Vec<Diagnostic>) {
         if !told.insert(place) {
             continue;
         }
+        if found.len() > FINDINGS {
+            return;
+        }
         let message = format!("`{}` has no path to the loss: it never learns", param.path);
         let mut warning = Diagnostic::warning(codes::NO_PATH, message)
             .primary(place, "nothing that the loss depends on uses this");
@@ -118,18 +125,24 @@ fn bias_before_norm(program: &Program<'_>, found: &mut Vec<Diagnostic>) {
     let graph = &program.experiment.train;
     let mut told: HashSet<Span> = HashSet::new();
     let norms = inputs_of(program, "batch_norm");
+    // Whatever else reads the value sees the bias.
+    let mut read_elsewhere: HashSet<NodeId> = HashSet::new();
+    for (id, node) in graph.nodes.iter() {
+        if !norms.is_empty() && !program.made_by(id).contains(&"batch_norm") {
+            read_elsewhere.extend(&node.args);
+        }
+    }
+    read_elsewhere.extend(graph.outputs.iter().map(|output| output.node));
     for &(user, arg) in &norms {
+        if found.len() > FINDINGS {
+            return;
+        }
         let sum = behind_views(graph, arg);
         if !is_bias(graph, sum) || program.made_by(sum).is_empty() {
             continue;
         }
-        // Whatever else reads the value sees the bias.
-        let elsewhere = graph.nodes.iter().any(|(id, node)| {
-            node.args.contains(&arg) && !program.made_by(id).contains(&"batch_norm")
-        });
-        let output = graph.outputs.iter().any(|output| output.node == arg);
         let Some(place) = program.place(sum) else { continue };
-        if elsewhere || output || !told.insert(place) {
+        if read_elsewhere.contains(&arg) || !told.insert(place) {
             continue;
         }
         let message = "the bias before `batch_norm` has no effect";
@@ -169,6 +182,9 @@ fn skipping_pool(program: &Program<'_>, found: &mut Vec<Diagnostic>) {
             continue;
         };
         let Some(place) = program.place(id).filter(|place| told.insert(*place)) else { continue };
+        if found.len() > FINDINGS {
+            return;
+        }
         let (stride, size) = (window.stride[axis], window.size[axis]);
         let message = format!("a pooling window of {size} with a stride of {stride} skips pixels");
         let gap = stride - window.span(axis);

@@ -7,21 +7,77 @@ use super::Program;
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::fix::{Edit, Fix};
+use crate::base::limits::{Budget, FINDINGS, FIX_STEPS};
 use crate::base::source::Span;
 use crate::repair;
-use crate::syntax::ast::{Block, Function, FunctionKind, ItemKind, StmtKind};
+use crate::syntax::ast::{Block, Function, FunctionKind, ItemKind, Name, StmtKind};
 use crate::syntax::walk::{self, Mention};
+use std::collections::HashMap;
+
+/// How many calls are proposed for an argument that is not used.
+const MOST_HANDED: usize = 3;
 
 /// All lints of this file.
 pub fn lints(program: &Program<'_>, found: &mut Vec<Diagnostic>) {
+    let mut out = Out { found, fixes: Budget::new(FIX_STEPS), size: size(program) };
     for item in program.files.iter().flat_map(|file| &file.items) {
         if let ItemKind::Function(function) = &item.kind {
-            let mentions = walk::mentions(function);
-            bindings(program, &function.body, &mentions, found);
-            arguments(program, function, &mentions, found);
+            let mentions = Mentions::of(walk::mentions(function));
+            bindings(program, &function.body, &mentions, &mut out);
+            arguments(program, function, &mentions, &mut out);
         }
     }
-    items(program, found);
+    items(program, &mut out);
+}
+
+/// What was found, and what may still be spent on fixes.
+struct Out<'f> {
+    found: &'f mut Vec<Diagnostic>,
+    fixes: Budget,
+    /// What one walk over the program takes.
+    size: usize,
+}
+
+impl Out<'_> {
+    /// Whether there is no use in looking further: nobody reads so many.
+    fn is_full(&self) -> bool {
+        self.found.len() > FINDINGS
+    }
+
+    /// Whether a fix that takes a walk over the program may be looked for.
+    fn may_look(&self) -> bool {
+        self.fixes.spend(self.size)
+    }
+}
+
+/// The bytes of a program's texts, as a measure of its trees.
+fn size(program: &Program<'_>) -> usize {
+    program.files.iter().map(|file| program.sources.file(file.id).text.len()).sum()
+}
+
+/// Where each name is mentioned, in order.
+struct Mentions<'a>(HashMap<&'a str, Vec<Span>>);
+
+impl<'a> Mentions<'a> {
+    fn of(mentions: Vec<Mention<'a>>) -> Self {
+        let mut places: HashMap<&str, Vec<Span>> = HashMap::new();
+        for mention in mentions {
+            places.entry(mention.name).or_default().push(mention.span);
+        }
+        places.values_mut().for_each(|places| places.sort_by_key(|span| span.start));
+        Mentions(places)
+    }
+
+    fn places(&self, name: &str) -> &[Span] {
+        self.0.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether a name is mentioned from one place of the file on and before another.
+    fn between(&self, name: &str, start: u32, end: u32) -> bool {
+        let places = self.places(name);
+        let first = places.partition_point(|span| span.start < start);
+        places.get(first).is_some_and(|span| span.start < end)
+    }
 }
 
 fn is_meant(name: &str) -> bool {
@@ -29,35 +85,33 @@ fn is_meant(name: &str) -> bool {
 }
 
 /// `let` statements whose name nothing mentions after them.
-fn bindings(
-    program: &Program<'_>,
-    block: &Block,
-    mentions: &[Mention<'_>],
-    found: &mut Vec<Diagnostic>,
-) {
-    for (index, stmt) in block.stmts.iter().enumerate() {
+fn bindings(program: &Program<'_>, block: &Block, mentions: &Mentions<'_>, out: &mut Out<'_>) {
+    // Where each name is bound anew, if it is, walking backwards.
+    let mut ends: HashMap<&str, u32> = HashMap::new();
+    let mut unused: Vec<&Name> = Vec::new();
+    for stmt in block.stmts.iter().rev() {
         if let StmtKind::Let { name, .. } = &stmt.kind {
             // Until the block ends, or the name is bound anew.
-            let again = block.stmts[index + 1..].iter().find(|other| {
-                matches!(&other.kind, StmtKind::Let { name: other, .. } if other.text == name.text)
-            });
-            let end = again.map_or(block.span.end, |other| other.span.end);
-            let used = mentions.iter().any(|mention| {
-                mention.name == name.text
-                    && mention.span.start >= stmt.span.end
-                    && mention.span.start < end
-            });
-            if !used && !is_meant(&name.text) {
-                let message = format!("nothing uses `{}`", name.text);
-                let mut warning = Diagnostic::warning(codes::UNUSED_BINDING, message)
-                    .primary(name.span, "bound here");
-                warning.fixes.extend(repair::without_statement(&program.editable(), name.span));
-                found.push(warning.help("use it, or leave the statement out"));
+            let end = ends.insert(&name.text, stmt.span.end).unwrap_or(block.span.end);
+            if !mentions.between(&name.text, stmt.span.end, end) && !is_meant(&name.text) {
+                unused.push(name);
             }
         }
     }
+    for name in unused.into_iter().rev() {
+        if out.is_full() {
+            return;
+        }
+        let message = format!("nothing uses `{}`", name.text);
+        let mut warning =
+            Diagnostic::warning(codes::UNUSED_BINDING, message).primary(name.span, "bound here");
+        if out.may_look() {
+            warning.fixes.extend(repair::without_statement(&program.editable(), name.span));
+        }
+        out.found.push(warning.help("use it, or leave the statement out"));
+    }
     for inner in walk::blocks(block) {
-        bindings(program, inner, mentions, found);
+        bindings(program, inner, mentions, out);
     }
 }
 
@@ -65,8 +119,8 @@ fn bindings(
 fn arguments(
     program: &Program<'_>,
     function: &Function,
-    mentions: &[Mention<'_>],
-    found: &mut Vec<Diagnostic>,
+    mentions: &Mentions<'_>,
+    out: &mut Out<'_>,
 ) {
     let prescribed = match function.kind {
         FunctionKind::Layer => 0,
@@ -78,41 +132,59 @@ fn arguments(
             tensors.take_while(|it| it.ty.as_ref().is_none_or(|ty| ty.dims.is_some())).count()
         }
     };
+    let calls = walk::calls(function);
     for param in function.params.iter().skip(prescribed) {
         let name = &param.name;
         // A default or a dimension of a later argument may use it.
-        let used = mentions.iter().any(|it| it.name == name.text && it.span != name.span);
+        let used = mentions.places(&name.text).iter().any(|&span| span != name.span);
         // Names in a tensor's own type are what the body wants of it.
-        let gives_dims = param.ty.as_ref().and_then(|ty| ty.dims.as_ref()).is_some_and(|dims| {
-            walk::dim_names(dims).any(|dim| mentions.iter().filter(|it| it.name == dim).count() > 1)
-        });
+        let gives_dims =
+            param.ty.as_ref().and_then(|ty| ty.dims.as_ref()).is_some_and(|dims| {
+                walk::dim_names(dims).any(|dim| mentions.places(dim).len() > 1)
+            });
         if used || gives_dims || is_meant(&name.text) {
             continue;
+        }
+        if out.is_full() {
+            return;
         }
         let kind = function.kind.word();
         let message = format!("the {kind} `{}` does not use `{}`", function.name.text, name.text);
         let mut warning = Diagnostic::warning(codes::UNUSED_ARGUMENT, message)
             .primary(param.span, "declared here");
         // It was meant for a call that takes one of that name.
-        let handed_on = walk::calls(function)
-            .into_iter()
-            .filter_map(|(_, span)| repair::handed_on(&program.editable(), span, &name.text));
-        warning.fixes.extend(handed_on);
+        for &(_, span) in &calls {
+            if warning.fixes.len() == MOST_HANDED || !out.may_look() {
+                break;
+            }
+            let handed = repair::handed_on(&program.editable(), span, &name.text);
+            warning.fixes.extend(handed);
+        }
         warning.fixes.extend(repair::without_parameter(&program.editable(), function, param));
-        found.push(warning.help("use it, or leave it out"));
+        out.found.push(warning.help("use it, or leave it out"));
     }
 }
 
+/// Which items mention a name.
+#[derive(PartialEq)]
+enum Users {
+    One(usize),
+    Several,
+}
+
 /// Items of the named file that nothing mentions. What another file offers need not be used.
-fn items(program: &Program<'_>, found: &mut Vec<Diagnostic>) {
+fn items(program: &Program<'_>, out: &mut Out<'_>) {
     let Some(main) = program.files.first() else { return };
-    let everywhere: Vec<(usize, Vec<Mention<'_>>)> = program
-        .files
-        .iter()
-        .flat_map(|file| &file.items)
-        .map(walk::mentions_of_item)
-        .enumerate()
-        .collect();
+    // The items that mention each name: one, or several.
+    let mut users: HashMap<&str, Users> = HashMap::new();
+    for (index, item) in program.files.iter().flat_map(|file| &file.items).enumerate() {
+        for mention in walk::mentions_of_item(item) {
+            let users = users.entry(mention.name).or_insert(Users::One(index));
+            if *users != Users::One(index) {
+                *users = Users::Several;
+            }
+        }
+    }
     for (index, item) in main.items.iter().enumerate() {
         let name = match &item.kind {
             ItemKind::Const { name, .. } | ItemKind::Data { name, .. } => name,
@@ -120,10 +192,12 @@ fn items(program: &Program<'_>, found: &mut Vec<Diagnostic>) {
             ItemKind::Function(_) | ItemKind::Train(_) | ItemKind::Use { .. } => continue,
         };
         // What only itself calls is not used either.
-        let others = everywhere.iter().filter(|(other, _)| *other != index);
-        let used = others.flat_map(|(_, mentions)| mentions).any(|it| it.name == name.text);
+        let used = users.get(&name.text[..]).is_some_and(|users| *users != Users::One(index));
         if used || is_meant(&name.text) {
             continue;
+        }
+        if out.is_full() {
+            return;
         }
         let kind = item.kind.word();
         let message = format!("nothing uses the {kind} `{}`", name.text);
@@ -131,7 +205,7 @@ fn items(program: &Program<'_>, found: &mut Vec<Diagnostic>) {
             .primary(name.span, "declared here")
             .help("use it, or leave it out");
         let fix = without_item(program, item.span);
-        found.push(Diagnostic { fixes: vec![fix], ..warning });
+        out.found.push(Diagnostic { fixes: vec![fix], ..warning });
     }
 }
 

@@ -20,25 +20,33 @@
 //! their penalties, before they are clipped.
 //!
 //! ```text
-//! clip_norm                        %9 = min 1.0 (div clip_norm (sqrt squares))
-//!                                  %10 = mul %grad (broadcast %9)
+//! clip_norm                        %9 = min (1 / scale) (div clip_norm (sqrt squares))
+//!                                  %10 = mul (mul %grad scale) (broadcast %9)
 //! ```
 //!
-//! Everything that is written is `where(finite, new, old)`: a step whose loss or squared gradient
-//! norm is infinite or NaN changes nothing, layer states included, and its output `finite` is 0.
+//! Everything that is written is `where(finite, new, old)`: a step whose loss, gradient or layer
+//! states are infinite or NaN changes nothing, and its output `finite` is 0 ([`finite`]). Whether
+//! the rule's own results are finite is not tested here, where that would cost another pass over
+//! all parameters: the caller bounds them before the step, and sets [`NORM_LIMIT`].
 //! What depends on no parameter (`1 − beta ^ step`, in `f64`) is made once and shared. The
 //! gradients stop being outputs unless asked for. Nothing is simplified here.
 
 use crate::base::entity::Entity;
 use crate::base::tensor::DType;
-use crate::graph::rule::{CLIP_NORM, CLIP_VALUE, EMA, GATHERED, KEEP, L1, L2, MEAN, Rule, SHARE};
+use crate::graph::rule::{
+    CLIP_NORM, CLIP_VALUE, EMA, GATHERED, GATHERED_WEIGHT, GRAD_SQUARE, KEEP, L1, L2, LOSS_WEIGHT,
+    MEAN, Rule, SHARE,
+};
 use crate::graph::{
     Binary, Graph, Hyper, HyperId, Init, NodeId, Op, Origin, OriginId, Output, Param, ParamId,
     RUN_STEPS, Shape, State, StateId, Target, Type, Unary, Update,
 };
 use crate::pass::Pass;
 use crate::pass::emit::Emit;
+use finite::{Norm, guard};
 use std::collections::HashMap;
+
+mod finite;
 
 /// This pass.
 pub const PASS: Pass =
@@ -72,37 +80,53 @@ fn build(graph: &Graph, rule: &Rule, purpose: Purpose, keep_grads: bool) -> Grap
     emit.builder.set_origin(None);
     let mut instance =
         Instance { rule, template: &rule.graph, emit, hypers: None, uniforms: HashMap::new() };
-    let sums = instance.gather(&mut trained);
+    let sums = instance.gather(&mut trained, purpose, graph.output(LOSS_WEIGHT));
     if purpose == Purpose::Update {
         instance.penalise(&mut trained);
     }
-    let square = square_norm(&mut instance.emit, &trained);
-    let finite = finite(&mut instance.emit, loss, square);
-    let mut updates = guarded_states(&mut instance.emit, &graph.updates, finite);
+    let clipped = [CLIP_NORM, CLIP_VALUE].iter().any(|name| rule.graph.output(name).is_some());
+    let norm = Norm::new(&mut instance.emit, &trained, clipped);
+    let mut written = graph.updates.clone();
+    if purpose == Purpose::Update {
+        let means = instance.average(graph, &graph.updates);
+        written.extend(means);
+    }
+    let kept: Vec<Update> = sums.weight.into_iter().map(|(id, _, new)| state(id, new)).collect();
+    let tested: Vec<NodeId> = written.iter().chain(&kept).map(|update| update.node).collect();
+    let finite = finite::finite(&mut instance.emit, loss, &norm, &tested);
+    let mut updates = finite::guarded(&mut instance.emit, &written, finite);
 
     instance.declare_hypers();
     match purpose {
         Purpose::Gather => updates.extend(instance.keep(&trained, &sums, finite)),
         Purpose::Update => {
-            instance.clip(&mut trained, square);
+            instance.clip(&mut trained, &norm);
+            let first = updates.len();
             for &(param, gradient) in &trained {
                 updates.extend(instance.apply(param, gradient, finite));
             }
+            let means = instance.average(graph, &updates[first..]);
+            updates.extend(finite::guarded(&mut instance.emit, &means, finite));
             updates.extend(instance.forget(&sums, finite));
-            updates.extend(instance.average(graph, &updates, finite));
         }
     }
     let mut emit = instance.emit;
     emit.builder.set_origin(None);
-    let norm = emit.unary(Unary::Sqrt, square);
+    let root = emit.unary(Unary::Sqrt, norm.square);
+    let length = norm.scale.map_or(root, |(_, inverse)| emit.mul(root, inverse));
     let finite = emit.cast(finite, DType::F32);
 
     let mut graph = emit.finish();
     graph.updates = updates;
     graph.outputs.retain(|output| keep_grads || !output.name.starts_with("grad."));
-    graph.outputs.push(Output { name: "grad_norm".into(), node: norm });
-    graph.outputs.push(Output { name: "finite".into(), node: finite });
+    for (name, node) in [("grad_norm", length), (GRAD_SQUARE, norm.square), ("finite", finite)] {
+        graph.outputs.push(Output { name: name.into(), node });
+    }
     graph
+}
+
+fn state(id: StateId, node: NodeId) -> Update {
+    Update { target: Target::State(id), node }
 }
 
 /// The parameters that have gradients and are trained, with them.
@@ -110,56 +134,6 @@ fn trained(graph: &Graph, rule: &Rule) -> Vec<(ParamId, NodeId)> {
     let gradient = |path: &str| graph.output(&format!("grad.{path}"));
     let trained = graph.params.iter().filter(|(_, param)| rule.trains(&param.path));
     trained.filter_map(|(id, param)| Some((id, gradient(&param.path)?))).collect()
-}
-
-/// The sum of all gradients' squares: each parameter's own sum, added in their order.
-fn square_norm(emit: &mut Emit, trained: &[(ParamId, NodeId)]) -> NodeId {
-    let mut total = None;
-    for &(param, gradient) in trained {
-        let origin = emit.graph().params[param].origin;
-        emit.builder.set_origin(origin);
-        let squares = emit.mul(gradient, gradient);
-        let axes: Vec<usize> = (0..emit.ty(gradient).shape.rank()).collect();
-        let sum = emit.sum(squares, &axes);
-        total = Some(match total {
-            None => sum,
-            Some(total) => emit.add(total, sum),
-        });
-    }
-    total.unwrap_or_else(|| emit.splat(0.0, &Type::scalar(DType::F32)))
-}
-
-/// Whether both are finite: `|x| < ∞`, which NaN fails too.
-fn finite(emit: &mut Emit, loss: NodeId, square: NodeId) -> NodeId {
-    let infinity = emit.like(loss, f64::INFINITY);
-    let mut below = |x| {
-        let size = emit.unary(Unary::Abs, x);
-        emit.binary(Binary::Lt, size, infinity)
-    };
-    let (loss, square) = (below(loss), below(square));
-    emit.binary(Binary::And, loss, square)
-}
-
-/// What the layers write, made to depend on `finite`.
-fn guarded_states(emit: &mut Emit, updates: &[Update], finite: NodeId) -> Vec<Update> {
-    let mut guarded = Vec::new();
-    for &Update { target, node } in updates {
-        emit.builder.set_origin(emit.graph().nodes[node].origin);
-        let leaf = match target {
-            Target::Param(id) => Op::Param(id),
-            Target::State(id) => Op::State(id),
-        };
-        let old = emit.op(leaf, &[]);
-        guarded.push(Update { target, node: guard(emit, finite, node, old) });
-    }
-    guarded
-}
-
-/// `where(finite, new, old)`
-fn guard(emit: &mut Emit, finite: NodeId, new: NodeId, old: NodeId) -> NodeId {
-    let shape = emit.shape(old);
-    let finite = emit.broadcast(finite, &shape);
-    emit.select(finite, new, old)
 }
 
 /// The rule's hyper-parameters, added to the graph's own.
@@ -175,6 +149,15 @@ fn hypers(emit: &mut Emit, optimizer: &Graph) -> Vec<NodeId> {
         nodes.push(emit.builder.hyper(&name, *value));
     }
     nodes
+}
+
+/// The sums of an update that several batches make.
+#[derive(Default)]
+struct Sums {
+    /// The states that hold those of gradients, and their values before the step.
+    gradients: Vec<(StateId, NodeId)>,
+    /// Where losses have weights, the state that holds their sum, its value before and after.
+    weight: Option<(StateId, NodeId, NodeId)>,
 }
 
 /// The rule on its way into the graph.
@@ -197,9 +180,23 @@ impl Instance<'_> {
     }
 
     /// Where an update is made of several batches, makes each gradient the sum of this batch's part
-    /// and of those before it; returns the states that hold the sums.
-    fn gather(&mut self, trained: &mut [(ParamId, NodeId)]) -> Vec<(StateId, NodeId)> {
-        let Some(share) = self.number(SHARE) else { return Vec::new() };
+    /// and of those before it; returns the states that hold the sums. Where the losses have weights,
+    /// a batch's part is the sum of its weights, and the update divides by all of them.
+    fn gather(
+        &mut self,
+        trained: &mut [(ParamId, NodeId)],
+        purpose: Purpose,
+        weight: Option<NodeId>,
+    ) -> Sums {
+        let Some(share) = self.number(SHARE) else { return Sums::default() };
+        self.emit.builder.set_origin(None);
+        let weight = weight.map(|weight| {
+            let init = Init::Constant(0.0);
+            let ty = Type::scalar(DType::F32);
+            let (id, before) = self.new_state(GATHERED_WEIGHT.into(), ty, init, None);
+            (id, before, self.emit.add(before, weight), weight)
+        });
+        let share = weight.map_or(share, |(.., weight)| weight);
         let mut sums = Vec::new();
         for (param, gradient) in trained {
             let declared = self.emit.graph().params[*param].clone();
@@ -208,39 +205,40 @@ impl Instance<'_> {
             let share = self.emit.broadcast(share, &declared.ty.shape);
             let part = self.emit.mul(share, *gradient);
             *gradient = self.emit.add(sum, part);
+            if purpose == Purpose::Update
+                && let Some((_, _, all, _)) = weight
+            {
+                let all = finite::divisor(&mut self.emit, all);
+                let all = self.emit.broadcast(all, &declared.ty.shape);
+                *gradient = self.emit.div(*gradient, all);
+            }
             sums.push((state, sum));
         }
-        sums
+        Sums { gradients: sums, weight: weight.map(|(id, before, all, _)| (id, before, all)) }
     }
 
     /// Keeps the sums of gradients.
-    fn keep(
-        &mut self,
-        trained: &[(ParamId, NodeId)],
-        sums: &[(StateId, NodeId)],
-        finite: NodeId,
-    ) -> Vec<Update> {
-        let kept = trained.iter().zip(sums).map(|(&(_, gradient), &(state, old))| {
-            let node = guard(&mut self.emit, finite, gradient, old);
-            Update { target: Target::State(state), node }
-        });
-        kept.collect()
+    fn keep(&mut self, trained: &[(ParamId, NodeId)], sums: &Sums, finite: NodeId) -> Vec<Update> {
+        let gradients = trained.iter().zip(&sums.gradients);
+        let gradients = gradients.map(|(&(_, gradient), &(id, old))| (id, old, gradient));
+        let kept = gradients.chain(sums.weight);
+        kept.map(|(id, old, new)| state(id, guard(&mut self.emit, finite, new, old))).collect()
     }
 
     /// Begins the sums of gradients anew.
-    fn forget(&mut self, sums: &[(StateId, NodeId)], finite: NodeId) -> Vec<Update> {
-        let zero = |&(state, old): &(StateId, NodeId)| {
+    fn forget(&mut self, sums: &Sums, finite: NodeId) -> Vec<Update> {
+        let zero = |(id, old): (StateId, NodeId)| {
             let ty = self.emit.ty(old).clone();
             let zero = self.emit.splat(0.0, &ty);
-            let node = guard(&mut self.emit, finite, zero, old);
-            Update { target: Target::State(state), node }
+            state(id, guard(&mut self.emit, finite, zero, old))
         };
-        sums.iter().map(zero).collect()
+        let weight = sums.weight.map(|(id, old, _)| (id, old));
+        sums.gradients.iter().copied().chain(weight).map(zero).collect()
     }
 
     /// The running means of what was updated among the model's own parameters and states:
     /// `decay · mean + (1 − decay) · value`.
-    fn average(&mut self, model: &Graph, updates: &[Update], finite: NodeId) -> Vec<Update> {
+    fn average(&mut self, model: &Graph, updates: &[Update]) -> Vec<Update> {
         let Some(decay) = self.number(EMA) else { return Vec::new() };
         self.emit.builder.set_origin(None);
         let mut means = Vec::new();
@@ -264,8 +262,7 @@ impl Instance<'_> {
             let (decay, rest) =
                 (self.emit.broadcast(decay, &shape), self.emit.broadcast(rest, &shape));
             let (old, new) = (self.emit.mul(decay, mean), self.emit.mul(rest, node));
-            let sum = self.emit.add(old, new);
-            let node = guard(&mut self.emit, finite, sum, mean);
+            let node = self.emit.add(old, new);
             means.push(Update { target: Target::State(state), node });
         }
         means
@@ -273,14 +270,19 @@ impl Instance<'_> {
 
     /// A state of the optimiser's for a parameter.
     fn state(&mut self, name: &str, declared: &Param) -> (StateId, NodeId) {
+        let (path, ty) = (format!("{name}{}", declared.path), declared.ty.clone());
+        self.new_state(path, ty, Init::Constant(0.0), declared.origin)
+    }
+
+    fn new_state(
+        &mut self,
+        path: String,
+        ty: Type,
+        init: Init,
+        origin: Option<OriginId>,
+    ) -> (StateId, NodeId) {
         let id = StateId::from_index(self.emit.graph().states.len());
-        let node = self.emit.builder.state(State {
-            path: format!("{name}{}", declared.path),
-            ty: declared.ty.clone(),
-            init: Init::Constant(0.0),
-            origin: declared.origin,
-        });
-        (id, node)
+        (id, self.emit.builder.state(State { path, ty, init, origin }))
     }
 
     /// Adds what is punished in a parameter to its gradient: `g + l1·sign(p)`, `g + l2·p`.
@@ -303,7 +305,7 @@ impl Instance<'_> {
     }
 
     /// Bounds the gradients, each element or all together.
-    fn clip(&mut self, trained: &mut [(ParamId, NodeId)], square: NodeId) {
+    fn clip(&mut self, trained: &mut [(ParamId, NodeId)], norm: &Norm) {
         self.emit.builder.set_origin(None);
         if let Some(most) = self.number(CLIP_VALUE) {
             let least = self.emit.unary(Unary::Neg, most);
@@ -315,16 +317,17 @@ impl Instance<'_> {
                 *gradient = self.emit.binary(Binary::Min, bounded, most);
             }
         }
-        if let Some(most) = self.number(CLIP_NORM) {
+        if let (Some(most), Some((scale, inverse))) = (self.number(CLIP_NORM), norm.scale) {
             // A norm of 0 gives an infinite quotient, and so 1.
-            let norm = self.emit.unary(Unary::Sqrt, square);
-            let one = self.emit.like(norm, 1.0);
-            let quotient = self.emit.div(most, norm);
-            let scale = self.emit.binary(Binary::Min, one, quotient);
+            let length = self.emit.unary(Unary::Sqrt, norm.square);
+            let quotient = self.emit.div(most, length);
+            let factor = self.emit.binary(Binary::Min, inverse, quotient);
             for (_, gradient) in trained.iter_mut() {
                 let shape = self.emit.shape(*gradient);
-                let scale = self.emit.broadcast(scale, &shape);
-                *gradient = self.emit.mul(*gradient, scale);
+                let (scale, factor) =
+                    (self.emit.broadcast(scale, &shape), self.emit.broadcast(factor, &shape));
+                let scaled = self.emit.mul(*gradient, scale);
+                *gradient = self.emit.mul(scaled, factor);
             }
         }
     }
@@ -365,14 +368,9 @@ impl Instance<'_> {
         let p = self.emit.op(Op::Param(param), &[]);
         let mut states: Vec<(StateId, NodeId)> = Vec::new();
         for state in self.template.states.values() {
-            let id = StateId::from_index(self.emit.graph().states.len());
-            let node = self.emit.builder.state(State {
-                path: format!("optimizer.{}.{}", state.path, declared.path),
-                ty: declared.ty.clone(),
-                init: state.init.clone(),
-                origin: declared.origin,
-            });
-            states.push((id, node));
+            let path = format!("optimizer.{}.{}", state.path, declared.path);
+            let (ty, init) = (declared.ty.clone(), state.init.clone());
+            states.push(self.new_state(path, ty, init, declared.origin));
         }
         let shrunk = self.shrunk(&declared, p);
         let values = self.body(&declared.path, &declared.ty.shape, shrunk, gradient, &states);

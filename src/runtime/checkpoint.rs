@@ -48,6 +48,10 @@ pub struct Header {
     pub seed: u64,
     /// Samples a batch.
     pub batch: usize,
+    /// What the program computes, part by part: a name and a hash. Empty in files of builds that did
+    /// not write it.
+    #[serde(default)]
+    pub program: Vec<(String, String)>,
     /// Where the run is.
     pub state: TrainState,
 }
@@ -63,6 +67,8 @@ pub struct Identity {
     pub seed: u64,
     /// Samples a batch.
     pub batch: usize,
+    /// What the program computes, part by part: a name and a hash.
+    pub program: Vec<(String, String)>,
 }
 
 /// A copy of a run's memory between two steps.
@@ -92,7 +98,7 @@ impl Snapshot {
     /// Copies the run as it is.
     pub fn take(&mut self, trainer: &Trainer<'_>) {
         for entry in &mut self.entries {
-            entry.bytes.copy_from_slice(trainer.bytes(&entry.name));
+            entry.bytes.copy_from_slice(&trainer.bytes(&entry.name));
         }
         self.state.clone_from(trainer.state());
     }
@@ -126,6 +132,7 @@ impl Snapshot {
             data: identity.data.clone(),
             seed: identity.seed,
             batch: identity.batch,
+            program: identity.program.clone(),
             state: self.state.clone(),
         };
         let text = serde_json::to_string(&header).map_err(|error| error.to_string())?;
@@ -210,7 +217,14 @@ mod tests {
     use super::*;
 
     fn identity() -> Identity {
-        Identity { model: "mlp \"x\"".into(), data: "abc".into(), seed: u64::MAX, batch: 8 }
+        let program = vec![("the model".into(), "9f".into())];
+        Identity {
+            model: "mlp \"x\"".into(),
+            data: "abc".into(),
+            seed: u64::MAX,
+            batch: 8,
+            program,
+        }
     }
 
     fn snapshot() -> Snapshot {

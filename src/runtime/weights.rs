@@ -7,6 +7,7 @@
 //! Reading takes the element types that the language has; `I64`, which other frameworks give
 //! labels, becomes `i32` where every number fits.
 
+use crate::base::limits;
 use crate::base::shown::Show;
 use crate::base::tensor::{DType, Data, Tensor};
 use crate::files::{read, write};
@@ -48,10 +49,24 @@ pub fn load(path: &Path) -> Result<Vec<(String, Tensor)>, LoadError> {
 /// The same, of bytes that were read from there.
 pub fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<(String, Tensor)>, LoadError> {
     let shown = path.shown();
-    let file = SafeTensors::deserialize(bytes).map_err(|error| {
-        LoadError::Malformed(format!("{shown} is not a sound safetensors file: {error}"))
-    })?;
+    let malformed = |what: String| LoadError::Malformed(format!("{shown} {what}"));
+    let header = bytes.first_chunk().map_or(0, |length| u64::from_le_bytes(*length));
+    if (limits::FILE_HEADER as u64 + 1..=bytes.len() as u64).contains(&header) {
+        let most = limits::FILE_HEADER;
+        return Err(malformed(format!("has a header of {header} bytes; at most {most} are read")));
+    }
+    let file = SafeTensors::deserialize(bytes)
+        .map_err(|error| malformed(format!("is not a sound safetensors file: {error}")))?;
     let mut views = file.tensors();
+    if views.len() > limits::FILE_TENSORS {
+        let (count, most) = (views.len(), limits::FILE_TENSORS);
+        return Err(malformed(format!("holds {count} tensors; at most {most} are read")));
+    }
+    let name_of = |name: &str| name.chars().take(limits::NAME_BYTES).collect::<String>();
+    if let Some((name, view)) = views.iter().find(|(_, view)| view.shape().len() > limits::AXES) {
+        let (name, axes, most) = (name_of(name), view.shape().len(), limits::AXES);
+        return Err(malformed(format!("has a tensor of {axes} axes, `{name}`; at most {most}")));
+    }
     views.sort_by(|(a, _), (b, _)| a.cmp(b));
     let mut tensors = Vec::with_capacity(views.len());
     for (name, view) in views {

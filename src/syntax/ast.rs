@@ -124,8 +124,19 @@ pub struct Function {
     pub params: Vec<Param>,
     /// What stands after `->`.
     pub result: Option<Type>,
+    /// Which values are better, of a metric that says so.
+    pub goal: Option<Goal>,
     /// The body.
     pub body: Block,
+}
+
+/// Which values of a metric are better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Goal {
+    /// Less: `minimize`.
+    Minimize,
+    /// More: `maximize`.
+    Maximize,
 }
 
 /// One parameter: `x: f32[N, D]`, `units: int >= 1`, `rate: float in 0..=1 = 0.5`, `p`.

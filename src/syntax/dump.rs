@@ -120,6 +120,13 @@ fn function_node(function: &Function) -> Node {
     if let Some(result) = &function.result {
         nodes.push(Node::Keyed("result", Box::new(type_node(result))));
     }
+    if let Some(goal) = function.goal {
+        let word = match goal {
+            Goal::Minimize => "minimize",
+            Goal::Maximize => "maximize",
+        };
+        nodes.push(Node::Keyed("goal", Box::new(Node::word(word.to_owned()))));
+    }
     nodes.push(block_node(&function.body));
     let kind = match function.kind {
         FunctionKind::Layer => "layer",

@@ -1,6 +1,7 @@
 //! Text to syntax tree, and back to tidy text. The only user of pest.
 
 pub mod ast;
+mod bounds;
 mod dump;
 mod expected;
 mod expressions;
@@ -15,6 +16,7 @@ mod tree;
 pub mod walk;
 mod write;
 
+pub use bounds::{measure, too_large};
 pub use dump::dump;
 pub use format::{WIDTH, format};
 pub use parse::parse;

@@ -15,10 +15,10 @@ use std::ops::Range;
 
 use pest::Parser as _;
 
-use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
-use crate::base::source::{FileId, Sources, Span};
+use crate::base::source::{FileId, Sources};
 use crate::syntax::ast;
+use crate::syntax::bounds::measure;
 use crate::syntax::scan::{MAX_ERRORS, scan};
 use crate::syntax::slips;
 use crate::syntax::tree::{Parsed, Tree};
@@ -33,18 +33,11 @@ pub(super) mod grammar {
 
 pub(super) use grammar::{Grammar, Rule};
 
-/// Files larger than this are refused: places are 32-bit.
-const MAX_BYTES: usize = 1 << 30;
-
 /// Parses a file. The errors come in the order of their places, one an item at most (and if the
 /// brackets do not match, only the errors about them).
 pub fn parse(sources: &Sources, file: FileId) -> Result<ast::File, Vec<Diagnostic>> {
     let text = &sources.file(file).text;
-    if text.len() > MAX_BYTES {
-        let error = Diagnostic::error(codes::FILE_TOO_LARGE, "the file is larger than 1 GiB")
-            .primary(Span::new(file, 0, 0), "");
-        return Err(vec![error]);
-    }
+    measure(file, text).map_err(|error| vec![*error])?;
     let mut items = Vec::new();
     let mut errors = Vec::new();
     for chunk in scan(file, text)? {

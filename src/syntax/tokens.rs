@@ -66,26 +66,31 @@ const LONG_SIGNS: [&str; 24] = [
 
 /// The tokens of a range of the text.
 pub(super) fn tokens(text: &str, range: Range<usize>) -> Vec<Token<'_>> {
+    let text = &text[..range.end];
     let mut found = Vec::new();
     let mut at = range.start;
-    let mut first = true;
-    while let Some(c) = text[at..range.end].chars().next() {
-        let rest = &text[at..range.end];
-        if c.is_ascii_whitespace() || c == '\u{FEFF}' {
-            first |= c == '\n';
-            at += c.len_utf8();
-            continue;
-        }
-        if rest.starts_with("//") {
-            at += rest.find('\n').unwrap_or(rest.len());
-            continue;
-        }
-        let (kind, length) = token(rest, c);
-        found.push(Token { kind, text: &rest[..length], start: at, first });
-        first = false;
-        at += length;
+    while let Some((kind, start, end)) = next(text, at) {
+        let first = found.is_empty() || text[at..start].contains('\n');
+        found.push(Token { kind, text: &text[start..end], start, first });
+        at = end;
     }
     found
+}
+
+/// The kind, start and end of the next token; `None` where only space and comments follow.
+pub(super) fn next(text: &str, mut at: usize) -> Option<(TokenKind, usize, usize)> {
+    loop {
+        let rest = &text[at..];
+        let c = rest.chars().next()?;
+        if c.is_ascii_whitespace() || c == '\u{FEFF}' {
+            at += c.len_utf8();
+        } else if rest.starts_with("//") {
+            at += rest.find('\n').unwrap_or(rest.len());
+        } else {
+            let (kind, length) = token(rest, c);
+            return Some((kind, at, at + length));
+        }
+    }
 }
 
 /// The kind and length of the token that the text begins with.

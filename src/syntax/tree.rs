@@ -10,6 +10,7 @@ use pest::iterators::{Pair, Pairs};
 
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
+use crate::base::fix::Edit;
 use crate::base::source::{FileId, Span};
 use crate::syntax::ast::*;
 use crate::syntax::expressions::binary;
@@ -88,7 +89,25 @@ impl<'a> Tree<'a> {
             result = Some(self.ty(last(next))?);
             next = inner.next().expect("a body");
         }
-        Ok(Function { kind, name, params, result, body: self.block(next)? })
+        let mut goal = None;
+        if next.as_rule() == Rule::goal {
+            goal = Some(self.goal(kind, &next)?);
+            next = inner.next().expect("a body");
+        }
+        Ok(Function { kind, name, params, result, goal, body: self.block(next)? })
+    }
+
+    /// `minimize` or `maximize`, which only a metric has.
+    fn goal(&mut self, kind: FunctionKind, pair: &Pair<Rule>) -> Parsed<Goal> {
+        let word = pair.as_str();
+        if kind != FunctionKind::Metric {
+            let message = format!("only a metric is declared `{word}`");
+            let span = self.span(pair);
+            let error = Diagnostic::error(codes::DECLARATION, message).primary(span, "");
+            let edits = vec![Edit { span, text: String::new() }];
+            return Err(Box::new(error.fix("leave it out", edits)));
+        }
+        Ok(if word == "minimize" { Goal::Minimize } else { Goal::Maximize })
     }
 
     fn parameter(&mut self, pair: Pair<Rule>) -> Parsed<Param> {

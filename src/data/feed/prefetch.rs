@@ -29,7 +29,7 @@ pub fn chunks(workers: usize) -> usize {
 /// Makes samples, from any thread.
 pub trait Fill: Send + Sync + 'static {
     /// What a thread keeps between samples.
-    type Bench;
+    type Bench: Send + 'static;
 
     /// A new thread's.
     fn bench(&self) -> Self::Bench;
@@ -90,6 +90,8 @@ pub struct Course {
 pub struct Prefetch {
     shared: Arc<Shared>,
     workers: Vec<JoinHandle<()>>,
+    /// Makes the next chunk where there are no workers.
+    alone: Option<Box<dyn FnMut() + Send>>,
 }
 
 struct Shared {
@@ -128,8 +130,9 @@ struct Job {
 }
 
 impl Prefetch {
-    /// Starts workers. `sizes` are the bytes of each field of a sample, `most` the samples of the
-    /// largest chunk.
+    /// Starts workers, as many as the system allows; where that is none, chunks are made when they
+    /// are taken. `sizes` are the bytes of each field of a sample, `most` the samples of the largest
+    /// chunk.
     pub fn start<F: Fill>(fill: Arc<F>, sizes: Vec<usize>, most: usize, workers: usize) -> Self {
         let chunk = || Chunk {
             fields: sizes.iter().map(|size| vec![0; size * most]).collect(),
@@ -147,10 +150,15 @@ impl Prefetch {
         let worker = |_| {
             let (shared, fill) = (shared.clone(), fill.clone());
             let thread = std::thread::Builder::new().name("data".into());
-            thread.spawn(move || shared.work(&*fill)).expect("a thread can be started")
+            thread.spawn(move || shared.work(&*fill))
         };
-        let workers = (0..workers).map(worker).collect();
-        Prefetch { shared, workers }
+        // Chunks do not depend on who makes them: fewer workers only take longer.
+        let workers: Vec<_> = (0..workers).map_while(|number| worker(number).ok()).collect();
+        let alone = workers.is_empty().then(|| {
+            let (shared, mut bench) = (shared.clone(), fill.bench());
+            Box::new(move || shared.work_once(&*fill, &mut bench)) as Box<dyn FnMut() + Send>
+        });
+        Prefetch { shared, workers, alone }
     }
 
     /// Adds a pass behind all others.
@@ -171,7 +179,14 @@ impl Prefetch {
                 Slot::Ready(chunk) => return chunk,
                 other => state.slots[slot] = other,
             }
-            state = self.wait(state);
+            state = match &mut self.alone {
+                Some(make) => {
+                    drop(state);
+                    make();
+                    self.shared.lock()
+                }
+                None => self.wait(state),
+            };
         }
     }
 
@@ -236,11 +251,23 @@ impl Shared {
     /// What a worker does until it is stopped.
     fn work<F: Fill>(&self, fill: &F) {
         let mut bench = fill.bench();
-        while let Some(mut job) = self.claim() {
-            job.chunk.outcome = self.make(fill, &mut bench, &mut job);
-            self.lock().slots[job.slot] = Slot::Ready(job.chunk);
-            self.ready.notify_one();
+        while let Some(job) = self.claim() {
+            self.finish(fill, &mut bench, job);
         }
+    }
+
+    /// Makes the next chunk, if there is one to make.
+    fn work_once<F: Fill>(&self, fill: &F, bench: &mut F::Bench) {
+        let job = self.lock().claim();
+        if let Some(job) = job {
+            self.finish(fill, bench, job);
+        }
+    }
+
+    fn finish<F: Fill>(&self, fill: &F, bench: &mut F::Bench, mut job: Job) {
+        job.chunk.outcome = self.make(fill, bench, &mut job);
+        self.lock().slots[job.slot] = Slot::Ready(job.chunk);
+        self.ready.notify_one();
     }
 
     /// The next chunk to make; `None` when it is time to end.

@@ -22,8 +22,11 @@ use super::jpeg;
 
 /// More pixels than this are refused.
 const MOST_PIXELS: u64 = 64_000_000;
-/// What a decoder may allocate: the pixels of the largest image with four channels of 16 bits.
-const MOST_MEMORY: u64 = MOST_PIXELS * 8;
+/// What a decoder may allocate for each pixel: four channels of 16 bits.
+const PIXEL_MEMORY: u64 = 8;
+/// What it may allocate beside the pixels, before it is known how many there are: tables, and
+/// metadata, which a few packed bytes can blow up.
+const OTHER_MEMORY: u64 = 16 << 20;
 /// A file of more bytes is refused: the largest image, not compressed, with four channels.
 pub const MOST_FILE_BYTES: u64 = MOST_PIXELS * 4 + (1 << 20);
 
@@ -57,19 +60,22 @@ impl<'a> Header<'a> {
             return Err("a JPEG image that ends early".to_string());
         }
         let mut limits = Limits::default();
-        limits.max_alloc = Some(MOST_MEMORY);
+        limits.max_alloc = Some(OTHER_MEMORY);
         let file = match format {
             ImageFormat::Jpeg => jpeg::plain(file),
             _ => Cow::Borrowed(file),
         };
         let mut reader = ImageReader::with_format(Cursor::new(file), format);
         reader.limits(limits);
-        let decoder = reader.into_decoder().map_err(reason)?;
+        let mut decoder = reader.into_decoder().map_err(reason)?;
         let (width, height) = decoder.dimensions();
         let pixels = u64::from(width) * u64::from(height);
         match pixels {
             0 => Err("an image without pixels".to_string()),
             1..=MOST_PIXELS => {
+                let mut limits = Limits::default();
+                limits.max_alloc = Some(pixels * PIXEL_MEMORY + OTHER_MEMORY);
+                decoder.set_limits(limits).map_err(reason)?;
                 Ok(Header { decoder: Box::new(decoder), megapixels: pixels.div_ceil(1_000_000) })
             }
             _ => Err(format!("{width} × {height} pixels; more than 64 million are not read")),

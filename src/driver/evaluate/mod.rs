@@ -9,6 +9,7 @@ pub(super) use tally::{largest, tally_bytes};
 
 use super::failures::train_failure;
 use super::folder::RunInfo;
+use super::memory::{lasting, refuse_too_large};
 use super::session::{Failure, Request, Session};
 use super::steps::{Compiler, Sites};
 use super::trained::{self, Model, Trained};
@@ -18,7 +19,7 @@ use crate::data::{Dataset, Pass, Split, Watch};
 use crate::elaborate::Training;
 use crate::lower::Globals;
 use crate::runtime::pool::Pool;
-use crate::runtime::program::Memory;
+use crate::runtime::program::{Memory, Program};
 use crate::runtime::trainer::{Scores, Settings, Steps, TrainError, Trainer};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -121,7 +122,10 @@ pub fn evaluation(
             evaluate.insert(batch, compiler.step(&graph, batch)?.0);
         }
     }
-    let steps = Steps { train, last: None, gather: None, evaluate };
+    let programs: Vec<&Program> =
+        std::iter::once(&train).chain(evaluate.values()).map(|step| &step.program).collect();
+    refuse_too_large(&session, &request, &programs, 1, lasting(&graph))?;
+    let steps = Steps { train, last: None, gather: None, evaluate, written: None };
     let sites = Sites { train: Vec::new(), evaluate: sites };
     let model = front.experiment.model;
     Ok(Evaluation { session, info, data, weights: from, model, training, steps, sites, initial })

@@ -155,7 +155,12 @@ impl Keeper {
         super::make_folder(&folder.checkpoints())?;
         let (work, jobs) = channel::<Work>();
         let (finished, done) = channel();
-        let writer = Writer { checkpoints: folder.checkpoints(), best: folder.best(), keeping };
+        let writer = Writer {
+            checkpoints: folder.checkpoints(),
+            best: folder.best(),
+            folder: folder.reader(),
+            keeping,
+        };
         let thread = std::thread::Builder::new()
             .name("checkpoints".into())
             .spawn(move || {
@@ -251,12 +256,14 @@ impl Drop for Keeper {
 struct Writer {
     checkpoints: PathBuf,
     best: PathBuf,
+    folder: RunFolder,
     keeping: Keeping,
 }
 
 impl Writer {
     fn write(&self, snapshot: &Snapshot, best: bool) -> Result<(), String> {
         let place = Place::of(&snapshot.state);
+        self.folder.check().map_err(|error| error.to_string())?;
         // Before the checkpoint, which says that they are there: a run that is killed between the
         // two goes on from the one before, and comes to the same weights again.
         if best {

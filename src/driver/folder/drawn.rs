@@ -197,6 +197,9 @@ fn summary(shown: &Shown<'_>) -> Vec<(String, String)> {
         result.test.iter().for_each(|scores| put("test", scores));
         result.validation.iter().for_each(|scores| put("validation", scores));
         put("training", &result.train);
+        if result.test.is_some() {
+            facts.push(("tested".to_owned(), result.tested()));
+        }
         let best = result.best_epoch.map_or(String::new(), |best| format!(", the best was {best}"));
         let early = if result.stopped_early { ", stopped early" } else { "" };
         facts.push(("epochs".to_owned(), format!("{}{best}{early}", result.epochs)));

@@ -18,6 +18,7 @@ use std::path::PathBuf;
 
 /// The logs of a run that is being written.
 pub struct Log {
+    folder: RunFolder,
     metrics: PathBuf,
     events: File,
     /// Rows of the metrics, the header first.
@@ -38,7 +39,8 @@ impl Log {
             Failure::Io(format!("cannot write to {}: {error}", folder.root.shown()))
         })?;
         let metrics = folder.root.join("metrics.csv");
-        let mut log = Log { metrics, events, rows: Vec::new(), board };
+        let folder = folder.reader();
+        let mut log = Log { folder, metrics, events, rows: Vec::new(), board };
         for record in &state.history {
             log.row(record);
             log.board(record).map_err(|error| {
@@ -60,6 +62,7 @@ impl Log {
 
     /// Writes the row of an epoch.
     pub fn epoch(&mut self, record: &EpochRecord) -> io::Result<()> {
+        self.folder.check()?;
         let first = self.rows.is_empty();
         self.row(record);
         self.board(record)?;

@@ -21,7 +21,9 @@
 
 mod checkpoints;
 mod drawn;
+mod held;
 mod log;
+mod make;
 mod record;
 
 pub use checkpoints::{Keeper, Keeping, Place};
@@ -31,14 +33,18 @@ pub use record::{Due, Files, Recorder};
 
 use super::session::Failure;
 use crate::base::schema::Schema;
-use crate::base::shown::{Show, quoted};
+use crate::base::shown::Show;
 use crate::files::read;
 use crate::files::write::{self, TEMPORARY};
 use crate::runtime::trainer::Scores;
+use held::Held;
+pub(super) use make::make_folder;
+use make::{first_free, make_empty};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The version of `run.json`.
@@ -71,6 +77,9 @@ pub struct RunInfo {
     pub fold: Option<(usize, usize)>,
     /// The names of the classes.
     pub classes: Vec<String>,
+    /// The metrics of which less is better.
+    #[serde(default)]
+    pub minimized: Vec<String>,
     /// What samples look like.
     pub samples: Option<SampleInfo>,
     /// What the run is, in a line.
@@ -115,6 +124,19 @@ pub enum Status {
     Finished,
 }
 
+impl RunResult {
+    /// Which weights were tested, in a few words.
+    pub fn tested(&self) -> String {
+        let RunResult { weights_epoch: epoch, epochs, best_epoch, .. } = self;
+        let is_best = *best_epoch == Some(*epoch);
+        match (is_best, epoch == epochs) {
+            (true, true) => format!("weights of epoch {epoch}, the last and best"),
+            (true, false) => format!("weights of epoch {epoch}, the best"),
+            (false, _) => format!("weights of epoch {epoch}, the last"),
+        }
+    }
+}
+
 /// What came of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunResult {
@@ -128,6 +150,9 @@ pub struct RunResult {
     pub test: Option<Scores>,
     /// The epoch that was best.
     pub best_epoch: Option<usize>,
+    /// The epoch whose weights the run ended with, and were tested.
+    #[serde(default)]
+    pub weights_epoch: usize,
     /// Whether it ended before its epochs were made, since nothing got better.
     pub stopped_early: bool,
     /// Seconds of training.
@@ -151,6 +176,7 @@ impl RunInfo {
             overfit: None,
             fold: None,
             classes: Vec::new(),
+            minimized: Vec::new(),
             samples: None,
             summary,
             started: now(),
@@ -172,6 +198,8 @@ pub struct RunFolder {
     pub root: PathBuf,
     /// Held as long as the folder is written to.
     lock: Option<File>,
+    /// The folder itself, open as long as it is written to.
+    held: Option<Arc<Held>>,
 }
 
 impl RunFolder {
@@ -185,7 +213,7 @@ impl RunFolder {
             }
             None => first_free(Path::new(RUNS), stem)?,
         };
-        let mut folder = RunFolder { root, lock: None };
+        let mut folder = RunFolder { root, lock: None, held: None };
         folder.lock()?;
         Ok(folder)
     }
@@ -198,7 +226,7 @@ impl RunFolder {
 
     /// A folder that is there, whatever it holds, to write into.
     pub(super) fn locked(root: &Path) -> Result<RunFolder, Failure> {
-        let mut folder = RunFolder { root: root.to_path_buf(), lock: None };
+        let mut folder = RunFolder { root: root.to_path_buf(), lock: None, held: None };
         folder.lock()?;
         folder.sweep();
         Ok(folder)
@@ -206,7 +234,7 @@ impl RunFolder {
 
     /// The folder of a run, to read.
     pub fn read(root: &Path) -> Result<RunFolder, Failure> {
-        let folder = RunFolder { root: root.to_path_buf(), lock: None };
+        let folder = RunFolder { root: root.to_path_buf(), lock: None, held: None };
         match folder.info_file().is_file() {
             true => Ok(folder),
             false => Err(Failure::Io(format!(
@@ -218,7 +246,19 @@ impl RunFolder {
 
     /// The same folder, without the lock.
     pub(super) fn reader(&self) -> RunFolder {
-        RunFolder { root: self.root.clone(), lock: None }
+        RunFolder { root: self.root.clone(), lock: None, held: self.held.clone() }
+    }
+
+    /// Whether what is at its place is the folder that the run began to write into: nothing is
+    /// written into another.
+    pub fn check(&self) -> io::Result<()> {
+        match &self.held {
+            Some(held) if !held.is_at(&self.root) => Err(io::Error::new(
+                ErrorKind::NotFound,
+                "the folder of the run was moved, removed or replaced while it trained",
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// Whether a folder is that of a run.
@@ -263,6 +303,7 @@ impl RunFolder {
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
         self.lock = Some(file);
+        self.held = Some(Arc::new(Held::open(&self.root).map_err(failed)?));
         Ok(())
     }
 
@@ -330,7 +371,8 @@ impl RunFolder {
 
     /// Replaces a file of the folder.
     pub fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-        write::replace(path, bytes)
+        self.check()
+            .and_then(|()| write::replace(path, bytes))
             .map_err(|error| Failure::Io(format!("cannot write {}: {error}", path.shown())))
     }
 
@@ -369,64 +411,6 @@ pub(super) fn is_plain(name: &str) -> bool {
     matches!((parts.next(), parts.next()), (Some(std::path::Component::Normal(_)), None))
 }
 
-/// Makes a folder, and those above it.
-pub(super) fn make_folder(folder: &Path) -> Result<(), Failure> {
-    fs::create_dir_all(folder)
-        .map_err(|error| Failure::Io(format!("cannot make the folder {}: {error}", folder.shown())))
-}
-
-/// Makes a folder, or takes an empty one.
-fn make_empty(folder: &Path) -> Result<(), Failure> {
-    make_folder(folder)?;
-    if RunFolder::is_one(folder) {
-        return Err(Failure::Io(format!(
-            "{} holds a run already; `--resume={}` goes on with it, another `--out` begins anew",
-            folder.shown(),
-            quoted(folder)
-        )));
-    }
-    let mut entries = fs::read_dir(folder)
-        .map_err(|error| Failure::Io(format!("cannot read {}: {error}", folder.shown())))?;
-    // What a run leaves that was killed before it began.
-    let of_run = |name: &std::ffi::OsStr| {
-        name == "lock"
-            || name == "program"
-            || name.as_encoded_bytes().starts_with(TEMPORARY.as_bytes())
-    };
-    let strange = entries.find(|entry| entry.as_ref().is_ok_and(|it| !of_run(&it.file_name())));
-    match strange {
-        Some(_) => Err(Failure::Io(format!(
-            "{} is not empty, and not the folder of a run; choose another `--out`",
-            folder.shown()
-        ))),
-        None => Ok(()),
-    }
-}
-
-/// Makes the first folder of a row of names that is not there: making it is what tells.
-fn first_free(parent: &Path, stem: &str) -> Result<PathBuf, Failure> {
-    make_folder(parent)?;
-    let names = (1..).map(|number| match number {
-        1 => stem.to_owned(),
-        number => format!("{stem}-{number}"),
-    });
-    for name in names {
-        let folder = parent.join(name);
-        match fs::create_dir(&folder) {
-            Ok(()) => return Ok(folder),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            Err(error) => {
-                return Err(Failure::Io(format!(
-                    "cannot make the folder {}: {error}; `--out FOLDER` writes elsewhere, \
-                     `--no-out` nowhere",
-                    folder.shown()
-                )));
-            }
-        }
-    }
-    unreachable!("numbers do not end")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -434,7 +418,7 @@ mod tests {
     #[test]
     fn a_name_that_leaves_the_folder_is_refused() {
         let folder = tempfile::tempdir().unwrap();
-        let run = RunFolder { root: folder.path().to_path_buf(), lock: None };
+        let run = RunFolder { root: folder.path().to_path_buf(), lock: None, held: None };
         let mut info = RunInfo::new("mlp", String::new());
         for name in ["../x.nn", "/etc/passwd", "a/b.nn", "..", ""] {
             info.program = vec![KeptFile { path: "x.nn".into(), name: name.into() }];
@@ -467,7 +451,7 @@ mod tests {
     #[test]
     fn files_of_one_name_are_kept_apart() {
         let folder = tempfile::tempdir().unwrap();
-        let run = RunFolder { root: folder.path().to_path_buf(), lock: None };
+        let run = RunFolder { root: folder.path().to_path_buf(), lock: None, held: None };
         let files = [("a/main.nn", "1"), ("a/b/main.nn", "2"), ("a/c.nn", "3")];
         let files = files.map(|(path, text)| (PathBuf::from(path), text.to_owned()));
         let mut info = RunInfo::new("mlp", String::new());

@@ -84,6 +84,7 @@ impl<'a> Recorder<'a> {
 
     /// Writes an event into the log.
     pub fn event(&mut self, event: &Value) {
+        self.check();
         let Some(files) = &mut self.files else { return };
         if let Err(error) = files.log.event(event) {
             self.notice(&format!("warning: cannot write events.jsonl: {error}"));
@@ -94,6 +95,7 @@ impl<'a> Recorder<'a> {
     fn draw(&mut self, trainer: &Trainer<'_>) {
         /// Drawing takes a few milliseconds.
         const EVERY: Duration = Duration::from_secs(5);
+        self.check();
         let Some(files) = &mut self.files else { return };
         if files.drawn.elapsed() < EVERY {
             return;
@@ -104,11 +106,23 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    fn notice(&mut self, text: &str) {
+    /// Writes nothing more into a folder that is no longer the run's, and says so once.
+    fn check(&mut self) {
+        let Some(Err(error)) = self.files.as_ref().map(|files| files.folder.check()) else {
+            return;
+        };
+        let folder = self.files.take().map(|files| files.folder.root.display().to_string());
+        let folder = folder.unwrap_or_default();
+        self.notice(&format!("warning: nothing more is written to {folder}: {error}"));
+    }
+
+    /// Says something to whoever watches.
+    pub fn notice(&mut self, text: &str) {
         self.watcher.event(Event::Notice(text));
     }
 
     fn keep(&mut self, trainer: &Trainer<'_>, best: bool, must: bool) {
+        self.check();
         let Some(files) = &mut self.files else { return };
         if let Err(error) = files.keeper.keep(trainer, best, must) {
             self.not_kept(&error);
@@ -126,6 +140,7 @@ impl<'a> Recorder<'a> {
     /// Keeps the run as it is and waits until that is on the disk; the name of what is there, or
     /// why there is nothing new.
     pub fn close(&mut self, trainer: &Trainer<'_>) -> Result<Option<String>, String> {
+        self.check();
         let Some(files) = &mut self.files else { return Ok(None) };
         // What went wrong with an earlier one does not matter if this one is written.
         let _ = files.keeper.finish();
@@ -153,6 +168,7 @@ impl Watcher for Recorder<'_> {
         match &event {
             Event::EpochEnded { record, .. } => {
                 let line = epoch_json(record);
+                self.check();
                 let written = self
                     .files
                     .as_mut()
@@ -161,11 +177,12 @@ impl Watcher for Recorder<'_> {
                     self.notice(&format!("warning: cannot write the log of the run: {error}"));
                 }
             }
-            Event::Skipped { epoch, step, loss, lr_scale } => {
+            Event::Skipped { what, epoch, step, loss, lr_scale } => {
+                let what = what.words(*loss);
                 let loss = loss.to_string();
                 self.event(&json!({
                     "event": "skipped", "epoch": epoch, "step": step, "loss": loss,
-                    "lr_scale": lr_scale,
+                    "not_finite": what, "lr_scale": lr_scale,
                 }));
             }
             Event::ThreadsChanged(ThreadChange { from, to }) => {

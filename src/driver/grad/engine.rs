@@ -6,13 +6,15 @@
 use super::given::Given;
 use super::{Grad, SEED};
 use crate::base::tensor::Tensor;
+use crate::driver::memory;
 use crate::driver::pipeline::indices;
+use crate::driver::schedules::hypers;
 use crate::driver::session::{Failure, Request, Session};
 use crate::graph::{self, Env, Graph, NodeId};
 use crate::loops::{self, interp};
 use crate::lower::{Globals, Lowered};
 use crate::runtime::pool::Pool;
-use crate::runtime::program::{Memory, Program, StepArgs};
+use crate::runtime::program::{Blocks, Memory, Program, StepArgs};
 use std::collections::BTreeMap;
 
 /// What runs a step.
@@ -48,6 +50,10 @@ pub(super) trait Step {
     fn output(&self, name: &str) -> Tensor;
     /// A parameter or state as it is now, if the step knows it.
     fn kept(&self, path: &str) -> Option<Tensor>;
+    /// Puts back what parameters and states were.
+    fn put(&mut self, kept: &[(String, Tensor)]);
+    /// Sets a hyper-parameter; whether the step has it.
+    fn set(&mut self, name: &str, value: f64) -> bool;
 }
 
 /// A step that is ready to run, and the graph whose nodes its faults name.
@@ -67,22 +73,30 @@ pub(super) fn prepare(
 ) -> Result<Prepared, Failure> {
     session.check_batch(graph, given.batch)?;
     if asked.engine == Engine::Graph {
-        let step = Box::new(Interpreted::new(graph, given));
+        memory::refuse(session, request, memory::interpreted(graph, given.batch))?;
+        let step = Box::new(Interpreted::new(graph, asked.steps, given));
         return Ok(Prepared { graph: graph.clone(), step });
     }
     let kernels = session.fuse(graph, given.batch)?;
     let globals = &mut Globals::default();
     let Lowered { program, sites, .. } = session.lower(&kernels, globals)?;
     let program = session.plan(program, globals)?;
+    let bytes = Blocks::of(&program).total(asked.threads);
+    // The interpreter of loops remembers who touched each byte.
+    let traced = if asked.engine == Engine::Loops { TRACED } else { 1 };
+    memory::refuse(session, request, bytes.saturating_mul(traced))?;
     let step: Box<dyn Step> = if asked.engine == Engine::Loops {
-        Box::new(Loops::new(program, sites, asked.threads, given))
+        Box::new(Loops::new(program, sites, (asked.threads, asked.steps), given))
     } else {
         let code = session.codegen(&program, &request.target)?;
         let program = Program::new(program, code);
-        Box::new(Compiled::new(program, sites, asked.threads, given))
+        Box::new(Compiled::new(program, sites, (asked.threads, asked.steps), given))
     };
     Ok(Prepared { graph: kernels.graph, step })
 }
+
+/// Bytes that the interpreter of loops keeps for each of the program's.
+const TRACED: usize = 9;
 
 /// What is written before the first step, by the names of buffers.
 fn first(given: &Given) -> impl Iterator<Item = (String, &Tensor)> {
@@ -90,8 +104,10 @@ fn first(given: &Given) -> impl Iterator<Item = (String, &Tensor)> {
     inputs.chain(given.kept.iter().map(|(path, value)| (path.clone(), value)))
 }
 
-fn hypers(program: &loops::Program) -> Vec<f64> {
-    program.uniforms.hypers.iter().map(|&(_, value)| value).collect()
+/// Sets one of these hyper-parameters; whether it is there.
+fn set_hyper(declared: &[(String, f64)], hypers: &mut [f64], name: &str, value: f64) -> bool {
+    let at = declared.iter().position(|(known, _)| known == name);
+    at.map(|at| hypers[at] = value).is_some()
 }
 
 // ---- Compiled code
@@ -105,7 +121,12 @@ struct Compiled {
 }
 
 impl Compiled {
-    fn new(program: Program, sites: Vec<NodeId>, threads: usize, given: &Given) -> Compiled {
+    fn new(
+        program: Program,
+        sites: Vec<NodeId>,
+        (threads, steps): (usize, u64),
+        given: &Given,
+    ) -> Compiled {
         let mut pool = Pool::new(threads);
         let mut memory = Memory::for_programs([&program], threads);
         for (name, value) in first(given) {
@@ -115,7 +136,7 @@ impl Compiled {
             }
         }
         program.refresh(&mut memory, &mut pool);
-        let hypers = hypers(program.loops());
+        let hypers = hypers(&program.loops().uniforms.hypers, steps);
         Compiled { program, sites, memory, pool, hypers }
     }
 }
@@ -137,6 +158,17 @@ impl Step for Compiled {
     fn kept(&self, path: &str) -> Option<Tensor> {
         self.program.buffer(path).map(|_| self.program.read(&self.memory, path))
     }
+
+    fn put(&mut self, kept: &[(String, Tensor)]) {
+        for (path, value) in kept {
+            self.program.write(&mut self.memory, path, value);
+        }
+        self.program.refresh(&mut self.memory, &mut self.pool);
+    }
+
+    fn set(&mut self, name: &str, value: f64) -> bool {
+        set_hyper(&self.program.loops().uniforms.hypers, &mut self.hypers, name, value)
+    }
 }
 
 // ---- The interpreter of loops
@@ -146,11 +178,18 @@ struct Loops {
     sites: Vec<NodeId>,
     memory: interp::Memory,
     threads: usize,
+    hypers: Vec<f64>,
+    /// Whether derived layouts are to be made before the next step.
     fresh: bool,
 }
 
 impl Loops {
-    fn new(program: loops::Program, sites: Vec<NodeId>, threads: usize, given: &Given) -> Loops {
+    fn new(
+        program: loops::Program,
+        sites: Vec<NodeId>,
+        (threads, steps): (usize, u64),
+        given: &Given,
+    ) -> Loops {
         /// As many as its record of accesses can tell apart.
         const MOST: usize = 256;
         let mut memory = interp::Memory::new(&program);
@@ -159,7 +198,8 @@ impl Loops {
                 memory.set(buffer, value);
             }
         }
-        Loops { program, sites, memory, threads: threads.min(MOST), fresh: true }
+        let hypers = hypers(&program.uniforms.hypers, steps);
+        Loops { program, sites, memory, threads: threads.min(MOST), hypers, fresh: true }
     }
 
     fn stop(&self, failure: interp::Failure) -> Stop {
@@ -177,12 +217,12 @@ impl Loops {
 
 impl Step for Loops {
     fn run(&mut self, number: u64) -> Result<(), Stop> {
-        let Loops { program, memory, threads, .. } = self;
+        let Loops { program, memory, threads, hypers, .. } = self;
         let mut result = Ok(());
         if std::mem::take(&mut self.fresh) {
             result = interp::refresh(program, memory, *threads, 0);
         }
-        let args = interp::StepArgs { seed: SEED, step: number, hypers: hypers(program) };
+        let args = interp::StepArgs { seed: SEED, step: number, hypers: hypers.clone() };
         result
             .and_then(|()| interp::run(program, memory, &args, *threads, number))
             .map_err(|failure| self.stop(failure))
@@ -196,6 +236,19 @@ impl Step for Loops {
     fn kept(&self, path: &str) -> Option<Tensor> {
         self.memory.find(path).map(|buffer| self.memory.get(buffer))
     }
+
+    fn put(&mut self, kept: &[(String, Tensor)]) {
+        for (path, value) in kept {
+            if let Some(buffer) = self.memory.find(path) {
+                self.memory.set(buffer, value);
+            }
+        }
+        self.fresh = true;
+    }
+
+    fn set(&mut self, name: &str, value: f64) -> bool {
+        set_hyper(&self.program.uniforms.hypers, &mut self.hypers, name, value)
+    }
 }
 
 // ---- The interpreter of graphs
@@ -208,13 +261,13 @@ struct Interpreted {
 }
 
 impl Interpreted {
-    fn new(graph: &Graph, given: &Given) -> Interpreted {
+    fn new(graph: &Graph, steps: u64, given: &Given) -> Interpreted {
         let value = |path: &String| given.kept[path].clone();
         let env = Env {
             inputs: given.inputs.clone(),
             params: graph.params.values().map(|param| value(&param.path)).collect(),
             states: graph.states.values().map(|state| value(&state.path)).collect(),
-            hypers: graph.hypers.values().map(|hyper| hyper.value).collect(),
+            hypers: hypers(&declared(graph), steps),
             step: 0,
             seed: SEED,
         };
@@ -246,4 +299,24 @@ impl Step for Interpreted {
         let states = self.graph.states.values().map(|state| &state.path).zip(&self.env.states);
         params.chain(states).find(|(of, _)| *of == path).map(|(_, value)| value.clone())
     }
+
+    fn put(&mut self, kept: &[(String, Tensor)]) {
+        let Env { params, states, .. } = &mut self.env;
+        let paths = self.graph.params.values().map(|param| &param.path).zip(params);
+        let paths = paths.chain(self.graph.states.values().map(|state| &state.path).zip(states));
+        for (path, value) in paths {
+            if let Some((_, before)) = kept.iter().find(|(of, _)| of == path) {
+                *value = before.clone();
+            }
+        }
+    }
+
+    fn set(&mut self, name: &str, value: f64) -> bool {
+        set_hyper(&declared(&self.graph), &mut self.env.hypers, name, value)
+    }
+}
+
+/// A graph's hyper-parameters: name and value as written.
+fn declared(graph: &Graph) -> Vec<(String, f64)> {
+    graph.hypers.values().map(|hyper| (hyper.name.clone(), hyper.value)).collect()
 }

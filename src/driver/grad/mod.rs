@@ -16,12 +16,17 @@ mod given;
 pub use engine::Engine;
 
 use super::failures::bad_index;
+use super::initial::class_weights;
+use super::memory;
 use super::pipeline::{indices_a_sample, place};
 use super::run::{check_writable, no_training};
 use super::session::{Failure, Request, Session};
 use crate::base::shown::Show;
 use crate::base::tensor::{Data, Tensor};
+use crate::elaborate::ClassWeights;
+use crate::graph::rule::{CLASS_WEIGHTS, GRAD_SQUARE, NORM_LIMIT, NORM_SCALE};
 use crate::graph::{Graph, Type};
+use crate::runtime::trainer::SMALL_NORM;
 use crate::runtime::weights::{self, LoadError};
 use engine::{Prepared, Stop};
 use given::Given;
@@ -76,16 +81,25 @@ pub fn grad(session: &mut Session, request: &Request, asked: &Grad) -> Result<Gr
     let forward = session.elaborated(experiment.train.clone())?;
     let own_states = forward.states.len();
     let graph = session.differentiate_openly(&forward, &training.rule)?;
-    let given = given::fit(&graph, own_states, tensors, SEED).map_err(|complaints| {
+    // What is not given is drawn.
+    memory::refuse(session, request, memory::lasting(&graph))?;
+    let mut given = given::fit(&graph, own_states, tensors, SEED).map_err(|complaints| {
         let (file, model) = (asked.tensors.shown(), &experiment.model);
         Failure::Data(format!("{file} does not fit `{model}`:\n  {}", complaints.join("\n  ")))
     })?;
+    if let Some(weights) = &training.settings.class_weights
+        && given.fresh.iter().any(|path| path == CLASS_WEIGHTS)
+    {
+        weigh(weights, &mut given)?;
+    }
+    // A run of as many steps as are asked for, and of one at least.
+    let with_params = asked.steps > 0;
+    let asked = &Grad { steps: asked.steps.max(1), ..asked.clone() };
 
     let mut prepared = engine::prepare(session, request, asked, &graph, &given)?;
     let mut not_finite = None;
     let mut step = |prepared: &mut Prepared, number| -> Result<(), Failure> {
-        run_step(session, prepared, number, &given)?;
-        let finite = scalar(&prepared.step.output("finite")) != 0.0;
+        let finite = guarded_step(session, prepared, number, &given)?;
         not_finite = not_finite.or((!finite).then_some(number));
         Ok(())
     };
@@ -94,7 +108,7 @@ pub fn grad(session: &mut Session, request: &Request, asked: &Grad) -> Result<Gr
     for number in 2..=asked.steps {
         step(&mut prepared, number)?;
     }
-    if asked.steps > 0 {
+    if with_params {
         made.extend(graph.params.values().map(|param| {
             let value = left(&prepared, &given, &param.path);
             (format!("param.{}", param.path), shaped(value, &param.ty, given.batch))
@@ -103,6 +117,58 @@ pub fn grad(session: &mut Session, request: &Request, asked: &Grad) -> Result<Gr
     weights::save(&asked.out, &made).map_err(Failure::Io)?;
     let Given { batch, drawn, fresh, .. } = given;
     Ok(Graded { model: experiment.model, batch, written: made.len(), drawn, fresh, not_finite })
+}
+
+/// The weights of classes, as a run has them whose data are the batch.
+fn weigh(weights: &ClassWeights, given: &mut Given) -> Result<(), Failure> {
+    let label = given.inputs.get("label").map(|label| &label.data);
+    let labels: Option<Vec<usize>> = match label {
+        // A label out of range is reported by the step.
+        Some(Data::I32(labels)) => {
+            Some(labels.iter().filter_map(|&label| usize::try_from(label).ok()).collect())
+        }
+        _ => None,
+    };
+    if let Some(value) = given.kept.get_mut(CLASS_WEIGHTS) {
+        value.data = Data::F32(class_weights(weights, labels, value.len())?);
+    }
+    given.fresh.retain(|path| path != CLASS_WEIGHTS);
+    Ok(())
+}
+
+/// Runs a step that writes nothing that is not finite; whether its numbers were finite.
+fn guarded_step(
+    session: &mut Session,
+    prepared: &mut Prepared,
+    number: u64,
+    given: &Given,
+) -> Result<bool, Failure> {
+    let paths = given.kept.keys();
+    let value = |path: &String| Some((path.clone(), prepared.step.kept(path)?));
+    let before: Vec<(String, Tensor)> = paths.filter_map(value).collect();
+    prepared.step.set(NORM_SCALE, 1.0);
+    prepared.step.set(NORM_LIMIT, f64::from(f32::MAX));
+    run_step(session, prepared, number, given)?;
+    let finite = |prepared: &Prepared| scalar(&prepared.step.output("finite")) != 0.0;
+    let overflows = scalar(&prepared.step.output(GRAD_SQUARE)) == f32::INFINITY;
+    if !finite(prepared) && overflows && scalar(&prepared.step.output("loss")).is_finite() {
+        // As in a run: squares that are infinite though the gradients are not.
+        if !prepared.step.set(NORM_SCALE, SMALL_NORM) {
+            prepared.step.set(NORM_LIMIT, f64::INFINITY);
+        }
+        run_step(session, prepared, number, given)?;
+    }
+    if !finite(prepared) {
+        return Ok(false);
+    }
+    let sound = before.iter().all(|(path, _)| match prepared.step.kept(path).map(|it| it.data) {
+        Some(Data::F32(values)) => values.iter().all(|value| value.is_finite()),
+        _ => true,
+    });
+    if !sound {
+        prepared.step.put(&before);
+    }
+    Ok(sound)
 }
 
 /// Runs a step and turns what stopped it into a report.

@@ -19,6 +19,7 @@ mod gradients;
 pub use gradients::{GradientError, gradient_errors};
 
 use super::bench::random;
+use super::memory;
 use super::report::layers;
 use super::session::{Failure, Request, Session};
 use crate::base::tensor::{Data, Tensor};
@@ -179,6 +180,7 @@ pub fn verify(
     session.check_batch(&forward, asked.batch)?;
     let evaluation = session.elaborated(experiment.eval)?;
     let open = session.differentiate_openly(&forward, &training.rule)?;
+    memory::refuse(session, request, memory::interpreted(&open, asked.batch))?;
     let subject = Subject {
         asked: *asked,
         classes,

@@ -67,7 +67,8 @@ fn the_source_is_handed_out_as_plain_data() {
     let files = vec![parse(&sources, main).expect("parses")];
     let prelude = parse(&sources, prelude).expect("parses");
     let program = Program { files: &files, prelude: &prelude };
-    let request = data_request(&program, None).expect("no error").expect("on data");
+    let request =
+        data_request(&program, None, &Default::default()).expect("no error").expect("on data");
     assert_eq!((request.name.as_str(), request.source.name.as_str()), ("handwriting", "mnist"));
     let args: Vec<_> =
         request.source.args.iter().map(|arg| (arg.name.as_deref(), arg.value.clone())).collect();

@@ -6,8 +6,8 @@
 //! Rules are strict: nothing is broadcast or cast here (the [builder](crate::graph::builder)
 //! inserts that), and nothing here knows of source places (whoever calls attaches them).
 //!
-//! What holds for every value: no dimension is 0, there are at most 2³⁴ elements (a sample's
-//! worth, where the batch is not known), and `f64` is a scalar made only by `Const`, `Hyper`,
+//! What holds for every value: no dimension is 0, there are at most 32 axes and 2³⁴ elements (a
+//! sample's worth, where the batch is not known), and `f64` is a scalar made only by `Const`, `Hyper`,
 //! `Step`, `Extent` and arithmetic on `f64`.
 
 mod contraction;
@@ -18,6 +18,7 @@ mod window;
 pub(crate) use elementwise::applied;
 pub(crate) use movement::product;
 
+use crate::base::limits;
 use crate::base::tensor::DType;
 use crate::graph::data::Graph;
 use crate::graph::element::round_to;
@@ -85,7 +86,27 @@ pub fn infer(graph: &Graph, op: &Op, args: &[NodeId]) -> Inferred {
         None => apply(op, &types)?,
     };
     check_type(&ty)?;
+    check_indices(op, &types, |dim| dim.known().unwrap_or(0))?;
     Ok(ty)
+}
+
+/// Checks that what an operator counts along an axis fits into an `i32`; `at` is how long a
+/// dimension is, where that is known.
+pub fn check_indices(op: &Op, types: &[&Type], at: impl Fn(Dim) -> usize) -> Result<(), Mismatch> {
+    let counted = match (op, types) {
+        (Op::Iota { shape, axis } | Op::ScatterAdd { shape, axis }, _) => shape.get(*axis),
+        (Op::ArgMax(axis) | Op::Gather(axis), [x, ..]) => x.shape.get(*axis),
+        (Op::Pick, [x, ..]) => x.shape.last(),
+        _ => None,
+    };
+    let most = i32::MAX as usize;
+    match counted.map(|&dim| at(dim)).filter(|&extent| extent > most) {
+        Some(extent) => {
+            let message = format!("`{}` counts along an axis of {extent}", op.name());
+            Err(Mismatch::new(message).note(format!("an i32 counts to {most}")))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Checks what holds for the type of every value: see the [module](self).
@@ -98,6 +119,10 @@ pub fn check_type(ty: &Type) -> Result<(), Mismatch> {
 
 /// Checks that no dimension is 0 and that the elements can be counted.
 fn check_extents(shape: &Shape) -> Result<(), Mismatch> {
+    if shape.rank() > limits::AXES {
+        let message = format!("a tensor of {} axes", shape.rank());
+        return Err(Mismatch::new(message).note(format!("it has at most {}", limits::AXES)));
+    }
     let mut elements = 1usize;
     for (axis, &dim) in shape.iter().enumerate() {
         let (Dim::Known(extent) | Dim::Batch(extent)) = dim;

@@ -237,7 +237,9 @@ impl Check<'_> {
                     self.error(format_args!("{reg}: no index is below {bound}"));
                 }
             }
-            Inst::Index(element) | Inst::Uniform { element, .. } => self.number(reg, element),
+            Inst::Index(element) => self.number(reg, element, 31),
+            // The counter of the generator has 32 bits, and each of its blocks four numbers.
+            Inst::Uniform { element, .. } => self.number(reg, element, 34),
             Inst::LoadAt { .. } | Inst::F32(_) | Inst::I32(_) | Inst::Bool(_) => {}
             Inst::Unary(..) | Inst::Binary(..) | Inst::Select(..) => {}
             Inst::Fma(..) | Inst::Cast(..) => {}
@@ -250,11 +252,11 @@ impl Check<'_> {
         }
     }
 
-    /// An affine number that must fit its type.
-    fn number(&mut self, reg: RegId, value: &Affine) {
+    /// An affine number that must fit into so many bits.
+    fn number(&mut self, reg: RegId, value: &Affine, bits: u32) {
         let Some(Some(range)) = self.affine(value) else { return };
-        if range.start < 0 || range.end > i128::from(i32::MAX) + 1 {
-            self.error(format_args!("{reg}: {value} leaves the numbers from 0 to 2^31"));
+        if range.start < 0 || range.end > 1 << bits {
+            self.error(format_args!("{reg}: {value} leaves the numbers from 0 to 2^{bits}"));
         }
     }
 

@@ -31,6 +31,12 @@ impl Monitor {
         scores.metrics.iter().find(|(known, _)| known == name).map(|(_, value)| *value)
     }
 
+    /// Its name and value in an epoch where that is no finite number.
+    pub(super) fn not_finite(&self, record: &EpochRecord) -> Option<(&str, f64)> {
+        let value = self.of(record).filter(|value| !value.is_finite())?;
+        Some((&self.name, value))
+    }
+
     /// Whether a value is better than another by more than `least`; NaN is never.
     fn is_better(&self, value: f64, than: f64, least: f64) -> bool {
         if self.higher { value > than + least } else { value < than - least }

@@ -23,8 +23,10 @@ pub enum Event<'a> {
         /// The loss of the last one's batch.
         loss: f32,
     },
-    /// A batch was left out: its loss or gradient was not finite.
+    /// A batch was left out: numbers of its step were not finite.
     Skipped {
+        /// Which.
+        what: NotFinite,
         /// The epoch, from 1.
         epoch: usize,
         /// The batch of the epoch, from 1.
@@ -70,11 +72,38 @@ pub enum Outcome {
     Stopped,
 }
 
+/// What was not finite in a step of training, which then writes nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotFinite {
+    /// The loss.
+    Loss,
+    /// The gradient of a parameter.
+    Gradient,
+    /// What a layer would have written to its state.
+    State,
+    /// What the optimiser would have written.
+    Update,
+}
+
+impl NotFinite {
+    /// It in a few words, of a step with this loss: `the loss (NaN)`.
+    pub fn words(self, loss: f32) -> String {
+        match self {
+            NotFinite::Loss => format!("the loss ({loss})"),
+            NotFinite::Gradient => "the gradient".into(),
+            NotFinite::State => "what a layer writes to its state".into(),
+            NotFinite::Update => "what the optimizer writes".into(),
+        }
+    }
+}
+
 /// What ends a run early.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TrainError {
-    /// The loss or gradient is infinite or not a number; the parameters are as before the step.
+    /// Numbers of a step are infinite or not numbers; parameters and states are as before it.
     NotFinite {
+        /// Which.
+        what: NotFinite,
         /// The epoch, from 1.
         epoch: usize,
         /// The step of the epoch, from 1.

@@ -12,22 +12,27 @@
 pub mod control;
 mod events;
 pub(crate) mod exact;
+mod guard;
+mod lasting;
+mod refused;
 mod scores;
 mod settings;
 mod state;
 mod steps;
 
 pub use control::{Control, Decision, Monitor, Patience, Plateau, Rules};
-pub use events::{Event, Outcome, TrainError, Watcher};
+pub use events::{Event, NotFinite, Outcome, TrainError, Watcher};
+pub use guard::SMALL_NORM;
+pub use refused::Refused;
 pub use scores::{EpochRecord, Scores, Tally};
 pub use settings::{Average, OnNan, Settings};
 pub use state::{OpenEpoch, TrainState};
-pub use steps::{Schedules, Step, Steps};
+pub use steps::{Schedules, Step, Steps, Written};
 
 use crate::base::tensor::Tensor;
 use crate::data::{Batch, Dataset, Feed, Pass, Plan, Split};
 use crate::runtime::pool::Pool;
-use crate::runtime::program::{Fault, Memory, StepArgs};
+use crate::runtime::program::{Fault, Memory};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -50,6 +55,12 @@ pub struct Trainer<'a> {
     last_loss: f32,
     /// What its step was given beside its samples.
     last_args: Args,
+    /// What was not finite in it, if something was: it has written nothing then.
+    refused: Option<NotFinite>,
+    /// What keeps updates from writing what is not finite.
+    guard: guard::Guard,
+    /// The parameters and states that no step reads or writes.
+    idle: Vec<(String, Tensor)>,
 }
 
 /// Steps between two looks at the bar: often enough to be live, too rare to cost anything.
@@ -90,17 +101,12 @@ impl<'a> Trainer<'a> {
             waited: Duration::ZERO,
             last_loss: f32::NAN,
             last_args: Args { number: 0, seed: 0, share: 1.0 },
+            refused: None,
+            guard: guard::Guard::default(),
+            idle: Vec::new(),
         };
         trainer.write(initial);
         trainer
-    }
-
-    /// Puts values of parameters and states in their places.
-    pub fn write(&mut self, values: &[(String, Tensor)]) {
-        for (name, value) in values {
-            self.steps.train.program.write(&mut self.memory, name, value);
-        }
-        self.steps.train.program.refresh(&mut self.memory, self.pool);
     }
 
     /// Goes on from where another run was.
@@ -202,7 +208,7 @@ impl<'a> Trainer<'a> {
     fn judge_step(&mut self, step: &Step, watcher: &mut dyn Watcher) -> Result<(), TrainError> {
         let loss = output(step, &self.memory, "output.loss")[0];
         self.last_loss = loss;
-        if output(step, &self.memory, "output.finite") == [1.0] {
+        let Some(what) = self.refused else {
             self.state.open.tally.add(step, &self.memory);
             if !self.gathers(step) {
                 let norm = output(step, &self.memory, "output.grad_norm")[0];
@@ -211,7 +217,7 @@ impl<'a> Trainer<'a> {
             }
             self.state.skipped_in_a_row = 0;
             return Ok(());
-        }
+        };
         let (epoch, batch) = (self.state.epoch + 1, self.state.batch + 1);
         self.state.skipped += 1;
         self.state.skipped_in_a_row += 1;
@@ -221,7 +227,7 @@ impl<'a> Trainer<'a> {
             self.state.updates = self.state.updates.saturating_sub(u64::from(!self.gathers(step)));
             self.state.skipped -= 1;
             self.state.skipped_in_a_row -= 1;
-            return Err(TrainError::NotFinite { epoch, step: batch, loss, in_a_row });
+            return Err(TrainError::NotFinite { what, epoch, step: batch, loss, in_a_row });
         }
         if self.settings.on_nan == OnNan::HalveLr {
             self.state.control.lr_scale *= 0.5;
@@ -233,7 +239,7 @@ impl<'a> Trainer<'a> {
             }
         }
         let lr_scale = self.state.control.lr_scale;
-        watcher.event(Event::Skipped { epoch, step: batch, loss, lr_scale });
+        watcher.event(Event::Skipped { what, epoch, step: batch, loss, lr_scale });
         Ok(())
     }
 
@@ -264,6 +270,9 @@ impl<'a> Trainer<'a> {
             ended: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |it| it.as_secs_f64()),
         };
         let decision = self.state.control.decide(&self.settings.rules, &record);
+        for text in self.not_numbers(&record, decision) {
+            watcher.event(Event::Notice(&text));
+        }
         self.state.stopped_early = decision.stop;
         self.state.epoch = epoch;
         self.state.batch = 0;
@@ -272,6 +281,28 @@ impl<'a> Trainer<'a> {
         watcher.event(Event::EpochEnded { record: &record, epochs, decision });
         watcher.look(self, Some(decision));
         Ok(())
+    }
+
+    /// What is to be said of scores that are no finite numbers: when it begins, and when it ends the
+    /// run.
+    fn not_numbers(&self, record: &EpochRecord, decision: Decision) -> Vec<String> {
+        let finite =
+            |record: &EpochRecord| record.validation.as_ref().is_none_or(|it| it.loss.is_finite());
+        let mut texts = Vec::new();
+        if let Some(Scores { loss, .. }) = &record.validation
+            && !finite(record)
+            && self.state.history.last().is_none_or(finite)
+        {
+            let epoch = record.epoch;
+            texts.push(format!("warning: the validation loss of epoch {epoch} is {loss}"));
+        }
+        let patience = self.settings.rules.patience.as_ref().filter(|_| decision.stop);
+        if let Some((name, value)) = patience.and_then(|it| it.monitor.not_finite(record)) {
+            texts.push(format!(
+                "warning: `{name}`, which `early_stop` watches, is {value}: that is never better"
+            ));
+        }
+        texts
     }
 
     /// The learning rate and the optimiser's scheduled arguments, as they were in the last update.
@@ -350,16 +381,10 @@ impl<'a> Trainer<'a> {
         self.samples.clear();
         self.samples.extend_from_slice(batch.samples);
         self.waited += start.elapsed();
-        self.hypers.clear();
-        self.hypers.extend_from_slice(&step.hypers);
-        if let Some(index) = step.lr_scale {
-            self.hypers[index] = self.state.control.lr_scale;
-        }
-        if let Some(index) = step.share {
-            self.hypers[index] = args.share * step.batch as f64;
-        }
-        let args = StepArgs { step: args.number, seed: args.seed, hypers: &self.hypers };
-        let ran = step.program.run(&mut self.memory, self.pool, &args);
+        let ran = match pass.trains() {
+            true => self.run_guarded(step, args).map(|refused| self.refused = refused),
+            false => self.launch(step, args, None),
+        };
         let split = self.data.split(pass);
         ran.map_err(|fault| bad_index(fault, step, split, pass.split(), &self.samples))?;
         Ok(Some(step))
@@ -371,22 +396,6 @@ impl<'a> Trainer<'a> {
             return Ok(None);
         }
         self.evaluate(Pass::Test, &[], &mut |_| {}).map(Some)
-    }
-
-    /// A parameter or state as it is, as one axis.
-    pub fn read(&self, name: &str) -> Tensor {
-        self.steps.train.program.read(&self.memory, name)
-    }
-
-    /// What evaluation takes for a parameter or state: its running mean where there is one.
-    pub fn average_of<'n>(&'n self, name: &'n str) -> &'n str {
-        let average = self.settings.averages.iter().find(|average| average.of == name);
-        average.map_or(name, |average| &average.mean)
-    }
-
-    /// The bytes of a parameter or state as it is.
-    pub fn bytes(&self, name: &str) -> &[u8] {
-        self.steps.train.program.bytes(&self.memory, name)
     }
 
     /// Where the run is.
@@ -407,25 +416,6 @@ impl<'a> Trainer<'a> {
     /// Updates made so far.
     pub fn steps_made(&self) -> u64 {
         self.state.updates
-    }
-
-    /// The step of training that was made last, to be made again by other code: it was not finite,
-    /// and so has changed nothing.
-    pub fn refused(&self) -> Refused<'_> {
-        let steps = self.steps;
-        let step = match &steps.last {
-            Some(last) if self.samples.len() == last.batch => last,
-            _ => &steps.train,
-        };
-        Refused {
-            inputs: &step.inputs,
-            memory: &self.memory,
-            step,
-            samples: self.samples.clone(),
-            number: self.last_args.number,
-            seed: self.last_args.seed,
-            lr_scale: self.state.control.lr_scale,
-        }
     }
 }
 
@@ -452,29 +442,6 @@ impl Evaluated<'_> {
     /// The elements of the model's output, sample after sample.
     pub fn output(&self) -> &[f32] {
         output(self.step, self.memory, "output.output")
-    }
-}
-
-/// A step of training whose numbers were not finite, with all that it was given.
-pub struct Refused<'a> {
-    inputs: &'a [String],
-    memory: &'a Memory,
-    step: &'a Step,
-    /// The samples' indices in the training split.
-    pub samples: Vec<u32>,
-    /// The update's number, from 1.
-    pub number: u64,
-    /// What its random operators are drawn from, beside that.
-    pub seed: u64,
-    /// The part of the learning rate that is left.
-    pub lr_scale: f64,
-}
-
-impl Refused<'_> {
-    /// The bytes of its inputs, by the names of their buffers.
-    pub fn inputs(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        let there = self.inputs.iter().filter(|name| self.step.program.buffer(name).is_some());
-        there.map(|name| (name.as_str(), self.step.program.bytes(self.memory, name)))
     }
 }
 

@@ -46,8 +46,12 @@ pub struct EpochRecord {
 pub struct Tally {
     /// Samples summed over.
     pub samples: usize,
+    /// The sum of the losses, each times its weight.
     #[serde(with = "exact")]
     loss: f64,
+    /// The sum of the weights: of the samples' own, or the number of samples.
+    #[serde(with = "exact")]
+    weight: f64,
     metrics: Vec<Metric>,
 }
 
@@ -62,6 +66,9 @@ struct Metric {
     denominator: f64,
 }
 
+/// The buffer with the sum of the weights of a batch's losses, where they have weights.
+const LOSS_WEIGHT: &str = "output.loss_weight";
+
 impl Tally {
     /// Nothing summed yet of what a program computes.
     pub fn new(program: &Program) -> Tally {
@@ -71,7 +78,7 @@ impl Tally {
             let name = buffer.strip_prefix(PREFIX)?.to_string();
             Some(Metric { name, buffer: buffer.clone(), numerator: 0.0, denominator: 0.0 })
         });
-        Tally { samples: 0, loss: 0.0, metrics: metrics.collect() }
+        Tally { samples: 0, loss: 0.0, weight: 0.0, metrics: metrics.collect() }
     }
 
     /// Adds what a step has left in its outputs.
@@ -79,7 +86,12 @@ impl Tally {
         let loss = step.program.f32s(memory, "output.loss")[0];
         let weight = step.batch as f64;
         self.samples += step.batch;
-        self.loss += f64::from(loss) * weight;
+        let of_loss = match step.program.buffer(LOSS_WEIGHT) {
+            Some(_) => f64::from(step.program.f32s(memory, LOSS_WEIGHT)[0]),
+            None => weight,
+        };
+        self.loss += f64::from(loss) * of_loss;
+        self.weight += of_loss;
         for metric in &mut self.metrics {
             let (numerator, denominator) = match *step.program.f32s(memory, &metric.buffer) {
                 [mean] => (f64::from(mean) * weight, weight),
@@ -91,16 +103,16 @@ impl Tally {
         }
     }
 
-    /// The means. Of nothing, the loss is 0 / 0.
+    /// The means: `Σ w·l / Σ w`. Where no sample weighs anything, the loss is 0; of no samples, it
+    /// is 0 / 0.
     pub fn scores(&self) -> Scores {
+        let weightless = self.samples > 0 && self.weight == 0.0;
+        let loss = if weightless { 0.0 } else { self.loss / self.weight };
         let value = |metric: &Metric| {
             let empty = metric.denominator == 0.0;
             let value = if empty { 0.0 } else { metric.numerator / metric.denominator };
             (metric.name.clone(), value)
         };
-        Scores {
-            loss: self.loss / self.samples as f64,
-            metrics: self.metrics.iter().map(value).collect(),
-        }
+        Scores { loss, metrics: self.metrics.iter().map(value).collect() }
     }
 }

@@ -1,6 +1,7 @@
 //! The compiled steps of a run, and the numbers that change from one to the next.
 
 use crate::data::Pass;
+use crate::graph::Graph;
 use crate::loops::Uniforms;
 use crate::runtime::program::Program;
 use std::collections::BTreeMap;
@@ -21,6 +22,10 @@ pub struct Step {
     pub lr_scale: Option<usize>,
     /// Which of those is the part that this batch has in an update of several.
     pub share: Option<usize>,
+    /// Which of those gradients are multiplied by for their norm, if they are clipped.
+    pub norm_scale: Option<usize>,
+    /// Which of those their squares' sum may be.
+    pub norm_limit: Option<usize>,
 }
 
 /// The steps of a run.
@@ -33,6 +38,25 @@ pub struct Steps {
     pub gather: Option<Step>,
     /// Evaluation, by batch; the splits of a data set need its full batch and their remainders.
     pub evaluate: BTreeMap<usize, Step>,
+    /// What updates write, and by which rule; nothing where only evaluation is asked for.
+    pub written: Option<Written>,
+}
+
+/// What an update writes.
+#[derive(Clone, Debug, Default)]
+pub struct Written {
+    /// The optimiser's rule.
+    pub rule: Graph,
+    /// A value for each of its hyper-parameters.
+    pub hypers: Vec<f64>,
+    /// Which of those is the part of the learning rate that is left.
+    pub lr_scale: Option<usize>,
+    /// The paths of the parameters that are trained.
+    pub params: Vec<String>,
+    /// Whether running means of them are kept.
+    pub means: bool,
+    /// The paths of all that is written.
+    pub all: Vec<String>,
 }
 
 /// The optimiser's arguments that are schedules, to be told what they are.

@@ -1,0 +1,68 @@
+//! A step of training that wrote nothing because its numbers were not finite, with all that it was
+//! given, so that other code can make it again.
+//!
+//! What goes in is the trainer behind that step; what comes out borrows from it. Nothing is run here.
+
+use super::{NotFinite, Step, Trainer};
+use crate::graph::rule::{LR_SCALE, NORM_SCALE, SHARE_HYPER};
+use crate::runtime::program::Memory;
+
+/// A step of training whose numbers were not finite, with all that it was given.
+pub struct Refused<'a> {
+    inputs: &'a [String],
+    memory: &'a Memory,
+    step: &'a Step,
+    /// The samples' indices in the training split.
+    pub samples: Vec<u32>,
+    /// The update's number, from 1.
+    pub number: u64,
+    /// What its random operators are drawn from, beside that.
+    pub seed: u64,
+    /// What was not finite.
+    pub what: NotFinite,
+    /// The hyper-parameters that a run sets, by their names.
+    pub hypers: [(&'static str, f64); 3],
+}
+
+impl Refused<'_> {
+    /// Sets those hyper-parameters of a program, whose names and values as written these are.
+    pub fn set_hypers(&self, declared: &[(String, f64)], values: &mut [f64]) {
+        for (value, (name, _)) in values.iter_mut().zip(declared) {
+            if let Some((_, set)) = self.hypers.iter().find(|(known, _)| known == name) {
+                *value = *set;
+            }
+        }
+    }
+
+    /// The bytes of its inputs, by the names of their buffers.
+    pub fn inputs(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let there = self.inputs.iter().filter(|name| self.step.program.buffer(name).is_some());
+        there.map(|name| (name.as_str(), self.step.program.bytes(self.memory, name)))
+    }
+}
+
+impl Trainer<'_> {
+    /// The step of training that was made last, to be made again by other code: it was not finite,
+    /// and so has changed nothing.
+    pub fn refused(&self) -> Refused<'_> {
+        let steps = self.steps;
+        let step = match &steps.last {
+            Some(last) if self.samples.len() == last.batch => last,
+            _ => &steps.train,
+        };
+        Refused {
+            inputs: &step.inputs,
+            memory: &self.memory,
+            step,
+            samples: self.samples.clone(),
+            what: self.refused.unwrap_or(NotFinite::Loss),
+            number: self.last_args.number,
+            seed: self.last_args.seed,
+            hypers: [
+                (LR_SCALE, self.state.control.lr_scale),
+                (SHARE_HYPER, self.last_args.share * step.batch as f64),
+                (NORM_SCALE, self.guard.scale),
+            ],
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Programs that ask for too much: each is refused with the code of a limit, or checked, within
+//! little memory. Time is bounded by counted steps, which `src/base/limits.rs` lists; no clock is
+//! looked at here, and a test that hangs shows that a count is missing.
+
+use std::process::Command;
+
+/// Bytes of address space that a check may have: half a gigabyte, and what the binary and its
+/// threads reserve without using it.
+const ADDRESSES_KB: usize = 1_500_000;
+
+/// Runs `nnc check` and gives its exit code and what it printed.
+fn check(program: &str, args: &[&str]) -> (Option<i32>, String) {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("p.nn"), program).expect("writable");
+    let mut command = Command::new("sh");
+    let limited = format!("ulimit -v {ADDRESSES_KB} && exec \"$0\" check p.nn \"$@\"");
+    command.args(["-c", &limited, env!("CARGO_BIN_EXE_nnc")]).args(args);
+    let output = command
+        .current_dir(folder.path())
+        .env_remove("NNC_DATA")
+        .env("XDG_CACHE_HOME", folder.path().join("cache"))
+        .output()
+        .expect("a shell");
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(text).expect("UTF-8"))
+}
+
+const MODEL: &str = "model m(x: f32[N, 8]) -> f32[N, 8] { x |> dense(8) }\n";
+
+/// Many lines, each made of its number.
+fn lines(count: usize, line: impl Fn(usize) -> String) -> String {
+    (0..count).map(line).collect()
+}
+
+/// Constants that each join the one before to itself.
+fn doubling(first: &str, join: impl Fn(usize) -> String) -> String {
+    let constants = lines(40, |i| format!("const C{} = {}\n", i + 1, join(i)));
+    format!(
+        "const C0 = {first}\n{constants}model m(x: f32[N, 8]) -> f32[N, 8] {{ if C40 == C39 {{ x }} else {{ x }} }}\n"
+    )
+}
+
+fn body(statements: &str) -> String {
+    format!("model m(x: f32[N, 8]) -> f32[N, 8] {{\n{statements}x |> dense(8) }}\n")
+}
+
+#[test]
+fn what_passes_a_limit_is_refused_with_its_code() {
+    let calls = lines(39, |i| {
+        format!("layer l{}(x: f32[N, 8]) -> f32[N, 8] {{ x |> l{i} |> l{i} }}\n", i + 1)
+    });
+    let calls = format!(
+        "layer l0(x: f32[N, 8]) -> f32[N, 8] {{ x |> relu }}\n{calls}\
+         model m(x: f32[N, 8]) -> f32[N, 8] {{ x |> l39 }}\n"
+    );
+    let repeated = |count: usize, stage: &str| {
+        format!("model m(x: f32[N, 8]) -> f32[N, 8] {{ x |> repeat {count} {{ {stage} }} }}\n")
+    };
+    let ones = "1, ".repeat(40);
+    let cases = [
+        ("E0024", format!("// {}\n{MODEL}", "x".repeat(1 << 20))),
+        ("E0024", format!("const {} = 1\n{MODEL}", "x".repeat(256))),
+        ("E0024", body(&lines(100_000, |i| format!("let a{i} = b\n")))),
+        ("E0024", format!("const A = 1{}\n{MODEL}", " + 1".repeat(100_000))),
+        ("E0005", format!("const A = 1{}\n{MODEL}", " + 1".repeat(1000))),
+        ("E0112", doubling("[1]", |i| format!("C{i} + C{i}"))),
+        ("E0112", doubling("[1]", |i| format!("[C{i}, C{i}]"))),
+        ("E0112", doubling("\"aaaaaaaa\"", |i| format!("C{i} + C{i}"))),
+        ("E0112", calls),
+        ("E0112", repeated(10_000, "repeat 10000 { repeat 0 { relu } }")),
+        ("E0112", repeated(9000, "dense(8)")),
+        (
+            "E0112",
+            format!(
+                "{}train m {{\n    loss = mse\n    optimizer = adam\n}}\n",
+                repeated(1000, "dense(8) |> relu")
+            ),
+        ),
+        (
+            "E0106",
+            format!("model m(x: f32[N, {ones}8]) -> f32[N, 8] {{ x |> flatten |> dense(8) }}\n"),
+        ),
+        (
+            "E0106",
+            "model m(i: i32[N]) -> f32[N, 1] { gather(normal([4000000000, 1]), i) }\n".into(),
+        ),
+        (
+            "E0106",
+            "model m(i: i32[N]) -> f32[N, 8] { gather(normal([4000000000, 8]), i) }\n".into(),
+        ),
+    ];
+    for (code, program) in cases {
+        let (exit, text) = check(&program, &[]);
+        let shown: String = program.chars().take(300).collect();
+        assert!(exit == Some(1) && text.contains(code), "{code}, exit {exit:?}:\n{text}\n{shown}");
+    }
+}
+
+#[test]
+fn what_is_within_the_limits_is_checked() {
+    let chain = lines(1000, |i| format!("const C{} = C{i} + 1\n", i + 1));
+    let parameters = lines(1000, |i| format!(", a{i}: int = {i}"));
+    let cases = [
+        format!(
+            "const C0 = 1\n{chain}model m(x: f32[N, 8]) -> f32[N, 8] {{ x |> dense(C1000) |> dense(8) }}\n"
+        ),
+        format!("model m(x: f32[N, 8]{parameters}) -> f32[N, 8] {{ x |> dense(8) }}\n"),
+        format!("{}{MODEL}", lines(10_000, |i| format!("const C{i} = {i}\n"))),
+        body(&lines(10_000, |i| format!("let a{i} = {i}\n"))),
+        "model m(i: i32[N]) -> f32[N, 8] { gather(normal([400000000, 8]), i) }\n".into(),
+    ];
+    for program in cases {
+        let (exit, text) = check(&program, &[]);
+        assert_eq!(exit, Some(0), "{text}\n{}", &program[..300.min(program.len())]);
+        assert!(text.matches("warning[").count() <= 100, "too many are shown");
+    }
+}
+
+#[test]
+fn a_hundred_mistakes_are_shown_and_the_search_for_fixes_ends() {
+    let unknown = body(&lines(9000, |i| format!("let a{i} = b{i}\n")));
+    let twice = format!("{}{MODEL}", "const A = 1\n".repeat(9000));
+    let files = format!("{}{MODEL}", lines(9000, |i| format!("use \"no-{i}.nn\"\n")));
+    let settings = lines(9000, |i| format!("    k{i} = 1\n"));
+    let settings = format!("{MODEL}train m {{\n    loss = mse\n{settings}}}\n");
+    for program in [unknown, twice, files, settings] {
+        for args in [&[][..], &["--fix", "--dry-run"]] {
+            let (exit, text) = check(&program, args);
+            let count = text.matches("error[").count();
+            assert!(exit == Some(1) && (1..=300).contains(&count), "{exit:?}, {count} errors");
+        }
+    }
+}
+
+#[test]
+fn an_optimizer_takes_numbers_and_schedules() {
+    for rate in ["relu(1e-3)", "dropout(1e-3, 0.5)", "softplus(0.1)", "sum([1.0, 2.0])"] {
+        let program =
+            format!("{MODEL}train m {{\n    loss = mse\n    optimizer = sgd(lr: {rate})\n}}\n");
+        let (exit, text) = check(&program, &[]);
+        assert!(exit == Some(1) && text.contains("error["), "{rate}: {exit:?}\n{text}");
+    }
+}
