@@ -145,7 +145,7 @@ fn mistakes_in_used_files_are_shown_there_and_those_of_the_prelude_at_the_caller
     assert!(said.contains("lib.nn:2:5") && said.contains("in this call of `twice`"), "{said}");
     let said =
         folder.check("model net(x: f32[N, 5, 30]) -> f32[N, 5, 30] {\n    x |> group_norm(7)\n}\n");
-    assert!(said.contains("net.nn:2:10") && said.contains("in this call"), "{said}");
+    assert!(said.contains("net.nn:2:21") && said.contains("divide the channels"), "{said}");
     assert_eq!(heads(&said).len(), 1, "{said}");
     assert!(!said.contains("╭─ <prelude>"), "{said}");
 }

@@ -126,6 +126,7 @@ impl Watcher for Progress {
             }
             Event::EpochStarted { .. } => self.started = Instant::now(),
             Event::Notice(text) => self.notice(text),
+            Event::ThreadsChanged(_) if self.mode == Mode::Quiet => {}
             Event::ThreadsChanged(change) => self.notice(&threads_line(change)),
             Event::Skipped { what, epoch, step, loss, lr_scale } => {
                 self.skipped += 1;
@@ -369,7 +370,7 @@ mod tests {
         for (rate, says) in [
             (50.9527, "51.0/s"),
             (4060.4, "4060/s"),
-            (3.14159, "3.14/s"),
+            (3.24159, "3.24/s"),
             (0.01, "100 s each"),
             (0.0, "-/s"),
             (f64::NAN, "-/s"),

@@ -352,7 +352,8 @@ impl Report {
         let _ = writeln!(
             text,
             "a run       {threads} threads: about {} MB\n            \
-             (steps {}, data {}, batches {}, weights {}, their copy {}, report {}, program {})",
+             (steps {}, data {}, batches {}, weights {}, their copy {},\n             \
+             report {}, program {})",
             megabytes(self.peak()),
             megabytes(self.facts.run.total(threads)),
             megabytes(data),

@@ -438,7 +438,7 @@ fn meant(
     let whole = is_int && param.ty.as_ref().is_none_or(is_whole);
     let mut found = Vec::new();
     let share = number / 100.0;
-    if !whole && number >= 2.0 && number <= 100.0 && takes(share) && !takes(2.0) {
+    if !whole && (2.0..=100.0).contains(&number) && takes(share) && !takes(2.0) {
         found.push((share.to_string(), ", as a share of one"));
     }
     let high = match &param.domain {

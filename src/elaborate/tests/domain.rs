@@ -22,9 +22,12 @@ enum Place {
 }
 use Place::*;
 
-/// A call with `?` for the argument, its name, values that are taken and values that are refused.
-/// PyTorch takes all of the former.
-const CASES: &[(Place, &str, &str, &[&str], &[&str])] = &[
+/// Where a call stands, the call with `?` for the argument, the argument's name, values that are taken
+/// and values that are refused.
+type Case<'a> = (Place, &'a str, &'a str, &'a [&'a str], &'a [&'a str]);
+
+/// PyTorch takes all values that are taken.
+const CASES: &[Case<'_>] = &[
     (Stage, "dense(?)", "units", &["1", "64"], &["0", "-3"]),
     (Stage, "dropout(?)", "rate", &["0.0", "0.5", "1.0", "1", "0"], &["-0.1", "1.5", "20"]),
     (Stage, "conv(?, 3)", "filters", &["1"], &["0", "-8"]),
@@ -114,7 +117,7 @@ fn every_domain_of_the_prelude_takes_its_ends_and_nothing_beyond() {
         for value in *refused {
             let text = program(place, &call.replacen('?', value, 1));
             let error = only(&text);
-            let says = list(&text, &[error.clone()]);
+            let says = list(&text, std::slice::from_ref(&error));
             assert_eq!(error.code, codes::DOMAIN, "{text}{says}");
             assert!(error.message.contains(&format!("`{name}`")), "{says}");
             assert_eq!(primary(&text, &error), *value, "{says}");
@@ -164,7 +167,7 @@ fn a_user_s_domain_is_told_with_its_declaration() {
     for (call, place, says, declared) in cases {
         let text = with(call);
         let error = only(&text);
-        let all = list(&text, &[error.clone()]);
+        let all = list(&text, std::slice::from_ref(&error));
         assert_eq!(error.code, codes::DOMAIN, "{all}");
         assert_eq!(primary(&text, &error), place, "{all}");
         assert!(error.message.contains(says), "{all}");
@@ -235,7 +238,7 @@ fn a_domain_or_condition_that_means_nothing_is_an_error_where_it_stands() {
              model net(x: f32[N, 4]) {{ x |> mine({value}) }}\n"
         );
         let error = only(&text);
-        let says = list(&text, &[error.clone()]);
+        let says = list(&text, std::slice::from_ref(&error));
         assert_eq!((error.code, primary(&text, &error)), (code, place), "{text}{says}");
     }
 }

@@ -55,12 +55,23 @@ fn uniform_values_meet_tensors_as_f32() {
          %2 = cast %1 : f32\n\
          %3 = broadcast %2 : f32[3]\n\
          %4 = mul %3, %0 : f32[3]\n\
-         %5 = const 1.0 : f64\n\
-         %6 = div %5, %1 : f64\n\
-         %7 = cast %6 : f32\n\
-         %8 = broadcast %7 : f32[3]\n\
-         %9 = mul %0, %8 : f32[3]"
+         %5 = cast %1 : f32\n\
+         %6 = broadcast %5 : f32[3]\n\
+         %7 = div %0, %6 : f32[3]"
     );
+}
+
+#[test]
+fn dividing_by_a_uniform_value_that_is_not_huge_is_multiplying_by_its_reciprocal() {
+    let mut build = Builder::new("test");
+    let x = tensor(&mut build, "x", &[known(3)]);
+    let (small, huge) = (build.constant(5.0, DType::F64), build.constant(3e38, DType::F64));
+    build.binary(Binary::Div, x, small).expect("a tensor and a scalar");
+    // The reciprocal of this one is a denormal, which would be flushed to 0.
+    build.binary(Binary::Div, x, huge).expect("a tensor and a scalar");
+    let text = text(&build);
+    let count = |op: &str| text.matches(&format!(" = {op} %0")).count();
+    assert_eq!((count("mul"), count("div")), (1, 1), "{text}");
 }
 
 #[test]

@@ -123,7 +123,7 @@ impl Written {
             states,
             means: self.means.then_some(params),
         });
-        !held.is_some_and(|held| self.after(&held, (1, 1.0), UNKNOWN).is_some())
+        held.is_none_or(|held| self.after(&held, (1, 1.0), UNKNOWN).is_none())
     }
 
     /// The bounds of what is in memory; `None` where that is not finite.
