@@ -212,3 +212,26 @@ fn comparisons_read_vectors_that_are_not_aligned() {
     }";
     trains(model, "optimizer = sgd(lr: 0.1)", &[17]);
 }
+
+/// Of an integer the low bits become a byte; a float is saturated.
+#[test]
+fn integers_keep_their_low_bits_as_bytes() {
+    let graph = read(
+        "graph bytes {
+    input0 x: f32[N, 40]
+    %0 = input0 : f32[N, 40]
+    %1 = const 300.0 : f32
+    %2 = broadcast %1 : f32[N, 40]
+    %3 = mul %0, %2 : f32[N, 40]
+    %4 = cast %3 : i32[N, 40]
+    %5 = cast %4 : u8[N, 40]
+    %6 = cast %5 : f32[N, 40]
+    %7 = cast %3 : u8[N, 40]
+    %8 = cast %7 : f32[N, 40]
+    output low = %6
+    output saturated = %8
+}
+",
+    );
+    compare("bytes", &graph, 9, &batch_of(&graph, 9));
+}

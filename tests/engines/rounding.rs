@@ -46,7 +46,7 @@ fn spread(graph: &Graph, batch: usize, env: &Env, expected: &Outcome) -> BTreeMa
                 }
             }
         }
-        let Ok(moved) = oracle::run(&noisy(graph, &mut sequence), batch, &env) else { continue };
+        let Ok(moved) = oracle::run(&noisy(graph, change), batch, &env) else { continue };
         for ((name, expected), (_, moved)) in tensors(expected).into_iter().zip(tensors(&moved)) {
             let far = furthest(expected, moved).unwrap_or(f32::INFINITY);
             let known = spread.entry(name).or_insert(0f32);
@@ -56,8 +56,10 @@ fn spread(graph: &Graph, batch: usize, env: &Env, expected: &Outcome) -> BTreeMa
     spread
 }
 
-/// A graph in which each operator's floats are off by at most two roundings, all alike.
-fn noisy(graph: &Graph, sequence: &mut Sequence) -> Graph {
+/// A graph in which each operator's floats are off by at most two roundings, other ones for each
+/// change.
+fn noisy(graph: &Graph, change: u64) -> Graph {
+    let mut streams = 1_000_000 * (1 + change as u32);
     let mut nodes: Arena<NodeId, Node> = Arena::new();
     let mut names: Vec<NodeId> = Vec::new();
     for node in graph.nodes.values() {
@@ -67,16 +69,25 @@ fn noisy(graph: &Graph, sequence: &mut Sequence) -> Graph {
         let exact = node.args.is_empty() || ty.dtype != DType::F32;
         let mut name = nodes.push(node);
         if !exact {
-            let mut add = |op: Op, args: Vec<NodeId>, ty: Type| {
-                nodes.push(Node { op, args, ty, origin: None })
+            // Of each element its own: what cancels must not go on to cancel.
+            streams += 1;
+            let noise = Op::Uniform { shape: ty.shape.clone(), stream: streams };
+            let noise =
+                nodes.push(Node { op: noise, args: Vec::new(), ty: ty.clone(), origin: None });
+            let mut apply = |op: Binary, to: NodeId, by: f64| {
+                let scalar = Type::scalar(DType::F32);
+                let by = Op::Const(f64::from(by as f32), DType::F32);
+                let by = nodes.push(Node { op: by, args: Vec::new(), ty: scalar, origin: None });
+                let repeated = Op::Broadcast(ty.shape.clone());
+                let repeated = Node { op: repeated, args: vec![by], ty: ty.clone(), origin: None };
+                let by = if ty.shape.rank() > 0 { nodes.push(repeated) } else { by };
+                let op = Op::Binary(op);
+                nodes.push(Node { op, args: vec![to, by], ty: ty.clone(), origin: None })
             };
-            let off = f64::from(1.0 + 2.4e-7 * (2.0 * sequence.unit() as f32 - 1.0));
-            let scale = Op::Const(off, DType::F32);
-            let mut by = add(scale, Vec::new(), Type::scalar(DType::F32));
-            if ty.shape.rank() > 0 {
-                by = add(Op::Broadcast(ty.shape.clone()), vec![by], ty.clone());
-            }
-            name = add(Op::Binary(Binary::Mul), vec![name, by], ty);
+            let noise = apply(Binary::Mul, noise, 4.8e-7);
+            let noise = apply(Binary::Add, noise, 1.0 - 2.4e-7);
+            let op = Op::Binary(Binary::Mul);
+            name = nodes.push(Node { op, args: vec![name, noise], ty, origin: None });
         }
         names.push(name);
     }
