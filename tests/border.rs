@@ -498,7 +498,7 @@ fn splits_that_are_taken_for_classes_are_said() {
     assert_eq!(said.code, Some(0), "{said:?}");
     assert!(said.err.contains("W0302") && said.err.contains("`Test` and `train`"), "{said:?}");
     let said = folder.run(&["run", "net.nn"]);
-    assert!(said.err.contains("called as a split is"), "{said:?}");
+    assert!(said.err.contains("called as splits of the data are"), "{said:?}");
 }
 
 #[test]

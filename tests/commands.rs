@@ -247,6 +247,47 @@ fn predict_takes_images_folders_rows_and_standard_input() {
 }
 
 #[test]
+fn data_are_shown_and_a_batch_is_what_the_model_gets() {
+    let folder = Folder::new();
+    let said = folder.run(&["data", "net.nn"], 0);
+    for words in ["samples of digits", "image        u8[28, 28, 1]", "label        i32[]"] {
+        assert!(said.out.contains(words), "{words}: {}", said.out);
+    }
+    let last = said.out.lines().last().expect("a line").split_whitespace().collect::<Vec<_>>();
+    assert_eq!(last, ["samples", "576", "64", "100"]);
+    let batch = |args: &[&str]| {
+        let all = [&["data", "net.nn", "--json", "--batch", "b.safetensors"], args].concat();
+        let said = folder.run(&all, 0);
+        let samples = said.json()[0]["batch"]["samples"].clone();
+        let tensors = nnc::runtime::weights::load(&folder.path("b.safetensors")).expect("tensors");
+        let names: Vec<&str> = tensors.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["input.image", "input.label"]);
+        (samples, tensors)
+    };
+    let (first, tensors) = batch(&["--samples", "8"]);
+    assert_eq!((&tensors[0].1.shape[..], &tensors[1].1.shape[..]), (&[8, 28, 28, 1][..], &[8][..]));
+    // Bytes / 255, as a step computes that.
+    let is_byte = |value: &f32| (value * 255.0 - (value * 255.0).round()).abs() < 1e-4;
+    let values = tensors[0].1.as_f32();
+    assert!(values.iter().all(|it| (0.0..=1.0).contains(it) && is_byte(it)));
+    assert!(values.iter().any(|&it| it > 0.9), "digits are bright");
+    assert_eq!(batch(&["--samples", "8"]).0, first, "the same batch each time");
+    assert_ne!(batch(&["--samples", "8", "--epoch", "2"]).0, first, "each epoch has its order");
+    let second = batch(&["--samples", "8", "--number", "2"]).0;
+    assert_ne!(second, first);
+    assert_eq!(
+        batch(&["--samples", "16"]).0.as_array().expect("samples")[8..],
+        second.as_array().expect("samples")[..]
+    );
+    assert_eq!(batch(&["--split", "test", "--samples", "2"]).0, serde_json::json!(["0", "1"]));
+    // What is written is what `grad` takes.
+    folder.run(&["grad", "net.nn", "--tensors", "b.safetensors", "--out", "g.safetensors"], 0);
+    let args = ["data", "net.nn", "--batch", "c.safetensors", "--samples", "100", "--number", "7"];
+    let said = folder.run(&args, 2);
+    assert!(said.err.contains("there is no batch 7 of 100: 576 samples make 6"), "{}", said.err);
+}
+
+#[test]
 fn a_sweep_goes_on_where_it_was_and_compares() {
     let folder = Folder::new();
     let args = ["sweep", "net.nn", "--set", "lr=1e-3,3e-3", "--set", "seed=0..2", "--epochs", "1"];

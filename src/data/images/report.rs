@@ -91,16 +91,13 @@ pub fn oddities(folder: &Folder) -> Vec<String> {
     };
     let named: Vec<String> =
         folder.classes.iter().filter(is_split).map(|name| format!("`{}`", name.shown())).collect();
-    let root = folder.root.shown();
-    match named.len() {
-        0 => Vec::new(),
-        count => vec![format!(
-            "{} of {root} {} called as a split is, but taken for {}; `images(\"…/train\", test: \
-             \"…/test\")` names splits",
-            named.join(" and "),
-            if count == 1 { "is" } else { "are" },
-            if count == 1 { "a class" } else { "classes" },
-        )],
+    match &named[..] {
+        [] => Vec::new(),
+        [name] => vec![format!("the class {name} is called as a split of the data is")],
+        names => {
+            let names = names.join(" and ");
+            vec![format!("the classes {names} are called as splits of the data are")]
+        }
     }
 }
 
