@@ -12,6 +12,7 @@
 //! destroys something sooner or later; so everything that nnc reads or writes goes through here.
 //! What the bytes mean is the business of whoever asked.
 
+pub mod held;
 pub mod read;
 pub mod write;
 

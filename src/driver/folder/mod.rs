@@ -21,7 +21,6 @@
 
 mod checkpoints;
 mod drawn;
-mod held;
 mod log;
 mod make;
 mod record;
@@ -34,10 +33,10 @@ pub use record::{Due, Files, Recorder};
 use super::session::Failure;
 use crate::base::schema::Schema;
 use crate::base::shown::Show;
+use crate::files::held::Held;
 use crate::files::read;
 use crate::files::write::{self, TEMPORARY};
 use crate::runtime::trainer::Scores;
-use held::Held;
 pub(super) use make::make_folder;
 use make::{first_free, make_empty};
 use serde::{Deserialize, Serialize};

@@ -4,6 +4,7 @@
 use super::RunFolder;
 use super::checkpoints::{Keeper, Place};
 use super::log::{Log, epoch_json};
+use crate::base::shown::Show;
 use crate::driver::session::Failure;
 use crate::runtime::checkpoint::Snapshot;
 use crate::runtime::pool::ThreadChange;
@@ -111,7 +112,7 @@ impl<'a> Recorder<'a> {
         let Some(Err(error)) = self.files.as_ref().map(|files| files.folder.check()) else {
             return;
         };
-        let folder = self.files.take().map(|files| files.folder.root.display().to_string());
+        let folder = self.files.take().map(|files| files.folder.root.shown().to_string());
         let folder = folder.unwrap_or_default();
         self.notice(&format!("warning: nothing more is written to {folder}: {error}"));
     }

@@ -13,7 +13,7 @@ use std::path::Path;
 
 /// A folder that is held open.
 #[derive(Debug)]
-pub(super) struct Held {
+pub struct Held {
     #[cfg(unix)]
     folder: std::fs::File,
 }
