@@ -140,7 +140,7 @@ fn a_program_that_changed_is_not_gone_on_with_unless_it_is_said_so() {
 
     for (from, to, part) in [
         ("|> relu", "|> tanh", "the model, its loss or its metrics"),
-        ("sgd(lr: 0.05)", "sgd(lr: 0.05, nesterov: true, momentum: 0.0)", ""),
+        ("sgd(lr: 0.05)", "sgd(lr: 0.05, nesterov: false, momentum: 0.0)", ""),
         (
             "    batch     = 10",
             "    batch     = 10\n    clip_value = 0.5",

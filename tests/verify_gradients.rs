@@ -28,7 +28,8 @@ fn subject(seed: u64) -> (Graph, Graph, Env) {
     let env = random.env(BATCH, seed);
     let mut builder = Builder::resume(random.graph);
     let outputs: Vec<NodeId> = builder.graph.outputs.iter().map(|output| output.node).collect();
-    (builder.graph.outputs.clear(), builder.graph.updates.clear());
+    builder.graph.outputs.clear();
+    builder.graph.updates.clear();
     let mut total = builder.constant(0.0, DType::F32);
     for (index, node) in outputs.into_iter().enumerate() {
         let axes: Vec<usize> = (0..builder.ty(node).shape.rank()).collect();
