@@ -59,6 +59,7 @@ pub fn missing_file(step: &Use, looked: &str, reason: &str, there: &[String]) ->
     let near: Vec<String> = there()
         .filter(same)
         .chain(near(name, there()))
+        .filter(|near| *near != name)
         .map(|name| format!("\"{folder}{name}\""))
         .collect();
     let written = format!("\"{}\"", step.path);
