@@ -271,6 +271,8 @@ impl Writer {
             let about = weights::metadata(&self.keeping.about);
             weights::write_entries(&self.best, &entries, Some(about), |_, _, _| Ok(()))?;
         }
+        // Bringing the weights to the disk takes a while.
+        self.folder.check().map_err(|error| error.to_string())?;
         snapshot.save(&self.checkpoints.join(place.file_name()), &self.keeping.identity)?;
         self.prune(&snapshot.state, place);
         Ok(())

@@ -88,7 +88,7 @@ impl<'a> Recorder<'a> {
         self.check();
         let Some(files) = &mut self.files else { return };
         if let Err(error) = files.log.event(event) {
-            self.notice(&format!("warning: cannot write events.jsonl: {error}"));
+            self.unwritten(&format!("warning: cannot write events.jsonl: {error}"));
         }
     }
 
@@ -103,7 +103,7 @@ impl<'a> Recorder<'a> {
         }
         files.drawn = Instant::now();
         if let Err(Failure::Io(message)) = files.folder.write_curves(trainer.state()) {
-            self.notice(&format!("warning: {message}"));
+            self.unwritten(&format!("warning: {message}"));
         }
     }
 
@@ -115,6 +115,14 @@ impl<'a> Recorder<'a> {
         let folder = self.files.take().map(|files| files.folder.root.shown().to_string());
         let folder = folder.unwrap_or_default();
         self.notice(&format!("warning: nothing more is written to {folder}: {error}"));
+    }
+
+    /// Says what could not be written, unless that is because the folder is no longer the run's.
+    fn unwritten(&mut self, text: &str) {
+        self.check();
+        if self.files.is_some() {
+            self.notice(text);
+        }
     }
 
     /// Says something to whoever watches.
@@ -135,7 +143,7 @@ impl<'a> Recorder<'a> {
         let newest = self.files.as_ref().and_then(|files| files.keeper.newest());
         let newest =
             newest.map_or("there is none yet".into(), |name| format!("the last is {name}"));
-        self.notice(&format!("warning: no checkpoint: {error}; {newest}"));
+        self.unwritten(&format!("warning: no checkpoint: {error}; {newest}"));
     }
 
     /// Keeps the run as it is and waits until that is on the disk; the name of what is there, or
@@ -175,7 +183,7 @@ impl Watcher for Recorder<'_> {
                     .as_mut()
                     .map(|files| files.log.event(&line).and_then(|()| files.log.epoch(record)));
                 if let Some(Err(error)) = written {
-                    self.notice(&format!("warning: cannot write the log of the run: {error}"));
+                    self.unwritten(&format!("warning: cannot write the log of the run: {error}"));
                 }
             }
             Event::Skipped { what, epoch, step, loss, lr_scale } => {
