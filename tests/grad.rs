@@ -319,3 +319,101 @@ fn files_that_cannot_be_used_are_named() {
     std::fs::write(folder.path("model.nn"), model).unwrap();
     folder.grad(&[]).ends(1, &["nothing says how to train `net`"]);
 }
+
+/// A net that gives its input, so that every number can be computed by hand.
+const SCALED: &str = "model net(x: f32[N, 3]) -> f32[N, 3] {
+    param scale: f32[3] = ones
+    x * scale
+}
+
+train net {
+    loss = cross_entropy
+    optimizer = sgd(lr: LR)
+    class_weights = WEIGHTS
+}
+";
+
+impl Folder {
+    fn scaled(weights: &str, lr: &str) -> Folder {
+        let folder = Folder::new();
+        let text = SCALED.replace("WEIGHTS", weights).replace("LR", lr);
+        std::fs::write(folder.path("model.nn"), text).expect("the model");
+        let x = vec![0.5, -1.0, 2.0, 1.0, 0.0, -0.5, 0.25, 0.75, -1.5, 3.0, 1.0, 2.0];
+        let tensors = [
+            ("input.x".to_owned(), Tensor::f32([4, 3], x)),
+            ("input.label".to_owned(), Tensor::i32([4], vec![0, 1, 2, 2])),
+        ];
+        save(&folder.path("in.safetensors"), &tensors).expect("the tensors");
+        folder
+    }
+}
+
+/// Loss and gradient of [`SCALED`] with these weights, in f64.
+fn weighted(weights: [f64; 3]) -> (f64, [f64; 3]) {
+    let rows = [[0.5, -1.0, 2.0], [1.0, 0.0, -0.5], [0.25, 0.75, -1.5], [3.0, 1.0, 2.0]];
+    let labels = [0, 1, 2, 2];
+    let all: f64 = labels.iter().map(|&label: &usize| weights[label]).sum();
+    let (mut loss, mut slope) = (0.0, [0.0; 3]);
+    for (row, label) in rows.iter().zip(labels) {
+        let total: f64 = row.iter().map(|x: &f64| x.exp()).sum();
+        let share = weights[label] / all;
+        loss += share * (total.ln() - row[label]);
+        for (k, x) in row.iter().enumerate() {
+            let hit = if k == label { 1.0 } else { 0.0 };
+            slope[k] += share * (x.exp() / total - hit) * x;
+        }
+    }
+    (loss, slope)
+}
+
+#[test]
+fn classes_weigh_as_in_a_run() {
+    // Balanced: 4 samples over 3 classes times the class's own.
+    let balanced = [4.0 / 3.0, 4.0 / 3.0, 4.0 / 6.0];
+    for (text, weights) in [("[1.0, 2.0, 3.0]", [1.0, 2.0, 3.0]), ("balanced", balanced)] {
+        let (loss, slope) = weighted(weights);
+        for engine in ["jit", "loops", "graph"] {
+            let folder = Folder::scaled(text, "0.0");
+            folder.grad(&["--engine", engine]).ends(0, &[]);
+            let made = folder.made();
+            assert_eq!(mismatch(made["loss"].as_f32(), &[loss as f32]), None, "{text} {engine}");
+            let slope = slope.map(|it| it as f32);
+            let found = made["grad.param.scale"].as_f32();
+            assert_eq!(mismatch(found, &slope), None, "{text} {engine}");
+        }
+    }
+}
+
+/// Over the steps that are asked for, not over those of some epoch: the last of three has a rate of
+/// 1/3.
+#[test]
+fn schedules_run_over_the_steps_that_are_asked_for() {
+    let rate = |step: f64| 1.0 - (step - 1.0) / 3.0;
+    for engine in ["jit", "graph"] {
+        let folder = Folder::scaled("[1.0, 1.0, 1.0]", "falling()");
+        let text = std::fs::read_to_string(folder.path("model.nn")).unwrap();
+        let text = text.replace("class_weights = [1.0, 1.0, 1.0]", "");
+        let falling = "schedule falling(step, steps) { 1 - (step - 1) / steps }\n";
+        std::fs::write(folder.path("model.nn"), format!("{falling}{text}")).unwrap();
+        folder.grad(&["--engine", engine, "--steps", "3"]).ends(0, &[]);
+        let rows = [[0.5, -1.0, 2.0], [1.0, 0.0, -0.5], [0.25, 0.75, -1.5], [3.0, 1.0, 2.0f64]];
+        let mut scale = [1.0f64; 3];
+        for step in 1..=3 {
+            let mut slope = [0.0; 3];
+            for (row, label) in rows.iter().zip([0, 1, 2, 2usize]) {
+                let outputs = [0, 1, 2].map(|k| row[k] * scale[k]);
+                let total: f64 = outputs.iter().map(|it| it.exp()).sum();
+                for k in 0..3 {
+                    let hit = if k == label { 1.0 } else { 0.0 };
+                    slope[k] += (outputs[k].exp() / total - hit) * row[k] / 4.0;
+                }
+            }
+            for k in 0..3 {
+                scale[k] -= rate(f64::from(step)) * slope[k];
+            }
+        }
+        let made = folder.made();
+        let wanted = scale.map(|it| it as f32);
+        assert_eq!(mismatch(made["param.scale"].as_f32(), &wanted), None, "{engine}");
+    }
+}

@@ -259,6 +259,35 @@ fn parameters_begin_as_a_file_of_pytorchs_says() {
     }
 }
 
+/// A frozen batch norm keeps its statistics, and normalises by them while training, too; its
+/// neighbour, of which only one parameter is frozen, goes on as ever.
+#[test]
+fn a_frozen_layer_works_as_outside_of_training() {
+    let net = |freeze: &str| {
+        format!(
+            "data drawn = digits(train: 100, test: 10)\n\
+             model net(image: f32[N, 28, 28, 1]) -> f32[N, 10] {{\n    \
+             image |> flatten |> dense(8) |> batch_norm as first |> dense(10) |> batch_norm as second\n}}\n\
+             train net on drawn {{\n    loss = cross_entropy\n    optimizer = sgd(lr: 0.0)\n    \
+             batch = 100\n    seed = 3\n{freeze}\n}}\n"
+        )
+    };
+    let frozen = Case::of(&net("    freeze = [\"first.*\", \"second.weight\"]")).train();
+    for (state, stays) in [
+        ("first.running_mean", true),
+        ("first.running_var", true),
+        ("second.running_mean", false),
+        ("second.running_var", false),
+    ] {
+        assert_eq!(frozen.last(state).data == frozen.first(state).data, stays, "{state}");
+    }
+    let free = Case::of(&net("")).train();
+    assert_ne!(free.last("first.running_mean").data, free.first("first.running_mean").data);
+    // By the batch's own statistics or by those at the beginning, 0 and 1: the losses differ.
+    let loss = |trained: &Trained| trained.seen.records[0].train.loss;
+    assert!((loss(&frozen) - loss(&free)).abs() > 1e-6);
+}
+
 /// The loss of one step on all samples, with a rate that changes nothing, and the losses of each
 /// sample with its class.
 fn losses(weights: &str) -> (f64, Vec<(usize, f64)>) {
