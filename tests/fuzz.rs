@@ -4,6 +4,8 @@
 //! Each program comes from a seed of its own, which a failure names. `NNC_FUZZ_COUNT` sets how many
 //! there are. A further stage is one more entry of [`CHECKS`].
 
+mod support;
+
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
@@ -21,6 +23,7 @@ use nnc::lower::{self, Globals};
 use nnc::pass::autodiff::{self, Wrt};
 use nnc::pass::{bind, cse, dce, fuse, simplify, update};
 use nnc::syntax::{self, ast};
+use support::mutation::{Random, corpus, program};
 
 /// What must hold of any text. An error says what does not; otherwise it says whether there was
 /// anything to check.
@@ -172,132 +175,4 @@ fn compile(experiment: Experiment) -> Result<(), String> {
             .map_err(|found| format!("{}\n{graph}", found.join("\n")))?;
     }
     Ok(())
-}
-
-/// Real programs to start from: models and the inputs of golden tests.
-fn corpus() -> Vec<String> {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let folders = ["tests/golden/syntax", "tests/golden/cli", "tests/golden/torch", "models"];
-    let mut paths: Vec<_> = folders
-        .iter()
-        .flat_map(|folder| std::fs::read_dir(root.join(folder)).expect("a folder of programs"))
-        .map(|entry| entry.expect("an entry").path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "nn"))
-        .collect();
-    paths.sort();
-    paths.iter().map(|path| std::fs::read_to_string(path).expect("UTF-8")).collect()
-}
-
-/// SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    /// A number below `bound`.
-    fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound.max(1) as u64) as usize
-    }
-
-    fn pick<'a, T: ?Sized>(&mut self, items: &[&'a T]) -> &'a T {
-        items[self.below(items.len())]
-    }
-}
-
-fn program(random: &mut Random, corpus: &[String]) -> String {
-    match random.below(10) {
-        0 => noise(random),
-        1 => soup(random),
-        2 => nested(random),
-        _ => mutated(random, corpus),
-    }
-}
-
-fn noise(random: &mut Random) -> String {
-    let length = random.below(200);
-    let bytes: Vec<u8> = (0..length).map(|_| random.next() as u8).collect();
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-const TOKENS: &[&str] = &[
-    "layer", "model", "loss", "train", "data", "const", "use", "on", "let", "param", "state", "if",
-    "else", "repeat", "in", "as", "not", "and", "or", "true", "x", "y", "N", "f32", "1", "2.5",
-    "1e-3", "1.", "\"a\"", "\"", "(", ")", "[", "]", "{", "}", ",", ":", "=", "==", "!=", "<",
-    "<=", "<-", ">", "->", "|>", "+", "-", "*", "/", "//", "///", "@", "^", ".", "..", ";", "\n",
-    "\n", "\n\n", " ", "    ", "\r\n", "\t", "é", "\u{feff}", "\u{a0}", "# ", "&&", "'",
-];
-
-fn soup(random: &mut Random) -> String {
-    let length = random.below(120);
-    let mut text = String::from(random.pick(&["", "const a = ", "layer f(x) {\n"]));
-    for _ in 0..length {
-        text.push_str(random.pick(TOKENS));
-        text.push_str(random.pick(&["", " ", " "]));
-    }
-    text.push_str(random.pick(&["", "\n}\n"]));
-    text
-}
-
-/// One construct around itself, up to and past the bounds.
-fn nested(random: &mut Random) -> String {
-    let &(open, close) = random.pick(&[
-        &("(", ")"),
-        &("[", "]"),
-        &("f(", ")"),
-        &("a[", "]"),
-        &("if a { ", " }"),
-        &("if a { b } else { ", " }"),
-        &("x |> repeat 2 { f(", ") }"),
-        &("- ", ""),
-        &("not ", ""),
-        &("2 ^ ", ""),
-        &("", " + 1"),
-        &("", " |> f"),
-        &("", ".b"),
-        &("if a { b } else ", ""),
-    ]);
-    let depth = [1, 5, 20, 63, 64, 100, 250, 300, 5000][random.below(9)];
-    let (open, close) = (open.repeat(depth), close.repeat(depth));
-    format!("const a = {open}if c {{ x }}{close}\n")
-}
-
-/// A real program with a few things done to it.
-fn mutated(random: &mut Random, corpus: &[String]) -> String {
-    let mut text = corpus[random.below(corpus.len())].clone();
-    for _ in 0..1 + random.below(4) {
-        let (start, end) = range(random, &text);
-        match random.below(8) {
-            0 => text.replace_range(start..end, ""),
-            1 => text.insert_str(start, random.pick(TOKENS)),
-            2 => text.insert(start, random.pick(&[" ", "\n", "\t"]).chars().next().unwrap_or(' ')),
-            3 => {
-                let copy = text[start..end].to_string();
-                let (at, _) = range(random, &text);
-                text.insert_str(at, &copy);
-            }
-            4 => text.replace_range(start..end, random.pick(TOKENS)),
-            5 => text = text.replacen(' ', random.pick(&["", "  ", "\n"]), random.below(20)),
-            6 => text.insert_str(start, random.pick(&[" // comment\n", "\n// comment\n"])),
-            _ => text.truncate(end),
-        }
-    }
-    text
-}
-
-/// A short range of the text between characters.
-fn range(random: &mut Random, text: &str) -> (usize, usize) {
-    let boundary = |mut at: usize| {
-        while !text.is_char_boundary(at) {
-            at += 1;
-        }
-        at
-    };
-    let start = boundary(random.below(text.len() + 1));
-    let end = boundary((start + random.below(12)).min(text.len()));
-    (start, end)
 }

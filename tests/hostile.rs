@@ -1,213 +1,195 @@
-//! Mutated programs through every command of the binary, under a limit of memory: none ends by a
-//! signal or with exit code 101. `NNC_HOSTILE_COUNT` sets how many programs there are, and
-//! `NNC_HOSTILE_FROM` the first seed; a failure names its seed.
+//! Mutated programs through the commands of the binary, under a limit of memory: none ends by a
+//! signal or with exit code 101, none takes more than [`MOST_SECONDS`] of a processor or
+//! [`MOST_BYTES`] of memory.
+//!
+//! ```console
+//! cargo test --release --test hostile
+//! NNC_HOSTILE_COUNT=100000 cargo test --release --test hostile -- --nocapture
+//! ```
+//!
+//! `NNC_HOSTILE_COUNT` sets how many programs there are, `NNC_HOSTILE_FROM` the first seed. Each goes
+//! through one command, all of them in turn. A failure names its seed; the slowest and the largest
+//! are told at the end.
+#![cfg(target_os = "linux")]
 
+mod support;
+
+use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-/// How many programs a normal run tries; each goes through one command.
-const COUNT: u64 = 120;
-/// Address space of a command, in kB.
-const ADDRESSES_KB: usize = 4_000_000;
-/// Seconds after which a command is taken to hang; a machine under load is forgiven much.
+use nnc::base::tensor::{DType, Tensor};
+use nnc::runtime::weights::save;
+use std::os::unix::process::ExitStatusExt;
+use support::mutation::{Random, corpus, program, small_corpus, words_changed};
+
+/// How many programs a normal run tries.
+const COUNT: u64 = 260;
+/// Seconds of the processor that a command may take, on all threads together.
+const MOST_SECONDS: f64 = 5.0;
+/// Bytes of memory that a command may have at once.
+const MOST_BYTES: u64 = 512 << 20;
+/// Address space of a command, in kB: what it may have, and what its code and its threads' stacks
+/// reserve.
+const ADDRESSES_KB: u64 = 700_000;
+/// Seconds after which a command is taken to wait for ever; a machine under load is forgiven much.
 const PATIENCE: &str = "60";
 
-/// What is done with a program.
+/// What is done with a program, `p.nn`, beside `given.safetensors`.
 const COMMANDS: &[&[&str]] = &[
-    &["check"],
-    &["check", "--json"],
-    &["check", "--fix", "--dry-run"],
-    &["fmt", "--check"],
-    &["emit-ir", "--stage", "loops"],
-    &["emit-ir", "--stage", "graph"],
-    &["bench", "--threads", "1", "--seconds", "0.02"],
-    &["verify", "--batch", "2", "--steps", "1"],
-    &["profile", "--threads", "1", "--seconds", "0.02"],
-    &["run", "--no-out", "--limit", "8", "--epochs", "1", "--threads", "2"],
+    &["check", "p.nn"],
+    &["check", "p.nn", "--json"],
+    &["check", "p.nn", "--parameters"],
+    &["check", "p.nn", "--fix"],
+    &["check", "p.nn", "--fix", "--dry-run"],
+    &["fmt", "p.nn"],
+    &["emit-ir", "p.nn", "--stage", "graph"],
+    &["emit-ir", "p.nn", "--stage", "loops"],
+    &["emit-ir", "p.nn", "--stage", "clif"],
+    &["grad", "p.nn", "--tensors", "given.safetensors", "--out", "o.safetensors", "--threads", "2"],
+    &["bench", "p.nn", "--threads", "1", "--seconds", "0.02"],
+    &["verify", "p.nn", "--batch", "2", "--steps", "1"],
+    &["profile", "p.nn", "--threads", "1", "--seconds", "0.02"],
+    &["run", "p.nn", "--out", "runs", "--limit", "8", "--epochs", "1", "--threads", "2"],
 ];
 
-/// SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound.max(1) as u64) as usize
-    }
+/// What a command did.
+struct Ended {
+    status: ExitStatus,
+    seconds: f64,
+    bytes: u64,
 }
 
-/// Small programs, each with data that need no files.
-fn corpus() -> Vec<String> {
-    let train = |settings: &str| {
-        format!(
-            "train net on d {{\n    loss = cross_entropy\n    batch = 4\n    epochs = 1\n{settings}}}\n"
-        )
-    };
-    let data = "data d = digits(train: 16, test: 8)\n";
-    let model = |stages: &str| {
-        format!("model net(image: f32[N, 28, 28, 1]) -> f32[N, 10] {{\n    image{stages}\n}}\n")
-    };
-    vec![
-        format!(
-            "{data}{}{}",
-            model(" |> flatten |> dense(8) |> relu |> dense(10)"),
-            train("    optimizer = adam(lr: 1e-3)\n    metrics = [accuracy]\n")
-        ),
-        format!(
-            "{data}{}{}",
-            model(
-                " |> conv(4, size: 3, stride: 2, pad: 1) |> batch_norm |> relu |> max_pool(2) |> flatten |> dense(10)"
-            ),
-            train(
-                "    optimizer = sgd(lr: cosine(0.1, warmup: 2), momentum: 0.9)\n    clip_norm = 1.0\n"
-            )
-        ),
-        format!(
-            "{data}const W = [4, 8]\nlayer block(x: f32[..S, C], units: int = 4) -> f32[..S, units] {{\n    let y = x |> dense(units) |> gelu\n    y |> layer_norm |> dropout(0.1)\n}}\n{}{}",
-            model(" |> flatten |> repeat i in 0..2 { block(W[i]) } |> dense(10)"),
-            train(
-                "    optimizer = adamw(lr: 1e-3, weight_decay: 0.01)\n    accumulate = 2\n    class_weights = balanced\n"
-            )
-        ),
-    ]
-}
-
-const WORDS: &[&str] = &[
-    "0",
-    "1",
-    "-1",
-    "2",
-    "3",
-    "7",
-    "65536",
-    "2147483648",
-    "9223372036854775807",
-    "1e308",
-    "1e-45",
-    "0.5",
-    "N",
-    "x",
-    "image",
-    "relu",
-    "dense(3)",
-    "conv(2, size: 3)",
-    "softmax",
-    "flatten",
-    "batch_norm",
-    "max_pool(2)",
-    "dropout(0.5)",
-    "true",
-    "[1, 2]",
-    "\"a\"",
-    "C",
-    "training",
-    "sum(image)",
-    "mse",
-    "cosine(1e-3)",
-    "-",
-    "*",
-    "/",
-    "^",
-    "@",
-    "|>",
-    "(",
-    ")",
-    "{",
-    "}",
-    "[",
-    "]",
-    ",",
-    ":",
-    "=",
-    "..",
-    "if",
-    "let",
-    "repeat 3 { relu }",
-    "\n",
-];
-
-/// The pieces of a text: words, numbers, and single signs.
-fn pieces(text: &str) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
-    let mut in_word = false;
-    for c in text.chars() {
-        let is_word = c.is_alphanumeric() || matches!(c, '_' | '.');
-        match found.last_mut() {
-            Some(last) if is_word && in_word => last.push(c),
-            _ => found.push(c.to_string()),
-        }
-        in_word = is_word;
-    }
-    found
-}
-
-/// A program of the corpus with up to three pieces replaced, dropped, doubled or exchanged.
-fn mutated(random: &mut Random, corpus: &[String]) -> String {
-    let mut pieces = pieces(&corpus[random.below(corpus.len())]);
-    for _ in 0..random.below(4) {
-        let at = random.below(pieces.len());
-        let word = WORDS[random.below(WORDS.len())].to_string();
-        match random.below(6) {
-            0 | 1 => pieces[at] = word,
-            2 => pieces.insert(at, word),
-            3 => drop(pieces.remove(at)),
-            4 => {
-                let end = (at + 1 + random.below(12)).min(pieces.len());
-                let copy = pieces[at..end].to_vec();
-                pieces.splice(at..at, copy);
-            }
-            _ => {
-                let other = random.below(pieces.len());
-                pieces.swap(at, other);
-            }
-        }
-    }
-    pieces.concat()
-}
-
-/// How a command ends with a program: its exit code, none for a signal.
-fn ended(folder: &Path, program: &str, command: &[&str]) -> (Option<i32>, String) {
-    std::fs::write(folder.join("p.nn"), program).expect("writable");
+/// Runs a command with a program in a folder.
+fn run(folder: &Path, program: &str, command: &[&str]) -> Ended {
+    fs::write(folder.join("p.nn"), program).expect("writable");
     let script = format!("ulimit -v {ADDRESSES_KB}; exec timeout {PATIENCE} \"$0\" \"$@\"");
-    let output = Command::new("sh")
+    let errors = fs::File::create(folder.join("stderr")).expect("writable");
+    let mut child = Command::new("sh")
         .args(["-c", &script, env!("CARGO_BIN_EXE_nnc")])
-        .arg(command[0])
-        .arg("p.nn")
-        .args(&command[1..])
+        .args(command)
         .current_dir(folder)
         .env_remove("NNC_DATA")
+        .env_remove("NNC_THREADS")
         .env("XDG_CACHE_HOME", folder.join("cache"))
         .stdin(Stdio::null())
-        .output()
+        .stdout(Stdio::null())
+        .stderr(errors)
+        .spawn()
         .expect("a shell");
-    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    let (mut status, mut usage) = (0, std::mem::MaybeUninit::<libc::rusage>::zeroed());
+    let id = i32::try_from(child.id()).expect("a process");
+    // SAFETY: both are written only while the call lasts; nobody else waits for this child.
+    let waited = unsafe { libc::wait4(id, &raw mut status, 0, usage.as_mut_ptr()) };
+    assert_eq!(waited, id, "a child: {}", std::io::Error::last_os_error());
+    // SAFETY: zeros are a value of the type, and the call has filled it.
+    let usage = unsafe { usage.assume_init() };
+    // It has been waited for: this only says so to the standard library.
+    let _ = child.try_wait();
+    let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
+    Ended {
+        status: ExitStatus::from_raw(status),
+        seconds: seconds(usage.ru_utime) + seconds(usage.ru_stime),
+        bytes: u64::try_from(usage.ru_maxrss).expect("a size") << 10,
+    }
+}
+
+/// The program of a seed: mostly with data that need no files.
+fn hostile(random: &mut Random, small: &[String], real: &[String]) -> String {
+    match random.below(8) {
+        0 => program(random, real),
+        1 => words_changed(random, real),
+        _ => words_changed(random, small),
+    }
+}
+
+/// What is worst so far of something, and whose.
+#[derive(Default)]
+struct Worst {
+    value: f64,
+    seed: u64,
+}
+
+impl Worst {
+    fn see(&mut self, seed: u64, value: f64) {
+        if value > self.value {
+            *self = Worst { value, seed };
+        }
+    }
+}
+
+/// What has been seen of all programs.
+#[derive(Default)]
+struct Seen {
+    sound: u64,
+    slowest: Worst,
+    largest: Worst,
+    failures: Vec<String>,
 }
 
 #[test]
-fn no_program_makes_a_command_crash_or_hang() {
+fn no_program_makes_a_command_crash_hang_or_swell() {
     let number = |name: &str, default: u64| {
         std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
     };
     let (from, count) = (number("NNC_HOSTILE_FROM", 0), number("NNC_HOSTILE_COUNT", COUNT));
-    let folder = tempfile::tempdir().expect("a folder");
-    let corpus = corpus();
-    let mut sound = 0;
-    for seed in from..from + count {
-        let program = mutated(&mut Random(seed), &corpus);
-        let command = COMMANDS[(seed % COMMANDS.len() as u64) as usize];
-        let (exit, text) = ended(folder.path(), &program, command);
-        assert!(
-            matches!(exit, Some(0..=2)),
-            "seed {seed}, nnc {}: exit {exit:?}\n{text}\n{program}",
-            command.join(" ")
-        );
-        sound += u64::from(exit == Some(0));
-    }
+    let (small, real) = (small_corpus(), corpus());
+    let next = AtomicU64::new(from);
+    let seen = Mutex::new(Seen::default());
+    let work = || {
+        let folder = tempfile::tempdir().expect("a folder");
+        given(folder.path());
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= from + count || seen.lock().expect("not poisoned").failures.len() > 5 {
+                return;
+            }
+            let program = hostile(&mut Random(seed), &small, &real);
+            let command = COMMANDS[(seed % COMMANDS.len() as u64) as usize];
+            let ended = run(folder.path(), &program, command);
+            let _ = fs::remove_dir_all(folder.path().join("runs"));
+            let mut seen = seen.lock().expect("not poisoned");
+            seen.slowest.see(seed, ended.seconds);
+            seen.largest.see(seed, ended.bytes as f64);
+            seen.sound += u64::from(ended.status.success());
+            let fine = matches!(ended.status.code(), Some(0..=2));
+            if !fine || ended.seconds > MOST_SECONDS || ended.bytes > MOST_BYTES {
+                let text = fs::read_to_string(folder.path().join("stderr")).unwrap_or_default();
+                seen.failures.push(format!(
+                    "seed {seed}, nnc {}: {}, {:.1} s, {} MB\n{text}\n{program}",
+                    command.join(" "),
+                    ended.status,
+                    ended.seconds,
+                    ended.bytes >> 20,
+                ));
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(work);
+        }
+    });
+    let Seen { sound, slowest, largest, failures } = seen.into_inner().expect("not poisoned");
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+    println!(
+        "{count} programs, {sound} of them sound; slowest {:.2} s (seed {}), largest {:.0} MB (seed {})",
+        slowest.value,
+        slowest.seed,
+        largest.value / f64::from(1 << 20),
+        largest.seed,
+    );
     assert!(sound * 20 > count, "only {sound} of {count} programs mean anything");
+}
+
+/// The tensors for `nnc grad`, as most of the small programs want them.
+fn given(folder: &Path) {
+    let tensors = [
+        ("input.image", Tensor::zeros(DType::F32, [4, 28, 28, 1])),
+        ("input.label", Tensor::zeros(DType::I32, [4])),
+    ];
+    let tensors = tensors.map(|(name, tensor)| (name.to_string(), tensor));
+    save(&folder.join("given.safetensors"), &tensors).expect("writable");
 }

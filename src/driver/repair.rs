@@ -89,8 +89,10 @@ impl Again<'_> {
         // One that takes something away is offered last, and others are looked for longer.
         let mut less: Option<(u32, Fix)> = None;
         let mut behind = 0;
-        let candidates = self.candidates(finding, classes, budget).into_iter();
-        for Candidate { mut fix, cost } in candidates.take(self.search.candidates()) {
+        let mut candidates = self.candidates(finding, classes, budget);
+        candidates.retain(|it| self.changes(&it.fix));
+        candidates.truncate(self.search.candidates());
+        for Candidate { mut fix, cost } in candidates {
             let far = kept.first().is_some_and(|(first, _)| cost > first + FURTHER);
             let farther = less.as_ref().is_some_and(|(first, _)| cost > first + BEYOND_LESS);
             if kept.len() == MOST_FIXES || far || farther {
@@ -124,6 +126,11 @@ impl Again<'_> {
         }
         kept.truncate(MOST_FIXES - usize::from(less.is_some()));
         finding.fixes = kept.into_iter().chain(less).map(|(_, fix)| fix).collect();
+    }
+
+    /// Whether a fix makes the text another one.
+    fn changes(&self, fix: &Fix) -> bool {
+        fix.edits.iter().any(|edit| self.sources.text(edit.span) != edit.text)
     }
 
     /// What a search behind one of the fixes is given.

@@ -107,7 +107,7 @@ pub(super) fn mended(
         slips.checked = true;
         return Some(slips);
     }
-    if sound(&mut mended, around, Vec::new())? {
+    if around.search.looks_behind() && sound(&mut mended, around, Vec::new())? {
         let mut fix = mended.fix(before);
         fix.checked = true;
         return Some(fix);
@@ -199,7 +199,8 @@ fn leads_on(
     }
 }
 
-/// Mends what is found in a text that parses, but for the others. Whether no more is wrong then.
+/// Mends what is found in a text that parses, but for the others. Whether no more is wrong then. The
+/// search must look behind its fixes.
 fn sound(mended: &mut Mended, around: &Around<'_>, mut others: Vec<Tolerated>) -> Option<bool> {
     let Around { request, sources, search, budget } = *around;
     let path = PathBuf::from(&sources.file(mended.file).name);

@@ -4,6 +4,7 @@
 
 pub mod compare;
 pub mod engines;
+pub mod mutation;
 pub mod pipeline;
 pub mod random_graph;
 pub mod random_program;
