@@ -141,3 +141,34 @@ fn an_optimizer_takes_numbers_and_schedules() {
         assert!(exit == Some(1) && text.contains("error["), "{rate}: {exit:?}\n{text}");
     }
 }
+
+/// Many threads in little address space: fewer are started, and nothing else changes.
+#[cfg(target_os = "linux")]
+#[test]
+fn threads_are_as_many_as_there_is_room_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = "data d = digits(train: 64, test: 8)\n\
+        model net(image: f32[N, 28, 28, 1]) -> f32[N, 10] { image |> flatten |> dense(10) }\n\
+        train net on d {\n loss = cross_entropy\n batch = 4\n epochs = 1\n}\n";
+    std::fs::write(folder.path().join("p.nn"), program).expect("writable");
+    let commands: [&[&str]; 3] = [
+        &["run", "p.nn", "--no-out", "--json"],
+        &["bench", "p.nn", "--seconds", "0.02"],
+        &["profile", "p.nn", "--seconds", "0.02"],
+    ];
+    for args in commands {
+        for (kilobytes, threads) in [(700_000, "200"), (400_000, "1024"), (300_000, "2")] {
+            let limited = format!("ulimit -v {kilobytes} && exec \"$0\" \"$@\" --threads {threads}");
+            let output = Command::new("sh")
+                .args(["-c", &limited, env!("CARGO_BIN_EXE_nnc")])
+                .args(args)
+                .current_dir(folder.path())
+                .output()
+                .expect("a shell");
+            let text = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{kilobytes} kB, {threads} threads: {args:?}\n{text}");
+            let told = text.contains(&format!("of {threads} threads"));
+            assert_eq!(told, threads != "2", "{args:?}\n{text}");
+        }
+    }
+}

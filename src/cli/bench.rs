@@ -1,7 +1,8 @@
 //! `nnc bench`: the time of a training step, without data.
 
+use super::Common;
 use super::explain::{self, Limits};
-use super::{Common, threads};
+use super::threads::{self, threads};
 use crate::driver::{self, Failure};
 use crate::runtime::pool::Pool;
 use clap::Args;
@@ -38,7 +39,7 @@ impl Bench {
         let mut session = driver::Session::new(None);
         let request = self.common.request(false)?;
         let threads = threads(self.threads);
-        let mut pool = Pool::new(threads);
+        let mut pool = threads::pool(Pool::new, threads);
         let batch = self.batch.map(|batch| batch as usize);
         let mut bench = driver::bench(&mut session, &request, self.infer, batch, &mut pool)?;
         self.common.print_timings(&session.timings);

@@ -1,7 +1,8 @@
 //! `nnc check`: mistakes without running anything, with the edits that mend them; on a good file,
 //! the model's size.
 
-use super::{Common, diff, machine, render, threads, write};
+use super::threads::threads;
+use super::{Common, diff, machine, render, write};
 use crate::base::diagnostic::{Diagnostic, Severity};
 use crate::base::source::Sources;
 use crate::driver::{self, Failure, Fixed, Wanted};

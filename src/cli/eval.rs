@@ -1,9 +1,10 @@
 //! `nnc eval`: judges a trained model by a split of its data.
 
 use super::progress::{Mode, Reading, push_scores};
+use super::threads::{self, threads};
 use super::train::listen;
 use super::trained::TrainedModel;
-use super::{threads, write};
+use super::write;
 use crate::base::shown::Show;
 use crate::driver::{
     self, ClassCounts, Details, Evaluation, Failure, Judged, NumberErrors, Said, SplitName, Worst,
@@ -63,7 +64,7 @@ impl Eval {
         let watch = |done, total| reading.read(done, total);
         let limit = self.limit.map(|limit| limit as usize);
         let evaluation = driver::evaluation(&request, &model, split, limit, &watch)?;
-        let mut pool = Pool::adaptive(threads(self.threads));
+        let mut pool = threads::pool(Pool::adaptive, threads(self.threads));
         let judged = evaluation.judge(&mut pool, self.worst)?;
         let text = match self.json {
             true => format!("{}\n", self.json(&evaluation, &judged)),

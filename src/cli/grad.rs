@@ -1,6 +1,7 @@
 //! `nnc grad`: one training step on given tensors, to hold against another framework.
 
-use super::{Common, Options, TargetName, threads};
+use super::threads::threads;
+use super::{Common, Options, TargetName};
 use crate::base::shown::Show;
 use crate::driver::{self, Engine, Failure, Graded};
 use clap::{Args, ValueEnum};

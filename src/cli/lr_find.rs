@@ -2,7 +2,7 @@
 
 use super::progress::{Mode, Reading};
 use super::train::{Training, listen};
-use super::{Options, write};
+use super::{Options, threads, write};
 use crate::base::shown::Show;
 use crate::driver::{self, Failure, Found, Range};
 use crate::runtime::pool::Pool;
@@ -54,7 +54,7 @@ impl LrFind {
         let watch = |done, total| reading.read(done, total);
         let request = self.options.request(&self.file, true)?;
         let range = Range { from: self.from, to: self.to, steps: self.steps as usize };
-        let mut pool = Pool::adaptive(self.training.threads());
+        let mut pool = threads::pool(Pool::adaptive, self.training.threads());
         let stop = AtomicBool::new(false);
         let found = driver::lr_find(
             &request,

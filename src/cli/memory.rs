@@ -18,6 +18,11 @@ pub fn limit() -> Option<usize> {
     limit_of(&|path| std::fs::read_to_string(Path::new(path)).ok())
 }
 
+/// Bytes of address space that a limit leaves, where there is one.
+pub fn address_space() -> Option<usize> {
+    own(&|path| std::fs::read_to_string(path).ok(), "Max address space", "VmSize:")
+}
+
 fn limit_of(read: Read<'_>) -> Option<usize> {
     let machine = kilobytes(&read("/proc/meminfo")?, "MemTotal:")?;
     let limits = [own(read, "Max address space", "VmSize:"), own(read, "Max data size", "VmData:")];

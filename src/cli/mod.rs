@@ -36,6 +36,7 @@ mod run;
 mod series;
 mod shell;
 mod snippet;
+mod threads;
 mod train;
 mod trained;
 mod verify;
@@ -44,7 +45,6 @@ mod write;
 use crate::base::caught;
 use crate::base::shown::{Show, visible_lines};
 use crate::driver::{self, Failure, Timing};
-use crate::runtime::pool;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -159,7 +159,7 @@ pub fn main() -> ExitCode {
         }
     };
     quiet_panics();
-    if let Err(failure) = default_threads() {
+    if let Err(failure) = threads::from_environment() {
         return ExitCode::from(report(&failure));
     }
     let result = match cli.command {
@@ -246,6 +246,7 @@ impl Common {
 impl Options {
     /// What the driver needs for a file, with the environment's part.
     fn request(&self, file: &Path, network: bool) -> Result<driver::Request, Failure> {
+        threads::prepare();
         Ok(driver::Request {
             file: file.to_path_buf(),
             model: self.model.clone(),
@@ -270,27 +271,6 @@ impl Options {
         }
         eprintln!("{:>9.3} ms  total", total * 1e3);
     }
-}
-
-/// Threads where no flag says how many: `NNC_THREADS`, if that is set.
-fn default_threads() -> Result<Option<u16>, Failure> {
-    let value = std::env::var_os("NNC_THREADS").filter(|value| !value.is_empty());
-    let Some(value) = value else { return Ok(None) };
-    let number = value.to_str().and_then(|text| text.parse().ok());
-    match number.filter(|number| (1..=1024).contains(number)) {
-        Some(number) => Ok(Some(number)),
-        None => Err(Failure::Io(format!(
-            "NNC_THREADS is `{}`; it must be a number from 1 to 1024",
-            value.shown()
-        ))),
-    }
-}
-
-/// The number of threads: what the flag says, or the environment, or the machine.
-fn threads(flag: Option<u16>) -> usize {
-    // A value that is none has ended the program before.
-    let wanted = flag.or_else(|| default_threads().ok().flatten());
-    wanted.map_or_else(pool::default_threads, usize::from)
 }
 
 /// What tells this build from others: its version, and the size and time of its file.

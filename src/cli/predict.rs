@@ -1,7 +1,8 @@
 //! `nnc predict`: asks a trained model about images.
 
+use super::threads::{self, threads};
 use super::trained::TrainedModel;
-use super::{threads, write};
+use super::write;
 use crate::base::csv;
 use crate::base::shown::Show;
 use crate::base::task::Task;
@@ -52,7 +53,7 @@ impl Predict {
             eprintln!("weights of {}", predictor.weights.shown());
         }
         let mut raw = self.raw.as_ref().map(|_| RawOutputs::new(&predictor)).transpose()?;
-        let mut pool = Pool::adaptive(threads(self.threads));
+        let mut pool = threads::pool(Pool::adaptive, threads(self.threads));
         let mut failed = None;
         let mut unread = 0;
         let mut started = false;

@@ -1,6 +1,7 @@
 //! `nnc profile`: the program with what its lines cost in the margin.
 
-use super::{Common, threads, write};
+use super::threads::{self, threads};
+use super::{Common, write};
 use crate::base::shown::Show;
 use crate::base::source::{FileId, Sources};
 use crate::driver::{self, Failure, Phase, Profile as Profiled, Spent};
@@ -49,7 +50,7 @@ impl Profile {
         }
         let mut session = driver::Session::new(None);
         let request = self.common.request(false)?;
-        let mut pool = Pool::new(threads(self.threads));
+        let mut pool = threads::pool(Pool::new, threads(self.threads));
         let batch = self.batch.map(|batch| batch as usize);
         let mut bench = driver::bench(&mut session, &request, self.infer, batch, &mut pool)?;
         self.common.print_timings(&session.timings);

@@ -61,7 +61,7 @@ pub struct Training {
 impl Training {
     /// The number of threads.
     pub fn threads(&self) -> usize {
-        threads(self.threads)
+        threads::threads(self.threads)
     }
 
     /// What is set on the command line, by flags of its own or by `--set`.
@@ -179,7 +179,10 @@ pub fn train(asked: &Asked<'_>, job: &Job) -> Result<Option<(Prepared, Ended)>, 
     let mode = Mode::choose(training.json, training.quiet);
     let reading = Reading::new(mode, asked.stop);
     let watch = |done, total| reading.read(done, total);
-    let mut pool = Pool::adaptive(training.threads());
+    let (mut pool, note) = threads::pool_and_note(Pool::adaptive, training.threads());
+    if let Some(note) = note.filter(|note| asked.said.is_new(note)) {
+        eprintln!("{note}");
+    }
     let mut prepared = driver::prepare(job, &watch)?;
     let new = |warning: &&Diagnostic| asked.said.is_new(&format!("{warning:?}"));
     let warnings: Vec<Diagnostic> = prepared.run.warnings.iter().filter(new).cloned().collect();

@@ -10,6 +10,7 @@
 
 use std::fmt::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::Builder;
 
 use cranelift_codegen::Context as Compilation;
 use cranelift_codegen::control::ControlPlane;
@@ -92,7 +93,9 @@ fn compile_all(program: &Program, target: &Target, layout: &Layout) -> Vec<Funct
     };
     let workers = MOST_WORKERS.min(layout.sources.len() / FUNCTIONS_A_WORKER);
     let mut compiled = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..workers).map(|_| scope.spawn(|| caught(work))).collect();
+        // Where the system does not start a thread, the others do its share.
+        let start = |_| Builder::new().spawn_scoped(scope, || caught(work)).ok();
+        let others: Vec<_> = (1..workers).map_while(start).collect();
         let mut compiled = work();
         for other in others {
             let found = other.join().expect("panics are caught");

@@ -25,6 +25,7 @@ use crate::runtime::trainer::Step;
 use rayon::prelude::*;
 use std::path::PathBuf;
 use std::sync::mpsc::sync_channel;
+use std::thread::Builder;
 
 /// Samples a step.
 const BATCH: usize = 32;
@@ -186,19 +187,21 @@ impl Predictor {
         }
         self.step.program.refresh(&mut memory, pool);
         let chunks = questions.chunks(batch * STEPS_AHEAD);
+        let read = |chunk: &[Question]| -> Vec<Result<Vec<u8>, String>> {
+            chunk.par_iter().map(|question| self.read(question)).collect()
+        };
         std::thread::scope(|scope| {
-            let (send, receive) = sync_channel::<Vec<Result<Vec<u8>, String>>>(2);
-            let ahead = chunks.clone();
-            scope.spawn(move || {
-                for chunk in ahead {
-                    let read = chunk.par_iter().map(|question| self.read(question)).collect();
-                    // Nobody listens any more.
-                    if send.send(read).is_err() {
-                        break;
-                    }
-                }
-            });
-            for (chunk, read) in chunks.zip(receive) {
+            let (send, receive) = sync_channel(2);
+            let mut ahead = chunks.clone().map(read);
+            // Until nobody listens any more.
+            let send = move || ahead.all(|chunk| send.send(chunk).is_ok());
+            let reads: Box<dyn Iterator<Item = _>> = match Builder::new().spawn_scoped(scope, send)
+            {
+                Ok(_) => Box::new(receive.into_iter()),
+                // The system starts no more threads.
+                Err(_) => Box::new(chunks.clone().map(read)),
+            };
+            for (chunk, read) in chunks.zip(reads) {
                 for (questions, samples) in chunk.chunks(batch).zip(read.chunks(batch)) {
                     let outputs = self.step(samples, &mut memory, pool);
                     for ((question, sample), output) in questions.iter().zip(samples).zip(outputs) {

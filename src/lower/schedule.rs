@@ -12,6 +12,7 @@ use crate::base::entity::Entity;
 use crate::loops::footprint::{Footprints, footprints};
 use crate::loops::{BufferId, Kernel, KernelId, Program};
 use crate::lower::barrier::{Run, needs_barrier, ordered};
+use rayon::prelude::*;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -31,17 +32,8 @@ pub fn run(program: &Program, runs: &[(KernelId, Vec<BufferId>)]) -> Vec<Option<
 
 /// What each kernel touches; kernels are looked at on all processors.
 fn touched(program: &Program) -> Vec<Arc<Footprints>> {
-    let kernels: Vec<_> = program.kernels.values().collect();
-    let workers = std::thread::available_parallelism().map_or(1, usize::from);
-    let share = kernels.len().div_ceil(workers).max(1);
-    let of = |kernels: &[&Kernel]| -> Vec<Arc<Footprints>> {
-        kernels.iter().map(|kernel| Arc::new(footprints(kernel))).collect()
-    };
-    std::thread::scope(|scope| {
-        let shares: Vec<_> =
-            kernels.chunks(share).map(|share| scope.spawn(move || of(share))).collect();
-        shares.into_iter().flat_map(|share| share.join().expect("a share is looked at")).collect()
-    })
+    let kernels: Vec<&Kernel> = program.kernels.values().collect();
+    kernels.into_par_iter().map(|kernel| Arc::new(footprints(kernel))).collect()
 }
 
 struct Order<'a> {

@@ -20,10 +20,12 @@
 //! It does not share work out: compiled steps know their own shares.
 
 mod adapt;
+mod arenas;
 mod denormals;
 mod wait;
 
 pub use adapt::ThreadChange;
+pub use arenas::share_arenas;
 pub use wait::Barrier;
 
 use std::any::Any;
@@ -57,10 +59,21 @@ pub struct Pool {
 
 impl Pool {
     /// A pool of up to `threads`, which is at least 1, for work that always takes all of them.
-    /// All but the caller's own are started now; where the system starts fewer, the pool has fewer
-    /// ([`Pool::threads`]).
+    /// All but the caller's own are started now. Where the system starts fewer, the pool has half of
+    /// these ([`Pool::threads`]): others need some too.
     pub fn new(threads: usize) -> Pool {
         assert!(threads > 0, "a pool has at least one thread");
+        let pool = Pool::start(threads);
+        let started = pool.threads();
+        if started == threads {
+            return pool;
+        }
+        drop(pool);
+        Pool::start((started / 2).max(1))
+    }
+
+    /// Starts up to so many threads.
+    fn start(threads: usize) -> Pool {
         let patience = match threads > default_threads() {
             true => Patience::Sleep,
             false => Patience::Spin,
