@@ -197,6 +197,7 @@ train net on photos { loss = cross_entropy\n optimizer = sgd(lr: 0.1) }
         validation: None,
         test: None,
         oddities: Vec::new(),
+        pixels: 0,
     };
     let graph = training(&experiment(text, vec![("photos".into(), schema)]));
     for batch in [2, 24] {

@@ -142,6 +142,7 @@ fn experiment(tree: ast::File) -> Result<Experiment, Vec<Diagnostic>> {
         validation: Some(0),
         test: Some(10_000),
         oddities: Vec::new(),
+        pixels: 0,
     };
     let data = elaborate::data_request(&program, None, &Default::default())?;
     let schemas = data.map(|data| (data.name, schema)).into_iter().collect();

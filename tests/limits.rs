@@ -158,7 +158,8 @@ fn threads_are_as_many_as_there_is_room_for() {
     ];
     for args in commands {
         for (kilobytes, threads) in [(700_000, "200"), (400_000, "1024"), (300_000, "2")] {
-            let limited = format!("ulimit -v {kilobytes} && exec \"$0\" \"$@\" --threads {threads}");
+            let limited =
+                format!("ulimit -v {kilobytes} && exec \"$0\" \"$@\" --threads {threads}");
             let output = Command::new("sh")
                 .args(["-c", &limited, env!("CARGO_BIN_EXE_nnc")])
                 .args(args)

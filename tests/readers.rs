@@ -13,7 +13,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use nnc::base::rng::{Sequence, hash_name};
+use nnc::base::schema::{Field, Preparation, Schema};
 use nnc::base::tensor::{DType, Tensor};
+use nnc::data::{Pictures, SourceRequest};
 use nnc::driver::{RunFolder, RunInfo};
 use nnc::runtime::checkpoint::{Checkpoint, Identity, Snapshot};
 use nnc::runtime::weights;
@@ -148,12 +150,91 @@ fn through(path: &Path, read: impl Fn(&Path) -> bool) -> impl Fn(&[u8]) -> bool 
     }
 }
 
+/// A chunk of a PNG file, with its sum.
+fn chunk(name: &[u8; 4], bytes: &[u8]) -> Vec<u8> {
+    let mut crc = flate2::Crc::new();
+    crc.update(name);
+    crc.update(bytes);
+    let length = u32::try_from(bytes.len()).expect("a short chunk").to_be_bytes();
+    [&length, &name[..], bytes, &crc.sum().to_be_bytes()].concat()
+}
+
+/// An image of one pixel whose metadata are a gigabyte, packed.
+fn bomb(chunk_name: &[u8; 4], before: &[u8]) -> Vec<u8> {
+    let squeezed = |zeros: usize| {
+        let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+        let block = vec![0; 1 << 20];
+        (0..zeros >> 20).for_each(|_| encoder.write_all(&block).expect("memory"));
+        encoder.write_all(&block[..zeros % (1 << 20)]).expect("memory");
+        encoder.finish().expect("memory")
+    };
+    let header = [0, 0, 0, 1, 0, 0, 0, 1, 8, 0, 0, 0, 0];
+    [
+        b"\x89PNG\r\n\x1a\n".to_vec(),
+        chunk(b"IHDR", &header),
+        chunk(chunk_name, &[before, &squeezed(1 << 30)].concat()),
+        chunk(b"IDAT", &squeezed(2)),
+        chunk(b"IEND", &[]),
+    ]
+    .concat()
+}
+
+/// Files of a few kilobytes that ask for a gigabyte.
+fn bombs(folder: &Path) {
+    let images = SourceRequest { name: "images".into(), ..SourceRequest::default() };
+    let field = Field { name: "image".into(), dtype: DType::U8, shape: vec![8, 8, 3] };
+    let schema = Schema {
+        inputs: vec![field],
+        target: Field { name: "label".into(), dtype: DType::I32, shape: vec![] },
+        grey: false,
+        classes: Some(2),
+        prepare: Preparation::default(),
+        train: None,
+        validation: None,
+        test: None,
+        oddities: Vec::new(),
+        pixels: 0,
+    };
+    let pictures = Pictures::new(&images, &schema).expect("a source of images");
+    let read = |file: &[u8]| pictures.image(file, &mut vec![0; pictures.bytes()]).is_ok();
+    let bounded = |name: &str, read: &dyn Fn() -> bool| {
+        let before = NOW.load(Relaxed);
+        PEAK.store(before, Relaxed);
+        let taken = read();
+        let peak = PEAK.load(Relaxed).saturating_sub(before);
+        assert!(peak < ROOM, "{name}: {peak} bytes");
+        taken
+    };
+    for (name, before) in
+        [(b"iCCP", &b"a\0\0"[..]), (b"zTXt", b"a\0\0"), (b"iTXt", b"a\0\x01\0\0\0")]
+    {
+        let file = bomb(name, before);
+        // What surrounds the pixel may be left out, but must not be unpacked.
+        bounded(&String::from_utf8_lossy(name), &|| read(&file));
+    }
+    let idx = [&[0, 0, 8, 3, 0, 0, 1, 0][..], &[0, 0, 16, 0, 0, 0, 16, 0], &[0; 8]].concat();
+    let path = folder.join("large.gz");
+    fs::write(&path, packed(&idx)).expect("a file");
+    assert!(!bounded("idx", &|| nnc::data::idx_records(&path).is_ok()));
+    let mut tensors = (1u64 << 30).to_le_bytes().to_vec();
+    tensors.extend(br#"{"a":{"dtype":"F32","shape":[1073741824],"data_offsets":[0,4294967296]}}"#);
+    let path = folder.join("large.safetensors");
+    fs::write(&path, &tensors).expect("a file");
+    fs::File::options()
+        .write(true)
+        .open(&path)
+        .and_then(|file| file.set_len(3 << 30))
+        .expect("a file with a hole");
+    assert!(!bounded("safetensors", &|| weights::load(&path).is_ok()));
+}
+
 /// One test, since what is allocated is counted for the whole process.
 #[test]
 fn damaged_files_are_errors_and_take_no_memory() {
     std::panic::set_hook(Box::new(|_| ()));
     let folder = tempfile::tempdir().expect("a folder");
     let at = |name: &str| folder.path().join(name);
+    bombs(folder.path());
 
     let mut idx = vec![0, 0, 8, 3, 0, 0, 0, 4, 0, 0, 0, 5, 0, 0, 0, 5];
     idx.extend(0..100);

@@ -105,6 +105,14 @@ pub struct Schema {
     /// What is odd about the data, a line each, such as a class without samples.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub oddities: Vec<String>,
+    /// The most pixels of an image file, as far as it is known before they are read; 0 where
+    /// nothing is decoded.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub pixels: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Schema {

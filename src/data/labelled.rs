@@ -50,6 +50,7 @@ pub fn image_schema(dims: &[usize], classes: usize, validation: f64, test: usize
         validation: Some(validation),
         test: Some(test),
         oddities: Vec::new(),
+        pixels: 0,
     }
 }
 

@@ -86,6 +86,11 @@ pub fn resident_bytes(request: &SourceRequest, schema: &Schema) -> usize {
     samples * fields.iter().filter(kept).map(Field::bytes).sum::<usize>()
 }
 
+/// Bytes that decoding takes at once while data are read on so many threads.
+pub fn decoding_bytes(schema: &Schema, threads: usize) -> usize {
+    usize::try_from(images::decoding_bytes(schema.pixels, threads as u64)).unwrap_or(usize::MAX)
+}
+
 /// What the source's own samples look like.
 pub fn source_schema(request: &SourceRequest, places: &Places) -> Result<Schema, DataError> {
     match request.name.as_str() {

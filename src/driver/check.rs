@@ -47,6 +47,7 @@ pub fn check(session: &mut Session, request: &Request, wanted: Wanted) -> Result
         let batches = [batch, evaluation];
         run.data = data::resident_bytes(&source.request, schema);
         run.prefetch = data::prefetch_bytes(&source.request, schema, &batches, threads);
+        run.decoding = data::decoding_bytes(schema, threads);
         run.evaluation = report_bytes(task.unwrap_or_default(), schema, evaluation);
     }
     let counts = schema.and_then(|it| Some([it.train?, it.validation?, it.test?]));
@@ -91,9 +92,9 @@ pub fn check(session: &mut Session, request: &Request, wanted: Wanted) -> Result
     let planned =
         Planned { cache, graph: &graph, gather, evaluation, batch, batches, build: &request.build };
     let (facts, program) = planned.facts(session, time)?;
-    let arena = facts.run.total(threads);
-    if let Some(memory) = request.memory.filter(|&memory| arena + run.total() > memory) {
-        warnings.push(little_memory(arena + run.total(), memory, place));
+    let peak = run.peak(facts.run.total(threads));
+    if let Some(memory) = request.memory.filter(|&memory| peak > memory) {
+        warnings.push(little_memory(peak, memory, place));
     }
     let forecast = program.map(|program| {
         let machine = Machine::known(request.cache.as_deref(), &request.target, threads);

@@ -3,6 +3,8 @@
 use super::session::{Failure, Request, Session};
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
+use crate::base::schema::Schema;
+use crate::data;
 use crate::graph::{Graph, Type};
 use crate::runtime::program::{Blocks, Program};
 
@@ -17,6 +19,19 @@ pub fn refuse_too_large(
     let blocks = programs.iter().map(|program| program.blocks());
     let bytes = blocks.fold(Blocks::default(), Blocks::max).total(threads);
     refuse(session, request, bytes.saturating_add(beside))
+}
+
+/// Refuses data whose images cannot be decoded in the memory that may be used.
+pub fn refuse_decoding(request: &Request, schema: &Schema, threads: usize) -> Result<(), Failure> {
+    let bytes = data::decoding_bytes(schema, threads);
+    match request.memory {
+        Some(memory) if bytes > memory => Err(Failure::Data(format!(
+            "decoding the images needs {bytes} bytes of memory, and {memory} may be used here: the \
+             largest has {} pixels; make it smaller, or use fewer `--threads`",
+            schema.pixels
+        ))),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Refuses what takes more bytes than may be used.

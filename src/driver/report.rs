@@ -99,6 +99,8 @@ pub(super) struct RunBytes {
     pub data: usize,
     /// Batches that are prepared ahead.
     pub prefetch: usize,
+    /// Image files while they are decoded, before steps begin.
+    pub decoding: usize,
     /// The first values of parameters and states, from which a run begins.
     pub initial: usize,
     /// The copy of parameters and states that checkpoints are written from, and that of the weights
@@ -112,6 +114,12 @@ impl RunBytes {
     /// All of them, with what the program itself takes.
     pub fn total(self) -> usize {
         self.data + self.prefetch + self.initial + self.copy + self.evaluation + PROGRAM
+    }
+
+    /// The most that a run has in memory at once, with the memory of its steps: while they run, or
+    /// before, while images are decoded.
+    pub fn peak(self, steps: usize) -> usize {
+        (steps + self.total()).max(self.decoding + PROGRAM)
     }
 }
 
@@ -348,7 +356,7 @@ impl Report {
         if !self.trained {
             return;
         }
-        let RunBytes { threads, data, prefetch, initial, copy, evaluation } = self.run;
+        let RunBytes { threads, data, prefetch, decoding, initial, copy, evaluation } = self.run;
         let _ = writeln!(
             text,
             "a run       {threads} threads: about {} MB\n            \
@@ -363,11 +371,18 @@ impl Report {
             megabytes(evaluation),
             megabytes(PROGRAM),
         );
+        if decoding > 0 {
+            let _ = writeln!(
+                text,
+                "            before that, to decode images: {} MB",
+                megabytes(decoding)
+            );
+        }
     }
 
     /// Bytes that a run has in memory at most, as far as can be said beforehand.
     fn peak(&self) -> usize {
-        self.arena() + self.run.total()
+        self.run.peak(self.arena())
     }
 
     /// Bytes of the memory that a run's steps share.
@@ -385,7 +400,7 @@ impl Report {
         });
         let bytes =
             |bytes: Bytes| json!({ "shared_bytes": bytes.shared, "thread_bytes": bytes.thread });
-        let RunBytes { threads, data, prefetch, initial, copy, evaluation } = self.run;
+        let RunBytes { threads, data, prefetch, decoding, initial, copy, evaluation } = self.run;
         let mut report = json!({
             "model": self.model, "output": self.output, "task": self.task, "batch": self.batch,
             "notes": self.notes,
@@ -394,7 +409,8 @@ impl Report {
             "training": bytes(self.facts.train), "inference": bytes(self.facts.infer),
             "run": {
                 "threads": threads, "arena_bytes": self.facts.run.total(threads),
-                "data_bytes": data, "prefetch_bytes": prefetch, "initial_bytes": initial,
+                "data_bytes": data, "prefetch_bytes": prefetch, "decoding_bytes": decoding,
+                "initial_bytes": initial,
                 "checkpoint_copy_bytes": copy, "report_bytes": evaluation,
                 "peak_bytes": self.peak(),
             },

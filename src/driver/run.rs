@@ -106,6 +106,9 @@ pub fn run(
             experiment.model, experiment.model
         )));
     };
+    if let Some(schema) = &source.schema {
+        memory::refuse_decoding(request, schema, overrides.threads)?;
+    }
     let data = overrides.choose(session.open(&source, watch)?)?;
     let said = &mut training.settings;
     said.batch = overrides.batch.unwrap_or(said.batch);

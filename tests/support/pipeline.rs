@@ -27,6 +27,7 @@ pub fn mnist() -> Schema {
         validation: Some(0),
         test: Some(10000),
         oddities: Vec::new(),
+        pixels: 0,
     }
 }
 

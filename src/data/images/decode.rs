@@ -13,17 +13,19 @@
 //! allocated for it, decoders work under a limit of memory, and the caller catches their panics.
 
 use std::borrow::Cow;
-use std::io::Cursor;
+use std::io::{BufReader, Cursor};
+use std::path::Path;
 
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
 use super::jpeg;
+use crate::files::read;
 
 /// More pixels than this are refused.
 const MOST_PIXELS: u64 = 64_000_000;
 /// What a decoder may allocate for each pixel: four channels of 16 bits.
-const PIXEL_MEMORY: u64 = 8;
+pub const PIXEL_MEMORY: u64 = 8;
 /// What it may allocate beside the pixels, before it is known how many there are: tables, and
 /// metadata, which a few packed bytes can blow up.
 const OTHER_MEMORY: u64 = 16 << 20;
@@ -50,6 +52,14 @@ pub struct Header<'a> {
     decoder: Box<dyn ImageDecoder + 'a>,
     /// Pixels, in millions.
     pub megapixels: u64,
+}
+
+/// The pixels that an image file says it has, if that can be read and is not too much.
+pub fn pixels(path: &Path) -> Option<u64> {
+    let file = BufReader::new(read::open(path).ok()?);
+    let (width, height) =
+        ImageReader::new(file).with_guessed_format().ok()?.into_dimensions().ok()?;
+    Some(u64::from(width) * u64::from(height)).filter(|&pixels| pixels <= MOST_PIXELS)
 }
 
 impl<'a> Header<'a> {

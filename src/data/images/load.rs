@@ -15,7 +15,7 @@ use std::sync::{Mutex, PoisonError};
 
 use fast_image_resize::Resizer;
 
-use super::decode::{Header, MOST_FILE_BYTES};
+use super::decode::{Header, MOST_FILE_BYTES, PIXEL_MEMORY};
 use super::fit::{Shape, fit};
 use super::packed::{Outcome, hash};
 use crate::base::caught::caught;
@@ -25,6 +25,16 @@ use crate::files;
 /// Images of more megapixels than this are decoded one at a time, so that many threads with large
 /// images do not need the memory of all of them at once.
 const LARGE: u64 = 16;
+
+/// Bytes that decoding images of so many pixels takes on so many threads at once: an image is read,
+/// decoded and brought to eight bits, and large ones are decoded one at a time.
+pub fn decoding_bytes(pixels: u64, threads: u64) -> u64 {
+    let bytes = |pixels: u64| pixels * PIXEL_MEMORY;
+    match pixels {
+        0 => 0,
+        _ => bytes(pixels) + bytes(pixels.min(LARGE * 1_000_000)) * threads.saturating_sub(1),
+    }
+}
 
 /// Counts images for all folders of a data set, and asks now and then whether to go on.
 pub struct Progress<'a> {

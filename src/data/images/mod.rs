@@ -22,13 +22,14 @@ mod scan;
 #[cfg(test)]
 mod tests;
 
+use std::cmp::Reverse;
 use std::ffi::OsString;
 use std::sync::Arc;
 
 use self::cache::{Loaded, Plan};
 use self::fit::{Resize, Shape};
 use self::load::Progress;
-pub use self::load::{Decoder, read as read_image};
+pub use self::load::{Decoder, decoding_bytes, read as read_image};
 use self::scan::Folder;
 pub use self::scan::{images_below, is_image};
 use super::dataset::{Column, Dataset, Note, Samples, Split};
@@ -126,10 +127,12 @@ impl<'a> Options<'a> {
             validation: None,
             test: None,
             oddities: Vec::new(),
+            pixels: 0,
         }
     }
 
-    /// Looks through the folders; opens no file.
+    /// Looks through the folders; of files, it reads the headers of the largest, and of all while
+    /// these are grey.
     pub fn schema(&self, places: &Places) -> Result<Schema, DataError> {
         let folders = self.look(places)?;
         let all = folders.train.files.len();
@@ -143,6 +146,7 @@ impl<'a> Options<'a> {
             grey: self.shape.channels == 3 && all_grey(&folders.train),
             classes: Some(folders.train.classes.len()),
             oddities: report::oddities(&folders.train),
+            pixels: folders.most_pixels(),
             train: Some(all - from_train - also_from_train),
             validation: Some(validation),
             test: Some(test),
@@ -175,6 +179,7 @@ impl<'a> Options<'a> {
         let (validation, test) = (other(validation_plan, validation)?, other(test_plan, test)?);
         let schema = Schema {
             oddities: report::oddities(&folders.train),
+            pixels: folders.most_pixels(),
             classes: Some(folders.train.classes.len()),
             train: Some(train.count()),
             validation: Some(validation.count()),
@@ -258,6 +263,25 @@ pub fn image_shape(
         _ => Resize::Stretch,
     };
     Ok(Shape { height, width, channels, resize })
+}
+
+/// How many of a folder's files are looked at for the largest image.
+const LOOKED_AT: usize = 8;
+
+impl Folders {
+    /// The pixels of the largest image, as the headers of the files with most bytes say.
+    fn most_pixels(&self) -> u64 {
+        let folders = [Some(&self.train), self.validation.as_ref(), self.test.as_ref()];
+        folders.into_iter().flatten().map(most_pixels).max().unwrap_or(0)
+    }
+}
+
+fn most_pixels(folder: &Folder) -> u64 {
+    let mut files: Vec<&scan::File> = folder.files.iter().collect();
+    let bytes = |file: &&scan::File| Reverse(file.stamp.as_ref().map_or(0, |it| it.bytes));
+    files.sort_by_key(bytes);
+    let pixels = |file: &&scan::File| decode::pixels(&folder.root.join(&file.path));
+    files.iter().take(LOOKED_AT).filter_map(pixels).max().unwrap_or(0)
 }
 
 /// Whether every image of a folder says that it has no colours; the first that does not ends the

@@ -25,6 +25,7 @@ fn schema(shape: &[usize]) -> Schema {
         validation: Some(0),
         test: Some(0),
         oddities: Vec::new(),
+        pixels: 0,
     }
 }
 

@@ -28,6 +28,7 @@ fn schema(shape: &[usize]) -> Request {
         validation: Some(6000),
         test: Some(10_000),
         oddities: Vec::new(),
+        pixels: 0,
     };
     Request { schemas: vec![("handwriting".into(), schema)], ..Request::default() }
 }

@@ -29,6 +29,7 @@ fn elaborated(train: &str, prepare: Preparation) -> Experiment {
         validation: None,
         test: None,
         oddities: Vec::new(),
+        pixels: 0,
     };
     let request = Request { schemas: vec![("photos".into(), schema)], ..Request::default() };
     let text = format!("{IMAGES}train pixels on photos {{ {train} }}\n");

@@ -106,6 +106,7 @@ fn one_hot_targets_are_classes() {
         validation: Some(0),
         test: Some(0),
         oddities: Vec::new(),
+        pixels: 0,
     };
     let request = Request { schemas: vec![("d".into(), schema)], ..Request::default() };
     for (loss, scale) in [
