@@ -157,13 +157,16 @@ fn no_program_makes_a_command_crash_hang_or_swell() {
             let fine = matches!(ended.status.code(), Some(0..=2));
             if !fine || ended.seconds > MOST_SECONDS || ended.bytes > MOST_BYTES {
                 let text = fs::read_to_string(folder.path().join("stderr")).unwrap_or_default();
-                seen.failures.push(format!(
+                let failure = format!(
                     "seed {seed}, nnc {}: {}, {:.1} s, {} MB\n{text}\n{program}",
                     command.join(" "),
                     ended.status,
                     ended.seconds,
                     ended.bytes >> 20,
-                ));
+                );
+                // At once, since a long run may be ended.
+                println!("{failure}");
+                seen.failures.push(failure);
             }
         }
     };

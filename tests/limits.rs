@@ -142,6 +142,34 @@ fn an_optimizer_takes_numbers_and_schedules() {
     }
 }
 
+/// Whatever address space there is: a command does its work or says that this is too little.
+#[cfg(target_os = "linux")]
+#[test]
+fn memory_that_is_missing_is_an_error() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = "data d = digits(train: 600, test: 100)\n\
+        model net(image: f32[N, 28, 28, 1]) -> f32[N, 10] {\n\
+            image |> flatten |> dense(600) |> relu |> dense(600) |> relu |> dense(10)\n\
+        }\n\
+        train net on d {\n loss = cross_entropy\n epochs = 1\n batch = 64\n}\n";
+    std::fs::write(folder.path().join("p.nn"), program).expect("writable");
+    let mut exits = Vec::new();
+    for kilobytes in (40_000..200_000).step_by(8_000) {
+        let limited = format!("ulimit -v {kilobytes} && exec \"$0\" run p.nn --no-out --threads 2");
+        let output = Command::new("sh")
+            .args(["-c", &limited, env!("CARGO_BIN_EXE_nnc")])
+            .current_dir(folder.path())
+            .output()
+            .expect("a shell");
+        let text = String::from_utf8_lossy(&output.stderr);
+        let exit = output.status.code();
+        assert!(matches!(exit, Some(0 | 1)), "{kilobytes} kB: {:?}\n{text}", output.status);
+        assert!(exit == Some(0) || text.contains("memory"), "{kilobytes} kB\n{text}");
+        exits.push(exit);
+    }
+    assert!(exits.contains(&Some(0)) && exits.contains(&Some(1)), "{exits:?}");
+}
+
 /// Many threads in little address space: fewer are started, and nothing else changes.
 #[cfg(target_os = "linux")]
 #[test]

@@ -12,6 +12,7 @@ macro_rules! eprintln {
     ($($text:tt)*) => { $crate::cli::write::note(&format!($($text)*)) };
 }
 
+mod allocator;
 mod bench;
 mod check;
 mod compare;
@@ -41,6 +42,8 @@ mod train;
 mod trained;
 mod verify;
 mod write;
+
+pub use allocator::Allocator;
 
 use crate::base::caught;
 use crate::base::shown::{Show, visible_lines};
@@ -159,6 +162,8 @@ pub fn main() -> ExitCode {
         }
     };
     quiet_panics();
+    allocator::explain_refusals();
+    threads::spare_address_space();
     if let Err(failure) = threads::from_environment() {
         return ExitCode::from(report(&failure));
     }

@@ -21,17 +21,21 @@ const THREAD_BYTES: usize = 4 << 20;
 /// The part of the address space that threads may take: one in so many.
 const SHARE: usize = 4;
 
-/// Makes the most of little. Must be called before any thread is started; from the second time on,
-/// it does nothing.
+/// Makes the most of little address space. Must be called before any thread is started.
+pub(super) fn spare_address_space() {
+    if memory::address_space().is_some() {
+        pool::share_arenas();
+    }
+}
+
+/// Starts the threads that data are read and programs are compiled on, which must be before those of
+/// a pool; from the second time on, it does nothing.
 pub(super) fn prepare() {
     static ONCE: Once = Once::new();
     ONCE.call_once(start_rayon);
 }
 
 fn start_rayon() {
-    if memory::address_space().is_some() {
-        pool::share_arenas();
-    }
     // Rayon panics where the system does not start the threads that it wants.
     let threads = startable(pool::default_threads());
     let builder = rayon::ThreadPoolBuilder::new().num_threads(threads.max(1));

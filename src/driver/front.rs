@@ -466,7 +466,7 @@ fn real(path: &Path) -> PathBuf {
 }
 
 /// A run without a step: there are too few samples for one batch, and the rest is dropped.
-fn no_steps(settings: &Settings, samples: usize) -> Diagnostic {
+pub(super) fn no_steps(settings: &Settings, samples: usize) -> Diagnostic {
     let batch = settings.batch;
     let message = format!("no step is left: {samples} samples make no batch of {batch}");
     let mut error = Diagnostic::error(codes::NO_SAMPLES, message)

@@ -113,8 +113,12 @@ fn load(request: &Request, from: &InitFrom) -> Result<Vec<(String, Tensor)>, Box
     let beside = request.file.parent().map(|folder| folder.join(&from.file));
     let under = request.nnc_data.as_ref().map(|folder| folder.join(&from.file));
     let places: Vec<PathBuf> = beside.into_iter().chain(under).collect();
-    let Some(place) = places.iter().find(|place| place.is_file() || RunFolder::is_one(place))
-    else {
+    // What is there and no file, its reader refuses by what it is.
+    let there = |place: &&PathBuf| {
+        let found = std::fs::metadata(place);
+        found.is_ok_and(|data| !data.is_dir()) || RunFolder::is_one(place)
+    };
+    let Some(place) = places.iter().find(there) else {
         let mut error = Diagnostic::error(codes::DATA_SOURCE, "the file of weights is not there")
             .primary(from.span, "asked for here");
         for place in &places {

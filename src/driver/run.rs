@@ -1,7 +1,7 @@
 //! What `nnc run` needs: every step of a run compiled up front, data opened, first values drawn.
 
 use super::failures::train_failure;
-use super::front::Front;
+use super::front::{Front, no_steps};
 use super::initial::{First, frozen_at_random, initial};
 use super::meaning::meaning;
 use super::memory;
@@ -114,7 +114,11 @@ pub fn run(
     said.batch = overrides.batch.unwrap_or(said.batch);
     said.epochs = overrides.epochs.unwrap_or(said.epochs);
     said.seed = overrides.seed.unwrap_or(said.seed);
-    let run_steps = training.settings.steps(data.train.count());
+    let samples = data.train.count();
+    let run_steps = training.settings.steps(samples);
+    if run_steps == 0 {
+        return Err(session.program_failure(vec![no_steps(&training.settings, samples)]));
+    }
     refuse_unfit(session, &training, &experiment.train, run_steps)?;
     let has_validation = data.validation.count() > 0;
     let unknown = unknown_watched(&training, has_validation);

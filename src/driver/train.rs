@@ -364,6 +364,7 @@ impl Prepared {
             "event": "end", "status": self.info.status, "result": result,
             "longest_checkpoint_stall_ms": stall,
         }));
+        unwritten = unwritten.or(recorder.incomplete_log().map(str::to_owned));
         let drawn = self.draw(trainer.state(), &details, threads);
         if let Err(Failure::Io(message)) = drawn {
             unwritten = unwritten.or(Some(message));

@@ -134,9 +134,13 @@ fn anywhere(text: &Text<'_>, error: &Diagnostic, found: &mut Vec<Candidate>) {
     if let Some(string) = shown.strip_prefix('"').and_then(|it| it.strip_suffix('"')) {
         found.push(candidate(format!("write `{string}`"), text.place, string, 9));
     }
-    if let Some(hex) = text.text[start..].strip_prefix("0x").or(shown.strip_prefix('x')) {
+    // `0` may have been taken for the number already.
+    let zero = match shown.starts_with('x') && text.text[..start].ends_with('0') {
+        true => start - 1,
+        false => start,
+    };
+    if let Some(hex) = text.text[zero..].strip_prefix("0x") {
         let digits: String = hex.chars().take_while(char::is_ascii_hexdigit).collect();
-        let zero = if shown.starts_with('x') { start - 1 } else { start };
         if let Ok(number) = i64::from_str_radix(&digits, 16) {
             let place = text.span(zero, zero + 2 + digits.len());
             found.push(candidate(format!("write {number}"), place, number.to_string(), 9));

@@ -40,23 +40,82 @@ impl std::error::Error for LoadError {}
 
 /// The tensors of a file and their names, in order of the names.
 pub fn load(path: &Path) -> Result<Vec<(String, Tensor)>, LoadError> {
-    let shown = path.shown();
-    let bytes = read::bytes(path, read::TENSORS)
-        .map_err(|error| LoadError::Io(format!("cannot read {shown}: {error}")))?;
-    parse(path, &bytes)
+    let failed = |error| LoadError::Io(format!("cannot read {}: {error}", path.shown()));
+    let head = head(path).map_err(failed)?;
+    sound(&head.bytes, head.file_length).map_err(|what| malformed(path, what))?;
+    parse(path, &read::bytes(path, read::TENSORS).map_err(failed)?)
+}
+
+/// The beginning of a file.
+struct Head {
+    /// Up to the tensors; only the header's length, where that cannot be.
+    bytes: Vec<u8>,
+    file_length: u64,
+}
+
+/// What a file says of its tensors: of one that is damaged, no more is read.
+fn head(path: &Path) -> io::Result<Head> {
+    let file = read::open(path)?;
+    let file_length = file.metadata()?.len();
+    let mut bytes = Vec::new();
+    (&file).take(8).read_to_end(&mut bytes)?;
+    let header = header_length(&bytes);
+    if header <= limits::FILE_HEADER as u64 {
+        file.take(header).read_to_end(&mut bytes)?;
+    }
+    Ok(Head { bytes, file_length })
+}
+
+/// The bytes of a file's header, as its first eight say.
+fn header_length(bytes: &[u8]) -> u64 {
+    bytes.first_chunk().map_or(0, |length| u64::from_le_bytes(*length))
+}
+
+/// Whether a file of so many bytes may hold what its head says, or what is wrong with it.
+fn sound(head: &[u8], file_length: u64) -> Result<(), String> {
+    bounded(head, file_length)?;
+    match SafeTensors::read_metadata(head) {
+        Ok(_) if file_length == head.len() as u64 => Ok(()),
+        Err(SafeTensorError::MetadataIncompleteBuffer) if is_whole(head, file_length) => Ok(()),
+        Ok(_) => Err(unsound(SafeTensorError::MetadataIncompleteBuffer)),
+        Err(error) => Err(unsound(error)),
+    }
+}
+
+/// Whether a file's header is not too large to be read.
+fn bounded(head: &[u8], file_length: u64) -> Result<(), String> {
+    let (header, most) = (header_length(head), limits::FILE_HEADER);
+    match (most as u64 + 1..=file_length).contains(&header) {
+        true => Err(format!("has a header of {header} bytes; at most {most} are read")),
+        false => Ok(()),
+    }
+}
+
+/// Whether the tensors that a head tells of end where the file does.
+fn is_whole(head: &[u8], file_length: u64) -> bool {
+    let metadata: Option<Metadata> = serde_json::from_slice(&head[8..]).ok();
+    let tensors = metadata.map(|metadata| metadata.data_len() as u64);
+    tensors.is_some_and(|bytes| head.len() as u64 + bytes == file_length)
+}
+
+fn unsound(error: SafeTensorError) -> String {
+    let why = match error {
+        // Which of several is named would differ from run to run.
+        SafeTensorError::InvalidOffset(_) => "a tensor does not begin where another ends".into(),
+        error => error.to_string(),
+    };
+    format!("is not a sound safetensors file: {why}")
+}
+
+fn malformed(path: &Path, what: String) -> LoadError {
+    LoadError::Malformed(format!("{} {what}", path.shown()))
 }
 
 /// The same, of bytes that were read from there.
 pub fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<(String, Tensor)>, LoadError> {
-    let shown = path.shown();
-    let malformed = |what: String| LoadError::Malformed(format!("{shown} {what}"));
-    let header = bytes.first_chunk().map_or(0, |length| u64::from_le_bytes(*length));
-    if (limits::FILE_HEADER as u64 + 1..=bytes.len() as u64).contains(&header) {
-        let most = limits::FILE_HEADER;
-        return Err(malformed(format!("has a header of {header} bytes; at most {most} are read")));
-    }
-    let file = SafeTensors::deserialize(bytes)
-        .map_err(|error| malformed(format!("is not a sound safetensors file: {error}")))?;
+    let malformed = |what: String| malformed(path, what);
+    bounded(bytes, bytes.len() as u64).map_err(malformed)?;
+    let file = SafeTensors::deserialize(bytes).map_err(|error| malformed(unsound(error)))?;
     let mut views = file.tensors();
     if views.len() > limits::FILE_TENSORS {
         let (count, most) = (views.len(), limits::FILE_TENSORS);
@@ -71,7 +130,7 @@ pub fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<(String, Tensor)>, LoadErr
     let mut tensors = Vec::with_capacity(views.len());
     for (name, view) in views {
         let value = tensor(&view)
-            .map_err(|what| LoadError::Malformed(format!("{shown}: `{name}` {what}")))?;
+            .map_err(|what| LoadError::Malformed(format!("{}: `{name}` {what}", path.shown())))?;
         tensors.push((name, value));
     }
     Ok(tensors)

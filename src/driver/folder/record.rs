@@ -36,8 +36,27 @@ pub struct Recorder<'a> {
     explain: Option<&'a mut Explain<'a>>,
     /// Room for the best epoch of a run without a folder, and that epoch once there is one.
     best: Option<(Snapshot, bool)>,
+    /// What could not be written so far.
+    unwritten: Unwritten,
     /// Whether it was the time that stopped the run.
     pub out_of_time: bool,
+}
+
+/// What a run writes again and again.
+#[derive(Clone, Copy, PartialEq)]
+enum Part {
+    Log,
+    Curves,
+    Checkpoint,
+}
+
+/// What could not be written: said the first time of each part, since the next hundred checkpoints
+/// will fail likewise.
+#[derive(Default)]
+struct Unwritten {
+    said: Vec<Part>,
+    /// Why lines of the log are missing.
+    log: Option<String>,
 }
 
 /// Says what was not finite in the step that a trainer made last.
@@ -64,8 +83,9 @@ impl<'a> Recorder<'a> {
         stop: &'a AtomicBool,
         deadline: Option<Instant>,
     ) -> Recorder<'a> {
-        let (explain, best) = (None, None);
-        Recorder { watcher, files, due, stop, deadline, explain, best, out_of_time: false }
+        let (explain, best, unwritten) = (None, None, Unwritten::default());
+        let out_of_time = false;
+        Recorder { watcher, files, due, stop, deadline, explain, best, unwritten, out_of_time }
     }
 
     /// Explains the first step that is left out.
@@ -88,7 +108,7 @@ impl<'a> Recorder<'a> {
         self.check();
         let Some(files) = &mut self.files else { return };
         if let Err(error) = files.log.event(event) {
-            self.unwritten(&format!("warning: cannot write events.jsonl: {error}"));
+            self.not_logged(&format!("cannot write events.jsonl: {error}"));
         }
     }
 
@@ -103,7 +123,7 @@ impl<'a> Recorder<'a> {
         }
         files.drawn = Instant::now();
         if let Err(Failure::Io(message)) = files.folder.write_curves(trainer.state()) {
-            self.unwritten(&format!("warning: {message}"));
+            self.unwritten(Part::Curves, &message);
         }
     }
 
@@ -117,12 +137,26 @@ impl<'a> Recorder<'a> {
         self.notice(&format!("warning: nothing more is written to {folder}: {error}"));
     }
 
-    /// Says what could not be written, unless that is because the folder is no longer the run's.
-    fn unwritten(&mut self, text: &str) {
+    /// Says what could not be written, if that is new; unless it is because the folder is no longer
+    /// the run's.
+    fn unwritten(&mut self, part: Part, text: &str) {
         self.check();
-        if self.files.is_some() {
-            self.notice(text);
+        if self.files.is_some() && !self.unwritten.said.contains(&part) {
+            self.unwritten.said.push(part);
+            self.notice(&format!("warning: {text}"));
         }
+    }
+
+    fn not_logged(&mut self, text: &str) {
+        self.unwritten(Part::Log, text);
+        if self.files.is_some() {
+            self.unwritten.log.get_or_insert_with(|| text.to_owned());
+        }
+    }
+
+    /// Why the log of the run is not complete, where that is so.
+    pub fn incomplete_log(&self) -> Option<&str> {
+        self.unwritten.log.as_deref()
     }
 
     /// Says something to whoever watches.
@@ -143,7 +177,7 @@ impl<'a> Recorder<'a> {
         let newest = self.files.as_ref().and_then(|files| files.keeper.newest());
         let newest =
             newest.map_or("there is none yet".into(), |name| format!("the last is {name}"));
-        self.unwritten(&format!("warning: no checkpoint: {error}; {newest}"));
+        self.unwritten(Part::Checkpoint, &format!("no checkpoint: {error}; {newest}"));
     }
 
     /// Keeps the run as it is and waits until that is on the disk; the name of what is there, or
@@ -183,7 +217,7 @@ impl Watcher for Recorder<'_> {
                     .as_mut()
                     .map(|files| files.log.event(&line).and_then(|()| files.log.epoch(record)));
                 if let Some(Err(error)) = written {
-                    self.unwritten(&format!("warning: cannot write the log of the run: {error}"));
+                    self.not_logged(&format!("cannot write the log of the run: {error}"));
                 }
             }
             Event::Skipped { what, epoch, step, loss, lr_scale } => {
