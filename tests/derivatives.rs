@@ -309,6 +309,24 @@ fn a_gradient_of_zero_stays_zero_where_a_slope_is_not_finite() {
 }
 
 #[test]
+fn a_branch_that_overflows_by_its_constants_gives_nothing() {
+    use nnc::graph::Binary::{Add, Gt, Mul, Sub};
+    for (function, constants) in [(Mul, [1e38, 100.0]), (Add, [3e38, 3e38])] {
+        let (slope, _) = exact(&[1.0, 2.0], &[-1.0, -1.0], |b, x, take| {
+            let [first, second, zero] =
+                [constants[0], constants[1], 0.0].map(|it| b.constant(it, f64_type().dtype));
+            let large = b.binary(function, x, first).unwrap();
+            let infinite = b.binary(function, large, second).unwrap();
+            let difference = b.binary(Sub, infinite, infinite).unwrap();
+            let value = b.unary(Unary::Exp, difference).unwrap();
+            let taken = b.binary(Gt, take, zero).unwrap();
+            b.select(taken, value, zero).unwrap()
+        });
+        assert_eq!(slope, [0.0, 0.0], "{function:?}");
+    }
+}
+
+#[test]
 fn a_row_that_is_not_taken_gives_a_product_nothing() {
     use nnc::graph::Binary::Gt;
     // log(a) @ b of rows 0 and 2, of which the first is not taken.

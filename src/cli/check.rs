@@ -110,8 +110,9 @@ impl Check {
         let threads = threads(self.threads);
         let wanted = Wanted { threads, time: self.time };
         let mut checked = Checked::default();
-        for request in driver::each_model(&driver::Session::new(None), request)? {
-            let mut session = driver::Session::new(None);
+        let mut first = driver::Session::new(None);
+        for request in driver::each_model(&mut first, request)? {
+            let mut session = first.beside();
             match driver::check(&mut session, &request, wanted) {
                 Ok(report) => {
                     driver::merge(&mut checked.found, report.warnings.clone());

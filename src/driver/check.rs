@@ -215,9 +215,7 @@ pub(super) fn findings(
 ) -> Result<Vec<Diagnostic>, Failure> {
     let mut all = Vec::new();
     for request in each_model(session, request)? {
-        let mut own = Session::default();
-        own.instead.clone_from(&session.instead);
-        own.search = session.search;
+        let mut own = session.beside();
         let found = match sound(&mut own, &request, fixes) {
             Ok(front) => front.warnings,
             Err(Failure::Program { diagnostics, .. }) => diagnostics,
@@ -243,7 +241,7 @@ pub fn merge(all: &mut Vec<Diagnostic>, found: Vec<Diagnostic>) {
 }
 
 /// The request, or where no model is asked for and the file has several, one for each.
-pub fn each_model(session: &Session, request: &Request) -> Result<Vec<Request>, Failure> {
+pub fn each_model(session: &mut Session, request: &Request) -> Result<Vec<Request>, Failure> {
     let models = match request.model {
         Some(_) => Vec::new(),
         None => session.several_models(request)?,

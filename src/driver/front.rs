@@ -2,7 +2,7 @@
 //! elaborates.
 
 use super::batch::{divides_by_zero, zero_division};
-use super::session::{Failure, Request, Session, bug};
+use super::session::{Failure, Request, Session, Tree, bug};
 use super::source::{Schemas, Source, source};
 use super::{initial, run, schedules};
 use crate::base::caught::caught;
@@ -79,11 +79,11 @@ impl Session {
     }
 
     /// The models of a program that parses, where it has several.
-    pub(super) fn several_models(&self, request: &Request) -> Result<Vec<String>, Failure> {
+    pub(super) fn several_models(&mut self, request: &Request) -> Result<Vec<String>, Failure> {
         let text = self.main_text(request)?;
-        let mut session = Session::default();
-        session.instead.clone_from(&self.instead);
+        let mut session = self.beside();
         let (parsed, errors) = session.parse(&request.file, text)?;
+        (self.prelude, self.trees) = (session.prelude, session.trees);
         Ok(match errors.is_empty() {
             true => elaborate::several_models(&parsed.program()),
             false => Vec::new(),
@@ -258,12 +258,21 @@ impl Session {
         loading: &mut Loading,
         found: &mut Vec<Diagnostic>,
     ) -> Result<(), Failure> {
-        let file = match self.parse_file(id)? {
-            Ok(file) => file,
-            Err(errors) => {
-                found.extend(errors);
-                return Ok(());
-            }
+        let text = &self.sources.file(id).text;
+        let known = self.trees.iter().find(|known| known.file == id && known.text == *text);
+        let file = match known.map(|known| ast::File::clone(&known.tree)) {
+            Some(file) => file,
+            None => match self.parse_file(id)? {
+                Ok(file) => {
+                    let text = self.sources.file(id).text.clone();
+                    self.trees.push(Tree { file: id, text, tree: Arc::new(file.clone()) });
+                    file
+                }
+                Err(errors) => {
+                    found.extend(errors);
+                    return Ok(());
+                }
+            },
         };
         let uses = elaborate::uses(&file);
         loading.files.push(file);

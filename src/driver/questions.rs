@@ -32,7 +32,7 @@ pub fn questions(arguments: &[PathBuf]) -> Result<Vec<Question>, Failure> {
 fn standard_input() -> Result<Vec<u8>, Failure> {
     let bytes = read::stream(std::io::stdin().lock(), read::TABLE)
         .map_err(|error| Failure::Io(format!("cannot read standard input: {error}")))?;
-    match bytes.is_empty() {
+    match bytes.trim_ascii().is_empty() {
         true => Err(Failure::Data("standard input is empty".to_owned())),
         false => Ok(bytes),
     }

@@ -147,6 +147,10 @@ fn help(graph: &Graph, node: NodeId, seen: &Seen, what: NotFinite) -> &'static s
         (_, NotFinite::Update) if overflows => {
             "the result is too large for f32: a smaller learning rate, or `clip_norm`, helps"
         }
+        (_, NotFinite::State) => {
+            "what the layer writes grows from step to step: keep it within bounds, as the running \
+             mean `0.9 * seen + 0.1 * new` does"
+        }
         _ => SMALLER_RATE,
     }
 }

@@ -4,7 +4,7 @@
 use super::slips::Search;
 use crate::base::caught::caught;
 use crate::base::diagnostic::Diagnostic;
-use crate::base::source::Sources;
+use crate::base::source::{FileId, Sources};
 use crate::syntax::ast::File;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -81,6 +81,14 @@ pub struct Timing {
     pub seconds: f64,
 }
 
+/// A text that was parsed, with its tree.
+#[derive(Clone, Debug)]
+pub(super) struct Tree {
+    pub file: FileId,
+    pub text: String,
+    pub tree: Arc<File>,
+}
+
 /// The stages' surroundings.
 #[derive(Debug, Default)]
 pub struct Session {
@@ -92,6 +100,8 @@ pub struct Session {
     pub(super) instead: Vec<(PathBuf, String)>,
     /// The prelude's tree, once it was parsed.
     pub(super) prelude: Option<Arc<File>>,
+    /// The trees of files, by place and text.
+    pub(super) trees: Vec<Tree>,
     /// Steps that parsing and evaluating have taken.
     pub(super) steps: usize,
     pub(super) wanted: Option<String>,
@@ -104,6 +114,17 @@ impl Session {
     /// A session that keeps the text of the stage of this name.
     pub fn new(wanted: Option<&str>) -> Self {
         Session { wanted: wanted.map(str::to_string), ..Session::default() }
+    }
+
+    /// A new session that reads the same texts, and does not parse again what this one has parsed.
+    pub fn beside(&self) -> Session {
+        Session {
+            instead: self.instead.clone(),
+            prelude: self.prelude.clone(),
+            trees: self.trees.clone(),
+            search: self.search,
+            ..Session::default()
+        }
     }
 
     /// Takes a text for that of a file.

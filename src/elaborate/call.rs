@@ -156,7 +156,7 @@ impl<'a> Elaborator<'a> {
         let other = kinds.into_iter().find(|&kind| self.items.find(kind, name, builtin).is_some());
         self.report(match other {
             Some(kind) => {
-                error.help(format!("`{name}` is the name of a {}, not of a layer", kind.word()))
+                error.help(format!("`{name}` is the name of {}, not of a layer", kind.one()))
             }
             None => {
                 let labels = self.frame().labels.keys().copied();

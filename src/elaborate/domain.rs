@@ -61,6 +61,9 @@ impl Driven {
     }
 }
 
+/// What every number must be.
+pub(super) const FINITE: &str = "at most 3.4e38, the largest `f32`";
+
 /// A number that is known, or a multiple of the batch.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Number {
@@ -69,9 +72,10 @@ enum Number {
 }
 
 impl Number {
+    /// Whether 32 bits hold it.
     fn is_finite(self) -> bool {
         let (Number::Known(number) | Number::Batch(number)) = self;
-        number.is_finite()
+        (number as f32).is_finite()
     }
 
     /// Whether this is above a number, or equal where that counts; `None`: it depends on the batch.
@@ -243,7 +247,8 @@ impl<'a> Elaborator<'a> {
         let whole = matches!(value, Value::Int(_)) && param.ty.as_ref().is_none_or(is_whole);
         match range.holds(number) {
             Some(true) if number.is_finite() => Ok(()),
-            Some(_) => Err(self.outside(check, value, &range, &range.words(whole))),
+            Some(true) => Err(self.outside(check, value, &range, FINITE)),
+            Some(false) => Err(self.outside(check, value, &range, &range.words(whole))),
             None => {
                 let argument = check.argument();
                 let message =

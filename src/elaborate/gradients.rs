@@ -12,6 +12,7 @@
 
 use super::call::{Slot, written};
 use super::context::{Elaborator, Eval, Reported};
+use super::domain::FINITE;
 use super::expr::Expect;
 use super::train::Plan;
 use super::value::Value;
@@ -134,12 +135,16 @@ impl<'a> Elaborator<'a> {
         }
         match value.as_f64() {
             Some(0.0) if !positive => Ok(None),
-            Some(number) if number > 0.0 && number.is_finite() => {
+            Some(number) if number > 0.0 && (number as f32).is_finite() => {
                 self.at(expr.span);
                 Ok(Some(self.builder.hyper(&format!("train.{key}"), number)))
             }
             _ => {
-                let takes = if positive { "positive" } else { "not negative" };
+                let takes = match value.as_f64() {
+                    Some(number) if number > 0.0 => FINITE,
+                    _ if positive => "positive",
+                    _ => "not negative",
+                };
                 let found = self.describe(&value);
                 let message = format!("`{key}` is a number that is {takes}, found {found}");
                 Err(self.error(codes::TRAIN_KEY, expr.span, message))

@@ -7,6 +7,7 @@
 
 use super::call::{Given, Passed, Slot, expectation, written};
 use super::context::{Elaborator, Eval, Reported};
+use super::domain::FINITE;
 use super::expr::Expect;
 use super::items::FnId;
 use super::scope::{Binding, Frame, Role};
@@ -137,8 +138,8 @@ impl<'a> Elaborator<'a> {
             };
             numbers.push(number.ok_or(Reported)?);
         }
-        let infinite = numbers.iter().position(|number| !number.is_finite());
-        let infinite = infinite.map(|index| (index, "finite"));
+        let infinite = numbers.iter().position(|&number| !(number as f32).is_finite());
+        let infinite = infinite.map(|index| (index, FINITE));
         if let Some((index, must)) = infinite.or_else(|| (draw.wrong)(&numbers)) {
             let argument = format!("`{}` of `{}`", draw.params[index].0, draw.name);
             let at = values[index].as_ref().map_or(span, |(_, at)| *at);

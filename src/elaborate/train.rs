@@ -322,7 +322,7 @@ impl<'a> Elaborator<'a> {
             ExprKind::Name(name) => (name, value.span, &[]),
             ExprKind::Call(call) => (&call.callee.text, call.callee.span, &call.args),
             _ => {
-                let message = format!("the name of a {word} is needed here");
+                let message = format!("the name of {} is needed here", kind.one());
                 return Err(self.error(codes::TRAIN_KEY, value.span, message));
             }
         };

@@ -98,6 +98,12 @@ impl FunctionKind {
             FunctionKind::Initializer => "initializer",
         }
     }
+
+    /// The word as one of its kind: `an optimizer`.
+    pub fn one(self) -> String {
+        let article = if self.word().starts_with(['o', 'i']) { "an" } else { "a" };
+        format!("{article} {}", self.word())
+    }
 }
 
 impl ItemKind {

@@ -68,14 +68,19 @@ impl Value {
     }
 
     fn constant(value: f64) -> Value {
-        let size = if value.abs() <= 1e6 { Bounded } else { Plain };
+        // What is near the largest `f32` overflows with the next sum or product.
+        let size = match value.abs() {
+            size if size <= 1e6 => Bounded,
+            size if size <= 1e30 => Plain,
+            _ => Singular,
+        };
         let sign = match value {
             value if value >= f64::from(f32::MIN_POSITIVE) => Positive,
             value if value >= 0.0 => NotNegative,
             value if value < 0.0 => NotPositive,
             _ => Any,
         };
-        Value::new(if value.is_finite() { size } else { Singular }, sign)
+        Value::new(size, sign)
     }
 
     /// One of two values.
