@@ -46,8 +46,8 @@ const COUNT: u64 = 500;
 /// Of so many cases, one may differ beyond the tolerance where rounding explains it.
 const ROUNDED: usize = 25;
 
-/// Failures that are shown.
-const SHOWN: usize = 5;
+/// After so many failures no case is begun.
+const FAILURES: usize = 3;
 
 /// Where the file and its failures say what to do.
 const BLESS: &str = "NNC_PYTHON=python3 NNC_BLESS=1 cargo test --release --test torch_random";
@@ -94,11 +94,14 @@ fn check<W>(
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);
             let Some(&source) = sources.get(at) else { return };
+            if tally.lock().expect("not poisoned").wrong.len() >= FAILURES {
+                return;
+            }
             let verdict = one(&mut worker, at, source);
             let mut tally = tally.lock().expect("not poisoned");
             match verdict {
                 Verdict::Equal => {}
-                Verdict::Allowed => tally.allowed.push(source.to_string()),
+                Verdict::Allowed(why) => tally.allowed.push(format!("{source}: {why}")),
                 Verdict::Wrong(why) => tally.wrong.push(format!("{source}: {why}")),
             }
         }
@@ -113,14 +116,10 @@ fn check<W>(
 
 /// Fails where a case is wrong, or too many need an explanation.
 fn judge(tally: &Tally, count: usize) {
-    let (wrong, allowed) = (&tally.wrong, tally.allowed.len());
-    println!(
-        "{} equal, {allowed} within rounding: {:?}",
-        count - allowed - wrong.len(),
-        tally.allowed
-    );
-    let shown: Vec<&str> = wrong.iter().take(SHOWN).map(String::as_str).collect();
-    assert!(wrong.is_empty(), "{} of {count} cases:\n{}", wrong.len(), shown.join("\n\n"));
+    let allowed = tally.allowed.len();
+    assert!(tally.wrong.is_empty(), "{}", tally.wrong.join("\n\n"));
+    println!("{count} cases: {} equal, {allowed} explained by rounding", count - allowed);
+    tally.allowed.iter().for_each(|case| println!("{case}"));
     assert!(allowed <= 2 + count / ROUNDED, "rounding explains {allowed} of {count} cases");
 }
 
@@ -321,5 +320,6 @@ fn a_wrong_number_is_found() {
     let explained = expected::Expected { summary, spread };
     let mut other = values.clone();
     other[3] += 2e-3;
-    assert_eq!(explained.verdict("x", &Summary::of(&other)), Verdict::Allowed);
+    let verdict = explained.verdict("x", &Summary::of(&other));
+    assert!(matches!(verdict, Verdict::Allowed(_)), "{verdict:?}");
 }

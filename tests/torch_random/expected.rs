@@ -48,7 +48,7 @@ pub type Values = BTreeMap<String, Expected>;
 pub enum Verdict {
     Equal,
     /// It differs beyond the tolerance, but no more than rounding explains.
-    Allowed,
+    Allowed(String),
     Wrong(String),
 }
 
@@ -129,13 +129,14 @@ pub fn distance(
 ) -> Verdict {
     let far = (found - want).abs();
     if far <= tolerance {
-        Verdict::Equal
-    } else if far <= tolerance + SPREADS * spread {
-        Verdict::Allowed
-    } else {
-        Verdict::Wrong(format!(
-            "{name}: {what} is {found:e}, not {want:e} (within {tolerance:.1e}, rounding {spread:.1e})"
-        ))
+        return Verdict::Equal;
+    }
+    let why = format!(
+        "{name}: {what} is {found:e}, not {want:e} (within {tolerance:.1e}, rounding {spread:.1e})"
+    );
+    match far <= tolerance + SPREADS * spread {
+        true => Verdict::Allowed(why),
+        false => Verdict::Wrong(why),
     }
 }
 
@@ -145,7 +146,7 @@ impl Verdict {
         match (&self, &other) {
             (Verdict::Wrong(_), _) | (_, Verdict::Equal) => self,
             (_, Verdict::Wrong(_)) | (Verdict::Equal, _) => other,
-            (Verdict::Allowed, Verdict::Allowed) => self,
+            (Verdict::Allowed(_), Verdict::Allowed(_)) => self,
         }
     }
 }

@@ -124,10 +124,11 @@ impl Draw {
 
     fn images(&mut self) -> (Vec<usize>, Vec<String>) {
         let filters = 2 + self.below(4);
-        let mut layers = vec![format!("conv({filters}, 3, pad: 1)")];
-        if self.below(3) == 0 {
-            layers.push("batch_norm".into());
-        }
+        // A bias that a norm takes away again has the gradient 0 and nothing but rounding in it.
+        let mut layers = match self.below(3) {
+            0 => vec![format!("conv({filters}, 3, pad: 1, bias: false)"), "batch_norm".into()],
+            _ => vec![format!("conv({filters}, 3, pad: 1)")],
+        };
         layers.push(self.activation());
         layers.push(self.of(&["max_pool(2)", "avg_pool(2)", "global_avg_pool"]).into());
         layers.push("flatten".into());
