@@ -1,8 +1,9 @@
 //! Cases: a graph before autodiff, what it is given, and how nnc runs it.
 //!
 //! A case is made of a random program (its gradients in most, its evaluation in some) or of a
-//! random net that is trained. Odd seeds move parameters away from the zeros and ones at which
-//! biases and scales begin; even ones leave them there, where kinks and ties are met exactly.
+//! random net that is trained. Every second program lies on edges: its inputs are multiples of a half
+//! and its parameters of a quarter, so that ties, zeros and jumps are met exactly. In the others,
+//! parameters are moved away from the zeros and ones at which biases and scales begin.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -24,6 +25,10 @@ const INPUT: &str = "input.";
 pub const STEPS: u64 = 20;
 /// Of so many programs, the last is evaluated only.
 const EVALUATED: u64 = 6;
+/// Of so many programs, one lies on edges.
+const EDGES: u64 = 2;
+/// After so many seeds, programs begin with the same productions again.
+const ROUND: u64 = 36;
 
 /// What a case is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +54,9 @@ pub enum Mode {
 pub struct Case {
     pub source: Source,
     pub mode: Mode,
+    /// Whether inputs and parameters lie where functions have kinks and jumps, so that a small
+    /// change of them is no small change.
+    pub edges: bool,
     /// The program.
     pub text: String,
     pub batch: usize,
@@ -111,16 +119,24 @@ impl Case {
     pub fn of_program(seed: u64, program: &RandomProgram) -> Result<Case, String> {
         let text = program.text();
         let experiment = try_experiment(&text, Vec::new())?;
-        let (mode, forward, step) = match seed % EVALUATED == EVALUATED - 1 {
+        // Not the seed alone, so that each production gets each of them.
+        let turn = seed + seed / ROUND;
+        let edges = turn.is_multiple_of(EDGES);
+        let (mode, forward, step) = match turn % EVALUATED == EVALUATED - 1 {
             true => (Mode::Evaluation, &experiment.eval, experiment.eval.clone()),
             false => (Mode::Gradients, &experiment.train, training_with_gradients(&experiment)),
         };
         let batch = program.batch;
         let inputs = program.env(forward, batch, seed).inputs;
-        let given = given(forward, batch, seed, inputs);
+        let mut given = given(forward, batch, seed, inputs);
+        match edges {
+            true => to_edges(&mut given),
+            false => off_edges(&mut given, seed),
+        }
         Ok(Case {
             source: Source::Program(seed),
             mode,
+            edges,
             text,
             batch,
             forward: bind::run(forward, batch),
@@ -135,14 +151,17 @@ impl Case {
         let experiment = try_experiment(&text, Vec::new())?;
         let step = training_with_gradients(&experiment);
         let batch = net.batch;
+        let mut given = given(&experiment.train, batch, seed, net.inputs(seed));
+        off_edges(&mut given, seed);
         Ok(Case {
             source: Source::Net(seed),
             mode: Mode::Training,
+            edges: false,
             text,
             batch,
             forward: bind::run(&experiment.train, batch),
-            given: given(&experiment.train, batch, seed, net.inputs(seed)),
             step,
+            given,
             training: net.training(STEPS).to_string(),
         })
     }
@@ -201,11 +220,7 @@ fn given(graph: &Graph, batch: usize, seed: u64, inputs: Tensors) -> Tensors {
     let mut given: Tensors =
         inputs.into_iter().map(|(name, tensor)| (format!("{INPUT}{name}"), tensor)).collect();
     for param in graph.params.values() {
-        let mut value = initial_value(&param.init, &param.ty, &param.path, seed);
-        if let (1, Data::F32(values)) = (seed % 2, &mut value.data) {
-            let mut sequence = Sequence::new(seed, hash_name(&param.path) ^ 1);
-            values.iter_mut().for_each(|value| *value += 0.5 * sequence.unit() as f32 - 0.25);
-        }
+        let value = initial_value(&param.init, &param.ty, &param.path, seed);
         given.insert(format!("param.{}", param.path), value);
     }
     for state in graph.states.values() {
@@ -222,4 +237,28 @@ fn given(graph: &Graph, batch: usize, seed: u64, inputs: Tensors) -> Tensors {
         }
     }
     given
+}
+
+/// Rounds floats, inputs to halves and parameters to quarters.
+fn to_edges(given: &mut Tensors) {
+    for (name, tensor) in given {
+        let steps = match name.split_once('.') {
+            Some(("input", _)) => 2.0,
+            Some(("param", _)) => 4.0,
+            _ => continue,
+        };
+        if let Data::F32(values) = &mut tensor.data {
+            values.iter_mut().for_each(|value| *value = (*value * steps).round() / steps);
+        }
+    }
+}
+
+/// Moves parameters by up to a quarter.
+fn off_edges(given: &mut Tensors, seed: u64) {
+    for (name, tensor) in given.iter_mut().filter(|(name, _)| name.starts_with("param.")) {
+        let mut sequence = Sequence::new(seed, hash_name(name));
+        if let Data::F32(values) = &mut tensor.data {
+            values.iter_mut().for_each(|value| *value += 0.5 * sequence.unit() as f32 - 0.25);
+        }
+    }
 }

@@ -149,7 +149,7 @@ impl Draw {
         for (name, numbers) in
             [("l1", [0.001, 0.02]), ("l2", [0.01, 0.1]), ("weight_decay", [0.01, 0.3])]
         {
-            if self.below(3) == 0 && !(name == "weight_decay" && decays) {
+            if self.below(2) == 0 && !(name == "weight_decay" && decays) {
                 let spared = (self.below(3) == 0).then_some("*.bias");
                 settings.push((name, self.of(&numbers), spared));
             }

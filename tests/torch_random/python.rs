@@ -84,6 +84,7 @@ fn request(case: &Case) -> Vec<u8> {
     let metadata = HashMap::from([
         ("graph".to_string(), case.forward.to_string()),
         ("mode".to_string(), case.mode.name().to_string()),
+        ("edges".to_string(), case.edges.to_string()),
         ("training".to_string(), case.training.clone()),
     ]);
     safetensors::serialize(views, Some(metadata)).expect("a file of tensors")
