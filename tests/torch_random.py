@@ -51,7 +51,7 @@ class Node:
         self.dtype, self.shape = dtype, shape
 
     def numbers(self, text=None):
-        """The integers of the attributes, in order."""
+        """The integers of the attributes, or of a part of them, in order."""
         return [int(number) for number in re.findall(r"-?\d+", self.text if text is None else text)]
 
 
@@ -149,8 +149,7 @@ class Window:
 
         self.size = node.numbers(re.match(r"\[.*?\]", node.text).group())
         self.stride, self.dilation = part("stride", [1, 1]), part("dilation", [1, 1])
-        top, bottom, self.left, self.right = part("pad", [0, 0, 0, 0])
-        self.top, self.bottom = top, bottom
+        self.top, self.bottom, self.left, self.right = part("pad", [0, 0, 0, 0])
         groups = re.search(r"groups (\d+)", node.text)
         self.groups = int(groups.group(1)) if groups else 1
 
@@ -202,7 +201,7 @@ def number(text, dtype):
     return {"true": 1.0, "false": 0.0}.get(text) if dtype == "bool" else float(text)
 
 
-def iota(node, _):
+def iota(node):
     axis = node.numbers()[0]
     counted = torch.arange(node.shape[axis], dtype=torch.int32)
     ones = [1] * len(node.shape)
@@ -315,7 +314,7 @@ class Run:
         if node.name == "uniform":
             return self.given[f"uniform.{node.text}"]
         if node.name == "iota":
-            return iota(node, None)
+            return iota(node)
         if node.name == "cast":
             return cast(args[0], dtype)
         if node.name == "div" and node.dtype == "i32":
@@ -403,14 +402,11 @@ OPTIMIZERS = {
 def optimizer(training, params):
     """PyTorch's optimiser; what the program leaves out is PyTorch's default."""
     name, args = training["optimizer"], dict(training["args"])
-    # Adam has betas of its own defaults, Lion others.
-    betas = [0.9, 0.99 if name == "lion" else 0.999]
-    for at, key in enumerate(["beta1", "beta2"]):
-        if key in args:
-            betas[at] = args.pop(key)
-            args["betas"] = tuple(betas)
-    if "betas" in args:
-        args["betas"] = tuple(betas)
+    betas = {"beta1": 0.9, "beta2": 0.99 if name == "lion" else 0.999}
+    if written := betas.keys() & args.keys():
+        args["betas"] = tuple(args.get(key, betas[key]) for key in betas)
+        for key in written:
+            del args[key]
     if "initial" in args:
         args["initial_accumulator_value"] = args.pop("initial")
     if "nesterov" in args:
@@ -418,8 +414,6 @@ def optimizer(training, params):
     # The setting of this name stands for the optimiser's own.
     if "weight_decay" in training["settings"] and name in ("sgd", "adamw", "lion"):
         args["weight_decay"] = 0.0
-    if name == "sgd":
-        args.setdefault("lr", 1e-3)
     return OPTIMIZERS[name](params, **args)
 
 
