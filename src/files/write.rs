@@ -57,8 +57,17 @@ pub fn destination(path: &Path) -> io::Result<PathBuf> {
 
 /// Opens a plain file to write at its end; makes it where there is none.
 pub fn append(path: &Path) -> io::Result<File> {
+    open_end(path, true)
+}
+
+/// Opens a plain file that is there to write at its end.
+pub fn append_to(path: &Path) -> io::Result<File> {
+    open_end(path, false)
+}
+
+fn open_end(path: &Path, create: bool) -> io::Result<File> {
     let target = Target::of(path)?;
-    let file = without_waiting().append(true).create(true).open(&target.path)?;
+    let file = without_waiting().append(true).create(create).open(&target.path)?;
     plain(&file.metadata()?)?;
     Ok(file)
 }

@@ -69,9 +69,17 @@ impl Log {
         if first {
             return self.rewrite();
         }
-        let mut file = write::append(&self.metrics)?;
-        let row = self.rows.last().map(String::as_str).unwrap_or_default();
-        file.write_all(row.as_bytes())
+        // It is made anew only where the folder is the run's still: opening it must not make it.
+        match write::append_to(&self.metrics) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.folder.check()?;
+                self.rewrite()
+            }
+            file => {
+                let row = self.rows.last().map(String::as_str).unwrap_or_default();
+                file?.write_all(row.as_bytes())
+            }
+        }
     }
 
     fn row(&mut self, record: &EpochRecord) {
