@@ -72,6 +72,14 @@ fn what_passes_a_limit_is_refused_with_its_code() {
         (
             "E0112",
             format!(
+                "{}train m {{\n    loss = mse\n    freeze = [{}]\n}}\n",
+                repeated(500, "dense(8)"),
+                lines(2000, |i| format!("\"*d*e*n*s*e*.*{i}x\", "))
+            ),
+        ),
+        (
+            "E0112",
+            format!(
                 "{}train m {{\n    loss = mse\n    optimizer = adam\n}}\n",
                 repeated(1000, "dense(8) |> relu")
             ),
@@ -107,6 +115,12 @@ fn what_is_within_the_limits_is_checked() {
         format!("model m(x: f32[N, 8]{parameters}) -> f32[N, 8] {{ x |> dense(8) }}\n"),
         format!("{}{MODEL}", lines(10_000, |i| format!("const C{i} = {i}\n"))),
         body(&lines(10_000, |i| format!("let a{i} = {i}\n"))),
+        lines(500, |i| {
+            format!(
+                "model m{i}(x: f32[N, 8]) -> f32[N, 8] {{ dense(x, 8) }}\n\
+                 train m{i} {{ loss = mse }}\n"
+            )
+        }),
         "model m(i: i32[N]) -> f32[N, 8] { gather(normal([400000000, 8]), i) }\n".into(),
     ];
     for program in cases {

@@ -24,6 +24,8 @@ pub const SOURCE_FILES: usize = 256;
 pub const NAME_BYTES: usize = 255;
 /// Values in a list, those of inner lists included.
 pub const LIST_VALUES: usize = 10_000;
+/// Patterns of parameters in a setting.
+pub const PATTERNS: usize = 256;
 /// Bytes of a string.
 pub const STRING_BYTES: usize = 1 << 16;
 /// Axes of a tensor.

@@ -18,6 +18,7 @@ use super::train::Plan;
 use super::value::Value;
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
+use crate::base::limits;
 use crate::base::names::near;
 use crate::base::source::Span;
 use crate::base::tensor::DType;
@@ -219,7 +220,7 @@ impl<'a> Elaborator<'a> {
         if let ExprKind::List(items) = &expr.kind {
             let found: Vec<Eval<_>> = items.iter().map(|item| self.patterns(item)).collect();
             let found: Eval<Vec<Vec<_>>> = found.into_iter().collect();
-            return found.map(|lists| lists.concat());
+            return self.few(found?.concat(), expr.span);
         }
         let value = self.expr(expr, Expect::Any)?;
         let texts = match &value {
@@ -227,7 +228,9 @@ impl<'a> Elaborator<'a> {
             value => text(value).map(|text| vec![text]),
         };
         match texts {
-            Some(texts) => Ok(texts.into_iter().map(|text| (text, expr.span)).collect()),
+            Some(texts) => {
+                self.few(texts.into_iter().map(|text| (text, expr.span)).collect(), expr.span)
+            }
             None => {
                 let found = self.describe(&value);
                 let message = format!("a pattern of parameters is a string, found {found}");
@@ -235,6 +238,15 @@ impl<'a> Elaborator<'a> {
                 Err(self.error_help(codes::WRONG_KIND, expr.span, message, help))
             }
         }
+    }
+
+    /// Patterns, unless they are too many: each is compared with every parameter.
+    fn few(&mut self, patterns: Vec<Pattern>, span: Span) -> Eval<Vec<Pattern>> {
+        if patterns.len() <= limits::PATTERNS {
+            return Ok(patterns);
+        }
+        let message = format!("more than {} patterns of parameters", limits::PATTERNS);
+        Err(self.stop(span, message, "`*` stands for any characters: `\"encoder.*\"`"))
     }
 }
 
@@ -277,6 +289,9 @@ impl Patterns {
         let paths: Vec<&str> = graph.params.values().map(|param| param.path.as_str()).collect();
         let before = found.len();
         for (pattern, span) in self.only.iter().chain(&self.except) {
+            if found.len() >= limits::FINDINGS {
+                break;
+            }
             if !paths.iter().any(|path| matches(pattern, path)) {
                 found.push(unmatched(pattern, *span, &paths));
             }
