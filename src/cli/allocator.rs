@@ -58,12 +58,25 @@ pub(super) fn explain_refusals() {
     }
 }
 
+/// Whether the system would give some memory now. What is not Rust's own allocates too: the pages of
+/// compiled code, the runtime that unwinds a panic.
+#[cfg(unix)]
+fn is_memory_left() -> bool {
+    const BYTES: usize = 64 << 20;
+    // SAFETY: new pages, which nobody else has; those that are given are given back.
+    unsafe {
+        let (rights, kind) = (libc::PROT_READ, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+        let pages = libc::mmap(std::ptr::null_mut(), BYTES, rights, kind, -1, 0);
+        pages != libc::MAP_FAILED && libc::munmap(pages, BYTES) == 0
+    }
+}
+
 /// Ends the process where it was memory that was missing; anything else ends it as before.
 #[cfg(unix)]
 extern "C" fn aborted(_signal: libc::c_int) {
     const TEXT: &[u8] = b"error: there is no memory left: a limit (`ulimit -v`, a control group) or \
         other programs leave too little; make `batch` or the model smaller, or use fewer `--threads`\n";
-    if REFUSED.load(Ordering::Relaxed) > 0 {
+    if REFUSED.load(Ordering::Relaxed) > 0 || !is_memory_left() {
         // SAFETY: the bytes are there, and both calls are allowed in a handler.
         unsafe {
             libc::write(libc::STDERR_FILENO, TEXT.as_ptr().cast(), TEXT.len());

@@ -163,8 +163,8 @@ pub fn main() -> ExitCode {
     };
     quiet_panics();
     allocator::explain_refusals();
-    threads::spare_address_space();
-    if let Err(failure) = threads::from_environment() {
+    let ready = threads::spare_address_space().and_then(|()| threads::from_environment());
+    if let Err(failure) = ready {
         return ExitCode::from(report(&failure));
     }
     let result = match cli.command {

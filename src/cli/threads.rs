@@ -18,13 +18,24 @@ use std::thread::{self, Builder};
 const MOST: u16 = 1024;
 /// Bytes of address space that a thread takes: its stack, and what `malloc` keeps for it.
 const THREAD_BYTES: usize = 4 << 20;
+/// Bytes of address space that the smallest of models needs to be compiled.
+const LEAST: usize = 24 << 20;
 /// The part of the address space that threads may take: one in so many.
 const SHARE: usize = 4;
 
-/// Makes the most of little address space. Must be called before any thread is started.
-pub(super) fn spare_address_space() {
-    if memory::address_space().is_some() {
-        pool::share_arenas();
+/// Makes the most of little address space, or says that it is too little for any command. Must be
+/// called before any thread is started.
+pub(super) fn spare_address_space() -> Result<(), Failure> {
+    let Some(bytes) = memory::address_space() else { return Ok(()) };
+    pool::share_arenas();
+    match bytes < LEAST {
+        true => Err(Failure::Io(format!(
+            "there is too little memory: {} MB of address space are left by a limit (`ulimit -v`), \
+             and {} MB are needed at least",
+            bytes >> 20,
+            LEAST >> 20
+        ))),
+        false => Ok(()),
     }
 }
 

@@ -9,6 +9,7 @@
 //! Code is written into pages that are writable, which then become executable and lose the right
 //! to be written; they are freed with the [`Code`]. Nothing here runs the code.
 
+use std::alloc::{Layout, handle_alloc_error};
 use std::ptr;
 
 use cranelift_codegen::ir::LibCall;
@@ -182,7 +183,8 @@ pub fn link(object: &Object) -> Code {
     // Functions start at multiples of 64 bytes or less; pages round up once more.
     let bytes: usize = object.functions.iter().map(|function| function.code.len()).sum();
     let reserved = bytes + 64 * (object.functions.len() + 1) + (64 << 10);
-    let arena = ArenaMemoryProvider::new_with_size(reserved).expect("address space for code");
+    let arena = ArenaMemoryProvider::new_with_size(reserved)
+        .unwrap_or_else(|_| handle_alloc_error(Layout::array::<u8>(reserved).expect("a size")));
     builder.memory_provider(Box::new(arena));
 
     let mut module = JITModule::new(builder);
