@@ -231,7 +231,7 @@ fn names(
     request: &Request,
     fields: &[Field],
 ) -> Result<Vec<String>, Failure> {
-    let declared = session.front_without_data(request)?.train;
+    let declared = session.front_without_data(request, false)?.train;
     let declared: Vec<&str> = declared.inputs.values().map(|input| &input.name[..]).collect();
     let name = |(place, field): (usize, &Field)| {
         // Inputs come first and in order; a target is called as the data call it.
