@@ -323,7 +323,7 @@ train net on drawn {
         ("random_crop(pad: 1)", "random_crop(pad: 2)", transforms),
         (" |> random_crop(pad: 1)", "", transforms),
         ("random_crop(pad: 1)", "random_crop(pad: 1) |> random_flip()", transforms),
-        ("epochs = 2", weights, "changed"),
+        ("epochs = 2", weights, "`train.class_weights`"),
     ];
     for (from, to, wanted) in cases {
         std::fs::write(folder.path("other.nn"), SMALL.replace(from, to)).unwrap();
