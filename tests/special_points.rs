@@ -239,11 +239,11 @@ fn every_activation_at_special_points() {
 #[test]
 fn slopes_of_exponential_tails_keep_their_digits() {
     let points = [-1.0f32, -5.0, -9.0, -14.0, -20.0, -40.0, -80.0];
-    let tails = ["elu(alpha: 2.0)", "selu", "sigmoid", "softplus"];
+    let tails = ["elu(alpha: 2.0)", "selu", "softplus"];
     let curves = ACTIVATIONS.iter().filter(|(call, _)| tails.contains(call));
     let expm1: (&str, Curve) = ("steep", |x| (x.exp_m1(), x.exp()));
     let curves: Vec<_> = curves.chain([&expm1]).collect();
-    assert_eq!(curves.len(), 5);
+    assert_eq!(curves.len(), 4);
     for (call, curve) in curves {
         let text = format!(
             "layer steep(x: f32[..S]) -> f32[..S] {{ expm1(x) }}\n\
