@@ -331,6 +331,76 @@ fn lr_find_suggests_a_rate() {
     assert!(!folder.has("runs"));
 }
 
+/// The gradient of a bias before `batch_norm` is 0; what rounding leaves of it is divided by the
+/// root of `eps`, and is no error of the compiled step.
+#[test]
+fn verify_knows_what_rounding_makes_of_a_zero() {
+    let folder = Folder::new();
+    let zeros = "model net(x: f32[N, 6]) -> f32[N, 3] {
+    x |> dense(6, init: zeros) |> batch_norm |> dense(3)
+}
+train net {
+    loss = cross_entropy
+}
+";
+    std::fs::write(folder.path("zeros.nn"), zeros).unwrap();
+    for seed in ["0", "1", "2", "3"] {
+        let said = folder.run(&["verify", "zeros.nn", "--seed", seed, "--json"], 0);
+        assert_eq!(said.json()[0]["passed"], true, "{}", said.out);
+    }
+}
+
+/// What `data --batch` writes, `grad` takes: of mixtures too, whose loss is that of both labels.
+#[test]
+fn a_batch_of_mixtures_has_a_gradient() {
+    let folder = Folder::new();
+    let program = PROGRAM.replacen('\n', " |> mixup(0.4)\n", 1);
+    std::fs::write(folder.path("net.nn"), program).unwrap();
+    folder.run(&["data", "net.nn", "--batch", "b.safetensors", "--samples", "6"], 0);
+    let mut losses = Vec::new();
+    for engine in ["jit", "graph"] {
+        let args = ["grad", "net.nn", "--tensors", "b.safetensors", "--out", "g.safetensors"];
+        folder.run(&[&args[..], &["--engine", engine]].concat(), 0);
+        let made = nnc::runtime::weights::load(&folder.path("g.safetensors")).unwrap();
+        let of = |name: &str| made.iter().find(|(it, _)| it == name).unwrap().1.clone();
+        losses.push(of("loss").as_f32()[0]);
+        let given = nnc::runtime::weights::load(&folder.path("b.safetensors")).unwrap();
+        let of_batch = |name: &str| given.iter().find(|(it, _)| it == name).unwrap().1.clone();
+        let numbers = |tensor: nnc::base::tensor::Tensor| match tensor.data {
+            nnc::base::tensor::Data::I32(numbers) => numbers,
+            _ => panic!("labels are i32"),
+        };
+        let (first, second) =
+            (numbers(of_batch("input.label")), numbers(of_batch("input.label_2")));
+        let (mix, output) = (of_batch("input.mix"), of("output"));
+        let rows = output.as_f32().chunks(10).zip(mix.as_f32()).zip(first.iter().zip(&second));
+        let wanted: f64 = rows
+            .map(|((row, &mix), (&a, &b))| {
+                let total = row.iter().map(|it| f64::from(*it).exp()).sum::<f64>().ln();
+                let loss = |class: i32| total - f64::from(row[class as usize]);
+                f64::from(mix) * loss(a) + (1.0 - f64::from(mix)) * loss(b)
+            })
+            .sum::<f64>()
+            / 6.0;
+        assert!(
+            (f64::from(losses[losses.len() - 1]) - wanted).abs() < 1e-4,
+            "{losses:?}, {wanted}"
+        );
+    }
+}
+
+/// A weight that is infinite or 0 in the step is none.
+#[test]
+fn weights_of_classes_are_numbers_of_the_step() {
+    let folder = Folder::new();
+    for weight in ["1e308", "1e-40"] {
+        let weights = format!("class_weights = [{}]\n    epochs", [weight; 10].join(", "));
+        std::fs::write(folder.path("odd.nn"), PROGRAM.replace("epochs   ", &weights)).unwrap();
+        let said = folder.run(&["check", "odd.nn"], 1);
+        assert!(said.err.contains("E0118") && said.err.contains("class_weights"), "{}", said.err);
+    }
+}
+
 #[test]
 fn verify_passes_on_sound_models() {
     let folder = Folder::new();

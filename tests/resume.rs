@@ -307,6 +307,49 @@ fn what_does_not_fit_is_refused_by_name() {
 }
 
 #[test]
+fn what_is_computed_is_part_of_a_run_and_first_values_are_not() {
+    const SMALL: &str = "data drawn = digits(train: 100, test: 20) |> random_crop(pad: 1)
+model net(image: f32[N, 28, 28, 1]) -> f32[N, 10] { image |> flatten |> dense(10) }
+train net on drawn {
+    loss = cross_entropy
+    epochs = 2
+}
+";
+    let folder = Folder::new(SMALL);
+    folder.run(&["run", "net.nn", "--out", "one"]).expect(0);
+    let transforms = "what is done to samples (the transforms of the data) changed";
+    let weights = "class_weights = [1, 1, 1, 1, 1, 1, 1, 1, 1, 2]\n    epochs = 2";
+    let cases = [
+        ("random_crop(pad: 1)", "random_crop(pad: 2)", transforms),
+        (" |> random_crop(pad: 1)", "", transforms),
+        ("random_crop(pad: 1)", "random_crop(pad: 1) |> random_flip()", transforms),
+        ("epochs = 2", weights, "`train.class_weights`"),
+    ];
+    for (from, to, wanted) in cases {
+        std::fs::write(folder.path("other.nn"), SMALL.replace(from, to)).unwrap();
+        let said = folder.run(&["run", "other.nn", "--resume=one"]).expect(1);
+        assert!(said.contains(wanted), "{from} -> {to}: {said}");
+    }
+    let weighted = SMALL.replace("epochs = 2", weights);
+    std::fs::write(folder.path("weighted.nn"), &weighted).unwrap();
+    folder.run(&["run", "weighted.nn", "--out", "weighted"]).expect(0);
+    std::fs::write(folder.path("other.nn"), weighted.replace("1, 2]", "1, 9]")).unwrap();
+    let said = folder.run(&["run", "other.nn", "--resume=weighted"]).expect(1);
+    assert!(said.contains("`class_weights` changed"), "{said}");
+
+    // The checkpoint has the values.
+    let drawn = SMALL.replace("dense(10)", "dense(10, init: he_normal)");
+    std::fs::write(folder.path("other.nn"), drawn.replace("epochs = 2", "epochs = 3")).unwrap();
+    folder.run(&["run", "other.nn", "--resume=one"]).expect(0);
+    std::fs::copy(folder.path("one/last.safetensors"), folder.path("w.safetensors")).unwrap();
+    let given = SMALL.replace("epochs = 2", "init_from = \"w.safetensors\"\n    epochs = 2");
+    std::fs::write(folder.path("given.nn"), given).unwrap();
+    folder.run(&["run", "given.nn", "--out", "given"]).expect(0);
+    std::fs::remove_file(folder.path("w.safetensors")).unwrap();
+    folder.run(&["run", "--resume=given", "--epochs", "3"]).expect(0);
+}
+
+#[test]
 fn a_second_run_into_one_folder_is_refused() {
     let folder = Folder::new(PROGRAM);
     let mut first = folder.spawn(&["run", "net.nn", "--out", "one", "--epochs", "100000"]);

@@ -235,6 +235,35 @@ fn every_activation_at_special_points() {
     }
 }
 
+/// Far below 0 a slope is small, and its digits must hold all the same.
+#[test]
+fn slopes_of_exponential_tails_keep_their_digits() {
+    let points = [-1.0f32, -5.0, -9.0, -14.0, -20.0, -40.0, -80.0];
+    let tails = ["elu(alpha: 2.0)", "selu", "softplus"];
+    let curves = ACTIVATIONS.iter().filter(|(call, _)| tails.contains(call));
+    let expm1: (&str, Curve) = ("steep", |x| (x.exp_m1(), x.exp()));
+    let curves: Vec<_> = curves.chain([&expm1]).collect();
+    assert_eq!(curves.len(), 4);
+    for (call, curve) in curves {
+        let text = format!(
+            "layer steep(x: f32[..S]) -> f32[..S] {{ expm1(x) }}\n\
+             loss total(y: f32[N, 1], target: f32[N, 1]) -> f32[N] {{ sum(y, axis: 1) }}\n\
+             model m(x: f32[N, 1]) -> f32[N, 1] {{ x |> {call} }}\n\
+             train m {{\n    loss = total\n    optimizer = sgd\n}}"
+        );
+        let x = Tensor::f32([points.len(), 1], points.to_vec());
+        for engine in engines() {
+            let left = run(engine, &text, vec![("x", x.clone()), ("label", x.clone())]);
+            for (index, &point) in points.iter().enumerate() {
+                let (_, slope) = curve(f64::from(point));
+                let got = left.outputs["grad.input.x"][index] * points.len() as f32;
+                let what = format!("{call} at {point}, {}", engine.name());
+                assert!(close(got, slope, 1e-5, 0.0), "{what}: slope {got:e}, not {slope:e}");
+            }
+        }
+    }
+}
+
 /// The loss of a sample and its derivative by each output.
 type Loss = fn(&[f64], &[f64]) -> (f64, Vec<f64>);
 

@@ -282,3 +282,69 @@ fn weights_know_the_names_of_classes() {
     assert_eq!(about["classes"], serde_json::json!(["cat", "dog"]));
     assert_eq!(about["program"].as_str().map(str::len), Some(64));
 }
+
+#[test]
+fn what_a_loss_does_not_say_is_not_told() {
+    let folder = Folder::new(1);
+    let bodies = [
+        ("cross_entropy(o, t)", "class", "logits"),
+        ("cross_entropy(-o, t)", "other", ""),
+        ("cross_entropy(o, 2 - t)", "other", ""),
+        ("cross_entropy(o * 2, t)", "class", "scores"),
+        ("cross_entropy(relu(o), t)", "other", ""),
+    ];
+    for (body, kind, scale) in bodies {
+        folder.program(
+            "net.nn",
+            &format!(
+                "loss own(o: f32[N, K], t: i32[N]) -> f32[N] {{ {body} }}
+                 model net(x: f32[N, 4, 4, 1]) -> f32[N, 3] {{ x |> flatten |> dense(3) }}
+                 train net on d {{ loss = own }}"
+            ),
+        );
+        let report = folder.json(&["check", "net.nn", "--json"]).pop().unwrap();
+        let task = &report["report"]["task"];
+        assert_eq!(task["kind"], kind, "{body}: {task}");
+        assert_eq!(task["scale"].as_str().unwrap_or_default(), scale, "{body}: {task}");
+    }
+    // Without a claim, evaluation counts nothing and predictions are numbers.
+    folder.program(
+        "net.nn",
+        "loss own(o: f32[N, K], t: i32[N]) -> f32[N] { cross_entropy(-o, t) }
+         model net(x: f32[N, 4, 4, 1]) -> f32[N, 3] { x |> flatten |> dense(3) }
+         train net on d { loss = own }",
+    );
+    folder.run(&["run", "net.nn"], 0);
+    let eval = folder.json(&["eval", "runs/net", "--json"]).pop().unwrap();
+    assert!(eval.get("right").is_none() && eval["loss"].is_number(), "{eval}");
+    let answers = folder.json(&["predict", "runs/net", "x", "--json"]);
+    assert!(answers[0].get("top").is_none(), "{}", answers[0]);
+    assert_eq!(answers[0]["output"].as_array().map(Vec::len), Some(3));
+}
+
+#[test]
+fn labels_of_other_classes_are_not_judged() {
+    let folder = Folder::new(1);
+    for (class, grey) in [("cat", 10), ("dog", 200)] {
+        std::fs::create_dir_all(folder.path("photos").join(class)).unwrap();
+        for number in 0..6 {
+            let image = image::GrayImage::from_pixel(4, 4, image::Luma([grey + number]));
+            image.save(folder.path("photos").join(class).join(format!("{number}.png"))).unwrap();
+        }
+    }
+    let program = "data p = images(\"photos\", size: [4, 4], channels: 1, test: 0.5)
+        model net(x: f32[N, 4, 4, 1]) -> f32[N, 2] { x |> flatten |> dense(2) }
+        train net on p { loss = cross_entropy }";
+    std::fs::write(folder.path("net.nn"), program).unwrap();
+    folder.run(&["run", "net.nn", "--save", "alone.safetensors"], 0);
+    folder.run(&["eval", "runs/net"], 0);
+    // By name, dogs are now first.
+    std::fs::rename(folder.path("photos/cat"), folder.path("photos/hare")).unwrap();
+    for args in [&["eval", "runs/net"][..], &["eval", "net.nn", "--weights", "alone.safetensors"]] {
+        let (_, err) = folder.run(args, 1);
+        assert!(
+            err.contains("trained on the classes cat, dog, but the data have dog, hare"),
+            "{err}"
+        );
+    }
+}

@@ -126,9 +126,11 @@ pub fn idx_records(path: &Path) -> Result<Vec<Vec<u8>>, DataError> {
 
 /// The rows of a CSV text, each an image's bytes: numbers from 0 to 255. A first row of names is
 /// passed over, and so is a first column that it calls `label`.
-pub fn csv_records(text: &str) -> Result<Vec<Vec<u8>>, String> {
+/// A row that is no image has the place and the reason in its stead; the others are not worse for it.
+pub fn csv_records(text: &str) -> Vec<Result<Vec<u8>, String>> {
     let mut records = Vec::new();
     let mut labelled = false;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     for (number, line) in (1..).zip(text.lines()) {
         if line.trim().is_empty() {
             continue;
@@ -147,9 +149,9 @@ pub fn csv_records(text: &str) -> Result<Vec<Vec<u8>>, String> {
             )),
         };
         let values = fields.iter().enumerate().skip(usize::from(labelled));
-        records.push(values.map(value).collect::<Result<Vec<u8>, String>>()?);
+        records.push(values.map(value).collect());
     }
-    Ok(records)
+    records
 }
 
 #[cfg(test)]
@@ -158,12 +160,16 @@ mod tests {
 
     #[test]
     fn rows_are_bytes_and_names_are_passed_over() {
-        assert_eq!(csv_records("1,2,3\n\n4;5;255\n"), Ok(vec![vec![1, 2, 3], vec![4, 5, 255]]));
-        assert_eq!(csv_records("label,a,b\n9,1,2\n"), Ok(vec![vec![1, 2]]));
-        assert_eq!(csv_records("\"a\",\"b\"\n1,2.0\n"), Ok(vec![vec![1, 2]]));
+        assert_eq!(csv_records("1,2,3\n\n4;5;255\n"), [Ok(vec![1, 2, 3]), Ok(vec![4, 5, 255])]);
+        assert_eq!(csv_records("label,a,b\n9,1,2\n"), [Ok(vec![1, 2])]);
+        assert_eq!(csv_records("\"a\",\"b\"\n1,2.0\n"), [Ok(vec![1, 2])]);
+        assert_eq!(csv_records("\u{feff}1,2\n"), [Ok(vec![1, 2])], "a mark is no name");
+        let rows = csv_records("1,2\n3,nan\n5,6\n");
+        assert_eq!((&rows[0], &rows[2]), (&Ok(vec![1, 2]), &Ok(vec![5, 6])));
+        assert!(rows[1].as_ref().unwrap_err().contains("line 2, column 2: `nan`"));
         for (text, wanted) in [("1,256", "line 1, column 2"), ("1,2\n3,x", "line 2, column 2: `x`")]
         {
-            let message = csv_records(text).unwrap_err();
+            let message = csv_records(text).pop().unwrap().unwrap_err();
             assert!(message.contains(wanted), "{message}");
         }
     }

@@ -206,12 +206,17 @@ impl Session {
     }
 
     /// Reads and elaborates a program as if it named no data: inputs are what the model declares.
-    pub fn front_without_data(&mut self, request: &Request) -> Result<Experiment, Failure> {
+    pub fn front_without_data(
+        &mut self,
+        request: &Request,
+        mixed: bool,
+    ) -> Result<Experiment, Failure> {
         let (parsed, errors) = self.parse(&request.file, source_text(&request.file)?)?;
         if !errors.is_empty() {
             return Err(self.program_failure(errors));
         }
-        let asked = elaborate::Request { model: request.model.clone(), ..Default::default() };
+        let model = request.model.clone();
+        let asked = elaborate::Request { model, mixed, ..Default::default() };
         let elaborated = self.elaborate(&parsed.program(), &asked)?;
         elaborated.map_err(|found| self.program_failure(found))
     }

@@ -92,6 +92,7 @@ pub use source::Source;
 pub use stream::Streams;
 pub use train::{Ended, Job, Place, Prepared, job, prepare};
 pub use trained::{Model, Which};
+pub use verify::rounding;
 pub use verify::{
     Asked as VerifyAsked, Check, GradientError, Verdict, Verified, gradient_errors, verify,
 };

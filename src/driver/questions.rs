@@ -59,10 +59,11 @@ fn asked_by(path: &Path, found: &mut Vec<Question>) -> Result<(), String> {
     let ends = |ending: &str| path.extension().is_some_and(|it| it.eq_ignore_ascii_case(ending));
     if ends("csv") || ends("tsv") {
         let text = read::text(path, read::TABLE).map_err(|error| error.to_string())?;
-        found.extend(records(path, data::csv_records(&text)?));
+        found.extend(rows(path, &text));
     } else if !data::is_image(path) && is_idx(path)? {
         let idx = data::idx_records(path).map_err(|error| error.message.to_string())?;
-        found.extend(records(path, idx));
+        let record = |(number, bytes)| Question::Record(path.to_path_buf(), number, bytes);
+        found.extend(idx.into_iter().enumerate().map(record));
     } else {
         // Whatever it is called: what it is, its bytes say.
         found.push(Question::Image(path.to_path_buf()));
@@ -70,9 +71,13 @@ fn asked_by(path: &Path, found: &mut Vec<Question>) -> Result<(), String> {
     Ok(())
 }
 
-fn records(path: &Path, records: Vec<Vec<u8>>) -> impl Iterator<Item = Question> {
-    let record = |(number, bytes)| Question::Record(path.to_path_buf(), number, bytes);
-    records.into_iter().enumerate().map(record)
+/// A question for each row of a table; of one that is no image, why.
+fn rows(path: &Path, text: &str) -> impl Iterator<Item = Question> {
+    let row = |(number, row)| match row {
+        Ok(bytes) => Question::Record(path.to_path_buf(), number, bytes),
+        Err(reason) => Question::Unreadable(format!("{}#{number}", path.to_string_lossy()), reason),
+    };
+    data::csv_records(text).into_iter().enumerate().map(row)
 }
 
 /// Whether a file begins as idx files do, packed or not.
@@ -92,16 +97,20 @@ fn of_bytes(bytes: Vec<u8>, found: &mut Vec<Question>) {
         found.push(Question::Bytes(bytes));
         return;
     }
+    // A mark of the encoding is no part of the first name.
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").map(<[u8]>::to_vec).unwrap_or(bytes);
     let lines = bytes.split(|&byte| byte == b'\n');
     let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
     let lines: Vec<&[u8]> = lines.filter(|line| !line.trim_ascii().is_empty()).collect();
     let is_list = lines.iter().any(|line| named(line).exists());
     if !is_list && lines.iter().any(|line| is_row(line)) {
         let table = PathBuf::from("-");
-        let text = std::str::from_utf8(&bytes).map_err(|_| read::not_text().to_string());
-        match text.and_then(data::csv_records) {
-            Ok(rows) => found.extend(records(&table, rows)),
-            Err(reason) => found.push(Question::Unreadable("-".to_owned(), reason)),
+        match std::str::from_utf8(&bytes) {
+            Ok(text) => found.extend(rows(&table, text)),
+            Err(_) => {
+                let reason = read::not_text().to_string();
+                found.push(Question::Unreadable("-".to_owned(), reason));
+            }
         }
         return;
     }
@@ -162,7 +171,10 @@ mod tests {
         assert_eq!(asked("nope.png\r\n'no such.png'\n"), ["nope.png", "no such.png"]);
         assert_eq!(asked("a,b\n1,2\n"), ["[1, 2]"]);
         assert_eq!(asked("1,2\n3,4"), ["[1, 2]", "[3, 4]"]);
-        assert!(asked("1,2\n3,x")[0].contains("line 2, column 2"));
+        let rows = asked("1,2\n3,x\n5,6");
+        assert_eq!((&rows[0][..], &rows[2][..]), ("[1, 2]", "[5, 6]"));
+        assert!(rows[1].starts_with("-#1: line 2, column 2"), "{}", rows[1]);
+        assert_eq!(asked("\u{feff}nope.png\nb.png"), ["nope.png", "b.png"], "no mark in a name");
         assert!(asked("a,b")[0].starts_with("a,b: No such file"), "a list of one file");
         assert_eq!(asked("BMW.jpg\n"), ["BMW.jpg"]);
         assert_eq!(asked("\0\u{1}"), ["2 bytes"]);

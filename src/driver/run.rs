@@ -45,6 +45,8 @@ pub struct Overrides {
     pub overfit: Option<usize>,
     /// Which part of how many is for validation, in a cross-validation.
     pub fold: Option<(usize, usize)>,
+    /// Whether a checkpoint gives all values: files of first values need not be there any more.
+    pub goes_on: bool,
 }
 
 impl Overrides {
@@ -114,6 +116,9 @@ pub fn run(
     said.batch = overrides.batch.unwrap_or(said.batch);
     said.epochs = overrides.epochs.unwrap_or(said.epochs);
     said.seed = overrides.seed.unwrap_or(said.seed);
+    if overrides.goes_on {
+        said.init_from = None;
+    }
     let samples = data.train.count();
     let run_steps = training.settings.steps(samples);
     if run_steps == 0 {
@@ -126,7 +131,7 @@ pub fn run(
         return Err(session.program_failure(unknown));
     }
     let model = experiment.model.clone();
-    let meaning = meaning(&experiment, &training);
+    let meaning = meaning(&experiment, &training, &source.request.transforms);
     let layers = layers(&experiment.train);
     // The model's own come first; the optimiser adds its states behind them.
     let weights = experiment.train.lasting().filter(|(path, ..)| *path != CLASS_WEIGHTS).count();
@@ -147,7 +152,9 @@ pub fn run(
     let of = (&graphs.train, &graphs.evaluate);
     let First { values: mut initial, given } =
         initial(session, request, of, &training.settings, &data)?;
-    warnings.extend(frozen_at_random(&training, &graphs.train, &given));
+    if !overrides.goes_on {
+        warnings.extend(frozen_at_random(&training, &graphs.train, &given));
+    }
     // What is no weight of the model's stands behind those that are.
     initial.sort_by_key(|(path, _)| path == CLASS_WEIGHTS || path.starts_with(OPTIMIZER));
     let settings = settings(&training, &data, run_steps, &initial);

@@ -130,6 +130,11 @@ pub fn prepare(job: &Job, watch: Watch<'_>) -> Result<Prepared, Failure> {
     if let Some(text) = &job.text {
         session.take_instead(request.file.clone(), text.clone());
     }
+    let resumed = match (&folder, &job.place) {
+        (Some(folder), Place::Resumed(_, named)) => folder.load(named.as_deref())?,
+        _ => None,
+    };
+    overrides.goes_on = resumed.is_some();
     let run = run(&mut session, &request, &overrides, watch)?;
     if run.training.settings.folds.is_some() && overrides.fold.is_none() {
         let message =
@@ -142,10 +147,6 @@ pub fn prepare(job: &Job, watch: Watch<'_>) -> Result<Prepared, Failure> {
         seed: run.settings().seed,
         batch: run.batch(),
         program: run.meaning.clone(),
-    };
-    let resumed = match (&folder, &job.place) {
-        (Some(folder), Place::Resumed(_, named)) => folder.load(named.as_deref())?,
-        _ => None,
     };
     let mut changed = Vec::new();
     if let Some(checkpoint) = &resumed {

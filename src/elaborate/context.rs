@@ -72,6 +72,8 @@ pub(super) struct Elaborator<'a> {
     pub builder: Builder,
     /// Whether the data are unknown because of what has been reported.
     pub data_failed: bool,
+    /// Whether samples without data are mixtures of two.
+    pub mixed: bool,
     /// The errors that are known, where any other ends the work.
     pub tolerated: Option<&'a [Tolerated]>,
     /// Whether `training` is true.
@@ -125,6 +127,7 @@ impl<'a> Elaborator<'a> {
             schemas,
             builder: Builder::new(name),
             data_failed: false,
+            mixed: false,
             tolerated: None,
             training: true,
             frames: vec![Frame::new("", None, false)],

@@ -264,7 +264,12 @@ impl<'a> Elaborator<'a> {
 
     fn class_weights(&mut self, key: &'a TrainKey) -> Eval<ClassWeights> {
         let value = self.expr(&key.value, Expect::Word)?;
-        let weight = |value: &Value| value.as_f64().filter(|it| it.is_finite() && *it >= 0.0);
+        // As the step has them: what would be infinite or 0 there is no weight.
+        let is_weight = |it: &f64| {
+            let (least, most) = (f64::from(f32::MIN_POSITIVE), f64::from(f32::MAX));
+            *it == 0.0 || (least..=most).contains(it)
+        };
+        let weight = |value: &Value| value.as_f64().filter(is_weight);
         let given = match &value {
             Value::Word(word) if word == "balanced" => return Ok(ClassWeights::Balanced),
             Value::List(values) => values.iter().map(weight).collect::<Option<Vec<f64>>>(),
@@ -275,7 +280,8 @@ impl<'a> Elaborator<'a> {
                 Ok(ClassWeights::Given(weights))
             }
             _ => {
-                let takes = "`balanced`, or a list with a weight for each class";
+                let takes = "`balanced`, or a list with a weight for each class: 0, or from 1.2e-38 \
+                             to 3.4e38; not all 0";
                 Err(self.wrong_key(key, takes, &value))
             }
         }

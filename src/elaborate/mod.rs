@@ -108,6 +108,9 @@ pub struct Request {
     /// Whether what is wrong with the data has been reported, so that what only they can tell is
     /// unknown, and no error.
     pub data_failed: bool,
+    /// Whether samples that are given without data are mixtures of two: `label_2` and `mix` come
+    /// with them.
+    pub mixed: bool,
     /// Where only one question is asked, the errors that are known: any other ends the work.
     pub tolerated: Option<Vec<Tolerated>>,
     /// The steps that may be taken; [`Budget::spent`] says how many were.
@@ -326,6 +329,7 @@ impl<'a> Source<'a> {
         let mut context = Elaborator::new(name, self.items, self.schemas, &self.request.budget);
         context.training = training;
         context.data_failed = self.data_failed;
+        context.mixed = self.request.mixed;
         context.tolerated = self.request.tolerated.as_deref();
         if let Some(plan) = plan {
             let schema = self.schema().map(|(_, schema)| schema);

@@ -47,7 +47,7 @@ impl<'a> Elaborator<'a> {
     pub fn model_graph(&mut self, id: FnId, plan: Option<&Plan<'a>>, data: Data<'a>) -> Eval<()> {
         let output = self.model_output(id, data)?;
         if let Some(plan) = plan {
-            let target = self.target_input(plan.loss, output, data)?;
+            let target = self.target_input(plan.loss, output, data, "label")?;
             let mut per_sample = self.judge(plan.loss, output, target, "loss".into())?;
             if let Some((name, schema)) = data
                 && schema.prepare.mixed
@@ -55,6 +55,10 @@ impl<'a> Elaborator<'a> {
             {
                 let field = Field { name: LABEL_2.into(), ..schema.target.clone() };
                 let second = self.target_field(name, schema, &field, plan.loss.span)?;
+                let second = self.judge(plan.loss, output, second, "loss".into())?;
+                per_sample = self.mixed_losses(plan.loss, per_sample, second)?;
+            } else if data.is_none() && self.mixed && self.training {
+                let second = self.target_input(plan.loss, output, data, LABEL_2)?;
                 let second = self.judge(plan.loss, output, second, "loss".into())?;
                 per_sample = self.mixed_losses(plan.loss, per_sample, second)?;
             }
@@ -325,8 +329,14 @@ impl<'a> Elaborator<'a> {
 
     // ---- Losses and metrics
 
-    /// The target as it arrives: the data's, or as the loss declares it.
-    fn target_input(&mut self, loss: Choice<'a>, output: NodeId, data: Data<'a>) -> Eval<NodeId> {
+    /// The target as it arrives: the data's, or as the loss declares it, by this name.
+    fn target_input(
+        &mut self,
+        loss: Choice<'a>,
+        output: NodeId,
+        data: Data<'a>,
+        input: &str,
+    ) -> Eval<NodeId> {
         let item = self.items.function(loss.id);
         let function = item.function;
         let [first, second, ..] = &function.params[..] else {
@@ -348,7 +358,7 @@ impl<'a> Elaborator<'a> {
         self.frames.pop();
         let ty = found?;
         self.at(loss.span);
-        Ok(self.builder.input("label", ty))
+        Ok(self.builder.input(input, ty))
     }
 
     /// A target of the data, prepared as they say.

@@ -13,6 +13,7 @@ use super::memory::{lasting, refuse_too_large};
 use super::session::{Failure, Request, Session};
 use super::steps::{Compiler, Sites};
 use super::trained::{self, Model, Trained};
+use crate::base::shown::Show;
 use crate::base::task::Task;
 use crate::base::tensor::Tensor;
 use crate::data::{Dataset, Pass, Split, Watch};
@@ -22,7 +23,7 @@ use crate::runtime::pool::Pool;
 use crate::runtime::program::{Memory, Program};
 use crate::runtime::trainer::{Scores, Settings, Steps, TrainError, Trainer};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tally::Tally;
 
 /// The splits of a data set.
@@ -88,6 +89,7 @@ pub fn evaluation(
         return Err(Failure::Data(message));
     };
     let mut data = session.open(&source, watch)?;
+    same_classes(&known_classes(info.as_ref(), &from), &data.classes).map_err(Failure::Data)?;
     if let Some((fold, folds)) = info.as_ref().and_then(|info| info.fold) {
         data = data.fold(fold, folds).map_err(|error| Failure::Data(error.to_string()))?;
     }
@@ -129,6 +131,32 @@ pub fn evaluation(
     let sites = Sites { train: Vec::new(), evaluate: sites };
     let model = front.experiment.model;
     Ok(Evaluation { session, info, data, weights: from, model, training, steps, sites, initial })
+}
+
+/// The names of the classes that weights tell apart: as their file says, else as their run does.
+/// None where classes are numbers.
+fn known_classes(info: Option<&RunInfo>, weights: &Path) -> Vec<String> {
+    let about = trained::about(weights).map(|about| about.classes);
+    about.or(info.map(|info| info.classes.clone())).unwrap_or_default()
+}
+
+/// Whether the data have the classes that the model was trained on, in their order: a label is a
+/// place among the names.
+fn same_classes(known: &[String], found: &[String]) -> Result<(), String> {
+    if known.is_empty() || found.is_empty() || known == found {
+        return Ok(());
+    }
+    let list = |names: &[String]| {
+        let shown: Vec<String> = names.iter().take(10).map(|it| it.shown().to_string()).collect();
+        let more = if names.len() > 10 { ", …" } else { "" };
+        format!("{}{more}", shown.join(", "))
+    };
+    Err(format!(
+        "the model was trained on the classes {}, but the data have {}: labels would be of other \
+         classes",
+        list(known),
+        list(found)
+    ))
 }
 
 impl Evaluation {

@@ -7,6 +7,8 @@
 //! param.dense.weight …                                 with steps: after that many
 //! ```
 //!
+//! With `input.mix`, samples are mixtures of two, and `input.label_2` is the other's label.
+//!
 //! [`given`] fits the file to the model, [`engine`] runs the step. The program is elaborated as if
 //! it named no data, so inputs are what the model declares; nothing is shuffled or loaded.
 
@@ -21,6 +23,7 @@ use super::memory;
 use super::pipeline::{indices_a_sample, place};
 use super::run::{check_writable, no_training};
 use super::session::{Failure, Request, Session};
+use crate::base::schema::MIX;
 use crate::base::shown::Show;
 use crate::base::tensor::{Data, Tensor};
 use crate::elaborate::ClassWeights;
@@ -70,14 +73,17 @@ pub struct Graded {
 /// Reads tensors, runs the model's training step on them, writes what it made.
 pub fn grad(session: &mut Session, request: &Request, asked: &Grad) -> Result<Graded, Failure> {
     check_writable(&asked.out)?;
-    let experiment = session.front_without_data(request)?;
-    let Some(training) = &experiment.training else {
-        return Err(no_training(&experiment.model));
-    };
     let tensors = weights::load(&asked.tensors).map_err(|error| match error {
         LoadError::Io(message) => Failure::Io(message),
         LoadError::Malformed(message) => Failure::Data(message),
     })?;
+    // As `nnc data --batch` writes those of `mixup` and `cutmix`.
+    let mix = format!("input.{MIX}");
+    let mixed = tensors.iter().any(|(name, _)| *name == mix);
+    let experiment = session.front_without_data(request, mixed)?;
+    let Some(training) = &experiment.training else {
+        return Err(no_training(&experiment.model));
+    };
     let forward = session.elaborated(experiment.train.clone())?;
     let own_states = forward.states.len();
     let graph = session.differentiate_openly(&forward, &training.rule)?;

@@ -15,6 +15,7 @@
 
 mod compiled;
 mod gradients;
+pub mod rounding;
 
 pub use gradients::{GradientError, gradient_errors};
 
@@ -23,8 +24,10 @@ use super::memory;
 use super::report::layers;
 use super::session::{Failure, Request, Session};
 use crate::base::tensor::{Data, Tensor};
+use crate::graph::interp::Outcome;
 use crate::graph::{Env, Graph};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,9 +103,10 @@ impl Worst {
         }
     }
 
-    /// Compares two tensors, within `1e-5 + 1e-4 · max|want|` (exact for integers).
-    fn compare(&mut self, name: &str, got: &Tensor, want: &Tensor) {
-        self.compare_where(name, got, want, &|_| true);
+    /// Compares two tensors, within `1e-5 + 1e-4 · max|want|` and what rounding moves them by
+    /// (exact for integers).
+    fn compare(&mut self, name: &str, got: &Tensor, want: &Tensor, moved: f32) {
+        self.compare_where(name, got, want, moved, &|_| true);
     }
 
     /// Compares a parameter after a step, where its gradient is more than rounding: an optimiser
@@ -113,14 +117,15 @@ impl Worst {
         got: &Tensor,
         want: &Tensor,
         gradient: Option<&Tensor>,
+        moved: f32,
     ) {
         let Some(Data::F32(gradient)) = gradient.map(|it| &it.data) else {
-            return self.compare(name, got, want);
+            return self.compare(name, got, want, moved);
         };
         let largest = gradient.iter().fold(0f32, |largest, it| largest.max(it.abs()));
         // A gradient that is zero but for rounding, as of a bias before batch norm, is all noise.
         let least = (1e-2 * largest).max(1e-5);
-        self.compare_where(name, got, want, &|index| gradient[index].abs() > least);
+        self.compare_where(name, got, want, moved, &|index| gradient[index].abs() > least);
     }
 
     fn compare_where(
@@ -128,6 +133,7 @@ impl Worst {
         name: &str,
         got: &Tensor,
         want: &Tensor,
+        moved: f32,
         counts: &dyn Fn(usize) -> bool,
     ) {
         let (Data::F32(got), Data::F32(want)) = (&got.data, &want.data) else {
@@ -135,7 +141,7 @@ impl Worst {
             return;
         };
         let largest = want.iter().fold(0f64, |largest, it| largest.max(f64::from(*it).abs()));
-        let allowed = 1e-5 + 1e-4 * largest;
+        let allowed = 1e-5 + 1e-4 * largest + f64::from(rounding::SPREADS * moved);
         for (index, (got, want)) in got.iter().zip(want).enumerate() {
             if !counts(index) {
                 continue;
@@ -219,6 +225,15 @@ impl Subject {
             env.inputs.insert(input.name.clone(), value);
         }
         env
+    }
+
+    /// How far rounding alone moves what a graph makes, by name; nothing where the interpreter is
+    /// not asked for it.
+    fn spread(&self, graph: &Graph, env: &Env, outcome: &Outcome) -> BTreeMap<String, f32> {
+        match self.too_large(3.0 * rounding::CHANGES as f64) {
+            Some(_) => BTreeMap::new(),
+            None => rounding::spread(graph, self.asked.batch, env, outcome),
+        }
     }
 
     /// Why the interpreter is not asked for so many forward passes, if it is not.

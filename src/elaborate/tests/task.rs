@@ -69,10 +69,93 @@ fn losses_of_users_are_followed_to_where_output_and_target_meet() {
     assert_eq!(of("1", one_logit), Task::Labels { labels: 1, scale: Scale::Sigmoids });
 
     let poisson = "loss own(x: f32[N], count: f32[N]) -> f32[N] { exp(x) - count * x }";
-    assert_eq!(of("", poisson), Task::Numbers { numbers: 1 });
+    assert_eq!(of("", poisson), Task::Other, "the output is a logarithm of the count");
 
     let relative = "loss own(x: f32[N], y: f32[N]) -> f32[N] { (log(x + 1) - log(y + 1)) ^ 2 }";
-    assert_eq!(of("", relative), Task::Numbers { numbers: 1 });
+    assert_eq!(of("", relative), Task::Other);
+}
+
+#[test]
+fn what_is_done_to_output_or_label_takes_the_claim_away() {
+    let class = |scale| Task::Class { classes: 7, scale };
+    let of = |output: &str, target: &str, body: &str| {
+        let dims = if output.is_empty() { "N" } else { "N, K" };
+        let text = format!("loss own(o: f32[{dims}], t: {target}) -> f32[N] {{ {body} }}");
+        task_of(output, "loss = own", &text)
+    };
+    let classes = [
+        ("cross_entropy(o, t)", class(Scale::Logits)),
+        ("3 * cross_entropy(o, t) + 0.1 * mean(o * o, axis: 1)", class(Scale::Logits)),
+        ("cross_entropy(o - 5, t)", class(Scale::Logits)),
+        ("cross_entropy(o, t, smoothing: 0.3) + focal(o, t)", class(Scale::Logits)),
+        ("log(sum(exp(o), axis: 1)) - pick(o, t)", class(Scale::Logits)),
+        ("-log(pick(softmax(o), t) + 1e-8)", class(Scale::Logits)),
+        ("sum((softmax(o) - one_hot(t, K)) ^ 2, axis: 1)", class(Scale::Logits)),
+        (
+            "-sum(one_hot(t, K) * (o - log(sum(exp(o), axis: 1, keep: true))), axis: 1)",
+            class(Scale::Logits),
+        ),
+        ("cross_entropy(o, t) + hinge(o, t)", class(Scale::Scores)),
+        // The order is that of the output, the probabilities are others.
+        ("cross_entropy(o * 2, t)", class(Scale::Scores)),
+        ("nll(log_softmax(o * 3), t)", class(Scale::Scores)),
+        ("cross_entropy(-o, t)", Task::Other),
+        ("-cross_entropy(o, t)", Task::Other),
+        ("cross_entropy(o, 9 - t)", Task::Other),
+        ("cross_entropy(o, t / 2)", Task::Other),
+        ("cross_entropy(o, 6 - (6 - t))", class(Scale::Logits)),
+        ("cross_entropy(o * o, t)", Task::Other),
+        ("cross_entropy(relu(o), t)", Task::Other),
+        ("cross_entropy(concat([o[:, 1:], o[:, :1]], axis: 1), t)", Task::Other),
+        ("cross_entropy(o + cast(iota(K), f32), t)", Task::Other),
+        ("nll(-o, t)", Task::Other),
+        ("hinge(-o, t)", Task::Other),
+        ("focal(-o, t)", Task::Other),
+        ("focal(o * 2, t)", Task::Other),
+        ("pick(log_softmax(o), t)", Task::Other),
+        ("1 / cross_entropy(o, t)", Task::Other),
+        ("where(t == 3, cross_entropy(o, t), -cross_entropy(o, t))", Task::Other),
+        ("where(t == 3, 0, cross_entropy(o, t))", class(Scale::Logits)),
+        ("mean((o - 2 * one_hot(t, K)) ^ 2, axis: 1)", class(Scale::Scores)),
+        ("mean((o + one_hot(t, K)) ^ 2, axis: 1)", Task::Other),
+        ("-mean((o - one_hot(t, K)) ^ 2, axis: 1)", Task::Other),
+    ];
+    let mut wrong = Vec::new();
+    let mut check = |body: &str, found: Task, want: Task| {
+        if found != want {
+            wrong.push(format!("{body}: {found:?}, not {want:?}"));
+        }
+    };
+    for (body, want) in classes {
+        check(body, of("7", "i32[N]", body), want);
+    }
+    let sure = Task::Labels { labels: 1, scale: Scale::Sigmoids };
+    let labels = [
+        ("binary_cross_entropy(o, t)", sure),
+        ("2 * binary_cross_entropy(o, t)", sure),
+        // Both are turned over.
+        ("binary_cross_entropy(-o, 1 - t)", sure),
+        ("-(t * log(sigmoid(o)) + (1 - t) * log(1 - sigmoid(o)))", sure),
+        ("log1p(exp(o)) - t * o", sure),
+        ("binary_cross_entropy(-o, t)", Task::Other),
+        ("binary_cross_entropy(o, 1 - t)", Task::Other),
+        ("binary_cross_entropy(o * 3, t)", Task::Other),
+        ("binary_cross_entropy(o + 1, t)", Task::Other),
+        ("-binary_cross_entropy(o, t)", Task::Other),
+        ("mae(o, t)", Task::Numbers { numbers: 1 }),
+        ("sqrt(mse(o, t) + 1e-8)", Task::Numbers { numbers: 1 }),
+        ("mse(o * 10, t * 10)", Task::Numbers { numbers: 1 }),
+        ("max(0.9 * (t - o), -0.1 * (t - o))", Task::Numbers { numbers: 1 }),
+        ("mae(o, t * 100)", Task::Other),
+        ("mse(o, t + 1)", Task::Other),
+        ("mse(o * o, t)", Task::Other),
+        ("mse(o, t * t)", Task::Other),
+        ("-mse(o, t)", Task::Other),
+    ];
+    for (body, want) in labels {
+        check(body, of("", "f32[N]", body), want);
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]

@@ -1,0 +1,109 @@
+//! Between which numbers a value surely is; the ends may be infinite. Weights have a sign, and so do
+//! logarithms of probabilities: of those, products rise or fall.
+
+use crate::graph::{Binary, Unary};
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Range {
+    pub low: f64,
+    pub high: f64,
+}
+
+impl Range {
+    /// Nothing is known.
+    pub const ALL: Range = Range { low: f64::NEG_INFINITY, high: f64::INFINITY };
+
+    /// The only number.
+    pub fn point(self) -> Option<f64> {
+        (self.low == self.high && self.low.is_finite()).then_some(self.low)
+    }
+
+    /// Whether it is at least 0, or at most 0.
+    pub fn sign(self) -> Option<bool> {
+        match (self.low >= 0.0, self.high <= 0.0) {
+            (true, _) => Some(true),
+            (false, true) => Some(false),
+            (false, false) => None,
+        }
+    }
+
+    pub fn hull(self, other: Range) -> Range {
+        Range { low: self.low.min(other.low), high: self.high.max(other.high) }
+    }
+
+    /// Of a sum over any number of such values.
+    pub fn sum(self) -> Range {
+        let low = if self.low >= 0.0 { 0.0 } else { f64::NEG_INFINITY };
+        let high = if self.high <= 0.0 { 0.0 } else { f64::INFINITY };
+        Range { low, high }
+    }
+
+    fn of(ends: &[f64]) -> Range {
+        if ends.iter().any(|end| end.is_nan()) {
+            return Range::ALL;
+        }
+        let low = ends.iter().copied().fold(f64::INFINITY, f64::min);
+        let high = ends.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        Range { low, high }
+    }
+
+    pub fn unary(self, unary: Unary) -> Range {
+        let Range { low, high } = self;
+        match unary {
+            Unary::Neg => Range { low: -high, high: -low },
+            Unary::Abs if low < 0.0 && high > 0.0 => Range { low: 0.0, high: high.max(-low) },
+            Unary::Sin | Unary::Cos => Range { low: -1.0, high: 1.0 },
+            Unary::Not => Range { low: 0.0, high: 1.0 },
+            Unary::Abs
+            | Unary::Sign
+            | Unary::Floor
+            | Unary::Exp
+            | Unary::Expm1
+            | Unary::Log
+            | Unary::Log1p
+            | Unary::Sqrt
+            | Unary::Rsqrt
+            | Unary::Tanh
+            | Unary::Sigmoid
+            | Unary::Erf
+            | Unary::Erfc => Range::of(&[unary.eval(low), unary.eval(high)]),
+        }
+    }
+
+    pub fn binary(self, binary: Binary, other: Range) -> Range {
+        let (a, b) = (self, other);
+        // Nothing times what has no bound is nothing.
+        let times = |a: f64, b: f64| if a == 0.0 || b == 0.0 { 0.0 } else { a * b };
+        match binary {
+            Binary::Add => Range::of(&[a.low + b.low, a.high + b.high]),
+            Binary::Sub => Range::of(&[a.low - b.high, a.high - b.low]),
+            Binary::Mul => Range::of(&[
+                times(a.low, b.low),
+                times(a.low, b.high),
+                times(a.high, b.low),
+                times(a.high, b.high),
+            ]),
+            Binary::Div if b.low > 0.0 || b.high < 0.0 => {
+                a.binary(Binary::Mul, Range { low: 1.0 / b.high, high: 1.0 / b.low })
+            }
+            Binary::Pow if a.low >= 0.0 && b.low >= 0.0 => {
+                let ends = [(a.low, b.low), (a.low, b.high), (a.high, b.low), (a.high, b.high)];
+                Range::of(&ends.map(|(a, b)| binary.eval(a, b)))
+            }
+            Binary::Pow if b.point().is_some_and(|power| power % 2.0 == 0.0) => {
+                Range { low: 0.0, high: f64::INFINITY }
+            }
+            Binary::Min => Range { low: a.low.min(b.low), high: a.high.min(b.high) },
+            Binary::Max => Range { low: a.low.max(b.low), high: a.high.max(b.high) },
+            Binary::Div | Binary::Pow => Range::ALL,
+            Binary::Eq
+            | Binary::Ne
+            | Binary::Lt
+            | Binary::Le
+            | Binary::Gt
+            | Binary::Ge
+            | Binary::And
+            | Binary::Or => Range { low: 0.0, high: 1.0 },
+        }
+    }
+}
