@@ -244,6 +244,29 @@ fn fixes_are_made_in_the_file_at_once_or_only_shown() {
     assert!(String::from_utf8_lossy(&again.stderr).contains("0 fixes made: nothing left to mend"));
 }
 
+/// A command that runs shows the fixes that `check` shows: those that hold.
+#[test]
+fn a_run_prints_only_fixes_that_hold() {
+    let folder = Folder::new();
+    folder.write(
+        "net.nn",
+        "data drawn = digits(train: 64, test: 10)\n\n\
+         model net(image: f32[N, 28, 28, 1]) -> f32[N, 1000] {\n    \
+         image |> flatten |> dense(1000)\n}\n\n\
+         train net on drawn {\n    loss = cross_entropy\n}\n",
+    );
+    let fixes = |args: &[&str]| -> Vec<String> {
+        let said = String::from_utf8(folder.nnc(args).stderr).expect("UTF-8");
+        assert!(said.contains("W0204"), "{said}");
+        let lines = said.lines().filter(|line| line.starts_with("  fix: "));
+        lines.map(str::to_owned).collect()
+    };
+    let checked = fixes(&["check", "net.nn"]);
+    assert_eq!(checked.len(), 2, "{checked:?}");
+    assert!(checked.iter().all(|fix| fix.ends_with("(checked)")), "{checked:?}");
+    assert_eq!(fixes(&["run", "net.nn", "--no-out"]), checked);
+}
+
 #[test]
 fn denied_warnings_fail_the_check() {
     let folder = Folder::new();

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use nnc::base::rng::{Sequence, hash_name};
 use nnc::base::schema::{Field, Preparation, Schema};
 use nnc::base::tensor::{DType, Tensor};
-use nnc::data::{Pictures, SourceRequest};
+use nnc::data::{Argument, Literal, Pictures, SourceRequest};
 use nnc::driver::{RunFolder, RunInfo};
 use nnc::runtime::checkpoint::{Checkpoint, Identity, Snapshot};
 use nnc::runtime::weights;
@@ -181,7 +181,12 @@ fn bomb(chunk_name: &[u8; 4], before: &[u8]) -> Vec<u8> {
 
 /// Files of a few kilobytes that ask for a gigabyte.
 fn bombs(folder: &Path) {
-    let images = SourceRequest { name: "images".into(), ..SourceRequest::default() };
+    let argument = |name: &str, value| Argument { name: Some(name.to_owned()), value };
+    let args = vec![
+        argument("folder", Literal::Str("photos".into())),
+        argument("size", Literal::List(vec![Literal::Int(8), Literal::Int(8)])),
+    ];
+    let images = SourceRequest { name: "images".into(), args, transforms: Vec::new() };
     let field = Field { name: "image".into(), dtype: DType::U8, shape: vec![8, 8, 3] };
     let schema = Schema {
         inputs: vec![field],

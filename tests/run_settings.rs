@@ -259,6 +259,47 @@ fn parameters_begin_as_a_file_of_pytorchs_says() {
     }
 }
 
+/// A shape of the file is told as the file has it, and what to write keeps what is written.
+#[test]
+fn weights_that_do_not_fit_are_told_as_the_file_has_them() {
+    let zeros = |name: &str, shape: &[usize]| {
+        let count = shape.iter().product();
+        (name.to_string(), Tensor::f32(shape, vec![0.0; count]))
+    };
+    let own = [
+        zeros("dense.weight", &[784, 16]),
+        zeros("dense.bias", &[16]),
+        zeros("dense_2.weight", &[16, 10]),
+        zeros("dense_2.bias", &[10]),
+    ];
+    let mut other = own.clone();
+    other[2] = zeros("dense_2.weight", &[16, 12]);
+    for (setting, tensors, wanted, help) in [
+        (
+            "layout: pytorch",
+            &own,
+            "`dense.weight` is f32[784, 16] in the file, which is f32[16, 784] in this language's \
+             order, but f32[784, 16] in the model",
+            "the file has this language's order: leave `layout: pytorch` out",
+        ),
+        (
+            "except: [\"dense.*\"]",
+            &other,
+            "`dense_2.weight` is f32[16, 12] in the file, but f32[16, 10] in the model",
+            "`except: [\"dense.*\", \"dense_2.weight\"]` lets these begin as if there were no file",
+        ),
+    ] {
+        let setting = format!("    init_from = weights(\"net.safetensors\", {setting})");
+        let case = Case::new("train: 100, test: 10", &setting);
+        weights::save(&case.path("net.safetensors"), tensors).unwrap();
+        let Err(Failure::Program { diagnostics, .. }) = case.prepare(Overrides::default()) else {
+            panic!("{setting} was taken")
+        };
+        assert_eq!(diagnostics[0].message, wanted);
+        assert_eq!(diagnostics[0].help.as_deref(), Some(help));
+    }
+}
+
 /// A frozen batch norm keeps its statistics, and normalises by them while training, too; its
 /// neighbour, of which only one parameter is frozen, goes on as ever.
 #[test]

@@ -11,8 +11,11 @@
 //!     .help("did you mean `relu`?");
 //! ```
 
+use crate::base::codes;
+use crate::base::field::Kind;
+use crate::base::fix::Reading;
 pub use crate::base::fix::{Edit, Fix};
-use crate::base::names::near;
+use crate::base::names::{meant, readings};
 use crate::base::source::Span;
 
 /// How bad it is.
@@ -119,12 +122,45 @@ impl Diagnostic {
         name: &str,
         names: impl IntoIterator<Item = &'n str>,
     ) -> Self {
-        let near = near(name, names);
-        if let Some(nearest) = near.first() {
+        let near = readings(name, names);
+        if let Some((nearest, _)) = near.first() {
             self.help = Some(format!("did you mean `{nearest}`?"));
         }
-        for name in near.into_iter().take(3) {
-            self = self.fix(format!("write `{name}`"), vec![Edit { span, text: name.into() }]);
+        self.names(span, near)
+    }
+
+    /// The same of a name that things of some kinds have: one that the field knows as something else
+    /// is no slip, and says what it is.
+    pub fn unknown_item<'n>(
+        mut self,
+        span: Span,
+        name: &str,
+        names: impl IntoIterator<Item = &'n str>,
+        kinds: &[Kind],
+    ) -> Self {
+        let meant = meant(name, names, kinds);
+        match (meant.known, meant.near.first()) {
+            (Some(known), _) if meant.slip => self.help = Some(known.asked()),
+            (Some(known), _) => {
+                if known.to_come {
+                    self.code = codes::NOT_IN_VERSION;
+                    self.message = format!("`{name}` is not in this version");
+                }
+                self.help = Some(known.help(name));
+            }
+            (None, Some((nearest, _))) => {
+                self.help = Some(format!("did you mean `{nearest}`?"));
+            }
+            (None, None) => {}
+        }
+        self.names(span, meant.near)
+    }
+
+    /// Proposes names in a place.
+    fn names(mut self, span: Span, near: Vec<(&str, Reading)>) -> Self {
+        for (name, reading) in near.into_iter().take(3) {
+            let edits = vec![Edit { span, text: name.into() }];
+            self.fixes.push(Fix::new(format!("write `{name}`"), edits).read_as(reading));
         }
         self
     }

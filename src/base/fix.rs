@@ -18,6 +18,19 @@ pub struct Edit {
     pub text: String,
 }
 
+/// How surely an edit says what the author meant, if the program holds with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// The same thing, spelt otherwise: `BatchNorm2d` and `batch_norm`.
+    Spelling,
+    /// The likely one: `desne` and `dense`.
+    Likely,
+    /// One of several as likely: it is meant where it alone holds.
+    Alternative,
+    /// Something else than is written: only the author can decide.
+    Suggestion,
+}
+
 /// Edits that would mend the error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fix {
@@ -26,8 +39,10 @@ pub struct Fix {
     /// Whether the program was checked again with the edits: the error was gone, and there was no
     /// new one.
     pub checked: bool,
-    /// Whether `--fix` may make it: not one that takes away what the author has written.
+    /// Whether `--fix` may make it: nothing else can be meant, and nothing is taken away.
     pub automatic: bool,
+    /// How surely it is what was meant, before it is checked.
+    pub reading: Reading,
     /// The edits, applied together.
     pub edits: Vec<Edit>,
 }
@@ -35,7 +50,13 @@ pub struct Fix {
 impl Fix {
     /// Edits that have not been checked.
     pub fn new(title: impl Into<String>, edits: Vec<Edit>) -> Fix {
-        Fix { title: title.into(), checked: false, automatic: true, edits }
+        let reading = Reading::Likely;
+        Fix { title: title.into(), checked: false, automatic: true, reading, edits }
+    }
+
+    /// The same edits, meant as surely as that.
+    pub fn read_as(self, reading: Reading) -> Fix {
+        Fix { reading, automatic: reading != Reading::Suggestion, ..self }
     }
 
     /// The file that the edits are made in, all in one.

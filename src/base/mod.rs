@@ -8,6 +8,7 @@ pub mod codes;
 pub mod csv;
 pub mod diagnostic;
 pub mod entity;
+pub mod field;
 pub mod fix;
 pub mod limits;
 pub mod math;

@@ -1,7 +1,14 @@
 //! Names that a misspelt one may have meant.
 //!
-//! `desne` is near `dense`; so are `Dense` and `DENSE`, which differ in nothing but letter case.
+//! ```text
+//! Dense, Linear  →  dense           the same, spelt otherwise
+//! desne          →  dense           the only name a slip away
+//! adamx          →  adam, adamw     as likely as each other
+//! relu6          →  relu            something else: `field` knows what
+//! ```
 
+use crate::base::field::{self, Kind, Known};
+use crate::base::fix::Reading;
 use std::collections::HashSet;
 
 /// How many names are near one at most.
@@ -16,11 +23,88 @@ pub fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Opti
 
 /// The names near `name`, each once, the nearest first; of those equally near, in their order.
 pub fn near<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    by_distance(name, names).into_iter().map(|(_, candidate)| candidate).take(MOST).collect()
+}
+
+/// The same, with how surely each is meant.
+pub fn readings<'a>(
+    name: &str,
+    names: impl IntoIterator<Item = &'a str>,
+) -> Vec<(&'a str, Reading)> {
+    let found = by_distance(name, names);
+    let best = found.first().map(|&(distance, _)| distance);
+    let tied = found.iter().filter(|&&(distance, _)| Some(distance) == best).count();
+    let reading = |distance: usize, candidate: &str| match distance {
+        ALIAS | SAME_WORD => Reading::Spelling,
+        // Numbers in names tell things apart: `head1` is no slip of `head2`.
+        _ if digits(name) != digits(candidate) => Reading::Suggestion,
+        _ if Some(distance) == best && tied == 1 => Reading::Likely,
+        _ => Reading::Alternative,
+    };
+    let found = found.into_iter().take(MOST);
+    found.map(|(distance, candidate)| (candidate, reading(distance, candidate))).collect()
+}
+
+/// What a name may mean where things of some kinds are named, and it names none of those there are.
+pub struct Meant<'a> {
+    /// The names that it may be a slip of, the likeliest first.
+    pub near: Vec<(&'a str, Reading)>,
+    /// What it is in the field, or is a slip of, where nothing here is the same.
+    pub known: Option<&'static Known>,
+    /// Whether it is a slip of that.
+    pub slip: bool,
+}
+
+/// What a name may mean: one of `names`, or what the field knows by it.
+pub fn meant<'a>(
+    name: &str,
+    names: impl IntoIterator<Item = &'a str>,
+    kinds: &[Kind],
+) -> Meant<'a> {
+    let names: Vec<&str> = names.into_iter().collect();
+    let mut near = readings(name, names.iter().copied());
+    if near.iter().any(|(_, reading)| *reading == Reading::Spelling) {
+        return Meant { near, known: None, slip: false };
+    }
+    let offer = |known: &Known| {
+        let nearest = known.near.and_then(|near| names.iter().find(|name| **name == near));
+        nearest.map(|name| (*name, Reading::Suggestion)).into_iter().collect()
+    };
+    if let Some(known) = field::known(name, kinds) {
+        return Meant { near: offer(known), known: Some(known), slip: false };
+    }
+    // A slip of something that is known elsewhere is none of what is here, however near that is.
+    let all = field::of(kinds).filter(|known| digits(known.name) == digits(name));
+    let slips = by_distance(name, all.map(|known| known.name));
+    let Some(&(distance, word)) = slips.first() else {
+        return Meant { near, known: None, slip: false };
+    };
+    let best = by_distance(name, near.iter().map(|(name, _)| *name)).first().map(|it| it.0);
+    let known = field::known(word, kinds);
+    match best {
+        Some(best) if best < distance => Meant { near, known: None, slip: false },
+        Some(best) if best == distance => {
+            near.iter_mut().for_each(|(_, reading)| *reading = Reading::Suggestion);
+            Meant { near, known: None, slip: false }
+        }
+        _ => Meant { near: known.map(offer).unwrap_or_default(), known, slip: true },
+    }
+}
+
+/// The digits of a name.
+fn digits(name: &str) -> String {
+    name.chars().filter(char::is_ascii_digit).collect()
+}
+
+/// The distance of what another framework calls so.
+const ALIAS: usize = 0;
+/// The distance of the same word in another spelling.
+const SAME_WORD: usize = 1;
+
+/// The names near `name` with their distances, the nearest first.
+fn by_distance<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<(usize, &'a str)> {
     let allowed = (name.chars().count() / 3).max(1);
     let word = plain(name);
-    let known = |ours: &str| {
-        ELSEWHERE.iter().any(|(name, theirs)| *name == ours && theirs.contains(&word.as_str()))
-    };
     // Longer words are not slips of others, and distances take the product of the lengths.
     let length = name.chars().count();
     let too_long = |other: &str| {
@@ -32,17 +116,28 @@ pub fn near<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<&'a
     let mut found: Vec<(usize, &'a str)> = Vec::new();
     for candidate in names {
         let distance = match candidate {
-            _ if known(candidate) => 0,
-            _ if word == plain(candidate) => 1,
+            _ if is_alias(candidate, &word) => ALIAS,
+            _ if word == plain(candidate) => SAME_WORD,
             _ if too_long(candidate) => continue,
-            _ => 1 + edit_distance(name, candidate),
+            _ => SAME_WORD + edit_distance(name, candidate),
         };
-        if distance <= 1 + allowed && seen.insert(candidate) {
+        if distance <= SAME_WORD + allowed && seen.insert(candidate) {
             found.push((distance, candidate));
         }
     }
     found.sort_by_key(|&(distance, _)| distance);
-    found.into_iter().map(|(_, candidate)| candidate).take(MOST).collect()
+    found
+}
+
+/// Whether another framework calls so what is `ours` here; `word` is a [plain] name.
+fn is_alias(ours: &str, word: &str) -> bool {
+    ELSEWHERE.iter().any(|(name, theirs)| *name == ours && theirs.contains(&word))
+}
+
+/// What `name` of another framework is called here, of these names.
+pub fn alias<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let word = plain(name);
+    names.into_iter().find(|ours| is_alias(ours, &word))
 }
 
 /// What Keras, PyTorch, Caffe and Darknet call what has another name here, without underscores and
@@ -70,18 +165,14 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
     ("u8", &["uint8", "byte"]),
     ("dense", &["linear", "fc", "fullyconnected", "innerproduct", "connected"]),
     ("conv", &["conv1d", "conv2d", "convolution", "convolutional", "convolution2d"]),
-    ("depthwise_conv", &["depthwiseconv2d", "separableconv2d"]),
+    ("depthwise_conv", &["depthwiseconv", "depthwiseconv1d", "depthwiseconv2d"]),
     ("max_pool", &["maxpool1d", "maxpool2d", "maxpooling", "maxpooling1d", "maxpooling2d"]),
     ("avg_pool", &["avgpool2d", "averagepooling", "averagepooling2d", "averagepool"]),
-    (
-        "global_avg_pool",
-        &["gap", "globalaveragepooling2d", "globalaveragepooling", "adaptiveavgpool2d"],
-    ),
-    ("global_max_pool", &["globalmaxpooling2d", "globalmaxpooling", "adaptivemaxpool2d"]),
+    ("global_avg_pool", &["gap", "globalaveragepooling2d", "globalaveragepooling"]),
+    ("global_max_pool", &["globalmaxpooling2d", "globalmaxpooling"]),
     ("batch_norm", &["batchnorm1d", "batchnorm2d", "batchnormalization", "bn"]),
     ("layer_norm", &["layernormalization", "ln"]),
     ("group_norm", &["groupnormalization"]),
-    ("dropout", &["dropout2d", "spatialdropout2d"]),
     ("embedding", &["embed"]),
     ("silu", &["swish"]),
     ("hard_swish", &["hardsilu"]),
@@ -114,16 +205,16 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
             "softmaxwithloss",
         ],
     ),
-    ("binary_cross_entropy", &["binarycrossentropy", "bce", "bceloss", "bcewithlogitsloss"]),
-    ("mse", &["mseloss", "meansquarederror", "euclideanloss"]),
+    ("binary_cross_entropy", &["bce", "bcewithlogitsloss", "sigmoidcrossentropy"]),
+    ("mse", &["mseloss", "meansquarederror"]),
     ("mae", &["l1loss", "meanabsoluteerror"]),
-    ("huber", &["smoothl1loss", "huberloss"]),
+    ("huber", &["huberloss"]),
     ("nll", &["nllloss"]),
     ("kl_divergence", &["kldivloss", "kldivergence"]),
     ("accuracy", &["acc", "categoricalaccuracy", "sparsecategoricalaccuracy"]),
     ("top_k", &["top5", "topkcategoricalaccuracy", "topkaccuracy"]),
     ("cosine", &["cosineannealing", "cosineannealinglr", "cosinedecay"]),
-    ("step_decay", &["steplr", "multistep", "step"]),
+    ("step_decay", &["steplr", "step"]),
     ("exponential", &["exponentiallr", "exponentialdecay"]),
     ("one_cycle", &["onecyclelr"]),
     ("polynomial", &["poly", "polynomialdecay"]),
@@ -149,7 +240,7 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
 ];
 
 /// A name without what spellings differ in.
-fn plain(name: &str) -> String {
+pub(super) fn plain(name: &str) -> String {
     name.chars().filter(|c| *c != '_').flat_map(char::to_lowercase).collect()
 }
 
@@ -177,6 +268,40 @@ fn edit_distance(a: &str, b: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_field_knows_is_no_slip_of_what_is_here() {
+        let names = ["relu", "elu", "gelu", "silu", "selu"];
+        let layers = [Kind::Layer];
+        for name in ["relu6", "ReLU6", "prelu", "PReLU", "glu"] {
+            let meant = meant(name, names, &layers);
+            assert!(meant.known.is_some() && !meant.slip, "{name}");
+            let sure = |(_, reading): &(&str, Reading)| *reading != Reading::Suggestion;
+            assert!(!meant.near.iter().any(sure), "{name}");
+        }
+        let slip = meant("lsmt", names, &layers);
+        assert_eq!(slip.known.map(|known| known.name), Some("lstm"));
+        assert!(slip.slip && slip.near.is_empty());
+        assert_eq!(meant("reluu", names, &layers).near[0], ("relu", Reading::Likely));
+        assert_eq!(meant("Swish", names, &layers).near[0], ("silu", Reading::Spelling));
+        // One key from each.
+        let both = meant("zelu", ["gelu", "selu"], &[]).near;
+        assert!(both.iter().all(|(_, reading)| *reading == Reading::Alternative), "{both:?}");
+        assert_eq!(readings("head2", ["head1"]), [("head1", Reading::Suggestion)]);
+    }
+
+    /// What is known by a name here is not known to be something else.
+    #[test]
+    fn no_name_is_both_the_same_and_something_else() {
+        for (ours, theirs) in ELSEWHERE {
+            for word in theirs.iter() {
+                let of_kind = field::all().find(|known| known.is(word));
+                // An argument may be called as a layer is elsewhere.
+                let near = of_kind.and_then(|known| known.near);
+                assert_ne!(near, Some(*ours), "{word}");
+            }
+        }
+    }
 
     #[test]
     fn the_nearest_name_is_a_slip_away_or_none() {

@@ -23,7 +23,8 @@ pub struct Check {
     /// Threads that a run would have [default: NNC_THREADS, or else the processors at hand]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
-    /// Make each finding's first fix that takes nothing away, checking after each; print the changes
+    /// Make the fixes that can only be meant and take nothing away, checking after each; print the
+    /// changes
     #[arg(long)]
     fix: bool,
     /// With --fix: print the difference and change nothing

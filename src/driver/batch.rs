@@ -9,7 +9,7 @@ use super::session::{Failure, Session};
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::limits;
-use crate::base::source::Span;
+use crate::base::source::{Sources, Span};
 use crate::base::tensor::DType;
 use crate::graph::{self, Binary, Dim, Graph, NodeId, Op, Shape, Type};
 use std::collections::HashMap;
@@ -27,21 +27,26 @@ impl Session {
         }
         fits(graph, batch)?;
         let Some(node) = zero_division(graph, batch) else { return Ok(()) };
-        let error = divides_by_zero(batch, place(&self.sources, graph, node));
+        let error = divides_by_zero(&self.sources, batch, place(&self.sources, graph, node));
         Err(self.program_failure(vec![error]))
     }
 }
 
 /// The error of a step of this batch that divides by zero, and where.
-pub(super) fn divides_by_zero(batch: usize, place: Option<Span>) -> Diagnostic {
+pub(super) fn divides_by_zero(sources: &Sources, batch: usize, place: Option<Span>) -> Diagnostic {
     let samples = if batch == 1 { "1 sample".into() } else { format!("{batch} samples") };
     let error =
         Diagnostic::error(codes::ZERO_DIVISION, format!("a step of {samples} divides by zero"))
-            .help("make `batch` larger; where it is the last of an epoch, `last_batch = drop`")
-            .note("the variance of one value is not known: `batch_norm` needs two a channel");
-    match place {
-        Some(place) => error.primary(place, "here"),
-        None => error,
+            .help("make `batch` larger; where it is the last of an epoch, `last_batch = drop`");
+    let Some(place) = place else { return error };
+    let error = error.primary(place, "here");
+    match sources.text(place).starts_with("batch_norm") {
+        true => {
+            error.note("the variance of one value is not known: `batch_norm` needs two a channel")
+        }
+        false => {
+            error.note(format!("the divisor depends on the batch, and is 0 where it is {batch}"))
+        }
     }
 }
 

@@ -7,7 +7,6 @@ use super::forecast::{Forecast, Machine};
 use super::front::Front;
 use super::kept;
 use super::parameters;
-use super::repair::add_fixes;
 use super::report::{Bytes, Facts, Report, RunBytes, frozen, layers, left_out};
 use super::session::{Failure, Request, Session};
 use super::source::Schemas;
@@ -254,15 +253,6 @@ pub fn each_model(session: &mut Session, request: &Request) -> Result<Vec<Reques
 
 /// A program without errors, or the errors with the fixes that hold.
 fn sound(session: &mut Session, request: &Request, fixes: &Budget) -> Result<Front, Failure> {
-    let mut schemas = Schemas::as_written();
     let text = session.main_text(request)?;
-    let (parsed, mut judged) = session.look(text, request, &mut schemas)?;
-    let mut found = judged.errors.clone();
-    found.extend(judged.warnings.clone());
-    add_fixes(session, request, parsed, &judged, (schemas, fixes), &mut found);
-    if judged.errors.is_empty() {
-        judged.warnings = found;
-        return judged.front().map_err(|found| session.program_failure(found));
-    }
-    Err(session.program_failure(found))
+    session.sound(text, request, Schemas::as_written(), fixes)
 }

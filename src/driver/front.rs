@@ -2,6 +2,7 @@
 //! elaborates.
 
 use super::batch::{divides_by_zero, zero_division};
+use super::repair::add_fixes;
 use super::session::{Failure, Request, Session, Tree, bug};
 use super::source::{Schemas, Source, source};
 use super::{initial, run, schedules};
@@ -46,8 +47,28 @@ impl Session {
         request: &Request,
         need_data: bool,
     ) -> Result<Front, Failure> {
-        let (_, judged) = self.look(text, request, &mut Schemas::new(need_data))?;
-        judged.front().map_err(|found| self.program_failure(found))
+        self.sound(text, request, Schemas::new(need_data), &Budget::new(limits::FIX_STEPS))
+    }
+
+    /// A program without errors, or the errors; both with the fixes that hold.
+    pub(super) fn sound(
+        &mut self,
+        text: String,
+        request: &Request,
+        mut schemas: Schemas,
+        fixes: &Budget,
+    ) -> Result<Front, Failure> {
+        let (parsed, mut judged) = self.look(text, request, &mut schemas)?;
+        let mut found = judged.errors.clone();
+        found.extend(judged.warnings.clone());
+        if !found.is_empty() {
+            add_fixes(self, request, parsed, &judged, (schemas, fixes), &mut found);
+        }
+        if judged.errors.is_empty() {
+            judged.warnings = found;
+            return judged.front().map_err(|found| self.program_failure(found));
+        }
+        Err(self.program_failure(found))
     }
 
     /// Parses a program and, where that went well, all that follows from it.
@@ -177,7 +198,7 @@ impl Session {
         }
         if let Some(node) = zero_division(train, settings.batch) {
             let place = super::pipeline::place(&self.sources, train, node);
-            judged.errors.push(divides_by_zero(settings.batch, place));
+            judged.errors.push(divides_by_zero(&self.sources, settings.batch, place));
         }
     }
 
@@ -306,7 +327,13 @@ impl Session {
                     }
                     Err(reason) => {
                         let looked = used.shown().to_string();
-                        let there = programs_in(used.parent());
+                        // What is being read must not be used.
+                        let mut there = programs_in(used.parent());
+                        let folder = used.parent().unwrap_or(Path::new(""));
+                        there.retain(|name| {
+                            let real = real(&folder.join(name));
+                            chain.iter().all(|(from, _)| *from != real)
+                        });
                         found.push(elaborate::missing_file(&step, &looked, &reason, &there));
                     }
                 }

@@ -15,7 +15,7 @@ use crate::base::names::nearest;
 use crate::base::shown::Show;
 use crate::base::tensor::{DType, Data, Tensor};
 use crate::data::Dataset;
-use crate::elaborate::{ClassWeights, InitFrom, Settings, Training, path_matches};
+use crate::elaborate::{ClassWeights, InitFrom, Settings, Training, known_patterns, path_matches};
 use crate::graph::init::initial_value;
 use crate::graph::rule::{CLASS_WEIGHTS, FROZEN, MEAN};
 use crate::graph::{Graph, Init, Param, Type};
@@ -182,7 +182,8 @@ fn matched(
     if let Some(pattern) =
         from.except.iter().find(|it| !paths.iter().any(|path| path_matches(it, path)))
     {
-        let near = nearest(pattern.trim_end_matches(".*"), paths.iter().copied());
+        let known = known_patterns(&paths);
+        let near = nearest(pattern, known.iter().map(String::as_str));
         let error = wrong(format!("`except`: no parameter matches `{pattern}`"));
         return Err(match near {
             Some(near) => error.note(format!("there is `{near}`")).into(),
@@ -207,12 +208,15 @@ fn matched(
         let (name, tensor) = unused.swap_remove(index);
         let shape = ty.shape.extents().expect("no parameter or state depends on the batch");
         let turned = from.pytorch && !tables.contains(path);
+        let of_file = shown(tensor.dtype(), &tensor.shape);
+        let as_here = tensor.shape == shape && tensor.dtype() == ty.dtype;
+        let backwards = tensor.shape.iter().rev().eq(&shape) && !from.pytorch;
         let tensor = if turned { transposed(path, tensor) } else { tensor };
         if tensor.shape != shape || tensor.dtype() != ty.dtype {
-            let of_file = shown(tensor.dtype(), &tensor.shape);
+            let read = shown(tensor.dtype(), &tensor.shape);
+            let read = Some(read).filter(|read| *read != of_file);
             let of_model = shown(ty.dtype, &shape);
-            let backwards = tensor.shape.iter().rev().eq(&shape) && !from.pytorch;
-            let kind = MisfitKind::Shape { of_file, of_model, backwards };
+            let kind = MisfitKind::Shape { of_file, read, of_model, as_here, backwards };
             misfits.push(Misfit { path: path.to_owned(), kind });
             continue;
         }
@@ -231,7 +235,7 @@ fn matched(
         found.push((name, tensor));
     }
     if !misfits.is_empty() {
-        return Err(unfit(wrong, &misfits, &names, &paths).into());
+        return Err(unfit(wrong, &misfits, from, &names, &paths).into());
     }
     if found.is_empty() {
         let help = "`rename: [[\"encoder.*\", \"*\"]]` gives what it holds other names";
@@ -256,7 +260,17 @@ enum MisfitKind {
     /// The file does not have it.
     Missing,
     /// It has another shape or type there.
-    Shape { of_file: String, of_model: String, backwards: bool },
+    Shape {
+        /// As the file has it.
+        of_file: String,
+        /// As it is read from PyTorch's layout, where that is another shape.
+        read: Option<String>,
+        of_model: String,
+        /// Whether the file's shape is the model's, unturned.
+        as_here: bool,
+        /// Whether its axes stand the other way round, as PyTorch writes them.
+        backwards: bool,
+    },
 }
 
 impl Misfit {
@@ -264,9 +278,13 @@ impl Misfit {
         let path = &self.path;
         match &self.kind {
             MisfitKind::Missing => format!("the file has no `{path}`"),
-            MisfitKind::Shape { of_file, of_model, .. } => {
+            MisfitKind::Shape { of_file, read: None, of_model, .. } => {
                 format!("`{path}` is {of_file} in the file, but {of_model} in the model")
             }
+            MisfitKind::Shape { of_file, read: Some(read), of_model, .. } => format!(
+                "`{path}` is {of_file} in the file, which is {read} in this language's order, but \
+                 {of_model} in the model"
+            ),
         }
     }
 }
@@ -275,6 +293,7 @@ impl Misfit {
 fn unfit(
     wrong: impl Fn(String) -> Diagnostic,
     misfits: &[Misfit],
+    from: &InitFrom,
     names: &[String],
     paths: &[&str],
 ) -> Diagnostic {
@@ -297,10 +316,18 @@ fn unfit(
     if misfits.iter().any(backwards) {
         return error.help("`layout: pytorch` transposes what PyTorch has written");
     }
+    let as_here = |misfit: &Misfit| matches!(misfit.kind, MisfitKind::Shape { as_here: true, .. });
+    if misfits.iter().filter(of_shape).all(as_here) && misfits.iter().any(as_here) {
+        return error.help("the file has this language's order: leave `layout: pytorch` out");
+    }
     match misfits.iter().filter(of_shape).count() {
         0 => error.help("`partial: true` lets what is missing begin as if there were no file"),
         _ => {
-            let patterns = patterns_of(misfits, paths).join(", ");
+            // What is left out already stays so.
+            let before = from.except.iter().map(|pattern| format!("{pattern:?}"));
+            let mut patterns: Vec<String> = before.collect();
+            patterns.extend(patterns_of(misfits, paths));
+            let patterns = patterns.join(", ");
             error.help(format!("`except: [{patterns}]` lets these begin as if there were no file"))
         }
     }

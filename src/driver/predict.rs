@@ -15,6 +15,7 @@ use super::session::{Failure, Request, Session};
 use super::source::{Schemas, Source};
 use super::steps::Compiler;
 use super::trained::{self, About, Model, Trained};
+use crate::base::limits::{self, Budget};
 use crate::base::task::Task;
 use crate::base::tensor::Tensor;
 use crate::data::{self, DataError, Pictures};
@@ -102,12 +103,11 @@ pub fn predictor(request: &Request, model: &Model, count: usize) -> Result<Predi
     let known = info.as_ref().and_then(|info| info.samples.clone());
     let known = known.or_else(|| about.as_ref().and_then(|about| about.samples.clone()));
     let text = session.main_text(&request)?;
-    let mut schemas = match &known {
+    let schemas = match &known {
         Some(samples) => Schemas::given(samples.schema.clone()),
         None => Schemas::new(true),
     };
-    let (_, judged) = session.look(text, &request, &mut schemas)?;
-    let front = judged.front().map_err(|found| session.program_failure(found))?;
+    let front = session.sound(text, &request, schemas, &Budget::new(limits::FIX_STEPS))?;
     let Some(source) = front.source else {
         let message = format!(
             "`{}` names no data, so nothing says how files are read",

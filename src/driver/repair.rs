@@ -15,10 +15,10 @@ use super::slips::{self, Around, Search};
 use super::source::Schemas;
 use crate::base::codes;
 use crate::base::diagnostic::{Diagnostic, Severity};
-use crate::base::fix::{Edit, Fix, apply, moved};
+use crate::base::fix::{Edit, Fix, Reading, apply, moved};
 use crate::base::limits::{self, Budget};
 use crate::base::source::{FileId, Sources};
-use crate::elaborate::{self, Tolerated};
+use crate::elaborate::{self, Experiment, Tolerated};
 use crate::repair::{self, Candidate};
 use crate::syntax;
 use std::path::PathBuf;
@@ -33,6 +33,10 @@ const SCENES: usize = 4;
 const FURTHER: u32 = 60;
 /// Once one holds that takes something away, others are looked for that cost at most so much more.
 const BEYOND_LESS: u32 = 80;
+/// An edit that costs at most so much more than another is as near the program as it is.
+const AS_NEAR: u32 = 20;
+/// How many numbers are tried in one's place, to see whether another is as good.
+const MOST_RIVALS: usize = 24;
 /// How many proposed fixes of a finding are looked behind.
 const MOST_BEHIND: usize = 2;
 /// What is proposed with a mistake costs less than this; what is guessed, more.
@@ -62,7 +66,8 @@ pub(super) fn add_fixes(
 
 /// Whether more may be wrong with what a finding is about than can be seen before it is mended.
 fn hides(finding: &Diagnostic) -> bool {
-    [codes::UNKNOWN_NAME, codes::UNKNOWN_CALLEE, codes::ARGUMENTS].contains(&finding.code)
+    [codes::UNKNOWN_NAME, codes::UNKNOWN_CALLEE, codes::ARGUMENTS, codes::DATA_SOURCE]
+        .contains(&finding.code)
 }
 
 /// A program to check again with edits.
@@ -88,11 +93,16 @@ impl Again<'_> {
         let mut kept: Vec<(u32, Fix)> = Vec::new();
         // One that takes something away is offered last, and others are looked for longer.
         let mut less: Option<(u32, Fix)> = None;
+        // One that holds as far as can be seen: what it uncovers is another mistake.
+        let mut uncovers: Option<Fix> = None;
+        // Those that hold by themselves, and what the program comes to with each.
+        let mut direct: Vec<(u32, Option<Meaning>, Fix)> = Vec::new();
         let mut behind = 0;
         let mut candidates = self.candidates(finding, classes, budget);
         candidates.retain(|it| self.changes(&it.fix));
         candidates.truncate(self.search.candidates());
-        for Candidate { mut fix, cost } in candidates {
+        for index in 0..candidates.len() {
+            let Candidate { mut fix, cost, .. } = candidates[index].clone();
             let far = kept.first().is_some_and(|(first, _)| cost > first + FURTHER);
             let farther = less.as_ref().is_some_and(|(first, _)| cost > first + BEYOND_LESS);
             if kept.len() == MOST_FIXES || far || farther {
@@ -102,30 +112,146 @@ impl Again<'_> {
                 break;
             }
             if self.unread && cost < PROPOSED {
-                let mended = slips::mended(&self.around(budget), before, (finding, &fix));
+                let mended = self.mended(before, finding, &fix, budget);
                 if let Some(mended) = mended.filter(|it| kept.iter().all(|(_, kept)| kept != it)) {
                     kept.push((cost, mended));
                 }
                 continue;
             }
-            if self.holds(before, finding, &fix, budget) {
+            if let Some(meaning) = self.holds(before, finding, &fix, budget) {
                 fix.checked = true;
-                fix.automatic = match self.unread {
-                    true => !self.takes_sign(&fix),
-                    false => !self.takes_away(finding, &fix),
+                let takes_away = match self.unread {
+                    true => self.takes_sign(&fix),
+                    false => self.takes_away(&fix),
                 };
-                match fix.automatic {
-                    true => kept.push((cost, fix)),
-                    false => less = less.or(Some((cost, fix))),
+                // Where the author must choose already, nothing that is further away is made.
+                let open = kept.iter().any(|(_, kept)| !kept.automatic);
+                fix.automatic &= !takes_away && !open;
+                if fix.automatic {
+                    fix.automatic =
+                        !self.has_rival(before, finding, (&candidates, index), meaning, budget);
+                }
+                // Of what works, the author is told in the order of the one who found it.
+                match takes_away && finding.severity == Severity::Error {
+                    true => less = less.or(Some((cost, fix))),
+                    false => {
+                        if !candidates[index].is_declared_one() {
+                            direct.push((cost, meaning, fix.clone()));
+                        }
+                        kept.push((cost, fix));
+                    }
                 }
             } else if cost < PROPOSED && behind < MOST_BEHIND && hides(finding) {
                 // What has no meaning hides what is wrong behind it.
                 behind += usize::from(self.search.looks_behind());
-                kept.extend(self.followed(before, finding, &fix, budget).map(|fix| (cost, fix)));
+                match self.followed(before, finding, &fix, budget) {
+                    Some(followed) => kept.push((cost, followed)),
+                    None if uncovers.is_none() && kept.is_empty() => {
+                        uncovers = self.uncovers(before, finding, fix, budget);
+                    }
+                    None => {}
+                }
             }
         }
-        kept.truncate(MOST_FIXES - usize::from(less.is_some()));
-        finding.fixes = kept.into_iter().chain(less).map(|(_, fix)| fix).collect();
+        choose_alternative(&mut kept, &direct);
+        if let Some(((cost, meaning, fix), others)) = direct.split_first()
+            && *cost >= PROPOSED
+            && others.iter().any(|(other_cost, other, other_fix)| {
+                let differs = other.is_none() || other != meaning;
+                *other_cost <= cost + AS_NEAR && differs && !same_insertion(fix, other_fix)
+            })
+        {
+            kept.iter_mut().for_each(|(_, fix)| fix.automatic = false);
+        }
+        let uncovers = uncovers.filter(|_| kept.is_empty());
+        let rest = usize::from(less.is_some()) + usize::from(uncovers.is_some());
+        kept.truncate(MOST_FIXES.saturating_sub(rest));
+        let kept = kept.into_iter().map(|(_, fix)| fix);
+        finding.fixes = kept.chain(uncovers).chain(less.map(|(_, fix)| fix)).collect();
+    }
+
+    /// Whether another number in the place of a fix's does as well, and makes another program: then
+    /// nothing says which is meant.
+    fn has_rival(
+        &mut self,
+        before: &[Diagnostic],
+        finding: &Diagnostic,
+        (candidates, index): (&[Candidate], usize),
+        meaning: Option<Meaning>,
+        budget: &Budget,
+    ) -> bool {
+        let own = &candidates[index];
+        if own.choice.is_none() {
+            return false;
+        }
+        let near = |it: &&Candidate| {
+            it.choice == own.choice && it.cost <= own.cost + FURTHER && !it.is_declared_one()
+        };
+        let rivals = candidates.iter().filter(near).filter(|it| it.fix != own.fix);
+        rivals.take(MOST_RIVALS).any(|rival| {
+            budget.spend(TRIED + before.len() + PARSED * self.parsed_again(&rival.fix));
+            let held = self.holds(before, finding, &rival.fix, budget);
+            held.is_some_and(|other| other.is_none() || other != meaning)
+        })
+    }
+
+    /// The fix of a text that does not parse, or cannot be read, with those for what is behind it.
+    fn mended(
+        &mut self,
+        before: &[Diagnostic],
+        finding: &Diagnostic,
+        fix: &Fix,
+        budget: &Budget,
+    ) -> Option<Fix> {
+        // Another file may lead back to this one, or not be there either.
+        let mended = slips::mended(&self.around(budget), before, (finding, fix))?;
+        let mended = mended.read_as(fix.reading);
+        if finding.code != codes::MISSING_FILE || mended.checked {
+            return Some(mended);
+        }
+        let uncovered = self.uncovered(before, finding, fix, budget)?;
+        let unreadable = [codes::CYCLE, codes::MISSING_FILE];
+        (!uncovered.iter().any(|it| unreadable.contains(&it.code))).then_some(mended)
+    }
+
+    /// A name that holds as far as can be seen. Made where it is the same word, or where what it
+    /// uncovers is not in its own call.
+    fn uncovers(
+        &mut self,
+        before: &[Diagnostic],
+        finding: &Diagnostic,
+        fix: Fix,
+        budget: &Budget,
+    ) -> Option<Fix> {
+        let sure = matches!(fix.reading, Reading::Spelling | Reading::Likely);
+        let [edit] = &fix.edits[..] else { return None };
+        let uncovered = sure.then(|| self.uncovered(before, finding, &fix, budget))??;
+        let new = moved(edit.span, &fix.edits);
+        let own = |it: &Diagnostic| it.place().is_none_or(|place| place.contains(new));
+        let named = |it: &Diagnostic| it.place() == Some(new) && hides(it);
+        if uncovered.iter().any(named) {
+            return None;
+        }
+        let automatic = fix.reading == Reading::Spelling || !uncovered.iter().any(own);
+        let title = format!("{}; behind it is another mistake", fix.title);
+        Some(Fix { automatic, title, ..fix })
+    }
+
+    /// What is found with a fix that was not before; `None` where the finding itself is still there.
+    fn uncovered(
+        &mut self,
+        before: &[Diagnostic],
+        finding: &Diagnostic,
+        fix: &Fix,
+        budget: &Budget,
+    ) -> Option<Vec<Diagnostic>> {
+        let (gone, tolerated) = tolerated(before, finding, fix);
+        let text = apply(&self.sources.file(fix.file()?).text, &fix.edits);
+        let (found, _) = self.findings(fix.file()?, text, &tolerated, budget).ok()?;
+        let new = |it: &Diagnostic| !tolerated.iter().any(|known| known.is(it));
+        let left = found.iter().any(|it| gone.is(it));
+        let errors = found.into_iter().filter(|it| it.severity == Severity::Error && new(it));
+        (!left).then(|| errors.collect())
     }
 
     /// Whether a fix makes the text another one.
@@ -148,7 +274,8 @@ impl Again<'_> {
         budget: &Budget,
     ) -> Option<Fix> {
         let looks = self.search.looks_behind();
-        looks.then(|| slips::followed(&self.around(budget), before, (finding, fix)))?
+        let found = looks.then(|| slips::followed(&self.around(budget), before, (finding, fix)))?;
+        found.map(|followed| followed.read_as(fix.reading))
     }
 
     /// Whether a fix of a text only takes an operator away: what was to follow it is missing.
@@ -160,18 +287,9 @@ impl Again<'_> {
         fix.edits.iter().any(gone)
     }
 
-    /// Whether a fix takes away what the author has written. What a lint is sure does nothing, or
-    /// does the same twice, is nothing.
-    fn takes_away(&self, finding: &Diagnostic, fix: &Fix) -> bool {
-        let does_nothing = [
-            codes::SOFTMAX_TWICE,
-            codes::ODD_DROPOUT,
-            codes::UNUSED_BINDING,
-            codes::UNUSED_ITEM,
-            codes::UNUSED_ARGUMENT,
-        ]
-        .contains(&finding.code);
-        let Some(file) = fix.file().filter(|_| !does_nothing) else { return false };
+    /// Whether a fix takes away what the author has written.
+    fn takes_away(&self, fix: &Fix) -> bool {
+        let Some(file) = fix.file() else { return false };
         let Some(before) = self.parsed.files.iter().find(|it| it.id == file) else { return false };
         let mut sources = self.sources.clone();
         sources.replace(file, apply(&self.sources.file(file).text, &fix.edits));
@@ -203,7 +321,7 @@ impl Again<'_> {
         let large = !budget.spend(SCENES * self.parsed.tokens);
         if large || finding.severity == Severity::Warning {
             let fixes = finding.fixes.iter().cloned().zip(0..);
-            return fixes.map(|(fix, cost)| Candidate { fix, cost }).collect();
+            return fixes.map(|(fix, cost)| Candidate::new(fix, cost)).collect();
         }
         let program = repair::Program {
             files: &self.parsed.files,
@@ -214,29 +332,24 @@ impl Again<'_> {
         repair::candidates(&program, finding)
     }
 
-    /// Whether the finding is gone with these edits, and nothing else has come.
+    /// Whether the finding is gone with these edits, and nothing else has come: then what the program
+    /// means, where all of it means something.
     fn holds(
         &mut self,
         before: &[Diagnostic],
         finding: &Diagnostic,
         fix: &Fix,
         budget: &Budget,
-    ) -> bool {
-        let Some(file) = fix.file() else { return false };
-        let known = |other: &Diagnostic| Tolerated {
-            code: other.code,
-            message: other.message.clone(),
-            place: other.place().map(|place| moved(place, &fix.edits)),
-        };
-        let gone = known(finding);
-        let tolerated: Vec<Tolerated> =
-            before.iter().filter(|other| *other != finding).map(known).collect();
+    ) -> Option<Option<Meaning>> {
+        let file = fix.file()?;
+        let (gone, tolerated) = tolerated(before, finding, fix);
         let text = apply(&self.sources.file(file).text, &fix.edits);
-        let Ok(found) = self.findings(file, text, &tolerated, budget) else { return false };
+        let (found, meaning) = self.findings(file, text, &tolerated, budget).ok()?;
         let new = |it: &Diagnostic| !tolerated.iter().any(|known| known.is(it));
         let errors_only = finding.severity == Severity::Error;
         let counts = |it: &&Diagnostic| !errors_only || it.severity == Severity::Error;
-        !found.iter().any(|it| gone.is(it)) && !found.iter().filter(counts).any(new)
+        let holds = !found.iter().any(|it| gone.is(it)) && !found.iter().filter(counts).any(new);
+        holds.then_some(meaning)
     }
 
     /// What is found in the program with another text in one file's place.
@@ -246,11 +359,11 @@ impl Again<'_> {
         text: String,
         tolerated: &[Tolerated],
         budget: &Budget,
-    ) -> Result<Vec<Diagnostic>, Failure> {
+    ) -> Result<(Vec<Diagnostic>, Option<Meaning>), Failure> {
         let before = self.sources.file(file).text.clone();
         self.sources.replace(file, text);
         let found = match syntax::parse(&self.sources, file) {
-            Err(errors) => Ok(errors),
+            Err(errors) => Ok((errors, None)),
             Ok(tree) => {
                 let position = self.parsed.files.iter().position(|it| it.id == file);
                 let same_uses = position.is_some_and(|at| {
@@ -264,7 +377,7 @@ impl Again<'_> {
                         self.parsed.files[at] = old;
                         found
                     }
-                    None => self.read_again(budget),
+                    None => self.read_again(budget).map(|found| (found, None)),
                 }
             }
         };
@@ -276,7 +389,7 @@ impl Again<'_> {
         &mut self,
         tolerated: &[Tolerated],
         budget: &Budget,
-    ) -> Result<Vec<Diagnostic>, Failure> {
+    ) -> Result<(Vec<Diagnostic>, Option<Meaning>), Failure> {
         let mut session = Session::default();
         session.sources = std::mem::take(&mut self.sources);
         let tolerated = Some(tolerated.to_vec());
@@ -285,7 +398,7 @@ impl Again<'_> {
         self.sources = session.sources;
         let mut judged = judged?;
         judged.errors.append(&mut judged.warnings);
-        Ok(judged.errors)
+        Ok((judged.errors, judged.experiment.as_ref().map(meaning)))
     }
 
     /// The same where what is read changes: all files are read again.
@@ -303,6 +416,58 @@ impl Again<'_> {
         judged.errors.append(&mut judged.warnings);
         Ok(judged.errors)
     }
+}
+
+/// Of several names as likely, the only one that holds by itself is meant; else nothing says which is.
+fn choose_alternative(kept: &mut [(u32, Fix)], direct: &[(u32, Option<Meaning>, Fix)]) {
+    let alternative = |fix: &Fix| fix.reading == Reading::Alternative;
+    if kept.iter().filter(|(_, fix)| alternative(fix)).count() < 2 {
+        return;
+    }
+    let mut alone = direct.iter().map(|(_, _, fix)| fix).filter(|fix| alternative(fix));
+    let meant = match (alone.next(), alone.next()) {
+        (Some(meant), None) => Some(meant.edits.clone()),
+        _ => None,
+    };
+    for (_, fix) in kept.iter_mut() {
+        fix.automatic &= meant.as_ref() == Some(&fix.edits);
+    }
+    kept.sort_by_key(|(_, fix)| meant.as_ref() != Some(&fix.edits));
+}
+
+/// Whether two fixes add the same in two places: the first is nearer to the mistake.
+fn same_insertion(a: &Fix, b: &Fix) -> bool {
+    let adds = |fix: &Fix| fix.edits.iter().all(|edit| edit.span.start == edit.span.end);
+    adds(a) && adds(b) && a.title == b.title
+}
+
+/// What a program comes to: programs of equal ones compute the same.
+type Meaning = blake3::Hash;
+
+fn meaning(experiment: &Experiment) -> Meaning {
+    let mut hasher = blake3::Hasher::new();
+    for graph in [&experiment.train, &experiment.eval] {
+        hasher.update(graph.to_string().as_bytes());
+    }
+    if let Some(training) = &experiment.training {
+        hasher.update(format!("{:?}", training.rule).as_bytes());
+    }
+    hasher.finalize()
+}
+
+/// A finding and the others, where they stand once a fix is made.
+fn tolerated(
+    before: &[Diagnostic],
+    finding: &Diagnostic,
+    fix: &Fix,
+) -> (Tolerated, Vec<Tolerated>) {
+    let known = |other: &Diagnostic| Tolerated {
+        code: other.code,
+        message: other.message.clone(),
+        place: other.place().map(|place| moved(place, &fix.edits)),
+    };
+    let others = before.iter().filter(|other| *other != finding);
+    (known(finding), others.map(known).collect())
 }
 
 fn paths(uses: &[elaborate::Use]) -> Vec<&str> {
@@ -345,7 +510,6 @@ pub fn fix(request: &Request) -> Result<Fixed, Failure> {
     let mut texts: Vec<(PathBuf, String)> = Vec::new();
     let mut fixed =
         Fixed { changed: Vec::new(), made: Vec::new(), left: Vec::new(), sources: Box::default() };
-    let mut mended = false;
     let budget = Budget::new(ROUNDS * limits::FIX_STEPS);
     loop {
         let mut session = Session::default();
@@ -354,23 +518,17 @@ pub fn fix(request: &Request) -> Result<Fixed, Failure> {
         let found = super::check::findings(&mut session, request, &search)?;
         // What it took to check the program as it is comes on top of the search.
         budget.spend(search.spent() + session.steps);
-        // What a fix leaves without a use is not taken away in the same breath.
-        let unused = [codes::UNUSED_ITEM, codes::UNUSED_BINDING, codes::UNUSED_ARGUMENT];
-        let kept = |it: &&Diagnostic| !unused.contains(&it.code) || !mended;
-        let first = found.iter().filter(kept).find_map(|finding| {
+        let first = found.iter().find_map(|finding| {
             let made =
                 |fix: &&Fix| fix.automatic && (fix.checked || finding.severity == Severity::Error);
-            Some((finding.severity, finding.fixes.iter().find(made)?))
+            finding.fixes.first().filter(made)
         });
-        let Some((severity, fix)) =
-            first.filter(|_| fixed.made.len() < MOST_MADE && !budget.is_empty())
-        else {
+        let Some(fix) = first.filter(|_| fixed.made.len() < MOST_MADE && !budget.is_empty()) else {
             fixed.left = found;
             fixed.sources = Box::new(session.sources);
             return Ok(fixed);
         };
         let Some(file) = fix.file() else { return Ok(fixed) };
-        mended |= severity == Severity::Error;
         let source = session.sources.file(file);
         let path = PathBuf::from(&source.name);
         let after = apply(&source.text, &fix.edits);

@@ -4,6 +4,7 @@
 use super::session::{Failure, Request, Session};
 use crate::base::codes;
 use crate::base::diagnostic::{Diagnostic, Severity};
+use crate::base::field::Kind;
 use crate::base::schema::Schema;
 use crate::base::shown::Show;
 use crate::base::source::Span;
@@ -193,7 +194,13 @@ fn data_diagnostic(error: &DataError, item: &DataRequest) -> Diagnostic {
     if let Some((word, near)) = error.misspelt.as_deref() {
         let of_argument = call.args.iter().find(|argument| argument.name.as_ref() == Some(word));
         let span = of_argument.and_then(|argument| argument.name_span).unwrap_or(call.name_span);
-        diagnostic = diagnostic.misspelt(span, word, near.iter().copied());
+        let near = near.iter().copied();
+        diagnostic = match error.transform {
+            Some(_) if of_argument.is_none() => {
+                diagnostic.unknown_item(span, word, near, &[Kind::Transform])
+            }
+            _ => diagnostic.misspelt(span, word, near),
+        };
     }
     match &error.help {
         Some(help) => diagnostic.help(help.to_string()),

@@ -15,6 +15,7 @@ use super::types::Bound;
 use super::value::Value;
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
+use crate::base::field::Kind;
 use crate::base::source::Span;
 use crate::syntax::ast::{self, Arg, Call, Expr, ExprKind, FunctionKind, Name};
 
@@ -134,14 +135,6 @@ impl<'a> Elaborator<'a> {
 
     fn unknown_callee(&mut self, callee: &Name) -> Reported {
         let name = callee.text.as_str();
-        if let Some(what) = builtins::planned(name) {
-            return self.error_help(
-                codes::NOT_IN_VERSION,
-                callee.span,
-                format!("`{name}` is not in this version"),
-                format!("{what} are still to come"),
-            );
-        }
         let error = Diagnostic::error(codes::UNKNOWN_CALLEE, format!("unknown layer `{name}`"))
             .primary(callee.span, "no layer or operator has this name");
         let kinds = [
@@ -161,7 +154,7 @@ impl<'a> Elaborator<'a> {
             None => {
                 let labels = self.frame().labels.keys().copied();
                 let known = self.items.names(FunctionKind::Layer).chain(builtins::names());
-                error.misspelt(callee.span, name, known.chain(labels))
+                error.unknown_item(callee.span, name, known.chain(labels), &[Kind::Layer])
             }
         })
     }

@@ -16,7 +16,8 @@ use super::expr::Expect;
 use super::scope::{Binding, Role};
 use super::value::Value;
 use crate::base::codes;
-use crate::base::diagnostic::{Diagnostic, Edit};
+use crate::base::diagnostic::Diagnostic;
+use crate::base::fix::{Edit, Fix, Reading};
 use crate::base::source::Span;
 use crate::graph::{NodeId, Op, RUN_STEPS};
 use crate::syntax::ast::{ArgDomain, ArgDomainKind, BinaryOp, Expr, ExprKind, Function, Param};
@@ -325,7 +326,12 @@ impl<'a> Elaborator<'a> {
         if let (Some(at), Some(number)) = (check.given, value.as_f64()) {
             for (text, why) in meant(number, value, range, check.param) {
                 let edits = vec![Edit { span: at, text: text.clone() }];
-                error = error.fix(format!("write {text}{why}"), edits);
+                let fix = Fix::new(format!("write {text}{why}"), edits);
+                // That there is no more does not say that the most was meant.
+                error.fixes.push(match why {
+                    SHARE => fix,
+                    _ => fix.read_as(Reading::Suggestion),
+                });
             }
         }
         self.report(error)
@@ -429,6 +435,9 @@ fn is_whole(ty: &crate::syntax::ast::Type) -> bool {
     matches!(ty.name.text.as_str(), "int" | "size" | "padding" | "list")
 }
 
+/// Why a hundredth is meant.
+const SHARE: &str = ", as a share of one";
+
 /// Numbers that may have been meant by one outside its range: a percentage as a share, and the last
 /// one that the shapes allow. (That a sign is wrong, the search for fixes finds by itself.) A bound that is written as a number is
 /// no guess: nobody who writes `dense(0)` means 1.
@@ -444,7 +453,7 @@ fn meant(
     let mut found = Vec::new();
     let share = number / 100.0;
     if !whole && (2.0..=100.0).contains(&number) && takes(share) && !takes(2.0) {
-        found.push((share.to_string(), ", as a share of one"));
+        found.push((share.to_string(), SHARE));
     }
     let high = match &param.domain {
         Some(ArgDomain { kind: ArgDomainKind::Range { high, .. }, .. }) => Some(high),

@@ -25,6 +25,7 @@ use crate::base::tensor::DType;
 use crate::graph::rule::{CLIP_NORM, CLIP_VALUE, EMA, FROZEN, KEEP, L1, L2, SHARE, SHARE_HYPER};
 use crate::graph::{Binary, Graph, NodeId};
 use crate::syntax::ast::{Expr, ExprKind, TrainKey};
+use std::collections::HashSet;
 
 /// The keys.
 pub const KEYS: [&str; 5] = ["clip_norm", "clip_value", "weight_decay", "l1", "l2"];
@@ -319,9 +320,8 @@ fn unmatched(pattern: &str, span: Span, paths: &[&str]) -> Diagnostic {
     const SHOWN: usize = 6;
     let error = Diagnostic::error(codes::TRAIN_KEY, format!("no parameter matches `{pattern}`"))
         .primary(span, "");
-    let ends: Vec<String> =
-        paths.iter().filter_map(|path| Some(format!("*.{}", path.rsplit_once('.')?.1))).collect();
-    let known = paths.iter().copied().chain(ends.iter().map(String::as_str));
+    let known = known_patterns(paths);
+    let known = known.iter().map(String::as_str);
     // The place is that of the string, quotes included.
     let quoted: Vec<String> = near(pattern, known).iter().map(|path| format!("{path:?}")).collect();
     let error = error.misspelt(span, &format!("{pattern:?}"), quoted.iter().map(String::as_str));
@@ -330,6 +330,20 @@ fn unmatched(pattern: &str, span: Span, paths: &[&str]) -> Diagnostic {
         let shown = paths[..paths.len().min(SHOWN)].join(", ");
         format!("the parameters are {shown}{more}")
     })
+}
+
+/// The patterns that people write of these paths, each once: a path itself, all of a layer
+/// (`block.dense.*`, `block.*`), and all of a name (`*.bias`).
+pub fn known_patterns(paths: &[&str]) -> Vec<String> {
+    let mut known: Vec<String> = paths.iter().map(|path| path.to_string()).collect();
+    for path in paths {
+        let layers = path.match_indices('.').map(|(dot, _)| format!("{}.*", &path[..dot]));
+        known.extend(layers);
+        known.extend(path.rsplit_once('.').map(|(_, name)| format!("*.{name}")));
+    }
+    let mut seen = HashSet::new();
+    known.retain(|pattern| seen.insert(pattern.clone()));
+    known
 }
 
 /// Whether a path is as a pattern says: `*` stands for any characters, and `*.` at the beginning

@@ -62,7 +62,7 @@ mod tests;
 pub use builtins::operators;
 pub use data::{DataRequest, Literal, SourceArg, SourceCall};
 pub use domain::Driven;
-pub use gradients::{KEYS as GRADIENT_KEYS, matches as path_matches};
+pub use gradients::{KEYS as GRADIENT_KEYS, known_patterns, matches as path_matches};
 pub use keys::{Checkpoints, ClassWeights, EarlyStop, InitFrom, OnNan, ReduceOnPlateau, Watched};
 pub use optimizer::SCHEDULED;
 pub use prepare::preparation;

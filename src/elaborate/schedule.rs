@@ -18,6 +18,7 @@ use super::scope::{Binding, Frame, Role};
 use super::value::Value;
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
+use crate::base::field::{self, Kind};
 use crate::base::source::Span;
 use crate::base::tensor::DType;
 use crate::graph::{NodeId, Op, RUN_STEPS};
@@ -46,7 +47,7 @@ impl<'a> Elaborator<'a> {
         let known = self.items.names(FunctionKind::Schedule).chain(builtins::names());
         let error = Diagnostic::error(codes::UNKNOWN_CALLEE, format!("unknown function `{name}`"))
             .primary(call.callee.span, "no schedule or operator has this name");
-        Err(self.report(error.misspelt(call.callee.span, name, known)))
+        Err(self.report(error.unknown_item(call.callee.span, name, known, &[Kind::Schedule])))
     }
 
     /// Whether [`call`](Elaborator::call) has something to say about a name.
@@ -62,7 +63,7 @@ impl<'a> Elaborator<'a> {
         let frame = self.frame();
         frame.find(name).is_some()
             || builtins::find(name).is_some()
-            || builtins::planned(name).is_some()
+            || field::known(name, &[Kind::Layer]).is_some_and(|known| known.to_come)
             || KINDS.iter().any(|&kind| self.items.find(kind, name, frame.builtin).is_some())
     }
 

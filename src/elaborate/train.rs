@@ -13,6 +13,7 @@ use super::keys::{self, Checkpoints, ClassWeights, EarlyStop, InitFrom, OnNan, R
 use super::value::Value;
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
+use crate::base::field::{self, Kind};
 use crate::base::fix::Edit;
 use crate::base::schema::Schema;
 use crate::base::source::Span;
@@ -170,6 +171,10 @@ pub(super) struct Plan<'a> {
     /// The settings.
     pub settings: Settings,
 }
+
+/// Kinds of items whose names may stand in a `train` block by mistake.
+const OTHERS: [FunctionKind; 4] =
+    [FunctionKind::Loss, FunctionKind::Metric, FunctionKind::Optimizer, FunctionKind::Layer];
 
 impl<'a> Elaborator<'a> {
     /// Reads a `train` block.
@@ -332,7 +337,21 @@ impl<'a> Elaborator<'a> {
         let error = Diagnostic::error(codes::UNKNOWN_NAME, format!("unknown {word} `{name}`"))
             .primary(span, format!("no {word} has this name"));
         let names: Vec<&str> = self.items.names(kind).collect();
-        let error = error.misspelt(span, name, names.iter().copied());
+        let known: &[Kind] = match kind {
+            FunctionKind::Loss => &[Kind::Loss],
+            FunctionKind::Metric => &[Kind::Metric],
+            FunctionKind::Optimizer => &[Kind::Optimizer],
+            _ => &[],
+        };
+        // An item of another kind is no slip of one of this.
+        let other = OTHERS.into_iter().find(|&other| self.items.find(other, name, false).is_some());
+        let to_come = field::known(name, known).is_some_and(|known| known.to_come);
+        if let Some(other) = other.filter(|&other| other != kind && !to_come) {
+            let other = other.word();
+            let help = format!("`{name}` is the name of a {other}; there are {}", names.join(", "));
+            return Err(self.report(error.help(help)));
+        }
+        let error = error.unknown_item(span, name, names.iter().copied(), known);
         Err(self.report(error.or_help(|| format!("there are {}", names.join(", ")))))
     }
 }

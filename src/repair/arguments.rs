@@ -19,6 +19,7 @@ pub fn edits(scene: &Scene<'_>, found: &mut Vec<Candidate>) {
             listed(scene, call, found);
             alone(scene, call, found);
             renamed(scene, call, found);
+            operator_as_layer(scene, call, found);
         }
     }
 }
@@ -33,7 +34,10 @@ fn more(scene: &Scene<'_>, call: &Call<'_>, found: &mut Vec<Candidate>) {
         for (order, value) in values(scene, call, name).into_iter().enumerate() {
             let order = u32::try_from(order).unwrap_or(0);
             let cost = cost::ARGUMENT + call.distance + 5 * order + unlikely(call, name, &value);
-            found.push(with(scene, call, &format!("{name}: {value}"), cost));
+            let added = with(scene, call, &format!("{name}: {value}"), cost);
+            // What is called so is meant, and a truth value has no rival.
+            let chosen = value != *name && !matches!(*name, "bias" | "keep");
+            found.push(if chosen { added.choosing(call.span, name) } else { added });
         }
     }
     // What must be given stands first, and needs no name.
@@ -42,7 +46,7 @@ fn more(scene: &Scene<'_>, call: &Call<'_>, found: &mut Vec<Candidate>) {
     if let Some(next) = parameters.get(given).filter(|next| scene.argument(call, next).is_none()) {
         for (order, value) in (0..).zip(needed(scene, next)) {
             let cost = cost::ARGUMENT - 5 + order + call.distance;
-            found.push(positional(scene, call, &value, cost));
+            found.push(positional(scene, call, &value, cost).choosing(call.span, next));
         }
     }
 }
@@ -257,13 +261,24 @@ fn renamed(scene: &Scene<'_>, call: &Call<'_>, found: &mut Vec<Candidate>) {
         let callee = &call.call.callee;
         for other in scene.relatives(&callee.text, &name.text) {
             let cost = cost::ARGUMENT + distance;
-            found.push(candidate(format!("write `{other}`"), callee.span, other, cost));
+            let title = format!("write `{other}`");
+            found.push(candidate(title, callee.span, other, cost).suggested());
         }
     }
     if call.call.args.len() > 1 && call.distance == distance::HERE {
         let callee = &call.call.callee;
         let span = Span { start: callee.span.end, ..call.span };
         found.push(candidate(format!("write `{}` alone", callee.text), span, "", cost::LESS + 10));
+    }
+}
+
+/// `conv2d(8, 3)` → `conv(8, 3)`: an operator that takes a weight, called like the layer that other
+/// frameworks call so.
+fn operator_as_layer(scene: &Scene<'_>, call: &Call<'_>, found: &mut Vec<Candidate>) {
+    let callee = &call.call.callee;
+    if let Some(layer) = crate::base::names::alias(&callee.text, scene.layers()) {
+        let cost = cost::OTHER_KIND + call.distance;
+        found.push(candidate(format!("write `{layer}`"), callee.span, layer, cost));
     }
 }
 
@@ -296,7 +311,7 @@ fn listed(scene: &Scene<'_>, call: &Call<'_>, found: &mut Vec<Candidate>) {
         Edit { span: after(*last), text: "]".into() },
     ];
     let fix = Fix::new("write the parts as a list", edits);
-    found.push(Candidate { fix, cost: cost::OTHER_KIND + call.distance });
+    found.push(Candidate::new(fix, cost::OTHER_KIND + call.distance));
 }
 
 /// `betas: [0.9, 0.99]` → `beta1: 0.9, beta2: 0.99`.
@@ -338,7 +353,7 @@ fn as_stage(scene: &Scene<'_>, call: &Call<'_>, index: usize, found: &mut Vec<Ca
         if is_name(word) && call.piped && text == word {
             let edits = vec![gone, Edit { span: after(call.span), text: format!(" as {word}") }];
             let fix = Fix::new(format!("write `as {word}` behind the stage"), edits);
-            found.push(Candidate { fix, cost });
+            found.push(Candidate::new(fix, cost));
         }
         return;
     }
@@ -360,7 +375,7 @@ fn as_stage(scene: &Scene<'_>, call: &Call<'_>, index: usize, found: &mut Vec<Ca
         }
         false => return,
     };
-    found.push(Candidate { fix: Fix::new(title, edits), cost });
+    found.push(Candidate::new(Fix::new(title, edits), cost));
 }
 
 fn is_name(word: &str) -> bool {

@@ -33,7 +33,7 @@ pub use edits::{
 
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
-use crate::base::fix::{Edit, Fix};
+use crate::base::fix::{Edit, Fix, Reading};
 use crate::base::source::{Sources, Span};
 use crate::syntax::ast;
 use scene::Scene;
@@ -45,6 +45,45 @@ pub struct Candidate {
     pub fix: Fix,
     /// Its distance from the program as it is; the smallest is tried first.
     pub cost: u32,
+    /// What it chooses a number for; others may be as good there.
+    pub choice: Option<Choice>,
+}
+
+/// A place where a number stands or may be added: candidates with equal ones are rivals.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// The number, or the call that gets an argument.
+    pub place: Span,
+    /// The name of the argument that is added; empty for a number that is there, [`DECLARED`] for
+    /// one of a declared shape.
+    pub argument: String,
+}
+
+/// What is chosen in a declared shape.
+const DECLARED: &str = "declared";
+
+impl Candidate {
+    /// Whether it declares an extent of 1: that it holds says nothing, since 1 fits any other.
+    pub fn is_declared_one(&self) -> bool {
+        let declared = self.choice.as_ref().is_some_and(|choice| choice.argument == DECLARED);
+        declared && self.fix.edits.iter().all(|edit| edit.text == "1")
+    }
+
+    /// An edit that is no choice of a number.
+    pub fn new(fix: Fix, cost: u32) -> Candidate {
+        Candidate { fix, cost, choice: None }
+    }
+
+    /// The same, choosing a number for that.
+    fn choosing(self, place: Span, argument: &str) -> Candidate {
+        let choice = Some(Choice { place, argument: argument.to_owned() });
+        Candidate { choice, ..self }
+    }
+
+    /// The same, as something that only the author can decide.
+    fn suggested(self) -> Candidate {
+        Candidate { fix: self.fix.read_as(Reading::Suggestion), ..self }
+    }
 }
 
 /// A program, to look for edits in.
@@ -99,7 +138,7 @@ mod cost {
 pub fn candidates(program: &Program<'_>, error: &Diagnostic) -> Vec<Candidate> {
     let proposed = error.fixes.iter().zip(cost::PROPOSED..);
     let mut found: Vec<Candidate> =
-        proposed.map(|(fix, cost)| Candidate { fix: fix.clone(), cost }).collect();
+        proposed.map(|(fix, cost)| Candidate::new(fix.clone(), cost)).collect();
     // A name that means nothing is a slip, or its author's to explain.
     if matches!(error.code, codes::UNKNOWN_NAME | codes::UNKNOWN_CALLEE) {
         return found;
@@ -132,7 +171,7 @@ pub fn candidates(program: &Program<'_>, error: &Diagnostic) -> Vec<Candidate> {
 pub fn textual(sources: &Sources, error: &Diagnostic) -> Vec<Candidate> {
     let proposed = error.fixes.iter().zip(cost::PROPOSED..);
     let mut found: Vec<Candidate> =
-        proposed.map(|(fix, cost)| Candidate { fix: fix.clone(), cost }).collect();
+        proposed.map(|(fix, cost)| Candidate::new(fix.clone(), cost)).collect();
     found.extend(texts::edits(sources, error));
     found
 }
@@ -145,7 +184,7 @@ fn candidate(
     cost: u32,
 ) -> Candidate {
     let edits = vec![Edit { span, text: text.into() }];
-    Candidate { fix: Fix::new(title, edits), cost }
+    Candidate::new(Fix::new(title, edits), cost)
 }
 
 /// Two places that change their texts.
@@ -154,7 +193,7 @@ fn swap(scene: &Scene<'_>, [first, second]: [Span; 2], cost: u32) -> Candidate {
     let (a, b) = (sources.text(first), sources.text(second));
     let edits =
         vec![Edit { span: first, text: b.to_owned() }, Edit { span: second, text: a.to_owned() }];
-    Candidate { fix: Fix::new(format!("exchange `{a}` and `{b}`"), edits), cost }
+    Candidate::new(Fix::new(format!("exchange `{a}` and `{b}`"), edits), cost)
 }
 
 /// An empty place before a span.

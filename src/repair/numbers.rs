@@ -28,13 +28,18 @@ pub fn edits(scene: &Scene<'_>, found: &mut Vec<Candidate>) {
                 let text = scene.program.sources.text(operand.span);
                 let cost = cost::NUMBER + literal.distance;
                 let title = format!("write {text}, without its sign");
-                found.push(candidate(title, literal.expr.span, text, cost));
+                let edit = candidate(title, literal.expr.span, text, cost);
+                // `-1` stands for what follows, or for the last: its sign is no slip.
+                let is_word = matches!(operand.kind, ExprKind::Int(1));
+                found.push(if is_word { edit.choosing(literal.expr.span, "") } else { edit });
             }
             ExprKind::Name(name) => names(scene, literal, name, &derived, found),
             ExprKind::List(entries) if literal.slot.name == "axis" && entries.len() == 2 => {
                 for axes in ["[1, 2]", "[0, 1]", "[2, 3]", "[-2, -1]"] {
                     let cost = cost::NUMBER + literal.distance;
-                    found.push(candidate(format!("write `{axes}`"), literal.expr.span, axes, cost));
+                    let title = format!("write `{axes}`");
+                    let span = literal.expr.span;
+                    found.push(candidate(title, span, axes, cost).choosing(span, ""));
                 }
             }
             ExprKind::List(_) if literal.slot.name == "size" => image_size(scene, literal, found),
@@ -72,19 +77,15 @@ fn number(
             continue;
         }
         let cost = cost::NUMBER + literal.distance + unlikely(scene, literal, value, number);
-        found.push(candidate(
-            format!("write {number} for {value}"),
-            span,
-            number.to_string(),
-            cost,
-        ));
+        let title = format!("write {number} for {value}");
+        found.push(candidate(title, span, number.to_string(), cost).choosing(span, ""));
     }
     // A number that the layer's own argument stands for.
     if literal.slot.name == "pad" {
         // An even window has no whole number that keeps the size.
         let even = window_is_even(scene, literal);
         let cost = cost::NUMBER + if even { 12 } else { 50 } + literal.distance;
-        found.push(candidate("write `same`", span, "same", cost));
+        found.push(candidate("write `same`", span, "same", cost).choosing(span, ""));
     }
     // A dimension is a width, never a stride.
     let is_width = !matches!(literal.slot.name, "stride" | "pad" | "size" | "dilation" | "axis");
@@ -93,7 +94,8 @@ fn number(
         let same = *name == literal.slot.name;
         if same || (is_width && literal.distance < distance::ITEM) {
             let cost = if same { cost::NUMBER } else { cost::NUMBER_NAME } + literal.distance;
-            found.push(candidate(format!("write `{name}` for {value}"), span, *name, cost));
+            let named = candidate(format!("write `{name}` for {value}"), span, *name, cost);
+            found.push(if same { named } else { named.choosing(span, "") });
         }
     }
 }
@@ -120,6 +122,9 @@ fn unlikely(scene: &Scene<'_>, literal: &Literal<'_>, value: i64, number: i64) -
         ("stride", 1) => 40,
         ("groups" | "units" | "filters", 1) => 60,
         ("repeat", _) => 60,
+        // The first axis is the batch, as is the last but one of rows: samples are hardly ever mixed.
+        ("axis", 0) => cost::HARDLY,
+        ("axis", -2) if scene.told_dims().all(|dims| dims.len() == 2) => cost::HARDLY,
         ("dilation", 1) => 60,
         ("dilation", _) => 20,
         _ => 0,
@@ -241,31 +246,34 @@ fn names(
         |other: &&&str| **other != name && (is_width || !other.starts_with(char::is_uppercase));
     for other in others.iter().filter(fits) {
         let cost = base + literal.distance;
-        found.push(candidate(format!("write `{other}` for `{name}`"), span, *other, cost));
+        let other = candidate(format!("write `{other}` for `{name}`"), span, *other, cost);
+        found.push(if is_number { other.choosing(span, "") } else { other.suggested() });
     }
     if is_number && is_width {
         for times in [2, 3, 4] {
             let cost = cost::NUMBER_NAME + 10 + times + literal.distance;
             let text = format!("{times} * {name}");
-            found.push(candidate(format!("write `{text}`"), span, text, cost));
+            found.push(candidate(format!("write `{text}`"), span, text, cost).choosing(span, ""));
         }
     }
     if is_number {
         for number in derived.iter().take(8) {
             let cost = cost::NAME + literal.distance;
-            found.push(candidate(format!("write {number}"), span, number.to_string(), cost));
+            let title = format!("write {number}");
+            found.push(candidate(title, span, number.to_string(), cost).choosing(span, ""));
         }
     }
     if literal.slot.name == "loss" {
         for loss in scene.losses().filter(|loss| *loss != name) {
             let cost = cost::NAME + literal.distance;
-            found.push(candidate(format!("take the loss `{loss}`"), span, loss, cost));
+            let title = format!("take the loss `{loss}`");
+            found.push(candidate(title, span, loss, cost).suggested());
         }
     }
     if literal.slot.name == "pad" {
         for word in ["same", "valid"].into_iter().filter(|word| *word != name) {
             let cost = cost::NUMBER + literal.distance;
-            found.push(candidate(format!("write `{word}`"), span, word, cost));
+            found.push(candidate(format!("write `{word}`"), span, word, cost).choosing(span, ""));
         }
     }
     // A word is a string where one is needed.
@@ -311,7 +319,12 @@ fn other_kind(scene: &Scene<'_>, literal: &Literal<'_>, found: &mut Vec<Candidat
     };
     for text in texts {
         let cost = cost::OTHER_KIND + literal.distance;
-        found.push(candidate(format!("write `{text}`"), literal.expr.span, text, cost));
+        let title = format!("write `{text}`");
+        // `dropout(20)` is in percent; `dropout(2)` may be anything.
+        let unsure = matches!(&literal.expr.kind, ExprKind::Int(value) if (2..10).contains(value))
+            && text.starts_with("0.");
+        let edit = candidate(title, literal.expr.span, text, cost);
+        found.push(if unsure { edit.suggested() } else { edit });
     }
 }
 

@@ -22,12 +22,17 @@ struct Tally {
     /// Calls, arguments, statements, values of blocks, parameters, and entries of lists beyond the
     /// first.
     parts: usize,
+    /// Lists without an entry: `[3]` may become `3`, but not `[]`.
+    empty: usize,
 }
 
 /// Whether a file has less in it after a fix.
 pub fn takes_away(before: &File, after: &File) -> bool {
     let (before, after) = (Tally::of(before), Tally::of(after));
-    after.items < before.items || after.settings < before.settings || after.parts < before.parts
+    after.items < before.items
+        || after.settings < before.settings
+        || after.parts < before.parts
+        || after.empty > before.empty
 }
 
 impl Tally {
@@ -50,7 +55,12 @@ impl Tally {
                 }
                 ItemKind::Use { .. } | ItemKind::Const { .. } | ItemKind::Data { .. } => {}
             }
-            walk::item_nodes(item, &mut |node| tally.parts += parts(node));
+            walk::item_nodes(item, &mut |node| {
+                tally.parts += parts(node);
+                tally.empty += usize::from(
+                    matches!(node, Node::Expr(Expr { kind: ExprKind::List(it), .. }) if it.is_empty()),
+                );
+            });
         }
         tally
     }
@@ -90,6 +100,12 @@ mod tests {
             syntax::parse(&sources, file).expect("it parses")
         });
         takes_away(&before, &after)
+    }
+
+    #[test]
+    fn a_list_that_becomes_empty_has_less_in_it() {
+        assert!(taken("x |> mean(axis: [1])", "x |> mean(axis: [])"));
+        assert!(!taken("x |> mean(axis: [1])", "x |> mean(axis: 1)"));
     }
 
     #[test]

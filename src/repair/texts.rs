@@ -213,7 +213,7 @@ fn wrapped(text: &Text<'_>, start: usize, end: usize, cost: u32) -> Option<Candi
         Edit { span: text.span(end, end), text: ")".into() },
     ];
     let title = format!("write `({})`", &text.text[start..end]);
-    Some(Candidate { fix: Fix::new(title, edits), cost })
+    Some(Candidate::new(Fix::new(title, edits), cost))
 }
 
 /// A bracket or quote more, another one, or one less.
@@ -267,5 +267,5 @@ fn method(text: &Text<'_>, found: &mut Vec<Candidate>) {
         edits.push(Edit { span: text.span(end, end + 2), text: String::new() });
     }
     let title = format!("write `|> {}`", &text.text[dot + 1..end]);
-    found.push(Candidate { fix: Fix::new(title, edits), cost: 10 });
+    found.push(Candidate::new(Fix::new(title, edits), 10));
 }

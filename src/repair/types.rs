@@ -2,7 +2,7 @@
 //! → `f32[N, 28, 28, 1]`, `f32[N, 12]` → `f32[N, 10]`.
 
 use super::scene::{Declared, Of, Scene};
-use super::{Candidate, after, candidate, cost};
+use super::{Candidate, DECLARED, after, candidate, cost};
 use crate::base::fix::{Edit, Fix};
 use crate::base::source::Span;
 use crate::syntax::ast::{Dim, Expr, ExprKind};
@@ -81,7 +81,7 @@ fn fresh(scene: &Scene<'_>, declared: &Declared<'_>, dims: &[Dim], found: &mut V
             renamed.iter().map(|(span, name)| Edit { span: *span, text: fresh(name) }).collect();
         let title = "give the result dimensions of its own".to_owned();
         let fix = Fix::new(title, edits);
-        found.push(Candidate { fix, cost: cost::DECLARED + 5 + declared.distance });
+        found.push(Candidate::new(fix, cost::DECLARED + 5 + declared.distance));
     }
 }
 
@@ -104,12 +104,14 @@ fn numbers(scene: &Scene<'_>, declared: &Declared<'_>, dims: &[Dim], found: &mut
             let text = number.to_string();
             if text != written {
                 let cost = cost + if is_number { 0 } else { 60 };
-                found.push(candidate(format!("declare {text}"), expr.span, text, cost));
+                let title = format!("declare {text}");
+                found.push(candidate(title, expr.span, text, cost).choosing(expr.span, DECLARED));
             }
         }
         for name in scene.counts[declared.item].iter().filter(|name| **name != written) {
             let cost = cost + if is_number { 20 } else { 10 };
-            found.push(candidate(format!("declare `{name}`"), expr.span, *name, cost));
+            let title = format!("declare `{name}`");
+            found.push(candidate(title, expr.span, *name, cost).choosing(expr.span, DECLARED));
         }
     }
 }
@@ -138,7 +140,9 @@ fn order(scene: &Scene<'_>, declared: &Declared<'_>, spans: &[Span], found: &mut
         let told = scene.told_dims().any(|dims| dims == texts);
         let cost = if told { cost::REORDER } else { cost::DECLARED + 20 } + declared.distance;
         let text = texts.join(", ");
-        found.push(candidate(format!("declare `[{text}]`"), place, text, cost));
+        let title = format!("declare `[{text}]`");
+        let order = candidate(title, place, text, cost);
+        found.push(if told { order } else { order.choosing(place, "") });
     }
 }
 
@@ -162,7 +166,8 @@ fn count(scene: &Scene<'_>, declared: &Declared<'_>, spans: &[Span], found: &mut
     let numbers = scene.numbers.iter().filter(|number| **number > 0);
     for number in std::iter::once(&1).chain(numbers.take(6)) {
         let title = format!("declare one axis more, {number}");
-        found.push(candidate(title, after(*last), format!(", {number}"), cost));
+        let place = after(*last);
+        found.push(candidate(title, place, format!(", {number}"), cost).choosing(place, ""));
     }
     for pair in spans.windows(2) {
         let dropped = Span { start: pair[0].end, ..pair[1] };

@@ -55,7 +55,7 @@ fn binding(scene: &Scene<'_>, place: Span, found: &mut Vec<Candidate>) {
         Edit { span: Span::new(place.file, arrow, arrow + 2), text: "=".into() },
     ];
     let fix = Fix::new("bind a new value by `let`", edits);
-    found.push(Candidate { fix, cost: cost::STAGE });
+    found.push(Candidate::new(fix, cost::STAGE));
 }
 
 /// A `train` block on the data that there are, or without a setting.
@@ -75,11 +75,8 @@ fn train(scene: &Scene<'_>, place: Span, found: &mut Vec<Candidate>) {
             if !span.contains(place) && !place.contains(span) {
                 continue;
             }
-            let text = &scene.program.sources.file(span.file).text;
-            let line = text[..span.start as usize].rfind('\n').unwrap_or(span.start as usize);
-            let end = text[span.end as usize..].find('\n').unwrap_or(0) + span.end as usize;
-            let whole = Span::new(span.file, line, end);
             let title = format!("leave `{}` out", key.key.text);
+            let whole = setting(&scene.program.sources.file(span.file).text, span);
             found.push(candidate(title, whole, "", cost::FEWER + 20));
             // An entry of a list of metrics.
             let ExprKind::List(entries) = &key.value.kind else { continue };
@@ -92,5 +89,24 @@ fn train(scene: &Scene<'_>, place: Span, found: &mut Vec<Candidate>) {
                 found.push(candidate(format!("leave `{shown}` out"), span, "", cost::LESS));
             }
         }
+    }
+}
+
+/// The place of a setting with the rest of its line, where it has a line of its own; else with the
+/// space before it.
+fn setting(text: &str, span: Span) -> Span {
+    let (start, end) = (span.start as usize, span.end as usize);
+    let newline = text[..start].rfind('\n');
+    let to = text[end..].find('\n').map_or(text.len(), |at| end + at);
+    let before = &text[newline.map_or(0, |newline| newline + 1)..start];
+    let after = text[end..to].trim();
+    match newline {
+        // A comment behind a setting is about it.
+        Some(newline)
+            if before.trim().is_empty() && (after.is_empty() || after.starts_with("//")) =>
+        {
+            Span::new(span.file, newline, to)
+        }
+        _ => Span::new(span.file, text[..start].trim_end_matches(' ').len(), end),
     }
 }

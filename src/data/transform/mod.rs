@@ -36,6 +36,8 @@ pub use frame::{Frame, Size};
 
 use super::error::DataError;
 use super::request::{Arguments, Call};
+use crate::base::field::Kind as FieldKind;
+use crate::base::names::meant;
 use crate::base::rng::{Sequence, hash_name};
 use crate::base::schema::{Conversion, Schema};
 use mix::Mix;
@@ -110,6 +112,20 @@ fn parse_call(call: &Call) -> Result<Item, DataError> {
 fn unknown(name: &str) -> DataError {
     let error = DataError::new(format!("unknown transform `{name}`"));
     let names = TRANSFORMS.map(|(name, _)| name);
+    let meant = meant(name, names, &[FieldKind::Transform]);
+    if let Some(known) = meant.known {
+        let (message, help) = match (meant.slip, known.to_come) {
+            (true, _) => (error.message, known.asked().into()),
+            (false, true) => (
+                format!("the transform `{name}` is not in this version").into(),
+                known.help(name).into(),
+            ),
+            (false, false) => (error.message, known.help(name).into()),
+        };
+        let near = meant.near.into_iter().map(|(near, _)| near).collect();
+        let misspelt = Some(Box::new((name.to_owned(), near)));
+        return DataError { message, help: Some(help), misspelt, ..DataError::default() };
+    }
     error.misspelt(name, names, || format!("transforms are {}", names.join(", ")))
 }
 

@@ -103,12 +103,6 @@ pub fn operators() -> impl Iterator<Item = (&'static str, Vec<&'static str>)> {
     all().map(|operator| (operator.name, operator.params.iter().map(|param| param.name).collect()))
 }
 
-/// What a name of the language belongs to that this version does not have yet.
-pub(super) fn planned(name: &str) -> Option<&'static str> {
-    const PLANNED: &[(&str, &[&str])] = &[("attention layers", &["attention"])];
-    PLANNED.iter().find(|(_, names)| names.contains(&name)).map(|(what, _)| *what)
-}
-
 /// The arguments of an operator, by position of the parameter.
 pub(super) struct Args {
     /// The operator's name.
