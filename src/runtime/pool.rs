@@ -33,11 +33,14 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use adapt::ThreadChoice;
 use denormals::FlushDenormals;
 use wait::{Event, Patience, lock};
+
+/// A longer time between two steps is none of their doing: data that are late, a checkpoint.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// How many threads fit this machine: as many as the affinity of this one and the quota of its
 /// control group allow.
@@ -126,9 +129,10 @@ impl Pool {
         let Some(choice) = &mut self.choice else { return self.run(work) };
         self.active = choice.next(program);
         // What is done between two steps counts: threads that wait for the next one can slow it.
+        let now = Instant::now();
         let start = match self.last_step.take() {
-            Some((last, end)) if last == program => end,
-            _ => Instant::now(),
+            Some((last, end)) if last == program && now - end < PAUSE => end,
+            _ => now,
         };
         self.run_active(&work);
         let end = Instant::now();
