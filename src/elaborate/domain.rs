@@ -327,9 +327,10 @@ impl<'a> Elaborator<'a> {
             for (text, why) in meant(number, value, range, check.param) {
                 let edits = vec![Edit { span: at, text: text.clone() }];
                 let fix = Fix::new(format!("write {text}{why}"), edits);
-                // That there is no more does not say that the most was meant.
+                // A momentum of 90 is a percentage; what `beta1: 9.0` was to be is for its author to
+                // say. That there is no more does not say that the most was meant.
                 error.fixes.push(match why {
-                    SHARE => fix,
+                    SHARE if number >= 10.0 => fix,
                     _ => fix.read_as(Reading::Suggestion),
                 });
             }
@@ -439,8 +440,8 @@ fn is_whole(ty: &crate::syntax::ast::Type) -> bool {
 const SHARE: &str = ", as a share of one";
 
 /// Numbers that may have been meant by one outside its range: a percentage as a share, and the last
-/// one that the shapes allow. (That a sign is wrong, the search for fixes finds by itself.) A bound that is written as a number is
-/// no guess: nobody who writes `dense(0)` means 1.
+/// one that the shapes allow. (That a sign is wrong, the search for fixes finds by itself.) A bound
+/// that is written as a number is no guess: nobody who writes `dense(0)` means 1.
 fn meant(
     number: f64,
     value: &Value,
@@ -453,7 +454,8 @@ fn meant(
     let mut found = Vec::new();
     let share = number / 100.0;
     if !whole && (2.0..=100.0).contains(&number) && takes(share) && !takes(2.0) {
-        found.push((share.to_string(), SHARE));
+        // 99.9 / 100 in the digits of `f32`: 0.999.
+        found.push(((share as f32).to_string(), SHARE));
     }
     let high = match &param.domain {
         Some(ArgDomain { kind: ArgDomainKind::Range { high, .. }, .. }) => Some(high),
