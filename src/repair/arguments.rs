@@ -240,21 +240,22 @@ fn swapped(scene: &Scene<'_>, call: &Call<'_>, found: &mut Vec<Candidate>) {
 /// is here, or for another callee; and a call without any of its arguments.
 fn renamed(scene: &Scene<'_>, call: &Call<'_>, found: &mut Vec<Candidate>) {
     let parameters = scene.parameters(&call.call.callee.text);
+    // Any other that happens to take such a value is not what was meant.
+    let lacks = |other: &&&str| {
+        let callee = &call.call.callee.text;
+        scene.argument(call, other).is_none()
+            && super::default(&scene.program, callee, other).is_none()
+    };
+    let lacking: Vec<&&str> = parameters.iter().filter(lacks).collect();
     for (index, arg) in call.call.args.iter().enumerate() {
         let Some(name) = arg.name.as_ref().filter(|name| !parameters.contains(&name.text.as_str()))
         else {
             continue;
         };
         let distance = scene.distance(name.span, call.item);
-        // Any other that happens to take such a value is not what was meant.
-        let lacks = |other: &&&str| {
-            let callee = &call.call.callee.text;
-            scene.argument(call, other).is_none()
-                && super::default(&scene.program, callee, other).is_none()
-        };
-        for (order, other) in (0..).zip(parameters.iter().filter(lacks)) {
+        for (order, other) in (0..).zip(&lacking) {
             let cost = cost::NUMBER_NAME + 2 * order + distance;
-            found.push(candidate(format!("write `{other}`"), name.span, *other, cost));
+            found.push(candidate(format!("write `{other}`"), name.span, **other, cost));
         }
         numbered(parameters, arg, name, distance, scene, found);
         as_stage(scene, call, index, found);
