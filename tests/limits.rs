@@ -2,25 +2,30 @@
 //! little memory. Time is bounded by counted steps, which `src/base/limits.rs` lists; no clock is
 //! looked at here, and a test that hangs shows that a count is missing.
 
-use std::process::Command;
+use std::process::{Command, Output};
 
 /// Bytes of address space that a check may have: half a gigabyte, and what the binary and its
 /// threads reserve without using it.
 const ADDRESSES_KB: usize = 1_500_000;
 
-/// Runs `nnc check` and gives its exit code and what it printed.
-fn check(program: &str, args: &[&str]) -> (Option<i32>, String) {
+/// Runs a command on `p.nn`, this program, with so much address space.
+fn limited(kilobytes: usize, command: &[&str], program: &str) -> Output {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("p.nn"), program).expect("writable");
-    let mut command = Command::new("sh");
-    let limited = format!("ulimit -v {ADDRESSES_KB} && exec \"$0\" check p.nn \"$@\"");
-    command.args(["-c", &limited, env!("CARGO_BIN_EXE_nnc")]).args(args);
-    let output = command
+    let script = format!("ulimit -v {kilobytes} && exec \"$0\" \"$@\"");
+    Command::new("sh")
+        .args(["-c", &script, env!("CARGO_BIN_EXE_nnc")])
+        .args(command)
         .current_dir(folder.path())
         .env_remove("NNC_DATA")
         .env("XDG_CACHE_HOME", folder.path().join("cache"))
         .output()
-        .expect("a shell");
+        .expect("a shell")
+}
+
+/// Runs `nnc check` and gives its exit code and what it printed.
+fn check(program: &str, args: &[&str]) -> (Option<i32>, String) {
+    let output = limited(ADDRESSES_KB, &[&["check", "p.nn"], args].concat(), program);
     let text = [output.stdout, output.stderr].concat();
     (output.status.code(), String::from_utf8(text).expect("UTF-8"))
 }
@@ -160,21 +165,14 @@ fn an_optimizer_takes_numbers_and_schedules() {
 #[cfg(target_os = "linux")]
 #[test]
 fn memory_that_is_missing_is_an_error() {
-    let folder = tempfile::tempdir().expect("a folder");
     let program = "data d = digits(train: 600, test: 100)\n\
         model net(image: f32[N, 28, 28, 1]) -> f32[N, 10] {\n\
             image |> flatten |> dense(600) |> relu |> dense(600) |> relu |> dense(10)\n\
         }\n\
         train net on d {\n loss = cross_entropy\n epochs = 1\n batch = 64\n}\n";
-    std::fs::write(folder.path().join("p.nn"), program).expect("writable");
     let mut exits = Vec::new();
     for kilobytes in (40_000..200_000).step_by(8_000) {
-        let limited = format!("ulimit -v {kilobytes} && exec \"$0\" run p.nn --no-out --threads 2");
-        let output = Command::new("sh")
-            .args(["-c", &limited, env!("CARGO_BIN_EXE_nnc")])
-            .current_dir(folder.path())
-            .output()
-            .expect("a shell");
+        let output = limited(kilobytes, &["run", "p.nn", "--no-out", "--threads", "2"], program);
         let text = String::from_utf8_lossy(&output.stderr);
         let exit = output.status.code();
         assert!(matches!(exit, Some(0..=2)), "{kilobytes} kB: {:?}\n{text}", output.status);
@@ -188,11 +186,9 @@ fn memory_that_is_missing_is_an_error() {
 #[cfg(target_os = "linux")]
 #[test]
 fn threads_are_as_many_as_there_is_room_for() {
-    let folder = tempfile::tempdir().expect("a folder");
     let program = "data d = digits(train: 64, test: 8)\n\
         model net(image: f32[N, 28, 28, 1]) -> f32[N, 10] { image |> flatten |> dense(10) }\n\
         train net on d {\n loss = cross_entropy\n batch = 4\n epochs = 1\n}\n";
-    std::fs::write(folder.path().join("p.nn"), program).expect("writable");
     let commands: [&[&str]; 3] = [
         &["run", "p.nn", "--no-out", "--json"],
         &["bench", "p.nn", "--seconds", "0.02"],
@@ -200,14 +196,7 @@ fn threads_are_as_many_as_there_is_room_for() {
     ];
     for args in commands {
         for (kilobytes, threads) in [(700_000, "200"), (400_000, "1024"), (300_000, "2")] {
-            let limited =
-                format!("ulimit -v {kilobytes} && exec \"$0\" \"$@\" --threads {threads}");
-            let output = Command::new("sh")
-                .args(["-c", &limited, env!("CARGO_BIN_EXE_nnc")])
-                .args(args)
-                .current_dir(folder.path())
-                .output()
-                .expect("a shell");
+            let output = limited(kilobytes, &[args, &["--threads", threads]].concat(), program);
             let text = String::from_utf8_lossy(&output.stderr);
             assert!(output.status.success(), "{kilobytes} kB, {threads} threads: {args:?}\n{text}");
             let told = text.contains(&format!("of {threads} threads"));

@@ -100,6 +100,14 @@ fn number(file: &mut Vec<u8>, from: usize, rng: &mut Sequence) {
     drop(file.splice(start..end, absurd.bytes()));
 }
 
+/// What some work gives, and the most bytes that it had at once.
+fn measured<T>(work: impl FnOnce() -> T) -> (T, usize) {
+    let before = NOW.load(Relaxed);
+    PEAK.store(before, Relaxed);
+    let made = work();
+    (made, PEAK.load(Relaxed).saturating_sub(before))
+}
+
 /// Lets a reader read changed files; some must still be taken, most must not.
 fn try_all(name: &str, file: &[u8], read: impl Fn(&[u8]) -> bool) {
     assert!(read(file), "{name}: the sound file is not read");
@@ -107,13 +115,11 @@ fn try_all(name: &str, file: &[u8], read: impl Fn(&[u8]) -> bool) {
     for number in 0..count {
         let mut rng = Sequence::new(0, hash_name(name).wrapping_add(number));
         let file = changed(file, &mut rng);
-        let before = NOW.load(Relaxed);
-        PEAK.store(before, Relaxed);
-        match catch_unwind(AssertUnwindSafe(|| read(&file))) {
+        let (outcome, peak) = measured(|| catch_unwind(AssertUnwindSafe(|| read(&file))));
+        match outcome {
             Ok(sound) => taken += u64::from(sound),
             Err(_) => panic!("{name}: panics with case {number}"),
         }
-        let peak = PEAK.load(Relaxed).saturating_sub(before);
         assert!(peak < ROOM + 64 * file.len(), "{name}: {peak} bytes in case {number}");
     }
     assert!(taken < count, "{name}: no change is noticed");
@@ -203,10 +209,7 @@ fn bombs(folder: &Path) {
     let pictures = Pictures::new(&images, &schema).expect("a source of images");
     let read = |file: &[u8]| pictures.image(file, &mut vec![0; pictures.bytes()]).is_ok();
     let bounded = |name: &str, read: &dyn Fn() -> bool| {
-        let before = NOW.load(Relaxed);
-        PEAK.store(before, Relaxed);
-        let taken = read();
-        let peak = PEAK.load(Relaxed).saturating_sub(before);
+        let (taken, peak) = measured(read);
         assert!(peak < ROOM, "{name}: {peak} bytes");
         taken
     };

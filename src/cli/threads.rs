@@ -1,7 +1,7 @@
 //! How many threads there are: what is asked for, and what the system gives.
 //!
 //! ```text
-//! ulimit -v 700000; nnc run a.nn --threads 1000     note: the system has started 43 of 1000 threads
+//! ulimit -v 700000; nnc run a.nn --threads 1000     note: the system has room for 36 of 1000 threads
 //! ```
 //!
 //! Results do not depend on the number of threads, so a limit of processes or of memory makes a

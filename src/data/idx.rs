@@ -7,7 +7,6 @@
 //! Headers are not believed: sizes are multiplied with care, memory grows with what is really in
 //! the file, and an error names the byte or the record.
 
-use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
@@ -270,8 +269,7 @@ fn find(name: &str, argument: &str, places: &Places) -> Result<PathBuf, DataErro
     let mut tried = Vec::new();
     for folder in folders {
         for path in [folder.join(name), folder.join(format!("{name}.gz"))] {
-            // What is there and no file, its reader refuses by what it is.
-            if fs::metadata(&path).is_ok_and(|data| !data.is_dir()) {
+            if files::read::is_there(&path) {
                 return Ok(path);
             }
             tried.push(path.shown().to_string());

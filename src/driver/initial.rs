@@ -16,6 +16,7 @@ use crate::base::shown::Show;
 use crate::base::tensor::{DType, Data, Tensor};
 use crate::data::Dataset;
 use crate::elaborate::{ClassWeights, InitFrom, Settings, Training, known_patterns, path_matches};
+use crate::files::read;
 use crate::graph::init::initial_value;
 use crate::graph::rule::{CLASS_WEIGHTS, FROZEN, MEAN};
 use crate::graph::{Graph, Init, Param, Type};
@@ -113,11 +114,7 @@ fn load(request: &Request, from: &InitFrom) -> Result<Vec<(String, Tensor)>, Box
     let beside = request.file.parent().map(|folder| folder.join(&from.file));
     let under = request.nnc_data.as_ref().map(|folder| folder.join(&from.file));
     let places: Vec<PathBuf> = beside.into_iter().chain(under).collect();
-    // What is there and no file, its reader refuses by what it is.
-    let there = |place: &&PathBuf| {
-        let found = std::fs::metadata(place);
-        found.is_ok_and(|data| !data.is_dir()) || RunFolder::is_one(place)
-    };
+    let there = |place: &&PathBuf| read::is_there(place) || RunFolder::is_one(place);
     let Some(place) = places.iter().find(there) else {
         let mut error = Diagnostic::error(codes::DATA_SOURCE, "the file of weights is not there")
             .primary(from.span, "asked for here");

@@ -237,7 +237,7 @@ impl Again<'_> {
         Some(Fix { automatic, title, ..fix })
     }
 
-    /// What is found with a fix that was not before; `None` where the finding itself is still there.
+    /// The errors that a fix uncovers; `None` where the finding itself is still there.
     fn uncovered(
         &mut self,
         before: &[Diagnostic],
@@ -245,13 +245,29 @@ impl Again<'_> {
         fix: &Fix,
         budget: &Budget,
     ) -> Option<Vec<Diagnostic>> {
+        let (mut new, _) = self.with(before, finding, fix, budget)?;
+        new.retain(|it| it.severity == Severity::Error);
+        Some(new)
+    }
+
+    /// What is found with a fix that was not before, and what the program means, where all of it
+    /// means something; `None` where the finding itself is still there.
+    fn with(
+        &mut self,
+        before: &[Diagnostic],
+        finding: &Diagnostic,
+        fix: &Fix,
+        budget: &Budget,
+    ) -> Option<(Vec<Diagnostic>, Option<Meaning>)> {
+        let file = fix.file()?;
         let (gone, tolerated) = tolerated(before, finding, fix);
-        let text = apply(&self.sources.file(fix.file()?).text, &fix.edits);
-        let (found, _) = self.findings(fix.file()?, text, &tolerated, budget).ok()?;
-        let new = |it: &Diagnostic| !tolerated.iter().any(|known| known.is(it));
-        let left = found.iter().any(|it| gone.is(it));
-        let errors = found.into_iter().filter(|it| it.severity == Severity::Error && new(it));
-        (!left).then(|| errors.collect())
+        let text = apply(&self.sources.file(file).text, &fix.edits);
+        let (mut found, meaning) = self.findings(file, text, &tolerated, budget).ok()?;
+        if found.iter().any(|it| gone.is(it)) {
+            return None;
+        }
+        found.retain(|it| !tolerated.iter().any(|known| known.is(it)));
+        Some((found, meaning))
     }
 
     /// Whether a fix makes the text another one.
@@ -341,15 +357,10 @@ impl Again<'_> {
         fix: &Fix,
         budget: &Budget,
     ) -> Option<Option<Meaning>> {
-        let file = fix.file()?;
-        let (gone, tolerated) = tolerated(before, finding, fix);
-        let text = apply(&self.sources.file(file).text, &fix.edits);
-        let (found, meaning) = self.findings(file, text, &tolerated, budget).ok()?;
-        let new = |it: &Diagnostic| !tolerated.iter().any(|known| known.is(it));
+        let (new, meaning) = self.with(before, finding, fix, budget)?;
         let errors_only = finding.severity == Severity::Error;
-        let counts = |it: &&Diagnostic| !errors_only || it.severity == Severity::Error;
-        let holds = !found.iter().any(|it| gone.is(it)) && !found.iter().filter(counts).any(new);
-        holds.then_some(meaning)
+        let counts = |it: &Diagnostic| !errors_only || it.severity == Severity::Error;
+        (!new.iter().any(counts)).then_some(meaning)
     }
 
     /// What is found in the program with another text in one file's place.

@@ -39,6 +39,12 @@ pub fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
+/// Whether something is there that is no folder: what is no plain file, [`open`] refuses by what it
+/// is.
+pub fn is_there(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|data| !data.is_dir())
+}
+
 /// The bytes of a plain file that has at most so many.
 pub fn bytes(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let file = open(path)?;

@@ -164,22 +164,12 @@ fn narrowed(view: &TensorView<'_>) -> Result<Tensor, String> {
 
 /// What a file of weights says of itself, as the text of one entry of its metadata.
 const ABOUT: &str = "nnc";
-/// A header is not longer; the format's own bound.
-const MOST_HEADER: u64 = 100_000_000;
 
 /// What a file of weights says of itself: the text that it was written with.
 pub fn about(path: &Path) -> Option<String> {
-    let mut file = read::open(path).ok()?;
-    let mut length = [0; 8];
-    file.read_exact(&mut length).ok()?;
-    let rest = u64::from_le_bytes(length);
-    if rest > MOST_HEADER {
-        return None;
-    }
-    let mut header = Vec::new();
-    file.take(rest).read_to_end(&mut header).ok()?;
+    let head = head(path).ok()?;
     // The format's own reader wants the tensors, too.
-    let header: serde_json::Value = serde_json::from_slice(&header).ok()?;
+    let header: serde_json::Value = serde_json::from_slice(head.bytes.get(8..)?).ok()?;
     Some(header.get("__metadata__")?.get(ABOUT)?.as_str()?.to_owned())
 }
 

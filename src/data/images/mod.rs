@@ -179,7 +179,6 @@ impl<'a> Options<'a> {
         let (validation, test) = (other(validation_plan, validation)?, other(test_plan, test)?);
         let schema = Schema {
             oddities: report::oddities(&folders.train),
-            pixels: folders.most_pixels(),
             classes: Some(folders.train.classes.len()),
             train: Some(train.count()),
             validation: Some(validation.count()),

@@ -213,19 +213,16 @@ fn walk(
         }
         for entry in entries(&root.join(&folder), tally)? {
             let path = folder.join(entry.file_name());
+            let is_image = is_image(&path);
             // Asking for more than the kind takes long in folders of many files.
-            let is_plain = entry.file_type().is_ok_and(|kind| kind.is_file());
-            if is_plain && !is_image(&path) {
-                found.passed.push((path, "no image by its name"));
-                continue;
-            }
-            match (metadata(&entry), is_image(&path)) {
-                (Ok(data), _) if data.is_dir() => folders.push(path),
-                (_, false) => found.passed.push((path, "no image by its name")),
-                (data, true) => {
+            let is_other = !is_image && entry.file_type().is_ok_and(|kind| kind.is_file());
+            match (!is_other).then(|| metadata(&entry)) {
+                Some(Ok(data)) if data.is_dir() => folders.push(path),
+                Some(data) if is_image => {
                     let stamp = data.map_err(|error| error.to_string()).and_then(stamp);
                     found.files.push(File { path, class: number, stamp });
                 }
+                _ => found.passed.push((path, "no image by its name")),
             }
         }
     }
