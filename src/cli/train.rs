@@ -188,10 +188,10 @@ pub fn train(asked: &Asked<'_>, job: &Job) -> Result<Option<(Prepared, Ended)>, 
     let warnings: Vec<Diagnostic> = prepared.run.warnings.iter().filter(new).cloned().collect();
     render::print(&warnings, &prepared.session.sources);
     let mut progress = Progress::new(mode);
-    announce(asked, &prepared, &progress);
+    announce(asked, &prepared, &progress, pool.threads());
     asked.options.print_timings(&prepared.session.timings);
     if asked.dry_run {
-        let arena = prepared.run.arena(training.threads()) as f64 / 1e6;
+        let arena = prepared.run.arena(pool.threads()) as f64 / 1e6;
         progress.line(&format!("a dry run: all is compiled, in {arena:.1} MB of memory"));
         return Ok(None);
     }
@@ -200,7 +200,7 @@ pub fn train(asked: &Asked<'_>, job: &Job) -> Result<Option<(Prepared, Ended)>, 
 }
 
 /// Says what will be done, defaults included.
-fn announce(asked: &Asked<'_>, prepared: &Prepared, progress: &Progress) {
+fn announce(asked: &Asked<'_>, prepared: &Prepared, progress: &Progress, threads: usize) {
     let Asked { training, said, .. } = asked;
     let run = &prepared.run;
     let folder = prepared.folder.as_ref().map(|folder| folder.root.to_string_lossy().into_owned());
@@ -212,7 +212,7 @@ fn announce(asked: &Asked<'_>, prepared: &Prepared, progress: &Progress) {
         println!(
             "{}",
             json!({
-                "event": "start", "data": source, "threads": training.threads(),
+                "event": "start", "data": source, "threads": threads,
                 "notice": notice, "notes": notes, "folder": folder, "resumed": resumed,
             })
         );
