@@ -10,8 +10,6 @@
 //! merely *called* otherwise (`BatchNorm2d`) stands in [`names`](super::names). An item that a program
 //! or the prelude has comes first, so a row may stay when its name arrives.
 
-use super::names::plain;
-
 /// Where a name can stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -69,6 +67,11 @@ impl Known {
     fn nearest(&self) -> String {
         self.near.map(|near| format!("; `{near}` is the nearest")).unwrap_or_default()
     }
+}
+
+/// A name without what spellings differ in.
+pub(super) fn plain(name: &str) -> String {
+    name.chars().filter(|c| *c != '_').flat_map(char::to_lowercase).collect()
 }
 
 /// What is known by a word where things of these kinds are named.

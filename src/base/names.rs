@@ -7,7 +7,7 @@
 //! relu6          →  relu            something else: `field` knows what
 //! ```
 
-use crate::base::field::{self, Kind, Known};
+use crate::base::field::{self, Kind, Known, plain};
 use crate::base::fix::Reading;
 use std::collections::HashSet;
 
@@ -238,11 +238,6 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
     ("random_rotate", &["randomrotation"]),
     ("random_erase", &["randomerasing", "cutout"]),
 ];
-
-/// A name without what spellings differ in.
-pub(super) fn plain(name: &str) -> String {
-    name.chars().filter(|c| *c != '_').flat_map(char::to_lowercase).collect()
-}
 
 /// Insertions, deletions, replacements and swaps of neighbours between two words.
 fn edit_distance(a: &str, b: &str) -> usize {

@@ -17,7 +17,6 @@ use std::sync::Arc;
 
 use super::error::DataError;
 use super::feed::Pass;
-use super::split;
 use super::transform::Transforms;
 use crate::base::rng::{Sequence, hash_name};
 use crate::base::schema::{Field, Preparation, Schema};
@@ -119,7 +118,7 @@ impl Dataset {
         self.with_splits(train, validation, test)
     }
 
-    fn with_splits(&self, train: Split, validation: Split, test: Split) -> Dataset {
+    pub(super) fn with_splits(&self, train: Split, validation: Split, test: Split) -> Dataset {
         let schema = Schema {
             train: Some(train.count()),
             validation: Some(validation.count()),
@@ -127,13 +126,6 @@ impl Dataset {
             ..self.schema.clone()
         };
         Dataset { train, validation, test, schema, ..self.clone() }
-    }
-
-    /// The data with another choice of what to train on and what to judge by: part `fold` of so
-    /// many equal parts of both is for validation. Each class is spread over the parts evenly.
-    pub fn fold(&self, fold: usize, folds: usize) -> Result<Dataset, DataError> {
-        let (train, validation) = split::fold(&self.train, &self.validation, fold, folds)?;
-        Ok(self.with_splits(train, validation, self.test.clone()))
     }
 }
 

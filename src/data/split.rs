@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::dataset::{Samples, Split};
+use super::dataset::{Dataset, Samples, Split};
 use super::error::DataError;
 use crate::base::rng::philox;
 
@@ -29,10 +29,19 @@ pub fn train_and_validation(
     (Split::of(samples.clone(), train), Split::of(samples, validation))
 }
 
+impl Dataset {
+    /// The data with another choice of what to train on and what to validate on: part `fold` of
+    /// `folds` equal parts of both is for validation. Each class is spread over the parts evenly.
+    pub fn fold(&self, fold: usize, folds: usize) -> Result<Dataset, DataError> {
+        let (train, validation) = deal(&self.train, &self.validation, fold, folds)?;
+        Ok(self.with_splits(train, validation, self.test.clone()))
+    }
+}
+
 /// Training and validation splits of a cross-validation: part `fold` of `folds` of all samples of
 /// both is for validation. Samples are dealt to the parts in the order of their hash, class after
 /// class, so that each part has of each class as many as any other, give or take one.
-pub fn fold(
+fn deal(
     train: &Split,
     validation: &Split,
     fold: usize,

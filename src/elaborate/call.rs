@@ -5,9 +5,9 @@
 //! operator), evaluates the arguments in the caller's scope, pushes a frame on the path `dense`
 //! (or `dense_2`, …), binds `I` and `S` from `x`'s shape, and elaborates the body.
 
+use super::arguments::{Expect, Given, Passed, Slot, expectation, written};
 use super::builtins;
 use super::context::{Elaborator, Eval, Reported};
-use super::expr::Expect;
 use super::items::FnId;
 use super::paths;
 use super::scope::{Binding, Frame};
@@ -17,49 +17,7 @@ use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::field::Kind;
 use crate::base::source::Span;
-use crate::syntax::ast::{self, Arg, Call, Expr, ExprKind, FunctionKind, Name};
-
-/// An argument before its parameter is known.
-#[derive(Clone)]
-pub(super) enum Given<'a> {
-    /// A value, and the place it came from: what is piped in.
-    Value(Value, Span),
-    /// An expression, evaluated once its parameter says what a bare word means.
-    Expr(&'a Expr),
-    /// A value that could not be computed, and its place: the other arguments are still looked at.
-    Failed(Span),
-}
-
-impl Given<'_> {
-    /// Its place.
-    pub fn span(&self) -> Span {
-        match self {
-            Given::Value(_, span) | Given::Failed(span) => *span,
-            Given::Expr(expr) => expr.span,
-        }
-    }
-}
-
-/// An argument with the name before its colon, if any.
-pub(super) struct Passed<'a> {
-    /// The name.
-    pub name: Option<&'a Name>,
-    /// The argument.
-    pub given: Given<'a>,
-}
-
-/// The arguments of a call as written.
-pub(super) fn written(args: &[Arg]) -> impl Iterator<Item = Passed<'_>> {
-    args.iter().map(|arg| Passed { name: arg.name.as_ref(), given: Given::Expr(&arg.value) })
-}
-
-/// A parameter, as far as finding its argument goes.
-pub(super) struct Slot<'n> {
-    /// Its name.
-    pub name: &'n str,
-    /// Whether it must be given.
-    pub required: bool,
-}
+use crate::syntax::ast::{self, Call, Expr, ExprKind, FunctionKind, Name};
 
 impl<'a> Elaborator<'a> {
     /// A call; what is piped in is its first argument. `path` is that of a stage with a name.
@@ -351,19 +309,6 @@ fn signature_steps(function: &ast::Function) -> usize {
     let types =
         function.params.iter().map(|param| param.ty.as_ref()).chain([function.result.as_ref()]);
     types.map(|ty| 1 + ty.and_then(|ty| ty.dims.as_ref()).map_or(0, Vec::len)).sum()
-}
-
-/// What a bare word means where this parameter's argument stands.
-pub(super) fn expectation(param: &ast::Param) -> Expect {
-    match param.ty.as_ref().map(|ty| ty.name.text.as_str()) {
-        Some("initializer") => Expect::Initializer,
-        Some("padding") => Expect::Word,
-        // Where no schedule can stand, the report of the wrong kind says so.
-        Some("f32" | "float" | "int") if param.ty.as_ref().is_some_and(|ty| ty.dims.is_none()) => {
-            Expect::Number
-        }
-        _ => Expect::Any,
-    }
 }
 
 /// `dense(x, units, bias, init)`.

@@ -3,8 +3,8 @@
 //! `const B = A + 1` takes `A` first and then itself, so that a chain of a thousand constants nests
 //! no deeper than one of two.
 
+use super::arguments::Expect;
 use super::context::{Elaborator, Eval, Reported};
-use super::expr::Expect;
 use super::items::Named;
 use super::scope::Frame;
 use super::value::Value;

@@ -6,10 +6,9 @@
 //! value fails silently in turn, so that one mistake is told once.
 
 use super::Tolerated;
-use super::domain::Driven;
-use super::gradients::Pattern;
+use super::driven::{Driven, WarmUp};
 use super::items::{FunctionItem, Items};
-use super::schedule::WarmUp;
+use super::patterns::Pattern;
 use super::scope::Frame;
 use super::value::Value;
 use crate::base::codes;
@@ -72,13 +71,12 @@ pub(super) struct Elaborator<'a> {
     pub builder: Builder,
     /// Whether the data are unknown because of what has been reported.
     pub data_failed: bool,
-    /// Whether samples without data are mixtures of two.
-    pub mixed: bool,
     /// The errors that are known, where any other ends the work.
     pub tolerated: Option<&'a [Tolerated]>,
     /// Whether `training` is true.
     pub training: bool,
-    /// Patterns of the parameters that are not trained.
+    /// Patterns of the parameters that stay as they are: a layer that has no others works as outside
+    /// of training.
     pub frozen: Vec<Pattern>,
     /// The calls in progress, innermost last.
     pub frames: Vec<Frame<'a>>,
@@ -102,13 +100,7 @@ pub(super) struct Elaborator<'a> {
     pub warm_ups: Vec<WarmUp>,
     /// The arguments with a domain that schedules drive, in order.
     pub driven: Vec<Driven>,
-    /// The optimizer's argument `lr`.
-    pub learning_rate: Option<Value>,
-    /// Whether the run has a weight decay of its own, beside the optimizer's.
-    pub decayed: Option<Span>,
-    /// The place of the setting that lowers the learning rate while the run goes on.
-    pub lowered: Option<Span>,
-    /// The optimizer's arguments that are schedules.
+    /// Arguments that are schedules: what they are changes from step to step.
     pub scheduled: HashSet<NodeId>,
     budget: &'a Budget,
     stages: usize,
@@ -127,7 +119,6 @@ impl<'a> Elaborator<'a> {
             schemas,
             builder: Builder::new(name),
             data_failed: false,
-            mixed: false,
             tolerated: None,
             training: true,
             frames: vec![Frame::new("", None, false)],
@@ -142,9 +133,6 @@ impl<'a> Elaborator<'a> {
             planned_steps: 1000.0,
             warm_ups: Vec::new(),
             driven: Vec::new(),
-            learning_rate: None,
-            decayed: None,
-            lowered: None,
             scheduled: HashSet::new(),
             budget,
             stages: 0,

@@ -4,8 +4,8 @@
 //! arguments and one transform. What they mean is not known here: names and kinds of arguments are
 //! checked by the data module, which answers with a [`Schema`](crate::base::schema::Schema).
 
+use super::arguments::Expect;
 use super::context::{Elaborator, Eval, Reported};
-use super::expr::Expect;
 use super::items::Named;
 use super::value::Value;
 use crate::base::codes;

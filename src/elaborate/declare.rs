@@ -5,11 +5,12 @@
 //! passes no gradient, and the graph writes it at the step's end. An optimizer's states and
 //! parameter are written the same way, in its own graph.
 
-use super::call::Given;
+use super::arguments::Expect;
+use super::arguments::Given;
 use super::context::{Elaborator, Eval, ParamSlot, Reported, StateSlot};
 use super::dims;
-use super::expr::Expect;
 use super::paths;
+use super::patterns::matches;
 use super::scope::{Binding, Role};
 use super::value::{Initializer, Value};
 use crate::base::codes;
@@ -345,6 +346,28 @@ impl<'a> Elaborator<'a> {
             for axis in axes {
                 self.builder.graph.dim_origins.insert((node, axis), DimOrigin::Written(origin));
             }
+        }
+    }
+}
+
+impl Elaborator<'_> {
+    /// Whether nothing of the layer in progress is trained: all parameters that it has declared so
+    /// far are frozen, or, where it has none, one of its states is. Such a layer works as outside of
+    /// training (as in Keras): batch norm takes its running statistics, and leaves them as they are.
+    pub(in crate::elaborate) fn is_frozen_layer(&self) -> bool {
+        if self.frozen.is_empty() {
+            return false;
+        }
+        let is_frozen = |path: &str| self.frozen.iter().any(|(pattern, _)| matches(pattern, path));
+        let layer = &self.frame().path;
+        let own = |path: &&String| match path.rsplit_once('.') {
+            Some((parent, _)) => parent == layer,
+            None => layer.is_empty(),
+        };
+        let mut params = self.params.keys().filter(own).peekable();
+        match params.peek() {
+            Some(_) => params.all(|path| is_frozen(path)),
+            None => self.states.keys().filter(own).any(|path| is_frozen(path)),
         }
     }
 }

@@ -4,8 +4,8 @@
 //! `f32[N, 28, 27]` is an error that shows both, and so is a second `..S` of another number of axes.
 //! Element types and compile-time arguments are checked in `types.rs`.
 
+use super::arguments::Expect;
 use super::context::{Elaborator, Eval, Reported};
-use super::expr::Expect;
 use super::scope::{Binding, Role};
 use super::types::show;
 use super::value::Value;

@@ -11,8 +11,9 @@
 //! once the length of the run is: it is handed on as a [`Driven`] argument. What a tensor holds is
 //! not looked at.
 
+use super::arguments::Expect;
 use super::context::{Elaborator, Eval, Reported};
-use super::expr::Expect;
+use super::driven::{Between, Driven, End};
 use super::scope::{Binding, Role};
 use super::value::Value;
 use crate::base::codes;
@@ -22,45 +23,6 @@ use crate::base::source::Span;
 use crate::graph::{NodeId, Op, RUN_STEPS};
 use crate::syntax::ast::{ArgDomain, ArgDomainKind, BinaryOp, Expr, ExprKind, Function, Param};
 use crate::syntax::walk;
-
-/// One end of a range of numbers.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct End<T> {
-    at: T,
-    included: bool,
-}
-
-/// The numbers between two ends, where there are any.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Between<T> {
-    low: Option<End<T>>,
-    high: Option<End<T>>,
-}
-
-/// An argument that a schedule drives, and the numbers that it takes.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Driven {
-    /// The argument in words: `` `momentum` of `sgd` ``.
-    pub argument: String,
-    /// What it must be: `from 0 to 1`.
-    pub must: String,
-    /// Its value at a step, an `f64` scalar of the graph that it was elaborated into.
-    pub node: NodeId,
-    /// The place of the argument.
-    pub span: Span,
-    range: Between<f64>,
-}
-
-impl Driven {
-    /// Whether a number is one that the argument takes, as far as 32 bits tell.
-    pub fn takes(&self, number: f32) -> bool {
-        let Between { low, high } = self.range;
-        let inside = |end: End<f64>, a: f32, b: f32| a > b || (end.included && a == b);
-        number.is_finite()
-            && low.is_none_or(|end| inside(end, number, end.at as f32))
-            && high.is_none_or(|end| inside(end, end.at as f32, number))
-    }
-}
 
 /// What every number must be.
 pub(super) const FINITE: &str = "at most 3.4e38, the largest `f32`";

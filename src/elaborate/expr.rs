@@ -4,8 +4,8 @@
 //! elaborated. What an operator does with values is [`super::operator`]'s, what a call means
 //! [`super::call`]'s.
 
+use super::arguments::Expect;
 use super::context::{Elaborator, Eval, Reported};
-use super::schedule::of_operands;
 use super::scope::{Binding, Block, Role};
 use super::value::Value;
 use crate::base::codes;
@@ -13,19 +13,6 @@ use crate::base::diagnostic::Diagnostic;
 use crate::base::fix::Edit;
 use crate::base::source::Span;
 use crate::syntax::ast::{self, Expr, ExprKind, FunctionKind, Stage, StmtKind};
-
-/// What a place takes, where that decides what a bare word means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Expect {
-    /// Nothing in particular: a word must be a name in scope.
-    Any,
-    /// An initializer: `he_normal` is one.
-    Initializer,
-    /// A word with a meaning of its own: `same`, `f32`.
-    Word,
-    /// A number; a schedule may stand for one that changes while training runs.
-    Number,
-}
 
 /// How deep expressions may nest, over all calls in progress.
 const MOST_DEPTH: usize = 600;
@@ -342,4 +329,9 @@ impl<'a> Elaborator<'a> {
         };
         self.error_help(codes::BODY, span, "this `if` has no value here", help)
     }
+}
+
+/// What the operands of arithmetic may be, where the whole may be this.
+pub(super) fn of_operands(expect: Expect) -> Expect {
+    if expect == Expect::Number { Expect::Number } else { Expect::Any }
 }

@@ -4,8 +4,8 @@
 //! of an axis takes the axis away. Axes not named are taken whole. Indices are compile-time ints;
 //! by data, index with `pick` or `gather`.
 
+use super::arguments::Expect;
 use super::context::{Elaborator, Eval};
-use super::expr::Expect;
 use super::value::Value;
 use crate::base::codes;
 use crate::base::source::Span;

@@ -5,10 +5,10 @@
 //! [`Init`](crate::graph::Init) that the runtime draws. Fans are Keras's: of `[.., in, out]`, the
 //! product of the other extents times `in`, and times `out`; of a vector, its extent.
 
-use super::call::{Given, Passed, Slot, expectation, written};
+use super::arguments::Expect;
+use super::arguments::{Given, Passed, Slot, expectation, written};
 use super::context::{Elaborator, Eval, Reported};
 use super::domain::FINITE;
-use super::expr::Expect;
 use super::items::FnId;
 use super::scope::{Binding, Frame, Role};
 use super::types;

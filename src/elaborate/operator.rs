@@ -4,8 +4,8 @@
 //! computed now; `x * 2` is a node, whose constant has the tensor's element type. `N` keeps its
 //! symbol through `+ - * /` as long as the result is a multiple of it.
 
+use super::arguments::Expect;
 use super::context::{Elaborator, Eval};
-use super::expr::Expect;
 use super::value::{Value, add_dims, mul_dims};
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;

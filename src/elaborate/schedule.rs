@@ -9,10 +9,10 @@
 //! work), no parameters and no tensors. Whether a warm-up fits the run is the driver's to say, who
 //! knows how many steps there are.
 
+use super::arguments::{Passed, Slot, expectation, written};
 use super::builtins;
-use super::call::{Passed, Slot, expectation, written};
 use super::context::{Elaborator, Eval, Reported};
-use super::expr::Expect;
+use super::driven::WarmUp;
 use super::items::FnId;
 use super::scope::{Binding, Frame, Role};
 use super::value::Value;
@@ -23,15 +23,6 @@ use crate::base::source::Span;
 use crate::base::tensor::DType;
 use crate::graph::{NodeId, Op, RUN_STEPS};
 use crate::syntax::ast::{Call, Function, FunctionKind, Param};
-
-/// Steps that a schedule takes to its full value.
-#[derive(Clone, Debug, PartialEq)]
-pub struct WarmUp {
-    /// How many.
-    pub steps: u64,
-    /// The place of the number.
-    pub span: Span,
-}
 
 impl<'a> Elaborator<'a> {
     /// A call where a number stands: of a schedule, or of anything that gives a number.
@@ -187,9 +178,4 @@ impl<'a> Elaborator<'a> {
             _ => None,
         }
     }
-}
-
-/// What the operands of arithmetic may be, where the whole may be this.
-pub(super) fn of_operands(expect: Expect) -> Expect {
-    if expect == Expect::Number { Expect::Number } else { Expect::Any }
 }

@@ -4,9 +4,9 @@
 //! its own (`residual`, `residual_2`, `residual_3`). `… as head` names a stage; applying `head`
 //! again runs it on the same path, so that it finds the parameters that the first time declared.
 
-use super::call::Given;
+use super::arguments::Expect;
+use super::arguments::Given;
 use super::context::{Elaborator, Eval, Reported};
-use super::expr::Expect;
 use super::paths;
 use super::scope::{Binding, Block, Label, Role};
 use super::value::Value;

@@ -84,7 +84,7 @@ impl<'a> Elaborator<'a> {
     /// The default of a parameter, which may use those before it.
     fn default(&mut self, function: &'a Function, param: &'a Param, call: Span) -> Eval<Value> {
         let Some(default) = &param.default else { return Err(Reported) };
-        let value = self.expr(default, super::call::expectation(param))?;
+        let value = self.expr(default, super::arguments::expectation(param))?;
         let value = self.argument(function, param, value, call)?;
         self.bind(param, value.clone(), call);
         Ok(value)

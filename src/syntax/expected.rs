@@ -9,7 +9,7 @@
 //! After a value any operator would do, which nobody wants to read: there only what could end the
 //! expression is named.
 
-use crate::syntax::parse::Rule;
+use crate::syntax::grammar::Rule;
 
 /// The phrase. `inside` is the innermost open bracket.
 pub(super) fn expected(rules: &[Rule], inside: Option<&str>) -> String {

@@ -21,9 +21,11 @@ use pest::iterators::Pair;
 
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::{FileId, Sources};
-use crate::syntax::layout::{Piece, layout};
-use crate::syntax::parse::{Grammar, Rule, parse};
+use crate::syntax::grammar::{Grammar, Rule};
+use crate::syntax::layout::{Layout, Piece, commas};
+use crate::syntax::parse::parse;
 use crate::syntax::scan::scan;
+use crate::syntax::write::{Line, write};
 
 /// How many characters a line should have at most.
 pub const WIDTH: usize = 100;
@@ -49,6 +51,21 @@ pub fn format(sources: &Sources, file: FileId) -> Result<String, Vec<Diagnostic>
     }
     comments(&text[at..], &mut pieces);
     Ok(layout(pieces))
+}
+
+/// The text of the pieces: laid out anew with more breaks until no line is too long that could be
+/// broken.
+fn layout(pieces: Vec<Piece>) -> String {
+    let mut layout = Layout::new(commas(pieces));
+    loop {
+        layout.settle();
+        let written = write(&layout);
+        let long = written.lines.iter().filter(|line| line.width > WIDTH);
+        if !layout.break_lines(long.map(|&Line { first, end, .. }| first..end)) {
+            return written.text;
+        }
+        layout = Layout::new(commas(layout.into_pieces()));
+    }
 }
 
 /// The tokens of a pair, in order, each with the rule that it is directly part of.

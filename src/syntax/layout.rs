@@ -7,9 +7,8 @@
 //! write it again. Every break that is chosen would also be kept if the author had written it,
 //! which is why a second run changes nothing.
 
-use crate::syntax::format::WIDTH;
-use crate::syntax::parse::Rule;
-use crate::syntax::write::{Written, write};
+use crate::syntax::grammar::Rule;
+use std::ops::Range;
 
 /// A token or a comment.
 #[derive(Clone, Debug)]
@@ -85,21 +84,8 @@ pub(super) struct Layout<'a> {
     pub(super) continued: Vec<bool>,
 }
 
-/// The text of the pieces.
-pub(super) fn layout(pieces: Vec<Piece>) -> String {
-    let mut layout = Layout::new(commas(pieces));
-    layout.settle();
-    let mut written = write(&layout);
-    while layout.break_long_lines(&written) {
-        layout = Layout::new(commas(layout.into_pieces()));
-        layout.settle();
-        written = write(&layout);
-    }
-    written.text
-}
-
 /// Brackets with commas that open at a line's end have one after the last part; others do not.
-fn commas(pieces: Vec<Piece>) -> Vec<Piece> {
+pub(super) fn commas(pieces: Vec<Piece>) -> Vec<Piece> {
     let layout = Layout::new(pieces);
     let count = layout.pieces.len();
     let (mut dropped, mut added) = (vec![false; count], vec![false; count]);
@@ -133,7 +119,7 @@ fn commas(pieces: Vec<Piece>) -> Vec<Piece> {
 
 impl<'a> Layout<'a> {
     /// Finds the brackets' partners, and which of them are spread over lines.
-    fn new(pieces: Vec<Piece<'a>>) -> Self {
+    pub(super) fn new(pieces: Vec<Piece<'a>>) -> Self {
         let count = pieces.len();
         let mut around = vec![None; count];
         let mut partner: Vec<usize> = (0..count).collect();
@@ -168,7 +154,7 @@ impl<'a> Layout<'a> {
     }
 
     /// The pieces, with the breaks that were decided.
-    fn into_pieces(self) -> Vec<Piece<'a>> {
+    pub(super) fn into_pieces(self) -> Vec<Piece<'a>> {
         let lines = self.lines.into_iter();
         self.pieces.into_iter().zip(lines).map(|(piece, lines)| Piece { lines, ..piece }).collect()
     }
@@ -187,7 +173,7 @@ impl<'a> Layout<'a> {
     }
 
     /// Decides where lines begin.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         let next_tokens = self.next_tokens();
         let mut last_token: Option<usize> = None;
         for (i, &next_token) in next_tokens.iter().enumerate() {
@@ -253,12 +239,12 @@ impl<'a> Layout<'a> {
             && !self.pieces[i].closes()
     }
 
-    /// Adds a break, or several of one kind, to each line that is too long. False: there is none,
+    /// Adds a break, or several of one kind, to each of these lines of pieces. False: there is none,
     /// or they cannot be broken.
-    fn break_long_lines(&mut self, written: &Written) -> bool {
+    pub(super) fn break_lines(&mut self, long: impl Iterator<Item = Range<usize>>) -> bool {
         let mut changed = false;
-        for line in written.lines.iter().filter(|line| line.width > WIDTH) {
-            let chosen = self.breaks(line.first, line.end);
+        for line in long {
+            let chosen = self.breaks(line.start, line.end);
             changed |= !chosen.is_empty();
             for i in chosen {
                 self.lines[i] = 1;

@@ -12,7 +12,7 @@ use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::Span;
 use crate::syntax::ast::ExprKind;
-use crate::syntax::tree::Parsed;
+use crate::syntax::grammar::Parsed;
 
 /// An int, or with a point or an exponent a float.
 pub(super) fn number(written: &str, span: Span) -> Parsed<ExprKind> {

@@ -19,19 +19,11 @@ use crate::base::diagnostic::Diagnostic;
 use crate::base::source::{FileId, Sources};
 use crate::syntax::ast;
 use crate::syntax::bounds::measure;
+use crate::syntax::grammar::Parsed;
+use crate::syntax::grammar::{Grammar, Rule};
 use crate::syntax::scan::{MAX_ERRORS, scan};
 use crate::syntax::slips;
-use crate::syntax::tree::{Parsed, Tree};
-
-/// The parser that `grammar/nn.pest` generates.
-#[allow(missing_docs)] // One variant a grammar rule.
-pub(super) mod grammar {
-    #[derive(pest_derive::Parser)]
-    #[grammar = "../grammar/nn.pest"]
-    pub(crate) struct Grammar;
-}
-
-pub(super) use grammar::{Grammar, Rule};
+use crate::syntax::tree::Tree;
 
 /// Parses a file. The errors come in the order of their places, one an item at most (and if the
 /// brackets do not match, only the errors about them).

@@ -17,7 +17,7 @@ use std::ops::Range;
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::{FileId, Span};
-use crate::syntax::slips::RESERVED;
+use crate::syntax::tokens::{RESERVED, end_of_string};
 
 /// How deeply brackets may be nested.
 pub const MAX_NESTING: usize = 64;
@@ -249,21 +249,6 @@ fn partner(bracket: u8) -> char {
         b']' => '[',
         _ => '{',
     }
-}
-
-/// One past the string that begins at `start`; a string without a closing quote ends before its
-/// line does.
-pub(super) fn end_of_string(bytes: &[u8], start: usize) -> usize {
-    let mut at = start + 1;
-    while at < bytes.len() {
-        match bytes[at] {
-            b'"' => return at + 1,
-            b'\n' => return at,
-            b'\\' if bytes.get(at + 1).is_some_and(|&byte| byte != b'\n') => at += 2,
-            _ => at += 1,
-        }
-    }
-    bytes.len()
 }
 
 fn end_of_line(bytes: &[u8], start: usize) -> usize {

@@ -22,14 +22,8 @@ use crate::base::codes;
 use crate::base::diagnostic::{Diagnostic, Edit};
 use crate::base::source::{FileId, Span};
 use crate::syntax::expected::expected;
-use crate::syntax::parse::Rule;
+use crate::syntax::grammar::Rule;
 use crate::syntax::tokens::{Token, TokenKind, tokens};
-
-/// Words that cannot be names.
-pub(super) const RESERVED: [&str; 14] = [
-    "if", "else", "let", "param", "state", "require", "repeat", "in", "as", "and", "or", "not",
-    "true", "false",
-];
 
 /// The error of parsing `chunk` of a file.
 pub(super) fn explain(

@@ -9,7 +9,11 @@
 
 use std::ops::Range;
 
-use crate::syntax::scan::end_of_string;
+/// Words that cannot be names.
+pub(super) const RESERVED: [&str; 14] = [
+    "if", "else", "let", "param", "state", "require", "repeat", "in", "as", "and", "or", "not",
+    "true", "false",
+];
 
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,4 +130,19 @@ fn number_length(bytes: &[u8]) -> usize {
         at += 1;
     }
     at
+}
+
+/// One past the string that begins at `start`; a string without a closing quote ends before its
+/// line does.
+pub(super) fn end_of_string(bytes: &[u8], start: usize) -> usize {
+    let mut at = start + 1;
+    while at < bytes.len() {
+        match bytes[at] {
+            b'"' => return at + 1,
+            b'\n' => return at,
+            b'\\' if bytes.get(at + 1).is_some_and(|&byte| byte != b'\n') => at += 2,
+            _ => at += 1,
+        }
+    }
+    bytes.len()
 }

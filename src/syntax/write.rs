@@ -14,8 +14,8 @@
 
 use std::collections::HashMap;
 
+use crate::syntax::grammar::Rule;
 use crate::syntax::layout::{Layout, Piece};
-use crate::syntax::parse::Rule;
 
 const INDENT: usize = 4;
 

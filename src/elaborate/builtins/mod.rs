@@ -13,9 +13,9 @@ mod window;
 
 pub(super) use movement::reshape_to;
 
-use super::call::{Passed, Slot};
+use super::arguments::Expect;
+use super::arguments::{Passed, Slot};
 use super::context::{Elaborator, Eval, Reported};
-use super::expr::Expect;
 use super::value::Value;
 use crate::base::codes;
 use crate::base::source::Span;

@@ -7,7 +7,6 @@ use super::{Args, Operator, Rule, call, elementwise, may, needs};
 use crate::base::codes;
 use crate::base::tensor::DType;
 use crate::elaborate::context::{Elaborator, Eval};
-use crate::elaborate::prepare;
 use crate::elaborate::value::{Value, mul_dims};
 use crate::graph::{Binary, Dim, Mismatch, NodeId, Reduce};
 
@@ -137,6 +136,6 @@ fn one_hot(context: &mut Elaborator<'_>, args: &Args) -> Eval<Value> {
         classes @ 1.. => usize::try_from(classes).unwrap_or(usize::MAX),
         _ => return Err(context.bad_argument(args, 1, "a positive int")),
     };
-    let built = prepare::one_hot(&mut context.builder, index, classes);
+    let built = context.builder.one_hot(index, classes);
     context.built(args.span, &[index], built)
 }

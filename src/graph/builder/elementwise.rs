@@ -174,6 +174,16 @@ impl Builder {
         }
         Ok(node)
     }
+
+    /// `f32[.., classes]`: 1 where the class is the index's, else 0.
+    pub fn one_hot(&mut self, index: NodeId, classes: usize) -> Built {
+        let mut column = self.ty(index).shape.to_vec();
+        column.push(Dim::Known(1));
+        let column = self.reshape(index, Shape(column))?;
+        let counted = self.iota(Shape::known(&[classes]), 0)?;
+        let equal = self.binary(Binary::Eq, column, counted)?;
+        self.cast(equal, DType::F32)
+    }
 }
 
 /// Two extents of an axis, counted from the last, of which neither is 1.

@@ -10,10 +10,11 @@ use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::names::nearest;
 use crate::base::source::Span;
+use crate::syntax::grammar::Rule;
 use crate::syntax::literals;
-use crate::syntax::parse::Rule;
 use crate::syntax::scan::ITEM_WORDS;
-use crate::syntax::slips::{RESERVED, Slip};
+use crate::syntax::slips::Slip;
+use crate::syntax::tokens::RESERVED;
 use crate::syntax::tokens::{Token, TokenKind};
 
 impl Slip<'_> {

@@ -8,7 +8,7 @@
 
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
-use crate::syntax::parse::Rule;
+use crate::syntax::grammar::Rule;
 use crate::syntax::slips::{Slip, line_start};
 use crate::syntax::tokens::{Token, TokenKind};
 

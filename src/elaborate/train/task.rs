@@ -31,7 +31,7 @@ const BATCH: usize = 10_007;
 const EPSILON: f64 = 1e-3;
 
 /// The task that a model with a loss is trained for. `target` is the input's name.
-pub(super) fn derive(graph: &Graph, target: &str) -> Task {
+pub(in crate::elaborate) fn derive(graph: &Graph, target: &str) -> Task {
     let Some(output) = graph.output("output") else { return Task::Other };
     let walk = Walk::new(graph, output, target);
     let Some(loss) = graph.output("loss") else { return Task::Other };

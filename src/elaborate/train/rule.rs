@@ -7,16 +7,17 @@
 //! are constants of the rule. Where one is a schedule, the graph computes it, and an output
 //! `scheduled.lr` says what it is.
 
-use super::call::{Slot, expectation};
-use super::context::{Elaborator, Eval, Reported};
-use super::expr::Expect;
-use super::scope::{Binding, Frame, Role};
-use super::train::Choice;
-use super::value::Value;
+use super::plan::Choice;
+use super::settings::Settings;
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::Span;
 use crate::base::tensor::DType;
+use crate::elaborate::arguments::Expect;
+use crate::elaborate::arguments::{Slot, expectation};
+use crate::elaborate::context::{Elaborator, Eval, Reported};
+use crate::elaborate::scope::{Binding, Frame, Role};
+use crate::elaborate::value::Value;
 use crate::graph::rule::LR_SCALE;
 use crate::graph::{Binary, Target, Type};
 use crate::syntax::ast::{Function, FunctionKind, Param};
@@ -24,10 +25,32 @@ use crate::syntax::ast::{Function, FunctionKind, Param};
 /// What the names of the rule's outputs begin with that say what a schedule is at each step.
 pub const SCHEDULED: &str = "scheduled.";
 
-impl<'a> Elaborator<'a> {
+/// The rule of an optimizer while it is elaborated, with the settings of the run that change it.
+pub(in crate::elaborate) struct RuleContext<'a> {
+    pub core: Elaborator<'a>,
+    /// The place of the run's own weight decay, beside the optimizer's.
+    weight_decay: Option<Span>,
+    /// The place of the setting that lowers the learning rate while the run goes on.
+    lr_reducer: Option<Span>,
+    /// The optimizer's argument `lr`.
+    pub learning_rate: Option<Value>,
+}
+
+impl<'a> RuleContext<'a> {
+    /// Nothing elaborated yet.
+    pub fn new(core: Elaborator<'a>, settings: &Settings) -> RuleContext<'a> {
+        let weight_decay = settings.places.get("weight_decay").copied();
+        RuleContext { core, weight_decay, lr_reducer: settings.lowers_rate(), learning_rate: None }
+    }
+
+    /// What has been elaborated.
+    pub fn into_core(self) -> Elaborator<'a> {
+        self.core
+    }
+
     /// Elaborates the rule of the chosen optimizer into this context's graph.
     pub fn optimizer_rule(&mut self, choice: &Choice<'a>) -> Eval<()> {
-        let item = self.items.function(choice.id);
+        let item = self.core.items.function(choice.id);
         let function = item.function;
         if function.params.len() < 3 {
             let message =
@@ -35,7 +58,7 @@ impl<'a> Elaborator<'a> {
             let error = Diagnostic::error(codes::DECLARATION, message)
                 .primary(function.name.span, "")
                 .help("they are the parameter, its gradient and the step: `(p, g, step, …)`");
-            return Err(self.report(error));
+            return Err(self.core.report(error));
         }
         let params: Vec<&'a Param> = function.params[3..].iter().collect();
         let slots: Vec<Slot<'_>> = params
@@ -43,16 +66,17 @@ impl<'a> Elaborator<'a> {
             .map(|param| Slot { name: &param.name.text, required: param.default.is_none() })
             .collect();
         let args = choice.passed();
-        let placed = self.place_arguments(&function.name.text, &slots, &args, choice.span)?;
-        let values = self.evaluate_arguments(&placed, &args, |slot| expectation(params[slot]))?;
-        let origin = self.origin(choice.span);
+        let placed = self.core.place_arguments(&function.name.text, &slots, &args, choice.span)?;
+        let values =
+            self.core.evaluate_arguments(&placed, &args, |slot| expectation(params[slot]))?;
+        let origin = self.core.origin(choice.span);
         let mut frame =
             Frame::new(&function.name.text, Some(FunctionKind::Optimizer), item.builtin);
         frame.call = Some(choice.span);
         frame.caller = Some(origin);
-        self.push_frame(frame, item, choice.span)?;
+        self.core.push_frame(frame, item, choice.span)?;
         let result = self.run_rule(function, &params, values, choice.span);
-        self.frames.pop();
+        self.core.frames.pop();
         result
     }
 
@@ -75,15 +99,17 @@ impl<'a> Elaborator<'a> {
                     (Value::Float(0.0), default.span)
                 }
                 (Some((value, at)), _) => (value, at),
-                (None, Some(default)) => (self.expr(default, expectation(param))?, default.span),
+                (None, Some(default)) => {
+                    (self.core.expr(default, expectation(param))?, default.span)
+                }
                 (None, None) => return Err(Reported),
             };
-            let value = self.argument(function, param, value, at)?;
+            let value = self.core.argument(function, param, value, at)?;
             let value = self.number_argument(function, param, value, at)?;
-            self.check_domain(function, param, &value, given)?;
-            self.frame_mut().given.extend(given.map(|at| (&param.name.text[..], at)));
+            self.core.check_domain(function, param, &value, given)?;
+            self.core.frame_mut().given.extend(given.map(|at| (&param.name.text[..], at)));
             let is_rate = param.name.text == "lr";
-            let value = match is_rate && self.lowered.is_some() {
+            let value = match is_rate && self.lr_reducer.is_some() {
                 true => self.lowered_rate(param, value, at)?,
                 false => value,
             };
@@ -93,17 +119,17 @@ impl<'a> Elaborator<'a> {
                 self.learning_rate = Some(value.clone());
             }
             let binding = Binding::Value(value, Role::Argument, param.name.span);
-            self.frame_mut().bind(&param.name.text, binding);
+            self.core.frame_mut().bind(&param.name.text, binding);
         }
-        if let (Some(lowered), None) = (self.lowered, &self.learning_rate) {
+        if let (Some(lowered), None) = (self.lr_reducer, &self.learning_rate) {
             let message = "lowering the learning rate needs an optimizer with an argument `lr`";
             let name = &function.name.text;
             let error = Diagnostic::error(codes::TRAIN_KEY, message)
                 .primary(lowered, "")
                 .label(span, format!("`{name}` has none"));
-            return Err(self.report(error));
+            return Err(self.core.report(error));
         }
-        self.block(&function.body, Expect::Any)?;
+        self.core.block(&function.body, Expect::Any)?;
         self.finish_rule(function, span)
     }
 
@@ -117,12 +143,12 @@ impl<'a> Elaborator<'a> {
         span: Span,
     ) -> Eval<Value> {
         match value {
-            Value::Tensor(node) if !self.is_each_step(node) => {
+            Value::Tensor(node) if !self.core.is_each_step(node) => {
                 let (name, callee) = (&param.name.text, &function.name.text);
-                let found = self.ty(node);
+                let found = self.core.ty(node);
                 let message = format!("`{name}` of `{callee}` is a number, found {found}");
                 let help = "write a number, or a schedule: `cosine(1e-3)`";
-                Err(self.error_help(codes::WRONG_KIND, span, message, help))
+                Err(self.core.error_help(codes::WRONG_KIND, span, message, help))
             }
             value => Ok(value),
         }
@@ -131,41 +157,41 @@ impl<'a> Elaborator<'a> {
     /// The learning rate times the part of it that is left.
     fn lowered_rate(&mut self, param: &Param, value: Value, span: Span) -> Eval<Value> {
         let rate = self.hyper(param, value, span)?;
-        let rate = self.node(&rate, span)?;
-        self.at(span);
-        let scale = self.builder.hyper(LR_SCALE, 1.0);
+        let rate = self.core.node(&rate, span)?;
+        self.core.at(span);
+        let scale = self.core.builder.hyper(LR_SCALE, 1.0);
         let scaled = self.uniform(Binary::Mul, rate, scale, span)?;
-        self.scheduled.insert(scaled);
+        self.core.scheduled.insert(scaled);
         Ok(Value::Tensor(scaled))
     }
 
     fn decays_too(&self, param: &Param) -> bool {
-        self.decayed.is_some() && param.name.text == "weight_decay"
+        self.weight_decay.is_some() && param.name.text == "weight_decay"
     }
 
     fn decayed_twice(&mut self, span: Span) -> Reported {
         let mut error = Diagnostic::error(codes::DUPLICATE, "`weight_decay` is set twice")
             .primary(span, "of the optimizer")
             .help("keep one of them; the setting decays beside the step, as AdamW does");
-        if let Some(setting) = self.decayed {
+        if let Some(setting) = self.weight_decay {
             error = error.label(setting, "of the run");
         }
-        self.report(error)
+        self.core.report(error)
     }
 
     /// The parameter, its gradient and the step.
     fn bind_rule_inputs(&mut self, function: &'a Function) {
         let [p, g, step] = [0, 1, 2].map(|index| &function.params[index].name);
-        self.at(p.span);
+        self.core.at(p.span);
         let scalar = Type::scalar(DType::F32);
-        let value = self.builder.input("p", scalar.clone());
-        let grad = self.builder.input("g", scalar);
-        let counted = self.builder.step();
+        let value = self.core.builder.input("p", scalar.clone());
+        let grad = self.core.builder.input("g", scalar);
+        let counted = self.core.builder.step();
         for (name, node, role) in
             [(p, value, Role::Updated), (g, grad, Role::Argument), (step, counted, Role::Argument)]
         {
             let binding = Binding::Value(Value::Tensor(node), role, name.span);
-            self.frame_mut().bind(&name.text, binding);
+            self.core.frame_mut().bind(&name.text, binding);
         }
     }
 
@@ -174,8 +200,8 @@ impl<'a> Elaborator<'a> {
         let is_hyper = param.ty.as_ref().is_some_and(|ty| ty.name.text == "f32");
         match value.as_f64() {
             Some(number) if is_hyper => {
-                self.at(span);
-                Ok(Value::Tensor(self.builder.hyper(&param.name.text, number)))
+                self.core.at(span);
+                Ok(Value::Tensor(self.core.builder.hyper(&param.name.text, number)))
             }
             _ => Ok(value),
         }
@@ -184,28 +210,28 @@ impl<'a> Elaborator<'a> {
     /// Names an argument that is a schedule, so that a run can say what it is.
     fn scheduled_argument(&mut self, param: &Param, value: &Value, span: Span) -> Eval<()> {
         let Value::Tensor(node) = *value else { return Ok(()) };
-        self.scheduled.insert(node);
-        let number = self.tensor(value, span)?;
-        self.builder.output(&format!("{SCHEDULED}{}", param.name.text), number);
+        self.core.scheduled.insert(node);
+        let number = self.core.tensor(value, span)?;
+        self.core.builder.output(&format!("{SCHEDULED}{}", param.name.text), number);
         Ok(())
     }
 
     /// Names what the rule writes.
     fn finish_rule(&mut self, function: &'a Function, span: Span) -> Eval<()> {
         let written: Vec<_> =
-            self.states.values().map(|slot| (slot.id, slot.current, slot.written)).collect();
+            self.core.states.values().map(|slot| (slot.id, slot.current, slot.written)).collect();
         for (id, node, written) in written {
             if written {
-                self.builder.update(Target::State(id), node);
+                self.core.builder.update(Target::State(id), node);
             }
         }
         let name = &function.params[0].name;
         // The frame's first block has the parameter, whatever the body's blocks hid.
-        match self.frame().find(&name.text) {
+        match self.core.frame().find(&name.text) {
             Some(&Binding::Value(Value::Tensor(node), Role::Updated, _))
                 if !self.is_input(node) =>
             {
-                self.builder.output("p", node);
+                self.core.builder.output("p", node);
                 Ok(())
             }
             _ => {
@@ -215,12 +241,12 @@ impl<'a> Elaborator<'a> {
                     .primary(function.name.span, "")
                     .label(span, "used here")
                     .help(format!("write the new value: `{0} <- {0} - …`", name.text));
-                Err(self.report(error))
+                Err(self.core.report(error))
             }
         }
     }
 
     fn is_input(&self, node: crate::graph::NodeId) -> bool {
-        matches!(self.builder.graph.nodes[node].op, crate::graph::Op::Input(_))
+        matches!(self.core.builder.graph.nodes[node].op, crate::graph::Op::Input(_))
     }
 }

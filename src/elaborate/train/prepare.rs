@@ -11,22 +11,22 @@
 //! All conversions of an image become one multiplication and one sum for each channel, computed
 //! in `f64` while compiling; fusion puts them into the first kernel that reads the image.
 
-use super::context::{Elaborator, Eval, Reported};
-use super::keys::ClassWeights;
 use super::model::{Data, Mean};
-use super::train::{Choice, Plan};
-use super::value::Value;
+use super::plan::{Choice, Plan};
+use super::settings::ClassWeights;
 use crate::base::codes;
 use crate::base::schema::{Field, MIX, Preparation, Schema};
 use crate::base::source::Span;
 use crate::base::tensor::DType;
+use crate::elaborate::context::{Elaborator, Eval, Reported};
+use crate::elaborate::value::Value;
 use crate::graph::builder::{Builder, Built};
 use crate::graph::rule::CLASS_WEIGHTS;
 use crate::graph::{Binary, Dim, Graph, Init, NodeId, Reduce, Shape, State, Type};
 
 impl<'a> Elaborator<'a> {
     /// The bytes of an image as the numbers that the data say; as value / 255 if they say nothing.
-    pub(super) fn image_floats(
+    pub(in crate::elaborate) fn image_floats(
         &mut self,
         bytes: NodeId,
         prepare: Option<&Preparation>,
@@ -38,7 +38,7 @@ impl<'a> Elaborator<'a> {
     }
 
     /// The target as losses and metrics get it.
-    pub(super) fn prepared_target(
+    pub(in crate::elaborate) fn prepared_target(
         &mut self,
         target: NodeId,
         schema: &Schema,
@@ -48,12 +48,12 @@ impl<'a> Elaborator<'a> {
         let Some(classes) = classes else { return Ok(target) };
         self.at(span);
         let built = self.builder.cast(target, DType::I32);
-        let built = built.and_then(|target| one_hot(&mut self.builder, target, classes));
+        let built = built.and_then(|target| self.builder.one_hot(target, classes));
         self.made(span, &[target], built)
     }
 
     /// The losses of mixtures: of the first label and of the second, by their parts of the image.
-    pub(super) fn mixed_losses(
+    pub(in crate::elaborate) fn mixed_losses(
         &mut self,
         loss: Choice<'a>,
         first: NodeId,
@@ -76,7 +76,7 @@ impl<'a> Elaborator<'a> {
     /// The mean of losses that weigh as their classes do: `Σ w·l / Σ w`, as PyTorch's, and `Σ w`.
     /// Weights are a state that a run fills and nothing changes; outside training all classes weigh
     /// the same.
-    pub(super) fn weighted_loss(
+    pub(in crate::elaborate) fn weighted_loss(
         &mut self,
         plan: &Plan<'a>,
         weights: &ClassWeights,
@@ -132,7 +132,12 @@ impl<'a> Elaborator<'a> {
     }
 
     /// `total / weights`, or `total` where the weights are 0: then it is 0, too.
-    pub(super) fn quotient(&mut self, span: Span, total: NodeId, weights: NodeId) -> Eval<Mean> {
+    pub(in crate::elaborate) fn quotient(
+        &mut self,
+        span: Span,
+        total: NodeId,
+        weights: NodeId,
+    ) -> Eval<Mean> {
         self.at(span);
         let [zero, one] = [0.0, 1.0].map(|number| self.builder.constant(number, DType::F32));
         let built = self.builder.binary(Binary::Ne, weights, zero);
@@ -143,7 +148,12 @@ impl<'a> Elaborator<'a> {
         Ok(Mean { value: self.made(span, &[total, divisor], built)?, weight: Some(weights) })
     }
 
-    pub(super) fn made(&mut self, span: Span, args: &[NodeId], built: Built) -> Eval<NodeId> {
+    pub(in crate::elaborate) fn made(
+        &mut self,
+        span: Span,
+        args: &[NodeId],
+        built: Built,
+    ) -> Eval<NodeId> {
         match self.built(span, args, built)? {
             Value::Tensor(node) => Ok(node),
             _ => Err(Reported),
@@ -175,7 +185,7 @@ pub fn preparation(schema: &Schema, fields: &[Field]) -> Result<Graph, String> {
         let classes = schema.classes.filter(|_| schema.prepare.one_hot && is_target);
         let made = match (field.dtype, classes) {
             (DType::U8, _) => floats(&mut builder, input, Some(&schema.prepare)),
-            (_, Some(classes)) => one_hot(&mut builder, input, classes),
+            (_, Some(classes)) => builder.one_hot(input, classes),
             (_, None) => continue,
         };
         let made = made.map_err(|mismatch| mismatch.to_string())?;
@@ -212,16 +222,6 @@ fn by_channel(builder: &mut Builder, values: &[f64]) -> Built {
         parts.push(builder.broadcast_to(scalar, &Shape::known(&[1]))?);
     }
     builder.concat(&parts, 0)
-}
-
-/// `f32[.., classes]`: 1 where the class is the index's.
-pub(super) fn one_hot(builder: &mut Builder, index: NodeId, classes: usize) -> Built {
-    let mut column = builder.ty(index).shape.to_vec();
-    column.push(Dim::Known(1));
-    let column = builder.reshape(index, Shape(column))?;
-    let counted = builder.iota(Shape::known(&[classes]), 0)?;
-    let equal = builder.binary(Binary::Eq, column, counted)?;
-    builder.cast(equal, DType::F32)
 }
 
 /// `mix · first + (1 − mix) · second`.

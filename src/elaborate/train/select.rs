@@ -3,15 +3,16 @@
 //! A name given by the caller decides; else the only `train` block; else the only model. A `train`
 //! block of the main file comes before those of the files it uses.
 
-use super::items::{FnId, Items};
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::fix::Edit;
 use crate::base::source::{FileId, Span};
-use crate::syntax::ast::{FunctionKind, Train};
+use crate::elaborate::Program;
+use crate::elaborate::items::{FnId, Items};
+use crate::syntax::ast::{FunctionKind, ItemKind, Train};
 
 /// A model, and how it is trained, if it is.
-pub(super) struct Selected<'a> {
+pub(in crate::elaborate) struct Selected<'a> {
     /// The model.
     pub model: FnId,
     /// The `train` block.
@@ -19,7 +20,7 @@ pub(super) struct Selected<'a> {
 }
 
 /// The model that is meant; `main` is the file that was named.
-pub(super) fn select<'a>(
+pub(in crate::elaborate) fn select<'a>(
     items: &Items<'a>,
     main: FileId,
     model: Option<&str>,
@@ -99,4 +100,48 @@ fn only_model(items: &Items<'_>, main: FileId) -> Result<FnId, Box<Diagnostic>> 
             Err(Box::new(error))
         }
     }
+}
+
+/// The models of the main file, where it has several; with them those that a `train` block names and
+/// that do not exist, so that whoever looks at each reports it. Empty where one is meant anyway.
+pub fn several_models(program: &Program<'_>) -> Vec<String> {
+    let Some(main) = program.files.first() else { return Vec::new() };
+    let mut models: Vec<&str> = Vec::new();
+    let mut trained: Vec<&str> = Vec::new();
+    for item in &main.items {
+        match &item.kind {
+            ItemKind::Function(function) if function.kind == FunctionKind::Model => {
+                models.push(&function.name.text);
+            }
+            ItemKind::Train(train) => trained.push(&train.model.text),
+            _ => {}
+        }
+    }
+    if models.len() < 2 {
+        return Vec::new();
+    }
+    let known = |name: &&str| {
+        program.files.iter().flat_map(|file| &file.items).any(|item| {
+            matches!(&item.kind, ItemKind::Function(function)
+            if function.kind == FunctionKind::Model && function.name.text == **name)
+        })
+    };
+    let unknown = trained.into_iter().filter(|name| !known(name));
+    let mut all: Vec<String> = Vec::new();
+    for name in models.into_iter().chain(unknown) {
+        if !all.iter().any(|it| it == name) {
+            all.push(name.to_owned());
+        }
+    }
+    all
+}
+
+/// The model of a program that is meant, and how it is trained.
+pub(in crate::elaborate) fn choose<'a>(
+    program: &Program<'a>,
+    items: &Items<'a>,
+    model: Option<&str>,
+) -> Result<Selected<'a>, Box<Diagnostic>> {
+    let main = program.files.first().map_or(program.prelude.id, |file| file.id);
+    select(items, main, model)
 }

@@ -10,31 +10,26 @@
 //!                          output keep = cast (1 - lr · train.weight_decay)
 //! ```
 
-use super::call::{Slot, written};
-use super::context::{Elaborator, Eval, Reported};
-use super::domain::FINITE;
-use super::expr::Expect;
-use super::train::Plan;
-use super::value::Value;
+use super::plan::Plan;
+use super::rule::{RuleContext, SCHEDULED};
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::limits;
 use crate::base::names::near;
 use crate::base::source::Span;
 use crate::base::tensor::DType;
+use crate::elaborate::arguments::Expect;
+use crate::elaborate::arguments::{Slot, written};
+use crate::elaborate::context::{Elaborator, Eval, Reported};
+use crate::elaborate::domain::FINITE;
+use crate::elaborate::patterns::{Pattern, known_patterns, matches};
+use crate::elaborate::value::Value;
 use crate::graph::rule::{CLIP_NORM, CLIP_VALUE, EMA, FROZEN, KEEP, L1, L2, SHARE, SHARE_HYPER};
 use crate::graph::{Binary, Graph, NodeId};
 use crate::syntax::ast::{Expr, ExprKind, TrainKey};
-use std::collections::HashSet;
-
-/// The keys.
-pub const KEYS: [&str; 5] = ["clip_norm", "clip_value", "weight_decay", "l1", "l2"];
-
-/// A pattern of parameters' paths, and its place.
-pub type Pattern = (String, Span);
 
 /// Which parameters a setting is about, as patterns of their paths.
-pub(super) struct Patterns {
+pub(in crate::elaborate) struct Patterns {
     /// The name of the rule's output.
     output: &'static str,
     /// If not empty, one of these must match.
@@ -45,7 +40,7 @@ pub(super) struct Patterns {
     span: Span,
 }
 
-impl<'a> Elaborator<'a> {
+impl<'a> RuleContext<'a> {
     /// Elaborates the settings into the rule's graph; what they are about is found out later.
     pub fn gradient_keys(&mut self, plan: &Plan<'a>) -> Eval<Vec<Patterns>> {
         let mut found = Vec::new();
@@ -72,13 +67,13 @@ impl<'a> Elaborator<'a> {
     fn means(&mut self, plan: &Plan<'a>) -> Eval<()> {
         let Some(decay) = plan.settings.ema else { return Ok(()) };
         let span = plan.settings.places["ema"];
-        self.at(span);
-        let step = self.builder.step();
-        let [one, nine] = [1.0, 9.0].map(|number| self.builder.constant(number, DType::F64));
+        self.core.at(span);
+        let step = self.core.builder.step();
+        let [one, nine] = [1.0, 9.0].map(|number| self.core.builder.constant(number, DType::F64));
         let before = self.uniform(Binary::Sub, step, one, span)?;
         let after = self.uniform(Binary::Add, step, nine, span)?;
         let early = self.uniform(Binary::Div, before, after, span)?;
-        let decay = self.builder.hyper("train.ema", decay);
+        let decay = self.core.builder.hyper("train.ema", decay);
         let decay = self.uniform(Binary::Min, decay, early, span)?;
         self.rule_number(EMA, decay, span)
     }
@@ -89,8 +84,8 @@ impl<'a> Elaborator<'a> {
             return Ok(());
         }
         let span = plan.settings.places["accumulate"];
-        self.at(span);
-        let share = self.builder.hyper(SHARE_HYPER, 1.0);
+        self.core.at(span);
+        let share = self.core.builder.hyper(SHARE_HYPER, 1.0);
         self.rule_number(SHARE, share, span)
     }
 
@@ -123,13 +118,13 @@ impl<'a> Elaborator<'a> {
 
     /// The number of a setting as a node; `None` where it is 0 and changes nothing.
     fn key_number(&mut self, key: &str, expr: &'a Expr, positive: bool) -> Eval<Option<NodeId>> {
-        let value = self.expr(expr, Expect::Number)?;
+        let value = self.core.expr(expr, Expect::Number)?;
         match value {
-            Value::Tensor(node) if self.is_each_step(node) => {
-                let name = format!("{}{key}", super::SCHEDULED);
-                if self.builder.graph.output(&name).is_none() {
-                    let number = self.tensor(&value, expr.span)?;
-                    self.builder.output(&name, number);
+            Value::Tensor(node) if self.core.is_each_step(node) => {
+                let name = format!("{}{key}", SCHEDULED);
+                if self.core.builder.graph.output(&name).is_none() {
+                    let number = self.core.tensor(&value, expr.span)?;
+                    self.core.builder.output(&name, number);
                 }
                 return Ok(Some(node));
             }
@@ -138,8 +133,8 @@ impl<'a> Elaborator<'a> {
         match value.as_f64() {
             Some(0.0) if !positive => Ok(None),
             Some(number) if number > 0.0 && (number as f32).is_finite() => {
-                self.at(expr.span);
-                Ok(Some(self.builder.hyper(&format!("train.{key}"), number)))
+                self.core.at(expr.span);
+                Ok(Some(self.core.builder.hyper(&format!("train.{key}"), number)))
             }
             _ => {
                 let takes = match value.as_f64() {
@@ -147,22 +142,22 @@ impl<'a> Elaborator<'a> {
                     _ if positive => "positive",
                     _ => "not negative",
                 };
-                let found = self.describe(&value);
+                let found = self.core.describe(&value);
                 let message = format!("`{key}` is a number that is {takes}, found {found}");
-                Err(self.error(codes::TRAIN_KEY, expr.span, message))
+                Err(self.core.error(codes::TRAIN_KEY, expr.span, message))
             }
         }
     }
 
     /// Names a number for the `update` pass.
     fn rule_number(&mut self, output: &str, node: NodeId, span: Span) -> Eval<()> {
-        let number = self.tensor(&Value::Tensor(node), span)?;
-        self.builder.output(output, number);
+        let number = self.core.tensor(&Value::Tensor(node), span)?;
+        self.core.builder.output(output, number);
         Ok(())
     }
 
     fn twice(&mut self, node: NodeId, span: Span) -> Eval<NodeId> {
-        let two = self.builder.constant(2.0, DType::F64);
+        let two = self.core.builder.constant(2.0, DType::F64);
         self.uniform(Binary::Mul, two, node, span)
     }
 
@@ -173,25 +168,29 @@ impl<'a> Elaborator<'a> {
             None => {
                 let message = "`weight_decay` needs an optimizer with an argument `lr`";
                 let help = "`l2` adds to the gradient, whatever the optimizer";
-                return Err(self.error_help(codes::TRAIN_KEY, key.key.span, message, help));
+                return Err(self.core.error_help(codes::TRAIN_KEY, key.key.span, message, help));
             }
         };
-        let lr = self.node(&lr, key.key.span)?;
+        let lr = self.core.node(&lr, key.key.span)?;
         let share = self.uniform(Binary::Mul, lr, node, key.value.span)?;
-        let one = self.builder.constant(1.0, DType::F64);
+        let one = self.core.builder.constant(1.0, DType::F64);
         self.uniform(Binary::Sub, one, share, key.value.span)
     }
 
-    pub(super) fn uniform(&mut self, op: Binary, a: NodeId, b: NodeId, span: Span) -> Eval<NodeId> {
-        self.at(span);
-        let built = self.builder.binary(op, a, b);
-        match self.built(span, &[a, b], built)? {
+    pub(in crate::elaborate) fn uniform(
+        &mut self,
+        op: Binary,
+        a: NodeId,
+        b: NodeId,
+        span: Span,
+    ) -> Eval<NodeId> {
+        self.core.at(span);
+        let built = self.core.builder.binary(op, a, b);
+        match self.core.built(span, &[a, b], built)? {
             Value::Tensor(node) => Ok(node),
             _ => Err(Reported),
         }
     }
-
-    // ---- Patterns
 
     /// The number of a setting, and what it is about: all parameters, or what `decay` says.
     fn decay(&mut self, key: &'a TrainKey) -> Eval<(&'a Expr, Patterns)> {
@@ -202,11 +201,11 @@ impl<'a> Elaborator<'a> {
                 let slots = ["value", "only", "except"];
                 let slots = slots.map(|name| Slot { name, required: name == "value" });
                 let args: Vec<_> = written(&call.args).collect();
-                let placed = self.place_arguments("decay", &slots, &args, span)?;
+                let placed = self.core.place_arguments("decay", &slots, &args, span)?;
                 let at = |slot: usize| placed[slot].map(|index| &call.args[index].value);
                 for (slot, list) in [(1, &mut only), (2, &mut except)] {
                     if let Some(expr) = at(slot) {
-                        *list = self.patterns(expr)?;
+                        *list = self.core.patterns(expr)?;
                     }
                 }
                 at(0).ok_or(Reported)?
@@ -215,9 +214,11 @@ impl<'a> Elaborator<'a> {
         };
         Ok((value, Patterns { output: KEEP, only, except, span }))
     }
+}
 
+impl<'a> Elaborator<'a> {
     /// A pattern, or a list of them.
-    pub(super) fn patterns(&mut self, expr: &'a Expr) -> Eval<Vec<Pattern>> {
+    pub(in crate::elaborate) fn patterns(&mut self, expr: &'a Expr) -> Eval<Vec<Pattern>> {
         if let ExprKind::List(items) = &expr.kind {
             let found: Vec<Eval<_>> = items.iter().map(|item| self.patterns(item)).collect();
             let found: Eval<Vec<Vec<_>>> = found.into_iter().collect();
@@ -248,28 +249,6 @@ impl<'a> Elaborator<'a> {
         }
         let message = format!("more than {} patterns of parameters", limits::PATTERNS);
         Err(self.stop(span, message, "`*` stands for any characters: `\"encoder.*\"`"))
-    }
-}
-
-impl Elaborator<'_> {
-    /// Whether nothing of the layer in progress is trained: all parameters that it has declared so
-    /// far are frozen, or, where it has none, one of its states is. Such a layer works as outside of
-    /// training (as in Keras): batch norm takes its running statistics, and leaves them as they are.
-    pub(super) fn is_frozen_layer(&self) -> bool {
-        if self.frozen.is_empty() {
-            return false;
-        }
-        let is_frozen = |path: &str| self.frozen.iter().any(|(pattern, _)| matches(pattern, path));
-        let layer = &self.frame().path;
-        let own = |path: &&String| match path.rsplit_once('.') {
-            Some((parent, _)) => parent == layer,
-            None => layer.is_empty(),
-        };
-        let mut params = self.params.keys().filter(own).peekable();
-        match params.peek() {
-            Some(_) => params.all(|path| is_frozen(path)),
-            None => self.states.keys().filter(own).any(|path| is_frozen(path)),
-        }
     }
 }
 
@@ -330,74 +309,4 @@ fn unmatched(pattern: &str, span: Span, paths: &[&str]) -> Diagnostic {
         let shown = paths[..paths.len().min(SHOWN)].join(", ");
         format!("the parameters are {shown}{more}")
     })
-}
-
-/// The patterns that people write of these paths, each once: a path itself, all of a layer
-/// (`block.dense.*`, `block.*`), and all of a name (`*.bias`).
-pub fn known_patterns(paths: &[&str]) -> Vec<String> {
-    let mut known: Vec<String> = paths.iter().map(|path| path.to_string()).collect();
-    for path in paths {
-        let layers = path.match_indices('.').map(|(dot, _)| format!("{}.*", &path[..dot]));
-        known.extend(layers);
-        known.extend(path.rsplit_once('.').map(|(_, name)| format!("*.{name}")));
-    }
-    let mut seen = HashSet::new();
-    known.retain(|pattern| seen.insert(pattern.clone()));
-    known
-}
-
-/// Whether a path is as a pattern says: `*` stands for any characters, and `*.` at the beginning
-/// for none too, so that `*.bias` is every `bias`.
-pub fn matches(pattern: &str, path: &str) -> bool {
-    let rest = pattern.strip_prefix("*.");
-    glob(pattern.as_bytes(), path.as_bytes())
-        || rest.is_some_and(|rest| glob(rest.as_bytes(), path.as_bytes()))
-}
-
-/// The usual walk with one way back: to the last `*`, which then takes one character more.
-fn glob(pattern: &[u8], text: &[u8]) -> bool {
-    let (mut at, mut read) = (0, 0);
-    let mut star: Option<(usize, usize)> = None;
-    while read < text.len() {
-        if pattern.get(at) == Some(&b'*') {
-            star = Some((at, read));
-            at += 1;
-        } else if pattern.get(at) == Some(&text[read]) {
-            at += 1;
-            read += 1;
-        } else if let Some((place, taken)) = star {
-            star = Some((place, taken + 1));
-            (at, read) = (place + 1, taken + 1);
-        } else {
-            return false;
-        }
-    }
-    pattern[at..].iter().all(|&byte| byte == b'*')
-}
-
-#[cfg(test)]
-mod tests {
-    use super::matches;
-
-    #[test]
-    fn patterns_match_whole_paths() {
-        let cases = [
-            ("*.bias", "dense.bias", true),
-            ("*.bias", "bias", true),
-            ("*.bias", "block.dense_2.bias", true),
-            ("*.bias", "dense.bias.more", false),
-            ("bias", "dense.bias", false),
-            ("*.batch_norm*.*", "batch_norm.weight", true),
-            ("*.batch_norm*.*", "block_2.batch_norm_3.bias", true),
-            ("*.batch_norm*.*", "block.dense.bias", false),
-            ("dense*", "dense.weight", true),
-            ("*a*b*", "xaxxbx", true),
-            ("*a*b", "xaxxbx", false),
-            ("", "x", false),
-            ("*", "anything.at.all", true),
-        ];
-        for (pattern, path, wanted) in cases {
-            assert_eq!(matches(pattern, path), wanted, "{pattern} and {path}");
-        }
-    }
 }

@@ -13,9 +13,10 @@ use crate::base::codes;
 use crate::base::diagnostic::{Diagnostic, Edit};
 use crate::base::source::Span;
 use crate::syntax::ast::*;
+use crate::syntax::grammar::Parsed;
+use crate::syntax::grammar::Rule;
 use crate::syntax::literals;
-use crate::syntax::parse::Rule;
-use crate::syntax::tree::{Parsed, Tree, last, only};
+use crate::syntax::tree::{Tree, last, only};
 
 impl Tree<'_> {
     pub(super) fn expr(&mut self, pair: Pair<Rule>) -> Parsed<Expr> {

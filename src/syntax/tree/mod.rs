@@ -6,6 +6,8 @@
 //!
 //! The grammar guarantees the shape of every pair, so what it guarantees is only `expect`ed here.
 
+mod expressions;
+
 use pest::iterators::{Pair, Pairs};
 
 use crate::base::codes;
@@ -13,12 +15,9 @@ use crate::base::diagnostic::Diagnostic;
 use crate::base::fix::Edit;
 use crate::base::source::{FileId, Span};
 use crate::syntax::ast::*;
-use crate::syntax::expressions::binary;
-use crate::syntax::parse::Rule;
+use crate::syntax::grammar::{Parsed, Rule};
 use crate::syntax::slips;
-
-/// A result whose error is kept small: most calls succeed.
-pub(super) type Parsed<T> = Result<T, Box<Diagnostic>>;
+use expressions::binary;
 
 /// How high a syntax tree may grow: open brackets, operators and stages above one another. It
 /// bounds the stack of everything that walks the tree.

@@ -5,27 +5,27 @@
 //! images as value / 255 ([`super::prepare`]). The output goes to the loss with the target; what the loss gives for each
 //! sample is averaged over the batch.
 
-use super::call::{Given, Passed};
-use super::context::{Elaborator, Eval, Reported};
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
+use crate::elaborate::arguments::{Given, Passed};
+use crate::elaborate::context::{Elaborator, Eval, Reported};
 
-use super::dims;
-use super::items::FnId;
-use super::paths;
-use super::scope::{Binding, Frame, Role};
-use super::train::{Choice, Plan};
-use super::value::Value;
+use super::plan::{Choice, Plan};
 use crate::base::schema::{Field, LABEL_2, Preparation, Schema};
 use crate::base::source::Span;
 use crate::base::tensor::DType;
+use crate::elaborate::dims;
+use crate::elaborate::items::FnId;
+use crate::elaborate::paths;
+use crate::elaborate::scope::{Binding, Frame, Role};
+use crate::elaborate::value::Value;
 use crate::graph::rule::LOSS_WEIGHT;
 use crate::graph::{Dim, DimOrigin, NodeId, Range, Reduce, Shape, Target, Type};
 use crate::syntax::ast::{self, Expr, ExprKind, Function, FunctionKind, Param};
 use std::collections::HashMap;
 
 /// The loss of a batch.
-pub(super) struct Mean {
+pub(in crate::elaborate) struct Mean {
     /// The mean.
     pub value: NodeId,
     /// The sum of the weights, where samples have weights.
@@ -39,12 +39,26 @@ fn says_pairs(function: &Function) -> bool {
     matches!(last, Some(ast::Dim::Expr(Expr { kind: ExprKind::Int(2), .. })))
 }
 
+/// The data of a model's inputs.
+#[derive(Clone, Copy)]
+pub(in crate::elaborate) struct ModelData<'a> {
+    /// What is known of them.
+    pub known: Data<'a>,
+    /// Whether samples without data are mixtures of two.
+    pub mixed: bool,
+}
+
 /// The data of a run: the data item's name and what is known of it.
-pub(super) type Data<'a> = Option<(&'a str, &'a Schema)>;
+pub(in crate::elaborate) type Data<'a> = Option<(&'a str, &'a Schema)>;
 
 impl<'a> Elaborator<'a> {
     /// Elaborates a model, with its loss and metrics if it is trained.
-    pub fn model_graph(&mut self, id: FnId, plan: Option<&Plan<'a>>, data: Data<'a>) -> Eval<()> {
+    pub fn model_graph(
+        &mut self,
+        id: FnId,
+        plan: Option<&Plan<'a>>,
+        ModelData { known: data, mixed }: ModelData<'a>,
+    ) -> Eval<()> {
         let output = self.model_output(id, data)?;
         if let Some(plan) = plan {
             let target = self.target_input(plan.loss, output, data, "label")?;
@@ -57,7 +71,7 @@ impl<'a> Elaborator<'a> {
                 let second = self.target_field(name, schema, &field, plan.loss.span)?;
                 let second = self.judge(plan.loss, output, second, "loss".into())?;
                 per_sample = self.mixed_losses(plan.loss, per_sample, second)?;
-            } else if data.is_none() && self.mixed && self.training {
+            } else if data.is_none() && mixed && self.training {
                 let second = self.target_input(plan.loss, output, data, LABEL_2)?;
                 let second = self.judge(plan.loss, output, second, "loss".into())?;
                 per_sample = self.mixed_losses(plan.loss, per_sample, second)?;
@@ -132,7 +146,7 @@ impl<'a> Elaborator<'a> {
                     format!("the argument `{}` of a model needs a default", param.name.text);
                 return Err(self.error(codes::DECLARATION, param.span, message));
             };
-            let value = self.expr(default, super::call::expectation(param))?;
+            let value = self.expr(default, crate::elaborate::arguments::expectation(param))?;
             let value = self.argument(function, param, value, default.span)?;
             self.check_domain(function, param, &value, Some(default.span))?;
             let binding = Binding::Value(value, Role::Argument, param.name.span);
@@ -437,7 +451,11 @@ impl<'a> Elaborator<'a> {
 
     /// The mean over the batch; of pairs of a loss times its weight and that weight, the sum of the
     /// first over the sum of the second.
-    pub(super) fn loss_mean(&mut self, choice: Choice<'a>, node: NodeId) -> Eval<Mean> {
+    pub(in crate::elaborate) fn loss_mean(
+        &mut self,
+        choice: Choice<'a>,
+        node: NodeId,
+    ) -> Eval<Mean> {
         let ty = self.ty(node);
         let function = self.items.function(choice.id).function;
         match (ty.dtype, &ty.shape[..]) {

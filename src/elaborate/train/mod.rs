@@ -1,0 +1,35 @@
+//! From a `train` block to an experiment: what is trained, by which rule, with which settings.
+//!
+//! ```text
+//! train net on photos {              select      which model, which block
+//!     loss = cross_entropy           model       inputs, output, loss and metrics as one graph
+//!     optimizer = adam(lr: 1e-3)     rule        the optimizer's rule as a graph of scalars
+//!     weight_decay = 0.01            gradients   what is done to gradients and parameters around it
+//!     epochs = 10                    plan        the block's settings, a row of a table each
+//! }                                  keys        what their values may be, into `settings`
+//!                                    prepare     from what the data are to what the model takes
+//!                                    task        what its output means
+//! ```
+//!
+//! [`experiment`] puts them together.
+
+mod experiment;
+mod gradients;
+mod keys;
+mod model;
+mod plan;
+mod prepare;
+mod rule;
+mod select;
+mod settings;
+mod task;
+
+pub use experiment::{Experiment, Training, data_request, elaborate};
+pub use plan::KEYS as TRAIN_KEYS;
+pub use prepare::preparation;
+pub use rule::SCHEDULED;
+pub use select::several_models;
+pub use settings::{
+    Checkpoints, ClassWeights, EarlyStop, GRADIENT_KEYS, InitFrom, LastBatch, OnNan,
+    ReduceOnPlateau, Settings, Watched,
+};

@@ -1,0 +1,256 @@
+//! The `train` block: which loss, optimizer and metrics, and the settings of the run.
+//!
+//! `loss = focal(gamma: 1.5)` chooses the item `focal` with an argument for each call of it;
+//! `epochs = 5` sets a number. A key is a row of [`SETTINGS`]; one that is not there, one that
+//! stands twice and a value of the wrong kind are errors at their places.
+
+use super::settings::{GRADIENT_KEYS, Settings};
+use crate::base::codes;
+use crate::base::diagnostic::Diagnostic;
+use crate::base::field::{self, Kind};
+use crate::base::source::Span;
+use crate::elaborate::arguments::{Passed, written};
+use crate::elaborate::context::{Elaborator, Eval, Reported};
+use crate::elaborate::items::FnId;
+use crate::syntax::ast::{Arg, Expr, ExprKind, FunctionKind, Train, TrainKey};
+
+/// A setting of a `train` block.
+struct Setting {
+    /// Its name in the block.
+    key: &'static str,
+    /// Reads its value into what the block says so far.
+    read: for<'a> fn(&mut Elaborator<'a>, &'a TrainKey, &mut Draft<'a>) -> Eval<()>,
+}
+
+/// A setting that a method of the elaborator reads into a field of [`Settings`].
+macro_rules! run_setting {
+    ($key:ident, $read:ident $(($($argument:expr),+))? $(, $wrap:path)?) => {
+        Setting {
+            key: stringify!($key),
+            read: |core, key, draft| {
+                let value = core.$read(key $($(, $argument)+)?)?;
+                draft.settings.$key = $($wrap)?(value);
+                Ok(())
+            },
+        }
+    };
+}
+
+/// A setting that works on gradients, which is read with the optimizer's rule.
+const fn gradient_setting(key: &'static str) -> Setting {
+    let read = |_: &mut Elaborator<'_>, _: &_, _: &mut Draft<'_>| Ok(());
+    Setting { key, read }
+}
+
+/// The settings, in the order in which messages name them.
+const SETTINGS: [Setting; 23] = [
+    Setting {
+        key: "loss",
+        read: |core, key, draft| {
+            draft.loss = Some(core.choice(FunctionKind::Loss, &key.value)?);
+            Ok(())
+        },
+    },
+    Setting {
+        key: "optimizer",
+        read: |core, key, draft| {
+            draft.optimizer = Some(core.choice(FunctionKind::Optimizer, &key.value)?);
+            Ok(())
+        },
+    },
+    run_setting!(epochs, positive),
+    run_setting!(batch, positive),
+    Setting {
+        key: "metrics",
+        read: |core, key, draft| {
+            draft.metrics = core.metrics(&key.value)?;
+            Ok(())
+        },
+    },
+    run_setting!(seed, seed),
+    run_setting!(shuffle, shuffle),
+    run_setting!(last_batch, last_batch),
+    gradient_setting(GRADIENT_KEYS[0]),
+    gradient_setting(GRADIENT_KEYS[1]),
+    gradient_setting(GRADIENT_KEYS[2]),
+    gradient_setting(GRADIENT_KEYS[3]),
+    gradient_setting(GRADIENT_KEYS[4]),
+    run_setting!(early_stop, early_stop, Some),
+    run_setting!(reduce_on_plateau, reduce_on_plateau, Some),
+    run_setting!(checkpoint, checkpoint),
+    run_setting!(accumulate, key_count(1, 1 << 20)),
+    run_setting!(ema, ema, Some),
+    run_setting!(freeze, freeze),
+    run_setting!(init_from, init_from, Some),
+    run_setting!(folds, key_count(2, 1000), Some),
+    run_setting!(class_weights, class_weights, Some),
+    run_setting!(on_nan, on_nan),
+];
+
+/// The keys of all settings.
+pub const KEYS: [&str; SETTINGS.len()] = {
+    let mut keys = [""; SETTINGS.len()];
+    let mut index = 0;
+    while index < keys.len() {
+        keys[index] = SETTINGS[index].key;
+        index += 1;
+    }
+    keys
+};
+
+/// What a `train` block says so far.
+#[derive(Default)]
+struct Draft<'a> {
+    loss: Option<Choice<'a>>,
+    optimizer: Option<Choice<'a>>,
+    metrics: Vec<Choice<'a>>,
+    settings: Settings,
+}
+
+/// A loss, metric or optimizer with the arguments that the block gives it.
+#[derive(Clone, Copy)]
+pub(in crate::elaborate) struct Choice<'a> {
+    /// The item.
+    pub id: FnId,
+    /// Its arguments.
+    pub args: &'a [Arg],
+    /// The place of the choice.
+    pub span: Span,
+}
+
+impl<'a> Choice<'a> {
+    /// The arguments as written.
+    pub fn passed(&self) -> Vec<Passed<'a>> {
+        written(self.args).collect()
+    }
+}
+
+/// What a `train` block says.
+pub(in crate::elaborate) struct Plan<'a> {
+    /// The loss.
+    pub loss: Choice<'a>,
+    /// The metrics.
+    pub metrics: Vec<Choice<'a>>,
+    /// The optimizer; the prelude's `adam()` where none is named.
+    pub optimizer: Option<Choice<'a>>,
+    /// The settings that work on gradients and parameters.
+    pub gradients: Vec<&'a TrainKey>,
+    /// The settings.
+    pub settings: Settings,
+}
+
+/// Kinds of items whose names may stand in a `train` block by mistake.
+const OTHERS: [FunctionKind; 4] =
+    [FunctionKind::Loss, FunctionKind::Metric, FunctionKind::Optimizer, FunctionKind::Layer];
+
+impl<'a> Elaborator<'a> {
+    /// Reads a `train` block.
+    pub fn plan(&mut self, train: &'a Train) -> Eval<Plan<'a>> {
+        let mut draft = Draft::default();
+        let mut outcome = Ok(());
+        for key in &train.keys {
+            let setting = self.new_key(key, &mut draft.settings);
+            if let Err(reported) = setting.and_then(|it| (it.read)(self, key, &mut draft)) {
+                outcome = Err(reported);
+            }
+        }
+        let Draft { loss, optimizer, metrics, settings } = draft;
+        // A setting that nobody knows may be the loss.
+        let known = |key: &TrainKey| KEYS.contains(&key.key.text.as_str());
+        if loss.is_none() && !settings.places.contains_key("loss") && train.keys.iter().all(known) {
+            let message = format!("the training of `{}` has no loss", train.model.text);
+            let help = "add one: `loss = cross_entropy`";
+            outcome = Err(self.error_help(codes::TRAIN_KEY, train.model.span, message, help));
+        }
+        if let (Some(&norm), Some(&value)) =
+            (settings.places.get("clip_norm"), settings.places.get("clip_value"))
+        {
+            let message = "`clip_norm` and `clip_value` are both set";
+            let error = Diagnostic::error(codes::TRAIN_KEY, message)
+                .primary(value, "")
+                .label(norm, "the other")
+                .help("a gradient is clipped one way: keep one of them");
+            outcome = Err(self.report(error));
+        }
+        outcome?;
+        let loss = loss.ok_or(Reported)?;
+        let prelude_adam = self.items.find(FunctionKind::Optimizer, "adam", false);
+        let optimizer = optimizer
+            .or_else(|| prelude_adam.map(|id| Choice { id, args: &[], span: train.model.span }));
+        let of_gradients = |key: &&TrainKey| GRADIENT_KEYS.contains(&key.key.text.as_str());
+        let gradients = train.keys.iter().filter(of_gradients).collect();
+        Ok(Plan { loss, metrics, optimizer, gradients, settings })
+    }
+
+    /// The setting of a key, which must exist and stand once.
+    fn new_key(&mut self, key: &TrainKey, settings: &mut Settings) -> Eval<&'static Setting> {
+        let name = key.key.text.as_str();
+        let Some(setting) = SETTINGS.iter().find(|setting| setting.key == name) else {
+            let message = format!("unknown setting `{name}`");
+            let error = Diagnostic::error(codes::TRAIN_KEY, message).primary(key.key.span, "");
+            let error = match self.items.optimizer_with(name) {
+                Some(optimizer) => error.help(format!(
+                    "`{name}` is an argument of optimizers: `optimizer = {optimizer}({name}: …)`"
+                )),
+                None => error
+                    .misspelt(key.key.span, name, KEYS)
+                    .or_help(|| format!("the settings are {}", KEYS.join(", "))),
+            };
+            return Err(self.report(error));
+        };
+        match settings.places.insert(name.into(), key.value.span) {
+            None => Ok(setting),
+            Some(earlier) => {
+                let error = Diagnostic::error(codes::DUPLICATE, format!("`{name}` is set twice"))
+                    .primary(key.key.span, "set again here")
+                    .label(earlier, "first set here");
+                Err(self.report(error))
+            }
+        }
+    }
+
+    fn metrics(&mut self, value: &'a Expr) -> Eval<Vec<Choice<'a>>> {
+        let metrics = match &value.kind {
+            ExprKind::List(metrics) => &metrics[..],
+            _ => std::slice::from_ref(value),
+        };
+        let found: Vec<Eval<Choice<'a>>> =
+            metrics.iter().map(|metric| self.choice(FunctionKind::Metric, metric)).collect();
+        found.into_iter().collect()
+    }
+
+    /// A name or call of an item of a kind.
+    fn choice(&mut self, kind: FunctionKind, value: &'a Expr) -> Eval<Choice<'a>> {
+        let word = kind.word();
+        let (name, span, args): (&str, Span, &'a [Arg]) = match &value.kind {
+            ExprKind::Name(name) => (name, value.span, &[]),
+            ExprKind::Call(call) => (&call.callee.text, call.callee.span, &call.args),
+            _ => {
+                let message = format!("the name of {} is needed here", kind.one());
+                return Err(self.error(codes::TRAIN_KEY, value.span, message));
+            }
+        };
+        if let Some(id) = self.items.find(kind, name, false) {
+            return Ok(Choice { id, args, span: value.span });
+        }
+        let error = Diagnostic::error(codes::UNKNOWN_NAME, format!("unknown {word} `{name}`"))
+            .primary(span, format!("no {word} has this name"));
+        let names: Vec<&str> = self.items.names(kind).collect();
+        let known: &[Kind] = match kind {
+            FunctionKind::Loss => &[Kind::Loss],
+            FunctionKind::Metric => &[Kind::Metric],
+            FunctionKind::Optimizer => &[Kind::Optimizer],
+            _ => &[],
+        };
+        // An item of another kind is no slip of one of this.
+        let other = OTHERS.into_iter().find(|&other| self.items.find(other, name, false).is_some());
+        let to_come = field::known(name, known).is_some_and(|known| known.to_come);
+        if let Some(other) = other.filter(|&other| other != kind && !to_come) {
+            let other = other.word();
+            let help = format!("`{name}` is the name of a {other}; there are {}", names.join(", "));
+            return Err(self.report(error.help(help)));
+        }
+        let error = error.unknown_item(span, name, names.iter().copied(), known);
+        Err(self.report(error.or_help(|| format!("there are {}", names.join(", ")))))
+    }
+}

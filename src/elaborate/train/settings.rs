@@ -1,0 +1,226 @@
+//! The settings of a run, as plain data.
+//!
+//! ```text
+//! train net on photos {
+//!     epochs = 20             Settings { epochs: 20, ema: Some(0.999), …
+//!     ema = 0.999                        places: { "epochs": 3:5, "ema": 4:5 } }
+//! }
+//! ```
+
+use crate::base::schema::Schema;
+use crate::base::source::Span;
+use crate::elaborate::patterns::Pattern;
+use std::collections::BTreeMap;
+
+/// The keys of those settings that work on gradients and parameters around the optimizer's rule.
+pub const GRADIENT_KEYS: [&str; 5] = ["clip_norm", "clip_value", "weight_decay", "l1", "l2"];
+
+/// The settings of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// How often the data are gone through.
+    pub epochs: usize,
+    /// Samples a step.
+    pub batch: usize,
+    /// What every random number of the run follows from.
+    pub seed: u64,
+    /// Whether the samples of an epoch are shuffled.
+    pub shuffle: bool,
+    /// What becomes of the samples that are left when no whole batch is.
+    pub last_batch: LastBatch,
+    /// When to stop before the epochs are made.
+    pub early_stop: Option<EarlyStop>,
+    /// When to lower the learning rate.
+    pub reduce_on_plateau: Option<ReduceOnPlateau>,
+    /// When the run is kept.
+    pub checkpoint: Checkpoints,
+    /// Batches an update.
+    pub accumulate: usize,
+    /// The decay of running means of the parameters, which evaluation takes in their place.
+    pub ema: Option<f64>,
+    /// Patterns of parameters that are not trained.
+    pub freeze: Vec<Pattern>,
+    /// Where parameters begin.
+    pub init_from: Option<InitFrom>,
+    /// Parts of a cross-validation.
+    pub folds: Option<usize>,
+    /// What each class weighs in the loss of training.
+    pub class_weights: Option<ClassWeights>,
+    /// What to do with a batch whose loss or gradient is not finite.
+    pub on_nan: OnNan,
+    /// Where each setting that is written is, by its key.
+    pub places: BTreeMap<String, Span>,
+}
+
+/// What becomes of the last, smaller batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LastBatch {
+    /// It is a step of its own.
+    Keep,
+    /// It is left out.
+    Drop,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            epochs: 1,
+            batch: 32,
+            seed: 0,
+            shuffle: true,
+            last_batch: LastBatch::Keep,
+            early_stop: None,
+            reduce_on_plateau: None,
+            checkpoint: Checkpoints::default(),
+            accumulate: 1,
+            ema: None,
+            freeze: Vec::new(),
+            init_from: None,
+            folds: None,
+            class_weights: None,
+            on_nan: OnNan::Stop,
+            places: BTreeMap::new(),
+        }
+    }
+}
+
+/// Steps of an epoch where nobody knows how many samples there are.
+const UNKNOWN_EPOCH: u64 = 1000;
+
+impl Settings {
+    /// How many updates a run makes on so many training samples.
+    pub fn steps(&self, samples: usize) -> u64 {
+        let batches = match self.last_batch {
+            LastBatch::Keep => samples.div_ceil(self.batch),
+            LastBatch::Drop => samples / self.batch,
+        };
+        let an_epoch = batches.div_ceil(self.accumulate);
+        (an_epoch as u64).saturating_mul(self.epochs as u64)
+    }
+
+    /// The same, as far as the data are known.
+    pub(in crate::elaborate) fn planned_steps(&self, data: Option<&Schema>) -> f64 {
+        let steps = match data.and_then(|data| data.train) {
+            Some(samples) => self.steps(samples),
+            None => UNKNOWN_EPOCH.saturating_mul(self.epochs as u64),
+        };
+        steps as f64
+    }
+}
+
+/// A number of each epoch that is watched: `val_loss`, `accuracy`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Watched {
+    /// Its name.
+    pub name: String,
+    /// Its place.
+    pub span: Span,
+}
+
+/// When to stop before the epochs are made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EarlyStop {
+    /// What is watched.
+    pub watched: Watched,
+    /// Epochs in a row without a better value.
+    pub epochs: usize,
+    /// What a better value must differ by.
+    pub min_delta: f64,
+    /// Whether the parameters of the best epoch are put back.
+    pub restore: bool,
+}
+
+/// When to lower the learning rate.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReduceOnPlateau {
+    /// What is watched.
+    pub watched: Watched,
+    /// Epochs in a row without a better value.
+    pub epochs: usize,
+    /// What the rate is multiplied by.
+    pub factor: f64,
+    /// What a better value must differ by.
+    pub min_delta: f64,
+    /// Epochs after a lowering that do not count.
+    pub cooldown: usize,
+    /// The least part of the written rate that is left.
+    pub floor: f64,
+}
+
+/// When a run is kept so that it can be taken up again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checkpoints {
+    /// Epochs from one to the next; 0 for none but the last.
+    pub epochs: usize,
+    /// Steps from one to the next within epochs; 0 for none.
+    pub steps: usize,
+    /// How many stay, beside the best.
+    pub keep: usize,
+    /// What tells the best epoch; the validation loss, or else the loss.
+    pub best: Option<Watched>,
+}
+
+impl Default for Checkpoints {
+    fn default() -> Self {
+        Checkpoints { epochs: 1, steps: 0, keep: 2, best: None }
+    }
+}
+
+/// Where parameters begin.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InitFrom {
+    /// The file, relative to the program's.
+    pub file: String,
+    /// Patterns of names in the file, and the paths that they become; `*` stands for the same text
+    /// in both.
+    pub rename: Vec<(String, String)>,
+    /// Whether the file has PyTorch's layouts, which are transposed.
+    pub pytorch: bool,
+    /// Whether parameters that the file does not have begin as if there were none.
+    pub partial: bool,
+    /// Patterns of paths that begin so whatever the file has.
+    pub except: Vec<String>,
+    /// Its place.
+    pub span: Span,
+}
+
+/// What each class weighs in the loss of training.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ClassWeights {
+    /// As many samples as there would be of each if all were alike, over those there are.
+    Balanced,
+    /// As written, by class.
+    Given(Vec<f64>),
+}
+
+/// What to do with a batch whose loss or gradient is not finite.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnNan {
+    /// The run ends.
+    #[default]
+    Stop,
+    /// It goes on with the next batch.
+    Skip,
+    /// It goes on with half the learning rate.
+    HalveLr,
+}
+
+impl Settings {
+    /// The numbers of epochs that some setting watches, with the setting's key.
+    pub fn watched(&self) -> impl Iterator<Item = (&'static str, &Watched)> {
+        let stop = self.early_stop.iter().map(|it| ("early_stop", &it.watched));
+        let plateau = self.reduce_on_plateau.iter().map(|it| ("reduce_on_plateau", &it.watched));
+        let best = self.checkpoint.best.iter().map(|it| ("checkpoint", it));
+        stop.chain(plateau).chain(best)
+    }
+
+    /// The place of the setting that lowers the learning rate while a run goes on, if one does.
+    pub(in crate::elaborate) fn lowers_rate(&self) -> Option<Span> {
+        let key = match (&self.reduce_on_plateau, self.on_nan) {
+            (Some(_), _) => "reduce_on_plateau",
+            (None, OnNan::HalveLr) => "on_nan",
+            _ => return None,
+        };
+        self.places.get(key).copied()
+    }
+}
