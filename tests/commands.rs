@@ -408,6 +408,34 @@ fn weights_of_classes_are_numbers_of_the_step() {
 }
 
 #[test]
+fn verify_says_what_the_interpreter_takes_too_long_for() {
+    let folder = Folder::new();
+    let wide = "model net(image: f32[N, 64, 64, 64]) -> f32[N, 64] {
+    image |> conv(64, 3, pad: 1) |> relu |> conv(64, 3, pad: 1) |> mean(axis: [1, 2])
+}
+
+train net {
+    loss = cross_entropy
+}
+";
+    std::fs::write(folder.path("wide.nn"), wide).unwrap();
+    let report = &folder.run(&["verify", "wide.nn", "--json"], 0).json()[0];
+    let check = |name: &str| {
+        let checks = report["checks"].as_array().expect("checks");
+        checks.iter().find(|check| check["name"] == name).expect("a check of that name").clone()
+    };
+    for name in ["gradients", "interpreter"] {
+        let check = check(name);
+        assert_eq!(check["verdict"], "skipped", "{check}");
+        let what = check["what"].as_str().expect("a reason");
+        assert!(what.contains("too many for the interpreter (at most 3000)"), "{what}");
+    }
+    let targets = check("targets");
+    let what = targets["what"].as_str().expect("targets");
+    assert!(what.ends_with("left out, for time (`--thorough` checks all)"), "{what}");
+}
+
+#[test]
 fn verify_passes_on_sound_models() {
     let folder = Folder::new();
     let deep = "model net(image: f32[N, 12, 12, 2]) -> f32[N, 4] {

@@ -38,8 +38,8 @@ impl Bench {
     pub fn execute(self) -> Result<u8, Failure> {
         let mut session = driver::Session::new(None);
         let request = self.common.request(false)?;
-        let threads = threads(self.threads);
-        let mut pool = threads::pool(Pool::new, threads);
+        let mut pool = threads::pool(Pool::new, threads(self.threads));
+        let threads = pool.threads();
         let batch = self.batch.map(|batch| batch as usize);
         let mut bench = driver::bench(&mut session, &request, self.infer, batch, &mut pool)?;
         self.common.print_timings(&session.timings);

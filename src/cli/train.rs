@@ -188,10 +188,10 @@ pub fn train(asked: &Asked<'_>, job: &Job) -> Result<Option<(Prepared, Ended)>, 
     let warnings: Vec<Diagnostic> = prepared.run.warnings.iter().filter(new).cloned().collect();
     render::print(&warnings, &prepared.session.sources);
     let mut progress = Progress::new(mode, asked.stop);
-    announce(asked, &prepared, &progress)?;
+    announce(asked, &prepared, &progress, pool.threads())?;
     asked.options.print_timings(&prepared.session.timings);
     if asked.dry_run {
-        let arena = prepared.run.arena(training.threads()) as f64 / 1e6;
+        let arena = prepared.run.arena(pool.threads()) as f64 / 1e6;
         progress.line(&format!("a dry run: all is compiled, in {arena:.1} MB of memory"));
         return Ok(None);
     }
@@ -205,6 +205,7 @@ fn announce(
     asked: &Asked<'_>,
     prepared: &Prepared,
     progress: &Progress<'_>,
+    threads: usize,
 ) -> Result<(), Failure> {
     let Asked { training, said, .. } = asked;
     let run = &prepared.run;
@@ -215,7 +216,7 @@ fn announce(
         let notes: Vec<&str> = run.data.notes.iter().map(|note| note.line.as_str()).collect();
         let resumed = resumed.map(|state| json!({ "epoch": state.epoch, "batch": state.batch }));
         let object = json!({
-            "event": "start", "data": source, "threads": training.threads(),
+            "event": "start", "data": source, "threads": threads,
             "notice": notice, "notes": notes, "folder": folder, "resumed": resumed,
         });
         write::line(&object.to_string())?;

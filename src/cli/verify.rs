@@ -21,6 +21,9 @@ pub struct Verify {
     /// The seed that parameters and samples are drawn from
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// Check all tensors, however long the interpreter takes
+    #[arg(long)]
+    thorough: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -31,8 +34,12 @@ impl Verify {
     pub fn execute(self) -> Result<u8, Failure> {
         let mut session = driver::Session::new(None);
         let request = self.common.request(false)?;
-        let asked =
-            VerifyAsked { batch: self.batch as usize, steps: self.steps.into(), seed: self.seed };
+        let asked = VerifyAsked {
+            batch: self.batch as usize,
+            steps: self.steps.into(),
+            seed: self.seed,
+            thorough: self.thorough,
+        };
         let verified = driver::verify(&mut session, &request, &asked)?;
         let failed = verified.checks.iter().any(|check| check.verdict == Verdict::Failed);
         let text = match self.json {

@@ -5,6 +5,7 @@ use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::schema::Schema;
 use crate::data;
+use crate::graph::interp::{self, Cost};
 use crate::graph::{Graph, Type};
 use crate::runtime::program::{Blocks, Program};
 
@@ -55,11 +56,12 @@ pub fn lasting(graph: &Graph) -> usize {
     graph.lasting().map(|(_, ty, _)| bytes(ty, 1)).fold(0, usize::saturating_add)
 }
 
-/// Bytes that the interpreter of graphs takes for a batch: a number of eight bytes an element of
-/// every value.
-pub fn interpreted(graph: &Graph, batch: usize) -> usize {
-    let values = graph.nodes.values().map(|node| bytes(&node.ty, batch).saturating_mul(2));
-    values.fold(lasting(graph), usize::saturating_add)
+/// What the interpreter of graphs takes for a batch, the bytes of parameters and states before and
+/// after the step among it.
+pub fn interpreted(graph: &Graph, batch: usize) -> Cost {
+    let cost = interp::cost(graph, batch);
+    let lasting = lasting(graph).saturating_mul(2);
+    Cost { bytes: cost.bytes.saturating_add(lasting), ..cost }
 }
 
 /// Bytes of a value, a number taken for four.

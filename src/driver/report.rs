@@ -140,11 +140,6 @@ pub(super) struct Layer {
 }
 
 impl Layer {
-    /// Its operations a sample.
-    pub(super) fn operations(&self) -> u64 {
-        self.flops
-    }
-
     /// Path, output, parameters and operations a sample, for a table.
     pub(super) fn row(&self) -> [String; 4] {
         let numbers = [grouped(self.parameters as u64), grouped(self.flops)];

@@ -161,6 +161,16 @@ impl<'a> Items<'a> {
         self.functions.iter().filter(of_kind).map(|item| item.function.name.text.as_str())
     }
 
+    /// The first optimizer, the user's before the prelude's, that takes an argument of that name
+    /// beside the parameter, its gradient and the step.
+    pub fn optimizer_with(&self, argument: &str) -> Option<&'a str> {
+        let takes = |item: &&FunctionItem<'a>| {
+            item.function.kind == FunctionKind::Optimizer
+                && item.function.params.iter().skip(3).any(|param| param.name.text == argument)
+        };
+        self.functions.iter().find(takes).map(|item| item.function.name.text.as_str())
+    }
+
     /// The names of the user's constants, in alphabetical order.
     pub fn const_names(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         let mut names: Vec<&'a str> = self.user.consts.keys().copied().collect();

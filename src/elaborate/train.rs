@@ -234,10 +234,15 @@ impl<'a> Elaborator<'a> {
         let name = key.key.text.as_str();
         if !KEYS.contains(&name) {
             let message = format!("unknown setting `{name}`");
-            let error = Diagnostic::error(codes::TRAIN_KEY, message)
-                .primary(key.key.span, "")
-                .misspelt(key.key.span, name, KEYS)
-                .or_help(|| format!("the settings are {}", KEYS.join(", ")));
+            let error = Diagnostic::error(codes::TRAIN_KEY, message).primary(key.key.span, "");
+            let error = match self.items.optimizer_with(name) {
+                Some(optimizer) => error.help(format!(
+                    "`{name}` is an argument of optimizers: `optimizer = {optimizer}({name}: …)`"
+                )),
+                None => error
+                    .misspelt(key.key.span, name, KEYS)
+                    .or_help(|| format!("the settings are {}", KEYS.join(", "))),
+            };
             return Err(self.report(error));
         }
         match settings.places.insert(name.into(), key.value.span) {

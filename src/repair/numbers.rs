@@ -73,7 +73,7 @@ fn number(
     }
     for number in choices(scene, literal, value, derived) {
         // Nobody slips by three places.
-        if value > 0 && number > 0 && value.max(number) / value.min(number) > FARTHEST {
+        if value >= 0 && number > 0 && value.max(number) / value.min(number).max(1) > FARTHEST {
             continue;
         }
         let cost = cost::NUMBER + literal.distance + unlikely(scene, literal, value, number);

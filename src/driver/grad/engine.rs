@@ -73,7 +73,7 @@ pub(super) fn prepare(
 ) -> Result<Prepared, Failure> {
     session.check_batch(graph, given.batch)?;
     if asked.engine == Engine::Graph {
-        memory::refuse(session, request, memory::interpreted(graph, given.batch))?;
+        memory::refuse(session, request, memory::interpreted(graph, given.batch).bytes)?;
         let step = Box::new(Interpreted::new(graph, asked.steps, given));
         return Ok(Prepared { graph: graph.clone(), step });
     }

@@ -340,8 +340,16 @@ impl<'a> Walk<'a> {
             self.orders.join(a[axis], b[axis]);
         }
         let axes = a[..rank - 2].iter().copied().chain([a[m], b[n]]).collect();
-        // PyTorch multiplies along the last axis, too: what was an image has been turned there.
-        Value { axes, kind: Kind::Same }
+        // PyTorch multiplies along the last axis, too: what was an image has been turned there, and
+        // may have been turned back.
+        let kind = match args[0].kind {
+            Kind::Image(_) if rank > 2 => Kind::Unknown(
+                "it is behind a product with an image's channels, before which the image is turned \
+                 there, and behind which it may be turned back",
+            ),
+            _ => Kind::Same,
+        };
+        Value { axes, kind }
     }
 
     /// A value that is read as an image.

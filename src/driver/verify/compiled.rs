@@ -1,16 +1,20 @@
 //! Compiled steps against the interpreter, and against one another.
 
-use super::{Check, Subject, Worst};
+use super::{Asked, Check, Subject, Worst};
 use crate::base::tensor::Tensor;
-use crate::codegen::Target;
+use crate::codegen::{Isa, Target};
+use crate::driver::bench::flops;
+use crate::driver::memory;
 use crate::driver::session::{Failure, Request, Session};
 use crate::graph::interp::Outcome;
 use crate::graph::rule::MEAN;
 use crate::graph::{self, Env, Graph};
+use crate::loops::Program as Loops;
 use crate::lower::Globals;
 use crate::runtime::pool::Pool;
 use crate::runtime::program::{Memory, Program, StepArgs};
 use std::collections::BTreeMap;
+use std::fmt::Write;
 
 /// Numbers of threads that must give the same bits.
 const THREADS: [usize; 5] = [1, 2, 3, 4, 7];
@@ -22,7 +26,16 @@ pub(super) fn check(
     subject: &Subject,
 ) -> Result<Vec<Check>, Failure> {
     let target = &request.target;
-    let program = compile(session, &subject.open, subject.asked.batch, target, true)?;
+    let planned = plan(session, &subject.open, subject.asked.batch, true)?;
+    let program = compile(session, planned.clone(), target)?;
+    let most = THREADS.into_iter().max().unwrap_or(1);
+    memory::refuse_too_large(
+        session,
+        request,
+        &[&program],
+        most,
+        6 * memory::lasting(&subject.open),
+    )?;
     let reference = run(&program, subject, &subject.open, 1);
     let mut checks = vec![
         interpreter(&program, subject),
@@ -35,26 +48,24 @@ pub(super) fn check(
     });
     let what = format!("{THREADS:?} threads give the same bits");
     checks.push(Check::exact("threads", what, differs));
-    checks.push(targets(session, subject, target, &reference)?);
+    checks.push(targets(session, subject, (target, planned), &reference)?);
     let again = difference(&reference, &run(&program, subject, &subject.open, 1));
     checks.push(Check::exact("repetition", "the same steps twice".into(), again));
     Ok(checks)
 }
 
-fn compile(
-    session: &mut Session,
-    graph: &Graph,
-    batch: usize,
-    target: &Target,
-    fused: bool,
-) -> Result<Program, Failure> {
+/// A graph as loops in memory, with its operators fused or each a kernel of its own.
+fn plan(session: &mut Session, graph: &Graph, batch: usize, fused: bool) -> Result<Loops, Failure> {
     let kernels = match fused {
         true => session.fuse(graph, batch)?,
         false => session.keep_apart(graph, batch)?,
     };
     let globals = &mut Globals::default();
     let lowered = session.lower(&kernels, globals)?;
-    let planned = session.plan(lowered.program, globals)?;
+    session.plan(lowered.program, globals)
+}
+
+fn compile(session: &mut Session, planned: Loops, target: &Target) -> Result<Program, Failure> {
     let code = session.codegen(&planned, target)?;
     Ok(Program::new(planned, code))
 }
@@ -116,34 +127,36 @@ impl<'a> Compiled<'a> {
     }
 
     /// All outputs, parameters and states, by name.
-    fn all(&self, graph: &Graph) -> Vec<(String, Tensor)> {
+    fn all(&self, graph: &Graph) -> impl Iterator<Item = (String, Tensor)> {
         let outputs = graph.outputs.iter().map(|output| format!("output.{}", output.name));
         let lasting = graph.lasting().map(|(path, ..)| path.to_owned());
         let names = outputs.chain(lasting);
-        names.filter_map(|name| Some((name.clone(), self.read(&name)?))).collect()
+        names.filter_map(|name| self.read(&name).map(|tensor| (name, tensor)))
     }
+}
+
+/// A tensor's name, and the sum of its bytes, which no other tensor has.
+type Sum = (String, blake3::Hash);
+
+fn sums(tensors: impl IntoIterator<Item = (String, Tensor)>) -> Vec<Sum> {
+    let sum = |(name, tensor): (String, Tensor)| (name, blake3::hash(&tensor.to_bytes()));
+    tensors.into_iter().map(sum).collect()
 }
 
 /// What some steps leave.
-fn run(
-    program: &Program,
-    subject: &Subject,
-    graph: &Graph,
-    threads: usize,
-) -> Vec<(String, Tensor)> {
-    let env = subject.env(graph);
+fn run(program: &Program, subject: &Subject, graph: &Graph, threads: usize) -> Vec<Sum> {
+    let env = subject.env(graph, subject.asked.batch);
     let mut compiled = Compiled::new(program, graph, &env, threads, subject.asked.seed);
+    drop(env);
     for number in 1..=subject.asked.steps {
         compiled.step(number);
     }
-    compiled.all(graph)
+    sums(compiled.all(graph))
 }
 
 /// The first tensor whose bits differ.
-fn difference(a: &[(String, Tensor)], b: &[(String, Tensor)]) -> Option<String> {
-    let differ = |(a, b): (&(String, Tensor), &(String, Tensor))| {
-        (a.0 != b.0 || a.1.to_bytes() != b.1.to_bytes()).then(|| format!("`{}` differs", a.0))
-    };
+fn difference(a: &[Sum], b: &[Sum]) -> Option<String> {
+    let differ = |(a, b): (&Sum, &Sum)| (a != b).then(|| format!("`{}` differs", a.0));
     a.iter().zip(b).find_map(differ)
 }
 
@@ -151,28 +164,29 @@ fn difference(a: &[(String, Tensor)], b: &[(String, Tensor)]) -> Option<String> 
 /// add up, and an optimiser may make much of little.
 fn interpreter(program: &Program, subject: &Subject) -> Check {
     const NAME: &str = "interpreter";
-    if let Some(why) = subject.too_large(3.0 * subject.asked.steps as f64) {
+    let Asked { steps, batch, .. } = subject.asked;
+    let graph = &subject.open;
+    let cost = memory::interpreted(graph, batch);
+    if let Some(why) = subject.too_large(cost, 1.0) {
         return Check::skipped(NAME, why);
     }
-    let graph = &subject.open;
-    let mut env = subject.env(graph);
+    let affordable = |steps: &u64| subject.too_large(cost, *steps as f64).is_none();
+    let made = (2..=steps).take_while(affordable).last().unwrap_or(1);
+    let mut env = subject.env(graph, subject.asked.batch);
     let mut compiled = Compiled::new(program, graph, &env, 1, subject.asked.seed);
     let mut worst = Worst::default();
-    for number in 1..=subject.asked.steps {
+    for number in 1..=made {
         env.step = number;
         let outcome = match graph::run(graph, subject.asked.batch, &env) {
             Ok(outcome) => outcome,
             Err(fault) => return Check::skipped(NAME, fault.to_string()),
         };
         compiled.step(number);
-        let none = BTreeMap::new();
-        let mut here = compare_step(&compiled, graph, number, &outcome, &none);
-        if here.part > 1.0 {
-            // Whether that is more than rounding makes of these numbers.
-            let spread = subject.spread(graph, &env, &outcome);
-            here = compare_step(&compiled, graph, number, &outcome, &spread);
+        let compare = |spread: &_| compare_step(&compiled, graph, number, &outcome, spread);
+        match subject.compared(graph, &env, Some(&outcome), compare) {
+            Ok(here) => worst.take(here.part, || here.place),
+            Err(why) => return Check::skipped(NAME, why),
         }
-        worst.take(here.part, || here.place);
         for (path, value) in graph
             .params
             .values()
@@ -185,7 +199,9 @@ fn interpreter(program: &Program, subject: &Subject) -> Check {
             }
         }
     }
-    Check::within(NAME, format!("{} steps, all that they make", subject.asked.steps), worst)
+    let of = if made < steps { format!(" of {steps}, for time") } else { String::new() };
+    let plural = if made == 1 { "" } else { "s" };
+    Check::within(NAME, format!("{made} step{plural}{of}, all that they make"), worst)
 }
 
 /// All that a step has made, and what the interpreter makes of the same; `spread` is how far rounding
@@ -224,12 +240,15 @@ fn compare_step(
 
 fn evaluation(session: &mut Session, subject: &Subject, target: &Target) -> Result<Check, Failure> {
     const NAME: &str = "evaluation";
-    if let Some(why) = subject.too_large(1.0) {
+    if let Some(why) =
+        subject.too_large(memory::interpreted(&subject.evaluation, subject.asked.batch), 1.0)
+    {
         return Ok(Check::skipped(NAME, why));
     }
     let graph = &subject.evaluation;
-    let program = compile(session, graph, subject.asked.batch, target, true)?;
-    let env = subject.env(graph);
+    let planned = plan(session, graph, subject.asked.batch, true)?;
+    let program = compile(session, planned, target)?;
+    let env = subject.env(graph, subject.asked.batch);
     let outcome = match graph::run(graph, subject.asked.batch, &env) {
         Ok(outcome) => outcome,
         Err(fault) => return Ok(Check::skipped(NAME, fault.to_string())),
@@ -245,11 +264,10 @@ fn evaluation(session: &mut Session, subject: &Subject, target: &Target) -> Resu
         }
         worst
     };
-    let mut worst = compare(&BTreeMap::new());
-    if worst.part > 1.0 {
-        worst = compare(&subject.spread(graph, &env, &outcome));
-    }
-    Ok(Check::within(NAME, "loss, output and metrics".into(), worst))
+    Ok(match subject.compared(graph, &env, Some(&outcome), compare) {
+        Ok(worst) => Check::within(NAME, "loss, output and metrics".into(), worst),
+        Err(why) => Check::skipped(NAME, why),
+    })
 }
 
 /// One step: without fusion, sums may be added in another order.
@@ -259,13 +277,15 @@ fn fusion(
     target: &Target,
     fused: &Program,
 ) -> Result<Check, Failure> {
+    const NAME: &str = "fusion";
     let graph = &subject.open;
-    let apart = compile(session, graph, subject.asked.batch, target, false)?;
+    let planned = plan(session, graph, subject.asked.batch, false)?;
+    let apart = compile(session, planned, target)?;
     let step = |program: &Program| {
-        let env = subject.env(graph);
+        let env = subject.env(graph, subject.asked.batch);
         let mut compiled = Compiled::new(program, graph, &env, 1, subject.asked.seed);
         compiled.step(1);
-        compiled.all(graph)
+        compiled.all(graph).collect::<Vec<_>>()
     };
     let (want, got) = (step(fused), step(&apart));
     let compare = |spread: &BTreeMap<String, f32>| {
@@ -281,17 +301,14 @@ fn fusion(
         }
         worst
     };
-    let mut worst = compare(&BTreeMap::new());
-    let mut env = subject.env(graph);
-    env.step = 1;
-    if worst.part > 1.0
-        && let Ok(outcome) = graph::run(graph, subject.asked.batch, &env)
-    {
-        worst = compare(&subject.spread(graph, &env, &outcome));
-    }
-    let same = if difference(&want, &got).is_none() { ", the same bits" } else { "" };
+    let env = subject.env(graph, subject.asked.batch);
+    let worst = match subject.compared(graph, &env, None, compare) {
+        Ok(worst) => worst,
+        Err(why) => return Ok(Check::skipped(NAME, why)),
+    };
+    let same = if difference(&sums(want), &sums(got)).is_none() { ", the same bits" } else { "" };
     let what = format!("{} kernels of their own{same}", apart.loops().kernels.len());
-    Ok(Check::within("fusion", what, worst))
+    Ok(Check::within(NAME, what, worst))
 }
 
 /// What the interpreter calls a buffer.
@@ -310,21 +327,40 @@ fn spread_name(graph: &Graph, buffer: &str) -> String {
 fn targets(
     session: &mut Session,
     subject: &Subject,
-    chosen: &Target,
-    reference: &[(String, Tensor)],
+    (chosen, planned): (&Target, Loops),
+    reference: &[Sum],
 ) -> Result<Check, Failure> {
     let graph = &subject.open;
-    let mut names = vec![chosen.name()];
+    let operations = flops(&planned) as f64 * subject.asked.steps as f64;
+    let (mut names, mut left) = (vec![chosen.name()], Vec::new());
     let mut differs = None;
     for target in Target::ALL.iter().filter(|target| target.supported_on_host()) {
         if target.name() == chosen.name() {
             continue;
         }
+        if operations > speed(target) && !subject.asked.thorough {
+            left.push(target.name());
+            continue;
+        }
         names.push(target.name());
-        let program = compile(session, graph, subject.asked.batch, target, true)?;
+        let program = compile(session, planned.clone(), target)?;
         let other = run(&program, subject, graph, 2);
         let found = difference(reference, &other);
         differs = differs.or(found.map(|name| format!("{name} for {}", target.name())));
     }
-    Ok(Check::exact("targets", names.join(", "), differs))
+    let mut what = names.join(", ");
+    if !left.is_empty() {
+        let _ = write!(what, "; {} left out, for time (`--thorough` checks all)", left.join(", "));
+    }
+    Ok(Check::exact("targets", what, differs))
+}
+
+/// About how many operations a second code for a target makes on one thread of a slow machine.
+fn speed(target: &Target) -> f64 {
+    match (target.isa, target.fma) {
+        (Isa::Avx512 | Isa::Avx2, _) => 2e10,
+        (Isa::Portable, true) => 5e9,
+        // Products are added by a function, so that they are rounded as an instruction would.
+        (Isa::Portable, false) => 2e8,
+    }
 }

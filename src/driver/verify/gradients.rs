@@ -20,8 +20,9 @@ use super::{Check, Subject, Worst};
 use crate::base::entity::Entity;
 use crate::base::rng::{Sequence, hash_name};
 use crate::base::tensor::{Data, Tensor};
+use crate::driver::memory;
 use crate::driver::session::Session;
-use crate::graph::interp::{self, widened};
+use crate::graph::interp::{self, Cost, widened};
 use crate::graph::{self, Env, Fault, Graph, Input, NodeId, Op};
 
 const NAME: &str = "gradients";
@@ -44,12 +45,21 @@ pub struct GradientError {
 }
 
 pub(super) fn check(session: &mut Session, subject: &Subject) -> Check {
-    if let Some(why) = subject.too_large(PASSES + 4.0) {
+    let (forward, open) = (&subject.forward, &subject.open);
+    let costs = |batch| [forward, open].map(|graph| memory::interpreted(graph, batch));
+    // A step, and what is stopped, are computed once for all tensors.
+    let too_large = |[forward, open]: [Cost; 2], made: usize| {
+        let once = open.operations / forward.operations + 2.0;
+        let bytes = open.bytes.max(forward.bytes);
+        subject.too_large(Cost { bytes, ..forward }, PASSES * made as f64 + once)
+    };
+    let batch = affordable_batch(subject.asked.batch, |batch| too_large(costs(batch), 1).is_none());
+    let costs = costs(batch);
+    if let Some(why) = too_large(costs, 1) {
         return Check::skipped(NAME, why);
     }
-    let env = subject.env(&subject.open);
-    let affordable = |made: usize| subject.too_large(PASSES * (made + 1) as f64 + 4.0).is_none();
-    let (forward, open, batch) = (&subject.forward, &subject.open, subject.asked.batch);
+    let env = subject.env(open, batch);
+    let affordable = |made: usize| too_large(costs, made + 1).is_none();
     let errors = match errors_of(forward, open, batch, &env, &affordable) {
         Ok(errors) => errors,
         Err(fault) => return Check::skipped(NAME, fault.to_string()),
@@ -61,9 +71,23 @@ pub(super) fn check(session: &mut Session, subject: &Subject) -> Check {
     for GradientError { name, error } in &errors {
         worst.take(*error, || place(session, subject, name));
     }
-    let rest = if left > 0 { format!("; {left} left out, for time") } else { String::new() };
+    let rest = if left > 0 {
+        format!("; {left} left out, for time (`--thorough` checks all)")
+    } else {
+        String::new()
+    };
     let made = errors.len();
     Check::within(NAME, format!("{made} tensors against differences in f64{rest}"), worst)
+}
+
+/// The batch asked for, or the largest of its halves that can be afforded; two samples at least, or
+/// a layer that normalizes a batch would give nothing.
+fn affordable_batch(asked: usize, affordable: impl Fn(usize) -> bool) -> usize {
+    let mut batch = asked;
+    while batch >= 4 && !affordable(batch) {
+        batch /= 2;
+    }
+    batch
 }
 
 /// The tensor's name, and where it stands in the program.

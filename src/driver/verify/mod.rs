@@ -10,8 +10,8 @@
 //! | targets | every instruction set that the processor has, to the bit |
 //! | repetition | the same steps made twice, to the bit |
 //!
-//! Samples are drawn, so no data is needed. The interpreter is slow on purpose; where a model is too
-//! large for it, its checks are skipped and say so.
+//! Samples are drawn, so no data is needed. The interpreter is slow on purpose: a check asks it for
+//! so many operations and bytes at most ([`Most`]), and says what it leaves out.
 
 mod compiled;
 mod gradients;
@@ -21,11 +21,10 @@ pub use gradients::{GradientError, gradient_errors};
 
 use super::bench::random;
 use super::memory;
-use super::report::layers;
 use super::session::{Failure, Request, Session};
 use crate::base::tensor::{Data, Tensor};
-use crate::graph::interp::Outcome;
-use crate::graph::{Env, Graph};
+use crate::graph::interp::{Cost, Outcome};
+use crate::graph::{self, Env, Graph};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -38,6 +37,8 @@ pub struct Asked {
     pub steps: u64,
     /// What parameters and samples are drawn from.
     pub seed: u64,
+    /// Whether the interpreter is asked for everything, however long that takes.
+    pub thorough: bool,
 }
 
 /// How a check came out.
@@ -163,8 +164,15 @@ pub struct Verified {
     pub checks: Vec<Check>,
 }
 
-/// Operations that the interpreter is asked for at most, over all checks.
-const MOST_OPERATIONS: f64 = 6e9;
+/// What a check asks of the interpreter at most, unless everything is to be checked.
+struct Most;
+
+impl Most {
+    /// Operations: about a second.
+    const OPERATIONS: f64 = 3e9;
+    /// Bytes.
+    const BYTES: usize = 256 << 20;
+}
 
 /// Checks a model.
 pub fn verify(
@@ -180,21 +188,14 @@ pub fn verify(
     };
     let schema = front.source.as_ref().and_then(|source| source.schema.as_ref());
     let classes = schema.and_then(|schema| schema.classes).unwrap_or(2);
-    let rows = layers(&experiment.train);
-    let forward_operations: u64 = rows.iter().map(super::report::Layer::operations).sum();
     let forward = session.elaborated(experiment.train)?;
     session.check_batch(&forward, asked.batch)?;
     let evaluation = session.elaborated(experiment.eval)?;
     let open = session.differentiate_openly(&forward, &training.rule)?;
-    memory::refuse(session, request, memory::interpreted(&open, asked.batch))?;
-    let subject = Subject {
-        asked: *asked,
-        classes,
-        operations: forward_operations as f64 * asked.batch as f64,
-        forward,
-        evaluation,
-        open,
-    };
+    if asked.thorough {
+        memory::refuse(session, request, memory::interpreted(&open, asked.batch).bytes)?;
+    }
+    let subject = Subject { asked: *asked, classes, forward, evaluation, open };
     let mut checks = vec![gradients::check(session, &subject)];
     checks.extend(compiled::check(session, request, &subject)?);
     Ok(Verified { model, checks })
@@ -204,8 +205,6 @@ pub fn verify(
 struct Subject {
     asked: Asked,
     classes: usize,
-    /// Operations of a forward pass.
-    operations: f64,
     /// The graph of training, without gradients.
     forward: Graph,
     /// The graph of evaluation.
@@ -215,36 +214,62 @@ struct Subject {
 }
 
 impl Subject {
-    /// The first step's surroundings of a graph: drawn samples, first values.
-    fn env(&self, graph: &Graph) -> Env {
+    /// The first step's surroundings of a graph: a batch of drawn samples, first values.
+    fn env(&self, graph: &Graph, batch: usize) -> Env {
         let mut env = Env::initial(graph, self.asked.seed);
         for input in graph.inputs.values() {
             let name = format!("input.{} of {}", input.name, self.asked.seed);
-            let shape = input.ty.shape.at(self.asked.batch);
+            let shape = input.ty.shape.at(batch);
             let value = random(input.ty.dtype, shape, &name, self.classes);
             env.inputs.insert(input.name.clone(), value);
         }
         env
     }
 
-    /// How far rounding alone moves what a graph makes, by name; nothing where the interpreter is
-    /// not asked for it.
-    fn spread(&self, graph: &Graph, env: &Env, outcome: &Outcome) -> BTreeMap<String, f32> {
-        match self.too_large(3.0 * rounding::CHANGES as f64) {
-            Some(_) => BTreeMap::new(),
-            None => rounding::spread(graph, self.asked.batch, env, outcome),
+    /// What a comparison within a tolerance says. Where something is further away, it is compared
+    /// once more within what rounding alone makes of these numbers (`spread`, by name), which the
+    /// interpreter knows; where that is too much for it, nothing is said.
+    fn compared(
+        &self,
+        graph: &Graph,
+        env: &Env,
+        outcome: Option<&Outcome>,
+        compare: impl Fn(&BTreeMap<String, f32>) -> Worst,
+    ) -> Result<Worst, String> {
+        let worst = compare(&BTreeMap::new());
+        if worst.part <= 1.0 {
+            return Ok(worst);
+        }
+        let batch = self.asked.batch;
+        if let Some(why) = self.too_large(memory::interpreted(graph, batch), rounding::PASSES) {
+            return Err(format!("{} may be rounding: {why}", worst.place));
+        }
+        match outcome {
+            Some(outcome) => Ok(compare(&rounding::spread(graph, batch, env, outcome))),
+            None => match graph::run(graph, batch, env) {
+                Ok(outcome) => Ok(compare(&rounding::spread(graph, batch, env, &outcome))),
+                Err(_) => Ok(worst),
+            },
         }
     }
 
-    /// Why the interpreter is not asked for so many forward passes, if it is not.
-    fn too_large(&self, passes: f64) -> Option<String> {
-        let operations = self.operations * passes;
-        (operations > MOST_OPERATIONS).then(|| {
+    /// Why the interpreter is not asked for that so many times, if it is not.
+    fn too_large(&self, cost: Cost, times: f64) -> Option<String> {
+        if self.asked.thorough {
+            return None;
+        }
+        let too_many = |number: f64, most: f64, unit: &str| {
+            let (number, most) = ((number / 1e6).ceil(), (most / 1e6).ceil());
             format!(
-                "{:.0} GFLOP are too many for the interpreter (at most {:.0})",
-                operations / 1e9,
-                MOST_OPERATIONS / 1e9
+                "{number} {unit} are too many for the interpreter (at most {most}); `--thorough` \
+                 checks it"
             )
-        })
+        };
+        let operations = cost.operations * times;
+        if operations > Most::OPERATIONS {
+            return Some(too_many(operations, Most::OPERATIONS, "million operations"));
+        }
+        (cost.bytes > Most::BYTES)
+            .then(|| too_many(cost.bytes as f64, Most::BYTES as f64, "MB of memory"))
     }
 }

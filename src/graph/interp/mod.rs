@@ -10,6 +10,7 @@
 //! is compared within a tolerance. A bad index is a [`Fault`] that names the node and the place.
 
 mod contraction;
+mod cost;
 mod movement;
 mod window;
 
@@ -22,6 +23,7 @@ use crate::graph::init::initial_value;
 use crate::graph::op::{NodeId, Op};
 use crate::graph::types::Type;
 use contraction::BadIndex;
+pub use cost::{Cost, cost};
 use ndarray::{ArrayD, IxDyn, Zip};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -102,10 +104,10 @@ impl fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
-/// Runs a verified graph for `batch` samples.
+/// Runs a verified graph for `batch` samples. A value is held until its last reader has run.
 pub fn run(graph: &Graph, batch: usize, env: &Env) -> Result<Outcome, Fault> {
-    let values = values(graph, batch, env)?;
-    let value = |node: NodeId| values[node.index()].clone();
+    let arrays = arrays(graph, batch, env, &last_readers(graph))?;
+    let value = |node: NodeId| tensor(&arrays[node.index()], graph.ty(node).dtype);
     let outputs = graph.outputs.iter().map(|output| (output.name.clone(), value(output.node)));
     let outputs = outputs.collect();
     let (mut params, mut states) = (env.params.clone(), env.states.clone());
@@ -120,6 +122,18 @@ pub fn run(graph: &Graph, batch: usize, env: &Env) -> Result<Outcome, Fault> {
 
 /// The value of every node, in order: for tests that look inside.
 pub fn values(graph: &Graph, batch: usize, env: &Env) -> Result<Vec<Tensor>, Fault> {
+    let arrays = arrays(graph, batch, env, &vec![None; graph.nodes.len()])?;
+    let typed = arrays.iter().zip(graph.nodes.values());
+    Ok(typed.map(|(array, node)| tensor(array, node.ty.dtype)).collect())
+}
+
+/// The elements of every node; none of those that were let go after their last reader.
+fn arrays(
+    graph: &Graph,
+    batch: usize,
+    env: &Env,
+    last: &[Option<NodeId>],
+) -> Result<Vec<Array>, Fault> {
     check(graph, batch, env)?;
     let mut arrays: Vec<Array> = Vec::with_capacity(graph.nodes.len());
     for (id, node) in graph.nodes.iter() {
@@ -130,9 +144,23 @@ pub fn values(graph: &Graph, batch: usize, env: &Env) -> Result<Vec<Tensor>, Fau
         })?;
         debug_assert_eq!(array.shape(), node.ty.shape.at(batch), "the extents of {id}");
         arrays.push(array);
+        for arg in node.args.iter().map(|arg| arg.index()).chain([id.index()]) {
+            if last[arg] == Some(id) {
+                arrays[arg] = Array::zeros(IxDyn(&[0]));
+            }
+        }
     }
-    let typed = arrays.into_iter().zip(graph.nodes.values());
-    Ok(typed.map(|(array, node)| tensor(array, node.ty.dtype)).collect())
+    Ok(arrays)
+}
+
+/// The last reader of each node, itself where nothing reads it; `None` for what the step gives.
+fn last_readers(graph: &Graph) -> Vec<Option<NodeId>> {
+    let mut last: Vec<Option<NodeId>> = graph.nodes.iter().map(|(id, _)| Some(id)).collect();
+    for (id, node) in graph.nodes.iter() {
+        node.args.iter().for_each(|arg| last[arg.index()] = Some(id));
+    }
+    graph.roots().for_each(|root| last[root.index()] = None);
+    last
 }
 
 /// Checks that everything the graph declares is given, with its type.
@@ -311,7 +339,7 @@ fn array(tensor: &Tensor) -> Array {
 }
 
 /// Elements, each a value of `dtype`, as a tensor.
-fn tensor(array: Array, dtype: DType) -> Tensor {
+fn tensor(array: &Array, dtype: DType) -> Tensor {
     let shape = array.shape().to_vec();
     let values = array.iter();
     let data = match dtype {

@@ -6,6 +6,8 @@
 
 use super::Array;
 use crate::graph::window::Window;
+use std::borrow::Cow;
+use std::ops::Range;
 
 /// A tap of a window that lies inside the image.
 struct Tap {
@@ -45,22 +47,6 @@ fn height_width(extents: &[usize]) -> [usize; 2] {
     [extents[1], extents[2]]
 }
 
-/// `f` on the pairs of a channel and an output that share a weight: `(channel, its index in the
-/// group, output)`.
-fn connected(
-    groups: usize,
-    channels: usize,
-    outputs: usize,
-    mut f: impl FnMut(usize, usize, usize),
-) {
-    let (shared, made) = (channels / groups, outputs / groups);
-    for output in 0..outputs {
-        for within in 0..shared {
-            f(output / made * shared + within, within, output);
-        }
-    }
-}
-
 /// `y[n, oh, ow, o] = Σ x[n, place, c]·w[tap, c, o]`
 pub(super) fn conv(
     window: &Window,
@@ -69,11 +55,15 @@ pub(super) fn conv(
     w: &Array,
     extents: Vec<usize>,
 ) -> Array {
-    let mut y = Array::zeros(extents);
-    each_product(window, groups, x, w.shape(), y.shape().to_vec(), |x_at, w_at, y_at| {
-        y[y_at] += x[x_at] * w[w_at];
+    let mut y = vec![0.0; extents.iter().product()];
+    let (x_values, w_values) = (flat(x), flat(w));
+    each_patch(window, groups, x.shape(), w.shape(), &extents, |patch| {
+        let y = &mut y[patch.y.clone()];
+        for (&x, w) in x_values[patch.x.clone()].iter().zip(patch.rows(w_values.len())) {
+            y.iter_mut().zip(&w_values[w]).for_each(|(y, w)| *y += x * w);
+        }
     });
-    y
+    filled(extents, y)
 }
 
 /// `x_grad[n, place, c] = Σ y_grad[n, oh, ow, o]·w[tap, c, o]`
@@ -84,12 +74,15 @@ pub(super) fn conv_input_grad(
     w: &Array,
     extents: Vec<usize>,
 ) -> Array {
-    let mut x_grad = Array::zeros(extents);
-    let x = x_grad.clone();
-    each_product(window, groups, &x, w.shape(), y_grad.shape().to_vec(), |x_at, w_at, y_at| {
-        x_grad[x_at] += y_grad[y_at] * w[w_at];
+    let mut x_grad = vec![0.0; extents.iter().product()];
+    let (y_values, w_values) = (flat(y_grad), flat(w));
+    each_patch(window, groups, &extents, w.shape(), y_grad.shape(), |patch| {
+        let y = &y_values[patch.y.clone()];
+        for (x, w) in x_grad[patch.x.clone()].iter_mut().zip(patch.rows(w_values.len())) {
+            y.iter().zip(&w_values[w]).for_each(|(y, w)| *x += y * w);
+        }
     });
-    x_grad
+    filled(extents, x_grad)
 }
 
 /// `w_grad[tap, c, o] = Σ x[n, place, c]·y_grad[n, oh, ow, o]`
@@ -100,34 +93,78 @@ pub(super) fn conv_weight_grad(
     y_grad: &Array,
     extents: Vec<usize>,
 ) -> Array {
-    let mut w_grad = Array::zeros(extents);
-    let shape = w_grad.shape().to_vec();
-    each_product(window, groups, x, &shape, y_grad.shape().to_vec(), |x_at, w_at, y_at| {
-        w_grad[w_at] += x[x_at] * y_grad[y_at];
+    let mut w_grad = vec![0.0; extents.iter().product()];
+    let (x_values, y_values) = (flat(x), flat(y_grad));
+    each_patch(window, groups, x.shape(), &extents, y_grad.shape(), |patch| {
+        let y = &y_values[patch.y.clone()];
+        for (x, w) in x_values[patch.x.clone()].iter().zip(patch.rows(w_grad.len())) {
+            w_grad[w].iter_mut().zip(y).for_each(|(w, y)| *w += x * y);
+        }
     });
-    w_grad
+    filled(extents, w_grad)
 }
 
-/// `f` on the indices of every product that a convolution adds: into `x`, into `w`, into `y`.
-fn each_product(
+/// The channels of a place in the image and the outputs of a window whose products are added
+/// through one tap, within one group: ranges of the flat `x` and `y`, and where their weights are.
+struct Patch {
+    x: Range<usize>,
+    y: Range<usize>,
+    /// The weights of the first channel begin here in the flat `w`.
+    weights: usize,
+    /// From one channel's weights to those of the next.
+    stride: usize,
+}
+
+impl Patch {
+    /// For each channel the range of its weights, one an output, in a flat `w` of that length.
+    fn rows(&self, length: usize) -> impl Iterator<Item = Range<usize>> {
+        let outputs = self.y.len();
+        (self.weights..length).step_by(self.stride).map(move |at| at..at + outputs)
+    }
+}
+
+/// `f` on all that a convolution multiplies, in row-major order of samples, windows, taps, groups.
+fn each_patch(
     window: &Window,
     groups: usize,
-    x: &Array,
+    x: &[usize],
     w: &[usize],
-    y: Vec<usize>,
-    mut f: impl FnMut([usize; 4], [usize; 4], [usize; 4]),
+    y: &[usize],
+    mut f: impl FnMut(&Patch),
 ) {
-    let taps = taps(window, height_width(x.shape()));
-    let (channels, outputs) = (x.shape()[3], y[3]);
-    debug_assert_eq!(w[3], outputs, "an output has weights");
+    let (channels, outputs) = (x[3], y[3]);
+    let (shared, made) = (channels / groups, outputs / groups);
+    debug_assert_eq!(w[2..], [shared, outputs], "the weights of a group's channels");
+    let taps = taps(window, height_width(x));
     for n in 0..y[0] {
-        for Tap { at: [oh, ow], tap: [kh, kw], place: [row, column] } in &taps {
-            connected(groups, channels, outputs, |channel, within, output| {
-                let x_at = [n, *row, *column, channel];
-                f(x_at, [*kh, *kw, within, output], [n, *oh, *ow, output]);
-            });
+        for Tap { at, tap, place } in &taps {
+            let x_at = ((n * x[1] + place[0]) * x[2] + place[1]) * channels;
+            let y_at = ((n * y[1] + at[0]) * y[2] + at[1]) * outputs;
+            let w_at = (tap[0] * w[1] + tap[1]) * shared * outputs;
+            for group in 0..groups {
+                let (x_at, y_at) = (x_at + group * shared, y_at + group * made);
+                f(&Patch {
+                    x: x_at..x_at + shared,
+                    y: y_at..y_at + made,
+                    weights: w_at + group * made,
+                    stride: outputs,
+                });
+            }
         }
     }
+}
+
+/// The elements in row-major order.
+fn flat(x: &Array) -> Cow<'_, [f64]> {
+    match x.as_slice() {
+        Some(elements) => Cow::Borrowed(elements),
+        None => Cow::Owned(x.iter().copied().collect()),
+    }
+}
+
+/// An array of elements in row-major order.
+fn filled(extents: Vec<usize>, elements: Vec<f64>) -> Array {
+    Array::from_shape_vec(extents, elements).expect("as many as the extents say")
 }
 
 /// The largest under each window and the index of its first tap; NaN where one is NaN, with the
@@ -137,8 +174,9 @@ fn extremes(window: &Window, x: &Array, extents: Vec<usize>) -> (Array, Array) {
     let mut index = Array::from_elem(extents.clone(), f64::NAN);
     // The element that the index names, which is not the largest once a NaN stood before it.
     let mut named = largest.clone();
+    let taps = taps(window, height_width(x.shape()));
     for n in 0..extents[0] {
-        for Tap { at, tap, place } in taps(window, height_width(x.shape())) {
+        for Tap { at, tap, place } in &taps {
             for c in 0..extents[3] {
                 let value = x[[n, place[0], place[1], c]];
                 let at = [n, at[0], at[1], c];
