@@ -9,7 +9,8 @@
 use std::time::{Duration, Instant};
 
 use nnc::base::tensor::DType;
-use nnc::codegen::Target;
+use nnc::codegen::jit::link;
+use nnc::codegen::{Target, emit};
 use nnc::loops::builder::KernelBuilder;
 use nnc::loops::{Access, Action, Affine, Buffer, Program as Loops, RowAxis, Space, SumAxis, Tile};
 use nnc::runtime::pool::Pool;
@@ -178,7 +179,8 @@ struct Bench {
 impl Bench {
     fn new(shape: &Shape, target: &Target) -> Bench {
         let (loops, repeat) = shape.program();
-        let program = Program::compile(loops, target);
+        let code = link(&emit(&loops, target));
+        let program = Program::new(loops, code);
         let memory = Memory::for_programs([&program], 1);
         let operations = shape.operations() * repeat;
         Bench { program, memory, operations, fastest: f64::INFINITY }

@@ -11,8 +11,7 @@ use nnc::base::rng::{Sequence, hash_name};
 use nnc::base::tensor::{DType, Data, Tensor};
 use nnc::codegen::Target;
 use nnc::graph::Graph;
-use nnc::runtime::program::Program;
-use support::engines::{Job, Left, Tensors, targets};
+use support::engines::{Job, Left, Tensors, compile, targets};
 use support::pipeline::{experiment, mnist, training_with_gradients};
 
 const STEPS: u64 = 200;
@@ -83,7 +82,7 @@ fn same_everywhere(job: &Job, targets: impl Iterator<Item = Target>) {
     let lowered = job.lowered();
     let mut first: Option<(blake3::Hash, String)> = None;
     for target in targets {
-        let program = Program::compile(lowered.clone(), &target);
+        let program = compile(lowered.clone(), &target);
         for threads in THREADS {
             for run in ["first", "second"] {
                 let left = job.execute(&program, STEPS, threads);
@@ -106,7 +105,7 @@ fn same_everywhere(job: &Job, targets: impl Iterator<Item = Target>) {
 
 /// All numbers are finite and every parameter has moved.
 fn trained(left: &Left, job: &Job) {
-    let before = job.execute(&Program::compile(job.lowered(), &Target::detect()), 0, 1);
+    let before = job.execute(&compile(job.lowered(), &Target::detect()), 0, 1);
     for (path, values) in &left.kept {
         assert!(values.iter().all(|value| value.is_finite()), "{path} after {STEPS} steps");
         assert_ne!(values, &before.kept[path], "{path} after {STEPS} steps");
@@ -130,7 +129,7 @@ fn the_interpreter_of_loops_gives_the_same_bits() {
     let lowered = job.lowered();
     let expected = job.interpret_loops(&lowered, 3, 3);
     for target in targets() {
-        let program = Program::compile(lowered.clone(), &target);
+        let program = compile(lowered.clone(), &target);
         let found = job.execute(&program, 3, 2);
         assert_eq!(found.outputs, expected.outputs, "{}", target.name());
         assert_eq!(hash(&found.kept), hash(&expected.kept), "{}", target.name());
@@ -141,7 +140,7 @@ fn the_interpreter_of_loops_gives_the_same_bits() {
 fn another_seed_gives_other_bits() {
     let run = |seed| {
         let job = Job { seed, ..odd() };
-        hash(&job.execute(&Program::compile(job.lowered(), &Target::detect()), 2, 1).kept)
+        hash(&job.execute(&compile(job.lowered(), &Target::detect()), 2, 1).kept)
     };
     assert_ne!(run(1), run(2));
 }

@@ -547,7 +547,9 @@ fn the_cache_is_emptied_and_says_of_how_much() {
     let images = || fs::read_dir(folder.path("cache/nnc/images")).expect("a cache").count();
     assert_eq!(images(), 1);
     let said = folder.run(&["doctor", "--clean"]);
-    assert!(said.out.contains("files removed, ") && said.out.contains("stay (2.0 MB)"), "{said:?}");
+    let words = said.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("files removed, ") && words.contains("stay (2.0 MB)"), "{said:?}");
+    assert!(said.out.lines().all(|line| line.chars().count() <= 80), "{said:?}");
     assert_eq!(images(), 0);
     assert!(folder.path("cache/nnc/mnist/downloaded.gz").is_file());
 }

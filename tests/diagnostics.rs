@@ -297,3 +297,35 @@ fn no_shipped_model_has_a_finding() {
         assert_eq!(others.count(), 0, "{name}: {found:?}");
     }
 }
+
+/// For screen readers: the same findings in sentences, without marks, by miette's narrator.
+#[test]
+fn a_report_can_be_narrated() {
+    let folder = Folder::new();
+    folder.write("net.nn", "model net(x: f32[N, 4]) -> f32[N, 3] {\n    x |> desne(3)\n}\n");
+    let narrated = |form: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_nnc"));
+        command.args(["check", "net.nn"]).current_dir(folder.path()).env("NNC_REPORT", form);
+        let output = command.output().expect("nnc runs");
+        (output.status.code(), String::from_utf8(output.stderr).expect("UTF-8"))
+    };
+    let (code, said) = narrated("narrated");
+    assert_eq!(code, Some(1));
+    for words in [
+        "Diagnostic severity: error",
+        "Begin snippet for net.nn starting at line 1, column 1",
+        "snippet line 2:     x |> desne(3)",
+        "label at line 2, columns 10 to 14: ",
+        "diagnostic help: did you mean `dense`?",
+        "diagnostic code: E01",
+        "Advice: write `dense` (checked)",
+        "1 error",
+    ] {
+        assert!(said.contains(words), "no `{words}` in\n{said}");
+    }
+    assert!(!said.contains('━') && !said.contains('│'), "{said}");
+    assert!(narrated("drawn").1.contains('━'));
+    let (code, said) = narrated("sung");
+    assert_eq!(code, Some(2));
+    assert_eq!(said, "error: NNC_REPORT is `sung`; it can be `drawn` or `narrated`\n");
+}

@@ -127,6 +127,30 @@ fn pest_cranelift_and_iced_have_one_user_each() {
     }
 }
 
+/// The protocol of reports is implemented where diagnostics are, and handled where they are printed.
+#[test]
+fn reports_are_told_by_the_command_line_alone() {
+    for path in rust_files("src") {
+        let room = module(&path);
+        assert!(
+            !code(&path).contains("miette::") || room == "base" || room == "cli",
+            "{} uses miette",
+            path.display()
+        );
+    }
+}
+
+/// `println!` ends a program whose reader has closed the pipe; `write::out` returns the failure.
+#[test]
+fn results_are_written_where_a_failure_is_seen() {
+    for path in rust_files("src").into_iter().filter(|path| module(path) == "cli") {
+        let code = code(&path).replace("eprintln!", "").replace("eprint!", "");
+        for word in ["println!", "print!("] {
+            assert!(!code.contains(word), "{} has {word}", path.display());
+        }
+    }
+}
+
 #[test]
 fn only_the_command_line_prints_exits_and_reads_the_environment() {
     let words = ["println!", "eprintln!", "print!(", "process::exit", "env::var", "env::args"];

@@ -11,7 +11,8 @@ use std::sync::atomic::AtomicBool;
 
 use nnc::base::tensor::Tensor;
 use nnc::codegen::Target;
-use nnc::driver::{self, Failure, Overrides, Request, Run, Session};
+use nnc::data::Pass;
+use nnc::driver::{self, Failure, Overrides, Request, Run, Session, Setting};
 use nnc::runtime::pool::Pool;
 use nnc::runtime::trainer::{EpochRecord, Event, Outcome, Scores, TrainError, Trainer, Watcher};
 
@@ -75,22 +76,42 @@ impl Case {
         Case { folder }
     }
 
-    fn prepare(&self, overrides: Overrides) -> (Session, Run) {
-        self.prepare_for(Target::detect(), overrides)
+    /// The program's file with settings in it, as `--set` puts them there.
+    fn file(&self, settings: &[String]) -> PathBuf {
+        let main = self.folder.path().join("main.nn");
+        if settings.is_empty() {
+            return main;
+        }
+        let text = std::fs::read_to_string(main).expect("a file");
+        let settings: Vec<Setting> =
+            settings.iter().map(|text| Setting::parse(text).expect("a setting")).collect();
+        let text = driver::set(&text, None, &settings).unwrap_or_else(|it| panic!("{it:?}"));
+        let file = self.folder.path().join("set.nn");
+        std::fs::write(&file, text).expect("a file");
+        file
     }
 
-    fn prepare_for(&self, target: Target, overrides: Overrides) -> (Session, Run) {
+    fn prepare(&self, settings: &[String]) -> (Session, Run) {
+        self.prepare_for(Target::detect(), settings)
+    }
+
+    fn prepare_for(&self, target: Target, settings: &[String]) -> (Session, Run) {
         let mut session = Session::new(None);
-        let request = Request { target, ..request(&self.folder.path().join("main.nn")) };
-        let run = driver::run(&mut session, &request, &overrides, WATCH)
+        let request = Request { target, ..request(&self.file(settings)) };
+        let run = driver::run(&mut session, &request, &Overrides::default(), WATCH)
             .unwrap_or_else(|failure| panic!("{failure:?}"));
         (session, run)
     }
 }
 
 /// So many epochs, instead of what the program says.
-fn epochs(count: usize) -> Overrides {
-    Overrides { epochs: Some(count), ..Overrides::default() }
+fn epochs(count: usize) -> String {
+    format!("train.epochs={count}")
+}
+
+/// Another seed, if one is given.
+fn seeded(seed: Option<u64>) -> Option<String> {
+    seed.map(|seed| format!("train.seed={seed}"))
 }
 
 /// What a run gives.
@@ -106,8 +127,8 @@ fn train(run: &Run, threads: usize) -> Trained {
     let mut trainer = run.trainer(&mut pool);
     let mut records = Records::default();
     let outcome = trainer.train(&mut records, &AtomicBool::new(false));
-    let test =
-        if outcome == Ok(Outcome::Finished) { trainer.test().expect("a test") } else { None };
+    let tested = outcome == Ok(Outcome::Finished) && run.data.test.count() > 0;
+    let test = tested.then(|| trainer.evaluate(Pass::Test, &[], &mut |_| {}).expect("scores"));
     Trained { records, outcome, test, weights: weights(run, &trainer) }
 }
 
@@ -169,7 +190,7 @@ train net on drawn {
 #[test]
 fn drawn_digits_are_learnt_and_the_last_batch_counts() {
     let case = Case::new(&DIGITS.replace("LAST", ""));
-    let (_, run) = case.prepare(Overrides::default());
+    let (_, run) = case.prepare(&[]);
     let samples = run.data.train.count();
     assert_ne!(samples % 32, 0, "a batch that does not divide");
     let trained = train(&run, 2);
@@ -187,7 +208,7 @@ fn drawn_digits_are_learnt_and_the_last_batch_counts() {
 #[test]
 fn the_last_batch_can_be_dropped() {
     let case = Case::new(&DIGITS.replace("LAST", "last_batch = drop"));
-    let (_, run) = case.prepare(epochs(1));
+    let (_, run) = case.prepare(&[epochs(1)]);
     let full = run.data.train.count() / 32;
     let trained = train(&run, 1);
     let record = &trained.records.epochs[0];
@@ -199,8 +220,8 @@ fn the_last_batch_can_be_dropped() {
 fn a_run_is_the_same_again_with_other_threads_and_not_with_another_seed() {
     let case = Case::new(&DIGITS.replace("LAST", ""));
     let train = |threads, seed| {
-        let overrides = Overrides { seed, ..epochs(2) };
-        let trained = train(&case.prepare(overrides).1, threads);
+        let settings: Vec<String> = [epochs(2)].into_iter().chain(seeded(seed)).collect();
+        let trained = train(&case.prepare(&settings).1, threads);
         let scores: Vec<_> = trained.records.epochs.into_iter().map(|epoch| epoch.train).collect();
         (trained.weights, scores, trained.test)
     };
@@ -234,7 +255,7 @@ train net on drawn {
 }
 ",
     );
-    let (_, run) = case.prepare(Overrides::default());
+    let (_, run) = case.prepare(&[]);
     for threads in [1, 2, 5] {
         let file = case.folder.path().join("main.nn");
         let wanted = driver::Wanted { threads, time: false };
@@ -264,11 +285,11 @@ train net on few {
         std::fs::write(folder.join("labels"), idx(&[10], labels)).unwrap();
     };
     write(&labels);
-    assert_eq!(train(&case.prepare(Overrides::default()).1, 2).outcome, Ok(Outcome::Finished));
+    assert_eq!(train(&case.prepare(&[]).1, 2).outcome, Ok(Outcome::Finished));
 
     labels[7] = 3;
     write(&labels);
-    let (session, run) = case.prepare(Overrides::default());
+    let (session, run) = case.prepare(&[]);
     let error = train(&run, 2).outcome.expect_err("the label 3 of three classes");
     let TrainError::BadIndex { split: "train", sample: 7, .. } = error else {
         panic!("{error:?}");
@@ -299,12 +320,12 @@ loss mse_of_label(output: f32[N, K], label: i32[N]) -> f32[N] {
 }
 ",
     );
-    let trained = train(&case.prepare(Overrides::default()).1, 2);
+    let trained = train(&case.prepare(&[]).1, 2);
     let Err(TrainError::NotFinite { epoch, step: 1, .. }) = trained.outcome else {
         panic!("{:?}", trained.outcome);
     };
     assert!((2..100).contains(&epoch), "epoch {epoch}");
-    let before = train(&case.prepare(epochs(epoch - 1)).1, 2);
+    let before = train(&case.prepare(&[epochs(epoch - 1)]).1, 2);
     assert_eq!(before.outcome, Ok(Outcome::Finished));
     assert_eq!(trained.weights, before.weights);
     let finite = |(_, value): &(String, Tensor)| value.as_f32().iter().all(|x| x.is_finite());
@@ -314,7 +335,7 @@ loss mse_of_label(output: f32[N, K], label: i32[N]) -> f32[N] {
 #[test]
 fn a_run_that_is_asked_to_stop_ends_after_a_whole_step() {
     let case = Case::new(&DIGITS.replace("LAST", ""));
-    let (_, run) = case.prepare(Overrides::default());
+    let (_, run) = case.prepare(&[]);
     let mut pool = Pool::new(2);
     let mut trainer = run.trainer(&mut pool);
     struct Stopping<'a>(&'a AtomicBool);
@@ -351,7 +372,7 @@ train net on drawn {
 fn a_schedule_knows_how_long_the_run_is() {
     let case = Case::new(SCHEDULED);
     for epochs_made in [2, 3] {
-        let (_, run) = case.prepare(epochs(epochs_made));
+        let (_, run) = case.prepare(&[epochs(epochs_made)]);
         let trained = train(&run, 2);
         let steps = 29 * epochs_made;
         for (index, record) in trained.records.epochs.iter().enumerate() {
@@ -368,7 +389,8 @@ fn a_warm_up_as_long_as_the_run_is_refused() {
     let case = Case::new(SCHEDULED);
     let file = case.folder.path().join("main.nn");
     let mut session = Session::new(None);
-    match driver::run(&mut session, &request(&file), &epochs(1), &|_, _| true) {
+    let short = request(&case.file(&[epochs(1)]));
+    match driver::run(&mut session, &short, &Overrides::default(), WATCH) {
         Err(Failure::Program { diagnostics, .. }) => {
             assert_eq!(diagnostics.len(), 1);
             assert_eq!(diagnostics[0].code, "E0310");
@@ -430,8 +452,7 @@ train net on shots {
         let case = Case::new(&PHOTOS.replace("LAYERS", layers));
         photos(case.folder.path());
         let train = |threads, seed| {
-            let trained =
-                train(&case.prepare(Overrides { seed, ..Overrides::default() }).1, threads);
+            let trained = train(&case.prepare(seeded(seed).as_slice()).1, threads);
             assert_eq!(trained.outcome, Ok(Outcome::Finished));
             let epochs = trained.records.epochs.into_iter();
             let scores: Vec<_> = epochs.map(|epoch| (epoch.train, epoch.validation)).collect();
@@ -454,8 +475,8 @@ fn a_schedule_that_would_turn_gradients_round_is_refused() {
         let text = SCHEDULED.replace("train net on drawn {\n", &setting);
         assert!(text.contains(key));
         let case = Case::new(&text);
-        let file = case.folder.path().join("main.nn");
-        let refused = driver::run(&mut Session::new(None), &request(&file), &epochs(3), WATCH);
+        let request = request(&case.folder.path().join("main.nn"));
+        let refused = driver::run(&mut Session::new(None), &request, &Overrides::default(), WATCH);
         let Err(Failure::Program { diagnostics, .. }) = refused else { panic!("{key}") };
         assert_eq!((diagnostics.len(), diagnostics[0].code), (1, "E0310"), "{key}");
         assert!(diagnostics[0].message.starts_with(&format!("the schedule of `{key}` is -")));
@@ -490,7 +511,7 @@ train resnet20 on objects {{
     // Without an instruction for it, a fused multiply-add is a call.
     for target in support::engines::targets().filter(|target| target.fma) {
         for threads in [1, 2, 3] {
-            let run = case.prepare_for(target, Overrides::default()).1;
+            let run = case.prepare_for(target, &[]).1;
             let trained = train(&run, threads);
             assert_eq!(trained.outcome, Ok(Outcome::Finished));
             assert!(

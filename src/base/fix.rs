@@ -8,6 +8,7 @@
 //! ```
 
 use crate::base::source::{FileId, Span};
+use std::ops::Range;
 
 /// One replacement of text; several make a [`Fix`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,14 +68,23 @@ impl Fix {
 
 /// A file's text with its edits made, which do not overlap.
 pub fn apply<'e>(text: &str, edits: impl IntoIterator<Item = &'e Edit>) -> String {
-    let mut edits: Vec<&Edit> = edits.into_iter().collect();
-    edits.sort_by_key(|edit| (edit.span.start, edit.span.end));
+    let bytes = |edit: &'e Edit| edit.span.start as usize..edit.span.end as usize;
+    replaced(text, edits.into_iter().map(|edit| (bytes(edit), edit.text.as_str())))
+}
+
+/// A text with others in the place of some of its bytes.
+pub fn replaced<'e>(
+    text: &str,
+    replacements: impl IntoIterator<Item = (Range<usize>, &'e str)>,
+) -> String {
+    let mut replacements: Vec<(Range<usize>, &str)> = replacements.into_iter().collect();
+    replacements.sort_by_key(|(bytes, _)| (bytes.start, bytes.end));
     let mut edited = String::with_capacity(text.len() + 16);
     let mut done = 0;
-    for edit in edits {
-        edited.push_str(&text[done..edit.span.start as usize]);
-        edited.push_str(&edit.text);
-        done = edit.span.end as usize;
+    for (bytes, replacement) in replacements {
+        edited.push_str(&text[done..bytes.start]);
+        edited.push_str(replacement);
+        done = bytes.end;
     }
     edited.push_str(&text[done..]);
     edited

@@ -10,6 +10,7 @@
 use crate::base::field::{self, Kind, Known, plain};
 use crate::base::fix::Reading;
 use std::collections::HashSet;
+use strsim::osa_distance;
 
 /// How many names are near one at most.
 const MOST: usize = 8;
@@ -119,7 +120,7 @@ fn by_distance<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<
             _ if is_alias(candidate, &word) => ALIAS,
             _ if word == plain(candidate) => SAME_WORD,
             _ if too_long(candidate) => continue,
-            _ => SAME_WORD + edit_distance(name, candidate),
+            _ => SAME_WORD + osa_distance(name, candidate),
         };
         if distance <= SAME_WORD + allowed && seen.insert(candidate) {
             found.push((distance, candidate));
@@ -238,27 +239,6 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
     ("random_rotate", &["randomrotation"]),
     ("random_erase", &["randomerasing", "cutout"]),
 ];
-
-/// Insertions, deletions, replacements and swaps of neighbours between two words.
-fn edit_distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
-    for (i, row) in rows.iter_mut().enumerate() {
-        row[0] = i;
-    }
-    rows[0] = (0..=b.len()).collect();
-    for i in 1..=a.len() {
-        for j in 1..=b.len() {
-            let replaced = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            let mut best = replaced.min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                best = best.min(rows[i - 2][j - 2] + 1);
-            }
-            rows[i][j] = best;
-        }
-    }
-    rows[a.len()][b.len()]
-}
 
 #[cfg(test)]
 mod tests {

@@ -74,10 +74,7 @@ impl Sources {
 
     /// The line and column (both from 1; the column in characters) of a byte offset.
     pub fn line_column(&self, file: FileId, offset: u32) -> (usize, usize) {
-        let before = &self.files[file].text[..offset as usize];
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let line = before.bytes().filter(|&byte| byte == b'\n').count() + 1;
-        (line, before[line_start..].chars().count() + 1)
+        line_column(&self.files[file].text, offset as usize)
     }
 
     /// `name:line:column` of a span's start.
@@ -85,6 +82,14 @@ impl Sources {
         let (line, column) = self.line_column(span.file, span.start);
         format!("{}:{line}:{column}", self.files[span.file].name)
     }
+}
+
+/// The line and column (both from 1; the column in characters) of a byte offset into a text.
+pub fn line_column(text: &str, offset: usize) -> (usize, usize) {
+    let before = &text[..offset];
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let line = before.bytes().filter(|&byte| byte == b'\n').count() + 1;
+    (line, before[line_start..].chars().count() + 1)
 }
 
 /// A range of bytes in one file.

@@ -1,8 +1,8 @@
 //! `nnc bench`: the time of a training step, without data.
 
-use super::Common;
 use super::explain::{self, Limits};
 use super::threads::{self, threads};
+use super::{Common, write};
 use crate::driver::{self, Failure};
 use crate::runtime::pool::Pool;
 use clap::Args;
@@ -66,11 +66,11 @@ impl Bench {
                 report["stream_l2_gb_s"] = json!(streams.cache / 1e9);
                 report["kernels"] = explain::value(actions);
             }
-            println!("{report}");
+            write::line(&report.to_string())?;
             return Ok(0);
         }
-        println!(
-            "{}, batch {}, {threads} thread{}, {}: {:.4} ms a step (fastest {:.4}, {} steps)",
+        let mut text = format!(
+            "{}, batch {}, {threads} thread{}, {}: {:.4} ms a step (fastest {:.4}, {} steps)\n",
             bench.model,
             bench.batch,
             if threads == 1 { "" } else { "s" },
@@ -79,10 +79,10 @@ impl Bench {
             times.fastest * 1e3,
             times.steps,
         );
-        println!(
+        text += &format!(
             "{gflops:.1} GFLOP/s ({gflop:.4} GFLOP a step), {:.0} % of the peak of {peak:.1} \
              GFLOP/s; {} barriers, {} bytes, {:.1} ms from file to first step \
-             ({:.1} to its end)",
+             ({:.1} to its end)\n",
             gflops / peak * 100.0,
             bench.barriers,
             bench.memory_bytes,
@@ -90,8 +90,9 @@ impl Bench {
             bench.first_step_seconds * 1e3,
         );
         if let Some((actions, limits)) = &explained {
-            explain::print(actions, limits);
+            text += &explain::text(actions, limits);
         }
+        write::out(&text)?;
         Ok(0)
     }
 }

@@ -85,8 +85,8 @@ impl Check {
         match format {
             Format::Text if failed => {}
             Format::Text => render::print(&found, &sources),
-            Format::Json => machine::print_json(&found, &sources, main),
-            Format::Sarif => machine::print_sarif(&found, &sources, main),
+            Format::Json => machine::print_json(&found, &sources, main)?,
+            Format::Sarif => machine::print_sarif(&found, &sources, main)?,
         }
         for (index, report) in reports.iter().enumerate() {
             let text = match format {
@@ -171,8 +171,8 @@ fn refused(failure: &Failure, format: Format, main: &Path) -> Result<u8, Failure
     let found = machine::finding(failure, main);
     match format {
         Format::Text => {}
-        Format::Json => machine::print_json(found.as_slice(), &Sources::new(), main),
-        Format::Sarif => machine::print_sarif(found.as_slice(), &Sources::new(), main),
+        Format::Json => machine::print_json(found.as_slice(), &Sources::new(), main)?,
+        Format::Sarif => machine::print_sarif(found.as_slice(), &Sources::new(), main)?,
     }
     Ok(failure.exit_code())
 }

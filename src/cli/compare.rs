@@ -2,10 +2,10 @@
 
 use super::write;
 use crate::base::shown::Show;
+use crate::base::table::{Column, Table};
 use crate::driver::{self, Compared, Failure, Status};
 use clap::Args;
 use serde_json::{Map, Value, json};
-use std::fmt::Write;
 use std::path::PathBuf;
 
 /// Compares runs: a table, and their curves in one picture.
@@ -79,9 +79,9 @@ fn table(runs: &[Compared]) -> String {
         let best = values.reduce(|a, b| if less { a.min(b) } else { a.max(b) });
         best.filter(|_| judged && runs.len() > 1)
     };
-    let mut rows = vec![vec!["run".to_owned(), "status".to_owned()]];
-    rows[0].extend(names.iter().cloned());
-    rows[0].push("set".to_owned());
+    let ends = ["run", "status"].map(Column::left);
+    let numbers = names.iter().map(Column::right);
+    let mut table = Table::new(ends.into_iter().chain(numbers).chain([Column::left("set")]));
     for run in runs {
         let mut row = vec![run.name.shown().to_string(), status(run).to_owned()];
         for name in &names {
@@ -90,27 +90,9 @@ fn table(runs: &[Compared]) -> String {
             row.push(found.map_or("–".to_owned(), |value| format!("{}{mark}", shown(name, value))));
         }
         row.push(run.info.set.join(" ").shown().to_string());
-        rows.push(row);
+        table.row(row);
     }
-    let columns = rows[0].len();
-    let width =
-        |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    let mut text = String::new();
-    for row in &rows {
-        let mut line = String::new();
-        for (column, value) in row.iter().enumerate() {
-            let width = widths[column];
-            let left = column < 2 || column + 1 == columns;
-            let _ = match left {
-                true => write!(line, "{value:<width$}  "),
-                false => write!(line, "{value:>width$}  "),
-            };
-        }
-        text.push_str(line.trim_end());
-        text.push('\n');
-    }
-    text
+    table.text(write::width())
 }
 
 fn shown(name: &str, value: f64) -> String {

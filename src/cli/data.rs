@@ -4,6 +4,7 @@ use super::progress::{Mode, Reading};
 use super::train::listen;
 use super::{Common, render, write};
 use crate::base::shown::Show;
+use crate::base::table::{Column, Table};
 use crate::driver::{self, DataReport, Failure, SplitName, WantedBatch};
 use clap::{Args, ValueEnum};
 use serde_json::json;
@@ -96,20 +97,17 @@ fn text(report: &DataReport, wanted: Option<&WantedBatch>) -> String {
     for field in &report.fields {
         let _ = writeln!(text, "  {:<12} {}", field.name, typed(field.dtype, &field.shape));
     }
-    let shown: Vec<String> = report.classes.iter().map(|it| it.shown().to_string()).collect();
-    let width = shown.iter().map(|it| it.chars().count()).max().unwrap_or(0).clamp(7, 40);
-    let mut row = |name: &str, numbers: Vec<String>| {
-        let _ = write!(text, "{name:<width$}");
-        for number in numbers {
-            let _ = write!(text, "  {number:>10}");
-        }
-        text.push('\n');
-    };
-    row("split", report.splits.iter().map(|(name, ..)| (*name).to_owned()).collect());
-    for (class, name) in shown.iter().enumerate() {
-        row(name, report.splits.iter().map(|(_, _, counts)| counts[class].to_string()).collect());
+    let splits = report.splits.iter();
+    let splits = splits.map(|(name, ..)| Column::right(*name).at_least(10));
+    let names = Column::left("split").at_least(7).at_most(40);
+    let mut table = Table::new(std::iter::once(names).chain(splits));
+    for (class, name) in report.classes.iter().enumerate() {
+        let counts = report.splits.iter().map(|(_, _, counts)| counts[class].to_string());
+        table.row(std::iter::once(name.shown().to_string()).chain(counts));
     }
-    row("samples", report.splits.iter().map(|(_, count, _)| count.to_string()).collect());
+    let counts = report.splits.iter().map(|(_, count, _)| count.to_string());
+    table.row(std::iter::once("samples".to_owned()).chain(counts));
+    text.push_str(&table.text(write::width()));
     if let (Some(batch), Some(wanted)) = (&report.batch, wanted) {
         let _ = writeln!(text, "{}, {} samples:", wanted.described(), batch.samples.len());
         for (name, dtype, shape) in &batch.tensors {

@@ -1,5 +1,6 @@
 //! What an edit changes, as `diff -u` prints it, or the changed lines alone.
 
+use crate::base::fit::shown;
 use crate::base::shown::{Show, visible};
 use console::measure_text_width as columns;
 use similar::{ChangeTag, TextDiff};
@@ -50,18 +51,18 @@ pub fn lines(before: &str, after: &str) -> Vec<Line> {
 pub fn around(line: &Line, width: usize) -> String {
     let head = format!("{:>3} {} ", line.number, if line.removed { '-' } else { '+' });
     let room = width - columns(&head);
-    let text = super::snippet::shown(&line.text);
+    let text = shown(&line.text);
     if columns(&text) <= room {
         return format!("{head}{text}");
     }
     let from = line.differs.saturating_sub(room / 2);
-    let mut shown = String::from(if from > 0 { "…" } else { "" });
+    let mut row = String::from(if from > 0 { "…" } else { "" });
     for c in text.chars().skip(from + usize::from(from > 0)) {
-        if columns(&shown) + 3 > room {
-            shown.push('…');
+        if columns(&row) + 3 > room {
+            row.push('…');
             break;
         }
-        shown.push(c);
+        row.push(c);
     }
-    format!("{head}{shown}")
+    format!("{head}{row}")
 }

@@ -1,6 +1,7 @@
 //! `nnc doctor`: whether the program works on this machine.
 
 use super::{build, cache_folder, memory, write};
+use crate::base::fit::hanging;
 use crate::codegen::Target;
 use crate::driver::{self, Failure, Health};
 use clap::Args;
@@ -46,9 +47,13 @@ impl Doctor {
                         Health::Note => "note",
                         Health::Problem => "problem",
                     };
-                    text.push_str(&format!("{health:<8} {:<17} {}\n", finding.name, finding.found));
-                    if let Some(help) = &finding.help {
-                        text.push_str(&format!("{:<26} {help}\n", ""));
+                    let head = format!("{health:<8} {:<17} ", finding.name);
+                    let texts =
+                        [(head, Some(&finding.found)), (String::new(), finding.help.as_ref())];
+                    for (head, found) in texts {
+                        let Some(found) = found else { continue };
+                        let line = hanging(&format!("{head:<27}{found}"), write::width(), 27);
+                        text.push_str(&format!("{line}\n"));
                     }
                 }
                 text

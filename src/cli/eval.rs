@@ -1,11 +1,12 @@
 //! `nnc eval`: judges a trained model by a split of its data.
 
-use super::progress::{Mode, Reading, push_scores};
+use super::progress::{Mode, Reading, fitted, push_scores};
 use super::threads::{self, threads};
 use super::train::listen;
 use super::trained::TrainedModel;
 use super::write;
 use crate::base::shown::Show;
+use crate::base::table::{Column, Table};
 use crate::driver::{
     self, ClassCounts, Details, Evaluation, Failure, Judged, NumberErrors, Said, SplitName, Worst,
     put_scores,
@@ -90,12 +91,9 @@ impl Eval {
         }
         let mut line = format!("{:<8}", self.split_name());
         push_scores(&mut line, "", &judged.scores);
-        let _ = writeln!(
-            text,
-            "{line}  ({samples} samples of {}, weights of {})",
-            evaluation.data.source,
-            evaluation.weights.shown()
-        );
+        let of = (evaluation.data.source, evaluation.weights.shown());
+        line.push_str(&format!("  ({samples} samples of {}, weights of {})", of.0, of.1));
+        let _ = writeln!(text, "{}", fitted(&line, write::width()));
         if !judged.scores.loss.is_finite() {
             eprintln!("warning: the loss is not finite");
         }
@@ -218,30 +216,33 @@ fn push_worst(text: &mut String, evaluation: &Evaluation, worst: &[Worst]) {
 fn confusion_text(evaluation: &Evaluation, classes: &ClassCounts) -> String {
     let name = |class| class_name(evaluation, classes, class).shown().to_string();
     let names: Vec<String> = (0..classes.each.len()).map(name).collect();
-    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).clamp(5, 30);
-    let last = if classes.counts.is_empty() { "" } else { "  mostly taken for" };
-    let mut text = format!(
-        "{:<width$}  {:>8}  {:>9}  {:>9}{last}\n",
-        "class", "samples", "recall", "precision"
-    );
     let share = |part: u64, all: u64| match all {
         0 => "–".to_owned(),
         all => format!("{:.4}", part as f64 / all as f64),
     };
+    let mut columns = vec![
+        Column::left("class").at_most(30),
+        Column::right("samples").at_least(8),
+        Column::right("recall").at_least(9),
+        Column::right("precision").at_least(9),
+    ];
+    if !classes.counts.is_empty() {
+        columns.push(Column::left("mostly taken for"));
+    }
+    let mut table = Table::new(columns);
     for (class, each) in classes.each.iter().enumerate() {
         let row = classes.counts.get(class).map_or(&[][..], Vec::as_slice);
         let others = row.iter().enumerate().filter(|&(other, &count)| other != class && count > 0);
         let mistaken = others.max_by_key(|&(other, &count)| (count, std::cmp::Reverse(other)));
-        let mistaken = mistaken
-            .map_or(String::new(), |(other, count)| format!("  {} ({count})", names[other]));
-        let name: String = names[class].chars().take(width).collect();
-        let _ = writeln!(
-            text,
-            "{name:<width$}  {:>8}  {:>9}  {:>9}{mistaken}",
-            each.support,
+        let mistaken =
+            mistaken.map_or(String::new(), |(other, count)| format!("{} ({count})", names[other]));
+        table.row([
+            names[class].clone(),
+            each.support.to_string(),
             share(each.right, each.support),
             share(each.right, each.predicted),
-        );
+            mistaken,
+        ]);
     }
-    text
+    table.text(write::width())
 }

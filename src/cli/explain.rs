@@ -6,6 +6,7 @@
 //!   0.0003                                                  barrier
 //! ```
 
+use crate::base::table::{Column, Table};
 use crate::driver::{Explained, ExplainedKernel, Streams};
 use serde_json::{Value, json};
 
@@ -17,55 +18,65 @@ pub struct Limits {
     pub streams: Streams,
 }
 
-/// Prints what the machine can do, and the table.
-pub fn print(actions: &[Explained], limits: &Limits) {
+/// What the machine can do, and the table. It is as wide as the names of kernels and their places are:
+/// a row is a kernel, whatever is on it.
+pub fn text(actions: &[Explained], limits: &Limits) -> String {
     let Limits { peak, streams } = limits;
-    println!(
-        "FMA peak {:.1} GFLOP/s; streams: {:.1} GB/s with memory, {:.1} GB/s with L2\n",
-        peak / 1e9,
-        streams.memory / 1e9,
-        streams.cache / 1e9,
-    );
-    println!("      ms    GFLOP  GFLOP/s   peak       MB    GB/s  stream  kernel");
-    let width = actions.iter().filter_map(|it| it.kernel.as_ref());
-    let width = width.map(|kernel| kernel.name.chars().count()).max().unwrap_or(0);
+    let titles = TITLES.into_iter().zip(LEAST).zip(GAPS);
+    let numbers = titles.map(|((title, least), gap)| Column::right(title).at_least(least).gap(gap));
+    let mut table = Table::new(numbers.chain([Column::left("kernel"), Column::left("")]));
+    let barrier = |seconds: f64, name: &str| {
+        let time = format!("{:.4}", seconds * 1e3);
+        std::iter::once(time).chain([const { String::new() }; 6]).chain([name.to_owned()])
+    };
     for action in actions {
         match &action.kernel {
             Some(kernel) => {
-                let place = kernel.place.as_deref().unwrap_or("");
-                let (name, work) = (&kernel.name, work(kernel, action.seconds, limits));
-                let row = format!("{work}  {name:width$}  {place}");
-                println!("{}", row.trim_end());
+                let place = kernel.place.clone().unwrap_or_default();
+                let work = work(kernel, action.seconds, limits);
+                table.row(work.into_iter().chain([kernel.name.clone(), place]));
             }
-            None => println!("{:8.4}{:54}barrier", action.seconds * 1e3, ""),
+            None => table.row(barrier(action.seconds, "barrier")),
         }
     }
     let (total, barriers) = total(actions);
-    println!("{}  {}", work(&total, seconds(actions), limits), total.name);
-    println!("{barriers:8.4}{:54}of it in barriers", "");
+    let all = work(&total, seconds(actions), limits);
+    table.row(all.into_iter().chain([total.name]));
+    table.row(barrier(barriers, "of it in barriers"));
+    format!(
+        "FMA peak {:.1} GFLOP/s; streams: {:.1} GB/s with memory, {:.1} GB/s with L2\n\n{}",
+        peak / 1e9,
+        streams.memory / 1e9,
+        streams.cache / 1e9,
+        table.text(usize::MAX),
+    )
 }
 
+/// The columns of numbers, how wide they are at least, and the spaces before each.
+const TITLES: [&str; 7] = ["ms", "GFLOP", "GFLOP/s", "peak", "MB", "GB/s", "stream"];
+const LEAST: [usize; 7] = [8, 8, 8, 6, 8, 7, 7];
+const GAPS: [usize; 7] = [0, 1, 1, 1, 1, 1, 1];
+
 /// The numbers of a row.
-fn work(kernel: &ExplainedKernel, seconds: f64, limits: &Limits) -> String {
+fn work(kernel: &ExplainedKernel, seconds: f64, limits: &Limits) -> [String; 7] {
     let (flop, bytes) = (kernel.operations.total() as f64, kernel.bytes as f64);
     let (flops, rate) = (flop / seconds, bytes / seconds);
-    format!(
-        "{:8.4} {:8.4} {:8.1} {:4.0} % {:8.3} {:7.1} {:5.0} %",
-        seconds * 1e3,
-        flop / 1e9,
-        flops / 1e9,
-        100.0 * flops / limits.peak,
-        bytes / 1e6,
-        rate / 1e9,
-        100.0 * rate / limits.streams.memory,
-    )
+    [
+        format!("{:.4}", seconds * 1e3),
+        format!("{:.4}", flop / 1e9),
+        format!("{:.1}", flops / 1e9),
+        format!("{:.0} %", 100.0 * flops / limits.peak),
+        format!("{:.3}", bytes / 1e6),
+        format!("{:.1}", rate / 1e9),
+        format!("{:.0} %", 100.0 * rate / limits.streams.memory),
+    ]
 }
 
 fn seconds(actions: &[Explained]) -> f64 {
     actions.iter().map(|action| action.seconds).sum()
 }
 
-/// All kernels together, and milliseconds in barriers.
+/// All kernels together, and seconds in barriers.
 fn total(actions: &[Explained]) -> (ExplainedKernel, f64) {
     let kernels: Vec<_> = actions.iter().filter_map(|action| action.kernel.as_ref()).collect();
     let waits = actions.iter().filter(|action| action.kernel.is_none());
@@ -81,7 +92,7 @@ fn total(actions: &[Explained]) -> (ExplainedKernel, f64) {
         operations,
         bytes: kernels.iter().map(|kernel| kernel.bytes).sum(),
     };
-    (total, waits.map(|wait| wait.seconds).sum::<f64>() * 1e3)
+    (total, waits.map(|wait| wait.seconds).sum())
 }
 
 /// The table for programs to read: one object an action.

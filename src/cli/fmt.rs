@@ -26,7 +26,7 @@ impl Fmt {
         for path in &self.files {
             match self.format_one(path) {
                 Ok(changed) if self.check && changed => {
-                    println!("{}", path.shown());
+                    write::line(&path.shown().to_string())?;
                     code = code.max(1);
                 }
                 Ok(_) => {}

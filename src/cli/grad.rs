@@ -1,7 +1,7 @@
 //! `nnc grad`: one training step on given tensors, to hold against another framework.
 
 use super::threads::threads;
-use super::{Common, Options, TargetName};
+use super::{Common, Options, TargetName, write};
 use crate::base::shown::Show;
 use crate::driver::{self, Engine, Failure, Graded};
 use clap::{Args, ValueEnum};
@@ -96,7 +96,8 @@ impl Grad {
         common.print_timings(&session.timings);
         notes(&graded);
         let (written, out) = (graded.written, asked.out.shown());
-        println!("{}, batch {}: {written} tensors in {out}", graded.model, graded.batch);
+        let (model, batch) = (&graded.model, graded.batch);
+        write::line(&format!("{model}, batch {batch}: {written} tensors in {out}"))?;
         Ok(0)
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Lines and columns count from 1, columns in characters; an end is one past the last character.
 
+use super::write;
 use crate::base::codes;
 use crate::base::diagnostic::{Diagnostic, Severity};
 use crate::base::source::{Sources, Span};
@@ -11,14 +12,15 @@ use std::path::Path;
 
 /// Prints one object a finding on standard output. What has no place in a program is about `main`, the
 /// file that was named.
-pub fn print_json(found: &[Diagnostic], sources: &Sources, main: &Path) {
+pub fn print_json(found: &[Diagnostic], sources: &Sources, main: &Path) -> Result<(), Failure> {
     for finding in found {
         let mut finding = of(finding, sources);
         if finding["file"].is_null() {
             finding["file"] = json!(main.to_string_lossy());
         }
-        println!("{finding}");
+        write::line(&finding.to_string())?;
     }
+    Ok(())
 }
 
 /// Why there is nothing else to say, as a finding about the file that was named.
@@ -28,7 +30,7 @@ pub fn finding(failure: &Failure, main: &Path) -> Option<Diagnostic> {
         Failure::Bug { pass, message, .. } => {
             format!("nnc has a bug: pass `{pass}` failed: {message}")
         }
-        Failure::Program { .. } | Failure::Interrupted(_) => return None,
+        Failure::Program { .. } | Failure::Output(_) | Failure::Interrupted(_) => return None,
     };
     // Only a file that cannot be read has a code; the rest happens behind a program that is sound.
     let code = if source_text(main).is_err() { codes::MISSING_FILE } else { "" };
@@ -100,7 +102,7 @@ fn place(span: Span, sources: &Sources) -> Value {
 }
 
 /// Prints a SARIF 2.1.0 log with all findings on standard output.
-pub fn print_sarif(found: &[Diagnostic], sources: &Sources, main: &Path) {
+pub fn print_sarif(found: &[Diagnostic], sources: &Sources, main: &Path) -> Result<(), Failure> {
     let rules: Vec<Value> = codes::TABLE
         .iter()
         .filter(|code| found.iter().any(|finding| finding.code == code.code))
@@ -120,7 +122,7 @@ pub fn print_sarif(found: &[Diagnostic], sources: &Sources, main: &Path) {
             "results": results,
         }],
     });
-    println!("{log:#}");
+    write::line(&format!("{log:#}"))
 }
 
 fn result(finding: &Diagnostic, sources: &Sources, main: &Path) -> Value {

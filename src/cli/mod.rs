@@ -4,10 +4,8 @@
 //! output, progress and diagnostics to standard error. Exit codes: 0 fine, 1 the user's program
 //! or data is wrong, 2 usage or input/output, 101 a bug of ours, 130 interrupted.
 
-// Before the modules, which get these instead of the standard ones: `write` says why.
-macro_rules! println {
-    ($($text:tt)*) => { $crate::cli::write::print(&(format!($($text)*) + "\n")) };
-}
+// Before the modules, which get this instead of the standard one: `write` says why. Results go through
+// `write::out`, whose failure is the command's.
 macro_rules! eprintln {
     ($($text:tt)*) => { $crate::cli::write::note(&format!($($text)*)) };
 }
@@ -50,10 +48,11 @@ use crate::base::shown::{Show, visible_lines};
 use crate::driver::{self, Failure, Timing};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::borrow::Cow;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Exit code of a run that Ctrl-C ended.
+/// Exit code of a run that Ctrl-C ended, as of [`Failure::Interrupted`].
 const INTERRUPTED: u8 = 130;
 
 /// Compiles and trains neural networks: one file, one binary, a step at the speed of the
@@ -163,7 +162,9 @@ pub fn main() -> ExitCode {
     };
     quiet_panics();
     allocator::explain_refusals();
-    let ready = threads::spare_address_space().and_then(|()| threads::from_environment());
+    let ready = threads::spare_address_space()
+        .and_then(|()| threads::from_environment())
+        .and_then(|_| render::check_environment());
     if let Err(failure) = ready {
         return ExitCode::from(report(&failure));
     }
@@ -200,20 +201,12 @@ fn report(failure: &Failure) -> u8 {
         Failure::Program { diagnostics, sources } => {
             render::print(diagnostics, sources);
             eprintln!("{}", render::count(diagnostics));
-            1
         }
-        Failure::Data(message) => {
-            eprintln!("error: {message}");
-            1
-        }
-        Failure::Io(message) => {
-            eprintln!("error: {message}");
-            2
-        }
-        Failure::Interrupted(message) => {
-            eprintln!("{message}");
-            INTERRUPTED
-        }
+        Failure::Data(message) | Failure::Io(message) => eprintln!("error: {message}"),
+        // Whoever has closed the pipe wants to hear no more.
+        Failure::Output(error) if error.kind() == ErrorKind::BrokenPipe => {}
+        Failure::Output(error) => eprintln!("error: cannot write to standard output: {error}"),
+        Failure::Interrupted(message) => eprintln!("{message}"),
         Failure::Bug { pass, message, dump } => {
             eprintln!("nnc has a bug: pass `{pass}` failed: {message}");
             match dump {
@@ -221,9 +214,9 @@ fn report(failure: &Failure) -> u8 {
                 None => eprintln!("What it was given could not be written to a file."),
             }
             eprintln!("Please report it with that file.");
-            101
         }
     }
+    failure.exit_code()
 }
 
 /// Keeps a panic silent that becomes a report of its own: inside a pass or an image decoder.

@@ -88,30 +88,24 @@ impl Predict {
     }
 
     fn csv_header(&self, predictor: &Predictor) -> String {
-        let ranks = |of: &[&str]| -> String {
-            let columns =
-                (1..=self.top).flat_map(|rank| of.iter().map(move |it| format!("{it}_{rank}")));
-            columns.collect::<Vec<_>>().join(",")
+        let ranks = |of: [&str; 2]| -> Vec<String> {
+            (1..=self.top).flat_map(|rank| of.map(|it| format!("{it}_{rank}"))).collect()
         };
-        let columns = match predictor.task() {
+        let columns: Vec<String> = match predictor.task() {
             Task::Class { scale, .. } | Task::Labels { labels: 1, scale } => {
                 let sure = if scale.is_sure() { "probability" } else { "score" };
                 match self.top {
-                    1 => format!("class,{sure}"),
-                    _ => ranks(&["class", sure]),
+                    1 => ["class", sure].map(str::to_owned).to_vec(),
+                    _ => ranks(["class", sure]),
                 }
             }
-            Task::ClassPerPosition { .. } => {
-                let columns = predictor.classes().iter().map(|class| csv::field(class));
-                columns.collect::<Vec<_>>().join(",")
-            }
+            Task::ClassPerPosition { .. } => predictor.classes().to_vec(),
             Task::Labels { .. } | Task::Numbers { .. } | Task::Other => {
                 let numbers: usize = predictor.shape().iter().product();
-                let columns = (0..numbers).map(|index| format!("output_{index}"));
-                columns.collect::<Vec<_>>().join(",")
+                (0..numbers).map(|index| format!("output_{index}")).collect()
             }
         };
-        format!("file,{columns}\n")
+        csv::row(std::iter::once("file".to_owned()).chain(columns))
     }
 
     fn print(
@@ -163,10 +157,10 @@ impl Predict {
             // It has been told on standard error.
             Answer::Unreadable(_) => return,
         };
-        let _ = match self.csv {
-            true => writeln!(text, "{},{}", csv::cell(&name), parts.join(",")),
-            false => writeln!(text, "{}: {}", name.shown(), parts.join("  ")),
-        };
+        text.push_str(&match self.csv {
+            true => csv::row(std::iter::once(csv::cell(&name)).chain(parts)),
+            false => format!("{}: {}\n", name.shown(), parts.join("  ")),
+        });
     }
 }
 

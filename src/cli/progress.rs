@@ -3,13 +3,14 @@
 //!
 //! Progress goes to standard error; the JSON lines, which are a result, to standard output.
 
-use super::render;
+use super::{render, write};
 use crate::base::shown::visible_lines;
-use crate::driver::epoch_json;
+use crate::base::units::{compact, duration};
+use crate::driver::{Failure, epoch_json};
 use crate::runtime::pool::ThreadChange;
 use crate::runtime::trainer::{Decision, EpochRecord, Event, Scores, Watcher};
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fmt::Write;
 use std::io::IsTerminal;
 use std::sync::OnceLock;
@@ -42,8 +43,12 @@ impl Mode {
 }
 
 /// Shows a run's events.
-pub struct Progress {
+pub struct Progress<'a> {
     mode: Mode,
+    /// Set to end the run where nobody reads its lines any more.
+    stop: &'a AtomicBool,
+    /// Why a line could not be written.
+    failed: Option<Failure>,
     bar: Option<ProgressBar>,
     /// Seconds of the epochs that this process has seen, and how many.
     seconds: f64,
@@ -59,12 +64,38 @@ pub struct Progress {
 /// Batches of an epoch that are reported one by one when they are left out.
 const SKIPPED_TOLD: usize = 3;
 
-impl Progress {
-    /// Nothing shown yet.
-    pub fn new(mode: Mode) -> Self {
+impl<'a> Progress<'a> {
+    /// Nothing shown yet. A run is stopped through `stop` where its lines cannot be written.
+    pub fn new(mode: Mode, stop: &'a AtomicBool) -> Self {
         let started = Instant::now();
         let shown = (String::new(), None);
-        Progress { mode, bar: None, seconds: 0.0, epochs: 0, started, skipped: 0, shown }
+        Progress {
+            mode,
+            stop,
+            failed: None,
+            bar: None,
+            seconds: 0.0,
+            epochs: 0,
+            started,
+            skipped: 0,
+            shown,
+        }
+    }
+
+    /// What kept a line from being written, if anything did.
+    pub fn written(&mut self) -> Result<(), Failure> {
+        self.failed.take().map_or(Ok(()), Err)
+    }
+
+    /// Writes a JSON object on standard output. Callers come from within a step, so a failure is kept
+    /// until the run has ended, with its checkpoint.
+    fn object(&mut self, object: &Value) {
+        if self.failed.is_none()
+            && let Err(failure) = write::line(&object.to_string())
+        {
+            self.failed = Some(failure);
+            self.stop.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Prints a line above the bar, if there is one.
@@ -94,7 +125,7 @@ impl Progress {
         let left = (epochs - record.epoch.min(epochs)) as f64 * self.seconds / self.epochs as f64;
         match self.mode {
             Mode::Quiet => {}
-            Mode::Json => println!("{}", epoch_json(record)),
+            Mode::Json => self.object(&epoch_json(record)),
             Mode::Lines | Mode::Bar => {
                 self.line(&epoch_line(record, epochs, left));
                 if decision.lowered {
@@ -106,13 +137,13 @@ impl Progress {
 
     fn notice(&mut self, text: &str) {
         match self.mode {
-            Mode::Json => println!("{}", json!({ "event": "notice", "text": text })),
+            Mode::Json => self.object(&json!({ "event": "notice", "text": text })),
             Mode::Quiet | Mode::Lines | Mode::Bar => self.line(text),
         }
     }
 }
 
-impl Watcher for Progress {
+impl Watcher for Progress<'_> {
     fn event(&mut self, event: Event<'_>) {
         match event {
             Event::EpochStarted { epoch, epochs, steps } if self.mode == Mode::Bar => {
@@ -192,17 +223,17 @@ pub fn say(text: &str) {
 }
 
 /// The same on standard output.
-pub fn tell(text: &str) {
+pub fn tell(text: &str) -> Result<(), Failure> {
     match std::io::stdout().is_terminal() {
-        true => println!("{}", fitted(&visible_lines(text), render::terminal_width())),
-        false => println!("{text}"),
+        true => write::line(&fitted(&visible_lines(text), write::width())),
+        false => write::line(text),
     }
 }
 
 /// A line as rows that are at most so wide, where no word is wider. Two spaces stand between things:
 /// a row is broken there if it can be, so that `loss 0.2891` stays in one piece. Rows behind the
 /// first are indented.
-fn fitted(text: &str, width: usize) -> String {
+pub fn fitted(text: &str, width: usize) -> String {
     const INDENT: &str = "  ";
     let wide = |text: &str| console::measure_text_width(text);
     if wide(text) <= width {
@@ -274,7 +305,7 @@ const WORTH_SAYING: f64 = 0.03;
 fn skipped_line(epoch: usize, step: usize, what: &str, lr_scale: f64) -> String {
     let mut text = format!("step {step} of epoch {epoch} is left out: {what} is not finite");
     if lr_scale < 1.0 {
-        text.push_str(&format!("; {} of the learning rate is left", short(lr_scale as f32)));
+        text.push_str(&format!("; {} of the learning rate is left", compact(lr_scale as f32)));
     }
     text
 }
@@ -287,9 +318,9 @@ fn epoch_line(record: &EpochRecord, epochs: usize, left: f64) -> String {
         push_scores(&mut line, "val_", validation);
     }
     for (name, value) in &record.scheduled {
-        line.push_str(&format!("  {name} {}", short(*value)));
+        line.push_str(&format!("  {name} {}", compact(*value)));
     }
-    line.push_str(&format!("  grad {}", short(record.grad_norm as f32)));
+    line.push_str(&format!("  grad {}", compact(record.grad_norm as f32)));
     let rate = record.samples as f64 / record.seconds;
     line.push_str(&format!("  {:.2} s  {rate:.0} samples/s", record.seconds));
     let waiting = record.data_seconds / record.seconds;
@@ -300,27 +331,6 @@ fn epoch_line(record: &EpochRecord, epochs: usize, left: f64) -> String {
         line.push_str(&format!("  eta {}", duration(left)));
     }
     line
-}
-
-/// `8 s`, `3 min 05 s`, `2 h 10 min`.
-pub fn duration(seconds: f64) -> String {
-    let whole = seconds.round() as u64;
-    let (hours, minutes, rest) = (whole / 3600, whole / 60 % 60, whole % 60);
-    match (hours, minutes) {
-        (0, 0) => format!("{rest} s"),
-        (0, minutes) => format!("{minutes} min {rest:02} s"),
-        (hours, minutes) => format!("{hours} h {minutes:02} min"),
-    }
-}
-
-/// A number of any size in three digits: `0.05`, `8.21e-4`.
-fn short(value: f32) -> String {
-    let digits = if value.abs() < 0.01 && value != 0.0 {
-        format!("{value:.2e}")
-    } else {
-        format!("{value:.4}").trim_end_matches('0').trim_end_matches('.').to_owned()
-    };
-    if digits.is_empty() { "0".into() } else { digits }
 }
 
 /// Appends `  loss 0.1234  accuracy 0.9876`, each name behind a prefix.

@@ -13,28 +13,71 @@
 //!        2 + let narrow = x |> dense(9)
 //! ```
 //!
+//! [`Drawing`] is a report handler of `miette` and knows nothing but its protocol, in which
+//! [`Reported`] puts what there is to say. `NNC_REPORT=narrated` has miette's own narrator tell the
+//! same in sentences, for screen readers.
+//!
 //! Labels in another file than the primary one are shown below it, as lines of that file. The width
 //! is the terminal's, or 100 columns where standard error is not a terminal, so that what a pipe
 //! sees does not depend on the window; nothing is wider.
 
 use super::diff;
-use super::snippet::{self, FRAME, Paint, wrapped};
-use crate::base::diagnostic::{Diagnostic, Label, Severity};
-use crate::base::fix::{Fix, apply};
+use super::snippet::{self, FRAME, Paint};
+use crate::base::diagnostic::{Diagnostic, Severity};
+use crate::base::fit::wrapped;
+use crate::base::fix::replaced;
+use crate::base::reported::{ELSEWHERE, FIX, Reported};
 use crate::base::shown::visible_lines;
-use crate::base::source::{FileId, Sources};
+use crate::base::source::Sources;
+use crate::driver::Failure;
+use miette::{Diagnostic as Protocol, LabeledSpan, NarratableReportHandler, ReportHandler};
+use std::fmt::{self, Display};
 use std::io::IsTerminal;
 
 /// The width of reports that no terminal shows.
 const PIPED_WIDTH: usize = 100;
+
+/// The variable that says how diagnostics are told.
+const VARIABLE: &str = "NNC_REPORT";
+
+/// How diagnostics are told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// Drawn: lines, marks below them, colours.
+    Drawn,
+    /// In sentences, by miette's narrator.
+    Narrated,
+}
+
+fn form() -> Result<Form, Failure> {
+    match std::env::var_os(VARIABLE) {
+        None => Ok(Form::Drawn),
+        Some(form) if form.is_empty() || form == "drawn" => Ok(Form::Drawn),
+        Some(form) if form == "narrated" => Ok(Form::Narrated),
+        Some(form) => {
+            let form = form.to_string_lossy();
+            Err(Failure::Io(format!("{VARIABLE} is `{form}`; it can be `drawn` or `narrated`")))
+        }
+    }
+}
+
+/// Whether the environment says how diagnostics are told in words that are known.
+pub fn check_environment() -> Result<(), Failure> {
+    form().map(drop)
+}
 
 /// Prints diagnostics on standard error.
 pub fn print(diagnostics: &[Diagnostic], sources: &Sources) {
     let terminal = std::io::stderr().is_terminal();
     let color = terminal && std::env::var_os("NO_COLOR").is_none();
     let width = if terminal { console_width() } else { PIPED_WIDTH };
+    // It was checked before anything else.
+    let narrated = form().is_ok_and(|form| form == Form::Narrated);
     for diagnostic in diagnostics {
-        super::write::painted(&render(diagnostic, sources, width, color));
+        match narrated {
+            true => super::write::note(&narrate(diagnostic, sources)),
+            false => super::write::painted(&render(diagnostic, sources, width, color)),
+        }
     }
 }
 
@@ -69,78 +112,121 @@ pub fn terminal_width() -> usize {
     usize::from(columns).max(40)
 }
 
-/// One diagnostic as text.
+/// One diagnostic, drawn.
 pub fn render(diagnostic: &Diagnostic, sources: &Sources, width: usize, color: bool) -> String {
-    let (word, blame) = match diagnostic.severity {
-        Severity::Error => ("error", 31),
-        Severity::Warning => ("warning", 33),
-    };
-    let paint = Paint { color, blame };
-    let mut text = String::new();
-    let head = format!("{word}[{}]: ", diagnostic.code);
-    push_wrapped(&mut text, &head, &diagnostic.message, width, |head| paint.paint(blame, head));
-    for file in files(diagnostic) {
-        let labels: Vec<&Label> =
-            diagnostic.labels.iter().filter(|label| label.span.file == file).collect();
-        snippet::push(&mut text, (file, &labels), sources, width, paint);
-    }
-    let plain = |word: &str| paint.paint(FRAME, word);
-    for note in &diagnostic.notes {
-        push_wrapped(&mut text, "  note: ", note, width, plain);
-    }
-    for line in diagnostic.help.iter().flat_map(|help| help.lines()) {
-        push_wrapped(&mut text, "  help: ", line, width, plain);
-    }
-    for fix in &diagnostic.fixes {
-        push_fix(&mut text, fix, sources, width, paint);
-    }
-    text
+    told(&Drawing { width, color }, &Reported::new(diagnostic, sources))
 }
 
-/// The files that labels point into, that of the primary one first.
-fn files(diagnostic: &Diagnostic) -> Vec<FileId> {
-    let mut files: Vec<FileId> = diagnostic.place().map(|place| place.file).into_iter().collect();
-    for label in &diagnostic.labels {
-        if !files.contains(&label.span.file) {
-            files.push(label.span.file);
+/// One diagnostic in sentences.
+pub fn narrate(diagnostic: &Diagnostic, sources: &Sources) -> String {
+    told(&NarratableReportHandler::new(), &Reported::new(diagnostic, sources))
+}
+
+/// What a handler makes of a report.
+fn told(handler: &dyn ReportHandler, report: &dyn Protocol) -> String {
+    struct Told<'a>(&'a dyn ReportHandler, &'a dyn Protocol);
+    impl Display for Told<'_> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            self.0.debug(self.1, f)
         }
     }
-    files
+    Told(handler, report).to_string()
 }
 
-/// Appends a text behind a word, broken between words; further lines stand under the first.
-fn push_wrapped(
-    text: &mut String,
-    word: &str,
-    says: &str,
+/// Draws reports.
+#[derive(Clone, Copy, Debug)]
+struct Drawing {
+    /// Columns that nothing is wider than.
     width: usize,
-    painted: impl Fn(&str) -> String,
-) {
-    let indent = console::measure_text_width(word);
-    for (index, row) in wrapped(&visible_lines(says), width - indent).into_iter().enumerate() {
-        let begin = if index == 0 { painted(word) } else { " ".repeat(indent) };
-        text.push_str(format!("{begin}{row}").trim_end());
-        text.push('\n');
+    /// Whether a terminal shows colours.
+    color: bool,
+}
+
+impl ReportHandler for Drawing {
+    fn debug(&self, report: &dyn Protocol, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (word, blame) = match report.severity() {
+            Some(miette::Severity::Error) | None => ("error", 31),
+            Some(miette::Severity::Warning) => ("warning", 33),
+            Some(miette::Severity::Advice) => ("advice", 36),
+        };
+        let paint = Paint { color: self.color, blame };
+        let code = report.code().map_or(String::new(), |code| format!("[{code}]"));
+        let mut text = String::new();
+        self.push_wrapped(&mut text, &format!("{word}{code}: "), &report.to_string(), |head| {
+            paint.paint(blame, head)
+        });
+        self.push_snippet(&mut text, report, paint);
+        let related = || report.related().into_iter().flatten();
+        let is = |report: &dyn Protocol, kind: &str| {
+            report.code().is_some_and(|code| code.to_string() == kind)
+        };
+        for elsewhere in related().filter(|it| is(*it, ELSEWHERE)) {
+            self.push_snippet(&mut text, elsewhere, paint);
+        }
+        let plain = |word: &str| paint.paint(FRAME, word);
+        for note in related().filter(|it| !is(*it, ELSEWHERE) && !is(*it, FIX)) {
+            self.push_wrapped(&mut text, "  note: ", &note.to_string(), plain);
+        }
+        let help = report.help().map_or(String::new(), |help| help.to_string());
+        for line in help.lines() {
+            self.push_wrapped(&mut text, "  help: ", line, plain);
+        }
+        for fix in related().filter(|it| is(*it, FIX)) {
+            self.push_fix(&mut text, fix, paint);
+        }
+        f.write_str(&text)
     }
 }
 
-/// A fix as the lines that it changes.
-fn push_fix(text: &mut String, fix: &Fix, sources: &Sources, width: usize, paint: Paint) {
-    const INDENT: usize = 7;
-    let Some(file) = fix.file() else { return };
-    let source = sources.file(file);
-    let checked = match (fix.checked, fix.automatic) {
-        (true, true) => " (checked)",
-        (true, false) => " (checked; `--fix` does not make it)",
-        (false, _) => "",
-    };
-    let title = format!("{}{checked}", fix.title);
-    push_wrapped(text, "  fix: ", &title, width, |word| paint.paint(GREEN, word));
-    for line in diff::lines(&source.text, &apply(&source.text, &fix.edits)) {
-        let code = if line.removed { RED } else { GREEN };
-        let shown = diff::around(&line, width - INDENT);
-        text.push_str(&format!("{:INDENT$}{}\n", "", paint.paint(code, &shown)));
+impl Drawing {
+    /// Appends a text behind a word, broken between words; further lines stand under the first.
+    fn push_wrapped(
+        &self,
+        text: &mut String,
+        word: &str,
+        says: &str,
+        painted: impl Fn(&str) -> String,
+    ) {
+        let indent = console::measure_text_width(word);
+        let rows = wrapped(&visible_lines(says), self.width - indent);
+        for (index, row) in rows.into_iter().enumerate() {
+            let begin = if index == 0 { painted(word) } else { " ".repeat(indent) };
+            text.push_str(format!("{begin}{row}").trim_end());
+            text.push('\n');
+        }
     }
+
+    /// The labelled lines of a report's text, if it has any.
+    fn push_snippet(&self, text: &mut String, report: &dyn Protocol, paint: Paint) {
+        if let Some((source, labels)) = labelled(report) {
+            snippet::push(text, &source, &labels, self.width, paint);
+        }
+    }
+
+    /// A fix as the lines that it changes.
+    fn push_fix(&self, text: &mut String, fix: &dyn Protocol, paint: Paint) {
+        const INDENT: usize = 7;
+        self.push_wrapped(text, "  fix: ", &fix.to_string(), |word| paint.paint(GREEN, word));
+        let Some((source, edits)) = labelled(fix) else { return };
+        let edit = |edit: &LabeledSpan| edit.offset()..edit.offset() + edit.len();
+        let edits = edits.iter().map(|it| (edit(it), it.label().unwrap_or_default()));
+        for line in diff::lines(&source.text, &replaced(&source.text, edits)) {
+            let code = if line.removed { RED } else { GREEN };
+            let shown = diff::around(&line, self.width - INDENT);
+            text.push_str(&format!("{:INDENT$}{}\n", "", paint.paint(code, &shown)));
+        }
+    }
+}
+
+/// A report's labels, and the whole text that they are in.
+fn labelled(report: &dyn Protocol) -> Option<(snippet::Source, Vec<LabeledSpan>)> {
+    let labels: Vec<LabeledSpan> = report.labels()?.collect();
+    // All lines before a label and behind it are the text from its beginning.
+    let first = labels.first()?.inner();
+    let contents = report.source_code()?.read_span(first, usize::MAX, usize::MAX).ok()?;
+    let name = contents.name().unwrap_or_default().to_owned();
+    let text = String::from_utf8_lossy(contents.data()).into_owned();
+    Some((snippet::Source { name, text }, labels))
 }
 
 const RED: u8 = 31;
@@ -151,8 +237,7 @@ mod tests {
     use super::*;
     use crate::base::source::Span;
 
-    #[test]
-    fn a_report_shows_the_line_the_label_the_help_and_the_other_file() {
+    fn example() -> (Sources, Diagnostic) {
         let mut sources = Sources::new();
         let main = sources.add("main.nn", "model m(x: f32[N, 4]) { x |> relux }\n");
         let other = sources.add("other.nn", "layer relu2(x) { x }\n");
@@ -161,6 +246,12 @@ mod tests {
             .label(Span::new(other, 6, 11), "a layer of a similar name")
             .help("did you mean `relu`?")
             .note("a fact that is long enough to need a second line ".repeat(3));
+        (sources, diagnostic)
+    }
+
+    #[test]
+    fn a_report_shows_the_line_the_label_the_help_and_the_other_file() {
+        let (sources, diagnostic) = example();
         let text = render(&diagnostic, &sources, 100, false);
         for part in [
             "error[E0102]: unknown layer",
@@ -173,5 +264,22 @@ mod tests {
             assert!(text.contains(part), "{part} is missing from\n{text}");
         }
         assert!(text.lines().all(|line| line.chars().count() <= 100));
+    }
+
+    #[test]
+    fn a_narration_has_the_same_in_sentences() {
+        let (sources, diagnostic) = example();
+        let text = narrate(&diagnostic, &sources);
+        for part in [
+            "unknown layer `relux`\n    Diagnostic severity: error",
+            "Begin snippet for main.nn starting at line 1, column 1",
+            "label at line 1, columns 30 to 34: not found",
+            "diagnostic help: did you mean `relu`?",
+            "Advice: see other.nn",
+            "a layer of a similar name",
+            "Advice: a fact",
+        ] {
+            assert!(text.contains(part), "{part} is missing from\n{text}");
+        }
     }
 }

@@ -5,6 +5,7 @@ use super::run::STOPPED;
 use super::train::{self, Asked, Said, Training};
 use super::{Options, write};
 use crate::base::shown::Show;
+use crate::base::table::{Column, Table};
 use crate::driver::{
     self, Failure, Left, Member, Place, RunResult, Series, Setting, columns, spread,
 };
@@ -143,12 +144,9 @@ fn table(results: &[(Member, RunResult)]) -> String {
         return String::new();
     };
     let names: Vec<String> = columns(first).into_iter().map(|(name, _)| name).collect();
-    let mut rows = vec![{
-        let mut header = vec![String::new()];
-        header.extend(names.iter().cloned());
-        header.push("runs".into());
-        header
-    }];
+    let numbers = names.iter().map(Column::right);
+    let columns = std::iter::once(Column::left("")).chain(numbers).chain([Column::right("runs")]);
+    let mut table = Table::new(columns);
     for (name, results) in &groups {
         let mut row = vec![name.shown().to_string()];
         let values = by_column(results);
@@ -161,20 +159,9 @@ fn table(results: &[(Member, RunResult)]) -> String {
             }
         }));
         row.push(results.len().to_string());
-        rows.push(row);
+        table.row(row);
     }
-    let width =
-        |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..rows[0].len()).map(width).collect();
-    let mut text = String::new();
-    for row in &rows {
-        let _ = write!(text, "{:<width$}", row[0], width = widths[0]);
-        for (value, width) in row.iter().zip(&widths).skip(1) {
-            let _ = write!(text, "  {value:>width$}");
-        }
-        text.push('\n');
-    }
-    text
+    table.text(write::width())
 }
 
 /// The values of all runs, by column.

@@ -3,7 +3,7 @@
 
 use super::progress::{Mode, Progress, Reading, push_scores, say, tell};
 use super::run::{STOPPED, flags};
-use super::{Options, render, threads};
+use super::{Options, render, threads, write};
 use crate::base::diagnostic::Diagnostic;
 use crate::base::shown::{Show, quoted};
 use crate::driver::{
@@ -187,8 +187,8 @@ pub fn train(asked: &Asked<'_>, job: &Job) -> Result<Option<(Prepared, Ended)>, 
     let new = |warning: &&Diagnostic| asked.said.is_new(&format!("{warning:?}"));
     let warnings: Vec<Diagnostic> = prepared.run.warnings.iter().filter(new).cloned().collect();
     render::print(&warnings, &prepared.session.sources);
-    let mut progress = Progress::new(mode);
-    announce(asked, &prepared, &progress, pool.threads());
+    let mut progress = Progress::new(mode, asked.stop);
+    announce(asked, &prepared, &progress, pool.threads())?;
     asked.options.print_timings(&prepared.session.timings);
     if asked.dry_run {
         let arena = prepared.run.arena(pool.threads()) as f64 / 1e6;
@@ -196,11 +196,17 @@ pub fn train(asked: &Asked<'_>, job: &Job) -> Result<Option<(Prepared, Ended)>, 
         return Ok(None);
     }
     let ended = prepared.train(&mut pool, &mut progress, asked.stop, deadline, asked.save)?;
+    progress.written()?;
     Ok(Some((prepared, ended)))
 }
 
 /// Says what will be done, defaults included.
-fn announce(asked: &Asked<'_>, prepared: &Prepared, progress: &Progress, threads: usize) {
+fn announce(
+    asked: &Asked<'_>,
+    prepared: &Prepared,
+    progress: &Progress<'_>,
+    threads: usize,
+) -> Result<(), Failure> {
     let Asked { training, said, .. } = asked;
     let run = &prepared.run;
     let folder = prepared.folder.as_ref().map(|folder| folder.root.to_string_lossy().into_owned());
@@ -209,16 +215,14 @@ fn announce(asked: &Asked<'_>, prepared: &Prepared, progress: &Progress, threads
         let (source, notice) = (run.data.source, &run.data.notice);
         let notes: Vec<&str> = run.data.notes.iter().map(|note| note.line.as_str()).collect();
         let resumed = resumed.map(|state| json!({ "epoch": state.epoch, "batch": state.batch }));
-        println!(
-            "{}",
-            json!({
-                "event": "start", "data": source, "threads": threads,
-                "notice": notice, "notes": notes, "folder": folder, "resumed": resumed,
-            })
-        );
+        let object = json!({
+            "event": "start", "data": source, "threads": threads,
+            "notice": notice, "notes": notes, "folder": folder, "resumed": resumed,
+        });
+        write::line(&object.to_string())?;
     }
     if training.quiet || training.json {
-        return;
+        return Ok(());
     }
     if let Some(notice) = run.data.notice.as_ref().filter(|notice| said.is_new(notice)) {
         progress.line(&format!("note: {notice}"));
@@ -237,6 +241,7 @@ fn announce(asked: &Asked<'_>, prepared: &Prepared, progress: &Progress, threads
         });
         progress.line(&format!("{verb} {}{from}", folder.shown()));
     }
+    Ok(())
 }
 
 /// Says how a run ended and what there is of it; its exit code.
@@ -265,7 +270,7 @@ fn conclude(
         }
         Ok(Outcome::Finished | Outcome::StoppedEarly) => {
             if let Some(result) = &ended.result {
-                print_result(asked.training, prepared, result, seconds);
+                print_result(asked.training, prepared, result, seconds)?;
             }
             0
         }
@@ -289,7 +294,12 @@ fn way_on(prepared: &Prepared, ended: &Ended) -> Option<String> {
 }
 
 /// Prints the result.
-fn print_result(training: &Training, prepared: &Prepared, result: &RunResult, seconds: f64) {
+fn print_result(
+    training: &Training,
+    prepared: &Prepared,
+    result: &RunResult,
+    seconds: f64,
+) -> Result<(), Failure> {
     let run = &prepared.run;
     let folder = prepared.folder.as_ref().map(|folder| folder.root.to_string_lossy().into_owned());
     if training.json {
@@ -306,8 +316,7 @@ fn print_result(training: &Training, prepared: &Prepared, result: &RunResult, se
         object.insert("seconds".into(), json!(seconds));
         object.insert("data".into(), json!(run.data.source));
         object.insert("folder".into(), json!(folder));
-        println!("{}", Value::Object(object));
-        return;
+        return write::line(&Value::Object(object).to_string());
     }
     let restored = run.settings().rules.patience.as_ref().is_some_and(|patience| patience.restore);
     if let (true, Some(best), false) = (result.stopped_early, result.best_epoch, training.quiet) {
@@ -328,7 +337,7 @@ fn print_result(training: &Training, prepared: &Prepared, result: &RunResult, se
         // The whole notice stood at the start; the result must not be taken for another's.
         line.push_str(&format!("  on {}, which stood in", run.data.source));
     }
-    tell(&format!("{line}  ({seconds:.2} s in all)"));
+    tell(&format!("{line}  ({seconds:.2} s in all)"))?;
     if result.test.as_ref().is_some_and(|scores| !scores.loss.is_finite()) {
         say("warning: the test loss is not finite");
     }
@@ -341,6 +350,7 @@ fn print_result(training: &Training, prepared: &Prepared, result: &RunResult, se
             "note: `nnc eval {root}` and `predict` take the best weights, of epoch {best}"
         ));
     }
+    Ok(())
 }
 
 #[cfg(test)]

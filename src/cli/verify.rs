@@ -1,6 +1,7 @@
 //! `nnc verify`: whether what is compiled is what the program says.
 
 use super::{Common, write};
+use crate::base::fit::hanging;
 use crate::driver::{self, Failure, Verdict, Verified, VerifyAsked};
 use clap::Args;
 use serde_json::json;
@@ -66,11 +67,11 @@ fn text(verified: &Verified) -> String {
             Verdict::Failed => "FAILED",
             Verdict::Skipped => "skipped",
         };
-        let _ = write!(text, "{verdict:<8} {:<12} {}", check.name, check.what);
+        let mut line = format!("{verdict:<8} {:<12} {}", check.name, check.what);
         if let Some(worst) = check.worst {
-            let _ = write!(text, "; the worst error is {:.0} % of what is allowed", 100.0 * worst);
+            let _ = write!(line, "; the worst error is {:.0} % of what is allowed", 100.0 * worst);
         }
-        text.push('\n');
+        let _ = writeln!(text, "{}", hanging(&line, write::width(), 22));
         if let Some(place) = check.place.as_ref().filter(|_| check.verdict == Verdict::Failed) {
             let _ = writeln!(text, "{:<21} {place}", "");
         }

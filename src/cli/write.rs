@@ -2,38 +2,43 @@
 //! notes and errors to standard error.
 //!
 //! What goes to a terminal has nothing hidden in it ([`shown`](crate::base::shown)), wherever it came
-//! from. So in this room `println!` and `eprintln!` are those of `cli`, which end here.
+//! from. So in this room there is no `println!`, which would end the program where its reader has gone,
+//! and `eprintln!` is that of `cli`, which ends here.
 //! What must keep its bytes (a formatted program, a script) goes through [`raw`].
 
 use crate::base::shown::{Show, visible_lines};
 use crate::driver::Failure;
 use crate::files;
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::path::Path;
 
-/// Writes a result to standard output. A reader that has gone ends the program quietly, a full
-/// device is an error.
+/// Columns of standard output where no terminal shows it: what is piped does not depend on the window.
+const PIPED_WIDTH: usize = 80;
+
+/// Columns that standard output has for what people read.
+pub fn width() -> usize {
+    let terminal = console::Term::stdout();
+    match terminal.is_term() {
+        true => usize::from(terminal.size().1).max(40),
+        false => PIPED_WIDTH,
+    }
+}
+
+/// Writes a result to standard output. That nobody reads it any more, or that a device is full, is
+/// for `main` to judge.
 pub fn out(text: &str) -> Result<(), Failure> {
     raw(visible_lines(text).as_bytes())
+}
+
+/// The same with the line's end.
+pub fn line(text: &str) -> Result<(), Failure> {
+    out(&format!("{text}\n"))
 }
 
 /// The same, of what is a file's contents more than a text for people.
 pub fn raw(bytes: &[u8]) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
-    let written = out.write_all(bytes).and_then(|()| out.flush());
-    match written {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
-        Err(error) => Err(Failure::Io(format!("cannot write to standard output: {error}"))),
-    }
-}
-
-/// What `println!` does here: as [`out`], but a failure ends the program.
-pub fn print(text: &str) {
-    if let Err(Failure::Io(message)) = out(text) {
-        note(&format!("error: {message}"));
-        std::process::exit(2);
-    }
+    out.write_all(bytes).and_then(|()| out.flush()).map_err(Failure::Output)
 }
 
 /// What `eprintln!` does here. Where nobody hears it, there is nobody to tell.

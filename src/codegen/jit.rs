@@ -132,7 +132,6 @@ pub struct Code {
     module: Option<JITModule>,
     step: StepFn,
     refresh: StepFn,
-    bytes: usize,
 }
 
 // SAFETY: after linking, the module is only kept to be freed; nothing reads it through `&Code`,
@@ -148,11 +147,6 @@ impl Code {
     /// The function that brings derived layouts of parameters up to date.
     pub fn refresh(&self) -> StepFn {
         self.refresh
-    }
-
-    /// How much machine code there is.
-    pub fn code_bytes(&self) -> usize {
-        self.bytes
     }
 }
 
@@ -207,7 +201,7 @@ pub fn link(object: &Object) -> Code {
         unsafe { std::mem::transmute::<*const u8, StepFn>(address) }
     };
     let (step, refresh) = (entry(object.step), entry(object.refresh));
-    Code { module: Some(module), step, refresh, bytes }
+    Code { module: Some(module), step, refresh }
 }
 
 const FMA_SYMBOL: &str = "fmaf";

@@ -28,11 +28,3 @@ pub mod wide;
 pub use jit::{Code, Context};
 pub use object::{Object, emit, emit_timed};
 pub use target::{Arch, Isa, Target};
-
-use crate::loops::Program;
-
-/// Compiles a planned program into code that can be run now, for a target that this machine
-/// supports.
-pub fn compile(program: &Program, target: &Target) -> Code {
-    jit::link(&emit(program, target))
-}

@@ -20,10 +20,10 @@ use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use cranelift_module::{FuncId, ModuleReloc};
 
 use super::clif::{self, Callees};
+use super::step;
 use super::target::{Arch, Target};
 use super::tile::{self, MicroTile};
 use super::wide::{self, WideLoop};
-use super::{jit, step};
 use crate::base::caught::caught;
 use crate::loops::{Action, Inst, Kernel, Program, Stmt};
 
@@ -400,12 +400,5 @@ fn signature(program: &Program, source: &Source) -> Signature {
         Source::Philox => clif::philox_signature(),
         Source::Kernel(id) => clif::kernel_signature(program.kernels[*id].slots.len()),
         Source::Step | Source::Refresh => clif::pointers(1),
-    }
-}
-
-impl Object {
-    /// Links it into executable memory of this machine.
-    pub fn link(&self) -> jit::Code {
-        jit::link(self)
     }
 }

@@ -1,4 +1,4 @@
-//! What code is made for: a [`Target`] is a value, given to [`compile`](crate::codegen::compile).
+//! What code is made for: a [`Target`] is a value, given to [`emit`](crate::codegen::emit).
 //!
 //! ```
 //! # use nnc::codegen::Target;

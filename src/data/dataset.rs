@@ -153,7 +153,7 @@ pub trait Records: fmt::Debug + Send + Sync {
 /// Where one field of all samples is.
 #[derive(Clone, Debug)]
 pub enum Column {
-    /// Every sample's bytes in a row.
+    /// Every sample's bytes in a row, numbers little-endian on every system.
     Memory(Vec<u8>),
     /// Somewhere else.
     Stored(Arc<dyn Records>),
@@ -332,7 +332,7 @@ mod tests {
             dtype,
             shape: shape.to_vec(),
         };
-        let labels = (0..4i32).flat_map(|label| label.to_ne_bytes()).collect();
+        let labels = (0..4i32).flat_map(|label| label.to_le_bytes()).collect();
         Arc::new(Samples::new(
             4,
             vec![
@@ -350,7 +350,7 @@ mod tests {
         assert_eq!(images, [10, 11, 16, 17, 10, 11]);
         let mut label = [0; 4];
         split.copy_batch(&[0], 1, &mut label).unwrap();
-        assert_eq!(i32::from_ne_bytes(label), 3);
+        assert_eq!(i32::from_le_bytes(label), 3);
         assert_eq!((split.count(), split.original(0)), (2, 3));
         assert_eq!(Split::all(samples()).count(), 4);
     }

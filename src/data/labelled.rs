@@ -87,7 +87,7 @@ pub fn label_field() -> Field {
 /// Samples of images with sizes `[count, …]`, and a label for each.
 pub fn image_samples(dims: &[usize], bytes: Vec<u8>, labels: &[u8]) -> Samples {
     let field = image_field(dims);
-    let label_bytes = labels.iter().flat_map(|&label| i32::from(label).to_ne_bytes()).collect();
+    let label_bytes = labels.iter().flat_map(|&label| i32::from(label).to_le_bytes()).collect();
     let label_column = (label_field(), Column::Memory(label_bytes));
     Samples::new(labels.len(), vec![(field, Column::Memory(bytes)), label_column])
 }

@@ -17,6 +17,7 @@ use super::idx;
 use super::images::{Decoder, image_shape};
 use super::request::SourceRequest;
 use super::transform::{self, Frame, Size, Transforms};
+use crate::base::csv;
 use crate::base::schema::Schema;
 use crate::base::tensor::DType;
 
@@ -124,35 +125,34 @@ pub fn idx_records(path: &Path) -> Result<Vec<Vec<u8>>, DataError> {
     Ok(idx.bytes.chunks(size.max(1)).map(<[u8]>::to_vec).collect())
 }
 
-/// The rows of a CSV text, each an image's bytes: numbers from 0 to 255. A first row of names is
-/// passed over, and so is a first column that it calls `label`.
+/// The rows of a table (CSV, or with `;` or tabs between its fields), each an image's bytes: numbers
+/// from 0 to 255. A first row of names is passed over, and so is a first column that it calls `label`.
 /// A row that is no image has the place and the reason in its stead; the others are not worse for it.
 pub fn csv_records(text: &str) -> Vec<Result<Vec<u8>, String>> {
     let mut records = Vec::new();
     let mut labelled = false;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    for (number, line) in (1..).zip(text.lines()) {
-        if line.trim().is_empty() {
+    for (index, row) in csv::records(text, csv::delimiter(text)).enumerate() {
+        if index == 0 && row.fields.iter().any(|field| field.parse::<f64>().is_err()) {
+            labelled = row.fields[0].eq_ignore_ascii_case("label");
             continue;
         }
-        let fields = line.split([',', ';', '\t']).map(|field| field.trim().trim_matches('"'));
-        let fields: Vec<&str> = fields.collect();
-        if number == 1 && fields.iter().any(|field| field.parse::<f64>().is_err()) {
-            labelled = fields[0].eq_ignore_ascii_case("label");
-            continue;
-        }
-        let value = |(column, field): (usize, &&str)| match field.parse::<f64>() {
+        let value = |(column, field): (usize, &String)| match field.parse::<f64>() {
             Ok(value) if (0.0..=255.0).contains(&value) && value.fract() == 0.0 => Ok(value as u8),
             _ => Err(format!(
-                "line {number}, column {}: `{field}` is no whole number from 0 to 255",
-                column + 1
+                "line {}, column {}: `{}` is no whole number from 0 to 255",
+                row.line,
+                column + 1,
+                field.chars().take(MOST_SHOWN).collect::<String>(),
             )),
         };
-        let values = fields.iter().enumerate().skip(usize::from(labelled));
+        let values = row.fields.iter().enumerate().skip(usize::from(labelled));
         records.push(values.map(value).collect());
     }
     records
 }
+
+/// Characters of a field that a message shows: a quote that is not closed makes one of the whole rest.
+const MOST_SHOWN: usize = 40;
 
 #[cfg(test)]
 mod tests {
@@ -160,7 +160,11 @@ mod tests {
 
     #[test]
     fn rows_are_bytes_and_names_are_passed_over() {
-        assert_eq!(csv_records("1,2,3\n\n4;5;255\n"), [Ok(vec![1, 2, 3]), Ok(vec![4, 5, 255])]);
+        for sign in [",", ";", "\t"] {
+            let text = "1,2,3\n\n4, 5 ,255\n".replace(',', sign);
+            assert_eq!(csv_records(&text), [Ok(vec![1, 2, 3]), Ok(vec![4, 5, 255])]);
+        }
+        assert_eq!(csv_records("label,\"a,b\"\n9,1\n"), [Ok(vec![1])], "a name with a comma");
         assert_eq!(csv_records("label,a,b\n9,1,2\n"), [Ok(vec![1, 2])]);
         assert_eq!(csv_records("\"a\",\"b\"\n1,2.0\n"), [Ok(vec![1, 2])]);
         assert_eq!(csv_records("\u{feff}1,2\n"), [Ok(vec![1, 2])], "a mark is no name");

@@ -52,7 +52,7 @@ fn labels(split: &Split) -> Vec<i32> {
     let field = split.fields().len() - 1;
     let mut bytes = vec![0; 4 * all.len()];
     split.copy_batch(&all, field, &mut bytes).unwrap();
-    bytes.chunks_exact(4).map(|four| i32::from_ne_bytes(four.try_into().unwrap())).collect()
+    bytes.chunks_exact(4).map(|four| i32::from_le_bytes(four.try_into().unwrap())).collect()
 }
 
 /// The folder of real data; where the variable is not set, tests that need it say so and pass,

@@ -3,6 +3,7 @@
 
 use super::folder::{RunFolder, RunInfo, Status};
 use super::session::Failure;
+use crate::base::csv;
 use crate::base::shown::Show;
 use crate::files::read;
 use crate::report::chart::{Chart, Series, svg};
@@ -53,13 +54,12 @@ fn read(folder: &Path) -> Result<Compared, Failure> {
     let path = folder.join("metrics.csv");
     // A run that has just begun has no epochs yet.
     let text = read::text(&path, read::TABLE).unwrap_or_default();
-    let mut lines = text.lines();
-    let columns: Vec<String> =
-        lines.next().unwrap_or_default().split(',').map(str::to_owned).collect();
-    let row = |line: &str| -> Vec<f64> {
-        line.split(',').map(|field| field.parse().unwrap_or(f64::NAN)).collect()
+    let mut records = csv::records(&text, b',');
+    let columns = records.next().map(|record| record.fields).unwrap_or_default();
+    let row = |record: csv::Record| -> Vec<f64> {
+        record.fields.iter().map(|field| field.parse().unwrap_or(f64::NAN)).collect()
     };
-    let rows = lines.map(row).filter(|row| row.len() == columns.len()).collect();
+    let rows = records.map(row).filter(|row| row.len() == columns.len()).collect();
     Ok(Compared { name: folder.to_string_lossy().into_owned(), info, columns, rows })
 }
 

@@ -12,8 +12,8 @@
 use super::explain::{ExplainedKernel, Work};
 use super::kept;
 use super::peak::fma_peak;
-use super::report::short;
 use super::stream::Streams;
+use crate::base::units::short_seconds;
 use crate::codegen::Target;
 use crate::files::read;
 use crate::loops::{Action, Program as Loops};
@@ -37,9 +37,9 @@ pub(super) struct Forecast {
 impl Forecast {
     /// Adds a line of the report.
     pub fn push(&self, text: &mut String) {
-        let _ = write!(text, "time        {}s a step", short_seconds(self.step));
+        let _ = write!(text, "time        {} a step", short_seconds(self.step));
         if let Some(epoch) = self.epoch {
-            let _ = write!(text, ", {}s an epoch", short_seconds(epoch));
+            let _ = write!(text, ", {} an epoch", short_seconds(epoch));
         }
         let _ = writeln!(text, ", with {} threads of this processor", self.threads);
     }
@@ -47,15 +47,6 @@ impl Forecast {
     /// As JSON.
     pub fn json(&self) -> Value {
         json!({ "step_s": self.step, "epoch_s": self.epoch, "threads": self.threads })
-    }
-}
-
-fn short_seconds(seconds: f64) -> String {
-    match seconds {
-        small if small < 1e-3 => format!("{:.1} µ", small * 1e6),
-        some if some < 1.0 => format!("{:.1} m", some * 1e3),
-        many if many < 1000.0 => format!("{many:.1} "),
-        more => short(more),
     }
 }
 

@@ -8,7 +8,8 @@
 //! In: the training graph and the optimizer's rule. Values are not drawn; where `init_from` names a
 //! file, what it has comes in the place of what is said here.
 
-use super::report::grouped;
+use crate::base::table::{Column, Table};
+use crate::base::units::grouped;
 use crate::graph::{Graph, Init, Rule};
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -37,28 +38,19 @@ pub(super) fn rows(graph: &Graph, rule: Option<&Rule>) -> Vec<ParameterRow> {
 
 /// The rows as a table, with what they come to.
 pub(super) fn table(rows: &[ParameterRow]) -> String {
-    let wide = |least: &str, of: fn(&ParameterRow) -> &str| {
-        let widths = rows.iter().map(|row| of(row).chars().count());
-        widths.max().unwrap_or(0).max(least.len())
-    };
-    let path = wide("parameter", |row| &row.path);
-    let ty = wide("type", |row| &row.ty);
-    let begins = wide("begins as", |row| &row.begins);
-    let mut text = format!(
-        "\n{:path$}  {:ty$} {:>12}  {:begins$}  trained\n",
-        "parameter", "type", "numbers", "begins as"
-    );
+    let mut table = Table::new([
+        Column::left("parameter"),
+        Column::left("type"),
+        Column::right("numbers").at_least(12).gap(1),
+        Column::left("begins as"),
+        Column::left("trained"),
+    ]);
     for row in rows {
         let trained = if row.frozen { "no: frozen" } else { "yes" };
-        let _ = writeln!(
-            text,
-            "{:path$}  {:ty$} {:>12}  {:begins$}  {trained}",
-            row.path,
-            row.ty,
-            grouped(row.numbers as u64),
-            row.begins,
-        );
+        let numbers = grouped(row.numbers as u64);
+        table.row([&row.path, &row.ty, &numbers, &row.begins, trained]);
     }
+    let mut text = format!("\n{}", table.text(usize::MAX));
     let frozen: usize = rows.iter().filter(|row| row.frozen).map(|row| row.numbers).sum();
     let all: usize = rows.iter().map(|row| row.numbers).sum();
     let _ = writeln!(

@@ -35,10 +35,6 @@ const STEPS_AHEAD: usize = 4;
 
 /// A model that can be asked.
 pub struct Predictor {
-    /// What was compiled.
-    pub session: Session,
-    /// What is known of its run.
-    pub info: Option<RunInfo>,
     /// Where its weights are from.
     pub weights: PathBuf,
     pictures: Pictures,
@@ -140,7 +136,7 @@ pub fn predictor(request: &Request, model: &Model, count: usize) -> Result<Predi
     };
     let name = |class: usize| named.get(class).cloned().unwrap_or_else(|| class.to_string());
     let classes = (0..classes).map(name).collect();
-    Ok(Predictor { session, info, weights: from, pictures, step, initial, task, shape, classes })
+    Ok(Predictor { weights: from, pictures, step, initial, task, shape, classes })
 }
 
 /// The names of the classes: as the run's folder has them, else as the file of weights says, else as the

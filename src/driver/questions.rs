@@ -12,6 +12,7 @@
 
 use super::predict::Question;
 use super::session::Failure;
+use crate::base::csv;
 use crate::data;
 use crate::files::read;
 use std::io::Read;
@@ -120,8 +121,8 @@ fn of_bytes(bytes: Vec<u8>, found: &mut Vec<Question>) {
 /// Whether a line has nothing but numbers.
 fn is_row(line: &[u8]) -> bool {
     let Ok(line) = std::str::from_utf8(line) else { return false };
-    let mut fields = line.split([',', ';', '\t']).map(|field| field.trim().trim_matches('"'));
-    fields.all(|field| field.parse::<f64>().is_ok())
+    let mut rows = csv::records(line, csv::delimiter(line));
+    rows.next().is_some_and(|row| row.fields.iter().all(|field| field.parse::<f64>().is_ok()))
 }
 
 /// The file that a line of a list names: the line as it is if there is one, otherwise without space

@@ -16,7 +16,9 @@ use super::parameters::{self, ParameterRow};
 use super::pipeline::place;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::Sources;
+use crate::base::table::{Column, Table};
 use crate::base::task::Task;
+use crate::base::units::{grouped, megabytes, short};
 use crate::elaborate::Training;
 use crate::graph::rule::{CLASS_WEIGHTS, FROZEN};
 use crate::graph::{Graph, NodeId, Op, Param, StateId, Target};
@@ -319,31 +321,24 @@ impl Report {
 
     fn push_layers(&self, text: &mut String) {
         const MOST: usize = 28;
-        let cut = |path: &str| -> String {
-            let long = path.chars().count() > MOST;
-            let kept: String = path.chars().take(if long { MOST - 1 } else { MOST }).collect();
-            if long { kept + "…" } else { kept }
-        };
-        let names: Vec<String> = self.layers.iter().map(|layer| cut(&layer.path)).collect();
-        let wide = |texts: &[String], least: usize| {
-            texts.iter().map(|text| text.chars().count()).max().unwrap_or(0).max(least)
-        };
-        let outputs: Vec<String> = self.layers.iter().map(|layer| cut(&layer.output)).collect();
-        let (name, output) = (wide(&names, 5), wide(&outputs, 6));
-        let _ = writeln!(
-            text,
-            "{:name$}  {:output$} {:>12} {:>9} {:>10}",
-            "layer", "output", "parameters", "FLOP", "activation"
-        );
-        for ((layer, path), shape) in self.layers.iter().zip(&names).zip(&outputs) {
-            let _ = writeln!(
-                text,
-                "{path:name$}  {shape:output$} {:>12} {:>9} {:>10}",
+        let mut table = Table::new([
+            Column::left("layer").at_most(MOST),
+            Column::left("output").at_most(MOST),
+            Column::right("parameters").at_least(12).gap(1),
+            Column::right("FLOP").at_least(9).gap(1),
+            Column::right("activation").at_least(10).gap(1),
+        ]);
+        for layer in &self.layers {
+            table.row([
+                layer.path.clone(),
+                layer.output.clone(),
                 grouped(layer.parameters as u64),
                 short(layer.flops as f64),
                 format!("{}B", short(layer.activation as f64)),
-            );
+            ]);
         }
+        // Its texts are cut, so that it fits into 80 columns but for numbers of unusual length.
+        text.push_str(&table.text(usize::MAX));
     }
 
     /// What a run takes from the machine.
@@ -414,51 +409,5 @@ impl Report {
             report["time"] = forecast.json();
         }
         json!({ "report": report })
-    }
-}
-
-/// A number in groups of three digits, with narrow gaps.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(' ');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// A number in three or four digits with a unit's prefix: `12.3 M`.
-pub(super) fn short(number: f64) -> String {
-    let prefixes = ["", "k", "M", "G", "T", "P"];
-    let mut scaled = number;
-    let mut index = 0;
-    while scaled >= 1000.0 && index + 1 < prefixes.len() {
-        scaled /= 1000.0;
-        index += 1;
-    }
-    match index {
-        0 => format!("{number} "),
-        _ => format!("{scaled:.1} {}", prefixes[index]),
-    }
-}
-
-fn megabytes(bytes: usize) -> String {
-    format!("{:.0}", bytes as f64 / 1e6)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_grouped_and_shortened() {
-        assert_eq!(grouped(0), "0");
-        assert_eq!(grouped(1234567), "1 234 567");
-        assert_eq!(short(12.0), "12 ");
-        assert_eq!(short(389_400.0), "389.4 k");
-        assert_eq!(short(2.5e9), "2.5 G");
     }
 }

@@ -31,12 +31,6 @@ use std::path::Path;
 /// What the command line says instead of the file.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
-    /// Epochs.
-    pub epochs: Option<usize>,
-    /// Samples a step.
-    pub batch: Option<usize>,
-    /// The seed.
-    pub seed: Option<u64>,
     /// The threads that will run.
     pub threads: usize,
     /// The most samples of each split.
@@ -112,12 +106,8 @@ pub fn run(
         memory::refuse_decoding(request, schema, overrides.threads)?;
     }
     let data = overrides.choose(session.open(&source, watch)?)?;
-    let said = &mut training.settings;
-    said.batch = overrides.batch.unwrap_or(said.batch);
-    said.epochs = overrides.epochs.unwrap_or(said.epochs);
-    said.seed = overrides.seed.unwrap_or(said.seed);
     if overrides.goes_on {
-        said.init_from = None;
+        training.settings.init_from = None;
     }
     let samples = data.train.count();
     let run_steps = training.settings.steps(samples);

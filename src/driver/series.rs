@@ -305,12 +305,12 @@ impl Series {
                 let keys = member.settings.iter().map(|it| it.key.clone());
                 let names = std::iter::once("run".to_owned()).chain(keys);
                 let names = names.chain(columns.iter().map(|(name, _)| name.clone()));
-                text.push_str(&format!("{}\n", names.collect::<Vec<_>>().join(",")));
+                text.push_str(&csv::row(names));
             }
             let values = member.settings.iter().map(|it| csv::cell(&it.value));
             let values = std::iter::once(csv::cell(&member.name)).chain(values);
             let values = values.chain(columns.iter().map(|(_, value)| value.to_string()));
-            text.push_str(&format!("{}\n", values.collect::<Vec<_>>().join(",")));
+            text.push_str(&csv::row(values));
         }
         write::replace(&path, text.as_bytes())
             .map_err(|error| Failure::Io(format!("cannot write {}: {error}", path.shown())))?;

@@ -6,6 +6,7 @@ use crate::base::caught::caught;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::{FileId, Sources};
 use crate::syntax::ast::File;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -47,6 +48,8 @@ pub enum Failure {
     Data(String),
     /// A file or the request is: exit code 2.
     Io(String),
+    /// What was printed could not be written: exit code 2, or 0 where nobody was left to read it.
+    Output(std::io::Error),
     /// The user stopped it: exit code 130. What was going on.
     Interrupted(String),
     /// The compiler is: exit code 101.
@@ -65,7 +68,9 @@ impl Failure {
     pub fn exit_code(&self) -> u8 {
         match self {
             Failure::Program { .. } | Failure::Data(_) => 1,
-            Failure::Io(_) => 2,
+            // A reader that has seen enough (`nnc check … | head`) has closed the pipe.
+            Failure::Output(error) if error.kind() == ErrorKind::BrokenPipe => 0,
+            Failure::Io(_) | Failure::Output(_) => 2,
             Failure::Interrupted(_) => 130,
             Failure::Bug { .. } => 101,
         }

@@ -99,6 +99,8 @@ impl IntervalSet {
     fn from_sorted(intervals: impl Iterator<Item = Range<i64>>) -> Self {
         let mut merged: Vec<Range<i64>> = Vec::with_capacity(intervals.size_hint().0);
         for interval in intervals {
+            #[cfg(test)]
+            work::count(1);
             match merged.last_mut() {
                 Some(last) if interval.start <= last.end => last.end = last.end.max(interval.end),
                 _ => merged.push(interval),
@@ -109,6 +111,8 @@ impl IntervalSet {
 
     /// This set with every number moved.
     pub fn shifted(&self, by: i64) -> Self {
+        #[cfg(test)]
+        work::count(self.intervals.len());
         let intervals = self.intervals.iter().map(|it| it.start + by..it.end + by).collect();
         IntervalSet { intervals, exact: self.exact }
     }
@@ -193,6 +197,28 @@ impl IntervalSet {
     /// The intervals, ascending, with gaps between.
     pub fn intervals(&self) -> &[Range<i64>] {
         &self.intervals
+    }
+}
+
+/// How many intervals a test's thread has moved or merged: the work of a footprint, which a clock
+/// would measure together with everything else that the machine does.
+#[cfg(test)]
+pub(super) mod work {
+    use std::cell::Cell;
+
+    thread_local! {
+        static INTERVALS: Cell<usize> = const { Cell::new(0) };
+    }
+
+    pub fn count(intervals: usize) {
+        INTERVALS.set(INTERVALS.get() + intervals);
+    }
+
+    /// What `job` gives, and the intervals that it took.
+    pub fn of<T>(job: impl FnOnce() -> T) -> (T, usize) {
+        let before = INTERVALS.get();
+        let result = job();
+        (result, INTERVALS.get() - before)
     }
 }
 

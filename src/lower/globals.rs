@@ -89,11 +89,6 @@ impl Globals {
         Self::default()
     }
 
-    /// The buffers, in order of their places.
-    pub fn entries(&self) -> &[Global] {
-        &self.entries
-    }
-
     /// The buffer of that name.
     pub fn get(&self, name: &str) -> Option<&Global> {
         self.entries.iter().find(|entry| entry.name == name)

@@ -24,8 +24,8 @@ use std::fmt;
 use std::ptr::NonNull;
 
 use crate::base::tensor::{DType, Tensor};
+use crate::codegen::Code;
 use crate::codegen::jit::{Context, StepFn};
-use crate::codegen::{Code, Target};
 use crate::loops::{self, Buffer, BufferId, Space};
 use crate::runtime::pool::{Barrier, Pool};
 
@@ -247,13 +247,7 @@ pub struct Program {
 }
 
 impl Program {
-    /// Compiles a planned program.
-    pub fn compile(program: loops::Program, target: &Target) -> Program {
-        let code = crate::codegen::compile(&program, target);
-        Program::new(program, code)
-    }
-
-    /// A program and its code.
+    /// A planned program and its code.
     pub fn new(loops: loops::Program, code: Code) -> Program {
         // What callers reach by name; scratch values share bytes and mean nothing after a step.
         let lasting = |buffer: &Buffer| matches!(buffer.space, Space::Global | Space::Pinned);
@@ -270,11 +264,6 @@ impl Program {
     /// The loops that it was compiled from.
     pub fn loops(&self) -> &loops::Program {
         &self.loops
-    }
-
-    /// Its code.
-    pub fn code(&self) -> &Code {
-        &self.code
     }
 
     /// The global or pinned buffer of a name.

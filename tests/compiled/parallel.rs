@@ -5,7 +5,7 @@ use nnc::codegen;
 use nnc::runtime::pool::Pool;
 use nnc::runtime::program::{Marks, Memory, Program, StepArgs};
 
-use crate::{assert_same, numbers, planned, run, targets, vector};
+use crate::{assert_same, compile, numbers, planned, run, targets, vector};
 
 /// Each part is doubled, then added to the next part's double, which another thread may own; what
 /// all threads need is computed by each for itself.
@@ -70,7 +70,7 @@ fn the_result_is_the_same_for_any_number_of_threads() {
 
 #[test]
 fn many_steps_on_many_threads_agree() {
-    let program = Program::compile(planned(STEP), &targets().next().expect("a target"));
+    let program = compile(planned(STEP), &targets().next().expect("a target"));
     let mut pool = Pool::new(4);
     let mut memory = Memory::for_programs([&program], 4);
     for step in 0..500 {
@@ -158,7 +158,7 @@ fn update(batch: usize) -> Program {
 }}"#,
         batch - 1
     );
-    Program::compile(planned(&text), &targets().next().expect("a target"))
+    compile(planned(&text), &targets().next().expect("a target"))
 }
 
 #[test]

@@ -8,9 +8,9 @@ use nnc::base::tensor::Tensor;
 use nnc::codegen::{Isa, Target, emit};
 use nnc::loops;
 use nnc::runtime::pool::Pool;
-use nnc::runtime::program::{Memory, Program, StepArgs};
+use nnc::runtime::program::{Memory, StepArgs};
 
-use crate::{assert_same, numbers, run, single, targets, vector};
+use crate::{assert_same, compile, numbers, run, single, targets, vector};
 
 /// Whole registers of any width and some elements more.
 const LEN: usize = 1047;
@@ -150,7 +150,7 @@ fn random_programs() {
         ];
         // Chains of products may be too small for the interpreter, which flushes nothing to 0.
         let left = |target: Target| {
-            let program = Program::compile(program.clone(), &target);
+            let program = compile(program.clone(), &target);
             let mut pool = Pool::new(2);
             let mut memory = Memory::for_programs([&program], 2);
             for (name, tensor) in &given {

@@ -11,8 +11,9 @@ use nnc::loops::interp::{self, Memory, StepArgs};
 use nnc::loops::{Space, verify};
 use nnc::lower::{Globals, Lowered};
 use nnc::runtime::pool::Pool;
-use nnc::runtime::program::{self, Program};
+use nnc::runtime::program;
 
+use crate::support::engines::compile;
 use crate::support::pipeline::lowered;
 
 /// A way to run a lowered step: what it gives, or why it fails.
@@ -174,7 +175,7 @@ fn compiled(
     threads: usize,
 ) -> Result<Outcome, String> {
     let target = Target::from_name(target).expect("a target's name");
-    let program = Program::compile(lowered.program.clone(), &target);
+    let program = compile(lowered.program.clone(), &target);
     let mut pool = Pool::new(threads);
     let mut memory = program::Memory::for_programs([&program], threads);
     let mut set = |name: &str, tensor: &Tensor| {

@@ -7,7 +7,8 @@
 use std::collections::BTreeMap;
 
 use nnc::base::tensor::Tensor;
-use nnc::codegen::Target;
+use nnc::codegen::jit::link;
+use nnc::codegen::{Target, emit};
 use nnc::graph::init::initial_value;
 use nnc::graph::{Env, Graph};
 use nnc::loops;
@@ -19,6 +20,12 @@ use super::pipeline;
 
 /// Tensors by name.
 pub type Tensors = BTreeMap<String, Tensor>;
+
+/// A planned program with its code.
+pub fn compile(program: loops::Program, target: &Target) -> Program {
+    let code = link(&emit(&program, target));
+    Program::new(program, code)
+}
 
 /// A step, and what it is run on.
 pub struct Job {
@@ -81,7 +88,7 @@ impl Engine {
             Engine::Graph => job.interpret(steps),
             Engine::Loops(threads) => job.interpret_loops(&job.lowered(), steps, threads),
             Engine::Compiled(target, threads) => {
-                job.execute(&Program::compile(job.lowered(), &target), steps, threads)
+                job.execute(&compile(job.lowered(), &target), steps, threads)
             }
         }
     }

@@ -106,7 +106,7 @@ impl Maker {
         self.train.copy_batch(&[partner.index], target, out.field(target + 1))?;
         let Bench { own, partner: other } = bench;
         let part = partner.mix(own.size, &mut own.pixels, &other.pixels);
-        out.field(target + 2).copy_from_slice(&part.to_ne_bytes());
+        out.field(target + 2).copy_from_slice(&part.to_le_bytes());
         Ok(())
     }
 }

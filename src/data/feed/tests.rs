@@ -167,7 +167,7 @@ impl Fill for Numbers {
         match index {
             40 => return Err(DataError::new("gone")),
             70 => panic!("no such pixel"),
-            _ => out.field(0).copy_from_slice(&index.to_ne_bytes()),
+            _ => out.field(0).copy_from_slice(&index.to_le_bytes()),
         }
         Ok(())
     }
@@ -192,7 +192,7 @@ fn what_is_wrong_with_a_sample_is_said_where_it_would_have_come() {
         for number in 0..11u32 {
             let chunk = prefetch.take();
             if chunk.outcome.is_ok() {
-                assert_eq!(chunk.fields[0][..4], (number * 10).min(95).to_ne_bytes());
+                assert_eq!(chunk.fields[0][..4], (number * 10).min(95).to_le_bytes());
             }
             outcomes.push((chunk.samples, chunk.outcome.clone()));
             prefetch.release(chunk);

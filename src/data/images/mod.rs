@@ -236,7 +236,7 @@ impl<'a> Options<'a> {
         let labels: Vec<usize> =
             folder.files.iter().map(|file| numbers[file.class as usize]).collect();
         let readable = (0..).zip(&reasons).filter(|(_, reason)| reason.is_none());
-        let label_bytes = labels.iter().flat_map(|&label| (label as i32).to_ne_bytes()).collect();
+        let label_bytes = labels.iter().flat_map(|&label| (label as i32).to_le_bytes()).collect();
         let fields =
             vec![(self.image_field(), images), (label_field(), Column::Memory(label_bytes))];
         Ok(Labelled {

@@ -41,8 +41,6 @@ pub enum SplitName {
 pub struct Evaluation {
     /// What was compiled.
     pub session: Session,
-    /// What is known of its run.
-    pub info: Option<RunInfo>,
     /// The samples that it is judged by, as the test split.
     pub data: Dataset,
     /// Where its weights are from.
@@ -130,7 +128,7 @@ pub fn evaluation(
     let steps = Steps { train, last: None, gather: None, evaluate, written: None };
     let sites = Sites { train: Vec::new(), evaluate: sites };
     let model = front.experiment.model;
-    Ok(Evaluation { session, info, data, weights: from, model, training, steps, sites, initial })
+    Ok(Evaluation { session, data, weights: from, model, training, steps, sites, initial })
 }
 
 /// The names of the classes that weights tell apart: as their file says, else as their run does.
@@ -175,11 +173,6 @@ impl Evaluation {
     /// What the model is for.
     pub fn task(&self) -> Task {
         self.training.task
-    }
-
-    /// The loss's name.
-    pub fn loss(&self) -> &str {
-        &self.training.loss
     }
 }
 

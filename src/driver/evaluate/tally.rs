@@ -297,8 +297,8 @@ fn class_of(target: f64, classes: usize) -> Option<usize> {
 fn numbers_of(dtype: DType, bytes: &[u8]) -> Option<Vec<f64>> {
     let words = || bytes.as_chunks::<4>().0.iter();
     match dtype {
-        DType::I32 => Some(words().map(|&word| f64::from(i32::from_ne_bytes(word))).collect()),
-        DType::F32 => Some(words().map(|&word| f64::from(f32::from_ne_bytes(word))).collect()),
+        DType::I32 => Some(words().map(|&word| f64::from(i32::from_le_bytes(word))).collect()),
+        DType::F32 => Some(words().map(|&word| f64::from(f32::from_le_bytes(word))).collect()),
         DType::U8 | DType::Bool => Some(bytes.iter().map(|&byte| f64::from(byte)).collect()),
         DType::F64 => None,
     }
@@ -326,7 +326,7 @@ mod tests {
     }
 
     fn labels(labels: &[i32]) -> Split {
-        let bytes = labels.iter().flat_map(|label| label.to_ne_bytes()).collect();
+        let bytes = labels.iter().flat_map(|label| label.to_le_bytes()).collect();
         split(DType::I32, &[], bytes, labels.len())
     }
 

@@ -85,11 +85,9 @@ impl Log {
     fn row(&mut self, record: &EpochRecord) {
         let columns = columns(record);
         if self.rows.is_empty() {
-            let names: Vec<String> = columns.iter().map(|(name, _)| csv::field(name)).collect();
-            self.rows.push(format!("{}\n", names.join(",")));
+            self.rows.push(csv::row(columns.iter().map(|(name, _)| name)));
         }
-        let values: Vec<String> = columns.into_iter().map(|(_, value)| value).collect();
-        self.rows.push(format!("{}\n", values.join(",")));
+        self.rows.push(csv::row(columns.iter().map(|(_, value)| value)));
     }
 
     /// Writes the numbers of an epoch for TensorBoard.

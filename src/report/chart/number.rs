@@ -1,6 +1,8 @@
 //! How the numbers at ticks read: `0.25`, `−3`, `60 000`, `2×10⁻⁵`, with as many digits as tell
 //! neighbours apart, alike along an axis.
 
+use crate::base::units::in_groups;
+
 /// A power of ten.
 pub fn power(exponent: f64) -> f64 {
     10f64.powf(exponent)
@@ -59,15 +61,8 @@ fn grouped(number: &str) -> String {
     if end - start < 5 {
         return number.to_owned();
     }
-    let mut grouped = String::new();
-    for (index, character) in number.char_indices() {
-        let place = end.saturating_sub(index);
-        if index > start && place > 0 && place % 3 == 0 {
-            grouped.push('\u{202f}');
-        }
-        grouped.push(character);
-    }
-    grouped
+    let (sign, digits, rest) = (&number[..start], &number[start..end], &number[end..]);
+    format!("{sign}{}{rest}", in_groups(digits, "\u{202f}"))
 }
 
 fn superscript(number: i32) -> String {

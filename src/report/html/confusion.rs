@@ -3,8 +3,10 @@
 
 use super::classes::{Confusion, per_class, share, sum};
 use super::table::{self, Table};
-use super::{percent, section};
-use crate::report::escape::{escape, shorten};
+use super::{Text, section};
+use crate::base::units::percent;
+use crate::report::escape::shorten;
+use maud::{Markup, html};
 
 /// Classes up to which the matrix is shown; with more its cells are too small to read.
 const MOST: usize = 40;
@@ -19,80 +21,92 @@ const NAME: usize = 18;
 const SHADES: f64 = 10.0;
 
 /// The part of the page; nothing without classes.
-pub fn section_of(confusion: &Confusion) -> String {
+pub fn section_of(confusion: &Confusion) -> Markup {
     let classes = confusion.size();
-    if classes == 0 {
-        return String::new();
-    }
     let scores = table::markup(&scores(confusion));
-    if classes <= MOST {
-        let matrix = format!("{}{}", caption(confusion), matrix(confusion));
-        return section("Confusion matrix", &matrix) + &section("Classes", &scores);
+    html! {
+        @if classes == 0 {
+        } @else if classes <= MOST {
+            @let matrix = html! { (accuracy(confusion)) (reading()) (matrix(confusion)) };
+            (section("Confusion matrix", matrix))
+            (section("Classes", scores))
+        } @else {
+            @let pairs = html! { (accuracy(confusion)) (table::markup(&pairs(confusion))) };
+            (section("Most confused classes", pairs))
+            (section("Classes", html! {
+                details { summary { "all " (classes) " classes" } (scores) }
+            }))
+        }
     }
-    let scores = format!("<details><summary>all {classes} classes</summary>\n{scores}</details>\n");
-    let pairs = format!("{}{}", accuracy(confusion), table::markup(&pairs(confusion)));
-    section("Most confused classes", &pairs) + &section("Classes", &scores)
 }
 
 /// How many predictions are right.
-fn accuracy(confusion: &Confusion) -> String {
+fn accuracy(confusion: &Confusion) -> Markup {
     let right = sum((0..confusion.size()).map(|class| confusion.count(class, class)));
     let all = sum(confusion.support().into_iter());
     let share = percent(share(right, all).unwrap_or(f64::NAN));
-    format!("<p class=\"about\">{right} of {all} right ({share}).</p>\n")
+    html! { p class="about" { (right) " of " (all) " right (" (share) ")." } }
 }
 
 /// How the matrix is read.
-fn caption(confusion: &Confusion) -> String {
-    let reading = "<p class=\"about\">A row is a true class, a column what it was taken for: \
-                   <span class=\"sample hit s8\">right</span> \
-                   <span class=\"sample miss s8\">wrong</span>. The shade is the square root of \
-                   the cell’s share of its row, so that rare mistakes are seen.</p>\n";
-    accuracy(confusion) + reading
+fn reading() -> Markup {
+    html! {
+        p class="about" {
+            "A row is a true class, a column what it was taken for: "
+            span class="sample hit s8" { "right" } " "
+            span class="sample miss s8" { "wrong" }
+            ". The shade is the square root of the cell’s share of its row, so that rare mistakes \
+             are seen."
+        }
+    }
 }
 
-fn matrix(confusion: &Confusion) -> String {
+fn matrix(confusion: &Confusion) -> Markup {
     let classes = confusion.size();
-    let dense = if classes > 12 { " dense" } else { "" };
-    let name = |class: usize| {
-        let name = confusion.name(class);
-        (escape(&name), escape(&shorten(&name, NAME)))
-    };
-    let heads: String = (0..classes)
-        .map(name)
-        .map(|(full, short)| {
-            format!("<th scope=\"col\" title=\"{full}\"><span>{short}</span></th>")
-        })
-        .collect();
+    let kind = if classes > 12 { "matrix dense" } else { "matrix" };
     let support = confusion.support();
-    let row = |class: usize| {
-        let (full, short) = name(class);
-        let cells: String =
-            (0..classes).map(|other| cell(confusion, (class, other), support[class])).collect();
-        format!("<tr><th scope=\"row\" title=\"{full}\">{short}</th>{cells}</tr>\n")
-    };
-    let rows: String = (0..classes).map(row).collect();
-    format!(
-        "<div class=\"scroll\"><table class=\"matrix{dense}\">\n\
-         <thead><tr><td></td>{heads}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table></div>\n"
-    )
+    let short = |class: usize| shorten(&confusion.name(class), NAME);
+    html! {
+        div class="scroll" {
+            table class=(kind) {
+                thead {
+                    tr {
+                        td {}
+                        @for class in 0..classes {
+                            th scope="col" title=(Text(&confusion.name(class))) {
+                                span { (Text(&short(class))) }
+                            }
+                        }
+                    }
+                }
+                tbody {
+                    @for class in 0..classes {
+                        tr {
+                            th scope="row" title=(Text(&confusion.name(class))) {
+                                (Text(&short(class)))
+                            }
+                            @for other in 0..classes {
+                                (cell(confusion, (class, other), support[class]))
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// One count, shaded; empty where it is zero.
-fn cell(confusion: &Confusion, (class, other): (usize, usize), support: u64) -> String {
+fn cell(confusion: &Confusion, (class, other): (usize, usize), support: u64) -> Markup {
     let count = confusion.count(class, other);
     let Some(part) = share(count, support).filter(|_| count > 0) else {
-        return "<td></td>".to_owned();
+        return html! { td {} };
     };
     let shade = (SHADES * part.sqrt()).ceil().clamp(1.0, SHADES);
     let kind = if class == other { "hit" } else { "miss" };
-    let title = escape(&format!(
-        "{} taken for {}: {count}, {}",
-        confusion.name(class),
-        confusion.name(other),
-        percent(part)
-    ));
-    format!("<td class=\"{kind} s{shade}\" title=\"{title}\">{count}</td>")
+    let (name, taken_for) = (confusion.name(class), confusion.name(other));
+    let title = format!("{name} taken for {taken_for}: {count}, {}", percent(part));
+    html! { td class={ (kind) " s" (shade) } title=(Text(&title)) { (count) } }
 }
 
 /// The pairs that are confused most, by their number of samples.
@@ -144,19 +158,15 @@ mod tests {
 
     #[test]
     fn cells_have_shades_and_say_what_they_count() {
-        let expected = "\
-<div class=\"scroll\"><table class=\"matrix\">
+        let expected = "<div class=\"scroll\"><table class=\"matrix\">\
 <thead><tr><td></td><th scope=\"col\" title=\"cat\"><span>cat</span></th>\
-<th scope=\"col\" title=\"&lt;dog&gt;\"><span>&lt;dog&gt;</span></th></tr></thead>
-<tbody>
-<tr><th scope=\"row\" title=\"cat\">cat</th>\
+<th scope=\"col\" title=\"&lt;dog&gt;\"><span>&lt;dog&gt;</span></th></tr></thead>\
+<tbody><tr><th scope=\"row\" title=\"cat\">cat</th>\
 <td class=\"hit s10\" title=\"cat taken for cat: 99, 99.0\u{202f}%\">99</td>\
-<td class=\"miss s1\" title=\"cat taken for &lt;dog&gt;: 1, 1.0\u{202f}%\">1</td></tr>
-<tr><th scope=\"row\" title=\"&lt;dog&gt;\">&lt;dog&gt;</th><td></td><td></td></tr>
-</tbody>
-</table></div>
-";
-        assert_eq!(matrix(&small()), expected);
+<td class=\"miss s1\" title=\"cat taken for &lt;dog&gt;: 1, 1.0\u{202f}%\">1</td></tr>\
+<tr><th scope=\"row\" title=\"&lt;dog&gt;\">&lt;dog&gt;</th><td></td><td></td></tr>\
+</tbody></table></div>";
+        assert_eq!(matrix(&small()).0, expected);
     }
 
     #[test]
@@ -177,7 +187,7 @@ mod tests {
         assert_eq!(rows[1][..3], ["1", "0", "2"]);
         assert_eq!(rows[2][..3], ["3", "7", "2"]);
         assert_eq!(rows.len(), 3);
-        let page = section_of(&confusion);
+        let page = section_of(&confusion).into_string();
         well_formed(&page);
         assert!(page.contains("410 of 419 right (97.9\u{202f}%).") && !page.contains("matrix"));
     }
@@ -185,9 +195,9 @@ mod tests {
     #[test]
     fn forty_classes_still_have_a_matrix() {
         let classes = (0..40).map(|class| format!("class {class}")).collect();
-        let page = section_of(&Confusion { classes, counts: Vec::new() });
+        let page = section_of(&Confusion { classes, counts: Vec::new() }).into_string();
         well_formed(&page);
         assert!(page.contains("matrix dense") && page.contains("0 of 0 right (–)."));
-        assert_eq!(section_of(&Confusion::default()), "");
+        assert_eq!(section_of(&Confusion::default()).0, "");
     }
 }

@@ -12,20 +12,20 @@
 //! Styles and images lie in the page; there are no scripts, and a policy in its head tells the
 //! browser to run none. A part that is empty is left out.
 
-mod base64;
 mod classes;
 mod confusion;
 mod picture;
 mod predictions;
 mod table;
 
-pub use classes::{ClassScores, Confusion, per_class};
+pub use classes::Confusion;
 pub use picture::Picture;
 pub use predictions::Prediction;
 pub use table::Table;
 
 use super::chart::{self, Chart};
 use super::escape::escape;
+use maud::{DOCTYPE, Markup, PreEscaped, Render, html};
 
 /// What a page shows.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -51,104 +51,108 @@ pub struct Page {
 /// Nothing is fetched and nothing runs, even if a text should get into the page unescaped.
 const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
 
+/// A text from outside in the page. Escaped as [`escape`] does: more than maud itself would, since
+/// what nobody sees is shown.
+struct Text<'a>(&'a str);
+
+impl Render for Text<'_> {
+    fn render_to(&self, page: &mut String) {
+        page.push_str(&escape(self.0));
+    }
+}
+
 /// The page as HTML.
 pub fn render(page: &Page) -> String {
-    let title = if page.title.is_empty() { "Report" } else { page.title.as_str() };
-    let title = escape(title);
+    let title = Text(if page.title.is_empty() { "Report" } else { page.title.as_str() });
     let style = format!("{}{}", chart::style::sheet(), include_str!("page.css"));
-    let parts = [
-        summary(&page.summary),
-        notes(&page.notes),
-        charts(&page.charts),
-        page.confusion.as_ref().map(confusion::section_of).unwrap_or_default(),
-        predictions::section_of(&page.worst),
-        page.tables.iter().map(|table| section(&table.title, &table::markup(table))).collect(),
-        sources(&page.sources),
-    ];
-    format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n\
-         <meta name=\"color-scheme\" content=\"light dark\"/>\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\"/>\n\
-         <link rel=\"icon\" href=\"data:,\"/>\n\
-         <title>{title}</title>\n<style>{style}</style>\n</head>\n<body>\n<main>\n\
-         <h1>{title}</h1>\n{}</main>\n</body>\n</html>\n",
-        parts.concat()
-    )
-}
-
-/// A part of the page; nothing where it has no contents.
-fn section(heading: &str, contents: &str) -> String {
-    if contents.is_empty() {
-        return String::new();
-    }
-    let heading = match heading {
-        "" => String::new(),
-        _ => format!("<h2>{}</h2>\n", escape(heading)),
+    let document = html! {
+        (DOCTYPE) "\n"
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                link rel="icon" href="data:,";
+                title { (title) }
+                // The style sheet is ours.
+                style { (PreEscaped(style)) }
+            }
+            "\n"
+            body {
+                main {
+                    h1 { (title) }
+                    (summary(&page.summary))
+                    (notes(&page.notes))
+                    (charts(&page.charts))
+                    @if let Some(confusion) = &page.confusion { (confusion::section_of(confusion)) }
+                    (predictions::section_of(&page.worst))
+                    @for table in &page.tables { (section(&table.title, table::markup(table))) }
+                    (sources(&page.sources))
+                }
+            }
+        }
+        "\n"
     };
-    format!("<section>\n{heading}{contents}</section>\n")
+    document.into_string()
 }
 
-fn summary(facts: &[(String, String)]) -> String {
-    if facts.is_empty() {
-        return String::new();
+/// A part of the page on lines of its own; nothing where it has no contents.
+fn section(heading: &str, contents: Markup) -> Markup {
+    html! {
+        @if !contents.0.is_empty() {
+            "\n"
+            section {
+                @if !heading.is_empty() { h2 { (Text(heading)) } }
+                "\n"
+                (contents)
+            }
+        }
     }
-    let fact = |(name, value): &(String, String)| {
-        format!("<div><dt>{}</dt><dd>{}</dd></div>\n", escape(name), escape(value))
+}
+
+fn summary(facts: &[(String, String)]) -> Markup {
+    html! {
+        @if !facts.is_empty() {
+            dl class="summary" {
+                @for (name, value) in facts { div { dt { (Text(name)) } dd { (Text(value)) } } }
+            }
+        }
+    }
+}
+
+fn notes(notes: &[String]) -> Markup {
+    let list = html! {
+        @if !notes.is_empty() {
+            ul { @for note in notes { li { (Text(note)) } } }
+        }
     };
-    let facts: String = facts.iter().map(fact).collect();
-    format!("<dl class=\"summary\">\n{facts}</dl>\n")
+    section("Notes", list)
 }
 
-fn notes(notes: &[String]) -> String {
-    if notes.is_empty() {
-        return String::new();
-    }
-    let items: String = notes.iter().map(|note| format!("<li>{}</li>\n", escape(note))).collect();
-    section("Notes", &format!("<ul>\n{items}</ul>\n"))
-}
-
-fn charts(charts: &[Chart]) -> String {
-    if charts.is_empty() {
-        return String::new();
-    }
-    let figure = |svg| format!("<figure>\n{svg}</figure>\n");
-    let figures: String = chart::figures(charts).into_iter().map(figure).collect();
-    section("Curves", &format!("<div class=\"charts\">\n{figures}</div>\n"))
+fn charts(charts: &[Chart]) -> Markup {
+    let figures = html! {
+        @if !charts.is_empty() {
+            div class="charts" {
+                // The charts have escaped their texts.
+                @for svg in chart::figures(charts) { figure { (PreEscaped(svg)) } }
+            }
+        }
+    };
+    section("Curves", figures)
 }
 
 /// Texts in boxes that can be closed; open at first, since what is closed is not printed.
-fn sources(sources: &[(String, String)]) -> String {
-    let source = |(name, text): &(String, String)| {
-        let text = escape(&text.replace("\r\n", "\n"));
-        format!(
-            "<details open=\"open\"><summary>{}</summary>\n<pre><code>{text}</code></pre></details>\n",
-            escape(name)
-        )
-    };
-    let contents: String = sources.iter().map(source).collect();
-    section("Sources", &contents)
-}
-
-/// A share as a percentage; `–` where it is not defined.
-fn percent(share: f64) -> String {
-    if share.is_finite() { format!("{:.1}\u{202f}%", share * 100.0) } else { "–".to_owned() }
-}
-
-/// A number with four significant digits, or two and a power of ten where it is very large or
-/// small.
-fn significant(number: f64) -> String {
-    let size = number.abs();
-    match size {
-        _ if number.is_nan() => "–".to_owned(),
-        _ if number.is_infinite() => if number > 0.0 { "∞" } else { "−∞" }.to_owned(),
-        0.0 => "0".to_owned(),
-        1e-3..1e5 => {
-            let decimals = (3 - size.log10().floor() as i32).max(0) as usize;
-            format!("{number:.decimals$}").replace('-', "−")
+fn sources(sources: &[(String, String)]) -> Markup {
+    let contents = html! {
+        @for (name, text) in sources {
+            details open="open" {
+                summary { (Text(name)) }
+                pre { code { (Text(&text.replace("\r\n", "\n"))) } }
+            }
         }
-        _ => format!("{number:.1e}").replace('-', "−"),
-    }
+    };
+    section("Sources", contents)
 }
 
 #[cfg(test)]

@@ -3,8 +3,10 @@
 use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder};
 
-use super::base64;
-use crate::report::escape::escape;
+use super::Text;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use maud::{Markup, html};
 
 /// An image as a model sees it: bytes of pixels, row by row.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -23,19 +25,22 @@ pub struct Picture {
 const SMALL: usize = 96;
 
 /// The element; a box that says so where the bytes are no image.
-pub fn markup(picture: &Picture, name: &str) -> String {
-    let Some(png) = png(picture) else {
-        return "<div class=\"missing\">no image</div>".to_owned();
-    };
-    let small = picture.height.max(picture.width) <= SMALL;
-    let class = if small { " class=\"small\"" } else { "" };
-    format!(
-        "<img{class} alt=\"{}\" width=\"{}\" height=\"{}\" src=\"data:image/png;base64,{}\"/>",
-        escape(name),
-        picture.width,
-        picture.height,
-        base64::encode(&png)
-    )
+pub fn markup(picture: &Picture, name: &str) -> Markup {
+    let Picture { height, width, .. } = *picture;
+    let small = (height.max(width) <= SMALL).then_some("small");
+    html! {
+        @if let Some(png) = png(picture) {
+            img class=[small] alt=(Text(name)) width=(width) height=(height)
+                src={ "data:image/png;base64," (STANDARD.encode(png)) };
+        } @else {
+            (missing())
+        }
+    }
+}
+
+/// The box of a sample without an image.
+pub fn missing() -> Markup {
+    html! { div class="missing" { "no image" } }
 }
 
 /// The image as PNG, if it is one.
@@ -83,15 +88,15 @@ mod tests {
         short.bytes.pop();
         let huge = Picture { height: usize::MAX, width: 2, channels: 1, bytes: Vec::new() };
         for wrong in [short, picture(2, 2, 5), picture(0, 3, 1), huge, Picture::default()] {
-            assert_eq!(markup(&wrong, "a"), "<div class=\"missing\">no image</div>");
+            assert_eq!(markup(&wrong, "a").0, "<div class=\"missing\">no image</div>");
         }
     }
 
     #[test]
     fn small_images_are_shown_in_squares() {
-        assert!(markup(&picture(28, 28, 1), "a").starts_with("<img class=\"small\" alt=\"a\""));
+        assert!(markup(&picture(28, 28, 1), "a").0.starts_with("<img class=\"small\" alt=\"a\""));
         assert!(
-            markup(&picture(28, 200, 1), "\"").starts_with("<img alt=\"&quot;\" width=\"200\"")
+            markup(&picture(28, 200, 1), "\"").0.starts_with("<img alt=\"&quot;\" width=\"200\"")
         );
     }
 }

@@ -2,8 +2,9 @@
 
 use super::picture::{self, Picture};
 use super::table::{self, Table};
-use super::{percent, section, significant};
-use crate::report::escape::escape;
+use super::{Text, section};
+use crate::base::units::{percent, significant};
+use maud::{Markup, html};
 
 /// What a model made of a sample.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -23,35 +24,36 @@ pub struct Prediction {
 }
 
 /// The part of the page.
-pub fn section_of(worst: &[Prediction]) -> String {
+pub fn section_of(worst: &[Prediction]) -> Markup {
     let contents = match worst {
-        [] => String::new(),
+        [] => Markup::default(),
         _ if worst.iter().all(|one| one.image.is_none()) => table::markup(&listed(worst)),
-        _ => {
-            let cards: String = worst.iter().map(card).collect();
-            format!("<div class=\"cards\">\n{cards}</div>\n")
-        }
+        _ => html! { div class="cards" { @for one in worst { (card(one)) } } },
     };
-    section("Worst predictions", &contents)
+    section("Worst predictions", contents)
 }
 
-fn card(one: &Prediction) -> String {
-    let image = match &one.image {
-        Some(image) => picture::markup(image, &one.name),
-        None => "<div class=\"missing\">no image</div>".to_owned(),
+fn card(one: &Prediction) -> Markup {
+    let fact = |name: &str, value: &str| {
+        html! { div { dt { (name) } dd { (Text(value)) } } }
     };
-    let fact = |name: &str, value: &str| format!("<div><dt>{name}</dt><dd>{value}</dd></div>");
-    let facts = [
-        fact("true", &escape(&one.label)),
-        fact("predicted", &escape(&one.predicted)),
-        one.probability.map_or(String::new(), |it| fact("probability", &percent(it))),
-        fact("loss", &significant(one.loss)),
-    ];
-    format!(
-        "<figure>{image}<figcaption>{}<dl>{}</dl></figcaption></figure>\n",
-        escape(&one.name),
-        facts.concat()
-    )
+    html! {
+        figure {
+            @match &one.image {
+                Some(image) => (picture::markup(image, &one.name)),
+                None => (picture::missing()),
+            }
+            figcaption {
+                (Text(&one.name))
+                dl {
+                    (fact("true", &one.label))
+                    (fact("predicted", &one.predicted))
+                    @if let Some(it) = one.probability { (fact("probability", &percent(it))) }
+                    (fact("loss", &significant(one.loss)))
+                }
+            }
+        }
+    }
 }
 
 fn listed(worst: &[Prediction]) -> Table {
@@ -86,7 +88,7 @@ mod tests {
     #[test]
     fn a_card_to_the_letter() {
         let image = Some(Picture { height: 1, width: 1, channels: 1, bytes: vec![0] });
-        let card = card(&Prediction { image, ..prediction() });
+        let card = card(&Prediction { image, ..prediction() }).into_string();
         let (image, caption) = card.split_once("<figcaption>").expect("a caption");
         let start = "<figure><img class=\"small\" alt=\"&lt;7&gt;\" width=\"1\" height=\"1\" \
                      src=\"data:image/png;base64,iVBORw0KGgo";
@@ -94,14 +96,14 @@ mod tests {
         let expected = "&lt;7&gt;<dl><div><dt>true</dt><dd>cat</dd></div>\
                         <div><dt>predicted</dt><dd>a&amp;b</dd></div>\
                         <div><dt>probability</dt><dd>97.3\u{202f}%</dd></div>\
-                        <div><dt>loss</dt><dd>3.614</dd></div></dl></figcaption></figure>\n";
+                        <div><dt>loss</dt><dd>3.614</dd></div></dl></figcaption></figure>";
         assert_eq!(caption, expected);
     }
 
     #[test]
     fn without_images_they_are_a_table() {
-        let section = section_of(&[prediction()]);
+        let section = section_of(&[prediction()]).into_string();
         assert!(section.contains("<td>cat</td><td>a&amp;b</td>") && !section.contains("figure"));
-        assert_eq!(section_of(&[]), "");
+        assert_eq!(section_of(&[]).0, "");
     }
 }

@@ -1,6 +1,7 @@
 //! Tables, numbers to the right.
 
-use crate::report::escape::escape;
+use super::Text;
+use maud::{Markup, html};
 
 /// A table of texts.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -16,34 +17,39 @@ pub struct Table {
 }
 
 /// The table without its title; wider than the page it can be scrolled.
-pub fn markup(table: &Table) -> String {
+pub fn markup(table: &Table) -> Markup {
     let longest = table.rows.iter().map(Vec::len).max().unwrap_or(0);
     let columns = longest.max(table.header.len());
-    if columns == 0 {
-        return String::new();
+    let class = |column| table.numeric.get(column).copied().unwrap_or(false).then_some("number");
+    let text = |cells: &[String], column| cells.get(column).cloned().unwrap_or_default();
+    html! {
+        @if columns > 0 {
+            div class="scroll" {
+                table {
+                    @if !table.header.is_empty() {
+                        thead {
+                            tr {
+                                @for column in 0..columns {
+                                    th scope="col" class=[class(column)] {
+                                        (Text(&text(&table.header, column)))
+                                    }
+                                }
+                            }
+                        }
+                    }
+                    tbody {
+                        @for cells in &table.rows {
+                            tr {
+                                @for column in 0..columns {
+                                    td class=[class(column)] { (Text(&text(cells, column))) }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
     }
-    let header = if table.header.is_empty() {
-        String::new()
-    } else {
-        let cells = row(&table.header, columns, table, ("th scope=\"col\"", "th"));
-        format!("<thead>{cells}</thead>\n")
-    };
-    let rows: Vec<String> =
-        table.rows.iter().map(|cells| row(cells, columns, table, ("td", "td"))).collect();
-    format!(
-        "<div class=\"scroll\"><table>\n{header}<tbody>\n{}\n</tbody>\n</table></div>\n",
-        rows.join("\n")
-    )
-}
-
-fn row(cells: &[String], columns: usize, table: &Table, (open, close): (&str, &str)) -> String {
-    let cell = |column: usize| {
-        let numeric = table.numeric.get(column).copied().unwrap_or(false);
-        let class = if numeric { " class=\"number\"" } else { "" };
-        let text = cells.get(column).map(|text| escape(text)).unwrap_or_default();
-        format!("<{open}{class}>{text}</{close}>")
-    };
-    format!("<tr>{}</tr>", (0..columns).map(cell).collect::<String>())
 }
 
 #[cfg(test)]
@@ -59,22 +65,18 @@ mod tests {
             rows: vec![strings(&["conv <1>", "320"]), strings(&["relu"])],
             numeric: vec![false, true],
         };
-        let expected = "\
-<div class=\"scroll\"><table>
-<thead><tr><th scope=\"col\">layer</th><th scope=\"col\" class=\"number\">parameters</th></tr></thead>
-<tbody>
-<tr><td>conv &lt;1&gt;</td><td class=\"number\">320</td></tr>
-<tr><td>relu</td><td class=\"number\"></td></tr>
-</tbody>
-</table></div>
-";
-        assert_eq!(markup(&table), expected);
+        let expected = "<div class=\"scroll\"><table>\
+            <thead><tr><th scope=\"col\">layer</th>\
+            <th scope=\"col\" class=\"number\">parameters</th></tr></thead>\
+            <tbody><tr><td>conv &lt;1&gt;</td><td class=\"number\">320</td></tr>\
+            <tr><td>relu</td><td class=\"number\"></td></tr></tbody></table></div>";
+        assert_eq!(markup(&table).0, expected);
     }
 
     #[test]
     fn rows_longer_than_the_header_lose_nothing() {
         let table = Table { rows: vec![vec!["a".into(), "b".into()]], ..Table::default() };
-        assert!(markup(&table).contains("<tr><td>a</td><td>b</td></tr>"));
-        assert_eq!(markup(&Table::default()), "");
+        assert!(markup(&table).0.contains("<tr><td>a</td><td>b</td></tr>"));
+        assert_eq!(markup(&Table::default()).0, "");
     }
 }

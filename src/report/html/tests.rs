@@ -90,7 +90,7 @@ fn an_empty_page_has_only_its_title() {
     let page = render(&Page::default());
     well_formed(&page);
     let body = page.split_once("<body>").expect("a body").1;
-    assert_eq!(body, "\n<main>\n<h1>Report</h1>\n</main>\n</body>\n</html>\n");
+    assert_eq!(body, "<main><h1>Report</h1></main></body></html>\n");
 }
 
 #[test]
@@ -110,13 +110,4 @@ fn sources_keep_their_lines() {
     let sources = vec![("model.nn".into(), "\n\tlet x = a < b\r\nend\n".into())];
     let page = render(&Page { sources, ..Page::default() });
     assert!(page.contains("<pre><code>\n\tlet x = a &lt; b\nend\n</code></pre>"));
-}
-
-#[test]
-fn numbers_have_four_digits() {
-    let numbers = [0.0, 3.61449, 123.456, 12_345.6, 0.00123456, 1.5e-7, 2e9, -0.5];
-    let texts = ["0", "3.614", "123.5", "12346", "0.001235", "1.5e−7", "2.0e9", "−0.5000"];
-    assert_eq!(numbers.map(significant), texts);
-    assert_eq!([f64::NAN, f64::INFINITY, f64::NEG_INFINITY].map(significant), ["–", "∞", "−∞"]);
-    assert_eq!([0.5, 1.0, f64::NAN].map(percent), ["50.0\u{202f}%", "100.0\u{202f}%", "–"]);
 }

@@ -390,22 +390,9 @@ impl<'a> Trainer<'a> {
         Ok(Some(step))
     }
 
-    /// Scores of the test split, if there is one.
-    pub fn test(&mut self) -> Result<Option<Scores>, TrainError> {
-        if self.data.test.count() == 0 {
-            return Ok(None);
-        }
-        self.evaluate(Pass::Test, &[], &mut |_| {}).map(Some)
-    }
-
     /// Where the run is.
     pub fn state(&self) -> &TrainState {
         &self.state
-    }
-
-    /// How it trains.
-    pub fn settings(&self) -> &Settings {
-        &self.settings
     }
 
     /// The loss of the batch that was trained on last.

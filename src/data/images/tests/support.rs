@@ -96,7 +96,7 @@ pub fn samples(split: &Split) -> (Vec<u8>, Vec<i32>) {
     split.copy_batch(&all, 0, &mut images).expect("images can be read");
     let mut labels = vec![0; all.len() * 4];
     split.copy_batch(&all, 1, &mut labels).expect("labels can be read");
-    let labels = labels.chunks_exact(4).map(|four| i32::from_ne_bytes(four.try_into().unwrap()));
+    let labels = labels.chunks_exact(4).map(|four| i32::from_le_bytes(four.try_into().unwrap()));
     (images, labels.collect())
 }
 
