@@ -19,5 +19,7 @@ pub mod pass;
 pub mod repair;
 // What users run.
 pub mod cli;
+pub mod command;
 pub mod driver;
+pub mod run;
 pub mod runtime;

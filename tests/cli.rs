@@ -355,12 +355,12 @@ fn every_stage_can_be_shown() {
     let folder = Folder::new();
     let mnist = model("mnist.nn");
     let mut texts = std::collections::BTreeSet::new();
-    for stage in nnc::driver::STAGES {
+    for stage in nnc::command::STAGES {
         let ran = folder.run(&["emit-ir", &mnist, "--stage", stage.name]).exits(0);
         assert!(ran.stdout.lines().count() > 5, "{}: {}", stage.name, ran.stdout);
         texts.insert(ran.stdout);
     }
-    assert_eq!(texts.len(), nnc::driver::STAGES.len(), "stages that print the same");
+    assert_eq!(texts.len(), nnc::command::STAGES.len(), "stages that print the same");
     let shown =
         |args: &[&str]| folder.run(&[&["emit-ir", mnist.as_str()], args].concat()).exits(0).stdout;
     assert_eq!(shown(&[]), shown(&["--stage", "graph"]));

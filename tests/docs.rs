@@ -21,6 +21,7 @@ use nnc::base::schema::Schema;
 use nnc::base::source::Sources;
 use nnc::cli::render::render;
 use nnc::codegen::Target;
+use nnc::command;
 use nnc::data::{self, Argument, Call, Places, SourceRequest};
 use nnc::driver;
 use nnc::elaborate::{self, DataRequest, PRELUDE, PRELUDE_NAME, Program, Request, SourceCall};
@@ -148,7 +149,7 @@ fn whole(of: &str) -> Result<String, String> {
     if of.contains('/') {
         return fs::read_to_string(root().join(of)).map_err(|error| error.to_string());
     }
-    let stage = driver::STAGES.iter().find(|stage| stage.name == of);
+    let stage = command::STAGES.iter().find(|stage| stage.name == of);
     let step = Some(stage.ok_or_else(|| format!("`{of}` is no stage"))?.made_by);
     let request = driver::Request {
         file: root().join("models/mnist.nn"),
@@ -161,8 +162,8 @@ fn whole(of: &str) -> Result<String, String> {
         target: Target::detect(),
         memory: None,
     };
-    let asked = driver::Emit { step, ..driver::Emit::default() };
-    let text = driver::emit(&mut driver::Session::new(None), &request, asked);
+    let asked = command::Emit { step, ..command::Emit::default() };
+    let text = command::emit(&mut driver::Session::new(None), &request, asked);
     text.map_err(|failure| format!("{failure:?}"))
 }
 

@@ -16,6 +16,7 @@ use nnc::base::diagnostic::{Diagnostic, Severity};
 use nnc::base::fix::apply;
 use nnc::base::source::Sources;
 use nnc::codegen::Target;
+use nnc::command;
 use nnc::driver::{self, Failure, Request, Session};
 use nnc::repair;
 use nnc::syntax;
@@ -65,7 +66,7 @@ fn words(text: &str) -> String {
 /// What is found in a file, with fixes, and the texts.
 fn findings(file: &Path) -> (Vec<Diagnostic>, Sources) {
     let mut session = Session::new(None);
-    match driver::check(&mut session, &request(file), driver::Wanted::default()) {
+    match command::check(&mut session, &request(file), command::Wanted::default()) {
         Ok(report) => (report.warnings, session.sources),
         Err(Failure::Program { diagnostics, sources }) => (diagnostics, *sources),
         Err(_) => panic!("{file:?}"),
@@ -163,10 +164,10 @@ fn every_intended_program_is_sound() {
         let folder = file.parent().expect("a folder");
         let copy = sibling.suffix(".tmp").tempfile_in(folder).expect("a file beside the corpus");
         fs::write(copy.path(), intended).expect("writable");
-        let checked = driver::check(
+        let checked = command::check(
             &mut Session::new(None),
             &request(copy.path()),
-            driver::Wanted::default(),
+            command::Wanted::default(),
         );
         match checked {
             Ok(report) => assert!(report.warnings.is_empty(), "{file:?}: {:?}", report.warnings),
@@ -190,7 +191,7 @@ const ELSEWHERE: [&str; 6] = [
 fn the_corpus_covers_every_code() {
     let mut found: BTreeSet<&str> = ELSEWHERE.into_iter().collect();
     for file in corpus() {
-        match driver::check(&mut Session::new(None), &request(&file), driver::Wanted::default()) {
+        match command::check(&mut Session::new(None), &request(&file), command::Wanted::default()) {
             Ok(report) => found.extend(report.warnings.iter().map(|warning| warning.code)),
             Err(Failure::Program { diagnostics, .. }) => {
                 // One mistake is one finding.

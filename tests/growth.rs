@@ -9,7 +9,9 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
 use nnc::codegen::Target;
-use nnc::driver::{self, Overrides, Request, Run, Session};
+use nnc::driver::{Request, Session};
+use nnc::run;
+use nnc::run::{Overrides, Run};
 use nnc::runtime::pool::Pool;
 use nnc::runtime::trainer::{Event, Watcher};
 
@@ -57,7 +59,7 @@ fn prepare(file: &Path) -> Run {
         target: Target::detect(),
         memory: None,
     };
-    let run = driver::run(&mut Session::new(None), &request, &Overrides::default(), &|_, _| true);
+    let run = run::run(&mut Session::new(None), &request, &Overrides::default(), &|_, _| true);
     run.unwrap_or_else(|failure| panic!("{failure:?}"))
 }
 

@@ -8,8 +8,10 @@ mod support;
 
 use nnc::base::tensor::{Data, Tensor};
 use nnc::codegen::Target;
-use nnc::driver::{self, Failure, Overrides, Request, Run, Session};
+use nnc::driver::{Failure, Request, Session};
 use nnc::graph::{self, Env};
+use nnc::run;
+use nnc::run::{Overrides, Run};
 use nnc::runtime::weights;
 use support::pipeline::experiment;
 
@@ -39,7 +41,7 @@ fn run(program: &str, tensors: &[(String, Tensor)]) -> Result<Run, Failure> {
         target: Target::detect(),
         memory: None,
     };
-    driver::run(&mut Session::new(None), &request, &Overrides::default(), &|_, _| true)
+    run::run(&mut Session::new(None), &request, &Overrides::default(), &|_, _| true)
 }
 
 /// What the model gives for images, in evaluation.

@@ -16,7 +16,7 @@ use nnc::base::rng::{Sequence, hash_name};
 use nnc::base::schema::{Field, Preparation, Schema};
 use nnc::base::tensor::{DType, Tensor};
 use nnc::data::{Argument, Literal, Pictures, SourceRequest};
-use nnc::driver::{RunFolder, RunInfo};
+use nnc::run::{RunFolder, RunInfo};
 use nnc::runtime::checkpoint::{Checkpoint, Identity, Snapshot};
 use nnc::runtime::weights;
 
@@ -287,9 +287,9 @@ fn damaged_files_are_errors_and_take_no_memory() {
     let metrics = b"epoch,loss,accuracy\n1,0.5,0.25\n2,0.4,\n3,NaN,1e999\n";
     fs::write(at("run/run.json"), &info).expect("a file");
     let read = |_: &Path| {
-        let runs = nnc::driver::compare(&[at("run")]).expect("a run");
+        let runs = nnc::command::compare(&[at("run")]).expect("a run");
         // A table that makes no sense is one without rows.
-        nnc::driver::overlaid(&runs).contains("</svg>") && runs[0].rows.len() == 3
+        nnc::command::overlaid(&runs).contains("</svg>") && runs[0].rows.len() == 3
     };
     try_all("metrics.csv", metrics, through(&at("run/metrics.csv"), read));
 

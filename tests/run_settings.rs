@@ -8,7 +8,9 @@ use std::sync::atomic::AtomicBool;
 use nnc::base::tensor::Tensor;
 use nnc::codegen::Target;
 use nnc::data::Pass;
-use nnc::driver::{self, Failure, Overrides, Request, Run, Session};
+use nnc::driver::{Failure, Request, Session};
+use nnc::run;
+use nnc::run::{Overrides, Run};
 use nnc::runtime::pool::Pool;
 use nnc::runtime::trainer::{Decision, EpochRecord, Event, Outcome, TrainError, Trainer, Watcher};
 use nnc::runtime::weights;
@@ -44,7 +46,7 @@ impl Case {
 
     fn prepare(&self, overrides: Overrides) -> Result<Run, Failure> {
         let request = request(&self.path("main.nn"));
-        driver::run(&mut Session::new(None), &request, &overrides, &|_, _| true)
+        run::run(&mut Session::new(None), &request, &overrides, &|_, _| true)
     }
 
     fn train(&self) -> Trained {

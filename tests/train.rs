@@ -11,8 +11,11 @@ use std::sync::atomic::AtomicBool;
 
 use nnc::base::tensor::Tensor;
 use nnc::codegen::Target;
+use nnc::command;
 use nnc::data::Pass;
-use nnc::driver::{self, Failure, Overrides, Request, Run, Session, Setting};
+use nnc::driver::{self, Failure, Request, Session, Setting};
+use nnc::run;
+use nnc::run::{Overrides, Run};
 use nnc::runtime::pool::Pool;
 use nnc::runtime::trainer::{EpochRecord, Event, Outcome, Scores, TrainError, Trainer, Watcher};
 
@@ -98,7 +101,7 @@ impl Case {
     fn prepare_for(&self, target: Target, settings: &[String]) -> (Session, Run) {
         let mut session = Session::new(None);
         let request = Request { target, ..request(&self.file(settings)) };
-        let run = driver::run(&mut session, &request, &Overrides::default(), WATCH)
+        let run = run::run(&mut session, &request, &Overrides::default(), WATCH)
             .unwrap_or_else(|failure| panic!("{failure:?}"));
         (session, run)
     }
@@ -152,7 +155,7 @@ fn real_mnist() {
         eprintln!("skipped: NNC_DATA names no folder with mnist/ in it");
         return;
     }
-    let run = driver::run(&mut session, &request(&file), &Overrides::default(), WATCH)
+    let run = run::run(&mut session, &request(&file), &Overrides::default(), WATCH)
         .unwrap_or_else(|failure| panic!("{failure:?}"));
     assert_eq!(run.data.notice, None, "real data, not the fallback");
     assert_eq!(run.data.train.count() + run.data.validation.count(), 60_000);
@@ -258,8 +261,8 @@ train net on drawn {
     let (_, run) = case.prepare(&[]);
     for threads in [1, 2, 5] {
         let file = case.folder.path().join("main.nn");
-        let wanted = driver::Wanted { threads, time: false };
-        let report = driver::check(&mut Session::new(None), &request(&file), wanted);
+        let wanted = command::Wanted { threads, time: false };
+        let report = command::check(&mut Session::new(None), &request(&file), wanted);
         assert_eq!(report.expect("a sound program").arena(), run.arena(threads));
     }
 }
@@ -390,7 +393,7 @@ fn a_warm_up_as_long_as_the_run_is_refused() {
     let file = case.folder.path().join("main.nn");
     let mut session = Session::new(None);
     let short = request(&case.file(&[epochs(1)]));
-    match driver::run(&mut session, &short, &Overrides::default(), WATCH) {
+    match run::run(&mut session, &short, &Overrides::default(), WATCH) {
         Err(Failure::Program { diagnostics, .. }) => {
             assert_eq!(diagnostics.len(), 1);
             assert_eq!(diagnostics[0].code, "E0310");
@@ -399,7 +402,7 @@ fn a_warm_up_as_long_as_the_run_is_refused() {
         Ok(_) => panic!("a warm-up of 40 steps does not fit 29"),
         Err(other) => panic!("{other:?}"),
     }
-    driver::check(&mut session, &request(&file), driver::Wanted::default())
+    command::check(&mut session, &request(&file), command::Wanted::default())
         .expect("three epochs are long enough");
 }
 
@@ -476,7 +479,7 @@ fn a_schedule_that_would_turn_gradients_round_is_refused() {
         assert!(text.contains(key));
         let case = Case::new(&text);
         let request = request(&case.folder.path().join("main.nn"));
-        let refused = driver::run(&mut Session::new(None), &request, &Overrides::default(), WATCH);
+        let refused = run::run(&mut Session::new(None), &request, &Overrides::default(), WATCH);
         let Err(Failure::Program { diagnostics, .. }) = refused else { panic!("{key}") };
         assert_eq!((diagnostics.len(), diagnostics[0].code), (1, "E0310"), "{key}");
         assert!(diagnostics[0].message.starts_with(&format!("the schedule of `{key}` is -")));

@@ -8,7 +8,7 @@ mod support;
 use nnc::base::entity::Entity;
 use nnc::base::rng::Sequence;
 use nnc::base::tensor::{DType, Data};
-use nnc::driver::gradient_errors;
+use nnc::command::gradient_errors;
 use nnc::graph::interp::widened;
 use nnc::graph::{Binary, Builder, Dim, Env, Graph, NodeId, Op, Outcome, Reduce, Unary, run};
 use nnc::pass::autodiff::{self, Wrt};

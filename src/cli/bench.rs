@@ -3,6 +3,7 @@
 use super::explain::{self, Limits};
 use super::threads::{self, threads};
 use super::{Common, write};
+use crate::command;
 use crate::driver::{self, Failure};
 use crate::runtime::pool::Pool;
 use clap::Args;
@@ -41,13 +42,13 @@ impl Bench {
         let mut pool = threads::pool(Pool::new, threads(self.threads));
         let threads = pool.threads();
         let batch = self.batch.map(|batch| batch as usize);
-        let mut bench = driver::bench(&mut session, &request, self.infer, batch, &mut pool)?;
+        let mut bench = command::bench(&mut session, &request, self.infer, batch, &mut pool)?;
         self.common.print_timings(&session.timings);
         let times = bench.measure(&mut pool, self.seconds);
         let (gflop, peak) = (bench.flops as f64 / 1e9, bench.peak / 1e9);
         let gflops = gflop / times.median;
         let explained = self.explain.then(|| {
-            let streams = driver::Streams::measure(&request.target, &mut pool);
+            let streams = command::Streams::measure(&request.target, &mut pool);
             let actions = bench.explain(&mut pool, self.seconds, &request.target);
             (actions, Limits { peak: bench.peak, streams })
         });

@@ -5,7 +5,9 @@ use super::threads::threads;
 use super::{Common, diff, machine, render, write};
 use crate::base::diagnostic::{Diagnostic, Severity};
 use crate::base::source::Sources;
-use crate::driver::{self, Failure, Fixed, Wanted};
+use crate::command;
+use crate::command::Wanted;
+use crate::driver::{self, Failure, Fixed};
 use clap::{Args, ValueEnum};
 use std::path::Path;
 
@@ -44,7 +46,7 @@ pub struct Check {
 /// What was found in a file's models, and what those that are sound are.
 #[derive(Default)]
 struct Checked {
-    reports: Vec<driver::Report>,
+    reports: Vec<command::Report>,
     found: Vec<Diagnostic>,
     sources: Sources,
     failed: bool,
@@ -114,7 +116,7 @@ impl Check {
         let mut first = driver::Session::new(None);
         for request in driver::each_model(&mut first, request)? {
             let mut session = first.beside();
-            match driver::check(&mut session, &request, wanted) {
+            match command::check(&mut session, &request, wanted) {
                 Ok(report) => {
                     driver::merge(&mut checked.found, report.warnings.clone());
                     checked.sources = session.sources;
@@ -132,7 +134,7 @@ impl Check {
         Ok(checked)
     }
 
-    fn report(&self, report: &driver::Report) -> String {
+    fn report(&self, report: &command::Report) -> String {
         match self.parameters {
             true => format!("{}{}", report.text(), report.parameters()),
             false => report.text(),

@@ -3,7 +3,11 @@
 use super::write;
 use crate::base::shown::Show;
 use crate::base::table::{Column, Table};
-use crate::driver::{self, Compared, Failure, Status};
+use crate::command;
+use crate::command::Compared;
+use crate::driver::Failure;
+use crate::run;
+use crate::run::Status;
 use clap::Args;
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
@@ -25,9 +29,9 @@ pub struct Compare {
 impl Compare {
     /// Prints the table and draws the curves.
     pub fn execute(self) -> Result<u8, Failure> {
-        driver::check_writable(&self.svg)?;
-        let runs = driver::compare(&self.runs)?;
-        driver::write_file(&self.svg, driver::overlaid(&runs).as_bytes())?;
+        run::check_writable(&self.svg)?;
+        let runs = command::compare(&self.runs)?;
+        run::write_file(&self.svg, command::overlaid(&runs).as_bytes())?;
         let text = match self.json {
             true => runs.iter().map(|run| format!("{}\n", object(run))).collect(),
             false => table(&runs),

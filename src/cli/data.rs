@@ -5,7 +5,10 @@ use super::train::listen;
 use super::{Common, render, write};
 use crate::base::shown::Show;
 use crate::base::table::{Column, Table};
-use crate::driver::{self, DataReport, Failure, SplitName, WantedBatch};
+use crate::command;
+use crate::command::{DataReport, WantedBatch};
+use crate::driver::{self, Failure};
+use crate::run::SplitName;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 use std::fmt::Write;
@@ -66,7 +69,7 @@ impl Data {
             samples: self.samples.map(|samples| samples as usize),
         });
         let mut session = driver::Session::new(None);
-        let report = driver::data(&mut session, &request, wanted.as_ref(), &watch)?;
+        let report = command::data(&mut session, &request, wanted.as_ref(), &watch)?;
         self.common.print_timings(&session.timings);
         if self.json {
             write::out(&json_line(&report))?;

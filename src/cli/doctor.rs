@@ -3,7 +3,9 @@
 use super::{build, cache_folder, memory, write};
 use crate::base::fit::hanging;
 use crate::codegen::Target;
-use crate::driver::{self, Failure, Health};
+use crate::command;
+use crate::command::Health;
+use crate::driver::{self, Failure};
 use clap::Args;
 use serde_json::json;
 use std::path::PathBuf;
@@ -33,7 +35,7 @@ impl Doctor {
             target: Target::detect(),
             memory: memory::limit(),
         };
-        let findings = driver::doctor(&request, self.clean);
+        let findings = command::doctor(&request, self.clean);
         let text = match self.json {
             true => {
                 let version = env!("CARGO_PKG_VERSION");

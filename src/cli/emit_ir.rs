@@ -1,7 +1,9 @@
 //! `nnc emit-ir`: any stage of the compilation as text, of a program or from a stage's text on.
 
 use super::{Common, write};
-use crate::driver::{self, Emit, Failure};
+use crate::command;
+use crate::command::Emit;
+use crate::driver::{self, Failure};
 use crate::pass;
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
@@ -27,7 +29,7 @@ pub struct EmitIr {
 }
 
 fn stages() -> impl Iterator<Item = PossibleValue> {
-    driver::STAGES.iter().map(|stage| PossibleValue::new(stage.name).help(stage.description))
+    command::STAGES.iter().map(|stage| PossibleValue::new(stage.name).help(stage.description))
 }
 
 fn passes() -> impl Iterator<Item = PossibleValue> {
@@ -44,7 +46,7 @@ impl EmitIr {
             evaluation: self.eval,
             batch: self.batch.map(|batch| batch as usize),
         };
-        let text = driver::emit(&mut session, &request, asked)?;
+        let text = command::emit(&mut session, &request, asked)?;
         self.common.print_timings(&session.timings);
         write::raw(text.as_bytes())?;
         Ok(0)
@@ -52,7 +54,7 @@ impl EmitIr {
 
     fn step(&self) -> Option<&'static str> {
         let after = self.after.as_deref().and_then(pass::named).map(|pass| pass.name);
-        let stage = driver::STAGES.iter().find(|stage| self.stage.as_deref() == Some(stage.name));
+        let stage = command::STAGES.iter().find(|stage| self.stage.as_deref() == Some(stage.name));
         after.or(stage.map(|stage| stage.made_by))
     }
 }

@@ -7,9 +7,10 @@ use super::trained::TrainedModel;
 use super::write;
 use crate::base::shown::Show;
 use crate::base::table::{Column, Table};
-use crate::driver::{
-    self, ClassCounts, Details, Evaluation, Failure, Judged, NumberErrors, Said, SplitName, Worst,
-    put_scores,
+use crate::driver::Failure;
+use crate::run;
+use crate::run::{
+    ClassCounts, Details, Evaluation, Judged, NumberErrors, Said, SplitName, Worst, put_scores,
 };
 use crate::runtime::pool::Pool;
 use clap::{Args, ValueEnum};
@@ -64,7 +65,7 @@ impl Eval {
         let reading = Reading::new(Mode::choose(self.json, false), &stop);
         let watch = |done, total| reading.read(done, total);
         let limit = self.limit.map(|limit| limit as usize);
-        let evaluation = driver::evaluation(&request, &model, split, limit, &watch)?;
+        let evaluation = run::evaluation(&request, &model, split, limit, &watch)?;
         let mut pool = threads::pool(Pool::adaptive, threads(self.threads));
         let judged = evaluation.judge(&mut pool, self.worst)?;
         let text = match self.json {

@@ -7,7 +7,7 @@
 //! ```
 
 use crate::base::table::{Column, Table};
-use crate::driver::{Explained, ExplainedKernel, Streams};
+use crate::command::{Explained, ExplainedKernel, Streams};
 use serde_json::{Value, json};
 
 /// What the machine can do, of all threads together, a second.

@@ -3,7 +3,9 @@
 use super::threads::threads;
 use super::{Common, Options, TargetName, write};
 use crate::base::shown::Show;
-use crate::driver::{self, Engine, Failure, Graded};
+use crate::command;
+use crate::command::{Engine, Graded};
+use crate::driver::{self, Failure};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -80,7 +82,7 @@ impl Grad {
             time_passes: self.time_passes,
         };
         let common = Common { file: self.file, options };
-        let asked = driver::Grad {
+        let asked = command::Grad {
             tensors: self.tensors,
             out: self.out,
             engine: match self.engine {
@@ -92,7 +94,7 @@ impl Grad {
             steps: self.steps.map_or(0, u64::from),
         };
         let mut session = driver::Session::new(None);
-        let graded = driver::grad(&mut session, &common.request(false)?, &asked)?;
+        let graded = command::grad(&mut session, &common.request(false)?, &asked)?;
         common.print_timings(&session.timings);
         notes(&graded);
         let (written, out) = (graded.written, asked.out.shown());
@@ -107,7 +109,7 @@ fn notes(graded: &Graded) {
     let Graded { drawn, fresh, .. } = graded;
     if !drawn.is_empty() {
         let absent = absent(drawn, "parameter");
-        eprintln!("note: {absent}, drawn from seed {}: {}", driver::SEED, few(drawn));
+        eprintln!("note: {absent}, drawn from seed {}: {}", command::SEED, few(drawn));
     }
     if !fresh.is_empty() {
         let absent = absent(fresh, "state");

@@ -4,7 +4,10 @@ use super::progress::{Mode, Reading};
 use super::train::{Training, listen};
 use super::{Options, threads, write};
 use crate::base::shown::Show;
-use crate::driver::{self, Failure, Found, Range};
+use crate::command;
+use crate::command::{Found, Range};
+use crate::driver::Failure;
+use crate::run;
 use crate::runtime::pool::Pool;
 use clap::Args;
 use serde_json::json;
@@ -47,7 +50,7 @@ impl LrFind {
         if self.from >= self.to {
             return Err(Failure::Io("--from must be less than --to".to_owned()));
         }
-        driver::check_writable(&self.svg)?;
+        run::check_writable(&self.svg)?;
         let interrupted = listen()?;
         let mode = Mode::choose(self.training.json, self.training.quiet);
         let reading = Reading::new(mode, &interrupted);
@@ -56,7 +59,7 @@ impl LrFind {
         let range = Range { from: self.from, to: self.to, steps: self.steps as usize };
         let mut pool = threads::pool(Pool::adaptive, self.training.threads());
         let stop = AtomicBool::new(false);
-        let found = driver::lr_find(
+        let found = command::lr_find(
             &request,
             &self.training.settings()?,
             &self.training.overrides(),
@@ -66,7 +69,7 @@ impl LrFind {
             &stop,
         )?;
         let title = format!("learning rates of {}", self.file.to_string_lossy());
-        driver::write_file(&self.svg, found.svg(&title).as_bytes())?;
+        run::write_file(&self.svg, found.svg(&title).as_bytes())?;
         write::out(&self.text(&found))?;
         Ok(0)
     }

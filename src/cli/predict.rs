@@ -6,7 +6,10 @@ use super::write;
 use crate::base::csv;
 use crate::base::shown::Show;
 use crate::base::task::Task;
-use crate::driver::{self, Answer, Failure, Predictor, Question, RawOutputs};
+use crate::command;
+use crate::command::{Answer, Predictor, Question, RawOutputs};
+use crate::driver::Failure;
+use crate::run;
 use crate::runtime::pool::Pool;
 use clap::Args;
 use serde_json::json;
@@ -44,11 +47,11 @@ impl Predict {
     /// Predicts and prints; exit code 1 if a file could not be read.
     pub fn execute(self) -> Result<u8, Failure> {
         let (request, model) = self.model.find(true)?;
-        let questions = driver::questions(&self.files)?;
+        let questions = command::questions(&self.files)?;
         if let Some(raw) = &self.raw {
-            driver::check_writable(raw)?;
+            run::check_writable(raw)?;
         }
-        let predictor = driver::predictor(&request, &model, questions.len())?;
+        let predictor = command::predictor(&request, &model, questions.len())?;
         if !self.csv && !self.json {
             eprintln!("weights of {}", predictor.weights.shown());
         }

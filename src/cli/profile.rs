@@ -4,7 +4,10 @@ use super::threads::{self, threads};
 use super::{Common, write};
 use crate::base::shown::Show;
 use crate::base::source::{FileId, Sources};
-use crate::driver::{self, Failure, Phase, Profile as Profiled, Spent};
+use crate::command;
+use crate::command::{Profile as Profiled, Spent};
+use crate::driver::{self, Failure, Phase};
+use crate::run;
 use crate::runtime::pool::Pool;
 use clap::Args;
 use serde_json::json;
@@ -46,18 +49,18 @@ impl Profile {
             return Err(Failure::Io("--seconds takes a positive number".to_owned()));
         }
         if let Some(path) = &self.trace {
-            driver::check_writable(path)?;
+            run::check_writable(path)?;
         }
         let mut session = driver::Session::new(None);
         let request = self.common.request(false)?;
         let mut pool = threads::pool(Pool::new, threads(self.threads));
         let batch = self.batch.map(|batch| batch as usize);
-        let mut bench = driver::bench(&mut session, &request, self.infer, batch, &mut pool)?;
+        let mut bench = command::bench(&mut session, &request, self.infer, batch, &mut pool)?;
         self.common.print_timings(&session.timings);
         let profile = bench.profile(&mut pool, self.seconds, &request.target, &session.sources);
         if let Some(path) = &self.trace {
             let trace = bench.trace(&mut pool, TRACED, &request.target);
-            driver::write_file(path, trace.to_string().as_bytes())?;
+            run::write_file(path, trace.to_string().as_bytes())?;
         }
         let text = match self.json {
             true => format!("{}\n", object(&bench, &profile, &session.sources)),
@@ -73,7 +76,7 @@ impl Profile {
 
 const HEADER: &str = " forward backward   update  GFLOP/s  peak       MB";
 
-fn text(bench: &driver::Bench, profile: &Profiled, sources: &Sources) -> String {
+fn text(bench: &command::Bench, profile: &Profiled, sources: &Sources) -> String {
     let total = profile.total();
     let mut text = format!(
         "{}, batch {}: {:.4} ms a step in its kernels (times in ms)\n",
@@ -129,7 +132,7 @@ fn margin(spent: &Spent, peak: f64) -> String {
     )
 }
 
-fn object(bench: &driver::Bench, profile: &Profiled, sources: &Sources) -> serde_json::Value {
+fn object(bench: &command::Bench, profile: &Profiled, sources: &Sources) -> serde_json::Value {
     let numbers = |spent: &Spent| {
         let [forward, backward, update] = spent.seconds.map(|seconds| 1e3 * seconds);
         let rate = spent.operations as f64 / spent.total().max(f64::MIN_POSITIVE);

@@ -6,7 +6,8 @@
 use super::{render, write};
 use crate::base::shown::visible_lines;
 use crate::base::units::{compact, duration};
-use crate::driver::{Failure, epoch_json};
+use crate::driver::Failure;
+use crate::run::epoch_json;
 use crate::runtime::pool::ThreadChange;
 use crate::runtime::trainer::{Decision, EpochRecord, Event, Scores, Watcher};
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};

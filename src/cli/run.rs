@@ -1,11 +1,13 @@
 //! `nnc run`: trains a model on its data, then tests it.
 
+use super::Options;
 use super::series;
 use super::train::{self, Asked, Training};
-use super::{INTERRUPTED, Options};
-use crate::driver::{Failure, Place, RunFolder, Series, Setting};
+use crate::driver::Failure;
+use crate::run::{Place, RunFolder, Series};
 use clap::Args;
 use std::path::PathBuf;
+use std::time::Instant;
 
 /// Trains a model on its data, then tests it.
 #[derive(Args)]
@@ -45,7 +47,7 @@ impl Run {
     pub fn execute(self) -> Result<u8, Failure> {
         let stop = train::listen()?;
         if let Some(path) = &self.save {
-            crate::driver::check_writable(path)?;
+            crate::run::check_writable(path)?;
         }
         let (file, place) = self.place()?;
         if let Place::Resumed(root, _) = &place
@@ -68,7 +70,16 @@ impl Run {
             stop: &stop,
             said: &train::Said::default(),
         };
-        train::run(&asked)
+        let start = Instant::now();
+        let job = train::job(&asked)?;
+        if let Place::New(out) = &asked.place
+            && let Some(members) = crate::run::folds(&job)?
+        {
+            let stem = asked.request.file.file_stem().unwrap_or_default().to_string_lossy();
+            let series = Series::begin(&job, out.as_deref(), &stem, members)?;
+            return series::run(&series, &self.training, &self.options, &stop);
+        }
+        train::run(&asked, &job, start)
     }
 
     /// The program's file, and where the run is written.
@@ -97,13 +108,4 @@ impl Run {
         let file = self.file.clone().filter(|file| !file.is_dir());
         Ok((file.unwrap_or_default(), Place::Resumed(root, named)))
     }
-}
-
-/// The exit code of a run that was stopped.
-pub const STOPPED: u8 = INTERRUPTED;
-
-/// Settings of the command line as `--set` has them.
-pub fn flags(flags: &[(&str, Option<String>)]) -> Vec<Setting> {
-    let given = flags.iter().filter_map(|(key, value)| Some((key, value.clone()?)));
-    given.map(|(key, value)| Setting { key: (*key).to_owned(), value }).collect()
 }

@@ -1,14 +1,13 @@
 //! Several runs in turn: the folds of a cross-validation, and `nnc sweep`; a table of what came of
 //! them.
 
-use super::run::STOPPED;
-use super::train::{self, Asked, Said, Training};
+use super::train::{self, Asked, STOPPED, Said, Training};
 use super::{Options, write};
 use crate::base::shown::Show;
 use crate::base::table::{Column, Table};
-use crate::driver::{
-    self, Failure, Left, Member, Place, RunResult, Series, Setting, columns, spread,
-};
+use crate::driver::{Failure, Setting};
+use crate::run;
+use crate::run::{Left, Member, Place, RunResult, Series, columns, spread};
 use crate::runtime::trainer::Outcome;
 use clap::Args;
 use serde_json::{Map, Value, json};
@@ -43,8 +42,8 @@ impl Sweep {
                            range, `--set seed=0..4`";
             return Err(Failure::Io(message.into()));
         }
-        let members = driver::sweep(&many)?;
-        let job = driver::job(request, &single, self.training.overrides(), Place::Nowhere)?;
+        let members = run::sweep(&many)?;
+        let job = run::job(request, &single, self.training.overrides(), Place::Nowhere)?;
         let stem = self.file.file_stem().unwrap_or_default().to_string_lossy();
         let series = Series::begin(&job, self.out.as_deref(), &format!("{stem}-sweep"), members)?;
         run(&series, &self.training, &self.options, &stop)
@@ -53,7 +52,7 @@ impl Sweep {
 
 /// Whether a setting has several values.
 fn is_swept(setting: &Setting) -> bool {
-    driver::sweep(std::slice::from_ref(setting)).map_or(true, |members| members.len() > 1)
+    run::sweep(std::slice::from_ref(setting)).map_or(true, |members| members.len() > 1)
 }
 
 /// Makes the runs of a series that are left, and prints what came of all.

@@ -2,7 +2,8 @@
 //! its own definition.
 
 use super::{Cli, write};
-use crate::driver::{self, Failure};
+use crate::driver::Failure;
+use crate::run;
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 use std::path::{Path, PathBuf};
@@ -65,5 +66,5 @@ fn pages(command: clap::Command, folder: &Path) -> Result<(), Failure> {
     page.render(&mut text)
         .map_err(|error| Failure::Io(format!("cannot make the page: {error}")))?;
     let path = folder.join(page.get_filename());
-    driver::write_file(&path, &text)
+    run::write_file(&path, &text)
 }

@@ -2,13 +2,12 @@
 //! run from what is announced to what came of it.
 
 use super::progress::{Mode, Progress, Reading, push_scores, say, tell};
-use super::run::{STOPPED, flags};
-use super::{Options, render, threads, write};
+use super::{INTERRUPTED, Options, render, threads, write};
 use crate::base::diagnostic::Diagnostic;
 use crate::base::shown::{Show, quoted};
-use crate::driver::{
-    self, Ended, Failure, Job, Overrides, Place, Prepared, RunResult, Series, Setting, put_scores,
-};
+use crate::driver::{self, Failure, Setting};
+use crate::run;
+use crate::run::{Ended, Job, Overrides, Place, Prepared, RunResult, put_scores};
 use crate::runtime::pool::Pool;
 use crate::runtime::trainer::Outcome;
 use clap::Args;
@@ -114,6 +113,15 @@ pub fn listen() -> Result<Arc<AtomicBool>, Failure> {
     Ok(stop)
 }
 
+/// The exit code of a run that was stopped.
+pub const STOPPED: u8 = INTERRUPTED;
+
+/// Settings of the command line as `--set` has them.
+fn flags(flags: &[(&str, Option<String>)]) -> Vec<Setting> {
+    let given = flags.iter().filter_map(|(key, value)| Some((key, value.clone()?)));
+    given.map(|(key, value)| Setting { key: (*key).to_owned(), value }).collect()
+}
+
 /// A run that the command line asks for.
 pub struct Asked<'a> {
     /// What to compile.
@@ -149,24 +157,17 @@ impl Said {
     }
 }
 
-/// One run, to its exit code.
-pub fn run(asked: &Asked<'_>) -> Result<u8, Failure> {
-    let start = Instant::now();
-    let mut job = driver::job(
-        asked.request.clone(),
-        &asked.settings,
-        asked.training.overrides(),
-        asked.place.clone(),
-    )?;
+/// What is asked for, as the driver has it.
+pub fn job(asked: &Asked<'_>) -> Result<Job, Failure> {
+    let overrides = asked.training.overrides();
+    let mut job = run::job(asked.request.clone(), &asked.settings, overrides, asked.place.clone())?;
     job.force = asked.force;
-    if let Place::New(out) = &asked.place
-        && let Some(members) = driver::folds(&job)?
-    {
-        let stem = asked.request.file.file_stem().unwrap_or_default().to_string_lossy();
-        let series = Series::begin(&job, out.as_deref(), &stem, members)?;
-        return super::series::run(&series, asked.training, asked.options, asked.stop);
-    }
-    match train(asked, &job)? {
+    Ok(job)
+}
+
+/// One run, to its exit code; it began at `start`.
+pub fn run(asked: &Asked<'_>, job: &Job, start: Instant) -> Result<u8, Failure> {
+    match train(asked, job)? {
         None => Ok(0),
         Some((prepared, ended)) => conclude(asked, &prepared, ended, start.elapsed().as_secs_f64()),
     }
@@ -183,7 +184,7 @@ pub fn train(asked: &Asked<'_>, job: &Job) -> Result<Option<(Prepared, Ended)>, 
     if let Some(note) = note.filter(|note| asked.said.is_new(note)) {
         eprintln!("{note}");
     }
-    let mut prepared = driver::prepare(job, &watch)?;
+    let mut prepared = run::prepare(job, &watch)?;
     let new = |warning: &&Diagnostic| asked.said.is_new(&format!("{warning:?}"));
     let warnings: Vec<Diagnostic> = prepared.run.warnings.iter().filter(new).cloned().collect();
     render::print(&warnings, &prepared.session.sources);

@@ -2,7 +2,8 @@
 
 use super::Options;
 use crate::base::shown::Show;
-use crate::driver::{Failure, Model, Request, RunFolder, Which};
+use crate::driver::{Failure, Request};
+use crate::run::{Model, RunFolder, Which};
 use clap::Args;
 use std::path::PathBuf;
 

@@ -2,7 +2,9 @@
 
 use super::{Common, write};
 use crate::base::fit::hanging;
-use crate::driver::{self, Failure, Verdict, Verified, VerifyAsked};
+use crate::command;
+use crate::command::{Verdict, Verified, VerifyAsked};
+use crate::driver::{self, Failure};
 use clap::Args;
 use serde_json::json;
 use std::fmt::Write;
@@ -40,7 +42,7 @@ impl Verify {
             seed: self.seed,
             thorough: self.thorough,
         };
-        let verified = driver::verify(&mut session, &request, &asked)?;
+        let verified = command::verify(&mut session, &request, &asked)?;
         let failed = verified.checks.iter().any(|check| check.verdict == Verdict::Failed);
         let text = match self.json {
             true => {

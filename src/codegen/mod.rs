@@ -16,6 +16,7 @@
 //! anything, or recover from a wrong program: `loops::verify` has passed, and what is wrong after
 //! it is a bug here, met by a panic.
 
+pub mod abi;
 mod clif;
 pub mod jit;
 mod math;
@@ -25,6 +26,7 @@ pub mod target;
 pub mod tile;
 pub mod wide;
 
-pub use jit::{Code, Context};
+pub use abi::Context;
+pub use jit::Code;
 pub use object::{Object, emit, emit_timed};
 pub use target::{Arch, Isa, Target};

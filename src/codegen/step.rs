@@ -15,8 +15,8 @@ use cranelift_codegen::ir::{FuncRef, InstBuilder, SigRef, Value, types};
 use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_frontend::FunctionBuilder;
 
+use super::abi::Context;
 use super::clif::{MEMORY, import, kernel_signature, pointers};
-use super::jit::Context;
 use crate::base::entity::Entity;
 use crate::loops::{Action, BufferId, KernelId, Program, Space};
 

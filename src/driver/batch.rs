@@ -4,19 +4,22 @@
 //! A batch of 10¹⁰ makes tensors that are too large; a batch of 1 leaves `batch_norm` over rows
 //! one value a channel, whose unbiased variance divides by `1 - 1`.
 
-use super::pipeline::place;
-use super::session::{Failure, Session};
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::limits;
 use crate::base::source::{Sources, Span};
 use crate::base::tensor::DType;
+use crate::driver::pipeline::place;
+use crate::driver::session::{Failure, Session};
 use crate::graph::{self, Binary, Dim, Graph, NodeId, Op, Shape, Type};
 use std::collections::HashMap;
 
+/// The batch where nothing says one.
+pub(crate) const DEFAULT_BATCH: usize = 32;
+
 impl Session {
     /// Checks what must hold for a step of this batch.
-    pub(super) fn check_batch(&self, graph: &Graph, batch: usize) -> Result<(), Failure> {
+    pub(crate) fn check_batch(&self, graph: &Graph, batch: usize) -> Result<(), Failure> {
         let (operators, most) = (graph.nodes.len(), limits::STEP_OPERATORS);
         if operators > most {
             let message = format!("a step of {operators} operators; at most {most} are compiled");
@@ -33,7 +36,7 @@ impl Session {
 }
 
 /// The error of a step of this batch that divides by zero, and where.
-pub(super) fn divides_by_zero(sources: &Sources, batch: usize, place: Option<Span>) -> Diagnostic {
+pub(crate) fn divides_by_zero(sources: &Sources, batch: usize, place: Option<Span>) -> Diagnostic {
     let samples = if batch == 1 { "1 sample".into() } else { format!("{batch} samples") };
     let error =
         Diagnostic::error(codes::ZERO_DIVISION, format!("a step of {samples} divides by zero"))
@@ -67,7 +70,7 @@ fn fits(graph: &Graph, batch: usize) -> Result<(), Failure> {
     Ok(())
 }
 
-pub(super) fn extent(dim: Dim, batch: usize) -> usize {
+pub(crate) fn extent(dim: Dim, batch: usize) -> usize {
     match dim {
         Dim::Known(extent) => extent,
         Dim::Batch(times) => times.saturating_mul(batch),
@@ -75,7 +78,7 @@ pub(super) fn extent(dim: Dim, batch: usize) -> usize {
 }
 
 /// The first division by a number that only the batch decides, and that is 0.
-pub(super) fn zero_division(graph: &Graph, batch: usize) -> Option<NodeId> {
+pub(crate) fn zero_division(graph: &Graph, batch: usize) -> Option<NodeId> {
     let mut known: HashMap<NodeId, f64> = HashMap::new();
     for (id, node) in graph.nodes.iter() {
         let value = match &node.op {

@@ -1,19 +1,17 @@
 //! The front end with its files: reads a program and what it uses, asks the data for its schema,
 //! elaborates.
 
-use super::batch::{divides_by_zero, zero_division};
-use super::repair::add_fixes;
-use super::session::{Failure, Request, Session, Tree, bug};
-use super::source::{Schemas, Source, source};
-use super::{initial, run, schedules};
+use super::checks::no_steps;
+use super::{checks, initial, schedules};
 use crate::base::caught::caught;
-use crate::base::codes;
 use crate::base::diagnostic::{Diagnostic, Severity};
-use crate::base::fix::Edit;
 use crate::base::limits::{self, Budget};
 use crate::base::shown::Show;
 use crate::base::source::FileId;
-use crate::elaborate::{self, Experiment, Program, Settings, Tolerated, Use};
+use crate::driver::batch::{divides_by_zero, zero_division};
+use crate::driver::session::{Failure, Request, Session, Tree, bug};
+use crate::driver::source::{Schemas, Source, source};
+use crate::elaborate::{self, Experiment, Program, Tolerated, Use};
 use crate::files::read;
 use crate::lint;
 use crate::syntax::{self, ast};
@@ -33,46 +31,8 @@ pub struct Front {
 }
 
 impl Session {
-    /// Reads and elaborates a program. Where the data's schema cannot be had, that is an error
-    /// if `need_data`, and otherwise a warning.
-    pub fn front(&mut self, request: &Request, need_data: bool) -> Result<Front, Failure> {
-        let text = self.main_text(request)?;
-        self.front_of(text, request, need_data)
-    }
-
-    /// The same, of a file that has been read.
-    pub(super) fn front_of(
-        &mut self,
-        text: String,
-        request: &Request,
-        need_data: bool,
-    ) -> Result<Front, Failure> {
-        self.sound(text, request, Schemas::new(need_data), &Budget::new(limits::FIX_STEPS))
-    }
-
-    /// A program without errors, or the errors; both with the fixes that hold.
-    pub(super) fn sound(
-        &mut self,
-        text: String,
-        request: &Request,
-        mut schemas: Schemas,
-        fixes: &Budget,
-    ) -> Result<Front, Failure> {
-        let (parsed, mut judged) = self.look(text, request, &mut schemas)?;
-        let mut found = judged.errors.clone();
-        found.extend(judged.warnings.clone());
-        if !found.is_empty() {
-            add_fixes(self, request, parsed, &judged, (schemas, fixes), &mut found);
-        }
-        if judged.errors.is_empty() {
-            judged.warnings = found;
-            return judged.front().map_err(|found| self.program_failure(found));
-        }
-        Err(self.program_failure(found))
-    }
-
     /// Parses a program and, where that went well, all that follows from it.
-    pub(super) fn look(
+    pub(crate) fn look(
         &mut self,
         text: String,
         request: &Request,
@@ -82,7 +42,7 @@ impl Session {
     }
 
     /// The same within a budget.
-    pub(super) fn look_within(
+    pub(crate) fn look_within(
         &mut self,
         text: String,
         request: &Request,
@@ -100,7 +60,7 @@ impl Session {
     }
 
     /// The models of a program that parses, where it has several.
-    pub(super) fn several_models(&mut self, request: &Request) -> Result<Vec<String>, Failure> {
+    pub(crate) fn several_models(&mut self, request: &Request) -> Result<Vec<String>, Failure> {
         let text = self.main_text(request)?;
         let mut session = self.beside();
         let (parsed, errors) = session.parse(&request.file, text)?;
@@ -113,7 +73,7 @@ impl Session {
 
     /// Asks the data for their schema and elaborates. What is wrong with the data does not keep the
     /// rest from being looked at. Where errors are tolerated, any other ends the work.
-    pub(super) fn judge_within(
+    pub(crate) fn judge_within(
         &mut self,
         parsed: &Parsed,
         request: &Request,
@@ -184,12 +144,12 @@ impl Session {
                 Err(error) => judged.errors.push(*error),
             }
         }
-        judged.warnings.extend(initial::frozen_at_random(training, train, &given));
+        judged.warnings.extend(checks::frozen_at_random(training, train, &given));
         let schema = judged.source.as_ref().and_then(|source| source.schema.as_ref());
         if let Some(samples) = schema.and_then(|schema| schema.train) {
             let has_validation =
                 schema.and_then(|schema| schema.validation).is_some_and(|count| count > 0);
-            judged.errors.extend(run::unknown_watched(training, has_validation));
+            judged.errors.extend(checks::unknown_watched(training, has_validation));
             let steps = settings.steps(samples);
             if steps == 0 {
                 judged.errors.push(no_steps(settings, samples));
@@ -197,7 +157,7 @@ impl Session {
             judged.errors.extend(schedules::misfits(training, train, steps));
         }
         if let Some(node) = zero_division(train, settings.batch) {
-            let place = super::pipeline::place(&self.sources, train, node);
+            let place = crate::driver::pipeline::place(&self.sources, train, node);
             judged.errors.push(divides_by_zero(&self.sources, settings.batch, place));
         }
     }
@@ -344,7 +304,7 @@ impl Session {
     }
 
     /// The text of the file that a command names, or what stands for it.
-    pub(super) fn main_text(&self, request: &Request) -> Result<String, Failure> {
+    pub(crate) fn main_text(&self, request: &Request) -> Result<String, Failure> {
         match self.instead.iter().find(|(file, _)| *file == request.file) {
             Some((_, text)) => Ok(text.clone()),
             None => source_text(&request.file),
@@ -377,7 +337,7 @@ impl Session {
 }
 
 /// A program's files as trees, the named one first, and the prelude.
-pub(super) struct Parsed {
+pub(crate) struct Parsed {
     pub files: Vec<ast::File>,
     pub prelude: Arc<ast::File>,
     /// The words, numbers and signs of the files.
@@ -392,7 +352,7 @@ impl Parsed {
 
 /// All that is known of a program.
 #[derive(Default)]
-pub(super) struct Judged {
+pub(crate) struct Judged {
     /// What it means, where nothing is wrong with it.
     pub experiment: Option<Experiment>,
     /// Its data source, where that is known.
@@ -444,7 +404,7 @@ impl Loading {
 }
 
 /// What it takes to parse a token, in steps.
-pub(super) const PARSED: usize = 10;
+pub(crate) const PARSED: usize = 10;
 /// How many walks over the trees the lints take.
 const LINTS: usize = 4;
 /// How many entries of a folder are looked at for a program that may have been meant.
@@ -504,20 +464,4 @@ fn programs_in(folder: Option<&Path>) -> Vec<String> {
 /// One spelling for each file, however it is named.
 fn real(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_path_buf())
-}
-
-/// A run without a step: there are too few samples for one batch, and the rest is dropped.
-pub(super) fn no_steps(settings: &Settings, samples: usize) -> Diagnostic {
-    let batch = settings.batch;
-    let message = format!("no step is left: {samples} samples make no batch of {batch}");
-    let mut error = Diagnostic::error(codes::NO_SAMPLES, message)
-        .help("make `batch` smaller, or write `last_batch = keep`");
-    if let Some(&place) = settings.places.get("last_batch") {
-        let keep = vec![Edit { span: place, text: "keep".into() }];
-        error = error.primary(place, "drops what is no whole batch").fix("write `keep`", keep);
-    }
-    match settings.places.get("batch") {
-        Some(&place) => error.label(place, "the batch"),
-        None => error,
-    }
 }

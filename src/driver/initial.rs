@@ -6,26 +6,26 @@
 //! encoder.dense.weight: [10, 784]   →   dense.weight: f32[784, 10]
 //! ```
 
-use super::folder::RunFolder;
-use super::layout::{Places, pytorch_orders, tables};
-use super::session::{Failure, Request, Session};
+use super::run_weights;
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::names::nearest;
 use crate::base::shown::Show;
 use crate::base::tensor::{DType, Data, Tensor};
 use crate::data::Dataset;
-use crate::elaborate::{ClassWeights, InitFrom, Settings, Training, known_patterns, path_matches};
+use crate::driver::layout::{Places, pytorch_orders, tables};
+use crate::driver::session::{Failure, Request, Session};
+use crate::elaborate::{ClassWeights, InitFrom, Settings, known_patterns, path_matches};
 use crate::files::read;
 use crate::graph::init::initial_value;
-use crate::graph::rule::{CLASS_WEIGHTS, FROZEN, MEAN};
-use crate::graph::{Graph, Init, Param, Type};
+use crate::graph::rule::{CLASS_WEIGHTS, MEAN};
+use crate::graph::{Graph, Type};
 use crate::runtime::weights;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// How a run begins.
-pub(super) struct First {
+pub(crate) struct First {
     /// The first value of every parameter and state of a training step.
     pub values: Vec<(String, Tensor)>,
     /// The paths of those that a file has given.
@@ -33,7 +33,7 @@ pub(super) struct First {
 }
 
 /// How a run begins. `forward` is the graph of evaluation.
-pub(super) fn initial(
+pub(crate) fn initial(
     session: &Session,
     request: &Request,
     (graph, forward): (&Graph, &Graph),
@@ -71,7 +71,7 @@ pub(super) fn initial(
 
 /// What each class weighs in training on samples of these classes: as written, or, balanced, the
 /// same in sum as if all weighed 1.
-pub(super) fn class_weights(
+pub(crate) fn class_weights(
     weights: &ClassWeights,
     labels: Option<Vec<usize>>,
     classes: usize,
@@ -101,7 +101,7 @@ pub(super) fn class_weights(
 
 /// What a file of weights has for a model's parameters and states, by their paths; or what does not
 /// fit. The graph is a forward one.
-pub(super) fn weights_of(
+pub(crate) fn weights_of(
     request: &Request,
     graph: &Graph,
     from: &InitFrom,
@@ -114,7 +114,7 @@ fn load(request: &Request, from: &InitFrom) -> Result<Vec<(String, Tensor)>, Box
     let beside = request.file.parent().map(|folder| folder.join(&from.file));
     let under = request.nnc_data.as_ref().map(|folder| folder.join(&from.file));
     let places: Vec<PathBuf> = beside.into_iter().chain(under).collect();
-    let there = |place: &&PathBuf| read::is_there(place) || RunFolder::is_one(place);
+    let there = |place: &&PathBuf| read::is_there(place) || run_weights::is_run(place);
     let Some(place) = places.iter().find(there) else {
         let mut error = Diagnostic::error(codes::DATA_SOURCE, "the file of weights is not there")
             .primary(from.span, "asked for here");
@@ -149,9 +149,7 @@ fn of_run(place: &Path, from: &InitFrom) -> Result<PathBuf, Box<Diagnostic>> {
     let refused = |message: String| {
         Box::new(Diagnostic::error(codes::DATA_SOURCE, message).primary(from.span, ""))
     };
-    let folder = RunFolder::read(place)
-        .map_err(|_| refused(format!("cannot read the run in {}", place.shown())))?;
-    let files = [folder.best(), folder.last()];
+    let files = [run_weights::best(place), run_weights::last(place)];
     let found = files.into_iter().find(|file| file.is_file());
     found.ok_or_else(|| refused(format!("the run in {} has no weights yet", place.shown())))
 }
@@ -347,32 +345,11 @@ fn patterns_of(misfits: &[Misfit], paths: &[&str]) -> Vec<String> {
     patterns
 }
 
-/// A warning where parameters are frozen as they were drawn: `given` are those that a file has given.
-pub(super) fn frozen_at_random(
-    training: &Training,
-    train: &Graph,
-    given: &[String],
-) -> Option<Diagnostic> {
-    let frozen = training.rule.spared.get(FROZEN)?;
-    let random = |param: &&Param| {
-        let drawn = !matches!(param.init, Init::Constant(_));
-        drawn && frozen.contains(&param.path) && !given.contains(&param.path)
-    };
-    let found: Vec<&str> =
-        train.params.values().filter(random).map(|it| it.path.as_str()).collect();
-    let (first, rest) = found.split_first()?;
-    let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
-    let message = format!("`{first}`{more} is frozen as it was drawn: nothing has trained it");
-    let warning = Diagnostic::warning(codes::FROZEN_AT_RANDOM, message)
-        .primary(training.settings.places["freeze"], "");
-    Some(warning.help("`init_from` gives it weights, or leave it out of `freeze`"))
-}
-
 /// What the paths of the optimiser's states begin with.
 const OPTIMIZER: &str = "optimizer.";
 
 /// `f32[784, 10]`.
-pub(super) fn shown(dtype: DType, shape: &[usize]) -> String {
+pub(crate) fn shown(dtype: DType, shape: &[usize]) -> String {
     let extents: Vec<String> = shape.iter().map(usize::to_string).collect();
     format!("{}[{}]", dtype.name(), extents.join(", "))
 }

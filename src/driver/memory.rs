@@ -1,10 +1,10 @@
 //! Whether something fits the memory that may be used, asked before anything is allocated.
 
-use super::session::{Failure, Request, Session};
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::schema::Schema;
 use crate::data;
+use crate::driver::session::{Failure, Request, Session};
 use crate::graph::interp::{self, Cost};
 use crate::graph::{Graph, Type};
 use crate::runtime::program::{Blocks, Program};
@@ -66,6 +66,6 @@ pub fn interpreted(graph: &Graph, batch: usize) -> Cost {
 
 /// Bytes of a value, a number taken for four.
 fn bytes(ty: &Type, batch: usize) -> usize {
-    let extents = ty.shape.iter().map(|&dim| super::batch::extent(dim, batch));
+    let extents = ty.shape.iter().map(|&dim| crate::driver::batch::extent(dim, batch));
     extents.fold(4, usize::saturating_mul)
 }

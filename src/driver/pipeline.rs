@@ -1,10 +1,10 @@
 //! The pipeline, stage by stage: what is called in which order, verified after each.
 
-use super::session::{Failure, Session};
 use crate::base::entity::Entity;
 use crate::base::source::{Sources, Span};
 use crate::codegen::jit::Code;
 use crate::codegen::{self, Target};
+use crate::driver::session::{Failure, Session};
 use crate::elaborate::Experiment;
 use crate::graph::kernels::Kernels;
 use crate::graph::rule::LOSS_WEIGHT;
@@ -86,7 +86,7 @@ fn updated(name: &str) -> Option<&str> {
 }
 
 /// The type of what an operator takes as indices.
-pub(super) fn indices(graph: &Graph, node: NodeId) -> &Type {
+pub(crate) fn indices(graph: &Graph, node: NodeId) -> &Type {
     let node = &graph.nodes[node];
     // `pick(x, index)` and `gather(table, index)`, but `scatter_add(index, values)`.
     let scatters = matches!(node.op, Op::ScatterAdd { .. });
@@ -94,13 +94,13 @@ pub(super) fn indices(graph: &Graph, node: NodeId) -> &Type {
 }
 
 /// How many indices an indexed operator takes from each sample of a batch; at least 1.
-pub(super) fn indices_a_sample(graph: &Graph, node: NodeId, batch: usize) -> usize {
+pub(crate) fn indices_a_sample(graph: &Graph, node: NodeId, batch: usize) -> usize {
     let elements: usize = indices(graph, node).shape.at(batch).iter().product();
     (elements / batch).max(1)
 }
 
 /// Where in the user's files a node comes from.
-pub(super) fn place(sources: &Sources, graph: &Graph, node: NodeId) -> Option<Span> {
+pub(crate) fn place(sources: &Sources, graph: &Graph, node: NodeId) -> Option<Span> {
     own_place(sources, graph, graph.nodes[node].origin?)
 }
 
@@ -112,7 +112,7 @@ fn own_place(sources: &Sources, graph: &Graph, origin: OriginId) -> Option<Span>
 
 impl Session {
     /// One pass over graphs.
-    pub(super) fn graph_pass(
+    pub(crate) fn graph_pass(
         &mut self,
         pass: &crate::pass::Pass,
         before: &Graph,
@@ -211,7 +211,7 @@ impl Session {
     }
 
     /// A graph's operators as kernels of their own.
-    pub(super) fn keep_apart(&mut self, graph: &Graph, batch: usize) -> Result<Kernels, Failure> {
+    pub(crate) fn keep_apart(&mut self, graph: &Graph, batch: usize) -> Result<Kernels, Failure> {
         self.kernels(graph, batch, fuse::apart)
     }
 
@@ -287,6 +287,6 @@ impl Session {
 }
 
 /// A planned program, and its plan as a comment.
-pub(super) fn plan_text(program: &loops::Program) -> String {
+pub(crate) fn plan_text(program: &loops::Program) -> String {
     format!("{program}{}", lower::plan::table(program))
 }

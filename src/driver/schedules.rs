@@ -3,9 +3,9 @@
 //! The optimiser's rule names each scheduled argument as an output `scheduled.lr`; here its uniform
 //! instructions are collected, so that a report can evaluate them without a step being run.
 
-use super::session::{Failure, Session};
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
+use crate::driver::session::{Failure, Session};
 use crate::elaborate::{Driven, GRADIENT_KEYS, SCHEDULED, Training};
 use crate::graph::rule::LR_SCALE;
 use crate::graph::{Graph, RUN_STEPS};
@@ -16,14 +16,14 @@ use crate::runtime::trainer::Schedules;
 const LOOKED_AT: u64 = 20_000;
 
 /// A value for each hyper-parameter: as written, but for the number of the run's steps.
-pub(super) fn hypers(declared: &[(String, f64)], steps: u64) -> Vec<f64> {
+pub(crate) fn hypers(declared: &[(String, f64)], steps: u64) -> Vec<f64> {
     let value =
         |(name, value): &(String, f64)| if name == RUN_STEPS { steps as f64 } else { *value };
     declared.iter().map(value).collect()
 }
 
 /// What the rule's scheduled arguments are in a run of so many steps.
-pub(super) fn schedules(rule: &Graph, steps: u64) -> Schedules {
+pub(crate) fn schedules(rule: &Graph, steps: u64) -> Schedules {
     let mut collected = Collected::default();
     let mut names = Vec::new();
     for output in &rule.outputs {
@@ -42,7 +42,7 @@ pub(super) fn schedules(rule: &Graph, steps: u64) -> Schedules {
 }
 
 /// Refuses schedules that make no sense in a run of so many steps.
-pub(super) fn refuse_unfit(
+pub(crate) fn refuse_unfit(
     session: &Session,
     training: &Training,
     train: &Graph,
@@ -53,7 +53,7 @@ pub(super) fn refuse_unfit(
 }
 
 /// Schedules that make no sense in a run of so many steps; `train` is the training graph.
-pub(super) fn misfits(training: &Training, train: &Graph, steps: u64) -> Vec<Diagnostic> {
+pub(crate) fn misfits(training: &Training, train: &Graph, steps: u64) -> Vec<Diagnostic> {
     let long = training.warm_ups.iter().filter(|warm_up| steps > 0 && warm_up.steps >= steps);
     let mut found: Vec<Diagnostic> = long
         .map(|warm_up| {

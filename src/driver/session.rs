@@ -1,7 +1,6 @@
 //! What the driver remembers while it calls the stages: sources, times, and the one stage that
 //! is to be printed; and how a failure of a stage becomes a report.
 
-use super::slips::Search;
 use crate::base::caught::caught;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::{FileId, Sources};
@@ -88,7 +87,7 @@ pub struct Timing {
 
 /// A text that was parsed, with its tree.
 #[derive(Clone, Debug)]
-pub(super) struct Tree {
+pub(crate) struct Tree {
     pub file: FileId,
     pub text: String,
     pub tree: Arc<File>,
@@ -102,16 +101,16 @@ pub struct Session {
     /// The times of the stages run so far, in order; a stage run again adds to its entry.
     pub timings: Vec<Timing>,
     /// Texts that stand for those of files.
-    pub(super) instead: Vec<(PathBuf, String)>,
+    pub(crate) instead: Vec<(PathBuf, String)>,
     /// The prelude's tree, once it was parsed.
-    pub(super) prelude: Option<Arc<File>>,
+    pub(crate) prelude: Option<Arc<File>>,
     /// The trees of files, by place and text.
-    pub(super) trees: Vec<Tree>,
+    pub(crate) trees: Vec<Tree>,
     /// Steps that parsing and evaluating have taken.
-    pub(super) steps: usize,
-    pub(super) wanted: Option<String>,
+    pub(crate) steps: usize,
+    pub(crate) wanted: Option<String>,
     /// Which search for fixes this is part of.
-    pub(super) search: Search,
+    pub(crate) search: Search,
     printed: Option<String>,
 }
 
@@ -149,7 +148,7 @@ impl Session {
     }
 
     /// Keeps this text of the wanted stage, whatever made it.
-    pub(super) fn show(&mut self, text: String) {
+    pub(crate) fn show(&mut self, text: String) {
         self.printed.get_or_insert(text);
     }
 
@@ -187,7 +186,7 @@ impl Session {
         Err(bug(name, message, before))
     }
 
-    pub(super) fn add_time(&mut self, pass: &str, seconds: f64) {
+    pub(crate) fn add_time(&mut self, pass: &str, seconds: f64) {
         match self.timings.iter_mut().find(|timing| timing.pass == pass) {
             Some(timing) => timing.seconds += seconds,
             None => self.timings.push(Timing { pass: pass.to_string(), seconds }),
@@ -196,7 +195,7 @@ impl Session {
 }
 
 /// A failure of a stage that is a bug; `before` prints what it was given.
-pub(super) fn bug(pass: &str, message: String, before: impl FnOnce() -> String) -> Failure {
+pub(crate) fn bug(pass: &str, message: String, before: impl FnOnce() -> String) -> Failure {
     Failure::Bug { pass: pass.to_string(), message, dump: dump(pass, before) }
 }
 
@@ -211,6 +210,33 @@ fn dump(pass: &str, before: impl FnOnce() -> String) -> Option<PathBuf> {
         .ok()?;
     std::io::Write::write_all(&mut file, text.ok()?.as_bytes()).ok()?;
     Some(file.path().to_path_buf())
+}
+
+/// How many candidates are tried behind a fix, for each mistake.
+const MOST_INNER: usize = 40;
+
+/// Which search a session is part of: what is found behind a fix is searched for fixes in turn, twice
+/// at most.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Search {
+    level: u8,
+}
+
+impl Search {
+    /// The search for what is behind a fix.
+    pub fn inner(self) -> Search {
+        Search { level: self.level + 1 }
+    }
+
+    /// Whether it may look behind its fixes.
+    pub fn looks_behind(self) -> bool {
+        self.level < 2
+    }
+
+    /// How many candidates of each finding are tried.
+    pub fn candidates(self) -> usize {
+        if self.level == 0 { usize::MAX } else { MOST_INNER }
+    }
 }
 
 #[cfg(test)]

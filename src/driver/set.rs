@@ -8,10 +8,10 @@
 //! | `loss.smoothing` | the argument of the loss |
 //! | `WIDTH` | the constant of that name |
 
-use super::session::Failure;
 use crate::base::fix::{Edit, apply};
 use crate::base::names::near;
 use crate::base::source::{FileId, Sources, Span};
+use crate::driver::session::Failure;
 use crate::elaborate::{PRELUDE, PRELUDE_NAME, TRAIN_KEYS};
 use crate::syntax;
 use crate::syntax::ast::{Expr, ExprKind, File, FunctionKind, ItemKind, Train, TrainKey};

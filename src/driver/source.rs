@@ -1,7 +1,6 @@
 //! The data source of a program: its schema, where files are missing what stands for it, and what is
 //! wrong with it as a diagnostic at the argument that asked.
 
-use super::session::{Failure, Request, Session};
 use crate::base::codes;
 use crate::base::diagnostic::{Diagnostic, Severity};
 use crate::base::field::Kind;
@@ -9,6 +8,7 @@ use crate::base::schema::Schema;
 use crate::base::shown::Show;
 use crate::base::source::Span;
 use crate::data::{self, Argument, Call, DataError, Places, SourceRequest, Watch};
+use crate::driver::session::{Failure, Request, Session};
 use crate::elaborate::{self, DataRequest, Literal, SourceCall};
 use std::path::Path;
 
@@ -22,18 +22,18 @@ pub struct Source {
     pub schema: Option<Schema>,
     /// Whether the schema is a guess, because files are missing.
     pub presumed: bool,
-    pub(super) item: DataRequest,
+    pub(crate) item: DataRequest,
     places: Places,
 }
 
 impl Source {
     /// The names of the classes, where the data are there and have some.
-    pub(super) fn class_names(&self) -> Vec<String> {
+    pub(crate) fn class_names(&self) -> Vec<String> {
         data::class_names(&self.request, &self.places)
     }
 
     /// What samples look like before the transforms.
-    pub(super) fn before(&self) -> Result<Schema, DataError> {
+    pub(crate) fn before(&self) -> Result<Schema, DataError> {
         data::source_schema(&self.request, &self.places)
     }
 }
@@ -52,7 +52,7 @@ impl Session {
 }
 
 /// The schemas of data sources, each asked for once.
-pub(super) struct Schemas {
+pub(crate) struct Schemas {
     /// Whether missing data are an error.
     need_data: bool,
     /// Whether the settings are as they are written: nothing on the command line changes them.
@@ -92,7 +92,7 @@ impl Schemas {
 
 /// A data source and its schema. Where files are missing and not needed, what the arguments say
 /// stands for it, with a warning.
-pub(super) fn source(
+pub(crate) fn source(
     item: DataRequest,
     request: &Request,
     schemas: &mut Schemas,

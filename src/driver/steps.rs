@@ -1,12 +1,12 @@
 //! The steps of a run, compiled: a full batch, what is left of an epoch, a batch whose gradients
 //! are only gathered, and evaluation; all over the same parameters.
 
-use super::pipeline::Compiled;
-use super::schedules::hypers;
-use super::session::{Failure, Request, Session};
 use crate::base::schema::Field;
 use crate::base::source::Span;
 use crate::data::Dataset;
+use crate::driver::pipeline::Compiled;
+use crate::driver::schedules::hypers;
+use crate::driver::session::{Failure, Request, Session};
 use crate::elaborate::{LastBatch, Settings};
 use crate::graph::rule::{EMA, LR_SCALE, NORM_LIMIT, NORM_SCALE, SHARE_HYPER};
 use crate::graph::{Graph, Rule, Target, Update};
@@ -16,7 +16,7 @@ use crate::runtime::trainer::{Step, Steps, Written};
 use std::collections::BTreeMap;
 
 /// The batches of a run's steps.
-pub(super) struct Batches {
+pub(crate) struct Batches {
     /// That of training.
     pub train: usize,
     /// What is left for the last step of an epoch.
@@ -45,7 +45,7 @@ impl Batches {
 
 /// Samples a step of evaluation: large for speed, and one that divides every split if there is
 /// one, so that a single step serves all.
-pub(super) fn evaluation_batch(counts: &[usize]) -> usize {
+pub(crate) fn evaluation_batch(counts: &[usize]) -> usize {
     const LARGEST: usize = 256;
     const SMALLEST: usize = 100;
     let divides = |batch: &usize| counts.iter().all(|count| count % batch == 0);
@@ -53,13 +53,13 @@ pub(super) fn evaluation_batch(counts: &[usize]) -> usize {
 }
 
 /// Where the indexed operators of the two kinds of step stand.
-pub(super) struct Sites {
+pub(crate) struct Sites {
     pub train: Vec<Option<Span>>,
     pub evaluate: Vec<Option<Span>>,
 }
 
 /// The graphs that steps are compiled from; the batch is still a symbol.
-pub(super) struct Graphs {
+pub(crate) struct Graphs {
     /// A step of training.
     pub train: Graph,
     /// A batch of an update that several make.
@@ -69,7 +69,7 @@ pub(super) struct Graphs {
 }
 
 /// Compiles steps over the same parameters.
-pub(super) struct Compiler<'a> {
+pub(crate) struct Compiler<'a> {
     pub session: &'a mut Session,
     pub request: &'a Request,
     /// What a step is given of each sample.
@@ -144,7 +144,7 @@ impl Compiler<'_> {
 }
 
 /// What a step's update writes, in a run of so many updates.
-pub(super) fn written(graph: &Graph, rule: &Rule, run_steps: u64) -> Written {
+pub(crate) fn written(graph: &Graph, rule: &Rule, run_steps: u64) -> Written {
     let declared = rule.graph.hypers.values().map(|hyper| (hyper.name.clone(), hyper.value));
     let declared: Vec<(String, f64)> = declared.collect();
     let path = |target: &Target| match *target {
@@ -163,7 +163,7 @@ pub(super) fn written(graph: &Graph, rule: &Rule, run_steps: u64) -> Written {
 }
 
 /// The programs of a run, which share their memory.
-pub(super) fn programs(steps: &Steps) -> impl Iterator<Item = &Program> {
+pub(crate) fn programs(steps: &Steps) -> impl Iterator<Item = &Program> {
     let Steps { train, last, gather, evaluate, written: _ } = steps;
     [train].into_iter().chain(last).chain(gather).chain(evaluate.values()).map(|step| &step.program)
 }

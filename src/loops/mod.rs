@@ -14,6 +14,7 @@
 //! Programs print ([`print`]), parse back ([`read`]), can be checked ([`verify`]) and run
 //! ([`interp`], which runs threads in shuffled order and fails on a race).
 
+mod access;
 pub mod builder;
 pub mod footprint;
 pub mod interp;

@@ -17,7 +17,7 @@
 //! Which registers hold what, and in which order elements come, is no business of the loops: the
 //! result of each element is defined to the bit without it.
 
-use crate::loops::program::Access;
+use crate::loops::access::Access;
 
 /// A contraction: for each row (over all axes of `rows`) and each column `j < n`,
 ///

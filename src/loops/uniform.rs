@@ -4,7 +4,7 @@
 //! `1 - 0.9 ^ step` is `[Const(1), Const(0.9), Step, Binary(Pow, 1, 2), Binary(Sub, 0, 3)]`.
 
 use crate::base::scalar::{Binary, Unary};
-use crate::loops::program::BufferId;
+use crate::loops::access::BufferId;
 
 /// One `f64` operation; arguments are positions of earlier ones.
 #[derive(Clone, Copy, Debug, PartialEq)]

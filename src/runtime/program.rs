@@ -25,7 +25,7 @@ use std::ptr::NonNull;
 
 use crate::base::tensor::{DType, Tensor};
 use crate::codegen::Code;
-use crate::codegen::jit::{Context, StepFn};
+use crate::codegen::abi::{Context, StepFn};
 use crate::loops::{self, Buffer, BufferId, Space};
 use crate::runtime::pool::{Barrier, Pool};
 
@@ -197,7 +197,7 @@ impl Drop for Memory {
     }
 }
 
-crate::codegen::jit::step_abi! {
+crate::codegen::abi::step_abi! {
     /// The barrier, as compiled code calls it.
     fn wait(barrier: *const ()) {
         // SAFETY: `Memory::set_contexts` put a reference to the pool's barrier there, and the pool

@@ -1,11 +1,11 @@
 //! What rounding alone explains of a difference between two engines: what moves the graph's
-//! interpreter as far ([`nnc::driver::rounding`]). A wrong element is not explained, as long as the
+//! interpreter as far ([`nnc::command::rounding`]). A wrong element is not explained, as long as the
 //! graph is not chaos: tests count how often they need it.
 
 use std::collections::BTreeMap;
 
 use nnc::base::tensor::Data;
-use nnc::driver::rounding::{SPREADS, furthest, spread, tensors};
+use nnc::command::rounding::{SPREADS, furthest, spread, tensors};
 use nnc::graph::Graph;
 use nnc::graph::interp::{Env, Outcome};
 

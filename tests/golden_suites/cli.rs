@@ -55,7 +55,7 @@ fn check_marks(case: &Case) -> Result<bool, String> {
         memory: None,
     };
     let mut session = Session::new(None);
-    match nnc::driver::check(&mut session, &request, nnc::driver::Wanted::default()) {
+    match nnc::command::check(&mut session, &request, nnc::command::Wanted::default()) {
         Ok(report) => {
             diagnostics::check_marks(&session.sources, &report.warnings)?;
             Ok(false)

@@ -18,7 +18,7 @@ use crate::base::entity::Entity;
 use crate::base::math;
 use crate::base::scalar::{Binary, Unary};
 use crate::base::tensor::DType;
-use crate::codegen::jit::Context;
+use crate::codegen::abi::Context;
 use crate::codegen::math::Values;
 use crate::loops::{Affine, Inst, RegId};
 

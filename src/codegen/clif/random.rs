@@ -16,7 +16,7 @@ use cranelift_frontend::FunctionBuilder;
 use super::{Emitter, Lanes, MEMORY};
 use crate::base::rng;
 use crate::base::tensor::DType;
-use crate::codegen::jit::Context;
+use crate::codegen::abi::Context;
 use crate::loops::Affine;
 
 /// `philox(seed, step, stream, block) -> four numbers in [0, 1)`.

@@ -23,7 +23,7 @@ const BATCH: usize = 10_007;
 
 /// Where PyTorch has the elements of each axis of each parameter and state (`None`: in the same
 /// places), by path; or why nobody can say.
-pub(super) fn pytorch_orders(graph: &Graph) -> HashMap<String, Result<Places, &'static str>> {
+pub(crate) fn pytorch_orders(graph: &Graph) -> HashMap<String, Result<Places, &'static str>> {
     let mut walk = Walk::new(graph);
     for id in needed(graph) {
         let value = walk.value(id);
@@ -41,7 +41,7 @@ pub(super) fn pytorch_orders(graph: &Graph) -> HashMap<String, Result<Places, &'
 }
 
 /// The paths of tables that entries are taken from, as of an embedding: PyTorch has them as they are.
-pub(super) fn tables(graph: &Graph) -> HashSet<&str> {
+pub(crate) fn tables(graph: &Graph) -> HashSet<&str> {
     let gathers = graph.nodes.values().filter(|node| matches!(node.op, Op::Gather(0)));
     let table = |node: &Node| {
         let Op::Param(param) = graph.nodes[node.args[0]].op else { return None };
@@ -51,7 +51,7 @@ pub(super) fn tables(graph: &Graph) -> HashSet<&str> {
 }
 
 /// For each axis of a tensor, where its elements are there.
-pub(super) type Places = Vec<Option<Vec<usize>>>;
+pub(crate) type Places = Vec<Option<Vec<usize>>>;
 
 /// The nodes that the output is computed from, in order.
 fn needed(graph: &Graph) -> Vec<NodeId> {

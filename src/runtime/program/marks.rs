@@ -10,7 +10,7 @@
 
 use std::time::Instant;
 
-use crate::codegen::jit::MarkFn;
+use crate::codegen::abi::MarkFn;
 
 /// The marks of one step.
 pub struct Marks {
@@ -54,7 +54,7 @@ impl Marks {
     }
 }
 
-crate::codegen::jit::step_abi! {
+crate::codegen::abi::step_abi! {
     /// Notes the time, as timed code calls it.
     fn mark(marks: *mut (), index: u64) {
         // SAFETY: `Program::run_timed` put a thread's own marks there, which it borrows

@@ -1,0 +1,253 @@
+//! What a program's data are, and a batch of them as a step gets it.
+//!
+//! ```text
+//! data d = images("photos", size: [64, 64]) |> flip |> normalize(mean: 0.5, std: 0.5)
+//! → fields, splits, classes and their counts
+//! → a file of tensors: `input.x` f32[32, 64, 64, 3], flipped and normalised; `input.label` i32[32]
+//! ```
+//!
+//! Samples take the way that they take in a run: the same order, the same transforms, and the same
+//! compiled code for what a step does first. So the file holds the bits that the model sees, under the
+//! names by which `nnc grad` takes them. Nothing is trained.
+
+use crate::base::diagnostic::Diagnostic;
+use crate::base::schema::Field;
+use crate::base::shown::Show;
+use crate::base::tensor::{DType, Tensor};
+use crate::data::{Batch, Dataset, Feed, Note, Pass, Plan, Split, Watch};
+use crate::driver::session::{Failure, Request, Session};
+use crate::driver::steps::Compiler;
+use crate::elaborate;
+use crate::lower::Globals;
+use crate::run::evaluate::SplitName;
+use crate::runtime::pool::Pool;
+use crate::runtime::program::{Memory, StepArgs};
+use crate::runtime::weights::{self, Entry};
+use serde_json::json;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+/// Which batch is to be written, and where.
+#[derive(Clone, Debug)]
+pub struct WantedBatch {
+    /// The file.
+    pub out: PathBuf,
+    /// The split that it is taken from.
+    pub split: SplitName,
+    /// The epoch, from 1; only samples to train on depend on it.
+    pub epoch: u64,
+    /// The batch of the epoch, from 1.
+    pub number: usize,
+    /// Samples, where the program should not say.
+    pub samples: Option<usize>,
+}
+
+/// A batch that was written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WrittenBatch {
+    /// Name and type of each tensor.
+    pub tensors: Vec<(String, DType, Vec<usize>)>,
+    /// What its samples are: their files, or their numbers in the data.
+    pub samples: Vec<String>,
+}
+
+/// What is known of a program's data.
+pub struct DataReport {
+    /// What is suspicious in the program.
+    pub warnings: Vec<Diagnostic>,
+    /// Where samples really come from.
+    pub source: &'static str,
+    /// That other data stand in for what was asked for.
+    pub notice: Option<String>,
+    /// What else is worth a line.
+    pub notes: Vec<Note>,
+    /// The fields of a sample, after the transforms.
+    pub fields: Vec<Field>,
+    /// The names of the classes, where samples have some.
+    pub classes: Vec<String>,
+    /// Each split's name, its samples, and how many there are of each class.
+    pub splits: Vec<(&'static str, usize, Vec<usize>)>,
+    /// The batch, where one was wanted.
+    pub batch: Option<WrittenBatch>,
+}
+
+/// Opens a program's data, and writes a batch of them.
+pub fn data(
+    session: &mut Session,
+    request: &Request,
+    wanted: Option<&WantedBatch>,
+    watch: Watch<'_>,
+) -> Result<DataReport, Failure> {
+    let front = session.front(request, true)?;
+    let Some(source) = &front.source else {
+        let message = format!("`{}` names no data", front.experiment.model);
+        return Err(Failure::Data(message));
+    };
+    let data = session.open(source, watch)?;
+    let settings = front.experiment.training.as_ref().map(|training| &training.settings);
+    let plan = Plan {
+        seed: settings.map_or(0, |settings| settings.seed),
+        shuffle: settings.is_some_and(|settings| settings.shuffle),
+        batch: front.batch(),
+        keep_last: true,
+        evaluation_batch: front.batch(),
+        threads: 1,
+    };
+    let written = wanted.map(|wanted| write(session, request, &data, plan, wanted)).transpose()?;
+    let classes = data.schema.classes.unwrap_or(0);
+    let counted = |split: &Split| {
+        let mut counts = vec![0; classes];
+        for label in split.labels().into_iter().flatten() {
+            // A label out of range is told by the step that meets it.
+            if let Some(count) = counts.get_mut(label) {
+                *count += 1;
+            }
+        }
+        counts
+    };
+    let splits = [("train", &data.train), ("validation", &data.validation), ("test", &data.test)];
+    Ok(DataReport {
+        warnings: front.warnings,
+        source: data.source,
+        fields: data.fields(true),
+        classes: (0..classes).map(|class| data.class_name(class)).collect(),
+        splits: splits.map(|(name, split)| (name, split.count(), counted(split))).into(),
+        batch: written,
+        notice: data.notice,
+        notes: data.notes,
+    })
+}
+
+/// Writes a batch.
+fn write(
+    session: &mut Session,
+    request: &Request,
+    data: &Dataset,
+    plan: Plan,
+    wanted: &WantedBatch,
+) -> Result<WrittenBatch, Failure> {
+    crate::run::check_writable(&wanted.out)?;
+    let pass = match wanted.split {
+        SplitName::Train => Pass::Train { epoch: wanted.epoch },
+        SplitName::Validation => Pass::Validation,
+        SplitName::Test => Pass::Test,
+    };
+    let samples = wanted.samples.unwrap_or(plan.batch);
+    let plan = Plan { batch: samples, evaluation_batch: samples, ..plan };
+    let split = data.split(pass);
+    let batches = split.count().div_ceil(samples);
+    if wanted.number > batches {
+        return Err(Failure::Io(format!(
+            "there is no batch {} of {samples}: {} samples make {batches}",
+            wanted.number,
+            split.count()
+        )));
+    }
+    let mut feed = Feed::new(data, plan);
+    feed.begin_at(pass, wanted.number - 1, &[]);
+    let failed = |error: crate::data::FeedError| Failure::Data(error.error.to_string());
+    let Some(batch) = feed.next_batch().map_err(failed)? else {
+        return Err(Failure::Data("the batch has no samples".to_owned()));
+    };
+    let fields = data.fields(pass.trains());
+    let raw = raw(&batch, &fields).map_err(failed)?;
+    let count = batch.samples.len();
+    let made = prepared(session, request, data, &fields, &raw, count)?;
+    let names = names(session, request, &fields)?;
+    let entry = |((field, raw), name): ((&Field, Vec<u8>), String)| {
+        let (dtype, shape, bytes) = match made.iter().find(|(of, _)| *of == field.name) {
+            Some((_, tensor)) => (tensor.dtype(), tensor.shape.clone(), tensor.to_bytes()),
+            None => (field.dtype, [&[count][..], &field.shape].concat(), raw),
+        };
+        Entry { name, dtype, shape, bytes }
+    };
+    let entries: Vec<Entry> = fields.iter().zip(raw).zip(names).map(entry).collect();
+    let sample = |&index: &u32| match split.file(index) {
+        Some(file) => file.to_string_lossy().into_owned(),
+        None => split.original(index).to_string(),
+    };
+    let samples: Vec<String> = batch.samples.iter().map(sample).collect();
+    write_entries(&wanted.out, &entries, &samples)?;
+    let tensors = entries.into_iter().map(|it| (it.name, it.dtype, it.shape)).collect();
+    Ok(WrittenBatch { tensors, samples })
+}
+
+fn write_entries(path: &Path, entries: &[Entry], samples: &[String]) -> Result<(), Failure> {
+    let metadata = HashMap::from([("nnc_samples".to_owned(), json!(samples).to_string())]);
+    weights::write_entries(path, entries, Some(metadata), |_, _, _| Ok(())).map_err(Failure::Io)
+}
+
+/// The bytes of each field, as the data give them.
+fn raw(batch: &Batch<'_>, fields: &[Field]) -> Result<Vec<Vec<u8>>, crate::data::FeedError> {
+    let copy = |(index, field): (usize, &Field)| {
+        let mut bytes = vec![0; batch.samples.len() * field.bytes()];
+        batch.copy(index, &mut bytes).map(|()| bytes)
+    };
+    fields.iter().enumerate().map(copy).collect()
+}
+
+/// What a step makes of the fields that it changes, by their names.
+fn prepared(
+    session: &mut Session,
+    request: &Request,
+    data: &Dataset,
+    fields: &[Field],
+    raw: &[Vec<u8>],
+    count: usize,
+) -> Result<Vec<(String, Tensor)>, Failure> {
+    let graph = elaborate::preparation(&data.schema, fields).map_err(Failure::Data)?;
+    let outputs: Vec<_> = graph.outputs.iter().map(|it| (it.name.clone(), it.node)).collect();
+    if outputs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let shapes: Vec<Vec<usize>> =
+        outputs.iter().map(|(_, node)| graph.ty(*node).shape.at(count)).collect();
+    let fields_of_step = fields.to_vec();
+    let globals = Globals::default();
+    let mut compiler = Compiler { session, request, fields: fields_of_step, globals, run_steps: 1 };
+    let graph = compiler.session.elaborated(graph)?;
+    let (step, _) = compiler.step(&graph, count)?;
+    let mut pool = Pool::new(1);
+    let mut memory = Memory::for_programs([&step.program], pool.threads());
+    for (input, bytes) in step.inputs.iter().zip(raw) {
+        if step.program.buffer(input).is_some() {
+            step.program.bytes_mut(&mut memory, input).copy_from_slice(bytes);
+        }
+    }
+    let args = StepArgs { step: 1, seed: 0, hypers: &step.hypers };
+    if step.program.run(&mut memory, &mut pool, &args).is_err() {
+        return Err(Failure::Data("a sample has a class outside its range".to_owned()));
+    }
+    let read = |((name, _), shape): ((String, _), Vec<usize>)| {
+        let values = step.program.f32s(&memory, &format!("output.{name}")).to_vec();
+        (name, Tensor::f32(shape, values))
+    };
+    Ok(outputs.into_iter().zip(shapes).map(read).collect())
+}
+
+/// What `nnc grad` calls the fields: `input.` and what the model calls its input.
+fn names(
+    session: &mut Session,
+    request: &Request,
+    fields: &[Field],
+) -> Result<Vec<String>, Failure> {
+    let declared = session.front(request, true)?.experiment.train;
+    let declared: Vec<&str> = declared.inputs.values().map(|input| &input.name[..]).collect();
+    let name = |(place, field): (usize, &Field)| {
+        // Inputs come first and in order; a target is called as the data call it.
+        let is_input = field.name != "label" && place + 1 < declared.len();
+        format!("input.{}", if is_input { declared[place] } else { &field.name })
+    };
+    Ok(fields.iter().enumerate().map(name).collect())
+}
+
+impl WantedBatch {
+    /// What it is, in a line.
+    pub fn described(&self) -> String {
+        let epoch = match self.split {
+            SplitName::Train => format!(" of epoch {}", self.epoch),
+            SplitName::Validation | SplitName::Test => String::new(),
+        };
+        format!("batch {}{epoch} in {}", self.number, self.out.shown())
+    }
+}

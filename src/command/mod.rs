@@ -1,0 +1,52 @@
+//! What each command of `nnc` asks for, beside `run` itself: its facts as data, which
+//! [`cli`](crate::cli) prints.
+//!
+//! | about | rooms |
+//! |---|---|
+//! | a program | [`check()`] with `report`, `parameters` and `forecast`, [`emit()`], [`verify()`], [`grad()`] |
+//! | its speed | [`bench()`], `explain`, [`profile`], measured against what the machine can do: `peak`, `stream` |
+//! | its data | [`data()`] |
+//! | a trained model | [`predictor`], `questions`, `raw` |
+//! | several runs | [`compare()`], [`lr_find()`] |
+//! | the machine | [`doctor()`] |
+
+mod bench;
+mod check;
+mod compare;
+mod data;
+mod doctor;
+mod emit;
+mod explain;
+mod forecast;
+mod grad;
+mod lr_find;
+mod min_time;
+mod parameters;
+mod peak;
+mod predict;
+mod profile;
+mod questions;
+mod raw;
+mod report;
+mod stream;
+mod verify;
+
+pub use bench::{Bench, Times, bench};
+pub use check::{Wanted, check};
+pub use compare::{Compared, compare, overlaid};
+pub use data::{DataReport, WantedBatch, WrittenBatch, data};
+pub use doctor::{Finding, Health, doctor};
+pub use emit::{Emit, STAGES, Stage, emit};
+pub use explain::{Explained, ExplainedKernel};
+pub use grad::{Engine, Grad, Graded, SEED, grad};
+pub use lr_find::{Found, Range, lr_find};
+pub use predict::{Answer, Predictor, Question, predictor};
+pub use profile::{Profile, Spent};
+pub use questions::questions;
+pub use raw::RawOutputs;
+pub use report::Report;
+pub use stream::Streams;
+pub use verify::rounding;
+pub use verify::{
+    Asked as VerifyAsked, Check, GradientError, Verdict, Verified, gradient_errors, verify,
+};

@@ -1,0 +1,366 @@
+//! Compiled steps against the interpreter, and against one another.
+
+use super::{Asked, Check, Subject, Worst};
+use crate::base::tensor::Tensor;
+use crate::codegen::{Isa, Target};
+use crate::command::bench::flops;
+use crate::driver::memory;
+use crate::driver::session::{Failure, Request, Session};
+use crate::graph::interp::Outcome;
+use crate::graph::rule::MEAN;
+use crate::graph::{self, Env, Graph};
+use crate::loops::Program as Loops;
+use crate::lower::Globals;
+use crate::runtime::pool::Pool;
+use crate::runtime::program::{Memory, Program, StepArgs};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+/// Numbers of threads that must give the same bits.
+const THREADS: [usize; 5] = [1, 2, 3, 4, 7];
+
+/// Every check of compiled code.
+pub(super) fn check(
+    session: &mut Session,
+    request: &Request,
+    subject: &Subject,
+) -> Result<Vec<Check>, Failure> {
+    let target = &request.target;
+    let planned = plan(session, &subject.open, subject.asked.batch, true)?;
+    let program = compile(session, planned.clone(), target)?;
+    let most = THREADS.into_iter().max().unwrap_or(1);
+    memory::refuse_too_large(
+        session,
+        request,
+        &[&program],
+        most,
+        6 * memory::lasting(&subject.open),
+    )?;
+    let reference = run(&program, subject, &subject.open, 1);
+    let mut checks = vec![
+        interpreter(&program, subject),
+        evaluation(session, subject, target)?,
+        fusion(session, subject, target, &program)?,
+    ];
+    let differs = THREADS.into_iter().skip(1).find_map(|threads| {
+        let name = difference(&reference, &run(&program, subject, &subject.open, threads))?;
+        Some(format!("{name} with {threads} threads"))
+    });
+    let what = format!("{THREADS:?} threads give the same bits");
+    checks.push(Check::exact("threads", what, differs));
+    checks.push(targets(session, subject, (target, planned), &reference)?);
+    let again = difference(&reference, &run(&program, subject, &subject.open, 1));
+    checks.push(Check::exact("repetition", "the same steps twice".into(), again));
+    Ok(checks)
+}
+
+/// A graph as loops in memory, with its operators fused or each a kernel of its own.
+fn plan(session: &mut Session, graph: &Graph, batch: usize, fused: bool) -> Result<Loops, Failure> {
+    let kernels = match fused {
+        true => session.fuse(graph, batch)?,
+        false => session.keep_apart(graph, batch)?,
+    };
+    let globals = &mut Globals::default();
+    let lowered = session.lower(&kernels, globals)?;
+    session.plan(lowered.program, globals)
+}
+
+fn compile(session: &mut Session, planned: Loops, target: &Target) -> Result<Program, Failure> {
+    let code = session.codegen(&planned, target)?;
+    Ok(Program::new(planned, code))
+}
+
+/// A compiled step in its memory.
+struct Compiled<'a> {
+    program: &'a Program,
+    memory: Memory,
+    pool: Pool,
+    hypers: Vec<f64>,
+    seed: u64,
+}
+
+impl<'a> Compiled<'a> {
+    fn new(
+        program: &'a Program,
+        graph: &Graph,
+        env: &Env,
+        threads: usize,
+        seed: u64,
+    ) -> Compiled<'a> {
+        let pool = Pool::new(threads);
+        let memory = Memory::for_programs([program], threads);
+        let hypers = program.loops().uniforms.hypers.iter().map(|&(_, value)| value).collect();
+        let mut compiled = Compiled { program, memory, pool, hypers, seed };
+        for (name, value) in &env.inputs {
+            compiled.write(&format!("input.{name}"), value);
+        }
+        compiled.keep(graph, env);
+        compiled
+    }
+
+    fn write(&mut self, name: &str, value: &Tensor) {
+        // What the step does not read has no buffer.
+        if self.program.buffer(name).is_some() {
+            self.program.write(&mut self.memory, name, value);
+        }
+    }
+
+    /// Puts parameters and states in their places.
+    fn keep(&mut self, graph: &Graph, env: &Env) {
+        for (param, value) in graph.params.values().zip(&env.params) {
+            self.write(&param.path, value);
+        }
+        for (state, value) in graph.states.values().zip(&env.states) {
+            self.write(&state.path, value);
+        }
+        self.program.refresh(&mut self.memory, &mut self.pool);
+    }
+
+    fn step(&mut self, number: u64) {
+        let args = StepArgs { step: number, seed: self.seed, hypers: &self.hypers };
+        // Drawn labels are in range; what is taken in place of another index is so everywhere.
+        let _ = self.program.run(&mut self.memory, &mut self.pool, &args);
+    }
+
+    fn read(&self, name: &str) -> Option<Tensor> {
+        self.program.buffer(name).map(|_| self.program.read(&self.memory, name))
+    }
+
+    /// All outputs, parameters and states, by name.
+    fn all(&self, graph: &Graph) -> impl Iterator<Item = (String, Tensor)> {
+        let outputs = graph.outputs.iter().map(|output| format!("output.{}", output.name));
+        let lasting = graph.lasting().map(|(path, ..)| path.to_owned());
+        let names = outputs.chain(lasting);
+        names.filter_map(|name| self.read(&name).map(|tensor| (name, tensor)))
+    }
+}
+
+/// A tensor's name, and the sum of its bytes, which no other tensor has.
+type Sum = (String, blake3::Hash);
+
+fn sums(tensors: impl IntoIterator<Item = (String, Tensor)>) -> Vec<Sum> {
+    let sum = |(name, tensor): (String, Tensor)| (name, blake3::hash(&tensor.to_bytes()));
+    tensors.into_iter().map(sum).collect()
+}
+
+/// What some steps leave.
+fn run(program: &Program, subject: &Subject, graph: &Graph, threads: usize) -> Vec<Sum> {
+    let env = subject.env(graph, subject.asked.batch);
+    let mut compiled = Compiled::new(program, graph, &env, threads, subject.asked.seed);
+    drop(env);
+    for number in 1..=subject.asked.steps {
+        compiled.step(number);
+    }
+    sums(compiled.all(graph))
+}
+
+/// The first tensor whose bits differ.
+fn difference(a: &[Sum], b: &[Sum]) -> Option<String> {
+    let differ = |(a, b): (&Sum, &Sum)| (a != b).then(|| format!("`{}` differs", a.0));
+    a.iter().zip(b).find_map(differ)
+}
+
+/// Steps against the interpreter, each from the state that compiled code is in: errors must not
+/// add up, and an optimiser may make much of little.
+fn interpreter(program: &Program, subject: &Subject) -> Check {
+    const NAME: &str = "interpreter";
+    let Asked { steps, batch, .. } = subject.asked;
+    let graph = &subject.open;
+    let cost = memory::interpreted(graph, batch);
+    if let Some(why) = subject.too_large(cost, 1.0) {
+        return Check::skipped(NAME, why);
+    }
+    let affordable = |steps: &u64| subject.too_large(cost, *steps as f64).is_none();
+    let made = (2..=steps).take_while(affordable).last().unwrap_or(1);
+    let mut env = subject.env(graph, subject.asked.batch);
+    let mut compiled = Compiled::new(program, graph, &env, 1, subject.asked.seed);
+    let mut worst = Worst::default();
+    for number in 1..=made {
+        env.step = number;
+        let outcome = match graph::run(graph, subject.asked.batch, &env) {
+            Ok(outcome) => outcome,
+            Err(fault) => return Check::skipped(NAME, fault.to_string()),
+        };
+        compiled.step(number);
+        let compare = |spread: &_| compare_step(&compiled, graph, number, &outcome, spread);
+        match subject.compared(graph, &env, Some(&outcome), compare) {
+            Ok(here) => worst.take(here.part, || here.place),
+            Err(why) => return Check::skipped(NAME, why),
+        }
+        for (path, value) in graph
+            .params
+            .values()
+            .map(|param| &param.path)
+            .zip(&mut env.params)
+            .chain(graph.states.values().map(|state| &state.path).zip(&mut env.states))
+        {
+            if let Some(got) = compiled.read(path) {
+                value.data = got.data;
+            }
+        }
+    }
+    let of = if made < steps { format!(" of {steps}, for time") } else { String::new() };
+    let plural = if made == 1 { "" } else { "s" };
+    Check::within(NAME, format!("{made} step{plural}{of}, all that they make"), worst)
+}
+
+/// All that a step has made, and what the interpreter makes of the same; `spread` is how far rounding
+/// moves each.
+fn compare_step(
+    compiled: &Compiled<'_>,
+    graph: &Graph,
+    number: u64,
+    outcome: &Outcome,
+    spread: &BTreeMap<String, f32>,
+) -> Worst {
+    let mut worst = Worst::default();
+    let step = |name: &str| format!("{name} of step {number}");
+    let moved = |name: String| spread.get(&name).copied().unwrap_or_default();
+    for (name, want) in &outcome.outputs {
+        if let Some(got) = compiled.read(&format!("output.{name}")) {
+            worst.compare(&step(name), &got, want, moved(name.clone()));
+        }
+    }
+    let gradient = |path: &str| outcome.outputs.get(&format!("grad.{path}"));
+    for (index, (param, want)) in graph.params.values().zip(&outcome.params).enumerate() {
+        if let Some(got) = compiled.read(&param.path) {
+            let (gradient, moved) = (gradient(&param.path), moved(format!("param {index}")));
+            worst.compare_updated(&step(&param.path), &got, want, gradient, moved);
+        }
+    }
+    for (index, (state, want)) in graph.states.values().zip(&outcome.states).enumerate() {
+        if let Some(got) = compiled.read(&state.path) {
+            let of = state.path.strip_prefix(MEAN).unwrap_or(&state.path);
+            let (gradient, moved) = (gradient(of), moved(format!("state {index}")));
+            worst.compare_updated(&step(&state.path), &got, want, gradient, moved);
+        }
+    }
+    worst
+}
+
+fn evaluation(session: &mut Session, subject: &Subject, target: &Target) -> Result<Check, Failure> {
+    const NAME: &str = "evaluation";
+    if let Some(why) =
+        subject.too_large(memory::interpreted(&subject.evaluation, subject.asked.batch), 1.0)
+    {
+        return Ok(Check::skipped(NAME, why));
+    }
+    let graph = &subject.evaluation;
+    let planned = plan(session, graph, subject.asked.batch, true)?;
+    let program = compile(session, planned, target)?;
+    let env = subject.env(graph, subject.asked.batch);
+    let outcome = match graph::run(graph, subject.asked.batch, &env) {
+        Ok(outcome) => outcome,
+        Err(fault) => return Ok(Check::skipped(NAME, fault.to_string())),
+    };
+    let mut compiled = Compiled::new(&program, graph, &env, 1, subject.asked.seed);
+    compiled.step(1);
+    let compare = |spread: &BTreeMap<String, f32>| {
+        let mut worst = Worst::default();
+        for (name, want) in &outcome.outputs {
+            if let Some(got) = compiled.read(&format!("output.{name}")) {
+                worst.compare(name, &got, want, spread.get(name).copied().unwrap_or_default());
+            }
+        }
+        worst
+    };
+    Ok(match subject.compared(graph, &env, Some(&outcome), compare) {
+        Ok(worst) => Check::within(NAME, "loss, output and metrics".into(), worst),
+        Err(why) => Check::skipped(NAME, why),
+    })
+}
+
+/// One step: without fusion, sums may be added in another order.
+fn fusion(
+    session: &mut Session,
+    subject: &Subject,
+    target: &Target,
+    fused: &Program,
+) -> Result<Check, Failure> {
+    const NAME: &str = "fusion";
+    let graph = &subject.open;
+    let planned = plan(session, graph, subject.asked.batch, false)?;
+    let apart = compile(session, planned, target)?;
+    let step = |program: &Program| {
+        let env = subject.env(graph, subject.asked.batch);
+        let mut compiled = Compiled::new(program, graph, &env, 1, subject.asked.seed);
+        compiled.step(1);
+        compiled.all(graph).collect::<Vec<_>>()
+    };
+    let (want, got) = (step(fused), step(&apart));
+    let compare = |spread: &BTreeMap<String, f32>| {
+        let mut worst = Worst::default();
+        for (name, want) in &want {
+            let of = |name: &str| got.iter().find(|(known, _)| known == name).map(|(_, it)| it);
+            if let Some(found) = of(name) {
+                let param = name.strip_prefix(MEAN).unwrap_or(name);
+                let gradient = of(&format!("output.grad.{param}"));
+                let moved = spread.get(&spread_name(graph, name)).copied().unwrap_or_default();
+                worst.compare_updated(name, found, want, gradient, moved);
+            }
+        }
+        worst
+    };
+    let env = subject.env(graph, subject.asked.batch);
+    let worst = match subject.compared(graph, &env, None, compare) {
+        Ok(worst) => worst,
+        Err(why) => return Ok(Check::skipped(NAME, why)),
+    };
+    let same = if difference(&sums(want), &sums(got)).is_none() { ", the same bits" } else { "" };
+    let what = format!("{} kernels of their own{same}", apart.loops().kernels.len());
+    Ok(Check::within(NAME, what, worst))
+}
+
+/// What the interpreter calls a buffer.
+fn spread_name(graph: &Graph, buffer: &str) -> String {
+    if let Some(output) = buffer.strip_prefix("output.") {
+        return output.to_owned();
+    }
+    let param = graph.params.values().position(|param| param.path == buffer);
+    let state = || graph.states.values().position(|state| state.path == buffer);
+    match param {
+        Some(index) => format!("param {index}"),
+        None => format!("state {}", state().unwrap_or_default()),
+    }
+}
+
+fn targets(
+    session: &mut Session,
+    subject: &Subject,
+    (chosen, planned): (&Target, Loops),
+    reference: &[Sum],
+) -> Result<Check, Failure> {
+    let graph = &subject.open;
+    let operations = flops(&planned) as f64 * subject.asked.steps as f64;
+    let (mut names, mut left) = (vec![chosen.name()], Vec::new());
+    let mut differs = None;
+    for target in Target::ALL.iter().filter(|target| target.supported_on_host()) {
+        if target.name() == chosen.name() {
+            continue;
+        }
+        if operations > speed(target) && !subject.asked.thorough {
+            left.push(target.name());
+            continue;
+        }
+        names.push(target.name());
+        let program = compile(session, planned.clone(), target)?;
+        let other = run(&program, subject, graph, 2);
+        let found = difference(reference, &other);
+        differs = differs.or(found.map(|name| format!("{name} for {}", target.name())));
+    }
+    let mut what = names.join(", ");
+    if !left.is_empty() {
+        let _ = write!(what, "; {} left out, for time (`--thorough` checks all)", left.join(", "));
+    }
+    Ok(Check::exact("targets", what, differs))
+}
+
+/// About how many operations a second code for a target makes on one thread of a slow machine.
+fn speed(target: &Target) -> f64 {
+    match (target.isa, target.fma) {
+        (Isa::Avx512 | Isa::Avx2, _) => 2e10,
+        (Isa::Portable, true) => 5e9,
+        // Products are added by a function, so that they are rounded as an instruction would.
+        (Isa::Portable, false) => 2e8,
+    }
+}

@@ -1,0 +1,102 @@
+//! The layers that a model calls, with their outputs, parameters and operations.
+//!
+//! ```text
+//! conv         [N, 26, 26, 32]           320    389.4 k      84.5 kB
+//! ```
+
+use crate::base::units::grouped;
+use crate::graph::{Graph, NodeId, Op};
+use std::collections::HashSet;
+
+/// The row of operators in the model's own body.
+const OPERATORS: &str = "(operators)";
+
+/// What a model calls.
+#[derive(Clone, Debug)]
+pub(crate) struct Layer {
+    /// Its path.
+    pub(crate) path: String,
+    /// The type of its output.
+    pub(crate) output: String,
+    /// How many numbers it trains.
+    pub(crate) parameters: usize,
+    /// Operations of its contractions, over one sample.
+    pub(crate) flops: u64,
+    /// Bytes of its output, over one sample.
+    pub(crate) activation: usize,
+}
+
+impl Layer {
+    /// Path, output, parameters and operations a sample, for a table.
+    pub(crate) fn row(&self) -> [String; 4] {
+        let numbers = [grouped(self.parameters as u64), grouped(self.flops)];
+        let [parameters, flops] = numbers;
+        [self.path.clone(), self.output.clone(), parameters, flops]
+    }
+}
+
+/// What a forward graph's model calls, in order.
+pub(crate) fn layers(graph: &Graph) -> Vec<Layer> {
+    let Some(output) = graph.output("output") else { return Vec::new() };
+    let mut needed: HashSet<NodeId> = HashSet::new();
+    let mut open = vec![output];
+    while let Some(node) = open.pop() {
+        if needed.insert(node) {
+            open.extend(&graph.nodes[node].args);
+        }
+    }
+    let mut layers: Vec<Layer> = Vec::new();
+    for (id, node) in graph.nodes.iter().filter(|(id, _)| needed.contains(id)) {
+        let path = node.origin.map_or("", |origin| graph.origins.get(origin).path.as_str());
+        let path = match path.split('.').next().unwrap_or_default() {
+            "" if node.args.is_empty() => continue,
+            "" => OPERATORS,
+            first => first,
+        };
+        let index = match layers.iter().position(|layer| layer.path == path) {
+            Some(known) => known,
+            None => {
+                let layer = Layer {
+                    path: path.to_owned(),
+                    output: String::new(),
+                    parameters: 0,
+                    flops: 0,
+                    activation: 0,
+                };
+                layers.push(layer);
+                layers.len() - 1
+            }
+        };
+        let layer = &mut layers[index];
+        let elements: usize = node.ty.shape.at(1).iter().product();
+        if let Op::Param(_) = node.op {
+            layer.parameters += elements;
+            continue;
+        }
+        layer.flops += flops(graph, id);
+        layer.output = node.ty.shape.to_string();
+        layer.activation = elements * node.ty.dtype.size();
+    }
+    // What prepares samples, and sums between layers, say little.
+    layers.retain(|layer| layer.path != OPERATORS || layer.flops > 0);
+    layers
+}
+
+/// The operations of a contraction over one sample.
+fn flops(graph: &Graph, id: NodeId) -> u64 {
+    let node = &graph.nodes[id];
+    let extents = |node: NodeId| graph.ty(node).shape.at(1);
+    let outputs = node.ty.shape.at(1).iter().product::<usize>() as u64;
+    match &node.op {
+        Op::MatMul { transpose_a, .. } => {
+            let a = extents(node.args[0]);
+            let inner = if *transpose_a { a[a.len() - 2] } else { a[a.len() - 1] };
+            2 * outputs * inner as u64
+        }
+        Op::Conv { .. } => {
+            let weight = extents(node.args[1]);
+            2 * outputs * weight[..3].iter().product::<usize>() as u64
+        }
+        _ => 0,
+    }
+}

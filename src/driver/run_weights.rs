@@ -1,0 +1,21 @@
+//! Where a run's folder has its weights, for whoever begins from them.
+
+use std::path::{Path, PathBuf};
+
+/// What every run's folder has.
+pub(crate) const RUN_JSON: &str = "run.json";
+
+/// Whether a folder is one of a run.
+pub(crate) fn is_run(folder: &Path) -> bool {
+    folder.join(RUN_JSON).is_file()
+}
+
+/// The weights of the best epoch.
+pub(crate) fn best(folder: &Path) -> PathBuf {
+    folder.join("best.safetensors")
+}
+
+/// The weights at the end.
+pub(crate) fn last(folder: &Path) -> PathBuf {
+    folder.join("last.safetensors")
+}

@@ -1,0 +1,353 @@
+//! What `nnc run` needs: every step of a run compiled up front, data opened, first values drawn.
+
+use crate::base::diagnostic::Diagnostic;
+use crate::base::shown::Show;
+use crate::base::tensor::Tensor;
+use crate::data::{Dataset, Watch};
+use crate::driver::checks::no_steps;
+use crate::driver::checks::{frozen_at_random, no_training, unknown_watched};
+use crate::driver::front::Front;
+use crate::driver::initial::{First, initial};
+use crate::driver::layers::{Layer, layers};
+use crate::driver::memory;
+use crate::driver::schedules::{refuse_unfit, schedules};
+use crate::driver::session::{Failure, Request, Session};
+use crate::driver::steps::{Compiler, Graphs, Sites, evaluation_batch, programs};
+use crate::elaborate::{self, Training, Watched};
+use crate::files::write;
+use crate::graph::Graph;
+use crate::graph::rule::{CLASS_WEIGHTS, GATHERED, GATHERED_WEIGHT, MEAN};
+use crate::lower::Globals;
+use crate::run::failures::train_failure;
+use crate::run::meaning::meaning;
+use crate::runtime::checkpoint::Snapshot;
+use crate::runtime::pool::Pool;
+use crate::runtime::program::{Blocks, Memory, Program};
+use crate::runtime::trainer::{
+    Average, Monitor, OnNan, Patience, Plateau, Rules, Settings, Steps, TrainError, Trainer,
+};
+use crate::runtime::weights::{self, Entry};
+use std::path::Path;
+
+/// What the command line says instead of the file.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// The threads that will run.
+    pub threads: usize,
+    /// The most samples of each split.
+    pub limit: Option<usize>,
+    /// So many samples to train on, and the same to validate and to test on.
+    pub overfit: Option<usize>,
+    /// Which part of how many is for validation, in a cross-validation.
+    pub fold: Option<(usize, usize)>,
+    /// Whether a checkpoint gives all values: files of first values need not be there any more.
+    pub goes_on: bool,
+}
+
+impl Overrides {
+    /// The samples that are used.
+    fn choose(&self, data: Dataset) -> Result<Dataset, Failure> {
+        let mut data = data;
+        if let Some((fold, folds)) = self.fold {
+            data = data.fold(fold, folds).map_err(|error| Failure::Data(error.to_string()))?;
+        }
+        if let Some(samples) = self.overfit {
+            data = data.overfit(samples);
+        }
+        if let Some(samples) = self.limit {
+            data = data.limit(samples);
+        }
+        Ok(data)
+    }
+}
+
+/// A run that is ready to start.
+pub struct Run {
+    /// What is suspicious in the program.
+    pub warnings: Vec<Diagnostic>,
+    /// The samples.
+    pub data: Dataset,
+    pub(crate) model: String,
+    pub(crate) training: Training,
+    pub(crate) steps: Steps,
+    /// The model's layers.
+    pub(crate) layers: Vec<Layer>,
+    /// A step of training; the batch is still a symbol.
+    pub(crate) graph: Graph,
+    /// How many updates the run makes.
+    pub(crate) run_steps: u64,
+    settings: Settings,
+    initial: Vec<(String, Tensor)>,
+    /// How many of the first values belong to the model; the rest are the optimiser's.
+    weights: usize,
+    parameters: usize,
+    pub(crate) sites: Sites,
+    /// What the program computes, part by part.
+    pub(crate) meaning: Vec<(String, String)>,
+}
+
+/// Compiles and opens all that a run needs; `watch` follows the reading of data.
+pub fn run(
+    session: &mut Session,
+    request: &Request,
+    overrides: &Overrides,
+    watch: Watch<'_>,
+) -> Result<Run, Failure> {
+    let Front { experiment, source, mut warnings } = session.front(request, true)?;
+    let Some(mut training) = experiment.training.clone() else {
+        return Err(no_training(&experiment.model));
+    };
+    let Some(source) = source else {
+        return Err(Failure::Data(format!(
+            "`train {}` names no data to run on; write `train {} on DATA {{ … }}`",
+            experiment.model, experiment.model
+        )));
+    };
+    if let Some(schema) = &source.schema {
+        memory::refuse_decoding(request, schema, overrides.threads)?;
+    }
+    let data = overrides.choose(session.open(&source, watch)?)?;
+    if overrides.goes_on {
+        training.settings.init_from = None;
+    }
+    let samples = data.train.count();
+    let run_steps = training.settings.steps(samples);
+    if run_steps == 0 {
+        return Err(session.program_failure(vec![no_steps(&training.settings, samples)]));
+    }
+    refuse_unfit(session, &training, &experiment.train, run_steps)?;
+    let has_validation = data.validation.count() > 0;
+    let unknown = unknown_watched(&training, has_validation);
+    if !unknown.is_empty() {
+        return Err(session.program_failure(unknown));
+    }
+    let model = experiment.model.clone();
+    let meaning = meaning(&experiment, &training, &source.request.transforms);
+    let layers = layers(&experiment.train);
+    // The model's own come first; the optimiser adds its states behind them.
+    let weights = experiment.train.lasting().filter(|(path, ..)| *path != CLASS_WEIGHTS).count();
+    let gathers = training.settings.accumulate > 1;
+    let graphs = Graphs {
+        gather: gathers.then(|| session.gather(&experiment.train, &training.rule)).transpose()?,
+        evaluate: session.elaborated(experiment.eval.clone())?,
+        train: session.training_graph(experiment)?,
+    };
+    let globals = Globals::default();
+    let fields = data.fields(true);
+    let mut compiler = Compiler { session, request, fields, globals, run_steps };
+    let (steps, sites) = compiler.steps(&graphs, &training.rule, &training.settings, &data)?;
+    let programs: Vec<&Program> = programs(&steps).collect();
+    // The first values of parameters and states, and the copy that checkpoints are written from.
+    let beside = 2 * memory::lasting(&graphs.train);
+    memory::refuse_too_large(session, request, &programs, overrides.threads, beside)?;
+    let of = (&graphs.train, &graphs.evaluate);
+    let First { values: mut initial, given } =
+        initial(session, request, of, &training.settings, &data)?;
+    if !overrides.goes_on {
+        warnings.extend(frozen_at_random(&training, &graphs.train, &given));
+    }
+    // What is no weight of the model's stands behind those that are.
+    initial.sort_by_key(|(path, _)| path == CLASS_WEIGHTS || path.starts_with(OPTIMIZER));
+    let settings = settings(&training, &data, run_steps, &initial);
+    let parameters = graphs.train.parameter_count();
+    Ok(Run {
+        warnings,
+        data,
+        model,
+        training,
+        steps,
+        layers,
+        graph: graphs.train,
+        run_steps,
+        settings,
+        initial,
+        weights,
+        parameters,
+        sites,
+        meaning,
+    })
+}
+
+/// What the paths of the optimiser's states begin with.
+const OPTIMIZER: &str = "optimizer.";
+
+/// How to train, as the trainer is told.
+fn settings(
+    training: &Training,
+    data: &Dataset,
+    run_steps: u64,
+    initial: &[(String, Tensor)],
+) -> Settings {
+    let said = &training.settings;
+    let of_state = |prefix: &'static str| {
+        initial.iter().filter_map(move |(path, _)| Some((path, path.strip_prefix(prefix)?)))
+    };
+    let averages =
+        of_state(MEAN).map(|(mean, of)| Average { of: of.to_owned(), mean: mean.clone() });
+    Settings {
+        epochs: said.epochs,
+        seed: said.seed,
+        shuffle: said.shuffle,
+        evaluation_batch: evaluation_batch(&[data.validation.count(), data.test.count()]),
+        schedules: schedules(&training.rule.graph, run_steps),
+        accumulate: said.accumulate,
+        on_nan: match said.on_nan {
+            elaborate::OnNan::Stop => OnNan::Stop,
+            elaborate::OnNan::Skip => OnNan::Skip,
+            elaborate::OnNan::HalveLr => OnNan::HalveLr,
+        },
+        rules: rules(training, data.validation.count() > 0),
+        averages: averages.collect(),
+        gathered: initial
+            .iter()
+            .filter(|(path, _)| path.starts_with(GATHERED) || path == GATHERED_WEIGHT)
+            .map(|(path, _)| path.clone())
+            .collect(),
+    }
+}
+
+/// What decides after an epoch.
+fn rules(training: &Training, has_validation: bool) -> Rules {
+    let said = &training.settings;
+    let monitor = |Watched { name, .. }: &Watched| Monitor {
+        name: name.clone(),
+        higher: training.is_higher_better(name),
+    };
+    let loss = if has_validation { "val_loss" } else { "loss" };
+    let usual = || Monitor { name: loss.into(), higher: false };
+    let stop = said.early_stop.as_ref();
+    // What a run waits for to get better is what its best epoch has.
+    let best = said.checkpoint.best.as_ref().or(stop.map(|stop| &stop.watched));
+    Rules {
+        best: best.map_or_else(usual, monitor),
+        patience: stop.map(|stop| Patience {
+            monitor: monitor(&stop.watched),
+            epochs: stop.epochs,
+            min_delta: stop.min_delta,
+            restore: stop.restore,
+        }),
+        plateau: said.reduce_on_plateau.as_ref().map(|rule| Plateau {
+            monitor: monitor(&rule.watched),
+            epochs: rule.epochs,
+            min_delta: rule.min_delta,
+            factor: rule.factor,
+            cooldown: rule.cooldown,
+            floor: rule.floor,
+        }),
+    }
+}
+
+impl Run {
+    /// The trainer, at the beginning.
+    pub fn trainer<'a>(&'a self, pool: &'a mut Pool) -> Trainer<'a> {
+        let memory = Memory::for_programs(programs(&self.steps), pool.threads());
+        Trainer::new(&self.steps, memory, pool, &self.data, self.settings.clone(), &self.initial)
+    }
+
+    /// Bytes of the memory that all steps share, for a number of threads.
+    pub fn arena(&self, threads: usize) -> usize {
+        let blocks = programs(&self.steps).map(Program::blocks);
+        blocks.fold(Blocks::default(), Blocks::max).total(threads)
+    }
+
+    /// What will be done, defaults included, in a line.
+    pub fn summary(&self, threads: usize) -> String {
+        let (data, settings) = (&self.data, &self.settings);
+        let plural = |count: usize, word: &str| {
+            format!("{count} {word}{}", if count == 1 { "" } else { "s" })
+        };
+        format!(
+            "{}: {} parameters, {} + {}, {}, batch {}, seed {}; {} + {} + {} samples of {}, {}",
+            self.model,
+            self.parameters,
+            self.training.loss,
+            self.training.optimizer,
+            plural(settings.epochs, "epoch"),
+            self.training.settings.batch,
+            settings.seed,
+            data.train.count(),
+            data.validation.count(),
+            data.test.count(),
+            data.source,
+            plural(threads, "thread"),
+        )
+    }
+
+    /// What ended the run, with its place in the program where it has one.
+    pub fn failure(&self, error: &TrainError, session: &Session) -> Failure {
+        train_failure(error, &self.data, &self.sites, session)
+    }
+
+    /// How it trains.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Samples a step.
+    pub fn batch(&self) -> usize {
+        self.training.settings.batch
+    }
+
+    /// How many numbers are trained.
+    pub fn parameters(&self) -> usize {
+        self.parameters
+    }
+
+    /// All parameters and states with their first values.
+    pub fn lasting(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        self.initial.iter().map(|(path, value)| (path.as_str(), value))
+    }
+
+    /// Room for a copy of all parameters and states.
+    pub fn snapshot(&self) -> Snapshot {
+        let room =
+            |(path, value): (&str, &Tensor)| (path.to_owned(), value.dtype(), value.shape.clone());
+        Snapshot::new(self.lasting().map(room))
+    }
+
+    /// Where each weight is that evaluation takes, and its name in a weights file.
+    pub fn evaluated_weights(&self) -> Vec<(String, String)> {
+        let averages = &self.settings.averages;
+        let place = |(name, _): (&str, &Tensor)| {
+            let average = averages.iter().find(|average| average.of == name);
+            (average.map_or(name, |average| &average.mean).to_owned(), name.to_owned())
+        };
+        self.weights().map(place).collect()
+    }
+
+    /// The paths of what a weights file holds, with first values.
+    pub fn weights(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        self.initial[..self.weights].iter().map(|(path, value)| (path.as_str(), value))
+    }
+}
+
+/// Whether a file can be made where the user wants one; asked before hours of training.
+pub fn check_writable(path: &Path) -> Result<(), Failure> {
+    write::check(path)
+        .map_err(|error| Failure::Io(format!("cannot write {}: {error}", path.shown())))
+}
+
+/// Writes a result into a file, whole or not at all.
+pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    write::replace(path, bytes)
+        .map_err(|error| Failure::Io(format!("cannot write {}: {error}", path.shown())))
+}
+
+/// Writes the parameters and layer states as evaluation takes them, and what the file says of itself.
+pub fn save_weights<'a>(
+    path: &Path,
+    trainer: &Trainer<'_>,
+    weights: impl Iterator<Item = (&'a str, &'a Tensor)>,
+    about: Option<&str>,
+) -> Result<(), Failure> {
+    let entries: Vec<Entry> = weights
+        .map(|(name, like)| Entry {
+            name: name.to_owned(),
+            dtype: like.dtype(),
+            shape: like.shape.clone(),
+            bytes: trainer.bytes(trainer.average_of(name)).to_vec(),
+        })
+        .collect();
+    let about = about.map(weights::metadata);
+    weights::write_entries(path, &entries, about, |_, _, _| Ok(())).map_err(Failure::Io)
+}

@@ -1,0 +1,190 @@
+//! A trained model judged on a split of its data: loss and metrics, and what else its task has to say
+//! ([`tally`]): what is taken for what, how far numbers are off, the samples that it is most wrong
+//! about.
+
+mod tally;
+
+pub use tally::{ClassCount, ClassCounts, Details, NumberErrors, Said, Worst};
+pub(crate) use tally::{largest, tally_bytes};
+
+use crate::base::shown::Show;
+use crate::base::task::Task;
+use crate::base::tensor::Tensor;
+use crate::data::{Dataset, Pass, Split, Watch};
+use crate::driver::memory::{lasting, refuse_too_large};
+use crate::driver::session::{Failure, Request, Session};
+use crate::driver::steps::{Compiler, Sites};
+use crate::elaborate::Training;
+use crate::lower::Globals;
+use crate::run::failures::train_failure;
+use crate::run::folder::RunInfo;
+use crate::run::trained::{self, Model, Trained};
+use crate::runtime::pool::Pool;
+use crate::runtime::program::{Memory, Program};
+use crate::runtime::trainer::{Scores, Settings, Steps, TrainError, Trainer};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use tally::Tally;
+
+/// The splits of a data set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SplitName {
+    /// What is trained on, in its order and as it is.
+    Train,
+    /// What is kept for validation.
+    Validation,
+    /// What is kept for the end.
+    Test,
+}
+
+/// A model that is judged.
+pub struct Evaluation {
+    /// What was compiled.
+    pub session: Session,
+    /// The samples that it is judged by, as the test split.
+    pub data: Dataset,
+    /// Where its weights are from.
+    pub weights: PathBuf,
+    /// The model's name.
+    pub model: String,
+    training: Training,
+    steps: Steps,
+    sites: Sites,
+    initial: Vec<(String, Tensor)>,
+}
+
+/// What a model made of a split.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judged {
+    /// Loss and metrics.
+    pub scores: Scores,
+    /// What else there is to say, as the task has it.
+    pub details: Details,
+}
+
+/// Compiles a trained model for a split of its data, or of other data of the same kind.
+pub fn evaluation(
+    request: &Request,
+    model: &Model,
+    split: SplitName,
+    limit: Option<usize>,
+    watch: Watch<'_>,
+) -> Result<Evaluation, Failure> {
+    let mut session = Session::new(None);
+    let mut request = request.clone();
+    let Trained { info, weights, from } = match model {
+        Model::Folder(root, which) => trained::of_folder(&mut session, &mut request, root, which)?,
+        Model::Program(file) => {
+            Trained { info: None, weights: trained::load(file)?, from: file.clone() }
+        }
+    };
+    let front = session.front(&request, true)?;
+    let Some(training) = front.experiment.training.clone() else {
+        return Err(crate::driver::checks::no_training(&front.experiment.model));
+    };
+    let Some(source) = front.source else {
+        let message = format!("`train {}` names no data to judge it by", front.experiment.model);
+        return Err(Failure::Data(message));
+    };
+    let mut data = session.open(&source, watch)?;
+    same_classes(&known_classes(info.as_ref(), &from), &data.classes).map_err(Failure::Data)?;
+    if let Some((fold, folds)) = info.as_ref().and_then(|info| info.fold) {
+        data = data.fold(fold, folds).map_err(|error| Failure::Data(error.to_string()))?;
+    }
+    data = data.only(match split {
+        SplitName::Train => data.train.clone(),
+        SplitName::Validation => data.validation.clone(),
+        SplitName::Test => data.test.clone(),
+    });
+    if let Some(limit) = limit {
+        data = data.limit(limit);
+    }
+    if data.test.count() == 0 {
+        let name = match split {
+            SplitName::Train => "training",
+            SplitName::Validation => "validation",
+            SplitName::Test => "test",
+        };
+        return Err(Failure::Data(format!("the data have no {name} samples")));
+    }
+    let graph = session.elaborated(front.experiment.eval.clone())?;
+    let initial = trained::fitted(&graph, &weights, &from)?;
+    let globals = Globals::default();
+    let fields = data.fields(true);
+    let mut compiler =
+        Compiler { session: &mut session, request: &request, fields, globals, run_steps: 1 };
+    let count = data.test.count();
+    let batch = crate::driver::steps::evaluation_batch(&[count]).min(count);
+    let (train, sites) = compiler.step(&graph, batch)?;
+    let mut evaluate = BTreeMap::new();
+    for batch in [batch, count % batch] {
+        if batch > 0 && !evaluate.contains_key(&batch) {
+            evaluate.insert(batch, compiler.step(&graph, batch)?.0);
+        }
+    }
+    let programs: Vec<&Program> =
+        std::iter::once(&train).chain(evaluate.values()).map(|step| &step.program).collect();
+    refuse_too_large(&session, &request, &programs, 1, lasting(&graph))?;
+    let steps = Steps { train, last: None, gather: None, evaluate, written: None };
+    let sites = Sites { train: Vec::new(), evaluate: sites };
+    let model = front.experiment.model;
+    Ok(Evaluation { session, data, weights: from, model, training, steps, sites, initial })
+}
+
+/// The names of the classes that weights tell apart: as their file says, else as their run does.
+/// None where classes are numbers.
+fn known_classes(info: Option<&RunInfo>, weights: &Path) -> Vec<String> {
+    let about = trained::about(weights).map(|about| about.classes);
+    about.or(info.map(|info| info.classes.clone())).unwrap_or_default()
+}
+
+/// Whether the data have the classes that the model was trained on, in their order: a label is a
+/// place among the names.
+fn same_classes(known: &[String], found: &[String]) -> Result<(), String> {
+    if known.is_empty() || found.is_empty() || known == found {
+        return Ok(());
+    }
+    let list = |names: &[String]| {
+        let shown: Vec<String> = names.iter().take(10).map(|it| it.shown().to_string()).collect();
+        let more = if names.len() > 10 { ", …" } else { "" };
+        format!("{}{more}", shown.join(", "))
+    };
+    Err(format!(
+        "the model was trained on the classes {}, but the data have {}: labels would be of other \
+         classes",
+        list(known),
+        list(found)
+    ))
+}
+
+impl Evaluation {
+    /// Judges the model; remembers so many of the samples that it is most wrong about.
+    pub fn judge(&self, pool: &mut Pool, worst: usize) -> Result<Judged, Failure> {
+        let programs = [&self.steps.train.program].into_iter();
+        let programs = programs.chain(self.steps.evaluate.values().map(|step| &step.program));
+        let memory = Memory::for_programs(programs, pool.threads());
+        let settings = Settings { evaluation_batch: self.steps.train.batch, ..Settings::default() };
+        let mut trainer =
+            Trainer::new(&self.steps, memory, pool, &self.data, settings, &self.initial);
+        let judged = judge(&mut trainer, &self.data.test, self.task(), Pass::Test, worst);
+        judged.map_err(|error| train_failure(&error, &self.data, &self.sites, &self.session))
+    }
+
+    /// What the model is for.
+    pub fn task(&self) -> Task {
+        self.training.task
+    }
+}
+
+/// Judges a model, as a trainer has it, by a split.
+pub(crate) fn judge(
+    trainer: &mut Trainer<'_>,
+    split: &Split,
+    task: Task,
+    pass: Pass,
+    worst: usize,
+) -> Result<Judged, TrainError> {
+    let mut tally = Tally::new(split, task, worst);
+    let scores = trainer.evaluate(pass, &[], &mut |batch| tally.add(batch))?;
+    Ok(Judged { scores, details: tally.finish() })
+}

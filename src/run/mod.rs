@@ -1,0 +1,25 @@
+//! A training run and its folder.
+//!
+//! [`job`] takes a run from its program to its result: it has the steps [`build`]t, trains them and
+//! writes a [`folder`] with checkpoints, logs and a page; `replay` finds what was not finite, and
+//! [`series`] makes several runs. What a run leaves is [`trained`], and [`evaluate`] measures it.
+
+pub(crate) mod build;
+pub(crate) mod evaluate;
+pub(crate) mod failures;
+pub(crate) mod folder;
+pub(crate) mod job;
+mod meaning;
+mod replay;
+pub(crate) mod series;
+pub(crate) mod trained;
+
+pub use build::{Overrides, Run, check_writable, run, save_weights, write_file};
+pub use evaluate::{
+    ClassCount, ClassCounts, Details, Evaluation, Judged, NumberErrors, Said, SplitName, Worst,
+    evaluation,
+};
+pub use folder::{KeptFile, RunFolder, RunInfo, RunResult, Status, epoch_json, put_scores};
+pub use job::{Ended, Job, Place, Prepared, job, prepare};
+pub use series::{Left, Member, Series, columns, folds, spread, sweep};
+pub use trained::{Model, Which};

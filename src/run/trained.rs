@@ -1,0 +1,154 @@
+//! A trained model: the program of a run's folder with its weights, to be evaluated or asked.
+//!
+//! The weights are the best epoch's, or others that are named; of a run that was killed before it
+//! wrote any, those of its newest checkpoint.
+
+use crate::base::shown::Show;
+use crate::base::task::Task;
+use crate::base::tensor::Tensor;
+use crate::driver::initial::shown;
+use crate::driver::session::{Failure, Request, Session};
+use crate::graph::Graph;
+use crate::graph::rule::{CLASS_WEIGHTS, MEAN};
+use crate::run::folder::{RunFolder, RunInfo, SampleInfo};
+use crate::runtime::weights::{self, LoadError};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// Which weights of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// The best epoch's.
+    Best,
+    /// Those at the end.
+    Last,
+    /// Those of a file.
+    File(PathBuf),
+}
+
+/// Where a trained model is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Model {
+    /// The folder of a run.
+    Folder(PathBuf, Which),
+    /// A program, and a file of weights.
+    Program(PathBuf),
+}
+
+/// A trained model that was found.
+pub(crate) struct Trained {
+    /// What is known of its run.
+    pub info: Option<RunInfo>,
+    /// The weights by path.
+    pub weights: Vec<(String, Tensor)>,
+    /// Where they are from.
+    pub from: PathBuf,
+}
+
+/// Finds a run's program and weights; the session then reads the program as it was run.
+pub(crate) fn of_folder(
+    session: &mut Session,
+    request: &mut Request,
+    root: &Path,
+    which: &Which,
+) -> Result<Trained, Failure> {
+    let folder = RunFolder::read(root)?;
+    let info = folder.info()?;
+    for (path, text) in folder.program(&info)? {
+        session.take_instead(path, text);
+    }
+    if let Some(main) = info.program.first() {
+        request.file = main.path.clone();
+    }
+    request.model = info.asked_model.clone().or(request.model.take());
+    request.data = request.data.take().or(info.data.clone());
+    let file = match which {
+        Which::Best => folder.best(),
+        Which::Last => folder.last(),
+        Which::File(file) => file.clone(),
+    };
+    if matches!(which, Which::File(_)) || file.is_file() {
+        let weights = load(&file)?;
+        return Ok(Trained { info: Some(info), weights, from: file });
+    }
+    let Some(checkpoint) = folder.load(None)? else {
+        return Err(Failure::Data(format!("{} has no weights yet", root.shown())));
+    };
+    let place = folder.places().last().copied();
+    let from = place.map_or(file, |place| folder.checkpoint(place));
+    let weights = evaluated(checkpoint.tensors);
+    Ok(Trained { info: Some(info), weights, from })
+}
+
+/// The weights of a file.
+pub(crate) fn load(file: &Path) -> Result<Vec<(String, Tensor)>, Failure> {
+    weights::load(file).map_err(|error| match error {
+        LoadError::Io(message) => Failure::Io(message),
+        LoadError::Malformed(message) => Failure::Data(message),
+    })
+}
+
+/// What a file of weights says of where it is from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct About {
+    /// The version of the program that wrote it.
+    pub nnc: String,
+    /// The model.
+    pub model: String,
+    /// The BLAKE3 hash of the program's files, the main one first.
+    pub program: String,
+    /// The names of the classes; none where they are numbers.
+    pub classes: Vec<String>,
+    /// What the model is for.
+    pub task: Task,
+    /// What samples look like, before and after they are prepared.
+    pub samples: Option<SampleInfo>,
+}
+
+/// What a file of weights says of itself; of other programs' files, nothing.
+pub(crate) fn about(file: &Path) -> Option<About> {
+    serde_json::from_str(&weights::about(file)?).ok()
+}
+
+/// What evaluation takes of a checkpoint's tensors.
+fn evaluated(tensors: Vec<(String, Tensor)>) -> Vec<(String, Tensor)> {
+    let means: Vec<(String, Tensor)> = tensors
+        .iter()
+        .filter_map(|(name, tensor)| Some((name.strip_prefix(MEAN)?.to_owned(), tensor.clone())))
+        .collect();
+    let own = tensors.into_iter().filter(|(name, _)| !name.starts_with("optimizer."));
+    own.map(|(name, tensor)| {
+        let mean = means.iter().find(|(of, _)| *of == name).map(|(_, mean)| mean.clone());
+        (name, mean.unwrap_or(tensor))
+    })
+    .collect()
+}
+
+/// The values of all parameters and states of a graph, from weights that must have each of them.
+pub(crate) fn fitted(
+    graph: &Graph,
+    weights: &[(String, Tensor)],
+    from: &Path,
+) -> Result<Vec<(String, Tensor)>, Failure> {
+    let mut values = Vec::new();
+    for (path, ty, init) in graph.lasting() {
+        if path == CLASS_WEIGHTS {
+            values.push((path.to_owned(), crate::graph::init::initial_value(init, ty, path, 0)));
+            continue;
+        }
+        let file = from.shown();
+        let Some((_, found)) = weights.iter().find(|(name, _)| name == path) else {
+            let message = format!("{file} has no `{path}`: it holds the weights of another model");
+            return Err(Failure::Data(message));
+        };
+        let shape = ty.shape.extents().expect("no parameter or state depends on the batch");
+        if found.shape != shape || found.dtype() != ty.dtype {
+            let (of_file, of_model) = (shown(found.dtype(), &found.shape), shown(ty.dtype, &shape));
+            return Err(Failure::Data(format!(
+                "`{path}` is {of_file} in {file}, but {of_model} in the model"
+            )));
+        }
+        values.push((path.to_owned(), found.clone()));
+    }
+    Ok(values)
+}
