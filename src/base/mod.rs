@@ -20,3 +20,4 @@ pub mod shown;
 pub mod source;
 pub mod task;
 pub mod tensor;
+pub mod topological;

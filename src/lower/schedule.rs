@@ -13,7 +13,8 @@ use crate::loops::footprint::{Footprints, footprints};
 use crate::loops::{BufferId, Kernel, KernelId, Program};
 use crate::lower::barrier::{Run, needs_barrier, ordered};
 use rayon::prelude::*;
-use std::collections::{BTreeSet, HashMap};
+use rustc_hash::FxHashMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The order of these runs: the index of each, none for a barrier.
@@ -47,7 +48,7 @@ struct Order<'a> {
 
 impl<'a> Order<'a> {
     fn new(program: &'a Program, runs: &'a [Run]) -> Self {
-        let mut users: HashMap<BufferId, Vec<usize>> = HashMap::new();
+        let mut users: FxHashMap<BufferId, Vec<usize>> = FxHashMap::default();
         let mut after = vec![Vec::new(); runs.len()];
         let mut waits = vec![0; runs.len()];
         for run in runs {

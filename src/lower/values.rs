@@ -15,13 +15,13 @@
 
 use crate::base::scalar::{Binary, Unary};
 use crate::base::tensor::DType;
-use crate::graph::domain::{Domain, Form, Level, base, extents, is_view};
+use crate::graph::domain::{Domain, Form, Level};
 use crate::graph::view::{View, row_major};
 use crate::graph::{NodeId, Op};
 use crate::loops::{Access, Affine, BufferId, Inst, RegId, SlotId};
 use crate::lower::Step;
 use crate::lower::writer::Writer;
-use std::collections::{HashMap, HashSet};
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// A value at a place. The same forms are other places where an axis's index is another: a loop over
 /// first rows, one of several rows that one body computes.
@@ -53,13 +53,13 @@ pub struct Values<'s, 'a> {
     /// The nest's axes.
     pub domain: Domain,
     /// The nodes that this kernel computes.
-    pub nodes: HashSet<NodeId>,
+    pub nodes: FxHashSet<NodeId>,
     /// The index along each axis; an axis that is joined to the next one has none of its own.
     pub index: Vec<Affine>,
     /// The results of reductions, once known.
-    pub reduced: HashMap<NodeId, RegId>,
+    pub reduced: FxHashMap<NodeId, RegId>,
     /// Values that can be loaded again.
-    pub saved: HashMap<NodeId, Saved>,
+    pub saved: FxHashMap<NodeId, Saved>,
     /// The pick being evaluated and its tested index.
     picked: Option<(NodeId, RegId)>,
 }
@@ -97,8 +97,8 @@ impl<'s, 'a> Values<'s, 'a> {
             domain,
             nodes: nodes.iter().copied().collect(),
             index,
-            reduced: HashMap::new(),
-            saved: HashMap::new(),
+            reduced: FxHashMap::default(),
+            saved: FxHashMap::default(),
             picked: None,
         }
     }
@@ -120,7 +120,7 @@ impl<'s, 'a> Values<'s, 'a> {
     pub fn affine(&self, form: &Form) -> Affine {
         let mut sum = Affine::constant(form.offset);
         for (&factor, index) in form.factors.iter().zip(&self.index) {
-            sum = sum.plus(&index.times(factor));
+            sum.add(index, factor);
         }
         sum
     }
@@ -160,12 +160,12 @@ impl<'s, 'a> Values<'s, 'a> {
             return self.operator(node, forms);
         }
         let inside = |node: NodeId| self.domain.levels.contains_key(&node);
-        let source = base(graph, node, |node| inside(node) || self.step.in_memory(node));
+        let source = graph.base_or(node, |node| inside(node) || self.step.in_memory(node));
         if !inside(source) && self.step.in_memory(source) {
             let view = self.step.view(node);
             return self.load(&view, forms);
         }
-        if is_view(graph, node) {
+        if graph.is_view(node) {
             let inner = self.domain.through(graph, node, forms).expect("what fusion has checked");
             return self.value(graph.nodes[node].args[0], &inner);
         }
@@ -203,14 +203,14 @@ impl<'s, 'a> Values<'s, 'a> {
             }
             Op::Iota { axis, .. } => self.counted(&forms[*axis]),
             Op::Uniform { stream, .. } => {
-                let element = flat(&extents(graph, node), forms, self.domain.axes.len());
+                let element = flat(graph.extents(node), forms, self.domain.axes.len());
                 let element = self.affine(&element);
                 self.writer.define(DType::F32, 0, Inst::Uniform { stream: *stream, element })
             }
             Op::Gather(axis) => self.gather(node, *axis, forms),
             Op::Pick => self.pick(node, forms),
             Op::Input(_) | Op::Param(_) | Op::State(_) => {
-                let view = View::whole(node, &extents(graph, node));
+                let view = View::whole(node, graph.extents(node));
                 self.load(&view, forms)
             }
             Op::Reshape(_)
@@ -380,7 +380,7 @@ impl<'s, 'a> Values<'s, 'a> {
     }
 
     fn load_saved(&mut self, node: NodeId, saved: Saved, forms: &[Form]) -> RegId {
-        let flat = flat(&extents(self.step.graph, node), forms, self.domain.axes.len());
+        let flat = flat(self.step.graph.extents(node), forms, self.domain.axes.len());
         // Not before it was written, whatever its index depends on.
         let depth = self.writer.depth();
         match saved {
@@ -405,9 +405,9 @@ impl<'s, 'a> Values<'s, 'a> {
         let graph = self.step.graph;
         let [x, index] = graph.nodes[node].args[..] else { unreachable!("pick takes two") };
         let value = self.value(index, forms);
-        let bound = *extents(graph, x).last().expect("pick takes rows");
+        let bound = *graph.extents(x).last().expect("pick takes rows");
         let checked = self.checked(node, index, value, bound, forms);
-        let inner = self.domain.forms(&extents(graph, x), Level::Full).expect("a nest's rows");
+        let inner = self.domain.forms(graph.extents(x), Level::Full).expect("a nest's rows");
         let outer = self.picked.replace((node, checked));
         let result = self.value(x, &inner);
         self.picked = outer;
@@ -424,7 +424,7 @@ impl<'s, 'a> Values<'s, 'a> {
         forms: &[Form],
     ) -> RegId {
         let site = self.step.site(node);
-        let element = flat(&extents(self.step.graph, index), forms, self.domain.axes.len());
+        let element = flat(self.step.graph.extents(index), forms, self.domain.axes.len());
         let element = self.affine(&element);
         self.writer.define(DType::I32, 0, Inst::Checked { index: value, bound, site, element })
     }
@@ -433,10 +433,10 @@ impl<'s, 'a> Values<'s, 'a> {
     fn gather(&mut self, node: NodeId, axis: usize, forms: &[Form]) -> RegId {
         let graph = self.step.graph;
         let [table, index] = graph.nodes[node].args[..] else { unreachable!("gather takes two") };
-        let rank = extents(graph, index).len();
+        let rank = graph.extents(index).len();
         let at = &forms[axis..axis + rank];
         let value = self.value(index, at);
-        let checked = self.checked(node, index, value, extents(graph, table)[axis], at);
+        let checked = self.checked(node, index, value, graph.extents(table)[axis], at);
         let view = self.step.view(table);
         let mut flat = Form::constant(view.offset, self.domain.axes.len());
         let others = forms[..axis].iter().chain(&forms[axis + rank..]);
@@ -460,7 +460,7 @@ impl<'s, 'a> Values<'s, 'a> {
         for &node in nodes {
             let Some(&level) = self.domain.levels.get(&node) else { continue };
             let own = self.domain.own_forms(graph, node);
-            found.push(flat(&extents(graph, node), &own, axes));
+            found.push(flat(graph.extents(node), &own, axes));
             if !self.nodes.contains(&node) {
                 continue;
             }
@@ -469,7 +469,7 @@ impl<'s, 'a> Values<'s, 'a> {
                 && level == Level::Row
             {
                 let arg = graph.nodes[node].args[0];
-                if let Some(forms) = self.domain.forms(&extents(graph, arg), Level::Full) {
+                if let Some(forms) = self.domain.forms(graph.extents(arg), Level::Full) {
                     self.forms_below(arg, &forms, &mut found);
                 }
             }
@@ -481,7 +481,7 @@ impl<'s, 'a> Values<'s, 'a> {
     pub fn forms_below(&self, node: NodeId, forms: &[Form], found: &mut Vec<Form>) {
         let graph = self.step.graph;
         let inside = |node: NodeId| self.domain.levels.contains_key(&node);
-        let source = base(graph, node, |node| inside(node) || self.step.in_memory(node));
+        let source = graph.base_or(node, |node| inside(node) || self.step.in_memory(node));
         if inside(source) {
             return;
         }
@@ -492,7 +492,7 @@ impl<'s, 'a> Values<'s, 'a> {
                 flat.add(form, stride);
             }
             found.push(flat);
-        } else if is_view(graph, node) {
+        } else if graph.is_view(node) {
             if let Some(inner) = self.domain.through(graph, node, forms) {
                 self.forms_below(graph.nodes[node].args[0], &inner, found);
             }
@@ -507,7 +507,7 @@ impl<'s, 'a> Values<'s, 'a> {
         match &graph.nodes[node].op {
             Op::Iota { axis, .. } => found.push(forms[*axis].clone()),
             Op::Gather(axis) => {
-                let rank = extents(graph, args[1]).len();
+                let rank = graph.extents(args[1]).len();
                 self.forms_below(args[1], &forms[*axis..*axis + rank], found);
                 let mut table = forms[..*axis].to_vec();
                 table.push(Form::constant(0, self.domain.axes.len()));
@@ -523,7 +523,7 @@ impl<'s, 'a> Values<'s, 'a> {
                 self.forms_below(args[0], forms, found);
             }
             Op::Pick => self.forms_below(args[1], forms, found),
-            _ if is_view(graph, node) => match self.step.view_of_copy(node) {
+            _ if graph.is_view(node) => match self.step.view_of_copy(node) {
                 Some(view) => {
                     let mut flat = Form::constant(view.offset, self.domain.axes.len());
                     for (&stride, form) in view.strides.iter().zip(forms) {
