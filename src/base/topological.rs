@@ -10,6 +10,8 @@
 //!
 //! The edges themselves are the caller's: a [`Neighbours`] lists them. Nothing is removed.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::mem;
 
 /// The edges of a graph whose order is kept.
@@ -49,8 +51,8 @@ impl Topological {
             .filter(|&other| other != vertex && self.rank[other] > own)
             .collect();
         let Some(last) = late.iter().map(|&other| self.rank[other]).max() else { return true };
-        let Some(after) = self.reached(vertex, last, &late, edges) else { return false };
-        let ahead = self.leading_to(late, own, edges);
+        let Some(ahead) = self.leading_to(late, vertex, edges) else { return false };
+        let after = self.reached(vertex, last, edges);
         self.reorder(ahead, after);
         true
     }
@@ -69,20 +71,40 @@ impl Topological {
         self.rank[kept] = self.rank[kept].min(self.rank[gone]);
     }
 
-    /// What is reached from a vertex up to a rank, itself included; none where it is one of `late`.
-    fn reached(
+    /// What leads to vertices from above the rank of another on, themselves included; none where
+    /// that one does. The lowest rank is looked at first: where there is a path, it is most often
+    /// found by the longest strides.
+    fn leading_to(
         &mut self,
+        late: Vec<usize>,
         vertex: usize,
-        last: usize,
-        late: &[usize],
         edges: &impl Neighbours,
     ) -> Option<Vec<usize>> {
-        // Marks of two numbers: `goal` for what must not be met, the next for what was.
-        let goal = self.search + 1;
-        self.search += 2;
-        let met = self.search;
-        late.iter().for_each(|&other| self.seen[other] = goal);
-        self.seen[vertex] = met;
+        self.search += 1;
+        let above = self.rank[vertex];
+        let mut found = Vec::new();
+        let mut open = BinaryHeap::new();
+        let mut next = late;
+        loop {
+            for other in next.drain(..) {
+                if other == vertex {
+                    return None;
+                }
+                let met = mem::replace(&mut self.seen[other], self.search) == self.search;
+                if !met && self.rank[other] > above {
+                    found.push(other);
+                    open.push(Reverse((self.rank[other], other)));
+                }
+            }
+            let Some(Reverse((_, lowest))) = open.pop() else { return Some(found) };
+            edges.before(lowest, &mut next);
+        }
+    }
+
+    /// What is reached from a vertex up to a rank, itself included.
+    fn reached(&mut self, vertex: usize, last: usize, edges: &impl Neighbours) -> Vec<usize> {
+        self.search += 1;
+        self.seen[vertex] = self.search;
         let mut reached = vec![vertex];
         let mut next = Vec::new();
         let mut at = 0;
@@ -90,47 +112,18 @@ impl Topological {
             edges.after(reached[at], &mut next);
             at += 1;
             for other in next.drain(..) {
-                match self.seen[other] {
-                    mark if mark == goal => return None,
-                    mark if mark == met || self.rank[other] > last => {}
-                    _ => {
-                        self.seen[other] = met;
-                        reached.push(other);
-                    }
-                }
-            }
-        }
-        Some(reached)
-    }
-
-    /// What leads to vertices from above a rank on, themselves included.
-    fn leading_to(
-        &mut self,
-        mut found: Vec<usize>,
-        above: usize,
-        edges: &impl Neighbours,
-    ) -> Vec<usize> {
-        self.search += 1;
-        found.iter().for_each(|&vertex| self.seen[vertex] = self.search);
-        let mut next = Vec::new();
-        let mut at = 0;
-        while at < found.len() {
-            edges.before(found[at], &mut next);
-            at += 1;
-            for other in next.drain(..) {
                 let met = mem::replace(&mut self.seen[other], self.search) == self.search;
-                if !met && self.rank[other] > above {
-                    found.push(other);
+                if !met && self.rank[other] <= last {
+                    reached.push(other);
                 }
             }
         }
-        found
+        reached
     }
 
     /// Gives the ranks of both lists to the first, then to the second, each in its order so far.
     fn reorder(&mut self, mut ahead: Vec<usize>, mut after: Vec<usize>) {
         ahead.sort_unstable_by_key(|&vertex| self.rank[vertex]);
-        ahead.dedup();
         after.sort_unstable_by_key(|&vertex| self.rank[vertex]);
         let moved = ahead.into_iter().chain(after);
         let moved: Vec<usize> = moved.collect();
@@ -180,7 +173,9 @@ mod tests {
             (random >> 33) as usize % below
         };
         let (mut order, mut edges) = (Topological::default(), Edges::default());
-        (0..40).for_each(|_| drop(order.push()));
+        for _ in 0..40 {
+            order.push();
+        }
         let (mut taken, mut refused) = (0, 0);
         for _ in 0..400 {
             let edge = (draw(40), draw(40));

@@ -1,6 +1,6 @@
 //! `nnc doctor`: whether the program works on this machine.
 
-use super::{build, cache_folder, memory, write};
+use super::{cache_folder, memory, write};
 use crate::codegen::Target;
 use crate::driver::{self, Failure, Health};
 use clap::Args;
@@ -10,7 +10,7 @@ use std::path::PathBuf;
 /// Looks at the processor, compiled code, memory, the cache and data.
 #[derive(Args)]
 pub struct Doctor {
-    /// Empty the cache: decoded images, plans, what killed runs have left; downloaded data stay
+    /// Empty the cache: decoded images, what killed runs have left; downloaded data stay
     #[arg(long)]
     clean: bool,
     /// Print one JSON object
@@ -27,7 +27,6 @@ impl Doctor {
             data: None,
             nnc_data: std::env::var_os("NNC_DATA").map(PathBuf::from),
             cache: cache_folder(),
-            build: build(),
             network: false,
             target: Target::detect(),
             memory: memory::limit(),

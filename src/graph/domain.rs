@@ -178,6 +178,38 @@ impl Domain {
         Push::Added
     }
 
+    /// The nest of the nodes of two that reduce nothing and have the same axes: where each reads the
+    /// other at the very element that is being computed.
+    pub fn joined(&self, graph: &Bound, other: &Domain) -> Result<Domain, Push> {
+        if self.reduces || other.reduces || self.axes != other.axes {
+            return Err(Push::Anew);
+        }
+        let mut nest = self.clone();
+        nest.levels.extend(other.levels.iter().map(|(&node, &level)| (node, level)));
+        let crosses = |own: &Domain, node: NodeId| {
+            graph.nodes[node].args.iter().any(|&arg| {
+                let base = graph.base_or(arg, |node| nest.levels.contains_key(&node));
+                nest.levels.contains_key(&base) && !own.levels.contains_key(&base)
+            })
+        };
+        let fits = |own: &Domain| {
+            own.levels.keys().all(|&node| !crosses(own, node) || nest.fits(graph, &[node]))
+        };
+        if fits(self) && fits(other) { Ok(nest) } else { Err(Push::Misfit) }
+    }
+
+    /// Whether no nest holds the nodes of both, whatever these read: not without a look at them.
+    pub fn excludes(&self, other: &Domain) -> bool {
+        let total = |nest: &Domain| nest.axes.iter().product::<usize>();
+        let rows = |nest: &Domain| nest.axes[..nest.rows].iter().product::<usize>();
+        match (self.reduces, other.reduces) {
+            (false, false) => total(self) != total(other),
+            (true, true) => total(self) != total(other) || rows(self) != rows(other),
+            (true, false) => ![total(self), rows(self)].contains(&total(other)),
+            (false, true) => ![total(other), rows(other)].contains(&total(self)),
+        }
+    }
+
     /// Whether the axes are cut wherever a shape is, whose elements have so many of the nest's.
     fn has_edges(&self, shape: &[usize], scale: usize) -> bool {
         let mut axes = self.axes.iter().rev();

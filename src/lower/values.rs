@@ -13,6 +13,7 @@
 //! A picked element (`pick(x, label)`) is `x`'s own expression, evaluated once more at the column
 //! that the label names. Loops, phases and results are `nest`'s.
 
+use crate::base::entity::Entity;
 use crate::base::scalar::{Binary, Unary};
 use crate::base::tensor::DType;
 use crate::graph::domain::{Domain, Form, Level};
@@ -28,9 +29,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Key {
     node: NodeId,
-    /// Its indices by the nest's axes, and by the loops that are open.
-    forms: Vec<Form>,
-    place: Vec<Affine>,
+    /// How many axes the nest has, the value's indices by these, then what the index along each of these axes is by the loops
+    /// that are open: one number after the other.
+    place: Vec<i64>,
     /// The pick that replaces the column.
     pick: Option<NodeId>,
 }
@@ -62,6 +63,8 @@ pub struct Values<'s, 'a> {
     pub saved: FxHashMap<NodeId, Saved>,
     /// The pick being evaluated and its tested index.
     picked: Option<(NodeId, RegId)>,
+    /// Memory for the next key.
+    spare: Vec<i64>,
 }
 
 /// The type of the scalar that holds an element.
@@ -100,6 +103,7 @@ impl<'s, 'a> Values<'s, 'a> {
             reduced: FxHashMap::default(),
             saved: FxHashMap::default(),
             picked: None,
+            spare: Vec::new(),
         }
     }
 
@@ -136,15 +140,32 @@ impl<'s, 'a> Values<'s, 'a> {
         if let Some(&reg) = self.reduced.get(&node) {
             return reg;
         }
-        let place = forms.iter().map(|form| self.affine(form)).collect();
-        let pick = self.picked.map(|(pick, _)| pick);
-        let key = Key { node, forms: forms.to_vec(), place, pick };
+        let key = self.key(node, forms);
         if let Some(reg) = self.writer.known(&key) {
+            self.spare = key.place;
             return reg;
         }
         let reg = self.compute(node, forms);
         self.writer.remember(key, reg);
         reg
+    }
+
+    /// What a value at the given indices is remembered by.
+    fn key(&mut self, node: NodeId, forms: &[Form]) -> Key {
+        let mut place = std::mem::take(&mut self.spare);
+        place.clear();
+        place.push(self.index.len() as i64);
+        for form in forms {
+            place.push(form.offset);
+            place.extend(&form.factors);
+        }
+        for (axis, index) in self.index.iter().enumerate() {
+            if forms.iter().any(|form| form.factors[axis] != 0) {
+                place.extend([index.offset, index.terms.len() as i64]);
+                place.extend(index.terms.iter().flat_map(|&(var, by)| [var.index() as i64, by]));
+            }
+        }
+        Key { node, place, pick: self.picked.map(|(pick, _)| pick) }
     }
 
     fn compute(&mut self, node: NodeId, forms: &[Form]) -> RegId {

@@ -53,6 +53,16 @@ fn unordered(node: &Node) -> Option<[NodeId; 2]> {
 fn hash(node: &Node) -> u64 {
     let mut hasher = FxHasher::default();
     std::mem::discriminant(&node.op).hash(&mut hasher);
+    // What has no arguments differs by what it names.
+    match node.op {
+        Op::Input(id) => id.hash(&mut hasher),
+        Op::Param(id) => id.hash(&mut hasher),
+        Op::State(id) => id.hash(&mut hasher),
+        Op::Hyper(id) => id.hash(&mut hasher),
+        Op::Const(value, _) => value.to_bits().hash(&mut hasher),
+        Op::Uniform { stream, .. } => stream.hash(&mut hasher),
+        _ => {}
+    }
     node.ty.hash(&mut hasher);
     match unordered(node) {
         Some(args) => args[..].hash(&mut hasher),

@@ -24,7 +24,7 @@ use crate::base::topological::Topological;
 use crate::graph::domain::Domain;
 use crate::graph::kernels::{Kernel, KernelId, KernelKind};
 use crate::graph::{Binary, Bound, NodeId, Op, Window};
-use flow::Flow;
+use flow::{Edges, Flow};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// What becomes of a node.
@@ -92,7 +92,7 @@ pub struct Clusters<'a> {
     /// Which values are computed again by their readers, where these can.
     again: &'a [bool],
     /// Who reads each node.
-    uses: Vec<Vec<NodeId>>,
+    uses: Edges,
     /// What works on the result of what.
     flow: Flow,
     root: Vec<bool>,
@@ -109,12 +109,6 @@ pub struct Clusters<'a> {
 impl<'a> Clusters<'a> {
     /// No clusters yet; `again` says which values are computed again by their readers.
     pub fn new(graph: &'a Bound, again: &'a [bool]) -> Self {
-        let mut uses = vec![Vec::new(); graph.nodes.len()];
-        for (id, node) in graph.nodes.iter() {
-            for &arg in &node.args {
-                uses[arg.index()].push(id);
-            }
-        }
         let mut root = vec![false; graph.nodes.len()];
         for node in graph.roots() {
             root[node.index()] = true;
@@ -124,7 +118,7 @@ impl<'a> Clusters<'a> {
             class: Vec::with_capacity(graph.nodes.len()),
             uniform: Vec::with_capacity(graph.nodes.len()),
             again,
-            uses,
+            uses: Edges::of_arguments(graph),
             flow: Flow::default(),
             root,
             of: vec![None; graph.nodes.len()],
@@ -351,7 +345,8 @@ impl<'a> Clusters<'a> {
             let repeated = matches!(self.graph.nodes[bias].op, Op::Broadcast(_))
                 && self.of[self.source(bias).index()].is_none();
             if let (true, true, Some(cluster)) = (is_product, repeated, self.of[product.index()]) {
-                return self.try_add(cluster, id);
+                let reads = self.sources(&node.args);
+                return self.try_add(cluster, id, &reads);
             }
         }
         false
@@ -360,11 +355,11 @@ impl<'a> Clusters<'a> {
     /// Whether a node has one use, followed through views and cheap nodes.
     fn is_read_once(&self, node: NodeId) -> bool {
         let mut uses = 0;
-        let mut open = self.uses[node.index()].clone();
+        let mut open = self.uses.of(node).to_vec();
         while let Some(reader) = open.pop() {
             match self.class[reader.index()] {
                 Class::Work => uses += 1,
-                Class::View | Class::Cheap => open.extend(&self.uses[reader.index()]),
+                Class::View | Class::Cheap => open.extend(self.uses.of(reader)),
                 Class::Free => {}
             }
         }
@@ -374,7 +369,12 @@ impl<'a> Clusters<'a> {
     /// Joins the clusters of `args` that have room.
     fn join(&mut self, id: NodeId, args: &[NodeId]) {
         let mut own: Option<usize> = None;
-        for source in self.sources(args) {
+        let reads = self.sources(&self.graph.nodes[id].args);
+        let joined = match args.len() == self.graph.nodes[id].args.len() {
+            true => reads.clone(),
+            false => self.sources(args),
+        };
+        for source in joined {
             let open = self.clusters[source]
                 .as_ref()
                 .is_some_and(|cluster| cluster.kind == KernelKind::Rows && !cluster.closed);
@@ -382,7 +382,7 @@ impl<'a> Clusters<'a> {
                 continue;
             }
             match own {
-                None if self.try_add(source, id) => own = Some(source),
+                None if self.try_add(source, id, &reads) => own = Some(source),
                 Some(own) if own != source => drop(self.try_merge(source, own)),
                 _ => {}
             }

@@ -117,7 +117,7 @@ impl Clusters<'_> {
             _ => false,
         };
         let selects = |user: &NodeId| nodes[*user].op == Op::Where && nodes[*user].args[0] == id;
-        is_relu && zeros(zero) && self.uses[id.index()].iter().all(selects)
+        is_relu && zeros(zero) && self.uses.of(id).iter().all(selects)
     }
 
     /// Whether a node subtracts from a value a vector that is made of sums over its columns, as

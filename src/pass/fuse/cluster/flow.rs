@@ -17,10 +17,8 @@ use crate::graph::{Bound, NodeId};
 pub(super) struct Flow {
     /// For each cheap node, the working nodes that it is computed from.
     through: Vec<Vec<NodeId>>,
-    /// For each working node, the working nodes that read it, one after the other.
-    readers: Vec<NodeId>,
-    /// Where those of each begin.
-    first: Vec<u32>,
+    /// For each working node, the working nodes that read it.
+    readers: Edges,
     /// For each node, the last working node that it is or is computed from.
     last: Vec<Option<NodeId>>,
 }
@@ -31,8 +29,7 @@ impl Flow {
         let count = graph.nodes.len();
         let mut flow = Flow {
             through: vec![Vec::new(); count],
-            readers: Vec::new(),
-            first: Vec::new(),
+            readers: Edges::default(),
             last: Vec::with_capacity(count),
         };
         let mut edges: Vec<(NodeId, NodeId)> = Vec::new();
@@ -61,27 +58,13 @@ impl Flow {
                 edges.extend(sources.into_iter().map(|source| (source, id)));
             }
         }
-        flow.collect_readers(count, edges);
+        flow.readers = Edges::new(count, edges);
         flow
     }
 
-    /// Sorts edges by what is read; readers stay in order.
-    fn collect_readers(&mut self, count: usize, mut edges: Vec<(NodeId, NodeId)>) {
-        edges.sort_unstable();
-        self.first = vec![0; count + 1];
-        for (source, _) in &edges {
-            self.first[source.index() + 1] += 1;
-        }
-        for at in 0..count {
-            self.first[at + 1] += self.first[at];
-        }
-        self.readers = edges.into_iter().map(|(_, reader)| reader).collect();
-    }
-
-    /// The working nodes that read a working node.
+    /// The working nodes that read a working node, in order.
     pub fn readers(&self, node: NodeId) -> &[NodeId] {
-        let (first, end) = (self.first[node.index()], self.first[node.index() + 1]);
-        &self.readers[first as usize..end as usize]
+        self.readers.of(node)
     }
 
     /// The last working node that a node is or is computed from.
@@ -106,5 +89,47 @@ impl Flow {
                 Class::Free | Class::View => {}
             }
         }
+    }
+}
+
+/// Who reads each node: lists that stand one after the other.
+#[derive(Default)]
+pub(super) struct Edges {
+    readers: Vec<NodeId>,
+    /// Where those of each node begin.
+    first: Vec<u32>,
+}
+
+impl Edges {
+    /// Edges from what is read to who reads it, in order of the latter.
+    pub fn new(nodes: usize, edges: Vec<(NodeId, NodeId)>) -> Edges {
+        let mut next = vec![0u32; nodes + 1];
+        for (source, _) in &edges {
+            next[source.index() + 1] += 1;
+        }
+        for at in 0..nodes {
+            next[at + 1] += next[at];
+        }
+        let first = next.clone();
+        let mut readers = vec![NodeId::from_index(0); edges.len()];
+        for (source, reader) in edges {
+            let at = &mut next[source.index()];
+            readers[*at as usize] = reader;
+            *at += 1;
+        }
+        Edges { readers, first }
+    }
+
+    /// Those of all arguments of a graph's nodes.
+    pub fn of_arguments(graph: &Bound) -> Edges {
+        let nodes = graph.nodes.iter();
+        let edges = nodes.flat_map(|(id, node)| node.args.iter().map(move |&arg| (arg, id)));
+        Edges::new(graph.nodes.len(), edges.collect())
+    }
+
+    /// Who reads a node, in order.
+    pub fn of(&self, node: NodeId) -> &[NodeId] {
+        let (first, end) = (self.first[node.index()], self.first[node.index() + 1]);
+        &self.readers[first as usize..end as usize]
     }
 }

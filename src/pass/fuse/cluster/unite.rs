@@ -41,8 +41,9 @@ impl Neighbours for Between<'_, '_> {
 }
 
 impl Clusters<'_> {
-    /// Adds a node that has no cluster yet, where one nest holds all and the union is convex.
-    pub(super) fn try_add(&mut self, cluster: usize, id: NodeId) -> bool {
+    /// Adds a node that has no cluster yet and reads the clusters `reads`, where one nest holds all
+    /// and the union is convex.
+    pub(super) fn try_add(&mut self, cluster: usize, id: NodeId, reads: &[usize]) -> bool {
         if self.live_nodes(cluster).len() >= MOST_NODES {
             return false;
         }
@@ -53,7 +54,7 @@ impl Clusters<'_> {
                 let first = self.live_nodes(cluster)[0];
                 let added = self.allows(nest, self.live_nodes(cluster), id)
                     && self.node_in_place(nest, first, id)
-                    && self.stays_convex(cluster, id);
+                    && self.stays_convex(cluster, reads);
                 if !added {
                     nest.levels.remove(&id);
                 }
@@ -61,7 +62,7 @@ impl Clusters<'_> {
             }
             (Push::Misfit, _) => false,
             (Push::Added | Push::Anew, _) => match self.common_nest(cluster, &[id]) {
-                Some((anew, _)) if self.stays_convex(cluster, id) => {
+                Some((anew, _)) if self.stays_convex(cluster, reads) => {
                     nest = Some(anew);
                     true
                 }
@@ -74,22 +75,52 @@ impl Clusters<'_> {
             known.nodes.push(id);
             self.of[id.index()] = Some(cluster);
         }
+        debug_assert!(self.nest_is_right(cluster));
         added
     }
 
     /// Adds all of a cluster to another, where one nest holds all and the union is convex.
     pub(super) fn try_merge(&mut self, from: usize, into: usize) -> bool {
-        let nodes = self.live_nodes(from).to_vec();
-        let Some((nest, union)) = self.common_nest(into, &nodes) else { return false };
+        let both = self.live_nodes(from).len() + self.live_nodes(into).len();
+        if both > MOST_NODES || self.nest(from).is_none() || self.nest(into).is_none() {
+            return false;
+        }
+        let Some(nest) = self.joined_nest(from, into) else { return false };
         if !self.can_unite(from, into) {
             return false;
         }
         self.unite(from, into);
         if let Some(cluster) = &mut self.clusters[into] {
-            cluster.nodes = union;
             cluster.nest = Some(nest);
         }
+        debug_assert!(self.nest_is_right(into));
         true
+    }
+
+    /// Whether the nest that a cluster keeps is the one that its nodes make together.
+    fn nest_is_right(&self, cluster: usize) -> bool {
+        let known = self.clusters[cluster].as_ref().expect("a live cluster");
+        known.nest.is_none() || known.nest == Domain::of(self.graph, &known.nodes)
+    }
+
+    /// The nest of two clusters, if they can be one.
+    fn joined_nest(&self, from: usize, into: usize) -> Option<Domain> {
+        let nest = |cluster: usize| self.clusters[cluster].as_ref()?.nest.as_ref();
+        let (own, other) = (nest(into)?, nest(from)?);
+        if own.excludes(other) {
+            return None;
+        }
+        match own.joined(self.graph, other) {
+            Ok(joined) => {
+                let mut union = [self.live_nodes(into), self.live_nodes(from)].concat();
+                union.sort_unstable();
+                let last = *union.last()?;
+                (self.allows(&joined, &union, last) && self.computes_in_place(&joined, &union))
+                    .then_some(joined)
+            }
+            Err(Push::Anew) => self.common_nest(into, self.live_nodes(from)).map(|(nest, _)| nest),
+            Err(Push::Added | Push::Misfit) => None,
+        }
     }
 
     /// The nest of a cluster's nodes and others, and all of these in order.
@@ -132,11 +163,11 @@ impl Clusters<'_> {
         Domain::of(self.graph, &others).as_ref().is_none_or(reduces)
     }
 
-    /// Whether a cluster and a node that has none yet, and is read by none, are convex together.
-    fn stays_convex(&mut self, cluster: usize, id: NodeId) -> bool {
-        let before = self.sources(&self.graph.nodes[id].args);
+    /// Whether a cluster is convex together with a node that has none yet, is read by none, and reads
+    /// these clusters.
+    fn stays_convex(&mut self, cluster: usize, reads: &[usize]) -> bool {
         let mut order = std::mem::take(&mut self.order);
-        let convex = order.put_after(cluster, &before, &Between(self));
+        let convex = order.put_after(cluster, reads, &Between(self));
         self.order = order;
         convex
     }
