@@ -1,9 +1,11 @@
 //! How long each stage of the compiler takes on the network of `models/mnist.nn`, and all of them
-//! together: what stands between a file and its first step.
+//! together: what stands between a file and its first step. And how the check of a chain of layers
+//! grows with its length.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use nnc::base::source::Sources;
 use nnc::codegen::{self, Target};
+use nnc::command::{Wanted, check};
 use nnc::driver::{Request, Session};
 use nnc::elaborate::{PRELUDE, PRELUDE_NAME};
 use nnc::lower::{self, Globals, plan};
@@ -22,7 +24,6 @@ fn request() -> Request {
         data: None,
         nnc_data: None,
         cache: None,
-        build: String::new(),
         network: false,
         target: Target::detect(),
         memory: None,
@@ -99,9 +100,31 @@ fn everything(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// A chain of dense layers, whose check is to take twice as long where there are twice as many.
+fn deep(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("deep");
+    for layers in [500, 1000] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("deep.nn");
+        let text = format!(
+            "model deep(x: f32[N, 64]) -> f32[N, 10] {{\n\
+             x |> repeat {layers} {{ dense(64) |> relu }} |> dense(10)\n}}\n\
+             train deep {{\n    loss = cross_entropy\n    optimizer = adam\n}}\n"
+        );
+        std::fs::write(&file, text).expect("writable");
+        let request = Request { file, ..request() };
+        let wanted = Wanted { threads: 2, time: false };
+        group.bench_function(format!("check {layers} layers"), |bencher| {
+            bencher
+                .iter(|| check(&mut Session::new(None), &request, wanted).expect("a good model"));
+        });
+    }
+    group.finish();
+}
+
 criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(20);
-    targets = front, passes, everything
+    targets = front, passes, everything, deep
 }
 criterion_main!(benches);

@@ -157,7 +157,6 @@ fn whole(of: &str) -> Result<String, String> {
         data: None,
         nnc_data: None,
         cache: None,
-        build: String::new(),
         network: false,
         target: Target::detect(),
         memory: None,

@@ -44,7 +44,6 @@ fn request(file: &Path) -> Request {
         data: None,
         nnc_data: None,
         cache: None,
-        build: String::new(),
         network: false,
         target: Target::detect(),
         memory: None,

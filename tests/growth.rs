@@ -54,7 +54,6 @@ fn prepare(file: &Path) -> Run {
         data: None,
         nnc_data: None,
         cache: None,
-        build: String::new(),
         network: false,
         target: Target::detect(),
         memory: None,

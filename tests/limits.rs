@@ -127,6 +127,10 @@ fn what_is_within_the_limits_is_checked() {
             )
         }),
         "model m(i: i32[N]) -> f32[N, 8] { gather(normal([400000000, 8]), i) }\n".into(),
+        "model m(x: f32[N, 64]) -> f32[N, 10] {\n\
+            x |> repeat 1000 { dense(64) |> relu } |> dense(10)\n}\n\
+         train m {\n loss = cross_entropy\n optimizer = adam\n}\n"
+            .into(),
     ];
     for program in cases {
         let (exit, text) = check(&program, &[]);

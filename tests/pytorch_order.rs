@@ -36,7 +36,6 @@ fn run(program: &str, tensors: &[(String, Tensor)]) -> Result<Run, Failure> {
         data: None,
         nnc_data: None,
         cache: None,
-        build: String::new(),
         network: false,
         target: Target::detect(),
         memory: None,

@@ -26,7 +26,6 @@ fn request(file: &Path) -> Request {
         data: None,
         nnc_data: std::env::var_os("NNC_DATA").map(PathBuf::from),
         cache: None,
-        build: String::new(),
         network: false,
         target: Target::detect(),
         memory: None,

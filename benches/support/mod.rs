@@ -23,7 +23,6 @@ pub fn compiled(model: &str) -> (Graph, usize, Program) {
         data: None,
         nnc_data: None,
         cache: None,
-        build: String::new(),
         network: false,
         target,
         memory: None,

@@ -4,8 +4,7 @@
 //! (`%7`), and [`Arena<NodeId, Node>`] is a vector that only a `NodeId` can index. Entries are
 //! never removed: a pass that drops some builds a new arena.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::iter::Enumerate;
 use std::marker::PhantomData;
 use std::ops::{Index, IndexMut};
 
@@ -110,6 +109,15 @@ impl<K: Entity, V> Arena<K, V> {
     }
 }
 
+impl<K: Entity, V> IntoIterator for Arena<K, V> {
+    type Item = (K, V);
+    type IntoIter = std::iter::Map<Enumerate<std::vec::IntoIter<V>>, fn((usize, V)) -> (K, V)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.entries.into_iter().enumerate().map(|(index, value)| (K::from_index(index), value))
+    }
+}
+
 impl<K: Entity, V> Index<K> for Arena<K, V> {
     type Output = V;
     fn index(&self, key: K) -> &V {
@@ -126,38 +134,6 @@ impl<K: Entity, V> IndexMut<K> for Arena<K, V> {
 impl<K: Entity, V> FromIterator<V> for Arena<K, V> {
     fn from_iter<I: IntoIterator<Item = V>>(values: I) -> Self {
         Arena { entries: values.into_iter().collect(), key: PhantomData }
-    }
-}
-
-/// A map whose keys are ids: a multiplication spreads them, where the standard hash would cost more
-/// than what is looked up.
-pub type IdMap<K, V> = HashMap<K, V, BuildHasherDefault<IdHasher>>;
-
-/// The hasher of [`IdMap`]: Fibonacci hashing of what is at most 64 bits.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct IdHasher(u64);
-
-impl Hasher for IdHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.write_u64(u64::from(byte));
-        }
-    }
-
-    fn write_u32(&mut self, value: u32) {
-        self.write_u64(u64::from(value));
-    }
-
-    fn write_usize(&mut self, value: usize) {
-        self.write_u64(value as u64);
-    }
-
-    fn write_u64(&mut self, value: u64) {
-        self.0 = (self.0.rotate_left(5) ^ value).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     }
 }
 

@@ -35,10 +35,9 @@ pub const STAGES: usize = 50_000;
 /// Steps of evaluating a program, over all of its graphs.
 pub const STEPS: usize = 2_000_000;
 /// Operators of a model's graph, as elaborated.
-pub const OPERATORS: usize = 12_000;
-/// Operators of a step, with its gradients and the update of each parameter: planning its memory
-/// takes more than linear time.
-pub const STEP_OPERATORS: usize = 50_000;
+pub const OPERATORS: usize = 24_000;
+/// Operators of a step, with its gradients and the update of each parameter.
+pub const STEP_OPERATORS: usize = 150_000;
 /// Tensors in a file of weights.
 pub const FILE_TENSORS: usize = 100_000;
 /// Bytes of the description of the tensors in such a file.

@@ -23,4 +23,5 @@ pub mod source;
 pub mod table;
 pub mod task;
 pub mod tensor;
+pub mod topological;
 pub mod units;

@@ -1,6 +1,6 @@
 //! `nnc doctor`: whether the program works on this machine.
 
-use super::{build, cache_folder, memory, write};
+use super::{cache_folder, memory, write};
 use crate::base::fit::hanging;
 use crate::codegen::Target;
 use crate::command;
@@ -13,7 +13,7 @@ use std::path::PathBuf;
 /// Looks at the processor, compiled code, memory, the cache and data.
 #[derive(Args)]
 pub struct Doctor {
-    /// Empty the cache: decoded images, plans, what killed runs have left; downloaded data stay
+    /// Empty the cache: decoded images, what killed runs have left; downloaded data stay
     #[arg(long)]
     clean: bool,
     /// Print one JSON object
@@ -30,7 +30,6 @@ impl Doctor {
             data: None,
             nnc_data: std::env::var_os("NNC_DATA").map(PathBuf::from),
             cache: cache_folder(),
-            build: build(),
             network: false,
             target: Target::detect(),
             memory: memory::limit(),

@@ -251,7 +251,6 @@ impl Options {
             data: self.data.clone(),
             nnc_data: std::env::var_os("NNC_DATA").map(PathBuf::from),
             cache: cache_folder(),
-            build: build(),
             network,
             target: target(self.target)?,
             memory: memory::limit(),
@@ -269,13 +268,6 @@ impl Options {
         }
         eprintln!("{:>9.3} ms  total", total * 1e3);
     }
-}
-
-/// What tells this build from others: its version, and the size and time of its file.
-fn build() -> String {
-    let file = std::env::current_exe().and_then(std::fs::metadata);
-    let stamp = file.map(|file| format!("{} {:?}", file.len(), file.modified().ok()));
-    format!("{} {}", env!("CARGO_PKG_VERSION"), stamp.unwrap_or_default())
 }
 
 /// The folder for what may be made again: downloaded data.

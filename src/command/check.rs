@@ -10,17 +10,16 @@ use crate::command::parameters;
 use crate::command::report::{Bytes, Facts, Report, RunBytes, frozen, left_out};
 use crate::data;
 use crate::driver::batch::zero_division;
-use crate::driver::json_cache;
 use crate::driver::layers::layers;
 use crate::driver::repair::sound;
 use crate::driver::session::{Failure, Request, Session};
 use crate::driver::steps::{Batches, evaluation_batch, written};
 use crate::graph::Graph;
+use crate::graph::kernels::Kernels;
 use crate::loops::Program;
 use crate::lower::Globals;
 use crate::run::folder::report_bytes;
 use crate::runtime::program::Blocks;
-use std::path::Path;
 
 /// What a report is to say beyond what it always says.
 #[derive(Clone, Copy, Debug, Default)]
@@ -87,15 +86,13 @@ pub fn check(session: &mut Session, request: &Request, wanted: Wanted) -> Result
     if rule.is_some_and(|rule| written(&graph, &rule, 1).needs_copy()) {
         run.copy += run.initial;
     }
-    let cache = request.cache.as_deref();
-    let planned =
-        Planned { cache, graph: &graph, gather, evaluation, batch, batches, build: &request.build };
-    let (facts, program) = planned.facts(session, time)?;
+    let planned = Planned { graph: &graph, gather, evaluation, batch, batches };
+    let (facts, program) = planned.facts(session)?;
     let peak = run.peak(facts.run.total(threads));
     if let Some(memory) = request.memory.filter(|&memory| peak > memory) {
         warnings.push(little_memory(peak, memory, place));
     }
-    let forecast = program.map(|program| {
+    let forecast = time.then(|| {
         let machine = Machine::known(request.cache.as_deref(), &request.target, threads);
         let step = machine.step(&program, threads);
         Forecast { step, epoch: steps.map(|steps| steps * step), threads }
@@ -127,7 +124,6 @@ fn little_memory(needed: usize, memory: usize, model: Span) -> Diagnostic {
 
 /// The steps of a program, to be planned.
 struct Planned<'a> {
-    cache: Option<&'a Path>,
     graph: &'a Graph,
     /// Of a batch whose gradients are only added up, where an update is made of several.
     gather: Option<Graph>,
@@ -135,40 +131,35 @@ struct Planned<'a> {
     batch: usize,
     /// Those of a run, where the data are known.
     batches: Option<Batches>,
-    build: &'a str,
 }
 
 impl Planned<'_> {
-    /// What the plans say. Equal graphs have equal plans: what is known of one is kept in the cache,
-    /// since planning a deep network takes longer than all that is before it. The training step's
-    /// program, where it is wanted.
-    fn facts(
-        self,
-        session: &mut Session,
-        program: bool,
-    ) -> Result<(Facts, Option<Program>), Failure> {
-        let file = self.cache.map(|cache| cache.join("plans").join(self.key()));
-        let known: Option<Facts> = json_cache::read(file.as_ref());
-        if let Some(facts) = known.filter(|_| !program) {
-            // A batch that cannot be is refused all the same.
-            session.check_batch(self.graph, self.batch)?;
-            return Ok((facts, None));
-        }
-        let mut globals = Globals::default();
-        let train = plan(session, self.graph, self.batch, &mut globals)?;
+    /// What the plans say, and the training step's program.
+    fn facts(self, session: &mut Session) -> Result<(Facts, Program), Failure> {
         let evaluation = session.elaborated(self.evaluation)?;
-        let infer = plan(session, &evaluation, self.batch, &mut Globals::default())?;
+        let mut steps = vec![(self.graph, self.batch), (&evaluation, self.batch)];
         // The steps of a run share one memory, and are compiled in this order.
-        let mut run = Blocks::of(&train);
         if let Some(Batches { last, evaluate, .. }) = self.batches {
             // One that cannot be is warned of, or refused when the run begins.
             let possible = |batch: &usize| zero_division(self.graph, *batch).is_none();
             let last = last.into_iter().filter(possible).map(|batch| (self.graph, batch));
             let gather = self.gather.iter().map(|graph| (graph, self.batch));
             let evaluate = evaluate.into_iter().map(|batch| (&evaluation, batch));
-            for (graph, batch) in last.chain(gather).chain(evaluate) {
-                run = run.max(Blocks::of(&plan(session, graph, batch, &mut globals)?));
-            }
+            steps.extend(last.chain(gather).chain(evaluate));
+        }
+        let mut kernels = session.fuse_all(&steps)?.into_iter();
+        let mut globals = Globals::default();
+        let mut next = |session: &mut Session, globals: &mut Globals| {
+            kernels.next().map(|kernels| plan(session, &kernels, globals)).transpose()
+        };
+        let (Some(train), Some(infer)) =
+            (next(session, &mut globals)?, next(session, &mut Globals::default())?)
+        else {
+            unreachable!("two steps at least");
+        };
+        let mut run = Blocks::of(&train);
+        while let Some(step) = next(session, &mut globals)? {
+            run = run.max(Blocks::of(&step));
         }
         let facts = Facts {
             flops: flops(&train),
@@ -176,32 +167,16 @@ impl Planned<'_> {
             infer: Bytes::of(Blocks::of(&infer)),
             run: Bytes::of(run),
         };
-        json_cache::write(file.as_ref(), &facts);
-        Ok((facts, program.then_some(train)))
-    }
-
-    /// The name of what is kept: this build of the program, both graphs and the batch.
-    fn key(&self) -> String {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(self.build.as_bytes());
-        hasher.update(self.graph.to_string().as_bytes());
-        hasher.update(self.evaluation.to_string().as_bytes());
-        let run = self.batches.iter().flat_map(|it| it.last.iter().chain(&it.evaluate));
-        for batch in std::iter::once(&self.batch).chain(run) {
-            hasher.update(&batch.to_le_bytes());
-        }
-        hasher.finalize().to_hex().to_string()
+        Ok((facts, train))
     }
 }
 
 /// The planned program of a step.
 fn plan(
     session: &mut Session,
-    graph: &Graph,
-    batch: usize,
+    kernels: &Kernels,
     globals: &mut Globals,
 ) -> Result<Program, Failure> {
-    let kernels = session.fuse(graph, batch)?;
-    let lowered = session.lower(&kernels, globals)?;
+    let lowered = session.lower(kernels, globals)?;
     session.plan(lowered.program, globals)
 }

@@ -233,7 +233,7 @@ fn cache(request: &Request, clean: bool) -> Vec<Finding> {
 /// The files of the cache and their bytes.
 #[derive(Default)]
 struct Kept {
-    /// What can be made again: decoded images, plans, what was measured.
+    /// What can be made again: decoded images, what was measured.
     made: Vec<(PathBuf, u64)>,
     /// What was being written more than an hour ago.
     left: Vec<(PathBuf, u64)>,

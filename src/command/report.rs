@@ -59,7 +59,7 @@ pub struct Report {
 }
 
 /// What the plans of compiled steps say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Facts {
     /// Operations of the step's contractions, two for each product and sum.
     pub flops: u64,
@@ -72,7 +72,7 @@ pub(crate) struct Facts {
 }
 
 /// Bytes that do not depend on the threads, and those of each thread.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Bytes {
     /// Shared by all threads.
     pub shared: usize,

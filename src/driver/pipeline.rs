@@ -13,6 +13,10 @@ use crate::loops;
 use crate::lower::{self, Globals, Lowered};
 use crate::pass::{autodiff, bind, cse, dce, fuse, simplify, update};
 use crate::runtime::program::Program;
+use rayon::prelude::*;
+
+/// Graphs of more operators than this are fused one after the other: each takes memory.
+const MOST_AT_ONCE: usize = 20_000;
 
 /// A compiled step.
 pub struct Compiled {
@@ -208,6 +212,25 @@ impl Session {
     /// A graph's kernels for a batch.
     pub fn fuse(&mut self, graph: &Graph, batch: usize) -> Result<Kernels, Failure> {
         self.kernels(graph, batch, fuse::run)
+    }
+
+    /// The kernels of several steps, each a graph and a batch, on all processors: nothing of one is
+    /// needed for another. Of several failures, the first step's.
+    pub(crate) fn fuse_all(&mut self, steps: &[(&Graph, usize)]) -> Result<Vec<Kernels>, Failure> {
+        let fuse = |&(graph, batch): &(&Graph, usize)| {
+            let mut own = self.beside();
+            own.sources = self.sources.clone();
+            let kernels = own.fuse(graph, batch);
+            (kernels, own.timings)
+        };
+        let large = steps.iter().any(|(graph, _)| graph.nodes.len() > MOST_AT_ONCE);
+        let made: Vec<_> = match large {
+            true => steps.iter().map(fuse).collect(),
+            false => steps.par_iter().map(fuse).collect(),
+        };
+        let times = made.iter().flat_map(|(_, timings)| timings);
+        times.for_each(|timing| self.add_time(&timing.pass, timing.seconds));
+        made.into_iter().map(|(kernels, _)| kernels).collect()
     }
 
     /// A graph's operators as kernels of their own.

@@ -23,8 +23,6 @@ pub struct Request {
     pub nnc_data: Option<PathBuf>,
     /// Where downloads are kept.
     pub cache: Option<PathBuf>,
-    /// What tells this build of the program from others: what is kept of one is not another's.
-    pub build: String,
     /// Whether data may be downloaded.
     pub network: bool,
     /// What to compile for.

@@ -4,10 +4,11 @@
 //! does to the world is in `outputs` (what the trainer reads) and `updates` (what is written to
 //! parameters and states at the step's end, behind one finite check).
 
-use crate::base::entity::{Arena, IdMap};
+use crate::base::entity::Arena;
 use crate::graph::op::{HyperId, InputId, NodeId, Op, ParamId, StateId};
 use crate::graph::origin::{Origin, OriginId, Origins};
 use crate::graph::types::Type;
+use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
 /// One operation and the type of its value.
@@ -167,7 +168,7 @@ pub struct Graph {
     pub origins: Arc<Origins>,
     /// What fixed the dimensions of values, where it is known; beside the types, not in them. For
     /// whoever explains a program to its user: passes do not carry it.
-    pub dim_origins: IdMap<(NodeId, usize), DimOrigin>,
+    pub dim_origins: FxHashMap<(NodeId, usize), DimOrigin>,
 }
 
 impl Graph {

@@ -9,12 +9,12 @@
 
 mod columns;
 
-pub use columns::{MOST_KEPT, sums_columns};
+pub use columns::MOST_KEPT;
 
-use crate::base::entity::IdMap;
-use crate::graph::data::{Graph, Node};
+use crate::graph::bound::Bound;
 use crate::graph::op::{NodeId, Op};
 use crate::graph::view::row_major;
+use rustc_hash::FxHashMap;
 
 /// What a node has one value for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,94 +59,39 @@ pub struct Domain {
     /// Whether something is reduced over the columns.
     pub reduces: bool,
     /// What each node has one value for.
-    pub levels: IdMap<NodeId, Level>,
+    pub levels: FxHashMap<NodeId, Level>,
 }
 
-/// The extents of a node's value; the batch is bound by now.
-pub fn extents(graph: &Graph, node: NodeId) -> Vec<usize> {
-    graph.ty(node).shape.extents().expect("a bound batch")
-}
-
-/// How many elements a node's value has.
-pub fn elements(graph: &Graph, node: NodeId) -> usize {
-    graph.ty(node).shape.iter().map(|dim| dim.known().expect("a bound batch")).product()
-}
-
-/// Whether a node only reads its argument in another order. A reduction over unit axes is a
-/// reshape.
-pub fn is_view(graph: &Graph, node: NodeId) -> bool {
-    match &graph.nodes[node].op {
-        Op::Reshape(_) | Op::Broadcast(_) | Op::Transpose(_) | Op::Slice(_) | Op::StopGradient => {
-            true
-        }
-        Op::Reduce(..) => elements(graph, node) == elements(graph, graph.nodes[node].args[0]),
-        _ => false,
-    }
-}
-
-/// Whether a convolution (or gradient of one) takes each channel by itself, so that there are no
-/// products to add up over channels.
-pub fn is_depthwise(graph: &Graph, node: NodeId) -> bool {
-    let Node { op, args, .. } = &graph.nodes[node];
-    let (groups, w) = match op {
-        Op::Conv { groups, .. } | Op::ConvInputGrad { groups, .. } => (*groups, args[1]),
-        Op::ConvWeightGrad { groups, .. } => (*groups, node),
-        _ => return false,
-    };
-    matches!(extents(graph, w)[..], [_, _, 1, outputs] if outputs == groups)
-}
-
-/// The first node below `node` that is not a view, or that `stop` names.
-pub fn base(graph: &Graph, mut node: NodeId, stop: impl Fn(NodeId) -> bool) -> NodeId {
-    while !stop(node) && is_view(graph, node) {
-        node = graph.nodes[node].args[0];
-    }
-    node
-}
-
-/// Whether a node takes many elements of its first argument to one, over its last axes: gives
-/// the number of columns.
-fn columns(graph: &Graph, node: NodeId) -> Option<usize> {
-    let full = elements(graph, *graph.nodes[node].args.first()?);
-    match &graph.nodes[node].op {
-        Op::Reduce(..) if !is_view(graph, node) => Some(full / elements(graph, node).max(1)),
-        Op::ArgMax(_) | Op::Pick => Some(full / elements(graph, node).max(1)),
-        _ => None,
-    }
-}
-
-/// Whether the reduced axes of a node are the last ones (unit axes aside).
-pub fn reduces_last(graph: &Graph, node: NodeId) -> bool {
-    let shape = extents(graph, graph.nodes[node].args[0]);
-    let reduced = |axis: usize| match &graph.nodes[node].op {
-        Op::Reduce(_, axes) | Op::Variance(axes) => axes.contains(&axis),
-        Op::ArgMax(reduced) => *reduced == axis,
-        _ => axis + 1 == shape.len(),
-    };
-    let real = (0..shape.len()).filter(|&axis| shape[axis] != 1).collect::<Vec<_>>();
-    let first = real.iter().position(|&axis| reduced(axis)).unwrap_or(real.len());
-    real[first..].iter().all(|&axis| reduced(axis))
+/// What became of a node that was to join a nest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Push {
+    /// It is part of the nest.
+    Added,
+    /// No nest holds it beside the others.
+    Misfit,
+    /// The axes would be other ones: whoever asks makes the nest anew.
+    Anew,
 }
 
 impl Domain {
     /// The nest of a shape's elements, whatever computes them.
     pub fn over(shape: &[usize]) -> Domain {
         let axes: Vec<usize> = shape.iter().copied().filter(|&extent| extent != 1).collect();
-        Domain { rows: axes.len(), axes, reduces: false, levels: IdMap::default() }
+        Domain { rows: axes.len(), axes, reduces: false, levels: FxHashMap::default() }
     }
 
     /// The common nest of nodes (arguments before uses), if they have one.
-    pub fn of(graph: &Graph, nodes: &[NodeId]) -> Option<Domain> {
+    pub fn of(graph: &Bound, nodes: &[NodeId]) -> Option<Domain> {
         let reductions: Vec<(NodeId, usize)> =
-            nodes.iter().filter_map(|&node| Some((node, columns(graph, node)?))).collect();
+            nodes.iter().filter_map(|&node| Some((node, graph.columns(node)?))).collect();
         let total = match reductions.first() {
-            Some(&(node, _)) => elements(graph, graph.nodes[node].args[0]),
-            None => nodes.iter().map(|&node| elements(graph, node)).max()?,
+            Some(&(node, _)) => graph.elements(graph.nodes[node].args[0]),
+            None => nodes.iter().map(|&node| graph.elements(node)).max()?,
         };
         let cols = reductions.first().map_or(1, |&(_, cols)| cols);
         for &(node, own) in &reductions {
-            let full = elements(graph, graph.nodes[node].args[0]);
-            if own != cols || full != total || !reduces_last(graph, node) {
+            let full = graph.elements(graph.nodes[node].args[0]);
+            if own != cols || full != total || !graph.reduces_last(node) {
                 return None;
             }
         }
@@ -154,7 +99,7 @@ impl Domain {
             axes: Vec::new(),
             rows: 0,
             reduces: !reductions.is_empty(),
-            levels: IdMap::default(),
+            levels: FxHashMap::default(),
         };
         domain.set_levels(graph, nodes, total, total / cols.max(1))?;
         domain.cut(graph, nodes, total, cols, &[])?;
@@ -164,52 +109,140 @@ impl Domain {
     /// Whether each value is one a row or one an element, from what it is computed from.
     fn set_levels(
         &mut self,
-        graph: &Graph,
+        graph: &Bound,
         nodes: &[NodeId],
         total: usize,
         rows: usize,
     ) -> Option<()> {
         for &node in nodes {
-            let own = elements(graph, node);
-            let args = &graph.nodes[node].args;
-            let arg_levels: Vec<Level> = args
-                .iter()
-                .filter_map(|&arg| {
-                    let base = base(graph, arg, |node| self.levels.contains_key(&node));
-                    self.levels.get(&base).copied()
-                })
-                .collect();
-            let level = if columns(graph, node).is_some() {
-                Level::Row
-            } else if own == total
-                && (arg_levels.contains(&Level::Full)
-                    || own != rows
-                    || !arg_levels.contains(&Level::Row))
-            {
-                Level::Full
-            } else if own == rows && self.reduces && !arg_levels.contains(&Level::Full) {
-                Level::Row
-            } else {
-                return None;
-            };
+            let level = self.level(graph, node, total, rows)?;
             self.levels.insert(node, level);
         }
         Some(())
     }
 
+    /// Whether a node that reads nodes of the nest has a value a row or a value an element.
+    fn level(&self, graph: &Bound, node: NodeId, total: usize, rows: usize) -> Option<Level> {
+        if graph.columns(node).is_some() {
+            return Some(Level::Row);
+        }
+        let (mut reads_full, mut reads_row) = (false, false);
+        for &arg in &graph.nodes[node].args {
+            let base = graph.base_or(arg, |node| self.levels.contains_key(&node));
+            match self.levels.get(&base) {
+                Some(Level::Full) => reads_full = true,
+                Some(Level::Row) => reads_row = true,
+                None => {}
+            }
+        }
+        let own = graph.elements(node);
+        if own == total && (reads_full || own != rows || !reads_row) {
+            Some(Level::Full)
+        } else if own == rows && self.reduces && !reads_full {
+            Some(Level::Row)
+        } else {
+            None
+        }
+    }
+
+    /// Adds a node that comes after all others, where that changes nothing for these.
+    pub fn push(&mut self, graph: &Bound, node: NodeId) -> Push {
+        let cols: usize = match self.reduces {
+            true => self.axes[self.rows..].iter().product(),
+            false => 1,
+        };
+        let total: usize = self.axes.iter().product();
+        if let Some(own) = graph.columns(node) {
+            // The first reduction cuts rows off.
+            if !self.reduces {
+                return Push::Anew;
+            }
+            let full = graph.elements(graph.nodes[node].args[0]);
+            if own != cols || full != total || !graph.reduces_last(node) {
+                return Push::Misfit;
+            }
+        }
+        let Some(level) = self.level(graph, node, total, total / cols) else { return Push::Misfit };
+        let scale = if level == Level::Row { cols } else { 1 };
+        let reduced = graph.columns(node).map(|_| graph.extents(graph.nodes[node].args[0]));
+        if !self.has_edges(graph.extents(node), scale)
+            || reduced.is_some_and(|shape| !self.has_edges(shape, 1))
+        {
+            return Push::Anew;
+        }
+        self.levels.insert(node, level);
+        if !self.fits(graph, &[node]) {
+            self.levels.remove(&node);
+            return Push::Misfit;
+        }
+        Push::Added
+    }
+
+    /// The nest of the nodes of two that reduce nothing and have the same axes: where each reads the
+    /// other at the very element that is being computed.
+    pub fn joined(&self, graph: &Bound, other: &Domain) -> Result<Domain, Push> {
+        if self.reduces || other.reduces || self.axes != other.axes {
+            return Err(Push::Anew);
+        }
+        let mut nest = self.clone();
+        nest.levels.extend(other.levels.iter().map(|(&node, &level)| (node, level)));
+        let crosses = |own: &Domain, node: NodeId| {
+            graph.nodes[node].args.iter().any(|&arg| {
+                let base = graph.base_or(arg, |node| nest.levels.contains_key(&node));
+                nest.levels.contains_key(&base) && !own.levels.contains_key(&base)
+            })
+        };
+        let fits = |own: &Domain| {
+            own.levels.keys().all(|&node| !crosses(own, node) || nest.fits(graph, &[node]))
+        };
+        if fits(self) && fits(other) { Ok(nest) } else { Err(Push::Misfit) }
+    }
+
+    /// Whether no nest holds the nodes of both, whatever these read: not without a look at them.
+    pub fn excludes(&self, other: &Domain) -> bool {
+        let total = |nest: &Domain| nest.axes.iter().product::<usize>();
+        let rows = |nest: &Domain| nest.axes[..nest.rows].iter().product::<usize>();
+        match (self.reduces, other.reduces) {
+            (false, false) => total(self) != total(other),
+            (true, true) => total(self) != total(other) || rows(self) != rows(other),
+            (true, false) => ![total(self), rows(self)].contains(&total(other)),
+            (false, true) => ![total(other), rows(other)].contains(&total(self)),
+        }
+    }
+
+    /// Whether the axes are cut wherever a shape is, whose elements have so many of the nest's.
+    fn has_edges(&self, shape: &[usize], scale: usize) -> bool {
+        let mut axes = self.axes.iter().rev();
+        let mut edge = 1;
+        let mut after = scale;
+        shape.iter().rev().all(|&extent| {
+            after *= extent;
+            while edge < after {
+                let Some(axis) = axes.next() else { return false };
+                edge *= axis;
+            }
+            edge == after
+        })
+    }
+
     /// The finest axes: cut wherever a node's shape (or a reduction's argument's, or one of
     /// `others`) has an edge.
-    fn cut(
+    fn cut<'g>(
         &mut self,
-        graph: &Graph,
+        graph: &'g Bound,
         nodes: &[NodeId],
         total: usize,
         cols: usize,
-        others: &[Vec<usize>],
+        others: &[&'g [usize]],
     ) -> Option<()> {
-        // An edge is the number of elements after it.
+        // An edge is the number of elements after it. Neighbours most often have the same shape.
         let mut edges = vec![1, cols, total];
-        let mut add = |shape: &[usize], scale: usize| {
+        let mut known: (&[usize], usize) = (&[], 0);
+        let mut add = |shape: &'g [usize], scale: usize| {
+            if known == (shape, scale) {
+                return;
+            }
+            known = (shape, scale);
             let mut after = scale;
             for &extent in shape.iter().rev() {
                 after *= extent;
@@ -218,9 +251,9 @@ impl Domain {
         };
         for &node in nodes {
             let scale = if self.levels[&node] == Level::Row { cols } else { 1 };
-            add(&extents(graph, node), scale);
-            if columns(graph, node).is_some() {
-                add(&extents(graph, graph.nodes[node].args[0]), 1);
+            add(graph.extents(node), scale);
+            if graph.columns(node).is_some() {
+                add(graph.extents(graph.nodes[node].args[0]), 1);
             }
         }
         others.iter().for_each(|shape| add(shape, 1));
@@ -239,9 +272,9 @@ impl Domain {
 
     /// Whether every value that passes from node to node within the nest is read at the very
     /// element (or row) that is being computed.
-    fn fits(&self, graph: &Graph, nodes: &[NodeId]) -> bool {
+    fn fits(&self, graph: &Bound, nodes: &[NodeId]) -> bool {
         nodes.iter().all(|&node| {
-            let reduces = columns(graph, node).is_some();
+            let reduces = graph.columns(node).is_some();
             graph.nodes[node].args.iter().enumerate().all(|(position, &arg)| {
                 let level = if reduces && position == 0 { Level::Full } else { self.levels[&node] };
                 self.reads_in_place(graph, arg, level)
@@ -249,13 +282,13 @@ impl Domain {
         })
     }
 
-    fn reads_in_place(&self, graph: &Graph, arg: NodeId, level: Level) -> bool {
+    fn reads_in_place(&self, graph: &Bound, arg: NodeId, level: Level) -> bool {
         let inside = |node: NodeId| self.levels.contains_key(&node);
-        if !inside(base(graph, arg, inside)) {
+        if !inside(graph.base_or(arg, inside)) {
             return true;
         }
-        let shape = extents(graph, arg);
-        let Some(mut forms) = self.forms(&shape, level) else { return false };
+        let shape = graph.extents(arg);
+        let Some(mut forms) = self.forms(shape, level) else { return false };
         if self.levels.get(&arg) == Some(&level) {
             return true;
         }
@@ -290,18 +323,18 @@ impl Domain {
     }
 
     /// The index along each axis of a node of the nest.
-    pub fn own_forms(&self, graph: &Graph, node: NodeId) -> Vec<Form> {
-        self.forms(&extents(graph, node), self.levels[&node]).expect("a node of the nest")
+    pub fn own_forms(&self, graph: &Bound, node: NodeId) -> Vec<Form> {
+        self.forms(graph.extents(node), self.levels[&node]).expect("a node of the nest")
     }
 
     /// Where a view at `forms` reads its argument.
-    pub fn through(&self, graph: &Graph, view: NodeId, forms: &[Form]) -> Option<Vec<Form>> {
-        let shape = extents(graph, view);
+    pub fn through(&self, graph: &Bound, view: NodeId, forms: &[Form]) -> Option<Vec<Form>> {
+        let shape = graph.extents(view);
         let arg = graph.nodes[view].args[0];
-        let inner = extents(graph, arg);
+        let inner = graph.extents(arg);
         match &graph.nodes[view].op {
             Op::StopGradient => Some(forms.to_vec()),
-            Op::Reshape(_) | Op::Reduce(..) => self.reshape(&shape, forms, &inner),
+            Op::Reshape(_) | Op::Reduce(..) => self.reshape(shape, forms, inner),
             Op::Broadcast(_) => {
                 let added = shape.len() - inner.len();
                 let form = |axis: usize| match inner[axis] {

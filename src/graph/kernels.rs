@@ -7,7 +7,7 @@
 
 use crate::base::entity::Arena;
 use crate::entity;
-use crate::graph::data::Graph;
+use crate::graph::bound::Bound;
 use crate::graph::op::NodeId;
 
 entity! {
@@ -18,8 +18,8 @@ entity! {
 /// A graph and its kernels.
 #[derive(Clone, Debug)]
 pub struct Kernels {
-    /// The graph; its batch is bound.
-    pub graph: Graph,
+    /// The graph.
+    pub graph: Bound,
     /// The kernels, in order of execution.
     pub kernels: Arena<KernelId, Kernel>,
 }

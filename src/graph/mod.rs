@@ -20,6 +20,7 @@
 //! }
 //! ```
 
+pub mod bound;
 pub mod bounds;
 pub mod builder;
 
@@ -40,6 +41,7 @@ pub mod verify;
 pub mod view;
 pub mod window;
 
+pub use bound::Bound;
 pub use builder::Builder;
 pub use data::{
     DimOrigin, Graph, Hyper, Init, Input, Node, Output, Param, RUN_STEPS, State, Target, Update,

@@ -291,6 +291,7 @@ fn kind(kind: KernelKind) -> &'static str {
 mod tests {
     use super::*;
     use crate::base::entity::Entity;
+    use crate::graph::bound::Bound;
     use crate::graph::kernels::Kernel;
     use crate::graph::read;
 
@@ -311,7 +312,7 @@ mod tests {
             nodes: vec![node(1), node(2)],
             results: vec![node(2)],
         };
-        let kernels = Kernels { graph, kernels: [kernel].into_iter().collect() };
+        let kernels = Kernels { graph: Bound::new(graph), kernels: [kernel].into_iter().collect() };
         assert_eq!(
             print_kernels(&kernels, None),
             "graph g {

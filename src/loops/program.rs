@@ -263,15 +263,28 @@ impl Affine {
 
     /// The sum of two.
     pub fn plus(&self, other: &Affine) -> Affine {
-        let mut terms = self.terms.clone();
+        let mut sum = self.clone();
+        sum.add(other, 1);
+        sum
+    }
+
+    /// Adds `times` times another.
+    pub fn add(&mut self, other: &Affine, times: i64) {
+        if times == 0 {
+            return;
+        }
+        self.offset += other.offset * times;
         for &(var, factor) in &other.terms {
-            match terms.binary_search_by_key(&var, |&(known, _)| known) {
-                Ok(at) => terms[at].1 += factor,
-                Err(at) => terms.insert(at, (var, factor)),
+            match self.terms.binary_search_by_key(&var, |&(known, _)| known) {
+                Ok(at) => {
+                    self.terms[at].1 += factor * times;
+                    if self.terms[at].1 == 0 {
+                        self.terms.remove(at);
+                    }
+                }
+                Err(at) => self.terms.insert(at, (var, factor * times)),
             }
         }
-        terms.retain(|&(_, factor)| factor != 0);
-        Affine { offset: self.offset + other.offset, terms }
     }
 
     /// This, times a number.

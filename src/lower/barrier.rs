@@ -1,9 +1,10 @@
 //! Which kernels may run without a barrier between them, and which may change places.
 //!
-//! Takes two runs of kernels; compares what each part of one and of the other touches. Kernels of
+//! Takes uses of a buffer by two runs of kernels; compares what each part of one and of the other
+//! touches. Kernels of
 //! equally many parts give equal parts to the same thread, so only what *different* parts touch
 //! needs a barrier; kernels of different parts need one for anything they share. Thread buffers
-//! are each thread's own. Nothing is decided here: `schedule` does.
+//! are each thread's own. What was found of two slots is kept ([`Known`]). Nothing is decided here: `schedule` does.
 //!
 //! ```text
 //! h = relu(x @ w)   parts 4: part j writes rows 8j..8j+8
@@ -13,12 +14,15 @@
 
 use crate::base::entity::Entity;
 use crate::loops::footprint::Footprints;
-use crate::loops::{BufferId, Program, SlotId, Space};
+use crate::loops::{BufferId, KernelId, SlotId};
+use rustc_hash::FxHashMap;
 
 /// A run of a kernel: on which buffers, and what its parts touch there.
 pub struct Run {
     /// The index of its action among those to be ordered.
     pub index: usize,
+    /// The kernel: runs of the same one touch the same.
+    pub kernel: KernelId,
     /// The number of parts; 0 where every thread runs all of it.
     pub parts: usize,
     /// A buffer a slot.
@@ -27,38 +31,70 @@ pub struct Run {
     pub touched: std::sync::Arc<Footprints>,
 }
 
-/// The slots of two runs that stand for the same buffer.
-fn shared<'a>(a: &'a Run, b: &'a Run) -> impl Iterator<Item = (BufferId, SlotId, SlotId)> + 'a {
-    a.args.iter().enumerate().flat_map(move |(i, &buffer)| {
-        let same = b.args.iter().enumerate().filter(move |&(_, &other)| other == buffer);
-        same.map(move |(j, _)| (buffer, SlotId::from_index(i), SlotId::from_index(j)))
-    })
+/// A use of a buffer: the run, and the slot that stands for it there.
+#[derive(Clone, Copy, Debug)]
+pub struct Use {
+    /// The run, by its place among all.
+    pub run: usize,
+    /// The slot.
+    pub slot: SlotId,
+    /// Whether something of it is written.
+    pub writes: bool,
 }
 
-/// Whether the second must stay behind the first: one writes what the other touches.
-pub fn ordered(a: &Run, b: &Run) -> bool {
-    shared(a, b).any(|(_, i, j)| {
-        let (reads_a, writes_a) = (a.touched.all_reads(i), a.touched.all_writes(i));
-        let (reads_b, writes_b) = (b.touched.all_reads(j), b.touched.all_writes(j));
-        writes_a.intersects(reads_b)
-            || writes_a.intersects(writes_b)
-            || reads_a.intersects(writes_b)
-    })
+impl Run {
+    /// What it does with the buffer of a slot.
+    pub fn uses(&self, slot: SlotId) -> Use {
+        Use { run: self.index, slot, writes: !self.touched.all_writes(slot).is_empty() }
+    }
+
+    /// Its slots, with their buffers.
+    pub fn slots(&self) -> impl Iterator<Item = (SlotId, BufferId)> + '_ {
+        self.args.iter().enumerate().map(|(slot, &buffer)| (SlotId::from_index(slot), buffer))
+    }
 }
 
-/// Whether different threads may meet at an element that one of the two writes.
-pub fn needs_barrier(program: &Program, a: &Run, b: &Run) -> bool {
-    shared(a, b)
-        .any(|(buffer, i, j)| program.buffers[buffer].space != Space::Thread && meet(a, i, b, j))
+/// A slot of a kernel and one of another that stand for the same buffer.
+type Pair = (KernelId, SlotId, KernelId, SlotId);
+
+/// What is known of pairs of slots: a step runs the same few kernels many times.
+#[derive(Default)]
+pub struct Known {
+    ordered: FxHashMap<Pair, bool>,
+    meet: FxHashMap<Pair, bool>,
+}
+
+impl Known {
+    /// Whether the second use must stay behind the first: one writes what the other touches.
+    pub fn ordered(&mut self, runs: &[Run], a: Use, b: Use) -> bool {
+        let (first, second) = (&runs[a.run], &runs[b.run]);
+        let pair = (first.kernel, a.slot, second.kernel, b.slot);
+        (a.writes || b.writes)
+            && *self
+                .ordered
+                .entry(pair)
+                .or_insert_with(|| conflict(first, a.slot, second, b.slot) != [false; 3])
+    }
+
+    /// Whether different threads may meet at an element of the buffer that one of the two writes.
+    pub fn needs_barrier(&mut self, runs: &[Run], a: Use, b: Use) -> bool {
+        let (first, second) = (&runs[a.run], &runs[b.run]);
+        let pair = (first.kernel, a.slot, second.kernel, b.slot);
+        (a.writes || b.writes)
+            && *self.meet.entry(pair).or_insert_with(|| meet(first, a.slot, second, b.slot))
+    }
+}
+
+/// Whether one reads what another writes, both write, one writes what the other reads.
+fn conflict(a: &Run, i: SlotId, b: &Run, j: SlotId) -> [bool; 3] {
+    let (reads_a, writes_a) = (a.touched.all_reads(i), a.touched.all_writes(i));
+    let (reads_b, writes_b) = (b.touched.all_reads(j), b.touched.all_writes(j));
+    [writes_a.intersects(reads_b), writes_a.intersects(writes_b), reads_a.intersects(writes_b)]
 }
 
 fn meet(a: &Run, i: SlotId, b: &Run, j: SlotId) -> bool {
-    let all = (
-        a.touched.all_writes(i).intersects(b.touched.all_reads(j)),
-        a.touched.all_writes(i).intersects(b.touched.all_writes(j)),
-        a.touched.all_reads(i).intersects(b.touched.all_writes(j)),
-    );
-    if all == (false, false, false) {
+    let all = conflict(a, i, b, j);
+    if all == [false; 3] {
         return false;
     }
     if a.parts != b.parts || a.parts == 0 {
@@ -68,9 +104,9 @@ fn meet(a: &Run, i: SlotId, b: &Run, j: SlotId) -> bool {
         (0..b.parts).filter(|&q| q != p).any(|q| {
             let (reads_a, writes_a) = (a.touched.reads(p, i), a.touched.writes(p, i));
             let (reads_b, writes_b) = (b.touched.reads(q, j), b.touched.writes(q, j));
-            (all.0 && writes_a.intersects(reads_b))
-                || (all.1 && writes_a.intersects(writes_b))
-                || (all.2 && reads_a.intersects(writes_b))
+            (all[0] && writes_a.intersects(reads_b))
+                || (all[1] && writes_a.intersects(writes_b))
+                || (all[2] && reads_a.intersects(writes_b))
         })
     })
 }

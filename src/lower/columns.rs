@@ -24,7 +24,7 @@ mod loops;
 pub mod totals;
 
 use crate::base::tensor::DType;
-use crate::graph::domain::{Domain, Form, Level, MOST_KEPT, extents, sums_columns};
+use crate::graph::domain::{Domain, Form, Level, MOST_KEPT};
 use crate::graph::kernels::Kernel;
 use crate::graph::{NodeId, Op};
 use crate::loops::{BufferId, SlotId, Space};
@@ -106,7 +106,7 @@ pub struct Split {
 impl Split {
     /// The parts of a kernel, if it sums columns.
     pub fn of(step: &Step, kernel: &Kernel) -> Option<Split> {
-        let is_sum = |node: &NodeId| sums_columns(step.graph, *node);
+        let is_sum = |node: &NodeId| step.graph.sums_columns(*node);
         let (domain, reduced) = Domain::columns(step.graph, &kernel.nodes)?;
         let rest = |nodes: &[NodeId]| nodes.iter().copied().filter(|node| !is_sum(node)).collect();
         let (nodes, results) = (rest(&kernel.nodes), rest(&kernel.results));
@@ -262,7 +262,7 @@ fn buffers(step: &mut Step, node: NodeId, shape: &Shape) -> Vec<BufferId> {
 
 fn sum(step: &Step, writer: &mut Writer<Key>, domain: &Domain, total: &Total) -> Sum {
     let arg = step.graph.nodes[total.node].args[0];
-    let forms = domain.forms(&extents(step.graph, arg), Level::Full);
+    let forms = domain.forms(step.graph.extents(arg), Level::Full);
     let slot = |&buffer: &BufferId| {
         let (dtype, len) = step.shape_of(buffer);
         writer.slot(buffer, dtype, len)

@@ -7,7 +7,6 @@
 //! Which work joins a contraction is `fuse`'s business; loops are `nest`'s.
 
 use crate::base::tensor::DType;
-use crate::graph::domain::{base, elements, sums_columns};
 use crate::graph::kernels::{Kernel, KernelKind};
 use crate::graph::view::View;
 use crate::graph::{Binary, NodeId, Op};
@@ -34,7 +33,7 @@ pub fn target_buffer(step: &mut Step, kernel: &Kernel, last: NodeId) -> BufferId
     };
     match node {
         Some(node) => step.buffer(node),
-        None => step.new_buffer(DType::F32, elements(step.graph, last), Space::Scratch),
+        None => step.new_buffer(DType::F32, step.graph.elements(last), Space::Scratch),
     }
 }
 
@@ -45,7 +44,7 @@ pub fn fused(step: &Step, kernel: &Kernel, product: NodeId) -> Fused {
     let inside = |node: NodeId| kernel.nodes.contains(&node);
     let readers = |of: NodeId| -> Vec<NodeId> {
         let reads = |node: &NodeId| {
-            graph.nodes[*node].args.iter().any(|&arg| base(graph, arg, inside) == of)
+            graph.nodes[*node].args.iter().any(|&arg| graph.base_or(arg, inside) == of)
         };
         kernel.nodes.iter().copied().filter(reads).collect()
     };
@@ -86,7 +85,7 @@ pub fn fused(step: &Step, kernel: &Kernel, product: NodeId) -> Fused {
 }
 
 fn is_zero(step: &Step, node: NodeId) -> bool {
-    let source = base(step.graph, node, |_| false);
+    let source = step.graph.base(node);
     matches!(step.graph.nodes[source].op, Op::Const(0.0, _))
 }
 
@@ -103,7 +102,7 @@ pub fn apart(
     step.store(product);
     let own = Kernel { kind: kernel.kind, nodes: vec![product], results: vec![product] };
     lower(step, &own);
-    match nodes.iter().any(|&node| sums_columns(step.graph, node)) {
+    match nodes.iter().any(|&node| step.graph.sums_columns(node)) {
         true => columns::lower(step, &Kernel { kind: KernelKind::Columns, nodes, results }),
         false => nest::lower(step, &Kernel { kind: KernelKind::Rows, nodes, results }),
     }

@@ -6,6 +6,7 @@
 //! ```
 
 use crate::base::tensor::DType;
+use std::collections::HashMap;
 
 /// A buffer of the global block.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,9 +76,11 @@ impl Layout {
 #[derive(Clone, Debug, Default)]
 pub struct Globals {
     entries: Vec<Global>,
+    /// The entry of each name.
+    known: HashMap<String, usize>,
     bytes: usize,
     /// The parameters that have other layouts, with these.
-    derived: Vec<(String, Layout)>,
+    derived: HashMap<String, Vec<Layout>>,
     /// Whether a program that writes parameters has been lowered: only the layouts derived by
     /// then are kept up to date.
     pub(super) trained: bool,
@@ -91,7 +94,7 @@ impl Globals {
 
     /// The buffer of that name.
     pub fn get(&self, name: &str) -> Option<&Global> {
-        self.entries.iter().find(|entry| entry.name == name)
+        self.known.get(name).map(|&at| &self.entries[at])
     }
 
     /// The bytes of the whole block.
@@ -107,6 +110,7 @@ impl Globals {
         }
         let entry = Global { name: name.to_string(), dtype, len, offset: self.bytes };
         self.bytes += (len * dtype.size()).next_multiple_of(64);
+        self.known.insert(name.to_string(), self.entries.len());
         self.entries.push(entry.clone());
         entry
     }
@@ -119,7 +123,7 @@ impl Globals {
             Some(known) => known == layout,
             None if self.trained => false,
             None => {
-                self.derived.push((path.to_string(), layout));
+                self.derived.entry(path.to_string()).or_default().push(layout);
                 true
             }
         }
@@ -127,6 +131,6 @@ impl Globals {
 
     /// The layouts of a parameter beside its own.
     pub fn derived<'a>(&'a self, path: &'a str) -> impl Iterator<Item = Layout> + 'a {
-        self.derived.iter().filter(move |entry| entry.0 == path).map(|entry| entry.1)
+        self.derived.get(path).into_iter().flatten().copied()
     }
 }

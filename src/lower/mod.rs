@@ -33,14 +33,13 @@ mod step;
 mod tile;
 pub mod uniform;
 mod values;
-mod vectors;
 mod window;
 mod writer;
 
 pub use globals::{Global, Globals, Layout};
 
 use crate::graph::kernels::{Kernel, KernelKind, Kernels};
-use crate::graph::{Graph, NodeId, Op};
+use crate::graph::{Bound, NodeId, Op};
 use crate::loops::{Action, Program};
 pub use step::Purpose;
 use step::Step;
@@ -58,7 +57,7 @@ pub struct Lowered {
 }
 
 /// Whether a contraction is a convolution or one of its gradients.
-fn is_conv(graph: &Graph, kernel: &Kernel) -> bool {
+fn is_conv(graph: &Bound, kernel: &Kernel) -> bool {
     kernel.nodes.iter().any(|&node| {
         matches!(
             graph.nodes[node].op,

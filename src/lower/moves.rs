@@ -9,7 +9,6 @@
 //! ```
 
 use crate::base::tensor::DType;
-use crate::graph::domain::{base, elements, extents};
 use crate::graph::kernels;
 use crate::graph::view::{View, row_major};
 use crate::graph::{NodeId, Op};
@@ -93,7 +92,7 @@ pub fn copy_between(
 fn dot(offset: i64, strides: &[i64], index: &[Affine]) -> Affine {
     let mut sum = Affine::constant(offset);
     for (stride, index) in strides.iter().zip(index) {
-        sum = sum.plus(&index.times(*stride));
+        sum.add(index, *stride);
     }
     sum
 }
@@ -203,17 +202,17 @@ fn constant(value: f64, dtype: DType) -> Inst {
 
 fn concat(step: &mut Step, kernel: &kernels::Kernel, node: NodeId, axis: usize) {
     let to = step.result_buffer(node);
-    let strides = true_strides(&extents(step.graph, node));
+    let strides = true_strides(step.graph.extents(node));
     let name = step.kernel_name(kernel);
     let mut start = 0;
     for &arg in &step.graph.nodes[node].args {
-        let shape = extents(step.graph, arg);
+        let shape = step.graph.extents(arg);
         let offset = start as i64 * strides[axis];
         start += shape[axis];
         if shape.contains(&0) {
             continue;
         }
-        match step.graph.nodes[base(step.graph, arg, |_| false)].op {
+        match step.graph.nodes[step.graph.base(arg)].op {
             Op::Const(value, _) => fill_part(step, to, (offset, &strides), &shape, value, &name),
             _ => {
                 let view = step.view(arg);
@@ -240,7 +239,7 @@ fn pad(
     value: f64,
 ) {
     let to = step.result_buffer(node);
-    let shape = extents(step.graph, node);
+    let shape = step.graph.extents(node);
     let name = step.kernel_name(kernel);
     fill(step, to, &shape, value, &format!("{name}.border"));
     let view = step.view(step.graph.nodes[node].args[0]);
@@ -258,7 +257,7 @@ fn scatter(step: &mut Step, kernel: &kernels::Kernel, node: NodeId, axis: usize)
     let graph = step.graph;
     let [index, values] = graph.nodes[node].args[..] else { unreachable!("scatter_add takes two") };
     let to = step.result_buffer(node);
-    let shape = extents(graph, node);
+    let shape = graph.extents(node);
     let name = step.kernel_name(kernel);
     fill(step, to, &shape, 0.0, &format!("{name}.zeros"));
 
@@ -319,6 +318,6 @@ fn scatter(step: &mut Step, kernel: &kernels::Kernel, node: NodeId, axis: usize)
     };
     tailed(&mut writer, part, partition, part_body);
     writer.close_parts(part);
-    debug_assert!(elements(graph, node) > 0);
+    debug_assert!(graph.elements(node) > 0);
     step.run(writer.finish());
 }

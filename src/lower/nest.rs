@@ -14,8 +14,10 @@
 //!
 //! Sums over everything are cut into one partial sum a part ([`full_reduction`]).
 
+mod vectors;
+
 use crate::base::tensor::DType;
-use crate::graph::domain::{Domain, Form, Level, base, elements, extents};
+use crate::graph::domain::{Domain, Form, Level};
 use crate::graph::kernels::Kernel;
 use crate::graph::{NodeId, Op};
 use crate::loops::{
@@ -24,9 +26,10 @@ use crate::loops::{
 use crate::lower::Step;
 use crate::lower::partition::Partition;
 use crate::lower::values::{Saved, Values, flat, is_expensive, scalar_type};
-use crate::lower::vectors;
+
 use crate::lower::writer::Writer;
-use std::collections::{BTreeMap, HashMap};
+use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
 
 /// A sum over more elements than this is shared by threads.
 const SMALL: usize = 1024;
@@ -61,11 +64,11 @@ pub struct Nest<'s, 'a> {
     pub values: Values<'s, 'a>,
     nodes: Vec<NodeId>,
     results: Vec<NodeId>,
-    phases: HashMap<NodeId, usize>,
+    phases: FxHashMap<NodeId, usize>,
     /// The largest elements of rows whose index is wanted.
-    largest: HashMap<NodeId, RegId>,
+    largest: FxHashMap<NodeId, RegId>,
     /// Full values kept for later phases and the phase that makes them.
-    kept: HashMap<NodeId, usize>,
+    kept: FxHashMap<NodeId, usize>,
     rows: Vec<Group>,
     cols: Vec<Group>,
     /// Whether the leading axis is joined to all others.
@@ -127,7 +130,7 @@ fn full_reduction(step: &mut Step, kernel: &Kernel, domain: Domain) {
     let partition = nest.partition();
     let shared = total > SMALL && partition.parts > 1;
     nest.values.writer.set_parts(if shared { partition.parts } else { 0 });
-    let mut partials = HashMap::new();
+    let mut partials = FxHashMap::default();
     for &result in &kernel.results {
         let step = &mut *nest.values.step;
         let buffer = match shared {
@@ -146,8 +149,8 @@ fn full_reduction(step: &mut Step, kernel: &Kernel, domain: Domain) {
     } else {
         let cols = nest.cols.clone();
         nest.columns(&cols, 0);
-        for (&result, &buffer) in &partials {
-            nest.store_to(result, buffer, Affine::default());
+        for result in &kernel.results {
+            nest.store_to(*result, partials[result], Affine::default());
         }
     }
     let step = nest.finish();
@@ -184,9 +187,9 @@ impl<'s, 'a> Nest<'s, 'a> {
             values,
             nodes: kernel.nodes.iter().copied().filter(|node| !given.contains(node)).collect(),
             results: kernel.results.iter().copied().filter(|node| !given.contains(node)).collect(),
-            phases: HashMap::new(),
-            largest: HashMap::new(),
-            kept: HashMap::new(),
+            phases: FxHashMap::default(),
+            largest: FxHashMap::default(),
+            kept: FxHashMap::default(),
             rows: Vec::new(),
             cols: Vec::new(),
             flat: false,
@@ -234,7 +237,7 @@ impl<'s, 'a> Nest<'s, 'a> {
         let graph = self.values.step.graph;
         let inside = |node: NodeId| self.values.nodes.contains(&node);
         let args = graph.nodes[node].args.iter();
-        args.map(|&arg| base(graph, arg, inside)).filter(|&source| inside(source)).collect()
+        args.map(|&arg| graph.base_or(arg, inside)).filter(|&source| inside(source)).collect()
     }
 
     /// After how many passes over a row each value is known.
@@ -252,7 +255,7 @@ impl<'s, 'a> Nest<'s, 'a> {
 
     fn is_reduction(&self, node: NodeId) -> bool {
         let graph = self.values.step.graph;
-        elements(graph, node) != elements(graph, graph.nodes[node].args[0])
+        graph.elements(node) != graph.elements(graph.nodes[node].args[0])
     }
 
     /// The reductions of a pass over a row.
@@ -539,7 +542,7 @@ impl<'s, 'a> Nest<'s, 'a> {
         let (Task::Reduce(node, _) | Task::Largest(node) | Task::Index(node)) = task;
         let graph = self.values.step.graph;
         let arg = graph.nodes[node].args[0];
-        let shape = extents(graph, arg);
+        let shape = graph.extents(arg);
         let forms = self.values.domain.forms(&shape, Level::Full).expect("a row's columns");
         let value = self.values.value(arg, &forms);
         match task {
@@ -643,7 +646,7 @@ impl<'s, 'a> Nest<'s, 'a> {
         part: VarId,
         partition: Partition,
         rows: usize,
-        partials: &HashMap<NodeId, BufferId>,
+        partials: &FxHashMap<NodeId, BufferId>,
     ) {
         self.forget();
         if self.flat {
@@ -679,7 +682,7 @@ impl<'s, 'a> Nest<'s, 'a> {
         let graph = self.values.step.graph;
         let value = self.values.own_value(node);
         let forms = self.values.domain.own_forms(graph, node);
-        let index = flat(&extents(graph, node), &forms, self.values.domain.axes.len());
+        let index = flat(graph.extents(node), &forms, self.values.domain.axes.len());
         let index = self.values.affine(&index);
         let slot = self.values.slot(node);
         self.values.writer.store(slot, index, value);
@@ -704,7 +707,7 @@ impl<'s, 'a> Nest<'s, 'a> {
         let slot = self.values.writer.slot(buffer, dtype, columns);
         let value = self.values.own_value(node);
         let forms = self.values.domain.own_forms(graph, node);
-        let flat = flat(&extents(graph, node), &forms, self.values.domain.axes.len());
+        let flat = flat(graph.extents(node), &forms, self.values.domain.axes.len());
         let index = self.values.affine(&self.values.within_row(&flat));
         self.values.writer.store(slot, index, value);
         self.values.saved.insert(node, Saved::Row(slot));

@@ -15,7 +15,7 @@
 
 use crate::base::tensor::DType;
 use crate::graph::NodeId;
-use crate::graph::domain::{Domain, Form, Level, extents};
+use crate::graph::domain::{Domain, Form, Level};
 use crate::graph::kernels::{Kernel, KernelKind};
 use crate::graph::view::View;
 use crate::loops::{Affine, BufferId, RegId, SlotId, Space};
@@ -111,7 +111,7 @@ impl Operand {
         space: Space,
     ) -> Operand {
         let shape: [usize; 4] =
-            extents(values.step.graph, node).try_into().expect("a value [N, H, W, C]");
+            values.step.graph.extents(node).try_into().expect("a value [N, H, W, C]");
         let columns = reads.columns.over(0, reads.width);
         let sides = clipped(&columns, shape[2]);
         let ends = clipped(&reads.rows.over(0, bands.out_rows), shape[1]);
@@ -317,7 +317,7 @@ pub struct Shared {
 /// Makes a value readable by every thread as `rows` output rows read it: where it lies, or from a
 /// copy with its border, which a kernel of its own writes.
 pub fn shared(step: &mut Step, node: NodeId, reads: &Reads, rows: usize, name: &str) -> Shared {
-    let shape = extents(step.graph, node);
+    let shape = step.graph.extents(node);
     let elements = shape[1..].iter().product();
     let bands = Bands::whole(shape[0], rows, Partition::of_rows(shape[0], elements));
     let domain = Domain::over(&shape);

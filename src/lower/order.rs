@@ -10,61 +10,87 @@
 //! ```
 
 use crate::base::entity::Entity;
-use crate::graph::domain::{base, is_view};
+use crate::base::topological::{Neighbours, Topological};
 use crate::graph::kernels::{KernelId, KernelKind, Kernels};
-use crate::graph::{Graph, NodeId, Op, Target};
-use std::collections::{HashMap, HashSet};
+use crate::graph::{Bound, NodeId, Op, Target};
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 
 /// Kernels in order, and updates that are done in place.
 pub struct Order {
     /// The order.
     pub kernels: Vec<KernelId>,
     /// The nodes that are computed right into what they update.
-    pub in_place: HashMap<NodeId, Target>,
+    pub in_place: FxHashMap<NodeId, Target>,
 }
 
 /// What a kernel reads from memory.
 #[derive(Default)]
 struct Reads {
-    stored: HashSet<NodeId>,
-    leaves: HashSet<Target>,
+    /// The kernels that make what it reads.
+    kernels: FxHashSet<usize>,
+    leaves: FxHashSet<Target>,
     /// Leaves that are read anywhere but at the element being computed.
-    elsewhere: HashSet<Target>,
+    elsewhere: FxHashSet<Target>,
+    /// What no kernel computes and was followed already, at the element being computed or not.
+    seen: FxHashSet<(NodeId, bool)>,
+}
+
+/// Where nodes are computed.
+struct Places {
+    /// The kernel that a node is part of.
+    part_of: Vec<Option<usize>>,
+    /// The kernel that writes it to memory.
+    made_by: Vec<Option<usize>>,
+}
+
+impl Places {
+    fn of(kernels: &Kernels) -> Places {
+        let nodes = kernels.graph.nodes.len();
+        let mut places = Places { part_of: vec![None; nodes], made_by: vec![None; nodes] };
+        for (id, kernel) in kernels.kernels.iter() {
+            kernel.nodes.iter().for_each(|node| places.part_of[node.index()] = Some(id.index()));
+            kernel.results.iter().for_each(|node| places.made_by[node.index()] = Some(id.index()));
+        }
+        places
+    }
 }
 
 /// The order of kernels.
 pub fn run(kernels: &Kernels) -> Order {
     let graph = &kernels.graph;
-    let mut made_by = HashMap::new();
-    for (id, kernel) in kernels.kernels.iter() {
-        made_by.extend(kernel.results.iter().map(|&node| (node, id)));
-    }
+    let places = Places::of(kernels);
     let reads: Vec<Reads> = kernels
         .kernels
-        .values()
-        .map(|kernel| {
+        .iter()
+        .map(|(id, kernel)| {
             let mut reads = Reads::default();
             for &node in &kernel.nodes {
-                collect(graph, &made_by, node, &kernel.nodes, true, &mut reads);
+                collect(graph, &places, node, id.index(), true, &mut reads);
             }
             reads
         })
         .collect();
-    let mut edges = Edges { before: vec![HashSet::new(); reads.len()] };
+    let mut edges = Edges::default();
     for (index, reads) in reads.iter().enumerate() {
-        edges.before[index].extend(reads.stored.iter().map(|node| made_by[node].index()));
-        edges.before[index].remove(&index);
+        edges.push();
+        reads
+            .kernels
+            .iter()
+            .filter(|&&made| made != index)
+            .for_each(|&made| edges.add(made, index));
     }
-    let in_place = in_place(kernels, &made_by, &reads, &mut edges);
+    let in_place = in_place(kernels, &places, &reads, &mut edges);
     Order { kernels: edges.order(), in_place }
 }
 
 /// Follows what a node reads, through views and cheap nodes, to memory.
 fn collect(
-    graph: &Graph,
-    made_by: &HashMap<NodeId, KernelId>,
+    graph: &Bound,
+    places: &Places,
     node: NodeId,
-    inside: &[NodeId],
+    own: usize,
     in_place: bool,
     reads: &mut Reads,
 ) {
@@ -88,27 +114,27 @@ fn collect(
         | Op::ScatterAdd { .. }
         | Op::Pick
         | Op::ArgMax(_) => true,
-        Op::Reduce(..) => !is_view(graph, node),
+        Op::Reduce(..) => !graph.is_view(node),
         _ => false,
     };
     let in_place = in_place && !turned;
     let args = match leaf(&graph.nodes[node].op) {
         // A leaf that is a kernel's own node: an output that is a parameter.
-        Some(_) => vec![node],
-        None => graph.nodes[node].args.clone(),
+        Some(_) => std::slice::from_ref(&node),
+        None => &graph.nodes[node].args[..],
     };
-    for arg in args {
+    for &arg in args {
         if let Some(target) = leaf(&graph.nodes[arg].op) {
             reads.leaves.insert(target);
             if !in_place {
                 reads.elsewhere.insert(target);
             }
-        } else if inside.contains(&arg) {
+        } else if places.part_of[arg.index()] == Some(own) {
             continue;
-        } else if made_by.contains_key(&arg) {
-            reads.stored.insert(arg);
-        } else {
-            collect(graph, made_by, arg, inside, in_place, reads);
+        } else if let Some(kernel) = places.made_by[arg.index()] {
+            reads.kernels.insert(kernel);
+        } else if reads.seen.insert((arg, in_place)) {
+            collect(graph, places, arg, own, in_place, reads);
         }
     }
 }
@@ -124,20 +150,24 @@ fn leaf(op: &Op) -> Option<Target> {
 /// Which updates can be done in place; adds what that asks of the order.
 fn in_place(
     kernels: &Kernels,
-    made_by: &HashMap<NodeId, KernelId>,
+    places: &Places,
     reads: &[Reads],
     edges: &mut Edges,
-) -> HashMap<NodeId, Target> {
+) -> FxHashMap<NodeId, Target> {
     let graph = &kernels.graph;
-    let mut in_place: HashMap<NodeId, Target> = HashMap::new();
-    let outputs: HashSet<NodeId> = graph
+    let mut in_place: FxHashMap<NodeId, Target> = FxHashMap::default();
+    let outputs: FxHashSet<NodeId> = graph
         .outputs
         .iter()
-        .map(|output| base(graph, output.node, |node| made_by.contains_key(&node)))
+        .map(|output| graph.base_or(output.node, |node| places.made_by[node.index()].is_some()))
         .collect();
+    let mut readers: FxHashMap<Target, Vec<usize>> = FxHashMap::default();
+    for (index, reads) in reads.iter().enumerate() {
+        reads.leaves.iter().for_each(|&leaf| readers.entry(leaf).or_default().push(index));
+    }
     for update in &graph.updates {
-        let Some(&writer) = made_by.get(&update.node) else { continue };
-        let kernel = &kernels.kernels[writer];
+        let Some(writer) = places.made_by[update.node.index()] else { continue };
+        let kernel = &kernels.kernels[KernelId::from_index(writer)];
         let one_pass = match kernel.kind {
             KernelKind::Rows | KernelKind::Contraction => kernel.nodes.iter().all(|&node| {
                 !matches!(graph.nodes[node].op, Op::Reduce(..) | Op::ArgMax(_) | Op::Pick)
@@ -145,66 +175,88 @@ fn in_place(
             KernelKind::Columns | KernelKind::Window | KernelKind::Move => false,
         };
         let is_leaf = leaf(&graph.nodes[update.node].op).is_some();
-        let is_scalar = graph
-            .ty(update.node)
-            .shape
-            .extents()
-            .is_none_or(|extents| extents.iter().product::<usize>() == 1);
+        let is_scalar = graph.elements(update.node) == 1;
         if !one_pass
             || is_leaf
             || is_scalar
             || outputs.contains(&update.node)
             || in_place.contains_key(&update.node)
-            || reads[writer.index()].elsewhere.contains(&update.target)
+            || reads[writer].elsewhere.contains(&update.target)
         {
             continue;
         }
-        let readers: Vec<usize> = (0..reads.len())
-            .filter(|&reader| reader != writer.index())
-            .filter(|&reader| reads[reader].leaves.contains(&update.target))
-            .collect();
-        if readers.iter().any(|&reader| edges.leads(writer.index(), reader)) {
-            continue;
+        // All that read the old value come first, where none of them waits for the new one.
+        let others = readers.get(&update.target).into_iter().flatten().copied();
+        let others: Vec<usize> = others.filter(|&reader| reader != writer).collect();
+        if edges.put_after(writer, &others) {
+            in_place.insert(update.node, update.target);
         }
-        edges.before[writer.index()].extend(readers);
-        in_place.insert(update.node, update.target);
     }
     in_place
 }
 
 /// What each kernel must wait for; never a cycle.
+#[derive(Default)]
 struct Edges {
-    before: Vec<HashSet<usize>>,
+    links: Links,
+    ranks: Topological,
+}
+
+#[derive(Default)]
+struct Links {
+    before: Vec<Vec<usize>>,
+    after: Vec<Vec<usize>>,
+}
+
+impl Neighbours for Links {
+    fn after(&self, vertex: usize, found: &mut Vec<usize>) {
+        found.extend(&self.after[vertex]);
+    }
+
+    fn before(&self, vertex: usize, found: &mut Vec<usize>) {
+        found.extend(&self.before[vertex]);
+    }
 }
 
 impl Edges {
-    /// Whether `to` waits for `from`, directly or not.
-    fn leads(&self, from: usize, to: usize) -> bool {
-        let mut seen = vec![false; self.before.len()];
-        let mut open = vec![to];
-        while let Some(index) = open.pop() {
-            if index == from {
-                return true;
-            }
-            if !std::mem::replace(&mut seen[index], true) {
-                open.extend(&self.before[index]);
-            }
+    /// The next kernel, which waits for nothing yet.
+    fn push(&mut self) {
+        self.ranks.push();
+        self.links.before.push(Vec::new());
+        self.links.after.push(Vec::new());
+    }
+
+    /// Says that one kernel waits for another, which stands before it.
+    fn add(&mut self, before: usize, after: usize) {
+        self.links.before[after].push(before);
+        self.links.after[before].push(after);
+    }
+
+    /// Makes a kernel wait for others. False, where one of them waits for it.
+    fn put_after(&mut self, kernel: usize, others: &[usize]) -> bool {
+        let can = self.ranks.put_after(kernel, others, &self.links);
+        if can {
+            others.iter().for_each(|&other| self.add(other, kernel));
         }
-        false
+        can
     }
 
     /// The least index first, of those that wait for nothing.
     fn order(&self) -> Vec<KernelId> {
-        let mut done = vec![false; self.before.len()];
-        let mut order = Vec::new();
-        while order.len() < done.len() {
-            let ready = |&index: &usize| {
-                !done[index] && self.before[index].iter().all(|&before| done[before])
-            };
-            let index = (0..done.len()).find(ready).expect("no cycle");
-            done[index] = true;
+        let mut waits: Vec<usize> = self.links.before.iter().map(Vec::len).collect();
+        let free = waits.iter().enumerate().filter(|&(_, &waits)| waits == 0);
+        let mut ready: BinaryHeap<Reverse<usize>> = free.map(|(index, _)| Reverse(index)).collect();
+        let mut order = Vec::with_capacity(waits.len());
+        while let Some(Reverse(index)) = ready.pop() {
             order.push(KernelId::from_index(index));
+            for &other in &self.links.after[index] {
+                waits[other] -= 1;
+                if waits[other] == 0 {
+                    ready.push(Reverse(other));
+                }
+            }
         }
+        assert_eq!(order.len(), waits.len(), "no cycle");
         order
     }
 }

@@ -130,14 +130,15 @@ fn place(program: &mut Program, space: Space, lives: &[Life], begin: usize) {
         let bytes = size(bytes(&program.buffers[buffer]));
         let start = gap(&placed, life, bytes, begin);
         program.buffers[buffer].offset = Some(start);
-        placed.push(Placed { start, end: start + bytes, life });
+        let at = placed.partition_point(|other| other.start <= start);
+        placed.insert(at, Placed { start, end: start + bytes, life });
     }
 }
 
+/// Where the tightest gap begins between those of `placed`, in order of their starts, that are alive
+/// at the same time.
 fn gap(placed: &[Placed], life: (usize, usize), bytes: usize, begin: usize) -> usize {
-    let mut alive: Vec<&Placed> =
-        placed.iter().filter(|other| other.life.0 <= life.1 && life.0 <= other.life.1).collect();
-    alive.sort_by_key(|other| other.start);
+    let alive = placed.iter().filter(|other| other.life.0 <= life.1 && life.0 <= other.life.1);
     let mut best: Option<(usize, usize)> = None;
     let mut free = begin;
     for other in alive {
@@ -160,7 +161,7 @@ mod tests {
     fn the_tightest_gap_between_the_living_is_taken() {
         let at = |start, end, life| Placed { start, end, life };
         let placed =
-            [at(0, 64, (0, 2)), at(192, 256, (0, 2)), at(320, 384, (1, 1)), at(64, 192, (2, 2))];
+            [at(0, 64, (0, 2)), at(64, 192, (2, 2)), at(192, 256, (0, 2)), at(320, 384, (1, 1))];
         assert_eq!(gap(&placed, (1, 1), 64, 0), 256);
         assert_eq!(gap(&placed, (0, 0), 128, 0), 64);
         assert_eq!(gap(&placed, (0, 2), 128, 0), 384);

@@ -10,10 +10,10 @@
 
 use crate::base::entity::Entity;
 use crate::loops::footprint::{Footprints, footprints};
-use crate::loops::{BufferId, Kernel, KernelId, Program};
-use crate::lower::barrier::{Run, needs_barrier, ordered};
+use crate::loops::{BufferId, Kernel, KernelId, Program, Space};
+use crate::lower::barrier::{Known, Run, Use};
 use rayon::prelude::*;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The order of these runs: the index of each, none for a barrier.
@@ -24,7 +24,8 @@ pub fn run(program: &Program, runs: &[(KernelId, Vec<BufferId>)]) -> Vec<Option<
         .enumerate()
         .map(|(index, (kernel, args))| {
             let parts = program.kernels[*kernel].parts;
-            Run { index, parts, args: args.clone(), touched: Arc::clone(&touched[kernel.index()]) }
+            let touched = Arc::clone(&touched[kernel.index()]);
+            Run { index, kernel: *kernel, parts, args: args.clone(), touched }
         })
         .collect();
     Order::new(program, &compared).run()
@@ -37,37 +38,61 @@ fn touched(program: &Program) -> Vec<Arc<Footprints>> {
 }
 
 struct Order<'a> {
-    program: &'a Program,
     runs: &'a [Run],
+    known: Known,
     /// Those that must wait for each.
     after: Vec<Vec<usize>>,
     /// How many each still waits for.
     waits: Vec<usize>,
+    /// The uses of each buffer in this epoch, in order; of threads' own buffers none.
+    epoch: Vec<Vec<Use>>,
+    /// The buffers that have some.
+    touched: Vec<BufferId>,
+    /// Whether threads share each buffer.
+    is_shared: Vec<bool>,
 }
 
 impl<'a> Order<'a> {
     fn new(program: &'a Program, runs: &'a [Run]) -> Self {
-        let mut users: HashMap<BufferId, Vec<usize>> = HashMap::new();
+        let mut readers: Vec<Vec<Use>> = vec![Vec::new(); program.buffers.len()];
+        let mut writers = readers.clone();
         let mut after = vec![Vec::new(); runs.len()];
         let mut waits = vec![0; runs.len()];
+        let mut known = Known::default();
+        let mut before: Vec<usize> = Vec::new();
         for run in runs {
-            // Only what shares a buffer can have to wait.
-            let mut earlier: Vec<usize> =
-                run.args.iter().filter_map(|buffer| users.get(buffer)).flatten().copied().collect();
-            earlier.sort_unstable();
-            earlier.dedup();
-            for other in earlier.into_iter().filter(|&other| ordered(&runs[other], run)) {
-                after[other].push(run.index);
-                waits[run.index] += 1;
+            for (slot, buffer) in run.slots() {
+                let own = run.uses(slot);
+                // Who only reads waits for those that have written, whoever writes for all.
+                let read: &[Use] = if own.writes { &readers[buffer.index()] } else { &[] };
+                let earlier = writers[buffer.index()].iter().chain(read);
+                let waited = earlier.filter(|&&other| known.ordered(runs, other, own));
+                before.extend(waited.map(|other| other.run));
             }
-            for &buffer in &run.args {
-                let users = users.entry(buffer).or_default();
-                if users.last() != Some(&run.index) {
-                    users.push(run.index);
-                }
+            before.sort_unstable();
+            before.dedup();
+            waits[run.index] = before.len();
+            before.drain(..).for_each(|other| after[other].push(run.index));
+            for (slot, buffer) in run.slots() {
+                let own = run.uses(slot);
+                let users = if own.writes { &mut writers } else { &mut readers };
+                users[buffer.index()].push(own);
             }
         }
-        Order { program, runs, after, waits }
+        let is_shared = program.buffers.values().map(|it| it.space != Space::Thread).collect();
+        let epoch = vec![Vec::new(); program.buffers.len()];
+        Order { runs, known, after, waits, epoch, touched: Vec::new(), is_shared }
+    }
+
+    /// Whether a run needs no barrier between it and those of the epoch.
+    fn is_free(&mut self, index: usize) -> bool {
+        let run = &self.runs[index];
+        let mut shared = run.slots().filter(|&(_, buffer)| self.is_shared[buffer.index()]);
+        shared.all(|(slot, buffer)| {
+            let own = run.uses(slot);
+            let users = &self.epoch[buffer.index()];
+            !users.iter().any(|&other| self.known.needs_barrier(self.runs, other, own))
+        })
     }
 
     /// Indices of runs, none for a barrier.
@@ -75,29 +100,22 @@ impl<'a> Order<'a> {
         let mut steps = Vec::new();
         let mut ready: BTreeSet<usize> =
             (0..self.runs.len()).filter(|&index| self.waits[index] == 0).collect();
-        let mut epoch: Vec<usize> = Vec::new();
-        // Those that need a barrier in this epoch, and with how many of it each was compared: an
-        // epoch only grows.
+        // Those that need a barrier in this epoch.
         let mut blocked: BTreeSet<usize> = BTreeSet::new();
-        let mut compared = vec![0; self.runs.len()];
         while !ready.is_empty() || !blocked.is_empty() {
-            let mut next = None;
-            while let Some(&index) = ready.first() {
-                let free = |&other: &usize| {
-                    !needs_barrier(self.program, &self.runs[other], &self.runs[index])
-                };
-                if epoch[compared[index]..].iter().all(free) {
-                    compared[index] = epoch.len();
-                    next = Some(index);
-                    break;
+            let next = loop {
+                let Some(index) = ready.pop_first() else { break None };
+                if self.is_free(index) {
+                    break Some(index);
                 }
-                ready.remove(&index);
                 blocked.insert(index);
-            }
+            };
             match next {
                 Some(index) => {
-                    ready.remove(&index);
-                    epoch.push(index);
+                    for (slot, buffer) in self.runs[index].slots() {
+                        self.epoch[buffer.index()].push(self.runs[index].uses(slot));
+                        self.touched.push(buffer);
+                    }
                     for &other in &self.after[index] {
                         self.waits[other] -= 1;
                         if self.waits[other] == 0 {
@@ -106,8 +124,7 @@ impl<'a> Order<'a> {
                     }
                 }
                 None => {
-                    epoch.clear();
-                    compared.fill(0);
+                    self.touched.drain(..).for_each(|it| self.epoch[it.index()].clear());
                     ready.append(&mut blocked);
                 }
             }

@@ -6,15 +6,15 @@
 //! [`Step::finish`] copies the others.
 
 use crate::base::tensor::DType;
-use crate::graph::domain::{base, elements, extents, is_view};
 use crate::graph::kernels::{self, KernelKind, Kernels};
 use crate::graph::view::{View, row_major};
-use crate::graph::{Graph, NodeId, Op, ParamId, Target};
+use crate::graph::{Bound, NodeId, Op, ParamId, Target};
 use crate::loops::{Action, Buffer, BufferId, Kernel, KernelId, Program, Space};
 use crate::lower::globals::{Globals, Layout};
 use crate::lower::uniform::Collected;
 use crate::lower::{is_conv, layouts, moves};
-use std::collections::{HashMap, HashSet};
+use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
+use std::hash::{Hash, Hasher};
 
 /// What a run of a kernel is for.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,7 +33,7 @@ pub type Finished = (Program, Vec<(KernelId, Vec<BufferId>)>, Vec<Purpose>, Vec<
 /// A step's program being made.
 pub struct Step<'a> {
     /// The graph.
-    pub graph: &'a Graph,
+    pub graph: &'a Bound,
     /// The program so far; its actions are made at last.
     pub program: Program,
     /// The runs of kernels, in order.
@@ -46,20 +46,22 @@ pub struct Step<'a> {
     pub sites: Vec<NodeId>,
     globals: &'a mut Globals,
     /// The nodes that kernels write.
-    stored: HashSet<NodeId>,
-    in_place: HashMap<NodeId, Target>,
-    buffers: HashMap<NodeId, BufferId>,
-    names: HashMap<String, BufferId>,
+    stored: FxHashSet<NodeId>,
+    in_place: FxHashMap<NodeId, Target>,
+    buffers: FxHashMap<NodeId, BufferId>,
+    names: FxHashMap<String, BufferId>,
+    /// The kernels of the program by a hash of what they declare.
+    alike: FxHashMap<u64, Vec<KernelId>>,
     uniforms: Collected,
     /// Old values of parameters and states that become new ones of others.
-    old: HashMap<NodeId, BufferId>,
+    old: FxHashMap<NodeId, BufferId>,
 }
 
 impl<'a> Step<'a> {
     /// A program with the graph's inputs and nothing to do.
     pub fn new(
         kernels: &'a Kernels,
-        in_place: HashMap<NodeId, Target>,
+        in_place: FxHashMap<NodeId, Target>,
         globals: &'a mut Globals,
     ) -> Self {
         let graph = &kernels.graph;
@@ -82,10 +84,11 @@ impl<'a> Step<'a> {
             globals,
             stored: results.collect(),
             in_place,
-            buffers: HashMap::new(),
-            names: HashMap::new(),
+            buffers: FxHashMap::default(),
+            names: FxHashMap::default(),
+            alike: FxHashMap::default(),
             uniforms: Collected::default(),
-            old: HashMap::new(),
+            old: FxHashMap::default(),
         };
         for input in graph.inputs.values() {
             let len = input.ty.shape.extents().expect("a bound batch").iter().product();
@@ -109,27 +112,28 @@ impl<'a> Step<'a> {
     /// How a value is read from memory.
     pub fn view(&self, node: NodeId) -> View {
         if self.in_memory(node) {
-            return View::whole(node, &extents(self.graph, node));
+            return View::whole(node, self.graph.extents(node));
         }
         self.view_of_copy(node).unwrap_or_else(|| panic!("{node} is not in memory"))
     }
 
     /// How a view's elements are read from memory, though the view may itself be a copy there.
     pub fn view_of_copy(&self, node: NodeId) -> Option<View> {
-        if !is_view(self.graph, node) {
+        if !self.graph.is_view(node) {
             return None;
         }
-        let source = base(self.graph, self.graph.nodes[node].args[0], |node| self.in_memory(node));
+        let source =
+            self.graph.base_or(self.graph.nodes[node].args[0], |node| self.in_memory(node));
         if !self.in_memory(source) {
             return None;
         }
         let arg = self.view(self.graph.nodes[node].args[0]);
-        arg.through(&self.graph.nodes[node].op, &extents(self.graph, node))
+        arg.through(&self.graph.nodes[node].op, self.graph.extents(node))
     }
 
     /// How a value is read, if it is memory outside of a kernel.
     pub fn memory_view(&self, node: NodeId, inside: &impl Fn(NodeId) -> bool) -> Option<View> {
-        let source = base(self.graph, node, |node| inside(node) || self.in_memory(node));
+        let source = self.graph.base_or(node, |node| inside(node) || self.in_memory(node));
         (!inside(source) && self.in_memory(source)).then(|| self.view(node))
     }
 
@@ -139,7 +143,7 @@ impl<'a> Step<'a> {
             return buffer;
         }
         let dtype = self.graph.ty(node).dtype;
-        let len = elements(self.graph, node);
+        let len = self.graph.elements(node);
         let (name, space) = match &self.graph.nodes[node].op {
             Op::Input(id) => (format!("input.{}", self.graph.inputs[*id].name), Space::Pinned),
             Op::Param(id) => (self.graph.params[*id].path.clone(), Space::Global),
@@ -154,7 +158,7 @@ impl<'a> Step<'a> {
     /// The buffer that a kernel writes a result to.
     pub fn result_buffer(&mut self, node: NodeId) -> BufferId {
         let dtype = self.graph.ty(node).dtype;
-        let len = elements(self.graph, node);
+        let len = self.graph.elements(node);
         let output = self.graph.outputs.iter().find(|output| self.root(output.node) == node);
         let buffer = match (output, self.in_place.get(&node).copied()) {
             (Some(output), _) => {
@@ -175,7 +179,7 @@ impl<'a> Step<'a> {
 
     /// The buffer for a result that every thread computes for itself.
     pub fn thread_buffer(&mut self, node: NodeId) -> BufferId {
-        let (dtype, len) = (self.graph.ty(node).dtype, elements(self.graph, node));
+        let (dtype, len) = (self.graph.ty(node).dtype, self.graph.elements(node));
         let buffer = self.named(node.to_string(), dtype, len, Space::Thread);
         self.buffers.insert(node, buffer);
         buffer
@@ -217,7 +221,7 @@ impl<'a> Step<'a> {
     /// The value in memory that an output or update stands for: itself, or what it is a plain
     /// reshape of.
     fn root(&self, node: NodeId) -> NodeId {
-        if self.in_memory(node) || !is_view(self.graph, node) {
+        if self.in_memory(node) || !self.graph.is_view(node) {
             return node;
         }
         match self.view_of_copy(node) {
@@ -296,12 +300,22 @@ impl<'a> Step<'a> {
     }
 
     fn intern(&mut self, kernel: Kernel) -> KernelId {
+        let mut hasher = FxHasher::default();
+        kernel.parts.hash(&mut hasher);
+        kernel.slots.values().for_each(|slot| slot.hash(&mut hasher));
+        kernel.vars.values().for_each(|extent| extent.hash(&mut hasher));
+        kernel.regs.values().for_each(|dtype| dtype.hash(&mut hasher));
+        let alike = self.alike.entry(hasher.finish()).or_default();
         let equal = |known: &Kernel| {
             (known.parts, &known.slots, &known.vars, &known.regs, &known.body)
                 == (kernel.parts, &kernel.slots, &kernel.vars, &kernel.regs, &kernel.body)
         };
-        let known = self.program.kernels.iter().find(|(_, known)| equal(known)).map(|(id, _)| id);
-        known.unwrap_or_else(|| self.program.kernels.push(kernel))
+        let known = alike.iter().copied().find(|&id| equal(&self.program.kernels[id]));
+        known.unwrap_or_else(|| {
+            let id = self.program.kernels.push(kernel);
+            alike.push(id);
+            id
+        })
     }
 
     /// Brings the derived layouts of the parameters that `kernel` writes up to date.
@@ -333,7 +347,7 @@ impl<'a> Step<'a> {
         for output in &self.graph.outputs {
             let root = self.root(output.node);
             if is_leaf(self, root) {
-                let (dtype, len) = (self.graph.ty(root).dtype, elements(self.graph, root));
+                let (dtype, len) = (self.graph.ty(root).dtype, self.graph.elements(root));
                 let to = self.named(format!("output.{}", output.name), dtype, len, Space::Pinned);
                 self.copy_root(root, to, "output");
             }
@@ -341,7 +355,7 @@ impl<'a> Step<'a> {
         for update in &self.graph.updates {
             let root = self.root(update.node);
             if is_leaf(self, root) && !self.old.contains_key(&root) {
-                let (dtype, len) = (self.graph.ty(root).dtype, elements(self.graph, root));
+                let (dtype, len) = (self.graph.ty(root).dtype, self.graph.elements(root));
                 let to = self.new_buffer(dtype, len, Space::Scratch);
                 self.copy_root(root, to, "update");
                 self.old.insert(root, to);
@@ -353,7 +367,7 @@ impl<'a> Step<'a> {
     pub fn finish(mut self) -> Finished {
         for output in &self.graph.outputs {
             let root = self.root(output.node);
-            let (dtype, len) = (self.graph.ty(root).dtype, elements(self.graph, root));
+            let (dtype, len) = (self.graph.ty(root).dtype, self.graph.elements(root));
             let name = format!("output.{}", output.name);
             if !self.names.contains_key(&name) {
                 let to = self.named(name, dtype, len, Space::Pinned);
@@ -362,7 +376,7 @@ impl<'a> Step<'a> {
         }
         for update in &self.graph.updates {
             let root = self.root(update.node);
-            let (dtype, len) = (self.graph.ty(root).dtype, elements(self.graph, root));
+            let (dtype, len) = (self.graph.ty(root).dtype, self.graph.elements(root));
             let to = self.target(update.target, dtype, len);
             if let Some(&old) = self.old.get(&root) {
                 self.buffers.insert(root, old);
@@ -387,7 +401,7 @@ impl<'a> Step<'a> {
             return false;
         }
         self.source = Some(root);
-        let shape = extents(self.graph, root);
+        let shape = self.graph.extents(root);
         let view = View::whole(root, &shape);
         moves::copy_between(self, (from, &view), to, 0, &row_major(&shape), name);
         true

@@ -12,7 +12,7 @@
 //!
 //! Bias and relu are the tile's own; other work is done in loops over the same part right after.
 
-use crate::graph::domain::{Domain, elements, extents};
+use crate::graph::domain::Domain;
 use crate::graph::kernels::Kernel;
 use crate::graph::view::{View, row_major};
 use crate::graph::{NodeId, Op};
@@ -138,7 +138,7 @@ fn operands(step: &mut Step, matmul: NodeId, name: &str) -> (Operand, Operand) {
     let is_matrix = right.extents[..rank - 2].iter().all(|&extent| extent == 1);
     let lies_turned =
         right.offset == 0 && turned.outer == k as i64 && (turned.inner == 1 || k == 1);
-    let covers = elements(step.graph, right.base) == n * k;
+    let covers = step.graph.elements(right.base) == n * k;
     if let (Op::Param(param), true, true, true) =
         (&step.graph.nodes[right.base].op, is_matrix, lies_turned, covers)
         && let Some(buffer) = step.derived(*param, Layout::transposed(n, k))
@@ -179,9 +179,9 @@ fn contraction<K: std::hash::Hash + Eq + Clone>(
     (lead, partition): (usize, Partition),
     fused: &Fused,
 ) -> Contraction {
-    let shape = extents(step.graph, matmul);
+    let shape = step.graph.extents(matmul);
     let rank = shape.len();
-    let left = extents(step.graph, step.graph.nodes[matmul].args[0]);
+    let left = step.graph.extents(step.graph.nodes[matmul].args[0]);
     let (m, n) = (shape[rank - 2], shape[rank - 1]);
     let k = left[rank - 2] * left[rank - 1] / m.max(1);
     let batch = shape[..rank - 2].to_vec();

@@ -7,14 +7,14 @@
 use crate::base::entity::Entity;
 use crate::graph::{Dim, Graph, NodeId, Op};
 use crate::loops::{UniformInst, Uniforms};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 /// The uniform values that kernels have asked for.
 #[derive(Default)]
 pub struct Collected {
     uniforms: Uniforms,
-    insts: HashMap<NodeId, usize>,
-    elements: HashMap<NodeId, usize>,
+    insts: FxHashMap<NodeId, usize>,
+    elements: FxHashMap<NodeId, usize>,
 }
 
 impl Collected {

@@ -13,24 +13,25 @@
 //! A picked element (`pick(x, label)`) is `x`'s own expression, evaluated once more at the column
 //! that the label names. Loops, phases and results are `nest`'s.
 
+use crate::base::entity::Entity;
 use crate::base::scalar::{Binary, Unary};
 use crate::base::tensor::DType;
-use crate::graph::domain::{Domain, Form, Level, base, extents, is_view};
+use crate::graph::domain::{Domain, Form, Level};
 use crate::graph::view::{View, row_major};
 use crate::graph::{NodeId, Op};
 use crate::loops::{Access, Affine, BufferId, Inst, RegId, SlotId};
 use crate::lower::Step;
 use crate::lower::writer::Writer;
-use std::collections::{HashMap, HashSet};
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// A value at a place. The same forms are other places where an axis's index is another: a loop over
 /// first rows, one of several rows that one body computes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Key {
     node: NodeId,
-    /// Its indices by the nest's axes, and by the loops that are open.
-    forms: Vec<Form>,
-    place: Vec<Affine>,
+    /// How many axes the nest has, the value's indices by these, then what the index along each of these axes is by the loops
+    /// that are open: one number after the other.
+    place: Vec<i64>,
     /// The pick that replaces the column.
     pick: Option<NodeId>,
 }
@@ -53,15 +54,17 @@ pub struct Values<'s, 'a> {
     /// The nest's axes.
     pub domain: Domain,
     /// The nodes that this kernel computes.
-    pub nodes: HashSet<NodeId>,
+    pub nodes: FxHashSet<NodeId>,
     /// The index along each axis; an axis that is joined to the next one has none of its own.
     pub index: Vec<Affine>,
     /// The results of reductions, once known.
-    pub reduced: HashMap<NodeId, RegId>,
+    pub reduced: FxHashMap<NodeId, RegId>,
     /// Values that can be loaded again.
-    pub saved: HashMap<NodeId, Saved>,
+    pub saved: FxHashMap<NodeId, Saved>,
     /// The pick being evaluated and its tested index.
     picked: Option<(NodeId, RegId)>,
+    /// Memory for the next key.
+    spare: Vec<i64>,
 }
 
 /// The type of the scalar that holds an element.
@@ -97,9 +100,10 @@ impl<'s, 'a> Values<'s, 'a> {
             domain,
             nodes: nodes.iter().copied().collect(),
             index,
-            reduced: HashMap::new(),
-            saved: HashMap::new(),
+            reduced: FxHashMap::default(),
+            saved: FxHashMap::default(),
             picked: None,
+            spare: Vec::new(),
         }
     }
 
@@ -120,7 +124,7 @@ impl<'s, 'a> Values<'s, 'a> {
     pub fn affine(&self, form: &Form) -> Affine {
         let mut sum = Affine::constant(form.offset);
         for (&factor, index) in form.factors.iter().zip(&self.index) {
-            sum = sum.plus(&index.times(factor));
+            sum.add(index, factor);
         }
         sum
     }
@@ -136,15 +140,32 @@ impl<'s, 'a> Values<'s, 'a> {
         if let Some(&reg) = self.reduced.get(&node) {
             return reg;
         }
-        let place = forms.iter().map(|form| self.affine(form)).collect();
-        let pick = self.picked.map(|(pick, _)| pick);
-        let key = Key { node, forms: forms.to_vec(), place, pick };
+        let key = self.key(node, forms);
         if let Some(reg) = self.writer.known(&key) {
+            self.spare = key.place;
             return reg;
         }
         let reg = self.compute(node, forms);
         self.writer.remember(key, reg);
         reg
+    }
+
+    /// What a value at the given indices is remembered by.
+    fn key(&mut self, node: NodeId, forms: &[Form]) -> Key {
+        let mut place = std::mem::take(&mut self.spare);
+        place.clear();
+        place.push(self.index.len() as i64);
+        for form in forms {
+            place.push(form.offset);
+            place.extend(&form.factors);
+        }
+        for (axis, index) in self.index.iter().enumerate() {
+            if forms.iter().any(|form| form.factors[axis] != 0) {
+                place.extend([index.offset, index.terms.len() as i64]);
+                place.extend(index.terms.iter().flat_map(|&(var, by)| [var.index() as i64, by]));
+            }
+        }
+        Key { node, place, pick: self.picked.map(|(pick, _)| pick) }
     }
 
     fn compute(&mut self, node: NodeId, forms: &[Form]) -> RegId {
@@ -160,12 +181,12 @@ impl<'s, 'a> Values<'s, 'a> {
             return self.operator(node, forms);
         }
         let inside = |node: NodeId| self.domain.levels.contains_key(&node);
-        let source = base(graph, node, |node| inside(node) || self.step.in_memory(node));
+        let source = graph.base_or(node, |node| inside(node) || self.step.in_memory(node));
         if !inside(source) && self.step.in_memory(source) {
             let view = self.step.view(node);
             return self.load(&view, forms);
         }
-        if is_view(graph, node) {
+        if graph.is_view(node) {
             let inner = self.domain.through(graph, node, forms).expect("what fusion has checked");
             return self.value(graph.nodes[node].args[0], &inner);
         }
@@ -203,14 +224,14 @@ impl<'s, 'a> Values<'s, 'a> {
             }
             Op::Iota { axis, .. } => self.counted(&forms[*axis]),
             Op::Uniform { stream, .. } => {
-                let element = flat(&extents(graph, node), forms, self.domain.axes.len());
+                let element = flat(graph.extents(node), forms, self.domain.axes.len());
                 let element = self.affine(&element);
                 self.writer.define(DType::F32, 0, Inst::Uniform { stream: *stream, element })
             }
             Op::Gather(axis) => self.gather(node, *axis, forms),
             Op::Pick => self.pick(node, forms),
             Op::Input(_) | Op::Param(_) | Op::State(_) => {
-                let view = View::whole(node, &extents(graph, node));
+                let view = View::whole(node, graph.extents(node));
                 self.load(&view, forms)
             }
             Op::Reshape(_)
@@ -380,7 +401,7 @@ impl<'s, 'a> Values<'s, 'a> {
     }
 
     fn load_saved(&mut self, node: NodeId, saved: Saved, forms: &[Form]) -> RegId {
-        let flat = flat(&extents(self.step.graph, node), forms, self.domain.axes.len());
+        let flat = flat(self.step.graph.extents(node), forms, self.domain.axes.len());
         // Not before it was written, whatever its index depends on.
         let depth = self.writer.depth();
         match saved {
@@ -405,9 +426,9 @@ impl<'s, 'a> Values<'s, 'a> {
         let graph = self.step.graph;
         let [x, index] = graph.nodes[node].args[..] else { unreachable!("pick takes two") };
         let value = self.value(index, forms);
-        let bound = *extents(graph, x).last().expect("pick takes rows");
+        let bound = *graph.extents(x).last().expect("pick takes rows");
         let checked = self.checked(node, index, value, bound, forms);
-        let inner = self.domain.forms(&extents(graph, x), Level::Full).expect("a nest's rows");
+        let inner = self.domain.forms(graph.extents(x), Level::Full).expect("a nest's rows");
         let outer = self.picked.replace((node, checked));
         let result = self.value(x, &inner);
         self.picked = outer;
@@ -424,7 +445,7 @@ impl<'s, 'a> Values<'s, 'a> {
         forms: &[Form],
     ) -> RegId {
         let site = self.step.site(node);
-        let element = flat(&extents(self.step.graph, index), forms, self.domain.axes.len());
+        let element = flat(self.step.graph.extents(index), forms, self.domain.axes.len());
         let element = self.affine(&element);
         self.writer.define(DType::I32, 0, Inst::Checked { index: value, bound, site, element })
     }
@@ -433,10 +454,10 @@ impl<'s, 'a> Values<'s, 'a> {
     fn gather(&mut self, node: NodeId, axis: usize, forms: &[Form]) -> RegId {
         let graph = self.step.graph;
         let [table, index] = graph.nodes[node].args[..] else { unreachable!("gather takes two") };
-        let rank = extents(graph, index).len();
+        let rank = graph.extents(index).len();
         let at = &forms[axis..axis + rank];
         let value = self.value(index, at);
-        let checked = self.checked(node, index, value, extents(graph, table)[axis], at);
+        let checked = self.checked(node, index, value, graph.extents(table)[axis], at);
         let view = self.step.view(table);
         let mut flat = Form::constant(view.offset, self.domain.axes.len());
         let others = forms[..axis].iter().chain(&forms[axis + rank..]);
@@ -460,7 +481,7 @@ impl<'s, 'a> Values<'s, 'a> {
         for &node in nodes {
             let Some(&level) = self.domain.levels.get(&node) else { continue };
             let own = self.domain.own_forms(graph, node);
-            found.push(flat(&extents(graph, node), &own, axes));
+            found.push(flat(graph.extents(node), &own, axes));
             if !self.nodes.contains(&node) {
                 continue;
             }
@@ -469,7 +490,7 @@ impl<'s, 'a> Values<'s, 'a> {
                 && level == Level::Row
             {
                 let arg = graph.nodes[node].args[0];
-                if let Some(forms) = self.domain.forms(&extents(graph, arg), Level::Full) {
+                if let Some(forms) = self.domain.forms(graph.extents(arg), Level::Full) {
                     self.forms_below(arg, &forms, &mut found);
                 }
             }
@@ -481,7 +502,7 @@ impl<'s, 'a> Values<'s, 'a> {
     pub fn forms_below(&self, node: NodeId, forms: &[Form], found: &mut Vec<Form>) {
         let graph = self.step.graph;
         let inside = |node: NodeId| self.domain.levels.contains_key(&node);
-        let source = base(graph, node, |node| inside(node) || self.step.in_memory(node));
+        let source = graph.base_or(node, |node| inside(node) || self.step.in_memory(node));
         if inside(source) {
             return;
         }
@@ -492,7 +513,7 @@ impl<'s, 'a> Values<'s, 'a> {
                 flat.add(form, stride);
             }
             found.push(flat);
-        } else if is_view(graph, node) {
+        } else if graph.is_view(node) {
             if let Some(inner) = self.domain.through(graph, node, forms) {
                 self.forms_below(graph.nodes[node].args[0], &inner, found);
             }
@@ -507,7 +528,7 @@ impl<'s, 'a> Values<'s, 'a> {
         match &graph.nodes[node].op {
             Op::Iota { axis, .. } => found.push(forms[*axis].clone()),
             Op::Gather(axis) => {
-                let rank = extents(graph, args[1]).len();
+                let rank = graph.extents(args[1]).len();
                 self.forms_below(args[1], &forms[*axis..*axis + rank], found);
                 let mut table = forms[..*axis].to_vec();
                 table.push(Form::constant(0, self.domain.axes.len()));
@@ -523,7 +544,7 @@ impl<'s, 'a> Values<'s, 'a> {
                 self.forms_below(args[0], forms, found);
             }
             Op::Pick => self.forms_below(args[1], forms, found),
-            _ if is_view(graph, node) => match self.step.view_of_copy(node) {
+            _ if graph.is_view(node) => match self.step.view_of_copy(node) {
                 Some(view) => {
                     let mut flat = Form::constant(view.offset, self.domain.axes.len());
                     for (&stride, form) in view.strides.iter().zip(forms) {

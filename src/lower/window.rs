@@ -17,7 +17,7 @@ mod slide;
 mod weights;
 
 use crate::base::tensor::DType;
-use crate::graph::domain::{MOST_KEPT, elements, extents};
+use crate::graph::domain::MOST_KEPT;
 use crate::graph::kernels::Kernel;
 use crate::graph::{NodeId, Op, Reduce, Window};
 use crate::loops::{Affine, Space};
@@ -101,9 +101,9 @@ impl Images {
         to: NodeId,
         ranges: impl Fn(&Window, usize, usize, usize) -> Vec<Range>,
     ) -> Images {
-        let (source, target) = (extents(step.graph, from), extents(step.graph, to));
+        let (source, target) = (step.graph.extents(from), step.graph.extents(to));
         let images = target[0];
-        let most = elements(step.graph, from).max(elements(step.graph, to));
+        let most = step.graph.elements(from).max(step.graph.elements(to));
         Images {
             partition: Partition::of_rows(images, most / images),
             extents: [target[1], target[2]],
@@ -193,7 +193,7 @@ fn weight_gradient(
         Images::forward(step, window, x, gradient);
     let mut writer = Writer::new(name.clone(), partition.parts);
     let (x, gradient) = (operand(step, &mut writer, x), operand(step, &mut writer, gradient));
-    let kept = elements(step.graph, node);
+    let kept = step.graph.elements(node);
     let pitch = kept.next_multiple_of(16);
     let buffer = step.new_buffer(DType::F32, pitch * partition.parts, Space::Scratch);
     let sums = writer.slot(buffer, DType::F32, pitch * partition.parts);

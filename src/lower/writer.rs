@@ -13,14 +13,14 @@ use crate::base::tensor::DType;
 use crate::loops::{
     Access, Affine, BufferId, Inst, Kernel, Reduction, RegId, Slot, SlotId, Stmt, Tile, VarId,
 };
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use std::hash::Hash;
 
 /// An open body.
 struct Level<K> {
     var: Option<VarId>,
     body: Vec<Stmt>,
-    known: HashMap<K, RegId>,
+    known: FxHashMap<K, RegId>,
 }
 
 /// A kernel being written; values that are computed once are remembered under keys `K`.
@@ -45,7 +45,7 @@ impl<K: Hash + Eq + Clone> Writer<K> {
             regs: Arena::new(),
             body: Vec::new(),
         };
-        let top = Level { var: None, body: Vec::new(), known: HashMap::new() };
+        let top = Level { var: None, body: Vec::new(), known: FxHashMap::default() };
         Writer { kernel, args: Vec::new(), levels: vec![top], depths: Vec::new(), parts_depth: 0 }
     }
 
@@ -88,7 +88,7 @@ impl<K: Hash + Eq + Clone> Writer<K> {
 
     /// Opens a body: of a loop, or a branch where `var` is none.
     pub fn open(&mut self, var: Option<VarId>) {
-        self.levels.push(Level { var, body: Vec::new(), known: HashMap::new() });
+        self.levels.push(Level { var, body: Vec::new(), known: FxHashMap::default() });
     }
 
     /// Opens the loop over parts.

@@ -18,7 +18,7 @@
 
 use crate::base::entity::Entity;
 use crate::base::tensor::DType;
-use crate::graph::{Graph, NodeId, Op, Output};
+use crate::graph::{Graph, NodeId, Op, OriginId, Output, Type};
 use crate::pass::Pass;
 use crate::pass::derivative::{self, Finite};
 use crate::pass::emit::Emit;
@@ -88,27 +88,28 @@ fn walk(emit: &mut Emit, loss: NodeId, wanted: &[bool]) -> Vec<Option<NodeId>> {
 
 /// The outputs to add: the gradients of all nodes that read a parameter, or an input, summed.
 fn outputs(emit: &mut Emit, wrt: Wrt, gradients: &[Option<NodeId>]) -> Vec<Output> {
-    let mut leaves = Vec::new();
-    for (id, param) in emit.graph().params.iter() {
-        let name = format!("grad.{}", param.path);
-        leaves.push((Op::Param(id), name, param.ty.clone(), param.origin));
+    let graph = emit.graph();
+    let (mut of_params, mut of_inputs) =
+        (vec![Vec::new(); graph.params.len()], vec![Vec::new(); graph.inputs.len()]);
+    for (node, gradient) in graph.nodes.values().zip(gradients) {
+        if let Op::Param(id) = node.op {
+            of_params[id.index()].extend(*gradient);
+        } else if let Op::Input(id) = node.op {
+            of_inputs[id.index()].extend(*gradient);
+        }
     }
-    for (id, input) in emit.graph().inputs.iter() {
+    let mut leaves: Vec<(String, Type, Option<OriginId>, Vec<NodeId>)> = Vec::new();
+    for (param, parts) in graph.params.values().zip(of_params) {
+        leaves.push((format!("grad.{}", param.path), param.ty.clone(), param.origin, parts));
+    }
+    for (input, parts) in graph.inputs.values().zip(of_inputs) {
         if wrt.inputs && input.ty.dtype == DType::F32 {
-            leaves.push((
-                Op::Input(id),
-                format!("grad.input.{}", input.name),
-                input.ty.clone(),
-                None,
-            ));
+            leaves.push((format!("grad.input.{}", input.name), input.ty.clone(), None, parts));
         }
     }
     let mut outputs = Vec::new();
-    for (leaf, name, ty, origin) in leaves {
+    for (name, ty, origin, parts) in leaves {
         emit.builder.set_origin(origin);
-        let reads = emit.graph().nodes.iter().take(gradients.len());
-        let reads = reads.filter(|(_, node)| node.op == leaf);
-        let parts: Vec<NodeId> = reads.filter_map(|(id, _)| gradients[id.index()]).collect();
         let sum = parts.into_iter().reduce(|sum, part| emit.add(sum, part));
         let node = sum.unwrap_or_else(|| emit.splat(0.0, &ty));
         outputs.push(Output { name, node });

@@ -13,52 +13,71 @@
 use crate::graph::{Binary, Graph, Node, NodeId, Op};
 use crate::pass::Pass;
 use crate::pass::rebuild::Rebuild;
-use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use rustc_hash::{FxHashMap, FxHasher};
+use std::hash::{Hash, Hasher};
 
 /// This pass.
 pub const PASS: Pass = Pass { name: "cse", description: "computes equal values once" };
 
 /// The graph with equal nodes merged.
 pub fn run(graph: &Graph) -> Graph {
-    let mut rebuild = Rebuild::new(graph);
+    let (mut rebuild, nodes) = Rebuild::take(graph.clone());
     // New nodes by a hash of operator kind and arguments; equality is tested.
-    let mut known: HashMap<u64, Vec<NodeId>> = HashMap::new();
-    for id in graph.nodes.keys() {
-        let node = rebuild.renamed(id);
+    let mut known: FxHashMap<u64, Vec<NodeId>> = FxHashMap::default();
+    for (id, node) in nodes {
+        let node = rebuild.renamed(node);
         let candidates = known.entry(hash(&node)).or_default();
         let nodes = &rebuild.emit.graph().nodes;
         let equal = candidates.iter().copied().find(|&known| same(&nodes[known], &node));
         match equal {
             Some(known) => rebuild.replace(id, known),
-            None => candidates.push(rebuild.keep(id)),
+            None => candidates.push(rebuild.put(id, node)),
         }
     }
     rebuild.finish()
 }
 
-/// The arguments, in one order where the operator does not care.
-fn ordered(node: &Node) -> Vec<NodeId> {
-    let mut args = node.args.clone();
-    if let Op::Binary(
-        Binary::Add | Binary::Mul | Binary::Eq | Binary::Ne | Binary::And | Binary::Or,
-    ) = node.op
-    {
-        args.sort_unstable();
+/// The two arguments, in one order, of an operator that does not care about it.
+fn unordered(node: &Node) -> Option<[NodeId; 2]> {
+    match (&node.op, &node.args[..]) {
+        (
+            Op::Binary(
+                Binary::Add | Binary::Mul | Binary::Eq | Binary::Ne | Binary::And | Binary::Or,
+            ),
+            &[a, b],
+        ) => Some([a.min(b), a.max(b)]),
+        _ => None,
     }
-    args
 }
 
 fn hash(node: &Node) -> u64 {
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = FxHasher::default();
     std::mem::discriminant(&node.op).hash(&mut hasher);
+    // What has no arguments differs by what it names.
+    match node.op {
+        Op::Input(id) => id.hash(&mut hasher),
+        Op::Param(id) => id.hash(&mut hasher),
+        Op::State(id) => id.hash(&mut hasher),
+        Op::Hyper(id) => id.hash(&mut hasher),
+        Op::Const(value, _) => value.to_bits().hash(&mut hasher),
+        Op::Uniform { stream, .. } => stream.hash(&mut hasher),
+        _ => {}
+    }
     node.ty.hash(&mut hasher);
-    ordered(node).hash(&mut hasher);
+    match unordered(node) {
+        Some(args) => args[..].hash(&mut hasher),
+        None => node.args[..].hash(&mut hasher),
+    }
     hasher.finish()
 }
 
 fn same(a: &Node, b: &Node) -> bool {
-    a.ty == b.ty && same_op(&a.op, &b.op) && ordered(a) == ordered(b)
+    let same_args = match (unordered(a), unordered(b)) {
+        (Some(a), Some(b)) => a == b,
+        (None, None) => a.args == b.args,
+        (Some(_), None) | (None, Some(_)) => false,
+    };
+    same_args && a.ty == b.ty && same_op(&a.op, &b.op)
 }
 
 /// Whether two operators compute the same bits of the same arguments.

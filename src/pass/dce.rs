@@ -20,10 +20,19 @@ pub const PASS: Pass = Pass { name: "dce", description: "drops nodes that nothin
 
 /// The graph without nodes that nothing needs.
 pub fn run(graph: &Graph) -> Graph {
-    let live = live(graph);
-    let mut rebuild = Rebuild::new(graph);
-    for id in graph.nodes.keys().filter(|id| live[id.index()]) {
-        rebuild.keep(id);
+    sweep(graph.clone())
+}
+
+/// The same of a graph that nobody else needs.
+pub fn sweep(graph: Graph) -> Graph {
+    let live = live(&graph);
+    if live.iter().all(|&live| live) {
+        return graph;
+    }
+    let (mut rebuild, nodes) = Rebuild::take(graph);
+    for (id, node) in nodes.into_iter().filter(|(id, _)| live[id.index()]) {
+        let node = rebuild.renamed(node);
+        rebuild.put(id, node);
     }
     rebuild.finish()
 }

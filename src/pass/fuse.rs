@@ -24,6 +24,7 @@ use crate::graph::Graph;
 use crate::graph::kernels::Kernels;
 use crate::pass::Pass;
 use cluster::Clusters;
+use std::collections::BTreeSet;
 
 /// This pass.
 pub const PASS: Pass = Pass { name: "fuse", description: "cuts the graph into kernels" };
@@ -35,7 +36,7 @@ const MOST_ROUNDS: usize = 3;
 pub fn apart(graph: &Graph) -> Kernels {
     let graph = prepare::run(graph);
     let again = again::run(&graph);
-    let mut clusters = Clusters::new(&graph, again);
+    let mut clusters = Clusters::new(&graph, &again);
     clusters.keep_apart();
     Kernels { kernels: clusters.kernels(), graph }
 }
@@ -44,16 +45,16 @@ pub fn apart(graph: &Graph) -> Kernels {
 pub fn run(graph: &Graph) -> Kernels {
     let graph = prepare::run(graph);
     let mut again = again::run(&graph);
-    for _ in 0..MOST_ROUNDS {
-        let mut clusters = Clusters::new(&graph, again.clone());
+    let mut rounds = 0;
+    let kernels = loop {
+        let mut clusters = Clusters::new(&graph, &again);
         clusters.grow();
-        let sinkable = clusters.sinkable();
+        let sinkable = if rounds < MOST_ROUNDS { clusters.sinkable() } else { BTreeSet::new() };
         if sinkable.is_empty() {
-            return Kernels { kernels: clusters.kernels(), graph };
+            break clusters.kernels();
         }
         sinkable.into_iter().for_each(|node| again[node.index()] = true);
-    }
-    let mut clusters = Clusters::new(&graph, again);
-    clusters.grow();
-    Kernels { kernels: clusters.kernels(), graph }
+        rounds += 1;
+    };
+    Kernels { kernels, graph }
 }

@@ -2,54 +2,76 @@
 //!
 //! Arenas never shrink, so such a pass walks the old graph in order and puts what survives into a
 //! new one with the same tables (inputs, parameters, states, hyper-parameters, origins). Outputs
-//! and updates follow the nodes they name; what fixed dimensions is left behind.
+//! and updates follow the nodes they name; what fixed dimensions is left behind. A node that stays
+//! as it is keeps its type: nothing is inferred again.
 //!
 //! ```text
 //! old   %0  %1  %2        map   %0→%0  %1→–  %2→%1        new   %0  %1
 //! ```
 
-use crate::base::entity::Entity;
+use crate::base::entity::{Arena, Entity};
 use crate::graph::{Graph, Node, NodeId, Output, Update};
 use crate::pass::emit::Emit;
+use std::mem;
 
 /// A graph being made from another.
-pub struct Rebuild<'a> {
-    /// The graph it is made from.
-    pub old: &'a Graph,
+pub struct Rebuild {
     /// The graph so far.
     pub emit: Emit,
     map: Vec<Option<NodeId>>,
+    outputs: Vec<Output>,
+    updates: Vec<Update>,
 }
 
-impl<'a> Rebuild<'a> {
+impl Rebuild {
     /// A graph with the old one's tables and no nodes yet.
-    pub fn new(old: &'a Graph) -> Self {
-        let tables = Graph {
-            name: old.name.clone(),
-            inputs: old.inputs.clone(),
-            params: old.params.clone(),
-            states: old.states.clone(),
-            hypers: old.hypers.clone(),
-            origins: old.origins.clone(),
-            ..Graph::default()
-        };
-        Rebuild { old, emit: Emit::resume(tables), map: vec![None; old.nodes.len()] }
+    pub fn new(old: &Graph) -> Self {
+        Self::of(
+            old.nodes.len(),
+            Graph {
+                name: old.name.clone(),
+                inputs: old.inputs.clone(),
+                params: old.params.clone(),
+                states: old.states.clone(),
+                hypers: old.hypers.clone(),
+                origins: old.origins.clone(),
+                outputs: old.outputs.clone(),
+                updates: old.updates.clone(),
+                ..Graph::default()
+            },
+        )
+    }
+
+    /// As [`Rebuild::new`], from a graph that is taken apart: its nodes are given back, to be put
+    /// into the new graph.
+    pub fn take(mut old: Graph) -> (Self, Arena<NodeId, Node>) {
+        let nodes = mem::take(&mut old.nodes);
+        old.dim_origins.clear();
+        (Self::of(nodes.len(), old), nodes)
+    }
+
+    fn of(nodes: usize, mut tables: Graph) -> Self {
+        let (outputs, updates) = (mem::take(&mut tables.outputs), mem::take(&mut tables.updates));
+        Rebuild { emit: Emit::resume(tables), map: vec![None; nodes], outputs, updates }
     }
 
     /// An old node with its arguments' new names. All of them have been mapped.
-    pub fn renamed(&self, node: NodeId) -> Node {
-        let mut copy = self.old.nodes[node].clone();
-        for arg in &mut copy.args {
+    pub fn renamed(&self, mut node: Node) -> Node {
+        for arg in &mut node.args {
             *arg = self.map[arg.index()].expect("arguments come before uses");
         }
-        copy
+        node
     }
 
     /// Copies an old node, and returns its new name.
-    pub fn keep(&mut self, old: NodeId) -> NodeId {
-        let Node { op, args, origin, .. } = self.renamed(old);
-        self.emit.builder.set_origin(origin);
-        let new = self.emit.op(op, &args);
+    pub fn keep(&mut self, old: NodeId, node: &Node) -> NodeId {
+        let node = self.renamed(node.clone());
+        self.put(old, node)
+    }
+
+    /// Puts an old node that was renamed into the new graph, and returns its new name.
+    pub fn put(&mut self, old: NodeId, renamed: Node) -> NodeId {
+        let new = self.emit.builder.add(renamed);
         self.replace(old, new);
         new
     }
@@ -66,16 +88,13 @@ impl<'a> Rebuild<'a> {
 
     /// Names everything that refers to nodes; all roots have been mapped.
     pub fn finish(self) -> Graph {
-        let mut graph = self.emit.finish();
-        let root = |node: NodeId| self.map[node.index()].expect("a root survives");
-        let outputs = self.old.outputs.iter();
-        graph.outputs = outputs
-            .map(|output| Output { name: output.name.clone(), node: root(output.node) })
-            .collect();
-        let updates = self.old.updates.iter();
-        graph.updates = updates
-            .map(|update| Update { target: update.target, node: root(update.node) })
-            .collect();
+        let Rebuild { emit, map, outputs, updates } = self;
+        let root = |node: NodeId| map[node.index()].expect("a root survives");
+        let mut graph = emit.finish();
+        graph.outputs = outputs;
+        graph.outputs.iter_mut().for_each(|output| output.node = root(output.node));
+        graph.updates = updates;
+        graph.updates.iter_mut().for_each(|update| update.node = root(update.node));
         graph
     }
 }

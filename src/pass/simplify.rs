@@ -7,7 +7,7 @@
 //! %5 = matmul %3, %4
 //! ```
 //!
-//! [`RULES`] are tried on each node, in order; each says its formula. What a rule makes is looked
+//! The [`rules`] of an operator are tried on each of its nodes, in order; each says its formula. What a rule makes is looked
 //! at again in the next round, until a round changes nothing. Nodes left without a use are
 //! dropped between rounds, so that the rules see true numbers of uses.
 //!
@@ -28,11 +28,11 @@ mod sum;
 mod window;
 
 use crate::base::entity::Entity;
-use crate::graph::{Graph, Node, NodeId, Op, Shape, Type};
+use crate::graph::{Graph, Node, NodeId, Op, Reduce, Shape, Type};
 use crate::pass::emit::Emit;
 use crate::pass::rebuild::Rebuild;
 use crate::pass::{Pass, dce};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 /// This pass.
 pub const PASS: Pass = Pass { name: "simplify", description: "rewrites to fewer, cheaper nodes" };
@@ -40,35 +40,45 @@ pub const PASS: Pass = Pass { name: "simplify", description: "rewrites to fewer,
 /// A rewrite: what can stand for a node, where the rule applies. It never changes the type.
 type Rule = fn(&mut Site) -> Option<NodeId>;
 
-/// The rules, in the order in which they are tried.
-const RULES: &[Rule] = &[
-    fold::constants,
-    fold::splats,
-    algebra::stop_gradient,
-    algebra::unary,
-    algebra::add,
-    algebra::sub,
-    algebra::mul,
-    algebra::div,
-    algebra::pow,
-    algebra::extremum,
-    algebra::logic,
-    algebra::select,
-    algebra::cast,
-    shape::broadcast,
-    shape::reshape,
-    shape::reshape_of_input,
-    shape::transpose,
-    shape::transpose_of_product,
-    shape::slice,
-    shape::pad,
-    shape::concat,
-    shape::reduce,
-    shape::product_of_transposes,
-    sum::factor,
-    window::relu_before_max_pool,
-    window::sum_of_max_pool_grad,
-];
+/// The rules of an operator, in the order in which they are tried.
+fn rules(op: &Op) -> &'static [Rule] {
+    match op {
+        Op::Unary(_) => &[fold::constants, fold::splats, algebra::unary],
+        Op::Binary(_) => &[
+            fold::constants,
+            fold::splats,
+            algebra::add,
+            algebra::sub,
+            algebra::mul,
+            algebra::div,
+            algebra::pow,
+            algebra::extremum,
+            algebra::logic,
+        ],
+        Op::Where => &[fold::splats, algebra::select, window::relu_before_max_pool],
+        Op::Cast(_) => &[fold::constants, fold::splats, algebra::cast],
+        Op::StopGradient => &[algebra::stop_gradient],
+        Op::Broadcast(_) => &[shape::broadcast],
+        Op::Reshape(_) => &[shape::reshape, shape::reshape_of_input],
+        Op::Transpose(_) => &[shape::transpose, shape::transpose_of_product],
+        Op::Slice(_) => &[shape::slice],
+        Op::Pad { .. } => &[shape::pad],
+        Op::Concat(_) => &[shape::concat],
+        Op::Reduce(..) => &[shape::reduce, sum::factor, window::sum_of_max_pool_grad],
+        Op::MatMul { .. } => &[shape::product_of_transposes],
+        Op::Input(_) | Op::Param(_) | Op::State(_) | Op::Const(..) | Op::Hyper(_) => &[],
+        Op::Step | Op::Extent(_) | Op::Iota { .. } | Op::Uniform { .. } => &[],
+        Op::ArgMax(_) | Op::Variance(_) | Op::Pick | Op::Gather(_) | Op::ScatterAdd { .. } => &[],
+        Op::Conv { .. }
+        | Op::ConvInputGrad { .. }
+        | Op::ConvWeightGrad { .. }
+        | Op::MaxPool(_)
+        | Op::MaxPoolIndex(_)
+        | Op::MaxPoolGrad { .. }
+        | Op::SumPool(_)
+        | Op::SumPoolGrad { .. } => &[],
+    }
+}
 
 /// The simplified graph.
 pub fn run(graph: &Graph) -> Graph {
@@ -76,8 +86,8 @@ pub fn run(graph: &Graph) -> Graph {
     // A round settles at least one node; the bound makes two rules that undo one another a slow
     // compile and not a hang.
     for _ in 0..=graph.nodes.len() {
-        let (next, changed) = round(&graph);
-        graph = dce::run(&next);
+        let (next, changed) = round(graph);
+        graph = dce::sweep(next);
         if !changed {
             break;
         }
@@ -86,27 +96,54 @@ pub fn run(graph: &Graph) -> Graph {
 }
 
 /// One walk over all nodes; says whether a rule applied.
-fn round(graph: &Graph) -> (Graph, bool) {
-    let uses = uses(graph);
-    let mut rebuild = Rebuild::new(graph);
-    let mut new_uses: HashMap<NodeId, usize> = HashMap::new();
+fn round(graph: Graph) -> (Graph, bool) {
+    let uses = uses(&graph);
+    let (mut rebuild, nodes) = Rebuild::take(graph);
+    let mut new_uses: Vec<usize> = vec![0; uses.len()];
+    let mut sums = Sums::default();
     let mut changed = false;
-    for id in graph.nodes.keys() {
-        let node = rebuild.renamed(id);
+    for (id, node) in nodes {
+        let node = rebuild.renamed(node);
         rebuild.emit.builder.set_origin(node.origin);
-        let mut site = Site { emit: &mut rebuild.emit, uses: &new_uses, node: &node };
-        let new = match RULES.iter().find_map(|rule| rule(&mut site)) {
+        let mut site =
+            Site { emit: &mut rebuild.emit, uses: &new_uses, sums: &mut sums, node: &node };
+        let new = rules(&node.op).iter().find_map(|rule| rule(&mut site));
+        let new = match new {
             Some(new) => {
+                debug_assert_eq!(rebuild.emit.ty(new), &node.ty, "a rewrite keeps the type");
                 changed = true;
                 rebuild.replace(id, new);
                 new
             }
-            None => rebuild.keep(id),
+            None => rebuild.put(id, node),
         };
-        debug_assert_eq!(rebuild.emit.ty(new), &node.ty, "a rewrite keeps the type");
-        *new_uses.entry(new).or_default() += uses[id.index()];
+        if new_uses.len() <= new.index() {
+            new_uses.resize(2 * new.index() + 1, 0);
+        }
+        new_uses[new.index()] += uses[id.index()];
     }
     (rebuild.finish(), changed)
+}
+
+/// The sums of a graph that grows, by what they add up.
+#[derive(Default)]
+struct Sums {
+    of: FxHashMap<NodeId, Vec<NodeId>>,
+    /// How many nodes have been looked at.
+    seen: usize,
+}
+
+impl Sums {
+    /// The sums over elements of a value that the graph has by now.
+    fn of(&mut self, graph: &Graph, value: NodeId) -> &[NodeId] {
+        for id in (self.seen..graph.nodes.len()).map(NodeId::from_index) {
+            if let Node { op: Op::Reduce(Reduce::Sum, _), args, .. } = &graph.nodes[id] {
+                self.of.entry(args[0]).or_default().push(id);
+            }
+        }
+        self.seen = graph.nodes.len();
+        self.of.get(&value).map_or(&[], |sums| sums)
+    }
 }
 
 /// How often each node is an argument, an output or an update.
@@ -122,7 +159,8 @@ fn uses(graph: &Graph) -> Vec<usize> {
 /// A node that rules look at; its arguments are in the new graph, it is not yet.
 struct Site<'a> {
     emit: &'a mut Emit,
-    uses: &'a HashMap<NodeId, usize>,
+    uses: &'a [usize],
+    sums: &'a mut Sums,
     node: &'a Node,
 }
 
@@ -150,7 +188,7 @@ impl Site<'_> {
     /// Whether nothing else uses an argument, so that what it computes can be changed. Nodes
     /// that this round made are not known yet; the next round knows them.
     fn only_use(&self, node: NodeId) -> bool {
-        self.uses.get(&node) == Some(&1)
+        self.uses.get(node.index()) == Some(&1)
     }
 
     /// The scalar that all elements are, where the value is made of one.

@@ -44,7 +44,7 @@ use crate::graph::{
 use crate::pass::Pass;
 use crate::pass::emit::Emit;
 use finite::{Norm, guard};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 mod finite;
 
@@ -78,8 +78,13 @@ fn build(graph: &Graph, rule: &Rule, purpose: Purpose, keep_grads: bool) -> Grap
     let loss = graph.output("loss").expect("a graph to train has a loss");
     let mut emit = Emit::resume(graph.clone());
     emit.builder.set_origin(None);
-    let mut instance =
-        Instance { rule, template: &rule.graph, emit, hypers: None, uniforms: HashMap::new() };
+    let mut instance = Instance {
+        rule,
+        template: &rule.graph,
+        emit,
+        hypers: None,
+        uniforms: FxHashMap::default(),
+    };
     let sums = instance.gather(&mut trained, purpose, graph.output(LOSS_WEIGHT));
     if purpose == Purpose::Update {
         instance.penalise(&mut trained);
@@ -169,7 +174,7 @@ struct Instance<'a> {
     /// The nodes of the rule's hyper-parameters, once they are declared.
     hypers: Option<Vec<NodeId>>,
     /// What stands for the rule's `f64` scalars; the same for every parameter.
-    uniforms: HashMap<NodeId, NodeId>,
+    uniforms: FxHashMap<NodeId, NodeId>,
 }
 
 impl Instance<'_> {

@@ -65,7 +65,7 @@ pub fn compare_on(
     match agreement(graph, batch, env, step, &runs) {
         Ok(Agreement { allowed: None }) => {}
         Ok(Agreement { allowed: Some(difference) }) | Err(difference) => {
-            panic!("{what}: {difference}\n{}\n{}", kernels.graph, lowered.program)
+            panic!("{what}: {difference}\n{}\n{}", *kernels.graph, lowered.program)
         }
     }
     (kernels, lowered)

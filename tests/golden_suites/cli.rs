@@ -49,7 +49,6 @@ fn check_marks(case: &Case) -> Result<bool, String> {
         data: None,
         nnc_data: None,
         cache: None,
-        build: String::new(),
         network: false,
         target: Target::detect(),
         memory: None,

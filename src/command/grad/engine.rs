@@ -92,7 +92,7 @@ pub(super) fn prepare(
         let program = Program::new(program, code);
         Box::new(Compiled::new(program, sites, (asked.threads, asked.steps), given))
     };
-    Ok(Prepared { graph: kernels.graph, step })
+    Ok(Prepared { graph: kernels.graph.into_graph(), step })
 }
 
 /// Bytes that the interpreter of loops keeps for each of the program's.

@@ -169,6 +169,14 @@ impl Builder {
         Ok(node)
     }
 
+    /// Adds a node whose type is known, as another graph has it; its arguments are this graph's.
+    pub fn add(&mut self, node: Node) -> NodeId {
+        if let Op::Uniform { stream, .. } = node.op {
+            self.next_stream = self.next_stream.max(stream + 1);
+        }
+        self.graph.nodes.push(node)
+    }
+
     /// Names a value that the caller of a step reads.
     pub fn output(&mut self, name: &str, node: NodeId) {
         self.graph.outputs.push(Output { name: name.into(), node });

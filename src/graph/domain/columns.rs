@@ -6,11 +6,10 @@
 //! the reduced axes differ, and where a node is computed from one of the sums. Fusion asks this
 //! before it unites nodes, lowering takes what it gives.
 
-use super::{Domain, Level, columns, elements, extents, is_view, reduces_last};
-use crate::base::entity::IdMap;
-use crate::graph::data::Graph;
+use super::{Domain, Level};
+use crate::graph::bound::Bound;
 use crate::graph::op::{NodeId, Op};
-use std::collections::HashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// The most sums of one reduction of which each part of the work keeps its own, and each thread
 /// the totals.
@@ -18,9 +17,9 @@ pub const MOST_KEPT: usize = 4096;
 
 /// Whether one of the nodes is computed from one of the sums: these are known only when the nest
 /// has passed over everything (`exp(x - max)` of a `max` over first axes).
-fn reads_any(graph: &Graph, nodes: &[NodeId], sums: &[NodeId]) -> bool {
+fn reads_any(graph: &Bound, nodes: &[NodeId], sums: &[NodeId]) -> bool {
     let Some(&first) = sums.iter().min() else { return false };
-    let mut seen = HashSet::new();
+    let mut seen = FxHashSet::default();
     let mut open: Vec<NodeId> = Vec::new();
     let mut next = |node: NodeId, open: &mut Vec<NodeId>| {
         // Arguments come before uses: nothing before the first sum is computed from it.
@@ -37,24 +36,17 @@ fn reads_any(graph: &Graph, nodes: &[NodeId], sums: &[NodeId]) -> bool {
     false
 }
 
-/// Whether a node reduces axes of which none is the last.
-pub fn sums_columns(graph: &Graph, node: NodeId) -> bool {
-    matches!(graph.nodes[node].op, Op::Reduce(..) | Op::Variance(_))
-        && !is_view(graph, node)
-        && !reduces_last(graph, node)
-}
-
 impl Domain {
     /// The common nest of nodes (arguments before uses) of which some sum columns, and for each
     /// axis whether it is reduced.
-    pub fn columns(graph: &Graph, nodes: &[NodeId]) -> Option<(Domain, Vec<bool>)> {
+    pub fn columns(graph: &Bound, nodes: &[NodeId]) -> Option<(Domain, Vec<bool>)> {
         let (sums, full): (Vec<NodeId>, Vec<NodeId>) =
-            nodes.iter().partition(|&&node| sums_columns(graph, node));
+            nodes.iter().partition(|&&node| graph.sums_columns(node));
         let arg = |node: NodeId| graph.nodes[node].args[0];
-        let shapes: Vec<Vec<usize>> = sums.iter().map(|&sum| extents(graph, arg(sum))).collect();
+        let shapes: Vec<&[usize]> = sums.iter().map(|&sum| graph.extents(arg(sum))).collect();
         let total: usize = shapes.first()?.iter().product();
         let misfit =
-            |&node: &NodeId| elements(graph, node) != total || columns(graph, node).is_some();
+            |&node: &NodeId| graph.elements(node) != total || graph.columns(node).is_some();
         if shapes.iter().any(|shape| shape.iter().product::<usize>() != total)
             || full.iter().any(misfit)
         {
@@ -64,7 +56,7 @@ impl Domain {
             axes: Vec::new(),
             rows: 0,
             reduces: false,
-            levels: IdMap::from_iter(full.iter().map(|&node| (node, Level::Full))),
+            levels: FxHashMap::from_iter(full.iter().map(|&node| (node, Level::Full))),
         };
         domain.cut(graph, &full, total, 1, &shapes)?;
         let direct = |&sum: &NodeId| domain.reads_in_place(graph, arg(sum), Level::Full);
@@ -80,9 +72,9 @@ impl Domain {
     }
 
     /// Which axes a sum of columns reduces.
-    fn reduced(&self, graph: &Graph, sum: NodeId) -> Option<Vec<bool>> {
+    fn reduced(&self, graph: &Bound, sum: NodeId) -> Option<Vec<bool>> {
         let (Op::Reduce(_, axes) | Op::Variance(axes)) = &graph.nodes[sum].op else { return None };
-        let forms = self.forms(&extents(graph, graph.nodes[sum].args[0]), Level::Full)?;
+        let forms = self.forms(graph.extents(graph.nodes[sum].args[0]), Level::Full)?;
         let is_reduced = |axis: usize| axes.iter().any(|&own| forms[own].factors[axis] != 0);
         Some((0..self.axes.len()).map(is_reduced).collect())
     }

@@ -13,9 +13,9 @@
 //! The window of the pooling has no border and few taps; other pooling is `window`'s.
 
 use crate::base::tensor::DType;
-use crate::graph::domain::{Domain, extents};
+use crate::graph::domain::Domain;
 use crate::graph::kernels::{Kernel, KernelKind};
-use crate::graph::{Binary, Graph, NodeId, Op, Window};
+use crate::graph::{Binary, Bound, NodeId, Op, Window};
 use crate::loops::{Access, Affine, Inst, RegId, SlotId, Space};
 use crate::lower::bands::{Bands, Block, Reach, Shape};
 use crate::lower::conv::slide::{self, Slide, Sliding};
@@ -39,7 +39,7 @@ pub struct Pools {
 }
 
 /// The max-pooling of a kernel, if it has one.
-pub fn pools(graph: &Graph, kernel: &Kernel) -> Option<Pools> {
+pub fn pools(graph: &Bound, kernel: &Kernel) -> Option<Pools> {
     let mut found: Option<Pools> = None;
     for &node in &kernel.nodes {
         if let Op::MaxPool(window) | Op::MaxPoolIndex(window) = graph.nodes[node].op {
@@ -67,14 +67,14 @@ pub fn lower(step: &mut Step, kernel: &Kernel, slide: &Slide, pools: &Pools) {
     let name = step.kernel_name(kernel);
     let weights = Weights::new(step, slide.weight, false, slide.groups, &name);
     let [x, y, z] =
-        [slide.operand, slide.node, pools.nodes[0]].map(|node| extents(step.graph, node));
+        [slide.operand, slide.node, pools.nodes[0]].map(|node| step.graph.extents(node));
     let pool = [0, 1].map(|axis| Reach::of(&pools.window, axis));
     let used = [0, 1].map(|axis| pool[axis].length(z[axis + 1]));
     let phases = [0, 1].map(|axis| Phases::forward(&slide.window, axis, used[axis]));
     let rows = composed(&pool[0], &phases[0].reach);
-    let bands = bands(&[&x, &y, &z], &pool[0], &rows, &phases, &slide.window);
+    let bands = bands(&[x, y, z], &pool[0], &rows, &phases, &slide.window);
 
-    let domain = Domain::over(&y);
+    let domain = Domain::over(y);
     let writer = Writer::new(name, bands.partition.parts);
     let nothing = Kernel { kind: kernel.kind, nodes: Vec::new(), results: Vec::new() };
     let mut nest = Nest::new(Values::new(step, writer, domain, &[]), &nothing, &[]);
@@ -146,7 +146,7 @@ fn composed(outer: &Reach, inner: &Reach) -> Reach {
 
 /// How images are cut, by pooled rows; the parts are those of the convolution alone.
 fn bands(
-    [x, y, z]: &[&Vec<usize>; 3],
+    [x, y, z]: &[&[usize]; 3],
     pool: &Reach,
     rows: &Reach,
     phases: &[Phases; 2],

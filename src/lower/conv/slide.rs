@@ -10,7 +10,7 @@
 //!                                 sum kh; sum kw·in; bias; relu } }; what follows } }
 //! ```
 
-use crate::graph::domain::{Domain, extents};
+use crate::graph::domain::Domain;
 use crate::graph::kernels::Kernel;
 use crate::graph::{NodeId, Window};
 use crate::loops::{Access, Affine, RowAxis, SlotId, Stmt, SumAxis, Tile};
@@ -70,7 +70,7 @@ pub struct Sliding {
 
 /// Writes the loops of a convolution and what follows it, and runs them.
 pub fn lower(step: &mut Step, kernel: &Kernel, slide: &Slide) {
-    let shape: [usize; 4] = extents(step.graph, slide.node).try_into().expect("[N, H, W, C]");
+    let shape: [usize; 4] = step.graph.extents(slide.node).try_into().expect("[N, H, W, C]");
     let split = Split::of(step, kernel);
     let (domain, own) = match &split {
         Some(split) => (split.domain.clone(), &split.producers),
@@ -88,7 +88,7 @@ pub fn lower(step: &mut Step, kernel: &Kernel, slide: &Slide) {
     let target = epilogue::target_buffer(step, own, last);
     let name = step.kernel_name(own);
     let weights = Weights::new(step, slide.weight, slide.backward, slide.groups, &name);
-    let read = extents(step.graph, slide.operand);
+    let read = step.graph.extents(slide.operand);
     let phases = [0, 1].map(|axis| match slide.backward {
         false => Phases::forward(&slide.window, axis, shape[axis + 1]),
         true => Phases::backward(&slide.window, axis, shape[axis + 1]),

@@ -14,7 +14,7 @@
 //! ```
 
 use crate::base::tensor::DType;
-use crate::graph::domain::{Domain, extents};
+use crate::graph::domain::Domain;
 use crate::graph::kernels::Kernel;
 use crate::graph::{Binary, NodeId, Window};
 use crate::loops::{
@@ -65,7 +65,7 @@ struct Extents {
 
 /// Writes the loops of a weight's gradient and what follows it, and runs them.
 pub fn lower(step: &mut Step, kernel: &Kernel, grad: &WeightGrad) {
-    let [x, y] = grad.args.map(|arg| extents(step.graph, arg));
+    let [x, y] = grad.args.map(|arg| step.graph.extents(arg));
     let extents = Extents {
         images: y[0],
         out: [y[1], y[2]],
@@ -156,7 +156,7 @@ fn partial_sums(
     extents: &Extents,
     (reads, weights): ([Reads; 2], usize),
 ) -> (BufferId, usize) {
-    let [x, y] = grad.args.map(|arg| crate::graph::domain::extents(step.graph, arg));
+    let [x, y] = grad.args.map(|arg| step.graph.extents(arg));
     let row = |reads: &Reads, shape: &[usize]| reads.columns.length(reads.width) * shape[3];
     let bytes = 4 * (reads[0].rows.step * row(&reads[0], &x) + row(&reads[1], &y));
     let shape = Shape {
@@ -170,7 +170,7 @@ fn partial_sums(
     let partition = Partition::of_rows(extents.images, elements);
     let bands = Bands::new(&shape, partition, &[(reads[0].rows, x[1]), (reads[1].rows, y[1])]);
     let parts = bands.partition.parts;
-    let domain = Domain::over(&crate::graph::domain::extents(step.graph, grad.node));
+    let domain = Domain::over(step.graph.extents(grad.node));
     let partials = step.new_buffer(DType::F32, parts * weights, Space::Scratch);
     let writer = Writer::new(step.kernel_name(kernel), parts);
     let nothing = Kernel { kind: kernel.kind, nodes: Vec::new(), results: Vec::new() };

@@ -10,7 +10,6 @@
 //! input gradient  sum over kh, kw, out    columns in     PATH^T, or panels PATH^TP
 //! ```
 
-use crate::graph::domain::{elements, extents};
 use crate::graph::view::{View, row_major};
 use crate::graph::{NodeId, Op};
 use crate::loops::{Affine, BufferId, Space};
@@ -50,7 +49,7 @@ pub struct Columns {
 impl Weights {
     /// The weight of a forward pass, or of an input gradient.
     pub fn new(step: &mut Step, weight: NodeId, turned: bool, groups: usize, name: &str) -> Self {
-        let [kh, kw, rows, cols] = extents(step.graph, weight)[..] else {
+        let [kh, kw, rows, cols] = step.graph.extents(weight)[..] else {
             unreachable!("a weight [kh, kw, in, out]")
         };
         let columns = if turned { rows } else { cols };
@@ -120,7 +119,7 @@ impl Weights {
 
 /// The parameter that a view is, if it is all of one in its own order.
 fn whole_param(step: &Step, view: &View) -> Option<crate::graph::ParamId> {
-    let covers = elements(step.graph, view.base) == view.extents.iter().product::<usize>();
+    let covers = step.graph.elements(view.base) == view.extents.iter().product::<usize>();
     match step.graph.nodes[view.base].op {
         Op::Param(param) if covers && view.is_whole() => Some(param),
         _ => None,

@@ -18,15 +18,20 @@
 
 use crate::base::entity::Entity;
 use crate::base::tensor::DType;
-use crate::graph::domain::{elements, extents, is_depthwise, is_view, only_joins};
-use crate::graph::{Binary, Graph, NodeId, Op, Unary};
+use crate::graph::domain::only_joins;
+use crate::graph::{Binary, Bound, NodeId, Op, Unary};
 
 /// Values with fewer elements stay in a cache until they are read.
 pub const FEWEST: usize = 1 << 10;
 
 /// For each node, whether its readers compute it again.
-pub fn run(graph: &Graph) -> Vec<bool> {
-    let mut chains = Chains { graph, of: Vec::with_capacity(graph.nodes.len()) };
+pub fn run(graph: &Bound) -> Vec<bool> {
+    let mut chains = Chains {
+        graph,
+        of: Vec::with_capacity(graph.nodes.len()),
+        seen: vec![0; graph.nodes.len()],
+        searches: 0,
+    };
     for id in graph.nodes.keys() {
         let chain = chains.chain(id);
         chains.of.push(chain);
@@ -37,16 +42,19 @@ pub fn run(graph: &Graph) -> Vec<bool> {
 
 /// The chains that nodes end, by node: the value of their size that they read.
 struct Chains<'a> {
-    graph: &'a Graph,
+    graph: &'a Bound,
     of: Vec<Option<NodeId>>,
+    /// For each node, the last search that has met it.
+    seen: Vec<u32>,
+    searches: u32,
 }
 
 impl Chains<'_> {
     /// The value that a node is computed from, if it is the end of a chain.
-    fn chain(&self, id: NodeId) -> Option<NodeId> {
+    fn chain(&mut self, id: NodeId) -> Option<NodeId> {
         let graph = self.graph;
         let node = &graph.nodes[id];
-        let size = elements(graph, id);
+        let size = graph.elements(id);
         if size < FEWEST || !is_cheap(&node.op) {
             return None;
         }
@@ -55,7 +63,7 @@ impl Chains<'_> {
         let mut vectors = Vec::new();
         for &arg in &node.args {
             let (source, plain) = source(graph, arg);
-            if elements(graph, source) == size {
+            if graph.elements(source) == size {
                 let known = self.of[source.index()];
                 tied |= known.is_some();
                 let from = known.unwrap_or(source);
@@ -68,24 +76,41 @@ impl Chains<'_> {
             }
         }
         let whole = whole?;
-        let channels = *extents(graph, id).last()?;
-        let fits = |&vector: &NodeId| [1, channels].contains(&elements(graph, vector));
+        let channels = *graph.extents(id).last()?;
+        let fits = |&vector: &NodeId| [1, channels].contains(&graph.elements(vector));
         if !vectors.iter().all(fits) {
             return None;
         }
         tied |= matches!(graph.nodes[whole].op, Op::Input(_));
-        (tied || vectors.iter().any(|&vector| depends(graph, vector, whole))).then_some(whole)
+        (tied || vectors.iter().any(|&vector| self.depends(vector, whole))).then_some(whole)
+    }
+
+    /// Whether a value is computed from another.
+    fn depends(&mut self, node: NodeId, on: NodeId) -> bool {
+        self.searches += 1;
+        let mut open = vec![node];
+        while let Some(node) = open.pop() {
+            if node == on {
+                return true;
+            }
+            // Arguments come before uses: nothing before `on` is computed from it.
+            let seen = &mut self.seen[node.index()];
+            if node > on && std::mem::replace(seen, self.searches) != self.searches {
+                open.extend(&self.graph.nodes[node].args);
+            }
+        }
+        false
     }
 }
 
 /// What a value is read through, and whether it is read element by element.
-pub fn source(graph: &Graph, mut node: NodeId) -> (NodeId, bool) {
+pub fn source(graph: &Bound, mut node: NodeId) -> (NodeId, bool) {
     let mut plain = true;
-    while is_view(graph, node) {
+    while graph.is_view(node) {
         let arg = graph.nodes[node].args[0];
         plain &= match &graph.nodes[node].op {
             Op::StopGradient => true,
-            Op::Reshape(_) => only_joins(&extents(graph, node), &extents(graph, arg)),
+            Op::Reshape(_) => only_joins(graph.extents(node), graph.extents(arg)),
             _ => false,
         };
         node = arg;
@@ -104,27 +129,11 @@ pub fn is_cheap(op: &Op) -> bool {
     }
 }
 
-/// Whether a value is computed from another.
-fn depends(graph: &Graph, node: NodeId, on: NodeId) -> bool {
-    let mut seen = vec![false; graph.nodes.len()];
-    let mut open = vec![node];
-    while let Some(node) = open.pop() {
-        if node == on {
-            return true;
-        }
-        // Arguments come before uses: nothing before `on` is computed from it.
-        if node > on && !std::mem::replace(&mut seen[node.index()], true) {
-            open.extend(&graph.nodes[node].args);
-        }
-    }
-    false
-}
-
 /// For each node, whether a convolution evaluates it, through views and chains.
-fn read_by_convolutions(graph: &Graph, chains: &[Option<NodeId>]) -> Vec<bool> {
+fn read_by_convolutions(graph: &Bound, chains: &[Option<NodeId>]) -> Vec<bool> {
     let mut read = vec![false; graph.nodes.len()];
     for (id, node) in graph.nodes.iter().rev() {
-        let passes = read[id.index()] && (is_view(graph, id) || chains[id.index()].is_some());
+        let passes = read[id.index()] && (graph.is_view(id) || chains[id.index()].is_some());
         for (position, &arg) in node.args.iter().enumerate() {
             read[arg.index()] |= passes || evaluates(graph, id, position);
         }
@@ -133,11 +142,11 @@ fn read_by_convolutions(graph: &Graph, chains: &[Option<NodeId>]) -> Vec<bool> {
 }
 
 /// Whether an operator can evaluate an argument of its own, so that it need not lie in memory.
-pub fn evaluates(graph: &Graph, id: NodeId, position: usize) -> bool {
+pub fn evaluates(graph: &Bound, id: NodeId, position: usize) -> bool {
     match graph.nodes[id].op {
         // The other argument is the weight.
-        Op::Conv { .. } | Op::ConvInputGrad { .. } => position == 0 && !is_depthwise(graph, id),
-        Op::ConvWeightGrad { .. } => !is_depthwise(graph, id),
+        Op::Conv { .. } | Op::ConvInputGrad { .. } => position == 0 && !graph.is_depthwise(id),
+        Op::ConvWeightGrad { .. } => !graph.is_depthwise(id),
         _ => false,
     }
 }

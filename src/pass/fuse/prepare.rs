@@ -16,81 +16,93 @@
 //! ```
 
 use crate::base::entity::Entity;
-use crate::graph::domain::{extents, is_view, reduces_last};
-use crate::graph::{Binary, Graph, NodeId, Op, Reduce, Unary};
+use crate::graph::{Binary, Bound, Graph, NodeId, Op, Reduce, Unary};
 use crate::pass::emit::Emit;
 use crate::pass::rebuild::Rebuild;
 
 /// The graph, rewritten.
-pub fn run(graph: &Graph) -> Graph {
-    let uses = uses(graph);
+pub fn run(graph: &Graph) -> Bound {
+    let graph = &Bound::new(graph.clone());
+    let uses = Uses::of(graph);
     let mut rebuild = Rebuild::new(graph);
     for (id, node) in graph.nodes.iter() {
         match &node.op {
             Op::Where => {
-                rebuild.keep(id);
-                mask_of_result(&mut rebuild, id);
+                rebuild.keep(id, node);
+                mask_of_result(&mut rebuild, graph, &uses, id);
             }
             Op::Reduce(Reduce::Sum, axes) if axes.len() == graph.ty(node.args[0]).shape.rank() => {
-                own_copy(&mut rebuild, &uses, id);
+                own_copy(&mut rebuild, graph, &uses, id);
             }
-            Op::Reduce(..) | Op::ArgMax(_) if !is_view(graph, id) && between(graph, id) => {
-                axes_last(&mut rebuild, id);
+            Op::Reduce(..) | Op::ArgMax(_) if !graph.is_view(id) && between(graph, id) => {
+                axes_last(&mut rebuild, graph, id);
             }
-            Op::Variance(axes) if reduces_last(graph, id) || between(graph, id) => {
-                two_means(&mut rebuild, id, axes);
+            Op::Variance(axes) if graph.reduces_last(id) || between(graph, id) => {
+                two_means(&mut rebuild, graph, id, axes);
             }
-            _ => {
-                rebuild.keep(id);
-            }
+            _ => drop(rebuild.keep(id, node)),
         }
     }
-    rebuild.finish()
+    Bound::new(rebuild.finish())
 }
 
-/// How often each node is read.
-fn uses(graph: &Graph) -> Vec<usize> {
-    let mut uses = vec![0; graph.nodes.len()];
-    let args = graph.nodes.values().flat_map(|node| node.args.iter().copied());
-    for node in args.chain(graph.roots()) {
-        uses[node.index()] += 1;
+/// Who reads each node.
+struct Uses {
+    /// How often it is read, as an output or update too.
+    count: Vec<usize>,
+    /// The last node that reads it.
+    last: Vec<Option<NodeId>>,
+    /// Whether it is an output or an update.
+    root: Vec<bool>,
+}
+
+impl Uses {
+    fn of(graph: &Graph) -> Uses {
+        let nodes = graph.nodes.len();
+        let mut uses =
+            Uses { count: vec![0; nodes], last: vec![None; nodes], root: vec![false; nodes] };
+        for (id, node) in graph.nodes.iter() {
+            for arg in &node.args {
+                uses.count[arg.index()] += 1;
+                uses.last[arg.index()] = Some(id);
+            }
+        }
+        for node in graph.roots() {
+            uses.count[node.index()] += 1;
+            uses.root[node.index()] = true;
+        }
+        uses
     }
-    uses
 }
 
 /// `x > 0` becomes `where(x > 0, x, 0) > 0` for those who come later: the same truth value, NaN
 /// included (it gives 0).
-fn mask_of_result(rebuild: &mut Rebuild, id: NodeId) {
-    let graph = rebuild.old;
+fn mask_of_result(rebuild: &mut Rebuild, graph: &Bound, uses: &Uses, id: NodeId) {
     let [mask, x, zero] = graph.nodes[id].args[..] else { return };
     let test = &graph.nodes[mask];
     let is_relu = test.op == Op::Binary(Binary::Gt)
         && test.args[0] == x
         && is_zero(graph, test.args[1])
         && is_zero(graph, zero);
-    if !is_relu || graph.roots().any(|root| root == mask) {
+    if !is_relu || uses.root[mask.index()] {
         return;
     }
-    let later = |node: NodeId| graph.nodes[node].args.contains(&mask);
-    if graph.nodes.keys().skip(id.index() + 1).any(later) {
+    if uses.last[mask.index()] > Some(id) {
         let (result, zero) = (rebuild.mapped(id), rebuild.mapped(zero));
         let (Some(result), Some(zero)) = (result, zero) else { return };
+        rebuild.emit.builder.set_origin(graph.nodes[id].origin);
         let again = rebuild.emit.binary(Binary::Gt, result, zero);
         rebuild.replace(mask, again);
     }
 }
 
 /// Whether every element is the constant 0.
-pub fn is_zero(graph: &Graph, mut node: NodeId) -> bool {
-    while is_view(graph, node) {
-        node = graph.nodes[node].args[0];
-    }
-    matches!(graph.nodes[node].op, Op::Const(0.0, _))
+pub fn is_zero(graph: &Bound, node: NodeId) -> bool {
+    matches!(graph.nodes[graph.base(node)].op, Op::Const(0.0, _))
 }
 
 /// A sum over everything of a cheap value that others read too: the sum's own copy of it.
-fn own_copy(rebuild: &mut Rebuild, uses: &[usize], id: NodeId) {
-    let graph = rebuild.old;
+fn own_copy(rebuild: &mut Rebuild, graph: &Graph, uses: &Uses, id: NodeId) {
     let arg = graph.nodes[id].args[0];
     let cheap = matches!(
         graph.nodes[arg].op,
@@ -98,36 +110,33 @@ fn own_copy(rebuild: &mut Rebuild, uses: &[usize], id: NodeId) {
             | Op::Unary(Unary::Abs | Unary::Neg)
             | Op::Where
     );
-    if cheap && uses[arg.index()] > 1 {
+    if cheap && uses.count[arg.index()] > 1 {
         let shared = rebuild.mapped(arg).expect("arguments come before uses");
-        rebuild.keep(arg);
-        rebuild.keep(id);
+        rebuild.keep(arg, &graph.nodes[arg]);
+        rebuild.keep(id, &graph.nodes[id]);
         rebuild.replace(arg, shared);
     } else {
-        rebuild.keep(id);
+        rebuild.keep(id, &graph.nodes[id]);
     }
 }
 
 /// Whether a reduction's axes are neither the last ones nor leave the last one in place.
-fn between(graph: &Graph, id: NodeId) -> bool {
-    let shape = extents(graph, graph.nodes[id].args[0]);
+fn between(graph: &Bound, id: NodeId) -> bool {
+    let shape = graph.extents(graph.nodes[id].args[0]);
     let Some(last) = (0..shape.len()).rev().find(|&axis| shape[axis] != 1) else { return false };
     match &graph.nodes[id].op {
-        Op::Reduce(_, axes) | Op::Variance(axes) => {
-            axes.contains(&last) && !reduces_last(graph, id)
-        }
-        _ => !reduces_last(graph, id),
+        Op::Reduce(_, axes) | Op::Variance(axes) => axes.contains(&last) && !graph.reduces_last(id),
+        _ => !graph.reduces_last(id),
     }
 }
 
 /// A variance as means over the last axes: of `x`, or of its transpose.
-fn two_means(rebuild: &mut Rebuild, id: NodeId, axes: &[usize]) {
-    let graph = rebuild.old;
+fn two_means(rebuild: &mut Rebuild, graph: &Bound, id: NodeId, axes: &[usize]) {
     let node = &graph.nodes[id];
     let rank = graph.ty(node.args[0]).shape.rank();
     let x = rebuild.mapped(node.args[0]).expect("arguments come before uses");
     rebuild.emit.builder.set_origin(node.origin);
-    let (x, axes) = match reduces_last(graph, id) {
+    let (x, axes) = match graph.reduces_last(id) {
         true => (x, axes.to_vec()),
         false => {
             let kept = (0..rank).filter(|axis| !axes.contains(axis));
@@ -146,8 +155,7 @@ fn two_means(rebuild: &mut Rebuild, id: NodeId, axes: &[usize]) {
 }
 
 /// The reduction of a transpose whose reduced axes are last.
-fn axes_last(rebuild: &mut Rebuild, id: NodeId) {
-    let graph = rebuild.old;
+fn axes_last(rebuild: &mut Rebuild, graph: &Graph, id: NodeId) {
     let node = &graph.nodes[id];
     let reduced: Vec<usize> = match &node.op {
         Op::Reduce(_, axes) => axes.clone(),

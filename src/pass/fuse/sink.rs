@@ -20,7 +20,6 @@ use super::again::{FEWEST, is_cheap, source};
 use super::cluster::{Class, Clusters};
 use crate::base::tensor::DType;
 use crate::graph::NodeId;
-use crate::graph::domain::elements;
 use crate::graph::kernels::KernelKind;
 use std::collections::BTreeSet;
 
@@ -50,7 +49,8 @@ impl Clusters<'_> {
                 continue;
             }
             for &node in &cluster.nodes {
-                if let Some(sources) = self.sources(node, index)
+                if self.is_large(node)
+                    && let Some(sources) = self.memory_below(node, index)
                     && self.is_worth(node, index, &sources)
                     && sources.whole.iter().all(|source| !found.contains(source))
                 {
@@ -62,15 +62,19 @@ impl Clusters<'_> {
         found
     }
 
+    /// Whether a node is a value of its own that is large enough to be worth a look.
+    fn is_large(&self, node: NodeId) -> bool {
+        !self.is_root(node)
+            && !self.is_again(node)
+            && self.graph.ty(node).dtype == DType::F32
+            && self.graph.elements(node) >= FEWEST
+    }
+
     /// Whether a node is written, and reading its sources instead costs its readers no more.
     fn is_worth(&self, node: NodeId, own: usize, sources: &Sources) -> bool {
         let readers = self.reading_clusters(node, own);
         let many = sources.whole.len() > 1 && readers.len() > MOST_READERS;
-        !self.is_root(node)
-            && !self.is_again(node)
-            && self.graph.ty(node).dtype == DType::F32
-            && elements(self.graph, node) >= FEWEST
-            && !readers.is_empty()
+        !readers.is_empty()
             && (1..=2).contains(&sources.whole.len())
             && sources.between.len() < MOST_FUNCTIONS
             && !many
@@ -83,7 +87,7 @@ impl Clusters<'_> {
     }
 
     /// What a cheap node is computed from, if all of it is in memory whether or not the node is.
-    fn sources(&self, node: NodeId, own: usize) -> Option<Sources> {
+    fn memory_below(&self, node: NodeId, own: usize) -> Option<Sources> {
         let mut sources = Sources::default();
         let mut open = vec![node];
         while let Some(next) = open.pop() {
@@ -93,9 +97,9 @@ impl Clusters<'_> {
             }
             for &arg in &kept.args {
                 let (from, plain) = source(self.graph, arg);
-                let size = elements(self.graph, from);
-                let whole = size == elements(self.graph, node);
-                if whole && !plain || !whole && size > elements(self.graph, node) / 16 {
+                let size = self.graph.elements(from);
+                let whole = size == self.graph.elements(node);
+                if whole && !plain || !whole && size > self.graph.elements(node) / 16 {
                     return None;
                 }
                 let unwritten = self.cluster_of(from) == Some(own)

@@ -8,21 +8,21 @@ use crate::graph::{Dim, Node, NodeId, Op, Range, Reduce, Shape, Unary};
 pub fn broadcast(site: &mut Site) -> Option<NodeId> {
     let Op::Broadcast(shape) = &site.node.op else { return None };
     let x = site.arg(0);
-    let Node { op, args, ty, .. } = site.of(x).clone();
+    let Node { op, args, ty, .. } = site.of(x);
     if ty.shape == *shape {
         return Some(x);
     }
+    let (&below, is_reshape) = (args.first()?, matches!(op, Op::Reshape(_)));
     // broadcast(broadcast(x)) = broadcast(x)
     if let Op::Broadcast(_) = op {
-        return Some(site.emit.broadcast(args[0], shape));
+        return Some(site.emit.broadcast(below, shape));
     }
     // broadcast([n] as [1, n]) = broadcast([n]): it aligns at the last axis
-    let Op::Reshape(_) = op else { return None };
-    let inner = &site.of(args[0]).ty.shape;
+    let inner = &site.of(below).ty.shape;
     let added = ty.shape.rank().checked_sub(inner.rank())?;
     let (ones, rest) = ty.shape.split_at(added);
     let only_ones = ones.iter().all(|&dim| dim == Dim::Known(1)) && rest == &inner[..];
-    only_ones.then(|| site.emit.broadcast(args[0], shape))
+    (is_reshape && only_ones).then(|| site.emit.broadcast(below, shape))
 }
 
 /// A reshape to its own shape, of another reshape, of equal elements.
@@ -216,29 +216,31 @@ pub fn concat(site: &mut Site) -> Option<NodeId> {
 pub fn reduce(site: &mut Site) -> Option<NodeId> {
     let Op::Reduce(function, axes) = &site.node.op else { return None };
     let x = site.arg(0);
-    let Node { op, args, ty, .. } = site.of(x).clone();
-    let long: Vec<usize> =
-        axes.iter().copied().filter(|&axis| ty.shape[axis] != Dim::Known(1)).collect();
-    if long.is_empty() {
+    let Node { op, args, ty, .. } = site.of(x);
+    let long = |axis: &usize| ty.shape[*axis] != Dim::Known(1);
+    if !axes.iter().any(long) {
         return Some(site.emit.reshape(x, &site.node.ty.shape));
     }
-    if long.len() < axes.len() {
+    if !axes.iter().all(long) {
+        let long = axes.iter().copied().filter(long).collect();
         let reduced = site.emit.op(Op::Reduce(*function, long), &[x]);
         return Some(site.emit.reshape(reduced, &site.node.ty.shape));
     }
     // Σ −x = −Σ x: rounding is symmetric
-    if let (Reduce::Sum, Op::Unary(Unary::Neg)) = (*function, &op) {
-        let sum = site.emit.op(site.node.op.clone(), &[args[0]]);
+    if let (Reduce::Sum, Op::Unary(Unary::Neg)) = (*function, op) {
+        let x = args[0];
+        let sum = site.emit.op(site.node.op.clone(), &[x]);
         return Some(site.emit.neg(sum));
     }
     // max over i of max over j of x = max over i, j of x; a sum would be added in another order
     let Op::Reduce(inner_function, inner) = op else { return None };
-    if inner_function != *function || *function == Reduce::Sum {
+    if inner_function != function || *function == Reduce::Sum {
         return None;
     }
-    let inner_shape: &Shape = &site.of(args[0]).ty.shape;
+    let x = args[0];
+    let inner_shape: &Shape = &site.of(x).ty.shape;
     let kept: Vec<usize> = (0..inner_shape.rank()).filter(|axis| !inner.contains(axis)).collect();
     let mut all: Vec<usize> = inner.iter().copied().chain(axes.iter().map(|&a| kept[a])).collect();
     all.sort_unstable();
-    Some(site.emit.op(Op::Reduce(*function, all), &[args[0]]))
+    Some(site.emit.op(Op::Reduce(*function, all), &[x]))
 }

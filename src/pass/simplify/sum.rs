@@ -17,30 +17,34 @@ use crate::graph::{Binary, Dim, Node, NodeId, Op, Reduce, Shape, Unary};
 
 /// `Σ c·x → c·Σ x`, `Σ x/c → Σ x / c`, `Σ −x → −Σ x`, for a `c` that is the same along the axes.
 pub fn factor(site: &mut Site) -> Option<NodeId> {
-    let Op::Reduce(Reduce::Sum, axes) = site.node.op.clone() else { return None };
+    let Op::Reduce(Reduce::Sum, axes) = &site.node.op else { return None };
     if site.ty().dtype != DType::F32 {
         return None;
     }
     let product = site.arg(0);
-    let Node { op, args, .. } = site.of(product).clone();
+    let Node { op, args, .. } = site.of(product);
     match op {
-        Op::Unary(Unary::Neg) if worth(site, product, args[0], &axes) => {
-            let sum = site.emit.sum(args[0], &axes);
+        Op::Unary(Unary::Neg) => {
+            let x = args[0];
+            if !worth(site, product, x, axes) {
+                return None;
+            }
+            let sum = site.emit.sum(x, axes);
             Some(site.emit.neg(sum))
         }
-        Op::Binary(function @ (Binary::Mul | Binary::Div)) => {
-            let (x, c) = match constant_along(site, args[1], &axes) {
+        &Op::Binary(function @ (Binary::Mul | Binary::Div)) => {
+            let (x, c) = match constant_along(site, args[1], axes) {
                 true => (args[0], args[1]),
-                false if function == Binary::Mul && constant_along(site, args[0], &axes) => {
+                false if function == Binary::Mul && constant_along(site, args[0], axes) => {
                     (args[1], args[0])
                 }
                 false => return None,
             };
-            if !worth(site, product, x, &axes) {
+            if !worth(site, product, x, axes) {
                 return None;
             }
-            let c = without(site, c, &axes);
-            let sum = site.emit.sum(x, &axes);
+            let c = without(site, c, axes);
+            let sum = site.emit.sum(x, axes);
             Some(site.emit.binary(function, sum, c))
         }
         _ => None,
@@ -48,12 +52,15 @@ pub fn factor(site: &mut Site) -> Option<NodeId> {
 }
 
 /// Whether the plain sum costs nothing that is not there already.
-fn worth(site: &Site, product: NodeId, x: NodeId, axes: &[usize]) -> bool {
-    let is_sum = |node: &Node| {
-        node.args.first() == Some(&x)
-            && matches!(&node.op, Op::Reduce(Reduce::Sum, known) if known == axes)
-    };
-    site.only_use(product) || site.emit.graph().nodes.values().any(is_sum)
+fn worth(site: &mut Site, product: NodeId, x: NodeId, axes: &[usize]) -> bool {
+    if site.only_use(product) {
+        return true;
+    }
+    let graph = site.emit.graph();
+    site.sums
+        .of(graph, x)
+        .iter()
+        .any(|&sum| matches!(&graph.nodes[sum].op, Op::Reduce(Reduce::Sum, known) if known == axes))
 }
 
 /// Whether a value is a broadcast that repeats along these axes.

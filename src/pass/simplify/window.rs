@@ -58,13 +58,14 @@ fn is_relu(site: &Site, node: NodeId, mask: NodeId) -> bool {
 /// `Σ max_pool_grad(max_pool_index(x), g) → Σ g` over images, height and width: each `g` is added
 /// in one place. The sum has another order.
 pub fn sum_of_max_pool_grad(site: &mut Site) -> Option<NodeId> {
-    let Op::Reduce(Reduce::Sum, axes) = site.node.op.clone() else { return None };
-    let Node { op: Op::MaxPoolGrad { window, .. }, args, .. } = site.of(site.arg(0)).clone() else {
+    let Op::Reduce(Reduce::Sum, axes) = &site.node.op else { return None };
+    let Node { op: Op::MaxPoolGrad { window, .. }, args, .. } = site.of(site.arg(0)) else {
         return None;
     };
     // Any other index may name no place.
-    if axes != [0, 1, 2] || site.of(args[0]).op != Op::MaxPoolIndex(window) {
+    if *axes != [0, 1, 2] || site.of(args[0]).op != Op::MaxPoolIndex(*window) {
         return None;
     }
-    Some(site.emit.sum(args[1], &axes))
+    let g = args[1];
+    Some(site.emit.sum(g, axes))
 }

@@ -13,7 +13,7 @@
 use super::{Class, Clusters, has_window};
 use crate::base::entity::Entity;
 use crate::base::tensor::DType;
-use crate::graph::domain::{MOST_KEPT, base, elements, extents, is_view, only_joins, sums_columns};
+use crate::graph::domain::{MOST_KEPT, only_joins};
 use crate::graph::view::View;
 use crate::graph::{Binary, NodeId, Op};
 use crate::pass::fuse::again;
@@ -25,6 +25,8 @@ impl Clusters<'_> {
         for (id, node) in self.graph.nodes.iter() {
             let class = self.first_class(id, &node.op);
             self.class.push(class);
+            let uniform = self.first_uniform(id, class);
+            self.uniform.push(uniform);
         }
         // What must lie in memory is not computed again by each reader.
         for (id, node) in self.graph.nodes.iter() {
@@ -47,12 +49,12 @@ impl Clusters<'_> {
             }
             if matches!(node.op, Op::Reshape(_)) {
                 let arg = node.args[0];
-                if !only_joins(&extents(self.graph, id), &extents(self.graph, arg)) {
+                if !only_joins(self.graph.extents(id), self.graph.extents(arg)) {
                     needed.push(arg);
                 }
             }
             for node in needed {
-                let base = base(self.graph, node, |_| false);
+                let base = self.graph.base(node);
                 let is_leaf =
                     matches!(self.graph.nodes[base].op, Op::Input(_) | Op::Param(_) | Op::State(_));
                 let scalar = self.reads_memory_only(id, base) && !is_leaf;
@@ -77,13 +79,13 @@ impl Clusters<'_> {
         if self.graph.ty(id).dtype == DType::F64 {
             return Class::Free;
         }
-        if is_view(self.graph, id) {
+        if self.graph.is_view(id) {
             return Class::View;
         }
         let args = &self.graph.nodes[id].args;
-        let arg_class = |arg: NodeId| self.class[base(self.graph, arg, |_| false).index()];
+        let arg_class = |arg: NodeId| self.class[self.graph.base(arg).index()];
         let cheap_args = args.iter().all(|&arg| arg_class(arg) != Class::Work);
-        let uniform_args = args.iter().all(|&arg| self.is_uniform(arg));
+        let uniform_args = args.iter().all(|arg| self.uniform[arg.index()]);
         match op {
             Op::Input(_) | Op::Param(_) | Op::State(_) | Op::Const(..) => Class::Free,
             Op::Hyper(_) | Op::Step | Op::Extent(_) => Class::Free,
@@ -115,7 +117,7 @@ impl Clusters<'_> {
             _ => false,
         };
         let selects = |user: &NodeId| nodes[*user].op == Op::Where && nodes[*user].args[0] == id;
-        is_relu && zeros(zero) && self.uses[id.index()].iter().all(selects)
+        is_relu && zeros(zero) && self.uses.of(id).iter().all(selects)
     }
 
     /// Whether a node subtracts from a value a vector that is made of sums over its columns, as
@@ -124,8 +126,8 @@ impl Clusters<'_> {
     fn is_centring(&self, id: NodeId) -> bool {
         let nodes = &self.graph.nodes;
         let [x, repeated] = nodes[id].args[..] else { return false };
-        let source = |node: NodeId| base(self.graph, node, |_| false);
-        let small = |node: NodeId| elements(self.graph, node) <= MOST_KEPT;
+        let source = |node: NodeId| self.graph.base(node);
+        let small = |node: NodeId| self.graph.elements(node) <= MOST_KEPT;
         let (x, vector) = (source(x), source(repeated));
         if !matches!(nodes[repeated].op, Op::Broadcast(_)) || !small(vector) || small(x) {
             return false;
@@ -135,27 +137,30 @@ impl Clusters<'_> {
             if !seen.insert(node) {
                 continue;
             }
-            let sums = sums_columns(self.graph, node);
+            let sums = self.graph.sums_columns(node);
             if sums && source(nodes[node].args[0]) == x {
                 return true;
             }
             if !sums {
-                open.extend(nodes[node].args.iter().copied().filter(|&arg| small(arg)));
+                // Nothing before the value is made of it.
+                let args = nodes[node].args.iter().copied();
+                open.extend(args.filter(|&arg| arg > x && small(arg)));
             }
         }
         false
     }
 
-    /// Whether a value depends on nothing but constants and uniform values.
-    pub(super) fn is_uniform(&self, node: NodeId) -> bool {
-        let base = base(self.graph, node, |_| false);
-        let node = &self.graph.nodes[base];
+    /// Whether a value depends on nothing but constants and uniform values; what its arguments do
+    /// is known.
+    fn first_uniform(&self, id: NodeId, class: Class) -> bool {
+        let node = &self.graph.nodes[id];
         match node.op {
+            _ if self.graph.is_view(id) => self.uniform[node.args[0].index()],
             Op::Const(..) => true,
             Op::Cast(_) if self.graph.ty(node.args[0]).dtype == DType::F64 => true,
             _ => {
-                self.class[base.index()] == Class::Cheap
-                    && node.args.iter().all(|&arg| self.is_uniform(arg))
+                class == Class::Cheap
+                    && node.args.iter().all(|&arg| self.uniform[arg.index()])
                     && !node.args.is_empty()
             }
         }
@@ -166,7 +171,7 @@ impl Clusters<'_> {
     pub(super) fn write_out_views(&mut self) {
         let mut views: Vec<Option<View>> = Vec::with_capacity(self.graph.nodes.len());
         for (id, node) in self.graph.nodes.iter() {
-            let shape = extents(self.graph, id);
+            let shape = self.graph.extents(id);
             let whole = Some(View::whole(id, &shape));
             if self.class[id.index()] != Class::View {
                 views.push(whole);
@@ -177,14 +182,14 @@ impl Clusters<'_> {
                 views[arg.index()].as_ref().and_then(|view| view.through(&node.op, &shape));
             if view.is_none() {
                 self.class[arg.index()] = Class::Work;
-                let written = View::whole(arg, &extents(self.graph, arg));
+                let written = View::whole(arg, self.graph.extents(arg));
                 view = written.through(&node.op, &shape);
                 views[arg.index()] = Some(written);
             }
             let view = view.expect("any view of what is in memory");
             let is_alias = view.is_whole()
                 && self.class[view.base.index()] == Class::Work
-                && elements(self.graph, view.base) == elements(self.graph, id);
+                && self.graph.elements(view.base) == self.graph.elements(id);
             if self.root[id.index()] {
                 if is_alias {
                     self.root[view.base.index()] = true;

@@ -10,7 +10,7 @@
 
 use super::{Cluster, Clusters, MOST_POOLED, max_pool_window};
 use crate::base::entity::Entity;
-use crate::graph::domain::{Domain, MOST_KEPT, elements, sums_columns};
+use crate::graph::domain::{Domain, MOST_KEPT};
 use crate::graph::kernels::KernelKind;
 use crate::graph::{Binary, NodeId, Op};
 
@@ -19,27 +19,16 @@ impl Clusters<'_> {
     /// is in cache.
     pub(super) fn join_contractions(&mut self) {
         for index in 0..self.clusters.len() {
-            let Some(cluster) = self.clusters[index].clone() else { continue };
-            if cluster.kind != KernelKind::Rows || cluster.closed {
+            if self.clusters[index].is_none() || !self.is_plain(index) {
                 continue;
             }
-            let mut sources = Vec::new();
-            for &node in &cluster.nodes {
-                self.collect_sources(&self.graph.nodes[node].args, &mut sources);
-            }
+            let mut sources = self.sources_of(index);
             sources.sort_unstable();
             for source in sources.into_iter().rev() {
                 let is_contraction = self.clusters[source]
                     .as_ref()
                     .is_some_and(|cluster| cluster.kind == KernelKind::Contraction);
-                let plain =
-                    Domain::of(self.graph, &cluster.nodes).is_some_and(|domain| !domain.reduces);
-                if source != index
-                    && is_contraction
-                    && plain
-                    && self.try_unite(source, &cluster.nodes)
-                {
-                    self.clusters[index] = None;
+                if source != index && is_contraction && self.try_merge(index, source) {
                     break;
                 }
             }
@@ -63,7 +52,7 @@ impl Clusters<'_> {
             let unread = |&node: &NodeId| {
                 let mut readers = self.readers(node).iter();
                 !self.root[node.index()]
-                    && readers.all(|it| cluster.nodes.contains(it) || pools.nodes.contains(it))
+                    && readers.all(|it| [Some(source), Some(index)].contains(&self.of[it.index()]))
             };
             let is_convolution = cluster.kind == KernelKind::Contraction && self.slides(cluster);
             if is_convolution && cluster.nodes.iter().all(plain) && cluster.nodes.iter().all(unread)
@@ -76,24 +65,21 @@ impl Clusters<'_> {
     /// Sums of columns of what a convolution makes join it, block by block while that is in cache.
     pub(super) fn join_sums(&mut self) {
         for index in 0..self.clusters.len() {
-            let Some(sums) = self.clusters[index].clone() else { continue };
-            if sums.kind != KernelKind::Columns {
+            let Some(sums) = &self.clusters[index] else { continue };
+            if sums.kind != KernelKind::Columns || !self.adds_up_parts(sums) {
                 continue;
             }
-            let mut sources = Vec::new();
-            for &node in &sums.nodes {
-                self.collect_sources(&self.graph.nodes[node].args, &mut sources);
-            }
+            let mut sources = self.sources_of(index);
             sources.sort_unstable();
-            let into = sources.into_iter().rev().find(|&source| {
-                let source = self.clusters[source].as_ref().expect("a live cluster");
-                self.slides(source)
-                    && self.share_elements(&source.nodes, &sums.nodes)
-                    && self.adds_up_parts(&sums)
-                    && self.sums_together(&source.nodes, &sums.nodes)
-            });
-            if let Some(into) = into {
-                self.unite(index, into);
+            for source in sources.into_iter().rev() {
+                let cluster = self.clusters[source].as_ref().expect("a live cluster");
+                if self.slides(cluster)
+                    && self.share_elements(source, index)
+                    && self.sums_together(source, index)
+                {
+                    self.unite(index, source);
+                    break;
+                }
             }
         }
     }
@@ -109,7 +95,7 @@ impl Clusters<'_> {
     /// Whether sums are added up part by part of the first axis.
     fn adds_up_parts(&self, sums: &Cluster) -> bool {
         let kept = |&node: &NodeId| {
-            !sums_columns(self.graph, node) || elements(self.graph, node) <= MOST_KEPT
+            !self.graph.sums_columns(node) || self.graph.elements(node) <= MOST_KEPT
         };
         let domain = Domain::columns(self.graph, &sums.nodes);
         domain.is_some_and(|(_, reduced)| reduced[0]) && sums.nodes.iter().all(kept)

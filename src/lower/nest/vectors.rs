@@ -10,7 +10,7 @@
 //! running = running + 0.1·(mean - running)   parts, global buffer
 //! ```
 
-use crate::graph::domain::{Domain, MOST_KEPT, base, elements};
+use crate::graph::domain::{Domain, MOST_KEPT};
 use crate::graph::kernels::Kernel;
 use crate::graph::{NodeId, Op};
 use crate::loops::Space;
@@ -53,7 +53,8 @@ fn follows_totals(step: &mut Step, kernel: &Kernel) -> bool {
     }
     let mut found = false;
     while let Some(node) = open.pop() {
-        let source = base(graph, node, |node| kernel.nodes.contains(&node) || step.in_memory(node));
+        let source =
+            graph.base_or(node, |node| kernel.nodes.contains(&node) || step.in_memory(node));
         if kernel.nodes.contains(&source) {
             continue;
         }
@@ -68,7 +69,7 @@ fn follows_totals(step: &mut Step, kernel: &Kernel) -> bool {
         if step.program.buffers[buffer].space != Space::Thread {
             return false;
         }
-        found |= elements(graph, source) > 1;
+        found |= graph.elements(source) > 1;
     }
     found
 }
