@@ -86,7 +86,7 @@ fn what_passes_a_limit_is_refused_with_its_code() {
             "E0112",
             format!(
                 "{}train m {{\n    loss = mse\n    optimizer = adam\n}}\n",
-                repeated(1000, "dense(8) |> relu")
+                repeated(2500, "dense(8) |> relu")
             ),
         ),
         (

@@ -6,7 +6,7 @@
 
 use crate::base::units::grouped;
 use crate::graph::{Graph, NodeId, Op};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// The row of operators in the model's own body.
 const OPERATORS: &str = "(operators)";
@@ -46,6 +46,7 @@ pub(crate) fn layers(graph: &Graph) -> Vec<Layer> {
         }
     }
     let mut layers: Vec<Layer> = Vec::new();
+    let mut known: HashMap<&str, usize> = HashMap::new();
     for (id, node) in graph.nodes.iter().filter(|(id, _)| needed.contains(id)) {
         let path = node.origin.map_or("", |origin| graph.origins.get(origin).path.as_str());
         let path = match path.split('.').next().unwrap_or_default() {
@@ -53,20 +54,16 @@ pub(crate) fn layers(graph: &Graph) -> Vec<Layer> {
             "" => OPERATORS,
             first => first,
         };
-        let index = match layers.iter().position(|layer| layer.path == path) {
-            Some(known) => known,
-            None => {
-                let layer = Layer {
-                    path: path.to_owned(),
-                    output: String::new(),
-                    parameters: 0,
-                    flops: 0,
-                    activation: 0,
-                };
-                layers.push(layer);
-                layers.len() - 1
-            }
-        };
+        let index = *known.entry(path).or_insert_with(|| {
+            layers.push(Layer {
+                path: path.to_owned(),
+                output: String::new(),
+                parameters: 0,
+                flops: 0,
+                activation: 0,
+            });
+            layers.len() - 1
+        });
         let layer = &mut layers[index];
         let elements: usize = node.ty.shape.at(1).iter().product();
         if let Op::Param(_) = node.op {

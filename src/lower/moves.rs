@@ -213,7 +213,7 @@ fn concat(step: &mut Step, kernel: &kernels::Kernel, node: NodeId, axis: usize) 
             continue;
         }
         match step.graph.nodes[step.graph.base(arg)].op {
-            Op::Const(value, _) => fill_part(step, to, (offset, &strides), &shape, value, &name),
+            Op::Const(value, _) => fill_part(step, to, (offset, &strides), shape, value, &name),
             _ => {
                 let view = step.view(arg);
                 copy(step, &view, to, offset, &strides, &name);
@@ -241,9 +241,9 @@ fn pad(
     let to = step.result_buffer(node);
     let shape = step.graph.extents(node);
     let name = step.kernel_name(kernel);
-    fill(step, to, &shape, value, &format!("{name}.border"));
+    fill(step, to, shape, value, &format!("{name}.border"));
     let view = step.view(step.graph.nodes[node].args[0]);
-    let strides = true_strides(&shape);
+    let strides = true_strides(shape);
     let offset =
         amounts.iter().zip(&strides).map(|(&(before, _), stride)| before as i64 * stride).sum();
     if view.extents.iter().all(|&extent| extent > 0) {
@@ -259,12 +259,12 @@ fn scatter(step: &mut Step, kernel: &kernels::Kernel, node: NodeId, axis: usize)
     let to = step.result_buffer(node);
     let shape = graph.extents(node);
     let name = step.kernel_name(kernel);
-    fill(step, to, &shape, 0.0, &format!("{name}.zeros"));
+    fill(step, to, shape, 0.0, &format!("{name}.zeros"));
 
     let (index_view, values_view) = (step.view(index), step.view(values));
     let rank = index_view.extents.len();
     let site = step.site(node);
-    let strides = true_strides(&shape);
+    let strides = true_strides(shape);
     let outer: Vec<usize> = (0..values_view.extents.len())
         .filter(|position| !(axis..axis + rank).contains(position))
         .filter(|&position| values_view.extents[position] != 1)

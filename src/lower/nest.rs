@@ -543,12 +543,12 @@ impl<'s, 'a> Nest<'s, 'a> {
         let graph = self.values.step.graph;
         let arg = graph.nodes[node].args[0];
         let shape = graph.extents(arg);
-        let forms = self.values.domain.forms(&shape, Level::Full).expect("a row's columns");
+        let forms = self.values.domain.forms(shape, Level::Full).expect("a row's columns");
         let value = self.values.value(arg, &forms);
         match task {
             Task::Reduce(_, op) => (op, value),
             Task::Largest(_) => (Reduce::Max, value),
-            Task::Index(_) => (Reduce::Min, self.index_of_largest(node, value, &forms, &shape)),
+            Task::Index(_) => (Reduce::Min, self.index_of_largest(node, value, &forms, shape)),
         }
     }
 

@@ -320,7 +320,7 @@ pub fn shared(step: &mut Step, node: NodeId, reads: &Reads, rows: usize, name: &
     let shape = step.graph.extents(node);
     let elements = shape[1..].iter().product();
     let bands = Bands::whole(shape[0], rows, Partition::of_rows(shape[0], elements));
-    let domain = Domain::over(&shape);
+    let domain = Domain::over(shape);
     let writer = Writer::new(format!("{name}.border"), bands.partition.parts);
     let nothing = Kernel { kind: KernelKind::Move, nodes: Vec::new(), results: Vec::new() };
     let mut nest = Nest::new(Values::new(step, writer, domain, &[]), &nothing, &[]);

@@ -402,8 +402,8 @@ impl<'a> Step<'a> {
         }
         self.source = Some(root);
         let shape = self.graph.extents(root);
-        let view = View::whole(root, &shape);
-        moves::copy_between(self, (from, &view), to, 0, &row_major(&shape), name);
+        let view = View::whole(root, shape);
+        moves::copy_between(self, (from, &view), to, 0, &row_major(shape), name);
         true
     }
 

@@ -202,7 +202,7 @@ fn contraction<K: std::hash::Hash + Eq + Clone>(
         c: slot(target),
         bias: bias_buffer.map(slot),
     };
-    let c_batch = row_major(&shape)[..rank - 2].to_vec();
+    let c_batch = row_major(shape)[..rank - 2].to_vec();
     let bias = fused.bias.as_ref().map(|view| view.offset);
     let unit = extent / lead;
     let relu = fused.relu;

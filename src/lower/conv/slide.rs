@@ -93,7 +93,7 @@ pub fn lower(step: &mut Step, kernel: &Kernel, slide: &Slide) {
         false => Phases::forward(&slide.window, axis, shape[axis + 1]),
         true => Phases::backward(&slide.window, axis, shape[axis + 1]),
     });
-    let bands = bands(shape, &read, &phases, &slide.window);
+    let bands = bands(shape, read, &phases, &slide.window);
     let writer = Writer::new(name.clone(), bands.partition.parts);
     let mut nest = Nest::new(Values::new(step, writer, domain, &own.nodes), own, &fused.nodes);
     let values = &mut nest.values;

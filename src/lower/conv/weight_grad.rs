@@ -158,7 +158,7 @@ fn partial_sums(
 ) -> (BufferId, usize) {
     let [x, y] = grad.args.map(|arg| step.graph.extents(arg));
     let row = |reads: &Reads, shape: &[usize]| reads.columns.length(reads.width) * shape[3];
-    let bytes = 4 * (reads[0].rows.step * row(&reads[0], &x) + row(&reads[1], &y));
+    let bytes = 4 * (reads[0].rows.step * row(&reads[0], x) + row(&reads[1], y));
     let shape = Shape {
         images: extents.images,
         rows: extents.out[0],

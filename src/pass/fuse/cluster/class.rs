@@ -172,18 +172,18 @@ impl Clusters<'_> {
         let mut views: Vec<Option<View>> = Vec::with_capacity(self.graph.nodes.len());
         for (id, node) in self.graph.nodes.iter() {
             let shape = self.graph.extents(id);
-            let whole = Some(View::whole(id, &shape));
+            let whole = Some(View::whole(id, shape));
             if self.class[id.index()] != Class::View {
                 views.push(whole);
                 continue;
             }
             let arg = node.args[0];
             let mut view =
-                views[arg.index()].as_ref().and_then(|view| view.through(&node.op, &shape));
+                views[arg.index()].as_ref().and_then(|view| view.through(&node.op, shape));
             if view.is_none() {
                 self.class[arg.index()] = Class::Work;
                 let written = View::whole(arg, self.graph.extents(arg));
-                view = written.through(&node.op, &shape);
+                view = written.through(&node.op, shape);
                 views[arg.index()] = Some(written);
             }
             let view = view.expect("any view of what is in memory");
