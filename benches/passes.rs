@@ -5,7 +5,7 @@
 use criterion::{Criterion, criterion_group, criterion_main};
 use nnc::base::source::Sources;
 use nnc::codegen::{self, Target};
-use nnc::command::{Wanted, check};
+use nnc::command::{CheckOptions, check};
 use nnc::driver::{Request, Session};
 use nnc::elaborate::{PRELUDE, PRELUDE_NAME};
 use nnc::lower::{self, Globals, plan};
@@ -113,10 +113,10 @@ fn deep(criterion: &mut Criterion) {
         );
         std::fs::write(&file, text).expect("writable");
         let request = Request { file, ..request() };
-        let wanted = Wanted { threads: 2, time: false };
+        let options = CheckOptions { threads: 2, time: false };
         group.bench_function(format!("check {layers} layers"), |bencher| {
             bencher
-                .iter(|| check(&mut Session::new(None), &request, wanted).expect("a good model"));
+                .iter(|| check(&mut Session::new(None), &request, options).expect("a good model"));
         });
     }
     group.finish();

@@ -65,7 +65,7 @@ fn words(text: &str) -> String {
 /// What is found in a file, with fixes, and the texts.
 fn findings(file: &Path) -> (Vec<Diagnostic>, Sources) {
     let mut session = Session::new(None);
-    match command::check(&mut session, &request(file), command::Wanted::default()) {
+    match command::check(&mut session, &request(file), command::CheckOptions::default()) {
         Ok(report) => (report.warnings, session.sources),
         Err(Failure::Program { diagnostics, sources }) => (diagnostics, *sources),
         Err(_) => panic!("{file:?}"),
@@ -166,7 +166,7 @@ fn every_intended_program_is_sound() {
         let checked = command::check(
             &mut Session::new(None),
             &request(copy.path()),
-            command::Wanted::default(),
+            command::CheckOptions::default(),
         );
         match checked {
             Ok(report) => assert!(report.warnings.is_empty(), "{file:?}: {:?}", report.warnings),
@@ -190,7 +190,11 @@ const ELSEWHERE: [&str; 6] = [
 fn the_corpus_covers_every_code() {
     let mut found: BTreeSet<&str> = ELSEWHERE.into_iter().collect();
     for file in corpus() {
-        match command::check(&mut Session::new(None), &request(&file), command::Wanted::default()) {
+        match command::check(
+            &mut Session::new(None),
+            &request(&file),
+            command::CheckOptions::default(),
+        ) {
             Ok(report) => found.extend(report.warnings.iter().map(|warning| warning.code)),
             Err(Failure::Program { diagnostics, .. }) => {
                 // One mistake is one finding.

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use nnc::base::rng::{Sequence, hash_name};
 use nnc::base::schema::{Field, Preparation, Schema};
 use nnc::base::tensor::{DType, Tensor};
-use nnc::data::{Argument, Literal, Pictures, SourceRequest};
+use nnc::data::{Argument, Literal, Preprocessor, SourceRequest};
 use nnc::run::{RunFolder, RunInfo};
 use nnc::runtime::checkpoint::{Checkpoint, Identity, Snapshot};
 use nnc::runtime::weights;
@@ -206,7 +206,7 @@ fn bombs(folder: &Path) {
         oddities: Vec::new(),
         pixels: 0,
     };
-    let pictures = Pictures::new(&images, &schema).expect("a source of images");
+    let pictures = Preprocessor::new(&images, &schema).expect("a source of images");
     let read = |file: &[u8]| pictures.image(file, &mut vec![0; pictures.bytes()]).is_ok();
     let bounded = |name: &str, read: &dyn Fn() -> bool| {
         let (taken, peak) = measured(read);

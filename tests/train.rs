@@ -260,7 +260,7 @@ train net on drawn {
     let (_, run) = case.prepare(&[]);
     for threads in [1, 2, 5] {
         let file = case.folder.path().join("main.nn");
-        let wanted = command::Wanted { threads, time: false };
+        let wanted = command::CheckOptions { threads, time: false };
         let report = command::check(&mut Session::new(None), &request(&file), wanted);
         assert_eq!(report.expect("a sound program").arena(), run.arena(threads));
     }
@@ -401,7 +401,7 @@ fn a_warm_up_as_long_as_the_run_is_refused() {
         Ok(_) => panic!("a warm-up of 40 steps does not fit 29"),
         Err(other) => panic!("{other:?}"),
     }
-    command::check(&mut session, &request(&file), command::Wanted::default())
+    command::check(&mut session, &request(&file), command::CheckOptions::default())
         .expect("three epochs are long enough");
 }
 

@@ -6,7 +6,7 @@ use super::{Common, diff, machine, render, write};
 use crate::base::diagnostic::{Diagnostic, Severity};
 use crate::base::source::Sources;
 use crate::command;
-use crate::command::Wanted;
+use crate::command::CheckOptions;
 use crate::driver::{self, Failure, Fixed};
 use clap::{Args, ValueEnum};
 use std::path::Path;
@@ -111,12 +111,12 @@ impl Check {
     /// Checks the model that is meant, or each of several.
     fn checked(&self, request: &driver::Request) -> Result<Checked, Failure> {
         let threads = threads(self.threads);
-        let wanted = Wanted { threads, time: self.time };
+        let options = CheckOptions { threads, time: self.time };
         let mut checked = Checked::default();
         let mut first = driver::Session::new(None);
         for request in driver::each_model(&mut first, request)? {
             let mut session = first.beside();
-            match command::check(&mut session, &request, wanted) {
+            match command::check(&mut session, &request, options) {
                 Ok(report) => {
                     driver::merge(&mut checked.found, report.warnings.clone());
                     checked.sources = session.sources;

@@ -10,7 +10,7 @@ use crate::base::table::{Column, Table};
 use crate::driver::Failure;
 use crate::run;
 use crate::run::{
-    ClassCounts, Details, Evaluation, Judged, NumberErrors, Said, SplitName, Worst, put_scores,
+    ClassCounts, Details, Evaluated, Evaluation, NumberErrors, Said, SplitName, Worst, put_scores,
 };
 use crate::runtime::pool::Pool;
 use clap::{Args, ValueEnum};
@@ -67,10 +67,10 @@ impl Eval {
         let limit = self.limit.map(|limit| limit as usize);
         let evaluation = run::evaluation(&request, &model, split, limit, &watch)?;
         let mut pool = threads::pool(Pool::adaptive, threads(self.threads));
-        let judged = evaluation.judge(&mut pool, self.worst)?;
+        let evaluated = evaluation.evaluate_split(&mut pool, self.worst)?;
         let text = match self.json {
-            true => format!("{}\n", self.json(&evaluation, &judged)),
-            false => self.text(&evaluation, &judged),
+            true => format!("{}\n", self.json(&evaluation, &evaluated)),
+            false => self.text(&evaluation, &evaluated),
         };
         write::out(&text)?;
         Ok(0)
@@ -84,21 +84,21 @@ impl Eval {
         }
     }
 
-    fn text(&self, evaluation: &Evaluation, judged: &Judged) -> String {
+    fn text(&self, evaluation: &Evaluation, evaluated: &Evaluated) -> String {
         let mut text = String::new();
         let samples = evaluation.data.test.count();
         if let Some(notice) = &evaluation.data.notice {
             eprintln!("note: {notice}");
         }
         let mut line = format!("{:<8}", self.split_name());
-        push_scores(&mut line, "", &judged.scores);
+        push_scores(&mut line, "", &evaluated.scores);
         let of = (evaluation.data.source, evaluation.weights.shown());
         line.push_str(&format!("  ({samples} samples of {}, weights of {})", of.0, of.1));
         let _ = writeln!(text, "{}", fitted(&line, write::width()));
-        if !judged.scores.loss.is_finite() {
+        if !evaluated.scores.loss.is_finite() {
             eprintln!("warning: the loss is not finite");
         }
-        match &judged.details {
+        match &evaluated.details {
             Details::Classes(classes) => {
                 if classes.positions > 1 {
                     let (right, all) = classes.right();
@@ -130,14 +130,14 @@ impl Eval {
         text
     }
 
-    fn json(&self, evaluation: &Evaluation, judged: &Judged) -> Value {
+    fn json(&self, evaluation: &Evaluation, evaluated: &Evaluated) -> Value {
         let mut object = Map::new();
         object.insert("split".into(), json!(self.split_name()));
         object.insert("model".into(), json!(evaluation.model));
         object.insert("weights".into(), json!(evaluation.weights.to_string_lossy().into_owned()));
         object.insert("data".into(), json!(evaluation.data.source));
         object.insert("samples".into(), json!(evaluation.data.test.count()));
-        put_scores(&mut object, "", &judged.scores);
+        put_scores(&mut object, "", &evaluated.scores);
         object.insert("task".into(), json!(evaluation.task()));
         let worst = |worst: &[Worst]| {
             let one = |it: &Worst| {
@@ -150,7 +150,7 @@ impl Eval {
             };
             worst.iter().map(one).collect::<Value>()
         };
-        match &judged.details {
+        match &evaluated.details {
             Details::Classes(classes) => {
                 let names = (0..classes.each.len()).map(|it| class_name(evaluation, classes, it));
                 let (right, all) = classes.right();

@@ -7,7 +7,7 @@ use crate::base::csv;
 use crate::base::shown::Show;
 use crate::base::task::Task;
 use crate::command;
-use crate::command::{Answer, Predictor, Question, RawOutputs};
+use crate::command::{PredictInput, Prediction, Predictor, RawOutputs};
 use crate::driver::Failure;
 use crate::run;
 use crate::runtime::pool::Pool;
@@ -61,8 +61,8 @@ impl Predict {
         let mut unread = 0;
         let mut started = false;
         let top = self.top as usize;
-        predictor.ask(&questions, &mut pool, top, &mut |question, answer, output| {
-            if let Answer::Unreadable(reason) = &answer {
+        predictor.predict(&questions, &mut pool, top, &mut |question, answer, output| {
+            if let Prediction::Unreadable(reason) = &answer {
                 unread += 1;
                 eprintln!("error: {}: {}", question.name().shown(), reason.shown());
             }
@@ -114,8 +114,8 @@ impl Predict {
     fn print(
         &self,
         predictor: &Predictor,
-        question: &Question,
-        answer: &Answer,
+        question: &PredictInput,
+        answer: &Prediction,
         text: &mut String,
     ) {
         let name = question.name();
@@ -127,38 +127,38 @@ impl Predict {
         let positions =
             |classes: &[(String, usize)]| -> usize { classes.iter().map(|(_, count)| count).sum() };
         let parts: Vec<String> = match answer {
-            Answer::Classes(classes) if self.csv => classes
+            Prediction::Classes(classes) if self.csv => classes
                 .iter()
                 .flat_map(|(class, number)| [csv::cell(class), format!("{number:.6}")])
                 .collect(),
-            Answer::Classes(classes) if sure => {
+            Prediction::Classes(classes) if sure => {
                 let part = |(class, number): &(String, f64)| {
                     format!("{} {:.2} %", class.shown(), 100.0 * number)
                 };
                 classes.iter().map(part).collect()
             }
-            Answer::Classes(classes) => classes
+            Prediction::Classes(classes) => classes
                 .iter()
                 .map(|(class, number)| format!("{} {number:.4}", class.shown()))
                 .collect(),
-            Answer::Positions(counts) if self.csv => {
+            Prediction::Positions(counts) if self.csv => {
                 let of = |class: &String| counts.iter().find(|(name, _)| name == class);
                 let count = |class| of(class).map_or(0, |(_, count)| *count).to_string();
                 predictor.classes().iter().map(count).collect()
             }
-            Answer::Positions(counts) => {
+            Prediction::Positions(counts) => {
                 let all = positions(counts) as f64;
                 let part = |(class, count): &(String, usize)| {
                     format!("{} {:.2} %", class.shown(), 100.0 * *count as f64 / all)
                 };
                 counts.iter().map(part).collect()
             }
-            Answer::Values(values) if !self.csv && values.len() > MOST_NUMBERS => {
+            Prediction::Values(values) if !self.csv && values.len() > MOST_NUMBERS => {
                 vec![in_short(predictor, values)]
             }
-            Answer::Values(values) => values.iter().map(f32::to_string).collect(),
+            Prediction::Values(values) => values.iter().map(f32::to_string).collect(),
             // It has been told on standard error.
-            Answer::Unreadable(_) => return,
+            Prediction::Unreadable(_) => return,
         };
         text.push_str(&match self.csv {
             true => csv::row(std::iter::once(csv::cell(&name)).chain(parts)),
@@ -191,21 +191,21 @@ fn is_sure(task: Task) -> bool {
     }
 }
 
-fn json_line(predictor: &Predictor, name: &str, answer: &Answer) -> serde_json::Value {
+fn json_line(predictor: &Predictor, name: &str, answer: &Prediction) -> serde_json::Value {
     let number = if is_sure(predictor.task()) { "probability" } else { "score" };
     match answer {
-        Answer::Classes(classes) => {
+        Prediction::Classes(classes) => {
             let top = classes.iter().map(|(class, it)| json!({ "class": class, number: it }));
             json!({ "file": name, "top": top.collect::<Vec<_>>() })
         }
-        Answer::Positions(counts) => {
+        Prediction::Positions(counts) => {
             let counts =
                 counts.iter().map(|(class, it)| json!({ "class": class, "positions": it }));
             json!({ "file": name, "classes": counts.collect::<Vec<_>>() })
         }
-        Answer::Values(values) => {
+        Prediction::Values(values) => {
             json!({ "file": name, "shape": predictor.shape(), "output": values })
         }
-        Answer::Unreadable(reason) => json!({ "file": name, "error": reason }),
+        Prediction::Unreadable(reason) => json!({ "file": name, "error": reason }),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Options;
 use super::series;
-use super::train::{self, Asked, Training};
+use super::train::{self, RunOptions, Training};
 use crate::driver::Failure;
 use crate::run::{Place, RunFolder, Series};
 use clap::Args;
@@ -58,7 +58,7 @@ impl Run {
             return series::run(&series, &self.training, &self.options, &stop);
         }
         let request = self.options.request(&file, true)?;
-        let asked = Asked {
+        let asked = RunOptions {
             request,
             settings: self.training.settings()?,
             place,

@@ -1,7 +1,7 @@
 //! Several runs in turn: the folds of a cross-validation, and `nnc sweep`; a table of what came of
 //! them.
 
-use super::train::{self, Asked, STOPPED, Said, Training};
+use super::train::{self, RunOptions, STOPPED, Said, Training};
 use super::{Options, write};
 use crate::base::shown::Show;
 use crate::base::table::{Column, Table};
@@ -76,7 +76,7 @@ pub fn run(
         if !training.quiet && !training.json {
             eprintln!("run {} of {}: {}", index + 1, members.len(), member.name.shown());
         }
-        let asked = Asked {
+        let asked = RunOptions {
             force: false,
             request: job.request.clone(),
             settings: Vec::new(),

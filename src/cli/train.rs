@@ -123,7 +123,7 @@ fn flags(flags: &[(&str, Option<String>)]) -> Vec<Setting> {
 }
 
 /// A run that the command line asks for.
-pub struct Asked<'a> {
+pub struct RunOptions<'a> {
     /// What to compile.
     pub request: driver::Request,
     /// What is set on the command line.
@@ -158,7 +158,7 @@ impl Said {
 }
 
 /// What is asked for, as the driver has it.
-pub fn job(asked: &Asked<'_>) -> Result<Job, Failure> {
+pub fn job(asked: &RunOptions<'_>) -> Result<Job, Failure> {
     let overrides = asked.training.overrides();
     let mut job = run::job(asked.request.clone(), &asked.settings, overrides, asked.place.clone())?;
     job.force = asked.force;
@@ -166,7 +166,7 @@ pub fn job(asked: &Asked<'_>) -> Result<Job, Failure> {
 }
 
 /// One run, to its exit code; it began at `start`.
-pub fn run(asked: &Asked<'_>, job: &Job, start: Instant) -> Result<u8, Failure> {
+pub fn run(asked: &RunOptions<'_>, job: &Job, start: Instant) -> Result<u8, Failure> {
     match train(asked, job)? {
         None => Ok(0),
         Some((prepared, ended)) => conclude(asked, &prepared, ended, start.elapsed().as_secs_f64()),
@@ -174,7 +174,7 @@ pub fn run(asked: &Asked<'_>, job: &Job, start: Instant) -> Result<u8, Failure> 
 }
 
 /// Prepares a run, announces it and trains, unless it is a dry run.
-pub fn train(asked: &Asked<'_>, job: &Job) -> Result<Option<(Prepared, Ended)>, Failure> {
+pub fn train(asked: &RunOptions<'_>, job: &Job) -> Result<Option<(Prepared, Ended)>, Failure> {
     let training = asked.training;
     let deadline = training.max_time.map(|time| Instant::now() + time);
     let mode = Mode::choose(training.json, training.quiet);
@@ -203,12 +203,12 @@ pub fn train(asked: &Asked<'_>, job: &Job) -> Result<Option<(Prepared, Ended)>, 
 
 /// Says what will be done, defaults included.
 fn announce(
-    asked: &Asked<'_>,
+    asked: &RunOptions<'_>,
     prepared: &Prepared,
     progress: &Progress<'_>,
     threads: usize,
 ) -> Result<(), Failure> {
-    let Asked { training, said, .. } = asked;
+    let RunOptions { training, said, .. } = asked;
     let run = &prepared.run;
     let folder = prepared.folder.as_ref().map(|folder| folder.root.to_string_lossy().into_owned());
     let resumed = prepared.resumed.as_ref().map(|checkpoint| &checkpoint.header.state);
@@ -247,7 +247,7 @@ fn announce(
 
 /// Says how a run ended and what there is of it; its exit code.
 fn conclude(
-    asked: &Asked<'_>,
+    asked: &RunOptions<'_>,
     prepared: &Prepared,
     ended: Ended,
     seconds: f64,

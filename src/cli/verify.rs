@@ -3,7 +3,7 @@
 use super::{Common, write};
 use crate::base::fit::hanging;
 use crate::command;
-use crate::command::{Verdict, Verified, VerifyAsked};
+use crate::command::{Verdict, Verified, VerifyOptions};
 use crate::driver::{self, Failure};
 use clap::Args;
 use serde_json::json;
@@ -36,19 +36,19 @@ impl Verify {
     pub fn execute(self) -> Result<u8, Failure> {
         let mut session = driver::Session::new(None);
         let request = self.common.request(false)?;
-        let asked = VerifyAsked {
+        let options = VerifyOptions {
             batch: self.batch as usize,
             steps: self.steps.into(),
             seed: self.seed,
             thorough: self.thorough,
         };
-        let verified = command::verify(&mut session, &request, &asked)?;
+        let verified = command::verify(&mut session, &request, &options)?;
         let failed = verified.checks.iter().any(|check| check.verdict == Verdict::Failed);
         let text = match self.json {
             true => {
                 let object = json!({
                     "version": 1, "model": verified.model, "target": request.target.name(),
-                    "batch": asked.batch, "steps": asked.steps, "seed": asked.seed,
+                    "batch": options.batch, "steps": options.steps, "seed": options.seed,
                     "passed": !failed, "checks": verified.checks,
                 });
                 format!("{object}\n")

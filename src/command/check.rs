@@ -23,7 +23,7 @@ use crate::runtime::program::Blocks;
 
 /// What a report is to say beyond what it always says.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Wanted {
+pub struct CheckOptions {
     /// The threads that a run would have.
     pub threads: usize,
     /// How long a step takes on this machine.
@@ -31,10 +31,14 @@ pub struct Wanted {
 }
 
 /// Checks a program down to the memory plan of its steps; runs and reads nothing.
-pub fn check(session: &mut Session, request: &Request, wanted: Wanted) -> Result<Report, Failure> {
+pub fn check(
+    session: &mut Session,
+    request: &Request,
+    options: CheckOptions,
+) -> Result<Report, Failure> {
     let front = sound(session, request, &Budget::new(limits::FIX_STEPS))?;
     let batch = front.batch();
-    let Wanted { threads, time } = wanted;
+    let CheckOptions { threads, time } = options;
     let schema = front.source.as_ref().and_then(|source| source.schema.as_ref());
     let training = front.experiment.training.as_ref();
     let task = training.map(|training| training.task);

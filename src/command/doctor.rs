@@ -152,7 +152,7 @@ fn trained(request: &Request, target: Target, threads: usize) -> Result<Vec<Tens
     }
     let file = PathBuf::from("doctor.nn");
     let mut session = Session::new(None);
-    session.take_instead(file.clone(), PROGRAM.to_owned());
+    session.overlay(file.clone(), PROGRAM.to_owned());
     let request =
         Request { file, target, network: false, data: None, model: None, ..request.clone() };
     let overrides = Overrides { threads, ..Overrides::default() };

@@ -32,7 +32,7 @@ mod stream;
 mod verify;
 
 pub use bench::{Bench, Times, bench};
-pub use check::{Wanted, check};
+pub use check::{CheckOptions, check};
 pub use compare::{Compared, compare, overlaid};
 pub use data::{DataReport, WantedBatch, WrittenBatch, data};
 pub use doctor::{Finding, Health, doctor};
@@ -40,13 +40,11 @@ pub use emit::{Emit, STAGES, Stage, emit};
 pub use explain::{Explained, ExplainedKernel};
 pub use grad::{Engine, Grad, Graded, SEED, grad};
 pub use lr_find::{Found, Range, lr_find};
-pub use predict::{Answer, Predictor, Question, predictor};
+pub use predict::{PredictInput, Prediction, Predictor, predictor};
 pub use profile::{Profile, Spent};
 pub use questions::questions;
 pub use raw::RawOutputs;
 pub use report::Report;
 pub use stream::Streams;
 pub use verify::rounding;
-pub use verify::{
-    Asked as VerifyAsked, Check, GradientError, Verdict, Verified, gradient_errors, verify,
-};
+pub use verify::{Check, GradientError, Verdict, Verified, VerifyOptions, gradient_errors, verify};

@@ -11,7 +11,7 @@
 use crate::base::limits::{self, Budget};
 use crate::base::task::Task;
 use crate::base::tensor::Tensor;
-use crate::data::{self, DataError, Pictures};
+use crate::data::{self, DataError, Preprocessor};
 use crate::driver::memory::{lasting, refuse_too_large};
 use crate::driver::session::{Failure, Request, Session};
 use crate::driver::source::{Schemas, Source};
@@ -37,7 +37,7 @@ const STEPS_AHEAD: usize = 4;
 pub struct Predictor {
     /// Where its weights are from.
     pub weights: PathBuf,
-    pictures: Pictures,
+    pictures: Preprocessor,
     step: Step,
     initial: Vec<(String, Tensor)>,
     task: Task,
@@ -48,7 +48,7 @@ pub struct Predictor {
 
 /// What is asked about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Question {
+pub enum PredictInput {
     /// An image file.
     Image(PathBuf),
     /// An image's bytes: a record of a file, by its number there from 0.
@@ -59,21 +59,21 @@ pub enum Question {
     Unreadable(String, String),
 }
 
-impl Question {
+impl PredictInput {
     /// What it is called.
     pub fn name(&self) -> String {
         match self {
-            Question::Image(path) => path.to_string_lossy().into_owned(),
-            Question::Record(path, number, _) => format!("{}#{number}", path.to_string_lossy()),
-            Question::Bytes(_) => "-".to_owned(),
-            Question::Unreadable(name, _) => name.clone(),
+            PredictInput::Image(path) => path.to_string_lossy().into_owned(),
+            PredictInput::Record(path, number, _) => format!("{}#{number}", path.to_string_lossy()),
+            PredictInput::Bytes(_) => "-".to_owned(),
+            PredictInput::Unreadable(name, _) => name.clone(),
         }
     }
 }
 
 /// What the model says.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Answer {
+pub enum Prediction {
     /// The likeliest classes with their probabilities, or, where there are none, with their scores.
     Classes(Vec<(String, f64)>),
     /// How many positions each class has, the most first; classes without any are left out.
@@ -115,7 +115,7 @@ pub fn predictor(request: &Request, model: &Model, count: usize) -> Result<Predi
         Some(samples) => samples.source,
         None => source.before().map_err(data_failure)?,
     };
-    let pictures = Pictures::new(&source.request, &before).map_err(data_failure)?;
+    let pictures = Preprocessor::new(&source.request, &before).map_err(data_failure)?;
     let task = front.experiment.training.as_ref().map(|training| training.task).unwrap_or_default();
     let named = class_names(info.as_ref(), about.as_ref(), &source);
     let mut graph = session.elaborated(front.experiment.eval.clone())?;
@@ -152,7 +152,7 @@ fn data_failure(error: DataError) -> Failure {
 
 /// Is given each answer with the output that it was read from (of a file that could not be read,
 /// none), and says whether to go on.
-pub type Tell<'a> = dyn FnMut(&Question, Answer, Option<&[f32]>) -> bool + 'a;
+pub type Tell<'a> = dyn FnMut(&PredictInput, Prediction, Option<&[f32]>) -> bool + 'a;
 
 impl Predictor {
     /// What the model is for.
@@ -173,7 +173,13 @@ impl Predictor {
     /// Answers questions in order; `top` is how many classes each answer has. `tell` is given each
     /// answer with the output that it was read from (of a file that could not be read, none), and says
     /// whether to go on.
-    pub fn ask(&self, questions: &[Question], pool: &mut Pool, top: usize, tell: &mut Tell<'_>) {
+    pub fn predict(
+        &self,
+        questions: &[PredictInput],
+        pool: &mut Pool,
+        top: usize,
+        tell: &mut Tell<'_>,
+    ) {
         let batch = self.step.batch;
         let mut memory = Memory::for_programs([&self.step.program], pool.threads());
         for (name, value) in &self.initial {
@@ -183,7 +189,7 @@ impl Predictor {
         }
         self.step.program.refresh(&mut memory, pool);
         let chunks = questions.chunks(batch * STEPS_AHEAD);
-        let read = |chunk: &[Question]| -> Vec<Result<Vec<u8>, String>> {
+        let read = |chunk: &[PredictInput]| -> Vec<Result<Vec<u8>, String>> {
             chunk.par_iter().map(|question| self.read(question)).collect()
         };
         std::thread::scope(|scope| {
@@ -202,8 +208,10 @@ impl Predictor {
                     let outputs = self.step(samples, &mut memory, pool);
                     for ((question, sample), output) in questions.iter().zip(samples).zip(outputs) {
                         let go_on = match sample {
-                            Ok(_) => tell(question, self.answer(&output, top), Some(&output)),
-                            Err(reason) => tell(question, Answer::Unreadable(reason.clone()), None),
+                            Ok(_) => tell(question, self.prediction(&output, top), Some(&output)),
+                            Err(reason) => {
+                                tell(question, Prediction::Unreadable(reason.clone()), None)
+                            }
                         };
                         if !go_on {
                             return;
@@ -214,16 +222,16 @@ impl Predictor {
         });
     }
 
-    fn read(&self, question: &Question) -> Result<Vec<u8>, String> {
+    fn read(&self, question: &PredictInput) -> Result<Vec<u8>, String> {
         let mut out = vec![0; self.pictures.bytes()];
         match question {
-            Question::Image(path) => {
+            PredictInput::Image(path) => {
                 let bytes = data::read_image(path)?;
                 self.pictures.image(&bytes, &mut out)?;
             }
-            Question::Record(_, _, bytes) => self.pictures.record(bytes, &mut out)?,
-            Question::Bytes(bytes) => self.pictures.image(bytes, &mut out)?,
-            Question::Unreadable(_, reason) => return Err(reason.clone()),
+            PredictInput::Record(_, _, bytes) => self.pictures.record(bytes, &mut out)?,
+            PredictInput::Bytes(bytes) => self.pictures.image(bytes, &mut out)?,
+            PredictInput::Unreadable(_, reason) => return Err(reason.clone()),
         }
         Ok(out)
     }
@@ -256,7 +264,7 @@ impl Predictor {
         output.chunks(size.max(1)).take(samples.len()).map(<[f32]>::to_vec).collect()
     }
 
-    fn answer(&self, output: &[f32], top: usize) -> Answer {
+    fn prediction(&self, output: &[f32], top: usize) -> Prediction {
         let name = |class: usize| self.classes[class].clone();
         match self.task {
             Task::Class { scale, .. } => {
@@ -264,7 +272,7 @@ impl Predictor {
                 let mut order: Vec<usize> = (0..values.len()).collect();
                 order.sort_by(|&a, &b| values[b].total_cmp(&values[a]).then(a.cmp(&b)));
                 let best = order.into_iter().take(top);
-                Answer::Classes(best.map(|class| (name(class), values[class])).collect())
+                Prediction::Classes(best.map(|class| (name(class), values[class])).collect())
             }
             Task::ClassPerPosition { classes, scale, .. } => {
                 let mut counts = vec![0; classes];
@@ -273,7 +281,9 @@ impl Predictor {
                 }
                 let mut order: Vec<usize> = (0..classes).filter(|&it| counts[it] > 0).collect();
                 order.sort_by_key(|&class| std::cmp::Reverse(counts[class]));
-                Answer::Positions(order.iter().map(|&class| (name(class), counts[class])).collect())
+                Prediction::Positions(
+                    order.iter().map(|&class| (name(class), counts[class])).collect(),
+                )
             }
             Task::Labels { labels: 1, scale } => {
                 let yes = scale.of_one(output[0]);
@@ -282,12 +292,12 @@ impl Predictor {
                     both.reverse();
                 }
                 both.truncate(top);
-                Answer::Classes(both)
+                Prediction::Classes(both)
             }
             Task::Labels { scale, .. } => {
-                Answer::Values(output.iter().map(|&it| scale.of_one(it) as f32).collect())
+                Prediction::Values(output.iter().map(|&it| scale.of_one(it) as f32).collect())
             }
-            Task::Numbers { .. } | Task::Other => Answer::Values(output.to_vec()),
+            Task::Numbers { .. } | Task::Other => Prediction::Values(output.to_vec()),
         }
     }
 }

@@ -11,7 +11,7 @@
 //! not keep others from theirs.
 
 use crate::base::csv;
-use crate::command::predict::Question;
+use crate::command::predict::PredictInput;
 use crate::data;
 use crate::driver::session::Failure;
 use crate::files::read;
@@ -19,7 +19,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// The questions that arguments ask.
-pub fn questions(arguments: &[PathBuf]) -> Result<Vec<Question>, Failure> {
+pub fn questions(arguments: &[PathBuf]) -> Result<Vec<PredictInput>, Failure> {
     let mut found = Vec::new();
     for path in arguments {
         match path.as_os_str() == "-" {
@@ -40,21 +40,21 @@ fn standard_input() -> Result<Vec<u8>, Failure> {
 }
 
 /// What a path asks, or why it asks nothing.
-fn of_path(path: &Path, found: &mut Vec<Question>) {
+fn of_path(path: &Path, found: &mut Vec<PredictInput>) {
     if let Err(reason) = asked_by(path, found) {
-        found.push(Question::Unreadable(path.to_string_lossy().into_owned(), reason));
+        found.push(PredictInput::Unreadable(path.to_string_lossy().into_owned(), reason));
     }
 }
 
 /// An image by its name, numbers by theirs, an idx file by its first bytes, a folder by the images
 /// below it.
-fn asked_by(path: &Path, found: &mut Vec<Question>) -> Result<(), String> {
+fn asked_by(path: &Path, found: &mut Vec<PredictInput>) -> Result<(), String> {
     if path.is_dir() {
         let images = data::images_below(path).map_err(|error| error.to_string())?;
         if images.is_empty() {
             return Err("has no images in it".to_owned());
         }
-        found.extend(images.into_iter().map(Question::Image));
+        found.extend(images.into_iter().map(PredictInput::Image));
         return Ok(());
     }
     let ends = |ending: &str| path.extension().is_some_and(|it| it.eq_ignore_ascii_case(ending));
@@ -63,20 +63,22 @@ fn asked_by(path: &Path, found: &mut Vec<Question>) -> Result<(), String> {
         found.extend(rows(path, &text));
     } else if !data::is_image(path) && is_idx(path)? {
         let idx = data::idx_records(path).map_err(|error| error.message.to_string())?;
-        let record = |(number, bytes)| Question::Record(path.to_path_buf(), number, bytes);
+        let record = |(number, bytes)| PredictInput::Record(path.to_path_buf(), number, bytes);
         found.extend(idx.into_iter().enumerate().map(record));
     } else {
         // Whatever it is called: what it is, its bytes say.
-        found.push(Question::Image(path.to_path_buf()));
+        found.push(PredictInput::Image(path.to_path_buf()));
     }
     Ok(())
 }
 
 /// A question for each row of a table; of one that is no image, why.
-fn rows(path: &Path, text: &str) -> impl Iterator<Item = Question> {
+fn rows(path: &Path, text: &str) -> impl Iterator<Item = PredictInput> {
     let row = |(number, row)| match row {
-        Ok(bytes) => Question::Record(path.to_path_buf(), number, bytes),
-        Err(reason) => Question::Unreadable(format!("{}#{number}", path.to_string_lossy()), reason),
+        Ok(bytes) => PredictInput::Record(path.to_path_buf(), number, bytes),
+        Err(reason) => {
+            PredictInput::Unreadable(format!("{}#{number}", path.to_string_lossy()), reason)
+        }
     };
     data::csv_records(text).into_iter().enumerate().map(row)
 }
@@ -91,11 +93,11 @@ fn is_idx(path: &Path) -> Result<bool, String> {
 
 /// What standard input asks. Text is a table if a line of it has nothing but numbers and no line is
 /// the name of a file; a list otherwise.
-fn of_bytes(bytes: Vec<u8>, found: &mut Vec<Question>) {
+fn of_bytes(bytes: Vec<u8>, found: &mut Vec<PredictInput>) {
     // Names may begin as images do (`BMW.jpg`), and need not be UTF-8; no image is text.
     let is_text = std::str::from_utf8(&bytes).is_ok();
     if bytes.contains(&0) || (!is_text && data::looks_like_image(&bytes)) {
-        found.push(Question::Bytes(bytes));
+        found.push(PredictInput::Bytes(bytes));
         return;
     }
     // A mark of the encoding is no part of the first name.
@@ -110,7 +112,7 @@ fn of_bytes(bytes: Vec<u8>, found: &mut Vec<Question>) {
             Ok(text) => found.extend(rows(&table, text)),
             Err(_) => {
                 let reason = read::not_text().to_string();
-                found.push(Question::Unreadable("-".to_owned(), reason));
+                found.push(PredictInput::Unreadable("-".to_owned(), reason));
             }
         }
         return;
@@ -157,11 +159,11 @@ mod tests {
     fn asked(text: &str) -> Vec<String> {
         let mut found = Vec::new();
         of_bytes(text.as_bytes().to_vec(), &mut found);
-        let named = |question: &Question| match question {
-            Question::Unreadable(name, reason) => format!("{name}: {reason}"),
-            Question::Record(_, _, bytes) => format!("{bytes:?}"),
-            Question::Image(path) => path.to_string_lossy().into_owned(),
-            Question::Bytes(bytes) => format!("{} bytes", bytes.len()),
+        let named = |question: &PredictInput| match question {
+            PredictInput::Unreadable(name, reason) => format!("{name}: {reason}"),
+            PredictInput::Record(_, _, bytes) => format!("{bytes:?}"),
+            PredictInput::Image(path) => path.to_string_lossy().into_owned(),
+            PredictInput::Bytes(bytes) => format!("{} bytes", bytes.len()),
         };
         found.iter().map(named).collect()
     }

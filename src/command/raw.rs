@@ -8,7 +8,7 @@
 //! Rows go to a temporary file as they come, so memory does not grow with them. A file that could not be
 //! read has a row of NaN: rows and files stay in step.
 
-use crate::command::predict::{Predictor, Question};
+use crate::command::predict::{PredictInput, Predictor};
 use crate::driver::session::Failure;
 use crate::runtime::weights;
 use serde_json::json;
@@ -33,7 +33,7 @@ impl RawOutputs {
     }
 
     /// Adds the output for a file; of one that could not be read there is none.
-    pub fn push(&mut self, question: &Question, output: Option<&[f32]>) -> Result<(), Failure> {
+    pub fn push(&mut self, question: &PredictInput, output: Option<&[f32]>) -> Result<(), Failure> {
         self.names.push(question.name());
         match output {
             Some(numbers) => {

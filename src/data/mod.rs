@@ -37,7 +37,7 @@ pub mod transform;
 pub use dataset::{Column, Dataset, Note, Records, Samples, Split, order};
 pub use error::DataError;
 pub use feed::{Batch, Feed, FeedError, Pass, Plan, prefetch_bytes};
-pub use pictures::{Pictures, csv_records, idx_records};
+pub use pictures::{Preprocessor, csv_records, idx_records};
 pub use request::{Argument, Call, Literal, Places, SourceRequest, Watch};
 
 use std::sync::Arc;

@@ -23,7 +23,7 @@ use crate::base::tensor::DType;
 
 /// Makes samples of files; many threads may use it.
 #[derive(Debug)]
-pub struct Pictures {
+pub struct Preprocessor {
     /// Of images with as many channels as files of images have.
     decoder: Option<Decoder>,
     transforms: Transforms,
@@ -37,9 +37,9 @@ thread_local! {
     static BENCH: RefCell<(Frame, Resizer)> = RefCell::new((Frame::default(), Resizer::new()));
 }
 
-impl Pictures {
+impl Preprocessor {
     /// For a model that was trained on a source whose samples look like this.
-    pub fn new(request: &SourceRequest, source: &Schema) -> Result<Pictures, DataError> {
+    pub fn new(request: &SourceRequest, source: &Schema) -> Result<Preprocessor, DataError> {
         let [field] = &source.inputs[..] else {
             return Err(DataError::new("the model takes more than an image"));
         };
@@ -63,7 +63,7 @@ impl Pictures {
             1 | 3 => Some(Decoder::new(image_shape(request, [height, width, channels])?)),
             _ => None,
         };
-        Ok(Pictures { decoder, transforms, before: Size { height, width, channels }, schema })
+        Ok(Preprocessor { decoder, transforms, before: Size { height, width, channels }, schema })
     }
 
     /// What samples look like when they are made.

@@ -32,31 +32,31 @@ pub struct Front {
 
 impl Session {
     /// Parses a program and, where that went well, all that follows from it.
-    pub(crate) fn look(
+    pub(crate) fn parse_and_check(
         &mut self,
         text: String,
         request: &Request,
         schemas: &mut Schemas,
-    ) -> Result<(Parsed, Judged), Failure> {
-        self.look_within(text, request, schemas, &Budget::default())
+    ) -> Result<(Parsed, CheckedProgram), Failure> {
+        self.parse_and_check_within(text, request, schemas, &Budget::default())
     }
 
     /// The same within a budget.
-    pub(crate) fn look_within(
+    pub(crate) fn parse_and_check_within(
         &mut self,
         text: String,
         request: &Request,
         schemas: &mut Schemas,
         budget: &Budget,
-    ) -> Result<(Parsed, Judged), Failure> {
+    ) -> Result<(Parsed, CheckedProgram), Failure> {
         let (parsed, errors) = self.parse(&request.file, text)?;
         let before = budget.spent();
-        let judged = match errors.is_empty() {
-            true => self.judge_within(&parsed, request, schemas, None, budget)?,
-            false => Judged { errors, unread: true, ..Judged::default() },
+        let checked = match errors.is_empty() {
+            true => self.check_within(&parsed, request, schemas, None, budget)?,
+            false => CheckedProgram { errors, unread: true, ..CheckedProgram::default() },
         };
         self.steps += PARSED * parsed.tokens + budget.spent() - before;
-        Ok((parsed, judged))
+        Ok((parsed, checked))
     }
 
     /// The models of a program that parses, where it has several.
@@ -73,16 +73,16 @@ impl Session {
 
     /// Asks the data for their schema and elaborates. What is wrong with the data does not keep the
     /// rest from being looked at. Where errors are tolerated, any other ends the work.
-    pub(crate) fn judge_within(
+    pub(crate) fn check_within(
         &mut self,
         parsed: &Parsed,
         request: &Request,
         schemas: &mut Schemas,
         tolerated: Option<Vec<Tolerated>>,
         budget: &Budget,
-    ) -> Result<Judged, Failure> {
+    ) -> Result<CheckedProgram, Failure> {
         let program = parsed.program();
-        let mut judged = Judged::default();
+        let mut checked = CheckedProgram::default();
         let model = request.model.clone();
         // Every walk over the trees is as long as the text.
         budget.spend(parsed.tokens + parsed.prelude.items.len());
@@ -91,48 +91,48 @@ impl Session {
         match elaborate::data_request(&program, request.model.as_deref(), &asked.budget) {
             Ok(Some(item)) => {
                 let name = item.name.clone();
-                match source(item, request, schemas, &mut judged.warnings) {
+                match source(item, request, schemas, &mut checked.warnings) {
                     Ok(source) => {
                         asked.schemas.extend(source.schema.clone().map(|schema| (name, schema)));
-                        judged.source = Some(source);
+                        checked.source = Some(source);
                     }
-                    Err(error) => judged.errors.push(*error),
+                    Err(error) => checked.errors.push(*error),
                 }
             }
             Ok(None) => {}
-            Err(found) => judged.errors.extend(found),
+            Err(found) => checked.errors.extend(found),
         }
-        asked.data_failed = !judged.errors.is_empty();
+        asked.data_failed = !checked.errors.is_empty();
         let elaborated = self.elaborate(&program, &asked)?;
         match elaborated {
-            Ok(experiment) => judged.experiment = Some(experiment),
+            Ok(experiment) => checked.experiment = Some(experiment),
             Err(found) => {
-                let known = judged.errors.len();
-                judged.errors.extend(found);
+                let known = checked.errors.len();
+                checked.errors.extend(found);
                 // What the data's item says twice is said once.
-                let (before, after) = judged.errors.split_at(known);
+                let (before, after) = checked.errors.split_at(known);
                 let new: Vec<_> =
                     after.iter().filter(|error| !before.contains(error)).cloned().collect();
-                judged.errors.truncate(known);
-                judged.errors.extend(new);
+                checked.errors.truncate(known);
+                checked.errors.extend(new);
             }
         }
-        if judged.errors.is_empty() {
-            let nodes = judged.experiment.as_ref().map_or(0, |it| it.train.nodes.len());
+        if checked.errors.is_empty() {
+            let nodes = checked.experiment.as_ref().map_or(0, |it| it.train.nodes.len());
             asked.budget.spend(LINTS * parsed.tokens + nodes);
-            self.lint(parsed, &mut judged)?;
+            self.lint(parsed, &mut checked)?;
             if schemas.as_written {
-                self.misfits(request, &mut judged);
+                self.check_settings(request, &mut checked);
             }
         }
-        cap(&mut judged.errors);
-        cap(&mut judged.warnings);
-        Ok(judged)
+        cap(&mut checked.errors);
+        cap(&mut checked.warnings);
+        Ok(checked)
     }
 
     /// Looks for settings that do not fit the data or the model.
-    fn misfits(&self, request: &Request, judged: &mut Judged) {
-        let Some(Experiment { train, eval, training: Some(training), .. }) = &judged.experiment
+    fn check_settings(&self, request: &Request, checked: &mut CheckedProgram) {
+        let Some(Experiment { train, eval, training: Some(training), .. }) = &checked.experiment
         else {
             return;
         };
@@ -141,31 +141,31 @@ impl Session {
         if let Some(from) = &settings.init_from {
             match initial::weights_of(request, eval, from) {
                 Ok(loaded) => given.extend(loaded.into_iter().map(|(path, _)| path)),
-                Err(error) => judged.errors.push(*error),
+                Err(error) => checked.errors.push(*error),
             }
         }
-        judged.warnings.extend(checks::frozen_at_random(training, train, &given));
-        let schema = judged.source.as_ref().and_then(|source| source.schema.as_ref());
+        checked.warnings.extend(checks::frozen_at_random(training, train, &given));
+        let schema = checked.source.as_ref().and_then(|source| source.schema.as_ref());
         if let Some(samples) = schema.and_then(|schema| schema.train) {
             let has_validation =
                 schema.and_then(|schema| schema.validation).is_some_and(|count| count > 0);
-            judged.errors.extend(checks::unknown_watched(training, has_validation));
+            checked.errors.extend(checks::unknown_watched(training, has_validation));
             let steps = settings.steps(samples);
             if steps == 0 {
-                judged.errors.push(no_steps(settings, samples));
+                checked.errors.push(no_steps(settings, samples));
             }
-            judged.errors.extend(schedules::misfits(training, train, steps));
+            checked.errors.extend(schedules::misfits(training, train, steps));
         }
         if let Some(node) = zero_division(train, settings.batch) {
             let place = crate::driver::pipeline::place(&self.sources, train, node);
-            judged.errors.push(divides_by_zero(&self.sources, settings.batch, place));
+            checked.errors.push(divides_by_zero(&self.sources, settings.batch, place));
         }
     }
 
     /// Looks for what is suspicious in a sound program.
-    fn lint(&mut self, parsed: &Parsed, judged: &mut Judged) -> Result<(), Failure> {
-        let Some(experiment) = &judged.experiment else { return Ok(()) };
-        let source = judged.source.as_ref().filter(|source| !source.presumed);
+    fn lint(&mut self, parsed: &Parsed, checked: &mut CheckedProgram) -> Result<(), Failure> {
+        let Some(experiment) = &checked.experiment else { return Ok(()) };
+        let source = checked.source.as_ref().filter(|source| !source.presumed);
         let program = lint::Program {
             files: &parsed.files,
             prelude: &parsed.prelude,
@@ -179,8 +179,8 @@ impl Session {
         let found = linted.map_err(|message| bug("lint", message, before))?;
         for finding in found {
             match finding.severity {
-                Severity::Error => judged.errors.push(finding),
-                Severity::Warning => judged.warnings.push(finding),
+                Severity::Error => checked.errors.push(finding),
+                Severity::Warning => checked.warnings.push(finding),
             }
         }
         Ok(())
@@ -305,7 +305,7 @@ impl Session {
 
     /// The text of the file that a command names, or what stands for it.
     pub(crate) fn main_text(&self, request: &Request) -> Result<String, Failure> {
-        match self.instead.iter().find(|(file, _)| *file == request.file) {
+        match self.overlays.iter().find(|(file, _)| *file == request.file) {
             Some((_, text)) => Ok(text.clone()),
             None => source_text(&request.file),
         }
@@ -313,7 +313,7 @@ impl Session {
 
     /// The text of a file, or what stands for it.
     fn read(&self, path: &Path) -> Result<String, String> {
-        if let Some((_, text)) = self.instead.iter().find(|(file, _)| file == path) {
+        if let Some((_, text)) = self.overlays.iter().find(|(file, _)| file == path) {
             return Ok(text.clone());
         }
         used_program(path).map_err(|error| error.to_string())
@@ -352,7 +352,7 @@ impl Parsed {
 
 /// All that is known of a program.
 #[derive(Default)]
-pub(crate) struct Judged {
+pub(crate) struct CheckedProgram {
     /// What it means, where nothing is wrong with it.
     pub experiment: Option<Experiment>,
     /// Its data source, where that is known.
@@ -365,7 +365,7 @@ pub(crate) struct Judged {
     pub unread: bool,
 }
 
-impl Judged {
+impl CheckedProgram {
     /// What a sound program is, or all that was found.
     pub fn front(mut self) -> Result<Front, Vec<Diagnostic>> {
         match self.experiment {

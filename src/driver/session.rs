@@ -98,8 +98,8 @@ pub struct Session {
     pub sources: Sources,
     /// The times of the stages run so far, in order; a stage run again adds to its entry.
     pub timings: Vec<Timing>,
-    /// Texts that stand for those of files.
-    pub(crate) instead: Vec<(PathBuf, String)>,
+    /// Texts that are read in place of those of files.
+    pub(crate) overlays: Vec<(PathBuf, String)>,
     /// The prelude's tree, once it was parsed.
     pub(crate) prelude: Option<Arc<File>>,
     /// The trees of files, by place and text.
@@ -121,7 +121,7 @@ impl Session {
     /// A new session that reads the same texts, and does not parse again what this one has parsed.
     pub fn beside(&self) -> Session {
         Session {
-            instead: self.instead.clone(),
+            overlays: self.overlays.clone(),
             prelude: self.prelude.clone(),
             trees: self.trees.clone(),
             search: self.search,
@@ -129,10 +129,10 @@ impl Session {
         }
     }
 
-    /// Takes a text for that of a file.
-    pub fn take_instead(&mut self, file: PathBuf, text: String) {
-        self.instead.retain(|(known, _)| *known != file);
-        self.instead.push((file, text));
+    /// Reads this text wherever the file would be read.
+    pub fn overlay(&mut self, file: PathBuf, text: String) {
+        self.overlays.retain(|(known, _)| *known != file);
+        self.overlays.push((file, text));
     }
 
     /// The text of the wanted stage, once it has run.

@@ -13,7 +13,7 @@ use crate::driver::layers::Layer;
 use crate::driver::session::{Failure, Request, Session};
 use crate::driver::set::{Setting, set};
 use crate::run::build::{Overrides, Run, run, save_weights};
-use crate::run::evaluate::{Details, judge};
+use crate::run::evaluate::{Details, evaluate_split};
 use crate::run::failures::{SMALLER_RATE, not_finite};
 use crate::run::folder::{
     Due, Files, Keeper, Keeping, Log, Recorder, RunFolder, RunInfo, RunResult, SampleInfo, Shown,
@@ -116,7 +116,7 @@ pub fn prepare(job: &Job, watch: Watch<'_>) -> Result<Prepared, Failure> {
         let there = RunFolder::resume(root)?;
         let info = there.info()?;
         for (path, text) in there.program(&info)? {
-            session.take_instead(path, text);
+            session.overlay(path, text);
         }
         if let Some(main) = info.program.first() {
             request.file = main.path.clone();
@@ -128,7 +128,7 @@ pub fn prepare(job: &Job, watch: Watch<'_>) -> Result<Prepared, Failure> {
         (folder, kept) = (Some(there), Some(info));
     }
     if let Some(text) = &job.text {
-        session.take_instead(request.file.clone(), text.clone());
+        session.overlay(request.file.clone(), text.clone());
     }
     let resumed = match (&folder, &job.place) {
         (Some(folder), Place::Resumed(_, named)) => folder.load(named.as_deref())?,
@@ -295,7 +295,7 @@ impl Prepared {
         let (run, request) = (&self.run, &self.request);
         let mut explain = |trainer: &Trainer<'_>| {
             let found = replay(&mut explaining, request, run, trainer, threads).ok().flatten();
-            found.map(|culprit| culprit.line(&explaining.sources))
+            found.map(|report| report.line(&explaining.sources))
         };
         let mut recorder = Recorder::new(watcher, files, due, stop, deadline);
         recorder.explain_by(&mut explain);
@@ -342,9 +342,9 @@ impl Prepared {
             Err(TrainError::NotFinite { what, epoch, step, loss, in_a_row }) => {
                 let diagnostic = not_finite(what, (epoch, step), loss, in_a_row);
                 let (session, run) = (&mut self.session, &self.run);
-                let culprit = replay(session, &self.request, run, &trainer, threads)?;
-                let diagnostic = match culprit {
-                    Some(culprit) => culprit.describe(diagnostic),
+                let report = replay(session, &self.request, run, &trainer, threads)?;
+                let diagnostic = match report {
+                    Some(report) => report.describe(diagnostic),
                     None => diagnostic.help(SMALLER_RATE),
                 };
                 Err(self.session.program_failure(vec![diagnostic]))
@@ -448,8 +448,8 @@ impl Prepared {
         }
         let worst = if self.folder.is_some() { WORST } else { 0 };
         let task = self.run.training.task;
-        let judged = judge(trainer, &self.run.data.test, task, Pass::Test, worst)?;
-        Ok((Some(judged.scores), judged.details))
+        let evaluated = evaluate_split(trainer, &self.run.data.test, task, Pass::Test, worst)?;
+        Ok((Some(evaluated.scores), evaluated.details))
     }
 
     /// Writes what the run is, how it stands and what it looks like.

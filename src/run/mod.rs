@@ -16,7 +16,7 @@ pub(crate) mod trained;
 
 pub use build::{Overrides, Run, check_writable, run, save_weights, write_file};
 pub use evaluate::{
-    ClassCount, ClassCounts, Details, Evaluation, Judged, NumberErrors, Said, SplitName, Worst,
+    ClassCount, ClassCounts, Details, Evaluated, Evaluation, NumberErrors, Said, SplitName, Worst,
     evaluation,
 };
 pub use folder::{KeptFile, RunFolder, RunInfo, RunResult, Status, epoch_json, put_scores};

@@ -23,10 +23,10 @@ use crate::run::build::Run;
 use crate::run::failures::SMALLER_RATE;
 use crate::runtime::pool::Pool;
 use crate::runtime::program::{Memory, Program, StepArgs};
-use crate::runtime::trainer::{NotFinite, Refused, Trainer};
+use crate::runtime::trainer::{NotFinite, RejectedStep, Trainer};
 
 /// The first value that was not finite.
-pub(crate) struct Culprit {
+pub(crate) struct NonFiniteReport {
     /// The operator's name, and what it did: `log of 0 gives -inf`.
     what: String,
     /// The layer that it belongs to.
@@ -39,7 +39,7 @@ pub(crate) struct Culprit {
     help: &'static str,
 }
 
-impl Culprit {
+impl NonFiniteReport {
     /// What was found, in a line.
     pub fn line(&self, sources: &Sources) -> String {
         let mut line = format!("the first value that was not finite: {}", self.what);
@@ -79,7 +79,7 @@ pub(crate) fn replay(
     run: &Run,
     trainer: &Trainer<'_>,
     threads: usize,
-) -> Result<Option<Culprit>, Failure> {
+) -> Result<Option<NonFiniteReport>, Failure> {
     let refused = trainer.refused();
     let graph = &run.graph;
     let all = graph.nodes.len();
@@ -109,7 +109,7 @@ pub(crate) fn replay(
     let place = place(&again.session.sources, graph, first);
     let path = graph.nodes[first].origin.map(|origin| graph.origins.get(origin).path.clone());
     let path = path.unwrap_or_default();
-    Ok(Some(Culprit { what: seen.text, path, place, sample, help }))
+    Ok(Some(NonFiniteReport { what: seen.text, path, place, sample, help }))
 }
 
 /// What an operator took and gave.
@@ -192,7 +192,7 @@ struct Again<'a, 'r> {
     request: &'a Request,
     run: &'a Run,
     trainer: &'a Trainer<'a>,
-    refused: &'r Refused<'r>,
+    refused: &'r RejectedStep<'r>,
     threads: usize,
 }
 

@@ -81,7 +81,7 @@ pub fn folds(job: &Job) -> Result<Option<Vec<Member>>, Failure> {
     if !text.contains("folds") && !text.contains("use ") {
         return Ok(None);
     }
-    session.take_instead(job.request.file.clone(), text);
+    session.overlay(job.request.file.clone(), text);
     let front = session.front(&job.request, true)?;
     let folds = front.experiment.training.and_then(|training| training.settings.folds);
     let member = |folds: usize| {

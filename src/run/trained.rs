@@ -55,7 +55,7 @@ pub(crate) fn of_folder(
     let folder = RunFolder::read(root)?;
     let info = folder.info()?;
     for (path, text) in folder.program(&info)? {
-        session.take_instead(path, text);
+        session.overlay(path, text);
     }
     if let Some(main) = info.program.first() {
         request.file = main.path.clone();

@@ -54,7 +54,7 @@ fn check_marks(case: &Case) -> Result<bool, String> {
         memory: None,
     };
     let mut session = Session::new(None);
-    match nnc::command::check(&mut session, &request, nnc::command::Wanted::default()) {
+    match nnc::command::check(&mut session, &request, nnc::command::CheckOptions::default()) {
         Ok(report) => {
             diagnostics::check_marks(&session.sources, &report.warnings)?;
             Ok(false)

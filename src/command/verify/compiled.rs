@@ -1,6 +1,6 @@
 //! Compiled steps against the interpreter, and against one another.
 
-use super::{Asked, Check, Subject, Worst};
+use super::{Check, Subject, VerifyOptions, Worst};
 use crate::base::tensor::Tensor;
 use crate::codegen::{Isa, Target};
 use crate::command::bench::flops;
@@ -26,7 +26,7 @@ pub(super) fn check(
     subject: &Subject,
 ) -> Result<Vec<Check>, Failure> {
     let target = &request.target;
-    let planned = plan(session, &subject.open, subject.asked.batch, true)?;
+    let planned = plan(session, &subject.open, subject.options.batch, true)?;
     let program = compile(session, planned.clone(), target)?;
     let most = THREADS.into_iter().max().unwrap_or(1);
     memory::refuse_too_large(
@@ -145,10 +145,10 @@ fn sums(tensors: impl IntoIterator<Item = (String, Tensor)>) -> Vec<Sum> {
 
 /// What some steps leave.
 fn run(program: &Program, subject: &Subject, graph: &Graph, threads: usize) -> Vec<Sum> {
-    let env = subject.env(graph, subject.asked.batch);
-    let mut compiled = Compiled::new(program, graph, &env, threads, subject.asked.seed);
+    let env = subject.env(graph, subject.options.batch);
+    let mut compiled = Compiled::new(program, graph, &env, threads, subject.options.seed);
     drop(env);
-    for number in 1..=subject.asked.steps {
+    for number in 1..=subject.options.steps {
         compiled.step(number);
     }
     sums(compiled.all(graph))
@@ -164,7 +164,7 @@ fn difference(a: &[Sum], b: &[Sum]) -> Option<String> {
 /// add up, and an optimiser may make much of little.
 fn interpreter(program: &Program, subject: &Subject) -> Check {
     const NAME: &str = "interpreter";
-    let Asked { steps, batch, .. } = subject.asked;
+    let VerifyOptions { steps, batch, .. } = subject.options;
     let graph = &subject.open;
     let cost = memory::interpreted(graph, batch);
     if let Some(why) = subject.too_large(cost, 1.0) {
@@ -172,12 +172,12 @@ fn interpreter(program: &Program, subject: &Subject) -> Check {
     }
     let affordable = |steps: &u64| subject.too_large(cost, *steps as f64).is_none();
     let made = (2..=steps).take_while(affordable).last().unwrap_or(1);
-    let mut env = subject.env(graph, subject.asked.batch);
-    let mut compiled = Compiled::new(program, graph, &env, 1, subject.asked.seed);
+    let mut env = subject.env(graph, subject.options.batch);
+    let mut compiled = Compiled::new(program, graph, &env, 1, subject.options.seed);
     let mut worst = Worst::default();
     for number in 1..=made {
         env.step = number;
-        let outcome = match graph::run(graph, subject.asked.batch, &env) {
+        let outcome = match graph::run(graph, subject.options.batch, &env) {
             Ok(outcome) => outcome,
             Err(fault) => return Check::skipped(NAME, fault.to_string()),
         };
@@ -241,19 +241,19 @@ fn compare_step(
 fn evaluation(session: &mut Session, subject: &Subject, target: &Target) -> Result<Check, Failure> {
     const NAME: &str = "evaluation";
     if let Some(why) =
-        subject.too_large(memory::interpreted(&subject.evaluation, subject.asked.batch), 1.0)
+        subject.too_large(memory::interpreted(&subject.evaluation, subject.options.batch), 1.0)
     {
         return Ok(Check::skipped(NAME, why));
     }
     let graph = &subject.evaluation;
-    let planned = plan(session, graph, subject.asked.batch, true)?;
+    let planned = plan(session, graph, subject.options.batch, true)?;
     let program = compile(session, planned, target)?;
-    let env = subject.env(graph, subject.asked.batch);
-    let outcome = match graph::run(graph, subject.asked.batch, &env) {
+    let env = subject.env(graph, subject.options.batch);
+    let outcome = match graph::run(graph, subject.options.batch, &env) {
         Ok(outcome) => outcome,
         Err(fault) => return Ok(Check::skipped(NAME, fault.to_string())),
     };
-    let mut compiled = Compiled::new(&program, graph, &env, 1, subject.asked.seed);
+    let mut compiled = Compiled::new(&program, graph, &env, 1, subject.options.seed);
     compiled.step(1);
     let compare = |spread: &BTreeMap<String, f32>| {
         let mut worst = Worst::default();
@@ -279,11 +279,11 @@ fn fusion(
 ) -> Result<Check, Failure> {
     const NAME: &str = "fusion";
     let graph = &subject.open;
-    let planned = plan(session, graph, subject.asked.batch, false)?;
+    let planned = plan(session, graph, subject.options.batch, false)?;
     let apart = compile(session, planned, target)?;
     let step = |program: &Program| {
-        let env = subject.env(graph, subject.asked.batch);
-        let mut compiled = Compiled::new(program, graph, &env, 1, subject.asked.seed);
+        let env = subject.env(graph, subject.options.batch);
+        let mut compiled = Compiled::new(program, graph, &env, 1, subject.options.seed);
         compiled.step(1);
         compiled.all(graph).collect::<Vec<_>>()
     };
@@ -301,7 +301,7 @@ fn fusion(
         }
         worst
     };
-    let env = subject.env(graph, subject.asked.batch);
+    let env = subject.env(graph, subject.options.batch);
     let worst = match subject.compared(graph, &env, None, compare) {
         Ok(worst) => worst,
         Err(why) => return Ok(Check::skipped(NAME, why)),
@@ -331,14 +331,14 @@ fn targets(
     reference: &[Sum],
 ) -> Result<Check, Failure> {
     let graph = &subject.open;
-    let operations = flops(&planned) as f64 * subject.asked.steps as f64;
+    let operations = flops(&planned) as f64 * subject.options.steps as f64;
     let (mut names, mut left) = (vec![chosen.name()], Vec::new());
     let mut differs = None;
     for target in Target::ALL.iter().filter(|target| target.supported_on_host()) {
         if target.name() == chosen.name() {
             continue;
         }
-        if operations > speed(target) && !subject.asked.thorough {
+        if operations > speed(target) && !subject.options.thorough {
             left.push(target.name());
             continue;
         }

@@ -53,7 +53,8 @@ pub(super) fn check(session: &mut Session, subject: &Subject) -> Check {
         let bytes = open.bytes.max(forward.bytes);
         subject.too_large(Cost { bytes, ..forward }, PASSES * made as f64 + once)
     };
-    let batch = affordable_batch(subject.asked.batch, |batch| too_large(costs(batch), 1).is_none());
+    let batch =
+        affordable_batch(subject.options.batch, |batch| too_large(costs(batch), 1).is_none());
     let costs = costs(batch);
     if let Some(why) = too_large(costs, 1) {
         return Check::skipped(NAME, why);
@@ -80,10 +81,10 @@ pub(super) fn check(session: &mut Session, subject: &Subject) -> Check {
     Check::within(NAME, format!("{made} tensors against differences in f64{rest}"), worst)
 }
 
-/// The batch asked for, or the largest of its halves that can be afforded; two samples at least, or
+/// The batch options for, or the largest of its halves that can be afforded; two samples at least, or
 /// a layer that normalizes a batch would give nothing.
-fn affordable_batch(asked: usize, affordable: impl Fn(usize) -> bool) -> usize {
-    let mut batch = asked;
+fn affordable_batch(options: usize, affordable: impl Fn(usize) -> bool) -> usize {
+    let mut batch = options;
     while batch >= 4 && !affordable(batch) {
         batch /= 2;
     }
@@ -177,7 +178,7 @@ enum Where {
 }
 
 impl Evidence {
-    /// Whether no other point need be asked.
+    /// Whether no other point need be options.
     fn is_good(self) -> bool {
         self.place == Where::Smooth && self.error <= 1.0
     }

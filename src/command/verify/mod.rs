@@ -28,16 +28,16 @@ use crate::graph::{self, Env, Graph};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// What is asked for.
+/// What is options for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Asked {
+pub struct VerifyOptions {
     /// Samples a step: few, for the interpreter's sake.
     pub batch: usize,
     /// Steps.
     pub steps: u64,
     /// What parameters and samples are drawn from.
     pub seed: u64,
-    /// Whether the interpreter is asked for everything, however long that takes.
+    /// Whether the interpreter is options for everything, however long that takes.
     pub thorough: bool,
 }
 
@@ -178,7 +178,7 @@ impl Most {
 pub fn verify(
     session: &mut Session,
     request: &Request,
-    asked: &Asked,
+    options: &VerifyOptions,
 ) -> Result<Verified, Failure> {
     let front = session.front(request, false)?;
     let experiment = front.experiment;
@@ -189,13 +189,13 @@ pub fn verify(
     let schema = front.source.as_ref().and_then(|source| source.schema.as_ref());
     let classes = schema.and_then(|schema| schema.classes).unwrap_or(2);
     let forward = session.elaborated(experiment.train)?;
-    session.check_batch(&forward, asked.batch)?;
+    session.check_batch(&forward, options.batch)?;
     let evaluation = session.elaborated(experiment.eval)?;
     let open = session.differentiate_openly(&forward, &training.rule)?;
-    if asked.thorough {
-        memory::refuse(session, request, memory::interpreted(&open, asked.batch).bytes)?;
+    if options.thorough {
+        memory::refuse(session, request, memory::interpreted(&open, options.batch).bytes)?;
     }
-    let subject = Subject { asked: *asked, classes, forward, evaluation, open };
+    let subject = Subject { options: *options, classes, forward, evaluation, open };
     let mut checks = vec![gradients::check(session, &subject)];
     checks.extend(compiled::check(session, request, &subject)?);
     Ok(Verified { model, checks })
@@ -203,7 +203,7 @@ pub fn verify(
 
 /// What is checked.
 struct Subject {
-    asked: Asked,
+    options: VerifyOptions,
     classes: usize,
     /// The graph of training, without gradients.
     forward: Graph,
@@ -216,9 +216,9 @@ struct Subject {
 impl Subject {
     /// The first step's surroundings of a graph: a batch of drawn samples, first values.
     fn env(&self, graph: &Graph, batch: usize) -> Env {
-        let mut env = Env::initial(graph, self.asked.seed);
+        let mut env = Env::initial(graph, self.options.seed);
         for input in graph.inputs.values() {
-            let name = format!("input.{} of {}", input.name, self.asked.seed);
+            let name = format!("input.{} of {}", input.name, self.options.seed);
             let shape = input.ty.shape.at(batch);
             let value = random(input.ty.dtype, shape, &name, self.classes);
             env.inputs.insert(input.name.clone(), value);
@@ -240,7 +240,7 @@ impl Subject {
         if worst.part <= 1.0 {
             return Ok(worst);
         }
-        let batch = self.asked.batch;
+        let batch = self.options.batch;
         if let Some(why) = self.too_large(memory::interpreted(graph, batch), rounding::PASSES) {
             return Err(format!("{} may be rounding: {why}", worst.place));
         }
@@ -253,9 +253,9 @@ impl Subject {
         }
     }
 
-    /// Why the interpreter is not asked for that so many times, if it is not.
+    /// Why the interpreter is not options for that so many times, if it is not.
     fn too_large(&self, cost: Cost, times: f64) -> Option<String> {
-        if self.asked.thorough {
+        if self.options.thorough {
             return None;
         }
         let too_many = |number: f64, most: f64, unit: &str| {

@@ -20,8 +20,8 @@ mod tests;
 
 use std::sync::Arc;
 
-use self::prefetch::{Chunk, Course, Prefetch};
-use self::sample::Maker;
+use self::prefetch::{Chunk, PassJob, Prefetch};
+use self::sample::SampleLoader;
 use super::dataset::{Dataset, Split, order};
 use super::error::DataError;
 use super::request::SourceRequest;
@@ -126,7 +126,7 @@ impl Batch<'_> {
 
 /// Hands out batches.
 pub struct Feed {
-    maker: Arc<Maker>,
+    loader: Arc<SampleLoader>,
     plan: Plan,
     prefetch: Option<Prefetch>,
     /// Passes that are being prepared, the current one aside.
@@ -150,15 +150,15 @@ struct Current {
 impl Feed {
     /// Nothing begun. Threads are started if a pass over the data needs them.
     pub fn new(data: &Dataset, plan: Plan) -> Feed {
-        let maker = Arc::new(Maker::new(data, plan.seed));
+        let loader = Arc::new(SampleLoader::new(data, plan.seed));
         let passes = [Pass::Train { epoch: 1 }, Pass::Validation, Pass::Test];
-        let ahead = passes.into_iter().filter(|&pass| maker.is_work(pass));
+        let ahead = passes.into_iter().filter(|&pass| loader.is_work(pass));
         let samples = ahead.map(|pass| chunk_samples(&data.schema, batch_of(&plan, pass))).max();
         let prefetch = samples.map(|samples| {
             let sizes = data.fields(true).iter().map(Field::bytes).collect();
-            Prefetch::start(maker.clone(), sizes, samples, workers(plan.threads))
+            Prefetch::start(loader.clone(), sizes, samples, workers(plan.threads))
         });
-        Feed { maker, plan, prefetch, announced: Vec::new(), current: None }
+        Feed { loader, plan, prefetch, announced: Vec::new(), current: None }
     }
 
     /// Begins a pass; what is left of the current one is dropped. `then` are passes that will
@@ -169,7 +169,7 @@ impl Feed {
 
     /// The same, behind batches that have been made before; returns how many the whole pass has.
     pub fn begin_at(&mut self, pass: Pass, done: usize, then: &[Pass]) -> usize {
-        let ahead = self.maker.is_work(pass);
+        let ahead = self.loader.is_work(pass);
         if let Some(prefetch) = &mut self.prefetch {
             let left = self.current.take().is_some_and(|current| {
                 let left = current.ahead && current.done < current.order.len();
@@ -197,7 +197,7 @@ impl Feed {
             }
         }
         for &next in then {
-            if self.maker.is_work(next) && !self.announced.contains(&next) {
+            if self.loader.is_work(next) && !self.announced.contains(&next) {
                 self.prepare(next, self.order(next));
                 self.announced.push(next);
             }
@@ -221,14 +221,14 @@ impl Feed {
                 let (chunk, _) = current.chunk.as_ref().expect("a chunk has been taken");
                 Bytes::Chunk(chunk, first - begins)
             }
-            _ => Bytes::Split(self.maker.split(current.pass), current.pass),
+            _ => Bytes::Split(self.loader.split(current.pass), current.pass),
         };
         Ok(Some(Batch { samples: &current.order[samples], bytes }))
     }
 
     /// The samples that a pass takes, in order.
     fn order(&self, pass: Pass) -> Arc<[u32]> {
-        let count = self.maker.split(pass).count();
+        let count = self.loader.split(pass).count();
         let Pass::Train { epoch } = pass else { return (0..count as u32).collect() };
         let mut order = order(self.plan.seed, epoch, count, self.plan.shuffle);
         if !self.plan.keep_last {
@@ -238,9 +238,9 @@ impl Feed {
     }
 
     fn prepare(&mut self, pass: Pass, order: Arc<[u32]>) {
-        let chunk = chunk_samples(self.maker.schema(), batch_of(&self.plan, pass));
+        let chunk = chunk_samples(self.loader.schema(), batch_of(&self.plan, pass));
         if let Some(prefetch) = &mut self.prefetch {
-            prefetch.add(Course { pass, order, chunk, claimed: 0 });
+            prefetch.add(PassJob { pass, order, chunk, claimed: 0 });
         }
     }
 }

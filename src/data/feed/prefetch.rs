@@ -1,7 +1,7 @@
 //! Chunks of batches, made by threads ahead of the steps that take them.
 //!
 //! ```text
-//! courses   pass, order of samples     ─claim→  worker: fill a chunk, sample by sample
+//! jobs   pass, order of samples     ─claim→  worker: fill a chunk, sample by sample
 //! slots     a ring of chunks           ←ready─
 //! consumer  take() in order, release() when its batches have been copied
 //! ```
@@ -40,7 +40,7 @@ pub trait Fill: Send + Sync + 'static {
         bench: &mut Self::Bench,
         pass: Pass,
         index: u32,
-        out: &mut Rooms<'_>,
+        out: &mut BatchSlots<'_>,
     ) -> Result<(), DataError>;
 
     /// The number of a sample for messages.
@@ -48,13 +48,13 @@ pub trait Fill: Send + Sync + 'static {
 }
 
 /// Where the fields of one sample are written.
-pub struct Rooms<'a> {
+pub struct BatchSlots<'a> {
     fields: &'a mut [Vec<u8>],
     sizes: &'a [usize],
     at: usize,
 }
 
-impl Rooms<'_> {
+impl BatchSlots<'_> {
     /// Room for exactly the bytes of a field.
     pub fn field(&mut self, field: usize) -> &mut [u8] {
         let size = self.sizes[field];
@@ -75,7 +75,7 @@ pub struct Chunk {
 
 /// A pass that is to be made.
 #[derive(Debug)]
-pub struct Course {
+pub struct PassJob {
     /// The pass.
     pub pass: Pass,
     /// Its samples.
@@ -106,7 +106,7 @@ struct Shared {
 }
 
 struct State {
-    courses: VecDeque<Course>,
+    jobs: VecDeque<PassJob>,
     slots: Vec<Slot>,
     /// Chunks that workers have taken on, and that the consumer has released.
     claimed: usize,
@@ -141,7 +141,7 @@ impl Prefetch {
         };
         let slots = (0..chunks(workers)).map(|_| Slot::Free(chunk())).collect();
         let shared = Arc::new(Shared {
-            state: Mutex::new(State { courses: VecDeque::new(), slots, claimed: 0, released: 0 }),
+            state: Mutex::new(State { jobs: VecDeque::new(), slots, claimed: 0, released: 0 }),
             ready: Condvar::new(),
             work: Condvar::new(),
             stop: AtomicBool::new(false),
@@ -162,11 +162,11 @@ impl Prefetch {
     }
 
     /// Adds a pass behind all others.
-    pub fn add(&mut self, course: Course) {
-        if course.order.is_empty() {
+    pub fn add(&mut self, job: PassJob) {
+        if job.order.is_empty() {
             return;
         }
-        self.shared.lock().courses.push_back(course);
+        self.shared.lock().jobs.push_back(job);
         self.shared.work.notify_all();
     }
 
@@ -202,7 +202,7 @@ impl Prefetch {
 
     /// Drops all passes and what has been made of them. The consumer holds no chunk.
     pub fn forget(&mut self) {
-        self.shared.lock().courses.clear();
+        self.shared.lock().jobs.clear();
         loop {
             let state = self.shared.lock();
             if state.released == state.claimed {
@@ -294,7 +294,7 @@ impl Shared {
         let Job { chunk, pass, order, first, .. } = job;
         let samples = *first..*first + chunk.samples;
         for (at, &index) in order[samples].iter().enumerate() {
-            let mut out = Rooms { fields: &mut chunk.fields, sizes: &self.sizes, at };
+            let mut out = BatchSlots { fields: &mut chunk.fields, sizes: &self.sizes, at };
             if self.stopped() {
                 return Ok(());
             }
@@ -321,13 +321,13 @@ impl State {
             return None;
         }
         let slot = self.claimed % self.slots.len();
-        let course = self.courses.front_mut()?;
-        let first = course.claimed;
-        let samples = course.chunk.min(course.order.len() - first);
-        let (pass, order) = (course.pass, course.order.clone());
-        course.claimed += samples;
-        if course.claimed == course.order.len() {
-            self.courses.pop_front();
+        let job = self.jobs.front_mut()?;
+        let first = job.claimed;
+        let samples = job.chunk.min(job.order.len() - first);
+        let (pass, order) = (job.pass, job.order.clone());
+        job.claimed += samples;
+        if job.claimed == job.order.len() {
+            self.jobs.pop_front();
         }
         let Slot::Free(mut chunk) = std::mem::replace(&mut self.slots[slot], Slot::Away) else {
             panic!("the slot of a chunk that was released is free");

@@ -9,12 +9,12 @@ use super::super::dataset::{Dataset, Split};
 use super::super::error::DataError;
 use super::super::transform::{Draw, Frame, Size, Transforms};
 use super::Pass;
-use super::prefetch::{Fill, Rooms};
+use super::prefetch::{BatchSlots, Fill};
 use crate::base::schema::Schema;
 
 /// Makes the samples of a data set.
 #[derive(Debug)]
-pub struct Maker {
+pub struct SampleLoader {
     train: Split,
     validation: Split,
     test: Split,
@@ -32,10 +32,10 @@ pub struct Bench {
     partner: Frame,
 }
 
-impl Maker {
+impl SampleLoader {
     /// Shares the splits of a data set.
-    pub fn new(data: &Dataset, seed: u64) -> Maker {
-        Maker {
+    pub fn new(data: &Dataset, seed: u64) -> SampleLoader {
+        SampleLoader {
             train: data.train.clone(),
             validation: data.validation.clone(),
             test: data.test.clone(),
@@ -97,7 +97,7 @@ impl Maker {
         pass: Pass,
         draw: Draw,
         bench: &mut Bench,
-        out: &mut Rooms<'_>,
+        out: &mut BatchSlots<'_>,
     ) -> Result<(), DataError> {
         let count = u32::try_from(self.train.count()).expect("samples are numbered in 32 bits");
         let partner = self.transforms.partner(draw, count);
@@ -111,7 +111,7 @@ impl Maker {
     }
 }
 
-impl Fill for Maker {
+impl Fill for SampleLoader {
     type Bench = Bench;
 
     fn bench(&self) -> Bench {
@@ -123,7 +123,7 @@ impl Fill for Maker {
         bench: &mut Bench,
         pass: Pass,
         index: u32,
-        out: &mut Rooms<'_>,
+        out: &mut BatchSlots<'_>,
     ) -> Result<(), DataError> {
         let split = self.split(pass);
         for field in 1..=self.schema.inputs.len() {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::super::request::{Argument, Call, Literal, Places};
-use super::prefetch::{Fill, Rooms};
+use super::prefetch::{BatchSlots, Fill};
 use super::*;
 
 fn call(name: &str, args: &[(&str, Literal)]) -> Call {
@@ -162,7 +162,13 @@ impl Fill for Numbers {
 
     fn bench(&self) {}
 
-    fn fill(&self, (): &mut (), _: Pass, index: u32, out: &mut Rooms<'_>) -> Result<(), DataError> {
+    fn fill(
+        &self,
+        (): &mut (),
+        _: Pass,
+        index: u32,
+        out: &mut BatchSlots<'_>,
+    ) -> Result<(), DataError> {
         self.made.fetch_add(1, Ordering::Relaxed);
         match index {
             40 => return Err(DataError::new("gone")),
@@ -177,8 +183,8 @@ impl Fill for Numbers {
     }
 }
 
-fn course(order: std::ops::Range<u32>, chunk: usize) -> Course {
-    Course { pass: Pass::Test, order: order.collect(), chunk, claimed: 0 }
+fn job(order: std::ops::Range<u32>, chunk: usize) -> PassJob {
+    PassJob { pass: Pass::Test, order: order.collect(), chunk, claimed: 0 }
 }
 
 #[test]
@@ -186,8 +192,8 @@ fn what_is_wrong_with_a_sample_is_said_where_it_would_have_come() {
     for workers in [1, 2, 5] {
         let numbers = Arc::new(Numbers { made: AtomicUsize::new(0) });
         let mut prefetch = Prefetch::start(numbers, vec![4], 10, workers);
-        prefetch.add(course(0..95, 10));
-        prefetch.add(course(95..100, 10));
+        prefetch.add(job(0..95, 10));
+        prefetch.add(job(95..100, 10));
         let mut outcomes = Vec::new();
         for number in 0..11u32 {
             let chunk = prefetch.take();
@@ -212,7 +218,7 @@ fn what_is_wrong_with_a_sample_is_said_where_it_would_have_come() {
 fn workers_run_ahead_by_the_ring_and_end_when_it_is_dropped() {
     let numbers = Arc::new(Numbers { made: AtomicUsize::new(0) });
     let mut prefetch = Prefetch::start(numbers.clone(), vec![4], 4, 2);
-    prefetch.add(course(100..1_000_000, 4));
+    prefetch.add(job(100..1_000_000, 4));
     let first = prefetch.take();
     prefetch.release(first);
     drop(prefetch);

@@ -17,7 +17,7 @@ use crate::base::fix::{Edit, Fix, Reading, apply, moved};
 use crate::base::limits::{self, Budget};
 use crate::base::source::{FileId, Sources};
 use crate::driver::front::Front;
-use crate::driver::front::{Judged, PARSED, Parsed};
+use crate::driver::front::{CheckedProgram, PARSED, Parsed};
 use crate::driver::session::Search;
 use crate::driver::session::{Failure, Request, Session};
 use crate::driver::source::Schemas;
@@ -72,15 +72,15 @@ impl Session {
         mut schemas: Schemas,
         fixes: &Budget,
     ) -> Result<Front, Failure> {
-        let (parsed, mut judged) = self.look(text, request, &mut schemas)?;
-        let mut found = judged.errors.clone();
-        found.extend(judged.warnings.clone());
+        let (parsed, mut checked) = self.parse_and_check(text, request, &mut schemas)?;
+        let mut found = checked.errors.clone();
+        found.extend(checked.warnings.clone());
         if !found.is_empty() {
-            add_fixes(self, request, parsed, &judged, (schemas, fixes), &mut found);
+            add_fixes(self, request, parsed, &checked, (schemas, fixes), &mut found);
         }
-        if judged.errors.is_empty() {
-            judged.warnings = found;
-            return judged.front().map_err(|found| self.program_failure(found));
+        if checked.errors.is_empty() {
+            checked.warnings = found;
+            return checked.front().map_err(|found| self.program_failure(found));
         }
         Err(self.program_failure(found))
     }
@@ -146,15 +146,15 @@ pub(crate) fn add_fixes(
     session: &Session,
     request: &Request,
     parsed: Parsed,
-    judged: &Judged,
+    checked: &CheckedProgram,
     (schemas, budget): (Schemas, &Budget),
     found: &mut [Diagnostic],
 ) {
     let before = found.to_vec();
     let sources = session.sources.clone();
-    let source = judged.source.as_ref();
+    let source = checked.source.as_ref();
     let classes = source.and_then(|source| source.schema.as_ref()).and_then(|it| it.classes);
-    let (unread, search) = (judged.unread, session.search);
+    let (unread, search) = (checked.unread, session.search);
     let mut again = Again { request, sources, parsed, schemas, unread, search };
     for (index, finding) in found.iter_mut().enumerate() {
         let share = Budget::new(budget.left() / (before.len() - index));
@@ -503,12 +503,12 @@ impl Again<'_> {
         let mut session = Session::default();
         session.sources = std::mem::take(&mut self.sources);
         let tolerated = Some(tolerated.to_vec());
-        let judged =
-            session.judge_within(&self.parsed, self.request, &mut self.schemas, tolerated, budget);
+        let checked =
+            session.check_within(&self.parsed, self.request, &mut self.schemas, tolerated, budget);
         self.sources = session.sources;
-        let mut judged = judged?;
-        judged.errors.append(&mut judged.warnings);
-        Ok((judged.errors, judged.experiment.as_ref().map(meaning)))
+        let mut checked = checked?;
+        checked.errors.append(&mut checked.warnings);
+        Ok((checked.errors, checked.experiment.as_ref().map(meaning)))
     }
 
     /// The same where what is read changes: all files are read again.
@@ -520,11 +520,12 @@ impl Again<'_> {
         let text = text.clone();
         let instead = texts.into_iter().map(|(_, path, text)| (path, text)).collect();
         let mut session = Session::default();
-        session.instead = instead;
+        session.overlays = instead;
         session.prelude = Some(self.parsed.prelude.clone());
-        let (_, mut judged) = session.look_within(text, self.request, &mut self.schemas, budget)?;
-        judged.errors.append(&mut judged.warnings);
-        Ok(judged.errors)
+        let (_, mut checked) =
+            session.parse_and_check_within(text, self.request, &mut self.schemas, budget)?;
+        checked.errors.append(&mut checked.warnings);
+        Ok(checked.errors)
     }
 }
 
@@ -623,7 +624,7 @@ pub fn fix(request: &Request) -> Result<Fixed, Failure> {
     let budget = Budget::new(ROUNDS * limits::FIX_STEPS);
     loop {
         let mut session = Session::default();
-        session.instead = texts.clone();
+        session.overlays = texts.clone();
         let search = Budget::new(limits::FIX_STEPS.min(budget.left()));
         let found = findings(&mut session, request, &search)?;
         // What it took to check the program as it is comes on top of the search.

@@ -182,7 +182,7 @@ fn sound(mended: &mut Mended, around: &Around<'_>, mut others: Vec<Tolerated>) -
         let users = sources.iter().filter(|(id, file)| !file.builtin && *id != mended.file);
         let mut session = Session::default();
         session.search = search.inner();
-        session.instead = users
+        session.overlays = users
             .map(|(_, file)| (PathBuf::from(&file.name), file.text.clone()))
             .chain([(path.clone(), mended.text.clone())])
             .collect();

@@ -1,4 +1,4 @@
-//! A trained model judged on a split of its data: loss and metrics, and what else its task has to say
+//! A trained model evaluated on a split of its data: loss and metrics, and what else its task has to say
 //! ([`tally`]): what is taken for what, how far numbers are off, the samples that it is most wrong
 //! about.
 
@@ -37,11 +37,11 @@ pub enum SplitName {
     Test,
 }
 
-/// A model that is judged.
+/// A model that is evaluated.
 pub struct Evaluation {
     /// What was compiled.
     pub session: Session,
-    /// The samples that it is judged by, as the test split.
+    /// The samples that it is evaluated by, as the test split.
     pub data: Dataset,
     /// Where its weights are from.
     pub weights: PathBuf,
@@ -55,7 +55,7 @@ pub struct Evaluation {
 
 /// What a model made of a split.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Judged {
+pub struct Evaluated {
     /// Loss and metrics.
     pub scores: Scores,
     /// What else there is to say, as the task has it.
@@ -83,7 +83,7 @@ pub fn evaluation(
         return Err(crate::driver::checks::no_training(&front.experiment.model));
     };
     let Some(source) = front.source else {
-        let message = format!("`train {}` names no data to judge it by", front.experiment.model);
+        let message = format!("`train {}` names no data to evaluate it on", front.experiment.model);
         return Err(Failure::Data(message));
     };
     let mut data = session.open(&source, watch)?;
@@ -159,15 +159,16 @@ fn same_classes(known: &[String], found: &[String]) -> Result<(), String> {
 
 impl Evaluation {
     /// Judges the model; remembers so many of the samples that it is most wrong about.
-    pub fn judge(&self, pool: &mut Pool, worst: usize) -> Result<Judged, Failure> {
+    pub fn evaluate_split(&self, pool: &mut Pool, worst: usize) -> Result<Evaluated, Failure> {
         let programs = [&self.steps.train.program].into_iter();
         let programs = programs.chain(self.steps.evaluate.values().map(|step| &step.program));
         let memory = Memory::for_programs(programs, pool.threads());
         let settings = Settings { evaluation_batch: self.steps.train.batch, ..Settings::default() };
         let mut trainer =
             Trainer::new(&self.steps, memory, pool, &self.data, settings, &self.initial);
-        let judged = judge(&mut trainer, &self.data.test, self.task(), Pass::Test, worst);
-        judged.map_err(|error| train_failure(&error, &self.data, &self.sites, &self.session))
+        let evaluated =
+            evaluate_split(&mut trainer, &self.data.test, self.task(), Pass::Test, worst);
+        evaluated.map_err(|error| train_failure(&error, &self.data, &self.sites, &self.session))
     }
 
     /// What the model is for.
@@ -177,14 +178,14 @@ impl Evaluation {
 }
 
 /// Judges a model, as a trainer has it, by a split.
-pub(crate) fn judge(
+pub(crate) fn evaluate_split(
     trainer: &mut Trainer<'_>,
     split: &Split,
     task: Task,
     pass: Pass,
     worst: usize,
-) -> Result<Judged, TrainError> {
+) -> Result<Evaluated, TrainError> {
     let mut tally = Tally::new(split, task, worst);
     let scores = trainer.evaluate(pass, &[], &mut |batch| tally.add(batch))?;
-    Ok(Judged { scores, details: tally.finish() })
+    Ok(Evaluated { scores, details: tally.finish() })
 }

@@ -23,7 +23,7 @@ mod steps;
 pub use control::{Control, Decision, Monitor, Patience, Plateau, Rules};
 pub use events::{Event, NotFinite, Outcome, TrainError, Watcher};
 pub use guard::SMALL_NORM;
-pub use refused::Refused;
+pub use refused::RejectedStep;
 pub use scores::{EpochRecord, Scores, Tally};
 pub use settings::{Average, OnNan, Settings};
 pub use state::{OpenEpoch, TrainState};

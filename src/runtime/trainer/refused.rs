@@ -8,7 +8,7 @@ use crate::graph::rule::{LR_SCALE, NORM_SCALE, SHARE_HYPER};
 use crate::runtime::program::Memory;
 
 /// A step of training whose numbers were not finite, with all that it was given.
-pub struct Refused<'a> {
+pub struct RejectedStep<'a> {
     inputs: &'a [String],
     memory: &'a Memory,
     step: &'a Step,
@@ -24,7 +24,7 @@ pub struct Refused<'a> {
     pub hypers: [(&'static str, f64); 3],
 }
 
-impl Refused<'_> {
+impl RejectedStep<'_> {
     /// Sets those hyper-parameters of a program, whose names and values as written these are.
     pub fn set_hypers(&self, declared: &[(String, f64)], values: &mut [f64]) {
         for (value, (name, _)) in values.iter_mut().zip(declared) {
@@ -44,13 +44,13 @@ impl Refused<'_> {
 impl Trainer<'_> {
     /// The step of training that was made last, to be made again by other code: it was not finite,
     /// and so has changed nothing.
-    pub fn refused(&self) -> Refused<'_> {
+    pub fn refused(&self) -> RejectedStep<'_> {
         let steps = self.steps;
         let step = match &steps.last {
             Some(last) if self.samples.len() == last.batch => last,
             _ => &steps.train,
         };
-        Refused {
+        RejectedStep {
             inputs: &step.inputs,
             memory: &self.memory,
             step,
