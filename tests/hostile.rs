@@ -35,7 +35,7 @@ const MOST_BYTES: u64 = 512 << 20;
 /// reserve.
 const ADDRESSES_KB: u64 = 700_000;
 /// Seconds after which a command is taken to wait for ever; a machine under load is forgiven much.
-const PATIENCE: &str = "60";
+const PATIENCE: &str = "300";
 
 /// What is done with a program, `p.nn`, beside `given.safetensors`.
 const COMMANDS: &[&[&str]] = &[
