@@ -18,16 +18,7 @@ use std::path::Path;
 const BATCH: usize = 32;
 
 fn request() -> Request {
-    Request {
-        file: Path::new(env!("CARGO_MANIFEST_DIR")).join("models/mnist.nn"),
-        model: None,
-        data: None,
-        nnc_data: None,
-        cache: None,
-        network: false,
-        target: Target::detect(),
-        memory: None,
-    }
+    Request::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("models/mnist.nn"))
 }
 
 fn front(criterion: &mut Criterion) {

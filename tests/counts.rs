@@ -2,12 +2,11 @@
 //! the order of kernels and the kernels that are shared achieve, in numbers that are to be seen when
 //! they change. `NNC_BLESS=1 cargo test --test counts` accepts new ones (refused where `CI` is set).
 
-use nnc::codegen::Target;
 use nnc::driver::{Request, Session};
 use nnc::loops::Action;
 use nnc::lower::Globals;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// A program, and the file of its counts in `tests/golden/counts`.
 const PROGRAMS: [(&str, &str); 4] = [
@@ -21,23 +20,10 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn request(file: PathBuf) -> Request {
-    Request {
-        file,
-        model: None,
-        data: None,
-        nnc_data: None,
-        cache: None,
-        network: false,
-        target: Target::detect(),
-        memory: None,
-    }
-}
-
 /// What the training step of a program comes to.
 fn counts(file: &str) -> String {
     let mut session = Session::new(None);
-    let front = session.front(&request(root().join(file)), false).expect("a good program");
+    let front = session.front(&Request::new(root().join(file)), false).expect("a good program");
     let batch = front.experiment.training.as_ref().expect("a train block").settings.batch;
     let graph = session.training_graph(front.experiment).expect("a training step");
     let kernels = session.fuse(&graph, batch).expect("kernels");

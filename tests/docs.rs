@@ -20,7 +20,6 @@ use nnc::base::diagnostic::Diagnostic;
 use nnc::base::schema::Schema;
 use nnc::base::source::Sources;
 use nnc::cli::render::render;
-use nnc::codegen::Target;
 use nnc::command;
 use nnc::data::{self, Argument, Call, Places, SourceRequest};
 use nnc::driver;
@@ -151,16 +150,7 @@ fn whole(of: &str) -> Result<String, String> {
     }
     let stage = command::STAGES.iter().find(|stage| stage.name == of);
     let step = Some(stage.ok_or_else(|| format!("`{of}` is no stage"))?.made_by);
-    let request = driver::Request {
-        file: root().join("models/mnist.nn"),
-        model: None,
-        data: None,
-        nnc_data: None,
-        cache: None,
-        network: false,
-        target: Target::detect(),
-        memory: None,
-    };
+    let request = driver::Request::new(root().join("models/mnist.nn"));
     let asked = command::Emit { step, ..command::Emit::default() };
     let text = command::emit(&mut driver::Session::new(None), &request, asked);
     text.map_err(|failure| format!("{failure:?}"))

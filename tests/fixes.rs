@@ -15,7 +15,6 @@ use nnc::base::codes;
 use nnc::base::diagnostic::{Diagnostic, Severity};
 use nnc::base::fix::apply;
 use nnc::base::source::Sources;
-use nnc::codegen::Target;
 use nnc::command;
 use nnc::driver::{self, Failure, Request, Session};
 use nnc::repair;
@@ -38,16 +37,7 @@ fn corpus() -> Vec<PathBuf> {
 }
 
 fn request(file: &Path) -> Request {
-    Request {
-        file: file.to_path_buf(),
-        model: None,
-        data: None,
-        nnc_data: None,
-        cache: None,
-        network: false,
-        target: Target::detect(),
-        memory: None,
-    }
+    Request::new(file)
 }
 
 /// A program's words, without comments and space.

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
-use nnc::codegen::Target;
 use nnc::driver::{Request, Session};
 use nnc::run;
 use nnc::run::{Overrides, Run};
@@ -48,16 +47,7 @@ train net on drawn {{
 }
 
 fn prepare(file: &Path) -> Run {
-    let request = Request {
-        file: file.to_path_buf(),
-        model: None,
-        data: None,
-        nnc_data: None,
-        cache: None,
-        network: false,
-        target: Target::detect(),
-        memory: None,
-    };
+    let request = Request::new(file);
     let run = run::run(&mut Session::new(None), &request, &Overrides::default(), &|_, _| true);
     run.unwrap_or_else(|failure| panic!("{failure:?}"))
 }

@@ -230,22 +230,16 @@ fn no_files_import_each_other_in_a_circle() {
             imported.filter(|index| !is_own(index)).collect()
         })
         .collect();
-    // What imports nothing that is left is taken away, until only circles are left.
+    // What imports nothing that is left, or is imported by nothing that is, is taken away until only
+    // circles are left.
     let mut left: Vec<usize> = (0..files.len()).collect();
     loop {
-        let before = left.len();
         let known = left.clone();
-        left.retain(|&file| uses[file].iter().any(|used| known.contains(used)));
-        if left.len() == before {
-            break;
-        }
-    }
-    // Parts of a circle are used by others of it, too.
-    loop {
-        let before = left.len();
-        let known = left.clone();
-        left.retain(|file| known.iter().any(|&other| uses[other].contains(file)));
-        if left.len() == before {
+        left.retain(|file| {
+            uses[*file].iter().any(|used| known.contains(used))
+                && known.iter().any(|&other| uses[other].contains(file))
+        });
+        if left.len() == known.len() {
             break;
         }
     }

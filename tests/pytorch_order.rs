@@ -7,7 +7,6 @@
 mod support;
 
 use nnc::base::tensor::{Data, Tensor};
-use nnc::codegen::Target;
 use nnc::driver::{Failure, Request, Session};
 use nnc::graph::{self, Env};
 use nnc::run;
@@ -30,16 +29,7 @@ fn run(program: &str, tensors: &[(String, Tensor)]) -> Result<Run, Failure> {
     let file = folder.path().join("net.nn");
     std::fs::write(&file, program).expect("a file");
     weights::save(&folder.path().join("torch.safetensors"), tensors).expect("a file of weights");
-    let request = Request {
-        file,
-        model: None,
-        data: None,
-        nnc_data: None,
-        cache: None,
-        network: false,
-        target: Target::detect(),
-        memory: None,
-    };
+    let request = Request::new(file);
     run::run(&mut Session::new(None), &request, &Overrides::default(), &|_, _| true)
 }
 

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use nnc::base::tensor::Tensor;
-use nnc::codegen::Target;
 use nnc::data::Pass;
 use nnc::driver::{Failure, Request, Session};
 use nnc::run;
@@ -57,16 +56,7 @@ impl Case {
 }
 
 fn request(file: &Path) -> Request {
-    Request {
-        file: file.to_path_buf(),
-        model: None,
-        data: None,
-        nnc_data: None,
-        cache: None,
-        network: false,
-        target: Target::detect(),
-        memory: None,
-    }
+    Request::new(file)
 }
 
 /// Every parameter and state, after each step.

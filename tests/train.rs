@@ -20,16 +20,7 @@ use nnc::runtime::pool::Pool;
 use nnc::runtime::trainer::{EpochRecord, Event, Outcome, Scores, TrainError, Trainer, Watcher};
 
 fn request(file: &Path) -> Request {
-    Request {
-        file: file.to_path_buf(),
-        model: None,
-        data: None,
-        nnc_data: std::env::var_os("NNC_DATA").map(PathBuf::from),
-        cache: None,
-        network: false,
-        target: Target::detect(),
-        memory: None,
-    }
+    Request { nnc_data: std::env::var_os("NNC_DATA").map(PathBuf::from), ..Request::new(file) }
 }
 
 /// Remembers epochs; where the system tells, looks at the rights of the process's pages.

@@ -17,16 +17,7 @@ use std::path::Path;
 pub fn compiled(model: &str) -> (Graph, usize, Program) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("models").join(model);
     let target = Target::detect();
-    let request = Request {
-        file: file.with_extension("nn"),
-        model: None,
-        data: None,
-        nnc_data: None,
-        cache: None,
-        network: false,
-        target,
-        memory: None,
-    };
+    let request = Request::new(file.with_extension("nn"));
     let mut session = Session::new(None);
     let front = session.front(&request, false).expect("a good model");
     let batch = front.experiment.training.as_ref().expect("a `train` block").settings.batch;

@@ -3,11 +3,9 @@
 use super::write;
 use crate::base::shown::Show;
 use crate::base::table::{Column, Table};
-use crate::command;
-use crate::command::Compared;
+use crate::command::{self, Compared};
 use crate::driver::Failure;
-use crate::run;
-use crate::run::Status;
+use crate::run::{self, Status};
 use clap::Args;
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;

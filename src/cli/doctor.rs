@@ -2,9 +2,7 @@
 
 use super::{cache_folder, memory, write};
 use crate::base::fit::hanging;
-use crate::codegen::Target;
-use crate::command;
-use crate::command::Health;
+use crate::command::{self, Health};
 use crate::driver::{self, Failure};
 use clap::Args;
 use serde_json::json;
@@ -25,14 +23,10 @@ impl Doctor {
     /// Looks and prints; exit code 1 if something does not work.
     pub fn execute(self) -> Result<u8, Failure> {
         let request = driver::Request {
-            file: PathBuf::new(),
-            model: None,
-            data: None,
             nnc_data: std::env::var_os("NNC_DATA").map(PathBuf::from),
             cache: cache_folder(),
-            network: false,
-            target: Target::detect(),
             memory: memory::limit(),
+            ..driver::Request::new("")
         };
         let findings = command::doctor(&request, self.clean);
         let text = match self.json {

@@ -1,8 +1,7 @@
 //! `nnc emit-ir`: any stage of the compilation as text, of a program or from a stage's text on.
 
 use super::{Common, write};
-use crate::command;
-use crate::command::Emit;
+use crate::command::{self, Emit};
 use crate::driver::{self, Failure};
 use crate::pass;
 use clap::Args;

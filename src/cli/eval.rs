@@ -8,9 +8,9 @@ use super::write;
 use crate::base::shown::Show;
 use crate::base::table::{Column, Table};
 use crate::driver::Failure;
-use crate::run;
 use crate::run::{
-    ClassCounts, Details, Evaluated, Evaluation, NumberErrors, Said, SplitName, Worst, put_scores,
+    self, ClassCounts, Details, Evaluated, Evaluation, NumberErrors, Said, SplitName, Worst,
+    put_scores,
 };
 use crate::runtime::pool::Pool;
 use clap::{Args, ValueEnum};

@@ -3,8 +3,7 @@
 use super::threads::threads;
 use super::{Common, Options, TargetName, write};
 use crate::base::shown::Show;
-use crate::command;
-use crate::command::{Engine, Graded};
+use crate::command::{self, Engine, Graded};
 use crate::driver::{self, Failure};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;

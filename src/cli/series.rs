@@ -1,13 +1,12 @@
 //! Several runs in turn: the folds of a cross-validation, and `nnc sweep`; a table of what came of
 //! them.
 
-use super::train::{self, RunOptions, STOPPED, Said, Training};
-use super::{Options, write};
+use super::train::{self, RunOptions, Said, Training};
+use super::{INTERRUPTED, Options, write};
 use crate::base::shown::Show;
 use crate::base::table::{Column, Table};
 use crate::driver::{Failure, Setting};
-use crate::run;
-use crate::run::{Left, Member, Place, RunResult, Series, columns, spread};
+use crate::run::{self, Left, Member, Place, RunResult, Series, columns, spread};
 use crate::runtime::trainer::Outcome;
 use clap::Args;
 use serde_json::{Map, Value, json};
@@ -100,7 +99,7 @@ pub fn run(
                     index + 1,
                     members.len()
                 );
-                return Ok(if ended.out_of_time { 0 } else { STOPPED });
+                return Ok(if ended.out_of_time { 0 } else { INTERRUPTED });
             }
             (_, Some(result)) => results.push((member.clone(), result)),
         }

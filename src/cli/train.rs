@@ -6,8 +6,7 @@ use super::{INTERRUPTED, Options, render, threads, write};
 use crate::base::diagnostic::Diagnostic;
 use crate::base::shown::{Show, quoted};
 use crate::driver::{self, Failure, Setting};
-use crate::run;
-use crate::run::{Ended, Job, Overrides, Place, Prepared, RunResult, put_scores};
+use crate::run::{self, Ended, Job, Overrides, Place, Prepared, RunResult, put_scores};
 use crate::runtime::pool::Pool;
 use crate::runtime::trainer::Outcome;
 use clap::Args;
@@ -106,15 +105,12 @@ pub fn listen() -> Result<Arc<AtomicBool>, Failure> {
     let flag = Arc::clone(&stop);
     ctrlc::set_handler(move || {
         if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(i32::from(STOPPED));
+            std::process::exit(i32::from(INTERRUPTED));
         }
     })
     .map_err(|error| Failure::Io(format!("cannot listen to Ctrl-C: {error}")))?;
     Ok(stop)
 }
-
-/// The exit code of a run that was stopped.
-pub const STOPPED: u8 = INTERRUPTED;
 
 /// Settings of the command line as `--set` has them.
 fn flags(flags: &[(&str, Option<String>)]) -> Vec<Setting> {
@@ -267,7 +263,7 @@ fn conclude(
                 eprintln!("{why}stopped after {} steps", ended.steps);
                 way_on.iter().for_each(|way_on| say(way_on));
             }
-            if ended.out_of_time { 0 } else { STOPPED }
+            if ended.out_of_time { 0 } else { INTERRUPTED }
         }
         Ok(Outcome::Finished | Outcome::StoppedEarly) => {
             if let Some(result) = &ended.result {

@@ -2,8 +2,7 @@
 
 use super::{Common, write};
 use crate::base::fit::hanging;
-use crate::command;
-use crate::command::{Verdict, Verified, VerifyOptions};
+use crate::command::{self, Verdict, Verified, VerifyOptions};
 use crate::driver::{self, Failure};
 use clap::Args;
 use serde_json::json;

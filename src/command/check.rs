@@ -151,19 +151,14 @@ impl Planned<'_> {
             let evaluate = evaluate.into_iter().map(|batch| (&evaluation, batch));
             steps.extend(last.chain(gather).chain(evaluate));
         }
-        let mut kernels = session.fuse_all(&steps)?.into_iter();
+        let kernels = session.fuse_all(&steps)?;
+        let [train, infer, others @ ..] = &kernels[..] else { unreachable!("two steps at least") };
         let mut globals = Globals::default();
-        let mut next = |session: &mut Session, globals: &mut Globals| {
-            kernels.next().map(|kernels| plan(session, &kernels, globals)).transpose()
-        };
-        let (Some(train), Some(infer)) =
-            (next(session, &mut globals)?, next(session, &mut Globals::default())?)
-        else {
-            unreachable!("two steps at least");
-        };
+        let train = plan(session, train, &mut globals)?;
+        let infer = plan(session, infer, &mut Globals::default())?;
         let mut run = Blocks::of(&train);
-        while let Some(step) = next(session, &mut globals)? {
-            run = run.max(Blocks::of(&step));
+        for step in others {
+            run = run.max(Blocks::of(&plan(session, step, &mut globals)?));
         }
         let facts = Facts {
             flops: flops(&train),

@@ -88,12 +88,7 @@ pub enum Prediction {
 pub fn predictor(request: &Request, model: &Model, count: usize) -> Result<Predictor, Failure> {
     let mut session = Session::new(None);
     let mut request = request.clone();
-    let Trained { info, weights, from } = match model {
-        Model::Folder(root, which) => trained::of_folder(&mut session, &mut request, root, which)?,
-        Model::Program(file) => {
-            Trained { info: None, weights: trained::load(file)?, from: file.clone() }
-        }
-    };
+    let Trained { info, weights, from } = trained::find(&mut session, &mut request, model)?;
     // A file of weights says what samples look like, too.
     let about = trained::about(&from);
     let known = info.as_ref().and_then(|info| info.samples.clone());

@@ -1,7 +1,6 @@
 //! The front end with its files: reads a program and what it uses, asks the data for its schema,
 //! elaborates.
 
-use super::checks::no_steps;
 use super::{checks, initial, schedules};
 use crate::base::caught::caught;
 use crate::base::diagnostic::{Diagnostic, Severity};
@@ -152,7 +151,7 @@ impl Session {
             checked.errors.extend(checks::unknown_watched(training, has_validation));
             let steps = settings.steps(samples);
             if steps == 0 {
-                checked.errors.push(no_steps(settings, samples));
+                checked.errors.push(checks::no_steps(settings, samples));
             }
             checked.errors.extend(schedules::misfits(training, train, steps));
         }

@@ -47,7 +47,7 @@ pub(crate) fn layers(graph: &Graph) -> Vec<Layer> {
     }
     let mut layers: Vec<Layer> = Vec::new();
     let mut known: HashMap<&str, usize> = HashMap::new();
-    for (id, node) in graph.nodes.iter().filter(|(id, _)| needed.contains(id)) {
+    for (_, node) in graph.nodes.iter().filter(|(id, _)| needed.contains(id)) {
         let path = node.origin.map_or("", |origin| graph.origins.get(origin).path.as_str());
         let path = match path.split('.').next().unwrap_or_default() {
             "" if node.args.is_empty() => continue,
@@ -70,30 +70,12 @@ pub(crate) fn layers(graph: &Graph) -> Vec<Layer> {
             layer.parameters += elements;
             continue;
         }
-        layer.flops += flops(graph, id);
+        // Each product is multiplied and added.
+        layer.flops += 2 * graph.products(node, 1).unwrap_or(0) as u64;
         layer.output = node.ty.shape.to_string();
         layer.activation = elements * node.ty.dtype.size();
     }
     // What prepares samples, and sums between layers, say little.
     layers.retain(|layer| layer.path != OPERATORS || layer.flops > 0);
     layers
-}
-
-/// The operations of a contraction over one sample.
-fn flops(graph: &Graph, id: NodeId) -> u64 {
-    let node = &graph.nodes[id];
-    let extents = |node: NodeId| graph.ty(node).shape.at(1);
-    let outputs = node.ty.shape.at(1).iter().product::<usize>() as u64;
-    match &node.op {
-        Op::MatMul { transpose_a, .. } => {
-            let a = extents(node.args[0]);
-            let inner = if *transpose_a { a[a.len() - 2] } else { a[a.len() - 1] };
-            2 * outputs * inner as u64
-        }
-        Op::Conv { .. } => {
-            let weight = extents(node.args[1]);
-            2 * outputs * weight[..3].iter().product::<usize>() as u64
-        }
-        _ => 0,
-    }
 }

@@ -4,6 +4,7 @@
 use crate::base::caught::caught;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::{FileId, Sources};
+use crate::codegen::Target;
 use crate::syntax::ast::File;
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -26,9 +27,26 @@ pub struct Request {
     /// Whether data may be downloaded.
     pub network: bool,
     /// What to compile for.
-    pub target: crate::codegen::Target,
+    pub target: Target,
     /// Bytes of memory that the machine has for this program, where that is known.
     pub memory: Option<usize>,
+}
+
+impl Request {
+    /// A file and nothing else: the best that this processor has, data from beside the program alone,
+    /// nothing downloaded or kept, as much memory as there is.
+    pub fn new(file: impl Into<PathBuf>) -> Request {
+        Request {
+            file: file.into(),
+            model: None,
+            data: None,
+            nnc_data: None,
+            cache: None,
+            network: false,
+            target: Target::detect(),
+            memory: None,
+        }
+    }
 }
 
 /// Why there is no result.

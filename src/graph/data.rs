@@ -207,6 +207,25 @@ impl Graph {
         outputs.chain(self.updates.iter().map(|update| update.node))
     }
 
+    /// How many products a contraction adds up for a batch; `None` for other operators.
+    pub fn products(&self, node: &Node, batch: usize) -> Option<usize> {
+        let extents = |arg: usize| self.ty(node.args[arg]).shape.at(batch);
+        let elements = |shape: Vec<usize>| shape.into_iter().product::<usize>();
+        let own = || node.ty.shape.at(batch);
+        // A weight is `[height, width, channels, outputs]`: an output adds up the first three.
+        let added = |weight: Vec<usize>| weight[..3].iter().product::<usize>();
+        Some(match &node.op {
+            Op::MatMul { transpose_a, .. } => {
+                let a = extents(0);
+                elements(own()) * a[a.len() - if *transpose_a { 2 } else { 1 }]
+            }
+            Op::Conv { .. } => elements(own()) * added(extents(1)),
+            Op::ConvInputGrad { .. } => elements(extents(0)) * added(extents(1)),
+            Op::ConvWeightGrad { .. } => elements(extents(1)) * added(own()),
+            _ => return None,
+        })
+    }
+
     /// What fixed a dimension, followed through the values that only carry it; `None` where
     /// that is not known.
     pub fn dim_origin(&self, node: NodeId, axis: usize) -> Option<&DimOrigin> {

@@ -21,7 +21,7 @@ use crate::run::folder::{
 };
 use crate::run::meaning::differing;
 use crate::run::replay::replay;
-use crate::run::trained::About;
+use crate::run::trained::{About, take_program};
 use crate::runtime::checkpoint::{Checkpoint, Identity, Snapshot};
 use crate::runtime::pool::Pool;
 use crate::runtime::trainer::{Outcome, Scores, TrainError, TrainState, Trainer, Watcher};
@@ -115,14 +115,7 @@ pub fn prepare(job: &Job, watch: Watch<'_>) -> Result<Prepared, Failure> {
     if let Place::Resumed(root, _) = &job.place {
         let there = RunFolder::resume(root)?;
         let info = there.info()?;
-        for (path, text) in there.program(&info)? {
-            session.overlay(path, text);
-        }
-        if let Some(main) = info.program.first() {
-            request.file = main.path.clone();
-        }
-        request.model = info.asked_model.clone().or(request.model);
-        request.data = request.data.or(info.data.clone());
+        take_program(&mut session, &mut request, &there, &info)?;
         (overrides.limit, overrides.overfit) = (info.limit, info.overfit);
         overrides.fold = info.fold;
         (folder, kept) = (Some(there), Some(info));

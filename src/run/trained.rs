@@ -45,16 +45,28 @@ pub(crate) struct Trained {
     pub from: PathBuf,
 }
 
-/// Finds a run's program and weights; the session then reads the program as it was run.
-pub(crate) fn of_folder(
+/// Finds a trained model: of a run, its program is read as it was run from then on.
+pub(crate) fn find(
     session: &mut Session,
     request: &mut Request,
-    root: &Path,
-    which: &Which,
+    model: &Model,
 ) -> Result<Trained, Failure> {
-    let folder = RunFolder::read(root)?;
-    let info = folder.info()?;
-    for (path, text) in folder.program(&info)? {
+    match model {
+        Model::Folder(root, which) => of_folder(session, request, root, which),
+        Model::Program(file) => {
+            Ok(Trained { info: None, weights: load(file)?, from: file.clone() })
+        }
+    }
+}
+
+/// Makes a session read a run's program as it was run, and a request ask for the same model and data.
+pub(crate) fn take_program(
+    session: &mut Session,
+    request: &mut Request,
+    folder: &RunFolder,
+    info: &RunInfo,
+) -> Result<(), Failure> {
+    for (path, text) in folder.program(info)? {
         session.overlay(path, text);
     }
     if let Some(main) = info.program.first() {
@@ -62,6 +74,18 @@ pub(crate) fn of_folder(
     }
     request.model = info.asked_model.clone().or(request.model.take());
     request.data = request.data.take().or(info.data.clone());
+    Ok(())
+}
+
+fn of_folder(
+    session: &mut Session,
+    request: &mut Request,
+    root: &Path,
+    which: &Which,
+) -> Result<Trained, Failure> {
+    let folder = RunFolder::read(root)?;
+    let info = folder.info()?;
+    take_program(session, request, &folder, &info)?;
     let file = match which {
         Which::Best => folder.best(),
         Which::Last => folder.last(),

@@ -1,10 +1,8 @@
 //! `tests/golden/cli`: what `nnc check` prints about a program that is wrong, as a user sees it,
 //! each mistake on a line that is marked `//~ ERROR words`.
 
-use std::path::Path;
 use std::process::Command;
 
-use nnc::codegen::Target;
 use nnc::driver::{Failure, Request, Session};
 
 use super::{Case, Output, Suite, diagnostics};
@@ -43,16 +41,7 @@ pub fn errors(case: &Case) -> Result<Option<String>, String> {
 
 /// Compares the diagnostics' places and words with the marks. Whether there are errors.
 fn check_marks(case: &Case) -> Result<bool, String> {
-    let request = Request {
-        file: Path::new(&case.path).to_path_buf(),
-        model: None,
-        data: None,
-        nnc_data: None,
-        cache: None,
-        network: false,
-        target: Target::detect(),
-        memory: None,
-    };
+    let request = Request::new(&case.path);
     let mut session = Session::new(None);
     match nnc::command::check(&mut session, &request, nnc::command::CheckOptions::default()) {
         Ok(report) => {

@@ -11,7 +11,7 @@
 //! | repetition | the same steps made twice, to the bit |
 //!
 //! Samples are drawn, so no data is needed. The interpreter is slow on purpose: a check asks it for
-//! so many operations and bytes at most ([`Most`]), and says what it leaves out.
+//! so many operations and bytes at most ([`MOST_OPERATIONS`], [`MOST_BYTES`]), and says what it leaves out.
 
 mod compiled;
 mod gradients;
@@ -164,15 +164,11 @@ pub struct Verified {
     pub checks: Vec<Check>,
 }
 
-/// What a check asks of the interpreter at most, unless everything is to be checked.
-struct Most;
-
-impl Most {
-    /// Operations: about a second.
-    const OPERATIONS: f64 = 3e9;
-    /// Bytes.
-    const BYTES: usize = 256 << 20;
-}
+/// Operations that a check asks of the interpreter at most, unless everything is to be checked: about
+/// a second.
+const MOST_OPERATIONS: f64 = 3e9;
+/// The bytes that it may take for that.
+const MOST_BYTES: usize = 256 << 20;
 
 /// Checks a model.
 pub fn verify(
@@ -266,10 +262,10 @@ impl Subject {
             )
         };
         let operations = cost.operations * times;
-        if operations > Most::OPERATIONS {
-            return Some(too_many(operations, Most::OPERATIONS, "million operations"));
+        if operations > MOST_OPERATIONS {
+            return Some(too_many(operations, MOST_OPERATIONS, "million operations"));
         }
-        (cost.bytes > Most::BYTES)
-            .then(|| too_many(cost.bytes as f64, Most::BYTES as f64, "MB of memory"))
+        (cost.bytes > MOST_BYTES)
+            .then(|| too_many(cost.bytes as f64, MOST_BYTES as f64, "MB of memory"))
     }
 }

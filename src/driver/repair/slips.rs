@@ -10,7 +10,7 @@
 //! with them. The parser reports one mistake an item, so that the next one shows only when the first
 //! is mended; each must stand further on than the one before, so that this ends.
 
-use super::findings;
+use super::{findings, tolerated};
 use crate::base::diagnostic::{Diagnostic, Severity};
 use crate::base::fix::{Edit, Fix, apply, moved};
 use crate::base::limits::Budget;
@@ -42,13 +42,23 @@ pub(super) struct Around<'a> {
 }
 
 /// A text with edits made one after the other.
-struct Mended {
+struct Mended<'a> {
     file: FileId,
+    before: &'a str,
     text: String,
     titles: Vec<String>,
 }
 
-impl Mended {
+impl<'a> Mended<'a> {
+    /// The text that an edit is about, with the edit made.
+    fn by(edit: &Fix, sources: &'a Sources) -> Option<Mended<'a>> {
+        let file = edit.file()?;
+        let before = &sources.file(file).text;
+        let mut mended = Mended { file, before, text: before.clone(), titles: Vec::new() };
+        mended.make(edit);
+        Some(mended)
+    }
+
     fn make(&mut self, fix: &Fix) {
         self.text = apply(&self.text, &fix.edits);
         if !self.titles.contains(&fix.title) {
@@ -57,8 +67,8 @@ impl Mended {
     }
 
     /// All that was done as one fix of the text as it was.
-    fn fix(&self, before: &str) -> Fix {
-        Fix::new(self.titles.join("; "), vec![difference(self.file, before, &self.text)])
+    fn fix(&self) -> Fix {
+        Fix::new(self.titles.join("; "), vec![difference(self.file, self.before, &self.text)])
     }
 }
 
@@ -69,20 +79,17 @@ pub(super) fn mended(
     known: &[Diagnostic],
     (finding, edit): (&Diagnostic, &Fix),
 ) -> Option<Fix> {
-    let file = edit.file()?;
-    let before = &around.sources.file(file).text;
-    let mut mended = Mended { file, text: before.clone(), titles: Vec::new() };
-    mended.make(edit);
-    let others = others(known, finding, edit);
+    let mut mended = Mended::by(edit, around.sources)?;
+    let (_, others) = tolerated(known, finding, edit);
     let start = finding.place().map_or(0, |place| place.start);
     let all = parsed(&mut mended, around.sources, others, start)?;
-    let mut slips = mended.fix(before);
+    let mut slips = mended.fix();
     if !all {
         slips.checked = true;
         return Some(slips);
     }
     if around.search.looks_behind() && sound(&mut mended, around, Vec::new())? {
-        let mut fix = mended.fix(before);
+        let mut fix = mended.fix();
         fix.checked = true;
         return Some(fix);
     }
@@ -97,31 +104,17 @@ pub(super) fn followed(
     known: &[Diagnostic],
     (finding, edit): (&Diagnostic, &Fix),
 ) -> Option<Fix> {
-    let file = edit.file()?;
-    let before = &around.sources.file(file).text;
-    let mut mended = Mended { file, text: before.clone(), titles: Vec::new() };
-    mended.make(edit);
-    let others = others(known, finding, edit);
-    let mut fix = sound(&mut mended, around, others)?.then(|| mended.fix(before))?;
+    let mut mended = Mended::by(edit, around.sources)?;
+    let (_, others) = tolerated(known, finding, edit);
+    let mut fix = sound(&mut mended, around, others)?.then(|| mended.fix())?;
     fix.checked = true;
     Some(fix)
-}
-
-/// What else is wrong with a program, once a fix is made.
-fn others(known: &[Diagnostic], finding: &Diagnostic, edit: &Fix) -> Vec<Tolerated> {
-    let others = known.iter().filter(|other| *other != finding);
-    let tolerated = others.map(|other| Tolerated {
-        code: other.code,
-        message: other.message.clone(),
-        place: other.place().map(|place| moved(place, &edit.edits)),
-    });
-    tolerated.collect()
 }
 
 /// Mends slips until the text parses. Whether all of it does, or other items of it do not, whose
 /// mistakes have fixes of their own.
 fn parsed(
-    mended: &mut Mended,
+    mended: &mut Mended<'_>,
     sources: &Sources,
     mut others: Vec<Tolerated>,
     mut last: u32,
@@ -175,7 +168,7 @@ fn leads_on(
 
 /// Mends what is found in a text that parses, but for the others. Whether no more is wrong then. The
 /// search must look behind its fixes.
-fn sound(mended: &mut Mended, around: &Around<'_>, mut others: Vec<Tolerated>) -> Option<bool> {
+fn sound(mended: &mut Mended<'_>, around: &Around<'_>, mut others: Vec<Tolerated>) -> Option<bool> {
     let Around { request, sources, search, budget } = *around;
     let path = PathBuf::from(&sources.file(mended.file).name);
     for _ in 0..=MOST_BEHIND {

@@ -38,8 +38,13 @@ macro_rules! run_setting {
 
 /// A setting that works on gradients, which is read with the optimizer's rule.
 const fn gradient_setting(key: &'static str) -> Setting {
-    let read = |_: &mut Elaborator<'_>, _: &_, _: &mut Draft<'_>| Ok(());
-    Setting { key, read }
+    Setting {
+        key,
+        read: |_, key, draft| {
+            draft.gradients.push(key);
+            Ok(())
+        },
+    }
 }
 
 /// The settings, in the order in which messages name them.
@@ -104,6 +109,7 @@ struct Draft<'a> {
     loss: Option<Choice<'a>>,
     optimizer: Option<Choice<'a>>,
     metrics: Vec<Choice<'a>>,
+    gradients: Vec<&'a TrainKey>,
     settings: Settings,
 }
 
@@ -154,7 +160,7 @@ impl<'a> Elaborator<'a> {
                 outcome = Err(reported);
             }
         }
-        let Draft { loss, optimizer, metrics, settings } = draft;
+        let Draft { loss, optimizer, metrics, gradients, settings } = draft;
         // A setting that nobody knows may be the loss.
         let known = |key: &TrainKey| KEYS.contains(&key.key.text.as_str());
         if loss.is_none() && !settings.places.contains_key("loss") && train.keys.iter().all(known) {
@@ -177,8 +183,6 @@ impl<'a> Elaborator<'a> {
         let prelude_adam = self.items.find(FunctionKind::Optimizer, "adam", false);
         let optimizer = optimizer
             .or_else(|| prelude_adam.map(|id| Choice { id, args: &[], span: train.model.span }));
-        let of_gradients = |key: &&TrainKey| GRADIENT_KEYS.contains(&key.key.text.as_str());
-        let gradients = train.keys.iter().filter(of_gradients).collect();
         Ok(Plan { loss, metrics, optimizer, gradients, settings })
     }
 

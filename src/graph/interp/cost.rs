@@ -56,26 +56,12 @@ fn elements(ty: &Type, batch: usize) -> usize {
 fn operations(graph: &Graph, node: &Node, batch: usize) -> f64 {
     let of = |ty: &Type| elements(ty, batch) as f64;
     let arg = |index: usize| graph.ty(node.args[index]);
-    let extents = |index: usize| arg(index).shape.at(batch);
     let made = of(&node.ty);
     match &node.op {
-        Op::MatMul { transpose_a, .. } => {
-            let a = extents(0);
-            let inner = a[a.len() - if *transpose_a { 2 } else { 1 }];
-            2.0 * made * inner as f64
-        }
-        Op::Conv { .. } => {
-            let weights = extents(1);
-            2.0 * made * weights[..3].iter().product::<usize>() as f64
-        }
-        Op::ConvInputGrad { .. } => {
-            let weights = extents(1);
-            2.0 * of(arg(0)) * weights[..3].iter().product::<usize>() as f64
-        }
-        Op::ConvWeightGrad { .. } => {
-            let weights = node.ty.shape.at(batch);
-            2.0 * of(arg(1)) * weights[..3].iter().product::<usize>() as f64
-        }
+        Op::MatMul { .. }
+        | Op::Conv { .. }
+        | Op::ConvInputGrad { .. }
+        | Op::ConvWeightGrad { .. } => 2.0 * graph.products(node, batch).unwrap_or(0) as f64,
         Op::MaxPool(window) | Op::MaxPoolIndex(window) | Op::SumPool(window) => {
             INDEXED * made * window.size.iter().product::<usize>() as f64
         }

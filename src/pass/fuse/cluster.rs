@@ -395,13 +395,19 @@ impl<'a> Clusters<'a> {
     /// The clusters that nodes read, through views and cheap nodes; the nearest first.
     fn sources(&self, args: &[NodeId]) -> Vec<usize> {
         let mut sources = Vec::new();
-        self.flow.each_source(self.graph, &self.class, args, |source| {
-            let cluster = self.of[source.index()].expect("arguments come before uses");
+        self.each_source(args, |cluster| {
             if !sources.contains(&cluster) {
                 sources.push(cluster);
             }
         });
         sources
+    }
+
+    /// The same, some perhaps several times.
+    fn each_source(&self, args: &[NodeId], mut found: impl FnMut(usize)) {
+        self.flow.each_source(self.graph, &self.class, args, |source| {
+            found(self.of[source.index()].expect("arguments come before uses"));
+        });
     }
 
     /// The clusters that a cluster reads (itself, perhaps).
@@ -410,8 +416,7 @@ impl<'a> Clusters<'a> {
         let mut seen = FxHashSet::default();
         for &node in self.live_nodes(cluster) {
             let args = &self.graph.nodes[node].args;
-            self.flow.each_source(self.graph, &self.class, args, |source| {
-                let cluster = self.of[source.index()].expect("arguments come before uses");
+            self.each_source(args, |cluster| {
                 if seen.insert(cluster) {
                     sources.push(cluster);
                 }

@@ -72,12 +72,7 @@ pub fn evaluation(
 ) -> Result<Evaluation, Failure> {
     let mut session = Session::new(None);
     let mut request = request.clone();
-    let Trained { info, weights, from } = match model {
-        Model::Folder(root, which) => trained::of_folder(&mut session, &mut request, root, which)?,
-        Model::Program(file) => {
-            Trained { info: None, weights: trained::load(file)?, from: file.clone() }
-        }
-    };
+    let Trained { info, weights, from } = trained::find(&mut session, &mut request, model)?;
     let front = session.front(&request, true)?;
     let Some(training) = front.experiment.training.clone() else {
         return Err(crate::driver::checks::no_training(&front.experiment.model));

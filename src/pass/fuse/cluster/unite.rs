@@ -30,10 +30,9 @@ impl Neighbours for Between<'_, '_> {
         let Between(clusters) = self;
         for &node in clusters.live_nodes(cluster) {
             let args = &clusters.graph.nodes[node].args;
-            clusters.flow.each_source(clusters.graph, &clusters.class, args, |source| {
-                let of = clusters.of[source.index()].expect("arguments come before uses");
-                if of != cluster {
-                    found.push(of);
+            clusters.each_source(args, |source| {
+                if source != cluster {
+                    found.push(source);
                 }
             });
         }
@@ -62,7 +61,7 @@ impl Clusters<'_> {
             }
             (Push::Misfit, _) => false,
             (Push::Added | Push::Anew, _) => match self.common_nest(cluster, &[id]) {
-                Some((anew, _)) if self.stays_convex(cluster, reads) => {
+                Some(anew) if self.stays_convex(cluster, reads) => {
                     nest = Some(anew);
                     true
                 }
@@ -118,13 +117,13 @@ impl Clusters<'_> {
                 (self.allows(&joined, &union, last) && self.computes_in_place(&joined, &union))
                     .then_some(joined)
             }
-            Err(Push::Anew) => self.common_nest(into, self.live_nodes(from)).map(|(nest, _)| nest),
+            Err(Push::Anew) => self.common_nest(into, self.live_nodes(from)),
             Err(Push::Added | Push::Misfit) => None,
         }
     }
 
-    /// The nest of a cluster's nodes and others, and all of these in order.
-    fn common_nest(&self, cluster: usize, others: &[NodeId]) -> Option<(Domain, Vec<NodeId>)> {
+    /// The nest of a cluster's nodes and others.
+    fn common_nest(&self, cluster: usize, others: &[NodeId]) -> Option<Domain> {
         let mut union = [self.live_nodes(cluster), others].concat();
         if union.len() > MOST_NODES {
             return None;
@@ -132,8 +131,7 @@ impl Clusters<'_> {
         union.sort_unstable();
         let nest = Domain::of(self.graph, &union)?;
         let last = *union.last()?;
-        (self.allows(&nest, &union, last) && self.computes_in_place(&nest, &union))
-            .then_some((nest, union))
+        (self.allows(&nest, &union, last) && self.computes_in_place(&nest, &union)).then_some(nest)
     }
 
     /// The nest of a cluster.
