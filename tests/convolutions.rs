@@ -13,7 +13,7 @@ use nnc::base::entity::Entity;
 use nnc::base::rng::Sequence;
 use nnc::base::tensor::{DType, Data, Tensor};
 use nnc::graph::{
-    Binary, Builder, Dim, Env, Graph, Init, NodeId, Op, Param, Shape, Target, Type, Window,
+    Binary, Builder, Dim, Env, Graph, Init, NodeId, Op, Param, Shape, Type, UpdateTarget, Window,
 };
 
 /// A convolution's numbers.
@@ -131,7 +131,7 @@ impl Case {
         let rate = b.constant(0.125, DType::F32);
         let change = b.binary(Binary::Mul, w_grad, rate).unwrap();
         let new = b.binary(Binary::Sub, w, change).unwrap();
-        b.update(Target::Param(nnc::graph::ParamId::from_index(0)), new);
+        b.update(UpdateTarget::Param(nnc::graph::ParamId::from_index(0)), new);
         b.finish()
     }
 

@@ -33,7 +33,7 @@ fn codes_of(folder: &Path, program: &str, run: bool) -> Vec<String> {
         .expect("nnc runs");
     let text = [output.stdout, output.stderr].concat();
     let text = String::from_utf8(text).expect("UTF-8");
-    let is_there = |code: &&codes::Code| {
+    let is_there = |code: &&codes::DiagnosticCode| {
         ["\"", "["].iter().any(|it| text.contains(&format!("{it}{}", code.code)))
     };
     codes::TABLE.iter().filter(is_there).map(|code| code.code.to_owned()).collect()

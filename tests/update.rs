@@ -4,8 +4,8 @@
 use nnc::base::tensor::{DType, Tensor};
 use nnc::graph::interp::{self, Env};
 use nnc::graph::{
-    Binary, Builder, Dim, Graph, Init, NodeId, Param, Reduce, Shape, State, Target, Type, Unary,
-    verify,
+    Binary, Builder, Dim, Graph, Init, NodeId, Param, Reduce, Shape, State, Type, Unary,
+    UpdateTarget, verify,
 };
 use nnc::pass::autodiff::{self, Wrt};
 use nnc::pass::{bind, cse, dce, simplify, update};
@@ -53,7 +53,7 @@ fn regression() -> Graph {
     let part = f(&mut b, Binary::Mul, gap, tenth);
     let new = f(&mut b, Binary::Add, follow, part);
     let follow = b.graph.states.keys().next().unwrap();
-    b.update(Target::State(follow), new);
+    b.update(UpdateTarget::State(follow), new);
     b.finish()
 }
 
@@ -72,17 +72,17 @@ impl Rule {
         Rule { b, p, g }
     }
 
-    fn state(&mut self, name: &str) -> (Target, NodeId) {
+    fn state(&mut self, name: &str) -> (UpdateTarget, NodeId) {
         let (ty, init) = (Type::scalar(DType::F32), Init::Constant(0.0));
         let node = self.b.state(State { path: name.into(), ty, init, origin: None });
         let id = self.b.graph.states.keys().next_back().unwrap();
-        (Target::State(id), node)
+        (UpdateTarget::State(id), node)
     }
 
     /// `decay · old + factor · x`, written to the state.
     fn average(
         &mut self,
-        target: Target,
+        target: UpdateTarget,
         old: NodeId,
         decay: f64,
         factor: f64,

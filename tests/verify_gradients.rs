@@ -10,7 +10,7 @@ use nnc::base::rng::Sequence;
 use nnc::base::tensor::{DType, Data};
 use nnc::command::gradient_errors;
 use nnc::graph::interp::widened;
-use nnc::graph::{Binary, Builder, Dim, Env, Graph, NodeId, Op, Outcome, Reduce, Unary, run};
+use nnc::graph::{Binary, Builder, Dim, Env, Graph, NodeId, Op, Reduce, StepOutcome, Unary, run};
 use nnc::pass::autodiff::{self, Wrt};
 use support::random_graph::random_graph;
 
@@ -102,7 +102,7 @@ fn mutated(open: &Graph, forward: usize, sequence: &mut Sequence) -> Option<Grap
 }
 
 /// How far the gradients of two steps are apart, as a part of their size.
-fn apart(a: &Outcome, b: &Outcome) -> f64 {
+fn apart(a: &StepOutcome, b: &StepOutcome) -> f64 {
     let mut most: f64 = 0.0;
     for (name, value) in a.outputs.iter().filter(|(name, _)| name.starts_with("grad.")) {
         let (Data::F64(a), Data::F64(b)) = (&value.data, &b.outputs[name].data) else { continue };

@@ -7,7 +7,7 @@
 
 /// A code with its meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Code {
+pub struct DiagnosticCode {
     /// The code: `E0106`.
     pub code: &'static str,
     /// What it means, in a few words.
@@ -22,7 +22,7 @@ macro_rules! codes {
         $(#[doc = $title] pub const $name: &str = $code;)*
 
         /// Every code, in order.
-        pub const TABLE: &[Code] = &[$(Code {
+        pub const TABLE: &[DiagnosticCode] = &[$(DiagnosticCode {
             code: $code,
             title: $title,
             text: include_str!(concat!("codes/", $code, ".md")),
@@ -111,7 +111,7 @@ codes! {
 }
 
 /// A code of the table, in any letter case.
-pub fn find(code: &str) -> Option<&'static Code> {
+pub fn find(code: &str) -> Option<&'static DiagnosticCode> {
     TABLE.iter().find(|known| known.code.eq_ignore_ascii_case(code))
 }
 

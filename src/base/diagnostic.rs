@@ -12,8 +12,8 @@
 //! ```
 
 use crate::base::codes;
-use crate::base::field::Kind;
-use crate::base::fix::Reading;
+use crate::base::field::NameKind;
+use crate::base::fix::Certainty;
 pub use crate::base::fix::{Edit, Fix};
 use crate::base::names::{meant, readings};
 use crate::base::source::Span;
@@ -136,7 +136,7 @@ impl Diagnostic {
         span: Span,
         name: &str,
         names: impl IntoIterator<Item = &'n str>,
-        kinds: &[Kind],
+        kinds: &[NameKind],
     ) -> Self {
         let meant = meant(name, names, kinds);
         match (meant.known, meant.near.first()) {
@@ -157,7 +157,7 @@ impl Diagnostic {
     }
 
     /// Proposes names in a place.
-    fn names(mut self, span: Span, near: Vec<(&str, Reading)>) -> Self {
+    fn names(mut self, span: Span, near: Vec<(&str, Certainty)>) -> Self {
         for (name, reading) in near.into_iter().take(3) {
             let edits = vec![Edit { span, text: name.into() }];
             self.fixes.push(Fix::new(format!("write `{name}`"), edits).read_as(reading));

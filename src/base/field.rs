@@ -12,7 +12,7 @@
 
 /// Where a name can stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum NameKind {
     /// Layers, activations and operators.
     Layer,
     /// What a run makes small.
@@ -31,7 +31,7 @@ pub enum Kind {
 
 /// A name of the field.
 #[derive(Debug)]
-pub struct Known {
+pub struct KnownName {
     /// As it would be written here.
     pub name: &'static str,
     /// Other names of it, without underscores and capitals.
@@ -44,7 +44,7 @@ pub struct Known {
     pub near: Option<&'static str>,
 }
 
-impl Known {
+impl KnownName {
     /// Whether a word, in any spelling, is its name.
     pub fn is(&self, word: &str) -> bool {
         let word = plain(word);
@@ -75,30 +75,30 @@ pub(super) fn plain(name: &str) -> String {
 }
 
 /// What is known by a word where things of these kinds are named.
-pub fn known(word: &str, kinds: &[Kind]) -> Option<&'static Known> {
+pub fn known(word: &str, kinds: &[NameKind]) -> Option<&'static KnownName> {
     of(kinds).find(|known| known.is(word))
 }
 
 /// All that is known of these kinds.
-pub fn of(kinds: &[Kind]) -> impl Iterator<Item = &'static Known> {
+pub fn of(kinds: &[NameKind]) -> impl Iterator<Item = &'static KnownName> {
     let tables = TABLES.iter().filter(|(kind, _)| kinds.contains(kind));
     tables.flat_map(|(_, table)| table.iter())
 }
 
 /// All that is known.
-pub fn all() -> impl Iterator<Item = &'static Known> {
+pub fn all() -> impl Iterator<Item = &'static KnownName> {
     TABLES.iter().flat_map(|(_, table)| table.iter())
 }
 
 /// The tables, each of a kind.
-const TABLES: [(Kind, &[Known]); 7] = [
-    (Kind::Layer, LAYERS),
-    (Kind::Loss, LOSSES),
-    (Kind::Metric, METRICS),
-    (Kind::Optimizer, OPTIMIZERS),
-    (Kind::Schedule, SCHEDULES),
-    (Kind::Transform, TRANSFORMS),
-    (Kind::Initializer, INITIALIZERS),
+const TABLES: [(NameKind, &[KnownName]); 7] = [
+    (NameKind::Layer, LAYERS),
+    (NameKind::Loss, LOSSES),
+    (NameKind::Metric, METRICS),
+    (NameKind::Optimizer, OPTIMIZERS),
+    (NameKind::Schedule, SCHEDULES),
+    (NameKind::Transform, TRANSFORMS),
+    (NameKind::Initializer, INITIALIZERS),
 ];
 
 /// A name that is still to come.
@@ -107,9 +107,9 @@ const fn to_come(
     also: &'static [&'static str],
     what: &'static str,
     near: &'static str,
-) -> Known {
+) -> KnownName {
     let near = if near.is_empty() { None } else { Some(near) };
-    Known { name, also, what, to_come: true, near }
+    KnownName { name, also, what, to_come: true, near }
 }
 
 /// A name of something that the language does not have.
@@ -118,12 +118,12 @@ const fn absent(
     also: &'static [&'static str],
     what: &'static str,
     near: &'static str,
-) -> Known {
+) -> KnownName {
     let near = if near.is_empty() { None } else { Some(near) };
-    Known { name, also, what, to_come: false, near }
+    KnownName { name, also, what, to_come: false, near }
 }
 
-const LAYERS: &[Known] = &[
+const LAYERS: &[KnownName] = &[
     to_come("relu6", &[], "a ReLU that ends at 6", "relu"),
     to_come("prelu", &["parametricrelu"], "a ReLU whose slope is learned", "leaky_relu"),
     to_come("hard_sigmoid", &[], "a sigmoid of three straight lines", "sigmoid"),
@@ -267,7 +267,7 @@ const LAYERS: &[Known] = &[
     absent("einsum", &[], "a sum of products by index", ""),
 ];
 
-const LOSSES: &[Known] = &[
+const LOSSES: &[KnownName] = &[
     to_come("dice", &["diceloss", "softdice"], "the overlap of masks", ""),
     to_come("iou", &["iouloss", "jaccard", "jaccardloss"], "the overlap of masks", ""),
     to_come("rmse", &["rmseloss", "rootmeansquarederror"], "the root of the mean square", "mse"),
@@ -311,7 +311,7 @@ const LOSSES: &[Known] = &[
     absent("elbo", &["vaeloss"], "a bound of a likelihood", ""),
 ];
 
-const METRICS: &[Known] = &[
+const METRICS: &[KnownName] = &[
     to_come("dice", &["dicescore", "dicecoefficient"], "the overlap of masks", ""),
     to_come("iou", &["meaniou", "jaccard", "jaccardindex", "miou"], "the overlap of masks", ""),
     to_come("perplexity", &[], "the exponential of a cross entropy", ""),
@@ -357,7 +357,7 @@ const METRICS: &[Known] = &[
     absent("cosine_similarity", &["pearson", "spearman"], "a correlation", ""),
 ];
 
-const OPTIMIZERS: &[Known] = &[
+const OPTIMIZERS: &[KnownName] = &[
     absent("adamax", &[], "Adam by the largest gradient", "adam"),
     absent("radam", &["rectifiedadam"], "Adam with a rectified rate", "adam"),
     absent("amsgrad", &[], "Adam by the largest second moment", "adam"),
@@ -382,7 +382,7 @@ const OPTIMIZERS: &[Known] = &[
     absent("tiger", &["signsgd"], "steps by the sign of a mean", "lion"),
 ];
 
-const SCHEDULES: &[Known] = &[
+const SCHEDULES: &[KnownName] = &[
     absent(
         "cosine_restarts",
         &["cosineannealingwarmrestarts", "cosinedecayrestarts", "sgdr"],
@@ -422,7 +422,7 @@ const SCHEDULES: &[Known] = &[
     ),
 ];
 
-const TRANSFORMS: &[Known] = &[
+const TRANSFORMS: &[KnownName] = &[
     to_come("standardize", &["standardscaler"], "a mean of 0 and a deviation of 1", "normalize"),
     to_come("minmax", &["minmaxscaler"], "a range of 0 to 1", "rescale"),
     to_come("clip", &["clamp"], "a bound of values", ""),
@@ -475,7 +475,7 @@ const TRANSFORMS: &[Known] = &[
     absent("zca", &["whitening", "zcawhitening"], "whitened pixels", "normalize"),
 ];
 
-const INITIALIZERS: &[Known] = &[
+const INITIALIZERS: &[KnownName] = &[
     absent("identity", &["eye", "dirac"], "an identity", "orthogonal"),
     absent("sparse", &[], "mostly zeros", "normal"),
     absent("variance_scaling", &[], "a family: glorot, he and lecun are of it", "he_normal"),

@@ -21,7 +21,7 @@ pub struct Edit {
 
 /// How surely an edit says what the author meant, if the program holds with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reading {
+pub enum Certainty {
     /// The same thing, spelt otherwise: `BatchNorm2d` and `batch_norm`.
     Spelling,
     /// The likely one: `desne` and `dense`.
@@ -43,7 +43,7 @@ pub struct Fix {
     /// Whether `--fix` may make it: nothing else can be meant, and nothing is taken away.
     pub automatic: bool,
     /// How surely it is what was meant, before it is checked.
-    pub reading: Reading,
+    pub reading: Certainty,
     /// The edits, applied together.
     pub edits: Vec<Edit>,
 }
@@ -51,13 +51,13 @@ pub struct Fix {
 impl Fix {
     /// Edits that have not been checked.
     pub fn new(title: impl Into<String>, edits: Vec<Edit>) -> Fix {
-        let reading = Reading::Likely;
+        let reading = Certainty::Likely;
         Fix { title: title.into(), checked: false, automatic: true, reading, edits }
     }
 
     /// The same edits, meant as surely as that.
-    pub fn read_as(self, reading: Reading) -> Fix {
-        Fix { reading, automatic: reading != Reading::Suggestion, ..self }
+    pub fn read_as(self, reading: Certainty) -> Fix {
+        Fix { reading, automatic: reading != Certainty::Suggestion, ..self }
     }
 
     /// The file that the edits are made in, all in one.

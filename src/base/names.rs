@@ -7,8 +7,8 @@
 //! relu6          →  relu            something else: `field` knows what
 //! ```
 
-use crate::base::field::{self, Kind, Known, plain};
-use crate::base::fix::Reading;
+use crate::base::field::{self, KnownName, NameKind, plain};
+use crate::base::fix::Certainty;
 use std::collections::HashSet;
 use strsim::osa_distance;
 
@@ -31,16 +31,16 @@ pub fn near<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<&'a
 pub fn readings<'a>(
     name: &str,
     names: impl IntoIterator<Item = &'a str>,
-) -> Vec<(&'a str, Reading)> {
+) -> Vec<(&'a str, Certainty)> {
     let found = by_distance(name, names);
     let best = found.first().map(|&(distance, _)| distance);
     let tied = found.iter().filter(|&&(distance, _)| Some(distance) == best).count();
     let reading = |distance: usize, candidate: &str| match distance {
-        ALIAS | SAME_WORD => Reading::Spelling,
+        ALIAS | SAME_WORD => Certainty::Spelling,
         // Numbers in names tell things apart: `head1` is no slip of `head2`.
-        _ if digits(name) != digits(candidate) => Reading::Suggestion,
-        _ if Some(distance) == best && tied == 1 => Reading::Likely,
-        _ => Reading::Alternative,
+        _ if digits(name) != digits(candidate) => Certainty::Suggestion,
+        _ if Some(distance) == best && tied == 1 => Certainty::Likely,
+        _ => Certainty::Alternative,
     };
     let found = found.into_iter().take(MOST);
     found.map(|(distance, candidate)| (candidate, reading(distance, candidate))).collect()
@@ -49,9 +49,9 @@ pub fn readings<'a>(
 /// What a name may mean where things of some kinds are named, and it names none of those there are.
 pub struct Meant<'a> {
     /// The names that it may be a slip of, the likeliest first.
-    pub near: Vec<(&'a str, Reading)>,
+    pub near: Vec<(&'a str, Certainty)>,
     /// What it is in the field, or is a slip of, where nothing here is the same.
-    pub known: Option<&'static Known>,
+    pub known: Option<&'static KnownName>,
     /// Whether it is a slip of that.
     pub slip: bool,
 }
@@ -60,16 +60,16 @@ pub struct Meant<'a> {
 pub fn meant<'a>(
     name: &str,
     names: impl IntoIterator<Item = &'a str>,
-    kinds: &[Kind],
+    kinds: &[NameKind],
 ) -> Meant<'a> {
     let names: Vec<&str> = names.into_iter().collect();
     let mut near = readings(name, names.iter().copied());
-    if near.iter().any(|(_, reading)| *reading == Reading::Spelling) {
+    if near.iter().any(|(_, reading)| *reading == Certainty::Spelling) {
         return Meant { near, known: None, slip: false };
     }
-    let offer = |known: &Known| {
+    let offer = |known: &KnownName| {
         let nearest = known.near.and_then(|near| names.iter().find(|name| **name == near));
-        nearest.map(|name| (*name, Reading::Suggestion)).into_iter().collect()
+        nearest.map(|name| (*name, Certainty::Suggestion)).into_iter().collect()
     };
     if let Some(known) = field::known(name, kinds) {
         return Meant { near: offer(known), known: Some(known), slip: false };
@@ -85,7 +85,7 @@ pub fn meant<'a>(
     match best {
         Some(best) if best < distance => Meant { near, known: None, slip: false },
         Some(best) if best == distance => {
-            near.iter_mut().for_each(|(_, reading)| *reading = Reading::Suggestion);
+            near.iter_mut().for_each(|(_, reading)| *reading = Certainty::Suggestion);
             Meant { near, known: None, slip: false }
         }
         _ => Meant { near: known.map(offer).unwrap_or_default(), known, slip: true },
@@ -247,22 +247,22 @@ mod tests {
     #[test]
     fn what_the_field_knows_is_no_slip_of_what_is_here() {
         let names = ["relu", "elu", "gelu", "silu", "selu"];
-        let layers = [Kind::Layer];
+        let layers = [NameKind::Layer];
         for name in ["relu6", "ReLU6", "prelu", "PReLU", "glu"] {
             let meant = meant(name, names, &layers);
             assert!(meant.known.is_some() && !meant.slip, "{name}");
-            let sure = |(_, reading): &(&str, Reading)| *reading != Reading::Suggestion;
+            let sure = |(_, reading): &(&str, Certainty)| *reading != Certainty::Suggestion;
             assert!(!meant.near.iter().any(sure), "{name}");
         }
         let slip = meant("lsmt", names, &layers);
         assert_eq!(slip.known.map(|known| known.name), Some("lstm"));
         assert!(slip.slip && slip.near.is_empty());
-        assert_eq!(meant("reluu", names, &layers).near[0], ("relu", Reading::Likely));
-        assert_eq!(meant("Swish", names, &layers).near[0], ("silu", Reading::Spelling));
+        assert_eq!(meant("reluu", names, &layers).near[0], ("relu", Certainty::Likely));
+        assert_eq!(meant("Swish", names, &layers).near[0], ("silu", Certainty::Spelling));
         // One key from each.
         let both = meant("zelu", ["gelu", "selu"], &[]).near;
-        assert!(both.iter().all(|(_, reading)| *reading == Reading::Alternative), "{both:?}");
-        assert_eq!(readings("head2", ["head1"]), [("head1", Reading::Suggestion)]);
+        assert!(both.iter().all(|(_, reading)| *reading == Certainty::Alternative), "{both:?}");
+        assert_eq!(readings("head2", ["head1"]), [("head1", Certainty::Suggestion)]);
     }
 
     /// What is known by a name here is not known to be something else.

@@ -15,7 +15,7 @@ use console::measure_text_width as columns;
 
 /// A column of a table.
 #[derive(Clone, Debug)]
-pub struct Column {
+pub struct TableColumn {
     title: String,
     right: bool,
     least: usize,
@@ -23,44 +23,44 @@ pub struct Column {
     gap: usize,
 }
 
-impl Column {
+impl TableColumn {
     /// A column of texts.
-    pub fn left(title: impl Into<String>) -> Column {
-        Column { title: title.into(), right: false, least: 0, most: usize::MAX, gap: 2 }
+    pub fn left(title: impl Into<String>) -> TableColumn {
+        TableColumn { title: title.into(), right: false, least: 0, most: usize::MAX, gap: 2 }
     }
 
     /// A column of numbers, which end below one another.
-    pub fn right(title: impl Into<String>) -> Column {
-        Column { right: true, ..Column::left(title) }
+    pub fn right(title: impl Into<String>) -> TableColumn {
+        TableColumn { right: true, ..TableColumn::left(title) }
     }
 
     /// The same, never narrower, so that tables of alike contents look alike.
-    pub fn at_least(self, least: usize) -> Column {
-        Column { least, ..self }
+    pub fn at_least(self, least: usize) -> TableColumn {
+        TableColumn { least, ..self }
     }
 
     /// The same; what is wider ends in `…`.
-    pub fn at_most(self, most: usize) -> Column {
-        Column { most, ..self }
+    pub fn at_most(self, most: usize) -> TableColumn {
+        TableColumn { most, ..self }
     }
 
     /// The same with so many spaces before it instead of two.
-    pub fn gap(self, gap: usize) -> Column {
-        Column { gap, ..self }
+    pub fn gap(self, gap: usize) -> TableColumn {
+        TableColumn { gap, ..self }
     }
 }
 
 /// Rows of texts below the titles of their columns.
 #[derive(Clone, Debug)]
 pub struct Table {
-    columns: Vec<Column>,
+    columns: Vec<TableColumn>,
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
     /// A table without rows. Its titles are its first line.
-    pub fn new(columns: impl IntoIterator<Item = Column>) -> Table {
-        let columns: Vec<Column> = columns.into_iter().collect();
+    pub fn new(columns: impl IntoIterator<Item = TableColumn>) -> Table {
+        let columns: Vec<TableColumn> = columns.into_iter().collect();
         let titles = columns.iter().map(|column| column.title.clone()).collect();
         Table { columns, rows: vec![titles] }
     }
@@ -151,8 +151,9 @@ mod tests {
     use super::*;
 
     fn table() -> Table {
-        let columns = [Column::left("run"), Column::left("status"), Column::right("loss")];
-        let mut table = Table::new(columns.into_iter().chain([Column::left("set")]));
+        let columns =
+            [TableColumn::left("run"), TableColumn::left("status"), TableColumn::right("loss")];
+        let mut table = Table::new(columns.into_iter().chain([TableColumn::left("set")]));
         table.row(["runs/a", "finished", "0.25", "lr=1"]);
         table.row(["runs/much-longer", "failed", "12.5", ""]);
         table
@@ -190,7 +191,8 @@ runs/much-longer  12.5
 
     #[test]
     fn columns_have_bounds() {
-        let columns = [Column::left("a").at_most(4), Column::right("b").at_least(3).gap(1)];
+        let columns =
+            [TableColumn::left("a").at_most(4), TableColumn::right("b").at_least(3).gap(1)];
         let mut table = Table::new(columns);
         table.row(["abcdef", "1"]);
         assert_eq!(table.text(80), "a      b\nabc…   1\n");

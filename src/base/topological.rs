@@ -28,7 +28,7 @@ pub trait Neighbours {
 }
 
 /// What a search has found.
-enum Between {
+enum SearchResult {
     /// A path leads from one end to the other.
     Path,
     /// All that leads to the late end from above the early one, itself included.
@@ -72,9 +72,9 @@ impl Topological {
             .collect();
         let Some(last) = late.iter().map(|&other| self.rank[other]).max() else { return true };
         match self.search(vertex, late, last, edges) {
-            Between::Path => return false,
-            Between::After(after) => self.move_behind(last, after),
-            Between::Ahead(ahead) => {
+            SearchResult::Path => return false,
+            SearchResult::After(after) => self.move_behind(last, after),
+            SearchResult::Ahead(ahead) => {
                 // Behind whatever stands before the vertex.
                 let before = self.order.range(..own).next_back();
                 self.move_behind(before.map_or(0, |(&rank, _)| rank), ahead);
@@ -91,7 +91,7 @@ impl Topological {
         late: Vec<usize>,
         last: u64,
         edges: &impl Neighbours,
-    ) -> Between {
+    ) -> SearchResult {
         self.search += 1;
         let (now, own) = (self.search, self.rank[vertex]);
         self.reached[vertex] = now;
@@ -101,7 +101,7 @@ impl Topological {
         loop {
             for other in next.drain(..) {
                 if self.reached[other] == now {
-                    return Between::Path;
+                    return SearchResult::Path;
                 }
                 let met = mem::replace(&mut self.leading[other], now) == now;
                 if !met && self.rank[other] > own {
@@ -110,13 +110,13 @@ impl Topological {
                 }
             }
             if at == after.len() {
-                return Between::After(after);
+                return SearchResult::After(after);
             }
             edges.after(after[at], &mut next);
             at += 1;
             for other in next.drain(..).filter(|&other| self.rank[other] <= last) {
                 if self.leading[other] == now {
-                    return Between::Path;
+                    return SearchResult::Path;
                 }
                 if mem::replace(&mut self.reached[other], now) != now {
                     after.push(other);
@@ -124,7 +124,7 @@ impl Topological {
             }
             match open.pop() {
                 Some(Reverse((_, lowest))) => edges.before(lowest, &mut next),
-                None => return Between::Ahead(ahead),
+                None => return SearchResult::Ahead(ahead),
             }
         }
     }

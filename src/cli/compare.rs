@@ -2,7 +2,7 @@
 
 use super::write;
 use crate::base::shown::Show;
-use crate::base::table::{Column, Table};
+use crate::base::table::{Table, TableColumn};
 use crate::command::{self, Compared};
 use crate::driver::Failure;
 use crate::run::{self, Status};
@@ -81,9 +81,9 @@ fn table(runs: &[Compared]) -> String {
         let best = values.reduce(|a, b| if less { a.min(b) } else { a.max(b) });
         best.filter(|_| judged && runs.len() > 1)
     };
-    let ends = ["run", "status"].map(Column::left);
-    let numbers = names.iter().map(Column::right);
-    let mut table = Table::new(ends.into_iter().chain(numbers).chain([Column::left("set")]));
+    let ends = ["run", "status"].map(TableColumn::left);
+    let numbers = names.iter().map(TableColumn::right);
+    let mut table = Table::new(ends.into_iter().chain(numbers).chain([TableColumn::left("set")]));
     for run in runs {
         let mut row = vec![run.name.shown().to_string(), status(run).to_owned()];
         for name in &names {

@@ -4,7 +4,7 @@ use super::progress::{Mode, Reading};
 use super::train::listen;
 use super::{Common, render, write};
 use crate::base::shown::Show;
-use crate::base::table::{Column, Table};
+use crate::base::table::{Table, TableColumn};
 use crate::command::{self, DataReport, WantedBatch};
 use crate::driver::{self, Failure};
 use crate::run::SplitName;
@@ -100,8 +100,8 @@ fn text(report: &DataReport, wanted: Option<&WantedBatch>) -> String {
         let _ = writeln!(text, "  {:<12} {}", field.name, typed(field.dtype, &field.shape));
     }
     let splits = report.splits.iter();
-    let splits = splits.map(|(name, ..)| Column::right(*name).at_least(10));
-    let names = Column::left("split").at_least(7).at_most(40);
+    let splits = splits.map(|(name, ..)| TableColumn::right(*name).at_least(10));
+    let names = TableColumn::left("split").at_least(7).at_most(40);
     let mut table = Table::new(std::iter::once(names).chain(splits));
     for (class, name) in report.classes.iter().enumerate() {
         let counts = report.splits.iter().map(|(_, _, counts)| counts[class].to_string());

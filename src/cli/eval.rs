@@ -6,7 +6,7 @@ use super::train::listen;
 use super::trained::TrainedModel;
 use super::write;
 use crate::base::shown::Show;
-use crate::base::table::{Column, Table};
+use crate::base::table::{Table, TableColumn};
 use crate::driver::Failure;
 use crate::run::{
     self, ClassCounts, Details, Evaluated, Evaluation, NumberErrors, Said, SplitName, Worst,
@@ -222,13 +222,13 @@ fn confusion_text(evaluation: &Evaluation, classes: &ClassCounts) -> String {
         all => format!("{:.4}", part as f64 / all as f64),
     };
     let mut columns = vec![
-        Column::left("class").at_most(30),
-        Column::right("samples").at_least(8),
-        Column::right("recall").at_least(9),
-        Column::right("precision").at_least(9),
+        TableColumn::left("class").at_most(30),
+        TableColumn::right("samples").at_least(8),
+        TableColumn::right("recall").at_least(9),
+        TableColumn::right("precision").at_least(9),
     ];
     if !classes.counts.is_empty() {
-        columns.push(Column::left("mostly taken for"));
+        columns.push(TableColumn::left("mostly taken for"));
     }
     let mut table = Table::new(columns);
     for (class, each) in classes.each.iter().enumerate() {

@@ -6,7 +6,7 @@
 //!   0.0003                                                  barrier
 //! ```
 
-use crate::base::table::{Column, Table};
+use crate::base::table::{Table, TableColumn};
 use crate::command::{Explained, ExplainedKernel, Streams};
 use serde_json::{Value, json};
 
@@ -23,8 +23,9 @@ pub struct Limits {
 pub fn text(actions: &[Explained], limits: &Limits) -> String {
     let Limits { peak, streams } = limits;
     let titles = TITLES.into_iter().zip(LEAST).zip(GAPS);
-    let numbers = titles.map(|((title, least), gap)| Column::right(title).at_least(least).gap(gap));
-    let mut table = Table::new(numbers.chain([Column::left("kernel"), Column::left("")]));
+    let numbers =
+        titles.map(|((title, least), gap)| TableColumn::right(title).at_least(least).gap(gap));
+    let mut table = Table::new(numbers.chain([TableColumn::left("kernel"), TableColumn::left("")]));
     let barrier = |seconds: f64, name: &str| {
         let time = format!("{:.4}", seconds * 1e3);
         std::iter::once(time).chain([const { String::new() }; 6]).chain([name.to_owned()])

@@ -1,7 +1,7 @@
 //! `nnc explain CODE`: what stands behind a code, with a wrong program and a right one.
 
 use super::write;
-use crate::base::codes::{self, Code};
+use crate::base::codes::{self, DiagnosticCode};
 use crate::base::names::near;
 use crate::driver::Failure;
 use clap::Args;
@@ -17,12 +17,12 @@ impl Explain {
     /// Prints the explanation, or the table of all codes.
     pub fn execute(self) -> Result<u8, Failure> {
         let Some(code) = self.code else {
-            let line = |code: &Code| format!("{}  {}\n", code.code, code.title);
+            let line = |code: &DiagnosticCode| format!("{}  {}\n", code.code, code.title);
             write::out(&codes::TABLE.iter().map(line).collect::<String>())?;
             return Ok(0);
         };
         match codes::find(&code) {
-            Some(Code { code, title, text }) => {
+            Some(DiagnosticCode { code, title, text }) => {
                 write::out(&format!("{code}: {title}\n\n{}\n", text.trim_end()))?;
                 Ok(0)
             }

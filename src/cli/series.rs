@@ -4,7 +4,7 @@
 use super::train::{self, RunOptions, Said, Training};
 use super::{INTERRUPTED, Options, write};
 use crate::base::shown::Show;
-use crate::base::table::{Column, Table};
+use crate::base::table::{Table, TableColumn};
 use crate::driver::{Failure, Setting};
 use crate::run::{self, Left, Member, Place, RunResult, Series, columns, spread};
 use crate::runtime::trainer::Outcome;
@@ -142,8 +142,9 @@ fn table(results: &[(Member, RunResult)]) -> String {
         return String::new();
     };
     let names: Vec<String> = columns(first).into_iter().map(|(name, _)| name).collect();
-    let numbers = names.iter().map(Column::right);
-    let columns = std::iter::once(Column::left("")).chain(numbers).chain([Column::right("runs")]);
+    let numbers = names.iter().map(TableColumn::right);
+    let columns =
+        std::iter::once(TableColumn::left("")).chain(numbers).chain([TableColumn::right("runs")]);
     let mut table = Table::new(columns);
     for (name, results) in &groups {
         let mut row = vec![name.shown().to_string()];

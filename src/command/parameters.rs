@@ -8,9 +8,9 @@
 //! In: the training graph and the optimizer's rule. Values are not drawn; where `init_from` names a
 //! file, what it has comes in the place of what is said here.
 
-use crate::base::table::{Column, Table};
+use crate::base::table::{Table, TableColumn};
 use crate::base::units::grouped;
-use crate::graph::{Graph, Init, Rule};
+use crate::graph::{Graph, Init, UpdateRule};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
@@ -25,7 +25,7 @@ pub(crate) struct ParameterRow {
 }
 
 /// A row for each parameter, in the order of their declarations. Without a rule, none is frozen.
-pub(crate) fn rows(graph: &Graph, rule: Option<&Rule>) -> Vec<ParameterRow> {
+pub(crate) fn rows(graph: &Graph, rule: Option<&UpdateRule>) -> Vec<ParameterRow> {
     let row = |param: &crate::graph::Param| ParameterRow {
         path: param.path.clone(),
         ty: param.ty.to_string(),
@@ -39,11 +39,11 @@ pub(crate) fn rows(graph: &Graph, rule: Option<&Rule>) -> Vec<ParameterRow> {
 /// The rows as a table, with what they come to.
 pub(crate) fn table(rows: &[ParameterRow]) -> String {
     let mut table = Table::new([
-        Column::left("parameter"),
-        Column::left("type"),
-        Column::right("numbers").at_least(12).gap(1),
-        Column::left("begins as"),
-        Column::left("trained"),
+        TableColumn::left("parameter"),
+        TableColumn::left("type"),
+        TableColumn::right("numbers").at_least(12).gap(1),
+        TableColumn::left("begins as"),
+        TableColumn::left("trained"),
     ]);
     for row in rows {
         let trained = if row.frozen { "no: frozen" } else { "yes" };

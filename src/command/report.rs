@@ -13,7 +13,7 @@
 
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::Sources;
-use crate::base::table::{Column, Table};
+use crate::base::table::{Table, TableColumn};
 use crate::base::task::Task;
 use crate::base::units::{grouped, megabytes, short};
 use crate::command::forecast::Forecast;
@@ -22,7 +22,7 @@ use crate::driver::layers::Layer;
 use crate::driver::pipeline::place;
 use crate::elaborate::Training;
 use crate::graph::rule::{CLASS_WEIGHTS, FROZEN};
-use crate::graph::{Graph, Op, Param, StateId, Target};
+use crate::graph::{Graph, Op, Param, StateId, UpdateTarget};
 use crate::runtime::program::Blocks;
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -166,8 +166,9 @@ pub(crate) fn frozen(graph: &Graph, training: Option<&Training>) -> Option<Strin
     let kept = graph.params.values().filter(|param| frozen.contains(&param.path));
     let layer = |path: &str| path.rsplit_once('.').map(|(layer, _)| layer.to_owned());
     let layers: Vec<Option<String>> = frozen.iter().map(|path| layer(path)).collect();
-    let written =
-        |state: StateId| graph.updates.iter().any(|update| update.target == Target::State(state));
+    let written = |state: StateId| {
+        graph.updates.iter().any(|update| update.target == UpdateTarget::State(state))
+    };
     let states = graph.states.iter().filter(|(id, state)| {
         !written(*id) && state.path != CLASS_WEIGHTS && layers.contains(&layer(&state.path))
     });
@@ -234,11 +235,11 @@ impl Report {
     fn push_layers(&self, text: &mut String) {
         const MOST: usize = 28;
         let mut table = Table::new([
-            Column::left("layer").at_most(MOST),
-            Column::left("output").at_most(MOST),
-            Column::right("parameters").at_least(12).gap(1),
-            Column::right("FLOP").at_least(9).gap(1),
-            Column::right("activation").at_least(10).gap(1),
+            TableColumn::left("layer").at_most(MOST),
+            TableColumn::left("output").at_most(MOST),
+            TableColumn::right("parameters").at_least(12).gap(1),
+            TableColumn::right("FLOP").at_least(9).gap(1),
+            TableColumn::right("activation").at_least(10).gap(1),
         ]);
         for layer in &self.layers {
             table.row([

@@ -8,7 +8,7 @@ use crate::driver::session::{Failure, Session};
 use crate::elaborate::Experiment;
 use crate::graph::kernels::Kernels;
 use crate::graph::rule::LOSS_WEIGHT;
-use crate::graph::{self, Graph, NodeId, Op, OriginId, Rule, Type};
+use crate::graph::{self, Graph, NodeId, Op, OriginId, Type, UpdateRule};
 use crate::loops;
 use crate::lower::{self, Globals, Lowered};
 use crate::pass::{autodiff, bind, cse, dce, fuse, simplify, update};
@@ -157,7 +157,7 @@ impl Session {
         let indices = nodes.map(|&node| indices_a_sample(&kernels.graph, node, batch));
         let (sites, indices) = (sites.collect(), indices.collect());
         let forward = forward(&kernels.graph);
-        let purpose = |purpose: lower::Purpose| {
+        let purpose = |purpose: lower::KernelInfo| {
             let graph = &kernels.graph;
             let asked = purpose.node.and_then(|node| place(&self.sources, graph, node));
             let param = updated(&purpose.name)
@@ -187,23 +187,27 @@ impl Session {
 
     /// A training step from a forward graph: its gradients, and the optimiser's rule for each
     /// parameter. The batch is still a symbol.
-    pub fn differentiate(&mut self, forward: &Graph, rule: &Rule) -> Result<Graph, Failure> {
+    pub fn differentiate(&mut self, forward: &Graph, rule: &UpdateRule) -> Result<Graph, Failure> {
         self.derive(forward, rule, false)
     }
 
     /// The same step with all gradients among its outputs, those of the inputs too.
-    pub fn differentiate_openly(&mut self, forward: &Graph, rule: &Rule) -> Result<Graph, Failure> {
+    pub fn differentiate_openly(
+        &mut self,
+        forward: &Graph,
+        rule: &UpdateRule,
+    ) -> Result<Graph, Failure> {
         self.derive(forward, rule, true)
     }
 
     /// The step that only adds gradients up, for an update that a later one makes.
-    pub fn gather(&mut self, forward: &Graph, rule: &Rule) -> Result<Graph, Failure> {
+    pub fn gather(&mut self, forward: &Graph, rule: &UpdateRule) -> Result<Graph, Failure> {
         let wrt = autodiff::Wrt { inputs: false };
         let graph = self.graph_pass(&autodiff::PASS, forward, |graph| autodiff::run(graph, wrt))?;
         self.graph_pass(&update::PASS, &graph, |graph| update::gather(graph, rule))
     }
 
-    fn derive(&mut self, forward: &Graph, rule: &Rule, open: bool) -> Result<Graph, Failure> {
+    fn derive(&mut self, forward: &Graph, rule: &UpdateRule, open: bool) -> Result<Graph, Failure> {
         let wrt = autodiff::Wrt { inputs: open };
         let graph = self.graph_pass(&autodiff::PASS, forward, |graph| autodiff::run(graph, wrt))?;
         self.graph_pass(&update::PASS, &graph, |graph| update::run(graph, rule, open))

@@ -3,7 +3,7 @@
 
 use crate::base::codes;
 use crate::base::diagnostic::{Diagnostic, Severity};
-use crate::base::field::Kind;
+use crate::base::field::NameKind;
 use crate::base::schema::Schema;
 use crate::base::shown::Show;
 use crate::base::source::Span;
@@ -197,7 +197,7 @@ fn data_diagnostic(error: &DataError, item: &DataRequest) -> Diagnostic {
         let near = near.iter().copied();
         diagnostic = match error.transform {
             Some(_) if of_argument.is_none() => {
-                diagnostic.unknown_item(span, word, near, &[Kind::Transform])
+                diagnostic.unknown_item(span, word, near, &[NameKind::Transform])
             }
             _ => diagnostic.misspelt(span, word, near),
         };

@@ -9,7 +9,7 @@ use crate::driver::schedules::hypers;
 use crate::driver::session::{Failure, Request, Session};
 use crate::elaborate::{LastBatch, Settings};
 use crate::graph::rule::{EMA, LR_SCALE, NORM_LIMIT, NORM_SCALE, SHARE_HYPER};
-use crate::graph::{Graph, Rule, Target, Update};
+use crate::graph::{Graph, Update, UpdateRule, UpdateTarget};
 use crate::lower::Globals;
 use crate::runtime::program::Program;
 use crate::runtime::trainer::{Step, Steps, Written};
@@ -84,7 +84,7 @@ impl Compiler<'_> {
     pub fn steps(
         &mut self,
         graphs: &Graphs,
-        rule: &Rule,
+        rule: &UpdateRule,
         settings: &Settings,
         data: &Dataset,
     ) -> Result<(Steps, Sites), Failure> {
@@ -144,14 +144,14 @@ impl Compiler<'_> {
 }
 
 /// What a step's update writes, in a run of so many updates.
-pub(crate) fn written(graph: &Graph, rule: &Rule, run_steps: u64) -> Written {
+pub(crate) fn written(graph: &Graph, rule: &UpdateRule, run_steps: u64) -> Written {
     let declared = rule.graph.hypers.values().map(|hyper| (hyper.name.clone(), hyper.value));
     let declared: Vec<(String, f64)> = declared.collect();
-    let path = |target: &Target| match *target {
-        Target::Param(id) => graph.params[id].path.clone(),
-        Target::State(id) => graph.states[id].path.clone(),
+    let path = |target: &UpdateTarget| match *target {
+        UpdateTarget::Param(id) => graph.params[id].path.clone(),
+        UpdateTarget::State(id) => graph.states[id].path.clone(),
     };
-    let is_param = |update: &&Update| matches!(update.target, Target::Param(_));
+    let is_param = |update: &&Update| matches!(update.target, UpdateTarget::Param(_));
     Written {
         hypers: hypers(&declared, run_steps),
         lr_scale: declared.iter().position(|(name, _)| name == LR_SCALE),

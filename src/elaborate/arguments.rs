@@ -65,7 +65,7 @@ pub(super) enum Expect {
 }
 
 /// What a bare word means where this parameter's argument stands.
-pub(super) fn expectation(param: &ast::Param) -> Expect {
+pub(super) fn expectation(param: &ast::ParamDecl) -> Expect {
     match param.ty.as_ref().map(|ty| ty.name.text.as_str()) {
         Some("initializer") => Expect::Initializer,
         Some("padding") => Expect::Word,

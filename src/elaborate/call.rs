@@ -15,7 +15,7 @@ use super::types::Bound;
 use super::value::Value;
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
-use crate::base::field::Kind;
+use crate::base::field::NameKind;
 use crate::base::source::Span;
 use crate::syntax::ast::{self, Call, Expr, ExprKind, FunctionKind, Name};
 
@@ -112,7 +112,7 @@ impl<'a> Elaborator<'a> {
             None => {
                 let labels = self.frame().labels.keys().copied();
                 let known = self.items.names(FunctionKind::Layer).chain(builtins::names());
-                error.unknown_item(callee.span, name, known.chain(labels), &[Kind::Layer])
+                error.unknown_item(callee.span, name, known.chain(labels), &[NameKind::Layer])
             }
         })
     }
@@ -300,7 +300,7 @@ impl<'a> Elaborator<'a> {
     }
 }
 
-fn slot(param: &ast::Param) -> Slot<'_> {
+fn slot(param: &ast::ParamDecl) -> Slot<'_> {
     Slot { name: &param.name.text, required: param.default.is_none() }
 }
 

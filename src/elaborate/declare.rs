@@ -338,7 +338,7 @@ impl<'a> Elaborator<'a> {
     }
 
     /// Remembers where each dimension of a value was written.
-    pub fn written_dims(&mut self, node: NodeId, dims: &[ast::Dim]) {
+    pub fn written_dims(&mut self, node: NodeId, dims: &[ast::DimExpr]) {
         let rank = self.ty(node).shape.rank();
         let Some(pairs) = dims::pair(dims, rank) else { return };
         for (dim, axes) in pairs {

@@ -13,26 +13,26 @@ use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::Span;
 use crate::graph::{Dim, NodeId, Shape};
-use crate::syntax::ast::{self, Expr, ExprKind, Function, Param};
+use crate::syntax::ast::{self, Expr, ExprKind, Function, ParamDecl};
 
 impl<'a> Elaborator<'a> {
     /// Binds the names of a declared shape that are new, where the numbers of axes fit.
     pub fn bind_dims(
         &mut self,
         function: &Function,
-        dims: &'a [ast::Dim],
+        dims: &'a [ast::DimExpr],
         node: NodeId,
     ) -> Result<(), ()> {
         let shape = self.ty(node).shape;
         for (dim, axes) in pair(dims, shape.rank()).ok_or(())? {
             let (name, value, span) = match dim {
-                ast::Dim::Rest(name) => {
+                ast::DimExpr::Rest(name) => {
                     (name.text.as_str(), Value::of_dims(&shape[axes]), name.span)
                 }
-                ast::Dim::Expr(Expr { kind: ExprKind::Name(name), span }) => {
+                ast::DimExpr::Expr(Expr { kind: ExprKind::Name(name), span }) => {
                     (name.as_str(), Value::of_dim(shape[axes.start]), *span)
                 }
-                ast::Dim::Expr(_) => continue,
+                ast::DimExpr::Expr(_) => continue,
             };
             let is_argument = function.params.iter().any(|param| param.name.text == name);
             if self.binds(name) && !is_argument {
@@ -50,9 +50,13 @@ impl<'a> Elaborator<'a> {
     }
 
     /// What `..S` is, where it stands for another number of axes than before.
-    pub fn rest_differs(&mut self, dims: &'a [ast::Dim], shape: &Shape) -> Eval<Option<String>> {
+    pub fn rest_differs(
+        &mut self,
+        dims: &'a [ast::DimExpr],
+        shape: &Shape,
+    ) -> Eval<Option<String>> {
         for (dim, axes) in pair(dims, shape.rank()).ok_or(Reported)? {
-            let ast::Dim::Rest(name) = dim else { continue };
+            let ast::DimExpr::Rest(name) = dim else { continue };
             let wanted = self.declared_dims(dim)?;
             if wanted.len() != axes.len() {
                 let wanted = Shape(wanted);
@@ -65,7 +69,7 @@ impl<'a> Elaborator<'a> {
     pub fn rest_does_not_fit(
         &mut self,
         function: &Function,
-        param: &Param,
+        param: &ParamDecl,
         node: NodeId,
         span: Span,
         note: String,
@@ -86,7 +90,7 @@ impl<'a> Elaborator<'a> {
     /// The first axis that is not as declared, with what was declared for it.
     pub fn first_wrong_dim(
         &mut self,
-        dims: &'a [ast::Dim],
+        dims: &'a [ast::DimExpr],
         shape: &Shape,
     ) -> Eval<Option<(usize, Dim, Span)>> {
         // Callers have paired them already: a rank that does not fit is reported there.
@@ -103,10 +107,10 @@ impl<'a> Elaborator<'a> {
     }
 
     /// The dimensions that one entry of a declared shape stands for.
-    pub fn declared_dims(&mut self, dim: &'a ast::Dim) -> Eval<Vec<Dim>> {
+    pub fn declared_dims(&mut self, dim: &'a ast::DimExpr) -> Eval<Vec<Dim>> {
         match dim {
-            ast::Dim::Expr(expr) => Ok(vec![self.dim(expr)?]),
-            ast::Dim::Rest(name) => match self.frame().find(&name.text) {
+            ast::DimExpr::Expr(expr) => Ok(vec![self.dim(expr)?]),
+            ast::DimExpr::Rest(name) => match self.frame().find(&name.text) {
                 Some(Binding::Value(list, ..)) if list.as_shape().is_some() => {
                     Ok(list.as_shape().map(|shape| shape.0).unwrap_or_default())
                 }
@@ -138,7 +142,7 @@ impl<'a> Elaborator<'a> {
     pub fn does_not_fit(
         &mut self,
         function: &Function,
-        param: &Param,
+        param: &ParamDecl,
         node: NodeId,
         span: Span,
         wrong: Option<(usize, Dim, Span)>,
@@ -164,7 +168,7 @@ impl<'a> Elaborator<'a> {
                 }
             }
             None => {
-                let rest = ty.dims.iter().flatten().any(|dim| matches!(dim, ast::Dim::Rest(_)));
+                let rest = ty.dims.iter().flatten().any(|dim| matches!(dim, ast::DimExpr::Rest(_)));
                 let declared = ty.dims.as_ref().map_or(0, Vec::len) - usize::from(rest);
                 let least = if rest { "at least " } else { "" };
                 error = error.label(ty.span, "declared here").note(format!(
@@ -180,10 +184,10 @@ impl<'a> Elaborator<'a> {
 /// Each entry of a declared shape with the axes it stands for; `None` where the numbers of axes
 /// do not fit.
 pub(super) fn pair(
-    dims: &[ast::Dim],
+    dims: &[ast::DimExpr],
     rank: usize,
-) -> Option<Vec<(&ast::Dim, std::ops::Range<usize>)>> {
-    let rests = dims.iter().filter(|dim| matches!(dim, ast::Dim::Rest(_))).count();
+) -> Option<Vec<(&ast::DimExpr, std::ops::Range<usize>)>> {
+    let rests = dims.iter().filter(|dim| matches!(dim, ast::DimExpr::Rest(_))).count();
     let spare = rank.checked_sub(dims.len() - rests)?;
     if rests > 1 || (rests == 0 && spare > 0) {
         return None;
@@ -191,17 +195,17 @@ pub(super) fn pair(
     let mut axis = 0;
     let pairs = dims.iter().map(|dim| {
         let start = axis;
-        axis += if matches!(dim, ast::Dim::Rest(_)) { spare } else { 1 };
+        axis += if matches!(dim, ast::DimExpr::Rest(_)) { spare } else { 1 };
         (dim, start..axis)
     });
     Some(pairs.collect())
 }
 
 /// The place of an entry.
-pub(super) fn dim_span(dim: &ast::Dim) -> Span {
+pub(super) fn dim_span(dim: &ast::DimExpr) -> Span {
     match dim {
-        ast::Dim::Expr(expr) => expr.span,
-        ast::Dim::Rest(name) => name.span,
+        ast::DimExpr::Expr(expr) => expr.span,
+        ast::DimExpr::Rest(name) => name.span,
     }
 }
 

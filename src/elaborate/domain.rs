@@ -18,10 +18,10 @@ use super::scope::{Binding, Role};
 use super::value::Value;
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
-use crate::base::fix::{Edit, Fix, Reading};
+use crate::base::fix::{Certainty, Edit, Fix};
 use crate::base::source::Span;
 use crate::graph::{NodeId, Op, RUN_STEPS};
-use crate::syntax::ast::{ArgDomain, ArgDomainKind, BinaryOp, Expr, ExprKind, Function, Param};
+use crate::syntax::ast::{ArgDomain, ArgDomainKind, BinaryOp, Expr, ExprKind, Function, ParamDecl};
 use crate::syntax::walk;
 
 /// What every number must be.
@@ -114,7 +114,7 @@ impl<'a> Elaborator<'a> {
     pub fn check_domain(
         &mut self,
         function: &Function,
-        param: &'a Param,
+        param: &'a ParamDecl,
         value: &Value,
         given: Option<Span>,
     ) -> Eval<()> {
@@ -293,7 +293,7 @@ impl<'a> Elaborator<'a> {
                 // say. That there is no more does not say that the most was meant.
                 error.fixes.push(match why {
                     SHARE if number >= 10.0 => fix,
-                    _ => fix.read_as(Reading::Suggestion),
+                    _ => fix.read_as(Certainty::Suggestion),
                 });
             }
         }
@@ -384,7 +384,7 @@ impl<'a> Elaborator<'a> {
 /// An argument to check.
 struct Check<'c> {
     function: &'c Function,
-    param: &'c Param,
+    param: &'c ParamDecl,
     given: Option<Span>,
 }
 
@@ -394,7 +394,7 @@ impl Check<'_> {
     }
 }
 
-fn is_whole(ty: &crate::syntax::ast::Type) -> bool {
+fn is_whole(ty: &crate::syntax::ast::TypeExpr) -> bool {
     matches!(ty.name.text.as_str(), "int" | "size" | "padding" | "list")
 }
 
@@ -408,7 +408,7 @@ fn meant(
     number: f64,
     value: &Value,
     range: &Between<Number>,
-    param: &Param,
+    param: &ParamDecl,
 ) -> Vec<(String, &'static str)> {
     let takes = |number: f64| range.holds(Number::Known(number)) == Some(true);
     let is_int = matches!(value, Value::Int(_));

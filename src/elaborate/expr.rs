@@ -12,7 +12,7 @@ use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::fix::Edit;
 use crate::base::source::Span;
-use crate::syntax::ast::{self, Expr, ExprKind, FunctionKind, Stage, StmtKind};
+use crate::syntax::ast::{self, Expr, ExprKind, FunctionKind, PipeStage, StmtKind};
 
 /// How deep expressions may nest, over all calls in progress.
 const MOST_DEPTH: usize = 600;
@@ -81,7 +81,7 @@ impl<'a> Elaborator<'a> {
 
     /// `a |> f |> g`: the stages of the whole chain, one after the other.
     fn pipeline(&mut self, expr: &'a Expr) -> Eval<Value> {
-        let mut stages: Vec<(&'a Stage, Span)> = Vec::new();
+        let mut stages: Vec<(&'a PipeStage, Span)> = Vec::new();
         let mut first = expr;
         while let ExprKind::Pipe(before, stage) = &first.kind {
             stages.push((stage, before.span));

@@ -15,7 +15,7 @@ use super::types;
 use super::value::{Initializer, Value};
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
-use crate::base::field::Kind;
+use crate::base::field::NameKind;
 use crate::base::source::Span;
 use crate::graph::{Init, Type};
 use crate::syntax::ast::{Call, FunctionKind};
@@ -84,7 +84,7 @@ impl<'a> Elaborator<'a> {
         let message = format!("unknown initializer `{name}`");
         let error = Diagnostic::error(codes::UNKNOWN_NAME, message)
             .primary(span, "")
-            .unknown_item(span, name, known.chain(self.frame().names()), &[Kind::Initializer])
+            .unknown_item(span, name, known.chain(self.frame().names()), &[NameKind::Initializer])
             .or_help(|| "initializers are `zeros`, `he_normal`, `normal(std: 0.02)`, …".into());
         Err(self.report(error))
     }

@@ -18,11 +18,11 @@ use super::scope::{Binding, Frame, Role};
 use super::value::Value;
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
-use crate::base::field::{self, Kind};
+use crate::base::field::{self, NameKind};
 use crate::base::source::Span;
 use crate::base::tensor::DType;
 use crate::graph::{NodeId, Op, RUN_STEPS};
-use crate::syntax::ast::{Call, Function, FunctionKind, Param};
+use crate::syntax::ast::{Call, Function, FunctionKind, ParamDecl};
 
 impl<'a> Elaborator<'a> {
     /// A call where a number stands: of a schedule, or of anything that gives a number.
@@ -38,7 +38,7 @@ impl<'a> Elaborator<'a> {
         let known = self.items.names(FunctionKind::Schedule).chain(builtins::names());
         let error = Diagnostic::error(codes::UNKNOWN_CALLEE, format!("unknown function `{name}`"))
             .primary(call.callee.span, "no schedule or operator has this name");
-        Err(self.report(error.unknown_item(call.callee.span, name, known, &[Kind::Schedule])))
+        Err(self.report(error.unknown_item(call.callee.span, name, known, &[NameKind::Schedule])))
     }
 
     /// Whether [`call`](Elaborator::call) has something to say about a name.
@@ -54,7 +54,7 @@ impl<'a> Elaborator<'a> {
         let frame = self.frame();
         frame.find(name).is_some()
             || builtins::find(name).is_some()
-            || field::known(name, &[Kind::Layer]).is_some_and(|known| known.to_come)
+            || field::known(name, &[NameKind::Layer]).is_some_and(|known| known.to_come)
             || KINDS.iter().any(|&kind| self.items.find(kind, name, frame.builtin).is_some())
     }
 
@@ -95,7 +95,7 @@ impl<'a> Elaborator<'a> {
     fn run_schedule(
         &mut self,
         function: &'a Function,
-        params: &'a [Param],
+        params: &'a [ParamDecl],
         values: Vec<Option<(Value, Span)>>,
     ) -> Eval<Value> {
         self.at(function.name.span);
@@ -124,7 +124,7 @@ impl<'a> Elaborator<'a> {
     }
 
     /// Remembers an argument called `warmup`, which counts steps.
-    fn warm_up(&mut self, param: &Param, value: &Value, span: Span) -> Eval<()> {
+    fn warm_up(&mut self, param: &ParamDecl, value: &Value, span: Span) -> Eval<()> {
         let Value::Int(steps) = *value else { return Ok(()) };
         if param.name.text != "warmup" {
             return Ok(());

@@ -7,7 +7,7 @@
 use super::value::Value;
 use crate::base::source::Span;
 use crate::graph::OriginId;
-use crate::syntax::ast::{FunctionKind, Stage};
+use crate::syntax::ast::{FunctionKind, PipeStage};
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
@@ -54,7 +54,7 @@ impl Binding<'_> {
 /// A stage that can be applied again, to the same parameters.
 pub(super) struct Label<'a> {
     /// The stage.
-    pub stage: &'a Stage,
+    pub stage: &'a PipeStage,
     /// Its path: `block.head`.
     pub path: String,
     /// The names it saw.

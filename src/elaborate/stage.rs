@@ -13,7 +13,7 @@ use super::value::Value;
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::Span;
-use crate::syntax::ast::{Expr, Name, Stage, StageKind};
+use crate::syntax::ast::{Expr, Name, PipeStage, StageKind};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -22,7 +22,7 @@ const MOST_REPEATS: i64 = 10_000;
 
 impl<'a> Elaborator<'a> {
     /// Applies a stage to what is piped in.
-    pub fn stage(&mut self, stage: &'a Stage, input: Value, input_span: Span) -> Eval<Value> {
+    pub fn stage(&mut self, stage: &'a PipeStage, input: Value, input_span: Span) -> Eval<Value> {
         self.count_stage(stage.span)?;
         let Some(label) = &stage.label else {
             return self.apply(stage, input, input_span, None);
@@ -62,7 +62,7 @@ impl<'a> Elaborator<'a> {
     /// Applies a stage, on a given path if it has a name.
     fn apply(
         &mut self,
-        stage: &'a Stage,
+        stage: &'a PipeStage,
         input: Value,
         input_span: Span,
         path: Option<String>,
@@ -99,7 +99,7 @@ impl<'a> Elaborator<'a> {
     }
 
     /// The stages of a `repeat`'s body, one after the other.
-    fn chain(&mut self, body: &'a [Stage], input: Value, span: Span) -> Eval<Value> {
+    fn chain(&mut self, body: &'a [PipeStage], input: Value, span: Span) -> Eval<Value> {
         let mut value = Ok(input);
         let mut place = span;
         for stage in body {
@@ -114,7 +114,7 @@ impl<'a> Elaborator<'a> {
 
     /// Looks at a stage whose input could not be computed: its names and arguments can be wrong as
     /// well.
-    pub fn stage_of_unknown(&mut self, stage: &'a Stage, input: Span) -> Reported {
+    pub fn stage_of_unknown(&mut self, stage: &'a PipeStage, input: Span) -> Reported {
         if let Some(label) = &stage.label {
             self.frame_mut().bind(&label.text, Binding::Failed(label.span));
         }

@@ -12,12 +12,12 @@ use crate::base::diagnostic::Diagnostic;
 use crate::base::source::Span;
 use crate::base::tensor::DType;
 use crate::graph::{Init, Type};
-use crate::syntax::ast::{self, BinaryOp, Expr, ExprKind, Function, Param};
+use crate::syntax::ast::{self, BinaryOp, Expr, ExprKind, Function, ParamDecl};
 
 /// A parameter and its argument, if one is given.
 pub(super) struct Bound<'a> {
     /// The parameter.
-    pub param: &'a Param,
+    pub param: &'a ParamDecl,
     /// The argument and its place.
     pub value: Option<(Value, Span)>,
 }
@@ -75,14 +75,14 @@ impl<'a> Elaborator<'a> {
         Ok(())
     }
 
-    fn bind(&mut self, param: &'a Param, value: Value, at: Span) {
+    fn bind(&mut self, param: &'a ParamDecl, value: Value, at: Span) {
         let span = param.name.span;
         self.frame_mut().given.insert(&param.name.text, at);
         self.frame_mut().bind(&param.name.text, Binding::Value(value, Role::Argument, span));
     }
 
     /// The default of a parameter, which may use those before it.
-    fn default(&mut self, function: &'a Function, param: &'a Param, call: Span) -> Eval<Value> {
+    fn default(&mut self, function: &'a Function, param: &'a ParamDecl, call: Span) -> Eval<Value> {
         let Some(default) = &param.default else { return Err(Reported) };
         let value = self.expr(default, super::arguments::expectation(param))?;
         let value = self.argument(function, param, value, call)?;
@@ -96,7 +96,7 @@ impl<'a> Elaborator<'a> {
     pub fn argument(
         &mut self,
         function: &Function,
-        param: &Param,
+        param: &ParamDecl,
         value: Value,
         span: Span,
     ) -> Eval<Value> {
@@ -157,7 +157,7 @@ impl<'a> Elaborator<'a> {
 
     /// Which arguments of a function may change while training runs.
     fn changeable(&self, function: &Function) -> String {
-        let is_f32 = |param: &&Param| {
+        let is_f32 = |param: &&ParamDecl| {
             param.ty.as_ref().is_some_and(|ty| ty.name.text == "f32" && ty.dims.is_none())
         };
         let names: Vec<String> = function
@@ -173,7 +173,7 @@ impl<'a> Elaborator<'a> {
         format!("of `{name}`, only {} can change while training runs", names.join(", "))
     }
 
-    fn unknown_type(&mut self, ty: &ast::Type) -> Reported {
+    fn unknown_type(&mut self, ty: &ast::TypeExpr) -> Reported {
         let name = &ty.name.text;
         let words = WORDS.iter().copied().chain(DType::ALL.iter().map(|dtype| dtype.name()));
         let error = Diagnostic::error(codes::UNKNOWN_NAME, format!("unknown type `{name}`"))
@@ -186,8 +186,8 @@ impl<'a> Elaborator<'a> {
     fn tensor_argument(
         &mut self,
         function: &Function,
-        param: &Param,
-        ty: &ast::Type,
+        param: &ParamDecl,
+        ty: &ast::TypeExpr,
         value: Value,
         span: Span,
     ) -> Eval<Value> {
@@ -217,7 +217,7 @@ impl<'a> Elaborator<'a> {
     }
 
     /// The element type of a declared tensor.
-    pub fn dtype(&mut self, ty: &ast::Type) -> Eval<DType> {
+    pub fn dtype(&mut self, ty: &ast::TypeExpr) -> Eval<DType> {
         match DType::from_name(&ty.name.text) {
             Some(dtype) if dtype != DType::F64 => Ok(dtype),
             Some(_) => Err(self.error_help(
@@ -244,7 +244,7 @@ impl<'a> Elaborator<'a> {
         let Some(ty) = &function.result else { return Ok(Value::Tensor(node)) };
         let dtype = self.dtype(ty)?;
         let found = self.ty(node);
-        let dims: &'a [ast::Dim] = ty.dims.as_deref().unwrap_or_default();
+        let dims: &'a [ast::DimExpr] = ty.dims.as_deref().unwrap_or_default();
         let fits = found.dtype == dtype && self.bind_dims(function, dims, node).is_ok();
         let wrong = if fits { self.first_wrong_dim(dims, &found.shape)? } else { None };
         if fits && wrong.is_none() {
@@ -269,7 +269,7 @@ impl<'a> Elaborator<'a> {
 }
 
 /// The dimensions of a parameter that is a tensor.
-fn tensor_dims(param: &Param) -> Option<&[ast::Dim]> {
+fn tensor_dims(param: &ParamDecl) -> Option<&[ast::DimExpr]> {
     param.ty.as_ref()?.dims.as_deref()
 }
 
@@ -288,13 +288,13 @@ fn article(word: &str) -> String {
 }
 
 /// A type as it is written.
-pub(super) fn show(ty: &ast::Type) -> String {
+pub(super) fn show(ty: &ast::TypeExpr) -> String {
     let Some(dims) = &ty.dims else { return ty.name.text.clone() };
     let dims: Vec<String> = dims
         .iter()
         .map(|dim| match dim {
-            ast::Dim::Expr(expr) => show_dim(expr),
-            ast::Dim::Rest(name) => format!("..{}", name.text),
+            ast::DimExpr::Expr(expr) => show_dim(expr),
+            ast::DimExpr::Rest(name) => format!("..{}", name.text),
         })
         .collect();
     format!("{}[{}]", ty.name.text, dims.join(", "))

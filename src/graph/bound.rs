@@ -16,16 +16,16 @@ use std::ops::Deref;
 
 /// A graph of known extents. It reads as the [`Graph`] that it is, and cannot be changed.
 #[derive(Clone, Debug)]
-pub struct Bound {
+pub struct BoundGraph {
     graph: Graph,
-    facts: Vec<Facts>,
+    facts: Vec<NodeFacts>,
     /// The extents of all nodes, one after the other.
     extents: Vec<usize>,
 }
 
-/// What is known of a node: see the methods of [`Bound`].
+/// What is known of a node: see the methods of [`BoundGraph`].
 #[derive(Clone, Copy, Debug)]
-struct Facts {
+struct NodeFacts {
     /// Where its extents begin, and how many there are.
     first: u32,
     rank: u32,
@@ -38,21 +38,21 @@ struct Facts {
     is_depthwise: bool,
 }
 
-impl Deref for Bound {
+impl Deref for BoundGraph {
     type Target = Graph;
     fn deref(&self) -> &Graph {
         &self.graph
     }
 }
 
-impl Bound {
+impl BoundGraph {
     /// The facts of a graph whose batch is bound.
     ///
     /// # Panics
     ///
     /// Where an extent is not known.
-    pub fn new(graph: Graph) -> Bound {
-        let mut bound = Bound {
+    pub fn new(graph: Graph) -> BoundGraph {
+        let mut bound = BoundGraph {
             facts: Vec::with_capacity(graph.nodes.len()),
             extents: Vec::with_capacity(4 * graph.nodes.len()),
             graph: Graph::default(),
@@ -72,7 +72,7 @@ impl Bound {
 
     /// The extents of a node's value.
     pub fn extents(&self, node: NodeId) -> &[usize] {
-        let Facts { first, rank, .. } = self.facts[node.index()];
+        let NodeFacts { first, rank, .. } = self.facts[node.index()];
         &self.extents[first as usize..(first + rank) as usize]
     }
 
@@ -123,7 +123,7 @@ impl Bound {
     }
 
     /// The facts of the node that comes next; those of its arguments are known.
-    fn find(&mut self, id: NodeId, node: &Node) -> Facts {
+    fn find(&mut self, id: NodeId, node: &Node) -> NodeFacts {
         let first = self.extents.len();
         let known = node.ty.shape.iter().map(|dim| dim.known().expect("a bound batch"));
         self.extents.extend(known);
@@ -143,7 +143,7 @@ impl Bound {
         };
         let reduces_last =
             node.args.first().is_some_and(|&arg| reduces_last(&node.op, self.extents(arg)));
-        Facts {
+        NodeFacts {
             first: u32::try_from(first).expect("fewer than 2^32 extents"),
             rank: own.len() as u32,
             elements,

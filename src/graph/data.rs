@@ -116,7 +116,7 @@ pub struct Output {
 
 /// What an update writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Target {
+pub enum UpdateTarget {
     /// A parameter.
     Param(ParamId),
     /// A state.
@@ -127,7 +127,7 @@ pub enum Target {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Update {
     /// What is written; at most one update has each target.
-    pub target: Target,
+    pub target: UpdateTarget,
     /// The new value, of the target's type.
     pub node: NodeId,
 }

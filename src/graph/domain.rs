@@ -11,7 +11,7 @@ mod columns;
 
 pub use columns::MOST_KEPT;
 
-use crate::graph::bound::Bound;
+use crate::graph::bound::BoundGraph;
 use crate::graph::op::{NodeId, Op};
 use crate::graph::view::row_major;
 use rustc_hash::FxHashMap;
@@ -27,21 +27,21 @@ pub enum Level {
 
 /// An index that is linear in a domain's axes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Form {
+pub struct AffineIndex {
     /// The constant.
     pub offset: i64,
     /// A factor for each axis.
     pub factors: Vec<i64>,
 }
 
-impl Form {
+impl AffineIndex {
     /// A constant.
-    pub fn constant(offset: i64, axes: usize) -> Form {
-        Form { offset, factors: vec![0; axes] }
+    pub fn constant(offset: i64, axes: usize) -> AffineIndex {
+        AffineIndex { offset, factors: vec![0; axes] }
     }
 
     /// Adds `factor` times another.
-    pub fn add(&mut self, other: &Form, factor: i64) {
+    pub fn add(&mut self, other: &AffineIndex, factor: i64) {
         self.offset += other.offset * factor;
         for (own, other) in self.factors.iter_mut().zip(&other.factors) {
             *own += other * factor;
@@ -81,7 +81,7 @@ impl Domain {
     }
 
     /// The common nest of nodes (arguments before uses), if they have one.
-    pub fn of(graph: &Bound, nodes: &[NodeId]) -> Option<Domain> {
+    pub fn of(graph: &BoundGraph, nodes: &[NodeId]) -> Option<Domain> {
         let reductions: Vec<(NodeId, usize)> =
             nodes.iter().filter_map(|&node| Some((node, graph.columns(node)?))).collect();
         let total = match reductions.first() {
@@ -109,7 +109,7 @@ impl Domain {
     /// Whether each value is one a row or one an element, from what it is computed from.
     fn set_levels(
         &mut self,
-        graph: &Bound,
+        graph: &BoundGraph,
         nodes: &[NodeId],
         total: usize,
         rows: usize,
@@ -122,7 +122,7 @@ impl Domain {
     }
 
     /// Whether a node that reads nodes of the nest has a value a row or a value an element.
-    fn level(&self, graph: &Bound, node: NodeId, total: usize, rows: usize) -> Option<Level> {
+    fn level(&self, graph: &BoundGraph, node: NodeId, total: usize, rows: usize) -> Option<Level> {
         if graph.columns(node).is_some() {
             return Some(Level::Row);
         }
@@ -146,7 +146,7 @@ impl Domain {
     }
 
     /// Adds a node that comes after all others, where that changes nothing for these.
-    pub fn push(&mut self, graph: &Bound, node: NodeId) -> Push {
+    pub fn push(&mut self, graph: &BoundGraph, node: NodeId) -> Push {
         let cols: usize = match self.reduces {
             true => self.axes[self.rows..].iter().product(),
             false => 1,
@@ -180,7 +180,7 @@ impl Domain {
 
     /// The nest of the nodes of two that reduce nothing and have the same axes: where each reads the
     /// other at the very element that is being computed.
-    pub fn joined(&self, graph: &Bound, other: &Domain) -> Result<Domain, Push> {
+    pub fn joined(&self, graph: &BoundGraph, other: &Domain) -> Result<Domain, Push> {
         if self.reduces || other.reduces || self.axes != other.axes {
             return Err(Push::Anew);
         }
@@ -229,7 +229,7 @@ impl Domain {
     /// `others`) has an edge.
     fn cut<'g>(
         &mut self,
-        graph: &'g Bound,
+        graph: &'g BoundGraph,
         nodes: &[NodeId],
         total: usize,
         cols: usize,
@@ -272,7 +272,7 @@ impl Domain {
 
     /// Whether every value that passes from node to node within the nest is read at the very
     /// element (or row) that is being computed.
-    fn fits(&self, graph: &Bound, nodes: &[NodeId]) -> bool {
+    fn fits(&self, graph: &BoundGraph, nodes: &[NodeId]) -> bool {
         nodes.iter().all(|&node| {
             let reduces = graph.columns(node).is_some();
             graph.nodes[node].args.iter().enumerate().all(|(position, &arg)| {
@@ -282,7 +282,7 @@ impl Domain {
         })
     }
 
-    fn reads_in_place(&self, graph: &Bound, arg: NodeId, level: Level) -> bool {
+    fn reads_in_place(&self, graph: &BoundGraph, arg: NodeId, level: Level) -> bool {
         let inside = |node: NodeId| self.levels.contains_key(&node);
         if !inside(graph.base_or(arg, inside)) {
             return true;
@@ -304,9 +304,9 @@ impl Domain {
     }
 
     /// The index along each axis of a shape that ranges over the whole domain or its rows.
-    pub fn forms(&self, shape: &[usize], level: Level) -> Option<Vec<Form>> {
+    pub fn forms(&self, shape: &[usize], level: Level) -> Option<Vec<AffineIndex>> {
         let end = if level == Level::Full { self.axes.len() } else { self.rows };
-        let mut forms = vec![Form::constant(0, self.axes.len()); shape.len()];
+        let mut forms = vec![AffineIndex::constant(0, self.axes.len()); shape.len()];
         let mut axis = end;
         for (position, &extent) in shape.iter().enumerate().rev() {
             let mut taken = 1;
@@ -323,12 +323,17 @@ impl Domain {
     }
 
     /// The index along each axis of a node of the nest.
-    pub fn own_forms(&self, graph: &Bound, node: NodeId) -> Vec<Form> {
+    pub fn own_forms(&self, graph: &BoundGraph, node: NodeId) -> Vec<AffineIndex> {
         self.forms(graph.extents(node), self.levels[&node]).expect("a node of the nest")
     }
 
     /// Where a view at `forms` reads its argument.
-    pub fn through(&self, graph: &Bound, view: NodeId, forms: &[Form]) -> Option<Vec<Form>> {
+    pub fn through(
+        &self,
+        graph: &BoundGraph,
+        view: NodeId,
+        forms: &[AffineIndex],
+    ) -> Option<Vec<AffineIndex>> {
         let shape = graph.extents(view);
         let arg = graph.nodes[view].args[0];
         let inner = graph.extents(arg);
@@ -338,7 +343,7 @@ impl Domain {
             Op::Broadcast(_) => {
                 let added = shape.len() - inner.len();
                 let form = |axis: usize| match inner[axis] {
-                    1 => Form::constant(0, self.axes.len()),
+                    1 => AffineIndex::constant(0, self.axes.len()),
                     _ => forms[added + axis].clone(),
                 };
                 Some((0..inner.len()).map(form).collect())
@@ -355,7 +360,7 @@ impl Domain {
                     .iter()
                     .zip(ranges)
                     .map(|(form, range)| {
-                        let mut moved = Form::constant(range.start as i64, self.axes.len());
+                        let mut moved = AffineIndex::constant(range.start as i64, self.axes.len());
                         moved.add(form, range.step as i64);
                         moved
                     })
@@ -365,7 +370,12 @@ impl Domain {
         }
     }
 
-    fn reshape(&self, shape: &[usize], forms: &[Form], inner: &[usize]) -> Option<Vec<Form>> {
+    fn reshape(
+        &self,
+        shape: &[usize],
+        forms: &[AffineIndex],
+        inner: &[usize],
+    ) -> Option<Vec<AffineIndex>> {
         for level in [Level::Full, Level::Row] {
             if self.forms(shape, level).as_deref() == Some(forms) {
                 return self.forms(inner, level);
@@ -376,8 +386,13 @@ impl Domain {
 }
 
 /// The forms of a shape whose axes are each a run of axes of the shape that `forms` are of.
-fn merge(shape: &[usize], forms: &[Form], inner: &[usize], axes: usize) -> Option<Vec<Form>> {
-    let mut result = vec![Form::constant(0, axes); inner.len()];
+fn merge(
+    shape: &[usize],
+    forms: &[AffineIndex],
+    inner: &[usize],
+    axes: usize,
+) -> Option<Vec<AffineIndex>> {
+    let mut result = vec![AffineIndex::constant(0, axes); inner.len()];
     let strides = row_major(inner);
     let mut outer = (0..shape.len()).rev().filter(|&axis| shape[axis] != 1);
     for (position, &extent) in inner.iter().enumerate().rev() {
@@ -398,5 +413,5 @@ fn merge(shape: &[usize], forms: &[Form], inner: &[usize], axes: usize) -> Optio
 /// Whether a reshape joins runs of axes (or adds and drops unit axes) and cuts none, so that
 /// what is computed element by element below it can be computed above it.
 pub fn only_joins(shape: &[usize], inner: &[usize]) -> bool {
-    merge(shape, &vec![Form::constant(0, 0); shape.len()], inner, 0).is_some()
+    merge(shape, &vec![AffineIndex::constant(0, 0); shape.len()], inner, 0).is_some()
 }

@@ -7,26 +7,26 @@
 
 use crate::base::entity::Arena;
 use crate::entity;
-use crate::graph::bound::Bound;
+use crate::graph::bound::BoundGraph;
 use crate::graph::op::NodeId;
 
 entity! {
     /// A kernel of a fused graph.
-    pub struct KernelId("kernel");
+    pub struct FusedKernelId("kernel");
 }
 
 /// A graph and its kernels.
 #[derive(Clone, Debug)]
 pub struct Kernels {
     /// The graph.
-    pub graph: Bound,
+    pub graph: BoundGraph,
     /// The kernels, in order of execution.
-    pub kernels: Arena<KernelId, Kernel>,
+    pub kernels: Arena<FusedKernelId, FusedKernel>,
 }
 
 /// Nodes that are computed together.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Kernel {
+pub struct FusedKernel {
     /// The shape of its loops.
     pub kind: KernelKind,
     /// Its nodes, arguments before uses.

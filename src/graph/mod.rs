@@ -41,19 +41,20 @@ pub mod verify;
 pub mod view;
 pub mod window;
 
-pub use bound::Bound;
+pub use bound::BoundGraph;
 pub use builder::Builder;
 pub use data::{
-    DimOrigin, Graph, Hyper, Init, Input, Node, Output, Param, RUN_STEPS, State, Target, Update,
+    DimOrigin, Graph, Hyper, Init, Input, Node, Output, Param, RUN_STEPS, State, Update,
+    UpdateTarget,
 };
 pub use infer::{Mismatch, infer};
 pub use init::initial_value;
-pub use interp::{Env, Fault, Outcome, run};
+pub use interp::{Env, InterpError, StepOutcome, run};
 pub use op::{Binary, HyperId, InputId, NodeId, Op, ParamId, Range, Reduce, StateId, Unary};
 pub use origin::{Origin, OriginId, Origins};
 pub use print::{print_kernels, with_places};
-pub use read::{ReadError, read};
-pub use rule::Rule;
+pub use read::{GraphReadError, read};
+pub use rule::UpdateRule;
 pub use types::{Dim, Shape, Type};
 pub use verify::verify;
 pub use window::Window;

@@ -7,7 +7,7 @@
 
 use crate::base::source::Sources;
 use crate::base::tensor::DType;
-use crate::graph::data::{Graph, Init, Node, Target};
+use crate::graph::data::{Graph, Init, Node, UpdateTarget};
 use crate::graph::kernels::{KernelKind, Kernels};
 use crate::graph::op::{NodeId, Op, Range};
 use crate::graph::origin::OriginId;
@@ -17,21 +17,21 @@ use std::fmt::{self, Display, Formatter};
 
 impl Display for Graph {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        Text { graph: self, places: None }.fmt(f)
+        GraphText { graph: self, places: None }.fmt(f)
     }
 }
 
 /// A graph's text; see [`with_places`].
 #[derive(Clone, Copy, Debug)]
-pub struct Text<'a> {
+pub struct GraphText<'a> {
     graph: &'a Graph,
     places: Option<&'a Sources>,
 }
 
 /// A graph's text with a comment on each line whose place is known: the layer's path and the
 /// innermost place in a file of the user's.
-pub fn with_places<'a>(graph: &'a Graph, sources: &'a Sources) -> Text<'a> {
-    Text { graph, places: Some(sources) }
+pub fn with_places<'a>(graph: &'a Graph, sources: &'a Sources) -> GraphText<'a> {
+    GraphText { graph, places: Some(sources) }
 }
 
 /// The text of a fused graph: what no kernel computes, then each kernel with its nodes and, after
@@ -39,13 +39,13 @@ pub fn with_places<'a>(graph: &'a Graph, sources: &'a Sources) -> Text<'a> {
 pub fn print_kernels(kernels: &Kernels, sources: Option<&Sources>) -> String {
     let mut text = String::new();
     let graph = &kernels.graph;
-    Grouped { kernels, text: Text { graph, places: sources } }
+    Grouped { kernels, text: GraphText { graph, places: sources } }
         .print(&mut text)
         .expect("a string takes all that is written to it");
     text
 }
 
-impl Display for Text<'_> {
+impl Display for GraphText<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         self.declarations(f)?;
         self.graph.nodes.keys().try_for_each(|node| self.node(f, "    ", node))?;
@@ -53,23 +53,28 @@ impl Display for Text<'_> {
     }
 }
 
-impl Text<'_> {
+impl GraphText<'_> {
     fn declarations(&self, f: &mut dyn fmt::Write) -> fmt::Result {
         let graph = self.graph;
-        writeln!(f, "graph {} {{", Name(&graph.name))?;
+        writeln!(f, "graph {} {{", QuotedName(&graph.name))?;
         for (id, input) in graph.inputs.iter() {
-            writeln!(f, "    {id} {}: {}", Name(&input.name), input.ty)?;
+            writeln!(f, "    {id} {}: {}", QuotedName(&input.name), input.ty)?;
         }
         for (id, param) in graph.params.iter() {
-            write!(f, "    {id} {}: {} = {}", Name(&param.path), param.ty, param.init)?;
+            write!(f, "    {id} {}: {} = {}", QuotedName(&param.path), param.ty, param.init)?;
             self.end(f, param.origin)?;
         }
         for (id, state) in graph.states.iter() {
-            write!(f, "    {id} {}: {} = {}", Name(&state.path), state.ty, state.init)?;
+            write!(f, "    {id} {}: {} = {}", QuotedName(&state.path), state.ty, state.init)?;
             self.end(f, state.origin)?;
         }
         for (id, hyper) in graph.hypers.iter() {
-            writeln!(f, "    {id} {} = {}", Name(&hyper.name), Number(hyper.value, DType::F64))?;
+            writeln!(
+                f,
+                "    {id} {} = {}",
+                QuotedName(&hyper.name),
+                Number(hyper.value, DType::F64)
+            )?;
         }
         Ok(())
     }
@@ -87,12 +92,12 @@ impl Text<'_> {
 
     fn effects(&self, f: &mut dyn fmt::Write) -> fmt::Result {
         for output in &self.graph.outputs {
-            writeln!(f, "    output {} = {}", Name(&output.name), output.node)?;
+            writeln!(f, "    output {} = {}", QuotedName(&output.name), output.node)?;
         }
         for update in &self.graph.updates {
             match update.target {
-                Target::Param(id) => writeln!(f, "    update {id} = {}", update.node)?,
-                Target::State(id) => writeln!(f, "    update {id} = {}", update.node)?,
+                UpdateTarget::Param(id) => writeln!(f, "    update {id} = {}", update.node)?,
+                UpdateTarget::State(id) => writeln!(f, "    update {id} = {}", update.node)?,
             }
         }
         f.write_str("}\n")
@@ -235,14 +240,14 @@ impl Display for Number {
 }
 
 /// A name, in quotes where it is not a plain word.
-struct Name<'a>(&'a str);
+struct QuotedName<'a>(&'a str);
 
 /// Whether a character may stand in a name without quotes.
 pub(super) fn is_plain(character: char) -> bool {
     character.is_alphanumeric() || matches!(character, '_' | '.' | '^' | '-')
 }
 
-impl Display for Name<'_> {
+impl Display for QuotedName<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         if !self.0.is_empty() && self.0.chars().all(is_plain) {
             return f.write_str(self.0);
@@ -255,7 +260,7 @@ impl Display for Name<'_> {
 /// A fused graph's text.
 struct Grouped<'a> {
     kernels: &'a Kernels,
-    text: Text<'a>,
+    text: GraphText<'a>,
 }
 
 impl Grouped<'_> {
@@ -291,8 +296,8 @@ fn kind(kind: KernelKind) -> &'static str {
 mod tests {
     use super::*;
     use crate::base::entity::Entity;
-    use crate::graph::bound::Bound;
-    use crate::graph::kernels::Kernel;
+    use crate::graph::bound::BoundGraph;
+    use crate::graph::kernels::FusedKernel;
     use crate::graph::read;
 
     #[test]
@@ -307,12 +312,13 @@ mod tests {
 ";
         let graph = read(text).expect("a graph");
         let node = NodeId::from_index;
-        let kernel = Kernel {
+        let kernel = FusedKernel {
             kind: KernelKind::Rows,
             nodes: vec![node(1), node(2)],
             results: vec![node(2)],
         };
-        let kernels = Kernels { graph: Bound::new(graph), kernels: [kernel].into_iter().collect() };
+        let kernels =
+            Kernels { graph: BoundGraph::new(graph), kernels: [kernel].into_iter().collect() };
         assert_eq!(
             print_kernels(&kernels, None),
             "graph g {

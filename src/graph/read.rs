@@ -2,7 +2,7 @@
 //!
 //! `%2 = add %0, %1 : f32[N, 10]` becomes a node. Types are taken as written, and so are ids that
 //! name nothing: whether the graph is sound is [`verify`](crate::graph::verify)'s question, and
-//! a test of it needs graphs that are not. Text that is no graph is a [`ReadError`] with its line.
+//! a test of it needs graphs that are not. Text that is no graph is a [`GraphReadError`] with its line.
 //! A `;` begins a comment; origins are not read back.
 
 mod cursor;
@@ -10,7 +10,9 @@ mod window;
 
 use crate::base::entity::Entity;
 use crate::base::tensor::DType;
-use crate::graph::data::{Graph, Hyper, Init, Input, Node, Output, Param, State, Target, Update};
+use crate::graph::data::{
+    Graph, Hyper, Init, Input, Node, Output, Param, State, Update, UpdateTarget,
+};
 use crate::graph::op::{Binary, NodeId, Op, Range, Reduce, Unary};
 use crate::graph::types::{Dim, Shape, Type};
 use cursor::Cursor;
@@ -18,28 +20,28 @@ use std::fmt;
 
 /// Why a text is no graph.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReadError {
+pub struct GraphReadError {
     /// The line, from 1.
     pub line: usize,
     /// What was expected there.
     pub message: String,
 }
 
-impl fmt::Display for ReadError {
+impl fmt::Display for GraphReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {}: {}", self.line, self.message)
     }
 }
 
-impl std::error::Error for ReadError {}
+impl std::error::Error for GraphReadError {}
 
 /// What a rule gives; the line is added outside.
-type Parsed<T> = Result<T, String>;
+type ReadResult<T> = Result<T, String>;
 
 /// Reads one graph.
-pub fn read(text: &str) -> Result<Graph, ReadError> {
+pub fn read(text: &str) -> Result<Graph, GraphReadError> {
     let mut graph = Graph::default();
-    let mut state = Place::Before;
+    let mut state = LineKind::Before;
     let mut last = 1;
     for (index, line) in text.lines().enumerate() {
         last = index + 1;
@@ -48,37 +50,41 @@ pub fn read(text: &str) -> Result<Graph, ReadError> {
             continue;
         }
         let item = match state {
-            Place::Before => header(&mut cursor, &mut graph).map(|()| Place::Inside),
-            Place::Inside if cursor.eat("}") => Ok(Place::After),
-            Place::Inside => item(&mut cursor, &mut graph).map(|()| Place::Inside),
-            Place::After => Err("expected nothing after the graph".into()),
+            LineKind::Before => header(&mut cursor, &mut graph).map(|()| LineKind::Inside),
+            LineKind::Inside if cursor.eat("}") => Ok(LineKind::After),
+            LineKind::Inside => item(&mut cursor, &mut graph).map(|()| LineKind::Inside),
+            LineKind::After => Err("expected nothing after the graph".into()),
         };
         let item = item.and_then(|place| cursor.end().map(|()| place));
-        state = item.map_err(|message| ReadError { line: last, message })?;
+        state = item.map_err(|message| GraphReadError { line: last, message })?;
     }
     match state {
-        Place::After => Ok(graph),
-        Place::Before => Err(ReadError { line: last, message: "expected `graph NAME {`".into() }),
-        Place::Inside => Err(ReadError { line: last, message: "expected `}` at the end".into() }),
+        LineKind::After => Ok(graph),
+        LineKind::Before => {
+            Err(GraphReadError { line: last, message: "expected `graph NAME {`".into() })
+        }
+        LineKind::Inside => {
+            Err(GraphReadError { line: last, message: "expected `}` at the end".into() })
+        }
     }
 }
 
 /// Where a line stands.
 #[derive(Clone, Copy)]
-enum Place {
+enum LineKind {
     Before,
     Inside,
     After,
 }
 
-fn header(cursor: &mut Cursor, graph: &mut Graph) -> Parsed<()> {
+fn header(cursor: &mut Cursor, graph: &mut Graph) -> ReadResult<()> {
     cursor.expect_word("graph")?;
     graph.name = cursor.name()?;
     cursor.expect("{")
 }
 
 /// One line inside the braces.
-fn item(cursor: &mut Cursor, graph: &mut Graph) -> Parsed<()> {
+fn item(cursor: &mut Cursor, graph: &mut Graph) -> ReadResult<()> {
     if cursor.eat("%") {
         let index = cursor.integer()?;
         next("%", index, graph.nodes.len())?;
@@ -105,14 +111,14 @@ fn item(cursor: &mut Cursor, graph: &mut Graph) -> Parsed<()> {
 }
 
 /// Checks that ids count up from 0, so that a line names the entry that it makes.
-fn next(prefix: &str, index: usize, expected: usize) -> Parsed<()> {
+fn next(prefix: &str, index: usize, expected: usize) -> ReadResult<()> {
     if index == expected {
         return Ok(());
     }
     Err(format!("expected {prefix}{expected}, found {prefix}{index}"))
 }
 
-fn declaration(cursor: &mut Cursor, graph: &mut Graph) -> Parsed<()> {
+fn declaration(cursor: &mut Cursor, graph: &mut Graph) -> ReadResult<()> {
     if let Some(index) = cursor.eat_id("input")? {
         next("input", index, graph.inputs.len())?;
         let name = cursor.name()?;
@@ -142,7 +148,7 @@ fn declaration(cursor: &mut Cursor, graph: &mut Graph) -> Parsed<()> {
 }
 
 /// `path: type = init`
-fn kept(cursor: &mut Cursor) -> Parsed<(String, Type, Init)> {
+fn kept(cursor: &mut Cursor) -> ReadResult<(String, Type, Init)> {
     let path = cursor.name()?;
     cursor.expect(":")?;
     let ty = ty(cursor)?;
@@ -150,7 +156,7 @@ fn kept(cursor: &mut Cursor) -> Parsed<(String, Type, Init)> {
     Ok((path, ty, init(cursor)?))
 }
 
-fn init(cursor: &mut Cursor) -> Parsed<Init> {
+fn init(cursor: &mut Cursor) -> ReadResult<Init> {
     let name = cursor.word();
     cursor.expect("(")?;
     let first = cursor.number(DType::F64)?;
@@ -166,17 +172,17 @@ fn init(cursor: &mut Cursor) -> Parsed<Init> {
     }
 }
 
-fn target(cursor: &mut Cursor) -> Parsed<Target> {
+fn target(cursor: &mut Cursor) -> ReadResult<UpdateTarget> {
     if let Some(index) = cursor.eat_id("param")? {
-        return Ok(Target::Param(Entity::from_index(index)));
+        return Ok(UpdateTarget::Param(Entity::from_index(index)));
     }
     match cursor.eat_id("state")? {
-        Some(index) => Ok(Target::State(Entity::from_index(index))),
+        Some(index) => Ok(UpdateTarget::State(Entity::from_index(index))),
         None => Err(cursor.expected("a parameter or a state")),
     }
 }
 
-fn ty(cursor: &mut Cursor) -> Parsed<Type> {
+fn ty(cursor: &mut Cursor) -> ReadResult<Type> {
     let name = cursor.word();
     let dtype = DType::from_name(name).ok_or_else(|| format!("there is no type `{name}`"))?;
     let dims = if cursor.eat("[") { cursor.list(dim)? } else { Vec::new() };
@@ -184,7 +190,7 @@ fn ty(cursor: &mut Cursor) -> Parsed<Type> {
 }
 
 /// `28`, `N` or `2N`
-fn dim(cursor: &mut Cursor) -> Parsed<Dim> {
+fn dim(cursor: &mut Cursor) -> ReadResult<Dim> {
     if cursor.eat("N") {
         return Ok(Dim::N);
     }
@@ -197,7 +203,7 @@ fn dim(cursor: &mut Cursor) -> Parsed<Dim> {
 }
 
 /// `name attributes arguments : type`
-fn node(cursor: &mut Cursor) -> Parsed<Node> {
+fn node(cursor: &mut Cursor) -> ReadResult<Node> {
     for prefix in ["input", "param", "state", "hyper"] {
         if let Some(index) = cursor.eat_id(prefix)? {
             let op = match prefix {
@@ -214,7 +220,7 @@ fn node(cursor: &mut Cursor) -> Parsed<Node> {
 }
 
 /// Arguments and type; the operator may depend on the type.
-fn typed(cursor: &mut Cursor, op: impl FnOnce(&Type) -> Parsed<Op>) -> Parsed<Node> {
+fn typed(cursor: &mut Cursor, op: impl FnOnce(&Type) -> ReadResult<Op>) -> ReadResult<Node> {
     let mut args: Vec<NodeId> = Vec::new();
     if cursor.peek() == Some('%') {
         args.push(cursor.node()?);
@@ -228,7 +234,7 @@ fn typed(cursor: &mut Cursor, op: impl FnOnce(&Type) -> Parsed<Op>) -> Parsed<No
 }
 
 /// The operator of a name, with its attributes, arguments and type.
-fn operator(name: &str, cursor: &mut Cursor) -> Parsed<Node> {
+fn operator(name: &str, cursor: &mut Cursor) -> ReadResult<Node> {
     if let Some(unary) = Unary::from_name(name) {
         return typed(cursor, |_| Ok(Op::Unary(unary)));
     }
@@ -287,7 +293,7 @@ fn operator(name: &str, cursor: &mut Cursor) -> Parsed<Node> {
 }
 
 /// Operators with one number: an axis or a stream.
-fn numbered(name: &str, number: usize, shape: Shape) -> Parsed<Op> {
+fn numbered(name: &str, number: usize, shape: Shape) -> ReadResult<Op> {
     Ok(match name {
         "iota" => Op::Iota { shape, axis: number },
         "concat" => Op::Concat(number),
@@ -302,7 +308,7 @@ fn numbered(name: &str, number: usize, shape: Shape) -> Parsed<Op> {
 }
 
 /// `:` or `start len n step s`
-fn range(cursor: &mut Cursor) -> Parsed<Range> {
+fn range(cursor: &mut Cursor) -> ReadResult<Range> {
     if cursor.eat(":") {
         return Ok(Range::ALL);
     }
@@ -313,7 +319,7 @@ fn range(cursor: &mut Cursor) -> Parsed<Range> {
 }
 
 /// `before + after`
-fn amount(cursor: &mut Cursor) -> Parsed<(usize, usize)> {
+fn amount(cursor: &mut Cursor) -> ReadResult<(usize, usize)> {
     let before = cursor.integer()?;
     cursor.expect("+")?;
     Ok((before, cursor.integer()?))

@@ -25,7 +25,7 @@ pub const L2: &str = "l2";
 /// What the parameter is multiplied by before the rule sees it: `1 - lr · weight_decay`.
 pub const KEEP: &str = "keep";
 
-/// The parameters that are not trained: no number, but a name in [`Rule::spared`].
+/// The parameters that are not trained: no number, but a name in [`UpdateRule::spared`].
 pub const FROZEN: &str = "frozen";
 /// The decay of the running means of parameters and states in this step.
 pub const EMA: &str = "ema";
@@ -62,7 +62,7 @@ pub const LR_SCALE: &str = "train.lr_scale";
 
 /// A rule, and the parameters that its numbers are not about.
 #[derive(Clone, Debug, Default)]
-pub struct Rule {
+pub struct UpdateRule {
     /// The graph of scalars.
     pub graph: Graph,
     /// The paths of the parameters that are left out, by the name of the output: [`L1`], [`L2`],
@@ -70,14 +70,14 @@ pub struct Rule {
     pub spared: BTreeMap<&'static str, Vec<String>>,
 }
 
-impl From<Graph> for Rule {
+impl From<Graph> for UpdateRule {
     /// A rule whose numbers are about all parameters.
-    fn from(graph: Graph) -> Rule {
-        Rule { graph, spared: BTreeMap::new() }
+    fn from(graph: Graph) -> UpdateRule {
+        UpdateRule { graph, spared: BTreeMap::new() }
     }
 }
 
-impl Rule {
+impl UpdateRule {
     /// Whether a parameter is trained.
     pub fn trains(&self, path: &str) -> bool {
         let frozen = self.spared.get(FROZEN);

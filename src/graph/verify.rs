@@ -7,7 +7,7 @@
 
 use crate::base::entity::Entity;
 use crate::base::tensor::DType;
-use crate::graph::data::{Graph, Target};
+use crate::graph::data::{Graph, UpdateTarget};
 use crate::graph::infer::{check_type, infer};
 use crate::graph::op::{NodeId, Op};
 use crate::graph::types::Type;
@@ -111,8 +111,12 @@ fn updates(graph: &Graph, findings: &mut Vec<String>) {
     let mut written = HashSet::new();
     for update in &graph.updates {
         let (place, wanted) = match update.target {
-            Target::Param(id) => (id.to_string(), graph.params.get(id).map(|param| &param.ty)),
-            Target::State(id) => (id.to_string(), graph.states.get(id).map(|state| &state.ty)),
+            UpdateTarget::Param(id) => {
+                (id.to_string(), graph.params.get(id).map(|param| &param.ty))
+            }
+            UpdateTarget::State(id) => {
+                (id.to_string(), graph.states.get(id).map(|state| &state.ty))
+            }
         };
         if !written.insert(update.target) {
             findings.push(format!("update {place}: it is written twice"));
@@ -186,11 +190,11 @@ mod tests {
     #[test]
     fn updates_have_one_target_each_and_its_type() {
         let mut build = sound();
-        let target = Target::Param(Entity::from_index(0));
+        let target = UpdateTarget::Param(Entity::from_index(0));
         let scalar = build.constant(1.0, DType::F32);
         build.update(target, scalar);
         build.update(target, NodeId::from_index(2));
-        build.update(Target::Param(Entity::from_index(1)), scalar);
+        build.update(UpdateTarget::Param(Entity::from_index(1)), scalar);
         assert_eq!(
             findings(&build.graph),
             "update param0: f32 is written to f32[3]\n\

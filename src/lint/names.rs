@@ -6,7 +6,7 @@
 use super::Program;
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
-use crate::base::fix::{Edit, Fix, Reading};
+use crate::base::fix::{Certainty, Edit, Fix};
 use crate::base::limits::{Budget, FINDINGS, FIX_STEPS};
 use crate::base::source::Span;
 use crate::repair;
@@ -159,7 +159,7 @@ fn arguments(
             }
             let handed = repair::handed_on(&program.editable(), span, &name.text);
             // Of several calls, nothing says which is meant.
-            warning.fixes.extend(handed.map(|fix| fix.read_as(Reading::Alternative)));
+            warning.fixes.extend(handed.map(|fix| fix.read_as(Certainty::Alternative)));
         }
         warning.fixes.extend(repair::without_parameter(&program.editable(), function, param));
         out.found.push(warning.help("use it, or leave it out"));

@@ -3,7 +3,7 @@
 use super::Program;
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
-use crate::base::fix::{Edit, Fix, Reading};
+use crate::base::fix::{Certainty, Edit, Fix};
 use crate::base::source::Span;
 use crate::repair;
 use crate::syntax::ast::{Call, Expr, ExprKind, FunctionKind, ItemKind, UnaryOp};
@@ -91,7 +91,7 @@ fn outside(
     if let Some(default) = default {
         let title = format!("write {default}, a usual one");
         let fix = Fix::new(title, vec![Edit { span: place, text: default }]);
-        warning.fixes.push(fix.read_as(Reading::Suggestion));
+        warning.fixes.push(fix.read_as(Certainty::Suggestion));
     }
     found.push(warning);
 }
@@ -122,7 +122,7 @@ fn dropout(program: &Program<'_>, found: &mut Vec<Diagnostic>) {
         let default = repair::default(&editable, "dropout", "rate").map(|text| {
             let edits = vec![Edit { span: place, text: text.clone() }];
             let title = format!("write {text}, the default");
-            Fix::new(title, edits).read_as(Reading::Suggestion)
+            Fix::new(title, edits).read_as(Certainty::Suggestion)
         });
         let without = repair::without_stage(&editable, span);
         // Nothing dropped was meant as nothing; everything dropped was not.

@@ -244,7 +244,7 @@ impl KernelPrinter<'_> {
 impl Display for Inst {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            Inst::F32(value) => write!(f, "f32 {}", Float32(*value)),
+            Inst::F32(value) => write!(f, "f32 {}", ExactFloat(*value)),
             Inst::I32(value) => write!(f, "i32 {value}"),
             Inst::Bool(value) => write!(f, "bool {value}"),
             Inst::Index(index) => write!(f, "index {index}"),
@@ -303,9 +303,9 @@ impl Display for Quoted<'_> {
 }
 
 /// A number that reads back to the same bits.
-struct Float32(f32);
+struct ExactFloat(f32);
 
-impl Display for Float32 {
+impl Display for ExactFloat {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         if self.0.is_nan() {
             write!(f, "nan(0x{:08x})", self.0.to_bits())

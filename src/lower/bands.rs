@@ -68,7 +68,7 @@ pub fn clipped(range: &Range<i64>, extent: usize) -> (usize, usize) {
 
 /// Rows that are computed together: all of some images, or some of one.
 #[derive(Clone, Debug)]
-pub struct Block {
+pub struct RowBlock {
     /// The first image.
     pub image: Affine,
     /// How many images.
@@ -82,11 +82,11 @@ pub struct Block {
 }
 
 /// What is read along the rows: how, and how many rows there are.
-pub type Read = (Reach, usize);
+pub type RowRead = (Reach, usize);
 
 /// Bands of an image that are alike: `count` of them from row `start` on, `rows` rows each.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Kind {
+struct BandKind {
     start: usize,
     rows: usize,
     count: usize,
@@ -104,12 +104,12 @@ pub struct Bands {
     /// How many rows an image has.
     pub out_rows: usize,
     one_image: bool,
-    kinds: Vec<Kind>,
+    kinds: Vec<BandKind>,
 }
 
 /// What blocks are made of.
 #[derive(Clone, Debug)]
-pub struct Shape {
+pub struct BlockShape {
     /// Images.
     pub images: usize,
     /// Rows that are computed of each.
@@ -127,8 +127,8 @@ const WORTH_A_PART: usize = 1 << 19;
 
 impl Bands {
     /// Cuts images into blocks; `partition` is that of images.
-    pub fn new(shape: &Shape, partition: Partition, reads: &[Read]) -> Bands {
-        let Shape { images, rows, row_bytes, multiple, row_work } = *shape;
+    pub fn new(shape: &BlockShape, partition: Partition, reads: &[RowRead]) -> Bands {
+        let BlockShape { images, rows, row_bytes, multiple, row_work } = *shape;
         let one_image = images == 1;
         let rounded = |rows: usize| rows.max(1).next_multiple_of(multiple.max(1));
         let mut band = rows;
@@ -156,7 +156,7 @@ impl Bands {
     /// Blocks of whole images, one at a time.
     pub fn whole(images: usize, rows: usize, partition: Partition) -> Bands {
         debug_assert!(partition.parts <= images);
-        let kinds = vec![Kind { start: 0, rows, count: 1 }];
+        let kinds = vec![BandKind { start: 0, rows, count: 1 }];
         Bands { partition, images: 1, rows, out_rows: rows, one_image: false, kinds }
     }
 
@@ -166,7 +166,7 @@ impl Bands {
     }
 
     /// Writes a body for each kind of block, in loops over a part's blocks.
-    pub fn each(&self, nest: &mut Nest, part: VarId, mut body: impl FnMut(&mut Nest, &Block)) {
+    pub fn each(&self, nest: &mut Nest, part: VarId, mut body: impl FnMut(&mut Nest, &RowBlock)) {
         if self.one_image {
             return self.parts_of_rows(nest, part, &self.kinds, &mut body);
         }
@@ -189,9 +189,9 @@ impl Bands {
         nest: &mut Nest,
         first: Affine,
         count: usize,
-        body: &mut impl FnMut(&mut Nest, &Block),
+        body: &mut impl FnMut(&mut Nest, &RowBlock),
     ) {
-        let block = |image: Affine, images: usize| Block {
+        let block = |image: Affine, images: usize| RowBlock {
             image,
             images,
             row: Affine::default(),
@@ -214,7 +214,7 @@ impl Bands {
     }
 
     /// The bands of an image, one kind after the other.
-    fn bands(&self, nest: &mut Nest, image: &Affine, body: &mut impl FnMut(&mut Nest, &Block)) {
+    fn bands(&self, nest: &mut Nest, image: &Affine, body: &mut impl FnMut(&mut Nest, &RowBlock)) {
         for kind in &self.kinds {
             let band = nest.values.writer.var(kind.count);
             nest.values.writer.open(Some(band));
@@ -229,12 +229,12 @@ impl Bands {
         &self,
         nest: &mut Nest,
         part: VarId,
-        kinds: &[Kind],
-        body: &mut impl FnMut(&mut Nest, &Block),
+        kinds: &[BandKind],
+        body: &mut impl FnMut(&mut Nest, &RowBlock),
     ) {
         let Some((kind, others)) = kinds.split_first() else { return };
         let before = kind.start / self.rows;
-        let own = |nest: &mut Nest, body: &mut dyn FnMut(&mut Nest, &Block)| {
+        let own = |nest: &mut Nest, body: &mut dyn FnMut(&mut Nest, &RowBlock)| {
             let start = Affine::constant(-((before * self.rows) as i64));
             let step = start.plus(&Affine::var(part).times(self.rows as i64));
             let step = if kind.count == 1 { Affine::default() } else { step };
@@ -254,16 +254,16 @@ impl Bands {
     }
 }
 
-impl Kind {
-    fn block(&self, image: Affine, step: Affine) -> Block {
+impl BandKind {
+    fn block(&self, image: Affine, step: Affine) -> RowBlock {
         let row = Affine::constant(self.start as i64).plus(&step);
-        Block { image, images: 1, row, rows: self.rows, first_row: self.start as i64 }
+        RowBlock { image, images: 1, row, rows: self.rows, first_row: self.start as i64 }
     }
 }
 
 /// The bands of `rows` rows, `band` each; neighbours that read equally much border are alike.
-fn kinds(rows: usize, band: usize, reads: &[Read]) -> Vec<Kind> {
-    let mut kinds: Vec<(Kind, Vec<(usize, usize)>)> = Vec::new();
+fn kinds(rows: usize, band: usize, reads: &[RowRead]) -> Vec<BandKind> {
+    let mut kinds: Vec<(BandKind, Vec<(usize, usize)>)> = Vec::new();
     for start in (0..rows).step_by(band.max(1)) {
         let own = band.min(rows - start);
         let edges: Vec<(usize, usize)> = reads
@@ -272,7 +272,7 @@ fn kinds(rows: usize, band: usize, reads: &[Read]) -> Vec<Kind> {
             .collect();
         match kinds.last_mut() {
             Some((kind, known)) if kind.rows == own && *known == edges => kind.count += 1,
-            _ => kinds.push((Kind { start, rows: own, count: 1 }, edges)),
+            _ => kinds.push((BandKind { start, rows: own, count: 1 }, edges)),
         }
     }
     kinds.into_iter().map(|(kind, _)| kind).collect()
@@ -282,8 +282,8 @@ fn kinds(rows: usize, band: usize, reads: &[Read]) -> Vec<Kind> {
 mod tests {
     use super::*;
 
-    fn shape(images: usize, rows: usize, row_bytes: usize) -> Shape {
-        Shape { images, rows, row_bytes, multiple: 1, row_work: 1 << 20 }
+    fn shape(images: usize, rows: usize, row_bytes: usize) -> BlockShape {
+        BlockShape { images, rows, row_bytes, multiple: 1, row_work: 1 << 20 }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! touches. Kernels of
 //! equally many parts give equal parts to the same thread, so only what *different* parts touch
 //! needs a barrier; kernels of different parts need one for anything they share. Thread buffers
-//! are each thread's own. What was found of two slots is kept ([`Known`]). Nothing is decided here: `schedule` does.
+//! are each thread's own. What was found of two slots is kept ([`ConflictTable`]). Nothing is decided here: `schedule` does.
 //!
 //! ```text
 //! h = relu(x @ w)   parts 4: part j writes rows 8j..8j+8
@@ -18,7 +18,7 @@ use crate::loops::{BufferId, KernelId, SlotId};
 use rustc_hash::FxHashMap;
 
 /// A run of a kernel: on which buffers, and what its parts touch there.
-pub struct Run {
+pub struct KernelRun {
     /// The index of its action among those to be ordered.
     pub index: usize,
     /// The kernel: runs of the same one touch the same.
@@ -33,7 +33,7 @@ pub struct Run {
 
 /// A use of a buffer: the run, and the slot that stands for it there.
 #[derive(Clone, Copy, Debug)]
-pub struct Use {
+pub struct BufferUse {
     /// The run, by its place among all.
     pub run: usize,
     /// The slot.
@@ -42,10 +42,10 @@ pub struct Use {
     pub writes: bool,
 }
 
-impl Run {
+impl KernelRun {
     /// What it does with the buffer of a slot.
-    pub fn uses(&self, slot: SlotId) -> Use {
-        Use { run: self.index, slot, writes: !self.touched.all_writes(slot).is_empty() }
+    pub fn uses(&self, slot: SlotId) -> BufferUse {
+        BufferUse { run: self.index, slot, writes: !self.touched.all_writes(slot).is_empty() }
     }
 
     /// Its slots, with their buffers.
@@ -59,14 +59,14 @@ type Pair = (KernelId, SlotId, KernelId, SlotId);
 
 /// What is known of pairs of slots: a step runs the same few kernels many times.
 #[derive(Default)]
-pub struct Known {
+pub struct ConflictTable {
     ordered: FxHashMap<Pair, bool>,
     meet: FxHashMap<Pair, bool>,
 }
 
-impl Known {
+impl ConflictTable {
     /// Whether the second use must stay behind the first: one writes what the other touches.
-    pub fn ordered(&mut self, runs: &[Run], a: Use, b: Use) -> bool {
+    pub fn ordered(&mut self, runs: &[KernelRun], a: BufferUse, b: BufferUse) -> bool {
         let (first, second) = (&runs[a.run], &runs[b.run]);
         let pair = (first.kernel, a.slot, second.kernel, b.slot);
         (a.writes || b.writes)
@@ -77,7 +77,7 @@ impl Known {
     }
 
     /// Whether different threads may meet at an element of the buffer that one of the two writes.
-    pub fn needs_barrier(&mut self, runs: &[Run], a: Use, b: Use) -> bool {
+    pub fn needs_barrier(&mut self, runs: &[KernelRun], a: BufferUse, b: BufferUse) -> bool {
         let (first, second) = (&runs[a.run], &runs[b.run]);
         let pair = (first.kernel, a.slot, second.kernel, b.slot);
         (a.writes || b.writes)
@@ -86,13 +86,13 @@ impl Known {
 }
 
 /// Whether one reads what another writes, both write, one writes what the other reads.
-fn conflict(a: &Run, i: SlotId, b: &Run, j: SlotId) -> [bool; 3] {
+fn conflict(a: &KernelRun, i: SlotId, b: &KernelRun, j: SlotId) -> [bool; 3] {
     let (reads_a, writes_a) = (a.touched.all_reads(i), a.touched.all_writes(i));
     let (reads_b, writes_b) = (b.touched.all_reads(j), b.touched.all_writes(j));
     [writes_a.intersects(reads_b), writes_a.intersects(writes_b), reads_a.intersects(writes_b)]
 }
 
-fn meet(a: &Run, i: SlotId, b: &Run, j: SlotId) -> bool {
+fn meet(a: &KernelRun, i: SlotId, b: &KernelRun, j: SlotId) -> bool {
     let all = conflict(a, i, b, j);
     if all == [false; 3] {
         return false;

@@ -24,46 +24,46 @@ mod loops;
 pub mod totals;
 
 use crate::base::tensor::DType;
-use crate::graph::domain::{Domain, Form, Level, MOST_KEPT};
-use crate::graph::kernels::Kernel;
+use crate::graph::domain::{AffineIndex, Domain, Level, MOST_KEPT};
+use crate::graph::kernels::FusedKernel;
 use crate::graph::{NodeId, Op};
 use crate::loops::{BufferId, SlotId, Space};
-use crate::lower::Step;
-use crate::lower::columns::totals::{Kind, Place, Total};
+use crate::lower::StepBuilder;
+use crate::lower::columns::totals::{Total, TotalKind, TotalsOwner};
 use crate::lower::nest::Nest;
 use crate::lower::partition::Partition;
-use crate::lower::values::{Key, Values};
+use crate::lower::values::{ValueKey, Values};
 use crate::lower::writer::Writer;
 
 /// One reduction.
 struct Sum {
-    kind: Kind,
+    kind: TotalKind,
     arg: NodeId,
-    forms: Vec<Form>,
+    forms: Vec<AffineIndex>,
     /// Where the sums are: one, or a variance's three.
     slots: Vec<SlotId>,
 }
 
 /// Reductions being written.
-pub struct Columns {
+pub struct ColumnSums {
     sums: Vec<Sum>,
     /// The results, and the sums of parts that they are made of.
     totals: Vec<Total>,
     /// Element-wise values that are stored on the way.
     results: Vec<NodeId>,
-    shape: Shape,
+    shape: SumShape,
     reduced: Vec<bool>,
     /// Axes that every access passes from to the next in one step.
     joins: Vec<bool>,
     /// The index of a sum among a part's.
-    kept: Form,
+    kept: AffineIndex,
     /// Where sums are added block by block: how the first one is known.
-    first: Option<First>,
+    first: Option<FirstBlockMean>,
 }
 
 /// What a variance is shifted by is known when the first block of a part is: the mean of its
 /// first rows.
-struct First {
+struct FirstBlockMean {
     /// 0 before the first block of a part, then 1.
     met: SlotId,
     /// The means of a block's first rows, one a variance.
@@ -71,19 +71,19 @@ struct First {
 }
 
 /// Writes reductions over first axes, and runs them.
-pub fn lower(step: &mut Step, kernel: &Kernel) {
-    let split = Split::of(step, kernel).expect("what fusion has checked");
+pub fn lower(step: &mut StepBuilder, kernel: &FusedKernel) {
+    let split = KernelSplit::of(step, kernel).expect("what fusion has checked");
     for &result in &split.producers.results {
         step.result_buffer(result);
     }
     let name = step.kernel_name(kernel);
-    let variance = split.sums.iter().any(|&sum| kind(step, sum) == Kind::Variance);
-    let shape = Shape::of(&split.domain, &split.reduced, variance);
+    let variance = split.sums.iter().any(|&sum| kind(step, sum) == TotalKind::Variance);
+    let shape = SumShape::of(&split.domain, &split.reduced, variance);
     let partition = shape.partition;
     let writer = Writer::new(name.clone(), partition.parts);
     let values = Values::new(step, writer, split.domain.clone(), &split.producers.nodes);
     let mut nest = Nest::new(values, &split.producers, &[]);
-    let columns = Columns::new(&mut nest, &split, shape);
+    let columns = ColumnSums::new(&mut nest, &split, shape);
     let part = nest.values.writer.var(partition.parts);
     nest.values.writer.open_parts(part);
     nest.each_length(part, partition, |nest, rows| columns.part(nest, part, rows));
@@ -92,33 +92,33 @@ pub fn lower(step: &mut Step, kernel: &Kernel) {
 }
 
 /// A kernel's sums of columns, and the rest of it.
-pub struct Split {
+pub struct KernelSplit {
     /// The reductions.
     pub sums: Vec<NodeId>,
     /// The other nodes, with those of their values that are results.
-    pub producers: Kernel,
+    pub producers: FusedKernel,
     /// The nest of both.
     pub domain: Domain,
     /// Which axes are reduced.
     pub reduced: Vec<bool>,
 }
 
-impl Split {
+impl KernelSplit {
     /// The parts of a kernel, if it sums columns.
-    pub fn of(step: &Step, kernel: &Kernel) -> Option<Split> {
+    pub fn of(step: &StepBuilder, kernel: &FusedKernel) -> Option<KernelSplit> {
         let is_sum = |node: &NodeId| step.graph.sums_columns(*node);
         let (domain, reduced) = Domain::columns(step.graph, &kernel.nodes)?;
         let rest = |nodes: &[NodeId]| nodes.iter().copied().filter(|node| !is_sum(node)).collect();
         let (nodes, results) = (rest(&kernel.nodes), rest(&kernel.results));
-        let producers = Kernel { nodes, results, ..kernel.clone() };
+        let producers = FusedKernel { nodes, results, ..kernel.clone() };
         let sums = kernel.nodes.iter().copied().filter(is_sum).collect();
-        Some(Split { sums, producers, domain, reduced })
+        Some(KernelSplit { sums, producers, domain, reduced })
     }
 }
 
-impl Columns {
+impl ColumnSums {
     /// Reductions in a nest.
-    fn new(nest: &mut Nest, split: &Split, shape: Shape) -> Columns {
+    fn new(nest: &mut Nest, split: &KernelSplit, shape: SumShape) -> ColumnSums {
         let values = &mut nest.values;
         let totals: Vec<Total> = split
             .sums
@@ -135,7 +135,7 @@ impl Columns {
             .collect();
         let kept = kept_form(&split.domain, &split.reduced);
         let joins = joins(nest, &split.producers.nodes, &sums, &kept);
-        Columns {
+        ColumnSums {
             sums,
             totals,
             results: split.producers.results.clone(),
@@ -148,17 +148,17 @@ impl Columns {
     }
 
     /// Reductions whose rows are added block by block, in the parts of another kernel, which cuts
-    /// the first axis: [`Columns::begin_part`], then [`Columns::block`] for each block.
+    /// the first axis: [`ColumnSums::begin_part`], then [`ColumnSums::block`] for each block.
     /// `given` are nodes whose values are in memory already.
     pub fn in_blocks(
         nest: &mut Nest,
-        split: &Split,
+        split: &KernelSplit,
         given: &[NodeId],
         partition: Partition,
-    ) -> Columns {
-        let shape = Shape::in_parts(&split.domain, &split.reduced, 0, partition);
+    ) -> ColumnSums {
+        let shape = SumShape::in_parts(&split.domain, &split.reduced, 0, partition);
         let kept = shape.pitch;
-        let mut columns = Columns::new(nest, split, shape);
+        let mut columns = ColumnSums::new(nest, split, shape);
         columns.results.retain(|result| !given.contains(result));
         let variances = columns.variances().count();
         if variances > 0 {
@@ -168,19 +168,19 @@ impl Columns {
             };
             let met = slot(1);
             columns.first =
-                Some(First { met, means: (0..variances).map(|_| slot(kept)).collect() });
+                Some(FirstBlockMean { met, means: (0..variances).map(|_| slot(kept)).collect() });
         }
         columns
     }
 
     fn variances(&self) -> impl Iterator<Item = &Sum> {
-        self.sums.iter().filter(|sum| sum.kind == Kind::Variance)
+        self.sums.iter().filter(|sum| sum.kind == TotalKind::Variance)
     }
 
     /// Combines the sums of parts, when the kernel that has made them has been run.
-    pub fn finish(mut self, step: &mut Step, name: &str) {
-        let Shape { pitch, counts, place, .. } = self.shape;
-        self.totals.retain(|total| pitch > 0 || total.kind == Kind::Variance);
+    pub fn finish(mut self, step: &mut StepBuilder, name: &str) {
+        let SumShape { pitch, counts, place, .. } = self.shape;
+        self.totals.retain(|total| pitch > 0 || total.kind == TotalKind::Variance);
         if !self.totals.is_empty() {
             totals::run(step, &self.totals, (&counts, pitch), place, name);
         }
@@ -188,15 +188,15 @@ impl Columns {
 }
 
 /// What a node of a kernel of columns sums.
-fn kind(step: &Step, node: NodeId) -> Kind {
+fn kind(step: &StepBuilder, node: NodeId) -> TotalKind {
     match step.graph.nodes[node].op {
-        Op::Reduce(op, _) => Kind::Reduce(op),
-        _ => Kind::Variance,
+        Op::Reduce(op, _) => TotalKind::Reduce(op),
+        _ => TotalKind::Variance,
     }
 }
 
 /// How sums are cut into parts.
-struct Shape {
+struct SumShape {
     /// The axis that is cut.
     cut: usize,
     partition: Partition,
@@ -207,11 +207,11 @@ struct Shape {
     /// How many elements each slice of sums holds.
     counts: Vec<usize>,
     /// Who computes the totals.
-    place: Place,
+    place: TotalsOwner,
 }
 
-impl Shape {
-    fn of(domain: &Domain, reduced: &[bool], variance: bool) -> Shape {
+impl SumShape {
+    fn of(domain: &Domain, reduced: &[bool], variance: bool) -> SumShape {
         let kept = count(domain, reduced, false);
         let cut = match reduced.iter().position(|&reduced| !reduced) {
             Some(first) if reduced[0] && kept > MOST_KEPT && !variance => first,
@@ -225,21 +225,21 @@ impl Shape {
     }
 
     /// Sums over the parts of an axis.
-    fn in_parts(domain: &Domain, reduced: &[bool], cut: usize, partition: Partition) -> Shape {
+    fn in_parts(domain: &Domain, reduced: &[bool], cut: usize, partition: Partition) -> SumShape {
         let (kept, summed) = (count(domain, reduced, false), count(domain, reduced, true));
         let extent = domain.axes[cut];
         if !reduced[cut] {
-            let place = Place::Parts(partition, kept / extent);
-            return Shape { cut, partition, pitch: 0, kept, counts: vec![summed], place };
+            let place = TotalsOwner::Parts(partition, kept / extent);
+            return SumShape { cut, partition, pitch: 0, kept, counts: vec![summed], place };
         }
         let mut counts = vec![partition.rows * (summed / extent); partition.parts];
         counts[partition.parts - 1] = partition.last * (summed / extent);
         let place = match kept {
-            0..=MOST_KEPT => Place::Thread,
-            _ => Place::Parts(Partition::of(kept), 1),
+            0..=MOST_KEPT => TotalsOwner::Thread,
+            _ => TotalsOwner::Parts(Partition::of(kept), 1),
         };
         // Whole cache lines: neighbouring parts may be different threads'.
-        Shape { cut, partition, pitch: kept.next_multiple_of(16), kept, counts, place }
+        SumShape { cut, partition, pitch: kept.next_multiple_of(16), kept, counts, place }
     }
 }
 
@@ -250,17 +250,19 @@ fn count(domain: &Domain, reduced: &[bool], wanted: bool) -> usize {
 }
 
 /// Where a reduction's sums are: slices for each part, or the result itself.
-fn buffers(step: &mut Step, node: NodeId, shape: &Shape) -> Vec<BufferId> {
+fn buffers(step: &mut StepBuilder, node: NodeId, shape: &SumShape) -> Vec<BufferId> {
     let dtype = step.graph.ty(node).dtype;
     let len = if shape.pitch > 0 { shape.pitch * shape.partition.parts } else { shape.kept };
     match kind(step, node) {
-        Kind::Reduce(_) if shape.pitch == 0 => vec![step.result_buffer(node)],
-        Kind::Reduce(_) => vec![step.new_buffer(dtype, len, Space::Scratch)],
-        Kind::Variance => [(); 3].map(|()| step.new_buffer(dtype, len, Space::Scratch)).to_vec(),
+        TotalKind::Reduce(_) if shape.pitch == 0 => vec![step.result_buffer(node)],
+        TotalKind::Reduce(_) => vec![step.new_buffer(dtype, len, Space::Scratch)],
+        TotalKind::Variance => {
+            [(); 3].map(|()| step.new_buffer(dtype, len, Space::Scratch)).to_vec()
+        }
     }
 }
 
-fn sum(step: &Step, writer: &mut Writer<Key>, domain: &Domain, total: &Total) -> Sum {
+fn sum(step: &StepBuilder, writer: &mut Writer<ValueKey>, domain: &Domain, total: &Total) -> Sum {
     let arg = step.graph.nodes[total.node].args[0];
     let forms = domain.forms(step.graph.extents(arg), Level::Full);
     let slot = |&buffer: &BufferId| {
@@ -272,8 +274,8 @@ fn sum(step: &Step, writer: &mut Writer<Key>, domain: &Domain, total: &Total) ->
 }
 
 /// The index among the kept elements.
-fn kept_form(domain: &Domain, reduced: &[bool]) -> Form {
-    let mut form = Form::constant(0, domain.axes.len());
+fn kept_form(domain: &Domain, reduced: &[bool]) -> AffineIndex {
+    let mut form = AffineIndex::constant(0, domain.axes.len());
     let mut stride = 1;
     for axis in (0..domain.axes.len()).rev().filter(|&axis| !reduced[axis]) {
         form.factors[axis] = stride;
@@ -283,7 +285,7 @@ fn kept_form(domain: &Domain, reduced: &[bool]) -> Form {
 }
 
 /// For each axis but the last, whether every access passes from it to the next in one step.
-fn joins(nest: &Nest, producers: &[NodeId], sums: &[Sum], kept: &Form) -> Vec<bool> {
+fn joins(nest: &Nest, producers: &[NodeId], sums: &[Sum], kept: &AffineIndex) -> Vec<bool> {
     let axes = &nest.values.domain.axes;
     let mut forms = nest.values.all_forms(producers);
     for sum in sums {

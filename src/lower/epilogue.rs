@@ -7,11 +7,11 @@
 //! Which work joins a contraction is `fuse`'s business; loops are `nest`'s.
 
 use crate::base::tensor::DType;
-use crate::graph::kernels::{Kernel, KernelKind};
+use crate::graph::kernels::{FusedKernel, KernelKind};
 use crate::graph::view::View;
 use crate::graph::{Binary, NodeId, Op};
 use crate::loops::{BufferId, Space};
-use crate::lower::{Step, columns, nest};
+use crate::lower::{StepBuilder, columns, nest};
 
 /// What of a contraction the tile does by itself.
 pub struct Fused {
@@ -25,7 +25,7 @@ pub struct Fused {
 
 /// Where the tile writes: its node's buffer where that is a result, else a result's of the same
 /// type, which is then computed in place.
-pub fn target_buffer(step: &mut Step, kernel: &Kernel, last: NodeId) -> BufferId {
+pub fn target_buffer(step: &mut StepBuilder, kernel: &FusedKernel, last: NodeId) -> BufferId {
     let is_float = |node: &NodeId| step.graph.ty(*node).dtype == DType::F32;
     let node = match kernel.results.contains(&last) {
         true => Some(last),
@@ -38,7 +38,7 @@ pub fn target_buffer(step: &mut Step, kernel: &Kernel, last: NodeId) -> BufferId
 }
 
 /// Finds a bias and a relu that the tile can apply.
-pub fn fused(step: &Step, kernel: &Kernel, product: NodeId) -> Fused {
+pub fn fused(step: &StepBuilder, kernel: &FusedKernel, product: NodeId) -> Fused {
     let graph = step.graph;
     let mut fused = Fused { nodes: vec![product], bias: None, relu: false };
     let inside = |node: NodeId| kernel.nodes.contains(&node);
@@ -84,7 +84,7 @@ pub fn fused(step: &Step, kernel: &Kernel, product: NodeId) -> Fused {
     fused
 }
 
-fn is_zero(step: &Step, node: NodeId) -> bool {
+fn is_zero(step: &StepBuilder, node: NodeId) -> bool {
     let source = step.graph.base(node);
     matches!(step.graph.nodes[source].op, Op::Const(0.0, _))
 }
@@ -92,18 +92,18 @@ fn is_zero(step: &Step, node: NodeId) -> bool {
 /// Lowers a contraction by itself, then what follows it in loops of their own: where no loops
 /// over a part of the contraction's result are loops over theirs.
 pub fn apart(
-    step: &mut Step,
-    kernel: &Kernel,
+    step: &mut StepBuilder,
+    kernel: &FusedKernel,
     product: NodeId,
-    lower: impl FnOnce(&mut Step, &Kernel),
+    lower: impl FnOnce(&mut StepBuilder, &FusedKernel),
 ) {
     let nodes: Vec<NodeId> = kernel.nodes.iter().copied().filter(|&it| it != product).collect();
     let results = kernel.results.iter().copied().filter(|&it| it != product).collect();
     step.store(product);
-    let own = Kernel { kind: kernel.kind, nodes: vec![product], results: vec![product] };
+    let own = FusedKernel { kind: kernel.kind, nodes: vec![product], results: vec![product] };
     lower(step, &own);
     match nodes.iter().any(|&node| step.graph.sums_columns(node)) {
-        true => columns::lower(step, &Kernel { kind: KernelKind::Columns, nodes, results }),
-        false => nest::lower(step, &Kernel { kind: KernelKind::Rows, nodes, results }),
+        true => columns::lower(step, &FusedKernel { kind: KernelKind::Columns, nodes, results }),
+        false => nest::lower(step, &FusedKernel { kind: KernelKind::Rows, nodes, results }),
     }
 }

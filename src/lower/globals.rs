@@ -32,7 +32,7 @@ pub struct Global {
 ///                       ^TP  [64/32][9·128][32]
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Layout {
+pub struct ParamLayout {
     /// How many matrices there are.
     pub taps: usize,
     /// Rows of each, in the parameter's own order.
@@ -45,10 +45,10 @@ pub struct Layout {
     pub panel: Option<usize>,
 }
 
-impl Layout {
+impl ParamLayout {
     /// A matrix, transposed.
-    pub fn transposed(rows: usize, cols: usize) -> Layout {
-        Layout { taps: 1, rows, cols, turned: true, panel: None }
+    pub fn transposed(rows: usize, cols: usize) -> ParamLayout {
+        ParamLayout { taps: 1, rows, cols, turned: true, panel: None }
     }
 
     /// What stands behind the parameter's path in the layout's name.
@@ -80,7 +80,7 @@ pub struct Globals {
     known: HashMap<String, usize>,
     bytes: usize,
     /// The parameters that have other layouts, with these.
-    derived: HashMap<String, Vec<Layout>>,
+    derived: HashMap<String, Vec<ParamLayout>>,
     /// Whether a program that writes parameters has been lowered: only the layouts derived by
     /// then are kept up to date.
     pub(super) trained: bool,
@@ -117,7 +117,7 @@ impl Globals {
 
     /// Asks for a layout of a parameter. `false` where it has another one of that name, or where
     /// a program that trains was made before and would not keep it.
-    pub fn derive(&mut self, path: &str, layout: Layout) -> bool {
+    pub fn derive(&mut self, path: &str, layout: ParamLayout) -> bool {
         let known = self.derived(path).find(|known| known.suffix() == layout.suffix());
         match known {
             Some(known) => known == layout,
@@ -130,7 +130,7 @@ impl Globals {
     }
 
     /// The layouts of a parameter beside its own.
-    pub fn derived<'a>(&'a self, path: &'a str) -> impl Iterator<Item = Layout> + 'a {
+    pub fn derived<'a>(&'a self, path: &'a str) -> impl Iterator<Item = ParamLayout> + 'a {
         self.derived.get(path).into_iter().flatten().copied()
     }
 }

@@ -1,6 +1,6 @@
 //! The other layouts of parameters, written from their own: transposed matrices and panels.
 //!
-//! Takes a [`Layout`]; gives the kernel that copies a parameter into it. It runs after each update
+//! Takes a [`ParamLayout`]; gives the kernel that copies a parameter into it. It runs after each update
 //! of the parameter, and once after parameters were written from outside.
 //!
 //! ```text
@@ -10,18 +10,18 @@
 
 use crate::base::tensor::DType;
 use crate::loops::{Access, Affine, BufferId, Inst, Kernel, SlotId, VarId};
-use crate::lower::globals::Layout;
+use crate::lower::globals::ParamLayout;
 use crate::lower::partition::Partition;
 use crate::lower::values::scalar_type;
 use crate::lower::writer::Writer;
-use crate::lower::{Step, moves};
+use crate::lower::{StepBuilder, moves};
 
 /// The kernel that writes a layout of the parameter in `from` to `to`, and its buffers.
 pub fn write(
-    step: &Step,
+    step: &StepBuilder,
     from: BufferId,
     to: BufferId,
-    layout: Layout,
+    layout: ParamLayout,
     name: String,
 ) -> (Kernel, Vec<BufferId>) {
     if layout.taps == 1 && layout.turned && layout.panel.is_none() {
@@ -49,7 +49,7 @@ pub fn write(
 
 /// A copy being written.
 struct Copy {
-    layout: Layout,
+    layout: ParamLayout,
     dtype: DType,
     from: SlotId,
     to: SlotId,
@@ -60,7 +60,7 @@ struct Copy {
 impl Copy {
     /// Columns of what is read, and rows before each of its columns.
     fn matrix(&self) -> (usize, usize) {
-        let Layout { taps, rows, cols, turned, .. } = self.layout;
+        let ParamLayout { taps, rows, cols, turned, .. } = self.layout;
         if turned { (rows, taps * cols) } else { (cols, taps * rows) }
     }
 
@@ -91,7 +91,7 @@ impl Copy {
         (first, start): (Affine, Affine),
         width: usize,
     ) {
-        let Layout { taps, rows, cols, turned, .. } = self.layout;
+        let ParamLayout { taps, rows, cols, turned, .. } = self.layout;
         let tap = turned.then(|| writer.var(taps));
         if tap.is_some() {
             writer.open(tap);
@@ -128,7 +128,7 @@ impl Copy {
 /// A `rows × cols` matrix, transposed: parts of its rows, so that whoever wrote a row also turns
 /// it; stores side by side, loads from the few rows of a part, which stay in cache.
 fn transpose(
-    step: &Step,
+    step: &StepBuilder,
     from: BufferId,
     to: BufferId,
     (rows, cols): (usize, usize),

@@ -36,13 +36,13 @@ mod values;
 mod window;
 mod writer;
 
-pub use globals::{Global, Globals, Layout};
+pub use globals::{Global, Globals, ParamLayout};
 
-use crate::graph::kernels::{Kernel, KernelKind, Kernels};
-use crate::graph::{Bound, NodeId, Op};
+use crate::graph::kernels::{FusedKernel, KernelKind, Kernels};
+use crate::graph::{BoundGraph, NodeId, Op};
 use crate::loops::{Action, Program};
-pub use step::Purpose;
-use step::Step;
+pub use step::KernelInfo;
+use step::StepBuilder;
 
 /// A step as loops.
 #[derive(Clone, Debug)]
@@ -53,11 +53,11 @@ pub struct Lowered {
     /// `sites[s]`'s.
     pub sites: Vec<NodeId>,
     /// What each action is for; none for barriers.
-    pub purposes: Vec<Option<Purpose>>,
+    pub purposes: Vec<Option<KernelInfo>>,
 }
 
 /// Whether a contraction is a convolution or one of its gradients.
-fn is_conv(graph: &Bound, kernel: &Kernel) -> bool {
+fn is_conv(graph: &BoundGraph, kernel: &FusedKernel) -> bool {
     kernel.nodes.iter().any(|&node| {
         matches!(
             graph.nodes[node].op,
@@ -70,7 +70,7 @@ fn is_conv(graph: &Bound, kernel: &Kernel) -> bool {
 /// share them; lower the training step first.
 pub fn run(kernels: &Kernels, globals: &mut Globals) -> Lowered {
     let order = order::run(kernels);
-    let mut step = Step::new(kernels, order.in_place, globals);
+    let mut step = StepBuilder::new(kernels, order.in_place, globals);
     step.begin();
     for id in order.kernels {
         let kernel = &kernels.kernels[id];

@@ -16,11 +16,11 @@ use crate::loops::{Access, Affine, BufferId, Inst, RegId, Stmt, VarId};
 use crate::lower::partition::Partition;
 use crate::lower::values::scalar_type;
 use crate::lower::writer::Writer;
-use crate::lower::{Step, nest};
+use crate::lower::{StepBuilder, nest};
 use std::hash::Hash;
 
 /// Writes a move, and runs it.
-pub fn lower(step: &mut Step, kernel: &kernels::Kernel) {
+pub fn lower(step: &mut StepBuilder, kernel: &kernels::FusedKernel) {
     let &node = kernel.nodes.first().expect("a move");
     match &step.graph.nodes[node].op {
         // A leaf that is an output: copied at the step's end.
@@ -61,14 +61,21 @@ pub fn lower(step: &mut Step, kernel: &kernels::Kernel) {
 }
 
 /// Copies a view to a buffer, at its own distances; in parts of the view's first long axis.
-pub fn copy(step: &mut Step, from: &View, to: BufferId, offset: i64, strides: &[i64], name: &str) {
+pub fn copy(
+    step: &mut StepBuilder,
+    from: &View,
+    to: BufferId,
+    offset: i64,
+    strides: &[i64],
+    name: &str,
+) {
     let buffer = step.buffer(from.base);
     copy_between(step, (buffer, from), to, offset, strides, name);
 }
 
 /// As [`copy`], from a buffer that need not be a node's.
 pub fn copy_between(
-    step: &mut Step,
+    step: &mut StepBuilder,
     (buffer, from): (BufferId, &View),
     to: BufferId,
     offset: i64,
@@ -170,13 +177,13 @@ pub fn tailed<K: Hash + Eq + Clone>(
 }
 
 /// Fills a buffer of a shape with one value.
-fn fill(step: &mut Step, buffer: BufferId, shape: &[usize], value: f64, name: &str) {
+fn fill(step: &mut StepBuilder, buffer: BufferId, shape: &[usize], value: f64, name: &str) {
     fill_part(step, buffer, (0, &row_major(shape)), shape, value, name);
 }
 
 /// Fills a part of a buffer, that begins at an offset and has these distances.
 fn fill_part(
-    step: &mut Step,
+    step: &mut StepBuilder,
     buffer: BufferId,
     (offset, strides): (i64, &[i64]),
     shape: &[usize],
@@ -200,7 +207,7 @@ fn constant(value: f64, dtype: DType) -> Inst {
     }
 }
 
-fn concat(step: &mut Step, kernel: &kernels::Kernel, node: NodeId, axis: usize) {
+fn concat(step: &mut StepBuilder, kernel: &kernels::FusedKernel, node: NodeId, axis: usize) {
     let to = step.result_buffer(node);
     let strides = true_strides(step.graph.extents(node));
     let name = step.kernel_name(kernel);
@@ -232,8 +239,8 @@ fn true_strides(extents: &[usize]) -> Vec<i64> {
 }
 
 fn pad(
-    step: &mut Step,
-    kernel: &kernels::Kernel,
+    step: &mut StepBuilder,
+    kernel: &kernels::FusedKernel,
     node: NodeId,
     amounts: &[(usize, usize)],
     value: f64,
@@ -253,7 +260,7 @@ fn pad(
 
 /// Zeros, then every value added at its index, in order. The axes around the indexed one are
 /// shared by threads, so that each sum is one thread's.
-fn scatter(step: &mut Step, kernel: &kernels::Kernel, node: NodeId, axis: usize) {
+fn scatter(step: &mut StepBuilder, kernel: &kernels::FusedKernel, node: NodeId, axis: usize) {
     let graph = step.graph;
     let [index, values] = graph.nodes[node].args[..] else { unreachable!("scatter_add takes two") };
     let to = step.result_buffer(node);

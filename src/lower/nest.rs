@@ -17,13 +17,13 @@
 mod vectors;
 
 use crate::base::tensor::DType;
-use crate::graph::domain::{Domain, Form, Level};
-use crate::graph::kernels::Kernel;
+use crate::graph::domain::{AffineIndex, Domain, Level};
+use crate::graph::kernels::FusedKernel;
 use crate::graph::{NodeId, Op};
 use crate::loops::{
     Access, Affine, Binary, BufferId, Inst, Reduce, RegId, SlotId, Space, Stmt, VarId,
 };
-use crate::lower::Step;
+use crate::lower::StepBuilder;
 use crate::lower::partition::Partition;
 use crate::lower::values::{Saved, Values, flat, is_expensive, scalar_type};
 
@@ -40,7 +40,7 @@ const MANY_ROWS: usize = 128;
 
 /// A loop over joined axes: the last of them, and the extent of all.
 #[derive(Clone, Copy, Debug)]
-pub struct Group {
+pub struct JoinedAxes {
     /// The first of them.
     first: usize,
     axis: usize,
@@ -49,7 +49,7 @@ pub struct Group {
 
 /// One reduction of a row.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Task {
+enum RowReduction {
     /// A sum, maximum or minimum.
     Reduce(NodeId, Reduce),
     /// The first half of the first largest's index: the largest.
@@ -69,8 +69,8 @@ pub struct Nest<'s, 'a> {
     largest: FxHashMap<NodeId, RegId>,
     /// Full values kept for later phases and the phase that makes them.
     kept: FxHashMap<NodeId, usize>,
-    rows: Vec<Group>,
-    cols: Vec<Group>,
+    rows: Vec<JoinedAxes>,
+    cols: Vec<JoinedAxes>,
     /// Whether the leading axis is joined to all others.
     flat: bool,
     /// How many leading axes are cut into parts together; one where they are not joined.
@@ -80,7 +80,7 @@ pub struct Nest<'s, 'a> {
 }
 
 /// Writes a kernel of element-wise work and reductions over rows, and runs it.
-pub fn lower(step: &mut Step, kernel: &Kernel) {
+pub fn lower(step: &mut StepBuilder, kernel: &FusedKernel) {
     let domain = Domain::of(step.graph, &kernel.nodes).expect("what fusion has checked");
     if domain.axes.is_empty() {
         return scalars(step, kernel, domain);
@@ -110,7 +110,7 @@ pub fn lower(step: &mut Step, kernel: &Kernel) {
 }
 
 /// Scalars: every thread computes them for itself.
-fn scalars(step: &mut Step, kernel: &Kernel, domain: Domain) {
+fn scalars(step: &mut StepBuilder, kernel: &FusedKernel, domain: Domain) {
     for &result in &kernel.results {
         step.thread_buffer(result);
     }
@@ -122,7 +122,7 @@ fn scalars(step: &mut Step, kernel: &Kernel, domain: Domain) {
 
 /// A reduction of everything: small ones by every thread, others in parts whose partial results
 /// every thread combines, in order.
-fn full_reduction(step: &mut Step, kernel: &Kernel, domain: Domain) {
+fn full_reduction(step: &mut StepBuilder, kernel: &FusedKernel, domain: Domain) {
     let total: usize = domain.axes.iter().product();
     let name = step.kernel_name(kernel);
     let writer = Writer::new(name.clone(), 0);
@@ -162,7 +162,13 @@ fn full_reduction(step: &mut Step, kernel: &Kernel, domain: Domain) {
 }
 
 /// Every thread combines the partial results of a reduction, in order of parts.
-pub fn combine(step: &mut Step, result: NodeId, partials: BufferId, parts: usize, name: &str) {
+pub fn combine(
+    step: &mut StepBuilder,
+    result: NodeId,
+    partials: BufferId,
+    parts: usize,
+    name: &str,
+) {
     let Op::Reduce(op, _) = step.graph.nodes[result].op else { unreachable!("partial results") };
     let dtype = scalar_type(step.graph.ty(result).dtype);
     let total = step.thread_buffer(result);
@@ -179,7 +185,7 @@ pub fn combine(step: &mut Step, result: NodeId, partials: BufferId, parts: usize
 
 impl<'s, 'a> Nest<'s, 'a> {
     /// The loops of a kernel; `given` are nodes whose values are in memory already.
-    pub fn new(mut values: Values<'s, 'a>, kernel: &Kernel, given: &[NodeId]) -> Self {
+    pub fn new(mut values: Values<'s, 'a>, kernel: &FusedKernel, given: &[NodeId]) -> Self {
         for node in given {
             values.nodes.remove(node);
         }
@@ -203,7 +209,7 @@ impl<'s, 'a> Nest<'s, 'a> {
     }
 
     /// Ends the kernel and runs it.
-    pub fn finish(self) -> &'s mut Step<'a> {
+    pub fn finish(self) -> &'s mut StepBuilder<'a> {
         let Values { step, writer, .. } = self.values;
         step.run(writer.finish());
         step
@@ -259,15 +265,19 @@ impl<'s, 'a> Nest<'s, 'a> {
     }
 
     /// The reductions of a pass over a row.
-    fn tasks(&self, phase: usize) -> Vec<Task> {
+    fn tasks(&self, phase: usize) -> Vec<RowReduction> {
         let mut tasks = Vec::new();
         for &node in &self.nodes {
             match self.op(node) {
                 Op::Reduce(op, _) if self.is_reduction(node) && self.phases[&node] == phase + 1 => {
-                    tasks.push(Task::Reduce(node, *op));
+                    tasks.push(RowReduction::Reduce(node, *op));
                 }
-                Op::ArgMax(_) if self.phases[&node] == phase + 2 => tasks.push(Task::Largest(node)),
-                Op::ArgMax(_) if self.phases[&node] == phase + 1 => tasks.push(Task::Index(node)),
+                Op::ArgMax(_) if self.phases[&node] == phase + 2 => {
+                    tasks.push(RowReduction::Largest(node))
+                }
+                Op::ArgMax(_) if self.phases[&node] == phase + 1 => {
+                    tasks.push(RowReduction::Index(node))
+                }
                 _ => {}
             }
         }
@@ -293,7 +303,9 @@ impl<'s, 'a> Nest<'s, 'a> {
         for phase in 0..self.passes() {
             let mut open = self.stores(phase);
             for task in self.tasks(phase) {
-                let (Task::Reduce(node, _) | Task::Largest(node) | Task::Index(node)) = task;
+                let (RowReduction::Reduce(node, _)
+                | RowReduction::Largest(node)
+                | RowReduction::Index(node)) = task;
                 open.extend(self.sources(node));
             }
             while let Some(node) = open.pop() {
@@ -326,16 +338,16 @@ impl<'s, 'a> Nest<'s, 'a> {
         };
         let plain = !domain.reduces || domain.rows == 0;
         self.flat = plain && !axes.is_empty() && (0..axes.len() - 1).all(joins);
-        let mut groups: Vec<(Group, bool)> = Vec::new();
+        let mut groups: Vec<(JoinedAxes, bool)> = Vec::new();
         for (axis, &extent) in axes.iter().enumerate() {
             let is_row = axis < domain.rows;
             match groups.last_mut() {
                 Some((last, row))
                     if *row == is_row && (last.axis > 0 || self.flat) && joins(axis - 1) =>
                 {
-                    *last = Group { axis, extent: last.extent * extent, ..*last };
+                    *last = JoinedAxes { axis, extent: last.extent * extent, ..*last };
                 }
-                _ => groups.push((Group { first: axis, axis, extent }, is_row)),
+                _ => groups.push((JoinedAxes { first: axis, axis, extent }, is_row)),
             }
         }
         let of =
@@ -369,7 +381,7 @@ impl<'s, 'a> Nest<'s, 'a> {
     /// Some neighbouring elements of a flat nest, from the index of its last axis on.
     fn flat_columns(&mut self, count: usize) {
         let axis = self.values.domain.axes.len() - 1;
-        self.columns(&[Group { first: 0, axis, extent: count }], 0);
+        self.columns(&[JoinedAxes { first: 0, axis, extent: count }], 0);
     }
 
     /// The body for a block: elements whose first axes (two at most; but for the last of these,
@@ -468,7 +480,7 @@ impl<'s, 'a> Nest<'s, 'a> {
         }
     }
 
-    fn open(&mut self, group: Group) -> VarId {
+    fn open(&mut self, group: JoinedAxes) -> VarId {
         let inner: usize = self.values.domain.axes[group.first + 1..=group.axis].iter().product();
         let (base, extent) = match &self.second {
             Some((first, count)) if group.first == 1 => (first.times(inner as i64), count * inner),
@@ -484,7 +496,7 @@ impl<'s, 'a> Nest<'s, 'a> {
     }
 
     /// One pass over a row's columns.
-    fn columns(&mut self, cols: &[Group], phase: usize) {
+    fn columns(&mut self, cols: &[JoinedAxes], phase: usize) {
         let tasks = self.tasks(phase);
         let kept: Vec<NodeId> =
             self.nodes.iter().copied().filter(|node| self.kept.get(node) == Some(&phase)).collect();
@@ -524,7 +536,12 @@ impl<'s, 'a> Nest<'s, 'a> {
     }
 
     /// What is computed for each element: what is reduced, after stores.
-    fn element(&mut self, phase: usize, tasks: &[Task], kept: &[NodeId]) -> Vec<(Reduce, RegId)> {
+    fn element(
+        &mut self,
+        phase: usize,
+        tasks: &[RowReduction],
+        kept: &[NodeId],
+    ) -> Vec<(Reduce, RegId)> {
         for &node in kept {
             self.keep(node);
         }
@@ -538,17 +555,21 @@ impl<'s, 'a> Nest<'s, 'a> {
         tasks.iter().map(|&task| self.task_value(task)).collect()
     }
 
-    fn task_value(&mut self, task: Task) -> (Reduce, RegId) {
-        let (Task::Reduce(node, _) | Task::Largest(node) | Task::Index(node)) = task;
+    fn task_value(&mut self, task: RowReduction) -> (Reduce, RegId) {
+        let (RowReduction::Reduce(node, _)
+        | RowReduction::Largest(node)
+        | RowReduction::Index(node)) = task;
         let graph = self.values.step.graph;
         let arg = graph.nodes[node].args[0];
         let shape = graph.extents(arg);
         let forms = self.values.domain.forms(shape, Level::Full).expect("a row's columns");
         let value = self.values.value(arg, &forms);
         match task {
-            Task::Reduce(_, op) => (op, value),
-            Task::Largest(_) => (Reduce::Max, value),
-            Task::Index(_) => (Reduce::Min, self.index_of_largest(node, value, &forms, shape)),
+            RowReduction::Reduce(_, op) => (op, value),
+            RowReduction::Largest(_) => (Reduce::Max, value),
+            RowReduction::Index(_) => {
+                (Reduce::Min, self.index_of_largest(node, value, &forms, shape))
+            }
         }
     }
 
@@ -558,7 +579,7 @@ impl<'s, 'a> Nest<'s, 'a> {
         &mut self,
         node: NodeId,
         value: RegId,
-        forms: &[Form],
+        forms: &[AffineIndex],
         shape: &[usize],
     ) -> RegId {
         let Op::ArgMax(axis) = *self.op(node) else { unreachable!("an index of the largest") };
@@ -574,15 +595,15 @@ impl<'s, 'a> Nest<'s, 'a> {
         writer.define(DType::F32, 0, Inst::Select(found, counted, past))
     }
 
-    fn set_reduced(&mut self, task: Task, reg: RegId) {
+    fn set_reduced(&mut self, task: RowReduction, reg: RegId) {
         match task {
-            Task::Reduce(node, _) => {
+            RowReduction::Reduce(node, _) => {
                 self.values.reduced.insert(node, reg);
             }
-            Task::Largest(node) => {
+            RowReduction::Largest(node) => {
                 self.largest.insert(node, reg);
             }
-            Task::Index(node) => {
+            RowReduction::Index(node) => {
                 let index = self.values.cast(reg, DType::I32);
                 self.values.reduced.insert(node, index);
             }
@@ -590,7 +611,7 @@ impl<'s, 'a> Nest<'s, 'a> {
     }
 
     /// Accumulators for reductions over more than one loop: memory of the thread's own.
-    fn begin_sums(&mut self, tasks: &[Task]) -> Vec<SlotId> {
+    fn begin_sums(&mut self, tasks: &[RowReduction]) -> Vec<SlotId> {
         let mut slots = Vec::new();
         for &task in tasks {
             let (op, dtype) = self.task_type(task);
@@ -603,14 +624,14 @@ impl<'s, 'a> Nest<'s, 'a> {
         slots
     }
 
-    fn task_type(&self, task: Task) -> (Reduce, DType) {
+    fn task_type(&self, task: RowReduction) -> (Reduce, DType) {
         let graph = self.values.step.graph;
         match task {
-            Task::Reduce(node, op) => (op, scalar_type(graph.ty(node).dtype)),
-            Task::Largest(node) => {
+            RowReduction::Reduce(node, op) => (op, scalar_type(graph.ty(node).dtype)),
+            RowReduction::Largest(node) => {
                 (Reduce::Max, scalar_type(graph.ty(graph.nodes[node].args[0]).dtype))
             }
-            Task::Index(_) => (Reduce::Min, DType::F32),
+            RowReduction::Index(_) => (Reduce::Min, DType::F32),
         }
     }
 
@@ -659,10 +680,12 @@ impl<'s, 'a> Nest<'s, 'a> {
             let row = self.values.writer.var(rows);
             self.values.writer.open(Some(row));
             self.values.index[0] = leading(part, partition.rows, row);
-            let cols: Vec<Group> = self.cols[1..].to_vec();
+            let cols: Vec<JoinedAxes> = self.cols[1..].to_vec();
             self.columns(&cols, 0);
             for (task, slot) in tasks.iter().zip(&sums) {
-                let Task::Reduce(node, op) = *task else { unreachable!("sums over everything") };
+                let RowReduction::Reduce(node, op) = *task else {
+                    unreachable!("sums over everything")
+                };
                 let value = self.values.reduced[&node];
                 self.add_to(*slot, op, value);
             }

@@ -1,10 +1,10 @@
 //! Operands of windows: a value `[N, H, W, C]` as windows read it, with its border.
 //!
-//! Takes a node and how windows read its rows and columns ([`Reads`]); gives, for each block of
+//! Takes a node and how windows read its rows and columns ([`OperandReads`]); gives, for each block of
 //! the kernel's loops, where its elements are: in memory, where the value lies there plainly and
 //! no border is read; else in a buffer of the thread's own, into which loops evaluate the value
 //! (so casts of bytes and other cheap element-wise work happen there) with the border around it.
-//! Borders that all blocks share are written once a part ([`Operand::begin`]). Where every part of
+//! Borders that all blocks share are written once a part ([`ImageOperand::begin`]). Where every part of
 //! a kernel reads all images, the value and its border are written to memory that threads share,
 //! by a kernel before it ([`shared`]).
 //!
@@ -15,12 +15,12 @@
 
 use crate::base::tensor::DType;
 use crate::graph::NodeId;
-use crate::graph::domain::{Domain, Form, Level};
-use crate::graph::kernels::{Kernel, KernelKind};
+use crate::graph::domain::{AffineIndex, Domain, Level};
+use crate::graph::kernels::{FusedKernel, KernelKind};
 use crate::graph::view::View;
 use crate::loops::{Affine, BufferId, RegId, SlotId, Space};
-use crate::lower::Step;
-use crate::lower::bands::{Bands, Block, Reach, clipped};
+use crate::lower::StepBuilder;
+use crate::lower::bands::{Bands, Reach, RowBlock, clipped};
 use crate::lower::nest::Nest;
 use crate::lower::partition::Partition;
 use crate::lower::values::{Values, scalar_type};
@@ -32,7 +32,7 @@ const FEW_CHANNELS: usize = 8;
 
 /// What is read of a value.
 #[derive(Clone, Copy, Debug)]
-pub struct Reads {
+pub struct OperandReads {
     /// How output rows read its rows.
     pub rows: Reach,
     /// How output columns read its columns.
@@ -44,7 +44,7 @@ pub struct Reads {
 }
 
 /// A value as windows read it.
-pub struct Operand {
+pub struct ImageOperand {
     node: NodeId,
     /// `[N, H, W, C]`.
     shape: [usize; 4],
@@ -52,23 +52,23 @@ pub struct Operand {
     /// The first column that is read; negative in the border.
     first_column: i64,
     border: f64,
-    source: Source,
+    source: OperandSource,
     /// What of the columns is border, before and after.
     sides: (usize, usize),
     /// What of the rows is border, where it is the same for all blocks.
     ends: Option<(usize, usize)>,
 }
 
-enum Source {
+enum OperandSource {
     /// Read where it lies.
     Memory(View),
     /// Written to a buffer.
-    Buffer(Buffer),
+    Buffer(ImageBuffer),
 }
 
 /// A buffer `[images, rows, columns, channels]`.
 #[derive(Clone, Copy)]
-struct Buffer {
+struct ImageBuffer {
     id: BufferId,
     slot: SlotId,
     dtype: DType,
@@ -82,7 +82,7 @@ struct Buffer {
 
 /// Where the elements that a block reads are.
 #[derive(Clone, Debug)]
-pub struct Placed {
+pub struct OperandPlace {
     /// The slot.
     pub slot: SlotId,
     /// The first channel of the first column that the first window of the block's first row and
@@ -96,9 +96,14 @@ pub struct Placed {
     pub column: i64,
 }
 
-impl Operand {
+impl ImageOperand {
     /// Finds out whether a value is read where it lies, or has a buffer of its own.
-    pub fn new(values: &mut Values, node: NodeId, reads: &Reads, bands: &Bands) -> Operand {
+    pub fn new(
+        values: &mut Values,
+        node: NodeId,
+        reads: &OperandReads,
+        bands: &Bands,
+    ) -> ImageOperand {
         Self::placed(values, node, reads, bands, Space::Thread)
     }
 
@@ -106,10 +111,10 @@ impl Operand {
     fn placed(
         values: &mut Values,
         node: NodeId,
-        reads: &Reads,
+        reads: &OperandReads,
         bands: &Bands,
         space: Space,
-    ) -> Operand {
+    ) -> ImageOperand {
         let shape: [usize; 4] =
             values.step.graph.extents(node).try_into().expect("a value [N, H, W, C]");
         let columns = reads.columns.over(0, reads.width);
@@ -117,7 +122,7 @@ impl Operand {
         let ends = clipped(&reads.rows.over(0, bands.out_rows), shape[1]);
         let borders = sides != (0, 0) || ends != (0, 0);
         let source = match plain_view(values, node).filter(|_| !borders) {
-            Some(view) => Source::Memory(view),
+            Some(view) => OperandSource::Memory(view),
             None => {
                 let dtype = values.step.graph.ty(node).dtype;
                 let shared = space != Space::Thread;
@@ -127,10 +132,19 @@ impl Operand {
                 let len = images * rows * columns * channels;
                 let id = values.step.new_buffer(dtype, len, space);
                 let slot = values.writer.slot(id, dtype, len);
-                Source::Buffer(Buffer { id, slot, dtype, images, rows, columns, channels, shared })
+                OperandSource::Buffer(ImageBuffer {
+                    id,
+                    slot,
+                    dtype,
+                    images,
+                    rows,
+                    columns,
+                    channels,
+                    shared,
+                })
             }
         };
-        Operand {
+        ImageOperand {
             node,
             shape,
             rows: reads.rows,
@@ -144,13 +158,13 @@ impl Operand {
 
     /// Writes the border that all blocks share, at the begin of a part.
     pub fn begin(&self, values: &mut Values) {
-        if let Source::Buffer(buffer) = self.source {
+        if let OperandSource::Buffer(buffer) = self.source {
             self.frame(values, &buffer, Affine::default(), buffer.images);
         }
     }
 
     /// Writes the border that all blocks share around some images of a buffer.
-    fn frame(&self, values: &mut Values, buffer: &Buffer, first: Affine, images: usize) {
+    fn frame(&self, values: &mut Values, buffer: &ImageBuffer, first: Affine, images: usize) {
         let (top, bottom) = self.ends.unwrap_or((0, 0));
         let (left, right) = self.sides;
         if (top, bottom, left, right) == (0, 0, 0, 0) {
@@ -183,20 +197,20 @@ impl Operand {
     }
 
     /// Makes what a block reads readable, and says where it is.
-    pub fn load(&self, values: &mut Values, block: &Block) -> Placed {
+    pub fn load(&self, values: &mut Values, block: &RowBlock) -> OperandPlace {
         let first = Affine::constant(self.rows.first).plus(&block.row.times(self.rows.step as i64));
         match &self.source {
-            Source::Memory(view) => {
+            OperandSource::Memory(view) => {
                 let slot = values.slot(view.base);
                 let [image, row, column, _] = view.strides[..] else { unreachable!("four axes") };
                 let base = Affine::constant(view.offset + self.first_column * column)
                     .plus(&block.image.times(image))
                     .plus(&first.times(row));
-                Placed { slot, base, image, row, column }
+                OperandPlace { slot, base, image, row, column }
             }
-            Source::Buffer(buffer) => {
+            OperandSource::Buffer(buffer) => {
                 self.fill_block(values, buffer, block, &first);
-                Placed {
+                OperandPlace {
                     slot: buffer.slot,
                     base: Affine::default(),
                     image: buffer.image(),
@@ -208,7 +222,13 @@ impl Operand {
     }
 
     /// The rows of a block: border rows that are this block's own, and what lies between.
-    fn fill_block(&self, values: &mut Values, buffer: &Buffer, block: &Block, first: &Affine) {
+    fn fill_block(
+        &self,
+        values: &mut Values,
+        buffer: &ImageBuffer,
+        block: &RowBlock,
+        first: &Affine,
+    ) {
         let length = self.rows.length(block.rows);
         let (before, after) = clipped(&self.rows.over(block.first_row, block.rows), self.shape[1]);
         if self.ends.is_none() && before + after > 0 {
@@ -245,7 +265,7 @@ impl Operand {
     }
 
     /// The columns and channels of a row.
-    fn row(&self, values: &mut Values, buffer: &Buffer, at: [Affine; 2], to: Affine) {
+    fn row(&self, values: &mut Values, buffer: &ImageBuffer, at: [Affine; 2], to: Affine) {
         let forms = values.domain.forms(&self.shape, Level::Full).expect("its own shape");
         let axis = |position: usize| {
             (self.shape[position] != 1)
@@ -286,13 +306,13 @@ impl Operand {
         values.writer.close_for(outer);
     }
 
-    fn store(&self, values: &mut Values, buffer: &Buffer, forms: &[Form], to: Affine) {
+    fn store(&self, values: &mut Values, buffer: &ImageBuffer, forms: &[AffineIndex], to: Affine) {
         let value = values.value(self.node, forms);
         values.writer.store(buffer.slot, to, value);
     }
 
     /// Whether columns and channels are one run of everything that is read.
-    fn joins(&self, values: &Values, forms: &[Form]) -> bool {
+    fn joins(&self, values: &Values, forms: &[AffineIndex]) -> bool {
         if self.shape[2] == 1 {
             return false;
         }
@@ -305,7 +325,7 @@ impl Operand {
 }
 
 /// A value with its border in memory that all threads share.
-pub struct Shared {
+pub struct SharedOperand {
     /// Where it is.
     pub buffer: BufferId,
     /// The first element that the first window reads.
@@ -316,22 +336,28 @@ pub struct Shared {
 
 /// Makes a value readable by every thread as `rows` output rows read it: where it lies, or from a
 /// copy with its border, which a kernel of its own writes.
-pub fn shared(step: &mut Step, node: NodeId, reads: &Reads, rows: usize, name: &str) -> Shared {
+pub fn shared(
+    step: &mut StepBuilder,
+    node: NodeId,
+    reads: &OperandReads,
+    rows: usize,
+    name: &str,
+) -> SharedOperand {
     let shape = step.graph.extents(node);
     let elements = shape[1..].iter().product();
     let bands = Bands::whole(shape[0], rows, Partition::of_rows(shape[0], elements));
     let domain = Domain::over(shape);
     let writer = Writer::new(format!("{name}.border"), bands.partition.parts);
-    let nothing = Kernel { kind: KernelKind::Move, nodes: Vec::new(), results: Vec::new() };
+    let nothing = FusedKernel { kind: KernelKind::Move, nodes: Vec::new(), results: Vec::new() };
     let mut nest = Nest::new(Values::new(step, writer, domain, &[]), &nothing, &[]);
-    let operand = Operand::placed(&mut nest.values, node, reads, &bands, Space::Scratch);
+    let operand = ImageOperand::placed(&mut nest.values, node, reads, &bands, Space::Scratch);
     let buffer = match &operand.source {
-        Source::Buffer(buffer) => *buffer,
-        Source::Memory(view) => {
+        OperandSource::Buffer(buffer) => *buffer,
+        OperandSource::Memory(view) => {
             let [image, row, column, _] = view.strides[..] else { unreachable!("four axes") };
             let first = view.offset + operand.rows.first * row + operand.first_column * column;
             let buffer = nest.values.step.buffer(view.base);
-            return Shared { buffer, first, strides: [image, row, column] };
+            return SharedOperand { buffer, first, strides: [image, row, column] };
         }
     };
     let part = nest.values.writer.var(bands.partition.parts);
@@ -344,10 +370,10 @@ pub fn shared(step: &mut Step, node: NodeId, reads: &Reads, rows: usize, name: &
     nest.values.writer.close_parts(part);
     nest.finish();
     let strides = [buffer.image(), buffer.row(), buffer.channels as i64];
-    Shared { buffer: buffer.id, first: 0, strides }
+    SharedOperand { buffer: buffer.id, first: 0, strides }
 }
 
-impl Buffer {
+impl ImageBuffer {
     fn row(&self) -> i64 {
         (self.columns * self.channels) as i64
     }

@@ -11,44 +11,44 @@
 
 use crate::base::entity::Entity;
 use crate::base::topological::{Neighbours, Topological};
-use crate::graph::kernels::{KernelId, KernelKind, Kernels};
-use crate::graph::{Bound, NodeId, Op, Target};
+use crate::graph::kernels::{FusedKernelId, KernelKind, Kernels};
+use crate::graph::{BoundGraph, NodeId, Op, UpdateTarget};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 /// Kernels in order, and updates that are done in place.
-pub struct Order {
+pub struct KernelOrder {
     /// The order.
-    pub kernels: Vec<KernelId>,
+    pub kernels: Vec<FusedKernelId>,
     /// The nodes that are computed right into what they update.
-    pub in_place: FxHashMap<NodeId, Target>,
+    pub in_place: FxHashMap<NodeId, UpdateTarget>,
 }
 
 /// What a kernel reads from memory.
 #[derive(Default)]
-struct Reads {
+struct KernelReads {
     /// The kernels that make what it reads.
     kernels: FxHashSet<usize>,
-    leaves: FxHashSet<Target>,
+    leaves: FxHashSet<UpdateTarget>,
     /// Leaves that are read anywhere but at the element being computed.
-    elsewhere: FxHashSet<Target>,
+    elsewhere: FxHashSet<UpdateTarget>,
     /// What no kernel computes and was followed already, at the element being computed or not.
     seen: FxHashSet<(NodeId, bool)>,
 }
 
 /// Where nodes are computed.
-struct Places {
+struct NodePlaces {
     /// The kernel that a node is part of.
     part_of: Vec<Option<usize>>,
     /// The kernel that writes it to memory.
     made_by: Vec<Option<usize>>,
 }
 
-impl Places {
-    fn of(kernels: &Kernels) -> Places {
+impl NodePlaces {
+    fn of(kernels: &Kernels) -> NodePlaces {
         let nodes = kernels.graph.nodes.len();
-        let mut places = Places { part_of: vec![None; nodes], made_by: vec![None; nodes] };
+        let mut places = NodePlaces { part_of: vec![None; nodes], made_by: vec![None; nodes] };
         for (id, kernel) in kernels.kernels.iter() {
             kernel.nodes.iter().for_each(|node| places.part_of[node.index()] = Some(id.index()));
             kernel.results.iter().for_each(|node| places.made_by[node.index()] = Some(id.index()));
@@ -58,21 +58,21 @@ impl Places {
 }
 
 /// The order of kernels.
-pub fn run(kernels: &Kernels) -> Order {
+pub fn run(kernels: &Kernels) -> KernelOrder {
     let graph = &kernels.graph;
-    let places = Places::of(kernels);
-    let reads: Vec<Reads> = kernels
+    let places = NodePlaces::of(kernels);
+    let reads: Vec<KernelReads> = kernels
         .kernels
         .iter()
         .map(|(id, kernel)| {
-            let mut reads = Reads::default();
+            let mut reads = KernelReads::default();
             for &node in &kernel.nodes {
                 collect(graph, &places, node, id.index(), true, &mut reads);
             }
             reads
         })
         .collect();
-    let mut edges = Edges::default();
+    let mut edges = KernelEdges::default();
     for (index, reads) in reads.iter().enumerate() {
         edges.push();
         reads
@@ -82,17 +82,17 @@ pub fn run(kernels: &Kernels) -> Order {
             .for_each(|&made| edges.add(made, index));
     }
     let in_place = in_place(kernels, &places, &reads, &mut edges);
-    Order { kernels: edges.order(), in_place }
+    KernelOrder { kernels: edges.order(), in_place }
 }
 
 /// Follows what a node reads, through views and cheap nodes, to memory.
 fn collect(
-    graph: &Bound,
-    places: &Places,
+    graph: &BoundGraph,
+    places: &NodePlaces,
     node: NodeId,
     own: usize,
     in_place: bool,
-    reads: &mut Reads,
+    reads: &mut KernelReads,
 ) {
     let turned = match graph.nodes[node].op {
         Op::MatMul { .. }
@@ -139,10 +139,10 @@ fn collect(
     }
 }
 
-fn leaf(op: &Op) -> Option<Target> {
+fn leaf(op: &Op) -> Option<UpdateTarget> {
     match op {
-        Op::Param(id) => Some(Target::Param(*id)),
-        Op::State(id) => Some(Target::State(*id)),
+        Op::Param(id) => Some(UpdateTarget::Param(*id)),
+        Op::State(id) => Some(UpdateTarget::State(*id)),
         _ => None,
     }
 }
@@ -150,24 +150,24 @@ fn leaf(op: &Op) -> Option<Target> {
 /// Which updates can be done in place; adds what that asks of the order.
 fn in_place(
     kernels: &Kernels,
-    places: &Places,
-    reads: &[Reads],
-    edges: &mut Edges,
-) -> FxHashMap<NodeId, Target> {
+    places: &NodePlaces,
+    reads: &[KernelReads],
+    edges: &mut KernelEdges,
+) -> FxHashMap<NodeId, UpdateTarget> {
     let graph = &kernels.graph;
-    let mut in_place: FxHashMap<NodeId, Target> = FxHashMap::default();
+    let mut in_place: FxHashMap<NodeId, UpdateTarget> = FxHashMap::default();
     let outputs: FxHashSet<NodeId> = graph
         .outputs
         .iter()
         .map(|output| graph.base_or(output.node, |node| places.made_by[node.index()].is_some()))
         .collect();
-    let mut readers: FxHashMap<Target, Vec<usize>> = FxHashMap::default();
+    let mut readers: FxHashMap<UpdateTarget, Vec<usize>> = FxHashMap::default();
     for (index, reads) in reads.iter().enumerate() {
         reads.leaves.iter().for_each(|&leaf| readers.entry(leaf).or_default().push(index));
     }
     for update in &graph.updates {
         let Some(writer) = places.made_by[update.node.index()] else { continue };
-        let kernel = &kernels.kernels[KernelId::from_index(writer)];
+        let kernel = &kernels.kernels[FusedKernelId::from_index(writer)];
         let one_pass = match kernel.kind {
             KernelKind::Rows | KernelKind::Contraction => kernel.nodes.iter().all(|&node| {
                 !matches!(graph.nodes[node].op, Op::Reduce(..) | Op::ArgMax(_) | Op::Pick)
@@ -197,7 +197,7 @@ fn in_place(
 
 /// What each kernel must wait for; never a cycle.
 #[derive(Default)]
-struct Edges {
+struct KernelEdges {
     links: Links,
     ranks: Topological,
 }
@@ -218,7 +218,7 @@ impl Neighbours for Links {
     }
 }
 
-impl Edges {
+impl KernelEdges {
     /// The next kernel, which waits for nothing yet.
     fn push(&mut self) {
         self.ranks.push();
@@ -242,13 +242,13 @@ impl Edges {
     }
 
     /// The least index first, of those that wait for nothing.
-    fn order(&self) -> Vec<KernelId> {
+    fn order(&self) -> Vec<FusedKernelId> {
         let mut waits: Vec<usize> = self.links.before.iter().map(Vec::len).collect();
         let free = waits.iter().enumerate().filter(|&(_, &waits)| waits == 0);
         let mut ready: BinaryHeap<Reverse<usize>> = free.map(|(index, _)| Reverse(index)).collect();
         let mut order = Vec::with_capacity(waits.len());
         while let Some(Reverse(index)) = ready.pop() {
-            order.push(KernelId::from_index(index));
+            order.push(FusedKernelId::from_index(index));
             for &other in &self.links.after[index] {
                 waits[other] -= 1;
                 if waits[other] == 0 {

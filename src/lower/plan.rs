@@ -27,7 +27,7 @@ const ALIGNMENT: usize = 64;
 type Life = Option<(usize, usize)>;
 
 /// A buffer that has its place.
-struct Placed {
+struct PlacedBuffer {
     start: usize,
     end: usize,
     life: (usize, usize),
@@ -121,7 +121,7 @@ fn place(program: &mut Program, space: Space, lives: &[Life], begin: usize) {
     let mut order: Vec<BufferId> = program.buffers.keys().collect();
     order.retain(|&buffer| program.buffers[buffer].space == space);
     order.sort_by_key(|&id| (std::cmp::Reverse(size(bytes(&program.buffers[id]))), id));
-    let mut placed: Vec<Placed> = Vec::new();
+    let mut placed: Vec<PlacedBuffer> = Vec::new();
     for buffer in order {
         let Some(life) = lives[buffer.index()] else {
             program.buffers[buffer].offset = Some(begin);
@@ -131,13 +131,13 @@ fn place(program: &mut Program, space: Space, lives: &[Life], begin: usize) {
         let start = gap(&placed, life, bytes, begin);
         program.buffers[buffer].offset = Some(start);
         let at = placed.partition_point(|other| other.start <= start);
-        placed.insert(at, Placed { start, end: start + bytes, life });
+        placed.insert(at, PlacedBuffer { start, end: start + bytes, life });
     }
 }
 
 /// Where the tightest gap begins between those of `placed`, in order of their starts, that are alive
 /// at the same time.
-fn gap(placed: &[Placed], life: (usize, usize), bytes: usize, begin: usize) -> usize {
+fn gap(placed: &[PlacedBuffer], life: (usize, usize), bytes: usize, begin: usize) -> usize {
     let alive = placed.iter().filter(|other| other.life.0 <= life.1 && life.0 <= other.life.1);
     let mut best: Option<(usize, usize)> = None;
     let mut free = begin;
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn the_tightest_gap_between_the_living_is_taken() {
-        let at = |start, end, life| Placed { start, end, life };
+        let at = |start, end, life| PlacedBuffer { start, end, life };
         let placed =
             [at(0, 64, (0, 2)), at(64, 192, (2, 2)), at(192, 256, (0, 2)), at(320, 384, (1, 1))];
         assert_eq!(gap(&placed, (1, 1), 64, 0), 256);

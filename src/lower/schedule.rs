@@ -11,7 +11,7 @@
 use crate::base::entity::Entity;
 use crate::loops::footprint::{Footprints, footprints};
 use crate::loops::{BufferId, Kernel, KernelId, Program, Space};
-use crate::lower::barrier::{Known, Run, Use};
+use crate::lower::barrier::{BufferUse, ConflictTable, KernelRun};
 use rayon::prelude::*;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,16 +19,16 @@ use std::sync::Arc;
 /// The order of these runs: the index of each, none for a barrier.
 pub fn run(program: &Program, runs: &[(KernelId, Vec<BufferId>)]) -> Vec<Option<usize>> {
     let touched = touched(program);
-    let compared: Vec<Run> = runs
+    let compared: Vec<KernelRun> = runs
         .iter()
         .enumerate()
         .map(|(index, (kernel, args))| {
             let parts = program.kernels[*kernel].parts;
             let touched = Arc::clone(&touched[kernel.index()]);
-            Run { index, kernel: *kernel, parts, args: args.clone(), touched }
+            KernelRun { index, kernel: *kernel, parts, args: args.clone(), touched }
         })
         .collect();
-    Order::new(program, &compared).run()
+    RunOrder::new(program, &compared).run()
 }
 
 /// What each kernel touches; kernels are looked at on all processors.
@@ -37,34 +37,34 @@ fn touched(program: &Program) -> Vec<Arc<Footprints>> {
     kernels.into_par_iter().map(|kernel| Arc::new(footprints(kernel))).collect()
 }
 
-struct Order<'a> {
-    runs: &'a [Run],
-    known: Known,
+struct RunOrder<'a> {
+    runs: &'a [KernelRun],
+    known: ConflictTable,
     /// Those that must wait for each.
     after: Vec<Vec<usize>>,
     /// How many each still waits for.
     waits: Vec<usize>,
     /// The uses of each buffer in this epoch, in order; of threads' own buffers none.
-    epoch: Vec<Vec<Use>>,
+    epoch: Vec<Vec<BufferUse>>,
     /// The buffers that have some.
     touched: Vec<BufferId>,
     /// Whether threads share each buffer.
     is_shared: Vec<bool>,
 }
 
-impl<'a> Order<'a> {
-    fn new(program: &'a Program, runs: &'a [Run]) -> Self {
-        let mut readers: Vec<Vec<Use>> = vec![Vec::new(); program.buffers.len()];
+impl<'a> RunOrder<'a> {
+    fn new(program: &'a Program, runs: &'a [KernelRun]) -> Self {
+        let mut readers: Vec<Vec<BufferUse>> = vec![Vec::new(); program.buffers.len()];
         let mut writers = readers.clone();
         let mut after = vec![Vec::new(); runs.len()];
         let mut waits = vec![0; runs.len()];
-        let mut known = Known::default();
+        let mut known = ConflictTable::default();
         let mut before: Vec<usize> = Vec::new();
         for run in runs {
             for (slot, buffer) in run.slots() {
                 let own = run.uses(slot);
                 // Who only reads waits for those that have written, whoever writes for all.
-                let read: &[Use] = if own.writes { &readers[buffer.index()] } else { &[] };
+                let read: &[BufferUse] = if own.writes { &readers[buffer.index()] } else { &[] };
                 let earlier = writers[buffer.index()].iter().chain(read);
                 let waited = earlier.filter(|&&other| known.ordered(runs, other, own));
                 before.extend(waited.map(|other| other.run));
@@ -81,7 +81,7 @@ impl<'a> Order<'a> {
         }
         let is_shared = program.buffers.values().map(|it| it.space != Space::Thread).collect();
         let epoch = vec![Vec::new(); program.buffers.len()];
-        Order { runs, known, after, waits, epoch, touched: Vec::new(), is_shared }
+        RunOrder { runs, known, after, waits, epoch, touched: Vec::new(), is_shared }
     }
 
     /// Whether a run needs no barrier between it and those of the epoch.

@@ -3,14 +3,14 @@
 //! Takes requests from the kernels' lowering: the buffer of a value, a place for a result, a
 //! uniform value, a tested index, another layout of a parameter; keeps what the program needs for them.
 //! Results that are outputs or updates are computed right into their buffers where they can be;
-//! [`Step::finish`] copies the others.
+//! [`StepBuilder::finish`] copies the others.
 
 use crate::base::tensor::DType;
 use crate::graph::kernels::{self, KernelKind, Kernels};
 use crate::graph::view::{View, row_major};
-use crate::graph::{Bound, NodeId, Op, ParamId, Target};
+use crate::graph::{BoundGraph, NodeId, Op, ParamId, UpdateTarget};
 use crate::loops::{Action, Buffer, BufferId, Kernel, KernelId, Program, Space};
-use crate::lower::globals::{Globals, Layout};
+use crate::lower::globals::{Globals, ParamLayout};
 use crate::lower::uniform::Collected;
 use crate::lower::{is_conv, layouts, moves};
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
@@ -18,7 +18,7 @@ use std::hash::{Hash, Hasher};
 
 /// What a run of a kernel is for.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Purpose {
+pub struct KernelInfo {
     /// What it computes: `dense.matmul`. Equal kernels are one, so a kernel's own name may be
     /// another run's.
     pub name: String,
@@ -28,18 +28,18 @@ pub struct Purpose {
 
 /// A complete program but for its actions, the runs of kernels that they order, what each is for,
 /// and the nodes whose indices are tested.
-pub type Finished = (Program, Vec<(KernelId, Vec<BufferId>)>, Vec<Purpose>, Vec<NodeId>);
+pub type Finished = (Program, Vec<(KernelId, Vec<BufferId>)>, Vec<KernelInfo>, Vec<NodeId>);
 
 /// A step's program being made.
-pub struct Step<'a> {
+pub struct StepBuilder<'a> {
     /// The graph.
-    pub graph: &'a Bound,
+    pub graph: &'a BoundGraph,
     /// The program so far; its actions are made at last.
     pub program: Program,
     /// The runs of kernels, in order.
     pub runs: Vec<(KernelId, Vec<BufferId>)>,
     /// What each run is for.
-    purposes: Vec<Purpose>,
+    purposes: Vec<KernelInfo>,
     /// The node that what runs next is for.
     source: Option<NodeId>,
     /// The nodes whose indices are tested.
@@ -47,7 +47,7 @@ pub struct Step<'a> {
     globals: &'a mut Globals,
     /// The nodes that kernels write.
     stored: FxHashSet<NodeId>,
-    in_place: FxHashMap<NodeId, Target>,
+    in_place: FxHashMap<NodeId, UpdateTarget>,
     buffers: FxHashMap<NodeId, BufferId>,
     names: FxHashMap<String, BufferId>,
     /// The kernels of the program by a hash of what they declare.
@@ -57,11 +57,11 @@ pub struct Step<'a> {
     old: FxHashMap<NodeId, BufferId>,
 }
 
-impl<'a> Step<'a> {
+impl<'a> StepBuilder<'a> {
     /// A program with the graph's inputs and nothing to do.
     pub fn new(
         kernels: &'a Kernels,
-        in_place: FxHashMap<NodeId, Target>,
+        in_place: FxHashMap<NodeId, UpdateTarget>,
         globals: &'a mut Globals,
     ) -> Self {
         let graph = &kernels.graph;
@@ -74,7 +74,7 @@ impl<'a> Step<'a> {
             globals.place(&state.path, state.ty.dtype, len);
         }
         let results = kernels.kernels.values().flat_map(|kernel| kernel.results.iter().copied());
-        let mut step = Step {
+        let mut step = StepBuilder {
             graph,
             program: Program { name: graph.name.clone(), ..Program::default() },
             runs: Vec::new(),
@@ -204,10 +204,10 @@ impl<'a> Step<'a> {
         buffer
     }
 
-    fn target(&mut self, target: Target, dtype: DType, len: usize) -> BufferId {
+    fn target(&mut self, target: UpdateTarget, dtype: DType, len: usize) -> BufferId {
         let path = match target {
-            Target::Param(id) => self.graph.params[id].path.clone(),
-            Target::State(id) => self.graph.states[id].path.clone(),
+            UpdateTarget::Param(id) => self.graph.params[id].path.clone(),
+            UpdateTarget::State(id) => self.graph.states[id].path.clone(),
         };
         self.named(path, dtype, len, Space::Global)
     }
@@ -248,7 +248,7 @@ impl<'a> Step<'a> {
     }
 
     /// A second layout of a parameter, `None` where nobody would keep it up to date.
-    pub fn derived(&mut self, param: ParamId, layout: Layout) -> Option<BufferId> {
+    pub fn derived(&mut self, param: ParamId, layout: ParamLayout) -> Option<BufferId> {
         let param = &self.graph.params[param];
         if !self.globals.derive(&param.path, layout) {
             return None;
@@ -258,7 +258,7 @@ impl<'a> Step<'a> {
     }
 
     /// What kernels of this name do, for people: the layer's path and the kind of kernel.
-    pub fn kernel_name(&self, kernel: &kernels::Kernel) -> String {
+    pub fn kernel_name(&self, kernel: &kernels::FusedKernel) -> String {
         let node =
             *kernel.results.last().or(kernel.nodes.last()).expect("a kernel computes something");
         let origin = self.graph.nodes[node].origin;
@@ -278,14 +278,14 @@ impl<'a> Step<'a> {
 
     /// Runs a kernel; equal ones are kept once.
     pub fn run(&mut self, (kernel, args): (Kernel, Vec<BufferId>)) {
-        self.purposes.push(Purpose { name: kernel.name.clone(), node: self.source });
+        self.purposes.push(KernelInfo { name: kernel.name.clone(), node: self.source });
         let id = self.intern(kernel);
         self.runs.push((id, args));
     }
 
     /// What runs from now on is for a kernel of the graph: for its contraction where it has one,
     /// else for its last result.
-    pub fn begin_kernel(&mut self, kernel: &kernels::Kernel) {
+    pub fn begin_kernel(&mut self, kernel: &kernels::FusedKernel) {
         let contracts = |node: &&NodeId| {
             matches!(
                 self.graph.nodes[**node].op,
@@ -319,9 +319,9 @@ impl<'a> Step<'a> {
     }
 
     /// Brings the derived layouts of the parameters that `kernel` writes up to date.
-    pub fn refresh_written(&mut self, kernel: &kernels::Kernel) {
+    pub fn refresh_written(&mut self, kernel: &kernels::FusedKernel) {
         for node in &kernel.results {
-            if let Some(&Target::Param(param)) = self.in_place.get(node) {
+            if let Some(&UpdateTarget::Param(param)) = self.in_place.get(node) {
                 self.refresh(param);
             }
         }
@@ -329,7 +329,7 @@ impl<'a> Step<'a> {
 
     fn refresh(&mut self, param: ParamId) {
         let param = &self.graph.params[param];
-        let layouts: Vec<Layout> = self.globals.derived(&param.path).collect();
+        let layouts: Vec<ParamLayout> = self.globals.derived(&param.path).collect();
         for layout in layouts {
             let (dtype, name) = (param.ty.dtype, format!("{}{}", param.path, layout.suffix()));
             let from = self.named(param.path.clone(), dtype, layout.len(), Space::Global);
@@ -382,7 +382,7 @@ impl<'a> Step<'a> {
                 self.buffers.insert(root, old);
             }
             if self.copy_root(root, to, "update")
-                && let Target::Param(param) = update.target
+                && let UpdateTarget::Param(param) = update.target
             {
                 self.refresh(param);
             }
@@ -414,7 +414,7 @@ impl<'a> Step<'a> {
             .params
             .iter()
             .filter(|(_, param)| {
-                let name = |layout: Layout| format!("{}{}", param.path, layout.suffix());
+                let name = |layout: ParamLayout| format!("{}{}", param.path, layout.suffix());
                 self.globals.derived(&param.path).any(|it| self.names.contains_key(&name(it)))
             })
             .map(|(id, _)| id)

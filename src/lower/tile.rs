@@ -2,7 +2,7 @@
 //!
 //! Takes a contraction kernel; gives its loops. The left operand may lie in memory in any way; the
 //! right one must have its columns side by side. A parameter that is needed transposed has a
-//! second layout, `PATH^T`, which is kept up to date (see [`Step::derived`]); any other value is
+//! second layout, `PATH^T`, which is kept up to date (see [`StepBuilder::derived`]); any other value is
 //! transposed on the spot. A right operand larger than half a core's L2 cache is passed in
 //! panels of columns, each used by all of a thread's rows while it is in cache.
 //!
@@ -13,23 +13,23 @@
 //! Bias and relu are the tile's own; other work is done in loops over the same part right after.
 
 use crate::graph::domain::Domain;
-use crate::graph::kernels::Kernel;
+use crate::graph::kernels::FusedKernel;
 use crate::graph::view::{View, row_major};
 use crate::graph::{NodeId, Op};
 use crate::loops::{Access, Affine, BufferId, RowAxis, SlotId, Space, SumAxis, Tile, VarId};
 use crate::lower::epilogue::{Fused, fused, target_buffer};
-use crate::lower::globals::Layout;
+use crate::lower::globals::ParamLayout;
 use crate::lower::nest::Nest;
 use crate::lower::partition::Partition;
 use crate::lower::values::{Saved, Values};
 use crate::lower::writer::Writer;
-use crate::lower::{Step, moves};
+use crate::lower::{StepBuilder, moves};
 
 /// Bytes of a right operand that stays in a core's L2 cache beside the rest.
 const CACHED: usize = 512 << 10;
 
 /// An operand in memory: strides of the leading (batch) axes, then of its two own.
-struct Operand {
+struct TileOperand {
     buffer: BufferId,
     offset: i64,
     batch: Vec<i64>,
@@ -41,7 +41,7 @@ struct Operand {
 
 /// Which axis is cut into parts.
 #[derive(Clone, Copy, PartialEq)]
-enum Along {
+enum CutAxis {
     Batch,
     Rows,
     Columns,
@@ -53,9 +53,9 @@ struct Contraction {
     m: usize,
     n: usize,
     k: usize,
-    a: Operand,
-    b: Operand,
-    along: Along,
+    a: TileOperand,
+    b: TileOperand,
+    along: CutAxis,
     partition: Partition,
     /// Elements along the cut axis for each unit of the partition.
     unit: usize,
@@ -74,7 +74,7 @@ struct Slots {
 }
 
 /// Writes a contraction and what follows it, and runs it.
-pub fn lower(step: &mut Step, kernel: &Kernel) {
+pub fn lower(step: &mut StepBuilder, kernel: &FusedKernel) {
     let is_product = |node: &NodeId| matches!(step.graph.nodes[*node].op, Op::MatMul { .. });
     let matmul = kernel.nodes.iter().copied().rfind(is_product).expect("a contraction");
     let domain = Domain::of(step.graph, &kernel.nodes).expect("what fusion has checked");
@@ -119,7 +119,7 @@ pub fn lower(step: &mut Step, kernel: &Kernel) {
 }
 
 /// Both operands in memory, the right one with its columns side by side.
-fn operands(step: &mut Step, matmul: NodeId, name: &str) -> (Operand, Operand) {
+fn operands(step: &mut StepBuilder, matmul: NodeId, name: &str) -> (TileOperand, TileOperand) {
     let Op::MatMul { transpose_a, transpose_b } = step.graph.nodes[matmul].op else {
         unreachable!("a contraction")
     };
@@ -141,9 +141,9 @@ fn operands(step: &mut Step, matmul: NodeId, name: &str) -> (Operand, Operand) {
     let covers = step.graph.elements(right.base) == n * k;
     if let (Op::Param(param), true, true, true) =
         (&step.graph.nodes[right.base].op, is_matrix, lies_turned, covers)
-        && let Some(buffer) = step.derived(*param, Layout::transposed(n, k))
+        && let Some(buffer) = step.derived(*param, ParamLayout::transposed(n, k))
     {
-        return (left, Operand { buffer, offset: 0, batch: zeros, outer: 1, inner: n as i64 });
+        return (left, TileOperand { buffer, offset: 0, batch: zeros, outer: 1, inner: n as i64 });
     }
     // Written out with its columns side by side.
     let mut extents = right.extents.clone();
@@ -157,24 +157,24 @@ fn operands(step: &mut Step, matmul: NodeId, name: &str) -> (Operand, Operand) {
     let from = View { extents: extents.clone(), strides, ..right };
     moves::copy(step, &from, buffer, 0, &row_major(&extents), &format!("{name}.columns"));
     let batch = row_major(&extents)[..rank - 2].to_vec();
-    (left, Operand { buffer, offset: 0, batch, outer: 1, inner: n as i64 })
+    (left, TileOperand { buffer, offset: 0, batch, outer: 1, inner: n as i64 })
 }
 
 /// An operand as a view gives it; `inner_first` where `k` is the last but one axis.
-fn operand(step: &mut Step, view: &View, inner_first: bool) -> Operand {
+fn operand(step: &mut StepBuilder, view: &View, inner_first: bool) -> TileOperand {
     let rank = view.strides.len();
     let (last, before) = (view.strides[rank - 1], view.strides[rank - 2]);
     let (outer, inner) = if inner_first { (last, before) } else { (before, last) };
     let batch = view.strides[..rank - 2].to_vec();
-    Operand { buffer: step.buffer(view.base), offset: view.offset, batch, outer, inner }
+    TileOperand { buffer: step.buffer(view.base), offset: view.offset, batch, outer, inner }
 }
 
 #[allow(clippy::too_many_arguments)] // What a contraction consists of.
 fn contraction<K: std::hash::Hash + Eq + Clone>(
-    step: &mut Step,
+    step: &mut StepBuilder,
     writer: &mut Writer<K>,
     matmul: NodeId,
-    (a, b): (Operand, Operand),
+    (a, b): (TileOperand, TileOperand),
     target: BufferId,
     (lead, partition): (usize, Partition),
     fused: &Fused,
@@ -187,9 +187,9 @@ fn contraction<K: std::hash::Hash + Eq + Clone>(
     let batch = shape[..rank - 2].to_vec();
     let first = batch.iter().copied().find(|&extent| extent != 1);
     let (along, extent) = match first {
-        Some(first) => (Along::Batch, first),
-        None if m > 1 => (Along::Rows, m),
-        None => (Along::Columns, n),
+        Some(first) => (CutAxis::Batch, first),
+        None if m > 1 => (CutAxis::Rows, m),
+        None => (CutAxis::Columns, n),
     };
     let bias_buffer = fused.bias.as_ref().map(|view| step.buffer(view.base));
     let mut slot = |buffer: BufferId| {
@@ -213,7 +213,7 @@ impl Contraction {
     /// How many columns are passed at a time.
     fn panel(&self) -> usize {
         let fits = self.k * self.n * 4 <= CACHED;
-        if self.along != Along::Rows || fits || self.n <= 128 {
+        if self.along != CutAxis::Rows || fits || self.n <= 128 {
             return self.n;
         }
         [128, 96, 64].into_iter().find(|panel| self.n.is_multiple_of(*panel)).unwrap_or(128)
@@ -250,18 +250,18 @@ impl Contraction {
         let writer = &mut nest.values.writer;
         let mut vars = Vec::new();
         match self.along {
-            Along::Rows => {
+            CutAxis::Rows => {
                 m = cut;
                 offsets[0] = offsets[0].plus(&first.times(self.a.outer));
                 offsets[1] = offsets[1].plus(&offsets[2]);
                 offsets[2] = offsets[2].plus(&first.times(self.n as i64));
             }
-            Along::Columns => {
+            CutAxis::Columns => {
                 n = cut;
                 offsets[1] = offsets[1].plus(&first);
                 offsets[2] = offsets[2].plus(&first);
             }
-            Along::Batch => {
+            CutAxis::Batch => {
                 let mut is_first = true;
                 for (axis, &extent) in
                     self.batch.iter().enumerate().filter(|(_, extent)| **extent != 1)
@@ -283,9 +283,9 @@ impl Contraction {
         }
         let [a, b, c] = offsets;
         let bias_column = match self.along {
-            Along::Rows => c.plus(&first.times(-(self.n as i64))),
-            Along::Columns => c.clone(),
-            Along::Batch => Affine::default(),
+            CutAxis::Rows => c.plus(&first.times(-(self.n as i64))),
+            CutAxis::Columns => c.clone(),
+            CutAxis::Batch => Affine::default(),
         };
         let bias = self.slots.bias.zip(self.bias).map(|(slot, offset)| Access {
             slot,

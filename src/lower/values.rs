@@ -16,18 +16,18 @@
 use crate::base::entity::Entity;
 use crate::base::scalar::{Binary, Unary};
 use crate::base::tensor::DType;
-use crate::graph::domain::{Domain, Form, Level};
+use crate::graph::domain::{AffineIndex, Domain, Level};
 use crate::graph::view::{View, row_major};
 use crate::graph::{NodeId, Op};
 use crate::loops::{Access, Affine, BufferId, Inst, RegId, SlotId};
-use crate::lower::Step;
+use crate::lower::StepBuilder;
 use crate::lower::writer::Writer;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// A value at a place. The same forms are other places where an axis's index is another: a loop over
 /// first rows, one of several rows that one body computes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Key {
+pub struct ValueKey {
     node: NodeId,
     /// How many axes the nest has, the value's indices by these, then what the index along each of these axes is by the loops
     /// that are open: one number after the other.
@@ -48,9 +48,9 @@ pub enum Saved {
 /// Expressions over a nest of loops.
 pub struct Values<'s, 'a> {
     /// The step that the kernel belongs to.
-    pub step: &'s mut Step<'a>,
+    pub step: &'s mut StepBuilder<'a>,
     /// The kernel being written.
-    pub writer: Writer<Key>,
+    pub writer: Writer<ValueKey>,
     /// The nest's axes.
     pub domain: Domain,
     /// The nodes that this kernel computes.
@@ -77,8 +77,8 @@ pub fn scalar_type(dtype: DType) -> DType {
 }
 
 /// An index into a row-major tensor from the indices along its axes.
-pub fn flat(shape: &[usize], forms: &[Form], axes: usize) -> Form {
-    let mut flat = Form::constant(0, axes);
+pub fn flat(shape: &[usize], forms: &[AffineIndex], axes: usize) -> AffineIndex {
+    let mut flat = AffineIndex::constant(0, axes);
     for (stride, form) in row_major(shape).into_iter().zip(forms) {
         flat.add(form, stride);
     }
@@ -88,8 +88,8 @@ pub fn flat(shape: &[usize], forms: &[Form], axes: usize) -> Form {
 impl<'s, 'a> Values<'s, 'a> {
     /// Expressions of a kernel that computes `nodes`.
     pub fn new(
-        step: &'s mut Step<'a>,
-        writer: Writer<Key>,
+        step: &'s mut StepBuilder<'a>,
+        writer: Writer<ValueKey>,
         domain: Domain,
         nodes: &[NodeId],
     ) -> Self {
@@ -121,7 +121,7 @@ impl<'s, 'a> Values<'s, 'a> {
     }
 
     /// A form as an expression of loop variables.
-    pub fn affine(&self, form: &Form) -> Affine {
+    pub fn affine(&self, form: &AffineIndex) -> Affine {
         let mut sum = Affine::constant(form.offset);
         for (&factor, index) in form.factors.iter().zip(&self.index) {
             sum.add(index, factor);
@@ -136,7 +136,7 @@ impl<'s, 'a> Values<'s, 'a> {
     }
 
     /// The value of a node at the given indices.
-    pub fn value(&mut self, node: NodeId, forms: &[Form]) -> RegId {
+    pub fn value(&mut self, node: NodeId, forms: &[AffineIndex]) -> RegId {
         if let Some(&reg) = self.reduced.get(&node) {
             return reg;
         }
@@ -151,7 +151,7 @@ impl<'s, 'a> Values<'s, 'a> {
     }
 
     /// What a value at the given indices is remembered by.
-    fn key(&mut self, node: NodeId, forms: &[Form]) -> Key {
+    fn key(&mut self, node: NodeId, forms: &[AffineIndex]) -> ValueKey {
         let mut place = std::mem::take(&mut self.spare);
         place.clear();
         place.push(self.index.len() as i64);
@@ -165,10 +165,10 @@ impl<'s, 'a> Values<'s, 'a> {
                 place.extend(index.terms.iter().flat_map(|&(var, by)| [var.index() as i64, by]));
             }
         }
-        Key { node, place, pick: self.picked.map(|(pick, _)| pick) }
+        ValueKey { node, place, pick: self.picked.map(|(pick, _)| pick) }
     }
 
-    fn compute(&mut self, node: NodeId, forms: &[Form]) -> RegId {
+    fn compute(&mut self, node: NodeId, forms: &[AffineIndex]) -> RegId {
         let graph = self.step.graph;
         if self.picked.is_none()
             && let Some(saved) = self.saved.get(&node)
@@ -194,7 +194,7 @@ impl<'s, 'a> Values<'s, 'a> {
     }
 
     /// The operator of a node, on the values of its arguments.
-    fn operator(&mut self, node: NodeId, forms: &[Form]) -> RegId {
+    fn operator(&mut self, node: NodeId, forms: &[AffineIndex]) -> RegId {
         let graph = self.step.graph;
         let op = &graph.nodes[node].op;
         let dtype = graph.ty(node).dtype;
@@ -272,7 +272,7 @@ impl<'s, 'a> Values<'s, 'a> {
         }
     }
 
-    fn arg(&mut self, node: NodeId, position: usize, forms: &[Form]) -> RegId {
+    fn arg(&mut self, node: NodeId, position: usize, forms: &[AffineIndex]) -> RegId {
         self.value(self.step.graph.nodes[node].args[position], forms)
     }
 
@@ -338,7 +338,7 @@ impl<'s, 'a> Values<'s, 'a> {
     }
 
     /// An index as a number; the picked column's is known from the data.
-    fn counted(&mut self, form: &Form) -> RegId {
+    fn counted(&mut self, form: &AffineIndex) -> RegId {
         let (form, factor) = self.without_column(form);
         let index = self.affine(&form);
         let counted = self.writer.define(DType::I32, 0, Inst::Index(index));
@@ -354,7 +354,7 @@ impl<'s, 'a> Values<'s, 'a> {
     }
 
     /// A form without the column that is being picked, and the column's factor.
-    fn without_column(&self, form: &Form) -> (Form, i64) {
+    fn without_column(&self, form: &AffineIndex) -> (AffineIndex, i64) {
         let mut form = form.clone();
         let column = self.domain.axes.len().checked_sub(1);
         match (self.picked, column) {
@@ -367,8 +367,8 @@ impl<'s, 'a> Values<'s, 'a> {
     }
 
     /// An element of a value in memory.
-    fn load(&mut self, view: &View, forms: &[Form]) -> RegId {
-        let mut flat = Form::constant(view.offset, self.domain.axes.len());
+    fn load(&mut self, view: &View, forms: &[AffineIndex]) -> RegId {
+        let mut flat = AffineIndex::constant(view.offset, self.domain.axes.len());
         for (&stride, form) in view.strides.iter().zip(forms) {
             flat.add(form, stride);
         }
@@ -376,7 +376,7 @@ impl<'s, 'a> Values<'s, 'a> {
         self.load_flat(view.base, slot, &flat, 0)
     }
 
-    fn load_flat(&mut self, node: NodeId, slot: SlotId, flat: &Form, depth: usize) -> RegId {
+    fn load_flat(&mut self, node: NodeId, slot: SlotId, flat: &AffineIndex, depth: usize) -> RegId {
         let dtype = scalar_type(self.step.graph.ty(node).dtype);
         let (flat, stride) = self.without_column(flat);
         let access = Access { slot, index: self.affine(&flat) };
@@ -400,7 +400,7 @@ impl<'s, 'a> Values<'s, 'a> {
         self.writer.slot(buffer, dtype, len)
     }
 
-    fn load_saved(&mut self, node: NodeId, saved: Saved, forms: &[Form]) -> RegId {
+    fn load_saved(&mut self, node: NodeId, saved: Saved, forms: &[AffineIndex]) -> RegId {
         let flat = flat(self.step.graph.extents(node), forms, self.domain.axes.len());
         // Not before it was written, whatever its index depends on.
         let depth = self.writer.depth();
@@ -415,14 +415,14 @@ impl<'s, 'a> Values<'s, 'a> {
     }
 
     /// An index without its row.
-    pub fn within_row(&self, flat: &Form) -> Form {
+    pub fn within_row(&self, flat: &AffineIndex) -> AffineIndex {
         let mut form = flat.clone();
         form.factors[..self.domain.rows].fill(0);
         form
     }
 
     /// The column of a row that an index from data names.
-    fn pick(&mut self, node: NodeId, forms: &[Form]) -> RegId {
+    fn pick(&mut self, node: NodeId, forms: &[AffineIndex]) -> RegId {
         let graph = self.step.graph;
         let [x, index] = graph.nodes[node].args[..] else { unreachable!("pick takes two") };
         let value = self.value(index, forms);
@@ -442,7 +442,7 @@ impl<'s, 'a> Values<'s, 'a> {
         index: NodeId,
         value: RegId,
         bound: usize,
-        forms: &[Form],
+        forms: &[AffineIndex],
     ) -> RegId {
         let site = self.step.site(node);
         let element = flat(self.step.graph.extents(index), forms, self.domain.axes.len());
@@ -451,7 +451,7 @@ impl<'s, 'a> Values<'s, 'a> {
     }
 
     /// The entry of a table that an index from data names.
-    fn gather(&mut self, node: NodeId, axis: usize, forms: &[Form]) -> RegId {
+    fn gather(&mut self, node: NodeId, axis: usize, forms: &[AffineIndex]) -> RegId {
         let graph = self.step.graph;
         let [table, index] = graph.nodes[node].args[..] else { unreachable!("gather takes two") };
         let rank = graph.extents(index).len();
@@ -459,7 +459,7 @@ impl<'s, 'a> Values<'s, 'a> {
         let value = self.value(index, at);
         let checked = self.checked(node, index, value, graph.extents(table)[axis], at);
         let view = self.step.view(table);
-        let mut flat = Form::constant(view.offset, self.domain.axes.len());
+        let mut flat = AffineIndex::constant(view.offset, self.domain.axes.len());
         let others = forms[..axis].iter().chain(&forms[axis + rank..]);
         let strides = view.strides[..axis].iter().chain(&view.strides[axis + 1..]);
         for (form, &stride) in others.zip(strides) {
@@ -474,7 +474,7 @@ impl<'s, 'a> Values<'s, 'a> {
 
     /// The forms of all that a kernel reads, writes or counts: axes may be joined where all of
     /// these allow.
-    pub fn all_forms(&self, nodes: &[NodeId]) -> Vec<Form> {
+    pub fn all_forms(&self, nodes: &[NodeId]) -> Vec<AffineIndex> {
         let graph = self.step.graph;
         let axes = self.domain.axes.len();
         let mut found = Vec::new();
@@ -499,7 +499,7 @@ impl<'s, 'a> Values<'s, 'a> {
     }
 
     /// The forms of all that evaluating a node at `forms` reads from memory or counts.
-    pub fn forms_below(&self, node: NodeId, forms: &[Form], found: &mut Vec<Form>) {
+    pub fn forms_below(&self, node: NodeId, forms: &[AffineIndex], found: &mut Vec<AffineIndex>) {
         let graph = self.step.graph;
         let inside = |node: NodeId| self.domain.levels.contains_key(&node);
         let source = graph.base_or(node, |node| inside(node) || self.step.in_memory(node));
@@ -508,7 +508,7 @@ impl<'s, 'a> Values<'s, 'a> {
         }
         if self.step.in_memory(source) {
             let view = self.step.view(node);
-            let mut flat = Form::constant(view.offset, self.domain.axes.len());
+            let mut flat = AffineIndex::constant(view.offset, self.domain.axes.len());
             for (&stride, form) in view.strides.iter().zip(forms) {
                 flat.add(form, stride);
             }
@@ -522,7 +522,7 @@ impl<'s, 'a> Values<'s, 'a> {
         }
     }
 
-    fn forms_of_operator(&self, node: NodeId, forms: &[Form], found: &mut Vec<Form>) {
+    fn forms_of_operator(&self, node: NodeId, forms: &[AffineIndex], found: &mut Vec<AffineIndex>) {
         let graph = self.step.graph;
         let args = &graph.nodes[node].args;
         match &graph.nodes[node].op {
@@ -531,7 +531,7 @@ impl<'s, 'a> Values<'s, 'a> {
                 let rank = graph.extents(args[1]).len();
                 self.forms_below(args[1], &forms[*axis..*axis + rank], found);
                 let mut table = forms[..*axis].to_vec();
-                table.push(Form::constant(0, self.domain.axes.len()));
+                table.push(AffineIndex::constant(0, self.domain.axes.len()));
                 table.extend_from_slice(&forms[*axis + rank..]);
                 self.forms_below(args[0], &table, found);
             }
@@ -546,7 +546,7 @@ impl<'s, 'a> Values<'s, 'a> {
             Op::Pick => self.forms_below(args[1], forms, found),
             _ if graph.is_view(node) => match self.step.view_of_copy(node) {
                 Some(view) => {
-                    let mut flat = Form::constant(view.offset, self.domain.axes.len());
+                    let mut flat = AffineIndex::constant(view.offset, self.domain.axes.len());
                     for (&stride, form) in view.strides.iter().zip(forms) {
                         flat.add(form, stride);
                     }

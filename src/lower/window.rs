@@ -18,20 +18,20 @@ mod weights;
 
 use crate::base::tensor::DType;
 use crate::graph::domain::MOST_KEPT;
-use crate::graph::kernels::Kernel;
+use crate::graph::kernels::FusedKernel;
 use crate::graph::{NodeId, Op, Reduce, Window};
 use crate::loops::{Affine, Space};
-use crate::lower::Step;
-use crate::lower::columns::totals::{self, Kind, Place, Total};
+use crate::lower::StepBuilder;
+use crate::lower::columns::totals::{self, Total, TotalKind, TotalsOwner};
 use crate::lower::moves::tailed;
 use crate::lower::partition::Partition;
 use crate::lower::writer::Writer;
-use ranges::{Range, sliding, spreading};
-use slide::{Operand, Slide, Windows, Work, most_lanes};
-use weights::Weights;
+use ranges::{TapRange, sliding, spreading};
+use slide::{SlideOperand, TapWork, WindowSlide, Windows, most_lanes};
+use weights::WindowWeights;
 
 /// Writes a kernel of windows, and runs it.
-pub fn lower(step: &mut Step, kernel: &Kernel) {
+pub fn lower(step: &mut StepBuilder, kernel: &FusedKernel) {
     let name = step.kernel_name(kernel);
     let node = kernel.nodes[0];
     let args = &step.graph.nodes[node].args;
@@ -40,30 +40,30 @@ pub fn lower(step: &mut Step, kernel: &Kernel) {
             largest(step, kernel, window, args[0], name);
         }
         Op::SumPool(window) => {
-            let shape = Images::forward(step, window, args[0], node);
-            slide(step, (node, args[0]), shape, window, name, |_, _| Work::Sum);
+            let shape = ImageCut::forward(step, window, args[0], node);
+            slide(step, (node, args[0]), shape, window, name, |_, _| TapWork::Sum);
         }
         Op::SumPoolGrad { window, .. } => {
-            let shape = Images::backward(step, window, args[0], node);
-            slide(step, (node, args[0]), shape, window, name, |_, _| Work::Sum);
+            let shape = ImageCut::backward(step, window, args[0], node);
+            slide(step, (node, args[0]), shape, window, name, |_, _| TapWork::Sum);
         }
         Op::MaxPoolGrad { window, .. } => {
             let (index, gradient) = (args[0], args[1]);
-            let shape = Images::backward(step, window, gradient, node);
+            let shape = ImageCut::backward(step, window, gradient, node);
             slide(step, (node, gradient), shape, window, name, |step, writer| {
-                Work::Chosen(operand(step, writer, index))
+                TapWork::Chosen(operand(step, writer, index))
             });
         }
         Op::Conv { window, .. } => {
-            let shape = Images::forward(step, window, args[0], node);
+            let shape = ImageCut::forward(step, window, args[0], node);
             slide(step, (node, args[0]), shape, window, name, |step, writer| {
-                Work::Product(operand(step, writer, args[1]))
+                TapWork::Product(operand(step, writer, args[1]))
             });
         }
         Op::ConvInputGrad { window, .. } => {
-            let shape = Images::backward(step, window, args[0], node);
+            let shape = ImageCut::backward(step, window, args[0], node);
             slide(step, (node, args[0]), shape, window, name, |step, writer| {
-                Work::Product(operand(step, writer, args[1]))
+                TapWork::Product(operand(step, writer, args[1]))
             });
         }
         Op::ConvWeightGrad { window, .. } => {
@@ -74,37 +74,37 @@ pub fn lower(step: &mut Step, kernel: &Kernel) {
 }
 
 /// How images are cut into parts and ranges.
-struct Images {
+struct ImageCut {
     partition: Partition,
     /// The height and width of what is written.
     extents: [usize; 2],
     channels: usize,
-    rows: Vec<Range>,
-    columns: Vec<Range>,
+    rows: Vec<TapRange>,
+    columns: Vec<TapRange>,
 }
 
-impl Images {
+impl ImageCut {
     /// Outputs from images.
-    fn forward(step: &Step, window: &Window, from: NodeId, to: NodeId) -> Images {
+    fn forward(step: &StepBuilder, window: &Window, from: NodeId, to: NodeId) -> ImageCut {
         Self::of(step, window, from, to, sliding)
     }
 
     /// Images from outputs.
-    fn backward(step: &Step, window: &Window, from: NodeId, to: NodeId) -> Images {
+    fn backward(step: &StepBuilder, window: &Window, from: NodeId, to: NodeId) -> ImageCut {
         Self::of(step, window, from, to, |window, axis, from, to| spreading(window, axis, to, from))
     }
 
     fn of(
-        step: &Step,
+        step: &StepBuilder,
         window: &Window,
         from: NodeId,
         to: NodeId,
-        ranges: impl Fn(&Window, usize, usize, usize) -> Vec<Range>,
-    ) -> Images {
+        ranges: impl Fn(&Window, usize, usize, usize) -> Vec<TapRange>,
+    ) -> ImageCut {
         let (source, target) = (step.graph.extents(from), step.graph.extents(to));
         let images = target[0];
         let most = step.graph.elements(from).max(step.graph.elements(to));
-        Images {
+        ImageCut {
             partition: Partition::of_rows(images, most / images),
             extents: [target[1], target[2]],
             channels: target[3],
@@ -115,21 +115,21 @@ impl Images {
 }
 
 /// A value in memory as an operand.
-fn operand(step: &mut Step, writer: &mut Windows, node: NodeId) -> Operand {
+fn operand(step: &mut StepBuilder, writer: &mut Windows, node: NodeId) -> SlideOperand {
     let view = step.view(node);
     let buffer = step.buffer(view.base);
     let (dtype, len) = step.shape_of(buffer);
-    Operand { slot: writer.slot(buffer, dtype, len), view }
+    SlideOperand { slot: writer.slot(buffer, dtype, len), view }
 }
 
 /// A kernel whose result is a sum over taps.
 fn slide(
-    step: &mut Step,
+    step: &mut StepBuilder,
     (node, source): (NodeId, NodeId),
-    shape: Images,
+    shape: ImageCut,
     window: &Window,
     name: String,
-    work: impl FnOnce(&mut Step, &mut Windows) -> Work,
+    work: impl FnOnce(&mut StepBuilder, &mut Windows) -> TapWork,
 ) {
     let mut writer = Writer::new(name, shape.partition.parts);
     let source = operand(step, &mut writer, source);
@@ -141,8 +141,14 @@ fn slide(
 }
 
 /// The largest elements, their taps, or both.
-fn largest(step: &mut Step, kernel: &Kernel, window: &Window, source: NodeId, name: String) {
-    let shape = Images::forward(step, window, source, kernel.nodes[0]);
+fn largest(
+    step: &mut StepBuilder,
+    kernel: &FusedKernel,
+    window: &Window,
+    source: NodeId,
+    name: String,
+) {
+    let shape = ImageCut::forward(step, window, source, kernel.nodes[0]);
     let mut writer = Writer::new(name, shape.partition.parts);
     let source = operand(step, &mut writer, source);
     let (mut value, mut index) = (None, None);
@@ -159,20 +165,20 @@ fn largest(step: &mut Step, kernel: &Kernel, window: &Window, source: NodeId, na
     let named = step.new_buffer(DType::F32, lanes, Space::Thread);
     let named = writer.slot(named, DType::F32, lanes);
     let to = value.or(index).expect("a kernel has results");
-    let work = Work::Largest { value, index, named };
+    let work = TapWork::Largest { value, index, named };
     write(step, writer, shape, window, (source, work, to));
 }
 
 fn write(
-    step: &mut Step,
+    step: &mut StepBuilder,
     mut writer: Windows,
-    shape: Images,
+    shape: ImageCut,
     window: &Window,
-    (source, work, to): (Operand, Work, crate::loops::SlotId),
+    (source, work, to): (SlideOperand, TapWork, crate::loops::SlotId),
 ) {
-    let Images { partition, extents, channels, rows, columns } = shape;
+    let ImageCut { partition, extents, channels, rows, columns } = shape;
     let width = window.size[1];
-    let slide = Slide { extents, channels, rows, columns, width, source, work, to };
+    let slide = WindowSlide { extents, channels, rows, columns, width, source, work, to };
     let part = writer.var(partition.parts);
     writer.open_parts(part);
     let first = Affine::var(part).times(partition.rows as i64);
@@ -183,14 +189,14 @@ fn write(
 
 /// The sums of parts, then their total.
 fn weight_gradient(
-    step: &mut Step,
+    step: &mut StepBuilder,
     window: &Window,
     node: NodeId,
     (x, gradient): (NodeId, NodeId),
     name: String,
 ) {
-    let Images { partition, channels, rows, columns, .. } =
-        Images::forward(step, window, x, gradient);
+    let ImageCut { partition, channels, rows, columns, .. } =
+        ImageCut::forward(step, window, x, gradient);
     let mut writer = Writer::new(name.clone(), partition.parts);
     let (x, gradient) = (operand(step, &mut writer, x), operand(step, &mut writer, gradient));
     let kept = step.graph.elements(node);
@@ -198,7 +204,7 @@ fn weight_gradient(
     let buffer = step.new_buffer(DType::F32, pitch * partition.parts, Space::Scratch);
     let sums = writer.slot(buffer, DType::F32, pitch * partition.parts);
     let width = window.size[1];
-    let weights = Weights { channels, rows, columns, width, x, gradient, sums, pitch };
+    let weights = WindowWeights { channels, rows, columns, width, x, gradient, sums, pitch };
     let part = writer.var(partition.parts);
     writer.open_parts(part);
     let first = Affine::var(part).times(partition.rows as i64);
@@ -208,10 +214,10 @@ fn weight_gradient(
     writer.close_parts(part);
     step.run(writer.finish());
     let place = match kept {
-        0..=MOST_KEPT => Place::Thread,
-        _ => Place::Parts(Partition::of(kept), 1),
+        0..=MOST_KEPT => TotalsOwner::Thread,
+        _ => TotalsOwner::Parts(Partition::of(kept), 1),
     };
-    let total = Total { node, kind: Kind::Reduce(Reduce::Sum), sums: vec![buffer] };
+    let total = Total { node, kind: TotalKind::Reduce(Reduce::Sum), sums: vec![buffer] };
     // A sum is not weighed by how many it is of.
     totals::run(step, &[total], (&vec![1; partition.parts], pitch), place, &name);
 }

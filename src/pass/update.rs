@@ -35,11 +35,11 @@ use crate::base::entity::Entity;
 use crate::base::tensor::DType;
 use crate::graph::rule::{
     CLIP_NORM, CLIP_VALUE, EMA, GATHERED, GATHERED_WEIGHT, GRAD_SQUARE, KEEP, L1, L2, LOSS_WEIGHT,
-    MEAN, Rule, SHARE,
+    MEAN, SHARE, UpdateRule,
 };
 use crate::graph::{
     Binary, Graph, Hyper, HyperId, Init, NodeId, Op, Origin, OriginId, Output, Param, ParamId,
-    RUN_STEPS, Shape, State, StateId, Target, Type, Unary, Update,
+    RUN_STEPS, Shape, State, StateId, Type, Unary, Update, UpdateTarget,
 };
 use crate::pass::Pass;
 use crate::pass::emit::Emit;
@@ -63,17 +63,17 @@ enum Purpose {
 
 /// Adds the updates that the rule makes from the gradients; `keep_grads` leaves those among the
 /// outputs.
-pub fn run(graph: &Graph, rule: &Rule, keep_grads: bool) -> Graph {
+pub fn run(graph: &Graph, rule: &UpdateRule, keep_grads: bool) -> Graph {
     build(graph, rule, Purpose::Update, keep_grads)
 }
 
 /// Adds the gradients to those of the batches before, for an update that a later batch makes: the
 /// rule names [`SHARE`].
-pub fn gather(graph: &Graph, rule: &Rule) -> Graph {
+pub fn gather(graph: &Graph, rule: &UpdateRule) -> Graph {
     build(graph, rule, Purpose::Gather, false)
 }
 
-fn build(graph: &Graph, rule: &Rule, purpose: Purpose, keep_grads: bool) -> Graph {
+fn build(graph: &Graph, rule: &UpdateRule, purpose: Purpose, keep_grads: bool) -> Graph {
     let mut trained = trained(graph, rule);
     let loss = graph.output("loss").expect("a graph to train has a loss");
     let mut emit = Emit::resume(graph.clone());
@@ -131,11 +131,11 @@ fn build(graph: &Graph, rule: &Rule, purpose: Purpose, keep_grads: bool) -> Grap
 }
 
 fn state(id: StateId, node: NodeId) -> Update {
-    Update { target: Target::State(id), node }
+    Update { target: UpdateTarget::State(id), node }
 }
 
 /// The parameters that have gradients and are trained, with them.
-fn trained(graph: &Graph, rule: &Rule) -> Vec<(ParamId, NodeId)> {
+fn trained(graph: &Graph, rule: &UpdateRule) -> Vec<(ParamId, NodeId)> {
     let gradient = |path: &str| graph.output(&format!("grad.{path}"));
     let trained = graph.params.iter().filter(|(_, param)| rule.trains(&param.path));
     trained.filter_map(|(id, param)| Some((id, gradient(&param.path)?))).collect()
@@ -167,7 +167,7 @@ struct Sums {
 
 /// The rule on its way into the graph.
 struct Instance<'a> {
-    rule: &'a Rule,
+    rule: &'a UpdateRule,
     /// The rule's graph.
     template: &'a Graph,
     emit: Emit,
@@ -249,13 +249,13 @@ impl Instance<'_> {
         let mut means = Vec::new();
         for &Update { target, node } in updates {
             let declared = match target {
-                Target::Param(id) => self.emit.graph().params[id].clone(),
-                Target::State(id) if id.index() < model.states.len() => {
+                UpdateTarget::Param(id) => self.emit.graph().params[id].clone(),
+                UpdateTarget::State(id) if id.index() < model.states.len() => {
                     let state = &self.emit.graph().states[id];
                     let (path, ty) = (state.path.clone(), state.ty.clone());
                     Param { path, ty, init: state.init.clone(), origin: state.origin }
                 }
-                Target::State(_) => continue,
+                UpdateTarget::State(_) => continue,
             };
             if declared.ty.dtype != DType::F32 {
                 continue;
@@ -268,7 +268,7 @@ impl Instance<'_> {
                 (self.emit.broadcast(decay, &shape), self.emit.broadcast(rest, &shape));
             let (old, new) = (self.emit.mul(decay, mean), self.emit.mul(rest, node));
             let node = self.emit.add(old, new);
-            means.push(Update { target: Target::State(state), node });
+            means.push(Update { target: UpdateTarget::State(state), node });
         }
         means
     }
@@ -383,12 +383,14 @@ impl Instance<'_> {
         let mut updates = Vec::new();
         let new = at(self.template.output("p").expect("a rule says what becomes of p"));
         let node = guard(&mut self.emit, finite, new, p);
-        updates.push(Update { target: Target::Param(param), node });
+        updates.push(Update { target: UpdateTarget::Param(param), node });
         for update in &self.template.updates {
-            let Target::State(state) = update.target else { panic!("a rule writes its states") };
+            let UpdateTarget::State(state) = update.target else {
+                panic!("a rule writes its states")
+            };
             let (target, old) = states[state.index()];
             let node = guard(&mut self.emit, finite, at(update.node), old);
-            updates.push(Update { target: Target::State(target), node });
+            updates.push(Update { target: UpdateTarget::State(target), node });
         }
         updates
     }

@@ -120,10 +120,10 @@ fn needed(scene: &Scene<'_>, name: &str) -> Vec<String> {
     let declared = scene.types.iter().rev().filter_map(|declared| {
         let last = declared.ty.dims.as_ref()?.last()?;
         match last {
-            crate::syntax::ast::Dim::Expr(expr) => {
+            crate::syntax::ast::DimExpr::Expr(expr) => {
                 Some(scene.program.sources.text(expr.span).to_owned())
             }
-            crate::syntax::ast::Dim::Rest(_) => None,
+            crate::syntax::ast::DimExpr::Rest(_) => None,
         }
     });
     match name {

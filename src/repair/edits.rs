@@ -6,8 +6,8 @@ use super::{Program, after, arguments};
 use crate::base::diagnostic::Diagnostic;
 use crate::base::fix::{Edit, Fix};
 use crate::base::source::Span;
-use crate::syntax::ast::{self, ExprKind, Function, ItemKind, Param, Train};
-use crate::syntax::walk::{self, Node};
+use crate::syntax::ast::{self, ExprKind, Function, ItemKind, ParamDecl, Train};
+use crate::syntax::walk::{self, SyntaxNode};
 
 fn fix(title: String, edits: Vec<Edit>) -> Fix {
     Fix::new(title, edits)
@@ -103,7 +103,7 @@ pub fn occurrences(
     let (mut written, mut declared) = (Vec::new(), Vec::new());
     for item in program.files.iter().flat_map(|file| &file.items) {
         walk::item_nodes(item, &mut |node| {
-            if let Node::Expr(expr) = node
+            if let SyntaxNode::Expr(expr) = node
                 && place.contains(expr.span)
                 && is_number(expr)
             {
@@ -114,7 +114,7 @@ pub fn occurrences(
             && name.text == model
         {
             let dims = ty.dims.iter().flatten().filter_map(|dim| match dim {
-                ast::Dim::Expr(expr) if is_number(expr) => Some(expr.span),
+                ast::DimExpr::Expr(expr) if is_number(expr) => Some(expr.span),
                 _ => None,
             });
             declared.extend(dims.filter(|span| !written.contains(span)));
@@ -168,7 +168,11 @@ fn whole_line(program: &Program<'_>, span: Span) -> Span {
 }
 
 /// The program without a parameter of a function.
-pub fn without_parameter(program: &Program<'_>, function: &Function, param: &Param) -> Option<Fix> {
+pub fn without_parameter(
+    program: &Program<'_>,
+    function: &Function,
+    param: &ParamDecl,
+) -> Option<Fix> {
     let index = function.params.iter().position(|other| other.span == param.span)?;
     let span = match (index.checked_sub(1), function.params.get(index + 1)) {
         (Some(before), _) => Span { start: function.params[before].span.end, ..param.span },

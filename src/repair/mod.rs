@@ -33,7 +33,7 @@ pub use edits::{
 
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
-use crate::base::fix::{Edit, Fix, Reading};
+use crate::base::fix::{Certainty, Edit, Fix};
 use crate::base::source::{Sources, Span};
 use crate::syntax::ast;
 use scene::Scene;
@@ -82,7 +82,7 @@ impl Candidate {
 
     /// The same, as something that only the author can decide.
     fn suggested(self) -> Candidate {
-        Candidate { fix: self.fix.read_as(Reading::Suggestion), ..self }
+        Candidate { fix: self.fix.read_as(Certainty::Suggestion), ..self }
     }
 }
 

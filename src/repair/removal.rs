@@ -11,8 +11,8 @@
 //! kind of edit can take something away unnoticed. What a program means is not compared, nor are
 //! the dimensions of types.
 
-use crate::syntax::ast::{Call, Expr, ExprKind, File, ItemKind, Stage, StageKind, StmtKind};
-use crate::syntax::walk::{self, Node};
+use crate::syntax::ast::{Call, Expr, ExprKind, File, ItemKind, PipeStage, StageKind, StmtKind};
+use crate::syntax::walk::{self, SyntaxNode};
 
 /// What a file is made of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,7 +45,7 @@ impl Tally {
                     tally.parts += function.params.len();
                     let mut open = vec![&function.body];
                     while let Some(block) = open.pop() {
-                        let expressions = |stmt: &&crate::syntax::ast::Stmt| {
+                        let expressions = |stmt: &&crate::syntax::ast::Statement| {
                             !matches!(stmt.kind, StmtKind::Expr(_))
                         };
                         tally.parts += block.stmts.iter().filter(expressions).count();
@@ -58,7 +58,7 @@ impl Tally {
             walk::item_nodes(item, &mut |node| {
                 tally.parts += parts(node);
                 tally.empty += usize::from(
-                    matches!(node, Node::Expr(Expr { kind: ExprKind::List(it), .. }) if it.is_empty()),
+                    matches!(node, SyntaxNode::Expr(Expr { kind: ExprKind::List(it), .. }) if it.is_empty()),
                 );
             });
         }
@@ -67,17 +67,19 @@ impl Tally {
 }
 
 /// What a node adds, without what is in it.
-fn parts(node: Node<'_>) -> usize {
+fn parts(node: SyntaxNode<'_>) -> usize {
     match node {
-        Node::Expr(Expr { kind: ExprKind::Call(call), .. }) => 1 + plain(call),
-        Node::Expr(Expr { kind: ExprKind::List(entries), .. }) => entries.len().saturating_sub(1),
-        Node::Stage(Stage { kind: StageKind::Call(call), label, .. }) => {
+        SyntaxNode::Expr(Expr { kind: ExprKind::Call(call), .. }) => 1 + plain(call),
+        SyntaxNode::Expr(Expr { kind: ExprKind::List(entries), .. }) => {
+            entries.len().saturating_sub(1)
+        }
+        SyntaxNode::Stage(PipeStage { kind: StageKind::Call(call), label, .. }) => {
             1 + plain(call) + usize::from(label.is_some())
         }
-        Node::Stage(Stage { kind: StageKind::Repeat { .. }, label, .. }) => {
+        SyntaxNode::Stage(PipeStage { kind: StageKind::Repeat { .. }, label, .. }) => {
             1 + usize::from(label.is_some())
         }
-        Node::Expr(_) | Node::Type(_) | Node::Name(_) => 0,
+        SyntaxNode::Expr(_) | SyntaxNode::Type(_) | SyntaxNode::Name(_) => 0,
     }
 }
 

@@ -8,7 +8,9 @@ use super::Program;
 use crate::base::diagnostic::{Diagnostic, Label};
 use crate::base::source::Span;
 use crate::elaborate;
-use crate::syntax::ast::{self, Block, Expr, ExprKind, FunctionKind, ItemKind, Stage, StageKind};
+use crate::syntax::ast::{
+    self, Block, Expr, ExprKind, FunctionKind, ItemKind, PipeStage, StageKind,
+};
 use std::collections::HashMap;
 
 /// A call, written `f(x, 2)` or `|> f(2)`.
@@ -44,7 +46,7 @@ pub struct Slot<'a> {
 pub struct Pipeline<'a> {
     /// What begins it; none of a `repeat`'s body.
     pub first: Option<Span>,
-    pub stages: Vec<&'a Stage>,
+    pub stages: Vec<&'a PipeStage>,
     pub item: usize,
 }
 
@@ -59,7 +61,7 @@ pub struct Operands<'a> {
 
 /// A declared type.
 pub struct Declared<'a> {
-    pub ty: &'a ast::Type,
+    pub ty: &'a ast::TypeExpr,
     pub of: Of,
     pub distance: u32,
     pub item: usize,
@@ -277,15 +279,15 @@ impl<'a> Scene<'a> {
         }
     }
 
-    fn ty(&mut self, ty: &'a ast::Type, of: Of, item: usize) {
+    fn ty(&mut self, ty: &'a ast::TypeExpr, of: Of, item: usize) {
         for dim in ty.dims.iter().flatten() {
             match dim {
-                ast::Dim::Expr(Expr { kind: ExprKind::Name(name), .. }) => {
+                ast::DimExpr::Expr(Expr { kind: ExprKind::Name(name), .. }) => {
                     if !self.counts[item].contains(&name.as_str()) {
                         self.counts[item].push(name);
                     }
                 }
-                ast::Dim::Expr(_) | ast::Dim::Rest(_) => {}
+                ast::DimExpr::Expr(_) | ast::DimExpr::Rest(_) => {}
             }
         }
         if ty.dims.is_some() {
@@ -390,7 +392,7 @@ impl<'a> Scene<'a> {
         self.stages(Some(first.span), stages, item);
     }
 
-    fn stages(&mut self, first: Option<Span>, stages: Vec<&'a Stage>, item: usize) {
+    fn stages(&mut self, first: Option<Span>, stages: Vec<&'a PipeStage>, item: usize) {
         for stage in &stages {
             match &stage.kind {
                 StageKind::Call(call) => self.call(call, stage.span, true, item),

@@ -3,7 +3,7 @@
 use super::scene::{Pipeline, Scene, distance};
 use super::{Candidate, before, candidate, cost, swap};
 use crate::base::source::Span;
-use crate::syntax::ast::{Stage, StageKind};
+use crate::syntax::ast::{PipeStage, StageKind};
 
 /// What is put before a stage, and what that adds to the cost.
 const INSERTED: [(&str, u32); 3] = [("flatten", 0), ("global_avg_pool", 60), ("transpose", 60)];
@@ -39,7 +39,7 @@ pub fn edits(scene: &Scene<'_>, found: &mut Vec<Candidate>) {
     }
 }
 
-fn more(scene: &Scene<'_>, stage: &Stage, distance: u32, found: &mut Vec<Candidate>) {
+fn more(scene: &Scene<'_>, stage: &PipeStage, distance: u32, found: &mut Vec<Candidate>) {
     // Values become rows before a layer that takes rows; elsewhere it is less likely.
     let takes_rows = matches!(&stage.kind, StageKind::Call(call) if call.callee.text == "dense");
     // What slides over images or sequences wants rows to have axes.

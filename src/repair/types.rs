@@ -5,7 +5,7 @@ use super::scene::{Declared, Of, Scene};
 use super::{Candidate, DECLARED, after, candidate, cost};
 use crate::base::fix::{Edit, Fix};
 use crate::base::source::Span;
-use crate::syntax::ast::{Dim, Expr, ExprKind};
+use crate::syntax::ast::{DimExpr, Expr, ExprKind};
 
 /// Element types, of which another may be meant.
 const DTYPES: [&str; 4] = ["f32", "i32", "u8", "bool"];
@@ -44,10 +44,10 @@ fn base(declared: &Declared<'_>) -> u32 {
 }
 
 /// A name that binds two dimensions as two names: `[N, H, H, C]` → `[N, H, W, C]`.
-fn once(scene: &Scene<'_>, declared: &Declared<'_>, dims: &[Dim], found: &mut Vec<Candidate>) {
+fn once(scene: &Scene<'_>, declared: &Declared<'_>, dims: &[DimExpr], found: &mut Vec<Candidate>) {
     let mut seen: Vec<&str> = Vec::new();
     for dim in dims {
-        let Dim::Expr(Expr { kind: ExprKind::Name(name), span }) = dim else { continue };
+        let DimExpr::Expr(Expr { kind: ExprKind::Name(name), span }) = dim else { continue };
         if !seen.contains(&name.as_str()) {
             seen.push(name);
             continue;
@@ -61,12 +61,14 @@ fn once(scene: &Scene<'_>, declared: &Declared<'_>, dims: &[Dim], found: &mut Ve
 }
 
 /// The names of a result's dimensions as new ones: `[N, H, W, C]` → `[N, OH, OW, C]`.
-fn fresh(scene: &Scene<'_>, declared: &Declared<'_>, dims: &[Dim], found: &mut Vec<Candidate>) {
+fn fresh(scene: &Scene<'_>, declared: &Declared<'_>, dims: &[DimExpr], found: &mut Vec<Candidate>) {
     let names: Vec<(Span, &str)> = dims
         .iter()
         .skip(1)
         .filter_map(|dim| match dim {
-            Dim::Expr(Expr { kind: ExprKind::Name(name), span }) => Some((*span, name.as_str())),
+            DimExpr::Expr(Expr { kind: ExprKind::Name(name), span }) => {
+                Some((*span, name.as_str()))
+            }
             _ => None,
         })
         .filter(|(_, name)| name.starts_with(char::is_uppercase))
@@ -85,18 +87,23 @@ fn fresh(scene: &Scene<'_>, declared: &Declared<'_>, dims: &[Dim], found: &mut V
     }
 }
 
-fn span(dim: &Dim) -> Span {
+fn span(dim: &DimExpr) -> Span {
     match dim {
-        Dim::Expr(expr) => expr.span,
+        DimExpr::Expr(expr) => expr.span,
         // `..S` begins two characters before its name.
-        Dim::Rest(name) => Span { start: name.span.start - 2, ..name.span },
+        DimExpr::Rest(name) => Span { start: name.span.start - 2, ..name.span },
     }
 }
 
 /// One dimension of another extent, or of another name.
-fn numbers(scene: &Scene<'_>, declared: &Declared<'_>, dims: &[Dim], found: &mut Vec<Candidate>) {
+fn numbers(
+    scene: &Scene<'_>,
+    declared: &Declared<'_>,
+    dims: &[DimExpr],
+    found: &mut Vec<Candidate>,
+) {
     for dim in dims {
-        let Dim::Expr(expr) = dim else { continue };
+        let DimExpr::Expr(expr) = dim else { continue };
         let cost = base(declared) + scene.distance(expr.span, declared.item);
         let written = scene.program.sources.text(expr.span);
         let is_number = matches!(expr.kind, ExprKind::Int(_));

@@ -127,9 +127,9 @@ pub struct Function {
     /// The name.
     pub name: Name,
     /// The parameters, in order.
-    pub params: Vec<Param>,
+    pub params: Vec<ParamDecl>,
     /// What stands after `->`.
-    pub result: Option<Type>,
+    pub result: Option<TypeExpr>,
     /// Which values are better, of a metric that says so.
     pub goal: Option<Goal>,
     /// The body.
@@ -147,11 +147,11 @@ pub enum Goal {
 
 /// One parameter: `x: f32[N, D]`, `units: int >= 1`, `rate: float in 0..=1 = 0.5`, `p`.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Param {
+pub struct ParamDecl {
     /// The name.
     pub name: Name,
     /// The declared type, if any.
-    pub ty: Option<Type>,
+    pub ty: Option<TypeExpr>,
     /// What the argument must satisfy, if anything is said.
     pub domain: Option<ArgDomain>,
     /// The default, if any.
@@ -189,18 +189,18 @@ pub enum ArgDomainKind {
 
 /// A type: `f32[N, 28, 28, 1]`, `int`, `f32`.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Type {
+pub struct TypeExpr {
     /// The word before the brackets: `f32`, `int`, `padding`.
     pub name: Name,
     /// The dimensions; `None` where there are no brackets.
-    pub dims: Option<Vec<Dim>>,
+    pub dims: Option<Vec<DimExpr>>,
     /// The place of the whole.
     pub span: Span,
 }
 
 /// One dimension of a type.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Dim {
+pub enum DimExpr {
     /// A literal, a name, or arithmetic on them.
     Expr(Expr),
     /// `..S`: any number of dimensions.
@@ -211,7 +211,7 @@ pub enum Dim {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Block {
     /// The statements, in order.
-    pub stmts: Vec<Stmt>,
+    pub stmts: Vec<Statement>,
     /// The value, if the block ends in an expression.
     pub value: Option<Box<Expr>>,
     /// The place, braces included.
@@ -220,7 +220,7 @@ pub struct Block {
 
 /// A statement with its place.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Stmt {
+pub struct Statement {
     /// What it does.
     pub kind: StmtKind,
     /// The place of the whole.
@@ -265,7 +265,7 @@ pub struct Declaration {
     /// The name.
     pub name: Name,
     /// The type, if any.
-    pub ty: Option<Type>,
+    pub ty: Option<TypeExpr>,
     /// The initialiser, if any.
     pub init: Option<Expr>,
 }
@@ -301,7 +301,7 @@ pub enum ExprKind {
     /// `f(a, key: b)`.
     Call(Call),
     /// `a |> f(b) as name`.
-    Pipe(Box<Expr>, Box<Stage>),
+    Pipe(Box<Expr>, Box<PipeStage>),
     /// `name.member`: `photos.classes`.
     Member(Box<Expr>, Name),
     /// `x[.., 0:4, -1]`.
@@ -383,7 +383,7 @@ pub struct Arg {
 
 /// What follows `|>`.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Stage {
+pub struct PipeStage {
     /// Which stage.
     pub kind: StageKind,
     /// The name after `as`, if any.
@@ -407,7 +407,7 @@ pub enum StageKind {
         /// How often, or where the counter ends.
         to: Box<Expr>,
         /// The chain.
-        body: Vec<Stage>,
+        body: Vec<PipeStage>,
     },
 }
 

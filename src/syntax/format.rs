@@ -22,10 +22,10 @@ use pest::iterators::Pair;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::{FileId, Sources};
 use crate::syntax::grammar::{Grammar, Rule};
-use crate::syntax::layout::{Layout, Piece, commas};
+use crate::syntax::layout::{Piece, TextLayout, commas};
 use crate::syntax::parse::parse;
 use crate::syntax::scan::scan;
-use crate::syntax::write::{Line, write};
+use crate::syntax::write::{FormattedLine, write};
 
 /// How many characters a line should have at most.
 pub const WIDTH: usize = 100;
@@ -56,15 +56,15 @@ pub fn format(sources: &Sources, file: FileId) -> Result<String, Vec<Diagnostic>
 /// The text of the pieces: laid out anew with more breaks until no line is too long that could be
 /// broken.
 fn layout(pieces: Vec<Piece>) -> String {
-    let mut layout = Layout::new(commas(pieces));
+    let mut layout = TextLayout::new(commas(pieces));
     loop {
         layout.settle();
         let written = write(&layout);
         let long = written.lines.iter().filter(|line| line.width > WIDTH);
-        if !layout.break_lines(long.map(|&Line { first, end, .. }| first..end)) {
+        if !layout.break_lines(long.map(|&FormattedLine { first, end, .. }| first..end)) {
             return written.text;
         }
-        layout = Layout::new(commas(layout.into_pieces()));
+        layout = TextLayout::new(commas(layout.into_pieces()));
     }
 }
 

@@ -8,4 +8,4 @@ use crate::base::diagnostic::Diagnostic;
 pub(super) struct Grammar;
 
 /// A result whose error is kept small: most calls succeed.
-pub(super) type Parsed<T> = Result<T, Box<Diagnostic>>;
+pub(super) type ParseResult<T> = Result<T, Box<Diagnostic>>;

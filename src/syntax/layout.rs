@@ -3,7 +3,7 @@
 //! In: the pieces of a file in order, each with how many line breaks stood before it. Out: text.
 //!
 //! Three steps: decide which brackets are spread over lines and which breaks are kept
-//! ([`Layout::settle`]); write it; and while some line is too long and can be broken, break it and
+//! ([`TextLayout::settle`]); write it; and while some line is too long and can be broken, break it and
 //! write it again. Every break that is chosen would also be kept if the author had written it,
 //! which is why a second run changes nothing.
 
@@ -69,7 +69,7 @@ impl Piece<'_> {
 }
 
 /// The pieces with what was decided about them.
-pub(super) struct Layout<'a> {
+pub(super) struct TextLayout<'a> {
     pub(super) pieces: Vec<Piece<'a>>,
     /// For each piece, the bracket directly around it (an opener and its closer have the one that
     /// is around both).
@@ -86,7 +86,7 @@ pub(super) struct Layout<'a> {
 
 /// Brackets with commas that open at a line's end have one after the last part; others do not.
 pub(super) fn commas(pieces: Vec<Piece>) -> Vec<Piece> {
-    let layout = Layout::new(pieces);
+    let layout = TextLayout::new(pieces);
     let count = layout.pieces.len();
     let (mut dropped, mut added) = (vec![false; count], vec![false; count]);
     for (opener, piece) in layout.pieces.iter().enumerate() {
@@ -117,7 +117,7 @@ pub(super) fn commas(pieces: Vec<Piece>) -> Vec<Piece> {
     pieces
 }
 
-impl<'a> Layout<'a> {
+impl<'a> TextLayout<'a> {
     /// Finds the brackets' partners, and which of them are spread over lines.
     pub(super) fn new(pieces: Vec<Piece<'a>>) -> Self {
         let count = pieces.len();
@@ -150,7 +150,7 @@ impl<'a> Layout<'a> {
             spread[partner[i]] |= brace;
         }
         let (lines, continued) = (vec![0; count], vec![false; count]);
-        Layout { pieces, around, partner, spread, lines, continued }
+        TextLayout { pieces, around, partner, spread, lines, continued }
     }
 
     /// The pieces, with the breaks that were decided.

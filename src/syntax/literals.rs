@@ -12,10 +12,10 @@ use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::Span;
 use crate::syntax::ast::ExprKind;
-use crate::syntax::grammar::Parsed;
+use crate::syntax::grammar::ParseResult;
 
 /// An int, or with a point or an exponent a float.
-pub(super) fn number(written: &str, span: Span) -> Parsed<ExprKind> {
+pub(super) fn number(written: &str, span: Span) -> ParseResult<ExprKind> {
     let plain = written.replace('_', "");
     let too_large = |limit: &str| {
         let error = Diagnostic::error(codes::BAD_NUMBER, "the number is too large")
@@ -32,7 +32,7 @@ pub(super) fn number(written: &str, span: Span) -> Parsed<ExprKind> {
 }
 
 /// The text between the quotes, with its escapes replaced.
-pub(super) fn string(written: &str, span: Span) -> Parsed<String> {
+pub(super) fn string(written: &str, span: Span) -> ParseResult<String> {
     let mut text = String::with_capacity(written.len());
     let mut chars = written[1..written.len() - 1].chars();
     while let Some(c) = chars.next() {

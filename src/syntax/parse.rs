@@ -19,11 +19,11 @@ use crate::base::diagnostic::Diagnostic;
 use crate::base::source::{FileId, Sources};
 use crate::syntax::ast;
 use crate::syntax::bounds::measure;
-use crate::syntax::grammar::Parsed;
+use crate::syntax::grammar::ParseResult;
 use crate::syntax::grammar::{Grammar, Rule};
 use crate::syntax::scan::{MAX_ERRORS, scan};
 use crate::syntax::slips;
-use crate::syntax::tree::Tree;
+use crate::syntax::tree::TreeBuilder;
 
 /// Parses a file. The errors come in the order of their places, one an item at most (and if the
 /// brackets do not match, only the errors about them).
@@ -48,9 +48,9 @@ pub fn parse(sources: &Sources, file: FileId) -> Result<ast::File, Vec<Diagnosti
 }
 
 /// Parses the items in a part of a file.
-fn parse_chunk(file: FileId, text: &str, chunk: Range<usize>) -> Parsed<Vec<ast::Item>> {
+fn parse_chunk(file: FileId, text: &str, chunk: Range<usize>) -> ParseResult<Vec<ast::Item>> {
     match Grammar::parse(Rule::file, &text[chunk.clone()]) {
-        Ok(pairs) => Tree::new(file, text, chunk.start).items(pairs),
+        Ok(pairs) => TreeBuilder::new(file, text, chunk.start).items(pairs),
         Err(error) => Err(Box::new(slips::explain(file, text, chunk, &error))),
     }
 }

@@ -1,20 +1,20 @@
 //! Walks over the tree: every expression, stage and type of an item, in the order of the text.
 
 use super::ast::{
-    ArgDomain, ArgDomainKind, Block, Call, Dim, Expr, ExprKind, Function, If, Index, Item,
-    ItemKind, Name, Stage, StageKind, StmtKind, Type,
+    ArgDomain, ArgDomainKind, Block, Call, DimExpr, Expr, ExprKind, Function, If, Index, Item,
+    ItemKind, Name, PipeStage, StageKind, StmtKind, TypeExpr,
 };
 use crate::base::source::Span;
 
 /// What a walk meets.
 #[derive(Clone, Copy, Debug)]
-pub enum Node<'a> {
+pub enum SyntaxNode<'a> {
     /// An expression, before those in it.
     Expr(&'a Expr),
     /// A stage, before what is in it.
-    Stage(&'a Stage),
+    Stage(&'a PipeStage),
     /// A declared type, before its dimensions.
-    Type(&'a Type),
+    Type(&'a TypeExpr),
     /// The name that an assignment writes, or that a `train` block names.
     Name(&'a Name),
 }
@@ -42,25 +42,25 @@ pub fn mentions_of_item(item: &Item) -> Vec<Mention<'_>> {
     found
 }
 
-fn mention<'a>(node: Node<'a>, found: &mut Vec<Mention<'a>>) {
+fn mention<'a>(node: SyntaxNode<'a>, found: &mut Vec<Mention<'a>>) {
     let mut add = |name: &'a str, span| found.push(Mention { name, span });
     match node {
-        Node::Expr(Expr { kind: ExprKind::Name(name), span }) => add(name, *span),
-        Node::Expr(Expr { kind: ExprKind::Call(call), .. }) => {
+        SyntaxNode::Expr(Expr { kind: ExprKind::Name(name), span }) => add(name, *span),
+        SyntaxNode::Expr(Expr { kind: ExprKind::Call(call), .. }) => {
             add(&call.callee.text, call.callee.span);
         }
-        Node::Stage(Stage { kind: StageKind::Call(call), .. }) => {
+        SyntaxNode::Stage(PipeStage { kind: StageKind::Call(call), .. }) => {
             add(&call.callee.text, call.callee.span);
         }
-        Node::Type(ty) => {
+        SyntaxNode::Type(ty) => {
             for dim in ty.dims.iter().flatten() {
-                if let Dim::Rest(name) = dim {
+                if let DimExpr::Rest(name) = dim {
                     add(&name.text, name.span);
                 }
             }
         }
-        Node::Name(name) => add(&name.text, name.span),
-        Node::Expr(_) | Node::Stage(_) => {}
+        SyntaxNode::Name(name) => add(&name.text, name.span),
+        SyntaxNode::Expr(_) | SyntaxNode::Stage(_) => {}
     }
 }
 
@@ -75,19 +75,21 @@ pub fn mentions_of(expr: &Expr) -> Vec<Mention<'_>> {
 pub fn calls(function: &Function) -> Vec<(&Call, Span)> {
     let mut found = Vec::new();
     function_nodes(function, &mut |node| match node {
-        Node::Expr(Expr { kind: ExprKind::Call(call), span }) => found.push((call, *span)),
-        Node::Stage(Stage { kind: StageKind::Call(call), span, .. }) => found.push((call, *span)),
+        SyntaxNode::Expr(Expr { kind: ExprKind::Call(call), span }) => found.push((call, *span)),
+        SyntaxNode::Stage(PipeStage { kind: StageKind::Call(call), span, .. }) => {
+            found.push((call, *span))
+        }
         _ => {}
     });
     found
 }
 
 /// The names of dimensions that a shape binds or uses.
-pub fn dim_names(dims: &[Dim]) -> impl Iterator<Item = &str> {
+pub fn dim_names(dims: &[DimExpr]) -> impl Iterator<Item = &str> {
     dims.iter().filter_map(|dim| match dim {
-        Dim::Expr(Expr { kind: ExprKind::Name(name), .. }) => Some(name.as_str()),
-        Dim::Rest(name) => Some(name.text.as_str()),
-        Dim::Expr(_) => None,
+        DimExpr::Expr(Expr { kind: ExprKind::Name(name), .. }) => Some(name.as_str()),
+        DimExpr::Rest(name) => Some(name.text.as_str()),
+        DimExpr::Expr(_) => None,
     })
 }
 
@@ -109,21 +111,21 @@ pub fn blocks(block: &Block) -> Vec<&Block> {
 }
 
 /// Calls `meet` for everything in an item.
-pub fn item_nodes<'a>(item: &'a Item, meet: &mut dyn FnMut(Node<'a>)) {
+pub fn item_nodes<'a>(item: &'a Item, meet: &mut dyn FnMut(SyntaxNode<'a>)) {
     match &item.kind {
         ItemKind::Use { .. } => {}
         ItemKind::Const { value, .. } | ItemKind::Data { value, .. } => expr_nodes(value, meet),
         ItemKind::Function(function) => function_nodes(function, meet),
         ItemKind::Train(train) => {
-            meet(Node::Name(&train.model));
-            train.data.iter().for_each(|data| meet(Node::Name(data)));
+            meet(SyntaxNode::Name(&train.model));
+            train.data.iter().for_each(|data| meet(SyntaxNode::Name(data)));
             train.keys.iter().for_each(|key| expr_nodes(&key.value, meet));
         }
     }
 }
 
 /// Calls `meet` for everything in a function.
-pub fn function_nodes<'a>(function: &'a Function, meet: &mut dyn FnMut(Node<'a>)) {
+pub fn function_nodes<'a>(function: &'a Function, meet: &mut dyn FnMut(SyntaxNode<'a>)) {
     for param in &function.params {
         param.ty.iter().for_each(|ty| type_nodes(ty, meet));
         param.domain.iter().for_each(|domain| domain_nodes(domain, meet));
@@ -133,16 +135,16 @@ pub fn function_nodes<'a>(function: &'a Function, meet: &mut dyn FnMut(Node<'a>)
     block_nodes(&function.body, meet);
 }
 
-fn type_nodes<'a>(ty: &'a Type, meet: &mut dyn FnMut(Node<'a>)) {
-    meet(Node::Type(ty));
+fn type_nodes<'a>(ty: &'a TypeExpr, meet: &mut dyn FnMut(SyntaxNode<'a>)) {
+    meet(SyntaxNode::Type(ty));
     for dim in ty.dims.iter().flatten() {
-        if let Dim::Expr(expr) = dim {
+        if let DimExpr::Expr(expr) = dim {
             expr_nodes(expr, meet);
         }
     }
 }
 
-fn domain_nodes<'a>(domain: &'a ArgDomain, meet: &mut dyn FnMut(Node<'a>)) {
+fn domain_nodes<'a>(domain: &'a ArgDomain, meet: &mut dyn FnMut(SyntaxNode<'a>)) {
     match &domain.kind {
         ArgDomainKind::Range { low, high, .. } => {
             expr_nodes(low, meet);
@@ -153,7 +155,7 @@ fn domain_nodes<'a>(domain: &'a ArgDomain, meet: &mut dyn FnMut(Node<'a>)) {
     }
 }
 
-fn block_nodes<'a>(block: &'a Block, meet: &mut dyn FnMut(Node<'a>)) {
+fn block_nodes<'a>(block: &'a Block, meet: &mut dyn FnMut(SyntaxNode<'a>)) {
     for stmt in &block.stmts {
         match &stmt.kind {
             StmtKind::Let { value, .. } => expr_nodes(value, meet),
@@ -163,7 +165,7 @@ fn block_nodes<'a>(block: &'a Block, meet: &mut dyn FnMut(Node<'a>)) {
             }
             StmtKind::Require { condition, .. } => expr_nodes(condition, meet),
             StmtKind::Assign { name, value } => {
-                meet(Node::Name(name));
+                meet(SyntaxNode::Name(name));
                 expr_nodes(value, meet);
             }
             StmtKind::Expr(expr) => expr_nodes(expr, meet),
@@ -172,8 +174,8 @@ fn block_nodes<'a>(block: &'a Block, meet: &mut dyn FnMut(Node<'a>)) {
     block.value.iter().for_each(|value| expr_nodes(value, meet));
 }
 
-fn expr_nodes<'a>(expr: &'a Expr, meet: &mut dyn FnMut(Node<'a>)) {
-    meet(Node::Expr(expr));
+fn expr_nodes<'a>(expr: &'a Expr, meet: &mut dyn FnMut(SyntaxNode<'a>)) {
+    meet(SyntaxNode::Expr(expr));
     match &expr.kind {
         ExprKind::Int(_)
         | ExprKind::Float(_)
@@ -212,8 +214,8 @@ fn expr_nodes<'a>(expr: &'a Expr, meet: &mut dyn FnMut(Node<'a>)) {
     }
 }
 
-fn stage_nodes<'a>(stage: &'a Stage, meet: &mut dyn FnMut(Node<'a>)) {
-    meet(Node::Stage(stage));
+fn stage_nodes<'a>(stage: &'a PipeStage, meet: &mut dyn FnMut(SyntaxNode<'a>)) {
+    meet(SyntaxNode::Stage(stage));
     match &stage.kind {
         StageKind::Call(call) => call.args.iter().for_each(|arg| expr_nodes(&arg.value, meet)),
         StageKind::Repeat { from, to, body, .. } => {

@@ -1,6 +1,6 @@
 //! Writes laid-out pieces: spaces within lines, indents before them.
 //!
-//! In: a [`Layout`]. Out: the text and the width of each line.
+//! In: a [`TextLayout`]. Out: the text and the width of each line.
 //!
 //! What brackets enclose is indented by 4 from the line that opens them, and so is a line that goes
 //! on with the statement above, but for two alignments:
@@ -15,18 +15,18 @@
 use std::collections::HashMap;
 
 use crate::syntax::grammar::Rule;
-use crate::syntax::layout::{Layout, Piece};
+use crate::syntax::layout::{Piece, TextLayout};
 
 const INDENT: usize = 4;
 
 /// Formatted text and its lines.
-pub(super) struct Written {
+pub(super) struct FormattedText {
     pub(super) text: String,
-    pub(super) lines: Vec<Line>,
+    pub(super) lines: Vec<FormattedLine>,
 }
 
 /// A line of formatted text.
-pub(super) struct Line {
+pub(super) struct FormattedLine {
     /// The first piece.
     pub(super) first: usize,
     /// One past the last piece.
@@ -37,7 +37,7 @@ pub(super) struct Line {
 
 /// Where the current statement, or part between commas, is.
 #[derive(Clone, Copy, Default)]
-struct Place {
+struct WritePosition {
     /// The indent of its first line.
     indent: usize,
     /// The indent of the line that opened what it stands in.
@@ -51,7 +51,7 @@ struct Place {
 }
 
 /// The text of a layout.
-pub(super) fn write(layout: &Layout) -> Written {
+pub(super) fn write(layout: &TextLayout) -> FormattedText {
     let mut writer = Writer {
         layout,
         padding: padding(layout),
@@ -59,7 +59,7 @@ pub(super) fn write(layout: &Layout) -> Written {
         out: String::new(),
         column: 0,
         line_indent: 0,
-        places: vec![Place::default()],
+        places: vec![WritePosition::default()],
         lines: Vec::new(),
     };
     for i in 0..layout.pieces.len() {
@@ -69,11 +69,11 @@ pub(super) fn write(layout: &Layout) -> Written {
     if !layout.pieces.is_empty() {
         writer.out.push('\n');
     }
-    Written { text: writer.out, lines: writer.lines }
+    FormattedText { text: writer.out, lines: writer.lines }
 }
 
 struct Writer<'a> {
-    layout: &'a Layout<'a>,
+    layout: &'a TextLayout<'a>,
     /// Further spaces before some `=`.
     padding: HashMap<usize, usize>,
     /// For each piece, the first that is no comment from there on.
@@ -82,8 +82,8 @@ struct Writer<'a> {
     column: usize,
     line_indent: usize,
     /// One for each open bracket, and one for the file.
-    places: Vec<Place>,
-    lines: Vec<Line>,
+    places: Vec<WritePosition>,
+    lines: Vec<FormattedLine>,
 }
 
 impl Writer<'_> {
@@ -102,7 +102,7 @@ impl Writer<'_> {
         self.column += piece.text.chars().count();
         if piece.opens() {
             let (outer, indent) = (self.line_indent, self.line_indent + INDENT);
-            self.places.push(Place { outer, indent, ..Place::default() });
+            self.places.push(WritePosition { outer, indent, ..WritePosition::default() });
         }
     }
 
@@ -119,7 +119,11 @@ impl Writer<'_> {
         let indent = match closed {
             Some(outer) => outer,
             None if !continued => {
-                *place = Place { indent: place.indent, outer: place.outer, ..Place::default() };
+                *place = WritePosition {
+                    indent: place.indent,
+                    outer: place.outer,
+                    ..WritePosition::default()
+                };
                 place.indent
             }
             None => {
@@ -135,7 +139,7 @@ impl Writer<'_> {
         self.column = 0;
         self.line_indent = indent;
         self.spaces(indent);
-        self.lines.push(Line { first: i, end: i, width: 0 });
+        self.lines.push(FormattedLine { first: i, end: i, width: 0 });
     }
 
     fn end_line(&mut self, end: usize) {
@@ -182,7 +186,7 @@ fn spaced(before: &Piece, piece: &Piece) -> bool {
 }
 
 /// The spaces that align the `=` of settings on lines that follow one another.
-fn padding(layout: &Layout) -> HashMap<usize, usize> {
+fn padding(layout: &TextLayout) -> HashMap<usize, usize> {
     let mut padding = HashMap::new();
     let mut run: Vec<(usize, usize)> = Vec::new();
     let mut finish = |run: &mut Vec<(usize, usize)>| {

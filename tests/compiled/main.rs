@@ -145,7 +145,7 @@ fn compare_with_interpreter(
     args: &StepArgs<'_>,
 ) {
     let program = ran.program.loops();
-    let mut memory = interp::Memory::new(program);
+    let mut memory = interp::ProgramMemory::new(program);
     let lasting = |space| matches!(space, Space::Global | Space::Pinned);
     for (id, buffer) in program.buffers.iter().filter(|(_, buffer)| lasting(buffer.space)) {
         let input = inputs.iter().find(|(name, _)| *name == buffer.name);

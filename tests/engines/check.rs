@@ -5,9 +5,9 @@ mod rounding;
 
 use nnc::base::tensor::{Data, Tensor};
 use nnc::codegen::Target;
-use nnc::graph::interp::{self as oracle, Env, Outcome};
+use nnc::graph::interp::{self as oracle, Env, StepOutcome};
 use nnc::graph::{Graph, kernels::Kernels};
-use nnc::loops::interp::{self, Memory, StepArgs};
+use nnc::loops::interp::{self, ProgramMemory, StepArgs};
 use nnc::loops::{Space, verify};
 use nnc::lower::{Globals, Lowered};
 use nnc::runtime::pool::Pool;
@@ -18,7 +18,7 @@ use crate::support::pipeline::lowered;
 
 /// A way to run a lowered step: what it gives, or why it fails.
 pub type Engine =
-    fn(&Lowered, &Graph, &Env, threads: usize, shuffle: u64) -> Result<Outcome, String>;
+    fn(&Lowered, &Graph, &Env, threads: usize, shuffle: u64) -> Result<StepOutcome, String>;
 
 /// Every engine below the graph. Those named as a target are left out where the processor lacks
 /// it.
@@ -107,7 +107,7 @@ pub fn agreement(
 ) -> Result<Agreement, String> {
     let expected = oracle::run(graph, batch, env).map_err(|fault| fault.to_string())?;
     verify::verify(&lowered.program).map_err(|found| found.join("\n"))?;
-    let mut first: Option<Outcome> = None;
+    let mut first: Option<StepOutcome> = None;
     let mut allowed = None;
     for &Run { name, threads, shuffle } in runs {
         let fails = |why: String| format!("{name} on {threads}: {why}");
@@ -132,9 +132,9 @@ fn loops(
     env: &Env,
     threads: usize,
     shuffle: u64,
-) -> Result<Outcome, String> {
+) -> Result<StepOutcome, String> {
     let program = &lowered.program;
-    let mut memory = Memory::new(program);
+    let mut memory = ProgramMemory::new(program);
     let mut set = |name: &str, tensor: &Tensor| {
         if let Some(buffer) = memory.find(name) {
             memory.set(buffer, tensor);
@@ -173,7 +173,7 @@ fn compiled(
     graph: &Graph,
     env: &Env,
     threads: usize,
-) -> Result<Outcome, String> {
+) -> Result<StepOutcome, String> {
     let target = Target::from_name(target).expect("a target's name");
     let program = compile(lowered.program.clone(), &target);
     let mut pool = Pool::new(threads);
@@ -203,11 +203,15 @@ fn compiled(
 }
 
 /// What is left under the names of outputs, parameters and states.
-fn outcome(graph: &Graph, env: &Env, value: impl Fn(&str, Option<&Tensor>) -> Tensor) -> Outcome {
+fn outcome(
+    graph: &Graph,
+    env: &Env,
+    value: impl Fn(&str, Option<&Tensor>) -> Tensor,
+) -> StepOutcome {
     let output = |name: &String| (name.clone(), value(&format!("output.{name}"), None));
     let param = |(param, before): (&nnc::graph::Param, _)| value(&param.path, Some(before));
     let state = |(state, before): (&nnc::graph::State, _)| value(&state.path, Some(before));
-    Outcome {
+    StepOutcome {
         outputs: graph.outputs.iter().map(|found| output(&found.name)).collect(),
         params: graph.params.values().zip(&env.params).map(param).collect(),
         states: graph.states.values().zip(&env.states).map(state).collect(),
@@ -215,7 +219,12 @@ fn outcome(graph: &Graph, env: &Env, value: impl Fn(&str, Option<&Tensor>) -> Te
 }
 
 /// After a step, a parameter's other layouts hold the parameter: refreshing changes nothing.
-fn up_to_date(memory: &Memory, path: &str, name: &str, lowered: &Lowered) -> Result<(), String> {
+fn up_to_date(
+    memory: &ProgramMemory,
+    path: &str,
+    name: &str,
+    lowered: &Lowered,
+) -> Result<(), String> {
     let mut fresh = memory.clone();
     interp::refresh(&lowered.program, &mut fresh, 1, 0).map_err(|failure| failure.to_string())?;
     let buffer = memory.find(name).expect("it was listed");
@@ -241,7 +250,7 @@ fn equal(expected: f32, found: f32, _largest: f32) -> bool {
 }
 
 /// Whether two outcomes agree.
-fn same(expected: &Outcome, found: &Outcome, alike: Comparison) -> Result<(), String> {
+fn same(expected: &StepOutcome, found: &StepOutcome, alike: Comparison) -> Result<(), String> {
     for (name, tensor) in &expected.outputs {
         same_tensor(
             name,

@@ -7,22 +7,22 @@ use std::collections::BTreeMap;
 use nnc::base::tensor::Data;
 use nnc::command::rounding::{SPREADS, furthest, spread, tensors};
 use nnc::graph::Graph;
-use nnc::graph::interp::{Env, Outcome};
+use nnc::graph::interp::{Env, StepOutcome};
 
 /// Whether what was found differs from what was expected by no more than rounding explains.
 pub fn explains(
     graph: &Graph,
     batch: usize,
     env: &Env,
-    (expected, found): (&Outcome, &Outcome),
+    (expected, found): (&StepOutcome, &StepOutcome),
 ) -> Result<(), String> {
     within(expected, found, &spread(graph, batch, env, expected))
 }
 
 /// Whether every tensor is within its tolerance and what rounding does to it.
 fn within(
-    expected: &Outcome,
-    found: &Outcome,
+    expected: &StepOutcome,
+    found: &StepOutcome,
     spread: &BTreeMap<String, f32>,
 ) -> Result<(), String> {
     for ((name, expected), (_, found)) in tensors(expected).into_iter().zip(tensors(found)) {

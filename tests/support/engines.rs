@@ -161,7 +161,7 @@ impl Job {
         let sound = |result: Result<(), interp::Failure>| {
             result.unwrap_or_else(|failure| panic!("{failure}\n{program}"));
         };
-        let mut memory = interp::Memory::new(program);
+        let mut memory = interp::ProgramMemory::new(program);
         let first = self.first();
         for (name, value) in &first {
             if let Some(buffer) = memory.find(name) {

@@ -18,7 +18,7 @@ use nnc::base::rng::Sequence;
 use nnc::base::tensor::{DType, Data, Tensor};
 use nnc::graph::{
     Binary, Builder, Dim, Env, Graph, Init, Mismatch, NodeId, Op, Param, Reduce, Shape, State,
-    Target, Type, Unary,
+    Type, Unary, UpdateTarget,
 };
 
 /// A graph and what its inputs may hold.
@@ -260,8 +260,8 @@ impl Generator {
             let decay = self.build.constant(0.9, DType::F64);
             let new = self.build.binary(Binary::Mul, node, decay).expect("a tensor and a scalar");
             match op {
-                Op::Param(id) => self.build.update(Target::Param(id), new),
-                Op::State(id) => self.build.update(Target::State(id), new),
+                Op::Param(id) => self.build.update(UpdateTarget::Param(id), new),
+                Op::State(id) => self.build.update(UpdateTarget::State(id), new),
                 _ => unreachable!("only these were kept"),
             }
         }

@@ -176,7 +176,7 @@ impl Step for Compiled {
 struct Loops {
     program: loops::Program,
     sites: Vec<NodeId>,
-    memory: interp::Memory,
+    memory: interp::ProgramMemory,
     threads: usize,
     hypers: Vec<f64>,
     /// Whether derived layouts are to be made before the next step.
@@ -192,7 +192,7 @@ impl Loops {
     ) -> Loops {
         /// As many as its record of accesses can tell apart.
         const MOST: usize = 256;
-        let mut memory = interp::Memory::new(&program);
+        let mut memory = interp::ProgramMemory::new(&program);
         for (name, value) in first(given) {
             if let Some(buffer) = memory.find(&name) {
                 memory.set(buffer, value);

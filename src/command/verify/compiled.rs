@@ -6,7 +6,7 @@ use crate::codegen::{Isa, Target};
 use crate::command::bench::flops;
 use crate::driver::memory;
 use crate::driver::session::{Failure, Request, Session};
-use crate::graph::interp::Outcome;
+use crate::graph::interp::StepOutcome;
 use crate::graph::rule::MEAN;
 use crate::graph::{self, Env, Graph};
 use crate::loops::Program as Loops;
@@ -210,7 +210,7 @@ fn compare_step(
     compiled: &Compiled<'_>,
     graph: &Graph,
     number: u64,
-    outcome: &Outcome,
+    outcome: &StepOutcome,
     spread: &BTreeMap<String, f32>,
 ) -> Worst {
     let mut worst = Worst::default();

@@ -23,7 +23,7 @@ use crate::base::tensor::{Data, Tensor};
 use crate::driver::memory;
 use crate::driver::session::Session;
 use crate::graph::interp::{self, Cost, widened};
-use crate::graph::{self, Env, Fault, Graph, Input, NodeId, Op};
+use crate::graph::{self, Env, Graph, Input, InterpError, NodeId, Op};
 
 const NAME: &str = "gradients";
 /// Widths that are tried, as parts of a tensor's root mean square.
@@ -110,7 +110,7 @@ pub fn gradient_errors(
     open: &Graph,
     batch: usize,
     env: &Env,
-) -> Result<Option<Vec<GradientError>>, Fault> {
+) -> Result<Option<Vec<GradientError>>, InterpError> {
     let errors = errors_of(forward, open, batch, env, &|_| true)?;
     Ok(errors.map(|(errors, _)| errors))
 }
@@ -122,7 +122,7 @@ fn errors_of(
     batch: usize,
     env: &Env,
     affordable: &dyn Fn(usize) -> bool,
-) -> Result<Option<(Vec<GradientError>, usize)>, Fault> {
+) -> Result<Option<(Vec<GradientError>, usize)>, InterpError> {
     let (forward, open) = (widened(forward), widened(open));
     let mut found: Vec<(At, Evidence)> = Vec::new();
     let mut left = None;
@@ -257,7 +257,7 @@ struct Point<'a> {
     batch: usize,
     env: Env,
     loss: f64,
-    gradients: graph::Outcome,
+    gradients: graph::StepOutcome,
 }
 
 impl<'a> Point<'a> {
@@ -267,7 +267,7 @@ impl<'a> Point<'a> {
         open: &'a Graph,
         batch: usize,
         env: &Env,
-    ) -> Result<Option<Point<'a>>, Fault> {
+    ) -> Result<Option<Point<'a>>, InterpError> {
         let gradients = graph::run(open, batch, env)?;
         // What the forward graph knows comes first among what the step does.
         let mut env = env.clone();

@@ -23,7 +23,7 @@ use crate::base::tensor::{Data, Tensor};
 use crate::command::bench::random;
 use crate::driver::memory;
 use crate::driver::session::{Failure, Request, Session};
-use crate::graph::interp::{Cost, Outcome};
+use crate::graph::interp::{Cost, StepOutcome};
 use crate::graph::{self, Env, Graph};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -229,7 +229,7 @@ impl Subject {
         &self,
         graph: &Graph,
         env: &Env,
-        outcome: Option<&Outcome>,
+        outcome: Option<&StepOutcome>,
         compare: impl Fn(&BTreeMap<String, f32>) -> Worst,
     ) -> Result<Worst, String> {
         let worst = compare(&BTreeMap::new());

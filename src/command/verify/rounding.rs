@@ -10,7 +10,7 @@
 use crate::base::entity::{Arena, Entity};
 use crate::base::rng::Sequence;
 use crate::base::tensor::{DType, Data, Tensor};
-use crate::graph::interp::{self as oracle, Env, Outcome};
+use crate::graph::interp::{self as oracle, Env, StepOutcome};
 use crate::graph::{Binary, Graph, Node, NodeId, Op, Type};
 use std::collections::BTreeMap;
 
@@ -25,7 +25,12 @@ pub const SPREADS: f32 = 4.0;
 
 /// How far each tensor moves when inputs, parameters and states change by a part in a million and
 /// each operator's result by about a rounding; by name, parameters and states as `param 0`, `state 0`.
-pub fn spread(graph: &Graph, batch: usize, env: &Env, expected: &Outcome) -> BTreeMap<String, f32> {
+pub fn spread(
+    graph: &Graph,
+    batch: usize,
+    env: &Env,
+    expected: &StepOutcome,
+) -> BTreeMap<String, f32> {
     let mut spread = BTreeMap::new();
     for change in 0..CHANGES {
         let mut sequence = Sequence::new(change, 11);
@@ -91,7 +96,7 @@ fn noisy(graph: &Graph, change: u64) -> Graph {
 }
 
 /// The tensors of an outcome by name.
-pub fn tensors(outcome: &Outcome) -> Vec<(String, &Tensor)> {
+pub fn tensors(outcome: &StepOutcome) -> Vec<(String, &Tensor)> {
     let outputs = outcome.outputs.iter().map(|(name, tensor)| (name.clone(), tensor));
     let numbered = |kind: &'static str| move |(at, tensor)| (format!("{kind} {at}"), tensor);
     let params = outcome.params.iter().enumerate().map(numbered("param"));

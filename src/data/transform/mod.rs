@@ -36,7 +36,7 @@ pub use frame::{Frame, Size};
 
 use super::error::DataError;
 use super::request::{Arguments, Call};
-use crate::base::field::Kind as FieldKind;
+use crate::base::field::NameKind as FieldKind;
 use crate::base::names::meant;
 use crate::base::rng::{Sequence, hash_name};
 use crate::base::schema::{Conversion, Schema};

@@ -13,7 +13,7 @@ mod slips;
 
 use crate::base::codes;
 use crate::base::diagnostic::{Diagnostic, Severity};
-use crate::base::fix::{Edit, Fix, Reading, apply, moved};
+use crate::base::fix::{Certainty, Edit, Fix, apply, moved};
 use crate::base::limits::{self, Budget};
 use crate::base::source::{FileId, Sources};
 use crate::driver::front::{CheckedProgram, Front, PARSED, Parsed};
@@ -320,7 +320,7 @@ impl Again<'_> {
         fix: Fix,
         budget: &Budget,
     ) -> Option<Fix> {
-        let sure = matches!(fix.reading, Reading::Spelling | Reading::Likely);
+        let sure = matches!(fix.reading, Certainty::Spelling | Certainty::Likely);
         let [edit] = &fix.edits[..] else { return None };
         let uncovered = sure.then(|| self.uncovered(before, finding, &fix, budget))??;
         let new = moved(edit.span, &fix.edits);
@@ -329,7 +329,7 @@ impl Again<'_> {
         if uncovered.iter().any(named) {
             return None;
         }
-        let automatic = fix.reading == Reading::Spelling || !uncovered.iter().any(own);
+        let automatic = fix.reading == Certainty::Spelling || !uncovered.iter().any(own);
         let title = format!("{}; behind it is another mistake", fix.title);
         Some(Fix { automatic, title, ..fix })
     }
@@ -529,7 +529,7 @@ impl Again<'_> {
 
 /// Of several names as likely, the only one that holds by itself is meant; else nothing says which is.
 fn choose_alternative(kept: &mut [(u32, Fix)], direct: &[(u32, Option<Meaning>, Fix)]) {
-    let alternative = |fix: &Fix| fix.reading == Reading::Alternative;
+    let alternative = |fix: &Fix| fix.reading == Certainty::Alternative;
     if kept.iter().filter(|(_, fix)| alternative(fix)).count() < 2 {
         return;
     }

@@ -6,7 +6,7 @@
 use super::support::good;
 use crate::base::tensor::{Data, Tensor};
 use crate::elaborate::Experiment;
-use crate::graph::interp::{Env, Outcome, run};
+use crate::graph::interp::{Env, StepOutcome, run};
 use safetensors::{Dtype, SafeTensors};
 use std::path::{Path, PathBuf};
 
@@ -26,7 +26,7 @@ fn tensor(file: &SafeTensors<'_>, name: &str) -> Tensor {
     Tensor::new(view.shape().to_vec(), data)
 }
 
-fn forward(found: &Experiment, file: &SafeTensors<'_>) -> Outcome {
+fn forward(found: &Experiment, file: &SafeTensors<'_>) -> StepOutcome {
     let graph = &found.train;
     let mut env = Env::initial(graph, 0);
     for input in graph.inputs.values() {

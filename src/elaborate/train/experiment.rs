@@ -20,7 +20,7 @@ use crate::elaborate::data::DataRequest;
 use crate::elaborate::driven::{Driven, WarmUp};
 use crate::elaborate::items::Items;
 use crate::elaborate::{Program, Request, uses};
-use crate::graph::{Graph, Rule};
+use crate::graph::{Graph, UpdateRule};
 use crate::syntax::ast::Goal;
 use std::collections::BTreeMap;
 
@@ -56,7 +56,7 @@ pub struct Training {
     /// The optimizer's rule: scalar inputs `p` and `g`, states, hyper-parameters; the output `p` is
     /// the new value, `scheduled.NAME` what an argument that is a schedule is at each step; and what
     /// the settings do to gradients and parameters around it.
-    pub rule: Rule,
+    pub rule: UpdateRule,
     /// The warm-ups of the run's schedules.
     pub warm_ups: Vec<WarmUp>,
     /// The arguments of the rule that schedules drive.
@@ -127,7 +127,7 @@ pub fn elaborate<'a>(
         task: task::derive(&eval, target),
         metrics: metric_names(&train),
         minimized: minimized(&items, &plan.metrics, &metric_names(&train)),
-        rule: Rule { graph, spared },
+        rule: UpdateRule { graph, spared },
         warm_ups: [scheduled.warm_ups, of_rule.warm_ups].concat(),
         driven: of_rule.driven,
         driven_in_step: scheduled.driven,

@@ -20,8 +20,8 @@ use crate::elaborate::paths;
 use crate::elaborate::scope::{Binding, Frame, Role};
 use crate::elaborate::value::Value;
 use crate::graph::rule::LOSS_WEIGHT;
-use crate::graph::{Dim, DimOrigin, NodeId, Range, Reduce, Shape, Target, Type};
-use crate::syntax::ast::{self, Expr, ExprKind, Function, FunctionKind, Param};
+use crate::graph::{Dim, DimOrigin, NodeId, Range, Reduce, Shape, Type, UpdateTarget};
+use crate::syntax::ast::{self, Expr, ExprKind, Function, FunctionKind, ParamDecl};
 use std::collections::HashMap;
 
 /// The loss of a batch.
@@ -36,7 +36,7 @@ pub(in crate::elaborate) struct Mean {
 fn says_pairs(function: &Function) -> bool {
     let dims = function.result.as_ref().and_then(|result| result.dims.as_deref());
     let last = dims.and_then(|dims| dims.last());
-    matches!(last, Some(ast::Dim::Expr(Expr { kind: ExprKind::Int(2), .. })))
+    matches!(last, Some(ast::DimExpr::Expr(Expr { kind: ExprKind::Int(2), .. })))
 }
 
 /// The data of a model's inputs.
@@ -105,7 +105,7 @@ impl<'a> Elaborator<'a> {
             .map(|slot| (slot.id, slot.current))
             .collect();
         for (id, node) in written {
-            self.builder.update(Target::State(id), node);
+            self.builder.update(UpdateTarget::State(id), node);
         }
         Ok(())
     }
@@ -122,7 +122,7 @@ impl<'a> Elaborator<'a> {
     }
 
     fn run_model(&mut self, function: &'a Function, data: Data<'a>) -> Eval<NodeId> {
-        let tensors: Vec<&'a Param> = function
+        let tensors: Vec<&'a ParamDecl> = function
             .params
             .iter()
             .filter(|param| param.ty.as_ref().is_none_or(|ty| ty.dims.is_some()))
@@ -161,7 +161,12 @@ impl<'a> Elaborator<'a> {
     }
 
     /// The data must have as many inputs as the model.
-    fn fields_fit(&mut self, function: &Function, inputs: &[&Param], data: Data<'a>) -> Eval<()> {
+    fn fields_fit(
+        &mut self,
+        function: &Function,
+        inputs: &[&ParamDecl],
+        data: Data<'a>,
+    ) -> Eval<()> {
         if inputs.is_empty() {
             let message = format!("the model `{}` has no input", function.name.text);
             let help = "give it one: `(x: f32[N, 10])`";
@@ -187,7 +192,7 @@ impl<'a> Elaborator<'a> {
     fn model_input(
         &mut self,
         function: &'a Function,
-        param: &'a Param,
+        param: &'a ParamDecl,
         field: Option<(&'a str, &'a Field, &'a Preparation)>,
     ) -> Eval<()> {
         let Some(ty) = &param.ty else {
@@ -195,7 +200,7 @@ impl<'a> Elaborator<'a> {
             let help = format!("write `{}: f32[N, …]`", param.name.text);
             return Err(self.error_help(codes::DECLARATION, param.span, message, help));
         };
-        let dims: &'a [ast::Dim] = ty.dims.as_deref().unwrap_or_default();
+        let dims: &'a [ast::DimExpr] = ty.dims.as_deref().unwrap_or_default();
         let dtype = self.dtype(ty)?;
         self.bind_batch(param, dims)?;
         let node = match field {
@@ -216,8 +221,8 @@ impl<'a> Elaborator<'a> {
     fn checked_dims(
         &mut self,
         function: &Function,
-        param: &Param,
-        dims: &'a [ast::Dim],
+        param: &ParamDecl,
+        dims: &'a [ast::DimExpr],
         raw: NodeId,
     ) -> Eval<()> {
         let shape = self.ty(raw).shape;
@@ -228,9 +233,9 @@ impl<'a> Elaborator<'a> {
     }
 
     /// The first dimension of an input is the batch, by whatever name.
-    fn bind_batch(&mut self, param: &Param, dims: &'a [ast::Dim]) -> Eval<()> {
+    fn bind_batch(&mut self, param: &ParamDecl, dims: &'a [ast::DimExpr]) -> Eval<()> {
         match dims.first() {
-            Some(ast::Dim::Expr(Expr { kind: ExprKind::Name(name), span })) => {
+            Some(ast::DimExpr::Expr(Expr { kind: ExprKind::Name(name), span })) => {
                 if self.binds(name) {
                     let binding = Binding::Value(Value::Batch(1), Role::Dimension, *span);
                     self.frame_mut().bind(name, binding);
@@ -245,7 +250,7 @@ impl<'a> Elaborator<'a> {
         }
     }
 
-    fn no_batch(&mut self, param: &Param) -> Reported {
+    fn no_batch(&mut self, param: &ParamDecl) -> Reported {
         let message = format!("the input `{}` has no batch", param.name.text);
         let span = param.ty.as_ref().map_or(param.span, |ty| ty.span);
         let help = "the first dimension of a model's input is the batch: a name, such as `N`";
@@ -255,16 +260,16 @@ impl<'a> Elaborator<'a> {
     /// An input of the declared type.
     fn declared_input(
         &mut self,
-        param: &'a Param,
-        dims: &'a [ast::Dim],
+        param: &'a ParamDecl,
+        dims: &'a [ast::DimExpr],
         dtype: DType,
     ) -> Eval<NodeId> {
         let mut shape = Vec::new();
         for dim in dims {
             let open = match dim {
-                ast::Dim::Rest(name) => Some(name.text.as_str()),
-                ast::Dim::Expr(Expr { kind: ExprKind::Name(name), .. }) => Some(name.as_str()),
-                ast::Dim::Expr(_) => None,
+                ast::DimExpr::Rest(name) => Some(name.text.as_str()),
+                ast::DimExpr::Expr(Expr { kind: ExprKind::Name(name), .. }) => Some(name.as_str()),
+                ast::DimExpr::Expr(_) => None,
             };
             if let Some(name) = open.filter(|name| self.binds(name)) {
                 let message = format!("the dimension `{name}` is not known without data");
@@ -310,7 +315,7 @@ impl<'a> Elaborator<'a> {
         &mut self,
         node: NodeId,
         dtype: DType,
-        (param, place): (&Param, Span),
+        (param, place): (&ParamDecl, Span),
         prepare: Option<&Preparation>,
     ) -> Eval<NodeId> {
         let found = self.ty(node);
@@ -391,8 +396,8 @@ impl<'a> Elaborator<'a> {
     fn target_type(
         &mut self,
         function: &'a Function,
-        (first, second): (&'a Param, &'a Param),
-        (ty, dims): (&'a ast::Type, &'a [ast::Dim]),
+        (first, second): (&'a ParamDecl, &'a ParamDecl),
+        (ty, dims): (&'a ast::TypeExpr, &'a [ast::DimExpr]),
         output: NodeId,
         span: Span,
     ) -> Eval<Type> {

@@ -7,7 +7,7 @@
 use super::settings::{GRADIENT_KEYS, Settings};
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
-use crate::base::field::{self, Kind};
+use crate::base::field::{self, NameKind};
 use crate::base::source::Span;
 use crate::elaborate::arguments::{Passed, written};
 use crate::elaborate::context::{Elaborator, Eval, Reported};
@@ -240,10 +240,10 @@ impl<'a> Elaborator<'a> {
         let error = Diagnostic::error(codes::UNKNOWN_NAME, format!("unknown {word} `{name}`"))
             .primary(span, format!("no {word} has this name"));
         let names: Vec<&str> = self.items.names(kind).collect();
-        let known: &[Kind] = match kind {
-            FunctionKind::Loss => &[Kind::Loss],
-            FunctionKind::Metric => &[Kind::Metric],
-            FunctionKind::Optimizer => &[Kind::Optimizer],
+        let known: &[NameKind] = match kind {
+            FunctionKind::Loss => &[NameKind::Loss],
+            FunctionKind::Metric => &[NameKind::Metric],
+            FunctionKind::Optimizer => &[NameKind::Optimizer],
             _ => &[],
         };
         // An item of another kind is no slip of one of this.

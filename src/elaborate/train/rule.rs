@@ -19,8 +19,8 @@ use crate::elaborate::context::{Elaborator, Eval, Reported};
 use crate::elaborate::scope::{Binding, Frame, Role};
 use crate::elaborate::value::Value;
 use crate::graph::rule::LR_SCALE;
-use crate::graph::{Binary, Target, Type};
-use crate::syntax::ast::{Function, FunctionKind, Param};
+use crate::graph::{Binary, Type, UpdateTarget};
+use crate::syntax::ast::{Function, FunctionKind, ParamDecl};
 
 /// What the names of the rule's outputs begin with that say what a schedule is at each step.
 pub const SCHEDULED: &str = "scheduled.";
@@ -60,7 +60,7 @@ impl<'a> RuleContext<'a> {
                 .help("they are the parameter, its gradient and the step: `(p, g, step, …)`");
             return Err(self.core.report(error));
         }
-        let params: Vec<&'a Param> = function.params[3..].iter().collect();
+        let params: Vec<&'a ParamDecl> = function.params[3..].iter().collect();
         let slots: Vec<Slot<'_>> = params
             .iter()
             .map(|param| Slot { name: &param.name.text, required: param.default.is_none() })
@@ -83,7 +83,7 @@ impl<'a> RuleContext<'a> {
     fn run_rule(
         &mut self,
         function: &'a Function,
-        params: &[&'a Param],
+        params: &[&'a ParamDecl],
         values: Vec<Option<(Value, Span)>>,
         span: Span,
     ) -> Eval<()> {
@@ -138,7 +138,7 @@ impl<'a> RuleContext<'a> {
     fn number_argument(
         &mut self,
         function: &Function,
-        param: &Param,
+        param: &ParamDecl,
         value: Value,
         span: Span,
     ) -> Eval<Value> {
@@ -155,7 +155,7 @@ impl<'a> RuleContext<'a> {
     }
 
     /// The learning rate times the part of it that is left.
-    fn lowered_rate(&mut self, param: &Param, value: Value, span: Span) -> Eval<Value> {
+    fn lowered_rate(&mut self, param: &ParamDecl, value: Value, span: Span) -> Eval<Value> {
         let rate = self.hyper(param, value, span)?;
         let rate = self.core.node(&rate, span)?;
         self.core.at(span);
@@ -165,7 +165,7 @@ impl<'a> RuleContext<'a> {
         Ok(Value::Tensor(scaled))
     }
 
-    fn decays_too(&self, param: &Param) -> bool {
+    fn decays_too(&self, param: &ParamDecl) -> bool {
         self.weight_decay.is_some() && param.name.text == "weight_decay"
     }
 
@@ -196,7 +196,7 @@ impl<'a> RuleContext<'a> {
     }
 
     /// An argument declared `f32` as a hyper-parameter.
-    fn hyper(&mut self, param: &Param, value: Value, span: Span) -> Eval<Value> {
+    fn hyper(&mut self, param: &ParamDecl, value: Value, span: Span) -> Eval<Value> {
         let is_hyper = param.ty.as_ref().is_some_and(|ty| ty.name.text == "f32");
         match value.as_f64() {
             Some(number) if is_hyper => {
@@ -208,7 +208,7 @@ impl<'a> RuleContext<'a> {
     }
 
     /// Names an argument that is a schedule, so that a run can say what it is.
-    fn scheduled_argument(&mut self, param: &Param, value: &Value, span: Span) -> Eval<()> {
+    fn scheduled_argument(&mut self, param: &ParamDecl, value: &Value, span: Span) -> Eval<()> {
         let Value::Tensor(node) = *value else { return Ok(()) };
         self.core.scheduled.insert(node);
         let number = self.core.tensor(value, span)?;
@@ -222,7 +222,7 @@ impl<'a> RuleContext<'a> {
             self.core.states.values().map(|slot| (slot.id, slot.current, slot.written)).collect();
         for (id, node, written) in written {
             if written {
-                self.core.builder.update(Target::State(id), node);
+                self.core.builder.update(UpdateTarget::State(id), node);
             }
         }
         let name = &function.params[0].name;

@@ -27,7 +27,7 @@ mod window;
 
 use crate::base::tensor::DType;
 use crate::graph::data::{
-    Graph, Hyper, Input, Node, Output, Param, RUN_STEPS, State, Target, Update,
+    Graph, Hyper, Input, Node, Output, Param, RUN_STEPS, State, Update, UpdateTarget,
 };
 use crate::graph::element::round_to;
 use crate::graph::infer::{Mismatch, infer};
@@ -183,7 +183,7 @@ impl Builder {
     }
 
     /// Writes a value to a parameter or state at the step's end.
-    pub fn update(&mut self, target: Target, node: NodeId) {
+    pub fn update(&mut self, target: UpdateTarget, node: NodeId) {
         self.graph.updates.push(Update { target, node });
     }
 

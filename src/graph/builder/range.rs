@@ -16,45 +16,45 @@ const DEPTH: usize = 8;
 
 /// The least and the greatest that a value may be.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Range {
+pub(super) struct ValueRange {
     pub low: f64,
     pub high: f64,
 }
 
-const ANYTHING: Range = Range { low: f64::NEG_INFINITY, high: f64::INFINITY };
+const ANYTHING: ValueRange = ValueRange { low: f64::NEG_INFINITY, high: f64::INFINITY };
 
-impl Range {
+impl ValueRange {
     /// The range of these corners; anything where one is not a number.
-    fn around(corners: &[f64]) -> Range {
+    fn around(corners: &[f64]) -> ValueRange {
         if corners.iter().any(|corner| corner.is_nan()) {
             return ANYTHING;
         }
         let low = corners.iter().copied().fold(f64::INFINITY, f64::min);
         let high = corners.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        Range { low, high }
+        ValueRange { low, high }
     }
 }
 
 impl Builder {
     /// The range of an `f64` scalar.
-    pub(super) fn range(&self, x: NodeId) -> Range {
+    pub(super) fn range(&self, x: NodeId) -> ValueRange {
         self.range_within(x, DEPTH)
     }
 
-    fn range_within(&self, x: NodeId, depth: usize) -> Range {
+    fn range_within(&self, x: NodeId, depth: usize) -> ValueRange {
         let Some(depth) = depth.checked_sub(1) else { return ANYTHING };
         let node = &self.graph.nodes[x];
         let of = |index: usize| self.range_within(node.args[index], depth);
         if let Op::Const(value, _) = node.op {
-            return Range::around(&[value]);
+            return ValueRange::around(&[value]);
         }
         if node.op == Op::Step {
-            return Range { low: 1.0, high: 2f64.powi(53) };
+            return ValueRange { low: 1.0, high: 2f64.powi(53) };
         }
         if let Op::Extent(dim) = node.op {
             // No value has more elements.
             let most = dim.known().map_or(2f64.powi(34), |extent| extent as f64);
-            return Range { low: dim.known().map_or(1.0, |extent| extent as f64), high: most };
+            return ValueRange { low: dim.known().map_or(1.0, |extent| extent as f64), high: most };
         }
         if let Op::Unary(function) = node.op {
             return of_unary(function, of(0));
@@ -66,17 +66,17 @@ impl Builder {
     }
 }
 
-fn of_unary(function: Unary, x: Range) -> Range {
+fn of_unary(function: Unary, x: ValueRange) -> ValueRange {
     match function {
         Unary::Neg | Unary::Exp | Unary::Sqrt | Unary::Floor => {
-            Range::around(&[function.eval(x.low), function.eval(x.high)])
+            ValueRange::around(&[function.eval(x.low), function.eval(x.high)])
         }
         _ => ANYTHING,
     }
 }
 
 /// The range of a function that is monotonic in each argument where the arguments are.
-fn of_binary(function: Binary, a: Range, b: Range) -> Range {
+fn of_binary(function: Binary, a: ValueRange, b: ValueRange) -> ValueRange {
     let monotonic = match function {
         Binary::Add | Binary::Sub | Binary::Mul | Binary::Min | Binary::Max => true,
         Binary::Div => b.low > 0.0,
@@ -87,7 +87,12 @@ fn of_binary(function: Binary, a: Range, b: Range) -> Range {
         return ANYTHING;
     }
     let of = |a, b| function.eval(a, b);
-    Range::around(&[of(a.low, b.low), of(a.low, b.high), of(a.high, b.low), of(a.high, b.high)])
+    ValueRange::around(&[
+        of(a.low, b.low),
+        of(a.low, b.high),
+        of(a.high, b.low),
+        of(a.high, b.high),
+    ])
 }
 
 #[cfg(test)]

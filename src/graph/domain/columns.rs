@@ -7,7 +7,7 @@
 //! before it unites nodes, lowering takes what it gives.
 
 use super::{Domain, Level};
-use crate::graph::bound::Bound;
+use crate::graph::bound::BoundGraph;
 use crate::graph::op::{NodeId, Op};
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -17,7 +17,7 @@ pub const MOST_KEPT: usize = 4096;
 
 /// Whether one of the nodes is computed from one of the sums: these are known only when the nest
 /// has passed over everything (`exp(x - max)` of a `max` over first axes).
-fn reads_any(graph: &Bound, nodes: &[NodeId], sums: &[NodeId]) -> bool {
+fn reads_any(graph: &BoundGraph, nodes: &[NodeId], sums: &[NodeId]) -> bool {
     let Some(&first) = sums.iter().min() else { return false };
     let mut seen = FxHashSet::default();
     let mut open: Vec<NodeId> = Vec::new();
@@ -39,7 +39,7 @@ fn reads_any(graph: &Bound, nodes: &[NodeId], sums: &[NodeId]) -> bool {
 impl Domain {
     /// The common nest of nodes (arguments before uses) of which some sum columns, and for each
     /// axis whether it is reduced.
-    pub fn columns(graph: &Bound, nodes: &[NodeId]) -> Option<(Domain, Vec<bool>)> {
+    pub fn columns(graph: &BoundGraph, nodes: &[NodeId]) -> Option<(Domain, Vec<bool>)> {
         let (sums, full): (Vec<NodeId>, Vec<NodeId>) =
             nodes.iter().partition(|&&node| graph.sums_columns(node));
         let arg = |node: NodeId| graph.nodes[node].args[0];
@@ -72,7 +72,7 @@ impl Domain {
     }
 
     /// Which axes a sum of columns reduces.
-    fn reduced(&self, graph: &Bound, sum: NodeId) -> Option<Vec<bool>> {
+    fn reduced(&self, graph: &BoundGraph, sum: NodeId) -> Option<Vec<bool>> {
         let (Op::Reduce(_, axes) | Op::Variance(axes)) = &graph.nodes[sum].op else { return None };
         let forms = self.forms(graph.extents(graph.nodes[sum].args[0]), Level::Full)?;
         let is_reduced = |axis: usize| axes.iter().any(|&own| forms[own].factors[axis] != 0);

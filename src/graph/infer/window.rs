@@ -121,12 +121,12 @@ pub(super) fn sum_pool_grad(window: &Window, extents: [usize; 2], y_grad: &Type)
 }
 
 /// What is known of images.
-struct Images {
+struct ImageShape {
     channels: usize,
 }
 
 /// Checks that a value is images: `f32[n, h, w, c]` with known height, width and channels.
-fn images(x: &Type, name: &str) -> Result<Images, Mismatch> {
+fn images(x: &Type, name: &str) -> Result<ImageShape, Mismatch> {
     of_dtype(x, &[DType::F32], name)?;
     if x.shape.rank() != 4 {
         return Err(Mismatch::new(format!("`{name}` takes [n, h, w, c], found {x}"))
@@ -140,7 +140,7 @@ fn images(x: &Type, name: &str) -> Result<Images, Mismatch> {
             .axis(0, axis));
         }
     }
-    Ok(Images { channels: x.shape[3].known().expect("tested above") })
+    Ok(ImageShape { channels: x.shape[3].known().expect("tested above") })
 }
 
 /// Checks weights `[kh, kw, channels / groups, o]`; gives `o`.

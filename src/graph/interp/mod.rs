@@ -7,7 +7,7 @@
 //! Every element is held in `f64`: element-wise operators round each result to the element type,
 //! sums and contractions are added in `f64` and rounded once; a graph in `f64` ([`widened`]) is
 //! nowhere rounded to less. Compiled code, which adds in `f32`,
-//! is compared within a tolerance. A bad index is a [`Fault`] that names the node and the place.
+//! is compared within a tolerance. A bad index is an [`InterpError`] that names the node and the place.
 
 mod contraction;
 mod cost;
@@ -17,7 +17,7 @@ mod window;
 use crate::base::entity::Entity;
 use crate::base::rng::{element_word, unit_f32};
 use crate::base::tensor::{DType, Data, Tensor};
-use crate::graph::data::{Graph, Node, Target};
+use crate::graph::data::{Graph, Node, UpdateTarget};
 use crate::graph::element;
 use crate::graph::init::initial_value;
 use crate::graph::op::{NodeId, Op};
@@ -73,7 +73,7 @@ impl Env {
 
 /// What a step gives.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Outcome {
+pub struct StepOutcome {
     /// The outputs by name.
     pub outputs: BTreeMap<String, Tensor>,
     /// The parameters after the step.
@@ -84,7 +84,7 @@ pub struct Outcome {
 
 /// Why a step could not be run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
+pub struct InterpError {
     /// The node that failed; `None` where what was given does not fit the graph.
     pub node: Option<NodeId>,
     /// Where in the node's indices the bad one stands; empty where nothing was given to index.
@@ -93,7 +93,7 @@ pub struct Fault {
     pub message: String,
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for InterpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.node {
             Some(node) => write!(f, "{node}: {}", self.message),
@@ -102,10 +102,10 @@ impl fmt::Display for Fault {
     }
 }
 
-impl std::error::Error for Fault {}
+impl std::error::Error for InterpError {}
 
 /// Runs a verified graph for `batch` samples. A value is held until its last reader has run.
-pub fn run(graph: &Graph, batch: usize, env: &Env) -> Result<Outcome, Fault> {
+pub fn run(graph: &Graph, batch: usize, env: &Env) -> Result<StepOutcome, InterpError> {
     let arrays = arrays(graph, batch, env, &last_readers(graph))?;
     let value = |node: NodeId| tensor(&arrays[node.index()], graph.ty(node).dtype);
     let outputs = graph.outputs.iter().map(|output| (output.name.clone(), value(output.node)));
@@ -113,15 +113,15 @@ pub fn run(graph: &Graph, batch: usize, env: &Env) -> Result<Outcome, Fault> {
     let (mut params, mut states) = (env.params.clone(), env.states.clone());
     for update in &graph.updates {
         match update.target {
-            Target::Param(id) => params[id.index()] = value(update.node),
-            Target::State(id) => states[id.index()] = value(update.node),
+            UpdateTarget::Param(id) => params[id.index()] = value(update.node),
+            UpdateTarget::State(id) => states[id.index()] = value(update.node),
         }
     }
-    Ok(Outcome { outputs, params, states })
+    Ok(StepOutcome { outputs, params, states })
 }
 
 /// The value of every node, in order: for tests that look inside.
-pub fn values(graph: &Graph, batch: usize, env: &Env) -> Result<Vec<Tensor>, Fault> {
+pub fn values(graph: &Graph, batch: usize, env: &Env) -> Result<Vec<Tensor>, InterpError> {
     let arrays = arrays(graph, batch, env, &vec![None; graph.nodes.len()])?;
     let typed = arrays.iter().zip(graph.nodes.values());
     Ok(typed.map(|(array, node)| tensor(array, node.ty.dtype)).collect())
@@ -133,14 +133,14 @@ fn arrays(
     batch: usize,
     env: &Env,
     last: &[Option<NodeId>],
-) -> Result<Vec<Array>, Fault> {
+) -> Result<Vec<Array>, InterpError> {
     check(graph, batch, env)?;
     let mut arrays: Vec<Array> = Vec::with_capacity(graph.nodes.len());
     for (id, node) in graph.nodes.iter() {
         let run = Run { graph, batch, env, arrays: &arrays };
         let array = run.node(node).map_err(|BadIndex { message, place }| {
             let node = Some(id);
-            Fault { node, place, message }
+            InterpError { node, place, message }
         })?;
         debug_assert_eq!(array.shape(), node.ty.shape.at(batch), "the extents of {id}");
         arrays.push(array);
@@ -164,8 +164,8 @@ fn last_readers(graph: &Graph) -> Vec<Option<NodeId>> {
 }
 
 /// Checks that everything the graph declares is given, with its type.
-fn check(graph: &Graph, batch: usize, env: &Env) -> Result<(), Fault> {
-    let fault = |message: String| Err(Fault { node: None, place: Vec::new(), message });
+fn check(graph: &Graph, batch: usize, env: &Env) -> Result<(), InterpError> {
+    let fault = |message: String| Err(InterpError { node: None, place: Vec::new(), message });
     let fits = |ty: &Type, tensor: &Tensor| {
         tensor.dtype() == ty.dtype && tensor.shape == ty.shape.at(batch)
     };

@@ -4,7 +4,7 @@ use super::*;
 use crate::graph::{read, verify};
 
 /// Runs the nodes of `lines` after three inputs, for two samples; the value of the last.
-fn last(lines: &str) -> Result<Tensor, Fault> {
+fn last(lines: &str) -> Result<Tensor, InterpError> {
     let text = format!(
         "graph test {{
             input0 x: f32[N, 3]

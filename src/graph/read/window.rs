@@ -2,7 +2,7 @@
 //!
 //! The extents of a gradient are those of its type.
 
-use super::{Cursor, Parsed, amount, typed};
+use super::{Cursor, ReadResult, amount, typed};
 use crate::graph::data::Node;
 use crate::graph::op::Op;
 use crate::graph::types::Type;
@@ -21,7 +21,7 @@ pub(super) const NAMES: [&str; 8] = [
 ];
 
 /// An operator with its window, arguments and type.
-pub(super) fn operator(name: &str, cursor: &mut Cursor) -> Parsed<Node> {
+pub(super) fn operator(name: &str, cursor: &mut Cursor) -> ReadResult<Node> {
     let window = window(cursor)?;
     let groups = if cursor.eat_word("groups") { cursor.integer()? } else { 1 };
     typed(cursor, |ty| {
@@ -39,7 +39,7 @@ pub(super) fn operator(name: &str, cursor: &mut Cursor) -> Parsed<Node> {
     })
 }
 
-fn window(cursor: &mut Cursor) -> Parsed<Window> {
+fn window(cursor: &mut Cursor) -> ReadResult<Window> {
     let mut window = Window::plain(pair(cursor, |cursor| cursor.integer())?);
     if cursor.eat_word("stride") {
         window.stride = pair(cursor, |cursor| cursor.integer())?;
@@ -54,14 +54,14 @@ fn window(cursor: &mut Cursor) -> Parsed<Window> {
 }
 
 /// One of each axis: rows, columns.
-fn pair<T>(cursor: &mut Cursor, item: impl Fn(&mut Cursor) -> Parsed<T>) -> Parsed<[T; 2]> {
+fn pair<T>(cursor: &mut Cursor, item: impl Fn(&mut Cursor) -> ReadResult<T>) -> ReadResult<[T; 2]> {
     let items = cursor.brackets(item)?;
     let found = items.len();
     items.try_into().map_err(|_| format!("expected 2 in brackets, found {found}"))
 }
 
 /// The height and width of images of a type.
-fn extents(ty: &Type) -> Parsed<[usize; 2]> {
+fn extents(ty: &Type) -> ReadResult<[usize; 2]> {
     match ty.shape[..] {
         [_, h, w, _] => h.known().zip(w.known()).map(|(h, w)| [h, w]),
         _ => None,

@@ -5,9 +5,9 @@ use crate::base::math::{Float32, Scalar, flush};
 use crate::base::rng::{element_word, unit_f32};
 use crate::base::scalar::Reduce;
 use crate::base::tensor::DType;
-use crate::loops::interp::memory::{Memory, Place, THREADS};
+use crate::loops::interp::memory::{BufferPlace, ProgramMemory, THREADS};
 use crate::loops::interp::scalar::{Word, binary, cast, combine, neutral, unary};
-use crate::loops::interp::trace::{self, Conflict, Number};
+use crate::loops::interp::trace::{self, AccessId, Conflict};
 use crate::loops::interp::{Failure, StepArgs, Touch, buffer_name};
 use crate::loops::program::{
     Affine, BufferId, Inst, Kernel, KernelId, Program, Reduction, RegId, SlotId, Space, Stmt, VarId,
@@ -29,7 +29,7 @@ pub(super) fn run(
     program: &Program,
     id: KernelId,
     args: &[BufferId],
-    memory: &mut Memory,
+    memory: &mut ProgramMemory,
     step: &StepArgs,
     share: Share,
     fault: &mut FaultWord,
@@ -42,8 +42,8 @@ pub(super) fn run(
             if place.space == Space::Thread {
                 place.block = THREADS + share.thread;
             }
-            let access = trace::Access { thread: share.thread, kernel: id, buffer };
-            Binding { place, buffer, access: memory.accesses.number(access) }
+            let access = trace::TracedAccess { thread: share.thread, kernel: id, buffer };
+            SlotBinding { place, buffer, access: memory.accesses.number(access) }
         })
         .collect();
     let mut thread = Thread {
@@ -62,19 +62,19 @@ pub(super) fn run(
 
 /// What a slot stands for.
 #[derive(Clone, Copy)]
-struct Binding {
-    place: Place,
+struct SlotBinding {
+    place: BufferPlace,
     buffer: BufferId,
-    access: Number,
+    access: AccessId,
 }
 
 struct Thread<'a> {
     program: &'a Program,
     kernel: &'a Kernel,
-    bindings: Arena<SlotId, Binding>,
+    bindings: Arena<SlotId, SlotBinding>,
     vars: Arena<VarId, i64>,
     regs: Arena<RegId, Word>,
-    memory: &'a mut Memory,
+    memory: &'a mut ProgramMemory,
     step: &'a StepArgs,
     share: Share,
     fault: &'a mut FaultWord,
@@ -211,7 +211,7 @@ impl Thread<'_> {
 
     fn load(&mut self, slot: SlotId, index: i64) -> Result<Word, Failure> {
         let (block, range) = self.bytes(slot, index);
-        let Binding { buffer, access, .. } = self.bindings[slot];
+        let SlotBinding { buffer, access, .. } = self.bindings[slot];
         let traced = self.memory.blocks[block].trace.read(range.clone(), buffer, access);
         traced.map_err(|conflict| self.failure(access, conflict))?;
         let bytes = &self.memory.blocks[block].bytes[range];
@@ -225,7 +225,7 @@ impl Thread<'_> {
 
     fn store(&mut self, slot: SlotId, index: i64, value: Word) -> Result<(), Failure> {
         let (block, range) = self.bytes(slot, index);
-        let Binding { buffer, access, .. } = self.bindings[slot];
+        let SlotBinding { buffer, access, .. } = self.bindings[slot];
         let traced = self.memory.blocks[block].trace.write(range.clone(), buffer, access);
         traced.map_err(|conflict| self.failure(access, conflict))?;
         let bytes = &mut self.memory.blocks[block].bytes[range];
@@ -236,8 +236,8 @@ impl Thread<'_> {
         Ok(())
     }
 
-    fn failure(&self, access: Number, conflict: Conflict) -> Failure {
-        let touch = |number: Number| {
+    fn failure(&self, access: AccessId, conflict: Conflict) -> Failure {
+        let touch = |number: AccessId| {
             let access = self.memory.accesses.get(number);
             let (thread, id) = (access.thread, access.kernel);
             let kernel = format!("{id} {}", self.program.kernels[id].name);

@@ -13,14 +13,14 @@ const POISON: u8 = 0xff;
 
 /// Bytes, and what is known of each.
 #[derive(Clone, Debug)]
-pub(super) struct Block {
+pub(super) struct MemoryBlock {
     pub(super) bytes: Vec<u8>,
     pub(super) trace: Trace,
 }
 
 /// Where a buffer is.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
+pub(super) struct BufferPlace {
     /// Its block; of thread buffers, that of thread 0.
     pub(super) block: usize,
     /// Its first byte there.
@@ -38,15 +38,15 @@ pub(super) const THREADS: usize = 2;
 
 /// The memory of one program.
 #[derive(Clone, Debug)]
-pub struct Memory {
-    pub(super) blocks: Vec<Block>,
-    pub(super) places: Arena<BufferId, Place>,
+pub struct ProgramMemory {
+    pub(super) blocks: Vec<MemoryBlock>,
+    pub(super) places: Arena<BufferId, BufferPlace>,
     names: Vec<String>,
-    thread_block: Block,
+    thread_block: MemoryBlock,
     pub(super) accesses: Accesses,
 }
 
-impl Memory {
+impl ProgramMemory {
     /// Memory for a program; global and pinned buffers are zero.
     pub fn new(program: &Program) -> Self {
         let block_of = |space: Space| match space {
@@ -60,7 +60,7 @@ impl Memory {
             let size = &mut sizes[block_of(buffer.space)];
             *size = (*size).max(end);
         }
-        let mut places: Arena<BufferId, Place> = Arena::new();
+        let mut places: Arena<BufferId, BufferPlace> = Arena::new();
         for buffer in program.buffers.values() {
             let block = block_of(buffer.space);
             let start = buffer.offset.unwrap_or_else(|| {
@@ -69,19 +69,19 @@ impl Memory {
                 start
             });
             let (dtype, len, space) = (buffer.dtype, buffer.len, buffer.space);
-            places.push(Place { block, start, dtype, len, space });
+            places.push(BufferPlace { block, start, dtype, len, space });
         }
         let blocks = [GLOBAL, LOCAL, THREADS].map(|block| {
             let dtypes = places.values().filter(|place| place.block == block);
             let granule = dtypes.map(|place| place.dtype.size()).min().unwrap_or(1);
             let byte = if block == THREADS { POISON } else { 0 };
             let size = sizes[block];
-            Block { bytes: vec![byte; size], trace: Trace::new(size, granule) }
+            MemoryBlock { bytes: vec![byte; size], trace: Trace::new(size, granule) }
         });
         let [global, local, thread_block] = blocks;
         let names = program.buffers.values().map(|buffer| buffer.name.clone()).collect();
         let accesses = Accesses::default();
-        Memory { blocks: vec![global, local], places, names, thread_block, accesses }
+        ProgramMemory { blocks: vec![global, local], places, names, thread_block, accesses }
     }
 
     /// A global or pinned buffer by its name.
@@ -94,21 +94,21 @@ impl Memory {
 
     /// The elements of a global, pinned or scratch buffer, as a tensor of one axis.
     pub fn get(&self, buffer: BufferId) -> Tensor {
-        let Place { block, start, dtype, len, .. } = self.places[buffer];
+        let BufferPlace { block, start, dtype, len, .. } = self.places[buffer];
         let bytes = &self.blocks[block].bytes[start..start + len * dtype.size()];
         Tensor::from_bytes(dtype, [len], bytes)
     }
 
     /// Fills a global or pinned buffer; the tensor has its type and number of elements.
     pub fn set(&mut self, buffer: BufferId, tensor: &Tensor) {
-        let Place { dtype, len, .. } = self.places[buffer];
+        let BufferPlace { dtype, len, .. } = self.places[buffer];
         assert_eq!((tensor.dtype(), tensor.len()), (dtype, len), "elements of {buffer}");
         self.set_start(buffer, &tensor.to_bytes());
     }
 
     /// Fills the first bytes of a buffer.
     pub(super) fn set_start(&mut self, buffer: BufferId, bytes: &[u8]) {
-        let Place { block, start, .. } = self.places[buffer];
+        let BufferPlace { block, start, .. } = self.places[buffer];
         self.blocks[block].bytes[start..start + bytes.len()].copy_from_slice(bytes);
     }
 

@@ -1,6 +1,6 @@
 //! Runs a program, slowly and suspiciously: the test of what lowering and planning have made.
 //!
-//! What goes in is a verified [`Program`], its [`Memory`] and the arguments of a step; what comes
+//! What goes in is a verified [`Program`], its [`ProgramMemory`] and the arguments of a step; what comes
 //! out is what compiled code computes, to the bit: elementary functions are those of
 //! `base::math` on [`Scalar`](crate::base::math::Scalar) (denormals are zero), reductions have 16
 //! lanes, tiles add with FMA in order.
@@ -26,7 +26,7 @@ mod tests;
 use std::fmt;
 
 use crate::base::rng::Sequence;
-pub use crate::loops::interp::memory::Memory;
+pub use crate::loops::interp::memory::ProgramMemory;
 use crate::loops::program::{Action, BufferId, Program};
 
 /// What a step is given beside its memory.
@@ -108,7 +108,7 @@ impl std::error::Error for Failure {}
 /// of several faults, it is the first of the lowest thread. Other failures end it at once.
 pub fn run(
     program: &Program,
-    memory: &mut Memory,
+    memory: &mut ProgramMemory,
     step: &StepArgs,
     threads: usize,
     shuffle: u64,
@@ -125,7 +125,7 @@ pub fn run(
 /// Runs what follows a change of parameters from outside: it brings derived layouts up to date.
 pub fn refresh(
     program: &Program,
-    memory: &mut Memory,
+    memory: &mut ProgramMemory,
     threads: usize,
     shuffle: u64,
 ) -> Result<(), Failure> {
@@ -137,7 +137,7 @@ pub fn refresh(
 fn actions(
     program: &Program,
     actions: &[Action],
-    memory: &mut Memory,
+    memory: &mut ProgramMemory,
     step: &StepArgs,
     threads: usize,
     shuffle: u64,

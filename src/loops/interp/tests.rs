@@ -15,11 +15,11 @@ fn step(seed: u64) -> StepArgs {
     StepArgs { seed, step: 1, hypers: Vec::new() }
 }
 
-fn floats(memory: &Memory, name: &str) -> Vec<f32> {
+fn floats(memory: &ProgramMemory, name: &str) -> Vec<f32> {
     memory.get(memory.find(name).unwrap()).as_f32().to_vec()
 }
 
-fn fill(memory: &mut Memory, name: &str, values: &[f32]) {
+fn fill(memory: &mut ProgramMemory, name: &str, values: &[f32]) {
     memory.set(memory.find(name).unwrap(), &Tensor::f32([values.len()], values.to_vec()));
 }
 
@@ -57,7 +57,7 @@ fn a_missing_barrier_is_a_race_in_any_order_and_a_barrier_cures_it() {
     let values: Vec<f32> = (0..16).map(|x| x as f32).collect();
     let (broken, whole) = (reversal(""), reversal("barrier"));
     for shuffle in 0..20 {
-        let mut memory = Memory::new(&broken);
+        let mut memory = ProgramMemory::new(&broken);
         fill(&mut memory, "input.x", &values);
         let failure = run(&broken, &mut memory, &step(1), 2, shuffle).unwrap_err();
         // Where the reader comes first, there is nothing to read yet: also a failure.
@@ -71,14 +71,14 @@ fn a_missing_barrier_is_a_race_in_any_order_and_a_barrier_cures_it() {
             other => panic!("{other}"),
         }
         for threads in [1, 2, 3, 4, 8] {
-            let mut memory = Memory::new(&whole);
+            let mut memory = ProgramMemory::new(&whole);
             fill(&mut memory, "input.x", &values);
             run(&whole, &mut memory, &step(1), threads, shuffle).unwrap();
             let expected: Vec<f32> = values.iter().rev().map(|x| 2.0 * x).collect();
             assert_eq!(floats(&memory, "output.y"), expected);
         }
     }
-    let mut alone = Memory::new(&broken);
+    let mut alone = ProgramMemory::new(&broken);
     run(&broken, &mut alone, &step(1), 1, 0).expect("one thread needs no barrier");
 }
 
@@ -116,13 +116,13 @@ fn plan(first: usize, second: usize) -> Program {
 #[test]
 fn buffers_that_share_bytes_while_both_live_are_found() {
     let good = plan(128, 192);
-    let mut memory = Memory::new(&good);
+    let mut memory = ProgramMemory::new(&good);
     fill(&mut memory, "input.x", &[1.0, 2.0, 3.0, 4.0]);
     run(&good, &mut memory, &step(1), 2, 5).unwrap();
     assert_eq!(floats(&memory, "output.y"), [2.0, 4.0, 6.0, 8.0]);
 
     let bad = plan(128, 128);
-    let failure = run(&bad, &mut Memory::new(&bad), &step(1), 1, 0).unwrap_err();
+    let failure = run(&bad, &mut ProgramMemory::new(&bad), &step(1), 1, 0).unwrap_err();
     let expected = "b1 %1 in kernel k1 add on thread 0 is read, but its bytes hold b2 %2";
     assert_eq!(failure.to_string(), expected);
 }
@@ -155,7 +155,7 @@ fn tiles_add_in_order_with_one_rounding_each() {
     let a: Vec<f32> = (0..12).map(|i| (i as f32 * 0.7).sin()).collect();
     let b: Vec<f32> = (0..12).map(|i| (i as f32 * 1.3).cos()).collect();
     let bias = [0.25, -0.5, 0.125];
-    let mut memory = Memory::new(&program);
+    let mut memory = ProgramMemory::new(&program);
     fill(&mut memory, "input.a", &a);
     fill(&mut memory, "input.b", &b);
     fill(&mut memory, "input.bias", &bias);
@@ -204,7 +204,7 @@ fn a_reduction_has_sixteen_lanes() {
             lanes[lane] += lanes[lane + half];
         }
     }
-    let mut memory = Memory::new(&program);
+    let mut memory = ProgramMemory::new(&program);
     fill(&mut memory, "input.x", &x);
     run(&program, &mut memory, &step(1), 1, 0).unwrap();
     let largest = x.iter().copied().fold(f32::NEG_INFINITY, f32::max);
@@ -230,7 +230,7 @@ fn a_bad_index_reads_row_0_and_is_named() {
     step { run k0(b0, b1, b2) }
 }"#,
     );
-    let mut memory = Memory::new(&program);
+    let mut memory = ProgramMemory::new(&program);
     fill(&mut memory, "input.table", &[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]);
     memory.set(memory.find("input.index").unwrap(), &Tensor::i32([4], vec![3, 1, -1, 4]));
     let failure = run(&program, &mut memory, &step(1), 2, 0);
@@ -278,7 +278,7 @@ fn scalars_uniforms_and_random_numbers() {
     step { run k0(b3) run k1(b0, b1, b2, b3) }
 }"#,
     );
-    let mut memory = Memory::new(&program);
+    let mut memory = ProgramMemory::new(&program);
     let bytes = crate::base::tensor::Data::U8(vec![0, 99, 101, 255]);
     memory.set(memory.find("input.x").unwrap(), &Tensor::new([4], bytes));
     let args = StepArgs { seed: 11, step: 3, hypers: vec![0.25] };

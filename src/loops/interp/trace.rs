@@ -10,7 +10,7 @@ use crate::loops::program::{BufferId, KernelId};
 
 /// An access, as far as messages tell them apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Access {
+pub(super) struct TracedAccess {
     /// The thread that touches.
     pub(super) thread: usize,
     /// The kernel.
@@ -21,14 +21,14 @@ pub(super) struct Access {
 
 /// The accesses of an epoch.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Accesses(Vec<Access>);
+pub(super) struct Accesses(Vec<TracedAccess>);
 
 /// A number for an access: its place among those of the epoch, and its thread, in one word.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Number(u32);
+pub(super) struct AccessId(u32);
 
 /// No access.
-const NONE: Number = Number(0);
+const NONE: AccessId = AccessId(0);
 /// Bits of a thread's number.
 const THREAD_BITS: u32 = 8;
 
@@ -40,20 +40,20 @@ impl Accesses {
         self.0.clear();
     }
 
-    pub(super) fn number(&mut self, access: Access) -> Number {
+    pub(super) fn number(&mut self, access: TracedAccess) -> AccessId {
         self.0.push(access);
         let place = u32::try_from(self.0.len()).expect("fewer than 2^24 runs in an epoch");
-        Number(place << THREAD_BITS | access.thread as u32)
+        AccessId(place << THREAD_BITS | access.thread as u32)
     }
 
-    pub(super) fn get(&self, number: Number) -> Access {
+    pub(super) fn get(&self, number: AccessId) -> TracedAccess {
         self.0[(number.0 >> THREAD_BITS) as usize - 1]
     }
 }
 
-impl Number {
+impl AccessId {
     /// Whether this is an access of another thread than that one is.
-    fn is_of_other(self, access: Number) -> bool {
+    fn is_of_other(self, access: AccessId) -> bool {
         self != NONE && (self.0 ^ access.0) & ((1 << THREAD_BITS) - 1) != 0
     }
 }
@@ -63,10 +63,10 @@ impl Number {
 struct Byte {
     /// The epoch that accesses are of.
     epoch: u32,
-    write: Number,
-    read: Number,
+    write: AccessId,
+    read: AccessId,
     /// A read of another thread than `read`.
-    second_read: Number,
+    second_read: AccessId,
     /// One more than the number of the buffer that last wrote it in this step; 0 for none.
     owner: u32,
 }
@@ -77,9 +77,9 @@ pub(super) enum Conflict {
     /// Another thread has touched it in this epoch, and this or that access writes.
     Race {
         /// The access that writes.
-        write: Number,
+        write: AccessId,
         /// The other.
-        other: Number,
+        other: AccessId,
     },
     /// It is read through one buffer, and was last written through another, or never.
     Clobbered(Option<BufferId>),
@@ -123,7 +123,7 @@ impl Trace {
         &mut self,
         range: Range<usize>,
         buffer: BufferId,
-        access: Number,
+        access: AccessId,
     ) -> Result<(), Conflict> {
         let epoch = self.epoch;
         for byte in self.bytes(range) {
@@ -149,7 +149,7 @@ impl Trace {
         &mut self,
         range: Range<usize>,
         buffer: BufferId,
-        access: Number,
+        access: AccessId,
     ) -> Result<(), Conflict> {
         let epoch = self.epoch;
         for byte in self.bytes(range) {

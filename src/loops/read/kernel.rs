@@ -6,7 +6,7 @@ use crate::base::entity::{Arena, Entity};
 use crate::base::scalar::{Binary, Reduce, Unary};
 use crate::base::tensor::DType;
 use crate::loops::program::{Access, Affine, Inst, Kernel, Reduction, RegId, Slot, Stmt, VarId};
-use crate::loops::read::lex::Token;
+use crate::loops::read::lex::LoopToken;
 use crate::loops::read::{Reader, Result};
 use crate::loops::tile::{RowAxis, SumAxis, Tile};
 
@@ -80,7 +80,7 @@ impl Reader<'_> {
         let var: VarId = self.id("i", "variable")?;
         self.keyword("in")?;
         let start: usize = self.number("`0`")?;
-        if start != 0 || self.peek() != Some(&Token::To) {
+        if start != 0 || self.peek() != Some(&LoopToken::To) {
             return self.fail("a range from 0 (`0..4`)");
         }
         self.at += 1;
@@ -134,7 +134,7 @@ impl Reader<'_> {
             Ok(Stmt::AddAt { base, index, stride, value: self.scalar()? })
         } else if self.next_is("tile") {
             Ok(Stmt::Tile(self.tile()?))
-        } else if matches!(self.peek(), Some(Token::Word(word)) if word.starts_with('r')) {
+        } else if matches!(self.peek(), Some(LoopToken::Word(word)) if word.starts_with('r')) {
             let reg = self.reg(known)?;
             self.mark('=')?;
             Ok(Stmt::Let { reg, inst: self.inst()? })
@@ -270,7 +270,7 @@ impl Reader<'_> {
     /// `784*i0`, `i1` or `3`, with its sign.
     fn term(&mut self, negative: bool) -> Result<(Option<VarId>, i64)> {
         let sign = if negative { "-" } else { "" };
-        let Some(&Token::Number(digits)) = self.peek() else {
+        let Some(&LoopToken::Number(digits)) = self.peek() else {
             let var = self.id("i", "variable")?;
             return Ok((Some(var), if negative { -1 } else { 1 }));
         };

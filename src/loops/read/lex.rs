@@ -3,11 +3,11 @@
 //! `store s1[4*i0] = r1` is the words `store`, `s1`, `i0`, `r1`, the number `4` and marks.
 //! Comments (`// …`) and blanks are left out.
 
-use crate::loops::read::ReadError;
+use crate::loops::read::LoopsReadError;
 
 /// A piece of the text.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Token<'a> {
+pub(super) enum LoopToken<'a> {
     /// Letters, digits and underscores, a letter first.
     Word(&'a str),
     /// A number, without its sign.
@@ -21,13 +21,14 @@ pub(super) enum Token<'a> {
 }
 
 /// All tokens with the number of their line.
-pub(super) fn tokens(text: &str) -> Result<Vec<(Token<'_>, usize)>, ReadError> {
+pub(super) fn tokens(text: &str) -> Result<Vec<(LoopToken<'_>, usize)>, LoopsReadError> {
     let mut found = Vec::new();
     for (index, line) in text.lines().enumerate() {
         let number = index + 1;
         let mut rest = line.trim_start();
         while !rest.is_empty() && !rest.starts_with("//") {
-            let (token, after) = token(rest).map_err(|message| ReadError::at(number, message))?;
+            let (token, after) =
+                token(rest).map_err(|message| LoopsReadError::at(number, message))?;
             found.push((token, number));
             rest = after.trim_start();
         }
@@ -36,24 +37,24 @@ pub(super) fn tokens(text: &str) -> Result<Vec<(Token<'_>, usize)>, ReadError> {
 }
 
 /// The first token and what follows it.
-fn token(rest: &str) -> Result<(Token<'_>, &str), String> {
+fn token(rest: &str) -> Result<(LoopToken<'_>, &str), String> {
     let first = rest.chars().next().expect("not empty");
     if first == '"' {
         return text(rest);
     }
     if let Some(after) = rest.strip_prefix("..") {
-        return Ok((Token::To, after));
+        return Ok((LoopToken::To, after));
     }
     if first.is_ascii_alphabetic() || first == '_' {
         let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
         let (word, after) = rest.split_at(end.unwrap_or(rest.len()));
-        return Ok((Token::Word(word), after));
+        return Ok((LoopToken::Word(word), after));
     }
     if first.is_ascii_digit() {
         let (number, after) = rest.split_at(number_length(rest.as_bytes()));
-        return Ok((Token::Number(number), after));
+        return Ok((LoopToken::Number(number), after));
     }
-    Ok((Token::Mark(first), &rest[first.len_utf8()..]))
+    Ok((LoopToken::Mark(first), &rest[first.len_utf8()..]))
 }
 
 /// How long the number at the start is: `12`, `0x7f`, `1.5e-7`; in `0..4` it is `0`.
@@ -77,12 +78,12 @@ fn number_length(bytes: &[u8]) -> usize {
 }
 
 /// A text between quotes at the start.
-fn text(rest: &str) -> Result<(Token<'_>, &str), String> {
+fn text(rest: &str) -> Result<(LoopToken<'_>, &str), String> {
     let mut value = String::new();
     let mut chars = rest.char_indices().skip(1);
     while let Some((at, c)) = chars.next() {
         match c {
-            '"' => return Ok((Token::Text(value), &rest[at + 1..])),
+            '"' => return Ok((LoopToken::Text(value), &rest[at + 1..])),
             '\\' => match chars.next() {
                 Some((_, 'n')) => value.push('\n'),
                 Some((_, escaped @ ('"' | '\\'))) => value.push(escaped),

@@ -15,33 +15,33 @@ use crate::base::entity::{Arena, Entity};
 use crate::base::scalar::{Binary, Unary};
 use crate::base::tensor::DType;
 use crate::loops::program::{Action, Buffer, BufferId, KernelId, Program, Space};
-use crate::loops::read::lex::Token;
+use crate::loops::read::lex::LoopToken;
 use crate::loops::uniform::{UniformInst, Uniforms};
 
 /// Why a text is not a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReadError {
+pub struct LoopsReadError {
     /// The line, counted from 1.
     pub line: usize,
     /// What is wrong there.
     pub message: String,
 }
 
-impl ReadError {
+impl LoopsReadError {
     fn at(line: usize, message: impl Into<String>) -> Self {
-        ReadError { line, message: message.into() }
+        LoopsReadError { line, message: message.into() }
     }
 }
 
-impl fmt::Display for ReadError {
+impl fmt::Display for LoopsReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {}: {}", self.line, self.message)
     }
 }
 
-impl std::error::Error for ReadError {}
+impl std::error::Error for LoopsReadError {}
 
-type Result<T> = std::result::Result<T, ReadError>;
+type Result<T> = std::result::Result<T, LoopsReadError>;
 
 /// The program that a text tells.
 pub fn read(text: &str) -> Result<Program> {
@@ -56,13 +56,13 @@ pub fn read(text: &str) -> Result<Program> {
 
 /// Walks over the tokens.
 struct Reader<'a> {
-    tokens: Vec<(Token<'a>, usize)>,
+    tokens: Vec<(LoopToken<'a>, usize)>,
     at: usize,
     last_line: usize,
 }
 
 impl<'a> Reader<'a> {
-    fn peek(&self) -> Option<&Token<'a>> {
+    fn peek(&self) -> Option<&LoopToken<'a>> {
         self.tokens.get(self.at).map(|(token, _)| token)
     }
 
@@ -71,18 +71,18 @@ impl<'a> Reader<'a> {
         let line = self.tokens.get(self.at).map_or(self.last_line, |&(_, line)| line);
         let found = match self.peek() {
             None => "the end".to_owned(),
-            Some(Token::Word(text) | Token::Number(text)) => format!("`{text}`"),
-            Some(Token::Text(text)) => format!("{text:?}"),
-            Some(Token::Mark(mark)) => format!("`{mark}`"),
-            Some(Token::To) => "`..`".to_owned(),
+            Some(LoopToken::Word(text) | LoopToken::Number(text)) => format!("`{text}`"),
+            Some(LoopToken::Text(text)) => format!("{text:?}"),
+            Some(LoopToken::Mark(mark)) => format!("`{mark}`"),
+            Some(LoopToken::To) => "`..`".to_owned(),
         };
-        Err(ReadError::at(line, format!("expected {expected}, found {found}")))
+        Err(LoopsReadError::at(line, format!("expected {expected}, found {found}")))
     }
 
     /// An error at the token before.
     fn wrong<T>(&self, message: impl Into<String>) -> Result<T> {
         let before = self.at.checked_sub(1).and_then(|at| self.tokens.get(at));
-        Err(ReadError::at(before.map_or(self.last_line, |&(_, line)| line), message))
+        Err(LoopsReadError::at(before.map_or(self.last_line, |&(_, line)| line), message))
     }
 
     fn mark(&mut self, mark: char) -> Result<()> {
@@ -91,7 +91,7 @@ impl<'a> Reader<'a> {
 
     /// Takes the mark if it is next.
     fn next_is_mark(&mut self, mark: char) -> bool {
-        let is_next = self.peek() == Some(&Token::Mark(mark));
+        let is_next = self.peek() == Some(&LoopToken::Mark(mark));
         self.at += usize::from(is_next);
         is_next
     }
@@ -102,14 +102,14 @@ impl<'a> Reader<'a> {
 
     /// Takes the word if it is next.
     fn next_is(&mut self, keyword: &str) -> bool {
-        let is_next = self.peek() == Some(&Token::Word(keyword));
+        let is_next = self.peek() == Some(&LoopToken::Word(keyword));
         self.at += usize::from(is_next);
         is_next
     }
 
     fn word(&mut self, expected: &str) -> Result<&'a str> {
         match self.peek() {
-            Some(&Token::Word(word)) => {
+            Some(&LoopToken::Word(word)) => {
                 self.at += 1;
                 Ok(word)
             }
@@ -119,7 +119,7 @@ impl<'a> Reader<'a> {
 
     fn text(&mut self) -> Result<String> {
         match self.peek() {
-            Some(Token::Text(text)) => {
+            Some(LoopToken::Text(text)) => {
                 let text = text.clone();
                 self.at += 1;
                 Ok(text)
@@ -131,7 +131,7 @@ impl<'a> Reader<'a> {
     /// A number, with its sign, as any type that can be read from text.
     fn number<T: std::str::FromStr>(&mut self, expected: &str) -> Result<T> {
         let sign = if self.next_is_mark('-') { "-" } else { "" };
-        if let Some(&Token::Number(digits)) = self.peek()
+        if let Some(&LoopToken::Number(digits)) = self.peek()
             && let Ok(value) = format!("{sign}{digits}").parse()
         {
             self.at += 1;
@@ -149,7 +149,7 @@ impl<'a> Reader<'a> {
         }
         if self.next_is("nan") {
             self.mark('(')?;
-            let Some(&Token::Number(digits)) = self.peek() else {
+            let Some(&LoopToken::Number(digits)) = self.peek() else {
                 return self.fail("the bits of a NaN");
             };
             let bits = digits.strip_prefix("0x").and_then(|it| u64::from_str_radix(it, 16).ok());
@@ -175,7 +175,7 @@ impl<'a> Reader<'a> {
     /// An id: its letter and a number.
     fn id<K: Entity>(&mut self, prefix: &str, what: &str) -> Result<K> {
         let index = match self.peek() {
-            Some(Token::Word(word)) => {
+            Some(LoopToken::Word(word)) => {
                 word.strip_prefix(prefix).and_then(|it| it.parse::<u32>().ok())
             }
             _ => None,
@@ -221,7 +221,7 @@ impl<'a> Reader<'a> {
 
     fn dtype(&mut self) -> Result<DType> {
         let found = match self.peek() {
-            Some(Token::Word(word)) => DType::from_name(word),
+            Some(LoopToken::Word(word)) => DType::from_name(word),
             _ => None,
         };
         let Some(dtype) = found else { return self.fail("an element type") };
@@ -316,7 +316,7 @@ impl<'a> Reader<'a> {
     /// The number of a uniform value.
     fn uniform(&mut self) -> Result<usize> {
         let index = match self.peek() {
-            Some(Token::Word(word)) => word.strip_prefix('u').and_then(|it| it.parse().ok()),
+            Some(LoopToken::Word(word)) => word.strip_prefix('u').and_then(|it| it.parse().ok()),
             _ => None,
         };
         let Some(index) = index else { return self.fail("a uniform value (`u0`)") };

@@ -116,7 +116,7 @@ fn what_is_wrong_is_named_with_its_line() {
         ("program \"a\" { } }", 1, "expected nothing after the program, found `}`"),
     ];
     for (text, line, message) in cases {
-        assert_eq!(read(text), Err(ReadError::at(line, message)), "{text}");
+        assert_eq!(read(text), Err(LoopsReadError::at(line, message)), "{text}");
     }
     let deep = "for i0 in 0..1 {".repeat(100_000);
     let text = format!("program \"a\" {{ kernel k0 \"k\" parts 0 () {{ {deep}");

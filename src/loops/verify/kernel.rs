@@ -12,11 +12,11 @@ use crate::loops::types::{loaded, result_type};
 
 /// Adds what is wrong with a kernel.
 pub(super) fn verify(id: KernelId, kernel: &Kernel, errors: &mut Vec<String>) {
-    let mut check = Check {
+    let mut check = KernelChecker {
         kernel,
         place: format!("kernel {id} {:?}", kernel.name),
         ranges: Arena::from_iter(kernel.vars.values().map(|_| None)),
-        known: Arena::from_iter(kernel.regs.values().map(|_| Known::Not)),
+        known: Arena::from_iter(kernel.regs.values().map(|_| ScalarUse::Not)),
         bounds: Arena::from_iter(kernel.regs.values().map(|_| None)),
         vector: None,
         part: None,
@@ -32,7 +32,7 @@ pub(super) fn verify(id: KernelId, kernel: &Kernel, errors: &mut Vec<String>) {
 
 /// Whether a scalar may be used.
 #[derive(Clone, Copy, PartialEq)]
-enum Known {
+enum ScalarUse {
     /// Not assigned yet.
     Not,
     /// Assigned, and in scope.
@@ -41,12 +41,12 @@ enum Known {
     Gone,
 }
 
-struct Check<'a> {
+struct KernelChecker<'a> {
     kernel: &'a Kernel,
     place: String,
     /// The values of each variable in scope.
     ranges: Arena<VarId, Option<Range<i128>>>,
-    known: Arena<RegId, Known>,
+    known: Arena<RegId, ScalarUse>,
     /// One past the largest value of tested indices.
     bounds: Arena<RegId, Option<usize>>,
     vector: Option<VarId>,
@@ -55,7 +55,7 @@ struct Check<'a> {
     errors: &'a mut Vec<String>,
 }
 
-impl Check<'_> {
+impl KernelChecker<'_> {
     fn error(&mut self, message: impl std::fmt::Display) {
         self.errors.push(format!("{}: {message}", self.place));
     }
@@ -90,7 +90,7 @@ impl Check<'_> {
 
     fn close(&mut self, defined: Vec<RegId>) {
         for reg in defined {
-            self.known[reg] = Known::Gone;
+            self.known[reg] = ScalarUse::Gone;
         }
     }
 
@@ -199,8 +199,8 @@ impl Check<'_> {
     fn define(&mut self, reg: RegId, defined: &mut Vec<RegId>) {
         match self.known.get(reg) {
             None => self.error(format_args!("there is no scalar {reg}")),
-            Some(Known::Not) => {
-                self.known[reg] = Known::Here;
+            Some(ScalarUse::Not) => {
+                self.known[reg] = ScalarUse::Here;
                 defined.push(reg);
             }
             Some(_) => self.error(format_args!("{reg} is assigned twice")),
@@ -210,10 +210,10 @@ impl Check<'_> {
     /// Whether a scalar may be used here.
     fn uses(&mut self, reg: RegId) -> bool {
         match self.known.get(reg) {
-            Some(Known::Here) => return true,
+            Some(ScalarUse::Here) => return true,
             None => self.error(format_args!("there is no scalar {reg}")),
-            Some(Known::Not) => self.error(format_args!("{reg} is used before it is assigned")),
-            Some(Known::Gone) => self.error(format_args!("{reg} is used outside of its scope")),
+            Some(ScalarUse::Not) => self.error(format_args!("{reg} is used before it is assigned")),
+            Some(ScalarUse::Gone) => self.error(format_args!("{reg} is used outside of its scope")),
         }
         false
     }

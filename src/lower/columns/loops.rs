@@ -9,13 +9,13 @@
 //! [8, 32, 32, 3], 8 images     for 8 { for 3 { vector 1024 { value } reduce; s += } }
 //! ```
 
-use super::totals::Kind;
-use super::{Columns, First, Sum};
+use super::totals::TotalKind;
+use super::{ColumnSums, FirstBlockMean, Sum};
 use crate::base::tensor::DType;
 use crate::graph::Reduce;
 use crate::loops::{Access, Affine, Binary, Inst, RegId, SlotId, VarId};
 use crate::lower::nest::{Nest, combining};
-use crate::lower::values::{Key, scalar_type};
+use crate::lower::values::{ValueKey, scalar_type};
 use crate::lower::writer::Writer;
 
 /// Fewer channels than this are summed along the rows.
@@ -32,14 +32,14 @@ const BLOCK: usize = 1024;
 
 /// A loop over joined axes: the last of them, from `start` on.
 #[derive(Clone)]
-struct Run {
+struct JoinedLoop {
     axis: usize,
     extent: usize,
     reduced: bool,
     start: Affine,
 }
 
-impl Columns {
+impl ColumnSums {
     /// The loops of a part of so many rows.
     pub(super) fn part(&self, nest: &mut Nest, part: VarId, rows: usize) {
         nest.forget();
@@ -60,7 +60,7 @@ impl Columns {
     pub fn begin_part(&self, nest: &mut Nest, part: VarId) {
         let runs = self.runs(nest, &self.whole(nest));
         self.begin(nest, part, &runs);
-        if let Some(First { met, .. }) = self.first {
+        if let Some(FirstBlockMean { met, .. }) = self.first {
             let zero = nest.values.constant(0.0, DType::F32);
             nest.values.writer.store(met, Affine::default(), zero);
         }
@@ -84,13 +84,13 @@ impl Columns {
 
     /// The loops over a range of each axis: the cut one first (unless it is the vector's),
     /// neighbours joined where they can be.
-    fn runs(&self, nest: &mut Nest, ranges: &[(Affine, usize)]) -> Vec<Run> {
+    fn runs(&self, nest: &mut Nest, ranges: &[(Affine, usize)]) -> Vec<JoinedLoop> {
         nest.values.index.fill(Affine::default());
         let axes = nest.values.domain.axes.clone();
         let cut = self.shape.cut;
         let mut order: Vec<usize> = (0..axes.len()).filter(|&axis| axis != cut).collect();
         order.insert(if cut + 1 == axes.len() { order.len() } else { 0 }, cut);
-        let mut runs: Vec<Run> = Vec::new();
+        let mut runs: Vec<JoinedLoop> = Vec::new();
         for axis in order {
             let (start, extent) = &ranges[axis];
             let whole = *extent == axes[axis] && *start == Affine::default();
@@ -105,7 +105,7 @@ impl Columns {
                     run.extent *= extent;
                     run.start = run.start.times(*extent as i64);
                 }
-                _ => runs.push(Run {
+                _ => runs.push(JoinedLoop {
                     axis,
                     extent: *extent,
                     reduced: self.reduced[axis],
@@ -117,13 +117,13 @@ impl Columns {
     }
 
     /// Sums of nothing.
-    fn begin(&self, nest: &mut Nest, part: VarId, runs: &[Run]) {
+    fn begin(&self, nest: &mut Nest, part: VarId, runs: &[JoinedLoop]) {
         let at = self.of_part(part);
         self.each_kept(nest, runs, |columns, nest| {
             for sum in &columns.sums {
                 let op = match sum.kind {
-                    Kind::Reduce(op) => op,
-                    Kind::Variance => Reduce::Sum,
+                    TotalKind::Reduce(op) => op,
+                    TotalKind::Variance => Reduce::Sum,
                 };
                 for &slot in &sum.slots {
                     let dtype = scalar_type(nest.values.writer.slot_type(slot));
@@ -136,7 +136,7 @@ impl Columns {
     }
 
     /// The means of the first rows of what variances are of: added to these slots, at a distance.
-    fn means(&self, nest: &mut Nest, slots: &[SlotId], at: &Affine, runs: &[Run]) {
+    fn means(&self, nest: &mut Nest, slots: &[SlotId], at: &Affine, runs: &[JoinedLoop]) {
         if slots.is_empty() {
             return;
         }
@@ -148,7 +148,7 @@ impl Columns {
                 false => vars.push(open(nest, run)),
             }
         }
-        let few = Run { extent: rows.extent.min(FIRST_ROWS), ..rows.clone() };
+        let few = JoinedLoop { extent: rows.extent.min(FIRST_ROWS), ..rows.clone() };
         let count = if rows.reduced { few.extent } else { 1 };
         vars.push(open(nest, if rows.reduced { &few } else { rows }));
         let lane = open(nest, vector);
@@ -163,8 +163,8 @@ impl Columns {
     }
 
     /// Shifts variances by the mean of the first rows of a part's first block.
-    fn shift_by_first(&self, nest: &mut Nest, part: VarId, runs: &[Run]) {
-        let Some(First { met, means }) = &self.first else { return };
+    fn shift_by_first(&self, nest: &mut Nest, part: VarId, runs: &[JoinedLoop]) {
+        let Some(FirstBlockMean { met, means }) = &self.first else { return };
         let here = Affine::default();
         self.each_kept(nest, runs, |columns, nest| {
             let zero = nest.values.constant(0.0, DType::F32);
@@ -198,8 +198,8 @@ impl Columns {
     }
 
     /// A body for each sum that is kept.
-    fn each_kept(&self, nest: &mut Nest, runs: &[Run], body: impl FnOnce(&Self, &mut Nest)) {
-        let kept: Vec<&Run> = runs.iter().filter(|run| !run.reduced).collect();
+    fn each_kept(&self, nest: &mut Nest, runs: &[JoinedLoop], body: impl FnOnce(&Self, &mut Nest)) {
+        let kept: Vec<&JoinedLoop> = runs.iter().filter(|run| !run.reduced).collect();
         let (vector, outer) = kept.split_last().expect("the last axis is kept");
         let vars: Vec<VarId> = outer.iter().map(|run| open(nest, run)).collect();
         let lane = open(nest, vector);
@@ -209,7 +209,7 @@ impl Columns {
     }
 
     /// The loops over what is added up.
-    fn add(&self, nest: &mut Nest, part: VarId, runs: &[Run]) {
+    fn add(&self, nest: &mut Nest, part: VarId, runs: &[JoinedLoop]) {
         let [outer @ .., rows, vector] = runs else { unreachable!("rows before columns") };
         let vars: Vec<VarId> = outer.iter().map(|run| open(nest, run)).collect();
         let one_vector = outer.iter().all(|run| run.reduced) && rows.reduced;
@@ -226,7 +226,7 @@ impl Columns {
     }
 
     /// Vectors along the channels, over four rows at a time.
-    fn several_rows(&self, nest: &mut Nest, part: VarId, rows: &Run, vector: &Run) {
+    fn several_rows(&self, nest: &mut Nest, part: VarId, rows: &JoinedLoop, vector: &JoinedLoop) {
         let whole = rows.extent / UNROLL;
         for (count, height, before) in
             [(whole, UNROLL, 0), (rows.extent % UNROLL, 1, whole * UNROLL)]
@@ -246,7 +246,14 @@ impl Columns {
     }
 
     /// One vector along the channels, that adds the rows at these indices.
-    fn vector(&self, nest: &mut Nest, part: VarId, vector: &Run, axis: usize, rows: &[Affine]) {
+    fn vector(
+        &self,
+        nest: &mut Nest,
+        part: VarId,
+        vector: &JoinedLoop,
+        axis: usize,
+        rows: &[Affine],
+    ) {
         let lane = open(nest, vector);
         let mut values: Vec<Vec<RegId>> = vec![Vec::new(); self.sums.len()];
         // All values first: what is stored is not loaded again.
@@ -261,11 +268,11 @@ impl Columns {
         self.each_row(nest, axis, rows, |nest| self.store(nest));
         for (values, sum) in values.into_iter().zip(&self.sums) {
             match sum.kind {
-                Kind::Reduce(op) => {
+                TotalKind::Reduce(op) => {
                     let value = tree(&mut nest.values.writer, op, values);
                     self.combine(nest, &self.of_part(part), sum.slots[0], op, value);
                 }
-                Kind::Variance => self.add_squares(nest, part, sum, values),
+                TotalKind::Variance => self.add_squares(nest, part, sum, values),
             }
         }
         nest.values.writer.close_vector(lane, &[]);
@@ -308,7 +315,7 @@ impl Columns {
     }
 
     /// Vectors along the rows, one for each channel; over blocks of rows that stay in cache.
-    fn along_rows(&self, nest: &mut Nest, part: VarId, rows: &Run, vector: &Run) {
+    fn along_rows(&self, nest: &mut Nest, part: VarId, rows: &JoinedLoop, vector: &JoinedLoop) {
         let whole = rows.extent / BLOCK;
         for (count, height, before) in [(whole, BLOCK, 0), (1, rows.extent % BLOCK, whole * BLOCK)]
         {
@@ -322,7 +329,7 @@ impl Columns {
             let shifts: Vec<RegId> = self
                 .sums
                 .iter()
-                .filter(|sum| sum.kind == Kind::Variance)
+                .filter(|sum| sum.kind == TotalKind::Variance)
                 .map(|sum| self.load(nest, &self.of_part(part), sum.slots[0]))
                 .collect();
             let row = nest.values.writer.var(height);
@@ -351,11 +358,11 @@ impl Columns {
         for sum in &self.sums {
             let value = nest.values.value(sum.arg, &sum.forms);
             match sum.kind {
-                Kind::Reduce(op) => {
+                TotalKind::Reduce(op) => {
                     slots.push(sum.slots[0]);
                     values.push((op, value));
                 }
-                Kind::Variance => {
+                TotalKind::Variance => {
                     let &shift = shifts.next().expect("one a variance");
                     let writer = &mut nest.values.writer;
                     let rest = binary(writer, Binary::Sub, value, shift);
@@ -396,7 +403,7 @@ impl Columns {
 }
 
 /// Opens a loop over joined axes.
-fn open(nest: &mut Nest, run: &Run) -> VarId {
+fn open(nest: &mut Nest, run: &JoinedLoop) -> VarId {
     let var = nest.values.writer.var(run.extent);
     nest.values.writer.open(Some(var));
     nest.values.index[run.axis] = run.start.plus(&Affine::var(var));
@@ -404,7 +411,7 @@ fn open(nest: &mut Nest, run: &Run) -> VarId {
 }
 
 /// A function of two, in the innermost body.
-fn binary(writer: &mut Writer<Key>, op: Binary, a: RegId, b: RegId) -> RegId {
+fn binary(writer: &mut Writer<ValueKey>, op: Binary, a: RegId, b: RegId) -> RegId {
     let (dtype, depth) = (writer.dtype(a), writer.depth());
     writer.define(dtype, depth, Inst::Binary(op, a, b))
 }
@@ -416,7 +423,7 @@ fn close(nest: &mut Nest, vars: Vec<VarId>) {
 }
 
 /// Neighbours combined, then neighbours of those: of four, `(a + b) + (c + d)`.
-fn tree(writer: &mut Writer<Key>, op: Reduce, mut values: Vec<RegId>) -> RegId {
+fn tree(writer: &mut Writer<ValueKey>, op: Reduce, mut values: Vec<RegId>) -> RegId {
     while values.len() > 1 {
         let pair = |pair: &[RegId]| match *pair {
             [a, b] => binary(writer, combining(op), a, b),

@@ -1,7 +1,7 @@
 //! The sums of parts become the sums of all.
 //!
 //! Takes buffers in which each part has left its sums, a slice a part; gives each result, in a
-//! buffer of the thread's own where it is small ([`Place::Thread`]), so that whoever reads it
+//! buffer of the thread's own where it is small ([`TotalsOwner::Thread`]), so that whoever reads it
 //! next needs no barrier.
 //!
 //! ```text
@@ -17,7 +17,7 @@
 use crate::base::tensor::DType;
 use crate::graph::{NodeId, Reduce};
 use crate::loops::{Access, Affine, Binary, BufferId, Inst, RegId, SlotId, VarId};
-use crate::lower::Step;
+use crate::lower::StepBuilder;
 use crate::lower::moves::tailed;
 use crate::lower::nest::combining;
 use crate::lower::partition::Partition;
@@ -26,7 +26,7 @@ use crate::lower::writer::Writer;
 
 /// What is summed.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Kind {
+pub enum TotalKind {
     /// A sum, maximum or minimum: one sum a part.
     Reduce(Reduce),
     /// A variance: the shift, the sum and the sum of squares of what is left.
@@ -38,14 +38,14 @@ pub struct Total {
     /// The result.
     pub node: NodeId,
     /// What it is.
-    pub kind: Kind,
+    pub kind: TotalKind,
     /// The sums of parts.
     pub sums: Vec<BufferId>,
 }
 
 /// Who computes totals.
 #[derive(Clone, Copy, Debug)]
-pub enum Place {
+pub enum TotalsOwner {
     /// Every thread all of them, for itself.
     Thread,
     /// Threads share them: parts of so many rows of so many elements each.
@@ -66,22 +66,22 @@ struct Lanes<'w> {
 /// Combines the sums of parts, `pitch` elements apart, in order of parts; `counts` says how many
 /// elements each has summed.
 pub fn run(
-    step: &mut Step,
+    step: &mut StepBuilder,
     totals: &[Total],
     (counts, pitch): (&[usize], usize),
-    place: Place,
+    place: TotalsOwner,
     name: &str,
 ) {
     let parts = match place {
-        Place::Thread => 0,
-        Place::Parts(partition, _) => partition.parts,
+        TotalsOwner::Thread => 0,
+        TotalsOwner::Parts(partition, _) => partition.parts,
     };
     let mut writer: Writer<()> = Writer::new(format!("{name}.total"), parts);
     let mut slots = Vec::new();
     for total in totals {
         let result = match place {
-            Place::Thread => step.thread_buffer(total.node),
-            Place::Parts(..) => step.result_buffer(total.node),
+            TotalsOwner::Thread => step.thread_buffer(total.node),
+            TotalsOwner::Parts(..) => step.result_buffer(total.node),
         };
         let mut slot = |buffer: BufferId| {
             let (dtype, len) = step.shape_of(buffer);
@@ -91,7 +91,7 @@ pub fn run(
         slots.push((total.kind, from, slot(result)));
     }
     match place {
-        Place::Thread => {
+        TotalsOwner::Thread => {
             for (kind, from, (to, len)) in &slots {
                 vector(&mut writer, Affine::default(), *len, |writer, index| {
                     let mut lanes = Lanes { writer, index, counts, pitch };
@@ -99,7 +99,7 @@ pub fn run(
                 });
             }
         }
-        Place::Parts(partition, unit) => {
+        TotalsOwner::Parts(partition, unit) => {
             let part = writer.var(parts);
             writer.open_parts(part);
             tailed(&mut writer, part, partition, |writer, rows| {
@@ -131,10 +131,10 @@ fn vector(
 }
 
 impl Lanes<'_> {
-    fn total(&mut self, kind: Kind, from: &[SlotId], to: SlotId) {
+    fn total(&mut self, kind: TotalKind, from: &[SlotId], to: SlotId) {
         let value = match kind {
-            Kind::Reduce(op) => self.reduced(op, from[0]),
-            Kind::Variance => self.variance(from),
+            TotalKind::Reduce(op) => self.reduced(op, from[0]),
+            TotalKind::Variance => self.variance(from),
         };
         self.writer.store(to, self.index.clone(), value);
     }

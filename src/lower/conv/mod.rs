@@ -19,14 +19,14 @@ mod taps;
 mod weight_grad;
 mod weights;
 
-use crate::graph::kernels::Kernel;
+use crate::graph::kernels::FusedKernel;
 use crate::graph::{NodeId, Op};
-use crate::lower::Step;
-use slide::Slide;
+use crate::lower::StepBuilder;
+use slide::ConvSlide;
 use weight_grad::WeightGrad;
 
 /// Writes a convolution and what follows it, and runs it.
-pub fn lower(step: &mut Step, kernel: &Kernel) {
+pub fn lower(step: &mut StepBuilder, kernel: &FusedKernel) {
     let is_convolution = |node: &NodeId| {
         let op = &step.graph.nodes[*node].op;
         matches!(op, Op::Conv { .. } | Op::ConvInputGrad { .. } | Op::ConvWeightGrad { .. })
@@ -34,7 +34,7 @@ pub fn lower(step: &mut Step, kernel: &Kernel) {
     let node = kernel.nodes.iter().copied().rfind(is_convolution).expect("a convolution");
     let args = &step.graph.nodes[node].args;
     let (first, second) = (args[0], args[1]);
-    let slide = |operand: NodeId, weight: NodeId, backward: bool, window, groups| Slide {
+    let slide = |operand: NodeId, weight: NodeId, backward: bool, window, groups| ConvSlide {
         node,
         operand,
         weight,

@@ -14,19 +14,19 @@
 
 use crate::base::tensor::DType;
 use crate::graph::domain::Domain;
-use crate::graph::kernels::{Kernel, KernelKind};
-use crate::graph::{Binary, Bound, NodeId, Op, Window};
+use crate::graph::kernels::{FusedKernel, KernelKind};
+use crate::graph::{Binary, BoundGraph, NodeId, Op, Window};
 use crate::loops::{Access, Affine, Inst, RegId, SlotId, Space};
-use crate::lower::bands::{Bands, Block, Reach, Shape};
-use crate::lower::conv::slide::{self, Slide, Sliding};
+use crate::lower::bands::{Bands, BlockShape, Reach, RowBlock};
+use crate::lower::conv::slide::{self, ConvSlide, ConvWriter};
 use crate::lower::conv::taps::Phases;
-use crate::lower::conv::weights::Weights;
+use crate::lower::conv::weights::ConvWeights;
 use crate::lower::nest::Nest;
-use crate::lower::operand::{Operand, Reads};
+use crate::lower::operand::{ImageOperand, OperandReads};
 use crate::lower::partition::Partition;
 use crate::lower::values::Values;
 use crate::lower::writer::Writer;
-use crate::lower::{Step, epilogue, window};
+use crate::lower::{StepBuilder, epilogue, window};
 
 /// A max-pooling in a kernel.
 pub struct Pools {
@@ -39,7 +39,7 @@ pub struct Pools {
 }
 
 /// The max-pooling of a kernel, if it has one.
-pub fn pools(graph: &Bound, kernel: &Kernel) -> Option<Pools> {
+pub fn pools(graph: &BoundGraph, kernel: &FusedKernel) -> Option<Pools> {
     let mut found: Option<Pools> = None;
     for &node in &kernel.nodes {
         if let Op::MaxPool(window) | Op::MaxPoolIndex(window) = graph.nodes[node].op {
@@ -51,10 +51,10 @@ pub fn pools(graph: &Bound, kernel: &Kernel) -> Option<Pools> {
 }
 
 /// Writes the loops of a convolution and a max-pooling, and runs them.
-pub fn lower(step: &mut Step, kernel: &Kernel, slide: &Slide, pools: &Pools) {
+pub fn lower(step: &mut StepBuilder, kernel: &FusedKernel, slide: &ConvSlide, pools: &Pools) {
     let is_pool = |node: &NodeId| pools.nodes.contains(node);
     let nodes = kernel.nodes.iter().copied().filter(|node| !is_pool(node)).collect();
-    let own = Kernel { kind: kernel.kind, nodes, results: Vec::new() };
+    let own = FusedKernel { kind: kernel.kind, nodes, results: Vec::new() };
     let fused = epilogue::fused(step, &own, slide.node);
     let covered = own.nodes.iter().all(|node| fused.nodes.contains(node));
     if !covered || fused.nodes.last() != Some(&pools.source) {
@@ -65,7 +65,7 @@ pub fn lower(step: &mut Step, kernel: &Kernel, slide: &Slide, pools: &Pools) {
         results.push((node, step.result_buffer(node)));
     }
     let name = step.kernel_name(kernel);
-    let weights = Weights::new(step, slide.weight, false, slide.groups, &name);
+    let weights = ConvWeights::new(step, slide.weight, false, slide.groups, &name);
     let [x, y, z] =
         [slide.operand, slide.node, pools.nodes[0]].map(|node| step.graph.extents(node));
     let pool = [0, 1].map(|axis| Reach::of(&pools.window, axis));
@@ -76,14 +76,15 @@ pub fn lower(step: &mut Step, kernel: &Kernel, slide: &Slide, pools: &Pools) {
 
     let domain = Domain::over(y);
     let writer = Writer::new(name, bands.partition.parts);
-    let nothing = Kernel { kind: kernel.kind, nodes: Vec::new(), results: Vec::new() };
+    let nothing = FusedKernel { kind: kernel.kind, nodes: Vec::new(), results: Vec::new() };
     let mut nest = Nest::new(Values::new(step, writer, domain, &[]), &nothing, &[]);
     let values = &mut nest.values;
-    let reads = Reads { rows, columns: phases[1].reach, width: phases[1].outputs, border: 0.0 };
-    let operand = Operand::new(values, slide.operand, &reads, &bands);
+    let reads =
+        OperandReads { rows, columns: phases[1].reach, width: phases[1].outputs, border: 0.0 };
+    let operand = ImageOperand::new(values, slide.operand, &reads, &bands);
     let shape = [bands.images, pool[0].length(bands.rows), used[1], y[3]];
     let buffer = values.step.new_buffer(DType::F32, shape.iter().product(), Space::Thread);
-    let sliding = Sliding {
+    let sliding = ConvWriter {
         shape,
         channels: x[3],
         groups: slide.groups,
@@ -115,7 +116,7 @@ pub fn lower(step: &mut Step, kernel: &Kernel, slide: &Slide, pools: &Pools) {
     operand.begin(&mut nest.values);
     bands.each(&mut nest, part, |nest, block| {
         let placed = operand.load(&mut nest.values, block);
-        let under = Block {
+        let under = RowBlock {
             rows: pool[0].length(block.rows),
             first_row: block.first_row * pool[0].step as i64,
             ..block.clone()
@@ -128,11 +129,17 @@ pub fn lower(step: &mut Step, kernel: &Kernel, slide: &Slide, pools: &Pools) {
 }
 
 /// The convolution by itself, then the pooling of what it has written.
-fn apart(step: &mut Step, kernel: &Kernel, own: Kernel, slide: &Slide, pools: &Pools) {
+fn apart(
+    step: &mut StepBuilder,
+    kernel: &FusedKernel,
+    own: FusedKernel,
+    slide: &ConvSlide,
+    pools: &Pools,
+) {
     step.store(pools.source);
-    slide::lower(step, &Kernel { results: vec![pools.source], ..own }, slide);
+    slide::lower(step, &FusedKernel { results: vec![pools.source], ..own }, slide);
     let (nodes, results) = (pools.nodes.clone(), kernel.results.clone());
-    window::lower(step, &Kernel { kind: KernelKind::Window, nodes, results });
+    window::lower(step, &FusedKernel { kind: KernelKind::Window, nodes, results });
 }
 
 /// What windows over windows read.
@@ -155,7 +162,7 @@ fn bands(
     let columns = &phases[1];
     let read_row = columns.reach.length(columns.outputs) * x[3];
     let written_row = pool.step * columns.outputs * y[3];
-    let shape = Shape {
+    let shape = BlockShape {
         images: z[0],
         rows: z[1],
         row_bytes: 4 * (rows.step * read_row + written_row),
@@ -182,7 +189,7 @@ struct Largest {
 
 impl Largest {
     /// The pooled rows of a block.
-    fn block(&self, nest: &mut Nest, block: &Block) {
+    fn block(&self, nest: &mut Nest, block: &RowBlock) {
         let [height, width] = self.extents;
         let [_, rows, columns, channels] = self.shape.map(|extent| extent as i64);
         let writer = &mut nest.values.writer;

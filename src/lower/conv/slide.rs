@@ -11,23 +11,23 @@
 //! ```
 
 use crate::graph::domain::Domain;
-use crate::graph::kernels::Kernel;
+use crate::graph::kernels::FusedKernel;
 use crate::graph::{NodeId, Window};
 use crate::loops::{Access, Affine, RowAxis, SlotId, Stmt, SumAxis, Tile};
-use crate::lower::Step;
-use crate::lower::bands::{Bands, Block, Reach, Shape};
-use crate::lower::columns::{self, Split};
-use crate::lower::conv::taps::{Phase, Phases};
-use crate::lower::conv::weights::{Columns, Weights};
+use crate::lower::StepBuilder;
+use crate::lower::bands::{Bands, BlockShape, Reach, RowBlock};
+use crate::lower::columns::{self, KernelSplit};
+use crate::lower::conv::taps::{Phases, TapPhase};
+use crate::lower::conv::weights::{ConvWeights, OutputColumns};
 use crate::lower::epilogue;
 use crate::lower::nest::Nest;
-use crate::lower::operand::{Operand, Placed, Reads};
+use crate::lower::operand::{ImageOperand, OperandPlace, OperandReads};
 use crate::lower::partition::Partition;
 use crate::lower::values::{Saved, Values};
 use crate::lower::writer::Writer;
 
 /// What is computed: `[N, H, W, C]` from an operand and a weight.
-pub struct Slide {
+pub struct ConvSlide {
     /// The node.
     pub node: NodeId,
     /// The operand that windows read.
@@ -43,7 +43,7 @@ pub struct Slide {
 }
 
 /// A convolution being written.
-pub struct Sliding {
+pub struct ConvWriter {
     /// `[N, H, W, C]` of the result.
     pub shape: [usize; 4],
     /// The operand's channels.
@@ -55,7 +55,7 @@ pub struct Sliding {
     /// Which taps meet which rows and columns.
     pub phases: [Phases; 2],
     /// The weight.
-    pub weights: Weights,
+    pub weights: ConvWeights,
     /// The slot of the result.
     pub to: SlotId,
     /// Whether that has only a block's images, `shape[1]` rows each.
@@ -69,9 +69,9 @@ pub struct Sliding {
 }
 
 /// Writes the loops of a convolution and what follows it, and runs them.
-pub fn lower(step: &mut Step, kernel: &Kernel, slide: &Slide) {
+pub fn lower(step: &mut StepBuilder, kernel: &FusedKernel, slide: &ConvSlide) {
     let shape: [usize; 4] = step.graph.extents(slide.node).try_into().expect("[N, H, W, C]");
-    let split = Split::of(step, kernel);
+    let split = KernelSplit::of(step, kernel);
     let (domain, own) = match &split {
         Some(split) => (split.domain.clone(), &split.producers),
         None => (Domain::of(step.graph, &kernel.nodes).expect("what fusion has checked"), kernel),
@@ -87,7 +87,7 @@ pub fn lower(step: &mut Step, kernel: &Kernel, slide: &Slide) {
     let last = *fused.nodes.last().expect("the convolution itself");
     let target = epilogue::target_buffer(step, own, last);
     let name = step.kernel_name(own);
-    let weights = Weights::new(step, slide.weight, slide.backward, slide.groups, &name);
+    let weights = ConvWeights::new(step, slide.weight, slide.backward, slide.groups, &name);
     let read = step.graph.extents(slide.operand);
     let phases = [0, 1].map(|axis| match slide.backward {
         false => Phases::forward(&slide.window, axis, shape[axis + 1]),
@@ -97,7 +97,7 @@ pub fn lower(step: &mut Step, kernel: &Kernel, slide: &Slide) {
     let writer = Writer::new(name.clone(), bands.partition.parts);
     let mut nest = Nest::new(Values::new(step, writer, domain, &own.nodes), own, &fused.nodes);
     let values = &mut nest.values;
-    let sliding = Sliding {
+    let sliding = ConvWriter {
         shape,
         channels: read[3],
         groups: slide.groups,
@@ -112,13 +112,17 @@ pub fn lower(step: &mut Step, kernel: &Kernel, slide: &Slide) {
     };
     nest.values.saved.insert(last, Saved::Whole(sliding.to));
     let [rows, columns] = &sliding.phases;
-    let reads =
-        Reads { rows: rows.reach, columns: columns.reach, width: columns.outputs, border: 0.0 };
-    let operand = Operand::new(&mut nest.values, slide.operand, &reads, &bands);
+    let reads = OperandReads {
+        rows: rows.reach,
+        columns: columns.reach,
+        width: columns.outputs,
+        border: 0.0,
+    };
+    let operand = ImageOperand::new(&mut nest.values, slide.operand, &reads, &bands);
 
-    let sums = split
-        .as_ref()
-        .map(|split| columns::Columns::in_blocks(&mut nest, split, &fused.nodes, bands.partition));
+    let sums = split.as_ref().map(|split| {
+        columns::ColumnSums::in_blocks(&mut nest, split, &fused.nodes, bands.partition)
+    });
     let rest = own.nodes.iter().any(|node| !fused.nodes.contains(node));
     let part = nest.values.writer.var(bands.partition.parts);
     nest.values.writer.open_parts(part);
@@ -154,7 +158,7 @@ fn bands(shape: [usize; 4], read: &[usize], phases: &[Phases; 2], window: &Windo
     let [rows, columns] = phases;
     let read_row = columns.reach.length(columns.outputs) * read[3];
     let written_row = rows.stride * width * channels;
-    let shape = Shape {
+    let shape = BlockShape {
         images,
         rows: rows.outputs,
         row_bytes: 4 * (rows.reach.step * read_row + written_row),
@@ -167,9 +171,9 @@ fn bands(shape: [usize; 4], read: &[usize], phases: &[Phases; 2], window: &Windo
     Bands::new(&shape, partition, &[(rows.reach, read[1]), (Reach::same(), rows.fewest)])
 }
 
-impl Sliding {
+impl ConvWriter {
     /// The ranges of images and rows that a block computes, of those that are axes.
-    fn lead(&self, block: &Block) -> Vec<(Affine, usize)> {
+    fn lead(&self, block: &RowBlock) -> Vec<(Affine, usize)> {
         let stride = self.phases[0].stride;
         let first = block.first_row * stride as i64;
         let rows = (block.rows * stride).min(self.shape[1] - first as usize);
@@ -180,7 +184,7 @@ impl Sliding {
     }
 
     /// All phases, groups and panels of a block.
-    pub fn block(&self, nest: &mut Nest, block: &Block, placed: &Placed) {
+    pub fn block(&self, nest: &mut Nest, block: &RowBlock, placed: &OperandPlace) {
         let width = self.shape[3] / self.groups;
         for panel in self.weights.panels(width) {
             let writer = &mut nest.values.writer;
@@ -205,10 +209,10 @@ impl Sliding {
     /// The tile of a phase.
     fn tile(
         &self,
-        block: &Block,
-        placed: &Placed,
-        (group, column, panel): (crate::loops::VarId, &Affine, Columns),
-        [rows, columns]: [&Phase; 2],
+        block: &RowBlock,
+        placed: &OperandPlace,
+        (group, column, panel): (crate::loops::VarId, &Affine, OutputColumns),
+        [rows, columns]: [&TapPhase; 2],
     ) -> Option<Tile> {
         let [_, height, width, channels] = self.shape.map(|extent| extent as i64);
         let strides = [0, 1].map(|axis| self.phases[axis].stride as i64);

@@ -15,7 +15,7 @@ use crate::lower::bands::Reach;
 
 /// Outputs that are computed alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Phase {
+pub struct TapPhase {
     /// The first output.
     pub first: usize,
     /// How many outputs there are.
@@ -37,7 +37,7 @@ pub struct Phase {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Phases {
     /// The phases; phase `r` begins at output `r`.
-    pub phases: Vec<Phase>,
+    pub phases: Vec<TapPhase>,
     /// The distance between outputs of a phase.
     pub stride: usize,
     /// How outputs of a phase read the operand, over all phases.
@@ -53,7 +53,7 @@ impl Phases {
     pub fn forward(window: &Window, axis: usize, outputs: usize) -> Phases {
         let step = window.dilation[axis] as i64;
         let taps = window.size[axis];
-        let phase = Phase { first: 0, outputs, taps, at: 0, step, tap: 0, tap_step: 1 };
+        let phase = TapPhase { first: 0, outputs, taps, at: 0, step, tap: 0, tap_step: 1 };
         let reach = Reach::of(window, axis);
         Phases { phases: vec![phase], stride: 1, reach, outputs, fewest: outputs }
     }
@@ -63,7 +63,7 @@ impl Phases {
         let (size, pad) = (window.size[axis], window.pad[axis].0);
         let (stride, dilation) = (window.stride[axis], window.dilation[axis]);
         let count = |first: usize| (extent - first).div_ceil(stride);
-        let mut phases: Vec<Phase> = Vec::new();
+        let mut phases: Vec<TapPhase> = Vec::new();
         for first in 0..stride.min(extent) {
             let meets = |tap: &usize| {
                 (first + pad + stride * dilation * size - tap * dilation).is_multiple_of(stride)
@@ -74,9 +74,9 @@ impl Phases {
             let at = (first as i64 + pad as i64 - (tap * dilation) as i64) / stride as i64;
             let step = -((tap_step * dilation / stride) as i64);
             let outputs = count(first);
-            phases.push(Phase { first, outputs, taps: taps.len(), at, step, tap, tap_step });
+            phases.push(TapPhase { first, outputs, taps: taps.len(), at, step, tap, tap_step });
         }
-        let ends = |phase: &Phase| {
+        let ends = |phase: &TapPhase| {
             let last = phase.at + phase.step * (phase.taps as i64 - 1);
             [phase.at, last]
         };

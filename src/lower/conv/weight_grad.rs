@@ -15,19 +15,19 @@
 
 use crate::base::tensor::DType;
 use crate::graph::domain::Domain;
-use crate::graph::kernels::Kernel;
+use crate::graph::kernels::FusedKernel;
 use crate::graph::{Binary, NodeId, Window};
 use crate::loops::{
     Access, Affine, BufferId, Inst, RowAxis, SlotId, Space, Stmt, SumAxis, Tile, VarId,
 };
-use crate::lower::bands::{Bands, Block, Reach, Shape};
+use crate::lower::bands::{Bands, BlockShape, Reach, RowBlock};
 use crate::lower::epilogue;
 use crate::lower::nest::Nest;
-use crate::lower::operand::{Operand, Placed, Reads, Shared, shared};
+use crate::lower::operand::{ImageOperand, OperandPlace, OperandReads, SharedOperand, shared};
 use crate::lower::partition::Partition;
 use crate::lower::values::{Saved, Values};
 use crate::lower::writer::Writer;
-use crate::lower::{Step, moves};
+use crate::lower::{StepBuilder, moves};
 
 /// Bytes of both operands that a tile passes over: they stay in the first cache.
 const NEAR: usize = 32 << 10;
@@ -64,7 +64,7 @@ struct Extents {
 }
 
 /// Writes the loops of a weight's gradient and what follows it, and runs them.
-pub fn lower(step: &mut Step, kernel: &Kernel, grad: &WeightGrad) {
+pub fn lower(step: &mut StepBuilder, kernel: &FusedKernel, grad: &WeightGrad) {
     let [x, y] = grad.args.map(|arg| step.graph.extents(arg));
     let extents = Extents {
         images: y[0],
@@ -93,9 +93,9 @@ pub fn lower(step: &mut Step, kernel: &Kernel, grad: &WeightGrad) {
 }
 
 /// How output pixels read the operand, or the gradient of the result.
-fn reads(grad: &WeightGrad, extents: &Extents, operand: bool) -> Reads {
+fn reads(grad: &WeightGrad, extents: &Extents, operand: bool) -> OperandReads {
     let reach = |axis: usize| if operand { Reach::of(&grad.window, axis) } else { Reach::same() };
-    Reads { rows: reach(0), columns: reach(1), width: extents.out[1], border: 0.0 }
+    OperandReads { rows: reach(0), columns: reach(1), width: extents.out[1], border: 0.0 }
 }
 
 /// What of a tile is the same everywhere.
@@ -108,7 +108,7 @@ impl Sums<'_> {
     /// A tile over some images and rows. `channels` of each group's are rows.
     fn tile(
         &self,
-        [x, y]: [&Placed; 2],
+        [x, y]: [&OperandPlace; 2],
         (images, rows): (usize, usize),
         (channels, columns): (usize, usize),
         c: Access,
@@ -144,22 +144,22 @@ impl Sums<'_> {
 }
 
 /// The place moved by rows, images or channels.
-fn moved(placed: &Placed, by: &Affine) -> Placed {
-    Placed { base: placed.base.plus(by), ..placed.clone() }
+fn moved(placed: &OperandPlace, by: &Affine) -> OperandPlace {
+    OperandPlace { base: placed.base.plus(by), ..placed.clone() }
 }
 
 /// Partial sums of parts of images, one after the other in a new buffer; and their number.
 fn partial_sums(
-    step: &mut Step,
-    kernel: &Kernel,
+    step: &mut StepBuilder,
+    kernel: &FusedKernel,
     grad: &WeightGrad,
     extents: &Extents,
-    (reads, weights): ([Reads; 2], usize),
+    (reads, weights): ([OperandReads; 2], usize),
 ) -> (BufferId, usize) {
     let [x, y] = grad.args.map(|arg| step.graph.extents(arg));
-    let row = |reads: &Reads, shape: &[usize]| reads.columns.length(reads.width) * shape[3];
+    let row = |reads: &OperandReads, shape: &[usize]| reads.columns.length(reads.width) * shape[3];
     let bytes = 4 * (reads[0].rows.step * row(&reads[0], x) + row(&reads[1], y));
-    let shape = Shape {
+    let shape = BlockShape {
         images: extents.images,
         rows: extents.out[0],
         row_bytes: bytes,
@@ -173,10 +173,11 @@ fn partial_sums(
     let domain = Domain::over(step.graph.extents(grad.node));
     let partials = step.new_buffer(DType::F32, parts * weights, Space::Scratch);
     let writer = Writer::new(step.kernel_name(kernel), parts);
-    let nothing = Kernel { kind: kernel.kind, nodes: Vec::new(), results: Vec::new() };
+    let nothing = FusedKernel { kind: kernel.kind, nodes: Vec::new(), results: Vec::new() };
     let mut nest = Nest::new(Values::new(step, writer, domain, &[]), &nothing, &[]);
     let to = nest.values.buffer_slot(partials);
-    let [x, y] = [0, 1].map(|at| Operand::new(&mut nest.values, grad.args[at], &reads[at], &bands));
+    let [x, y] =
+        [0, 1].map(|at| ImageOperand::new(&mut nest.values, grad.args[at], &reads[at], &bands));
     let part = nest.values.writer.var(parts);
     nest.values.writer.open_parts(part);
     let first = Affine::var(part).times(weights as i64);
@@ -208,8 +209,8 @@ impl Sums<'_> {
     fn block(
         &self,
         nest: &mut Nest,
-        block: &Block,
-        placed: [&Placed; 2],
+        block: &RowBlock,
+        placed: [&OperandPlace; 2],
         (to, first): (SlotId, &Affine),
         row_bytes: usize,
     ) {
@@ -235,7 +236,7 @@ impl Sums<'_> {
     fn chunk(
         &self,
         nest: &mut Nest,
-        [x, y]: [&Placed; 2],
+        [x, y]: [&OperandPlace; 2],
         (image, row): (&Affine, &Affine),
         (images, rows): (usize, usize),
         (to, first): (SlotId, &Affine),
@@ -244,7 +245,7 @@ impl Sums<'_> {
         let stride = self.grad.window.stride[0] as i64;
         let group = nest.values.writer.var(self.grad.groups);
         nest.values.writer.open(Some(group));
-        let by = |placed: &Placed, step: i64, channels: usize| {
+        let by = |placed: &OperandPlace, step: i64, channels: usize| {
             let image = image.times(images as i64 * placed.image);
             let rows = row.times(step * placed.row);
             let group = Affine::var(group).times(channels as i64);
@@ -261,11 +262,11 @@ impl Sums<'_> {
 
 /// Sums over all images, in parts of the weight's channels.
 fn whole_sums(
-    step: &mut Step,
-    kernel: &Kernel,
+    step: &mut StepBuilder,
+    kernel: &FusedKernel,
     grad: &WeightGrad,
     extents: &Extents,
-    reads: [Reads; 2],
+    reads: [OperandReads; 2],
     target: BufferId,
 ) {
     let name = step.kernel_name(kernel);
@@ -278,9 +279,9 @@ fn whole_sums(
         let (dtype, len) = step.shape_of(buffer);
         writer.slot(buffer, dtype, len)
     };
-    let place = |shared: &Shared, slot: SlotId| {
+    let place = |shared: &SharedOperand, slot: SlotId| {
         let [image, row, column] = shared.strides;
-        Placed { slot, base: Affine::constant(shared.first), image, row, column }
+        OperandPlace { slot, base: Affine::constant(shared.first), image, row, column }
     };
     let (x, y) = (place(&x, slot(x.buffer)), place(&y, slot(y.buffer)));
     let to = slot(target);
@@ -304,7 +305,7 @@ impl Sums<'_> {
     fn cut(
         &self,
         writer: &mut Writer<()>,
-        [x, y]: [&Placed; 2],
+        [x, y]: [&OperandPlace; 2],
         to: SlotId,
         (first, [channels, columns]): (&[Affine; 2], [usize; 2]),
     ) {
@@ -346,8 +347,8 @@ impl Sums<'_> {
 
 /// Adds up partial sums, if there are some, and does what follows the gradient.
 fn finish(
-    step: &mut Step,
-    kernel: &Kernel,
+    step: &mut StepBuilder,
+    kernel: &FusedKernel,
     node: NodeId,
     (target, weights): (BufferId, usize),
     partials: Option<(BufferId, usize)>,

@@ -2,7 +2,7 @@
 //!
 //! Takes the weight's node `[kh, kw, in / groups, out]` and the direction; gives a buffer and
 //! strides. A parameter that is needed transposed (for the input gradient) or that is larger than
-//! the first cache has a layout of its own, which the update keeps ([`Layout`]); another value is
+//! the first cache has a layout of its own, which the update keeps ([`ParamLayout`]); another value is
 //! transposed on the spot.
 //!
 //! ```text
@@ -13,8 +13,8 @@
 use crate::graph::view::{View, row_major};
 use crate::graph::{NodeId, Op};
 use crate::loops::{Affine, BufferId, Space};
-use crate::lower::globals::Layout;
-use crate::lower::{Step, moves};
+use crate::lower::globals::ParamLayout;
+use crate::lower::{StepBuilder, moves};
 
 /// Weights of more bytes than this are read in panels.
 const SMALL: usize = 64 << 10;
@@ -23,7 +23,7 @@ pub const PANEL: usize = 32;
 
 /// A weight as tiles read it.
 #[derive(Clone, Debug)]
-pub struct Weights {
+pub struct ConvWeights {
     /// Where it is.
     pub buffer: BufferId,
     offset: i64,
@@ -37,7 +37,7 @@ pub struct Weights {
 
 /// Neighbouring columns that a tile computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Columns {
+pub struct OutputColumns {
     /// The first column.
     pub first: usize,
     /// How many columns.
@@ -46,9 +46,15 @@ pub struct Columns {
     pub count: usize,
 }
 
-impl Weights {
+impl ConvWeights {
     /// The weight of a forward pass, or of an input gradient.
-    pub fn new(step: &mut Step, weight: NodeId, turned: bool, groups: usize, name: &str) -> Self {
+    pub fn new(
+        step: &mut StepBuilder,
+        weight: NodeId,
+        turned: bool,
+        groups: usize,
+        name: &str,
+    ) -> Self {
         let [kh, kw, rows, cols] = step.graph.extents(weight)[..] else {
             unreachable!("a weight [kh, kw, in, out]")
         };
@@ -57,7 +63,7 @@ impl Weights {
         if let Some(param) = whole_param(step, &view) {
             let large = view.extents.iter().product::<usize>() * 4 > SMALL;
             let panel = (large && groups == 1 && columns > PANEL).then_some(PANEL);
-            let layout = Layout { taps: kh * kw, rows, cols, turned, panel };
+            let layout = ParamLayout { taps: kh * kw, rows, cols, turned, panel };
             if (turned || panel.is_some())
                 && let Some(buffer) = step.derived(param, layout)
             {
@@ -65,14 +71,20 @@ impl Weights {
                 let row = if panel.is_some() { 1 } else { columns as i64 };
                 let strides = [(kw * channels) as i64 * row, channels as i64 * row, row];
                 let panel_rows = panel.map(|_| kh * kw * channels);
-                return Weights { buffer, offset: 0, strides, columns, panel_rows };
+                return ConvWeights { buffer, offset: 0, strides, columns, panel_rows };
             }
         }
         Self::of_view(step, view, turned, columns, name)
     }
 
     /// Read where it lies, or copied so that columns are neighbours.
-    fn of_view(step: &mut Step, view: View, turned: bool, columns: usize, name: &str) -> Self {
+    fn of_view(
+        step: &mut StepBuilder,
+        view: View,
+        turned: bool,
+        columns: usize,
+        name: &str,
+    ) -> Self {
         let mut view = view;
         if turned {
             view.extents.swap(2, 3);
@@ -81,24 +93,24 @@ impl Weights {
         if view.strides[3] == 1 || columns == 1 {
             let buffer = step.buffer(view.base);
             let strides = [view.strides[0], view.strides[1], view.strides[2]];
-            return Weights { buffer, offset: view.offset, strides, columns, panel_rows: None };
+            return ConvWeights { buffer, offset: view.offset, strides, columns, panel_rows: None };
         }
         let dtype = step.graph.ty(view.base).dtype;
         let buffer = step.new_buffer(dtype, view.extents.iter().product(), Space::Scratch);
         let to = row_major(&view.extents);
         moves::copy(step, &view, buffer, 0, &to, &format!("{name}.columns"));
-        Weights { buffer, offset: 0, strides: [to[0], to[1], to[2]], columns, panel_rows: None }
+        ConvWeights { buffer, offset: 0, strides: [to[0], to[1], to[2]], columns, panel_rows: None }
     }
 
     /// The columns `0..count` as tiles take them; all at once where they lie side by side.
-    pub fn panels(&self, count: usize) -> Vec<Columns> {
+    pub fn panels(&self, count: usize) -> Vec<OutputColumns> {
         if self.panel_rows.is_none() {
-            return vec![Columns { first: 0, width: count, count: 1 }];
+            return vec![OutputColumns { first: 0, width: count, count: 1 }];
         }
         let whole = self.columns / PANEL;
         let rest = self.columns % PANEL;
-        let panels = Columns { first: 0, width: PANEL, count: whole };
-        let last = Columns { first: whole * PANEL, width: rest, count: 1 };
+        let panels = OutputColumns { first: 0, width: PANEL, count: whole };
+        let last = OutputColumns { first: whole * PANEL, width: rest, count: 1 };
         [panels, last].into_iter().filter(|it| it.width > 0 && it.count > 0).collect()
     }
 
@@ -109,7 +121,7 @@ impl Weights {
 
     /// Strides of a panel: from a tap's row to the next, from a tap to the next, from a channel
     /// to the next.
-    pub fn strides(&self, panel: Columns) -> [i64; 3] {
+    pub fn strides(&self, panel: OutputColumns) -> [i64; 3] {
         match self.panel_rows {
             Some(_) => self.strides.map(|stride| stride * panel.width as i64),
             None => self.strides,
@@ -118,7 +130,7 @@ impl Weights {
 }
 
 /// The parameter that a view is, if it is all of one in its own order.
-fn whole_param(step: &Step, view: &View) -> Option<crate::graph::ParamId> {
+fn whole_param(step: &StepBuilder, view: &View) -> Option<crate::graph::ParamId> {
     let covers = step.graph.elements(view.base) == view.extents.iter().product::<usize>();
     match step.graph.nodes[view.base].op {
         Op::Param(param) if covers && view.is_whole() => Some(param),

@@ -11,30 +11,30 @@
 //! ```
 
 use crate::graph::domain::{Domain, MOST_KEPT};
-use crate::graph::kernels::Kernel;
+use crate::graph::kernels::FusedKernel;
 use crate::graph::{NodeId, Op};
 use crate::loops::Space;
-use crate::lower::Step;
+use crate::lower::StepBuilder;
 use crate::lower::nest::Nest;
 use crate::lower::values::Values;
 use crate::lower::writer::Writer;
 
 /// Lowers what of a kernel every thread computes for itself; gives the rest, if any.
-pub fn lower(step: &mut Step, kernel: &Kernel, domain: &Domain) -> Option<Kernel> {
+pub fn lower(step: &mut StepBuilder, kernel: &FusedKernel, domain: &Domain) -> Option<FusedKernel> {
     let total: usize = domain.axes.iter().product();
     if domain.reduces || total > MOST_KEPT || !follows_totals(step, kernel) {
         return Some(kernel.clone());
     }
     let (kept, own): (Vec<NodeId>, Vec<NodeId>) =
         kernel.results.iter().partition(|&&node| step.outlives(node));
-    let rest = (!kept.is_empty()).then(|| Kernel { results: kept, ..kernel.clone() });
+    let rest = (!kept.is_empty()).then(|| FusedKernel { results: kept, ..kernel.clone() });
     if own.is_empty() {
         return rest;
     }
     for &result in &own {
         step.thread_buffer(result);
     }
-    let vectors = Kernel { results: own, ..kernel.clone() };
+    let vectors = FusedKernel { results: own, ..kernel.clone() };
     let writer = Writer::new(step.kernel_name(kernel), 0);
     let values = Values::new(step, writer, domain.clone(), &kernel.nodes);
     let mut nest = Nest::new(values, &vectors, &[]);
@@ -45,7 +45,7 @@ pub fn lower(step: &mut Step, kernel: &Kernel, domain: &Domain) -> Option<Kernel
 
 /// Whether all that a kernel reads from memory is each thread's own or constant, and some of it
 /// a vector of each thread's own.
-fn follows_totals(step: &mut Step, kernel: &Kernel) -> bool {
+fn follows_totals(step: &mut StepBuilder, kernel: &FusedKernel) -> bool {
     let graph = step.graph;
     let mut open: Vec<NodeId> = Vec::new();
     for &node in &kernel.nodes {

@@ -16,7 +16,7 @@ use crate::graph::Window;
 
 /// Positions whose taps are the same.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Range {
+pub struct TapRange {
     /// The first position.
     pub first: usize,
     /// The distance between positions.
@@ -24,14 +24,14 @@ pub struct Range {
     /// How many there are.
     pub count: usize,
     /// What each reads, in order of taps; their numbers and places are evenly spaced.
-    pub taps: Vec<Tap>,
+    pub taps: Vec<RangeTap>,
     /// How far places move from position to position.
     pub stride: usize,
 }
 
 /// A tap of the first position of a range.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Tap {
+pub struct RangeTap {
     /// Its number in the window.
     pub number: usize,
     /// What it reads.
@@ -39,12 +39,12 @@ pub struct Tap {
 }
 
 /// The outputs of an axis.
-pub fn sliding(window: &Window, axis: usize, extent: usize, outputs: usize) -> Vec<Range> {
+pub fn sliding(window: &Window, axis: usize, extent: usize, outputs: usize) -> Vec<TapRange> {
     let (stride, before) = (window.stride[axis], window.pad[axis].0);
     let taps = |position: usize| {
         let place = |number: usize| {
             let place = (position * stride + number * window.dilation[axis]).checked_sub(before)?;
-            (place < extent).then_some(Tap { number, place })
+            (place < extent).then_some(RangeTap { number, place })
         };
         (0..window.size[axis]).filter_map(place).collect()
     };
@@ -52,13 +52,13 @@ pub fn sliding(window: &Window, axis: usize, extent: usize, outputs: usize) -> V
 }
 
 /// The elements of an axis of images.
-pub fn spreading(window: &Window, axis: usize, extent: usize, outputs: usize) -> Vec<Range> {
+pub fn spreading(window: &Window, axis: usize, extent: usize, outputs: usize) -> Vec<TapRange> {
     let (stride, before) = (window.stride[axis], window.pad[axis].0);
     let taps = |position: usize| {
         let place = |number: usize| {
             let from = (position + before).checked_sub(number * window.dilation[axis])?;
             let place = from / stride;
-            (from.is_multiple_of(stride) && place < outputs).then_some(Tap { number, place })
+            (from.is_multiple_of(stride) && place < outputs).then_some(RangeTap { number, place })
         };
         (0..window.size[axis]).filter_map(place).collect()
     };
@@ -71,22 +71,22 @@ fn ranges(
     stride: usize,
     first: usize,
     end: usize,
-    taps: impl Fn(usize) -> Vec<Tap>,
-) -> Vec<Range> {
-    let mut found: Vec<Range> = Vec::new();
+    taps: impl Fn(usize) -> Vec<RangeTap>,
+) -> Vec<TapRange> {
+    let mut found: Vec<TapRange> = Vec::new();
     for position in (first..end).step_by(step) {
         let taps = taps(position);
         match found.last_mut() {
             Some(range) if moved(range, range.count) == taps => range.count += 1,
-            _ => found.push(Range { first: position, step, count: 1, taps, stride }),
+            _ => found.push(TapRange { first: position, step, count: 1, taps, stride }),
         }
     }
     found
 }
 
 /// The taps of a range's position.
-fn moved(range: &Range, position: usize) -> Vec<Tap> {
-    let tap = |tap: &Tap| Tap { place: tap.place + position * range.stride, ..*tap };
+fn moved(range: &TapRange, position: usize) -> Vec<RangeTap> {
+    let tap = |tap: &RangeTap| RangeTap { place: tap.place + position * range.stride, ..*tap };
     range.taps.iter().map(tap).collect()
 }
 
@@ -111,7 +111,7 @@ mod tests {
         {
             let window = window(size, stride, pad, dilation);
             let outputs = window.output([extent; 2]).expect("it fits")[0];
-            let pairs = |ranges: &[Range]| {
+            let pairs = |ranges: &[TapRange]| {
                 let mut pairs = Vec::new();
                 for range in ranges {
                     for number in 0..range.count {
@@ -140,6 +140,6 @@ mod tests {
         let ranges = sliding(&window(3, 1, 1, 1), 0, 5, 5);
         let counts: Vec<usize> = ranges.iter().map(|range| range.count).collect();
         assert_eq!(counts, [1, 3, 1]);
-        assert_eq!(ranges[1].taps[0], Tap { number: 0, place: 0 });
+        assert_eq!(ranges[1].taps[0], RangeTap { number: 0, place: 0 });
     }
 }

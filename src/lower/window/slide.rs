@@ -11,7 +11,7 @@
 //!     for image { for row { for column { vector channel { four loads, three adds, a store } } } }
 //! ```
 
-use super::ranges::{Range, Tap};
+use super::ranges::{RangeTap, TapRange};
 use crate::base::tensor::DType;
 use crate::graph::view::View;
 use crate::loops::{Access, Affine, Binary, Inst, RegId, SlotId, VarId};
@@ -31,7 +31,7 @@ pub type Windows = Writer<(SlotId, Affine)>;
 
 /// An operand: images, or weights of taps.
 #[derive(Clone, Debug)]
-pub struct Operand {
+pub struct SlideOperand {
     /// Where it is.
     pub slot: SlotId,
     /// How it lies there.
@@ -40,13 +40,13 @@ pub struct Operand {
 
 /// What is done with the elements that taps read.
 #[derive(Clone, Debug)]
-pub enum Work {
+pub enum TapWork {
     /// They are added.
     Sum,
     /// Those are added whose tap the index names.
-    Chosen(Operand),
+    Chosen(SlideOperand),
     /// Their products with the tap's weights `[kh, kw, 1, c]` are added.
-    Product(Operand),
+    Product(SlideOperand),
     /// The largest is found, its tap, or both. The last buffer holds what the index names, where
     /// taps are a loop.
     Largest {
@@ -61,27 +61,27 @@ pub enum Work {
 
 /// A window over images.
 #[derive(Clone, Debug)]
-pub struct Slide {
+pub struct WindowSlide {
     /// The height and width of what is written.
     pub extents: [usize; 2],
     /// Channels.
     pub channels: usize,
     /// Positions along the height.
-    pub rows: Vec<Range>,
+    pub rows: Vec<TapRange>,
     /// Positions along the width.
-    pub columns: Vec<Range>,
+    pub columns: Vec<TapRange>,
     /// Taps along the width.
     pub width: usize,
     /// What taps read.
-    pub source: Operand,
+    pub source: SlideOperand,
     /// What is done with it.
-    pub work: Work,
+    pub work: TapWork,
     /// Where sums go; not used by `Largest`.
     pub to: SlotId,
 }
 
 /// The largest vector of a window.
-pub fn most_lanes(channels: usize, columns: &[Range]) -> usize {
+pub fn most_lanes(channels: usize, columns: &[TapRange]) -> usize {
     columns.iter().map(|range| range.count).max().unwrap_or(1) * channels
 }
 
@@ -89,8 +89,8 @@ pub fn most_lanes(channels: usize, columns: &[Range]) -> usize {
 #[derive(Clone)]
 struct Pixel<'a> {
     image: Affine,
-    rows: &'a Range,
-    columns: &'a Range,
+    rows: &'a TapRange,
+    columns: &'a TapRange,
     row: Affine,
     column: Affine,
     channel: Affine,
@@ -100,13 +100,13 @@ struct Pixel<'a> {
 
 /// Along what a vector runs.
 #[derive(Clone, Copy, PartialEq)]
-enum Along {
+enum VectorAxis {
     Channels,
     Columns,
     Both,
 }
 
-impl Slide {
+impl WindowSlide {
     /// The loops over so many images from `first` on.
     pub fn write(&self, writer: &mut Windows, first: &Affine, images: usize) {
         let image = writer.var(images);
@@ -132,13 +132,13 @@ impl Slide {
     }
 
     /// Along what vectors over a range run.
-    fn along(&self, columns: &Range) -> Along {
+    fn along(&self, columns: &TapRange) -> VectorAxis {
         let mut operands = vec![&self.source];
         match &self.work {
-            Work::Chosen(index) => operands.push(index),
-            Work::Product(_) | Work::Sum | Work::Largest { .. } => {}
+            TapWork::Chosen(index) => operands.push(index),
+            TapWork::Product(_) | TapWork::Sum | TapWork::Largest { .. } => {}
         }
-        let side_by_side = |operand: &&Operand| match operand.view.strides[..] {
+        let side_by_side = |operand: &&SlideOperand| match operand.view.strides[..] {
             [.., column, channel] => column == self.channels as i64 * channel,
             _ => false,
         };
@@ -146,12 +146,12 @@ impl Slide {
             && columns.stride == 1
             && columns.count > 1
             && self.channels > 1
-            && !matches!(self.work, Work::Product(_))
+            && !matches!(self.work, TapWork::Product(_))
             && operands.iter().all(side_by_side);
         match joined {
-            true => Along::Both,
-            false if self.channels < FEW_CHANNELS && columns.count > 1 => Along::Columns,
-            false => Along::Channels,
+            true => VectorAxis::Both,
+            false if self.channels < FEW_CHANNELS && columns.count > 1 => VectorAxis::Columns,
+            false => VectorAxis::Channels,
         }
     }
 
@@ -161,16 +161,16 @@ impl Slide {
         let along = self.along(columns);
         let few_taps = pixel.rows.taps.len() * columns.taps.len() <= MOST_TAPS;
         match along {
-            Along::Both => self.lanes(writer, &pixel, along, few_taps, 1),
-            Along::Columns => {
+            VectorAxis::Both => self.lanes(writer, &pixel, along, few_taps, 1),
+            VectorAxis::Columns => {
                 let channel = writer.var(self.channels);
                 writer.open(Some(channel));
                 pixel.channel = Affine::var(channel);
                 self.lanes(writer, &pixel, along, few_taps, 1);
                 writer.close_for(channel);
             }
-            Along::Channels => {
-                let shares = few_taps && matches!(self.work, Work::Product(_));
+            VectorAxis::Channels => {
+                let shares = few_taps && matches!(self.work, TapWork::Product(_));
                 let height = if shares { PIXELS } else { 1 };
                 let whole = columns.count / height;
                 for (count, height, before) in
@@ -196,7 +196,7 @@ impl Slide {
         &self,
         writer: &mut Windows,
         pixel: &Pixel,
-        along: Along,
+        along: VectorAxis,
         few_taps: bool,
         height: usize,
     ) {
@@ -216,21 +216,21 @@ impl Slide {
         &self,
         writer: &mut Windows,
         pixel: &Pixel,
-        along: Along,
+        along: VectorAxis,
         body: impl FnOnce(&mut Windows, &Pixel),
     ) {
         let extent = match along {
-            Along::Channels => self.channels,
-            Along::Columns => pixel.columns.count,
-            Along::Both => pixel.columns.count * self.channels,
+            VectorAxis::Channels => self.channels,
+            VectorAxis::Columns => pixel.columns.count,
+            VectorAxis::Both => pixel.columns.count * self.channels,
         };
         let var: VarId = writer.var(extent);
         writer.open(Some(var));
         let lane = Affine::var(var);
         let mut pixel = Pixel { lane: lane.clone(), ..pixel.clone() };
         match along {
-            Along::Columns => pixel.column = lane,
-            Along::Channels | Along::Both => pixel.channel = lane,
+            VectorAxis::Columns => pixel.column = lane,
+            VectorAxis::Channels | VectorAxis::Both => pixel.channel = lane,
         }
         body(writer, &pixel);
         writer.close_vector(var, &[]);
@@ -238,8 +238,8 @@ impl Slide {
 
     /// All taps written out.
     fn unrolled(&self, writer: &mut Windows, pixel: &Pixel) {
-        let taps: Vec<(Tap, Tap)> = pairs(pixel);
-        if let Work::Largest { value, index, .. } = self.work {
+        let taps: Vec<(RangeTap, RangeTap)> = pairs(pixel);
+        if let TapWork::Largest { value, index, .. } = self.work {
             return self.largest(writer, pixel, &taps, value, index);
         }
         let mut sum = None;
@@ -255,19 +255,19 @@ impl Slide {
         &self,
         writer: &mut Windows,
         pixel: &Pixel,
-        tap: (Tap, Tap),
+        tap: (RangeTap, RangeTap),
         sum: Option<RegId>,
     ) -> RegId {
         let value = self.read(writer, pixel, tap, &self.source);
         let value = match &self.work {
-            Work::Sum | Work::Largest { .. } => value,
-            Work::Chosen(index) => {
+            TapWork::Sum | TapWork::Largest { .. } => value,
+            TapWork::Chosen(index) => {
                 let index = self.read(writer, pixel, tap, index);
                 let number = Inst::I32(self.number(tap) as i32);
                 let number = writer.define(DType::I32, 0, number);
                 chosen(writer, index, number, value)
             }
-            Work::Product(weights) => {
+            TapWork::Product(weights) => {
                 let weight = weight(writer, pixel, tap, weights);
                 let product = match sum {
                     Some(sum) => Inst::Fma(value, weight, sum),
@@ -288,7 +288,7 @@ impl Slide {
         &self,
         writer: &mut Windows,
         pixel: &Pixel,
-        taps: &[(Tap, Tap)],
+        taps: &[(RangeTap, RangeTap)],
         value: Option<SlotId>,
         index: Option<SlotId>,
     ) {
@@ -325,7 +325,7 @@ impl Slide {
     }
 
     /// A loop over taps, which adds to sums in memory.
-    fn looped(&self, writer: &mut Windows, pixel: &Pixel, along: Along) {
+    fn looped(&self, writer: &mut Windows, pixel: &Pixel, along: VectorAxis) {
         self.vector(writer, pixel, along, |writer, pixel| self.begin(writer, pixel));
         let (rows, columns) = (&pixel.rows.taps, &pixel.columns.taps);
         let [tall, wide] = [rows, columns].map(|taps| writer.var(taps.len()));
@@ -342,7 +342,7 @@ impl Slide {
     /// What sums in memory begin with.
     fn begin(&self, writer: &mut Windows, pixel: &Pixel) {
         let at = self.target(pixel);
-        let Work::Largest { value, index, named } = self.work else {
+        let TapWork::Largest { value, index, named } = self.work else {
             let zero = writer.define(DType::F32, 0, Inst::F32(0.0));
             return writer.store(self.to, at, zero);
         };
@@ -370,20 +370,20 @@ impl Slide {
             writer.define(dtype, depth, Inst::Load(access))
         };
         let added = match &self.work {
-            Work::Sum => element,
-            Work::Chosen(index) => {
+            TapWork::Sum => element,
+            TapWork::Chosen(index) => {
                 let index = self.read_spaced(writer, pixel, taps, index);
                 let number = writer.define(DType::I32, 0, Inst::Index(number));
                 chosen(writer, index, number, element)
             }
-            Work::Product(weights) => {
+            TapWork::Product(weights) => {
                 let places = [&taps[0].number, &taps[1].number];
                 let weight = load(writer, weight_access(pixel, places, weights));
                 let sum = old(writer, self.to, &at, DType::F32);
                 let sum = writer.define(DType::F32, depth, Inst::Fma(element, weight, sum));
                 return writer.store(self.to, at, sum);
             }
-            Work::Largest { value, index, named } => {
+            TapWork::Largest { value, index, named } => {
                 if let Some(index) = index {
                     let known = old(writer, *named, &pixel.lane, DType::F32);
                     let before = old(writer, *index, &at, DType::I32);
@@ -411,14 +411,14 @@ impl Slide {
     }
 
     /// The number of a tap.
-    fn number(&self, (row, column): (Tap, Tap)) -> usize {
+    fn number(&self, (row, column): (RangeTap, RangeTap)) -> usize {
         row.number * self.width + column.number
     }
 
     /// The element that a place writes.
     fn target(&self, pixel: &Pixel) -> Affine {
         let [height, width] = self.extents;
-        let at = |range: &Range, index: &Affine| {
+        let at = |range: &TapRange, index: &Affine| {
             index.times(range.step as i64).plus(&Affine::constant(range.first as i64))
         };
         let row = pixel.image.times(height as i64).plus(&at(pixel.rows, &pixel.row));
@@ -430,8 +430,8 @@ impl Slide {
         &self,
         writer: &mut Windows,
         pixel: &Pixel,
-        (row, column): (Tap, Tap),
-        from: &Operand,
+        (row, column): (RangeTap, RangeTap),
+        from: &SlideOperand,
     ) -> RegId {
         let places = [row.place, column.place].map(|place| Affine::constant(place as i64));
         load(writer, self.access(pixel, [&places[0], &places[1]], from))
@@ -442,14 +442,14 @@ impl Slide {
         writer: &mut Windows,
         pixel: &Pixel,
         [rows, columns]: &[Spaced; 2],
-        from: &Operand,
+        from: &SlideOperand,
     ) -> RegId {
         load(writer, self.access(pixel, [&rows.place, &columns.place], from))
     }
 
     /// The element of an operand that stands at these places for the first position.
-    fn access(&self, pixel: &Pixel, [row, column]: [&Affine; 2], from: &Operand) -> Access {
-        let moved = |range: &Range, index: &Affine| index.times(range.stride as i64);
+    fn access(&self, pixel: &Pixel, [row, column]: [&Affine; 2], from: &SlideOperand) -> Access {
+        let moved = |range: &TapRange, index: &Affine| index.times(range.stride as i64);
         let row = row.plus(&moved(pixel.rows, &pixel.row));
         let column = column.plus(&moved(pixel.columns, &pixel.column));
         let index = dot(&from.view, [&pixel.image, &row, &column, &pixel.channel]);
@@ -464,7 +464,7 @@ pub struct Spaced {
 }
 
 /// Evenly spaced taps, under a loop's variable.
-pub fn spaced(taps: &[Tap], var: VarId) -> Spaced {
+pub fn spaced(taps: &[RangeTap], var: VarId) -> Spaced {
     let (first, next) = (taps[0], taps.get(1).copied().unwrap_or(taps[0]));
     let line = |first: usize, next: usize| {
         let step = Affine::var(var).times(next as i64 - first as i64);
@@ -474,9 +474,9 @@ pub fn spaced(taps: &[Tap], var: VarId) -> Spaced {
 }
 
 /// All taps of a place, in order.
-fn pairs(pixel: &Pixel) -> Vec<(Tap, Tap)> {
+fn pairs(pixel: &Pixel) -> Vec<(RangeTap, RangeTap)> {
     let columns = &pixel.columns.taps;
-    let row = |&row: &Tap| columns.iter().map(move |&column| (row, column));
+    let row = |&row: &RangeTap| columns.iter().map(move |&column| (row, column));
     pixel.rows.taps.iter().flat_map(row).collect()
 }
 
@@ -488,12 +488,17 @@ fn chosen(writer: &mut Windows, index: RegId, number: RegId, value: RegId) -> Re
 }
 
 /// A tap's weight of the channel.
-fn weight(writer: &mut Windows, pixel: &Pixel, (row, column): (Tap, Tap), from: &Operand) -> RegId {
+fn weight(
+    writer: &mut Windows,
+    pixel: &Pixel,
+    (row, column): (RangeTap, RangeTap),
+    from: &SlideOperand,
+) -> RegId {
     let numbers = [row.number, column.number].map(|number| Affine::constant(number as i64));
     load(writer, weight_access(pixel, [&numbers[0], &numbers[1]], from))
 }
 
-fn weight_access(pixel: &Pixel, [row, column]: [&Affine; 2], from: &Operand) -> Access {
+fn weight_access(pixel: &Pixel, [row, column]: [&Affine; 2], from: &SlideOperand) -> Access {
     let index = dot(&from.view, [row, column, &Affine::default(), &pixel.channel]);
     Access { slot: from.slot, index }
 }

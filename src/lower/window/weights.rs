@@ -9,25 +9,27 @@
 //!     load its sum, four products, store it } } } }
 //! ```
 
-use super::ranges::{Range, Tap};
-use super::slide::{FEW_CHANNELS, MOST_TAPS, Operand, PIXELS, Spaced, Windows, dot, load, spaced};
+use super::ranges::{RangeTap, TapRange};
+use super::slide::{
+    FEW_CHANNELS, MOST_TAPS, PIXELS, SlideOperand, Spaced, Windows, dot, load, spaced,
+};
 use crate::base::tensor::DType;
 use crate::loops::{Access, Affine, Binary, Inst, Reduce, SlotId, VarId};
 
 /// Sums of products over positions.
-pub struct Weights {
+pub struct WindowWeights {
     /// Channels.
     pub channels: usize,
     /// Outputs along the height.
-    pub rows: Vec<Range>,
+    pub rows: Vec<TapRange>,
     /// Outputs along the width.
-    pub columns: Vec<Range>,
+    pub columns: Vec<TapRange>,
     /// Taps along the width.
     pub width: usize,
     /// The images.
-    pub x: Operand,
+    pub x: SlideOperand,
     /// The gradient of the outputs.
-    pub gradient: Operand,
+    pub gradient: SlideOperand,
     /// The sums, so many elements a part.
     pub sums: SlotId,
     /// The elements of a part.
@@ -35,15 +37,15 @@ pub struct Weights {
 }
 
 /// A place in the loops.
-struct Place<'a> {
+struct LoopPlace<'a> {
     part: VarId,
     image: Affine,
-    rows: &'a Range,
-    columns: &'a Range,
+    rows: &'a TapRange,
+    columns: &'a TapRange,
     row: Affine,
 }
 
-impl Weights {
+impl WindowWeights {
     /// The loops of a part: over so many images from `first` on.
     pub fn write(&self, writer: &mut Windows, part: VarId, first: &Affine, images: usize) {
         let lane = writer.var(self.pitch);
@@ -59,7 +61,7 @@ impl Weights {
             writer.open(Some(row));
             for columns in self.columns.iter().filter(|columns| !columns.taps.is_empty()) {
                 let image = first.plus(&Affine::var(image));
-                let place = Place { part, image, rows, columns, row: Affine::var(row) };
+                let place = LoopPlace { part, image, rows, columns, row: Affine::var(row) };
                 match self.channels {
                     0..FEW_CHANNELS => self.along_columns(writer, &place),
                     _ => self.along_channels(writer, &place),
@@ -71,7 +73,7 @@ impl Weights {
     }
 
     /// Vectors along the channels, for several neighbouring outputs at once.
-    fn along_channels(&self, writer: &mut Windows, place: &Place) {
+    fn along_channels(&self, writer: &mut Windows, place: &LoopPlace) {
         let whole = place.columns.count / PIXELS;
         for (count, height, before) in
             [(whole, PIXELS, 0), (place.columns.count % PIXELS, 1, whole * PIXELS)]
@@ -98,7 +100,7 @@ impl Weights {
     fn channels(
         &self,
         writer: &mut Windows,
-        place: &Place,
+        place: &LoopPlace,
         pixels: &[Affine],
         taps: &[[Spaced; 2]],
     ) {
@@ -120,7 +122,7 @@ impl Weights {
     }
 
     /// Vectors along the outputs of a row, one for each of few channels.
-    fn along_columns(&self, writer: &mut Windows, place: &Place) {
+    fn along_columns(&self, writer: &mut Windows, place: &LoopPlace) {
         let channel_var = writer.var(self.channels);
         writer.open(Some(channel_var));
         let channel = Affine::var(channel_var);
@@ -145,7 +147,7 @@ impl Weights {
     fn each_tap(
         &self,
         writer: &mut Windows,
-        place: &Place,
+        place: &LoopPlace,
         body: impl FnOnce(&mut Windows, [Spaced; 2]),
     ) {
         let (rows, columns) = (&place.rows.taps, &place.columns.taps);
@@ -158,8 +160,8 @@ impl Weights {
     }
 
     /// All taps of a place, in order.
-    fn every_tap(&self, place: &Place) -> Vec<[Spaced; 2]> {
-        let fixed = |tap: &Tap| Spaced {
+    fn every_tap(&self, place: &LoopPlace) -> Vec<[Spaced; 2]> {
+        let fixed = |tap: &RangeTap| Spaced {
             number: Affine::constant(tap.number as i64),
             place: Affine::constant(tap.place as i64),
         };
@@ -169,7 +171,7 @@ impl Weights {
     }
 
     /// The sum of a tap and a channel.
-    fn sum(&self, place: &Place, [row, column]: &[Spaced; 2], channel: &Affine) -> Access {
+    fn sum(&self, place: &LoopPlace, [row, column]: &[Spaced; 2], channel: &Affine) -> Access {
         let number = row.number.times(self.width as i64).plus(&column.number);
         let part = Affine::var(place.part).times(self.pitch as i64);
         let index = part.plus(&number.times(self.channels as i64)).plus(channel);
@@ -177,7 +179,7 @@ impl Weights {
     }
 
     /// What a tap reads.
-    fn x(&self, place: &Place, tap: &[Spaced; 2], column: &Affine, channel: &Affine) -> Access {
+    fn x(&self, place: &LoopPlace, tap: &[Spaced; 2], column: &Affine, channel: &Affine) -> Access {
         let row = tap[0].place.plus(&place.row.times(place.rows.stride as i64));
         let column = tap[1].place.plus(&column.times(place.columns.stride as i64));
         let index = dot(&self.x.view, [&place.image, &row, &column, channel]);
@@ -185,8 +187,8 @@ impl Weights {
     }
 
     /// The gradient of an output.
-    fn gradient(&self, place: &Place, column: &Affine, channel: &Affine) -> Access {
-        let first = |range: &Range| Affine::constant(range.first as i64);
+    fn gradient(&self, place: &LoopPlace, column: &Affine, channel: &Affine) -> Access {
+        let first = |range: &TapRange| Affine::constant(range.first as i64);
         let row = place.row.plus(&first(place.rows));
         let column = column.plus(&first(place.columns));
         let index = dot(&self.gradient.view, [&place.image, &row, &column, channel]);

@@ -19,13 +19,13 @@
 use crate::base::entity::Entity;
 use crate::base::tensor::DType;
 use crate::graph::domain::only_joins;
-use crate::graph::{Binary, Bound, NodeId, Op, Unary};
+use crate::graph::{Binary, BoundGraph, NodeId, Op, Unary};
 
 /// Values with fewer elements stay in a cache until they are read.
 pub const FEWEST: usize = 1 << 10;
 
 /// For each node, whether its readers compute it again.
-pub fn run(graph: &Bound) -> Vec<bool> {
+pub fn run(graph: &BoundGraph) -> Vec<bool> {
     let mut chains = Chains {
         graph,
         of: Vec::with_capacity(graph.nodes.len()),
@@ -42,7 +42,7 @@ pub fn run(graph: &Bound) -> Vec<bool> {
 
 /// The chains that nodes end, by node: the value of their size that they read.
 struct Chains<'a> {
-    graph: &'a Bound,
+    graph: &'a BoundGraph,
     of: Vec<Option<NodeId>>,
     /// For each node, the last search that has met it.
     seen: Vec<u32>,
@@ -104,7 +104,7 @@ impl Chains<'_> {
 }
 
 /// What a value is read through, and whether it is read element by element.
-pub fn source(graph: &Bound, mut node: NodeId) -> (NodeId, bool) {
+pub fn source(graph: &BoundGraph, mut node: NodeId) -> (NodeId, bool) {
     let mut plain = true;
     while graph.is_view(node) {
         let arg = graph.nodes[node].args[0];
@@ -130,7 +130,7 @@ pub fn is_cheap(op: &Op) -> bool {
 }
 
 /// For each node, whether a convolution evaluates it, through views and chains.
-fn read_by_convolutions(graph: &Bound, chains: &[Option<NodeId>]) -> Vec<bool> {
+fn read_by_convolutions(graph: &BoundGraph, chains: &[Option<NodeId>]) -> Vec<bool> {
     let mut read = vec![false; graph.nodes.len()];
     for (id, node) in graph.nodes.iter().rev() {
         let passes = read[id.index()] && (graph.is_view(id) || chains[id.index()].is_some());
@@ -142,7 +142,7 @@ fn read_by_convolutions(graph: &Bound, chains: &[Option<NodeId>]) -> Vec<bool> {
 }
 
 /// Whether an operator can evaluate an argument of its own, so that it need not lie in memory.
-pub fn evaluates(graph: &Bound, id: NodeId, position: usize) -> bool {
+pub fn evaluates(graph: &BoundGraph, id: NodeId, position: usize) -> bool {
     match graph.nodes[id].op {
         // The other argument is the weight.
         Op::Conv { .. } | Op::ConvInputGrad { .. } => position == 0 && !graph.is_depthwise(id),

@@ -22,8 +22,8 @@ mod unite;
 use crate::base::entity::{Arena, Entity};
 use crate::base::topological::Topological;
 use crate::graph::domain::Domain;
-use crate::graph::kernels::{Kernel, KernelId, KernelKind};
-use crate::graph::{Binary, Bound, NodeId, Op, Window};
+use crate::graph::kernels::{FusedKernel, FusedKernelId, KernelKind};
+use crate::graph::{Binary, BoundGraph, NodeId, Op, Window};
 use flow::{Edges, Flow};
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -85,7 +85,7 @@ fn max_pool_window(op: &Op) -> Option<&Window> {
 /// The clusters of a graph.
 pub struct Clusters<'a> {
     /// The graph.
-    pub graph: &'a Bound,
+    pub graph: &'a BoundGraph,
     class: Vec<Class>,
     /// Whether each node depends on nothing but constants and uniform values.
     uniform: Vec<bool>,
@@ -108,7 +108,7 @@ pub struct Clusters<'a> {
 
 impl<'a> Clusters<'a> {
     /// No clusters yet; `again` says which values are computed again by their readers.
-    pub fn new(graph: &'a Bound, again: &'a [bool]) -> Self {
+    pub fn new(graph: &'a BoundGraph, again: &'a [bool]) -> Self {
         let mut root = vec![false; graph.nodes.len()];
         for node in graph.roots() {
             root[node.index()] = true;
@@ -426,7 +426,7 @@ impl<'a> Clusters<'a> {
     }
 
     /// The finished kernels in an order in which what they read comes first.
-    pub fn kernels(self) -> Arena<KernelId, Kernel> {
+    pub fn kernels(self) -> Arena<FusedKernelId, FusedKernel> {
         let mut kernels = Arena::new();
         let mut begun = vec![false; self.clusters.len()];
         // What is being finished: each cluster with what it reads and has yet to be finished.
@@ -451,13 +451,13 @@ impl<'a> Clusters<'a> {
     }
 
     /// A cluster as a kernel.
-    fn kernel(&self, index: usize) -> Kernel {
+    fn kernel(&self, index: usize) -> FusedKernel {
         let Cluster { kind, nodes, .. } = self.clusters[index].as_ref().expect("a live cluster");
         let leaves = |node: &NodeId| {
             self.root[node.index()]
                 || self.readers(*node).iter().any(|reader| self.of[reader.index()] != Some(index))
         };
         let results = nodes.iter().copied().filter(leaves).collect();
-        Kernel { kind: *kind, nodes: nodes.clone(), results }
+        FusedKernel { kind: *kind, nodes: nodes.clone(), results }
     }
 }

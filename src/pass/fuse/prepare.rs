@@ -16,13 +16,13 @@
 //! ```
 
 use crate::base::entity::Entity;
-use crate::graph::{Binary, Bound, Graph, NodeId, Op, Reduce, Unary};
+use crate::graph::{Binary, BoundGraph, Graph, NodeId, Op, Reduce, Unary};
 use crate::pass::emit::Emit;
 use crate::pass::rebuild::Rebuild;
 
 /// The graph, rewritten.
-pub fn run(graph: &Graph) -> Bound {
-    let graph = &Bound::new(graph.clone());
+pub fn run(graph: &Graph) -> BoundGraph {
+    let graph = &BoundGraph::new(graph.clone());
     let uses = Uses::of(graph);
     let mut rebuild = Rebuild::new(graph);
     for (id, node) in graph.nodes.iter() {
@@ -43,7 +43,7 @@ pub fn run(graph: &Graph) -> Bound {
             _ => drop(rebuild.keep(id, node)),
         }
     }
-    Bound::new(rebuild.finish())
+    BoundGraph::new(rebuild.finish())
 }
 
 /// Who reads each node.
@@ -77,7 +77,7 @@ impl Uses {
 
 /// `x > 0` becomes `where(x > 0, x, 0) > 0` for those who come later: the same truth value, NaN
 /// included (it gives 0).
-fn mask_of_result(rebuild: &mut Rebuild, graph: &Bound, uses: &Uses, id: NodeId) {
+fn mask_of_result(rebuild: &mut Rebuild, graph: &BoundGraph, uses: &Uses, id: NodeId) {
     let [mask, x, zero] = graph.nodes[id].args[..] else { return };
     let test = &graph.nodes[mask];
     let is_relu = test.op == Op::Binary(Binary::Gt)
@@ -97,7 +97,7 @@ fn mask_of_result(rebuild: &mut Rebuild, graph: &Bound, uses: &Uses, id: NodeId)
 }
 
 /// Whether every element is the constant 0.
-pub fn is_zero(graph: &Bound, node: NodeId) -> bool {
+pub fn is_zero(graph: &BoundGraph, node: NodeId) -> bool {
     matches!(graph.nodes[graph.base(node)].op, Op::Const(0.0, _))
 }
 
@@ -121,7 +121,7 @@ fn own_copy(rebuild: &mut Rebuild, graph: &Graph, uses: &Uses, id: NodeId) {
 }
 
 /// Whether a reduction's axes are neither the last ones nor leave the last one in place.
-fn between(graph: &Bound, id: NodeId) -> bool {
+fn between(graph: &BoundGraph, id: NodeId) -> bool {
     let shape = graph.extents(graph.nodes[id].args[0]);
     let Some(last) = (0..shape.len()).rev().find(|&axis| shape[axis] != 1) else { return false };
     match &graph.nodes[id].op {
@@ -131,7 +131,7 @@ fn between(graph: &Bound, id: NodeId) -> bool {
 }
 
 /// A variance as means over the last axes: of `x`, or of its transpose.
-fn two_means(rebuild: &mut Rebuild, graph: &Bound, id: NodeId, axes: &[usize]) {
+fn two_means(rebuild: &mut Rebuild, graph: &BoundGraph, id: NodeId, axes: &[usize]) {
     let node = &graph.nodes[id];
     let rank = graph.ty(node.args[0]).shape.rank();
     let x = rebuild.mapped(node.args[0]).expect("arguments come before uses");

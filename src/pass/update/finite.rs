@@ -13,7 +13,7 @@
 
 use crate::base::tensor::DType;
 use crate::graph::rule::{NORM_LIMIT, NORM_SCALE};
-use crate::graph::{Binary, NodeId, Op, ParamId, Target, Type, Unary, Update};
+use crate::graph::{Binary, NodeId, Op, ParamId, Type, Unary, Update, UpdateTarget};
 use crate::pass::emit::Emit;
 
 /// The Euclidean norm of all gradients together.
@@ -108,8 +108,8 @@ pub(super) fn guarded(emit: &mut Emit, updates: &[Update], finite: NodeId) -> Ve
         let origin = emit.graph().nodes[node].origin;
         emit.builder.set_origin(origin);
         let leaf = match target {
-            Target::Param(id) => Op::Param(id),
-            Target::State(id) => Op::State(id),
+            UpdateTarget::Param(id) => Op::Param(id),
+            UpdateTarget::State(id) => Op::State(id),
         };
         let old = emit.op(leaf, &[]);
         guarded.push(Update { target, node: guard(emit, finite, node, old) });

@@ -22,7 +22,7 @@ use crate::base::entity::Entity;
 use crate::base::tensor::DType;
 use crate::graph::bounds::{Interval, bounds, rounded, uniforms};
 use crate::graph::rule::{CLIP_NORM, CLIP_VALUE, EMA, KEEP, MEAN};
-use crate::graph::{Init, InputId, NodeId, State, StateId, Target};
+use crate::graph::{Init, InputId, NodeId, State, StateId, UpdateTarget};
 use crate::runtime::program::{Fault, Memory, Program, StepArgs};
 
 /// What gradients are multiplied by whose squares would be infinite: then even 2³² of the largest
@@ -96,7 +96,7 @@ impl Written {
         let params = at(rule.output("p")?)?;
         let mut states = held.states.clone();
         for update in &rule.updates {
-            let Target::State(id) = update.target else { return None };
+            let UpdateTarget::State(id) = update.target else { return None };
             states[id.index()] = at(update.node)?;
         }
         let means = match (held.means, number(EMA)) {

@@ -13,13 +13,13 @@ use crate::base::codes;
 use crate::base::diagnostic::{Diagnostic, Edit};
 use crate::base::source::Span;
 use crate::syntax::ast::*;
-use crate::syntax::grammar::Parsed;
+use crate::syntax::grammar::ParseResult;
 use crate::syntax::grammar::Rule;
 use crate::syntax::literals;
-use crate::syntax::tree::{Tree, last, only};
+use crate::syntax::tree::{TreeBuilder, last, only};
 
-impl Tree<'_> {
-    pub(super) fn expr(&mut self, pair: Pair<Rule>) -> Parsed<Expr> {
+impl TreeBuilder<'_> {
+    pub(super) fn expr(&mut self, pair: Pair<Rule>) -> ParseResult<Expr> {
         let span = self.span(&pair);
         self.raised(1, span, |tree| {
             let mut inner = pair.into_inner();
@@ -35,7 +35,7 @@ impl Tree<'_> {
         })
     }
 
-    fn pipeline(&mut self, pair: Pair<Rule>) -> Parsed<Expr> {
+    fn pipeline(&mut self, pair: Pair<Rule>) -> ParseResult<Expr> {
         let span = self.span(&pair);
         let mut inner = pair.into_inner();
         let source = inner.next().expect("an operation");
@@ -52,7 +52,7 @@ impl Tree<'_> {
         })
     }
 
-    pub(super) fn operation(&mut self, pair: Pair<Rule>) -> Parsed<Expr> {
+    pub(super) fn operation(&mut self, pair: Pair<Rule>) -> ParseResult<Expr> {
         let span = self.span(&pair);
         let parts: Vec<_> = pair.into_inner().collect();
         let operators = parts.iter().filter(|part| part.as_rule() != Rule::operand).count();
@@ -75,7 +75,7 @@ impl Tree<'_> {
         })
     }
 
-    fn operand(&mut self, pair: Pair<Rule>) -> Parsed<Expr> {
+    fn operand(&mut self, pair: Pair<Rule>) -> ParseResult<Expr> {
         let span = self.span(&pair);
         let mut inner = pair.into_inner();
         let primary = inner.next().expect("a primary");
@@ -89,7 +89,7 @@ impl Tree<'_> {
         })
     }
 
-    fn primary(&mut self, pair: Pair<Rule>) -> Parsed<Expr> {
+    fn primary(&mut self, pair: Pair<Rule>) -> ParseResult<Expr> {
         let span = self.span(&pair);
         let kind = match pair.as_rule() {
             Rule::if_ => ExprKind::If(self.if_(pair)?),
@@ -100,7 +100,7 @@ impl Tree<'_> {
                 pair.into_inner()
                     .filter(|pair| pair.as_rule() == Rule::expr)
                     .map(|pair| self.expr(pair))
-                    .collect::<Parsed<_>>()?,
+                    .collect::<ParseResult<_>>()?,
             ),
             Rule::paren => {
                 let inner = pair.into_inner().find(|pair| pair.as_rule() == Rule::expr);
@@ -111,11 +111,11 @@ impl Tree<'_> {
         Ok(Expr { kind, span })
     }
 
-    pub(super) fn string(&self, pair: &Pair<Rule>) -> Parsed<String> {
+    pub(super) fn string(&self, pair: &Pair<Rule>) -> ParseResult<String> {
         literals::string(pair.as_str(), self.span(pair))
     }
 
-    fn postfix(&mut self, value: Expr, pair: Pair<Rule>) -> Parsed<Expr> {
+    fn postfix(&mut self, value: Expr, pair: Pair<Rule>) -> ParseResult<Expr> {
         let span = value.span.to(self.span(&pair));
         let kind = match pair.as_rule() {
             Rule::member => ExprKind::Member(Box::new(value), self.name(&last(pair))),
@@ -134,7 +134,7 @@ impl Tree<'_> {
         Ok(Expr { kind, span })
     }
 
-    fn args(&mut self, pair: Pair<Rule>) -> Parsed<Vec<Arg>> {
+    fn args(&mut self, pair: Pair<Rule>) -> ParseResult<Vec<Arg>> {
         let args = pair.into_inner().filter(|pair| pair.as_rule() == Rule::arg);
         args.map(|arg| {
             let mut inner = arg.into_inner();
@@ -144,12 +144,12 @@ impl Tree<'_> {
         .collect()
     }
 
-    fn index(&mut self, pair: Pair<Rule>) -> Parsed<Vec<Index>> {
+    fn index(&mut self, pair: Pair<Rule>) -> ParseResult<Vec<Index>> {
         let places = pair.into_inner().filter(|pair| pair.as_rule() == Rule::index_at);
         places.map(|place| self.index_at(place)).collect()
     }
 
-    fn index_at(&mut self, pair: Pair<Rule>) -> Parsed<Index> {
+    fn index_at(&mut self, pair: Pair<Rule>) -> ParseResult<Index> {
         let span = self.span(&pair);
         let (mut from, mut slice, mut to) = (None, false, None);
         for part in pair.into_inner() {
@@ -177,7 +177,7 @@ impl Tree<'_> {
     }
 
     /// The branches are in a row; each `else if` becomes the block that the one before it lacks.
-    fn if_(&mut self, pair: Pair<Rule>) -> Parsed<If> {
+    fn if_(&mut self, pair: Pair<Rule>) -> ParseResult<If> {
         let span = self.span(&pair);
         let parts: Vec<_> =
             pair.into_inner().filter(|pair| pair.as_rule() != Rule::kw_if).collect();
@@ -185,7 +185,7 @@ impl Tree<'_> {
         self.raised(levels, span, |tree| tree.branches(parts, span))
     }
 
-    fn branches(&mut self, parts: Vec<Pair<Rule>>, span: Span) -> Parsed<If> {
+    fn branches(&mut self, parts: Vec<Pair<Rule>>, span: Span) -> ParseResult<If> {
         let mut parts = parts.into_iter();
         let first = parts.by_ref().take(2).collect();
         let mut branches = vec![(span.start, self.branch(first)?)];
@@ -212,14 +212,14 @@ impl Tree<'_> {
     }
 
     /// The condition and the block among some pairs.
-    fn branch(&mut self, parts: Vec<Pair<Rule>>) -> Parsed<(Expr, Block)> {
+    fn branch(&mut self, parts: Vec<Pair<Rule>>) -> ParseResult<(Expr, Block)> {
         let mut parts =
             parts.into_iter().filter(|pair| matches!(pair.as_rule(), Rule::expr | Rule::block));
         let condition = self.expr(parts.next().expect("a condition"))?;
         Ok((condition, self.block(parts.next().expect("a block"))?))
     }
 
-    fn stage(&mut self, pair: Pair<Rule>) -> Parsed<Stage> {
+    fn stage(&mut self, pair: Pair<Rule>) -> ParseResult<PipeStage> {
         let span = self.span(&pair);
         let mut inner = pair.into_inner();
         let what = inner.next().expect("a stage");
@@ -233,10 +233,10 @@ impl Tree<'_> {
             }
         };
         let label = inner.next().map(|label| self.name(&last(label)));
-        Ok(Stage { kind, label, span })
+        Ok(PipeStage { kind, label, span })
     }
 
-    fn repeat(&mut self, inner: Pairs<Rule>) -> Parsed<StageKind> {
+    fn repeat(&mut self, inner: Pairs<Rule>) -> ParseResult<StageKind> {
         let (mut counter, mut count, mut body) = (None, None, Vec::new());
         for pair in inner {
             match pair.as_rule() {
@@ -259,20 +259,20 @@ impl Tree<'_> {
 struct Row {
     values: Vec<Expr>,
     /// Operators whose right side is not complete, each looser than the next.
-    waiting: Vec<(Operator, Span)>,
+    waiting: Vec<(OperatorToken, Span)>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Operator {
+enum OperatorToken {
     Unary(UnaryOp),
     Binary(BinaryOp),
 }
 
 impl Row {
-    fn prefix(&mut self, op: UnaryOp, span: Span) -> Parsed<()> {
-        let op = Operator::Unary(op);
+    fn prefix(&mut self, op: UnaryOp, span: Span) -> ParseResult<()> {
+        let op = OperatorToken::Unary(op);
         if let Some((before, place)) = self.waiting.last()
-            && op == Operator::Unary(UnaryOp::Not)
+            && op == OperatorToken::Unary(UnaryOp::Not)
             && power(*before) > power(op)
         {
             let error = Diagnostic::error(
@@ -288,8 +288,8 @@ impl Row {
         Ok(())
     }
 
-    fn infix(&mut self, op: BinaryOp, span: Span) -> Parsed<()> {
-        let op = Operator::Binary(op);
+    fn infix(&mut self, op: BinaryOp, span: Span) -> ParseResult<()> {
+        let op = OperatorToken::Binary(op);
         while let Some(&(before, place)) = self.waiting.last() {
             if power(before) == COMPARISON && power(op) == COMPARISON {
                 let error =
@@ -299,7 +299,7 @@ impl Row {
                         .help("compare twice: `a < b and b < c`");
                 return Err(Box::new(error));
             }
-            let to_the_right = op == Operator::Binary(BinaryOp::Pow);
+            let to_the_right = op == OperatorToken::Binary(BinaryOp::Pow);
             if power(before) < power(op) || (power(before) == power(op) && to_the_right) {
                 break;
             }
@@ -314,11 +314,11 @@ impl Row {
         let (op, place) = self.waiting.pop().expect("an operator");
         let right = self.values.pop().expect("an operand");
         let (kind, span) = match op {
-            Operator::Unary(op) => {
+            OperatorToken::Unary(op) => {
                 let span = place.to(right.span);
                 (ExprKind::Unary(op, Box::new(right)), span)
             }
-            Operator::Binary(op) => {
+            OperatorToken::Binary(op) => {
                 let left = self.values.pop().expect("a left operand");
                 let span = left.span.to(right.span);
                 (ExprKind::Binary(op, Box::new(left), Box::new(right)), span)
@@ -338,17 +338,17 @@ impl Row {
 const COMPARISON: u8 = 4;
 
 /// How tightly an operator binds.
-fn power(op: Operator) -> u8 {
+fn power(op: OperatorToken) -> u8 {
     use BinaryOp::*;
     match op {
-        Operator::Binary(Or) => 1,
-        Operator::Binary(And) => 2,
-        Operator::Unary(UnaryOp::Not) => 3,
-        Operator::Binary(Eq | Ne | Lt | Le | Gt | Ge) => COMPARISON,
-        Operator::Binary(Add | Sub) => 5,
-        Operator::Binary(Mul | Div | Matmul) => 6,
-        Operator::Unary(UnaryOp::Neg) => 7,
-        Operator::Binary(Pow) => 8,
+        OperatorToken::Binary(Or) => 1,
+        OperatorToken::Binary(And) => 2,
+        OperatorToken::Unary(UnaryOp::Not) => 3,
+        OperatorToken::Binary(Eq | Ne | Lt | Le | Gt | Ge) => COMPARISON,
+        OperatorToken::Binary(Add | Sub) => 5,
+        OperatorToken::Binary(Mul | Div | Matmul) => 6,
+        OperatorToken::Unary(UnaryOp::Neg) => 7,
+        OperatorToken::Binary(Pow) => 8,
     }
 }
 

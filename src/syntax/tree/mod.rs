@@ -15,7 +15,7 @@ use crate::base::diagnostic::Diagnostic;
 use crate::base::fix::Edit;
 use crate::base::source::{FileId, Span};
 use crate::syntax::ast::*;
-use crate::syntax::grammar::{Parsed, Rule};
+use crate::syntax::grammar::{ParseResult, Rule};
 use crate::syntax::slips;
 use expressions::binary;
 
@@ -24,7 +24,7 @@ use expressions::binary;
 const MAX_HEIGHT: usize = 256;
 
 /// Turns pairs into nodes.
-pub(super) struct Tree<'a> {
+pub(super) struct TreeBuilder<'a> {
     file: FileId,
     text: &'a str,
     /// Where the piece that was parsed begins in the file.
@@ -33,13 +33,13 @@ pub(super) struct Tree<'a> {
     height: usize,
 }
 
-impl<'a> Tree<'a> {
+impl<'a> TreeBuilder<'a> {
     pub(super) fn new(file: FileId, text: &'a str, base: usize) -> Self {
-        Tree { file, text, base, height: 0 }
+        TreeBuilder { file, text, base, height: 0 }
     }
 
     /// The items of a matched `file`.
-    pub(super) fn items(&mut self, mut pairs: Pairs<Rule>) -> Parsed<Vec<Item>> {
+    pub(super) fn items(&mut self, mut pairs: Pairs<Rule>) -> ParseResult<Vec<Item>> {
         let file = pairs.next().expect("one file");
         file.into_inner()
             .filter(|pair| pair.as_rule() == Rule::item)
@@ -47,7 +47,7 @@ impl<'a> Tree<'a> {
             .collect()
     }
 
-    fn item(&mut self, pair: Pair<Rule>) -> Parsed<Item> {
+    fn item(&mut self, pair: Pair<Rule>) -> ParseResult<Item> {
         let span = self.span(&pair);
         let doc = doc_before(&self.text[..span.start as usize]);
         let pair = only(pair);
@@ -73,7 +73,7 @@ impl<'a> Tree<'a> {
         Ok(Item { kind, doc, span })
     }
 
-    fn function(&mut self, kind: FunctionKind, mut inner: Pairs<Rule>) -> Parsed<Function> {
+    fn function(&mut self, kind: FunctionKind, mut inner: Pairs<Rule>) -> ParseResult<Function> {
         let name = self.name(&inner.next().expect("a name"));
         let params = inner
             .next()
@@ -81,7 +81,7 @@ impl<'a> Tree<'a> {
             .into_inner()
             .filter(|pair| pair.as_rule() == Rule::parameter)
             .map(|pair| self.parameter(pair))
-            .collect::<Parsed<_>>()?;
+            .collect::<ParseResult<_>>()?;
         let mut result = None;
         let mut next = inner.next().expect("a result or a body");
         if next.as_rule() == Rule::result {
@@ -97,7 +97,7 @@ impl<'a> Tree<'a> {
     }
 
     /// `minimize` or `maximize`, which only a metric has.
-    fn goal(&mut self, kind: FunctionKind, pair: &Pair<Rule>) -> Parsed<Goal> {
+    fn goal(&mut self, kind: FunctionKind, pair: &Pair<Rule>) -> ParseResult<Goal> {
         let word = pair.as_str();
         if kind != FunctionKind::Metric {
             let message = format!("only a metric is declared `{word}`");
@@ -109,7 +109,7 @@ impl<'a> Tree<'a> {
         Ok(if word == "minimize" { Goal::Minimize } else { Goal::Maximize })
     }
 
-    fn parameter(&mut self, pair: Pair<Rule>) -> Parsed<Param> {
+    fn parameter(&mut self, pair: Pair<Rule>) -> ParseResult<ParamDecl> {
         let span = self.span(&pair);
         let mut inner = pair.into_inner();
         let name = self.name(&inner.next().expect("a name"));
@@ -121,11 +121,11 @@ impl<'a> Tree<'a> {
                 _ => default = Some(self.expr(last(pair))?),
             }
         }
-        Ok(Param { name, ty, domain, default, span })
+        Ok(ParamDecl { name, ty, domain, default, span })
     }
 
     /// `in low..high`, `in low..=high`, `in list` or `>= bound`.
-    fn domain(&mut self, pair: Pair<Rule>) -> Parsed<ArgDomain> {
+    fn domain(&mut self, pair: Pair<Rule>) -> ParseResult<ArgDomain> {
         let span = self.span(&pair);
         let mut inner = pair.into_inner();
         let word = inner.next().expect("`in` or a comparison");
@@ -143,7 +143,7 @@ impl<'a> Tree<'a> {
     }
 
     /// `name: type = value`, where the type and the value may be missing.
-    fn declared(&mut self, inner: &mut Pairs<Rule>) -> Parsed<Declaration> {
+    fn declared(&mut self, inner: &mut Pairs<Rule>) -> ParseResult<Declaration> {
         let name = self.name(&inner.next().expect("a name"));
         let (mut ty, mut init) = (None, None);
         for pair in inner {
@@ -155,7 +155,7 @@ impl<'a> Tree<'a> {
         Ok(Declaration { name, ty, init })
     }
 
-    fn ty(&mut self, pair: Pair<Rule>) -> Parsed<Type> {
+    fn ty(&mut self, pair: Pair<Rule>) -> ParseResult<TypeExpr> {
         let span = self.span(&pair);
         let mut inner = pair.into_inner();
         let name = self.name(&inner.next().expect("a name"));
@@ -164,21 +164,21 @@ impl<'a> Tree<'a> {
                 dims.into_inner()
                     .filter(|pair| pair.as_rule() == Rule::dim)
                     .map(|pair| self.dim(only(pair)))
-                    .collect::<Parsed<_>>()?,
+                    .collect::<ParseResult<_>>()?,
             ),
             None => None,
         };
-        Ok(Type { name, dims, span })
+        Ok(TypeExpr { name, dims, span })
     }
 
-    fn dim(&mut self, pair: Pair<Rule>) -> Parsed<Dim> {
+    fn dim(&mut self, pair: Pair<Rule>) -> ParseResult<DimExpr> {
         match pair.as_rule() {
-            Rule::rest_dim => Ok(Dim::Rest(self.name(&last(pair)))),
-            _ => Ok(Dim::Expr(self.expr(pair)?)),
+            Rule::rest_dim => Ok(DimExpr::Rest(self.name(&last(pair)))),
+            _ => Ok(DimExpr::Expr(self.expr(pair)?)),
         }
     }
 
-    fn train(&mut self, mut inner: Pairs<Rule>) -> Parsed<Train> {
+    fn train(&mut self, mut inner: Pairs<Rule>) -> ParseResult<Train> {
         let model = self.name(&inner.next().expect("a model"));
         let mut data = None;
         let mut keys = Vec::new();
@@ -198,22 +198,22 @@ impl<'a> Tree<'a> {
     }
 
     /// `name = expr`, with the `=` or `<-` among the pairs.
-    fn binding(&mut self, inner: &mut Pairs<Rule>) -> Parsed<(Name, Expr)> {
+    fn binding(&mut self, inner: &mut Pairs<Rule>) -> ParseResult<(Name, Expr)> {
         let name = self.name(&inner.next().expect("a name"));
         let value = self.expr(inner.next_back().expect("a value"))?;
         Ok((name, value))
     }
 
-    pub(super) fn block(&mut self, pair: Pair<Rule>) -> Parsed<Block> {
+    pub(super) fn block(&mut self, pair: Pair<Rule>) -> ParseResult<Block> {
         let span = self.span(&pair);
         let mut stmts = pair
             .into_inner()
             .filter(|pair| pair.as_rule() == Rule::statement)
             .map(|pair| self.statement(only(pair)))
-            .collect::<Parsed<Vec<_>>>()?;
+            .collect::<ParseResult<Vec<_>>>()?;
         self.check_used(&stmts)?;
         let value = match stmts.pop() {
-            Some(Stmt { kind: StmtKind::Expr(value), .. }) => Some(Box::new(value)),
+            Some(Statement { kind: StmtKind::Expr(value), .. }) => Some(Box::new(value)),
             Some(stmt) => {
                 stmts.push(stmt);
                 None
@@ -225,8 +225,8 @@ impl<'a> Tree<'a> {
 
     /// Only an `if` does something without being a block's value. Any other value left standing is
     /// most often half of an expression that a line break has cut.
-    fn check_used(&self, stmts: &[Stmt]) -> Parsed<()> {
-        let cuts = |stmt: &Stmt| {
+    fn check_used(&self, stmts: &[Statement]) -> ParseResult<()> {
+        let cuts = |stmt: &Statement| {
             let sign = self.text[stmt.span.start as usize..].chars().next();
             sign.filter(|sign| "-([".contains(*sign))
                 .map(|_| Span { end: stmt.span.start + 1, ..stmt.span })
@@ -251,7 +251,7 @@ impl<'a> Tree<'a> {
         Ok(())
     }
 
-    fn statement(&mut self, pair: Pair<Rule>) -> Parsed<Stmt> {
+    fn statement(&mut self, pair: Pair<Rule>) -> ParseResult<Statement> {
         let span = self.span(&pair);
         let kind = match pair.as_rule() {
             Rule::let_ => {
@@ -285,7 +285,7 @@ impl<'a> Tree<'a> {
             }
             _ => StmtKind::Expr(self.expr(pair)?),
         };
-        Ok(Stmt { kind, span })
+        Ok(Statement { kind, span })
     }
 
     pub(super) fn name(&self, pair: &Pair<Rule>) -> Name {
@@ -308,8 +308,8 @@ impl<'a> Tree<'a> {
         &mut self,
         levels: usize,
         span: Span,
-        build: impl FnOnce(&mut Self) -> Parsed<T>,
-    ) -> Parsed<T> {
+        build: impl FnOnce(&mut Self) -> ParseResult<T>,
+    ) -> ParseResult<T> {
         if self.height + levels > MAX_HEIGHT {
             let error = Diagnostic::error(
                 codes::TOO_DEEP,

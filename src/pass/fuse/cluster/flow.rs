@@ -10,7 +10,7 @@
 
 use super::Class;
 use crate::base::entity::Entity;
-use crate::graph::{Bound, NodeId};
+use crate::graph::{BoundGraph, NodeId};
 
 /// The edges, once every node has its class.
 #[derive(Default)]
@@ -25,7 +25,7 @@ pub(super) struct Flow {
 
 impl Flow {
     /// The edges between nodes of these classes.
-    pub fn new(graph: &Bound, class: &[Class]) -> Flow {
+    pub fn new(graph: &BoundGraph, class: &[Class]) -> Flow {
         let count = graph.nodes.len();
         let mut flow = Flow {
             through: vec![Vec::new(); count],
@@ -76,7 +76,7 @@ impl Flow {
     /// several times.
     pub fn each_source(
         &self,
-        graph: &Bound,
+        graph: &BoundGraph,
         class: &[Class],
         args: &[NodeId],
         mut found: impl FnMut(NodeId),
@@ -121,7 +121,7 @@ impl Edges {
     }
 
     /// Those of all arguments of a graph's nodes.
-    pub fn of_arguments(graph: &Bound) -> Edges {
+    pub fn of_arguments(graph: &BoundGraph) -> Edges {
         let nodes = graph.nodes.iter();
         let edges = nodes.flat_map(|(id, node)| node.args.iter().map(move |&arg| (arg, id)));
         Edges::new(graph.nodes.len(), edges.collect())

@@ -8,7 +8,7 @@
 use super::{Class, Cluster, Clusters, MOST_NODES};
 use crate::base::entity::Entity;
 use crate::base::topological::Neighbours;
-use crate::graph::domain::{Domain, Form, Level, Push};
+use crate::graph::domain::{AffineIndex, Domain, Level, Push};
 use crate::graph::kernels::KernelKind;
 use crate::graph::{Node, NodeId, Op};
 
@@ -226,7 +226,7 @@ impl Clusters<'_> {
         domain: &Domain,
         first: NodeId,
         mut node: NodeId,
-        forms: &[Form],
+        forms: &[AffineIndex],
     ) -> bool {
         let mut forms = forms.to_vec();
         while !domain.levels.contains_key(&node) {
