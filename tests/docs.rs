@@ -374,7 +374,7 @@ fn the_language_reference_names_every_code_source_and_item_of_the_prelude() {
     assert_eq!(missing(&text, items), [""; 0]);
     let codes = nnc::base::codes::TABLE.iter().map(|code| code.code);
     assert_eq!(missing(&text, codes), [""; 0]);
-    assert_eq!(missing(&text, data::SOURCES), [""; 0]);
+    assert_eq!(missing(&text, data::source_names()), [""; 0]);
     let transforms = data::transform::TRANSFORMS.map(|(name, _)| name);
     assert_eq!(missing(&text, transforms), [""; 0]);
 }

@@ -16,7 +16,8 @@ use super::dataset::{Dataset, Samples};
 use super::error::DataError;
 use super::gunzip::Gunzip;
 use super::labelled::{absent_classes, assemble, image_samples, image_schema};
-use super::request::{Arguments, Places, SourceRequest};
+use super::request::{Arguments, Places, Watch};
+use super::source::DataSource;
 use crate::base::schema::Schema;
 use crate::base::shown::Show;
 use crate::files;
@@ -133,11 +134,34 @@ fn header(reader: &mut impl Read) -> Result<Vec<usize>, DataError> {
     Ok(dims)
 }
 
-/// What `idx(…)` takes, in order.
-pub const ARGUMENTS: [&str; 5] = ["images", "labels", "test_images", "test_labels", "validation"];
+/// The source `idx`.
+pub struct IdxFiles;
 
-/// What `idx(…)` was given.
-pub struct Options {
+impl DataSource for IdxFiles {
+    fn name(&self) -> &'static str {
+        "idx"
+    }
+
+    fn arguments(&self) -> &'static [&'static str] {
+        &["images", "labels", "test_images", "test_labels", "validation"]
+    }
+
+    fn schema(&self, args: &Arguments<'_>, places: &Places) -> Result<Schema, DataError> {
+        Options::of(args)?.schema(places)
+    }
+
+    fn open(
+        &self,
+        args: &Arguments<'_>,
+        places: &Places,
+        _: Watch<'_>,
+    ) -> Result<Dataset, DataError> {
+        Options::of(args)?.open(places)
+    }
+}
+
+/// The arguments of `idx(…)`.
+struct Options {
     train: Pair<String>,
     test: Option<Pair<String>>,
     validation: f64,
@@ -150,9 +174,7 @@ struct Pair<T> {
 }
 
 impl Options {
-    /// The arguments of a request.
-    pub fn of(request: &SourceRequest) -> Result<Self, DataError> {
-        let args = Arguments::new(request, &ARGUMENTS)?;
+    fn of(args: &Arguments<'_>) -> Result<Self, DataError> {
         let test = match (args.text("test_images")?, args.text("test_labels")?) {
             (Some(images), Some(labels)) => {
                 Some(Pair { images: images.to_string(), labels: labels.to_string() })
@@ -171,7 +193,7 @@ impl Options {
     }
 
     /// Reads the headers of images and the training labels.
-    pub fn schema(&self, places: &Places) -> Result<Schema, DataError> {
+    fn schema(&self, places: &Places) -> Result<Schema, DataError> {
         let dims = read_dims(&find(&self.train.images, "images", places)?)?;
         let labels_path = find(&self.train.labels, "labels", places)?;
         let labels = check_labels(read(&labels_path)?.0, &labels_path)?;
@@ -185,7 +207,7 @@ impl Options {
     }
 
     /// Reads everything.
-    pub fn open(&self, places: &Places) -> Result<Dataset, DataError> {
+    fn open(&self, places: &Places) -> Result<Dataset, DataError> {
         let path = |file, argument| find(file, argument, places);
         let train = Pair {
             images: path(&self.train.images, "images")?,
@@ -212,7 +234,7 @@ impl Options {
         let oddities = absent_classes(&labels, classes);
         let schema =
             Schema { oddities, ..image_schema(&dims, classes, self.validation, test_count) };
-        Ok(assemble("idx", schema, train_samples, &labels, self.validation, test))
+        Ok(assemble(IdxFiles.name(), schema, train_samples, &labels, self.validation, test))
     }
 }
 

@@ -10,10 +10,12 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::dataset::Dataset;
+use super::digits::Digits;
 use super::error::DataError;
 use super::fetch::{Known, fetch};
 use super::idx::Idx;
-use super::request::{Arguments, Places, SourceRequest};
+use super::request::{Arguments, Places, Watch};
+use super::source::DataSource;
 use super::{digits, idx, labelled};
 use crate::base::schema::Schema;
 use crate::base::shown::Show;
@@ -51,32 +53,52 @@ const HOW_TO_GET: &str = "put the four files (train-images-idx3-ubyte.gz, \
     folder `mnist` beside the program or under NNC_DATA, or name their folder with --data; \
     `fallback: digits` trains on drawn digits without them";
 
-/// What `mnist(…)` takes, in order.
-pub const ARGUMENTS: [&str; 2] = ["validation", "fallback"];
+/// The source `mnist`.
+pub struct Mnist;
 
-/// What `mnist(…)` was given.
-pub struct Options {
+impl DataSource for Mnist {
+    fn name(&self) -> &'static str {
+        "mnist"
+    }
+
+    fn arguments(&self) -> &'static [&'static str] {
+        &["validation", "fallback"]
+    }
+
+    fn schema(&self, args: &Arguments<'_>, _: &Places) -> Result<Schema, DataError> {
+        Ok(Options::of(args)?.schema())
+    }
+
+    fn open(
+        &self,
+        args: &Arguments<'_>,
+        places: &Places,
+        _: Watch<'_>,
+    ) -> Result<Dataset, DataError> {
+        Options::of(args)?.open(places)
+    }
+}
+
+/// The arguments of `mnist(…)`.
+struct Options {
     validation: f64,
     fallback: bool,
 }
 
 impl Options {
-    /// The arguments of a request.
-    pub fn of(request: &SourceRequest) -> Result<Self, DataError> {
-        let args = Arguments::new(request, &ARGUMENTS)?;
-        let fallback = args.name("fallback", &["digits"])?.is_some();
+    fn of(args: &Arguments<'_>) -> Result<Self, DataError> {
+        let fallback = args.name("fallback", &[Digits.name()])?.is_some();
         Ok(Options { validation: args.fraction("validation")?, fallback })
     }
 
-    /// Known beforehand.
-    pub fn schema(&self) -> Result<Schema, DataError> {
-        Ok(labelled::image_schema(&TRAIN, 10, self.validation, TEST))
+    fn schema(&self) -> Schema {
+        labelled::image_schema(&TRAIN, 10, self.validation, TEST)
     }
 
     /// The samples. Where there are no files and no way to get them, the drawn digits if those
     /// were allowed. Files that are there but wrong are an error all the same, and so is a folder
     /// that was named for this run and holds none.
-    pub fn open(&self, places: &Places) -> Result<Dataset, DataError> {
+    fn open(&self, places: &Places) -> Result<Dataset, DataError> {
         let mut tried = Vec::new();
         if let Some(files) = find(places, &mut tried) {
             return self.read(&files);
@@ -102,7 +124,7 @@ impl Options {
                 .tried(tried)
                 .help(HOW_TO_GET));
         }
-        let mut drawn = digits::Options::standing_in(self.validation).open()?;
+        let mut drawn = digits::standing_in(self.validation);
         drawn.notice = Some(format!(
             "MNIST could not be had, so this run uses digits drawn by the program (`fallback: \
              digits`); its accuracy is not MNIST's. Looked at: {}",
@@ -123,8 +145,8 @@ impl Options {
         };
         let train = samples(train_images, &train_labels);
         let test = samples(test_images, &test_labels);
-        let (schema, labels) = (self.schema()?, &train_labels.bytes);
-        Ok(labelled::assemble("mnist", schema, train, labels, self.validation, Some(test)))
+        let (schema, labels) = (self.schema(), &train_labels.bytes);
+        Ok(labelled::assemble(Mnist.name(), schema, train, labels, self.validation, Some(test)))
     }
 }
 

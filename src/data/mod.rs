@@ -29,6 +29,7 @@ mod labelled;
 mod mnist;
 mod pictures;
 mod request;
+mod source;
 mod split;
 #[cfg(test)]
 mod tests;
@@ -42,11 +43,33 @@ pub use request::{Argument, Call, Literal, Places, SourceRequest, Watch};
 
 use std::sync::Arc;
 
+use self::request::Arguments;
+use self::source::DataSource;
 use crate::base::names::nearest;
 use crate::base::schema::{Field, Schema};
 
+/// All sources, in the order in which messages list them.
+const SOURCES: &[&dyn DataSource] =
+    &[&mnist::Mnist, &idx::IdxFiles, &images::Images, &digits::Digits];
+
+/// Sources of the language that this version does not have.
+const PLANNED: [&str; 5] = ["csv", "text", "series", "audio", "arrays"];
+
 /// The names of all sources.
-pub const SOURCES: [&str; 4] = ["mnist", "idx", "images", "digits"];
+pub fn source_names() -> impl Iterator<Item = &'static str> {
+    SOURCES.iter().map(|source| source.name())
+}
+
+/// The source of a name.
+fn source_of(name: &str) -> Option<&'static dyn DataSource> {
+    SOURCES.iter().copied().find(|source| source.name() == name)
+}
+
+/// The source of a request, and what the request gives it.
+fn asked(request: &SourceRequest) -> Result<(&'static dyn DataSource, Arguments<'_>), DataError> {
+    let source = source_of(&request.name).ok_or_else(|| unknown_source(&request.name))?;
+    Ok((source, Arguments::new(request, source.arguments())?))
+}
 
 /// What the data will look like. `mnist` and `digits` are known beforehand; `idx` reads the
 /// headers of its images and all labels, `images` the names of files.
@@ -76,14 +99,18 @@ pub fn looks_like_image(bytes: &[u8]) -> bool {
     image::guess_format(bytes).is_ok()
 }
 
-/// Bytes of samples that lie in memory while a run goes on: images of folders are read from the
-/// cache as they are needed.
+/// Bytes of samples that lie in memory while a run goes on.
 pub fn resident_bytes(request: &SourceRequest, schema: &Schema) -> usize {
     let splits = [schema.train, schema.validation, schema.test];
     let samples: usize = splits.into_iter().flatten().sum();
-    let kept = |field: &&Field| request.name != "images" || field.shape.is_empty();
     let fields = schema.fields(false);
-    samples * fields.iter().filter(kept).map(Field::bytes).sum::<usize>()
+    let resident = fields.iter().filter(|field| is_resident(request, field));
+    samples * resident.map(Field::bytes).sum::<usize>()
+}
+
+/// Whether the values of a field lie in memory while a run goes on.
+fn is_resident(request: &SourceRequest, field: &Field) -> bool {
+    source_of(&request.name).is_none_or(|source| source.is_resident(field))
 }
 
 /// Bytes that decoding takes at once while data are read on so many threads.
@@ -93,32 +120,27 @@ pub fn decoding_bytes(schema: &Schema, threads: usize) -> usize {
 
 /// What the source's own samples look like.
 pub fn source_schema(request: &SourceRequest, places: &Places) -> Result<Schema, DataError> {
-    match request.name.as_str() {
-        "mnist" => mnist::Options::of(request)?.schema(),
-        "idx" => idx::Options::of(request)?.schema(places),
-        "images" => images::Options::of(request)?.schema(places),
-        "digits" => digits::Options::of(request)?.schema(),
-        name => Err(unknown_source(name)),
-    }
+    let (source, args) = asked(request)?;
+    source.schema(&args, places)
+}
+
+/// What to do about the oddities of a source's data, if the source knows.
+pub fn help_for_oddities(request: &SourceRequest) -> Option<&'static str> {
+    source_of(&request.name)?.help_for_oddities()
 }
 
 /// The names of the classes, as far as they can be had by looking at the names of files; none where
 /// classes are numbers, or the data are not there.
 pub fn class_names(request: &SourceRequest, places: &Places) -> Vec<String> {
-    match request.name.as_str() {
-        "images" => images::Options::of(request).map(|it| it.class_names(places)),
-        _ => return Vec::new(),
-    }
-    .unwrap_or_default()
+    let names = asked(request).and_then(|(source, args)| source.class_names(&args, places));
+    names.unwrap_or_default()
 }
 
 /// What a data set may be taken to look like while its files are missing: what the arguments say,
 /// and a guess of the number of classes. An error is about transforms that do not fit that.
 pub fn presumed(request: &SourceRequest, places: &Places) -> Result<Option<Schema>, DataError> {
-    let schema = match request.name.as_str() {
-        "images" => images::Options::of(request)?.presumed(places),
-        _ => return Ok(None),
-    };
+    let (source, args) = asked(request)?;
+    let Some(schema) = source.presumed(&args, places)? else { return Ok(None) };
     let items = transform::parse(&request.transforms)?;
     Ok(Some(transform::fit(&items, &schema)?.1))
 }
@@ -130,7 +152,8 @@ pub fn open(
     watch: Watch<'_>,
 ) -> Result<Dataset, DataError> {
     let items = transform::parse(&request.transforms)?;
-    let data = source(request, places, watch)?;
+    let (source, args) = asked(request)?;
+    let data = source.open(&args, places, watch)?;
     let (transforms, schema) = transform::fit(&items, &data.schema)?;
     let odd = schema.oddities.iter();
     let odd = odd.map(|line| Note { line: line.clone(), details: Vec::new() });
@@ -138,29 +161,15 @@ pub fn open(
     Ok(Dataset { transforms: Arc::new(transforms), schema, notes, ..data })
 }
 
-/// The source's own samples.
-fn source(
-    request: &SourceRequest,
-    places: &Places,
-    watch: Watch<'_>,
-) -> Result<Dataset, DataError> {
-    match request.name.as_str() {
-        "mnist" => mnist::Options::of(request)?.open(places),
-        "idx" => idx::Options::of(request)?.open(places),
-        "images" => images::Options::of(request)?.open(places, watch),
-        "digits" => digits::Options::of(request)?.open(),
-        name => Err(unknown_source(name)),
-    }
-}
-
 fn unknown_source(name: &str) -> DataError {
-    let there = format!("sources are {}", SOURCES.join(", "));
+    let names: Vec<&str> = source_names().collect();
+    let there = format!("sources are {}", names.join(", "));
     if PLANNED.contains(&name) {
         let error = DataError::new(format!("the source `{name}` is not in this version"));
         return error.help(format!("it is still to come; {there}"));
     }
     let error = DataError::new(format!("unknown data source `{name}`"));
-    error.misspelt(name, SOURCES, || match nearest(name, PLANNED) {
+    error.misspelt(name, source_names(), || match nearest(name, PLANNED) {
         Some(planned) => {
             format!("did you mean `{planned}`? It is still to come; {there}")
         }
@@ -168,20 +177,12 @@ fn unknown_source(name: &str) -> DataError {
     })
 }
 
-/// Sources of the language that this version does not have.
-const PLANNED: [&str; 5] = ["csv", "text", "series", "audio", "arrays"];
-
 /// The names of a source's or transform's arguments, in order: where one stands that is given by
 /// place. Empty for a name that is neither.
 pub fn argument_names(name: &str) -> &'static [&'static str] {
-    match name {
-        "mnist" => &mnist::ARGUMENTS,
-        "idx" => &idx::ARGUMENTS,
-        "images" => &images::ARGUMENTS,
-        "digits" => &digits::ARGUMENTS,
-        name => {
-            let found = transform::TRANSFORMS.iter().find(|(known, _)| *known == name);
-            found.map_or(&[], |(_, arguments)| arguments)
-        }
-    }
+    let of_transform = || {
+        let found = transform::TRANSFORMS.iter().find(|(known, _)| *known == name);
+        found.map_or(&[][..], |(_, arguments)| arguments)
+    };
+    source_of(name).map_or_else(of_transform, |source| source.arguments())
 }

@@ -14,7 +14,7 @@ use fast_image_resize::Resizer;
 
 use super::error::DataError;
 use super::idx;
-use super::images::{Decoder, image_shape};
+use super::images::{Decoder, Shape};
 use super::request::SourceRequest;
 use super::transform::{self, Frame, Size, Transforms};
 use crate::base::csv;
@@ -60,7 +60,11 @@ impl Preprocessor {
         let items = transform::parse(&request.transforms)?;
         let (transforms, schema) = transform::fit(&items, source)?;
         let decoder = match channels {
-            1 | 3 => Some(Decoder::new(image_shape(request, [height, width, channels])?)),
+            1 | 3 => {
+                let (kind, args) = super::asked(request)?;
+                let resize = kind.resize(&args)?;
+                Some(Decoder::new(Shape { height, width, channels, resize }))
+            }
             _ => None,
         };
         Ok(Preprocessor { decoder, transforms, before: Size { height, width, channels }, schema })

@@ -130,19 +130,13 @@ pub(crate) fn source(
     };
     for line in schema.iter().flat_map(|schema| &schema.oddities) {
         let warning = Diagnostic::warning(codes::ODD_CLASSES, line.clone());
-        let help = "`images(\"photos/train\", test: \"photos/test\")` is how splits are named";
         let warning = warning.primary(item.source.span, "in these data");
-        warnings.push(match source_is_folder(&item) {
-            true => warning.help(help),
-            false => warning,
+        warnings.push(match data::help_for_oddities(&source_request) {
+            Some(help) => warning.help(help),
+            None => warning,
         });
     }
     Ok(Source { request: source_request, schema, presumed, item, places })
-}
-
-/// Whether samples are the files of a folder, so that classes and splits are folders too.
-fn source_is_folder(item: &DataRequest) -> bool {
-    item.source.name == "images"
 }
 
 fn source_request(item: &DataRequest) -> SourceRequest {

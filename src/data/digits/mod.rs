@@ -16,54 +16,76 @@ use rayon::prelude::*;
 use super::dataset::Dataset;
 use super::error::DataError;
 use super::labelled::{assemble, image_samples, image_schema};
-use super::request::{Arguments, SourceRequest};
+use super::request::{Arguments, Places, Watch};
+use super::source::DataSource;
 use crate::base::rng::{Sequence, hash_name};
 use crate::base::schema::Schema;
 
 /// Pixels across and down.
 pub const SIDE: usize = 28;
 
-/// What `digits(…)` takes, in order.
-pub const ARGUMENTS: [&str; 4] = ["train", "test", "seed", "validation"];
+/// The source `digits`.
+pub struct Digits;
 
-/// What `digits(…)` was given.
-pub struct Options {
+impl DataSource for Digits {
+    fn name(&self) -> &'static str {
+        "digits"
+    }
+
+    fn arguments(&self) -> &'static [&'static str] {
+        &["train", "test", "seed", "validation"]
+    }
+
+    fn schema(&self, args: &Arguments<'_>, _: &Places) -> Result<Schema, DataError> {
+        Ok(Options::of(args)?.schema())
+    }
+
+    fn open(&self, args: &Arguments<'_>, _: &Places, _: Watch<'_>) -> Result<Dataset, DataError> {
+        Ok(Options::of(args)?.draw())
+    }
+}
+
+/// As many digits as MNIST has samples, where those cannot be had.
+pub fn standing_in(validation: f64) -> Dataset {
+    Options { validation, ..Options::default() }.draw()
+}
+
+/// The arguments of `digits(…)`.
+struct Options {
     train: usize,
     test: usize,
     seed: u64,
     validation: f64,
 }
 
+impl Default for Options {
+    fn default() -> Self {
+        Options { train: 60_000, test: 10_000, seed: 0, validation: 0.0 }
+    }
+}
+
 impl Options {
-    /// The arguments of a request.
-    pub fn of(request: &SourceRequest) -> Result<Self, DataError> {
-        let args = Arguments::new(request, &ARGUMENTS)?;
+    fn of(args: &Arguments<'_>) -> Result<Self, DataError> {
+        let default = Options::default();
         Ok(Options {
-            train: args.count("train", 60_000, 1)?,
-            test: args.count("test", 10_000, 0)?,
+            train: args.count("train", default.train, 1)?,
+            test: args.count("test", default.test, 0)?,
             seed: args.seed("seed")?,
             validation: args.fraction("validation")?,
         })
     }
 
-    /// As many samples as MNIST has.
-    pub fn standing_in(validation: f64) -> Self {
-        Options { train: 60_000, test: 10_000, seed: 0, validation }
+    fn schema(&self) -> Schema {
+        image_schema(&[self.train, SIDE, SIDE], 10, self.validation, self.test)
     }
 
-    /// Known beforehand.
-    pub fn schema(&self) -> Result<Schema, DataError> {
-        Ok(image_schema(&[self.train, SIDE, SIDE], 10, self.validation, self.test))
-    }
-
-    /// Draws all samples.
-    pub fn open(&self) -> Result<Dataset, DataError> {
+    fn draw(&self) -> Dataset {
         let (images, labels) = drawn(self.seed, "train", self.train);
         let (test_images, test_labels) = drawn(self.seed, "test", self.test);
         let train = image_samples(&[self.train, SIDE, SIDE], images, &labels);
         let test = image_samples(&[self.test, SIDE, SIDE], test_images, &test_labels);
-        let schema = self.schema()?;
-        Ok(assemble("digits", schema, train, &labels, self.validation, Some(test)))
+        let schema = self.schema();
+        assemble(Digits.name(), schema, train, &labels, self.validation, Some(test))
     }
 }
 

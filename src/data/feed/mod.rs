@@ -290,11 +290,11 @@ pub fn prefetch_bytes(
 ) -> usize {
     let transforms = transform::parse(&request.transforms).unwrap_or_default();
     let changes = transforms.iter().any(transform::Item::changes_samples);
-    // Whether images lie in memory is known when they have been read.
-    if !changes && request.name != "images" {
+    let fields = schema.fields(true);
+    if !changes && fields.iter().all(|field| super::is_resident(request, field)) {
         return 0;
     }
-    let bytes: usize = schema.fields(true).iter().map(Field::bytes).sum();
+    let bytes: usize = fields.iter().map(Field::bytes).sum();
     let samples = batches.iter().map(|&batch| chunk_samples(schema, batch)).max().unwrap_or(0);
     prefetch::chunks(workers(threads)) * samples * bytes
 }

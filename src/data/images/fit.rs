@@ -16,17 +16,7 @@ use image::metadata::Orientation;
 use image::{DynamicImage, GrayImage, RgbImage};
 
 use super::decode::Pixels;
-
-/// What happens to an image of other proportions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Resize {
-    /// It is stretched.
-    Stretch,
-    /// Its middle is taken.
-    Crop,
-    /// It gets black borders.
-    Pad,
-}
+use crate::data::source::ResizeMode;
 
 /// What images are made into.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -38,7 +28,7 @@ pub struct Shape {
     /// 1 for grey, 3 for colours.
     pub channels: usize,
     /// How proportions are changed.
-    pub resize: Resize,
+    pub resize: ResizeMode,
 }
 
 impl Shape {
@@ -65,7 +55,7 @@ pub fn fit(image: &Pixels, shape: &Shape, resizer: &mut Resizer, out: &mut [u8])
 
 /// The size that an upright image gets, width first.
 fn content(width: usize, height: usize, shape: &Shape) -> (usize, usize) {
-    if shape.resize != Resize::Pad {
+    if shape.resize != ResizeMode::Pad {
         return (shape.width, shape.height);
     }
     // Rounded, and not to nothing.
@@ -81,7 +71,7 @@ fn resized(
     image: &Pixels,
     width: usize,
     height: usize,
-    resize: Resize,
+    resize: ResizeMode,
     resizer: &mut Resizer,
 ) -> Vec<u8> {
     let pixel = if image.channels == 1 { PixelType::U8 } else { PixelType::U8x3 };
@@ -89,7 +79,7 @@ fn resized(
         .expect("as many bytes as pixels");
     let mut to = Image::new(width as u32, height as u32, pixel);
     let mut options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-    if resize == Resize::Crop {
+    if resize == ResizeMode::Crop {
         options = options.fit_into_destination(None);
     }
     resizer.resize(&from, &mut to, &options).expect("images of one pixel type");

@@ -27,7 +27,7 @@ use std::ffi::OsString;
 use std::sync::Arc;
 
 use self::cache::{Loaded, Plan};
-use self::fit::{Resize, Shape};
+pub use self::fit::Shape;
 use self::load::Progress;
 pub use self::load::{Decoder, decoding_bytes, read as read_image};
 use self::scan::Folder;
@@ -35,7 +35,8 @@ pub use self::scan::{images_below, is_image};
 use super::dataset::{Column, Dataset, Note, Samples, Split};
 use super::error::DataError;
 use super::labelled::label_field;
-use super::request::{Arguments, Part, Places, SourceRequest, Watch};
+use super::request::{Arguments, Part, Places, Watch};
+use super::source::{DataSource, ResizeMode};
 use super::split::{kept, parts};
 use crate::base::schema::{Field, Preparation, Schema};
 use crate::base::tensor::DType;
@@ -45,12 +46,55 @@ const MOST_SIDE: usize = 4096;
 /// How many classes `check` and `bench` take there to be without a folder, if nothing says.
 const PRESUMED_CLASSES: usize = 10;
 
-/// What `images(…)` takes, in order.
-pub const ARGUMENTS: [&str; 8] =
-    ["folder", "size", "channels", "test", "validation", "resize", "unreadable", "classes"];
+/// The source `images`.
+pub struct Images;
 
-/// What `images(…)` was given.
-pub struct Options<'a> {
+impl DataSource for Images {
+    fn name(&self) -> &'static str {
+        "images"
+    }
+
+    fn arguments(&self) -> &'static [&'static str] {
+        &["folder", "size", "channels", "test", "validation", "resize", "unreadable", "classes"]
+    }
+
+    fn schema(&self, args: &Arguments<'_>, places: &Places) -> Result<Schema, DataError> {
+        Options::of(args)?.schema(places)
+    }
+
+    fn presumed(&self, args: &Arguments<'_>, places: &Places) -> Result<Option<Schema>, DataError> {
+        Ok(Some(Options::of(args)?.presumed(places)))
+    }
+
+    fn open(
+        &self,
+        args: &Arguments<'_>,
+        places: &Places,
+        watch: Watch<'_>,
+    ) -> Result<Dataset, DataError> {
+        Options::of(args)?.open(places, watch)
+    }
+
+    fn class_names(&self, args: &Arguments<'_>, places: &Places) -> Result<Vec<String>, DataError> {
+        Ok(Options::of(args)?.class_names(places))
+    }
+
+    /// Images are read from the cache as they are needed.
+    fn is_resident(&self, field: &Field) -> bool {
+        field.shape.is_empty()
+    }
+
+    fn resize(&self, args: &Arguments<'_>) -> Result<ResizeMode, DataError> {
+        Ok(Options::of(args)?.shape.resize)
+    }
+
+    fn help_for_oddities(&self) -> Option<&'static str> {
+        Some("`images(\"photos/train\", test: \"photos/test\")` is how splits are named")
+    }
+}
+
+/// The arguments of `images(…)`.
+struct Options<'a> {
     folder: &'a str,
     shape: Shape,
     test: Part<'a>,
@@ -68,9 +112,7 @@ struct Folders {
 }
 
 impl<'a> Options<'a> {
-    /// The arguments of a request.
-    pub fn of(request: &'a SourceRequest) -> Result<Self, DataError> {
-        let args = Arguments::new(request, &ARGUMENTS)?;
+    fn of(args: &Arguments<'a>) -> Result<Self, DataError> {
         let [height, width] = args.size("size", MOST_SIDE)?;
         let channels = args.count("channels", 3, 1)?;
         if channels != 1 && channels != 3 {
@@ -78,9 +120,9 @@ impl<'a> Options<'a> {
             return Err(DataError::new(message).argument("channels"));
         }
         let resize = match args.name("resize", &["stretch", "crop", "pad"])? {
-            Some("crop") => Resize::Crop,
-            Some("pad") => Resize::Pad,
-            _ => Resize::Stretch,
+            Some("crop") => ResizeMode::Crop,
+            Some("pad") => ResizeMode::Pad,
+            _ => ResizeMode::Stretch,
         };
         let (validation, test) = (args.part("validation")?, args.part("test")?);
         if let (Part::Fraction(one), Part::Fraction(other)) = (&validation, &test)
@@ -101,7 +143,7 @@ impl<'a> Options<'a> {
 
     /// What can be said without the folders; how many classes there are is a guess then, unless
     /// `classes` says.
-    pub fn presumed(&self, places: &Places) -> Schema {
+    fn presumed(&self, places: &Places) -> Schema {
         // Where only another split's folder is missing, the training folder tells the classes.
         let train = find::train(self.folder, places).and_then(|folder| Folder::scan(&folder));
         let classes = train.ok().map(|folder| folder.classes.len()).filter(|&classes| classes > 1);
@@ -110,7 +152,7 @@ impl<'a> Options<'a> {
     }
 
     /// The names of the classes, where the folder to train on is there.
-    pub fn class_names(&self, places: &Places) -> Vec<String> {
+    fn class_names(&self, places: &Places) -> Vec<String> {
         let train = find::train(self.folder, places).and_then(|folder| Folder::scan(&folder));
         train.map(|folder| folder.class_names()).unwrap_or_default()
     }
@@ -133,7 +175,7 @@ impl<'a> Options<'a> {
 
     /// Looks through the folders; of files, it reads the headers of the largest, and of all while
     /// these are grey.
-    pub fn schema(&self, places: &Places) -> Result<Schema, DataError> {
+    fn schema(&self, places: &Places) -> Result<Schema, DataError> {
         let folders = self.look(places)?;
         let all = folders.train.files.len();
         let count = |part: &Part<'_>, folder: &Option<Folder>| match (part, folder) {
@@ -155,7 +197,7 @@ impl<'a> Options<'a> {
     }
 
     /// Decodes all images that earlier runs have not left decoded.
-    pub fn open(&self, places: &Places, watch: Watch<'_>) -> Result<Dataset, DataError> {
+    fn open(&self, places: &Places, watch: Watch<'_>) -> Result<Dataset, DataError> {
         let folders = self.look(places)?;
         let plan = |folder| Plan::new(folder, &self.shape, places);
         let train_plan = plan(&folders.train);
@@ -188,7 +230,7 @@ impl<'a> Options<'a> {
         let transforms = Arc::default();
         let classes = folders.train.class_names();
         Ok(Dataset {
-            source: "images",
+            source: Images.name(),
             classes,
             schema,
             train,
@@ -250,18 +292,6 @@ impl<'a> Options<'a> {
         let shape = vec![self.shape.height, self.shape.width, self.shape.channels];
         Field { name: "image".to_string(), dtype: DType::U8, shape }
     }
-}
-
-/// The shape of a source's images, with the way in which they are resized.
-pub fn image_shape(
-    request: &SourceRequest,
-    [height, width, channels]: [usize; 3],
-) -> Result<Shape, DataError> {
-    let resize = match request.name.as_str() {
-        "images" => Options::of(request)?.shape.resize,
-        _ => Resize::Stretch,
-    };
-    Ok(Shape { height, width, channels, resize })
 }
 
 /// How many of a folder's files are looked at for the largest image.

@@ -1,0 +1,84 @@
+//! What a data source is: one implementation of [`DataSource`], listed once in `data::SOURCES`.
+//!
+//! ```text
+//! digits(60000, seed: 1)
+//! name: "digits"   arguments: ["train", "test", "seed", "validation"]
+//! schema: image: u8[28, 28, 1], label: i32[]      open: a column of bytes for each field
+//! ```
+//!
+//! A source hands out samples as named fields of any type and shape, one [`Column`] each. What a
+//! program asks of it arrives as [`Arguments`]; a source reads those it declares, with types, ranges
+//! and defaults, and refuses the others. Transforms are applied by the caller.
+//!
+//! [`Column`]: super::dataset::Column
+
+use super::dataset::Dataset;
+use super::error::DataError;
+use super::request::{Arguments, Places, Watch};
+use crate::base::schema::{Field, Schema};
+
+/// A kind of data that a program can name. Implementations hold no state.
+pub trait DataSource: Sync {
+    /// The name in a program, and in the reports of runs.
+    fn name(&self) -> &'static str;
+
+    /// The names of its arguments, in the order in which they may stand without a name.
+    fn arguments(&self) -> &'static [&'static str];
+
+    /// The fields, classes and counts of its samples. Reads as little as possible: nothing, headers,
+    /// or the names of files. Fails with [`DataError::tried`] where files are missing.
+    fn schema(&self, args: &Arguments<'_>, places: &Places) -> Result<Schema, DataError>;
+
+    /// What the arguments alone say of the samples while their files are missing, with a guess of the
+    /// number of classes; `None` where they say nothing.
+    fn presumed(
+        &self,
+        _args: &Arguments<'_>,
+        _places: &Places,
+    ) -> Result<Option<Schema>, DataError> {
+        Ok(None)
+    }
+
+    /// Reads the samples. `watch` follows what takes long and may stop it.
+    fn open(
+        &self,
+        args: &Arguments<'_>,
+        places: &Places,
+        watch: Watch<'_>,
+    ) -> Result<Dataset, DataError>;
+
+    /// The names of the classes, as far as names of files tell them; none where classes are numbers.
+    fn class_names(
+        &self,
+        _args: &Arguments<'_>,
+        _places: &Places,
+    ) -> Result<Vec<String>, DataError> {
+        Ok(Vec::new())
+    }
+
+    /// Whether the values of a field lie in memory while a run goes on, and not in a file.
+    fn is_resident(&self, _field: &Field) -> bool {
+        true
+    }
+
+    /// How a file of an image that is no part of the data gets the size of its images.
+    fn resize(&self, _args: &Arguments<'_>) -> Result<ResizeMode, DataError> {
+        Ok(ResizeMode::Stretch)
+    }
+
+    /// What to do about [`Schema::oddities`].
+    fn help_for_oddities(&self) -> Option<&'static str> {
+        None
+    }
+}
+
+/// What happens to an image whose proportions are not those of the size that it gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResizeMode {
+    /// It is stretched.
+    Stretch,
+    /// Its middle is taken.
+    Crop,
+    /// It gets black borders.
+    Pad,
+}
