@@ -1,5 +1,8 @@
 //! The rules of the house, checked from the sources: who may use whom, where `unsafe` and I/O
-//! may stand, that every file says what it is.
+//! may stand, that every file says what it is and is short ([`sizes`]).
+
+#[path = "layering/sizes.rs"]
+mod sizes;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -46,6 +46,7 @@ mod items;
 mod operator;
 mod paths;
 mod patterns;
+mod reports;
 mod schedule;
 mod scope;
 mod sizes;

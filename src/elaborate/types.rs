@@ -131,28 +131,37 @@ impl<'a> Elaborator<'a> {
                 Err(value)
             }
         };
-        fits.map_err(|value| {
-            let found = self.describe(&value);
-            let callee = &function.name.text;
-            let message = format!(
-                "`{}` of `{callee}` is {}, found {found}",
-                param.name.text,
-                article(&ty.name.text)
-            );
-            let mut error = Diagnostic::error(codes::WRONG_KIND, message).primary(span, "");
-            // That the prelude declares it says nothing that the message does not.
-            if !self.items.in_prelude(param.span) {
-                error = error.label(param.span, "declared here");
-            }
-            error.help = sizes::help(&ty.name.text, &value);
-            if let ("padding", Value::Word(word)) = (ty.name.text.as_str(), &value) {
-                error = error.misspelt(span, word, ["same", "valid"]);
-            }
-            if matches!(value, Value::Tensor(node) if self.is_each_step(node)) {
-                error = error.help(self.changeable(function));
-            }
-            self.report(error)
-        })
+        fits.map_err(|value| self.wrong_kind(function, (param, ty), &value, span))
+    }
+
+    /// Reports an argument that is not of its parameter's type.
+    fn wrong_kind(
+        &mut self,
+        function: &Function,
+        (param, ty): (&ParamDecl, &ast::TypeExpr),
+        value: &Value,
+        span: Span,
+    ) -> Reported {
+        let message = format!(
+            "`{}` of `{}` is {}, found {}",
+            param.name.text,
+            function.name.text,
+            article(&ty.name.text),
+            self.describe(value)
+        );
+        let mut error = Diagnostic::error(codes::WRONG_KIND, message).primary(span, "");
+        // That the prelude declares it says nothing that the message does not.
+        if !self.items.in_prelude(param.span) {
+            error = error.label(param.span, "declared here");
+        }
+        error.help = sizes::help(&ty.name.text, value);
+        if let ("padding", Value::Word(word)) = (ty.name.text.as_str(), value) {
+            error = error.misspelt(span, word, ["same", "valid"]);
+        }
+        if matches!(value, Value::Tensor(node) if self.is_each_step(*node)) {
+            error = error.help(self.changeable(function));
+        }
+        self.report(error)
     }
 
     /// Which arguments of a function may change while training runs.

@@ -73,10 +73,22 @@ const WORDS: [(&str, &[&str]); 12] = [
 
 /// Slips that are found under many codes: a sign forgotten, a word of another language, quotes.
 fn anywhere(text: &Text<'_>, error: &Diagnostic, found: &mut Vec<Candidate>) {
-    let (start, end) = (text.place.start as usize, text.place.end as usize);
-    let shown = &text.text[start..end];
-    let word: String =
-        text.text[start..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+    foreign_words(text, found);
+    forgotten_signs(text, found);
+    on_its_line(text, error, found);
+    at_its_place(text, found);
+    if let Some(at) = error.labels.iter().filter(|it| !it.primary).map(|it| it.span.start).max()
+        && error.code == codes::UNCLOSED
+    {
+        let body = text.before(at as usize).trim_end().len();
+        found.push(candidate("add `}`", text.span(body, body), "\n}", 14));
+    }
+}
+
+/// `for epoch in 3 { … }` → `repeat epoch in 3 { … }`.
+fn foreign_words(text: &Text<'_>, found: &mut Vec<Candidate>) {
+    let start = text.place.start as usize;
+    let (shown, word) = (text.shown(), name(&text.text[start..]));
     let at_word = text.span(start, start + word.len());
     for (theirs, ours) in WORDS.iter().filter(|(theirs, _)| *theirs == word || *theirs == shown) {
         let place = if *theirs == shown { text.place } else { at_word };
@@ -87,23 +99,27 @@ fn anywhere(text: &Text<'_>, error: &Diagnostic, found: &mut Vec<Candidate>) {
             found.push(candidate(format!("write `{ours}` for `{theirs}`"), place, *ours, 5));
         }
     }
+}
+
+/// A comma, an arrow or a pipe that is missing, and a name that is in two words or on two lines.
+fn forgotten_signs(text: &Text<'_>, found: &mut Vec<Candidate>) {
     for (sign, cost) in [(", ", 30), ("-> ", 31), ("|> ", 32)] {
-        found.push(candidate(
-            format!("add `{}`", sign.trim()),
-            super::before(text.place),
-            sign,
-            cost,
-        ));
+        let title = format!("add `{}`", sign.trim());
+        found.push(candidate(title, super::before(text.place), sign, cost));
     }
     found.push(candidate("write `->`", text.place, "->", 33));
-    // A name in two words, or on two lines.
-    let before = text.before(start);
-    let gap = before.trim_end().len();
+    let start = text.place.start as usize;
+    let gap = text.before(start).trim_end().len();
     if gap < start {
         found.push(candidate("write one word", text.span(gap, start), "_", 34));
         found.push(candidate("write it on one line", text.span(gap, start), "", 35));
     }
-    let line = before.rfind('\n').map_or(0, |newline| newline + 1);
+}
+
+/// What shows in the whole line: quotes and comments of other languages, a `let` forgotten.
+fn on_its_line(text: &Text<'_>, error: &Diagnostic, found: &mut Vec<Candidate>) {
+    let start = text.place.start as usize;
+    let line = text.before(start).rfind('\n').map_or(0, |newline| newline + 1);
     let line_end = text.text[start..].find('\n').map_or(text.text.len(), |at| start + at);
     let whole = &text.text[line..line_end];
     if whole.contains('\'') {
@@ -117,20 +133,25 @@ fn anywhere(text: &Text<'_>, error: &Diagnostic, found: &mut Vec<Candidate>) {
     }
     let first = line + whole.len() - whole.trim_start().len();
     let statement = whole.trim_start();
-    let name: String = statement.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-    if statement[name.len()..].trim_start().starts_with('=') {
+    let first_word = name(statement);
+    let behind = &statement[first_word.len()..];
+    if behind.trim_start().starts_with('=') {
         found.push(candidate("add `let`", text.span(first, first), "let ", 9));
     }
     if error.code == codes::UNUSED_VALUE {
         // `relu(h)` in PyTorch's manner changes `h`.
-        let inner = statement[name.len()..].trim_start_matches('(');
-        let argument: String =
-            inner.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-        for name in [argument, name].into_iter().filter(|name| !name.is_empty()) {
+        let argument = name(behind.trim_start_matches('('));
+        for name in [argument, first_word].into_iter().filter(|name| !name.is_empty()) {
             let title = format!("name it: `let {name} = …`");
             found.push(candidate(title, text.span(first, first), format!("let {name} = "), 10));
         }
     }
+}
+
+/// What shows at the place itself: a string for a name, a hexadecimal number, a call of nothing.
+fn at_its_place(text: &Text<'_>, found: &mut Vec<Candidate>) {
+    let (start, end) = (text.place.start as usize, text.place.end as usize);
+    let shown = text.shown();
     if let Some(string) = shown.strip_prefix('"').and_then(|it| it.strip_suffix('"')) {
         found.push(candidate(format!("write `{string}`"), text.place, string, 9));
     }
@@ -149,12 +170,12 @@ fn anywhere(text: &Text<'_>, error: &Diagnostic, found: &mut Vec<Candidate>) {
     if text.text[end..].starts_with("()") {
         found.push(candidate("leave `()` out", text.span(end, end + 2), "", 12));
     }
-    if let Some(at) = error.labels.iter().filter(|it| !it.primary).map(|it| it.span.start).max()
-        && error.code == codes::UNCLOSED
-    {
-        let body = text.before(at as usize).trim_end().len();
-        found.push(candidate("add `}`", text.span(body, body), "\n}", 14));
-    }
+}
+
+/// The name that a text begins with; empty where it begins with none.
+fn name(text: &str) -> &str {
+    let end = text.find(|c: char| !c.is_alphanumeric() && c != '_');
+    &text[..end.unwrap_or(text.len())]
 }
 
 /// A file's text around a place.
@@ -166,6 +187,11 @@ struct Text<'a> {
 impl<'a> Text<'a> {
     fn span(&self, start: usize, end: usize) -> Span {
         Span::new(self.place.file, start, end)
+    }
+
+    /// What stands at the place.
+    fn shown(&self) -> &'a str {
+        &self.text[self.place.start as usize..self.place.end as usize]
     }
 
     fn before(&self, at: usize) -> &'a str {

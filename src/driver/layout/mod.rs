@@ -12,10 +12,11 @@
 //! never guessed at. The transposition of weights themselves (`[out, in]`) is the caller's.
 
 mod order;
+mod reshape;
 
 use crate::base::entity::Entity;
 use crate::graph::{Graph, Node, NodeId, Op, Range};
-use order::{Axis, Order, Orders, joined, merged};
+use order::{Axis, Order, Orders, joined};
 use std::collections::{HashMap, HashSet};
 
 /// A batch that no other extent is likely to be.
@@ -137,35 +138,16 @@ impl<'a> Walk<'a> {
             Op::Transpose(perm) => self.transpose(&args[0], perm),
             Op::Slice(ranges) => self.slice(&args[0], ranges),
             Op::Concat(axis) => self.concat(id, &args, *axis),
-            Op::Pad { amounts, .. } => {
-                for (axis, amount) in args[0].axes.iter().zip(amounts) {
-                    if *amount != (0, 0) {
-                        self.read_in_place(*axis);
-                    }
-                }
-                args[0].clone()
-            }
+            Op::Pad { amounts, .. } => self.pad(&args[0], amounts),
             Op::Reduce(_, axes) | Op::Variance(axes) => self.reduce(id, &args[0], axes),
-            Op::ArgMax(axis) => {
-                self.read_in_place(args[0].axes[*axis]);
-                self.reduce(id, &args[0], &[*axis])
-            }
-            Op::Pick => {
-                let last = args[0].axes.len() - 1;
-                self.read_in_place(args[0].axes[last]);
-                self.reduce(id, &args[0], &[last])
-            }
+            Op::ArgMax(axis) => self.looked_up(id, &args[0], *axis),
+            Op::Pick => self.looked_up(id, &args[0], args[0].axes.len() - 1),
             Op::Gather(axis) => self.gather(&args, *axis),
             Op::MatMul { transpose_a, transpose_b } => {
                 self.matmul(&args, *transpose_a, *transpose_b)
             }
             Op::Conv { groups, .. } => self.conv(id, &args, *groups),
-            Op::MaxPool(_) | Op::SumPool(_) => {
-                let x = self.as_image(&args[0], node.args[0]);
-                let mut axes = self.fresh(id, Order::Same);
-                axes[3] = x.axes[3];
-                Value { axes, kind: Kind::Image(1) }
-            }
+            Op::MaxPool(_) | Op::SumPool(_) => self.pool(id, &args[0]),
             Op::ConvInputGrad { .. }
             | Op::ConvWeightGrad { .. }
             | Op::MaxPoolIndex(_)
@@ -176,6 +158,28 @@ impl<'a> Walk<'a> {
                 Value { axes: self.fresh(id, Order::Unknown(why)), kind: Kind::Unknown(why) }
             }
         }
+    }
+
+    fn pad(&mut self, arg: &Value, amounts: &[(usize, usize)]) -> Value {
+        for (axis, amount) in arg.axes.iter().zip(amounts) {
+            if *amount != (0, 0) {
+                self.read_in_place(*axis);
+            }
+        }
+        arg.clone()
+    }
+
+    /// What an axis is reduced to by the places of its elements.
+    fn looked_up(&mut self, id: NodeId, arg: &Value, axis: usize) -> Value {
+        self.read_in_place(arg.axes[axis]);
+        self.reduce(id, arg, &[axis])
+    }
+
+    fn pool(&mut self, id: NodeId, arg: &Value) -> Value {
+        let x = self.as_image(arg, self.graph.nodes[id].args[0]);
+        let mut axes = self.fresh(id, Order::Same);
+        axes[3] = x.axes[3];
+        Value { axes, kind: Kind::Image(1) }
     }
 
     fn input(&mut self, id: NodeId) -> Value {
@@ -361,14 +365,6 @@ impl<'a> Walk<'a> {
         Value { axes: value.axes.clone(), kind: Kind::Image(1) }
     }
 
-    /// Fixes the order of an axis that was cut into an image.
-    fn fix_cut(&mut self, axis: Axis, extents: &[usize]) {
-        let channel = extents.len() - 1;
-        let theirs: Vec<usize> = std::iter::once(channel).chain(0..channel).collect();
-        let order = merged(extents, &vec![Order::Same; extents.len()], &theirs);
-        self.orders.fix(axis, &order);
-    }
-
     fn conv(&mut self, id: NodeId, args: &[Value], groups: usize) -> Value {
         let x = self.as_image(&args[0], self.graph.nodes[id].args[0]);
         let weight = &args[1].axes;
@@ -383,163 +379,4 @@ impl<'a> Walk<'a> {
         axes[3] = weight[3];
         Value { axes, kind: Kind::Image(1) }
     }
-
-    fn reshape(&mut self, id: NodeId, arg: Value) -> Value {
-        let node = self.graph.nodes[id].args[0];
-        let (from, to) = (self.extents(node), self.extents(id));
-        let mut arg = arg;
-        let rows = groups(&from, &to);
-        if let Kind::Cut(axis) = arg.kind {
-            let back = to.len() == 2 && from.len() > 2;
-            let the_same = rows.iter().all(|row| row.plain(&from, &to));
-            if back {
-                return Value { axes: vec![arg.axes[0], axis], kind: Kind::Same };
-            }
-            if !the_same {
-                match from.len() > 3 {
-                    true => arg = self.as_image(&arg, node),
-                    false => {
-                        self.read_in_place(axis);
-                        arg.kind = Kind::Same;
-                    }
-                }
-            }
-        }
-        let mut kind = arg.kind.clone();
-        let mut axes = Vec::new();
-        for row in &rows {
-            let (mine, next) = self.regrouped(row, &arg, (&from, &to));
-            axes.extend(mine);
-            kind = next.unwrap_or(kind);
-        }
-        let matter = to.iter().filter(|&&extent| extent > 1 && !extent.is_multiple_of(BATCH));
-        if matter.count() < 2 && !matches!(kind, Kind::Unknown(_)) && to.len() < 3 {
-            kind = Kind::Same;
-        }
-        Value { axes, kind }
-    }
-
-    /// The axes that a group of axes becomes, and what the value is then, if that changes.
-    fn regrouped(
-        &mut self,
-        row: &Group,
-        arg: &Value,
-        (from, to): (&[usize], &[usize]),
-    ) -> (Vec<Axis>, Option<Kind>) {
-        let mine: Vec<usize> = row.from.clone().filter(|&axis| from[axis] > 1).collect();
-        let next: Vec<usize> = row.to.clone().filter(|&axis| to[axis] > 1).collect();
-        let mut axes: Vec<Axis> = row.to.clone().map(|_| self.orders.axis(Order::Same)).collect();
-        let channels = match arg.kind {
-            Kind::Image(channels) => from.len() - channels..from.len(),
-            Kind::Any | Kind::Same | Kind::Cut(_) | Kind::Unknown(_) => from.len()..from.len(),
-        };
-        // Where channels end up in the new shape, if they stay together.
-        let image = |left: usize| Some(Kind::Image(left.max(1)));
-        if mine.len() <= 1 && next.len() <= 1 {
-            if let (Some(&mine), Some(&next)) = (mine.first(), next.first()) {
-                axes[next - row.to.start] = arg.axes[mine];
-            }
-            return (axes, None);
-        }
-        let of_channels = mine.iter().filter(|axis| channels.contains(axis)).count();
-        let batch = mine.iter().any(|&axis| from[axis].is_multiple_of(BATCH));
-        if next.len() > 1 {
-            for &axis in &mine {
-                if mine.len() == 1 && self.cuts_all(arg, row, to) {
-                    return (axes, Some(Kind::Cut(arg.axes[axis])));
-                }
-                self.read_in_place(arg.axes[axis]);
-            }
-            let kind = match (&arg.kind, of_channels, mine.len()) {
-                (Kind::Image(_), 0, _) => None,
-                (Kind::Image(all), now, count) if now == count && now == *all => image(next.len()),
-                (Kind::Image(_), ..) => Some(Kind::Unknown("an image is cut across its channels")),
-                _ => None,
-            };
-            return (axes, kind);
-        }
-        let orders: Vec<Order> = mine.iter().map(|&it| self.orders.settled(arg.axes[it])).collect();
-        let extents: Vec<usize> = mine.iter().map(|&axis| from[axis]).collect();
-        let spatial = from[..channels.start].iter().skip(1).filter(|&&extent| extent > 1).count();
-        let (theirs, kind) = match &arg.kind {
-            Kind::Unknown(why) => {
-                axes[next[0] - row.to.start] = self.orders.axis(Order::Unknown(why));
-                return (axes, None);
-            }
-            Kind::Image(all) if of_channels == mine.len() => {
-                let whole = of_channels == *all;
-                (natural(&mine), if whole { image(1) } else { None })
-            }
-            Kind::Image(_) if of_channels == 0 => {
-                (natural(&mine), if batch { Some(Kind::Same) } else { None })
-            }
-            Kind::Image(_) if of_channels > 0 && !batch && mine.len() == of_channels + spatial => {
-                let apart = mine.len() - of_channels;
-                ((apart..mine.len()).chain(0..apart).collect(), Some(Kind::Same))
-            }
-            Kind::Image(_) => {
-                let why = "a part of an image is flattened with its channels";
-                axes[next[0] - row.to.start] = self.orders.axis(Order::Unknown(why));
-                return (axes, Some(Kind::Unknown(why)));
-            }
-            Kind::Any | Kind::Same | Kind::Cut(_) => (natural(&mine), None),
-        };
-        let moved = orders.iter().any(|order| matches!(order, Order::Moved(_)));
-        let order = match batch && moved {
-            true => Order::Unknown("an axis that is moved there is joined with the batch"),
-            false => merged(&extents, &orders, &theirs),
-        };
-        axes[next[0] - row.to.start] = self.orders.axis(order);
-        (axes, kind)
-    }
-
-    /// Whether a group cuts the only axis beside the batch into all others.
-    fn cuts_all(&self, arg: &Value, row: &Group, to: &[usize]) -> bool {
-        let whole = arg.axes.len() == 2 && row.to == (1..to.len()) && to.len() > 2;
-        whole && matches!(arg.kind, Kind::Any | Kind::Same) && to[0].is_multiple_of(BATCH)
-    }
-}
-
-fn natural(axes: &[usize]) -> Vec<usize> {
-    (0..axes.len()).collect()
-}
-
-/// Axes in a row that become axes in a row, of as many elements.
-#[derive(Debug)]
-struct Group {
-    from: std::ops::Range<usize>,
-    to: std::ops::Range<usize>,
-}
-
-impl Group {
-    /// Whether at most one axis on each side has more than one element.
-    fn plain(&self, from: &[usize], to: &[usize]) -> bool {
-        let many = |extents: &[usize], range: &std::ops::Range<usize>| {
-            extents[range.clone()].iter().filter(|&&extent| extent > 1).count()
-        };
-        many(from, &self.from) <= 1 && many(to, &self.to) <= 1
-    }
-}
-
-/// The smallest groups of axes of equal products, in order.
-fn groups(from: &[usize], to: &[usize]) -> Vec<Group> {
-    let mut rows: Vec<Group> = Vec::new();
-    let (mut i, mut j) = (0, 0);
-    while i < from.len() || j < to.len() {
-        let (first, other) = (i, j);
-        let (mut a, mut b) = (1, 1);
-        loop {
-            if a <= b && i < from.len() && (a < b || i == first) {
-                a *= from[i];
-                i += 1;
-            } else if j < to.len() && (b < a || j == other) {
-                b *= to[j];
-                j += 1;
-            } else {
-                break;
-            }
-        }
-        rows.push(Group { from: first..i, to: other..j });
-    }
-    rows
 }

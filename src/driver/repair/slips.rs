@@ -10,7 +10,8 @@
 //! with them. The parser reports one mistake an item, so that the next one shows only when the first
 //! is mended; each must stand further on than the one before, so that this ends.
 
-use super::{findings, tolerated};
+use super::findings;
+use super::recheck::tolerated;
 use crate::base::diagnostic::{Diagnostic, Severity};
 use crate::base::fix::{Edit, Fix, apply, moved};
 use crate::base::limits::Budget;

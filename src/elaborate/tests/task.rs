@@ -75,14 +75,23 @@ fn losses_of_users_are_followed_to_where_output_and_target_meet() {
     assert_eq!(of("", relative), Task::Other);
 }
 
-#[test]
-fn what_is_done_to_output_or_label_takes_the_claim_away() {
-    let class = |scale| Task::Class { classes: 7, scale };
-    let of = |output: &str, target: &str, body: &str| {
-        let dims = if output.is_empty() { "N" } else { "N, K" };
+/// Each body of a loss of an output of these columns and a target of this type, beside its task.
+fn bodies_have_tasks(output: &str, target: &str, bodies: &[(&str, Task)]) {
+    let dims = if output.is_empty() { "N" } else { "N, K" };
+    let mut wrong = Vec::new();
+    for (body, want) in bodies {
         let text = format!("loss own(o: f32[{dims}], t: {target}) -> f32[N] {{ {body} }}");
-        task_of(output, "loss = own", &text)
-    };
+        let found = task_of(output, "loss = own", &text);
+        if found != *want {
+            wrong.push(format!("{body}: {found:?}, not {want:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_is_done_to_output_or_class_takes_the_claim_away() {
+    let class = |scale| Task::Class { classes: 7, scale };
     let classes = [
         ("cross_entropy(o, t)", class(Scale::Logits)),
         ("3 * cross_entropy(o, t) + 0.1 * mean(o * o, axis: 1)", class(Scale::Logits)),
@@ -120,15 +129,11 @@ fn what_is_done_to_output_or_label_takes_the_claim_away() {
         ("mean((o + one_hot(t, K)) ^ 2, axis: 1)", Task::Other),
         ("-mean((o - one_hot(t, K)) ^ 2, axis: 1)", Task::Other),
     ];
-    let mut wrong = Vec::new();
-    let mut check = |body: &str, found: Task, want: Task| {
-        if found != want {
-            wrong.push(format!("{body}: {found:?}, not {want:?}"));
-        }
-    };
-    for (body, want) in classes {
-        check(body, of("7", "i32[N]", body), want);
-    }
+    bodies_have_tasks("7", "i32[N]", &classes);
+}
+
+#[test]
+fn what_is_done_to_output_or_number_takes_the_claim_away() {
     let sure = Task::Labels { labels: 1, scale: Scale::Sigmoids };
     let labels = [
         ("binary_cross_entropy(o, t)", sure),
@@ -152,10 +157,7 @@ fn what_is_done_to_output_or_label_takes_the_claim_away() {
         ("mse(o, t * t)", Task::Other),
         ("-mse(o, t)", Task::Other),
     ];
-    for (body, want) in labels {
-        check(body, of("", "f32[N]", body), want);
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    bodies_have_tasks("", "f32[N]", &labels);
 }
 
 #[test]

@@ -119,22 +119,37 @@ pub fn elaborate<'a>(
     if !found.is_empty() {
         return Err(found);
     }
-    // Without data, the target is called so.
-    let target = source.schema().map_or("label", |(_, schema)| &schema.target.name);
-    let training = plan.zip(rule).map(|(plan, ((graph, of_rule), _))| Training {
-        loss: items.function(plan.loss.id).function.name.text.clone(),
-        optimizer: graph.name.clone(),
-        task: task::derive(&eval, target),
-        metrics: metric_names(&train),
-        minimized: minimized(&items, &plan.metrics, &metric_names(&train)),
-        rule: UpdateRule { graph, spared },
-        warm_ups: [scheduled.warm_ups, of_rule.warm_ups].concat(),
-        driven: of_rule.driven,
-        driven_in_step: scheduled.driven,
-        data: source.data.map(str::to_owned),
-        settings: plan.settings,
+    let training = plan.zip(rule).map(|(plan, ((graph, of_rule), _))| {
+        let rule = (UpdateRule { graph, spared }, of_rule);
+        training(source, plan, &eval, (metric_names(&train), scheduled), rule)
     });
     Ok(Experiment { model: name.text.clone(), model_span: name.span, train, eval, training })
+}
+
+/// How a model is trained: the metrics and schedules of its training graph, and the optimizer's rule
+/// with its own schedules.
+fn training<'a>(
+    source: Source<'a>,
+    plan: Plan<'a>,
+    eval: &Graph,
+    (metrics, in_step): (Vec<String>, Scheduled),
+    (rule, of_rule): (UpdateRule, Scheduled),
+) -> Training {
+    // Without data, the target is called so.
+    let target = source.schema().map_or("label", |(_, schema)| &schema.target.name);
+    Training {
+        loss: source.items.function(plan.loss.id).function.name.text.clone(),
+        optimizer: rule.graph.name.clone(),
+        task: task::derive(eval, target),
+        minimized: minimized(source.items, &plan.metrics, &metrics),
+        metrics,
+        rule,
+        warm_ups: [in_step.warm_ups, of_rule.warm_ups].concat(),
+        driven: of_rule.driven,
+        driven_in_step: in_step.driven,
+        data: source.data.map(str::to_owned),
+        settings: plan.settings,
+    }
 }
 
 /// What graphs are elaborated from.

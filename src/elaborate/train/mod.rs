@@ -16,6 +16,7 @@
 mod experiment;
 mod gradients;
 mod keys;
+mod losses;
 mod model;
 mod plan;
 mod prepare;

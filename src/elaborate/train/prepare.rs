@@ -11,7 +11,8 @@
 //! All conversions of an image become one multiplication and one sum for each channel, computed
 //! in `f64` while compiling; fusion puts them into the first kernel that reads the image.
 
-use super::model::{Data, Mean};
+use super::losses::Mean;
+use super::model::Data;
 use super::plan::{Choice, Plan};
 use super::settings::ClassWeights;
 use crate::base::codes;

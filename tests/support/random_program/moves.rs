@@ -36,39 +36,35 @@ impl Generator {
                 }
                 None => "same",
             },
-            _ => {
-                let factor = self.choose(&[2, 2, 3, 4, 5]);
-                match dims[axis].div(Dim::Known(factor)) {
-                    Some(rest) => {
-                        let cut = match self.coin() {
-                            true => [rest, Dim::Known(factor)],
-                            false => match dims[axis].known() {
-                                Some(_) => [Dim::Known(factor), rest],
-                                None => [rest, Dim::Known(factor)],
-                            },
-                        };
-                        dims.splice(axis..axis + 1, cut);
-                        "cuts"
-                    }
-                    None => {
-                        // Across all axes but the batch's: neither joined nor cut in place.
-                        let known: Vec<usize> =
-                            (0..dims.len()).filter(|&at| dims[at].known().is_some()).collect();
-                        if let [first, .., last] = known[..]
-                            && last - first + 1 == known.len()
-                        {
-                            dims[first..=last].reverse();
-                        }
-                        "across"
-                    }
-                }
-            }
+            _ => self.cut(&mut dims, axis),
         };
         if !self.fits(&dims) {
             return None;
         }
         let text = format!("reshape($0, {})", listed(&dims));
         Some(self.line("reshape", text, &[x], dims, self.bound(x)).feature(feature))
+    }
+
+    /// Cuts an axis in two; where no factor divides it, turns the known axes around, which neither
+    /// joins nor cuts one in its place.
+    fn cut(&mut self, dims: &mut Vec<Dim>, axis: usize) -> &'static str {
+        let factor = self.choose(&[2, 2, 3, 4, 5]);
+        let Some(rest) = dims[axis].div(Dim::Known(factor)) else {
+            let known: Vec<usize> =
+                (0..dims.len()).filter(|&at| dims[at].known().is_some()).collect();
+            if let [first, .., last] = known[..]
+                && last - first + 1 == known.len()
+            {
+                dims[first..=last].reverse();
+            }
+            return "across";
+        };
+        let cut = match self.coin() || dims[axis].known().is_none() {
+            true => [rest, Dim::Known(factor)],
+            false => [Dim::Known(factor), rest],
+        };
+        dims.splice(axis..axis + 1, cut);
+        "cuts"
     }
 
     pub(super) fn transpose(&mut self) -> Made {
