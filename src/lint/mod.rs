@@ -18,6 +18,8 @@ mod graph;
 mod heads;
 mod names;
 mod rates;
+#[cfg(test)]
+mod tests;
 
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
@@ -107,7 +109,7 @@ impl<'a> Program<'a> {
             files: self.files,
             prelude: self.prelude,
             sources: self.sources,
-            classes: self.schema.and_then(|schema| schema.classes),
+            classes: self.schema.and_then(Schema::classes),
         }
     }
 

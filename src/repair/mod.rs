@@ -20,6 +20,8 @@ mod operands;
 mod removal;
 mod scene;
 mod stages;
+#[cfg(test)]
+mod tests;
 mod texts;
 mod types;
 mod values;
