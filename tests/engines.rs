@@ -10,7 +10,7 @@ mod support;
 
 use check::compare;
 use nnc::base::rng::Sequence;
-use nnc::base::schema::{Conversion, Field, Preparation, Schema};
+use nnc::base::schema::{Conversion, Field, FieldKind, ImageField, Schema};
 use nnc::base::tensor::{DType, Data, Tensor};
 use nnc::graph::{Env, Graph};
 use support::pipeline::{experiment, training};
@@ -185,20 +185,10 @@ train net on photos { loss = cross_entropy\n optimizer = sgd(lr: 0.1) }
 ";
     let mean = vec![0.4, 0.5, 0.6];
     let normalize = Conversion::Normalize { mean, std: vec![0.25, 0.5, 0.125] };
-    let prepare = Preparation { conversions: vec![normalize], one_hot: false, mixed: true };
-    let field = |name: &str, dtype, shape: Vec<usize>| Field { name: name.into(), dtype, shape };
-    let schema = Schema {
-        inputs: vec![field("image", DType::U8, vec![6, 6, 3])],
-        target: field("label", DType::I32, Vec::new()),
-        grey: false,
-        classes: Some(3),
-        prepare,
-        train: None,
-        validation: None,
-        test: None,
-        oddities: Vec::new(),
-        pixels: 0,
-    };
+    let image = ImageField { conversions: vec![normalize], ..ImageField::default() };
+    let image = Field { kind: FieldKind::Image(image), ..Field::image("image", &[6, 6, 3]) };
+    let fields = vec![image, Field::class("label", Some(3))];
+    let schema = Schema { mixed: true, ..Schema::of(fields) };
     let graph = training(&experiment(text, vec![("photos".into(), schema)]));
     for batch in [2, 24] {
         compare(text, &graph, batch, &batch_of(&graph, batch));

@@ -13,9 +13,8 @@ use std::time::{Duration, Instant};
 
 use nnc::base::codes;
 use nnc::base::diagnostic::Diagnostic;
-use nnc::base::schema::{Field, Preparation, Schema};
+use nnc::base::schema::{Field, Schema};
 use nnc::base::source::{FileId, Sources};
-use nnc::base::tensor::DType;
 use nnc::elaborate::{self, Experiment, PRELUDE, PRELUDE_NAME, Program, Request};
 use nnc::graph::{self, Graph};
 use nnc::loops;
@@ -132,18 +131,9 @@ fn experiment(tree: ast::File) -> Result<Experiment, Vec<Diagnostic>> {
         syntax::parse(&sources, file).expect("the prelude parses")
     });
     let program = Program { files: &[tree], prelude };
-    let schema = Schema {
-        inputs: vec![Field { name: "image".into(), dtype: DType::U8, shape: vec![28, 28, 1] }],
-        target: Field { name: "label".into(), dtype: DType::I32, shape: vec![] },
-        grey: false,
-        classes: Some(10),
-        prepare: Preparation::default(),
-        train: Some(60_000),
-        validation: Some(0),
-        test: Some(10_000),
-        oddities: Vec::new(),
-        pixels: 0,
-    };
+    let schema =
+        Schema::of(vec![Field::image("image", &[28, 28, 1]), Field::class("label", Some(10))])
+            .counted([60_000, 0, 10_000]);
     let data = elaborate::data_request(&program, None, &Default::default())?;
     let schemas = data.map(|data| (data.name, schema)).into_iter().collect();
     elaborate::elaborate(&program, &Request { schemas, ..Request::default() })

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use nnc::base::rng::{Sequence, hash_name};
-use nnc::base::schema::{Field, Preparation, Schema};
+use nnc::base::schema::{Field, Schema};
 use nnc::base::tensor::{DType, Tensor};
 use nnc::data::{Argument, Literal, Preprocessor, SourceRequest};
 use nnc::run::{RunFolder, RunInfo};
@@ -193,19 +193,8 @@ fn bombs(folder: &Path) {
         argument("size", Literal::List(vec![Literal::Int(8), Literal::Int(8)])),
     ];
     let images = SourceRequest { name: "images".into(), args, transforms: Vec::new() };
-    let field = Field { name: "image".into(), dtype: DType::U8, shape: vec![8, 8, 3] };
-    let schema = Schema {
-        inputs: vec![field],
-        target: Field { name: "label".into(), dtype: DType::I32, shape: vec![] },
-        grey: false,
-        classes: Some(2),
-        prepare: Preparation::default(),
-        train: None,
-        validation: None,
-        test: None,
-        oddities: Vec::new(),
-        pixels: 0,
-    };
+    let fields = vec![Field::image("image", &[8, 8, 3]), Field::class("label", Some(2))];
+    let schema = Schema::of(fields);
     let pictures = Preprocessor::new(&images, &schema).expect("a source of images");
     let read = |file: &[u8]| pictures.image(file, &mut vec![0; pictures.bytes()]).is_ok();
     let bounded = |name: &str, read: &dyn Fn() -> bool| {

@@ -1,14 +1,22 @@
-//! What the front end must know of a data set before any of it is read: the fields of a sample,
-//! the number of classes, how many samples each split has.
+//! What the front end must know of a data set before any of it is read: the fields of a sample, what
+//! each means, how many samples each split has.
+//!
+//! ```text
+//! image: u8[28, 28, 1]   an image, which a step makes x / 255 of
+//! label: i32[]           a class of 10; the target
+//! ```
 //!
 //! The driver asks the data module for a [`Schema`] and hands it to elaboration; neither knows
 //! the other.
 
+mod file;
+
+use self::file::SchemaFile;
 use crate::base::tensor::DType;
 use serde::{Deserialize, Serialize};
 
 /// One field of a sample.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Field {
     /// Its name: `image`, `label`.
     pub name: String,
@@ -16,26 +24,84 @@ pub struct Field {
     pub dtype: DType,
     /// Its shape, without the batch; `[28, 28, 1]`, or `[]` for a label.
     pub shape: Vec<usize>,
+    /// What its values mean.
+    pub kind: FieldKind,
+    /// Whether losses and metrics compare the output with it; otherwise the model takes it.
+    pub is_target: bool,
+}
+
+/// What the values of a field mean, and what a step makes of them first.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FieldKind {
+    /// Numbers as they are.
+    Number,
+    /// Bytes from 0 to 255: the pixels of an image `[height, width, channels]`, or a row.
+    Image(ImageField),
+    /// A class by its number.
+    Class(ClassField),
+}
+
+/// What is known of a field of images.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ImageField {
+    /// What becomes of the numbers, in order. The first one that is a [`Conversion::Rescale`] finds
+    /// bytes, 0 to 255; any other finds bytes / 255, as a model does where there is no conversion.
+    pub conversions: Vec<Conversion>,
+    /// Whether all images have three channels and are known to be grey.
+    pub grey: bool,
+    /// The most pixels of an image file, as far as it is known before they are read; 0 where nothing
+    /// is decoded.
+    pub pixels: u64,
+}
+
+/// What is known of a field of classes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ClassField {
+    /// How many there are, where that is known.
+    pub count: Option<usize>,
+    /// Whether losses and metrics get it as `f32[count]`.
+    pub one_hot: bool,
 }
 
 impl Field {
+    /// Numbers that the model takes.
+    pub fn number(name: &str, dtype: DType, shape: &[usize]) -> Field {
+        let kind = FieldKind::Number;
+        Field { name: name.to_owned(), dtype, shape: shape.to_vec(), kind, is_target: false }
+    }
+
+    /// An image `[height, width, channels]`, or a row of bytes, that the model takes.
+    pub fn image(name: &str, shape: &[usize]) -> Field {
+        let kind = FieldKind::Image(ImageField::default());
+        Field { kind, ..Field::number(name, DType::U8, shape) }
+    }
+
+    /// A class of each sample, as the target.
+    pub fn class(name: &str, count: Option<usize>) -> Field {
+        let kind = FieldKind::Class(ClassField { count, one_hot: false });
+        Field { kind, is_target: true, ..Field::number(name, DType::I32, &[]) }
+    }
+
     /// Bytes of one sample of this field.
     pub fn bytes(&self) -> usize {
         self.shape.iter().product::<usize>() * self.dtype.size()
     }
-}
 
-/// What a compiled step does to samples before the model sees them.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Preparation {
-    /// What becomes of the numbers of an image, in order. The first one that is a
-    /// [`Conversion::Rescale`] finds bytes, 0 to 255; any other finds bytes / 255, as a model does
-    /// where there is no conversion.
-    pub conversions: Vec<Conversion>,
-    /// Whether losses and metrics get the target, a class, as `f32[classes]`.
-    pub one_hot: bool,
-    /// Whether samples to train on are mixtures of two: `label_2` and `mix` come with them.
-    pub mixed: bool,
+    /// What is known of it as a field of images, if it is one.
+    pub fn as_image(&self) -> Option<&ImageField> {
+        match &self.kind {
+            FieldKind::Image(image) => Some(image),
+            FieldKind::Number | FieldKind::Class(_) => None,
+        }
+    }
+
+    /// What is known of it as a field of classes, if it is one.
+    pub fn as_class(&self) -> Option<&ClassField> {
+        match &self.kind {
+            FieldKind::Class(class) => Some(class),
+            FieldKind::Number | FieldKind::Image(_) => None,
+        }
+    }
 }
 
 /// A step of the way from an image's bytes to a model's numbers.
@@ -67,16 +133,14 @@ impl Conversion {
             Conversion::Normalize { mean, std } => (1.0 / of(std), -of(mean) / of(std)),
         }
     }
-}
 
-impl Preparation {
-    /// All conversions of one channel as one: a byte `x` becomes `x · scale + offset`.
-    pub fn affine(&self, channel: usize) -> (f64, f64) {
-        let from_bytes = match self.conversions.first() {
+    /// Conversions of one channel as one: a byte `x` becomes `x · scale + offset`.
+    pub fn joined(conversions: &[Conversion], channel: usize) -> (f64, f64) {
+        let from_bytes = match conversions.first() {
             Some(Conversion::Rescale { .. }) => (1.0, 0.0),
             Some(Conversion::Normalize { .. }) | None => (1.0 / 255.0, 0.0),
         };
-        self.conversions.iter().fold(from_bytes, |(scale, offset), conversion| {
+        conversions.iter().fold(from_bytes, |(scale, offset), conversion| {
             let (by, plus) = conversion.affine(channel);
             (scale * by, offset * by + plus)
         })
@@ -84,18 +148,13 @@ impl Preparation {
 }
 
 /// What is known of a data set.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "SchemaFile", into = "SchemaFile")]
 pub struct Schema {
-    /// The model's inputs, in the order in which a model takes them.
-    pub inputs: Vec<Field>,
-    /// What a loss or metric takes as its second argument.
-    pub target: Field,
-    /// Whether images of three channels are known to be grey, all of them.
-    pub grey: bool,
-    /// The number of classes, where the target is a class.
-    pub classes: Option<usize>,
-    /// What a step does to samples first.
-    pub prepare: Preparation,
+    /// The fields of a sample: inputs, in the order in which a model takes them, then targets.
+    pub fields: Vec<Field>,
+    /// Whether samples to train on are mixtures of two: `label_2` and `mix` come with them.
+    pub mixed: bool,
     /// Samples to train on, where known.
     pub train: Option<usize>,
     /// Samples to validate on; `Some(0)` where the data has no such split.
@@ -103,27 +162,63 @@ pub struct Schema {
     /// Samples to test on; `Some(0)` where the data has no such split.
     pub test: Option<usize>,
     /// What is odd about the data, a line each, such as a class without samples.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub oddities: Vec<String>,
-    /// The most pixels of an image file, as far as it is known before they are read; 0 where
-    /// nothing is decoded.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub pixels: u64,
-}
-
-fn is_zero(number: &u64) -> bool {
-    *number == 0
 }
 
 impl Schema {
-    /// The fields that a step gets: inputs, then the target; to train on mixtures also the other
-    /// sample's target, `label_2`, and the part of the sample's own, `mix`.
-    pub fn fields(&self, training: bool) -> Vec<Field> {
-        let mut fields = self.inputs.clone();
-        fields.push(self.target.clone());
-        if training && self.prepare.mixed {
-            fields.push(Field { name: LABEL_2.into(), ..self.target.clone() });
-            fields.push(Field { name: MIX.into(), dtype: DType::F32, shape: Vec::new() });
+    /// Samples of these fields, of which it is not known how many there are.
+    pub fn of(fields: Vec<Field>) -> Schema {
+        Schema { fields, ..Schema::default() }
+    }
+
+    /// The same, with so many samples to train, to validate and to test on.
+    pub fn counted(self, [train, validation, test]: [usize; 3]) -> Schema {
+        Schema { train: Some(train), validation: Some(validation), test: Some(test), ..self }
+    }
+
+    /// What the model takes, in order.
+    pub fn inputs(&self) -> Vec<&Field> {
+        self.fields.iter().filter(|field| !field.is_target).collect()
+    }
+
+    /// The place of the target among the fields.
+    pub fn target_place(&self) -> Option<usize> {
+        self.fields.iter().position(|field| field.is_target)
+    }
+
+    /// What a loss or metric takes as its second argument.
+    pub fn target(&self) -> Option<&Field> {
+        self.target_place().map(|place| &self.fields[place])
+    }
+
+    /// The target, to change.
+    pub fn target_mut(&mut self) -> Option<&mut Field> {
+        self.target_place().map(|place| &mut self.fields[place])
+    }
+
+    /// The number of classes, where the target is a class.
+    pub fn classes(&self) -> Option<usize> {
+        self.target()?.as_class()?.count
+    }
+
+    /// Whether the images that a model takes are known to be grey in three channels.
+    pub fn is_grey(&self) -> bool {
+        self.fields.iter().filter_map(Field::as_image).any(|image| image.grey)
+    }
+
+    /// The most pixels of an image file, as far as it is known; 0 where nothing is decoded.
+    pub fn pixels(&self) -> u64 {
+        let pixels = self.fields.iter().filter_map(Field::as_image).map(|image| image.pixels);
+        pixels.max().unwrap_or(0)
+    }
+
+    /// The fields that a step gets: those of a sample; to train on mixtures also the other sample's
+    /// target, `label_2`, and the part of the sample's own, `mix`.
+    pub fn step_fields(&self, training: bool) -> Vec<Field> {
+        let mut fields = self.fields.clone();
+        if let Some(target) = self.target().filter(|_| training && self.mixed) {
+            fields.push(Field { name: LABEL_2.into(), ..target.clone() });
+            fields.push(Field::number(MIX, DType::F32, &[]));
         }
         fields
     }
@@ -140,10 +235,7 @@ mod tests {
 
     #[test]
     fn conversions_of_a_channel_are_one_product_and_one_sum() {
-        let of = |conversions: &[Conversion], channel| {
-            Preparation { conversions: conversions.to_vec(), ..Preparation::default() }
-                .affine(channel)
-        };
+        let of = Conversion::joined;
         let normalize = Conversion::Normalize { mean: vec![0.5, 0.25], std: vec![0.5, 0.125] };
         let rescale = Conversion::Rescale { scale: 0.5, offset: -1.0 };
         assert_eq!(of(&[], 0), (1.0 / 255.0, 0.0));
@@ -151,5 +243,22 @@ mod tests {
         assert_eq!(of(std::slice::from_ref(&rescale), 2), (0.5, -1.0), "of the bytes themselves");
         assert_eq!(of(&[rescale.clone(), normalize.clone()], 0), (1.0, -3.0));
         assert_eq!(of(&[normalize, rescale], 0), (1.0 / 255.0, -1.5));
+    }
+
+    #[test]
+    fn mixtures_add_the_other_target_to_samples_to_train_on() {
+        let mut schema =
+            Schema::of(vec![Field::image("photo", &[2, 2, 3]), Field::class("kind", Some(4))]);
+        let names = |schema: &Schema, training| {
+            schema.step_fields(training).into_iter().map(|field| field.name).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&schema, true), ["photo", "kind"]);
+        schema.mixed = true;
+        assert_eq!(names(&schema, true), ["photo", "kind", "label_2", "mix"]);
+        assert_eq!(names(&schema, false), ["photo", "kind"]);
+        let names =
+            |fields: Vec<&Field>| fields.iter().map(|it| it.name.clone()).collect::<Vec<_>>();
+        assert_eq!(names(schema.inputs()), ["photo"]);
+        assert_eq!((schema.classes(), schema.target_place()), (Some(4), Some(1)));
     }
 }

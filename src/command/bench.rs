@@ -61,7 +61,7 @@ pub fn bench(
     let start = Instant::now();
     let front = session.front(request, false)?;
     let batch = batch.unwrap_or_else(|| front.batch());
-    let classes = front.source.and_then(|source| source.schema).and_then(|schema| schema.classes);
+    let classes = front.source.and_then(|source| source.schema).and_then(|schema| schema.classes());
     let model = front.experiment.model.clone();
     let graph = if inference {
         session.elaborated(front.experiment.eval)?

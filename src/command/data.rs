@@ -94,7 +94,7 @@ pub fn data(
         threads: 1,
     };
     let written = wanted.map(|wanted| write(session, request, &data, plan, wanted)).transpose()?;
-    let classes = data.schema.classes.unwrap_or(0);
+    let classes = data.schema.classes().unwrap_or(0);
     let counted = |split: &Split| {
         let mut counts = vec![0; classes];
         for label in split.labels().into_iter().flatten() {
@@ -152,7 +152,7 @@ fn write(
     let fields = data.fields(pass.trains());
     let raw = raw(&batch, &fields).map_err(failed)?;
     let count = batch.samples.len();
-    let made = prepared(session, request, data, &fields, &raw, count)?;
+    let made = prepared(session, request, &fields, &raw, count)?;
     let names = names(session, request, &fields)?;
     let entry = |((field, raw), name): ((&Field, Vec<u8>), String)| {
         let (dtype, shape, bytes) = match made.iter().find(|(of, _)| *of == field.name) {
@@ -190,12 +190,11 @@ fn raw(batch: &Batch<'_>, fields: &[Field]) -> Result<Vec<Vec<u8>>, crate::data:
 fn prepared(
     session: &mut Session,
     request: &Request,
-    data: &Dataset,
     fields: &[Field],
     raw: &[Vec<u8>],
     count: usize,
 ) -> Result<Vec<(String, Tensor)>, Failure> {
-    let graph = elaborate::preparation(&data.schema, fields).map_err(Failure::Data)?;
+    let graph = elaborate::preparation(fields).map_err(Failure::Data)?;
     let outputs: Vec<_> = graph.outputs.iter().map(|it| (it.name.clone(), it.node)).collect();
     if outputs.is_empty() {
         return Ok(Vec::new());

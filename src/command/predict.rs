@@ -118,7 +118,7 @@ pub fn predictor(request: &Request, model: &Model, count: usize) -> Result<Predi
     let output = graph.output("output").map(|output| graph.ty(output).shape.at(1));
     let shape = output.unwrap_or_default().into_iter().skip(1).collect();
     let initial = trained::fitted(&graph, &weights, &from)?;
-    let fields = pictures.schema().inputs.clone();
+    let fields = pictures.schema().inputs().into_iter().cloned().collect();
     let globals = Globals::default();
     let mut compiler =
         Compiler { session: &mut session, request: &request, fields, globals, run_steps: 1 };

@@ -19,7 +19,7 @@ use super::error::DataError;
 use super::feed::Pass;
 use super::transform::Transforms;
 use crate::base::rng::{Sequence, hash_name};
-use crate::base::schema::{Field, Preparation, Schema};
+use crate::base::schema::{ClassField, Field, FieldKind, ImageField, Schema};
 use crate::base::tensor::DType;
 
 /// A data set: its schema, as it turned out, and its samples.
@@ -49,7 +49,7 @@ impl Dataset {
     /// The fields that a step gets: inputs, then the target; to train on mixtures also the other
     /// sample's target, `label_2`, and the part of the sample's own, `mix`.
     pub fn fields(&self, training: bool) -> Vec<Field> {
-        self.schema.fields(training)
+        self.schema.step_fields(training)
     }
 
     /// The split of a pass.
@@ -83,10 +83,18 @@ impl Dataset {
 
     /// What samples look like before the transforms.
     pub fn source_schema(&self) -> Schema {
-        let mut fields = self.train.fields().to_vec();
-        let target = fields.pop().unwrap_or_else(|| self.schema.target.clone());
-        let prepare = Preparation::default();
-        Schema { inputs: fields, target, prepare, ..self.schema.clone() }
+        let own = self.train.fields().iter().zip(&self.schema.fields);
+        let fields = own.map(|(field, known)| {
+            let kind = match known.kind.clone() {
+                FieldKind::Number => FieldKind::Number,
+                FieldKind::Image(image) => {
+                    FieldKind::Image(ImageField { conversions: Vec::new(), ..image })
+                }
+                FieldKind::Class(class) => FieldKind::Class(ClassField { one_hot: false, ..class }),
+            };
+            Field { kind, ..field.clone() }
+        });
+        Schema { fields: fields.collect(), mixed: false, ..self.schema.clone() }
     }
 
     /// The name of a class.
@@ -119,12 +127,8 @@ impl Dataset {
     }
 
     pub(super) fn with_splits(&self, train: Split, validation: Split, test: Split) -> Dataset {
-        let schema = Schema {
-            train: Some(train.count()),
-            validation: Some(validation.count()),
-            test: Some(test.count()),
-            ..self.schema.clone()
-        };
+        let counts = [train.count(), validation.count(), test.count()];
+        let schema = self.schema.clone().counted(counts);
         Dataset { train, validation, test, schema, ..self.clone() }
     }
 }
@@ -162,7 +166,7 @@ pub enum Column {
 /// Samples, field by field.
 #[derive(Clone, Debug)]
 pub struct Samples {
-    /// The fields, inputs first, then the target.
+    /// The fields, inputs first, then targets.
     fields: Vec<Field>,
     /// For each field, where its bytes are.
     columns: Vec<Column>,
@@ -190,7 +194,10 @@ impl Samples {
     fn fingerprint(&self, hasher: &mut blake3::Hasher) {
         hasher.update(&(self.count as u64).to_le_bytes());
         for (field, column) in self.fields.iter().zip(&self.columns) {
-            hasher.update(format!("{field:?}").as_bytes());
+            // What its values mean is no part of the samples.
+            let Field { name, dtype, shape, .. } = field;
+            let text = format!("Field {{ name: {name:?}, dtype: {dtype:?}, shape: {shape:?} }}");
+            hasher.update(text.as_bytes());
             match column {
                 Column::Memory(bytes) => hasher.update(bytes),
                 Column::Stored(records) => hasher.update(&records.fingerprint()),
@@ -223,7 +230,7 @@ impl Split {
         self.chosen.as_ref().map_or(self.samples.count, |chosen| chosen.len())
     }
 
-    /// The fields of a sample, inputs first, then the target.
+    /// The fields of a sample, inputs first, then targets.
     pub fn fields(&self) -> &[Field] {
         &self.samples.fields
     }
@@ -272,14 +279,15 @@ impl Split {
         Arc::ptr_eq(&self.samples, &other.samples)
     }
 
-    /// The class of each sample, where the last field is one.
+    /// The class of each sample, where the target is one.
     pub fn labels(&self) -> Option<Vec<usize>> {
+        let place = self.samples.fields.iter().position(|field| field.is_target)?;
         let (field, Column::Memory(bytes)) =
-            (self.samples.fields.last()?, self.samples.columns.last()?)
+            (&self.samples.fields[place], &self.samples.columns[place])
         else {
             return None;
         };
-        if field.dtype != DType::I32 || !field.shape.is_empty() {
+        if field.as_class().is_none() || field.dtype != DType::I32 || !field.shape.is_empty() {
             return None;
         }
         let (labels, _) = bytes.as_chunks::<4>();
@@ -327,17 +335,12 @@ mod tests {
     use super::*;
 
     fn samples() -> Arc<Samples> {
-        let field = |name: &str, dtype, shape: &[usize]| Field {
-            name: name.to_string(),
-            dtype,
-            shape: shape.to_vec(),
-        };
         let labels = (0..4i32).flat_map(|label| label.to_le_bytes()).collect();
         Arc::new(Samples::new(
             4,
             vec![
-                (field("image", DType::U8, &[1, 2, 1]), Column::Memory((10..18).collect())),
-                (field("label", DType::I32, &[]), Column::Memory(labels)),
+                (Field::image("image", &[1, 2, 1]), Column::Memory((10..18).collect())),
+                (Field::class("label", Some(4)), Column::Memory(labels)),
             ],
         ))
     }

@@ -11,8 +11,7 @@ use std::sync::Arc;
 
 use super::dataset::{Column, Dataset, Samples, Split};
 use super::split::{kept, train_and_validation};
-use crate::base::schema::{Field, Preparation, Schema};
-use crate::base::tensor::DType;
+use crate::base::schema::{Field, Schema};
 
 /// A data set of training samples, some of which are kept for validation, and test samples.
 pub fn assemble(
@@ -40,18 +39,11 @@ pub fn assemble(
 /// vectors `[count, length]`.
 pub fn image_schema(dims: &[usize], classes: usize, validation: f64, test: usize) -> Schema {
     let validation = kept(dims[0], validation);
-    Schema {
-        inputs: vec![image_field(dims)],
-        target: label_field(),
-        grey: false,
-        classes: Some(classes),
-        prepare: Preparation::default(),
-        train: Some(dims[0] - validation),
-        validation: Some(validation),
-        test: Some(test),
-        oddities: Vec::new(),
-        pixels: 0,
-    }
+    Schema::of(vec![image_field(dims), label_field(Some(classes))]).counted([
+        dims[0] - validation,
+        validation,
+        test,
+    ])
 }
 
 /// A line about classes that no label names, if there are any.
@@ -76,18 +68,18 @@ fn image_field(dims: &[usize]) -> Field {
     if shape.len() == 2 {
         shape.push(1);
     }
-    Field { name: "image".to_string(), dtype: DType::U8, shape }
+    Field::image("image", &shape)
 }
 
-/// The class of a sample.
-pub fn label_field() -> Field {
-    Field { name: "label".to_string(), dtype: DType::I32, shape: Vec::new() }
+/// The class of a sample, of so many.
+pub fn label_field(classes: Option<usize>) -> Field {
+    Field::class("label", classes)
 }
 
 /// Samples of images with sizes `[count, …]`, and a label for each.
 pub fn image_samples(dims: &[usize], bytes: Vec<u8>, labels: &[u8]) -> Samples {
     let field = image_field(dims);
     let label_bytes = labels.iter().flat_map(|&label| i32::from(label).to_le_bytes()).collect();
-    let label_column = (label_field(), Column::Memory(label_bytes));
+    let label_column = (label_field(None), Column::Memory(label_bytes));
     Samples::new(labels.len(), vec![(field, Column::Memory(bytes)), label_column])
 }

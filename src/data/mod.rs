@@ -103,8 +103,7 @@ pub fn looks_like_image(bytes: &[u8]) -> bool {
 pub fn resident_bytes(request: &SourceRequest, schema: &Schema) -> usize {
     let splits = [schema.train, schema.validation, schema.test];
     let samples: usize = splits.into_iter().flatten().sum();
-    let fields = schema.fields(false);
-    let resident = fields.iter().filter(|field| is_resident(request, field));
+    let resident = schema.fields.iter().filter(|field| is_resident(request, field));
     samples * resident.map(Field::bytes).sum::<usize>()
 }
 
@@ -115,7 +114,7 @@ fn is_resident(request: &SourceRequest, field: &Field) -> bool {
 
 /// Bytes that decoding takes at once while data are read on so many threads.
 pub fn decoding_bytes(schema: &Schema, threads: usize) -> usize {
-    usize::try_from(images::decoding_bytes(schema.pixels, threads as u64)).unwrap_or(usize::MAX)
+    usize::try_from(images::decoding_bytes(schema.pixels(), threads as u64)).unwrap_or(usize::MAX)
 }
 
 /// What the source's own samples look like.

@@ -40,7 +40,7 @@ thread_local! {
 impl Preprocessor {
     /// For a model that was trained on a source whose samples look like this.
     pub fn new(request: &SourceRequest, source: &Schema) -> Result<Preprocessor, DataError> {
-        let [field] = &source.inputs[..] else {
+        let [field] = source.inputs()[..] else {
             return Err(DataError::new("the model takes more than an image"));
         };
         let (height, width, channels) = match field.shape[..] {
@@ -77,7 +77,7 @@ impl Preprocessor {
 
     /// Bytes of a sample.
     pub fn bytes(&self) -> usize {
-        self.schema.inputs[0].bytes()
+        self.schema.inputs()[0].bytes()
     }
 
     /// Makes a sample of an image file that has been read. An error is a reason in plain words.

@@ -124,10 +124,9 @@ mod tests {
     use super::super::dataset::Column;
     use super::*;
     use crate::base::schema::Field;
-    use crate::base::tensor::DType;
 
     fn split(labels: &[usize], fraction: f64) -> (Split, Split) {
-        let field = Field { name: "x".into(), dtype: DType::U8, shape: vec![1] };
+        let field = Field::image("x", &[1]);
         let bytes = Column::Memory(vec![0; labels.len()]);
         let samples = Samples::new(labels.len(), vec![(field, bytes)]);
         train_and_validation(Arc::new(samples), labels, fraction)

@@ -74,7 +74,7 @@ fn mnist_is_what_it_is_known_to_be() {
     let data = open(&request, &places).unwrap();
     assert_eq!((data.source, data.notice.as_deref()), ("mnist", None));
     assert_eq!(data.schema, schema(&request, &Places::default()).unwrap());
-    assert_eq!(data.schema.inputs[0].shape, [28, 28, 1]);
+    assert_eq!(data.schema.fields[0].shape, [28, 28, 1]);
     let counts = [&data.train, &data.validation, &data.test].map(Split::count);
     assert_eq!(counts, [54_000, 6_000, 10_000]);
     assert_eq!(labels(&data.test)[..10], [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]);
@@ -200,9 +200,9 @@ fn idx_files_are_read_plain_and_packed() {
     let (_folder, request, places) = idx_source(&images, &idx_file(&[4], &[0, 2, 0, 2]));
     let data = open(&request, &places).unwrap();
     assert_eq!(data.schema, schema(&request, &places).unwrap());
-    assert_eq!(data.schema.classes, Some(3));
-    assert_eq!(data.schema.inputs[0].shape, [2, 3, 1]);
-    assert_eq!(data.schema.target.dtype, DType::I32);
+    assert_eq!(data.schema.classes(), Some(3));
+    assert_eq!(data.schema.fields[0].shape, [2, 3, 1]);
+    assert_eq!(data.schema.fields[1].dtype, DType::I32);
     assert_eq!((data.train.count(), data.validation.count(), data.test.count()), (2, 2, 0));
     let mut image = [0; 6];
     data.train.copy_batch(&[1], 0, &mut image).unwrap();
@@ -267,7 +267,7 @@ fn an_unknown_source_or_transform_is_refused() {
     assert_eq!(error.help.as_deref(), Some("did you mean `mnist`?"));
     let mut digits = request("digits", Vec::new());
     digits.transforms.push(Call { name: "mixup".into(), args: Vec::new() });
-    assert!(schema(&digits, &Places::default()).unwrap().prepare.mixed);
+    assert!(schema(&digits, &Places::default()).unwrap().mixed);
     digits.transforms[0].name = "mixap".into();
     let error = schema(&digits, &Places::default()).unwrap_err();
     assert_eq!(error.help.as_deref(), Some("did you mean `mixup`?"));

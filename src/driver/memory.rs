@@ -29,7 +29,7 @@ pub fn refuse_decoding(request: &Request, schema: &Schema, threads: usize) -> Re
         Some(memory) if bytes > memory => Err(Failure::Data(format!(
             "decoding the images needs {bytes} bytes of memory, and {memory} may be used here: the \
              largest has {} pixels; make it smaller, or use fewer `--threads`",
-            schema.pixels
+            schema.pixels()
         ))),
         Some(_) | None => Ok(()),
     }

@@ -120,7 +120,7 @@ pub(crate) fn source(
                 .map_err(|error| Box::new(data_diagnostic(&error, &item)))?;
             let mut warning = data_diagnostic(&error, &item);
             (warning.severity, warning.code) = (Severity::Warning, codes::MISSING_DATA);
-            if let Some(classes) = schema.as_ref().and_then(|schema| schema.classes) {
+            if let Some(classes) = schema.as_ref().and_then(Schema::classes) {
                 let note = format!("`{}.classes` is taken to be {classes}", item.name);
                 warning = warning.note(note);
             }

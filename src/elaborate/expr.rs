@@ -183,7 +183,7 @@ impl<'a> Elaborator<'a> {
             return Err(self.report(error));
         }
         let schema = self.schemas.iter().find(|(name, _)| name == data).map(|(_, schema)| schema);
-        match schema.map(|schema| schema.classes) {
+        match schema.map(|schema| schema.classes()) {
             Some(Some(classes)) => Ok(Value::Int(i64::try_from(classes).map_err(|_| Reported)?)),
             Some(None) => Err(self.error(
                 codes::NO_DATA,

@@ -15,12 +15,13 @@ use crate::syntax::ast::{ExprKind, ItemKind};
 /// Heads that are narrower or wider than the data's classes.
 pub fn lints(program: &Program<'_>, found: &mut Vec<Diagnostic>) {
     let Some(schema) = program.schema else { return };
-    let (Some(classes), Some(training)) = (schema.classes, &program.experiment.training) else {
+    let (Some(classes), Some(training)) = (schema.classes(), &program.experiment.training) else {
         return;
     };
+    let Some(target) = schema.target().map(|field| &field.name) else { return };
     let graph = &program.experiment.train;
     for node in graph.nodes.values() {
-        if !matches!(node.op, Op::Pick) || !is_label(program, node.args[1], &schema.target.name) {
+        if !matches!(node.op, Op::Pick) || !is_label(program, node.args[1], target) {
             continue;
         }
         let scores = node.args[0];
@@ -56,7 +57,7 @@ pub fn lints(program: &Program<'_>, found: &mut Vec<Diagnostic>) {
 /// Images that have three channels and no colours.
 pub fn grey(program: &Program<'_>, found: &mut Vec<Diagnostic>) {
     let (Some(schema), Some(train)) = (program.schema, program.train()) else { return };
-    let Some(data) = train.data.as_ref().filter(|_| schema.grey) else { return };
+    let Some(data) = train.data.as_ref().filter(|_| schema.is_grey()) else { return };
     let items = program.files.iter().flat_map(|file| &file.items);
     let source = items.into_iter().find_map(|item| match &item.kind {
         ItemKind::Data { name, value } if name.text == data.text => Some(value),

@@ -23,7 +23,7 @@ pub(crate) fn train_failure(
             let sites = if *split == "train" { &sites.train } else { &sites.evaluate };
             let place = sites.get(*site as usize).copied().flatten();
             let diagnostic = bad_index(place, &format!("the {split} data"), *sample);
-            match data.schema.classes {
+            match data.schema.classes() {
                 Some(classes) => diagnostic.note(format!("the data has {classes} classes")),
                 None => diagnostic,
             }

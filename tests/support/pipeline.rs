@@ -2,9 +2,8 @@
 
 #![allow(dead_code)] // Each test crate uses its own part.
 
-use nnc::base::schema::{Field, Preparation, Schema};
+use nnc::base::schema::{Field, Schema};
 use nnc::base::source::Sources;
-use nnc::base::tensor::DType;
 use nnc::elaborate::{self, Experiment, PRELUDE, PRELUDE_NAME, Request};
 use nnc::graph::kernels::Kernels;
 use nnc::graph::{Graph, verify};
@@ -17,18 +16,8 @@ use std::sync::OnceLock;
 
 /// The MNIST schema.
 pub fn mnist() -> Schema {
-    Schema {
-        inputs: vec![Field { name: "image".into(), dtype: DType::U8, shape: vec![28, 28, 1] }],
-        target: Field { name: "label".into(), dtype: DType::I32, shape: vec![] },
-        grey: false,
-        classes: Some(10),
-        prepare: Preparation::default(),
-        train: Some(60000),
-        validation: Some(0),
-        test: Some(10000),
-        oddities: Vec::new(),
-        pixels: 0,
-    }
+    Schema::of(vec![Field::image("image", &[28, 28, 1]), Field::class("label", Some(10))])
+        .counted([60_000, 0, 10_000])
 }
 
 /// A program's meaning; `schemas` are those of its `data` items.

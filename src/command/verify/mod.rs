@@ -183,7 +183,7 @@ pub fn verify(
         return Err(crate::driver::checks::no_training(&model));
     };
     let schema = front.source.as_ref().and_then(|source| source.schema.as_ref());
-    let classes = schema.and_then(|schema| schema.classes).unwrap_or(2);
+    let classes = schema.and_then(|schema| schema.classes()).unwrap_or(2);
     let forward = session.elaborated(experiment.train)?;
     session.check_batch(&forward, options.batch)?;
     let evaluation = session.elaborated(experiment.eval)?;

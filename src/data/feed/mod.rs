@@ -270,7 +270,7 @@ fn batch_of(plan: &Plan, pass: Pass) -> usize {
 /// small beside that of their bytes.
 fn chunk_samples(schema: &Schema, batch: usize) -> usize {
     const BYTES: usize = 256 << 10;
-    let bytes: usize = schema.fields(true).iter().map(Field::bytes).sum();
+    let bytes: usize = schema.step_fields(true).iter().map(Field::bytes).sum();
     batch * (BYTES / (batch * bytes).max(1)).max(1)
 }
 
@@ -290,7 +290,7 @@ pub fn prefetch_bytes(
 ) -> usize {
     let transforms = transform::parse(&request.transforms).unwrap_or_default();
     let changes = transforms.iter().any(transform::Item::changes_samples);
-    let fields = schema.fields(true);
+    let fields = schema.step_fields(true);
     if !changes && fields.iter().all(|field| super::is_resident(request, field)) {
         return 0;
     }

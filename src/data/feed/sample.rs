@@ -77,14 +77,15 @@ impl SampleLoader {
         }
     }
 
-    /// Puts the first field of a sample into a frame, taken through the stages.
+    /// Puts the field of a sample that transforms change into a frame, taken through the stages.
     fn image(&self, pass: Pass, index: u32, frame: &mut Frame) -> Result<(), DataError> {
         let split = self.split(pass);
         let before = match self.transforms.sizes() {
             Some((before, _)) => before,
-            None => row(split.fields()[0].bytes()),
+            None => row(split.fields()[self.transforms.field()].bytes()),
         };
-        frame.load(before, |room| split.copy_batch(&[index], 0, room))?;
+        let field = self.transforms.field();
+        frame.load(before, |room| split.copy_batch(&[index], field, room))?;
         if self.transforms.change_images(pass.trains()) {
             self.transforms.apply(frame, self.draw(pass, index));
         }
@@ -102,11 +103,14 @@ impl SampleLoader {
         let count = u32::try_from(self.train.count()).expect("samples are numbered in 32 bits");
         let partner = self.transforms.partner(draw, count);
         self.image(pass, partner.index, &mut bench.partner)?;
-        let target = self.schema.inputs.len();
-        self.train.copy_batch(&[partner.index], target, out.field(target + 1))?;
+        // The other target and the part come behind the fields of a sample.
+        let fields = self.schema.fields.len();
+        if let Some(target) = self.schema.target_place() {
+            self.train.copy_batch(&[partner.index], target, out.field(fields))?;
+        }
         let Bench { own, partner: other } = bench;
         let part = partner.mix(own.size, &mut own.pixels, &other.pixels);
-        out.field(target + 2).copy_from_slice(&part.to_le_bytes());
+        out.field(fields + 1).copy_from_slice(&part.to_le_bytes());
         Ok(())
     }
 }
@@ -126,18 +130,19 @@ impl Fill for SampleLoader {
         out: &mut BatchSlots<'_>,
     ) -> Result<(), DataError> {
         let split = self.split(pass);
-        for field in 1..=self.schema.inputs.len() {
+        let changed = self.transforms.field();
+        for field in (0..self.schema.fields.len()).filter(|&field| field != changed) {
             split.copy_batch(&[index], field, out.field(field))?;
         }
         let draw = self.draw(pass, index).filter(|_| self.transforms.mix());
         if draw.is_none() && !self.transforms.change_images(pass.trains()) {
-            return split.copy_batch(&[index], 0, out.field(0));
+            return split.copy_batch(&[index], changed, out.field(changed));
         }
         self.image(pass, index, &mut bench.own)?;
         if let Some(draw) = draw {
             self.mix(pass, draw, bench, out)?;
         }
-        out.field(0).copy_from_slice(&bench.own.pixels);
+        out.field(changed).copy_from_slice(&bench.own.pixels);
         Ok(())
     }
 

@@ -63,7 +63,7 @@ fn drain(feed: &mut Feed, fields: &[Field]) -> (BTreeMap<u32, Vec<u8>>, Vec<usiz
 #[test]
 fn samples_are_the_same_for_any_batch_and_number_of_workers() {
     let data = digits(all());
-    assert_eq!(data.schema.inputs[0].shape, [16, 16, 1]);
+    assert_eq!(data.schema.fields[0].shape, [16, 16, 1]);
     let fields = data.fields(true);
     let names: Vec<&str> = fields.iter().map(|field| &field.name[..]).collect();
     assert_eq!(names, ["image", "label", "label_2", "mix"]);

@@ -38,8 +38,7 @@ use super::labelled::label_field;
 use super::request::{Arguments, Part, Places, Watch};
 use super::source::{DataSource, ResizeMode};
 use super::split::{kept, parts};
-use crate::base::schema::{Field, Preparation, Schema};
-use crate::base::tensor::DType;
+use crate::base::schema::{Field, FieldKind, ImageField, Schema};
 
 /// No side of an image is longer once it is resized.
 const MOST_SIDE: usize = 4096;
@@ -148,7 +147,7 @@ impl<'a> Options<'a> {
         let train = find::train(self.folder, places).and_then(|folder| Folder::scan(&folder));
         let classes = train.ok().map(|folder| folder.classes.len()).filter(|&classes| classes > 1);
         let classes = classes.or(self.classes).unwrap_or(PRESUMED_CLASSES);
-        Schema { classes: Some(classes), ..self.described() }
+        self.described(Some(classes))
     }
 
     /// The names of the classes, where the folder to train on is there.
@@ -157,20 +156,9 @@ impl<'a> Options<'a> {
         train.map(|folder| folder.class_names()).unwrap_or_default()
     }
 
-    /// What the arguments say.
-    fn described(&self) -> Schema {
-        Schema {
-            inputs: vec![self.image_field()],
-            target: label_field(),
-            grey: false,
-            classes: self.classes,
-            prepare: Preparation::default(),
-            train: None,
-            validation: None,
-            test: None,
-            oddities: Vec::new(),
-            pixels: 0,
-        }
+    /// What the arguments say, of so many classes.
+    fn described(&self, classes: Option<usize>) -> Schema {
+        Schema::of(vec![self.image_field(), label_field(classes)])
     }
 
     /// Looks through the folders; of files, it reads the headers of the largest, and of all while
@@ -184,16 +172,13 @@ impl<'a> Options<'a> {
         };
         let (validation, from_train) = count(&self.validation, &folders.validation);
         let (test, also_from_train) = count(&self.test, &folders.test);
-        Ok(Schema {
-            grey: self.shape.channels == 3 && all_grey(&folders.train),
-            classes: Some(folders.train.classes.len()),
-            oddities: report::oddities(&folders.train),
-            pixels: folders.most_pixels(),
-            train: Some(all - from_train - also_from_train),
-            validation: Some(validation),
-            test: Some(test),
-            ..self.described()
-        })
+        let grey = self.shape.channels == 3 && all_grey(&folders.train);
+        let image = ImageField { grey, pixels: folders.most_pixels(), ..ImageField::default() };
+        let image = Field { kind: FieldKind::Image(image), ..self.image_field() };
+        let label = label_field(Some(folders.train.classes.len()));
+        let schema = Schema::of(vec![image, label]);
+        let schema = schema.counted([all - from_train - also_from_train, validation, test]);
+        Ok(Schema { oddities: report::oddities(&folders.train), ..schema })
     }
 
     /// Decodes all images that earlier runs have not left decoded.
@@ -219,14 +204,9 @@ impl<'a> Options<'a> {
             None => Ok(part),
         };
         let (validation, test) = (other(validation_plan, validation)?, other(test_plan, test)?);
-        let schema = Schema {
-            oddities: report::oddities(&folders.train),
-            classes: Some(folders.train.classes.len()),
-            train: Some(train.count()),
-            validation: Some(validation.count()),
-            test: Some(test.count()),
-            ..self.described()
-        };
+        let schema = self.described(Some(folders.train.classes.len()));
+        let schema = schema.counted([train.count(), validation.count(), test.count()]);
+        let schema = Schema { oddities: report::oddities(&folders.train), ..schema };
         let transforms = Arc::default();
         let classes = folders.train.class_names();
         Ok(Dataset {
@@ -280,7 +260,7 @@ impl<'a> Options<'a> {
         let readable = (0..).zip(&reasons).filter(|(_, reason)| reason.is_none());
         let label_bytes = labels.iter().flat_map(|&label| (label as i32).to_le_bytes()).collect();
         let fields =
-            vec![(self.image_field(), images), (label_field(), Column::Memory(label_bytes))];
+            vec![(self.image_field(), images), (label_field(None), Column::Memory(label_bytes))];
         Ok(Labelled {
             readable: readable.map(|(file, _)| file).collect(),
             samples: Arc::new(Samples::new(labels.len(), fields)),
@@ -289,8 +269,8 @@ impl<'a> Options<'a> {
     }
 
     fn image_field(&self) -> Field {
-        let shape = vec![self.shape.height, self.shape.width, self.shape.channels];
-        Field { name: "image".to_string(), dtype: DType::U8, shape }
+        let shape = [self.shape.height, self.shape.width, self.shape.channels];
+        Field::image("image", &shape)
     }
 }
 

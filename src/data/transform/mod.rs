@@ -36,10 +36,10 @@ pub use frame::{Frame, Size};
 
 use super::error::DataError;
 use super::request::{Arguments, Call};
-use crate::base::field::NameKind as FieldKind;
+use crate::base::field::NameKind;
 use crate::base::names::meant;
 use crate::base::rng::{Sequence, hash_name};
-use crate::base::schema::{Conversion, Schema};
+use crate::base::schema::{Conversion, FieldKind, Schema};
 use mix::Mix;
 use stage::Stage;
 
@@ -112,7 +112,7 @@ fn parse_call(call: &Call) -> Result<Item, DataError> {
 fn unknown(name: &str) -> DataError {
     let error = DataError::new(format!("unknown transform `{name}`"));
     let names = TRANSFORMS.map(|(name, _)| name);
-    let meant = meant(name, names, &[FieldKind::Transform]);
+    let meant = meant(name, names, &[NameKind::Transform]);
     if let Some(known) = meant.known {
         let (message, help) = match (meant.slip, known.to_come) {
             (true, _) => (error.message, known.asked().into()),
@@ -159,6 +159,8 @@ pub struct Transforms {
     change_all: bool,
     /// Sizes before and after the stages, of samples that are images.
     sizes: Option<(Size, Size)>,
+    /// The place of the field that they change.
+    field: usize,
 }
 
 /// Whose random numbers are drawn.
@@ -187,6 +189,11 @@ impl Transforms {
     /// Whether samples to train on are mixtures of two.
     pub fn mix(&self) -> bool {
         !self.mixes.is_empty()
+    }
+
+    /// The place of the field that they change.
+    pub fn field(&self) -> usize {
+        self.field
     }
 
     /// The size of an image as the source has it, and as a step gets it.
@@ -233,9 +240,11 @@ impl Partner {
 
 /// The transforms of samples as a source has them, and what the samples look like behind them.
 pub fn fit(items: &[Item], schema: &Schema) -> Result<(Transforms, Schema), DataError> {
+    // The first image, or what stands in its place.
+    let field = schema.fields.iter().position(|field| field.as_image().is_some()).unwrap_or(0);
     let mut fitting = Fitting {
-        size: Size::of(&schema.inputs[0].shape),
-        transforms: Transforms::default(),
+        size: schema.fields.get(field).and_then(|field| Size::of(&field.shape)),
+        transforms: Transforms { field, ..Transforms::default() },
         schema: schema.clone(),
         moved: None,
     };
@@ -246,7 +255,7 @@ pub fn fit(items: &[Item], schema: &Schema) -> Result<(Transforms, Schema), Data
     }
     let Fitting { size, mut transforms, mut schema, .. } = fitting;
     if let (Some(before), Some(after)) = (before, size) {
-        schema.inputs[0].shape = after.shape();
+        schema.fields[field].shape = after.shape();
         transforms.sizes = Some((before, after));
     }
     Ok((transforms, schema))
@@ -276,24 +285,24 @@ impl Fitting {
                     self.image(name)?;
                 }
                 self.transforms.mixes.push((stream, *mix));
-                self.schema.prepare.mixed = true;
+                self.schema.mixed = true;
                 Ok(())
             }
             Kind::Convert(conversion) => self.convert(name, conversion),
-            Kind::OneHot if self.schema.classes.is_none() => {
-                Err(DataError::new("`one_hot` needs data whose target is a class"))
-            }
-            Kind::OneHot => {
-                self.schema.prepare.one_hot = true;
-                Ok(())
-            }
+            Kind::OneHot => match self.schema.target_mut().map(|target| &mut target.kind) {
+                Some(FieldKind::Class(class)) if class.count.is_some() => {
+                    class.one_hot = true;
+                    Ok(())
+                }
+                _ => Err(DataError::new("`one_hot` needs data whose target is a class")),
+            },
         }
     }
 
     /// The size, if samples are images.
     fn image(&self, name: &str) -> Result<Size, DataError> {
         self.size.ok_or_else(|| {
-            let field = &self.schema.inputs[0];
+            let field = &self.schema.fields[self.transforms.field];
             let shape = field.shape.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
             DataError::new(format!(
                 "`{name}` needs images [height, width, channels], but the data's `{}` is {}[{shape}]",
@@ -346,7 +355,12 @@ impl Fitting {
             Conversion::Normalize { mean, .. } => mean.iter().any(|&mean| mean != 0.0),
         };
         self.moved = self.moved.or(moves.then_some(name));
-        self.schema.prepare.conversions.push(conversion.clone());
+        let field = &mut self.schema.fields[self.transforms.field];
+        let FieldKind::Image(image) = &mut field.kind else {
+            let message = format!("`{name}` needs bytes, but the data's `{}` is none", field.name);
+            return Err(DataError::new(message));
+        };
+        image.conversions.push(conversion.clone());
         Ok(())
     }
 }

@@ -3,8 +3,7 @@
 
 use super::super::request::{Argument, Literal};
 use super::*;
-use crate::base::schema::{Field, Preparation};
-use crate::base::tensor::DType;
+use crate::base::schema::{Conversion, Field};
 
 fn call(name: &str, args: &[(&str, Literal)]) -> Call {
     let args = args.iter().map(|(name, value)| Argument {
@@ -15,18 +14,8 @@ fn call(name: &str, args: &[(&str, Literal)]) -> Call {
 }
 
 fn schema(shape: &[usize]) -> Schema {
-    Schema {
-        inputs: vec![Field { name: "image".into(), dtype: DType::U8, shape: shape.to_vec() }],
-        target: Field { name: "label".into(), dtype: DType::I32, shape: Vec::new() },
-        grey: false,
-        classes: Some(10),
-        prepare: Preparation::default(),
-        train: Some(100),
-        validation: Some(0),
-        test: Some(0),
-        oddities: Vec::new(),
-        pixels: 0,
-    }
+    Schema::of(vec![Field::image("image", shape), Field::class("label", Some(10))])
+        .counted([100, 0, 0])
 }
 
 fn fitted(calls: &[Call], shape: &[usize]) -> Result<(Transforms, Schema), DataError> {
@@ -51,10 +40,11 @@ fn the_schema_is_what_comes_out() {
         call("normalize", &[("mean", Float(0.5)), ("std", List(vec![Float(0.25)]))]),
     ];
     let (transforms, schema) = fitted(&calls, &[100, 90, 3]).unwrap();
-    assert_eq!(schema.inputs[0].shape, [24, 24, 1]);
-    let prepare = &schema.prepare;
-    assert!(prepare.one_hot && prepare.mixed && transforms.mix());
-    assert_eq!(prepare.affine(0), (4.0 / 255.0, -2.0));
+    assert_eq!(schema.fields[0].shape, [24, 24, 1]);
+    let (image, class) = (schema.fields[0].as_image(), schema.fields[1].as_class());
+    assert!(class.expect("a class").one_hot && schema.mixed && transforms.mix());
+    let conversions = &image.expect("an image").conversions;
+    assert_eq!(Conversion::joined(conversions, 0), (4.0 / 255.0, -2.0));
     let (before, after) = transforms.sizes().unwrap();
     assert_eq!((before.bytes(), after.bytes()), (27_000, 576));
 }
@@ -72,7 +62,7 @@ fn images_to_judge_by_are_cropped_in_the_middle_and_else_left() {
     let mut frame = frame::frame([4, 4, 1], &(0..16).collect::<Vec<u8>>());
     transforms.apply(&mut frame, None);
     assert_eq!(frame.pixels, [5, 6, 9, 10]);
-    assert_eq!(schema.inputs[0].shape, [2, 2, 1]);
+    assert_eq!(schema.fields[0].shape, [2, 2, 1]);
 }
 
 #[test]

@@ -130,7 +130,7 @@ pub(crate) fn add_fixes(
     let before = found.to_vec();
     let sources = session.sources.clone();
     let source = checked.source.as_ref();
-    let classes = source.and_then(|source| source.schema.as_ref()).and_then(|it| it.classes);
+    let classes = source.and_then(|source| source.schema.as_ref()).and_then(|it| it.classes());
     let (unread, search) = (checked.unread, session.search);
     let mut again = Recheck { request, sources, parsed, schemas, unread, search };
     for (index, finding) in found.iter_mut().enumerate() {

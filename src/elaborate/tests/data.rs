@@ -1,7 +1,7 @@
 //! Models on data: inputs as the data have them, and what is asked of the data beforehand.
 
 use super::support::{list, with};
-use crate::base::schema::{Field, Preparation, Schema};
+use crate::base::schema::{Field, Schema};
 use crate::base::source::Sources;
 use crate::base::tensor::DType;
 use crate::elaborate::{LastBatch, Literal, PRELUDE, PRELUDE_NAME, Program, Request, data_request};
@@ -13,23 +13,9 @@ const MNIST: &str = "data handwriting = mnist(validation: 0.1, fallback: digits)
     train mlp on handwriting {\n    loss      = cross_entropy\n    optimizer = adam(lr: 1e-3)\n    epochs    = 5\n    batch     = 64\n    metrics   = [accuracy]\n    last_batch = drop\n}\n";
 
 fn schema(shape: &[usize]) -> Request {
-    let field = |name: &str, dtype, shape: &[usize]| Field {
-        name: name.into(),
-        dtype,
-        shape: shape.to_vec(),
-    };
-    let schema = Schema {
-        inputs: vec![field("image", DType::U8, shape)],
-        target: field("label", DType::U8, &[]),
-        grey: false,
-        classes: Some(10),
-        prepare: Preparation::default(),
-        train: Some(54_000),
-        validation: Some(6000),
-        test: Some(10_000),
-        oddities: Vec::new(),
-        pixels: 0,
-    };
+    let label = Field { dtype: DType::U8, ..Field::class("label", Some(10)) };
+    let schema = Schema::of(vec![Field::image("image", shape), label]);
+    let schema = schema.counted([54_000, 6000, 10_000]);
     Request { schemas: vec![("handwriting".into(), schema)], ..Request::default() }
 }
 

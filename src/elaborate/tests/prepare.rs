@@ -1,8 +1,8 @@
 //! What the data's preparation makes of inputs, targets and losses, by the graph's interpreter.
 
 use super::support::{list, with};
-use crate::base::schema::{Conversion, Field, Preparation, Schema};
-use crate::base::tensor::{DType, Data, Tensor};
+use crate::base::schema::{ClassField, Conversion, Field, FieldKind, ImageField, Schema};
+use crate::base::tensor::{Data, Tensor};
 use crate::elaborate::{Experiment, Request};
 use crate::graph::Op;
 use crate::graph::interp::{Env, run};
@@ -13,24 +13,23 @@ const IMAGES: &str = "data photos = images(\"photos\", size: [1, 2])\n\
     loss chosen(output: f32[N, K], label: i32[N]) -> f32[N] { pick(output, label) }\n\
     loss weighed(output: f32[N, K], target: f32[N, K]) -> f32[N] { sum(output * target, axis: 1) }\n";
 
+/// How the data are prepared.
+#[derive(Default)]
+struct Preparation {
+    conversions: Vec<Conversion>,
+    one_hot: bool,
+    mixed: bool,
+}
+
 fn elaborated(train: &str, prepare: Preparation) -> Experiment {
-    let field = |name: &str, dtype, shape: &[usize]| Field {
-        name: name.into(),
-        dtype,
-        shape: shape.to_vec(),
-    };
-    let schema = Schema {
-        inputs: vec![field("image", DType::U8, &[1, 2, 3])],
-        target: field("label", DType::I32, &[]),
-        grey: false,
-        classes: Some(6),
-        prepare,
-        train: None,
-        validation: None,
-        test: None,
-        oddities: Vec::new(),
-        pixels: 0,
-    };
+    let Preparation { conversions, one_hot, mixed } = prepare;
+    let image = FieldKind::Image(ImageField { conversions, ..ImageField::default() });
+    let class = FieldKind::Class(ClassField { count: Some(6), one_hot });
+    let fields = vec![
+        Field { kind: image, ..Field::image("image", &[1, 2, 3]) },
+        Field { kind: class, ..Field::class("label", None) },
+    ];
+    let schema = Schema { mixed, ..Schema::of(fields) };
     let request = Request { schemas: vec![("photos".into(), schema)], ..Request::default() };
     let text = format!("{IMAGES}train pixels on photos {{ {train} }}\n");
     with(&text, &request).unwrap_or_else(|errors| panic!("{}", list(&text, &errors)))

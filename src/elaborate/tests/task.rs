@@ -1,9 +1,8 @@
 //! What a model is for, from its loss.
 
 use super::support::{good, list, with};
-use crate::base::schema::{Field, Preparation, Schema};
+use crate::base::schema::{ClassField, Field, FieldKind, Schema};
 use crate::base::task::{Scale, Task};
-use crate::base::tensor::DType;
 use crate::elaborate::Request;
 
 /// The task of a model whose output has these dimensions behind the batch.
@@ -176,23 +175,9 @@ fn a_shape_alone_says_nothing() {
 
 #[test]
 fn one_hot_targets_are_classes() {
-    let field = |name: &str, dtype, shape: &[usize]| Field {
-        name: name.into(),
-        dtype,
-        shape: shape.to_vec(),
-    };
-    let schema = Schema {
-        inputs: vec![field("image", DType::U8, &[2, 2, 1])],
-        target: field("species", DType::I32, &[]),
-        grey: false,
-        classes: Some(5),
-        prepare: Preparation { one_hot: true, ..Preparation::default() },
-        train: Some(10),
-        validation: Some(0),
-        test: Some(0),
-        oddities: Vec::new(),
-        pixels: 0,
-    };
+    let class = FieldKind::Class(ClassField { count: Some(5), one_hot: true });
+    let species = Field { kind: class, ..Field::class("species", None) };
+    let schema = Schema::of(vec![Field::image("image", &[2, 2, 1]), species]).counted([10, 0, 0]);
     let request = Request { schemas: vec![("d".into(), schema)], ..Request::default() };
     for (loss, scale) in [
         ("mse", Scale::Scores),

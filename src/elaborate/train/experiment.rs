@@ -136,7 +136,8 @@ fn training<'a>(
     (rule, of_rule): (UpdateRule, Scheduled),
 ) -> Training {
     // Without data, the target is called so.
-    let target = source.schema().map_or("label", |(_, schema)| &schema.target.name);
+    let target = source.schema().and_then(|(_, schema)| schema.target());
+    let target = target.map_or("label", |field| &field.name);
     Training {
         loss: source.items.function(plan.loss.id).function.name.text.clone(),
         optimizer: rule.graph.name.clone(),

@@ -10,7 +10,7 @@
 use super::model::Data;
 use super::plan::Choice;
 use crate::base::codes;
-use crate::base::schema::{Field, Schema};
+use crate::base::schema::Field;
 use crate::base::source::Span;
 use crate::base::tensor::DType;
 use crate::elaborate::arguments::{Given, Passed};
@@ -49,8 +49,10 @@ impl<'a> Elaborator<'a> {
         let [first, second, ..] = &function.params[..] else {
             return Err(self.needs_two(function));
         };
-        if let Some((name, schema)) = data {
-            return self.target_field(name, schema, &schema.target, loss.span);
+        if let Some((name, schema)) = data
+            && let Some(target) = schema.target()
+        {
+            return self.target_field(name, target, loss.span);
         }
         let Some((ty, dims)) = second.ty.as_ref().and_then(|ty| Some((ty, ty.dims.as_deref()?)))
         else {
@@ -69,15 +71,9 @@ impl<'a> Elaborator<'a> {
     }
 
     /// A target of the data, prepared as they say.
-    pub fn target_field(
-        &mut self,
-        data: &str,
-        schema: &Schema,
-        field: &Field,
-        span: Span,
-    ) -> Eval<NodeId> {
+    pub fn target_field(&mut self, data: &str, field: &Field, span: Span) -> Eval<NodeId> {
         let target = self.field_input(data, field, span);
-        self.prepared_target(target, schema, span)
+        self.prepared_target(target, field, span)
     }
 
     /// The declared type of the target, with the dimensions that the output gives.

@@ -10,7 +10,7 @@ use crate::base::diagnostic::Diagnostic;
 use crate::elaborate::context::{Elaborator, Eval, Reported};
 
 use super::plan::Plan;
-use crate::base::schema::{Field, LABEL_2, Preparation, Schema};
+use crate::base::schema::{Conversion, Field, ImageField, LABEL_2, Schema};
 use crate::base::source::Span;
 use crate::base::tensor::DType;
 use crate::elaborate::dims;
@@ -48,11 +48,10 @@ impl<'a> Elaborator<'a> {
             let target = self.target_input(plan.loss, output, data, "label")?;
             let mut per_sample = self.judge(plan.loss, output, target, "loss".into())?;
             if let Some((name, schema)) = data
-                && schema.prepare.mixed
-                && self.training
+                && let Some(target) = schema.target().filter(|_| schema.mixed && self.training)
             {
-                let field = Field { name: LABEL_2.into(), ..schema.target.clone() };
-                let second = self.target_field(name, schema, &field, plan.loss.span)?;
+                let field = Field { name: LABEL_2.into(), ..target.clone() };
+                let second = self.target_field(name, &field, plan.loss.span)?;
                 let second = self.judge(plan.loss, output, second, "loss".into())?;
                 per_sample = self.mixed_losses(plan.loss, per_sample, second)?;
             } else if data.is_none() && mixed && self.training {
@@ -114,7 +113,7 @@ impl<'a> Elaborator<'a> {
         self.fields_fit(function, &tensors, data)?;
         let mut outcome = Ok(());
         for (index, param) in tensors.iter().enumerate() {
-            let field = data.map(|(name, schema)| (name, &schema.inputs[index], &schema.prepare));
+            let field = data.map(|(name, schema)| (name, schema.inputs()[index]));
             if let Err(reported) = self.model_input(function, param, field) {
                 let binding = Binding::Failed(param.name.span);
                 self.frame_mut().bind(&param.name.text, binding);
@@ -157,12 +156,12 @@ impl<'a> Elaborator<'a> {
             return Err(self.error_help(codes::DECLARATION, function.name.span, message, help));
         }
         match data {
-            Some((name, schema)) if schema.inputs.len() != inputs.len() => {
+            Some((name, schema)) if schema.inputs().len() != inputs.len() => {
                 let message = format!(
                     "the model `{}` has {} inputs, the samples of `{name}` have {}",
                     function.name.text,
                     inputs.len(),
-                    schema.inputs.len()
+                    schema.inputs().len()
                 );
                 Err(self.error(codes::DATA, function.name.span, message))
             }
@@ -175,7 +174,7 @@ impl<'a> Elaborator<'a> {
         &mut self,
         function: &'a Function,
         param: &'a ParamDecl,
-        field: Option<(&'a str, &'a Field, &'a Preparation)>,
+        field: Option<(&'a str, &'a Field)>,
     ) -> Eval<()> {
         let Some(ty) = &param.ty else {
             let message = format!("the input `{}` has no type", param.name.text);
@@ -186,12 +185,12 @@ impl<'a> Elaborator<'a> {
         let dtype = self.dtype(ty)?;
         self.bind_batch(param, dims)?;
         let node = match field {
-            Some((data, field, prepare)) => {
+            Some((data, field)) => {
                 let raw = self.field_input(data, field, param.span);
                 self.bind_dims(function, dims, raw)
                     .map_err(|()| self.does_not_fit(function, param, raw, param.span, None))?;
                 self.checked_dims(function, param, dims, raw)?;
-                self.convert(raw, dtype, (param, param.span), Some(prepare))?
+                self.convert(raw, dtype, (param, param.span), field.as_image())?
             }
             None => self.declared_input(param, dims, dtype)?,
         };
@@ -298,12 +297,12 @@ impl<'a> Elaborator<'a> {
         node: NodeId,
         dtype: DType,
         (param, place): (&ParamDecl, Span),
-        prepare: Option<&Preparation>,
+        image: Option<&ImageField>,
     ) -> Eval<NodeId> {
         let found = self.ty(node);
         let is_image = found.dtype == DType::U8 && found.shape.rank() > 1;
-        let to_floats = prepare.filter(|prepare| !prepare.conversions.is_empty());
-        if is_image && to_floats.is_some() && dtype != DType::F32 {
+        let conversions: &[Conversion] = image.map_or(&[], |image| &image.conversions);
+        if is_image && !conversions.is_empty() && dtype != DType::F32 {
             let name = &param.name.text;
             let message = format!("the data make f32 of `{name}`, but it is declared {dtype}");
             let help = "declare it f32, or leave `rescale` and `normalize` out of the data";
@@ -318,7 +317,7 @@ impl<'a> Elaborator<'a> {
             return Err(self.error(codes::DATA, place, message));
         }
         if is_image && dtype == DType::F32 {
-            return self.image_floats(node, prepare, place);
+            return self.image_floats(node, conversions, place);
         }
         self.at(place);
         let built = self.builder.cast(node, dtype);

@@ -16,7 +16,7 @@ use super::model::Data;
 use super::plan::{Choice, Plan};
 use super::settings::ClassWeights;
 use crate::base::codes;
-use crate::base::schema::{Field, MIX, Preparation, Schema};
+use crate::base::schema::{Conversion, Field, MIX};
 use crate::base::source::Span;
 use crate::base::tensor::DType;
 use crate::elaborate::context::{Elaborator, Eval, Reported};
@@ -30,11 +30,11 @@ impl<'a> Elaborator<'a> {
     pub(in crate::elaborate) fn image_floats(
         &mut self,
         bytes: NodeId,
-        prepare: Option<&Preparation>,
+        conversions: &[Conversion],
         span: Span,
     ) -> Eval<NodeId> {
         self.at(span);
-        let built = floats(&mut self.builder, bytes, prepare);
+        let built = floats(&mut self.builder, bytes, conversions);
         self.made(span, &[bytes], built)
     }
 
@@ -42,11 +42,10 @@ impl<'a> Elaborator<'a> {
     pub(in crate::elaborate) fn prepared_target(
         &mut self,
         target: NodeId,
-        schema: &Schema,
+        field: &Field,
         span: Span,
     ) -> Eval<NodeId> {
-        let classes = schema.classes.filter(|_| schema.prepare.one_hot);
-        let Some(classes) = classes else { return Ok(target) };
+        let Some(classes) = one_hot(field) else { return Ok(target) };
         self.at(span);
         let built = self.builder.cast(target, DType::I32);
         let built = built.and_then(|target| self.builder.one_hot(target, classes));
@@ -99,7 +98,7 @@ impl<'a> Elaborator<'a> {
                 return Err(self.error_help(codes::TRAIN_KEY, span, message, help));
             }
         };
-        if data.is_some_and(|(_, schema)| schema.prepare.mixed) {
+        if data.is_some_and(|(_, schema)| schema.mixed) {
             let message = "`class_weights` cannot weigh samples that `mixup` or `cutmix` has mixed";
             return Err(self.error(codes::TRAIN_KEY, span, message));
         }
@@ -163,29 +162,30 @@ impl<'a> Elaborator<'a> {
 }
 
 /// The bytes of an image as numbers.
-fn floats(builder: &mut Builder, bytes: NodeId, prepare: Option<&Preparation>) -> Built {
+fn floats(builder: &mut Builder, bytes: NodeId, conversions: &[Conversion]) -> Built {
     let floats = builder.cast(bytes, DType::F32)?;
-    match prepare {
-        Some(prepare) if !prepare.conversions.is_empty() => converted(builder, floats, prepare),
-        Some(_) | None => {
-            let scale = builder.constant(255.0, DType::F64);
-            builder.binary(Binary::Div, floats, scale)
-        }
+    if !conversions.is_empty() {
+        return converted(builder, floats, conversions);
     }
+    let scale = builder.constant(255.0, DType::F64);
+    builder.binary(Binary::Div, floats, scale)
+}
+
+/// The number of classes that a field is made a vector of, if it is.
+fn one_hot(field: &Field) -> Option<usize> {
+    field.as_class().filter(|class| class.one_hot)?.count
 }
 
 /// What a step makes of samples before the model and the loss see them, alone: a graph with an
 /// output for each field that is changed, by the field's name.
-pub fn preparation(schema: &Schema, fields: &[Field]) -> Result<Graph, String> {
+pub fn preparation(fields: &[Field]) -> Result<Graph, String> {
     let mut builder = Builder::new("samples");
     for field in fields {
         let mut shape = vec![Dim::N];
         shape.extend(field.shape.iter().map(|&extent| Dim::Known(extent)));
         let input = builder.input(&field.name, Type::new(field.dtype, shape));
-        let is_target = field.dtype == DType::I32 && field.shape.is_empty();
-        let classes = schema.classes.filter(|_| schema.prepare.one_hot && is_target);
-        let made = match (field.dtype, classes) {
-            (DType::U8, _) => floats(&mut builder, input, Some(&schema.prepare)),
+        let made = match (field.as_image(), one_hot(field)) {
+            (Some(image), _) => floats(&mut builder, input, &image.conversions),
             (_, Some(classes)) => builder.one_hot(input, classes),
             (_, None) => continue,
         };
@@ -196,13 +196,13 @@ pub fn preparation(schema: &Schema, fields: &[Field]) -> Result<Graph, String> {
 }
 
 /// `floats · scale + offset`, each a number or a vector of the channels.
-fn converted(builder: &mut Builder, floats: NodeId, prepare: &Preparation) -> Built {
+fn converted(builder: &mut Builder, floats: NodeId, conversions: &[Conversion]) -> Built {
     let channels = match builder.ty(floats).shape[..] {
         [_, _, _, Dim::Known(channels)] => channels,
         _ => 1,
     };
-    let affine: Vec<(f64, f64)> = (0..channels).map(|channel| prepare.affine(channel)).collect();
-    let (scales, offsets): (Vec<f64>, Vec<f64>) = affine.into_iter().unzip();
+    let affine = (0..channels).map(|channel| Conversion::joined(conversions, channel));
+    let (scales, offsets): (Vec<f64>, Vec<f64>) = affine.unzip();
     let scale = by_channel(builder, &scales)?;
     let scaled = builder.binary(Binary::Mul, floats, scale)?;
     if offsets.iter().all(|&offset| offset == 0.0) {

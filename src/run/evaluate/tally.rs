@@ -321,7 +321,7 @@ mod tests {
 
     /// Samples of which only the target matters.
     fn split(dtype: DType, shape: &[usize], bytes: Vec<u8>, count: usize) -> Split {
-        let field = Field { name: "label".into(), dtype, shape: shape.to_vec() };
+        let field = Field { dtype, shape: shape.to_vec(), ..Field::class("label", None) };
         Split::all(Arc::new(Samples::new(count, vec![(field, Column::Memory(bytes))])))
     }
 

@@ -43,10 +43,10 @@ pub struct Shown<'a> {
 /// of classes twice (counted, and on the page), the pixels of the worst samples with what the page
 /// writes of them, a batch's targets.
 pub fn report_bytes(task: Task, schema: &Schema, batch: usize) -> usize {
-    let pixels = schema.inputs.first().map_or(0, Field::bytes);
+    let pixels = schema.inputs().first().map_or(0, |field| field.bytes());
     // As pixels, as a PNG file, as base64 in the page, and in the page as it is put together.
     let pictures = WORST * 5 * pixels;
-    2 * tally_bytes(task, WORST) + pictures + batch * schema.target.bytes()
+    2 * tally_bytes(task, WORST) + pictures + batch * schema.target().map_or(0, Field::bytes)
 }
 
 /// The curves of a run, loss first.

@@ -23,8 +23,8 @@ fn a_sub_folder_is_a_class_and_paths_decide_the_order() {
     assert_eq!(labels, [0, 1, 1, 2, 2]);
     let blues: Vec<u8> = images.chunks(48).map(|image| image[2] / 9).collect();
     assert_eq!(blues, [4, 0, 1, 2, 3]);
-    assert_eq!(data.schema.inputs[0].shape, [4, 4, 3]);
-    assert_eq!((data.schema.classes, data.schema.train), (Some(3), Some(5)));
+    assert_eq!(data.schema.fields[0].shape, [4, 4, 3]);
+    assert_eq!((data.schema.classes(), data.schema.train), (Some(3), Some(5)));
     assert_eq!(data.source, "images");
 }
 
@@ -132,7 +132,7 @@ fn the_folder_is_looked_for_where_the_user_says() {
     assert_eq!(of(under_data).unwrap().train, Some(8));
     for named in [folder.clone(), folder.join("photos")] {
         let places = Places { override_: Some(named), ..Places::default() };
-        assert_eq!(of(places).unwrap().classes, Some(2));
+        assert_eq!(of(places).unwrap().classes(), Some(2));
     }
     // A longer path is found by its end, and the folder itself only for training.
     let places = Places { override_: Some(folder.join("photos")), ..Places::default() };
@@ -149,9 +149,9 @@ fn a_schema_without_the_folder_is_what_the_arguments_say() {
         crate::data::presumed(&request("nowhere", args), &Places::default()).unwrap().unwrap()
     };
     let grey = known(&[("channels", Literal::Int(1)), ("size", Literal::Int(9))]);
-    assert_eq!(grey.inputs[0].shape, [9, 9, 1]);
-    assert_eq!((grey.classes, grey.train), (Some(10), None));
-    assert_eq!(known(&[("classes", Literal::Int(3))]).classes, Some(3));
+    assert_eq!(grey.fields[0].shape, [9, 9, 1]);
+    assert_eq!((grey.classes(), grey.train), (Some(10), None));
+    assert_eq!(known(&[("classes", Literal::Int(3))]).classes(), Some(3));
 }
 
 #[test]
