@@ -3,7 +3,7 @@
 use super::{Common, write};
 use crate::command::{self, Emit};
 use crate::driver::{self, Failure};
-use crate::pass;
+use crate::pass::PIPELINE;
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 
@@ -32,7 +32,7 @@ fn stages() -> impl Iterator<Item = PossibleValue> {
 }
 
 fn passes() -> impl Iterator<Item = PossibleValue> {
-    pass::ALL.iter().map(|pass| PossibleValue::new(pass.name).help(pass.description))
+    PIPELINE.names().map(|(name, description)| PossibleValue::new(name).help(description))
 }
 
 impl EmitIr {
@@ -52,7 +52,8 @@ impl EmitIr {
     }
 
     fn step(&self) -> Option<&'static str> {
-        let after = self.after.as_deref().and_then(pass::named).map(|pass| pass.name);
+        let named = |wanted: &str| PIPELINE.names().map(|(name, _)| name).find(|it| *it == wanted);
+        let after = self.after.as_deref().and_then(named);
         let stage = command::STAGES.iter().find(|stage| self.stage.as_deref() == Some(stage.name));
         after.or(stage.map(|stage| stage.made_by))
     }

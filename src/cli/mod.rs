@@ -203,6 +203,7 @@ fn report(failure: &Failure) -> u8 {
             eprintln!("{}", render::count(diagnostics));
         }
         Failure::Data(message) | Failure::Io(message) => eprintln!("error: {message}"),
+        Failure::Shown => {}
         // Whoever has closed the pipe wants to hear no more.
         Failure::Output(error) if error.kind() == ErrorKind::BrokenPipe => {}
         Failure::Output(error) => eprintln!("error: cannot write to standard output: {error}"),

@@ -3,8 +3,8 @@
 use crate::base::rng::{Sequence, hash_name};
 use crate::base::tensor::{DType, Data, Tensor};
 use crate::command::peak::fma_peak;
+use crate::driver::compiled::Purpose;
 use crate::driver::memory::refuse_too_large;
-use crate::driver::pipeline::Purpose;
 use crate::driver::session::{Failure, Request, Session};
 use crate::graph::Graph;
 use crate::graph::init::initial_value;

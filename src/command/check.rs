@@ -15,9 +15,9 @@ use crate::driver::repair::sound;
 use crate::driver::session::{Failure, Request, Session};
 use crate::driver::steps::{Batches, evaluation_batch, written};
 use crate::graph::Graph;
-use crate::graph::kernels::Kernels;
 use crate::loops::Program;
 use crate::lower::Globals;
+use crate::pass::Gradients;
 use crate::run::folder::report_bytes;
 use crate::runtime::program::Blocks;
 
@@ -75,7 +75,8 @@ pub fn check(
     let evaluation = front.experiment.eval.clone();
     let gather = match &front.experiment.training {
         Some(training) if training.settings.accumulate > 1 => {
-            Some(session.gather(&front.experiment.train, &training.rule)?)
+            let (forward, rule) = (&front.experiment.train, &training.rule);
+            Some(session.training_step(forward, rule, Gradients::Accumulated)?)
         }
         _ => None,
     };
@@ -154,11 +155,11 @@ impl Planned<'_> {
         let kernels = session.fuse_all(&steps)?;
         let [train, infer, others @ ..] = &kernels[..] else { unreachable!("two steps at least") };
         let mut globals = Globals::default();
-        let train = plan(session, train, &mut globals)?;
-        let infer = plan(session, infer, &mut Globals::default())?;
+        let train = session.planned(train, &mut globals)?.program;
+        let infer = session.planned(infer, &mut Globals::default())?.program;
         let mut run = Blocks::of(&train);
         for step in others {
-            run = run.max(Blocks::of(&plan(session, step, &mut globals)?));
+            run = run.max(Blocks::of(&session.planned(step, &mut globals)?.program));
         }
         let facts = Facts {
             flops: flops(&train),
@@ -168,14 +169,4 @@ impl Planned<'_> {
         };
         Ok((facts, train))
     }
-}
-
-/// The planned program of a step.
-fn plan(
-    session: &mut Session,
-    kernels: &Kernels,
-    globals: &mut Globals,
-) -> Result<Program, Failure> {
-    let lowered = session.lower(kernels, globals)?;
-    session.plan(lowered.program, globals)
 }

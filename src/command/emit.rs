@@ -13,12 +13,12 @@ use crate::base::shown::Show;
 use crate::base::tensor::DType;
 use crate::driver::batch::DEFAULT_BATCH;
 use crate::driver::front::source_text;
-use crate::driver::pipeline::plan_text;
+use crate::driver::pipeline::{self, ASM, AST, CLIF, GRAPH, LOOPS, PLAN, plan_text};
 use crate::driver::session::{Failure, Request, Session};
-use crate::graph::{self, Graph, NodeId, Op};
+use crate::graph::{self, Graph, NodeId, Op, UpdateRule};
 use crate::loops;
 use crate::lower::Globals;
-use crate::pass::{self, autodiff, update};
+use crate::pass::{Gradients, TrainingStep, autodiff, fuse, update};
 use std::path::Path;
 
 /// A stage that can be shown.
@@ -32,16 +32,21 @@ pub struct Stage {
     pub description: &'static str,
 }
 
-/// Every stage, in order. The passes over graphs between them are in [`pass::ALL`].
+/// Every stage, in order. The passes over graphs between them are in
+/// [`PIPELINE`](crate::pass::PIPELINE).
 pub const STAGES: [Stage; 8] = [
-    Stage { name: "ast", made_by: "ast", description: "the syntax tree" },
-    Stage { name: "graph", made_by: "graph", description: "the model's graph" },
-    Stage { name: "grad", made_by: "autodiff", description: "the graph with its gradients" },
-    Stage { name: "fused", made_by: "fuse", description: "the kernels" },
-    Stage { name: "loops", made_by: "loops", description: "the kernels as loops" },
-    Stage { name: "plan", made_by: "plan", description: "the loops with their memory planned" },
-    Stage { name: "clif", made_by: "clif", description: "Cranelift's code" },
-    Stage { name: "asm", made_by: "asm", description: "the machine's code" },
+    Stage { name: "ast", made_by: AST, description: "the syntax tree" },
+    Stage { name: "graph", made_by: GRAPH, description: "the model's graph" },
+    Stage {
+        name: "grad",
+        made_by: autodiff::PASS.name,
+        description: "the graph with its gradients",
+    },
+    Stage { name: "fused", made_by: fuse::PASS.name, description: "the kernels" },
+    Stage { name: "loops", made_by: LOOPS, description: "the kernels as loops" },
+    Stage { name: "plan", made_by: PLAN, description: "the loops with their memory planned" },
+    Stage { name: "clif", made_by: CLIF, description: "Cranelift's code" },
+    Stage { name: "asm", made_by: ASM, description: "the machine's code" },
 ];
 
 /// What is to be shown.
@@ -71,10 +76,14 @@ pub fn emit(session: &mut Session, request: &Request, asked: Emit) -> Result<Str
             format!("{}; only of a program is there an evaluation step", input.description());
         return Err(usage(&request.file, &message));
     }
-    match input {
-        Input::Source => session.emit_source(text, request, asked)?,
-        Input::Graph => session.emit_graph(&text, request, step, asked.batch)?,
-        Input::Loops => session.emit_loops(&text, request)?,
+    let end = match input {
+        Input::Source => session.emit_source(text, request, asked),
+        Input::Graph => session.emit_graph(&text, request, step, asked.batch),
+        Input::Loops => session.emit_loops(&text, request),
+    };
+    match end {
+        Ok(()) | Err(Failure::Shown) => {}
+        Err(failure) => return Err(failure),
     }
     session.take_printed().ok_or_else(|| {
         Failure::Io(
@@ -111,8 +120,8 @@ impl Input {
     /// The stage that shows what the file itself holds.
     fn first_step(self) -> &'static str {
         match self {
-            Input::Source | Input::Graph => "graph",
-            Input::Loops => "loops",
+            Input::Source | Input::Graph => GRAPH,
+            Input::Loops => LOOPS,
         }
     }
 
@@ -136,9 +145,7 @@ fn named(step: &str) -> String {
 
 /// Where a stage or pass stands in the pipeline.
 fn position(step: &str) -> Option<usize> {
-    let passes = pass::ALL.iter().map(|pass| pass.name);
-    let steps = ["ast", "graph"].into_iter().chain(passes);
-    steps.chain(["loops", "plan", "clif", "asm"]).position(|name| name == step)
+    pipeline::order().position(|name| name == step)
 }
 
 fn usage(file: &Path, message: &str) -> Failure {
@@ -148,9 +155,6 @@ fn usage(file: &Path, message: &str) -> Failure {
 impl Session {
     fn emit_source(&mut self, text: String, request: &Request, asked: Emit) -> Result<(), Failure> {
         let front = self.front_of(text, request, false)?;
-        if self.has_printed() {
-            return Ok(());
-        }
         let batch = asked.batch.unwrap_or_else(|| front.batch());
         let graph = if asked.evaluation {
             self.elaborated(front.experiment.eval)?
@@ -178,15 +182,15 @@ impl Session {
             let message = "it is a graph; an optimiser's rule comes from a program";
             return Err(usage(&request.file, message));
         }
-        if position(step) >= position("loops") {
+        if position(step) >= position(LOOPS) {
             lowerable(&graph)
                 .map_err(|(start, message)| Failure::Data(at(line_of(text, &start), &message)))?;
         }
         let mut graph = self.elaborated(graph)?;
         if step == autodiff::PASS.name {
             differentiable(&graph).map_err(|message| usage(&request.file, message))?;
-            let wrt = autodiff::Wrt::default();
-            graph = self.graph_pass(&autodiff::PASS, &graph, |graph| autodiff::run(graph, wrt))?;
+            let step = TrainingStep { rule: UpdateRule::default(), gradients: Gradients::Applied };
+            graph = self.graph_pass(&autodiff::PASS, &graph, &step)?;
         }
         self.emit_after(&graph, batch.unwrap_or(DEFAULT_BATCH), request)
     }
@@ -200,7 +204,7 @@ impl Session {
             Failure::Data(found.collect::<Vec<_>>().join("\nerror: "))
         })?;
         match self.wanted.as_deref() {
-            Some("loops") => self.show(program.to_string()),
+            Some(LOOPS) => self.show(program.to_string()),
             _ if program.buffers.values().all(|buffer| buffer.offset.is_some()) => {
                 self.emit_planned(&program, request)?;
             }
@@ -219,30 +223,14 @@ impl Session {
         batch: usize,
         request: &Request,
     ) -> Result<(), Failure> {
-        if self.has_printed() {
-            return Ok(());
-        }
-        let kernels = self.fuse(graph, batch)?;
-        if self.has_printed() {
-            return Ok(());
-        }
-        let mut globals = Globals::default();
-        let lowered = self.lower(&kernels, &mut globals)?;
-        if self.has_printed() {
-            return Ok(());
-        }
-        let program = self.plan(lowered.program, &mut globals)?;
-        self.emit_planned(&program, request)
+        self.compile(graph, batch, &mut Globals::default(), &request.target).map(drop)
     }
 
     fn emit_planned(&mut self, program: &loops::Program, request: &Request) -> Result<(), Failure> {
-        if self.wanted.as_deref() == Some("plan") {
+        if self.wanted.as_deref() == Some(PLAN) {
             self.show(plan_text(program));
         }
-        if !self.has_printed() {
-            self.codegen(program, &request.target)?;
-        }
-        Ok(())
+        self.codegen(program, &request.target).map(drop)
     }
 }
 
@@ -315,6 +303,7 @@ fn line_of(text: &str, start: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pass::PIPELINE;
 
     #[test]
     fn the_first_word_says_what_a_file_is() {
@@ -339,6 +328,6 @@ mod tests {
     fn every_stage_and_pass_has_its_place() {
         let stages = STAGES.map(|stage| position(stage.made_by));
         assert!(stages.iter().all(Option::is_some) && stages.is_sorted(), "{stages:?}");
-        assert!(pass::ALL.iter().all(|pass| position(pass.name).is_some()));
+        assert!(PIPELINE.names().all(|(pass, _)| position(pass).is_some()));
     }
 }

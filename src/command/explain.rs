@@ -13,7 +13,7 @@
 use crate::base::entity::Arena;
 use crate::codegen::{self, Target};
 use crate::command::bench::Bench;
-use crate::driver::pipeline::Purpose;
+use crate::driver::compiled::Purpose;
 use crate::loops::work::{Operations, operations, touched};
 use crate::loops::{Action, BufferId, KernelId, Program as Loops, SlotId, Space};
 use crate::runtime::pool::Pool;

@@ -9,7 +9,7 @@ use crate::base::source::{FileId, Sources};
 use crate::codegen::{self, Target};
 use crate::command::bench::Bench;
 use crate::command::explain::Explained;
-use crate::driver::pipeline::{Phase, Purpose};
+use crate::driver::compiled::{Phase, Purpose};
 use crate::loops::Action;
 use crate::runtime::pool::Pool;
 use crate::runtime::program::{Marks, Program};

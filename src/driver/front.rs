@@ -156,7 +156,7 @@ impl Session {
             checked.errors.extend(schedules::misfits(training, train, steps));
         }
         if let Some(node) = zero_division(train, settings.batch) {
-            let place = crate::driver::pipeline::place(&self.sources, train, node);
+            let place = crate::driver::compiled::place(&self.sources, train, node);
             checked.errors.push(divides_by_zero(&self.sources, settings.batch, place));
         }
     }

@@ -65,6 +65,9 @@ pub enum Failure {
     Io(String),
     /// What was printed could not be written: exit code 2, or 0 where nobody was left to read it.
     Output(std::io::Error),
+    /// The stage that was asked for has run and been printed, so that the rest was left out: no
+    /// failure, exit code 0.
+    Shown,
     /// The user stopped it: exit code 130. What was going on.
     Interrupted(String),
     /// The compiler is: exit code 101.
@@ -83,6 +86,7 @@ impl Failure {
     pub fn exit_code(&self) -> u8 {
         match self {
             Failure::Program { .. } | Failure::Data(_) => 1,
+            Failure::Shown => 0,
             // A reader that has seen enough (`nnc check … | head`) has closed the pipe.
             Failure::Output(error) if error.kind() == ErrorKind::BrokenPipe => 0,
             Failure::Io(_) | Failure::Output(_) => 2,

@@ -4,7 +4,7 @@
 use crate::base::schema::Field;
 use crate::base::source::Span;
 use crate::data::Dataset;
-use crate::driver::pipeline::Compiled;
+use crate::driver::compiled::Compiled;
 use crate::driver::schedules::hypers;
 use crate::driver::session::{Failure, Request, Session};
 use crate::elaborate::{LastBatch, Settings};

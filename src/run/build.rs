@@ -18,6 +18,7 @@ use crate::files::write;
 use crate::graph::Graph;
 use crate::graph::rule::{CLASS_WEIGHTS, GATHERED, GATHERED_WEIGHT, MEAN};
 use crate::lower::Globals;
+use crate::pass::Gradients;
 use crate::run::failures::train_failure;
 use crate::run::meaning::meaning;
 use crate::runtime::checkpoint::Snapshot;
@@ -127,8 +128,10 @@ pub fn run(
     // The model's own come first; the optimiser adds its states behind them.
     let weights = experiment.train.lasting().filter(|(path, ..)| *path != CLASS_WEIGHTS).count();
     let gathers = training.settings.accumulate > 1;
+    let mut accumulating =
+        || session.training_step(&experiment.train, &training.rule, Gradients::Accumulated);
     let graphs = Graphs {
-        gather: gathers.then(|| session.gather(&experiment.train, &training.rule)).transpose()?,
+        gather: gathers.then(&mut accumulating).transpose()?,
         evaluate: session.elaborated(experiment.eval.clone())?,
         train: session.training_graph(experiment)?,
     };

@@ -12,7 +12,7 @@ use crate::base::entity::Entity;
 use crate::base::shown::Show;
 use crate::base::source::{Sources, Span};
 use crate::base::tensor::DType;
-use crate::driver::pipeline::{Compiled, place};
+use crate::driver::compiled::{Compiled, place};
 use crate::driver::schedules::hypers;
 use crate::driver::session::{Failure, Request, Session};
 use crate::graph::bounds::uniforms;
@@ -82,8 +82,7 @@ pub(crate) fn replay(
 ) -> Result<Option<NonFiniteReport>, Failure> {
     let refused = trainer.refused();
     let graph = &run.graph;
-    let all = graph.nodes.len();
-    let probed = session.graph_pass(&probe::PASS, graph, |graph| probe::run(graph, all))?;
+    let probed = session.graph_pass(&probe::PASS, graph, &())?;
     let mut again = Again { session, request, run, trainer, refused: &refused, threads };
     let (program, memory) = again.make(&probed)?;
     let counts = |id: NodeId| -> Option<&[f32]> {

@@ -6,13 +6,13 @@
 use super::given::Given;
 use super::{Grad, SEED};
 use crate::base::tensor::Tensor;
+use crate::driver::compiled::{PlannedStep, indices};
 use crate::driver::memory;
-use crate::driver::pipeline::indices;
 use crate::driver::schedules::hypers;
 use crate::driver::session::{Failure, Request, Session};
 use crate::graph::{self, Env, Graph, NodeId};
 use crate::loops::{self, interp};
-use crate::lower::{Globals, Lowered};
+use crate::lower::Globals;
 use crate::runtime::pool::Pool;
 use crate::runtime::program::{Blocks, Memory, Program, StepArgs};
 use std::collections::BTreeMap;
@@ -79,8 +79,7 @@ pub(super) fn prepare(
     }
     let kernels = session.fuse(graph, given.batch)?;
     let globals = &mut Globals::default();
-    let Lowered { program, sites, .. } = session.lower(&kernels, globals)?;
-    let program = session.plan(program, globals)?;
+    let PlannedStep { program, sites, .. } = session.planned(&kernels, globals)?;
     let bytes = Blocks::of(&program).total(asked.threads);
     // The interpreter of loops remembers who touched each byte.
     let traced = if asked.engine == Engine::Loops { TRACED } else { 1 };

@@ -21,13 +21,14 @@ use crate::base::schema::MIX;
 use crate::base::shown::Show;
 use crate::base::tensor::{Data, Tensor};
 use crate::driver::checks::no_training;
+use crate::driver::compiled::{indices_a_sample, place};
 use crate::driver::initial::class_weights;
 use crate::driver::memory;
-use crate::driver::pipeline::{indices_a_sample, place};
 use crate::driver::session::{Failure, Request, Session};
 use crate::elaborate::ClassWeights;
 use crate::graph::rule::{CLASS_WEIGHTS, GRAD_SQUARE, NORM_LIMIT, NORM_SCALE};
 use crate::graph::{Graph, Type};
+use crate::pass::Gradients;
 use crate::run::build::check_writable;
 use crate::run::failures::bad_index;
 use crate::runtime::trainer::SMALL_NORM;
@@ -87,7 +88,7 @@ pub fn grad(session: &mut Session, request: &Request, asked: &Grad) -> Result<Gr
     };
     let forward = session.elaborated(experiment.train.clone())?;
     let own_states = forward.states.len();
-    let graph = session.differentiate_openly(&forward, &training.rule)?;
+    let graph = session.training_step(&forward, &training.rule, Gradients::Shown)?;
     // What is not given is drawn.
     memory::refuse(session, request, memory::lasting(&graph))?;
     let mut given = given::fit(&graph, own_states, tensors, SEED).map_err(|complaints| {

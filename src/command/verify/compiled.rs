@@ -11,6 +11,7 @@ use crate::graph::rule::MEAN;
 use crate::graph::{self, Env, Graph};
 use crate::loops::Program as Loops;
 use crate::lower::Globals;
+use crate::pass::Fusion;
 use crate::runtime::pool::Pool;
 use crate::runtime::program::{Memory, Program, StepArgs};
 use std::collections::BTreeMap;
@@ -26,7 +27,7 @@ pub(super) fn check(
     subject: &Subject,
 ) -> Result<Vec<Check>, Failure> {
     let target = &request.target;
-    let planned = plan(session, &subject.open, subject.options.batch, true)?;
+    let planned = plan(session, &subject.open, subject.options.batch, Fusion::Full)?;
     let program = compile(session, planned.clone(), target)?;
     let most = THREADS.into_iter().max().unwrap_or(1);
     memory::refuse_too_large(
@@ -55,14 +56,14 @@ pub(super) fn check(
 }
 
 /// A graph as loops in memory, with its operators fused or each a kernel of its own.
-fn plan(session: &mut Session, graph: &Graph, batch: usize, fused: bool) -> Result<Loops, Failure> {
-    let kernels = match fused {
-        true => session.fuse(graph, batch)?,
-        false => session.keep_apart(graph, batch)?,
-    };
-    let globals = &mut Globals::default();
-    let lowered = session.lower(&kernels, globals)?;
-    session.plan(lowered.program, globals)
+fn plan(
+    session: &mut Session,
+    graph: &Graph,
+    batch: usize,
+    fusion: Fusion,
+) -> Result<Loops, Failure> {
+    let kernels = session.kernels(graph, batch, fusion)?;
+    Ok(session.planned(&kernels, &mut Globals::default())?.program)
 }
 
 fn compile(session: &mut Session, planned: Loops, target: &Target) -> Result<Program, Failure> {
@@ -246,7 +247,7 @@ fn evaluation(session: &mut Session, subject: &Subject, target: &Target) -> Resu
         return Ok(Check::skipped(NAME, why));
     }
     let graph = &subject.evaluation;
-    let planned = plan(session, graph, subject.options.batch, true)?;
+    let planned = plan(session, graph, subject.options.batch, Fusion::Full)?;
     let program = compile(session, planned, target)?;
     let env = subject.env(graph, subject.options.batch);
     let outcome = match graph::run(graph, subject.options.batch, &env) {
@@ -279,7 +280,7 @@ fn fusion(
 ) -> Result<Check, Failure> {
     const NAME: &str = "fusion";
     let graph = &subject.open;
-    let planned = plan(session, graph, subject.options.batch, false)?;
+    let planned = plan(session, graph, subject.options.batch, Fusion::Off)?;
     let apart = compile(session, planned, target)?;
     let step = |program: &Program| {
         let env = subject.env(graph, subject.options.batch);

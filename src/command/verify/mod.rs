@@ -25,6 +25,7 @@ use crate::driver::memory;
 use crate::driver::session::{Failure, Request, Session};
 use crate::graph::interp::{Cost, StepOutcome};
 use crate::graph::{self, Env, Graph};
+use crate::pass::Gradients;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -187,7 +188,7 @@ pub fn verify(
     let forward = session.elaborated(experiment.train)?;
     session.check_batch(&forward, options.batch)?;
     let evaluation = session.elaborated(experiment.eval)?;
-    let open = session.differentiate_openly(&forward, &training.rule)?;
+    let open = session.training_step(&forward, &training.rule, Gradients::Shown)?;
     if options.thorough {
         memory::refuse(session, request, memory::interpreted(&open, options.batch).bytes)?;
     }
