@@ -32,6 +32,7 @@ use crate::lower::StepBuilder;
 use crate::lower::columns::totals::{Total, TotalKind, TotalsOwner};
 use crate::lower::nest::Nest;
 use crate::lower::partition::Partition;
+use crate::lower::title::Title;
 use crate::lower::values::{ValueKey, Values};
 use crate::lower::writer::Writer;
 
@@ -76,11 +77,11 @@ pub fn lower(step: &mut StepBuilder, kernel: &FusedKernel) {
     for &result in &split.producers.results {
         step.result_buffer(result);
     }
-    let name = step.kernel_name(kernel);
+    let title = step.title(kernel);
     let variance = split.sums.iter().any(|&sum| kind(step, sum) == TotalKind::Variance);
     let shape = SumShape::of(&split.domain, &split.reduced, variance);
     let partition = shape.partition;
-    let writer = Writer::new(name.clone(), partition.parts);
+    let writer = Writer::new(title, partition.parts);
     let values = Values::new(step, writer, split.domain.clone(), &split.producers.nodes);
     let mut nest = Nest::new(values, &split.producers, &[]);
     let columns = ColumnSums::new(&mut nest, &split, shape);
@@ -88,7 +89,7 @@ pub fn lower(step: &mut StepBuilder, kernel: &FusedKernel) {
     nest.values.writer.open_parts(part);
     nest.each_length(part, partition, |nest, rows| columns.part(nest, part, rows));
     nest.values.writer.close_parts(part);
-    columns.finish(nest.finish(), &name);
+    columns.finish(nest.finish(), title);
 }
 
 /// A kernel's sums of columns, and the rest of it.
@@ -178,11 +179,11 @@ impl ColumnSums {
     }
 
     /// Combines the sums of parts, when the kernel that has made them has been run.
-    pub fn finish(mut self, step: &mut StepBuilder, name: &str) {
+    pub fn finish(mut self, step: &mut StepBuilder, title: Title) {
         let SumShape { pitch, counts, place, .. } = self.shape;
         self.totals.retain(|total| pitch > 0 || total.kind == TotalKind::Variance);
         if !self.totals.is_empty() {
-            totals::run(step, &self.totals, (&counts, pitch), place, name);
+            totals::run(step, &self.totals, (&counts, pitch), place, title);
         }
     }
 }

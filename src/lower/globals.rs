@@ -118,15 +118,17 @@ impl Globals {
     /// Asks for a layout of a parameter. `false` where it has another one of that name, or where
     /// a program that trains was made before and would not keep it.
     pub fn derive(&mut self, path: &str, layout: ParamLayout) -> bool {
-        let known = self.derived(path).find(|known| known.suffix() == layout.suffix());
-        match known {
-            Some(known) => known == layout,
-            None if self.trained => false,
-            None => {
-                self.derived.entry(path.to_string()).or_default().push(layout);
-                true
-            }
+        let can = self.would_derive(path, layout);
+        if can && self.derived(path).all(|known| known != layout) {
+            self.derived.entry(path.to_string()).or_default().push(layout);
         }
+        can
+    }
+
+    /// Whether [`Globals::derive`] would give that layout.
+    pub fn would_derive(&self, path: &str, layout: ParamLayout) -> bool {
+        let known = self.derived(path).find(|known| known.suffix() == layout.suffix());
+        known.map_or(!self.trained, |known| known == layout)
     }
 
     /// The layouts of a parameter beside its own.

@@ -9,11 +9,12 @@
 //! ```
 
 use crate::base::tensor::DType;
-use crate::loops::{Access, Affine, BufferId, Inst, Kernel, SlotId, VarId};
+use crate::loops::{Access, Affine, BufferId, Inst, SlotId, VarId};
 use crate::lower::globals::ParamLayout;
 use crate::lower::partition::Partition;
+use crate::lower::title::Title;
 use crate::lower::values::scalar_type;
-use crate::lower::writer::Writer;
+use crate::lower::writer::{Writer, Written};
 use crate::lower::{StepBuilder, moves};
 
 /// The kernel that writes a layout of the parameter in `from` to `to`, and its buffers.
@@ -22,17 +23,17 @@ pub fn write(
     from: BufferId,
     to: BufferId,
     layout: ParamLayout,
-    name: String,
-) -> (Kernel, Vec<BufferId>) {
+    title: Title,
+) -> Written {
     if layout.taps == 1 && layout.turned && layout.panel.is_none() {
-        return transpose(step, from, to, (layout.rows, layout.cols), name);
+        return transpose(step, from, to, (layout.rows, layout.cols), title);
     }
     let (dtype, len) = step.shape_of(from);
     let partition = Partition::of(match layout.turned {
         true => layout.cols,
         false => layout.taps * layout.rows,
     });
-    let mut writer: Writer<()> = Writer::new(name, partition.parts);
+    let mut writer: Writer<()> = Writer::new(title, partition.parts);
     let copy = Copy {
         layout,
         dtype,
@@ -132,11 +133,11 @@ fn transpose(
     from: BufferId,
     to: BufferId,
     (rows, cols): (usize, usize),
-    name: String,
-) -> (Kernel, Vec<BufferId>) {
+    title: Title,
+) -> Written {
     let (dtype, len) = step.shape_of(from);
     let partition = Partition::of(if rows > 1 { rows } else { cols });
-    let mut writer: Writer<()> = Writer::new(name, partition.parts);
+    let mut writer: Writer<()> = Writer::new(title, partition.parts);
     let (source, target) = (writer.slot(from, dtype, len), writer.slot(to, dtype, len));
     let part = writer.var(partition.parts);
     writer.open_parts(part);

@@ -15,6 +15,7 @@
 //! forward and back to the last input gradient; the weight gradients and their squares; the norm
 //! and the updates.
 
+mod alike;
 mod bands;
 pub mod barrier;
 mod columns;
@@ -31,6 +32,7 @@ pub mod plan;
 pub mod schedule;
 mod step;
 mod tile;
+mod title;
 pub mod uniform;
 mod values;
 mod window;
@@ -75,16 +77,7 @@ pub fn run(kernels: &Kernels, globals: &mut Globals) -> Lowered {
     for id in order.kernels {
         let kernel = &kernels.kernels[id];
         step.begin_kernel(kernel);
-        match kernel.kind {
-            KernelKind::Contraction if is_conv(&kernels.graph, kernel) => {
-                conv::lower(&mut step, kernel)
-            }
-            KernelKind::Contraction => tile::lower(&mut step, kernel),
-            KernelKind::Rows => nest::lower(&mut step, kernel),
-            KernelKind::Columns => columns::lower(&mut step, kernel),
-            KernelKind::Window => window::lower(&mut step, kernel),
-            KernelKind::Move => moves::lower(&mut step, kernel),
-        }
+        alike::lower(&mut step, kernel, lower);
         step.refresh_written(kernel);
     }
     let (mut program, runs, purposes, sites) = step.finish();
@@ -96,4 +89,16 @@ pub fn run(kernels: &Kernels, globals: &mut Globals) -> Lowered {
     program.actions = order.iter().map(action).collect();
     let purposes = order.iter().map(|step| step.map(|index| purposes[index].clone())).collect();
     Lowered { program, sites, purposes }
+}
+
+/// Lowers a kernel by itself.
+fn lower(step: &mut StepBuilder, kernel: &FusedKernel) {
+    match kernel.kind {
+        KernelKind::Contraction if is_conv(step.graph, kernel) => conv::lower(step, kernel),
+        KernelKind::Contraction => tile::lower(step, kernel),
+        KernelKind::Rows => nest::lower(step, kernel),
+        KernelKind::Columns => columns::lower(step, kernel),
+        KernelKind::Window => window::lower(step, kernel),
+        KernelKind::Move => moves::lower(step, kernel),
+    }
 }

@@ -27,6 +27,7 @@ use crate::lower::StepBuilder;
 use crate::lower::partition::Partition;
 use crate::lower::values::{Saved, Values, flat, is_expensive, scalar_type};
 
+use crate::lower::title::Title;
 use crate::lower::writer::Writer;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
@@ -94,7 +95,7 @@ pub fn lower(step: &mut StepBuilder, kernel: &FusedKernel) {
     for &result in &kernel.results {
         step.result_buffer(result);
     }
-    let writer = Writer::new(step.kernel_name(kernel), 1);
+    let writer = Writer::new(step.title(kernel), 1);
     let mut nest = Nest::new(Values::new(step, writer, domain, &kernel.nodes), kernel, &[]);
     let partition = if one_row { Partition::of(1) } else { nest.partition() };
     nest.values.writer.set_parts(partition.parts);
@@ -114,7 +115,7 @@ fn scalars(step: &mut StepBuilder, kernel: &FusedKernel, domain: Domain) {
     for &result in &kernel.results {
         step.thread_buffer(result);
     }
-    let writer = Writer::new(step.kernel_name(kernel), 0);
+    let writer = Writer::new(step.title(kernel), 0);
     let mut nest = Nest::new(Values::new(step, writer, domain, &kernel.nodes), kernel, &[]);
     nest.row(0);
     nest.finish();
@@ -124,8 +125,8 @@ fn scalars(step: &mut StepBuilder, kernel: &FusedKernel, domain: Domain) {
 /// every thread combines, in order.
 fn full_reduction(step: &mut StepBuilder, kernel: &FusedKernel, domain: Domain) {
     let total: usize = domain.axes.iter().product();
-    let name = step.kernel_name(kernel);
-    let writer = Writer::new(name.clone(), 0);
+    let title = step.title(kernel);
+    let writer = Writer::new(title, 0);
     let mut nest = Nest::new(Values::new(step, writer, domain, &kernel.nodes), kernel, &[]);
     let partition = nest.partition();
     let shared = total > SMALL && partition.parts > 1;
@@ -156,7 +157,7 @@ fn full_reduction(step: &mut StepBuilder, kernel: &FusedKernel, domain: Domain) 
     let step = nest.finish();
     if shared {
         for &result in &kernel.results {
-            combine(step, result, partials[&result], partition.parts, &name);
+            combine(step, result, partials[&result], partition.parts, title);
         }
     }
 }
@@ -167,12 +168,12 @@ pub fn combine(
     result: NodeId,
     partials: BufferId,
     parts: usize,
-    name: &str,
+    title: Title,
 ) {
     let Op::Reduce(op, _) = step.graph.nodes[result].op else { unreachable!("partial results") };
     let dtype = scalar_type(step.graph.ty(result).dtype);
     let total = step.thread_buffer(result);
-    let mut writer: Writer<()> = Writer::new(format!("{name}.total"), 0);
+    let mut writer: Writer<()> = Writer::new(title.and("total"), 0);
     let from = writer.slot(partials, dtype, parts);
     let to = writer.slot(total, dtype, 1);
     let var = writer.var(parts);

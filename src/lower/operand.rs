@@ -23,6 +23,7 @@ use crate::lower::StepBuilder;
 use crate::lower::bands::{Bands, Reach, RowBlock, clipped};
 use crate::lower::nest::Nest;
 use crate::lower::partition::Partition;
+use crate::lower::title::Title;
 use crate::lower::values::{Values, scalar_type};
 use crate::lower::writer::Writer;
 
@@ -341,13 +342,13 @@ pub fn shared(
     node: NodeId,
     reads: &OperandReads,
     rows: usize,
-    name: &str,
+    title: Title,
 ) -> SharedOperand {
     let shape = step.graph.extents(node);
     let elements = shape[1..].iter().product();
     let bands = Bands::whole(shape[0], rows, Partition::of_rows(shape[0], elements));
     let domain = Domain::over(shape);
-    let writer = Writer::new(format!("{name}.border"), bands.partition.parts);
+    let writer = Writer::new(title.and("border"), bands.partition.parts);
     let nothing = FusedKernel { kind: KernelKind::Move, nodes: Vec::new(), results: Vec::new() };
     let mut nest = Nest::new(Values::new(step, writer, domain, &[]), &nothing, &[]);
     let operand = ImageOperand::placed(&mut nest.values, node, reads, &bands, Space::Scratch);

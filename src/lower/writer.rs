@@ -13,8 +13,19 @@ use crate::base::tensor::DType;
 use crate::loops::{
     Access, Affine, BufferId, Inst, Kernel, Reduction, RegId, Slot, SlotId, Stmt, Tile, VarId,
 };
+use crate::lower::title::Title;
 use rustc_hash::FxHashMap;
 use std::hash::Hash;
+
+/// A finished kernel.
+pub struct Written {
+    /// The kernel; its name is the title's text, once it is known that the kernel is new.
+    pub kernel: Kernel,
+    /// What it is called.
+    pub title: Title,
+    /// The buffers of its slots.
+    pub args: Vec<BufferId>,
+}
 
 /// An open body.
 struct Level<K> {
@@ -26,6 +37,7 @@ struct Level<K> {
 /// A kernel being written; values that are computed once are remembered under keys `K`.
 pub struct Writer<K> {
     kernel: Kernel,
+    title: Title,
     args: Vec<BufferId>,
     levels: Vec<Level<K>>,
     /// The depth at which each scalar is known.
@@ -36,9 +48,9 @@ pub struct Writer<K> {
 
 impl<K: Hash + Eq + Clone> Writer<K> {
     /// An empty kernel.
-    pub fn new(name: String, parts: usize) -> Self {
+    pub fn new(title: Title, parts: usize) -> Self {
         let kernel = Kernel {
-            name,
+            name: String::new(),
             parts,
             slots: Arena::new(),
             vars: Arena::new(),
@@ -46,14 +58,15 @@ impl<K: Hash + Eq + Clone> Writer<K> {
             body: Vec::new(),
         };
         let top = Level { var: None, body: Vec::new(), known: FxHashMap::default() };
-        Writer { kernel, args: Vec::new(), levels: vec![top], depths: Vec::new(), parts_depth: 0 }
+        let (args, depths) = (Vec::new(), Vec::new());
+        Writer { kernel, title, args, levels: vec![top], depths, parts_depth: 0 }
     }
 
     /// The finished kernel and the buffers of its slots.
-    pub fn finish(mut self) -> (Kernel, Vec<BufferId>) {
+    pub fn finish(mut self) -> Written {
         assert_eq!(self.levels.len(), 1, "an open loop");
         self.kernel.body = self.levels.pop().expect("the top").body;
-        (self.kernel, self.args)
+        Written { kernel: self.kernel, title: self.title, args: self.args }
     }
 
     /// Sets the number of parts, where it is known only after the kernel was begun.

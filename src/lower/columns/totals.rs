@@ -21,6 +21,7 @@ use crate::lower::StepBuilder;
 use crate::lower::moves::tailed;
 use crate::lower::nest::combining;
 use crate::lower::partition::Partition;
+use crate::lower::title::Title;
 use crate::lower::values::scalar_type;
 use crate::lower::writer::Writer;
 
@@ -70,13 +71,13 @@ pub fn run(
     totals: &[Total],
     (counts, pitch): (&[usize], usize),
     place: TotalsOwner,
-    name: &str,
+    title: Title,
 ) {
     let parts = match place {
         TotalsOwner::Thread => 0,
         TotalsOwner::Parts(partition, _) => partition.parts,
     };
-    let mut writer: Writer<()> = Writer::new(format!("{name}.total"), parts);
+    let mut writer: Writer<()> = Writer::new(title.and("total"), parts);
     let mut slots = Vec::new();
     for total in totals {
         let result = match place {

@@ -64,8 +64,8 @@ pub fn lower(step: &mut StepBuilder, kernel: &FusedKernel, slide: &ConvSlide, po
     for &node in &kernel.results {
         results.push((node, step.result_buffer(node)));
     }
-    let name = step.kernel_name(kernel);
-    let weights = ConvWeights::new(step, slide.weight, false, slide.groups, &name);
+    let title = step.title(kernel);
+    let weights = ConvWeights::new(step, slide.weight, false, slide.groups, title);
     let [x, y, z] =
         [slide.operand, slide.node, pools.nodes[0]].map(|node| step.graph.extents(node));
     let pool = [0, 1].map(|axis| Reach::of(&pools.window, axis));
@@ -75,7 +75,7 @@ pub fn lower(step: &mut StepBuilder, kernel: &FusedKernel, slide: &ConvSlide, po
     let bands = bands(&[x, y, z], &pool[0], &rows, &phases, &slide.window);
 
     let domain = Domain::over(y);
-    let writer = Writer::new(name, bands.partition.parts);
+    let writer = Writer::new(title, bands.partition.parts);
     let nothing = FusedKernel { kind: kernel.kind, nodes: Vec::new(), results: Vec::new() };
     let mut nest = Nest::new(Values::new(step, writer, domain, &[]), &nothing, &[]);
     let values = &mut nest.values;

@@ -172,7 +172,7 @@ fn partial_sums(
     let parts = bands.partition.parts;
     let domain = Domain::over(step.graph.extents(grad.node));
     let partials = step.new_buffer(DType::F32, parts * weights, Space::Scratch);
-    let writer = Writer::new(step.kernel_name(kernel), parts);
+    let writer = Writer::new(step.title(kernel), parts);
     let nothing = FusedKernel { kind: kernel.kind, nodes: Vec::new(), results: Vec::new() };
     let mut nest = Nest::new(Values::new(step, writer, domain, &[]), &nothing, &[]);
     let to = nest.values.buffer_slot(partials);
@@ -269,12 +269,12 @@ fn whole_sums(
     reads: [OperandReads; 2],
     target: BufferId,
 ) {
-    let name = step.kernel_name(kernel);
-    let [x, y] = [0, 1].map(|at| shared(step, grad.args[at], &reads[at], extents.out[0], &name));
+    let title = step.title(kernel);
+    let [x, y] = [0, 1].map(|at| shared(step, grad.args[at], &reads[at], extents.out[0], title));
     let (by_channels, by_columns) = (Partition::of(extents.read), Partition::of(extents.written));
     let channels = by_channels.parts >= by_columns.parts;
     let partition = if channels { by_channels } else { by_columns };
-    let mut writer: Writer<()> = Writer::new(name, partition.parts);
+    let mut writer: Writer<()> = Writer::new(title, partition.parts);
     let mut slot = |buffer: BufferId| {
         let (dtype, len) = step.shape_of(buffer);
         writer.slot(buffer, dtype, len)
@@ -354,7 +354,7 @@ fn finish(
     partials: Option<(BufferId, usize)>,
 ) {
     let domain = Domain::of(step.graph, &kernel.nodes).expect("what fusion has checked");
-    let writer = Writer::new(format!("{}.total", step.kernel_name(kernel)), 1);
+    let writer = Writer::new(step.title(kernel).and("total"), 1);
     let mut nest = Nest::new(Values::new(step, writer, domain, &kernel.nodes), kernel, &[node]);
     let partition = nest.partition();
     let to = nest.values.buffer_slot(target);

@@ -35,7 +35,7 @@ pub fn lower(step: &mut StepBuilder, kernel: &FusedKernel, domain: &Domain) -> O
         step.thread_buffer(result);
     }
     let vectors = FusedKernel { results: own, ..kernel.clone() };
-    let writer = Writer::new(step.kernel_name(kernel), 0);
+    let writer = Writer::new(step.title(kernel), 0);
     let values = Values::new(step, writer, domain.clone(), &kernel.nodes);
     let mut nest = Nest::new(values, &vectors, &[]);
     nest.row(0);
