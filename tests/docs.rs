@@ -150,7 +150,7 @@ fn whole(of: &str) -> Result<String, String> {
     let stage = command::STAGES.iter().find(|stage| stage.name == of);
     let step = Some(stage.ok_or_else(|| format!("`{of}` is no stage"))?.made_by);
     let request = driver::Request::new(root().join("models/mnist.nn"));
-    let asked = command::Emit { step, ..command::Emit::default() };
+    let asked = command::EmitRequest { step, ..command::EmitRequest::default() };
     let text = command::emit(&mut driver::Session::new(None), &request, asked);
     text.map_err(|failure| format!("{failure:?}"))
 }

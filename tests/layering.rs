@@ -383,6 +383,20 @@ fn every_file_opens_with_what_it_is() {
     }
 }
 
+/// “What goes in” says less than “The tensors that go in”.
+#[test]
+fn documentation_names_things() {
+    for path in rust_files("src") {
+        let text = fs::read_to_string(&path).expect("readable source");
+        for (number, line) in text.lines().enumerate() {
+            let line = line.trim_start();
+            let doc = line.strip_prefix("/// ").or_else(|| line.strip_prefix("//! "));
+            let paraphrases = doc.is_some_and(|doc| doc.starts_with("What "));
+            assert!(!paraphrases, "{}:{}: {line}", path.display(), number + 1);
+        }
+    }
+}
+
 #[test]
 fn nothing_is_left_unfinished() {
     let words = [concat!("to", "do!("), concat!("un", "implemented!("), concat!("FIX", "ME")];

@@ -1,5 +1,5 @@
-//! What the front end must know of a data set before any of it is read: the fields of a sample,
-//! the number of classes, how many samples each split has.
+//! Facts about a data set that the front end needs before any of it is read: the fields of a
+//! sample, the number of classes, how many samples each split has.
 //!
 //! The driver asks the data module for a [`Schema`] and hands it to elaboration; neither knows
 //! the other.
@@ -25,12 +25,12 @@ impl Field {
     }
 }
 
-/// What a compiled step does to samples before the model sees them.
+/// The conversions that a compiled step applies to samples before the model sees them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Preparation {
-    /// What becomes of the numbers of an image, in order. The first one that is a
-    /// [`Conversion::Rescale`] finds bytes, 0 to 255; any other finds bytes / 255, as a model does
-    /// where there is no conversion.
+    /// Conversions of an image's numbers, in order. A [`Conversion::Rescale`] that comes first gets
+    /// bytes, 0 to 255; any other first conversion gets bytes / 255, as a model does where there is
+    /// none.
     pub conversions: Vec<Conversion>,
     /// Whether losses and metrics get the target, a class, as `f32[classes]`.
     pub one_hot: bool,
@@ -43,16 +43,16 @@ pub struct Preparation {
 pub enum Conversion {
     /// `x · scale + offset`.
     Rescale {
-        /// What numbers are multiplied by.
+        /// Factor.
         scale: f64,
-        /// What is added then.
+        /// Summand, added after scaling.
         offset: f64,
     },
     /// `(x − mean) / std`, of each channel, or one of all channels.
     Normalize {
-        /// What is subtracted.
+        /// Mean of each channel, subtracted first.
         mean: Vec<f64>,
-        /// What is divided by then.
+        /// Standard deviation of each channel, divided by afterwards.
         std: Vec<f64>,
     },
 }
@@ -83,18 +83,18 @@ impl Preparation {
     }
 }
 
-/// What is known of a data set.
+/// Fields, splits and preparation of a data set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Schema {
     /// The model's inputs, in the order in which a model takes them.
     pub inputs: Vec<Field>,
-    /// What a loss or metric takes as its second argument.
+    /// The second argument of losses and metrics.
     pub target: Field,
     /// Whether images of three channels are known to be grey, all of them.
     pub grey: bool,
     /// The number of classes, where the target is a class.
     pub classes: Option<usize>,
-    /// What a step does to samples first.
+    /// Conversions at the start of each step.
     pub prepare: Preparation,
     /// Samples to train on, where known.
     pub train: Option<usize>,
@@ -102,7 +102,7 @@ pub struct Schema {
     pub validation: Option<usize>,
     /// Samples to test on; `Some(0)` where the data has no such split.
     pub test: Option<usize>,
-    /// What is odd about the data, a line each, such as a class without samples.
+    /// Oddities of the data, one line each, such as a class without samples.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub oddities: Vec<String>,
     /// The most pixels of an image file, as far as it is known before they are read; 0 where

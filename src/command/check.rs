@@ -1,4 +1,4 @@
-//! What `nnc check` finds: mistakes with the edits that mend them, or what a good program is.
+//! `nnc check`: finds mistakes with the edits that mend them, or describes a sound program.
 
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
@@ -7,7 +7,7 @@ use crate::base::source::Span;
 use crate::command::bench::flops;
 use crate::command::forecast::{Forecast, Machine};
 use crate::command::parameters;
-use crate::command::report::{Bytes, Facts, Report, RunBytes, frozen, left_out};
+use crate::command::report::{Bytes, PlanFacts, Report, RunBytes, frozen, left_out};
 use crate::data;
 use crate::driver::batch::zero_division;
 use crate::driver::layers::layers;
@@ -19,9 +19,9 @@ use crate::loops::Program;
 use crate::lower::Globals;
 use crate::pass::Gradients;
 use crate::run::folder::report_bytes;
-use crate::runtime::program::Blocks;
+use crate::runtime::program::BlockBytes;
 
-/// What a report is to say beyond what it always says.
+/// The parts of the report that are left out by default.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CheckOptions {
     /// The threads that a run would have.
@@ -139,8 +139,8 @@ struct Planned<'a> {
 }
 
 impl Planned<'_> {
-    /// What the plans say, and the training step's program.
-    fn facts(self, session: &mut Session) -> Result<(Facts, Program), Failure> {
+    /// Compiles the steps; returns the figures of their plans, and the training step's program.
+    fn facts(self, session: &mut Session) -> Result<(PlanFacts, Program), Failure> {
         let evaluation = session.elaborated(self.evaluation)?;
         let mut steps = vec![(self.graph, self.batch), (&evaluation, self.batch)];
         // The steps of a run share one memory, and are compiled in this order.
@@ -157,14 +157,14 @@ impl Planned<'_> {
         let mut globals = Globals::default();
         let train = session.planned(train, &mut globals)?.program;
         let infer = session.planned(infer, &mut Globals::default())?.program;
-        let mut run = Blocks::of(&train);
+        let mut run = BlockBytes::of(&train);
         for step in others {
-            run = run.max(Blocks::of(&session.planned(step, &mut globals)?.program));
+            run = run.max(BlockBytes::of(&session.planned(step, &mut globals)?.program));
         }
-        let facts = Facts {
+        let facts = PlanFacts {
             flops: flops(&train),
-            train: Bytes::of(Blocks::of(&train)),
-            infer: Bytes::of(Blocks::of(&infer)),
+            train: Bytes::of(BlockBytes::of(&train)),
+            infer: Bytes::of(BlockBytes::of(&infer)),
             run: Bytes::of(run),
         };
         Ok((facts, train))

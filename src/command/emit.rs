@@ -1,4 +1,4 @@
-//! What `nnc emit-ir` shows: the text of one stage, from a program, a graph or loops.
+//! `nnc emit-ir`: the text of one stage, from a program, a graph or loops.
 //!
 //! ```text
 //! model mlp(…) …       graph mlp {       program "mlp" {
@@ -6,8 +6,8 @@
 //!     ast → graph → grad → … → fused → loops → plan → clif → asm
 //! ```
 //!
-//! What a file is, its first word says. A graph or program of loops is verified before anything is
-//! made of it, and a mistake in it is the user's. Nothing runs behind the stage that is shown.
+//! The first word of a file tells its kind. A graph or program of loops is verified before anything
+//! is made of it, and a mistake in it is the user's. Nothing runs behind the stage that is shown.
 
 use crate::base::shown::Show;
 use crate::base::tensor::DType;
@@ -23,36 +23,36 @@ use std::path::Path;
 
 /// A stage that can be shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stage {
-    /// What users call it.
+pub struct EmitStage {
+    /// Its name on the command line.
     pub name: &'static str,
-    /// What makes it: its name in a session.
+    /// The name of the pass or stage that makes it, in a session.
     pub made_by: &'static str,
-    /// What it is, in a line.
+    /// One line for `--help`.
     pub description: &'static str,
 }
 
 /// Every stage, in order. The passes over graphs between them are in
 /// [`PIPELINE`](crate::pass::PIPELINE).
-pub const STAGES: [Stage; 8] = [
-    Stage { name: "ast", made_by: AST, description: "the syntax tree" },
-    Stage { name: "graph", made_by: GRAPH, description: "the model's graph" },
-    Stage {
+pub const STAGES: [EmitStage; 8] = [
+    EmitStage { name: "ast", made_by: AST, description: "the syntax tree" },
+    EmitStage { name: "graph", made_by: GRAPH, description: "the model's graph" },
+    EmitStage {
         name: "grad",
         made_by: autodiff::PASS.name,
         description: "the graph with its gradients",
     },
-    Stage { name: "fused", made_by: fuse::PASS.name, description: "the kernels" },
-    Stage { name: "loops", made_by: LOOPS, description: "the kernels as loops" },
-    Stage { name: "plan", made_by: PLAN, description: "the loops with their memory planned" },
-    Stage { name: "clif", made_by: CLIF, description: "Cranelift's code" },
-    Stage { name: "asm", made_by: ASM, description: "the machine's code" },
+    EmitStage { name: "fused", made_by: fuse::PASS.name, description: "the kernels" },
+    EmitStage { name: "loops", made_by: LOOPS, description: "the kernels as loops" },
+    EmitStage { name: "plan", made_by: PLAN, description: "the loops with their memory planned" },
+    EmitStage { name: "clif", made_by: CLIF, description: "Cranelift's code" },
+    EmitStage { name: "asm", made_by: ASM, description: "the machine's code" },
 ];
 
-/// What is to be shown.
+/// The stage to show, and the options of its text.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Emit {
-    /// The stage's [`Stage::made_by`], or a pass's name; where nothing is said, what the file
+pub struct EmitRequest {
+    /// The stage's [`EmitStage::made_by`], or a pass's name; where nothing is said, what the file
     /// itself holds.
     pub step: Option<&'static str>,
     /// The evaluation step instead of the training step.
@@ -62,24 +62,28 @@ pub struct Emit {
 }
 
 /// The text of a stage.
-pub fn emit(session: &mut Session, request: &Request, asked: Emit) -> Result<String, Failure> {
+pub fn emit(
+    session: &mut Session,
+    request: &Request,
+    asked: EmitRequest,
+) -> Result<String, Failure> {
     let text = source_text(&request.file)?;
-    let input = Input::of(&text);
+    let input = EmitInput::of(&text);
     let step = asked.step.unwrap_or(input.first_step());
     session.wanted = Some(step.to_string());
-    if position(step) < position(input.first_step()) && input != Input::Source {
+    if position(step) < position(input.first_step()) && input != EmitInput::Source {
         let message = format!("{}; {} comes before that", input.description(), named(step));
         return Err(usage(&request.file, &message));
     }
-    if asked.evaluation && input != Input::Source {
+    if asked.evaluation && input != EmitInput::Source {
         let message =
             format!("{}; only of a program is there an evaluation step", input.description());
         return Err(usage(&request.file, &message));
     }
     let end = match input {
-        Input::Source => session.emit_source(text, request, asked),
-        Input::Graph => session.emit_graph(&text, request, step, asked.batch),
-        Input::Loops => session.emit_loops(&text, request),
+        EmitInput::Source => session.emit_source(text, request, asked),
+        EmitInput::Graph => session.emit_graph(&text, request, step, asked.batch),
+        EmitInput::Loops => session.emit_loops(&text, request),
     };
     match end {
         Ok(()) | Err(Failure::Shown) => {}
@@ -94,9 +98,9 @@ pub fn emit(session: &mut Session, request: &Request, asked: Emit) -> Result<Str
     })
 }
 
-/// What a file holds.
+/// The kind of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Input {
+enum EmitInput {
     /// A program in the language.
     Source,
     /// A graph's text form.
@@ -105,31 +109,31 @@ enum Input {
     Loops,
 }
 
-impl Input {
-    /// What a text begins with, comments aside, says what it is.
-    fn of(text: &str) -> Input {
+impl EmitInput {
+    /// The kind of a text, by its first word after comments.
+    fn of(text: &str) -> EmitInput {
         let is_code = |line: &&str| !(line.is_empty() || line.starts_with([';', '/']));
         let first = text.lines().map(str::trim).find(is_code).unwrap_or("");
         match first.split_whitespace().next() {
-            Some("graph") => Input::Graph,
-            Some("program") => Input::Loops,
-            _ => Input::Source,
+            Some("graph") => EmitInput::Graph,
+            Some("program") => EmitInput::Loops,
+            _ => EmitInput::Source,
         }
     }
 
     /// The stage that shows what the file itself holds.
     fn first_step(self) -> &'static str {
         match self {
-            Input::Source | Input::Graph => GRAPH,
-            Input::Loops => LOOPS,
+            EmitInput::Source | EmitInput::Graph => GRAPH,
+            EmitInput::Loops => LOOPS,
         }
     }
 
     fn description(self) -> &'static str {
         match self {
-            Input::Source => "it is a program",
-            Input::Graph => "it is a graph",
-            Input::Loops => "it is a program of loops",
+            EmitInput::Source => "it is a program",
+            EmitInput::Graph => "it is a graph",
+            EmitInput::Loops => "it is a program of loops",
         }
     }
 }
@@ -153,7 +157,12 @@ fn usage(file: &Path, message: &str) -> Failure {
 }
 
 impl Session {
-    fn emit_source(&mut self, text: String, request: &Request, asked: Emit) -> Result<(), Failure> {
+    fn emit_source(
+        &mut self,
+        text: String,
+        request: &Request,
+        asked: EmitRequest,
+    ) -> Result<(), Failure> {
         let front = self.front_of(text, request, false)?;
         let batch = asked.batch.unwrap_or_else(|| front.batch());
         let graph = if asked.evaluation {
@@ -307,11 +316,14 @@ mod tests {
 
     #[test]
     fn the_first_word_says_what_a_file_is() {
-        assert_eq!(Input::of("\n; a graph\n  graph g {\n"), Input::Graph);
-        assert_eq!(Input::of("// loops\nprogram \"p\" {\n"), Input::Loops);
-        assert_eq!(Input::of("// graph g {\nmodel m(x: f32) -> f32 { x }\n"), Input::Source);
-        assert_eq!(Input::of("graphs"), Input::Source);
-        assert_eq!(Input::of(""), Input::Source);
+        assert_eq!(EmitInput::of("\n; a graph\n  graph g {\n"), EmitInput::Graph);
+        assert_eq!(EmitInput::of("// loops\nprogram \"p\" {\n"), EmitInput::Loops);
+        assert_eq!(
+            EmitInput::of("// graph g {\nmodel m(x: f32) -> f32 { x }\n"),
+            EmitInput::Source
+        );
+        assert_eq!(EmitInput::of("graphs"), EmitInput::Source);
+        assert_eq!(EmitInput::of(""), EmitInput::Source);
     }
 
     #[test]

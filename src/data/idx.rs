@@ -133,10 +133,10 @@ fn header(reader: &mut impl Read) -> Result<Vec<usize>, DataError> {
     Ok(dims)
 }
 
-/// What `idx(…)` takes, in order.
+/// Arguments of `idx(…)`, in order.
 pub const ARGUMENTS: [&str; 5] = ["images", "labels", "test_images", "test_labels", "validation"];
 
-/// What `idx(…)` was given.
+/// Arguments of `idx(…)`, read.
 pub struct Options {
     train: Pair<String>,
     test: Option<Pair<String>>,

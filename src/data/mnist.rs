@@ -51,10 +51,10 @@ const HOW_TO_GET: &str = "put the four files (train-images-idx3-ubyte.gz, \
     folder `mnist` beside the program or under NNC_DATA, or name their folder with --data; \
     `fallback: digits` trains on drawn digits without them";
 
-/// What `mnist(…)` takes, in order.
+/// Arguments of `mnist(…)`, in order.
 pub const ARGUMENTS: [&str; 2] = ["validation", "fallback"];
 
-/// What `mnist(…)` was given.
+/// Arguments of `mnist(…)`, read.
 pub struct Options {
     validation: f64,
     fallback: bool,

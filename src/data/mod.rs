@@ -48,7 +48,7 @@ use crate::base::schema::{Field, Schema};
 /// The names of all sources.
 pub const SOURCES: [&str; 4] = ["mnist", "idx", "images", "digits"];
 
-/// What the data will look like. `mnist` and `digits` are known beforehand; `idx` reads the
+/// Fields and counts of the data. `mnist` and `digits` are known beforehand; `idx` reads the
 /// headers of its images and all labels, `images` the names of files.
 pub fn schema(request: &SourceRequest, places: &Places) -> Result<Schema, DataError> {
     // What is wrong without the data is found without it.
@@ -91,7 +91,7 @@ pub fn decoding_bytes(schema: &Schema, threads: usize) -> usize {
     usize::try_from(images::decoding_bytes(schema.pixels, threads as u64)).unwrap_or(usize::MAX)
 }
 
-/// What the source's own samples look like.
+/// Fields and counts of the source's samples, before transforms.
 pub fn source_schema(request: &SourceRequest, places: &Places) -> Result<Schema, DataError> {
     match request.name.as_str() {
         "mnist" => mnist::Options::of(request)?.schema(),
@@ -112,8 +112,8 @@ pub fn class_names(request: &SourceRequest, places: &Places) -> Vec<String> {
     .unwrap_or_default()
 }
 
-/// What a data set may be taken to look like while its files are missing: what the arguments say,
-/// and a guess of the number of classes. An error is about transforms that do not fit that.
+/// The schema to assume while a data set's files are missing: what the arguments say,
+/// and a guess of the number of classes. Fails where transforms do not fit that.
 pub fn presumed(request: &SourceRequest, places: &Places) -> Result<Option<Schema>, DataError> {
     let schema = match request.name.as_str() {
         "images" => images::Options::of(request)?.presumed(places),

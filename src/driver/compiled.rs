@@ -7,7 +7,7 @@ use crate::codegen::Code;
 use crate::graph::kernels::Kernels;
 use crate::graph::rule::LOSS_WEIGHT;
 use crate::graph::{Graph, NodeId, Op, OriginId, Type};
-use crate::runtime::program::Program;
+use crate::runtime::program::CompiledProgram;
 use crate::{loops, lower};
 
 /// A step as loops over planned memory.
@@ -16,25 +16,25 @@ pub(crate) struct PlannedStep {
     pub program: loops::Program,
     /// The operators whose indices come from data, as `Inst::Checked` numbers them.
     pub sites: Vec<NodeId>,
-    /// What each action is for; none for barriers.
+    /// A name and a node for each action; `None` for barriers.
     pub purposes: Vec<Option<lower::KernelInfo>>,
 }
 
 /// A compiled step.
-pub struct Compiled {
+pub struct CompiledStep {
     /// The code.
-    pub program: Program,
+    pub program: CompiledProgram,
     /// Samples a step.
     pub batch: usize,
     /// Where in the user's files each operator stands whose indices come from data.
     pub sites: Vec<Option<Span>>,
     /// How many indices each of them takes from a sample.
     pub indices: Vec<usize>,
-    /// What each of the program's actions is for; none for barriers.
+    /// For each of the program's actions, its operator and phase; `None` for barriers.
     pub purposes: Vec<Option<Purpose>>,
 }
 
-impl Compiled {
+impl CompiledStep {
     /// A step's code, with the places and purposes of its operators.
     pub(crate) fn new(
         sources: &Sources,
@@ -42,13 +42,13 @@ impl Compiled {
         batch: usize,
         step: PlannedStep,
         code: Code,
-    ) -> Compiled {
+    ) -> CompiledStep {
         let graph = &kernels.graph;
         let PlannedStep { program, sites, purposes } = step;
         let forward = forward(graph);
         let purpose = |made: lower::KernelInfo| Purpose::new(sources, graph, &forward, made);
-        Compiled {
-            program: Program::new(program, code),
+        CompiledStep {
+            program: CompiledProgram::new(program, code),
             batch,
             sites: sites.iter().map(|&node| place(sources, graph, node)).collect(),
             indices: sites.iter().map(|&node| indices_a_sample(graph, node, batch)).collect(),
@@ -57,10 +57,10 @@ impl Compiled {
     }
 }
 
-/// What a run of a kernel is for.
+/// The operator and phase to which a run of a kernel belongs.
 #[derive(Clone, Debug)]
 pub struct Purpose {
-    /// What it computes: `dense.matmul`.
+    /// The layer and operator: `dense.matmul`.
     pub name: String,
     /// The place in the user's files that asks for it: `models/mnist.nn:5:25`.
     pub place: Option<String>,
@@ -93,7 +93,7 @@ impl Purpose {
 /// A part of a training step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// What the loss, the output and metrics are computed from.
+    /// The loss, the output, metrics, and their operands.
     Forward,
     /// Gradients.
     Backward,

@@ -10,7 +10,7 @@
 //! [`PIPELINE`]'s, that of the stages behind them follows from their types. [`order`] has the names
 //! of all.
 
-use super::compiled::{Compiled, PlannedStep};
+use super::compiled::{CompiledStep, PlannedStep};
 use crate::codegen::jit::Code;
 use crate::codegen::{self, Target};
 use crate::driver::session::{Failure, Session};
@@ -53,11 +53,11 @@ impl Session {
         batch: usize,
         globals: &mut Globals,
         target: &Target,
-    ) -> Result<Compiled, Failure> {
+    ) -> Result<CompiledStep, Failure> {
         let kernels = self.fuse(graph, batch)?;
         let step = self.planned(&kernels, globals)?;
         let code = self.codegen(&step.program, target)?;
-        Ok(Compiled::new(&self.sources, &kernels, batch, step, code))
+        Ok(CompiledStep::new(&self.sources, &kernels, batch, step, code))
     }
 
     /// The elaborated graph, verified.

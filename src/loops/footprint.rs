@@ -16,14 +16,15 @@ use crate::loops::intervals::IntervalSet;
 use crate::loops::program::{Access, Affine, Inst, Kernel, RegId, SlotId, Stmt, VarId};
 use crate::loops::tile::Tile;
 
-/// What the parts of a kernel touch. A kernel without parts has one: what every thread touches.
+/// The elements that each part of a kernel reads and writes. A kernel without parts has one
+/// footprint, which holds for every thread.
 #[derive(Clone, Debug)]
 pub struct Footprints {
     parts: Vec<Touched>,
     all: Touched,
 }
 
-/// What is touched, a set a slot.
+/// Reads and writes, one interval set a slot.
 #[derive(Clone, Debug)]
 struct Touched {
     reads: Vec<IntervalSet>,
@@ -57,7 +58,7 @@ impl Footprints {
     }
 }
 
-/// What a verified kernel touches.
+/// The footprints of a kernel, which must have passed the verifier.
 pub fn footprints(kernel: &Kernel) -> Footprints {
     let mut walk = Walk {
         kernel,
@@ -73,7 +74,7 @@ pub fn footprints(kernel: &Kernel) -> Footprints {
 /// The numbers `start + Σ stride·i` of [`IntervalSet::lattice`]: the start and each stride and count.
 type Lattice = (i64, Vec<(i64, usize)>);
 
-/// What accesses of the kernel's text touch together: the same set for each part, moved.
+/// Elements that some accesses touch together: the same set for each part, shifted by `step`.
 struct Touch {
     slot: SlotId,
     /// For a part variable of 0.
@@ -94,7 +95,7 @@ impl Touch {
             == (other.slot, other.write, other.step, &other.parts)
     }
 
-    /// What `first..first + count` parts touch together.
+    /// The union over parts `first..first + count`.
     fn spread(&self, first: i64, count: i64) -> IntervalSet {
         let Touch { set, step, .. } = self;
         match set.intervals() {

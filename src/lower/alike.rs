@@ -55,11 +55,11 @@ struct Entry<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Memory {
     class: Class,
-    /// Values of one number lie in one buffer: the old value of a parameter and the new one.
+    /// NestValues of one number lie in one buffer: the old value of a parameter and the new one.
     alias: u32,
 }
 
-/// What kind of memory that is.
+/// The kind of that memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Class {
     Input,
@@ -71,7 +71,7 @@ enum Class {
     Own,
 }
 
-/// What a buffer is known by before it is made.
+/// The key of a buffer before it is made.
 #[derive(Clone, Copy, PartialEq)]
 enum Place {
     Target(UpdateTarget),
@@ -99,7 +99,7 @@ pub enum Request {
     Store(NodeId),
 }
 
-/// What happened while a kernel was lowered.
+/// An event while a kernel was lowered.
 #[derive(Debug)]
 enum Event {
     Asked(Request),

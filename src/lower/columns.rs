@@ -33,8 +33,8 @@ use crate::lower::columns::totals::{Total, TotalKind, TotalsOwner};
 use crate::lower::nest::Nest;
 use crate::lower::partition::Partition;
 use crate::lower::title::Title;
-use crate::lower::values::{ValueKey, Values};
-use crate::lower::writer::Writer;
+use crate::lower::values::{NestValues, ValueKey};
+use crate::lower::writer::KernelWriter;
 
 /// One reduction.
 struct Sum {
@@ -62,7 +62,7 @@ pub struct ColumnSums {
     first: Option<FirstBlockMean>,
 }
 
-/// What a variance is shifted by is known when the first block of a part is: the mean of its
+/// The shift of a variance, known when the first block of a part is: the mean of its
 /// first rows.
 struct FirstBlockMean {
     /// 0 before the first block of a part, then 1.
@@ -81,8 +81,8 @@ pub fn lower(step: &mut StepBuilder, kernel: &FusedKernel) {
     let variance = split.sums.iter().any(|&sum| kind(step, sum) == TotalKind::Variance);
     let shape = SumShape::of(&split.domain, &split.reduced, variance);
     let partition = shape.partition;
-    let writer = Writer::new(title, partition.parts);
-    let values = Values::new(step, writer, split.domain.clone(), &split.producers.nodes);
+    let writer = KernelWriter::new(title, partition.parts);
+    let values = NestValues::new(step, writer, split.domain.clone(), &split.producers.nodes);
     let mut nest = Nest::new(values, &split.producers, &[]);
     let columns = ColumnSums::new(&mut nest, &split, shape);
     let part = nest.values.writer.var(partition.parts);
@@ -188,7 +188,7 @@ impl ColumnSums {
     }
 }
 
-/// What a node of a kernel of columns sums.
+/// The kind of sum that a node of a kernel of columns is.
 fn kind(step: &StepBuilder, node: NodeId) -> TotalKind {
     match step.graph.nodes[node].op {
         Op::Reduce(op, _) => TotalKind::Reduce(op),
@@ -263,7 +263,12 @@ fn buffers(step: &mut StepBuilder, node: NodeId, shape: &SumShape) -> Vec<Buffer
     }
 }
 
-fn sum(step: &StepBuilder, writer: &mut Writer<ValueKey>, domain: &Domain, total: &Total) -> Sum {
+fn sum(
+    step: &StepBuilder,
+    writer: &mut KernelWriter<ValueKey>,
+    domain: &Domain,
+    total: &Total,
+) -> Sum {
     let arg = step.graph.nodes[total.node].args[0];
     let forms = domain.forms(step.graph.extents(arg), Level::Full);
     let slot = |&buffer: &BufferId| {

@@ -51,7 +51,7 @@ impl ParamLayout {
         ParamLayout { taps: 1, rows, cols, turned: true, panel: None }
     }
 
-    /// What stands behind the parameter's path in the layout's name.
+    /// Suffix of the layout's name after the parameter's path: `^T`.
     pub fn suffix(&self) -> &'static str {
         match (self.turned, self.panel) {
             (true, None) => "^T",

@@ -14,7 +14,7 @@ use crate::lower::globals::ParamLayout;
 use crate::lower::partition::Partition;
 use crate::lower::title::Title;
 use crate::lower::values::scalar_type;
-use crate::lower::writer::{Writer, Written};
+use crate::lower::writer::{KernelWriter, Written};
 use crate::lower::{StepBuilder, moves};
 
 /// The kernel that writes a layout of the parameter in `from` to `to`, and its buffers.
@@ -33,7 +33,7 @@ pub fn write(
         true => layout.cols,
         false => layout.taps * layout.rows,
     });
-    let mut writer: Writer<()> = Writer::new(title, partition.parts);
+    let mut writer: KernelWriter<()> = KernelWriter::new(title, partition.parts);
     let copy = Copy {
         layout,
         dtype,
@@ -66,7 +66,7 @@ impl Copy {
     }
 
     /// The loops of a part: whole panels, then the narrower last one.
-    fn body(&self, writer: &mut Writer<()>, count: usize) {
+    fn body(&self, writer: &mut KernelWriter<()>, count: usize) {
         let (columns, rows) = self.matrix();
         let width = self.layout.panel.unwrap_or(columns);
         let whole = columns / width;
@@ -87,7 +87,7 @@ impl Copy {
     /// A panel: its first column, where it stands, and its width.
     fn panel(
         &self,
-        writer: &mut Writer<()>,
+        writer: &mut KernelWriter<()>,
         count: usize,
         (first, start): (Affine, Affine),
         width: usize,
@@ -137,11 +137,11 @@ fn transpose(
 ) -> Written {
     let (dtype, len) = step.shape_of(from);
     let partition = Partition::of(if rows > 1 { rows } else { cols });
-    let mut writer: Writer<()> = Writer::new(title, partition.parts);
+    let mut writer: KernelWriter<()> = KernelWriter::new(title, partition.parts);
     let (source, target) = (writer.slot(from, dtype, len), writer.slot(to, dtype, len));
     let part = writer.var(partition.parts);
     writer.open_parts(part);
-    let part_body = |writer: &mut Writer<()>, count: usize| {
+    let part_body = |writer: &mut KernelWriter<()>, count: usize| {
         let start = Affine::var(part).times(partition.rows as i64);
         let outer = (rows > 1).then(|| writer.var(cols));
         let column = outer.map_or(Affine::default(), Affine::var);

@@ -54,7 +54,7 @@ pub struct Lowered {
     /// The nodes (pick, gather, scatter) that tested indices belong to: a fault of site `s` is
     /// `sites[s]`'s.
     pub sites: Vec<NodeId>,
-    /// What each action is for; none for barriers.
+    /// Info on each action's kernel; `None` for barriers.
     pub purposes: Vec<Option<KernelInfo>>,
 }
 

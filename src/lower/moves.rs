@@ -16,7 +16,7 @@ use crate::loops::{Access, Affine, BufferId, Inst, RegId, Stmt, VarId};
 use crate::lower::partition::Partition;
 use crate::lower::title::Title;
 use crate::lower::values::scalar_type;
-use crate::lower::writer::Writer;
+use crate::lower::writer::KernelWriter;
 use crate::lower::{StepBuilder, nest};
 use std::hash::Hash;
 
@@ -107,7 +107,7 @@ fn dot(offset: i64, strides: &[i64], index: &[Affine]) -> Affine {
 
 /// Loops over a shape: parts and rows of the first long axis, a vector along the last.
 struct Loops {
-    writer: Writer<()>,
+    writer: KernelWriter<()>,
     extents: Vec<usize>,
     partition: Partition,
     lead: Option<usize>,
@@ -117,11 +117,11 @@ impl Loops {
     fn new(title: Title, extents: &[usize]) -> Self {
         let lead = extents.iter().position(|&extent| extent != 1);
         let partition = Partition::of(lead.map_or(1, |axis| extents[axis]));
-        let writer = Writer::new(title, partition.parts);
+        let writer = KernelWriter::new(title, partition.parts);
         Loops { writer, extents: extents.to_vec(), partition, lead }
     }
 
-    fn write(&mut self, body: impl Fn(&mut Writer<()>, &[Affine])) {
+    fn write(&mut self, body: impl Fn(&mut KernelWriter<()>, &[Affine])) {
         let part = self.writer.var(self.partition.parts);
         self.writer.open_parts(part);
         let (extents, partition, lead) = (&self.extents, self.partition, self.lead);
@@ -134,11 +134,11 @@ impl Loops {
 
 /// The loops of a part of `rows` rows, where parts before it have `before` each.
 fn part_of(
-    writer: &mut Writer<()>,
+    writer: &mut KernelWriter<()>,
     extents: &[usize],
     lead: Option<usize>,
     (part, before, rows): (VarId, usize, usize),
-    body: &impl Fn(&mut Writer<()>, &[Affine]),
+    body: &impl Fn(&mut KernelWriter<()>, &[Affine]),
 ) {
     let mut index = vec![Affine::default(); extents.len()];
     let mut vars: Vec<VarId> = Vec::new();
@@ -161,10 +161,10 @@ fn part_of(
 
 /// Writes a part's body, once more for a shorter last part.
 pub fn tailed<K: Hash + Eq + Clone>(
-    writer: &mut Writer<K>,
+    writer: &mut KernelWriter<K>,
     part: VarId,
     partition: Partition,
-    mut body: impl FnMut(&mut Writer<K>, usize),
+    mut body: impl FnMut(&mut KernelWriter<K>, usize),
 ) {
     if !partition.has_tail() {
         return body(writer, partition.rows);
@@ -279,7 +279,7 @@ fn scatter(step: &mut StepBuilder, kernel: &kernels::FusedKernel, node: NodeId, 
         .collect();
     let lead = outer.first().map_or(1, |&position| values_view.extents[position]);
     let partition = Partition::of(lead);
-    let mut writer: Writer<()> = Writer::new(title, partition.parts);
+    let mut writer: KernelWriter<()> = KernelWriter::new(title, partition.parts);
     let mut slot = |node: NodeId| {
         let buffer = step.buffer(node);
         let (dtype, len) = step.shape_of(buffer);
@@ -293,7 +293,7 @@ fn scatter(step: &mut StepBuilder, kernel: &kernels::FusedKernel, node: NodeId, 
 
     let part = writer.var(partition.parts);
     writer.open_parts(part);
-    let part_body = |writer: &mut Writer<()>, rows: usize| {
+    let part_body = |writer: &mut KernelWriter<()>, rows: usize| {
         let mut at = vec![Affine::default(); values_view.extents.len()];
         let inner = (axis..axis + rank).filter(|&position| values_view.extents[position] != 1);
         let mut vars = Vec::new();

@@ -31,7 +31,7 @@ pub fn run(program: &Program, runs: &[(KernelId, Vec<BufferId>)]) -> Vec<Option<
     RunOrder::new(program, &compared).run()
 }
 
-/// What each kernel touches; kernels are looked at on all processors.
+/// Footprints of each kernel, computed on all processors.
 fn touched(program: &Program) -> Vec<Arc<Footprints>> {
     let kernels: Vec<&Kernel> = program.kernels.values().collect();
     kernels.into_par_iter().map(|kernel| Arc::new(footprints(kernel))).collect()

@@ -19,10 +19,10 @@ use crate::lower::{is_conv, layouts, moves};
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 use std::hash::{Hash, Hasher};
 
-/// What a run of a kernel is for.
+/// A name and a node for a run of a kernel, for profiles and faults.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KernelInfo {
-    /// What it computes: `dense.matmul`. Equal kernels are one, so a kernel's own name may be
+    /// The layer and operator: `dense.matmul`. Equal kernels are one, so a kernel's own name may be
     /// another run's.
     pub name: String,
     /// The node that says where it comes from; none for what no operator asks for.
@@ -45,7 +45,7 @@ pub struct StepBuilder<'a> {
     pub program: Program,
     /// The runs of kernels, in order.
     pub runs: Vec<(KernelId, Vec<BufferId>)>,
-    /// What each run is for.
+    /// Info on each run.
     purposes: Vec<KernelInfo>,
     /// The node that what runs next is for.
     source: Option<NodeId>,
@@ -339,8 +339,8 @@ impl<'a> StepBuilder<'a> {
         self.runs.push((kernel, args));
     }
 
-    /// What runs from now on is for a kernel of the graph: for its contraction where it has one,
-    /// else for its last result.
+    /// Attributes the runs that follow to a kernel of the graph: to its contraction where it has
+    /// one, else for its last result.
     pub fn begin_kernel(&mut self, kernel: &kernels::FusedKernel) {
         let contracts = |node: &&NodeId| {
             matches!(
@@ -464,7 +464,7 @@ impl<'a> StepBuilder<'a> {
         true
     }
 
-    /// What the caller runs after writing parameters.
+    /// Adds the runs that the caller makes after writing parameters.
     fn refresh_all(&mut self) {
         let used: Vec<ParamId> = self
             .graph

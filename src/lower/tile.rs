@@ -22,8 +22,8 @@ use crate::lower::globals::ParamLayout;
 use crate::lower::nest::Nest;
 use crate::lower::partition::Partition;
 use crate::lower::title::Title;
-use crate::lower::values::{Saved, Values};
-use crate::lower::writer::Writer;
+use crate::lower::values::{NestValues, Saved};
+use crate::lower::writer::KernelWriter;
 use crate::lower::{StepBuilder, moves};
 
 /// Bytes of a right operand that stays in a core's L2 cache beside the rest.
@@ -89,13 +89,13 @@ pub fn lower(step: &mut StepBuilder, kernel: &FusedKernel) {
     let operands = operands(step, matmul, title);
     let lead = domain.axes.first().copied().unwrap_or(1);
     let partition = Partition::of_axes(&domain.axes);
-    let mut writer = Writer::new(title, partition.parts);
+    let mut writer = KernelWriter::new(title, partition.parts);
     let contraction =
         contraction(step, &mut writer, matmul, operands, target, (lead, partition), &fused);
 
     let rest = kernel.nodes.iter().any(|node| !fused.nodes.contains(node));
     let mut nest =
-        Nest::new(Values::new(step, writer, domain, &kernel.nodes), kernel, &fused.nodes);
+        Nest::new(NestValues::new(step, writer, domain, &kernel.nodes), kernel, &fused.nodes);
     nest.values.saved.insert(last, Saved::Whole(contraction.slots.c));
     let panel = contraction.panel();
     let tiled_apart = panel < contraction.n;
@@ -173,7 +173,7 @@ fn operand(step: &mut StepBuilder, view: &View, inner_first: bool) -> TileOperan
 #[allow(clippy::too_many_arguments)] // What a contraction consists of.
 fn contraction<K: std::hash::Hash + Eq + Clone>(
     step: &mut StepBuilder,
-    writer: &mut Writer<K>,
+    writer: &mut KernelWriter<K>,
     matmul: NodeId,
     (a, b): (TileOperand, TileOperand),
     target: BufferId,

@@ -9,7 +9,7 @@
 
 use crate::graph::{Graph, NodeId, ParamId};
 
-/// What a kernel of loops is called.
+/// The name of a kernel of loops, made into text only where it is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Title {
     subject: Subject,
@@ -17,7 +17,7 @@ pub struct Title {
     part: Option<&'static str>,
 }
 
-/// What a kernel of loops is for.
+/// The purpose of a kernel of loops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subject {
     /// A kernel of the graph, by a node whose layer it is named after, and its kind: `matmul`.

@@ -26,7 +26,7 @@ use crate::lower::columns::totals::{self, Total, TotalKind, TotalsOwner};
 use crate::lower::moves::tailed;
 use crate::lower::partition::Partition;
 use crate::lower::title::Title;
-use crate::lower::writer::Writer;
+use crate::lower::writer::KernelWriter;
 use ranges::{TapRange, sliding, spreading};
 use slide::{SlideOperand, TapWork, WindowSlide, Windows, most_lanes};
 use weights::WindowWeights;
@@ -132,7 +132,7 @@ fn slide(
     title: Title,
     work: impl FnOnce(&mut StepBuilder, &mut Windows) -> TapWork,
 ) {
-    let mut writer = Writer::new(title, shape.partition.parts);
+    let mut writer = KernelWriter::new(title, shape.partition.parts);
     let source = operand(step, &mut writer, source);
     let work = work(step, &mut writer);
     let buffer = step.result_buffer(node);
@@ -150,7 +150,7 @@ fn largest(
     title: Title,
 ) {
     let shape = ImageCut::forward(step, window, source, kernel.nodes[0]);
-    let mut writer = Writer::new(title, shape.partition.parts);
+    let mut writer = KernelWriter::new(title, shape.partition.parts);
     let source = operand(step, &mut writer, source);
     let (mut value, mut index) = (None, None);
     for &result in &kernel.results {
@@ -198,7 +198,7 @@ fn weight_gradient(
 ) {
     let ImageCut { partition, channels, rows, columns, .. } =
         ImageCut::forward(step, window, x, gradient);
-    let mut writer = Writer::new(title, partition.parts);
+    let mut writer = KernelWriter::new(title, partition.parts);
     let (x, gradient) = (operand(step, &mut writer, x), operand(step, &mut writer, gradient));
     let kept = step.graph.elements(node);
     let pitch = kept.next_multiple_of(16);

@@ -21,32 +21,32 @@ use std::hash::Hash;
 pub struct Written {
     /// The kernel; its name is the title's text, once it is known that the kernel is new.
     pub kernel: Kernel,
-    /// What it is called.
+    /// Its name.
     pub title: Title,
     /// The buffers of its slots.
     pub args: Vec<BufferId>,
 }
 
 /// An open body.
-struct Level<K> {
+struct OpenBody<K> {
     var: Option<VarId>,
     body: Vec<Stmt>,
     known: FxHashMap<K, RegId>,
 }
 
 /// A kernel being written; values that are computed once are remembered under keys `K`.
-pub struct Writer<K> {
+pub struct KernelWriter<K> {
     kernel: Kernel,
     title: Title,
     args: Vec<BufferId>,
-    levels: Vec<Level<K>>,
+    levels: Vec<OpenBody<K>>,
     /// The depth at which each scalar is known.
     depths: Vec<usize>,
     /// The depth of the open loop over parts; 0 outside of it.
     parts_depth: usize,
 }
 
-impl<K: Hash + Eq + Clone> Writer<K> {
+impl<K: Hash + Eq + Clone> KernelWriter<K> {
     /// An empty kernel.
     pub fn new(title: Title, parts: usize) -> Self {
         let kernel = Kernel {
@@ -57,9 +57,9 @@ impl<K: Hash + Eq + Clone> Writer<K> {
             regs: Arena::new(),
             body: Vec::new(),
         };
-        let top = Level { var: None, body: Vec::new(), known: FxHashMap::default() };
+        let top = OpenBody { var: None, body: Vec::new(), known: FxHashMap::default() };
         let (args, depths) = (Vec::new(), Vec::new());
-        Writer { kernel, title, args, levels: vec![top], depths, parts_depth: 0 }
+        KernelWriter { kernel, title, args, levels: vec![top], depths, parts_depth: 0 }
     }
 
     /// The finished kernel and the buffers of its slots.
@@ -101,7 +101,7 @@ impl<K: Hash + Eq + Clone> Writer<K> {
 
     /// Opens a body: of a loop, or a branch where `var` is none.
     pub fn open(&mut self, var: Option<VarId>) {
-        self.levels.push(Level { var, body: Vec::new(), known: FxHashMap::default() });
+        self.levels.push(OpenBody { var, body: Vec::new(), known: FxHashMap::default() });
     }
 
     /// Opens the loop over parts.
@@ -132,7 +132,7 @@ impl<K: Hash + Eq + Clone> Writer<K> {
 
     /// The depth of the innermost loop that an index depends on.
     pub fn affine_depth(&self, affine: &Affine) -> usize {
-        let uses = |level: &Level<K>| level.var.is_some_and(|var| affine.factor(var) != 0);
+        let uses = |level: &OpenBody<K>| level.var.is_some_and(|var| affine.factor(var) != 0);
         self.levels.iter().rposition(uses).unwrap_or(0)
     }
 

@@ -30,7 +30,7 @@ pub const PASS: Pass<TrainingStep> = Pass {
     run: |graph, step| run(graph, Wrt { inputs: step.gradients == Gradients::Shown }),
 };
 
-/// What to differentiate by, besides the parameters.
+/// Values to differentiate by, besides the parameters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wrt {
     /// The `f32` inputs too.

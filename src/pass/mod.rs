@@ -54,22 +54,22 @@ pub struct Passes {
 pub struct Pass<Given, Made = Graph> {
     /// Its name: of its file, its flag and its golden folder.
     pub name: &'static str,
-    /// What it does, in a line.
+    /// Its effect, in one line.
     pub description: &'static str,
     /// Its function.
     pub run: fn(&Graph, &Given) -> Made,
 }
 
-/// What a training step is made by.
+/// Arguments of the pass that makes a training step.
 #[derive(Clone, Debug)]
 pub struct TrainingStep {
     /// The optimiser's rule.
     pub rule: UpdateRule,
-    /// What becomes of the gradients.
+    /// The use of the gradients.
     pub gradients: Gradients,
 }
 
-/// What a training step does with its gradients.
+/// The use of a training step's gradients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gradients {
     /// They update the parameters, with those that were accumulated before them.

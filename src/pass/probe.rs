@@ -24,7 +24,7 @@ pub const PASS: Pass<()> = Pass {
     run: |graph, ()| run(graph),
 };
 
-/// What the names of the counts begin with; the node's number follows.
+/// Prefix of the names of counts; the node's number follows.
 pub const PREFIX: &str = "probe.";
 
 /// Puts out the counts of all nodes.

@@ -28,7 +28,7 @@
 //! states are infinite or NaN changes nothing, and its output `finite` is 0 ([`finite`]). Whether
 //! the rule's own results are finite is not tested here, where that would cost another pass over
 //! all parameters: the caller bounds them before the step, and sets [`NORM_LIMIT`].
-//! What depends on no parameter (`1 − beta ^ step`, in `f64`) is made once and shared. The
+//! Nodes that depend on no parameter (`1 − beta ^ step`, in `f64`) are made once and shared. The
 //! gradients stop being outputs unless asked for. Nothing is simplified here.
 
 use crate::base::entity::Entity;
@@ -158,7 +158,7 @@ struct Instance<'a> {
     emit: Emit,
     /// The nodes of the rule's hyper-parameters, once they are declared.
     hypers: Option<Vec<NodeId>>,
-    /// What stands for the rule's `f64` scalars; the same for every parameter.
+    /// The nodes of the rule's `f64` scalars; the same for every parameter.
     uniforms: FxHashMap<NodeId, NodeId>,
 }
 

@@ -177,7 +177,7 @@ fn compiled(
     let target = Target::from_name(target).expect("a target's name");
     let program = compile(lowered.program.clone(), &target);
     let mut pool = Pool::new(threads);
-    let mut memory = program::Memory::for_programs([&program], threads);
+    let mut memory = program::RunMemory::for_programs([&program], threads);
     let mut set = |name: &str, tensor: &Tensor| {
         if program.buffer(name).is_some() {
             program.write(&mut memory, name, tensor);

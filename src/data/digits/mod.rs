@@ -23,10 +23,10 @@ use crate::base::schema::Schema;
 /// Pixels across and down.
 pub const SIDE: usize = 28;
 
-/// What `digits(…)` takes, in order.
+/// Arguments of `digits(…)`, in order.
 pub const ARGUMENTS: [&str; 4] = ["train", "test", "seed", "validation"];
 
-/// What `digits(…)` was given.
+/// Arguments of `digits(…)`, read.
 pub struct Options {
     train: usize,
     test: usize,

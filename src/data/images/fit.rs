@@ -17,7 +17,7 @@ use image::{DynamicImage, GrayImage, RgbImage};
 
 use super::decode::Pixels;
 
-/// What happens to an image of other proportions.
+/// The way in which an image of other proportions is made to fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resize {
     /// It is stretched.
@@ -28,7 +28,7 @@ pub enum Resize {
     Pad,
 }
 
-/// What images are made into.
+/// Size and number of channels that images are made into.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Shape {
     /// Rows.

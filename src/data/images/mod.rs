@@ -45,11 +45,11 @@ const MOST_SIDE: usize = 4096;
 /// How many classes `check` and `bench` take there to be without a folder, if nothing says.
 const PRESUMED_CLASSES: usize = 10;
 
-/// What `images(…)` takes, in order.
+/// Arguments of `images(…)`, in order.
 pub const ARGUMENTS: [&str; 8] =
     ["folder", "size", "channels", "test", "validation", "resize", "unreadable", "classes"];
 
-/// What `images(…)` was given.
+/// Arguments of `images(…)`, read.
 pub struct Options<'a> {
     folder: &'a str,
     shape: Shape,
@@ -99,7 +99,7 @@ impl<'a> Options<'a> {
         })
     }
 
-    /// What can be said without the folders; how many classes there are is a guess then, unless
+    /// The schema without the folders; the number of classes is a guess then, unless
     /// `classes` says.
     pub fn presumed(&self, places: &Places) -> Schema {
         // Where only another split's folder is missing, the training folder tells the classes.
@@ -115,7 +115,7 @@ impl<'a> Options<'a> {
         train.map(|folder| folder.class_names()).unwrap_or_default()
     }
 
-    /// What the arguments say.
+    /// The part of the schema that the arguments determine.
     fn described(&self) -> Schema {
         Schema {
             inputs: vec![self.image_field()],
@@ -306,7 +306,7 @@ impl Labelled {
         Split::of(self.samples, self.readable)
     }
 
-    /// What is left to train on, and a split for each fraction.
+    /// The samples to train on, then a split for each fraction.
     fn parts(self, fractions: [f64; 2]) -> [Split; 3] {
         let labels: Vec<usize> =
             self.readable.iter().map(|&file| self.labels[file as usize]).collect();

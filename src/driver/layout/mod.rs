@@ -6,16 +6,17 @@
 //! dense |> reshape([N, 7, 7, 64]) |> conv     columns of the weight and the bias: the same
 //! ```
 //!
-//! One walk over the forward graph gives each axis of each value a variable ([`Orders`]), which operators
-//! join, merge and cut; images are known by what makes or reads them (an input of images, convolutions,
-//! pools). What meets in two orders, or cannot be followed, is [`Order::Unknown`]: such a file is refused,
-//! never guessed at. The transposition of weights themselves (`[out, in]`) is the caller's.
+//! One walk over the forward graph gives each axis of each value a variable ([`Orders`]), which
+//! operators join, merge and cut; images are known by what makes or reads them (an input of images,
+//! convolutions, pools). What meets in two orders, or cannot be followed, is
+//! [`AxisOrder::Unknown`]: such a file is refused, never guessed at. The transposition of weights
+//! themselves (`[out, in]`) is the caller's.
 
 mod order;
 
 use crate::base::entity::Entity;
 use crate::graph::{Graph, Node, NodeId, Op, Range};
-use order::{Axis, Order, Orders, joined, merged};
+use order::{AxisOrder, OrderVar, Orders, joined, merged};
 use std::collections::{HashMap, HashSet};
 
 /// A batch that no other extent is likely to be.
@@ -23,17 +24,17 @@ const BATCH: usize = 10_007;
 
 /// Where PyTorch has the elements of each axis of each parameter and state (`None`: in the same
 /// places), by path; or why nobody can say.
-pub(crate) fn pytorch_orders(graph: &Graph) -> HashMap<String, Result<Places, &'static str>> {
+pub(crate) fn pytorch_orders(graph: &Graph) -> HashMap<String, Result<AxisPlaces, &'static str>> {
     let mut walk = Walk::new(graph);
     for id in needed(graph) {
         let value = walk.value(id);
         walk.values.insert(id, value);
     }
     let paths = graph.lasting().map(|(path, ..)| path.to_owned());
-    let place = |orders: &Orders, axis: &Axis| match orders.of(*axis) {
-        Order::Free | Order::Same => Ok(None),
-        Order::Moved(places) => Ok(Some(places.to_vec())),
-        Order::Unknown(why) => Err(*why),
+    let place = |orders: &Orders, axis: &OrderVar| match orders.of(*axis) {
+        AxisOrder::Free | AxisOrder::Same => Ok(None),
+        AxisOrder::Moved(places) => Ok(Some(places.to_vec())),
+        AxisOrder::Unknown(why) => Err(*why),
     };
     let all = paths.zip(&walk.lasting);
     all.map(|(path, axes)| (path, axes.iter().map(|axis| place(&walk.orders, axis)).collect()))
@@ -51,7 +52,7 @@ pub(crate) fn tables(graph: &Graph) -> HashSet<&str> {
 }
 
 /// For each axis of a tensor, where its elements are there.
-pub(crate) type Places = Vec<Option<Vec<usize>>>;
+pub(crate) type AxisPlaces = Vec<Option<Vec<usize>>>;
 
 /// The nodes that the output is computed from, in order.
 fn needed(graph: &Graph) -> Vec<NodeId> {
@@ -67,7 +68,7 @@ fn needed(graph: &Graph) -> Vec<NodeId> {
 
 /// How the axes of a value lie there.
 #[derive(Clone, Debug, PartialEq)]
-enum Kind {
+enum LayoutKind {
     /// It has at most one axis beside the batch that matters: any way will do.
     Any,
     /// In the same sequence.
@@ -75,23 +76,23 @@ enum Kind {
     /// The last so many axes are channels, and come behind the batch there.
     Image(usize),
     /// An axis that was cut into all of these: an image if something reads it as one, else the same.
-    Cut(Axis),
+    Cut(OrderVar),
     /// It cannot be said, and why.
     Unknown(&'static str),
 }
 
 #[derive(Clone, Debug)]
-struct Value {
-    axes: Vec<Axis>,
-    kind: Kind,
+struct ValueLayout {
+    axes: Vec<OrderVar>,
+    kind: LayoutKind,
 }
 
 struct Walk<'a> {
     graph: &'a Graph,
     orders: Orders,
-    values: HashMap<NodeId, Value>,
+    values: HashMap<NodeId, ValueLayout>,
     /// The axes of parameters, then of states.
-    lasting: Vec<Vec<Axis>>,
+    lasting: Vec<Vec<OrderVar>>,
 }
 
 impl<'a> Walk<'a> {
@@ -99,7 +100,7 @@ impl<'a> Walk<'a> {
         let mut orders = Orders::default();
         let lasting = graph
             .lasting()
-            .map(|(_, ty, _)| ty.shape.iter().map(|_| orders.axis(Order::Free)).collect())
+            .map(|(_, ty, _)| ty.shape.iter().map(|_| orders.axis(AxisOrder::Free)).collect())
             .collect();
         Walk { graph, orders, values: HashMap::new(), lasting }
     }
@@ -109,26 +110,26 @@ impl<'a> Walk<'a> {
     }
 
     /// Fresh axes for a node.
-    fn fresh(&mut self, node: NodeId, order: Order) -> Vec<Axis> {
+    fn fresh(&mut self, node: NodeId, order: AxisOrder) -> Vec<OrderVar> {
         (0..self.extents(node).len()).map(|_| self.orders.axis(order.clone())).collect()
     }
 
-    /// What a node is, from what its arguments are.
-    fn value(&mut self, id: NodeId) -> Value {
+    /// The layout of a node, from those of its arguments.
+    fn value(&mut self, id: NodeId) -> ValueLayout {
         let graph = self.graph;
         let node = &graph.nodes[id];
-        let args: Vec<Value> = node.args.iter().map(|arg| self.values[arg].clone()).collect();
+        let args: Vec<ValueLayout> = node.args.iter().map(|arg| self.values[arg].clone()).collect();
         match &node.op {
             Op::Input(_) => self.input(id),
             Op::Param(param) => self.kept(param.index()),
             Op::State(state) => self.kept(graph.params.len() + state.index()),
             Op::Hyper(_) | Op::Step | Op::Extent(_) | Op::Const(..) | Op::Uniform { .. } => {
-                Value { axes: self.fresh(id, Order::Free), kind: Kind::Any }
+                ValueLayout { axes: self.fresh(id, AxisOrder::Free), kind: LayoutKind::Any }
             }
             Op::Iota { axis, .. } => {
-                let axes = self.fresh(id, Order::Free);
+                let axes = self.fresh(id, AxisOrder::Free);
                 self.orders.settled(axes[*axis]);
-                Value { axes, kind: Kind::Any }
+                ValueLayout { axes, kind: LayoutKind::Any }
             }
             Op::Unary(_) | Op::Cast(_) | Op::StopGradient => args[0].clone(),
             Op::Binary(_) | Op::Where => self.together(&args),
@@ -162,9 +163,9 @@ impl<'a> Walk<'a> {
             Op::Conv { groups, .. } => self.conv(id, &args, *groups),
             Op::MaxPool(_) | Op::SumPool(_) => {
                 let x = self.as_image(&args[0], node.args[0]);
-                let mut axes = self.fresh(id, Order::Same);
+                let mut axes = self.fresh(id, AxisOrder::Same);
                 axes[3] = x.axes[3];
-                Value { axes, kind: Kind::Image(1) }
+                ValueLayout { axes, kind: LayoutKind::Image(1) }
             }
             Op::ConvInputGrad { .. }
             | Op::ConvWeightGrad { .. }
@@ -173,35 +174,40 @@ impl<'a> Walk<'a> {
             | Op::SumPoolGrad { .. }
             | Op::ScatterAdd { .. } => {
                 let why = "it is behind an operator that is not followed";
-                Value { axes: self.fresh(id, Order::Unknown(why)), kind: Kind::Unknown(why) }
+                ValueLayout {
+                    axes: self.fresh(id, AxisOrder::Unknown(why)),
+                    kind: LayoutKind::Unknown(why),
+                }
             }
         }
     }
 
-    fn input(&mut self, id: NodeId) -> Value {
-        let axes = self.fresh(id, Order::Same);
+    fn input(&mut self, id: NodeId) -> ValueLayout {
+        let axes = self.fresh(id, AxisOrder::Same);
         let kind = match axes.len() {
-            0..=2 => Kind::Same,
-            3 => Kind::Unknown("whether the input is [n, channels, length] there is not known"),
-            _ => Kind::Image(1),
+            0..=2 => LayoutKind::Same,
+            3 => {
+                LayoutKind::Unknown("whether the input is [n, channels, length] there is not known")
+            }
+            _ => LayoutKind::Image(1),
         };
-        Value { axes, kind }
+        ValueLayout { axes, kind }
     }
 
-    fn kept(&mut self, index: usize) -> Value {
+    fn kept(&mut self, index: usize) -> ValueLayout {
         let axes = self.lasting[index].clone();
-        let kind = if axes.len() < 2 { Kind::Any } else { Kind::Same };
-        Value { axes, kind }
+        let kind = if axes.len() < 2 { LayoutKind::Any } else { LayoutKind::Same };
+        ValueLayout { axes, kind }
     }
 
     /// An axis whose places are looked at: they must be the same there.
-    fn read_in_place(&mut self, axis: Axis) {
+    fn read_in_place(&mut self, axis: OrderVar) {
         self.orders.settled(axis);
-        self.orders.fix(axis, &Order::Same);
+        self.orders.fix(axis, &AxisOrder::Same);
     }
 
     /// Values of one shape that meet element by element.
-    fn together(&mut self, args: &[Value]) -> Value {
+    fn together(&mut self, args: &[ValueLayout]) -> ValueLayout {
         let mut all = args[0].clone();
         for other in &args[1..] {
             for (&a, &b) in all.axes.iter().zip(&other.axes) {
@@ -212,26 +218,29 @@ impl<'a> Walk<'a> {
         all
     }
 
-    fn agreed(&mut self, a: &Value, b: &Value) -> Kind {
+    fn agreed(&mut self, a: &ValueLayout, b: &ValueLayout) -> LayoutKind {
         match (&a.kind, &b.kind) {
-            (Kind::Any, kind) | (kind, Kind::Any) => kind.clone(),
-            (Kind::Unknown(why), _) | (_, Kind::Unknown(why)) => Kind::Unknown(why),
+            (LayoutKind::Any, kind) | (kind, LayoutKind::Any) => kind.clone(),
+            (LayoutKind::Unknown(why), _) | (_, LayoutKind::Unknown(why)) => {
+                LayoutKind::Unknown(why)
+            }
             (a, b) if a == b => a.clone(),
-            (Kind::Cut(a), Kind::Cut(b)) => {
+            (LayoutKind::Cut(a), LayoutKind::Cut(b)) => {
                 self.orders.join(*a, *b);
-                Kind::Cut(*a)
+                LayoutKind::Cut(*a)
             }
-            (Kind::Cut(axis), Kind::Same) | (Kind::Same, Kind::Cut(axis)) => {
+            (LayoutKind::Cut(axis), LayoutKind::Same)
+            | (LayoutKind::Same, LayoutKind::Cut(axis)) => {
                 self.read_in_place(*axis);
-                Kind::Same
+                LayoutKind::Same
             }
-            _ => Kind::Unknown("an image meets what is none"),
+            _ => LayoutKind::Unknown("an image meets what is none"),
         }
     }
 
-    fn broadcast(&mut self, id: NodeId, arg: &Value) -> Value {
+    fn broadcast(&mut self, id: NodeId, arg: &ValueLayout) -> ValueLayout {
         let (to, from) = (self.extents(id), self.extents(self.graph.nodes[id].args[0]));
-        let mut axes = self.fresh(id, Order::Free);
+        let mut axes = self.fresh(id, AxisOrder::Free);
         let added = to.len() - from.len();
         for (axis, extent) in from.iter().enumerate() {
             if *extent == to[added + axis] {
@@ -239,33 +248,33 @@ impl<'a> Walk<'a> {
             }
         }
         let matter = from.iter().filter(|&&extent| extent > 1 && !extent.is_multiple_of(BATCH));
-        let kind = if matter.count() < 2 { Kind::Any } else { arg.kind.clone() };
-        Value { axes, kind }
+        let kind = if matter.count() < 2 { LayoutKind::Any } else { arg.kind.clone() };
+        ValueLayout { axes, kind }
     }
 
-    fn transpose(&mut self, arg: &Value, perm: &[usize]) -> Value {
-        let axes: Vec<Axis> = perm.iter().map(|&from| arg.axes[from]).collect();
+    fn transpose(&mut self, arg: &ValueLayout, perm: &[usize]) -> ValueLayout {
+        let axes: Vec<OrderVar> = perm.iter().map(|&from| arg.axes[from]).collect();
         let rank = perm.len();
         let kind = match arg.kind {
             _ if perm.is_sorted() => arg.kind.clone(),
-            Kind::Image(channels) => {
+            LayoutKind::Image(channels) => {
                 let first = rank - channels;
                 let theirs = (0..1).chain(first..rank).chain(1..first);
                 match theirs.eq(perm.iter().copied()) {
-                    true => Kind::Same,
-                    false => Kind::Unknown("the axes of an image are transposed"),
+                    true => LayoutKind::Same,
+                    false => LayoutKind::Unknown("the axes of an image are transposed"),
                 }
             }
-            Kind::Cut(axis) => {
+            LayoutKind::Cut(axis) => {
                 self.read_in_place(axis);
-                Kind::Same
+                LayoutKind::Same
             }
-            Kind::Any | Kind::Same | Kind::Unknown(_) => arg.kind.clone(),
+            LayoutKind::Any | LayoutKind::Same | LayoutKind::Unknown(_) => arg.kind.clone(),
         };
-        Value { axes, kind }
+        ValueLayout { axes, kind }
     }
 
-    fn slice(&mut self, arg: &Value, ranges: &[Range]) -> Value {
+    fn slice(&mut self, arg: &ValueLayout, ranges: &[Range]) -> ValueLayout {
         let mut value = arg.clone();
         for (axis, range) in value.axes.iter_mut().zip(ranges) {
             if *range != Range::ALL {
@@ -277,10 +286,10 @@ impl<'a> Walk<'a> {
         value
     }
 
-    fn concat(&mut self, id: NodeId, args: &[Value], axis: usize) -> Value {
+    fn concat(&mut self, id: NodeId, args: &[ValueLayout], axis: usize) -> ValueLayout {
         let nodes = &self.graph.nodes[id].args;
         let extents: Vec<usize> = nodes.iter().map(|&node| self.extents(node)[axis]).collect();
-        let parts: Vec<Order> =
+        let parts: Vec<AxisOrder> =
             args.iter().map(|arg| self.orders.settled(arg.axes[axis])).collect();
         let mut all = args[0].clone();
         for other in &args[1..] {
@@ -293,41 +302,46 @@ impl<'a> Walk<'a> {
         all
     }
 
-    fn reduce(&mut self, id: NodeId, arg: &Value, reduced: &[usize]) -> Value {
+    fn reduce(&mut self, id: NodeId, arg: &ValueLayout, reduced: &[usize]) -> ValueLayout {
         let rank = arg.axes.len();
         let kept = (0..rank).filter(|axis| !reduced.contains(axis));
-        let axes: Vec<Axis> = kept.map(|axis| arg.axes[axis]).collect();
+        let axes: Vec<OrderVar> = kept.map(|axis| arg.axes[axis]).collect();
         let kind = match arg.kind {
-            Kind::Image(channels) => {
+            LayoutKind::Image(channels) => {
                 let gone = reduced.iter().filter(|&&axis| axis >= rank - channels).count();
                 match channels - gone {
-                    0 => Kind::Same,
-                    left => Kind::Image(left),
+                    0 => LayoutKind::Same,
+                    left => LayoutKind::Image(left),
                 }
             }
-            Kind::Cut(axis) => {
+            LayoutKind::Cut(axis) => {
                 self.read_in_place(axis);
-                Kind::Same
+                LayoutKind::Same
             }
-            Kind::Any | Kind::Same | Kind::Unknown(_) => arg.kind.clone(),
+            LayoutKind::Any | LayoutKind::Same | LayoutKind::Unknown(_) => arg.kind.clone(),
         };
         let matter = self.extents(id).into_iter();
         let matter = matter.filter(|extent| *extent > 1 && !extent.is_multiple_of(BATCH));
-        Value { axes, kind: if matter.count() < 2 { Kind::Any } else { kind } }
+        ValueLayout { axes, kind: if matter.count() < 2 { LayoutKind::Any } else { kind } }
     }
 
-    fn gather(&mut self, args: &[Value], axis: usize) -> Value {
+    fn gather(&mut self, args: &[ValueLayout], axis: usize) -> ValueLayout {
         let (table, index) = (&args[0], &args[1]);
         self.read_in_place(table.axes[axis]);
         let between = index.axes.iter().copied();
         let axes = table.axes[..axis].iter().copied().chain(between);
         let axes = axes.chain(table.axes[axis + 1..].iter().copied()).collect();
-        Value { axes, kind: Kind::Same }
+        ValueLayout { axes, kind: LayoutKind::Same }
     }
 
-    fn matmul(&mut self, args: &[Value], transpose_a: bool, transpose_b: bool) -> Value {
+    fn matmul(
+        &mut self,
+        args: &[ValueLayout],
+        transpose_a: bool,
+        transpose_b: bool,
+    ) -> ValueLayout {
         for arg in args {
-            if let Kind::Cut(axis) = arg.kind {
+            if let LayoutKind::Cut(axis) = arg.kind {
                 self.read_in_place(axis);
             }
         }
@@ -343,33 +357,33 @@ impl<'a> Walk<'a> {
         // PyTorch multiplies along the last axis, too: what was an image has been turned there, and
         // may have been turned back.
         let kind = match args[0].kind {
-            Kind::Image(_) if rank > 2 => Kind::Unknown(
+            LayoutKind::Image(_) if rank > 2 => LayoutKind::Unknown(
                 "it is behind a product with an image's channels, before which the image is turned \
                  there, and behind which it may be turned back",
             ),
-            _ => Kind::Same,
+            _ => LayoutKind::Same,
         };
-        Value { axes, kind }
+        ValueLayout { axes, kind }
     }
 
     /// A value that is read as an image.
-    fn as_image(&mut self, value: &Value, node: NodeId) -> Value {
-        if let Kind::Cut(axis) = value.kind {
+    fn as_image(&mut self, value: &ValueLayout, node: NodeId) -> ValueLayout {
+        if let LayoutKind::Cut(axis) = value.kind {
             let extents = self.extents(node);
             self.fix_cut(axis, &extents[1..]);
         }
-        Value { axes: value.axes.clone(), kind: Kind::Image(1) }
+        ValueLayout { axes: value.axes.clone(), kind: LayoutKind::Image(1) }
     }
 
     /// Fixes the order of an axis that was cut into an image.
-    fn fix_cut(&mut self, axis: Axis, extents: &[usize]) {
+    fn fix_cut(&mut self, axis: OrderVar, extents: &[usize]) {
         let channel = extents.len() - 1;
         let theirs: Vec<usize> = std::iter::once(channel).chain(0..channel).collect();
-        let order = merged(extents, &vec![Order::Same; extents.len()], &theirs);
+        let order = merged(extents, &vec![AxisOrder::Same; extents.len()], &theirs);
         self.orders.fix(axis, &order);
     }
 
-    fn conv(&mut self, id: NodeId, args: &[Value], groups: usize) -> Value {
+    fn conv(&mut self, id: NodeId, args: &[ValueLayout], groups: usize) -> ValueLayout {
         let x = self.as_image(&args[0], self.graph.nodes[id].args[0]);
         let weight = &args[1].axes;
         if groups == 1 {
@@ -379,28 +393,28 @@ impl<'a> Walk<'a> {
                 self.read_in_place(axis);
             }
         }
-        let mut axes = self.fresh(id, Order::Same);
+        let mut axes = self.fresh(id, AxisOrder::Same);
         axes[3] = weight[3];
-        Value { axes, kind: Kind::Image(1) }
+        ValueLayout { axes, kind: LayoutKind::Image(1) }
     }
 
-    fn reshape(&mut self, id: NodeId, arg: Value) -> Value {
+    fn reshape(&mut self, id: NodeId, arg: ValueLayout) -> ValueLayout {
         let node = self.graph.nodes[id].args[0];
         let (from, to) = (self.extents(node), self.extents(id));
         let mut arg = arg;
         let rows = groups(&from, &to);
-        if let Kind::Cut(axis) = arg.kind {
+        if let LayoutKind::Cut(axis) = arg.kind {
             let back = to.len() == 2 && from.len() > 2;
             let the_same = rows.iter().all(|row| row.plain(&from, &to));
             if back {
-                return Value { axes: vec![arg.axes[0], axis], kind: Kind::Same };
+                return ValueLayout { axes: vec![arg.axes[0], axis], kind: LayoutKind::Same };
             }
             if !the_same {
                 match from.len() > 3 {
                     true => arg = self.as_image(&arg, node),
                     false => {
                         self.read_in_place(axis);
-                        arg.kind = Kind::Same;
+                        arg.kind = LayoutKind::Same;
                     }
                 }
             }
@@ -413,28 +427,31 @@ impl<'a> Walk<'a> {
             kind = next.unwrap_or(kind);
         }
         let matter = to.iter().filter(|&&extent| extent > 1 && !extent.is_multiple_of(BATCH));
-        if matter.count() < 2 && !matches!(kind, Kind::Unknown(_)) && to.len() < 3 {
-            kind = Kind::Same;
+        if matter.count() < 2 && !matches!(kind, LayoutKind::Unknown(_)) && to.len() < 3 {
+            kind = LayoutKind::Same;
         }
-        Value { axes, kind }
+        ValueLayout { axes, kind }
     }
 
     /// The axes that a group of axes becomes, and what the value is then, if that changes.
     fn regrouped(
         &mut self,
-        row: &Group,
-        arg: &Value,
+        row: &AxisGroup,
+        arg: &ValueLayout,
         (from, to): (&[usize], &[usize]),
-    ) -> (Vec<Axis>, Option<Kind>) {
+    ) -> (Vec<OrderVar>, Option<LayoutKind>) {
         let mine: Vec<usize> = row.from.clone().filter(|&axis| from[axis] > 1).collect();
         let next: Vec<usize> = row.to.clone().filter(|&axis| to[axis] > 1).collect();
-        let mut axes: Vec<Axis> = row.to.clone().map(|_| self.orders.axis(Order::Same)).collect();
+        let mut axes: Vec<OrderVar> =
+            row.to.clone().map(|_| self.orders.axis(AxisOrder::Same)).collect();
         let channels = match arg.kind {
-            Kind::Image(channels) => from.len() - channels..from.len(),
-            Kind::Any | Kind::Same | Kind::Cut(_) | Kind::Unknown(_) => from.len()..from.len(),
+            LayoutKind::Image(channels) => from.len() - channels..from.len(),
+            LayoutKind::Any | LayoutKind::Same | LayoutKind::Cut(_) | LayoutKind::Unknown(_) => {
+                from.len()..from.len()
+            }
         };
         // Where channels end up in the new shape, if they stay together.
-        let image = |left: usize| Some(Kind::Image(left.max(1)));
+        let image = |left: usize| Some(LayoutKind::Image(left.max(1)));
         if mine.len() <= 1 && next.len() <= 1 {
             if let (Some(&mine), Some(&next)) = (mine.first(), next.first()) {
                 axes[next - row.to.start] = arg.axes[mine];
@@ -446,47 +463,54 @@ impl<'a> Walk<'a> {
         if next.len() > 1 {
             for &axis in &mine {
                 if mine.len() == 1 && self.cuts_all(arg, row, to) {
-                    return (axes, Some(Kind::Cut(arg.axes[axis])));
+                    return (axes, Some(LayoutKind::Cut(arg.axes[axis])));
                 }
                 self.read_in_place(arg.axes[axis]);
             }
             let kind = match (&arg.kind, of_channels, mine.len()) {
-                (Kind::Image(_), 0, _) => None,
-                (Kind::Image(all), now, count) if now == count && now == *all => image(next.len()),
-                (Kind::Image(_), ..) => Some(Kind::Unknown("an image is cut across its channels")),
+                (LayoutKind::Image(_), 0, _) => None,
+                (LayoutKind::Image(all), now, count) if now == count && now == *all => {
+                    image(next.len())
+                }
+                (LayoutKind::Image(_), ..) => {
+                    Some(LayoutKind::Unknown("an image is cut across its channels"))
+                }
                 _ => None,
             };
             return (axes, kind);
         }
-        let orders: Vec<Order> = mine.iter().map(|&it| self.orders.settled(arg.axes[it])).collect();
+        let orders: Vec<AxisOrder> =
+            mine.iter().map(|&it| self.orders.settled(arg.axes[it])).collect();
         let extents: Vec<usize> = mine.iter().map(|&axis| from[axis]).collect();
         let spatial = from[..channels.start].iter().skip(1).filter(|&&extent| extent > 1).count();
         let (theirs, kind) = match &arg.kind {
-            Kind::Unknown(why) => {
-                axes[next[0] - row.to.start] = self.orders.axis(Order::Unknown(why));
+            LayoutKind::Unknown(why) => {
+                axes[next[0] - row.to.start] = self.orders.axis(AxisOrder::Unknown(why));
                 return (axes, None);
             }
-            Kind::Image(all) if of_channels == mine.len() => {
+            LayoutKind::Image(all) if of_channels == mine.len() => {
                 let whole = of_channels == *all;
                 (natural(&mine), if whole { image(1) } else { None })
             }
-            Kind::Image(_) if of_channels == 0 => {
-                (natural(&mine), if batch { Some(Kind::Same) } else { None })
+            LayoutKind::Image(_) if of_channels == 0 => {
+                (natural(&mine), if batch { Some(LayoutKind::Same) } else { None })
             }
-            Kind::Image(_) if of_channels > 0 && !batch && mine.len() == of_channels + spatial => {
+            LayoutKind::Image(_)
+                if of_channels > 0 && !batch && mine.len() == of_channels + spatial =>
+            {
                 let apart = mine.len() - of_channels;
-                ((apart..mine.len()).chain(0..apart).collect(), Some(Kind::Same))
+                ((apart..mine.len()).chain(0..apart).collect(), Some(LayoutKind::Same))
             }
-            Kind::Image(_) => {
+            LayoutKind::Image(_) => {
                 let why = "a part of an image is flattened with its channels";
-                axes[next[0] - row.to.start] = self.orders.axis(Order::Unknown(why));
-                return (axes, Some(Kind::Unknown(why)));
+                axes[next[0] - row.to.start] = self.orders.axis(AxisOrder::Unknown(why));
+                return (axes, Some(LayoutKind::Unknown(why)));
             }
-            Kind::Any | Kind::Same | Kind::Cut(_) => (natural(&mine), None),
+            LayoutKind::Any | LayoutKind::Same | LayoutKind::Cut(_) => (natural(&mine), None),
         };
-        let moved = orders.iter().any(|order| matches!(order, Order::Moved(_)));
+        let moved = orders.iter().any(|order| matches!(order, AxisOrder::Moved(_)));
         let order = match batch && moved {
-            true => Order::Unknown("an axis that is moved there is joined with the batch"),
+            true => AxisOrder::Unknown("an axis that is moved there is joined with the batch"),
             false => merged(&extents, &orders, &theirs),
         };
         axes[next[0] - row.to.start] = self.orders.axis(order);
@@ -494,9 +518,11 @@ impl<'a> Walk<'a> {
     }
 
     /// Whether a group cuts the only axis beside the batch into all others.
-    fn cuts_all(&self, arg: &Value, row: &Group, to: &[usize]) -> bool {
+    fn cuts_all(&self, arg: &ValueLayout, row: &AxisGroup, to: &[usize]) -> bool {
         let whole = arg.axes.len() == 2 && row.to == (1..to.len()) && to.len() > 2;
-        whole && matches!(arg.kind, Kind::Any | Kind::Same) && to[0].is_multiple_of(BATCH)
+        whole
+            && matches!(arg.kind, LayoutKind::Any | LayoutKind::Same)
+            && to[0].is_multiple_of(BATCH)
     }
 }
 
@@ -506,12 +532,12 @@ fn natural(axes: &[usize]) -> Vec<usize> {
 
 /// Axes in a row that become axes in a row, of as many elements.
 #[derive(Debug)]
-struct Group {
+struct AxisGroup {
     from: std::ops::Range<usize>,
     to: std::ops::Range<usize>,
 }
 
-impl Group {
+impl AxisGroup {
     /// Whether at most one axis on each side has more than one element.
     fn plain(&self, from: &[usize], to: &[usize]) -> bool {
         let many = |extents: &[usize], range: &std::ops::Range<usize>| {
@@ -522,8 +548,8 @@ impl Group {
 }
 
 /// The smallest groups of axes of equal products, in order.
-fn groups(from: &[usize], to: &[usize]) -> Vec<Group> {
-    let mut rows: Vec<Group> = Vec::new();
+fn groups(from: &[usize], to: &[usize]) -> Vec<AxisGroup> {
+    let mut rows: Vec<AxisGroup> = Vec::new();
     let (mut i, mut j) = (0, 0);
     while i < from.len() || j < to.len() {
         let (first, other) = (i, j);
@@ -539,7 +565,7 @@ fn groups(from: &[usize], to: &[usize]) -> Vec<Group> {
                 break;
             }
         }
-        rows.push(Group { from: first..i, to: other..j });
+        rows.push(AxisGroup { from: first..i, to: other..j });
     }
     rows
 }

@@ -16,7 +16,7 @@ use crate::base::diagnostic::{Diagnostic, Severity};
 use crate::base::fix::{Certainty, Edit, Fix, apply, moved};
 use crate::base::limits::{self, Budget};
 use crate::base::source::{FileId, Sources};
-use crate::driver::front::{CheckedProgram, Front, PARSED, Parsed};
+use crate::driver::front::{CheckedProgram, Front, PARSED, ParsedProgram};
 use crate::driver::session::{Failure, Request, Search, Session};
 use crate::driver::source::Schemas;
 use crate::elaborate::{self, Experiment, Tolerated};
@@ -27,9 +27,9 @@ use std::path::PathBuf;
 
 /// How many fixes one finding gets.
 const MOST_FIXES: usize = 3;
-/// What a candidate takes beside parsing and evaluating, in steps, and more for each other finding.
+/// Cost of a candidate beside parsing and evaluating, in steps, and again for each other finding.
 const TRIED: usize = 100;
-/// What looking around a mistake takes for each token of a program, in steps.
+/// Cost of looking around a mistake for each token of a program, in steps.
 const SCENES: usize = 4;
 /// Once a fix holds, others are looked for that cost at most so much more.
 const FURTHER: u32 = 60;
@@ -41,7 +41,7 @@ const AS_NEAR: u32 = 20;
 const MOST_RIVALS: usize = 24;
 /// How many proposed fixes of a finding are looked behind.
 const MOST_BEHIND: usize = 2;
-/// What is proposed with a mistake costs less than this; what is guessed, more.
+/// Edits that are proposed with a mistake cost less than this; guesses cost more.
 const PROPOSED: u32 = 4;
 
 impl Session {
@@ -143,7 +143,7 @@ pub(crate) fn sound(
 pub(crate) fn add_fixes(
     session: &Session,
     request: &Request,
-    parsed: Parsed,
+    parsed: ParsedProgram,
     checked: &CheckedProgram,
     (schemas, budget): (Schemas, &Budget),
     found: &mut [Diagnostic],
@@ -153,7 +153,7 @@ pub(crate) fn add_fixes(
     let source = checked.source.as_ref();
     let classes = source.and_then(|source| source.schema.as_ref()).and_then(|it| it.classes);
     let (unread, search) = (checked.unread, session.search);
-    let mut again = Again { request, sources, parsed, schemas, unread, search };
+    let mut again = Recheck { request, sources, parsed, schemas, unread, search };
     for (index, finding) in found.iter_mut().enumerate() {
         let share = Budget::new(budget.left() / (before.len() - index));
         again.fixes(&before, finding, classes, &share);
@@ -168,17 +168,17 @@ fn hides(finding: &Diagnostic) -> bool {
 }
 
 /// A program to check again with edits.
-struct Again<'r> {
+struct Recheck<'r> {
     request: &'r Request,
     sources: Sources,
-    parsed: Parsed,
+    parsed: ParsedProgram,
     schemas: Schemas,
     unread: bool,
     /// The search that this is part of.
     search: Search,
 }
 
-impl Again<'_> {
+impl Recheck<'_> {
     /// Replaces a finding's fixes by those that hold.
     fn fixes(
         &mut self,
@@ -347,8 +347,8 @@ impl Again<'_> {
         Some(new)
     }
 
-    /// What is found with a fix that was not before, and what the program means, where all of it
-    /// means something; `None` where the finding itself is still there.
+    /// The findings that a fix adds, and the program's meaning, where all of it has one; `None`
+    /// where the finding itself is still there.
     fn with(
         &mut self,
         before: &[Diagnostic],
@@ -372,9 +372,9 @@ impl Again<'_> {
         fix.edits.iter().any(|edit| self.sources.text(edit.span) != edit.text)
     }
 
-    /// What a search behind one of the fixes is given.
+    /// The surroundings for a search behind one of the fixes.
     fn around<'a>(&'a self, budget: &'a Budget) -> Around<'a> {
-        let Again { request, sources, search, .. } = self;
+        let Recheck { request, sources, search, .. } = self;
         Around { request, sources, search: *search, budget }
     }
 
@@ -436,7 +436,7 @@ impl Again<'_> {
             let fixes = finding.fixes.iter().cloned().zip(0..);
             return fixes.map(|(fix, cost)| Candidate::new(fix, cost)).collect();
         }
-        let program = repair::Program {
+        let program = repair::RepairInput {
             files: &self.parsed.files,
             prelude: &self.parsed.prelude,
             sources: &self.sources,
@@ -460,7 +460,7 @@ impl Again<'_> {
         (!new.iter().any(counts)).then_some(meaning)
     }
 
-    /// What is found in the program with another text in one file's place.
+    /// The findings in the program with another text in one file's place.
     fn findings(
         &mut self,
         file: FileId,
@@ -550,7 +550,7 @@ fn same_insertion(a: &Fix, b: &Fix) -> bool {
     adds(a) && adds(b) && a.title == b.title
 }
 
-/// What a program comes to: programs of equal ones compute the same.
+/// Hash of a program's graphs: equal ones compute the same.
 type Meaning = blake3::Hash;
 
 fn meaning(experiment: &Experiment) -> Meaning {
@@ -588,9 +588,9 @@ fn paths(uses: &[elaborate::Use]) -> Vec<&str> {
 pub struct Fixed {
     /// The files that change.
     pub changed: Vec<Changed>,
-    /// What the fixes that were made do.
+    /// One line for each fix that was made.
     pub made: Vec<String>,
-    /// What is found in the program with them.
+    /// The findings that are left with them.
     pub left: Vec<Diagnostic>,
     /// The texts with them.
     pub sources: Box<Sources>,

@@ -47,7 +47,7 @@ pub struct Training {
     pub loss: String,
     /// The optimizer's name.
     pub optimizer: String,
-    /// What the model is trained for.
+    /// The task that the loss sets.
     pub task: Task,
     /// The metrics' names, as in the outputs `metric.NAME`.
     pub metrics: Vec<String>,
@@ -137,7 +137,7 @@ pub fn elaborate<'a>(
     Ok(Experiment { model: name.text.clone(), model_span: name.span, train, eval, training })
 }
 
-/// What graphs are elaborated from.
+/// The program from which graphs are elaborated.
 #[derive(Clone, Copy)]
 struct Source<'a> {
     items: &'a Items<'a>,
@@ -172,7 +172,7 @@ impl<'a> Source<'a> {
     }
 }
 
-/// What the schedules of a graph must fit once the length of the run is known.
+/// Conditions on the schedules of a graph, to be checked when the length of the run is known.
 #[derive(Debug)]
 struct Scheduled {
     warm_ups: Vec<WarmUp>,
@@ -257,7 +257,7 @@ fn metric_names(graph: &Graph) -> Vec<String> {
     names.map(str::to_owned).collect()
 }
 
-/// What the `data` item of the run says, before anything else is elaborated; `None` where the
+/// The `data` item of the run, read before anything else is elaborated; `None` where the
 /// model is not trained `on` data.
 pub fn data_request(
     program: &Program<'_>,

@@ -1,4 +1,4 @@
-//! What a model is trained for, from how its loss and metrics meet the output and the target.
+//! The task of a model, from how its loss and metrics meet the output and the target.
 //!
 //! ```text
 //! pick(log_softmax(output), label)                 a class: its axis has a sum of exponentials
@@ -27,7 +27,7 @@ use range::Range;
 
 /// A batch that no other extent is likely to be a multiple of.
 const BATCH: usize = 10_007;
-/// What keeps a logarithm from 0 is no more.
+/// A constant below this only keeps a logarithm from 0.
 const EPSILON: f64 = 1e-3;
 
 /// The task that a model with a loss is trained for. `target` is the input's name.
@@ -56,7 +56,7 @@ pub(in crate::elaborate) fn derive(graph: &Graph, target: &str) -> Task {
     }
 }
 
-/// What a value is of the output and of the target.
+/// The role of a value: its relation to the output and to the target.
 #[derive(Clone, Debug, PartialEq)]
 enum Kind {
     /// It depends on neither.
@@ -81,7 +81,7 @@ enum Kind {
     Sum { plain: Form, chosen: Form, by: Option<By> },
     /// `scale · (output − target)`.
     Difference { scale: f64, about: About },
-    /// What rises, or falls, with each meeting in it.
+    /// A value that rises, or falls, with each meeting in it.
     Settled { about: About, falls: bool },
     /// Of both, in no known way.
     Unknown,
@@ -136,7 +136,7 @@ impl Value {
     }
 }
 
-/// What all values are.
+/// The roles of all values.
 struct Walk<'a> {
     graph: &'a Graph,
     output: NodeId,
@@ -253,7 +253,7 @@ impl<'a> Walk<'a> {
         Kind::Out(Form::of(&[(atom, 1.0)]))
     }
 
-    /// What nothing more is known of.
+    /// The role of a value of which nothing more is known.
     fn opaque(&self, id: NodeId, args: &[&Value], place: Place) -> Kind {
         let (output, target) =
             (args.iter().any(|arg| arg.of_output()), args.iter().any(|arg| arg.of_target()));
@@ -265,7 +265,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// What a node is, from what its arguments are.
+    /// The role of a node, from those of its arguments.
     fn transfer(&self, id: NodeId) -> Value {
         let node = &self.graph.nodes[id];
         let args: Vec<&Value> = node.args.iter().map(|&arg| self.value(arg)).collect();
