@@ -55,7 +55,7 @@ struct Entry<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Memory {
     class: Class,
-    /// NestValues of one number lie in one buffer: the old value of a parameter and the new one.
+    /// Values of one number lie in one buffer: the old value of a parameter and the new one.
     alias: u32,
 }
 

@@ -59,7 +59,7 @@ pub struct NestValues<'s, 'a> {
     pub index: Vec<Affine>,
     /// The results of reductions, once known.
     pub reduced: FxHashMap<NodeId, RegId>,
-    /// NestValues that can be loaded again.
+    /// Values that can be loaded again.
     pub saved: FxHashMap<NodeId, Saved>,
     /// The pick being evaluated and its tested index.
     picked: Option<(NodeId, RegId)>,
