@@ -11,7 +11,8 @@
 //!      ─ elaborate::elaborate ───────→ a graph with its loss      graph::Graph, elaborate::Experiment
 //!      ─ pass::autodiff, update ─────→ the graph of a step: gradients, and what is written
 //!      ─ pass::bind … pass::fuse ────→ the same, simplified, its operators in kernels
-//!      ─ lower ──────────────────────→ loops over buffers, then with addresses     loops::Program
+//!      ─ lower ──────────────────────→ loops over buffers                          loops::Program
+//!      ─ schedule ───────────────────→ the same, ordered, with barriers and addresses
 //!      ─ codegen ────────────────────→ machine code               codegen::Code
 //!      ─ runtime ────────────────────→ steps on batches of data, until the weights are trained
 //! ```
@@ -69,6 +70,7 @@ pub mod codegen;
 pub mod elaborate;
 pub mod lower;
 pub mod pass;
+pub mod schedule;
 // Mistakes and suspicions in a program, and edits that might mend them.
 pub mod lint;
 pub mod repair;

@@ -19,8 +19,9 @@ use nnc::base::tensor::DType;
 use nnc::elaborate::{self, Experiment, PRELUDE, PRELUDE_NAME, Program, Request};
 use nnc::graph::{self, Graph};
 use nnc::loops;
-use nnc::lower::{self, Globals};
+use nnc::lower;
 use nnc::pass::{Fusion, Gradients, PIPELINE, TrainingStep};
+use nnc::schedule::{self, Globals};
 use nnc::syntax::{self, ast};
 use support::mutation::{Random, corpus, program};
 
@@ -172,7 +173,7 @@ fn compile(experiment: Experiment) -> Result<(), String> {
         let graph = passes.try_fold(graph, |graph, pass| sound((pass.run)(&graph, &BATCH)))?;
         let kernels = (PIPELINE.kernels.run)(&graph, &Fusion::Full);
         let mut program = lower::run(&kernels, &mut globals).program;
-        lower::plan::run(&mut program, &mut globals);
+        schedule::plan::run(&mut program, &mut globals);
         loops::verify::verify(&program)
             .map_err(|found| format!("{}\n{graph}", found.join("\n")))?;
     }

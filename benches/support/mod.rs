@@ -8,9 +8,9 @@ use nnc::codegen::Target;
 use nnc::driver::{Request, Session};
 use nnc::graph::init::initial_value;
 use nnc::graph::{Graph, Type};
-use nnc::lower::Globals;
 use nnc::runtime::pool::Pool;
 use nnc::runtime::program::{CompiledProgram, RunMemory};
+use nnc::schedule::Globals;
 use std::path::Path;
 
 /// A model's training step at its own batch, compiled for the processor's best target.

@@ -10,9 +10,9 @@ use crate::graph::Graph;
 use crate::graph::init::initial_value;
 use crate::loops::work::operations;
 use crate::loops::{Action, Program as Loops};
-use crate::lower::Globals;
 use crate::runtime::pool::Pool;
 use crate::runtime::program::{CompiledProgram, Marks, RunMemory, StepArgs};
+use crate::schedule::Globals;
 use std::time::{Duration, Instant};
 
 /// A step that is ready to be timed.

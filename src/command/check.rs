@@ -16,10 +16,10 @@ use crate::driver::session::{Failure, Request, Session};
 use crate::driver::steps::{Batches, evaluation_batch, written};
 use crate::graph::Graph;
 use crate::loops::Program;
-use crate::lower::Globals;
 use crate::pass::Gradients;
 use crate::run::folder::report_bytes;
 use crate::runtime::program::BlockBytes;
+use crate::schedule::Globals;
 
 /// The parts of the report that are left out by default.
 #[derive(Clone, Copy, Debug, Default)]
@@ -142,7 +142,7 @@ impl Planned<'_> {
     /// Compiles the steps; returns the figures of their plans, and the training step's program.
     fn facts(self, session: &mut Session) -> Result<(PlanFacts, Program), Failure> {
         let evaluation = session.elaborated(self.evaluation)?;
-        let mut steps = vec![(self.graph, self.batch), (&evaluation, self.batch)];
+        let mut others = Vec::new();
         // The steps of a run share one memory, and are compiled in this order.
         if let Some(Batches { last, evaluate, .. }) = self.batches {
             // One that cannot be is warned of, or refused when the run begins.
@@ -150,15 +150,23 @@ impl Planned<'_> {
             let last = last.into_iter().filter(possible).map(|batch| (self.graph, batch));
             let gather = self.gather.iter().map(|graph| (graph, self.batch));
             let evaluate = evaluate.into_iter().map(|batch| (&evaluation, batch));
-            steps.extend(last.chain(gather).chain(evaluate));
+            others.extend(last.chain(gather).chain(evaluate));
         }
-        let kernels = session.fuse_all(&steps)?;
-        let [train, infer, others @ ..] = &kernels[..] else { unreachable!("two steps at least") };
+        let plan = |session: &mut Session, graph: &Graph, globals: &mut Globals| {
+            let kernels = session.fuse(graph, self.batch)?;
+            Ok(session.planned(&kernels, globals)?.program)
+        };
         let mut globals = Globals::default();
-        let train = session.planned(train, &mut globals)?.program;
-        let infer = session.planned(infer, &mut Globals::default())?.program;
+        let (train, (infer, others)) = session.both(
+            [self.graph, &evaluation],
+            |session| plan(session, self.graph, &mut globals),
+            |session| {
+                let infer = plan(session, &evaluation, &mut Globals::default())?;
+                Ok((infer, session.fuse_all(&others)?))
+            },
+        )?;
         let mut run = BlockBytes::of(&train);
-        for step in others {
+        for step in &others {
             run = run.max(BlockBytes::of(&session.planned(step, &mut globals)?.program));
         }
         let facts = PlanFacts {

@@ -17,8 +17,8 @@ use crate::driver::pipeline::{self, ASM, AST, CLIF, GRAPH, LOOPS, PLAN, plan_tex
 use crate::driver::session::{Failure, Request, Session};
 use crate::graph::{self, Graph, NodeId, Op, UpdateRule};
 use crate::loops;
-use crate::lower::Globals;
 use crate::pass::{Gradients, TrainingStep, autodiff, fuse, update};
+use crate::schedule::Globals;
 use std::path::Path;
 
 /// A stage that can be shown.

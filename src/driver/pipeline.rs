@@ -13,13 +13,14 @@
 use super::compiled::{CompiledStep, PlannedStep};
 use crate::codegen::jit::Code;
 use crate::codegen::{self, Target};
-use crate::driver::session::{Failure, Session};
+use crate::driver::session::{Failure, Session, Timing};
 use crate::elaborate::Experiment;
 use crate::graph::kernels::Kernels;
 use crate::graph::{self, Graph, UpdateRule};
 use crate::loops;
-use crate::lower::{self, Globals, Lowered};
+use crate::lower::{self, Lowered};
 use crate::pass::{Fusion, Gradients, PIPELINE, Pass, TrainingStep};
+use crate::schedule::{self, Globals};
 use rayon::prelude::*;
 use std::borrow::Cow;
 
@@ -44,6 +45,11 @@ pub(crate) fn order() -> impl Iterator<Item = &'static str> {
 
 /// Graphs of more operators than this are fused one after the other: each takes memory.
 const MOST_AT_ONCE: usize = 20_000;
+
+/// Whether steps of these graphs are planned at the same time.
+fn fit_together<'a>(graphs: impl IntoIterator<Item = &'a Graph>) -> bool {
+    graphs.into_iter().all(|graph| graph.nodes.len() <= MOST_AT_ONCE)
+}
 
 impl Session {
     /// A step for a batch, compiled: the whole way from its graph to code.
@@ -144,19 +150,44 @@ impl Session {
     /// needed for another. Of several failures, the first step's.
     pub(crate) fn fuse_all(&mut self, steps: &[(&Graph, usize)]) -> Result<Vec<Kernels>, Failure> {
         let fuse = |&(graph, batch): &(&Graph, usize)| {
-            let mut own = self.beside();
-            own.sources = self.sources.clone();
+            let mut own = self.with_sources();
             let kernels = own.fuse(graph, batch);
             (kernels, own.timings)
         };
-        let large = steps.iter().any(|(graph, _)| graph.nodes.len() > MOST_AT_ONCE);
-        let made: Vec<_> = match large {
-            true => steps.iter().map(fuse).collect(),
-            false => steps.par_iter().map(fuse).collect(),
+        let made: Vec<_> = match fit_together(steps.iter().map(|(graph, _)| *graph)) {
+            true => steps.par_iter().map(fuse).collect(),
+            false => steps.iter().map(fuse).collect(),
         };
-        let times = made.iter().flat_map(|(_, timings)| timings);
-        times.for_each(|timing| self.add_time(&timing.pass, timing.seconds));
+        made.iter().for_each(|(_, timings)| self.add_times(timings));
         made.into_iter().map(|(kernels, _)| kernels).collect()
+    }
+
+    /// Two jobs that need nothing of each other, at the same time unless one of `graphs` is large,
+    /// each in a session of its own. Of two failures, the first job's.
+    pub(crate) fn both<A: Send, B: Send>(
+        &mut self,
+        graphs: [&Graph; 2],
+        first: impl FnOnce(&mut Session) -> Result<A, Failure> + Send,
+        second: impl FnOnce(&mut Session) -> Result<B, Failure> + Send,
+    ) -> Result<(A, B), Failure> {
+        let (mut one, mut other) = (self.with_sources(), self.with_sources());
+        let (first, second) = match fit_together(graphs) {
+            true => rayon::join(|| first(&mut one), || second(&mut other)),
+            false => (first(&mut one), second(&mut other)),
+        };
+        [one, other].iter().for_each(|session| self.add_times(&session.timings));
+        Ok((first?, second?))
+    }
+
+    /// A session beside this one that knows the same files by the same ids.
+    fn with_sources(&self) -> Session {
+        let mut session = self.beside();
+        session.sources = self.sources.clone();
+        session
+    }
+
+    fn add_times(&mut self, timings: &[Timing]) {
+        timings.iter().for_each(|timing| self.add_time(&timing.pass, timing.seconds));
     }
 
     /// Kernels as loops over planned memory.
@@ -192,7 +223,7 @@ impl Session {
             PLAN,
             || before.to_string(),
             || {
-                lower::plan::run(&mut program, globals);
+                schedule::plan::run(&mut program, globals);
                 program
             },
             loops::verify::verify,
@@ -239,5 +270,5 @@ impl Session {
 
 /// A planned program, and its plan as a comment.
 pub(crate) fn plan_text(program: &loops::Program) -> String {
-    format!("{program}{}", lower::plan::table(program))
+    format!("{program}{}", schedule::plan::table(program))
 }

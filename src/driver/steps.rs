@@ -10,9 +10,10 @@ use crate::driver::session::{Failure, Request, Session};
 use crate::elaborate::{LastBatch, Settings};
 use crate::graph::rule::{EMA, LR_SCALE, NORM_LIMIT, NORM_SCALE, SHARE_HYPER};
 use crate::graph::{Graph, Update, UpdateRule, UpdateTarget};
-use crate::lower::Globals;
 use crate::runtime::program::CompiledProgram;
 use crate::runtime::trainer::{BatchStep, Steps, WrittenTensors};
+use crate::schedule::Globals;
+use crate::schedule::Globals;
 use std::collections::BTreeMap;
 
 /// The batches of a run's steps.

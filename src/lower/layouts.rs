@@ -10,12 +10,12 @@
 
 use crate::base::tensor::DType;
 use crate::loops::{Access, Affine, BufferId, Inst, SlotId, VarId};
-use crate::lower::globals::ParamLayout;
 use crate::lower::partition::Partition;
 use crate::lower::title::Title;
 use crate::lower::values::scalar_type;
 use crate::lower::writer::{KernelWriter, Written};
 use crate::lower::{StepBuilder, moves};
+use crate::schedule::globals::ParamLayout;
 
 /// The kernel that writes a layout of the parameter in `from` to `to`, and its buffers.
 pub fn write(

@@ -11,11 +11,11 @@ use crate::graph::view::{View, row_major};
 use crate::graph::{BoundGraph, NodeId, Op, Param, ParamId, UpdateTarget};
 use crate::loops::{Action, Buffer, BufferId, Kernel, KernelId, Program, Space};
 use crate::lower::alike::{Known, Recording, Request};
-use crate::lower::globals::{Globals, ParamLayout};
 use crate::lower::title::{Subject, Title};
 use crate::lower::uniform::Collected;
 use crate::lower::writer::Written;
 use crate::lower::{is_conv, layouts, moves};
+use crate::schedule::globals::{Globals, ParamLayout};
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 use std::hash::{Hash, Hasher};
 
@@ -33,19 +33,17 @@ pub struct KernelInfo {
 const OUTPUT: Title = Title::new(Subject::Step("output"));
 const UPDATE: Title = Title::new(Subject::Step("update"));
 
-/// A complete program but for its actions, the runs of kernels that they order, what each is for,
-/// and the nodes whose indices are tested.
-pub type Finished = (Program, Vec<(KernelId, Vec<BufferId>)>, Vec<KernelInfo>, Vec<NodeId>);
+/// A program whose actions are runs in an order that is right on one thread, what each is for, and
+/// the nodes whose indices are tested.
+pub type Finished = (Program, Vec<KernelInfo>, Vec<NodeId>);
 
 /// A step's program being made.
 pub struct StepBuilder<'a> {
     /// The graph.
     pub graph: &'a BoundGraph,
-    /// The program so far; its actions are made at last.
+    /// The program so far.
     pub program: Program,
-    /// The runs of kernels, in order.
-    pub runs: Vec<(KernelId, Vec<BufferId>)>,
-    /// Info on each run.
+    /// Info on each of its actions.
     purposes: Vec<KernelInfo>,
     /// The node that what runs next is for.
     source: Option<NodeId>,
@@ -88,7 +86,6 @@ impl<'a> StepBuilder<'a> {
         let mut step = StepBuilder {
             graph,
             program: Program { name: graph.name.clone(), ..Program::default() },
-            runs: Vec::new(),
             purposes: Vec::new(),
             source: None,
             sites: Vec::new(),
@@ -336,7 +333,7 @@ impl<'a> StepBuilder<'a> {
     /// Runs a kernel of the program.
     pub fn run_again(&mut self, kernel: KernelId, args: Vec<BufferId>, title: Title) {
         self.purposes.push(KernelInfo { name: title.text(self.graph), node: self.source });
-        self.runs.push((kernel, args));
+        self.program.actions.push(Action::Run { kernel, args });
     }
 
     /// Attributes the runs that follow to a kernel of the graph: to its contraction where it has
@@ -448,7 +445,7 @@ impl<'a> StepBuilder<'a> {
         self.globals.trained |= !self.graph.updates.is_empty();
         self.program.uniforms = self.uniforms.finish(self.graph);
         self.program.uniforms.buffer = self.names.get("uniforms").copied();
-        (self.program, self.runs, self.purposes, self.sites)
+        (self.program, self.purposes, self.sites)
     }
 
     /// Copies a value, unless that is where it was computed.
@@ -477,12 +474,11 @@ impl<'a> StepBuilder<'a> {
             .map(|(id, _)| id)
             .collect();
         for param in used {
-            let before = self.runs.len();
+            let before = self.program.actions.len();
             self.refresh(param);
             self.purposes.truncate(before);
-            for (kernel, args) in self.runs.split_off(before) {
-                self.program.refresh.push(Action::Run { kernel, args });
-            }
+            let refreshing = self.program.actions.split_off(before);
+            self.program.refresh.extend(refreshing);
         }
     }
 }

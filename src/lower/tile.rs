@@ -18,13 +18,13 @@ use crate::graph::view::{View, row_major};
 use crate::graph::{NodeId, Op};
 use crate::loops::{Access, Affine, BufferId, RowAxis, SlotId, Space, SumAxis, Tile, VarId};
 use crate::lower::epilogue::{Fused, fused, target_buffer};
-use crate::lower::globals::ParamLayout;
 use crate::lower::nest::Nest;
 use crate::lower::partition::Partition;
 use crate::lower::title::Title;
 use crate::lower::values::{NestValues, Saved};
 use crate::lower::writer::KernelWriter;
 use crate::lower::{StepBuilder, moves};
+use crate::schedule::globals::ParamLayout;
 
 /// Bytes of a right operand that stays in a core's L2 cache beside the rest.
 const CACHED: usize = 512 << 10;

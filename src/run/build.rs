@@ -18,7 +18,6 @@ use crate::elaborate::{self, Training, Watched};
 use crate::files::write;
 use crate::graph::Graph;
 use crate::graph::rule::{CLASS_WEIGHTS, GATHERED, GATHERED_WEIGHT, MEAN};
-use crate::lower::Globals;
 use crate::pass::Gradients;
 use crate::run::failures::train_failure;
 use crate::run::meaning::meaning;
@@ -30,6 +29,7 @@ use crate::runtime::trainer::{
     TrainerSettings,
 };
 use crate::runtime::weights::{self, StoredTensor};
+use crate::schedule::Globals;
 use std::path::Path;
 
 /// Options of the command line that no setting of the program has.

@@ -17,13 +17,13 @@ use crate::driver::schedules::hypers;
 use crate::driver::session::{Failure, Request, Session};
 use crate::graph::bounds::uniforms;
 use crate::graph::{Binary, Dim, Graph, NodeId, Op, Output, Unary};
-use crate::lower::Globals;
 use crate::pass::probe;
 use crate::run::build::BuiltRun;
 use crate::run::failures::SMALLER_RATE;
 use crate::runtime::pool::Pool;
 use crate::runtime::program::{CompiledProgram, RunMemory, StepArgs};
 use crate::runtime::trainer::{NotFinite, RejectedStep, Trainer};
+use crate::schedule::Globals;
 
 /// The first value that was not finite.
 pub(crate) struct NonFiniteReport {

@@ -9,9 +9,10 @@ use nnc::graph::interp::{self as oracle, Env, StepOutcome};
 use nnc::graph::{Graph, kernels::Kernels};
 use nnc::loops::interp::{self, ProgramMemory, StepArgs};
 use nnc::loops::{Space, verify};
-use nnc::lower::{Globals, Lowered};
+use nnc::lower::Lowered;
 use nnc::runtime::pool::Pool;
 use nnc::runtime::program;
+use nnc::schedule::Globals;
 
 use crate::support::engines::compile;
 use crate::support::pipeline::lowered;

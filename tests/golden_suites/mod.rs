@@ -10,6 +10,7 @@ mod elaborate;
 mod graph;
 mod loops;
 mod pass;
+mod schedule;
 mod step;
 mod syntax;
 
@@ -48,6 +49,6 @@ pub struct Case {
 /// All suites.
 pub fn suites() -> Vec<Suite> {
     let before = [syntax::SUITE, elaborate::SUITE, graph::SUITE, loops::SUITE];
-    let behind = [step::SUITE, codegen::SUITE, cli::SUITE, check::SUITE];
+    let behind = [schedule::SUITE, step::SUITE, codegen::SUITE, cli::SUITE, check::SUITE];
     before.into_iter().chain(pass::suites()).chain(behind).collect()
 }

@@ -12,9 +12,9 @@ use nnc::codegen::{Target, emit};
 use nnc::graph::init::initial_value;
 use nnc::graph::{Env, Graph};
 use nnc::loops;
-use nnc::lower::Globals;
 use nnc::runtime::pool::Pool;
 use nnc::runtime::program::{CompiledProgram, RunMemory, StepArgs};
+use nnc::schedule::Globals;
 
 use super::pipeline;
 

@@ -12,9 +12,9 @@ use crate::driver::schedules::hypers;
 use crate::driver::session::{Failure, Request, Session};
 use crate::graph::{self, Env, Graph, NodeId};
 use crate::loops::{self, interp};
-use crate::lower::Globals;
 use crate::runtime::pool::Pool;
 use crate::runtime::program::{BlockBytes, CompiledProgram, RunMemory, StepArgs};
+use crate::schedule::Globals;
 use std::collections::BTreeMap;
 
 /// The engine that runs the step.

@@ -10,10 +10,10 @@ use crate::graph::interp::StepOutcome;
 use crate::graph::rule::MEAN;
 use crate::graph::{self, Env, Graph};
 use crate::loops::Program as Loops;
-use crate::lower::Globals;
 use crate::pass::Fusion;
 use crate::runtime::pool::Pool;
 use crate::runtime::program::{CompiledProgram, RunMemory, StepArgs};
+use crate::schedule::Globals;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 

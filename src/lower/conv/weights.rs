@@ -13,9 +13,9 @@
 use crate::graph::view::{View, row_major};
 use crate::graph::{NodeId, Op};
 use crate::loops::{Affine, BufferId, Space};
-use crate::lower::globals::ParamLayout;
 use crate::lower::title::Title;
 use crate::lower::{StepBuilder, moves};
+use crate::schedule::globals::ParamLayout;
 
 /// Weights of more bytes than this are read in panels.
 const SMALL: usize = 64 << 10;

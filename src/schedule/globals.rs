@@ -83,7 +83,7 @@ pub struct Globals {
     derived: HashMap<String, Vec<ParamLayout>>,
     /// Whether a program that writes parameters has been lowered: only the layouts derived by
     /// then are kept up to date.
-    pub(super) trained: bool,
+    pub trained: bool,
 }
 
 impl Globals {
