@@ -9,7 +9,7 @@
 //! take turns of a quarter of a second, so that all meet the same machine.
 
 use nnc::runtime::pool::Pool;
-use nnc::runtime::program::{Memory, Program, StepArgs};
+use nnc::runtime::program::{CompiledProgram, RunMemory, StepArgs};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -34,7 +34,7 @@ const TURNS: usize = 12;
 /// A pool with what it has measured.
 struct Runner {
     pool: Pool,
-    memory: Memory,
+    memory: RunMemory,
     step: u64,
     steps: u64,
     time: Duration,
@@ -42,7 +42,7 @@ struct Runner {
 
 impl Runner {
     /// Runs steps for a turn; the time of the first, which meets the last pool's caches, counts.
-    fn turn(&mut self, program: &Program, hypers: &[f64]) {
+    fn turn(&mut self, program: &CompiledProgram, hypers: &[f64]) {
         let start = Instant::now();
         while start.elapsed() < TURN {
             self.step += 1;

@@ -8,9 +8,9 @@ use nnc::codegen::{self, Target};
 use nnc::command::{CheckOptions, check};
 use nnc::driver::{Request, Session};
 use nnc::elaborate::{PRELUDE, PRELUDE_NAME};
-use nnc::lower::{self, Globals, plan};
-use nnc::pass::autodiff::{self, Wrt};
-use nnc::pass::{bind, cse, dce, fuse, simplify, update};
+use nnc::lower;
+use nnc::pass::{Fusion, Gradients, PIPELINE, Pass, TrainingStep};
+use nnc::schedule::{Globals, plan};
 use nnc::{graph, syntax};
 use std::hint::black_box;
 use std::path::Path;
@@ -40,38 +40,35 @@ fn passes(criterion: &mut Criterion) {
     let target = Target::detect();
     let experiment = Session::new(None).front(&request(), false).expect("a good model").experiment;
     let rule = experiment.training.expect("a `train` block").rule;
-    let forward = experiment.train;
-    let differentiated = autodiff::run(&forward, Wrt::default());
-    let updated = update::run(&differentiated, &rule, false);
-    let bound = bind::run(&updated, BATCH);
-    let simple = simplify::run(&bound);
-    let shared = cse::run(&simple);
-    let alive = dce::run(&shared);
-    let kernels = fuse::run(&alive);
-    let mut globals = Globals::default();
-    let lowered = lower::run(&kernels, &mut globals);
-    let mut planned = lowered.program.clone();
-    plan::run(&mut planned, &mut globals);
-    let object = codegen::emit(&planned, &target);
-
+    let step = TrainingStep { rule, gradients: Gradients::Applied };
     let mut group = criterion.benchmark_group("passes");
     let mut bench = |name: &str, run: &dyn Fn()| {
         group.bench_function(name, |bencher| bencher.iter(run));
     };
-    bench("autodiff", &|| drop(black_box(autodiff::run(&forward, Wrt::default()))));
-    bench("update", &|| drop(black_box(update::run(&differentiated, &rule, false))));
-    bench("bind", &|| drop(black_box(bind::run(&updated, BATCH))));
-    bench("simplify", &|| drop(black_box(simplify::run(&bound))));
-    bench("cse", &|| drop(black_box(cse::run(&simple))));
-    bench("dce", &|| drop(black_box(dce::run(&shared))));
-    bench("fuse", &|| drop(black_box(fuse::run(&alive))));
+    let mut graph = experiment.train;
+    for pass in PIPELINE.train {
+        bench(pass.name, &|| drop(black_box((pass.run)(&graph, &step))));
+        graph = (pass.run)(&graph, &step);
+    }
+    bench("verify graph", &|| graph::verify(&graph).expect("a sound graph"));
+    for pass in PIPELINE.step {
+        bench(pass.name, &|| drop(black_box((pass.run)(&graph, &BATCH))));
+        graph = (pass.run)(&graph, &BATCH);
+    }
+    let Pass { name, run, .. } = PIPELINE.kernels;
+    bench(name, &|| drop(black_box(run(&graph, &Fusion::Full))));
+    let kernels = run(&graph, &Fusion::Full);
+    let mut globals = Globals::default();
     bench("lower", &|| drop(black_box(lower::run(&kernels, &mut Globals::default()))));
+    let lowered = lower::run(&kernels, &mut globals);
     bench("plan", &|| plan::run(&mut lowered.program.clone(), &mut globals.clone()));
-    bench("verify graph", &|| graph::verify(&updated).expect("a sound graph"));
+    let mut planned = lowered.program.clone();
+    plan::run(&mut planned, &mut globals);
     bench("verify loops", &|| {
         nnc::loops::verify::verify(&planned).expect("a sound program");
     });
     bench("emit", &|| drop(black_box(codegen::emit(&planned, &target))));
+    let object = codegen::emit(&planned, &target);
     bench("link", &|| drop(black_box(codegen::jit::link(&object))));
     group.finish();
 }

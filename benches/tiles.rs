@@ -14,7 +14,7 @@ use nnc::codegen::{Target, emit};
 use nnc::loops::builder::KernelBuilder;
 use nnc::loops::{Access, Action, Affine, Buffer, Program as Loops, RowAxis, Space, SumAxis, Tile};
 use nnc::runtime::pool::Pool;
-use nnc::runtime::program::{Memory, Program, StepArgs};
+use nnc::runtime::program::{CompiledProgram, RunMemory, StepArgs};
 
 /// Operations of one measured step at least: its beginning and end do not show, but it is short
 /// enough to run undisturbed now and then.
@@ -169,8 +169,8 @@ impl Shape {
 
 /// A compiled shape, to be run again and again.
 struct Bench {
-    program: Program,
-    memory: Memory,
+    program: CompiledProgram,
+    memory: RunMemory,
     operations: usize,
     /// The fastest step, in seconds: whatever else the machine does only makes steps longer.
     fastest: f64,
@@ -180,8 +180,8 @@ impl Bench {
     fn new(shape: &Shape, target: &Target) -> Bench {
         let (loops, repeat) = shape.program();
         let code = link(&emit(&loops, target));
-        let program = Program::new(loops, code);
-        let memory = Memory::for_programs([&program], 1);
+        let program = CompiledProgram::new(loops, code);
+        let memory = RunMemory::for_programs([&program], 1);
         let operations = shape.operations() * repeat;
         Bench { program, memory, operations, fastest: f64::INFINITY }
     }

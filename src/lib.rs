@@ -11,7 +11,8 @@
 //!      ─ elaborate::elaborate ───────→ a graph with its loss      graph::Graph, elaborate::Experiment
 //!      ─ pass::autodiff, update ─────→ the graph of a step: gradients, and what is written
 //!      ─ pass::bind … pass::fuse ────→ the same, simplified, its operators in kernels
-//!      ─ lower ──────────────────────→ loops over buffers, then with addresses     loops::Program
+//!      ─ lower ──────────────────────→ loops over buffers                          loops::Program
+//!      ─ schedule ───────────────────→ the same, ordered, with barriers and addresses
 //!      ─ codegen ────────────────────→ machine code               codegen::Code
 //!      ─ runtime ────────────────────→ steps on batches of data, until the weights are trained
 //! ```
@@ -43,10 +44,22 @@
 //! In the order in which a program passes through them; each may use those that its row of the table
 //! in `docs/architecture.md` names, which `tests/layering.rs` checks.
 
-// What everything is made of.
+//! # Lints
+//!
+//! `clippy.toml` lists what prints, exits, opens files, reads clocks or asks the environment. The
+//! whole crate is denied all of it; the rooms below that may are told so where they are declared.
+
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_macros))]
+
+// The foundation of all rooms.
 pub mod base;
 // Files: how they are opened and written, and the samples in them.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "caches of downloads and images; how long a server takes"
+)]
 pub mod data;
+#[allow(clippy::disallowed_methods, reason = "the one way to open and write files")]
 pub mod files;
 // Text and the two intermediate representations; they do not know one another.
 pub mod graph;
@@ -57,14 +70,23 @@ pub mod codegen;
 pub mod elaborate;
 pub mod lower;
 pub mod pass;
-// What is wrong or suspicious in a program, and what might mend it.
+pub mod schedule;
+// Mistakes and suspicions in a program, and edits that might mend them.
 pub mod lint;
 pub mod repair;
-// Compiled code at work, and what is shown of it.
+// Compiled code at work, and its results in pictures and pages.
 pub mod report;
+#[allow(clippy::disallowed_methods, reason = "times of steps, by which threads are chosen")]
 pub mod runtime;
-// What users run.
+// Commands of users.
+#[allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    reason = "the command line: arguments, environment, standard streams"
+)]
 pub mod cli;
+#[allow(clippy::disallowed_methods, reason = "measurements, and facts about the machine")]
 pub mod command;
 pub mod driver;
+#[allow(clippy::disallowed_methods, reason = "the folder of a run, and its clock")]
 pub mod run;

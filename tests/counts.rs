@@ -4,7 +4,7 @@
 
 use nnc::driver::{Request, Session};
 use nnc::loops::Action;
-use nnc::lower::Globals;
+use nnc::schedule::Globals;
 use std::fs;
 use std::path::Path;
 

@@ -24,10 +24,9 @@ use nnc::command;
 use nnc::data::{self, Argument, Call, Places, SourceRequest};
 use nnc::driver;
 use nnc::elaborate::{self, DataRequest, PRELUDE, PRELUDE_NAME, Program, Request, SourceCall};
-use nnc::graph::{self, Binary, Graph, Reduce, Unary};
+use nnc::graph::{self, Binary, Graph, Reduce, Unary, UpdateRule};
 use nnc::loops;
-use nnc::pass::autodiff::{self, Wrt};
-use nnc::pass::{bind, cse, dce, simplify};
+use nnc::pass::{Gradients, PIPELINE, TrainingStep};
 use nnc::syntax::ast::{FunctionKind, ItemKind};
 use nnc::syntax::parse;
 use std::fs;
@@ -151,7 +150,7 @@ fn whole(of: &str) -> Result<String, String> {
     let stage = command::STAGES.iter().find(|stage| stage.name == of);
     let step = Some(stage.ok_or_else(|| format!("`{of}` is no stage"))?.made_by);
     let request = driver::Request::new(root().join("models/mnist.nn"));
-    let asked = command::Emit { step, ..command::Emit::default() };
+    let asked = command::EmitRequest { step, ..command::EmitRequest::default() };
     let text = command::emit(&mut driver::Session::new(None), &request, asked);
     text.map_err(|failure| format!("{failure:?}"))
 }
@@ -175,14 +174,12 @@ fn sound(text: &str) -> Result<Graph, String> {
 }
 
 fn after(graph: &Graph, pass: &str) -> Result<Graph, String> {
-    Ok(match pass {
-        "autodiff" => autodiff::run(graph, Wrt::default()),
-        "bind" => bind::run(graph, 4),
-        "simplify" => simplify::run(graph),
-        "cse" => cse::run(graph),
-        "dce" => dce::run(graph),
-        _ => return Err(format!("`{pass}` is no pass that documents show")),
-    })
+    let train = PIPELINE.train.iter().find(|it| it.name == pass);
+    let step = PIPELINE.step.iter().find(|it| it.name == pass);
+    let given = TrainingStep { rule: UpdateRule::default(), gradients: Gradients::Applied };
+    let made = train.map(|pass| (pass.run)(graph, &given));
+    let made = made.or_else(|| step.map(|pass| (pass.run)(graph, &4)));
+    made.ok_or_else(|| format!("`{pass}` is no pass that makes a graph"))
 }
 
 /// Whether a program, body or fragment means something, or is wrong as it should be; gives what
@@ -388,5 +385,5 @@ fn the_description_of_the_graph_names_every_operator_and_pass() {
     let reductions: Vec<String> =
         Reduce::ALL.iter().map(|op| format!("reduce_{}", op.name())).collect();
     assert_eq!(missing(&text, reductions.iter().map(String::as_str)), [""; 0]);
-    assert_eq!(missing(&text, nnc::pass::ALL.iter().map(|pass| pass.name)), [""; 0]);
+    assert_eq!(missing(&text, PIPELINE.names().map(|(name, _)| name)), [""; 0]);
 }

@@ -18,9 +18,9 @@ use nnc::base::source::{FileId, Sources};
 use nnc::elaborate::{self, Experiment, PRELUDE, PRELUDE_NAME, Program, Request};
 use nnc::graph::{self, Graph};
 use nnc::loops;
-use nnc::lower::{self, Globals};
-use nnc::pass::autodiff::{self, Wrt};
-use nnc::pass::{bind, cse, dce, fuse, simplify, update};
+use nnc::lower;
+use nnc::pass::{Fusion, Gradients, PIPELINE, TrainingStep};
+use nnc::schedule::{self, Globals};
 use nnc::syntax::{self, ast};
 use support::mutation::{Random, corpus, program};
 
@@ -149,19 +149,21 @@ fn compile(experiment: Experiment) -> Result<(), String> {
     let train = sound(experiment.train)?;
     let train = match &experiment.training {
         Some(training) => {
-            let differentiated = sound(autodiff::run(&train, Wrt { inputs: true }))?;
-            sound(training.rule.graph.clone())?;
-            sound(update::run(&differentiated, &training.rule, false))?
+            let rule = training.rule.clone();
+            sound(rule.graph.clone())?;
+            let step = TrainingStep { rule, gradients: Gradients::Shown };
+            let mut passes = PIPELINE.train.iter();
+            passes.try_fold(train, |graph, pass| sound((pass.run)(&graph, &step)))?
         }
         None => train,
     };
     let mut globals = Globals::default();
     for graph in [train, sound(experiment.eval)?] {
-        let graph = sound(simplify::run(&sound(bind::run(&graph, BATCH))?))?;
-        let graph = sound(dce::run(&sound(cse::run(&graph))?))?;
-        let kernels = fuse::run(&graph);
+        let mut passes = PIPELINE.step.iter();
+        let graph = passes.try_fold(graph, |graph, pass| sound((pass.run)(&graph, &BATCH)))?;
+        let kernels = (PIPELINE.kernels.run)(&graph, &Fusion::Full);
         let mut program = lower::run(&kernels, &mut globals).program;
-        lower::plan::run(&mut program, &mut globals);
+        schedule::plan::run(&mut program, &mut globals);
         loops::verify::verify(&program)
             .map_err(|found| format!("{}\n{graph}", found.join("\n")))?;
     }

@@ -4,7 +4,7 @@
 //! suite's outputs must be, to the letter. `cargo test --test golden` compares and prints a diff;
 //! `NNC_BLESS=1 cargo test --test golden` accepts what came out (refused where `CI` is set). An
 //! expectation that is missing, or that nothing produces any more, fails. A suite is one entry of
-//! [`golden_suites::SUITES`].
+//! [`golden_suites::suites`].
 
 mod golden_suites;
 mod support;
@@ -14,7 +14,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use golden_suites::{Case, SUITES, Suite};
+use golden_suites::{Case, Suite, suites};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 const BLESS: &str = "NNC_BLESS=1 cargo test --test golden";
@@ -26,7 +26,7 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
-    let trials = SUITES.iter().flat_map(|suite| trials(suite, &root, bless)).collect();
+    let trials = suites().leak().iter().flat_map(|suite| trials(suite, &root, bless)).collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 

@@ -10,9 +10,9 @@ use std::sync::atomic::AtomicBool;
 
 use nnc::driver::{Request, Session};
 use nnc::run;
-use nnc::run::{Overrides, Run};
+use nnc::run::{BuiltRun, Overrides};
 use nnc::runtime::pool::Pool;
-use nnc::runtime::trainer::{Event, Watcher};
+use nnc::runtime::trainer::{Callback, Event};
 
 /// The memory of a process is one number: the tests take turns.
 static TURN: Mutex<()> = Mutex::new(());
@@ -46,7 +46,7 @@ train net on drawn {{
     path
 }
 
-fn prepare(file: &Path) -> Run {
+fn prepare(file: &Path) -> BuiltRun {
     let request = Request::new(file);
     let run = run::run(&mut Session::new(None), &request, &Overrides::default(), &|_, _| true);
     run.unwrap_or_else(|failure| panic!("{failure:?}"))
@@ -55,7 +55,7 @@ fn prepare(file: &Path) -> Run {
 /// Memory after each epoch.
 struct Epochs(Vec<usize>);
 
-impl Watcher for Epochs {
+impl Callback for Epochs {
     fn event(&mut self, event: Event<'_>) {
         if let Event::EpochEnded { .. } = event {
             self.0.extend(resident());

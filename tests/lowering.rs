@@ -8,7 +8,7 @@ use nnc::base::tensor::{Data, Tensor};
 use nnc::graph::kernels::KernelKind;
 use nnc::graph::{Env, Graph, NodeId, Op, Unary};
 use nnc::loops::{Action, Program, Space};
-use nnc::lower::Globals;
+use nnc::schedule::Globals;
 use support::pipeline::{experiment, lowered, mnist, training};
 
 const MLP: &str = "

@@ -13,14 +13,12 @@ use derivative_cases::Case;
 use nnc::base::tensor::{Data, Tensor};
 use nnc::graph::{Binary, Builder, Graph, Node, NodeId, Op, Reduce, Unary, interp, read, verify};
 use nnc::pass::autodiff::{self, Wrt};
-use nnc::pass::{ALL, bind, cse, dce, named, simplify};
+use nnc::pass::{PIPELINE, bind, dce, simplify};
+use support::pipeline::optimised;
 use support::random_graph::random_graph;
 
-/// A pass's name and function.
-type Named = (&'static str, fn(&Graph) -> Graph);
-
-/// The passes that replace a graph by a better one.
-const BETTER: [Named; 3] = [("simplify", simplify::run), ("cse", cse::run), ("dce", dce::run)];
+/// Samples a step, of graphs whose batch is a symbol.
+const BATCH: usize = 3;
 
 /// A case's graph with the sum of its `y` as the loss, and all gradients.
 fn differentiated(case: &Case) -> Graph {
@@ -63,8 +61,9 @@ fn values_are_the_same_before_and_after() {
         let before = costs(&graph);
         let expected = case.run(&graph, &case.inputs);
         let tolerance = if rounds_otherwise(&graph) { 1e-6 } else { 0.0 };
-        for (name, pass) in BETTER {
-            graph = pass(&graph);
+        for pass in PIPELINE.step {
+            let name = pass.name;
+            graph = (pass.run)(&graph, &1);
             assert_eq!(verify(&graph), Ok(()), "{} after {name}", case.name);
             let actual = case.run(&graph, &case.inputs);
             for (output, value) in &expected {
@@ -77,7 +76,7 @@ fn values_are_the_same_before_and_after() {
             }
         }
         assert!(costs(&graph) <= before, "{}: more work\n{graph}", case.name);
-        let again = dce::run(&cse::run(&simplify::run(&graph)));
+        let again = optimised(&graph, 1);
         assert_eq!(again.nodes.len(), graph.nodes.len(), "{}: work left\n{graph}", case.name);
     }
 }
@@ -87,13 +86,11 @@ fn costs(graph: &Graph) -> usize {
     work(graph).iter().filter(|&&name| name != "reshape").count()
 }
 
-/// What remains of a graph's work after all three passes.
+/// What remains of a graph's work after the passes that make it small.
 fn left(text: &str) -> Vec<&'static str> {
     let graph = read(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
     assert_eq!(verify(&graph), Ok(()));
-    let graph = dce::run(&cse::run(&simplify::run(&graph)));
-    assert_eq!(verify(&graph), Ok(()));
-    work(&graph)
+    work(&optimised(&graph, BATCH))
 }
 
 /// A random graph with the sum of its outputs as the loss, and the gradients of its parameter and
@@ -115,7 +112,6 @@ fn random_step(graph: &Graph) -> Graph {
 
 #[test]
 fn random_graphs_keep_their_values() {
-    const BATCH: usize = 3;
     for seed in 0..150 {
         let random = random_graph(seed, 25);
         let env = random.env(BATCH, seed);
@@ -124,9 +120,9 @@ fn random_graphs_keep_their_values() {
         let expected = interp::run(&symbolic, BATCH, &env).unwrap();
         let mut graph = bind::run(&symbolic, BATCH);
         let tolerance = if rounds_otherwise(&graph) { 1e-3 } else { 0.0 };
-        let bound: Named = ("bind", Graph::clone);
-        for (name, pass) in [bound].iter().chain(&BETTER) {
-            graph = pass(&graph);
+        for pass in PIPELINE.step {
+            let name = pass.name;
+            graph = (pass.run)(&graph, &BATCH);
             assert_eq!(verify(&graph), Ok(()), "seed {seed} after {name}");
             let actual = interp::run(&graph, BATCH, &env).unwrap();
             for (output, value) in &expected.outputs {
@@ -270,13 +266,10 @@ fn factors_leave_sums_that_they_are_the_same_in() {
     assert_eq!(left(&nodes(&lines)).iter().filter(sums).count(), 1);
 }
 
-/// A training graph's gradients by its parameters, for two images, after all three passes.
+/// A training graph's gradients by its parameters, for two images, made small.
 fn gradient_graph(text: &str) -> Graph {
     let graph = read(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-    let graph = bind::run(&autodiff::run(&graph, Wrt::default()), 2);
-    let graph = dce::run(&cse::run(&simplify::run(&graph)));
-    assert_eq!(verify(&graph), Ok(()));
-    graph
+    optimised(&autodiff::run(&graph, Wrt::default()), 2)
 }
 
 /// How many nodes of these names read a value of four axes.
@@ -391,9 +384,8 @@ fn what_nothing_needs_goes_but_its_tables_stay() {
 
 #[test]
 fn passes_are_named_after_their_files() {
-    for pass in ALL {
-        let file = format!("{}/src/pass/{}.rs", env!("CARGO_MANIFEST_DIR"), pass.name);
+    for (pass, _) in PIPELINE.names() {
+        let file = format!("{}/src/pass/{pass}.rs", env!("CARGO_MANIFEST_DIR"));
         assert!(std::fs::exists(&file).unwrap(), "{file}");
-        assert_eq!(named(pass.name), Some(*pass));
     }
 }

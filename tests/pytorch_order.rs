@@ -10,7 +10,7 @@ use nnc::base::tensor::{Data, Tensor};
 use nnc::driver::{Failure, Request, Session};
 use nnc::graph::{self, Env};
 use nnc::run;
-use nnc::run::{Overrides, Run};
+use nnc::run::{BuiltRun, Overrides};
 use nnc::runtime::weights;
 use support::pipeline::experiment;
 
@@ -24,7 +24,7 @@ fn tensor(name: &str, shape: &[usize], seed: usize) -> (String, Tensor) {
 }
 
 /// A run that begins with these weights.
-fn run(program: &str, tensors: &[(String, Tensor)]) -> Result<Run, Failure> {
+fn run(program: &str, tensors: &[(String, Tensor)]) -> Result<BuiltRun, Failure> {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("net.nn");
     std::fs::write(&file, program).expect("a file");

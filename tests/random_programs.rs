@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use check::{Agreement, Run, agreement};
 use nnc::graph::{Graph, verify};
-use nnc::lower::Globals;
+use nnc::schedule::Globals;
 use support::pipeline::{
     lowered, lowered_apart, training, training_with_gradients, try_experiment,
 };

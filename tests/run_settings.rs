@@ -9,9 +9,11 @@ use nnc::base::tensor::Tensor;
 use nnc::data::Pass;
 use nnc::driver::{Failure, Request, Session};
 use nnc::run;
-use nnc::run::{Overrides, Run};
+use nnc::run::{BuiltRun, Overrides};
 use nnc::runtime::pool::Pool;
-use nnc::runtime::trainer::{Decision, EpochRecord, Event, Outcome, TrainError, Trainer, Watcher};
+use nnc::runtime::trainer::{
+    Callback, Decision, EpochRecord, Event, TrainError, Trainer, TrainingOutcome,
+};
 use nnc::runtime::weights;
 
 /// A program in a folder of its own.
@@ -43,7 +45,7 @@ impl Case {
         self.folder.path().join(name)
     }
 
-    fn prepare(&self, overrides: Overrides) -> Result<Run, Failure> {
+    fn prepare(&self, overrides: Overrides) -> Result<BuiltRun, Failure> {
         let request = request(&self.path("main.nn"));
         run::run(&mut Session::new(None), &request, &overrides, &|_, _| true)
     }
@@ -69,7 +71,7 @@ struct Seen {
     names: Vec<String>,
 }
 
-impl Watcher for Seen {
+impl Callback for Seen {
     fn event(&mut self, event: Event<'_>) {
         match event {
             Event::EpochEnded { record, decision, .. } => {
@@ -96,7 +98,7 @@ struct Trained {
     seen: Seen,
     first: Vec<(String, Tensor)>,
     last: Vec<(String, Tensor)>,
-    outcome: Result<Outcome, TrainError>,
+    outcome: Result<TrainingOutcome, TrainError>,
 }
 
 impl Trained {
@@ -109,7 +111,7 @@ impl Trained {
     }
 }
 
-fn train(run: &Run) -> Trained {
+fn train(run: &BuiltRun) -> Trained {
     let names: Vec<String> = run.lasting().map(|(name, _)| name.to_owned()).collect();
     let first = run.lasting().map(|(name, value)| (name.to_owned(), value.clone())).collect();
     let mut pool = Pool::new(2);
@@ -333,7 +335,7 @@ fn losses(weights: &str) -> (f64, Vec<(usize, f64)>) {
     trainer.train(&mut seen, &AtomicBool::new(false)).expect("one epoch");
     let labels = run.data.test.labels().expect("classes");
     let mut found = Vec::new();
-    let mut each = |batch: &nnc::runtime::trainer::Evaluated<'_>| {
+    let mut each = |batch: &nnc::runtime::trainer::EvaluatedBatch<'_>| {
         for (&index, logits) in batch.samples.iter().zip(batch.output().chunks_exact(10)) {
             let label = labels[index as usize];
             let total: f64 = logits.iter().map(|&logit| f64::from(logit).exp()).sum();
@@ -365,7 +367,7 @@ fn a_run_that_gets_no_better_stops_and_lowers_its_rate() {
     let settings = "    epochs = 50\n    optimizer = sgd(lr: 1e-30)\n    early_stop = patience(val_loss, 5)\n    \
                     reduce_on_plateau = patience(val_loss, 2, factor: 0.5)";
     let trained = Case::new("train: 100, test: 10, validation: 0.2", settings).train();
-    assert_eq!(trained.outcome, Ok(Outcome::StoppedEarly));
+    assert_eq!(trained.outcome, Ok(TrainingOutcome::StoppedEarly));
     let records = &trained.seen.records;
     assert_eq!(records.len(), 6);
     let rates: Vec<f32> = records.iter().map(|record| record.scheduled[0].1).collect();
@@ -402,7 +404,7 @@ fn what_is_not_finite_is_left_out_or_ends_the_run() {
         panic!("{:?}", stopped.outcome)
     };
     let skipping = with("skip");
-    assert_eq!(skipping.outcome, Ok(Outcome::Finished));
+    assert_eq!(skipping.outcome, Ok(TrainingOutcome::Finished));
     assert_eq!(skipping.seen.skipped[0].0, step);
     let samples = skipping.seen.records[0].samples;
     assert_eq!(samples + skipping.seen.skipped.len(), 128, "scores are of what was trained on");

@@ -8,7 +8,7 @@ use std::env;
 use std::path::Path;
 use std::process::Command;
 
-use nnc::report::tensorboard::Writer;
+use nnc::report::tensorboard::EventWriter;
 use serde_json::Value;
 
 /// Prints what TensorBoard finds in a file and in its folder. Floats go through their bits, since
@@ -103,7 +103,7 @@ fn events() -> Vec<Event> {
 fn tensorboard_reads_every_step_tag_and_value() {
     let Some(python) = python() else { return };
     let folder = tempfile::tempdir().expect("a folder");
-    let mut writer = Writer::create(folder.path(), 1.7e9).expect("created");
+    let mut writer = EventWriter::create(folder.path(), 1.7e9).expect("created");
     for (step, wall_time, scalars) in events() {
         writer.scalars(step, wall_time, &scalars).expect("written");
     }
@@ -137,7 +137,7 @@ fn runs_that_begin_in_the_same_second_are_both_read() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut files = Vec::new();
     for step in [1, 2] {
-        let mut writer = Writer::create(folder.path(), 1.7e9).expect("created");
+        let mut writer = EventWriter::create(folder.path(), 1.7e9).expect("created");
         writer.scalars(step, 1.7e9 + step as f64, &[("loss", step as f32)]).expect("written");
         files.push(writer.path().to_owned());
     }

@@ -17,9 +17,11 @@ use nnc::command;
 use nnc::data::Pass;
 use nnc::driver::{self, Failure, Request, Session, Setting};
 use nnc::run;
-use nnc::run::{Overrides, Run};
+use nnc::run::{BuiltRun, Overrides};
 use nnc::runtime::pool::Pool;
-use nnc::runtime::trainer::{EpochRecord, Event, Outcome, Scores, TrainError, Trainer, Watcher};
+use nnc::runtime::trainer::{
+    Callback, EpochRecord, Event, Scores, TrainError, Trainer, TrainingOutcome,
+};
 
 fn request(file: &Path) -> Request {
     Request { nnc_data: std::env::var_os("NNC_DATA").map(PathBuf::from), ..Request::new(file) }
@@ -32,7 +34,7 @@ struct Records {
     steps: Vec<usize>,
 }
 
-impl Watcher for Records {
+impl Callback for Records {
     fn event(&mut self, event: Event<'_>) {
         match event {
             Event::EpochStarted { steps, .. } => self.steps.push(steps),
@@ -86,11 +88,11 @@ impl Case {
         file
     }
 
-    fn prepare(&self, settings: &[String]) -> (Session, Run) {
+    fn prepare(&self, settings: &[String]) -> (Session, BuiltRun) {
         self.prepare_for(Target::detect(), settings)
     }
 
-    fn prepare_for(&self, target: Target, settings: &[String]) -> (Session, Run) {
+    fn prepare_for(&self, target: Target, settings: &[String]) -> (Session, BuiltRun) {
         let mut session = Session::new(None);
         let request = Request { target, ..request(&self.file(settings)) };
         let run = run::run(&mut session, &request, &Overrides::default(), WATCH)
@@ -112,22 +114,22 @@ fn seeded(seed: Option<u64>) -> Option<String> {
 /// What a run gives.
 struct Trained {
     records: Records,
-    outcome: Result<Outcome, TrainError>,
+    outcome: Result<TrainingOutcome, TrainError>,
     test: Option<Scores>,
     weights: Vec<(String, Tensor)>,
 }
 
-fn train(run: &Run, threads: usize) -> Trained {
+fn train(run: &BuiltRun, threads: usize) -> Trained {
     let mut pool = Pool::new(threads);
     let mut trainer = run.trainer(&mut pool);
     let mut records = Records::default();
     let outcome = trainer.train(&mut records, &AtomicBool::new(false));
-    let tested = outcome == Ok(Outcome::Finished) && run.data.test.count() > 0;
+    let tested = outcome == Ok(TrainingOutcome::Finished) && run.data.test.count() > 0;
     let test = tested.then(|| trainer.evaluate(Pass::Test, &[], &mut |_| {}).expect("scores"));
     Trained { records, outcome, test, weights: weights(run, &trainer) }
 }
 
-fn weights(run: &Run, trainer: &Trainer<'_>) -> Vec<(String, Tensor)> {
+fn weights(run: &BuiltRun, trainer: &Trainer<'_>) -> Vec<(String, Tensor)> {
     run.weights().map(|(path, _)| (path.to_string(), trainer.read(path))).collect()
 }
 
@@ -152,7 +154,7 @@ fn real_mnist() {
     assert_eq!(run.data.notice, None, "real data, not the fallback");
     assert_eq!(run.data.train.count() + run.data.validation.count(), 60_000);
     let trained = train(&run, 2);
-    assert_eq!(trained.outcome, Ok(Outcome::Finished));
+    assert_eq!(trained.outcome, Ok(TrainingOutcome::Finished));
     let test = trained.test.expect("a test split");
     let reached = accuracy(&test);
     assert!(reached >= 0.972, "test accuracy {reached}");
@@ -189,7 +191,7 @@ fn drawn_digits_are_learnt_and_the_last_batch_counts() {
     let samples = run.data.train.count();
     assert_ne!(samples % 32, 0, "a batch that does not divide");
     let trained = train(&run, 2);
-    assert_eq!(trained.outcome, Ok(Outcome::Finished));
+    assert_eq!(trained.outcome, Ok(TrainingOutcome::Finished));
     let epochs = &trained.records.epochs;
     assert_eq!(epochs.len(), 6);
     for record in epochs {
@@ -280,7 +282,7 @@ train net on few {
         std::fs::write(folder.join("labels"), idx(&[10], labels)).unwrap();
     };
     write(&labels);
-    assert_eq!(train(&case.prepare(&[]).1, 2).outcome, Ok(Outcome::Finished));
+    assert_eq!(train(&case.prepare(&[]).1, 2).outcome, Ok(TrainingOutcome::Finished));
 
     labels[7] = 3;
     write(&labels);
@@ -321,7 +323,7 @@ loss mse_of_label(output: f32[N, K], label: i32[N]) -> f32[N] {
     };
     assert!((2..100).contains(&epoch), "epoch {epoch}");
     let before = train(&case.prepare(&[epochs(epoch - 1)]).1, 2);
-    assert_eq!(before.outcome, Ok(Outcome::Finished));
+    assert_eq!(before.outcome, Ok(TrainingOutcome::Finished));
     assert_eq!(trained.weights, before.weights);
     let finite = |(_, value): &(String, Tensor)| value.as_f32().iter().all(|x| x.is_finite());
     assert!(trained.weights.iter().all(finite));
@@ -334,7 +336,7 @@ fn a_run_that_is_asked_to_stop_ends_after_a_whole_step() {
     let mut pool = Pool::new(2);
     let mut trainer = run.trainer(&mut pool);
     struct Stopping<'a>(&'a AtomicBool);
-    impl Watcher for Stopping<'_> {
+    impl Callback for Stopping<'_> {
         fn event(&mut self, event: Event<'_>) {
             if let Event::Stepped { step: 16.., .. } = event {
                 self.0.store(true, std::sync::atomic::Ordering::Relaxed);
@@ -342,7 +344,7 @@ fn a_run_that_is_asked_to_stop_ends_after_a_whole_step() {
         }
     }
     let stop = AtomicBool::new(false);
-    assert_eq!(trainer.train(&mut Stopping(&stop), &stop), Ok(Outcome::Stopped));
+    assert_eq!(trainer.train(&mut Stopping(&stop), &stop), Ok(TrainingOutcome::Stopped));
     assert!((16..run.data.train.count() as u64 / 32).contains(&trainer.steps_made()));
     let finite = |(_, value): &(String, Tensor)| value.as_f32().iter().all(|x| x.is_finite());
     assert!(weights(&run, &trainer).iter().all(finite));
@@ -398,7 +400,7 @@ train net on shots {
         photos(case.folder.path());
         let train = |threads, seed| {
             let trained = train(&case.prepare(seeded(seed).as_slice()).1, threads);
-            assert_eq!(trained.outcome, Ok(Outcome::Finished));
+            assert_eq!(trained.outcome, Ok(TrainingOutcome::Finished));
             let epochs = trained.records.epochs.into_iter();
             let scores: Vec<_> = epochs.map(|epoch| (epoch.train, epoch.validation)).collect();
             (trained.weights, scores)
@@ -443,7 +445,7 @@ train resnet20 on objects {{
         for threads in [1, 2, 3] {
             let run = case.prepare_for(target, &[]).1;
             let trained = train(&run, threads);
-            assert_eq!(trained.outcome, Ok(Outcome::Finished));
+            assert_eq!(trained.outcome, Ok(TrainingOutcome::Finished));
             assert!(
                 trained
                     .weights

@@ -1,14 +1,16 @@
 //! The update pass against a loop written by hand: twenty steps of linear regression with two
 //! optimisers, and a step that must not write anything.
 
+mod support;
+
 use nnc::base::tensor::{DType, Tensor};
 use nnc::graph::interp::{self, Env};
 use nnc::graph::{
     Binary, Builder, Dim, Graph, Init, NodeId, Param, Reduce, Shape, State, Type, Unary,
     UpdateTarget, verify,
 };
-use nnc::pass::autodiff::{self, Wrt};
-use nnc::pass::{bind, cse, dce, simplify, update};
+use nnc::pass::{Gradients, PIPELINE, TrainingStep};
+use support::pipeline::{after, optimised};
 
 const BATCH: usize = 4;
 const STEPS: u64 = 20;
@@ -144,13 +146,10 @@ fn adam() -> Graph {
 }
 
 /// The step graph as the pipeline makes it, and as it is right after `update`.
-fn steps(optimizer: &Graph, keep_grads: bool) -> [Graph; 2] {
-    let gradients = autodiff::run(&regression(), Wrt::default());
-    let step = update::run(&gradients, &optimizer.clone().into(), keep_grads);
-    let small = dce::run(&cse::run(&simplify::run(&bind::run(&step, BATCH))));
-    for graph in [&step, &small] {
-        assert_eq!(verify(graph), Ok(()));
-    }
+fn steps(optimizer: &Graph, gradients: Gradients) -> [Graph; 2] {
+    let rule = optimizer.clone().into();
+    let step = after(PIPELINE.train, &regression(), &TrainingStep { rule, gradients });
+    let small = optimised(&step, BATCH);
     [step, small]
 }
 
@@ -190,7 +189,7 @@ fn gradients(params: &[f64], x: &[f64], t: &[f64]) -> Vec<f64> {
 /// gradient, its own two states and the step's number.
 fn compare(optimizer: &Graph, rule: impl Fn(&mut f64, f64, &mut [f64; 2], u64)) {
     let (x, t) = samples();
-    for graph in steps(optimizer, false) {
+    for graph in steps(optimizer, Gradients::Applied) {
         let mut env = env(&graph, &x);
         let mut params: Vec<f64> =
             env.params.iter().flat_map(|p| p.as_f32()).map(|&p| f64::from(p)).collect();
@@ -237,7 +236,7 @@ fn adam_follows_the_loop_by_hand() {
 #[test]
 fn a_step_that_is_not_finite_writes_nothing() {
     for bad in [f64::NAN, f64::INFINITY, 1e30] {
-        for graph in steps(&adam(), false) {
+        for graph in steps(&adam(), Gradients::Applied) {
             let (mut x, _) = samples();
             x[5] = bad;
             let env = env(&graph, &x);
@@ -251,7 +250,7 @@ fn a_step_that_is_not_finite_writes_nothing() {
 
 #[test]
 fn everything_that_is_written_has_its_name_and_a_guard() {
-    let [graph, _] = steps(&adam(), false);
+    let [graph, _] = steps(&adam(), Gradients::Applied);
     let mut paths: Vec<&str> = graph.states.values().map(|state| state.path.as_str()).collect();
     paths.sort_unstable();
     assert_eq!(
@@ -272,16 +271,17 @@ fn everything_that_is_written_has_its_name_and_a_guard() {
         graph.outputs.iter().map(|output| output.name.clone()).collect()
     };
     assert_eq!(names(&graph), ["loss", "grad_norm", "grad_square", "finite"]);
-    let [kept, _] = steps(&adam(), true);
-    let with_grads =
-        ["loss", "grad.dense.weight", "grad.dense.bias", "grad_norm", "grad_square", "finite"];
-    assert_eq!(names(&kept), with_grads);
+    let [kept, _] = steps(&adam(), Gradients::Shown);
+    let gradients = ["grad.dense.weight", "grad.dense.bias", "grad.input.x", "grad.input.t"];
+    let made = ["grad_norm", "grad_square", "finite"];
+    let with_gradients: Vec<&str> = ["loss"].into_iter().chain(gradients).chain(made).collect();
+    assert_eq!(names(&kept), with_gradients);
 }
 
 /// What is the same for all parameters is computed once: after `cse` one power for each decay.
 #[test]
 fn bias_corrections_are_shared() {
-    let [graph, small] = steps(&adam(), false);
+    let [graph, small] = steps(&adam(), Gradients::Applied);
     let powers = |graph: &Graph| {
         let nodes = graph.nodes.values();
         nodes

@@ -8,13 +8,13 @@ use nnc::codegen::Target;
 use nnc::driver::{Request, Session};
 use nnc::graph::init::initial_value;
 use nnc::graph::{Graph, Type};
-use nnc::lower::Globals;
 use nnc::runtime::pool::Pool;
-use nnc::runtime::program::{Memory, Program};
+use nnc::runtime::program::{CompiledProgram, RunMemory};
+use nnc::schedule::Globals;
 use std::path::Path;
 
 /// A model's training step at its own batch, compiled for the processor's best target.
-pub fn compiled(model: &str) -> (Graph, usize, Program) {
+pub fn compiled(model: &str) -> (Graph, usize, CompiledProgram) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("models").join(model);
     let target = Target::detect();
     let request = Request::new(file.with_extension("nn"));
@@ -45,10 +45,10 @@ pub fn filled(
     graph: &Graph,
     batch: usize,
     classes: u32,
-    program: &Program,
+    program: &CompiledProgram,
     pool: &mut Pool,
-) -> Memory {
-    let mut memory = Memory::for_programs([program], pool.threads());
+) -> RunMemory {
+    let mut memory = RunMemory::for_programs([program], pool.threads());
     let params = graph.params.values().map(|param| (&param.path, &param.init, &param.ty));
     let states = graph.states.values().map(|state| (&state.path, &state.init, &state.ty));
     for (path, init, ty) in params.chain(states) {

@@ -10,7 +10,7 @@
 pub struct DiagnosticCode {
     /// The code: `E0106`.
     pub code: &'static str,
-    /// What it means, in a few words.
+    /// Title of the kind of mistake, a few words long.
     pub title: &'static str,
     /// The explanation, in Markdown.
     pub text: &'static str,

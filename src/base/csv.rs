@@ -7,7 +7,7 @@
 //! assert_eq!(records(&text, b',').next().unwrap().fields, ["a,b", "1"]);
 //! ```
 //!
-//! What a table means (a header, numbers, the end of its rows) is its reader's to say.
+//! The reader decides what a table means: its header, its numbers, the end of its rows.
 
 use super::shown::Show;
 use ::csv::{ReaderBuilder, StringRecord, Terminator, Trim, WriterBuilder};
@@ -71,7 +71,7 @@ pub fn records(text: &str, delimiter: u8) -> impl Iterator<Item = Record> {
     })
 }
 
-/// What separates the fields of a text: a tab or `;` where its first line with anything on it has one
+/// The separator of fields: a tab or `;` where the first line with anything on it has one
 /// outside of quotes, `,` otherwise.
 pub fn delimiter(text: &str) -> u8 {
     let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What the compiler tells a user: one message, the places it concerns, and a way out.
+//! A message to the user: one sentence, the places it concerns, and a way out.
 //!
 //! A [`Diagnostic`] is plain data; the command line draws it. Build one in a chain:
 //!
@@ -32,7 +32,7 @@ pub enum Severity {
 pub struct Label {
     /// The place.
     pub span: Span,
-    /// What is said there; may be empty.
+    /// Text beside the marked place; may be empty.
     pub text: String,
     /// Whether this is the place to blame.
     pub primary: bool,
@@ -51,7 +51,7 @@ pub struct Diagnostic {
     pub labels: Vec<Label>,
     /// Facts that explain (where a dimension came from, a formula with its numbers).
     pub notes: Vec<String>,
-    /// What to do.
+    /// Advice on how to mend it.
     pub help: Option<String>,
     /// Edits that would mend it.
     pub fixes: Vec<Fix>,

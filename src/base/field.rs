@@ -19,15 +19,15 @@ use tables::{INITIALIZERS, LAYERS, LOSSES, METRICS, OPTIMIZERS, SCHEDULES, TRANS
 pub enum NameKind {
     /// Layers, activations and operators.
     Layer,
-    /// What a run makes small.
+    /// A loss, which training makes small.
     Loss,
-    /// What a run reports.
+    /// A metric, which is reported.
     Metric,
     /// Rules of update.
     Optimizer,
     /// Learning rates over time.
     Schedule,
-    /// What is done to samples.
+    /// A transform of samples.
     Transform,
     /// How weights begin.
     Initializer,
@@ -40,11 +40,11 @@ pub struct KnownName {
     pub name: &'static str,
     /// Other names of it, without underscores and capitals.
     pub also: &'static [&'static str],
-    /// What it is, in a few words.
+    /// One short phrase that says what the word stands for: `"an optimizer"`.
     pub what: &'static str,
     /// Whether the language has it and this version does not yet.
     pub to_come: bool,
-    /// What comes nearest of what is here.
+    /// The closest equivalent that this language has.
     pub near: Option<&'static str>,
 }
 
@@ -78,7 +78,7 @@ pub(super) fn plain(name: &str) -> String {
     name.chars().filter(|c| *c != '_').flat_map(char::to_lowercase).collect()
 }
 
-/// What is known by a word where things of these kinds are named.
+/// The entry of a word, where one of these kinds is named.
 pub fn known(word: &str, kinds: &[NameKind]) -> Option<&'static KnownName> {
     of(kinds).find(|known| known.is(word))
 }

@@ -13,9 +13,9 @@ use std::ops::Range;
 /// One replacement of text; several make a [`Fix`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Edit {
-    /// What is replaced; empty to insert.
+    /// The text to replace; empty to insert.
     pub span: Span,
-    /// What stands there afterwards.
+    /// The replacement.
     pub text: String,
 }
 
@@ -35,7 +35,7 @@ pub enum Certainty {
 /// Edits that would mend the error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fix {
-    /// What the edits do, in a few words.
+    /// The change in a few words, as the help line says it.
     pub title: String,
     /// Whether the program was checked again with the edits: the error was gone, and there was no
     /// new one.

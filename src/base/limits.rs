@@ -1,4 +1,5 @@
-//! What a program may hold and what checking it may take: every limit of the language in one place.
+//! Every limit of the language in one place: how much a program may hold and how long checking may
+//! take.
 //!
 //! ```text
 //! const A = [1]      const B = A + A      const C = B + B …      E0112 at the 14th: 10,000 values

@@ -1,4 +1,4 @@
-//! What every other module stands on: typed ids, sources and spans, diagnostics, tensors,
+//! The foundation of every other module: typed ids, sources and spans, diagnostics, tensors,
 //! random numbers, elementary functions, and the plain schema of a data set.
 //!
 //! Nothing here knows the language, a graph or a machine, and nothing here does I/O.

@@ -46,17 +46,18 @@ pub fn readings<'a>(
     found.map(|(distance, candidate)| (candidate, reading(distance, candidate))).collect()
 }
 
-/// What a name may mean where things of some kinds are named, and it names none of those there are.
+/// The candidates for a name that nothing here has, where things of some kinds are named.
 pub struct Meant<'a> {
     /// The names that it may be a slip of, the likeliest first.
     pub near: Vec<(&'a str, Certainty)>,
-    /// What it is in the field, or is a slip of, where nothing here is the same.
+    /// The entry of the field's vocabulary that the name is, or is a slip of, where nothing here is
+    /// the same.
     pub known: Option<&'static KnownName>,
     /// Whether it is a slip of that.
     pub slip: bool,
 }
 
-/// What a name may mean: one of `names`, or what the field knows by it.
+/// Finds a meaning for a name: one of `names`, or an entry of the field's vocabulary.
 pub fn meant<'a>(
     name: &str,
     names: impl IntoIterator<Item = &'a str>,
@@ -135,14 +136,14 @@ fn is_alias(ours: &str, word: &str) -> bool {
     ELSEWHERE.iter().any(|(name, theirs)| *name == ours && theirs.contains(&word))
 }
 
-/// What `name` of another framework is called here, of these names.
+/// The one of `names` that another framework calls `name`.
 pub fn alias<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = plain(name);
     names.into_iter().find(|ours| is_alias(ours, &word))
 }
 
-/// What Keras, PyTorch, Caffe and Darknet call what has another name here, without underscores and
-/// capitals.
+/// Names of Keras, PyTorch, Caffe and Darknet for things with another name here, without
+/// underscores and capitals.
 const ELSEWHERE: &[(&str, &[&str])] = &[
     ("f32", &["float32", "floattensor"]),
     ("concat", &["cat", "concatenate", "hstack"]),
@@ -265,7 +266,7 @@ mod tests {
         assert_eq!(readings("head2", ["head1"]), [("head1", Certainty::Suggestion)]);
     }
 
-    /// What is known by a name here is not known to be something else.
+    /// A name that has an alias here is in no other entry of the vocabulary.
     #[test]
     fn no_name_is_both_the_same_and_something_else() {
         for (ours, theirs) in ELSEWHERE {

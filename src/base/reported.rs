@@ -144,7 +144,7 @@ impl Protocol for Reported<'_> {
     }
 }
 
-/// What belongs to a diagnostic.
+/// An entry of a report's `related` list.
 #[derive(Debug)]
 enum Related<'a> {
     Elsewhere(Text<'a>, Vec<&'a Label>),

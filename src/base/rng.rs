@@ -4,9 +4,9 @@
 //! A number is a pure function of where it is used, so threads, order and resumption cannot
 //! change it. Every engine (interpreters, compiled code, data, initialisers) draws from here.
 
-/// What the first and third word of a block are multiplied by in each round.
+/// Multipliers of the first and third word of a block, in each round.
 pub const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
-/// What is added to the key after each round.
+/// Increments of the key after each round.
 pub const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
 
 /// Rounds of the bijection.

@@ -1,5 +1,5 @@
-//! What the front end must know of a data set before any of it is read: the fields of a sample, what
-//! each means, how many samples each split has.
+//! Facts about a data set that the front end needs before any of it is read: the fields of a sample,
+//! the meaning of each, how many samples each split has.
 //!
 //! ```text
 //! image: u8[28, 28, 1]   an image, which a step makes x / 255 of
@@ -24,13 +24,13 @@ pub struct Field {
     pub dtype: DType,
     /// Its shape, without the batch; `[28, 28, 1]`, or `[]` for a label.
     pub shape: Vec<usize>,
-    /// What its values mean.
+    /// The meaning of its values.
     pub kind: FieldKind,
     /// Whether losses and metrics compare the output with it; otherwise the model takes it.
     pub is_target: bool,
 }
 
-/// What the values of a field mean, and what a step makes of them first.
+/// The meaning of a field's values, and their conversions at the start of each step.
 #[derive(Clone, Debug, PartialEq)]
 pub enum FieldKind {
     /// Numbers as they are.
@@ -41,11 +41,11 @@ pub enum FieldKind {
     Class(ClassField),
 }
 
-/// What is known of a field of images.
+/// Facts about a field of images.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ImageField {
-    /// What becomes of the numbers, in order. The first one that is a [`Conversion::Rescale`] finds
-    /// bytes, 0 to 255; any other finds bytes / 255, as a model does where there is no conversion.
+    /// Conversions of its numbers, in order. A [`Conversion::Rescale`] that comes first gets bytes, 0
+    /// to 255; any other first conversion gets bytes / 255, as a model does where there is none.
     pub conversions: Vec<Conversion>,
     /// Whether all images have three channels and are known to be grey.
     pub grey: bool,
@@ -54,7 +54,7 @@ pub struct ImageField {
     pub pixels: u64,
 }
 
-/// What is known of a field of classes.
+/// Facts about a field of classes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ClassField {
     /// How many there are, where that is known.
@@ -87,7 +87,7 @@ impl Field {
         self.shape.iter().product::<usize>() * self.dtype.size()
     }
 
-    /// What is known of it as a field of images, if it is one.
+    /// Its facts as a field of images, if it is one.
     pub fn as_image(&self) -> Option<&ImageField> {
         match &self.kind {
             FieldKind::Image(image) => Some(image),
@@ -95,7 +95,7 @@ impl Field {
         }
     }
 
-    /// What is known of it as a field of classes, if it is one.
+    /// Its facts as a field of classes, if it is one.
     pub fn as_class(&self) -> Option<&ClassField> {
         match &self.kind {
             FieldKind::Class(class) => Some(class),
@@ -109,16 +109,16 @@ impl Field {
 pub enum Conversion {
     /// `x · scale + offset`.
     Rescale {
-        /// What numbers are multiplied by.
+        /// Factor.
         scale: f64,
-        /// What is added then.
+        /// Summand, added after scaling.
         offset: f64,
     },
     /// `(x − mean) / std`, of each channel, or one of all channels.
     Normalize {
-        /// What is subtracted.
+        /// Mean of each channel, subtracted first.
         mean: Vec<f64>,
-        /// What is divided by then.
+        /// Standard deviation of each channel, divided by afterwards.
         std: Vec<f64>,
     },
 }
@@ -147,7 +147,7 @@ impl Conversion {
     }
 }
 
-/// What is known of a data set.
+/// Fields and splits of a data set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(from = "SchemaFile", into = "SchemaFile")]
 pub struct Schema {
@@ -161,7 +161,7 @@ pub struct Schema {
     pub validation: Option<usize>,
     /// Samples to test on; `Some(0)` where the data has no such split.
     pub test: Option<usize>,
-    /// What is odd about the data, a line each, such as a class without samples.
+    /// Oddities of the data, one line each, such as a class without samples.
     pub oddities: Vec<String>,
 }
 
@@ -176,7 +176,7 @@ impl Schema {
         Schema { train: Some(train), validation: Some(validation), test: Some(test), ..self }
     }
 
-    /// What the model takes, in order.
+    /// The fields that the model takes, in order.
     pub fn inputs(&self) -> Vec<&Field> {
         self.fields.iter().filter(|field| !field.is_target).collect()
     }
@@ -186,7 +186,7 @@ impl Schema {
         self.fields.iter().position(|field| field.is_target)
     }
 
-    /// What a loss or metric takes as its second argument.
+    /// The second argument of losses and metrics.
     pub fn target(&self) -> Option<&Field> {
         self.target_place().map(|place| &self.fields[place])
     }

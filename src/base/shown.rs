@@ -1,4 +1,4 @@
-//! What came from outside, made fit to be shown: names of files and classes, lines of programs,
+//! Foreign texts made fit to be shown: names of files and classes, lines of programs,
 //! texts of other libraries.
 //!
 //! A terminal obeys escape sequences, a line break forges a line of ours, and a character that turns
@@ -47,7 +47,7 @@ pub fn visible(c: char) -> char {
     }
 }
 
-/// What can be shown.
+/// Texts that can be shown with escapes.
 pub trait Show {
     /// Displays it on one line, with nothing hidden; bytes that are no UTF-8 are written `\xff`.
     fn shown(&self) -> Visible<'_>;

@@ -15,7 +15,7 @@ entity! {
 /// A file's name, as diagnostics print it, and its text.
 #[derive(Clone, Debug)]
 pub struct SourceFile {
-    /// What diagnostics call it: the path as the user wrote it, or `<prelude>`.
+    /// Name in diagnostics: the path as the user wrote it, or `<prelude>`.
     pub name: String,
     /// The text, with line ends as they are in the file.
     pub text: String,

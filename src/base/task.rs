@@ -1,4 +1,4 @@
-//! What a model's output is for: the task that its loss sets.
+//! The task that a loss sets, and so the meaning of a model's output.
 //!
 //! ```text
 //! cross_entropy(logits: f32[N, 10], label: i32[N])      one of 10 classes
@@ -13,7 +13,7 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What a model is trained for.
+/// The task of a model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Task {
@@ -21,7 +21,7 @@ pub enum Task {
     Class {
         /// How many there are.
         classes: usize,
-        /// What the numbers are.
+        /// Scale of the output's numbers.
         scale: Scale,
     },
     /// One class for each position of a sample, such as a pixel.
@@ -30,14 +30,14 @@ pub enum Task {
         positions: usize,
         /// How many classes there are; the output's last axis.
         classes: usize,
-        /// What the numbers are.
+        /// Scale of the output's numbers.
         scale: Scale,
     },
     /// Yes or no for each number of the output.
     Labels {
         /// Numbers of a sample.
         labels: usize,
-        /// What they are.
+        /// Scale of the output's numbers.
         scale: Scale,
     },
     /// Numbers that are to be near those of the target.
@@ -45,12 +45,12 @@ pub enum Task {
         /// Numbers of a sample.
         numbers: usize,
     },
-    /// What only the program's own loss knows.
+    /// None of these: only the program's own loss knows.
     #[default]
     Other,
 }
 
-/// What the numbers of an output are.
+/// Scale of an output's numbers: raw, or after a sigmoid or softmax.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scale {

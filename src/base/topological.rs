@@ -27,7 +27,7 @@ pub trait Neighbours {
     fn before(&self, vertex: usize, found: &mut Vec<usize>);
 }
 
-/// What a search has found.
+/// Result of a search between two vertices.
 enum SearchResult {
     /// A path leads from one end to the other.
     Path,

@@ -1,5 +1,5 @@
-//! What happens where the system gives no more memory: a message and an exit code, as of any other
-//! limit, instead of the signal that Rust ends a process with.
+//! Ends the program where the system gives no more memory with a message and an exit code, as of
+//! any other limit, instead of the signal that Rust ends a process with.
 //!
 //! ```text
 //! ulimit -v 100000; nnc run large.nn      error: there is no memory left …      exit code 1

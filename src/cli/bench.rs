@@ -11,13 +11,13 @@ use serde_json::json;
 
 /// Measures the time of a step. Inputs are random; no data is read.
 #[derive(Args)]
-pub struct Bench {
+pub struct BenchArgs {
     #[command(flatten)]
     common: Common,
-    /// Threads [default: NNC_THREADS, or else the processors at hand]
+    /// Number of threads [default: NNC_THREADS, or else all available processors]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
-    /// Samples a step, in place of the file's `batch`
+    /// Batch size, instead of the file's `batch`
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     batch: Option<u32>,
     /// Measure evaluation, not training
@@ -34,7 +34,7 @@ pub struct Bench {
     json: bool,
 }
 
-impl Bench {
+impl BenchArgs {
     /// Prints the times.
     pub fn execute(self) -> Result<u8, Failure> {
         let mut session = driver::Session::new(None);

@@ -12,23 +12,23 @@ use std::path::Path;
 
 /// Finds mistakes without running anything.
 #[derive(Args)]
-pub struct Check {
+pub struct CheckArgs {
     #[command(flatten)]
     common: Common,
     /// Predict the time of a step and of an epoch on this processor
     #[arg(long)]
     time: bool,
-    /// Print the path, shape and count of each parameter, how it begins, and whether it is trained
+    /// Print path, shape, size and initializer of each parameter, and whether it is trained
     #[arg(long)]
     parameters: bool,
-    /// Threads that a run would have [default: NNC_THREADS, or else the processors at hand]
+    /// Number of threads that a run would use [default: NNC_THREADS, or else all available
+    /// processors]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
-    /// Make the fixes that can only be meant and take nothing away, checking after each; print the
-    /// changes
+    /// Apply the fixes that are certain and remove nothing, checking after each; print the changes
     #[arg(long)]
     fix: bool,
-    /// With --fix: print the difference and change nothing
+    /// With --fix: print the changes without making them
     #[arg(long, requires = "fix")]
     dry_run: bool,
     /// Print findings and the report as JSON, one object a line, on standard output
@@ -37,12 +37,12 @@ pub struct Check {
     /// How to print findings
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-    /// Which findings are errors
+    /// Findings to treat as errors
     #[arg(long, value_name = "WHAT")]
     deny: Option<Deny>,
 }
 
-/// What was found in a file's models, and what those that are sound are.
+/// Mistakes of a file's models, and reports on those that are sound.
 #[derive(Default)]
 struct Checked {
     reports: Vec<command::Report>,
@@ -54,22 +54,22 @@ struct Checked {
 /// Forms of the output.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// As people read it
+    /// For people
     Text,
-    /// One JSON object a line
+    /// One JSON object per line
     Json,
     /// One SARIF 2.1.0 log
     Sarif,
 }
 
-/// What `--deny` takes.
+/// Values of `--deny`.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Deny {
     /// Warnings fail the check
     Warnings,
 }
 
-impl Check {
+impl CheckArgs {
     /// Prints mistakes, or what the model is.
     pub fn execute(self) -> Result<u8, Failure> {
         let request = self.common.request(false)?;

@@ -12,19 +12,19 @@ use std::path::PathBuf;
 
 /// Compares runs: a table, and their curves in one picture.
 #[derive(Args)]
-pub struct Compare {
+pub struct CompareArgs {
     /// Folders of runs, or of several runs (a sweep, a cross-validation)
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<PathBuf>,
     /// The file for the curves
     #[arg(long, value_name = "FILE", default_value = "compare.svg")]
     svg: PathBuf,
-    /// Print one JSON object a run
+    /// Print one JSON object per run
     #[arg(long)]
     json: bool,
 }
 
-impl Compare {
+impl CompareArgs {
     /// Prints the table and draws the curves.
     pub fn execute(self) -> Result<u8, Failure> {
         run::check_writable(&self.svg)?;

@@ -1,6 +1,6 @@
 //! `nnc data`: what a program's data are, and a batch of them as the model gets it.
 
-use super::progress::{Mode, Reading};
+use super::progress::{ProgressMode, ReadProgress};
 use super::train::listen;
 use super::{Common, render, write};
 use crate::base::shown::Show;
@@ -15,11 +15,10 @@ use std::path::PathBuf;
 
 /// Shows a program's data: fields, splits, classes; writes a batch as the model gets it.
 #[derive(Args)]
-pub struct Data {
+pub struct DataArgs {
     #[command(flatten)]
     common: Common,
-    /// Write a batch into this file (safetensors), decoded, transformed and prepared; `nnc grad`
-    /// takes it
+    /// Write a batch to this file (safetensors), as the model gets it; `nnc grad` reads it
     #[arg(long, value_name = "FILE")]
     batch: Option<PathBuf>,
     /// The split that the batch is taken from
@@ -28,10 +27,10 @@ pub struct Data {
     /// The epoch of the batch: order and random transforms depend on it
     #[arg(long, default_value_t = 1, requires = "batch", value_parser = clap::value_parser!(u32).range(1..))]
     epoch: u32,
-    /// Which batch of the epoch
+    /// The number of the batch in the epoch
     #[arg(long, value_name = "K", default_value_t = 1, requires = "batch", value_parser = clap::value_parser!(u32).range(1..))]
     number: u32,
-    /// Samples of the batch, instead of what the file says
+    /// Batch size, instead of the file's `batch`
     #[arg(long, value_name = "N", requires = "batch", value_parser = clap::value_parser!(u32).range(1..=65_536))]
     samples: Option<u32>,
     /// Print one JSON object
@@ -41,19 +40,19 @@ pub struct Data {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum SplitArg {
-    /// What is trained on
+    /// The samples to train on
     Train,
-    /// What is kept for validation
+    /// The samples for validation
     Validation,
-    /// What is kept for the end
+    /// The samples for the test
     Test,
 }
 
-impl Data {
+impl DataArgs {
     /// Opens the data and prints.
     pub fn execute(self) -> Result<u8, Failure> {
         let stop = listen()?;
-        let reading = Reading::new(Mode::choose(self.json, false), &stop);
+        let reading = ReadProgress::new(ProgressMode::choose(self.json, false), &stop);
         let watch = |done, total| reading.read(done, total);
         let request = self.common.request(true)?;
         let wanted = self.batch.clone().map(|out| WantedBatch {

@@ -1,4 +1,4 @@
-//! What an edit changes, as `diff -u` prints it, or the changed lines alone.
+//! The change that an edit makes, as `diff -u` prints it, or the changed lines alone.
 
 use crate::base::fit::shown;
 use crate::base::shown::{Show, visible};
@@ -14,7 +14,7 @@ pub fn unified(path: &Path, before: &str, after: &str) -> String {
 }
 
 /// A line that an edit takes away or puts in.
-pub struct Line {
+pub struct DiffLine {
     /// Whether it is taken away.
     pub removed: bool,
     number: usize,
@@ -24,7 +24,7 @@ pub struct Line {
 }
 
 /// The lines that an edit changes, with their numbers.
-pub fn lines(before: &str, after: &str) -> Vec<Line> {
+pub fn lines(before: &str, after: &str) -> Vec<DiffLine> {
     let diff = TextDiff::from_lines(before, after);
     let changed: Vec<(bool, usize, &str)> = diff
         .iter_all_changes()
@@ -42,13 +42,13 @@ pub fn lines(before: &str, after: &str) -> Vec<Line> {
     let same = old.chars().zip(new.chars()).take_while(|(a, b)| a == b).count();
     let line = |&(removed, index, text): &(bool, usize, &str)| {
         let text = text.trim_end().to_owned();
-        Line { removed, number: index + 1, differs: same.min(text.chars().count()), text }
+        DiffLine { removed, number: index + 1, differs: same.min(text.chars().count()), text }
     };
     changed.iter().map(line).collect()
 }
 
 /// A changed line in at most so many columns, shown around what differs.
-pub fn around(line: &Line, width: usize) -> String {
+pub fn around(line: &DiffLine, width: usize) -> String {
     let head = format!("{:>3} {} ", line.number, if line.removed { '-' } else { '+' });
     let room = width - columns(&head);
     let text = shown(&line.text);

@@ -10,8 +10,8 @@ use std::path::PathBuf;
 
 /// Looks at the processor, compiled code, memory, the cache and data.
 #[derive(Args)]
-pub struct Doctor {
-    /// Empty the cache: decoded images, what killed runs have left; downloaded data stay
+pub struct DoctorArgs {
+    /// Empty the cache of decoded images and temporary files; downloaded data stays
     #[arg(long)]
     clean: bool,
     /// Print one JSON object
@@ -19,7 +19,7 @@ pub struct Doctor {
     json: bool,
 }
 
-impl Doctor {
+impl DoctorArgs {
     /// Looks and prints; exit code 1 if something does not work.
     pub fn execute(self) -> Result<u8, Failure> {
         let request = driver::Request {

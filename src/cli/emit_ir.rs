@@ -1,15 +1,15 @@
 //! `nnc emit-ir`: any stage of the compilation as text, of a program or from a stage's text on.
 
 use super::{Common, write};
-use crate::command::{self, Emit};
+use crate::command::{self, EmitRequest};
 use crate::driver::{self, Failure};
-use crate::pass;
+use crate::pass::PIPELINE;
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 
 /// Shows a stage of the compilation.
 #[derive(Args)]
-pub struct EmitIr {
+pub struct EmitIrArgs {
     #[command(flatten)]
     common: Common,
     /// The stage [default: what the file holds: a program's graph, a graph, or loops]
@@ -22,7 +22,7 @@ pub struct EmitIr {
     /// Show the evaluation step instead of the training step
     #[arg(long)]
     eval: bool,
-    /// Samples a step, in place of the file's `batch`
+    /// Batch size, instead of the file's `batch`
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     batch: Option<u32>,
 }
@@ -32,15 +32,15 @@ fn stages() -> impl Iterator<Item = PossibleValue> {
 }
 
 fn passes() -> impl Iterator<Item = PossibleValue> {
-    pass::ALL.iter().map(|pass| PossibleValue::new(pass.name).help(pass.description))
+    PIPELINE.names().map(|(name, description)| PossibleValue::new(name).help(description))
 }
 
-impl EmitIr {
+impl EmitIrArgs {
     /// Prints the stage on standard output.
     pub fn execute(self) -> Result<u8, Failure> {
         let mut session = driver::Session::new(None);
         let request = self.common.request(false)?;
-        let asked = Emit {
+        let asked = EmitRequest {
             step: self.step(),
             evaluation: self.eval,
             batch: self.batch.map(|batch| batch as usize),
@@ -52,7 +52,8 @@ impl EmitIr {
     }
 
     fn step(&self) -> Option<&'static str> {
-        let after = self.after.as_deref().and_then(pass::named).map(|pass| pass.name);
+        let named = |wanted: &str| PIPELINE.names().map(|(name, _)| name).find(|it| *it == wanted);
+        let after = self.after.as_deref().and_then(named);
         let stage = command::STAGES.iter().find(|stage| self.stage.as_deref() == Some(stage.name));
         after.or(stage.map(|stage| stage.made_by))
     }

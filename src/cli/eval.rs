@@ -1,6 +1,6 @@
 //! `nnc eval`: judges a trained model by a split of its data.
 
-use super::progress::{Mode, Reading, fitted, push_scores};
+use super::progress::{ProgressMode, ReadProgress, fitted, push_scores};
 use super::threads::{self, threads};
 use super::train::listen;
 use super::trained::TrainedModel;
@@ -9,8 +9,8 @@ use crate::base::shown::Show;
 use crate::base::table::{Table, TableColumn};
 use crate::driver::Failure;
 use crate::run::{
-    self, ClassCounts, Details, Evaluated, Evaluation, NumberErrors, Said, SplitName, Worst,
-    put_scores,
+    self, ClassCounts, ClassOrNumber, Details, Evaluated, Evaluation, NumberErrors, SplitName,
+    WorstSample, put_scores,
 };
 use crate::runtime::pool::Pool;
 use clap::{Args, ValueEnum};
@@ -19,22 +19,23 @@ use std::fmt::Write;
 
 /// Evaluates a trained model on its data.
 #[derive(Args)]
-pub struct Eval {
+pub struct EvalArgs {
     #[command(flatten)]
     model: TrainedModel,
     /// The split to evaluate it on
     #[arg(long, value_enum, default_value_t = SplitArg::Test)]
     split: SplitArg,
-    /// Use at most so many samples
+    /// Use at most N samples
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     limit: Option<u32>,
     /// Print the confusion matrix: how often each class is taken for each other
     #[arg(long)]
     confusion: bool,
-    /// List so many of the samples that the model is most wrong about
+    /// List the N samples with the largest errors
     #[arg(long, value_name = "N", default_value_t = 0)]
     worst: usize,
-    /// Threads; results are the same for any number [default: NNC_THREADS, or else the processors at hand]
+    /// Number of threads, which does not change the results [default: NNC_THREADS, or else all
+    /// available processors]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
     /// Print one JSON object on standard output
@@ -44,15 +45,15 @@ pub struct Eval {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum SplitArg {
-    /// What is trained on
+    /// The samples to train on
     Train,
-    /// What is kept for validation
+    /// The samples for validation
     Validation,
-    /// What is kept for the end
+    /// The samples for the test
     Test,
 }
 
-impl Eval {
+impl EvalArgs {
     /// Evaluates and prints.
     pub fn execute(self) -> Result<u8, Failure> {
         let stop = listen()?;
@@ -62,7 +63,7 @@ impl Eval {
             SplitArg::Validation => SplitName::Validation,
             SplitArg::Test => SplitName::Test,
         };
-        let reading = Reading::new(Mode::choose(self.json, false), &stop);
+        let reading = ReadProgress::new(ProgressMode::choose(self.json, false), &stop);
         let watch = |done, total| reading.read(done, total);
         let limit = self.limit.map(|limit| limit as usize);
         let evaluation = run::evaluation(&request, &model, split, limit, &watch)?;
@@ -139,8 +140,8 @@ impl Eval {
         object.insert("samples".into(), json!(evaluation.data.test.count()));
         put_scores(&mut object, "", &evaluated.scores);
         object.insert("task".into(), json!(evaluation.task()));
-        let worst = |worst: &[Worst]| {
-            let one = |it: &Worst| {
+        let worst = |worst: &[WorstSample]| {
+            let one = |it: &WorstSample| {
                 json!({
                     "sample": sample_name(evaluation, it.index),
                     "label": said_json(evaluation, it.label),
@@ -190,18 +191,18 @@ fn class_name(evaluation: &Evaluation, classes: &ClassCounts, class: usize) -> S
     }
 }
 
-fn said_json(evaluation: &Evaluation, said: Said) -> Value {
+fn said_json(evaluation: &Evaluation, said: ClassOrNumber) -> Value {
     match said {
-        Said::Class(class) => json!(evaluation.data.class_name(class)),
-        Said::Number(number) => json!(number),
+        ClassOrNumber::Class(class) => json!(evaluation.data.class_name(class)),
+        ClassOrNumber::Number(number) => json!(number),
     }
 }
 
 /// The samples that the model is most wrong about, a line each.
-fn push_worst(text: &mut String, evaluation: &Evaluation, worst: &[Worst]) {
-    let said = |said: Said| match said {
-        Said::Class(class) => evaluation.data.class_name(class).shown().to_string(),
-        Said::Number(number) => format!("{number:.4}"),
+fn push_worst(text: &mut String, evaluation: &Evaluation, worst: &[WorstSample]) {
+    let said = |said: ClassOrNumber| match said {
+        ClassOrNumber::Class(class) => evaluation.data.class_name(class).shown().to_string(),
+        ClassOrNumber::Number(number) => format!("{number:.4}"),
     };
     for worst in worst {
         let name = sample_name(evaluation, worst.index);

@@ -10,7 +10,7 @@ use crate::base::table::{Table, TableColumn};
 use crate::command::{Explained, ExplainedKernel, Streams};
 use serde_json::{Value, json};
 
-/// What the machine can do, of all threads together, a second.
+/// Rates of the machine, of all threads together, a second.
 pub struct Limits {
     /// Floating-point operations.
     pub peak: f64,
@@ -18,7 +18,7 @@ pub struct Limits {
     pub streams: Streams,
 }
 
-/// What the machine can do, and the table. It is as wide as the names of kernels and their places are:
+/// The machine's rates, and the table. It is as wide as the names of kernels and their places are:
 /// a row is a kernel, whatever is on it.
 pub fn text(actions: &[Explained], limits: &Limits) -> String {
     let Limits { peak, streams } = limits;

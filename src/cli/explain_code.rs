@@ -8,12 +8,12 @@ use clap::Args;
 
 /// Explains the code that stands before a message.
 #[derive(Args)]
-pub struct Explain {
+pub struct ExplainArgs {
     /// The code: E0106; without one, all codes with their titles
     code: Option<String>,
 }
 
-impl Explain {
+impl ExplainArgs {
     /// Prints the explanation, or the table of all codes.
     pub fn execute(self) -> Result<u8, Failure> {
         let Some(code) = self.code else {

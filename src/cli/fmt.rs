@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 /// Rewrites files in place; `-` reads standard input and writes standard output.
 #[derive(Args)]
-pub struct Fmt {
+pub struct FmtArgs {
     /// Source files, or `-`
     #[arg(required = true)]
     files: Vec<PathBuf>,
@@ -19,7 +19,7 @@ pub struct Fmt {
     check: bool,
 }
 
-impl Fmt {
+impl FmtArgs {
     /// Formats each file; goes on after one with a mistake, so that all are told at once.
     pub fn execute(self) -> Result<u8, Failure> {
         let mut code = 0;

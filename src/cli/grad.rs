@@ -1,7 +1,7 @@
 //! `nnc grad`: one training step on given tensors, to hold against another framework.
 
 use super::threads::threads;
-use super::{Common, Options, TargetName, write};
+use super::{Common, ModelArgs, TargetName, write};
 use crate::base::shown::Show;
 use crate::command::{self, Engine, Graded};
 use crate::driver::{self, Failure};
@@ -11,7 +11,7 @@ use std::path::PathBuf;
 /// Computes a training step's output, loss and gradients on given tensors.
 #[derive(Args)]
 #[command(after_long_help = NAMES)]
-pub struct Grad {
+pub struct GradArgs {
     /// The source file
     file: PathBuf,
     /// The tensors to compute on (safetensors)
@@ -20,16 +20,17 @@ pub struct Grad {
     /// The file to write (safetensors)
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// The model, where the file has several
+    /// The model, if the file has several
     #[arg(long, value_name = "NAME")]
     model: Option<String>,
-    /// What runs the step
+    /// The engine that runs the step
     #[arg(long, value_enum, default_value_t = EngineName::Jit)]
     engine: EngineName,
     /// The instruction set to compile for [default: the best that this processor has]
     #[arg(long, value_enum)]
     target: Option<TargetName>,
-    /// Threads; results are the same for any number [default: NNC_THREADS, or else the processors at hand]
+    /// Number of threads, which does not change the results [default: NNC_THREADS, or else all
+    /// available processors]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
     /// Also write the parameters after so many optimiser steps on the same batch
@@ -42,10 +43,9 @@ pub struct Grad {
 
 /// How inputs are understood, and the names in both files.
 const NAMES: &str = "\
-This is how a port from another framework is checked: give both the same tensors, and compare what
-they make of them. Inputs are what the model declares, in shape and type; data that the `train`
-block names is not read, and nothing is converted. The batch is the first dimension of the first
-input.
+To check a port from another framework, give both the same tensors and compare the results. Inputs
+have the shapes and types that the model declares; the data of the `train` block is not read, and
+nothing is converted. The batch size is the first dimension of the first input.
 
 Tensors that are read:
   input.NAME        each input of the model; input.label, the loss's target
@@ -60,7 +60,7 @@ Tensors that are written:
   state.PATH        states after this one training step
   param.PATH        with --steps COUNT: parameters after COUNT steps";
 
-/// What can run a step.
+/// Engines that can run a step.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum EngineName {
     /// Compiled code, as `nnc run` runs it
@@ -71,17 +71,17 @@ enum EngineName {
     Graph,
 }
 
-impl Grad {
+impl GradArgs {
     /// Computes and writes.
     pub fn execute(self) -> Result<u8, Failure> {
-        let options = Options {
+        let options = ModelArgs {
             model: self.model,
             data: None,
             target: self.target,
             time_passes: self.time_passes,
         };
         let common = Common { file: self.file, options };
-        let asked = command::Grad {
+        let asked = command::GradOptions {
             tensors: self.tensors,
             out: self.out,
             engine: match self.engine {

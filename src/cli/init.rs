@@ -10,11 +10,11 @@ use std::path::{Component, Path, PathBuf};
 
 /// Makes a new folder with a program to begin with.
 #[derive(Args)]
-pub struct Init {
+pub struct InitArgs {
     /// The folder's name, and that of the program in it
     #[arg(required_unless_present = "list")]
     name: Option<PathBuf>,
-    /// What to begin with
+    /// The program to begin with
     #[arg(long, value_enum, default_value_t = Template::Mnist)]
     template: Template,
     /// List the templates
@@ -49,7 +49,7 @@ impl Template {
     }
 }
 
-impl Init {
+impl InitArgs {
     /// Makes the folder, or lists the templates.
     pub fn execute(self) -> Result<u8, Failure> {
         let Some(folder) = self.name.filter(|_| !self.list) else {

@@ -1,10 +1,10 @@
 //! `nnc lr-find`: tries learning rates, and suggests one.
 
-use super::progress::{Mode, Reading};
-use super::train::{Training, listen};
-use super::{Options, threads, write};
+use super::progress::{ProgressMode, ReadProgress};
+use super::train::{TrainingArgs, listen};
+use super::{ModelArgs, threads, write};
 use crate::base::shown::Show;
-use crate::command::{self, Found, Range};
+use crate::command::{self, Found, RateRange};
 use crate::driver::Failure;
 use crate::run;
 use crate::runtime::pool::Pool;
@@ -15,20 +15,20 @@ use std::sync::atomic::AtomicBool;
 
 /// Tries learning rates in a short run, and suggests one.
 #[derive(Args)]
-pub struct LrFind {
+pub struct LrFindArgs {
     /// The source file
     file: PathBuf,
     #[command(flatten)]
-    options: Options,
+    options: ModelArgs,
     #[command(flatten)]
-    training: Training,
-    /// The first rate
+    training: TrainingArgs,
+    /// The first learning rate
     #[arg(long, default_value_t = 1e-6, value_parser = rate)]
     from: f64,
-    /// The last rate
+    /// The last learning rate
     #[arg(long, default_value_t = 10.0, value_parser = rate)]
     to: f64,
-    /// Steps, each with a rate of its own
+    /// Number of steps, each with its own learning rate
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(20..=100_000))]
     steps: u32,
     /// The file for the curve
@@ -43,7 +43,7 @@ fn rate(text: &str) -> Result<f64, String> {
     }
 }
 
-impl LrFind {
+impl LrFindArgs {
     /// Tries and prints.
     pub fn execute(self) -> Result<u8, Failure> {
         if self.from >= self.to {
@@ -51,11 +51,11 @@ impl LrFind {
         }
         run::check_writable(&self.svg)?;
         let interrupted = listen()?;
-        let mode = Mode::choose(self.training.json, self.training.quiet);
-        let reading = Reading::new(mode, &interrupted);
+        let mode = ProgressMode::choose(self.training.json, self.training.quiet);
+        let reading = ReadProgress::new(mode, &interrupted);
         let watch = |done, total| reading.read(done, total);
         let request = self.options.request(&self.file, true)?;
-        let range = Range { from: self.from, to: self.to, steps: self.steps as usize };
+        let range = RateRange { from: self.from, to: self.to, steps: self.steps as usize };
         let mut pool = threads::pool(Pool::adaptive, self.training.threads());
         let stop = AtomicBool::new(false);
         let found = command::lr_find(

@@ -30,7 +30,9 @@ pub fn finding(failure: &Failure, main: &Path) -> Option<Diagnostic> {
         Failure::Bug { pass, message, .. } => {
             format!("nnc has a bug: pass `{pass}` failed: {message}")
         }
-        Failure::Program { .. } | Failure::Output(_) | Failure::Interrupted(_) => return None,
+        Failure::Program { .. } | Failure::Output(_) | Failure::Shown | Failure::Interrupted(_) => {
+            return None;
+        }
     };
     // Only a file that cannot be read has a code; the rest happens behind a program that is sound.
     let code = if source_text(main).is_err() { codes::MISSING_FILE } else { "" };

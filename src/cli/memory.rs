@@ -37,7 +37,7 @@ fn kilobytes(text: &str, word: &str) -> Option<usize> {
     number.checked_mul(1024)
 }
 
-/// What a limit of the process (`ulimit -v`, `ulimit -d`) leaves beside what it has already.
+/// Bytes that a limit of the process (`ulimit -v`, `ulimit -d`) leaves beside those it has already.
 fn own(read: Read<'_>, name: &str, taken: &str) -> Option<usize> {
     let limits = read("/proc/self/limits")?;
     let soft =

@@ -67,61 +67,61 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Train a model on its data, then test it
-    Run(run::Run),
-    /// Train once for every choice of values, and compare
-    Sweep(series::Sweep),
-    /// Compare runs
-    Compare(compare::Compare),
+    Run(run::RunArgs),
+    /// Train with every combination of the given values, and compare the results
+    Sweep(series::SweepArgs),
+    /// Compare runs: a table of their results, and a picture of their curves
+    Compare(compare::CompareArgs),
     /// Try learning rates, and suggest one
-    LrFind(lr_find::LrFind),
+    LrFind(lr_find::LrFindArgs),
     /// Evaluate a trained model on its data
-    Eval(eval::Eval),
-    /// Predict what files show with a trained model
-    Predict(predict::Predict),
-    /// Find mistakes without running anything, and print the model's shape
-    Check(check::Check),
-    /// Show a program's data, and write a batch as the model gets it
-    Data(data::Data),
+    Eval(eval::EvalArgs),
+    /// Predict the classes or values of files with a trained model
+    Predict(predict::PredictArgs),
+    /// Find mistakes without running anything, and summarize the model
+    Check(check::CheckArgs),
+    /// Describe a program's data, and write a batch of it to a file
+    Data(data::DataArgs),
     /// Explain the code of a message, with a wrong program and a right one
-    Explain(explain_code::Explain),
-    /// Put source files into the canonical form
-    Fmt(fmt::Fmt),
-    /// Show a stage of the compilation, of a program or of an intermediate text
-    EmitIr(emit_ir::EmitIr),
+    Explain(explain_code::ExplainArgs),
+    /// Format source files
+    Fmt(fmt::FmtArgs),
+    /// Print a stage of the compilation: syntax tree, graph, loops or machine code
+    EmitIr(emit_ir::EmitIrArgs),
     /// Measure the time of a step
-    Bench(bench::Bench),
+    Bench(bench::BenchArgs),
     /// Show where the time of a step goes, line by line
-    Profile(profile::Profile),
-    /// Compute a step's output, loss and gradients on given tensors
-    Grad(grad::Grad),
-    /// Check gradients, and compiled code against interpreters and itself
-    Verify(verify::Verify),
-    /// Find out whether all works on this machine
-    Doctor(doctor::Doctor),
-    /// Make a new folder with a program to begin with
-    Init(init::Init),
+    Profile(profile::ProfileArgs),
+    /// Compute output, loss and gradients of one training step on given tensors
+    Grad(grad::GradArgs),
+    /// Check the gradients and the compiled code of a model against reference interpreters
+    Verify(verify::VerifyArgs),
+    /// Check that nnc works on this machine
+    Doctor(doctor::DoctorArgs),
+    /// Create a folder with a program to start from
+    Init(init::InitArgs),
     /// Print completions for a shell
-    Completions(shell::Completions),
+    Completions(shell::CompletionsArgs),
     /// Print the manual page, or write all of them
-    Man(shell::Man),
+    Man(shell::ManArgs),
 }
 
-/// What every command that compiles a model takes.
+/// Arguments of every command that compiles a model from a file.
 #[derive(Args)]
 struct Common {
     /// The source file
     file: PathBuf,
     #[command(flatten)]
-    options: Options,
+    options: ModelArgs,
 }
 
-/// What every command takes that compiles a model, wherever it has it from.
+/// Arguments of every command that compiles a model, from a file or from a run.
 #[derive(Args, Clone)]
-struct Options {
-    /// The model, where the file has several
+struct ModelArgs {
+    /// The model, if the file has several
     #[arg(long, value_name = "NAME")]
     model: Option<String>,
-    /// A folder (or file) to use instead of the one that the data names
+    /// Folder or file to read the data from, instead of the one that the program names
     #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
     /// The instruction set to compile for [default: the best that this processor has]
@@ -203,6 +203,7 @@ fn report(failure: &Failure) -> u8 {
             eprintln!("{}", render::count(diagnostics));
         }
         Failure::Data(message) | Failure::Io(message) => eprintln!("error: {message}"),
+        Failure::Shown => {}
         // Whoever has closed the pipe wants to hear no more.
         Failure::Output(error) if error.kind() == ErrorKind::BrokenPipe => {}
         Failure::Output(error) => eprintln!("error: cannot write to standard output: {error}"),
@@ -230,7 +231,7 @@ fn quiet_panics() {
 }
 
 impl Common {
-    /// What the driver needs, with the environment's part.
+    /// The driver's request, with the environment's part.
     fn request(&self, network: bool) -> Result<driver::Request, Failure> {
         self.options.request(&self.file, network)
     }
@@ -241,8 +242,8 @@ impl Common {
     }
 }
 
-impl Options {
-    /// What the driver needs for a file, with the environment's part.
+impl ModelArgs {
+    /// The driver's request for a file, with the environment's part.
     fn request(&self, file: &Path, network: bool) -> Result<driver::Request, Failure> {
         threads::prepare();
         Ok(driver::Request {

@@ -17,32 +17,32 @@ use std::path::PathBuf;
 
 /// Predicts what files show with a trained model.
 #[derive(Args)]
-pub struct Predict {
+pub struct PredictArgs {
     #[command(flatten)]
     model: TrainedModel,
     /// Image files, folders of them, idx or CSV files; `-` reads standard input (an image, a list
     /// of files, or CSV)
     #[arg(required = true, value_name = "FILES")]
     files: Vec<PathBuf>,
-    /// Classes to print for each file, the likeliest first
+    /// Number of classes to print for each file, the most likely first
     #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     top: u32,
     /// Print CSV
     #[arg(long, conflicts_with = "json")]
     csv: bool,
-    /// Print one JSON object a line
+    /// Print one JSON object per line
     #[arg(long)]
     json: bool,
     /// Write the outputs, as the model gives them, to a file (safetensors: `output`, a row for each
     /// file; a row of NaN where one could not be read)
     #[arg(long, value_name = "FILE")]
     raw: Option<PathBuf>,
-    /// Threads [default: NNC_THREADS, or else the processors at hand]
+    /// Number of threads [default: NNC_THREADS, or else all available processors]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
 }
 
-impl Predict {
+impl PredictArgs {
     /// Predicts and prints; exit code 1 if a file could not be read.
     pub fn execute(self) -> Result<u8, Failure> {
         let (request, model) = self.model.find(true)?;

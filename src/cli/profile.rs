@@ -15,13 +15,13 @@ use std::path::PathBuf;
 
 /// Shows where the time of a step goes, line by line. Inputs are random; no data is read.
 #[derive(Args)]
-pub struct Profile {
+pub struct ProfileArgs {
     #[command(flatten)]
     common: Common,
-    /// Threads [default: NNC_THREADS, or else the processors at hand]
+    /// Number of threads [default: NNC_THREADS, or else all available processors]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
-    /// Samples a step, in place of the file's `batch`
+    /// Batch size, instead of the file's `batch`
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     batch: Option<u32>,
     /// Measure evaluation, not training
@@ -41,7 +41,7 @@ pub struct Profile {
 /// Steps of a trace.
 const TRACED: usize = 5;
 
-impl Profile {
+impl ProfileArgs {
     /// Measures and prints.
     pub fn execute(self) -> Result<u8, Failure> {
         if !(self.seconds > 0.0 && self.seconds.is_finite()) {
@@ -75,7 +75,7 @@ impl Profile {
 
 const HEADER: &str = " forward backward   update  GFLOP/s  peak       MB";
 
-fn text(bench: &command::Bench, profile: &Profiled, sources: &Sources) -> String {
+fn text(bench: &command::TimedStep, profile: &Profiled, sources: &Sources) -> String {
     let total = profile.total();
     let mut text = format!(
         "{}, batch {}: {:.4} ms a step in its kernels (times in ms)\n",
@@ -131,7 +131,7 @@ fn margin(spent: &Spent, peak: f64) -> String {
     )
 }
 
-fn object(bench: &command::Bench, profile: &Profiled, sources: &Sources) -> serde_json::Value {
+fn object(bench: &command::TimedStep, profile: &Profiled, sources: &Sources) -> serde_json::Value {
     let numbers = |spent: &Spent| {
         let [forward, backward, update] = spent.seconds.map(|seconds| 1e3 * seconds);
         let rate = spent.operations as f64 / spent.total().max(f64::MIN_POSITIVE);

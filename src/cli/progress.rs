@@ -1,4 +1,4 @@
-//! What a run says while it trains: a live bar on a terminal, plain lines otherwise, or one JSON
+//! Progress of a run while it trains: a live bar on a terminal, plain lines otherwise, or one JSON
 //! object a line.
 //!
 //! Progress goes to standard error; the JSON lines, which are a result, to standard output.
@@ -9,7 +9,7 @@ use crate::base::units::{compact, duration};
 use crate::driver::Failure;
 use crate::run::epoch_json;
 use crate::runtime::pool::ThreadChange;
-use crate::runtime::trainer::{Decision, EpochRecord, Event, Scores, Watcher};
+use crate::runtime::trainer::{Callback, Decision, EpochRecord, Event, Scores};
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 /// How a run is shown.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
+pub enum ProgressMode {
     /// Nothing but the result.
     Quiet,
     /// One line an epoch.
@@ -31,21 +31,21 @@ pub enum Mode {
     Json,
 }
 
-impl Mode {
+impl ProgressMode {
     /// The mode for the flags and for what standard error is.
-    pub fn choose(json: bool, quiet: bool) -> Mode {
+    pub fn choose(json: bool, quiet: bool) -> ProgressMode {
         match (json, quiet) {
-            (true, _) => Mode::Json,
-            (false, true) => Mode::Quiet,
-            (false, false) if std::io::stderr().is_terminal() => Mode::Bar,
-            (false, false) => Mode::Lines,
+            (true, _) => ProgressMode::Json,
+            (false, true) => ProgressMode::Quiet,
+            (false, false) if std::io::stderr().is_terminal() => ProgressMode::Bar,
+            (false, false) => ProgressMode::Lines,
         }
     }
 }
 
 /// Shows a run's events.
-pub struct Progress<'a> {
-    mode: Mode,
+pub struct TrainProgress<'a> {
+    mode: ProgressMode,
     /// Set to end the run where nobody reads its lines any more.
     stop: &'a AtomicBool,
     /// Why a line could not be written.
@@ -65,12 +65,12 @@ pub struct Progress<'a> {
 /// Batches of an epoch that are reported one by one when they are left out.
 const SKIPPED_TOLD: usize = 3;
 
-impl<'a> Progress<'a> {
+impl<'a> TrainProgress<'a> {
     /// Nothing shown yet. A run is stopped through `stop` where its lines cannot be written.
-    pub fn new(mode: Mode, stop: &'a AtomicBool) -> Self {
+    pub fn new(mode: ProgressMode, stop: &'a AtomicBool) -> Self {
         let started = Instant::now();
         let shown = (String::new(), None);
-        Progress {
+        TrainProgress {
             mode,
             stop,
             failed: None,
@@ -83,7 +83,7 @@ impl<'a> Progress<'a> {
         }
     }
 
-    /// What kept a line from being written, if anything did.
+    /// The error of the first line that could not be written, if there was one.
     pub fn written(&mut self) -> Result<(), Failure> {
         self.failed.take().map_or(Ok(()), Err)
     }
@@ -125,9 +125,9 @@ impl<'a> Progress<'a> {
         self.epochs += 1;
         let left = (epochs - record.epoch.min(epochs)) as f64 * self.seconds / self.epochs as f64;
         match self.mode {
-            Mode::Quiet => {}
-            Mode::Json => self.object(&epoch_json(record)),
-            Mode::Lines | Mode::Bar => {
+            ProgressMode::Quiet => {}
+            ProgressMode::Json => self.object(&epoch_json(record)),
+            ProgressMode::Lines | ProgressMode::Bar => {
                 self.line(&epoch_line(record, epochs, left));
                 if decision.lowered {
                     self.line("  no better for a while: the learning rate is lowered");
@@ -138,16 +138,16 @@ impl<'a> Progress<'a> {
 
     fn notice(&mut self, text: &str) {
         match self.mode {
-            Mode::Json => self.object(&json!({ "event": "notice", "text": text })),
-            Mode::Quiet | Mode::Lines | Mode::Bar => self.line(text),
+            ProgressMode::Json => self.object(&json!({ "event": "notice", "text": text })),
+            ProgressMode::Quiet | ProgressMode::Lines | ProgressMode::Bar => self.line(text),
         }
     }
 }
 
-impl Watcher for Progress<'_> {
+impl Callback for TrainProgress<'_> {
     fn event(&mut self, event: Event<'_>) {
         match event {
-            Event::EpochStarted { epoch, epochs, steps } if self.mode == Mode::Bar => {
+            Event::EpochStarted { epoch, epochs, steps } if self.mode == ProgressMode::Bar => {
                 self.started = Instant::now();
                 let style = "epoch {msg}  {wide_bar} {pos}/{len} steps, {rate}, {eta} left";
                 let bar = ProgressBar::new(steps as u64).with_style(style_of(style));
@@ -158,7 +158,7 @@ impl Watcher for Progress<'_> {
             }
             Event::EpochStarted { .. } => self.started = Instant::now(),
             Event::Notice(text) => self.notice(text),
-            Event::ThreadsChanged(_) if self.mode == Mode::Quiet => {}
+            Event::ThreadsChanged(_) if self.mode == ProgressMode::Quiet => {}
             Event::ThreadsChanged(change) => self.notice(&threads_line(change)),
             Event::Skipped { what, epoch, step, loss, lr_scale } => {
                 self.skipped += 1;
@@ -263,25 +263,25 @@ pub fn fitted(text: &str, width: usize) -> String {
 }
 
 /// Shows how far the reading of images has come, before training; any thread may tell it.
-pub struct Reading<'a> {
-    mode: Mode,
+pub struct ReadProgress<'a> {
+    mode: ProgressMode,
     stop: &'a AtomicBool,
     /// When the first images were read.
     start: OnceLock<Instant>,
     bar: OnceLock<ProgressBar>,
 }
 
-impl<'a> Reading<'a> {
+impl<'a> ReadProgress<'a> {
     /// Nothing read yet. Where `stop` is set, reading ends.
-    pub fn new(mode: Mode, stop: &'a AtomicBool) -> Self {
-        Reading { mode, stop, start: OnceLock::new(), bar: OnceLock::new() }
+    pub fn new(mode: ProgressMode, stop: &'a AtomicBool) -> Self {
+        ReadProgress { mode, stop, start: OnceLock::new(), bar: OnceLock::new() }
     }
 
     /// So many images of so many are read; says whether to go on.
     pub fn read(&self, done: usize, total: usize) -> bool {
         let go_on = !self.stop.load(Ordering::Relaxed);
         let start = self.start.get_or_init(Instant::now);
-        if self.mode == Mode::Bar {
+        if self.mode == ProgressMode::Bar {
             let bar = self.bar.get_or_init(|| {
                 let style = "reading images {wide_bar} {pos}/{len}, {rate}, {eta} left";
                 ProgressBar::new(total as u64).with_style(style_of(style))
@@ -291,7 +291,7 @@ impl<'a> Reading<'a> {
                 bar.finish_and_clear();
             }
         }
-        if done == total && matches!(self.mode, Mode::Bar | Mode::Lines) {
+        if done == total && matches!(self.mode, ProgressMode::Bar | ProgressMode::Lines) {
             let images = if total == 1 { "image" } else { "images" };
             eprintln!("read {total} {images} in {:.2} s", start.elapsed().as_secs_f64());
         }

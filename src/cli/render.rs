@@ -42,18 +42,18 @@ const VARIABLE: &str = "NNC_REPORT";
 
 /// How diagnostics are told.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Form {
+enum ReportStyle {
     /// Drawn: lines, marks below them, colours.
     Drawn,
     /// In sentences, by miette's narrator.
     Narrated,
 }
 
-fn form() -> Result<Form, Failure> {
+fn form() -> Result<ReportStyle, Failure> {
     match std::env::var_os(VARIABLE) {
-        None => Ok(Form::Drawn),
-        Some(form) if form.is_empty() || form == "drawn" => Ok(Form::Drawn),
-        Some(form) if form == "narrated" => Ok(Form::Narrated),
+        None => Ok(ReportStyle::Drawn),
+        Some(form) if form.is_empty() || form == "drawn" => Ok(ReportStyle::Drawn),
+        Some(form) if form == "narrated" => Ok(ReportStyle::Narrated),
         Some(form) => {
             let form = form.to_string_lossy();
             Err(Failure::Io(format!("{VARIABLE} is `{form}`; it can be `drawn` or `narrated`")))
@@ -72,7 +72,7 @@ pub fn print(diagnostics: &[Diagnostic], sources: &Sources) {
     let color = terminal && std::env::var_os("NO_COLOR").is_none();
     let width = if terminal { console_width() } else { PIPED_WIDTH };
     // It was checked before anything else.
-    let narrated = form().is_ok_and(|form| form == Form::Narrated);
+    let narrated = form().is_ok_and(|form| form == ReportStyle::Narrated);
     for diagnostic in diagnostics {
         match narrated {
             true => super::write::note(&narrate(diagnostic, sources)),
@@ -93,7 +93,7 @@ pub fn count(diagnostics: &[Diagnostic]) -> String {
     counts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// What is left after fixes: `2 errors left`, or that nothing is.
+/// A count of the mistakes that are left after fixes: `2 errors left`, or that there are none.
 pub fn left(diagnostics: &[Diagnostic]) -> String {
     match count(diagnostics) {
         nothing if nothing.is_empty() => "nothing left to mend".into(),
@@ -122,7 +122,7 @@ pub fn narrate(diagnostic: &Diagnostic, sources: &Sources) -> String {
     told(&NarratableReportHandler::new(), &Reported::new(diagnostic, sources))
 }
 
-/// What a handler makes of a report.
+/// The text that a handler makes of a report.
 fn told(handler: &dyn ReportHandler, report: &dyn Protocol) -> String {
     struct Told<'a>(&'a dyn ReportHandler, &'a dyn Protocol);
     impl Display for Told<'_> {
@@ -219,14 +219,14 @@ impl Drawing {
 }
 
 /// A report's labels, and the whole text that they are in.
-fn labelled(report: &dyn Protocol) -> Option<(snippet::Source, Vec<LabeledSpan>)> {
+fn labelled(report: &dyn Protocol) -> Option<(snippet::SnippetSource, Vec<LabeledSpan>)> {
     let labels: Vec<LabeledSpan> = report.labels()?.collect();
     // All lines before a label and behind it are the text from its beginning.
     let first = labels.first()?.inner();
     let contents = report.source_code()?.read_span(first, usize::MAX, usize::MAX).ok()?;
     let name = contents.name().unwrap_or_default().to_owned();
     let text = String::from_utf8_lossy(contents.data()).into_owned();
-    Some((snippet::Source { name, text }, labels))
+    Some((snippet::SnippetSource { name, text }, labels))
 }
 
 const RED: u8 = 31;

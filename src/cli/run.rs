@@ -1,48 +1,48 @@
 //! `nnc run`: trains a model on its data, then tests it.
 
-use super::Options;
+use super::ModelArgs;
 use super::series;
-use super::train::{self, RunOptions, Training};
+use super::train::{self, RunOptions, TrainingArgs};
 use crate::driver::Failure;
-use crate::run::{Place, RunFolder, Series};
+use crate::run::{RunFolder, RunPlace, RunSeries};
 use clap::Args;
 use std::path::PathBuf;
 use std::time::Instant;
 
 /// Trains a model on its data, then tests it.
 #[derive(Args)]
-pub struct Run {
+pub struct RunArgs {
     /// The source file; with `--resume`, it may be left out, or be the folder of the run
     #[arg(required_unless_present = "resume")]
     file: Option<PathBuf>,
     #[command(flatten)]
-    options: Options,
+    options: ModelArgs,
     #[command(flatten)]
-    training: Training,
+    training: TrainingArgs,
     /// The folder to write the run to [default: the first free one of runs/NAME, runs/NAME-2, …]
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["resume", "no_out"])]
     out: Option<PathBuf>,
     /// Write no folder: neither checkpoints nor logs
     #[arg(long, conflicts_with = "resume")]
     no_out: bool,
-    /// Go on with a run, the newest of the file's or that of a folder, from its newest checkpoint
+    /// Resume a run from its newest checkpoint: the file's newest run, or the one in this folder
     #[arg(long, value_name = "FOLDER", num_args = 0..=1, require_equals = true)]
     resume: Option<Option<PathBuf>>,
-    /// The checkpoint to go on from, instead of the newest
+    /// The checkpoint to resume from, instead of the newest
     #[arg(long, value_name = "NAME", requires = "resume")]
     checkpoint: Option<String>,
-    /// Go on though the program has changed since the checkpoint was written
+    /// Resume even though the program has changed since the checkpoint was written
     #[arg(long, requires = "resume")]
     force: bool,
-    /// Compile and open everything, report what would be done, and stop
+    /// Compile the program and open its data, report what a run would do, and stop
     #[arg(long)]
     dry_run: bool,
-    /// Write the trained parameters to this file (safetensors), too, after Ctrl-C as well
+    /// Also write the trained parameters to this file (safetensors), even after Ctrl-C
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
 }
 
-impl Run {
+impl RunArgs {
     /// Trains; exit code 130 if Ctrl-C ended it.
     pub fn execute(self) -> Result<u8, Failure> {
         let stop = train::listen()?;
@@ -50,11 +50,11 @@ impl Run {
             crate::run::check_writable(path)?;
         }
         let (file, place) = self.place()?;
-        if let Place::Resumed(root, _) = &place
-            && Series::is_one(root)
+        if let RunPlace::Resumed(root, _) = &place
+            && RunSeries::is_one(root)
         {
             let request = self.options.request(&file, true)?;
-            let series = Series::resume(root, &request, &self.training.overrides())?;
+            let series = RunSeries::resume(root, &request, &self.training.overrides())?;
             return series::run(&series, &self.training, &self.options, &stop);
         }
         let request = self.options.request(&file, true)?;
@@ -68,27 +68,27 @@ impl Run {
             save: self.save.as_ref(),
             dry_run: self.dry_run,
             stop: &stop,
-            said: &train::Said::default(),
+            said: &train::ShownNotes::default(),
         };
         let start = Instant::now();
         let job = train::job(&asked)?;
-        if let Place::New(out) = &asked.place
+        if let RunPlace::New(out) = &asked.place
             && let Some(members) = crate::run::folds(&job)?
         {
             let stem = asked.request.file.file_stem().unwrap_or_default().to_string_lossy();
-            let series = Series::begin(&job, out.as_deref(), &stem, members)?;
+            let series = RunSeries::begin(&job, out.as_deref(), &stem, members)?;
             return series::run(&series, &self.training, &self.options, &stop);
         }
         train::run(&asked, &job, start)
     }
 
     /// The program's file, and where the run is written.
-    fn place(&self) -> Result<(PathBuf, Place), Failure> {
+    fn place(&self) -> Result<(PathBuf, RunPlace), Failure> {
         let Some(folder) = &self.resume else {
             let file = self.file.clone().unwrap_or_default();
             let place = match self.no_out || self.dry_run {
-                true => Place::Nowhere,
-                false => Place::New(self.out.clone()),
+                true => RunPlace::Nowhere,
+                false => RunPlace::New(self.out.clone()),
             };
             return Ok((file, place));
         };
@@ -106,6 +106,6 @@ impl Run {
             }
         };
         let file = self.file.clone().filter(|file| !file.is_dir());
-        Ok((file.unwrap_or_default(), Place::Resumed(root, named)))
+        Ok((file.unwrap_or_default(), RunPlace::Resumed(root, named)))
     }
 }

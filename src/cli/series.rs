@@ -1,13 +1,13 @@
 //! Several runs in turn: the folds of a cross-validation, and `nnc sweep`; a table of what came of
 //! them.
 
-use super::train::{self, RunOptions, Said, Training};
-use super::{INTERRUPTED, Options, write};
+use super::train::{self, RunOptions, ShownNotes, TrainingArgs};
+use super::{INTERRUPTED, ModelArgs, write};
 use crate::base::shown::Show;
 use crate::base::table::{Table, TableColumn};
 use crate::driver::{Failure, Setting};
-use crate::run::{self, Left, Member, Place, RunResult, Series, columns, spread};
-use crate::runtime::trainer::Outcome;
+use crate::run::{self, Member, MemberState, RunPlace, RunResult, RunSeries, columns, spread};
+use crate::runtime::trainer::TrainingOutcome;
 use clap::Args;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -17,19 +17,20 @@ use std::sync::atomic::AtomicBool;
 
 /// Trains once for every choice of values, and compares what came of it.
 #[derive(Args)]
-pub struct Sweep {
+pub struct SweepArgs {
     /// The source file
     file: PathBuf,
     #[command(flatten)]
-    options: Options,
+    options: ModelArgs,
     #[command(flatten)]
-    training: Training,
-    /// The folder to write the runs to [default: runs/NAME-sweep]; the same sweep goes on there
+    training: TrainingArgs,
+    /// The folder to write the runs to [default: runs/NAME-sweep]; the same command resumes the
+    /// sweep there
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
 }
 
-impl Sweep {
+impl SweepArgs {
     /// Runs and prints the table; exit code 130 if Ctrl-C ended it.
     pub fn execute(self) -> Result<u8, Failure> {
         let stop = train::listen()?;
@@ -42,9 +43,10 @@ impl Sweep {
             return Err(Failure::Io(message.into()));
         }
         let members = run::sweep(&many)?;
-        let job = run::job(request, &single, self.training.overrides(), Place::Nowhere)?;
+        let job = run::job(request, &single, self.training.overrides(), RunPlace::Nowhere)?;
         let stem = self.file.file_stem().unwrap_or_default().to_string_lossy();
-        let series = Series::begin(&job, self.out.as_deref(), &format!("{stem}-sweep"), members)?;
+        let series =
+            RunSeries::begin(&job, self.out.as_deref(), &format!("{stem}-sweep"), members)?;
         run(&series, &self.training, &self.options, &stop)
     }
 }
@@ -56,21 +58,21 @@ fn is_swept(setting: &Setting) -> bool {
 
 /// Makes the runs of a series that are left, and prints what came of all.
 pub fn run(
-    series: &Series,
-    training: &Training,
-    options: &Options,
+    series: &RunSeries,
+    training: &TrainingArgs,
+    options: &ModelArgs,
     stop: &AtomicBool,
 ) -> Result<u8, Failure> {
     let members = series.members();
     let mut results: Vec<(Member, RunResult)> = Vec::new();
-    let said = Said::default();
+    let said = ShownNotes::default();
     for (index, member) in members.iter().enumerate() {
         let job = match series.left(member)? {
-            Left::Done(result) => {
+            MemberState::Done(result) => {
                 results.push((member.clone(), *result));
                 continue;
             }
-            Left::Run(job) => job,
+            MemberState::Run(job) => job,
         };
         if !training.quiet && !training.json {
             eprintln!("run {} of {}: {}", index + 1, members.len(), member.name.shown());
@@ -92,7 +94,7 @@ pub fn run(
             return Err(Failure::Io(format!("not everything could be written: {message}")));
         }
         match (ended.outcome?, ended.result) {
-            (Outcome::Stopped, _) | (_, None) => {
+            (TrainingOutcome::Stopped, _) | (_, None) => {
                 let root = series.root.shown();
                 eprintln!(
                     "stopped in run {} of {}; the same command goes on in {root}",

@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 
 /// Prints completions for a shell.
 #[derive(Args)]
-pub struct Completions {
+pub struct CompletionsArgs {
     /// The shell
     shell: Shell,
 }
 
-impl Completions {
+impl CompletionsArgs {
     /// Prints them.
     pub fn execute(self) -> Result<u8, Failure> {
         let mut script = Vec::new();
@@ -27,13 +27,13 @@ impl Completions {
 
 /// Prints the manual page, or writes all of them.
 #[derive(Args)]
-pub struct Man {
+pub struct ManArgs {
     /// Write a page for each command into this folder
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
 }
 
-impl Man {
+impl ManArgs {
     /// Prints or writes.
     pub fn execute(self) -> Result<u8, Failure> {
         let failed =

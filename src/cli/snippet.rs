@@ -67,7 +67,7 @@ pub const FRAME: u8 = 34;
 const OTHER: u8 = 36;
 
 /// A file's text and the name that it goes by.
-pub struct Source {
+pub struct SnippetSource {
     /// The name.
     pub name: String,
     /// The text.
@@ -75,7 +75,7 @@ pub struct Source {
 }
 
 /// A label with where it is: lines from 1, columns in characters from 0.
-struct Mark<'a> {
+struct LabelMark<'a> {
     primary: bool,
     says: &'a str,
     line: usize,
@@ -83,20 +83,20 @@ struct Mark<'a> {
     /// The line and column of the last character that is not space, at the start of an empty label.
     last_line: usize,
     last: usize,
-    /// What it covers of its first line.
+    /// The covered part of its first line.
     first_line: &'a str,
     /// The place of its bar, if it has one.
     bar: Option<usize>,
 }
 
-impl<'a> Mark<'a> {
-    fn new(label: &'a LabeledSpan, text: &'a str) -> Mark<'a> {
+impl<'a> LabelMark<'a> {
+    fn new(label: &'a LabeledSpan, text: &'a str) -> LabelMark<'a> {
         let covered = &text[label.offset()..label.offset() + label.len()];
         let (line, column) = line_column(text, label.offset());
         let trimmed = covered.trim_end();
         let last = trimmed.char_indices().last().map_or(0, |(index, _)| index);
         let (last_line, last_column) = line_column(text, label.offset() + last);
-        Mark {
+        LabelMark {
             primary: label.primary(),
             says: label.label().unwrap_or_default(),
             line,
@@ -130,12 +130,12 @@ impl<'a> Mark<'a> {
 /// The labelled lines of one file.
 pub fn push(
     text: &mut String,
-    source: &Source,
+    source: &SnippetSource,
     labels: &[LabeledSpan],
     width: usize,
     paint: Paint,
 ) {
-    let marks = with_bars(labels.iter().map(|label| Mark::new(label, &source.text)).collect());
+    let marks = with_bars(labels.iter().map(|label| LabelMark::new(label, &source.text)).collect());
     let lines = labelled_lines(&marks);
     let Some((&last, _)) = lines.last_key_value() else { return };
     let bars = marks.iter().filter_map(|mark| mark.bar).max().map_or(0, |bar| bar + 1);
@@ -168,7 +168,7 @@ pub fn push(
 
 /// Gives labels over several lines a bar each, the longest to the left; those that share no line
 /// share a place.
-fn with_bars(mut marks: Vec<Mark<'_>>) -> Vec<Mark<'_>> {
+fn with_bars(mut marks: Vec<LabelMark<'_>>) -> Vec<LabelMark<'_>> {
     let mut long: Vec<usize> =
         (0..marks.len()).filter(|&it| marks[it].last_line > marks[it].line).collect();
     long.sort_by_key(|&it| (marks[it].line, std::cmp::Reverse(marks[it].last_line)));
@@ -185,8 +185,8 @@ fn with_bars(mut marks: Vec<Mark<'_>>) -> Vec<Mark<'_>> {
 }
 
 /// The lines that are shown, with the labels that begin on them, the primary one first.
-fn labelled_lines<'m, 'a>(marks: &'m [Mark<'a>]) -> BTreeMap<usize, Vec<&'m Mark<'a>>> {
-    let mut lines: BTreeMap<usize, Vec<&Mark>> = BTreeMap::new();
+fn labelled_lines<'m, 'a>(marks: &'m [LabelMark<'a>]) -> BTreeMap<usize, Vec<&'m LabelMark<'a>>> {
+    let mut lines: BTreeMap<usize, Vec<&LabelMark>> = BTreeMap::new();
     for mark in marks {
         lines.entry(mark.line).or_default().push(mark);
         if mark.bar.is_some() {
@@ -209,7 +209,7 @@ fn labelled_lines<'m, 'a>(marks: &'m [Mark<'a>]) -> BTreeMap<usize, Vec<&'m Mark
 /// Rows that are being drawn.
 struct Drawing<'d, 'a> {
     text: &'d mut String,
-    marks: &'d [Mark<'a>],
+    marks: &'d [LabelMark<'a>],
     /// How many bars stand beside one another.
     bars: usize,
     /// Columns of the numbers of lines.
@@ -246,7 +246,7 @@ impl<'a> Drawing<'_, 'a> {
     }
 
     /// The bars in the first places, of those labels that have one there.
-    fn bars_left_of(&self, places: usize, there: impl Fn(&Mark<'a>) -> bool) -> String {
+    fn bars_left_of(&self, places: usize, there: impl Fn(&LabelMark<'a>) -> bool) -> String {
         let sign = |bar: usize| {
             let mark = self.marks.iter().find(|mark| mark.bar == Some(bar) && there(mark));
             mark.map_or("  ".to_owned(), |mark| {
@@ -257,9 +257,9 @@ impl<'a> Drawing<'_, 'a> {
     }
 
     /// A line and a row for each label that begins or ends on it.
-    fn labelled(&mut self, number: usize, line: &str, labels: Vec<&Mark<'a>>) {
-        let ends = |mark: &&Mark<'a>| mark.bar.is_some() && mark.last_line == number;
-        let mut ending: Vec<&Mark<'a>> = self.marks.iter().filter(ends).collect();
+    fn labelled(&mut self, number: usize, line: &str, labels: Vec<&LabelMark<'a>>) {
+        let ends = |mark: &&LabelMark<'a>| mark.bar.is_some() && mark.last_line == number;
+        let mut ending: Vec<&LabelMark<'a>> = self.marks.iter().filter(ends).collect();
         ending.sort_by_key(|mark| std::cmp::Reverse(mark.bar));
         // Where the line does not fit, it is shown from a little before its first label.
         let starts = labels.iter().map(|mark| mark.start);
@@ -288,7 +288,7 @@ impl<'a> Drawing<'_, 'a> {
     }
 
     /// A label on one line.
-    fn underlined(&mut self, mark: &Mark<'a>, number: usize, (line, skipped): (&str, usize)) {
+    fn underlined(&mut self, mark: &LabelMark<'a>, number: usize, (line, skipped): (&str, usize)) {
         let from = self.column(line, mark.start, skipped);
         let long = columns(&shown(mark.first_line)).max(1).min(self.room - from);
         let under = self.paint.paint(mark.code(self.paint), &mark.signs()[0].repeat(long));
@@ -302,7 +302,7 @@ impl<'a> Drawing<'_, 'a> {
     }
 
     /// The row where a bar begins: from its place to the character that the label begins with.
-    fn begun(&mut self, mark: &Mark<'a>, column: usize) {
+    fn begun(&mut self, mark: &LabelMark<'a>, column: usize) {
         let [across, _, corner, _, up] = mark.signs();
         let Some(bar) = mark.bar else { return };
         // Those in earlier places that begin on the same line have begun in rows before this one.
@@ -315,7 +315,7 @@ impl<'a> Drawing<'_, 'a> {
     }
 
     /// The row where a bar ends, below the label's last character, and what the label says.
-    fn ended(&mut self, mark: &Mark<'a>, column: usize) {
+    fn ended(&mut self, mark: &LabelMark<'a>, column: usize) {
         let [across, _, _, corner, up] = mark.signs();
         let Some(bar) = mark.bar else { return };
         let left = self.bars_left_of(bar, |other| other.is_beside(mark.last_line));
@@ -329,7 +329,7 @@ impl<'a> Drawing<'_, 'a> {
     /// that stand left of that.
     fn says(
         &mut self,
-        mark: &Mark<'a>,
+        mark: &LabelMark<'a>,
         says: &str,
         under: &str,
         beside: &str,
@@ -367,7 +367,7 @@ mod tests {
             }
         };
         let labels: Vec<LabeledSpan> = labels.iter().enumerate().map(label).collect();
-        let source = Source { name: "a.nn".into(), text: text.into() };
+        let source = SnippetSource { name: "a.nn".into(), text: text.into() };
         let mut drawing = String::new();
         push(&mut drawing, &source, &labels, width, Paint { color: false, blame: 31 });
         drawing

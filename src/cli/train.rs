@@ -1,14 +1,14 @@
 //! Training from the command line: the flags that all commands share that train, Ctrl-C, and one
 //! run from what is announced to what came of it.
 
-use super::progress::{Mode, Progress, Reading, push_scores, say, tell};
-use super::{INTERRUPTED, Options, render, threads, write};
+use super::progress::{ProgressMode, ReadProgress, TrainProgress, push_scores, say, tell};
+use super::{INTERRUPTED, ModelArgs, render, threads, write};
 use crate::base::diagnostic::Diagnostic;
 use crate::base::shown::{Show, quoted};
 use crate::driver::{self, Failure, Setting};
-use crate::run::{self, Ended, Job, Overrides, Place, Prepared, RunResult, put_scores};
+use crate::run::{self, Ended, Job, Overrides, PreparedRun, RunPlace, RunResult, put_scores};
 use crate::runtime::pool::Pool;
-use crate::runtime::trainer::Outcome;
+use crate::runtime::trainer::TrainingOutcome;
 use clap::Args;
 use serde_json::{Map, Value, json};
 use std::cell::RefCell;
@@ -18,37 +18,38 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// What every command takes that trains.
+/// Arguments of every command that trains.
 #[derive(Args, Clone)]
-pub struct Training {
-    /// Threads; results are the same for any number [default: NNC_THREADS, or else the processors at hand]
+pub struct TrainingArgs {
+    /// Number of threads, which does not change the results [default: NNC_THREADS, or else all
+    /// available processors]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
-    /// Epochs, in place of the file's `epochs`
+    /// Number of epochs, instead of the file's `epochs`
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     epochs: Option<u32>,
-    /// Samples a step, in place of the file's `batch`
+    /// Batch size, instead of the file's `batch`
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     batch: Option<u32>,
-    /// The seed, in place of the file's `seed`
+    /// Seed, instead of the file's `seed`
     #[arg(long)]
     seed: Option<u64>,
-    /// Set a setting of `train`, an argument of the optimizer or a constant: `train.lr=1e-3`
+    /// Change a setting of `train`, an argument of the optimizer or a constant: `train.lr=1e-3`
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Use at most so many samples of each split
+    /// Use at most N samples of each split
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     limit: Option<u32>,
     /// Train, validate and test on the same few samples: a model that can learn fits them exactly
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     overfit: Option<u32>,
-    /// Stop after so long, as after Ctrl-C: `90s`, `10m`, `1.5h`
+    /// Stop after this time, as after Ctrl-C: `90s`, `10m`, `1.5h`
     #[arg(long, value_name = "TIME", value_parser = time)]
     max_time: Option<Duration>,
-    /// Print one JSON object a line on standard output
+    /// Print one JSON object per line on standard output
     #[arg(long)]
     pub json: bool,
-    /// Print nothing but the result
+    /// Print only the result
     #[arg(long)]
     pub quiet: bool,
     /// List every file that was left out, with the reason
@@ -56,13 +57,13 @@ pub struct Training {
     verbose: bool,
 }
 
-impl Training {
+impl TrainingArgs {
     /// The number of threads.
     pub fn threads(&self) -> usize {
         threads::threads(self.threads)
     }
 
-    /// What is set on the command line, by flags of its own or by `--set`.
+    /// Settings of the command line, by flags of their own or by `--set`.
     pub fn settings(&self) -> Result<Vec<Setting>, Failure> {
         let mut settings = flags(&[
             ("train.epochs", self.epochs.map(|epochs| epochs.to_string())),
@@ -75,7 +76,7 @@ impl Training {
         Ok(settings)
     }
 
-    /// What changes the samples that are used.
+    /// Options of the command line that change the samples that are used.
     pub fn overrides(&self) -> Overrides {
         Overrides {
             threads: self.threads(),
@@ -120,40 +121,40 @@ fn flags(flags: &[(&str, Option<String>)]) -> Vec<Setting> {
 
 /// A run that the command line asks for.
 pub struct RunOptions<'a> {
-    /// What to compile.
+    /// The program, and where its data are.
     pub request: driver::Request,
-    /// What is set on the command line.
+    /// Settings of the command line.
     pub settings: Vec<Setting>,
     /// Where the run is written.
-    pub place: Place,
+    pub place: RunPlace,
     /// Whether a run goes on though its program has changed.
     pub force: bool,
     /// The flags of training.
-    pub training: &'a Training,
+    pub training: &'a TrainingArgs,
     /// The flags of compiling.
-    pub options: &'a Options,
+    pub options: &'a ModelArgs,
     /// One more place for the weights.
     pub save: Option<&'a PathBuf>,
     /// Whether nothing is trained.
     pub dry_run: bool,
     /// Set by Ctrl-C.
     pub stop: &'a AtomicBool,
-    /// What runs before this one have said.
-    pub said: &'a Said,
+    /// Notes that the runs before this one have shown.
+    pub said: &'a ShownNotes,
 }
 
 /// Notes and warnings that were shown: what is the same in each run of a series is said once.
 #[derive(Default)]
-pub struct Said(RefCell<HashSet<String>>);
+pub struct ShownNotes(RefCell<HashSet<String>>);
 
-impl Said {
+impl ShownNotes {
     /// Whether a text is new.
     fn is_new(&self, text: &str) -> bool {
         self.0.borrow_mut().insert(text.to_owned())
     }
 }
 
-/// What is asked for, as the driver has it.
+/// The job that the options describe.
 pub fn job(asked: &RunOptions<'_>) -> Result<Job, Failure> {
     let overrides = asked.training.overrides();
     let mut job = run::job(asked.request.clone(), &asked.settings, overrides, asked.place.clone())?;
@@ -170,11 +171,11 @@ pub fn run(asked: &RunOptions<'_>, job: &Job, start: Instant) -> Result<u8, Fail
 }
 
 /// Prepares a run, announces it and trains, unless it is a dry run.
-pub fn train(asked: &RunOptions<'_>, job: &Job) -> Result<Option<(Prepared, Ended)>, Failure> {
+pub fn train(asked: &RunOptions<'_>, job: &Job) -> Result<Option<(PreparedRun, Ended)>, Failure> {
     let training = asked.training;
     let deadline = training.max_time.map(|time| Instant::now() + time);
-    let mode = Mode::choose(training.json, training.quiet);
-    let reading = Reading::new(mode, asked.stop);
+    let mode = ProgressMode::choose(training.json, training.quiet);
+    let reading = ReadProgress::new(mode, asked.stop);
     let watch = |done, total| reading.read(done, total);
     let (mut pool, note) = threads::pool_and_note(Pool::adaptive, training.threads());
     if let Some(note) = note.filter(|note| asked.said.is_new(note)) {
@@ -184,7 +185,7 @@ pub fn train(asked: &RunOptions<'_>, job: &Job) -> Result<Option<(Prepared, Ende
     let new = |warning: &&Diagnostic| asked.said.is_new(&format!("{warning:?}"));
     let warnings: Vec<Diagnostic> = prepared.run.warnings.iter().filter(new).cloned().collect();
     render::print(&warnings, &prepared.session.sources);
-    let mut progress = Progress::new(mode, asked.stop);
+    let mut progress = TrainProgress::new(mode, asked.stop);
     announce(asked, &prepared, &progress, pool.threads())?;
     asked.options.print_timings(&prepared.session.timings);
     if asked.dry_run {
@@ -200,8 +201,8 @@ pub fn train(asked: &RunOptions<'_>, job: &Job) -> Result<Option<(Prepared, Ende
 /// Says what will be done, defaults included.
 fn announce(
     asked: &RunOptions<'_>,
-    prepared: &Prepared,
-    progress: &Progress<'_>,
+    prepared: &PreparedRun,
+    progress: &TrainProgress<'_>,
     threads: usize,
 ) -> Result<(), Failure> {
     let RunOptions { training, said, .. } = asked;
@@ -244,7 +245,7 @@ fn announce(
 /// Says how a run ended and what there is of it; its exit code.
 fn conclude(
     asked: &RunOptions<'_>,
-    prepared: &Prepared,
+    prepared: &PreparedRun,
     ended: Ended,
     seconds: f64,
 ) -> Result<u8, Failure> {
@@ -257,7 +258,7 @@ fn conclude(
             }
             return Err(failure);
         }
-        Ok(Outcome::Stopped) => {
+        Ok(TrainingOutcome::Stopped) => {
             let why = if ended.out_of_time { "the time is over: " } else { "" };
             if !quiet {
                 eprintln!("{why}stopped after {} steps", ended.steps);
@@ -265,7 +266,7 @@ fn conclude(
             }
             if ended.out_of_time { 0 } else { INTERRUPTED }
         }
-        Ok(Outcome::Finished | Outcome::StoppedEarly) => {
+        Ok(TrainingOutcome::Finished | TrainingOutcome::StoppedEarly) => {
             if let Some(result) = &ended.result {
                 print_result(asked.training, prepared, result, seconds)?;
             }
@@ -278,8 +279,8 @@ fn conclude(
     }
 }
 
-/// What is kept of a run that did not come to its end, and how it goes on.
-fn way_on(prepared: &Prepared, ended: &Ended) -> Option<String> {
+/// One line on how to resume a run that did not come to its end.
+fn way_on(prepared: &PreparedRun, ended: &Ended) -> Option<String> {
     let folder = prepared.folder.as_ref().filter(|folder| folder.check().is_ok())?;
     let (root, quoted) = (folder.root.shown(), quoted(&folder.root));
     Some(match &ended.checkpoint {
@@ -292,8 +293,8 @@ fn way_on(prepared: &Prepared, ended: &Ended) -> Option<String> {
 
 /// Prints the result.
 fn print_result(
-    training: &Training,
-    prepared: &Prepared,
+    training: &TrainingArgs,
+    prepared: &PreparedRun,
     result: &RunResult,
     seconds: f64,
 ) -> Result<(), Failure> {

@@ -1,6 +1,6 @@
 //! The arguments that name a trained model: a run's folder, or a program with a file of weights.
 
-use super::Options;
+use super::ModelArgs;
 use crate::base::shown::Show;
 use crate::driver::{Failure, Request};
 use crate::run::{Model, RunFolder, Which};
@@ -17,11 +17,11 @@ pub struct TrainedModel {
     #[arg(long, value_name = "WEIGHTS")]
     weights: Option<PathBuf>,
     #[command(flatten)]
-    options: Options,
+    options: ModelArgs,
 }
 
 impl TrainedModel {
-    /// What to compile, and where the weights are.
+    /// The program, and where the weights are.
     pub fn find(&self, network: bool) -> Result<(Request, Model), Failure> {
         if !self.from.exists() {
             let message = format!("there is no {}", self.from.shown());

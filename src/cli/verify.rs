@@ -10,16 +10,16 @@ use std::fmt::Write;
 
 /// Checks the model's gradients, and compiled code against interpreters and against itself.
 #[derive(Args)]
-pub struct Verify {
+pub struct VerifyArgs {
     #[command(flatten)]
     common: Common,
-    /// Samples a step; the interpreter takes long for many
+    /// Batch size; the interpreter is slow for large batches
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=4096))]
     batch: u32,
-    /// Steps to make
+    /// Number of training steps
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
     steps: u32,
-    /// The seed that parameters and samples are drawn from
+    /// Seed of parameters and samples
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Check all tensors, however long the interpreter takes
@@ -30,7 +30,7 @@ pub struct Verify {
     json: bool,
 }
 
-impl Verify {
+impl VerifyArgs {
     /// Checks and prints; exit code 1 if a check failed.
     pub fn execute(self) -> Result<u8, Failure> {
         let mut session = driver::Session::new(None);

@@ -1,10 +1,10 @@
 //! Everything that is printed and written for the user: results to standard output and into files,
 //! notes and errors to standard error.
 //!
-//! What goes to a terminal has nothing hidden in it ([`shown`](crate::base::shown)), wherever it came
-//! from. So in this room there is no `println!`, which would end the program where its reader has gone,
-//! and `eprintln!` is that of `cli`, which ends here.
-//! What must keep its bytes (a formatted program, a script) goes through [`raw`].
+//! Text for a terminal has nothing hidden in it ([`shown`](crate::base::shown)), wherever it came
+//! from. So in this room there is no `println!`, which would end the program where its reader has
+//! gone, and `eprintln!` is that of `cli`, which ends here. Text that must keep its bytes (a
+//! formatted program, a script) goes through [`raw`].
 
 use crate::base::shown::{Show, visible_lines};
 use crate::driver::Failure;
@@ -41,7 +41,7 @@ pub fn raw(bytes: &[u8]) -> Result<(), Failure> {
     out.write_all(bytes).and_then(|()| out.flush()).map_err(Failure::Output)
 }
 
-/// What `eprintln!` does here. Where nobody hears it, there is nobody to tell.
+/// Writes a note to standard error, as `eprintln!` does here. A closed standard error is ignored.
 pub fn note(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{}", visible_lines(text));
 }

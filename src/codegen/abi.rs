@@ -30,21 +30,21 @@ pub type StepFn = unsafe extern "sysv64" fn(*mut Context);
 #[cfg(not(target_arch = "x86_64"))]
 pub type StepFn = unsafe extern "C" fn(*mut Context);
 
-/// What compiled code calls where threads wait for each other.
+/// Function that compiled code calls where threads wait for each other.
 #[cfg(target_arch = "x86_64")]
 pub type BarrierFn = extern "sysv64" fn(*const ());
-/// What compiled code calls where threads wait for each other.
+/// Function that compiled code calls where threads wait for each other.
 #[cfg(not(target_arch = "x86_64"))]
 pub type BarrierFn = extern "C" fn(*const ());
 
-/// What timed code calls after each action.
+/// Function that timed code calls after each action.
 #[cfg(target_arch = "x86_64")]
 pub type MarkFn = extern "sysv64" fn(*mut (), u64);
-/// What timed code calls after each action.
+/// Function that timed code calls after each action.
 #[cfg(not(target_arch = "x86_64"))]
 pub type MarkFn = extern "C" fn(*mut (), u64);
 
-/// What one thread's call of a step is given. Compiled code knows the offsets of its fields.
+/// Arguments of one thread's call of a step. Compiled code knows the offsets of its fields.
 #[repr(C)]
 #[derive(Clone, Debug)]
 pub struct Context {
@@ -64,11 +64,11 @@ pub struct Context {
     pub step: u64,
     /// Where to wait for the other threads.
     pub barrier: BarrierFn,
-    /// What `barrier` is given.
+    /// Argument of `barrier`.
     pub barrier_data: *const (),
-    /// What timed code calls at its start (with 0) and after each action (with 1, 2, …).
+    /// Function that timed code calls at its start (with 0) and after each action (with 1, 2, …).
     pub mark: MarkFn,
-    /// What `mark` is given first.
+    /// First argument of `mark`.
     pub mark_data: *mut (),
     /// 0, or one more than the site of the first bad index that this thread met.
     pub fault_site: u64,

@@ -12,9 +12,9 @@
 //! [`jit`] links it into executable memory. Results are the same to the bit on every target, and
 //! the same as `loops::interp`'s.
 //!
-//! What it deliberately does not do: choose loops or layouts (`lower` did), ask the machine
-//! anything, or recover from a wrong program: `loops::verify` has passed, and what is wrong after
-//! it is a bug here, met by a panic.
+//! Out of scope: the choice of loops and layouts (`lower` did that), questions to the machine, and
+//! recovery from a wrong program: `loops::verify` has passed, so a mistake found here is a bug and
+//! panics.
 
 pub mod abi;
 mod clif;

@@ -37,11 +37,11 @@ const FUNCTIONS_A_WORKER: usize = 16;
 /// A compiled function.
 #[derive(Clone)]
 pub struct Function {
-    /// What it is: `tile.6x16.k784`, `kernel k0 dense.forward`, `step`.
+    /// Its key: `tile.6x16.k784`, `kernel k0 dense.forward`, `step`.
     pub name: String,
     /// Its machine code.
     pub code: Vec<u8>,
-    /// What its first byte's address is a multiple of.
+    /// Alignment of its first byte.
     pub align: u64,
     /// The references in it to other functions.
     pub relocs: Vec<ModuleReloc>,
@@ -51,7 +51,7 @@ pub struct Function {
 /// their places in `functions`.
 #[derive(Clone)]
 pub struct Object {
-    /// What it was compiled for.
+    /// The instruction set that it was compiled for.
     pub target: Target,
     /// All functions.
     pub functions: Vec<Function>,
@@ -201,7 +201,7 @@ fn reference_name(object: &Object, reloc: &ModuleReloc) -> String {
     }
 }
 
-/// What a function is made from.
+/// The source of a function.
 enum Source {
     Tile(MicroTile),
     Wide(WideLoop),
@@ -304,7 +304,7 @@ fn uses_random(body: &[Stmt]) -> bool {
     })
 }
 
-/// What is kept from function to function.
+/// State that is kept from function to function.
 struct Compiler {
     target: Target,
     isa: OwnedTargetIsa,

@@ -20,11 +20,11 @@ use super::clif::{MEMORY, import, kernel_signature, pointers};
 use crate::base::entity::Entity;
 use crate::loops::{Action, BufferId, KernelId, Program, Space};
 
-/// What a step's function is made from.
+/// The source of a step's function.
 pub(super) struct Code<'a> {
     /// The program.
     pub program: &'a Program,
-    /// What the function does.
+    /// Runs and barriers, in order.
     pub actions: &'a [Action],
     /// Where the object has each kernel.
     pub kernels: &'a [u32],

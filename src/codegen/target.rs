@@ -1,4 +1,5 @@
-//! What code is made for: a [`Target`] is a value, given to [`emit`](crate::codegen::emit).
+//! The instruction set to compile for: a [`Target`] is a value, given to
+//! [`emit`](crate::codegen::emit).
 //!
 //! ```
 //! # use nnc::codegen::Target;
@@ -36,7 +37,7 @@ pub enum Arch {
     Aarch64,
 }
 
-/// What code is made for.
+/// An instruction set with the features that code may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Target {
     /// The registers and instructions of contractions.

@@ -1,22 +1,22 @@
-//! What `nnc bench` measures: one compiled step on inputs of the right kind, without data.
+//! The measurement of `nnc bench`: one compiled step on inputs of the right kind, without data.
 
 use crate::base::rng::{Sequence, hash_name};
 use crate::base::tensor::{DType, Data, Tensor};
 use crate::command::peak::fma_peak;
+use crate::driver::compiled::Purpose;
 use crate::driver::memory::refuse_too_large;
-use crate::driver::pipeline::Purpose;
 use crate::driver::session::{Failure, Request, Session};
 use crate::graph::Graph;
 use crate::graph::init::initial_value;
 use crate::loops::work::operations;
 use crate::loops::{Action, Program as Loops};
-use crate::lower::Globals;
 use crate::runtime::pool::Pool;
-use crate::runtime::program::{Marks, Memory, Program, StepArgs};
+use crate::runtime::program::{CompiledProgram, Marks, RunMemory, StepArgs};
+use crate::schedule::Globals;
 use std::time::{Duration, Instant};
 
 /// A step that is ready to be timed.
-pub struct Bench {
+pub struct TimedStep {
     /// The model.
     pub model: String,
     /// Samples a step.
@@ -33,8 +33,8 @@ pub struct Bench {
     pub first_step_seconds: f64,
     /// Operations a second that all threads reach together at best.
     pub peak: f64,
-    program: Program,
-    memory: Memory,
+    program: CompiledProgram,
+    memory: RunMemory,
     hypers: Vec<f64>,
     purposes: Vec<Option<Purpose>>,
 }
@@ -57,7 +57,7 @@ pub fn bench(
     inference: bool,
     batch: Option<usize>,
     pool: &mut Pool,
-) -> Result<Bench, Failure> {
+) -> Result<TimedStep, Failure> {
     let start = Instant::now();
     let front = session.front(request, false)?;
     let batch = batch.unwrap_or_else(|| front.batch());
@@ -71,10 +71,10 @@ pub fn bench(
     let compiled = session.compile(&graph, batch, &mut Globals::default(), &request.target)?;
     let program = compiled.program;
     refuse_too_large(session, request, &[&program], pool.threads(), 0)?;
-    let memory = Memory::for_programs([&program], pool.threads());
+    let memory = RunMemory::for_programs([&program], pool.threads());
     let hypers = program.loops().uniforms.hypers.iter().map(|&(_, value)| value).collect();
     let loops = program.loops();
-    let mut bench = Bench {
+    let mut bench = TimedStep {
         model,
         batch,
         flops: flops(loops),
@@ -96,7 +96,7 @@ pub fn bench(
     Ok(bench)
 }
 
-impl Bench {
+impl TimedStep {
     /// First values for parameters and states, random inputs.
     fn fill(&mut self, graph: &Graph, classes: usize, pool: &mut Pool) {
         for (path, ty, init) in graph.lasting() {
@@ -121,11 +121,11 @@ impl Bench {
     }
 
     /// The program that is timed.
-    pub(crate) fn program(&self) -> &Program {
+    pub(crate) fn program(&self) -> &CompiledProgram {
         &self.program
     }
 
-    /// What each action of the step is for.
+    /// For each action of the step, the operator and phase that it belongs to; `None` for barriers.
     pub(crate) fn purposes(&self) -> &[Option<Purpose>] {
         &self.purposes
     }
@@ -133,7 +133,7 @@ impl Bench {
     /// Runs a step of the same program in timed code.
     pub(crate) fn timed_step(
         &mut self,
-        timed: &Program,
+        timed: &CompiledProgram,
         step: u64,
         pool: &mut Pool,
         marks: &mut Marks,

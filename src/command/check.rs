@@ -1,4 +1,4 @@
-//! What `nnc check` finds: mistakes with the edits that mend them, or what a good program is.
+//! `nnc check`: finds mistakes with the edits that mend them, or describes a sound program.
 
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
@@ -7,7 +7,7 @@ use crate::base::source::Span;
 use crate::command::bench::flops;
 use crate::command::forecast::{Forecast, Machine};
 use crate::command::parameters;
-use crate::command::report::{Bytes, Facts, Report, RunBytes, frozen, left_out};
+use crate::command::report::{Bytes, PlanFacts, Report, RunBytes, frozen, left_out};
 use crate::data;
 use crate::driver::batch::zero_division;
 use crate::driver::layers::layers;
@@ -15,13 +15,13 @@ use crate::driver::repair::sound;
 use crate::driver::session::{Failure, Request, Session};
 use crate::driver::steps::{Batches, evaluation_batch, written};
 use crate::graph::Graph;
-use crate::graph::kernels::Kernels;
 use crate::loops::Program;
-use crate::lower::Globals;
+use crate::pass::Gradients;
 use crate::run::folder::report_bytes;
-use crate::runtime::program::Blocks;
+use crate::runtime::program::BlockBytes;
+use crate::schedule::Globals;
 
-/// What a report is to say beyond what it always says.
+/// The parts of the report that are left out by default.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CheckOptions {
     /// The threads that a run would have.
@@ -75,7 +75,8 @@ pub fn check(
     let evaluation = front.experiment.eval.clone();
     let gather = match &front.experiment.training {
         Some(training) if training.settings.accumulate > 1 => {
-            Some(session.gather(&front.experiment.train, &training.rule)?)
+            let (forward, rule) = (&front.experiment.train, &training.rule);
+            Some(session.training_step(forward, rule, Gradients::Accumulated)?)
         }
         _ => None,
     };
@@ -138,10 +139,10 @@ struct Planned<'a> {
 }
 
 impl Planned<'_> {
-    /// What the plans say, and the training step's program.
-    fn facts(self, session: &mut Session) -> Result<(Facts, Program), Failure> {
+    /// Compiles the steps; returns the figures of their plans, and the training step's program.
+    fn facts(self, session: &mut Session) -> Result<(PlanFacts, Program), Failure> {
         let evaluation = session.elaborated(self.evaluation)?;
-        let mut steps = vec![(self.graph, self.batch), (&evaluation, self.batch)];
+        let mut others = Vec::new();
         // The steps of a run share one memory, and are compiled in this order.
         if let Some(Batches { last, evaluate, .. }) = self.batches {
             // One that cannot be is warned of, or refused when the run begins.
@@ -149,33 +150,31 @@ impl Planned<'_> {
             let last = last.into_iter().filter(possible).map(|batch| (self.graph, batch));
             let gather = self.gather.iter().map(|graph| (graph, self.batch));
             let evaluate = evaluate.into_iter().map(|batch| (&evaluation, batch));
-            steps.extend(last.chain(gather).chain(evaluate));
+            others.extend(last.chain(gather).chain(evaluate));
         }
-        let kernels = session.fuse_all(&steps)?;
-        let [train, infer, others @ ..] = &kernels[..] else { unreachable!("two steps at least") };
+        let plan = |session: &mut Session, graph: &Graph, globals: &mut Globals| {
+            let kernels = session.fuse(graph, self.batch)?;
+            Ok(session.planned(&kernels, globals)?.program)
+        };
         let mut globals = Globals::default();
-        let train = plan(session, train, &mut globals)?;
-        let infer = plan(session, infer, &mut Globals::default())?;
-        let mut run = Blocks::of(&train);
-        for step in others {
-            run = run.max(Blocks::of(&plan(session, step, &mut globals)?));
+        let (train, (infer, others)) = session.both(
+            [self.graph, &evaluation],
+            |session| plan(session, self.graph, &mut globals),
+            |session| {
+                let infer = plan(session, &evaluation, &mut Globals::default())?;
+                Ok((infer, session.fuse_all(&others)?))
+            },
+        )?;
+        let mut run = BlockBytes::of(&train);
+        for step in &others {
+            run = run.max(BlockBytes::of(&session.planned(step, &mut globals)?.program));
         }
-        let facts = Facts {
+        let facts = PlanFacts {
             flops: flops(&train),
-            train: Bytes::of(Blocks::of(&train)),
-            infer: Bytes::of(Blocks::of(&infer)),
+            train: Bytes::of(BlockBytes::of(&train)),
+            infer: Bytes::of(BlockBytes::of(&infer)),
             run: Bytes::of(run),
         };
         Ok((facts, train))
     }
-}
-
-/// The planned program of a step.
-fn plan(
-    session: &mut Session,
-    kernels: &Kernels,
-    globals: &mut Globals,
-) -> Result<Program, Failure> {
-    let lowered = session.lower(kernels, globals)?;
-    session.plan(lowered.program, globals)
 }

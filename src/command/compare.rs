@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 
 /// A run that is compared.
 pub struct Compared {
-    /// What it is called.
+    /// Its name in tables and keys.
     pub name: String,
-    /// What it was and came to.
+    /// The contents of its `run.json`.
     pub info: RunInfo,
     /// Its epochs, as `metrics.csv` has them: the columns' names, then a row an epoch.
     pub columns: Vec<String>,
@@ -89,7 +89,7 @@ impl Compared {
 
 /// The curves of all runs, a chart for each number that any of them has.
 pub fn overlaid(runs: &[Compared]) -> String {
-    /// What says how long something took, not how well it went.
+    /// Columns of `metrics.csv` that count or time an epoch and score nothing.
     const NOT_DRAWN: [&str; 5] = ["epoch", "steps", "samples", "seconds", "data_seconds"];
     let mut names: Vec<&String> = Vec::new();
     let mut known: BTreeSet<&String> = BTreeSet::new();

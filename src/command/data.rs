@@ -1,4 +1,4 @@
-//! What a program's data are, and a batch of them as a step gets it.
+//! `nnc data`: describes a program's data, and makes a batch of them as a step gets it.
 //!
 //! ```text
 //! data d = images("photos", size: [64, 64]) |> flip |> normalize(mean: 0.5, std: 0.5)
@@ -16,13 +16,13 @@ use crate::base::shown::Show;
 use crate::base::tensor::{DType, Tensor};
 use crate::data::{Batch, Dataset, Feed, Note, Pass, Plan, Split, Watch};
 use crate::driver::session::{Failure, Request, Session};
-use crate::driver::steps::Compiler;
+use crate::driver::steps::StepCompiler;
 use crate::elaborate;
-use crate::lower::Globals;
 use crate::run::evaluate::SplitName;
 use crate::runtime::pool::Pool;
-use crate::runtime::program::{Memory, StepArgs};
-use crate::runtime::weights::{self, Entry};
+use crate::runtime::program::{RunMemory, StepArgs};
+use crate::runtime::weights::{self, StoredTensor};
+use crate::schedule::Globals;
 use serde_json::json;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -47,19 +47,19 @@ pub struct WantedBatch {
 pub struct WrittenBatch {
     /// Name and type of each tensor.
     pub tensors: Vec<(String, DType, Vec<usize>)>,
-    /// What its samples are: their files, or their numbers in the data.
+    /// The source of each sample of the batch: its file, or its number in the data.
     pub samples: Vec<String>,
 }
 
-/// What is known of a program's data.
+/// A description of a program's data.
 pub struct DataReport {
-    /// What is suspicious in the program.
+    /// Warnings about the program.
     pub warnings: Vec<Diagnostic>,
     /// Where samples really come from.
     pub source: &'static str,
     /// That other data stand in for what was asked for.
     pub notice: Option<String>,
-    /// What else is worth a line.
+    /// Notes, a line each.
     pub notes: Vec<Note>,
     /// The fields of a sample, after the transforms.
     pub fields: Vec<Field>,
@@ -159,9 +159,9 @@ fn write(
             Some((_, tensor)) => (tensor.dtype(), tensor.shape.clone(), tensor.to_bytes()),
             None => (field.dtype, [&[count][..], &field.shape].concat(), raw),
         };
-        Entry { name, dtype, shape, bytes }
+        StoredTensor { name, dtype, shape, bytes }
     };
-    let entries: Vec<Entry> = fields.iter().zip(raw).zip(names).map(entry).collect();
+    let entries: Vec<StoredTensor> = fields.iter().zip(raw).zip(names).map(entry).collect();
     let sample = |&index: &u32| match split.file(index) {
         Some(file) => file.to_string_lossy().into_owned(),
         None => split.original(index).to_string(),
@@ -172,7 +172,7 @@ fn write(
     Ok(WrittenBatch { tensors, samples })
 }
 
-fn write_entries(path: &Path, entries: &[Entry], samples: &[String]) -> Result<(), Failure> {
+fn write_entries(path: &Path, entries: &[StoredTensor], samples: &[String]) -> Result<(), Failure> {
     let metadata = HashMap::from([("nnc_samples".to_owned(), json!(samples).to_string())]);
     weights::write_entries(path, entries, Some(metadata), |_, _, _| Ok(())).map_err(Failure::Io)
 }
@@ -186,7 +186,7 @@ fn raw(batch: &Batch<'_>, fields: &[Field]) -> Result<Vec<Vec<u8>>, crate::data:
     fields.iter().enumerate().map(copy).collect()
 }
 
-/// What a step makes of the fields that it changes, by their names.
+/// The fields that a step changes, by their names, after the change.
 fn prepared(
     session: &mut Session,
     request: &Request,
@@ -203,11 +203,12 @@ fn prepared(
         outputs.iter().map(|(_, node)| graph.ty(*node).shape.at(count)).collect();
     let fields_of_step = fields.to_vec();
     let globals = Globals::default();
-    let mut compiler = Compiler { session, request, fields: fields_of_step, globals, run_steps: 1 };
+    let mut compiler =
+        StepCompiler { session, request, fields: fields_of_step, globals, run_steps: 1 };
     let graph = compiler.session.elaborated(graph)?;
     let (step, _) = compiler.step(&graph, count)?;
     let mut pool = Pool::new(1);
-    let mut memory = Memory::for_programs([&step.program], pool.threads());
+    let mut memory = RunMemory::for_programs([&step.program], pool.threads());
     for (input, bytes) in step.inputs.iter().zip(raw) {
         if step.program.buffer(input).is_some() {
             step.program.bytes_mut(&mut memory, input).copy_from_slice(bytes);
@@ -224,7 +225,7 @@ fn prepared(
     Ok(outputs.into_iter().zip(shapes).map(read).collect())
 }
 
-/// What `nnc grad` calls the fields: `input.` and what the model calls its input.
+/// The names that `nnc grad` has for the fields: `input.` and the model's name of the input.
 fn names(
     session: &mut Session,
     request: &Request,
@@ -241,7 +242,7 @@ fn names(
 }
 
 impl WantedBatch {
-    /// What it is, in a line.
+    /// One line that describes it.
     pub fn described(&self) -> String {
         let epoch = match self.split {
             SplitName::Train => format!(" of epoch {}", self.epoch),

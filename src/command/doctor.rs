@@ -1,4 +1,4 @@
-//! What this machine has and whether the program works on it: processor, compiled code, memory,
+//! `nnc doctor`: checks whether nnc works on this machine: processor, compiled code, memory,
 //! cache, data. Each finding says what to do where something is not as it should be.
 
 use crate::base::shown::Show;
@@ -10,7 +10,7 @@ use crate::driver::session::{Failure, Request, Session};
 use crate::files::{read, write};
 use crate::run::build::{Overrides, run};
 use crate::runtime::pool::{Pool, default_threads};
-use crate::runtime::trainer::{Event, Watcher};
+use crate::runtime::trainer::{Callback, Event};
 use serde::Serialize;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -36,9 +36,9 @@ pub struct Finding {
     pub name: &'static str,
     /// How it is.
     pub health: Health,
-    /// What was found.
+    /// The finding, in a few words.
     pub found: String,
-    /// What to do, where something is to be done.
+    /// Advice, where something is not as it should be.
     pub help: Option<String>,
 }
 
@@ -147,7 +147,7 @@ fn compiled(request: &Request) -> Finding {
 
 fn trained(request: &Request, target: Target, threads: usize) -> Result<Vec<Tensor>, Failure> {
     struct Nobody;
-    impl Watcher for Nobody {
+    impl Callback for Nobody {
         fn event(&mut self, _event: Event<'_>) {}
     }
     let file = PathBuf::from("doctor.nn");
@@ -233,13 +233,13 @@ fn cache(request: &Request, clean: bool) -> Vec<Finding> {
 /// The files of the cache and their bytes.
 #[derive(Default)]
 struct Kept {
-    /// What can be made again: decoded images, what was measured.
+    /// Files that can be made again: decoded images, measurements of the machine.
     made: Vec<(PathBuf, u64)>,
-    /// What was being written more than an hour ago.
+    /// Temporary files that are more than an hour old.
     left: Vec<(PathBuf, u64)>,
-    /// What another run may be writing.
+    /// Temporary files that another run may be writing.
     open: Vec<(PathBuf, u64)>,
-    /// What was downloaded, and may not be there to be had another time.
+    /// Downloads, which may not be available another time.
     data: Vec<(PathBuf, u64)>,
 }
 

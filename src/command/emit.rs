@@ -1,4 +1,4 @@
-//! What `nnc emit-ir` shows: the text of one stage, from a program, a graph or loops.
+//! `nnc emit-ir`: the text of one stage, from a program, a graph or loops.
 //!
 //! ```text
 //! model mlp(…) …       graph mlp {       program "mlp" {
@@ -6,48 +6,53 @@
 //!     ast → graph → grad → … → fused → loops → plan → clif → asm
 //! ```
 //!
-//! What a file is, its first word says. A graph or program of loops is verified before anything is
-//! made of it, and a mistake in it is the user's. Nothing runs behind the stage that is shown.
+//! The first word of a file tells its kind. A graph or program of loops is verified before anything
+//! is made of it, and a mistake in it is the user's. Nothing runs behind the stage that is shown.
 
 use crate::base::shown::Show;
 use crate::base::tensor::DType;
 use crate::driver::batch::DEFAULT_BATCH;
 use crate::driver::front::source_text;
-use crate::driver::pipeline::plan_text;
+use crate::driver::pipeline::{self, ASM, AST, CLIF, GRAPH, LOOPS, PLAN, plan_text};
 use crate::driver::session::{Failure, Request, Session};
-use crate::graph::{self, Graph, NodeId, Op};
+use crate::graph::{self, Graph, NodeId, Op, UpdateRule};
 use crate::loops;
-use crate::lower::Globals;
-use crate::pass::{self, autodiff, update};
+use crate::pass::{Gradients, TrainingStep, autodiff, fuse, update};
+use crate::schedule::Globals;
 use std::path::Path;
 
 /// A stage that can be shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stage {
-    /// What users call it.
+pub struct EmitStage {
+    /// Its name on the command line.
     pub name: &'static str,
-    /// What makes it: its name in a session.
+    /// The name of the pass or stage that makes it, in a session.
     pub made_by: &'static str,
-    /// What it is, in a line.
+    /// One line for `--help`.
     pub description: &'static str,
 }
 
-/// Every stage, in order. The passes over graphs between them are in [`pass::ALL`].
-pub const STAGES: [Stage; 8] = [
-    Stage { name: "ast", made_by: "ast", description: "the syntax tree" },
-    Stage { name: "graph", made_by: "graph", description: "the model's graph" },
-    Stage { name: "grad", made_by: "autodiff", description: "the graph with its gradients" },
-    Stage { name: "fused", made_by: "fuse", description: "the kernels" },
-    Stage { name: "loops", made_by: "loops", description: "the kernels as loops" },
-    Stage { name: "plan", made_by: "plan", description: "the loops with their memory planned" },
-    Stage { name: "clif", made_by: "clif", description: "Cranelift's code" },
-    Stage { name: "asm", made_by: "asm", description: "the machine's code" },
+/// Every stage, in order. The passes over graphs between them are in
+/// [`PIPELINE`](crate::pass::PIPELINE).
+pub const STAGES: [EmitStage; 8] = [
+    EmitStage { name: "ast", made_by: AST, description: "the syntax tree" },
+    EmitStage { name: "graph", made_by: GRAPH, description: "the model's graph" },
+    EmitStage {
+        name: "grad",
+        made_by: autodiff::PASS.name,
+        description: "the graph with its gradients",
+    },
+    EmitStage { name: "fused", made_by: fuse::PASS.name, description: "the kernels" },
+    EmitStage { name: "loops", made_by: LOOPS, description: "the kernels as loops" },
+    EmitStage { name: "plan", made_by: PLAN, description: "the loops with their memory planned" },
+    EmitStage { name: "clif", made_by: CLIF, description: "Cranelift's code" },
+    EmitStage { name: "asm", made_by: ASM, description: "the machine's code" },
 ];
 
-/// What is to be shown.
+/// The stage to show, and the options of its text.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Emit {
-    /// The stage's [`Stage::made_by`], or a pass's name; where nothing is said, what the file
+pub struct EmitRequest {
+    /// The stage's [`EmitStage::made_by`], or a pass's name; where nothing is said, what the file
     /// itself holds.
     pub step: Option<&'static str>,
     /// The evaluation step instead of the training step.
@@ -57,24 +62,32 @@ pub struct Emit {
 }
 
 /// The text of a stage.
-pub fn emit(session: &mut Session, request: &Request, asked: Emit) -> Result<String, Failure> {
+pub fn emit(
+    session: &mut Session,
+    request: &Request,
+    asked: EmitRequest,
+) -> Result<String, Failure> {
     let text = source_text(&request.file)?;
-    let input = Input::of(&text);
+    let input = EmitInput::of(&text);
     let step = asked.step.unwrap_or(input.first_step());
     session.wanted = Some(step.to_string());
-    if position(step) < position(input.first_step()) && input != Input::Source {
+    if position(step) < position(input.first_step()) && input != EmitInput::Source {
         let message = format!("{}; {} comes before that", input.description(), named(step));
         return Err(usage(&request.file, &message));
     }
-    if asked.evaluation && input != Input::Source {
+    if asked.evaluation && input != EmitInput::Source {
         let message =
             format!("{}; only of a program is there an evaluation step", input.description());
         return Err(usage(&request.file, &message));
     }
-    match input {
-        Input::Source => session.emit_source(text, request, asked)?,
-        Input::Graph => session.emit_graph(&text, request, step, asked.batch)?,
-        Input::Loops => session.emit_loops(&text, request)?,
+    let end = match input {
+        EmitInput::Source => session.emit_source(text, request, asked),
+        EmitInput::Graph => session.emit_graph(&text, request, step, asked.batch),
+        EmitInput::Loops => session.emit_loops(&text, request),
+    };
+    match end {
+        Ok(()) | Err(Failure::Shown) => {}
+        Err(failure) => return Err(failure),
     }
     session.take_printed().ok_or_else(|| {
         Failure::Io(
@@ -85,9 +98,9 @@ pub fn emit(session: &mut Session, request: &Request, asked: Emit) -> Result<Str
     })
 }
 
-/// What a file holds.
+/// The kind of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Input {
+enum EmitInput {
     /// A program in the language.
     Source,
     /// A graph's text form.
@@ -96,31 +109,31 @@ enum Input {
     Loops,
 }
 
-impl Input {
-    /// What a text begins with, comments aside, says what it is.
-    fn of(text: &str) -> Input {
+impl EmitInput {
+    /// The kind of a text, by its first word after comments.
+    fn of(text: &str) -> EmitInput {
         let is_code = |line: &&str| !(line.is_empty() || line.starts_with([';', '/']));
         let first = text.lines().map(str::trim).find(is_code).unwrap_or("");
         match first.split_whitespace().next() {
-            Some("graph") => Input::Graph,
-            Some("program") => Input::Loops,
-            _ => Input::Source,
+            Some("graph") => EmitInput::Graph,
+            Some("program") => EmitInput::Loops,
+            _ => EmitInput::Source,
         }
     }
 
     /// The stage that shows what the file itself holds.
     fn first_step(self) -> &'static str {
         match self {
-            Input::Source | Input::Graph => "graph",
-            Input::Loops => "loops",
+            EmitInput::Source | EmitInput::Graph => GRAPH,
+            EmitInput::Loops => LOOPS,
         }
     }
 
     fn description(self) -> &'static str {
         match self {
-            Input::Source => "it is a program",
-            Input::Graph => "it is a graph",
-            Input::Loops => "it is a program of loops",
+            EmitInput::Source => "it is a program",
+            EmitInput::Graph => "it is a graph",
+            EmitInput::Loops => "it is a program of loops",
         }
     }
 }
@@ -136,9 +149,7 @@ fn named(step: &str) -> String {
 
 /// Where a stage or pass stands in the pipeline.
 fn position(step: &str) -> Option<usize> {
-    let passes = pass::ALL.iter().map(|pass| pass.name);
-    let steps = ["ast", "graph"].into_iter().chain(passes);
-    steps.chain(["loops", "plan", "clif", "asm"]).position(|name| name == step)
+    pipeline::order().position(|name| name == step)
 }
 
 fn usage(file: &Path, message: &str) -> Failure {
@@ -146,11 +157,13 @@ fn usage(file: &Path, message: &str) -> Failure {
 }
 
 impl Session {
-    fn emit_source(&mut self, text: String, request: &Request, asked: Emit) -> Result<(), Failure> {
+    fn emit_source(
+        &mut self,
+        text: String,
+        request: &Request,
+        asked: EmitRequest,
+    ) -> Result<(), Failure> {
         let front = self.front_of(text, request, false)?;
-        if self.has_printed() {
-            return Ok(());
-        }
         let batch = asked.batch.unwrap_or_else(|| front.batch());
         let graph = if asked.evaluation {
             self.elaborated(front.experiment.eval)?
@@ -178,15 +191,15 @@ impl Session {
             let message = "it is a graph; an optimiser's rule comes from a program";
             return Err(usage(&request.file, message));
         }
-        if position(step) >= position("loops") {
+        if position(step) >= position(LOOPS) {
             lowerable(&graph)
                 .map_err(|(start, message)| Failure::Data(at(line_of(text, &start), &message)))?;
         }
         let mut graph = self.elaborated(graph)?;
         if step == autodiff::PASS.name {
             differentiable(&graph).map_err(|message| usage(&request.file, message))?;
-            let wrt = autodiff::Wrt::default();
-            graph = self.graph_pass(&autodiff::PASS, &graph, |graph| autodiff::run(graph, wrt))?;
+            let step = TrainingStep { rule: UpdateRule::default(), gradients: Gradients::Applied };
+            graph = self.graph_pass(&autodiff::PASS, &graph, &step)?;
         }
         self.emit_after(&graph, batch.unwrap_or(DEFAULT_BATCH), request)
     }
@@ -200,7 +213,7 @@ impl Session {
             Failure::Data(found.collect::<Vec<_>>().join("\nerror: "))
         })?;
         match self.wanted.as_deref() {
-            Some("loops") => self.show(program.to_string()),
+            Some(LOOPS) => self.show(program.to_string()),
             _ if program.buffers.values().all(|buffer| buffer.offset.is_some()) => {
                 self.emit_planned(&program, request)?;
             }
@@ -219,30 +232,14 @@ impl Session {
         batch: usize,
         request: &Request,
     ) -> Result<(), Failure> {
-        if self.has_printed() {
-            return Ok(());
-        }
-        let kernels = self.fuse(graph, batch)?;
-        if self.has_printed() {
-            return Ok(());
-        }
-        let mut globals = Globals::default();
-        let lowered = self.lower(&kernels, &mut globals)?;
-        if self.has_printed() {
-            return Ok(());
-        }
-        let program = self.plan(lowered.program, &mut globals)?;
-        self.emit_planned(&program, request)
+        self.compile(graph, batch, &mut Globals::default(), &request.target).map(drop)
     }
 
     fn emit_planned(&mut self, program: &loops::Program, request: &Request) -> Result<(), Failure> {
-        if self.wanted.as_deref() == Some("plan") {
+        if self.wanted.as_deref() == Some(PLAN) {
             self.show(plan_text(program));
         }
-        if !self.has_printed() {
-            self.codegen(program, &request.target)?;
-        }
-        Ok(())
+        self.codegen(program, &request.target).map(drop)
     }
 }
 
@@ -315,14 +312,18 @@ fn line_of(text: &str, start: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pass::PIPELINE;
 
     #[test]
     fn the_first_word_says_what_a_file_is() {
-        assert_eq!(Input::of("\n; a graph\n  graph g {\n"), Input::Graph);
-        assert_eq!(Input::of("// loops\nprogram \"p\" {\n"), Input::Loops);
-        assert_eq!(Input::of("// graph g {\nmodel m(x: f32) -> f32 { x }\n"), Input::Source);
-        assert_eq!(Input::of("graphs"), Input::Source);
-        assert_eq!(Input::of(""), Input::Source);
+        assert_eq!(EmitInput::of("\n; a graph\n  graph g {\n"), EmitInput::Graph);
+        assert_eq!(EmitInput::of("// loops\nprogram \"p\" {\n"), EmitInput::Loops);
+        assert_eq!(
+            EmitInput::of("// graph g {\nmodel m(x: f32) -> f32 { x }\n"),
+            EmitInput::Source
+        );
+        assert_eq!(EmitInput::of("graphs"), EmitInput::Source);
+        assert_eq!(EmitInput::of(""), EmitInput::Source);
     }
 
     #[test]
@@ -339,6 +340,6 @@ mod tests {
     fn every_stage_and_pass_has_its_place() {
         let stages = STAGES.map(|stage| position(stage.made_by));
         assert!(stages.iter().all(Option::is_some) && stages.is_sorted(), "{stages:?}");
-        assert!(pass::ALL.iter().all(|pass| position(pass.name).is_some()));
+        assert!(PIPELINE.names().all(|(pass, _)| position(pass).is_some()));
     }
 }

@@ -12,22 +12,22 @@
 
 use crate::base::entity::Arena;
 use crate::codegen::{self, Target};
-use crate::command::bench::Bench;
-use crate::driver::pipeline::Purpose;
+use crate::command::bench::TimedStep;
+use crate::driver::compiled::Purpose;
 use crate::loops::work::{Operations, operations, touched};
 use crate::loops::{Action, BufferId, KernelId, Program as Loops, SlotId, Space};
 use crate::runtime::pool::Pool;
-use crate::runtime::program::{Marks, Program};
+use crate::runtime::program::{CompiledProgram, Marks};
 use std::collections::HashMap;
 use std::time::Instant;
 
 /// Steps whose times are kept at most.
 const MOST_STEPS: usize = 2000;
 
-/// What one action of a step does.
+/// Work and time of one action of a step.
 #[derive(Clone, Debug)]
 pub struct Explained {
-    /// What it computes; none for a barrier.
+    /// The kernel that runs; none for a barrier.
     pub kernel: Option<ExplainedKernel>,
     /// Seconds: the median over steps, of the thread that takes longest; of a barrier, of the
     /// thread that waits least.
@@ -36,10 +36,10 @@ pub struct Explained {
     pub fastest: f64,
 }
 
-/// What a run of a kernel does.
+/// Work and forecast of a run of a kernel.
 #[derive(Clone, Debug)]
 pub struct ExplainedKernel {
-    /// What it computes: `dense.matmul`.
+    /// The layer and operator: `dense.matmul`.
     pub name: String,
     /// The place in the user's files that asks for it: `models/mnist.nn:5:25`.
     pub place: Option<String>,
@@ -51,13 +51,13 @@ pub struct ExplainedKernel {
     pub bytes: u64,
 }
 
-impl Bench {
+impl TimedStep {
     /// Times each action of the step for about so many seconds.
     pub fn explain(&mut self, pool: &mut Pool, seconds: f64, target: &Target) -> Vec<Explained> {
         let loops = self.program().loops().clone();
         let code = codegen::jit::link(&codegen::emit_timed(&loops, target));
-        let mut times = Times::new(&loops, pool.threads());
-        let timed = Program::new(loops, code);
+        let mut times = ActionTimes::new(&loops, pool.threads());
+        let timed = CompiledProgram::new(loops, code);
         let start = Instant::now();
         let mut number = 1;
         while number < 5 || (start.elapsed().as_secs_f64() < seconds && number < MOST_STEPS as u64)
@@ -69,7 +69,7 @@ impl Bench {
                 times.note(timed.loops());
             }
         }
-        let mut work = Work::default();
+        let mut work = KernelWork::default();
         let actions = timed.loops().actions.iter().zip(self.purposes());
         let kernels = actions.map(|(action, purpose)| work.of(timed.loops(), action, purpose));
         kernels.zip(times.finish()).map(explained).collect()
@@ -81,15 +81,15 @@ fn explained((kernel, [seconds, fastest]): (Option<ExplainedKernel>, [f64; 2])) 
 }
 
 /// Seconds of each action in each step.
-struct Times {
+struct ActionTimes {
     marks: Marks,
     seconds: Vec<Vec<f64>>,
 }
 
-impl Times {
-    fn new(loops: &Loops, threads: usize) -> Times {
+impl ActionTimes {
+    fn new(loops: &Loops, threads: usize) -> ActionTimes {
         let actions = loops.actions.len();
-        Times { marks: Marks::new(actions, threads), seconds: vec![Vec::new(); actions] }
+        ActionTimes { marks: Marks::new(actions, threads), seconds: vec![Vec::new(); actions] }
     }
 
     /// Keeps the times of the step that was marked last.
@@ -113,14 +113,14 @@ impl Times {
     }
 }
 
-/// What kernels do, counted once for each.
+/// Operations and bytes of kernels, counted once for each.
 #[derive(Default)]
-pub(crate) struct Work {
+pub(crate) struct KernelWork {
     known: HashMap<KernelId, (Operations, Arena<SlotId, [u64; 2]>)>,
 }
 
-impl Work {
-    /// What an action does; none of a barrier.
+impl KernelWork {
+    /// The work of an action; `None` for a barrier.
     pub fn of(
         &mut self,
         loops: &Loops,

@@ -11,7 +11,7 @@
 
 use crate::base::units::short_seconds;
 use crate::codegen::Target;
-use crate::command::explain::{ExplainedKernel, Work};
+use crate::command::explain::{ExplainedKernel, KernelWork};
 use crate::command::peak::fma_peak;
 use crate::command::stream::Streams;
 use crate::driver::json_cache;
@@ -50,7 +50,7 @@ impl Forecast {
     }
 }
 
-/// What a machine can do with so many threads.
+/// Rates of a machine with so many threads.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Machine {
     /// Version of this program, processor, instruction set, threads.
@@ -64,7 +64,7 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// What the cache knows of this machine, or what is measured now, and then kept there.
+    /// The machine's rates from the cache, or measured now and then kept there.
     pub fn known(cache: Option<&Path>, target: &Target, threads: usize) -> Machine {
         let version = env!("CARGO_PKG_VERSION");
         let key = format!("{version} {} {} {threads}", processor(), target.name());
@@ -85,7 +85,7 @@ impl Machine {
         machine
     }
 
-    /// What it can do, for people.
+    /// One line with the rates.
     pub fn described(&self) -> String {
         let Machine { peak, memory, cache, .. } = self;
         format!(
@@ -98,7 +98,7 @@ impl Machine {
 
     /// Seconds of a step.
     pub fn step(&self, program: &Loops, threads: usize) -> f64 {
-        let mut work = Work::default();
+        let mut work = KernelWork::default();
         let arena: usize =
             program.buffers.values().map(|buffer| buffer.len * buffer.dtype.size()).sum();
         let mut seconds = 0.0;

@@ -6,14 +6,14 @@ use crate::driver::session::{Failure, Request};
 use crate::driver::set::Setting;
 use crate::report::chart::{Chart, Mark, Series, svg};
 use crate::run::build::Overrides;
-use crate::run::job::{Place, job, prepare};
+use crate::run::job::{RunPlace, job, prepare};
 use crate::runtime::pool::Pool;
-use crate::runtime::trainer::{Decision, Event, Outcome, TrainError, Trainer, Watcher};
+use crate::runtime::trainer::{Callback, Decision, Event, TrainError, Trainer, TrainingOutcome};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The rates to try.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Range {
+pub struct RateRange {
     /// The first.
     pub from: f64,
     /// The last.
@@ -22,7 +22,7 @@ pub struct Range {
     pub steps: usize,
 }
 
-/// What was found.
+/// The curve of losses, and the rate that it suggests.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Found {
     /// The rate and loss of each step.
@@ -57,19 +57,19 @@ pub fn lr_find(
     request: &Request,
     settings: &[Setting],
     overrides: &Overrides,
-    range: Range,
+    range: RateRange,
     pool: &mut Pool,
     watch: Watch<'_>,
     stop: &AtomicBool,
 ) -> Result<Found, Failure> {
-    let Range { from, to, steps } = range;
+    let RateRange { from, to, steps } = range;
     let mut settings = settings.to_vec();
     let set = |key: &str, value: String| Setting { key: key.to_owned(), value };
     let rate = format!("lr_range_test(from: {from:?}, to: {to:?}, count: {steps})");
     settings.push(set("optimizer.lr", rate));
     settings.push(set("train.epochs", steps.to_string()));
     settings.push(set("train.on_nan", "stop".to_owned()));
-    let mut job = job(request.clone(), &settings, overrides.clone(), Place::Nowhere)?;
+    let mut job = job(request.clone(), &settings, overrides.clone(), RunPlace::Nowhere)?;
     if let Some(text) = &mut job.text {
         text.push_str(SCHEDULE);
     }
@@ -78,7 +78,9 @@ pub fn lr_find(
     let mut trainer = prepared.run.trainer(pool);
     let outcome = trainer.train(&mut sweep, stop);
     let diverged = match outcome {
-        Ok(Outcome::Stopped | Outcome::Finished | Outcome::StoppedEarly) => sweep.smooth.ran_away,
+        Ok(
+            TrainingOutcome::Stopped | TrainingOutcome::Finished | TrainingOutcome::StoppedEarly,
+        ) => sweep.smooth.ran_away,
         // A loss that is no number has run away, too.
         Err(TrainError::NotFinite { .. }) => true,
         Err(error) => return Err(prepared.run.failure(&error, &prepared.session)),
@@ -94,7 +96,7 @@ struct Sweep<'a> {
     stop: &'a AtomicBool,
 }
 
-impl Watcher for Sweep<'_> {
+impl Callback for Sweep<'_> {
     fn event(&mut self, _event: Event<'_>) {}
 
     fn look(&mut self, trainer: &Trainer<'_>, epoch_over: Option<Decision>) {
@@ -134,7 +136,7 @@ impl Smooth {
     }
 }
 
-/// What the losses say.
+/// Chooses a rate by the curve of losses.
 fn found(points: Vec<(f64, f64)>, diverged: bool) -> Found {
     let mut smoothing = Smooth::default();
     let smooth: Vec<(f64, f64)> =

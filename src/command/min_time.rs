@@ -7,7 +7,7 @@
 use crate::codegen::{self, Target};
 use crate::loops::Program as Loops;
 use crate::runtime::pool::Pool;
-use crate::runtime::program::{Marks, Memory, Program, StepArgs};
+use crate::runtime::program::{CompiledProgram, Marks, RunMemory, StepArgs};
 use std::time::{Duration, Instant};
 
 /// How long a program is looked at, and at most on a busy machine.
@@ -20,8 +20,8 @@ pub fn fastest(loops: Loops, target: &Target, pool: &mut Pool) -> f64 {
     let code = codegen::jit::link(&codegen::emit_timed(&loops, target));
     let names: Vec<String> = loops.buffers.values().map(|buffer| buffer.name.clone()).collect();
     let mut marks = Marks::new(loops.actions.len(), pool.threads());
-    let program = Program::new(loops, code);
-    let mut memory = Memory::for_programs([&program], pool.threads());
+    let program = CompiledProgram::new(loops, code);
+    let mut memory = RunMemory::for_programs([&program], pool.threads());
     // Pages that were never written are all one page of zeros.
     names.iter().for_each(|name| program.bytes_mut(&mut memory, name).fill(1));
     let mut fastest = f64::INFINITY;

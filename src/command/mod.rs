@@ -1,4 +1,4 @@
-//! What each command of `nnc` asks for, beside `run` itself: its facts as data, which
+//! One room for each command of `nnc` beside `run` itself: its result as data, which
 //! [`cli`](crate::cli) prints.
 //!
 //! | about | rooms |
@@ -31,15 +31,15 @@ mod report;
 mod stream;
 mod verify;
 
-pub use bench::{Bench, Times, bench};
+pub use bench::{TimedStep, Times, bench};
 pub use check::{CheckOptions, check};
 pub use compare::{Compared, compare, overlaid};
 pub use data::{DataReport, WantedBatch, WrittenBatch, data};
 pub use doctor::{Finding, Health, doctor};
-pub use emit::{Emit, STAGES, Stage, emit};
+pub use emit::{EmitRequest, EmitStage, STAGES, emit};
 pub use explain::{Explained, ExplainedKernel};
-pub use grad::{Engine, Grad, Graded, SEED, grad};
-pub use lr_find::{Found, Range, lr_find};
+pub use grad::{Engine, GradOptions, Graded, SEED, grad};
+pub use lr_find::{Found, RateRange, lr_find};
 pub use predict::{PredictInput, Prediction, Predictor, predictor};
 pub use profile::{Profile, Spent};
 pub use questions::questions;
@@ -47,4 +47,6 @@ pub use raw::RawOutputs;
 pub use report::Report;
 pub use stream::Streams;
 pub use verify::rounding;
-pub use verify::{Check, GradientError, Verdict, Verified, VerifyOptions, gradient_errors, verify};
+pub use verify::{
+    CheckResult, GradientError, Verdict, Verified, VerifyOptions, gradient_errors, verify,
+};

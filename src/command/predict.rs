@@ -14,15 +14,16 @@ use crate::base::tensor::Tensor;
 use crate::data::{self, DataError, Preprocessor};
 use crate::driver::memory::{lasting, refuse_too_large};
 use crate::driver::session::{Failure, Request, Session};
-use crate::driver::source::{Schemas, Source};
-use crate::driver::steps::Compiler;
-use crate::lower::Globals;
+use crate::driver::source::{DataSource, Schemas};
+use crate::driver::steps::StepCompiler;
 use crate::run::evaluate::largest;
 use crate::run::folder::RunInfo;
-use crate::run::trained::{self, About, Model, Trained};
+use crate::run::trained::{self, Model, Trained, WeightsOrigin};
 use crate::runtime::pool::Pool;
-use crate::runtime::program::{Memory, StepArgs};
-use crate::runtime::trainer::Step;
+use crate::runtime::program::{RunMemory, StepArgs};
+use crate::runtime::trainer::BatchStep;
+use crate::schedule::Globals;
+use crate::schedule::Globals;
 use rayon::prelude::*;
 use std::path::PathBuf;
 use std::sync::mpsc::sync_channel;
@@ -38,7 +39,7 @@ pub struct Predictor {
     /// Where its weights are from.
     pub weights: PathBuf,
     pictures: Preprocessor,
-    step: Step,
+    step: BatchStep,
     initial: Vec<(String, Tensor)>,
     task: Task,
     /// The shape of a sample's output.
@@ -46,21 +47,21 @@ pub struct Predictor {
     classes: Vec<String>,
 }
 
-/// What is asked about.
+/// One sample, or a file with samples, to predict.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PredictInput {
     /// An image file.
     Image(PathBuf),
     /// An image's bytes: a record of a file, by its number there from 0.
     Record(PathBuf, usize, Vec<u8>),
-    /// What standard input has.
+    /// The bytes of standard input.
     Bytes(Vec<u8>),
-    /// What was named and cannot be read: its name, and why.
+    /// A path that cannot be read: its name, and why.
     Unreadable(String, String),
 }
 
 impl PredictInput {
-    /// What it is called.
+    /// Its name in the output.
     pub fn name(&self) -> String {
         match self {
             PredictInput::Image(path) => path.to_string_lossy().into_owned(),
@@ -71,7 +72,7 @@ impl PredictInput {
     }
 }
 
-/// What the model says.
+/// A model's answer for one sample, by its task.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Prediction {
     /// The likeliest classes with their probabilities, or, where there are none, with their scores.
@@ -121,7 +122,7 @@ pub fn predictor(request: &Request, model: &Model, count: usize) -> Result<Predi
     let fields = pictures.schema().inputs().into_iter().cloned().collect();
     let globals = Globals::default();
     let mut compiler =
-        Compiler { session: &mut session, request: &request, fields, globals, run_steps: 1 };
+        StepCompiler { session: &mut session, request: &request, fields, globals, run_steps: 1 };
     let (step, _) = compiler.step(&graph, count.clamp(1, BATCH))?;
     refuse_too_large(&session, &request, &[&step.program], 1, lasting(&graph))?;
     let classes = match task {
@@ -136,7 +137,11 @@ pub fn predictor(request: &Request, model: &Model, count: usize) -> Result<Predi
 
 /// The names of the classes: as the run's folder has them, else as the file of weights says, else as the
 /// data do. None where classes are numbers.
-fn class_names(info: Option<&RunInfo>, about: Option<&About>, source: &Source) -> Vec<String> {
+fn class_names(
+    info: Option<&RunInfo>,
+    about: Option<&WeightsOrigin>,
+    source: &DataSource,
+) -> Vec<String> {
     let known = info.map(|info| &info.classes).or(about.map(|about| &about.classes));
     known.cloned().unwrap_or_else(|| source.class_names())
 }
@@ -150,7 +155,7 @@ fn data_failure(error: DataError) -> Failure {
 pub type Tell<'a> = dyn FnMut(&PredictInput, Prediction, Option<&[f32]>) -> bool + 'a;
 
 impl Predictor {
-    /// What the model is for.
+    /// The task of the model.
     pub fn task(&self) -> Task {
         self.task
     }
@@ -176,7 +181,7 @@ impl Predictor {
         tell: &mut Tell<'_>,
     ) {
         let batch = self.step.batch;
-        let mut memory = Memory::for_programs([&self.step.program], pool.threads());
+        let mut memory = RunMemory::for_programs([&self.step.program], pool.threads());
         for (name, value) in &self.initial {
             if self.step.program.buffer(name).is_some() {
                 self.step.program.write(&mut memory, name, value);
@@ -235,7 +240,7 @@ impl Predictor {
     fn step(
         &self,
         samples: &[Result<Vec<u8>, String>],
-        memory: &mut Memory,
+        memory: &mut RunMemory,
         pool: &mut Pool,
     ) -> Vec<Vec<f32>> {
         let program = &self.step.program;

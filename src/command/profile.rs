@@ -1,4 +1,4 @@
-//! What `nnc profile` tells: which lines of a program a step's time goes to, and in which phase.
+//! `nnc profile`: the time of a step by lines of the program and by phases.
 //!
 //! A kernel counts for the line that its contraction, or else its last result, comes from; one that
 //! fusion made of several lines' operators counts for that one alone. An update counts for the line
@@ -7,16 +7,16 @@
 
 use crate::base::source::{FileId, Sources};
 use crate::codegen::{self, Target};
-use crate::command::bench::Bench;
+use crate::command::bench::TimedStep;
 use crate::command::explain::Explained;
-use crate::driver::pipeline::{Phase, Purpose};
+use crate::driver::compiled::{Phase, Purpose};
 use crate::loops::Action;
 use crate::runtime::pool::Pool;
-use crate::runtime::program::{Marks, Program};
+use crate::runtime::program::{CompiledProgram, Marks};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// What a line causes in a step.
+/// The time of the kernels that come from a line.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Spent {
     /// Seconds of the forward pass, of the backward pass and of updates.
@@ -47,7 +47,7 @@ impl Spent {
 pub struct Profile {
     /// By file and line, which counts from 1.
     pub lines: BTreeMap<(FileId, usize), Spent>,
-    /// What no line asks for, by name.
+    /// Time that belongs to no line, by name.
     pub rest: BTreeMap<String, Spent>,
 }
 
@@ -85,7 +85,7 @@ impl Profile {
     }
 }
 
-impl Bench {
+impl TimedStep {
     /// Where the time of a step goes.
     pub fn profile(
         &mut self,
@@ -103,7 +103,7 @@ impl Bench {
         let loops = self.program().loops().clone();
         let code = codegen::jit::link(&codegen::emit_timed(&loops, target));
         let mut marks = Marks::new(loops.actions.len(), pool.threads());
-        let timed = Program::new(loops, code);
+        let timed = CompiledProgram::new(loops, code);
         let mut events = Vec::new();
         // Where each thread is on its track, in microseconds.
         let mut now = vec![0.0; pool.threads()];

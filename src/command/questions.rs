@@ -1,4 +1,4 @@
-//! What `nnc predict` is asked about: files, folders of images, tables of numbers, standard input.
+//! The inputs of `nnc predict`: files, folders of images, tables of numbers, standard input.
 //!
 //! ```text
 //! a.png  photos/  digits.idx  rows.csv      a question for each image and each record
@@ -7,7 +7,7 @@
 //! -   89 50 4e 47 …                         an image's own bytes
 //! ```
 //!
-//! What cannot be read is a question too, which has its reason for an answer: one missing file does
+//! A path that cannot be read is an input too, with the reason for an answer: one missing file does
 //! not keep others from theirs.
 
 use crate::base::csv;
@@ -39,7 +39,7 @@ fn standard_input() -> Result<Vec<u8>, Failure> {
     }
 }
 
-/// What a path asks, or why it asks nothing.
+/// Adds the inputs behind a path; a path that cannot be read is one of them.
 fn of_path(path: &Path, found: &mut Vec<PredictInput>) {
     if let Err(reason) = asked_by(path, found) {
         found.push(PredictInput::Unreadable(path.to_string_lossy().into_owned(), reason));
@@ -91,8 +91,8 @@ fn is_idx(path: &Path) -> Result<bool, String> {
     Ok(start == [0, 0, 8] || start.starts_with(&[0x1f, 0x8b]))
 }
 
-/// What standard input asks. Text is a table if a line of it has nothing but numbers and no line is
-/// the name of a file; a list otherwise.
+/// Adds the inputs on standard input. Text is a table if a line of it has nothing but numbers and
+/// no line is the name of a file; a list otherwise.
 fn of_bytes(bytes: Vec<u8>, found: &mut Vec<PredictInput>) {
     // Names may begin as images do (`BMW.jpg`), and need not be UTF-8; no image is text.
     let is_text = std::str::from_utf8(&bytes).is_ok();

@@ -1,5 +1,5 @@
-//! What a good program is: its layers with their shapes, parameters, operations and activations,
-//! the exact memory of its steps, and how much a run of it takes from the machine.
+//! The report on a sound program: its layers with their shapes, parameters, operations and
+//! activations, the exact memory of its steps, and how much a run of it takes from the machine.
 //!
 //! ```text
 //! layer        output             parameters       FLOP   activation
@@ -18,27 +18,27 @@ use crate::base::task::Task;
 use crate::base::units::{grouped, megabytes, short};
 use crate::command::forecast::Forecast;
 use crate::command::parameters::{self, ParameterRow};
+use crate::driver::compiled::place;
 use crate::driver::layers::Layer;
-use crate::driver::pipeline::place;
 use crate::elaborate::Training;
 use crate::graph::rule::{CLASS_WEIGHTS, FROZEN};
 use crate::graph::{Graph, Op, Param, StateId, UpdateTarget};
-use crate::runtime::program::Blocks;
+use crate::runtime::program::BlockBytes;
 use serde_json::{Value, json};
 use std::fmt::Write;
 
-/// What a good program is.
+/// The report on a sound program.
 #[derive(Debug)]
 pub struct Report {
-    /// What is suspicious.
+    /// Warnings of the lints.
     pub warnings: Vec<Diagnostic>,
     /// The model's name.
     pub(crate) model: String,
     /// The type of its output.
     pub(crate) output: String,
-    /// What it is trained for.
+    /// The task that its loss sets.
     pub(crate) task: Option<Task>,
-    /// What the model calls, in order.
+    /// Calls of layers by the model, in order.
     pub(crate) layers: Vec<Layer>,
     /// Facts that are no reason to warn: rows that windows leave out.
     pub(crate) notes: Vec<String>,
@@ -50,17 +50,17 @@ pub struct Report {
     pub(crate) batch: usize,
     /// Whether the program says how the model is trained.
     pub(crate) trained: bool,
-    /// What the compiled steps need.
-    pub(crate) facts: Facts,
-    /// What a run takes.
+    /// Figures of the compiled steps' plans.
+    pub(crate) facts: PlanFacts,
+    /// Bytes of a whole run.
     pub(crate) run: RunBytes,
     /// How long a step and an epoch take on this machine, where that was asked.
     pub(crate) forecast: Option<Forecast>,
 }
 
-/// What the plans of compiled steps say.
+/// Figures of compiled steps' plans: bytes and operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Facts {
+pub(crate) struct PlanFacts {
     /// Operations of the step's contractions, two for each product and sum.
     pub flops: u64,
     /// The memory of a training step; of a forward step where nothing trains the model.
@@ -81,8 +81,8 @@ pub(crate) struct Bytes {
 }
 
 impl Bytes {
-    /// What a planned program needs.
-    pub fn of(blocks: Blocks) -> Bytes {
+    /// The bytes of a planned program.
+    pub fn of(blocks: BlockBytes) -> Bytes {
         let shared = blocks.total(0);
         Bytes { shared, thread: blocks.total(1) - shared }
     }
@@ -108,7 +108,7 @@ pub(crate) struct RunBytes {
     /// The copy of parameters and states that checkpoints are written from, and that of the weights
     /// while their file is written.
     pub copy: usize,
-    /// What evaluation counts and the report shows: tables of classes, the worst predictions.
+    /// Counts of evaluation for the report: tables of classes, the worst predictions.
     pub evaluation: usize,
 }
 
@@ -125,7 +125,7 @@ impl RunBytes {
     }
 }
 
-/// What the program itself takes: its code, compiled steps, and what the system gives each
+/// Bytes of the process itself: its code, compiled steps, and what the system gives each
 /// process. Measured once, for all models.
 const PROGRAM: usize = 20 << 20;
 
@@ -159,7 +159,7 @@ pub(crate) fn left_out(graph: &Graph, sources: &Sources) -> Vec<String> {
     notes
 }
 
-/// What `freeze` leaves as it is, if anything.
+/// One line on the parameters that `freeze` leaves as they are, if any.
 pub(crate) fn frozen(graph: &Graph, training: Option<&Training>) -> Option<String> {
     let frozen = training?.rule.spared.get(FROZEN).filter(|paths| !paths.is_empty())?;
     let numbers = |param: &Param| param.ty.shape.at(0).iter().product::<usize>();
@@ -254,7 +254,7 @@ impl Report {
         text.push_str(&table.text(usize::MAX));
     }
 
-    /// What a run takes from the machine.
+    /// Appends the memory of a run.
     fn push_run(&self, text: &mut String) {
         if !self.trained {
             return;

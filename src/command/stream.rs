@@ -6,7 +6,7 @@
 //! 3 × 64 KB a thread, 64 times   →  bytes a second from and to L2
 //! ```
 //!
-//! What is counted is what the loop names: two numbers read and one written an element. That
+//! Bytes are counted as the loop names them: two numbers read and one written an element. That
 //! processors read a line before they write part of it is not counted.
 
 use crate::base::tensor::DType;

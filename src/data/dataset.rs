@@ -27,7 +27,7 @@ use crate::base::tensor::DType;
 pub struct Dataset {
     /// The source that samples really come from: `mnist`, or `digits` where those stand in.
     pub source: &'static str,
-    /// What samples look like and how many each split has.
+    /// Fields of a sample after the transforms, and the number of samples of each split.
     pub schema: Schema,
     /// Samples to train on.
     pub train: Split,
@@ -37,11 +37,11 @@ pub struct Dataset {
     pub test: Split,
     /// The names of the classes, where they have some; by number otherwise.
     pub classes: Vec<String>,
-    /// What is done to samples before a step; `schema` is what comes out.
+    /// Transforms of samples before a step; `schema` is that of their result.
     pub transforms: Arc<Transforms>,
-    /// What the user must hear: that other data stands in for what was asked for.
+    /// A notice that the user must read: other data stands in for what was asked for.
     pub notice: Option<String>,
-    /// What else is worth a line: what was left out, what was made for later runs.
+    /// Further notes, a line each: files that were left out, files that were made for later runs.
     pub notes: Vec<Note>,
 }
 
@@ -81,7 +81,7 @@ impl Dataset {
         hasher.finalize().to_hex().to_string()
     }
 
-    /// What samples look like before the transforms.
+    /// Fields of a sample before the transforms.
     pub fn source_schema(&self) -> Schema {
         let own = self.train.fields().iter().zip(&self.schema.fields);
         let fields = own.map(|(field, known)| {
@@ -147,7 +147,7 @@ pub trait Records: fmt::Debug + Send + Sync {
     /// Reads a sample's bytes into room for exactly those.
     fn read(&self, sample: u32, out: &mut [u8]) -> Result<(), DataError>;
 
-    /// What tells the samples from others: a hash of their bytes.
+    /// Hash of the samples' bytes.
     fn fingerprint(&self) -> [u8; 32];
 
     /// The file that a sample comes from.

@@ -1,4 +1,4 @@
-//! What is wrong with data, in plain words: the driver makes a diagnostic of it.
+//! Errors about data, in plain words: the driver makes a diagnostic of each.
 //!
 //! `train-images-idx3-ubyte.gz: the header says 60000 × 28 × 28 bytes, but the file ends after
 //! 31337 of 47040000` is a message with a path; the help says what to do.
@@ -23,7 +23,7 @@ pub struct DataError {
     pub tried: Box<[String]>,
     /// Further facts, one a line.
     pub notes: Vec<String>,
-    /// What to do.
+    /// Advice.
     pub help: Option<Box<str>>,
     /// A word that means nothing, and those near it that do.
     pub misspelt: Option<Box<(String, Vec<&'static str>)>>,

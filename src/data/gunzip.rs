@@ -1,4 +1,4 @@
-//! What is packed in gzip, unpacked: member after member, as `gzip` does.
+//! Unpacks gzip, member after member, as `gzip` does.
 //!
 //! `member member …  00 00 00`: a file may be several packed files one behind the other, and zeros may
 //! follow the last, which tapes and block devices leave. Anything else there is an error, since it may

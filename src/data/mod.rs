@@ -71,7 +71,7 @@ fn asked(request: &SourceRequest) -> Result<(&'static dyn DataSource, Arguments<
     Ok((source, Arguments::new(request, source.arguments())?))
 }
 
-/// What the data will look like. `mnist` and `digits` are known beforehand; `idx` reads the
+/// Fields and counts of the data. `mnist` and `digits` are known beforehand; `idx` reads the
 /// headers of its images and all labels, `images` the names of files.
 pub fn schema(request: &SourceRequest, places: &Places) -> Result<Schema, DataError> {
     // What is wrong without the data is found without it.
@@ -117,7 +117,7 @@ pub fn decoding_bytes(schema: &Schema, threads: usize) -> usize {
     usize::try_from(images::decoding_bytes(schema.pixels(), threads as u64)).unwrap_or(usize::MAX)
 }
 
-/// What the source's own samples look like.
+/// Fields and counts of the source's samples, before transforms.
 pub fn source_schema(request: &SourceRequest, places: &Places) -> Result<Schema, DataError> {
     let (source, args) = asked(request)?;
     source.schema(&args, places)
@@ -135,8 +135,8 @@ pub fn class_names(request: &SourceRequest, places: &Places) -> Vec<String> {
     names.unwrap_or_default()
 }
 
-/// What a data set may be taken to look like while its files are missing: what the arguments say,
-/// and a guess of the number of classes. An error is about transforms that do not fit that.
+/// The schema to assume while a data set's files are missing: what the arguments say,
+/// and a guess of the number of classes. Fails where transforms do not fit that.
 pub fn presumed(request: &SourceRequest, places: &Places) -> Result<Option<Schema>, DataError> {
     let (source, args) = asked(request)?;
     let Some(schema) = source.presumed(&args, places)? else { return Ok(None) };

@@ -27,13 +27,13 @@ pub struct Preprocessor {
     /// Of images with as many channels as files of images have.
     decoder: Option<Decoder>,
     transforms: Transforms,
-    /// What samples look like before and after the transforms.
+    /// Size of samples before the transforms.
     before: Size,
     schema: Schema,
 }
 
 thread_local! {
-    /// What a thread keeps between samples.
+    /// Buffers that a thread keeps between samples.
     static BENCH: RefCell<(Frame, Resizer)> = RefCell::new((Frame::default(), Resizer::new()));
 }
 
@@ -70,7 +70,7 @@ impl Preprocessor {
         Ok(Preprocessor { decoder, transforms, before: Size { height, width, channels }, schema })
     }
 
-    /// What samples look like when they are made.
+    /// Fields of a sample as the model gets it.
     pub fn schema(&self) -> &Schema {
         &self.schema
     }

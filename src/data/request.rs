@@ -1,4 +1,5 @@
-//! What is asked for: a source's name and arguments as plain data, and where files may lie.
+//! The request for a data set: a source's name and arguments as plain data, and where files may
+//! lie.
 //!
 //! `digits(60000, seed: 1)` is `name: "digits"`, `args: [60000, seed: 1]`; [`Arguments`] gives a
 //! source or transform its values by name, and an error for what it does not know. What a name means is the
@@ -51,7 +52,7 @@ pub struct SourceRequest {
     pub name: String,
     /// Its arguments, as written.
     pub args: Vec<Argument>,
-    /// What is done to samples, in order.
+    /// Transforms of each sample, in order.
     pub transforms: Vec<Call>,
 }
 

@@ -72,7 +72,7 @@ pub trait DataSource: Sync {
     }
 }
 
-/// What happens to an image whose proportions are not those of the size that it gets.
+/// The way in which an image of other proportions is made to fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResizeMode {
     /// It is stretched.

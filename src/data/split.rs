@@ -77,7 +77,7 @@ fn deal(
     Ok((train.choose(part(false)), train.choose(part(true))))
 }
 
-/// What is left of the samples, then a part for each fraction of all of them. A part does not
+/// Cuts samples into the rest, then a part for each fraction of all of them. A part does not
 /// depend on the fractions behind its own.
 pub fn parts<const COUNT: usize>(labels: &[usize], fractions: [f64; COUNT]) -> Vec<Vec<u32>> {
     let mut classes: Vec<Vec<u32>> = vec![Vec::new(); labels.iter().max().map_or(0, |max| max + 1)];

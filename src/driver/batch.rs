@@ -9,7 +9,7 @@ use crate::base::diagnostic::Diagnostic;
 use crate::base::limits;
 use crate::base::source::{Sources, Span};
 use crate::base::tensor::DType;
-use crate::driver::pipeline::place;
+use crate::driver::compiled::place;
 use crate::driver::session::{Failure, Session};
 use crate::graph::{self, Binary, Dim, Graph, NodeId, Op, Shape, Type};
 use std::collections::HashMap;

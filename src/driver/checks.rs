@@ -1,4 +1,4 @@
-//! What only shows where a program's settings meet its data and its graphs: numbers that no epoch
+//! Checks that need a program's settings, its data and its graphs at once: scores that no epoch
 //! has, runs without a step, layers that stay as they were drawn.
 
 use super::session::Failure;
@@ -33,7 +33,7 @@ pub(crate) fn unknown_watched(training: &Training, has_validation: bool) -> Vec<
     unknown.map(report).collect()
 }
 
-/// What is missing where no `train` block is about a model.
+/// The error where no `train` block is about a model.
 pub(crate) fn no_training(model: &str) -> Failure {
     Failure::Data(format!(
         "nothing says how to train `{model}`; add `train {model} on DATA {{ loss = … }}`"

@@ -8,8 +8,8 @@ use crate::base::limits::{self, Budget};
 use crate::base::shown::Show;
 use crate::base::source::FileId;
 use crate::driver::batch::{divides_by_zero, zero_division};
-use crate::driver::session::{Failure, Request, Session, Tree, bug};
-use crate::driver::source::{Schemas, Source, source};
+use crate::driver::session::{Failure, ParsedFile, Request, Session, bug};
+use crate::driver::source::{DataSource, Schemas, source};
 use crate::elaborate::{self, Experiment, Program, Tolerated, Use};
 use crate::files::read;
 use crate::lint;
@@ -21,11 +21,11 @@ use std::sync::Arc;
 /// An elaborated program and its data source.
 #[derive(Debug)]
 pub struct Front {
-    /// What the program means.
+    /// Model, graphs and training of the program.
     pub experiment: Experiment,
     /// Where its samples come from, if it names data.
-    pub source: Option<Source>,
-    /// What is suspicious.
+    pub source: Option<DataSource>,
+    /// Warnings of the lints.
     pub warnings: Vec<Diagnostic>,
 }
 
@@ -36,7 +36,7 @@ impl Session {
         text: String,
         request: &Request,
         schemas: &mut Schemas,
-    ) -> Result<(Parsed, CheckedProgram), Failure> {
+    ) -> Result<(ParsedProgram, CheckedProgram), Failure> {
         self.parse_and_check_within(text, request, schemas, &Budget::default())
     }
 
@@ -47,7 +47,7 @@ impl Session {
         request: &Request,
         schemas: &mut Schemas,
         budget: &Budget,
-    ) -> Result<(Parsed, CheckedProgram), Failure> {
+    ) -> Result<(ParsedProgram, CheckedProgram), Failure> {
         let (parsed, errors) = self.parse(&request.file, text)?;
         let before = budget.spent();
         let checked = match errors.is_empty() {
@@ -70,11 +70,24 @@ impl Session {
         })
     }
 
+    /// Whether a `train` block of the program's files has this setting. Files that do not parse are
+    /// left out: their mistakes are reported by whoever compiles them.
+    pub(crate) fn has_setting(&mut self, request: &Request, key: &str) -> Result<bool, Failure> {
+        let text = self.main_text(request)?;
+        let mut session = self.beside();
+        let (parsed, _) = session.parse(&request.file, text)?;
+        (self.prelude, self.trees) = (session.prelude, session.trees);
+        Ok(parsed.files.iter().flat_map(|file| &file.items).any(|item| match &item.kind {
+            ast::ItemKind::Train(train) => train.keys.iter().any(|it| it.key.text == key),
+            _ => false,
+        }))
+    }
+
     /// Asks the data for their schema and elaborates. What is wrong with the data does not keep the
     /// rest from being looked at. Where errors are tolerated, any other ends the work.
     pub(crate) fn check_within(
         &mut self,
-        parsed: &Parsed,
+        parsed: &ParsedProgram,
         request: &Request,
         schemas: &mut Schemas,
         tolerated: Option<Vec<Tolerated>>,
@@ -156,16 +169,20 @@ impl Session {
             checked.errors.extend(schedules::misfits(training, train, steps));
         }
         if let Some(node) = zero_division(train, settings.batch) {
-            let place = crate::driver::pipeline::place(&self.sources, train, node);
+            let place = crate::driver::compiled::place(&self.sources, train, node);
             checked.errors.push(divides_by_zero(&self.sources, settings.batch, place));
         }
     }
 
     /// Looks for what is suspicious in a sound program.
-    fn lint(&mut self, parsed: &Parsed, checked: &mut CheckedProgram) -> Result<(), Failure> {
+    fn lint(
+        &mut self,
+        parsed: &ParsedProgram,
+        checked: &mut CheckedProgram,
+    ) -> Result<(), Failure> {
         let Some(experiment) = &checked.experiment else { return Ok(()) };
         let source = checked.source.as_ref().filter(|source| !source.presumed);
-        let program = lint::Program {
+        let program = lint::LintInput {
             files: &parsed.files,
             prelude: &parsed.prelude,
             sources: &self.sources,
@@ -217,7 +234,11 @@ impl Session {
 
     /// Parses the program's files, the named one first, and the prelude; files with errors are
     /// left out.
-    fn parse(&mut self, main: &Path, text: String) -> Result<(Parsed, Vec<Diagnostic>), Failure> {
+    fn parse(
+        &mut self,
+        main: &Path,
+        text: String,
+    ) -> Result<(ParsedProgram, Vec<Diagnostic>), Failure> {
         let prelude_id = self.sources.add_builtin(elaborate::PRELUDE_NAME, elaborate::PRELUDE);
         // Its place is always the first, so one tree serves all programs.
         let prelude = match self.prelude.clone() {
@@ -231,7 +252,7 @@ impl Session {
         let mut loading = Loading { files: Vec::new(), known, bytes, tokens: 0 };
         let mut found = Vec::new();
         self.load(id, main, &mut Vec::new(), &mut loading, &mut found)?;
-        Ok((Parsed { files: loading.files, prelude, tokens: loading.tokens }, found))
+        Ok((ParsedProgram { files: loading.files, prelude, tokens: loading.tokens }, found))
     }
 
     /// Parses one file, then what it uses. `chain` are the `use` items that led here.
@@ -250,7 +271,7 @@ impl Session {
             None => match self.parse_file(id)? {
                 Ok(file) => {
                     let text = self.sources.file(id).text.clone();
-                    self.trees.push(Tree { file: id, text, tree: Arc::new(file.clone()) });
+                    self.trees.push(ParsedFile { file: id, text, tree: Arc::new(file.clone()) });
                     file
                 }
                 Err(errors) => {
@@ -336,14 +357,14 @@ impl Session {
 }
 
 /// A program's files as trees, the named one first, and the prelude.
-pub(crate) struct Parsed {
+pub(crate) struct ParsedProgram {
     pub files: Vec<ast::File>,
     pub prelude: Arc<ast::File>,
     /// The words, numbers and signs of the files.
     pub tokens: usize,
 }
 
-impl Parsed {
+impl ParsedProgram {
     pub fn program(&self) -> Program<'_> {
         Program { files: &self.files, prelude: &self.prelude }
     }
@@ -352,20 +373,20 @@ impl Parsed {
 /// All that is known of a program.
 #[derive(Default)]
 pub(crate) struct CheckedProgram {
-    /// What it means, where nothing is wrong with it.
+    /// The elaborated program, where nothing is wrong with it.
     pub experiment: Option<Experiment>,
     /// Its data source, where that is known.
-    pub source: Option<Source>,
-    /// What is wrong with it.
+    pub source: Option<DataSource>,
+    /// Mistakes.
     pub errors: Vec<Diagnostic>,
-    /// What is suspicious.
+    /// Warnings of the lints.
     pub warnings: Vec<Diagnostic>,
     /// Whether a file could not be parsed, so that nothing else was looked at.
     pub unread: bool,
 }
 
 impl CheckedProgram {
-    /// What a sound program is, or all that was found.
+    /// The elaborated program, or all mistakes.
     pub fn front(mut self) -> Result<Front, Vec<Diagnostic>> {
         match self.experiment {
             Some(experiment) if self.errors.is_empty() => {
@@ -402,7 +423,7 @@ impl Loading {
     }
 }
 
-/// What it takes to parse a token, in steps.
+/// Cost of parsing a token, in steps.
 pub(crate) const PARSED: usize = 10;
 /// How many walks over the trees the lints take.
 const LINTS: usize = 4;
@@ -430,6 +451,7 @@ pub fn source_text(file: &Path) -> Result<String, Failure> {
 
 /// The text of a file that a program uses. Only a program is one, also behind links: whoever wrote
 /// the program must not choose which of the reader's files is quoted on a screen.
+#[expect(clippy::disallowed_methods, reason = "links lead to the file that is meant")]
 fn used_program(path: &Path) -> io::Result<String> {
     let real = path.canonicalize()?;
     let is_program = |path: &Path| path.extension().is_some_and(|ending| ending == "nn");
@@ -440,6 +462,7 @@ fn used_program(path: &Path) -> io::Result<String> {
 }
 
 /// The programs in a folder and in those directly in it, in alphabetical order.
+#[expect(clippy::disallowed_methods, reason = "names of files, to suggest one")]
 fn programs_in(folder: Option<&Path>) -> Vec<String> {
     let folder = folder.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let names = |folder: &Path| -> Vec<String> {
@@ -461,6 +484,7 @@ fn programs_in(folder: Option<&Path>) -> Vec<String> {
 }
 
 /// One spelling for each file, however it is named.
+#[expect(clippy::disallowed_methods, reason = "whether two paths are one file")]
 fn real(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_path_buf())
 }

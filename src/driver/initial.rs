@@ -13,7 +13,7 @@ use crate::base::names::nearest;
 use crate::base::shown::Show;
 use crate::base::tensor::{DType, Data, Tensor};
 use crate::data::Dataset;
-use crate::driver::layout::{Places, pytorch_orders, tables};
+use crate::driver::layout::{AxisPlaces, pytorch_orders, tables};
 use crate::driver::session::{Failure, Request, Session};
 use crate::elaborate::{ClassWeights, InitFrom, Settings, known_patterns, path_matches};
 use crate::files::read;
@@ -25,7 +25,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// How a run begins.
-pub(crate) struct First {
+pub(crate) struct RunStart {
     /// The first value of every parameter and state of a training step.
     pub values: Vec<(String, Tensor)>,
     /// The paths of those that a file has given.
@@ -39,7 +39,7 @@ pub(crate) fn initial(
     (graph, forward): (&Graph, &Graph),
     settings: &Settings,
     data: &Dataset,
-) -> Result<First, Failure> {
+) -> Result<RunStart, Failure> {
     let seed = settings.seed;
     let drawn =
         |(path, ty, init): (&str, &_, &_)| (path.to_string(), initial_value(init, ty, path, seed));
@@ -66,10 +66,10 @@ pub(crate) fn initial(
             values[mean].1.data = values[first].1.data.clone();
         }
     }
-    Ok(First { values, given })
+    Ok(RunStart { values, given })
 }
 
-/// What each class weighs in training on samples of these classes: as written, or, balanced, the
+/// The weight of each class in training on samples of these classes: as written, or, balanced, the
 /// same in sum as if all weighed 1.
 pub(crate) fn class_weights(
     weights: &ClassWeights,
@@ -99,8 +99,8 @@ pub(crate) fn class_weights(
     Ok(counts.iter().map(weight).collect())
 }
 
-/// What a file of weights has for a model's parameters and states, by their paths; or what does not
-/// fit. The graph is a forward one.
+/// The values that a file of weights gives to a model's parameters and states, by their paths; or
+/// what does not fit. The graph is a forward one.
 pub(crate) fn weights_of(
     request: &Request,
     graph: &Graph,
@@ -110,6 +110,7 @@ pub(crate) fn weights_of(
 }
 
 /// The tensors of the file, under the paths that they are to have.
+#[expect(clippy::disallowed_methods, reason = "where weights are")]
 fn load(request: &Request, from: &InitFrom) -> Result<Vec<(String, Tensor)>, Box<Diagnostic>> {
     let beside = request.file.parent().map(|folder| folder.join(&from.file));
     let under = request.nnc_data.as_ref().map(|folder| folder.join(&from.file));
@@ -142,6 +143,7 @@ fn load(request: &Request, from: &InitFrom) -> Result<Vec<(String, Tensor)>, Box
 }
 
 /// The file itself, or of a run's folder the weights of the best epoch, else the last ones.
+#[expect(clippy::disallowed_methods, reason = "where weights are")]
 fn of_run(place: &Path, from: &InitFrom) -> Result<PathBuf, Box<Diagnostic>> {
     if !place.is_dir() {
         return Ok(place.to_path_buf());
@@ -284,7 +286,7 @@ impl Misfit {
     }
 }
 
-/// What does not fit, and the setting that would leave exactly that out.
+/// The error about values that do not fit, with the setting that would leave exactly those out.
 fn unfit(
     wrong: impl Fn(String) -> Diagnostic,
     misfits: &[Misfit],
@@ -345,7 +347,7 @@ fn patterns_of(misfits: &[Misfit], paths: &[&str]) -> Vec<String> {
     patterns
 }
 
-/// What the paths of the optimiser's states begin with.
+/// Prefix of the paths of the optimiser's states.
 const OPTIMIZER: &str = "optimizer.";
 
 /// `f32[784, 10]`.
@@ -370,7 +372,7 @@ fn transposed(path: &str, tensor: Tensor) -> Tensor {
 }
 
 /// The elements of a tensor of PyTorch's where this language has them.
-fn moved(tensor: Tensor, places: &Places) -> Tensor {
+fn moved(tensor: Tensor, places: &AxisPlaces) -> Tensor {
     let (shape, mut data) = (tensor.shape, tensor.data);
     for (axis, places) in places.iter().enumerate() {
         let (Some(places), Data::F32(values)) = (places, &data) else { continue };

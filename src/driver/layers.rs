@@ -11,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 /// The row of operators in the model's own body.
 const OPERATORS: &str = "(operators)";
 
-/// What a model calls.
+/// A call of a layer by the model.
 #[derive(Clone, Debug)]
 pub(crate) struct Layer {
     /// Its path.
@@ -35,7 +35,7 @@ impl Layer {
     }
 }
 
-/// What a forward graph's model calls, in order.
+/// The layers that a forward graph's model calls, in order.
 pub(crate) fn layers(graph: &Graph) -> Vec<Layer> {
     let Some(output) = graph.output("output") else { return Vec::new() };
     let mut needed: HashSet<NodeId> = HashSet::new();

@@ -7,18 +7,18 @@ use crate::data;
 use crate::driver::session::{Failure, Request, Session};
 use crate::graph::interp::{self, Cost};
 use crate::graph::{Graph, Type};
-use crate::runtime::program::{Blocks, Program};
+use crate::runtime::program::{BlockBytes, CompiledProgram};
 
 /// Refuses programs whose shared memory, and `beside` bytes more, are larger than what may be used.
 pub fn refuse_too_large(
     session: &Session,
     request: &Request,
-    programs: &[&Program],
+    programs: &[&CompiledProgram],
     threads: usize,
     beside: usize,
 ) -> Result<(), Failure> {
     let blocks = programs.iter().map(|program| program.blocks());
-    let bytes = blocks.fold(Blocks::default(), Blocks::max).total(threads);
+    let bytes = blocks.fold(BlockBytes::default(), BlockBytes::max).total(threads);
     refuse(session, request, bytes.saturating_add(beside))
 }
 
@@ -56,7 +56,7 @@ pub fn lasting(graph: &Graph) -> usize {
     graph.lasting().map(|(_, ty, _)| bytes(ty, 1)).fold(0, usize::saturating_add)
 }
 
-/// What the interpreter of graphs takes for a batch, the bytes of parameters and states before and
+/// Cost of a batch in the graphs' interpreter, with the bytes of parameters and states before and
 /// after the step among it.
 pub fn interpreted(graph: &Graph, batch: usize) -> Cost {
     let cost = interp::cost(graph, batch);

@@ -9,13 +9,15 @@
 //!
 //! [`front`] reads files and elaborates (`source` asks the data for their schema, `set` writes
 //! settings of the command line into the text), [`repair`] finds the fixes that hold, [`pipeline`] is
-//! the stages and [`steps`] all the steps of a run, with the `initial` values of their parameters.
+//! the stages, [`compiled`] their result and [`steps`] all the steps of a run, with the `initial` values
+//! of their parameters.
 //! [`session`] times, verifies, prints and blames the stages. What a training run is stands in
 //! [`run`](crate::run), what each command asks for in [`command`](crate::command). Nothing here
-//! prints, exits or asks the environment.
+//! prints, exits or reads variables of the environment; a file is touched where `#[expect]` says so.
 
 pub(crate) mod batch;
 pub(crate) mod checks;
+pub(crate) mod compiled;
 pub(crate) mod front;
 pub(crate) mod initial;
 pub(crate) mod json_cache;
@@ -31,12 +33,12 @@ pub(crate) mod set;
 pub(crate) mod source;
 pub(crate) mod steps;
 
+pub use compiled::{CompiledStep, Phase};
 pub use front::{Front, source_text};
-pub use pipeline::{Compiled, Phase};
 pub use repair::{Changed, Fixed, each_model, fix, merge};
 pub use session::{Failure, Request, Session, Timing};
 pub use set::{Setting, set};
-pub use source::Source;
+pub use source::DataSource;
 
 impl Front {
     /// Samples a step, as the program says.

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-/// What every run's folder has.
+/// Name of the file that makes a folder one of a run.
 pub(crate) const RUN_JSON: &str = "run.json";
 
 /// Whether a folder is one of a run.
+#[expect(clippy::disallowed_methods, reason = "whether a folder holds a run")]
 pub(crate) fn is_run(folder: &Path) -> bool {
     folder.join(RUN_JSON).is_file()
 }

@@ -22,7 +22,7 @@ pub(crate) fn hypers(declared: &[(String, f64)], steps: u64) -> Vec<f64> {
     declared.iter().map(value).collect()
 }
 
-/// What the rule's scheduled arguments are in a run of so many steps.
+/// The values of the rule's scheduled arguments in a run of so many steps.
 pub(crate) fn schedules(rule: &Graph, steps: u64) -> Schedules {
     let mut collected = Collected::default();
     let mut names = Vec::new();

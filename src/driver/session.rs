@@ -1,4 +1,4 @@
-//! What the driver remembers while it calls the stages: sources, times, and the one stage that
+//! The state of the driver while it calls the stages: sources, times, and the one stage that
 //! is to be printed; and how a failure of a stage becomes a report.
 
 use crate::base::caught::caught;
@@ -11,14 +11,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// What a command wants compiled, and where things are. Nothing below asks the environment.
+/// A program to compile, and the places of its data. Nothing below asks the environment.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// The source file.
     pub file: PathBuf,
     /// The model, where the file has several.
     pub model: Option<String>,
-    /// What to use instead of the place that the data names.
+    /// Path to use instead of the one that the data names.
     pub data: Option<PathBuf>,
     /// Where sources look for data first.
     pub nnc_data: Option<PathBuf>,
@@ -26,7 +26,7 @@ pub struct Request {
     pub cache: Option<PathBuf>,
     /// Whether data may be downloaded.
     pub network: bool,
-    /// What to compile for.
+    /// The instruction set to compile for.
     pub target: Target,
     /// Bytes of memory that the machine has for this program, where that is known.
     pub memory: Option<usize>,
@@ -54,7 +54,7 @@ impl Request {
 pub enum Failure {
     /// The program is wrong: exit code 1.
     Program {
-        /// What is wrong with it.
+        /// The mistakes.
         diagnostics: Vec<Diagnostic>,
         /// The texts that they point into.
         sources: Box<Sources>,
@@ -63,15 +63,18 @@ pub enum Failure {
     Data(String),
     /// A file or the request is: exit code 2.
     Io(String),
-    /// What was printed could not be written: exit code 2, or 0 where nobody was left to read it.
+    /// Standard output could not be written: exit code 2, or 0 where nobody was left to read it.
     Output(std::io::Error),
+    /// The stage that was asked for has run and been printed, so that the rest was left out: no
+    /// failure, exit code 0.
+    Shown,
     /// The user stopped it: exit code 130. What was going on.
     Interrupted(String),
     /// The compiler is: exit code 101.
     Bug {
         /// The stage that failed.
         pass: String,
-        /// What it said.
+        /// The text of its panic, or the verifier's mistakes.
         message: String,
         /// The file that holds what the stage was given.
         dump: Option<PathBuf>,
@@ -83,6 +86,7 @@ impl Failure {
     pub fn exit_code(&self) -> u8 {
         match self {
             Failure::Program { .. } | Failure::Data(_) => 1,
+            Failure::Shown => 0,
             // A reader that has seen enough (`nnc check … | head`) has closed the pipe.
             Failure::Output(error) if error.kind() == ErrorKind::BrokenPipe => 0,
             Failure::Io(_) | Failure::Output(_) => 2,
@@ -103,7 +107,7 @@ pub struct Timing {
 
 /// A text that was parsed, with its tree.
 #[derive(Clone, Debug)]
-pub(crate) struct Tree {
+pub(crate) struct ParsedFile {
     pub file: FileId,
     pub text: String,
     pub tree: Arc<File>,
@@ -121,7 +125,7 @@ pub struct Session {
     /// The prelude's tree, once it was parsed.
     pub(crate) prelude: Option<Arc<File>>,
     /// The trees of files, by place and text.
-    pub(crate) trees: Vec<Tree>,
+    pub(crate) trees: Vec<ParsedFile>,
     /// Steps that parsing and evaluating have taken.
     pub(crate) steps: usize,
     pub(crate) wanted: Option<String>,
@@ -175,6 +179,7 @@ impl Session {
 
     /// Runs a stage: times it, checks what it made, prints that if it is wanted. A panic or a
     /// failed check is a bug; `before` prints what the stage was given.
+    #[expect(clippy::disallowed_methods, reason = "times of passes, which nothing depends on")]
     pub fn pass<T>(
         &mut self,
         name: &str,

@@ -12,7 +12,7 @@ use crate::base::fix::{Edit, apply};
 use crate::base::names::near;
 use crate::base::source::{FileId, Sources, Span};
 use crate::driver::session::Failure;
-use crate::elaborate::{PRELUDE, PRELUDE_NAME, TRAIN_KEYS};
+use crate::elaborate::{DEFAULT_OPTIMIZER, PRELUDE, PRELUDE_NAME, TRAIN_KEYS};
 use crate::syntax;
 use crate::syntax::ast::{Expr, ExprKind, File, FunctionKind, ItemKind, Train, TrainKey};
 use serde::{Deserialize, Serialize};
@@ -51,7 +51,7 @@ pub fn set(text: &str, model: Option<&str>, settings: &[Setting]) -> Result<Stri
         else {
             return Ok(text);
         };
-        let program = Program { id, file: &file, prelude: &prelude, model };
+        let program = ParsedText { id, file: &file, prelude: &prelude, model };
         let edit = program.edit(setting).map_err(Failure::Io)?;
         text = apply(&text, [&edit]);
     }
@@ -59,14 +59,14 @@ pub fn set(text: &str, model: Option<&str>, settings: &[Setting]) -> Result<Stri
 }
 
 /// A parsed program.
-struct Program<'a> {
+struct ParsedText<'a> {
     id: FileId,
     file: &'a File,
     prelude: &'a File,
     model: Option<&'a str>,
 }
 
-impl<'a> Program<'a> {
+impl<'a> ParsedText<'a> {
     /// The edit that a setting asks for.
     fn edit(&self, setting: &Setting) -> Result<Edit, String> {
         let Setting { key, value } = setting;
@@ -143,7 +143,7 @@ impl<'a> Program<'a> {
             return Err(format!("the {key} takes no `{name}`; it takes {known}"));
         }
         let Some(chosen) = self.key(key)? else {
-            return self.train_key(key, &format!("adam({name}: {value})"));
+            return self.train_key(key, &format!("{DEFAULT_OPTIMIZER}({name}: {value})"));
         };
         match &chosen.value {
             Expr { kind: ExprKind::Call(call), span } => {
@@ -178,7 +178,7 @@ impl<'a> Program<'a> {
     fn parameters(&self, kind: FunctionKind) -> Result<Vec<&'a str>, String> {
         let (key, tensors, usual) = match kind {
             FunctionKind::Loss => ("loss", 2, None),
-            _ => ("optimizer", 3, Some("adam")),
+            _ => ("optimizer", 3, Some(DEFAULT_OPTIMIZER)),
         };
         let chosen = self.key(key)?.map(|key| &key.value.kind);
         let name = match chosen {

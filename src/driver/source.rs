@@ -14,10 +14,10 @@ use std::path::Path;
 
 /// A data source, asked for but not opened.
 #[derive(Debug)]
-pub struct Source {
-    /// What is asked of the data module.
+pub struct DataSource {
+    /// The request to the data module.
     pub request: SourceRequest,
-    /// What samples look like, as far as arguments say it where files are missing; `None` where
+    /// Fields of a sample, as far as arguments say it where files are missing; `None` where
     /// those say nothing.
     pub schema: Option<Schema>,
     /// Whether the schema is a guess, because files are missing.
@@ -26,13 +26,13 @@ pub struct Source {
     places: Places,
 }
 
-impl Source {
+impl DataSource {
     /// The names of the classes, where the data are there and have some.
     pub(crate) fn class_names(&self) -> Vec<String> {
         data::class_names(&self.request, &self.places)
     }
 
-    /// What samples look like before the transforms.
+    /// Fields of a sample before the transforms.
     pub(crate) fn before(&self) -> Result<Schema, DataError> {
         data::source_schema(&self.request, &self.places)
     }
@@ -40,7 +40,15 @@ impl Source {
 
 impl Session {
     /// Opens a data source; `watch` follows what takes long.
-    pub fn open(&mut self, source: &Source, watch: Watch<'_>) -> Result<data::Dataset, Failure> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the time of reading data, which nothing depends on"
+    )]
+    pub fn open(
+        &mut self,
+        source: &DataSource,
+        watch: Watch<'_>,
+    ) -> Result<data::Dataset, Failure> {
         let start = std::time::Instant::now();
         let opened = data::open(&source.request, &source.places, watch);
         self.add_time("data", start.elapsed().as_secs_f64());
@@ -58,7 +66,7 @@ pub(crate) struct Schemas {
     /// Whether the settings are as they are written: nothing on the command line changes them.
     pub as_written: bool,
     known: Vec<(SourceRequest, Result<Schema, DataError>)>,
-    /// What the data are known to look like, whatever is asked.
+    /// A schema that stands for the data's own, whatever is asked.
     given: Option<Schema>,
 }
 
@@ -97,7 +105,7 @@ pub(crate) fn source(
     request: &Request,
     schemas: &mut Schemas,
     warnings: &mut Vec<Diagnostic>,
-) -> Result<Source, Box<Diagnostic>> {
+) -> Result<DataSource, Box<Diagnostic>> {
     let places = Places {
         beside: request.file.parent().unwrap_or(Path::new("")).to_path_buf(),
         nnc_data: request.nnc_data.clone(),
@@ -136,7 +144,7 @@ pub(crate) fn source(
             None => warning,
         });
     }
-    Ok(Source { request: source_request, schema, presumed, item, places })
+    Ok(DataSource { request: source_request, schema, presumed, item, places })
 }
 
 fn source_request(item: &DataRequest) -> SourceRequest {
@@ -167,7 +175,7 @@ fn literal(value: &Literal) -> data::Literal {
     }
 }
 
-/// What is wrong with data, at the argument or call that asked for it.
+/// An error of the data as a diagnostic at the argument or call that it is about.
 fn data_diagnostic(error: &DataError, item: &DataRequest) -> Diagnostic {
     let call = match error.transform {
         Some(index) => &item.transforms[usize::from(index)],

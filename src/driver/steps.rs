@@ -4,22 +4,23 @@
 use crate::base::schema::Field;
 use crate::base::source::Span;
 use crate::data::Dataset;
-use crate::driver::pipeline::Compiled;
+use crate::driver::compiled::CompiledStep;
 use crate::driver::schedules::hypers;
 use crate::driver::session::{Failure, Request, Session};
 use crate::elaborate::{LastBatch, Settings};
 use crate::graph::rule::{EMA, LR_SCALE, NORM_LIMIT, NORM_SCALE, SHARE_HYPER};
 use crate::graph::{Graph, Update, UpdateRule, UpdateTarget};
-use crate::lower::Globals;
-use crate::runtime::program::Program;
-use crate::runtime::trainer::{Step, Steps, Written};
+use crate::runtime::program::CompiledProgram;
+use crate::runtime::trainer::{BatchStep, Steps, WrittenTensors};
+use crate::schedule::Globals;
+use crate::schedule::Globals;
 use std::collections::BTreeMap;
 
 /// The batches of a run's steps.
 pub(crate) struct Batches {
     /// That of training.
     pub train: usize,
-    /// What is left for the last step of an epoch.
+    /// Samples of the last step of an epoch, where they are fewer.
     pub last: Option<usize>,
     /// Those of evaluation, each once, in the order in which their steps are compiled.
     pub evaluate: Vec<usize>,
@@ -69,17 +70,17 @@ pub(crate) struct Graphs {
 }
 
 /// Compiles steps over the same parameters.
-pub(crate) struct Compiler<'a> {
+pub(crate) struct StepCompiler<'a> {
     pub session: &'a mut Session,
     pub request: &'a Request,
-    /// What a step is given of each sample.
+    /// The fields of a sample that a step reads.
     pub fields: Vec<Field>,
     pub globals: Globals,
     /// How many updates the run makes.
     pub run_steps: u64,
 }
 
-impl Compiler<'_> {
+impl StepCompiler<'_> {
     /// All steps of a run on these data.
     pub fn steps(
         &mut self,
@@ -116,10 +117,10 @@ impl Compiler<'_> {
         &mut self,
         graph: &Graph,
         batch: usize,
-    ) -> Result<(Step, Vec<Option<Span>>), Failure> {
+    ) -> Result<(BatchStep, Vec<Option<Span>>), Failure> {
         let target = &self.request.target;
         let compiled = self.session.compile(graph, batch, &mut self.globals, target)?;
-        let Compiled { program, batch, sites, indices, .. } = compiled;
+        let CompiledStep { program, batch, sites, indices, .. } = compiled;
         let inputs = self.fields.iter().map(|field| format!("input.{}", field.name)).collect();
         let declared = &program.loops().uniforms.hypers;
         let at = |name: &str| declared.iter().position(|(known, _)| known == name);
@@ -127,7 +128,7 @@ impl Compiler<'_> {
         let (norm_scale, norm_limit) = (at(NORM_SCALE), at(NORM_LIMIT));
         let hypers = hypers(declared, self.run_steps);
         Ok((
-            Step {
+            BatchStep {
                 program,
                 batch,
                 inputs,
@@ -143,8 +144,8 @@ impl Compiler<'_> {
     }
 }
 
-/// What a step's update writes, in a run of so many updates.
-pub(crate) fn written(graph: &Graph, rule: &UpdateRule, run_steps: u64) -> Written {
+/// The tensors that a step's update writes, in a run of so many updates.
+pub(crate) fn written(graph: &Graph, rule: &UpdateRule, run_steps: u64) -> WrittenTensors {
     let declared = rule.graph.hypers.values().map(|hyper| (hyper.name.clone(), hyper.value));
     let declared: Vec<(String, f64)> = declared.collect();
     let path = |target: &UpdateTarget| match *target {
@@ -152,7 +153,7 @@ pub(crate) fn written(graph: &Graph, rule: &UpdateRule, run_steps: u64) -> Writt
         UpdateTarget::State(id) => graph.states[id].path.clone(),
     };
     let is_param = |update: &&Update| matches!(update.target, UpdateTarget::Param(_));
-    Written {
+    WrittenTensors {
         hypers: hypers(&declared, run_steps),
         lr_scale: declared.iter().position(|(name, _)| name == LR_SCALE),
         params: graph.updates.iter().filter(is_param).map(|it| path(&it.target)).collect(),
@@ -163,7 +164,7 @@ pub(crate) fn written(graph: &Graph, rule: &UpdateRule, run_steps: u64) -> Writt
 }
 
 /// The programs of a run, which share their memory.
-pub(crate) fn programs(steps: &Steps) -> impl Iterator<Item = &Program> {
+pub(crate) fn programs(steps: &Steps) -> impl Iterator<Item = &CompiledProgram> {
     let Steps { train, last, gather, evaluate, written: _ } = steps;
     [train].into_iter().chain(last).chain(gather).chain(evaluate.values()).map(|step| &step.program)
 }

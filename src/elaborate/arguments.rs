@@ -51,7 +51,7 @@ pub(super) struct Slot<'n> {
     pub required: bool,
 }
 
-/// What a place takes, where that decides what a bare word means.
+/// The kind of value that a place takes, where that decides the meaning of a bare word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Expect {
     /// Nothing in particular: a word must be a name in scope.
@@ -64,7 +64,7 @@ pub(super) enum Expect {
     Number,
 }
 
-/// What a bare word means where this parameter's argument stands.
+/// The kind of value that an argument of this parameter has.
 pub(super) fn expectation(param: &ast::ParamDecl) -> Expect {
     match param.ty.as_ref().map(|ty| ty.name.text.as_str()) {
         Some("initializer") => Expect::Initializer,

@@ -304,7 +304,7 @@ fn slot(param: &ast::ParamDecl) -> Slot<'_> {
     Slot { name: &param.name.text, required: param.default.is_none() }
 }
 
-/// What binding the parameters of an item takes, in steps.
+/// Cost of binding the parameters of an item, in steps.
 fn signature_steps(function: &ast::Function) -> usize {
     let types =
         function.params.iter().map(|param| param.ty.as_ref()).chain([function.result.as_ref()]);

@@ -29,9 +29,9 @@ pub(super) type Eval<T> = Result<T, Reported>;
 
 /// How deep calls may nest.
 const MOST_CALLS: usize = 64;
-/// What a stage or call takes beside its expressions, in steps.
+/// Cost of a stage or call beside its expressions, in steps.
 const STAGE_STEPS: usize = 8;
-/// What to do where a program unfolds too far.
+/// Help where a program unfolds too far.
 const REPEAT_LESS: &str = "`repeat` and calls are unfolded while compiling: repeat less often";
 
 /// A parameter that was declared.
@@ -60,9 +60,9 @@ pub(super) struct StateSlot {
 
 /// One walk over the program.
 pub(super) struct Elaborator<'a> {
-    /// What the program declares.
+    /// Declarations of the program.
     pub items: &'a Items<'a>,
-    /// What is known of its data, by the data item's name.
+    /// Schemas of its data, by the data item's name.
     pub schemas: &'a [(String, Schema)],
     /// The graph so far.
     pub builder: Builder,
@@ -81,7 +81,7 @@ pub(super) struct Elaborator<'a> {
     pub params: HashMap<String, ParamSlot>,
     /// The states, by path, in the order of paths.
     pub states: BTreeMap<String, StateSlot>,
-    /// What was found wrong.
+    /// The mistakes found so far.
     pub diagnostics: Vec<Diagnostic>,
     /// Constants whose value is known, or being computed.
     pub consts: HashMap<*const crate::syntax::ast::Expr, Option<Value>>,

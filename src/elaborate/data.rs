@@ -12,7 +12,7 @@ use crate::base::codes;
 use crate::base::source::Span;
 use crate::syntax::ast::{Call, Expr, ExprKind, StageKind};
 
-/// What a `data` item says.
+/// A `data` item: its source and transforms.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DataRequest {
     /// Its name.
@@ -21,7 +21,7 @@ pub struct DataRequest {
     pub span: Span,
     /// Where samples come from.
     pub source: SourceCall,
-    /// What is done to each, in order.
+    /// Transforms of each sample, in order.
     pub transforms: Vec<SourceCall>,
 }
 
@@ -69,7 +69,7 @@ pub enum Literal {
 }
 
 impl<'a> Elaborator<'a> {
-    /// What a `data` item says, with its arguments evaluated.
+    /// Reads a `data` item and evaluates its arguments.
     pub fn data_request(&mut self, item: Named<'a>) -> Eval<DataRequest> {
         let mut transforms = Vec::new();
         let mut first = item.value;

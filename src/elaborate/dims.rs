@@ -49,7 +49,7 @@ impl<'a> Elaborator<'a> {
             && self.items.find_const(name, self.frame().builtin).is_none()
     }
 
-    /// What `..S` is, where it stands for another number of axes than before.
+    /// The error where `..S` stands for another number of axes than before.
     pub fn rest_differs(
         &mut self,
         dims: &'a [ast::DimExpr],

@@ -1,4 +1,4 @@
-//! What arguments must satisfy: the domains of parameters, and `require` statements.
+//! Conditions on arguments: the domains of parameters, and `require` statements.
 //!
 //! ```text
 //! layer dropout(x: f32[..S], rate: float in 0..=1 = 0.5)      x |> dropout(20)
@@ -24,7 +24,7 @@ use crate::graph::{NodeId, Op, RUN_STEPS};
 use crate::syntax::ast::{ArgDomain, ArgDomainKind, BinaryOp, Expr, ExprKind, Function, ParamDecl};
 use crate::syntax::walk;
 
-/// What every number must be.
+/// The condition on every number.
 pub(super) const FINITE: &str = "at most 3.4e38, the largest `f32`";
 
 /// A number that is known, or a multiple of the batch.

@@ -1,4 +1,4 @@
-//! What schedules leave to be checked once the length of a run is known.
+//! Conditions on schedules that can be checked only when the length of a run is known.
 //!
 //! ```text
 //! lr: cosine(1e-3, warmup: 500)          WarmUp { steps: 500 }
@@ -40,7 +40,7 @@ pub struct Between<T> {
 pub struct Driven {
     /// The argument in words: `` `momentum` of `sgd` ``.
     pub argument: String,
-    /// What it must be: `from 0 to 1`.
+    /// Its condition: `from 0 to 1`.
     pub must: String,
     /// Its value at a step, an `f64` scalar of the graph that it was elaborated into.
     pub node: NodeId,

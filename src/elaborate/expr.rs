@@ -97,7 +97,7 @@ impl<'a> Elaborator<'a> {
         value
     }
 
-    /// What a name stands for.
+    /// The value of a name.
     fn name(&mut self, name: &'a str, span: Span, expect: Expect) -> Eval<Value> {
         match self.frame().find(name) {
             Some(Binding::Value(value, ..)) => return Ok(value.clone()),
@@ -331,7 +331,7 @@ impl<'a> Elaborator<'a> {
     }
 }
 
-/// What the operands of arithmetic may be, where the whole may be this.
+/// The kind of the operands of arithmetic, where the result may be this.
 pub(super) fn of_operands(expect: Expect) -> Expect {
     if expect == Expect::Number { Expect::Number } else { Expect::Any }
 }

@@ -1,4 +1,4 @@
-//! What a program declares, by kind and name: the user's files as one space, the prelude as
+//! Declarations of a program, by kind and name: the user's files as one space, the prelude as
 //! another.
 //!
 //! A user's item hides the prelude's of its name and kind; an item of the prelude only sees the
@@ -31,7 +31,7 @@ pub(super) struct FunctionItem<'a> {
 pub(super) struct Named<'a> {
     /// Its name.
     pub name: &'a Name,
-    /// What stands after `=`.
+    /// The expression after `=`.
     pub value: &'a Expr,
 }
 

@@ -64,9 +64,9 @@ pub use data::{DataRequest, Literal, SourceArg, SourceCall};
 pub use driven::{Driven, WarmUp};
 pub use patterns::{known_patterns, matches as path_matches};
 pub use train::{
-    Checkpoints, ClassWeights, EarlyStop, Experiment, GRADIENT_KEYS, InitFrom, LastBatch, OnNan,
-    ReduceOnPlateau, SCHEDULED, Settings, TRAIN_KEYS, Training, Watched, data_request, elaborate,
-    preparation, several_models,
+    Checkpoints, ClassWeights, DEFAULT_OPTIMIZER, EarlyStop, Experiment, GRADIENT_KEYS, InitFrom,
+    LastBatch, OnNan, ReduceOnPlateau, SCHEDULED, Settings, TRAIN_KEYS, Training, Watched,
+    data_request, elaborate, preparation, several_models,
 };
 pub use uses::{Use, cycle, missing_file, uses};
 
@@ -78,7 +78,7 @@ use crate::syntax::ast::File;
 
 /// The text of the prelude.
 pub const PRELUDE: &str = include_str!("prelude.nn");
-/// What diagnostics call the prelude's file.
+/// Name of the prelude's file in diagnostics.
 pub const PRELUDE_NAME: &str = "<prelude>";
 
 /// The parsed files of a program.
@@ -90,12 +90,12 @@ pub struct Program<'a> {
     pub prelude: &'a File,
 }
 
-/// What is asked of a program.
+/// The model to elaborate, and the schemas of its data.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
     /// The model, where the program has several.
     pub model: Option<String>,
-    /// What is known of the data, by the name of the `data` item.
+    /// Schemas of the data, by the name of the `data` item.
     pub schemas: Vec<(String, Schema)>,
     /// Whether what is wrong with the data has been reported, so that what only they can tell is
     /// unknown, and no error.

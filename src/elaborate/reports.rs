@@ -136,7 +136,7 @@ impl<'a> Elaborator<'a> {
         }
     }
 
-    /// What the builder made, or its reason at a place.
+    /// The builder's node; its refusal becomes a diagnostic at a place.
     pub fn built(
         &mut self,
         span: Span,

@@ -143,7 +143,7 @@ impl<'a> Elaborator<'a> {
         }
     }
 
-    /// What a schedule's body gives: a number, or one that is known at each step.
+    /// The value of a schedule's body: a number, or one that is known at each step.
     pub fn number_each_step(&mut self, function: &Function, value: Value) -> Eval<Value> {
         match &value {
             Value::Int(_) | Value::Float(_) => return Ok(value),

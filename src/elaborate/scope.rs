@@ -1,4 +1,4 @@
-//! What names mean in the code being elaborated: one [`Frame`] a call, one map a block.
+//! The meaning of names in the code being elaborated: one [`Frame`] a call, one map a block.
 //!
 //! Elaborating `dense(10)` pushes a frame with `x`, `units`, `bias` and the dimensions `S` and `I`;
 //! the branch of an `if` pushes a block, whose names end with it. A frame also knows how paths go
@@ -11,7 +11,7 @@ use crate::syntax::ast::{FunctionKind, PipeStage};
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
-/// What a name is bound to.
+/// The meaning of a name.
 #[derive(Clone)]
 pub(super) enum Binding<'a> {
     /// A value.
@@ -66,7 +66,7 @@ pub(super) type Block<'a> = HashMap<&'a str, Binding<'a>>;
 
 /// A call in progress.
 pub(super) struct Frame<'a> {
-    /// What is called: `dense`; empty at the top.
+    /// Name of the layer or function that is called: `dense`; empty at the top.
     pub name: &'a str,
     /// Of which kind; `None` at the top, in constants and settings.
     pub kind: Option<FunctionKind>,
@@ -108,7 +108,7 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// What a name is bound to, innermost first.
+    /// The meaning of a name, innermost block first.
     pub fn find(&self, name: &str) -> Option<&Binding<'a>> {
         self.blocks.iter().rev().find_map(|block| block.get(name))
     }
@@ -125,7 +125,7 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// What copying its names takes, in steps.
+    /// Cost of copying its names, in steps.
     pub fn size(&self) -> usize {
         let of = |binding: &Binding<'a>| match binding {
             Binding::Value(value, ..) => value.size(),

@@ -18,7 +18,7 @@ pub(super) const MOST: i64 = 1 << 16;
 pub(super) enum Padding {
     /// So that the output is as long as the input, divided by the stride.
     Same,
-    /// What is added before and after each axis.
+    /// Padding before and after each axis.
     Amounts(Vec<(usize, usize)>),
 }
 
@@ -63,7 +63,7 @@ pub(super) fn padding(value: &Value, axes: usize) -> Option<Padding> {
     }
 }
 
-/// What an int adds at both ends, or a pair at each.
+/// Padding of one axis: an int for both ends, or a pair.
 fn amount(entry: &Value) -> Option<(usize, usize)> {
     let ints = entry.as_ints()?;
     let [before, after] = match (entry, &ints[..]) {
@@ -75,7 +75,7 @@ fn amount(entry: &Value) -> Option<(usize, usize)> {
     Some((number(before)?, number(after)?))
 }
 
-/// What these types take, after a value that is none.
+/// Help for a value that is none of these types.
 pub(super) fn help(kind: &str, found: &Value) -> Option<String> {
     let word = match found {
         Value::Word(word) => nearest(word, ["same", "valid"]),

@@ -1,4 +1,4 @@
-//! What follows `|>`: calls, `repeat`, and the names that `as` gives.
+//! Stages after `|>`: calls, `repeat`, and the names that `as` gives.
 //!
 //! `x |> repeat 3 { residual(16) }` elaborates `residual(16)` three times, each with parameters of
 //! its own (`residual`, `residual_2`, `residual_3`). `… as head` names a stage; applying `head`

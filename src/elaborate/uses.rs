@@ -1,4 +1,4 @@
-//! What files need of one another, and checks of a whole program.
+//! The `use` items of files, and checks of a whole program.
 //!
 //! [`uses`] lists a file's `use` items; whoever reads files follows them and passes all that it
 //! found to [`elaborate`](super::elaborate). What it could not find becomes a diagnostic here.
@@ -82,7 +82,7 @@ pub(super) fn unknown_data(items: &Items<'_>, data: &Name) -> Option<Diagnostic>
     Some(error.or_help(|| format!("declare them: `data {} = digits()`", data.text)))
 }
 
-/// What is declared only while training, or only outside it: both graphs must keep the same.
+/// Errors about parameters and states that only one of the training and evaluation graphs has.
 pub(super) fn kept_differ(train: &Graph, eval: &Graph) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     for (graph, other, when) in [(train, eval, "while training"), (eval, train, "outside training")]

@@ -55,7 +55,7 @@ pub(super) fn mul_dims(a: Dim, b: Dim) -> Option<Dim> {
 }
 
 impl Value {
-    /// What it is, in a message: `the int 3`, `f32[N, 10]`.
+    /// A description for messages: `the int 3`, `f32[N, 10]`.
     pub fn describe(&self, graph: &Graph) -> String {
         match self {
             Value::Int(value) => format!("the int {value}"),
@@ -93,7 +93,7 @@ impl Value {
         }
     }
 
-    /// What copying it takes, in steps: of a list, the values in it and in its inner lists.
+    /// Cost of copying it, in steps: of a list, the values in it and in its inner lists.
     pub fn size(&self) -> usize {
         match self {
             Value::List(values) => 1 + values.iter().map(Value::size).sum::<usize>(),

@@ -10,7 +10,7 @@
 //! A path may lead anywhere: to a pipe that nobody writes into, to a device that never ends, to a
 //! file that another name shares. Whoever opens a path by themselves waits, fills the memory or
 //! destroys something sooner or later; so everything that nnc reads or writes goes through here.
-//! What the bytes mean is the business of whoever asked.
+//! Contents are interpreted by the caller.
 
 pub mod held;
 pub mod read;
@@ -18,7 +18,7 @@ pub mod write;
 
 use std::fs::FileType;
 
-/// What something is that is no plain file, for messages.
+/// Name of a file type other than a plain file, for messages.
 fn kind(kind: FileType) -> &'static str {
     if kind.is_dir() {
         return "a folder";

@@ -19,7 +19,7 @@ use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
-/// What the names of files begin with that are being written; a run that was killed leaves them.
+/// Prefix of the temporary files that are being written; a run that was killed leaves them behind.
 pub const TEMPORARY: &str = ".writing-";
 /// More links than this in a row lead in a circle.
 const MOST_LINKS: usize = 40;
@@ -84,7 +84,7 @@ pub fn touch(path: &Path) -> io::Result<File> {
 /// Where writing to a path ends.
 struct Target {
     path: PathBuf,
-    /// What is there now, a plain file that may be written.
+    /// Metadata of the plain file that is to be replaced; `None` where there is no file yet.
     there: Option<Metadata>,
 }
 

@@ -23,7 +23,7 @@ pub struct BoundGraph {
     extents: Vec<usize>,
 }
 
-/// What is known of a node: see the methods of [`BoundGraph`].
+/// Properties of a node that follow from its shape: see the methods of [`BoundGraph`].
 #[derive(Clone, Copy, Debug)]
 struct NodeFacts {
     /// Where its extents begin, and how many there are.

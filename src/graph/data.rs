@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// One operation and the type of its value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
-    /// What is computed.
+    /// The operator.
     pub op: Op,
     /// From which values.
     pub args: Vec<NodeId>,
@@ -114,7 +114,7 @@ pub struct Output {
     pub node: NodeId,
 }
 
-/// What an update writes.
+/// The tensor that an update writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum UpdateTarget {
     /// A parameter.
@@ -126,13 +126,13 @@ pub enum UpdateTarget {
 /// A write to a parameter or state at the step's end.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Update {
-    /// What is written; at most one update has each target.
+    /// The tensor to write; at most one update has each target.
     pub target: UpdateTarget,
     /// The new value, of the target's type.
     pub node: NodeId,
 }
 
-/// What fixed a dimension's value, for diagnostics.
+/// The source of a dimension's value, for diagnostics.
 #[derive(Clone, Debug, PartialEq)]
 pub enum DimOrigin {
     /// Written at this origin: a declared type, a literal argument.
@@ -160,13 +160,13 @@ pub struct Graph {
     pub states: Arena<StateId, State>,
     /// The numbers that may change while training runs.
     pub hypers: Arena<HyperId, Hyper>,
-    /// What the caller reads.
+    /// Named values that the caller may read after a step.
     pub outputs: Vec<Output>,
-    /// What is written at the step's end.
+    /// Writes at the step's end.
     pub updates: Vec<Update>,
     /// The places that nodes name.
     pub origins: Arc<Origins>,
-    /// What fixed the dimensions of values, where it is known; beside the types, not in them. For
+    /// The source of dimensions, where it is known; beside the types, not in them. For
     /// whoever explains a program to its user: passes do not carry it.
     pub dim_origins: FxHashMap<(NodeId, usize), DimOrigin>,
 }
@@ -177,7 +177,7 @@ impl Graph {
         &self.nodes[node].ty
     }
 
-    /// What is kept from step to step, parameters first: path, type and first value.
+    /// Parameters, then states: path, type and first value.
     pub fn lasting(&self) -> impl Iterator<Item = (&str, &Type, &Init)> {
         let params = self.params.values().map(|param| (&param.path[..], &param.ty, &param.init));
         let states = self.states.values().map(|state| (&state.path[..], &state.ty, &state.init));
@@ -226,8 +226,8 @@ impl Graph {
         })
     }
 
-    /// What fixed a dimension, followed through the values that only carry it; `None` where
-    /// that is not known.
+    /// The source of a dimension, followed through the values that only carry it; `None` where
+    /// it is not known.
     pub fn dim_origin(&self, node: NodeId, axis: usize) -> Option<&DimOrigin> {
         let mut place = (node, axis);
         loop {

@@ -16,7 +16,7 @@ use crate::graph::op::{NodeId, Op};
 use crate::graph::view::row_major;
 use rustc_hash::FxHashMap;
 
-/// What a node has one value for.
+/// How often a nest computes a node: one value a row, or one an element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// Each row: what reductions over the columns give.
@@ -58,11 +58,11 @@ pub struct Domain {
     pub rows: usize,
     /// Whether something is reduced over the columns.
     pub reduces: bool,
-    /// What each node has one value for.
+    /// The level of each node.
     pub levels: FxHashMap<NodeId, Level>,
 }
 
-/// What became of a node that was to join a nest.
+/// Result of adding a node to a nest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Push {
     /// It is part of the nest.

@@ -1,5 +1,5 @@
-//! What single elements are and what scalar operators make of them: the arithmetic of the
-//! interpreter, of constants and of constant folding.
+//! Single elements and scalar operators on them: the arithmetic of the interpreter, of constants
+//! and of constant folding.
 //!
 //! An element of any type is held as the `f64` of its value (every `f32`, `i32`, `u8` and bool is
 //! one exactly): `binary(Add, F32, 0.1f32, 0.2f32)` adds in `f64` and rounds once to `f32`. Add,

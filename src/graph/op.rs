@@ -24,7 +24,7 @@ entity! {
     pub struct HyperId("hyper");
 }
 
-/// What a node computes.
+/// The operator of a node, with its attributes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Op {
     // Leaves.
@@ -83,7 +83,7 @@ pub enum Op {
     Pad {
         /// Elements added before and after, an axis each.
         amounts: Vec<(usize, usize)>,
-        /// What they are.
+        /// The value.
         value: f64,
     },
 

@@ -23,7 +23,7 @@ use std::fmt;
 pub struct GraphReadError {
     /// The line, from 1.
     pub line: usize,
-    /// What was expected there.
+    /// The text or rule that was expected there.
     pub message: String,
 }
 
@@ -35,7 +35,7 @@ impl fmt::Display for GraphReadError {
 
 impl std::error::Error for GraphReadError {}
 
-/// What a rule gives; the line is added outside.
+/// Result of parsing a part; the caller adds the line.
 type ReadResult<T> = Result<T, String>;
 
 /// Reads one graph.

@@ -18,11 +18,11 @@ use std::collections::BTreeMap;
 pub const CLIP_NORM: &str = "clip_norm";
 /// The largest that an element of a gradient may be, of either sign.
 pub const CLIP_VALUE: &str = "clip_value";
-/// What is added to the gradient times the parameter's sign.
+/// L1 penalty: factor of the parameter's sign, added to the gradient.
 pub const L1: &str = "l1";
-/// What is added to the gradient times the parameter.
+/// L2 penalty: factor of the parameter, added to the gradient.
 pub const L2: &str = "l2";
-/// What the parameter is multiplied by before the rule sees it: `1 - lr · weight_decay`.
+/// Factor of the parameter before the rule sees it: `1 - lr · weight_decay`.
 pub const KEEP: &str = "keep";
 
 /// The parameters that are not trained: no number, but a name in [`UpdateRule::spared`].
@@ -33,10 +33,10 @@ pub const EMA: &str = "ema";
 pub const SHARE: &str = "share";
 /// The hyper-parameter behind [`SHARE`], which a run sets for each batch.
 pub const SHARE_HYPER: &str = "train.share";
-/// What the paths of states begin with that hold the sums of gradients of an update in progress; no
+/// Prefix of the paths of states that hold the sums of gradients of an update in progress; no
 /// state of a rule can be called so.
 pub const GATHERED: &str = "optimizer.@gathered.";
-/// What the paths of states begin with that hold running means: of `dense.weight`, of
+/// Prefix of the paths of states that hold running means: of `dense.weight`, of
 /// `batch_norm.mean`.
 pub const MEAN: &str = "optimizer.@mean.";
 /// The state that holds the sum of the losses' weights of an update in progress, where the losses

@@ -16,7 +16,7 @@ pub struct Window {
     pub size: [usize; 2],
     /// The distance between windows; at least 1.
     pub stride: [usize; 2],
-    /// What is added before and after each axis.
+    /// Padding before and after each axis.
     pub pad: [(usize, usize); 2],
     /// The distance between taps; at least 1.
     pub dilation: [usize; 2],

@@ -2,7 +2,7 @@
 //! reach no loss, biases before batch norm, pooling that skips, a last batch of one, dropout of
 //! nothing.
 
-use super::Program;
+use super::LintInput;
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::limits::FINDINGS;
@@ -13,7 +13,7 @@ use crate::repair;
 use std::collections::HashSet;
 
 /// All lints of this file.
-pub fn lints(program: &Program<'_>, found: &mut Vec<Diagnostic>) {
+pub fn lints(program: &LintInput<'_>, found: &mut Vec<Diagnostic>) {
     softmax_twice(program, found);
     no_path(program, found);
     bias_before_norm(program, found);
@@ -34,7 +34,7 @@ fn behind_views(graph: &Graph, mut node: NodeId) -> NodeId {
 }
 
 /// The values that the code of an item of the prelude reads and did not make.
-fn inputs_of(program: &Program<'_>, name: &str) -> Vec<(NodeId, NodeId)> {
+fn inputs_of(program: &LintInput<'_>, name: &str) -> Vec<(NodeId, NodeId)> {
     let graph = &program.experiment.train;
     let mut inputs = Vec::new();
     for (id, node) in graph.nodes.iter() {
@@ -48,7 +48,7 @@ fn inputs_of(program: &Program<'_>, name: &str) -> Vec<(NodeId, NodeId)> {
 }
 
 /// `softmax` or `sigmoid` whose result is taken for logits.
-fn softmax_twice(program: &Program<'_>, found: &mut Vec<Diagnostic>) {
+fn softmax_twice(program: &LintInput<'_>, found: &mut Vec<Diagnostic>) {
     let graph = &program.experiment.train;
     let mut told: HashSet<Span> = HashSet::new();
     for taker in ["log_softmax", "binary_cross_entropy", "softmax"] {
@@ -81,7 +81,7 @@ fn softmax_twice(program: &Program<'_>, found: &mut Vec<Diagnostic>) {
 }
 
 /// Parameters that the loss does not depend on, or only through values that pass no gradient.
-fn no_path(program: &Program<'_>, found: &mut Vec<Diagnostic>) {
+fn no_path(program: &LintInput<'_>, found: &mut Vec<Diagnostic>) {
     let graph = &program.experiment.train;
     let Some(loss) = graph.output("loss") else { return };
     let mut reached: HashSet<NodeId> = HashSet::new();
@@ -121,7 +121,7 @@ fn no_path(program: &Program<'_>, found: &mut Vec<Diagnostic>) {
 }
 
 /// A bias that batch norm subtracts again.
-fn bias_before_norm(program: &Program<'_>, found: &mut Vec<Diagnostic>) {
+fn bias_before_norm(program: &LintInput<'_>, found: &mut Vec<Diagnostic>) {
     let graph = &program.experiment.train;
     let mut told: HashSet<Span> = HashSet::new();
     let norms = inputs_of(program, "batch_norm");
@@ -173,7 +173,7 @@ fn is_bias(graph: &Graph, node: NodeId) -> bool {
 }
 
 /// Pooling whose windows leave gaps.
-fn skipping_pool(program: &Program<'_>, found: &mut Vec<Diagnostic>) {
+fn skipping_pool(program: &LintInput<'_>, found: &mut Vec<Diagnostic>) {
     let graph = &program.experiment.train;
     let mut told: HashSet<Span> = HashSet::new();
     for (id, node) in graph.nodes.iter() {
@@ -200,7 +200,7 @@ fn skipping_pool(program: &Program<'_>, found: &mut Vec<Diagnostic>) {
 }
 
 /// Batch norm over a last batch of one sample.
-fn last_of_one(program: &Program<'_>, found: &mut Vec<Diagnostic>) {
+fn last_of_one(program: &LintInput<'_>, found: &mut Vec<Diagnostic>) {
     let Some(training) = &program.experiment.training else { return };
     let settings = &training.settings;
     let samples = program.schema.and_then(|schema| schema.train);

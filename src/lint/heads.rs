@@ -3,7 +3,7 @@
 //!
 //! The head is the axis along which a loss picks by the data's label.
 
-use super::Program;
+use super::LintInput;
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::fix::{Edit, Fix};
@@ -13,7 +13,7 @@ use crate::repair;
 use crate::syntax::ast::{ExprKind, ItemKind};
 
 /// Heads that are narrower or wider than the data's classes.
-pub fn lints(program: &Program<'_>, found: &mut Vec<Diagnostic>) {
+pub fn lints(program: &LintInput<'_>, found: &mut Vec<Diagnostic>) {
     let Some(schema) = program.schema else { return };
     let (Some(classes), Some(training)) = (schema.classes(), &program.experiment.training) else {
         return;
@@ -55,7 +55,7 @@ pub fn lints(program: &Program<'_>, found: &mut Vec<Diagnostic>) {
 }
 
 /// Images that have three channels and no colours.
-pub fn grey(program: &Program<'_>, found: &mut Vec<Diagnostic>) {
+pub fn grey(program: &LintInput<'_>, found: &mut Vec<Diagnostic>) {
     let (Some(schema), Some(train)) = (program.schema, program.train()) else { return };
     let Some(data) = train.data.as_ref().filter(|_| schema.is_grey()) else { return };
     let items = program.files.iter().flat_map(|file| &file.items);
@@ -77,7 +77,7 @@ pub fn grey(program: &Program<'_>, found: &mut Vec<Diagnostic>) {
 }
 
 /// Whether a value is the data's label, converted or not.
-fn is_label(program: &Program<'_>, mut node: NodeId, label: &str) -> bool {
+fn is_label(program: &LintInput<'_>, mut node: NodeId, label: &str) -> bool {
     let graph = &program.experiment.train;
     loop {
         match graph.nodes[node].op {
@@ -89,7 +89,7 @@ fn is_label(program: &Program<'_>, mut node: NodeId, label: &str) -> bool {
 }
 
 /// The place that fixed the head's width.
-fn head(program: &Program<'_>, node: NodeId, axis: usize) -> Option<Span> {
+fn head(program: &LintInput<'_>, node: NodeId, axis: usize) -> Option<Span> {
     match program.experiment.train.dim_origin(node, axis)? {
         DimOrigin::Written(origin) | DimOrigin::Formula(origin, _) => {
             program.user_place(Some(*origin))
@@ -99,7 +99,13 @@ fn head(program: &Program<'_>, node: NodeId, axis: usize) -> Option<Span> {
 }
 
 /// The head's number, and the same number in the model's declared result, as the classes.
-fn fixes(program: &Program<'_>, place: Span, width: usize, classes: usize, data: &str) -> Vec<Fix> {
+fn fixes(
+    program: &LintInput<'_>,
+    place: Span,
+    width: usize,
+    classes: usize,
+    data: &str,
+) -> Vec<Fix> {
     let editable = program.editable();
     let (written, declared) =
         repair::occurrences(&editable, place, width, &program.experiment.model);

@@ -1,4 +1,4 @@
-//! What is suspicious in a sound program: things that cannot be meant, proven from the whole graph,
+//! Warnings about a sound program: things that cannot be meant, proven from the whole graph,
 //! the syntax tree and what is known of the data.
 //!
 //! ```text
@@ -32,23 +32,23 @@ use crate::syntax::ast::{self, FunctionKind, ItemKind};
 
 /// A sound program, its meaning and its data.
 #[derive(Clone, Copy, Debug)]
-pub struct Program<'a> {
+pub struct LintInput<'a> {
     /// The user's trees, the named file's first.
     pub files: &'a [ast::File],
     /// The prelude's.
     pub prelude: &'a ast::File,
     /// The texts.
     pub sources: &'a Sources,
-    /// What it means.
+    /// The elaborated program.
     pub experiment: &'a Experiment,
-    /// What is known, not presumed, of its data.
+    /// The schema of its data, where it is known and not presumed.
     pub schema: Option<&'a Schema>,
     /// Whether a step of one sample divides by zero, and where.
     pub zero_of_one: Option<NodeId>,
 }
 
 /// All that is suspicious, in the order of the places.
-pub fn run(program: &Program<'_>) -> Vec<Diagnostic> {
+pub fn run(program: &LintInput<'_>) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     for lint in [heads::lints, heads::grey, graph::lints, names::lints, rates::lints] {
         lint(program, &mut found);
@@ -68,7 +68,7 @@ pub fn run(program: &Program<'_>) -> Vec<Diagnostic> {
     found
 }
 
-impl<'a> Program<'a> {
+impl<'a> LintInput<'a> {
     /// The innermost place of a chain in the user's files.
     fn user_place(&self, origin: Option<OriginId>) -> Option<Span> {
         let mut chain = self.experiment.train.origins.chain(origin?);
@@ -104,8 +104,8 @@ impl<'a> Program<'a> {
     }
 
     /// The same program, to look for edits in.
-    fn editable(&self) -> repair::Program<'a> {
-        repair::Program {
+    fn editable(&self) -> repair::RepairInput<'a> {
+        repair::RepairInput {
             files: self.files,
             prelude: self.prelude,
             sources: self.sources,

@@ -3,7 +3,7 @@
 //! An argument that its item's kind prescribes is left alone: a loss's target, an optimizer's
 //! `step`, a model's inputs. So is a name that begins with an underscore.
 
-use super::Program;
+use super::LintInput;
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::fix::{Certainty, Edit, Fix};
@@ -18,7 +18,7 @@ use std::collections::HashMap;
 const MOST_HANDED: usize = 3;
 
 /// All lints of this file.
-pub fn lints(program: &Program<'_>, found: &mut Vec<Diagnostic>) {
+pub fn lints(program: &LintInput<'_>, found: &mut Vec<Diagnostic>) {
     let mut out = Out { found, fixes: Budget::new(FIX_STEPS), size: size(program) };
     for item in program.files.iter().flat_map(|file| &file.items) {
         if let ItemKind::Function(function) = &item.kind {
@@ -30,11 +30,11 @@ pub fn lints(program: &Program<'_>, found: &mut Vec<Diagnostic>) {
     items(program, &mut out);
 }
 
-/// What was found, and what may still be spent on fixes.
+/// The warnings so far, and the steps that may still be spent on fixes.
 struct Out<'f> {
     found: &'f mut Vec<Diagnostic>,
     fixes: Budget,
-    /// What one walk over the program takes.
+    /// Cost of one walk over the program, in steps.
     size: usize,
 }
 
@@ -51,7 +51,7 @@ impl Out<'_> {
 }
 
 /// The bytes of a program's texts, as a measure of its trees.
-fn size(program: &Program<'_>) -> usize {
+fn size(program: &LintInput<'_>) -> usize {
     program.files.iter().map(|file| program.sources.file(file.id).text.len()).sum()
 }
 
@@ -85,7 +85,7 @@ fn is_meant(name: &str) -> bool {
 }
 
 /// `let` statements whose name nothing mentions after them.
-fn bindings(program: &Program<'_>, block: &Block, mentions: &Mentions<'_>, out: &mut Out<'_>) {
+fn bindings(program: &LintInput<'_>, block: &Block, mentions: &Mentions<'_>, out: &mut Out<'_>) {
     // Where each name is bound anew, if it is, walking backwards.
     let mut ends: HashMap<&str, u32> = HashMap::new();
     let mut unused: Vec<&Name> = Vec::new();
@@ -117,7 +117,7 @@ fn bindings(program: &Program<'_>, block: &Block, mentions: &Mentions<'_>, out: 
 
 /// Arguments of layers, losses and so on that the body does not mention.
 fn arguments(
-    program: &Program<'_>,
+    program: &LintInput<'_>,
     function: &Function,
     mentions: &Mentions<'_>,
     out: &mut Out<'_>,
@@ -174,7 +174,7 @@ enum Users {
 }
 
 /// Items of the named file that nothing mentions. What another file offers need not be used.
-fn items(program: &Program<'_>, out: &mut Out<'_>) {
+fn items(program: &LintInput<'_>, out: &mut Out<'_>) {
     let Some(main) = program.files.first() else { return };
     // The items that mention each name: one, or several.
     let mut users: HashMap<&str, Users> = HashMap::new();
@@ -211,7 +211,7 @@ fn items(program: &Program<'_>, out: &mut Out<'_>) {
 }
 
 /// An item removed with its documentation and the empty line after it.
-fn without_item(program: &Program<'_>, span: Span) -> Fix {
+fn without_item(program: &LintInput<'_>, span: Span) -> Fix {
     let text = &program.sources.file(span.file).text;
     let mut start = text[..span.start as usize].rfind('\n').map_or(0, |newline| newline + 1);
     while let Some(line) = text[..start.saturating_sub(1)].rfind('\n').map(|newline| newline + 1)

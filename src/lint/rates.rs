@@ -1,6 +1,6 @@
 //! Numbers outside any sane range: learning rates, decays, dropout of nothing or of everything.
 
-use super::Program;
+use super::LintInput;
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::fix::{Certainty, Edit, Fix};
@@ -16,7 +16,7 @@ const RATES: RangeInclusive<f64> = 1e-8..=5.0;
 const DECAYS: RangeInclusive<f64> = 0.0..=1.0;
 
 /// All lints of this file.
-pub fn lints(program: &Program<'_>, found: &mut Vec<Diagnostic>) {
+pub fn lints(program: &LintInput<'_>, found: &mut Vec<Diagnostic>) {
     if let Some(train) = program.train() {
         for key in &train.keys {
             match key.key.text.as_str() {
@@ -38,7 +38,7 @@ pub fn lints(program: &Program<'_>, found: &mut Vec<Diagnostic>) {
     }
 }
 
-fn optimizer(program: &Program<'_>, call: &Call, found: &mut Vec<Diagnostic>) {
+fn optimizer(program: &LintInput<'_>, call: &Call, found: &mut Vec<Diagnostic>) {
     for (index, arg) in call.args.iter().enumerate() {
         let editable = program.editable();
         let name = match &arg.name {
@@ -73,7 +73,7 @@ fn optimizer(program: &Program<'_>, call: &Call, found: &mut Vec<Diagnostic>) {
 }
 
 fn outside(
-    program: &Program<'_>,
+    program: &LintInput<'_>,
     name: &str,
     value: &Expr,
     range: &RangeInclusive<f64>,
@@ -97,7 +97,7 @@ fn outside(
 }
 
 /// Dropout that does nothing, or leaves nothing.
-fn dropout(program: &Program<'_>, found: &mut Vec<Diagnostic>) {
+fn dropout(program: &LintInput<'_>, found: &mut Vec<Diagnostic>) {
     let functions =
         program.files.iter().flat_map(|file| &file.items).filter_map(|item| match &item.kind {
             ItemKind::Function(function) => Some(function),
@@ -136,7 +136,7 @@ fn dropout(program: &Program<'_>, found: &mut Vec<Diagnostic>) {
 }
 
 /// A number that is written here, or in a constant; with its place.
-fn number(program: &Program<'_>, expr: &Expr) -> Option<(f64, Span)> {
+fn number(program: &LintInput<'_>, expr: &Expr) -> Option<(f64, Span)> {
     match &expr.kind {
         ExprKind::Int(value) => Some((*value as f64, expr.span)),
         ExprKind::Float(value) => Some((*value, expr.span)),

@@ -1,7 +1,7 @@
 //! Each lint by itself: a small program in; the codes, places and first fixes of what is found out, and
 //! for each a program beside it in which nothing is.
 
-use super::{Program, graph, heads, names, rates};
+use super::{LintInput, graph, heads, names, rates};
 use crate::base::codes;
 use crate::base::diagnostic::{Diagnostic, Severity};
 use crate::base::fix::apply;
@@ -10,7 +10,7 @@ use crate::base::source::Sources;
 use crate::elaborate::{self, PRELUDE, PRELUDE_NAME, Request};
 use crate::syntax;
 
-type Lint = fn(&Program<'_>, &mut Vec<Diagnostic>);
+type Lint = fn(&LintInput<'_>, &mut Vec<Diagnostic>);
 
 /// Images of `[4, 4, 3]` in so many classes.
 fn schema(classes: usize) -> Schema {
@@ -33,7 +33,7 @@ fn found(lint: Lint, text: &str, schema: Option<Schema>) -> Vec<(Diagnostic, Str
         .unwrap_or_else(|errors| panic!("{:?}", errors[0].message));
     let variance = |node: &crate::graph::Node| matches!(node.op, crate::graph::Op::Variance(_));
     let zero_of_one = experiment.train.nodes.iter().find(|(_, node)| variance(node));
-    let program = Program {
+    let program = LintInput {
         files: &files,
         prelude: &prelude,
         sources: &sources,

@@ -1,5 +1,5 @@
-//! What statements of loops are about: the names of buffers, kernels, slots, variables and scalars,
-//! and an element of a slot at an index that is linear in loop variables.
+//! The vocabulary of statements: ids of buffers, kernels, slots, variables and registers, and an
+//! element of a slot at an index that is linear in loop variables.
 
 use crate::entity;
 

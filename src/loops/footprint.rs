@@ -16,14 +16,15 @@ use crate::loops::intervals::IntervalSet;
 use crate::loops::program::{Access, Affine, Inst, Kernel, RegId, SlotId, Stmt, VarId};
 use crate::loops::tile::Tile;
 
-/// What the parts of a kernel touch. A kernel without parts has one: what every thread touches.
+/// The elements that each part of a kernel reads and writes. A kernel without parts has one
+/// footprint, which holds for every thread.
 #[derive(Clone, Debug)]
 pub struct Footprints {
     parts: Vec<Touched>,
     all: Touched,
 }
 
-/// What is touched, a set a slot.
+/// Reads and writes, one interval set a slot.
 #[derive(Clone, Debug)]
 struct Touched {
     reads: Vec<IntervalSet>,
@@ -57,7 +58,7 @@ impl Footprints {
     }
 }
 
-/// What a verified kernel touches.
+/// The footprints of a kernel, which must have passed the verifier.
 pub fn footprints(kernel: &Kernel) -> Footprints {
     let mut walk = Walk {
         kernel,
@@ -70,11 +71,16 @@ pub fn footprints(kernel: &Kernel) -> Footprints {
     walk.finish()
 }
 
-/// What accesses of the kernel's text touch together: the same set for each part, moved.
+/// The numbers `start + Σ stride·i` of [`IntervalSet::lattice`]: the start and each stride and count.
+type Lattice = (i64, Vec<(i64, usize)>);
+
+/// Elements that some accesses touch together: the same set for each part, shifted by `step`.
 struct Touch {
     slot: SlotId,
     /// For a part variable of 0.
     set: IntervalSet,
+    /// The lattices that `set` is made of.
+    lattices: Vec<Lattice>,
     /// How far the set moves from part to part.
     step: i64,
     /// The parts that get there.
@@ -87,6 +93,38 @@ impl Touch {
     fn moves_with(&self, other: &Touch) -> bool {
         (self.slot, self.write, self.step, &self.parts)
             == (other.slot, other.write, other.step, &other.parts)
+    }
+
+    /// The union over parts `first..first + count`.
+    fn spread(&self, first: i64, count: i64) -> IntervalSet {
+        let Touch { set, step, .. } = self;
+        match set.intervals() {
+            [] => IntervalSet::new(),
+            [only] if set.exact() => {
+                let width = (only.end - only.start) as usize;
+                let dims = [(1, width), (*step, count as usize)];
+                IntervalSet::lattice(only.start + step * first, &dims)
+            }
+            _ if *step == 0 => set.clone(),
+            _ => self.spread_lattices(first, count).unwrap_or_else(|| {
+                IntervalSet::joined((first..first + count).map(|index| set.shifted(step * index)))
+            }),
+        }
+    }
+
+    /// The same from the lattices, of which each has one dimension more, where that is exact: the
+    /// parts' rows often fill the gaps between each other's, and nothing is counted out.
+    fn spread_lattices(&self, first: i64, count: i64) -> Option<IntervalSet> {
+        let mut all = IntervalSet::new();
+        for (start, dims) in self.lattices.iter().filter(|_| self.set.exact()) {
+            let dims = [&dims[..], &[(self.step, count as usize)]].concat();
+            let moved = IntervalSet::lattice(start + self.step * first, &dims);
+            if !moved.exact() {
+                return None;
+            }
+            all = all.union(&moved);
+        }
+        self.set.exact().then_some(all)
     }
 }
 
@@ -189,9 +227,14 @@ impl Walk<'_> {
         }
         let parts = self.part.map_or(0..i64::MAX, |part| self.ranges[part].clone());
         let set = IntervalSet::lattice(start, &dims);
-        let touch = Touch { slot: access.slot, set, step, parts, write };
+        let lattices = vec![(start, dims)];
+        let touch = Touch { slot: access.slot, set, lattices, step, parts, write };
         match self.touches.iter_mut().find(|known| known.moves_with(&touch)) {
-            Some(known) => known.set = known.set.union(&touch.set),
+            Some(known) if known.lattices.contains(&touch.lattices[0]) => {}
+            Some(known) => {
+                known.set = known.set.union(&touch.set);
+                known.lattices.extend(touch.lattices);
+            }
             None => self.touches.push(touch),
         }
     }
@@ -213,7 +256,7 @@ impl Walk<'_> {
             }
             // The parts together: one dimension more.
             let taking = touch.parts.end.min(count) - touch.parts.start;
-            let moved = spread(&touch.set, touch.step, touch.parts.start, taking);
+            let moved = touch.spread(touch.parts.start, taking);
             let known = all.of(touch);
             *known = known.union(&moved);
         }
@@ -225,19 +268,6 @@ impl Touched {
     fn of(&mut self, touch: &Touch) -> &mut IntervalSet {
         let sets = if touch.write { &mut self.writes } else { &mut self.reads };
         &mut sets[touch.slot.index()]
-    }
-}
-
-/// A set moved `step` times each of `first..first + count`, all together.
-fn spread(set: &IntervalSet, step: i64, first: i64, count: i64) -> IntervalSet {
-    match set.intervals() {
-        [] => IntervalSet::new(),
-        [only] if set.exact() => {
-            let width = (only.end - only.start) as usize;
-            IntervalSet::lattice(only.start + step * first, &[(1, width), (step, count as usize)])
-        }
-        _ if step == 0 => set.clone(),
-        _ => IntervalSet::joined((first..first + count).map(|index| set.shifted(step * index))),
     }
 }
 

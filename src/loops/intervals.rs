@@ -214,7 +214,7 @@ pub(super) mod work {
         INTERVALS.set(INTERVALS.get() + intervals);
     }
 
-    /// What `job` gives, and the intervals that it took.
+    /// The result of `job`, and the number of intervals that it made.
     pub fn of<T>(job: impl FnOnce() -> T) -> (T, usize) {
         let before = INTERVALS.get();
         let result = job();

@@ -16,16 +16,16 @@ pub struct Program {
     pub buffers: Arena<BufferId, Buffer>,
     /// The code; a kernel may be run more than once, on different buffers.
     pub kernels: Arena<KernelId, Kernel>,
-    /// What a step does, in order.
+    /// Runs and barriers of a step, in order.
     pub actions: Vec<Action>,
-    /// What is run once after the caller has written parameters: it brings their derived layouts
+    /// Runs to make once after the caller has written parameters: they bring derived layouts
     /// (a transposed weight) up to date. The actions themselves keep them so.
     pub refresh: Vec<Action>,
-    /// What is computed once a step, before the actions.
+    /// Scalars that are computed once a step, before the actions.
     pub uniforms: Uniforms,
 }
 
-/// What all threads do, in order.
+/// One entry of a step's list, which every thread follows in order.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
     /// Every thread runs its share of a kernel.
@@ -71,7 +71,7 @@ impl Space {
 /// A range of memory.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Buffer {
-    /// What it holds; callers find buffers by it. Global: a parameter's or state's path, a
+    /// Unique key by which callers find the buffer. Global: a parameter's or state's path, a
     /// derived layout `dense.weight^T`. Pinned: `input.image`, `output.loss`, `uniforms`.
     /// Scratch and thread: `%12`.
     pub name: String,
@@ -99,11 +99,11 @@ pub struct Slot {
 /// one is run whole by every thread, and writes only to thread buffers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Kernel {
-    /// What it computes: `dense.forward`, `adam`; for people.
+    /// A name for people, in profiles and dumps: `dense.forward`, `adam`.
     pub name: String,
     /// The number of parts that threads share; 0 where every thread runs all of it.
     pub parts: usize,
-    /// What it is given.
+    /// The buffers that a run binds, in order.
     pub slots: Arena<SlotId, Slot>,
     /// The extents of its loop variables: each takes `0..extent`.
     pub vars: Arena<VarId, usize>,
@@ -121,14 +121,14 @@ pub enum Stmt {
     Parts {
         /// The variable; its extent is the kernel's `parts`.
         var: VarId,
-        /// What is done for each.
+        /// Executed once for each value of the variable.
         body: Vec<Stmt>,
     },
     /// The body for each value of a variable, in order.
     For {
         /// The variable.
         var: VarId,
-        /// What is done for each.
+        /// Executed once for each value of the variable.
         body: Vec<Stmt>,
     },
     /// The body for each value of a variable, in any order or at once, then reductions. The body
@@ -136,9 +136,9 @@ pub enum Stmt {
     Vector {
         /// The variable.
         var: VarId,
-        /// What is done for each.
+        /// Executed once for each value of the variable.
         body: Vec<Stmt>,
-        /// What is kept of all.
+        /// Results that outlive the loop, one for each reduction of the body's values.
         reductions: Vec<Reduction>,
     },
     /// `if var < bound { then } else { otherwise }`.
@@ -174,7 +174,7 @@ pub enum Stmt {
         index: RegId,
         /// The distance between indices.
         stride: i64,
-        /// What is added.
+        /// The summand.
         value: RegId,
     },
     /// A contraction.

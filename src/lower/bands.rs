@@ -46,7 +46,7 @@ impl Reach {
         Reach { first: 0, step: 1, span: 1 }
     }
 
-    /// What windows `start..start + count` read.
+    /// The positions that windows `start..start + count` read.
     pub fn over(&self, start: i64, count: usize) -> Range<i64> {
         let first = self.first + self.step as i64 * start;
         first..first + self.length(count) as i64
@@ -81,7 +81,7 @@ pub struct RowBlock {
     pub first_row: i64,
 }
 
-/// What is read along the rows: how, and how many rows there are.
+/// Windows along the rows: their reach, and the number of rows.
 pub type RowRead = (Reach, usize);
 
 /// Bands of an image that are alike: `count` of them from row `start` on, `rows` rows each.
@@ -107,7 +107,7 @@ pub struct Bands {
     kinds: Vec<BandKind>,
 }
 
-/// What blocks are made of.
+/// Sizes by which images and rows are cut into blocks.
 #[derive(Clone, Debug)]
 pub struct BlockShape {
     /// Images.

@@ -32,8 +32,9 @@ use crate::lower::StepBuilder;
 use crate::lower::columns::totals::{Total, TotalKind, TotalsOwner};
 use crate::lower::nest::Nest;
 use crate::lower::partition::Partition;
-use crate::lower::values::{ValueKey, Values};
-use crate::lower::writer::Writer;
+use crate::lower::title::Title;
+use crate::lower::values::{NestValues, ValueKey};
+use crate::lower::writer::KernelWriter;
 
 /// One reduction.
 struct Sum {
@@ -61,7 +62,7 @@ pub struct ColumnSums {
     first: Option<FirstBlockMean>,
 }
 
-/// What a variance is shifted by is known when the first block of a part is: the mean of its
+/// The shift of a variance, known when the first block of a part is: the mean of its
 /// first rows.
 struct FirstBlockMean {
     /// 0 before the first block of a part, then 1.
@@ -76,19 +77,19 @@ pub fn lower(step: &mut StepBuilder, kernel: &FusedKernel) {
     for &result in &split.producers.results {
         step.result_buffer(result);
     }
-    let name = step.kernel_name(kernel);
+    let title = step.title(kernel);
     let variance = split.sums.iter().any(|&sum| kind(step, sum) == TotalKind::Variance);
     let shape = SumShape::of(&split.domain, &split.reduced, variance);
     let partition = shape.partition;
-    let writer = Writer::new(name.clone(), partition.parts);
-    let values = Values::new(step, writer, split.domain.clone(), &split.producers.nodes);
+    let writer = KernelWriter::new(title, partition.parts);
+    let values = NestValues::new(step, writer, split.domain.clone(), &split.producers.nodes);
     let mut nest = Nest::new(values, &split.producers, &[]);
     let columns = ColumnSums::new(&mut nest, &split, shape);
     let part = nest.values.writer.var(partition.parts);
     nest.values.writer.open_parts(part);
     nest.each_length(part, partition, |nest, rows| columns.part(nest, part, rows));
     nest.values.writer.close_parts(part);
-    columns.finish(nest.finish(), &name);
+    columns.finish(nest.finish(), title);
 }
 
 /// A kernel's sums of columns, and the rest of it.
@@ -178,16 +179,16 @@ impl ColumnSums {
     }
 
     /// Combines the sums of parts, when the kernel that has made them has been run.
-    pub fn finish(mut self, step: &mut StepBuilder, name: &str) {
+    pub fn finish(mut self, step: &mut StepBuilder, title: Title) {
         let SumShape { pitch, counts, place, .. } = self.shape;
         self.totals.retain(|total| pitch > 0 || total.kind == TotalKind::Variance);
         if !self.totals.is_empty() {
-            totals::run(step, &self.totals, (&counts, pitch), place, name);
+            totals::run(step, &self.totals, (&counts, pitch), place, title);
         }
     }
 }
 
-/// What a node of a kernel of columns sums.
+/// The kind of sum that a node of a kernel of columns is.
 fn kind(step: &StepBuilder, node: NodeId) -> TotalKind {
     match step.graph.nodes[node].op {
         Op::Reduce(op, _) => TotalKind::Reduce(op),
@@ -262,7 +263,12 @@ fn buffers(step: &mut StepBuilder, node: NodeId, shape: &SumShape) -> Vec<Buffer
     }
 }
 
-fn sum(step: &StepBuilder, writer: &mut Writer<ValueKey>, domain: &Domain, total: &Total) -> Sum {
+fn sum(
+    step: &StepBuilder,
+    writer: &mut KernelWriter<ValueKey>,
+    domain: &Domain,
+    total: &Total,
+) -> Sum {
     let arg = step.graph.nodes[total.node].args[0];
     let forms = domain.forms(step.graph.extents(arg), Level::Full);
     let slot = |&buffer: &BufferId| {

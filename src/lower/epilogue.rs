@@ -1,4 +1,5 @@
-//! What follows a contraction in its kernel: what its tile does by itself, and where it writes.
+//! The work after a contraction in its kernel: the part that its tile does by itself, and where it
+//! writes.
 //!
 //! ```text
 //! conv; add bias; relu; mul     the tile: conv, bias, relu      loops over what it wrote: mul
@@ -13,7 +14,7 @@ use crate::graph::{Binary, NodeId, Op};
 use crate::loops::{BufferId, Space};
 use crate::lower::{StepBuilder, columns, nest};
 
-/// What of a contraction the tile does by itself.
+/// The work on a contraction's result that its tile does by itself.
 pub struct Fused {
     /// The nodes that the tile computes; the last is what it writes.
     pub nodes: Vec<NodeId>,

@@ -9,12 +9,13 @@
 //! ```
 
 use crate::base::tensor::DType;
-use crate::loops::{Access, Affine, BufferId, Inst, Kernel, SlotId, VarId};
-use crate::lower::globals::ParamLayout;
+use crate::loops::{Access, Affine, BufferId, Inst, SlotId, VarId};
 use crate::lower::partition::Partition;
+use crate::lower::title::Title;
 use crate::lower::values::scalar_type;
-use crate::lower::writer::Writer;
+use crate::lower::writer::{KernelWriter, Written};
 use crate::lower::{StepBuilder, moves};
+use crate::schedule::globals::ParamLayout;
 
 /// The kernel that writes a layout of the parameter in `from` to `to`, and its buffers.
 pub fn write(
@@ -22,17 +23,17 @@ pub fn write(
     from: BufferId,
     to: BufferId,
     layout: ParamLayout,
-    name: String,
-) -> (Kernel, Vec<BufferId>) {
+    title: Title,
+) -> Written {
     if layout.taps == 1 && layout.turned && layout.panel.is_none() {
-        return transpose(step, from, to, (layout.rows, layout.cols), name);
+        return transpose(step, from, to, (layout.rows, layout.cols), title);
     }
     let (dtype, len) = step.shape_of(from);
     let partition = Partition::of(match layout.turned {
         true => layout.cols,
         false => layout.taps * layout.rows,
     });
-    let mut writer: Writer<()> = Writer::new(name, partition.parts);
+    let mut writer: KernelWriter<()> = KernelWriter::new(title, partition.parts);
     let copy = Copy {
         layout,
         dtype,
@@ -65,7 +66,7 @@ impl Copy {
     }
 
     /// The loops of a part: whole panels, then the narrower last one.
-    fn body(&self, writer: &mut Writer<()>, count: usize) {
+    fn body(&self, writer: &mut KernelWriter<()>, count: usize) {
         let (columns, rows) = self.matrix();
         let width = self.layout.panel.unwrap_or(columns);
         let whole = columns / width;
@@ -86,7 +87,7 @@ impl Copy {
     /// A panel: its first column, where it stands, and its width.
     fn panel(
         &self,
-        writer: &mut Writer<()>,
+        writer: &mut KernelWriter<()>,
         count: usize,
         (first, start): (Affine, Affine),
         width: usize,
@@ -132,15 +133,15 @@ fn transpose(
     from: BufferId,
     to: BufferId,
     (rows, cols): (usize, usize),
-    name: String,
-) -> (Kernel, Vec<BufferId>) {
+    title: Title,
+) -> Written {
     let (dtype, len) = step.shape_of(from);
     let partition = Partition::of(if rows > 1 { rows } else { cols });
-    let mut writer: Writer<()> = Writer::new(name, partition.parts);
+    let mut writer: KernelWriter<()> = KernelWriter::new(title, partition.parts);
     let (source, target) = (writer.slot(from, dtype, len), writer.slot(to, dtype, len));
     let part = writer.var(partition.parts);
     writer.open_parts(part);
-    let part_body = |writer: &mut Writer<()>, count: usize| {
+    let part_body = |writer: &mut KernelWriter<()>, count: usize| {
         let start = Affine::var(part).times(partition.rows as i64);
         let outer = (rows > 1).then(|| writer.var(cols));
         let column = outer.map_or(Affine::default(), Affine::var);

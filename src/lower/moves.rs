@@ -14,8 +14,9 @@ use crate::graph::view::{View, row_major};
 use crate::graph::{NodeId, Op};
 use crate::loops::{Access, Affine, BufferId, Inst, RegId, Stmt, VarId};
 use crate::lower::partition::Partition;
+use crate::lower::title::Title;
 use crate::lower::values::scalar_type;
-use crate::lower::writer::Writer;
+use crate::lower::writer::KernelWriter;
 use crate::lower::{StepBuilder, nest};
 use std::hash::Hash;
 
@@ -67,10 +68,10 @@ pub fn copy(
     to: BufferId,
     offset: i64,
     strides: &[i64],
-    name: &str,
+    title: Title,
 ) {
     let buffer = step.buffer(from.base);
-    copy_between(step, (buffer, from), to, offset, strides, name);
+    copy_between(step, (buffer, from), to, offset, strides, title);
 }
 
 /// As [`copy`], from a buffer that need not be a node's.
@@ -80,11 +81,11 @@ pub fn copy_between(
     to: BufferId,
     offset: i64,
     strides: &[i64],
-    name: &str,
+    title: Title,
 ) {
     let (dtype, len) = step.shape_of(buffer);
     let (to_type, to_len) = step.shape_of(to);
-    let mut loops = Loops::new(name.to_string(), &from.extents);
+    let mut loops = Loops::new(title, &from.extents);
     let source = loops.writer.slot(buffer, dtype, len);
     let target = loops.writer.slot(to, to_type, to_len);
     loops.write(|writer, index| {
@@ -106,21 +107,21 @@ fn dot(offset: i64, strides: &[i64], index: &[Affine]) -> Affine {
 
 /// Loops over a shape: parts and rows of the first long axis, a vector along the last.
 struct Loops {
-    writer: Writer<()>,
+    writer: KernelWriter<()>,
     extents: Vec<usize>,
     partition: Partition,
     lead: Option<usize>,
 }
 
 impl Loops {
-    fn new(name: String, extents: &[usize]) -> Self {
+    fn new(title: Title, extents: &[usize]) -> Self {
         let lead = extents.iter().position(|&extent| extent != 1);
         let partition = Partition::of(lead.map_or(1, |axis| extents[axis]));
-        let writer = Writer::new(name, partition.parts);
+        let writer = KernelWriter::new(title, partition.parts);
         Loops { writer, extents: extents.to_vec(), partition, lead }
     }
 
-    fn write(&mut self, body: impl Fn(&mut Writer<()>, &[Affine])) {
+    fn write(&mut self, body: impl Fn(&mut KernelWriter<()>, &[Affine])) {
         let part = self.writer.var(self.partition.parts);
         self.writer.open_parts(part);
         let (extents, partition, lead) = (&self.extents, self.partition, self.lead);
@@ -133,11 +134,11 @@ impl Loops {
 
 /// The loops of a part of `rows` rows, where parts before it have `before` each.
 fn part_of(
-    writer: &mut Writer<()>,
+    writer: &mut KernelWriter<()>,
     extents: &[usize],
     lead: Option<usize>,
     (part, before, rows): (VarId, usize, usize),
-    body: &impl Fn(&mut Writer<()>, &[Affine]),
+    body: &impl Fn(&mut KernelWriter<()>, &[Affine]),
 ) {
     let mut index = vec![Affine::default(); extents.len()];
     let mut vars: Vec<VarId> = Vec::new();
@@ -160,10 +161,10 @@ fn part_of(
 
 /// Writes a part's body, once more for a shorter last part.
 pub fn tailed<K: Hash + Eq + Clone>(
-    writer: &mut Writer<K>,
+    writer: &mut KernelWriter<K>,
     part: VarId,
     partition: Partition,
-    mut body: impl FnMut(&mut Writer<K>, usize),
+    mut body: impl FnMut(&mut KernelWriter<K>, usize),
 ) {
     if !partition.has_tail() {
         return body(writer, partition.rows);
@@ -177,8 +178,8 @@ pub fn tailed<K: Hash + Eq + Clone>(
 }
 
 /// Fills a buffer of a shape with one value.
-fn fill(step: &mut StepBuilder, buffer: BufferId, shape: &[usize], value: f64, name: &str) {
-    fill_part(step, buffer, (0, &row_major(shape)), shape, value, name);
+fn fill(step: &mut StepBuilder, buffer: BufferId, shape: &[usize], value: f64, title: Title) {
+    fill_part(step, buffer, (0, &row_major(shape)), shape, value, title);
 }
 
 /// Fills a part of a buffer, that begins at an offset and has these distances.
@@ -188,10 +189,10 @@ fn fill_part(
     (offset, strides): (i64, &[i64]),
     shape: &[usize],
     value: f64,
-    name: &str,
+    title: Title,
 ) {
     let (dtype, len) = step.shape_of(buffer);
-    let mut loops = Loops::new(name.to_string(), shape);
+    let mut loops = Loops::new(title, shape);
     let slot = loops.writer.slot(buffer, dtype, len);
     let inst = constant(value, scalar_type(dtype));
     let value: RegId = loops.writer.define(scalar_type(dtype), 0, inst);
@@ -210,7 +211,7 @@ fn constant(value: f64, dtype: DType) -> Inst {
 fn concat(step: &mut StepBuilder, kernel: &kernels::FusedKernel, node: NodeId, axis: usize) {
     let to = step.result_buffer(node);
     let strides = true_strides(step.graph.extents(node));
-    let name = step.kernel_name(kernel);
+    let title = step.title(kernel);
     let mut start = 0;
     for &arg in &step.graph.nodes[node].args {
         let shape = step.graph.extents(arg);
@@ -220,10 +221,10 @@ fn concat(step: &mut StepBuilder, kernel: &kernels::FusedKernel, node: NodeId, a
             continue;
         }
         match step.graph.nodes[step.graph.base(arg)].op {
-            Op::Const(value, _) => fill_part(step, to, (offset, &strides), shape, value, &name),
+            Op::Const(value, _) => fill_part(step, to, (offset, &strides), shape, value, title),
             _ => {
                 let view = step.view(arg);
-                copy(step, &view, to, offset, &strides, &name);
+                copy(step, &view, to, offset, &strides, title);
             }
         }
     }
@@ -247,14 +248,14 @@ fn pad(
 ) {
     let to = step.result_buffer(node);
     let shape = step.graph.extents(node);
-    let name = step.kernel_name(kernel);
-    fill(step, to, shape, value, &format!("{name}.border"));
+    let title = step.title(kernel);
+    fill(step, to, shape, value, title.and("border"));
     let view = step.view(step.graph.nodes[node].args[0]);
     let strides = true_strides(shape);
     let offset =
         amounts.iter().zip(&strides).map(|(&(before, _), stride)| before as i64 * stride).sum();
     if view.extents.iter().all(|&extent| extent > 0) {
-        copy(step, &view, to, offset, &strides, &name);
+        copy(step, &view, to, offset, &strides, title);
     }
 }
 
@@ -265,8 +266,8 @@ fn scatter(step: &mut StepBuilder, kernel: &kernels::FusedKernel, node: NodeId, 
     let [index, values] = graph.nodes[node].args[..] else { unreachable!("scatter_add takes two") };
     let to = step.result_buffer(node);
     let shape = graph.extents(node);
-    let name = step.kernel_name(kernel);
-    fill(step, to, shape, 0.0, &format!("{name}.zeros"));
+    let title = step.title(kernel);
+    fill(step, to, shape, 0.0, title.and("zeros"));
 
     let (index_view, values_view) = (step.view(index), step.view(values));
     let rank = index_view.extents.len();
@@ -278,7 +279,7 @@ fn scatter(step: &mut StepBuilder, kernel: &kernels::FusedKernel, node: NodeId, 
         .collect();
     let lead = outer.first().map_or(1, |&position| values_view.extents[position]);
     let partition = Partition::of(lead);
-    let mut writer: Writer<()> = Writer::new(name, partition.parts);
+    let mut writer: KernelWriter<()> = KernelWriter::new(title, partition.parts);
     let mut slot = |node: NodeId| {
         let buffer = step.buffer(node);
         let (dtype, len) = step.shape_of(buffer);
@@ -292,7 +293,7 @@ fn scatter(step: &mut StepBuilder, kernel: &kernels::FusedKernel, node: NodeId, 
 
     let part = writer.var(partition.parts);
     writer.open_parts(part);
-    let part_body = |writer: &mut Writer<()>, rows: usize| {
+    let part_body = |writer: &mut KernelWriter<()>, rows: usize| {
         let mut at = vec![Affine::default(); values_view.extents.len()];
         let inner = (axis..axis + rank).filter(|&position| values_view.extents[position] != 1);
         let mut vars = Vec::new();

@@ -25,9 +25,10 @@ use crate::loops::{
 };
 use crate::lower::StepBuilder;
 use crate::lower::partition::Partition;
-use crate::lower::values::{Saved, Values, flat, is_expensive, scalar_type};
+use crate::lower::values::{NestValues, Saved, flat, is_expensive, scalar_type};
 
-use crate::lower::writer::Writer;
+use crate::lower::title::Title;
+use crate::lower::writer::KernelWriter;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 
@@ -61,7 +62,7 @@ enum RowReduction {
 /// A nest being written.
 pub struct Nest<'s, 'a> {
     /// Its expressions.
-    pub values: Values<'s, 'a>,
+    pub values: NestValues<'s, 'a>,
     nodes: Vec<NodeId>,
     results: Vec<NodeId>,
     phases: FxHashMap<NodeId, usize>,
@@ -94,8 +95,8 @@ pub fn lower(step: &mut StepBuilder, kernel: &FusedKernel) {
     for &result in &kernel.results {
         step.result_buffer(result);
     }
-    let writer = Writer::new(step.kernel_name(kernel), 1);
-    let mut nest = Nest::new(Values::new(step, writer, domain, &kernel.nodes), kernel, &[]);
+    let writer = KernelWriter::new(step.title(kernel), 1);
+    let mut nest = Nest::new(NestValues::new(step, writer, domain, &kernel.nodes), kernel, &[]);
     let partition = if one_row { Partition::of(1) } else { nest.partition() };
     nest.values.writer.set_parts(partition.parts);
     let part = nest.values.writer.var(partition.parts);
@@ -114,8 +115,8 @@ fn scalars(step: &mut StepBuilder, kernel: &FusedKernel, domain: Domain) {
     for &result in &kernel.results {
         step.thread_buffer(result);
     }
-    let writer = Writer::new(step.kernel_name(kernel), 0);
-    let mut nest = Nest::new(Values::new(step, writer, domain, &kernel.nodes), kernel, &[]);
+    let writer = KernelWriter::new(step.title(kernel), 0);
+    let mut nest = Nest::new(NestValues::new(step, writer, domain, &kernel.nodes), kernel, &[]);
     nest.row(0);
     nest.finish();
 }
@@ -124,9 +125,9 @@ fn scalars(step: &mut StepBuilder, kernel: &FusedKernel, domain: Domain) {
 /// every thread combines, in order.
 fn full_reduction(step: &mut StepBuilder, kernel: &FusedKernel, domain: Domain) {
     let total: usize = domain.axes.iter().product();
-    let name = step.kernel_name(kernel);
-    let writer = Writer::new(name.clone(), 0);
-    let mut nest = Nest::new(Values::new(step, writer, domain, &kernel.nodes), kernel, &[]);
+    let title = step.title(kernel);
+    let writer = KernelWriter::new(title, 0);
+    let mut nest = Nest::new(NestValues::new(step, writer, domain, &kernel.nodes), kernel, &[]);
     let partition = nest.partition();
     let shared = total > SMALL && partition.parts > 1;
     nest.values.writer.set_parts(if shared { partition.parts } else { 0 });
@@ -156,7 +157,7 @@ fn full_reduction(step: &mut StepBuilder, kernel: &FusedKernel, domain: Domain) 
     let step = nest.finish();
     if shared {
         for &result in &kernel.results {
-            combine(step, result, partials[&result], partition.parts, &name);
+            combine(step, result, partials[&result], partition.parts, title);
         }
     }
 }
@@ -167,12 +168,12 @@ pub fn combine(
     result: NodeId,
     partials: BufferId,
     parts: usize,
-    name: &str,
+    title: Title,
 ) {
     let Op::Reduce(op, _) = step.graph.nodes[result].op else { unreachable!("partial results") };
     let dtype = scalar_type(step.graph.ty(result).dtype);
     let total = step.thread_buffer(result);
-    let mut writer: Writer<()> = Writer::new(format!("{name}.total"), 0);
+    let mut writer: KernelWriter<()> = KernelWriter::new(title.and("total"), 0);
     let from = writer.slot(partials, dtype, parts);
     let to = writer.slot(total, dtype, 1);
     let var = writer.var(parts);
@@ -185,7 +186,7 @@ pub fn combine(
 
 impl<'s, 'a> Nest<'s, 'a> {
     /// The loops of a kernel; `given` are nodes whose values are in memory already.
-    pub fn new(mut values: Values<'s, 'a>, kernel: &FusedKernel, given: &[NodeId]) -> Self {
+    pub fn new(mut values: NestValues<'s, 'a>, kernel: &FusedKernel, given: &[NodeId]) -> Self {
         for node in given {
             values.nodes.remove(node);
         }
@@ -210,7 +211,7 @@ impl<'s, 'a> Nest<'s, 'a> {
 
     /// Ends the kernel and runs it.
     pub fn finish(self) -> &'s mut StepBuilder<'a> {
-        let Values { step, writer, .. } = self.values;
+        let NestValues { step, writer, .. } = self.values;
         step.run(writer.finish());
         step
     }
@@ -452,7 +453,8 @@ impl<'s, 'a> Nest<'s, 'a> {
         });
     }
 
-    /// What one row's passes have reduced and kept is not known to the next row.
+    /// Forgets values of the row: reductions and values of its passes are not those of the next
+    /// row.
     pub fn forget(&mut self) {
         self.values.reduced.clear();
         self.largest.clear();
@@ -535,7 +537,7 @@ impl<'s, 'a> Nest<'s, 'a> {
         }
     }
 
-    /// What is computed for each element: what is reduced, after stores.
+    /// Emits the body for one element: stores, then reductions.
     fn element(
         &mut self,
         phase: usize,
@@ -635,7 +637,7 @@ impl<'s, 'a> Nest<'s, 'a> {
         }
     }
 
-    /// What a reduction begins with.
+    /// The neutral element that a reduction starts from.
     pub fn neutral(&mut self, op: Reduce, dtype: DType) -> RegId {
         let value = match (op, dtype) {
             (Reduce::Sum, _) => 0.0,

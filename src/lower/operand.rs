@@ -23,14 +23,15 @@ use crate::lower::StepBuilder;
 use crate::lower::bands::{Bands, Reach, RowBlock, clipped};
 use crate::lower::nest::Nest;
 use crate::lower::partition::Partition;
-use crate::lower::values::{Values, scalar_type};
-use crate::lower::writer::Writer;
+use crate::lower::title::Title;
+use crate::lower::values::{NestValues, scalar_type};
+use crate::lower::writer::KernelWriter;
 
 /// With fewer channels than this that can't be joined to the columns, loops are vectors along the
 /// columns.
 const FEW_CHANNELS: usize = 8;
 
-/// What is read of a value.
+/// The windows through which a contraction reads a value.
 #[derive(Clone, Copy, Debug)]
 pub struct OperandReads {
     /// How output rows read its rows.
@@ -39,7 +40,7 @@ pub struct OperandReads {
     pub columns: Reach,
     /// How many output columns there are.
     pub width: usize,
-    /// What stands in the border.
+    /// Value of border elements.
     pub border: f64,
 }
 
@@ -53,9 +54,9 @@ pub struct ImageOperand {
     first_column: i64,
     border: f64,
     source: OperandSource,
-    /// What of the columns is border, before and after.
+    /// Columns of border before and after the image.
     sides: (usize, usize),
-    /// What of the rows is border, where it is the same for all blocks.
+    /// Rows of border before and after, where they are the same for all blocks.
     ends: Option<(usize, usize)>,
 }
 
@@ -99,7 +100,7 @@ pub struct OperandPlace {
 impl ImageOperand {
     /// Finds out whether a value is read where it lies, or has a buffer of its own.
     pub fn new(
-        values: &mut Values,
+        values: &mut NestValues,
         node: NodeId,
         reads: &OperandReads,
         bands: &Bands,
@@ -109,7 +110,7 @@ impl ImageOperand {
 
     /// The same, with the buffer in a space: a block's images on each thread, or all images.
     fn placed(
-        values: &mut Values,
+        values: &mut NestValues,
         node: NodeId,
         reads: &OperandReads,
         bands: &Bands,
@@ -157,14 +158,14 @@ impl ImageOperand {
     }
 
     /// Writes the border that all blocks share, at the begin of a part.
-    pub fn begin(&self, values: &mut Values) {
+    pub fn begin(&self, values: &mut NestValues) {
         if let OperandSource::Buffer(buffer) = self.source {
             self.frame(values, &buffer, Affine::default(), buffer.images);
         }
     }
 
     /// Writes the border that all blocks share around some images of a buffer.
-    fn frame(&self, values: &mut Values, buffer: &ImageBuffer, first: Affine, images: usize) {
+    fn frame(&self, values: &mut NestValues, buffer: &ImageBuffer, first: Affine, images: usize) {
         let (top, bottom) = self.ends.unwrap_or((0, 0));
         let (left, right) = self.sides;
         if (top, bottom, left, right) == (0, 0, 0, 0) {
@@ -197,7 +198,7 @@ impl ImageOperand {
     }
 
     /// Makes what a block reads readable, and says where it is.
-    pub fn load(&self, values: &mut Values, block: &RowBlock) -> OperandPlace {
+    pub fn load(&self, values: &mut NestValues, block: &RowBlock) -> OperandPlace {
         let first = Affine::constant(self.rows.first).plus(&block.row.times(self.rows.step as i64));
         match &self.source {
             OperandSource::Memory(view) => {
@@ -224,7 +225,7 @@ impl ImageOperand {
     /// The rows of a block: border rows that are this block's own, and what lies between.
     fn fill_block(
         &self,
-        values: &mut Values,
+        values: &mut NestValues,
         buffer: &ImageBuffer,
         block: &RowBlock,
         first: &Affine,
@@ -265,13 +266,13 @@ impl ImageOperand {
     }
 
     /// The columns and channels of a row.
-    fn row(&self, values: &mut Values, buffer: &ImageBuffer, at: [Affine; 2], to: Affine) {
+    fn row(&self, values: &mut NestValues, buffer: &ImageBuffer, at: [Affine; 2], to: Affine) {
         let forms = values.domain.forms(&self.shape, Level::Full).expect("its own shape");
         let axis = |position: usize| {
             (self.shape[position] != 1)
                 .then(|| self.shape[..position].iter().filter(|&&extent| extent != 1).count())
         };
-        let set = |values: &mut Values, position: usize, index: Affine| {
+        let set = |values: &mut NestValues, position: usize, index: Affine| {
             if let Some(axis) = axis(position) {
                 values.index[axis] = index;
             }
@@ -306,13 +307,19 @@ impl ImageOperand {
         values.writer.close_for(outer);
     }
 
-    fn store(&self, values: &mut Values, buffer: &ImageBuffer, forms: &[AffineIndex], to: Affine) {
+    fn store(
+        &self,
+        values: &mut NestValues,
+        buffer: &ImageBuffer,
+        forms: &[AffineIndex],
+        to: Affine,
+    ) {
         let value = values.value(self.node, forms);
         values.writer.store(buffer.slot, to, value);
     }
 
     /// Whether columns and channels are one run of everything that is read.
-    fn joins(&self, values: &Values, forms: &[AffineIndex]) -> bool {
+    fn joins(&self, values: &NestValues, forms: &[AffineIndex]) -> bool {
         if self.shape[2] == 1 {
             return false;
         }
@@ -341,15 +348,15 @@ pub fn shared(
     node: NodeId,
     reads: &OperandReads,
     rows: usize,
-    name: &str,
+    title: Title,
 ) -> SharedOperand {
     let shape = step.graph.extents(node);
     let elements = shape[1..].iter().product();
     let bands = Bands::whole(shape[0], rows, Partition::of_rows(shape[0], elements));
     let domain = Domain::over(shape);
-    let writer = Writer::new(format!("{name}.border"), bands.partition.parts);
+    let writer = KernelWriter::new(title.and("border"), bands.partition.parts);
     let nothing = FusedKernel { kind: KernelKind::Move, nodes: Vec::new(), results: Vec::new() };
-    let mut nest = Nest::new(Values::new(step, writer, domain, &[]), &nothing, &[]);
+    let mut nest = Nest::new(NestValues::new(step, writer, domain, &[]), &nothing, &[]);
     let operand = ImageOperand::placed(&mut nest.values, node, reads, &bands, Space::Scratch);
     let buffer = match &operand.source {
         OperandSource::Buffer(buffer) => *buffer,
@@ -384,7 +391,7 @@ impl ImageBuffer {
 }
 
 /// A value that windows can read where it lies: floats with channels side by side.
-fn plain_view(values: &Values, node: NodeId) -> Option<View> {
+fn plain_view(values: &NestValues, node: NodeId) -> Option<View> {
     let inside = |node: NodeId| values.nodes.contains(&node);
     let view = values.step.memory_view(node, &inside)?;
     let is_float = values.step.graph.ty(view.base).dtype == DType::F32;
@@ -392,7 +399,7 @@ fn plain_view(values: &Values, node: NodeId) -> Option<View> {
 }
 
 /// Stores one value to neighbours.
-fn fill(values: &mut Values, slot: SlotId, start: &Affine, count: usize, value: RegId) {
+fn fill(values: &mut NestValues, slot: SlotId, start: &Affine, count: usize, value: RegId) {
     if count == 0 {
         return;
     }

@@ -25,7 +25,7 @@ pub struct KernelOrder {
     pub in_place: FxHashMap<NodeId, UpdateTarget>,
 }
 
-/// What a kernel reads from memory.
+/// The values that a kernel reads from memory.
 #[derive(Default)]
 struct KernelReads {
     /// The kernels that make what it reads.
@@ -33,7 +33,7 @@ struct KernelReads {
     leaves: FxHashSet<UpdateTarget>,
     /// Leaves that are read anywhere but at the element being computed.
     elsewhere: FxHashSet<UpdateTarget>,
-    /// What no kernel computes and was followed already, at the element being computed or not.
+    /// Nodes outside of kernels that were followed already, at the element being computed or not.
     seen: FxHashSet<(NodeId, bool)>,
 }
 
@@ -195,7 +195,7 @@ fn in_place(
     in_place
 }
 
-/// What each kernel must wait for; never a cycle.
+/// Edges from each kernel to those that it must wait for; never a cycle.
 #[derive(Default)]
 struct KernelEdges {
     links: Links,

@@ -8,37 +8,42 @@
 use crate::base::tensor::DType;
 use crate::graph::kernels::{self, KernelKind, Kernels};
 use crate::graph::view::{View, row_major};
-use crate::graph::{BoundGraph, NodeId, Op, ParamId, UpdateTarget};
+use crate::graph::{BoundGraph, NodeId, Op, Param, ParamId, UpdateTarget};
 use crate::loops::{Action, Buffer, BufferId, Kernel, KernelId, Program, Space};
-use crate::lower::globals::{Globals, ParamLayout};
+use crate::lower::alike::{Known, Recording, Request};
+use crate::lower::title::{Subject, Title};
 use crate::lower::uniform::Collected;
+use crate::lower::writer::Written;
 use crate::lower::{is_conv, layouts, moves};
+use crate::schedule::globals::{Globals, ParamLayout};
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 use std::hash::{Hash, Hasher};
 
-/// What a run of a kernel is for.
+/// A name and a node for a run of a kernel, for profiles and faults.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KernelInfo {
-    /// What it computes: `dense.matmul`. Equal kernels are one, so a kernel's own name may be
+    /// The layer and operator: `dense.matmul`. Equal kernels are one, so a kernel's own name may be
     /// another run's.
     pub name: String,
     /// The node that says where it comes from; none for what no operator asks for.
     pub node: Option<NodeId>,
 }
 
-/// A complete program but for its actions, the runs of kernels that they order, what each is for,
-/// and the nodes whose indices are tested.
-pub type Finished = (Program, Vec<(KernelId, Vec<BufferId>)>, Vec<KernelInfo>, Vec<NodeId>);
+/// Copies of values that stand elsewhere when the step is done.
+const OUTPUT: Title = Title::new(Subject::Step("output"));
+const UPDATE: Title = Title::new(Subject::Step("update"));
+
+/// A program whose actions are runs in an order that is right on one thread, what each is for, and
+/// the nodes whose indices are tested.
+pub type Finished = (Program, Vec<KernelInfo>, Vec<NodeId>);
 
 /// A step's program being made.
 pub struct StepBuilder<'a> {
     /// The graph.
     pub graph: &'a BoundGraph,
-    /// The program so far; its actions are made at last.
+    /// The program so far.
     pub program: Program,
-    /// The runs of kernels, in order.
-    pub runs: Vec<(KernelId, Vec<BufferId>)>,
-    /// What each run is for.
+    /// Info on each of its actions.
     purposes: Vec<KernelInfo>,
     /// The node that what runs next is for.
     source: Option<NodeId>,
@@ -55,6 +60,10 @@ pub struct StepBuilder<'a> {
     uniforms: Collected,
     /// Old values of parameters and states that become new ones of others.
     old: FxHashMap<NodeId, BufferId>,
+    /// The kernels lowered so far.
+    pub known: Known<'a>,
+    /// The lowering of the kernel that is being lowered.
+    pub recording: Option<Recording>,
 }
 
 impl<'a> StepBuilder<'a> {
@@ -77,7 +86,6 @@ impl<'a> StepBuilder<'a> {
         let mut step = StepBuilder {
             graph,
             program: Program { name: graph.name.clone(), ..Program::default() },
-            runs: Vec::new(),
             purposes: Vec::new(),
             source: None,
             sites: Vec::new(),
@@ -89,6 +97,8 @@ impl<'a> StepBuilder<'a> {
             alike: FxHashMap::default(),
             uniforms: Collected::default(),
             old: FxHashMap::default(),
+            known: Known::default(),
+            recording: None,
         };
         for input in graph.inputs.values() {
             let len = input.ty.shape.extents().expect("a bound batch").iter().product();
@@ -107,6 +117,30 @@ impl<'a> StepBuilder<'a> {
     /// From now on a value lies in memory: a kernel has been cut in two at it.
     pub fn store(&mut self, node: NodeId) {
         self.stored.insert(node);
+        self.asked(Request::Store(node));
+    }
+
+    /// The target whose buffer a node is computed into.
+    pub fn written_in_place(&self, node: NodeId) -> Option<UpdateTarget> {
+        self.in_place.get(&node).copied()
+    }
+
+    /// The kind of memory that a value has been given, if it has.
+    pub fn space(&self, node: NodeId) -> Option<Space> {
+        self.buffers.get(&node).map(|&buffer| self.program.buffers[buffer].space)
+    }
+
+    fn asked(&mut self, request: Request) {
+        if let Some(recording) = &mut self.recording {
+            recording.asked(request);
+        }
+    }
+
+    fn gave(&mut self, request: Request, buffer: BufferId) -> BufferId {
+        if let Some(recording) = &mut self.recording {
+            recording.gave(request, buffer);
+        }
+        buffer
     }
 
     /// How a value is read from memory.
@@ -139,6 +173,11 @@ impl<'a> StepBuilder<'a> {
 
     /// The buffer of a value in memory.
     pub fn buffer(&mut self, node: NodeId) -> BufferId {
+        let buffer = self.buffer_of(node);
+        self.gave(Request::Buffer(node), buffer)
+    }
+
+    fn buffer_of(&mut self, node: NodeId) -> BufferId {
         if let Some(&buffer) = self.buffers.get(&node) {
             return buffer;
         }
@@ -168,7 +207,7 @@ impl<'a> StepBuilder<'a> {
             (None, None) => self.named(node.to_string(), dtype, len, Space::Scratch),
         };
         self.buffers.insert(node, buffer);
-        buffer
+        self.gave(Request::Result(node), buffer)
     }
 
     /// Whether a result is an output or becomes a parameter's or state's value.
@@ -182,13 +221,14 @@ impl<'a> StepBuilder<'a> {
         let (dtype, len) = (self.graph.ty(node).dtype, self.graph.elements(node));
         let buffer = self.named(node.to_string(), dtype, len, Space::Thread);
         self.buffers.insert(node, buffer);
-        buffer
+        self.gave(Request::Thread(node), buffer)
     }
 
     /// A buffer that holds no node's value.
     pub fn new_buffer(&mut self, dtype: DType, len: usize, space: Space) -> BufferId {
         let name = format!("t{}", self.program.buffers.len());
-        self.named(name, dtype, len, space)
+        let buffer = self.named(name, dtype, len, space);
+        self.gave(Request::New(dtype, len, space), buffer)
     }
 
     fn named(&mut self, name: String, dtype: DType, len: usize, space: Space) -> BufferId {
@@ -235,7 +275,7 @@ impl<'a> StepBuilder<'a> {
         let element = self.uniforms.element(self.graph, node);
         let buffer = self.named("uniforms".into(), DType::F32, 0, Space::Pinned);
         self.program.buffers[buffer].len = self.uniforms.count();
-        (buffer, element)
+        (self.gave(Request::Uniform(node), buffer), element)
     }
 
     /// The number by which a fault names a node whose indices are tested.
@@ -244,25 +284,31 @@ impl<'a> StepBuilder<'a> {
             self.sites.push(node);
             self.sites.len() - 1
         });
+        self.asked(Request::Site(node));
         u32::try_from(at).expect("few sites")
+    }
+
+    /// Whether [`StepBuilder::derived`] would give that layout.
+    pub fn would_derive(&self, param: ParamId, layout: ParamLayout) -> bool {
+        self.globals.would_derive(&self.graph.params[param].path, layout)
     }
 
     /// A second layout of a parameter, `None` where nobody would keep it up to date.
     pub fn derived(&mut self, param: ParamId, layout: ParamLayout) -> Option<BufferId> {
-        let param = &self.graph.params[param];
-        if !self.globals.derive(&param.path, layout) {
+        let Param { path, ty, .. } = &self.graph.params[param];
+        if !self.globals.derive(path, layout) {
+            self.asked(Request::Derived(param, layout, false));
             return None;
         }
-        let name = format!("{}{}", param.path, layout.suffix());
-        Some(self.named(name, param.ty.dtype, layout.len(), Space::Global))
+        let name = format!("{path}{}", layout.suffix());
+        let buffer = self.named(name, ty.dtype, layout.len(), Space::Global);
+        Some(self.gave(Request::Derived(param, layout, true), buffer))
     }
 
-    /// What kernels of this name do, for people: the layer's path and the kind of kernel.
-    pub fn kernel_name(&self, kernel: &kernels::FusedKernel) -> String {
+    /// The title of what a kernel is lowered to: its layer and the kind of kernel.
+    pub fn title(&self, kernel: &kernels::FusedKernel) -> Title {
         let node =
             *kernel.results.last().or(kernel.nodes.last()).expect("a kernel computes something");
-        let origin = self.graph.nodes[node].origin;
-        let path = origin.map(|origin| self.graph.origins.get(origin).path.as_str()).unwrap_or("");
         let kind = match kernel.kind {
             KernelKind::Contraction if is_conv(self.graph, kernel) => "conv",
             KernelKind::Contraction => "matmul",
@@ -272,19 +318,26 @@ impl<'a> StepBuilder<'a> {
             KernelKind::Move => "move",
         };
         let updates = kernel.nodes.iter().any(|node| self.in_place.contains_key(node));
-        let kind = if updates { "update" } else { kind };
-        if path.is_empty() { kind.to_string() } else { format!("{path}.{kind}") }
+        Title::new(Subject::Node(node, if updates { "update" } else { kind }))
     }
 
     /// Runs a kernel; equal ones are kept once.
-    pub fn run(&mut self, (kernel, args): (Kernel, Vec<BufferId>)) {
-        self.purposes.push(KernelInfo { name: kernel.name.clone(), node: self.source });
-        let id = self.intern(kernel);
-        self.runs.push((id, args));
+    pub fn run(&mut self, Written { kernel, title, args }: Written) {
+        let id = self.intern(kernel, title);
+        if let Some(recording) = &mut self.recording {
+            recording.ran(id, &args, title);
+        }
+        self.run_again(id, args, title);
     }
 
-    /// What runs from now on is for a kernel of the graph: for its contraction where it has one,
-    /// else for its last result.
+    /// Runs a kernel of the program.
+    pub fn run_again(&mut self, kernel: KernelId, args: Vec<BufferId>, title: Title) {
+        self.purposes.push(KernelInfo { name: title.text(self.graph), node: self.source });
+        self.program.actions.push(Action::Run { kernel, args });
+    }
+
+    /// Attributes the runs that follow to a kernel of the graph: to its contraction where it has
+    /// one, else for its last result.
     pub fn begin_kernel(&mut self, kernel: &kernels::FusedKernel) {
         let contracts = |node: &&NodeId| {
             matches!(
@@ -299,7 +352,7 @@ impl<'a> StepBuilder<'a> {
         self.source = contraction.or(kernel.results.last()).or(kernel.nodes.last()).copied();
     }
 
-    fn intern(&mut self, kernel: Kernel) -> KernelId {
+    fn intern(&mut self, mut kernel: Kernel, title: Title) -> KernelId {
         let mut hasher = FxHasher::default();
         kernel.parts.hash(&mut hasher);
         kernel.slots.values().for_each(|slot| slot.hash(&mut hasher));
@@ -312,6 +365,7 @@ impl<'a> StepBuilder<'a> {
         };
         let known = alike.iter().copied().find(|&id| equal(&self.program.kernels[id]));
         known.unwrap_or_else(|| {
+            kernel.name = title.text(self.graph);
             let id = self.program.kernels.push(kernel);
             alike.push(id);
             id
@@ -327,14 +381,14 @@ impl<'a> StepBuilder<'a> {
         }
     }
 
-    fn refresh(&mut self, param: ParamId) {
-        let param = &self.graph.params[param];
-        let layouts: Vec<ParamLayout> = self.globals.derived(&param.path).collect();
+    fn refresh(&mut self, id: ParamId) {
+        let Param { path, ty, .. } = &self.graph.params[id];
+        let layouts: Vec<ParamLayout> = self.globals.derived(path).collect();
         for layout in layouts {
-            let (dtype, name) = (param.ty.dtype, format!("{}{}", param.path, layout.suffix()));
-            let from = self.named(param.path.clone(), dtype, layout.len(), Space::Global);
-            let to = self.named(name.clone(), dtype, layout.len(), Space::Global);
-            let run = layouts::write(self, from, to, layout, name);
+            let title = Title::new(Subject::Layout(id, layout.suffix()));
+            let from = self.named(path.clone(), ty.dtype, layout.len(), Space::Global);
+            let to = self.named(title.text(self.graph), ty.dtype, layout.len(), Space::Global);
+            let run = layouts::write(self, from, to, layout, title);
             self.run(run);
         }
     }
@@ -349,7 +403,7 @@ impl<'a> StepBuilder<'a> {
             if is_leaf(self, root) {
                 let (dtype, len) = (self.graph.ty(root).dtype, self.graph.elements(root));
                 let to = self.named(format!("output.{}", output.name), dtype, len, Space::Pinned);
-                self.copy_root(root, to, "output");
+                self.copy_root(root, to, OUTPUT);
             }
         }
         for update in &self.graph.updates {
@@ -357,7 +411,7 @@ impl<'a> StepBuilder<'a> {
             if is_leaf(self, root) && !self.old.contains_key(&root) {
                 let (dtype, len) = (self.graph.ty(root).dtype, self.graph.elements(root));
                 let to = self.new_buffer(dtype, len, Space::Scratch);
-                self.copy_root(root, to, "update");
+                self.copy_root(root, to, UPDATE);
                 self.old.insert(root, to);
             }
         }
@@ -371,7 +425,7 @@ impl<'a> StepBuilder<'a> {
             let name = format!("output.{}", output.name);
             if !self.names.contains_key(&name) {
                 let to = self.named(name, dtype, len, Space::Pinned);
-                self.copy_root(root, to, "output");
+                self.copy_root(root, to, OUTPUT);
             }
         }
         for update in &self.graph.updates {
@@ -381,7 +435,7 @@ impl<'a> StepBuilder<'a> {
             if let Some(&old) = self.old.get(&root) {
                 self.buffers.insert(root, old);
             }
-            if self.copy_root(root, to, "update")
+            if self.copy_root(root, to, UPDATE)
                 && let UpdateTarget::Param(param) = update.target
             {
                 self.refresh(param);
@@ -391,11 +445,11 @@ impl<'a> StepBuilder<'a> {
         self.globals.trained |= !self.graph.updates.is_empty();
         self.program.uniforms = self.uniforms.finish(self.graph);
         self.program.uniforms.buffer = self.names.get("uniforms").copied();
-        (self.program, self.runs, self.purposes, self.sites)
+        (self.program, self.purposes, self.sites)
     }
 
     /// Copies a value, unless that is where it was computed.
-    fn copy_root(&mut self, root: NodeId, to: BufferId, name: &str) -> bool {
+    fn copy_root(&mut self, root: NodeId, to: BufferId, title: Title) -> bool {
         let from = self.buffer(root);
         if from == to {
             return false;
@@ -403,11 +457,11 @@ impl<'a> StepBuilder<'a> {
         self.source = Some(root);
         let shape = self.graph.extents(root);
         let view = View::whole(root, shape);
-        moves::copy_between(self, (from, &view), to, 0, &row_major(shape), name);
+        moves::copy_between(self, (from, &view), to, 0, &row_major(shape), title);
         true
     }
 
-    /// What the caller runs after writing parameters.
+    /// Adds the runs that the caller makes after writing parameters.
     fn refresh_all(&mut self) {
         let used: Vec<ParamId> = self
             .graph
@@ -420,12 +474,11 @@ impl<'a> StepBuilder<'a> {
             .map(|(id, _)| id)
             .collect();
         for param in used {
-            let before = self.runs.len();
+            let before = self.program.actions.len();
             self.refresh(param);
             self.purposes.truncate(before);
-            for (kernel, args) in self.runs.split_off(before) {
-                self.program.refresh.push(Action::Run { kernel, args });
-            }
+            let refreshing = self.program.actions.split_off(before);
+            self.program.refresh.extend(refreshing);
         }
     }
 }

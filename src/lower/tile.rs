@@ -18,12 +18,13 @@ use crate::graph::view::{View, row_major};
 use crate::graph::{NodeId, Op};
 use crate::loops::{Access, Affine, BufferId, RowAxis, SlotId, Space, SumAxis, Tile, VarId};
 use crate::lower::epilogue::{Fused, fused, target_buffer};
-use crate::lower::globals::ParamLayout;
 use crate::lower::nest::Nest;
 use crate::lower::partition::Partition;
-use crate::lower::values::{Saved, Values};
-use crate::lower::writer::Writer;
+use crate::lower::title::Title;
+use crate::lower::values::{NestValues, Saved};
+use crate::lower::writer::KernelWriter;
 use crate::lower::{StepBuilder, moves};
+use crate::schedule::globals::ParamLayout;
 
 /// Bytes of a right operand that stays in a core's L2 cache beside the rest.
 const CACHED: usize = 512 << 10;
@@ -84,17 +85,17 @@ pub fn lower(step: &mut StepBuilder, kernel: &FusedKernel) {
     }
     let last = *fused.nodes.last().expect("the product itself");
     let target = target_buffer(step, kernel, last);
-    let name = step.kernel_name(kernel);
-    let operands = operands(step, matmul, &name);
+    let title = step.title(kernel);
+    let operands = operands(step, matmul, title);
     let lead = domain.axes.first().copied().unwrap_or(1);
     let partition = Partition::of_axes(&domain.axes);
-    let mut writer = Writer::new(name, partition.parts);
+    let mut writer = KernelWriter::new(title, partition.parts);
     let contraction =
         contraction(step, &mut writer, matmul, operands, target, (lead, partition), &fused);
 
     let rest = kernel.nodes.iter().any(|node| !fused.nodes.contains(node));
     let mut nest =
-        Nest::new(Values::new(step, writer, domain, &kernel.nodes), kernel, &fused.nodes);
+        Nest::new(NestValues::new(step, writer, domain, &kernel.nodes), kernel, &fused.nodes);
     nest.values.saved.insert(last, Saved::Whole(contraction.slots.c));
     let panel = contraction.panel();
     let tiled_apart = panel < contraction.n;
@@ -119,7 +120,7 @@ pub fn lower(step: &mut StepBuilder, kernel: &FusedKernel) {
 }
 
 /// Both operands in memory, the right one with its columns side by side.
-fn operands(step: &mut StepBuilder, matmul: NodeId, name: &str) -> (TileOperand, TileOperand) {
+fn operands(step: &mut StepBuilder, matmul: NodeId, title: Title) -> (TileOperand, TileOperand) {
     let Op::MatMul { transpose_a, transpose_b } = step.graph.nodes[matmul].op else {
         unreachable!("a contraction")
     };
@@ -155,7 +156,7 @@ fn operands(step: &mut StepBuilder, matmul: NodeId, name: &str) -> (TileOperand,
     let dtype = step.graph.ty(right.base).dtype;
     let buffer = step.new_buffer(dtype, extents.iter().product(), Space::Scratch);
     let from = View { extents: extents.clone(), strides, ..right };
-    moves::copy(step, &from, buffer, 0, &row_major(&extents), &format!("{name}.columns"));
+    moves::copy(step, &from, buffer, 0, &row_major(&extents), title.and("columns"));
     let batch = row_major(&extents)[..rank - 2].to_vec();
     (left, TileOperand { buffer, offset: 0, batch, outer: 1, inner: n as i64 })
 }
@@ -172,7 +173,7 @@ fn operand(step: &mut StepBuilder, view: &View, inner_first: bool) -> TileOperan
 #[allow(clippy::too_many_arguments)] // What a contraction consists of.
 fn contraction<K: std::hash::Hash + Eq + Clone>(
     step: &mut StepBuilder,
-    writer: &mut Writer<K>,
+    writer: &mut KernelWriter<K>,
     matmul: NodeId,
     (a, b): (TileOperand, TileOperand),
     target: BufferId,

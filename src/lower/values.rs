@@ -21,7 +21,7 @@ use crate::graph::view::{View, row_major};
 use crate::graph::{NodeId, Op};
 use crate::loops::{Access, Affine, BufferId, Inst, RegId, SlotId};
 use crate::lower::StepBuilder;
-use crate::lower::writer::Writer;
+use crate::lower::writer::KernelWriter;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// A value at a place. The same forms are other places where an axis's index is another: a loop over
@@ -46,11 +46,11 @@ pub enum Saved {
 }
 
 /// Expressions over a nest of loops.
-pub struct Values<'s, 'a> {
+pub struct NestValues<'s, 'a> {
     /// The step that the kernel belongs to.
     pub step: &'s mut StepBuilder<'a>,
     /// The kernel being written.
-    pub writer: Writer<ValueKey>,
+    pub writer: KernelWriter<ValueKey>,
     /// The nest's axes.
     pub domain: Domain,
     /// The nodes that this kernel computes.
@@ -85,16 +85,16 @@ pub fn flat(shape: &[usize], forms: &[AffineIndex], axes: usize) -> AffineIndex 
     flat
 }
 
-impl<'s, 'a> Values<'s, 'a> {
+impl<'s, 'a> NestValues<'s, 'a> {
     /// Expressions of a kernel that computes `nodes`.
     pub fn new(
         step: &'s mut StepBuilder<'a>,
-        writer: Writer<ValueKey>,
+        writer: KernelWriter<ValueKey>,
         domain: Domain,
         nodes: &[NodeId],
     ) -> Self {
         let index = vec![Affine::default(); domain.axes.len()];
-        Values {
+        NestValues {
             step,
             writer,
             domain,
@@ -150,7 +150,7 @@ impl<'s, 'a> Values<'s, 'a> {
         reg
     }
 
-    /// What a value at the given indices is remembered by.
+    /// The key under which a value at the given indices is remembered.
     fn key(&mut self, node: NodeId, forms: &[AffineIndex]) -> ValueKey {
         let mut place = std::mem::take(&mut self.spare);
         place.clear();

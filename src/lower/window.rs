@@ -25,49 +25,50 @@ use crate::lower::StepBuilder;
 use crate::lower::columns::totals::{self, Total, TotalKind, TotalsOwner};
 use crate::lower::moves::tailed;
 use crate::lower::partition::Partition;
-use crate::lower::writer::Writer;
+use crate::lower::title::Title;
+use crate::lower::writer::KernelWriter;
 use ranges::{TapRange, sliding, spreading};
 use slide::{SlideOperand, TapWork, WindowSlide, Windows, most_lanes};
 use weights::WindowWeights;
 
 /// Writes a kernel of windows, and runs it.
 pub fn lower(step: &mut StepBuilder, kernel: &FusedKernel) {
-    let name = step.kernel_name(kernel);
+    let title = step.title(kernel);
     let node = kernel.nodes[0];
     let args = &step.graph.nodes[node].args;
     match &step.graph.nodes[node].op {
         Op::MaxPool(window) | Op::MaxPoolIndex(window) => {
-            largest(step, kernel, window, args[0], name);
+            largest(step, kernel, window, args[0], title);
         }
         Op::SumPool(window) => {
             let shape = ImageCut::forward(step, window, args[0], node);
-            slide(step, (node, args[0]), shape, window, name, |_, _| TapWork::Sum);
+            slide(step, (node, args[0]), shape, window, title, |_, _| TapWork::Sum);
         }
         Op::SumPoolGrad { window, .. } => {
             let shape = ImageCut::backward(step, window, args[0], node);
-            slide(step, (node, args[0]), shape, window, name, |_, _| TapWork::Sum);
+            slide(step, (node, args[0]), shape, window, title, |_, _| TapWork::Sum);
         }
         Op::MaxPoolGrad { window, .. } => {
             let (index, gradient) = (args[0], args[1]);
             let shape = ImageCut::backward(step, window, gradient, node);
-            slide(step, (node, gradient), shape, window, name, |step, writer| {
+            slide(step, (node, gradient), shape, window, title, |step, writer| {
                 TapWork::Chosen(operand(step, writer, index))
             });
         }
         Op::Conv { window, .. } => {
             let shape = ImageCut::forward(step, window, args[0], node);
-            slide(step, (node, args[0]), shape, window, name, |step, writer| {
+            slide(step, (node, args[0]), shape, window, title, |step, writer| {
                 TapWork::Product(operand(step, writer, args[1]))
             });
         }
         Op::ConvInputGrad { window, .. } => {
             let shape = ImageCut::backward(step, window, args[0], node);
-            slide(step, (node, args[0]), shape, window, name, |step, writer| {
+            slide(step, (node, args[0]), shape, window, title, |step, writer| {
                 TapWork::Product(operand(step, writer, args[1]))
             });
         }
         Op::ConvWeightGrad { window, .. } => {
-            weight_gradient(step, window, node, (args[0], args[1]), name);
+            weight_gradient(step, window, node, (args[0], args[1]), title);
         }
         other => unreachable!("{node} {other:?} has no window"),
     }
@@ -128,10 +129,10 @@ fn slide(
     (node, source): (NodeId, NodeId),
     shape: ImageCut,
     window: &Window,
-    name: String,
+    title: Title,
     work: impl FnOnce(&mut StepBuilder, &mut Windows) -> TapWork,
 ) {
-    let mut writer = Writer::new(name, shape.partition.parts);
+    let mut writer = KernelWriter::new(title, shape.partition.parts);
     let source = operand(step, &mut writer, source);
     let work = work(step, &mut writer);
     let buffer = step.result_buffer(node);
@@ -146,10 +147,10 @@ fn largest(
     kernel: &FusedKernel,
     window: &Window,
     source: NodeId,
-    name: String,
+    title: Title,
 ) {
     let shape = ImageCut::forward(step, window, source, kernel.nodes[0]);
-    let mut writer = Writer::new(name, shape.partition.parts);
+    let mut writer = KernelWriter::new(title, shape.partition.parts);
     let source = operand(step, &mut writer, source);
     let (mut value, mut index) = (None, None);
     for &result in &kernel.results {
@@ -193,11 +194,11 @@ fn weight_gradient(
     window: &Window,
     node: NodeId,
     (x, gradient): (NodeId, NodeId),
-    name: String,
+    title: Title,
 ) {
     let ImageCut { partition, channels, rows, columns, .. } =
         ImageCut::forward(step, window, x, gradient);
-    let mut writer = Writer::new(name.clone(), partition.parts);
+    let mut writer = KernelWriter::new(title, partition.parts);
     let (x, gradient) = (operand(step, &mut writer, x), operand(step, &mut writer, gradient));
     let kept = step.graph.elements(node);
     let pitch = kept.next_multiple_of(16);
@@ -219,5 +220,5 @@ fn weight_gradient(
     };
     let total = Total { node, kind: TotalKind::Reduce(Reduce::Sum), sums: vec![buffer] };
     // A sum is not weighed by how many it is of.
-    totals::run(step, &[total], (&vec![1; partition.parts], pitch), place, &name);
+    totals::run(step, &[total], (&vec![1; partition.parts], pitch), place, title);
 }

@@ -13,47 +13,60 @@ use crate::base::tensor::DType;
 use crate::loops::{
     Access, Affine, BufferId, Inst, Kernel, Reduction, RegId, Slot, SlotId, Stmt, Tile, VarId,
 };
+use crate::lower::title::Title;
 use rustc_hash::FxHashMap;
 use std::hash::Hash;
 
+/// A finished kernel.
+pub struct Written {
+    /// The kernel; its name is the title's text, once it is known that the kernel is new.
+    pub kernel: Kernel,
+    /// Its name.
+    pub title: Title,
+    /// The buffers of its slots.
+    pub args: Vec<BufferId>,
+}
+
 /// An open body.
-struct Level<K> {
+struct OpenBody<K> {
     var: Option<VarId>,
     body: Vec<Stmt>,
     known: FxHashMap<K, RegId>,
 }
 
 /// A kernel being written; values that are computed once are remembered under keys `K`.
-pub struct Writer<K> {
+pub struct KernelWriter<K> {
     kernel: Kernel,
+    title: Title,
     args: Vec<BufferId>,
-    levels: Vec<Level<K>>,
+    levels: Vec<OpenBody<K>>,
     /// The depth at which each scalar is known.
     depths: Vec<usize>,
     /// The depth of the open loop over parts; 0 outside of it.
     parts_depth: usize,
 }
 
-impl<K: Hash + Eq + Clone> Writer<K> {
+impl<K: Hash + Eq + Clone> KernelWriter<K> {
     /// An empty kernel.
-    pub fn new(name: String, parts: usize) -> Self {
+    pub fn new(title: Title, parts: usize) -> Self {
         let kernel = Kernel {
-            name,
+            name: String::new(),
             parts,
             slots: Arena::new(),
             vars: Arena::new(),
             regs: Arena::new(),
             body: Vec::new(),
         };
-        let top = Level { var: None, body: Vec::new(), known: FxHashMap::default() };
-        Writer { kernel, args: Vec::new(), levels: vec![top], depths: Vec::new(), parts_depth: 0 }
+        let top = OpenBody { var: None, body: Vec::new(), known: FxHashMap::default() };
+        let (args, depths) = (Vec::new(), Vec::new());
+        KernelWriter { kernel, title, args, levels: vec![top], depths, parts_depth: 0 }
     }
 
     /// The finished kernel and the buffers of its slots.
-    pub fn finish(mut self) -> (Kernel, Vec<BufferId>) {
+    pub fn finish(mut self) -> Written {
         assert_eq!(self.levels.len(), 1, "an open loop");
         self.kernel.body = self.levels.pop().expect("the top").body;
-        (self.kernel, self.args)
+        Written { kernel: self.kernel, title: self.title, args: self.args }
     }
 
     /// Sets the number of parts, where it is known only after the kernel was begun.
@@ -88,7 +101,7 @@ impl<K: Hash + Eq + Clone> Writer<K> {
 
     /// Opens a body: of a loop, or a branch where `var` is none.
     pub fn open(&mut self, var: Option<VarId>) {
-        self.levels.push(Level { var, body: Vec::new(), known: FxHashMap::default() });
+        self.levels.push(OpenBody { var, body: Vec::new(), known: FxHashMap::default() });
     }
 
     /// Opens the loop over parts.
@@ -119,7 +132,7 @@ impl<K: Hash + Eq + Clone> Writer<K> {
 
     /// The depth of the innermost loop that an index depends on.
     pub fn affine_depth(&self, affine: &Affine) -> usize {
-        let uses = |level: &Level<K>| level.var.is_some_and(|var| affine.factor(var) != 0);
+        let uses = |level: &OpenBody<K>| level.var.is_some_and(|var| affine.factor(var) != 0);
         self.levels.iter().rposition(uses).unwrap_or(0)
     }
 

@@ -19,15 +19,18 @@
 use crate::base::entity::Entity;
 use crate::base::tensor::DType;
 use crate::graph::{Graph, NodeId, Op, OriginId, Output, Type};
-use crate::pass::Pass;
 use crate::pass::derivative::{self, Finite};
 use crate::pass::emit::Emit;
+use crate::pass::{Gradients, Pass, TrainingStep};
 
 /// This pass.
-pub const PASS: Pass =
-    Pass { name: "autodiff", description: "adds the loss's gradient by every parameter" };
+pub const PASS: Pass<TrainingStep> = Pass {
+    name: "autodiff",
+    description: "adds the loss's gradient by every parameter",
+    run: |graph, step| run(graph, Wrt { inputs: step.gradients == Gradients::Shown }),
+};
 
-/// What to differentiate by, besides the parameters.
+/// Values to differentiate by, besides the parameters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wrt {
     /// The `f32` inputs too.

@@ -16,7 +16,11 @@ use crate::graph::{Dim, Graph, Op, Shape};
 use crate::pass::Pass;
 
 /// This pass.
-pub const PASS: Pass = Pass { name: "bind", description: "gives the batch its size" };
+pub const PASS: Pass<usize> = Pass {
+    name: "bind",
+    description: "gives the batch its size",
+    run: |graph, batch| run(graph, *batch),
+};
 
 /// The graph for batches of `batch` samples.
 pub fn run(graph: &Graph, batch: usize) -> Graph {

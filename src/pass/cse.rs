@@ -17,7 +17,8 @@ use rustc_hash::{FxHashMap, FxHasher};
 use std::hash::{Hash, Hasher};
 
 /// This pass.
-pub const PASS: Pass = Pass { name: "cse", description: "computes equal values once" };
+pub const PASS: Pass<usize> =
+    Pass { name: "cse", description: "computes equal values once", run: |graph, _| run(graph) };
 
 /// The graph with equal nodes merged.
 pub fn run(graph: &Graph) -> Graph {

@@ -16,7 +16,8 @@ use crate::pass::Pass;
 use crate::pass::rebuild::Rebuild;
 
 /// This pass.
-pub const PASS: Pass = Pass { name: "dce", description: "drops nodes that nothing needs" };
+pub const PASS: Pass<usize> =
+    Pass { name: "dce", description: "drops nodes that nothing needs", run: |graph, _| run(graph) };
 
 /// The graph without nodes that nothing needs.
 pub fn run(graph: &Graph) -> Graph {

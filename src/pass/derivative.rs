@@ -37,7 +37,7 @@ struct Rule<'a> {
     g: NodeId,
     /// Which arguments' gradients are wanted.
     wants: &'a [bool],
-    /// What is known of the values of the graph.
+    /// Bounds and signs of the graph's values.
     finite: &'a Finite,
 }
 

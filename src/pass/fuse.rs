@@ -22,12 +22,19 @@ mod sink;
 use crate::base::entity::Entity;
 use crate::graph::Graph;
 use crate::graph::kernels::Kernels;
-use crate::pass::Pass;
+use crate::pass::{Fusion, Pass};
 use cluster::Clusters;
 use std::collections::BTreeSet;
 
 /// This pass.
-pub const PASS: Pass = Pass { name: "fuse", description: "cuts the graph into kernels" };
+pub const PASS: Pass<Fusion, Kernels> = Pass {
+    name: "fuse",
+    description: "cuts the graph into kernels",
+    run: |graph, fusion| match fusion {
+        Fusion::Full => run(graph),
+        Fusion::Off => apart(graph),
+    },
+};
 
 /// How often clusters are grown anew, so that their readers compute cheap results.
 const MOST_ROUNDS: usize = 3;

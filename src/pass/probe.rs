@@ -18,18 +18,20 @@ use crate::pass::Pass;
 use crate::pass::emit::Emit;
 
 /// This pass.
-pub const PASS: Pass =
-    Pass { name: "probe", description: "counts the elements of every value that are not finite" };
+pub const PASS: Pass<()> = Pass {
+    name: "probe",
+    description: "counts the elements of every value that are not finite",
+    run: |graph, ()| run(graph),
+};
 
-/// What the names of the counts begin with; the node's number follows.
+/// Prefix of the names of counts; the node's number follows.
 pub const PREFIX: &str = "probe.";
 
-/// Puts out the counts of the first `nodes` nodes.
-pub fn run(graph: &Graph, nodes: usize) -> Graph {
+/// Puts out the counts of all nodes.
+pub fn run(graph: &Graph) -> Graph {
     let probed: Vec<NodeId> = graph
         .nodes
         .iter()
-        .take(nodes)
         .filter(|(_, node)| node.ty.dtype == DType::F32 && !matches!(node.op, Op::Const(..)))
         .map(|(id, _)| id)
         .collect();
@@ -68,7 +70,7 @@ mod tests {
         let sum = builder.reduce(Reduce::Sum, log, &[0, 1], false).unwrap();
         builder.output("loss", sum);
         let graph = builder.finish();
-        let probed = run(&graph, graph.nodes.len());
+        let probed = run(&graph);
         crate::graph::verify::verify(&probed).unwrap();
         let shapes: Vec<usize> =
             probed.outputs.iter().map(|it| probed.ty(it.node).shape.rank()).collect();

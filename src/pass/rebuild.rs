@@ -81,7 +81,7 @@ impl Rebuild {
         self.map[old.index()] = Some(new);
     }
 
-    /// What stands for an old node, where anything does.
+    /// The new node for an old one; `None` if it has not been rebuilt.
     pub fn mapped(&self, old: NodeId) -> Option<NodeId> {
         self.map[old.index()]
     }

@@ -35,7 +35,11 @@ use crate::pass::{Pass, dce};
 use rustc_hash::FxHashMap;
 
 /// This pass.
-pub const PASS: Pass = Pass { name: "simplify", description: "rewrites to fewer, cheaper nodes" };
+pub const PASS: Pass<usize> = Pass {
+    name: "simplify",
+    description: "rewrites to fewer, cheaper nodes",
+    run: |graph, _| run(graph),
+};
 
 /// A rewrite: what can stand for a node, where the rule applies. It never changes the type.
 type Rule = fn(&mut Site) -> Option<NodeId>;

@@ -28,7 +28,7 @@
 //! states are infinite or NaN changes nothing, and its output `finite` is 0 ([`finite`]). Whether
 //! the rule's own results are finite is not tested here, where that would cost another pass over
 //! all parameters: the caller bounds them before the step, and sets [`NORM_LIMIT`].
-//! What depends on no parameter (`1 − beta ^ step`, in `f64`) is made once and shared. The
+//! Nodes that depend on no parameter (`1 − beta ^ step`, in `f64`) are made once and shared. The
 //! gradients stop being outputs unless asked for. Nothing is simplified here.
 
 use crate::base::entity::Entity;
@@ -41,39 +41,24 @@ use crate::graph::{
     Binary, Graph, Hyper, HyperId, Init, NodeId, Op, Origin, OriginId, Output, Param, ParamId,
     RUN_STEPS, Shape, State, StateId, Type, Unary, Update, UpdateTarget,
 };
-use crate::pass::Pass;
 use crate::pass::emit::Emit;
+use crate::pass::{Gradients, Pass, TrainingStep};
 use finite::{Norm, guard};
 use rustc_hash::FxHashMap;
 
 mod finite;
 
 /// This pass.
-pub const PASS: Pass =
-    Pass { name: "update", description: "inlines the optimiser's rule for each parameter" };
+pub const PASS: Pass<TrainingStep> = Pass {
+    name: "update",
+    description: "inlines the optimiser's rule for each parameter",
+    run: |graph, step| run(graph, &step.rule, step.gradients),
+};
 
-/// What becomes of a batch's gradients.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Purpose {
-    /// They update the parameters, with those that were gathered before them.
-    Update,
-    /// They are gathered for an update that is made later.
-    Gather,
-}
-
-/// Adds the updates that the rule makes from the gradients; `keep_grads` leaves those among the
-/// outputs.
-pub fn run(graph: &Graph, rule: &UpdateRule, keep_grads: bool) -> Graph {
-    build(graph, rule, Purpose::Update, keep_grads)
-}
-
-/// Adds the gradients to those of the batches before, for an update that a later batch makes: the
-/// rule names [`SHARE`].
-pub fn gather(graph: &Graph, rule: &UpdateRule) -> Graph {
-    build(graph, rule, Purpose::Gather, false)
-}
-
-fn build(graph: &Graph, rule: &UpdateRule, purpose: Purpose, keep_grads: bool) -> Graph {
+/// Adds what the rule makes of the gradients: updates, or ([`Gradients::Accumulated`], of a rule
+/// that names [`SHARE`]) sums of gradients for an update that a later batch makes.
+pub fn run(graph: &Graph, rule: &UpdateRule, gradients: Gradients) -> Graph {
+    let accumulates = gradients == Gradients::Accumulated;
     let mut trained = trained(graph, rule);
     let loss = graph.output("loss").expect("a graph to train has a loss");
     let mut emit = Emit::resume(graph.clone());
@@ -85,14 +70,14 @@ fn build(graph: &Graph, rule: &UpdateRule, purpose: Purpose, keep_grads: bool) -
         hypers: None,
         uniforms: FxHashMap::default(),
     };
-    let sums = instance.gather(&mut trained, purpose, graph.output(LOSS_WEIGHT));
-    if purpose == Purpose::Update {
+    let sums = instance.gather(&mut trained, gradients, graph.output(LOSS_WEIGHT));
+    if !accumulates {
         instance.penalise(&mut trained);
     }
     let clipped = [CLIP_NORM, CLIP_VALUE].iter().any(|name| rule.graph.output(name).is_some());
     let norm = Norm::new(&mut instance.emit, &trained, clipped);
     let mut written = graph.updates.clone();
-    if purpose == Purpose::Update {
+    if !accumulates {
         let means = instance.average(graph, &graph.updates);
         written.extend(means);
     }
@@ -102,18 +87,17 @@ fn build(graph: &Graph, rule: &UpdateRule, purpose: Purpose, keep_grads: bool) -
     let mut updates = finite::guarded(&mut instance.emit, &written, finite);
 
     instance.declare_hypers();
-    match purpose {
-        Purpose::Gather => updates.extend(instance.keep(&trained, &sums, finite)),
-        Purpose::Update => {
-            instance.clip(&mut trained, &norm);
-            let first = updates.len();
-            for &(param, gradient) in &trained {
-                updates.extend(instance.apply(param, gradient, finite));
-            }
-            let means = instance.average(graph, &updates[first..]);
-            updates.extend(finite::guarded(&mut instance.emit, &means, finite));
-            updates.extend(instance.forget(&sums, finite));
+    if accumulates {
+        updates.extend(instance.keep(&trained, &sums, finite));
+    } else {
+        instance.clip(&mut trained, &norm);
+        let first = updates.len();
+        for &(param, gradient) in &trained {
+            updates.extend(instance.apply(param, gradient, finite));
         }
+        let means = instance.average(graph, &updates[first..]);
+        updates.extend(finite::guarded(&mut instance.emit, &means, finite));
+        updates.extend(instance.forget(&sums, finite));
     }
     let mut emit = instance.emit;
     emit.builder.set_origin(None);
@@ -123,7 +107,8 @@ fn build(graph: &Graph, rule: &UpdateRule, purpose: Purpose, keep_grads: bool) -
 
     let mut graph = emit.finish();
     graph.updates = updates;
-    graph.outputs.retain(|output| keep_grads || !output.name.starts_with("grad."));
+    let shown = gradients == Gradients::Shown;
+    graph.outputs.retain(|output| shown || !output.name.starts_with("grad."));
     for (name, node) in [("grad_norm", length), (GRAD_SQUARE, norm.square), ("finite", finite)] {
         graph.outputs.push(Output { name: name.into(), node });
     }
@@ -173,7 +158,7 @@ struct Instance<'a> {
     emit: Emit,
     /// The nodes of the rule's hyper-parameters, once they are declared.
     hypers: Option<Vec<NodeId>>,
-    /// What stands for the rule's `f64` scalars; the same for every parameter.
+    /// The nodes of the rule's `f64` scalars; the same for every parameter.
     uniforms: FxHashMap<NodeId, NodeId>,
 }
 
@@ -190,7 +175,7 @@ impl Instance<'_> {
     fn gather(
         &mut self,
         trained: &mut [(ParamId, NodeId)],
-        purpose: Purpose,
+        gradients: Gradients,
         weight: Option<NodeId>,
     ) -> Sums {
         let Some(share) = self.number(SHARE) else { return Sums::default() };
@@ -210,7 +195,7 @@ impl Instance<'_> {
             let share = self.emit.broadcast(share, &declared.ty.shape);
             let part = self.emit.mul(share, *gradient);
             *gradient = self.emit.add(sum, part);
-            if purpose == Purpose::Update
+            if gradients != Gradients::Accumulated
                 && let Some((_, _, all, _)) = weight
             {
                 let all = finite::divisor(&mut self.emit, all);

@@ -1,7 +1,7 @@
 //! Arguments more and less: `conv(64, 3)` → `conv(64, 3, pad: 1)`, `mean(x)` → `mean(x, axis: -1)`,
 //! `dense` → `dense(10)`, `relu(0.1)` → `relu`.
 
-use super::scene::{Call, Scene, distance};
+use super::scene::{CallSite, Scene, distance};
 use super::{Candidate, after, before, candidate, cost, swap};
 use crate::base::fix::{Edit, Fix};
 use crate::base::source::Span;
@@ -25,7 +25,7 @@ pub fn edits(scene: &Scene<'_>, found: &mut Vec<Candidate>) {
 }
 
 /// An argument that is not given.
-fn more(scene: &Scene<'_>, call: &Call<'_>, found: &mut Vec<Candidate>) {
+fn more(scene: &Scene<'_>, call: &CallSite<'_>, found: &mut Vec<Candidate>) {
     let parameters = scene.parameters(&call.call.callee.text);
     for name in parameters.iter().skip(usize::from(call.piped)) {
         if scene.argument(call, name).is_some() {
@@ -51,8 +51,8 @@ fn more(scene: &Scene<'_>, call: &Call<'_>, found: &mut Vec<Candidate>) {
     }
 }
 
-/// What makes an argument unlikely: that such calls hardly ever have it.
-fn unlikely(call: &Call<'_>, name: &str, value: &str) -> u32 {
+/// Extra cost of an argument that such calls hardly ever have.
+fn unlikely(call: &CallSite<'_>, name: &str, value: &str) -> u32 {
     let callee = call.call.callee.text.as_str();
     // Pooling with one of the two is there to keep the size.
     let keeps = call.call.args.iter().any(|arg| {
@@ -69,8 +69,8 @@ fn unlikely(call: &Call<'_>, name: &str, value: &str) -> u32 {
     }
 }
 
-/// What an argument of this name may be.
-fn values(scene: &Scene<'_>, call: &Call<'_>, name: &str) -> Vec<String> {
+/// Candidates for an argument of this name.
+fn values(scene: &Scene<'_>, call: &CallSite<'_>, name: &str) -> Vec<String> {
     let mut values: Vec<String> = Vec::new();
     // What the layer calls so is meant for it.
     if scene.counts[call.item].contains(&name) {
@@ -111,7 +111,7 @@ fn values(scene: &Scene<'_>, call: &Call<'_>, name: &str) -> Vec<String> {
     values
 }
 
-/// What an argument that must be given may be.
+/// Candidates for an argument that must be given.
 fn needed(scene: &Scene<'_>, name: &str) -> Vec<String> {
     let classes = scene.program.classes.map(|classes| classes.to_string());
     let shapes = scene.shapes.iter().filter_map(|shape| {
@@ -143,7 +143,7 @@ fn needed(scene: &Scene<'_>, name: &str) -> Vec<String> {
 }
 
 /// A call with one argument more, where the parameters' order puts it.
-pub fn with(scene: &Scene<'_>, call: &Call<'_>, argument: &str, cost: u32) -> Candidate {
+pub fn with(scene: &Scene<'_>, call: &CallSite<'_>, argument: &str, cost: u32) -> Candidate {
     let title = format!("add `{argument}`");
     let parameters = scene.parameters(&call.call.callee.text);
     let place = |name: &str| parameters.iter().position(|known| *known == name);
@@ -173,7 +173,7 @@ pub fn with(scene: &Scene<'_>, call: &Call<'_>, argument: &str, cost: u32) -> Ca
 }
 
 /// A call with one more argument that has no name, behind the others that have none.
-fn positional(scene: &Scene<'_>, call: &Call<'_>, value: &str, cost: u32) -> Candidate {
+fn positional(scene: &Scene<'_>, call: &CallSite<'_>, value: &str, cost: u32) -> Candidate {
     let args = &call.call.args;
     let unnamed = args.iter().take_while(|arg| arg.name.is_none()).last();
     match (unnamed, args.first().and_then(|arg| arg.name.as_ref())) {
@@ -189,7 +189,7 @@ fn positional(scene: &Scene<'_>, call: &Call<'_>, value: &str, cost: u32) -> Can
 }
 
 /// A call with one argument less.
-fn less(scene: &Scene<'_>, call: &Call<'_>, found: &mut Vec<Candidate>) {
+fn less(scene: &Scene<'_>, call: &CallSite<'_>, found: &mut Vec<Candidate>) {
     for (index, arg) in call.call.args.iter().enumerate() {
         let own = whole(arg);
         let span = without(scene, call, index);
@@ -206,8 +206,9 @@ fn whole(arg: &Arg) -> Span {
     Span { end: arg.value.span.end, ..start }
 }
 
-/// What goes with an argument that is left out: the comma, or the brackets of the only one.
-fn without(scene: &Scene<'_>, call: &Call<'_>, index: usize) -> Span {
+/// The text to remove with an argument that is left out: the comma, or the brackets of the only
+/// one.
+fn without(scene: &Scene<'_>, call: &CallSite<'_>, index: usize) -> Span {
     let args = &call.call.args;
     let own = whole(&args[index]);
     match (index.checked_sub(1).map(|before| &args[before]), args.get(index + 1)) {
@@ -226,7 +227,7 @@ fn closing(scene: &Scene<'_>, argument: Span) -> u32 {
 }
 
 /// Two arguments that change places.
-fn swapped(scene: &Scene<'_>, call: &Call<'_>, found: &mut Vec<Candidate>) {
+fn swapped(scene: &Scene<'_>, call: &CallSite<'_>, found: &mut Vec<Candidate>) {
     for pair in call.call.args.windows(2) {
         let [first, second] = pair else { continue };
         if first.name.is_none() && second.name.is_none() {
@@ -238,7 +239,7 @@ fn swapped(scene: &Scene<'_>, call: &Call<'_>, found: &mut Vec<Candidate>) {
 
 /// An argument that the callee does not have, as one that it lacks, as the stage or the name that it
 /// is here, or for another callee; and a call without any of its arguments.
-fn renamed(scene: &Scene<'_>, call: &Call<'_>, found: &mut Vec<Candidate>) {
+fn renamed(scene: &Scene<'_>, call: &CallSite<'_>, found: &mut Vec<Candidate>) {
     let parameters = scene.parameters(&call.call.callee.text);
     // Any other that happens to take such a value is not what was meant.
     let lacks = |other: &&&str| {
@@ -275,7 +276,7 @@ fn renamed(scene: &Scene<'_>, call: &Call<'_>, found: &mut Vec<Candidate>) {
 
 /// `conv2d(8, 3)` → `conv(8, 3)`: an operator that takes a weight, called like the layer that other
 /// frameworks call so.
-fn operator_as_layer(scene: &Scene<'_>, call: &Call<'_>, found: &mut Vec<Candidate>) {
+fn operator_as_layer(scene: &Scene<'_>, call: &CallSite<'_>, found: &mut Vec<Candidate>) {
     let callee = &call.call.callee;
     if let Some(layer) = crate::base::names::alias(&callee.text, scene.layers()) {
         let cost = cost::OTHER_KIND + call.distance;
@@ -284,7 +285,7 @@ fn operator_as_layer(scene: &Scene<'_>, call: &Call<'_>, found: &mut Vec<Candida
 }
 
 /// `dropout(linear(0.5))` → `dropout(0.5)`.
-fn alone(scene: &Scene<'_>, call: &Call<'_>, found: &mut Vec<Candidate>) {
+fn alone(scene: &Scene<'_>, call: &CallSite<'_>, found: &mut Vec<Candidate>) {
     if let ([first, ..], false) = (&call.call.args[..], call.piped)
         && matches!(first.value.kind, ExprKind::Int(_) | ExprKind::Float(_))
     {
@@ -295,7 +296,7 @@ fn alone(scene: &Scene<'_>, call: &Call<'_>, found: &mut Vec<Candidate>) {
 }
 
 /// `concat(a, b)` → `concat([a, b])`.
-fn listed(scene: &Scene<'_>, call: &Call<'_>, found: &mut Vec<Candidate>) {
+fn listed(scene: &Scene<'_>, call: &CallSite<'_>, found: &mut Vec<Candidate>) {
     let unnamed: Vec<Span> = call
         .call
         .args
@@ -339,7 +340,7 @@ fn numbered(
 
 /// `dense(64, activation: "relu")` → `dense(64) |> relu`; `conv(8, 3, name: "stem")` → `conv(8, 3)
 /// as stem`.
-fn as_stage(scene: &Scene<'_>, call: &Call<'_>, index: usize, found: &mut Vec<Candidate>) {
+fn as_stage(scene: &Scene<'_>, call: &CallSite<'_>, index: usize, found: &mut Vec<Candidate>) {
     let arg = &call.call.args[index];
     let Some(name) = &arg.name else { return };
     let text = match &arg.value.kind {

@@ -1,8 +1,8 @@
 //! Single edits that whoever finds a mistake asks for: a stage left out, an argument given, a
 //! statement removed.
 
-use super::scene::{Call, Scene};
-use super::{Program, after, arguments};
+use super::scene::{CallSite, Scene};
+use super::{RepairInput, after, arguments};
 use crate::base::diagnostic::Diagnostic;
 use crate::base::fix::{Edit, Fix};
 use crate::base::source::Span;
@@ -14,16 +14,16 @@ fn fix(title: String, edits: Vec<Edit>) -> Fix {
 }
 
 /// The surroundings of one place.
-fn at<'a>(program: &Program<'a>, place: Span) -> Scene<'a> {
+fn at<'a>(program: &RepairInput<'a>, place: Span) -> Scene<'a> {
     Scene::of(program, &Diagnostic::error("", "").primary(place, ""))
 }
 
-fn call_at<'s, 'a>(scene: &'s Scene<'a>, place: Span) -> Option<&'s Call<'a>> {
+fn call_at<'s, 'a>(scene: &'s Scene<'a>, place: Span) -> Option<&'s CallSite<'a>> {
     scene.calls.iter().find(|call| call.span == place)
 }
 
 /// The program without the stage, or the call around its argument, that stands at a place.
-pub fn without_stage(program: &Program<'_>, place: Span) -> Option<Fix> {
+pub fn without_stage(program: &RepairInput<'_>, place: Span) -> Option<Fix> {
     let scene = at(program, place);
     for pipeline in &scene.pipelines {
         let Some(index) = pipeline.stages.iter().position(|stage| stage.span == place) else {
@@ -50,7 +50,7 @@ pub fn without_stage(program: &Program<'_>, place: Span) -> Option<Fix> {
 }
 
 /// The call at a place with one argument more: `bias: false`.
-pub fn with_argument(program: &Program<'_>, place: Span, argument: &str) -> Option<Fix> {
+pub fn with_argument(program: &RepairInput<'_>, place: Span, argument: &str) -> Option<Fix> {
     let scene = at(program, place);
     let call = call_at(&scene, place)?;
     Some(arguments::with(&scene, call, argument, 0).fix)
@@ -58,7 +58,7 @@ pub fn with_argument(program: &Program<'_>, place: Span, argument: &str) -> Opti
 
 /// The call at a place with an argument handed on under its own name, where the callee takes one of
 /// that name and has none.
-pub fn handed_on(program: &Program<'_>, place: Span, name: &str) -> Option<Fix> {
+pub fn handed_on(program: &RepairInput<'_>, place: Span, name: &str) -> Option<Fix> {
     let scene = at(program, place);
     let call = call_at(&scene, place)?;
     let takes = scene.parameters(&call.call.callee.text).contains(&name);
@@ -68,7 +68,7 @@ pub fn handed_on(program: &Program<'_>, place: Span, name: &str) -> Option<Fix> 
 }
 
 /// The call at a place with another value of an argument that it has.
-pub fn argument_as(program: &Program<'_>, place: Span, name: &str, value: &str) -> Option<Fix> {
+pub fn argument_as(program: &RepairInput<'_>, place: Span, name: &str, value: &str) -> Option<Fix> {
     let scene = at(program, place);
     let call = call_at(&scene, place)?;
     let argument = scene.argument(call, name)?;
@@ -77,7 +77,12 @@ pub fn argument_as(program: &Program<'_>, place: Span, name: &str, value: &str) 
 }
 
 /// A `train` block with one setting more.
-pub fn with_setting(program: &Program<'_>, train: &Train, key: &str, value: &str) -> Option<Fix> {
+pub fn with_setting(
+    program: &RepairInput<'_>,
+    train: &Train,
+    key: &str,
+    value: &str,
+) -> Option<Fix> {
     let last = train.keys.last()?;
     let text = &program.sources.file(last.key.span.file).text;
     let line = text[..last.key.span.start as usize].rfind('\n').map_or(0, |newline| newline + 1);
@@ -94,7 +99,7 @@ pub fn with_setting(program: &Program<'_>, train: &Train, key: &str, value: &str
 /// Where a number is written in the call at a place (or is that place), and in the result that the
 /// model declares.
 pub fn occurrences(
-    program: &Program<'_>,
+    program: &RepairInput<'_>,
     place: Span,
     number: usize,
     model: &str,
@@ -124,7 +129,7 @@ pub fn occurrences(
 }
 
 /// The program without the `let` statement that binds the name at a place, or contains it.
-pub fn without_statement(program: &Program<'_>, place: Span) -> Option<Fix> {
+pub fn without_statement(program: &RepairInput<'_>, place: Span) -> Option<Fix> {
     let functions = program.files.iter().flat_map(|file| &file.items);
     let functions = functions.filter_map(|item| match &item.kind {
         ItemKind::Function(function) => Some(function),
@@ -152,7 +157,7 @@ pub fn without_statement(program: &Program<'_>, place: Span) -> Option<Fix> {
 }
 
 /// A place with the rest of its lines, where nothing but space stands there.
-fn whole_line(program: &Program<'_>, span: Span) -> Span {
+fn whole_line(program: &RepairInput<'_>, span: Span) -> Span {
     let text = &program.sources.file(span.file).text;
     let start = text[..span.start as usize].rfind('\n').map_or(0, |newline| newline + 1);
     let end = text[span.end as usize..].find('\n').map(|at| span.end as usize + at + 1);
@@ -169,7 +174,7 @@ fn whole_line(program: &Program<'_>, span: Span) -> Span {
 
 /// The program without a parameter of a function.
 pub fn without_parameter(
-    program: &Program<'_>,
+    program: &RepairInput<'_>,
     function: &Function,
     param: &ParamDecl,
 ) -> Option<Fix> {
@@ -184,7 +189,7 @@ pub fn without_parameter(
 }
 
 /// The name of the parameter that a call's argument at an index is for.
-pub fn parameter<'a>(program: &Program<'a>, callee: &str, index: usize) -> Option<&'a str> {
+pub fn parameter<'a>(program: &RepairInput<'a>, callee: &str, index: usize) -> Option<&'a str> {
     let own = |function: &Function| match function.kind {
         ast::FunctionKind::Optimizer => 3,
         _ => 0,
@@ -194,13 +199,13 @@ pub fn parameter<'a>(program: &Program<'a>, callee: &str, index: usize) -> Optio
 }
 
 /// The default of a parameter, as it is written.
-pub fn default(program: &Program<'_>, callee: &str, name: &str) -> Option<String> {
+pub fn default(program: &RepairInput<'_>, callee: &str, name: &str) -> Option<String> {
     let function = find(program, callee)?;
     let param = function.params.iter().find(|param| param.name.text == name)?;
     Some(program.sources.text(param.default.as_ref()?.span).to_owned())
 }
 
-fn find<'a>(program: &Program<'a>, callee: &str) -> Option<&'a Function> {
+fn find<'a>(program: &RepairInput<'a>, callee: &str) -> Option<&'a Function> {
     let files = program.files.iter().chain([program.prelude]);
     files.flat_map(|file| &file.items).find_map(|item| match &item.kind {
         ItemKind::Function(function) if function.name.text == callee => Some(function),

@@ -47,13 +47,13 @@ pub struct Candidate {
     pub fix: Fix,
     /// Its distance from the program as it is; the smallest is tried first.
     pub cost: u32,
-    /// What it chooses a number for; others may be as good there.
-    pub choice: Option<Choice>,
+    /// The place of the number that it chooses; others may be as good there.
+    pub choice: Option<NumberPlace>,
 }
 
 /// A place where a number stands or may be added: candidates with equal ones are rivals.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Choice {
+pub struct NumberPlace {
     /// The number, or the call that gets an argument.
     pub place: Span,
     /// The name of the argument that is added; empty for a number that is there, [`DECLARED`] for
@@ -61,7 +61,7 @@ pub struct Choice {
     pub argument: String,
 }
 
-/// What is chosen in a declared shape.
+/// The name of a place in a declared shape.
 const DECLARED: &str = "declared";
 
 impl Candidate {
@@ -78,7 +78,7 @@ impl Candidate {
 
     /// The same, choosing a number for that.
     fn choosing(self, place: Span, argument: &str) -> Candidate {
-        let choice = Some(Choice { place, argument: argument.to_owned() });
+        let choice = Some(NumberPlace { place, argument: argument.to_owned() });
         Candidate { choice, ..self }
     }
 
@@ -90,7 +90,7 @@ impl Candidate {
 
 /// A program, to look for edits in.
 #[derive(Clone, Copy, Debug)]
-pub struct Program<'a> {
+pub struct RepairInput<'a> {
     /// The trees of the user's files.
     pub files: &'a [ast::File],
     /// The prelude's tree.
@@ -101,10 +101,10 @@ pub struct Program<'a> {
     pub classes: Option<usize>,
 }
 
-/// What each kind of edit costs; what it is applied to adds to that, and its distance from the
+/// Base cost of each kind of edit; the edited text adds to it, and its distance from the
 /// places of the mistake ([`scene`]).
 mod cost {
-    /// What whoever found the mistake proposes; each further proposal one more.
+    /// An edit that the diagnostic itself proposes; each further proposal costs one more.
     pub const PROPOSED: u32 = 0;
     /// A literal of the wrong kind, written as one of the right kind.
     pub const OTHER_KIND: u32 = 60;
@@ -137,7 +137,7 @@ mod cost {
 }
 
 /// Edits that might mend a mistake, the smallest first, each once.
-pub fn candidates(program: &Program<'_>, error: &Diagnostic) -> Vec<Candidate> {
+pub fn candidates(program: &RepairInput<'_>, error: &Diagnostic) -> Vec<Candidate> {
     let proposed = error.fixes.iter().zip(cost::PROPOSED..);
     let mut found: Vec<Candidate> =
         proposed.map(|(fix, cost)| Candidate::new(fix.clone(), cost)).collect();

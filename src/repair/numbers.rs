@@ -4,7 +4,7 @@
 //! A number comes from those that the mistake speaks of, from what follows from them (sums,
 //! products, quotients), and from what such an argument usually is.
 
-use super::scene::{Call, Literal, Scene, distance};
+use super::scene::{CallSite, LiteralSite, Scene, distance};
 use super::{Candidate, candidate, cost};
 use crate::base::codes;
 use crate::base::source::Span;
@@ -51,7 +51,7 @@ pub fn edits(scene: &Scene<'_>, found: &mut Vec<Candidate>) {
 }
 
 /// The size of images, as the model takes them.
-fn image_size(scene: &Scene<'_>, literal: &Literal<'_>, found: &mut Vec<Candidate>) {
+fn image_size(scene: &Scene<'_>, literal: &LiteralSite<'_>, found: &mut Vec<Candidate>) {
     for dims in scene.told_dims().filter(|dims| dims.len() == 4) {
         let size = format!("[{}, {}]", dims[1], dims[2]);
         let cost = cost::NUMBER + literal.distance;
@@ -61,7 +61,7 @@ fn image_size(scene: &Scene<'_>, literal: &Literal<'_>, found: &mut Vec<Candidat
 
 fn number(
     scene: &Scene<'_>,
-    literal: &Literal<'_>,
+    literal: &LiteralSite<'_>,
     value: i64,
     derived: &[i64],
     found: &mut Vec<Candidate>,
@@ -100,9 +100,9 @@ fn number(
     }
 }
 
-/// What makes a number unlikely in another's place: that it is far away, and that such an argument
-/// is hardly ever so.
-fn unlikely(scene: &Scene<'_>, literal: &Literal<'_>, value: i64, number: i64) -> u32 {
+/// Extra cost of a number in another's place: for its distance, and for values that such an
+/// argument hardly ever has.
+fn unlikely(scene: &Scene<'_>, literal: &LiteralSite<'_>, value: i64, number: i64) -> u32 {
     let far = if literal.slot.name == "axis" {
         0
     } else if value > 0 && number > 0 {
@@ -132,14 +132,15 @@ fn unlikely(scene: &Scene<'_>, literal: &Literal<'_>, value: i64, number: i64) -
 }
 
 /// Whether a literal is an argument of a convolution with an even window.
-fn window_is_even(scene: &Scene<'_>, literal: &Literal<'_>) -> bool {
-    let own = |call: &&Call<'_>| literal.slot.call.is_some_and(|it| std::ptr::eq(it, call.call));
+fn window_is_even(scene: &Scene<'_>, literal: &LiteralSite<'_>) -> bool {
+    let own =
+        |call: &&CallSite<'_>| literal.slot.call.is_some_and(|it| std::ptr::eq(it, call.call));
     let size = scene.calls.iter().find(own).and_then(|call| scene.argument(call, "size"));
     matches!(size.map(|size| &size.value.kind), Some(ExprKind::Int(size)) if size % 2 == 0)
 }
 
 /// Whether a padding is the one that keeps the size of its convolution.
-fn keeps_size(scene: &Scene<'_>, literal: &Literal<'_>, pad: i64) -> bool {
+fn keeps_size(scene: &Scene<'_>, literal: &LiteralSite<'_>, pad: i64) -> bool {
     let call = scene
         .calls
         .iter()
@@ -148,8 +149,8 @@ fn keeps_size(scene: &Scene<'_>, literal: &Literal<'_>, pad: i64) -> bool {
     matches!(size.map(|size| &size.value.kind), Some(ExprKind::Int(size)) if size / 2 == pad)
 }
 
-/// What else a number may be.
-fn choices(scene: &Scene<'_>, literal: &Literal<'_>, value: i64, derived: &[i64]) -> Vec<i64> {
+/// Candidates for a number.
+fn choices(scene: &Scene<'_>, literal: &LiteralSite<'_>, value: i64, derived: &[i64]) -> Vec<i64> {
     let positive = || derived.iter().copied().filter(|&number| number > 0);
     let near = [value - 1, value + 1, value * 2, value / 2];
     let numbers: Vec<i64> = match literal.slot.name {
@@ -225,7 +226,7 @@ fn derived(scene: &Scene<'_>) -> Vec<i64> {
 /// Another name of the scope, or a number.
 fn names(
     scene: &Scene<'_>,
-    literal: &Literal<'_>,
+    literal: &LiteralSite<'_>,
     name: &str,
     derived: &[i64],
     found: &mut Vec<Candidate>,
@@ -284,7 +285,7 @@ fn names(
 }
 
 /// The same, as a literal of another kind.
-fn other_kind(scene: &Scene<'_>, literal: &Literal<'_>, found: &mut Vec<Candidate>) {
+fn other_kind(scene: &Scene<'_>, literal: &LiteralSite<'_>, found: &mut Vec<Candidate>) {
     // A number in quotes is a number, wherever the mistake shows.
     let quoted = matches!(&literal.expr.kind, ExprKind::Str(text) if text.parse::<f64>().is_ok());
     if literal.distance > distance::AROUND && !quoted {
@@ -329,7 +330,7 @@ fn other_kind(scene: &Scene<'_>, literal: &Literal<'_>, found: &mut Vec<Candidat
 }
 
 /// `[3, 3]` → `3`, `["a"]` → `"a"`, `[1, 2, 3]` → `[1, 2]`.
-fn unwrapped(scene: &Scene<'_>, literal: &Literal<'_>, found: &mut Vec<Candidate>) {
+fn unwrapped(scene: &Scene<'_>, literal: &LiteralSite<'_>, found: &mut Vec<Candidate>) {
     let ExprKind::List(entries) = &literal.expr.kind else { return };
     let span = literal.expr.span;
     if let Some(first) = entries.first() {

@@ -1,7 +1,7 @@
-//! Operands transposed, exchanged, or of another kind: `q @ k` → `q @ transpose(k)`, `1 / 2` →
+//! BinaryOperands transposed, exchanged, or of another kind: `q @ k` → `q @ transpose(k)`, `1 / 2` →
 //! `1.0 / 2`, `a - b` on shapes → `a + b`.
 
-use super::scene::{Operands, Scene, distance};
+use super::scene::{BinaryOperands, Scene, distance};
 use super::{Candidate, candidate, cost, swap};
 use crate::base::source::Span;
 use crate::syntax::ast::{BinaryOp, Expr, ExprKind};
@@ -24,7 +24,7 @@ pub fn edits(scene: &Scene<'_>, found: &mut Vec<Candidate>) {
 }
 
 /// `q @ k` → `q @ transpose(k)`, `k @ q`, `q * k`.
-fn products(scene: &Scene<'_>, operands: &Operands<'_>, found: &mut Vec<Candidate>) {
+fn products(scene: &Scene<'_>, operands: &BinaryOperands<'_>, found: &mut Vec<Candidate>) {
     let (left, right) = (operands.left, operands.right);
     let cost = cost::TRANSPOSED + operands.distance;
     for operand in [right, left] {
@@ -48,7 +48,7 @@ fn products(scene: &Scene<'_>, operands: &Operands<'_>, found: &mut Vec<Candidat
 }
 
 /// `a + label` → `a + cast(label, f32)`.
-fn casts(scene: &Scene<'_>, operands: &Operands<'_>, found: &mut Vec<Candidate>) {
+fn casts(scene: &Scene<'_>, operands: &BinaryOperands<'_>, found: &mut Vec<Candidate>) {
     for operand in [operands.left, operands.right] {
         if matches!(operand.kind, ExprKind::Name(_) | ExprKind::Call(_)) {
             let text = format!("cast({}, f32)", scene.program.sources.text(operand.span));
@@ -59,7 +59,7 @@ fn casts(scene: &Scene<'_>, operands: &Operands<'_>, found: &mut Vec<Candidate>)
 }
 
 /// `C / reduction` → `C`, `1 / x` → `1.0 / x`.
-fn numbers(scene: &Scene<'_>, operands: &Operands<'_>, found: &mut Vec<Candidate>) {
+fn numbers(scene: &Scene<'_>, operands: &BinaryOperands<'_>, found: &mut Vec<Candidate>) {
     let (left, right) = (operands.left, operands.right);
     let is_count = |expr: &Expr| match &expr.kind {
         ExprKind::Name(name) => scene.counts[operands.item].contains(&name.as_str()),

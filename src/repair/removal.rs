@@ -14,9 +14,9 @@
 use crate::syntax::ast::{Call, Expr, ExprKind, File, ItemKind, PipeStage, StageKind, StmtKind};
 use crate::syntax::walk::{self, SyntaxNode};
 
-/// What a file is made of.
+/// Counts of a file's parts, by kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Tally {
+struct ItemCounts {
     items: usize,
     settings: usize,
     /// Calls, arguments, statements, values of blocks, parameters, and entries of lists beyond the
@@ -28,16 +28,16 @@ struct Tally {
 
 /// Whether a file has less in it after a fix.
 pub fn takes_away(before: &File, after: &File) -> bool {
-    let (before, after) = (Tally::of(before), Tally::of(after));
+    let (before, after) = (ItemCounts::of(before), ItemCounts::of(after));
     after.items < before.items
         || after.settings < before.settings
         || after.parts < before.parts
         || after.empty > before.empty
 }
 
-impl Tally {
-    fn of(file: &File) -> Tally {
-        let mut tally = Tally { items: file.items.len(), ..Tally::default() };
+impl ItemCounts {
+    fn of(file: &File) -> ItemCounts {
+        let mut tally = ItemCounts { items: file.items.len(), ..ItemCounts::default() };
         for item in &file.items {
             match &item.kind {
                 ItemKind::Train(train) => tally.settings += train.keys.len(),
@@ -66,7 +66,7 @@ impl Tally {
     }
 }
 
-/// What a node adds, without what is in it.
+/// The parts that a node adds, without those inside it.
 fn parts(node: SyntaxNode<'_>) -> usize {
     match node {
         SyntaxNode::Expr(Expr { kind: ExprKind::Call(call), .. }) => 1 + plain(call),

@@ -1,10 +1,10 @@
-//! What stands at the places of a mistake and around them: calls, literals, stages, operands,
-//! declared shapes, names; each with its distance from those places.
+//! The surroundings of a mistake: calls, literals, stages, operands, declared shapes, names; each
+//! with its distance from those places.
 //!
 //! Looked at are the items that a label points into, and all constants, data and models (a loss that
 //! gets the wrong shape is mended in the model, or in the data).
 
-use super::Program;
+use super::RepairInput;
 use crate::base::diagnostic::{Diagnostic, Label};
 use crate::base::source::Span;
 use crate::elaborate;
@@ -14,7 +14,7 @@ use crate::syntax::ast::{
 use std::collections::HashMap;
 
 /// A call, written `f(x, 2)` or `|> f(2)`.
-pub struct Call<'a> {
+pub struct CallSite<'a> {
     pub call: &'a ast::Call,
     /// The whole call.
     pub span: Span,
@@ -26,16 +26,16 @@ pub struct Call<'a> {
 }
 
 /// A literal or name that is an argument, an entry of a list, or anything else.
-pub struct Literal<'a> {
+pub struct LiteralSite<'a> {
     pub expr: &'a Expr,
-    pub slot: Slot<'a>,
+    pub slot: LiteralRole<'a>,
     pub distance: u32,
     pub item: usize,
 }
 
-/// What a literal is there for.
+/// The argument that a literal is part of.
 #[derive(Clone, Copy)]
-pub struct Slot<'a> {
+pub struct LiteralRole<'a> {
     /// The argument's name: `units`, `pad`; of an index or a bound of `repeat`, none.
     pub name: &'a str,
     /// The call that it is an argument of.
@@ -44,14 +44,14 @@ pub struct Slot<'a> {
 
 /// A pipeline: what begins it, and its stages.
 pub struct Pipeline<'a> {
-    /// What begins it; none of a `repeat`'s body.
+    /// The stage's first token; `None` in a `repeat`'s body.
     pub first: Option<Span>,
     pub stages: Vec<&'a PipeStage>,
     pub item: usize,
 }
 
 /// `a op b`.
-pub struct Operands<'a> {
+pub struct BinaryOperands<'a> {
     pub op: ast::BinaryOp,
     pub left: &'a Expr,
     pub right: &'a Expr,
@@ -67,7 +67,7 @@ pub struct Declared<'a> {
     pub item: usize,
 }
 
-/// What a type is declared of.
+/// The kind of a declaration with a type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Of {
     /// A model's input: the data have it.
@@ -82,11 +82,11 @@ pub enum Of {
 
 /// The surroundings of a mistake.
 pub struct Scene<'a> {
-    pub program: Program<'a>,
-    pub calls: Vec<Call<'a>>,
-    pub literals: Vec<Literal<'a>>,
+    pub program: RepairInput<'a>,
+    pub calls: Vec<CallSite<'a>>,
+    pub literals: Vec<LiteralSite<'a>>,
     pub pipelines: Vec<Pipeline<'a>>,
-    pub operands: Vec<Operands<'a>>,
+    pub operands: Vec<BinaryOperands<'a>>,
     pub types: Vec<Declared<'a>>,
     /// The tensors that each item names: arguments and bindings.
     pub tensors: Vec<Vec<&'a str>>,
@@ -120,7 +120,7 @@ pub mod distance {
 
 impl<'a> Scene<'a> {
     /// The surroundings of a mistake.
-    pub fn of(program: &Program<'a>, error: &Diagnostic) -> Scene<'a> {
+    pub fn of(program: &RepairInput<'a>, error: &Diagnostic) -> Scene<'a> {
         let mut scene = Scene {
             program: *program,
             calls: Vec::new(),
@@ -172,7 +172,7 @@ impl<'a> Scene<'a> {
         found
     }
 
-    /// What can stand as a stage without arguments: layers and operators of one tensor.
+    /// Names that can stand as a stage without arguments: layers and operators of one tensor.
     pub fn layers(&self) -> impl Iterator<Item = &'a str> {
         let one = self.signatures.iter().filter(|(_, parameters)| parameters.first() == Some(&"x"));
         let mut found: Vec<&str> = one.map(|(name, _)| *name).collect();
@@ -181,7 +181,7 @@ impl<'a> Scene<'a> {
     }
 
     /// The argument of a call for a parameter of this name.
-    pub fn argument(&self, call: &Call<'a>, name: &str) -> Option<&'a ast::Arg> {
+    pub fn argument(&self, call: &CallSite<'a>, name: &str) -> Option<&'a ast::Arg> {
         call.call.args.iter().enumerate().find_map(|(index, arg)| {
             let found = match &arg.name {
                 Some(name) => Some(name.text.as_str()),
@@ -249,12 +249,14 @@ impl<'a> Scene<'a> {
         match item {
             ItemKind::Use { .. } => {}
             ItemKind::Const { name, value } => {
-                self.expr(value, Slot { name: &name.text, call: None }, index);
+                self.expr(value, LiteralRole { name: &name.text, call: None }, index);
             }
-            ItemKind::Data { value, .. } => self.expr(value, Slot { name: "", call: None }, index),
+            ItemKind::Data { value, .. } => {
+                self.expr(value, LiteralRole { name: "", call: None }, index)
+            }
             ItemKind::Train(train) => {
                 for key in &train.keys {
-                    self.expr(&key.value, Slot { name: &key.key.text, call: None }, index);
+                    self.expr(&key.value, LiteralRole { name: &key.key.text, call: None }, index);
                 }
             }
             ItemKind::Function(function) => {
@@ -268,7 +270,11 @@ impl<'a> Scene<'a> {
                         self.ty(ty, if is_input { Of::Input } else { Of::Argument }, index);
                     }
                     if let Some(default) = &param.default {
-                        self.expr(default, Slot { name: &param.name.text, call: None }, index);
+                        self.expr(
+                            default,
+                            LiteralRole { name: &param.name.text, call: None },
+                            index,
+                        );
                     }
                 }
                 if let Some(ty) = &function.result {
@@ -297,7 +303,7 @@ impl<'a> Scene<'a> {
     }
 
     fn block(&mut self, block: &'a Block, item: usize) {
-        const NONE: Slot<'static> = Slot { name: "", call: None };
+        const NONE: LiteralRole<'static> = LiteralRole { name: "", call: None };
         for stmt in &block.stmts {
             match &stmt.kind {
                 ast::StmtKind::Let { name, value } => {
@@ -323,8 +329,8 @@ impl<'a> Scene<'a> {
         }
     }
 
-    fn expr(&mut self, expr: &'a Expr, slot: Slot<'a>, item: usize) {
-        let none = Slot { name: "", call: slot.call };
+    fn expr(&mut self, expr: &'a Expr, slot: LiteralRole<'a>, item: usize) {
+        let none = LiteralRole { name: "", call: slot.call };
         match &expr.kind {
             ExprKind::Int(_)
             | ExprKind::Float(_)
@@ -332,11 +338,11 @@ impl<'a> Scene<'a> {
             | ExprKind::Str(_)
             | ExprKind::Name(_) => {
                 let distance = self.distance(expr.span, item);
-                self.literals.push(Literal { expr, slot, distance, item });
+                self.literals.push(LiteralSite { expr, slot, distance, item });
             }
             ExprKind::List(entries) => {
                 let distance = self.distance(expr.span, item);
-                self.literals.push(Literal { expr, slot, distance, item });
+                self.literals.push(LiteralSite { expr, slot, distance, item });
                 entries.iter().for_each(|entry| self.expr(entry, slot, item));
             }
             // `-1` is a literal too.
@@ -344,12 +350,12 @@ impl<'a> Scene<'a> {
                 if matches!(operand.kind, ExprKind::Int(_) | ExprKind::Float(_)) =>
             {
                 let distance = self.distance(expr.span, item);
-                self.literals.push(Literal { expr, slot, distance, item });
+                self.literals.push(LiteralSite { expr, slot, distance, item });
             }
             ExprKind::Unary(_, operand) => self.expr(operand, slot, item),
             ExprKind::Binary(op, left, right) => {
                 let distance = self.distance(expr.span, item);
-                self.operands.push(Operands { op: *op, left, right, distance, item });
+                self.operands.push(BinaryOperands { op: *op, left, right, distance, item });
                 self.expr(left, none, item);
                 self.expr(right, none, item);
             }
@@ -388,7 +394,7 @@ impl<'a> Scene<'a> {
             first = before;
         }
         stages.reverse();
-        self.expr(first, Slot { name: "", call: None }, item);
+        self.expr(first, LiteralRole { name: "", call: None }, item);
         self.stages(Some(first.span), stages, item);
     }
 
@@ -399,7 +405,7 @@ impl<'a> Scene<'a> {
                 StageKind::Repeat { counter, from, to, body } => {
                     self.counts[item].extend(counter.iter().map(|name| name.text.as_str()));
                     for bound in from.iter().chain([to]) {
-                        self.expr(bound, Slot { name: "repeat", call: None }, item);
+                        self.expr(bound, LiteralRole { name: "repeat", call: None }, item);
                     }
                     self.stages(None, body.iter().collect(), item);
                 }
@@ -410,20 +416,20 @@ impl<'a> Scene<'a> {
 
     fn call(&mut self, call: &'a ast::Call, span: Span, piped: bool, item: usize) {
         let distance = self.distance(span, item);
-        self.calls.push(Call { call, span, piped, distance, item });
+        self.calls.push(CallSite { call, span, piped, distance, item });
         for (index, arg) in call.args.iter().enumerate() {
             let name = match &arg.name {
                 Some(name) => name.text.as_str(),
                 None => self.parameter(call, index, piped).unwrap_or(""),
             };
-            self.expr(&arg.value, Slot { name, call: Some(call) }, item);
+            self.expr(&arg.value, LiteralRole { name, call: Some(call) }, item);
         }
     }
 }
 
 /// The names of the parameters of every function of a program, the user's before the prelude's,
 /// those before the operators.
-fn signatures<'a>(program: &Program<'a>) -> HashMap<&'a str, Vec<&'a str>> {
+fn signatures<'a>(program: &RepairInput<'a>) -> HashMap<&'a str, Vec<&'a str>> {
     let mut found: HashMap<&str, Vec<&str>> = elaborate::operators().collect();
     let files = std::iter::once(program.prelude).chain(program.files);
     for item in files.flat_map(|file| &file.items) {

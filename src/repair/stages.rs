@@ -5,7 +5,7 @@ use super::{Candidate, before, candidate, cost, swap};
 use crate::base::source::Span;
 use crate::syntax::ast::{PipeStage, StageKind};
 
-/// What is put before a stage, and what that adds to the cost.
+/// Stages to insert before another, each with its extra cost.
 const INSERTED: [(&str, u32); 3] = [("flatten", 0), ("global_avg_pool", 60), ("transpose", 60)];
 
 /// Stages more, less, and in another order.

@@ -5,7 +5,7 @@
 
 use super::scene::{Scene, distance};
 use super::{
-    Candidate, Program, arguments, edits, numbers, operands, stages, texts, types, values,
+    Candidate, RepairInput, arguments, edits, numbers, operands, stages, texts, types, values,
 };
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
@@ -59,8 +59,8 @@ impl Case {
         Case::new(&text, code, message)
     }
 
-    fn program(&self) -> Program<'_> {
-        Program {
+    fn program(&self) -> RepairInput<'_> {
+        RepairInput {
             files: &self.files,
             prelude: &self.prelude,
             sources: &self.sources,
@@ -329,7 +329,7 @@ fn distances_grow_from_the_place_to_other_items() {
     let program = case.program();
     let scene = Scene::of(&program, &case.error);
     let of = |name: &str, index| {
-        let named = |it: &&super::scene::Call<'_>| it.call.callee.text == name;
+        let named = |it: &&super::scene::CallSite<'_>| it.call.callee.text == name;
         scene.calls.iter().filter(named).nth(index).expect("a call").distance
     };
     assert_eq!(of("dense", 0), distance::HERE);

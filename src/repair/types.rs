@@ -32,7 +32,7 @@ pub fn edits(scene: &Scene<'_>, found: &mut Vec<Candidate>) {
     }
 }
 
-/// What a change of a declared shape costs, by what it is declared of.
+/// Base cost of changing a declared shape, by the declaration.
 fn base(declared: &Declared<'_>) -> u32 {
     match declared.of {
         Of::Kept => cost::NUMBER,

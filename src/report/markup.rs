@@ -1,4 +1,4 @@
-//! What tests know of markup: that every tag is closed by its own, and quotes are.
+//! A checker of markup for tests: every tag is closed by its own, and quotes are closed.
 
 /// Elements of HTML that have no end.
 const VOID: [&str; 5] = ["meta", "img", "br", "hr", "link"];

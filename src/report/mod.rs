@@ -6,7 +6,7 @@
 //! a run   ─→ html          one page: curves, confusion matrix, worst predictions, tables, sources
 //! ```
 //!
-//! What comes out stands alone: no scripts, no fonts, nothing that is fetched. Nothing here knows
+//! The output stands alone: no scripts, no fonts, nothing that is fetched. Nothing here knows
 //! what a run is, takes the time, or prints. Names come from users and data sets, so each text
 //! goes through [`escape`] on its way into a document.
 

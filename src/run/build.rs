@@ -1,4 +1,5 @@
-//! What `nnc run` needs: every step of a run compiled up front, data opened, first values drawn.
+//! The preparation of `nnc run`: every step of a run compiled up front, data opened, first values
+//! drawn.
 
 use crate::base::diagnostic::Diagnostic;
 use crate::base::shown::Show;
@@ -7,29 +8,31 @@ use crate::data::{Dataset, Watch};
 use crate::driver::checks::no_steps;
 use crate::driver::checks::{frozen_at_random, no_training, unknown_watched};
 use crate::driver::front::Front;
-use crate::driver::initial::{First, initial};
+use crate::driver::initial::{RunStart, initial};
 use crate::driver::layers::{Layer, layers};
 use crate::driver::memory;
 use crate::driver::schedules::{refuse_unfit, schedules};
 use crate::driver::session::{Failure, Request, Session};
-use crate::driver::steps::{Compiler, Graphs, Sites, evaluation_batch, programs};
+use crate::driver::steps::{Graphs, Sites, StepCompiler, evaluation_batch, programs};
 use crate::elaborate::{self, Training, Watched};
 use crate::files::write;
 use crate::graph::Graph;
 use crate::graph::rule::{CLASS_WEIGHTS, GATHERED, GATHERED_WEIGHT, MEAN};
-use crate::lower::Globals;
+use crate::pass::Gradients;
 use crate::run::failures::train_failure;
 use crate::run::meaning::meaning;
 use crate::runtime::checkpoint::Snapshot;
 use crate::runtime::pool::Pool;
-use crate::runtime::program::{Blocks, Memory, Program};
+use crate::runtime::program::{BlockBytes, CompiledProgram, RunMemory};
 use crate::runtime::trainer::{
-    Average, Monitor, OnNan, Patience, Plateau, Rules, Settings, Steps, TrainError, Trainer,
+    Average, EarlyStopRule, Monitor, OnNan, PlateauRule, Rules, Steps, TrainError, Trainer,
+    TrainerSettings,
 };
-use crate::runtime::weights::{self, Entry};
+use crate::runtime::weights::{self, StoredTensor};
+use crate::schedule::Globals;
 use std::path::Path;
 
-/// What the command line says instead of the file.
+/// Options of the command line that no setting of the program has.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
     /// The threads that will run.
@@ -62,8 +65,8 @@ impl Overrides {
 }
 
 /// A run that is ready to start.
-pub struct Run {
-    /// What is suspicious in the program.
+pub struct BuiltRun {
+    /// Warnings about the program.
     pub warnings: Vec<Diagnostic>,
     /// The samples.
     pub data: Dataset,
@@ -76,13 +79,13 @@ pub struct Run {
     pub(crate) graph: Graph,
     /// How many updates the run makes.
     pub(crate) run_steps: u64,
-    settings: Settings,
+    settings: TrainerSettings,
     initial: Vec<(String, Tensor)>,
     /// How many of the first values belong to the model; the rest are the optimiser's.
     weights: usize,
     parameters: usize,
     pub(crate) sites: Sites,
-    /// What the program computes, part by part.
+    /// Hashes of the program's parts, by name.
     pub(crate) meaning: Vec<(String, String)>,
 }
 
@@ -92,7 +95,7 @@ pub fn run(
     request: &Request,
     overrides: &Overrides,
     watch: Watch<'_>,
-) -> Result<Run, Failure> {
+) -> Result<BuiltRun, Failure> {
     let Front { experiment, source, mut warnings } = session.front(request, true)?;
     let Some(mut training) = experiment.training.clone() else {
         return Err(no_training(&experiment.model));
@@ -127,21 +130,23 @@ pub fn run(
     // The model's own come first; the optimiser adds its states behind them.
     let weights = experiment.train.lasting().filter(|(path, ..)| *path != CLASS_WEIGHTS).count();
     let gathers = training.settings.accumulate > 1;
+    let mut accumulating =
+        || session.training_step(&experiment.train, &training.rule, Gradients::Accumulated);
     let graphs = Graphs {
-        gather: gathers.then(|| session.gather(&experiment.train, &training.rule)).transpose()?,
+        gather: gathers.then(&mut accumulating).transpose()?,
         evaluate: session.elaborated(experiment.eval.clone())?,
         train: session.training_graph(experiment)?,
     };
     let globals = Globals::default();
     let fields = data.fields(true);
-    let mut compiler = Compiler { session, request, fields, globals, run_steps };
+    let mut compiler = StepCompiler { session, request, fields, globals, run_steps };
     let (steps, sites) = compiler.steps(&graphs, &training.rule, &training.settings, &data)?;
-    let programs: Vec<&Program> = programs(&steps).collect();
+    let programs: Vec<&CompiledProgram> = programs(&steps).collect();
     // The first values of parameters and states, and the copy that checkpoints are written from.
     let beside = 2 * memory::lasting(&graphs.train);
     memory::refuse_too_large(session, request, &programs, overrides.threads, beside)?;
     let of = (&graphs.train, &graphs.evaluate);
-    let First { values: mut initial, given } =
+    let RunStart { values: mut initial, given } =
         initial(session, request, of, &training.settings, &data)?;
     if !overrides.goes_on {
         warnings.extend(frozen_at_random(&training, &graphs.train, &given));
@@ -150,7 +155,7 @@ pub fn run(
     initial.sort_by_key(|(path, _)| path == CLASS_WEIGHTS || path.starts_with(OPTIMIZER));
     let settings = settings(&training, &data, run_steps, &initial);
     let parameters = graphs.train.parameter_count();
-    Ok(Run {
+    Ok(BuiltRun {
         warnings,
         data,
         model,
@@ -168,7 +173,7 @@ pub fn run(
     })
 }
 
-/// What the paths of the optimiser's states begin with.
+/// Prefix of the paths of the optimiser's states.
 const OPTIMIZER: &str = "optimizer.";
 
 /// How to train, as the trainer is told.
@@ -177,14 +182,14 @@ fn settings(
     data: &Dataset,
     run_steps: u64,
     initial: &[(String, Tensor)],
-) -> Settings {
+) -> TrainerSettings {
     let said = &training.settings;
     let of_state = |prefix: &'static str| {
         initial.iter().filter_map(move |(path, _)| Some((path, path.strip_prefix(prefix)?)))
     };
     let averages =
         of_state(MEAN).map(|(mean, of)| Average { of: of.to_owned(), mean: mean.clone() });
-    Settings {
+    TrainerSettings {
         epochs: said.epochs,
         seed: said.seed,
         shuffle: said.shuffle,
@@ -206,7 +211,7 @@ fn settings(
     }
 }
 
-/// What decides after an epoch.
+/// The trainer's rules, from the settings `early_stop`, `checkpoint` and `reduce_on_plateau`.
 fn rules(training: &Training, has_validation: bool) -> Rules {
     let said = &training.settings;
     let monitor = |Watched { name, .. }: &Watched| Monitor {
@@ -220,13 +225,13 @@ fn rules(training: &Training, has_validation: bool) -> Rules {
     let best = said.checkpoint.best.as_ref().or(stop.map(|stop| &stop.watched));
     Rules {
         best: best.map_or_else(usual, monitor),
-        patience: stop.map(|stop| Patience {
+        patience: stop.map(|stop| EarlyStopRule {
             monitor: monitor(&stop.watched),
             epochs: stop.epochs,
             min_delta: stop.min_delta,
             restore: stop.restore,
         }),
-        plateau: said.reduce_on_plateau.as_ref().map(|rule| Plateau {
+        plateau: said.reduce_on_plateau.as_ref().map(|rule| PlateauRule {
             monitor: monitor(&rule.watched),
             epochs: rule.epochs,
             min_delta: rule.min_delta,
@@ -237,20 +242,20 @@ fn rules(training: &Training, has_validation: bool) -> Rules {
     }
 }
 
-impl Run {
+impl BuiltRun {
     /// The trainer, at the beginning.
     pub fn trainer<'a>(&'a self, pool: &'a mut Pool) -> Trainer<'a> {
-        let memory = Memory::for_programs(programs(&self.steps), pool.threads());
+        let memory = RunMemory::for_programs(programs(&self.steps), pool.threads());
         Trainer::new(&self.steps, memory, pool, &self.data, self.settings.clone(), &self.initial)
     }
 
     /// Bytes of the memory that all steps share, for a number of threads.
     pub fn arena(&self, threads: usize) -> usize {
-        let blocks = programs(&self.steps).map(Program::blocks);
-        blocks.fold(Blocks::default(), Blocks::max).total(threads)
+        let blocks = programs(&self.steps).map(CompiledProgram::blocks);
+        blocks.fold(BlockBytes::default(), BlockBytes::max).total(threads)
     }
 
-    /// What will be done, defaults included, in a line.
+    /// One line that says how the run trains, defaults included.
     pub fn summary(&self, threads: usize) -> String {
         let (data, settings) = (&self.data, &self.settings);
         let plural = |count: usize, word: &str| {
@@ -273,13 +278,13 @@ impl Run {
         )
     }
 
-    /// What ended the run, with its place in the program where it has one.
+    /// The failure that ended the run, with its place in the program where it has one.
     pub fn failure(&self, error: &TrainError, session: &Session) -> Failure {
         train_failure(error, &self.data, &self.sites, session)
     }
 
     /// How it trains.
-    pub fn settings(&self) -> &Settings {
+    pub fn settings(&self) -> &TrainerSettings {
         &self.settings
     }
 
@@ -340,8 +345,8 @@ pub fn save_weights<'a>(
     weights: impl Iterator<Item = (&'a str, &'a Tensor)>,
     about: Option<&str>,
 ) -> Result<(), Failure> {
-    let entries: Vec<Entry> = weights
-        .map(|(name, like)| Entry {
+    let entries: Vec<StoredTensor> = weights
+        .map(|(name, like)| StoredTensor {
             name: name.to_owned(),
             dtype: like.dtype(),
             shape: like.shape.clone(),

@@ -1,4 +1,4 @@
-//! What ends training early, as reports with their places in the program.
+//! Failures that end training early, as reports with their places in the program.
 
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
@@ -8,7 +8,7 @@ use crate::driver::session::{Failure, Session};
 use crate::driver::steps::Sites;
 use crate::runtime::trainer::{NotFinite, TrainError};
 
-/// What ended training, with its place in the program where it has one.
+/// The failure of training as a report, with its place in the program where it has one.
 pub(crate) fn train_failure(
     error: &TrainError,
     data: &Dataset,
@@ -64,7 +64,7 @@ pub(crate) fn not_finite(
     diagnostic
 }
 
-/// What helps where no operator is to blame.
+/// The help where no operator is to blame.
 pub(crate) const SMALLER_RATE: &str = "a smaller learning rate is the usual cure";
 
 /// An index out of range in a sample of `whose` data.

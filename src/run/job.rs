@@ -12,7 +12,7 @@ use crate::driver::initial::shown;
 use crate::driver::layers::Layer;
 use crate::driver::session::{Failure, Request, Session};
 use crate::driver::set::{Setting, set};
-use crate::run::build::{Overrides, Run, run, save_weights};
+use crate::run::build::{BuiltRun, Overrides, run, save_weights};
 use crate::run::evaluate::{Details, evaluate_split};
 use crate::run::failures::{SMALLER_RATE, not_finite};
 use crate::run::folder::{
@@ -21,10 +21,10 @@ use crate::run::folder::{
 };
 use crate::run::meaning::differing;
 use crate::run::replay::replay;
-use crate::run::trained::{About, take_program};
+use crate::run::trained::{WeightsOrigin, take_program};
 use crate::runtime::checkpoint::{Checkpoint, Identity, Snapshot};
 use crate::runtime::pool::Pool;
-use crate::runtime::trainer::{Outcome, Scores, TrainError, TrainState, Trainer, Watcher};
+use crate::runtime::trainer::{Callback, Scores, TrainError, TrainState, Trainer, TrainingOutcome};
 use serde_json::json;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
@@ -32,7 +32,7 @@ use std::time::Instant;
 
 /// Where a run is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum RunPlace {
     /// Nowhere.
     Nowhere,
     /// Into a new folder: this one, or the first free one of `runs/STEM`, `runs/STEM-2`, ….
@@ -44,17 +44,17 @@ pub enum Place {
 /// A run that is asked for.
 #[derive(Clone, Debug)]
 pub struct Job {
-    /// What to compile, and where things are. Of a run that goes on, the program is the one that
+    /// The program and the places of its data. Of a resumed run, the program is the one that
     /// was kept.
     pub request: Request,
-    /// What stands for the text of the program.
+    /// Text that is read in place of the program's file.
     pub text: Option<String>,
-    /// What was set on the command line; `text` has it.
+    /// Settings of the command line, `KEY=VALUE`; `text` has them already.
     pub set: Vec<String>,
-    /// What the command line says instead of the file.
+    /// Options of the command line that no setting of the program has.
     pub overrides: Overrides,
     /// Where the run is written.
-    pub place: Place,
+    pub place: RunPlace,
     /// Whether a run goes on though its program has changed.
     pub force: bool,
 }
@@ -64,10 +64,10 @@ pub fn job(
     request: Request,
     settings: &[Setting],
     overrides: Overrides,
-    place: Place,
+    place: RunPlace,
 ) -> Result<Job, Failure> {
     let resumed = match &place {
-        Place::Resumed(root, _) => Some(RunFolder::read(root)?),
+        RunPlace::Resumed(root, _) => Some(RunFolder::read(root)?),
         _ => None,
     };
     let before = match &resumed {
@@ -89,16 +89,16 @@ pub fn job(
 }
 
 /// A run that is ready to begin or to go on.
-pub struct Prepared {
-    /// What was compiled.
+pub struct PreparedRun {
+    /// The sources and times of compilation.
     pub session: Session,
     /// The run.
-    pub run: Run,
+    pub run: BuiltRun,
     /// Where it is written.
     pub folder: Option<RunFolder>,
-    /// What is said of it there.
+    /// The contents of its `run.json`.
     pub info: RunInfo,
-    /// What it goes on from.
+    /// The checkpoint that it goes on from.
     pub resumed: Option<Checkpoint>,
     /// The parts of the program that have changed since then.
     changed: Vec<String>,
@@ -107,12 +107,12 @@ pub struct Prepared {
 }
 
 /// Compiles and opens all that a run needs; `watch` follows the reading of data.
-pub fn prepare(job: &Job, watch: Watch<'_>) -> Result<Prepared, Failure> {
+pub fn prepare(job: &Job, watch: Watch<'_>) -> Result<PreparedRun, Failure> {
     let mut session = Session::new(None);
     let (mut request, mut overrides) = (job.request.clone(), job.overrides.clone());
     let mut folder = None;
     let mut kept = None;
-    if let Place::Resumed(root, _) = &job.place {
+    if let RunPlace::Resumed(root, _) = &job.place {
         let there = RunFolder::resume(root)?;
         let info = there.info()?;
         take_program(&mut session, &mut request, &there, &info)?;
@@ -124,7 +124,7 @@ pub fn prepare(job: &Job, watch: Watch<'_>) -> Result<Prepared, Failure> {
         session.overlay(request.file.clone(), text.clone());
     }
     let resumed = match (&folder, &job.place) {
-        (Some(folder), Place::Resumed(_, named)) => folder.load(named.as_deref())?,
+        (Some(folder), RunPlace::Resumed(_, named)) => folder.load(named.as_deref())?,
         _ => None,
     };
     overrides.goes_on = resumed.is_some();
@@ -156,7 +156,7 @@ pub fn prepare(job: &Job, watch: Watch<'_>) -> Result<Prepared, Failure> {
         }
     }
     let mut info = kept.unwrap_or_else(|| RunInfo::new(&run.model, String::new()));
-    if let Place::New(out) = &job.place {
+    if let RunPlace::New(out) = &job.place {
         let stem = request.file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         folder = Some(RunFolder::create(out.as_deref(), &stem)?);
         info.asked_model = request.model.clone();
@@ -176,7 +176,7 @@ pub fn prepare(job: &Job, watch: Watch<'_>) -> Result<Prepared, Failure> {
         info.program = folder.keep_program(&sources(&session, &request))?;
         folder.write_info(&info)?;
     }
-    Ok(Prepared { session, run, folder, info, resumed, changed, identity, request })
+    Ok(PreparedRun { session, run, folder, info, resumed, changed, identity, request })
 }
 
 /// The files of a program, the main one first.
@@ -189,7 +189,7 @@ fn sources(session: &Session, request: &Request) -> Vec<(PathBuf, String)> {
 }
 
 /// Whether a checkpoint is one of this run: what does not fit, and what to do.
-fn fits(checkpoint: &Checkpoint, identity: &Identity, run: &Run) -> Result<(), String> {
+fn fits(checkpoint: &Checkpoint, identity: &Identity, run: &BuiltRun) -> Result<(), String> {
     let header = &checkpoint.header;
     if header.model != identity.model {
         return Err(format!(
@@ -255,26 +255,26 @@ fn described(tensor: &Tensor) -> String {
 /// How a run ended.
 pub struct Ended {
     /// Whether it is done, was stopped, or why it failed.
-    pub outcome: Result<Outcome, Failure>,
+    pub outcome: Result<TrainingOutcome, Failure>,
     /// The newest checkpoint that is on the disk.
     pub checkpoint: Option<String>,
-    /// What could not be written at the end.
+    /// The error of the last file that could not be written, if there was one.
     pub unwritten: Option<String>,
     /// Whether the time was over.
     pub out_of_time: bool,
     /// Updates made.
     pub steps: u64,
-    /// What came of it; only of a run that is done.
+    /// The scores; only of a run that has finished.
     pub result: Option<RunResult>,
 }
 
-impl Prepared {
+impl PreparedRun {
     /// Trains until the end, or until `stop` is set or the time is over; keeps what there is in any
     /// case. `save` is one more place for the weights.
     pub fn train(
         &mut self,
         pool: &mut Pool,
-        watcher: &mut dyn Watcher,
+        watcher: &mut dyn Callback,
         stop: &AtomicBool,
         deadline: Option<Instant>,
         save: Option<&PathBuf>,
@@ -320,7 +320,7 @@ impl Prepared {
         let mut unwritten = closed.err();
         let (mut result, mut details) = (None, Details::None);
         let outcome = match outcome {
-            Ok(outcome @ (Outcome::Finished | Outcome::StoppedEarly)) => {
+            Ok(outcome @ (TrainingOutcome::Finished | TrainingOutcome::StoppedEarly)) => {
                 let restored = self.restore(&mut trainer, &recorder)?;
                 match self.test(&mut trainer) {
                     Ok((test, found)) => {
@@ -331,7 +331,7 @@ impl Prepared {
                     Err(error) => Err(self.run.failure(&error, &self.session)),
                 }
             }
-            Ok(Outcome::Stopped) => Ok(Outcome::Stopped),
+            Ok(TrainingOutcome::Stopped) => Ok(TrainingOutcome::Stopped),
             Err(TrainError::NotFinite { what, epoch, step, loss, in_a_row }) => {
                 let diagnostic = not_finite(what, (epoch, step), loss, in_a_row);
                 let (session, run) = (&mut self.session, &self.run);
@@ -348,7 +348,7 @@ impl Prepared {
             unwritten = unwritten.or(self.write_weights(&trainer, save).err());
         }
         self.info.status = match &outcome {
-            Ok(Outcome::Stopped) => Status::Stopped,
+            Ok(TrainingOutcome::Stopped) => Status::Stopped,
             Ok(_) => Status::Finished,
             Err(_) => Status::Failed,
         };
@@ -367,7 +367,7 @@ impl Prepared {
         Ok(Ended { outcome, checkpoint, unwritten, out_of_time, steps, result })
     }
 
-    /// What the run writes while it goes on.
+    /// The writer of the run's files, where it has a folder.
     fn files(&self) -> Result<Option<Files>, Failure> {
         let Some(folder) = &self.folder else { return Ok(None) };
         let state = self.resumed.as_ref().map(|resumed| resumed.header.state.clone());
@@ -400,7 +400,7 @@ impl Prepared {
         }
         let tensors = match (&self.folder, recorder.best()) {
             (Some(folder), _) => {
-                let place = crate::run::folder::Place { epoch, batch: 0 };
+                let place = crate::run::folder::CheckpointPosition { epoch, batch: 0 };
                 folder.load(Some(&place.file_name()))?.map(|checkpoint| checkpoint.tensors)
             }
             (None, best) => best.map(Snapshot::tensors),
@@ -414,7 +414,7 @@ impl Prepared {
     fn result(
         &self,
         trainer: &Trainer<'_>,
-        outcome: Outcome,
+        outcome: TrainingOutcome,
         restored: Option<usize>,
         test: Option<Scores>,
     ) -> RunResult {
@@ -428,7 +428,7 @@ impl Prepared {
             test,
             best_epoch: state.control.best.best.as_ref().map(|best| best.epoch),
             weights_epoch: restored.unwrap_or(state.epoch),
-            stopped_early: outcome == Outcome::StoppedEarly,
+            stopped_early: outcome == TrainingOutcome::StoppedEarly,
             seconds: state.history.iter().map(|record| record.seconds).sum(),
             parameters: self.run.parameters(),
         }
@@ -473,13 +473,13 @@ impl Prepared {
         folder.write_report(&shown)
     }
 
-    /// What files of the run's weights say of themselves.
+    /// The JSON that goes into the metadata of the run's weights.
     fn about(&self) -> Result<String, String> {
         let mut hasher = blake3::Hasher::new();
         for (_, text) in sources(&self.session, &self.request) {
             hasher.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
         }
-        let about = About {
+        let about = WeightsOrigin {
             nnc: self.info.nnc.clone(),
             model: self.run.model.clone(),
             program: hasher.finalize().to_hex().to_string(),

@@ -1,4 +1,4 @@
-//! What a program computes, as hashes of its parts, so that a run does not go on with another.
+//! Hashes of what a program computes, part by part, so that a run does not go on with another.
 //!
 //! ```text
 //! the model, its loss and its metrics    the elaborated training graph

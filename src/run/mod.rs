@@ -14,12 +14,12 @@ mod replay;
 pub(crate) mod series;
 pub(crate) mod trained;
 
-pub use build::{Overrides, Run, check_writable, run, save_weights, write_file};
+pub use build::{BuiltRun, Overrides, check_writable, run, save_weights, write_file};
 pub use evaluate::{
-    ClassCount, ClassCounts, Details, Evaluated, Evaluation, NumberErrors, Said, SplitName, Worst,
-    evaluation,
+    ClassCount, ClassCounts, ClassOrNumber, Details, Evaluated, Evaluation, NumberErrors,
+    SplitName, WorstSample, evaluation,
 };
 pub use folder::{KeptFile, RunFolder, RunInfo, RunResult, Status, epoch_json, put_scores};
-pub use job::{Ended, Job, Place, Prepared, job, prepare};
-pub use series::{Left, Member, Series, columns, folds, spread, sweep};
+pub use job::{Ended, Job, PreparedRun, RunPlace, job, prepare};
+pub use series::{Member, MemberState, RunSeries, columns, folds, spread, sweep};
 pub use trained::{Model, Which};

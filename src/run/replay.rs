@@ -12,18 +12,18 @@ use crate::base::entity::Entity;
 use crate::base::shown::Show;
 use crate::base::source::{Sources, Span};
 use crate::base::tensor::DType;
-use crate::driver::pipeline::{Compiled, place};
+use crate::driver::compiled::{CompiledStep, place};
 use crate::driver::schedules::hypers;
 use crate::driver::session::{Failure, Request, Session};
 use crate::graph::bounds::uniforms;
 use crate::graph::{Binary, Dim, Graph, NodeId, Op, Output, Unary};
-use crate::lower::Globals;
 use crate::pass::probe;
-use crate::run::build::Run;
+use crate::run::build::BuiltRun;
 use crate::run::failures::SMALLER_RATE;
 use crate::runtime::pool::Pool;
-use crate::runtime::program::{Memory, Program, StepArgs};
+use crate::runtime::program::{CompiledProgram, RunMemory, StepArgs};
 use crate::runtime::trainer::{NotFinite, RejectedStep, Trainer};
+use crate::schedule::Globals;
 
 /// The first value that was not finite.
 pub(crate) struct NonFiniteReport {
@@ -35,12 +35,12 @@ pub(crate) struct NonFiniteReport {
     place: Option<Span>,
     /// The sample's number in the data, and its file.
     sample: Option<(u32, Option<String>)>,
-    /// What helps.
+    /// Advice on how to avoid it.
     help: &'static str,
 }
 
 impl NonFiniteReport {
-    /// What was found, in a line.
+    /// One line that names the operator, its place and its numbers.
     pub fn line(&self, sources: &Sources) -> String {
         let mut line = format!("the first value that was not finite: {}", self.what);
         if let Some(place) = self.place {
@@ -76,15 +76,14 @@ impl NonFiniteReport {
 pub(crate) fn replay(
     session: &mut Session,
     request: &Request,
-    run: &Run,
+    run: &BuiltRun,
     trainer: &Trainer<'_>,
     threads: usize,
 ) -> Result<Option<NonFiniteReport>, Failure> {
     let refused = trainer.refused();
     let graph = &run.graph;
-    let all = graph.nodes.len();
-    let probed = session.graph_pass(&probe::PASS, graph, |graph| probe::run(graph, all))?;
-    let mut again = Again { session, request, run, trainer, refused: &refused, threads };
+    let probed = session.graph_pass(&probe::PASS, graph, &())?;
+    let mut again = StepReplay { session, request, run, trainer, refused: &refused, threads };
     let (program, memory) = again.make(&probed)?;
     let counts = |id: NodeId| -> Option<&[f32]> {
         let name = format!("output.{}{}", probe::PREFIX, id.index());
@@ -112,16 +111,16 @@ pub(crate) fn replay(
     Ok(Some(NonFiniteReport { what: seen.text, path, place, sample, help }))
 }
 
-/// What an operator took and gave.
-struct Seen {
+/// Arguments and result of one operator at one element.
+struct OperatorRecord {
     text: String,
     /// The numbers of its first element that is not finite, where each comes from those at the same
     /// place.
     args: Vec<f32>,
 }
 
-/// What helps against it.
-fn help(graph: &Graph, node: NodeId, seen: &Seen, what: NotFinite) -> &'static str {
+/// Advice, by the operator and its arguments.
+fn help(graph: &Graph, node: NodeId, seen: &OperatorRecord, what: NotFinite) -> &'static str {
     let overflows = !seen.args.is_empty() && seen.args.iter().all(|arg| arg.is_finite());
     let by_zero = seen.args.get(1) == Some(&0.0);
     match (&graph.nodes[node].op, what) {
@@ -186,25 +185,25 @@ fn roots(graph: &Graph, what: NotFinite) -> Vec<NodeId> {
     }
 }
 
-/// What it takes to make the step again.
-struct Again<'a, 'r> {
+/// The compiler and the inputs of the step, to make it once more with other outputs.
+struct StepReplay<'a, 'r> {
     session: &'a mut Session,
     request: &'a Request,
-    run: &'a Run,
+    run: &'a BuiltRun,
     trainer: &'a Trainer<'a>,
     refused: &'r RejectedStep<'r>,
     threads: usize,
 }
 
-impl Again<'_, '_> {
+impl StepReplay<'_, '_> {
     /// Compiles a graph of the step and runs it from the step's state, on its samples.
-    fn make(&mut self, graph: &Graph) -> Result<(Program, Memory), Failure> {
+    fn make(&mut self, graph: &Graph) -> Result<(CompiledProgram, RunMemory), Failure> {
         let batch = self.refused.samples.len();
         let target = &self.request.target;
         let compiled = self.session.compile(graph, batch, &mut Globals::default(), target)?;
-        let Compiled { program, .. } = compiled;
+        let CompiledStep { program, .. } = compiled;
         let mut pool = Pool::new(self.threads);
-        let mut memory = Memory::for_programs([&program], self.threads);
+        let mut memory = RunMemory::for_programs([&program], self.threads);
         for (path, _) in self.run.lasting() {
             if program.buffer(path).is_some() {
                 program.bytes_mut(&mut memory, path).copy_from_slice(&self.trainer.bytes(path));
@@ -225,8 +224,8 @@ impl Again<'_, '_> {
         Ok((program, memory))
     }
 
-    /// What the operator did.
-    fn numbers(&mut self, node: NodeId) -> Result<Seen, Failure> {
+    /// Arguments and result of the operator at the first element that is not finite.
+    fn numbers(&mut self, node: NodeId) -> Result<OperatorRecord, Failure> {
         let graph = &self.run.graph;
         if let Op::Cast(_) = graph.nodes[node].op
             && graph.ty(graph.nodes[node].args[0]).dtype == DType::F64
@@ -255,11 +254,11 @@ impl Again<'_, '_> {
             }
             numbers.push(read(&format!("arg{index}"))[at]);
         }
-        Ok(Seen { text: told(graph, node, &numbers, value[at]), args: numbers })
+        Ok(OperatorRecord { text: told(graph, node, &numbers, value[at]), args: numbers })
     }
 
-    /// What the operator did that computes a number once a step.
-    fn number_of_the_step(&self, node: NodeId) -> Seen {
+    /// Arguments and result of an operator on scalars of the step, which the host computes.
+    fn number_of_the_step(&self, node: NodeId) -> OperatorRecord {
         let graph = &self.run.graph;
         let declared = graph.hypers.values().map(|hyper| (hyper.name.clone(), hyper.value));
         let declared: Vec<(String, f64)> = declared.collect();
@@ -269,7 +268,7 @@ impl Again<'_, '_> {
         let number = |node: NodeId| values[node.index()] as f32;
         let args: Vec<f32> = graph.nodes[node].args.iter().map(|&arg| number(arg)).collect();
         let text = told(graph, node, &args, number(node));
-        Seen { text: format!("{text} in step {}", self.refused.number), args }
+        OperatorRecord { text: format!("{text} in step {}", self.refused.number), args }
     }
 }
 
@@ -279,13 +278,13 @@ fn told(graph: &Graph, node: NodeId, args: &[f32], value: f32) -> String {
     format!("`{}` of {} gives {value:?}", graph.nodes[node].op.name(), numbers.join(" and "))
 }
 
-/// What a value is that is computed from nothing at the same place.
-fn leaf(graph: &Graph, node: NodeId) -> Seen {
+/// A description of a value that has no arguments at the same element.
+fn leaf(graph: &Graph, node: NodeId) -> OperatorRecord {
     let text = match &graph.nodes[node].op {
         Op::Input(input) => format!("the data's `{}`", graph.inputs[*input].name),
         Op::Param(param) => format!("the parameter `{}`", graph.params[*param].path),
         Op::State(state) => format!("the state `{}`", graph.states[*state].path),
         op => format!("`{}`, {}", op.name(), graph.ty(node)),
     };
-    Seen { text, args: Vec::new() }
+    OperatorRecord { text, args: Vec::new() }
 }

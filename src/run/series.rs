@@ -17,7 +17,7 @@ use crate::driver::set::{Setting, set};
 use crate::files::{read, write};
 use crate::run::build::Overrides;
 use crate::run::folder::{KeptFile, RunFolder, RunResult, Status, make_folder};
-use crate::run::job::{Job, Place};
+use crate::run::job::{Job, RunPlace};
 use crate::runtime::trainer::Scores;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -25,9 +25,9 @@ use std::path::{Path, PathBuf};
 /// The version of `series.json`.
 const VERSION: u32 = 1;
 
-/// What is to be run.
+/// The contents of `series.json`: the program and its runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Plan {
+struct SeriesPlan {
     version: u32,
     /// The source file, as it was when the series began.
     program: Vec<KeptFile>,
@@ -43,27 +43,27 @@ struct Plan {
 pub struct Member {
     /// The name of its folder: `lr=1e-3,seed=0`, `fold-1`.
     pub name: String,
-    /// What is set for it.
+    /// Its settings, which replace those of the program.
     pub settings: Vec<Setting>,
     /// The part of a cross-validation.
     pub fold: Option<(usize, usize)>,
 }
 
 /// A series whose folder this process writes to.
-pub struct Series {
+pub struct RunSeries {
     /// Where it is.
     pub root: PathBuf,
     request: Request,
     /// The text of the main file.
     text: String,
-    plan: Plan,
+    plan: SeriesPlan,
     overrides: Overrides,
     /// Locks the folder.
     _folder: RunFolder,
 }
 
-/// What is left to do for a run of a series.
-pub enum Left {
+/// The work that is left for a run of a series.
+pub enum MemberState {
     /// Nothing.
     Done(Box<RunResult>),
     /// All, or what is left of it.
@@ -77,11 +77,11 @@ pub fn folds(job: &Job) -> Result<Option<Vec<Member>>, Failure> {
         Some(text) => text.clone(),
         None => source_text(&job.request.file)?,
     };
-    // Most programs do not speak of folds: those need not be elaborated twice.
-    if !text.contains("folds") && !text.contains("use ") {
+    session.overlay(job.request.file.clone(), text);
+    // Most programs have no folds: those need not be elaborated twice.
+    if !session.has_setting(&job.request, "folds")? {
         return Ok(None);
     }
-    session.overlay(job.request.file.clone(), text);
     let front = session.front(&job.request, true)?;
     let folds = front.experiment.training.and_then(|training| training.settings.folds);
     let member = |folds: usize| {
@@ -186,7 +186,7 @@ fn range(text: &str) -> Result<Option<Vec<String>>, String> {
     Ok(Some(numbers))
 }
 
-impl Series {
+impl RunSeries {
     /// Begins a series, or goes on with it if its folder holds the same one. `stem` names the
     /// folder where `out` does not.
     pub fn begin(
@@ -194,14 +194,14 @@ impl Series {
         out: Option<&Path>,
         stem: &str,
         members: Vec<Member>,
-    ) -> Result<Series, Failure> {
+    ) -> Result<RunSeries, Failure> {
         let request = job.request.clone();
         let text = match &job.text {
             Some(text) => text.clone(),
             None => source_text(&request.file)?,
         };
         let overrides = job.overrides.clone();
-        let mut plan = Plan {
+        let mut plan = SeriesPlan {
             version: VERSION,
             program: Vec::new(),
             asked_model: request.model.clone(),
@@ -214,7 +214,7 @@ impl Series {
         let same = |root: &Path| match (read(root), main_text(root)) {
             (Ok(known), Ok(kept)) => {
                 let of_file = known.program.iter().any(|file| file.path == path);
-                of_file && kept == text && Plan { program: Vec::new(), ..known } == plan
+                of_file && kept == text && SeriesPlan { program: Vec::new(), ..known } == plan
             }
             _ => false,
         };
@@ -239,7 +239,7 @@ impl Series {
                 .map_err(|error| Failure::Io(error.to_string()))?;
             folder.write(&root.join(FILE), json.as_bytes())?;
         }
-        Ok(Series { root, request, text, plan, overrides, _folder: folder })
+        Ok(RunSeries { root, request, text, plan, overrides, _folder: folder })
     }
 
     /// Goes on with the series of a folder.
@@ -247,7 +247,7 @@ impl Series {
         root: &Path,
         request: &Request,
         overrides: &Overrides,
-    ) -> Result<Series, Failure> {
+    ) -> Result<RunSeries, Failure> {
         let plan = read(root)?;
         let folder = RunFolder::locked(root)?;
         let text = main_text(root)?;
@@ -258,7 +258,7 @@ impl Series {
         request.model = plan.asked_model.clone();
         request.data = request.data.or(plan.data.clone());
         let overrides = Overrides { limit: plan.limit, overfit: plan.overfit, ..overrides.clone() };
-        Ok(Series { root: root.to_path_buf(), request, text, plan, overrides, _folder: folder })
+        Ok(RunSeries { root: root.to_path_buf(), request, text, plan, overrides, _folder: folder })
     }
 
     /// Whether a folder is that of a series.
@@ -271,21 +271,21 @@ impl Series {
         &self.plan.members
     }
 
-    /// What is left to do for a run.
-    pub fn left(&self, member: &Member) -> Result<Left, Failure> {
+    /// The work that is left for a run: none where its folder says that it has finished.
+    pub fn left(&self, member: &Member) -> Result<MemberState, Failure> {
         let root = self.root.join(&member.name);
         let place = if RunFolder::is_one(&root) {
             let info = RunFolder::read(&root)?.info()?;
             match (info.status, info.result) {
-                (Status::Finished, Some(result)) => return Ok(Left::Done(Box::new(result))),
-                _ => Place::Resumed(root, None),
+                (Status::Finished, Some(result)) => return Ok(MemberState::Done(Box::new(result))),
+                _ => RunPlace::Resumed(root, None),
             }
         } else {
-            Place::New(Some(root))
+            RunPlace::New(Some(root))
         };
         let text = set(&self.text, self.request.model.as_deref(), &member.settings)?;
         let said = |it: &Setting| format!("{}={}", it.key, it.value);
-        Ok(Left::Run(Box::new(Job {
+        Ok(MemberState::Run(Box::new(Job {
             force: false,
             request: self.request.clone(),
             text: Some(text),
@@ -343,15 +343,15 @@ pub fn spread(values: &[f64]) -> (f64, Option<f64>) {
     (mean, Some((squares / (values.len() - 1) as f64).sqrt()))
 }
 
-/// What is to be run.
+/// Name of the file with the series' plan.
 const FILE: &str = "series.json";
 
-fn read(root: &Path) -> Result<Plan, Failure> {
+fn read(root: &Path) -> Result<SeriesPlan, Failure> {
     let path = root.join(FILE);
     let text = read::text(&path, read::RECORD)
         .map_err(|error| Failure::Io(format!("cannot read {}: {error}", path.shown())))?;
     let wrong = |what: String| Failure::Data(format!("{}: {what}", path.shown()));
-    let plan: Plan = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+    let plan: SeriesPlan = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
     if plan.version != VERSION {
         return Err(wrong(format!("is of version {}; this build reads {VERSION}", plan.version)));
     }

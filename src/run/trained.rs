@@ -37,7 +37,7 @@ pub enum Model {
 
 /// A trained model that was found.
 pub(crate) struct Trained {
-    /// What is known of its run.
+    /// The contents of its run's `run.json`, where there is one.
     pub info: Option<RunInfo>,
     /// The weights by path.
     pub weights: Vec<(String, Tensor)>,
@@ -112,9 +112,9 @@ pub(crate) fn load(file: &Path) -> Result<Vec<(String, Tensor)>, Failure> {
     })
 }
 
-/// What a file of weights says of where it is from.
+/// The description of where weights are from, in the metadata of their file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct About {
+pub(crate) struct WeightsOrigin {
     /// The version of the program that wrote it.
     pub nnc: String,
     /// The model.
@@ -123,18 +123,18 @@ pub(crate) struct About {
     pub program: String,
     /// The names of the classes; none where they are numbers.
     pub classes: Vec<String>,
-    /// What the model is for.
+    /// The task of the model.
     pub task: Task,
-    /// What samples look like, before and after they are prepared.
+    /// Shape and range of samples, before and after they are prepared.
     pub samples: Option<SampleInfo>,
 }
 
-/// What a file of weights says of itself; of other programs' files, nothing.
-pub(crate) fn about(file: &Path) -> Option<About> {
+/// Reads the description in the metadata of a file of weights; `None` of other programs' files.
+pub(crate) fn about(file: &Path) -> Option<WeightsOrigin> {
     serde_json::from_str(&weights::about(file)?).ok()
 }
 
-/// What evaluation takes of a checkpoint's tensors.
+/// The tensors of a checkpoint that evaluation reads, by the names that the graph has.
 fn evaluated(tensors: Vec<(String, Tensor)>) -> Vec<(String, Tensor)> {
     let means: Vec<(String, Tensor)> = tensors
         .iter()

@@ -14,7 +14,7 @@
 //! then put there.
 
 use super::trainer::{TrainState, Trainer};
-use super::weights::{self, Entry, LoadError};
+use super::weights::{self, LoadError, StoredTensor};
 use crate::base::shown::Show;
 use crate::base::tensor::{DType, Tensor};
 use crate::files::read;
@@ -30,12 +30,12 @@ pub const VERSION: u64 = 1;
 const KEY: &str = "nnc_checkpoint";
 /// Digits of a BLAKE3 sum.
 const DIGITS: usize = 64;
-/// What stands before the sum in a file: quotes are escaped, since the metadata are a string.
+/// The bytes before the sum in a file: quotes are escaped, since the metadata are a string.
 const BEFORE_SUM: &[u8] = br#"\"blake3\":\""#;
 
-/// What a checkpoint says beside its tensors.
+/// The state and identity of a run, kept in the metadata of a checkpoint.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Header {
+pub struct CheckpointHeader {
     /// The version of this header.
     version: u64,
     /// The sum of the file.
@@ -48,7 +48,7 @@ pub struct Header {
     pub seed: u64,
     /// Samples a batch.
     pub batch: usize,
-    /// What the program computes, part by part: a name and a hash. Empty in files of builds that did
+    /// Hashes of the program's parts, by name (`run::meaning`). Empty in files of builds that did
     /// not write it.
     #[serde(default)]
     pub program: Vec<(String, String)>,
@@ -56,7 +56,7 @@ pub struct Header {
     pub state: TrainState,
 }
 
-/// What a run is, for all of its checkpoints.
+/// The part of a header that is the same in all checkpoints of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// The model's name.
@@ -67,7 +67,7 @@ pub struct Identity {
     pub seed: u64,
     /// Samples a batch.
     pub batch: usize,
-    /// What the program computes, part by part: a name and a hash.
+    /// Hashes of the program's parts, by name.
     pub program: Vec<(String, String)>,
 }
 
@@ -75,7 +75,7 @@ pub struct Identity {
 #[derive(Debug, Default)]
 pub struct Snapshot {
     /// Every parameter and state.
-    entries: Vec<Entry>,
+    entries: Vec<StoredTensor>,
     /// Where the run is.
     pub state: TrainState,
 }
@@ -85,7 +85,7 @@ impl Snapshot {
     pub fn new(lasting: impl IntoIterator<Item = (String, DType, Vec<usize>)>) -> Snapshot {
         let entry = |(name, dtype, shape): (String, DType, Vec<usize>)| {
             let bytes = vec![0; shape.iter().product::<usize>() * dtype.size()];
-            Entry { name, dtype, shape, bytes }
+            StoredTensor { name, dtype, shape, bytes }
         };
         Snapshot { entries: lasting.into_iter().map(entry).collect(), state: TrainState::default() }
     }
@@ -105,7 +105,7 @@ impl Snapshot {
 
     /// All tensors.
     pub fn tensors(&self) -> Vec<(String, Tensor)> {
-        let tensor = |entry: &Entry| {
+        let tensor = |entry: &StoredTensor| {
             let shape = entry.shape.clone();
             (entry.name.clone(), Tensor::from_bytes(entry.dtype, shape, &entry.bytes))
         };
@@ -116,16 +116,16 @@ impl Snapshot {
     pub fn renamed<'a>(
         &'a self,
         paths: &'a [(String, String)],
-    ) -> impl Iterator<Item = Entry> + 'a {
+    ) -> impl Iterator<Item = StoredTensor> + 'a {
         paths.iter().filter_map(|(path, name)| {
             let entry = self.entries.iter().find(|entry| entry.name == *path)?;
-            Some(Entry { name: name.clone(), ..entry.clone() })
+            Some(StoredTensor { name: name.clone(), ..entry.clone() })
         })
     }
 
     /// Writes it as a checkpoint.
     pub fn save(&self, path: &Path, identity: &Identity) -> Result<(), String> {
-        let header = Header {
+        let header = CheckpointHeader {
             version: VERSION,
             blake3: "0".repeat(DIGITS),
             model: identity.model.clone(),
@@ -158,8 +158,8 @@ fn sum_place(bytes: &[u8]) -> Option<usize> {
 /// A checkpoint that was read and found whole.
 #[derive(Clone, Debug)]
 pub struct Checkpoint {
-    /// What it says beside the tensors.
-    pub header: Header,
+    /// The metadata.
+    pub header: CheckpointHeader,
     /// Every parameter and state.
     pub tensors: Vec<(String, Tensor)>,
 }
@@ -197,7 +197,7 @@ fn check_sum(bytes: &mut [u8]) -> Result<(), &'static str> {
 }
 
 /// The header, whose version is looked at first: another one may say anything else.
-fn header(text: &str) -> Result<Header, String> {
+fn header(text: &str) -> Result<CheckpointHeader, String> {
     #[derive(Deserialize)]
     struct Versioned {
         version: u64,

@@ -37,7 +37,7 @@ use std::time::{Duration, Instant};
 
 use adapt::ThreadChoice;
 use denormals::FlushDenormals;
-use wait::{Event, Patience, lock};
+use wait::{EventCounter, WaitMode, lock};
 
 /// A longer time between two steps is none of their doing: data that are late, a checkpoint.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -78,13 +78,13 @@ impl Pool {
     /// Starts up to so many threads.
     fn start(threads: usize) -> Pool {
         let patience = match threads > default_threads() {
-            true => Patience::Sleep,
-            false => Patience::Spin,
+            true => WaitMode::Sleep,
+            false => WaitMode::Spin,
         };
         let shared = Arc::new(Shared {
-            job: Mutex::new(Job { work: None, threads: 0, stop: false }),
-            started: (1..threads).map(|_| Event::new(patience)).collect(),
-            finished: Event::new(patience),
+            job: Mutex::new(PoolJob { work: None, threads: 0, stop: false }),
+            started: (1..threads).map(|_| EventCounter::new(patience)).collect(),
+            finished: EventCounter::new(patience),
             remaining: AtomicUsize::new(0),
             panic: Mutex::new(None),
             barrier: Barrier::new(threads, patience),
@@ -164,7 +164,7 @@ impl Pool {
             let mut job = lock(&shared.job);
             (job.work, job.threads) = (Some(work), threads);
             drop(job);
-            shared.started[..threads - 1].iter().for_each(Event::advance);
+            shared.started[..threads - 1].iter().for_each(EventCounter::advance);
         }
         shared.work_as(0, threads, work);
         if threads > 1 {
@@ -182,7 +182,7 @@ impl Pool {
 impl Drop for Pool {
     fn drop(&mut self) {
         lock(&self.shared.job).stop = true;
-        self.shared.started.iter().for_each(Event::advance);
+        self.shared.started.iter().for_each(EventCounter::advance);
         for worker in self.workers.drain(..) {
             // A worker catches what its work throws, so it has nothing to tell here.
             let _ = worker.join();
@@ -190,21 +190,21 @@ impl Drop for Pool {
     }
 }
 
-/// What all threads see.
+/// State that all threads share, behind a mutex or atomics.
 struct Shared {
-    job: Mutex<Job>,
+    job: Mutex<PoolJob>,
     /// Of each worker: advances with each job that it takes part in.
-    started: Vec<Event>,
+    started: Vec<EventCounter>,
     /// Advances when the last worker is done.
-    finished: Event,
+    finished: EventCounter,
     remaining: AtomicUsize,
-    /// What the first thread to panic threw.
+    /// The payload of the first panic in a thread.
     panic: Mutex<Option<Box<dyn Any + Send>>>,
     barrier: Barrier,
 }
 
-/// What workers are to do.
-struct Job {
+/// One call for every worker.
+struct PoolJob {
     work: Option<&'static (dyn Fn(usize, usize) + Sync)>,
     /// How many threads do it.
     threads: usize,

@@ -1,5 +1,5 @@
 //! A compiled step and the memory that it works in: values go in by the names of buffers,
-//! [`Program::run`] computes a step, values come out by name.
+//! [`CompiledProgram::run`] computes a step, values come out by name.
 //!
 //! ```text
 //! let mut memory = Memory::for_programs([&train, &last, &eval], pool.threads());
@@ -11,7 +11,7 @@
 //! ```
 //!
 //! The programs of a run (a training step, the last and smaller batch's, an evaluation step)
-//! share one [`Memory`]: parameters and states stay where they are, and each program has its own
+//! share one [`RunMemory`]: parameters and states stay where they are, and each program has its own
 //! layout of the local block, which is as large as the largest needs. So what a program's caller
 //! put into its pinned buffers is lost when another program runs.
 //!
@@ -34,22 +34,22 @@ pub use marks::Marks;
 
 /// Bytes that a program needs of each block.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Blocks {
+pub struct BlockBytes {
     /// Parameters, their derived layouts, states.
     pub global: usize,
     /// Pinned and scratch buffers.
     pub local: usize,
-    /// What each thread has for itself.
+    /// Bytes that each thread has for itself.
     pub thread: usize,
 }
 
 /// Distance kept between what different threads write, and the alignment of every block.
 const APART: usize = 128;
 
-impl Blocks {
-    /// What a planned program needs.
-    pub fn of(program: &loops::Program) -> Blocks {
-        let mut blocks = Blocks::default();
+impl BlockBytes {
+    /// The blocks of a planned program.
+    pub fn of(program: &loops::Program) -> BlockBytes {
+        let mut blocks = BlockBytes::default();
         for buffer in program.buffers.values() {
             let end = offset(buffer) + buffer.len * buffer.dtype.size();
             let block = match buffer.space {
@@ -62,9 +62,9 @@ impl Blocks {
         blocks.padded()
     }
 
-    /// What two programs need that share memory and do not run at once.
-    pub fn max(self, other: Blocks) -> Blocks {
-        Blocks {
+    /// The blocks of two programs that share memory and do not run at once: the larger of each.
+    pub fn max(self, other: BlockBytes) -> BlockBytes {
+        BlockBytes {
             global: self.global.max(other.global),
             local: self.local.max(other.local),
             thread: self.thread.max(other.thread),
@@ -77,8 +77,8 @@ impl Blocks {
         all.global + all.local + threads * all.thread
     }
 
-    fn padded(self) -> Blocks {
-        Blocks {
+    fn padded(self) -> BlockBytes {
+        BlockBytes {
             global: self.global.next_multiple_of(APART),
             local: self.local.next_multiple_of(APART),
             thread: self.thread.next_multiple_of(APART),
@@ -92,10 +92,10 @@ fn offset(buffer: &Buffer) -> usize {
 
 /// The memory of a run: one allocation, zero at first, in the order global block, local block,
 /// one block a thread.
-pub struct Memory {
+pub struct RunMemory {
     base: NonNull<u8>,
-    blocks: Blocks,
-    /// What each thread's call of a step is given: kept, so that a step allocates nothing.
+    blocks: BlockBytes,
+    /// A context for each thread; kept, so that a step allocates nothing.
     contexts: Vec<ThreadContext>,
     allocated: NonNull<u8>,
     layout: Layout,
@@ -103,13 +103,13 @@ pub struct Memory {
 
 // SAFETY: the memory is owned, and reached only through `&self` (to read) and `&mut self`; the
 // pointers of contexts are used only during a step.
-unsafe impl Send for Memory {}
+unsafe impl Send for RunMemory {}
 // SAFETY: as above; `&self` gives only shared slices of plain bytes.
-unsafe impl Sync for Memory {}
+unsafe impl Sync for RunMemory {}
 
-impl Memory {
+impl RunMemory {
     /// Zeroed memory.
-    pub fn new(blocks: Blocks, threads: usize) -> Memory {
+    pub fn new(blocks: BlockBytes, threads: usize) -> RunMemory {
         /// Where the system has large pages, they are this large.
         const LARGE_PAGE: usize = 2 << 20;
         let blocks = blocks.padded();
@@ -125,16 +125,19 @@ impl Memory {
         // SAFETY: `skip` is less than `align`, and `align` bytes were allocated on top.
         let base = unsafe { allocated.add(skip) };
         let contexts = (0..threads).map(|_| ThreadContext::default()).collect();
-        Memory { base, blocks, contexts, allocated, layout }
+        RunMemory { base, blocks, contexts, allocated, layout }
     }
 
     /// Memory that each of some programs fits.
     pub fn for_programs<'a>(
-        programs: impl IntoIterator<Item = &'a Program>,
+        programs: impl IntoIterator<Item = &'a CompiledProgram>,
         threads: usize,
-    ) -> Memory {
-        let blocks = programs.into_iter().map(Program::blocks).fold(Blocks::default(), Blocks::max);
-        Memory::new(blocks, threads)
+    ) -> RunMemory {
+        let blocks = programs
+            .into_iter()
+            .map(CompiledProgram::blocks)
+            .fold(BlockBytes::default(), BlockBytes::max);
+        RunMemory::new(blocks, threads)
     }
 
     /// How many threads have a block.
@@ -190,7 +193,7 @@ impl Memory {
     }
 }
 
-impl Drop for Memory {
+impl Drop for RunMemory {
     fn drop(&mut self) {
         // SAFETY: allocated in `new` with this layout, and nobody borrows it any more.
         unsafe { alloc::dealloc(self.allocated.as_ptr(), self.layout) };
@@ -200,13 +203,13 @@ impl Drop for Memory {
 crate::codegen::abi::step_abi! {
     /// The barrier, as compiled code calls it.
     fn wait(barrier: *const ()) {
-        // SAFETY: `Memory::set_contexts` put a reference to the pool's barrier there, and the pool
+        // SAFETY: `RunMemory::set_contexts` put a reference to the pool's barrier there, and the pool
         // lives as long as the step runs on it.
         unsafe { &*barrier.cast::<Barrier>() }.wait();
     }
 }
 
-/// What varies from step to step besides inputs.
+/// Arguments that vary from step to step, besides inputs.
 #[derive(Clone, Copy, Debug)]
 pub struct StepArgs<'a> {
     /// The step's number, from 1.
@@ -219,14 +222,14 @@ pub struct StepArgs<'a> {
 
 /// An index from data that was out of range. The step was computed with 0 in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Fault {
+pub struct IndexFault {
     /// The operator, as `Inst::Checked` numbers it.
     pub site: u32,
     /// The element of the tensor of indices.
     pub element: usize,
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for IndexFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -236,28 +239,28 @@ impl fmt::Display for Fault {
     }
 }
 
-impl std::error::Error for Fault {}
+impl std::error::Error for IndexFault {}
 
 /// A compiled program.
-pub struct Program {
+pub struct CompiledProgram {
     loops: loops::Program,
     names: HashMap<String, BufferId>,
-    blocks: Blocks,
+    blocks: BlockBytes,
     code: Code,
 }
 
-impl Program {
+impl CompiledProgram {
     /// A planned program and its code.
-    pub fn new(loops: loops::Program, code: Code) -> Program {
+    pub fn new(loops: loops::Program, code: Code) -> CompiledProgram {
         // What callers reach by name; scratch values share bytes and mean nothing after a step.
         let lasting = |buffer: &Buffer| matches!(buffer.space, Space::Global | Space::Pinned);
         let names = loops.buffers.iter().filter(|(_, buffer)| lasting(buffer));
         let names = names.map(|(id, buffer)| (buffer.name.clone(), id)).collect();
-        Program { blocks: Blocks::of(&loops), loops, names, code }
+        CompiledProgram { blocks: BlockBytes::of(&loops), loops, names, code }
     }
 
     /// The memory that it needs.
-    pub fn blocks(&self) -> Blocks {
+    pub fn blocks(&self) -> BlockBytes {
         self.blocks
     }
 
@@ -271,39 +274,39 @@ impl Program {
         self.names.get(name).map(|&id| &self.loops.buffers[id])
     }
 
-    fn place(&self, memory: &Memory, name: &str) -> (usize, &Buffer) {
+    fn place(&self, memory: &RunMemory, name: &str) -> (usize, &Buffer) {
         let buffer = self.buffer(name).unwrap_or_else(|| panic!("the step has a buffer `{name}`"));
         (memory.position(buffer.space, offset(buffer)), buffer)
     }
 
     /// Writes a buffer. The tensor has its type and number of elements.
-    pub fn write(&self, memory: &mut Memory, name: &str, tensor: &Tensor) {
+    pub fn write(&self, memory: &mut RunMemory, name: &str, tensor: &Tensor) {
         let (_, buffer) = self.place(memory, name);
         assert_eq!(tensor.dtype(), buffer.dtype, "type of `{name}`");
         assert_eq!(tensor.len(), buffer.len, "elements of `{name}`");
         self.bytes_mut(memory, name).copy_from_slice(&tensor.to_bytes());
     }
 
-    /// What a buffer holds, as one axis.
-    pub fn read(&self, memory: &Memory, name: &str) -> Tensor {
+    /// A copy of a buffer's elements, as one axis.
+    pub fn read(&self, memory: &RunMemory, name: &str) -> Tensor {
         let (_, buffer) = self.place(memory, name);
         Tensor::from_bytes(buffer.dtype, [buffer.len], self.bytes(memory, name))
     }
 
     /// The bytes of a buffer.
-    pub fn bytes<'a>(&self, memory: &'a Memory, name: &str) -> &'a [u8] {
+    pub fn bytes<'a>(&self, memory: &'a RunMemory, name: &str) -> &'a [u8] {
         let (position, buffer) = self.place(memory, name);
         memory.slice(position, buffer.len * buffer.dtype.size())
     }
 
     /// The bytes of a buffer, to fill. Bytes of a bool are 0 or 1.
-    pub fn bytes_mut<'a>(&self, memory: &'a mut Memory, name: &str) -> &'a mut [u8] {
+    pub fn bytes_mut<'a>(&self, memory: &'a mut RunMemory, name: &str) -> &'a mut [u8] {
         let (position, buffer) = self.place(memory, name);
         memory.slice_mut(position, buffer.len * buffer.dtype.size())
     }
 
     /// The elements of an `f32` buffer, in place.
-    pub fn f32s<'a>(&self, memory: &'a Memory, name: &str) -> &'a [f32] {
+    pub fn f32s<'a>(&self, memory: &'a RunMemory, name: &str) -> &'a [f32] {
         let (_, buffer) = self.place(memory, name);
         assert_eq!(buffer.dtype, DType::F32, "type of `{name}`");
         let bytes = self.bytes(memory, name);
@@ -316,10 +319,10 @@ impl Program {
     /// Computes one step.
     pub fn run(
         &self,
-        memory: &mut Memory,
+        memory: &mut RunMemory,
         pool: &mut Pool,
         args: &StepArgs<'_>,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), IndexFault> {
         self.write_uniforms(memory, args);
         self.call(self.code.step(), memory, pool, args.step, args.seed, None)
     }
@@ -328,18 +331,18 @@ impl Program {
     /// (`codegen::emit_timed`). The marks are for the program's actions and the pool's threads.
     pub fn run_timed(
         &self,
-        memory: &mut Memory,
+        memory: &mut RunMemory,
         pool: &mut Pool,
         args: &StepArgs<'_>,
         marks: &mut Marks,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), IndexFault> {
         let fits = marks.threads() == pool.threads() && marks.actions() == self.loops.actions.len();
         assert!(fits, "marks for the program's actions and the pool's threads");
         self.write_uniforms(memory, args);
         self.call(self.code.step(), memory, pool, args.step, args.seed, Some(marks))
     }
 
-    fn write_uniforms(&self, memory: &mut Memory, args: &StepArgs<'_>) {
+    fn write_uniforms(&self, memory: &mut RunMemory, args: &StepArgs<'_>) {
         if let Some(id) = self.loops.uniforms.buffer {
             let values = self.loops.uniforms.eval(args.step, args.hypers);
             let name = &self.loops.buffers[id].name;
@@ -351,7 +354,7 @@ impl Program {
     }
 
     /// Brings the layouts derived from parameters up to date, after parameters were written.
-    pub fn refresh(&self, memory: &mut Memory, pool: &mut Pool) {
+    pub fn refresh(&self, memory: &mut RunMemory, pool: &mut Pool) {
         let result = self.call(self.code.refresh(), memory, pool, 0, 0, None);
         assert_eq!(result, Ok(()), "derived layouts do not depend on data");
     }
@@ -359,12 +362,12 @@ impl Program {
     fn call(
         &self,
         function: StepFn,
-        memory: &mut Memory,
+        memory: &mut RunMemory,
         pool: &mut Pool,
         step: u64,
         seed: u64,
         marks: Option<&mut Marks>,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), IndexFault> {
         let threads = pool.threads();
         assert!(threads <= memory.threads(), "memory for {threads} threads");
         let fits = self.blocks.max(memory.blocks) == memory.blocks;
@@ -393,7 +396,7 @@ impl Program {
         let mut faults =
             memory.contexts.iter_mut().filter_map(|context| context.0.get_mut().fault());
         match faults.next() {
-            Some((site, element)) => Err(Fault { site, element }),
+            Some((site, element)) => Err(IndexFault { site, element }),
             None => Ok(()),
         }
     }

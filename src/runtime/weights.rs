@@ -53,7 +53,7 @@ struct Head {
     file_length: u64,
 }
 
-/// What a file says of its tensors: of one that is damaged, no more is read.
+/// Reads the header of a file, and no more: the file may be damaged or hostile.
 fn head(path: &Path) -> io::Result<Head> {
     let file = read::open(path)?;
     let file_length = file.metadata()?.len();
@@ -162,10 +162,10 @@ fn narrowed(view: &TensorView<'_>) -> Result<Tensor, String> {
     Ok(Tensor::new(view.shape(), Data::I32(values?)))
 }
 
-/// What a file of weights says of itself, as the text of one entry of its metadata.
+/// Key of the metadata entry in which nnc describes where weights are from.
 const ABOUT: &str = "nnc";
 
-/// What a file of weights says of itself: the text that it was written with.
+/// The description of where weights are from, as [`save`] was given it.
 pub fn about(path: &Path) -> Option<String> {
     let head = head(path).ok()?;
     // The format's own reader wants the tensors, too.
@@ -202,19 +202,19 @@ pub fn write_stream(
 
 /// Writes tensors by name.
 pub fn save(path: &Path, tensors: &[(String, Tensor)]) -> Result<(), String> {
-    let entries = tensors.iter().map(|(name, tensor)| Entry {
+    let entries = tensors.iter().map(|(name, tensor)| StoredTensor {
         name: name.clone(),
         dtype: tensor.dtype(),
         shape: tensor.shape.clone(),
         bytes: tensor.to_bytes(),
     });
-    let entries: Vec<Entry> = entries.collect();
+    let entries: Vec<StoredTensor> = entries.collect();
     write_entries(path, &entries, None, |_, _, _| Ok(()))
 }
 
 /// A tensor as a file holds it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Entry {
+pub struct StoredTensor {
     /// Its name.
     pub name: String,
     /// Its element type.
@@ -230,12 +230,12 @@ pub struct Entry {
 /// tensors, and the BLAKE3 hash of all.
 pub fn write_entries(
     path: &Path,
-    entries: &[Entry],
+    entries: &[StoredTensor],
     metadata: Option<HashMap<String, String>>,
     finish: impl FnOnce(&mut File, &[u8], blake3::Hash) -> io::Result<()>,
 ) -> Result<(), String> {
     let failed = |error: io::Error| format!("cannot write {}: {error}", path.shown());
-    let mut entries: Vec<&Entry> = entries.iter().collect();
+    let mut entries: Vec<&StoredTensor> = entries.iter().collect();
     // As the format's own writer orders them, so that elements are aligned.
     entries.sort_by(|a, b| dtype(b.dtype).cmp(&dtype(a.dtype)).then_with(|| a.name.cmp(&b.name)));
     let start = header(&entries, metadata).map_err(|error| failed(io::Error::other(error)))?;
@@ -256,11 +256,11 @@ pub fn write_entries(
 
 /// The bytes before the tensors: a length and the description of all, padded to eight bytes.
 fn header(
-    entries: &[&Entry],
+    entries: &[&StoredTensor],
     metadata: Option<HashMap<String, String>>,
 ) -> Result<Vec<u8>, SafeTensorError> {
     let mut end = 0;
-    let entry = |entry: &&Entry| {
+    let entry = |entry: &&StoredTensor| {
         let start = end;
         end += entry.bytes.len();
         let info = TensorInfo {
@@ -317,7 +317,8 @@ mod tests {
     fn what_a_file_says_of_itself_is_read_from_its_header() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("weights.safetensors");
-        let entry = Entry { name: "w".into(), dtype: DType::U8, shape: vec![1], bytes: vec![7] };
+        let entry =
+            StoredTensor { name: "w".into(), dtype: DType::U8, shape: vec![1], bytes: vec![7] };
         let said = Some(metadata("{\"model\":\"net\"}"));
         write_entries(&path, &[entry], said, |_, _, _| Ok(())).unwrap();
         assert_eq!(about(&path).as_deref(), Some("{\"model\":\"net\"}"));

@@ -26,7 +26,7 @@ pub struct File {
 /// An item with its documentation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Item {
-    /// What it declares.
+    /// The declaration.
     pub kind: ItemKind,
     /// The text of the `///` lines before it, joined by newlines.
     pub doc: String,
@@ -128,7 +128,7 @@ pub struct Function {
     pub name: Name,
     /// The parameters, in order.
     pub params: Vec<ParamDecl>,
-    /// What stands after `->`.
+    /// The type after `->`.
     pub result: Option<TypeExpr>,
     /// Which values are better, of a metric that says so.
     pub goal: Option<Goal>,
@@ -152,7 +152,7 @@ pub struct ParamDecl {
     pub name: Name,
     /// The declared type, if any.
     pub ty: Option<TypeExpr>,
-    /// What the argument must satisfy, if anything is said.
+    /// The condition on the argument, if there is one.
     pub domain: Option<ArgDomain>,
     /// The default, if any.
     pub default: Option<Expr>,
@@ -160,7 +160,7 @@ pub struct ParamDecl {
     pub span: Span,
 }
 
-/// What an argument must satisfy, with its place.
+/// A condition on an argument, with its place.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ArgDomain {
     /// Which values it takes.
@@ -221,7 +221,7 @@ pub struct Block {
 /// A statement with its place.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Statement {
-    /// What it does.
+    /// The statement itself.
     pub kind: StmtKind,
     /// The place of the whole.
     pub span: Span,
@@ -243,14 +243,14 @@ pub enum StmtKind {
     State(Declaration),
     /// `require condition, "message"`.
     Require {
-        /// What must hold while compiling.
+        /// The condition, checked while compiling.
         condition: Expr,
-        /// What is said where it does not, unescaped.
+        /// The message where it does not hold, unescaped.
         message: Option<String>,
     },
     /// `name <- expr`.
     Assign {
-        /// What is written.
+        /// The state's name.
         name: Name,
         /// The new value.
         value: Expr,
@@ -273,7 +273,7 @@ pub struct Declaration {
 /// An expression with its place.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Expr {
-    /// What it is.
+    /// The expression itself.
     pub kind: ExprKind,
     /// The place of the whole.
     pub span: Span,
@@ -381,7 +381,7 @@ pub struct Arg {
     pub value: Expr,
 }
 
-/// What follows `|>`.
+/// A stage: the part after `|>`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PipeStage {
     /// Which stage.
@@ -416,9 +416,9 @@ pub enum StageKind {
 pub struct If {
     /// The condition.
     pub condition: Box<Expr>,
-    /// What holds where it is true.
+    /// The branch where it is true.
     pub then: Block,
-    /// What holds where it is false.
+    /// The branch where it is false.
     pub otherwise: Option<Block>,
 }
 

@@ -24,7 +24,7 @@ pub fn dump(file: &File) -> String {
     text
 }
 
-/// What is printed: words, lists in parentheses, and `key: node`.
+/// An item of the printed tree: words, lists in parentheses, and `key: node`.
 enum DumpItem {
     Word(String),
     List(Vec<DumpItem>),

@@ -1,4 +1,4 @@
-//! What the grammar would have taken, in words.
+//! The alternatives that the grammar would have taken, in words.
 //!
 //! In: the rules that pest tried at the furthest place it reached. Out: a phrase for "expected …".
 //!
@@ -33,7 +33,7 @@ pub(super) fn expected(rules: &[Rule], inside: Option<&str>) -> String {
     }
 }
 
-/// What users call a rule; nothing for those that are only parts of others.
+/// Name of a rule for users; `None` for rules that are only parts of others.
 fn phrase(rule: Rule) -> Option<&'static str> {
     Some(match rule {
         Rule::name | Rule::on_data | Rule::arg_name => "a name",

@@ -13,7 +13,7 @@ use std::ops::Range;
 /// A token or a comment.
 #[derive(Clone, Debug)]
 pub(super) struct Piece<'a> {
-    /// What it is: a token's rule, or `COMMENT`.
+    /// A token's rule, or `COMMENT`.
     pub(super) rule: Rule,
     /// The rule that the token is directly part of.
     pub(super) parent: Rule,

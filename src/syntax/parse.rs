@@ -14,6 +14,7 @@ use std::cmp::Reverse;
 use std::ops::Range;
 
 use pest::Parser as _;
+use rayon::prelude::*;
 
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::{FileId, Sources};
@@ -30,10 +31,14 @@ use crate::syntax::tree::TreeBuilder;
 pub fn parse(sources: &Sources, file: FileId) -> Result<ast::File, Vec<Diagnostic>> {
     let text = &sources.file(file).text;
     measure(file, text).map_err(|error| vec![*error])?;
+    let chunks = scan(file, text)?;
+    // Parts of a file need nothing of each other.
+    let parsed: Vec<_> =
+        chunks.par_iter().map(|chunk| parse_chunk(file, text, chunk.clone())).collect();
     let mut items = Vec::new();
     let mut errors = Vec::new();
-    for chunk in scan(file, text)? {
-        match parse_chunk(file, text, chunk.clone()) {
+    for (chunk, parsed) in chunks.into_iter().zip(parsed) {
+        match parsed {
             Ok(found) => items.extend(found),
             Err(mut error) => {
                 check_fixes(file, text, chunk, &mut error);

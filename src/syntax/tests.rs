@@ -1,4 +1,4 @@
-//! What the golden files cannot show in one look: precedence, places, bounds and time.
+//! Precedence, places, bounds and time, which golden files cannot show in one look.
 
 use std::time::{Duration, Instant};
 

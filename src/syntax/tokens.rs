@@ -15,7 +15,7 @@ pub(super) const RESERVED: [&str; 14] = [
     "true", "false",
 ];
 
-/// What a token is.
+/// The kind of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TokenKind {
     /// A name or a word of the language.

@@ -6,7 +6,7 @@ use super::ast::{
 };
 use crate::base::source::Span;
 
-/// What a walk meets.
+/// A node that a walk visits.
 #[derive(Clone, Copy, Debug)]
 pub enum SyntaxNode<'a> {
     /// An expression, before those in it.

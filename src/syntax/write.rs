@@ -2,8 +2,8 @@
 //!
 //! In: a [`TextLayout`]. Out: the text and the width of each line.
 //!
-//! What brackets enclose is indented by 4 from the line that opens them, and so is a line that goes
-//! on with the statement above, but for two alignments:
+//! The contents of brackets are indented by 4 from the line that opens them, and so is a line that
+//! goes on with the statement above, but for two alignments:
 //!
 //! ```text
 //! let y = x |> conv(8, 3) |> relu      let skip = if wide { x }

@@ -2,7 +2,7 @@
 
 use nnc::base::tensor::{Data, Tensor};
 use nnc::codegen::Target;
-use nnc::runtime::program::Fault;
+use nnc::runtime::program::IndexFault;
 
 use crate::{assert_same, numbers, run, single, targets, vector};
 
@@ -161,7 +161,7 @@ fn a_bad_index_reads_row_zero_and_is_reported() {
             index[10] = bad;
             let inputs = [("index", Tensor::i32([11], index)), ("table", vector(table.clone()))];
             let ran = run(&program, &Target::detect(), 1, &inputs);
-            assert_eq!(ran.result, Err(Fault { site: 3, element: 20 + 2 * at }));
+            assert_eq!(ran.result, Err(IndexFault { site: 3, element: 20 + 2 * at }));
             assert_eq!(ran.f32s("row")[at], table[at]);
         }
     }

@@ -15,12 +15,12 @@ use nnc::codegen::{Target, emit};
 use nnc::loops::interp::{self, Failure};
 use nnc::loops::{self, Space};
 use nnc::runtime::pool::Pool;
-use nnc::runtime::program::{Fault, Memory, Program, StepArgs};
+use nnc::runtime::program::{CompiledProgram, IndexFault, RunMemory, StepArgs};
 
 /// A planned program with its code.
-pub fn compile(program: loops::Program, target: &Target) -> Program {
+pub fn compile(program: loops::Program, target: &Target) -> CompiledProgram {
     let code = link(&emit(&program, target));
-    Program::new(program, code)
+    CompiledProgram::new(program, code)
 }
 
 /// The targets that this processor has.
@@ -94,10 +94,10 @@ fn in_order(text: &str) -> String {
 
 /// What a run leaves in memory.
 pub struct Ran {
-    program: Program,
-    memory: Memory,
+    program: CompiledProgram,
+    memory: RunMemory,
     /// Whether all indices were good.
-    pub result: Result<(), Fault>,
+    pub result: Result<(), IndexFault>,
 }
 
 impl Ran {
@@ -126,7 +126,7 @@ pub fn run(
 ) -> Ran {
     let program = compile(program.clone(), target);
     let mut pool = Pool::new(threads);
-    let mut memory = Memory::for_programs([&program], threads);
+    let mut memory = RunMemory::for_programs([&program], threads);
     for (name, tensor) in inputs {
         program.write(&mut memory, name, tensor);
     }
@@ -155,7 +155,9 @@ fn compare_with_interpreter(
     let args = interp::StepArgs { seed: args.seed, step: args.step, hypers: args.hypers.to_vec() };
     let expected = match interp::run(program, &mut memory, &args, threads, 1) {
         Ok(()) => Ok(()),
-        Err(Failure::Fault { site, element }) => Err(Fault { site, element: element as usize }),
+        Err(Failure::Fault { site, element }) => {
+            Err(IndexFault { site, element: element as usize })
+        }
         Err(failure) => panic!("{failure}\n{program}"),
     };
     assert_eq!(ran.result, expected);

@@ -2,7 +2,7 @@
 
 use nnc::codegen::jit::link;
 use nnc::codegen::{Target, emit, object};
-use nnc::runtime::program::{Blocks, Memory};
+use nnc::runtime::program::{BlockBytes, RunMemory};
 
 use crate::{planned, targets};
 
@@ -90,8 +90,8 @@ mod linux {
 #[test]
 fn memory_is_aligned_zeroed_and_as_large_as_said() {
     for local in [0, 1, 5000, 9 << 20] {
-        let blocks = Blocks { global: 100, local, thread: 64 };
-        let memory = Memory::new(blocks, 3);
+        let blocks = BlockBytes { global: 100, local, thread: 64 };
+        let memory = RunMemory::new(blocks, 3);
         assert_eq!(memory.bytes(), blocks.total(3));
         assert_eq!(memory.threads(), 3);
         assert!(memory.bytes() >= 100 + local + 3 * 64);

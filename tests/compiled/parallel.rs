@@ -3,7 +3,7 @@
 use nnc::base::tensor::Tensor;
 use nnc::codegen;
 use nnc::runtime::pool::Pool;
-use nnc::runtime::program::{Marks, Memory, Program, StepArgs};
+use nnc::runtime::program::{CompiledProgram, Marks, RunMemory, StepArgs};
 
 use crate::{assert_same, compile, numbers, planned, run, targets, vector};
 
@@ -72,7 +72,7 @@ fn the_result_is_the_same_for_any_number_of_threads() {
 fn many_steps_on_many_threads_agree() {
     let program = compile(planned(STEP), &targets().next().expect("a target"));
     let mut pool = Pool::new(4);
-    let mut memory = Memory::for_programs([&program], 4);
+    let mut memory = RunMemory::for_programs([&program], 4);
     for step in 0..500 {
         let weight = numbers(60, step);
         program.write(&mut memory, "weight", &vector(weight.clone()));
@@ -93,9 +93,9 @@ fn timed_code_computes_the_same_and_says_how_long_actions_took() {
     for target in targets() {
         let mut pool = Pool::new(3);
         let code = codegen::jit::link(&codegen::emit_timed(&loops, &target));
-        let timed = Program::new(loops.clone(), code);
+        let timed = CompiledProgram::new(loops.clone(), code);
         let plain = run(&loops, &target, 3, &[("weight", vector(weight.clone()))]);
-        let mut memory = Memory::for_programs([&timed], 3);
+        let mut memory = RunMemory::for_programs([&timed], 3);
         timed.write(&mut memory, "weight", &vector(weight.clone()));
         let mut marks = Marks::new(loops.actions.len(), 3);
         let args = StepArgs { step: 1, seed: 0, hypers: &[] };
@@ -115,7 +115,7 @@ fn timed_code_computes_the_same_and_says_how_long_actions_took() {
 }
 
 /// `w -= lr · 0.5^step`, with a derived layout that is brought up to date by `refresh`.
-fn update(batch: usize) -> Program {
+fn update(batch: usize) -> CompiledProgram {
     let text = format!(
         r#"program "update" {{
     uniforms b2 {{
@@ -165,7 +165,7 @@ fn update(batch: usize) -> Program {
 fn programs_share_parameters_and_take_uniform_values() {
     let (full, last) = (update(64), update(5));
     let mut pool = Pool::new(2);
-    let mut memory = Memory::for_programs([&full, &last], 2);
+    let mut memory = RunMemory::for_programs([&full, &last], 2);
     full.write(&mut memory, "w", &Tensor::f32([2, 3], vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]));
     full.refresh(&mut memory, &mut pool);
     assert_eq!(full.f32s(&memory, "w^T"), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);

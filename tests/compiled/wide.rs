@@ -8,7 +8,7 @@ use nnc::base::tensor::Tensor;
 use nnc::codegen::{Isa, Target, emit};
 use nnc::loops;
 use nnc::runtime::pool::Pool;
-use nnc::runtime::program::{Memory, StepArgs};
+use nnc::runtime::program::{RunMemory, StepArgs};
 
 use crate::{assert_same, compile, numbers, run, single, targets, vector};
 
@@ -152,7 +152,7 @@ fn random_programs() {
         let left = |target: Target| {
             let program = compile(program.clone(), &target);
             let mut pool = Pool::new(2);
-            let mut memory = Memory::for_programs([&program], 2);
+            let mut memory = RunMemory::for_programs([&program], 2);
             for (name, tensor) in &given {
                 program.write(&mut memory, name, tensor);
             }

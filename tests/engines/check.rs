@@ -9,9 +9,10 @@ use nnc::graph::interp::{self as oracle, Env, StepOutcome};
 use nnc::graph::{Graph, kernels::Kernels};
 use nnc::loops::interp::{self, ProgramMemory, StepArgs};
 use nnc::loops::{Space, verify};
-use nnc::lower::{Globals, Lowered};
+use nnc::lower::Lowered;
 use nnc::runtime::pool::Pool;
 use nnc::runtime::program;
+use nnc::schedule::Globals;
 
 use crate::support::engines::compile;
 use crate::support::pipeline::lowered;
@@ -177,7 +178,7 @@ fn compiled(
     let target = Target::from_name(target).expect("a target's name");
     let program = compile(lowered.program.clone(), &target);
     let mut pool = Pool::new(threads);
-    let mut memory = program::Memory::for_programs([&program], threads);
+    let mut memory = program::RunMemory::for_programs([&program], threads);
     let mut set = |name: &str, tensor: &Tensor| {
         if program.buffer(name).is_some() {
             program.write(&mut memory, name, tensor);

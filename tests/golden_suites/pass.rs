@@ -1,37 +1,24 @@
 //! `tests/golden/pass/<name>`: a graph as text, and what the pass of that name makes of it. Both
 //! are verified. An input of `update` is an optimiser's rule; the graph it is inlined in is
-//! [`TRAINED`].
+//! [`TRAINED`]. There is a suite for each pass of the pipeline.
 
 use super::{Case, Output, Suite};
 use nnc::graph::print::print_kernels;
-use nnc::graph::{Graph, read, verify};
-use nnc::pass::autodiff::Wrt;
-use nnc::pass::{autodiff, bind, cse, dce, fuse, simplify, update};
+use nnc::graph::{Graph, UpdateRule, read, verify};
+use nnc::pass::{Fusion, Gradients, PIPELINE, TrainingStep};
+use std::path::Path;
 
-/// The suite of one pass.
-macro_rules! suite {
-    ($name:literal, $run:expr) => {
-        Suite {
-            folder: concat!("pass/", $name),
-            input: "graph",
-            outputs: &[Output { extension: "out", produce: |case| after(case, $run) }],
-        }
-    };
+/// A suite for each pass.
+pub fn suites() -> impl Iterator<Item = Suite> {
+    PIPELINE.names().map(|(name, _)| Suite {
+        folder: format!("pass/{name}").leak(),
+        input: "graph",
+        outputs: &[Output { extension: "out", produce: after }],
+    })
 }
 
-pub const AUTODIFF: Suite = suite!("autodiff", |graph| autodiff::run(graph, Wrt { inputs: true }));
-pub const UPDATE: Suite = suite!("update", |rule| {
-    update::run(&graph(TRAINED).expect("a graph"), &rule.clone().into(), false)
-});
-pub const BIND: Suite = suite!("bind", |graph| bind::run(graph, 4));
-pub const SIMPLIFY: Suite = suite!("simplify", simplify::run);
-pub const CSE: Suite = suite!("cse", cse::run);
-pub const DCE: Suite = suite!("dce", dce::run);
-pub const FUSE: Suite = Suite {
-    folder: "pass/fuse",
-    input: "graph",
-    outputs: &[Output { extension: "out", produce: kernels }],
-};
+/// The batch that `bind` sets.
+const BATCH: usize = 4;
 
 /// Two parameters with gradients, one without, and a layer's state.
 const TRAINED: &str = "graph trained {
@@ -55,15 +42,29 @@ fn graph(text: &str) -> Result<Graph, String> {
     Ok(graph)
 }
 
-fn kernels(case: &Case) -> Result<Option<String>, String> {
-    let kernels = fuse::run(&graph(&case.text)?);
-    verify(&kernels.graph).map_err(|findings| findings.join("\n"))?;
-    Ok(Some(print_kernels(&kernels, None)))
-}
-
-/// The text of what a pass makes of an input.
-fn after(case: &Case, run: impl Fn(&Graph) -> Graph) -> Result<Option<String>, String> {
-    let after = run(&graph(&case.text)?);
-    verify(&after).map_err(|findings| findings.join("\n"))?;
-    Ok(Some(after.to_string()))
+/// The text of what the pass of the case's folder makes of it.
+fn after(case: &Case) -> Result<Option<String>, String> {
+    let folder = case.path.parent().and_then(Path::file_name).ok_or("a case in a folder")?;
+    let (input, is_folders) = (graph(&case.text)?, |name: &str| folder == name);
+    if is_folders(PIPELINE.kernels.name) {
+        let kernels = (PIPELINE.kernels.run)(&input, &Fusion::Full);
+        verify(&kernels.graph).map_err(|findings| findings.join("\n"))?;
+        return Ok(Some(print_kernels(&kernels, None)));
+    }
+    let train = PIPELINE.train.iter().find(|pass| is_folders(pass.name));
+    let step = PIPELINE.step.iter().find(|pass| is_folders(pass.name));
+    let made = match (train, step) {
+        (Some(pass), _) if pass.name == "update" => {
+            let step = TrainingStep { rule: input.into(), gradients: Gradients::Applied };
+            (pass.run)(&graph(TRAINED)?, &step)
+        }
+        (Some(pass), _) => {
+            let step = TrainingStep { rule: UpdateRule::default(), gradients: Gradients::Shown };
+            (pass.run)(&input, &step)
+        }
+        (None, Some(pass)) => (pass.run)(&input, &BATCH),
+        (None, None) => return Err(format!("no pass is called {folder:?}")),
+    };
+    verify(&made).map_err(|findings| findings.join("\n"))?;
+    Ok(Some(made.to_string()))
 }

@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use nnc::loops::{Action, Program};
-use nnc::lower::Globals;
+use nnc::schedule::Globals;
 
 use super::{Case, Output, Suite};
 use crate::support::pipeline;

@@ -12,9 +12,9 @@ use nnc::codegen::{Target, emit};
 use nnc::graph::init::initial_value;
 use nnc::graph::{Env, Graph};
 use nnc::loops;
-use nnc::lower::Globals;
 use nnc::runtime::pool::Pool;
-use nnc::runtime::program::{Memory, Program, StepArgs};
+use nnc::runtime::program::{CompiledProgram, RunMemory, StepArgs};
+use nnc::schedule::Globals;
 
 use super::pipeline;
 
@@ -22,9 +22,9 @@ use super::pipeline;
 pub type Tensors = BTreeMap<String, Tensor>;
 
 /// A planned program with its code.
-pub fn compile(program: loops::Program, target: &Target) -> Program {
+pub fn compile(program: loops::Program, target: &Target) -> CompiledProgram {
     let code = link(&emit(&program, target));
-    Program::new(program, code)
+    CompiledProgram::new(program, code)
 }
 
 /// A step, and what it is run on.
@@ -196,9 +196,9 @@ impl Job {
     }
 
     /// Steps of compiled code.
-    pub fn execute(&self, program: &Program, steps: u64, threads: usize) -> Left {
+    pub fn execute(&self, program: &CompiledProgram, steps: u64, threads: usize) -> Left {
         let mut pool = Pool::new(threads);
-        let mut memory = Memory::for_programs([program], threads);
+        let mut memory = RunMemory::for_programs([program], threads);
         let first = self.first();
         for (name, value) in &first {
             if program.buffer(name).is_some() {

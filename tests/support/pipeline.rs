@@ -1,15 +1,17 @@
-//! From source text to kernels and loops, as the driver goes.
+//! From source text to kernels and loops, by the driver's own pipeline; what passes make is verified.
+//! Batches are not checked, so that steps can be made that divide by zero.
 
 #![allow(dead_code)] // Each test crate uses its own part.
 
 use nnc::base::schema::{Field, Schema};
 use nnc::base::source::Sources;
+use nnc::driver::Session;
 use nnc::elaborate::{self, Experiment, PRELUDE, PRELUDE_NAME, Request};
 use nnc::graph::kernels::Kernels;
 use nnc::graph::{Graph, verify};
-use nnc::lower::{self, Globals, Lowered, plan};
-use nnc::pass::autodiff::{self, Wrt};
-use nnc::pass::{bind, cse, dce, fuse, simplify, update};
+use nnc::lower::Lowered;
+use nnc::pass::{Fusion, Gradients, PIPELINE, Pass, TrainingStep};
+use nnc::schedule::Globals;
 use nnc::syntax::ast::File;
 use nnc::syntax::parse;
 use std::sync::OnceLock;
@@ -41,35 +43,52 @@ pub fn try_experiment(text: &str, schemas: Vec<(String, Schema)>) -> Result<Expe
 
 /// The training step's graph, before `bind`.
 pub fn training(experiment: &Experiment) -> Graph {
-    let rule = &experiment.training.as_ref().expect("a train block").rule;
-    update::run(&autodiff::run(&experiment.train, Wrt::default()), rule, false)
+    training_step(experiment, Gradients::Applied)
 }
 
 /// The same with all gradients kept as outputs, those of the inputs too.
 pub fn training_with_gradients(experiment: &Experiment) -> Graph {
-    let rule = &experiment.training.as_ref().expect("a train block").rule;
-    let graph = update::run(&autodiff::run(&experiment.train, Wrt { inputs: true }), rule, true);
-    assert_eq!(verify(&graph), Ok(()));
-    graph
+    training_step(experiment, Gradients::Shown)
+}
+
+fn training_step(experiment: &Experiment, gradients: Gradients) -> Graph {
+    let rule = experiment.training.as_ref().expect("a train block").rule.clone();
+    after(PIPELINE.train, &experiment.train, &TrainingStep { rule, gradients })
+}
+
+/// A graph after some passes.
+pub fn after<Given>(passes: &[Pass<Given>], graph: &Graph, given: &Given) -> Graph {
+    passes.iter().fold(graph.clone(), |graph, pass| {
+        let made = (pass.run)(&graph, given);
+        assert_eq!(verify(&made), Ok(()), "after {}:\n{made}", pass.name);
+        made
+    })
 }
 
 /// The small graph of a step for a number of samples.
 pub fn optimised(graph: &Graph, batch: usize) -> Graph {
-    dce::run(&cse::run(&simplify::run(&bind::run(graph, batch))))
+    after(PIPELINE.step, graph, &batch)
 }
 
 /// A graph's kernels and loops, their memory planned.
 pub fn lowered(graph: &Graph, batch: usize, globals: &mut Globals) -> (Kernels, Lowered) {
-    planned(fuse::run(&optimised(graph, batch)), globals)
+    planned(graph, batch, Fusion::Full, globals)
 }
 
 /// The same with a kernel for each operator.
 pub fn lowered_apart(graph: &Graph, batch: usize, globals: &mut Globals) -> (Kernels, Lowered) {
-    planned(fuse::apart(&optimised(graph, batch)), globals)
+    planned(graph, batch, Fusion::Off, globals)
 }
 
-fn planned(kernels: Kernels, globals: &mut Globals) -> (Kernels, Lowered) {
-    let mut lowered = lower::run(&kernels, globals);
-    plan::run(&mut lowered.program, globals);
+fn planned(
+    graph: &Graph,
+    batch: usize,
+    fusion: Fusion,
+    globals: &mut Globals,
+) -> (Kernels, Lowered) {
+    let kernels = (PIPELINE.kernels.run)(&optimised(graph, batch), &fusion);
+    let mut session = Session::new(None);
+    let mut lowered = session.lower(&kernels, globals).expect("sound loops");
+    lowered.program = session.plan(lowered.program, globals).expect("a sound plan");
     (kernels, lowered)
 }

@@ -1,6 +1,6 @@
 //! The elementary functions of `f32`, each written once for every engine.
 //!
-//! What goes in is a [`Float32`]: something that can add, multiply, compare and move bits of
+//! Every function takes a [`Float32`]: something that can add, multiply, compare and move bits of
 //! `f32` values. [`Scalar`] does it with numbers; code generation does it by emitting
 //! instructions on vectors. As every operation of the trait gives the same bits everywhere, so
 //! does every function here:

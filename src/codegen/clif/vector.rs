@@ -105,7 +105,7 @@ impl<'a> Emitter<'a, '_> {
         self.binary(op, dtype_of(&self.kernel.regs, reduction.value), a, b, vector)
     }
 
-    /// What a lane begins with.
+    /// The neutral element that each lane starts from.
     fn neutral(&mut self, reduction: &Reduction) -> Value {
         let dtype = dtype_of(&self.kernel.regs, reduction.value);
         let scalar = if dtype == DType::F32 {

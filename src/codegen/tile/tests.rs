@@ -87,7 +87,7 @@ fn products(tile: &MicroTile) -> Vec<[i64; 2]> {
     offsets(tile.sum.iter().map(|axis| (axis.extent, [axis.a, axis.b])))
 }
 
-/// What a block does, one number after the other.
+/// A block computed plainly, one number after the other.
 fn reference(tile: &MicroTile, a: &Operand, b: &Operand, bias: &[f32], c: &mut Operand) {
     let products = products(tile);
     for row in &tile.rows {

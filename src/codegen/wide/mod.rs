@@ -12,9 +12,8 @@
 //! outside; [`encode()`] writes it. Every op is rounded as IEEE 754 says, one like the other in any
 //! width, so the results are those of Cranelift's code to the bit.
 //!
-//! What it deliberately does not do: reductions (their sixteen lanes are one chain in any width),
-//! bytes, random numbers, indices from data and loops too short to pay for a call. Those stay with
-//! `clif`.
+//! Out of scope: reductions (their sixteen lanes are one chain in any width), bytes, random
+//! numbers, indices from data and loops too short to pay for a call. Those stay with `clif`.
 
 mod encode;
 mod record;
@@ -36,7 +35,7 @@ pub enum Compare {
     Le,
 }
 
-/// What is done to all lanes alike. Truth values are lanes of all ones or all zeros.
+/// An operation on all lanes alike. Truth values are lanes of all ones or all zeros.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Op {
     /// Neighbours in memory: elements from `offset` on, behind a pointer and the loop's counter.
@@ -52,7 +51,7 @@ pub enum Op {
         pointer: usize,
         /// Elements from there.
         offset: i32,
-        /// What is written.
+        /// The value to write.
         value: ValueId,
     },
     /// A scalar from outside in all lanes.
@@ -100,7 +99,7 @@ pub enum Op {
 pub struct WideLoop {
     /// Elements.
     pub extent: usize,
-    /// What is done to each, in order.
+    /// Operations on each vector, in order.
     pub ops: Vec<Op>,
     /// How many pointers it is given.
     pub pointers: usize,

@@ -20,7 +20,7 @@ use std::collections::HashMap;
 /// Most pointers: there are so many registers.
 const POINTERS: usize = 7;
 
-/// What a wide loop is given.
+/// Operands of a wide loop.
 pub struct Operands {
     /// Where element 0 of each pointer is.
     pub pointers: Vec<Access>,

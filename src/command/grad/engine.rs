@@ -1,23 +1,23 @@
 //! Three ways to run a step: compiled code, the interpreter of loops, the interpreter of graphs.
 //!
-//! In: a training graph and what it is given. Out: a [`Step`] that can be run again and again and
-//! asked for what it left. All tensors that come out have one axis.
+//! In: a training graph and what it is given. Out: a [`EngineStep`] that can be run again and again
+//! and asked for what it left. All tensors that come out have one axis.
 
-use super::given::Given;
-use super::{Grad, SEED};
+use super::given::StepInputs;
+use super::{GradOptions, SEED};
 use crate::base::tensor::Tensor;
+use crate::driver::compiled::{PlannedStep, indices};
 use crate::driver::memory;
-use crate::driver::pipeline::indices;
 use crate::driver::schedules::hypers;
 use crate::driver::session::{Failure, Request, Session};
 use crate::graph::{self, Env, Graph, NodeId};
 use crate::loops::{self, interp};
-use crate::lower::{Globals, Lowered};
 use crate::runtime::pool::Pool;
-use crate::runtime::program::{Blocks, Memory, Program, StepArgs};
+use crate::runtime::program::{BlockBytes, CompiledProgram, RunMemory, StepArgs};
+use crate::schedule::Globals;
 use std::collections::BTreeMap;
 
-/// What runs a step.
+/// The engine that runs the step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
     /// Compiled code.
@@ -43,7 +43,7 @@ pub(super) enum Stop {
 }
 
 /// A step with its memory.
-pub(super) trait Step {
+pub(super) trait EngineStep {
     /// Makes the step of this number, counted from 1.
     fn run(&mut self, number: u64) -> Result<(), Stop>;
     /// An output of the last step.
@@ -57,9 +57,9 @@ pub(super) trait Step {
 }
 
 /// A step that is ready to run, and the graph whose nodes its faults name.
-pub(super) struct Prepared {
+pub(super) struct PreparedStep {
     pub graph: Graph,
-    pub step: Box<dyn Step>,
+    pub step: Box<dyn EngineStep>,
 }
 
 /// Brings a training graph as far as the engine needs it. Which batches can be is not an engine's
@@ -67,39 +67,38 @@ pub(super) struct Prepared {
 pub(super) fn prepare(
     session: &mut Session,
     request: &Request,
-    asked: &Grad,
+    asked: &GradOptions,
     graph: &Graph,
-    given: &Given,
-) -> Result<Prepared, Failure> {
+    given: &StepInputs,
+) -> Result<PreparedStep, Failure> {
     session.check_batch(graph, given.batch)?;
     if asked.engine == Engine::Graph {
         memory::refuse(session, request, memory::interpreted(graph, given.batch).bytes)?;
         let step = Box::new(Interpreted::new(graph, asked.steps, given));
-        return Ok(Prepared { graph: graph.clone(), step });
+        return Ok(PreparedStep { graph: graph.clone(), step });
     }
     let kernels = session.fuse(graph, given.batch)?;
     let globals = &mut Globals::default();
-    let Lowered { program, sites, .. } = session.lower(&kernels, globals)?;
-    let program = session.plan(program, globals)?;
-    let bytes = Blocks::of(&program).total(asked.threads);
+    let PlannedStep { program, sites, .. } = session.planned(&kernels, globals)?;
+    let bytes = BlockBytes::of(&program).total(asked.threads);
     // The interpreter of loops remembers who touched each byte.
     let traced = if asked.engine == Engine::Loops { TRACED } else { 1 };
     memory::refuse(session, request, bytes.saturating_mul(traced))?;
-    let step: Box<dyn Step> = if asked.engine == Engine::Loops {
+    let step: Box<dyn EngineStep> = if asked.engine == Engine::Loops {
         Box::new(Loops::new(program, sites, (asked.threads, asked.steps), given))
     } else {
         let code = session.codegen(&program, &request.target)?;
-        let program = Program::new(program, code);
-        Box::new(Compiled::new(program, sites, (asked.threads, asked.steps), given))
+        let program = CompiledProgram::new(program, code);
+        Box::new(CompiledEngine::new(program, sites, (asked.threads, asked.steps), given))
     };
-    Ok(Prepared { graph: kernels.graph.into_graph(), step })
+    Ok(PreparedStep { graph: kernels.graph.into_graph(), step })
 }
 
 /// Bytes that the interpreter of loops keeps for each of the program's.
 const TRACED: usize = 9;
 
-/// What is written before the first step, by the names of buffers.
-fn first(given: &Given) -> impl Iterator<Item = (String, &Tensor)> {
+/// Tensors to write before the first step, by the names of buffers.
+fn first(given: &StepInputs) -> impl Iterator<Item = (String, &Tensor)> {
     let inputs = given.inputs.iter().map(|(name, value)| (format!("input.{name}"), value));
     inputs.chain(given.kept.iter().map(|(path, value)| (path.clone(), value)))
 }
@@ -112,23 +111,23 @@ fn set_hyper(declared: &[(String, f64)], hypers: &mut [f64], name: &str, value: 
 
 // ---- Compiled code
 
-struct Compiled {
-    program: Program,
+struct CompiledEngine {
+    program: CompiledProgram,
     sites: Vec<NodeId>,
-    memory: Memory,
+    memory: RunMemory,
     pool: Pool,
     hypers: Vec<f64>,
 }
 
-impl Compiled {
+impl CompiledEngine {
     fn new(
-        program: Program,
+        program: CompiledProgram,
         sites: Vec<NodeId>,
         (threads, steps): (usize, u64),
-        given: &Given,
-    ) -> Compiled {
+        given: &StepInputs,
+    ) -> CompiledEngine {
         let mut pool = Pool::new(threads);
-        let mut memory = Memory::for_programs([&program], threads);
+        let mut memory = RunMemory::for_programs([&program], threads);
         for (name, value) in first(given) {
             // What the step does not read has no buffer.
             if program.buffer(&name).is_some() {
@@ -137,11 +136,11 @@ impl Compiled {
         }
         program.refresh(&mut memory, &mut pool);
         let hypers = hypers(&program.loops().uniforms.hypers, steps);
-        Compiled { program, sites, memory, pool, hypers }
+        CompiledEngine { program, sites, memory, pool, hypers }
     }
 }
 
-impl Step for Compiled {
+impl EngineStep for CompiledEngine {
     fn run(&mut self, number: u64) -> Result<(), Stop> {
         let args = StepArgs { step: number, seed: SEED, hypers: &self.hypers };
         let result = self.program.run(&mut self.memory, &mut self.pool, &args);
@@ -188,7 +187,7 @@ impl Loops {
         program: loops::Program,
         sites: Vec<NodeId>,
         (threads, steps): (usize, u64),
-        given: &Given,
+        given: &StepInputs,
     ) -> Loops {
         /// As many as its record of accesses can tell apart.
         const MOST: usize = 256;
@@ -215,7 +214,7 @@ impl Loops {
     }
 }
 
-impl Step for Loops {
+impl EngineStep for Loops {
     fn run(&mut self, number: u64) -> Result<(), Stop> {
         let Loops { program, memory, threads, hypers, .. } = self;
         let mut result = Ok(());
@@ -261,7 +260,7 @@ struct Interpreted {
 }
 
 impl Interpreted {
-    fn new(graph: &Graph, steps: u64, given: &Given) -> Interpreted {
+    fn new(graph: &Graph, steps: u64, given: &StepInputs) -> Interpreted {
         let value = |path: &String| given.kept[path].clone();
         let env = Env {
             inputs: given.inputs.clone(),
@@ -275,7 +274,7 @@ impl Interpreted {
     }
 }
 
-impl Step for Interpreted {
+impl EngineStep for Interpreted {
     fn run(&mut self, number: u64) -> Result<(), Stop> {
         self.env.step = number;
         let outcome = graph::run(&self.graph, self.batch, &self.env).map_err(|fault| {

@@ -11,9 +11,9 @@ use crate::graph::init::initial_value;
 use crate::graph::{Dim, Graph, Shape, Type};
 use std::collections::BTreeMap;
 
-/// What a step is given.
+/// Inputs, parameters and states of the step, from a file or drawn.
 #[derive(Clone, Debug)]
-pub struct Given {
+pub struct StepInputs {
     /// Samples.
     pub batch: usize,
     /// The inputs by name.
@@ -33,9 +33,9 @@ pub fn fit(
     own_states: usize,
     tensors: Vec<(String, Tensor)>,
     seed: u64,
-) -> Result<Given, Vec<String>> {
+) -> Result<StepInputs, Vec<String>> {
     let known = names(graph, own_states);
-    let mut file = File::new(graph, tensors);
+    let mut file = UnclaimedTensors::new(graph, tensors);
     let mut inputs = BTreeMap::new();
     for input in graph.inputs.values() {
         let name = format!("input.{}", input.name);
@@ -65,8 +65,8 @@ pub fn fit(
     }
     file.unknown(&known);
     match file {
-        File { batch: Some((batch, _)), complaints, .. } if complaints.is_empty() => {
-            Ok(Given { batch, inputs, kept, drawn, fresh })
+        UnclaimedTensors { batch: Some((batch, _)), complaints, .. } if complaints.is_empty() => {
+            Ok(StepInputs { batch, inputs, kept, drawn, fresh })
         }
         file => Err(file.complaints),
     }
@@ -81,17 +81,20 @@ fn names(graph: &Graph, own_states: usize) -> Vec<String> {
 }
 
 /// The tensors that nothing has taken yet.
-struct File {
+struct UnclaimedTensors {
     tensors: BTreeMap<String, Tensor>,
     /// The number of samples, and the input that says so.
     batch: Option<(usize, String)>,
     complaints: Vec<String>,
 }
 
-impl File {
-    fn new(graph: &Graph, tensors: Vec<(String, Tensor)>) -> File {
-        let mut file =
-            File { tensors: tensors.into_iter().collect(), batch: None, complaints: Vec::new() };
+impl UnclaimedTensors {
+    fn new(graph: &Graph, tensors: Vec<(String, Tensor)>) -> UnclaimedTensors {
+        let mut file = UnclaimedTensors {
+            tensors: tensors.into_iter().collect(),
+            batch: None,
+            complaints: Vec::new(),
+        };
         for input in graph.inputs.values() {
             let name = format!("input.{}", input.name);
             let Some(given) = file.tensors.get(&name) else { continue };

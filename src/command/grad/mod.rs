@@ -1,5 +1,5 @@
-//! What `nnc grad` computes: one training step on given tensors, in any engine, with everything
-//! that it makes of them.
+//! `nnc grad`: one training step on given tensors, in any engine, with everything that it makes of
+//! them.
 //!
 //! ```text
 //! input.x  input.label  param.dense.weight …          the file that is read
@@ -21,32 +21,33 @@ use crate::base::schema::MIX;
 use crate::base::shown::Show;
 use crate::base::tensor::{Data, Tensor};
 use crate::driver::checks::no_training;
+use crate::driver::compiled::{indices_a_sample, place};
 use crate::driver::initial::class_weights;
 use crate::driver::memory;
-use crate::driver::pipeline::{indices_a_sample, place};
 use crate::driver::session::{Failure, Request, Session};
 use crate::elaborate::ClassWeights;
 use crate::graph::rule::{CLASS_WEIGHTS, GRAD_SQUARE, NORM_LIMIT, NORM_SCALE};
 use crate::graph::{Graph, Type};
+use crate::pass::Gradients;
 use crate::run::build::check_writable;
 use crate::run::failures::bad_index;
 use crate::runtime::trainer::SMALL_NORM;
 use crate::runtime::weights::{self, LoadError};
-use engine::{Prepared, Stop};
-use given::Given;
+use engine::{PreparedStep, Stop};
+use given::StepInputs;
 use std::path::PathBuf;
 
 /// The seed of parameters that are not given, and of random operators.
 pub const SEED: u64 = 0;
 
-/// What is asked for.
+/// The step to run, and where its tensors are from.
 #[derive(Clone, Debug)]
-pub struct Grad {
+pub struct GradOptions {
     /// The file with inputs, parameters and states.
     pub tensors: PathBuf,
     /// The file to write.
     pub out: PathBuf,
-    /// What runs the step.
+    /// The engine that runs the step.
     pub engine: Engine,
     /// Threads.
     pub threads: usize,
@@ -54,7 +55,7 @@ pub struct Grad {
     pub steps: u64,
 }
 
-/// What was done, for messages.
+/// Facts about the step that was run, for messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Graded {
     /// The model.
@@ -72,7 +73,11 @@ pub struct Graded {
 }
 
 /// Reads tensors, runs the model's training step on them, writes what it made.
-pub fn grad(session: &mut Session, request: &Request, asked: &Grad) -> Result<Graded, Failure> {
+pub fn grad(
+    session: &mut Session,
+    request: &Request,
+    asked: &GradOptions,
+) -> Result<Graded, Failure> {
     check_writable(&asked.out)?;
     let tensors = weights::load(&asked.tensors).map_err(|error| match error {
         LoadError::Io(message) => Failure::Io(message),
@@ -87,7 +92,7 @@ pub fn grad(session: &mut Session, request: &Request, asked: &Grad) -> Result<Gr
     };
     let forward = session.elaborated(experiment.train.clone())?;
     let own_states = forward.states.len();
-    let graph = session.differentiate_openly(&forward, &training.rule)?;
+    let graph = session.training_step(&forward, &training.rule, Gradients::Shown)?;
     // What is not given is drawn.
     memory::refuse(session, request, memory::lasting(&graph))?;
     let mut given = given::fit(&graph, own_states, tensors, SEED).map_err(|complaints| {
@@ -101,11 +106,11 @@ pub fn grad(session: &mut Session, request: &Request, asked: &Grad) -> Result<Gr
     }
     // A run of as many steps as are asked for, and of one at least.
     let with_params = asked.steps > 0;
-    let asked = &Grad { steps: asked.steps.max(1), ..asked.clone() };
+    let asked = &GradOptions { steps: asked.steps.max(1), ..asked.clone() };
 
     let mut prepared = engine::prepare(session, request, asked, &graph, &given)?;
     let mut not_finite = None;
-    let mut step = |prepared: &mut Prepared, number| -> Result<(), Failure> {
+    let mut step = |prepared: &mut PreparedStep, number| -> Result<(), Failure> {
         let finite = guarded_step(session, prepared, number, &given)?;
         not_finite = not_finite.or((!finite).then_some(number));
         Ok(())
@@ -122,12 +127,12 @@ pub fn grad(session: &mut Session, request: &Request, asked: &Grad) -> Result<Gr
         }));
     }
     weights::save(&asked.out, &made).map_err(Failure::Io)?;
-    let Given { batch, drawn, fresh, .. } = given;
+    let StepInputs { batch, drawn, fresh, .. } = given;
     Ok(Graded { model: experiment.model, batch, written: made.len(), drawn, fresh, not_finite })
 }
 
 /// The weights of classes, as a run has them whose data are the batch.
-fn weigh(weights: &ClassWeights, given: &mut Given) -> Result<(), Failure> {
+fn weigh(weights: &ClassWeights, given: &mut StepInputs) -> Result<(), Failure> {
     let label = given.inputs.get("label").map(|label| &label.data);
     let labels: Option<Vec<usize>> = match label {
         // A label out of range is reported by the step.
@@ -146,9 +151,9 @@ fn weigh(weights: &ClassWeights, given: &mut Given) -> Result<(), Failure> {
 /// Runs a step that writes nothing that is not finite; whether its numbers were finite.
 fn guarded_step(
     session: &mut Session,
-    prepared: &mut Prepared,
+    prepared: &mut PreparedStep,
     number: u64,
-    given: &Given,
+    given: &StepInputs,
 ) -> Result<bool, Failure> {
     let paths = given.kept.keys();
     let value = |path: &String| Some((path.clone(), prepared.step.kept(path)?));
@@ -156,7 +161,7 @@ fn guarded_step(
     prepared.step.set(NORM_SCALE, 1.0);
     prepared.step.set(NORM_LIMIT, f64::from(f32::MAX));
     run_step(session, prepared, number, given)?;
-    let finite = |prepared: &Prepared| scalar(&prepared.step.output("finite")) != 0.0;
+    let finite = |prepared: &PreparedStep| scalar(&prepared.step.output("finite")) != 0.0;
     let overflows = scalar(&prepared.step.output(GRAD_SQUARE)) == f32::INFINITY;
     if !finite(prepared) && overflows && scalar(&prepared.step.output("loss")).is_finite() {
         // As in a run: squares that are infinite though the gradients are not.
@@ -181,11 +186,11 @@ fn guarded_step(
 /// Runs a step and turns what stopped it into a report.
 fn run_step(
     session: &mut Session,
-    prepared: &mut Prepared,
+    prepared: &mut PreparedStep,
     number: u64,
-    given: &Given,
+    given: &StepInputs,
 ) -> Result<(), Failure> {
-    let Prepared { graph, step } = prepared;
+    let PreparedStep { graph, step } = prepared;
     let sound = |result: &Result<(), Stop>| match result {
         Err(Stop::Bug(message)) => Err(vec![message.clone()]),
         Ok(()) | Err(Stop::Index { .. }) => Ok(()),
@@ -204,12 +209,12 @@ fn run_step(
     Err(session.program_failure(vec![diagnostic]))
 }
 
-/// What a training step makes, before anything else is run.
+/// Tensors that the training step gives.
 fn first_step(
     graph: &Graph,
     own_states: usize,
-    prepared: &Prepared,
-    given: &Given,
+    prepared: &PreparedStep,
+    given: &StepInputs,
 ) -> Vec<(String, Tensor)> {
     let output = |from: &str| {
         let node = graph.output(from)?;
@@ -236,7 +241,7 @@ fn first_step(
 }
 
 /// A parameter or state as it is now; what no step touches has no place in memory, and stays.
-fn left(prepared: &Prepared, given: &Given, path: &str) -> Tensor {
+fn left(prepared: &PreparedStep, given: &StepInputs, path: &str) -> Tensor {
     prepared.step.kept(path).unwrap_or_else(|| given.kept[path].clone())
 }
 

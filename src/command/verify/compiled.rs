@@ -1,6 +1,6 @@
 //! Compiled steps against the interpreter, and against one another.
 
-use super::{Check, Subject, VerifyOptions, Worst};
+use super::{CheckResult, Subject, VerifyOptions, WorstError};
 use crate::base::tensor::Tensor;
 use crate::codegen::{Isa, Target};
 use crate::command::bench::flops;
@@ -10,9 +10,10 @@ use crate::graph::interp::StepOutcome;
 use crate::graph::rule::MEAN;
 use crate::graph::{self, Env, Graph};
 use crate::loops::Program as Loops;
-use crate::lower::Globals;
+use crate::pass::Fusion;
 use crate::runtime::pool::Pool;
-use crate::runtime::program::{Memory, Program, StepArgs};
+use crate::runtime::program::{CompiledProgram, RunMemory, StepArgs};
+use crate::schedule::Globals;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -24,9 +25,9 @@ pub(super) fn check(
     session: &mut Session,
     request: &Request,
     subject: &Subject,
-) -> Result<Vec<Check>, Failure> {
+) -> Result<Vec<CheckResult>, Failure> {
     let target = &request.target;
-    let planned = plan(session, &subject.open, subject.options.batch, true)?;
+    let planned = plan(session, &subject.open, subject.options.batch, Fusion::Full)?;
     let program = compile(session, planned.clone(), target)?;
     let most = THREADS.into_iter().max().unwrap_or(1);
     memory::refuse_too_large(
@@ -47,50 +48,54 @@ pub(super) fn check(
         Some(format!("{name} with {threads} threads"))
     });
     let what = format!("{THREADS:?} threads give the same bits");
-    checks.push(Check::exact("threads", what, differs));
+    checks.push(CheckResult::exact("threads", what, differs));
     checks.push(targets(session, subject, (target, planned), &reference)?);
     let again = difference(&reference, &run(&program, subject, &subject.open, 1));
-    checks.push(Check::exact("repetition", "the same steps twice".into(), again));
+    checks.push(CheckResult::exact("repetition", "the same steps twice".into(), again));
     Ok(checks)
 }
 
 /// A graph as loops in memory, with its operators fused or each a kernel of its own.
-fn plan(session: &mut Session, graph: &Graph, batch: usize, fused: bool) -> Result<Loops, Failure> {
-    let kernels = match fused {
-        true => session.fuse(graph, batch)?,
-        false => session.keep_apart(graph, batch)?,
-    };
-    let globals = &mut Globals::default();
-    let lowered = session.lower(&kernels, globals)?;
-    session.plan(lowered.program, globals)
+fn plan(
+    session: &mut Session,
+    graph: &Graph,
+    batch: usize,
+    fusion: Fusion,
+) -> Result<Loops, Failure> {
+    let kernels = session.kernels(graph, batch, fusion)?;
+    Ok(session.planned(&kernels, &mut Globals::default())?.program)
 }
 
-fn compile(session: &mut Session, planned: Loops, target: &Target) -> Result<Program, Failure> {
+fn compile(
+    session: &mut Session,
+    planned: Loops,
+    target: &Target,
+) -> Result<CompiledProgram, Failure> {
     let code = session.codegen(&planned, target)?;
-    Ok(Program::new(planned, code))
+    Ok(CompiledProgram::new(planned, code))
 }
 
 /// A compiled step in its memory.
-struct Compiled<'a> {
-    program: &'a Program,
-    memory: Memory,
+struct LoadedStep<'a> {
+    program: &'a CompiledProgram,
+    memory: RunMemory,
     pool: Pool,
     hypers: Vec<f64>,
     seed: u64,
 }
 
-impl<'a> Compiled<'a> {
+impl<'a> LoadedStep<'a> {
     fn new(
-        program: &'a Program,
+        program: &'a CompiledProgram,
         graph: &Graph,
         env: &Env,
         threads: usize,
         seed: u64,
-    ) -> Compiled<'a> {
+    ) -> LoadedStep<'a> {
         let pool = Pool::new(threads);
-        let memory = Memory::for_programs([program], threads);
+        let memory = RunMemory::for_programs([program], threads);
         let hypers = program.loops().uniforms.hypers.iter().map(|&(_, value)| value).collect();
-        let mut compiled = Compiled { program, memory, pool, hypers, seed };
+        let mut compiled = LoadedStep { program, memory, pool, hypers, seed };
         for (name, value) in &env.inputs {
             compiled.write(&format!("input.{name}"), value);
         }
@@ -143,10 +148,10 @@ fn sums(tensors: impl IntoIterator<Item = (String, Tensor)>) -> Vec<Sum> {
     tensors.into_iter().map(sum).collect()
 }
 
-/// What some steps leave.
-fn run(program: &Program, subject: &Subject, graph: &Graph, threads: usize) -> Vec<Sum> {
+/// Checksums of all tensors after some steps.
+fn run(program: &CompiledProgram, subject: &Subject, graph: &Graph, threads: usize) -> Vec<Sum> {
     let env = subject.env(graph, subject.options.batch);
-    let mut compiled = Compiled::new(program, graph, &env, threads, subject.options.seed);
+    let mut compiled = LoadedStep::new(program, graph, &env, threads, subject.options.seed);
     drop(env);
     for number in 1..=subject.options.steps {
         compiled.step(number);
@@ -162,30 +167,30 @@ fn difference(a: &[Sum], b: &[Sum]) -> Option<String> {
 
 /// Steps against the interpreter, each from the state that compiled code is in: errors must not
 /// add up, and an optimiser may make much of little.
-fn interpreter(program: &Program, subject: &Subject) -> Check {
+fn interpreter(program: &CompiledProgram, subject: &Subject) -> CheckResult {
     const NAME: &str = "interpreter";
     let VerifyOptions { steps, batch, .. } = subject.options;
     let graph = &subject.open;
     let cost = memory::interpreted(graph, batch);
     if let Some(why) = subject.too_large(cost, 1.0) {
-        return Check::skipped(NAME, why);
+        return CheckResult::skipped(NAME, why);
     }
     let affordable = |steps: &u64| subject.too_large(cost, *steps as f64).is_none();
     let made = (2..=steps).take_while(affordable).last().unwrap_or(1);
     let mut env = subject.env(graph, subject.options.batch);
-    let mut compiled = Compiled::new(program, graph, &env, 1, subject.options.seed);
-    let mut worst = Worst::default();
+    let mut compiled = LoadedStep::new(program, graph, &env, 1, subject.options.seed);
+    let mut worst = WorstError::default();
     for number in 1..=made {
         env.step = number;
         let outcome = match graph::run(graph, subject.options.batch, &env) {
             Ok(outcome) => outcome,
-            Err(fault) => return Check::skipped(NAME, fault.to_string()),
+            Err(fault) => return CheckResult::skipped(NAME, fault.to_string()),
         };
         compiled.step(number);
         let compare = |spread: &_| compare_step(&compiled, graph, number, &outcome, spread);
         match subject.compared(graph, &env, Some(&outcome), compare) {
             Ok(here) => worst.take(here.part, || here.place),
-            Err(why) => return Check::skipped(NAME, why),
+            Err(why) => return CheckResult::skipped(NAME, why),
         }
         for (path, value) in graph
             .params
@@ -201,19 +206,19 @@ fn interpreter(program: &Program, subject: &Subject) -> Check {
     }
     let of = if made < steps { format!(" of {steps}, for time") } else { String::new() };
     let plural = if made == 1 { "" } else { "s" };
-    Check::within(NAME, format!("{made} step{plural}{of}, all that they make"), worst)
+    CheckResult::within(NAME, format!("{made} step{plural}{of}, all that they make"), worst)
 }
 
 /// All that a step has made, and what the interpreter makes of the same; `spread` is how far rounding
 /// moves each.
 fn compare_step(
-    compiled: &Compiled<'_>,
+    compiled: &LoadedStep<'_>,
     graph: &Graph,
     number: u64,
     outcome: &StepOutcome,
     spread: &BTreeMap<String, f32>,
-) -> Worst {
-    let mut worst = Worst::default();
+) -> WorstError {
+    let mut worst = WorstError::default();
     let step = |name: &str| format!("{name} of step {number}");
     let moved = |name: String| spread.get(&name).copied().unwrap_or_default();
     for (name, want) in &outcome.outputs {
@@ -238,25 +243,29 @@ fn compare_step(
     worst
 }
 
-fn evaluation(session: &mut Session, subject: &Subject, target: &Target) -> Result<Check, Failure> {
+fn evaluation(
+    session: &mut Session,
+    subject: &Subject,
+    target: &Target,
+) -> Result<CheckResult, Failure> {
     const NAME: &str = "evaluation";
     if let Some(why) =
         subject.too_large(memory::interpreted(&subject.evaluation, subject.options.batch), 1.0)
     {
-        return Ok(Check::skipped(NAME, why));
+        return Ok(CheckResult::skipped(NAME, why));
     }
     let graph = &subject.evaluation;
-    let planned = plan(session, graph, subject.options.batch, true)?;
+    let planned = plan(session, graph, subject.options.batch, Fusion::Full)?;
     let program = compile(session, planned, target)?;
     let env = subject.env(graph, subject.options.batch);
     let outcome = match graph::run(graph, subject.options.batch, &env) {
         Ok(outcome) => outcome,
-        Err(fault) => return Ok(Check::skipped(NAME, fault.to_string())),
+        Err(fault) => return Ok(CheckResult::skipped(NAME, fault.to_string())),
     };
-    let mut compiled = Compiled::new(&program, graph, &env, 1, subject.options.seed);
+    let mut compiled = LoadedStep::new(&program, graph, &env, 1, subject.options.seed);
     compiled.step(1);
     let compare = |spread: &BTreeMap<String, f32>| {
-        let mut worst = Worst::default();
+        let mut worst = WorstError::default();
         for (name, want) in &outcome.outputs {
             if let Some(got) = compiled.read(&format!("output.{name}")) {
                 worst.compare(name, &got, want, spread.get(name).copied().unwrap_or_default());
@@ -265,8 +274,8 @@ fn evaluation(session: &mut Session, subject: &Subject, target: &Target) -> Resu
         worst
     };
     Ok(match subject.compared(graph, &env, Some(&outcome), compare) {
-        Ok(worst) => Check::within(NAME, "loss, output and metrics".into(), worst),
-        Err(why) => Check::skipped(NAME, why),
+        Ok(worst) => CheckResult::within(NAME, "loss, output and metrics".into(), worst),
+        Err(why) => CheckResult::skipped(NAME, why),
     })
 }
 
@@ -275,21 +284,21 @@ fn fusion(
     session: &mut Session,
     subject: &Subject,
     target: &Target,
-    fused: &Program,
-) -> Result<Check, Failure> {
+    fused: &CompiledProgram,
+) -> Result<CheckResult, Failure> {
     const NAME: &str = "fusion";
     let graph = &subject.open;
-    let planned = plan(session, graph, subject.options.batch, false)?;
+    let planned = plan(session, graph, subject.options.batch, Fusion::Off)?;
     let apart = compile(session, planned, target)?;
-    let step = |program: &Program| {
+    let step = |program: &CompiledProgram| {
         let env = subject.env(graph, subject.options.batch);
-        let mut compiled = Compiled::new(program, graph, &env, 1, subject.options.seed);
+        let mut compiled = LoadedStep::new(program, graph, &env, 1, subject.options.seed);
         compiled.step(1);
         compiled.all(graph).collect::<Vec<_>>()
     };
     let (want, got) = (step(fused), step(&apart));
     let compare = |spread: &BTreeMap<String, f32>| {
-        let mut worst = Worst::default();
+        let mut worst = WorstError::default();
         for (name, want) in &want {
             let of = |name: &str| got.iter().find(|(known, _)| known == name).map(|(_, it)| it);
             if let Some(found) = of(name) {
@@ -304,14 +313,14 @@ fn fusion(
     let env = subject.env(graph, subject.options.batch);
     let worst = match subject.compared(graph, &env, None, compare) {
         Ok(worst) => worst,
-        Err(why) => return Ok(Check::skipped(NAME, why)),
+        Err(why) => return Ok(CheckResult::skipped(NAME, why)),
     };
     let same = if difference(&sums(want), &sums(got)).is_none() { ", the same bits" } else { "" };
     let what = format!("{} kernels of their own{same}", apart.loops().kernels.len());
-    Ok(Check::within(NAME, what, worst))
+    Ok(CheckResult::within(NAME, what, worst))
 }
 
-/// What the interpreter calls a buffer.
+/// The interpreter's name of a buffer.
 fn spread_name(graph: &Graph, buffer: &str) -> String {
     if let Some(output) = buffer.strip_prefix("output.") {
         return output.to_owned();
@@ -329,7 +338,7 @@ fn targets(
     subject: &Subject,
     (chosen, planned): (&Target, Loops),
     reference: &[Sum],
-) -> Result<Check, Failure> {
+) -> Result<CheckResult, Failure> {
     let graph = &subject.open;
     let operations = flops(&planned) as f64 * subject.options.steps as f64;
     let (mut names, mut left) = (vec![chosen.name()], Vec::new());
@@ -352,7 +361,7 @@ fn targets(
     if !left.is_empty() {
         let _ = write!(what, "; {} left out, for time (`--thorough` checks all)", left.join(", "));
     }
-    Ok(Check::exact("targets", what, differs))
+    Ok(CheckResult::exact("targets", what, differs))
 }
 
 /// About how many operations a second code for a target makes on one thread of a slow machine.

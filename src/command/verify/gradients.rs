@@ -16,7 +16,7 @@
 //! it is no part of the slope. A wrong derivative is wrong at every point; what looks wrong is looked at
 //! from others before it counts.
 
-use super::{Check, Subject, Worst};
+use super::{CheckResult, Subject, WorstError};
 use crate::base::entity::Entity;
 use crate::base::rng::{Sequence, hash_name};
 use crate::base::tensor::{Data, Tensor};
@@ -28,7 +28,7 @@ use crate::graph::{self, Env, Graph, Input, InterpError, NodeId, Op};
 const NAME: &str = "gradients";
 /// Widths that are tried, as parts of a tensor's root mean square.
 const WIDTHS: [f64; 2] = [1e-5, 1e-6];
-/// What the slope may be off by, as a part of it.
+/// Relative error that the slope may have.
 const TOLERANCE: f64 = 1e-3;
 /// Points that are looked from before an error counts.
 const POINTS: u64 = 3;
@@ -44,7 +44,7 @@ pub struct GradientError {
     pub error: f64,
 }
 
-pub(super) fn check(session: &mut Session, subject: &Subject) -> Check {
+pub(super) fn check(session: &mut Session, subject: &Subject) -> CheckResult {
     let (forward, open) = (&subject.forward, &subject.open);
     let costs = |batch| [forward, open].map(|graph| memory::interpreted(graph, batch));
     // A step, and what is stopped, are computed once for all tensors.
@@ -57,18 +57,18 @@ pub(super) fn check(session: &mut Session, subject: &Subject) -> Check {
         affordable_batch(subject.options.batch, |batch| too_large(costs(batch), 1).is_none());
     let costs = costs(batch);
     if let Some(why) = too_large(costs, 1) {
-        return Check::skipped(NAME, why);
+        return CheckResult::skipped(NAME, why);
     }
     let env = subject.env(open, batch);
     let affordable = |made: usize| too_large(costs, made + 1).is_none();
     let errors = match errors_of(forward, open, batch, &env, &affordable) {
         Ok(errors) => errors,
-        Err(fault) => return Check::skipped(NAME, fault.to_string()),
+        Err(fault) => return CheckResult::skipped(NAME, fault.to_string()),
     };
     let Some((errors, left)) = errors else {
-        return Check::skipped(NAME, "the loss of what is drawn is not finite".into());
+        return CheckResult::skipped(NAME, "the loss of what is drawn is not finite".into());
     };
-    let mut worst = Worst::default();
+    let mut worst = WorstError::default();
     for GradientError { name, error } in &errors {
         worst.take(*error, || place(session, subject, name));
     }
@@ -78,7 +78,7 @@ pub(super) fn check(session: &mut Session, subject: &Subject) -> Check {
         String::new()
     };
     let made = errors.len();
-    Check::within(NAME, format!("{made} tensors against differences in f64{rest}"), worst)
+    CheckResult::within(NAME, format!("{made} tensors against differences in f64{rest}"), worst)
 }
 
 /// The batch options for, or the largest of its halves that can be afforded; two samples at least, or
@@ -124,12 +124,13 @@ fn errors_of(
     affordable: &dyn Fn(usize) -> bool,
 ) -> Result<Option<(Vec<GradientError>, usize)>, InterpError> {
     let (forward, open) = (widened(forward), widened(open));
-    let mut found: Vec<(At, Evidence)> = Vec::new();
+    let mut found: Vec<(TensorPlace, Evidence)> = Vec::new();
     let mut left = None;
     for number in 0..POINTS {
         // The last point is where training begins.
         let far = if number + 1 == POINTS { 0.0 } else { 0.05 };
-        let Some(point) = Point::new(&forward, &open, batch, &moved(env, number, far))? else {
+        let Some(point) = GradientPoint::new(&forward, &open, batch, &moved(env, number, far))?
+        else {
             continue;
         };
         let tensors = point.tensors();
@@ -151,14 +152,14 @@ fn errors_of(
             break;
         }
     }
-    let error = |(at, evidence): (At, Evidence)| GradientError {
+    let error = |(at, evidence): (TensorPlace, Evidence)| GradientError {
         name: at.name(&open),
         error: if evidence.place == Where::Jump { 0.0 } else { evidence.error },
     };
     Ok(left.map(|left| (found.into_iter().map(error).collect(), left)))
 }
 
-/// What a point says about a gradient.
+/// The result of comparing a gradient with differences at a point.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Evidence {
     place: Where,
@@ -166,7 +167,7 @@ struct Evidence {
     error: f64,
 }
 
-/// What the loss is like at a point, along a direction; what says more comes first.
+/// The shape of the loss at a point along a direction; the most conclusive come first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Where {
     /// One slope on both sides.
@@ -183,7 +184,8 @@ impl Evidence {
         self.place == Where::Smooth && self.error <= 1.0
     }
 
-    /// What says more, and of equals what speaks for the gradient: a wrong one is wrong everywhere.
+    /// The more conclusive one, and of equals the one for the gradient: a wrong one is wrong
+    /// everywhere.
     fn better(self, other: Evidence) -> Evidence {
         match self.place.cmp(&other.place) {
             std::cmp::Ordering::Less => self,
@@ -232,25 +234,25 @@ fn size(values: impl ExactSizeIterator<Item = f64>) -> f64 {
 
 /// Where a tensor of the model is.
 #[derive(Clone, Debug)]
-enum At {
+enum TensorPlace {
     Param(usize),
     Input(String),
 }
 
-impl At {
+impl TensorPlace {
     fn name(&self, graph: &Graph) -> String {
         match self {
-            At::Param(index) => {
+            TensorPlace::Param(index) => {
                 let param = graph.params.values().nth(*index);
                 param.map_or(String::new(), |param| param.path.clone())
             }
-            At::Input(name) => format!("input.{name}"),
+            TensorPlace::Input(name) => format!("input.{name}"),
         }
     }
 }
 
 /// A point at which gradients are known.
-struct Point<'a> {
+struct GradientPoint<'a> {
     open: &'a Graph,
     /// The loss, with what is stopped as an input.
     graph: Graph,
@@ -260,14 +262,14 @@ struct Point<'a> {
     gradients: graph::StepOutcome,
 }
 
-impl<'a> Point<'a> {
+impl<'a> GradientPoint<'a> {
     /// Nothing where the loss is not finite.
     fn new(
         forward: &Graph,
         open: &'a Graph,
         batch: usize,
         env: &Env,
-    ) -> Result<Option<Point<'a>>, InterpError> {
+    ) -> Result<Option<GradientPoint<'a>>, InterpError> {
         let gradients = graph::run(open, batch, env)?;
         // What the forward graph knows comes first among what the step does.
         let mut env = env.clone();
@@ -275,21 +277,24 @@ impl<'a> Point<'a> {
         env.hypers.truncate(forward.hypers.len());
         let values = interp::values(forward, batch, &env)?;
         let graph = stopped(forward, &values, &mut env);
-        let mut point = Point { open, graph, batch, env, loss: 0.0, gradients };
+        let mut point = GradientPoint { open, graph, batch, env, loss: 0.0, gradients };
         let Some(loss) = point.loss_of(&point.env) else { return Ok(None) };
         point.loss = loss;
         Ok(loss.is_finite().then_some(point))
     }
 
     /// The tensors whose gradients are known, with these.
-    fn tensors(&self) -> Vec<(At, &Tensor)> {
+    fn tensors(&self) -> Vec<(TensorPlace, &Tensor)> {
         let of = |name: String| self.gradients.outputs.get(&name);
         let params = self.open.params.values().enumerate();
         let params = params.filter_map(|(index, param)| {
-            Some((At::Param(index), of(format!("grad.{}", param.path))?))
+            Some((TensorPlace::Param(index), of(format!("grad.{}", param.path))?))
         });
         let inputs = self.open.inputs.values().filter_map(|input| {
-            Some((At::Input(input.name.clone()), of(format!("grad.input.{}", input.name))?))
+            Some((
+                TensorPlace::Input(input.name.clone()),
+                of(format!("grad.input.{}", input.name))?,
+            ))
         });
         let all = params.chain(inputs);
         all.filter(|(_, gradient)| matches!(gradient.data, Data::F64(_))).collect()
@@ -303,11 +308,11 @@ impl<'a> Point<'a> {
         }
     }
 
-    /// What differences say of a tensor's gradient along a random direction.
-    fn evidence(&self, at: &At, gradient: &Tensor) -> Evidence {
+    /// Compares a tensor's gradient with differences along a random direction.
+    fn evidence(&self, at: &TensorPlace, gradient: &Tensor) -> Evidence {
         let value = match at {
-            At::Param(index) => &self.env.params[*index],
-            At::Input(input) => &self.env.inputs[input],
+            TensorPlace::Param(index) => &self.env.params[*index],
+            TensorPlace::Input(input) => &self.env.inputs[input],
         };
         let (Data::F64(values), Data::F64(gradient)) = (&value.data, &gradient.data) else {
             return Evidence { place: Where::Jump, error: 0.0 };
@@ -328,8 +333,8 @@ impl<'a> Point<'a> {
             let tensor = Tensor::new(value.shape.clone(), Data::F64(moved.collect()));
             let mut env = self.env.clone();
             match at {
-                At::Param(index) => env.params[*index] = tensor,
-                At::Input(input) => drop(env.inputs.insert(input.clone(), tensor)),
+                TensorPlace::Param(index) => env.params[*index] = tensor,
+                TensorPlace::Input(input) => drop(env.inputs.insert(input.clone(), tensor)),
             }
             self.loss_of(&env).unwrap_or(f64::NAN)
         };
@@ -346,7 +351,7 @@ impl<'a> Point<'a> {
 /// One-sided slopes, forward and backward, and how much of them is rounding.
 type Slopes = ([f64; 2], f64);
 
-/// What slopes over two widths say of a derivative; `terms` is the size of what it is the sum of.
+/// Compares a derivative with slopes over two widths; `terms` is the size of its summands.
 fn judged(slope: f64, terms: f64, (wide, _): Slopes, (narrow, noise): Slopes) -> Evidence {
     let allowed = TOLERANCE * slope.abs() + 1e-7 * terms + noise + 1e-9;
     // A slope is there if it does not grow as the width shrinks.

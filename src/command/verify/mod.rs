@@ -1,4 +1,4 @@
-//! What `nnc verify` does: the project's oracles turned on the user's own model.
+//! `nnc verify`: the project's oracles turned on the user's own model.
 //!
 //! | check | what is compared |
 //! |---|---|
@@ -25,17 +25,18 @@ use crate::driver::memory;
 use crate::driver::session::{Failure, Request, Session};
 use crate::graph::interp::{Cost, StepOutcome};
 use crate::graph::{self, Env, Graph};
+use crate::pass::Gradients;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// What is options for.
+/// Options of the command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VerifyOptions {
     /// Samples a step: few, for the interpreter's sake.
     pub batch: usize,
     /// Steps.
     pub steps: u64,
-    /// What parameters and samples are drawn from.
+    /// Seed of parameters and samples.
     pub seed: u64,
     /// Whether the interpreter is options for everything, however long that takes.
     pub thorough: bool,
@@ -55,12 +56,12 @@ pub enum Verdict {
 
 /// One check.
 #[derive(Clone, Debug, Serialize)]
-pub struct Check {
+pub struct CheckResult {
     /// Its name.
     pub name: &'static str,
     /// How it came out.
     pub verdict: Verdict,
-    /// What was compared, or why nothing was.
+    /// The comparison, or the reason for which there was none.
     pub what: String,
     /// The largest error, where numbers are compared within a tolerance: as a part of what is
     /// allowed.
@@ -69,33 +70,33 @@ pub struct Check {
     pub place: Option<String>,
 }
 
-impl Check {
-    fn skipped(name: &'static str, why: String) -> Check {
-        Check { name, verdict: Verdict::Skipped, what: why, worst: None, place: None }
+impl CheckResult {
+    fn skipped(name: &'static str, why: String) -> CheckResult {
+        CheckResult { name, verdict: Verdict::Skipped, what: why, worst: None, place: None }
     }
 
     /// Whether the bits were the same.
-    fn exact(name: &'static str, what: String, differs: Option<String>) -> Check {
+    fn exact(name: &'static str, what: String, differs: Option<String>) -> CheckResult {
         let verdict = if differs.is_none() { Verdict::Passed } else { Verdict::Failed };
-        Check { name, verdict, what, worst: None, place: differs }
+        CheckResult { name, verdict, what, worst: None, place: differs }
     }
 
     /// Within a tolerance: the worst error as a part of it.
-    fn within(name: &'static str, what: String, worst: Worst) -> Check {
+    fn within(name: &'static str, what: String, worst: WorstError) -> CheckResult {
         let verdict = if worst.part <= 1.0 { Verdict::Passed } else { Verdict::Failed };
         let place = (!worst.place.is_empty()).then_some(worst.place);
-        Check { name, verdict, what, worst: Some(worst.part), place }
+        CheckResult { name, verdict, what, worst: Some(worst.part), place }
     }
 }
 
 /// The largest error so far, as a part of what is allowed.
 #[derive(Clone, Debug, Default)]
-struct Worst {
+struct WorstError {
     part: f64,
     place: String,
 }
 
-impl Worst {
+impl WorstError {
     /// Takes an error; NaN is the worst of all.
     fn take(&mut self, part: f64, place: impl FnOnce() -> String) {
         if part.is_nan() || part > self.part {
@@ -161,7 +162,7 @@ pub struct Verified {
     /// The model.
     pub model: String,
     /// The checks.
-    pub checks: Vec<Check>,
+    pub checks: Vec<CheckResult>,
 }
 
 /// Operations that a check asks of the interpreter at most, unless everything is to be checked: about
@@ -187,7 +188,7 @@ pub fn verify(
     let forward = session.elaborated(experiment.train)?;
     session.check_batch(&forward, options.batch)?;
     let evaluation = session.elaborated(experiment.eval)?;
-    let open = session.differentiate_openly(&forward, &training.rule)?;
+    let open = session.training_step(&forward, &training.rule, Gradients::Shown)?;
     if options.thorough {
         memory::refuse(session, request, memory::interpreted(&open, options.batch).bytes)?;
     }
@@ -197,7 +198,7 @@ pub fn verify(
     Ok(Verified { model, checks })
 }
 
-/// What is checked.
+/// The model with inputs, parameters and compiled steps.
 struct Subject {
     options: VerifyOptions,
     classes: usize,
@@ -222,7 +223,7 @@ impl Subject {
         env
     }
 
-    /// What a comparison within a tolerance says. Where something is further away, it is compared
+    /// Compares within a tolerance. Where something is further away, it is compared
     /// once more within what rounding alone makes of these numbers (`spread`, by name), which the
     /// interpreter knows; where that is too much for it, nothing is said.
     fn compared(
@@ -230,8 +231,8 @@ impl Subject {
         graph: &Graph,
         env: &Env,
         outcome: Option<&StepOutcome>,
-        compare: impl Fn(&BTreeMap<String, f32>) -> Worst,
-    ) -> Result<Worst, String> {
+        compare: impl Fn(&BTreeMap<String, f32>) -> WorstError,
+    ) -> Result<WorstError, String> {
         let worst = compare(&BTreeMap::new());
         if worst.part <= 1.0 {
             return Ok(worst);

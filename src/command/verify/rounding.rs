@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 /// How often inputs are changed to see what becomes of it.
 const CHANGES: u64 = 8;
 
-/// What [`spread`] takes, in passes over the graph: the noise of an element is four operators.
+/// Cost of [`spread`] in passes over the graph: the noise of an element is four operators.
 pub(super) const PASSES: f64 = 5.0 * CHANGES as f64;
 
 /// How much of a tensor's change by a rounding of the inputs an engine may be away from another.

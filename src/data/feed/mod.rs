@@ -8,10 +8,10 @@
 //! }
 //! ```
 //!
-//! What costs more than a copy (transforms, samples that lie in a file) is done ahead of the steps
-//! by threads of its own ([`prefetch`]); samples that lie in memory as a step wants them are copied
-//! where they are asked for, since handing them over would cost as much. The bytes are the same
-//! either way, for any number of threads ([`sample`]).
+//! Work that costs more than a copy (transforms, samples that lie in a file) is done ahead of the
+//! steps by threads of its own ([`prefetch`]); samples that lie in memory as a step wants them are
+//! copied where they are asked for, since handing them over would cost as much. The bytes are the
+//! same either way, for any number of threads ([`sample`]).
 
 mod prefetch;
 mod sample;
@@ -61,7 +61,7 @@ impl Pass {
 /// How passes are made.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
-    /// What order and transforms are drawn from.
+    /// Seed of order and transforms.
     pub seed: u64,
     /// Whether each epoch has an order of its own.
     pub shuffle: bool,
@@ -82,7 +82,7 @@ pub struct FeedError {
     pub split: &'static str,
     /// The sample's number in the data that its split was taken from.
     pub sample: u32,
-    /// What is wrong with it.
+    /// The reason.
     pub error: Box<DataError>,
     /// Whether that is a bug of ours.
     pub panicked: bool,

@@ -28,7 +28,7 @@ pub fn chunks(workers: usize) -> usize {
 
 /// Makes samples, from any thread.
 pub trait Fill: Send + Sync + 'static {
-    /// What a thread keeps between samples.
+    /// Buffers that a thread keeps between samples.
     type Bench: Send + 'static;
 
     /// A new thread's.
@@ -248,7 +248,7 @@ impl Shared {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// What a worker does until it is stopped.
+    /// The loop of a worker until it is stopped.
     fn work<F: Fill>(&self, fill: &F) {
         let mut bench = fill.bench();
         while let Some(job) = self.claim() {

@@ -23,7 +23,7 @@ pub struct SampleLoader {
     seed: u64,
 }
 
-/// What a thread that makes samples keeps between them.
+/// Buffers that a thread keeps between the samples that it makes.
 #[derive(Default)]
 pub struct Bench {
     /// The sample's image.
@@ -45,7 +45,7 @@ impl SampleLoader {
         }
     }
 
-    /// What samples look like when they are made.
+    /// Fields of a sample when it is made.
     pub fn schema(&self) -> &Schema {
         &self.schema
     }

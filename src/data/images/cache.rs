@@ -44,11 +44,11 @@ pub struct Loaded {
     pub images: Column,
     /// For each file, why it cannot be read.
     pub reasons: Vec<Option<String>>,
-    /// What was kept, or why nothing was.
+    /// A note about the cache file, or about why there is none.
     pub note: Option<Note>,
 }
 
-/// What is to be done for a folder.
+/// The images of a folder to decode and keep.
 pub struct Plan<'a> {
     /// The folder.
     pub folder: &'a Folder,

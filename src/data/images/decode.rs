@@ -4,8 +4,8 @@
 //! decode(&file, 3) → Pixels { width: 500, height: 374, channels: 3, … }, turned as EXIF says
 //! ```
 //!
-//! What a file is, its first bytes say, not its name: JPEG (CMYK too), PNG, BMP, WebP or GIF, of
-//! which the first frame is taken. Sixteen bits become eight, palettes their colours; an alpha
+//! The first bytes of a file tell its format, not its name: JPEG (CMYK too), PNG, BMP, WebP or GIF,
+//! of which the first frame is taken. Sixteen bits become eight, palettes their colours; an alpha
 //! channel is dropped, as PyTorch's and Keras's loaders do. Grey stays one channel here. Grey of
 //! colours is `0.299 R + 0.587 G + 0.114 B`. Colour profiles are not applied.
 //!
@@ -24,9 +24,9 @@ use crate::files::read;
 
 /// More pixels than this are refused.
 const MOST_PIXELS: u64 = 64_000_000;
-/// What a decoder may allocate for each pixel: four channels of 16 bits.
+/// Bytes that a decoder may allocate for each pixel: four channels of 16 bits.
 pub const PIXEL_MEMORY: u64 = 8;
-/// What it may allocate beside the pixels, before it is known how many there are: tables, and
+/// Bytes that it may allocate beside the pixels, before it is known how many there are: tables, and
 /// metadata, which a few packed bytes can blow up.
 const OTHER_MEMORY: u64 = 16 << 20;
 /// A file of more bytes is refused: the largest image, not compressed, with four channels.
@@ -111,7 +111,7 @@ impl<'a> Header<'a> {
     }
 }
 
-/// What the first bytes say that a file is.
+/// The format of a file, by its first bytes.
 fn format(file: &[u8]) -> Result<ImageFormat, String> {
     const READ: &str = "JPEG, PNG, BMP, WebP and GIF are read";
     if file.is_empty() {

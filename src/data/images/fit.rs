@@ -18,7 +18,7 @@ use image::{DynamicImage, GrayImage, RgbImage};
 use super::decode::Pixels;
 use crate::data::source::ResizeMode;
 
-/// What images are made into.
+/// Size and number of channels that images are made into.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Shape {
     /// Rows.

@@ -1,10 +1,10 @@
-//! What a JPEG file's markers say, before anything is decoded: whether the file is all there, and
+//! Reads the markers of a JPEG file before anything is decoded: whether the file is all there, and
 //! what its colours are.
 //!
 //! Decoders are lenient: of half a file they give the upper half of the image, and grey below it.
 //! To train on that is wrong, so a file is followed from marker to marker to its end:
 //! `FFD8 FFE0…  FFDB… FFDA…entropy-coded… FFD9` is complete, and not without the last two bytes.
-//! What follows the end (a second picture, padding) does not matter, and nothing is decoded.
+//! Data after the end (a second picture, padding) does not matter, and nothing is decoded.
 //!
 //! Nor does a file say plainly what its colours are: it has a JFIF header or not, a marker of Adobe's
 //! or not, and ids of its components. libjpeg's rules are what other programs follow, and what
@@ -61,7 +61,7 @@ fn segment<'a>(file: &'a [u8], at: &mut usize) -> Option<(usize, &'a [u8])> {
     Some((start, &file[start..(*at).min(file.len())]))
 }
 
-/// What the components of an image are.
+/// The colour space of an image's components.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Colours {
     Grey,
@@ -71,7 +71,7 @@ enum Colours {
     Ycck,
 }
 
-/// What stands before the first scan.
+/// The markers before the first scan.
 #[derive(Default)]
 struct Markers {
     jfif: bool,

@@ -67,7 +67,7 @@ impl<'a> Progress<'a> {
 /// Decodes files, from any thread.
 #[derive(Debug)]
 pub struct Decoder {
-    /// What images become.
+    /// Size and channels of the images to make.
     pub shape: Shape,
     large: Mutex<()>,
 }

@@ -140,7 +140,7 @@ impl<'a> Options<'a> {
         })
     }
 
-    /// What can be said without the folders; how many classes there are is a guess then, unless
+    /// The schema without the folders; the number of classes is a guess then, unless
     /// `classes` says.
     fn presumed(&self, places: &Places) -> Schema {
         // Where only another split's folder is missing, the training folder tells the classes.
@@ -156,7 +156,7 @@ impl<'a> Options<'a> {
         train.map(|folder| folder.class_names()).unwrap_or_default()
     }
 
-    /// What the arguments say, of so many classes.
+    /// The part of the schema that the arguments determine, of so many classes.
     fn described(&self, classes: Option<usize>) -> Schema {
         Schema::of(vec![self.image_field(), label_field(classes)])
     }
@@ -316,7 +316,7 @@ impl Labelled {
         Split::of(self.samples, self.readable)
     }
 
-    /// What is left to train on, and a split for each fraction.
+    /// The samples to train on, then a split for each fraction.
     fn parts(self, fractions: [f64; 2]) -> [Split; 3] {
         let labels: Vec<usize> =
             self.readable.iter().map(|&file| self.labels[file as usize]).collect();

@@ -11,7 +11,7 @@
 //! replaces it. Still nothing in it is believed: the index has a hash that is checked when the file
 //! is opened, each record one that is checked when it is read.
 //!
-//! What the records are, and when they are out of date, is the caller's business.
+//! The caller knows what the records are, and when they are out of date.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -25,7 +25,7 @@ use crate::files;
 const MAGIC: &[u8; 8] = b"nncimg01";
 const HEADER: u64 = 64;
 
-/// What became of an image file.
+/// Result of decoding an image file.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     /// An image, by the hash of its bytes.
@@ -36,14 +36,14 @@ pub enum Outcome {
     Lost(String),
 }
 
-/// What is known of a record.
+/// Place and result of a record.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
     /// The image file's path, as bytes.
     pub path: Vec<u8>,
     /// The image file as it was, if it could be looked at.
     pub stamp: Option<Stamp>,
-    /// What became of it.
+    /// The result of decoding.
     pub outcome: Outcome,
 }
 
@@ -193,7 +193,7 @@ fn put_entry(index: &mut Vec<u8>, entry: &Entry) {
     put_bytes(index, bytes);
 }
 
-/// What is left of an index.
+/// The rest of an index while it is read.
 struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {

@@ -1,4 +1,4 @@
-//! What is wrong with folders of images: as a whole, which is an error, or with some images, which
+//! Errors and notes about folders of images: an error is about a folder as a whole, a note about
 //! is a note.
 //!
 //! ```text
@@ -81,7 +81,7 @@ fn refuse_twins(folder: &Folder) -> Result<(), DataError> {
     Ok(())
 }
 
-/// What is odd about the classes of a training folder: those that are called as splits are.
+/// Remarks on the classes of a training folder: those whose names are those of splits.
 pub fn oddities(folder: &Folder) -> Vec<String> {
     const SPLITS: [&str; 7] =
         ["train", "training", "test", "testing", "val", "valid", "validation"];
@@ -168,7 +168,7 @@ pub fn refuse_unreadable(
     refuse_empty(folder, &lost, "none of the images of this class can be read")
 }
 
-/// What else is worth a line about a folder.
+/// Further notes on a folder, a line each.
 pub fn notes(folder: &Folder, train: &Folder, reasons: &[Option<String>]) -> Vec<Note> {
     let root = folder.root.shown();
     let mut notes = Vec::new();

@@ -1,4 +1,4 @@
-//! What lies in a folder of images: its classes and their files, in an order that depends on names
+//! Scans a folder of images: its classes and their files, in an order that depends on names
 //! alone.
 //!
 //! ```text
@@ -46,18 +46,18 @@ pub struct Folder {
     pub classes: Vec<OsString>,
     /// The images, class after class, sorted by path.
     pub files: Vec<File>,
-    /// What was passed over, with the reason, relative to the root.
+    /// Entries that were passed over, with the reason, relative to the root.
     pub passed: Vec<(PathBuf, &'static str)>,
 }
 
-/// What is an image by its name.
+/// A file whose name is that of an image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct File {
     /// Relative to the root.
     pub path: PathBuf,
     /// The number of its class.
     pub class: u32,
-    /// What says whether it has changed, or why it cannot be read.
+    /// Size and time, by which a change is noticed, or why it cannot be read.
     pub stamp: Result<Stamp, String>,
 }
 
@@ -139,7 +139,7 @@ pub fn images_below(root: &Path) -> Result<Vec<PathBuf>, DataError> {
     Ok(found.files.into_iter().map(|file| root.join(file.path)).collect())
 }
 
-/// What was found so far, in all folders.
+/// Counts so far, over all folders.
 #[derive(Default)]
 struct Tally {
     images: AtomicUsize,
@@ -159,14 +159,14 @@ impl Tally {
     }
 }
 
-/// What is the same for all paths that lead to a folder.
+/// An identity that all paths to a folder share.
 #[cfg(unix)]
 fn identity(path: &Path) -> Option<(u64, u64)> {
     use std::os::unix::fs::MetadataExt;
     fs::metadata(path).ok().map(|data| (data.dev(), data.ino()))
 }
 
-/// What is the same for all paths that lead to a folder.
+/// An identity that all paths to a folder share.
 #[cfg(not(unix))]
 fn identity(path: &Path) -> Option<PathBuf> {
     path.canonicalize().ok()
@@ -177,7 +177,7 @@ type Seen = HashSet<(u64, u64)>;
 #[cfg(not(unix))]
 type Seen = HashSet<PathBuf>;
 
-/// What is in a folder and not hidden, sorted by name.
+/// Entries of a folder that are not hidden, sorted by name.
 fn entries(folder: &Path, tally: &Tally) -> Result<Vec<DirEntry>, DataError> {
     let failed = |error: std::io::Error| {
         DataError::new(format!("the folder cannot be read: {error}")).path(folder)
@@ -236,7 +236,7 @@ pub fn bytes(path: &Path) -> &[u8] {
     path.as_os_str().as_encoded_bytes()
 }
 
-/// What an entry is, or what it links to.
+/// Metadata of an entry, or of its link's target.
 fn metadata(entry: &DirEntry) -> std::io::Result<Metadata> {
     match entry.metadata()? {
         data if data.is_symlink() => fs::metadata(entry.path()),

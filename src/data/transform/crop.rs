@@ -12,10 +12,10 @@ use super::fill::Fill;
 use super::frame::{Frame, Size};
 use crate::base::rng::Sequence;
 
-/// What it takes.
+/// Names of the arguments, in order.
 pub const ARGUMENTS: [&str; 3] = ["size", "pad", "fill"];
 
-/// What `random_crop(…)` was given.
+/// Arguments of `random_crop(…)`, read.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Crop {
     size: Option<[usize; 2]>,

@@ -10,10 +10,10 @@ use super::super::request::{Arguments, Literal};
 use super::frame::Frame;
 use crate::base::rng::Sequence;
 
-/// What it takes.
+/// Names of the arguments, in order.
 pub const ARGUMENTS: [&str; 4] = ["p", "scale", "ratio", "value"];
 
-/// What `random_erase(…)` was given.
+/// Arguments of `random_erase(…)`, read.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Erase {
     p: f64,

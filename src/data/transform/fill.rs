@@ -1,4 +1,4 @@
-//! What lies beyond an image's border: a byte, its outermost pixels, or its mirror image.
+//! Pixels beyond an image's border: a byte, its outermost pixels, or its mirror image.
 //!
 //! For a row `a b c d` and two pixels to the left: `fill: 0` gives `0 0`, `fill: edge` gives
 //! `a a`, `fill: reflect` gives `c b` (the outermost pixel is not repeated, as in torchvision's
@@ -7,7 +7,7 @@
 use super::super::error::DataError;
 use super::super::request::{Arguments, Literal};
 
-/// What lies beyond the border.
+/// The pixels beyond the border.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fill {
     /// A byte in every channel.

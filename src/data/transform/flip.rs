@@ -14,10 +14,10 @@ use super::super::request::Arguments;
 use super::frame::Frame;
 use crate::base::rng::Sequence;
 
-/// What it takes.
+/// Names of the arguments, in order.
 pub const ARGUMENTS: [&str; 2] = ["direction", "p"];
 
-/// What `random_flip(…)` was given.
+/// Arguments of `random_flip(…)`, read.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Flip {
     horizontal: bool,

@@ -6,7 +6,7 @@
 use super::super::error::DataError;
 use super::frame::{Frame, Size};
 
-/// What it takes.
+/// Names of the arguments: none.
 pub const ARGUMENTS: [&str; 0] = [];
 
 /// The size without colour; images have one channel or three.

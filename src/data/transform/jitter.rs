@@ -18,10 +18,10 @@ use super::frame::{Frame, Size};
 use super::grayscale::brightness;
 use crate::base::rng::Sequence;
 
-/// What it takes.
+/// Names of the arguments, in order.
 pub const ARGUMENTS: [&str; 4] = ["brightness", "contrast", "saturation", "hue"];
 
-/// What `color_jitter(…)` was given: the range of each factor, where it has one.
+/// Arguments of `color_jitter(…)`, read: the range of each factor, where it has one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Jitter {
     /// In the order of [`ARGUMENTS`].

@@ -19,10 +19,10 @@ use super::super::request::Arguments;
 use super::frame::Size;
 use crate::base::rng::Sequence;
 
-/// What each takes.
+/// Names of the arguments of both.
 pub const ARGUMENTS: [&str; 1] = ["alpha"];
 
-/// What `mixup(…)` or `cutmix(…)` was given.
+/// Arguments of `mixup(…)` or `cutmix(…)`, read.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Mix {
     /// Whether a rectangle is exchanged.

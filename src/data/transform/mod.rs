@@ -1,4 +1,4 @@
-//! What is done to samples between a source and a step: the `|> random_flip |> normalize(…)` of a
+//! Transforms of samples between a source and a step: the `|> random_flip |> normalize(…)` of a
 //! `data` item.
 //!
 //! ```text

@@ -11,17 +11,17 @@ use super::super::error::DataError;
 use super::super::request::Arguments;
 use super::frame::{Frame, Size};
 
-/// What it takes.
+/// Names of the arguments, in order.
 pub const ARGUMENTS: [&str; 2] = ["size", "mode"];
 
-/// What `resize(…)` was given.
+/// Arguments of `resize(…)`, read.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Resize {
     size: [usize; 2],
     mode: Mode,
 }
 
-/// What is done where the shapes differ.
+/// The way in which an image of another shape is resized.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
     Stretch,

@@ -11,10 +11,10 @@ use super::frame::Frame;
 use super::warp::warp;
 use crate::base::rng::Sequence;
 
-/// What it takes.
+/// Names of the arguments, in order.
 pub const ARGUMENTS: [&str; 2] = ["degrees", "fill"];
 
-/// What `random_rotate(…)` was given.
+/// Arguments of `random_rotate(…)`, read.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rotate {
     degrees: [f64; 2],

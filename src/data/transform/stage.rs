@@ -61,7 +61,7 @@ impl Stage {
         }
     }
 
-    /// What is done to an image to train on.
+    /// Transforms an image of training, with random numbers of its own.
     pub fn train(&self, frame: &mut Frame, rng: &mut Sequence) {
         match self {
             Stage::Resize(resize) => resize.apply(frame),
@@ -75,7 +75,7 @@ impl Stage {
         }
     }
 
-    /// What is done to an image to judge by: nothing random.
+    /// Transforms an image of evaluation: nothing is random.
     pub fn evaluate(&self, frame: &mut Frame) {
         match self {
             Stage::Resize(resize) => resize.apply(frame),

@@ -12,10 +12,10 @@ use super::frame::Frame;
 use super::warp::warp;
 use crate::base::rng::Sequence;
 
-/// What it takes.
+/// Names of the arguments, in order.
 pub const ARGUMENTS: [&str; 2] = ["range", "fill"];
 
-/// What `random_zoom(…)` was given.
+/// Arguments of `random_zoom(…)`, read.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Zoom {
     range: [f64; 2],

@@ -8,7 +8,7 @@
 //!
 //! One walk over the forward graph gives each axis of each value a variable ([`Orders`]), which operators
 //! join, merge and cut; images are known by what makes or reads them (an input of images, convolutions,
-//! pools). What meets in two orders, or cannot be followed, is [`Order::Unknown`]: such a file is refused,
+//! pools). What meets in two orders, or cannot be followed, is [`AxisOrder::Unknown`]: such a file is refused,
 //! never guessed at. The transposition of weights themselves (`[out, in]`) is the caller's.
 
 mod order;
@@ -16,7 +16,7 @@ mod reshape;
 
 use crate::base::entity::Entity;
 use crate::graph::{Graph, Node, NodeId, Op, Range};
-use order::{Axis, Order, Orders, joined};
+use order::{AxisOrder, OrderVar, Orders, joined};
 use std::collections::{HashMap, HashSet};
 
 /// A batch that no other extent is likely to be.
@@ -24,17 +24,17 @@ const BATCH: usize = 10_007;
 
 /// Where PyTorch has the elements of each axis of each parameter and state (`None`: in the same
 /// places), by path; or why nobody can say.
-pub(crate) fn pytorch_orders(graph: &Graph) -> HashMap<String, Result<Places, &'static str>> {
+pub(crate) fn pytorch_orders(graph: &Graph) -> HashMap<String, Result<AxisPlaces, &'static str>> {
     let mut walk = Walk::new(graph);
     for id in needed(graph) {
         let value = walk.value(id);
         walk.values.insert(id, value);
     }
     let paths = graph.lasting().map(|(path, ..)| path.to_owned());
-    let place = |orders: &Orders, axis: &Axis| match orders.of(*axis) {
-        Order::Free | Order::Same => Ok(None),
-        Order::Moved(places) => Ok(Some(places.to_vec())),
-        Order::Unknown(why) => Err(*why),
+    let place = |orders: &Orders, axis: &OrderVar| match orders.of(*axis) {
+        AxisOrder::Free | AxisOrder::Same => Ok(None),
+        AxisOrder::Moved(places) => Ok(Some(places.to_vec())),
+        AxisOrder::Unknown(why) => Err(*why),
     };
     let all = paths.zip(&walk.lasting);
     all.map(|(path, axes)| (path, axes.iter().map(|axis| place(&walk.orders, axis)).collect()))
@@ -52,7 +52,7 @@ pub(crate) fn tables(graph: &Graph) -> HashSet<&str> {
 }
 
 /// For each axis of a tensor, where its elements are there.
-pub(crate) type Places = Vec<Option<Vec<usize>>>;
+pub(crate) type AxisPlaces = Vec<Option<Vec<usize>>>;
 
 /// The nodes that the output is computed from, in order.
 fn needed(graph: &Graph) -> Vec<NodeId> {
@@ -68,7 +68,7 @@ fn needed(graph: &Graph) -> Vec<NodeId> {
 
 /// How the axes of a value lie there.
 #[derive(Clone, Debug, PartialEq)]
-enum Kind {
+enum LayoutKind {
     /// It has at most one axis beside the batch that matters: any way will do.
     Any,
     /// In the same sequence.
@@ -76,23 +76,23 @@ enum Kind {
     /// The last so many axes are channels, and come behind the batch there.
     Image(usize),
     /// An axis that was cut into all of these: an image if something reads it as one, else the same.
-    Cut(Axis),
+    Cut(OrderVar),
     /// It cannot be said, and why.
     Unknown(&'static str),
 }
 
 #[derive(Clone, Debug)]
-struct Value {
-    axes: Vec<Axis>,
-    kind: Kind,
+struct ValueLayout {
+    axes: Vec<OrderVar>,
+    kind: LayoutKind,
 }
 
 struct Walk<'a> {
     graph: &'a Graph,
     orders: Orders,
-    values: HashMap<NodeId, Value>,
+    values: HashMap<NodeId, ValueLayout>,
     /// The axes of parameters, then of states.
-    lasting: Vec<Vec<Axis>>,
+    lasting: Vec<Vec<OrderVar>>,
 }
 
 impl<'a> Walk<'a> {
@@ -100,7 +100,7 @@ impl<'a> Walk<'a> {
         let mut orders = Orders::default();
         let lasting = graph
             .lasting()
-            .map(|(_, ty, _)| ty.shape.iter().map(|_| orders.axis(Order::Free)).collect())
+            .map(|(_, ty, _)| ty.shape.iter().map(|_| orders.axis(AxisOrder::Free)).collect())
             .collect();
         Walk { graph, orders, values: HashMap::new(), lasting }
     }
@@ -110,26 +110,26 @@ impl<'a> Walk<'a> {
     }
 
     /// Fresh axes for a node.
-    fn fresh(&mut self, node: NodeId, order: Order) -> Vec<Axis> {
+    fn fresh(&mut self, node: NodeId, order: AxisOrder) -> Vec<OrderVar> {
         (0..self.extents(node).len()).map(|_| self.orders.axis(order.clone())).collect()
     }
 
     /// What a node is, from what its arguments are.
-    fn value(&mut self, id: NodeId) -> Value {
+    fn value(&mut self, id: NodeId) -> ValueLayout {
         let graph = self.graph;
         let node = &graph.nodes[id];
-        let args: Vec<Value> = node.args.iter().map(|arg| self.values[arg].clone()).collect();
+        let args: Vec<ValueLayout> = node.args.iter().map(|arg| self.values[arg].clone()).collect();
         match &node.op {
             Op::Input(_) => self.input(id),
             Op::Param(param) => self.kept(param.index()),
             Op::State(state) => self.kept(graph.params.len() + state.index()),
             Op::Hyper(_) | Op::Step | Op::Extent(_) | Op::Const(..) | Op::Uniform { .. } => {
-                Value { axes: self.fresh(id, Order::Free), kind: Kind::Any }
+                ValueLayout { axes: self.fresh(id, AxisOrder::Free), kind: LayoutKind::Any }
             }
             Op::Iota { axis, .. } => {
-                let axes = self.fresh(id, Order::Free);
+                let axes = self.fresh(id, AxisOrder::Free);
                 self.orders.settled(axes[*axis]);
-                Value { axes, kind: Kind::Any }
+                ValueLayout { axes, kind: LayoutKind::Any }
             }
             Op::Unary(_) | Op::Cast(_) | Op::StopGradient => args[0].clone(),
             Op::Binary(_) | Op::Where => self.together(&args),
@@ -155,12 +155,15 @@ impl<'a> Walk<'a> {
             | Op::SumPoolGrad { .. }
             | Op::ScatterAdd { .. } => {
                 let why = "it is behind an operator that is not followed";
-                Value { axes: self.fresh(id, Order::Unknown(why)), kind: Kind::Unknown(why) }
+                ValueLayout {
+                    axes: self.fresh(id, AxisOrder::Unknown(why)),
+                    kind: LayoutKind::Unknown(why),
+                }
             }
         }
     }
 
-    fn pad(&mut self, arg: &Value, amounts: &[(usize, usize)]) -> Value {
+    fn pad(&mut self, arg: &ValueLayout, amounts: &[(usize, usize)]) -> ValueLayout {
         for (axis, amount) in arg.axes.iter().zip(amounts) {
             if *amount != (0, 0) {
                 self.read_in_place(*axis);
@@ -170,42 +173,44 @@ impl<'a> Walk<'a> {
     }
 
     /// What an axis is reduced to by the places of its elements.
-    fn looked_up(&mut self, id: NodeId, arg: &Value, axis: usize) -> Value {
+    fn looked_up(&mut self, id: NodeId, arg: &ValueLayout, axis: usize) -> ValueLayout {
         self.read_in_place(arg.axes[axis]);
         self.reduce(id, arg, &[axis])
     }
 
-    fn pool(&mut self, id: NodeId, arg: &Value) -> Value {
+    fn pool(&mut self, id: NodeId, arg: &ValueLayout) -> ValueLayout {
         let x = self.as_image(arg, self.graph.nodes[id].args[0]);
-        let mut axes = self.fresh(id, Order::Same);
+        let mut axes = self.fresh(id, AxisOrder::Same);
         axes[3] = x.axes[3];
-        Value { axes, kind: Kind::Image(1) }
+        ValueLayout { axes, kind: LayoutKind::Image(1) }
     }
 
-    fn input(&mut self, id: NodeId) -> Value {
-        let axes = self.fresh(id, Order::Same);
+    fn input(&mut self, id: NodeId) -> ValueLayout {
+        let axes = self.fresh(id, AxisOrder::Same);
         let kind = match axes.len() {
-            0..=2 => Kind::Same,
-            3 => Kind::Unknown("whether the input is [n, channels, length] there is not known"),
-            _ => Kind::Image(1),
+            0..=2 => LayoutKind::Same,
+            3 => {
+                LayoutKind::Unknown("whether the input is [n, channels, length] there is not known")
+            }
+            _ => LayoutKind::Image(1),
         };
-        Value { axes, kind }
+        ValueLayout { axes, kind }
     }
 
-    fn kept(&mut self, index: usize) -> Value {
+    fn kept(&mut self, index: usize) -> ValueLayout {
         let axes = self.lasting[index].clone();
-        let kind = if axes.len() < 2 { Kind::Any } else { Kind::Same };
-        Value { axes, kind }
+        let kind = if axes.len() < 2 { LayoutKind::Any } else { LayoutKind::Same };
+        ValueLayout { axes, kind }
     }
 
     /// An axis whose places are looked at: they must be the same there.
-    fn read_in_place(&mut self, axis: Axis) {
+    fn read_in_place(&mut self, axis: OrderVar) {
         self.orders.settled(axis);
-        self.orders.fix(axis, &Order::Same);
+        self.orders.fix(axis, &AxisOrder::Same);
     }
 
     /// Values of one shape that meet element by element.
-    fn together(&mut self, args: &[Value]) -> Value {
+    fn together(&mut self, args: &[ValueLayout]) -> ValueLayout {
         let mut all = args[0].clone();
         for other in &args[1..] {
             for (&a, &b) in all.axes.iter().zip(&other.axes) {
@@ -216,26 +221,29 @@ impl<'a> Walk<'a> {
         all
     }
 
-    fn agreed(&mut self, a: &Value, b: &Value) -> Kind {
+    fn agreed(&mut self, a: &ValueLayout, b: &ValueLayout) -> LayoutKind {
         match (&a.kind, &b.kind) {
-            (Kind::Any, kind) | (kind, Kind::Any) => kind.clone(),
-            (Kind::Unknown(why), _) | (_, Kind::Unknown(why)) => Kind::Unknown(why),
+            (LayoutKind::Any, kind) | (kind, LayoutKind::Any) => kind.clone(),
+            (LayoutKind::Unknown(why), _) | (_, LayoutKind::Unknown(why)) => {
+                LayoutKind::Unknown(why)
+            }
             (a, b) if a == b => a.clone(),
-            (Kind::Cut(a), Kind::Cut(b)) => {
+            (LayoutKind::Cut(a), LayoutKind::Cut(b)) => {
                 self.orders.join(*a, *b);
-                Kind::Cut(*a)
+                LayoutKind::Cut(*a)
             }
-            (Kind::Cut(axis), Kind::Same) | (Kind::Same, Kind::Cut(axis)) => {
+            (LayoutKind::Cut(axis), LayoutKind::Same)
+            | (LayoutKind::Same, LayoutKind::Cut(axis)) => {
                 self.read_in_place(*axis);
-                Kind::Same
+                LayoutKind::Same
             }
-            _ => Kind::Unknown("an image meets what is none"),
+            _ => LayoutKind::Unknown("an image meets what is none"),
         }
     }
 
-    fn broadcast(&mut self, id: NodeId, arg: &Value) -> Value {
+    fn broadcast(&mut self, id: NodeId, arg: &ValueLayout) -> ValueLayout {
         let (to, from) = (self.extents(id), self.extents(self.graph.nodes[id].args[0]));
-        let mut axes = self.fresh(id, Order::Free);
+        let mut axes = self.fresh(id, AxisOrder::Free);
         let added = to.len() - from.len();
         for (axis, extent) in from.iter().enumerate() {
             if *extent == to[added + axis] {
@@ -243,33 +251,33 @@ impl<'a> Walk<'a> {
             }
         }
         let matter = from.iter().filter(|&&extent| extent > 1 && !extent.is_multiple_of(BATCH));
-        let kind = if matter.count() < 2 { Kind::Any } else { arg.kind.clone() };
-        Value { axes, kind }
+        let kind = if matter.count() < 2 { LayoutKind::Any } else { arg.kind.clone() };
+        ValueLayout { axes, kind }
     }
 
-    fn transpose(&mut self, arg: &Value, perm: &[usize]) -> Value {
-        let axes: Vec<Axis> = perm.iter().map(|&from| arg.axes[from]).collect();
+    fn transpose(&mut self, arg: &ValueLayout, perm: &[usize]) -> ValueLayout {
+        let axes: Vec<OrderVar> = perm.iter().map(|&from| arg.axes[from]).collect();
         let rank = perm.len();
         let kind = match arg.kind {
             _ if perm.is_sorted() => arg.kind.clone(),
-            Kind::Image(channels) => {
+            LayoutKind::Image(channels) => {
                 let first = rank - channels;
                 let theirs = (0..1).chain(first..rank).chain(1..first);
                 match theirs.eq(perm.iter().copied()) {
-                    true => Kind::Same,
-                    false => Kind::Unknown("the axes of an image are transposed"),
+                    true => LayoutKind::Same,
+                    false => LayoutKind::Unknown("the axes of an image are transposed"),
                 }
             }
-            Kind::Cut(axis) => {
+            LayoutKind::Cut(axis) => {
                 self.read_in_place(axis);
-                Kind::Same
+                LayoutKind::Same
             }
-            Kind::Any | Kind::Same | Kind::Unknown(_) => arg.kind.clone(),
+            LayoutKind::Any | LayoutKind::Same | LayoutKind::Unknown(_) => arg.kind.clone(),
         };
-        Value { axes, kind }
+        ValueLayout { axes, kind }
     }
 
-    fn slice(&mut self, arg: &Value, ranges: &[Range]) -> Value {
+    fn slice(&mut self, arg: &ValueLayout, ranges: &[Range]) -> ValueLayout {
         let mut value = arg.clone();
         for (axis, range) in value.axes.iter_mut().zip(ranges) {
             if *range != Range::ALL {
@@ -281,10 +289,10 @@ impl<'a> Walk<'a> {
         value
     }
 
-    fn concat(&mut self, id: NodeId, args: &[Value], axis: usize) -> Value {
+    fn concat(&mut self, id: NodeId, args: &[ValueLayout], axis: usize) -> ValueLayout {
         let nodes = &self.graph.nodes[id].args;
         let extents: Vec<usize> = nodes.iter().map(|&node| self.extents(node)[axis]).collect();
-        let parts: Vec<Order> =
+        let parts: Vec<AxisOrder> =
             args.iter().map(|arg| self.orders.settled(arg.axes[axis])).collect();
         let mut all = args[0].clone();
         for other in &args[1..] {
@@ -297,41 +305,46 @@ impl<'a> Walk<'a> {
         all
     }
 
-    fn reduce(&mut self, id: NodeId, arg: &Value, reduced: &[usize]) -> Value {
+    fn reduce(&mut self, id: NodeId, arg: &ValueLayout, reduced: &[usize]) -> ValueLayout {
         let rank = arg.axes.len();
         let kept = (0..rank).filter(|axis| !reduced.contains(axis));
-        let axes: Vec<Axis> = kept.map(|axis| arg.axes[axis]).collect();
+        let axes: Vec<OrderVar> = kept.map(|axis| arg.axes[axis]).collect();
         let kind = match arg.kind {
-            Kind::Image(channels) => {
+            LayoutKind::Image(channels) => {
                 let gone = reduced.iter().filter(|&&axis| axis >= rank - channels).count();
                 match channels - gone {
-                    0 => Kind::Same,
-                    left => Kind::Image(left),
+                    0 => LayoutKind::Same,
+                    left => LayoutKind::Image(left),
                 }
             }
-            Kind::Cut(axis) => {
+            LayoutKind::Cut(axis) => {
                 self.read_in_place(axis);
-                Kind::Same
+                LayoutKind::Same
             }
-            Kind::Any | Kind::Same | Kind::Unknown(_) => arg.kind.clone(),
+            LayoutKind::Any | LayoutKind::Same | LayoutKind::Unknown(_) => arg.kind.clone(),
         };
         let matter = self.extents(id).into_iter();
         let matter = matter.filter(|extent| *extent > 1 && !extent.is_multiple_of(BATCH));
-        Value { axes, kind: if matter.count() < 2 { Kind::Any } else { kind } }
+        ValueLayout { axes, kind: if matter.count() < 2 { LayoutKind::Any } else { kind } }
     }
 
-    fn gather(&mut self, args: &[Value], axis: usize) -> Value {
+    fn gather(&mut self, args: &[ValueLayout], axis: usize) -> ValueLayout {
         let (table, index) = (&args[0], &args[1]);
         self.read_in_place(table.axes[axis]);
         let between = index.axes.iter().copied();
         let axes = table.axes[..axis].iter().copied().chain(between);
         let axes = axes.chain(table.axes[axis + 1..].iter().copied()).collect();
-        Value { axes, kind: Kind::Same }
+        ValueLayout { axes, kind: LayoutKind::Same }
     }
 
-    fn matmul(&mut self, args: &[Value], transpose_a: bool, transpose_b: bool) -> Value {
+    fn matmul(
+        &mut self,
+        args: &[ValueLayout],
+        transpose_a: bool,
+        transpose_b: bool,
+    ) -> ValueLayout {
         for arg in args {
-            if let Kind::Cut(axis) = arg.kind {
+            if let LayoutKind::Cut(axis) = arg.kind {
                 self.read_in_place(axis);
             }
         }
@@ -347,25 +360,25 @@ impl<'a> Walk<'a> {
         // PyTorch multiplies along the last axis, too: what was an image has been turned there, and
         // may have been turned back.
         let kind = match args[0].kind {
-            Kind::Image(_) if rank > 2 => Kind::Unknown(
+            LayoutKind::Image(_) if rank > 2 => LayoutKind::Unknown(
                 "it is behind a product with an image's channels, before which the image is turned \
                  there, and behind which it may be turned back",
             ),
-            _ => Kind::Same,
+            _ => LayoutKind::Same,
         };
-        Value { axes, kind }
+        ValueLayout { axes, kind }
     }
 
     /// A value that is read as an image.
-    fn as_image(&mut self, value: &Value, node: NodeId) -> Value {
-        if let Kind::Cut(axis) = value.kind {
+    fn as_image(&mut self, value: &ValueLayout, node: NodeId) -> ValueLayout {
+        if let LayoutKind::Cut(axis) = value.kind {
             let extents = self.extents(node);
             self.fix_cut(axis, &extents[1..]);
         }
-        Value { axes: value.axes.clone(), kind: Kind::Image(1) }
+        ValueLayout { axes: value.axes.clone(), kind: LayoutKind::Image(1) }
     }
 
-    fn conv(&mut self, id: NodeId, args: &[Value], groups: usize) -> Value {
+    fn conv(&mut self, id: NodeId, args: &[ValueLayout], groups: usize) -> ValueLayout {
         let x = self.as_image(&args[0], self.graph.nodes[id].args[0]);
         let weight = &args[1].axes;
         if groups == 1 {
@@ -375,8 +388,8 @@ impl<'a> Walk<'a> {
                 self.read_in_place(axis);
             }
         }
-        let mut axes = self.fresh(id, Order::Same);
+        let mut axes = self.fresh(id, AxisOrder::Same);
         axes[3] = weight[3];
-        Value { axes, kind: Kind::Image(1) }
+        ValueLayout { axes, kind: LayoutKind::Image(1) }
     }
 }

@@ -8,11 +8,11 @@ use std::rc::Rc;
 
 /// A variable: the order of one axis, or of several that must agree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Axis(usize);
+pub struct OrderVar(usize);
 
 /// Where PyTorch has the elements of an axis.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Order {
+pub enum AxisOrder {
     /// Nothing has asked yet; any order would do, and then it is the same.
     Free,
     /// In the same places.
@@ -28,7 +28,7 @@ pub enum Order {
 pub struct Orders {
     /// For each, another that it is joined with, or itself.
     parents: Vec<usize>,
-    orders: Vec<Order>,
+    orders: Vec<AxisOrder>,
 }
 
 /// Why orders do not agree.
@@ -36,13 +36,13 @@ const TWO_ORDERS: &str = "it is read in two orders";
 
 impl Orders {
     /// A new variable.
-    pub fn axis(&mut self, order: Order) -> Axis {
+    pub fn axis(&mut self, order: AxisOrder) -> OrderVar {
         self.parents.push(self.parents.len());
         self.orders.push(order);
-        Axis(self.parents.len() - 1)
+        OrderVar(self.parents.len() - 1)
     }
 
-    fn root(&self, axis: Axis) -> usize {
+    fn root(&self, axis: OrderVar) -> usize {
         let mut root = axis.0;
         while self.parents[root] != root {
             root = self.parents[root];
@@ -50,13 +50,13 @@ impl Orders {
         root
     }
 
-    /// What is known of an axis.
-    pub fn of(&self, axis: Axis) -> &Order {
+    /// The order of an axis, as far as it is known.
+    pub fn of(&self, axis: OrderVar) -> &AxisOrder {
         &self.orders[self.root(axis)]
     }
 
     /// Two axes whose elements meet.
-    pub fn join(&mut self, a: Axis, b: Axis) {
+    pub fn join(&mut self, a: OrderVar, b: OrderVar) {
         let (a, b) = (self.root(a), self.root(b));
         if a == b {
             return;
@@ -67,44 +67,44 @@ impl Orders {
     }
 
     /// An axis whose order something fixes.
-    pub fn fix(&mut self, axis: Axis, order: &Order) {
+    pub fn fix(&mut self, axis: OrderVar, order: &AxisOrder) {
         let root = self.root(axis);
         self.orders[root] = agreed(&self.orders[root], order);
     }
 
     /// The order of an axis that is read element by element from now on.
-    pub fn settled(&mut self, axis: Axis) -> Order {
+    pub fn settled(&mut self, axis: OrderVar) -> AxisOrder {
         let root = self.root(axis);
-        if self.orders[root] == Order::Free {
-            self.orders[root] = Order::Same;
+        if self.orders[root] == AxisOrder::Free {
+            self.orders[root] = AxisOrder::Same;
         }
         self.orders[root].clone()
     }
 }
 
-fn agreed(a: &Order, b: &Order) -> Order {
+fn agreed(a: &AxisOrder, b: &AxisOrder) -> AxisOrder {
     match (a, b) {
-        (Order::Unknown(why), _) | (_, Order::Unknown(why)) => Order::Unknown(why),
-        (Order::Free, order) | (order, Order::Free) => order.clone(),
+        (AxisOrder::Unknown(why), _) | (_, AxisOrder::Unknown(why)) => AxisOrder::Unknown(why),
+        (AxisOrder::Free, order) | (order, AxisOrder::Free) => order.clone(),
         (a, b) if a == b => a.clone(),
-        (Order::Same | Order::Moved(_), Order::Same | Order::Moved(_)) => {
-            Order::Unknown(TWO_ORDERS)
+        (AxisOrder::Same | AxisOrder::Moved(_), AxisOrder::Same | AxisOrder::Moved(_)) => {
+            AxisOrder::Unknown(TWO_ORDERS)
         }
     }
 }
 
 /// The order of an axis that is made of several, which PyTorch has in the sequence `theirs`.
-pub fn merged(extents: &[usize], orders: &[Order], theirs: &[usize]) -> Order {
+pub fn merged(extents: &[usize], orders: &[AxisOrder], theirs: &[usize]) -> AxisOrder {
     let mut moved = theirs.iter().filter(|&&axis| extents[axis] > 1).collect::<Vec<_>>();
     let in_sequence = moved.is_sorted();
     for order in orders {
         match order {
-            Order::Unknown(why) => return Order::Unknown(why),
-            Order::Free | Order::Same | Order::Moved(_) => {}
+            AxisOrder::Unknown(why) => return AxisOrder::Unknown(why),
+            AxisOrder::Free | AxisOrder::Same | AxisOrder::Moved(_) => {}
         }
     }
-    if in_sequence && !orders.iter().any(|order| matches!(order, Order::Moved(_))) {
-        return Order::Same;
+    if in_sequence && !orders.iter().any(|order| matches!(order, AxisOrder::Moved(_))) {
+        return AxisOrder::Same;
     }
     moved.clear();
     // How far apart neighbours of each axis are there.
@@ -122,34 +122,36 @@ pub fn merged(extents: &[usize], orders: &[Order], theirs: &[usize]) -> Order {
             let index = rest % extents[axis];
             rest /= extents[axis];
             let index = match &orders[axis] {
-                Order::Moved(places) => places[index],
-                Order::Free | Order::Same | Order::Unknown(_) => index,
+                AxisOrder::Moved(places) => places[index],
+                AxisOrder::Free | AxisOrder::Same | AxisOrder::Unknown(_) => index,
             };
             place += index * strides[axis];
         }
         place
     };
-    Order::Moved(Rc::new((0..all).map(place).collect()))
+    AxisOrder::Moved(Rc::new((0..all).map(place).collect()))
 }
 
 /// The order of parts in a row.
-pub fn joined(extents: &[usize], orders: &[Order]) -> Order {
-    let unknown = orders.iter().find(|order| matches!(order, Order::Unknown(_)));
+pub fn joined(extents: &[usize], orders: &[AxisOrder]) -> AxisOrder {
+    let unknown = orders.iter().find(|order| matches!(order, AxisOrder::Unknown(_)));
     if let Some(unknown) = unknown {
         return unknown.clone();
     }
-    if !orders.iter().any(|order| matches!(order, Order::Moved(_))) {
-        return Order::Same;
+    if !orders.iter().any(|order| matches!(order, AxisOrder::Moved(_))) {
+        return AxisOrder::Same;
     }
     let mut places = Vec::new();
     for (&extent, order) in extents.iter().zip(orders) {
         let first = places.len();
         match order {
-            Order::Moved(part) => places.extend(part.iter().map(|place| first + place)),
-            Order::Free | Order::Same | Order::Unknown(_) => places.extend(first..first + extent),
+            AxisOrder::Moved(part) => places.extend(part.iter().map(|place| first + place)),
+            AxisOrder::Free | AxisOrder::Same | AxisOrder::Unknown(_) => {
+                places.extend(first..first + extent)
+            }
         }
     }
-    Order::Moved(Rc::new(places))
+    AxisOrder::Moved(Rc::new(places))
 }
 
 #[cfg(test)]
@@ -158,25 +160,30 @@ mod tests {
 
     #[test]
     fn an_image_is_flattened_channel_first_there() {
-        let same = [Order::Same, Order::Same, Order::Same];
-        let Order::Moved(places) = merged(&[2, 1, 3], &same, &[2, 0, 1]) else { panic!("moved") };
+        let same = [AxisOrder::Same, AxisOrder::Same, AxisOrder::Same];
+        let AxisOrder::Moved(places) = merged(&[2, 1, 3], &same, &[2, 0, 1]) else {
+            panic!("moved")
+        };
         // (y, x, c) of ours is c·2 + y there.
         assert_eq!(*places, [0, 2, 4, 1, 3, 5]);
-        assert_eq!(merged(&[2, 2, 1], &same, &[2, 0, 1]), Order::Same, "one channel");
-        assert_eq!(merged(&[1, 1, 5], &same, &[2, 0, 1]), Order::Same, "one pixel");
+        assert_eq!(merged(&[2, 2, 1], &same, &[2, 0, 1]), AxisOrder::Same, "one channel");
+        assert_eq!(merged(&[1, 1, 5], &same, &[2, 0, 1]), AxisOrder::Same, "one pixel");
     }
 
     #[test]
     fn axes_that_meet_agree_or_are_unknown() {
         let mut orders = Orders::default();
-        let moved = Order::Moved(Rc::new(vec![1, 0]));
-        let (a, b, c) =
-            (orders.axis(Order::Free), orders.axis(moved.clone()), orders.axis(Order::Same));
+        let moved = AxisOrder::Moved(Rc::new(vec![1, 0]));
+        let (a, b, c) = (
+            orders.axis(AxisOrder::Free),
+            orders.axis(moved.clone()),
+            orders.axis(AxisOrder::Same),
+        );
         orders.join(a, b);
         assert_eq!(orders.of(a), &moved);
         orders.join(c, a);
-        assert_eq!(orders.of(b), &Order::Unknown(TWO_ORDERS));
-        let parts = joined(&[2, 2], &[Order::Same, moved]);
-        assert_eq!(parts, Order::Moved(Rc::new(vec![0, 1, 3, 2])));
+        assert_eq!(orders.of(b), &AxisOrder::Unknown(TWO_ORDERS));
+        let parts = joined(&[2, 2], &[AxisOrder::Same, moved]);
+        assert_eq!(parts, AxisOrder::Moved(Rc::new(vec![0, 1, 3, 2])));
     }
 }

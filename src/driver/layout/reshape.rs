@@ -5,37 +5,37 @@
 //! [N, 3136] → [N, 7, 7, 64]    an axis cut: in which order is known once something reads an image
 //! ```
 
-use super::order::{Axis, Order, merged};
-use super::{BATCH, Kind, Value, Walk};
+use super::order::{AxisOrder, OrderVar, merged};
+use super::{BATCH, LayoutKind, ValueLayout, Walk};
 use crate::graph::NodeId;
 use std::ops::Range;
 
 impl Walk<'_> {
     /// Fixes the order of an axis that was cut into an image.
-    pub(super) fn fix_cut(&mut self, axis: Axis, extents: &[usize]) {
+    pub(super) fn fix_cut(&mut self, axis: OrderVar, extents: &[usize]) {
         let channel = extents.len() - 1;
         let theirs: Vec<usize> = std::iter::once(channel).chain(0..channel).collect();
-        let order = merged(extents, &vec![Order::Same; extents.len()], &theirs);
+        let order = merged(extents, &vec![AxisOrder::Same; extents.len()], &theirs);
         self.orders.fix(axis, &order);
     }
 
-    pub(super) fn reshape(&mut self, id: NodeId, arg: Value) -> Value {
+    pub(super) fn reshape(&mut self, id: NodeId, arg: ValueLayout) -> ValueLayout {
         let node = self.graph.nodes[id].args[0];
         let (from, to) = (self.extents(node), self.extents(id));
         let mut arg = arg;
         let rows = groups(&from, &to);
-        if let Kind::Cut(axis) = arg.kind {
+        if let LayoutKind::Cut(axis) = arg.kind {
             let back = to.len() == 2 && from.len() > 2;
             let the_same = rows.iter().all(|row| row.plain(&from, &to));
             if back {
-                return Value { axes: vec![arg.axes[0], axis], kind: Kind::Same };
+                return ValueLayout { axes: vec![arg.axes[0], axis], kind: LayoutKind::Same };
             }
             if !the_same {
                 match from.len() > 3 {
                     true => arg = self.as_image(&arg, node),
                     false => {
                         self.read_in_place(axis);
-                        arg.kind = Kind::Same;
+                        arg.kind = LayoutKind::Same;
                     }
                 }
             }
@@ -48,26 +48,29 @@ impl Walk<'_> {
             kind = next.unwrap_or(kind);
         }
         let matter = to.iter().filter(|&&extent| extent > 1 && !extent.is_multiple_of(BATCH));
-        if matter.count() < 2 && !matches!(kind, Kind::Unknown(_)) && to.len() < 3 {
-            kind = Kind::Same;
+        if matter.count() < 2 && !matches!(kind, LayoutKind::Unknown(_)) && to.len() < 3 {
+            kind = LayoutKind::Same;
         }
-        Value { axes, kind }
+        ValueLayout { axes, kind }
     }
 
     /// The axes that a group of axes becomes, and what the value is then, if that changes.
     fn regrouped(
         &mut self,
-        row: &Group,
-        arg: &Value,
+        row: &AxisGroup,
+        arg: &ValueLayout,
         (from, to): (&[usize], &[usize]),
-    ) -> (Vec<Axis>, Option<Kind>) {
+    ) -> (Vec<OrderVar>, Option<LayoutKind>) {
         let channels = match arg.kind {
-            Kind::Image(channels) => from.len() - channels..from.len(),
-            Kind::Any | Kind::Same | Kind::Cut(_) | Kind::Unknown(_) => from.len()..from.len(),
+            LayoutKind::Image(channels) => from.len() - channels..from.len(),
+            LayoutKind::Any | LayoutKind::Same | LayoutKind::Cut(_) | LayoutKind::Unknown(_) => {
+                from.len()..from.len()
+            }
         };
         let mine: Vec<usize> = row.from.clone().filter(|&axis| from[axis] > 1).collect();
         let next: Vec<usize> = row.to.clone().filter(|&axis| to[axis] > 1).collect();
-        let mut axes: Vec<Axis> = row.to.clone().map(|_| self.orders.axis(Order::Same)).collect();
+        let mut axes: Vec<OrderVar> =
+            row.to.clone().map(|_| self.orders.axis(AxisOrder::Same)).collect();
         if mine.len() <= 1 && next.len() <= 1 {
             if let (Some(&mine), Some(&next)) = (mine.first(), next.first()) {
                 axes[next - row.to.start] = arg.axes[mine];
@@ -87,23 +90,25 @@ impl Walk<'_> {
     /// What a value becomes of which axes are cut into several, some of them channels.
     fn cut(
         &mut self,
-        row: &Group,
-        arg: &Value,
+        row: &AxisGroup,
+        arg: &ValueLayout,
         (mine, of_channels): (&[usize], usize),
         (to, parts): (&[usize], usize),
-    ) -> Option<Kind> {
+    ) -> Option<LayoutKind> {
         for &axis in mine {
             if mine.len() == 1 && cuts_all(arg, row, to) {
-                return Some(Kind::Cut(arg.axes[axis]));
+                return Some(LayoutKind::Cut(arg.axes[axis]));
             }
             self.read_in_place(arg.axes[axis]);
         }
         match (&arg.kind, of_channels, mine.len()) {
-            (Kind::Image(_), 0, _) => None,
-            (Kind::Image(all), now, count) if now == count && now == *all => {
-                Some(Kind::Image(parts))
+            (LayoutKind::Image(_), 0, _) => None,
+            (LayoutKind::Image(all), now, count) if now == count && now == *all => {
+                Some(LayoutKind::Image(parts))
             }
-            (Kind::Image(_), ..) => Some(Kind::Unknown("an image is cut across its channels")),
+            (LayoutKind::Image(_), ..) => {
+                Some(LayoutKind::Unknown("an image is cut across its channels"))
+            }
             _ => None,
         }
     }
@@ -111,35 +116,38 @@ impl Walk<'_> {
     /// The order of an axis that several become, and what the value is then, if that changes.
     fn merge(
         &mut self,
-        arg: &Value,
+        arg: &ValueLayout,
         mine: &[usize],
         (from, channels): (&[usize], Range<usize>),
-    ) -> (Order, Option<Kind>) {
+    ) -> (AxisOrder, Option<LayoutKind>) {
         let of_channels = mine.iter().filter(|axis| channels.contains(axis)).count();
         let batch = mine.iter().any(|&axis| from[axis].is_multiple_of(BATCH));
-        let orders: Vec<Order> = mine.iter().map(|&it| self.orders.settled(arg.axes[it])).collect();
+        let orders: Vec<AxisOrder> =
+            mine.iter().map(|&it| self.orders.settled(arg.axes[it])).collect();
         let extents: Vec<usize> = mine.iter().map(|&axis| from[axis]).collect();
         let spatial = from[..channels.start].iter().skip(1).filter(|&&extent| extent > 1).count();
         let (theirs, kind) = match &arg.kind {
-            Kind::Unknown(why) => return (Order::Unknown(why), None),
-            Kind::Image(all) if of_channels == mine.len() => {
+            LayoutKind::Unknown(why) => return (AxisOrder::Unknown(why), None),
+            LayoutKind::Image(all) if of_channels == mine.len() => {
                 let whole = of_channels == *all;
-                (natural(mine), whole.then_some(Kind::Image(1)))
+                (natural(mine), whole.then_some(LayoutKind::Image(1)))
             }
-            Kind::Image(_) if of_channels == 0 => (natural(mine), batch.then_some(Kind::Same)),
-            Kind::Image(_) if !batch && mine.len() == of_channels + spatial => {
+            LayoutKind::Image(_) if of_channels == 0 => {
+                (natural(mine), batch.then_some(LayoutKind::Same))
+            }
+            LayoutKind::Image(_) if !batch && mine.len() == of_channels + spatial => {
                 let apart = mine.len() - of_channels;
-                ((apart..mine.len()).chain(0..apart).collect(), Some(Kind::Same))
+                ((apart..mine.len()).chain(0..apart).collect(), Some(LayoutKind::Same))
             }
-            Kind::Image(_) => {
+            LayoutKind::Image(_) => {
                 let why = "a part of an image is flattened with its channels";
-                return (Order::Unknown(why), Some(Kind::Unknown(why)));
+                return (AxisOrder::Unknown(why), Some(LayoutKind::Unknown(why)));
             }
-            Kind::Any | Kind::Same | Kind::Cut(_) => (natural(mine), None),
+            LayoutKind::Any | LayoutKind::Same | LayoutKind::Cut(_) => (natural(mine), None),
         };
-        let moved = orders.iter().any(|order| matches!(order, Order::Moved(_)));
+        let moved = orders.iter().any(|order| matches!(order, AxisOrder::Moved(_)));
         let order = match batch && moved {
-            true => Order::Unknown("an axis that is moved there is joined with the batch"),
+            true => AxisOrder::Unknown("an axis that is moved there is joined with the batch"),
             false => merged(&extents, &orders, &theirs),
         };
         (order, kind)
@@ -147,9 +155,9 @@ impl Walk<'_> {
 }
 
 /// Whether a group cuts the only axis beside the batch into all others.
-fn cuts_all(arg: &Value, row: &Group, to: &[usize]) -> bool {
+fn cuts_all(arg: &ValueLayout, row: &AxisGroup, to: &[usize]) -> bool {
     let whole = arg.axes.len() == 2 && row.to == (1..to.len()) && to.len() > 2;
-    whole && matches!(arg.kind, Kind::Any | Kind::Same) && to[0].is_multiple_of(BATCH)
+    whole && matches!(arg.kind, LayoutKind::Any | LayoutKind::Same) && to[0].is_multiple_of(BATCH)
 }
 
 fn natural(axes: &[usize]) -> Vec<usize> {
@@ -158,12 +166,12 @@ fn natural(axes: &[usize]) -> Vec<usize> {
 
 /// Axes in a row that become axes in a row, of as many elements.
 #[derive(Debug)]
-struct Group {
+struct AxisGroup {
     from: Range<usize>,
     to: Range<usize>,
 }
 
-impl Group {
+impl AxisGroup {
     /// Whether at most one axis on each side has more than one element.
     fn plain(&self, from: &[usize], to: &[usize]) -> bool {
         let many = |extents: &[usize], range: &Range<usize>| {
@@ -174,8 +182,8 @@ impl Group {
 }
 
 /// The smallest groups of axes of equal products, in order.
-fn groups(from: &[usize], to: &[usize]) -> Vec<Group> {
-    let mut rows: Vec<Group> = Vec::new();
+fn groups(from: &[usize], to: &[usize]) -> Vec<AxisGroup> {
+    let mut rows: Vec<AxisGroup> = Vec::new();
     let (mut i, mut j) = (0, 0);
     while i < from.len() || j < to.len() {
         let (first, other) = (i, j);
@@ -191,7 +199,7 @@ fn groups(from: &[usize], to: &[usize]) -> Vec<Group> {
                 break;
             }
         }
-        rows.push(Group { from: first..i, to: other..j });
+        rows.push(AxisGroup { from: first..i, to: other..j });
     }
     rows
 }

@@ -18,9 +18,9 @@ const ROUNDS: usize = 3;
 pub struct Fixed {
     /// The files that change.
     pub changed: Vec<Changed>,
-    /// What the fixes that were made do.
+    /// One line for each fix that was made.
     pub made: Vec<String>,
-    /// What is found in the program with them.
+    /// The findings that are left with them.
     pub left: Vec<Diagnostic>,
     /// The texts with them.
     pub sources: Box<Sources>,

@@ -18,7 +18,7 @@ pub use make::{Changed, Fixed, fix};
 
 use crate::base::diagnostic::Diagnostic;
 use crate::base::limits::{self, Budget};
-use crate::driver::front::{CheckedProgram, Front, Parsed};
+use crate::driver::front::{CheckedProgram, Front, ParsedProgram};
 use crate::driver::session::{Failure, Request, Session};
 use crate::driver::source::Schemas;
 use recheck::{Mistake, Recheck};
@@ -122,7 +122,7 @@ pub(crate) fn sound(
 pub(crate) fn add_fixes(
     session: &Session,
     request: &Request,
-    parsed: Parsed,
+    parsed: ParsedProgram,
     checked: &CheckedProgram,
     (schemas, budget): (Schemas, &Budget),
     found: &mut [Diagnostic],

@@ -7,7 +7,7 @@ use crate::base::diagnostic::{Diagnostic, Severity};
 use crate::base::fix::{Edit, Fix, apply, moved};
 use crate::base::limits::Budget;
 use crate::base::source::{FileId, Sources};
-use crate::driver::front::Parsed;
+use crate::driver::front::ParsedProgram;
 use crate::driver::session::{Failure, Request, Search, Session};
 use crate::driver::source::Schemas;
 use crate::elaborate::{self, Experiment, Tolerated};
@@ -22,14 +22,14 @@ pub(super) struct Mistake<'a> {
     pub budget: &'a Budget,
 }
 
-/// What a program comes to: programs of equal ones compute the same.
+/// Hash of a program's graphs: equal ones compute the same.
 pub(super) type Meaning = blake3::Hash;
 
 /// A program to check again with edits.
 pub(super) struct Recheck<'r> {
     pub request: &'r Request,
     pub sources: Sources,
-    pub parsed: Parsed,
+    pub parsed: ParsedProgram,
     pub schemas: Schemas,
     pub unread: bool,
     /// The search that this is part of.
@@ -46,8 +46,8 @@ impl Recheck<'_> {
         (!new.iter().any(counts)).then_some(meaning)
     }
 
-    /// What is found with a fix that was not before, and what the program means, where all of it
-    /// means something; `None` where the finding itself is still there.
+    /// The findings that a fix adds, and the program's meaning, where all of it has one; `None`
+    /// where the finding itself is still there.
     pub fn with(
         &mut self,
         mistake: &Mistake<'_>,
@@ -98,7 +98,7 @@ impl Recheck<'_> {
         concerned.map(|(id, file)| measured(id, &file.text)).sum()
     }
 
-    /// What is found in the program with another text in one file's place.
+    /// The findings in the program with another text in one file's place.
     fn findings(
         &mut self,
         file: FileId,

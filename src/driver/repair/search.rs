@@ -19,9 +19,9 @@ use crate::repair::{self, Candidate};
 
 /// How many fixes one finding gets.
 const MOST_FIXES: usize = 3;
-/// What a candidate takes beside parsing and evaluating, in steps, and more for each other finding.
+/// Cost of a candidate beside parsing and evaluating, in steps, and again for each other finding.
 const TRIED: usize = 100;
-/// What looking around a mistake takes for each token of a program, in steps.
+/// Cost of looking around a mistake for each token of a program, in steps.
 const SCENES: usize = 4;
 /// Once a fix holds, others are looked for that cost at most so much more.
 const FURTHER: u32 = 60;
@@ -33,7 +33,7 @@ const AS_NEAR: u32 = 20;
 const MOST_RIVALS: usize = 24;
 /// How many proposed fixes of a finding are looked behind.
 const MOST_BEHIND: usize = 2;
-/// What is proposed with a mistake costs less than this; what is guessed, more.
+/// Edits that are proposed with a mistake cost less than this; guesses cost more.
 const PROPOSED: u32 = 4;
 
 /// Fixes that hold, so far.
@@ -212,7 +212,7 @@ impl Recheck<'_> {
         Some(new)
     }
 
-    /// What a search behind one of the fixes is given.
+    /// The surroundings for a search behind one of the fixes.
     fn around<'a>(&'a self, budget: &'a Budget) -> Around<'a> {
         let Recheck { request, sources, search, .. } = self;
         Around { request, sources, search: *search, budget }
@@ -239,7 +239,7 @@ impl Recheck<'_> {
             let fixes = finding.fixes.iter().cloned().zip(0..);
             return fixes.map(|(fix, cost)| Candidate::new(fix, cost)).collect();
         }
-        let program = repair::Program {
+        let program = repair::RepairInput {
             files: &self.parsed.files,
             prelude: &self.parsed.prelude,
             sources: &self.sources,

@@ -24,7 +24,7 @@ use std::path::PathBuf;
 
 /// How many slips one fix mends.
 const MOST_SLIPS: usize = 16;
-/// What an edit of a text may cost that is made without being asked for by itself.
+/// Largest cost of an edit that is made along with another.
 const LIKELY: u32 = 12;
 /// How many such edits are tried for each slip.
 const MOST_TRIED: usize = 12;

@@ -28,7 +28,7 @@ pub(super) struct Operator {
     pub name: &'static str,
     /// Its parameters, in order.
     pub params: &'static [Parameter],
-    /// What it does.
+    /// How it becomes nodes of the graph.
     pub rule: Rule,
 }
 
@@ -38,11 +38,11 @@ pub(super) struct Parameter {
     pub name: &'static str,
     /// Whether it must be given.
     pub required: bool,
-    /// What a bare word means there.
+    /// The kind of its value.
     pub expect: Expect,
 }
 
-/// What an operator does.
+/// How an operator becomes nodes of the graph.
 pub(super) enum Rule {
     /// A function of one number or tensor.
     Unary(Unary),
@@ -160,7 +160,7 @@ impl<'a> Elaborator<'a> {
         }
     }
 
-    /// What the user called: in the prelude, the layer that led to this operator.
+    /// The name for messages: in the prelude, that of the layer that led to this operator.
     fn callee(&self, args: &Args) -> &'a str {
         match self.innermost_user_call() {
             Some((_, name)) if self.frame().builtin => name,

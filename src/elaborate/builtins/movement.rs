@@ -43,7 +43,7 @@ fn reshape(context: &mut Elaborator<'_>, args: &Args) -> Eval<Value> {
     context.built(args.span, &[x], built)
 }
 
-/// What the given dimensions leave of a tensor's elements.
+/// The dimension that `-1` stands for: the tensor's elements over the given dimensions.
 fn rest(context: &mut Elaborator<'_>, x: NodeId, dims: &[Dim], args: &Args) -> Eval<Dim> {
     let ty = context.ty(x);
     let given = dims.iter().try_fold(Dim::Known(1), |product, &dim| mul_dims(product, dim));

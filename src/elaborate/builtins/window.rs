@@ -474,7 +474,7 @@ fn lift(
     super::reshape_to(context, x, Shape(dims), span)
 }
 
-/// What was built over images, of sequences without the unit axis.
+/// The result over images, for sequences without the unit axis.
 fn lowered(
     context: &mut Elaborator<'_>,
     args: &Args,

@@ -1,4 +1,4 @@
-//! What arguments must satisfy: each end of each domain of the prelude, and what users write.
+//! Conditions on arguments: each end of each domain of the prelude, and those of users.
 
 use super::support::{bad, good, list, only, primary, with};
 use crate::base::codes;

@@ -1,4 +1,4 @@
-//! What is wrong with programs: the code, the place, and one report a mistake.
+//! Mistakes in programs: the code, the place, and one report a mistake.
 
 use super::support::{bad, list, only, primary};
 use crate::base::codes;

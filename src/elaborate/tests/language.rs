@@ -1,4 +1,4 @@
-//! What programs mean: dimensions, stages, paths, states.
+//! The meaning of programs: dimensions, stages, paths, states.
 
 use super::support::{good, output, params};
 use crate::graph::{Op, verify::verify};

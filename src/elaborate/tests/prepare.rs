@@ -1,4 +1,4 @@
-//! What the data's preparation makes of inputs, targets and losses, by the graph's interpreter.
+//! The preparation of inputs, targets and losses, by the graph's interpreter.
 
 use super::support::{list, with};
 use crate::base::schema::{ClassField, Conversion, Field, FieldKind, ImageField, Schema};
@@ -35,7 +35,7 @@ fn elaborated(train: &str, prepare: Preparation) -> Experiment {
     with(&text, &request).unwrap_or_else(|errors| panic!("{}", list(&text, &errors)))
 }
 
-/// What two samples give: the output and the loss.
+/// Output and loss of two samples.
 fn outcome(found: &Experiment, more: &[(&str, Tensor)]) -> (Vec<f32>, f32) {
     let images = vec![0, 51, 255, 255, 102, 0, 10, 20, 30, 40, 50, 60];
     let mut env = Env::initial(&found.train, 0)

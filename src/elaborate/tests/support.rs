@@ -32,7 +32,7 @@ pub(super) fn only(text: &str) -> Diagnostic {
     errors.remove(0)
 }
 
-/// What an error says and the text it points at.
+/// The message of an error and the text it points at.
 pub(super) fn list(text: &str, errors: &[Diagnostic]) -> String {
     let lines = errors.iter().map(|error| {
         let labels = error.labels.iter().map(|label| {

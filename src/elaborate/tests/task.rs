@@ -1,4 +1,4 @@
-//! What a model is for, from its loss.
+//! The task of a model, from its loss.
 
 use super::support::{good, list, with};
 use crate::base::schema::{ClassField, Field, FieldKind, Schema};

@@ -47,7 +47,7 @@ pub struct Training {
     pub loss: String,
     /// The optimizer's name.
     pub optimizer: String,
-    /// What the model is trained for.
+    /// The task that the loss sets.
     pub task: Task,
     /// The metrics' names, as in the outputs `metric.NAME`.
     pub metrics: Vec<String>,
@@ -153,7 +153,7 @@ fn training<'a>(
     }
 }
 
-/// What graphs are elaborated from.
+/// The program from which graphs are elaborated.
 #[derive(Clone, Copy)]
 struct Source<'a> {
     items: &'a Items<'a>,
@@ -188,7 +188,7 @@ impl<'a> Source<'a> {
     }
 }
 
-/// What the schedules of a graph must fit once the length of the run is known.
+/// Conditions on the schedules of a graph, to be checked when the length of the run is known.
 #[derive(Debug)]
 struct Scheduled {
     warm_ups: Vec<WarmUp>,
@@ -273,7 +273,7 @@ fn metric_names(graph: &Graph) -> Vec<String> {
     names.map(str::to_owned).collect()
 }
 
-/// What the `data` item of the run says, before anything else is elaborated; `None` where the
+/// The `data` item of the run, read before anything else is elaborated; `None` where the
 /// model is not trained `on` data.
 pub fn data_request(
     program: &Program<'_>,

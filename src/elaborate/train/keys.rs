@@ -1,4 +1,4 @@
-//! What is written for a setting of a run, read and checked:
+//! Values of a run's settings, read and checked:
 //!
 //! ```text
 //! early_stop        = patience(val_loss, 3, min_delta: 0.0, restore: true)

@@ -26,7 +26,7 @@ mod settings;
 mod task;
 
 pub use experiment::{Experiment, Training, data_request, elaborate};
-pub use plan::KEYS as TRAIN_KEYS;
+pub use plan::{DEFAULT_OPTIMIZER, KEYS as TRAIN_KEYS};
 pub use prepare::preparation;
 pub use rule::SCHEDULED;
 pub use select::several_models;

@@ -26,7 +26,7 @@ use std::collections::HashMap;
 /// The data of a model's inputs.
 #[derive(Clone, Copy)]
 pub(in crate::elaborate) struct ModelData<'a> {
-    /// What is known of them.
+    /// The data's name and schema.
     pub known: Data<'a>,
     /// Whether samples without data are mixtures of two.
     pub mixed: bool,
@@ -290,8 +290,8 @@ impl<'a> Elaborator<'a> {
         node
     }
 
-    /// What arrives as the type that is declared: bytes of an image as value / 255, or as the data
-    /// say.
+    /// Conversion of an input to its declared type: bytes of an image as value / 255, or as the
+    /// data say.
     pub fn convert(
         &mut self,
         node: NodeId,

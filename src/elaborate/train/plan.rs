@@ -14,6 +14,9 @@ use crate::elaborate::context::{Elaborator, Eval, Reported};
 use crate::elaborate::items::FnId;
 use crate::syntax::ast::{Arg, Expr, ExprKind, FunctionKind, Train, TrainKey};
 
+/// The optimizer of a `train` block without the key `optimizer`; an item of the prelude.
+pub const DEFAULT_OPTIMIZER: &str = "adam";
+
 /// A setting of a `train` block.
 struct Setting {
     /// Its name in the block.
@@ -103,7 +106,7 @@ pub const KEYS: [&str; SETTINGS.len()] = {
     keys
 };
 
-/// What a `train` block says so far.
+/// The settings of a `train` block that have been read so far.
 #[derive(Default)]
 struct Draft<'a> {
     loss: Option<Choice<'a>>,
@@ -131,7 +134,7 @@ impl<'a> Choice<'a> {
     }
 }
 
-/// What a `train` block says.
+/// A `train` block, read and checked.
 pub(in crate::elaborate) struct Plan<'a> {
     /// The loss.
     pub loss: Choice<'a>,
@@ -180,7 +183,7 @@ impl<'a> Elaborator<'a> {
         }
         outcome?;
         let loss = loss.ok_or(Reported)?;
-        let prelude_adam = self.items.find(FunctionKind::Optimizer, "adam", false);
+        let prelude_adam = self.items.find(FunctionKind::Optimizer, DEFAULT_OPTIMIZER, false);
         let optimizer = optimizer
             .or_else(|| prelude_adam.map(|id| Choice { id, args: &[], span: train.model.span }));
         Ok(Plan { loss, metrics, optimizer, gradients, settings })

@@ -1,4 +1,4 @@
-//! What a step does to samples before the model and the loss see them, as the data's `rescale`,
+//! The part of a step before the model and the loss, from the data's `rescale`,
 //! `normalize`, `one_hot`, `mixup` and `cutmix` say.
 //!
 //! ```text
@@ -176,8 +176,8 @@ fn one_hot(field: &Field) -> Option<usize> {
     field.as_class().filter(|class| class.one_hot)?.count
 }
 
-/// What a step makes of samples before the model and the loss see them, alone: a graph with an
-/// output for each field that is changed, by the field's name.
+/// The preparation of samples alone: a graph with an output for each field that is changed, by the
+/// field's name.
 pub fn preparation(fields: &[Field]) -> Result<Graph, String> {
     let mut builder = Builder::new("samples");
     for field in fields {

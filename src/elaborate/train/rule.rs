@@ -22,7 +22,7 @@ use crate::graph::rule::LR_SCALE;
 use crate::graph::{Binary, Type, UpdateTarget};
 use crate::syntax::ast::{Function, FunctionKind, ParamDecl};
 
-/// What the names of the rule's outputs begin with that say what a schedule is at each step.
+/// Prefix of the names of outputs that hold a schedule's value at each step.
 pub const SCHEDULED: &str = "scheduled.";
 
 /// The rule of an optimizer while it is elaborated, with the settings of the run that change it.
@@ -43,7 +43,7 @@ impl<'a> RuleContext<'a> {
         RuleContext { core, weight_decay, lr_reducer: settings.lowers_rate(), learning_rate: None }
     }
 
-    /// What has been elaborated.
+    /// The elaborator, with the graph of the rule.
     pub fn into_core(self) -> Elaborator<'a> {
         self.core
     }

@@ -22,11 +22,11 @@ pub struct Settings {
     pub epochs: usize,
     /// Samples a step.
     pub batch: usize,
-    /// What every random number of the run follows from.
+    /// Seed of every random number of the run.
     pub seed: u64,
     /// Whether the samples of an epoch are shuffled.
     pub shuffle: bool,
-    /// What becomes of the samples that are left when no whole batch is.
+    /// Whether the samples that are left at an epoch's end make a smaller batch.
     pub last_batch: LastBatch,
     /// When to stop before the epochs are made.
     pub early_stop: Option<EarlyStop>,
@@ -44,15 +44,15 @@ pub struct Settings {
     pub init_from: Option<InitFrom>,
     /// Parts of a cross-validation.
     pub folds: Option<usize>,
-    /// What each class weighs in the loss of training.
+    /// Weights of classes in the loss of training.
     pub class_weights: Option<ClassWeights>,
-    /// What to do with a batch whose loss or gradient is not finite.
+    /// The answer to a batch whose loss or gradient is not finite.
     pub on_nan: OnNan,
     /// Where each setting that is written is, by its key.
     pub places: BTreeMap<String, Span>,
 }
 
-/// What becomes of the last, smaller batch.
+/// Treatment of the last, smaller batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LastBatch {
     /// It is a step of its own.
@@ -120,11 +120,11 @@ pub struct Watched {
 /// When to stop before the epochs are made.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EarlyStop {
-    /// What is watched.
+    /// The score to compare.
     pub watched: Watched,
     /// Epochs in a row without a better value.
     pub epochs: usize,
-    /// What a better value must differ by.
+    /// The least difference that counts as better.
     pub min_delta: f64,
     /// Whether the parameters of the best epoch are put back.
     pub restore: bool,
@@ -133,13 +133,13 @@ pub struct EarlyStop {
 /// When to lower the learning rate.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReduceOnPlateau {
-    /// What is watched.
+    /// The score to compare.
     pub watched: Watched,
     /// Epochs in a row without a better value.
     pub epochs: usize,
-    /// What the rate is multiplied by.
+    /// Factor of the learning rate at each reduction, in 0..1.
     pub factor: f64,
-    /// What a better value must differ by.
+    /// The least difference that counts as better.
     pub min_delta: f64,
     /// Epochs after a lowering that do not count.
     pub cooldown: usize,
@@ -156,7 +156,7 @@ pub struct Checkpoints {
     pub steps: usize,
     /// How many stay, beside the best.
     pub keep: usize,
-    /// What tells the best epoch; the validation loss, or else the loss.
+    /// The score by which the best epoch is chosen; the validation loss, or else the loss.
     pub best: Option<Watched>,
 }
 
@@ -184,7 +184,7 @@ pub struct InitFrom {
     pub span: Span,
 }
 
-/// What each class weighs in the loss of training.
+/// Weights of classes in the loss of training.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ClassWeights {
     /// As many samples as there would be of each if all were alike, over those there are.
@@ -193,7 +193,7 @@ pub enum ClassWeights {
     Given(Vec<f64>),
 }
 
-/// What to do with a batch whose loss or gradient is not finite.
+/// The answer to a batch whose loss or gradient is not finite.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnNan {
     /// The run ends.

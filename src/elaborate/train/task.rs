@@ -1,4 +1,4 @@
-//! What a model is trained for, from how its loss and metrics meet the output and the target.
+//! The task of a model, from how its loss and metrics meet the output and the target.
 //!
 //! ```text
 //! pick(log_softmax(output), label)                 a class: its axis has a sum of exponentials

@@ -1,4 +1,4 @@
-//! What fixed each dimension of a node: the same axis of an argument, or a formula.
+//! Records the source of each dimension of a node: the same axis of an argument, or a formula.
 //!
 //! `reshape([N, 784])` of `%3: [N, 28, 28, 1]` records that axis 0 is axis 0 of `%3` and that
 //! axis 1 is `28 · 28 · 1 = 784`. Recorded beside the graph for diagnostics; nothing is computed

@@ -35,7 +35,7 @@ use crate::graph::op::{NodeId, Op};
 use crate::graph::origin::OriginId;
 use crate::graph::types::{Dim, Shape, Type};
 
-/// What a fallible method gives: the value, or why there is none.
+/// Result of a fallible method: the node, or why it would be ill-typed.
 pub type Built = Result<NodeId, Mismatch>;
 
 /// A graph under construction.

@@ -1,4 +1,4 @@
-//! What the builder inserts, as graph text.
+//! Nodes that the builder inserts, as graph text.
 
 use super::*;
 use crate::base::source::{FileId, Span};

@@ -6,8 +6,8 @@
 //! Rules are strict: nothing is broadcast or cast here (the [builder](crate::graph::builder)
 //! inserts that), and nothing here knows of source places (whoever calls attaches them).
 //!
-//! What holds for every value: no dimension is 0, there are at most 32 axes and 2³⁴ elements (a
-//! sample's worth, where the batch is not known), and `f64` is a scalar made only by `Const`, `Hyper`,
+//! Rules for every value: no dimension is 0, there are at most 32 axes and 2³⁴ elements (a sample's
+//! worth, where the batch is not known), and `f64` is a scalar made only by `Const`, `Hyper`,
 //! `Step`, `Extent` and arithmetic on `f64`.
 
 mod contraction;
@@ -66,7 +66,7 @@ impl fmt::Display for Mismatch {
 
 impl std::error::Error for Mismatch {}
 
-/// What a rule gives.
+/// The type, or why there is none.
 type Inferred = Result<Type, Mismatch>;
 
 /// The most elements that a value may have: what the counter of [`crate::base::rng`] can number.

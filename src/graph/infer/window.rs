@@ -120,7 +120,7 @@ pub(super) fn sum_pool_grad(window: &Window, extents: [usize; 2], y_grad: &Type)
     Ok(x)
 }
 
-/// What is known of images.
+/// Facts about images that have been checked.
 struct ImageShape {
     channels: usize,
 }

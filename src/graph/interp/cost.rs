@@ -1,4 +1,4 @@
-//! What the interpreter takes for a graph: operations and bytes, counted before anything is run.
+//! Cost of a graph in the interpreter: operations and bytes, counted before anything is run.
 //!
 //! A product of two 100 × 100 matrices is 2,000,000 operations; the sum of two vectors of 100 is
 //! 800: what is done for an element beside its arithmetic (rounding, reading, writing) is counted
@@ -17,7 +17,7 @@ const INDEXED: f64 = 64.0;
 /// Bytes of an element.
 const BYTES: usize = size_of::<f64>();
 
-/// What a step takes in the interpreter.
+/// Cost of a step in the interpreter.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Cost {
     /// Operations, in units of a floating-point one.
@@ -26,7 +26,7 @@ pub struct Cost {
     pub bytes: usize,
 }
 
-/// What [`run`](super::run) takes for a graph at a number of samples.
+/// The cost of [`run`](super::run) for a graph at a number of samples.
 pub fn cost(graph: &Graph, batch: usize) -> Cost {
     let last = last_readers(graph);
     let bytes = |ty: &Type| elements(ty, batch).saturating_mul(BYTES);

@@ -31,7 +31,7 @@ use std::fmt;
 /// Elements of any type, each as the `f64` of its value.
 type Array = ArrayD<f64>;
 
-/// What a step reads.
+/// Values that a step reads.
 #[derive(Clone, Debug, Default)]
 pub struct Env {
     /// The inputs by name.
@@ -71,7 +71,7 @@ impl Env {
     }
 }
 
-/// What a step gives.
+/// Values that a step gives.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StepOutcome {
     /// The outputs by name.
@@ -89,7 +89,7 @@ pub struct InterpError {
     pub node: Option<NodeId>,
     /// Where in the node's indices the bad one stands; empty where nothing was given to index.
     pub place: Vec<usize>,
-    /// What is wrong.
+    /// The mistake.
     pub message: String,
 }
 

@@ -32,7 +32,7 @@ impl<'a> Cursor<'a> {
         if self.at_end() { Ok(()) } else { Err(self.expected("the end of the line")) }
     }
 
-    /// What was expected, and what stands here.
+    /// Text of an error: `what` was expected, and the token here.
     pub(super) fn expected(&mut self, what: &str) -> String {
         match self.peek() {
             None => format!("expected {what}, found the end of the line"),
@@ -162,7 +162,7 @@ impl<'a> Cursor<'a> {
         Err("a name without its closing quote".into())
     }
 
-    /// What follows an opening bracket: items between commas, and the closing one.
+    /// Parses items between commas, and the closing bracket; the opening one has been read.
     pub(super) fn list<T>(
         &mut self,
         item: impl Fn(&mut Self) -> Result<T, String>,

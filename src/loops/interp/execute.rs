@@ -60,7 +60,7 @@ pub(super) fn run(
     thread.body(&kernel.body)
 }
 
-/// What a slot stands for.
+/// The buffer that a slot is bound to in the current run.
 #[derive(Clone, Copy)]
 struct SlotBinding {
     place: BufferPlace,

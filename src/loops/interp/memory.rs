@@ -8,7 +8,7 @@ use crate::base::tensor::{DType, Tensor};
 use crate::loops::interp::trace::{Accesses, Trace};
 use crate::loops::program::{BufferId, Program, Space};
 
-/// What unwritten memory holds: NaN, -1, true.
+/// Byte that fills memory which nothing has written: NaN as `f32`, -1 as `i32`, true as `bool`.
 const POISON: u8 = 0xff;
 
 /// Bytes, and what is known of each.

@@ -1,6 +1,6 @@
 //! Runs a program, slowly and suspiciously: the test of what lowering and planning have made.
 //!
-//! What goes in is a verified [`Program`], its [`ProgramMemory`] and the arguments of a step; what comes
+//! Takes a verified [`Program`], its [`ProgramMemory`] and the arguments of a step; what comes
 //! out is what compiled code computes, to the bit: elementary functions are those of
 //! `base::math` on [`Scalar`](crate::base::math::Scalar) (denormals are zero), reductions have 16
 //! lanes, tiles add with FMA in order.
@@ -29,7 +29,7 @@ use crate::base::rng::Sequence;
 pub use crate::loops::interp::memory::ProgramMemory;
 use crate::loops::program::{Action, BufferId, Program};
 
-/// What a step is given beside its memory.
+/// Arguments of one step beside its memory.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StepArgs {
     /// The seed of random numbers.
@@ -62,14 +62,14 @@ impl fmt::Display for Touch {
 pub enum Failure {
     /// Two threads touched a byte in one epoch, and one of them wrote it.
     Race {
-        /// What wrote.
+        /// The access that wrote.
         write: Touch,
-        /// What read or wrote too.
+        /// The other access, a read or a write.
         other: Touch,
     },
     /// Bytes were read that the buffer does not own.
     Clobbered {
-        /// What read.
+        /// The access that read.
         read: Touch,
         /// Whose bytes they are; of nobody where this step has not written them.
         owner: Option<String>,

@@ -1,4 +1,4 @@
-//! What instructions compute, on 32-bit words: the bits of an `f32` or `i32`, 0 or 1 of a bool.
+//! Instructions on 32-bit words: the bits of an `f32` or `i32`, 0 or 1 of a bool.
 //!
 //! Floats go through `base::math` on the scalar engine; integers wrap.
 
@@ -72,7 +72,7 @@ pub(super) fn cast(from: DType, to: DType, a: Word) -> Word {
     }
 }
 
-/// What lanes of a reduction begin with.
+/// The neutral element that each lane of a reduction starts from.
 pub(super) fn neutral(op: Reduce, dtype: DType) -> Word {
     match (op, dtype) {
         (Reduce::Sum, _) => 0, // Also the bits of 0.0.

@@ -1,4 +1,4 @@
-//! What is known of each byte of a block: who owns it, and who has touched it in this epoch.
+//! The state of each byte of a block: its owner, and who has touched it in this epoch.
 //!
 //! Two reads are remembered, of different threads: a write by any thread then meets a read of
 //! another, if there was one. Blocks that hold only elements of four bytes remember by fours.
@@ -58,7 +58,7 @@ impl AccessId {
     }
 }
 
-/// What a byte remembers.
+/// Owner and accesses of one byte.
 #[derive(Clone, Copy, Debug, Default)]
 struct Byte {
     /// The epoch that accesses are of.

@@ -13,7 +13,7 @@ use crate::loops::tile::{RowAxis, SumAxis, Tile};
 /// Statements within statements, at most.
 const DEEPEST: usize = 64;
 
-/// What statements have introduced so far.
+/// The variables and registers that the statements read so far have introduced.
 #[derive(Default)]
 struct Introduced {
     vars: BTreeMap<usize, usize>,

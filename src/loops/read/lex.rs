@@ -12,7 +12,7 @@ pub(super) enum LoopToken<'a> {
     Word(&'a str),
     /// A number, without its sign.
     Number(&'a str),
-    /// What stands between quotes.
+    /// A quoted text, without its quotes and with escapes resolved.
     Text(String),
     /// Any other character.
     Mark(char),

@@ -23,7 +23,7 @@ use crate::loops::uniform::{UniformInst, Uniforms};
 pub struct LoopsReadError {
     /// The line, counted from 1.
     pub line: usize,
-    /// What is wrong there.
+    /// The reason, without the place.
     pub message: String,
 }
 

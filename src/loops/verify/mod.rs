@@ -18,7 +18,7 @@ use crate::base::tensor::DType;
 use crate::loops::program::{Action, BufferId, KernelId, Program, SlotId, Space, Stmt};
 use crate::loops::uniform::UniformInst;
 
-/// What no buffer exceeds, so that sums of sizes fit into a number.
+/// Upper bound of a buffer's elements, so that sums of sizes fit into an `i64`.
 const MOST_ELEMENTS: usize = 1 << 44;
 
 /// Whether a program keeps all rules; otherwise what it breaks, a sentence each.
@@ -91,7 +91,7 @@ fn uniforms(program: &Program, errors: &mut Vec<String>) {
     }
 }
 
-/// What is wrong with one run of a kernel.
+/// The mistakes of one run of a kernel, empty where it is sound.
 fn run(program: &Program, id: KernelId, args: &[BufferId]) -> impl Iterator<Item = String> {
     let mut errors = Vec::new();
     match program.kernels.get(id) {

@@ -16,7 +16,7 @@ use crate::graph::Reduce;
 use crate::loops::{Access, Affine, Binary, Inst, RegId, SlotId, VarId};
 use crate::lower::nest::{Nest, combining};
 use crate::lower::values::{ValueKey, scalar_type};
-use crate::lower::writer::Writer;
+use crate::lower::writer::KernelWriter;
 
 /// Fewer channels than this are summed along the rows.
 const NARROW: usize = 8;
@@ -351,7 +351,7 @@ impl ColumnSums {
         }
     }
 
-    /// What of an element is reduced along the rows, and where to.
+    /// The slots to reduce into along the rows, and each element's contribution.
     fn row_values(&self, nest: &mut Nest, shifts: &[RegId]) -> (Vec<SlotId>, Vec<(Reduce, RegId)>) {
         let (mut slots, mut values) = (Vec::new(), Vec::new());
         let mut shifts = shifts.iter();
@@ -411,7 +411,7 @@ fn open(nest: &mut Nest, run: &JoinedLoop) -> VarId {
 }
 
 /// A function of two, in the innermost body.
-fn binary(writer: &mut Writer<ValueKey>, op: Binary, a: RegId, b: RegId) -> RegId {
+fn binary(writer: &mut KernelWriter<ValueKey>, op: Binary, a: RegId, b: RegId) -> RegId {
     let (dtype, depth) = (writer.dtype(a), writer.depth());
     writer.define(dtype, depth, Inst::Binary(op, a, b))
 }
@@ -423,7 +423,7 @@ fn close(nest: &mut Nest, vars: Vec<VarId>) {
 }
 
 /// Neighbours combined, then neighbours of those: of four, `(a + b) + (c + d)`.
-fn tree(writer: &mut Writer<ValueKey>, op: Reduce, mut values: Vec<RegId>) -> RegId {
+fn tree(writer: &mut KernelWriter<ValueKey>, op: Reduce, mut values: Vec<RegId>) -> RegId {
     while values.len() > 1 {
         let pair = |pair: &[RegId]| match *pair {
             [a, b] => binary(writer, combining(op), a, b),

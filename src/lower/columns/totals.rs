@@ -21,10 +21,11 @@ use crate::lower::StepBuilder;
 use crate::lower::moves::tailed;
 use crate::lower::nest::combining;
 use crate::lower::partition::Partition;
+use crate::lower::title::Title;
 use crate::lower::values::scalar_type;
-use crate::lower::writer::Writer;
+use crate::lower::writer::KernelWriter;
 
-/// What is summed.
+/// The kind of a reduction over rows.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum TotalKind {
     /// A sum, maximum or minimum: one sum a part.
@@ -37,7 +38,7 @@ pub enum TotalKind {
 pub struct Total {
     /// The result.
     pub node: NodeId,
-    /// What it is.
+    /// Its kind.
     pub kind: TotalKind,
     /// The sums of parts.
     pub sums: Vec<BufferId>,
@@ -54,7 +55,7 @@ pub enum TotalsOwner {
 
 /// A vector loop over totals.
 struct Lanes<'w> {
-    writer: &'w mut Writer<()>,
+    writer: &'w mut KernelWriter<()>,
     /// The total being computed.
     index: Affine,
     /// How many elements each part has summed.
@@ -70,13 +71,13 @@ pub fn run(
     totals: &[Total],
     (counts, pitch): (&[usize], usize),
     place: TotalsOwner,
-    name: &str,
+    title: Title,
 ) {
     let parts = match place {
         TotalsOwner::Thread => 0,
         TotalsOwner::Parts(partition, _) => partition.parts,
     };
-    let mut writer: Writer<()> = Writer::new(format!("{name}.total"), parts);
+    let mut writer: KernelWriter<()> = KernelWriter::new(title.and("total"), parts);
     let mut slots = Vec::new();
     for total in totals {
         let result = match place {
@@ -119,10 +120,10 @@ pub fn run(
 
 /// A vector loop over so many elements from `start` on.
 fn vector(
-    writer: &mut Writer<()>,
+    writer: &mut KernelWriter<()>,
     start: Affine,
     len: usize,
-    body: impl FnOnce(&mut Writer<()>, Affine),
+    body: impl FnOnce(&mut KernelWriter<()>, Affine),
 ) {
     let lane: VarId = writer.var(len);
     writer.open(Some(lane));

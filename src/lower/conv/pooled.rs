@@ -24,15 +24,15 @@ use crate::lower::conv::weights::ConvWeights;
 use crate::lower::nest::Nest;
 use crate::lower::operand::{ImageOperand, OperandReads};
 use crate::lower::partition::Partition;
-use crate::lower::values::Values;
-use crate::lower::writer::Writer;
+use crate::lower::values::NestValues;
+use crate::lower::writer::KernelWriter;
 use crate::lower::{StepBuilder, epilogue, window};
 
 /// A max-pooling in a kernel.
 pub struct Pools {
     /// The window.
     window: Window,
-    /// What is pooled.
+    /// The value to pool.
     source: NodeId,
     /// The nodes: the largest elements, which ones they are, or both.
     nodes: Vec<NodeId>,
@@ -64,8 +64,8 @@ pub fn lower(step: &mut StepBuilder, kernel: &FusedKernel, slide: &ConvSlide, po
     for &node in &kernel.results {
         results.push((node, step.result_buffer(node)));
     }
-    let name = step.kernel_name(kernel);
-    let weights = ConvWeights::new(step, slide.weight, false, slide.groups, &name);
+    let title = step.title(kernel);
+    let weights = ConvWeights::new(step, slide.weight, false, slide.groups, title);
     let [x, y, z] =
         [slide.operand, slide.node, pools.nodes[0]].map(|node| step.graph.extents(node));
     let pool = [0, 1].map(|axis| Reach::of(&pools.window, axis));
@@ -75,9 +75,9 @@ pub fn lower(step: &mut StepBuilder, kernel: &FusedKernel, slide: &ConvSlide, po
     let bands = bands(&[x, y, z], &pool[0], &rows, &phases, &slide.window);
 
     let domain = Domain::over(y);
-    let writer = Writer::new(name, bands.partition.parts);
+    let writer = KernelWriter::new(title, bands.partition.parts);
     let nothing = FusedKernel { kind: kernel.kind, nodes: Vec::new(), results: Vec::new() };
-    let mut nest = Nest::new(Values::new(step, writer, domain, &[]), &nothing, &[]);
+    let mut nest = Nest::new(NestValues::new(step, writer, domain, &[]), &nothing, &[]);
     let values = &mut nest.values;
     let reads =
         OperandReads { rows, columns: phases[1].reach, width: phases[1].outputs, border: 0.0 };
@@ -97,7 +97,7 @@ pub fn lower(step: &mut StepBuilder, kernel: &FusedKernel, slide: &ConvSlide, po
         relu: fused.relu,
         weights,
     };
-    let slot = |values: &mut Values, index: bool| {
+    let slot = |values: &mut NestValues, index: bool| {
         let is = |op: &Op| matches!(op, Op::MaxPoolIndex(_)) == index;
         let found = results.iter().find(|(node, _)| is(&values.step.graph.nodes[*node].op));
         found.map(|&(_, buffer)| values.buffer_slot(buffer))
@@ -142,7 +142,7 @@ fn apart(
     window::lower(step, &FusedKernel { kind: KernelKind::Window, nodes, results });
 }
 
-/// What windows over windows read.
+/// The reach of windows over windows.
 fn composed(outer: &Reach, inner: &Reach) -> Reach {
     Reach {
         first: inner.first + outer.first * inner.step as i64,

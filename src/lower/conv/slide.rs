@@ -23,10 +23,10 @@ use crate::lower::epilogue;
 use crate::lower::nest::Nest;
 use crate::lower::operand::{ImageOperand, OperandPlace, OperandReads};
 use crate::lower::partition::Partition;
-use crate::lower::values::{Saved, Values};
-use crate::lower::writer::Writer;
+use crate::lower::values::{NestValues, Saved};
+use crate::lower::writer::KernelWriter;
 
-/// What is computed: `[N, H, W, C]` from an operand and a weight.
+/// A convolution's operand, weight and result: `[N, H, W, C]` of an operand and a weight.
 pub struct ConvSlide {
     /// The node.
     pub node: NodeId,
@@ -86,16 +86,16 @@ pub fn lower(step: &mut StepBuilder, kernel: &FusedKernel, slide: &ConvSlide) {
     }
     let last = *fused.nodes.last().expect("the convolution itself");
     let target = epilogue::target_buffer(step, own, last);
-    let name = step.kernel_name(own);
-    let weights = ConvWeights::new(step, slide.weight, slide.backward, slide.groups, &name);
+    let title = step.title(own);
+    let weights = ConvWeights::new(step, slide.weight, slide.backward, slide.groups, title);
     let read = step.graph.extents(slide.operand);
     let phases = [0, 1].map(|axis| match slide.backward {
         false => Phases::forward(&slide.window, axis, shape[axis + 1]),
         true => Phases::backward(&slide.window, axis, shape[axis + 1]),
     });
     let bands = bands(shape, read, &phases, &slide.window);
-    let writer = Writer::new(name.clone(), bands.partition.parts);
-    let mut nest = Nest::new(Values::new(step, writer, domain, &own.nodes), own, &fused.nodes);
+    let writer = KernelWriter::new(title, bands.partition.parts);
+    let mut nest = Nest::new(NestValues::new(step, writer, domain, &own.nodes), own, &fused.nodes);
     let values = &mut nest.values;
     let sliding = ConvWriter {
         shape,
@@ -142,7 +142,7 @@ pub fn lower(step: &mut StepBuilder, kernel: &FusedKernel, slide: &ConvSlide) {
     nest.values.writer.close_parts(part);
     let step = nest.finish();
     if let Some(sums) = sums {
-        sums.finish(step, &name);
+        sums.finish(step, title);
     }
 }
 

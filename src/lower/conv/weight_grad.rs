@@ -25,8 +25,8 @@ use crate::lower::epilogue;
 use crate::lower::nest::Nest;
 use crate::lower::operand::{ImageOperand, OperandPlace, OperandReads, SharedOperand, shared};
 use crate::lower::partition::Partition;
-use crate::lower::values::{Saved, Values};
-use crate::lower::writer::Writer;
+use crate::lower::values::{NestValues, Saved};
+use crate::lower::writer::KernelWriter;
 use crate::lower::{StepBuilder, moves};
 
 /// Bytes of both operands that a tile passes over: they stay in the first cache.
@@ -98,7 +98,7 @@ fn reads(grad: &WeightGrad, extents: &Extents, operand: bool) -> OperandReads {
     OperandReads { rows: reach(0), columns: reach(1), width: extents.out[1], border: 0.0 }
 }
 
-/// What of a tile is the same everywhere.
+/// The parts of a tile that do not change along its loops.
 struct Sums<'a> {
     grad: &'a WeightGrad,
     extents: &'a Extents,
@@ -172,9 +172,9 @@ fn partial_sums(
     let parts = bands.partition.parts;
     let domain = Domain::over(step.graph.extents(grad.node));
     let partials = step.new_buffer(DType::F32, parts * weights, Space::Scratch);
-    let writer = Writer::new(step.kernel_name(kernel), parts);
+    let writer = KernelWriter::new(step.title(kernel), parts);
     let nothing = FusedKernel { kind: kernel.kind, nodes: Vec::new(), results: Vec::new() };
-    let mut nest = Nest::new(Values::new(step, writer, domain, &[]), &nothing, &[]);
+    let mut nest = Nest::new(NestValues::new(step, writer, domain, &[]), &nothing, &[]);
     let to = nest.values.buffer_slot(partials);
     let [x, y] =
         [0, 1].map(|at| ImageOperand::new(&mut nest.values, grad.args[at], &reads[at], &bands));
@@ -269,12 +269,12 @@ fn whole_sums(
     reads: [OperandReads; 2],
     target: BufferId,
 ) {
-    let name = step.kernel_name(kernel);
-    let [x, y] = [0, 1].map(|at| shared(step, grad.args[at], &reads[at], extents.out[0], &name));
+    let title = step.title(kernel);
+    let [x, y] = [0, 1].map(|at| shared(step, grad.args[at], &reads[at], extents.out[0], title));
     let (by_channels, by_columns) = (Partition::of(extents.read), Partition::of(extents.written));
     let channels = by_channels.parts >= by_columns.parts;
     let partition = if channels { by_channels } else { by_columns };
-    let mut writer: Writer<()> = Writer::new(name, partition.parts);
+    let mut writer: KernelWriter<()> = KernelWriter::new(title, partition.parts);
     let mut slot = |buffer: BufferId| {
         let (dtype, len) = step.shape_of(buffer);
         writer.slot(buffer, dtype, len)
@@ -304,7 +304,7 @@ impl Sums<'_> {
     /// The tiles of some of the channels and columns of each group.
     fn cut(
         &self,
-        writer: &mut Writer<()>,
+        writer: &mut KernelWriter<()>,
         [x, y]: [&OperandPlace; 2],
         to: SlotId,
         (first, [channels, columns]): (&[Affine; 2], [usize; 2]),
@@ -320,7 +320,7 @@ impl Sums<'_> {
             .plus(&first[1])
             .plus(&of_group(written));
         let c = Access { slot: to, index };
-        let some = |writer: &mut Writer<()>, start: &Affine, count: usize, more: bool| {
+        let some = |writer: &mut KernelWriter<()>, start: &Affine, count: usize, more: bool| {
             let [x, y] = [&x, &y].map(|placed| moved(placed, &start.times(placed.image)));
             let sizes = (channels, columns);
             let tile = self.tile([&x, &y], (count, out[0]), sizes, c.clone(), more);
@@ -354,8 +354,8 @@ fn finish(
     partials: Option<(BufferId, usize)>,
 ) {
     let domain = Domain::of(step.graph, &kernel.nodes).expect("what fusion has checked");
-    let writer = Writer::new(format!("{}.total", step.kernel_name(kernel)), 1);
-    let mut nest = Nest::new(Values::new(step, writer, domain, &kernel.nodes), kernel, &[node]);
+    let writer = KernelWriter::new(step.title(kernel).and("total"), 1);
+    let mut nest = Nest::new(NestValues::new(step, writer, domain, &kernel.nodes), kernel, &[node]);
     let partition = nest.partition();
     let to = nest.values.buffer_slot(target);
     let from = partials.map(|(buffer, parts)| (nest.values.buffer_slot(buffer), parts));

@@ -13,8 +13,9 @@
 use crate::graph::view::{View, row_major};
 use crate::graph::{NodeId, Op};
 use crate::loops::{Affine, BufferId, Space};
-use crate::lower::globals::ParamLayout;
+use crate::lower::title::Title;
 use crate::lower::{StepBuilder, moves};
+use crate::schedule::globals::ParamLayout;
 
 /// Weights of more bytes than this are read in panels.
 const SMALL: usize = 64 << 10;
@@ -53,7 +54,7 @@ impl ConvWeights {
         weight: NodeId,
         turned: bool,
         groups: usize,
-        name: &str,
+        title: Title,
     ) -> Self {
         let [kh, kw, rows, cols] = step.graph.extents(weight)[..] else {
             unreachable!("a weight [kh, kw, in, out]")
@@ -74,7 +75,7 @@ impl ConvWeights {
                 return ConvWeights { buffer, offset: 0, strides, columns, panel_rows };
             }
         }
-        Self::of_view(step, view, turned, columns, name)
+        Self::of_view(step, view, turned, columns, title)
     }
 
     /// Read where it lies, or copied so that columns are neighbours.
@@ -83,7 +84,7 @@ impl ConvWeights {
         view: View,
         turned: bool,
         columns: usize,
-        name: &str,
+        title: Title,
     ) -> Self {
         let mut view = view;
         if turned {
@@ -98,7 +99,7 @@ impl ConvWeights {
         let dtype = step.graph.ty(view.base).dtype;
         let buffer = step.new_buffer(dtype, view.extents.iter().product(), Space::Scratch);
         let to = row_major(&view.extents);
-        moves::copy(step, &view, buffer, 0, &to, &format!("{name}.columns"));
+        moves::copy(step, &view, buffer, 0, &to, title.and("columns"));
         ConvWeights { buffer, offset: 0, strides: [to[0], to[1], to[2]], columns, panel_rows: None }
     }
 

@@ -16,8 +16,8 @@ use crate::graph::{NodeId, Op};
 use crate::loops::Space;
 use crate::lower::StepBuilder;
 use crate::lower::nest::Nest;
-use crate::lower::values::Values;
-use crate::lower::writer::Writer;
+use crate::lower::values::NestValues;
+use crate::lower::writer::KernelWriter;
 
 /// Lowers what of a kernel every thread computes for itself; gives the rest, if any.
 pub fn lower(step: &mut StepBuilder, kernel: &FusedKernel, domain: &Domain) -> Option<FusedKernel> {
@@ -35,8 +35,8 @@ pub fn lower(step: &mut StepBuilder, kernel: &FusedKernel, domain: &Domain) -> O
         step.thread_buffer(result);
     }
     let vectors = FusedKernel { results: own, ..kernel.clone() };
-    let writer = Writer::new(step.kernel_name(kernel), 0);
-    let values = Values::new(step, writer, domain.clone(), &kernel.nodes);
+    let writer = KernelWriter::new(step.title(kernel), 0);
+    let values = NestValues::new(step, writer, domain.clone(), &kernel.nodes);
     let mut nest = Nest::new(values, &vectors, &[]);
     nest.row(0);
     nest.finish();

@@ -23,7 +23,7 @@ pub struct TapRange {
     pub step: usize,
     /// How many there are.
     pub count: usize,
-    /// What each reads, in order of taps; their numbers and places are evenly spaced.
+    /// Taps of each position, in order; their numbers and places are evenly spaced.
     pub taps: Vec<RangeTap>,
     /// How far places move from position to position.
     pub stride: usize,
@@ -34,7 +34,7 @@ pub struct TapRange {
 pub struct RangeTap {
     /// Its number in the window.
     pub number: usize,
-    /// What it reads.
+    /// The position that it reads.
     pub place: usize,
 }
 

@@ -15,7 +15,7 @@ use super::ranges::{RangeTap, TapRange};
 use crate::base::tensor::DType;
 use crate::graph::view::View;
 use crate::loops::{Access, Affine, Binary, Inst, RegId, SlotId, VarId};
-use crate::lower::writer::Writer;
+use crate::lower::writer::KernelWriter;
 
 /// Taps that are written out.
 pub const MOST_TAPS: usize = 16;
@@ -27,7 +27,7 @@ pub const FEW_CHANNELS: usize = 4;
 pub const PIXELS: usize = 4;
 
 /// Kernels of windows: scalars that were loaded are known by where from.
-pub type Windows = Writer<(SlotId, Affine)>;
+pub type Windows = KernelWriter<(SlotId, Affine)>;
 
 /// An operand: images, or weights of taps.
 #[derive(Clone, Debug)]
@@ -38,7 +38,7 @@ pub struct SlideOperand {
     pub view: View,
 }
 
-/// What is done with the elements that taps read.
+/// The operation on the elements that taps read.
 #[derive(Clone, Debug)]
 pub enum TapWork {
     /// They are added.
@@ -72,9 +72,9 @@ pub struct WindowSlide {
     pub columns: Vec<TapRange>,
     /// Taps along the width.
     pub width: usize,
-    /// What taps read.
+    /// The operand that taps read.
     pub source: SlideOperand,
-    /// What is done with it.
+    /// The operation on it.
     pub work: TapWork,
     /// Where sums go; not used by `Largest`.
     pub to: SlotId,
@@ -339,7 +339,7 @@ impl WindowSlide {
         writer.close_for(tall);
     }
 
-    /// What sums in memory begin with.
+    /// The start value of sums in memory.
     fn begin(&self, writer: &mut Windows, pixel: &Pixel) {
         let at = self.target(pixel);
         let TapWork::Largest { value, index, named } = self.work else {
@@ -359,7 +359,7 @@ impl WindowSlide {
         }
     }
 
-    /// What a tap adds to sums in memory.
+    /// Emits the addition of a tap to sums in memory.
     fn step(&self, writer: &mut Windows, pixel: &Pixel, taps: &[Spaced; 2]) {
         let at = self.target(pixel);
         let element = self.read_spaced(writer, pixel, taps, &self.source);

@@ -178,7 +178,7 @@ impl WindowWeights {
         Access { slot: self.sums, index }
     }
 
-    /// What a tap reads.
+    /// The element that a tap reads.
     fn x(&self, place: &LoopPlace, tap: &[Spaced; 2], column: &Affine, channel: &Affine) -> Access {
         let row = tap[0].place.plus(&place.row.times(place.rows.stride as i64));
         let column = tap[1].place.plus(&column.times(place.columns.stride as i64));

@@ -10,10 +10,10 @@
 //!                                %9 = where (eq g, 0), 0, %8
 //! ```
 //!
-//! What can be follows from how a value is made ([`Value`]). `exp(x - max(x))`, `rsqrt(x² + 1e-5)`,
-//! a convolution of activations: these are finite, and the rules of their products have no guard, so
-//! that the usual layers cost nothing. Inputs, parameters and states are taken to be finite, and so
-//! are sums of finite values, contractions among them.
+//! The bounds of a value ([`ValueFacts`]) follow from its operator. `exp(x - max(x))`, `rsqrt(x² +
+//! 1e-5)`, a convolution of activations: these are finite, and the rules of their products have no
+//! guard, so that the usual layers cost nothing. Inputs, parameters and states are taken to be
+//! finite, and so are sums of finite values, contractions among them.
 
 use crate::base::entity::Entity;
 use crate::base::tensor::DType;
@@ -21,7 +21,7 @@ use crate::graph::{Binary, Graph, Node, NodeId, Op, Reduce, Unary};
 
 /// How large the elements of a value may be, the larger the later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Size {
+enum Magnitude {
     /// Within bounds that do not depend on any input, such as a sine.
     Bounded,
     /// As large as an input, a parameter, or a sum of them.
@@ -32,7 +32,7 @@ enum Size {
     Singular,
 }
 
-/// What is known of the sign of all elements.
+/// Signs that elements may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sign {
     Any,
@@ -44,19 +44,19 @@ enum Sign {
     Positive,
 }
 
+use Magnitude::{Bounded, Plain, Product, Singular};
 use Sign::{Any, NotNegative, NotPositive, Positive};
-use Size::{Bounded, Plain, Product, Singular};
 
-/// What is known of a value.
+/// Bounds of a value: how large its elements may be, and of which sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Value {
-    size: Size,
+struct ValueFacts {
+    size: Magnitude,
     sign: Sign,
 }
 
-impl Value {
-    const fn new(size: Size, sign: Sign) -> Value {
-        Value { size, sign }
+impl ValueFacts {
+    const fn new(size: Magnitude, sign: Sign) -> ValueFacts {
+        ValueFacts { size, sign }
     }
 
     fn at_least_zero(self) -> bool {
@@ -67,7 +67,7 @@ impl Value {
         self.size != Singular
     }
 
-    fn constant(value: f64) -> Value {
+    fn constant(value: f64) -> ValueFacts {
         // What is near the largest `f32` overflows with the next sum or product.
         let size = match value.abs() {
             size if size <= 1e6 => Bounded,
@@ -80,33 +80,33 @@ impl Value {
             value if value < 0.0 => NotPositive,
             _ => Any,
         };
-        Value::new(size, sign)
+        ValueFacts::new(size, sign)
     }
 
     /// One of two values.
-    fn either(self, other: Value) -> Value {
+    fn either(self, other: ValueFacts) -> ValueFacts {
         let sign = match (self.sign, other.sign) {
             (a, b) if a == b => a,
             (NotNegative, Positive) | (Positive, NotNegative) => NotNegative,
             _ => Any,
         };
-        Value::new(self.size.max(other.size), sign)
+        ValueFacts::new(self.size.max(other.size), sign)
     }
 }
 
-/// What is known of all values of a graph.
-pub struct Finite(Vec<Value>);
+/// Bounds of all values of a graph.
+pub struct Finite(Vec<ValueFacts>);
 
 impl Finite {
     /// Looks at every node once.
     pub fn of(graph: &Graph) -> Finite {
-        let mut values: Vec<Value> = Vec::with_capacity(graph.nodes.len());
+        let mut values: Vec<ValueFacts> = Vec::with_capacity(graph.nodes.len());
         for (id, node) in graph.nodes.iter() {
-            let args: Vec<Value> = node.args.iter().map(|arg| values[arg.index()]).collect();
+            let args: Vec<ValueFacts> = node.args.iter().map(|arg| values[arg.index()]).collect();
             let value = match node.ty.dtype {
                 // Integers and bools are always finite.
-                DType::U8 | DType::Bool => Value::new(Bounded, NotNegative),
-                DType::I32 => Value::new(Plain, Any),
+                DType::U8 | DType::Bool => ValueFacts::new(Bounded, NotNegative),
+                DType::I32 => ValueFacts::new(Plain, Any),
                 DType::F32 => value(graph, id, node, &args),
                 // One number for all elements: where it is not finite, nor is the loss. The
                 // product of two counts does not vanish in `f64`.
@@ -114,7 +114,10 @@ impl Finite {
                     let value = value(graph, id, node, &args);
                     let product = node.op == Op::Binary(Binary::Mul);
                     let positive = product && args.iter().all(|arg| arg.sign == Positive);
-                    Value::new(value.size.min(Plain), if positive { Positive } else { value.sign })
+                    ValueFacts::new(
+                        value.size.min(Plain),
+                        if positive { Positive } else { value.sign },
+                    )
                 }
             };
             values.push(value);
@@ -122,7 +125,7 @@ impl Finite {
         Finite(values)
     }
 
-    fn at(&self, node: NodeId) -> Value {
+    fn at(&self, node: NodeId) -> ValueFacts {
         self.0[node.index()]
     }
 
@@ -134,7 +137,7 @@ impl Finite {
     /// Whether the slope by each argument of an element-wise operator may not be finite.
     pub fn slopes(&self, graph: &Graph, node: NodeId) -> Vec<bool> {
         let node = &graph.nodes[node];
-        let args: Vec<Value> = node.args.iter().map(|&arg| self.at(arg)).collect();
+        let args: Vec<ValueFacts> = node.args.iter().map(|&arg| self.at(arg)).collect();
         if let Op::Unary(function) = node.op {
             return vec![steep(function, args[0])];
         }
@@ -166,7 +169,7 @@ impl Finite {
 }
 
 /// Whether a function's slope may not be finite.
-fn steep(function: Unary, x: Value) -> bool {
+fn steep(function: Unary, x: ValueFacts) -> bool {
     match function {
         Unary::Neg | Unary::Sign | Unary::Floor | Unary::Not => false,
         Unary::Exp | Unary::Expm1 => of_unary(function, x).size == Singular,
@@ -177,8 +180,8 @@ fn steep(function: Unary, x: Value) -> bool {
     }
 }
 
-fn of_unary(function: Unary, x: Value) -> Value {
-    let finite = |size, sign| Value::new(if x.is_finite() { size } else { Singular }, sign);
+fn of_unary(function: Unary, x: ValueFacts) -> ValueFacts {
+    let finite = |size, sign| ValueFacts::new(if x.is_finite() { size } else { Singular }, sign);
     match function {
         Unary::Neg => {
             let sign = match x.sign {
@@ -186,29 +189,33 @@ fn of_unary(function: Unary, x: Value) -> Value {
                 NotPositive => NotNegative,
                 Any => Any,
             };
-            Value::new(x.size, sign)
+            ValueFacts::new(x.size, sign)
         }
-        Unary::Abs => Value::new(x.size, if x.sign == Positive { Positive } else { NotNegative }),
+        Unary::Abs => {
+            ValueFacts::new(x.size, if x.sign == Positive { Positive } else { NotNegative })
+        }
         Unary::Sign | Unary::Not => finite(Bounded, Any),
-        Unary::Floor => Value::new(x.size, if x.sign == Positive { NotNegative } else { x.sign }),
+        Unary::Floor => {
+            ValueFacts::new(x.size, if x.sign == Positive { NotNegative } else { x.sign })
+        }
         Unary::Exp if x.sign == NotPositive => finite(Bounded, NotNegative),
-        Unary::Exp => Value::new(Singular, NotNegative),
+        Unary::Exp => ValueFacts::new(Singular, NotNegative),
         Unary::Expm1 if x.sign == NotPositive => finite(Bounded, NotPositive),
-        Unary::Expm1 => Value::new(Singular, Any),
+        Unary::Expm1 => ValueFacts::new(Singular, Any),
         Unary::Log if x.sign == Positive => finite(Plain, Any),
-        Unary::Log => Value::new(Singular, Any),
+        Unary::Log => ValueFacts::new(Singular, Any),
         Unary::Log1p if x.at_least_zero() => finite(Plain, NotNegative),
-        Unary::Log1p => Value::new(Singular, Any),
-        Unary::Sqrt if x.at_least_zero() => Value::new(x.size, x.sign),
-        Unary::Sqrt => Value::new(Singular, NotNegative),
+        Unary::Log1p => ValueFacts::new(Singular, Any),
+        Unary::Sqrt if x.at_least_zero() => ValueFacts::new(x.size, x.sign),
+        Unary::Sqrt => ValueFacts::new(Singular, NotNegative),
         Unary::Rsqrt if x.sign == Positive => finite(Bounded, NotNegative),
-        Unary::Rsqrt => Value::new(Singular, NotNegative),
+        Unary::Rsqrt => ValueFacts::new(Singular, NotNegative),
         Unary::Tanh | Unary::Erf | Unary::Sin | Unary::Cos => finite(Bounded, Any),
         Unary::Sigmoid | Unary::Erfc => finite(Bounded, NotNegative),
     }
 }
 
-fn of_binary(function: Binary, a: Value, b: Value) -> Value {
+fn of_binary(function: Binary, a: ValueFacts, b: ValueFacts) -> ValueFacts {
     let size = a.size.max(b.size);
     match function {
         Binary::Add => {
@@ -218,7 +225,7 @@ fn of_binary(function: Binary, a: Value, b: Value) -> Value {
                 (NotPositive, NotPositive) => NotPositive,
                 _ => Any,
             };
-            Value::new(size, sign)
+            ValueFacts::new(size, sign)
         }
         Binary::Sub => of_binary(Binary::Add, a, of_unary(Unary::Neg, b)),
         Binary::Mul => {
@@ -234,54 +241,54 @@ fn of_binary(function: Binary, a: Value, b: Value) -> Value {
                 // Two tiny numbers have the product 0.
                 _ => NotNegative,
             };
-            Value::new(size, sign)
+            ValueFacts::new(size, sign)
         }
         Binary::Div if b.sign == Positive => {
             let sign = if a.sign == Positive { NotNegative } else { a.sign };
-            Value::new(size.max(Plain), sign)
+            ValueFacts::new(size.max(Plain), sign)
         }
-        Binary::Div => Value::new(Singular, Any),
+        Binary::Div => ValueFacts::new(Singular, Any),
         Binary::Pow if a.size == Bounded && a.at_least_zero() && b.at_least_zero() => {
-            Value::new(Bounded.max(b.size), NotNegative)
+            ValueFacts::new(Bounded.max(b.size), NotNegative)
         }
-        Binary::Pow => Value::new(Singular, if a.at_least_zero() { NotNegative } else { Any }),
-        Binary::Max if a.sign == Positive || b.sign == Positive => Value::new(size, Positive),
-        Binary::Max if a.at_least_zero() || b.at_least_zero() => Value::new(size, NotNegative),
+        Binary::Pow => ValueFacts::new(Singular, if a.at_least_zero() { NotNegative } else { Any }),
+        Binary::Max if a.sign == Positive || b.sign == Positive => ValueFacts::new(size, Positive),
+        Binary::Max if a.at_least_zero() || b.at_least_zero() => ValueFacts::new(size, NotNegative),
         Binary::Min if a.sign == NotPositive || b.sign == NotPositive => {
-            Value::new(size, NotPositive)
+            ValueFacts::new(size, NotPositive)
         }
         Binary::Max | Binary::Min => a.either(b),
         Binary::Eq | Binary::Ne | Binary::Lt | Binary::Le | Binary::Gt | Binary::Ge => {
-            Value::new(Bounded, NotNegative)
+            ValueFacts::new(Bounded, NotNegative)
         }
-        Binary::And | Binary::Or => Value::new(Bounded, NotNegative),
+        Binary::And | Binary::Or => ValueFacts::new(Bounded, NotNegative),
     }
 }
 
-/// What is known of a float value.
-fn value(graph: &Graph, id: NodeId, node: &Node, args: &[Value]) -> Value {
+/// Bounds of a float value, from those of its arguments.
+fn value(graph: &Graph, id: NodeId, node: &Node, args: &[ValueFacts]) -> ValueFacts {
     match &node.op {
-        Op::Input(_) | Op::Param(_) | Op::State(_) | Op::Hyper(_) => Value::new(Plain, Any),
-        Op::Step | Op::Extent(_) => Value::new(Plain, Positive),
-        Op::Const(value, _) => Value::constant(*value),
-        Op::Iota { .. } | Op::Uniform { .. } => Value::new(Bounded, NotNegative),
+        Op::Input(_) | Op::Param(_) | Op::State(_) | Op::Hyper(_) => ValueFacts::new(Plain, Any),
+        Op::Step | Op::Extent(_) => ValueFacts::new(Plain, Positive),
+        Op::Const(value, _) => ValueFacts::constant(*value),
+        Op::Iota { .. } | Op::Uniform { .. } => ValueFacts::new(Bounded, NotNegative),
         Op::Unary(function) => of_unary(*function, args[0]),
         Op::Binary(Binary::Sub) if below_maximum(graph, id).is_some() => {
-            Value::new(args[0].size, NotPositive)
+            ValueFacts::new(args[0].size, NotPositive)
         }
         Op::Binary(Binary::Mul) if node.args[0] == node.args[1] => {
-            Value::new(of_binary(Binary::Mul, args[0], args[1]).size, NotNegative)
+            ValueFacts::new(of_binary(Binary::Mul, args[0], args[1]).size, NotNegative)
         }
         Op::Binary(Binary::Pow) if constant(graph, node.args[1]) == Some(2.0) => {
-            Value::new(of_binary(Binary::Mul, args[0], args[0]).size, NotNegative)
+            ValueFacts::new(of_binary(Binary::Mul, args[0], args[0]).size, NotNegative)
         }
         Op::Binary(function) => of_binary(*function, args[0], args[1]),
         Op::Where => args[1].either(args[2]),
         Op::Cast(_) | Op::Broadcast(_) | Op::Reshape(_) | Op::Transpose(_) => args[0],
         Op::Slice(_) | Op::StopGradient | Op::Pick | Op::Gather(_) => args[0],
         Op::MaxPool(_) | Op::Reduce(Reduce::Max | Reduce::Min, _) => args[0],
-        Op::Pad { value, .. } => args[0].either(Value::constant(*value)),
-        Op::Concat(_) => args.iter().copied().reduce(Value::either).unwrap_or(args[0]),
+        Op::Pad { value, .. } => args[0].either(ValueFacts::constant(*value)),
+        Op::Concat(_) => args.iter().copied().reduce(ValueFacts::either).unwrap_or(args[0]),
         Op::Reduce(Reduce::Sum, axes) => {
             // Σ exp(x - max(x)) is at least 1.
             let exponent = match graph.nodes[node.args[0]].op {
@@ -290,7 +297,7 @@ fn value(graph: &Graph, id: NodeId, node: &Node, args: &[Value]) -> Value {
             };
             let over = exponent.and_then(|exponent| below_maximum(graph, exponent));
             let sign = if over == Some(axes) { Positive } else { args[0].sign };
-            Value::new(args[0].size, sign)
+            ValueFacts::new(args[0].size, sign)
         }
         // Sums of products: no more likely to overflow than their arguments.
         Op::MatMul { .. }
@@ -298,15 +305,15 @@ fn value(graph: &Graph, id: NodeId, node: &Node, args: &[Value]) -> Value {
         | Op::ConvInputGrad { .. }
         | Op::ConvWeightGrad { .. } => {
             let finite = args.iter().all(|arg| arg.is_finite());
-            Value::new(if finite { Plain } else { Singular }, Any)
+            ValueFacts::new(if finite { Plain } else { Singular }, Any)
         }
         Op::Variance(_) => {
-            Value::new(if args[0].is_finite() { Plain } else { Singular }, NotNegative)
+            ValueFacts::new(if args[0].is_finite() { Plain } else { Singular }, NotNegative)
         }
         Op::SumPool(_) | Op::SumPoolGrad { .. } => args[0],
-        Op::MaxPoolGrad { .. } | Op::ScatterAdd { .. } => Value::new(args[1].size, Any),
+        Op::MaxPoolGrad { .. } | Op::ScatterAdd { .. } => ValueFacts::new(args[1].size, Any),
         // Integers.
-        Op::ArgMax(_) | Op::MaxPoolIndex(_) => Value::new(Plain, Any),
+        Op::ArgMax(_) | Op::MaxPoolIndex(_) => ValueFacts::new(Plain, Any),
     }
 }
 

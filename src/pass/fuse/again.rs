@@ -103,7 +103,7 @@ impl Chains<'_> {
     }
 }
 
-/// What a value is read through, and whether it is read element by element.
+/// The value below views, and whether it is read element by element.
 pub fn source(graph: &BoundGraph, mut node: NodeId) -> (NodeId, bool) {
     let mut plain = true;
     while graph.is_view(node) {

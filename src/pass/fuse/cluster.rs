@@ -27,7 +27,7 @@ use crate::graph::{Binary, BoundGraph, NodeId, Op, Window};
 use flow::{Edges, Flow};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-/// What becomes of a node.
+/// The treatment of a node by fusion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
     /// No code: a leaf, a uniform value.
@@ -93,7 +93,7 @@ pub struct Clusters<'a> {
     again: &'a [bool],
     /// Who reads each node.
     uses: Edges,
-    /// What works on the result of what.
+    /// The edges between nodes that do work.
     flow: Flow,
     root: Vec<bool>,
     of: Vec<Option<usize>>,
@@ -180,7 +180,7 @@ impl<'a> Clusters<'a> {
         self.of[node.index()]
     }
 
-    /// What becomes of a node.
+    /// The class of a node.
     pub fn class_of(&self, node: NodeId) -> Class {
         self.class[node.index()]
     }

@@ -29,9 +29,9 @@ const MOST_FUNCTIONS: usize = 12;
 /// The most kernels that load two values instead of one.
 const MOST_READERS: usize = 2;
 
-/// What a value is computed from.
+/// The values in memory that a value is computed from.
 #[derive(Default)]
-struct Sources {
+struct ValueSources {
     /// Values of its size in memory.
     whole: BTreeSet<NodeId>,
     /// Nodes of its own cluster that nobody else reads, which are computed again with it.
@@ -71,7 +71,7 @@ impl Clusters<'_> {
     }
 
     /// Whether a node is written, and reading its sources instead costs its readers no more.
-    fn is_worth(&self, node: NodeId, own: usize, sources: &Sources) -> bool {
+    fn is_worth(&self, node: NodeId, own: usize, sources: &ValueSources) -> bool {
         let readers = self.reading_clusters(node, own);
         let many = sources.whole.len() > 1 && readers.len() > MOST_READERS;
         !readers.is_empty()
@@ -86,9 +86,9 @@ impl Clusters<'_> {
         clusters.filter(|&cluster| cluster != own).collect()
     }
 
-    /// What a cheap node is computed from, if all of it is in memory whether or not the node is.
-    fn memory_below(&self, node: NodeId, own: usize) -> Option<Sources> {
-        let mut sources = Sources::default();
+    /// The sources of a cheap node, if all of them are in memory whether or not the node is.
+    fn memory_below(&self, node: NodeId, own: usize) -> Option<ValueSources> {
+        let mut sources = ValueSources::default();
         let mut open = vec![node];
         while let Some(next) = open.pop() {
             let kept = &self.graph.nodes[next];

@@ -7,9 +7,10 @@
 //!                                  finite = |loss| < inf and Σ %8 <= limit and Σ %11 = 0
 //! ```
 //!
-//! `limit` is a hyper-parameter of the step, the largest `f32` as written. Gradients that are clipped
-//! are squared times another, `scale`, so that their norm is known where the squares are too large.
-//! What the optimiser's rule makes of finite numbers is not tested here.
+//! `limit` is a hyper-parameter of the step, the largest `f32` as written. Gradients that are
+//! clipped are squared times another, `scale`, so that their norm is known where the squares are
+//! too large. Whether the optimiser's rule makes finite numbers of finite numbers is not tested
+//! here.
 
 use crate::base::tensor::DType;
 use crate::graph::rule::{NORM_LIMIT, NORM_SCALE};
@@ -20,7 +21,7 @@ use crate::pass::emit::Emit;
 pub(super) struct Norm {
     /// The sum of the squares of the gradients times `scale`.
     pub square: NodeId,
-    /// What gradients are multiplied by before they are squared, and 1 over that, where they are
+    /// Factor of gradients before they are squared, and 1 over that, where they are
     /// clipped.
     pub scale: Option<(NodeId, NodeId)>,
     /// The most that `square` may be.

@@ -24,7 +24,7 @@ pub struct Axis {
 pub struct Tick {
     /// Where it is: 0 at the axis' start, 1 at its end.
     pub at: f64,
-    /// What it says; nothing where there is only a line.
+    /// Text beside the tick; empty for a line without one.
     pub label: String,
 }
 

@@ -13,14 +13,14 @@ const MOST: usize = 4000;
 const COLUMN: f64 = 0.5;
 
 /// A place in the drawing.
-pub type Point = (f64, f64);
+pub type ChartPoint = (f64, f64);
 
 /// A series in units of the drawing; `None` is a gap.
-pub fn path(points: Vec<Option<Point>>) -> (String, Vec<Point>) {
+pub fn path(points: Vec<Option<ChartPoint>>) -> (String, Vec<ChartPoint>) {
     let mut path = String::new();
     let mut dots = Vec::new();
     for run in thin(points).split(Option::is_none) {
-        let run: Vec<Point> = run.iter().copied().flatten().collect();
+        let run: Vec<ChartPoint> = run.iter().copied().flatten().collect();
         match run[..] {
             [] => {}
             [point] => dots.push(point),
@@ -38,7 +38,7 @@ pub fn path(points: Vec<Option<Point>>) -> (String, Vec<Point>) {
 /// A series of at most [`MOST`] points and gaps that looks the same: of the points in each narrow
 /// column of the drawing, the first, the lowest, the highest and the last are kept, so no spike is
 /// lost. Gaps within a column are narrower than the line and are closed.
-fn thin(points: Vec<Option<Point>>) -> Vec<Option<Point>> {
+fn thin(points: Vec<Option<ChartPoint>>) -> Vec<Option<ChartPoint>> {
     if points.len() <= MOST {
         return points;
     }
@@ -52,9 +52,12 @@ fn thin(points: Vec<Option<Point>>) -> Vec<Option<Point>> {
 }
 
 /// Thins neighbours that are in the same bucket.
-fn buckets(points: &[Option<Point>], bucket: impl Fn(usize, Point) -> usize) -> Vec<Option<Point>> {
+fn buckets(
+    points: &[Option<ChartPoint>],
+    bucket: impl Fn(usize, ChartPoint) -> usize,
+) -> Vec<Option<ChartPoint>> {
     let mut kept = Vec::new();
-    let mut current: Vec<Point> = Vec::new();
+    let mut current: Vec<ChartPoint> = Vec::new();
     let (mut name, mut gap) = (0, false);
     for (index, point) in points.iter().enumerate() {
         let Some(point) = *point else {
@@ -77,7 +80,7 @@ fn buckets(points: &[Option<Point>], bucket: impl Fn(usize, Point) -> usize) -> 
 }
 
 /// The first, the lowest, the highest and the last of some points, in their order.
-fn extremes(points: &[Point], kept: &mut Vec<Option<Point>>) {
+fn extremes(points: &[ChartPoint], kept: &mut Vec<Option<ChartPoint>>) {
     let indices = || 0..points.len();
     let by_height = |&a: &usize, &b: &usize| points[a].1.total_cmp(&points[b].1);
     let (Some(low), Some(high)) = (indices().min_by(by_height), indices().max_by(by_height)) else {

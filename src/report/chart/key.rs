@@ -23,7 +23,7 @@ const NAME: f64 = 150.0;
 
 /// A name with the sample of its line.
 #[derive(Debug, PartialEq)]
-struct Entry<'a> {
+struct KeyEntry<'a> {
     left: f64,
     row: usize,
     name: String,
@@ -35,16 +35,16 @@ struct Entry<'a> {
 
 /// The names of a chart's series.
 #[derive(Debug, PartialEq)]
-pub struct Key<'a> {
-    entries: Vec<Entry<'a>>,
+pub struct ChartKey<'a> {
+    entries: Vec<KeyEntry<'a>>,
     /// Rows that the names take.
     pub rows: usize,
 }
 
-impl Key<'_> {
+impl ChartKey<'_> {
     /// The names of those series that have one, in rows of this width.
-    pub fn of(series: &[Series], room: f64) -> Key<'_> {
-        let mut entries: Vec<Entry> = Vec::new();
+    pub fn of(series: &[Series], room: f64) -> ChartKey<'_> {
+        let mut entries: Vec<KeyEntry> = Vec::new();
         let (mut left, mut row) = (0.0, 0);
         let shared = shared_path(series);
         for (index, one) in series.iter().enumerate().filter(|(_, one)| !one.name.is_empty()) {
@@ -54,7 +54,7 @@ impl Key<'_> {
                 (left, row) = (0.0, row + 1);
             }
             let class = Some(style::class(index, one.dashed));
-            entries.push(Entry { left, row, name, full: &one.name, class });
+            entries.push(KeyEntry { left, row, name, full: &one.name, class });
             left += width + GAP;
         }
         let rows = entries.last().map_or(0, |last| last.row + 1);
@@ -63,9 +63,9 @@ impl Key<'_> {
             let shown = entries.iter().take_while(|entry| entry.row < ROWS - 1).count();
             let name = format!("and {} more", entries.len() - shown);
             entries.truncate(shown);
-            entries.push(Entry { left: 0.0, row: ROWS - 1, name, full: "", class: None });
+            entries.push(KeyEntry { left: 0.0, row: ROWS - 1, name, full: "", class: None });
         }
-        Key { entries, rows: rows.min(ROWS) }
+        ChartKey { entries, rows: rows.min(ROWS) }
     }
 
     /// The rows, the first of them below this height.
@@ -133,8 +133,8 @@ mod tests {
     #[test]
     fn names_stay_in_their_rows_and_apart() {
         let series = named((0..6).map(|index| format!("series {}", "x".repeat(index * 5))));
-        let key = Key::of(&series, 400.0);
-        let end = |entry: &Entry| entry.left + SAMPLE + SPACE + text::width(&entry.name, SIZE);
+        let key = ChartKey::of(&series, 400.0);
+        let end = |entry: &KeyEntry| entry.left + SAMPLE + SPACE + text::width(&entry.name, SIZE);
         assert!(key.entries.iter().all(|entry| end(entry) <= 400.0));
         for pair in key.entries.windows(2) {
             let apart = pair[1].row == pair[0].row + 1 && pair[1].left == 0.0
@@ -148,7 +148,7 @@ mod tests {
     fn long_names_keep_what_tells_them_apart() {
         let of = |names: &[&str]| {
             let series = named(names.iter().map(|name| name.to_string()));
-            let key = Key::of(&series, 400.0);
+            let key = ChartKey::of(&series, 400.0);
             key.entries.into_iter().map(|entry| entry.name).collect::<Vec<_>>()
         };
         let names = ["größe.encoder.layer_1.attention", "größe.encoder.layer_2.attention"];
@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn many_names_are_counted() {
         let series = named((0..60).map(|index| format!("a series of some length {index}")));
-        let key = Key::of(&series, 400.0);
+        let key = ChartKey::of(&series, 400.0);
         assert_eq!(key.rows, ROWS);
         let shown = key.entries.len() - 1;
         assert_eq!(key.entries[shown].name, format!("and {} more", 60 - shown));
@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn series_without_names_take_no_room() {
         let series = named([String::new()].into_iter());
-        let key = Key::of(&series, 400.0);
+        let key = ChartKey::of(&series, 400.0);
         assert_eq!((key.rows, key.draw(0.0)), (0, String::new()));
     }
 }

@@ -25,7 +25,7 @@ pub(super) mod style;
 mod text;
 
 use crate::report::escape::escape;
-use plot::{Layout, WIDTH};
+use plot::{PlotLayout, WIDTH};
 
 /// A curve.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -43,18 +43,18 @@ pub struct Series {
 pub struct Mark {
     /// Where.
     pub x: f64,
-    /// What it was.
+    /// Text at the top of the line.
     pub label: String,
 }
 
 /// Curves over a common x axis.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Chart {
-    /// What is shown.
+    /// Title above the plot.
     pub title: String,
-    /// What is on the x axis.
+    /// Name and unit of the x axis.
     pub x_label: String,
-    /// What is on the y axis.
+    /// Name and unit of the y axis.
     pub y_label: String,
     /// Whether the x axis is logarithmic.
     pub log_x: bool,
@@ -109,8 +109,8 @@ pub(super) fn figures(charts: &[Chart]) -> Vec<String> {
 
 /// The charts of a row, and what is above their plots: as much as one of them needs, so that all
 /// plots are at the same height.
-fn side_by_side(row: &[Chart]) -> (Vec<Layout<'_>>, f64) {
-    let layouts: Vec<Layout> = row.iter().map(Layout::of).collect();
+fn side_by_side(row: &[Chart]) -> (Vec<PlotLayout<'_>>, f64) {
+    let layouts: Vec<PlotLayout> = row.iter().map(PlotLayout::of).collect();
     let head = layouts.iter().map(|layout| layout.head).fold(0.0, f64::max);
     (layouts, head)
 }

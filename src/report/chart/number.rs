@@ -8,7 +8,7 @@ pub fn power(exponent: f64) -> f64 {
     10f64.powf(exponent)
 }
 
-/// What multiples of a power of ten say.
+/// Labels of ticks at multiples of a power of ten, all with the same number of decimals.
 pub fn labels(multiples: &[i64], exponent: i32) -> Vec<String> {
     let largest = multiples.iter().map(|multiple| multiple.unsigned_abs()).max().unwrap_or(0);
     // The place of the first digit of the largest: 0 for units.
@@ -27,7 +27,7 @@ pub fn labels(multiples: &[i64], exponent: i32) -> Vec<String> {
     multiples.iter().map(label).collect()
 }
 
-/// What products of a factor below ten and a power of ten say: as decimals if none has many
+/// Labels of ticks at factors below ten times a power of ten: as decimals if none has many
 /// digits.
 pub fn powers(products: &[(u32, i32)]) -> Vec<String> {
     let plain = products.iter().all(|&(_, exponent)| (-3..5).contains(&exponent));

@@ -5,9 +5,9 @@
 //! own is fixed.
 
 use super::axis::{Axis, Tick, shown};
-use super::curve::{self, Point};
+use super::curve::{self, ChartPoint};
 use super::flag::{self, Flags};
-use super::key::{self, Key, titled};
+use super::key::{self, ChartKey, titled};
 use super::{Chart, Series, style, text};
 
 /// The width of a chart.
@@ -36,16 +36,16 @@ const LARGE: f64 = 13.0;
 const SMALL: f64 = 11.0;
 
 /// Where the parts of a chart lie.
-pub struct Layout<'a> {
+pub struct PlotLayout<'a> {
     chart: &'a Chart,
-    key: Key<'a>,
-    frame: Option<Frame<'a>>,
-    /// What is above the plot.
+    key: ChartKey<'a>,
+    frame: Option<PlotFrame<'a>>,
+    /// Height of title and key above the plot, in pixels.
     pub head: f64,
 }
 
 /// Axes and what depends on them; a chart without points has none.
-struct Frame<'a> {
+struct PlotFrame<'a> {
     x: Axis,
     y: Axis,
     y_ticks: Vec<Tick>,
@@ -59,14 +59,14 @@ pub fn height(head: f64) -> f64 {
     head + PLOT + FOOT
 }
 
-impl Layout<'_> {
+impl PlotLayout<'_> {
     /// Finds a place for everything.
-    pub fn of(chart: &Chart) -> Layout<'_> {
-        let key = Key::of(&chart.series, WIDTH);
-        let frame = Frame::of(chart);
+    pub fn of(chart: &Chart) -> PlotLayout<'_> {
+        let key = ChartKey::of(&chart.series, WIDTH);
+        let frame = PlotFrame::of(chart);
         let lanes = frame.as_ref().map_or(0, |frame| frame.flags.lanes);
         let head = TITLE + key.rows as f64 * key::ROW + lanes as f64 * flag::LANE + AIR;
-        Layout { chart, key, frame, head }
+        PlotLayout { chart, key, frame, head }
     }
 
     /// The drawing, with the plot this far down.
@@ -83,8 +83,8 @@ impl Layout<'_> {
     }
 }
 
-impl Frame<'_> {
-    fn of(chart: &Chart) -> Option<Frame<'_>> {
+impl PlotFrame<'_> {
+    fn of(chart: &Chart) -> Option<PlotFrame<'_>> {
         let points = || {
             let points = chart.series.iter().flat_map(|series| &series.points);
             points.filter(|(x, y)| shown(*x, chart.log_x) && shown(*y, chart.log_y))
@@ -99,7 +99,7 @@ impl Frame<'_> {
         let label = if chart.y_label.is_empty() { 0.0 } else { 18.0 };
         let left = label + widths.fold(0.0, f64::max) + 7.0;
         let flags = Flags::of(&chart.marks, &x, (left, WIDTH - RIGHT));
-        Some(Frame { x, y, y_ticks, left, flags })
+        Some(PlotFrame { x, y, y_ticks, left, flags })
     }
 
     fn draw(&self, chart: &Chart, top: f64) -> String {
@@ -166,7 +166,7 @@ impl Frame<'_> {
     }
 
     fn draw_series(&self, index: usize, series: &Series, top: f64) -> String {
-        let place = |&(x, y): &(f64, f64)| -> Option<Point> {
+        let place = |&(x, y): &(f64, f64)| -> Option<ChartPoint> {
             let (x, y) = (self.x.place(x)?, self.y.place(y)?);
             Some((self.left + x * (WIDTH - RIGHT - self.left), top + (1.0 - y) * PLOT))
         };
@@ -207,7 +207,7 @@ fn labels(chart: &Chart, left: f64, top: f64) -> String {
     drawn
 }
 
-/// What stands in the place of a plot that would have no points.
+/// A notice in place of a plot that would have no points.
 fn empty(chart: &Chart, top: f64) -> String {
     let any = chart.series.iter().any(|series| !series.points.is_empty());
     let says = match (any, chart.log_x || chart.log_y) {

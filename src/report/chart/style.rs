@@ -49,7 +49,7 @@ pub fn class(index: usize, dashed: bool) -> String {
     format!("c{}{dashes}", index % colours)
 }
 
-/// What does not depend on the scheme.
+/// Rules that hold in both colour schemes.
 const SHAPES: &str = "
 .nnc-chart{font-family:system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',sans-serif}
 .nnc-chart text{font-size:11px;font-variant-numeric:tabular-nums}
@@ -101,7 +101,7 @@ fn colours(scheme: &Scheme) -> String {
 mod tests {
     use super::*;
 
-    /// What a matrix makes of a vector.
+    /// Matrix times vector.
     fn times(matrix: [[f64; 3]; 3], vector: [f64; 3]) -> [f64; 3] {
         matrix.map(|row| row.iter().zip(vector).map(|(a, b)| a * b).sum())
     }

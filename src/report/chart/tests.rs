@@ -11,7 +11,7 @@ fn chart(series: Vec<Series>) -> Chart {
     Chart { title: "Loss".into(), x_label: "epoch".into(), series, ..Chart::default() }
 }
 
-/// What is drawn, without the style sheet.
+/// A drawing without its style sheet.
 fn drawn(charts: &[Chart]) -> String {
     let svg = svg(charts);
     let (before, rest) = svg.split_once("<style>").expect("a style sheet");

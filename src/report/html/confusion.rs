@@ -2,7 +2,7 @@
 //! and the scores of each class.
 
 use super::classes::{Confusion, per_class, share, sum};
-use super::table::{self, Table};
+use super::table::{self, HtmlTable};
 use super::{Text, section};
 use crate::base::units::percent;
 use crate::report::escape::shorten;
@@ -110,7 +110,7 @@ fn cell(confusion: &Confusion, (class, other): (usize, usize), support: u64) -> 
 }
 
 /// The pairs that are confused most, by their number of samples.
-fn pairs(confusion: &Confusion) -> Table {
+fn pairs(confusion: &Confusion) -> HtmlTable {
     let support = confusion.support();
     let rows = confusion.counts.iter().enumerate();
     let cells = rows.flat_map(|(class, row)| {
@@ -123,7 +123,7 @@ fn pairs(confusion: &Confusion) -> Table {
         let part = share(count, support[class]).unwrap_or(f64::NAN);
         vec![confusion.name(class), confusion.name(other), count.to_string(), percent(part)]
     };
-    Table {
+    HtmlTable {
         header: ["true", "taken for", "samples", "of the true class"].map(String::from).to_vec(),
         rows: wrong.iter().take(PAIRS).map(row).collect(),
         numeric: vec![false, false, true, true],
@@ -132,13 +132,13 @@ fn pairs(confusion: &Confusion) -> Table {
 }
 
 /// The scores of each class.
-fn scores(confusion: &Confusion) -> Table {
+fn scores(confusion: &Confusion) -> HtmlTable {
     let number = |score: Option<f64>| score.map_or("–".to_owned(), |score| format!("{score:.3}"));
     let rows = per_class(confusion).into_iter().map(|scores| {
         let [precision, recall, f1] = [scores.precision, scores.recall, scores.f1].map(number);
         vec![scores.class, precision, recall, f1, scores.support.to_string()]
     });
-    Table {
+    HtmlTable {
         header: ["class", "precision", "recall", "F1", "support"].map(String::from).to_vec(),
         rows: rows.collect(),
         numeric: vec![false, true, true, true, true],

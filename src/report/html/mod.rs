@@ -20,14 +20,14 @@ mod table;
 
 pub use classes::Confusion;
 pub use picture::Picture;
-pub use predictions::Prediction;
-pub use table::Table;
+pub use predictions::SamplePrediction;
+pub use table::HtmlTable;
 
 use super::chart::{self, Chart};
 use super::escape::escape;
 use maud::{DOCTYPE, Markup, PreEscaped, Render, html};
 
-/// What a page shows.
+/// Contents of `report.html`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Page {
     /// The title.
@@ -39,12 +39,12 @@ pub struct Page {
     /// How often which class was taken for which.
     pub confusion: Option<Confusion>,
     /// Samples whose predictions were worst, the worst first.
-    pub worst: Vec<Prediction>,
+    pub worst: Vec<SamplePrediction>,
     /// Further tables.
-    pub tables: Vec<Table>,
+    pub tables: Vec<HtmlTable>,
     /// Texts such as the program, each with its name.
     pub sources: Vec<(String, String)>,
-    /// What a reader should know.
+    /// Remarks for the reader, one paragraph each.
     pub notes: Vec<String>,
 }
 

@@ -1,21 +1,21 @@
 //! The predictions that went most wrong: cards with images, or a table where there are none.
 
 use super::picture::{self, Picture};
-use super::table::{self, Table};
+use super::table::{self, HtmlTable};
 use super::{Text, section};
 use crate::base::units::{percent, significant};
 use maud::{Markup, html};
 
-/// What a model made of a sample.
+/// A test sample with the model's answer.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Prediction {
+pub struct SamplePrediction {
     /// The sample, if it is an image.
     pub image: Option<Picture>,
     /// Its name: a file, a number.
     pub name: String,
-    /// What is right.
+    /// The true class.
     pub label: String,
-    /// What was predicted.
+    /// The predicted class.
     pub predicted: String,
     /// How probable the model held what it predicted, where it says so.
     pub probability: Option<f64>,
@@ -24,7 +24,7 @@ pub struct Prediction {
 }
 
 /// The part of the page.
-pub fn section_of(worst: &[Prediction]) -> Markup {
+pub fn section_of(worst: &[SamplePrediction]) -> Markup {
     let contents = match worst {
         [] => Markup::default(),
         _ if worst.iter().all(|one| one.image.is_none()) => table::markup(&listed(worst)),
@@ -33,7 +33,7 @@ pub fn section_of(worst: &[Prediction]) -> Markup {
     section("Worst predictions", contents)
 }
 
-fn card(one: &Prediction) -> Markup {
+fn card(one: &SamplePrediction) -> Markup {
     let fact = |name: &str, value: &str| {
         html! { div { dt { (name) } dd { (Text(value)) } } }
     };
@@ -56,13 +56,13 @@ fn card(one: &Prediction) -> Markup {
     }
 }
 
-fn listed(worst: &[Prediction]) -> Table {
-    let row = |one: &Prediction| {
+fn listed(worst: &[SamplePrediction]) -> HtmlTable {
+    let row = |one: &SamplePrediction| {
         let probability = one.probability.map_or("–".to_owned(), percent);
         let loss = significant(one.loss);
         vec![one.name.clone(), one.label.clone(), one.predicted.clone(), probability, loss]
     };
-    Table {
+    HtmlTable {
         title: String::new(),
         header: ["sample", "true", "predicted", "probability", "loss"].map(String::from).to_vec(),
         rows: worst.iter().map(row).collect(),
@@ -74,8 +74,8 @@ fn listed(worst: &[Prediction]) -> Table {
 mod tests {
     use super::*;
 
-    fn prediction() -> Prediction {
-        Prediction {
+    fn prediction() -> SamplePrediction {
+        SamplePrediction {
             name: "<7>".into(),
             label: "cat".into(),
             predicted: "a&b".into(),
@@ -88,7 +88,7 @@ mod tests {
     #[test]
     fn a_card_to_the_letter() {
         let image = Some(Picture { height: 1, width: 1, channels: 1, bytes: vec![0] });
-        let card = card(&Prediction { image, ..prediction() }).into_string();
+        let card = card(&SamplePrediction { image, ..prediction() }).into_string();
         let (image, caption) = card.split_once("<figcaption>").expect("a caption");
         let start = "<figure><img class=\"small\" alt=\"&lt;7&gt;\" width=\"1\" height=\"1\" \
                      src=\"data:image/png;base64,iVBORw0KGgo";

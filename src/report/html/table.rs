@@ -5,7 +5,7 @@ use maud::{Markup, html};
 
 /// A table of texts.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Table {
+pub struct HtmlTable {
     /// The heading above it.
     pub title: String,
     /// The names of the columns.
@@ -17,7 +17,7 @@ pub struct Table {
 }
 
 /// The table without its title; wider than the page it can be scrolled.
-pub fn markup(table: &Table) -> Markup {
+pub fn markup(table: &HtmlTable) -> Markup {
     let longest = table.rows.iter().map(Vec::len).max().unwrap_or(0);
     let columns = longest.max(table.header.len());
     let class = |column| table.numeric.get(column).copied().unwrap_or(false).then_some("number");
@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn a_table_to_the_letter() {
         let strings = |texts: &[&str]| texts.iter().map(|text| text.to_string()).collect();
-        let table = Table {
+        let table = HtmlTable {
             title: "not here".into(),
             header: strings(&["layer", "parameters"]),
             rows: vec![strings(&["conv <1>", "320"]), strings(&["relu"])],
@@ -75,8 +75,8 @@ mod tests {
 
     #[test]
     fn rows_longer_than_the_header_lose_nothing() {
-        let table = Table { rows: vec![vec!["a".into(), "b".into()]], ..Table::default() };
+        let table = HtmlTable { rows: vec![vec!["a".into(), "b".into()]], ..HtmlTable::default() };
         assert!(markup(&table).0.contains("<tr><td>a</td><td>b</td></tr>"));
-        assert_eq!(markup(&Table::default()).0, "");
+        assert_eq!(markup(&HtmlTable::default()).0, "");
     }
 }

@@ -17,7 +17,7 @@ fn page_of(text: &str) -> Page {
         ..Chart::default()
     };
     let picture = Picture { height: 2, width: 2, channels: 3, bytes: vec![90; 12] };
-    let prediction = |image| Prediction {
+    let prediction = |image| SamplePrediction {
         image,
         name: text(),
         label: text(),
@@ -34,7 +34,7 @@ fn page_of(text: &str) -> Page {
             counts: vec![vec![3, 1], vec![0, 2]],
         }),
         worst: vec![prediction(Some(picture)), prediction(None)],
-        tables: vec![Table {
+        tables: vec![HtmlTable {
             title: text(),
             header: vec![text()],
             rows: vec![vec![text(), text()]],

@@ -21,19 +21,20 @@ use std::path::{Path, PathBuf};
 /// An event file that is being written. It is buffered: what was not flushed reaches the disk when
 /// the writer is dropped, where a failure is not told.
 #[derive(Debug)]
-pub struct Writer {
+pub struct EventWriter {
     out: BufWriter<File>,
     path: PathBuf,
 }
 
-impl Writer {
+impl EventWriter {
     /// A new file in a folder, which is made where there is none. It is named after the time, in
     /// seconds since 1970; where a file has that name, a number is appended, so none is ever
     /// overwritten.
-    pub fn create(folder: &Path, wall_time: f64) -> io::Result<Writer> {
+    #[expect(clippy::disallowed_methods, reason = "the folder of an event file")]
+    pub fn create(folder: &Path, wall_time: f64) -> io::Result<EventWriter> {
         fs::create_dir_all(folder)?;
         let (file, path) = create_new(folder, wall_time)?;
-        let mut writer = Writer { out: BufWriter::new(file), path };
+        let mut writer = EventWriter { out: BufWriter::new(file), path };
         writer.write(&event::version(wall_time))?;
         Ok(writer)
     }
@@ -65,6 +66,7 @@ impl Writer {
 }
 
 /// Creates the first file whose name is free.
+#[expect(clippy::disallowed_methods, reason = "a name that no file has yet")]
 fn create_new(folder: &Path, wall_time: f64) -> io::Result<(File, PathBuf)> {
     // The suffix stands where other writers name the host: a file to be shared must not. Ten
     // digits, and three of the number below, keep files in order by name, in which they are read.
@@ -94,7 +96,7 @@ mod tests {
     #[test]
     fn a_file_is_its_version_and_an_event_for_each_call() {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut writer = Writer::create(&folder.path().join("new"), 1.7e9).expect("created");
+        let mut writer = EventWriter::create(&folder.path().join("new"), 1.7e9).expect("created");
         writer.scalars(3, 1.7e9 + 0.5, &[("train/loss", 2.5), ("lr", 0.125)]).expect("written");
         writer.scalars(4, 1.7e9 + 1.0, &[]).expect("written");
         let path = writer.path().to_owned();
@@ -110,7 +112,7 @@ mod tests {
     #[test]
     fn what_is_flushed_can_be_read_while_more_is_written() {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut writer = Writer::create(folder.path(), 0.0).expect("created");
+        let mut writer = EventWriter::create(folder.path(), 0.0).expect("created");
         writer.scalars(1, 0.0, &[("loss", 1.0)]).expect("written");
         writer.flush().expect("flushed");
         assert_eq!(events(writer.path()).len(), 2);
@@ -121,7 +123,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let names: Vec<String> = (0..12)
             .map(|step| {
-                let mut writer = Writer::create(folder.path(), 1_234.9).expect("created");
+                let mut writer = EventWriter::create(folder.path(), 1_234.9).expect("created");
                 writer.scalars(step, 1_234.9, &[("loss", 1.0)]).expect("written");
                 let name = writer.path().file_name().expect("a name");
                 name.to_string_lossy().into_owned()
@@ -141,6 +143,6 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("file");
         fs::write(&file, "").expect("written");
-        assert!(Writer::create(&file.join("inside"), 0.0).is_err());
+        assert!(EventWriter::create(&file.join("inside"), 0.0).is_err());
     }
 }

@@ -4,7 +4,7 @@
 
 mod tally;
 
-pub use tally::{ClassCount, ClassCounts, Details, NumberErrors, Said, Worst};
+pub use tally::{ClassCount, ClassCounts, ClassOrNumber, Details, NumberErrors, WorstSample};
 pub(crate) use tally::{largest, tally_bytes};
 
 use crate::base::shown::Show;
@@ -13,15 +13,15 @@ use crate::base::tensor::Tensor;
 use crate::data::{Dataset, Pass, Split, Watch};
 use crate::driver::memory::{lasting, refuse_too_large};
 use crate::driver::session::{Failure, Request, Session};
-use crate::driver::steps::{Compiler, Sites};
+use crate::driver::steps::{Sites, StepCompiler};
 use crate::elaborate::Training;
-use crate::lower::Globals;
 use crate::run::failures::train_failure;
 use crate::run::folder::RunInfo;
 use crate::run::trained::{self, Model, Trained};
 use crate::runtime::pool::Pool;
-use crate::runtime::program::{Memory, Program};
-use crate::runtime::trainer::{Scores, Settings, Steps, TrainError, Trainer};
+use crate::runtime::program::{CompiledProgram, RunMemory};
+use crate::runtime::trainer::{Scores, Steps, TrainError, Trainer, TrainerSettings};
+use crate::schedule::Globals;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use tally::Tally;
@@ -29,17 +29,17 @@ use tally::Tally;
 /// The splits of a data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SplitName {
-    /// What is trained on, in its order and as it is.
+    /// The split to train on, in its order and without augmentation.
     Train,
-    /// What is kept for validation.
+    /// The split for validation.
     Validation,
-    /// What is kept for the end.
+    /// The split for the test at the end.
     Test,
 }
 
 /// A model that is evaluated.
 pub struct Evaluation {
-    /// What was compiled.
+    /// The sources and times of compilation.
     pub session: Session,
     /// The samples that it is evaluated by, as the test split.
     pub data: Dataset,
@@ -53,12 +53,12 @@ pub struct Evaluation {
     initial: Vec<(String, Tensor)>,
 }
 
-/// What a model made of a split.
+/// Scores of a model on a split.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluated {
     /// Loss and metrics.
     pub scores: Scores,
-    /// What else there is to say, as the task has it.
+    /// Counts by class or errors of numbers, as the task has it.
     pub details: Details,
 }
 
@@ -107,7 +107,7 @@ pub fn evaluation(
     let globals = Globals::default();
     let fields = data.fields(true);
     let mut compiler =
-        Compiler { session: &mut session, request: &request, fields, globals, run_steps: 1 };
+        StepCompiler { session: &mut session, request: &request, fields, globals, run_steps: 1 };
     let count = data.test.count();
     let batch = crate::driver::steps::evaluation_batch(&[count]).min(count);
     let (train, sites) = compiler.step(&graph, batch)?;
@@ -117,7 +117,7 @@ pub fn evaluation(
             evaluate.insert(batch, compiler.step(&graph, batch)?.0);
         }
     }
-    let programs: Vec<&Program> =
+    let programs: Vec<&CompiledProgram> =
         std::iter::once(&train).chain(evaluate.values()).map(|step| &step.program).collect();
     refuse_too_large(&session, &request, &programs, 1, lasting(&graph))?;
     let steps = Steps { train, last: None, gather: None, evaluate, written: None };
@@ -157,8 +157,11 @@ impl Evaluation {
     pub fn evaluate_split(&self, pool: &mut Pool, worst: usize) -> Result<Evaluated, Failure> {
         let programs = [&self.steps.train.program].into_iter();
         let programs = programs.chain(self.steps.evaluate.values().map(|step| &step.program));
-        let memory = Memory::for_programs(programs, pool.threads());
-        let settings = Settings { evaluation_batch: self.steps.train.batch, ..Settings::default() };
+        let memory = RunMemory::for_programs(programs, pool.threads());
+        let settings = TrainerSettings {
+            evaluation_batch: self.steps.train.batch,
+            ..TrainerSettings::default()
+        };
         let mut trainer =
             Trainer::new(&self.steps, memory, pool, &self.data, settings, &self.initial);
         let evaluated =
@@ -166,7 +169,7 @@ impl Evaluation {
         evaluated.map_err(|error| train_failure(&error, &self.data, &self.sites, &self.session))
     }
 
-    /// What the model is for.
+    /// The task of the model.
     pub fn task(&self) -> Task {
         self.training.task
     }

@@ -1,4 +1,4 @@
-//! What a model makes of samples, counted as its task says: which class was taken for which, or how far
+//! Counts over a model's outputs, by its task: which class was taken for which, or how far
 //! numbers are off.
 //!
 //! ```text
@@ -15,12 +15,12 @@
 use crate::base::task::{Scale, Task};
 use crate::base::tensor::DType;
 use crate::data::Split;
-use crate::runtime::trainer::Evaluated;
+use crate::runtime::trainer::EvaluatedBatch;
 
 /// More classes have no table.
 pub const MOST_CLASSES: usize = 1000;
 
-/// What was found beside loss and metrics.
+/// Results beside loss and metrics.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Details {
     /// Classes, of samples or of positions.
@@ -32,7 +32,7 @@ pub enum Details {
     None,
 }
 
-/// What was taken for what.
+/// Confusions of classes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ClassCounts {
     /// How often each class (the row) was taken for each (the column); empty with more than
@@ -40,12 +40,12 @@ pub struct ClassCounts {
     pub counts: Vec<Vec<u64>>,
     /// For each class, how often it is right to say it, how often that was said, and how often both.
     pub each: Vec<ClassCount>,
-    /// What is counted of a sample: 1, or its positions or labels.
+    /// Counts a sample: 1, or its positions or labels.
     pub positions: usize,
     /// Whether classes are the two answers to labels of a sample.
     pub labels: bool,
     /// The samples whose true class got the least probability, the worst first.
-    pub worst: Vec<Worst>,
+    pub worst: Vec<WorstSample>,
 }
 
 /// How often a class came up.
@@ -67,18 +67,18 @@ pub struct NumberErrors {
     /// The root of the mean of `(output − target)²`.
     pub root_mean_square: f64,
     /// The samples that are furthest off, the worst first; of single numbers only.
-    pub worst: Vec<Worst>,
+    pub worst: Vec<WorstSample>,
 }
 
 /// A sample that a model is wrong about.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Worst {
+pub struct WorstSample {
     /// Its index in the split.
     pub index: u32,
-    /// What is right.
-    pub label: Said,
-    /// What the model says.
-    pub predicted: Said,
+    /// The true class or number.
+    pub label: ClassOrNumber,
+    /// The prediction.
+    pub predicted: ClassOrNumber,
     /// The probability of that, where there is one.
     pub probability: Option<f64>,
     /// The negative logarithm of the true class's; of numbers, how far they are apart.
@@ -87,7 +87,7 @@ pub struct Worst {
 
 /// A class or a number.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Said {
+pub enum ClassOrNumber {
     /// A class, by its number.
     Class(usize),
     /// A number.
@@ -95,7 +95,7 @@ pub enum Said {
 }
 
 impl ClassCounts {
-    /// What was right, of how much.
+    /// Right predictions, and all predictions.
     pub fn right(&self) -> (u64, u64) {
         let sum = |of: fn(&ClassCount) -> u64| self.each.iter().map(of).sum();
         (sum(|it| it.right), sum(|it| it.support))
@@ -107,11 +107,13 @@ pub fn tally_bytes(task: Task, worst: usize) -> usize {
     let classes = match task {
         Task::Class { classes, .. } | Task::ClassPerPosition { classes, .. } => classes,
         Task::Labels { .. } => 2,
-        Task::Numbers { .. } | Task::Other => return worst * size_of::<Worst>(),
+        Task::Numbers { .. } | Task::Other => return worst * size_of::<WorstSample>(),
     };
     let table = if classes <= MOST_CLASSES { classes * classes * size_of::<u64>() } else { 0 };
     // The probabilities of one sample come and go.
-    table + classes * (size_of::<ClassCount>() + size_of::<f64>()) + worst * size_of::<Worst>()
+    table
+        + classes * (size_of::<ClassCount>() + size_of::<f64>())
+        + worst * size_of::<WorstSample>()
 }
 
 /// Counts what a model makes of a split, batch by batch.
@@ -123,7 +125,7 @@ pub(super) struct Tally<'a> {
     counts: ClassCounts,
     /// Sums of errors, of their squares, and how many.
     errors: (f64, f64, u64),
-    worst: Vec<Worst>,
+    worst: Vec<WorstSample>,
     /// Whether what was seen is not what the task says.
     failed: bool,
 }
@@ -150,7 +152,7 @@ impl<'a> Tally<'a> {
     }
 
     /// Adds a batch.
-    pub fn add(&mut self, batch: &Evaluated<'_>) {
+    pub fn add(&mut self, batch: &EvaluatedBatch<'_>) {
         if self.failed || self.task == Task::Other {
             return;
         }
@@ -203,8 +205,9 @@ impl<'a> Tally<'a> {
                     true => -values[label].max(f64::MIN_POSITIVE).ln(),
                     false => values[predicted] - values[label],
                 };
-                let (label, predicted) = (Said::Class(label), Said::Class(predicted));
-                self.remember(Worst { index: sample, label, predicted, probability, loss });
+                let (label, predicted) =
+                    (ClassOrNumber::Class(label), ClassOrNumber::Class(predicted));
+                self.remember(WorstSample { index: sample, label, predicted, probability, loss });
             }
         }
         Some(())
@@ -227,8 +230,9 @@ impl<'a> Tally<'a> {
                 let of = |class: usize| if class == 1 { yes } else { 1.0 - yes };
                 let loss = -of(label).max(f64::MIN_POSITIVE).ln();
                 let probability = Some(of(predicted));
-                let (label, predicted) = (Said::Class(label), Said::Class(predicted));
-                self.remember(Worst { index: sample, label, predicted, probability, loss });
+                let (label, predicted) =
+                    (ClassOrNumber::Class(label), ClassOrNumber::Class(predicted));
+                self.remember(WorstSample { index: sample, label, predicted, probability, loss });
             }
         }
         Some(())
@@ -242,9 +246,10 @@ impl<'a> Tally<'a> {
             let (sum, squares, count) = &mut self.errors;
             (*sum, *squares, *count) = (*sum + error, *squares + error * error, *count + 1);
             if output.len() == 1 && error > 0.0 {
-                let (label, predicted) = (Said::Number(target), Said::Number(number));
+                let (label, predicted) =
+                    (ClassOrNumber::Number(target), ClassOrNumber::Number(number));
                 let (probability, loss) = (None, error);
-                self.remember(Worst { index: sample, label, predicted, probability, loss });
+                self.remember(WorstSample { index: sample, label, predicted, probability, loss });
             }
         }
         Some(())
@@ -260,7 +265,7 @@ impl<'a> Tally<'a> {
         }
     }
 
-    fn remember(&mut self, sample: Worst) {
+    fn remember(&mut self, sample: WorstSample) {
         let place = self.worst.partition_point(|other| other.loss >= sample.loss);
         if place < self.keep {
             self.worst.insert(place, sample);
@@ -268,7 +273,7 @@ impl<'a> Tally<'a> {
         }
     }
 
-    /// What was found.
+    /// The counts, complete.
     pub fn finish(self) -> Details {
         match self.task {
             _ if self.failed => Details::None,
@@ -347,7 +352,7 @@ mod tests {
         assert_eq!(counts.counts, [[1, 0], [2, 0]]);
         assert_eq!(counts.right(), (1, 3));
         assert_eq!(counts.worst.len(), 1);
-        assert_eq!((counts.worst[0].index, counts.worst[0].label), (2, Said::Class(1)));
+        assert_eq!((counts.worst[0].index, counts.worst[0].label), (2, ClassOrNumber::Class(1)));
     }
 
     #[test]
@@ -386,7 +391,10 @@ mod tests {
         let Details::Numbers(errors) = tally.finish() else { panic!("numbers") };
         assert_eq!(errors.mean_absolute, 2.0);
         assert_eq!(errors.root_mean_square, 5f64.sqrt());
-        assert_eq!((errors.worst[0].index, errors.worst[0].predicted), (1, Said::Number(2.0)));
+        assert_eq!(
+            (errors.worst[0].index, errors.worst[0].predicted),
+            (1, ClassOrNumber::Number(2.0))
+        );
 
         // More numbers than targets: nothing is said.
         let mut tally = Tally::new(&split, Task::Numbers { numbers: 2 }, 4);

@@ -19,47 +19,47 @@ use std::time::{Duration, Instant};
 
 /// How far a checkpoint's run was: whole epochs, and batches of the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct CheckpointPosition {
     /// Epochs that were over.
     pub epoch: usize,
     /// Batches of the next one that were done.
     pub batch: usize,
 }
 
-impl Place {
+impl CheckpointPosition {
     /// That of a run.
-    pub fn of(state: &TrainState) -> Place {
-        Place { epoch: state.epoch, batch: state.batch }
+    pub fn of(state: &TrainState) -> CheckpointPosition {
+        CheckpointPosition { epoch: state.epoch, batch: state.batch }
     }
 
     /// `epoch-0003.safetensors`, `epoch-0003+0120.safetensors`.
     pub fn file_name(self) -> String {
-        let Place { epoch, batch } = self;
+        let CheckpointPosition { epoch, batch } = self;
         match batch {
             0 => format!("epoch-{epoch:04}.safetensors"),
             batch => format!("epoch-{epoch:04}+{batch:04}.safetensors"),
         }
     }
 
-    fn parse(name: &str) -> Option<Place> {
+    fn parse(name: &str) -> Option<CheckpointPosition> {
         let numbers = name.strip_prefix("epoch-")?.strip_suffix(".safetensors")?;
         let (epoch, batch) = numbers.split_once('+').unwrap_or((numbers, "0"));
-        Some(Place { epoch: epoch.parse().ok()?, batch: batch.parse().ok()? })
+        Some(CheckpointPosition { epoch: epoch.parse().ok()?, batch: batch.parse().ok()? })
     }
 }
 
 impl RunFolder {
     /// The checkpoints that are there, the newest last.
-    pub fn places(&self) -> Vec<Place> {
+    pub fn places(&self) -> Vec<CheckpointPosition> {
         let entries = fs::read_dir(self.checkpoints()).into_iter().flatten().flatten();
-        let place = |entry: fs::DirEntry| Place::parse(entry.file_name().to_str()?);
-        let mut places: Vec<Place> = entries.filter_map(place).collect();
+        let place = |entry: fs::DirEntry| CheckpointPosition::parse(entry.file_name().to_str()?);
+        let mut places: Vec<CheckpointPosition> = entries.filter_map(place).collect();
         places.sort();
         places
     }
 
     /// The file of a checkpoint.
-    pub fn checkpoint(&self, place: Place) -> PathBuf {
+    pub fn checkpoint(&self, place: CheckpointPosition) -> PathBuf {
         self.checkpoints().join(place.file_name())
     }
 
@@ -70,7 +70,7 @@ impl RunFolder {
         let place = match named {
             None => places.last().copied(),
             Some(name) => {
-                let wanted = |place: &&Place| {
+                let wanted = |place: &&CheckpointPosition| {
                     let known = place.file_name();
                     known == name || known.strip_suffix(".safetensors") == Some(name)
                 };
@@ -97,7 +97,7 @@ impl RunFolder {
         }
     }
 
-    fn no_checkpoint(&self, name: &str, places: &[Place]) -> Failure {
+    fn no_checkpoint(&self, name: &str, places: &[CheckpointPosition]) -> Failure {
         let names: Vec<String> = places.iter().map(|place| place.file_name()).collect();
         let there = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
         let folder = self.checkpoints();
@@ -105,35 +105,35 @@ impl RunFolder {
     }
 }
 
-/// What a run is and how it is kept.
+/// The identity of a run and the rules by which its checkpoints are kept.
 pub struct Keeping {
-    /// What stands in all of its checkpoints.
+    /// The part of the header that all of its checkpoints share.
     pub identity: Identity,
     /// How many stay, beside the best.
     pub keep: usize,
-    /// What evaluation takes: the path of each tensor (a running mean where there is one) and the
-    /// name that weights files give it.
+    /// The tensors that evaluation reads: the path of each (a running mean where there is one) and
+    /// the name that weights files give it.
     pub weights: Vec<(String, String)>,
-    /// What files of weights say of themselves.
+    /// JSON for the metadata of weights files.
     pub about: String,
 }
 
 /// Writes checkpoints in a thread of its own.
 pub struct Keeper {
     /// Where snapshots go.
-    work: Option<Sender<Work>>,
+    work: Option<Sender<SaveJob>>,
     /// Where they come back from, with what became of them.
     done: Receiver<Done>,
     /// The snapshot, while it is here.
     free: Option<Snapshot>,
     thread: Option<JoinHandle<()>>,
-    /// What the last snapshot's checkpoint is called, once it is on the disk.
+    /// File name of the last snapshot's checkpoint, once it is on the disk.
     newest: Option<String>,
     /// The longest that training has waited for a checkpoint.
     longest_stall: Duration,
 }
 
-struct Work {
+struct SaveJob {
     snapshot: Snapshot,
     /// Whether the epoch is the best so far.
     best: bool,
@@ -153,7 +153,7 @@ impl Keeper {
         snapshot: Snapshot,
     ) -> Result<Keeper, Failure> {
         super::make_folder(&folder.checkpoints())?;
-        let (work, jobs) = channel::<Work>();
+        let (work, jobs) = channel::<SaveJob>();
         let (finished, done) = channel();
         let writer = Writer {
             checkpoints: folder.checkpoints(),
@@ -170,7 +170,7 @@ impl Keeper {
                 if finished.send(Done { snapshot, outcome: Ok(false) }).is_err() {
                     return;
                 }
-                for Work { snapshot, best } in jobs {
+                for SaveJob { snapshot, best } in jobs {
                     let outcome = writer.write(&snapshot, best).map(|()| true);
                     if finished.send(Done { snapshot, outcome }).is_err() {
                         break;
@@ -197,7 +197,7 @@ impl Keeper {
         if let (Some(mut snapshot), Some(work)) = (self.free.take(), &self.work) {
             snapshot.take(trainer);
             // The thread lives as long as `self` has the sender.
-            let _ = work.send(Work { snapshot, best });
+            let _ = work.send(SaveJob { snapshot, best });
         }
         self.longest_stall = self.longest_stall.max(start.elapsed());
         earlier
@@ -225,7 +225,7 @@ impl Keeper {
             }
         };
         if outcome == Ok(true) {
-            self.newest = Some(Place::of(&snapshot.state).file_name());
+            self.newest = Some(CheckpointPosition::of(&snapshot.state).file_name());
         }
         self.free = Some(snapshot);
         outcome.map(|_| ())
@@ -262,7 +262,7 @@ struct Writer {
 
 impl Writer {
     fn write(&self, snapshot: &Snapshot, best: bool) -> Result<(), String> {
-        let place = Place::of(&snapshot.state);
+        let place = CheckpointPosition::of(&snapshot.state);
         self.folder.check().map_err(|error| error.to_string())?;
         // Before the checkpoint, which says that they are there: a run that is killed between the
         // two goes on from the one before, and comes to the same weights again.
@@ -279,14 +279,15 @@ impl Writer {
     }
 
     /// Removes old checkpoints, and those of a future that is no longer this run's.
-    fn prune(&self, state: &TrainState, newest: Place) {
+    fn prune(&self, state: &TrainState, newest: CheckpointPosition) {
         let best = state.control.best.best.as_ref();
-        let best = best.map(|best| Place { epoch: best.epoch, batch: 0 });
-        let mut older: Vec<Place> =
-            names(&self.checkpoints).filter_map(|it| Place::parse(&it)).collect();
+        let best = best.map(|best| CheckpointPosition { epoch: best.epoch, batch: 0 });
+        let mut older: Vec<CheckpointPosition> =
+            names(&self.checkpoints).filter_map(|it| CheckpointPosition::parse(&it)).collect();
         older.sort();
         let future = older.iter().filter(|place| **place > newest);
-        let past: Vec<&Place> = older.iter().filter(|place| **place <= newest).collect();
+        let past: Vec<&CheckpointPosition> =
+            older.iter().filter(|place| **place <= newest).collect();
         let too_old = past.len().saturating_sub(self.keeping.keep);
         let old = past[..too_old].iter().copied().filter(|place| Some(**place) != best);
         for place in old.chain(future) {
@@ -308,15 +309,15 @@ mod tests {
     #[test]
     fn names_read_back_and_order_as_the_run_goes() {
         let places = [(0, 7), (3, 0), (3, 120), (4, 0), (12345, 0)];
-        let places = places.map(|(epoch, batch)| Place { epoch, batch });
+        let places = places.map(|(epoch, batch)| CheckpointPosition { epoch, batch });
         assert!(places.is_sorted());
         for place in places {
-            assert_eq!(Place::parse(&place.file_name()), Some(place));
+            assert_eq!(CheckpointPosition::parse(&place.file_name()), Some(place));
         }
         for name in
             ["epoch-.safetensors", "epoch-1.safetensors.tmp", ".writing-x", "best.safetensors"]
         {
-            assert_eq!(Place::parse(name), None, "{name}");
+            assert_eq!(CheckpointPosition::parse(name), None, "{name}");
         }
     }
 }

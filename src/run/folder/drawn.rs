@@ -1,4 +1,4 @@
-//! What a run looks like: its curves as one SVG, and a page that tells all of it.
+//! The drawings of a run: its curves as one SVG, and a page that tells all of it.
 //!
 //! Both come from the records of epochs and from what the model made of the test samples; names that
 //! users and file systems gave go through the page's own escaping.
@@ -10,24 +10,26 @@ use crate::base::tensor::DType;
 use crate::data::{Dataset, Split};
 use crate::driver::session::{Failure, Timing};
 use crate::report::chart::{Chart, Mark, Series, svg};
-use crate::report::html::{Confusion, Page, Picture, Prediction, Table, render};
-use crate::run::evaluate::{ClassCounts, Details, NumberErrors, Said, Worst, tally_bytes};
+use crate::report::html::{Confusion, HtmlTable, Page, Picture, SamplePrediction, render};
+use crate::run::evaluate::{
+    ClassCounts, ClassOrNumber, Details, NumberErrors, WorstSample, tally_bytes,
+};
 use crate::runtime::trainer::{EpochRecord, Scores, TrainState};
 
 /// Samples shown that the model is most wrong about.
 pub const WORST: usize = 24;
 
-/// What there is to show of a run.
+/// Everything that a drawing of a run shows.
 pub struct Shown<'a> {
-    /// What it is and what came of it.
+    /// Program, settings and result of the run.
     pub info: &'a RunInfo,
     /// Where it is.
     pub state: &'a TrainState,
     /// Its samples.
     pub data: &'a Dataset,
-    /// What the model is for.
+    /// The task of the model.
     pub task: Task,
-    /// What was found of the test samples beside loss and metrics.
+    /// Results of the test samples beside loss and metrics.
     pub details: &'a Details,
     /// The model's layers: path, output, parameters, operations a sample.
     pub layers: Vec<[String; 4]>,
@@ -130,7 +132,7 @@ fn page(shown: &Shown<'_>) -> Page {
     if state.skipped > 0 {
         notes.push(format!("{} batches were left out: not finite", state.skipped));
     }
-    let worst: &[Worst] = match shown.details {
+    let worst: &[WorstSample] = match shown.details {
         Details::Classes(ClassCounts { worst, .. })
         | Details::Numbers(NumberErrors { worst, .. }) => worst,
         Details::None => &[],
@@ -154,7 +156,7 @@ fn page(shown: &Shown<'_>) -> Page {
     }
 }
 
-/// What a confusion matrix counts.
+/// The noun for the counts of a confusion matrix.
 fn counted(counts: &ClassCounts) -> &'static str {
     match counts.positions {
         1 => "samples",
@@ -213,17 +215,17 @@ fn summary(shown: &Shown<'_>) -> Vec<(String, String)> {
 }
 
 /// A sample that the model is wrong about, as it lies in the data.
-fn prediction(data: &Dataset, worst: &Worst) -> Prediction {
+fn prediction(data: &Dataset, worst: &WorstSample) -> SamplePrediction {
     let split = &data.test;
     let name = match split.file(worst.index) {
         Some(file) => file.to_string_lossy().into_owned(),
         None => format!("sample {}", split.original(worst.index)),
     };
-    let said = |said: Said| match said {
-        Said::Class(class) => data.class_name(class),
-        Said::Number(number) => format!("{number:.4}"),
+    let said = |said: ClassOrNumber| match said {
+        ClassOrNumber::Class(class) => data.class_name(class),
+        ClassOrNumber::Number(number) => format!("{number:.4}"),
     };
-    Prediction {
+    SamplePrediction {
         image: picture(split, worst.index),
         name,
         label: said(worst.label),
@@ -245,8 +247,8 @@ fn picture(split: &Split, index: u32) -> Option<Picture> {
     Some(Picture { height, width, channels, bytes })
 }
 
-fn layers_table(shown: &Shown<'_>) -> Table {
-    Table {
+fn layers_table(shown: &Shown<'_>) -> HtmlTable {
+    HtmlTable {
         title: "Layers".to_owned(),
         header: ["layer", "output", "parameters", "FLOP a sample"].map(str::to_owned).to_vec(),
         rows: shown.layers.iter().map(|row| row.to_vec()).collect(),
@@ -254,8 +256,8 @@ fn layers_table(shown: &Shown<'_>) -> Table {
     }
 }
 
-fn epochs_table(history: &[EpochRecord]) -> Table {
-    let Some(first) = history.first() else { return Table::default() };
+fn epochs_table(history: &[EpochRecord]) -> HtmlTable {
+    let Some(first) = history.first() else { return HtmlTable::default() };
     let mut header = vec!["epoch".to_owned(), "loss".to_owned()];
     header.extend(first.train.metrics.iter().map(|(name, _)| name.clone()));
     if let Some(validation) = &first.validation {
@@ -278,12 +280,17 @@ fn epochs_table(history: &[EpochRecord]) -> Table {
         row
     };
     let numeric = vec![true; header.len()];
-    Table { title: "Epochs".to_owned(), header, rows: history.iter().map(row).collect(), numeric }
+    HtmlTable {
+        title: "Epochs".to_owned(),
+        header,
+        rows: history.iter().map(row).collect(),
+        numeric,
+    }
 }
 
-fn timings_table(shown: &Shown<'_>) -> Table {
+fn timings_table(shown: &Shown<'_>) -> HtmlTable {
     let row = |timing: &Timing| vec![timing.pass.clone(), format!("{:.2}", 1e3 * timing.seconds)];
-    Table {
+    HtmlTable {
         title: "Compilation".to_owned(),
         header: vec!["stage".to_owned(), "ms".to_owned()],
         rows: shown.timings.iter().map(row).collect(),

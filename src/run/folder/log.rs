@@ -9,7 +9,7 @@ use crate::base::csv;
 use crate::base::shown::Show;
 use crate::driver::session::Failure;
 use crate::files::write;
-use crate::report::tensorboard::Writer;
+use crate::report::tensorboard::EventWriter;
 use crate::runtime::trainer::{EpochRecord, Scores, TrainState};
 use serde_json::{Map, Value, json};
 use std::fs::File;
@@ -23,7 +23,7 @@ pub struct Log {
     events: File,
     /// Rows of the metrics, the header first.
     rows: Vec<String>,
-    board: Writer,
+    board: EventWriter,
 }
 
 impl Log {
@@ -34,7 +34,7 @@ impl Log {
             .map_err(|error| Failure::Io(format!("cannot write {}: {error}", path.shown())))?;
         // What an earlier process wrote is written anew: a step must not be there twice.
         let old = board_files(folder);
-        let board = Writer::create(&folder.root, now() as f64);
+        let board = EventWriter::create(&folder.root, now() as f64);
         let board = board.map_err(|error| {
             Failure::Io(format!("cannot write to {}: {error}", folder.root.shown()))
         })?;

@@ -5,7 +5,7 @@
 //! --out there            refused where it holds anything but what a killed run leaves
 //! ```
 //!
-//! What is written into it is not made here.
+//! Its contents are not made here.
 
 use super::RunFolder;
 use crate::base::shown::{Show, quoted};

@@ -25,7 +25,7 @@ mod log;
 mod make;
 mod record;
 
-pub use checkpoints::{Keeper, Keeping, Place};
+pub use checkpoints::{CheckpointPosition, Keeper, Keeping};
 pub use drawn::{Shown, WORST, report_bytes};
 pub use log::{Log, epoch_json, put_scores};
 pub use record::{Due, Files, Recorder};
@@ -52,7 +52,7 @@ const VERSION: u32 = 1;
 /// Where runs are, from the folder that the user is in.
 const RUNS: &str = "runs";
 
-/// What `run.json` says.
+/// The contents of `run.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunInfo {
     /// The version of this file.
@@ -65,9 +65,9 @@ pub struct RunInfo {
     pub asked_model: Option<String>,
     /// The model's name.
     pub model: String,
-    /// What stood for the place that the data name.
+    /// Path given in place of the one that the data names.
     pub data: Option<PathBuf>,
-    /// What was set on the command line, already part of the program that is kept.
+    /// Settings of the command line, already part of the program that is kept.
     pub set: Vec<String>,
     /// The most samples of each split.
     pub limit: Option<usize>,
@@ -80,19 +80,19 @@ pub struct RunInfo {
     /// The metrics of which less is better.
     #[serde(default)]
     pub minimized: Vec<String>,
-    /// What samples look like.
+    /// Shape and range of samples.
     pub samples: Option<SampleInfo>,
-    /// What the run is, in a line.
+    /// One line that says how the run trains.
     pub summary: String,
     /// When it began, in seconds since 1970.
     pub started: u64,
     /// How it stands.
     pub status: Status,
-    /// What came of it.
+    /// The scores of a run that has finished.
     pub result: Option<RunResult>,
 }
 
-/// What samples look like, so that a model can be asked without its data.
+/// Shape and range of samples, so that a model can predict without its data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SampleInfo {
     /// As the source has them.
@@ -137,7 +137,7 @@ impl RunResult {
     }
 }
 
-/// What came of a run.
+/// The scores of a run that has finished.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunResult {
     /// Epochs made.
@@ -337,7 +337,7 @@ impl RunFolder {
         run_weights::last(&self.root)
     }
 
-    /// What the run is and how it stands.
+    /// Reads `run.json`. Fails where its version or a file name in it is not ours.
     pub fn info(&self) -> Result<RunInfo, Failure> {
         let path = self.info_file();
         let text = read::text(&path, read::RECORD)

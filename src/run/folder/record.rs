@@ -2,13 +2,13 @@
 //! run when its time is over, and tells whoever watches.
 
 use super::RunFolder;
-use super::checkpoints::{Keeper, Place};
+use super::checkpoints::{CheckpointPosition, Keeper};
 use super::log::{Log, epoch_json};
 use crate::base::shown::Show;
 use crate::driver::session::Failure;
 use crate::runtime::checkpoint::Snapshot;
 use crate::runtime::pool::ThreadChange;
-use crate::runtime::trainer::{Decision, Event, Trainer, Watcher};
+use crate::runtime::trainer::{Callback, Decision, Event, Trainer};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -25,7 +25,7 @@ pub struct Due {
 /// Follows a run.
 pub struct Recorder<'a> {
     /// Who is told of everything.
-    watcher: &'a mut dyn Watcher,
+    watcher: &'a mut dyn Callback,
     /// Where it is written; nowhere for a run without a folder.
     files: Option<Files>,
     due: Due,
@@ -33,34 +33,34 @@ pub struct Recorder<'a> {
     /// When to stop.
     deadline: Option<Instant>,
     /// Says what was not finite in the step that was made last; asked once.
-    explain: Option<&'a mut Explain<'a>>,
+    explain: Option<&'a mut NonFiniteExplainer<'a>>,
     /// Room for the best epoch of a run without a folder, and that epoch once there is one.
     best: Option<(Snapshot, bool)>,
-    /// What could not be written so far.
+    /// The files that could not be written so far.
     unwritten: Unwritten,
     /// Whether it was the time that stopped the run.
     pub out_of_time: bool,
 }
 
-/// What a run writes again and again.
+/// A kind of file that a run writes again and again.
 #[derive(Clone, Copy, PartialEq)]
-enum Part {
+enum RepeatedFile {
     Log,
     Curves,
     Checkpoint,
 }
 
-/// What could not be written: said the first time of each part, since the next hundred checkpoints
-/// will fail likewise.
+/// Files that could not be written: reported the first time of each kind, since the next hundred
+/// checkpoints will fail likewise.
 #[derive(Default)]
 struct Unwritten {
-    said: Vec<Part>,
+    said: Vec<RepeatedFile>,
     /// Why lines of the log are missing.
     log: Option<String>,
 }
 
 /// Says what was not finite in the step that a trainer made last.
-pub type Explain<'a> = dyn FnMut(&Trainer<'_>) -> Option<String> + 'a;
+pub type NonFiniteExplainer<'a> = dyn FnMut(&Trainer<'_>) -> Option<String> + 'a;
 
 /// Where a run is written.
 pub struct Files {
@@ -77,7 +77,7 @@ pub struct Files {
 impl<'a> Recorder<'a> {
     /// Follows a run that ends when `stop` is set.
     pub fn new(
-        watcher: &'a mut dyn Watcher,
+        watcher: &'a mut dyn Callback,
         files: Option<Files>,
         due: Due,
         stop: &'a AtomicBool,
@@ -89,7 +89,7 @@ impl<'a> Recorder<'a> {
     }
 
     /// Explains the first step that is left out.
-    pub fn explain_by(&mut self, explain: &'a mut Explain<'a>) {
+    pub fn explain_by(&mut self, explain: &'a mut NonFiniteExplainer<'a>) {
         self.explain = Some(explain);
     }
 
@@ -123,7 +123,7 @@ impl<'a> Recorder<'a> {
         }
         files.drawn = Instant::now();
         if let Err(Failure::Io(message)) = files.folder.write_curves(trainer.state()) {
-            self.unwritten(Part::Curves, &message);
+            self.unwritten(RepeatedFile::Curves, &message);
         }
     }
 
@@ -139,7 +139,7 @@ impl<'a> Recorder<'a> {
 
     /// Says what could not be written, if that is new; unless it is because the folder is no longer
     /// the run's.
-    fn unwritten(&mut self, part: Part, text: &str) {
+    fn unwritten(&mut self, part: RepeatedFile, text: &str) {
         self.check();
         if self.files.is_some() && !self.unwritten.said.contains(&part) {
             self.unwritten.said.push(part);
@@ -148,7 +148,7 @@ impl<'a> Recorder<'a> {
     }
 
     fn not_logged(&mut self, text: &str) {
-        self.unwritten(Part::Log, text);
+        self.unwritten(RepeatedFile::Log, text);
         if self.files.is_some() {
             self.unwritten.log.get_or_insert_with(|| text.to_owned());
         }
@@ -177,7 +177,7 @@ impl<'a> Recorder<'a> {
         let newest = self.files.as_ref().and_then(|files| files.keeper.newest());
         let newest =
             newest.map_or("there is none yet".into(), |name| format!("the last is {name}"));
-        self.unwritten(Part::Checkpoint, &format!("no checkpoint: {error}; {newest}"));
+        self.unwritten(RepeatedFile::Checkpoint, &format!("no checkpoint: {error}; {newest}"));
     }
 
     /// Keeps the run as it is and waits until that is on the disk; the name of what is there, or
@@ -187,7 +187,7 @@ impl<'a> Recorder<'a> {
         let Some(files) = &mut self.files else { return Ok(None) };
         // What went wrong with an earlier one does not matter if this one is written.
         let _ = files.keeper.finish();
-        if files.keeper.newest() != Some(&Place::of(trainer.state()).file_name()) {
+        if files.keeper.newest() != Some(&CheckpointPosition::of(trainer.state()).file_name()) {
             files.keeper.keep(trainer, false, true)?;
             files.keeper.finish()?;
         }
@@ -206,7 +206,7 @@ impl<'a> Recorder<'a> {
     }
 }
 
-impl Watcher for Recorder<'_> {
+impl Callback for Recorder<'_> {
     fn event(&mut self, event: Event<'_>) {
         match &event {
             Event::EpochEnded { record, .. } => {

@@ -11,11 +11,11 @@
 //! becomes many times slower than on one thread. Bits do not depend on the number of threads, so
 //! it may change between two steps.
 //!
-//! What goes in is how long each step took ([`ThreadChoice::took`]); what comes out is the number
-//! of threads for the next one ([`ThreadChoice::next`]). Another number is tried (a *probe*) when
-//! all steps since the last one cost [`PROBE_SHARE`] times what that one lost, and at once when
-//! steps have become much slower. A probe ends as soon as it has lost or gained enough to tell.
-//! Steps of different programs (training, the smaller last batch, evaluation) choose apart.
+//! Takes how long each step took ([`ThreadChoice::took`]); gives the number of threads for the next
+//! one ([`ThreadChoice::next`]). Another number is tried (a *probe*) when all steps since the last
+//! one cost [`PROBE_SHARE`] times what that one lost, and at once when steps have become much
+//! slower. A probe ends as soon as it has lost or gained enough to tell. Steps of different
+//! programs (training, the smaller last batch, evaluation) choose apart.
 //!
 //! It reads no clock and knows no threads, so its tests make up the times.
 
@@ -32,10 +32,10 @@ const WARM_UP: u32 = 2;
 /// Seconds over which the time of a step is averaged: several time slices of a scheduler.
 const WINDOW: f64 = 0.02;
 
-/// What a probe may lose before it ends, in seconds; at least one step.
+/// Seconds that a probe may lose before it ends; at least one step.
 const LOSS: f64 = 0.0005;
 
-/// What a probe has to gain before its number of threads is taken, in seconds.
+/// Seconds that a probe has to gain before its number of threads is taken.
 const GAIN: f64 = 0.005;
 
 /// A probe that neither loses nor gains ends after so many seconds.
@@ -65,7 +65,7 @@ pub struct ThreadChange {
 pub(super) struct ThreadChoice {
     /// Numbers of threads to choose from, the largest first.
     levels: Vec<usize>,
-    /// What is known of each program's steps, by the program's key.
+    /// Times of each program's steps, by the program's key.
     steps: Vec<(usize, StepTimes)>,
     /// The first change to fewer threads, until it is asked for.
     change: Option<ThreadChange>,
@@ -73,7 +73,7 @@ pub(super) struct ThreadChoice {
     changed: bool,
 }
 
-/// What is known of one program's steps.
+/// Times of one program's steps, and the probe that goes on.
 #[derive(Debug)]
 struct StepTimes {
     /// The level that is used.
@@ -89,7 +89,7 @@ struct StepTimes {
     /// Seconds of steps since the last probe, and how many there should be before the next.
     since: f64,
     rest: Option<f64>,
-    /// What the last probe lost, in seconds.
+    /// Seconds that the last probe lost.
     lost: f64,
     probe: Option<Sum>,
 }

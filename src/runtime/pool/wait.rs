@@ -1,4 +1,4 @@
-//! Waiting for other threads: an [`Event`] that is counted on, and a [`Barrier`].
+//! Waiting for other threads: an [`EventCounter`] that is counted on, and a [`Barrier`].
 //!
 //! ```text
 //! spin 50 µs  ─→  give the processor to whoever wants it, up to 300 µs  ─→  sleep until woken
@@ -24,7 +24,7 @@ const AWAKE: Duration = Duration::from_micros(300);
 
 /// Whether waiting threads spin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Patience {
+pub(super) enum WaitMode {
     /// There is a processor for every thread: what is waited for comes soon.
     Spin,
     /// There are more threads than processors: whoever is waited for may need this very one.
@@ -38,18 +38,18 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// A counter that threads wait for, on cache lines of its own.
 #[repr(align(128))]
-pub(super) struct Event {
+pub(super) struct EventCounter {
     count: AtomicUsize,
     /// How many threads sleep or are about to.
     sleepers: AtomicUsize,
     asleep: Mutex<()>,
     wake: Condvar,
-    patience: Patience,
+    patience: WaitMode,
 }
 
-impl Event {
-    pub(super) fn new(patience: Patience) -> Event {
-        Event {
+impl EventCounter {
+    pub(super) fn new(patience: WaitMode) -> EventCounter {
+        EventCounter {
             count: AtomicUsize::new(0),
             sleepers: AtomicUsize::new(0),
             asleep: Mutex::new(()),
@@ -99,7 +99,7 @@ impl Event {
         if done() {
             return true;
         }
-        if self.patience == Patience::Sleep {
+        if self.patience == WaitMode::Sleep {
             thread::yield_now();
             return done();
         }
@@ -129,17 +129,17 @@ pub struct Barrier {
     threads: AtomicUsize,
     arrived: AtomicUsize,
     /// Advances when all are there.
-    passed: Event,
+    passed: EventCounter,
     /// Whether a thread will never come.
     abandoned: AtomicBool,
 }
 
 impl Barrier {
-    pub(super) fn new(threads: usize, patience: Patience) -> Barrier {
+    pub(super) fn new(threads: usize, patience: WaitMode) -> Barrier {
         Barrier {
             threads: AtomicUsize::new(threads),
             arrived: AtomicUsize::new(0),
-            passed: Event::new(patience),
+            passed: EventCounter::new(patience),
             abandoned: AtomicBool::new(false),
         }
     }

@@ -17,7 +17,7 @@ pub struct Marks {
     threads: Vec<ThreadMarks>,
 }
 
-/// What one thread writes, on cache lines of its own.
+/// The times of one thread, on cache lines of its own.
 #[repr(align(128))]
 struct ThreadMarks {
     begin: Instant,
@@ -48,7 +48,7 @@ impl Marks {
         self.threads.first().map_or(0, |thread| thread.at.len() - 1)
     }
 
-    /// What the code of each thread is given to write to.
+    /// For each thread, the pointer that its code passes to [`MARK`].
     pub(super) fn targets(&mut self) -> impl Iterator<Item = *mut ()> + '_ {
         self.threads.iter_mut().map(|thread| std::ptr::from_mut(thread).cast())
     }
@@ -64,5 +64,5 @@ crate::codegen::abi::step_abi! {
     }
 }
 
-/// What timed code calls.
+/// The function that timed code calls after each action.
 pub(super) const MARK: MarkFn = mark;

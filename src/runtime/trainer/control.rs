@@ -1,4 +1,4 @@
-//! What a run decides after an epoch from its scores: whether it is the best so far, whether the
+//! Decisions after an epoch from its scores: whether it is the best so far, whether the
 //! learning rate goes down, whether to stop.
 //!
 //! ```text
@@ -45,12 +45,12 @@ impl Monitor {
 
 /// When to stop before the epochs are made.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Patience {
-    /// What is watched.
+pub struct EarlyStopRule {
+    /// The score to compare.
     pub monitor: Monitor,
     /// Epochs in a row without a better value after which the run stops.
     pub epochs: usize,
-    /// What a better value must differ by.
+    /// The least difference that counts as better.
     pub min_delta: f64,
     /// Whether the parameters of the best epoch are put back.
     pub restore: bool,
@@ -58,14 +58,14 @@ pub struct Patience {
 
 /// When to lower the learning rate.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Plateau {
-    /// What is watched.
+pub struct PlateauRule {
+    /// The score to compare.
     pub monitor: Monitor,
     /// Epochs in a row without a better value after which the rate is lowered.
     pub epochs: usize,
-    /// What a better value must differ by.
+    /// The least difference that counts as better.
     pub min_delta: f64,
-    /// What the rate is multiplied by.
+    /// Factor of the learning rate at each reduction, in 0..1.
     pub factor: f64,
     /// Epochs after a lowering that do not count.
     pub cooldown: usize,
@@ -110,7 +110,7 @@ impl Wait {
     }
 }
 
-/// What the decisions so far have led to.
+/// The state of all rules, which a checkpoint keeps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Control {
     /// The part of the learning rate that is left.
@@ -134,7 +134,7 @@ impl Default for Control {
     }
 }
 
-/// What was decided after an epoch.
+/// The decisions after one epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Decision {
     /// It is the best so far.
@@ -145,15 +145,15 @@ pub struct Decision {
     pub stop: bool,
 }
 
-/// What decides.
+/// The rules that look at an epoch's scores.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rules {
-    /// What tells the best epoch.
+    /// The score by which the best epoch is chosen.
     pub best: Monitor,
     /// When to stop.
-    pub patience: Option<Patience>,
+    pub patience: Option<EarlyStopRule>,
     /// When to lower the learning rate.
-    pub plateau: Option<Plateau>,
+    pub plateau: Option<PlateauRule>,
 }
 
 impl Default for Rules {
@@ -175,7 +175,7 @@ impl Control {
         Decision { best, lowered, stop }
     }
 
-    fn lower(&mut self, rule: &Plateau, record: &EpochRecord) -> bool {
+    fn lower(&mut self, rule: &PlateauRule, record: &EpochRecord) -> bool {
         self.plateau.see(&rule.monitor, rule.min_delta, record);
         if self.cooldown > 0 {
             self.cooldown -= 1;
@@ -226,7 +226,8 @@ mod tests {
 
     #[test]
     fn patience_counts_epochs_without_a_better_value() {
-        let patience = Patience { monitor: val_loss(), epochs: 2, min_delta: 0.1, restore: true };
+        let patience =
+            EarlyStopRule { monitor: val_loss(), epochs: 2, min_delta: 0.1, restore: true };
         let rules = Rules { best: val_loss(), patience: Some(patience), plateau: None };
         // 0.95 is better than 1.0, but not by 0.1; NaN counts as no better.
         let (made, control) = decisions(&rules, &[1.0, 0.95, 0.8, f64::NAN, 0.79]);
@@ -239,7 +240,7 @@ mod tests {
 
     #[test]
     fn a_plateau_lowers_the_rate_down_to_its_floor_and_then_cools_down() {
-        let plateau = Plateau {
+        let plateau = PlateauRule {
             monitor: Monitor { name: "val_f1".into(), higher: true },
             epochs: 1,
             min_delta: 0.0,

@@ -1,11 +1,11 @@
-//! What a run says while it goes on, who is told, and how it ends.
+//! Events of a run, the callback that gets them, and how a run ends.
 
 use super::control::Decision;
 use super::{EpochRecord, Trainer};
 use crate::data::FeedError;
 use crate::runtime::pool::ThreadChange;
 
-/// What a watcher is told.
+/// An event of a run, as callbacks get it.
 pub enum Event<'a> {
     /// An epoch begins, or goes on.
     EpochStarted {
@@ -42,17 +42,17 @@ pub enum Event<'a> {
     Notice(&'a str),
     /// An epoch has ended, validation included.
     EpochEnded {
-        /// What it was.
+        /// Scores and times of the epoch.
         record: &'a EpochRecord,
         /// How many there will be.
         epochs: usize,
-        /// What follows from it.
+        /// The decisions that follow from it.
         decision: Decision,
     },
 }
 
 /// Who follows a run.
-pub trait Watcher {
+pub trait Callback {
     /// Told what happens, in order.
     fn event(&mut self, event: Event<'_>);
 
@@ -63,7 +63,7 @@ pub trait Watcher {
 
 /// How training ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum TrainingOutcome {
     /// All epochs were made.
     Finished,
     /// Nothing got better for as long as the run was to wait.
@@ -72,16 +72,16 @@ pub enum Outcome {
     Stopped,
 }
 
-/// What was not finite in a step of training, which then writes nothing.
+/// The number that was not finite in a step of training, which then writes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotFinite {
     /// The loss.
     Loss,
     /// The gradient of a parameter.
     Gradient,
-    /// What a layer would have written to its state.
+    /// The new state of a layer.
     State,
-    /// What the optimiser would have written.
+    /// A new parameter or a new state of the optimiser.
     Update,
 }
 
@@ -97,7 +97,7 @@ impl NotFinite {
     }
 }
 
-/// What ends a run early.
+/// Reasons for which a run ends early.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TrainError {
     /// Numbers of a step are infinite or not numbers; parameters and states are as before it.

@@ -17,15 +17,15 @@
 //! finite but not their squares is run again: where gradients are clipped, with gradients scaled by
 //! a power of two; where not, in the last way.
 
-use super::{Args, NotFinite, Step, Trainer, Written, output};
+use super::{BatchStep, NotFinite, TrainStepArgs, Trainer, WrittenTensors, output};
 use crate::base::entity::Entity;
 use crate::base::tensor::DType;
 use crate::graph::bounds::{Interval, bounds, rounded, uniforms};
 use crate::graph::rule::{CLIP_NORM, CLIP_VALUE, EMA, KEEP, MEAN};
 use crate::graph::{Init, InputId, NodeId, State, StateId, UpdateTarget};
-use crate::runtime::program::{Fault, Memory, Program, StepArgs};
+use crate::runtime::program::{CompiledProgram, IndexFault, RunMemory, StepArgs};
 
-/// What gradients are multiplied by whose squares would be infinite: then even 2³² of the largest
+/// Factor of gradients whose squares would be infinite: with it, 2³² of the largest
 /// numbers have a finite sum of squares.
 pub const SMALL_NORM: f64 = 1.0 / (1u128 << 80) as f64;
 /// How many times the last norm the next may be without a second look.
@@ -33,27 +33,27 @@ const ROOM: f64 = 64.0;
 /// The norm of a gradient of which none is known.
 const UNKNOWN: f64 = 1e3;
 
-/// What elements can be: of all trained parameters together, of each of the rule's states, and of
+/// Bounds of elements: of all trained parameters together, of each of the rule's states, and of
 /// the parameters' running means.
 #[derive(Clone, Debug, PartialEq)]
-struct Held {
+struct ValueBounds {
     params: Interval,
     states: Vec<Interval>,
     means: Option<Interval>,
 }
 
-/// What is known of a run's parameters and states.
+/// Bounds of a run's parameters and states, and a copy for the steps for which they prove nothing.
 #[derive(Default)]
 pub(super) struct Guard {
     /// Their bounds; none where somebody else has written them.
-    held: Option<Held>,
+    held: Option<ValueBounds>,
     /// The bounds after the step that runs, if it writes.
-    next: Option<Held>,
+    next: Option<ValueBounds>,
     /// The norm of the gradient in the last update.
     norm: Option<f64>,
-    /// What a step may have to put back.
+    /// Bytes to restore if the step writes what is not finite.
     copy: Vec<u8>,
-    /// What the last step multiplied gradients by for their norm.
+    /// Factor of gradients in the last step's norm: 1 or [`SMALL_NORM`].
     pub scale: f64,
 }
 
@@ -64,10 +64,15 @@ impl Guard {
     }
 }
 
-impl Written {
+impl WrittenTensors {
     /// The bounds after an update from gradients of at most this norm; `None` where it may write
     /// what is not finite.
-    fn after(&self, held: &Held, (step, lr_scale): (u64, f64), norm: f64) -> Option<Held> {
+    fn after(
+        &self,
+        held: &ValueBounds,
+        (step, lr_scale): (u64, f64),
+        norm: f64,
+    ) -> Option<ValueBounds> {
         let rule = &self.rule;
         let mut hypers = self.hypers.clone();
         if let Some(index) = self.lr_scale {
@@ -106,7 +111,7 @@ impl Written {
             }
             (means, _) => means,
         };
-        Some(Held { params, states, means })
+        Some(ValueBounds { params, states, means })
     }
 
     /// Whether nothing is known of what the rule makes of ordinary numbers, so that a run needs room
@@ -118,7 +123,7 @@ impl Written {
             _ => usual,
         };
         let states = self.rule.states.values().map(state).collect::<Option<Vec<_>>>();
-        let held = usual.zip(states).map(|(params, states)| Held {
+        let held = usual.zip(states).map(|(params, states)| ValueBounds {
             params,
             states,
             means: self.means.then_some(params),
@@ -127,7 +132,7 @@ impl Written {
     }
 
     /// The bounds of what is in memory; `None` where that is not finite.
-    fn measure(&self, program: &Program, memory: &Memory) -> Option<Held> {
+    fn measure(&self, program: &CompiledProgram, memory: &RunMemory) -> Option<ValueBounds> {
         let all = |prefix: &str| {
             let paths = self.params.iter().map(|path| format!("{prefix}{path}"));
             // A state that the rule never reads or writes has no place.
@@ -136,7 +141,7 @@ impl Written {
             each.reduce(|a, b| Some(a?.hull(b?))).unwrap_or_else(|| Interval::within(0.0))
         };
         let names = self.rule.states.values().map(|state| format!("optimizer.{}.", state.path));
-        Some(Held {
+        Some(ValueBounds {
             params: all("")?,
             states: names.map(|name| all(&name)).collect::<Option<_>>()?,
             means: if self.means { Some(all(MEAN)?) } else { None },
@@ -144,7 +149,7 @@ impl Written {
     }
 
     /// Whether all that was written is finite.
-    fn is_finite(&self, program: &Program, memory: &Memory) -> bool {
+    fn is_finite(&self, program: &CompiledProgram, memory: &RunMemory) -> bool {
         self.all.iter().all(|path| {
             let is_f32 = program.buffer(path).is_some_and(|buffer| buffer.dtype == DType::F32);
             !is_f32 || program.f32s(memory, path).iter().all(|value| value.is_finite())
@@ -190,7 +195,7 @@ struct Tried {
     /// The largest norm of the gradient for which what is written is known to be finite; none where
     /// it is looked at.
     most: Option<f64>,
-    /// What gradients are multiplied by before they are squared.
+    /// Factor of gradients before they are squared.
     scale: f64,
     /// Whether the sum of the squares may be infinite.
     overflows: bool,
@@ -212,9 +217,9 @@ impl Trainer<'_> {
     /// it from writing.
     pub(super) fn run_guarded(
         &mut self,
-        step: &Step,
-        args: Args,
-    ) -> Result<Option<NotFinite>, Fault> {
+        step: &BatchStep,
+        args: TrainStepArgs,
+    ) -> Result<Option<NotFinite>, IndexFault> {
         let updates = !self.gathers(step);
         let mut tried = Tried { most: Some(f64::INFINITY), scale: 1.0, overflows: false };
         if updates {
@@ -259,7 +264,7 @@ impl Trainer<'_> {
 
     /// A norm of the gradient up to which the next update writes only what is finite: one of these
     /// multiples.
-    fn foresee(&mut self, args: Args, multiples: &[f64], norm: f64) -> Option<f64> {
+    fn foresee(&mut self, args: TrainStepArgs, multiples: &[f64], norm: f64) -> Option<f64> {
         let written = self.steps.written.as_ref()?;
         if written.params.is_empty() {
             return Some(f64::INFINITY);
@@ -314,10 +319,10 @@ impl Trainer<'_> {
     /// Runs a step on the inputs that are there.
     pub(super) fn launch(
         &mut self,
-        step: &Step,
-        args: Args,
+        step: &BatchStep,
+        args: TrainStepArgs,
         norm: Option<(f64, f64)>,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), IndexFault> {
         self.hypers.clear();
         self.hypers.extend_from_slice(&step.hypers);
         if let Some(index) = step.lr_scale {

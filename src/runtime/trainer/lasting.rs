@@ -6,11 +6,11 @@
 
 use super::{Steps, Trainer};
 use crate::base::tensor::Tensor;
-use crate::runtime::program::Program;
+use crate::runtime::program::CompiledProgram;
 use std::borrow::Cow;
 
 /// A step's program that knows a parameter or state.
-fn knowing<'s>(steps: &'s Steps, name: &str) -> Option<&'s Program> {
+fn knowing<'s>(steps: &'s Steps, name: &str) -> Option<&'s CompiledProgram> {
     let others = steps.last.iter().chain(&steps.gather).chain(steps.evaluate.values());
     let mut programs = std::iter::once(&steps.train).chain(others).map(|step| &step.program);
     programs.find(|program| program.buffer(name).is_some())
@@ -45,7 +45,8 @@ impl Trainer<'_> {
         }
     }
 
-    /// What evaluation takes for a parameter or state: its running mean where there is one.
+    /// The tensor that evaluation reads in place of a parameter or state: its running mean where
+    /// there is one.
     pub fn average_of<'n>(&'n self, name: &'n str) -> &'n str {
         let average = self.settings.averages.iter().find(|average| average.of == name);
         average.map_or(name, |average| &average.mean)

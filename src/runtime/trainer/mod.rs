@@ -1,13 +1,13 @@
 //! The training loop: epochs of shuffled batches, validation after each, a test at the end.
 //!
-//! What goes in is compiled (a step for full batches, one for the last smaller batch, evaluation
-//! steps) and loaded (a data set); what comes out is a record of each epoch. The loop itself
-//! allocates nothing a step: samples are copied into the step's inputs from where they lie, or from
-//! where threads of their own have prepared them ([`crate::data::Feed`]).
+//! Takes compiled steps (one for full batches, one for the last smaller batch, evaluation steps)
+//! and an open data set; gives a record of each epoch. The loop itself allocates nothing a step:
+//! samples are copied into the step's inputs from where they lie, or from where threads of their
+//! own have prepared them ([`crate::data::Feed`]).
 //!
 //! The same data, seed and program give the same bits whatever the number of threads, and whether
 //! or not a run was taken up again: what a run depends on is its memory and its [`TrainState`],
-//! which a [`Watcher`] is shown after every step.
+//! which a [`Callback`] is shown after every step.
 
 pub mod control;
 mod events;
@@ -20,30 +20,30 @@ mod settings;
 mod state;
 mod steps;
 
-pub use control::{Control, Decision, Monitor, Patience, Plateau, Rules};
-pub use events::{Event, NotFinite, Outcome, TrainError, Watcher};
+pub use control::{Control, Decision, EarlyStopRule, Monitor, PlateauRule, Rules};
+pub use events::{Callback, Event, NotFinite, TrainError, TrainingOutcome};
 pub use guard::SMALL_NORM;
 pub use refused::RejectedStep;
-pub use scores::{EpochRecord, Scores, Tally};
-pub use settings::{Average, OnNan, Settings};
+pub use scores::{EpochRecord, ScoreSums, Scores};
+pub use settings::{Average, OnNan, TrainerSettings};
 pub use state::{OpenEpoch, TrainState};
-pub use steps::{Schedules, Step, Steps, Written};
+pub use steps::{BatchStep, Schedules, Steps, WrittenTensors};
 
 use crate::base::tensor::Tensor;
 use crate::data::{Batch, Dataset, Feed, Pass, Plan, Split};
 use crate::runtime::pool::Pool;
-use crate::runtime::program::{Fault, Memory};
+use crate::runtime::program::{IndexFault, RunMemory};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A run: compiled steps, their memory, threads and data.
 pub struct Trainer<'a> {
     steps: &'a Steps,
-    memory: Memory,
+    memory: RunMemory,
     pool: &'a mut Pool,
     data: &'a Dataset,
     feed: Feed,
-    settings: Settings,
+    settings: TrainerSettings,
     state: TrainState,
     /// A value for each hyper-parameter of the step that runs.
     hypers: Vec<f64>,
@@ -53,11 +53,12 @@ pub struct Trainer<'a> {
     waited: Duration,
     /// The loss of the batch that was trained on last.
     last_loss: f32,
-    /// What its step was given beside its samples.
-    last_args: Args,
-    /// What was not finite in it, if something was: it has written nothing then.
+    /// The arguments of that step beside its samples.
+    last_args: TrainStepArgs,
+    /// The number of that step that was not finite, if there was one: the step has written nothing
+    /// then.
     refused: Option<NotFinite>,
-    /// What keeps updates from writing what is not finite.
+    /// Keeps updates from writing numbers that are not finite.
     guard: guard::Guard,
     /// The parameters and states that no step reads or writes.
     idle: Vec<(String, Tensor)>,
@@ -73,10 +74,10 @@ impl<'a> Trainer<'a> {
     /// A run that has not begun. `initial` holds the first value of every parameter and state.
     pub fn new(
         steps: &'a Steps,
-        memory: Memory,
+        memory: RunMemory,
         pool: &'a mut Pool,
         data: &'a Dataset,
-        settings: Settings,
+        settings: TrainerSettings,
         initial: &[(String, Tensor)],
     ) -> Self {
         let plan = Plan {
@@ -100,7 +101,7 @@ impl<'a> Trainer<'a> {
             samples: Vec::new(),
             waited: Duration::ZERO,
             last_loss: f32::NAN,
-            last_args: Args { number: 0, seed: 0, share: 1.0 },
+            last_args: TrainStepArgs { number: 0, seed: 0, share: 1.0 },
             refused: None,
             guard: guard::Guard::default(),
             idle: Vec::new(),
@@ -118,23 +119,27 @@ impl<'a> Trainer<'a> {
     /// Trains until the epochs are made, nothing gets better, or `stop` is set.
     pub fn train(
         &mut self,
-        watcher: &mut dyn Watcher,
+        watcher: &mut dyn Callback,
         stop: &AtomicBool,
-    ) -> Result<Outcome, TrainError> {
+    ) -> Result<TrainingOutcome, TrainError> {
         while self.state.epoch < self.settings.epochs {
             if self.state.stopped_early {
-                return Ok(Outcome::StoppedEarly);
+                return Ok(TrainingOutcome::StoppedEarly);
             }
             if !self.epoch(watcher, stop)? {
-                return Ok(Outcome::Stopped);
+                return Ok(TrainingOutcome::Stopped);
             }
             self.close_epoch(watcher)?;
         }
-        Ok(if self.state.stopped_early { Outcome::StoppedEarly } else { Outcome::Finished })
+        Ok(if self.state.stopped_early {
+            TrainingOutcome::StoppedEarly
+        } else {
+            TrainingOutcome::Finished
+        })
     }
 
-    /// What is left of a pass over the training data; whether it came to its end.
-    fn epoch(&mut self, watcher: &mut dyn Watcher, stop: &AtomicBool) -> Result<bool, TrainError> {
+    /// Trains on the rest of a pass over the training data. Returns whether it came to its end.
+    fn epoch(&mut self, watcher: &mut dyn Callback, stop: &AtomicBool) -> Result<bool, TrainError> {
         let epoch = self.state.epoch + 1;
         let pass = Pass::Train { epoch: epoch as u64 };
         let mut then = self.after(epoch);
@@ -147,7 +152,7 @@ impl<'a> Trainer<'a> {
         }
         watcher.event(Event::EpochStarted { epoch, epochs: self.settings.epochs, steps });
         if self.state.batch == 0 {
-            let tally = Tally::new(&self.steps.train.program);
+            let tally = ScoreSums::new(&self.steps.train.program);
             self.state.open = OpenEpoch { tally, ..OpenEpoch::default() };
         }
         let (mut start, mut waited) = (Instant::now(), self.waited);
@@ -173,19 +178,23 @@ impl<'a> Trainer<'a> {
     }
 
     /// Trains on the next batch; `None` after the last one.
-    fn train_step(&mut self, pass: Pass, steps: usize) -> Result<Option<&'a Step>, TrainError> {
+    fn train_step(
+        &mut self,
+        pass: Pass,
+        steps: usize,
+    ) -> Result<Option<&'a BatchStep>, TrainError> {
         let every = self.settings.accumulate;
         let updates = (self.state.batch + 1).is_multiple_of(every) || self.state.batch + 1 == steps;
         let first = self.state.batch / every * every;
         let share = self.share(first, (first + every).min(steps), steps);
-        let args = Args { number: self.state.updates + 1, seed: self.seed(), share };
+        let args = TrainStepArgs { number: self.state.updates + 1, seed: self.seed(), share };
         self.last_args = args;
         let step = self.step(pass, updates, args)?;
         self.state.updates += u64::from(updates && step.is_some());
         Ok(step)
     }
 
-    /// What the random operators of the next batch are drawn from, beside the update's number: the
+    /// Seed of the next batch's random operators, beside the update's number: the
     /// batches of an update have numbers of their own.
     fn seed(&self) -> u64 {
         /// Far apart for batches, by an odd factor without a pattern (that of SplitMix64).
@@ -205,7 +214,11 @@ impl<'a> Trainer<'a> {
     }
 
     /// Takes a step's numbers, or deals with those that are not finite.
-    fn judge_step(&mut self, step: &Step, watcher: &mut dyn Watcher) -> Result<(), TrainError> {
+    fn judge_step(
+        &mut self,
+        step: &BatchStep,
+        watcher: &mut dyn Callback,
+    ) -> Result<(), TrainError> {
         let loss = output(step, &self.memory, "output.loss")[0];
         self.last_loss = loss;
         let Some(what) = self.refused else {
@@ -244,12 +257,12 @@ impl<'a> Trainer<'a> {
     }
 
     /// Whether a step only adds gradients up.
-    fn gathers(&self, step: &Step) -> bool {
+    fn gathers(&self, step: &BatchStep) -> bool {
         self.steps.gather.as_ref().is_some_and(|gather| std::ptr::eq(gather, step))
     }
 
     /// Validates, and ends the epoch.
-    fn close_epoch(&mut self, watcher: &mut dyn Watcher) -> Result<(), TrainError> {
+    fn close_epoch(&mut self, watcher: &mut dyn Callback) -> Result<(), TrainError> {
         let epoch = self.state.epoch + 1;
         let mut validation = None;
         if self.data.validation.count() > 0 {
@@ -283,7 +296,7 @@ impl<'a> Trainer<'a> {
         Ok(())
     }
 
-    /// What is to be said of scores that are no finite numbers: when it begins, and when it ends the
+    /// Warnings about scores that are not finite: at their first epoch, and where they end the
     /// run.
     fn not_numbers(&self, record: &EpochRecord, decision: Decision) -> Vec<String> {
         let finite =
@@ -311,7 +324,7 @@ impl<'a> Trainer<'a> {
         schedules.told(self.state.updates, self.state.control.lr_scale)
     }
 
-    /// What comes after an epoch and its validation.
+    /// The passes over data that follow an epoch and its validation, for the feed to prepare.
     fn after(&self, epoch: usize) -> Vec<Pass> {
         match epoch < self.settings.epochs {
             true => vec![Pass::Train { epoch: epoch as u64 + 1 }],
@@ -326,7 +339,7 @@ impl<'a> Trainer<'a> {
         &mut self,
         pass: Pass,
         then: &[Pass],
-        each: &mut dyn FnMut(&Evaluated<'_>),
+        each: &mut dyn FnMut(&EvaluatedBatch<'_>),
     ) -> Result<Scores, TrainError> {
         self.swap_averages();
         let scores = self.evaluate_parameters(pass, then, each);
@@ -338,15 +351,16 @@ impl<'a> Trainer<'a> {
         &mut self,
         pass: Pass,
         then: &[Pass],
-        each: &mut dyn FnMut(&Evaluated<'_>),
+        each: &mut dyn FnMut(&EvaluatedBatch<'_>),
     ) -> Result<Scores, TrainError> {
         self.feed.begin(pass, then);
-        let mut tally: Option<Tally> = None;
-        let args = Args { number: self.state.updates, seed: self.settings.seed, share: 1.0 };
+        let mut tally: Option<ScoreSums> = None;
+        let args =
+            TrainStepArgs { number: self.state.updates, seed: self.settings.seed, share: 1.0 };
         while let Some(step) = self.step(pass, false, args)? {
-            let tally = tally.get_or_insert_with(|| Tally::new(&step.program));
+            let tally = tally.get_or_insert_with(|| ScoreSums::new(&step.program));
             tally.add(step, &self.memory);
-            each(&Evaluated { step, memory: &self.memory, samples: &self.samples });
+            each(&EvaluatedBatch { step, memory: &self.memory, samples: &self.samples });
         }
         tally.map(|tally| tally.scores()).ok_or(TrainError::NoSamples(pass.split()))
     }
@@ -371,8 +385,8 @@ impl<'a> Trainer<'a> {
         &mut self,
         pass: Pass,
         updates: bool,
-        args: Args,
-    ) -> Result<Option<&'a Step>, TrainError> {
+        args: TrainStepArgs,
+    ) -> Result<Option<&'a BatchStep>, TrainError> {
         let start = Instant::now();
         let batch = self.feed.next_batch().map_err(TrainError::Data)?;
         let Some(batch) = batch else { return Ok(None) };
@@ -406,26 +420,26 @@ impl<'a> Trainer<'a> {
     }
 }
 
-/// What a step is given beside its inputs.
+/// Arguments of a step beside its inputs.
 #[derive(Clone, Copy)]
-struct Args {
+struct TrainStepArgs {
     /// The update's number, from 1.
     number: u64,
-    /// What random operators are drawn from, beside that.
+    /// Seed of random operators, beside that.
     seed: u64,
     /// A sample's part in the update.
     share: f64,
 }
 
 /// A batch that has been evaluated.
-pub struct Evaluated<'a> {
-    step: &'a Step,
-    memory: &'a Memory,
+pub struct EvaluatedBatch<'a> {
+    step: &'a BatchStep,
+    memory: &'a RunMemory,
     /// The indices of its samples in their split.
     pub samples: &'a [u32],
 }
 
-impl Evaluated<'_> {
+impl EvaluatedBatch<'_> {
     /// The elements of the model's output, sample after sample.
     pub fn output(&self) -> &[f32] {
         output(self.step, self.memory, "output.output")
@@ -433,7 +447,7 @@ impl Evaluated<'_> {
 }
 
 /// Copies a batch into a step's inputs.
-fn fill(step: &Step, batch: &Batch<'_>, memory: &mut Memory) -> Result<(), TrainError> {
+fn fill(step: &BatchStep, batch: &Batch<'_>, memory: &mut RunMemory) -> Result<(), TrainError> {
     for (index, input) in step.inputs.iter().enumerate() {
         // A field that nothing in the step reads has no buffer.
         if step.program.buffer(input).is_some() {
@@ -445,13 +459,13 @@ fn fill(step: &Step, batch: &Batch<'_>, memory: &mut Memory) -> Result<(), Train
 }
 
 /// The value of an output that every step has.
-fn output<'m>(step: &Step, memory: &'m Memory, name: &str) -> &'m [f32] {
+fn output<'m>(step: &BatchStep, memory: &'m RunMemory, name: &str) -> &'m [f32] {
     step.program.f32s(memory, name)
 }
 
 fn bad_index(
-    fault: Fault,
-    step: &Step,
+    fault: IndexFault,
+    step: &BatchStep,
     split: &Split,
     name: &'static str,
     samples: &[u32],

@@ -1,24 +1,24 @@
 //! A step of training that wrote nothing because its numbers were not finite, with all that it was
 //! given, so that other code can make it again.
 //!
-//! What goes in is the trainer behind that step; what comes out borrows from it. Nothing is run here.
+//! Borrows from the trainer behind that step. Nothing is run here.
 
-use super::{NotFinite, Step, Trainer};
+use super::{BatchStep, NotFinite, Trainer};
 use crate::graph::rule::{LR_SCALE, NORM_SCALE, SHARE_HYPER};
-use crate::runtime::program::Memory;
+use crate::runtime::program::RunMemory;
 
 /// A step of training whose numbers were not finite, with all that it was given.
 pub struct RejectedStep<'a> {
     inputs: &'a [String],
-    memory: &'a Memory,
-    step: &'a Step,
+    memory: &'a RunMemory,
+    step: &'a BatchStep,
     /// The samples' indices in the training split.
     pub samples: Vec<u32>,
     /// The update's number, from 1.
     pub number: u64,
-    /// What its random operators are drawn from, beside that.
+    /// Seed of its random operators, beside that.
     pub seed: u64,
-    /// What was not finite.
+    /// The number that was not finite.
     pub what: NotFinite,
     /// The hyper-parameters that a run sets, by their names.
     pub hypers: [(&'static str, f64); 3],

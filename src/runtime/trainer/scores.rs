@@ -1,7 +1,7 @@
 //! Losses and metrics: sums over the samples of several steps, and what they give.
 
-use super::{Step, exact};
-use crate::runtime::program::{Memory, Program};
+use super::{BatchStep, exact};
+use crate::runtime::program::{CompiledProgram, RunMemory};
 use serde::{Deserialize, Serialize};
 
 /// A loss and metrics, averaged over samples.
@@ -43,7 +43,7 @@ pub struct EpochRecord {
 
 /// Sums over the samples of several steps.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Tally {
+pub struct ScoreSums {
     /// Samples summed over.
     pub samples: usize,
     /// The sum of the losses, each times its weight.
@@ -69,20 +69,20 @@ struct Metric {
 /// The buffer with the sum of the weights of a batch's losses, where they have weights.
 const LOSS_WEIGHT: &str = "output.loss_weight";
 
-impl Tally {
+impl ScoreSums {
     /// Nothing summed yet of what a program computes.
-    pub fn new(program: &Program) -> Tally {
+    pub fn new(program: &CompiledProgram) -> ScoreSums {
         const PREFIX: &str = "output.metric.";
         let names = program.loops().buffers.values().map(|buffer| &buffer.name);
         let metrics = names.filter_map(|buffer| {
             let name = buffer.strip_prefix(PREFIX)?.to_string();
             Some(Metric { name, buffer: buffer.clone(), numerator: 0.0, denominator: 0.0 })
         });
-        Tally { samples: 0, loss: 0.0, weight: 0.0, metrics: metrics.collect() }
+        ScoreSums { samples: 0, loss: 0.0, weight: 0.0, metrics: metrics.collect() }
     }
 
     /// Adds what a step has left in its outputs.
-    pub fn add(&mut self, step: &Step, memory: &Memory) {
+    pub fn add(&mut self, step: &BatchStep, memory: &RunMemory) {
         let loss = step.program.f32s(memory, "output.loss")[0];
         let weight = step.batch as f64;
         self.samples += step.batch;

@@ -3,7 +3,7 @@
 use super::control::Rules;
 use super::steps::Schedules;
 
-/// What to do with a batch whose loss or gradient is not finite. The parameters stay as they were
+/// The answer to a batch whose loss or gradient is not finite. The parameters stay as they were
 /// before it in any case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnNan {
@@ -18,22 +18,22 @@ pub enum OnNan {
 
 /// How to train.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Settings {
+pub struct TrainerSettings {
     /// Passes over the training data.
     pub epochs: usize,
-    /// What initial values, shuffling and random operators are drawn from.
+    /// Seed of initial values, shuffling and random operators.
     pub seed: u64,
     /// Whether each epoch has an order of its own.
     pub shuffle: bool,
     /// Samples a step of evaluation.
     pub evaluation_batch: usize,
-    /// What changes from step to step.
+    /// Hyper-parameters that change from step to step.
     pub schedules: Schedules,
     /// Batches an update.
     pub accumulate: usize,
-    /// What to do where numbers are not finite.
+    /// The answer to numbers that are not finite.
     pub on_nan: OnNan,
-    /// What epochs' scores decide.
+    /// The rules that look at scores after each epoch.
     pub rules: Rules,
     /// The running means that evaluation takes in place of parameters and layer states.
     pub averages: Vec<Average>,

@@ -2,7 +2,7 @@
 //! depends on. Data order and random operators are functions of the seed and these numbers.
 
 use super::control::Control;
-use super::{EpochRecord, Tally, exact};
+use super::{EpochRecord, ScoreSums, exact};
 use serde::{Deserialize, Serialize};
 
 /// Where a run is.
@@ -23,7 +23,7 @@ pub struct TrainState {
     pub stopped_early: bool,
     /// The epoch in progress.
     pub open: OpenEpoch,
-    /// What scores have led to.
+    /// The state of the rules that look at scores.
     pub control: Control,
     /// The epochs that are over.
     pub history: Vec<EpochRecord>,
@@ -33,7 +33,7 @@ pub struct TrainState {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct OpenEpoch {
     /// Loss and metrics.
-    pub tally: Tally,
+    pub tally: ScoreSums,
     /// Norms of the gradient, one an update.
     #[serde(with = "exact")]
     pub grad_norm: f64,

@@ -3,13 +3,13 @@
 use crate::data::Pass;
 use crate::graph::Graph;
 use crate::loops::Uniforms;
-use crate::runtime::program::Program;
+use crate::runtime::program::CompiledProgram;
 use std::collections::BTreeMap;
 
 /// A compiled step and the number of samples that it takes.
-pub struct Step {
+pub struct BatchStep {
     /// The code.
-    pub program: Program,
+    pub program: CompiledProgram,
     /// Samples a step.
     pub batch: usize,
     /// The input buffer of each field of a sample, in the data's order.
@@ -31,20 +31,20 @@ pub struct Step {
 /// The steps of a run.
 pub struct Steps {
     /// One step of training.
-    pub train: Step,
+    pub train: BatchStep,
     /// Training on what is left of an epoch after the full batches, where that is kept.
-    pub last: Option<Step>,
+    pub last: Option<BatchStep>,
     /// A batch whose gradients are only added up, where an update is made of several.
-    pub gather: Option<Step>,
+    pub gather: Option<BatchStep>,
     /// Evaluation, by batch; the splits of a data set need its full batch and their remainders.
-    pub evaluate: BTreeMap<usize, Step>,
-    /// What updates write, and by which rule; nothing where only evaluation is asked for.
-    pub written: Option<Written>,
+    pub evaluate: BTreeMap<usize, BatchStep>,
+    /// The tensors that updates write, and the rule; `None` where only evaluation is asked for.
+    pub written: Option<WrittenTensors>,
 }
 
-/// What an update writes.
+/// The tensors that an update writes, with the rule that computes them.
 #[derive(Clone, Debug, Default)]
-pub struct Written {
+pub struct WrittenTensors {
     /// The optimiser's rule.
     pub rule: Graph,
     /// A value for each of its hyper-parameters.
@@ -95,7 +95,7 @@ impl Schedules {
 impl Steps {
     /// The step for so many samples of a pass; `updates` says whether one to train on ends with an
     /// update.
-    pub(super) fn of(&self, pass: Pass, samples: usize, updates: bool) -> &Step {
+    pub(super) fn of(&self, pass: Pass, samples: usize, updates: bool) -> &BatchStep {
         if pass.trains() {
             return match (&self.last, &self.gather) {
                 (Some(last), _) if samples == last.batch => last,

@@ -1,4 +1,4 @@
-//! What the grammar matched, as a syntax tree: expressions.
+//! The syntax tree of expressions, from the grammar's matches.
 //!
 //! The grammar matches a row of operands and operators flat; here they get their precedence, by
 //! two stacks and not by recursion, so a long row costs no stack.

@@ -1,4 +1,4 @@
-//! What the grammar matched, as a syntax tree: items and statements.
+//! The syntax tree of items and statements, from the grammar's matches.
 //!
 //! In: pest's pairs of one piece of a file. Out: [`ast`] nodes with their places in the whole
 //! file, or the first thing that the grammar lets through and the language does not (a number out

@@ -19,7 +19,7 @@ fn without_cache(case: &Case) -> Places {
     Places { cache: None, ..case.places() }
 }
 
-/// What the folder holds must be what is read, and only so many images decoded for it.
+/// Asserts that what is read is what the folder holds, and that so many images were decoded for it.
 fn check(case: &Case, expected: usize) {
     let (fresh, _) = opened(&[], &without_cache(case));
     let (data, decoded) = opened(&[], &case.places());

@@ -1,4 +1,4 @@
-//! What the colours of a JPEG file are: libjpeg's rules, with the values that Pillow 12 gives.
+//! Colour spaces of JPEG files: libjpeg's rules, with the values that Pillow 12 gives.
 
 use super::support::decoded;
 

@@ -1,4 +1,4 @@
-//! What a loss says where it meets the target: the task of a normal form, and whether less of it is
+//! The place where a loss meets the target: the task of a normal form, and whether less of it is
 //! a better fit.
 //!
 //! ```text
@@ -21,7 +21,7 @@ pub(super) enum By {
     Number,
 }
 
-/// What a loss is about.
+/// The task that a meeting sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum About {
     Class(Scale),
@@ -39,7 +39,7 @@ impl About {
     }
 }
 
-/// What `plain + target · chosen` is about, and whether it falls as the fit gets better. `linear`:
+/// The task of `plain + target · chosen`, and whether it falls as the fit gets better. `linear`:
 /// nothing but sums and positive factors is between it and the loss.
 pub(super) fn settle(plain: &Form, chosen: &Form, by: By, linear: bool) -> Option<(About, bool)> {
     if let Some((scale, falls)) = yes_or_no(plain, chosen) {

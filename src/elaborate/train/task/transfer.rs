@@ -15,7 +15,7 @@ use super::walk::Walk;
 use crate::base::tensor::DType;
 use crate::graph::{Graph, NodeId, Op, Reduce};
 
-/// What all values of a graph are, whose output and target are these.
+/// The roles of all values of a graph whose output and target are these.
 pub(super) fn walked<'a>(graph: &'a Graph, output: NodeId, target: &str) -> Walk<'a> {
     let values = Vec::with_capacity(graph.nodes.len());
     let mut walk = Walk { graph, output, target: 0, values };
@@ -43,7 +43,7 @@ pub(super) fn walked<'a>(graph: &'a Graph, output: NodeId, target: &str) -> Walk
 }
 
 impl Walk<'_> {
-    /// What a node is, from what its arguments are.
+    /// The role of a node, from those of its arguments.
     pub fn transfer(&self, id: NodeId) -> Value {
         let node = &self.graph.nodes[id];
         let args: Vec<&Value> = node.args.iter().map(|&arg| self.value(arg)).collect();
@@ -238,7 +238,7 @@ impl Walk<'_> {
     }
 }
 
-/// What a node without arguments is.
+/// The role of a node without arguments.
 fn leaf(op: &Op) -> Value {
     let (kind, range) = match op {
         Op::Const(number, _) => (Kind::Free, Range { low: *number, high: *number }),

@@ -11,10 +11,10 @@ use super::form::Form;
 use super::meeting::{About, By, settle};
 use super::range::Range;
 
-/// What keeps a logarithm from 0 is no more.
+/// A constant below this only keeps a logarithm from 0.
 pub(super) const EPSILON: f64 = 1e-3;
 
-/// What a value is of the output and of the target.
+/// The role of a value: its relation to the output and to the target.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Kind {
     /// It depends on neither.
@@ -39,7 +39,7 @@ pub(super) enum Kind {
     Sum { plain: Form, chosen: Form, by: Option<By> },
     /// `scale · (output − target)`.
     Difference { scale: f64, about: About },
-    /// What rises, or falls, with each meeting in it.
+    /// A value that rises, or falls, with each meeting in it.
     Settled { about: About, falls: bool },
     /// Of both, in no known way.
     Unknown,

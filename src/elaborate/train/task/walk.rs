@@ -16,7 +16,7 @@ use crate::graph::{Graph, NodeId};
 /// A batch that no other extent is likely to be a multiple of.
 pub(super) const BATCH: usize = 10_007;
 
-/// What all values are.
+/// The roles of all values.
 pub(super) struct Walk<'a> {
     pub graph: &'a Graph,
     pub output: NodeId,
@@ -81,7 +81,7 @@ impl Walk<'_> {
         Kind::Out(Form::of(&[(atom, 1.0)]))
     }
 
-    /// What nothing more is known of.
+    /// The role of a value of which nothing more is known.
     pub fn opaque(&self, id: NodeId, args: &[&Value], place: Place) -> Kind {
         let (output, target) =
             (args.iter().any(|arg| arg.of_output()), args.iter().any(|arg| arg.of_target()));

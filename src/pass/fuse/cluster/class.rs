@@ -1,4 +1,4 @@
-//! What becomes of each node before clusters grow: whether it is computed in one, again by each of
+//! Classifies each node before clusters grow: whether it is computed in one, again by each of
 //! its readers, or is only another way to read what is in memory.
 //!
 //! ```text

@@ -1,5 +1,4 @@
-//! What works on the result of what: the edges between nodes that work, followed through views and
-//! cheap nodes once.
+//! The edges between nodes that do work, followed through views and cheap nodes once.
 //!
 //! ```text
 //! %3 = matmul %0 %1

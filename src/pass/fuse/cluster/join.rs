@@ -1,4 +1,4 @@
-//! What joins a contraction after clusters have grown: the work on its result that is best done
+//! Adds to a contraction, after clusters have grown, the work on its result that is best done
 //! while that is in cache.
 //!
 //! ```text

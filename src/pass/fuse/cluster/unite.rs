@@ -13,11 +13,11 @@ use crate::graph::kernels::KernelKind;
 use crate::graph::{Node, NodeId, Op};
 
 /// The graph of clusters.
-struct Between<'c, 'a>(&'c Clusters<'a>);
+struct ClusterGraph<'c, 'a>(&'c Clusters<'a>);
 
-impl Neighbours for Between<'_, '_> {
+impl Neighbours for ClusterGraph<'_, '_> {
     fn after(&self, cluster: usize, found: &mut Vec<usize>) {
-        let Between(clusters) = self;
+        let ClusterGraph(clusters) = self;
         for &node in clusters.live_nodes(cluster) {
             // Readers come in order: those that have no cluster yet are the last.
             let placed =
@@ -27,7 +27,7 @@ impl Neighbours for Between<'_, '_> {
     }
 
     fn before(&self, cluster: usize, found: &mut Vec<usize>) {
-        let Between(clusters) = self;
+        let ClusterGraph(clusters) = self;
         for &node in clusters.live_nodes(cluster) {
             let args = &clusters.graph.nodes[node].args;
             clusters.each_source(args, |source| {
@@ -165,7 +165,7 @@ impl Clusters<'_> {
     /// these clusters.
     fn stays_convex(&mut self, cluster: usize, reads: &[usize]) -> bool {
         let mut order = std::mem::take(&mut self.order);
-        let convex = order.put_after(cluster, reads, &Between(self));
+        let convex = order.put_after(cluster, reads, &ClusterGraph(self));
         self.order = order;
         convex
     }
@@ -174,7 +174,7 @@ impl Clusters<'_> {
     /// cheap nodes and views is not leaving: they are computed inside.
     pub(super) fn can_unite(&mut self, a: usize, b: usize) -> bool {
         let mut order = std::mem::take(&mut self.order);
-        let convex = order.can_unite(a, b, &Between(self));
+        let convex = order.can_unite(a, b, &ClusterGraph(self));
         self.order = order;
         convex
     }
@@ -258,7 +258,7 @@ impl Clusters<'_> {
                 && self.graph.nodes[node].args.iter().any(|&arg| self.reaches(domain, first, arg))
     }
 
-    /// What a nest can't do though its shapes fit: a picked element is computed again at its
+    /// Conditions on a nest besides shapes: a picked element is computed again at its
     /// place, so its columns must be one axis and it can't be a random number.
     fn allows(&self, domain: &Domain, nodes: &[NodeId], last: NodeId) -> bool {
         let op = |node: NodeId| &self.graph.nodes[node].op;

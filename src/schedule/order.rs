@@ -10,28 +10,40 @@
 
 use crate::base::entity::Entity;
 use crate::loops::footprint::{Footprints, footprints};
-use crate::loops::{BufferId, Kernel, KernelId, Program, Space};
-use crate::lower::barrier::{BufferUse, ConflictTable, KernelRun};
+use crate::loops::{Action, BufferId, Kernel, Program, Space};
+use crate::schedule::barrier::{BufferUse, ConflictTable, KernelRun};
 use rayon::prelude::*;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// The order of these runs: the index of each, none for a barrier.
-pub fn run(program: &Program, runs: &[(KernelId, Vec<BufferId>)]) -> Vec<Option<usize>> {
+/// Orders the runs of a program's step, which are right in the order given, and puts barriers
+/// between them; gives the index that each action had, none for a barrier. Barriers of the program
+/// so far go.
+pub fn run(program: &mut Program) -> Vec<Option<usize>> {
+    program.actions.retain(|action| *action != Action::Barrier);
     let touched = touched(program);
-    let compared: Vec<KernelRun> = runs
-        .iter()
-        .enumerate()
-        .map(|(index, (kernel, args))| {
-            let parts = program.kernels[*kernel].parts;
-            let touched = Arc::clone(&touched[kernel.index()]);
-            KernelRun { index, kernel: *kernel, parts, args: args.clone(), touched }
-        })
-        .collect();
-    RunOrder::new(program, &compared).run()
+    let run = |(index, action): (usize, &Action)| match action {
+        Action::Run { kernel, args } => Some(KernelRun {
+            index,
+            kernel: *kernel,
+            parts: program.kernels[*kernel].parts,
+            args: args.clone(),
+            touched: Arc::clone(&touched[kernel.index()]),
+        }),
+        Action::Barrier => None,
+    };
+    let runs: Vec<KernelRun> = program.actions.iter().enumerate().filter_map(run).collect();
+    let order = RunOrder::new(program, &runs).run();
+    let before = std::mem::take(&mut program.actions);
+    let action = |index: &Option<usize>| match *index {
+        Some(index) => before[index].clone(),
+        None => Action::Barrier,
+    };
+    program.actions = order.iter().map(action).collect();
+    order
 }
 
-/// What each kernel touches; kernels are looked at on all processors.
+/// Footprints of each kernel, computed on all processors.
 fn touched(program: &Program) -> Vec<Arc<Footprints>> {
     let kernels: Vec<&Kernel> = program.kernels.values().collect();
     kernels.into_par_iter().map(|kernel| Arc::new(footprints(kernel))).collect()

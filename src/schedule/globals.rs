@@ -51,7 +51,7 @@ impl ParamLayout {
         ParamLayout { taps: 1, rows, cols, turned: true, panel: None }
     }
 
-    /// What stands behind the parameter's path in the layout's name.
+    /// Suffix of the layout's name after the parameter's path: `^T`.
     pub fn suffix(&self) -> &'static str {
         match (self.turned, self.panel) {
             (true, None) => "^T",
@@ -83,7 +83,7 @@ pub struct Globals {
     derived: HashMap<String, Vec<ParamLayout>>,
     /// Whether a program that writes parameters has been lowered: only the layouts derived by
     /// then are kept up to date.
-    pub(super) trained: bool,
+    pub trained: bool,
 }
 
 impl Globals {
@@ -118,15 +118,17 @@ impl Globals {
     /// Asks for a layout of a parameter. `false` where it has another one of that name, or where
     /// a program that trains was made before and would not keep it.
     pub fn derive(&mut self, path: &str, layout: ParamLayout) -> bool {
-        let known = self.derived(path).find(|known| known.suffix() == layout.suffix());
-        match known {
-            Some(known) => known == layout,
-            None if self.trained => false,
-            None => {
-                self.derived.entry(path.to_string()).or_default().push(layout);
-                true
-            }
+        let can = self.would_derive(path, layout);
+        if can && self.derived(path).all(|known| known != layout) {
+            self.derived.entry(path.to_string()).or_default().push(layout);
         }
+        can
+    }
+
+    /// Whether [`Globals::derive`] would give that layout.
+    pub fn would_derive(&self, path: &str, layout: ParamLayout) -> bool {
+        let known = self.derived(path).find(|known| known.suffix() == layout.suffix());
+        known.map_or(!self.trained, |known| known == layout)
     }
 
     /// The layouts of a parameter beside its own.

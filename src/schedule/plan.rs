@@ -17,7 +17,7 @@
 
 use crate::base::entity::Entity;
 use crate::loops::{Action, Buffer, BufferId, Program, Space};
-use crate::lower::Globals;
+use crate::schedule::Globals;
 use std::fmt::Write;
 
 /// Every buffer begins at a multiple of this: a cache line, a vector register.

@@ -27,7 +27,7 @@ pub struct KernelRun {
     pub parts: usize,
     /// A buffer a slot.
     pub args: Vec<BufferId>,
-    /// What is touched.
+    /// The elements that its parts read and write.
     pub touched: std::sync::Arc<Footprints>,
 }
 
@@ -43,7 +43,7 @@ pub struct BufferUse {
 }
 
 impl KernelRun {
-    /// What it does with the buffer of a slot.
+    /// Use of the buffer that a slot stands for.
     pub fn uses(&self, slot: SlotId) -> BufferUse {
         BufferUse { run: self.index, slot, writes: !self.touched.all_writes(slot).is_empty() }
     }
@@ -57,7 +57,7 @@ impl KernelRun {
 /// A slot of a kernel and one of another that stand for the same buffer.
 type Pair = (KernelId, SlotId, KernelId, SlotId);
 
-/// What is known of pairs of slots: a step runs the same few kernels many times.
+/// Conflicts of pairs of slots, remembered: a step runs the same few kernels many times.
 #[derive(Default)]
 pub struct ConflictTable {
     ordered: FxHashMap<Pair, bool>,

@@ -1,0 +1,160 @@
+//! A compiled step, and what each of its kernels is for: its name, where in the user's files it comes
+//! from, the part of the step that it belongs to.
+
+use crate::base::entity::Entity;
+use crate::base::source::{Sources, Span};
+use crate::codegen::Code;
+use crate::graph::kernels::Kernels;
+use crate::graph::rule::LOSS_WEIGHT;
+use crate::graph::{Graph, NodeId, Op, OriginId, Type};
+use crate::runtime::program::CompiledProgram;
+use crate::{loops, lower};
+
+/// A step as loops over planned memory.
+pub(crate) struct PlannedStep {
+    /// The loops.
+    pub program: loops::Program,
+    /// The operators whose indices come from data, as `Inst::Checked` numbers them.
+    pub sites: Vec<NodeId>,
+    /// A name and a node for each action; `None` for barriers.
+    pub purposes: Vec<Option<lower::KernelInfo>>,
+}
+
+/// A compiled step.
+pub struct CompiledStep {
+    /// The code.
+    pub program: CompiledProgram,
+    /// Samples a step.
+    pub batch: usize,
+    /// Where in the user's files each operator stands whose indices come from data.
+    pub sites: Vec<Option<Span>>,
+    /// How many indices each of them takes from a sample.
+    pub indices: Vec<usize>,
+    /// For each of the program's actions, its operator and phase; `None` for barriers.
+    pub purposes: Vec<Option<Purpose>>,
+}
+
+impl CompiledStep {
+    /// A step's code, with the places and purposes of its operators.
+    pub(crate) fn new(
+        sources: &Sources,
+        kernels: &Kernels,
+        batch: usize,
+        step: PlannedStep,
+        code: Code,
+    ) -> CompiledStep {
+        let graph = &kernels.graph;
+        let PlannedStep { program, sites, purposes } = step;
+        let forward = forward(graph);
+        let purpose = |made: lower::KernelInfo| Purpose::new(sources, graph, &forward, made);
+        CompiledStep {
+            program: CompiledProgram::new(program, code),
+            batch,
+            sites: sites.iter().map(|&node| place(sources, graph, node)).collect(),
+            indices: sites.iter().map(|&node| indices_a_sample(graph, node, batch)).collect(),
+            purposes: purposes.into_iter().map(|made| made.map(purpose)).collect(),
+        }
+    }
+}
+
+/// The operator and phase to which a run of a kernel belongs.
+#[derive(Clone, Debug)]
+pub struct Purpose {
+    /// The layer and operator: `dense.matmul`.
+    pub name: String,
+    /// The place in the user's files that asks for it: `models/mnist.nn:5:25`.
+    pub place: Option<String>,
+    /// The place that it serves: of an update, where the parameter's layer is called.
+    pub line: Option<Span>,
+    /// The part of the step that it belongs to.
+    pub phase: Phase,
+}
+
+impl Purpose {
+    fn new(sources: &Sources, graph: &Graph, forward: &[bool], made: lower::KernelInfo) -> Purpose {
+        let asked = made.node.and_then(|node| place(sources, graph, node));
+        let param = updated(&made.name)
+            .and_then(|path| graph.params.values().find(|param| param.path == path));
+        let served = param.and_then(|param| own_place(sources, graph, param.origin?));
+        let is_forward = made.node.is_none_or(|node| forward[node.index()]);
+        Purpose {
+            place: asked.map(|span| sources.place(span)),
+            line: served.or(asked),
+            phase: match param {
+                Some(_) => Phase::Update,
+                None if is_forward => Phase::Forward,
+                None => Phase::Backward,
+            },
+            name: made.name,
+        }
+    }
+}
+
+/// A part of a training step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// The loss, the output, metrics, and their operands.
+    Forward,
+    /// Gradients.
+    Backward,
+    /// The optimiser's rule.
+    Update,
+}
+
+impl Phase {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Phase::Forward => "forward",
+            Phase::Backward => "backward",
+            Phase::Update => "update",
+        }
+    }
+}
+
+/// Which nodes of a step belong to its forward pass: those that the loss, the output or a metric
+/// depends on.
+fn forward(graph: &Graph) -> Vec<bool> {
+    let is_forward =
+        |name: &str| matches!(name, "loss" | LOSS_WEIGHT | "output") || name.starts_with("metric.");
+    let outputs = graph.outputs.iter().filter(|output| is_forward(&output.name));
+    let mut open: Vec<NodeId> = outputs.map(|output| output.node).collect();
+    let mut forward = vec![false; graph.nodes.len()];
+    while let Some(node) = open.pop() {
+        if !std::mem::replace(&mut forward[node.index()], true) {
+            open.extend(&graph.nodes[node].args);
+        }
+    }
+    forward
+}
+
+/// The parameter that a kernel updates or lays out anew, by the kernel's name:
+/// `dense.weight.update`, `dense.weight^T`.
+fn updated(name: &str) -> Option<&str> {
+    name.strip_suffix(".update").or_else(|| name.split_once('^').map(|(path, _)| path))
+}
+
+/// The type of what an operator takes as indices.
+pub(crate) fn indices(graph: &Graph, node: NodeId) -> &Type {
+    let node = &graph.nodes[node];
+    // `pick(x, index)` and `gather(table, index)`, but `scatter_add(index, values)`.
+    let scatters = matches!(node.op, Op::ScatterAdd { .. });
+    graph.ty(node.args[usize::from(!scatters)])
+}
+
+/// How many indices an indexed operator takes from each sample of a batch; at least 1.
+pub(crate) fn indices_a_sample(graph: &Graph, node: NodeId, batch: usize) -> usize {
+    let elements: usize = indices(graph, node).shape.at(batch).iter().product();
+    (elements / batch).max(1)
+}
+
+/// Where in the user's files a node comes from.
+pub(crate) fn place(sources: &Sources, graph: &Graph, node: NodeId) -> Option<Span> {
+    own_place(sources, graph, graph.nodes[node].origin?)
+}
+
+/// Where in the user's files an origin is.
+fn own_place(sources: &Sources, graph: &Graph, origin: OriginId) -> Option<Span> {
+    let mut chain = graph.origins.chain(origin);
+    chain.find(|origin| !sources.file(origin.span.file).builtin).map(|at| at.span)
+}
