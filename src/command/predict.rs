@@ -23,7 +23,6 @@ use crate::runtime::pool::Pool;
 use crate::runtime::program::{RunMemory, StepArgs};
 use crate::runtime::trainer::BatchStep;
 use crate::schedule::Globals;
-use crate::schedule::Globals;
 use rayon::prelude::*;
 use std::path::PathBuf;
 use std::sync::mpsc::sync_channel;

@@ -13,7 +13,6 @@ use crate::graph::{Graph, Update, UpdateRule, UpdateTarget};
 use crate::runtime::program::CompiledProgram;
 use crate::runtime::trainer::{BatchStep, Steps, WrittenTensors};
 use crate::schedule::Globals;
-use crate::schedule::Globals;
 use std::collections::BTreeMap;
 
 /// The batches of a run's steps.
