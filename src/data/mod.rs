@@ -123,7 +123,7 @@ pub fn source_schema(request: &SourceRequest, places: &Places) -> Result<Schema,
     source.schema(&args, places)
 }
 
-/// What to do about the oddities of a source's data, if the source knows.
+/// Help of a source where there are oddities in its data, if it has some.
 pub fn help_for_oddities(request: &SourceRequest) -> Option<&'static str> {
     source_of(&request.name)?.help_for_oddities()
 }

@@ -1,4 +1,4 @@
-//! What a data source is: one implementation of [`DataSource`], listed once in `data::SOURCES`.
+//! Data sources: each is one implementation of [`DataSource`], listed once in `data::SOURCES`.
 //!
 //! ```text
 //! digits(60000, seed: 1)
@@ -29,8 +29,8 @@ pub trait DataSource: Sync {
     /// or the names of files. Fails with [`DataError::tried`] where files are missing.
     fn schema(&self, args: &Arguments<'_>, places: &Places) -> Result<Schema, DataError>;
 
-    /// What the arguments alone say of the samples while their files are missing, with a guess of the
-    /// number of classes; `None` where they say nothing.
+    /// The schema as far as the arguments alone determine it while files are missing, with a guess of
+    /// the number of classes; `None` where they say nothing.
     fn presumed(
         &self,
         _args: &Arguments<'_>,
@@ -66,7 +66,7 @@ pub trait DataSource: Sync {
         Ok(ResizeMode::Stretch)
     }
 
-    /// What to do about [`Schema::oddities`].
+    /// Help where there are [`Schema::oddities`].
     fn help_for_oddities(&self) -> Option<&'static str> {
         None
     }

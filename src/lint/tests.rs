@@ -18,7 +18,7 @@ fn schema(classes: usize) -> Schema {
     Schema::of(fields).counted([100, 0, 0])
 }
 
-/// What a lint finds in a program whose data are like this, each with the program as its first fix
+/// The findings of a lint in a program whose data are like this, each with the program as its first fix
 /// makes it.
 fn found(lint: Lint, text: &str, schema: Option<Schema>) -> Vec<(Diagnostic, String)> {
     let mut sources = Sources::new();

@@ -68,7 +68,7 @@ impl Case {
         }
     }
 
-    /// What one rule offers, the smallest first.
+    /// The candidates of one rule, the smallest first.
     fn offers(&self, rule: fn(&Scene<'_>, &mut Vec<Candidate>)) -> Vec<Candidate> {
         let mut found = Vec::new();
         rule(&Scene::of(&self.program(), &self.error), &mut found);
@@ -80,7 +80,7 @@ impl Case {
         apply(&self.sources.file(self.file).text, &fix.edits)
     }
 
-    /// What the body of the model, or the whole program, is with each edit of a rule.
+    /// The body of the model, or the whole program, with each edit of a rule.
     fn bodies(&self, rule: fn(&Scene<'_>, &mut Vec<Candidate>)) -> Vec<String> {
         let body = |text: String| match text.split_once("{ ") {
             Some((_, body)) => body.trim_end().trim_end_matches(" }").to_owned(),
@@ -266,7 +266,7 @@ fn settings_go_with_their_line_and_metrics_with_their_comma() {
     assert_eq!(found.len(), 2, "the loss stays: {found:#?}");
 }
 
-/// What a text that does not parse is with each edit.
+/// A text that does not parse, with each edit.
 fn mended(text: &str, code: &'static str) -> Vec<String> {
     let mut sources = Sources::new();
     let file = sources.add("main.nn", "");

@@ -116,7 +116,7 @@ fn forgotten_signs(text: &Text<'_>, found: &mut Vec<Candidate>) {
     }
 }
 
-/// What shows in the whole line: quotes and comments of other languages, a `let` forgotten.
+/// Slips that show in the whole line: quotes and comments of other languages, a `let` forgotten.
 fn on_its_line(text: &Text<'_>, error: &Diagnostic, found: &mut Vec<Candidate>) {
     let start = text.place.start as usize;
     let line = text.before(start).rfind('\n').map_or(0, |newline| newline + 1);
@@ -148,7 +148,7 @@ fn on_its_line(text: &Text<'_>, error: &Diagnostic, found: &mut Vec<Candidate>) 
     }
 }
 
-/// What shows at the place itself: a string for a name, a hexadecimal number, a call of nothing.
+/// Slips that show at the place itself: a string for a name, a hexadecimal number, a call of nothing.
 fn at_its_place(text: &Text<'_>, found: &mut Vec<Candidate>) {
     let (start, end) = (text.place.start as usize, text.place.end as usize);
     let shown = text.shown();
@@ -189,7 +189,7 @@ impl<'a> Text<'a> {
         Span::new(self.place.file, start, end)
     }
 
-    /// What stands at the place.
+    /// The text at the place.
     fn shown(&self) -> &'a str {
         &self.text[self.place.start as usize..self.place.end as usize]
     }

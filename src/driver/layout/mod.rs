@@ -114,7 +114,7 @@ impl<'a> Walk<'a> {
         (0..self.extents(node).len()).map(|_| self.orders.axis(order.clone())).collect()
     }
 
-    /// What a node is, from what its arguments are.
+    /// The layout of a node, from those of its arguments.
     fn value(&mut self, id: NodeId) -> ValueLayout {
         let graph = self.graph;
         let node = &graph.nodes[id];
@@ -172,7 +172,7 @@ impl<'a> Walk<'a> {
         arg.clone()
     }
 
-    /// What an axis is reduced to by the places of its elements.
+    /// A reduction along an axis by the places of its elements.
     fn looked_up(&mut self, id: NodeId, arg: &ValueLayout, axis: usize) -> ValueLayout {
         self.read_in_place(arg.axes[axis]);
         self.reduce(id, arg, &[axis])

@@ -87,7 +87,7 @@ impl Walk<'_> {
         (axes, kind)
     }
 
-    /// What a value becomes of which axes are cut into several, some of them channels.
+    /// The kind of a value whose axes are cut into several, some of them channels, if that changes.
     fn cut(
         &mut self,
         row: &AxisGroup,

@@ -1,4 +1,4 @@
-//! What a node is, from what its arguments are.
+//! The role of a node, from those of its arguments.
 //!
 //! ```text
 //! log(softmax(output))                 Out(X − Total)

@@ -1,5 +1,5 @@
-//! What a value of the graph is of the output and of the target, and what of it is still known when
-//! it is scaled, chosen from by class, or taken through a rising function.
+//! The role of a value of the graph: its relation to the output and to the target, and what of it is
+//! still known when it is scaled, chosen from by class, or taken through a rising function.
 //!
 //! ```text
 //! 2 * (output - target)        Difference { scale: 2, about: Numbers }
