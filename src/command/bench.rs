@@ -3,7 +3,7 @@
 use crate::base::rng::{Sequence, hash_name};
 use crate::base::tensor::{DType, Data, Tensor};
 use crate::command::peak::fma_peak;
-use crate::driver::compiled::Purpose;
+use crate::driver::compiled::KernelOrigin;
 use crate::driver::memory::refuse_too_large;
 use crate::driver::session::{Failure, Request, Session};
 use crate::graph::Graph;
@@ -36,7 +36,7 @@ pub struct TimedStep {
     program: CompiledProgram,
     memory: RunMemory,
     hypers: Vec<f64>,
-    purposes: Vec<Option<Purpose>>,
+    origins: Vec<Option<KernelOrigin>>,
 }
 
 /// Seconds a step.
@@ -86,7 +86,7 @@ pub fn bench(
         program,
         memory,
         hypers,
-        purposes: compiled.purposes,
+        origins: compiled.origins,
     };
     bench.fill(&graph, classes.unwrap_or(2), pool);
     bench.ready_seconds = start.elapsed().as_secs_f64();
@@ -99,7 +99,7 @@ pub fn bench(
 impl TimedStep {
     /// First values for parameters and states, random inputs.
     fn fill(&mut self, graph: &Graph, classes: usize, pool: &mut Pool) {
-        for (path, ty, init) in graph.lasting() {
+        for (path, ty, init) in graph.variables() {
             if self.program.buffer(path).is_some() {
                 self.program.write(&mut self.memory, path, &initial_value(init, ty, path, 0));
             }
@@ -126,8 +126,8 @@ impl TimedStep {
     }
 
     /// For each action of the step, the operator and phase that it belongs to; `None` for barriers.
-    pub(crate) fn purposes(&self) -> &[Option<Purpose>] {
-        &self.purposes
+    pub(crate) fn origins(&self) -> &[Option<KernelOrigin>] {
+        &self.origins
     }
 
     /// Runs a step of the same program in timed code.

@@ -196,8 +196,8 @@ impl Session {
         kernels: &Kernels,
         globals: &mut Globals,
     ) -> Result<PlannedStep, Failure> {
-        let Lowered { program, sites, purposes } = self.lower(kernels, globals)?;
-        Ok(PlannedStep { program: self.plan(program, globals)?, sites, purposes })
+        let Lowered { program, bounds_checks, infos } = self.lower(kernels, globals)?;
+        Ok(PlannedStep { program: self.plan(program, globals)?, bounds_checks, infos })
     }
 
     /// Kernels as loops.

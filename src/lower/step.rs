@@ -44,11 +44,11 @@ pub struct StepBuilder<'a> {
     /// The program so far.
     pub program: Program,
     /// Info on each of its actions.
-    purposes: Vec<KernelInfo>,
+    infos: Vec<KernelInfo>,
     /// The node that what runs next is for.
     source: Option<NodeId>,
     /// The nodes whose indices are tested.
-    pub sites: Vec<NodeId>,
+    pub bounds_checks: Vec<NodeId>,
     globals: &'a mut Globals,
     /// The nodes that kernels write.
     stored: FxHashSet<NodeId>,
@@ -86,9 +86,9 @@ impl<'a> StepBuilder<'a> {
         let mut step = StepBuilder {
             graph,
             program: Program { name: graph.name.clone(), ..Program::default() },
-            purposes: Vec::new(),
+            infos: Vec::new(),
             source: None,
-            sites: Vec::new(),
+            bounds_checks: Vec::new(),
             globals,
             stored: results.collect(),
             in_place,
@@ -280,9 +280,9 @@ impl<'a> StepBuilder<'a> {
 
     /// The number by which a fault names a node whose indices are tested.
     pub fn site(&mut self, node: NodeId) -> u32 {
-        let at = self.sites.iter().position(|&known| known == node).unwrap_or_else(|| {
-            self.sites.push(node);
-            self.sites.len() - 1
+        let at = self.bounds_checks.iter().position(|&known| known == node).unwrap_or_else(|| {
+            self.bounds_checks.push(node);
+            self.bounds_checks.len() - 1
         });
         self.asked(Request::Site(node));
         u32::try_from(at).expect("few sites")
@@ -332,7 +332,7 @@ impl<'a> StepBuilder<'a> {
 
     /// Runs a kernel of the program.
     pub fn run_again(&mut self, kernel: KernelId, args: Vec<BufferId>, title: Title) {
-        self.purposes.push(KernelInfo { name: title.text(self.graph), node: self.source });
+        self.infos.push(KernelInfo { name: title.text(self.graph), node: self.source });
         self.program.actions.push(Action::Run { kernel, args });
     }
 
@@ -445,7 +445,7 @@ impl<'a> StepBuilder<'a> {
         self.globals.trained |= !self.graph.updates.is_empty();
         self.program.uniforms = self.uniforms.finish(self.graph);
         self.program.uniforms.buffer = self.names.get("uniforms").copied();
-        (self.program, self.purposes, self.sites)
+        (self.program, self.infos, self.bounds_checks)
     }
 
     /// Copies a value, unless that is where it was computed.
@@ -476,7 +476,7 @@ impl<'a> StepBuilder<'a> {
         for param in used {
             let before = self.program.actions.len();
             self.refresh(param);
-            self.purposes.truncate(before);
+            self.infos.truncate(before);
             let refreshing = self.program.actions.split_off(before);
             self.program.refresh.extend(refreshing);
         }

@@ -27,7 +27,7 @@ pub(crate) fn meaning(
 ) -> Vec<(String, String)> {
     let settings = &training.settings;
     let order = format!("{} {:?} {}", settings.shuffle, settings.last_batch, settings.accumulate);
-    let rule = format!("{}{:?}", text(&training.rule.graph), training.rule.spared);
+    let rule = format!("{}{:?}", text(&training.rule.graph), training.rule.excluded);
     let parts = [
         ("the model, its loss or its metrics", text(&experiment.train)),
         ("the model outside of training", text(&experiment.eval)),

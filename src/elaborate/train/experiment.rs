@@ -102,9 +102,9 @@ pub fn elaborate<'a>(
     let rule = plan.as_ref().and_then(|plan| rule(source, plan));
     let train = keep(train, &mut found);
     let rule = rule.and_then(|(rule, patterns)| Some((keep(rule, &mut found)?, patterns)));
-    let spared = match (&train, &rule) {
+    let excluded = match (&train, &rule) {
         (Some((train, _)), Some((_, patterns))) => {
-            patterns.iter().map(|patterns| patterns.spared(train, &mut found)).collect()
+            patterns.iter().map(|patterns| patterns.excluded(train, &mut found)).collect()
         }
         _ => BTreeMap::new(),
     };
@@ -127,7 +127,7 @@ pub fn elaborate<'a>(
         task: task::derive(&eval, target),
         metrics: metric_names(&train),
         minimized: minimized(&items, &plan.metrics, &metric_names(&train)),
-        rule: UpdateRule { graph, spared },
+        rule: UpdateRule { graph, excluded },
         warm_ups: [scheduled.warm_ups, of_rule.warm_ups].concat(),
         driven: of_rule.driven,
         driven_in_step: scheduled.driven,

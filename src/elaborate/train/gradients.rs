@@ -24,7 +24,9 @@ use crate::elaborate::context::{Elaborator, Eval, Reported};
 use crate::elaborate::domain::FINITE;
 use crate::elaborate::patterns::{Pattern, known_patterns, matches};
 use crate::elaborate::value::Value;
-use crate::graph::rule::{CLIP_NORM, CLIP_VALUE, EMA, FROZEN, KEEP, L1, L2, SHARE, SHARE_HYPER};
+use crate::graph::rule::{
+    CLIP_NORM, CLIP_VALUE, DECOUPLED_DECAY, EMA, FROZEN, L1, L2, SHARE, SHARE_HYPER,
+};
 use crate::graph::{Binary, Graph, NodeId};
 use crate::syntax::ast::{Expr, ExprKind, TrainKey};
 
@@ -57,7 +59,7 @@ impl<'a> RuleContext<'a> {
             }
         }
         self.means(plan)?;
-        self.gathered(plan)?;
+        self.accumulation(plan)?;
         outcome.map(|()| found)
     }
 
@@ -79,7 +81,7 @@ impl<'a> RuleContext<'a> {
     }
 
     /// The part of a batch in an update that several make, which the run says for each.
-    fn gathered(&mut self, plan: &Plan<'a>) -> Eval<()> {
+    fn accumulation(&mut self, plan: &Plan<'a>) -> Eval<()> {
         if plan.settings.accumulate == 1 {
             return Ok(());
         }
@@ -107,7 +109,7 @@ impl<'a> RuleContext<'a> {
                     // The penalty is l1·Σ|p|, or l2·Σp², whose slope is 2·l2·p.
                     "l1" => (L1, node),
                     "l2" => (L2, self.twice(node, value.span)?),
-                    _ => (KEEP, self.kept(node, key)?),
+                    _ => (DECOUPLED_DECAY, self.decay_factor(node, key)?),
                 };
                 self.rule_number(output, node, key.value.span)?;
                 patterns.output = output;
@@ -162,7 +164,7 @@ impl<'a> RuleContext<'a> {
     }
 
     /// `1 - lr · weight_decay`
-    fn kept(&mut self, node: NodeId, key: &TrainKey) -> Eval<NodeId> {
+    fn decay_factor(&mut self, node: NodeId, key: &TrainKey) -> Eval<NodeId> {
         let lr = match &self.learning_rate {
             Some(lr) => lr.clone(),
             None => {
@@ -212,7 +214,7 @@ impl<'a> RuleContext<'a> {
             }
             _ => &key.value,
         };
-        Ok((value, Patterns { output: KEEP, only, except, span }))
+        Ok((value, Patterns { output: DECOUPLED_DECAY, only, except, span }))
     }
 }
 
@@ -261,7 +263,7 @@ fn text(value: &Value) -> Option<String> {
 
 impl Patterns {
     /// The parameters that the setting leaves out; patterns that match none are reported.
-    pub fn spared(
+    pub fn excluded(
         &self,
         graph: &Graph,
         found: &mut Vec<Diagnostic>,
@@ -282,16 +284,16 @@ impl Patterns {
         let concerned = |path: &str| {
             (self.only.is_empty() || any(&self.only, path)) && !any(&self.except, path)
         };
-        let spared: Vec<String> =
+        let excluded: Vec<String> =
             paths.iter().filter(|path| !concerned(path)).map(|path| path.to_string()).collect();
-        if found.len() == before && spared.len() == paths.len() && !paths.is_empty() {
+        if found.len() == before && excluded.len() == paths.len() && !paths.is_empty() {
             let message = match self.output {
                 FROZEN => "`freeze` leaves no parameter to train",
                 _ => "`only` and `except` leave no parameter",
             };
             found.push(Diagnostic::error(codes::TRAIN_KEY, message).primary(self.span, ""));
         }
-        (self.output, spared)
+        (self.output, excluded)
     }
 }
 

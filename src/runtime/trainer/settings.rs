@@ -38,7 +38,7 @@ pub struct TrainerSettings {
     /// The running means that evaluation takes in place of parameters and layer states.
     pub averages: Vec<Average>,
     /// The states that hold the sums of gradients of an update in progress.
-    pub gathered: Vec<String>,
+    pub accumulated: Vec<String>,
 }
 
 /// A parameter or state, and the state that holds its running mean.
