@@ -41,7 +41,7 @@ pub struct TimedStep {
 
 /// Seconds a step.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Times {
+pub struct BenchTimes {
     /// The median of all rounds.
     pub median: f64,
     /// The fastest round.
@@ -144,7 +144,7 @@ impl TimedStep {
     }
 
     /// Runs rounds of steps for about so many seconds.
-    pub fn measure(&mut self, pool: &mut Pool, seconds: f64) -> Times {
+    pub fn measure(&mut self, pool: &mut Pool, seconds: f64) -> BenchTimes {
         const ROUND: Duration = Duration::from_millis(20);
         let mut number = 1;
         let mut rounds: Vec<f64> = Vec::new();
@@ -158,7 +158,11 @@ impl TimedStep {
             rounds.push(round.elapsed().as_secs_f64() / (number - first) as f64);
         }
         rounds.sort_by(f64::total_cmp);
-        Times { median: rounds[rounds.len() / 2], fastest: rounds[0], steps: number as usize - 1 }
+        BenchTimes {
+            median: rounds[rounds.len() / 2],
+            fastest: rounds[0],
+            steps: number as usize - 1,
+        }
     }
 }
 

@@ -137,7 +137,7 @@ fn header(reader: &mut impl Read) -> Result<Vec<usize>, DataError> {
 pub const ARGUMENTS: [&str; 5] = ["images", "labels", "test_images", "test_labels", "validation"];
 
 /// Arguments of `idx(…)`, read.
-pub struct Options {
+pub struct IdxOptions {
     train: Pair<String>,
     test: Option<Pair<String>>,
     validation: f64,
@@ -149,7 +149,7 @@ struct Pair<T> {
     labels: T,
 }
 
-impl Options {
+impl IdxOptions {
     /// The arguments of a request.
     pub fn of(request: &SourceRequest) -> Result<Self, DataError> {
         let args = Arguments::new(request, &ARGUMENTS)?;
@@ -167,7 +167,7 @@ impl Options {
             images: args.required_text("images")?.to_string(),
             labels: args.required_text("labels")?.to_string(),
         };
-        Ok(Options { train, test, validation: args.fraction("validation")? })
+        Ok(IdxOptions { train, test, validation: args.fraction("validation")? })
     }
 
     /// Reads the headers of images and the training labels.

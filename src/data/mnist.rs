@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use super::dataset::Dataset;
 use super::error::DataError;
-use super::fetch::{Known, fetch};
+use super::fetch::{KnownFile, fetch};
 use super::idx::Idx;
 use super::request::{Arguments, Places, SourceRequest};
 use super::{digits, idx, labelled};
@@ -19,20 +19,20 @@ use crate::base::schema::Schema;
 use crate::base::shown::Show;
 
 /// Images and labels to train on, then to test on.
-pub const FILES: [Known; 4] = [
-    Known {
+pub const FILES: [KnownFile; 4] = [
+    KnownFile {
         name: "train-images-idx3-ubyte",
         sum: "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
     },
-    Known {
+    KnownFile {
         name: "train-labels-idx1-ubyte",
         sum: "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
     },
-    Known {
+    KnownFile {
         name: "t10k-images-idx3-ubyte",
         sum: "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     },
-    Known {
+    KnownFile {
         name: "t10k-labels-idx1-ubyte",
         sum: "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
     },
@@ -55,17 +55,17 @@ const HOW_TO_GET: &str = "put the four files (train-images-idx3-ubyte.gz, \
 pub const ARGUMENTS: [&str; 2] = ["validation", "fallback"];
 
 /// Arguments of `mnist(…)`, read.
-pub struct Options {
+pub struct MnistOptions {
     validation: f64,
     fallback: bool,
 }
 
-impl Options {
+impl MnistOptions {
     /// The arguments of a request.
     pub fn of(request: &SourceRequest) -> Result<Self, DataError> {
         let args = Arguments::new(request, &ARGUMENTS)?;
         let fallback = args.name("fallback", &["digits"])?.is_some();
-        Ok(Options { validation: args.fraction("validation")?, fallback })
+        Ok(MnistOptions { validation: args.fraction("validation")?, fallback })
     }
 
     /// Known beforehand.
@@ -102,7 +102,7 @@ impl Options {
                 .tried(tried)
                 .help(HOW_TO_GET));
         }
-        let mut drawn = digits::Options::standing_in(self.validation).open()?;
+        let mut drawn = digits::DigitsOptions::standing_in(self.validation).open()?;
         drawn.notice = Some(format!(
             "MNIST could not be had, so this run uses digits drawn by the program (`fallback: \
              digits`); its accuracy is not MNIST's. Looked at: {}",
@@ -129,7 +129,7 @@ impl Options {
 }
 
 /// Reads a file that must have a known sum.
-fn checked((path, known): (&PathBuf, &Known)) -> Result<Idx, DataError> {
+fn checked((path, known): (&PathBuf, &KnownFile)) -> Result<Idx, DataError> {
     let (contents, sum) = idx::read(path)?;
     if sum == known.sum {
         return Ok(contents);

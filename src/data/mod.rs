@@ -38,7 +38,7 @@ pub use dataset::{Column, Dataset, Note, Records, Samples, Split, order};
 pub use error::DataError;
 pub use feed::{Batch, Feed, FeedError, Pass, Plan, prefetch_bytes};
 pub use pictures::{Preprocessor, csv_records, idx_records};
-pub use request::{Argument, Call, Literal, Places, SourceRequest, Watch};
+pub use request::{Argument, Literal, Places, SourceRequest, TransformCall, Watch};
 
 use std::sync::Arc;
 
@@ -94,10 +94,10 @@ pub fn decoding_bytes(schema: &Schema, threads: usize) -> usize {
 /// Fields and counts of the source's samples, before transforms.
 pub fn source_schema(request: &SourceRequest, places: &Places) -> Result<Schema, DataError> {
     match request.name.as_str() {
-        "mnist" => mnist::Options::of(request)?.schema(),
-        "idx" => idx::Options::of(request)?.schema(places),
+        "mnist" => mnist::MnistOptions::of(request)?.schema(),
+        "idx" => idx::IdxOptions::of(request)?.schema(places),
         "images" => images::Options::of(request)?.schema(places),
-        "digits" => digits::Options::of(request)?.schema(),
+        "digits" => digits::DigitsOptions::of(request)?.schema(),
         name => Err(unknown_source(name)),
     }
 }
@@ -145,10 +145,10 @@ fn source(
     watch: Watch<'_>,
 ) -> Result<Dataset, DataError> {
     match request.name.as_str() {
-        "mnist" => mnist::Options::of(request)?.open(places),
-        "idx" => idx::Options::of(request)?.open(places),
+        "mnist" => mnist::MnistOptions::of(request)?.open(places),
+        "idx" => idx::IdxOptions::of(request)?.open(places),
         "images" => images::Options::of(request)?.open(places, watch),
-        "digits" => digits::Options::of(request)?.open(),
+        "digits" => digits::DigitsOptions::of(request)?.open(),
         name => Err(unknown_source(name)),
     }
 }

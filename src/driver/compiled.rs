@@ -3,7 +3,7 @@
 
 use crate::base::entity::Entity;
 use crate::base::source::{Sources, Span};
-use crate::codegen::Code;
+use crate::codegen::MachineCode;
 use crate::graph::kernels::Kernels;
 use crate::graph::rule::LOSS_WEIGHT;
 use crate::graph::{Graph, NodeId, Op, OriginId, Type};
@@ -41,7 +41,7 @@ impl CompiledStep {
         kernels: &Kernels,
         batch: usize,
         step: PlannedStep,
-        code: Code,
+        code: MachineCode,
     ) -> CompiledStep {
         let graph = &kernels.graph;
         let PlannedStep { program, bounds_checks, infos } = step;

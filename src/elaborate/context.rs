@@ -2,14 +2,14 @@
 //!
 //! An [`Elaborator`] walks the syntax tree once for each graph (training, evaluation, the
 //! optimizer's rule) and holds that graph's builder, the calls in progress and what was found
-//! wrong. A function that fails has reported why and returns [`Reported`]; whatever needs its
+//! wrong. A function that fails has reported why and returns [`ErrorReported`]; whatever needs its
 //! value fails silently in turn, so that one mistake is told once.
 
 use super::Tolerated;
 use super::driven::{Driven, WarmUp};
 use super::items::{FunctionItem, Items};
 use super::patterns::Pattern;
-use super::scope::Frame;
+use super::scope::CallFrame;
 use super::value::Value;
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
@@ -23,10 +23,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Says that what went wrong has been reported.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Reported;
+pub(super) struct ErrorReported;
 
 /// A value, or none and the reason is reported.
-pub(super) type Eval<T> = Result<T, Reported>;
+pub(super) type Eval<T> = Result<T, ErrorReported>;
 
 /// How deep calls may nest.
 const MOST_CALLS: usize = 64;
@@ -79,7 +79,7 @@ pub(super) struct Elaborator<'a> {
     /// of training.
     pub frozen: Vec<Pattern>,
     /// The calls in progress, innermost last.
-    pub frames: Vec<Frame<'a>>,
+    pub frames: Vec<CallFrame<'a>>,
     /// The parameters, by path.
     pub params: HashMap<String, ParamSlot>,
     /// The states, by path, in the order of paths.
@@ -121,7 +121,7 @@ impl<'a> Elaborator<'a> {
             data_failed: false,
             tolerated: None,
             training: true,
-            frames: vec![Frame::new("", None, false)],
+            frames: vec![CallFrame::new("", None, false)],
             params: HashMap::new(),
             frozen: Vec::new(),
             states: BTreeMap::new(),
@@ -140,12 +140,12 @@ impl<'a> Elaborator<'a> {
     }
 
     /// The call in progress.
-    pub fn frame(&self) -> &Frame<'a> {
+    pub fn frame(&self) -> &CallFrame<'a> {
         self.frames.last().expect("there is always the frame of the top")
     }
 
     /// The call in progress, to change.
-    pub fn frame_mut(&mut self) -> &mut Frame<'a> {
+    pub fn frame_mut(&mut self) -> &mut CallFrame<'a> {
         self.frames.last_mut().expect("there is always the frame of the top")
     }
 
@@ -177,11 +177,11 @@ impl<'a> Elaborator<'a> {
     // ---- Reports
 
     /// Reports an error. Places in the prelude are told as the call that led there.
-    pub fn report(&mut self, mut error: Diagnostic) -> Reported {
+    pub fn report(&mut self, mut error: Diagnostic) -> ErrorReported {
         // Whoever has a hundred mistakes to mend does not look for the next one here.
         if self.stopped || self.diagnostics.len() >= limits::FINDINGS {
             self.stopped = true;
-            return Reported;
+            return ErrorReported;
         }
         let labels = std::mem::take(&mut error.labels);
         // What goes wrong in the prelude's own code is one mistake of the call.
@@ -215,16 +215,16 @@ impl<'a> Elaborator<'a> {
             false => *known == error,
         };
         if self.diagnostics.iter().any(known) {
-            return Reported;
+            return ErrorReported;
         }
         self.stopped |= self.tolerated.is_some_and(|known| !known.iter().any(|it| it.is(&error)));
         self.diagnostics.push(error);
-        Reported
+        ErrorReported
     }
 
     /// The calls of layers of the user's files that are in progress, innermost first.
-    fn calls_of_user(&self) -> impl Iterator<Item = &Frame<'a>> {
-        let is_layer = |frame: &&Frame<'a>| {
+    fn calls_of_user(&self) -> impl Iterator<Item = &CallFrame<'a>> {
+        let is_layer = |frame: &&CallFrame<'a>| {
             frame.kind == Some(FunctionKind::Layer)
                 && !frame.builtin
                 && frame.call.is_some_and(|call| !self.items.in_prelude(call))
@@ -255,8 +255,8 @@ impl<'a> Elaborator<'a> {
 
     /// Something that only the data can tell: an error, unless what is wrong with them has been
     /// reported.
-    pub fn needs_data(&mut self, error: Diagnostic) -> Reported {
-        if self.data_failed { Reported } else { self.report(error) }
+    pub fn needs_data(&mut self, error: Diagnostic) -> ErrorReported {
+        if self.data_failed { ErrorReported } else { self.report(error) }
     }
 
     /// An error at a place.
@@ -265,7 +265,7 @@ impl<'a> Elaborator<'a> {
         code: &'static str,
         span: Span,
         message: impl Into<String>,
-    ) -> Reported {
+    ) -> ErrorReported {
         self.report(Diagnostic::error(code, message).primary(span, ""))
     }
 
@@ -276,7 +276,7 @@ impl<'a> Elaborator<'a> {
         span: Span,
         message: impl Into<String>,
         help: impl Into<String>,
-    ) -> Reported {
+    ) -> ErrorReported {
         self.report(Diagnostic::error(code, message).primary(span, "").help(help))
     }
 
@@ -308,7 +308,7 @@ impl<'a> Elaborator<'a> {
     }
 
     /// Reports why an operator could not be built, and what fixed the dimensions concerned.
-    pub fn mismatch(&mut self, span: Span, args: &[NodeId], mismatch: &Mismatch) -> Reported {
+    pub fn mismatch(&mut self, span: Span, args: &[NodeId], mismatch: &Mismatch) -> ErrorReported {
         let mut error =
             Diagnostic::error(codes::SHAPE, mismatch.message.clone()).primary(span, "here");
         error.notes.extend(mismatch.notes.iter().cloned());
@@ -402,7 +402,7 @@ impl<'a> Elaborator<'a> {
     /// Takes steps of the budget; where none are left, the work ends.
     pub fn spend(&mut self, steps: usize, span: Span) -> Eval<()> {
         if self.stopped {
-            return Err(Reported);
+            return Err(ErrorReported);
         }
         if self.budget.spend(steps) {
             return Ok(());
@@ -416,7 +416,7 @@ impl<'a> Elaborator<'a> {
     }
 
     /// Reports a limit that was passed, after which nothing more is looked at.
-    pub fn stop(&mut self, span: Span, message: String, help: &str) -> Reported {
+    pub fn stop(&mut self, span: Span, message: String, help: &str) -> ErrorReported {
         let reported = self.error_help(codes::TOO_LARGE, span, message, help);
         self.stopped = true;
         reported
@@ -439,7 +439,12 @@ impl<'a> Elaborator<'a> {
     }
 
     /// Pushes the frame of a call; calls that nest too deep are stopped.
-    pub fn push_frame(&mut self, frame: Frame<'a>, item: FunctionItem<'a>, span: Span) -> Eval<()> {
+    pub fn push_frame(
+        &mut self,
+        frame: CallFrame<'a>,
+        item: FunctionItem<'a>,
+        span: Span,
+    ) -> Eval<()> {
         self.count_stage(span)?;
         if self.frames.len() < MOST_CALLS {
             self.frames.push(frame);
@@ -513,7 +518,7 @@ impl<'a> Elaborator<'a> {
         let cast = self.builder.cast(node, DType::F32);
         match self.built(span, &[node], cast)? {
             Value::Tensor(node) => Ok(node),
-            _ => Err(Reported),
+            _ => Err(ErrorReported),
         }
     }
 }

@@ -25,8 +25,8 @@ use crate::runtime::checkpoint::Snapshot;
 use crate::runtime::pool::Pool;
 use crate::runtime::program::{BlockBytes, CompiledProgram, RunMemory};
 use crate::runtime::trainer::{
-    Average, EarlyStopRule, Monitor, OnNan, PlateauRule, Rules, Steps, TrainError, Trainer,
-    TrainerSettings,
+    Average, EarlyStopRule, Monitor, NonFinitePolicy, PlateauRule, Rules, Steps, TrainError,
+    Trainer, TrainerSettings,
 };
 use crate::runtime::weights::{self, StoredTensor};
 use crate::schedule::Globals;
@@ -198,9 +198,9 @@ fn settings(
         schedules: schedules(&training.rule.graph, run_steps),
         accumulate: said.accumulate,
         on_nan: match said.on_nan {
-            elaborate::OnNan::Stop => OnNan::Stop,
-            elaborate::OnNan::Skip => OnNan::Skip,
-            elaborate::OnNan::HalveLr => OnNan::HalveLr,
+            elaborate::OnNan::Stop => NonFinitePolicy::Stop,
+            elaborate::OnNan::Skip => NonFinitePolicy::Skip,
+            elaborate::OnNan::HalveLr => NonFinitePolicy::HalveLr,
         },
         rules: rules(training, data.validation.count() > 0),
         averages: averages.collect(),

@@ -27,18 +27,18 @@ pub const SIDE: usize = 28;
 pub const ARGUMENTS: [&str; 4] = ["train", "test", "seed", "validation"];
 
 /// Arguments of `digits(…)`, read.
-pub struct Options {
+pub struct DigitsOptions {
     train: usize,
     test: usize,
     seed: u64,
     validation: f64,
 }
 
-impl Options {
+impl DigitsOptions {
     /// The arguments of a request.
     pub fn of(request: &SourceRequest) -> Result<Self, DataError> {
         let args = Arguments::new(request, &ARGUMENTS)?;
-        Ok(Options {
+        Ok(DigitsOptions {
             train: args.count("train", 60_000, 1)?,
             test: args.count("test", 10_000, 0)?,
             seed: args.seed("seed")?,
@@ -48,7 +48,7 @@ impl Options {
 
     /// As many samples as MNIST has.
     pub fn standing_in(validation: f64) -> Self {
-        Options { train: 60_000, test: 10_000, seed: 0, validation }
+        DigitsOptions { train: 60_000, test: 10_000, seed: 0, validation }
     }
 
     /// Known beforehand.

@@ -26,8 +26,8 @@ use std::cmp::Reverse;
 use std::ffi::OsString;
 use std::sync::Arc;
 
-use self::cache::{Loaded, Plan};
-use self::fit::{Resize, Shape};
+use self::cache::{CachePlan, Loaded};
+use self::fit::{FitMode, FitTarget};
 use self::load::Progress;
 pub use self::load::{Decoder, decoding_bytes, read as read_image};
 use self::scan::Folder;
@@ -52,7 +52,7 @@ pub const ARGUMENTS: [&str; 8] =
 /// Arguments of `images(…)`, read.
 pub struct Options<'a> {
     folder: &'a str,
-    shape: Shape,
+    shape: FitTarget,
     test: Part<'a>,
     validation: Part<'a>,
     /// The part of images that may be unreadable.
@@ -78,9 +78,9 @@ impl<'a> Options<'a> {
             return Err(DataError::new(message).argument("channels"));
         }
         let resize = match args.name("resize", &["stretch", "crop", "pad"])? {
-            Some("crop") => Resize::Crop,
-            Some("pad") => Resize::Pad,
-            _ => Resize::Stretch,
+            Some("crop") => FitMode::Crop,
+            Some("pad") => FitMode::Pad,
+            _ => FitMode::Stretch,
         };
         let (validation, test) = (args.part("validation")?, args.part("test")?);
         if let (Part::Fraction(one), Part::Fraction(other)) = (&validation, &test)
@@ -91,7 +91,7 @@ impl<'a> Options<'a> {
         }
         Ok(Options {
             folder: args.required_text("folder")?,
-            shape: Shape { height, width, channels, resize },
+            shape: FitTarget { height, width, channels, resize },
             test,
             validation,
             unreadable: args.tolerance("unreadable", 0.01)?,
@@ -157,22 +157,23 @@ impl<'a> Options<'a> {
     /// Decodes all images that earlier runs have not left decoded.
     pub fn open(&self, places: &Places, watch: Watch<'_>) -> Result<Dataset, DataError> {
         let folders = self.look(places)?;
-        let plan = |folder| Plan::new(folder, &self.shape, places);
+        let plan = |folder| CachePlan::new(folder, &self.shape, places);
         let train_plan = plan(&folders.train);
         let [validation_plan, test_plan] =
             [&folders.validation, &folders.test].map(|folder| folder.as_ref().map(plan));
         let plans = [Some(&train_plan), validation_plan.as_ref(), test_plan.as_ref()];
-        let progress = Progress::new(watch, plans.into_iter().flatten().map(Plan::fresh).sum());
+        let progress =
+            Progress::new(watch, plans.into_iter().flatten().map(CachePlan::fresh).sum());
         let mut notes = Vec::new();
         let mut samples =
-            |plan: Plan<'_>| self.samples(plan, &folders.train, &progress, &mut notes);
+            |plan: CachePlan<'_>| self.samples(plan, &folders.train, &progress, &mut notes);
         let fraction = |part: &Part<'_>| match part {
             Part::Fraction(fraction) => *fraction,
             Part::Folder(_) => 0.0,
         };
         let [train, validation, test] =
             samples(train_plan)?.parts([&self.validation, &self.test].map(fraction));
-        let mut other = |plan: Option<Plan<'_>>, part: Split| match plan {
+        let mut other = |plan: Option<CachePlan<'_>>, part: Split| match plan {
             Some(plan) => samples(plan).map(Labelled::all),
             None => Ok(part),
         };
@@ -220,7 +221,7 @@ impl<'a> Options<'a> {
     /// The samples of a folder, labelled by the classes of the training folder.
     fn samples(
         &self,
-        plan: Plan<'_>,
+        plan: CachePlan<'_>,
         train: &Folder,
         progress: &Progress<'_>,
         notes: &mut Vec<Note>,
@@ -256,12 +257,12 @@ impl<'a> Options<'a> {
 pub fn image_shape(
     request: &SourceRequest,
     [height, width, channels]: [usize; 3],
-) -> Result<Shape, DataError> {
+) -> Result<FitTarget, DataError> {
     let resize = match request.name.as_str() {
         "images" => Options::of(request)?.shape.resize,
-        _ => Resize::Stretch,
+        _ => FitMode::Stretch,
     };
-    Ok(Shape { height, width, channels, resize })
+    Ok(FitTarget { height, width, channels, resize })
 }
 
 /// How many of a folder's files are looked at for the largest image.
@@ -276,17 +277,17 @@ impl Folders {
 }
 
 fn most_pixels(folder: &Folder) -> u64 {
-    let mut files: Vec<&scan::File> = folder.files.iter().collect();
-    let bytes = |file: &&scan::File| Reverse(file.stamp.as_ref().map_or(0, |it| it.bytes));
+    let mut files: Vec<&scan::ImageFile> = folder.files.iter().collect();
+    let bytes = |file: &&scan::ImageFile| Reverse(file.stamp.as_ref().map_or(0, |it| it.bytes));
     files.sort_by_key(bytes);
-    let pixels = |file: &&scan::File| decode::pixels(&folder.root.join(&file.path));
+    let pixels = |file: &&scan::ImageFile| decode::pixels(&folder.root.join(&file.path));
     files.iter().take(LOOKED_AT).filter_map(pixels).max().unwrap_or(0)
 }
 
 /// Whether every image of a folder says that it has no colours; the first that does not ends the
 /// search.
 fn all_grey(folder: &Folder) -> bool {
-    let grey = |file: &scan::File| {
+    let grey = |file: &scan::ImageFile| {
         let bytes = read_image(&folder.root.join(&file.path));
         bytes.is_ok_and(|bytes| decode::Header::read(&bytes).is_ok_and(|it| it.is_grey()))
     };

@@ -5,7 +5,7 @@
 
 use super::gradients::Patterns;
 use super::model::ModelData;
-use super::plan::{Choice, Plan};
+use super::plan::{Choice, TrainPlan};
 use super::rule::RuleContext;
 use super::select::{Selected, choose};
 use super::settings::Settings;
@@ -85,8 +85,13 @@ pub fn elaborate<'a>(
     let name = &items.function(selected.model).function.name;
     let schemas = &request.schemas[..];
     let data = selected.train.and_then(|train| train.data.as_ref());
-    let mut source =
-        Source { items: &items, schemas, data: None, data_failed: request.data_failed, request };
+    let mut source = GraphSource {
+        items: &items,
+        schemas,
+        data: None,
+        data_failed: request.data_failed,
+        request,
+    };
 
     let mut settings = source.context(&name.text, None, true);
     let plan = selected.train.map(|train| settings.plan(train));
@@ -139,7 +144,7 @@ pub fn elaborate<'a>(
 
 /// The program from which graphs are elaborated.
 #[derive(Clone, Copy)]
-struct Source<'a> {
+struct GraphSource<'a> {
     items: &'a Items<'a>,
     schemas: &'a [(String, Schema)],
     /// The name of the run's data.
@@ -149,9 +154,9 @@ struct Source<'a> {
     request: &'a Request,
 }
 
-impl<'a> Source<'a> {
+impl<'a> GraphSource<'a> {
     /// Nothing elaborated yet of the item of this name.
-    fn context(self, name: &str, plan: Option<&Plan<'a>>, training: bool) -> Elaborator<'a> {
+    fn context(self, name: &str, plan: Option<&TrainPlan<'a>>, training: bool) -> Elaborator<'a> {
         let mut context = Elaborator::new(name, self.items, self.schemas, &self.request.budget);
         context.training = training;
         context.data_failed = self.data_failed;
@@ -195,9 +200,9 @@ fn keep(elaborated: Elaborated, found: &mut Vec<Diagnostic>) -> Option<(Graph, S
 }
 
 fn graph<'a>(
-    source: Source<'a>,
+    source: GraphSource<'a>,
     selected: &Selected<'a>,
-    plan: Option<&Plan<'a>>,
+    plan: Option<&TrainPlan<'a>>,
     training: bool,
 ) -> Elaborated {
     let name = &source.items.function(selected.model).function.name.text;
@@ -207,7 +212,7 @@ fn graph<'a>(
     finish(context, result)
 }
 
-fn rule<'a>(source: Source<'a>, plan: &Plan<'a>) -> Option<(Elaborated, Vec<Patterns>)> {
+fn rule<'a>(source: GraphSource<'a>, plan: &TrainPlan<'a>) -> Option<(Elaborated, Vec<Patterns>)> {
     let choice = plan.optimizer?;
     let name = &source.items.function(choice.id).function.name.text;
     let mut context = RuleContext::new(source.context(name, Some(plan), true), &plan.settings);

@@ -10,7 +10,7 @@
 //!                          output keep = cast (1 - lr · train.weight_decay)
 //! ```
 
-use super::plan::Plan;
+use super::plan::TrainPlan;
 use super::rule::{RuleContext, SCHEDULED};
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
@@ -19,8 +19,8 @@ use crate::base::names::near;
 use crate::base::source::Span;
 use crate::base::tensor::DType;
 use crate::elaborate::arguments::Expect;
-use crate::elaborate::arguments::{Slot, written};
-use crate::elaborate::context::{Elaborator, Eval, Reported};
+use crate::elaborate::arguments::{ParamPlace, written};
+use crate::elaborate::context::{Elaborator, ErrorReported, Eval};
 use crate::elaborate::domain::FINITE;
 use crate::elaborate::patterns::{Pattern, known_patterns, matches};
 use crate::elaborate::value::Value;
@@ -44,7 +44,7 @@ pub(in crate::elaborate) struct Patterns {
 
 impl<'a> RuleContext<'a> {
     /// Elaborates the settings into the rule's graph; what they are about is found out later.
-    pub fn gradient_keys(&mut self, plan: &Plan<'a>) -> Eval<Vec<Patterns>> {
+    pub fn gradient_keys(&mut self, plan: &TrainPlan<'a>) -> Eval<Vec<Patterns>> {
         let mut found = Vec::new();
         let mut outcome = Ok(());
         if !plan.settings.freeze.is_empty() {
@@ -55,7 +55,7 @@ impl<'a> RuleContext<'a> {
         for key in &plan.gradients {
             match self.gradient_key(key) {
                 Ok(patterns) => found.extend(patterns),
-                Err(Reported) => outcome = Err(Reported),
+                Err(ErrorReported) => outcome = Err(ErrorReported),
             }
         }
         self.means(plan)?;
@@ -66,7 +66,7 @@ impl<'a> RuleContext<'a> {
     /// The decay of running means: `min(decay, (step - 1) / (step + 9))`, so that the first step's
     /// mean is the value itself and early ones follow it closely (as TensorFlow's
     /// `ExponentialMovingAverage` with `num_updates`, counted from the first update).
-    fn means(&mut self, plan: &Plan<'a>) -> Eval<()> {
+    fn means(&mut self, plan: &TrainPlan<'a>) -> Eval<()> {
         let Some(decay) = plan.settings.ema else { return Ok(()) };
         let span = plan.settings.places["ema"];
         self.core.at(span);
@@ -81,7 +81,7 @@ impl<'a> RuleContext<'a> {
     }
 
     /// The part of a batch in an update that several make, which the run says for each.
-    fn accumulation(&mut self, plan: &Plan<'a>) -> Eval<()> {
+    fn accumulation(&mut self, plan: &TrainPlan<'a>) -> Eval<()> {
         if plan.settings.accumulate == 1 {
             return Ok(());
         }
@@ -190,7 +190,7 @@ impl<'a> RuleContext<'a> {
         let built = self.core.builder.binary(op, a, b);
         match self.core.built(span, &[a, b], built)? {
             Value::Tensor(node) => Ok(node),
-            _ => Err(Reported),
+            _ => Err(ErrorReported),
         }
     }
 
@@ -201,7 +201,7 @@ impl<'a> RuleContext<'a> {
         let value = match &key.value.kind {
             ExprKind::Call(call) if call.callee.text == "decay" => {
                 let slots = ["value", "only", "except"];
-                let slots = slots.map(|name| Slot { name, required: name == "value" });
+                let slots = slots.map(|name| ParamPlace { name, required: name == "value" });
                 let args: Vec<_> = written(&call.args).collect();
                 let placed = self.core.place_arguments("decay", &slots, &args, span)?;
                 let at = |slot: usize| placed[slot].map(|index| &call.args[index].value);
@@ -210,7 +210,7 @@ impl<'a> RuleContext<'a> {
                         *list = self.core.patterns(expr)?;
                     }
                 }
-                at(0).ok_or(Reported)?
+                at(0).ok_or(ErrorReported)?
             }
             _ => &key.value,
         };

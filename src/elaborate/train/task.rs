@@ -21,9 +21,9 @@ use crate::base::entity::Entity;
 use crate::base::task::{Scale, Task};
 use crate::base::tensor::DType;
 use crate::graph::{Binary, Graph, NodeId, Op, Reduce, Unary};
-use form::{Atom, Form, close};
+use form::{Atom, AtomSum, close};
 use meeting::{About, By, settle};
-use range::Range;
+use range::OutputRange;
 
 /// A batch that no other extent is likely to be a multiple of.
 const BATCH: usize = 10_007;
@@ -64,9 +64,9 @@ enum Kind {
     /// Counts along the last axis.
     Counts,
     /// A sum over what is made of the output alone.
-    Out(Form),
+    Out(AtomSum),
     /// The exponential of such a sum.
-    Exp(Form),
+    Exp(AtomSum),
     /// The sigmoid of the output's number, or of its negative.
     Sigmoid { negative: bool },
     /// Where the largest number of each row is.
@@ -78,7 +78,7 @@ enum Kind {
     /// Another value of the target alone.
     OfTarget,
     /// `plain + target · chosen`; of a class, `chosen` may be at the class already.
-    Sum { plain: Form, chosen: Form, by: Option<By> },
+    Sum { plain: AtomSum, chosen: AtomSum, by: Option<By> },
     /// `scale · (output − target)`.
     Difference { scale: f64, about: About },
     /// A value that rises, or falls, with each meeting in it.
@@ -89,7 +89,7 @@ enum Kind {
 
 /// Where a value's elements lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum ElementPlace {
     /// In the output's places, its last axis last.
     Rows,
     /// In the output's places.
@@ -100,13 +100,13 @@ enum Place {
 }
 
 #[derive(Clone, Debug)]
-struct Value {
+struct TracedValue {
     kind: Kind,
-    place: Place,
-    range: Range,
+    place: ElementPlace,
+    range: OutputRange,
 }
 
-impl Value {
+impl TracedValue {
     fn meets(&self) -> bool {
         matches!(
             self.kind,
@@ -142,7 +142,7 @@ struct Walk<'a> {
     output: NodeId,
     /// Elements of the target for [`BATCH`] samples.
     target: usize,
-    values: Vec<Value>,
+    values: Vec<TracedValue>,
 }
 
 impl<'a> Walk<'a> {
@@ -154,12 +154,12 @@ impl<'a> Walk<'a> {
                 _ if id == output => {
                     // The elements of a batch are no classes.
                     let rows = graph.ty(id).shape.rank() > 1;
-                    let place = if rows { Place::Rows } else { Place::Full };
-                    (Kind::Out(Form::of(&[(Atom::X, 1.0)])), place)
+                    let place = if rows { ElementPlace::Rows } else { ElementPlace::Full };
+                    (Kind::Out(AtomSum::of(&[(Atom::X, 1.0)])), place)
                 }
                 Op::Input(input) if graph.inputs[*input].name == target => {
                     walk.target = walk.elements(id);
-                    (Kind::Target { scale: 1.0, shift: 0.0 }, Place::Elsewhere)
+                    (Kind::Target { scale: 1.0, shift: 0.0 }, ElementPlace::Elsewhere)
                 }
                 _ => {
                     let value = walk.transfer(id);
@@ -167,7 +167,7 @@ impl<'a> Walk<'a> {
                     continue;
                 }
             };
-            walk.values.push(Value { kind, place, range: Range::ALL });
+            walk.values.push(TracedValue { kind, place, range: OutputRange::ALL });
         }
         walk
     }
@@ -193,12 +193,12 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn value(&self, id: NodeId) -> &Value {
+    fn value(&self, id: NodeId) -> &TracedValue {
         &self.values[id.index()]
     }
 
     /// A value with its sum read as what it is about. `linear`: it is the loss.
-    fn settled(&self, id: NodeId, linear: bool) -> Value {
+    fn settled(&self, id: NodeId, linear: bool) -> TracedValue {
         settled(self.value(id).clone(), linear)
     }
 
@@ -233,28 +233,30 @@ impl<'a> Walk<'a> {
     }
 
     /// Where a node's elements lie, whose argument's lie there and are only moved.
-    fn moved(&self, id: NodeId, arg: NodeId, place: Place) -> Place {
+    fn moved(&self, id: NodeId, arg: NodeId, place: ElementPlace) -> ElementPlace {
         let (elements, last) = (self.elements(id), self.last(id));
         let has_rows = self.graph.ty(self.output).shape.rank() > 1;
         let rows = has_rows && elements == self.output_elements() && last == self.last(self.output);
         match place {
-            Place::Rows | Place::Full if rows => Place::Rows,
-            Place::Rows | Place::Full if elements == self.output_elements() => Place::Full,
-            Place::Row if elements == self.elements(arg) => Place::Row,
+            ElementPlace::Rows | ElementPlace::Full if rows => ElementPlace::Rows,
+            ElementPlace::Rows | ElementPlace::Full if elements == self.output_elements() => {
+                ElementPlace::Full
+            }
+            ElementPlace::Row if elements == self.elements(arg) => ElementPlace::Row,
             // Repeated along the last axis.
-            Place::Row if rows && self.last(arg) == 1 => Place::Rows,
-            _ => Place::Elsewhere,
+            ElementPlace::Row if rows && self.last(arg) == 1 => ElementPlace::Rows,
+            _ => ElementPlace::Elsewhere,
         }
     }
 
     /// A value of its own that is made of the output alone.
-    fn own(&self, id: NodeId, place: Place) -> Kind {
-        let atom = if place == Place::Row { Atom::Row(id) } else { Atom::Own(id) };
-        Kind::Out(Form::of(&[(atom, 1.0)]))
+    fn own(&self, id: NodeId, place: ElementPlace) -> Kind {
+        let atom = if place == ElementPlace::Row { Atom::Row(id) } else { Atom::Own(id) };
+        Kind::Out(AtomSum::of(&[(atom, 1.0)]))
     }
 
     /// The role of a value of which nothing more is known.
-    fn opaque(&self, id: NodeId, args: &[&Value], place: Place) -> Kind {
+    fn opaque(&self, id: NodeId, args: &[&TracedValue], place: ElementPlace) -> Kind {
         let (output, target) =
             (args.iter().any(|arg| arg.of_output()), args.iter().any(|arg| arg.of_target()));
         match (output, target) {
@@ -266,23 +268,27 @@ impl<'a> Walk<'a> {
     }
 
     /// The role of a node, from those of its arguments.
-    fn transfer(&self, id: NodeId) -> Value {
+    fn transfer(&self, id: NodeId) -> TracedValue {
         let node = &self.graph.nodes[id];
-        let args: Vec<&Value> = node.args.iter().map(|&arg| self.value(arg)).collect();
+        let args: Vec<&TracedValue> = node.args.iter().map(|&arg| self.value(arg)).collect();
         let elementwise = || {
             let mut places = args.iter().filter(|arg| arg.of_output()).map(|arg| arg.place);
-            let first = places.next().unwrap_or(Place::Elsewhere);
-            if places.all(|place| place == first) { first } else { Place::Elsewhere }
+            let first = places.next().unwrap_or(ElementPlace::Elsewhere);
+            if places.all(|place| place == first) { first } else { ElementPlace::Elsewhere }
         };
-        let value = |kind, place, range| Value { kind, place, range };
-        let elsewhere = |kind| value(kind, Place::Elsewhere, Range::ALL);
+        let value = |kind, place, range| TracedValue { kind, place, range };
+        let elsewhere = |kind| value(kind, ElementPlace::Elsewhere, OutputRange::ALL);
         match &node.op {
-            Op::Const(number, _) => {
-                value(Kind::Free, Place::Elsewhere, Range { low: *number, high: *number })
-            }
-            Op::Extent(_) => {
-                value(Kind::Free, Place::Elsewhere, Range { low: 1.0, high: f64::INFINITY })
-            }
+            Op::Const(number, _) => value(
+                Kind::Free,
+                ElementPlace::Elsewhere,
+                OutputRange { low: *number, high: *number },
+            ),
+            Op::Extent(_) => value(
+                Kind::Free,
+                ElementPlace::Elsewhere,
+                OutputRange { low: 1.0, high: f64::INFINITY },
+            ),
             Op::Iota { shape, axis } if axis + 1 == shape.rank() => elsewhere(Kind::Counts),
             Op::Input(_)
             | Op::Param(_)
@@ -325,7 +331,7 @@ impl<'a> Walk<'a> {
                     (_, _) => self.opaque(id, &args, args[0].place),
                 };
                 let truth = self.graph.ty(node.args[0]).dtype == DType::Bool;
-                let range = if truth { Range { low: 0.0, high: 1.0 } } else { args[0].range };
+                let range = if truth { OutputRange { low: 0.0, high: 1.0 } } else { args[0].range };
                 value(kind, args[0].place, range)
             }
             Op::Broadcast(_) | Op::Reshape(_) => {
@@ -335,7 +341,7 @@ impl<'a> Walk<'a> {
                     Kind::Counts if !aligned => Kind::Free,
                     Kind::OneHot { .. } if !aligned => Kind::OfTarget,
                     Kind::Out(_) | Kind::Exp(_) | Kind::Sigmoid { .. }
-                        if place == Place::Elsewhere =>
+                        if place == ElementPlace::Elsewhere =>
                     {
                         self.own(id, place)
                     }
@@ -357,20 +363,20 @@ impl<'a> Walk<'a> {
                 let place = self.reduced(node.args[0], args[0].place, axes);
                 match args[0].kind {
                     Kind::Settled { .. } => {
-                        value(args[0].kind.clone(), Place::Elsewhere, args[0].range)
+                        value(args[0].kind.clone(), ElementPlace::Elsewhere, args[0].range)
                     }
                     _ => value(self.opaque(id, &args, place), place, args[0].range),
                 }
             }
             Op::Variance(axes) => {
                 let place = self.reduced(node.args[0], args[0].place, axes);
-                value(self.opaque(id, &args, place), place, Range::ALL)
+                value(self.opaque(id, &args, place), place, OutputRange::ALL)
             }
             Op::ArgMax(axis) => {
                 let rank = self.graph.ty(node.args[0]).shape.rank();
                 let largest = match &args[0].kind {
                     Kind::Out(form) | Kind::Exp(form) if axis + 1 == rank => {
-                        args[0].place == Place::Rows
+                        args[0].place == ElementPlace::Rows
                             && form.get(Atom::X) > 0.0
                             && form.only(|atom| atom != Atom::X).is_of_row()
                     }
@@ -378,12 +384,12 @@ impl<'a> Walk<'a> {
                 };
                 let place = self.reduced(node.args[0], args[0].place, &[*axis]);
                 let kind = if largest { Kind::Largest } else { self.opaque(id, &args, place) };
-                value(kind, place, Range::ALL)
+                value(kind, place, OutputRange::ALL)
             }
             Op::Pick => {
                 let place = without_last(args[0].place);
                 let kind = match &args[0].kind {
-                    kind if args[0].place == Place::Rows && is_bare(&args[1].kind) => {
+                    kind if args[0].place == ElementPlace::Rows && is_bare(&args[1].kind) => {
                         chosen(kind, 1.0, 0.0)
                     }
                     _ => None,
@@ -392,17 +398,18 @@ impl<'a> Walk<'a> {
                 value(kind, place, args[0].range)
             }
             Op::Slice(_) | Op::Transpose(_) => match args[0].kind {
-                Kind::Sum { .. } | Kind::Settled { .. } => {
-                    Value { place: Place::Elsewhere, ..self.settled(node.args[0], true) }
-                }
+                Kind::Sum { .. } | Kind::Settled { .. } => TracedValue {
+                    place: ElementPlace::Elsewhere,
+                    ..self.settled(node.args[0], true)
+                },
                 _ => {
-                    let kind = self.opaque(id, &args, Place::Elsewhere);
-                    value(kind, Place::Elsewhere, args[0].range)
+                    let kind = self.opaque(id, &args, ElementPlace::Elsewhere);
+                    value(kind, ElementPlace::Elsewhere, args[0].range)
                 }
             },
             Op::Gather(_) => {
-                let kind = self.opaque(id, &args, Place::Elsewhere);
-                value(kind, Place::Elsewhere, args[0].range)
+                let kind = self.opaque(id, &args, ElementPlace::Elsewhere);
+                value(kind, ElementPlace::Elsewhere, args[0].range)
             }
             Op::Concat(_)
             | Op::Pad { .. }
@@ -415,38 +422,40 @@ impl<'a> Walk<'a> {
             | Op::MaxPoolGrad { .. }
             | Op::SumPool(_)
             | Op::SumPoolGrad { .. }
-            | Op::ScatterAdd { .. } => elsewhere(self.opaque(id, &args, Place::Elsewhere)),
+            | Op::ScatterAdd { .. } => elsewhere(self.opaque(id, &args, ElementPlace::Elsewhere)),
         }
     }
 
     /// Where the results of a reduction lie.
-    fn reduced(&self, arg: NodeId, place: Place, axes: &[usize]) -> Place {
+    fn reduced(&self, arg: NodeId, place: ElementPlace, axes: &[usize]) -> ElementPlace {
         let rank = self.graph.ty(arg).shape.rank();
-        if axes == [rank - 1] { without_last(place) } else { Place::Elsewhere }
+        if axes == [rank - 1] { without_last(place) } else { ElementPlace::Elsewhere }
     }
 
-    fn sum(&self, id: NodeId, arg: &Value, axes: &[usize]) -> Value {
+    fn sum(&self, id: NodeId, arg: &TracedValue, axes: &[usize]) -> TracedValue {
         let over = self.graph.nodes[id].args[0];
         let rank = self.graph.ty(over).shape.rank();
-        let of_classes = arg.place == Place::Rows && axes.contains(&(rank - 1));
+        let of_classes = arg.place == ElementPlace::Rows && axes.contains(&(rank - 1));
         let place = self.reduced(over, arg.place, axes);
         let classes = self.last(self.output) as f64;
         // Numbers of a row become one value; what was the row's counts once for each.
-        let row = |form: &Form| {
+        let row = |form: &AtomSum| {
             let kept = |atom| matches!(atom, Atom::One | Atom::Total(_) | Atom::Row(_));
-            let atom = if place == Place::Row { Atom::Row(id) } else { Atom::Own(id) };
+            let atom = if place == ElementPlace::Row { Atom::Row(id) } else { Atom::Own(id) };
             let rest = if form.all(kept) { 0.0 } else { 1.0 };
-            form.only(kept).times(classes).plus(&Form::of(&[(atom, rest)]))
+            form.only(kept).times(classes).plus(&AtomSum::of(&[(atom, rest)]))
         };
         let kind = match &arg.kind {
-            Kind::Exp(form) if of_classes && place == Place::Row => {
+            Kind::Exp(form) if of_classes && place == ElementPlace::Row => {
                 let scale = form.get(Atom::X);
                 let rest = form.only(|atom| atom != Atom::X);
                 let known = !close(scale, 0.0) && rest.is_of_row();
-                let total = Form::of(&[(Atom::Total(scale.to_bits()), 1.0)]);
+                let total = AtomSum::of(&[(Atom::Total(scale.to_bits()), 1.0)]);
                 known.then(|| Kind::Exp(rest.plus(&total)))
             }
-            Kind::Out(form) if of_classes && place == Place::Row => Some(Kind::Out(row(form))),
+            Kind::Out(form) if of_classes && place == ElementPlace::Row => {
+                Some(Kind::Out(row(form)))
+            }
             Kind::Sum { plain, chosen, by: Some(By::Class) } if of_classes => {
                 // Those of single numbers are looked at before they are one.
                 let single = |atom| matches!(atom, Atom::Relu | Atom::Tail | Atom::LogNot);
@@ -464,16 +473,16 @@ impl<'a> Walk<'a> {
             _ => None,
         };
         let kind = kind.unwrap_or_else(|| self.opaque(id, &[arg], place));
-        ranged(Value { kind, place, range: arg.range.sum() })
+        ranged(TracedValue { kind, place, range: arg.range.sum() })
     }
 
-    fn unary(&self, unary: Unary, arg: &Value) -> Option<Kind> {
-        let in_place = matches!(arg.place, Place::Rows | Place::Full);
+    fn unary(&self, unary: Unary, arg: &TracedValue) -> Option<Kind> {
+        let in_place = matches!(arg.place, ElementPlace::Rows | ElementPlace::Full);
         match (unary, &arg.kind) {
             (Unary::Neg, _) => scaled(&arg.kind, -1.0),
             (Unary::Abs, Kind::Out(form)) if in_place => {
                 let (factor, constant) = form.affine()?;
-                let size = Form::of(&[(Atom::Relu, 2.0), (Atom::X, -1.0)]);
+                let size = AtomSum::of(&[(Atom::Relu, 2.0), (Atom::X, -1.0)]);
                 (constant == 0.0).then(|| Kind::Out(size.times(factor.abs())))
             }
             (Unary::Abs, &Kind::Difference { about, .. }) => {
@@ -494,24 +503,24 @@ impl<'a> Walk<'a> {
                 let small = (0.0..=EPSILON).contains(&plain.get(Atom::One));
                 let bare = chosen.all(held) && plain.all(|it| it == Atom::One);
                 let log = || Kind::Sum {
-                    plain: Form::default(),
-                    chosen: Form::of(&[(Atom::Log, 1.0)]),
+                    plain: AtomSum::default(),
+                    chosen: AtomSum::of(&[(Atom::Log, 1.0)]),
                     by: Some(By::Class),
                 };
-                (one && small && bare && arg.place == Place::Row).then(log).or(rising(arg))
+                (one && small && bare && arg.place == ElementPlace::Row).then(log).or(rising(arg))
             }
             (Unary::Log, &Kind::Sigmoid { negative }) => {
                 let x = if negative { 0.0 } else { 1.0 };
                 let parts = [(Atom::X, x), (Atom::Relu, -1.0), (Atom::Tail, -1.0)];
-                Some(Kind::Out(Form::of(&parts)))
+                Some(Kind::Out(AtomSum::of(&parts)))
             }
             (Unary::Log1p, Kind::Exp(form)) if in_place => {
                 let known = form.all(|atom| matches!(atom, Atom::X | Atom::Relu));
-                let soft = |x| Form::of(&[(Atom::Relu, 1.0), (Atom::Tail, 1.0), (Atom::X, x)]);
+                let soft = |x| AtomSum::of(&[(Atom::Relu, 1.0), (Atom::Tail, 1.0), (Atom::X, x)]);
                 match (form.get(Atom::X), form.get(Atom::Relu)) {
                     (1.0, 0.0) if known => Some(Kind::Out(soft(0.0))),
                     (-1.0, 0.0) if known => Some(Kind::Out(soft(-1.0))),
-                    (1.0, -2.0) if known => Some(Kind::Out(Form::of(&[(Atom::Tail, 1.0)]))),
+                    (1.0, -2.0) if known => Some(Kind::Out(AtomSum::of(&[(Atom::Tail, 1.0)]))),
                     _ => None,
                 }
             }
@@ -545,7 +554,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn binary(&self, id: NodeId, binary: Binary, place: Place) -> Option<Kind> {
+    fn binary(&self, id: NodeId, binary: Binary, place: ElementPlace) -> Option<Kind> {
         let args = &self.graph.nodes[id].args;
         let (a, b) = (self.value(args[0]), self.value(args[1]));
         match binary {
@@ -560,17 +569,17 @@ impl<'a> Walk<'a> {
                     None => Kind::Free,
                 };
                 let range = b.range.unary(Unary::Neg);
-                self.plus(id, a, &Value { kind, range, place: b.place }, place)
+                self.plus(id, a, &TracedValue { kind, range, place: b.place }, place)
             }
             Binary::Mul => self.product(id, args[0] == args[1], a, b, place),
             Binary::Div => match (&a.kind, &b.kind) {
                 (Kind::Exp(a), Kind::Exp(b)) => Some(Kind::Exp(a.plus(&b.times(-1.0)))),
                 _ if b.of_output() => None,
                 _ => {
-                    let one = Range { low: 1.0, high: 1.0 };
+                    let one = OutputRange { low: 1.0, high: 1.0 };
                     let range = one.binary(Binary::Div, b.range);
                     let kind = if b.of_target() { Kind::OfTarget } else { Kind::Free };
-                    self.product(id, false, a, &Value { kind, range, place: b.place }, place)
+                    self.product(id, false, a, &TracedValue { kind, range, place: b.place }, place)
                 }
             },
             Binary::Pow => match (&a.kind, b.constant()?) {
@@ -582,7 +591,7 @@ impl<'a> Walk<'a> {
             },
             Binary::Min | Binary::Max => bounded(binary, a, b),
             Binary::Eq => {
-                let of = |counts: &Value, label: &Value| {
+                let of = |counts: &TracedValue, label: &TracedValue| {
                     counts.kind == Kind::Counts && is_bare(&label.kind)
                 };
                 (of(a, b) || of(b, a)).then_some(Kind::OneHot { scale: 1.0, shift: 0.0 })
@@ -599,24 +608,30 @@ impl<'a> Walk<'a> {
     }
 
     /// A value as a sum that may meet the target.
-    fn as_sum(&self, id: NodeId, value: &Value) -> Option<(Form, Form, Option<By>)> {
+    fn as_sum(&self, id: NodeId, value: &TracedValue) -> Option<(AtomSum, AtomSum, Option<By>)> {
         let plain = match &value.kind {
             Kind::Free | Kind::Counts => match value.constant() {
-                Some(number) => Form::of(&[(Atom::One, number)]),
-                None => Form::of(&[(Atom::Own(id), 1.0)]),
+                Some(number) => AtomSum::of(&[(Atom::One, number)]),
+                None => AtomSum::of(&[(Atom::Own(id), 1.0)]),
             },
             Kind::Out(form) => form.clone(),
-            Kind::Exp(_) | Kind::Sigmoid { .. } => Form::of(&[(Atom::Own(id), 1.0)]),
-            Kind::OfTarget | Kind::Target { .. } | Kind::OneHot { .. } => Form::default(),
+            Kind::Exp(_) | Kind::Sigmoid { .. } => AtomSum::of(&[(Atom::Own(id), 1.0)]),
+            Kind::OfTarget | Kind::Target { .. } | Kind::OneHot { .. } => AtomSum::default(),
             Kind::Sum { plain, chosen, by } => return Some((plain.clone(), chosen.clone(), *by)),
             Kind::Largest | Kind::Difference { .. } | Kind::Settled { .. } | Kind::Unknown => {
                 return None;
             }
         };
-        Some((plain, Form::default(), None))
+        Some((plain, AtomSum::default(), None))
     }
 
-    fn plus(&self, id: NodeId, a: &Value, b: &Value, place: Place) -> Option<Kind> {
+    fn plus(
+        &self,
+        id: NodeId,
+        a: &TracedValue,
+        b: &TracedValue,
+        place: ElementPlace,
+    ) -> Option<Kind> {
         for (a, b) in [(a, b), (b, a)] {
             if let Some(kind) = self.plus_ordered(id, a, b, place) {
                 return Some(kind);
@@ -638,7 +653,13 @@ impl<'a> Walk<'a> {
         })
     }
 
-    fn plus_ordered(&self, id: NodeId, a: &Value, b: &Value, place: Place) -> Option<Kind> {
+    fn plus_ordered(
+        &self,
+        id: NodeId,
+        a: &TracedValue,
+        b: &TracedValue,
+        place: ElementPlace,
+    ) -> Option<Kind> {
         match (&a.kind, &b.kind) {
             (kind, Kind::Free) if b.constant() == Some(0.0) => Some(kind.clone()),
             (&Kind::Target { scale, shift }, Kind::Free) => {
@@ -662,12 +683,12 @@ impl<'a> Walk<'a> {
             (Kind::Out(form), &Kind::OneHot { scale, .. }) => {
                 let (factor, _) = form.affine()?;
                 let about = About::Class(Scale::Scores);
-                (place == Place::Rows && factor * scale < 0.0)
+                (place == ElementPlace::Rows && factor * scale < 0.0)
                     .then_some(Kind::Difference { scale: factor, about })
             }
             (Kind::Exp(form), &Kind::OneHot { scale: -1.0, shift: 0.0 }) => {
                 let about = About::Class(Scale::Logits);
-                (place == Place::Rows && form.log_softmax() == Some(1.0))
+                (place == ElementPlace::Rows && form.log_softmax() == Some(1.0))
                     .then_some(Kind::Difference { scale: 1.0, about })
             }
             (
@@ -688,12 +709,21 @@ impl<'a> Walk<'a> {
     }
 
     /// Whether numbers of the target, one for each of the output's, lie in their places.
-    fn in_place(&self, id: NodeId, place: Place) -> bool {
+    fn in_place(&self, id: NodeId, place: ElementPlace) -> bool {
         let all = self.output_elements();
-        matches!(place, Place::Rows | Place::Full) && self.elements(id) == all && self.target == all
+        matches!(place, ElementPlace::Rows | ElementPlace::Full)
+            && self.elements(id) == all
+            && self.target == all
     }
 
-    fn product(&self, id: NodeId, same: bool, a: &Value, b: &Value, place: Place) -> Option<Kind> {
+    fn product(
+        &self,
+        id: NodeId,
+        same: bool,
+        a: &TracedValue,
+        b: &TracedValue,
+        place: ElementPlace,
+    ) -> Option<Kind> {
         if let (Kind::Exp(a), Kind::Exp(b)) = (&a.kind, &b.kind) {
             return Some(Kind::Exp(a.plus(b)));
         }
@@ -706,7 +736,7 @@ impl<'a> Walk<'a> {
                 .then_some(Kind::Settled { about, falls: scale * other > 0.0 });
         }
         if let (&Kind::Settled { .. }, true) = (&a.kind, same) {
-            let squared = Value { range: a.range.unary(Unary::Abs), ..a.clone() };
+            let squared = TracedValue { range: a.range.unary(Unary::Abs), ..a.clone() };
             return match a.range.sign()? {
                 true => rising(&squared),
                 false => rising(&squared).and_then(|kind| scaled(&kind, -1.0)),
@@ -730,7 +760,13 @@ impl<'a> Walk<'a> {
         Some(Kind::Settled { about, falls: falls == (positive == positive_too) })
     }
 
-    fn times(&self, id: NodeId, a: &Value, b: &Value, place: Place) -> Option<Kind> {
+    fn times(
+        &self,
+        id: NodeId,
+        a: &TracedValue,
+        b: &TracedValue,
+        place: ElementPlace,
+    ) -> Option<Kind> {
         if let Some(factor) = b.constant() {
             return match &a.kind {
                 Kind::Counts if factor == 0.0 => Some(Kind::Free),
@@ -745,7 +781,7 @@ impl<'a> Walk<'a> {
                     by: Some(By::Number),
                 })
             }
-            (&Kind::OneHot { scale, shift }, kind) if place == Place::Rows => {
+            (&Kind::OneHot { scale, shift }, kind) if place == ElementPlace::Rows => {
                 chosen(kind, scale, shift)
             }
             // A weight.
@@ -762,9 +798,9 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn choice(&self, id: NodeId, args: &[&Value], place: Place) -> Option<Kind> {
+    fn choice(&self, id: NodeId, args: &[&TracedValue], place: ElementPlace) -> Option<Kind> {
         let [condition, a, b] = args else { return None };
-        if let (&Kind::OneHot { scale, shift }, Some(0.0), Place::Rows) =
+        if let (&Kind::OneHot { scale, shift }, Some(0.0), ElementPlace::Rows) =
             (&condition.kind, b.constant(), place)
             && a.of_output()
         {
@@ -785,8 +821,8 @@ impl<'a> Walk<'a> {
 }
 
 /// Where elements lie when the last axis is gone.
-fn without_last(place: Place) -> Place {
-    if place == Place::Rows { Place::Row } else { Place::Elsewhere }
+fn without_last(place: ElementPlace) -> ElementPlace {
+    if place == ElementPlace::Rows { ElementPlace::Row } else { ElementPlace::Elsewhere }
 }
 
 /// Whether a value is the target itself.
@@ -795,7 +831,7 @@ fn is_bare(kind: &Kind) -> bool {
 }
 
 /// A sum, read as what it is about.
-fn settled(value: Value, linear: bool) -> Value {
+fn settled(value: TracedValue, linear: bool) -> TracedValue {
     let kind = match &value.kind {
         Kind::Sum { plain, chosen, by: Some(by) } => match settle(plain, chosen, *by, linear) {
             Some((about, falls)) => Kind::Settled { about, falls },
@@ -803,7 +839,7 @@ fn settled(value: Value, linear: bool) -> Value {
         },
         kind => kind.clone(),
     };
-    Value { kind, ..value }
+    TracedValue { kind, ..value }
 }
 
 /// `(scale · one_hot + shift) · value`, where the value is of numbers in rows.
@@ -814,7 +850,7 @@ fn chosen(kind: &Kind, scale: f64, shift: f64) -> Option<Kind> {
             Some(Kind::Sum { plain: form.times(shift), chosen: form.times(scale), by })
         }
         Kind::Exp(form) if scale > 0.0 && shift == 0.0 => {
-            let found = settle(&Form::default(), form, By::Class, false);
+            let found = settle(&AtomSum::default(), form, By::Class, false);
             found.map(|(about, falls)| Kind::Settled { about, falls })
         }
         // With a value of the target alone, which is no matter.
@@ -823,7 +859,7 @@ fn chosen(kind: &Kind, scale: f64, shift: f64) -> Option<Kind> {
         }
         // What is 0 but at the class stays so.
         Kind::Sum { plain, chosen, by: Some(By::Class) } if plain.all(|_| false) => {
-            Some(Kind::Sum { plain: Form::default(), chosen: chosen.times(scale + shift), by })
+            Some(Kind::Sum { plain: AtomSum::default(), chosen: chosen.times(scale + shift), by })
         }
         _ => None,
     }
@@ -854,7 +890,7 @@ fn scaled(kind: &Kind, factor: f64) -> Option<Kind> {
 }
 
 /// A rising function of a value that meets the target.
-fn rising(arg: &Value) -> Option<Kind> {
+fn rising(arg: &TracedValue) -> Option<Kind> {
     match settled(arg.clone(), false).kind {
         kind @ Kind::Settled { .. } => Some(kind),
         _ => None,
@@ -862,21 +898,21 @@ fn rising(arg: &Value) -> Option<Kind> {
 }
 
 /// The logarithm of a probability, or of what is left of 1.
-fn logarithm(form: &Form) -> Option<Form> {
+fn logarithm(form: &AtomSum) -> Option<AtomSum> {
     if !form.all(|atom| matches!(atom, Atom::One | Atom::X | Atom::Held)) {
         return None;
     }
     let (factor, constant) = (form.get(Atom::X) + form.get(Atom::Held), form.get(Atom::One));
     let small = 0.0..=EPSILON;
     if close(factor, 1.0) && small.contains(&constant) {
-        return Some(Form::of(&[(Atom::Log, 1.0)]));
+        return Some(AtomSum::of(&[(Atom::Log, 1.0)]));
     }
     let no = close(factor, -1.0) && (-1e-6..=EPSILON).contains(&(constant - 1.0));
-    no.then(|| Form::of(&[(Atom::LogNot, 1.0)]))
+    no.then(|| AtomSum::of(&[(Atom::LogNot, 1.0)]))
 }
 
 /// The larger or the smaller of two values.
-fn bounded(binary: Binary, a: &Value, b: &Value) -> Option<Kind> {
+fn bounded(binary: Binary, a: &TracedValue, b: &TracedValue) -> Option<Kind> {
     let (a, b) = if a.constant().is_some() { (b, a) } else { (a, b) };
     if let (
         &Kind::Difference { scale, about },
@@ -891,9 +927,9 @@ fn bounded(binary: Binary, a: &Value, b: &Value) -> Option<Kind> {
         return (a.kind == b.kind).then(|| a.kind.clone());
     }
     let bound = b.constant()?;
-    let in_place = matches!(a.place, Place::Rows | Place::Full);
-    let held = Form::of(&[(Atom::Held, 1.0)]);
-    let is_bare = |form: &Form| {
+    let in_place = matches!(a.place, ElementPlace::Rows | ElementPlace::Full);
+    let held = AtomSum::of(&[(Atom::Held, 1.0)]);
+    let is_bare = |form: &AtomSum| {
         let known = form.all(|atom| matches!(atom, Atom::X | Atom::Held));
         known && close(form.get(Atom::X) + form.get(Atom::Held), 1.0)
     };
@@ -902,14 +938,14 @@ fn bounded(binary: Binary, a: &Value, b: &Value) -> Option<Kind> {
             let (factor, constant) = form.affine().filter(|(factor, _)| *factor != 0.0)?;
             // max(-x, 0) is max(x, 0) - x.
             let below = if factor < 0.0 { -1.0 } else { 0.0 };
-            let relu = Form::of(&[(Atom::Relu, 1.0), (Atom::X, below)]);
+            let relu = AtomSum::of(&[(Atom::Relu, 1.0), (Atom::X, below)]);
             (constant == 0.0).then(|| Kind::Out(relu.times(factor.abs())))
         }
         Kind::Out(form) if in_place && is_bare(form) => Some(Kind::Out(held)),
         Kind::Sum { plain, chosen, by: Some(By::Class) }
             if is_bare(chosen) && plain.all(|_| false) =>
         {
-            Some(Kind::Sum { plain: Form::default(), chosen: held, by: Some(By::Class) })
+            Some(Kind::Sum { plain: AtomSum::default(), chosen: held, by: Some(By::Class) })
         }
         Kind::Sigmoid { .. } => Some(a.kind.clone()),
         _ => rising(a),
@@ -917,17 +953,19 @@ fn bounded(binary: Binary, a: &Value, b: &Value) -> Option<Kind> {
 }
 
 /// A value whose form bounds it more than its arguments' do.
-fn ranged(value: Value) -> Value {
-    let empty = |form: &Form| form.all(|_| false);
+fn ranged(value: TracedValue) -> TracedValue {
+    let empty = |form: &AtomSum| form.all(|_| false);
     let form = match &value.kind {
         Kind::Out(form) => Some(form),
         Kind::Sum { plain, chosen, .. } if empty(plain) => Some(chosen),
         _ => None,
     };
-    let range = match form.and_then(Form::log_softmax) {
-        Some(scale) if scale >= 0.0 => Range { high: value.range.high.min(0.0), ..value.range },
-        Some(_) => Range { low: value.range.low.max(0.0), ..value.range },
+    let range = match form.and_then(AtomSum::log_softmax) {
+        Some(scale) if scale >= 0.0 => {
+            OutputRange { high: value.range.high.min(0.0), ..value.range }
+        }
+        Some(_) => OutputRange { low: value.range.low.max(0.0), ..value.range },
         None => value.range,
     };
-    Value { range, ..value }
+    TracedValue { range, ..value }
 }

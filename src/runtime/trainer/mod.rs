@@ -25,7 +25,7 @@ pub use events::{Callback, Event, NotFinite, TrainError, TrainingOutcome};
 pub use guard::SMALL_NORM;
 pub use refused::RejectedStep;
 pub use scores::{EpochRecord, ScoreSums, Scores};
-pub use settings::{Average, OnNan, TrainerSettings};
+pub use settings::{Average, NonFinitePolicy, TrainerSettings};
 pub use state::{OpenEpoch, TrainState};
 pub use steps::{BatchStep, Schedules, Steps, WrittenTensors};
 
@@ -239,7 +239,7 @@ impl<'a> Trainer<'a> {
         self.state.skipped += 1;
         self.state.skipped_in_a_row += 1;
         let in_a_row = self.state.skipped_in_a_row;
-        if self.settings.on_nan == OnNan::Stop || in_a_row >= MOST_SKIPPED {
+        if self.settings.on_nan == NonFinitePolicy::Stop || in_a_row >= MOST_SKIPPED {
             // The step has changed nothing: a run that is taken up again makes it again.
             self.state.updates =
                 self.state.updates.saturating_sub(u64::from(!self.accumulates(step)));
@@ -247,7 +247,7 @@ impl<'a> Trainer<'a> {
             self.state.skipped_in_a_row -= 1;
             return Err(TrainError::NotFinite { what, epoch, step: batch, loss, in_a_row });
         }
-        if self.settings.on_nan == OnNan::HalveLr {
+        if self.settings.on_nan == NonFinitePolicy::HalveLr {
             self.state.control.lr_scale *= 0.5;
         }
         if !self.accumulates(step) {

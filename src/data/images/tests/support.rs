@@ -8,7 +8,7 @@ use fast_image_resize::Resizer;
 use image::{DynamicImage, ImageFormat, RgbImage};
 use tempfile::TempDir;
 
-use crate::data::images::fit::{Resize, Shape};
+use crate::data::images::fit::{FitMode, FitTarget};
 use crate::data::images::load::Decoder;
 use crate::data::{Argument, DataError, Dataset, Literal, Places, SourceRequest, Split};
 
@@ -131,7 +131,7 @@ pub fn decoded(
     (width, height): (usize, usize),
     channels: usize,
 ) -> Result<Vec<u8>, String> {
-    let shape = Shape { height, width, channels, resize: Resize::Stretch };
+    let shape = FitTarget { height, width, channels, resize: FitMode::Stretch };
     let mut out = vec![0; shape.bytes()];
     Decoder::new(shape).bytes(file, &mut Resizer::new(), &mut out).map(|()| out)
 }
