@@ -13,7 +13,7 @@
 //!      ─ pass::bind … pass::fuse ────→ the same, simplified, its operators in kernels
 //!      ─ lower ──────────────────────→ loops over buffers                          loops::Program
 //!      ─ schedule ───────────────────→ the same, ordered, with barriers and addresses
-//!      ─ codegen ────────────────────→ machine code               codegen::Code
+//!      ─ codegen ────────────────────→ machine code               codegen::MachineCode
 //!      ─ runtime ────────────────────→ steps on batches of data, until the weights are trained
 //! ```
 //!

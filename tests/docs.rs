@@ -21,7 +21,7 @@ use nnc::base::schema::Schema;
 use nnc::base::source::Sources;
 use nnc::cli::render::render;
 use nnc::command;
-use nnc::data::{self, Argument, Call, Places, SourceRequest};
+use nnc::data::{self, Argument, Places, SourceRequest, TransformCall};
 use nnc::driver;
 use nnc::elaborate::{self, DataRequest, PRELUDE, PRELUDE_NAME, Program, Request, SourceCall};
 use nnc::graph::{self, Binary, Graph, Reduce, Unary, UpdateRule};
@@ -262,7 +262,9 @@ fn schema(item: &DataRequest) -> Option<Schema> {
     let request = SourceRequest {
         name: item.source.name.clone(),
         args: args(&item.source),
-        transforms: transforms.map(|t| Call { name: t.name.clone(), args: args(t) }).collect(),
+        transforms: transforms
+            .map(|t| TransformCall { name: t.name.clone(), args: args(t) })
+            .collect(),
     };
     match data::schema(&request, &Places::default()) {
         Ok(schema) => Some(schema),
@@ -273,14 +275,14 @@ fn schema(item: &DataRequest) -> Option<Schema> {
     }
 }
 
-fn literal(value: &elaborate::Literal) -> data::Literal {
+fn literal(value: &elaborate::DataLiteral) -> data::Literal {
     match value {
-        elaborate::Literal::Int(value) => data::Literal::Int(*value),
-        elaborate::Literal::Float(value) => data::Literal::Float(*value),
-        elaborate::Literal::Bool(value) => data::Literal::Bool(*value),
-        elaborate::Literal::Str(value) => data::Literal::Str(value.clone()),
-        elaborate::Literal::Word(value) => data::Literal::Name(value.clone()),
-        elaborate::Literal::List(values) => {
+        elaborate::DataLiteral::Int(value) => data::Literal::Int(*value),
+        elaborate::DataLiteral::Float(value) => data::Literal::Float(*value),
+        elaborate::DataLiteral::Bool(value) => data::Literal::Bool(*value),
+        elaborate::DataLiteral::Str(value) => data::Literal::Str(value.clone()),
+        elaborate::DataLiteral::Word(value) => data::Literal::Name(value.clone()),
+        elaborate::DataLiteral::List(values) => {
             data::Literal::List(values.iter().map(literal).collect())
         }
     }

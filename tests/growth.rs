@@ -56,7 +56,7 @@ fn prepare(file: &Path) -> BuiltRun {
 struct Epochs(Vec<usize>);
 
 impl Callback for Epochs {
-    fn event(&mut self, event: Event<'_>) {
+    fn on_event(&mut self, event: Event<'_>) {
         if let Event::EpochEnded { .. } = event {
             self.0.extend(resident());
         }

@@ -4,6 +4,7 @@
 #[path = "layering/sizes.rs"]
 mod sizes;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -388,6 +389,43 @@ fn every_file_opens_with_what_it_is() {
             assert!(text.starts_with("//!"), "{} does not open with `//!`", path.display());
         }
     }
+}
+
+/// The name that a line defines as a type, and whether other files may use it.
+fn type_of(line: &str) -> Option<(bool, &str)> {
+    // An associated type has the name that its trait gives it.
+    if line.trim_start().starts_with("type ") && line.starts_with(' ') {
+        return None;
+    }
+    let line = line.trim_start();
+    let (public, rest) = match line.strip_prefix("pub") {
+        Some(rest) if rest.starts_with('(') => (true, rest.split_once(") ").map_or("", |it| it.1)),
+        Some(rest) => (true, rest.trim_start()),
+        None => (false, line),
+    };
+    let rest = rest.strip_prefix("unsafe ").unwrap_or(rest);
+    let words = ["struct ", "enum ", "trait ", "union ", "type "];
+    let rest = words.iter().find_map(|word| rest.strip_prefix(word))?;
+    let name = rest.split(|sign: char| !sign.is_alphanumeric() && sign != '_').next()?;
+    (!name.is_empty()).then_some((public, name))
+}
+
+/// `rg 'struct Name|enum Name'` finds one place. Private types may share a name with one another.
+#[test]
+fn each_public_type_has_a_name_of_its_own() {
+    let is_test = |path: &Path| module_path(path).iter().any(|part| part == "tests");
+    let mut defined: BTreeMap<String, (bool, BTreeSet<PathBuf>)> = BTreeMap::new();
+    for path in rust_files("src").into_iter().filter(|path| !is_test(path)) {
+        for (public, name) in code(&path).lines().filter_map(type_of) {
+            let entry = defined.entry(name.to_owned()).or_default();
+            entry.0 |= public;
+            entry.1.insert(path.clone());
+        }
+    }
+    let shared: Vec<_> =
+        defined.iter().filter(|(_, (public, files))| *public && files.len() > 1).collect();
+    assert!(defined.len() > 500, "too few types were found: {}", defined.len());
+    assert!(shared.is_empty(), "these types share their name: {shared:#?}");
 }
 
 /// “What goes in” says less than “The tensors that go in”.

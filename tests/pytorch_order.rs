@@ -40,7 +40,8 @@ fn output(program: &str, tensors: &[(String, Tensor)], x: &Tensor) -> Vec<f32> {
     let graph = experiment(&without_data, Vec::new()).eval;
     let mut env = Env::initial(&graph, 0).with("image", x.clone());
     env.inputs.insert("label".into(), Tensor::i32([x.shape[0]], vec![0; x.shape[0]]));
-    let value = |path: &str| run.lasting().find(|(known, _)| *known == path).expect(path).1.clone();
+    let value =
+        |path: &str| run.variables().find(|(known, _)| *known == path).expect(path).1.clone();
     env.params = graph.params.values().map(|param| value(&param.path)).collect();
     env.states = graph.states.values().map(|state| value(&state.path)).collect();
     let outcome = graph::run(&graph, x.shape[0], &env).expect("a step");
@@ -280,7 +281,7 @@ fn what_is_channel_first_in_the_program_stays_as_it_is() {
         tensor("dense.bias", &[10], 4),
     ];
     let run = run(&program, &tensors).unwrap_or_else(|failure| panic!("{failure:?}"));
-    let (_, weight) = run.lasting().find(|(path, _)| *path == "dense.weight").unwrap();
+    let (_, weight) = run.variables().find(|(path, _)| *path == "dense.weight").unwrap();
     let theirs = find(&tensors, "dense.weight");
     let Data::F32(ours) = &weight.data else { panic!("floats") };
     for (row, values) in ours.chunks(10).enumerate() {
@@ -307,7 +308,8 @@ fn tables_of_embeddings_are_not_transposed() {
         tensor("dense.bias", &[10], 4),
     ];
     let run = run(&program, &tensors).unwrap_or_else(|failure| panic!("{failure:?}"));
-    let value = |path: &str| run.lasting().find(|(known, _)| *known == path).expect(path).1.clone();
+    let value =
+        |path: &str| run.variables().find(|(known, _)| *known == path).expect(path).1.clone();
     assert_eq!(value("embedding.weight"), find(&tensors, "embedding.weight"));
     let (ours, theirs) = (value("dense.weight"), find(&tensors, "dense.weight"));
     assert_eq!(ours.as_f32()[5 * 10 + 2], theirs.as_f32()[2 * 18 + 5]);

@@ -72,7 +72,7 @@ struct Seen {
 }
 
 impl Callback for Seen {
-    fn event(&mut self, event: Event<'_>) {
+    fn on_event(&mut self, event: Event<'_>) {
         match event {
             Event::EpochEnded { record, decision, .. } => {
                 self.records.push(record.clone());
@@ -86,7 +86,7 @@ impl Callback for Seen {
         }
     }
 
-    fn look(&mut self, trainer: &Trainer<'_>, epoch_over: Option<Decision>) {
+    fn on_step_end(&mut self, trainer: &Trainer<'_>, epoch_over: Option<Decision>) {
         if epoch_over.is_none() {
             let value = |name: &String| (name.clone(), trainer.read(name));
             self.states.push(self.names.iter().map(value).collect());
@@ -112,8 +112,8 @@ impl Trained {
 }
 
 fn train(run: &BuiltRun) -> Trained {
-    let names: Vec<String> = run.lasting().map(|(name, _)| name.to_owned()).collect();
-    let first = run.lasting().map(|(name, value)| (name.to_owned(), value.clone())).collect();
+    let names: Vec<String> = run.variables().map(|(name, _)| name.to_owned()).collect();
+    let first = run.variables().map(|(name, value)| (name.to_owned(), value.clone())).collect();
     let mut pool = Pool::new(2);
     let mut trainer = run.trainer(&mut pool);
     let mut seen = Seen { names: names.clone(), ..Seen::default() };
@@ -223,7 +223,7 @@ fn parameters_begin_as_a_file_of_pytorchs_says() {
     let case = Case::new("train: 100, test: 10", settings);
     weights::save(&case.path("net.safetensors"), &tensors).unwrap();
     let run = case.prepare(Overrides::default()).unwrap_or_else(|failure| panic!("{failure:?}"));
-    let value = |name: &str| run.lasting().find(|(known, _)| *known == name).expect("a value").1;
+    let value = |name: &str| run.variables().find(|(known, _)| *known == name).expect("a value").1;
     assert_eq!(value("dense.bias").as_f32(), [0.5; 16]);
     // Row 3 of what PyTorch has is column 3 here.
     let (ours, theirs) = (value("dense.weight").as_f32(), tensors[0].1.as_f32());

@@ -35,7 +35,7 @@ struct Records {
 }
 
 impl Callback for Records {
-    fn event(&mut self, event: Event<'_>) {
+    fn on_event(&mut self, event: Event<'_>) {
         match event {
             Event::EpochStarted { steps, .. } => self.steps.push(steps),
             Event::Stepped { .. }
@@ -337,7 +337,7 @@ fn a_run_that_is_asked_to_stop_ends_after_a_whole_step() {
     let mut trainer = run.trainer(&mut pool);
     struct Stopping<'a>(&'a AtomicBool);
     impl Callback for Stopping<'_> {
-        fn event(&mut self, event: Event<'_>) {
+        fn on_event(&mut self, event: Event<'_>) {
             if let Event::Stepped { step: 16.., .. } = event {
                 self.0.store(true, std::sync::atomic::Ordering::Relaxed);
             }

@@ -145,7 +145,7 @@ impl<'a> TrainProgress<'a> {
 }
 
 impl Callback for TrainProgress<'_> {
-    fn event(&mut self, event: Event<'_>) {
+    fn on_event(&mut self, event: Event<'_>) {
         match event {
             Event::EpochStarted { epoch, epochs, steps } if self.mode == ProgressMode::Bar => {
                 self.started = Instant::now();

@@ -250,11 +250,11 @@ fn conclude(
     seconds: f64,
 ) -> Result<u8, Failure> {
     let quiet = asked.training.quiet || asked.training.json;
-    let way_on = way_on(prepared, &ended);
+    let resume_hint = resume_hint(prepared, &ended);
     let code = match ended.outcome {
         Err(failure) => {
-            if let Some(way_on) = way_on {
-                say(&way_on);
+            if let Some(resume_hint) = resume_hint {
+                say(&resume_hint);
             }
             return Err(failure);
         }
@@ -262,7 +262,7 @@ fn conclude(
             let why = if ended.out_of_time { "the time is over: " } else { "" };
             if !quiet {
                 eprintln!("{why}stopped after {} steps", ended.steps);
-                way_on.iter().for_each(|way_on| say(way_on));
+                resume_hint.iter().for_each(|resume_hint| say(resume_hint));
             }
             if ended.out_of_time { 0 } else { INTERRUPTED }
         }
@@ -280,7 +280,7 @@ fn conclude(
 }
 
 /// One line on how to resume a run that did not come to its end.
-fn way_on(prepared: &PreparedRun, ended: &Ended) -> Option<String> {
+fn resume_hint(prepared: &PreparedRun, ended: &Ended) -> Option<String> {
     let folder = prepared.folder.as_ref().filter(|folder| folder.check().is_ok())?;
     let (root, quoted) = (folder.root.shown(), quoted(&folder.root));
     Some(match &ended.checkpoint {

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Code is written into pages that are writable, which then become executable and lose the right
-//! to be written; they are freed with the [`Code`]. Nothing here runs the code.
+//! to be written; they are freed with the [`MachineCode`]. Nothing here runs the code.
 
 use std::alloc::{Layout, handle_alloc_error};
 
@@ -19,7 +19,7 @@ use super::abi::StepFn;
 use crate::codegen::object::Object;
 
 /// A program in executable memory, which is freed when this is dropped.
-pub struct Code {
+pub struct MachineCode {
     /// Owns the memory; taken only by `drop`.
     module: Option<JITModule>,
     step: StepFn,
@@ -28,9 +28,9 @@ pub struct Code {
 
 // SAFETY: after linking, the module is only kept to be freed; nothing reads it through `&Code`,
 // and the pointers lead to memory that nothing writes any more.
-unsafe impl Sync for Code {}
+unsafe impl Sync for MachineCode {}
 
-impl Code {
+impl MachineCode {
     /// The function that computes a step. It is valid as long as this value lives.
     pub fn step(&self) -> StepFn {
         self.step
@@ -42,7 +42,7 @@ impl Code {
     }
 }
 
-impl Drop for Code {
+impl Drop for MachineCode {
     fn drop(&mut self) {
         if let Some(module) = self.module.take() {
             // SAFETY: who calls the functions borrows this value or promises (by `unsafe`) that
@@ -62,7 +62,7 @@ extern "C" fn fused_multiply_add(a: f32, b: f32, c: f32) -> f32 {
 }
 
 /// Puts an object into memory. Its target must be one that this machine supports.
-pub fn link(object: &Object) -> Code {
+pub fn link(object: &Object) -> MachineCode {
     assert!(object.target.supported_on_host(), "code for {} runs here", object.target.name());
     let mut builder = JITBuilder::with_isa(object.target.cranelift_isa(), Box::new(libcall_name));
     builder.symbol(FMA_SYMBOL, fused_multiply_add as *const u8);
@@ -93,7 +93,7 @@ pub fn link(object: &Object) -> Code {
         unsafe { std::mem::transmute::<*const u8, StepFn>(address) }
     };
     let (step, refresh) = (entry(object.step), entry(object.refresh));
-    Code { module: Some(module), step, refresh }
+    MachineCode { module: Some(module), step, refresh }
 }
 
 const FMA_SYMBOL: &str = "fmaf";

@@ -1,4 +1,4 @@
-//! From loops to machine code: a planned `loops::Program` and a [`Target`] go in, [`Code`] comes
+//! From loops to machine code: a planned `loops::Program` and a [`Target`] go in, [`MachineCode`] comes
 //! out: one function that all threads call for a step. The only user of Cranelift and of iced.
 //!
 //! ```text
@@ -27,6 +27,6 @@ pub mod tile;
 pub mod wide;
 
 pub use abi::Context;
-pub use jit::Code;
+pub use jit::MachineCode;
 pub use object::{Object, emit, emit_timed};
 pub use target::{Arch, Isa, Target};

@@ -36,7 +36,7 @@ const FUNCTIONS_A_WORKER: usize = 16;
 
 /// A compiled function.
 #[derive(Clone)]
-pub struct Function {
+pub struct CompiledFunction {
     /// Its key: `tile.6x16.k784`, `kernel k0 dense.forward`, `step`.
     pub name: String,
     /// Its machine code.
@@ -54,7 +54,7 @@ pub struct Object {
     /// The instruction set that it was compiled for.
     pub target: Target,
     /// All functions.
-    pub functions: Vec<Function>,
+    pub functions: Vec<CompiledFunction>,
     /// Which of them runs a step.
     pub step: usize,
     /// Which of them brings derived layouts up to date.
@@ -80,7 +80,7 @@ fn emit_layout(program: &Program, target: &Target, layout: Layout) -> Object {
 
 /// Functions don't depend on each other's code: workers take the next that nobody has, and what
 /// comes out is the same whoever compiled it. A worker's panic goes on in the caller.
-fn compile_all(program: &Program, target: &Target, layout: &Layout) -> Vec<Function> {
+fn compile_all(program: &Program, target: &Target, layout: &Layout) -> Vec<CompiledFunction> {
     let next = AtomicUsize::new(0);
     let work = || {
         let mut compiler = Compiler::new(*target);
@@ -142,7 +142,7 @@ pub fn assembly_text(object: &Object) -> String {
     text
 }
 
-fn disassemble_x86(object: &Object, function: &Function, text: &mut String) {
+fn disassemble_x86(object: &Object, function: &CompiledFunction, text: &mut String) {
     use iced_x86::{Decoder, DecoderOptions, Formatter, Instruction, IntelFormatter};
     let (end, constants) = end_of_instructions(&function.code);
     let code = &function.code[..end];
@@ -202,7 +202,7 @@ fn reference_name(object: &Object, reloc: &ModuleReloc) -> String {
 }
 
 /// The source of a function.
-enum Source {
+enum FunctionSource {
     Tile(MicroTile),
     Wide(WideLoop),
     Philox,
@@ -211,10 +211,10 @@ enum Source {
     Refresh,
 }
 
-impl Source {
+impl FunctionSource {
     fn name(&self, program: &Program) -> String {
         match self {
-            Source::Tile(tile) => {
+            FunctionSource::Tile(tile) => {
                 let sum: Vec<_> = tile.sum.iter().map(|axis| axis.extent.to_string()).collect();
                 let mut name = format!("tile.{}x{}.k{}", tile.rows.len(), tile.n, sum.join("x"));
                 let marks = [
@@ -225,18 +225,18 @@ impl Source {
                 name.extend(marks.into_iter().filter(|(set, _)| *set).map(|(_, mark)| mark));
                 name
             }
-            Source::Wide(wide) => wide.name(),
-            Source::Philox => "philox".to_owned(),
-            Source::Kernel(id) => format!("kernel {id} {}", program.kernels[*id].name),
-            Source::Step => "step".to_owned(),
-            Source::Refresh => "refresh".to_owned(),
+            FunctionSource::Wide(wide) => wide.name(),
+            FunctionSource::Philox => "philox".to_owned(),
+            FunctionSource::Kernel(id) => format!("kernel {id} {}", program.kernels[*id].name),
+            FunctionSource::Step => "step".to_owned(),
+            FunctionSource::Refresh => "refresh".to_owned(),
         }
     }
 }
 
 /// Which functions a program needs, in the order of the object.
 struct Layout {
-    sources: Vec<Source>,
+    sources: Vec<FunctionSource>,
     callees: Callees,
     /// Where each kernel is.
     kernels: Vec<u32>,
@@ -253,7 +253,7 @@ impl Layout {
         for kernel in program.kernels.values() {
             for block in blocks(kernel, target) {
                 callees.tiles.entry(block.clone()).or_insert_with(|| {
-                    sources.push(Source::Tile(block));
+                    sources.push(FunctionSource::Tile(block));
                     sources.len() as u32 - 1
                 });
             }
@@ -261,20 +261,20 @@ impl Layout {
         for kernel in program.kernels.values() {
             for wide in clif::wide_loops(target, kernel) {
                 callees.wide.entry(wide.clone()).or_insert_with(|| {
-                    sources.push(Source::Wide(wide));
+                    sources.push(FunctionSource::Wide(wide));
                     sources.len() as u32 - 1
                 });
             }
         }
         if program.kernels.values().any(|kernel| uses_random(&kernel.body)) {
             callees.philox = Some(sources.len() as u32);
-            sources.push(Source::Philox);
+            sources.push(FunctionSource::Philox);
         }
         let first = sources.len() as u32;
         let kernels = (first..first + program.kernels.len() as u32).collect();
-        sources.extend(program.kernels.keys().map(Source::Kernel));
+        sources.extend(program.kernels.keys().map(FunctionSource::Kernel));
         let step = sources.len();
-        sources.extend([Source::Step, Source::Refresh]);
+        sources.extend([FunctionSource::Step, FunctionSource::Refresh]);
         Layout { sources, callees, kernels, step, timed: false }
     }
 }
@@ -329,16 +329,16 @@ impl Compiler {
         program: &Program,
         layout: &Layout,
         index: usize,
-        source: &Source,
-    ) -> Function {
+        source: &FunctionSource,
+    ) -> CompiledFunction {
         let name = source.name(program);
         let code = match (source, self.target.wide()) {
-            (Source::Tile(tile), Some(isa)) => Some(tile::encode(isa, tile)),
-            (Source::Wide(wide), Some(isa)) => Some(wide::encode(isa, wide)),
+            (FunctionSource::Tile(tile), Some(isa)) => Some(tile::encode(isa, tile)),
+            (FunctionSource::Wide(wide), Some(isa)) => Some(wide::encode(isa, wide)),
             _ => None,
         };
         if let Some(code) = code {
-            return Function { name, code, align: 64, relocs: Vec::new() };
+            return CompiledFunction { name, code, align: 64, relocs: Vec::new() };
         }
         let function = self
             .function(program, layout, index, source)
@@ -355,7 +355,7 @@ impl Compiler {
         let function = &self.compilation.func;
         let relocs =
             relocs.iter().map(|reloc| ModuleReloc::from_mach_reloc(reloc, function, own)).collect();
-        Function { name, code, align: align.max(16), relocs }
+        CompiledFunction { name, code, align: align.max(16), relocs }
     }
 
     /// A function in CLIF; none for wide code.
@@ -364,9 +364,11 @@ impl Compiler {
         program: &Program,
         layout: &Layout,
         index: usize,
-        source: &Source,
+        source: &FunctionSource,
     ) -> Option<ClifFunction> {
-        if matches!(source, Source::Tile(_) | Source::Wide(_)) && self.target.wide().is_some() {
+        if matches!(source, FunctionSource::Tile(_) | FunctionSource::Wide(_))
+            && self.target.wide().is_some()
+        {
             return None;
         }
         let signature = signature(program, source);
@@ -375,30 +377,32 @@ impl Compiler {
         let builder = FunctionBuilder::new(&mut function, &mut self.building);
         let frontend: TargetFrontendConfig = self.isa.frontend_config();
         let actions = |actions: &[Action], timed, builder| {
-            let code = step::Code { program, actions, kernels: &layout.kernels, timed };
+            let code = step::StepSource { program, actions, kernels: &layout.kernels, timed };
             step::emit(&code, builder, frontend);
         };
         match source {
-            Source::Tile(tile) => tile::clif::emit(tile, builder, frontend),
-            Source::Wide(_) => unreachable!("only targets with wide registers have wide loops"),
-            Source::Philox => clif::philox(builder, frontend),
-            Source::Kernel(id) => {
+            FunctionSource::Tile(tile) => tile::clif::emit(tile, builder, frontend),
+            FunctionSource::Wide(_) => {
+                unreachable!("only targets with wide registers have wide loops")
+            }
+            FunctionSource::Philox => clif::philox(builder, frontend),
+            FunctionSource::Kernel(id) => {
                 let kernel = &program.kernels[*id];
                 clif::emit(kernel, &self.target, &layout.callees, builder, frontend);
             }
-            Source::Step => actions(&program.actions, layout.timed, builder),
-            Source::Refresh => actions(&program.refresh, false, builder),
+            FunctionSource::Step => actions(&program.actions, layout.timed, builder),
+            FunctionSource::Refresh => actions(&program.refresh, false, builder),
         }
         Some(function)
     }
 }
 
-fn signature(program: &Program, source: &Source) -> Signature {
+fn signature(program: &Program, source: &FunctionSource) -> Signature {
     match source {
-        Source::Tile(tile) => clif::tile_signature(tile),
-        Source::Wide(_) => clif::pointers(1),
-        Source::Philox => clif::philox_signature(),
-        Source::Kernel(id) => clif::kernel_signature(program.kernels[*id].slots.len()),
-        Source::Step | Source::Refresh => clif::pointers(1),
+        FunctionSource::Tile(tile) => clif::tile_signature(tile),
+        FunctionSource::Wide(_) => clif::pointers(1),
+        FunctionSource::Philox => clif::philox_signature(),
+        FunctionSource::Kernel(id) => clif::kernel_signature(program.kernels[*id].slots.len()),
+        FunctionSource::Step | FunctionSource::Refresh => clif::pointers(1),
     }
 }

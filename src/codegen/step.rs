@@ -21,7 +21,7 @@ use crate::base::entity::Entity;
 use crate::loops::{Action, BufferId, KernelId, Program, Space};
 
 /// The source of a step's function.
-pub(super) struct Code<'a> {
+pub(super) struct StepSource<'a> {
     /// The program.
     pub program: &'a Program,
     /// Runs and barriers, in order.
@@ -34,7 +34,7 @@ pub(super) struct Code<'a> {
 
 /// Emits the body of a step's function.
 pub(super) fn emit(
-    code: &Code<'_>,
+    code: &StepSource<'_>,
     mut builder: FunctionBuilder<'_>,
     frontend: TargetFrontendConfig,
 ) {
@@ -88,7 +88,7 @@ struct Fields {
 
 /// A step's function being written.
 struct Step<'a, 'f> {
-    code: &'a Code<'a>,
+    code: &'a StepSource<'a>,
     builder: FunctionBuilder<'f>,
     context: Value,
     fields: Fields,

@@ -3,7 +3,7 @@
 use crate::base::rng::{Sequence, hash_name};
 use crate::base::tensor::{DType, Data, Tensor};
 use crate::command::peak::fma_peak;
-use crate::driver::compiled::Purpose;
+use crate::driver::compiled::KernelOrigin;
 use crate::driver::memory::refuse_too_large;
 use crate::driver::session::{Failure, Request, Session};
 use crate::graph::Graph;
@@ -36,12 +36,12 @@ pub struct TimedStep {
     program: CompiledProgram,
     memory: RunMemory,
     hypers: Vec<f64>,
-    purposes: Vec<Option<Purpose>>,
+    origins: Vec<Option<KernelOrigin>>,
 }
 
 /// Seconds a step.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Times {
+pub struct BenchTimes {
     /// The median of all rounds.
     pub median: f64,
     /// The fastest round.
@@ -86,7 +86,7 @@ pub fn bench(
         program,
         memory,
         hypers,
-        purposes: compiled.purposes,
+        origins: compiled.origins,
     };
     bench.fill(&graph, classes.unwrap_or(2), pool);
     bench.ready_seconds = start.elapsed().as_secs_f64();
@@ -99,7 +99,7 @@ pub fn bench(
 impl TimedStep {
     /// First values for parameters and states, random inputs.
     fn fill(&mut self, graph: &Graph, classes: usize, pool: &mut Pool) {
-        for (path, ty, init) in graph.lasting() {
+        for (path, ty, init) in graph.variables() {
             if self.program.buffer(path).is_some() {
                 self.program.write(&mut self.memory, path, &initial_value(init, ty, path, 0));
             }
@@ -126,8 +126,8 @@ impl TimedStep {
     }
 
     /// For each action of the step, the operator and phase that it belongs to; `None` for barriers.
-    pub(crate) fn purposes(&self) -> &[Option<Purpose>] {
-        &self.purposes
+    pub(crate) fn origins(&self) -> &[Option<KernelOrigin>] {
+        &self.origins
     }
 
     /// Runs a step of the same program in timed code.
@@ -144,7 +144,7 @@ impl TimedStep {
     }
 
     /// Runs rounds of steps for about so many seconds.
-    pub fn measure(&mut self, pool: &mut Pool, seconds: f64) -> Times {
+    pub fn measure(&mut self, pool: &mut Pool, seconds: f64) -> BenchTimes {
         const ROUND: Duration = Duration::from_millis(20);
         let mut number = 1;
         let mut rounds: Vec<f64> = Vec::new();
@@ -158,7 +158,11 @@ impl TimedStep {
             rounds.push(round.elapsed().as_secs_f64() / (number - first) as f64);
         }
         rounds.sort_by(f64::total_cmp);
-        Times { median: rounds[rounds.len() / 2], fastest: rounds[0], steps: number as usize - 1 }
+        BenchTimes {
+            median: rounds[rounds.len() / 2],
+            fastest: rounds[0],
+            steps: number as usize - 1,
+        }
     }
 }
 

@@ -60,7 +60,7 @@ pub fn check(
     let trained = training.is_some();
     let forward = &front.experiment.train;
     let output = forward.output("output").map(|node| forward.ty(node).to_string());
-    let weights: Vec<usize> = forward.lasting().map(|(_, ty, _)| ty.bytes(0)).collect();
+    let weights: Vec<usize> = forward.variables().map(|(_, ty, _)| ty.bytes(0)).collect();
     let settings = training.map(|training| &training.settings);
     let restores = settings.and_then(|it| it.early_stop.as_ref()).is_some_and(|it| it.restore);
     if settings.is_some_and(|it| it.ema.is_some()) {
@@ -73,7 +73,7 @@ pub fn check(
     let (model, mut warnings) = (front.experiment.model.clone(), front.warnings);
     let place = front.experiment.model_span;
     let evaluation = front.experiment.eval.clone();
-    let gather = match &front.experiment.training {
+    let accumulate = match &front.experiment.training {
         Some(training) if training.settings.accumulate > 1 => {
             let (forward, rule) = (&front.experiment.train, &training.rule);
             Some(session.training_step(forward, rule, Gradients::Accumulated)?)
@@ -83,7 +83,7 @@ pub fn check(
     let rule = front.experiment.training.as_ref().map(|training| training.rule.clone());
     let rows = parameters::rows(&front.experiment.train, rule.as_ref());
     let graph = session.training_graph(front.experiment)?;
-    run.initial = graph.lasting().map(|(_, ty, _)| ty.bytes(0)).sum();
+    run.initial = graph.variables().map(|(_, ty, _)| ty.bytes(0)).sum();
     // Weights are copied once more while their file is written; the best epoch is put back from a
     // checkpoint's bytes and what is read from them.
     let of_file: usize = weights.iter().sum();
@@ -91,7 +91,7 @@ pub fn check(
     if rule.is_some_and(|rule| written(&graph, &rule, 1).needs_copy()) {
         run.copy += run.initial;
     }
-    let planned = Planned { graph: &graph, gather, evaluation, batch, batches };
+    let planned = Planned { graph: &graph, accumulate, evaluation, batch, batches };
     let (facts, program) = planned.facts(session)?;
     let peak = run.peak(facts.run.total(threads));
     if let Some(memory) = request.memory.filter(|&memory| peak > memory) {
@@ -131,7 +131,7 @@ fn little_memory(needed: usize, memory: usize, model: Span) -> Diagnostic {
 struct Planned<'a> {
     graph: &'a Graph,
     /// Of a batch whose gradients are only added up, where an update is made of several.
-    gather: Option<Graph>,
+    accumulate: Option<Graph>,
     evaluation: Graph,
     batch: usize,
     /// Those of a run, where the data are known.
@@ -148,9 +148,9 @@ impl Planned<'_> {
             // One that cannot be is warned of, or refused when the run begins.
             let possible = |batch: &usize| zero_division(self.graph, *batch).is_none();
             let last = last.into_iter().filter(possible).map(|batch| (self.graph, batch));
-            let gather = self.gather.iter().map(|graph| (graph, self.batch));
+            let accumulate = self.accumulate.iter().map(|graph| (graph, self.batch));
             let evaluate = evaluate.into_iter().map(|batch| (&evaluation, batch));
-            others.extend(last.chain(gather).chain(evaluate));
+            others.extend(last.chain(accumulate).chain(evaluate));
         }
         let plan = |session: &mut Session, graph: &Graph, globals: &mut Globals| {
             let kernels = session.fuse(graph, self.batch)?;

@@ -148,7 +148,7 @@ fn compiled(request: &Request) -> Finding {
 fn trained(request: &Request, target: Target, threads: usize) -> Result<Vec<Tensor>, Failure> {
     struct Nobody;
     impl Callback for Nobody {
-        fn event(&mut self, _event: Event<'_>) {}
+        fn on_event(&mut self, _event: Event<'_>) {}
     }
     let file = PathBuf::from("doctor.nn");
     let mut session = Session::new(None);

@@ -13,7 +13,7 @@
 use crate::base::entity::Arena;
 use crate::codegen::{self, Target};
 use crate::command::bench::TimedStep;
-use crate::driver::compiled::Purpose;
+use crate::driver::compiled::KernelOrigin;
 use crate::loops::work::{Operations, operations, touched};
 use crate::loops::{Action, BufferId, KernelId, Program as Loops, SlotId, Space};
 use crate::runtime::pool::Pool;
@@ -70,8 +70,8 @@ impl TimedStep {
             }
         }
         let mut work = KernelWork::default();
-        let actions = timed.loops().actions.iter().zip(self.purposes());
-        let kernels = actions.map(|(action, purpose)| work.of(timed.loops(), action, purpose));
+        let actions = timed.loops().actions.iter().zip(self.origins());
+        let kernels = actions.map(|(action, origin)| work.of(timed.loops(), action, origin));
         kernels.zip(times.finish()).map(explained).collect()
     }
 }
@@ -125,7 +125,7 @@ impl KernelWork {
         &mut self,
         loops: &Loops,
         action: &Action,
-        purpose: &Option<Purpose>,
+        origin: &Option<KernelOrigin>,
     ) -> Option<ExplainedKernel> {
         let Action::Run { kernel, args } = action else { return None };
         let code = &loops.kernels[*kernel];
@@ -137,8 +137,8 @@ impl KernelWork {
             if lasts { (reads + writes) * buffer.dtype.size() as u64 } else { 0 }
         };
         Some(ExplainedKernel {
-            name: purpose.as_ref().map_or(&code.name, |purpose| &purpose.name).clone(),
-            place: purpose.as_ref().and_then(|purpose| purpose.place.clone()),
+            name: origin.as_ref().map_or(&code.name, |origin| &origin.name).clone(),
+            place: origin.as_ref().and_then(|origin| origin.place.clone()),
             parts: code.parts,
             operations: *operations,
             bytes: args.iter().zip(touched.values()).map(bytes).sum(),

@@ -97,9 +97,9 @@ struct Sweep<'a> {
 }
 
 impl Callback for Sweep<'_> {
-    fn event(&mut self, _event: Event<'_>) {}
+    fn on_event(&mut self, _event: Event<'_>) {}
 
-    fn look(&mut self, trainer: &Trainer<'_>, epoch_over: Option<Decision>) {
+    fn on_step_end(&mut self, trainer: &Trainer<'_>, epoch_over: Option<Decision>) {
         if epoch_over.is_some() {
             return;
         }

@@ -31,7 +31,7 @@ mod report;
 mod stream;
 mod verify;
 
-pub use bench::{TimedStep, Times, bench};
+pub use bench::{BenchTimes, TimedStep, bench};
 pub use check::{CheckOptions, check};
 pub use compare::{Compared, compare, overlaid};
 pub use data::{DataReport, WantedBatch, WrittenBatch, data};

@@ -12,7 +12,7 @@ use crate::base::limits::{self, Budget};
 use crate::base::task::Task;
 use crate::base::tensor::Tensor;
 use crate::data::{self, DataError, Preprocessor};
-use crate::driver::memory::{lasting, refuse_too_large};
+use crate::driver::memory::{refuse_too_large, variable_bytes};
 use crate::driver::session::{Failure, Request, Session};
 use crate::driver::source::{DataSource, Schemas};
 use crate::driver::steps::StepCompiler;
@@ -123,7 +123,7 @@ pub fn predictor(request: &Request, model: &Model, count: usize) -> Result<Predi
     let mut compiler =
         StepCompiler { session: &mut session, request: &request, fields, globals, run_steps: 1 };
     let (step, _) = compiler.step(&graph, count.clamp(1, BATCH))?;
-    refuse_too_large(&session, &request, &[&step.program], 1, lasting(&graph))?;
+    refuse_too_large(&session, &request, &[&step.program], 1, variable_bytes(&graph))?;
     let classes = match task {
         Task::Class { classes, .. } | Task::ClassPerPosition { classes, .. } => classes,
         Task::Labels { labels: 1, .. } => 2,

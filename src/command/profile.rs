@@ -9,7 +9,7 @@ use crate::base::source::{FileId, Sources};
 use crate::codegen::{self, Target};
 use crate::command::bench::TimedStep;
 use crate::command::explain::Explained;
-use crate::driver::compiled::{Phase, Purpose};
+use crate::driver::compiled::{KernelOrigin, Phase};
 use crate::loops::Action;
 use crate::runtime::pool::Pool;
 use crate::runtime::program::{CompiledProgram, Marks};
@@ -53,22 +53,26 @@ pub struct Profile {
 
 impl Profile {
     /// Counts actions for their lines.
-    pub fn of(actions: &[Explained], purposes: &[Option<Purpose>], sources: &Sources) -> Profile {
+    pub fn of(
+        actions: &[Explained],
+        origins: &[Option<KernelOrigin>],
+        sources: &Sources,
+    ) -> Profile {
         let mut profile = Profile::default();
-        for (action, purpose) in actions.iter().zip(purposes) {
-            let Some(purpose) = purpose else {
+        for (action, origin) in actions.iter().zip(origins) {
+            let Some(origin) = origin else {
                 let waiting = profile.rest.entry("waiting at barriers".into()).or_default();
                 waiting.add(Phase::Forward, action);
                 continue;
             };
-            let spent = match purpose.line {
+            let spent = match origin.line {
                 Some(span) => {
                     let (line, _) = sources.line_column(span.file, span.start);
                     profile.lines.entry((span.file, line)).or_default()
                 }
-                None => profile.rest.entry(purpose.name.clone()).or_default(),
+                None => profile.rest.entry(origin.name.clone()).or_default(),
             };
-            spent.add(purpose.phase, action);
+            spent.add(origin.phase, action);
         }
         profile
     }
@@ -95,7 +99,7 @@ impl TimedStep {
         sources: &Sources,
     ) -> Profile {
         let actions = self.explain(pool, seconds, target);
-        Profile::of(&actions, self.purposes(), sources)
+        Profile::of(&actions, self.origins(), sources)
     }
 
     /// Some steps as Chrome's trace events: a track a thread, an event for each kernel.
@@ -119,7 +123,7 @@ impl TimedStep {
                 for (index, action) in timed.loops().actions.iter().enumerate() {
                     let length = 1e6 * marks.seconds(thread, index);
                     events.push(event(
-                        self.purposes()[index].as_ref(),
+                        self.origins()[index].as_ref(),
                         action,
                         thread,
                         *now,
@@ -141,7 +145,7 @@ impl TimedStep {
 }
 
 fn event(
-    purpose: Option<&Purpose>,
+    origin: Option<&KernelOrigin>,
     action: &Action,
     thread: usize,
     begin: f64,
@@ -149,10 +153,10 @@ fn event(
 ) -> Value {
     let name = match action {
         Action::Barrier => "barrier",
-        Action::Run { .. } => purpose.map_or("kernel", |purpose| purpose.name.as_str()),
+        Action::Run { .. } => origin.map_or("kernel", |origin| origin.name.as_str()),
     };
-    let phase = purpose.map(|purpose| purpose.phase.name());
-    let place = purpose.and_then(|purpose| purpose.place.clone());
+    let phase = origin.map(|origin| origin.phase.name());
+    let place = origin.and_then(|origin| origin.place.clone());
     json!({
         "name": name, "cat": phase.unwrap_or("barrier"), "ph": "X", "pid": 1, "tid": thread,
         "ts": begin, "dur": length, "args": { "place": place },

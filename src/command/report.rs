@@ -161,7 +161,7 @@ pub(crate) fn left_out(graph: &Graph, sources: &Sources) -> Vec<String> {
 
 /// One line on the parameters that `freeze` leaves as they are, if any.
 pub(crate) fn frozen(graph: &Graph, training: Option<&Training>) -> Option<String> {
-    let frozen = training?.rule.spared.get(FROZEN).filter(|paths| !paths.is_empty())?;
+    let frozen = training?.rule.excluded.get(FROZEN).filter(|paths| !paths.is_empty())?;
     let numbers = |param: &Param| param.ty.shape.at(0).iter().product::<usize>();
     let kept = graph.params.values().filter(|param| frozen.contains(&param.path));
     let layer = |path: &str| path.rsplit_once('.').map(|(layer, _)| layer.to_owned());

@@ -22,7 +22,7 @@ use crate::files;
 
 /// A file whose contents are known.
 #[derive(Clone, Copy, Debug)]
-pub struct Known {
+pub struct KnownFile {
     /// Its name, without `.gz`.
     pub name: &'static str,
     /// The SHA-256 of what is unpacked, in hex.
@@ -58,7 +58,7 @@ const MOST_BYTES: u64 = 64 << 20;
 
 /// Gets `NAME.gz` for each file that a folder lacks. An error's `tried` has a line for each
 /// mirror that failed.
-pub fn fetch(files: &[Known], mirrors: &[&str], folder: &Path) -> Result<(), DataError> {
+pub fn fetch(files: &[KnownFile], mirrors: &[&str], folder: &Path) -> Result<(), DataError> {
     let unwritable = |error: std::io::Error| {
         let message = format!("downloads cannot be written to {}: {error}", folder.shown());
         DataError::new(message).path(folder)
@@ -121,7 +121,7 @@ fn get(url: &str, target: &Path, patience: Patience) -> Result<NamedTempFile, St
 }
 
 /// Lets a file pass whose contents are the known ones.
-fn check(file: NamedTempFile, known: &Known) -> Result<NamedTempFile, String> {
+fn check(file: NamedTempFile, known: &KnownFile) -> Result<NamedTempFile, String> {
     let (_, sum) = idx::read(file.path()).map_err(|error| error.message.to_string())?;
     match sum == known.sum {
         true => Ok(file),

@@ -17,7 +17,7 @@ use super::error::DataError;
 use super::gunzip::Gunzip;
 use super::labelled::{absent_classes, assemble, image_samples, image_schema};
 use super::request::{Arguments, Places, Watch};
-use super::source::DataSource;
+use super::source::SampleSource;
 use crate::base::schema::Schema;
 use crate::base::shown::Show;
 use crate::files;
@@ -137,7 +137,7 @@ fn header(reader: &mut impl Read) -> Result<Vec<usize>, DataError> {
 /// The source `idx`.
 pub struct IdxFiles;
 
-impl DataSource for IdxFiles {
+impl SampleSource for IdxFiles {
     fn name(&self) -> &'static str {
         "idx"
     }
@@ -147,7 +147,7 @@ impl DataSource for IdxFiles {
     }
 
     fn schema(&self, args: &Arguments<'_>, places: &Places) -> Result<Schema, DataError> {
-        Options::of(args)?.schema(places)
+        IdxOptions::of(args)?.schema(places)
     }
 
     fn open(
@@ -156,12 +156,12 @@ impl DataSource for IdxFiles {
         places: &Places,
         _: Watch<'_>,
     ) -> Result<Dataset, DataError> {
-        Options::of(args)?.open(places)
+        IdxOptions::of(args)?.open(places)
     }
 }
 
 /// The arguments of `idx(…)`.
-struct Options {
+struct IdxOptions {
     train: Pair<String>,
     test: Option<Pair<String>>,
     validation: f64,
@@ -173,7 +173,7 @@ struct Pair<T> {
     labels: T,
 }
 
-impl Options {
+impl IdxOptions {
     fn of(args: &Arguments<'_>) -> Result<Self, DataError> {
         let test = match (args.text("test_images")?, args.text("test_labels")?) {
             (Some(images), Some(labels)) => {
@@ -189,7 +189,7 @@ impl Options {
             images: args.required_text("images")?.to_string(),
             labels: args.required_text("labels")?.to_string(),
         };
-        Ok(Options { train, test, validation: args.fraction("validation")? })
+        Ok(IdxOptions { train, test, validation: args.fraction("validation")? })
     }
 
     /// Reads the headers of images and the training labels.

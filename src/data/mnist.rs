@@ -12,29 +12,29 @@ use rayon::prelude::*;
 use super::dataset::Dataset;
 use super::digits::Digits;
 use super::error::DataError;
-use super::fetch::{Known, fetch};
+use super::fetch::{KnownFile, fetch};
 use super::idx::Idx;
 use super::request::{Arguments, Places, Watch};
-use super::source::DataSource;
+use super::source::SampleSource;
 use super::{digits, idx, labelled};
 use crate::base::schema::Schema;
 use crate::base::shown::Show;
 
 /// Images and labels to train on, then to test on.
-pub const FILES: [Known; 4] = [
-    Known {
+pub const FILES: [KnownFile; 4] = [
+    KnownFile {
         name: "train-images-idx3-ubyte",
         sum: "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
     },
-    Known {
+    KnownFile {
         name: "train-labels-idx1-ubyte",
         sum: "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
     },
-    Known {
+    KnownFile {
         name: "t10k-images-idx3-ubyte",
         sum: "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     },
-    Known {
+    KnownFile {
         name: "t10k-labels-idx1-ubyte",
         sum: "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
     },
@@ -56,7 +56,7 @@ const HOW_TO_GET: &str = "put the four files (train-images-idx3-ubyte.gz, \
 /// The source `mnist`.
 pub struct Mnist;
 
-impl DataSource for Mnist {
+impl SampleSource for Mnist {
     fn name(&self) -> &'static str {
         "mnist"
     }
@@ -66,7 +66,7 @@ impl DataSource for Mnist {
     }
 
     fn schema(&self, args: &Arguments<'_>, _: &Places) -> Result<Schema, DataError> {
-        Ok(Options::of(args)?.schema())
+        Ok(MnistOptions::of(args)?.schema())
     }
 
     fn open(
@@ -75,20 +75,20 @@ impl DataSource for Mnist {
         places: &Places,
         _: Watch<'_>,
     ) -> Result<Dataset, DataError> {
-        Options::of(args)?.open(places)
+        MnistOptions::of(args)?.open(places)
     }
 }
 
 /// The arguments of `mnist(…)`.
-struct Options {
+struct MnistOptions {
     validation: f64,
     fallback: bool,
 }
 
-impl Options {
+impl MnistOptions {
     fn of(args: &Arguments<'_>) -> Result<Self, DataError> {
         let fallback = args.name("fallback", &[Digits.name()])?.is_some();
-        Ok(Options { validation: args.fraction("validation")?, fallback })
+        Ok(MnistOptions { validation: args.fraction("validation")?, fallback })
     }
 
     fn schema(&self) -> Schema {
@@ -151,7 +151,7 @@ impl Options {
 }
 
 /// Reads a file that must have a known sum.
-fn checked((path, known): (&PathBuf, &Known)) -> Result<Idx, DataError> {
+fn checked((path, known): (&PathBuf, &KnownFile)) -> Result<Idx, DataError> {
     let (contents, sum) = idx::read(path)?;
     if sum == known.sum {
         return Ok(contents);

@@ -39,17 +39,17 @@ pub use dataset::{Column, Dataset, Note, Records, Samples, Split, order};
 pub use error::DataError;
 pub use feed::{Batch, Feed, FeedError, Pass, Plan, prefetch_bytes};
 pub use pictures::{Preprocessor, csv_records, idx_records};
-pub use request::{Argument, Call, Literal, Places, SourceRequest, Watch};
+pub use request::{Argument, Literal, Places, SourceRequest, TransformCall, Watch};
 
 use std::sync::Arc;
 
 use self::request::Arguments;
-use self::source::DataSource;
+use self::source::SampleSource;
 use crate::base::names::nearest;
 use crate::base::schema::{Field, Schema};
 
 /// All sources, in the order in which messages list them.
-const SOURCES: &[&dyn DataSource] =
+const SOURCES: &[&dyn SampleSource] =
     &[&mnist::Mnist, &idx::IdxFiles, &images::Images, &digits::Digits];
 
 /// Sources of the language that this version does not have.
@@ -61,12 +61,12 @@ pub fn source_names() -> impl Iterator<Item = &'static str> {
 }
 
 /// The source of a name.
-fn source_of(name: &str) -> Option<&'static dyn DataSource> {
+fn source_of(name: &str) -> Option<&'static dyn SampleSource> {
     SOURCES.iter().copied().find(|source| source.name() == name)
 }
 
 /// The source of a request, and what the request gives it.
-fn asked(request: &SourceRequest) -> Result<(&'static dyn DataSource, Arguments<'_>), DataError> {
+fn asked(request: &SourceRequest) -> Result<(&'static dyn SampleSource, Arguments<'_>), DataError> {
     let source = source_of(&request.name).ok_or_else(|| unknown_source(&request.name))?;
     Ok((source, Arguments::new(request, source.arguments())?))
 }

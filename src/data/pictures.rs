@@ -14,7 +14,7 @@ use fast_image_resize::Resizer;
 
 use super::error::DataError;
 use super::idx;
-use super::images::{Decoder, Shape};
+use super::images::{Decoder, FitTarget};
 use super::request::SourceRequest;
 use super::transform::{self, Frame, Size, Transforms};
 use crate::base::csv;
@@ -63,7 +63,7 @@ impl Preprocessor {
             1 | 3 => {
                 let (kind, args) = super::asked(request)?;
                 let resize = kind.resize(&args)?;
-                Some(Decoder::new(Shape { height, width, channels, resize }))
+                Some(Decoder::new(FitTarget { height, width, channels, resize }))
             }
             _ => None,
         };

@@ -38,7 +38,7 @@ pub struct Argument {
 
 /// A transform: a name and arguments.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Call {
+pub struct TransformCall {
     /// Its name.
     pub name: String,
     /// Its arguments, as written.
@@ -53,7 +53,7 @@ pub struct SourceRequest {
     /// Its arguments, as written.
     pub args: Vec<Argument>,
     /// Transforms of each sample, in order.
-    pub transforms: Vec<Call>,
+    pub transforms: Vec<TransformCall>,
 }
 
 /// Where data may lie.

@@ -1,4 +1,4 @@
-//! Data sources: each is one implementation of [`DataSource`], listed once in `data::SOURCES`.
+//! Data sources: each is one implementation of [`SampleSource`], listed once in `data::SOURCES`.
 //!
 //! ```text
 //! digits(60000, seed: 1)
@@ -18,7 +18,7 @@ use super::request::{Arguments, Places, Watch};
 use crate::base::schema::{Field, Schema};
 
 /// A kind of data that a program can name. Implementations hold no state.
-pub trait DataSource: Sync {
+pub trait SampleSource: Sync {
     /// The name in a program, and in the reports of runs.
     fn name(&self) -> &'static str;
 
@@ -62,8 +62,8 @@ pub trait DataSource: Sync {
     }
 
     /// How a file of an image that is no part of the data gets the size of its images.
-    fn resize(&self, _args: &Arguments<'_>) -> Result<ResizeMode, DataError> {
-        Ok(ResizeMode::Stretch)
+    fn resize(&self, _args: &Arguments<'_>) -> Result<FitMode, DataError> {
+        Ok(FitMode::Stretch)
     }
 
     /// Help where there are [`Schema::oddities`].
@@ -74,7 +74,7 @@ pub trait DataSource: Sync {
 
 /// The way in which an image of other proportions is made to fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ResizeMode {
+pub enum FitMode {
     /// It is stretched.
     Stretch,
     /// Its middle is taken.

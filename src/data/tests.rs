@@ -11,7 +11,7 @@ use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 use tempfile::{TempDir, tempdir};
 
-use super::fetch::Known;
+use super::fetch::KnownFile;
 use super::*;
 use crate::base::tensor::DType;
 
@@ -266,7 +266,7 @@ fn an_unknown_source_or_transform_is_refused() {
     let error = open(&request("mnits", Vec::new()), &Places::default()).unwrap_err();
     assert_eq!(error.help.as_deref(), Some("did you mean `mnist`?"));
     let mut digits = request("digits", Vec::new());
-    digits.transforms.push(Call { name: "mixup".into(), args: Vec::new() });
+    digits.transforms.push(TransformCall { name: "mixup".into(), args: Vec::new() });
     assert!(schema(&digits, &Places::default()).unwrap().mixed);
     digits.transforms[0].name = "mixap".into();
     let error = schema(&digits, &Places::default()).unwrap_err();
@@ -302,7 +302,7 @@ fn names(folder: &Path) -> Vec<String> {
 fn a_download_passes_over_a_mirror_that_lies() {
     let file = idx_file(&[3], &[1, 2, 3]);
     let sum: &'static str = Box::leak(hex_sum(&file).into_boxed_str());
-    let known = [Known { name: "labels", sum }];
+    let known = [KnownFile { name: "labels", sum }];
     let liar = mirror(gzip(&idx_file(&[3], &[3, 2, 1])), 1);
     let honest = mirror(gzip(&file), 1);
     let folder = tempdir().unwrap();
@@ -319,13 +319,14 @@ fn a_mirror_that_cannot_encrypt_is_passed_over() {
     let plain = mirror(gzip(&file), 2);
     let encrypted = plain.replace("http:", "https:");
     let folder = tempdir().unwrap();
-    fetch::fetch(&[Known { name: "labels", sum }], &[&encrypted, &plain], folder.path()).unwrap();
+    fetch::fetch(&[KnownFile { name: "labels", sum }], &[&encrypted, &plain], folder.path())
+        .unwrap();
     assert_eq!(names(folder.path()), ["labels.gz"]);
 }
 
 #[test]
 fn a_download_that_fails_leaves_nothing_behind() {
-    let known = [Known { name: "labels", sum: "00" }];
+    let known = [KnownFile { name: "labels", sum: "00" }];
     let liar = mirror(gzip(&idx_file(&[3], &[3, 2, 1])), 1);
     let closed = "http://127.0.0.1:9/";
     let folder = tempdir().unwrap();

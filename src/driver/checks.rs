@@ -46,7 +46,7 @@ pub(crate) fn frozen_at_random(
     train: &Graph,
     given: &[String],
 ) -> Option<Diagnostic> {
-    let frozen = training.rule.spared.get(FROZEN)?;
+    let frozen = training.rule.excluded.get(FROZEN)?;
     let random = |param: &&Param| {
         let drawn = !matches!(param.init, Init::Constant(_));
         drawn && frozen.contains(&param.path) && !given.contains(&param.path)

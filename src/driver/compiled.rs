@@ -3,7 +3,7 @@
 
 use crate::base::entity::Entity;
 use crate::base::source::{Sources, Span};
-use crate::codegen::Code;
+use crate::codegen::MachineCode;
 use crate::graph::kernels::Kernels;
 use crate::graph::rule::LOSS_WEIGHT;
 use crate::graph::{Graph, NodeId, Op, OriginId, Type};
@@ -15,9 +15,9 @@ pub(crate) struct PlannedStep {
     /// The loops.
     pub program: loops::Program,
     /// The operators whose indices come from data, as `Inst::Checked` numbers them.
-    pub sites: Vec<NodeId>,
+    pub bounds_checks: Vec<NodeId>,
     /// A name and a node for each action; `None` for barriers.
-    pub purposes: Vec<Option<lower::KernelInfo>>,
+    pub infos: Vec<Option<lower::KernelInfo>>,
 }
 
 /// A compiled step.
@@ -27,39 +27,42 @@ pub struct CompiledStep {
     /// Samples a step.
     pub batch: usize,
     /// Where in the user's files each operator stands whose indices come from data.
-    pub sites: Vec<Option<Span>>,
+    pub bounds_checks: Vec<Option<Span>>,
     /// How many indices each of them takes from a sample.
     pub indices: Vec<usize>,
     /// For each of the program's actions, its operator and phase; `None` for barriers.
-    pub purposes: Vec<Option<Purpose>>,
+    pub origins: Vec<Option<KernelOrigin>>,
 }
 
 impl CompiledStep {
-    /// A step's code, with the places and purposes of its operators.
+    /// A step's code, with the places and origins of its operators.
     pub(crate) fn new(
         sources: &Sources,
         kernels: &Kernels,
         batch: usize,
         step: PlannedStep,
-        code: Code,
+        code: MachineCode,
     ) -> CompiledStep {
         let graph = &kernels.graph;
-        let PlannedStep { program, sites, purposes } = step;
+        let PlannedStep { program, bounds_checks, infos } = step;
         let forward = forward(graph);
-        let purpose = |made: lower::KernelInfo| Purpose::new(sources, graph, &forward, made);
+        let origin = |made: lower::KernelInfo| KernelOrigin::new(sources, graph, &forward, made);
         CompiledStep {
             program: CompiledProgram::new(program, code),
             batch,
-            sites: sites.iter().map(|&node| place(sources, graph, node)).collect(),
-            indices: sites.iter().map(|&node| indices_a_sample(graph, node, batch)).collect(),
-            purposes: purposes.into_iter().map(|made| made.map(purpose)).collect(),
+            bounds_checks: bounds_checks.iter().map(|&node| place(sources, graph, node)).collect(),
+            indices: bounds_checks
+                .iter()
+                .map(|&node| indices_a_sample(graph, node, batch))
+                .collect(),
+            origins: infos.into_iter().map(|made| made.map(origin)).collect(),
         }
     }
 }
 
 /// The operator and phase to which a run of a kernel belongs.
 #[derive(Clone, Debug)]
-pub struct Purpose {
+pub struct KernelOrigin {
     /// The layer and operator: `dense.matmul`.
     pub name: String,
     /// The place in the user's files that asks for it: `models/mnist.nn:5:25`.
@@ -70,14 +73,19 @@ pub struct Purpose {
     pub phase: Phase,
 }
 
-impl Purpose {
-    fn new(sources: &Sources, graph: &Graph, forward: &[bool], made: lower::KernelInfo) -> Purpose {
+impl KernelOrigin {
+    fn new(
+        sources: &Sources,
+        graph: &Graph,
+        forward: &[bool],
+        made: lower::KernelInfo,
+    ) -> KernelOrigin {
         let asked = made.node.and_then(|node| place(sources, graph, node));
         let param = updated(&made.name)
             .and_then(|path| graph.params.values().find(|param| param.path == path));
         let served = param.and_then(|param| own_place(sources, graph, param.origin?));
         let is_forward = made.node.is_none_or(|node| forward[node.index()]);
-        Purpose {
+        KernelOrigin {
             place: asked.map(|span| sources.place(span)),
             line: served.or(asked),
             phase: match param {

@@ -43,7 +43,7 @@ pub(crate) fn initial(
     let seed = settings.seed;
     let drawn =
         |(path, ty, init): (&str, &_, &_)| (path.to_string(), initial_value(init, ty, path, seed));
-    let mut values: Vec<(String, Tensor)> = graph.lasting().map(drawn).collect();
+    let mut values: Vec<(String, Tensor)> = graph.variables().map(drawn).collect();
     let mut given = Vec::new();
     if let Some(from) = &settings.init_from {
         let loaded = weights_of(request, forward, from);
@@ -243,7 +243,7 @@ fn matched(
 
 /// The parameters and states of the model itself.
 fn model_paths(graph: &Graph) -> impl Iterator<Item = (&str, &Type)> {
-    let all = graph.lasting().map(|(path, ty, _)| (path, ty));
+    let all = graph.variables().map(|(path, ty, _)| (path, ty));
     all.filter(|(path, _)| !path.starts_with(OPTIMIZER) && *path != CLASS_WEIGHTS)
 }
 

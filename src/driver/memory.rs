@@ -52,16 +52,16 @@ pub fn refuse(session: &Session, request: &Request, bytes: usize) -> Result<(), 
 }
 
 /// Bytes of a graph's parameters and states.
-pub fn lasting(graph: &Graph) -> usize {
-    graph.lasting().map(|(_, ty, _)| bytes(ty, 1)).fold(0, usize::saturating_add)
+pub fn variable_bytes(graph: &Graph) -> usize {
+    graph.variables().map(|(_, ty, _)| bytes(ty, 1)).fold(0, usize::saturating_add)
 }
 
 /// Cost of a batch in the graphs' interpreter, with the bytes of parameters and states before and
 /// after the step among it.
 pub fn interpreted(graph: &Graph, batch: usize) -> Cost {
     let cost = interp::cost(graph, batch);
-    let lasting = lasting(graph).saturating_mul(2);
-    Cost { bytes: cost.bytes.saturating_add(lasting), ..cost }
+    let variables = variable_bytes(graph).saturating_mul(2);
+    Cost { bytes: cost.bytes.saturating_add(variables), ..cost }
 }
 
 /// Bytes of a value, a number taken for four.

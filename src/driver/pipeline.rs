@@ -11,7 +11,7 @@
 //! of all.
 
 use super::compiled::{CompiledStep, PlannedStep};
-use crate::codegen::jit::Code;
+use crate::codegen::jit::MachineCode;
 use crate::codegen::{self, Target};
 use crate::driver::session::{Failure, Session, Timing};
 use crate::elaborate::Experiment;
@@ -196,8 +196,8 @@ impl Session {
         kernels: &Kernels,
         globals: &mut Globals,
     ) -> Result<PlannedStep, Failure> {
-        let Lowered { program, sites, purposes } = self.lower(kernels, globals)?;
-        Ok(PlannedStep { program: self.plan(program, globals)?, sites, purposes })
+        let Lowered { program, bounds_checks, infos } = self.lower(kernels, globals)?;
+        Ok(PlannedStep { program: self.plan(program, globals)?, bounds_checks, infos })
     }
 
     /// Kernels as loops.
@@ -232,7 +232,11 @@ impl Session {
     }
 
     /// Machine code of a program of loops.
-    pub fn codegen(&mut self, program: &loops::Program, target: &Target) -> Result<Code, Failure> {
+    pub fn codegen(
+        &mut self,
+        program: &loops::Program,
+        target: &Target,
+    ) -> Result<MachineCode, Failure> {
         let before = || program.to_string();
         let object = self.stage(
             CLIF,

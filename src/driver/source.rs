@@ -7,9 +7,9 @@ use crate::base::field::NameKind;
 use crate::base::schema::Schema;
 use crate::base::shown::Show;
 use crate::base::source::Span;
-use crate::data::{self, Argument, Call, DataError, Places, SourceRequest, Watch};
+use crate::data::{self, Argument, DataError, Places, SourceRequest, TransformCall, Watch};
 use crate::driver::session::{Failure, Request, Session};
-use crate::elaborate::{self, DataRequest, Literal, SourceCall};
+use crate::elaborate::{self, DataLiteral, DataRequest, SourceCall};
 use std::path::Path;
 
 /// A data source, asked for but not opened.
@@ -148,7 +148,7 @@ pub(crate) fn source(
 }
 
 fn source_request(item: &DataRequest) -> SourceRequest {
-    let call = |call: &SourceCall| Call { name: call.name.clone(), args: arguments(call) };
+    let call = |call: &SourceCall| TransformCall { name: call.name.clone(), args: arguments(call) };
     SourceRequest {
         name: item.source.name.clone(),
         args: arguments(&item.source),
@@ -164,14 +164,14 @@ fn arguments(call: &SourceCall) -> Vec<Argument> {
     call.args.iter().map(argument).collect()
 }
 
-fn literal(value: &Literal) -> data::Literal {
+fn literal(value: &DataLiteral) -> data::Literal {
     match value {
-        Literal::Int(value) => data::Literal::Int(*value),
-        Literal::Float(value) => data::Literal::Float(*value),
-        Literal::Bool(value) => data::Literal::Bool(*value),
-        Literal::Str(value) => data::Literal::Str(value.clone()),
-        Literal::Word(value) => data::Literal::Name(value.clone()),
-        Literal::List(values) => data::Literal::List(values.iter().map(literal).collect()),
+        DataLiteral::Int(value) => data::Literal::Int(*value),
+        DataLiteral::Float(value) => data::Literal::Float(*value),
+        DataLiteral::Bool(value) => data::Literal::Bool(*value),
+        DataLiteral::Str(value) => data::Literal::Str(value.clone()),
+        DataLiteral::Word(value) => data::Literal::Name(value.clone()),
+        DataLiteral::List(values) => data::Literal::List(values.iter().map(literal).collect()),
     }
 }
 

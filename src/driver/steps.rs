@@ -1,5 +1,5 @@
 //! The steps of a run, compiled: a full batch, what is left of an epoch, a batch whose gradients
-//! are only gathered, and evaluation; all over the same parameters.
+//! are only accumulated, and evaluation; all over the same parameters.
 
 use crate::base::schema::Field;
 use crate::base::source::Span;
@@ -53,7 +53,7 @@ pub(crate) fn evaluation_batch(counts: &[usize]) -> usize {
 }
 
 /// Where the indexed operators of the two kinds of step stand.
-pub(crate) struct Sites {
+pub(crate) struct BoundsChecks {
     pub train: Vec<Option<Span>>,
     pub evaluate: Vec<Option<Span>>,
 }
@@ -63,7 +63,7 @@ pub(crate) struct Graphs {
     /// A step of training.
     pub train: Graph,
     /// A batch of an update that several make.
-    pub gather: Option<Graph>,
+    pub accumulate: Option<Graph>,
     /// Evaluation.
     pub evaluate: Graph,
 }
@@ -87,28 +87,28 @@ impl StepCompiler<'_> {
         rule: &UpdateRule,
         settings: &Settings,
         data: &Dataset,
-    ) -> Result<(Steps, Sites), Failure> {
+    ) -> Result<(Steps, BoundsChecks), Failure> {
         let counts = [data.train.count(), data.validation.count(), data.test.count()];
         let batches = Batches::of(settings, counts);
-        let (train, train_sites) = self.step(&graphs.train, batches.train)?;
+        let (train, train_checks) = self.step(&graphs.train, batches.train)?;
         let last = match batches.last {
             Some(left) => Some(self.step(&graphs.train, left)?.0),
             None => None,
         };
-        let gather = match &graphs.gather {
+        let accumulate = match &graphs.accumulate {
             Some(graph) => Some(self.step(graph, batches.train)?.0),
             None => None,
         };
         let mut evaluate = BTreeMap::new();
-        let mut evaluate_sites = Vec::new();
+        let mut evaluate_checks = Vec::new();
         for batch in batches.evaluate {
-            let (step, sites) = self.step(&graphs.evaluate, batch)?;
+            let (step, bounds_checks) = self.step(&graphs.evaluate, batch)?;
             evaluate.insert(batch, step);
-            evaluate_sites = sites;
+            evaluate_checks = bounds_checks;
         }
-        let sites = Sites { train: train_sites, evaluate: evaluate_sites };
+        let bounds_checks = BoundsChecks { train: train_checks, evaluate: evaluate_checks };
         let written = Some(written(&graphs.train, rule, self.run_steps));
-        Ok((Steps { train, last, gather, evaluate, written }, sites))
+        Ok((Steps { train, last, accumulate, evaluate, written }, bounds_checks))
     }
 
     /// One step for a batch, and where its indexed operators stand.
@@ -119,7 +119,7 @@ impl StepCompiler<'_> {
     ) -> Result<(BatchStep, Vec<Option<Span>>), Failure> {
         let target = &self.request.target;
         let compiled = self.session.compile(graph, batch, &mut self.globals, target)?;
-        let CompiledStep { program, batch, sites, indices, .. } = compiled;
+        let CompiledStep { program, batch, bounds_checks, indices, .. } = compiled;
         let inputs = self.fields.iter().map(|field| format!("input.{}", field.name)).collect();
         let declared = &program.loops().uniforms.hypers;
         let at = |name: &str| declared.iter().position(|(known, _)| known == name);
@@ -138,7 +138,7 @@ impl StepCompiler<'_> {
                 norm_scale,
                 norm_limit,
             },
-            sites,
+            bounds_checks,
         ))
     }
 }
@@ -164,6 +164,11 @@ pub(crate) fn written(graph: &Graph, rule: &UpdateRule, run_steps: u64) -> Writt
 
 /// The programs of a run, which share their memory.
 pub(crate) fn programs(steps: &Steps) -> impl Iterator<Item = &CompiledProgram> {
-    let Steps { train, last, gather, evaluate, written: _ } = steps;
-    [train].into_iter().chain(last).chain(gather).chain(evaluate.values()).map(|step| &step.program)
+    let Steps { train, last, accumulate, evaluate, written: _ } = steps;
+    [train]
+        .into_iter()
+        .chain(last)
+        .chain(accumulate)
+        .chain(evaluate.values())
+        .map(|step| &step.program)
 }

@@ -44,7 +44,7 @@ pub(super) fn written(args: &[Arg]) -> impl Iterator<Item = Passed<'_>> {
 }
 
 /// A parameter, as far as finding its argument goes.
-pub(super) struct Slot<'n> {
+pub(super) struct ParamPlace<'n> {
     /// Its name.
     pub name: &'n str,
     /// Whether it must be given.

@@ -5,12 +5,12 @@
 //! operator), evaluates the arguments in the caller's scope, pushes a frame on the path `dense`
 //! (or `dense_2`, …), binds `I` and `S` from `x`'s shape, and elaborates the body.
 
-use super::arguments::{Expect, Given, Passed, Slot, expectation, written};
+use super::arguments::{Expect, Given, ParamPlace, Passed, expectation, written};
 use super::builtins;
-use super::context::{Elaborator, Eval, Reported};
+use super::context::{Elaborator, ErrorReported, Eval};
 use super::items::FnId;
 use super::paths;
-use super::scope::{Binding, Frame};
+use super::scope::{Binding, CallFrame};
 use super::types::Bound;
 use super::value::Value;
 use crate::base::codes;
@@ -39,7 +39,7 @@ impl<'a> Elaborator<'a> {
                 let label = label.clone();
                 return self.call_label(&label, name, args, span);
             }
-            Some(Binding::Failed(_)) => return Err(Reported),
+            Some(Binding::Failed(_)) => return Err(ErrorReported),
             _ => {}
         }
         let builtin = self.frame().builtin;
@@ -65,7 +65,7 @@ impl<'a> Elaborator<'a> {
     /// `head(y)` or `y |> head`.
     fn call_label(
         &mut self,
-        label: &std::rc::Rc<super::scope::Label<'a>>,
+        label: &std::rc::Rc<super::scope::NamedStage<'a>>,
         name: &str,
         args: Vec<Passed<'a>>,
         span: Span,
@@ -77,7 +77,7 @@ impl<'a> Elaborator<'a> {
                 let input = match given {
                     Given::Value(value, _) => value,
                     Given::Expr(expr) => self.expr(expr, Expect::Any)?,
-                    Given::Failed(_) => return Err(Reported),
+                    Given::Failed(_) => return Err(ErrorReported),
                 };
                 self.count_stage(span)?;
                 self.apply_again(label, input, span)
@@ -91,7 +91,7 @@ impl<'a> Elaborator<'a> {
         }
     }
 
-    fn unknown_callee(&mut self, callee: &Name) -> Reported {
+    fn unknown_callee(&mut self, callee: &Name) -> ErrorReported {
         let name = callee.text.as_str();
         let error = Diagnostic::error(codes::UNKNOWN_CALLEE, format!("unknown layer `{name}`"))
             .primary(callee.span, "no layer or operator has this name");
@@ -121,7 +121,7 @@ impl<'a> Elaborator<'a> {
     pub fn place_arguments(
         &mut self,
         callee: &str,
-        slots: &[Slot<'_>],
+        slots: &[ParamPlace<'_>],
         args: &[Passed<'a>],
         span: Span,
     ) -> Eval<Vec<Option<usize>>> {
@@ -175,7 +175,12 @@ impl<'a> Elaborator<'a> {
         Err(self.error_help(codes::ARGUMENTS, span, message, help))
     }
 
-    fn unknown_argument(&mut self, callee: &str, slots: &[Slot<'_>], name: &Name) -> Reported {
+    fn unknown_argument(
+        &mut self,
+        callee: &str,
+        slots: &[ParamPlace<'_>],
+        name: &Name,
+    ) -> ErrorReported {
         let message = format!("`{callee}` has no argument `{}`", name.text);
         let error = Diagnostic::error(codes::ARGUMENTS, message)
             .primary(name.span, "")
@@ -200,7 +205,7 @@ impl<'a> Elaborator<'a> {
             let value = match &arg.given {
                 Given::Value(value, _) => Ok(value.clone()),
                 Given::Expr(expr) => self.expr(expr, expect(slot)),
-                Given::Failed(_) => Err(Reported),
+                Given::Failed(_) => Err(ErrorReported),
             };
             match value {
                 Ok(value) => values[slot] = Some((value, self.written_at(&arg.given))),
@@ -235,7 +240,7 @@ impl<'a> Elaborator<'a> {
         let item = self.items.function(id);
         let function = item.function;
         self.spend(signature_steps(function), span)?;
-        let slots: Vec<Slot<'_>> = function.params.iter().map(slot).collect();
+        let slots: Vec<ParamPlace<'_>> = function.params.iter().map(slot).collect();
         let placed = self.place_arguments(&function.name.text, &slots, &args, span)?;
         let expect = |slot: usize| expectation(&function.params[slot]);
         let values = self.evaluate_arguments(&placed, &args, expect)?;
@@ -246,7 +251,7 @@ impl<'a> Elaborator<'a> {
             let name = paths::next(&mut frame.taken, &function.name.text);
             paths::join(&frame.path, &name)
         });
-        let mut callee = Frame::new(&function.name.text, Some(function.kind), item.builtin);
+        let mut callee = CallFrame::new(&function.name.text, Some(function.kind), item.builtin);
         callee.reused = frame.reused;
         callee.path = path;
         callee.call = Some(span);
@@ -285,8 +290,8 @@ impl<'a> Elaborator<'a> {
         let (outcome, value) = self.body_parts(&function.body);
         let value = match value {
             Ok(Some(value)) => Ok(value),
-            Err(Reported) => Err(Reported),
-            Ok(None) if outcome.is_err() => Err(Reported),
+            Err(ErrorReported) => Err(ErrorReported),
+            Ok(None) if outcome.is_err() => Err(ErrorReported),
             Ok(None) => {
                 let kind = function.kind.word();
                 let message = format!("the {kind} `{}` has no value", function.name.text);
@@ -300,8 +305,8 @@ impl<'a> Elaborator<'a> {
     }
 }
 
-fn slot(param: &ast::ParamDecl) -> Slot<'_> {
-    Slot { name: &param.name.text, required: param.default.is_none() }
+fn slot(param: &ast::ParamDecl) -> ParamPlace<'_> {
+    ParamPlace { name: &param.name.text, required: param.default.is_none() }
 }
 
 /// Cost of binding the parameters of an item, in steps.
@@ -312,7 +317,7 @@ fn signature_steps(function: &ast::Function) -> usize {
 }
 
 /// `dense(x, units, bias, init)`.
-fn signature(callee: &str, slots: &[Slot<'_>]) -> String {
+fn signature(callee: &str, slots: &[ParamPlace<'_>]) -> String {
     let names: Vec<&str> = slots.iter().map(|slot| slot.name).collect();
     format!("`{callee}({})`", names.join(", "))
 }

@@ -4,9 +4,9 @@
 //! no deeper than one of two.
 
 use super::arguments::Expect;
-use super::context::{Elaborator, Eval, Reported};
+use super::context::{Elaborator, ErrorReported, Eval};
 use super::items::Named;
-use super::scope::Frame;
+use super::scope::CallFrame;
 use super::value::Value;
 use crate::base::codes;
 use crate::syntax::ast::{BinaryOp, Expr, ExprKind, Index};
@@ -76,13 +76,13 @@ impl<'a> Elaborator<'a> {
                     format!("the constant `{}` needs itself", name.text),
                 ));
             }
-            Some(None) => return Err(Reported),
+            Some(None) => return Err(ErrorReported),
             None => {}
         }
         self.consts.insert(key, None);
         self.in_const.push(key);
         let builtin = self.items.in_prelude(name.span);
-        self.frames.push(Frame::new("", None, builtin));
+        self.frames.push(CallFrame::new("", None, builtin));
         let found = self.expr(value, Expect::Any);
         self.frames.pop();
         self.in_const.pop();

@@ -2,14 +2,14 @@
 //!
 //! An [`Elaborator`] walks the syntax tree once for each graph (training, evaluation, the
 //! optimizer's rule) and holds that graph's builder, the calls in progress and what was found
-//! wrong. A function that fails has reported why and returns [`Reported`]; whatever needs its
+//! wrong. A function that fails has reported why and returns [`ErrorReported`]; whatever needs its
 //! value fails silently in turn, so that one mistake is told once.
 
 use super::Tolerated;
 use super::driven::{Driven, WarmUp};
 use super::items::{FunctionItem, Items};
 use super::patterns::Pattern;
-use super::scope::Frame;
+use super::scope::CallFrame;
 use super::value::Value;
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
@@ -22,10 +22,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Says that what went wrong has been reported.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Reported;
+pub(super) struct ErrorReported;
 
 /// A value, or none and the reason is reported.
-pub(super) type Eval<T> = Result<T, Reported>;
+pub(super) type Eval<T> = Result<T, ErrorReported>;
 
 /// How deep calls may nest.
 const MOST_CALLS: usize = 64;
@@ -76,7 +76,7 @@ pub(super) struct Elaborator<'a> {
     /// of training.
     pub frozen: Vec<Pattern>,
     /// The calls in progress, innermost last.
-    pub frames: Vec<Frame<'a>>,
+    pub frames: Vec<CallFrame<'a>>,
     /// The parameters, by path.
     pub params: HashMap<String, ParamSlot>,
     /// The states, by path, in the order of paths.
@@ -118,7 +118,7 @@ impl<'a> Elaborator<'a> {
             data_failed: false,
             tolerated: None,
             training: true,
-            frames: vec![Frame::new("", None, false)],
+            frames: vec![CallFrame::new("", None, false)],
             params: HashMap::new(),
             frozen: Vec::new(),
             states: BTreeMap::new(),
@@ -137,12 +137,12 @@ impl<'a> Elaborator<'a> {
     }
 
     /// The call in progress.
-    pub fn frame(&self) -> &Frame<'a> {
+    pub fn frame(&self) -> &CallFrame<'a> {
         self.frames.last().expect("there is always the frame of the top")
     }
 
     /// The call in progress, to change.
-    pub fn frame_mut(&mut self) -> &mut Frame<'a> {
+    pub fn frame_mut(&mut self) -> &mut CallFrame<'a> {
         self.frames.last_mut().expect("there is always the frame of the top")
     }
 
@@ -193,7 +193,7 @@ impl<'a> Elaborator<'a> {
     /// Takes steps of the budget; where none are left, the work ends.
     pub fn spend(&mut self, steps: usize, span: Span) -> Eval<()> {
         if self.stopped {
-            return Err(Reported);
+            return Err(ErrorReported);
         }
         if self.budget.spend(steps) {
             return Ok(());
@@ -207,7 +207,7 @@ impl<'a> Elaborator<'a> {
     }
 
     /// Reports a limit that was passed, after which nothing more is looked at.
-    pub fn stop(&mut self, span: Span, message: String, help: &str) -> Reported {
+    pub fn stop(&mut self, span: Span, message: String, help: &str) -> ErrorReported {
         let reported = self.error_help(codes::TOO_LARGE, span, message, help);
         self.stopped = true;
         reported
@@ -230,7 +230,12 @@ impl<'a> Elaborator<'a> {
     }
 
     /// Pushes the frame of a call; calls that nest too deep are stopped.
-    pub fn push_frame(&mut self, frame: Frame<'a>, item: FunctionItem<'a>, span: Span) -> Eval<()> {
+    pub fn push_frame(
+        &mut self,
+        frame: CallFrame<'a>,
+        item: FunctionItem<'a>,
+        span: Span,
+    ) -> Eval<()> {
         self.count_stage(span)?;
         if self.frames.len() < MOST_CALLS {
             self.frames.push(frame);
@@ -304,7 +309,7 @@ impl<'a> Elaborator<'a> {
         let cast = self.builder.cast(node, DType::F32);
         match self.built(span, &[node], cast)? {
             Value::Tensor(node) => Ok(node),
-            _ => Err(Reported),
+            _ => Err(ErrorReported),
         }
     }
 }

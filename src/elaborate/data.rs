@@ -5,7 +5,7 @@
 //! checked by the data module, which answers with a [`Schema`](crate::base::schema::Schema).
 
 use super::arguments::Expect;
-use super::context::{Elaborator, Eval, Reported};
+use super::context::{Elaborator, ErrorReported, Eval};
 use super::items::Named;
 use super::value::Value;
 use crate::base::codes;
@@ -46,14 +46,14 @@ pub struct SourceArg {
     /// The place of the name.
     pub name_span: Option<Span>,
     /// Its value.
-    pub value: Literal,
+    pub value: DataLiteral,
     /// The place of the value.
     pub span: Span,
 }
 
 /// A plain value.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Literal {
+pub enum DataLiteral {
     /// An int.
     Int(i64),
     /// A float.
@@ -65,7 +65,7 @@ pub enum Literal {
     /// A bare word: `digits` in `fallback: digits`.
     Word(String),
     /// A list.
-    List(Vec<Literal>),
+    List(Vec<DataLiteral>),
 }
 
 impl<'a> Elaborator<'a> {
@@ -123,7 +123,7 @@ impl<'a> Elaborator<'a> {
         })
     }
 
-    fn literal(&mut self, expr: &'a Expr) -> Eval<Literal> {
+    fn literal(&mut self, expr: &'a Expr) -> Eval<DataLiteral> {
         let value = self.expr(expr, Expect::Word)?;
         match plain(&value) {
             Some(literal) => Ok(literal),
@@ -131,20 +131,20 @@ impl<'a> Elaborator<'a> {
                 let found = self.describe(&value);
                 let message = format!("a number, string, word or list is needed, found {found}");
                 self.error(codes::WRONG_KIND, expr.span, message);
-                Err(Reported)
+                Err(ErrorReported)
             }
         }
     }
 }
 
-fn plain(value: &Value) -> Option<Literal> {
+fn plain(value: &Value) -> Option<DataLiteral> {
     Some(match value {
-        Value::Int(value) => Literal::Int(*value),
-        Value::Float(value) => Literal::Float(*value),
-        Value::Bool(value) => Literal::Bool(*value),
-        Value::Str(text) => Literal::Str(text.clone()),
-        Value::Word(word) => Literal::Word(word.clone()),
-        Value::List(values) => Literal::List(values.iter().map(plain).collect::<Option<_>>()?),
+        Value::Int(value) => DataLiteral::Int(*value),
+        Value::Float(value) => DataLiteral::Float(*value),
+        Value::Bool(value) => DataLiteral::Bool(*value),
+        Value::Str(text) => DataLiteral::Str(text.clone()),
+        Value::Word(word) => DataLiteral::Word(word.clone()),
+        Value::List(values) => DataLiteral::List(values.iter().map(plain).collect::<Option<_>>()?),
         Value::Batch(_) | Value::Tensor(_) | Value::Initializer(_) => return None,
     })
 }

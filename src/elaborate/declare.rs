@@ -7,7 +7,7 @@
 
 use super::arguments::Expect;
 use super::arguments::Given;
-use super::context::{Elaborator, Eval, ParamSlot, Reported, StateSlot};
+use super::context::{Elaborator, ErrorReported, Eval, ParamSlot, StateSlot};
 use super::dims;
 use super::paths;
 use super::patterns::matches;
@@ -126,7 +126,7 @@ impl<'a> Elaborator<'a> {
         let origin = self.builder.origin();
         let node = self.builder.state(State { path: path.into(), ty: ty.clone(), init, origin });
         self.record_dims(declaration, node);
-        let Op::State(id) = self.builder.graph.nodes[node].op else { return Err(Reported) };
+        let Op::State(id) = self.builder.graph.nodes[node].op else { return Err(ErrorReported) };
         let slot = StateSlot { id, current: node, written: false, ty, span: declaration.name.span };
         self.states.insert(path.into(), slot);
         Ok(())
@@ -265,7 +265,7 @@ impl<'a> Elaborator<'a> {
                 }
                 Ok(())
             }
-            Some(Binding::Failed(_)) => Err(Reported),
+            Some(Binding::Failed(_)) => Err(ErrorReported),
             found => {
                 let at = found.map(Binding::span);
                 Err(self.not_writable(name, at))
@@ -273,7 +273,7 @@ impl<'a> Elaborator<'a> {
         }
     }
 
-    fn not_writable(&mut self, name: &Name, at: Option<Span>) -> Reported {
+    fn not_writable(&mut self, name: &Name, at: Option<Span>) -> ErrorReported {
         let message = match at {
             Some(_) => format!("`{}` cannot be written: it is not a state", name.text),
             None => format!("unknown state `{}`", name.text),
@@ -293,7 +293,7 @@ impl<'a> Elaborator<'a> {
     }
 
     fn write_state(&mut self, path: &str, value: &'a Expr, in_optimizer: bool) -> Eval<()> {
-        let ty = self.states.get(path).ok_or(Reported)?.ty.clone();
+        let ty = self.states.get(path).ok_or(ErrorReported)?.ty.clone();
         let node = self.written_value(value, &ty)?;
         // No gradient flows through a state: what is read back is cut off.
         let node = if in_optimizer {
@@ -302,10 +302,10 @@ impl<'a> Elaborator<'a> {
             let stopped = self.builder.stop_gradient(node);
             match self.built(value.span, &[node], stopped)? {
                 Value::Tensor(node) => node,
-                _ => return Err(Reported),
+                _ => return Err(ErrorReported),
             }
         };
-        let slot = self.states.get_mut(path).ok_or(Reported)?;
+        let slot = self.states.get_mut(path).ok_or(ErrorReported)?;
         (slot.current, slot.written) = (node, true);
         Ok(())
     }
@@ -323,7 +323,7 @@ impl<'a> Elaborator<'a> {
             let built = self.builder.broadcast_to(node, &ty.shape);
             return match self.built(value.span, &[node], built)? {
                 Value::Tensor(node) => Ok(node),
-                _ => Err(Reported),
+                _ => Err(ErrorReported),
             };
         }
         let message = format!("what is written is {found}, the state is {ty}");

@@ -5,7 +5,7 @@
 //! Element types and compile-time arguments are checked in `types.rs`.
 
 use super::arguments::Expect;
-use super::context::{Elaborator, Eval, Reported};
+use super::context::{Elaborator, ErrorReported, Eval};
 use super::scope::{Binding, Role};
 use super::types::show;
 use super::value::Value;
@@ -55,7 +55,7 @@ impl<'a> Elaborator<'a> {
         dims: &'a [ast::DimExpr],
         shape: &Shape,
     ) -> Eval<Option<String>> {
-        for (dim, axes) in pair(dims, shape.rank()).ok_or(Reported)? {
+        for (dim, axes) in pair(dims, shape.rank()).ok_or(ErrorReported)? {
             let ast::DimExpr::Rest(name) = dim else { continue };
             let wanted = self.declared_dims(dim)?;
             if wanted.len() != axes.len() {
@@ -73,8 +73,8 @@ impl<'a> Elaborator<'a> {
         node: NodeId,
         span: Span,
         note: String,
-    ) -> Reported {
-        let Some(ty) = &param.ty else { return Reported };
+    ) -> ErrorReported {
+        let Some(ty) = &param.ty else { return ErrorReported };
         let (found, callee) = (self.ty(node), &function.name.text);
         let message =
             format!("`{callee}` takes `{}: {}`, found {found}", param.name.text, show(ty));
@@ -94,7 +94,7 @@ impl<'a> Elaborator<'a> {
         shape: &Shape,
     ) -> Eval<Option<(usize, Dim, Span)>> {
         // Callers have paired them already: a rank that does not fit is reported there.
-        let pairs = pair(dims, shape.rank()).ok_or(Reported)?;
+        let pairs = pair(dims, shape.rank()).ok_or(ErrorReported)?;
         for (dim, axes) in pairs {
             let wanted = self.declared_dims(dim)?;
             for (axis, (&actual, &wanted)) in axes.clone().zip(shape[axes].iter().zip(&wanted)) {
@@ -114,7 +114,7 @@ impl<'a> Elaborator<'a> {
                 Some(Binding::Value(list, ..)) if list.as_shape().is_some() => {
                     Ok(list.as_shape().map(|shape| shape.0).unwrap_or_default())
                 }
-                Some(Binding::Failed(_)) => Err(Reported),
+                Some(Binding::Failed(_)) => Err(ErrorReported),
                 _ => Err(self.error_help(
                     codes::UNKNOWN_NAME,
                     name.span,
@@ -146,8 +146,8 @@ impl<'a> Elaborator<'a> {
         node: NodeId,
         span: Span,
         wrong: Option<(usize, Dim, Span)>,
-    ) -> Reported {
-        let Some(ty) = &param.ty else { return Reported };
+    ) -> ErrorReported {
+        let Some(ty) = &param.ty else { return ErrorReported };
         let (found, callee) = (self.ty(node), &function.name.text);
         let message =
             format!("`{callee}` takes `{}: {}`, found {found}", param.name.text, show(ty));

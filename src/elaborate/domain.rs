@@ -12,7 +12,7 @@
 //! not looked at.
 
 use super::arguments::Expect;
-use super::context::{Elaborator, Eval, Reported};
+use super::context::{Elaborator, ErrorReported, Eval};
 use super::driven::{Between, Driven, End};
 use super::scope::{Binding, Role};
 use super::value::Value;
@@ -276,7 +276,7 @@ impl<'a> Elaborator<'a> {
         value: &Value,
         range: &Between<Number>,
         must: &str,
-    ) -> Reported {
+    ) -> ErrorReported {
         let found = match *value {
             // An int that stands for a float is shown as it is mostly written.
             Value::Float(number) if number.fract() == 0.0 && number.abs() < 1e15 => {
@@ -340,7 +340,7 @@ impl<'a> Elaborator<'a> {
 
     /// Reports a condition that does not hold, at the argument that it is about, if it is about one
     /// that is given; else at the call.
-    fn refused(&mut self, condition: &'a Expr, message: Option<&str>, span: Span) -> Reported {
+    fn refused(&mut self, condition: &'a Expr, message: Option<&str>, span: Span) -> ErrorReported {
         let frame = self.frame();
         let (name, call) = (frame.name, frame.call);
         let (mut values, mut places) = (Vec::new(), Vec::new());

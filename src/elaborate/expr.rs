@@ -5,8 +5,8 @@
 //! [`super::call`]'s.
 
 use super::arguments::Expect;
-use super::context::{Elaborator, Eval, Reported};
-use super::scope::{Binding, Block, Role};
+use super::context::{Elaborator, ErrorReported, Eval};
+use super::scope::{Binding, BlockNames, Role};
 use super::value::Value;
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
@@ -91,7 +91,7 @@ impl<'a> Elaborator<'a> {
         for (stage, before) in stages.into_iter().rev() {
             value = match value {
                 Ok(value) => self.stage(stage, value, before),
-                Err(Reported) => Err(self.stage_of_unknown(stage, before)),
+                Err(ErrorReported) => Err(self.stage_of_unknown(stage, before)),
             };
         }
         value
@@ -102,10 +102,10 @@ impl<'a> Elaborator<'a> {
         match self.frame().find(name) {
             Some(Binding::Value(value, ..)) => return Ok(value.clone()),
             Some(Binding::State(path, _)) => {
-                let slot = self.states.get(path).ok_or(Reported)?;
+                let slot = self.states.get(path).ok_or(ErrorReported)?;
                 return Ok(Value::Tensor(slot.current));
             }
-            Some(Binding::Failed(_)) => return Err(Reported),
+            Some(Binding::Failed(_)) => return Err(ErrorReported),
             Some(Binding::Label(_, at)) => {
                 let error = Diagnostic::error(
                     codes::WRONG_KIND,
@@ -138,7 +138,7 @@ impl<'a> Elaborator<'a> {
         Err(self.unknown_name(name, span))
     }
 
-    fn unknown_name(&mut self, name: &str, span: Span) -> Reported {
+    fn unknown_name(&mut self, name: &str, span: Span) -> ErrorReported {
         let items = self.items;
         let builtin = self.frame().builtin;
         let error = Diagnostic::error(codes::UNKNOWN_NAME, format!("unknown name `{name}`"))
@@ -184,7 +184,9 @@ impl<'a> Elaborator<'a> {
         }
         let schema = self.schemas.iter().find(|(name, _)| name == data).map(|(_, schema)| schema);
         match schema.map(|schema| schema.classes()) {
-            Some(Some(classes)) => Ok(Value::Int(i64::try_from(classes).map_err(|_| Reported)?)),
+            Some(Some(classes)) => {
+                Ok(Value::Int(i64::try_from(classes).map_err(|_| ErrorReported)?))
+            }
             Some(None) => Err(self.error(
                 codes::NO_DATA,
                 span,
@@ -207,7 +209,7 @@ impl<'a> Elaborator<'a> {
 
     /// The value of a block, if it ends in one. Its names end with it.
     pub fn block(&mut self, block: &'a ast::Block, expect: Expect) -> Eval<Option<Value>> {
-        self.frame_mut().blocks.push(Block::new());
+        self.frame_mut().blocks.push(BlockNames::new());
         let value = self.block_body(block, expect);
         self.frame_mut().blocks.pop();
         value
@@ -221,7 +223,7 @@ impl<'a> Elaborator<'a> {
     /// The value of a function's body, and whether all of its statements could be computed: where
     /// one could not, a value that does not need it is still to be looked at.
     pub fn body_parts(&mut self, block: &'a ast::Block) -> (Eval<()>, Eval<Option<Value>>) {
-        self.frame_mut().blocks.push(Block::new());
+        self.frame_mut().blocks.push(BlockNames::new());
         let parts = self.block_parts(block, Expect::Any);
         self.frame_mut().blocks.pop();
         parts
@@ -287,7 +289,7 @@ impl<'a> Elaborator<'a> {
         }
         let binding = match &found {
             Ok(value) => Binding::Value(value.clone(), Role::Let, name.span),
-            Err(Reported) => Binding::Failed(name.span),
+            Err(ErrorReported) => Binding::Failed(name.span),
         };
         self.frame_mut().bind(&name.text, binding);
         found.map(|_| ())
@@ -320,7 +322,7 @@ impl<'a> Elaborator<'a> {
         }
     }
 
-    fn no_value(&mut self, branch: &'a ast::If) -> Reported {
+    fn no_value(&mut self, branch: &'a ast::If) -> ErrorReported {
         let (span, help) = match &branch.otherwise {
             Some(_) => (branch.then.span, "end the block in an expression"),
             None => {

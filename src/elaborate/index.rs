@@ -78,7 +78,7 @@ impl<'a> Elaborator<'a> {
         self.at(span);
         let built = self.builder.slice(node, ranges);
         let Value::Tensor(part) = self.built(span, &[node], built)? else {
-            return Err(super::context::Reported);
+            return Err(super::context::ErrorReported);
         };
         let shape = self.ty(part).shape;
         let kept = shape.iter().zip(&removed).filter(|(_, removed)| !**removed);

@@ -6,11 +6,11 @@
 //! product of the other extents times `in`, and times `out`; of a vector, its extent.
 
 use super::arguments::Expect;
-use super::arguments::{Given, Passed, Slot, expectation, written};
-use super::context::{Elaborator, Eval, Reported};
+use super::arguments::{Given, ParamPlace, Passed, expectation, written};
+use super::context::{Elaborator, ErrorReported, Eval};
 use super::domain::FINITE;
 use super::items::FnId;
-use super::scope::{Binding, Frame, Role};
+use super::scope::{Binding, CallFrame, Role};
 use super::types;
 use super::value::{Initializer, Value};
 use crate::base::codes;
@@ -116,10 +116,10 @@ impl<'a> Elaborator<'a> {
     }
 
     fn draw(&mut self, draw: &Draw, args: &[Passed<'a>], span: Span) -> Eval<Initializer> {
-        let slots: Vec<Slot<'_>> = draw
+        let slots: Vec<ParamPlace<'_>> = draw
             .params
             .iter()
-            .map(|(name, default)| Slot { name, required: default.is_none() })
+            .map(|(name, default)| ParamPlace { name, required: default.is_none() })
             .collect();
         let placed = self.place_arguments(draw.name, &slots, args, span)?;
         let values = self.evaluate_arguments(&placed, args, |_| Expect::Any)?;
@@ -137,7 +137,7 @@ impl<'a> Elaborator<'a> {
                     }
                 },
             };
-            numbers.push(number.ok_or(Reported)?);
+            numbers.push(number.ok_or(ErrorReported)?);
         }
         let infinite = numbers.iter().position(|&number| !(number as f32).is_finite());
         let infinite = infinite.map(|index| (index, FINITE));
@@ -160,9 +160,9 @@ impl<'a> Elaborator<'a> {
         let function = self.items.function(id).function;
         let params: Vec<_> =
             function.params.iter().filter(|param| !is_fan(&param.name.text)).collect();
-        let slots: Vec<Slot<'_>> = params
+        let slots: Vec<ParamPlace<'_>> = params
             .iter()
-            .map(|param| Slot { name: &param.name.text, required: param.default.is_none() })
+            .map(|param| ParamPlace { name: &param.name.text, required: param.default.is_none() })
             .collect();
         let placed = self.place_arguments(&function.name.text, &slots, &args, span)?;
         let values = self.evaluate_arguments(&placed, &args, |slot| expectation(params[slot]))?;
@@ -183,7 +183,7 @@ impl<'a> Elaborator<'a> {
         let function = item.function;
         let (fan_in, fan_out) = fans(ty);
         let mut frame =
-            Frame::new(&function.name.text, Some(FunctionKind::Initializer), item.builtin);
+            CallFrame::new(&function.name.text, Some(FunctionKind::Initializer), item.builtin);
         frame.call = Some(span);
         self.push_frame(frame, item, span)?;
         let result = self.run_initializer(id, args, [fan_in, fan_out], span);
@@ -207,7 +207,7 @@ impl<'a> Elaborator<'a> {
                 ("fan_out", ..) => (Value::Int(fans[1]), span),
                 (_, Some((_, value, at)), _) => (value.clone(), *at),
                 (_, None, Some(default)) => (self.expr(default, expectation(param))?, default.span),
-                (_, None, None) => return Err(Reported),
+                (_, None, None) => return Err(ErrorReported),
             };
             let value = self.argument(function, param, value, at)?;
             self.check_domain(function, param, &value, given.map(|&(.., at)| at))?;
@@ -233,7 +233,7 @@ impl<'a> Elaborator<'a> {
         let value = match given {
             Given::Value(value, _) => value,
             Given::Expr(expr) => self.expr(expr, Expect::Initializer)?,
-            Given::Failed(_) => return Err(Reported),
+            Given::Failed(_) => return Err(ErrorReported),
         };
         match types::initializer(&value) {
             Some(initializer) => Ok(initializer),

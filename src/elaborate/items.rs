@@ -37,7 +37,7 @@ pub(super) struct Named<'a> {
 
 /// The names of the user's files, or of the prelude.
 #[derive(Default)]
-struct Space<'a> {
+struct Namespace<'a> {
     functions: HashMap<(FunctionKind, &'a str), FnId>,
     consts: HashMap<&'a str, Named<'a>>,
     data: HashMap<&'a str, Named<'a>>,
@@ -53,8 +53,8 @@ pub(super) struct Items<'a> {
     pub data: Vec<Named<'a>>,
     /// The user's models, in order.
     pub models: Vec<FnId>,
-    user: Space<'a>,
-    prelude: Space<'a>,
+    user: Namespace<'a>,
+    prelude: Namespace<'a>,
     prelude_file: FileId,
 }
 
@@ -66,8 +66,8 @@ impl<'a> Items<'a> {
             trains: Vec::new(),
             data: Vec::new(),
             models: Vec::new(),
-            user: Space::default(),
-            prelude: Space::default(),
+            user: Namespace::default(),
+            prelude: Namespace::default(),
             prelude_file: prelude.id,
         };
         let mut duplicates = Vec::new();
@@ -178,7 +178,7 @@ impl<'a> Items<'a> {
         names.into_iter()
     }
 
-    fn spaces(&self, from_prelude: bool) -> impl Iterator<Item = &Space<'a>> {
+    fn spaces(&self, from_prelude: bool) -> impl Iterator<Item = &Namespace<'a>> {
         let user = (!from_prelude).then_some(&self.user);
         user.into_iter().chain([&self.prelude])
     }

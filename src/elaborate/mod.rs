@@ -60,7 +60,7 @@ mod value;
 mod tests;
 
 pub use builtins::operators;
-pub use data::{DataRequest, Literal, SourceArg, SourceCall};
+pub use data::{DataLiteral, DataRequest, SourceArg, SourceCall};
 pub use driven::{Driven, WarmUp};
 pub use patterns::{known_patterns, matches as path_matches};
 pub use train::{

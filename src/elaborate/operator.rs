@@ -152,13 +152,13 @@ impl<'a> Elaborator<'a> {
         a: &Value,
         b: &Value,
         span: Span,
-    ) -> super::context::Reported {
+    ) -> super::context::ErrorReported {
         let (a, b) = (self.describe(a), self.describe(b));
         let message = format!("`{}` is not made for {a} and {b}", op.symbol());
         self.error(codes::OPERATOR, span, message)
     }
 
-    fn out_of_range(&mut self, span: Span) -> super::context::Reported {
+    fn out_of_range(&mut self, span: Span) -> super::context::ErrorReported {
         self.error(codes::TOO_LARGE, span, "this number does not fit into 64 bits")
     }
 
@@ -193,7 +193,13 @@ impl<'a> Elaborator<'a> {
         }
     }
 
-    fn inexact(&mut self, x: &str, y: &str, zero: bool, span: Span) -> super::context::Reported {
+    fn inexact(
+        &mut self,
+        x: &str,
+        y: &str,
+        zero: bool,
+        span: Span,
+    ) -> super::context::ErrorReported {
         if zero {
             return self.error(codes::DIVISION, span, format!("{x} / {y} divides by zero"));
         }

@@ -4,8 +4,8 @@
 //! note; a place in a layer of the user's gets the calls of that layer; a shape that does not fit gets
 //! the lines that fixed its dimensions. The same mistake is told once.
 
-use super::context::{Elaborator, Eval, Reported};
-use super::scope::Frame;
+use super::context::{Elaborator, ErrorReported, Eval};
+use super::scope::CallFrame;
 use super::value::Value;
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
@@ -19,11 +19,11 @@ const MOST_CALLS_SHOWN: usize = 3;
 
 impl<'a> Elaborator<'a> {
     /// Reports an error. Places in the prelude are told as the call that led there.
-    pub fn report(&mut self, mut error: Diagnostic) -> Reported {
+    pub fn report(&mut self, mut error: Diagnostic) -> ErrorReported {
         // Whoever has a hundred mistakes to mend does not look for the next one here.
         if self.stopped || self.diagnostics.len() >= limits::FINDINGS {
             self.stopped = true;
-            return Reported;
+            return ErrorReported;
         }
         let labels = std::mem::take(&mut error.labels);
         // What goes wrong in the prelude's own code is one mistake of the call.
@@ -57,16 +57,16 @@ impl<'a> Elaborator<'a> {
             false => *known == error,
         };
         if self.diagnostics.iter().any(known) {
-            return Reported;
+            return ErrorReported;
         }
         self.stopped |= self.tolerated.is_some_and(|known| !known.iter().any(|it| it.is(&error)));
         self.diagnostics.push(error);
-        Reported
+        ErrorReported
     }
 
     /// The calls of layers of the user's files that are in progress, innermost first.
-    fn calls_of_user(&self) -> impl Iterator<Item = &Frame<'a>> {
-        let is_layer = |frame: &&Frame<'a>| {
+    fn calls_of_user(&self) -> impl Iterator<Item = &CallFrame<'a>> {
+        let is_layer = |frame: &&CallFrame<'a>| {
             frame.kind == Some(FunctionKind::Layer)
                 && !frame.builtin
                 && frame.call.is_some_and(|call| !self.items.in_prelude(call))
@@ -97,8 +97,8 @@ impl<'a> Elaborator<'a> {
 
     /// Something that only the data can tell: an error, unless what is wrong with them has been
     /// reported.
-    pub fn needs_data(&mut self, error: Diagnostic) -> Reported {
-        if self.data_failed { Reported } else { self.report(error) }
+    pub fn needs_data(&mut self, error: Diagnostic) -> ErrorReported {
+        if self.data_failed { ErrorReported } else { self.report(error) }
     }
 
     /// An error at a place.
@@ -107,7 +107,7 @@ impl<'a> Elaborator<'a> {
         code: &'static str,
         span: Span,
         message: impl Into<String>,
-    ) -> Reported {
+    ) -> ErrorReported {
         self.report(Diagnostic::error(code, message).primary(span, ""))
     }
 
@@ -118,7 +118,7 @@ impl<'a> Elaborator<'a> {
         span: Span,
         message: impl Into<String>,
         help: impl Into<String>,
-    ) -> Reported {
+    ) -> ErrorReported {
         self.report(Diagnostic::error(code, message).primary(span, "").help(help))
     }
 
@@ -150,7 +150,7 @@ impl<'a> Elaborator<'a> {
     }
 
     /// Reports why an operator could not be built, and what fixed the dimensions concerned.
-    pub fn mismatch(&mut self, span: Span, args: &[NodeId], mismatch: &Mismatch) -> Reported {
+    pub fn mismatch(&mut self, span: Span, args: &[NodeId], mismatch: &Mismatch) -> ErrorReported {
         let mut error =
             Diagnostic::error(codes::SHAPE, mismatch.message.clone()).primary(span, "here");
         error.notes.extend(mismatch.notes.iter().cloned());

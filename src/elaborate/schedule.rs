@@ -9,12 +9,12 @@
 //! work), no parameters and no tensors. Whether a warm-up fits the run is the driver's to say, who
 //! knows how many steps there are.
 
-use super::arguments::{Passed, Slot, expectation, written};
+use super::arguments::{ParamPlace, Passed, expectation, written};
 use super::builtins;
-use super::context::{Elaborator, Eval, Reported};
+use super::context::{Elaborator, ErrorReported, Eval};
 use super::driven::WarmUp;
 use super::items::FnId;
-use super::scope::{Binding, Frame, Role};
+use super::scope::{Binding, CallFrame, Role};
 use super::value::Value;
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
@@ -76,14 +76,15 @@ impl<'a> Elaborator<'a> {
             let help = "they are the step and the number of steps: `(step, steps, …)`";
             return Err(self.error_help(codes::DECLARATION, function.name.span, message, help));
         };
-        let slots: Vec<Slot<'_>> = params
+        let slots: Vec<ParamPlace<'_>> = params
             .iter()
-            .map(|param| Slot { name: &param.name.text, required: param.default.is_none() })
+            .map(|param| ParamPlace { name: &param.name.text, required: param.default.is_none() })
             .collect();
         let placed = self.place_arguments(&function.name.text, &slots, args, span)?;
         let values = self.evaluate_arguments(&placed, args, |slot| expectation(&params[slot]))?;
         let caller = self.origin(span);
-        let mut frame = Frame::new(&function.name.text, Some(FunctionKind::Schedule), item.builtin);
+        let mut frame =
+            CallFrame::new(&function.name.text, Some(FunctionKind::Schedule), item.builtin);
         frame.call = Some(span);
         frame.caller = Some(caller);
         self.push_frame(frame, item, span)?;
@@ -109,7 +110,7 @@ impl<'a> Elaborator<'a> {
             let (value, at) = match (value, &param.default) {
                 (Some((value, at)), _) => (value, at),
                 (None, Some(default)) => (self.expr(default, expectation(param))?, default.span),
-                (None, None) => return Err(Reported),
+                (None, None) => return Err(ErrorReported),
             };
             let value = self.argument(function, param, value, at)?;
             self.check_domain(function, param, &value, given)?;

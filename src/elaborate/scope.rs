@@ -1,4 +1,4 @@
-//! The meaning of names in the code being elaborated: one [`Frame`] a call, one map a block.
+//! The meaning of names in the code being elaborated: one [`CallFrame`] a call, one map a block.
 //!
 //! Elaborating `dense(10)` pushes a frame with `x`, `units`, `bias` and the dimensions `S` and `I`;
 //! the branch of an `if` pushes a block, whose names end with it. A frame also knows how paths go
@@ -19,7 +19,7 @@ pub(super) enum Binding<'a> {
     /// A state, by its path.
     State(String, Span),
     /// A stage named by `as`.
-    Label(Rc<Label<'a>>, Span),
+    Label(Rc<NamedStage<'a>>, Span),
     /// Something whose value could not be computed, which has been reported.
     Failed(Span),
 }
@@ -52,20 +52,20 @@ impl Binding<'_> {
 }
 
 /// A stage that can be applied again, to the same parameters.
-pub(super) struct Label<'a> {
+pub(super) struct NamedStage<'a> {
     /// The stage.
     pub stage: &'a PipeStage,
     /// Its path: `block.head`.
     pub path: String,
     /// The names it saw.
-    pub blocks: Vec<Block<'a>>,
+    pub blocks: Vec<BlockNames<'a>>,
 }
 
 /// The names of a block.
-pub(super) type Block<'a> = HashMap<&'a str, Binding<'a>>;
+pub(super) type BlockNames<'a> = HashMap<&'a str, Binding<'a>>;
 
 /// A call in progress.
-pub(super) struct Frame<'a> {
+pub(super) struct CallFrame<'a> {
     /// Name of the layer or function that is called: `dense`; empty at the top.
     pub name: &'a str,
     /// Of which kind; `None` at the top, in constants and settings.
@@ -87,13 +87,13 @@ pub(super) struct Frame<'a> {
     /// The labels given so far, with the places of their stages.
     pub labels: HashMap<&'a str, Span>,
     /// Its names, innermost block last.
-    pub blocks: Vec<Block<'a>>,
+    pub blocks: Vec<BlockNames<'a>>,
 }
 
-impl<'a> Frame<'a> {
+impl<'a> CallFrame<'a> {
     /// A frame with one empty block.
     pub fn new(name: &'a str, kind: Option<FunctionKind>, builtin: bool) -> Self {
-        Frame {
+        CallFrame {
             name,
             kind,
             builtin,
@@ -104,7 +104,7 @@ impl<'a> Frame<'a> {
             given: HashMap::new(),
             taken: HashMap::new(),
             labels: HashMap::new(),
-            blocks: vec![Block::new()],
+            blocks: vec![BlockNames::new()],
         }
     }
 

@@ -6,9 +6,9 @@
 
 use super::arguments::Expect;
 use super::arguments::Given;
-use super::context::{Elaborator, Eval, Reported};
+use super::context::{Elaborator, ErrorReported, Eval};
 use super::paths;
-use super::scope::{Binding, Block, Label, Role};
+use super::scope::{Binding, BlockNames, NamedStage, Role};
 use super::value::Value;
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
@@ -33,8 +33,8 @@ impl<'a> Elaborator<'a> {
         let blocks = self.frame().blocks.clone();
         let result = self.apply(stage, input, input_span, Some(path.clone()));
         let binding = match result {
-            Ok(_) => Binding::Label(Rc::new(Label { stage, path, blocks }), label.span),
-            Err(Reported) => Binding::Failed(label.span),
+            Ok(_) => Binding::Label(Rc::new(NamedStage { stage, path, blocks }), label.span),
+            Err(ErrorReported) => Binding::Failed(label.span),
         };
         self.frame_mut().bind(&label.text, binding);
         result
@@ -79,7 +79,7 @@ impl<'a> Elaborator<'a> {
                     let mut value = input;
                     let mut place = input_span;
                     for index in from..to {
-                        context.frame_mut().blocks.push(Block::new());
+                        context.frame_mut().blocks.push(BlockNames::new());
                         if let Some(counter) = counted {
                             let binding =
                                 Binding::Value(Value::Int(index), Role::Let, counter.span);
@@ -105,7 +105,7 @@ impl<'a> Elaborator<'a> {
         for stage in body {
             value = match value {
                 Ok(value) => self.stage(stage, value, place),
-                Err(Reported) => Err(self.stage_of_unknown(stage, place)),
+                Err(ErrorReported) => Err(self.stage_of_unknown(stage, place)),
             };
             place = stage.span;
         }
@@ -114,12 +114,12 @@ impl<'a> Elaborator<'a> {
 
     /// Looks at a stage whose input could not be computed: its names and arguments can be wrong as
     /// well.
-    pub fn stage_of_unknown(&mut self, stage: &'a PipeStage, input: Span) -> Reported {
+    pub fn stage_of_unknown(&mut self, stage: &'a PipeStage, input: Span) -> ErrorReported {
         if let Some(label) = &stage.label {
             self.frame_mut().bind(&label.text, Binding::Failed(label.span));
         }
         if self.count_stage(stage.span).is_err() {
-            return Reported;
+            return ErrorReported;
         }
         match &stage.kind {
             StageKind::Call(call) => {
@@ -127,7 +127,7 @@ impl<'a> Elaborator<'a> {
             }
             StageKind::Repeat { counter, from, to, body } => {
                 let _ = self.repeat_bounds(from.as_deref(), to);
-                self.frame_mut().blocks.push(Block::new());
+                self.frame_mut().blocks.push(BlockNames::new());
                 if let Some(counter) = counter {
                     self.frame_mut().bind(&counter.text, Binding::Failed(counter.span));
                 }
@@ -140,10 +140,10 @@ impl<'a> Elaborator<'a> {
                 self.keep_labels(block);
             }
         }
-        Reported
+        ErrorReported
     }
 
-    fn keep_labels(&mut self, block: Block<'a>) {
+    fn keep_labels(&mut self, block: BlockNames<'a>) {
         for (name, binding) in block {
             if matches!(binding, Binding::Label(..) | Binding::Failed(_)) {
                 self.frame_mut().bind(name, binding);
@@ -165,7 +165,12 @@ impl<'a> Elaborator<'a> {
     }
 
     /// Applies a named stage again, to the same parameters.
-    pub fn apply_again(&mut self, label: &Rc<Label<'a>>, input: Value, span: Span) -> Eval<Value> {
+    pub fn apply_again(
+        &mut self,
+        label: &Rc<NamedStage<'a>>,
+        input: Value,
+        span: Span,
+    ) -> Eval<Value> {
         let label = Rc::clone(label);
         self.spend(self.frame().size(), span)?;
         let frame = self.frame_mut();

@@ -3,7 +3,7 @@
 //! `units: int` met by `2.5` is an error; an int may stand for a float, nothing else changes its
 //! type. What dimensions bind is in `dims.rs`, what arguments must satisfy in `domain.rs`.
 
-use super::context::{Elaborator, Eval, Reported};
+use super::context::{Elaborator, ErrorReported, Eval};
 use super::scope::{Binding, Role};
 use super::sizes;
 use super::value::{Initializer, Value};
@@ -83,7 +83,7 @@ impl<'a> Elaborator<'a> {
 
     /// The default of a parameter, which may use those before it.
     fn default(&mut self, function: &'a Function, param: &'a ParamDecl, call: Span) -> Eval<Value> {
-        let Some(default) = &param.default else { return Err(Reported) };
+        let Some(default) = &param.default else { return Err(ErrorReported) };
         let value = self.expr(default, super::arguments::expectation(param))?;
         let value = self.argument(function, param, value, call)?;
         self.bind(param, value.clone(), call);
@@ -141,7 +141,7 @@ impl<'a> Elaborator<'a> {
         (param, ty): (&ParamDecl, &ast::TypeExpr),
         value: &Value,
         span: Span,
-    ) -> Reported {
+    ) -> ErrorReported {
         let message = format!(
             "`{}` of `{}` is {}, found {}",
             param.name.text,
@@ -182,7 +182,7 @@ impl<'a> Elaborator<'a> {
         format!("of `{name}`, only {} can change while training runs", names.join(", "))
     }
 
-    fn unknown_type(&mut self, ty: &ast::TypeExpr) -> Reported {
+    fn unknown_type(&mut self, ty: &ast::TypeExpr) -> ErrorReported {
         let name = &ty.name.text;
         let words = WORDS.iter().copied().chain(DType::ALL.iter().map(|dtype| dtype.name()));
         let error = Diagnostic::error(codes::UNKNOWN_NAME, format!("unknown type `{name}`"))

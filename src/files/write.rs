@@ -31,7 +31,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// The same; `write` is given an empty file.
 pub fn replace_by(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
-    let target = Target::of(path)?;
+    let target = WriteTarget::of(path)?;
     let mut new = beside(&target.path)?;
     write(new.as_file_mut())?;
     match &target.there {
@@ -45,14 +45,14 @@ pub fn replace_by(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) 
 
 /// Whether a file can be replaced or made there, as far as that can be known before it is done.
 pub fn check(path: &Path) -> io::Result<()> {
-    let target = Target::of(path)?;
+    let target = WriteTarget::of(path)?;
     beside(&target.path).map(drop)
 }
 
 /// Where a file that was written elsewhere is to be put: behind links, in the place of a plain file or
 /// of none.
 pub fn destination(path: &Path) -> io::Result<PathBuf> {
-    Target::of(path).map(|target| target.path)
+    WriteTarget::of(path).map(|target| target.path)
 }
 
 /// Opens a plain file to write at its end; makes it where there is none.
@@ -66,7 +66,7 @@ pub fn append_to(path: &Path) -> io::Result<File> {
 }
 
 fn open_end(path: &Path, create: bool) -> io::Result<File> {
-    let target = Target::of(path)?;
+    let target = WriteTarget::of(path)?;
     let file = without_waiting().append(true).create(create).open(&target.path)?;
     plain(&file.metadata()?)?;
     Ok(file)
@@ -74,7 +74,7 @@ fn open_end(path: &Path, create: bool) -> io::Result<File> {
 
 /// Opens a plain file that is written by nobody, such as a lock; makes it where there is none.
 pub fn touch(path: &Path) -> io::Result<File> {
-    let target = Target::of(path)?;
+    let target = WriteTarget::of(path)?;
     let mut options = without_waiting();
     let file = options.write(true).create(true).truncate(false).open(&target.path)?;
     plain(&file.metadata()?)?;
@@ -82,28 +82,28 @@ pub fn touch(path: &Path) -> io::Result<File> {
 }
 
 /// Where writing to a path ends.
-struct Target {
+struct WriteTarget {
     path: PathBuf,
     /// Metadata of the plain file that is to be replaced; `None` where there is no file yet.
     there: Option<Metadata>,
 }
 
-impl Target {
+impl WriteTarget {
     /// Follows links, also one that leads to no file yet, and refuses what must not be written.
-    fn of(path: &Path) -> io::Result<Target> {
+    fn of(path: &Path) -> io::Result<WriteTarget> {
         let mut path = path.to_path_buf();
         for _ in 0..MOST_LINKS {
             let data = match fs::symlink_metadata(&path) {
                 Ok(data) => data,
                 Err(error) if error.kind() == ErrorKind::NotFound => {
-                    return Ok(Target { path, there: None });
+                    return Ok(WriteTarget { path, there: None });
                 }
                 Err(error) => return Err(error),
             };
             if !data.is_symlink() {
                 plain(&data)?;
                 writable(&path, &data)?;
-                return Ok(Target { path, there: Some(data) });
+                return Ok(WriteTarget { path, there: Some(data) });
             }
             path = folder(&path).join(fs::read_link(&path)?);
         }

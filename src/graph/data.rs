@@ -178,7 +178,7 @@ impl Graph {
     }
 
     /// Parameters, then states: path, type and first value.
-    pub fn lasting(&self) -> impl Iterator<Item = (&str, &Type, &Init)> {
+    pub fn variables(&self) -> impl Iterator<Item = (&str, &Type, &Init)> {
         let params = self.params.values().map(|param| (&param.path[..], &param.ty, &param.init));
         let states = self.states.values().map(|state| (&state.path[..], &state.ty, &state.init));
         params.chain(states)

@@ -23,9 +23,9 @@ pub const L1: &str = "l1";
 /// L2 penalty: factor of the parameter, added to the gradient.
 pub const L2: &str = "l2";
 /// Factor of the parameter before the rule sees it: `1 - lr · weight_decay`.
-pub const KEEP: &str = "keep";
+pub const DECOUPLED_DECAY: &str = "keep";
 
-/// The parameters that are not trained: no number, but a name in [`UpdateRule::spared`].
+/// The parameters that are not trained: no number, but a name in [`UpdateRule::excluded`].
 pub const FROZEN: &str = "frozen";
 /// The decay of the running means of parameters and states in this step.
 pub const EMA: &str = "ema";
@@ -35,13 +35,13 @@ pub const SHARE: &str = "share";
 pub const SHARE_HYPER: &str = "train.share";
 /// Prefix of the paths of states that hold the sums of gradients of an update in progress; no
 /// state of a rule can be called so.
-pub const GATHERED: &str = "optimizer.@gathered.";
+pub const ACCUMULATED: &str = "optimizer.@gathered.";
 /// Prefix of the paths of states that hold running means: of `dense.weight`, of
 /// `batch_norm.mean`.
 pub const MEAN: &str = "optimizer.@mean.";
 /// The state that holds the sum of the losses' weights of an update in progress, where the losses
 /// have weights.
-pub const GATHERED_WEIGHT: &str = "optimizer.@gathered_weight";
+pub const ACCUMULATED_WEIGHT: &str = "optimizer.@gathered_weight";
 /// The output that holds the sum of the weights of a step's losses, where they have weights: the
 /// loss is `Σ w·l / Σ w`.
 pub const LOSS_WEIGHT: &str = "loss_weight";
@@ -66,27 +66,27 @@ pub struct UpdateRule {
     /// The graph of scalars.
     pub graph: Graph,
     /// The paths of the parameters that are left out, by the name of the output: [`L1`], [`L2`],
-    /// [`KEEP`]; those that are not trained, by [`FROZEN`].
-    pub spared: BTreeMap<&'static str, Vec<String>>,
+    /// [`DECOUPLED_DECAY`]; those that are not trained, by [`FROZEN`].
+    pub excluded: BTreeMap<&'static str, Vec<String>>,
 }
 
 impl From<Graph> for UpdateRule {
     /// A rule whose numbers are about all parameters.
     fn from(graph: Graph) -> UpdateRule {
-        UpdateRule { graph, spared: BTreeMap::new() }
+        UpdateRule { graph, excluded: BTreeMap::new() }
     }
 }
 
 impl UpdateRule {
     /// Whether a parameter is trained.
     pub fn trains(&self, path: &str) -> bool {
-        let frozen = self.spared.get(FROZEN);
+        let frozen = self.excluded.get(FROZEN);
         !frozen.is_some_and(|frozen| frozen.iter().any(|frozen| frozen == path))
     }
 
     /// Whether the number of this name is about a parameter.
     pub fn concerns(&self, name: &str, path: &str) -> bool {
-        let spared = |paths: &Vec<String>| paths.iter().any(|spared| spared == path);
-        self.graph.output(name).is_some() && !self.spared.get(name).is_some_and(spared)
+        let excluded = |paths: &Vec<String>| paths.iter().any(|excluded| excluded == path);
+        self.graph.output(name).is_some() && !self.excluded.get(name).is_some_and(excluded)
     }
 }

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! The [`Form`] of a kernel holds all that its lowering may depend on, with nodes by their order
-//! instead of their numbers. Lowering of the first kernel of a form is recorded as [`Request`]s of
+//! instead of their numbers. Lowering of the first kernel of a form is recorded as [`BuilderRequest`]s of
 //! the step; for the others these are repeated, so that buffers are made and named in the same
 //! order as if each had been lowered by itself. A form says nothing about names for people.
 
@@ -54,14 +54,14 @@ struct Entry<'a> {
 /// Where a value lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Memory {
-    class: Class,
+    class: MemoryClass,
     /// Values of one number lie in one buffer: the old value of a parameter and the new one.
     alias: u32,
 }
 
 /// The kind of that memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Class {
+enum MemoryClass {
     Input,
     Param,
     State,
@@ -80,7 +80,7 @@ enum Place {
 
 /// A request that lowering makes of the step.
 #[derive(Clone, Copy, Debug)]
-pub enum Request {
+pub enum BuilderRequest {
     /// The buffer of a value in memory.
     Buffer(NodeId),
     /// The buffer for a result.
@@ -101,8 +101,8 @@ pub enum Request {
 
 /// An event while a kernel was lowered.
 #[derive(Debug)]
-enum Event {
-    Asked(Request),
+enum LoweringEvent {
+    Asked(BuilderRequest),
     /// A kernel of loops ran, on buffers by the number of the first request that gave each.
     Run(KernelId, Vec<usize>, Title),
 }
@@ -110,19 +110,19 @@ enum Event {
 /// The lowering that is being recorded.
 #[derive(Debug, Default)]
 pub struct Recording {
-    events: Vec<Event>,
+    events: Vec<LoweringEvent>,
     /// The buffers that requests have given.
     given: Vec<BufferId>,
 }
 
 impl Recording {
     /// Adds a request that gives no buffer.
-    pub fn asked(&mut self, request: Request) {
-        self.events.push(Event::Asked(request));
+    pub fn asked(&mut self, request: BuilderRequest) {
+        self.events.push(LoweringEvent::Asked(request));
     }
 
     /// Adds a request and the buffer that it gave.
-    pub fn gave(&mut self, request: Request, buffer: BufferId) {
+    pub fn gave(&mut self, request: BuilderRequest, buffer: BufferId) {
         self.asked(request);
         self.given.push(buffer);
     }
@@ -133,22 +133,22 @@ impl Recording {
             self.given.iter().position(|buffer| buffer == arg).expect("a buffer that was asked for")
         };
         let args = args.iter().map(given).collect();
-        self.events.push(Event::Run(kernel, args, title));
+        self.events.push(LoweringEvent::Run(kernel, args, title));
     }
 }
 
 /// A kernel that was lowered.
-struct Lowered<'a> {
+struct RecordedKernel<'a> {
     form: Form<'a>,
     /// The nodes of the form's entries.
     nodes: Vec<NodeId>,
-    events: Vec<Event>,
+    events: Vec<LoweringEvent>,
 }
 
 /// The kernels lowered so far, by a hash of their forms.
 #[derive(Default)]
 pub struct Known<'a> {
-    kernels: FxHashMap<u64, Vec<Rc<Lowered<'a>>>>,
+    kernels: FxHashMap<u64, Vec<Rc<RecordedKernel<'a>>>>,
 }
 
 /// Lowers a kernel, by `work` if none of its form has been lowered yet.
@@ -167,11 +167,11 @@ pub fn lower<'a>(
     step.recording = Some(Recording::default());
     work(step, kernel);
     let Recording { events, .. } = step.recording.take().expect("what was begun");
-    let lowered = Lowered { form, nodes, events };
+    let lowered = RecordedKernel { form, nodes, events };
     step.known.kernels.entry(hash).or_default().push(Rc::new(lowered));
 }
 
-impl Lowered<'_> {
+impl RecordedKernel<'_> {
     /// The node that takes the place of one of this kernel's in a kernel of the same form.
     fn map(&self, nodes: &[NodeId], node: NodeId) -> NodeId {
         let at = self.nodes.binary_search(&node).expect("lowering depends on the form alone");
@@ -193,7 +193,7 @@ impl Lowered<'_> {
     fn answers_hold(&self, step: &StepBuilder, nodes: &[NodeId]) -> bool {
         let mut asked = FxHashSet::default();
         self.events.iter().all(|event| match *event {
-            Event::Asked(Request::Derived(param, layout, given)) => {
+            LoweringEvent::Asked(BuilderRequest::Derived(param, layout, given)) => {
                 let param = self.map_param(step.graph, nodes, param);
                 // Two requests about one parameter may depend on each other.
                 asked.insert(param) && step.would_derive(param, layout) == given
@@ -207,8 +207,8 @@ impl Lowered<'_> {
         let mut given = Vec::new();
         for event in &self.events {
             match event {
-                Event::Asked(request) => given.extend(self.ask(step, nodes, *request)),
-                Event::Run(kernel, args, title) => {
+                LoweringEvent::Asked(request) => given.extend(self.ask(step, nodes, *request)),
+                LoweringEvent::Run(kernel, args, title) => {
                     let args = args.iter().map(|&arg| given[arg]).collect();
                     step.run_again(*kernel, args, title.with_nodes(|node| self.map(nodes, node)));
                 }
@@ -216,21 +216,26 @@ impl Lowered<'_> {
         }
     }
 
-    fn ask(&self, step: &mut StepBuilder, nodes: &[NodeId], request: Request) -> Option<BufferId> {
+    fn ask(
+        &self,
+        step: &mut StepBuilder,
+        nodes: &[NodeId],
+        request: BuilderRequest,
+    ) -> Option<BufferId> {
         match request {
-            Request::Buffer(node) => Some(step.buffer(self.map(nodes, node))),
-            Request::Result(node) => Some(step.result_buffer(self.map(nodes, node))),
-            Request::Thread(node) => Some(step.thread_buffer(self.map(nodes, node))),
-            Request::New(dtype, len, space) => Some(step.new_buffer(dtype, len, space)),
-            Request::Uniform(node) => Some(step.uniform(node).0),
-            Request::Derived(param, layout, _) => {
+            BuilderRequest::Buffer(node) => Some(step.buffer(self.map(nodes, node))),
+            BuilderRequest::Result(node) => Some(step.result_buffer(self.map(nodes, node))),
+            BuilderRequest::Thread(node) => Some(step.thread_buffer(self.map(nodes, node))),
+            BuilderRequest::New(dtype, len, space) => Some(step.new_buffer(dtype, len, space)),
+            BuilderRequest::Uniform(node) => Some(step.uniform(node).0),
+            BuilderRequest::Derived(param, layout, _) => {
                 step.derived(self.map_param(step.graph, nodes, param), layout)
             }
-            Request::Site(node) => {
+            BuilderRequest::Site(node) => {
                 step.site(node);
                 None
             }
-            Request::Store(node) => {
+            BuilderRequest::Store(node) => {
                 step.store(self.map(nodes, node));
                 None
             }
@@ -311,14 +316,14 @@ fn memory(
     places: &mut Vec<Place>,
 ) -> Option<Memory> {
     let (class, place) = match step.graph.nodes[node].op {
-        Op::Input(_) => (Class::Input, Place::Node(node)),
-        Op::Param(id) => (Class::Param, Place::Target(UpdateTarget::Param(id))),
-        Op::State(id) => (Class::State, Place::Target(UpdateTarget::State(id))),
+        Op::Input(_) => (MemoryClass::Input, Place::Node(node)),
+        Op::Param(id) => (MemoryClass::Param, Place::Target(UpdateTarget::Param(id))),
+        Op::State(id) => (MemoryClass::State, Place::Target(UpdateTarget::State(id))),
         _ if !step.in_memory(node) => return None,
         _ => {
             let class = match step.space(node) {
-                Some(space) if !own.contains(&node) => Class::Made(space),
-                _ => Class::Own,
+                Some(space) if !own.contains(&node) => MemoryClass::Made(space),
+                _ => MemoryClass::Own,
             };
             (class, step.written_in_place(node).map_or(Place::Node(node), Place::Target))
         }

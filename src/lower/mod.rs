@@ -46,10 +46,10 @@ pub struct Lowered {
     /// The program; its buffers have no places before [`schedule::plan::run`].
     pub program: Program,
     /// The nodes (pick, gather, scatter) that tested indices belong to: a fault of site `s` is
-    /// `sites[s]`'s.
-    pub sites: Vec<NodeId>,
+    /// `bounds_checks[s]`'s.
+    pub bounds_checks: Vec<NodeId>,
     /// Info on each action's kernel; `None` for barriers.
-    pub purposes: Vec<Option<KernelInfo>>,
+    pub infos: Vec<Option<KernelInfo>>,
 }
 
 /// Whether a contraction is a convolution or one of its gradients.
@@ -74,10 +74,10 @@ pub fn run(kernels: &Kernels, globals: &mut Globals) -> Lowered {
         alike::lower(&mut step, kernel, lower);
         step.refresh_written(kernel);
     }
-    let (mut program, purposes, sites) = step.finish();
+    let (mut program, infos, bounds_checks) = step.finish();
     let order = schedule::order::run(&mut program);
-    let purposes = order.iter().map(|step| step.map(|index| purposes[index].clone())).collect();
-    Lowered { program, sites, purposes }
+    let infos = order.iter().map(|step| step.map(|index| infos[index].clone())).collect();
+    Lowered { program, bounds_checks, infos }
 }
 
 /// Lowers a kernel by itself.

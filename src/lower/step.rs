@@ -10,8 +10,8 @@ use crate::graph::kernels::{self, KernelKind, Kernels};
 use crate::graph::view::{View, row_major};
 use crate::graph::{BoundGraph, NodeId, Op, Param, ParamId, UpdateTarget};
 use crate::loops::{Action, Buffer, BufferId, Kernel, KernelId, Program, Space};
-use crate::lower::alike::{Known, Recording, Request};
-use crate::lower::title::{Subject, Title};
+use crate::lower::alike::{BuilderRequest, Known, Recording};
+use crate::lower::title::{Title, TitleSubject};
 use crate::lower::uniform::Collected;
 use crate::lower::writer::Written;
 use crate::lower::{is_conv, layouts, moves};
@@ -30,8 +30,8 @@ pub struct KernelInfo {
 }
 
 /// Copies of values that stand elsewhere when the step is done.
-const OUTPUT: Title = Title::new(Subject::Step("output"));
-const UPDATE: Title = Title::new(Subject::Step("update"));
+const OUTPUT: Title = Title::new(TitleSubject::Step("output"));
+const UPDATE: Title = Title::new(TitleSubject::Step("update"));
 
 /// A program whose actions are runs in an order that is right on one thread, what each is for, and
 /// the nodes whose indices are tested.
@@ -44,11 +44,11 @@ pub struct StepBuilder<'a> {
     /// The program so far.
     pub program: Program,
     /// Info on each of its actions.
-    purposes: Vec<KernelInfo>,
+    infos: Vec<KernelInfo>,
     /// The node that what runs next is for.
     source: Option<NodeId>,
     /// The nodes whose indices are tested.
-    pub sites: Vec<NodeId>,
+    pub bounds_checks: Vec<NodeId>,
     globals: &'a mut Globals,
     /// The nodes that kernels write.
     stored: FxHashSet<NodeId>,
@@ -86,9 +86,9 @@ impl<'a> StepBuilder<'a> {
         let mut step = StepBuilder {
             graph,
             program: Program { name: graph.name.clone(), ..Program::default() },
-            purposes: Vec::new(),
+            infos: Vec::new(),
             source: None,
-            sites: Vec::new(),
+            bounds_checks: Vec::new(),
             globals,
             stored: results.collect(),
             in_place,
@@ -117,7 +117,7 @@ impl<'a> StepBuilder<'a> {
     /// From now on a value lies in memory: a kernel has been cut in two at it.
     pub fn store(&mut self, node: NodeId) {
         self.stored.insert(node);
-        self.asked(Request::Store(node));
+        self.asked(BuilderRequest::Store(node));
     }
 
     /// The target whose buffer a node is computed into.
@@ -130,13 +130,13 @@ impl<'a> StepBuilder<'a> {
         self.buffers.get(&node).map(|&buffer| self.program.buffers[buffer].space)
     }
 
-    fn asked(&mut self, request: Request) {
+    fn asked(&mut self, request: BuilderRequest) {
         if let Some(recording) = &mut self.recording {
             recording.asked(request);
         }
     }
 
-    fn gave(&mut self, request: Request, buffer: BufferId) -> BufferId {
+    fn gave(&mut self, request: BuilderRequest, buffer: BufferId) -> BufferId {
         if let Some(recording) = &mut self.recording {
             recording.gave(request, buffer);
         }
@@ -174,7 +174,7 @@ impl<'a> StepBuilder<'a> {
     /// The buffer of a value in memory.
     pub fn buffer(&mut self, node: NodeId) -> BufferId {
         let buffer = self.buffer_of(node);
-        self.gave(Request::Buffer(node), buffer)
+        self.gave(BuilderRequest::Buffer(node), buffer)
     }
 
     fn buffer_of(&mut self, node: NodeId) -> BufferId {
@@ -207,7 +207,7 @@ impl<'a> StepBuilder<'a> {
             (None, None) => self.named(node.to_string(), dtype, len, Space::Scratch),
         };
         self.buffers.insert(node, buffer);
-        self.gave(Request::Result(node), buffer)
+        self.gave(BuilderRequest::Result(node), buffer)
     }
 
     /// Whether a result is an output or becomes a parameter's or state's value.
@@ -221,14 +221,14 @@ impl<'a> StepBuilder<'a> {
         let (dtype, len) = (self.graph.ty(node).dtype, self.graph.elements(node));
         let buffer = self.named(node.to_string(), dtype, len, Space::Thread);
         self.buffers.insert(node, buffer);
-        self.gave(Request::Thread(node), buffer)
+        self.gave(BuilderRequest::Thread(node), buffer)
     }
 
     /// A buffer that holds no node's value.
     pub fn new_buffer(&mut self, dtype: DType, len: usize, space: Space) -> BufferId {
         let name = format!("t{}", self.program.buffers.len());
         let buffer = self.named(name, dtype, len, space);
-        self.gave(Request::New(dtype, len, space), buffer)
+        self.gave(BuilderRequest::New(dtype, len, space), buffer)
     }
 
     fn named(&mut self, name: String, dtype: DType, len: usize, space: Space) -> BufferId {
@@ -275,16 +275,16 @@ impl<'a> StepBuilder<'a> {
         let element = self.uniforms.element(self.graph, node);
         let buffer = self.named("uniforms".into(), DType::F32, 0, Space::Pinned);
         self.program.buffers[buffer].len = self.uniforms.count();
-        (self.gave(Request::Uniform(node), buffer), element)
+        (self.gave(BuilderRequest::Uniform(node), buffer), element)
     }
 
     /// The number by which a fault names a node whose indices are tested.
     pub fn site(&mut self, node: NodeId) -> u32 {
-        let at = self.sites.iter().position(|&known| known == node).unwrap_or_else(|| {
-            self.sites.push(node);
-            self.sites.len() - 1
+        let at = self.bounds_checks.iter().position(|&known| known == node).unwrap_or_else(|| {
+            self.bounds_checks.push(node);
+            self.bounds_checks.len() - 1
         });
-        self.asked(Request::Site(node));
+        self.asked(BuilderRequest::Site(node));
         u32::try_from(at).expect("few sites")
     }
 
@@ -297,12 +297,12 @@ impl<'a> StepBuilder<'a> {
     pub fn derived(&mut self, param: ParamId, layout: ParamLayout) -> Option<BufferId> {
         let Param { path, ty, .. } = &self.graph.params[param];
         if !self.globals.derive(path, layout) {
-            self.asked(Request::Derived(param, layout, false));
+            self.asked(BuilderRequest::Derived(param, layout, false));
             return None;
         }
         let name = format!("{path}{}", layout.suffix());
         let buffer = self.named(name, ty.dtype, layout.len(), Space::Global);
-        Some(self.gave(Request::Derived(param, layout, true), buffer))
+        Some(self.gave(BuilderRequest::Derived(param, layout, true), buffer))
     }
 
     /// The title of what a kernel is lowered to: its layer and the kind of kernel.
@@ -318,7 +318,7 @@ impl<'a> StepBuilder<'a> {
             KernelKind::Move => "move",
         };
         let updates = kernel.nodes.iter().any(|node| self.in_place.contains_key(node));
-        Title::new(Subject::Node(node, if updates { "update" } else { kind }))
+        Title::new(TitleSubject::Node(node, if updates { "update" } else { kind }))
     }
 
     /// Runs a kernel; equal ones are kept once.
@@ -332,7 +332,7 @@ impl<'a> StepBuilder<'a> {
 
     /// Runs a kernel of the program.
     pub fn run_again(&mut self, kernel: KernelId, args: Vec<BufferId>, title: Title) {
-        self.purposes.push(KernelInfo { name: title.text(self.graph), node: self.source });
+        self.infos.push(KernelInfo { name: title.text(self.graph), node: self.source });
         self.program.actions.push(Action::Run { kernel, args });
     }
 
@@ -385,7 +385,7 @@ impl<'a> StepBuilder<'a> {
         let Param { path, ty, .. } = &self.graph.params[id];
         let layouts: Vec<ParamLayout> = self.globals.derived(path).collect();
         for layout in layouts {
-            let title = Title::new(Subject::Layout(id, layout.suffix()));
+            let title = Title::new(TitleSubject::Layout(id, layout.suffix()));
             let from = self.named(path.clone(), ty.dtype, layout.len(), Space::Global);
             let to = self.named(title.text(self.graph), ty.dtype, layout.len(), Space::Global);
             let run = layouts::write(self, from, to, layout, title);
@@ -445,7 +445,7 @@ impl<'a> StepBuilder<'a> {
         self.globals.trained |= !self.graph.updates.is_empty();
         self.program.uniforms = self.uniforms.finish(self.graph);
         self.program.uniforms.buffer = self.names.get("uniforms").copied();
-        (self.program, self.purposes, self.sites)
+        (self.program, self.infos, self.bounds_checks)
     }
 
     /// Copies a value, unless that is where it was computed.
@@ -476,7 +476,7 @@ impl<'a> StepBuilder<'a> {
         for param in used {
             let before = self.program.actions.len();
             self.refresh(param);
-            self.purposes.truncate(before);
+            self.infos.truncate(before);
             let refreshing = self.program.actions.split_off(before);
             self.program.refresh.extend(refreshing);
         }

@@ -12,14 +12,14 @@ use crate::graph::{Graph, NodeId, ParamId};
 /// The name of a kernel of loops, made into text only where it is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Title {
-    subject: Subject,
+    subject: TitleSubject,
     /// Which of several kernels for the same subject: `total`, `border`.
     part: Option<&'static str>,
 }
 
 /// The purpose of a kernel of loops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Subject {
+pub enum TitleSubject {
     /// A kernel of the graph, by a node whose layer it is named after, and its kind: `matmul`.
     Node(NodeId, &'static str),
     /// A second layout of a parameter, by the layout's suffix: `^T`.
@@ -30,7 +30,7 @@ pub enum Subject {
 
 impl Title {
     /// The title of the only or main kernel for a subject.
-    pub const fn new(subject: Subject) -> Title {
+    pub const fn new(subject: TitleSubject) -> Title {
         Title { subject, part: None }
     }
 
@@ -43,23 +43,25 @@ impl Title {
     /// The same title of a kernel that is lowered alike, whose nodes are others.
     pub fn with_nodes(self, map: impl FnOnce(NodeId) -> NodeId) -> Title {
         match self.subject {
-            Subject::Node(node, kind) => Title { subject: Subject::Node(map(node), kind), ..self },
-            Subject::Layout(..) | Subject::Step(_) => self,
+            TitleSubject::Node(node, kind) => {
+                Title { subject: TitleSubject::Node(map(node), kind), ..self }
+            }
+            TitleSubject::Layout(..) | TitleSubject::Step(_) => self,
         }
     }
 
     /// The title as text.
     pub fn text(&self, graph: &Graph) -> String {
         let mut text = match self.subject {
-            Subject::Node(node, kind) => {
+            TitleSubject::Node(node, kind) => {
                 let origin = graph.nodes[node].origin;
                 match origin.map(|origin| graph.origins.get(origin).path.as_str()) {
                     Some(path) if !path.is_empty() => format!("{path}.{kind}"),
                     _ => kind.to_string(),
                 }
             }
-            Subject::Layout(param, suffix) => format!("{}{suffix}", graph.params[param].path),
-            Subject::Step(name) => name.to_string(),
+            TitleSubject::Layout(param, suffix) => format!("{}{suffix}", graph.params[param].path),
+            TitleSubject::Step(name) => name.to_string(),
         };
         if let Some(part) = self.part {
             text.push('.');

@@ -42,7 +42,7 @@ struct Rule<'a> {
 }
 
 /// One gradient or none for each argument.
-type Gradients = Vec<Option<NodeId>>;
+type ArgGradients = Vec<Option<NodeId>>;
 
 /// The gradients of a node's arguments, from the gradient `g` of its value.
 pub fn gradients(
@@ -51,7 +51,7 @@ pub fn gradients(
     g: NodeId,
     wants: &[bool],
     finite: &Finite,
-) -> Gradients {
+) -> ArgGradients {
     let Node { op, args, .. } = emit.graph().nodes[y].clone();
     let mut rule = Rule { emit, y, args, g, wants, finite };
     match op {
@@ -163,7 +163,7 @@ impl Rule<'_> {
         &mut self,
         a: impl FnOnce(&mut Self) -> Option<NodeId>,
         b: impl FnOnce(&mut Self) -> Option<NodeId>,
-    ) -> Gradients {
+    ) -> ArgGradients {
         let last = self.wants.len() - 1;
         let a = if self.wants[last - 1] { a(self) } else { None };
         let b = if self.wants[last] { b(self) } else { None };
@@ -172,14 +172,14 @@ impl Rule<'_> {
 
     /// d where(c, a, b) = where(c, da, db): the branch not taken gets exactly 0, whatever its
     /// own derivative would be.
-    fn select(&mut self) -> Gradients {
+    fn select(&mut self) -> ArgGradients {
         let condition = self.args[0];
         let mut gradients = vec![None];
         gradients.extend(self.route(condition));
         gradients
     }
 
-    fn route(&mut self, condition: NodeId) -> Gradients {
+    fn route(&mut self, condition: NodeId) -> ArgGradients {
         let g = self.g;
         let zero = self.emit.like(g, 0.0);
         self.pair(
@@ -244,7 +244,7 @@ impl Rule<'_> {
     }
 
     /// d concat(a, b, …) = concat(da, db, …): each part gets its part of g.
-    fn concat(&mut self, axis: usize) -> Gradients {
+    fn concat(&mut self, axis: usize) -> ArgGradients {
         let mut start = 0;
         let mut parts = Vec::new();
         for (&arg, &wanted) in self.args.iter().zip(self.wants) {
@@ -316,7 +316,7 @@ impl Rule<'_> {
 
     /// d(A·B) = dA·B + A·dB, so A_grad = G·Bᵀ and B_grad = Aᵀ·G; each comes out in the layout
     /// that its argument was given in, by flags alone.
-    fn matmul(&mut self, transpose_a: bool, transpose_b: bool) -> Gradients {
+    fn matmul(&mut self, transpose_a: bool, transpose_b: bool) -> ArgGradients {
         let (a, b, g) = (self.finite_factor(0), self.finite_factor(1), self.g);
         let mut product = |x, y, transpose_a, transpose_b| {
             Some(self.emit.op(Op::MatMul { transpose_a, transpose_b }, &[x, y]))

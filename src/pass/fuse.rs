@@ -14,9 +14,9 @@
 //! both ([`Domain`](crate::graph::domain::Domain)) and where no value would have to leave the
 //! kernel and come back. It says nothing about how a kernel is computed: that is lowering's.
 
-mod again;
 mod cluster;
 mod prepare;
+mod rematerialize;
 mod sink;
 
 use crate::base::entity::Entity;
@@ -32,7 +32,7 @@ pub const PASS: Pass<Fusion, Kernels> = Pass {
     description: "cuts the graph into kernels",
     run: |graph, fusion| match fusion {
         Fusion::Full => run(graph),
-        Fusion::Off => apart(graph),
+        Fusion::Off => unfused(graph),
     },
 };
 
@@ -40,10 +40,10 @@ pub const PASS: Pass<Fusion, Kernels> = Pass {
 const MOST_ROUNDS: usize = 3;
 
 /// Each operator as a kernel of its own: what fusion is compared with.
-pub fn apart(graph: &Graph) -> Kernels {
+pub fn unfused(graph: &Graph) -> Kernels {
     let graph = prepare::run(graph);
-    let again = again::run(&graph);
-    let mut clusters = Clusters::new(&graph, &again);
+    let rematerialized = rematerialize::run(&graph);
+    let mut clusters = Clusters::new(&graph, &rematerialized);
     clusters.keep_apart();
     Kernels { kernels: clusters.kernels(), graph }
 }
@@ -51,16 +51,16 @@ pub fn apart(graph: &Graph) -> Kernels {
 /// The kernels of a graph.
 pub fn run(graph: &Graph) -> Kernels {
     let graph = prepare::run(graph);
-    let mut again = again::run(&graph);
+    let mut rematerialized = rematerialize::run(&graph);
     let mut rounds = 0;
     let kernels = loop {
-        let mut clusters = Clusters::new(&graph, &again);
+        let mut clusters = Clusters::new(&graph, &rematerialized);
         clusters.grow();
         let sinkable = if rounds < MOST_ROUNDS { clusters.sinkable() } else { BTreeSet::new() };
         if sinkable.is_empty() {
             break clusters.kernels();
         }
-        sinkable.into_iter().for_each(|node| again[node.index()] = true);
+        sinkable.into_iter().for_each(|node| rematerialized[node.index()] = true);
         rounds += 1;
     };
     Kernels { kernels, graph }

@@ -16,7 +16,7 @@
 //!
 //! Around the rule stand the numbers that it names ([`rule`](crate::graph::rule)): penalties are
 //! added to the gradients, then these are clipped by value or by the norm of all together, and the
-//! rule sees the parameter times [`KEEP`]. The norm that is put out is that of the gradients with
+//! rule sees the parameter times [`DECOUPLED_DECAY`]. The norm that is put out is that of the gradients with
 //! their penalties, before they are clipped.
 //!
 //! ```text
@@ -34,8 +34,8 @@
 use crate::base::entity::Entity;
 use crate::base::tensor::DType;
 use crate::graph::rule::{
-    CLIP_NORM, CLIP_VALUE, EMA, GATHERED, GATHERED_WEIGHT, GRAD_SQUARE, KEEP, L1, L2, LOSS_WEIGHT,
-    MEAN, SHARE, UpdateRule,
+    ACCUMULATED, ACCUMULATED_WEIGHT, CLIP_NORM, CLIP_VALUE, DECOUPLED_DECAY, EMA, GRAD_SQUARE, L1,
+    L2, LOSS_WEIGHT, MEAN, SHARE, UpdateRule,
 };
 use crate::graph::{
     Binary, Graph, Hyper, HyperId, Init, NodeId, Op, Origin, OriginId, Output, Param, ParamId,
@@ -70,7 +70,7 @@ pub fn run(graph: &Graph, rule: &UpdateRule, gradients: Gradients) -> Graph {
         hypers: None,
         uniforms: FxHashMap::default(),
     };
-    let sums = instance.gather(&mut trained, gradients, graph.output(LOSS_WEIGHT));
+    let sums = instance.accumulate(&mut trained, gradients, graph.output(LOSS_WEIGHT));
     if !accumulates {
         instance.penalise(&mut trained);
     }
@@ -172,7 +172,7 @@ impl Instance<'_> {
     /// Where an update is made of several batches, makes each gradient the sum of this batch's part
     /// and of those before it; returns the states that hold the sums. Where the losses have weights,
     /// a batch's part is the sum of its weights, and the update divides by all of them.
-    fn gather(
+    fn accumulate(
         &mut self,
         trained: &mut [(ParamId, NodeId)],
         gradients: Gradients,
@@ -183,7 +183,7 @@ impl Instance<'_> {
         let weight = weight.map(|weight| {
             let init = Init::Constant(0.0);
             let ty = Type::scalar(DType::F32);
-            let (id, before) = self.new_state(GATHERED_WEIGHT.into(), ty, init, None);
+            let (id, before) = self.new_state(ACCUMULATED_WEIGHT.into(), ty, init, None);
             (id, before, self.emit.add(before, weight), weight)
         });
         let share = weight.map_or(share, |(.., weight)| weight);
@@ -191,7 +191,7 @@ impl Instance<'_> {
         for (param, gradient) in trained {
             let declared = self.emit.graph().params[*param].clone();
             self.emit.builder.set_origin(declared.origin);
-            let (state, sum) = self.state(GATHERED, &declared);
+            let (state, sum) = self.state(ACCUMULATED, &declared);
             let share = self.emit.broadcast(share, &declared.ty.shape);
             let part = self.emit.mul(share, *gradient);
             *gradient = self.emit.add(sum, part);
@@ -382,10 +382,10 @@ impl Instance<'_> {
 
     /// The parameter as the rule sees it.
     fn shrunk(&mut self, declared: &Param, p: NodeId) -> NodeId {
-        if !self.rule.concerns(KEEP, &declared.path) {
+        if !self.rule.concerns(DECOUPLED_DECAY, &declared.path) {
             return p;
         }
-        let Some(keep) = self.number(KEEP) else { return p };
+        let Some(keep) = self.number(DECOUPLED_DECAY) else { return p };
         let keep = self.emit.broadcast(keep, &declared.ty.shape);
         self.emit.mul(p, keep)
     }

@@ -13,11 +13,11 @@ use crate::driver::layers::{Layer, layers};
 use crate::driver::memory;
 use crate::driver::schedules::{refuse_unfit, schedules};
 use crate::driver::session::{Failure, Request, Session};
-use crate::driver::steps::{Graphs, Sites, StepCompiler, evaluation_batch, programs};
+use crate::driver::steps::{BoundsChecks, Graphs, StepCompiler, evaluation_batch, programs};
 use crate::elaborate::{self, Training, Watched};
 use crate::files::write;
 use crate::graph::Graph;
-use crate::graph::rule::{CLASS_WEIGHTS, GATHERED, GATHERED_WEIGHT, MEAN};
+use crate::graph::rule::{ACCUMULATED, ACCUMULATED_WEIGHT, CLASS_WEIGHTS, MEAN};
 use crate::pass::Gradients;
 use crate::run::failures::train_failure;
 use crate::run::meaning::meaning;
@@ -25,8 +25,8 @@ use crate::runtime::checkpoint::Snapshot;
 use crate::runtime::pool::Pool;
 use crate::runtime::program::{BlockBytes, CompiledProgram, RunMemory};
 use crate::runtime::trainer::{
-    Average, EarlyStopRule, Monitor, OnNan, PlateauRule, Rules, Steps, TrainError, Trainer,
-    TrainerSettings,
+    Average, EarlyStopRule, Monitor, NonFinitePolicy, PlateauRule, Rules, Steps, TrainError,
+    Trainer, TrainerSettings,
 };
 use crate::runtime::weights::{self, StoredTensor};
 use crate::schedule::Globals;
@@ -84,7 +84,7 @@ pub struct BuiltRun {
     /// How many of the first values belong to the model; the rest are the optimiser's.
     weights: usize,
     parameters: usize,
-    pub(crate) sites: Sites,
+    pub(crate) bounds_checks: BoundsChecks,
     /// Hashes of the program's parts, by name.
     pub(crate) meaning: Vec<(String, String)>,
 }
@@ -128,22 +128,23 @@ pub fn run(
     let meaning = meaning(&experiment, &training, &source.request.transforms);
     let layers = layers(&experiment.train);
     // The model's own come first; the optimiser adds its states behind them.
-    let weights = experiment.train.lasting().filter(|(path, ..)| *path != CLASS_WEIGHTS).count();
-    let gathers = training.settings.accumulate > 1;
+    let weights = experiment.train.variables().filter(|(path, ..)| *path != CLASS_WEIGHTS).count();
+    let accumulates = training.settings.accumulate > 1;
     let mut accumulating =
         || session.training_step(&experiment.train, &training.rule, Gradients::Accumulated);
     let graphs = Graphs {
-        gather: gathers.then(&mut accumulating).transpose()?,
+        accumulate: accumulates.then(&mut accumulating).transpose()?,
         evaluate: session.elaborated(experiment.eval.clone())?,
         train: session.training_graph(experiment)?,
     };
     let globals = Globals::default();
     let fields = data.fields(true);
     let mut compiler = StepCompiler { session, request, fields, globals, run_steps };
-    let (steps, sites) = compiler.steps(&graphs, &training.rule, &training.settings, &data)?;
+    let (steps, bounds_checks) =
+        compiler.steps(&graphs, &training.rule, &training.settings, &data)?;
     let programs: Vec<&CompiledProgram> = programs(&steps).collect();
     // The first values of parameters and states, and the copy that checkpoints are written from.
-    let beside = 2 * memory::lasting(&graphs.train);
+    let beside = 2 * memory::variable_bytes(&graphs.train);
     memory::refuse_too_large(session, request, &programs, overrides.threads, beside)?;
     let of = (&graphs.train, &graphs.evaluate);
     let RunStart { values: mut initial, given } =
@@ -168,7 +169,7 @@ pub fn run(
         initial,
         weights,
         parameters,
-        sites,
+        bounds_checks,
         meaning,
     })
 }
@@ -197,15 +198,15 @@ fn settings(
         schedules: schedules(&training.rule.graph, run_steps),
         accumulate: said.accumulate,
         on_nan: match said.on_nan {
-            elaborate::OnNan::Stop => OnNan::Stop,
-            elaborate::OnNan::Skip => OnNan::Skip,
-            elaborate::OnNan::HalveLr => OnNan::HalveLr,
+            elaborate::OnNan::Stop => NonFinitePolicy::Stop,
+            elaborate::OnNan::Skip => NonFinitePolicy::Skip,
+            elaborate::OnNan::HalveLr => NonFinitePolicy::HalveLr,
         },
         rules: rules(training, data.validation.count() > 0),
         averages: averages.collect(),
-        gathered: initial
+        accumulated: initial
             .iter()
-            .filter(|(path, _)| path.starts_with(GATHERED) || path == GATHERED_WEIGHT)
+            .filter(|(path, _)| path.starts_with(ACCUMULATED) || path == ACCUMULATED_WEIGHT)
             .map(|(path, _)| path.clone())
             .collect(),
     }
@@ -280,7 +281,7 @@ impl BuiltRun {
 
     /// The failure that ended the run, with its place in the program where it has one.
     pub fn failure(&self, error: &TrainError, session: &Session) -> Failure {
-        train_failure(error, &self.data, &self.sites, session)
+        train_failure(error, &self.data, &self.bounds_checks, session)
     }
 
     /// How it trains.
@@ -299,7 +300,7 @@ impl BuiltRun {
     }
 
     /// All parameters and states with their first values.
-    pub fn lasting(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+    pub fn variables(&self) -> impl Iterator<Item = (&str, &Tensor)> {
         self.initial.iter().map(|(path, value)| (path.as_str(), value))
     }
 
@@ -307,7 +308,7 @@ impl BuiltRun {
     pub fn snapshot(&self) -> Snapshot {
         let room =
             |(path, value): (&str, &Tensor)| (path.to_owned(), value.dtype(), value.shape.clone());
-        Snapshot::new(self.lasting().map(room))
+        Snapshot::new(self.variables().map(room))
     }
 
     /// Where each weight is that evaluation takes, and its name in a weights file.

@@ -5,14 +5,14 @@ use crate::base::diagnostic::Diagnostic;
 use crate::base::source::Span;
 use crate::data::{Dataset, FeedError};
 use crate::driver::session::{Failure, Session};
-use crate::driver::steps::Sites;
+use crate::driver::steps::BoundsChecks;
 use crate::runtime::trainer::{NotFinite, TrainError};
 
 /// The failure of training as a report, with its place in the program where it has one.
 pub(crate) fn train_failure(
     error: &TrainError,
     data: &Dataset,
-    sites: &Sites,
+    bounds_checks: &BoundsChecks,
     session: &Session,
 ) -> Failure {
     let diagnostic = match error {
@@ -20,8 +20,9 @@ pub(crate) fn train_failure(
             not_finite(*what, (*epoch, *step), *loss, *in_a_row).help(SMALLER_RATE)
         }
         TrainError::BadIndex { site, split, sample } => {
-            let sites = if *split == "train" { &sites.train } else { &sites.evaluate };
-            let place = sites.get(*site as usize).copied().flatten();
+            let bounds_checks =
+                if *split == "train" { &bounds_checks.train } else { &bounds_checks.evaluate };
+            let place = bounds_checks.get(*site as usize).copied().flatten();
             let diagnostic = bad_index(place, &format!("the {split} data"), *sample);
             match data.schema.classes() {
                 Some(classes) => diagnostic.note(format!("the data has {classes} classes")),

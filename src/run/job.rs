@@ -197,7 +197,7 @@ fn fits(checkpoint: &Checkpoint, identity: &Identity, run: &BuiltRun) -> Result<
             header.model, identity.model
         ));
     }
-    let known: Vec<(&str, &Tensor)> = run.lasting().collect();
+    let known: Vec<(&str, &Tensor)> = run.variables().collect();
     for (path, value) in &known {
         let Some((_, found)) = checkpoint.tensors.iter().find(|(name, _)| name == path) else {
             return Err(format!(
@@ -274,7 +274,7 @@ impl PreparedRun {
     pub fn train(
         &mut self,
         pool: &mut Pool,
-        watcher: &mut dyn Callback,
+        callback: &mut dyn Callback,
         stop: &AtomicBool,
         deadline: Option<Instant>,
         save: Option<&PathBuf>,
@@ -290,7 +290,7 @@ impl PreparedRun {
             let found = replay(&mut explaining, request, run, trainer, threads).ok().flatten();
             found.map(|report| report.line(&explaining.sources))
         };
-        let mut recorder = Recorder::new(watcher, files, due, stop, deadline);
+        let mut recorder = Recorder::new(callback, files, due, stop, deadline);
         recorder.explain_by(&mut explain);
         let restores = self.run.settings().rules.patience.as_ref().is_some_and(|it| it.restore);
         if restores && self.folder.is_none() {

@@ -14,7 +14,7 @@
 //! the epochs and first values: a checkpoint has others. The samples themselves have a fingerprint
 //! of their own.
 
-use crate::data::Call;
+use crate::data::TransformCall;
 use crate::elaborate::{Experiment, Training};
 use crate::graph::Graph;
 use crate::graph::data::Init;
@@ -23,11 +23,11 @@ use crate::graph::data::Init;
 pub(crate) fn meaning(
     experiment: &Experiment,
     training: &Training,
-    transforms: &[Call],
+    transforms: &[TransformCall],
 ) -> Vec<(String, String)> {
     let settings = &training.settings;
     let order = format!("{} {:?} {}", settings.shuffle, settings.last_batch, settings.accumulate);
-    let rule = format!("{}{:?}", text(&training.rule.graph), training.rule.spared);
+    let rule = format!("{}{:?}", text(&training.rule.graph), training.rule.excluded);
     let parts = [
         ("the model, its loss or its metrics", text(&experiment.train)),
         ("the model outside of training", text(&experiment.eval)),

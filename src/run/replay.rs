@@ -204,7 +204,7 @@ impl StepReplay<'_, '_> {
         let CompiledStep { program, .. } = compiled;
         let mut pool = Pool::new(self.threads);
         let mut memory = RunMemory::for_programs([&program], self.threads);
-        for (path, _) in self.run.lasting() {
+        for (path, _) in self.run.variables() {
             if program.buffer(path).is_some() {
                 program.bytes_mut(&mut memory, path).copy_from_slice(&self.trainer.bytes(path));
             }

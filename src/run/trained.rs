@@ -155,7 +155,7 @@ pub(crate) fn fitted(
     from: &Path,
 ) -> Result<Vec<(String, Tensor)>, Failure> {
     let mut values = Vec::new();
-    for (path, ty, init) in graph.lasting() {
+    for (path, ty, init) in graph.variables() {
         if path == CLASS_WEIGHTS {
             values.push((path.to_owned(), crate::graph::init::initial_value(init, ty, path, 0)));
             continue;

@@ -82,12 +82,15 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// Room for these parameters and states: path, type, shape.
-    pub fn new(lasting: impl IntoIterator<Item = (String, DType, Vec<usize>)>) -> Snapshot {
+    pub fn new(variables: impl IntoIterator<Item = (String, DType, Vec<usize>)>) -> Snapshot {
         let entry = |(name, dtype, shape): (String, DType, Vec<usize>)| {
             let bytes = vec![0; shape.iter().product::<usize>() * dtype.size()];
             StoredTensor { name, dtype, shape, bytes }
         };
-        Snapshot { entries: lasting.into_iter().map(entry).collect(), state: TrainState::default() }
+        Snapshot {
+            entries: variables.into_iter().map(entry).collect(),
+            state: TrainState::default(),
+        }
     }
 
     /// Writes to all of its memory, so that the system has given it before the first copy.

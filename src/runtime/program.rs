@@ -24,7 +24,7 @@ use std::fmt;
 use std::ptr::NonNull;
 
 use crate::base::tensor::{DType, Tensor};
-use crate::codegen::Code;
+use crate::codegen::MachineCode;
 use crate::codegen::abi::{Context, StepFn};
 use crate::loops::{self, Buffer, BufferId, Space};
 use crate::runtime::pool::{Barrier, Pool};
@@ -246,12 +246,12 @@ pub struct CompiledProgram {
     loops: loops::Program,
     names: HashMap<String, BufferId>,
     blocks: BlockBytes,
-    code: Code,
+    code: MachineCode,
 }
 
 impl CompiledProgram {
     /// A planned program and its code.
-    pub fn new(loops: loops::Program, code: Code) -> CompiledProgram {
+    pub fn new(loops: loops::Program, code: MachineCode) -> CompiledProgram {
         // What callers reach by name; scratch values share bytes and mean nothing after a step.
         let lasting = |buffer: &Buffer| matches!(buffer.space, Space::Global | Space::Pinned);
         let names = loops.buffers.iter().filter(|(_, buffer)| lasting(buffer));

@@ -60,18 +60,18 @@ type Pair = (KernelId, SlotId, KernelId, SlotId);
 /// Conflicts of pairs of slots, remembered: a step runs the same few kernels many times.
 #[derive(Default)]
 pub struct ConflictTable {
-    ordered: FxHashMap<Pair, bool>,
-    meet: FxHashMap<Pair, bool>,
+    depends: FxHashMap<Pair, bool>,
+    conflicts: FxHashMap<Pair, bool>,
 }
 
 impl ConflictTable {
     /// Whether the second use must stay behind the first: one writes what the other touches.
-    pub fn ordered(&mut self, runs: &[KernelRun], a: BufferUse, b: BufferUse) -> bool {
+    pub fn depends(&mut self, runs: &[KernelRun], a: BufferUse, b: BufferUse) -> bool {
         let (first, second) = (&runs[a.run], &runs[b.run]);
         let pair = (first.kernel, a.slot, second.kernel, b.slot);
         (a.writes || b.writes)
             && *self
-                .ordered
+                .depends
                 .entry(pair)
                 .or_insert_with(|| conflict(first, a.slot, second, b.slot) != [false; 3])
     }
@@ -81,7 +81,10 @@ impl ConflictTable {
         let (first, second) = (&runs[a.run], &runs[b.run]);
         let pair = (first.kernel, a.slot, second.kernel, b.slot);
         (a.writes || b.writes)
-            && *self.meet.entry(pair).or_insert_with(|| meet(first, a.slot, second, b.slot))
+            && *self
+                .conflicts
+                .entry(pair)
+                .or_insert_with(|| parts_conflict(first, a.slot, second, b.slot))
     }
 }
 
@@ -92,7 +95,7 @@ fn conflict(a: &KernelRun, i: SlotId, b: &KernelRun, j: SlotId) -> [bool; 3] {
     [writes_a.intersects(reads_b), writes_a.intersects(writes_b), reads_a.intersects(writes_b)]
 }
 
-fn meet(a: &KernelRun, i: SlotId, b: &KernelRun, j: SlotId) -> bool {
+fn parts_conflict(a: &KernelRun, i: SlotId, b: &KernelRun, j: SlotId) -> bool {
     let all = conflict(a, i, b, j);
     if all == [false; 3] {
         return false;

@@ -78,7 +78,7 @@ impl<'a> RunOrder<'a> {
                 // Who only reads waits for those that have written, whoever writes for all.
                 let read: &[BufferUse] = if own.writes { &readers[buffer.index()] } else { &[] };
                 let earlier = writers[buffer.index()].iter().chain(read);
-                let waited = earlier.filter(|&&other| known.ordered(runs, other, own));
+                let waited = earlier.filter(|&&other| known.depends(runs, other, own));
                 before.extend(waited.map(|other| other.run));
             }
             before.sort_unstable();

@@ -9,14 +9,14 @@
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Endianness, InstBuilder, MemFlagsData, Value, types};
 
-use super::{Emitter, Lanes, MEMORY, dtype_of, value_type};
+use super::{KernelEmitter, Lanes, MEMORY, dtype_of, value_type};
 use crate::base::tensor::DType;
 use crate::loops::{Access, RegId};
 
 /// How bytes lie in lanes.
 const BYTES: MemFlagsData = MemFlagsData::new().with_endianness(Endianness::Little);
 
-impl Emitter<'_, '_> {
+impl KernelEmitter<'_, '_> {
     /// An element, or one a lane.
     pub(super) fn load(&mut self, access: &Access) -> Value {
         let dtype = self.kernel.slots[access.slot].dtype;

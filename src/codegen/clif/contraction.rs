@@ -9,7 +9,7 @@
 
 use cranelift_codegen::ir::{InstBuilder, Signature, Value};
 
-use super::{Emitter, pointers};
+use super::{KernelEmitter, pointers};
 use crate::codegen::target::Target;
 use crate::codegen::tile::{self, MicroTile, Panels, RowOffset};
 use crate::loops::{RowAxis, Stmt, Tile};
@@ -30,7 +30,7 @@ pub(in crate::codegen) fn tile_signature(tile: &MicroTile) -> Signature {
     pointers(3 + usize::from(tile.bias))
 }
 
-impl Emitter<'_, '_> {
+impl KernelEmitter<'_, '_> {
     /// Calls the functions of a tile's register blocks.
     pub(super) fn tile(&mut self, tile: &Tile) {
         let at = At {

@@ -13,7 +13,7 @@
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 
-use super::{Emitter, MEMORY, Reg, dtype_of, value_type};
+use super::{KernelEmitter, MEMORY, Reg, dtype_of, value_type};
 use crate::base::entity::Entity;
 use crate::base::math;
 use crate::base::scalar::{Binary, Unary};
@@ -22,7 +22,7 @@ use crate::codegen::abi::Context;
 use crate::codegen::math::Values;
 use crate::loops::{Affine, Inst, RegId};
 
-impl<'a, 'f> Emitter<'a, 'f> {
+impl<'a, 'f> KernelEmitter<'a, 'f> {
     /// Operations on floats at this place.
     pub(super) fn floats(&mut self, vector: bool) -> Values<'_, 'f> {
         Values { builder: &mut self.builder, vector }

@@ -88,7 +88,7 @@ pub(super) fn emit(
     builder: FunctionBuilder<'_>,
     frontend: cranelift_codegen::isa::TargetFrontendConfig,
 ) {
-    let mut emitter = Emitter::new(kernel, target, callees, builder);
+    let mut emitter = KernelEmitter::new(kernel, target, callees, builder);
     emitter.block(&kernel.body);
     emitter.builder.ins().return_(&[]);
     emitter.builder.seal_all_blocks();
@@ -112,7 +112,7 @@ struct Lanes {
 }
 
 /// A kernel's function being written.
-struct Emitter<'a, 'f> {
+struct KernelEmitter<'a, 'f> {
     kernel: &'a Kernel,
     target: &'a Target,
     callees: &'a Callees,
@@ -129,7 +129,7 @@ struct Emitter<'a, 'f> {
     imports: HashMap<u32, FuncRef>,
 }
 
-impl<'a, 'f> Emitter<'a, 'f> {
+impl<'a, 'f> KernelEmitter<'a, 'f> {
     fn new(
         kernel: &'a Kernel,
         target: &'a Target,
@@ -140,7 +140,7 @@ impl<'a, 'f> Emitter<'a, 'f> {
         builder.append_block_params_for_function_params(entry);
         builder.switch_to_block(entry);
         let params = builder.block_params(entry).to_vec();
-        Emitter {
+        KernelEmitter {
             kernel,
             target,
             callees,

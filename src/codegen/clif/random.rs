@@ -13,7 +13,7 @@ use cranelift_codegen::ir::{
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::FunctionBuilder;
 
-use super::{Emitter, Lanes, MEMORY};
+use super::{KernelEmitter, Lanes, MEMORY};
 use crate::base::rng;
 use crate::base::tensor::DType;
 use crate::codegen::abi::Context;
@@ -84,7 +84,7 @@ fn low(builder: &mut FunctionBuilder<'_>, value: Value) -> Value {
     builder.ins().uextend(types::I64, word)
 }
 
-impl Emitter<'_, '_> {
+impl KernelEmitter<'_, '_> {
     /// The number of an element, or of each lane's.
     pub(super) fn uniform(&mut self, stream: u32, element: &Affine) -> Value {
         let Some(Lanes { var, valid }) = self.lanes else {

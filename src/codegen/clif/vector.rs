@@ -11,7 +11,7 @@
 
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 
-use super::{Emitter, Lanes, dtype_of, value_type};
+use super::{KernelEmitter, Lanes, dtype_of, value_type};
 use crate::base::entity::Entity;
 use crate::base::scalar::{Binary, Reduce, Unary};
 use crate::base::tensor::DType;
@@ -21,7 +21,7 @@ use crate::loops::{Inst, Reduction, Stmt, VarId};
 /// Vectors of lanes that a reduction has.
 const GROUPS: usize = 4;
 
-impl<'a> Emitter<'a, '_> {
+impl<'a> KernelEmitter<'a, '_> {
     /// A vector loop and its reductions.
     pub(super) fn vector(&mut self, var: VarId, body: &'a [Stmt], reductions: &'a [Reduction]) {
         let extent = self.kernel.vars[var];

@@ -3,7 +3,7 @@
 
 use cranelift_codegen::ir::{InstBuilder, StackSlotData, StackSlotKind, Value, types};
 
-use super::{Emitter, pointers};
+use super::{KernelEmitter, pointers};
 use crate::base::tensor::DType;
 use crate::codegen::target::Target;
 use crate::codegen::wide::{self, Operands, WideLoop};
@@ -50,7 +50,7 @@ pub(in crate::codegen) fn wide_loops(target: &Target, kernel: &Kernel) -> Vec<Wi
     found
 }
 
-impl Emitter<'_, '_> {
+impl KernelEmitter<'_, '_> {
     /// Calls a wide function; what is the same for all elements has been computed.
     pub(super) fn call_wide(&mut self, wide: &WideLoop, operands: &Operands) {
         let size = POINTER * wide.pointers as i32 + SCALAR * wide.scalars as i32;

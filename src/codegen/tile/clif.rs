@@ -27,7 +27,7 @@ pub fn emit(tile: &MicroTile, mut builder: FunctionBuilder<'_>, frontend: Target
     builder.append_block_params_for_function_params(entry);
     builder.switch_to_block(entry);
     let params = builder.block_params(entry).to_vec();
-    let mut block = Block { tile, width: tile.n.div_ceil(LANES), builder };
+    let mut block = ClifTile { tile, width: tile.n.div_ceil(LANES), builder };
     block.body(&params);
     block.builder.ins().return_(&[]);
     block.builder.seal_all_blocks();
@@ -35,7 +35,7 @@ pub fn emit(tile: &MicroTile, mut builder: FunctionBuilder<'_>, frontend: Target
 }
 
 /// A block's function being written.
-struct Block<'a, 'f> {
+struct ClifTile<'a, 'f> {
     tile: &'a MicroTile,
     /// Vectors across.
     width: usize,
@@ -43,9 +43,9 @@ struct Block<'a, 'f> {
 }
 
 /// Where the next products are: addresses in A and B.
-type Place = (Value, Value);
+type ProductAddresses = (Value, Value);
 
-impl<'f> Block<'_, 'f> {
+impl<'f> ClifTile<'_, 'f> {
     fn body(&mut self, params: &[Value]) {
         let tile = self.tile;
         let (a, b, c) = (params[0], params[1], params[2]);
@@ -70,7 +70,7 @@ impl<'f> Block<'_, 'f> {
     }
 
     /// The products over some axes, in a loop for each.
-    fn sum(&mut self, axes: &[SumAxis], at: Place, sums: Vec<Value>) -> Vec<Value> {
+    fn sum(&mut self, axes: &[SumAxis], at: ProductAddresses, sums: Vec<Value>) -> Vec<Value> {
         let Some((axis, inside)) = axes.split_first() else { return self.products(at, sums) };
         let sum = |this: &mut Self, at, sums| this.sum(inside, at, sums);
         self.repeat(axis.extent, (axis.a, axis.b), at, sums, sum)
@@ -81,9 +81,9 @@ impl<'f> Block<'_, 'f> {
         &mut self,
         count: usize,
         strides: (i64, i64),
-        at: Place,
+        at: ProductAddresses,
         sums: Vec<Value>,
-        body: impl FnOnce(&mut Self, Place, Vec<Value>) -> Vec<Value>,
+        body: impl FnOnce(&mut Self, ProductAddresses, Vec<Value>) -> Vec<Value>,
     ) -> Vec<Value> {
         if count == 1 {
             return body(self, at, sums);
@@ -112,7 +112,7 @@ impl<'f> Block<'_, 'f> {
     }
 
     /// One step of the sum: a column of A times a row of B.
-    fn products(&mut self, (a, b): Place, mut sums: Vec<Value>) -> Vec<Value> {
+    fn products(&mut self, (a, b): ProductAddresses, mut sums: Vec<Value>) -> Vec<Value> {
         let row_of_b: Vec<Value> = (0..self.width).map(|column| self.load(b, 0, column)).collect();
         for (row, sums) in self.tile.rows.iter().zip(sums.chunks_exact_mut(self.width)) {
             let (a, offset) = self.reach(a, row.a * FLOAT);

@@ -25,7 +25,7 @@ const MASK: Vector = 15;
 
 /// A place in memory.
 #[derive(Clone, Copy)]
-pub struct Place {
+pub struct MemOperand {
     /// A register with an address.
     pub base: AsmRegister64,
     /// Bytes from there.
@@ -33,16 +33,16 @@ pub struct Place {
 }
 
 /// Writes instructions for one instruction set.
-pub struct Emitter {
+pub struct VectorEmitter {
     /// The assembler, for what is not a vector.
     pub asm: CodeAssembler,
     isa: WideIsa,
 }
 
-impl Emitter {
+impl VectorEmitter {
     /// An emitter without code.
     pub fn new(isa: WideIsa) -> Result<Self, IcedError> {
-        Ok(Emitter { asm: CodeAssembler::new(64)?, isa })
+        Ok(VectorEmitter { asm: CodeAssembler::new(64)?, isa })
     }
 
     /// How many vector registers there are for values: without the one that a mask takes.
@@ -84,7 +84,7 @@ impl Emitter {
     }
 
     /// `to = memory`; lanes beyond a mask become 0, and their memory is not touched.
-    pub fn load(&mut self, to: Vector, from: Place, masked: bool) -> Result<(), IcedError> {
+    pub fn load(&mut self, to: Vector, from: MemOperand, masked: bool) -> Result<(), IcedError> {
         let from = self.operand(from)?;
         match (self.isa, masked) {
             (WideIsa::Avx512, false) => self.asm.vmovups(zmm(to), ptr(from)),
@@ -95,7 +95,7 @@ impl Emitter {
     }
 
     /// `memory = from`; memory beyond a mask is not touched.
-    pub fn store(&mut self, to: Place, from: Vector, masked: bool) -> Result<(), IcedError> {
+    pub fn store(&mut self, to: MemOperand, from: Vector, masked: bool) -> Result<(), IcedError> {
         let to = self.operand(to)?;
         match (self.isa, masked) {
             (WideIsa::Avx512, false) => self.asm.vmovups(ptr(to), zmm(from)),
@@ -106,7 +106,7 @@ impl Emitter {
     }
 
     /// Every lane of `to` = one number in memory.
-    pub fn broadcast(&mut self, to: Vector, from: Place) -> Result<(), IcedError> {
+    pub fn broadcast(&mut self, to: Vector, from: MemOperand) -> Result<(), IcedError> {
         let from = dword_ptr(self.operand(from)?);
         match self.isa {
             WideIsa::Avx512 => self.asm.vbroadcastss(zmm(to), from),
@@ -123,7 +123,12 @@ impl Emitter {
     }
 
     /// `sum = b·a + sum`, where `a` is one number in memory. Only where [`Self::fma_broadcasts`].
-    pub fn fma_broadcast(&mut self, sum: Vector, b: Vector, a: Place) -> Result<(), IcedError> {
+    pub fn fma_broadcast(
+        &mut self,
+        sum: Vector,
+        b: Vector,
+        a: MemOperand,
+    ) -> Result<(), IcedError> {
         let a = dword_bcst(self.operand(a)?);
         self.asm.vfmadd231ps(zmm(sum), zmm(b), a)
     }
@@ -158,7 +163,7 @@ impl Emitter {
     }
 
     /// A place as an operand; one too far for a displacement goes through `r11`.
-    fn operand(&mut self, place: Place) -> Result<AsmMemoryOperand, IcedError> {
+    fn operand(&mut self, place: MemOperand) -> Result<AsmMemoryOperand, IcedError> {
         match i32::try_from(place.bytes) {
             Ok(bytes) => Ok(place.base + bytes),
             Err(_) => {

@@ -20,7 +20,7 @@ use iced_x86::code_asm::{
     AsmRegister64, qword_ptr, r8, r9, r10, r11, rax, rcx, rdi, rdx, rsi, rsp,
 };
 
-use super::vector::{Emitter, Place, Vector};
+use super::vector::{MemOperand, Vector, VectorEmitter};
 use super::{MicroTile, WideIsa};
 use crate::loops::SumAxis;
 
@@ -50,14 +50,14 @@ pub fn encode(isa: WideIsa, tile: &MicroTile) -> Vec<u8> {
         tile.rows.len(),
         tile.n
     );
-    Block::new(isa, tile, width)
+    X86Tile::new(isa, tile, width)
         .and_then(|mut block| block.code())
         .expect("every instruction of a block has an encoding")
 }
 
 /// A block being written. Registers in order: sums row by row, the row of B, then what broadcasts
 /// numbers of A.
-struct Block<'a> {
+struct X86Tile<'a> {
     tile: &'a MicroTile,
     /// Registers across.
     width: usize,
@@ -65,13 +65,13 @@ struct Block<'a> {
     lanes: usize,
     /// Columns in the last register, where it is not full.
     rest: usize,
-    emit: Emitter,
+    emit: VectorEmitter,
 }
 
-impl<'a> Block<'a> {
+impl<'a> X86Tile<'a> {
     fn new(isa: WideIsa, tile: &'a MicroTile, width: usize) -> Result<Self, IcedError> {
         let lanes = isa.limits().lanes;
-        Ok(Block { tile, width, lanes, rest: tile.n % lanes, emit: Emitter::new(isa)? })
+        Ok(X86Tile { tile, width, lanes, rest: tile.n % lanes, emit: VectorEmitter::new(isa)? })
     }
 
     fn code(&mut self) -> Result<Vec<u8>, IcedError> {
@@ -172,18 +172,18 @@ impl<'a> Block<'a> {
             let first_b = self.sum_of(tile.rows.len(), 0);
             for column in 0..self.width {
                 let bytes = FLOAT * (step * axis.b + (column * self.lanes) as i64);
-                let from = Place { base: B, bytes };
+                let from = MemOperand { base: B, bytes };
                 self.emit.load(first_b + column, from, self.masked(column))?;
             }
             for (row, offset) in tile.rows.iter().enumerate() {
-                self.row(row, Place { base: A, bytes: FLOAT * (step * axis.a + offset.a) })?;
+                self.row(row, MemOperand { base: A, bytes: FLOAT * (step * axis.a + offset.a) })?;
             }
         }
         Ok(())
     }
 
     /// One row's products of one step.
-    fn row(&mut self, row: usize, a: Place) -> Result<(), IcedError> {
+    fn row(&mut self, row: usize, a: MemOperand) -> Result<(), IcedError> {
         let first_b = self.sum_of(self.tile.rows.len(), 0);
         if self.width == 1 && self.emit.fma_broadcasts() {
             return self.emit.fma_broadcast(self.sum_of(row, 0), first_b, a);
@@ -203,7 +203,7 @@ impl<'a> Block<'a> {
         let free = self.sum_of(self.tile.rows.len(), 0);
         if self.tile.bias {
             for column in 0..self.width {
-                let from = Place { base: BIAS, bytes: FLOAT * (column * self.lanes) as i64 };
+                let from = MemOperand { base: BIAS, bytes: FLOAT * (column * self.lanes) as i64 };
                 self.emit.load(free, from, self.masked(column))?;
                 for row in 0..self.tile.rows.len() {
                     self.emit.add(self.sum_of(row, column), free)?;
@@ -233,9 +233,9 @@ impl<'a> Block<'a> {
         row * self.width + column
     }
 
-    fn result(&self, row: usize, column: usize) -> Place {
+    fn result(&self, row: usize, column: usize) -> MemOperand {
         let elements = self.tile.rows[row].c + (column * self.lanes) as i64;
-        Place { base: C, bytes: FLOAT * elements }
+        MemOperand { base: C, bytes: FLOAT * elements }
     }
 
     fn masked(&self, column: usize) -> bool {

@@ -21,7 +21,7 @@ use iced_x86::code_asm::{
 use iced_x86::{IcedError, Register};
 
 use super::registers::{Registers, SCRATCH, assign};
-use super::{Compare, Op, ValueId, WideLoop};
+use super::{Compare, LaneOp, ValueId, WideLoop};
 use crate::codegen::tile::WideIsa;
 
 /// Hold the pointers.
@@ -36,7 +36,7 @@ const POINTER: usize = size_of::<usize>();
 /// The code of a loop that fits the registers; another one is a bug of the caller's.
 pub fn encode(isa: WideIsa, wide: &WideLoop) -> Vec<u8> {
     let registers = assign(isa, wide).expect("a wide loop fits the registers");
-    let constants = wide.ops.iter().filter(|op| matches!(op, Op::Const(_))).count();
+    let constants = wide.ops.iter().filter(|op| matches!(op, LaneOp::Const(_))).count();
     CodeAssembler::new(64)
         .and_then(|asm| {
             let labels = vec![None; constants.max(wide.ops.len())];
@@ -80,7 +80,7 @@ impl Body<'_> {
         let lanes = self.isa.limits().lanes;
         let (full, rest) = (self.wide.extent / lanes * lanes, self.wide.extent % lanes);
         for (at, op) in self.wide.ops.iter().enumerate() {
-            if matches!(op, Op::Const(_)) {
+            if matches!(op, LaneOp::Const(_)) {
                 self.labels[at] = Some(self.asm.create_label());
             }
         }
@@ -109,7 +109,7 @@ impl Body<'_> {
         self.asm.vzeroupper()?;
         self.asm.ret()?;
         for (at, op) in self.wide.ops.iter().enumerate() {
-            if let (Op::Const(bits), Some(mut label)) = (op, self.labels[at]) {
+            if let (LaneOp::Const(bits), Some(mut label)) = (op, self.labels[at]) {
                 self.asm.set_label(&mut label)?;
                 self.asm.dd(&[*bits])?;
             }
@@ -146,7 +146,7 @@ impl Body<'_> {
                 read[slot] = self.operand(arg, self.registers.scratch[slot])?;
             }
             match (op, self.registers.of[at]) {
-                (Op::Store { pointer, offset, .. }, _) => {
+                (LaneOp::Store { pointer, offset, .. }, _) => {
                     self.store(place(pointer, offset), read[0], masked)?;
                 }
                 (_, Some(to)) => self.op(op, to, read, masked)?,
@@ -167,7 +167,7 @@ impl Body<'_> {
     /// Every lane of `to` = what is the same for all elements.
     fn broadcast(&mut self, to: usize, value: ValueId) -> Result<(), IcedError> {
         let from: AsmMemoryOperand = match (self.wide.ops[value], self.labels[value]) {
-            (Op::Scalar(index), _) => {
+            (LaneOp::Scalar(index), _) => {
                 let at = POINTER * self.wide.pointers + FLOAT as usize * index;
                 dword_ptr(rdi + at as i32)
             }
@@ -205,29 +205,29 @@ impl Body<'_> {
     /// One op on registers; `to` is none of those that are read.
     fn op(
         &mut self,
-        op: Op,
+        op: LaneOp,
         to: usize,
         [a, b, c]: [usize; SCRATCH],
         masked: bool,
     ) -> Result<(), IcedError> {
         match op {
-            Op::Load { pointer, offset } => self.load(to, place(pointer, offset), masked),
-            Op::Add(..) => three!(self, to, a, b, vaddps, vaddps),
-            Op::Sub(..) => three!(self, to, a, b, vsubps, vsubps),
-            Op::Mul(..) => three!(self, to, a, b, vmulps, vmulps),
-            Op::Div(..) => three!(self, to, a, b, vdivps, vdivps),
-            Op::Fma(..) => {
+            LaneOp::Load { pointer, offset } => self.load(to, place(pointer, offset), masked),
+            LaneOp::Add(..) => three!(self, to, a, b, vaddps, vaddps),
+            LaneOp::Sub(..) => three!(self, to, a, b, vsubps, vsubps),
+            LaneOp::Mul(..) => three!(self, to, a, b, vmulps, vmulps),
+            LaneOp::Div(..) => three!(self, to, a, b, vdivps, vdivps),
+            LaneOp::Fma(..) => {
                 self.copy(to, c)?;
                 three!(self, to, a, b, vfmadd231ps, vfmadd231ps)
             }
-            Op::Sqrt(_) => two!(self, to, a, vsqrtps),
-            Op::Floor(_) => match self.isa {
+            LaneOp::Sqrt(_) => two!(self, to, a, vsqrtps),
+            LaneOp::Floor(_) => match self.isa {
                 WideIsa::Avx512 => self.asm.vrndscaleps(zmm(to), zmm(a), 1),
                 WideIsa::Avx2 => self.asm.vroundps(ymm(to), ymm(a), 1),
             },
-            Op::FromInt(_) => two!(self, to, a, vcvtdq2ps),
-            Op::Compare(compare, ..) => self.compare(compare, to, a, b),
-            Op::Select(..) => match self.isa {
+            LaneOp::FromInt(_) => two!(self, to, a, vcvtdq2ps),
+            LaneOp::Compare(compare, ..) => self.compare(compare, to, a, b),
+            LaneOp::Select(..) => match self.isa {
                 WideIsa::Avx512 => {
                     // Bit by bit: where the first is 1 the second, else the third.
                     self.copy(to, a)?;
@@ -235,20 +235,20 @@ impl Body<'_> {
                 }
                 WideIsa::Avx2 => self.asm.vblendvps(ymm(to), ymm(c), ymm(b), ymm(a)),
             },
-            Op::And(..) => three!(self, to, a, b, vpandd, vpand),
-            Op::Or(..) => three!(self, to, a, b, vpord, vpor),
-            Op::Xor(..) => three!(self, to, a, b, vpxord, vpxor),
-            Op::IntAdd(..) => three!(self, to, a, b, vpaddd, vpaddd),
-            Op::IntSub(..) => three!(self, to, a, b, vpsubd, vpsubd),
-            Op::ShiftLeft(_, bits) => match self.isa {
+            LaneOp::And(..) => three!(self, to, a, b, vpandd, vpand),
+            LaneOp::Or(..) => three!(self, to, a, b, vpord, vpor),
+            LaneOp::Xor(..) => three!(self, to, a, b, vpxord, vpxor),
+            LaneOp::IntAdd(..) => three!(self, to, a, b, vpaddd, vpaddd),
+            LaneOp::IntSub(..) => three!(self, to, a, b, vpsubd, vpsubd),
+            LaneOp::ShiftLeft(_, bits) => match self.isa {
                 WideIsa::Avx512 => self.asm.vpslld(zmm(to), zmm(a), bits as i32),
                 WideIsa::Avx2 => self.asm.vpslld(ymm(to), ymm(a), bits as i32),
             },
-            Op::ShiftRight(_, bits) => match self.isa {
+            LaneOp::ShiftRight(_, bits) => match self.isa {
                 WideIsa::Avx512 => self.asm.vpsrad(zmm(to), zmm(a), bits as i32),
                 WideIsa::Avx2 => self.asm.vpsrad(ymm(to), ymm(a), bits as i32),
             },
-            Op::Store { .. } | Op::Scalar(_) | Op::Const(_) => {
+            LaneOp::Store { .. } | LaneOp::Scalar(_) | LaneOp::Const(_) => {
                 unreachable!("{op:?} computes nothing here")
             }
         }

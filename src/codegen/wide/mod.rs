@@ -7,7 +7,7 @@
 //! →  448 rounds of { vmovups zmm0, [rsi+rax*4]; …; vsqrtps …; vdivps …; vmovups [rsi+rax*4], … }
 //! ```
 //!
-//! [`record`] turns the loop into a straight list of lane-wise [`Op`]s (functions such as `exp`
+//! [`record`] turns the loop into a straight list of lane-wise [`LaneOp`]s (functions such as `exp`
 //! by the same generic code as everywhere), with the addresses and scalars that it needs from
 //! outside; [`encode()`] writes it. Every op is rounded as IEEE 754 says, one like the other in any
 //! width, so the results are those of Cranelift's code to the bit.
@@ -37,7 +37,7 @@ pub enum Compare {
 
 /// An operation on all lanes alike. Truth values are lanes of all ones or all zeros.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Op {
+pub enum LaneOp {
     /// Neighbours in memory: elements from `offset` on, behind a pointer and the loop's counter.
     Load {
         /// Which pointer.
@@ -100,42 +100,42 @@ pub struct WideLoop {
     /// Elements.
     pub extent: usize,
     /// Operations on each vector, in order.
-    pub ops: Vec<Op>,
+    pub ops: Vec<LaneOp>,
     /// How many pointers it is given.
     pub pointers: usize,
     /// How many scalars.
     pub scalars: usize,
 }
 
-impl Op {
+impl LaneOp {
     /// The values that it reads.
     pub fn args(self) -> impl Iterator<Item = ValueId> {
         let args = match self {
-            Op::Load { .. } | Op::Scalar(_) | Op::Const(_) => [None; 3],
-            Op::Store { value, .. } => [Some(value), None, None],
-            Op::Sqrt(a) | Op::Floor(a) | Op::FromInt(a) => [Some(a), None, None],
-            Op::ShiftLeft(a, _) | Op::ShiftRight(a, _) => [Some(a), None, None],
-            Op::Add(a, b) | Op::Sub(a, b) | Op::Mul(a, b) | Op::Div(a, b) => {
+            LaneOp::Load { .. } | LaneOp::Scalar(_) | LaneOp::Const(_) => [None; 3],
+            LaneOp::Store { value, .. } => [Some(value), None, None],
+            LaneOp::Sqrt(a) | LaneOp::Floor(a) | LaneOp::FromInt(a) => [Some(a), None, None],
+            LaneOp::ShiftLeft(a, _) | LaneOp::ShiftRight(a, _) => [Some(a), None, None],
+            LaneOp::Add(a, b) | LaneOp::Sub(a, b) | LaneOp::Mul(a, b) | LaneOp::Div(a, b) => {
                 [Some(a), Some(b), None]
             }
-            Op::Compare(_, a, b) => [Some(a), Some(b), None],
-            Op::And(a, b) | Op::Or(a, b) | Op::Xor(a, b) => [Some(a), Some(b), None],
-            Op::IntAdd(a, b) | Op::IntSub(a, b) => [Some(a), Some(b), None],
-            Op::Fma(a, b, c) | Op::Select(a, b, c) => [Some(a), Some(b), Some(c)],
+            LaneOp::Compare(_, a, b) => [Some(a), Some(b), None],
+            LaneOp::And(a, b) | LaneOp::Or(a, b) | LaneOp::Xor(a, b) => [Some(a), Some(b), None],
+            LaneOp::IntAdd(a, b) | LaneOp::IntSub(a, b) => [Some(a), Some(b), None],
+            LaneOp::Fma(a, b, c) | LaneOp::Select(a, b, c) => [Some(a), Some(b), Some(c)],
         };
         args.into_iter().flatten()
     }
 
     /// Whether it is the same for all elements.
     pub fn is_invariant(self) -> bool {
-        matches!(self, Op::Scalar(_) | Op::Const(_))
+        matches!(self, LaneOp::Scalar(_) | LaneOp::Const(_))
     }
 
     /// Rounds of a processor that it takes, about.
     fn cost(self) -> usize {
         match self {
-            Op::Scalar(_) | Op::Const(_) => 0,
-            Op::Div(..) | Op::Sqrt(_) => 6,
+            LaneOp::Scalar(_) | LaneOp::Const(_) => 0,
+            LaneOp::Div(..) | LaneOp::Sqrt(_) => 6,
             _ => 1,
         }
     }

@@ -5,10 +5,10 @@
 //! →  [Load { pointer: 0, offset: 0 }, Scalar(0), Mul(0, 1)], pointers [s1[7168·i0]], scalars [r0]
 //! ```
 //!
-//! Functions are recorded by the generic code of `base::math`: [`Recorder`] is one more of its
+//! Functions are recorded by the generic code of `base::math`: [`LaneRecorder`] is one more of its
 //! engines. A loop with anything that has no op is given up.
 
-use super::{Compare, Op, ValueId, WideLoop, registers};
+use super::{Compare, LaneOp, ValueId, WideLoop, registers};
 use crate::base::entity::Entity;
 use crate::base::math::{self, Float32};
 use crate::base::scalar::{Binary, Unary};
@@ -67,7 +67,7 @@ pub fn record(
     body: &[Stmt],
 ) -> Option<(WideLoop, Operands)> {
     let varying = varying(kernel, var, body);
-    let mut recorder = Recorder {
+    let mut recorder = LaneRecorder {
         kernel,
         var,
         ops: Vec::new(),
@@ -98,25 +98,25 @@ pub fn record(
 }
 
 /// An engine of `base::math` that writes ops down.
-struct Recorder<'a> {
+struct LaneRecorder<'a> {
     kernel: &'a Kernel,
     var: VarId,
-    ops: Vec<Op>,
+    ops: Vec<LaneOp>,
     /// The value of each scalar that has one.
     values: Vec<Option<ValueId>>,
     /// Ops that need no second time.
-    known: HashMap<Op, ValueId>,
+    known: HashMap<LaneOp, ValueId>,
     operands: Operands,
 }
 
-impl Recorder<'_> {
-    fn op(&mut self, op: Op) -> ValueId {
+impl LaneRecorder<'_> {
+    fn op(&mut self, op: LaneOp) -> ValueId {
         self.ops.push(op);
         self.ops.len() - 1
     }
 
     /// An op that is the same wherever it stands.
-    fn once(&mut self, op: Op) -> ValueId {
+    fn once(&mut self, op: LaneOp) -> ValueId {
         if let Some(&known) = self.known.get(&op) {
             return known;
         }
@@ -139,7 +139,7 @@ impl Recorder<'_> {
             scalars.push(reg);
             scalars.len() - 1
         });
-        self.once(Op::Scalar(index))
+        self.once(LaneOp::Scalar(index))
     }
 
     /// The pointer and distance of an access to neighbours of four bytes.
@@ -167,7 +167,7 @@ impl Recorder<'_> {
         }
         let (pointer, offset) = self.place(access)?;
         let value = self.value(value);
-        self.op(Op::Store { pointer, offset, value });
+        self.op(LaneOp::Store { pointer, offset, value });
         Some(())
     }
 
@@ -175,7 +175,7 @@ impl Recorder<'_> {
         Some(match inst {
             Inst::Load(access) => {
                 let (pointer, offset) = self.place(access)?;
-                self.op(Op::Load { pointer, offset })
+                self.op(LaneOp::Load { pointer, offset })
             }
             Inst::Unary(op, x) => {
                 let dtype = self.dtype(*x);
@@ -190,11 +190,11 @@ impl Recorder<'_> {
             Inst::Select(condition, a, b) => {
                 let condition = self.value(*condition);
                 let (a, b) = (self.value(*a), self.value(*b));
-                self.op(Op::Select(condition, a, b))
+                self.op(LaneOp::Select(condition, a, b))
             }
             Inst::Fma(a, b, c) => {
                 let (a, b, c) = (self.value(*a), self.value(*b), self.value(*c));
-                self.op(Op::Fma(a, b, c))
+                self.op(LaneOp::Fma(a, b, c))
             }
             Inst::Cast(to, x) => {
                 let from = self.dtype(*x);
@@ -214,7 +214,7 @@ impl Recorder<'_> {
             (DType::F32, _) => Some(math::unary(self, op, x)),
             (DType::Bool, Unary::Not) => {
                 let ones = self.isplat(-1);
-                Some(self.op(Op::Xor(x, ones)))
+                Some(self.op(LaneOp::Xor(x, ones)))
             }
             _ => None,
         }
@@ -224,97 +224,97 @@ impl Recorder<'_> {
         match (dtype, op) {
             (DType::F32, _) if op.is_comparison() => Some(math::compare(self, op, a, b)),
             (DType::F32, _) => Some(math::binary(self, op, a, b)),
-            (DType::Bool, Binary::And) => Some(self.op(Op::And(a, b))),
-            (DType::Bool, Binary::Or) => Some(self.op(Op::Or(a, b))),
-            (DType::I32, Binary::Add) => Some(self.op(Op::IntAdd(a, b))),
-            (DType::I32, Binary::Sub) => Some(self.op(Op::IntSub(a, b))),
+            (DType::Bool, Binary::And) => Some(self.op(LaneOp::And(a, b))),
+            (DType::Bool, Binary::Or) => Some(self.op(LaneOp::Or(a, b))),
+            (DType::I32, Binary::Add) => Some(self.op(LaneOp::IntAdd(a, b))),
+            (DType::I32, Binary::Sub) => Some(self.op(LaneOp::IntSub(a, b))),
             _ => None,
         }
     }
 
     fn cast(&mut self, from: DType, to: DType, x: ValueId) -> Option<ValueId> {
         match (from, to) {
-            (DType::I32, DType::F32) => Some(self.op(Op::FromInt(x))),
+            (DType::I32, DType::F32) => Some(self.op(LaneOp::FromInt(x))),
             (DType::Bool, DType::F32) => {
                 // A mask is -1 or 0.
                 let zero = self.isplat(0);
-                let number = self.op(Op::IntSub(zero, x));
-                Some(self.op(Op::FromInt(number)))
+                let number = self.op(LaneOp::IntSub(zero, x));
+                Some(self.op(LaneOp::FromInt(number)))
             }
             _ => None,
         }
     }
 }
 
-impl Float32 for Recorder<'_> {
+impl Float32 for LaneRecorder<'_> {
     type V = ValueId;
     type I = ValueId;
     type B = ValueId;
 
     fn splat(&mut self, value: f32) -> ValueId {
-        self.once(Op::Const(value.to_bits()))
+        self.once(LaneOp::Const(value.to_bits()))
     }
 
     fn add(&mut self, a: ValueId, b: ValueId) -> ValueId {
-        self.op(Op::Add(a, b))
+        self.op(LaneOp::Add(a, b))
     }
 
     fn sub(&mut self, a: ValueId, b: ValueId) -> ValueId {
-        self.op(Op::Sub(a, b))
+        self.op(LaneOp::Sub(a, b))
     }
 
     fn mul(&mut self, a: ValueId, b: ValueId) -> ValueId {
-        self.op(Op::Mul(a, b))
+        self.op(LaneOp::Mul(a, b))
     }
 
     fn div(&mut self, a: ValueId, b: ValueId) -> ValueId {
-        self.op(Op::Div(a, b))
+        self.op(LaneOp::Div(a, b))
     }
 
     fn fma(&mut self, a: ValueId, b: ValueId, c: ValueId) -> ValueId {
-        self.op(Op::Fma(a, b, c))
+        self.op(LaneOp::Fma(a, b, c))
     }
 
     fn sqrt(&mut self, a: ValueId) -> ValueId {
-        self.op(Op::Sqrt(a))
+        self.op(LaneOp::Sqrt(a))
     }
 
     fn floor(&mut self, a: ValueId) -> ValueId {
-        self.op(Op::Floor(a))
+        self.op(LaneOp::Floor(a))
     }
 
     fn neg(&mut self, a: ValueId) -> ValueId {
-        let sign = self.once(Op::Const(1 << 31));
-        self.op(Op::Xor(a, sign))
+        let sign = self.once(LaneOp::Const(1 << 31));
+        self.op(LaneOp::Xor(a, sign))
     }
 
     fn abs(&mut self, a: ValueId) -> ValueId {
-        let rest = self.once(Op::Const(!(1 << 31)));
-        self.op(Op::And(a, rest))
+        let rest = self.once(LaneOp::Const(!(1 << 31)));
+        self.op(LaneOp::And(a, rest))
     }
 
     fn eq(&mut self, a: ValueId, b: ValueId) -> ValueId {
-        self.op(Op::Compare(Compare::Eq, a, b))
+        self.op(LaneOp::Compare(Compare::Eq, a, b))
     }
 
     fn ne(&mut self, a: ValueId, b: ValueId) -> ValueId {
-        self.op(Op::Compare(Compare::Ne, a, b))
+        self.op(LaneOp::Compare(Compare::Ne, a, b))
     }
 
     fn lt(&mut self, a: ValueId, b: ValueId) -> ValueId {
-        self.op(Op::Compare(Compare::Lt, a, b))
+        self.op(LaneOp::Compare(Compare::Lt, a, b))
     }
 
     fn le(&mut self, a: ValueId, b: ValueId) -> ValueId {
-        self.op(Op::Compare(Compare::Le, a, b))
+        self.op(LaneOp::Compare(Compare::Le, a, b))
     }
 
     fn and(&mut self, a: ValueId, b: ValueId) -> ValueId {
-        self.op(Op::And(a, b))
+        self.op(LaneOp::And(a, b))
     }
 
     fn select(&mut self, condition: ValueId, a: ValueId, b: ValueId) -> ValueId {
-        self.op(Op::Select(condition, a, b))
+        self.op(LaneOp::Select(condition, a, b))
     }
 
     fn to_bits(&mut self, a: ValueId) -> ValueId {
@@ -326,38 +326,38 @@ impl Float32 for Recorder<'_> {
     }
 
     fn from_int(&mut self, a: ValueId) -> ValueId {
-        self.op(Op::FromInt(a))
+        self.op(LaneOp::FromInt(a))
     }
 
     fn isplat(&mut self, value: i32) -> ValueId {
-        self.once(Op::Const(value as u32))
+        self.once(LaneOp::Const(value as u32))
     }
 
     fn iadd(&mut self, a: ValueId, b: ValueId) -> ValueId {
-        self.op(Op::IntAdd(a, b))
+        self.op(LaneOp::IntAdd(a, b))
     }
 
     fn isub(&mut self, a: ValueId, b: ValueId) -> ValueId {
-        self.op(Op::IntSub(a, b))
+        self.op(LaneOp::IntSub(a, b))
     }
 
     fn iand(&mut self, a: ValueId, b: ValueId) -> ValueId {
-        self.op(Op::And(a, b))
+        self.op(LaneOp::And(a, b))
     }
 
     fn ior(&mut self, a: ValueId, b: ValueId) -> ValueId {
-        self.op(Op::Or(a, b))
+        self.op(LaneOp::Or(a, b))
     }
 
     fn ixor(&mut self, a: ValueId, b: ValueId) -> ValueId {
-        self.op(Op::Xor(a, b))
+        self.op(LaneOp::Xor(a, b))
     }
 
     fn ishl(&mut self, a: ValueId, bits: u32) -> ValueId {
-        self.op(Op::ShiftLeft(a, bits))
+        self.op(LaneOp::ShiftLeft(a, bits))
     }
 
     fn isar(&mut self, a: ValueId, bits: u32) -> ValueId {
-        self.op(Op::ShiftRight(a, bits))
+        self.op(LaneOp::ShiftRight(a, bits))
     }
 }

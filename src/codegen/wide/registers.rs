@@ -5,7 +5,7 @@
 //! the rest is broadcast from memory where it is needed, into one of three registers that are kept
 //! for that. A loop whose elements need more registers than there are does not fit.
 
-use super::{Op, ValueId, WideLoop};
+use super::{LaneOp, ValueId, WideLoop};
 use crate::codegen::tile::WideIsa;
 
 /// Registers kept for operands that are broadcast where they are used.
@@ -48,7 +48,7 @@ pub fn assign(isa: WideIsa, wide: &WideLoop) -> Option<Registers> {
     for (at, op) in wide.ops.iter().enumerate() {
         // A result never lies in a register that its own op reads, so that the instruction may
         // write it before it has read everything.
-        if !op.is_invariant() && !matches!(op, Op::Store { .. }) {
+        if !op.is_invariant() && !matches!(op, LaneOp::Store { .. }) {
             let register = free.pop().unwrap_or_else(|| {
                 taken += 1;
                 taken - 1

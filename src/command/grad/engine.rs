@@ -79,17 +79,17 @@ pub(super) fn prepare(
     }
     let kernels = session.fuse(graph, given.batch)?;
     let globals = &mut Globals::default();
-    let PlannedStep { program, sites, .. } = session.planned(&kernels, globals)?;
+    let PlannedStep { program, bounds_checks, .. } = session.planned(&kernels, globals)?;
     let bytes = BlockBytes::of(&program).total(asked.threads);
     // The interpreter of loops remembers who touched each byte.
     let traced = if asked.engine == Engine::Loops { TRACED } else { 1 };
     memory::refuse(session, request, bytes.saturating_mul(traced))?;
     let step: Box<dyn EngineStep> = if asked.engine == Engine::Loops {
-        Box::new(Loops::new(program, sites, (asked.threads, asked.steps), given))
+        Box::new(Loops::new(program, bounds_checks, (asked.threads, asked.steps), given))
     } else {
         let code = session.codegen(&program, &request.target)?;
         let program = CompiledProgram::new(program, code);
-        Box::new(CompiledEngine::new(program, sites, (asked.threads, asked.steps), given))
+        Box::new(CompiledEngine::new(program, bounds_checks, (asked.threads, asked.steps), given))
     };
     Ok(PreparedStep { graph: kernels.graph.into_graph(), step })
 }
@@ -113,7 +113,7 @@ fn set_hyper(declared: &[(String, f64)], hypers: &mut [f64], name: &str, value: 
 
 struct CompiledEngine {
     program: CompiledProgram,
-    sites: Vec<NodeId>,
+    bounds_checks: Vec<NodeId>,
     memory: RunMemory,
     pool: Pool,
     hypers: Vec<f64>,
@@ -122,7 +122,7 @@ struct CompiledEngine {
 impl CompiledEngine {
     fn new(
         program: CompiledProgram,
-        sites: Vec<NodeId>,
+        bounds_checks: Vec<NodeId>,
         (threads, steps): (usize, u64),
         given: &StepInputs,
     ) -> CompiledEngine {
@@ -136,7 +136,7 @@ impl CompiledEngine {
         }
         program.refresh(&mut memory, &mut pool);
         let hypers = hypers(&program.loops().uniforms.hypers, steps);
-        CompiledEngine { program, sites, memory, pool, hypers }
+        CompiledEngine { program, bounds_checks, memory, pool, hypers }
     }
 }
 
@@ -145,7 +145,7 @@ impl EngineStep for CompiledEngine {
         let args = StepArgs { step: number, seed: SEED, hypers: &self.hypers };
         let result = self.program.run(&mut self.memory, &mut self.pool, &args);
         result.map_err(|fault| Stop::Index {
-            node: self.sites[fault.site as usize],
+            node: self.bounds_checks[fault.site as usize],
             element: fault.element,
         })
     }
@@ -174,7 +174,7 @@ impl EngineStep for CompiledEngine {
 
 struct Loops {
     program: loops::Program,
-    sites: Vec<NodeId>,
+    bounds_checks: Vec<NodeId>,
     memory: interp::ProgramMemory,
     threads: usize,
     hypers: Vec<f64>,
@@ -185,7 +185,7 @@ struct Loops {
 impl Loops {
     fn new(
         program: loops::Program,
-        sites: Vec<NodeId>,
+        bounds_checks: Vec<NodeId>,
         (threads, steps): (usize, u64),
         given: &StepInputs,
     ) -> Loops {
@@ -198,13 +198,13 @@ impl Loops {
             }
         }
         let hypers = hypers(&program.uniforms.hypers, steps);
-        Loops { program, sites, memory, threads: threads.min(MOST), hypers, fresh: true }
+        Loops { program, bounds_checks, memory, threads: threads.min(MOST), hypers, fresh: true }
     }
 
     fn stop(&self, failure: interp::Failure) -> Stop {
         match failure {
             interp::Failure::Fault { site, element } => Stop::Index {
-                node: self.sites[site as usize],
+                node: self.bounds_checks[site as usize],
                 element: usize::try_from(element).expect("an element's number"),
             },
             interp::Failure::Race { .. } | interp::Failure::Clobbered { .. } => {

@@ -94,7 +94,7 @@ pub fn grad(
     let own_states = forward.states.len();
     let graph = session.training_step(&forward, &training.rule, Gradients::Shown)?;
     // What is not given is drawn.
-    memory::refuse(session, request, memory::lasting(&graph))?;
+    memory::refuse(session, request, memory::variable_bytes(&graph))?;
     let mut given = given::fit(&graph, own_states, tensors, SEED).map_err(|complaints| {
         let (file, model) = (asked.tensors.shown(), &experiment.model);
         Failure::Data(format!("{file} does not fit `{model}`:\n  {}", complaints.join("\n  ")))

@@ -35,7 +35,7 @@ pub(super) fn check(
         request,
         &[&program],
         most,
-        6 * memory::lasting(&subject.open),
+        6 * memory::variable_bytes(&subject.open),
     )?;
     let reference = run(&program, subject, &subject.open, 1);
     let mut checks = vec![
@@ -134,8 +134,8 @@ impl<'a> LoadedStep<'a> {
     /// All outputs, parameters and states, by name.
     fn all(&self, graph: &Graph) -> impl Iterator<Item = (String, Tensor)> {
         let outputs = graph.outputs.iter().map(|output| format!("output.{}", output.name));
-        let lasting = graph.lasting().map(|(path, ..)| path.to_owned());
-        let names = outputs.chain(lasting);
+        let variables = graph.variables().map(|(path, ..)| path.to_owned());
+        let names = outputs.chain(variables);
         names.filter_map(|name| self.read(&name).map(|tensor| (name, tensor)))
     }
 }

@@ -10,7 +10,7 @@
 use std::f64::consts::TAU;
 
 use super::SIDE;
-use super::glyphs::{Point, Shape};
+use super::glyphs::{GlyphStrokes, Point};
 use crate::base::rng::Sequence;
 
 /// How far samples stray from their skeletons. Chosen so that a linear model stays below 95 %
@@ -40,7 +40,7 @@ mod spread {
 }
 
 /// Draws a digit into an image of zeros.
-pub fn sample(rng: &mut Sequence, shapes: &[Vec<Shape>], digit: usize, image: &mut [u8]) {
+pub fn sample(rng: &mut Sequence, shapes: &[Vec<GlyphStrokes>], digit: usize, image: &mut [u8]) {
     let variants = &shapes[digit];
     let shape = &variants[rng.below(variants.len() as u32) as usize];
     let mut ink = [0.0f32; SIDE * SIDE];

@@ -10,7 +10,7 @@ use std::f64::consts::TAU;
 pub type Point = [f64; 2];
 
 /// One way to write a digit: strokes, each a polyline.
-pub type Shape = Vec<Vec<Point>>;
+pub type GlyphStrokes = Vec<Vec<Point>>;
 
 /// A part of a skeleton that the pen draws without leaving the paper.
 enum Stroke {
@@ -97,7 +97,7 @@ const DIGITS: [&[&[Stroke]]; 10] = [
 ];
 
 /// All shapes of all digits.
-pub fn shapes() -> Vec<Vec<Shape>> {
+pub fn shapes() -> Vec<Vec<GlyphStrokes>> {
     let shape = |strokes: &&[Stroke]| strokes.iter().map(polyline).collect();
     DIGITS.iter().map(|digit| digit.iter().map(shape).collect()).collect()
 }

@@ -17,7 +17,7 @@ use super::dataset::Dataset;
 use super::error::DataError;
 use super::labelled::{assemble, image_samples, image_schema};
 use super::request::{Arguments, Places, Watch};
-use super::source::DataSource;
+use super::source::SampleSource;
 use crate::base::rng::{Sequence, hash_name};
 use crate::base::schema::Schema;
 
@@ -27,7 +27,7 @@ pub const SIDE: usize = 28;
 /// The source `digits`.
 pub struct Digits;
 
-impl DataSource for Digits {
+impl SampleSource for Digits {
     fn name(&self) -> &'static str {
         "digits"
     }
@@ -37,37 +37,37 @@ impl DataSource for Digits {
     }
 
     fn schema(&self, args: &Arguments<'_>, _: &Places) -> Result<Schema, DataError> {
-        Ok(Options::of(args)?.schema())
+        Ok(DigitsOptions::of(args)?.schema())
     }
 
     fn open(&self, args: &Arguments<'_>, _: &Places, _: Watch<'_>) -> Result<Dataset, DataError> {
-        Ok(Options::of(args)?.draw())
+        Ok(DigitsOptions::of(args)?.draw())
     }
 }
 
 /// As many digits as MNIST has samples, where those cannot be had.
 pub fn standing_in(validation: f64) -> Dataset {
-    Options { validation, ..Options::default() }.draw()
+    DigitsOptions { validation, ..DigitsOptions::default() }.draw()
 }
 
 /// The arguments of `digits(…)`.
-struct Options {
+struct DigitsOptions {
     train: usize,
     test: usize,
     seed: u64,
     validation: f64,
 }
 
-impl Default for Options {
+impl Default for DigitsOptions {
     fn default() -> Self {
-        Options { train: 60_000, test: 10_000, seed: 0, validation: 0.0 }
+        DigitsOptions { train: 60_000, test: 10_000, seed: 0, validation: 0.0 }
     }
 }
 
-impl Options {
+impl DigitsOptions {
     fn of(args: &Arguments<'_>) -> Result<Self, DataError> {
-        let default = Options::default();
-        Ok(Options {
+        let default = DigitsOptions::default();
+        Ok(DigitsOptions {
             train: args.count("train", default.train, 1)?,
             test: args.count("test", default.test, 0)?,
             seed: args.seed("seed")?,

@@ -27,17 +27,17 @@ pub fn chunks(workers: usize) -> usize {
 }
 
 /// Makes samples, from any thread.
-pub trait Fill: Send + Sync + 'static {
+pub trait LoadSample: Send + Sync + 'static {
     /// Buffers that a thread keeps between samples.
-    type Bench: Send + 'static;
+    type Scratch: Send + 'static;
 
     /// A new thread's.
-    fn bench(&self) -> Self::Bench;
+    fn bench(&self) -> Self::Scratch;
 
     /// Writes each field of a sample into its room.
     fn fill(
         &self,
-        bench: &mut Self::Bench,
+        bench: &mut Self::Scratch,
         pass: Pass,
         index: u32,
         out: &mut BatchSlots<'_>,
@@ -95,7 +95,7 @@ pub struct Prefetch {
 }
 
 struct Shared {
-    state: Mutex<State>,
+    state: Mutex<FeedState>,
     /// Told when a chunk is ready.
     ready: Condvar,
     /// Told when there is something to make.
@@ -105,15 +105,15 @@ struct Shared {
     sizes: Vec<usize>,
 }
 
-struct State {
+struct FeedState {
     jobs: VecDeque<PassJob>,
-    slots: Vec<Slot>,
+    slots: Vec<BatchSlot>,
     /// Chunks that workers have taken on, and that the consumer has released.
     claimed: usize,
     released: usize,
 }
 
-enum Slot {
+enum BatchSlot {
     Free(Chunk),
     /// A worker or the consumer has it.
     Away,
@@ -121,7 +121,7 @@ enum Slot {
 }
 
 /// A chunk that a worker has taken on.
-struct Job {
+struct ChunkJob {
     slot: usize,
     chunk: Chunk,
     pass: Pass,
@@ -133,15 +133,20 @@ impl Prefetch {
     /// Starts workers, as many as the system allows; where that is none, chunks are made when they
     /// are taken. `sizes` are the bytes of each field of a sample, `most` the samples of the largest
     /// chunk.
-    pub fn start<F: Fill>(fill: Arc<F>, sizes: Vec<usize>, most: usize, workers: usize) -> Self {
+    pub fn start<F: LoadSample>(
+        fill: Arc<F>,
+        sizes: Vec<usize>,
+        most: usize,
+        workers: usize,
+    ) -> Self {
         let chunk = || Chunk {
             fields: sizes.iter().map(|size| vec![0; size * most]).collect(),
             samples: 0,
             outcome: Ok(()),
         };
-        let slots = (0..chunks(workers)).map(|_| Slot::Free(chunk())).collect();
+        let slots = (0..chunks(workers)).map(|_| BatchSlot::Free(chunk())).collect();
         let shared = Arc::new(Shared {
-            state: Mutex::new(State { jobs: VecDeque::new(), slots, claimed: 0, released: 0 }),
+            state: Mutex::new(FeedState { jobs: VecDeque::new(), slots, claimed: 0, released: 0 }),
             ready: Condvar::new(),
             work: Condvar::new(),
             stop: AtomicBool::new(false),
@@ -175,8 +180,8 @@ impl Prefetch {
         let mut state = self.shared.lock();
         loop {
             let slot = state.released % state.slots.len();
-            match std::mem::replace(&mut state.slots[slot], Slot::Away) {
-                Slot::Ready(chunk) => return chunk,
+            match std::mem::replace(&mut state.slots[slot], BatchSlot::Away) {
+                BatchSlot::Ready(chunk) => return chunk,
                 other => state.slots[slot] = other,
             }
             state = match &mut self.alone {
@@ -194,7 +199,7 @@ impl Prefetch {
     pub fn release(&mut self, chunk: Chunk) {
         let mut state = self.shared.lock();
         let slot = state.released % state.slots.len();
-        state.slots[slot] = Slot::Free(chunk);
+        state.slots[slot] = BatchSlot::Free(chunk);
         state.released += 1;
         drop(state);
         self.shared.work.notify_all();
@@ -216,7 +221,7 @@ impl Prefetch {
 
     /// Waits until a chunk is ready. Looks now and then whether workers live: one that has died
     /// would never say so.
-    fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+    fn wait<'a>(&self, state: MutexGuard<'a, FeedState>) -> MutexGuard<'a, FeedState> {
         const PATIENCE: Duration = Duration::from_secs(1);
         let waited = self.shared.ready.wait_timeout(state, PATIENCE);
         let (state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
@@ -240,7 +245,7 @@ impl Drop for Prefetch {
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, FeedState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -249,7 +254,7 @@ impl Shared {
     }
 
     /// The loop of a worker until it is stopped.
-    fn work<F: Fill>(&self, fill: &F) {
+    fn work<F: LoadSample>(&self, fill: &F) {
         let mut bench = fill.bench();
         while let Some(job) = self.claim() {
             self.finish(fill, &mut bench, job);
@@ -257,21 +262,21 @@ impl Shared {
     }
 
     /// Makes the next chunk, if there is one to make.
-    fn work_once<F: Fill>(&self, fill: &F, bench: &mut F::Bench) {
+    fn work_once<F: LoadSample>(&self, fill: &F, bench: &mut F::Scratch) {
         let job = self.lock().claim();
         if let Some(job) = job {
             self.finish(fill, bench, job);
         }
     }
 
-    fn finish<F: Fill>(&self, fill: &F, bench: &mut F::Bench, mut job: Job) {
+    fn finish<F: LoadSample>(&self, fill: &F, bench: &mut F::Scratch, mut job: ChunkJob) {
         job.chunk.outcome = self.make(fill, bench, &mut job);
-        self.lock().slots[job.slot] = Slot::Ready(job.chunk);
+        self.lock().slots[job.slot] = BatchSlot::Ready(job.chunk);
         self.ready.notify_one();
     }
 
     /// The next chunk to make; `None` when it is time to end.
-    fn claim(&self) -> Option<Job> {
+    fn claim(&self) -> Option<ChunkJob> {
         let mut state = self.lock();
         loop {
             if self.stopped() {
@@ -285,13 +290,13 @@ impl Shared {
     }
 
     /// Makes the samples of a chunk, up to the first that cannot be made.
-    fn make<F: Fill>(
+    fn make<F: LoadSample>(
         &self,
         fill: &F,
-        bench: &mut F::Bench,
-        job: &mut Job,
+        bench: &mut F::Scratch,
+        job: &mut ChunkJob,
     ) -> Result<(), FeedError> {
-        let Job { chunk, pass, order, first, .. } = job;
+        let ChunkJob { chunk, pass, order, first, .. } = job;
         let samples = *first..*first + chunk.samples;
         for (at, &index) in order[samples].iter().enumerate() {
             let mut out = BatchSlots { fields: &mut chunk.fields, sizes: &self.sizes, at };
@@ -315,8 +320,8 @@ impl Shared {
     }
 }
 
-impl State {
-    fn claim(&mut self) -> Option<Job> {
+impl FeedState {
+    fn claim(&mut self) -> Option<ChunkJob> {
         if self.claimed == self.released + self.slots.len() {
             return None;
         }
@@ -329,11 +334,12 @@ impl State {
         if job.claimed == job.order.len() {
             self.jobs.pop_front();
         }
-        let Slot::Free(mut chunk) = std::mem::replace(&mut self.slots[slot], Slot::Away) else {
+        let BatchSlot::Free(mut chunk) = std::mem::replace(&mut self.slots[slot], BatchSlot::Away)
+        else {
             panic!("the slot of a chunk that was released is free");
         };
         self.claimed += 1;
         chunk.samples = samples;
-        Some(Job { slot, chunk, pass, order, first })
+        Some(ChunkJob { slot, chunk, pass, order, first })
     }
 }

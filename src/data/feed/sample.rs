@@ -9,7 +9,7 @@ use super::super::dataset::{Dataset, Split};
 use super::super::error::DataError;
 use super::super::transform::{Draw, Frame, Size, Transforms};
 use super::Pass;
-use super::prefetch::{BatchSlots, Fill};
+use super::prefetch::{BatchSlots, LoadSample};
 use crate::base::schema::Schema;
 
 /// Makes the samples of a data set.
@@ -25,7 +25,7 @@ pub struct SampleLoader {
 
 /// Buffers that a thread keeps between the samples that it makes.
 #[derive(Default)]
-pub struct Bench {
+pub struct SampleScratch {
     /// The sample's image.
     own: Frame,
     /// Its partner's.
@@ -97,7 +97,7 @@ impl SampleLoader {
         &self,
         pass: Pass,
         draw: Draw,
-        bench: &mut Bench,
+        bench: &mut SampleScratch,
         out: &mut BatchSlots<'_>,
     ) -> Result<(), DataError> {
         let count = u32::try_from(self.train.count()).expect("samples are numbered in 32 bits");
@@ -108,23 +108,23 @@ impl SampleLoader {
         if let Some(target) = self.schema.target_place() {
             self.train.copy_batch(&[partner.index], target, out.field(fields))?;
         }
-        let Bench { own, partner: other } = bench;
+        let SampleScratch { own, partner: other } = bench;
         let part = partner.mix(own.size, &mut own.pixels, &other.pixels);
         out.field(fields + 1).copy_from_slice(&part.to_le_bytes());
         Ok(())
     }
 }
 
-impl Fill for SampleLoader {
-    type Bench = Bench;
+impl LoadSample for SampleLoader {
+    type Scratch = SampleScratch;
 
-    fn bench(&self) -> Bench {
-        Bench::default()
+    fn bench(&self) -> SampleScratch {
+        SampleScratch::default()
     }
 
     fn fill(
         &self,
-        bench: &mut Bench,
+        bench: &mut SampleScratch,
         pass: Pass,
         index: u32,
         out: &mut BatchSlots<'_>,

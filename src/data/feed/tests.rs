@@ -4,19 +4,19 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::super::request::{Argument, Call, Literal, Places};
-use super::prefetch::{BatchSlots, Fill};
+use super::super::request::{Argument, Literal, Places, TransformCall};
+use super::prefetch::{BatchSlots, LoadSample};
 use super::*;
 
-fn call(name: &str, args: &[(&str, Literal)]) -> Call {
+fn call(name: &str, args: &[(&str, Literal)]) -> TransformCall {
     let args = args
         .iter()
         .map(|(name, value)| Argument { name: Some(name.to_string()), value: value.clone() });
-    Call { name: name.to_string(), args: args.collect() }
+    TransformCall { name: name.to_string(), args: args.collect() }
 }
 
 /// Every transform that changes grey images.
-fn all() -> Vec<Call> {
+fn all() -> Vec<TransformCall> {
     use Literal::{Float, Int};
     vec![
         call("resize", &[("size", Int(20))]),
@@ -31,7 +31,7 @@ fn all() -> Vec<Call> {
     ]
 }
 
-fn digits(transforms: Vec<Call>) -> Dataset {
+fn digits(transforms: Vec<TransformCall>) -> Dataset {
     let train = Argument { name: Some("train".into()), value: Literal::Int(300) };
     let test = Argument { name: Some("test".into()), value: Literal::Int(30) };
     let validation = Argument { name: Some("validation".into()), value: Literal::Float(0.1) };
@@ -157,8 +157,8 @@ struct Numbers {
     made: AtomicUsize,
 }
 
-impl Fill for Numbers {
-    type Bench = ();
+impl LoadSample for Numbers {
+    type Scratch = ();
 
     fn bench(&self) {}
 

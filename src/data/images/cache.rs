@@ -23,10 +23,10 @@ use std::sync::{Arc, OnceLock};
 use fast_image_resize::Resizer;
 use rayon::prelude::*;
 
-use super::fit::Shape;
+use super::fit::FitTarget;
 use super::load::{Decoder, Progress};
-use super::packed::{Entry, Outcome, Packed, Writer, abandoned};
-use super::scan::{File, Folder, bytes};
+use super::packed::{Outcome, Packed, PackedWriter, RecordEntry, abandoned};
+use super::scan::{Folder, ImageFile, bytes};
 use crate::base::shown::Show;
 use crate::data::dataset::{Column, Note, Records};
 use crate::data::error::DataError;
@@ -49,7 +49,7 @@ pub struct Loaded {
 }
 
 /// The images of a folder to decode and keep.
-pub struct Plan<'a> {
+pub struct CachePlan<'a> {
     /// The folder.
     pub folder: &'a Folder,
     decoder: Decoder,
@@ -63,9 +63,9 @@ pub struct Plan<'a> {
     memory: Option<usize>,
 }
 
-impl<'a> Plan<'a> {
+impl<'a> CachePlan<'a> {
     /// Looks for what an earlier run has kept.
-    pub fn new(folder: &'a Folder, shape: &Shape, places: &Places) -> Plan<'a> {
+    pub fn new(folder: &'a Folder, shape: &FitTarget, places: &Places) -> CachePlan<'a> {
         let root = folder.root.canonicalize().unwrap_or_else(|_| folder.root.clone());
         let key = [VERSION.as_bytes(), format!("\n{shape:?}\n").as_bytes(), bytes(&root)].concat();
         let name = |bytes: &[u8]| blake3::hash(bytes).to_hex()[..16].to_string();
@@ -77,7 +77,7 @@ impl<'a> Plan<'a> {
             None => vec![None; folder.files.len()],
         };
         let decoder = Decoder::new(*shape);
-        Plan { folder, decoder, target, key, old, known, memory: places.memory }
+        CachePlan { folder, decoder, target, key, old, known, memory: places.memory }
     }
 
     /// How many images must be decoded.
@@ -111,7 +111,7 @@ impl<'a> Plan<'a> {
         let folder = kept_in(target);
         fs::create_dir_all(folder)?;
         abandoned(folder).iter().for_each(|path| drop(fs::remove_file(path)));
-        let writer = Writer::new(folder, self.decoder.shape.bytes())?;
+        let writer = PackedWriter::new(folder, self.decoder.shape.bytes())?;
         let failed = OnceLock::new();
         let new = || (Resizer::new(), vec![0; self.decoder.shape.bytes()]);
         let outcomes = (0..self.folder.files.len()).into_par_iter().map_init(new, |state, file| {
@@ -133,7 +133,7 @@ impl<'a> Plan<'a> {
             return Err(error);
         }
         let outcomes = outcomes.ok_or(io::ErrorKind::Interrupted)?;
-        let entry = |(file, outcome): (&File, Outcome)| Entry {
+        let entry = |(file, outcome): (&ImageFile, Outcome)| RecordEntry {
             path: bytes(&file.path).to_vec(),
             stamp: file.stamp.clone().ok(),
             outcome,
@@ -190,7 +190,7 @@ impl<'a> Plan<'a> {
                 known => return known.clone(),
             }
         }
-        let File { path, stamp, .. } = &self.folder.files[file];
+        let ImageFile { path, stamp, .. } = &self.folder.files[file];
         let outcome = match stamp {
             Err(reason) => Outcome::Lost(reason.clone()),
             Ok(_) => self.decoder.file(&self.folder.root.join(path), resizer, room),
@@ -222,7 +222,7 @@ fn kept_in(file: &Path) -> &Path {
 fn records(folder: &Folder, old: &Packed) -> Vec<Option<usize>> {
     let by_path: HashMap<&[u8], usize> =
         old.entries.iter().enumerate().map(|(record, entry)| (&entry.path[..], record)).collect();
-    let record = |file: &File| {
+    let record = |file: &ImageFile| {
         let record = *by_path.get(bytes(&file.path))?;
         let entry = &old.entries[record];
         // What could not be read, but can be now, has the same stamp. Pipes have none, and are not

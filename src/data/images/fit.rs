@@ -16,11 +16,11 @@ use image::metadata::Orientation;
 use image::{DynamicImage, GrayImage, RgbImage};
 
 use super::decode::Pixels;
-use crate::data::source::ResizeMode;
+use crate::data::source::FitMode;
 
 /// Size and number of channels that images are made into.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Shape {
+pub struct FitTarget {
     /// Rows.
     pub height: usize,
     /// Pixels in a row.
@@ -28,10 +28,10 @@ pub struct Shape {
     /// 1 for grey, 3 for colours.
     pub channels: usize,
     /// How proportions are changed.
-    pub resize: ResizeMode,
+    pub resize: FitMode,
 }
 
-impl Shape {
+impl FitTarget {
     /// Bytes of an image.
     pub fn bytes(&self) -> usize {
         self.height * self.width * self.channels
@@ -39,7 +39,7 @@ impl Shape {
 }
 
 /// Resizes, turns and places an image; `out` is of the shape.
-pub fn fit(image: &Pixels, shape: &Shape, resizer: &mut Resizer, out: &mut [u8]) {
+pub fn fit(image: &Pixels, shape: &FitTarget, resizer: &mut Resizer, out: &mut [u8]) {
     use Orientation::*;
     let lying = matches!(image.orientation, Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH);
     let (width, height) = match lying {
@@ -54,8 +54,8 @@ pub fn fit(image: &Pixels, shape: &Shape, resizer: &mut Resizer, out: &mut [u8])
 }
 
 /// The size that an upright image gets, width first.
-fn content(width: usize, height: usize, shape: &Shape) -> (usize, usize) {
-    if shape.resize != ResizeMode::Pad {
+fn content(width: usize, height: usize, shape: &FitTarget) -> (usize, usize) {
+    if shape.resize != FitMode::Pad {
         return (shape.width, shape.height);
     }
     // Rounded, and not to nothing.
@@ -71,7 +71,7 @@ fn resized(
     image: &Pixels,
     width: usize,
     height: usize,
-    resize: ResizeMode,
+    resize: FitMode,
     resizer: &mut Resizer,
 ) -> Vec<u8> {
     let pixel = if image.channels == 1 { PixelType::U8 } else { PixelType::U8x3 };
@@ -79,7 +79,7 @@ fn resized(
         .expect("as many bytes as pixels");
     let mut to = Image::new(width as u32, height as u32, pixel);
     let mut options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-    if resize == ResizeMode::Crop {
+    if resize == FitMode::Crop {
         options = options.fit_into_destination(None);
     }
     resizer.resize(&from, &mut to, &options).expect("images of one pixel type");
@@ -106,7 +106,7 @@ fn place(
     image: &[u8],
     (width, height): (usize, usize),
     channels: usize,
-    shape: &Shape,
+    shape: &FitTarget,
     out: &mut [u8],
 ) {
     out.fill(0);

@@ -16,7 +16,7 @@ use std::sync::{Mutex, PoisonError};
 use fast_image_resize::Resizer;
 
 use super::decode::{Header, MOST_FILE_BYTES, PIXEL_MEMORY};
-use super::fit::{Shape, fit};
+use super::fit::{FitTarget, fit};
 use super::packed::{Outcome, hash};
 use crate::base::caught::caught;
 use crate::data::request::Watch;
@@ -68,13 +68,13 @@ impl<'a> Progress<'a> {
 #[derive(Debug)]
 pub struct Decoder {
     /// Size and channels of the images to make.
-    pub shape: Shape,
+    pub shape: FitTarget,
     large: Mutex<()>,
 }
 
 impl Decoder {
     /// Decodes to this shape.
-    pub fn new(shape: Shape) -> Self {
+    pub fn new(shape: FitTarget) -> Self {
         Decoder { shape, large: Mutex::new(()) }
     }
 

@@ -26,8 +26,8 @@ use std::cmp::Reverse;
 use std::ffi::OsString;
 use std::sync::Arc;
 
-use self::cache::{Loaded, Plan};
-pub use self::fit::Shape;
+use self::cache::{CachePlan, Loaded};
+pub use self::fit::FitTarget;
 use self::load::Progress;
 pub use self::load::{Decoder, decoding_bytes, read as read_image};
 use self::scan::Folder;
@@ -36,7 +36,7 @@ use super::dataset::{Column, Dataset, Note, Samples, Split};
 use super::error::DataError;
 use super::labelled::label_field;
 use super::request::{Arguments, Part, Places, Watch};
-use super::source::{DataSource, ResizeMode};
+use super::source::{FitMode, SampleSource};
 use super::split::{kept, parts};
 use crate::base::schema::{Field, FieldKind, ImageField, Schema};
 
@@ -48,7 +48,7 @@ const PRESUMED_CLASSES: usize = 10;
 /// The source `images`.
 pub struct Images;
 
-impl DataSource for Images {
+impl SampleSource for Images {
     fn name(&self) -> &'static str {
         "images"
     }
@@ -83,7 +83,7 @@ impl DataSource for Images {
         field.shape.is_empty()
     }
 
-    fn resize(&self, args: &Arguments<'_>) -> Result<ResizeMode, DataError> {
+    fn resize(&self, args: &Arguments<'_>) -> Result<FitMode, DataError> {
         Ok(Options::of(args)?.shape.resize)
     }
 
@@ -95,7 +95,7 @@ impl DataSource for Images {
 /// The arguments of `images(…)`.
 struct Options<'a> {
     folder: &'a str,
-    shape: Shape,
+    shape: FitTarget,
     test: Part<'a>,
     validation: Part<'a>,
     /// The part of images that may be unreadable.
@@ -119,9 +119,9 @@ impl<'a> Options<'a> {
             return Err(DataError::new(message).argument("channels"));
         }
         let resize = match args.name("resize", &["stretch", "crop", "pad"])? {
-            Some("crop") => ResizeMode::Crop,
-            Some("pad") => ResizeMode::Pad,
-            _ => ResizeMode::Stretch,
+            Some("crop") => FitMode::Crop,
+            Some("pad") => FitMode::Pad,
+            _ => FitMode::Stretch,
         };
         let (validation, test) = (args.part("validation")?, args.part("test")?);
         if let (Part::Fraction(one), Part::Fraction(other)) = (&validation, &test)
@@ -132,7 +132,7 @@ impl<'a> Options<'a> {
         }
         Ok(Options {
             folder: args.required_text("folder")?,
-            shape: Shape { height, width, channels, resize },
+            shape: FitTarget { height, width, channels, resize },
             test,
             validation,
             unreadable: args.tolerance("unreadable", 0.01)?,
@@ -184,22 +184,23 @@ impl<'a> Options<'a> {
     /// Decodes all images that earlier runs have not left decoded.
     fn open(&self, places: &Places, watch: Watch<'_>) -> Result<Dataset, DataError> {
         let folders = self.look(places)?;
-        let plan = |folder| Plan::new(folder, &self.shape, places);
+        let plan = |folder| CachePlan::new(folder, &self.shape, places);
         let train_plan = plan(&folders.train);
         let [validation_plan, test_plan] =
             [&folders.validation, &folders.test].map(|folder| folder.as_ref().map(plan));
         let plans = [Some(&train_plan), validation_plan.as_ref(), test_plan.as_ref()];
-        let progress = Progress::new(watch, plans.into_iter().flatten().map(Plan::fresh).sum());
+        let progress =
+            Progress::new(watch, plans.into_iter().flatten().map(CachePlan::fresh).sum());
         let mut notes = Vec::new();
         let mut samples =
-            |plan: Plan<'_>| self.samples(plan, &folders.train, &progress, &mut notes);
+            |plan: CachePlan<'_>| self.samples(plan, &folders.train, &progress, &mut notes);
         let fraction = |part: &Part<'_>| match part {
             Part::Fraction(fraction) => *fraction,
             Part::Folder(_) => 0.0,
         };
         let [train, validation, test] =
             samples(train_plan)?.parts([&self.validation, &self.test].map(fraction));
-        let mut other = |plan: Option<Plan<'_>>, part: Split| match plan {
+        let mut other = |plan: Option<CachePlan<'_>>, part: Split| match plan {
             Some(plan) => samples(plan).map(Labelled::all),
             None => Ok(part),
         };
@@ -242,7 +243,7 @@ impl<'a> Options<'a> {
     /// The samples of a folder, labelled by the classes of the training folder.
     fn samples(
         &self,
-        plan: Plan<'_>,
+        plan: CachePlan<'_>,
         train: &Folder,
         progress: &Progress<'_>,
         notes: &mut Vec<Note>,
@@ -286,17 +287,17 @@ impl Folders {
 }
 
 fn most_pixels(folder: &Folder) -> u64 {
-    let mut files: Vec<&scan::File> = folder.files.iter().collect();
-    let bytes = |file: &&scan::File| Reverse(file.stamp.as_ref().map_or(0, |it| it.bytes));
+    let mut files: Vec<&scan::ImageFile> = folder.files.iter().collect();
+    let bytes = |file: &&scan::ImageFile| Reverse(file.stamp.as_ref().map_or(0, |it| it.bytes));
     files.sort_by_key(bytes);
-    let pixels = |file: &&scan::File| decode::pixels(&folder.root.join(&file.path));
+    let pixels = |file: &&scan::ImageFile| decode::pixels(&folder.root.join(&file.path));
     files.iter().take(LOOKED_AT).filter_map(pixels).max().unwrap_or(0)
 }
 
 /// Whether every image of a folder says that it has no colours; the first that does not ends the
 /// search.
 fn all_grey(folder: &Folder) -> bool {
-    let grey = |file: &scan::File| {
+    let grey = |file: &scan::ImageFile| {
         let bytes = read_image(&folder.root.join(&file.path));
         bytes.is_ok_and(|bytes| decode::Header::read(&bytes).is_ok_and(|it| it.is_grey()))
     };

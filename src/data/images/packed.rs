@@ -38,7 +38,7 @@ pub enum Outcome {
 
 /// Place and result of a record.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Entry {
+pub struct RecordEntry {
     /// The image file's path, as bytes.
     pub path: Vec<u8>,
     /// The image file as it was, if it could be looked at.
@@ -53,7 +53,7 @@ pub struct Packed {
     file: File,
     record: usize,
     /// An entry for each record.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<RecordEntry>,
 }
 
 /// The hash of a record.
@@ -109,19 +109,19 @@ impl Packed {
 }
 
 /// A file that is being written, under a temporary name; it goes away unless it is finished.
-pub struct Writer {
+pub struct PackedWriter {
     file: File,
     temporary: TempPath,
     record: usize,
 }
 
-impl Writer {
+impl PackedWriter {
     /// A file for records of this size.
-    pub fn new(folder: &Path, record: usize) -> io::Result<Writer> {
+    pub fn new(folder: &Path, record: usize) -> io::Result<PackedWriter> {
         let mut builder = tempfile::Builder::new();
         let named: NamedTempFile = builder.prefix(TEMPORARY).tempfile_in(folder)?;
         let (file, temporary) = named.into_parts();
-        Ok(Writer { file, temporary, record })
+        Ok(PackedWriter { file, temporary, record })
     }
 
     /// Writes a record; from any thread.
@@ -130,7 +130,7 @@ impl Writer {
     }
 
     /// Writes the index, gives the file its name, and opens it.
-    pub fn finish(self, key: &[u8], entries: Vec<Entry>, path: &Path) -> io::Result<Packed> {
+    pub fn finish(self, key: &[u8], entries: Vec<RecordEntry>, path: &Path) -> io::Result<Packed> {
         let mut index = Vec::new();
         put_bytes(&mut index, key);
         entries.iter().for_each(|entry| put_entry(&mut index, entry));
@@ -174,7 +174,7 @@ fn put_bytes(index: &mut Vec<u8>, bytes: &[u8]) {
     index.extend(bytes);
 }
 
-fn put_entry(index: &mut Vec<u8>, entry: &Entry) {
+fn put_entry(index: &mut Vec<u8>, entry: &RecordEntry) {
     put_bytes(index, &entry.path);
     match entry.stamp {
         None => index.push(0),
@@ -212,7 +212,7 @@ impl<'a> Fields<'a> {
         self.take(usize::try_from(count).ok()?)
     }
 
-    fn entry(&mut self) -> Option<Entry> {
+    fn entry(&mut self) -> Option<RecordEntry> {
         let path = self.bytes()?.to_vec();
         let stamp = match self.take(1)? {
             [0] => None,
@@ -226,7 +226,7 @@ impl<'a> Fields<'a> {
             [1] => Outcome::Broken(reason()),
             _ => Outcome::Lost(reason()),
         };
-        Some(Entry { path, stamp, outcome })
+        Some(RecordEntry { path, stamp, outcome })
     }
 }
 

@@ -45,14 +45,14 @@ pub struct Folder {
     /// The names of the sub-folders, sorted.
     pub classes: Vec<OsString>,
     /// The images, class after class, sorted by path.
-    pub files: Vec<File>,
+    pub files: Vec<ImageFile>,
     /// Entries that were passed over, with the reason, relative to the root.
     pub passed: Vec<(PathBuf, &'static str)>,
 }
 
 /// A file whose name is that of an image.
 #[derive(Clone, Debug, PartialEq)]
-pub struct File {
+pub struct ImageFile {
     /// Relative to the root.
     pub path: PathBuf,
     /// The number of its class.
@@ -80,7 +80,7 @@ impl Folder {
     /// many images are missing.
     pub fn scan(root: &Path) -> Result<Folder, DataError> {
         let mut found = Folder { root: root.to_path_buf(), ..Folder::default() };
-        let tally = Tally::default();
+        let tally = ScanTally::default();
         for entry in entries(root, &tally)? {
             let name = PathBuf::from(entry.file_name());
             match fs::metadata(entry.path()) {
@@ -135,18 +135,18 @@ pub fn is_image(name: &Path) -> bool {
 
 /// The images below a folder, whatever class they are of, sorted by path.
 pub fn images_below(root: &Path) -> Result<Vec<PathBuf>, DataError> {
-    let found = walk(root, Path::new(""), 0, HashSet::new(), &Tally::default())?;
+    let found = walk(root, Path::new(""), 0, HashSet::new(), &ScanTally::default())?;
     Ok(found.files.into_iter().map(|file| root.join(file.path)).collect())
 }
 
 /// Counts so far, over all folders.
 #[derive(Default)]
-struct Tally {
+struct ScanTally {
     images: AtomicUsize,
     entries: AtomicUsize,
 }
 
-impl Tally {
+impl ScanTally {
     /// One more entry. An error says that this is no folder of images.
     fn entry(&self, image: bool, folder: &Path) -> Result<(), DataError> {
         let images = self.images.fetch_add(usize::from(image), Ordering::Relaxed);
@@ -178,7 +178,7 @@ type Seen = HashSet<(u64, u64)>;
 type Seen = HashSet<PathBuf>;
 
 /// Entries of a folder that are not hidden, sorted by name.
-fn entries(folder: &Path, tally: &Tally) -> Result<Vec<DirEntry>, DataError> {
+fn entries(folder: &Path, tally: &ScanTally) -> Result<Vec<DirEntry>, DataError> {
     let failed = |error: std::io::Error| {
         DataError::new(format!("the folder cannot be read: {error}")).path(folder)
     };
@@ -201,7 +201,7 @@ fn walk(
     class: &Path,
     number: u32,
     mut seen: Seen,
-    tally: &Tally,
+    tally: &ScanTally,
 ) -> Result<Folder, DataError> {
     let mut found = Folder::default();
     let mut folders = vec![class.to_path_buf()];
@@ -220,7 +220,7 @@ fn walk(
                 Some(Ok(data)) if data.is_dir() => folders.push(path),
                 Some(data) if is_image => {
                     let stamp = data.map_err(|error| error.to_string()).and_then(stamp);
-                    found.files.push(File { path, class: number, stamp });
+                    found.files.push(ImageFile { path, class: number, stamp });
                 }
                 _ => found.passed.push((path, "no image by its name")),
             }

@@ -8,7 +8,7 @@
 
 use super::super::error::DataError;
 use super::super::request::Arguments;
-use super::fill::Fill;
+use super::fill::FillMode;
 use super::frame::{Frame, Size};
 use crate::base::rng::Sequence;
 
@@ -20,7 +20,7 @@ pub const ARGUMENTS: [&str; 3] = ["size", "pad", "fill"];
 pub struct Crop {
     size: Option<[usize; 2]>,
     pad: [usize; 2],
-    fill: Fill,
+    fill: FillMode,
 }
 
 impl Crop {
@@ -32,7 +32,7 @@ impl Crop {
             let error = DataError::new("`random_crop` needs `size`, `pad` or both");
             return Err(error.help("`random_crop(28)`, or `random_crop(pad: 4)` for the same size"));
         }
-        Ok(Crop { size, pad: pad.unwrap_or([0; 2]), fill: Fill::of(args)? })
+        Ok(Crop { size, pad: pad.unwrap_or([0; 2]), fill: FillMode::of(args)? })
     }
 
     /// Whether it puts new bytes into an image.
@@ -106,7 +106,7 @@ impl Crop {
 }
 
 /// One row of a window that begins at the pixel `left`, which may lie beyond the row.
-fn cut_row(from: &[u8], to: &mut [u8], channels: usize, left: i64, fill: Fill) {
+fn cut_row(from: &[u8], to: &mut [u8], channels: usize, left: i64, fill: FillMode) {
     let (width, wanted) = ((from.len() / channels) as i64, (to.len() / channels) as i64);
     // The part of the window that lies in the row.
     let begin = (-left).clamp(0, wanted);
@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     /// The window of a 3×3 image at a place, counted from the border's corner.
-    fn cut(size: [usize; 2], pad: usize, fill: Fill, top: usize, left: usize) -> Vec<u8> {
+    fn cut(size: [usize; 2], pad: usize, fill: FillMode, top: usize, left: usize) -> Vec<u8> {
         let mut frame = frame([3, 3, 1], &[1, 2, 3, 4, 5, 6, 7, 8, 9]);
         Crop { size: Some(size), pad: [pad; 2], fill }.cut(&mut frame, top, left);
         assert_eq!((frame.size.height, frame.size.width), (size[0], size[1]));
@@ -138,28 +138,28 @@ mod tests {
 
     #[test]
     fn windows_inside_and_over_the_border() {
-        assert_eq!(cut([2, 2], 0, Fill::Value(0), 1, 1), [5, 6, 8, 9]);
-        assert_eq!(cut([3, 3], 1, Fill::Value(7), 0, 0), [7, 7, 7, 7, 1, 2, 7, 4, 5]);
-        assert_eq!(cut([3, 3], 1, Fill::Value(0), 2, 2), [5, 6, 0, 8, 9, 0, 0, 0, 0]);
-        assert_eq!(cut([3, 3], 1, Fill::Edge, 2, 2), [5, 6, 6, 8, 9, 9, 8, 9, 9]);
-        assert_eq!(cut([3, 3], 1, Fill::Reflect, 0, 0), [5, 4, 5, 2, 1, 2, 5, 4, 5]);
+        assert_eq!(cut([2, 2], 0, FillMode::Value(0), 1, 1), [5, 6, 8, 9]);
+        assert_eq!(cut([3, 3], 1, FillMode::Value(7), 0, 0), [7, 7, 7, 7, 1, 2, 7, 4, 5]);
+        assert_eq!(cut([3, 3], 1, FillMode::Value(0), 2, 2), [5, 6, 0, 8, 9, 0, 0, 0, 0]);
+        assert_eq!(cut([3, 3], 1, FillMode::Edge, 2, 2), [5, 6, 6, 8, 9, 9, 8, 9, 9]);
+        assert_eq!(cut([3, 3], 1, FillMode::Reflect, 0, 0), [5, 4, 5, 2, 1, 2, 5, 4, 5]);
         // A border wider than the window: nothing of the image is in it.
-        assert_eq!(cut([1, 2], 4, Fill::Value(3), 0, 0), [3, 3]);
-        assert_eq!(cut([1, 2], 4, Fill::Value(3), 5, 9), [3, 3]);
+        assert_eq!(cut([1, 2], 4, FillMode::Value(3), 0, 0), [3, 3]);
+        assert_eq!(cut([1, 2], 4, FillMode::Value(3), 5, 9), [3, 3]);
     }
 
     #[test]
     fn pixels_keep_their_channels_together() {
         let pixels: Vec<u8> = (0..12).collect();
         let mut frame = frame([2, 2, 3], &pixels);
-        let crop = Crop { size: Some([1, 3]), pad: [1; 2], fill: Fill::Value(0) };
+        let crop = Crop { size: Some([1, 3]), pad: [1; 2], fill: FillMode::Value(0) };
         crop.cut(&mut frame, 2, 1);
         assert_eq!(frame.pixels, [6, 7, 8, 9, 10, 11, 0, 0, 0]);
     }
 
     #[test]
     fn every_place_comes_and_the_middle_is_for_evaluation() {
-        let crop = Crop { size: Some([2, 2]), pad: [0; 2], fill: Fill::Value(0) };
+        let crop = Crop { size: Some([2, 2]), pad: [0; 2], fill: FillMode::Value(0) };
         let mut seen = [false; 4];
         for sample in 0..64 {
             let mut frame = frame([3, 3, 1], &[0, 1, 2, 3, 4, 5, 6, 7, 8]);
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_crop_larger_than_its_image_is_refused() {
-        let crop = Crop { size: Some([30, 32]), pad: [0; 2], fill: Fill::Value(0) };
+        let crop = Crop { size: Some([30, 32]), pad: [0; 2], fill: FillMode::Value(0) };
         let size = Size { height: 28, width: 40, channels: 1 };
         let error = crop.fit(size).unwrap_err();
         assert_eq!(&*error.message, "a crop of 30 × 32 is larger than the image of 28 × 40");

@@ -9,7 +9,7 @@ use super::super::request::{Arguments, Literal};
 
 /// The pixels beyond the border.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fill {
+pub enum FillMode {
     /// A byte in every channel.
     Value(u8),
     /// The nearest pixel of the image.
@@ -18,21 +18,21 @@ pub enum Fill {
     Reflect,
 }
 
-impl Fill {
+impl FillMode {
     /// The argument `fill`; 0 where none is given.
-    pub fn of(args: &Arguments<'_>) -> Result<Fill, DataError> {
+    pub fn of(args: &Arguments<'_>) -> Result<FillMode, DataError> {
         match args.get("fill") {
-            None => Ok(Fill::Value(0)),
-            Some(&Literal::Int(value @ 0..=255)) => Ok(Fill::Value(value as u8)),
-            Some(Literal::Name(word)) if word == "edge" => Ok(Fill::Edge),
-            Some(Literal::Name(word)) if word == "reflect" => Ok(Fill::Reflect),
+            None => Ok(FillMode::Value(0)),
+            Some(&Literal::Int(value @ 0..=255)) => Ok(FillMode::Value(value as u8)),
+            Some(Literal::Name(word)) if word == "edge" => Ok(FillMode::Edge),
+            Some(Literal::Name(word)) if word == "reflect" => Ok(FillMode::Reflect),
             Some(_) => Err(args.wrong("fill", "an int from 0 to 255, `edge` or `reflect`")),
         }
     }
 
     /// Whether it puts bytes into an image that were not there.
     pub fn is_value(self) -> bool {
-        matches!(self, Fill::Value(_))
+        matches!(self, FillMode::Value(_))
     }
 
     /// Which of `len` pixels stands at a place that may lie beyond them; `None`: the fill's byte.
@@ -42,10 +42,10 @@ impl Fill {
             return Some(at as usize);
         }
         match self {
-            Fill::Value(_) => None,
-            Fill::Edge => Some(at.clamp(0, last) as usize),
-            Fill::Reflect if last == 0 => Some(0),
-            Fill::Reflect => {
+            FillMode::Value(_) => None,
+            FillMode::Edge => Some(at.clamp(0, last) as usize),
+            FillMode::Reflect if last == 0 => Some(0),
+            FillMode::Reflect => {
                 let turn = at.rem_euclid(2 * last);
                 Some(turn.min(2 * last - turn) as usize)
             }
@@ -55,8 +55,8 @@ impl Fill {
     /// The byte, where it is one.
     pub fn byte(self) -> u8 {
         match self {
-            Fill::Value(value) => value,
-            Fill::Edge | Fill::Reflect => 0,
+            FillMode::Value(value) => value,
+            FillMode::Edge | FillMode::Reflect => 0,
         }
     }
 }
@@ -67,12 +67,12 @@ mod tests {
 
     #[test]
     fn places_beyond_the_border() {
-        let places = |fill: Fill| (-4..7).map(|at| fill.place(at, 3)).collect::<Vec<_>>();
+        let places = |fill: FillMode| (-4..7).map(|at| fill.place(at, 3)).collect::<Vec<_>>();
         let some = |places: [usize; 11]| places.map(Some).to_vec();
-        assert_eq!(places(Fill::Edge), some([0, 0, 0, 0, 0, 1, 2, 2, 2, 2, 2]));
-        assert_eq!(places(Fill::Reflect), some([0, 1, 2, 1, 0, 1, 2, 1, 0, 1, 2]));
-        assert_eq!(Fill::Value(7).place(-1, 3), None);
-        assert_eq!(Fill::Value(7).place(2, 3), Some(2));
-        assert_eq!(Fill::Reflect.place(-5, 1), Some(0));
+        assert_eq!(places(FillMode::Edge), some([0, 0, 0, 0, 0, 1, 2, 2, 2, 2, 2]));
+        assert_eq!(places(FillMode::Reflect), some([0, 1, 2, 1, 0, 1, 2, 1, 0, 1, 2]));
+        assert_eq!(FillMode::Value(7).place(-1, 3), None);
+        assert_eq!(FillMode::Value(7).place(2, 3), Some(2));
+        assert_eq!(FillMode::Reflect.place(-5, 1), Some(0));
     }
 }

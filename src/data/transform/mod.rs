@@ -35,7 +35,7 @@ mod zoom;
 pub use frame::{Frame, Size};
 
 use super::error::DataError;
-use super::request::{Arguments, Call};
+use super::request::{Arguments, TransformCall};
 use crate::base::field::NameKind;
 use crate::base::names::meant;
 use crate::base::rng::{Sequence, hash_name};
@@ -83,12 +83,12 @@ impl Item {
 }
 
 /// Checks what can be checked without knowing the data: names and arguments.
-pub fn parse(calls: &[Call]) -> Result<Vec<Item>, DataError> {
+pub fn parse(calls: &[TransformCall]) -> Result<Vec<Item>, DataError> {
     let item = |(index, call)| parse_call(call).map_err(|error| error.transform(index));
     calls.iter().enumerate().map(item).collect()
 }
 
-fn parse_call(call: &Call) -> Result<Item, DataError> {
+fn parse_call(call: &TransformCall) -> Result<Item, DataError> {
     let known = TRANSFORMS.iter().find(|(name, _)| *name == call.name);
     let &(name, arguments) = known.ok_or_else(|| unknown(&call.name))?;
     let args = &Arguments::of(name, &call.args, arguments)?;

@@ -6,7 +6,7 @@
 
 use super::super::error::DataError;
 use super::super::request::Arguments;
-use super::fill::Fill;
+use super::fill::FillMode;
 use super::frame::Frame;
 use super::warp::warp;
 use crate::base::rng::Sequence;
@@ -18,7 +18,7 @@ pub const ARGUMENTS: [&str; 2] = ["degrees", "fill"];
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rotate {
     degrees: [f64; 2],
-    fill: Fill,
+    fill: FillMode,
 }
 
 impl Rotate {
@@ -28,7 +28,7 @@ impl Rotate {
             return Err(args.wrong("degrees", "given: such as `random_rotate(15)`"));
         }
         let degrees = args.bounds("degrees", [0.0; 2], -360.0..=360.0, |by| [-by, by])?;
-        Ok(Rotate { degrees, fill: Fill::of(args)? })
+        Ok(Rotate { degrees, fill: FillMode::of(args)? })
     }
 
     /// Whether it puts new bytes into an image.
@@ -43,7 +43,7 @@ impl Rotate {
     }
 }
 
-fn turn(frame: &mut Frame, degrees: f64, fill: Fill) {
+fn turn(frame: &mut Frame, degrees: f64, fill: FillMode) {
     let angle = degrees.to_radians();
     let (sine, cosine) = (libm::sin(angle), libm::cos(angle));
     // Where a pixel comes from is found by turning back; y points down.
@@ -59,7 +59,7 @@ mod tests {
     fn quarter_turns_are_exact_and_counter_clockwise() {
         let turned = |degrees| {
             let mut frame = frame([3, 3, 1], &[1, 2, 3, 4, 5, 6, 7, 8, 9]);
-            turn(&mut frame, degrees, Fill::Value(0));
+            turn(&mut frame, degrees, FillMode::Value(0));
             frame.pixels
         };
         assert_eq!(turned(90.0), [3, 6, 9, 2, 5, 8, 1, 4, 7]);
@@ -71,11 +71,11 @@ mod tests {
     #[test]
     fn corners_of_a_small_turn_are_filled() {
         let mut bright = frame([8, 8, 3], &[200; 192]);
-        turn(&mut bright, 30.0, Fill::Value(0));
+        turn(&mut bright, 30.0, FillMode::Value(0));
         assert_eq!(bright.pixels[..3], [0; 3], "the corner");
         assert_eq!(bright.pixels[(4 * 8 + 4) * 3..][..3], [200; 3], "the middle");
         let mut edge = frame([8, 8, 3], &[200; 192]);
-        turn(&mut edge, 30.0, Fill::Edge);
+        turn(&mut edge, 30.0, FillMode::Edge);
         assert_eq!(edge.pixels, [200; 192]);
     }
 }

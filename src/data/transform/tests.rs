@@ -5,12 +5,12 @@ use super::super::request::{Argument, Literal};
 use super::*;
 use crate::base::schema::{Conversion, Field};
 
-fn call(name: &str, args: &[(&str, Literal)]) -> Call {
+fn call(name: &str, args: &[(&str, Literal)]) -> TransformCall {
     let args = args.iter().map(|(name, value)| Argument {
         name: (!name.is_empty()).then(|| name.to_string()),
         value: value.clone(),
     });
-    Call { name: name.to_string(), args: args.collect() }
+    TransformCall { name: name.to_string(), args: args.collect() }
 }
 
 fn schema(shape: &[usize]) -> Schema {
@@ -18,11 +18,11 @@ fn schema(shape: &[usize]) -> Schema {
         .counted([100, 0, 0])
 }
 
-fn fitted(calls: &[Call], shape: &[usize]) -> Result<(Transforms, Schema), DataError> {
+fn fitted(calls: &[TransformCall], shape: &[usize]) -> Result<(Transforms, Schema), DataError> {
     fit(&parse(calls)?, &schema(shape))
 }
 
-fn message(calls: &[Call], shape: &[usize]) -> (String, Option<u16>) {
+fn message(calls: &[TransformCall], shape: &[usize]) -> (String, Option<u16>) {
     let error = fitted(calls, shape).expect_err("a mistake");
     (error.message.into_string(), error.transform)
 }
@@ -67,7 +67,7 @@ fn images_to_judge_by_are_cropped_in_the_middle_and_else_left() {
 
 #[test]
 fn draws_depend_on_seed_epoch_sample_and_name() {
-    let flips = |calls: &[Call], seed, epoch| {
+    let flips = |calls: &[TransformCall], seed, epoch| {
         let (transforms, _) = fitted(calls, &[1, 2, 1]).unwrap();
         let flip = |sample| {
             let mut frame = frame::frame([1, 2, 1], &[0, 1]);

@@ -5,14 +5,14 @@
 //! four pixels they are mixed by area. Places are held in units of 2⁻¹⁶ pixels, weights in 2⁻⁸,
 //! so that bytes are the same on every machine, and quarter turns are exact.
 
-use super::fill::Fill;
+use super::fill::FillMode;
 use super::frame::Frame;
 
 /// One pixel in units of places.
 const ONE: f64 = 65536.0;
 
 /// Replaces an image by its view through `map`, from the new image's `(x, y)` to the old one's.
-pub fn warp(frame: &mut Frame, map: [[f64; 2]; 2], fill: Fill) {
+pub fn warp(frame: &mut Frame, map: [[f64; 2]; 2], fill: FillMode) {
     match frame.size.channels {
         // The compiler unrolls what is done to each pixel where it knows the channels.
         1 => warp_channels(frame, 1, map, fill),
@@ -22,7 +22,7 @@ pub fn warp(frame: &mut Frame, map: [[f64; 2]; 2], fill: Fill) {
 }
 
 #[inline(always)]
-fn warp_channels(frame: &mut Frame, channels: usize, map: [[f64; 2]; 2], fill: Fill) {
+fn warp_channels(frame: &mut Frame, channels: usize, map: [[f64; 2]; 2], fill: FillMode) {
     let size = frame.size;
     let [middle_x, middle_y] = [size.width, size.height].map(|len| (len as f64 - 1.0) / 2.0);
     let step = [map[0][0], map[1][0]].map(|by| (by * ONE).round() as i64);
@@ -47,7 +47,7 @@ struct Image<'a> {
     width: usize,
     height: usize,
     channels: usize,
-    fill: Fill,
+    fill: FillMode,
 }
 
 impl Image<'_> {
@@ -103,7 +103,7 @@ mod tests {
     use super::super::frame::frame;
     use super::*;
 
-    fn warped(shape: [usize; 3], pixels: &[u8], map: [[f64; 2]; 2], fill: Fill) -> Vec<u8> {
+    fn warped(shape: [usize; 3], pixels: &[u8], map: [[f64; 2]; 2], fill: FillMode) -> Vec<u8> {
         let mut frame = frame(shape, pixels);
         warp(&mut frame, map, fill);
         frame.pixels
@@ -114,7 +114,7 @@ mod tests {
         for channels in [1, 2, 3] {
             let pixels: Vec<u8> = (0..20 * channels as u8).map(|byte| byte * 3).collect();
             let map = [[1.0, 0.0], [0.0, 1.0]];
-            let found = warped([5, 4, channels], &pixels, map, Fill::Value(0));
+            let found = warped([5, 4, channels], &pixels, map, FillMode::Value(0));
             assert_eq!(found, pixels, "{channels} channels");
         }
     }
@@ -123,11 +123,11 @@ mod tests {
     fn half_a_pixel_mixes_neighbours() {
         // The middle of 2 pixels, seen at half the size: places −0.5 and 1.5.
         let half = [[2.0, 0.0], [0.0, 1.0]];
-        assert_eq!(warped([1, 2, 1], &[100, 200], half, Fill::Value(0)), [50, 100]);
-        assert_eq!(warped([1, 2, 1], &[100, 200], half, Fill::Edge), [100, 200]);
-        assert_eq!(warped([1, 2, 1], &[100, 200], half, Fill::Reflect), [150, 150]);
+        assert_eq!(warped([1, 2, 1], &[100, 200], half, FillMode::Value(0)), [50, 100]);
+        assert_eq!(warped([1, 2, 1], &[100, 200], half, FillMode::Edge), [100, 200]);
+        assert_eq!(warped([1, 2, 1], &[100, 200], half, FillMode::Reflect), [150, 150]);
         // At twice the size: a quarter to the left and right of the middle.
         let twice = [[0.5, 0.0], [0.0, 1.0]];
-        assert_eq!(warped([1, 2, 1], &[100, 200], twice, Fill::Edge), [125, 175]);
+        assert_eq!(warped([1, 2, 1], &[100, 200], twice, FillMode::Edge), [125, 175]);
     }
 }

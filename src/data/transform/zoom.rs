@@ -7,7 +7,7 @@
 
 use super::super::error::DataError;
 use super::super::request::Arguments;
-use super::fill::Fill;
+use super::fill::FillMode;
 use super::frame::Frame;
 use super::warp::warp;
 use crate::base::rng::Sequence;
@@ -19,7 +19,7 @@ pub const ARGUMENTS: [&str; 2] = ["range", "fill"];
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Zoom {
     range: [f64; 2],
-    fill: Fill,
+    fill: FillMode,
 }
 
 impl Zoom {
@@ -29,7 +29,7 @@ impl Zoom {
             return Err(args.wrong("range", "given: such as `random_zoom(0.2)`"));
         }
         let range = args.bounds("range", [1.0; 2], 0.05..=20.0, |by| [1.0 - by, 1.0 + by])?;
-        Ok(Zoom { range, fill: Fill::of(args)? })
+        Ok(Zoom { range, fill: FillMode::of(args)? })
     }
 
     /// Whether it puts new bytes into an image.
@@ -44,7 +44,7 @@ impl Zoom {
     }
 }
 
-fn zoom(frame: &mut Frame, factor: f64, fill: Fill) {
+fn zoom(frame: &mut Frame, factor: f64, fill: FillMode) {
     warp(frame, [[1.0 / factor, 0.0], [0.0, 1.0 / factor]], fill);
 }
 
@@ -61,10 +61,10 @@ mod tests {
             frame.pixels
         };
         // Places 0.75, 1.25, 1.75, 2.25 − in pixels from the left, by halves about 1.5.
-        assert_eq!(zoomed(2.0, Fill::Value(0)), [75, 125, 175, 160]);
-        assert_eq!(zoomed(1.0, Fill::Value(0)), [0, 100, 200, 40]);
+        assert_eq!(zoomed(2.0, FillMode::Value(0)), [75, 125, 175, 160]);
+        assert_eq!(zoomed(1.0, FillMode::Value(0)), [0, 100, 200, 40]);
         // Places −1.5, 0.5, 2.5, 4.5.
-        assert_eq!(zoomed(0.5, Fill::Value(9)), [9, 50, 120, 9]);
-        assert_eq!(zoomed(0.5, Fill::Edge), [0, 50, 120, 40]);
+        assert_eq!(zoomed(0.5, FillMode::Value(9)), [9, 50, 120, 9]);
+        assert_eq!(zoomed(0.5, FillMode::Edge), [0, 50, 120, 40]);
     }
 }

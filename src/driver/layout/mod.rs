@@ -25,18 +25,18 @@ const BATCH: usize = 10_007;
 /// Where PyTorch has the elements of each axis of each parameter and state (`None`: in the same
 /// places), by path; or why nobody can say.
 pub(crate) fn pytorch_orders(graph: &Graph) -> HashMap<String, Result<AxisPlaces, &'static str>> {
-    let mut walk = Walk::new(graph);
+    let mut walk = LayoutWalk::new(graph);
     for id in needed(graph) {
         let value = walk.value(id);
         walk.values.insert(id, value);
     }
-    let paths = graph.lasting().map(|(path, ..)| path.to_owned());
+    let paths = graph.variables().map(|(path, ..)| path.to_owned());
     let place = |orders: &Orders, axis: &OrderVar| match orders.of(*axis) {
         AxisOrder::Free | AxisOrder::Same => Ok(None),
         AxisOrder::Moved(places) => Ok(Some(places.to_vec())),
         AxisOrder::Unknown(why) => Err(*why),
     };
-    let all = paths.zip(&walk.lasting);
+    let all = paths.zip(&walk.variables);
     all.map(|(path, axes)| (path, axes.iter().map(|axis| place(&walk.orders, axis)).collect()))
         .collect()
 }
@@ -87,22 +87,22 @@ struct ValueLayout {
     kind: LayoutKind,
 }
 
-struct Walk<'a> {
+struct LayoutWalk<'a> {
     graph: &'a Graph,
     orders: Orders,
     values: HashMap<NodeId, ValueLayout>,
     /// The axes of parameters, then of states.
-    lasting: Vec<Vec<OrderVar>>,
+    variables: Vec<Vec<OrderVar>>,
 }
 
-impl<'a> Walk<'a> {
-    fn new(graph: &'a Graph) -> Walk<'a> {
+impl<'a> LayoutWalk<'a> {
+    fn new(graph: &'a Graph) -> LayoutWalk<'a> {
         let mut orders = Orders::default();
-        let lasting = graph
-            .lasting()
+        let variables = graph
+            .variables()
             .map(|(_, ty, _)| ty.shape.iter().map(|_| orders.axis(AxisOrder::Free)).collect())
             .collect();
-        Walk { graph, orders, values: HashMap::new(), lasting }
+        LayoutWalk { graph, orders, values: HashMap::new(), variables }
     }
 
     fn extents(&self, node: NodeId) -> Vec<usize> {
@@ -198,7 +198,7 @@ impl<'a> Walk<'a> {
     }
 
     fn kept(&mut self, index: usize) -> ValueLayout {
-        let axes = self.lasting[index].clone();
+        let axes = self.variables[index].clone();
         let kind = if axes.len() < 2 { LayoutKind::Any } else { LayoutKind::Same };
         ValueLayout { axes, kind }
     }

@@ -6,11 +6,11 @@
 //! ```
 
 use super::order::{AxisOrder, OrderVar, merged};
-use super::{BATCH, LayoutKind, ValueLayout, Walk};
+use super::{BATCH, LayoutKind, LayoutWalk, ValueLayout};
 use crate::graph::NodeId;
 use std::ops::Range;
 
-impl Walk<'_> {
+impl LayoutWalk<'_> {
     /// Fixes the order of an axis that was cut into an image.
     pub(super) fn fix_cut(&mut self, axis: OrderVar, extents: &[usize]) {
         let channel = extents.len() - 1;

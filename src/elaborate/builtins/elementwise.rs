@@ -3,7 +3,7 @@
 //! On a number that is known now they compute a number: `sqrt(D / heads)` with 8 and 2 is the
 //! float 2. `floor` of such a number, and `abs` and `sign` of an int, are ints.
 
-use super::{Args, Operator, Parameter, Rule, call, needs, word};
+use super::{Args, Operator, OperatorRule, Parameter, call, needs, word};
 use crate::base::codes;
 use crate::base::tensor::DType;
 use crate::elaborate::context::{Elaborator, Eval};
@@ -13,7 +13,7 @@ use crate::graph::{Binary, Unary};
 const ONE: &[Parameter] = &[needs("x")];
 
 const fn unary_operator(name: &'static str, op: Unary) -> Operator {
-    Operator { name, params: ONE, rule: Rule::Unary(op) }
+    Operator { name, params: ONE, rule: OperatorRule::Unary(op) }
 }
 
 /// The table.

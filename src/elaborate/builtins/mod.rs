@@ -14,8 +14,8 @@ mod window;
 pub(super) use movement::reshape_to;
 
 use super::arguments::Expect;
-use super::arguments::{Passed, Slot};
-use super::context::{Elaborator, Eval, Reported};
+use super::arguments::{ParamPlace, Passed};
+use super::context::{Elaborator, ErrorReported, Eval};
 use super::value::Value;
 use crate::base::codes;
 use crate::base::source::Span;
@@ -29,7 +29,7 @@ pub(super) struct Operator {
     /// Its parameters, in order.
     pub params: &'static [Parameter],
     /// How it becomes nodes of the graph.
-    pub rule: Rule,
+    pub rule: OperatorRule,
 }
 
 /// A parameter of an operator.
@@ -43,7 +43,7 @@ pub(super) struct Parameter {
 }
 
 /// How an operator becomes nodes of the graph.
-pub(super) enum Rule {
+pub(super) enum OperatorRule {
     /// A function of one number or tensor.
     Unary(Unary),
     /// Of two: `min(a, b)`; with one argument, a reduction.
@@ -72,7 +72,7 @@ const fn call(
     params: &'static [Parameter],
     rule: fn(&mut Elaborator<'_>, &Args) -> Eval<Value>,
 ) -> Operator {
-    Operator { name, params, rule: Rule::Call(rule) }
+    Operator { name, params, rule: OperatorRule::Call(rule) }
 }
 
 /// All operators.
@@ -126,7 +126,7 @@ impl Args {
 
     /// The argument of a parameter that must be given.
     fn value(&self, index: usize) -> Eval<&Value> {
-        self.get(index).ok_or(Reported)
+        self.get(index).ok_or(ErrorReported)
     }
 
     fn span(&self, index: usize) -> Span {
@@ -142,10 +142,10 @@ impl<'a> Elaborator<'a> {
         args: Vec<Passed<'a>>,
         span: Span,
     ) -> Eval<Value> {
-        let slots: Vec<Slot<'_>> = operator
+        let slots: Vec<ParamPlace<'_>> = operator
             .params
             .iter()
-            .map(|param| Slot { name: param.name, required: param.required })
+            .map(|param| ParamPlace { name: param.name, required: param.required })
             .collect();
         let placed = self.place_arguments(operator.name, &slots, &args, span)?;
         let values =
@@ -154,9 +154,9 @@ impl<'a> Elaborator<'a> {
         self.count_stage(span)?;
         self.at(span);
         match operator.rule {
-            Rule::Unary(op) => elementwise::unary(self, op, &args),
-            Rule::MinMax(op) => reduction::min_max(self, op, &args),
-            Rule::Call(rule) => rule(self, &args),
+            OperatorRule::Unary(op) => elementwise::unary(self, op, &args),
+            OperatorRule::MinMax(op) => reduction::min_max(self, op, &args),
+            OperatorRule::Call(rule) => rule(self, &args),
         }
     }
 
@@ -171,7 +171,7 @@ impl<'a> Elaborator<'a> {
     // ---- What arguments may be
 
     /// An argument of the wrong kind.
-    fn bad_argument(&mut self, args: &Args, index: usize, takes: &str) -> Reported {
+    fn bad_argument(&mut self, args: &Args, index: usize, takes: &str) -> ErrorReported {
         let found = match args.get(index) {
             Some(value) => self.describe(value),
             None => "nothing".into(),
@@ -246,7 +246,7 @@ impl<'a> Elaborator<'a> {
 
     /// An axis of a tensor of this rank; negative ones count from the end.
     fn axis(&mut self, axis: i64, rank: usize, args: &Args, index: usize) -> Eval<usize> {
-        let signed = i64::try_from(rank).map_err(|_| Reported)?;
+        let signed = i64::try_from(rank).map_err(|_| ErrorReported)?;
         let from_start = if axis < 0 { axis + signed } else { axis };
         match usize::try_from(from_start) {
             Ok(found) if found < rank => Ok(found),

@@ -3,7 +3,7 @@
 use super::{Args, Operator, call, may, needs};
 use crate::base::codes;
 use crate::base::source::Span;
-use crate::elaborate::context::{Elaborator, Eval, Reported};
+use crate::elaborate::context::{Elaborator, ErrorReported, Eval};
 use crate::elaborate::value::{Value, mul_dims};
 use crate::graph::{Dim, NodeId, Range, Shape};
 
@@ -182,6 +182,6 @@ pub(in crate::elaborate) fn reshape_to(
     let built = context.builder.reshape(x, shape);
     match context.built(span, &[x], built)? {
         Value::Tensor(node) => Ok(node),
-        _ => Err(Reported),
+        _ => Err(ErrorReported),
     }
 }

@@ -3,7 +3,7 @@
 //! `axis:` is an int or a list, from the end where negative, all axes where left out; `keep:`
 //! leaves the reduced axes with extent 1. `max(a, b)` of two is element-wise.
 
-use super::{Args, Operator, Rule, call, elementwise, may, needs};
+use super::{Args, Operator, OperatorRule, call, elementwise, may, needs};
 use crate::base::codes;
 use crate::base::tensor::DType;
 use crate::elaborate::context::{Elaborator, Eval};
@@ -18,12 +18,12 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator {
         name: "max",
         params: &[needs("x"), may("other"), may("axis"), may("keep")],
-        rule: Rule::MinMax(Binary::Max),
+        rule: OperatorRule::MinMax(Binary::Max),
     },
     Operator {
         name: "min",
         params: &[needs("x"), may("other"), may("axis"), may("keep")],
-        rule: Rule::MinMax(Binary::Min),
+        rule: OperatorRule::MinMax(Binary::Min),
     },
     call("argmax", &[needs("x"), may("axis"), may("keep")], arg_max),
     call("pick", &[needs("x"), needs("index")], pick),

@@ -12,7 +12,7 @@ use crate::base::diagnostic::{Diagnostic, Edit};
 use crate::base::source::Span;
 use crate::base::tensor::DType;
 use crate::elaborate::arguments::Expect;
-use crate::elaborate::context::{Elaborator, Eval, Reported};
+use crate::elaborate::context::{Elaborator, ErrorReported, Eval};
 use crate::elaborate::sizes::{self, Padding};
 use crate::elaborate::value::Value;
 use crate::graph::{Dim, Mismatch, NodeId, Shape, Window};
@@ -218,7 +218,7 @@ fn wrong_channels(
     images: &Images,
     weight: NodeId,
     groups: usize,
-) -> Reported {
+) -> ErrorReported {
     let (x, w) = (context.ty(images.x), context.ty(weight));
     let axis = images.extents.len();
     let (channels, taken) = (images.channels, w.shape[axis]);
@@ -244,7 +244,7 @@ fn wrong_channels(
 fn positive(context: &mut Elaborator<'_>, args: &Args, index: usize) -> Eval<usize> {
     match args.get(index) {
         None => Ok(1),
-        Some(Value::Int(value @ 1..)) => usize::try_from(*value).map_err(|_| Reported),
+        Some(Value::Int(value @ 1..)) => usize::try_from(*value).map_err(|_| ErrorReported),
         Some(_) => Err(context.bad_argument(args, index, "an int of at least 1")),
     }
 }
@@ -312,8 +312,13 @@ fn pad_arg(context: &mut Elaborator<'_>, args: &Args, images: &Images) -> Eval<P
     }
 }
 
-fn wrong_kind(context: &mut Elaborator<'_>, args: &Args, index: usize, kind: &str) -> Reported {
-    let Some(value) = args.get(index) else { return Reported };
+fn wrong_kind(
+    context: &mut Elaborator<'_>,
+    args: &Args,
+    index: usize,
+    kind: &str,
+) -> ErrorReported {
+    let Some(value) = args.get(index) else { return ErrorReported };
     let (found, callee) = (context.describe(value), context.callee(args));
     let name = args.params[index].name;
     let message = format!("`{name}` of `{callee}` is a {kind}, found {found}");
@@ -329,7 +334,7 @@ fn wrong_count(
     args: &Args,
     index: usize,
     images: &Images,
-) -> Reported {
+) -> ErrorReported {
     let name = args.params[index].name;
     let (x, axes) = (context.ty(images.x), images.extents.len());
     let shown = args.get(index).map(|value| value.show(&context.builder.graph));

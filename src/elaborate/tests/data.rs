@@ -4,7 +4,9 @@ use super::support::{list, with};
 use crate::base::schema::{Field, Schema};
 use crate::base::source::Sources;
 use crate::base::tensor::DType;
-use crate::elaborate::{LastBatch, Literal, PRELUDE, PRELUDE_NAME, Program, Request, data_request};
+use crate::elaborate::{
+    DataLiteral, LastBatch, PRELUDE, PRELUDE_NAME, Program, Request, data_request,
+};
 use crate::graph::{Binary, Op};
 use crate::syntax::parse;
 
@@ -62,8 +64,8 @@ fn the_source_is_handed_out_as_plain_data() {
     assert_eq!(
         args,
         [
-            (Some("validation"), Literal::Float(0.1)),
-            (Some("fallback"), Literal::Word("digits".into()))
+            (Some("validation"), DataLiteral::Float(0.1)),
+            (Some("fallback"), DataLiteral::Word("digits".into()))
         ]
     );
 }

@@ -5,7 +5,7 @@
 
 use super::gradients::Patterns;
 use super::model::ModelData;
-use super::plan::{Choice, Plan};
+use super::plan::{Choice, TrainPlan};
 use super::rule::RuleContext;
 use super::select::{Selected, choose};
 use super::settings::Settings;
@@ -85,8 +85,13 @@ pub fn elaborate<'a>(
     let name = &items.function(selected.model).function.name;
     let schemas = &request.schemas[..];
     let data = selected.train.and_then(|train| train.data.as_ref());
-    let mut source =
-        Source { items: &items, schemas, data: None, data_failed: request.data_failed, request };
+    let mut source = GraphSource {
+        items: &items,
+        schemas,
+        data: None,
+        data_failed: request.data_failed,
+        request,
+    };
 
     let mut settings = source.context(&name.text, None, true);
     let plan = selected.train.map(|train| settings.plan(train));
@@ -102,9 +107,9 @@ pub fn elaborate<'a>(
     let rule = plan.as_ref().and_then(|plan| rule(source, plan));
     let train = keep(train, &mut found);
     let rule = rule.and_then(|(rule, patterns)| Some((keep(rule, &mut found)?, patterns)));
-    let spared = match (&train, &rule) {
+    let excluded = match (&train, &rule) {
         (Some((train, _)), Some((_, patterns))) => {
-            patterns.iter().map(|patterns| patterns.spared(train, &mut found)).collect()
+            patterns.iter().map(|patterns| patterns.excluded(train, &mut found)).collect()
         }
         _ => BTreeMap::new(),
     };
@@ -120,7 +125,7 @@ pub fn elaborate<'a>(
         return Err(found);
     }
     let training = plan.zip(rule).map(|(plan, ((graph, of_rule), _))| {
-        let rule = (UpdateRule { graph, spared }, of_rule);
+        let rule = (UpdateRule { graph, excluded }, of_rule);
         training(source, plan, &eval, (metric_names(&train), scheduled), rule)
     });
     Ok(Experiment { model: name.text.clone(), model_span: name.span, train, eval, training })
@@ -129,8 +134,8 @@ pub fn elaborate<'a>(
 /// How a model is trained: the metrics and schedules of its training graph, and the optimizer's rule
 /// with its own schedules.
 fn training<'a>(
-    source: Source<'a>,
-    plan: Plan<'a>,
+    source: GraphSource<'a>,
+    plan: TrainPlan<'a>,
     eval: &Graph,
     (metrics, in_step): (Vec<String>, Scheduled),
     (rule, of_rule): (UpdateRule, Scheduled),
@@ -155,7 +160,7 @@ fn training<'a>(
 
 /// The program from which graphs are elaborated.
 #[derive(Clone, Copy)]
-struct Source<'a> {
+struct GraphSource<'a> {
     items: &'a Items<'a>,
     schemas: &'a [(String, Schema)],
     /// The name of the run's data.
@@ -165,9 +170,9 @@ struct Source<'a> {
     request: &'a Request,
 }
 
-impl<'a> Source<'a> {
+impl<'a> GraphSource<'a> {
     /// Nothing elaborated yet of the item of this name.
-    fn context(self, name: &str, plan: Option<&Plan<'a>>, training: bool) -> Elaborator<'a> {
+    fn context(self, name: &str, plan: Option<&TrainPlan<'a>>, training: bool) -> Elaborator<'a> {
         let mut context = Elaborator::new(name, self.items, self.schemas, &self.request.budget);
         context.training = training;
         context.data_failed = self.data_failed;
@@ -211,9 +216,9 @@ fn keep(elaborated: Elaborated, found: &mut Vec<Diagnostic>) -> Option<(Graph, S
 }
 
 fn graph<'a>(
-    source: Source<'a>,
+    source: GraphSource<'a>,
     selected: &Selected<'a>,
-    plan: Option<&Plan<'a>>,
+    plan: Option<&TrainPlan<'a>>,
     training: bool,
 ) -> Elaborated {
     let name = &source.items.function(selected.model).function.name.text;
@@ -223,7 +228,7 @@ fn graph<'a>(
     finish(context, result)
 }
 
-fn rule<'a>(source: Source<'a>, plan: &Plan<'a>) -> Option<(Elaborated, Vec<Patterns>)> {
+fn rule<'a>(source: GraphSource<'a>, plan: &TrainPlan<'a>) -> Option<(Elaborated, Vec<Patterns>)> {
     let choice = plan.optimizer?;
     let name = &source.items.function(choice.id).function.name.text;
     let mut context = RuleContext::new(source.context(name, Some(plan), true), &plan.settings);

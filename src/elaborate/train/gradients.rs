@@ -10,7 +10,7 @@
 //!                          output keep = cast (1 - lr · train.weight_decay)
 //! ```
 
-use super::plan::Plan;
+use super::plan::TrainPlan;
 use super::rule::{RuleContext, SCHEDULED};
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
@@ -19,12 +19,14 @@ use crate::base::names::near;
 use crate::base::source::Span;
 use crate::base::tensor::DType;
 use crate::elaborate::arguments::Expect;
-use crate::elaborate::arguments::{Slot, written};
-use crate::elaborate::context::{Elaborator, Eval, Reported};
+use crate::elaborate::arguments::{ParamPlace, written};
+use crate::elaborate::context::{Elaborator, ErrorReported, Eval};
 use crate::elaborate::domain::FINITE;
 use crate::elaborate::patterns::{Pattern, known_patterns, matches};
 use crate::elaborate::value::Value;
-use crate::graph::rule::{CLIP_NORM, CLIP_VALUE, EMA, FROZEN, KEEP, L1, L2, SHARE, SHARE_HYPER};
+use crate::graph::rule::{
+    CLIP_NORM, CLIP_VALUE, DECOUPLED_DECAY, EMA, FROZEN, L1, L2, SHARE, SHARE_HYPER,
+};
 use crate::graph::{Binary, Graph, NodeId};
 use crate::syntax::ast::{Expr, ExprKind, TrainKey};
 
@@ -42,7 +44,7 @@ pub(in crate::elaborate) struct Patterns {
 
 impl<'a> RuleContext<'a> {
     /// Elaborates the settings into the rule's graph; what they are about is found out later.
-    pub fn gradient_keys(&mut self, plan: &Plan<'a>) -> Eval<Vec<Patterns>> {
+    pub fn gradient_keys(&mut self, plan: &TrainPlan<'a>) -> Eval<Vec<Patterns>> {
         let mut found = Vec::new();
         let mut outcome = Ok(());
         if !plan.settings.freeze.is_empty() {
@@ -53,18 +55,18 @@ impl<'a> RuleContext<'a> {
         for key in &plan.gradients {
             match self.gradient_key(key) {
                 Ok(patterns) => found.extend(patterns),
-                Err(Reported) => outcome = Err(Reported),
+                Err(ErrorReported) => outcome = Err(ErrorReported),
             }
         }
         self.means(plan)?;
-        self.gathered(plan)?;
+        self.accumulation(plan)?;
         outcome.map(|()| found)
     }
 
     /// The decay of running means: `min(decay, (step - 1) / (step + 9))`, so that the first step's
     /// mean is the value itself and early ones follow it closely (as TensorFlow's
     /// `ExponentialMovingAverage` with `num_updates`, counted from the first update).
-    fn means(&mut self, plan: &Plan<'a>) -> Eval<()> {
+    fn means(&mut self, plan: &TrainPlan<'a>) -> Eval<()> {
         let Some(decay) = plan.settings.ema else { return Ok(()) };
         let span = plan.settings.places["ema"];
         self.core.at(span);
@@ -79,7 +81,7 @@ impl<'a> RuleContext<'a> {
     }
 
     /// The part of a batch in an update that several make, which the run says for each.
-    fn gathered(&mut self, plan: &Plan<'a>) -> Eval<()> {
+    fn accumulation(&mut self, plan: &TrainPlan<'a>) -> Eval<()> {
         if plan.settings.accumulate == 1 {
             return Ok(());
         }
@@ -107,7 +109,7 @@ impl<'a> RuleContext<'a> {
                     // The penalty is l1·Σ|p|, or l2·Σp², whose slope is 2·l2·p.
                     "l1" => (L1, node),
                     "l2" => (L2, self.twice(node, value.span)?),
-                    _ => (KEEP, self.kept(node, key)?),
+                    _ => (DECOUPLED_DECAY, self.decay_factor(node, key)?),
                 };
                 self.rule_number(output, node, key.value.span)?;
                 patterns.output = output;
@@ -162,7 +164,7 @@ impl<'a> RuleContext<'a> {
     }
 
     /// `1 - lr · weight_decay`
-    fn kept(&mut self, node: NodeId, key: &TrainKey) -> Eval<NodeId> {
+    fn decay_factor(&mut self, node: NodeId, key: &TrainKey) -> Eval<NodeId> {
         let lr = match &self.learning_rate {
             Some(lr) => lr.clone(),
             None => {
@@ -188,7 +190,7 @@ impl<'a> RuleContext<'a> {
         let built = self.core.builder.binary(op, a, b);
         match self.core.built(span, &[a, b], built)? {
             Value::Tensor(node) => Ok(node),
-            _ => Err(Reported),
+            _ => Err(ErrorReported),
         }
     }
 
@@ -199,7 +201,7 @@ impl<'a> RuleContext<'a> {
         let value = match &key.value.kind {
             ExprKind::Call(call) if call.callee.text == "decay" => {
                 let slots = ["value", "only", "except"];
-                let slots = slots.map(|name| Slot { name, required: name == "value" });
+                let slots = slots.map(|name| ParamPlace { name, required: name == "value" });
                 let args: Vec<_> = written(&call.args).collect();
                 let placed = self.core.place_arguments("decay", &slots, &args, span)?;
                 let at = |slot: usize| placed[slot].map(|index| &call.args[index].value);
@@ -208,11 +210,11 @@ impl<'a> RuleContext<'a> {
                         *list = self.core.patterns(expr)?;
                     }
                 }
-                at(0).ok_or(Reported)?
+                at(0).ok_or(ErrorReported)?
             }
             _ => &key.value,
         };
-        Ok((value, Patterns { output: KEEP, only, except, span }))
+        Ok((value, Patterns { output: DECOUPLED_DECAY, only, except, span }))
     }
 }
 
@@ -261,7 +263,7 @@ fn text(value: &Value) -> Option<String> {
 
 impl Patterns {
     /// The parameters that the setting leaves out; patterns that match none are reported.
-    pub fn spared(
+    pub fn excluded(
         &self,
         graph: &Graph,
         found: &mut Vec<Diagnostic>,
@@ -282,16 +284,16 @@ impl Patterns {
         let concerned = |path: &str| {
             (self.only.is_empty() || any(&self.only, path)) && !any(&self.except, path)
         };
-        let spared: Vec<String> =
+        let excluded: Vec<String> =
             paths.iter().filter(|path| !concerned(path)).map(|path| path.to_string()).collect();
-        if found.len() == before && spared.len() == paths.len() && !paths.is_empty() {
+        if found.len() == before && excluded.len() == paths.len() && !paths.is_empty() {
             let message = match self.output {
                 FROZEN => "`freeze` leaves no parameter to train",
                 _ => "`only` and `except` leave no parameter",
             };
             found.push(Diagnostic::error(codes::TRAIN_KEY, message).primary(self.span, ""));
         }
-        (self.output, spared)
+        (self.output, excluded)
     }
 }
 

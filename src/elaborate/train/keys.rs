@@ -20,8 +20,8 @@ use crate::base::diagnostic::Diagnostic;
 use crate::base::fix::Edit;
 use crate::base::source::Span;
 use crate::elaborate::arguments::Expect;
-use crate::elaborate::arguments::{Slot, written};
-use crate::elaborate::context::{Elaborator, Eval, Reported};
+use crate::elaborate::arguments::{ParamPlace, written};
+use crate::elaborate::context::{Elaborator, ErrorReported, Eval};
 use crate::elaborate::patterns::Pattern;
 use crate::elaborate::value::Value;
 use crate::syntax::ast::{ExprKind, TrainKey};
@@ -77,7 +77,7 @@ impl<'a> Elaborator<'a> {
         const SLOTS: &[&str] = &["watch", "epochs", "min_delta", "restore"];
         let args = self.key_args(key, "patience", SLOTS, 2, "patience(val_loss, 3)")?;
         Ok(EarlyStop {
-            watched: self.watched(&args, 0)?.ok_or(Reported)?,
+            watched: self.watched(&args, 0)?.ok_or(ErrorReported)?,
             epochs: self.count(&args, 1, 1, 0)?,
             min_delta: self.number(&args, 2, 0.0..f64::MAX, 0.0)?,
             restore: self.flag(&args, 3, true)?,
@@ -89,7 +89,7 @@ impl<'a> Elaborator<'a> {
         let args =
             self.key_args(key, "patience", SLOTS, 2, "patience(val_loss, 3, factor: 0.1)")?;
         Ok(ReduceOnPlateau {
-            watched: self.watched(&args, 0)?.ok_or(Reported)?,
+            watched: self.watched(&args, 0)?.ok_or(ErrorReported)?,
             epochs: self.count(&args, 1, 1, 0)?,
             factor: self.number(&args, 2, f64::MIN_POSITIVE..1.0, 0.1)?,
             min_delta: self.number(&args, 3, 0.0..f64::MAX, 0.0)?,
@@ -150,7 +150,7 @@ impl<'a> Elaborator<'a> {
         if let ExprKind::Call(_) = &key.value.kind {
             let args = self.key_args(key, "weights", SLOTS, 1, "weights(\"net.safetensors\")")?;
             return Ok(InitFrom {
-                file: self.text(&args, 0)?.ok_or(Reported)?,
+                file: self.text(&args, 0)?.ok_or(ErrorReported)?,
                 rename: self.renamed(&args, 1)?,
                 pytorch: self.word(&args, 2, &["nnc", "pytorch"])? == Some("pytorch"),
                 partial: self.flag(&args, 3, false)?,
@@ -238,9 +238,9 @@ impl<'a> Elaborator<'a> {
             let error = Diagnostic::error(codes::TRAIN_KEY, message).primary(span, "");
             return Err(self.report(error.fix(format!("write `{callee}`"), edits)));
         }
-        let named: Vec<Slot<'_>> = (0..)
+        let named: Vec<ParamPlace<'_>> = (0..)
             .zip(slots)
-            .map(|(index, &name)| Slot { name, required: index < required })
+            .map(|(index, &name)| ParamPlace { name, required: index < required })
             .collect();
         let args: Vec<_> = written(&call.args).collect();
         let placed = self.place_arguments(callee, &named, &args, key.value.span)?;
@@ -358,7 +358,7 @@ impl<'a> Elaborator<'a> {
         pairs.ok_or_else(|| self.wrong_argument(args, slot, takes))
     }
 
-    fn wrong_argument(&mut self, args: &KeyArgs, slot: usize, takes: &str) -> Reported {
+    fn wrong_argument(&mut self, args: &KeyArgs, slot: usize, takes: &str) -> ErrorReported {
         let (name, key) = (args.slots[slot], &args.key);
         let (found, span) = match &args.values[slot] {
             Some((value, span)) => (self.describe(value), *span),
@@ -368,7 +368,7 @@ impl<'a> Elaborator<'a> {
         self.error(codes::TRAIN_KEY, span, message)
     }
 
-    fn wrong_key(&mut self, key: &TrainKey, takes: &str, value: &Value) -> Reported {
+    fn wrong_key(&mut self, key: &TrainKey, takes: &str, value: &Value) -> ErrorReported {
         self.wrong_word(key, takes, &[], value)
     }
 
@@ -379,7 +379,7 @@ impl<'a> Elaborator<'a> {
         takes: &str,
         words: &[&str],
         value: &Value,
-    ) -> Reported {
+    ) -> ErrorReported {
         let found = self.describe(value);
         let message = format!("`{}` is {takes}, found {found}", key.key.text);
         let mut error = Diagnostic::error(codes::TRAIN_KEY, message).primary(key.value.span, "");

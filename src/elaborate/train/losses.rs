@@ -7,15 +7,15 @@
 //! f32          as it is
 //! ```
 
-use super::model::Data;
+use super::model::RunData;
 use super::plan::Choice;
 use crate::base::codes;
 use crate::base::schema::Field;
 use crate::base::source::Span;
 use crate::base::tensor::DType;
 use crate::elaborate::arguments::{Given, Passed};
-use crate::elaborate::context::{Elaborator, Eval, Reported};
-use crate::elaborate::scope::Frame;
+use crate::elaborate::context::{Elaborator, ErrorReported, Eval};
+use crate::elaborate::scope::CallFrame;
 use crate::elaborate::value::Value;
 use crate::graph::{Dim, NodeId, Range, Reduce, Shape, Type};
 use crate::syntax::ast::{self, Expr, ExprKind, Function, FunctionKind, ParamDecl};
@@ -41,7 +41,7 @@ impl<'a> Elaborator<'a> {
         &mut self,
         loss: Choice<'a>,
         output: NodeId,
-        data: Data<'a>,
+        data: RunData<'a>,
         input: &str,
     ) -> Eval<NodeId> {
         let item = self.items.function(loss.id);
@@ -60,7 +60,7 @@ impl<'a> Elaborator<'a> {
             let help = "write it: `label: i32[N]`";
             return Err(self.error_help(codes::DECLARATION, second.span, message, help));
         };
-        let mut frame = Frame::new(&function.name.text, Some(FunctionKind::Loss), item.builtin);
+        let mut frame = CallFrame::new(&function.name.text, Some(FunctionKind::Loss), item.builtin);
         frame.call = Some(loss.span);
         self.push_frame(frame, item, loss.span)?;
         let found = self.target_type(function, (first, second), (ty, dims), output, loss.span);
@@ -99,7 +99,7 @@ impl<'a> Elaborator<'a> {
         Ok(ty)
     }
 
-    pub fn needs_two(&mut self, function: &Function) -> Reported {
+    pub fn needs_two(&mut self, function: &Function) -> ErrorReported {
         let kind = function.kind.word();
         let message =
             format!("the {kind} `{}` needs the output and the target", function.name.text);
@@ -134,7 +134,7 @@ impl<'a> Elaborator<'a> {
         args.extend(choice.passed());
         match self.call_function(choice.id, args, Some(path), choice.span)? {
             Value::Tensor(node) => Ok(node),
-            _ => Err(Reported),
+            _ => Err(ErrorReported),
         }
     }
 
@@ -192,11 +192,11 @@ impl<'a> Elaborator<'a> {
         };
         match self.built(span, &[node], built)? {
             Value::Tensor(node) => Ok(node),
-            _ => Err(Reported),
+            _ => Err(ErrorReported),
         }
     }
 
-    pub fn bad_judgement(&mut self, function: &Function, ty: &Type, takes: &str) -> Reported {
+    pub fn bad_judgement(&mut self, function: &Function, ty: &Type, takes: &str) -> ErrorReported {
         let kind = function.kind.word();
         let message = format!("the {kind} `{}` gives {ty}, not {takes}", function.name.text);
         let span = function.result.as_ref().map_or(function.name.span, |ty| ty.span);

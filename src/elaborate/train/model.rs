@@ -7,16 +7,16 @@
 
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
-use crate::elaborate::context::{Elaborator, Eval, Reported};
+use crate::elaborate::context::{Elaborator, ErrorReported, Eval};
 
-use super::plan::Plan;
+use super::plan::TrainPlan;
 use crate::base::schema::{Conversion, Field, ImageField, LABEL_2, Schema};
 use crate::base::source::Span;
 use crate::base::tensor::DType;
 use crate::elaborate::dims;
 use crate::elaborate::items::FnId;
 use crate::elaborate::paths;
-use crate::elaborate::scope::{Binding, Frame, Role};
+use crate::elaborate::scope::{Binding, CallFrame, Role};
 use crate::elaborate::value::Value;
 use crate::graph::rule::LOSS_WEIGHT;
 use crate::graph::{Dim, DimOrigin, NodeId, Type, UpdateTarget};
@@ -27,20 +27,20 @@ use std::collections::HashMap;
 #[derive(Clone, Copy)]
 pub(in crate::elaborate) struct ModelData<'a> {
     /// The data's name and schema.
-    pub known: Data<'a>,
+    pub known: RunData<'a>,
     /// Whether samples without data are mixtures of two.
     pub mixed: bool,
 }
 
 /// The data of a run: the data item's name and what is known of it.
-pub(in crate::elaborate) type Data<'a> = Option<(&'a str, &'a Schema)>;
+pub(in crate::elaborate) type RunData<'a> = Option<(&'a str, &'a Schema)>;
 
 impl<'a> Elaborator<'a> {
     /// Elaborates a model, with its loss and metrics if it is trained.
     pub fn model_graph(
         &mut self,
         id: FnId,
-        plan: Option<&Plan<'a>>,
+        plan: Option<&TrainPlan<'a>>,
         ModelData { known: data, mixed }: ModelData<'a>,
     ) -> Eval<()> {
         let output = self.model_output(id, data)?;
@@ -94,17 +94,17 @@ impl<'a> Elaborator<'a> {
     }
 
     /// The model's inputs and body.
-    fn model_output(&mut self, id: FnId, data: Data<'a>) -> Eval<NodeId> {
+    fn model_output(&mut self, id: FnId, data: RunData<'a>) -> Eval<NodeId> {
         let item = self.items.function(id);
         let function = item.function;
-        let frame = Frame::new(&function.name.text, Some(FunctionKind::Model), item.builtin);
+        let frame = CallFrame::new(&function.name.text, Some(FunctionKind::Model), item.builtin);
         self.push_frame(frame, item, function.name.span)?;
         let result = self.run_model(function, data);
         self.frames.pop();
         result
     }
 
-    fn run_model(&mut self, function: &'a Function, data: Data<'a>) -> Eval<NodeId> {
+    fn run_model(&mut self, function: &'a Function, data: RunData<'a>) -> Eval<NodeId> {
         let tensors: Vec<&'a ParamDecl> = function
             .params
             .iter()
@@ -139,7 +139,7 @@ impl<'a> Elaborator<'a> {
         let result = self.check_result(function, value?);
         match statements.and(result)? {
             Value::Tensor(node) => Ok(node),
-            _ => Err(Reported),
+            _ => Err(ErrorReported),
         }
     }
 
@@ -148,7 +148,7 @@ impl<'a> Elaborator<'a> {
         &mut self,
         function: &Function,
         inputs: &[&ParamDecl],
-        data: Data<'a>,
+        data: RunData<'a>,
     ) -> Eval<()> {
         if inputs.is_empty() {
             let message = format!("the model `{}` has no input", function.name.text);
@@ -231,7 +231,7 @@ impl<'a> Elaborator<'a> {
         }
     }
 
-    fn no_batch(&mut self, param: &ParamDecl) -> Reported {
+    fn no_batch(&mut self, param: &ParamDecl) -> ErrorReported {
         let message = format!("the input `{}` has no batch", param.name.text);
         let span = param.ty.as_ref().map_or(param.span, |ty| ty.span);
         let help = "the first dimension of a model's input is the batch: a name, such as `N`";
@@ -323,7 +323,7 @@ impl<'a> Elaborator<'a> {
         let built = self.builder.cast(node, dtype);
         match self.built(place, &[node], built)? {
             Value::Tensor(node) => Ok(node),
-            _ => Err(Reported),
+            _ => Err(ErrorReported),
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::base::diagnostic::Diagnostic;
 use crate::base::field::{self, NameKind};
 use crate::base::source::Span;
 use crate::elaborate::arguments::{Passed, written};
-use crate::elaborate::context::{Elaborator, Eval, Reported};
+use crate::elaborate::context::{Elaborator, ErrorReported, Eval};
 use crate::elaborate::items::FnId;
 use crate::syntax::ast::{Arg, Expr, ExprKind, FunctionKind, Train, TrainKey};
 
@@ -18,7 +18,7 @@ use crate::syntax::ast::{Arg, Expr, ExprKind, FunctionKind, Train, TrainKey};
 pub const DEFAULT_OPTIMIZER: &str = "adam";
 
 /// A setting of a `train` block.
-struct Setting {
+struct TrainSetting {
     /// Its name in the block.
     key: &'static str,
     /// Reads its value into what the block says so far.
@@ -28,7 +28,7 @@ struct Setting {
 /// A setting that a method of the elaborator reads into a field of [`Settings`].
 macro_rules! run_setting {
     ($key:ident, $read:ident $(($($argument:expr),+))? $(, $wrap:path)?) => {
-        Setting {
+        TrainSetting {
             key: stringify!($key),
             read: |core, key, draft| {
                 let value = core.$read(key $($(, $argument)+)?)?;
@@ -40,8 +40,8 @@ macro_rules! run_setting {
 }
 
 /// A setting that works on gradients, which is read with the optimizer's rule.
-const fn gradient_setting(key: &'static str) -> Setting {
-    Setting {
+const fn gradient_setting(key: &'static str) -> TrainSetting {
+    TrainSetting {
         key,
         read: |_, key, draft| {
             draft.gradients.push(key);
@@ -51,15 +51,15 @@ const fn gradient_setting(key: &'static str) -> Setting {
 }
 
 /// The settings, in the order in which messages name them.
-const SETTINGS: [Setting; 23] = [
-    Setting {
+const SETTINGS: [TrainSetting; 23] = [
+    TrainSetting {
         key: "loss",
         read: |core, key, draft| {
             draft.loss = Some(core.choice(FunctionKind::Loss, &key.value)?);
             Ok(())
         },
     },
-    Setting {
+    TrainSetting {
         key: "optimizer",
         read: |core, key, draft| {
             draft.optimizer = Some(core.choice(FunctionKind::Optimizer, &key.value)?);
@@ -68,7 +68,7 @@ const SETTINGS: [Setting; 23] = [
     },
     run_setting!(epochs, positive),
     run_setting!(batch, positive),
-    Setting {
+    TrainSetting {
         key: "metrics",
         read: |core, key, draft| {
             draft.metrics = core.metrics(&key.value)?;
@@ -135,7 +135,7 @@ impl<'a> Choice<'a> {
 }
 
 /// A `train` block, read and checked.
-pub(in crate::elaborate) struct Plan<'a> {
+pub(in crate::elaborate) struct TrainPlan<'a> {
     /// The loss.
     pub loss: Choice<'a>,
     /// The metrics.
@@ -154,7 +154,7 @@ const OTHERS: [FunctionKind; 4] =
 
 impl<'a> Elaborator<'a> {
     /// Reads a `train` block.
-    pub fn plan(&mut self, train: &'a Train) -> Eval<Plan<'a>> {
+    pub fn plan(&mut self, train: &'a Train) -> Eval<TrainPlan<'a>> {
         let mut draft = Draft::default();
         let mut outcome = Ok(());
         for key in &train.keys {
@@ -182,15 +182,15 @@ impl<'a> Elaborator<'a> {
             outcome = Err(self.report(error));
         }
         outcome?;
-        let loss = loss.ok_or(Reported)?;
+        let loss = loss.ok_or(ErrorReported)?;
         let prelude_adam = self.items.find(FunctionKind::Optimizer, DEFAULT_OPTIMIZER, false);
         let optimizer = optimizer
             .or_else(|| prelude_adam.map(|id| Choice { id, args: &[], span: train.model.span }));
-        Ok(Plan { loss, metrics, optimizer, gradients, settings })
+        Ok(TrainPlan { loss, metrics, optimizer, gradients, settings })
     }
 
     /// The setting of a key, which must exist and stand once.
-    fn new_key(&mut self, key: &TrainKey, settings: &mut Settings) -> Eval<&'static Setting> {
+    fn new_key(&mut self, key: &TrainKey, settings: &mut Settings) -> Eval<&'static TrainSetting> {
         let name = key.key.text.as_str();
         let Some(setting) = SETTINGS.iter().find(|setting| setting.key == name) else {
             let message = format!("unknown setting `{name}`");

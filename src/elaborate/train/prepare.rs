@@ -12,14 +12,14 @@
 //! in `f64` while compiling; fusion puts them into the first kernel that reads the image.
 
 use super::losses::Mean;
-use super::model::Data;
-use super::plan::{Choice, Plan};
+use super::model::RunData;
+use super::plan::{Choice, TrainPlan};
 use super::settings::ClassWeights;
 use crate::base::codes;
 use crate::base::schema::{Conversion, Field, MIX};
 use crate::base::source::Span;
 use crate::base::tensor::DType;
-use crate::elaborate::context::{Elaborator, Eval, Reported};
+use crate::elaborate::context::{Elaborator, ErrorReported, Eval};
 use crate::elaborate::value::Value;
 use crate::graph::builder::{Builder, Built};
 use crate::graph::rule::CLASS_WEIGHTS;
@@ -78,11 +78,11 @@ impl<'a> Elaborator<'a> {
     /// the same.
     pub(in crate::elaborate) fn weighted_loss(
         &mut self,
-        plan: &Plan<'a>,
+        plan: &TrainPlan<'a>,
         weights: &ClassWeights,
         (losses, label): (NodeId, NodeId),
         output: NodeId,
-        data: Data<'a>,
+        data: RunData<'a>,
     ) -> Eval<Mean> {
         let span = plan.settings.places["class_weights"];
         let (found, labels, outputs) = (self.ty(losses), self.ty(label), self.ty(output));
@@ -156,7 +156,7 @@ impl<'a> Elaborator<'a> {
     ) -> Eval<NodeId> {
         match self.built(span, args, built)? {
             Value::Tensor(node) => Ok(node),
-            _ => Err(Reported),
+            _ => Err(ErrorReported),
         }
     }
 }

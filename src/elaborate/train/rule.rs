@@ -14,9 +14,9 @@ use crate::base::diagnostic::Diagnostic;
 use crate::base::source::Span;
 use crate::base::tensor::DType;
 use crate::elaborate::arguments::Expect;
-use crate::elaborate::arguments::{Slot, expectation};
-use crate::elaborate::context::{Elaborator, Eval, Reported};
-use crate::elaborate::scope::{Binding, Frame, Role};
+use crate::elaborate::arguments::{ParamPlace, expectation};
+use crate::elaborate::context::{Elaborator, ErrorReported, Eval};
+use crate::elaborate::scope::{Binding, CallFrame, Role};
 use crate::elaborate::value::Value;
 use crate::graph::rule::LR_SCALE;
 use crate::graph::{Binary, Type, UpdateTarget};
@@ -61,9 +61,9 @@ impl<'a> RuleContext<'a> {
             return Err(self.core.report(error));
         }
         let params: Vec<&'a ParamDecl> = function.params[3..].iter().collect();
-        let slots: Vec<Slot<'_>> = params
+        let slots: Vec<ParamPlace<'_>> = params
             .iter()
-            .map(|param| Slot { name: &param.name.text, required: param.default.is_none() })
+            .map(|param| ParamPlace { name: &param.name.text, required: param.default.is_none() })
             .collect();
         let args = choice.passed();
         let placed = self.core.place_arguments(&function.name.text, &slots, &args, choice.span)?;
@@ -71,7 +71,7 @@ impl<'a> RuleContext<'a> {
             self.core.evaluate_arguments(&placed, &args, |slot| expectation(params[slot]))?;
         let origin = self.core.origin(choice.span);
         let mut frame =
-            Frame::new(&function.name.text, Some(FunctionKind::Optimizer), item.builtin);
+            CallFrame::new(&function.name.text, Some(FunctionKind::Optimizer), item.builtin);
         frame.call = Some(choice.span);
         frame.caller = Some(origin);
         self.core.push_frame(frame, item, choice.span)?;
@@ -102,7 +102,7 @@ impl<'a> RuleContext<'a> {
                 (None, Some(default)) => {
                     (self.core.expr(default, expectation(param))?, default.span)
                 }
-                (None, None) => return Err(Reported),
+                (None, None) => return Err(ErrorReported),
             };
             let value = self.core.argument(function, param, value, at)?;
             let value = self.number_argument(function, param, value, at)?;
@@ -169,7 +169,7 @@ impl<'a> RuleContext<'a> {
         self.weight_decay.is_some() && param.name.text == "weight_decay"
     }
 
-    fn decayed_twice(&mut self, span: Span) -> Reported {
+    fn decayed_twice(&mut self, span: Span) -> ErrorReported {
         let mut error = Diagnostic::error(codes::DUPLICATE, "`weight_decay` is set twice")
             .primary(span, "of the optimizer")
             .help("keep one of them; the setting decays beside the step, as AdamW does");

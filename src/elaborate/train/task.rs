@@ -29,7 +29,7 @@ use crate::graph::{Binary, Graph, NodeId, Op};
 use meeting::About;
 use transfer::walked;
 use value::{Kind, is_bare};
-use walk::{BATCH, Walk};
+use walk::{BATCH, TaskWalk};
 
 /// The task that a model with a loss is trained for. `target` is the input's name.
 pub(in crate::elaborate) fn derive(graph: &Graph, target: &str) -> Task {
@@ -58,7 +58,7 @@ pub(in crate::elaborate) fn derive(graph: &Graph, target: &str) -> Task {
 }
 
 /// A class of each sample, or of each position.
-fn class_task(walk: &Walk<'_>, scale: Scale) -> Task {
+fn class_task(walk: &TaskWalk<'_>, scale: Scale) -> Task {
     let classes = walk.last(walk.output);
     match walk.output_elements() / BATCH / classes.max(1) {
         1 => Task::Class { classes, scale },
@@ -68,7 +68,7 @@ fn class_task(walk: &Walk<'_>, scale: Scale) -> Task {
 
 /// Whether a metric compares the place of the largest number with the label, or looks the
 /// label's number up.
-fn looks_for_largest(walk: &Walk<'_>, metric: NodeId) -> bool {
+fn looks_for_largest(walk: &TaskWalk<'_>, metric: NodeId) -> bool {
     let mut seen = vec![false; walk.graph.nodes.len()];
     let mut open = vec![metric];
     while let Some(id) = open.pop() {

@@ -1,12 +1,12 @@
 //! The rules of functions of one and of two elements; each with its formula.
 
-use super::{Gradients, Rule};
+use super::{ArgGradients, Rule};
 use crate::graph::{Binary, NodeId, Unary};
 
 impl Rule<'_> {
     /// The gradients `flows` of an element-wise node, but 0 where `g` is 0 and the slope may not
     /// be finite.
-    pub(super) fn guarded(&mut self, flows: Gradients) -> Gradients {
+    pub(super) fn guarded(&mut self, flows: ArgGradients) -> ArgGradients {
         let steep = self.finite.slopes(self.emit.graph(), self.y);
         let guard = |(flow, steep): (Option<NodeId>, bool)| match flow {
             Some(flow) if steep => Some(self.unless_zero(self.g, flow)),
@@ -120,7 +120,7 @@ impl Rule<'_> {
         })
     }
 
-    pub(super) fn binary(&mut self, function: Binary) -> Gradients {
+    pub(super) fn binary(&mut self, function: Binary) -> ArgGradients {
         let (a, b, y, g) = (self.args[0], self.args[1], self.y, self.g);
         match function {
             // d(a + b) = da + db
@@ -205,7 +205,7 @@ impl Rule<'_> {
     /// `loses` to the other. A tie is a kink, and half is the mean of the slopes on its two sides.
     /// These means add up as slopes do, so where kinks cancel and a sum is smooth, as in
     /// `max(x, 0) + log1p(exp(-|x|))`, its derivative is right at the tie too.
-    fn extreme_of_two(&mut self, loses: Binary) -> Gradients {
+    fn extreme_of_two(&mut self, loses: Binary) -> ArgGradients {
         let (a, b, g) = (self.args[0], self.args[1], self.g);
         let tie = self.emit.binary(Binary::Eq, a, b);
         let half = self.emit.times(g, 0.5);

@@ -3,7 +3,7 @@
 //! A convolution `y = x ∗ w` is linear in both arguments, and so are its adjoints: the three of
 //! them are each other's derivatives, as `a·b` and its two are.
 
-use super::{Gradients, Rule};
+use super::{ArgGradients, Rule};
 use crate::base::tensor::DType;
 use crate::graph::{Binary, NodeId, Op, Range, Window};
 
@@ -15,7 +15,7 @@ impl Rule<'_> {
     }
 
     /// d conv(x, w) = conv(dx, w) + conv(x, dw)
-    pub(super) fn conv(&mut self, window: Window, groups: usize) -> Gradients {
+    pub(super) fn conv(&mut self, window: Window, groups: usize) -> ArgGradients {
         let (x, w, g) = (self.finite_factor(0), self.finite_factor(1), self.g);
         let extents = self.height_width(0);
         self.pair(
@@ -25,7 +25,7 @@ impl Rule<'_> {
     }
 
     /// `⟨g, input_grad(y, w)⟩ = ⟨conv(g, w), y⟩`: y_grad = conv(g, w), w_grad as `g` were `x`.
-    pub(super) fn conv_input_grad(&mut self, window: Window, groups: usize) -> Gradients {
+    pub(super) fn conv_input_grad(&mut self, window: Window, groups: usize) -> ArgGradients {
         let (y, w, g) = (self.finite_factor(0), self.finite_factor(1), self.g);
         self.pair(
             |r| Some(r.emit.op(Op::Conv { window, groups }, &[g, w])),
@@ -34,7 +34,7 @@ impl Rule<'_> {
     }
 
     /// `⟨g, weight_grad(x, y)⟩ = ⟨conv(x, g), y⟩`: y_grad = conv(x, g), x_grad as `g` were `w`.
-    pub(super) fn conv_weight_grad(&mut self, window: Window, groups: usize) -> Gradients {
+    pub(super) fn conv_weight_grad(&mut self, window: Window, groups: usize) -> ArgGradients {
         let (x, y, g) = (self.finite_factor(0), self.finite_factor(1), self.g);
         let extents = self.height_width(0);
         self.pair(

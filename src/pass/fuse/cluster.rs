@@ -90,7 +90,7 @@ pub struct Clusters<'a> {
     /// Whether each node depends on nothing but constants and uniform values.
     uniform: Vec<bool>,
     /// Which values are computed again by their readers, where these can.
-    again: &'a [bool],
+    rematerialized: &'a [bool],
     /// Who reads each node.
     uses: Edges,
     /// The edges between nodes that do work.
@@ -108,7 +108,7 @@ pub struct Clusters<'a> {
 
 impl<'a> Clusters<'a> {
     /// No clusters yet; `again` says which values are computed again by their readers.
-    pub fn new(graph: &'a BoundGraph, again: &'a [bool]) -> Self {
+    pub fn new(graph: &'a BoundGraph, rematerialized: &'a [bool]) -> Self {
         let mut root = vec![false; graph.nodes.len()];
         for node in graph.roots() {
             root[node.index()] = true;
@@ -117,7 +117,7 @@ impl<'a> Clusters<'a> {
             graph,
             class: Vec::with_capacity(graph.nodes.len()),
             uniform: Vec::with_capacity(graph.nodes.len()),
-            again,
+            rematerialized,
             uses: Edges::of_arguments(graph),
             flow: Flow::default(),
             root,
@@ -191,8 +191,8 @@ impl<'a> Clusters<'a> {
     }
 
     /// Whether a node's readers are to compute it again.
-    pub fn is_again(&self, node: NodeId) -> bool {
-        self.again[node.index()]
+    pub fn is_rematerialized(&self, node: NodeId) -> bool {
+        self.rematerialized[node.index()]
     }
 
     /// The working nodes that read a node that works, through views and cheap nodes.

@@ -16,8 +16,8 @@
 //! writing and loading it. What reduces rows keeps all of its nodes: its loops compute them row by
 //! row, each when it is known.
 
-use super::again::{FEWEST, is_cheap, source};
 use super::cluster::{Class, Clusters};
+use super::rematerialize::{FEWEST, is_cheap, source};
 use crate::base::tensor::DType;
 use crate::graph::NodeId;
 use crate::graph::kernels::KernelKind;
@@ -65,7 +65,7 @@ impl Clusters<'_> {
     /// Whether a node is a value of its own that is large enough to be worth a look.
     fn is_large(&self, node: NodeId) -> bool {
         !self.is_root(node)
-            && !self.is_again(node)
+            && !self.is_rematerialized(node)
             && self.graph.ty(node).dtype == DType::F32
             && self.graph.elements(node) >= FEWEST
     }

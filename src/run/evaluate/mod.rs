@@ -11,9 +11,9 @@ use crate::base::shown::Show;
 use crate::base::task::Task;
 use crate::base::tensor::Tensor;
 use crate::data::{Dataset, Pass, Split, Watch};
-use crate::driver::memory::{lasting, refuse_too_large};
+use crate::driver::memory::{refuse_too_large, variable_bytes};
 use crate::driver::session::{Failure, Request, Session};
-use crate::driver::steps::{Sites, StepCompiler};
+use crate::driver::steps::{BoundsChecks, StepCompiler};
 use crate::elaborate::Training;
 use crate::run::failures::train_failure;
 use crate::run::folder::RunInfo;
@@ -49,7 +49,7 @@ pub struct Evaluation {
     pub model: String,
     training: Training,
     steps: Steps,
-    sites: Sites,
+    bounds_checks: BoundsChecks,
     initial: Vec<(String, Tensor)>,
 }
 
@@ -110,7 +110,7 @@ pub fn evaluation(
         StepCompiler { session: &mut session, request: &request, fields, globals, run_steps: 1 };
     let count = data.test.count();
     let batch = crate::driver::steps::evaluation_batch(&[count]).min(count);
-    let (train, sites) = compiler.step(&graph, batch)?;
+    let (train, bounds_checks) = compiler.step(&graph, batch)?;
     let mut evaluate = BTreeMap::new();
     for batch in [batch, count % batch] {
         if batch > 0 && !evaluate.contains_key(&batch) {
@@ -119,11 +119,11 @@ pub fn evaluation(
     }
     let programs: Vec<&CompiledProgram> =
         std::iter::once(&train).chain(evaluate.values()).map(|step| &step.program).collect();
-    refuse_too_large(&session, &request, &programs, 1, lasting(&graph))?;
-    let steps = Steps { train, last: None, gather: None, evaluate, written: None };
-    let sites = Sites { train: Vec::new(), evaluate: sites };
+    refuse_too_large(&session, &request, &programs, 1, variable_bytes(&graph))?;
+    let steps = Steps { train, last: None, accumulate: None, evaluate, written: None };
+    let bounds_checks = BoundsChecks { train: Vec::new(), evaluate: bounds_checks };
     let model = front.experiment.model;
-    Ok(Evaluation { session, data, weights: from, model, training, steps, sites, initial })
+    Ok(Evaluation { session, data, weights: from, model, training, steps, bounds_checks, initial })
 }
 
 /// The names of the classes that weights tell apart: as their file says, else as their run does.
@@ -166,7 +166,8 @@ impl Evaluation {
             Trainer::new(&self.steps, memory, pool, &self.data, settings, &self.initial);
         let evaluated =
             evaluate_split(&mut trainer, &self.data.test, self.task(), Pass::Test, worst);
-        evaluated.map_err(|error| train_failure(&error, &self.data, &self.sites, &self.session))
+        evaluated
+            .map_err(|error| train_failure(&error, &self.data, &self.bounds_checks, &self.session))
     }
 
     /// The task of the model.

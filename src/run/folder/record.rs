@@ -25,7 +25,7 @@ pub struct Due {
 /// Follows a run.
 pub struct Recorder<'a> {
     /// Who is told of everything.
-    watcher: &'a mut dyn Callback,
+    callback: &'a mut dyn Callback,
     /// Where it is written; nowhere for a run without a folder.
     files: Option<Files>,
     due: Due,
@@ -77,7 +77,7 @@ pub struct Files {
 impl<'a> Recorder<'a> {
     /// Follows a run that ends when `stop` is set.
     pub fn new(
-        watcher: &'a mut dyn Callback,
+        callback: &'a mut dyn Callback,
         files: Option<Files>,
         due: Due,
         stop: &'a AtomicBool,
@@ -85,7 +85,7 @@ impl<'a> Recorder<'a> {
     ) -> Recorder<'a> {
         let (explain, best, unwritten) = (None, None, Unwritten::default());
         let out_of_time = false;
-        Recorder { watcher, files, due, stop, deadline, explain, best, unwritten, out_of_time }
+        Recorder { callback, files, due, stop, deadline, explain, best, unwritten, out_of_time }
     }
 
     /// Explains the first step that is left out.
@@ -161,7 +161,7 @@ impl<'a> Recorder<'a> {
 
     /// Says something to whoever watches.
     pub fn notice(&mut self, text: &str) {
-        self.watcher.event(Event::Notice(text));
+        self.callback.on_event(Event::Notice(text));
     }
 
     fn keep(&mut self, trainer: &Trainer<'_>, best: bool, must: bool) {
@@ -207,7 +207,7 @@ impl<'a> Recorder<'a> {
 }
 
 impl Callback for Recorder<'_> {
-    fn event(&mut self, event: Event<'_>) {
+    fn on_event(&mut self, event: Event<'_>) {
         match &event {
             Event::EpochEnded { record, .. } => {
                 let line = epoch_json(record);
@@ -233,10 +233,10 @@ impl Callback for Recorder<'_> {
             }
             Event::EpochStarted { .. } | Event::Stepped { .. } | Event::Notice(_) => {}
         }
-        self.watcher.event(event);
+        self.callback.on_event(event);
     }
 
-    fn look(&mut self, trainer: &Trainer<'_>, epoch_over: Option<Decision>) {
+    fn on_step_end(&mut self, trainer: &Trainer<'_>, epoch_over: Option<Decision>) {
         let state = trainer.state();
         if state.skipped_in_a_row > 0
             && let Some(explain) = self.explain.take()
@@ -264,6 +264,6 @@ impl Callback for Recorder<'_> {
         {
             self.out_of_time = true;
         }
-        self.watcher.look(trainer, epoch_over);
+        self.callback.on_step_end(trainer, epoch_over);
     }
 }

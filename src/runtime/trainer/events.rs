@@ -54,11 +54,11 @@ pub enum Event<'a> {
 /// Who follows a run.
 pub trait Callback {
     /// Told what happens, in order.
-    fn event(&mut self, event: Event<'_>);
+    fn on_event(&mut self, event: Event<'_>);
 
     /// Shown the run after each step, and after each epoch with what was decided: the time to keep
     /// what is there.
-    fn look(&mut self, _trainer: &Trainer<'_>, _epoch_over: Option<Decision>) {}
+    fn on_step_end(&mut self, _trainer: &Trainer<'_>, _epoch_over: Option<Decision>) {}
 }
 
 /// How training ended.

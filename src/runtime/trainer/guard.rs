@@ -21,7 +21,7 @@ use super::{BatchStep, NotFinite, TrainStepArgs, Trainer, WrittenTensors, output
 use crate::base::entity::Entity;
 use crate::base::tensor::DType;
 use crate::graph::bounds::{Interval, bounds, rounded, uniforms};
-use crate::graph::rule::{CLIP_NORM, CLIP_VALUE, EMA, KEEP, MEAN};
+use crate::graph::rule::{CLIP_NORM, CLIP_VALUE, DECOUPLED_DECAY, EMA, MEAN};
 use crate::graph::{Init, InputId, NodeId, State, StateId, UpdateTarget};
 use crate::runtime::program::{CompiledProgram, IndexFault, RunMemory, StepArgs};
 
@@ -88,7 +88,7 @@ impl WrittenTensors {
         }
         let gradients = Interval::within(size)?;
         let mut params = held.params;
-        if let Some(keep) = number(KEEP) {
+        if let Some(keep) = number(DECOUPLED_DECAY) {
             // It may be about some parameters only.
             params = params.hull(params.times(keep?)?);
         }
@@ -220,7 +220,7 @@ impl Trainer<'_> {
         step: &BatchStep,
         args: TrainStepArgs,
     ) -> Result<Option<NotFinite>, IndexFault> {
-        let updates = !self.gathers(step);
+        let updates = !self.accumulates(step);
         let mut tried = Tried { most: Some(f64::INFINITY), scale: 1.0, overflows: false };
         if updates {
             tried.most = self.foresee(args, &[ROOM, 2.0], self.guard.norm.unwrap_or(UNKNOWN));

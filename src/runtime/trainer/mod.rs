@@ -13,19 +13,19 @@ pub mod control;
 mod events;
 pub(crate) mod exact;
 mod guard;
-mod lasting;
 mod refused;
 mod scores;
 mod settings;
 mod state;
 mod steps;
+mod variables;
 
 pub use control::{Control, Decision, EarlyStopRule, Monitor, PlateauRule, Rules};
 pub use events::{Callback, Event, NotFinite, TrainError, TrainingOutcome};
 pub use guard::SMALL_NORM;
 pub use refused::RejectedStep;
 pub use scores::{EpochRecord, ScoreSums, Scores};
-pub use settings::{Average, OnNan, TrainerSettings};
+pub use settings::{Average, NonFinitePolicy, TrainerSettings};
 pub use state::{OpenEpoch, TrainState};
 pub use steps::{BatchStep, Schedules, Steps, WrittenTensors};
 
@@ -119,17 +119,17 @@ impl<'a> Trainer<'a> {
     /// Trains until the epochs are made, nothing gets better, or `stop` is set.
     pub fn train(
         &mut self,
-        watcher: &mut dyn Callback,
+        callback: &mut dyn Callback,
         stop: &AtomicBool,
     ) -> Result<TrainingOutcome, TrainError> {
         while self.state.epoch < self.settings.epochs {
             if self.state.stopped_early {
                 return Ok(TrainingOutcome::StoppedEarly);
             }
-            if !self.epoch(watcher, stop)? {
+            if !self.epoch(callback, stop)? {
                 return Ok(TrainingOutcome::Stopped);
             }
-            self.close_epoch(watcher)?;
+            self.close_epoch(callback)?;
         }
         Ok(if self.state.stopped_early {
             TrainingOutcome::StoppedEarly
@@ -139,7 +139,11 @@ impl<'a> Trainer<'a> {
     }
 
     /// Trains on the rest of a pass over the training data. Returns whether it came to its end.
-    fn epoch(&mut self, watcher: &mut dyn Callback, stop: &AtomicBool) -> Result<bool, TrainError> {
+    fn epoch(
+        &mut self,
+        callback: &mut dyn Callback,
+        stop: &AtomicBool,
+    ) -> Result<bool, TrainError> {
         let epoch = self.state.epoch + 1;
         let pass = Pass::Train { epoch: epoch as u64 };
         let mut then = self.after(epoch);
@@ -150,7 +154,7 @@ impl<'a> Trainer<'a> {
         if steps == 0 {
             return Err(TrainError::NoSamples(pass.split()));
         }
-        watcher.event(Event::EpochStarted { epoch, epochs: self.settings.epochs, steps });
+        callback.on_event(Event::EpochStarted { epoch, epochs: self.settings.epochs, steps });
         if self.state.batch == 0 {
             let tally = ScoreSums::new(&self.steps.train.program);
             self.state.open = OpenEpoch { tally, ..OpenEpoch::default() };
@@ -161,18 +165,18 @@ impl<'a> Trainer<'a> {
                 return Ok(false);
             }
             let Some(step) = self.train_step(pass, steps)? else { break };
-            self.judge_step(step, watcher)?;
+            self.judge_step(step, callback)?;
             self.state.batch += 1;
             self.state.open.seconds += start.elapsed().as_secs_f64();
             self.state.open.data_seconds += (self.waited - waited).as_secs_f64();
             (start, waited) = (Instant::now(), self.waited);
             if self.state.batch.is_multiple_of(STEPS_A_TICK) {
-                watcher.event(Event::Stepped { step: self.state.batch, loss: self.last_loss });
+                callback.on_event(Event::Stepped { step: self.state.batch, loss: self.last_loss });
             }
             if let Some(change) = self.pool.take_change() {
-                watcher.event(Event::ThreadsChanged(change));
+                callback.on_event(Event::ThreadsChanged(change));
             }
-            watcher.look(self, None);
+            callback.on_step_end(self, None);
         }
         Ok(true)
     }
@@ -217,13 +221,13 @@ impl<'a> Trainer<'a> {
     fn judge_step(
         &mut self,
         step: &BatchStep,
-        watcher: &mut dyn Callback,
+        callback: &mut dyn Callback,
     ) -> Result<(), TrainError> {
         let loss = output(step, &self.memory, "output.loss")[0];
         self.last_loss = loss;
         let Some(what) = self.refused else {
             self.state.open.tally.add(step, &self.memory);
-            if !self.gathers(step) {
+            if !self.accumulates(step) {
                 let norm = output(step, &self.memory, "output.grad_norm")[0];
                 self.state.open.grad_norm += f64::from(norm);
                 self.state.open.norms += 1;
@@ -235,34 +239,35 @@ impl<'a> Trainer<'a> {
         self.state.skipped += 1;
         self.state.skipped_in_a_row += 1;
         let in_a_row = self.state.skipped_in_a_row;
-        if self.settings.on_nan == OnNan::Stop || in_a_row >= MOST_SKIPPED {
+        if self.settings.on_nan == NonFinitePolicy::Stop || in_a_row >= MOST_SKIPPED {
             // The step has changed nothing: a run that is taken up again makes it again.
-            self.state.updates = self.state.updates.saturating_sub(u64::from(!self.gathers(step)));
+            self.state.updates =
+                self.state.updates.saturating_sub(u64::from(!self.accumulates(step)));
             self.state.skipped -= 1;
             self.state.skipped_in_a_row -= 1;
             return Err(TrainError::NotFinite { what, epoch, step: batch, loss, in_a_row });
         }
-        if self.settings.on_nan == OnNan::HalveLr {
+        if self.settings.on_nan == NonFinitePolicy::HalveLr {
             self.state.control.lr_scale *= 0.5;
         }
-        if !self.gathers(step) {
+        if !self.accumulates(step) {
             // The batches of an update are left out together.
-            for sum in &self.settings.gathered {
+            for sum in &self.settings.accumulated {
                 step.program.bytes_mut(&mut self.memory, sum).fill(0);
             }
         }
         let lr_scale = self.state.control.lr_scale;
-        watcher.event(Event::Skipped { what, epoch, step: batch, loss, lr_scale });
+        callback.on_event(Event::Skipped { what, epoch, step: batch, loss, lr_scale });
         Ok(())
     }
 
     /// Whether a step only adds gradients up.
-    fn gathers(&self, step: &BatchStep) -> bool {
-        self.steps.gather.as_ref().is_some_and(|gather| std::ptr::eq(gather, step))
+    fn accumulates(&self, step: &BatchStep) -> bool {
+        self.steps.accumulate.as_ref().is_some_and(|accumulate| std::ptr::eq(accumulate, step))
     }
 
     /// Validates, and ends the epoch.
-    fn close_epoch(&mut self, watcher: &mut dyn Callback) -> Result<(), TrainError> {
+    fn close_epoch(&mut self, callback: &mut dyn Callback) -> Result<(), TrainError> {
         let epoch = self.state.epoch + 1;
         let mut validation = None;
         if self.data.validation.count() > 0 {
@@ -284,15 +289,15 @@ impl<'a> Trainer<'a> {
         };
         let decision = self.state.control.decide(&self.settings.rules, &record);
         for text in self.not_numbers(&record, decision) {
-            watcher.event(Event::Notice(&text));
+            callback.on_event(Event::Notice(&text));
         }
         self.state.stopped_early = decision.stop;
         self.state.epoch = epoch;
         self.state.batch = 0;
         self.state.history.push(record.clone());
         let epochs = self.settings.epochs;
-        watcher.event(Event::EpochEnded { record: &record, epochs, decision });
-        watcher.look(self, Some(decision));
+        callback.on_event(Event::EpochEnded { record: &record, epochs, decision });
+        callback.on_step_end(self, Some(decision));
         Ok(())
     }
 
@@ -321,7 +326,7 @@ impl<'a> Trainer<'a> {
     /// The learning rate and the optimiser's scheduled arguments, as they were in the last update.
     pub fn scheduled(&self) -> Vec<(String, f32)> {
         let schedules = &self.settings.schedules;
-        schedules.told(self.state.updates, self.state.control.lr_scale)
+        schedules.values_with_lr(self.state.updates, self.state.control.lr_scale)
     }
 
     /// The passes over data that follow an epoch and its validation, for the feed to prepare.

@@ -6,7 +6,7 @@ use super::steps::Schedules;
 /// The answer to a batch whose loss or gradient is not finite. The parameters stay as they were
 /// before it in any case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnNan {
+pub enum NonFinitePolicy {
     /// The run ends.
     #[default]
     Stop,
@@ -32,13 +32,13 @@ pub struct TrainerSettings {
     /// Batches an update.
     pub accumulate: usize,
     /// The answer to numbers that are not finite.
-    pub on_nan: OnNan,
+    pub on_nan: NonFinitePolicy,
     /// The rules that look at scores after each epoch.
     pub rules: Rules,
     /// The running means that evaluation takes in place of parameters and layer states.
     pub averages: Vec<Average>,
     /// The states that hold the sums of gradients of an update in progress.
-    pub gathered: Vec<String>,
+    pub accumulated: Vec<String>,
 }
 
 /// A parameter or state, and the state that holds its running mean.

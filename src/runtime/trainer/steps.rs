@@ -35,7 +35,7 @@ pub struct Steps {
     /// Training on what is left of an epoch after the full batches, where that is kept.
     pub last: Option<BatchStep>,
     /// A batch whose gradients are only added up, where an update is made of several.
-    pub gather: Option<BatchStep>,
+    pub accumulate: Option<BatchStep>,
     /// Evaluation, by batch; the splits of a data set need its full batch and their remainders.
     pub evaluate: BTreeMap<usize, BatchStep>,
     /// The tensors that updates write, and the rule; `None` where only evaluation is asked for.
@@ -81,7 +81,7 @@ impl Schedules {
     }
 
     /// The same, with the learning rate in any case, of which a part is left.
-    pub(super) fn told(&self, step: u64, lr_scale: f64) -> Vec<(String, f32)> {
+    pub(super) fn values_with_lr(&self, step: u64, lr_scale: f64) -> Vec<(String, f32)> {
         let mut hypers = self.hypers.clone();
         if let Some(index) = self.lr_scale {
             hypers[index] = lr_scale;
@@ -97,9 +97,9 @@ impl Steps {
     /// update.
     pub(super) fn of(&self, pass: Pass, samples: usize, updates: bool) -> &BatchStep {
         if pass.trains() {
-            return match (&self.last, &self.gather) {
+            return match (&self.last, &self.accumulate) {
                 (Some(last), _) if samples == last.batch => last,
-                (_, Some(gather)) if !updates => gather,
+                (_, Some(accumulate)) if !updates => accumulate,
                 _ => &self.train,
             };
         }

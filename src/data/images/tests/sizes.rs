@@ -4,8 +4,8 @@ use fast_image_resize::Resizer;
 use image::metadata::Orientation;
 
 use crate::data::images::decode::Pixels;
-use crate::data::images::fit::{Shape, fit};
-use crate::data::source::ResizeMode;
+use crate::data::images::fit::{FitTarget, fit};
+use crate::data::source::FitMode;
 
 /// A pattern without symmetry.
 fn pattern(width: u32, height: u32, channels: usize) -> Pixels {
@@ -26,9 +26,9 @@ fn fitted(
     width: usize,
     height: usize,
     channels: usize,
-    resize: ResizeMode,
+    resize: FitMode,
 ) -> Vec<u8> {
-    let shape = Shape { height, width, channels, resize };
+    let shape = FitTarget { height, width, channels, resize };
     let mut out = vec![1; shape.bytes()];
     fit(image, &shape, &mut Resizer::new(), &mut out);
     out
@@ -65,7 +65,7 @@ fn resizing_is_pillows() {
         ),
     ];
     for (image, (width, height), expected) in cases {
-        let found = fitted(&image, width, height, image.channels, ResizeMode::Stretch);
+        let found = fitted(&image, width, height, image.channels, FitMode::Stretch);
         let close = found.iter().zip(expected).all(|(&a, &b)| a.abs_diff(b) <= 1);
         assert!(close && found.len() == expected.len(), "{found:?}, not {expected:?}");
     }
@@ -74,7 +74,7 @@ fn resizing_is_pillows() {
 #[test]
 fn an_image_of_the_right_size_is_not_changed() {
     let image = pattern(5, 3, 3);
-    for resize in [ResizeMode::Stretch, ResizeMode::Crop, ResizeMode::Pad] {
+    for resize in [FitMode::Stretch, FitMode::Crop, FitMode::Pad] {
         assert_eq!(fitted(&image, 5, 3, 3, resize), image.bytes);
     }
 }
@@ -84,22 +84,22 @@ fn a_crop_is_the_middle() {
     // Four equal columns: the middle two are left.
     let columns =
         Pixels { width: 4, height: 2, bytes: [10, 20, 30, 40].repeat(2), ..pattern(4, 2, 1) };
-    assert_eq!(fitted(&columns, 2, 2, 1, ResizeMode::Crop), [20, 30, 20, 30]);
+    assert_eq!(fitted(&columns, 2, 2, 1, FitMode::Crop), [20, 30, 20, 30]);
     // Smaller than what is wanted, it is enlarged.
-    assert_eq!(fitted(&columns, 8, 8, 1, ResizeMode::Crop).len(), 64);
+    assert_eq!(fitted(&columns, 8, 8, 1, FitMode::Crop).len(), 64);
     let rows = Pixels { orientation: Orientation::Rotate90, ..columns };
-    assert_eq!(fitted(&rows, 2, 2, 1, ResizeMode::Crop), [20, 20, 30, 30]);
+    assert_eq!(fitted(&rows, 2, 2, 1, FitMode::Crop), [20, 20, 30, 30]);
 }
 
 #[test]
 fn a_pad_is_all_of_it_on_black() {
     let white = Pixels { width: 4, height: 2, bytes: vec![255; 8], ..pattern(4, 2, 1) };
-    let padded = fitted(&white, 4, 4, 1, ResizeMode::Pad);
+    let padded = fitted(&white, 4, 4, 1, FitMode::Pad);
     assert_eq!(padded, [[0; 4], [255; 4], [255; 4], [0; 4]].concat());
     let upright = Pixels { orientation: Orientation::Rotate270, ..white.clone() };
-    assert_eq!(fitted(&upright, 4, 4, 1, ResizeMode::Pad), [0, 255, 255, 0].repeat(4));
+    assert_eq!(fitted(&upright, 4, 4, 1, FitMode::Pad), [0, 255, 255, 0].repeat(4));
     // Grey on colours.
-    let coloured = fitted(&white, 4, 4, 3, ResizeMode::Pad);
+    let coloured = fitted(&white, 4, 4, 3, FitMode::Pad);
     assert_eq!(coloured.iter().filter(|&&byte| byte == 255).count(), 24);
 }
 
@@ -107,11 +107,11 @@ fn a_pad_is_all_of_it_on_black() {
 fn extreme_proportions_keep_a_pixel() {
     for (width, height) in [(1, 1), (5000, 1), (1, 5000), (3, 2)] {
         let image = pattern(width, height, 1);
-        for resize in [ResizeMode::Stretch, ResizeMode::Crop, ResizeMode::Pad] {
+        for resize in [FitMode::Stretch, FitMode::Crop, FitMode::Pad] {
             assert_eq!(fitted(&image, 7, 9, 3, resize).len(), 189);
         }
     }
     let line = Pixels { bytes: vec![255; 5000], ..pattern(5000, 1, 1) };
-    let found = fitted(&line, 5, 5, 1, ResizeMode::Pad);
+    let found = fitted(&line, 5, 5, 1, FitMode::Pad);
     assert_eq!(found.iter().filter(|&&byte| byte == 255).count(), 5);
 }

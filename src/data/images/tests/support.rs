@@ -8,9 +8,9 @@ use fast_image_resize::Resizer;
 use image::{DynamicImage, ImageFormat, RgbImage};
 use tempfile::TempDir;
 
-use crate::data::images::fit::Shape;
+use crate::data::images::fit::FitTarget;
 use crate::data::images::load::Decoder;
-use crate::data::source::ResizeMode;
+use crate::data::source::FitMode;
 use crate::data::{Argument, DataError, Dataset, Literal, Places, SourceRequest, Split};
 
 /// A folder that goes away, with a cache beside the images.
@@ -132,7 +132,7 @@ pub fn decoded(
     (width, height): (usize, usize),
     channels: usize,
 ) -> Result<Vec<u8>, String> {
-    let shape = Shape { height, width, channels, resize: ResizeMode::Stretch };
+    let shape = FitTarget { height, width, channels, resize: FitMode::Stretch };
     let mut out = vec![0; shape.bytes()];
     Decoder::new(shape).bytes(file, &mut Resizer::new(), &mut out).map(|()| out)
 }

@@ -6,15 +6,15 @@
 //! max(output, 0)                     Relu
 //! ```
 
-use super::form::{Atom, Form, close};
+use super::form::{Atom, AtomSum, close};
 use super::meeting::By;
-use super::range::Range;
-use super::value::{Kind, Place, Value, chosen, is_bare, rising, scaled, settled};
-use super::walk::Walk;
+use super::range::OutputRange;
+use super::value::{ElementPlace, Kind, TracedValue, chosen, is_bare, rising, scaled, settled};
+use super::walk::TaskWalk;
 use crate::graph::{Binary, NodeId, Unary};
 
-impl Walk<'_> {
-    pub fn binary(&self, id: NodeId, binary: Binary, place: Place) -> Option<Kind> {
+impl TaskWalk<'_> {
+    pub fn binary(&self, id: NodeId, binary: Binary, place: ElementPlace) -> Option<Kind> {
         let args = &self.graph.nodes[id].args;
         let (a, b) = (self.value(args[0]), self.value(args[1]));
         match binary {
@@ -29,17 +29,17 @@ impl Walk<'_> {
                     None => Kind::Free,
                 };
                 let range = b.range.unary(Unary::Neg);
-                self.plus(id, a, &Value { kind, range, place: b.place }, place)
+                self.plus(id, a, &TracedValue { kind, range, place: b.place }, place)
             }
             Binary::Mul => self.product(id, args[0] == args[1], a, b, place),
             Binary::Div => match (&a.kind, &b.kind) {
                 (Kind::Exp(a), Kind::Exp(b)) => Some(Kind::Exp(a.plus(&b.times(-1.0)))),
                 _ if b.of_output() => None,
                 _ => {
-                    let one = Range { low: 1.0, high: 1.0 };
+                    let one = OutputRange { low: 1.0, high: 1.0 };
                     let range = one.binary(Binary::Div, b.range);
                     let kind = if b.of_target() { Kind::OfTarget } else { Kind::Free };
-                    self.product(id, false, a, &Value { kind, range, place: b.place }, place)
+                    self.product(id, false, a, &TracedValue { kind, range, place: b.place }, place)
                 }
             },
             Binary::Pow => match (&a.kind, b.constant()?) {
@@ -51,7 +51,7 @@ impl Walk<'_> {
             },
             Binary::Min | Binary::Max => bounded(binary, a, b),
             Binary::Eq => {
-                let of = |counts: &Value, label: &Value| {
+                let of = |counts: &TracedValue, label: &TracedValue| {
                     counts.kind == Kind::Counts && is_bare(&label.kind)
                 };
                 (of(a, b) || of(b, a)).then_some(Kind::OneHot { scale: 1.0, shift: 0.0 })
@@ -67,7 +67,14 @@ impl Walk<'_> {
         }
     }
 
-    fn product(&self, id: NodeId, same: bool, a: &Value, b: &Value, place: Place) -> Option<Kind> {
+    fn product(
+        &self,
+        id: NodeId,
+        same: bool,
+        a: &TracedValue,
+        b: &TracedValue,
+        place: ElementPlace,
+    ) -> Option<Kind> {
         if let (Kind::Exp(a), Kind::Exp(b)) = (&a.kind, &b.kind) {
             return Some(Kind::Exp(a.plus(b)));
         }
@@ -80,7 +87,7 @@ impl Walk<'_> {
                 .then_some(Kind::Settled { about, falls: scale * other > 0.0 });
         }
         if let (&Kind::Settled { .. }, true) = (&a.kind, same) {
-            let squared = Value { range: a.range.unary(Unary::Abs), ..a.clone() };
+            let squared = TracedValue { range: a.range.unary(Unary::Abs), ..a.clone() };
             return match a.range.sign()? {
                 true => rising(&squared),
                 false => rising(&squared).and_then(|kind| scaled(&kind, -1.0)),
@@ -104,7 +111,13 @@ impl Walk<'_> {
         Some(Kind::Settled { about, falls: falls == (positive == positive_too) })
     }
 
-    fn times(&self, id: NodeId, a: &Value, b: &Value, place: Place) -> Option<Kind> {
+    fn times(
+        &self,
+        id: NodeId,
+        a: &TracedValue,
+        b: &TracedValue,
+        place: ElementPlace,
+    ) -> Option<Kind> {
         if let Some(factor) = b.constant() {
             return match &a.kind {
                 Kind::Counts if factor == 0.0 => Some(Kind::Free),
@@ -119,7 +132,7 @@ impl Walk<'_> {
                     by: Some(By::Number),
                 })
             }
-            (&Kind::OneHot { scale, shift }, kind) if place == Place::Rows => {
+            (&Kind::OneHot { scale, shift }, kind) if place == ElementPlace::Rows => {
                 chosen(kind, scale, shift)
             }
             // A weight.
@@ -136,9 +149,9 @@ impl Walk<'_> {
         }
     }
 
-    pub fn choice(&self, id: NodeId, args: &[&Value], place: Place) -> Option<Kind> {
+    pub fn choice(&self, id: NodeId, args: &[&TracedValue], place: ElementPlace) -> Option<Kind> {
         let [condition, a, b] = args else { return None };
-        if let (&Kind::OneHot { scale, shift }, Some(0.0), Place::Rows) =
+        if let (&Kind::OneHot { scale, shift }, Some(0.0), ElementPlace::Rows) =
             (&condition.kind, b.constant(), place)
             && a.of_output()
         {
@@ -159,7 +172,7 @@ impl Walk<'_> {
 }
 
 /// The larger or the smaller of two values.
-fn bounded(binary: Binary, a: &Value, b: &Value) -> Option<Kind> {
+fn bounded(binary: Binary, a: &TracedValue, b: &TracedValue) -> Option<Kind> {
     let (a, b) = if a.constant().is_some() { (b, a) } else { (a, b) };
     if let (
         &Kind::Difference { scale, about },
@@ -174,9 +187,9 @@ fn bounded(binary: Binary, a: &Value, b: &Value) -> Option<Kind> {
         return (a.kind == b.kind).then(|| a.kind.clone());
     }
     let bound = b.constant()?;
-    let in_place = matches!(a.place, Place::Rows | Place::Full);
-    let held = Form::of(&[(Atom::Held, 1.0)]);
-    let is_bare = |form: &Form| {
+    let in_place = matches!(a.place, ElementPlace::Rows | ElementPlace::Full);
+    let held = AtomSum::of(&[(Atom::Held, 1.0)]);
+    let is_bare = |form: &AtomSum| {
         let known = form.all(|atom| matches!(atom, Atom::X | Atom::Held));
         known && close(form.get(Atom::X) + form.get(Atom::Held), 1.0)
     };
@@ -185,14 +198,14 @@ fn bounded(binary: Binary, a: &Value, b: &Value) -> Option<Kind> {
             let (factor, constant) = form.affine().filter(|(factor, _)| *factor != 0.0)?;
             // max(-x, 0) is max(x, 0) - x.
             let below = if factor < 0.0 { -1.0 } else { 0.0 };
-            let relu = Form::of(&[(Atom::Relu, 1.0), (Atom::X, below)]);
+            let relu = AtomSum::of(&[(Atom::Relu, 1.0), (Atom::X, below)]);
             (constant == 0.0).then(|| Kind::Out(relu.times(factor.abs())))
         }
         Kind::Out(form) if in_place && is_bare(form) => Some(Kind::Out(held)),
         Kind::Sum { plain, chosen, by: Some(By::Class) }
             if is_bare(chosen) && plain.all(|_| false) =>
         {
-            Some(Kind::Sum { plain: Form::default(), chosen: held, by: Some(By::Class) })
+            Some(Kind::Sum { plain: AtomSum::default(), chosen: held, by: Some(By::Class) })
         }
         Kind::Sigmoid { .. } => Some(a.kind.clone()),
         _ => rising(a),

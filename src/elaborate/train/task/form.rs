@@ -38,11 +38,11 @@ pub(super) enum Atom {
 
 /// A sum of atoms, each with its factor. A factor of 0 stays: the atom was looked at.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Form(BTreeMap<Atom, f64>);
+pub(super) struct AtomSum(BTreeMap<Atom, f64>);
 
-impl Form {
-    pub fn of(parts: &[(Atom, f64)]) -> Form {
-        Form(parts.iter().copied().collect())
+impl AtomSum {
+    pub fn of(parts: &[(Atom, f64)]) -> AtomSum {
+        AtomSum(parts.iter().copied().collect())
     }
 
     pub fn get(&self, atom: Atom) -> f64 {
@@ -57,7 +57,7 @@ impl Form {
         self.0.is_empty()
     }
 
-    pub fn plus(&self, other: &Form) -> Form {
+    pub fn plus(&self, other: &AtomSum) -> AtomSum {
         let mut sum = self.clone();
         for (&atom, &factor) in &other.0 {
             *sum.0.entry(atom).or_insert(0.0) += factor;
@@ -65,8 +65,8 @@ impl Form {
         sum
     }
 
-    pub fn times(&self, factor: f64) -> Form {
-        Form(self.0.iter().map(|(&atom, &known)| (atom, known * factor)).collect())
+    pub fn times(&self, factor: f64) -> AtomSum {
+        AtomSum(self.0.iter().map(|(&atom, &known)| (atom, known * factor)).collect())
     }
 
     /// Whether all atoms but those with a factor of 0 satisfy a test.
@@ -75,8 +75,8 @@ impl Form {
     }
 
     /// The atoms that satisfy a test.
-    pub fn only(&self, test: impl Fn(Atom) -> bool) -> Form {
-        Form(self.0.iter().filter(|(atom, _)| test(**atom)).map(|(&a, &f)| (a, f)).collect())
+    pub fn only(&self, test: impl Fn(Atom) -> bool) -> AtomSum {
+        AtomSum(self.0.iter().filter(|(atom, _)| test(**atom)).map(|(&a, &f)| (a, f)).collect())
     }
 
     /// The same value for all numbers of a row.

@@ -9,7 +9,7 @@
 //! target · X, target · Relu(X), …      nothing is said
 //! ```
 
-use super::form::{Atom, Form, close};
+use super::form::{Atom, AtomSum, close};
 use crate::base::task::Scale;
 
 /// How the target chooses.
@@ -41,7 +41,12 @@ impl About {
 
 /// The task of `plain + target · chosen`, and whether it falls as the fit gets better. `linear`:
 /// nothing but sums and positive factors is between it and the loss.
-pub(super) fn settle(plain: &Form, chosen: &Form, by: By, linear: bool) -> Option<(About, bool)> {
+pub(super) fn settle(
+    plain: &AtomSum,
+    chosen: &AtomSum,
+    by: By,
+    linear: bool,
+) -> Option<(About, bool)> {
     if let Some((scale, falls)) = yes_or_no(plain, chosen) {
         let about = match by {
             By::Class => About::Class(scale),
@@ -55,7 +60,7 @@ pub(super) fn settle(plain: &Form, chosen: &Form, by: By, linear: bool) -> Optio
     }
 }
 
-fn class(plain: &Form, chosen: &Form, linear: bool) -> Option<(About, bool)> {
+fn class(plain: &AtomSum, chosen: &AtomSum, linear: bool) -> Option<(About, bool)> {
     let known = |atom| matches!(atom, Atom::X | Atom::One | Atom::Total(_) | Atom::Row(_));
     for (atom, scale) in [(Atom::Log, Scale::Probabilities), (Atom::Held, Scale::Scores)] {
         if chosen.has(atom) && chosen.all(|it| it == atom || it == Atom::One) {
@@ -83,7 +88,7 @@ fn class(plain: &Form, chosen: &Form, linear: bool) -> Option<(About, bool)> {
 }
 
 /// The cross-entropy of a number's sigmoid, or of a probability.
-fn yes_or_no(plain: &Form, chosen: &Form) -> Option<(Scale, bool)> {
+fn yes_or_no(plain: &AtomSum, chosen: &AtomSum) -> Option<(Scale, bool)> {
     let rest = |atom| matches!(atom, Atom::One | Atom::Row(_) | Atom::Own(_));
     let (yes, no) = (-chosen.get(Atom::X), plain.get(Atom::Relu));
     let logits = plain.all(|it| rest(it) || matches!(it, Atom::Relu | Atom::Tail))

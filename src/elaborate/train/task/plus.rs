@@ -9,13 +9,19 @@
 
 use super::form::close;
 use super::meeting::About;
-use super::value::{EPSILON, Kind, Place, Value, settled};
-use super::walk::Walk;
+use super::value::{EPSILON, ElementPlace, Kind, TracedValue, settled};
+use super::walk::TaskWalk;
 use crate::base::task::Scale;
 use crate::graph::NodeId;
 
-impl Walk<'_> {
-    pub fn plus(&self, id: NodeId, a: &Value, b: &Value, place: Place) -> Option<Kind> {
+impl TaskWalk<'_> {
+    pub fn plus(
+        &self,
+        id: NodeId,
+        a: &TracedValue,
+        b: &TracedValue,
+        place: ElementPlace,
+    ) -> Option<Kind> {
         for (a, b) in [(a, b), (b, a)] {
             if let Some(kind) = self.plus_ordered(id, a, b, place) {
                 return Some(kind);
@@ -37,7 +43,13 @@ impl Walk<'_> {
         })
     }
 
-    pub fn plus_ordered(&self, id: NodeId, a: &Value, b: &Value, place: Place) -> Option<Kind> {
+    pub fn plus_ordered(
+        &self,
+        id: NodeId,
+        a: &TracedValue,
+        b: &TracedValue,
+        place: ElementPlace,
+    ) -> Option<Kind> {
         match (&a.kind, &b.kind) {
             (kind, Kind::Free) if b.constant() == Some(0.0) => Some(kind.clone()),
             (&Kind::Target { scale, shift }, Kind::Free) => {
@@ -61,12 +73,12 @@ impl Walk<'_> {
             (Kind::Out(form), &Kind::OneHot { scale, .. }) => {
                 let (factor, _) = form.affine()?;
                 let about = About::Class(Scale::Scores);
-                (place == Place::Rows && factor * scale < 0.0)
+                (place == ElementPlace::Rows && factor * scale < 0.0)
                     .then_some(Kind::Difference { scale: factor, about })
             }
             (Kind::Exp(form), &Kind::OneHot { scale: -1.0, shift: 0.0 }) => {
                 let about = About::Class(Scale::Logits);
-                (place == Place::Rows && form.log_softmax() == Some(1.0))
+                (place == ElementPlace::Rows && form.log_softmax() == Some(1.0))
                     .then_some(Kind::Difference { scale: 1.0, about })
             }
             (

@@ -4,14 +4,14 @@
 use crate::graph::{Binary, Unary};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Range {
+pub(super) struct OutputRange {
     pub low: f64,
     pub high: f64,
 }
 
-impl Range {
+impl OutputRange {
     /// Nothing is known.
-    pub const ALL: Range = Range { low: f64::NEG_INFINITY, high: f64::INFINITY };
+    pub const ALL: OutputRange = OutputRange { low: f64::NEG_INFINITY, high: f64::INFINITY };
 
     /// The only number.
     pub fn point(self) -> Option<f64> {
@@ -27,33 +27,33 @@ impl Range {
         }
     }
 
-    pub fn hull(self, other: Range) -> Range {
-        Range { low: self.low.min(other.low), high: self.high.max(other.high) }
+    pub fn hull(self, other: OutputRange) -> OutputRange {
+        OutputRange { low: self.low.min(other.low), high: self.high.max(other.high) }
     }
 
     /// Of a sum over any number of such values.
-    pub fn sum(self) -> Range {
+    pub fn sum(self) -> OutputRange {
         let low = if self.low >= 0.0 { 0.0 } else { f64::NEG_INFINITY };
         let high = if self.high <= 0.0 { 0.0 } else { f64::INFINITY };
-        Range { low, high }
+        OutputRange { low, high }
     }
 
-    fn of(ends: &[f64]) -> Range {
+    fn of(ends: &[f64]) -> OutputRange {
         if ends.iter().any(|end| end.is_nan()) {
-            return Range::ALL;
+            return OutputRange::ALL;
         }
         let low = ends.iter().copied().fold(f64::INFINITY, f64::min);
         let high = ends.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        Range { low, high }
+        OutputRange { low, high }
     }
 
-    pub fn unary(self, unary: Unary) -> Range {
-        let Range { low, high } = self;
+    pub fn unary(self, unary: Unary) -> OutputRange {
+        let OutputRange { low, high } = self;
         match unary {
-            Unary::Neg => Range { low: -high, high: -low },
-            Unary::Abs if low < 0.0 && high > 0.0 => Range { low: 0.0, high: high.max(-low) },
-            Unary::Sin | Unary::Cos => Range { low: -1.0, high: 1.0 },
-            Unary::Not => Range { low: 0.0, high: 1.0 },
+            Unary::Neg => OutputRange { low: -high, high: -low },
+            Unary::Abs if low < 0.0 && high > 0.0 => OutputRange { low: 0.0, high: high.max(-low) },
+            Unary::Sin | Unary::Cos => OutputRange { low: -1.0, high: 1.0 },
+            Unary::Not => OutputRange { low: 0.0, high: 1.0 },
             Unary::Abs
             | Unary::Sign
             | Unary::Floor
@@ -66,36 +66,36 @@ impl Range {
             | Unary::Tanh
             | Unary::Sigmoid
             | Unary::Erf
-            | Unary::Erfc => Range::of(&[unary.eval(low), unary.eval(high)]),
+            | Unary::Erfc => OutputRange::of(&[unary.eval(low), unary.eval(high)]),
         }
     }
 
-    pub fn binary(self, binary: Binary, other: Range) -> Range {
+    pub fn binary(self, binary: Binary, other: OutputRange) -> OutputRange {
         let (a, b) = (self, other);
         // Nothing times what has no bound is nothing.
         let times = |a: f64, b: f64| if a == 0.0 || b == 0.0 { 0.0 } else { a * b };
         match binary {
-            Binary::Add => Range::of(&[a.low + b.low, a.high + b.high]),
-            Binary::Sub => Range::of(&[a.low - b.high, a.high - b.low]),
-            Binary::Mul => Range::of(&[
+            Binary::Add => OutputRange::of(&[a.low + b.low, a.high + b.high]),
+            Binary::Sub => OutputRange::of(&[a.low - b.high, a.high - b.low]),
+            Binary::Mul => OutputRange::of(&[
                 times(a.low, b.low),
                 times(a.low, b.high),
                 times(a.high, b.low),
                 times(a.high, b.high),
             ]),
             Binary::Div if b.low > 0.0 || b.high < 0.0 => {
-                a.binary(Binary::Mul, Range { low: 1.0 / b.high, high: 1.0 / b.low })
+                a.binary(Binary::Mul, OutputRange { low: 1.0 / b.high, high: 1.0 / b.low })
             }
             Binary::Pow if a.low >= 0.0 && b.low >= 0.0 => {
                 let ends = [(a.low, b.low), (a.low, b.high), (a.high, b.low), (a.high, b.high)];
-                Range::of(&ends.map(|(a, b)| binary.eval(a, b)))
+                OutputRange::of(&ends.map(|(a, b)| binary.eval(a, b)))
             }
             Binary::Pow if b.point().is_some_and(|power| power % 2.0 == 0.0) => {
-                Range { low: 0.0, high: f64::INFINITY }
+                OutputRange { low: 0.0, high: f64::INFINITY }
             }
-            Binary::Min => Range { low: a.low.min(b.low), high: a.high.min(b.high) },
-            Binary::Max => Range { low: a.low.max(b.low), high: a.high.max(b.high) },
-            Binary::Div | Binary::Pow => Range::ALL,
+            Binary::Min => OutputRange { low: a.low.min(b.low), high: a.high.min(b.high) },
+            Binary::Max => OutputRange { low: a.low.max(b.low), high: a.high.max(b.high) },
+            Binary::Div | Binary::Pow => OutputRange::ALL,
             Binary::Eq
             | Binary::Ne
             | Binary::Lt
@@ -103,7 +103,7 @@ impl Range {
             | Binary::Gt
             | Binary::Ge
             | Binary::And
-            | Binary::Or => Range { low: 0.0, high: 1.0 },
+            | Binary::Or => OutputRange { low: 0.0, high: 1.0 },
         }
     }
 }

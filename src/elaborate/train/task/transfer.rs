@@ -6,30 +6,32 @@
 //! a convolution of the output          a value of its own: nothing more is known of it
 //! ```
 
-use super::form::{Atom, Form, close};
+use super::form::{Atom, AtomSum, close};
 use super::meeting::By;
-use super::range::Range;
+use super::range::OutputRange;
 use super::unary::unary;
-use super::value::{Kind, Place, Value, chosen, is_bare, ranged, settled, without_last};
-use super::walk::Walk;
+use super::value::{
+    ElementPlace, Kind, TracedValue, chosen, is_bare, ranged, settled, without_last,
+};
+use super::walk::TaskWalk;
 use crate::base::tensor::DType;
 use crate::graph::{Graph, NodeId, Op, Reduce};
 
 /// The roles of all values of a graph whose output and target are these.
-pub(super) fn walked<'a>(graph: &'a Graph, output: NodeId, target: &str) -> Walk<'a> {
+pub(super) fn walked<'a>(graph: &'a Graph, output: NodeId, target: &str) -> TaskWalk<'a> {
     let values = Vec::with_capacity(graph.nodes.len());
-    let mut walk = Walk { graph, output, target: 0, values };
+    let mut walk = TaskWalk { graph, output, target: 0, values };
     for (id, node) in graph.nodes.iter() {
         let (kind, place) = match &node.op {
             _ if id == output => {
                 // The elements of a batch are no classes.
                 let rows = graph.ty(id).shape.rank() > 1;
-                let place = if rows { Place::Rows } else { Place::Full };
-                (Kind::Out(Form::of(&[(Atom::X, 1.0)])), place)
+                let place = if rows { ElementPlace::Rows } else { ElementPlace::Full };
+                (Kind::Out(AtomSum::of(&[(Atom::X, 1.0)])), place)
             }
             Op::Input(input) if graph.inputs[*input].name == target => {
                 walk.target = walk.elements(id);
-                (Kind::Target { scale: 1.0, shift: 0.0 }, Place::Elsewhere)
+                (Kind::Target { scale: 1.0, shift: 0.0 }, ElementPlace::Elsewhere)
             }
             _ => {
                 let value = walk.transfer(id);
@@ -37,16 +39,16 @@ pub(super) fn walked<'a>(graph: &'a Graph, output: NodeId, target: &str) -> Walk
                 continue;
             }
         };
-        walk.values.push(Value { kind, place, range: Range::ALL });
+        walk.values.push(TracedValue { kind, place, range: OutputRange::ALL });
     }
     walk
 }
 
-impl Walk<'_> {
+impl TaskWalk<'_> {
     /// The role of a node, from those of its arguments.
-    pub fn transfer(&self, id: NodeId) -> Value {
+    pub fn transfer(&self, id: NodeId) -> TracedValue {
         let node = &self.graph.nodes[id];
-        let args: Vec<&Value> = node.args.iter().map(|&arg| self.value(arg)).collect();
+        let args: Vec<&TracedValue> = node.args.iter().map(|&arg| self.value(arg)).collect();
         match &node.op {
             Op::Const(..)
             | Op::Extent(_)
@@ -74,16 +76,19 @@ impl Walk<'_> {
             Op::StopGradient => self.stopped(id, args[0]),
             Op::Reduce(Reduce::Sum, axes) => self.sum(id, args[0], axes),
             Op::Reduce(Reduce::Max | Reduce::Min, axes) => match args[0].kind {
-                Kind::Settled { .. } => Value { place: Place::Elsewhere, ..args[0].clone() },
+                Kind::Settled { .. } => {
+                    TracedValue { place: ElementPlace::Elsewhere, ..args[0].clone() }
+                }
                 _ => self.reduction(id, args[0], axes, args[0].range),
             },
-            Op::Variance(axes) => self.reduction(id, args[0], axes, Range::ALL),
+            Op::Variance(axes) => self.reduction(id, args[0], axes, OutputRange::ALL),
             Op::ArgMax(axis) => self.largest(id, args[0], *axis),
             Op::Pick => self.picked(id, &args),
             Op::Slice(_) | Op::Transpose(_) => match args[0].kind {
-                Kind::Sum { .. } | Kind::Settled { .. } => {
-                    Value { place: Place::Elsewhere, ..self.settled(node.args[0], true) }
-                }
+                Kind::Sum { .. } | Kind::Settled { .. } => TracedValue {
+                    place: ElementPlace::Elsewhere,
+                    ..self.settled(node.args[0], true)
+                },
                 _ => self.elsewhere(id, &args, args[0].range),
             },
             Op::Gather(_) => self.elsewhere(id, &args, args[0].range),
@@ -98,32 +103,33 @@ impl Walk<'_> {
             | Op::MaxPoolGrad { .. }
             | Op::SumPool(_)
             | Op::SumPoolGrad { .. }
-            | Op::ScatterAdd { .. } => self.elsewhere(id, &args, Range::ALL),
+            | Op::ScatterAdd { .. } => self.elsewhere(id, &args, OutputRange::ALL),
         }
     }
 
     /// A value of its arguments whose elements lie in no known place.
-    fn elsewhere(&self, id: NodeId, args: &[&Value], range: Range) -> Value {
-        let place = Place::Elsewhere;
-        Value { kind: self.opaque(id, args, place), place, range }
+    fn elsewhere(&self, id: NodeId, args: &[&TracedValue], range: OutputRange) -> TracedValue {
+        let place = ElementPlace::Elsewhere;
+        TracedValue { kind: self.opaque(id, args, place), place, range }
     }
 
     /// A value whose elements lie where those of its arguments of the output do, if these agree.
     fn elementwise(
         &self,
         id: NodeId,
-        args: &[&Value],
-        kind: impl FnOnce(Place) -> Option<Kind>,
-        range: Range,
-    ) -> Value {
+        args: &[&TracedValue],
+        kind: impl FnOnce(ElementPlace) -> Option<Kind>,
+        range: OutputRange,
+    ) -> TracedValue {
         let mut places = args.iter().filter(|arg| arg.of_output()).map(|arg| arg.place);
-        let first = places.next().unwrap_or(Place::Elsewhere);
-        let place = if places.all(|place| place == first) { first } else { Place::Elsewhere };
+        let first = places.next().unwrap_or(ElementPlace::Elsewhere);
+        let place =
+            if places.all(|place| place == first) { first } else { ElementPlace::Elsewhere };
         let kind = kind(place).unwrap_or_else(|| self.opaque(id, args, place));
-        Value { kind, place, range }
+        TracedValue { kind, place, range }
     }
 
-    fn cast(&self, id: NodeId, arg: &Value, dtype: DType) -> Value {
+    fn cast(&self, id: NodeId, arg: &TracedValue, dtype: DType) -> TracedValue {
         let kind = match (&arg.kind, dtype) {
             // A one-hot comparison is a truth value before it is a number.
             (Kind::Target { .. }, DType::Bool) => Kind::OfTarget,
@@ -133,90 +139,100 @@ impl Walk<'_> {
             (_, _) => self.opaque(id, &[arg], arg.place),
         };
         let truth = self.graph.ty(self.graph.nodes[id].args[0]).dtype == DType::Bool;
-        let range = if truth { Range { low: 0.0, high: 1.0 } } else { arg.range };
-        Value { kind, place: arg.place, range }
+        let range = if truth { OutputRange { low: 0.0, high: 1.0 } } else { arg.range };
+        TracedValue { kind, place: arg.place, range }
     }
 
     /// A broadcast or reshape.
-    fn rearranged(&self, id: NodeId, arg: &Value) -> Value {
+    fn rearranged(&self, id: NodeId, arg: &TracedValue) -> TracedValue {
         let from = self.graph.nodes[id].args[0];
         let place = self.moved(id, from, arg.place);
         let aligned = self.last(id) == self.last(from);
         let kind = match &arg.kind {
             Kind::Counts if !aligned => Kind::Free,
             Kind::OneHot { .. } if !aligned => Kind::OfTarget,
-            Kind::Out(_) | Kind::Exp(_) | Kind::Sigmoid { .. } if place == Place::Elsewhere => {
+            Kind::Out(_) | Kind::Exp(_) | Kind::Sigmoid { .. }
+                if place == ElementPlace::Elsewhere =>
+            {
                 self.own(id, place)
             }
             kind => kind.clone(),
         };
-        Value { kind, place, range: arg.range }
+        TracedValue { kind, place, range: arg.range }
     }
 
     /// A value through which no gradient flows: the loss does not change with it.
-    fn stopped(&self, id: NodeId, arg: &Value) -> Value {
+    fn stopped(&self, id: NodeId, arg: &TracedValue) -> TracedValue {
         let kind = match &arg.kind {
             Kind::Out(form) if !form.is_of_row() => self.own(id, arg.place),
             Kind::Exp(_) | Kind::Sigmoid { .. } => self.own(id, arg.place),
             Kind::Sum { .. } | Kind::Difference { .. } => Kind::Unknown,
             kind => kind.clone(),
         };
-        Value { kind, ..arg.clone() }
+        TracedValue { kind, ..arg.clone() }
     }
 
     /// A reduction of which nothing more is known.
-    fn reduction(&self, id: NodeId, arg: &Value, axes: &[usize], range: Range) -> Value {
+    fn reduction(
+        &self,
+        id: NodeId,
+        arg: &TracedValue,
+        axes: &[usize],
+        range: OutputRange,
+    ) -> TracedValue {
         let place = self.reduced(self.graph.nodes[id].args[0], arg.place, axes);
-        Value { kind: self.opaque(id, &[arg], place), place, range }
+        TracedValue { kind: self.opaque(id, &[arg], place), place, range }
     }
 
     /// The place of the largest number along an axis: the likeliest class, where the numbers of a
     /// row are compared that rise with the output's.
-    fn largest(&self, id: NodeId, arg: &Value, axis: usize) -> Value {
+    fn largest(&self, id: NodeId, arg: &TracedValue, axis: usize) -> TracedValue {
         let rank = self.graph.ty(self.graph.nodes[id].args[0]).shape.rank();
         let is_class = match &arg.kind {
             Kind::Out(form) | Kind::Exp(form) if axis + 1 == rank => {
-                arg.place == Place::Rows
+                arg.place == ElementPlace::Rows
                     && form.get(Atom::X) > 0.0
                     && form.only(|atom| atom != Atom::X).is_of_row()
             }
             _ => false,
         };
-        let value = self.reduction(id, arg, &[axis], Range::ALL);
+        let value = self.reduction(id, arg, &[axis], OutputRange::ALL);
         let kind = if is_class { Kind::Largest } else { value.kind };
-        Value { kind, ..value }
+        TracedValue { kind, ..value }
     }
 
-    fn picked(&self, id: NodeId, args: &[&Value]) -> Value {
+    fn picked(&self, id: NodeId, args: &[&TracedValue]) -> TracedValue {
         let place = without_last(args[0].place);
-        let by_class = args[0].place == Place::Rows && is_bare(&args[1].kind);
+        let by_class = args[0].place == ElementPlace::Rows && is_bare(&args[1].kind);
         let kind = by_class.then(|| chosen(&args[0].kind, 1.0, 0.0)).flatten();
         let kind = kind.unwrap_or_else(|| self.opaque(id, args, place));
-        Value { kind, place, range: args[0].range }
+        TracedValue { kind, place, range: args[0].range }
     }
 
-    fn sum(&self, id: NodeId, arg: &Value, axes: &[usize]) -> Value {
+    fn sum(&self, id: NodeId, arg: &TracedValue, axes: &[usize]) -> TracedValue {
         let over = self.graph.nodes[id].args[0];
         let rank = self.graph.ty(over).shape.rank();
-        let of_classes = arg.place == Place::Rows && axes.contains(&(rank - 1));
+        let of_classes = arg.place == ElementPlace::Rows && axes.contains(&(rank - 1));
         let place = self.reduced(over, arg.place, axes);
         let classes = self.last(self.output) as f64;
         // Numbers of a row become one value; what was the row's counts once for each.
-        let row = |form: &Form| {
+        let row = |form: &AtomSum| {
             let kept = |atom| matches!(atom, Atom::One | Atom::Total(_) | Atom::Row(_));
-            let atom = if place == Place::Row { Atom::Row(id) } else { Atom::Own(id) };
+            let atom = if place == ElementPlace::Row { Atom::Row(id) } else { Atom::Own(id) };
             let rest = if form.all(kept) { 0.0 } else { 1.0 };
-            form.only(kept).times(classes).plus(&Form::of(&[(atom, rest)]))
+            form.only(kept).times(classes).plus(&AtomSum::of(&[(atom, rest)]))
         };
         let kind = match &arg.kind {
-            Kind::Exp(form) if of_classes && place == Place::Row => {
+            Kind::Exp(form) if of_classes && place == ElementPlace::Row => {
                 let scale = form.get(Atom::X);
                 let rest = form.only(|atom| atom != Atom::X);
                 let known = !close(scale, 0.0) && rest.is_of_row();
-                let total = Form::of(&[(Atom::Total(scale.to_bits()), 1.0)]);
+                let total = AtomSum::of(&[(Atom::Total(scale.to_bits()), 1.0)]);
                 known.then(|| Kind::Exp(rest.plus(&total)))
             }
-            Kind::Out(form) if of_classes && place == Place::Row => Some(Kind::Out(row(form))),
+            Kind::Out(form) if of_classes && place == ElementPlace::Row => {
+                Some(Kind::Out(row(form)))
+            }
             Kind::Sum { plain, chosen, by: Some(By::Class) } if of_classes => {
                 // Those of single numbers are looked at before they are one.
                 let single = |atom| matches!(atom, Atom::Relu | Atom::Tail | Atom::LogNot);
@@ -234,17 +250,17 @@ impl Walk<'_> {
             _ => None,
         };
         let kind = kind.unwrap_or_else(|| self.opaque(id, &[arg], place));
-        ranged(Value { kind, place, range: arg.range.sum() })
+        ranged(TracedValue { kind, place, range: arg.range.sum() })
     }
 }
 
 /// The role of a node without arguments.
-fn leaf(op: &Op) -> Value {
+fn leaf(op: &Op) -> TracedValue {
     let (kind, range) = match op {
-        Op::Const(number, _) => (Kind::Free, Range { low: *number, high: *number }),
-        Op::Extent(_) => (Kind::Free, Range { low: 1.0, high: f64::INFINITY }),
-        Op::Iota { shape, axis } if axis + 1 == shape.rank() => (Kind::Counts, Range::ALL),
-        _ => (Kind::Free, Range::ALL),
+        Op::Const(number, _) => (Kind::Free, OutputRange { low: *number, high: *number }),
+        Op::Extent(_) => (Kind::Free, OutputRange { low: 1.0, high: f64::INFINITY }),
+        Op::Iota { shape, axis } if axis + 1 == shape.rank() => (Kind::Counts, OutputRange::ALL),
+        _ => (Kind::Free, OutputRange::ALL),
     };
-    Value { kind, place: Place::Elsewhere, range }
+    TracedValue { kind, place: ElementPlace::Elsewhere, range }
 }

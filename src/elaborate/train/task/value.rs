@@ -7,9 +7,9 @@
 //! exp(…) of a Settled value    still Settled: it rises and falls with it
 //! ```
 
-use super::form::Form;
+use super::form::AtomSum;
 use super::meeting::{About, By, settle};
-use super::range::Range;
+use super::range::OutputRange;
 
 /// A constant below this only keeps a logarithm from 0.
 pub(super) const EPSILON: f64 = 1e-3;
@@ -22,9 +22,9 @@ pub(super) enum Kind {
     /// Counts along the last axis.
     Counts,
     /// A sum over what is made of the output alone.
-    Out(Form),
+    Out(AtomSum),
     /// The exponential of such a sum.
-    Exp(Form),
+    Exp(AtomSum),
     /// The sigmoid of the output's number, or of its negative.
     Sigmoid { negative: bool },
     /// Where the largest number of each row is.
@@ -36,7 +36,7 @@ pub(super) enum Kind {
     /// Another value of the target alone.
     OfTarget,
     /// `plain + target · chosen`; of a class, `chosen` may be at the class already.
-    Sum { plain: Form, chosen: Form, by: Option<By> },
+    Sum { plain: AtomSum, chosen: AtomSum, by: Option<By> },
     /// `scale · (output − target)`.
     Difference { scale: f64, about: About },
     /// A value that rises, or falls, with each meeting in it.
@@ -47,7 +47,7 @@ pub(super) enum Kind {
 
 /// Where a value's elements lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum ElementPlace {
     /// In the output's places, its last axis last.
     Rows,
     /// In the output's places.
@@ -58,13 +58,13 @@ pub(super) enum Place {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Value {
+pub(super) struct TracedValue {
     pub kind: Kind,
-    pub place: Place,
-    pub range: Range,
+    pub place: ElementPlace,
+    pub range: OutputRange,
 }
 
-impl Value {
+impl TracedValue {
     pub fn meets(&self) -> bool {
         matches!(
             self.kind,
@@ -95,8 +95,8 @@ impl Value {
 }
 
 /// Where elements lie when the last axis is gone.
-pub(super) fn without_last(place: Place) -> Place {
-    if place == Place::Rows { Place::Row } else { Place::Elsewhere }
+pub(super) fn without_last(place: ElementPlace) -> ElementPlace {
+    if place == ElementPlace::Rows { ElementPlace::Row } else { ElementPlace::Elsewhere }
 }
 
 /// Whether a value is the target itself.
@@ -105,7 +105,7 @@ pub(super) fn is_bare(kind: &Kind) -> bool {
 }
 
 /// A sum, read as what it is about.
-pub(super) fn settled(value: Value, linear: bool) -> Value {
+pub(super) fn settled(value: TracedValue, linear: bool) -> TracedValue {
     let kind = match &value.kind {
         Kind::Sum { plain, chosen, by: Some(by) } => match settle(plain, chosen, *by, linear) {
             Some((about, falls)) => Kind::Settled { about, falls },
@@ -113,7 +113,7 @@ pub(super) fn settled(value: Value, linear: bool) -> Value {
         },
         kind => kind.clone(),
     };
-    Value { kind, ..value }
+    TracedValue { kind, ..value }
 }
 
 /// `(scale · one_hot + shift) · value`, where the value is of numbers in rows.
@@ -124,7 +124,7 @@ pub(super) fn chosen(kind: &Kind, scale: f64, shift: f64) -> Option<Kind> {
             Some(Kind::Sum { plain: form.times(shift), chosen: form.times(scale), by })
         }
         Kind::Exp(form) if scale > 0.0 && shift == 0.0 => {
-            let found = settle(&Form::default(), form, By::Class, false);
+            let found = settle(&AtomSum::default(), form, By::Class, false);
             found.map(|(about, falls)| Kind::Settled { about, falls })
         }
         // With a value of the target alone, which is no matter.
@@ -133,7 +133,7 @@ pub(super) fn chosen(kind: &Kind, scale: f64, shift: f64) -> Option<Kind> {
         }
         // What is 0 but at the class stays so.
         Kind::Sum { plain, chosen, by: Some(By::Class) } if plain.all(|_| false) => {
-            Some(Kind::Sum { plain: Form::default(), chosen: chosen.times(scale + shift), by })
+            Some(Kind::Sum { plain: AtomSum::default(), chosen: chosen.times(scale + shift), by })
         }
         _ => None,
     }
@@ -164,7 +164,7 @@ pub(super) fn scaled(kind: &Kind, factor: f64) -> Option<Kind> {
 }
 
 /// A rising function of a value that meets the target.
-pub(super) fn rising(arg: &Value) -> Option<Kind> {
+pub(super) fn rising(arg: &TracedValue) -> Option<Kind> {
     match settled(arg.clone(), false).kind {
         kind @ Kind::Settled { .. } => Some(kind),
         _ => None,
@@ -172,17 +172,19 @@ pub(super) fn rising(arg: &Value) -> Option<Kind> {
 }
 
 /// A value whose form bounds it more than its arguments' do.
-pub(super) fn ranged(value: Value) -> Value {
-    let empty = |form: &Form| form.all(|_| false);
+pub(super) fn ranged(value: TracedValue) -> TracedValue {
+    let empty = |form: &AtomSum| form.all(|_| false);
     let form = match &value.kind {
         Kind::Out(form) => Some(form),
         Kind::Sum { plain, chosen, .. } if empty(plain) => Some(chosen),
         _ => None,
     };
-    let range = match form.and_then(Form::log_softmax) {
-        Some(scale) if scale >= 0.0 => Range { high: value.range.high.min(0.0), ..value.range },
-        Some(_) => Range { low: value.range.low.max(0.0), ..value.range },
+    let range = match form.and_then(AtomSum::log_softmax) {
+        Some(scale) if scale >= 0.0 => {
+            OutputRange { high: value.range.high.min(0.0), ..value.range }
+        }
+        Some(_) => OutputRange { low: value.range.low.max(0.0), ..value.range },
         None => value.range,
     };
-    Value { range, ..value }
+    TracedValue { range, ..value }
 }

@@ -16,8 +16,8 @@ use crate::base::tensor::DType;
 use crate::graph::domain::{MOST_KEPT, only_joins};
 use crate::graph::view::View;
 use crate::graph::{Binary, NodeId, Op};
-use crate::pass::fuse::again;
 use crate::pass::fuse::prepare::is_zero;
+use crate::pass::fuse::rematerialize;
 use std::collections::BTreeSet;
 
 impl Clusters<'_> {
@@ -41,7 +41,9 @@ impl Clusters<'_> {
             let in_memory = in_memory || has_window(&node.op);
             let args = node.args.iter().enumerate();
             let mut needed: Vec<NodeId> = args
-                .filter(|(position, _)| in_memory && !again::evaluates(self.graph, id, *position))
+                .filter(|(position, _)| {
+                    in_memory && !rematerialize::evaluates(self.graph, id, *position)
+                })
                 .map(|(_, &arg)| arg)
                 .collect();
             if self.root[id.index()] {
@@ -90,7 +92,7 @@ impl Clusters<'_> {
             Op::Input(_) | Op::Param(_) | Op::State(_) | Op::Const(..) => Class::Free,
             Op::Hyper(_) | Op::Step | Op::Extent(_) => Class::Free,
             Op::Cast(_) if self.graph.ty(args[0]).dtype == DType::F64 => Class::Free,
-            _ if self.again[id.index()] => Class::Cheap,
+            _ if self.rematerialized[id.index()] => Class::Cheap,
             Op::Iota { .. } => Class::Cheap,
             Op::Cast(_) if cheap_args => Class::Cheap,
             Op::Binary(op) if op.is_comparison() && cheap_args => Class::Cheap,

@@ -1,0 +1,99 @@
+//! The axes of a nest: which are joined into one loop, and which are cut into parts.
+//!
+//! ```text
+//! [8, 49, 64], read with strides 3136, 64, 1     one loop of 25,088
+//! ```
+
+use super::Nest;
+use crate::graph::NodeId;
+use crate::loops::{Affine, VarId};
+use crate::lower::partition::Partition;
+
+/// With fewer parts than this, further axes are cut too.
+const FEW_PARTS: usize = 8;
+/// So many rows make parts of about equal size.
+const MANY_ROWS: usize = 128;
+
+/// A loop over joined axes: the last of them, and the extent of all.
+#[derive(Clone, Copy, Debug)]
+pub struct JoinedAxes {
+    /// The first of them.
+    pub first: usize,
+    pub axis: usize,
+    pub extent: usize,
+}
+
+impl Nest<'_, '_> {
+    /// How the work is cut into parts: along the first axis; where that is short and all axes are
+    /// joined (the update of a convolution's weight, `[3, 3, 64, 64]`), along several at once.
+    pub fn partition(&mut self) -> Partition {
+        let axes = &self.values.domain.axes;
+        let rows = |lead: usize| axes[..lead].iter().product::<usize>();
+        let own = Partition::of_axes(axes);
+        if !self.flat || own.parts >= FEW_PARTS {
+            return own;
+        }
+        while self.lead + 1 < axes.len() && rows(self.lead) < MANY_ROWS {
+            self.lead += 1;
+        }
+        if self.lead == 1 { own } else { Partition::of(rows(self.lead)) }
+    }
+
+    /// Joins neighbouring axes that every access passes through in one step.
+    pub(super) fn join_axes(&mut self, nodes: &[NodeId]) {
+        let forms = self.values.all_forms(nodes);
+        let domain = &self.values.domain;
+        let axes = &domain.axes;
+        let joins = |axis: usize| {
+            let next = axes[axis + 1] as i64;
+            forms.iter().all(|form| form.factors[axis] == form.factors[axis + 1] * next)
+        };
+        let plain = !domain.reduces || domain.rows == 0;
+        self.flat = plain && !axes.is_empty() && (0..axes.len() - 1).all(joins);
+        let mut groups: Vec<(JoinedAxes, bool)> = Vec::new();
+        for (axis, &extent) in axes.iter().enumerate() {
+            let is_row = axis < domain.rows;
+            match groups.last_mut() {
+                Some((last, row))
+                    if *row == is_row && (last.axis > 0 || self.flat) && joins(axis - 1) =>
+                {
+                    *last = JoinedAxes { axis, extent: last.extent * extent, ..*last };
+                }
+                _ => groups.push((JoinedAxes { first: axis, axis, extent }, is_row)),
+            }
+        }
+        let of =
+            |row: bool| groups.iter().filter(|group| group.1 == row).map(|group| group.0).collect();
+        (self.rows, self.cols) = (of(true), of(false));
+        if !domain.reduces {
+            self.cols.extend(self.rows.pop());
+        }
+    }
+
+    /// The elements of each row of a part.
+    pub fn row_elements(&self) -> usize {
+        self.values.domain.axes[self.lead..].iter().product()
+    }
+
+    /// The element of a flat nest at which a part begins.
+    pub(super) fn flat_index(&mut self, part: VarId, partition: Partition) {
+        let chunk = self.row_elements();
+        let last = self.values.domain.axes.len() - 1;
+        self.values.index[last] = Affine::var(part).times((partition.rows * chunk) as i64);
+    }
+
+    pub(super) fn open(&mut self, group: JoinedAxes) -> VarId {
+        let inner: usize = self.values.domain.axes[group.first + 1..=group.axis].iter().product();
+        let (base, extent) = match &self.second {
+            Some((first, count)) if group.first == 1 => (first.times(inner as i64), count * inner),
+            _ if self.flat && group.axis + 1 == self.values.index.len() => {
+                (self.values.index[group.axis].clone(), group.extent)
+            }
+            _ => (Affine::default(), group.extent),
+        };
+        let var = self.values.writer.var(extent);
+        self.values.writer.open(Some(var));
+        self.values.index[group.axis] = base.plus(&Affine::var(var));
+        var
+    }
+}
