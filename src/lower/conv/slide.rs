@@ -277,7 +277,7 @@ impl ConvWriter {
         [0, 1, 2].map(|axis| RowAxis { extent: extents[axis], a: a[axis], c: c[axis] }).to_vec()
     }
 
-    /// What a tile adds up: a phase's taps and a group's channels of the operand.
+    /// A tile's sum: a phase's taps and a group's channels of the operand.
     fn sum_axes(
         &self,
         [rows, columns]: [&TapPhase; 2],

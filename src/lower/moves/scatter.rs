@@ -20,14 +20,14 @@ use crate::lower::values::scalar_type;
 use crate::lower::writer::KernelWriter;
 
 /// A tensor that is read.
-struct Source {
+struct ScatterOperand {
     slot: SlotId,
     /// Of its elements as scalars.
     dtype: DType,
     view: View,
 }
 
-impl Source {
+impl ScatterOperand {
     fn load(&self, writer: &mut KernelWriter<()>, at: &[Affine]) -> RegId {
         let index = dot(self.view.offset, &self.view.strides, at);
         writer.define(self.dtype, 0, Inst::Load(Access { slot: self.slot, index }))
@@ -38,8 +38,8 @@ impl Source {
 struct Scatter {
     /// The result's axis that indices name; in the values the axes of the indices stand for it.
     axis: usize,
-    index: Source,
-    values: Source,
+    index: ScatterOperand,
+    values: ScatterOperand,
     to: SlotId,
     /// The result's extents, and distances along all of its axes.
     shape: Vec<usize>,
@@ -55,6 +55,7 @@ struct Scatter {
 pub fn lower(step: &mut StepBuilder, kernel: &kernels::FusedKernel, node: NodeId, axis: usize) {
     let graph = step.graph;
     let [index, values] = graph.nodes[node].args[..] else { unreachable!("scatter_add takes two") };
+    debug_assert!(graph.elements(node) > 0);
     let to = step.result_buffer(node);
     let shape = graph.extents(node).to_vec();
     let title = step.title(kernel);
@@ -74,7 +75,7 @@ pub fn lower(step: &mut StepBuilder, kernel: &kernels::FusedKernel, node: NodeId
         let (dtype, len) = step.shape_of(buffer);
         writer.slot(buffer, dtype, len)
     };
-    let mut source = |node: NodeId, view: View| Source {
+    let mut source = |node: NodeId, view: View| ScatterOperand {
         slot: slot(view.base),
         dtype: scalar_type(graph.ty(node).dtype),
         view,

@@ -100,7 +100,7 @@ struct Pixel<'a> {
     lane: Affine,
 }
 
-/// VectorAxis what a vector runs.
+/// Along what a vector runs.
 #[derive(Clone, Copy, PartialEq)]
 enum VectorAxis {
     Channels,
@@ -133,7 +133,7 @@ impl WindowSlide {
         writer.close_for(image);
     }
 
-    /// VectorAxis what vectors over a range run.
+    /// Along what vectors over a range run.
     fn along(&self, columns: &TapRange) -> VectorAxis {
         let mut operands = vec![&self.source];
         match &self.work {
