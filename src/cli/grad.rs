@@ -1,8 +1,9 @@
 //! `nnc grad`: one training step on given tensors, to hold against another framework.
 
 use super::threads::threads;
-use super::{Common, ModelArgs, TargetName, write};
+use super::{Common, ModelArgs, target_parser, write};
 use crate::base::shown::Show;
+use crate::codegen::Target;
 use crate::command::{self, Engine, Graded};
 use crate::driver::{self, Failure};
 use clap::{Args, ValueEnum};
@@ -27,8 +28,8 @@ pub struct GradArgs {
     #[arg(long, value_enum, default_value_t = EngineName::Jit)]
     engine: EngineName,
     /// The instruction set to compile for [default: the best that this processor has]
-    #[arg(long, value_enum)]
-    target: Option<TargetName>,
+    #[arg(long, value_parser = target_parser())]
+    target: Option<Target>,
     /// Number of threads, which does not change the results [default: NNC_THREADS, or else all
     /// available processors]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]

@@ -45,8 +45,10 @@ pub use allocator::Allocator;
 
 use crate::base::caught;
 use crate::base::shown::{Show, visible_lines};
+use crate::codegen::Target;
 use crate::driver::{self, Failure, Timing};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand};
 use std::borrow::Cow;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -125,22 +127,18 @@ struct ModelArgs {
     #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
     /// The instruction set to compile for [default: the best that this processor has]
-    #[arg(long, value_enum)]
-    target: Option<TargetName>,
+    #[arg(long, value_parser = target_parser())]
+    target: Option<Target>,
     /// Print how long each pass took
     #[arg(long)]
     time_passes: bool,
 }
 
-/// Instruction sets that can be forced.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum TargetName {
-    /// AVX-512: 512-bit vectors
-    Avx512,
-    /// AVX2 and FMA: 256-bit vectors
-    Avx2,
-    /// 128-bit vectors, in Cranelift's own code
-    Portable,
+/// Parses the name of a target that can be forced.
+fn target_parser() -> impl TypedValueParser<Value = Target> {
+    let offered = |target: &Target| Some(PossibleValue::new(target.name()).help(target.about()?));
+    PossibleValuesParser::new(Target::ALL.iter().filter_map(offered))
+        .map(|name| Target::from_name(&name).expect("the names are the targets' own"))
 }
 
 /// Parses the arguments, runs the command and maps its result to an exit code.
@@ -277,19 +275,16 @@ fn cache_folder() -> Option<PathBuf> {
     etcetera::choose_base_strategy().ok().map(|strategy| strategy.cache_dir().join("nnc"))
 }
 
-/// The target of that name, or the processor's best.
-fn target(name: Option<TargetName>) -> Result<crate::codegen::Target, Failure> {
-    use crate::codegen::Target;
-    let Some(name) = name else { return Ok(Target::detect()) };
-    let name = name.to_possible_value().expect("no variant is skipped");
-    let target = Target::from_name(name.get_name()).expect("the names are the targets' own");
+/// The target that was asked for, or the processor's best.
+fn target(forced: Option<Target>) -> Result<Target, Failure> {
+    let Some(target) = forced else { return Ok(Target::detect()) };
     if target.supported_on_host() {
         Ok(target)
     } else {
         Err(Failure::Io(format!(
             "this processor cannot run code for --target {}; without the flag, the best that it \
              has is chosen",
-            name.get_name()
+            target.name()
         )))
     }
 }

@@ -3,8 +3,8 @@
 //!
 //! ```text
 //! kernel adam …   →  one Cranelift function on 128-bit vectors          `clif`, `math`
-//! tile 32×10×128  →  one wide function a register block                 `tile`
-//! vector 7168     →  one wide function a long element-wise loop         `wide`
+//! tile 32×10×128  →  one wide function a register block                 `tile`, `isa`
+//! vector 7168     →  one wide function a long element-wise loop         `wide`, `isa`
 //! actions         →  `step(context)`: each kernel on this thread's share, barriers between
 //! ```
 //!
@@ -18,6 +18,7 @@
 
 pub mod abi;
 mod clif;
+pub mod isa;
 pub mod jit;
 mod math;
 pub mod object;
@@ -29,4 +30,4 @@ pub mod wide;
 pub use abi::Context;
 pub use jit::MachineCode;
 pub use object::{Object, emit, emit_timed};
-pub use target::{Arch, Isa, Target};
+pub use target::{Arch, Target};

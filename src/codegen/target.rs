@@ -11,22 +11,13 @@
 //! compiler; nothing below them does, so the text of compiled code never depends on the host.
 //! The results of compiled code do not depend on the target either.
 
+use std::hash::{Hash, Hasher};
+
 use cranelift_codegen::isa::{self, OwnedTargetIsa};
 use cranelift_codegen::settings::{self, Configurable};
 use target_lexicon::triple;
 
-use crate::codegen::tile::{BlockLimits, WideIsa};
-
-/// Which registers and instructions contractions use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Isa {
-    /// x86-64 with AVX-512 F (and AVX2 and FMA).
-    Avx512,
-    /// x86-64 with AVX2 and FMA.
-    Avx2,
-    /// 128-bit vectors only: SSE 4.1 on x86-64, NEON on AArch64.
-    Portable,
-}
+use crate::codegen::isa::{Avx2, Avx512, BlockLimits, WideIsa};
 
 /// The family of processors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -37,16 +28,19 @@ pub enum Arch {
     Aarch64,
 }
 
-/// An instruction set with the features that code may use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// An instruction set with the features that code may use: a row of [`Target::ALL`], known by its
+/// name.
+#[derive(Clone, Copy, Debug)]
 pub struct Target {
-    /// The registers and instructions of contractions.
-    pub isa: Isa,
+    name: &'static str,
+    about: Option<&'static str>,
     /// The family of processors.
     pub arch: Arch,
     /// Whether there is an instruction for `a·b + c` with one rounding. Without it that costs a
     /// call for each number: right, and slow.
     pub fma: bool,
+    wide: Option<&'static dyn WideIsa>,
+    assumed_speed: f64,
 }
 
 impl Target {
@@ -57,20 +51,54 @@ impl Target {
     /// Every target, the fastest first. `portable` is for the architecture that the compiler was
     /// built for.
     pub const ALL: [Target; 4] = [
-        Target { isa: Isa::Avx512, arch: Arch::X86_64, fma: true },
-        Target { isa: Isa::Avx2, arch: Arch::X86_64, fma: true },
-        Target { isa: Isa::Portable, arch: Target::BUILT_FOR, fma: true },
-        Target { isa: Isa::Portable, arch: Arch::X86_64, fma: false },
+        Target {
+            name: "avx512",
+            about: Some("AVX-512: 512-bit vectors"),
+            arch: Arch::X86_64,
+            fma: true,
+            wide: Some(&Avx512),
+            assumed_speed: 2e10,
+        },
+        Target {
+            name: "avx2",
+            about: Some("AVX2 and FMA: 256-bit vectors"),
+            arch: Arch::X86_64,
+            fma: true,
+            wide: Some(&Avx2),
+            assumed_speed: 2e10,
+        },
+        Target {
+            name: "portable",
+            about: Some("128-bit vectors, in Cranelift's own code"),
+            arch: Target::BUILT_FOR,
+            fma: true,
+            wide: None,
+            assumed_speed: 5e9,
+        },
+        // Products are added by a function, so that they are rounded as an instruction would.
+        Target {
+            name: "portable-no-fma",
+            about: None,
+            arch: Arch::X86_64,
+            fma: false,
+            wide: None,
+            assumed_speed: 2e8,
+        },
     ];
 
     /// The name by which users choose it.
     pub fn name(&self) -> &'static str {
-        match (self.isa, self.fma) {
-            (Isa::Avx512, _) => "avx512",
-            (Isa::Avx2, _) => "avx2",
-            (Isa::Portable, true) => "portable",
-            (Isa::Portable, false) => "portable-no-fma",
-        }
+        self.name
+    }
+
+    /// Its line in the help of the command line, which offers it only if there is one.
+    pub fn about(&self) -> Option<&'static str> {
+        self.about
+    }
+
+    /// Operations a second, about, that its code makes on one thread of a slow machine.
+    pub fn assumed_speed(&self) -> f64 {
+        self.assumed_speed
     }
 
     /// The target of that name: `avx512`, `avx2`, `portable`, or `portable-no-fma` (x86-64
@@ -94,36 +122,28 @@ impl Target {
     /// Whether the machine running the compiler can run code for this target.
     pub fn supported_on_host(&self) -> bool {
         #[cfg(target_arch = "x86_64")]
-        {
-            let fma = is_x86_feature_detected!("avx")
+        let (narrow, fma) = (
+            is_x86_feature_detected!("sse4.1"),
+            is_x86_feature_detected!("avx")
                 && is_x86_feature_detected!("avx2")
-                && is_x86_feature_detected!("fma");
-            let isa = match self.isa {
-                Isa::Avx512 => fma && is_x86_feature_detected!("avx512f"),
-                Isa::Avx2 => fma,
-                Isa::Portable => is_x86_feature_detected!("sse4.1"),
-            };
-            self.arch == Arch::X86_64 && isa && (fma || !self.fma)
-        }
+                && is_x86_feature_detected!("fma"),
+        );
         #[cfg(not(target_arch = "x86_64"))]
-        {
-            self.arch == Target::BUILT_FOR && self.isa == Isa::Portable && self.fma
-        }
+        let (narrow, fma) = (true, true);
+        let wide = self.wide.is_none_or(|isa| isa.on_host());
+        self.arch == Target::BUILT_FOR && narrow && wide && (fma || !self.fma)
     }
 
-    /// The wide registers of contractions, if it has any.
-    pub(crate) fn wide(&self) -> Option<WideIsa> {
-        match self.isa {
-            Isa::Avx512 => Some(WideIsa::Avx512),
-            Isa::Avx2 => Some(WideIsa::Avx2),
-            Isa::Portable => None,
-        }
+    /// The instruction set of contractions and long element-wise loops where it is one of wide
+    /// registers; without it both have 128-bit vectors: SSE 4.1 on x86-64, NEON on AArch64.
+    pub fn wide(&self) -> Option<&'static dyn WideIsa> {
+        self.wide
     }
 
     /// The register blocks of contractions that fit its registers.
     pub(crate) fn block_limits(&self) -> BlockLimits {
         // Of 16 registers, or 32, some hold a row of B and a number of A.
-        match (self.wide(), self.arch) {
+        match (self.wide, self.arch) {
             (Some(wide), _) => wide.limits(),
             // With more sums Cranelift spills some: measured, 8×4 is 1.8 times as fast as 6×8.
             (None, Arch::X86_64) => BlockLimits { lanes: 4, rows: &[8, 4] },
@@ -174,6 +194,20 @@ impl Target {
             flags.set(name, value).expect("a setting of Cranelift's");
         }
         settings::Flags::new(flags)
+    }
+}
+
+impl PartialEq for Target {
+    fn eq(&self, other: &Target) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Target {}
+
+impl Hash for Target {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
     }
 }
 

@@ -29,6 +29,7 @@ mod labelled;
 mod mnist;
 mod pictures;
 mod request;
+mod scale;
 mod source;
 mod split;
 #[cfg(test)]

@@ -8,6 +8,8 @@
 //!                                       parts { for { vector 5 { s1[8·i + j + 3] = … } } }
 //! ```
 
+mod scatter;
+
 use crate::base::tensor::DType;
 use crate::graph::kernels;
 use crate::graph::view::{View, row_major};
@@ -28,7 +30,7 @@ pub fn lower(step: &mut StepBuilder, kernel: &kernels::FusedKernel) {
         Op::Input(_) | Op::Param(_) | Op::State(_) => {}
         Op::Concat(axis) => concat(step, kernel, node, *axis),
         Op::Pad { amounts, value } => pad(step, kernel, node, amounts, *value),
-        Op::ScatterAdd { shape: _, axis } => scatter(step, kernel, node, *axis),
+        Op::ScatterAdd { shape: _, axis } => scatter::lower(step, kernel, node, *axis),
         Op::Reshape(_)
         | Op::Broadcast(_)
         | Op::Transpose(_)
@@ -257,75 +259,4 @@ fn pad(
     if view.extents.iter().all(|&extent| extent > 0) {
         copy(step, &view, to, offset, &strides, title);
     }
-}
-
-/// Zeros, then every value added at its index, in order. The axes around the indexed one are
-/// shared by threads, so that each sum is one thread's.
-fn scatter(step: &mut StepBuilder, kernel: &kernels::FusedKernel, node: NodeId, axis: usize) {
-    let graph = step.graph;
-    let [index, values] = graph.nodes[node].args[..] else { unreachable!("scatter_add takes two") };
-    let to = step.result_buffer(node);
-    let shape = graph.extents(node);
-    let title = step.title(kernel);
-    fill(step, to, shape, 0.0, title.and("zeros"));
-
-    let (index_view, values_view) = (step.view(index), step.view(values));
-    let rank = index_view.extents.len();
-    let site = step.site(node);
-    let strides = true_strides(shape);
-    let outer: Vec<usize> = (0..values_view.extents.len())
-        .filter(|position| !(axis..axis + rank).contains(position))
-        .filter(|&position| values_view.extents[position] != 1)
-        .collect();
-    let lead = outer.first().map_or(1, |&position| values_view.extents[position]);
-    let partition = Partition::of(lead);
-    let mut writer: KernelWriter<()> = KernelWriter::new(title, partition.parts);
-    let mut slot = |node: NodeId| {
-        let buffer = step.buffer(node);
-        let (dtype, len) = step.shape_of(buffer);
-        writer.slot(buffer, dtype, len)
-    };
-    let (index_slot, values_slot, to_slot) =
-        (slot(index_view.base), slot(values_view.base), slot(node));
-    let dtype = scalar_type(graph.ty(values).dtype);
-    let index_type = scalar_type(graph.ty(index).dtype);
-    let element_strides = true_strides(&index_view.extents);
-
-    let part = writer.var(partition.parts);
-    writer.open_parts(part);
-    let part_body = |writer: &mut KernelWriter<()>, rows: usize| {
-        let mut at = vec![Affine::default(); values_view.extents.len()];
-        let inner = (axis..axis + rank).filter(|&position| values_view.extents[position] != 1);
-        let mut vars = Vec::new();
-        // Entries first, in order; what is around the indexed axis innermost.
-        for position in inner.chain(outer.iter().copied()) {
-            let is_lead = outer.first() == Some(&position);
-            let var = writer.var(if is_lead { rows } else { values_view.extents[position] });
-            writer.open(Some(var));
-            let start = if is_lead { partition.rows as i64 } else { 0 };
-            at[position] = Affine::var(part).times(start).plus(&Affine::var(var));
-            vars.push(var);
-        }
-        let entry = &at[axis..axis + rank];
-        let from = dot(index_view.offset, &index_view.strides, entry);
-        let raw =
-            writer.define(index_type, 0, Inst::Load(Access { slot: index_slot, index: from }));
-        let element = dot(0, &element_strides, entry);
-        let checked = Inst::Checked { index: raw, bound: shape[axis], site, element };
-        let checked = writer.define(DType::I32, 0, checked);
-        let from = dot(values_view.offset, &values_view.strides, &at);
-        let value = writer.define(dtype, 0, Inst::Load(Access { slot: values_slot, index: from }));
-        let around = at[..axis].iter().chain(&at[axis + rank..]).cloned().collect::<Vec<_>>();
-        let around_strides: Vec<i64> =
-            strides[..axis].iter().chain(&strides[axis + 1..]).copied().collect();
-        let base = Access { slot: to_slot, index: dot(0, &around_strides, &around) };
-        writer.push(Stmt::AddAt { base, index: checked, stride: strides[axis], value });
-        for var in vars.into_iter().rev() {
-            writer.close_for(var);
-        }
-    };
-    tailed(&mut writer, part, partition, part_body);
-    writer.close_parts(part);
-    debug_assert!(graph.elements(node) > 0);
-    step.run(writer.finish());
 }

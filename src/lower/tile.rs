@@ -25,6 +25,7 @@ use crate::lower::values::{NestValues, Saved};
 use crate::lower::writer::KernelWriter;
 use crate::lower::{StepBuilder, moves};
 use crate::schedule::globals::ParamLayout;
+use std::hash::Hash;
 
 /// Bytes of a right operand that stays in a core's L2 cache beside the rest.
 const CACHED: usize = 512 << 10;
@@ -171,7 +172,7 @@ fn operand(step: &mut StepBuilder, view: &View, inner_first: bool) -> TileOperan
 }
 
 #[allow(clippy::too_many_arguments)] // What a contraction consists of.
-fn contraction<K: std::hash::Hash + Eq + Clone>(
+fn contraction<K: Hash + Eq + Clone>(
     step: &mut StepBuilder,
     writer: &mut KernelWriter<K>,
     matmul: NodeId,
@@ -245,54 +246,61 @@ impl Contraction {
     fn tiles(&self, nest: &mut Nest, part: VarId, rows: usize, column: Affine, n: usize) {
         let first = Affine::var(part).times((self.partition.rows * self.unit) as i64);
         let cut = rows * self.unit;
-        let mut offsets =
-            [Affine::constant(self.a.offset), Affine::constant(self.b.offset), column];
-        let (mut m, mut n) = (self.m, n);
+        let [a, b] = [&self.a, &self.b].map(|operand| Affine::constant(operand.offset));
         let writer = &mut nest.values.writer;
-        let mut vars = Vec::new();
         match self.along {
             CutAxis::Rows => {
-                m = cut;
-                offsets[0] = offsets[0].plus(&first.times(self.a.outer));
-                offsets[1] = offsets[1].plus(&offsets[2]);
-                offsets[2] = offsets[2].plus(&first.times(self.n as i64));
+                let a = a.plus(&first.times(self.a.outer));
+                let c = column.plus(&first.times(self.n as i64));
+                writer.tile(self.tile([cut, n], [a, b.plus(&column), c], column));
             }
             CutAxis::Columns => {
-                n = cut;
-                offsets[1] = offsets[1].plus(&first);
-                offsets[2] = offsets[2].plus(&first);
+                let c = column.plus(&first);
+                writer.tile(self.tile([self.m, cut], [a, b.plus(&first), c.clone()], c));
             }
-            CutAxis::Batch => {
-                let mut is_first = true;
-                for (axis, &extent) in
-                    self.batch.iter().enumerate().filter(|(_, extent)| **extent != 1)
-                {
-                    let (extent, start) = match std::mem::replace(&mut is_first, false) {
-                        true => (cut, first.clone()),
-                        false => (extent, Affine::default()),
-                    };
-                    let var = writer.var(extent);
-                    writer.open(Some(var));
-                    vars.push(var);
-                    let index = start.plus(&Affine::var(var));
-                    let strides = [self.a.batch[axis], self.b.batch[axis], self.c_batch[axis]];
-                    for (offset, stride) in offsets.iter_mut().zip(strides) {
-                        *offset = offset.plus(&index.times(stride));
-                    }
-                }
+            CutAxis::Batch => self.batch(writer, (first, cut), [a, b, column], n),
+        }
+    }
+
+    /// A tile for each matrix of a part's: `cut` of the first long axis from `first` on, all of the
+    /// other axes of the batch.
+    fn batch<K: Hash + Eq + Clone>(
+        &self,
+        writer: &mut KernelWriter<K>,
+        (first, cut): (Affine, usize),
+        mut offsets: [Affine; 3],
+        n: usize,
+    ) {
+        let mut vars: Vec<VarId> = Vec::new();
+        let long = self.batch.iter().enumerate().filter(|(_, extent)| **extent != 1);
+        for (axis, &extent) in long {
+            let (extent, start) = match vars.is_empty() {
+                true => (cut, first.clone()),
+                false => (extent, Affine::default()),
+            };
+            let var = writer.var(extent);
+            writer.open(Some(var));
+            vars.push(var);
+            let index = start.plus(&Affine::var(var));
+            let strides = [self.a.batch[axis], self.b.batch[axis], self.c_batch[axis]];
+            for (offset, stride) in offsets.iter_mut().zip(strides) {
+                *offset = offset.plus(&index.times(stride));
             }
         }
-        let [a, b, c] = offsets;
-        let bias_column = match self.along {
-            CutAxis::Rows => c.plus(&first.times(-(self.n as i64))),
-            CutAxis::Columns => c.clone(),
-            CutAxis::Batch => Affine::default(),
-        };
+        writer.tile(self.tile([self.m, n], offsets, Affine::default()));
+        for var in vars.into_iter().rev() {
+            writer.close_for(var);
+        }
+    }
+
+    /// `m` rows and `n` columns from where the operands and the result are; the bias from a column
+    /// on.
+    fn tile(&self, [m, n]: [usize; 2], [a, b, c]: [Affine; 3], bias_column: Affine) -> Tile {
         let bias = self.slots.bias.zip(self.bias).map(|(slot, offset)| Access {
             slot,
             index: bias_column.plus(&Affine::constant(offset)),
         });
-        writer.tile(Tile {
+        Tile {
             rows: vec![RowAxis { extent: m, a: self.a.outer, c: self.n as i64 }],
             n,
             sum: vec![SumAxis { extent: self.k, a: self.a.inner, b: self.b.inner }],
@@ -302,9 +310,6 @@ impl Contraction {
             accumulate: false,
             bias,
             relu: self.relu,
-        });
-        for var in vars.into_iter().rev() {
-            writer.close_for(var);
         }
     }
 }

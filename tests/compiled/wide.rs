@@ -5,7 +5,7 @@
 use nnc::base::rng::Sequence;
 use nnc::base::scalar::{Binary, Unary};
 use nnc::base::tensor::Tensor;
-use nnc::codegen::{Isa, Target, emit};
+use nnc::codegen::{Target, emit};
 use nnc::loops;
 use nnc::runtime::pool::Pool;
 use nnc::runtime::program::{RunMemory, StepArgs};
@@ -32,7 +32,7 @@ fn inputs(seed: u64, len: usize) -> Tensor {
 /// Runs a program everywhere; it must have wide code where the target has wide registers.
 fn check(program: &loops::Program, given: &[(&str, Tensor)], parts: usize) {
     for target in targets() {
-        let wide = target.isa != Isa::Portable;
+        let wide = target.wide().is_some();
         assert_eq!(has_wide_code(program, &target), wide, "{}\n{program}", target.name());
         run(program, &target, parts, given);
     }

@@ -124,7 +124,7 @@ impl KernelEmitter<'_, '_> {
 
 /// How a tile is cut for a target.
 pub(in crate::codegen) fn cut(target: &Target, tile: &Tile) -> tile::Cut {
-    tile::cut_within(target.block_limits(), tile)
+    tile::cut(target.block_limits(), tile)
 }
 
 /// All tiles in some statements.

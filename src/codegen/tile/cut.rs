@@ -13,17 +13,9 @@
 //! by timing, so that the code for a program is always the same. It cannot change results: see
 //! `loops::Tile`.
 
+use crate::codegen::isa::BlockLimits;
 use crate::loops::tile::offsets;
 use crate::loops::{RowAxis, Tile};
-
-/// The blocks that fit an instruction set's registers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BlockLimits {
-    /// Columns in a register.
-    pub lanes: usize,
-    /// The most rows of a block that is 1, 2, … registers wide.
-    pub rows: &'static [usize],
-}
 
 /// A place in the left operand and in the result, as distances from the first row's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -71,13 +63,8 @@ pub struct Cut {
     pub columns_outermost: bool,
 }
 
-/// Cuts a tile for an instruction set.
-pub fn cut(isa: super::WideIsa, tile: &Tile) -> Cut {
-    cut_within(isa.limits(), tile)
-}
-
 /// Cuts a tile into blocks within limits. A tile without rows or columns has no blocks.
-pub fn cut_within(limits: BlockLimits, tile: &Tile) -> Cut {
+pub fn cut(limits: BlockLimits, tile: &Tile) -> Cut {
     // The operand that is read again for each outer block should be the smaller one. Where they
     // are alike, a panel of B should stay near: its rows lie apart, which prefetchers cannot
     // follow, while A is read along its rows.
@@ -159,7 +146,7 @@ fn cost(limits: BlockLimits, panels: &[Panels]) -> usize {
 mod tests {
     use super::*;
     use crate::base::entity::Entity;
-    use crate::codegen::tile::WideIsa;
+    use crate::codegen::isa::{Avx2, Avx512, WideIsa};
     use crate::loops::{Access, Affine, SlotId, SumAxis};
 
     /// Rows of `extents` (outermost first), whose columns lie one after the other in `c`.
@@ -206,12 +193,11 @@ mod tests {
         }
     }
 
-    fn check(isa: WideIsa, tile: &Tile) {
-        let limits = isa.limits();
+    fn check(limits: BlockLimits, tile: &Tile) {
         let places: std::collections::HashMap<i64, i64> =
             tile.row_offsets().into_iter().map(|[a, c]| (c, a)).collect();
         let mut covered = vec![0; tile.row_count() * tile.n];
-        each_block(&cut(isa, tile), |rows, first, column, size| {
+        each_block(&cut(limits, tile), |rows, first, column, size| {
             let width = size.div_ceil(limits.lanes);
             assert!((1..=limits.rows[width - 1]).contains(&rows.len()), "{tile:?}");
             for row in rows {
@@ -223,25 +209,25 @@ mod tests {
                 }
             }
         });
-        assert!(covered.iter().all(|&times| times == 1), "{tile:?} {isa:?}");
+        assert!(covered.iter().all(|&times| times == 1), "{tile:?} {limits:?}");
     }
 
     #[test]
     fn every_element_is_in_one_block_that_fits() {
-        for isa in WideIsa::ALL {
+        for limits in [Avx512.limits(), Avx2.limits()] {
             for (m, n) in (1..70).flat_map(|m| (1..150).step_by(3).map(move |n| (m, n))) {
-                check(isa, &tile(&[m], n));
+                check(limits, &tile(&[m], n));
             }
             for (x, y) in (1..20).flat_map(|x| (1..20).map(move |y| (x, y))) {
-                check(isa, &tile(&[2, x, y], 37));
+                check(limits, &tile(&[2, x, y], 37));
             }
-            check(isa, &tile(&[2, 3, 2, 3, 2], 70));
+            check(limits, &tile(&[2, 3, 2, 3, 2], 70));
         }
     }
 
     /// The rows of each kind of block of the first panels, and how many blocks of it there are.
     fn heights(extents: &[usize], n: usize) -> Vec<(usize, usize)> {
-        let cut = cut(WideIsa::Avx512, &tile(extents, n));
+        let cut = cut(Avx512.limits(), &tile(extents, n));
         let outer: usize = cut.panels[0].outer.iter().map(|axis| axis.extent).product();
         cut.panels[0].blocks.iter().map(|it| (it.rows.len(), it.count * outer)).collect()
     }
@@ -263,6 +249,6 @@ mod tests {
 
     #[test]
     fn a_tile_without_elements_has_no_blocks() {
-        assert!(cut(WideIsa::Avx2, &tile(&[0], 4)).panels.is_empty());
+        assert!(cut(Avx2.limits(), &tile(&[0], 4)).panels.is_empty());
     }
 }

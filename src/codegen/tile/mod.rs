@@ -22,39 +22,17 @@ mod tests;
 mod vector;
 mod x86;
 
-pub use cut::{BlockLimits, Blocks, Cut, Panels, RowOffset, cut, cut_within};
+pub use cut::{Blocks, Cut, Panels, RowOffset, cut};
 pub use x86::encode;
 
 use crate::loops::{SumAxis, Tile};
-
-/// An instruction set with wide registers and FMA.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum WideIsa {
-    /// AVX-512 F: 32 registers of 16 lanes, remainders of columns masked in the instruction.
-    Avx512,
-    /// AVX2 and FMA: 16 registers of 8 lanes, remainders of columns masked by `vmaskmovps`.
-    Avx2,
-}
-
-impl WideIsa {
-    /// Every wide instruction set.
-    pub const ALL: [WideIsa; 2] = [WideIsa::Avx512, WideIsa::Avx2];
-
-    /// The blocks that fit its registers.
-    pub fn limits(self) -> BlockLimits {
-        match self {
-            WideIsa::Avx512 => BlockLimits { lanes: 16, rows: &[28, 14, 9, 6] },
-            WideIsa::Avx2 => BlockLimits { lanes: 8, rows: &[12, 6] },
-        }
-    }
-}
 
 /// One register block for the whole sum: exactly its rows and `n` columns, with every extent and
 /// distance a number in the code. Distances count elements. The meaning is that of `loops::Tile`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct MicroTile {
     /// Rows, as distances from the place that the code is given: at least 1, at most what
-    /// [`BlockLimits`] say for its columns.
+    /// [`BlockLimits`](crate::codegen::isa::BlockLimits) say for its columns.
     pub rows: Vec<RowOffset>,
     /// Columns, neighbours in memory: at least 1.
     pub n: usize,

@@ -10,20 +10,24 @@ use cranelift_codegen::isa::CallConv;
 use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{Linkage, Module, default_libcall_names};
 
-use super::{MicroTile, RowOffset, WideIsa, encode};
+use super::{MicroTile, RowOffset, encode};
 use crate::base::rng::Sequence;
+use crate::codegen::Target;
+use crate::codegen::isa::{Avx2, WideIsa};
 use crate::loops::SumAxis;
 use crate::loops::tile::offsets;
 
 type Code = unsafe extern "sysv64" fn(*const f32, *const f32, *mut f32, *const f32);
 
-/// The instruction sets of this machine.
-fn available() -> Vec<WideIsa> {
-    let has = |isa: &WideIsa| match isa {
-        WideIsa::Avx512 => is_x86_feature_detected!("avx512f"),
-        WideIsa::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
-    };
-    WideIsa::ALL.into_iter().filter(has).collect()
+/// Every wide instruction set.
+fn all() -> impl Iterator<Item = &'static dyn WideIsa> {
+    Target::ALL.into_iter().filter_map(|target| target.wide())
+}
+
+/// Those of this machine.
+fn available() -> impl Iterator<Item = &'static dyn WideIsa> {
+    let here = Target::ALL.into_iter().filter(Target::supported_on_host);
+    here.filter_map(|target| target.wide())
 }
 
 /// Blocks made executable together, in order; freed with the module.
@@ -114,7 +118,7 @@ fn bits(values: &[f32]) -> Vec<u32> {
 }
 
 /// Runs a block beside the reference, with the result's surroundings compared too.
-fn compare(isa: WideIsa, tile: &MicroTile, code: Code, rng: &mut Sequence, special: bool) {
+fn compare(isa: &dyn WideIsa, tile: &MicroTile, code: Code, rng: &mut Sequence, special: bool) {
     let (n, products) = (tile.n, products(tile));
     let across = |first: i64| first..first + n as i64;
     let left = tile.rows.iter().flat_map(|row| products.iter().map(|[a, _]| row.a + a));
@@ -147,7 +151,7 @@ fn even_rows(m: usize, a: i64, c: i64) -> Vec<RowOffset> {
 }
 
 /// A block that fits the registers, of rows at any distances and a sum over 0 to 5 axes.
-fn random_tile(isa: WideIsa, rng: &mut Sequence) -> MicroTile {
+fn random_tile(isa: &dyn WideIsa, rng: &mut Sequence) -> MicroTile {
     let limits = isa.limits();
     let n = 1 + rng.below((limits.lanes * limits.rows.len()) as u32) as usize;
     let m = 1 + rng.below(limits.rows[n.div_ceil(limits.lanes) - 1] as u32) as usize;
@@ -216,7 +220,7 @@ fn strides_beyond_a_displacement_have_an_encoding() {
         let tile = MicroTile { accumulate: true, bias: true, ..tile };
         let (_module, code) = executable(&[encode(isa, &tile)]);
         compare(isa, &tile, code[0], &mut Sequence::new(3, 0), false);
-        for isa in WideIsa::ALL {
+        for isa in all() {
             let rows = even_rows(isa.limits().rows[0], far, far);
             let sum = vec![SumAxis { extent: 100, a: far, b: far }; 6];
             assert!(!encode(isa, &MicroTile { rows, sum, ..tile.clone() }).is_empty());
@@ -237,5 +241,5 @@ fn strides_of_zero_repeat_an_element() {
 #[test]
 #[should_panic(expected = "does not fit the registers")]
 fn a_block_that_does_not_fit_is_refused() {
-    encode(WideIsa::Avx2, &plain(even_rows(13, 1, 8), 8, Vec::new()));
+    encode(&Avx2, &plain(even_rows(13, 1, 8), 8, Vec::new()));
 }

@@ -20,8 +20,9 @@ use iced_x86::code_asm::{
     AsmRegister64, qword_ptr, r8, r9, r10, r11, rax, rcx, rdi, rdx, rsi, rsp,
 };
 
-use super::vector::{MemOperand, Vector, VectorEmitter};
-use super::{MicroTile, WideIsa};
+use super::MicroTile;
+use super::vector::{MemOperand, VectorEmitter};
+use crate::codegen::isa::{Encoded, Vector, WideIsa};
 use crate::loops::SumAxis;
 
 const A: AsmRegister64 = rdi;
@@ -40,7 +41,7 @@ const BODY: usize = 96;
 const STRAIGHT: usize = 256;
 
 /// The code of a block. A block that does not fit the registers is a bug of the caller's.
-pub fn encode(isa: WideIsa, tile: &MicroTile) -> Vec<u8> {
+pub fn encode(isa: &dyn WideIsa, tile: &MicroTile) -> Vec<u8> {
     let limits = isa.limits();
     let width = tile.n.div_ceil(limits.lanes);
     assert!(
@@ -65,11 +66,11 @@ struct X86Tile<'a> {
     lanes: usize,
     /// Columns in the last register, where it is not full.
     rest: usize,
-    emit: VectorEmitter,
+    emit: VectorEmitter<'a>,
 }
 
 impl<'a> X86Tile<'a> {
-    fn new(isa: WideIsa, tile: &'a MicroTile, width: usize) -> Result<Self, IcedError> {
+    fn new(isa: &'a dyn WideIsa, tile: &'a MicroTile, width: usize) -> Result<Self, IcedError> {
         let lanes = isa.limits().lanes;
         Ok(X86Tile { tile, width, lanes, rest: tile.n % lanes, emit: VectorEmitter::new(isa)? })
     }
@@ -87,7 +88,7 @@ impl<'a> X86Tile<'a> {
     }
 
     /// Sums begin with 0 or with what the result holds.
-    fn begin(&mut self) -> Result<(), IcedError> {
+    fn begin(&mut self) -> Encoded {
         for (row, column) in self.sums() {
             let sum = self.sum_of(row, column);
             if self.tile.accumulate {
@@ -100,7 +101,7 @@ impl<'a> X86Tile<'a> {
     }
 
     /// All products, in order.
-    fn sum(&mut self) -> Result<(), IcedError> {
+    fn sum(&mut self) -> Encoded {
         let tile = self.tile;
         match tile.sum.split_last() {
             _ if tile.is_empty_sum() => Ok(()),
@@ -166,7 +167,7 @@ impl<'a> X86Tile<'a> {
     }
 
     /// `count` steps of the inner sum from where the pointers are.
-    fn steps(&mut self, count: usize, axis: &SumAxis) -> Result<(), IcedError> {
+    fn steps(&mut self, count: usize, axis: &SumAxis) -> Encoded {
         let tile = self.tile;
         for step in 0..count as i64 {
             let first_b = self.sum_of(tile.rows.len(), 0);
@@ -182,24 +183,18 @@ impl<'a> X86Tile<'a> {
         Ok(())
     }
 
-    /// One row's products of one step.
-    fn row(&mut self, row: usize, a: MemOperand) -> Result<(), IcedError> {
+    /// One row's products of one step. Rows take turns with the registers that broadcast.
+    fn row(&mut self, row: usize, a: MemOperand) -> Encoded {
         let first_b = self.sum_of(self.tile.rows.len(), 0);
-        if self.width == 1 && self.emit.fma_broadcasts() {
-            return self.emit.fma_broadcast(self.sum_of(row, 0), first_b, a);
-        }
         let first = first_b + self.width;
         let spare = self.emit.registers(self.rest > 0) - first;
-        let number = first + row % spare;
-        self.emit.broadcast(number, a)?;
-        for column in 0..self.width {
-            self.emit.fma(self.sum_of(row, column), first_b + column, number)?;
-        }
-        Ok(())
+        let first_sum = self.sum_of(row, 0);
+        let sums = (0..self.width).map(|column| (first_sum + column, first_b + column));
+        self.emit.multiply_row(sums, a, first + row % spare)
     }
 
     /// Bias, relu, stores. The registers of B are free by now.
-    fn finish(&mut self) -> Result<(), IcedError> {
+    fn finish(&mut self) -> Encoded {
         let free = self.sum_of(self.tile.rows.len(), 0);
         if self.tile.bias {
             for column in 0..self.width {

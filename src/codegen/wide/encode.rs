@@ -13,28 +13,25 @@
 //! Elements that fill no register are computed once more under a mask: their neighbours are
 //! neither read nor written.
 
+use iced_x86::IcedError;
 use iced_x86::code_asm::{
-    AsmMemoryOperand, AsmRegister64, AsmRegisterYmm, AsmRegisterZmm, CodeAssembler, CodeLabel,
-    dword_ptr, eax, get_xmm, get_ymm, get_zmm, k1, k2, ptr, qword_ptr, r8, r9, r10, r11, rax, rcx,
-    rdi, rdx, rsi,
+    AsmMemoryOperand, AsmRegister64, CodeAssembler, CodeLabel, dword_ptr, eax, ptr, qword_ptr, r8,
+    r9, r10, r11, rax, rcx, rdi, rdx, rsi,
 };
-use iced_x86::{IcedError, Register};
 
 use super::registers::{Registers, SCRATCH, assign};
-use super::{Compare, LaneOp, ValueId, WideLoop};
-use crate::codegen::tile::WideIsa;
+use super::{LaneOp, ValueId, WideLoop};
+use crate::codegen::isa::{Encoded, LaneBinary, LaneShift, LaneUnary, Vector, WideIsa};
 
 /// Hold the pointers.
 const POINTERS: [AsmRegister64; 7] = [rsi, rdx, rcx, r8, r9, r10, r11];
 /// Counts elements.
 const COUNTER: AsmRegister64 = rax;
-/// AVX2's register for the mask of the last elements.
-const MASK: usize = 15;
 const FLOAT: i32 = size_of::<f32>() as i32;
 const POINTER: usize = size_of::<usize>();
 
 /// The code of a loop that fits the registers; another one is a bug of the caller's.
-pub fn encode(isa: WideIsa, wide: &WideLoop) -> Vec<u8> {
+pub fn encode(isa: &dyn WideIsa, wide: &WideLoop) -> Vec<u8> {
     let registers = assign(isa, wide).expect("a wide loop fits the registers");
     let constants = wide.ops.iter().filter(|op| matches!(op, LaneOp::Const(_))).count();
     CodeAssembler::new(64)
@@ -45,29 +42,9 @@ pub fn encode(isa: WideIsa, wide: &WideLoop) -> Vec<u8> {
         .expect("every instruction of a wide loop has an encoding")
 }
 
-/// A three-operand instruction in both widths.
-macro_rules! three {
-    ($body:ident, $to:expr, $a:expr, $b:expr, $wide:ident, $narrow:ident) => {
-        match $body.isa {
-            WideIsa::Avx512 => $body.asm.$wide(zmm($to), zmm($a), zmm($b)),
-            WideIsa::Avx2 => $body.asm.$narrow(ymm($to), ymm($a), ymm($b)),
-        }
-    };
-}
-
-/// A two-operand instruction in both widths.
-macro_rules! two {
-    ($body:ident, $to:expr, $a:expr, $name:ident) => {
-        match $body.isa {
-            WideIsa::Avx512 => $body.asm.$name(zmm($to), zmm($a)),
-            WideIsa::Avx2 => $body.asm.$name(ymm($to), ymm($a)),
-        }
-    };
-}
-
 /// A loop being written.
 struct Body<'a> {
-    isa: WideIsa,
+    isa: &'a dyn WideIsa,
     wide: &'a WideLoop,
     registers: Registers,
     asm: CodeAssembler,
@@ -102,7 +79,7 @@ impl Body<'_> {
             self.asm.jb(next)?;
         }
         if rest > 0 {
-            self.set_mask(rest)?;
+            self.isa.set_mask(&mut self.asm, rest)?;
             self.asm.mov(COUNTER, full as u64)?;
             self.round(true)?;
         }
@@ -117,25 +94,8 @@ impl Body<'_> {
         self.asm.assemble(0)
     }
 
-    /// Makes masked instructions touch the first lanes only.
-    fn set_mask(&mut self, lanes: usize) -> Result<(), IcedError> {
-        match self.isa {
-            WideIsa::Avx512 => {
-                self.asm.mov(eax, (1i32 << lanes) - 1)?;
-                self.asm.kmovw(k1, eax)
-            }
-            WideIsa::Avx2 => {
-                // A byte 0xff for each lane, spread to lanes of all ones.
-                self.asm.mov(rax, (1i64 << (8 * lanes)) - 1)?;
-                let low = get_xmm(Register::XMM0 + MASK as u32).expect("a number below 16");
-                self.asm.vmovq(low, rax)?;
-                self.asm.vpmovsxbd(ymm(MASK), low)
-            }
-        }
-    }
-
     /// All ops once, for a register of elements from the counter on.
-    fn round(&mut self, masked: bool) -> Result<(), IcedError> {
+    fn round(&mut self, masked: bool) -> Encoded {
         for at in 0..self.wide.ops.len() {
             let op = self.wide.ops[at];
             if op.is_invariant() {
@@ -147,7 +107,8 @@ impl Body<'_> {
             }
             match (op, self.registers.of[at]) {
                 (LaneOp::Store { pointer, offset, .. }, _) => {
-                    self.store(place(pointer, offset), read[0], masked)?;
+                    let to = place(pointer, offset);
+                    self.isa.store(&mut self.asm, to, read[0], masked)?;
                 }
                 (_, Some(to)) => self.op(op, to, read, masked)?,
                 (_, None) => unreachable!("every value has a register"),
@@ -165,7 +126,7 @@ impl Body<'_> {
     }
 
     /// Every lane of `to` = what is the same for all elements.
-    fn broadcast(&mut self, to: usize, value: ValueId) -> Result<(), IcedError> {
+    fn broadcast(&mut self, to: usize, value: ValueId) -> Encoded {
         let from: AsmMemoryOperand = match (self.wide.ops[value], self.labels[value]) {
             (LaneOp::Scalar(index), _) => {
                 let at = POINTER * self.wide.pointers + FLOAT as usize * index;
@@ -174,107 +135,43 @@ impl Body<'_> {
             (_, Some(label)) => dword_ptr(label),
             (op, None) => unreachable!("{op:?} is not the same for all elements"),
         };
-        match self.isa {
-            WideIsa::Avx512 => self.asm.vbroadcastss(zmm(to), from),
-            WideIsa::Avx2 => self.asm.vbroadcastss(ymm(to), from),
-        }
-    }
-
-    fn load(&mut self, to: usize, from: AsmMemoryOperand, masked: bool) -> Result<(), IcedError> {
-        match (self.isa, masked) {
-            (WideIsa::Avx512, false) => self.asm.vmovups(zmm(to), from),
-            (WideIsa::Avx512, true) => self.asm.vmovups(zmm(to).k1().z(), from),
-            (WideIsa::Avx2, false) => self.asm.vmovups(ymm(to), from),
-            (WideIsa::Avx2, true) => self.asm.vmaskmovps(ymm(to), ymm(MASK), from),
-        }
-    }
-
-    fn store(&mut self, to: AsmMemoryOperand, from: usize, masked: bool) -> Result<(), IcedError> {
-        match (self.isa, masked) {
-            (WideIsa::Avx512, false) => self.asm.vmovups(to, zmm(from)),
-            (WideIsa::Avx512, true) => self.asm.vmovups(to.k1(), zmm(from)),
-            (WideIsa::Avx2, false) => self.asm.vmovups(to, ymm(from)),
-            (WideIsa::Avx2, true) => self.asm.vmaskmovps(to, ymm(MASK), ymm(from)),
-        }
-    }
-
-    fn copy(&mut self, to: usize, from: usize) -> Result<(), IcedError> {
-        two!(self, to, from, vmovaps)
+        self.isa.broadcast(&mut self.asm, to, from)
     }
 
     /// One op on registers; `to` is none of those that are read.
     fn op(
         &mut self,
         op: LaneOp,
-        to: usize,
-        [a, b, c]: [usize; SCRATCH],
+        to: Vector,
+        [a, b, c]: [Vector; SCRATCH],
         masked: bool,
-    ) -> Result<(), IcedError> {
+    ) -> Encoded {
+        let (isa, asm) = (self.isa, &mut self.asm);
         match op {
-            LaneOp::Load { pointer, offset } => self.load(to, place(pointer, offset), masked),
-            LaneOp::Add(..) => three!(self, to, a, b, vaddps, vaddps),
-            LaneOp::Sub(..) => three!(self, to, a, b, vsubps, vsubps),
-            LaneOp::Mul(..) => three!(self, to, a, b, vmulps, vmulps),
-            LaneOp::Div(..) => three!(self, to, a, b, vdivps, vdivps),
+            LaneOp::Load { pointer, offset } => isa.load(asm, to, place(pointer, offset), masked),
+            LaneOp::Add(..) => isa.binary(asm, LaneBinary::Add, to, a, b),
+            LaneOp::Sub(..) => isa.binary(asm, LaneBinary::Sub, to, a, b),
+            LaneOp::Mul(..) => isa.binary(asm, LaneBinary::Mul, to, a, b),
+            LaneOp::Div(..) => isa.binary(asm, LaneBinary::Div, to, a, b),
             LaneOp::Fma(..) => {
-                self.copy(to, c)?;
-                three!(self, to, a, b, vfmadd231ps, vfmadd231ps)
+                isa.copy(asm, to, c)?;
+                isa.fma(asm, to, a, b)
             }
-            LaneOp::Sqrt(_) => two!(self, to, a, vsqrtps),
-            LaneOp::Floor(_) => match self.isa {
-                WideIsa::Avx512 => self.asm.vrndscaleps(zmm(to), zmm(a), 1),
-                WideIsa::Avx2 => self.asm.vroundps(ymm(to), ymm(a), 1),
-            },
-            LaneOp::FromInt(_) => two!(self, to, a, vcvtdq2ps),
-            LaneOp::Compare(compare, ..) => self.compare(compare, to, a, b),
-            LaneOp::Select(..) => match self.isa {
-                WideIsa::Avx512 => {
-                    // Bit by bit: where the first is 1 the second, else the third.
-                    self.copy(to, a)?;
-                    self.asm.vpternlogd(zmm(to), zmm(b), zmm(c), 0xca)
-                }
-                WideIsa::Avx2 => self.asm.vblendvps(ymm(to), ymm(c), ymm(b), ymm(a)),
-            },
-            LaneOp::And(..) => three!(self, to, a, b, vpandd, vpand),
-            LaneOp::Or(..) => three!(self, to, a, b, vpord, vpor),
-            LaneOp::Xor(..) => three!(self, to, a, b, vpxord, vpxor),
-            LaneOp::IntAdd(..) => three!(self, to, a, b, vpaddd, vpaddd),
-            LaneOp::IntSub(..) => three!(self, to, a, b, vpsubd, vpsubd),
-            LaneOp::ShiftLeft(_, bits) => match self.isa {
-                WideIsa::Avx512 => self.asm.vpslld(zmm(to), zmm(a), bits as i32),
-                WideIsa::Avx2 => self.asm.vpslld(ymm(to), ymm(a), bits as i32),
-            },
-            LaneOp::ShiftRight(_, bits) => match self.isa {
-                WideIsa::Avx512 => self.asm.vpsrad(zmm(to), zmm(a), bits as i32),
-                WideIsa::Avx2 => self.asm.vpsrad(ymm(to), ymm(a), bits as i32),
-            },
+            LaneOp::Sqrt(_) => isa.unary(asm, LaneUnary::Sqrt, to, a),
+            LaneOp::Floor(_) => isa.unary(asm, LaneUnary::Floor, to, a),
+            LaneOp::FromInt(_) => isa.unary(asm, LaneUnary::FromInt, to, a),
+            LaneOp::Compare(compare, ..) => isa.compare(asm, compare, to, a, b),
+            LaneOp::Select(..) => isa.select(asm, to, a, b, c),
+            LaneOp::And(..) => isa.binary(asm, LaneBinary::And, to, a, b),
+            LaneOp::Or(..) => isa.binary(asm, LaneBinary::Or, to, a, b),
+            LaneOp::Xor(..) => isa.binary(asm, LaneBinary::Xor, to, a, b),
+            LaneOp::IntAdd(..) => isa.binary(asm, LaneBinary::IntAdd, to, a, b),
+            LaneOp::IntSub(..) => isa.binary(asm, LaneBinary::IntSub, to, a, b),
+            LaneOp::ShiftLeft(_, bits) => isa.shift(asm, LaneShift::Left, to, a, bits),
+            LaneOp::ShiftRight(_, bits) => isa.shift(asm, LaneShift::Right, to, a, bits),
             LaneOp::Store { .. } | LaneOp::Scalar(_) | LaneOp::Const(_) => {
                 unreachable!("{op:?} computes nothing here")
             }
-        }
-    }
-
-    /// Lanes of all ones where the comparison holds.
-    fn compare(
-        &mut self,
-        compare: Compare,
-        to: usize,
-        a: usize,
-        b: usize,
-    ) -> Result<(), IcedError> {
-        // The predicates of the instruction that raise nothing for NaN.
-        let predicate = match compare {
-            Compare::Eq => 0x00,
-            Compare::Ne => 0x04,
-            Compare::Lt => 0x11,
-            Compare::Le => 0x12,
-        };
-        match self.isa {
-            WideIsa::Avx512 => {
-                self.asm.vcmpps(k2, zmm(a), zmm(b), predicate)?;
-                self.asm.vpternlogd(zmm(to).k2().z(), zmm(to), zmm(to), 0xff)
-            }
-            WideIsa::Avx2 => self.asm.vcmpps(ymm(to), ymm(a), ymm(b), predicate),
         }
     }
 }
@@ -282,13 +179,4 @@ impl Body<'_> {
 /// Elements from the counter on, behind a pointer.
 fn place(pointer: usize, offset: i32) -> AsmMemoryOperand {
     ptr(POINTERS[pointer] + COUNTER * FLOAT + offset * FLOAT)
-}
-
-fn zmm(number: usize) -> AsmRegisterZmm {
-    get_zmm(Register::ZMM0 + number as u32).expect("a number below 32")
-}
-
-fn ymm(number: usize) -> AsmRegisterYmm {
-    assert!(number < 16, "VEX has 16 registers");
-    get_ymm(Register::YMM0 + number as u32).expect("a number below 16")
 }

@@ -22,18 +22,10 @@ mod registers;
 pub use encode::encode;
 pub(super) use record::{Operands, record, varying};
 
+use crate::codegen::isa::LaneCompare;
+
 /// A value of the list: the position of the op that computes it.
 pub type ValueId = usize;
-
-/// A comparison of floats that is false for NaN, but for `Ne`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs)] // Each is the comparison of its name.
-pub enum Compare {
-    Eq,
-    Ne,
-    Lt,
-    Le,
-}
 
 /// An operation on all lanes alike. Truth values are lanes of all ones or all zeros.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -75,7 +67,7 @@ pub enum LaneOp {
     /// The number of a 32-bit integer.
     FromInt(ValueId),
     /// A comparison.
-    Compare(Compare, ValueId, ValueId),
+    Compare(LaneCompare, ValueId, ValueId),
     /// `if a { b } else { c }`, bit by bit.
     Select(ValueId, ValueId, ValueId),
     /// `a & b`

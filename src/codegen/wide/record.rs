@@ -8,12 +8,12 @@
 //! Functions are recorded by the generic code of `base::math`: [`LaneRecorder`] is one more of its
 //! engines. A loop with anything that has no op is given up.
 
-use super::{Compare, LaneOp, ValueId, WideLoop, registers};
+use super::{LaneOp, ValueId, WideLoop, registers};
 use crate::base::entity::Entity;
 use crate::base::math::{self, Float32};
 use crate::base::scalar::{Binary, Unary};
 use crate::base::tensor::DType;
-use crate::codegen::tile::WideIsa;
+use crate::codegen::isa::{LaneCompare, WideIsa};
 use crate::loops::{Access, Affine, Inst, Kernel, RegId, SlotId, Stmt, VarId};
 use std::collections::HashMap;
 
@@ -61,7 +61,7 @@ pub fn varying(kernel: &Kernel, var: VarId, body: &[Stmt]) -> Vec<bool> {
 
 /// The loop for an instruction set, and what it is given; `None` where it has to stay as it is.
 pub fn record(
-    isa: WideIsa,
+    isa: &dyn WideIsa,
     kernel: &Kernel,
     var: VarId,
     body: &[Stmt],
@@ -294,19 +294,19 @@ impl Float32 for LaneRecorder<'_> {
     }
 
     fn eq(&mut self, a: ValueId, b: ValueId) -> ValueId {
-        self.op(LaneOp::Compare(Compare::Eq, a, b))
+        self.op(LaneOp::Compare(LaneCompare::Eq, a, b))
     }
 
     fn ne(&mut self, a: ValueId, b: ValueId) -> ValueId {
-        self.op(LaneOp::Compare(Compare::Ne, a, b))
+        self.op(LaneOp::Compare(LaneCompare::Ne, a, b))
     }
 
     fn lt(&mut self, a: ValueId, b: ValueId) -> ValueId {
-        self.op(LaneOp::Compare(Compare::Lt, a, b))
+        self.op(LaneOp::Compare(LaneCompare::Lt, a, b))
     }
 
     fn le(&mut self, a: ValueId, b: ValueId) -> ValueId {
-        self.op(LaneOp::Compare(Compare::Le, a, b))
+        self.op(LaneOp::Compare(LaneCompare::Le, a, b))
     }
 
     fn and(&mut self, a: ValueId, b: ValueId) -> ValueId {

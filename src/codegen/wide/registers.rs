@@ -6,7 +6,7 @@
 //! for that. A loop whose elements need more registers than there are does not fit.
 
 use super::{LaneOp, ValueId, WideLoop};
-use crate::codegen::tile::WideIsa;
+use crate::codegen::isa::{Vector, WideIsa};
 
 /// Registers kept for operands that are broadcast where they are used.
 pub const SCRATCH: usize = 3;
@@ -14,26 +14,18 @@ pub const SCRATCH: usize = 3;
 /// Where values are.
 pub struct Registers {
     /// The register of each value that has one.
-    pub of: Vec<Option<usize>>,
+    pub of: Vec<Option<Vector>>,
     /// The registers for what is broadcast where it is used.
-    pub scratch: [usize; SCRATCH],
-}
-
-/// How many registers there are: without the one that a mask takes.
-fn count(isa: WideIsa, wide: &WideLoop) -> usize {
-    match isa {
-        WideIsa::Avx512 => 32,
-        WideIsa::Avx2 => 16 - usize::from(!wide.extent.is_multiple_of(isa.limits().lanes)),
-    }
+    pub scratch: [Vector; SCRATCH],
 }
 
 /// Whether a loop's values fit the registers.
-pub fn fit(isa: WideIsa, wide: &WideLoop) -> bool {
+pub fn fit(isa: &dyn WideIsa, wide: &WideLoop) -> bool {
     assign(isa, wide).is_some()
 }
 
 /// The registers of all values; `None` where there are too few.
-pub fn assign(isa: WideIsa, wide: &WideLoop) -> Option<Registers> {
+pub fn assign(isa: &dyn WideIsa, wide: &WideLoop) -> Option<Registers> {
     let mut last = vec![0; wide.ops.len()];
     let mut uses = vec![0; wide.ops.len()];
     for (at, op) in wide.ops.iter().enumerate() {
@@ -43,7 +35,7 @@ pub fn assign(isa: WideIsa, wide: &WideLoop) -> Option<Registers> {
         }
     }
     let mut of = vec![None; wide.ops.len()];
-    let mut free: Vec<usize> = Vec::new();
+    let mut free: Vec<Vector> = Vec::new();
     let mut taken = 0;
     for (at, op) in wide.ops.iter().enumerate() {
         // A result never lies in a register that its own op reads, so that the instruction may
@@ -63,7 +55,8 @@ pub fn assign(isa: WideIsa, wide: &WideLoop) -> Option<Registers> {
         ended.dedup();
         free.extend(ended.into_iter().filter_map(|arg| of[arg]));
     }
-    let spare = count(isa, wide).checked_sub(taken + SCRATCH)?;
+    let masked = !wide.extent.is_multiple_of(isa.limits().lanes);
+    let spare = isa.registers(masked).checked_sub(taken + SCRATCH)?;
     let mut invariant: Vec<ValueId> =
         (0..wide.ops.len()).filter(|&at| wide.ops[at].is_invariant() && uses[at] > 0).collect();
     invariant.sort_by_key(|&at| std::cmp::Reverse(uses[at]));

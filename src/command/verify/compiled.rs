@@ -2,7 +2,7 @@
 
 use super::{CheckResult, Subject, VerifyOptions, WorstError};
 use crate::base::tensor::Tensor;
-use crate::codegen::{Isa, Target};
+use crate::codegen::Target;
 use crate::command::bench::flops;
 use crate::driver::memory;
 use crate::driver::session::{Failure, Request, Session};
@@ -347,7 +347,7 @@ fn targets(
         if target.name() == chosen.name() {
             continue;
         }
-        if operations > speed(target) && !subject.options.thorough {
+        if operations > target.assumed_speed() && !subject.options.thorough {
             left.push(target.name());
             continue;
         }
@@ -362,14 +362,4 @@ fn targets(
         let _ = write!(what, "; {} left out, for time (`--thorough` checks all)", left.join(", "));
     }
     Ok(CheckResult::exact("targets", what, differs))
-}
-
-/// About how many operations a second code for a target makes on one thread of a slow machine.
-fn speed(target: &Target) -> f64 {
-    match (target.isa, target.fma) {
-        (Isa::Avx512 | Isa::Avx2, _) => 2e10,
-        (Isa::Portable, true) => 5e9,
-        // Products are added by a function, so that they are rounded as an instruction would.
-        (Isa::Portable, false) => 2e8,
-    }
 }

@@ -6,15 +6,14 @@
 //!                      pad:     150×112 in the middle, black above and below
 //! ```
 //!
-//! Resizing is bilinear with antialiasing: where it shrinks, the filter is as wide as what becomes
-//! one pixel, as in Pillow and in torchvision's `antialias=True`. Values are not made linear first.
-//! An image that must be turned is turned after it has been resized, when it is small.
+//! Values are not made linear before they are scaled. An image that must be turned is turned after it
+//! has been resized, when it is small.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::Resizer;
 use image::metadata::Orientation;
 use image::{DynamicImage, GrayImage, RgbImage};
 
+use super::super::scale::scale;
 use super::decode::Pixels;
 use crate::data::source::FitMode;
 
@@ -74,16 +73,11 @@ fn resized(
     resize: FitMode,
     resizer: &mut Resizer,
 ) -> Vec<u8> {
-    let pixel = if image.channels == 1 { PixelType::U8 } else { PixelType::U8x3 };
-    let from = ImageRef::new(image.width, image.height, &image.bytes, pixel)
-        .expect("as many bytes as pixels");
-    let mut to = Image::new(width as u32, height as u32, pixel);
-    let mut options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-    if resize == FitMode::Crop {
-        options = options.fit_into_destination(None);
-    }
-    resizer.resize(&from, &mut to, &options).expect("images of one pixel type");
-    to.into_vec()
+    let from = [image.height as usize, image.width as usize];
+    let mut to = vec![0; width * height * image.channels];
+    let crop = resize == FitMode::Crop;
+    scale(resizer, (&image.bytes, from), (&mut to, [height, width]), image.channels, crop);
+    to
 }
 
 /// The image upright.

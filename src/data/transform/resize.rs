@@ -4,11 +4,9 @@
 //! (triangle) filter, widened by the factor. `mode: crop` keeps the shape of things and cuts off
 //! what is too much at two sides, `mode: pad` keeps all and puts zeros at two sides.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
-
 use super::super::error::DataError;
 use super::super::request::Arguments;
+use super::super::scale::scale;
 use super::frame::{Frame, Size};
 
 /// Names of the arguments, in order.
@@ -47,15 +45,14 @@ impl Resize {
         self.inner(size) != self.size
     }
 
-    /// The new size; images have one, three or four channels.
+    /// The new size; images have one to four channels.
     pub fn fit(&self, size: Size) -> Result<Size, DataError> {
         let [height, width] = self.size;
-        match pixel_type(size.channels) {
-            Some(_) => Ok(Size { height, width, ..size }),
-            None => {
-                let message = format!("`resize` needs 1 to 4 channels, not {}", size.channels);
-                Err(DataError::new(message))
-            }
+        if (1..=4).contains(&size.channels) {
+            Ok(Size { height, width, ..size })
+        } else {
+            let message = format!("`resize` needs 1 to 4 channels, not {}", size.channels);
+            Err(DataError::new(message))
         }
     }
 
@@ -79,7 +76,8 @@ impl Resize {
         let inner = Size { height, width, ..size };
         if inner != size {
             frame.replace(inner, |from, to, resizer| {
-                scale(resizer, (from, size), (to, inner), self.mode == Mode::Crop);
+                let (from, to) = ((from, [size.height, size.width]), (to, [height, width]));
+                scale(resizer, from, to, size.channels, self.mode == Mode::Crop);
             });
         }
         let outer = Size { height: self.size[0], width: self.size[1], ..size };
@@ -94,36 +92,6 @@ impl Resize {
             });
         }
     }
-}
-
-fn pixel_type(channels: usize) -> Option<PixelType> {
-    Some(match channels {
-        1 => PixelType::U8,
-        2 => PixelType::U8x2,
-        3 => PixelType::U8x3,
-        4 => PixelType::U8x4,
-        _ => return None,
-    })
-}
-
-/// Scales an image, or the largest part in its middle that has the new shape.
-fn scale(
-    resizer: &mut Resizer,
-    (from, size): (&[u8], Size),
-    (to, new): (&mut [u8], Size),
-    crop: bool,
-) {
-    let pixel_type = pixel_type(size.channels).expect("channels were checked");
-    let side = |side: usize| u32::try_from(side).expect("sides were checked");
-    let from = ImageRef::new(side(size.width), side(size.height), from, pixel_type);
-    let to = Image::from_slice_u8(side(new.width), side(new.height), to, pixel_type);
-    let mut to = to.expect("as many bytes as the size says");
-    let from = from.expect("as many bytes as the size says");
-    let options = ResizeOptions::new()
-        .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
-        .use_alpha(false);
-    let options = if crop { options.fit_into_destination(None) } else { options };
-    resizer.resize(&from, &mut to, &options).expect("sizes and types are right");
 }
 
 #[cfg(test)]

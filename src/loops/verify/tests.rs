@@ -58,10 +58,19 @@ fn a_good_program_passes() {
 }
 
 /// Each change of the good program breaks the rule that the message names.
+fn breaks(cases: &[(&str, &str, &str)]) {
+    for (from, to, message) in cases {
+        assert!(GOOD.contains(from), "{from:?} is not in the program");
+        let text = GOOD.replacen(from, to, 1);
+        let program = read(&text).unwrap_or_else(|error| panic!("{to}: {error}"));
+        let errors = verify(&program).expect_err(to);
+        assert!(errors.iter().any(|error| error.contains(message)), "{to}: {errors:#?}");
+    }
+}
+
 #[test]
-fn every_rule_is_checked() {
-    let cases = [
-        // Buffers, uniform values, runs.
+fn rules_of_buffers_uniform_values_and_runs_are_checked() {
+    breaks(&[
         ("f32[32] \"weight\" at 64", "f32[32] \"weight\" at 4", "not a multiple of 64"),
         ("f32[32] \"weight\"", "f64[32] \"weight\"", "no buffer holds f64"),
         ("\"weight\"", "\"uniforms\"", "another one is called \"uniforms\""),
@@ -81,7 +90,12 @@ fn every_rule_is_checked() {
         ("run k0(b0, b1, b3)", "run k0(b0, b0, b3)", "a tile of kernel k0 reads and writes b0"),
         ("run k1(b4)", "run k1(b1)", "every thread runs all of k1, which writes b1"),
         ("f32[32] \"%1\"", "f32[31] \"%1\"", "b1 is f32[31], but s1 of kernel k0 is f32[32]"),
-        // Loops and parts.
+    ]);
+}
+
+#[test]
+fn rules_of_loops_and_parts_are_checked() {
+    breaks(&[
         ("parts i0 in 0..4", "for i0 in 0..4", "it has 4 parts, but no `parts`"),
         ("parts i0 in 0..4", "parts i0 in 0..3", "i0 counts 3 parts of 4"),
         ("if i0 < 2 {", "for i0 in 0..4 {", "i0 counts two loops in one another"),
@@ -93,7 +107,12 @@ fn every_rule_is_checked() {
             "r9: f32 = f32 1 store s1[0] = r9 parts i0 in 0..4 { r7: f32 = f32 1 r8: f32 = f32 1",
             "outside of its parts",
         ),
-        // Scalars.
+    ]);
+}
+
+#[test]
+fn rules_of_scalars_are_checked() {
+    breaks(&[
         ("mul r1, r0", "mul r1, r2", "r2 is used before it is assigned"),
         ("= r6\n", "= r1\n", "r1 is used outside of its scope"),
         ("r2: f32 = mul r1, r0", "r0: f32 = mul r1, r0 r2: f32 = f32 1", "r0 is assigned twice"),
@@ -109,7 +128,12 @@ fn every_rule_is_checked() {
         ("at r5*8 = r6", "at r4*8 = r6", "r4 is not a tested index"),
         ("r4 < 4 site", "r4 < 0 site", "no index is below 0"),
         ("add s1[i0] at r5*8 = r6", "add s1[i0] at r5*8 = r5", "r5 is i32, the slot f32"),
-        // Accesses.
+    ]);
+}
+
+#[test]
+fn rules_of_accesses_are_checked() {
+    breaks(&[
         ("load s0[8*i0 + i1]", "load s0[8*i0 + 2*i1]", "reaches element 38 of 32"),
         ("store s1[8*i0 + i1]", "store s1[8*i0 - i1]", "reaches element -7 of 32"),
         ("store s1[8*i0 + i1]", "store s1[8*i0]", "all of i1 store to one element"),
@@ -118,7 +142,12 @@ fn every_rule_is_checked() {
         ("if i0 < 2 {", "if i0 < 3 {", "reaches element 47 of 32"),
         ("load s0[7] at r5*8", "load s0[8] at r5*8", "reaches element 32 of 32"),
         ("add s1[i0] at r5*8", "add s1[i0] at r5*-8", "reaches element -24 of 32"),
-        // Tiles.
+    ]);
+}
+
+#[test]
+fn rules_of_tiles_are_checked() {
+    breaks(&[
         ("tile n 2", "tile n 0", "a tile has no elements"),
         ("row 2 a 2 c 2", "row 0 a 2 c 2", "a tile has no elements"),
         ("row 2 a 2 c 2", "row 2 a 2 c 1", "rows of the result overlap"),
@@ -132,12 +161,5 @@ fn every_rule_is_checked() {
         ("sum 3 a 1 b 4", "sum 3 a 1 b -1", "reaches element -2 of 32"),
         ("b = s0[0]", "b = s0[0] bias = s2[0]", "operands are f32, not i32"),
         ("b = s0[0]", "b = s0[0] bias = s0[31]", "reaches element 32 of 32"),
-    ];
-    for (from, to, message) in cases {
-        assert!(GOOD.contains(from), "{from:?} is not in the program");
-        let text = GOOD.replacen(from, to, 1);
-        let program = read(&text).unwrap_or_else(|error| panic!("{to}: {error}"));
-        let errors = verify(&program).expect_err(to);
-        assert!(errors.iter().any(|error| error.contains(message)), "{to}: {errors:#?}");
-    }
+    ]);
 }

@@ -84,20 +84,12 @@ pub fn lower(step: &mut StepBuilder, kernel: &FusedKernel, slide: &ConvSlide, po
     let operand = ImageOperand::new(values, slide.operand, &reads, &bands);
     let shape = [bands.images, pool[0].length(bands.rows), used[1], y[3]];
     let buffer = values.step.new_buffer(DType::F32, shape.iter().product(), Space::Thread);
+    let to = values.buffer_slot(buffer);
     let sliding = ConvWriter {
-        shape,
-        channels: x[3],
-        groups: slide.groups,
-        backward: false,
-        phases,
-        to: values.buffer_slot(buffer),
         block_only: true,
-        weight: values.buffer_slot(weights.buffer),
-        bias: fused.bias.as_ref().map(|view| (values.slot(view.base), view.offset)),
-        relu: fused.relu,
-        weights,
+        ..ConvWriter::new(values, slide, &fused, weights, phases, (shape, to))
     };
-    let slot = |values: &mut NestValues, index: bool| {
+    let mut slot = |index: bool| {
         let is = |op: &Op| matches!(op, Op::MaxPoolIndex(_)) == index;
         let found = results.iter().find(|(node, _)| is(&values.step.graph.nodes[*node].op));
         found.map(|&(_, buffer)| values.buffer_slot(buffer))
@@ -106,25 +98,12 @@ pub fn lower(step: &mut StepBuilder, kernel: &FusedKernel, slide: &ConvSlide, po
         window: pools.window,
         extents: [z[1], z[2]],
         shape,
-        from: sliding.to,
-        value: slot(values, false),
-        index: slot(values, true),
+        from: to,
+        value: slot(false),
+        index: slot(true),
         has_nan: !fused.relu,
     };
-    let part = nest.values.writer.var(bands.partition.parts);
-    nest.values.writer.open_parts(part);
-    operand.begin(&mut nest.values);
-    bands.each(&mut nest, part, |nest, block| {
-        let placed = operand.load(&mut nest.values, block);
-        let under = RowBlock {
-            rows: pool[0].length(block.rows),
-            first_row: block.first_row * pool[0].step as i64,
-            ..block.clone()
-        };
-        sliding.block(nest, &under, &placed);
-        largest.block(nest, block);
-    });
-    nest.values.writer.close_parts(part);
+    largest.parts(&mut nest, &bands, &pool[0], &operand, &sliding);
     nest.finish();
 }
 
@@ -188,6 +167,32 @@ struct Largest {
 }
 
 impl Largest {
+    /// The loops over parts and blocks of pooled rows, which read the rows of the convolution that
+    /// `pool` reaches.
+    fn parts(
+        &self,
+        nest: &mut Nest,
+        bands: &Bands,
+        pool: &Reach,
+        operand: &ImageOperand,
+        sliding: &ConvWriter,
+    ) {
+        let part = nest.values.writer.var(bands.partition.parts);
+        nest.values.writer.open_parts(part);
+        operand.begin(&mut nest.values);
+        bands.each(nest, part, |nest, block| {
+            let placed = operand.load(&mut nest.values, block);
+            let under = RowBlock {
+                rows: pool.length(block.rows),
+                first_row: block.first_row * pool.step as i64,
+                ..block.clone()
+            };
+            sliding.block(nest, &under, &placed);
+            self.block(nest, block);
+        });
+        nest.values.writer.close_parts(part);
+    }
+
     /// The pooled rows of a block.
     fn block(&self, nest: &mut Nest, block: &RowBlock) {
         let [height, width] = self.extents;

@@ -13,13 +13,13 @@
 use crate::graph::domain::Domain;
 use crate::graph::kernels::FusedKernel;
 use crate::graph::{NodeId, Window};
-use crate::loops::{Access, Affine, RowAxis, SlotId, Stmt, SumAxis, Tile};
+use crate::loops::{Access, Affine, RowAxis, SlotId, Stmt, SumAxis, Tile, VarId};
 use crate::lower::StepBuilder;
 use crate::lower::bands::{Bands, BlockShape, Reach, RowBlock};
 use crate::lower::columns::{self, KernelSplit};
 use crate::lower::conv::taps::{Phases, TapPhase};
 use crate::lower::conv::weights::{ConvWeights, OutputColumns};
-use crate::lower::epilogue;
+use crate::lower::epilogue::{self, Fused};
 use crate::lower::nest::Nest;
 use crate::lower::operand::{ImageOperand, OperandPlace, OperandReads};
 use crate::lower::partition::Partition;
@@ -96,21 +96,9 @@ pub fn lower(step: &mut StepBuilder, kernel: &FusedKernel, slide: &ConvSlide) {
     let bands = bands(shape, read, &phases, &slide.window);
     let writer = KernelWriter::new(title, bands.partition.parts);
     let mut nest = Nest::new(NestValues::new(step, writer, domain, &own.nodes), own, &fused.nodes);
-    let values = &mut nest.values;
-    let sliding = ConvWriter {
-        shape,
-        channels: read[3],
-        groups: slide.groups,
-        backward: slide.backward,
-        phases,
-        to: values.buffer_slot(target),
-        block_only: false,
-        weight: values.buffer_slot(weights.buffer),
-        bias: fused.bias.as_ref().map(|view| (values.slot(view.base), view.offset)),
-        relu: fused.relu,
-        weights,
-    };
-    nest.values.saved.insert(last, Saved::Whole(sliding.to));
+    let to = nest.values.buffer_slot(target);
+    let sliding = ConvWriter::new(&mut nest.values, slide, &fused, weights, phases, (shape, to));
+    nest.values.saved.insert(last, Saved::Whole(to));
     let [rows, columns] = &sliding.phases;
     let reads = OperandReads {
         rows: rows.reach,
@@ -124,22 +112,7 @@ pub fn lower(step: &mut StepBuilder, kernel: &FusedKernel, slide: &ConvSlide) {
         columns::ColumnSums::in_blocks(&mut nest, split, &fused.nodes, bands.partition)
     });
     let rest = own.nodes.iter().any(|node| !fused.nodes.contains(node));
-    let part = nest.values.writer.var(bands.partition.parts);
-    nest.values.writer.open_parts(part);
-    operand.begin(&mut nest.values);
-    if let Some(sums) = &sums {
-        sums.begin_part(&mut nest, part);
-    }
-    bands.each(&mut nest, part, |nest, block| {
-        let placed = operand.load(&mut nest.values, block);
-        sliding.block(nest, block, &placed);
-        match &sums {
-            Some(sums) => sums.block(nest, part, &sliding.lead(block)),
-            None if rest => nest.block(&sliding.lead(block)),
-            None => {}
-        }
-    });
-    nest.values.writer.close_parts(part);
+    sliding.parts(&mut nest, &bands, &operand, sums.as_ref(), rest);
     let step = nest.finish();
     if let Some(sums) = sums {
         sums.finish(step, title);
@@ -172,6 +145,59 @@ fn bands(shape: [usize; 4], read: &[usize], phases: &[Phases; 2], window: &Windo
 }
 
 impl ConvWriter {
+    /// A convolution or an input gradient, with what its tile does after it. The result has a shape
+    /// and a slot.
+    pub fn new(
+        values: &mut NestValues,
+        slide: &ConvSlide,
+        fused: &Fused,
+        weights: ConvWeights,
+        phases: [Phases; 2],
+        (shape, to): ([usize; 4], SlotId),
+    ) -> ConvWriter {
+        ConvWriter {
+            shape,
+            channels: values.step.graph.extents(slide.operand)[3],
+            groups: slide.groups,
+            backward: slide.backward,
+            phases,
+            to,
+            block_only: false,
+            weight: values.buffer_slot(weights.buffer),
+            bias: fused.bias.as_ref().map(|view| (values.slot(view.base), view.offset)),
+            relu: fused.relu,
+            weights,
+        }
+    }
+
+    /// The loops over parts and blocks: the operand's interior, the tiles, and what follows them,
+    /// sums of columns or the `rest` of the nest.
+    fn parts(
+        &self,
+        nest: &mut Nest,
+        bands: &Bands,
+        operand: &ImageOperand,
+        sums: Option<&columns::ColumnSums>,
+        rest: bool,
+    ) {
+        let part = nest.values.writer.var(bands.partition.parts);
+        nest.values.writer.open_parts(part);
+        operand.begin(&mut nest.values);
+        if let Some(sums) = sums {
+            sums.begin_part(nest, part);
+        }
+        bands.each(nest, part, |nest, block| {
+            let placed = operand.load(&mut nest.values, block);
+            self.block(nest, block, &placed);
+            match sums {
+                Some(sums) => sums.block(nest, part, &self.lead(block)),
+                None if rest => nest.block(&self.lead(block)),
+                None => {}
+            }
+        });
+        nest.values.writer.close_parts(part);
+    }
+
     /// The ranges of images and rows that a block computes, of those that are axes.
     fn lead(&self, block: &RowBlock) -> Vec<(Affine, usize)> {
         let stride = self.phases[0].stride;
@@ -206,76 +232,104 @@ impl ConvWriter {
         }
     }
 
-    /// The tile of a phase.
+    /// The tile of a phase; `None` where no output of the block is one of the phase's.
     fn tile(
         &self,
         block: &RowBlock,
         placed: &OperandPlace,
-        (group, column, panel): (crate::loops::VarId, &Affine, OutputColumns),
-        [rows, columns]: [&TapPhase; 2],
+        (group, column, panel): (VarId, &Affine, OutputColumns),
+        phase: [&TapPhase; 2],
     ) -> Option<Tile> {
-        let [_, height, width, channels] = self.shape.map(|extent| extent as i64);
-        let strides = [0, 1].map(|axis| self.phases[axis].stride as i64);
-        let steps = [0, 1].map(|axis| self.phases[axis].reach.step as i64);
-        let (own, read) = (self.shape[3] / self.groups, self.channels / self.groups);
+        let [rows, columns] = phase;
         let outputs = block.rows.min(rows.outputs.saturating_sub(block.first_row as usize));
         if outputs == 0 || columns.outputs == 0 {
             return None;
         }
+        let (own, read) = (self.shape[3] / self.groups, self.channels / self.groups);
         let group = Affine::var(group);
-        let [b_row, b_tap, b_channel] = self.weights.strides(panel);
         let a = Affine::constant(rows.at * placed.row + columns.at * placed.column)
             .plus(&placed.base)
             .plus(&group.times(read as i64));
-        // A group's weights: its own columns of all rows, or all columns of its own rows.
+        let out_column = column.plus(&group.times(own as i64));
+        let bias =
+            |(slot, first)| Access { slot, index: out_column.plus(&Affine::constant(first)) };
+        Some(Tile {
+            rows: self.row_axes([block.images, outputs, columns.outputs], placed),
+            n: panel.width,
+            sum: self.sum_axes(phase, placed, panel),
+            a: Access { slot: placed.slot, index: a },
+            b: Access { slot: self.weight, index: self.first_weight(&group, column, panel, phase) },
+            c: Access { slot: self.to, index: self.first_result(block, phase).plus(&out_column) },
+            accumulate: false,
+            bias: self.bias.map(bias),
+            relu: self.relu,
+        })
+    }
+
+    /// A tile's rows: images, and a phase's rows and columns of the result.
+    fn row_axes(&self, extents: [usize; 3], placed: &OperandPlace) -> Vec<RowAxis> {
+        let [_, height, width, channels] = self.shape.map(|extent| extent as i64);
+        let strides = [0, 1].map(|axis| self.phases[axis].stride as i64);
+        let steps = [0, 1].map(|axis| self.phases[axis].reach.step as i64);
+        let row = width * channels;
+        let a = [placed.image, steps[0] * placed.row, steps[1] * placed.column];
+        let c = [height * row, strides[0] * row, strides[1] * channels];
+        [0, 1, 2].map(|axis| RowAxis { extent: extents[axis], a: a[axis], c: c[axis] }).to_vec()
+    }
+
+    /// A tile's sum: a phase's taps and a group's channels of the operand.
+    fn sum_axes(
+        &self,
+        [rows, columns]: [&TapPhase; 2],
+        placed: &OperandPlace,
+        panel: OutputColumns,
+    ) -> Vec<SumAxis> {
+        let [b_row, b_tap, b_channel] = self.weights.strides(panel);
+        vec![
+            SumAxis {
+                extent: rows.taps,
+                a: rows.step * placed.row,
+                b: rows.tap_step as i64 * b_row,
+            },
+            SumAxis {
+                extent: columns.taps,
+                a: columns.step * placed.column,
+                b: columns.tap_step as i64 * b_tap,
+            },
+            SumAxis { extent: self.channels / self.groups, a: 1, b: b_channel },
+        ]
+    }
+
+    /// A group's weight of a phase's first taps.
+    fn first_weight(
+        &self,
+        group: &Affine,
+        column: &Affine,
+        panel: OutputColumns,
+        [rows, columns]: [&TapPhase; 2],
+    ) -> Affine {
+        let (own, read) = (self.shape[3] / self.groups, self.channels / self.groups);
+        let [b_row, b_tap, b_channel] = self.weights.strides(panel);
+        // Its own columns of all rows, or all columns of its own rows.
         let grouped = match self.backward {
             true => group.times(read as i64 * b_channel),
             false => group.times(own as i64),
         };
         let first_tap = rows.tap as i64 * b_row + columns.tap as i64 * b_tap;
-        let b = self.weights.begin(column).plus(&grouped).plus(&Affine::constant(first_tap));
-        let out_column = column.plus(&group.times(own as i64));
+        self.weights.begin(column).plus(&grouped).plus(&Affine::constant(first_tap))
+    }
+
+    /// The result's channel 0 of the first row and column of a block that are a phase's.
+    fn first_result(&self, block: &RowBlock, [rows, columns]: [&TapPhase; 2]) -> Affine {
+        let [_, height, width, channels] = self.shape.map(|extent| extent as i64);
         let row = width * channels;
         let first = match self.block_only {
             true => Affine::default(),
-            false => block.image.times(height * row).plus(&block.row.times(strides[0] * row)),
+            false => {
+                let stride = self.phases[0].stride as i64;
+                block.image.times(height * row).plus(&block.row.times(stride * row))
+            }
         };
-        let c = first
-            .plus(&Affine::constant(rows.first as i64 * row + columns.first as i64 * channels))
-            .plus(&out_column);
-        let bias = self
-            .bias
-            .map(|(slot, first)| Access { slot, index: out_column.plus(&Affine::constant(first)) });
-        Some(Tile {
-            rows: vec![
-                RowAxis { extent: block.images, a: placed.image, c: height * row },
-                RowAxis { extent: outputs, a: steps[0] * placed.row, c: strides[0] * row },
-                RowAxis {
-                    extent: columns.outputs,
-                    a: steps[1] * placed.column,
-                    c: strides[1] * channels,
-                },
-            ],
-            n: panel.width,
-            sum: vec![
-                SumAxis {
-                    extent: rows.taps,
-                    a: rows.step * placed.row,
-                    b: rows.tap_step as i64 * b_row,
-                },
-                SumAxis {
-                    extent: columns.taps,
-                    a: columns.step * placed.column,
-                    b: columns.tap_step as i64 * b_tap,
-                },
-                SumAxis { extent: read, a: 1, b: b_channel },
-            ],
-            a: Access { slot: placed.slot, index: a },
-            b: Access { slot: self.weight, index: b },
-            c: Access { slot: self.to, index: c },
-            accumulate: false,
-            bias,
-            relu: self.relu,
-        })
+        first.plus(&Affine::constant(rows.first as i64 * row + columns.first as i64 * channels))
     }
 }

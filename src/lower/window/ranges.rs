@@ -13,6 +13,7 @@
 //! ```
 
 use crate::graph::Window;
+use crate::loops::{Affine, VarId};
 
 /// Positions whose taps are the same.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,6 +37,24 @@ pub struct RangeTap {
     pub number: usize,
     /// The position that it reads.
     pub place: usize,
+}
+
+/// A tap whose number is a loop's.
+pub struct Spaced {
+    /// Its number among all.
+    pub number: Affine,
+    /// Where it reads.
+    pub place: Affine,
+}
+
+/// Evenly spaced taps, under a loop's variable.
+pub fn spaced(taps: &[RangeTap], var: VarId) -> Spaced {
+    let (first, next) = (taps[0], taps.get(1).copied().unwrap_or(taps[0]));
+    let line = |first: usize, next: usize| {
+        let step = Affine::var(var).times(next as i64 - first as i64);
+        step.plus(&Affine::constant(first as i64))
+    };
+    Spaced { number: line(first.number, next.number), place: line(first.place, next.place) }
 }
 
 /// The outputs of an axis.

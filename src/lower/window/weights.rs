@@ -9,10 +9,8 @@
 //!     load its sum, four products, store it } } } }
 //! ```
 
-use super::ranges::{RangeTap, TapRange};
-use super::slide::{
-    FEW_CHANNELS, MOST_TAPS, PIXELS, SlideOperand, Spaced, Windows, dot, load, spaced,
-};
+use super::ranges::{RangeTap, Spaced, TapRange, spaced};
+use super::slide::{FEW_CHANNELS, MOST_TAPS, PIXELS, SlideOperand, Windows, dot, load};
 use crate::base::tensor::DType;
 use crate::loops::{Access, Affine, Binary, Inst, Reduce, SlotId, VarId};
 
