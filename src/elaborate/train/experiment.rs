@@ -8,11 +8,11 @@ use super::model::ModelData;
 use super::plan::{Choice, TrainPlan};
 use super::rule::RuleContext;
 use super::select::{Selected, choose};
-use super::settings::Settings;
 use super::task;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::limits::Budget;
 use crate::base::schema::Schema;
+use crate::base::settings::Settings;
 use crate::base::source::Span;
 use crate::base::task::Task;
 use crate::elaborate::context::{Elaborator, Eval};
@@ -126,18 +126,23 @@ pub fn elaborate<'a>(
     }
     // Without data, the target is called so.
     let target = source.schema().map_or("label", |(_, schema)| &schema.target.name);
-    let training = plan.zip(rule).map(|(plan, ((graph, of_rule), _))| Training {
-        loss: items.function(plan.loss.id).function.name.text.clone(),
-        optimizer: graph.name.clone(),
-        task: task::derive(&eval, target),
-        metrics: metric_names(&train),
-        minimized: minimized(&items, &plan.metrics, &metric_names(&train)),
-        rule: UpdateRule { graph, excluded },
-        warm_ups: [scheduled.warm_ups, of_rule.warm_ups].concat(),
-        driven: of_rule.driven,
-        driven_in_step: scheduled.driven,
-        data: source.data.map(str::to_owned),
-        settings: plan.settings,
+    let training = plan.zip(rule).map(|(mut plan, ((graph, of_rule), _))| {
+        let metrics = metric_names(&train);
+        let minimized = minimized(&items, &plan.metrics, &metrics);
+        plan.settings.set_directions(|name| is_higher_better(name, &minimized));
+        Training {
+            loss: items.function(plan.loss.id).function.name.text.clone(),
+            optimizer: graph.name.clone(),
+            task: task::derive(&eval, target),
+            metrics,
+            minimized,
+            rule: UpdateRule { graph, excluded },
+            warm_ups: [scheduled.warm_ups, of_rule.warm_ups].concat(),
+            driven: of_rule.driven,
+            driven_in_step: scheduled.driven,
+            data: source.data.map(str::to_owned),
+            settings: plan.settings,
+        }
     });
     Ok(Experiment { model: name.text.clone(), model_span: name.span, train, eval, training })
 }
@@ -249,17 +254,14 @@ fn minimized(items: &Items<'_>, metrics: &[Choice<'_>], names: &[String]) -> Vec
     pairs.filter(|(choice, _)| less(choice)).map(|(_, name)| name.clone()).collect()
 }
 
-impl Training {
-    /// Whether more is better of a number of each epoch: `val_loss`, `accuracy`.
-    pub fn is_higher_better(&self, name: &str) -> bool {
-        let name = name.strip_prefix("val_").unwrap_or(name);
-        name != "loss" && !self.minimized.iter().any(|known| known == name)
-    }
+/// Whether more is better of a number of each epoch: `val_loss`, `accuracy`.
+fn is_higher_better(name: &str, minimized: &[String]) -> bool {
+    let name = name.strip_prefix("val_").unwrap_or(name);
+    name != "loss" && !minimized.iter().any(|known| known == name)
 }
 
 fn metric_names(graph: &Graph) -> Vec<String> {
-    let names = graph.outputs.iter().filter_map(|output| output.name.strip_prefix("metric."));
-    names.map(str::to_owned).collect()
+    graph.outputs.iter().filter_map(|output| output.name.metric()).map(str::to_owned).collect()
 }
 
 /// The `data` item of the run, read before anything else is elaborated; `None` where the

@@ -13,9 +13,9 @@
 
 use super::model::{Mean, RunData};
 use super::plan::{Choice, TrainPlan};
-use super::settings::ClassWeights;
 use crate::base::codes;
 use crate::base::schema::{Field, MIX, Preparation, Schema};
+use crate::base::settings::ClassWeights;
 use crate::base::source::Span;
 use crate::base::tensor::DType;
 use crate::elaborate::context::{Elaborator, ErrorReported, Eval};

@@ -18,6 +18,7 @@ mod meeting;
 mod range;
 
 use crate::base::entity::Entity;
+use crate::base::step_output::StepOutput;
 use crate::base::task::{Scale, Task};
 use crate::base::tensor::DType;
 use crate::graph::{Binary, Graph, NodeId, Op, Reduce, Unary};
@@ -32,9 +33,9 @@ const EPSILON: f64 = 1e-3;
 
 /// The task that a model with a loss is trained for. `target` is the input's name.
 pub(in crate::elaborate) fn derive(graph: &Graph, target: &str) -> Task {
-    let Some(output) = graph.output("output") else { return Task::Other };
+    let Some(output) = graph.output(StepOutput::Output) else { return Task::Other };
     let walk = Walk::new(graph, output, target);
-    let Some(loss) = graph.output("loss") else { return Task::Other };
+    let Some(loss) = graph.output(StepOutput::Loss) else { return Task::Other };
     match walk.settled(loss, true).kind {
         Kind::Settled { about: About::Class(scale), falls: true } => walk.class_task(scale),
         Kind::Settled { about: About::Labels(scale), falls: true } => {
@@ -46,8 +47,7 @@ pub(in crate::elaborate) fn derive(graph: &Graph, target: &str) -> Task {
         // It says the opposite.
         Kind::Settled { .. } => Task::Other,
         _ => {
-            let mut metrics =
-                graph.outputs.iter().filter(|output| output.name.starts_with("metric."));
+            let mut metrics = graph.outputs.iter().filter(|output| output.name.metric().is_some());
             match metrics.any(|metric| walk.looks_for_largest(metric.node)) {
                 true => walk.class_task(Scale::Scores),
                 false => Task::Other,
