@@ -61,9 +61,8 @@ fn passes(criterion: &mut Criterion) {
     let mut globals = Globals::default();
     bench("lower", &|| drop(black_box(lower::run(&kernels, &mut Globals::default()))));
     let lowered = lower::run(&kernels, &mut globals);
-    bench("plan", &|| plan::run(&mut lowered.program.clone(), &mut globals.clone()));
-    let mut planned = lowered.program.clone();
-    plan::run(&mut planned, &mut globals);
+    bench("plan", &|| drop(black_box(plan::run(lowered.program.clone(), &mut globals.clone()))));
+    let planned = plan::run(lowered.program, &mut globals).expect("a sound program");
     bench("verify loops", &|| {
         nnc::loops::verify::verify(&planned).expect("a sound program");
     });

@@ -12,7 +12,9 @@ use nnc::base::tensor::DType;
 use nnc::codegen::jit::link;
 use nnc::codegen::{Target, emit};
 use nnc::loops::builder::KernelBuilder;
-use nnc::loops::{Access, Action, Affine, Buffer, Program as Loops, RowAxis, Space, SumAxis, Tile};
+use nnc::loops::{
+    Access, Action, Affine, Buffer, Planned, Program as Loops, RowAxis, Space, SumAxis, Tile,
+};
 use nnc::runtime::pool::Pool;
 use nnc::runtime::program::{CompiledProgram, RunMemory, StepArgs};
 
@@ -179,8 +181,8 @@ struct Bench {
 impl Bench {
     fn new(shape: &Shape, target: &Target) -> Bench {
         let (loops, repeat) = shape.program();
-        let code = link(&emit(&loops, target));
-        let program = CompiledProgram::new(loops, code);
+        let planned = Planned::new(loops).expect("a sound program");
+        let program = CompiledProgram::new(link(&emit(&planned, target)));
         let memory = RunMemory::for_programs([&program], 1);
         let operations = shape.operations() * repeat;
         Bench { program, memory, operations, fastest: f64::INFINITY }

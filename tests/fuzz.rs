@@ -17,7 +17,6 @@ use nnc::base::schema::{Field, Schema};
 use nnc::base::source::{FileId, Sources};
 use nnc::elaborate::{self, Experiment, PRELUDE, PRELUDE_NAME, Program, Request};
 use nnc::graph::{self, Graph};
-use nnc::loops;
 use nnc::lower;
 use nnc::pass::{Fusion, Gradients, PIPELINE, TrainingStep};
 use nnc::schedule::{self, Globals};
@@ -162,9 +161,8 @@ fn compile(experiment: Experiment) -> Result<(), String> {
         let mut passes = PIPELINE.step.iter();
         let graph = passes.try_fold(graph, |graph, pass| sound((pass.run)(&graph, &BATCH)))?;
         let kernels = (PIPELINE.kernels.run)(&graph, &Fusion::Full);
-        let mut program = lower::run(&kernels, &mut globals).program;
-        schedule::plan::run(&mut program, &mut globals);
-        loops::verify::verify(&program)
+        let program = lower::run(&kernels, &mut globals).program;
+        schedule::plan::run(program, &mut globals)
             .map_err(|found| format!("{}\n{graph}", found.join("\n")))?;
     }
     Ok(())

@@ -268,7 +268,7 @@ fn everything_that_is_written_has_its_name_and_a_guard() {
         assert_eq!(graph.nodes[update.node].op, nnc::graph::Op::Where);
     }
     let names = |graph: &Graph| -> Vec<String> {
-        graph.outputs.iter().map(|output| output.name.clone()).collect()
+        graph.outputs.iter().map(|output| output.name.to_string()).collect()
     };
     assert_eq!(names(&graph), ["loss", "grad_norm", "grad_square", "finite"]);
     let [kept, _] = steps(&adam(), Gradients::Shown);

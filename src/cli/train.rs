@@ -316,7 +316,7 @@ fn print_result(
         object.insert("folder".into(), json!(folder));
         return write::line(&Value::Object(object).to_string());
     }
-    let restored = run.settings().rules.patience.as_ref().is_some_and(|patience| patience.restore);
+    let restored = run.settings().restores();
     if let (true, Some(best), false) = (result.stopped_early, result.best_epoch, training.quiet) {
         let which = if restored { "; its weights are back" } else { "" };
         let epochs = result.epochs;

@@ -17,9 +17,11 @@ use cranelift_module::Module;
 
 use super::abi::StepFn;
 use crate::codegen::object::Object;
+use crate::loops::Planned;
 
 /// A program in executable memory, which is freed when this is dropped.
 pub struct MachineCode {
+    program: Planned,
     /// Owns the memory; taken only by `drop`.
     module: Option<JITModule>,
     step: StepFn,
@@ -31,6 +33,11 @@ pub struct MachineCode {
 unsafe impl Sync for MachineCode {}
 
 impl MachineCode {
+    /// The program that it was compiled from.
+    pub fn program(&self) -> &Planned {
+        &self.program
+    }
+
     /// The function that computes a step. It is valid as long as this value lives.
     pub fn step(&self) -> StepFn {
         self.step
@@ -89,11 +96,12 @@ pub fn link(object: &Object) -> MachineCode {
     module.finalize_definitions().expect("pages become executable");
     let entry = |index: usize| {
         let address = module.get_finalized_function(ids[index]);
-        // SAFETY: `emit` gave the function at this place the signature of a step.
+        // SAFETY: only `emit` makes an `Object`; it gives the functions at these two places the
+        // signature of a step.
         unsafe { std::mem::transmute::<*const u8, StepFn>(address) }
     };
     let (step, refresh) = (entry(object.step), entry(object.refresh));
-    MachineCode { module: Some(module), step, refresh }
+    MachineCode { program: object.program.clone(), module: Some(module), step, refresh }
 }
 
 const FMA_SYMBOL: &str = "fmaf";

@@ -1,4 +1,4 @@
-//! From loops to machine code: a planned `loops::Program` and a [`Target`] go in, [`MachineCode`] comes
+//! From loops to machine code: a [`Planned`](crate::loops::Planned) program and a [`Target`] go in, [`MachineCode`] comes
 //! out: one function that all threads call for a step. The only user of Cranelift and of iced.
 //!
 //! ```text
@@ -13,7 +13,7 @@
 //! the same as `loops::interp`'s.
 //!
 //! Out of scope: the choice of loops and layouts (`lower` did that), questions to the machine, and
-//! recovery from a wrong program: `loops::verify` has passed, so a mistake found here is a bug and
+//! recovery from a wrong program: a planned one was verified, so a mistake found here is a bug and
 //! panics.
 
 pub mod abi;

@@ -25,7 +25,7 @@ use super::target::{Arch, Target};
 use super::tile::{self, MicroTile};
 use super::wide::{self, WideLoop};
 use crate::base::caught::caught;
-use crate::loops::{Action, Inst, Kernel, Program, Stmt};
+use crate::loops::{Action, Inst, Kernel, Planned, Program, Stmt};
 
 /// The most threads that compile; a thread costs less than a function, so that more than there are
 /// cores do no harm.
@@ -51,31 +51,41 @@ pub struct CompiledFunction {
 /// their places in `functions`.
 #[derive(Clone)]
 pub struct Object {
-    /// The instruction set that it was compiled for.
-    pub target: Target,
+    /// The instruction set that it was compiled from.
+    pub(super) program: Planned,
+    /// The target that it was compiled for.
+    pub(super) target: Target,
     /// All functions.
-    pub functions: Vec<CompiledFunction>,
+    pub(super) functions: Vec<CompiledFunction>,
     /// Which of them runs a step.
-    pub step: usize,
+    pub(super) step: usize,
     /// Which of them brings derived layouts up to date.
-    pub refresh: usize,
+    pub(super) refresh: usize,
+}
+
+impl Object {
+    /// All functions.
+    pub fn functions(&self) -> &[CompiledFunction] {
+        &self.functions
+    }
 }
 
 /// Compiles a planned program.
-pub fn emit(program: &Program, target: &Target) -> Object {
+pub fn emit(program: &Planned, target: &Target) -> Object {
     emit_layout(program, target, Layout::of(program, target))
 }
 
 /// Compiles a planned program so that each thread's step calls its context's `mark` at its start
 /// and after each action.
-pub fn emit_timed(program: &Program, target: &Target) -> Object {
+pub fn emit_timed(program: &Planned, target: &Target) -> Object {
     let layout = Layout { timed: true, ..Layout::of(program, target) };
     emit_layout(program, target, layout)
 }
 
-fn emit_layout(program: &Program, target: &Target, layout: Layout) -> Object {
+fn emit_layout(program: &Planned, target: &Target, layout: Layout) -> Object {
     let functions = compile_all(program, target, &layout);
-    Object { target: *target, functions, step: layout.step, refresh: layout.step + 1 }
+    let (program, step) = (program.clone(), layout.step);
+    Object { program, target: *target, functions, step, refresh: step + 1 }
 }
 
 /// Functions don't depend on each other's code: workers take the next that nobody has, and what

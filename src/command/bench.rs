@@ -9,7 +9,7 @@ use crate::driver::session::{Failure, Request, Session};
 use crate::graph::Graph;
 use crate::graph::init::initial_value;
 use crate::loops::work::operations;
-use crate::loops::{Action, Program as Loops};
+use crate::loops::{Action, Program as Loops, StepIo};
 use crate::runtime::pool::Pool;
 use crate::runtime::program::{CompiledProgram, Marks, RunMemory, StepArgs};
 use crate::schedule::Globals;
@@ -105,10 +105,10 @@ impl TimedStep {
             }
         }
         for input in graph.inputs.values() {
-            let name = format!("input.{}", input.name);
-            if self.program.buffer(&name).is_some() {
+            if let Some(buffer) = self.program.input(&input.name) {
+                let name = StepIo::input_name(&input.name);
                 let value = random(input.ty.dtype, input.ty.shape.at(self.batch), &name, classes);
-                self.program.write(&mut self.memory, &name, &value);
+                self.program.write(&mut self.memory, buffer, &value);
             }
         }
         self.program.refresh(&mut self.memory, pool);

@@ -4,18 +4,22 @@ use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::limits::{self, Budget};
 use crate::base::source::Span;
+use crate::base::step_output::StepOutput;
+use crate::base::task::Task;
 use crate::command::bench::flops;
 use crate::command::forecast::{Forecast, Machine};
-use crate::command::parameters;
+use crate::command::parameters::{self, ParameterRow};
 use crate::command::report::{Bytes, PlanFacts, Report, RunBytes, frozen, left_out};
 use crate::data;
 use crate::driver::batch::zero_division;
-use crate::driver::layers::layers;
+use crate::driver::front::Front;
+use crate::driver::layers::{Layer, layers};
 use crate::driver::repair::sound;
 use crate::driver::session::{Failure, Request, Session};
 use crate::driver::steps::{Batches, evaluation_batch, written};
+use crate::elaborate::{Experiment, Training};
 use crate::graph::Graph;
-use crate::loops::Program;
+use crate::loops::Planned;
 use crate::pass::Gradients;
 use crate::run::folder::report_bytes;
 use crate::runtime::program::BlockBytes;
@@ -37,62 +41,18 @@ pub fn check(
     options: CheckOptions,
 ) -> Result<Report, Failure> {
     let front = sound(session, request, &Budget::new(limits::FIX_STEPS))?;
-    let batch = front.batch();
     let CheckOptions { threads, time } = options;
-    let schema = front.source.as_ref().and_then(|source| source.schema.as_ref());
-    let training = front.experiment.training.as_ref();
-    let task = training.map(|training| training.task);
-    let mut run = RunBytes { threads, ..RunBytes::default() };
-    if let (Some(source), Some(schema)) = (&front.source, schema) {
-        let counts = [schema.validation, schema.test].map(Option::unwrap_or_default);
-        let evaluation = evaluation_batch(&counts);
-        let batches = [batch, evaluation];
-        run.data = data::resident_bytes(&source.request, schema);
-        run.prefetch = data::prefetch_bytes(&source.request, schema, &batches, threads);
-        run.decoding = data::decoding_bytes(schema, threads);
-        run.evaluation = report_bytes(task.unwrap_or_default(), schema, evaluation);
-    }
-    let counts = schema.and_then(|it| Some([it.train?, it.validation?, it.test?]));
-    let batches = training.zip(counts).map(|(it, counts)| Batches::of(&it.settings, counts));
-    let steps = training.zip(schema.and_then(|schema| schema.train)).map(|(training, samples)| {
-        training.settings.steps(samples) as f64 / training.settings.epochs as f64
-    });
-    let trained = training.is_some();
-    let forward = &front.experiment.train;
-    let output = forward.output("output").map(|node| forward.ty(node).to_string());
-    let weights: Vec<usize> = forward.variables().map(|(_, ty, _)| ty.bytes(0)).collect();
-    let settings = training.map(|training| &training.settings);
-    let restores = settings.and_then(|it| it.early_stop.as_ref()).is_some_and(|it| it.restore);
-    if settings.is_some_and(|it| it.ema.is_some()) {
-        // A parameter and its mean are exchanged by way of copies.
-        run.evaluation += 2 * weights.iter().max().copied().unwrap_or(0);
-    }
-    let layers = layers(forward);
-    let mut notes = left_out(forward, &session.sources);
-    notes.extend(frozen(forward, training));
-    let (model, mut warnings) = (front.experiment.model.clone(), front.warnings);
+    let mut run = data_bytes(&front, threads);
+    let known = ProgramFacts::of(&front, session);
+    let steps_an_epoch = steps_an_epoch(&front);
     let place = front.experiment.model_span;
-    let evaluation = front.experiment.eval.clone();
-    let accumulate = match &front.experiment.training {
-        Some(training) if training.settings.accumulate > 1 => {
-            let (forward, rule) = (&front.experiment.train, &training.rule);
-            Some(session.training_step(forward, rule, Gradients::Accumulated)?)
-        }
-        _ => None,
-    };
-    let rule = front.experiment.training.as_ref().map(|training| training.rule.clone());
-    let rows = parameters::rows(&front.experiment.train, rule.as_ref());
-    let graph = session.training_graph(front.experiment)?;
-    run.initial = graph.variables().map(|(_, ty, _)| ty.bytes(0)).sum();
-    // Weights are copied once more while their file is written; the best epoch is put back from a
-    // checkpoint's bytes and what is read from them.
-    let of_file: usize = weights.iter().sum();
-    run.copy = run.initial + of_file.max(if restores { 2 * run.initial } else { 0 });
-    if rule.is_some_and(|rule| written(&graph, &rule, 1).needs_copy()) {
-        run.copy += run.initial;
-    }
-    let planned = Planned { graph: &graph, accumulate, evaluation, batch, batches };
-    let (facts, program) = planned.facts(session)?;
+    let training = front.experiment.training.clone();
+    let weights =
+        front.experiment.train.variables().map(|(_, ty, _)| ty.bytes(0)).collect::<Vec<_>>();
+    let batches = batches(&front);
+    let (graph, facts, program) = plans(session, front.experiment, known.batch, batches)?;
+    weight_bytes(&mut run, &weights, training.as_ref(), &graph);
+    let mut warnings = front.warnings;
     let peak = run.peak(facts.run.total(threads));
     if let Some(memory) = request.memory.filter(|&memory| peak > memory) {
         warnings.push(little_memory(peak, memory, place));
@@ -100,23 +60,126 @@ pub fn check(
     let forecast = time.then(|| {
         let machine = Machine::known(request.cache.as_deref(), &request.target, threads);
         let step = machine.step(&program, threads);
-        Forecast { step, epoch: steps.map(|steps| steps * step), threads }
+        Forecast { step, epoch: steps_an_epoch.map(|steps| steps * step), threads }
     });
+    let ProgramFacts { model, output, task, layers, notes, rows, batch, trained } = known;
+    let parameters = graph.parameter_count();
     Ok(Report {
         warnings,
         model,
-        output: output.unwrap_or_default(),
+        output,
         task,
         layers,
         notes,
         rows,
-        parameters: graph.parameter_count(),
+        parameters,
         batch,
         trained,
         facts,
         run,
         forecast,
     })
+}
+
+/// The part of a report that is known before steps are planned.
+struct ProgramFacts {
+    model: String,
+    output: String,
+    task: Option<Task>,
+    layers: Vec<Layer>,
+    notes: Vec<String>,
+    rows: Vec<ParameterRow>,
+    batch: usize,
+    trained: bool,
+}
+
+impl ProgramFacts {
+    fn of(front: &Front, session: &Session) -> ProgramFacts {
+        let experiment = &front.experiment;
+        let (forward, training) = (&experiment.train, experiment.training.as_ref());
+        let output = forward.output(StepOutput::Output).map(|node| forward.ty(node).to_string());
+        let mut notes = left_out(forward, &session.sources);
+        notes.extend(frozen(forward, training));
+        ProgramFacts {
+            model: experiment.model.clone(),
+            output: output.unwrap_or_default(),
+            task: training.map(|training| training.task),
+            layers: layers(forward),
+            notes,
+            rows: parameters::rows(forward, training.map(|training| &training.rule)),
+            batch: front.batch(),
+            trained: training.is_some(),
+        }
+    }
+}
+
+/// Bytes of a run's samples, and of what evaluation keeps of them.
+fn data_bytes(front: &Front, threads: usize) -> RunBytes {
+    let mut run = RunBytes { threads, ..RunBytes::default() };
+    let Some(source) = &front.source else { return run };
+    let Some(schema) = &source.schema else { return run };
+    let counts = [schema.validation, schema.test].map(Option::unwrap_or_default);
+    let evaluation = evaluation_batch(&counts);
+    let batches = [front.batch(), evaluation];
+    let task = front.experiment.training.as_ref().map(|training| training.task);
+    run.data = data::resident_bytes(&source.request, schema);
+    run.prefetch = data::prefetch_bytes(&source.request, schema, &batches, threads);
+    run.decoding = data::decoding_bytes(schema, threads);
+    run.evaluation = report_bytes(task.unwrap_or_default(), schema, evaluation);
+    run
+}
+
+/// Adds the bytes of copies of parameters and states that a run keeps beside its steps: `weights`
+/// are those of the model's own, `graph` is the training step.
+fn weight_bytes(run: &mut RunBytes, weights: &[usize], training: Option<&Training>, graph: &Graph) {
+    if training.is_some_and(|training| training.settings.ema.is_some()) {
+        // A parameter and its mean are exchanged by way of copies.
+        run.evaluation += 2 * weights.iter().max().copied().unwrap_or(0);
+    }
+    run.initial = graph.variables().map(|(_, ty, _)| ty.bytes(0)).sum();
+    // Weights are copied once more while their file is written; the best epoch is put back from a
+    // checkpoint's bytes and what is read from them.
+    let restores = training.is_some_and(|training| training.settings.restores());
+    let of_file: usize = weights.iter().sum();
+    run.copy = run.initial + of_file.max(if restores { 2 * run.initial } else { 0 });
+    if training.is_some_and(|training| written(graph, &training.rule, 1).needs_copy()) {
+        run.copy += run.initial;
+    }
+}
+
+/// Steps of an epoch, where the data are known.
+fn steps_an_epoch(front: &Front) -> Option<f64> {
+    let settings = &front.experiment.training.as_ref()?.settings;
+    let samples = front.source.as_ref()?.schema.as_ref()?.train?;
+    Some(settings.steps(samples) as f64 / settings.epochs as f64)
+}
+
+/// The batches of a run's steps, where the data are known.
+fn batches(front: &Front) -> Option<Batches> {
+    let training = front.experiment.training.as_ref()?;
+    let schema = front.source.as_ref()?.schema.as_ref()?;
+    Some(Batches::of(&training.settings, [schema.train?, schema.validation?, schema.test?]))
+}
+
+/// The training step's graph, what the plans of all steps say, and the training step's program.
+fn plans(
+    session: &mut Session,
+    experiment: Experiment,
+    batch: usize,
+    batches: Option<Batches>,
+) -> Result<(Graph, PlanFacts, Planned), Failure> {
+    let evaluation = experiment.eval.clone();
+    let accumulate = match &experiment.training {
+        Some(training) if training.settings.accumulate > 1 => {
+            let (forward, rule) = (&experiment.train, &training.rule);
+            Some(session.training_step(forward, rule, Gradients::Accumulated)?)
+        }
+        _ => None,
+    };
+    let graph = session.training_graph(experiment)?;
+    let steps = StepPlans { graph: &graph, accumulate, evaluation, batch, batches };
+    let (facts, program) = steps.facts(session)?;
+    Ok((graph, facts, program))
 }
 
 /// A run would be refused, or ended by the system.
@@ -128,7 +191,7 @@ fn little_memory(needed: usize, memory: usize, model: Span) -> Diagnostic {
 }
 
 /// The steps of a program, to be planned.
-struct Planned<'a> {
+struct StepPlans<'a> {
     graph: &'a Graph,
     /// Of a batch whose gradients are only added up, where an update is made of several.
     accumulate: Option<Graph>,
@@ -138,9 +201,9 @@ struct Planned<'a> {
     batches: Option<Batches>,
 }
 
-impl Planned<'_> {
+impl StepPlans<'_> {
     /// Compiles the steps; returns the figures of their plans, and the training step's program.
-    fn facts(self, session: &mut Session) -> Result<(PlanFacts, Program), Failure> {
+    fn facts(self, session: &mut Session) -> Result<(PlanFacts, Planned), Failure> {
         let evaluation = session.elaborated(self.evaluation)?;
         let mut others = Vec::new();
         // The steps of a run share one memory, and are compiled in this order.

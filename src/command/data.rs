@@ -13,6 +13,7 @@
 use crate::base::diagnostic::Diagnostic;
 use crate::base::schema::Field;
 use crate::base::shown::Show;
+use crate::base::step_output::StepOutput;
 use crate::base::tensor::{DType, Tensor};
 use crate::data::{Batch, Dataset, Feed, Note, Pass, Plan, Split, Watch};
 use crate::driver::session::{Failure, Request, Session};
@@ -210,17 +211,17 @@ fn prepared(
     let mut pool = Pool::new(1);
     let mut memory = RunMemory::for_programs([&step.program], pool.threads());
     for (input, bytes) in step.inputs.iter().zip(raw) {
-        if step.program.buffer(input).is_some() {
-            step.program.bytes_mut(&mut memory, input).copy_from_slice(bytes);
+        if let Some(buffer) = input.buffer {
+            step.program.bytes_mut(&mut memory, buffer).copy_from_slice(bytes);
         }
     }
     let args = StepArgs { step: 1, seed: 0, hypers: &step.hypers };
     if step.program.run(&mut memory, &mut pool, &args).is_err() {
         return Err(Failure::Data("a sample has a class outside its range".to_owned()));
     }
-    let read = |((name, _), shape): ((String, _), Vec<usize>)| {
-        let values = step.program.f32s(&memory, &format!("output.{name}")).to_vec();
-        (name, Tensor::f32(shape, values))
+    let read = |((output, _), shape): ((StepOutput, _), Vec<usize>)| {
+        let values = step.program.f32s(&memory, &output).to_vec();
+        (output.to_string(), Tensor::f32(shape, values))
     };
     Ok(outputs.into_iter().zip(shapes).map(read).collect())
 }

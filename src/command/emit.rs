@@ -10,13 +10,14 @@
 //! is made of it, and a mistake in it is the user's. Nothing runs behind the stage that is shown.
 
 use crate::base::shown::Show;
+use crate::base::step_output::StepOutput;
 use crate::base::tensor::DType;
 use crate::driver::batch::DEFAULT_BATCH;
 use crate::driver::front::source_text;
 use crate::driver::pipeline::{self, ASM, AST, CLIF, GRAPH, LOOPS, PLAN, plan_text};
 use crate::driver::session::{Failure, Request, Session};
 use crate::graph::{self, Graph, NodeId, Op, UpdateRule};
-use crate::loops;
+use crate::loops::{self, Planned};
 use crate::pass::{Gradients, TrainingStep, autodiff, fuse, update};
 use crate::schedule::Globals;
 use std::path::Path;
@@ -206,23 +207,26 @@ impl Session {
 
     fn emit_loops(&mut self, text: &str, request: &Request) -> Result<(), Failure> {
         let at = |line, message: &str| mistake(&request.file, line, message);
-        let program = loops::read::read(text)
-            .map_err(|error| Failure::Data(at(Some(error.line), &error.message)))?;
-        loops::verify::verify(&program).map_err(|found| {
+        let wrong = |found: Vec<String>| {
             let found = found.iter().map(|finding| at(loops_line(text, finding), finding));
             Failure::Data(found.collect::<Vec<_>>().join("\nerror: "))
-        })?;
-        match self.wanted.as_deref() {
-            Some(LOOPS) => self.show(program.to_string()),
-            _ if program.buffers.values().all(|buffer| buffer.offset.is_some()) => {
-                self.emit_planned(&program, request)?;
-            }
-            _ => {
-                let program = self.plan(program, &mut Globals::default())?;
-                self.emit_planned(&program, request)?;
-            }
+        };
+        let program = loops::read::read(text)
+            .map_err(|error| Failure::Data(at(Some(error.line), &error.message)))?;
+        loops::verify::verify(&program).map_err(wrong)?;
+        if self.wanted.as_deref() == Some(LOOPS) {
+            self.show(program.to_string());
+            return Ok(());
         }
-        Ok(())
+        let is_planned = program.buffers.values().all(|buffer| buffer.offset.is_some());
+        let planned = match is_planned {
+            true => Planned::new(program).map_err(wrong)?,
+            false => self.plan(program, &mut Globals::default())?,
+        };
+        if self.wanted.as_deref() == Some(PLAN) {
+            self.show(plan_text(&planned));
+        }
+        self.codegen(&planned, &request.target).map(drop)
     }
 
     /// The rest of the pipeline after the passes that know of training, as far as is wanted.
@@ -234,23 +238,16 @@ impl Session {
     ) -> Result<(), Failure> {
         self.compile(graph, batch, &mut Globals::default(), &request.target).map(drop)
     }
-
-    fn emit_planned(&mut self, program: &loops::Program, request: &Request) -> Result<(), Failure> {
-        if self.wanted.as_deref() == Some(PLAN) {
-            self.show(plan_text(program));
-        }
-        self.codegen(program, &request.target).map(drop)
-    }
 }
 
 /// Whether a graph from outside can be differentiated.
 fn differentiable(graph: &Graph) -> Result<(), &'static str> {
-    match graph.output("loss") {
+    match graph.output(StepOutput::Loss) {
         None => Err("it is a graph without an output `loss`, which autodiff begins at"),
         Some(loss) if graph.ty(loss).dtype != DType::F32 || graph.ty(loss).shape.rank() != 0 => {
             Err("its output `loss` is not an f32 scalar, which autodiff begins at")
         }
-        Some(_) if graph.outputs.iter().any(|output| output.name.starts_with("grad.")) => {
+        Some(_) if graph.outputs.iter().any(|output| output.name.is_gradient()) => {
             Err("its gradients are outputs already")
         }
         Some(_) => Ok(()),

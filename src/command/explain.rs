@@ -57,7 +57,7 @@ impl TimedStep {
         let loops = self.program().loops().clone();
         let code = codegen::jit::link(&codegen::emit_timed(&loops, target));
         let mut times = ActionTimes::new(&loops, pool.threads());
-        let timed = CompiledProgram::new(loops, code);
+        let timed = CompiledProgram::new(code);
         let start = Instant::now();
         let mut number = 1;
         while number < 5 || (start.elapsed().as_secs_f64() < seconds && number < MOST_STEPS as u64)

@@ -5,7 +5,7 @@
 //! runs its share undisturbed.
 
 use crate::codegen::{self, Target};
-use crate::loops::Program as Loops;
+use crate::loops::Planned;
 use crate::runtime::pool::Pool;
 use crate::runtime::program::{CompiledProgram, Marks, RunMemory, StepArgs};
 use std::time::{Duration, Instant};
@@ -16,11 +16,11 @@ const LOOK: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(2)]
 const STEPS: usize = 50;
 
 /// Seconds of the first action at its fastest. Pinned buffers hold small numbers at first.
-pub fn fastest(loops: Loops, target: &Target, pool: &mut Pool) -> f64 {
-    let code = codegen::jit::link(&codegen::emit_timed(&loops, target));
+pub fn fastest(loops: &Planned, target: &Target, pool: &mut Pool) -> f64 {
+    let code = codegen::jit::link(&codegen::emit_timed(loops, target));
     let names: Vec<String> = loops.buffers.values().map(|buffer| buffer.name.clone()).collect();
     let mut marks = Marks::new(loops.actions.len(), pool.threads());
-    let program = CompiledProgram::new(loops, code);
+    let program = CompiledProgram::new(code);
     let mut memory = RunMemory::for_programs([&program], pool.threads());
     // Pages that were never written are all one page of zeros.
     names.iter().for_each(|name| program.bytes_mut(&mut memory, name).fill(1));

@@ -6,7 +6,7 @@ use crate::codegen::Target;
 use crate::command::min_time::fastest;
 use crate::loops::builder::KernelBuilder;
 use crate::loops::{
-    Access, Action, Affine, Buffer, Program as Loops, RowAxis, Space, SumAxis, Tile,
+    Access, Action, Affine, Buffer, Planned, Program as Loops, RowAxis, Space, SumAxis, Tile,
 };
 use crate::runtime::pool::Pool;
 
@@ -23,11 +23,11 @@ const PARTS: usize = 2;
 pub fn fma_peak(target: &Target, pool: &mut Pool) -> f64 {
     let parts = PARTS * pool.threads();
     let flops = (2 * parts * ROWS * COLUMNS * DEPTH) as f64;
-    flops / fastest(products(parts), target, pool)
+    flops / fastest(&products(parts), target, pool)
 }
 
 /// A program of equal products, one a part: every step of a sum reads the same few numbers.
-fn products(parts: usize) -> Loops {
+fn products(parts: usize) -> Planned {
     let size = ROWS * COLUMNS;
     let mut kernel = KernelBuilder::new("peak", parts);
     let a = kernel.slot(DType::F32, ROWS);
@@ -64,16 +64,15 @@ fn products(parts: usize) -> Loops {
     let args = vec![buffer("a", ROWS), buffer("b", COLUMNS), buffer("c", parts * size)];
     let kernel = program.kernels.push(kernel.finish());
     program.actions.push(Action::Run { kernel, args });
-    program
+    Planned::new(program).expect("the products are sound")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::loops::verify::verify;
 
     #[test]
-    fn the_products_are_a_sound_program() {
-        assert_eq!(verify(&products(4)), Ok(()));
+    fn every_part_has_a_product() {
+        assert_eq!(products(4).kernels.values().map(|kernel| kernel.parts).sum::<usize>(), 4);
     }
 }

@@ -9,6 +9,7 @@
 //! cannot be read is an answer like any other, and does not keep others from theirs.
 
 use crate::base::limits::{self, Budget};
+use crate::base::step_output::StepOutput;
 use crate::base::task::Task;
 use crate::base::tensor::Tensor;
 use crate::data::{self, DataError, Preprocessor};
@@ -114,8 +115,8 @@ pub fn predictor(request: &Request, model: &Model, count: usize) -> Result<Predi
     let task = front.experiment.training.as_ref().map(|training| training.task).unwrap_or_default();
     let named = class_names(info.as_ref(), about.as_ref(), &source);
     let mut graph = session.elaborated(front.experiment.eval.clone())?;
-    graph.outputs.retain(|output| output.name == "output");
-    let output = graph.output("output").map(|output| graph.ty(output).shape.at(1));
+    graph.outputs.retain(|output| output.name == StepOutput::Output);
+    let output = graph.output(StepOutput::Output).map(|output| graph.ty(output).shape.at(1));
     let shape = output.unwrap_or_default().into_iter().skip(1).collect();
     let initial = trained::fitted(&graph, &weights, &from)?;
     let fields = pictures.schema().inputs().into_iter().cloned().collect();
@@ -243,9 +244,8 @@ impl Predictor {
         pool: &mut Pool,
     ) -> Vec<Vec<f32>> {
         let program = &self.step.program;
-        let input = &self.step.inputs[0];
-        if program.buffer(input).is_some() {
-            let room = program.bytes_mut(memory, input);
+        if let Some(buffer) = self.step.inputs[0].buffer {
+            let room = program.bytes_mut(memory, buffer);
             let size = room.len() / self.step.batch;
             for (index, room) in room.chunks_exact_mut(size).enumerate() {
                 match samples.get(index) {
@@ -258,7 +258,7 @@ impl Predictor {
         let args = StepArgs { step: 1, seed: 0, hypers: &self.step.hypers };
         let ran = program.run(memory, pool, &args);
         debug_assert!(ran.is_ok(), "images are no indices");
-        let output = program.f32s(memory, "output.output");
+        let output = program.f32s(memory, &StepOutput::Output);
         let size = output.len() / self.step.batch;
         output.chunks(size.max(1)).take(samples.len()).map(<[f32]>::to_vec).collect()
     }

@@ -107,7 +107,7 @@ impl TimedStep {
         let loops = self.program().loops().clone();
         let code = codegen::jit::link(&codegen::emit_timed(&loops, target));
         let mut marks = Marks::new(loops.actions.len(), pool.threads());
-        let timed = CompiledProgram::new(loops, code);
+        let timed = CompiledProgram::new(code);
         let mut events = Vec::new();
         // Where each thread is on its track, in microseconds.
         let mut now = vec![0.0; pool.threads()];

@@ -5,7 +5,8 @@ use super::session::Failure;
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::fix::Edit;
-use crate::elaborate::{Settings, Training, Watched};
+use crate::base::settings::{Settings, Watched};
+use crate::elaborate::Training;
 use crate::graph::rule::FROZEN;
 use crate::graph::{Graph, Init, Param};
 
@@ -18,16 +19,17 @@ pub(crate) fn unknown_watched(training: &Training, has_validation: bool) -> Vec<
     let has = |name: &str| {
         all.iter().any(|known| known == name) && (has_validation || !name.starts_with("val_"))
     };
-    let unknown = training.settings.watched().filter(|(_, watched)| !has(&watched.name));
+    let unknown = training.settings.watched().filter(|(_, watched)| !has(&watched.monitor.name));
     let report = |(key, watched): (&str, &Watched)| {
-        let message = format!("`{key}` watches `{}`, which epochs do not have", watched.name);
+        let name = &watched.monitor.name;
+        let message = format!("`{key}` watches `{name}`, which epochs do not have");
         let error = Diagnostic::error(codes::WATCHED, message).primary(watched.span, "");
-        if all.contains(&watched.name) {
+        if all.contains(name) {
             return error
                 .note("the data have no samples for validation")
                 .help("keep some: `validation: 0.1` in the data, or watch `loss`");
         }
-        let error = error.misspelt(watched.span, &watched.name, all.iter().map(String::as_str));
+        let error = error.misspelt(watched.span, name, all.iter().map(String::as_str));
         error.or_help(|| format!("there are {}", all.join(", ")))
     };
     unknown.map(report).collect()

@@ -5,15 +5,15 @@ use crate::base::entity::Entity;
 use crate::base::source::{Sources, Span};
 use crate::codegen::MachineCode;
 use crate::graph::kernels::Kernels;
-use crate::graph::rule::LOSS_WEIGHT;
 use crate::graph::{Graph, NodeId, Op, OriginId, Type};
+use crate::loops::Planned;
+use crate::lower;
 use crate::runtime::program::CompiledProgram;
-use crate::{loops, lower};
 
 /// A step as loops over planned memory.
 pub(crate) struct PlannedStep {
     /// The loops.
-    pub program: loops::Program,
+    pub program: Planned,
     /// The operators whose indices come from data, as `Inst::Checked` numbers them.
     pub bounds_checks: Vec<NodeId>,
     /// A name and a node for each action; `None` for barriers.
@@ -44,11 +44,11 @@ impl CompiledStep {
         code: MachineCode,
     ) -> CompiledStep {
         let graph = &kernels.graph;
-        let PlannedStep { program, bounds_checks, infos } = step;
+        let PlannedStep { bounds_checks, infos, .. } = step;
         let forward = forward(graph);
         let origin = |made: lower::KernelInfo| KernelOrigin::new(sources, graph, &forward, made);
         CompiledStep {
-            program: CompiledProgram::new(program, code),
+            program: CompiledProgram::new(code),
             batch,
             bounds_checks: bounds_checks.iter().map(|&node| place(sources, graph, node)).collect(),
             indices: bounds_checks
@@ -81,8 +81,7 @@ impl KernelOrigin {
         made: lower::KernelInfo,
     ) -> KernelOrigin {
         let asked = made.node.and_then(|node| place(sources, graph, node));
-        let param = updated(&made.name)
-            .and_then(|path| graph.params.values().find(|param| param.path == path));
+        let param = made.param.map(|id| &graph.params[id]);
         let served = param.and_then(|param| own_place(sources, graph, param.origin?));
         let is_forward = made.node.is_none_or(|node| forward[node.index()]);
         KernelOrigin {
@@ -123,9 +122,7 @@ impl Phase {
 /// Which nodes of a step belong to its forward pass: those that the loss, the output or a metric
 /// depends on.
 fn forward(graph: &Graph) -> Vec<bool> {
-    let is_forward =
-        |name: &str| matches!(name, "loss" | LOSS_WEIGHT | "output") || name.starts_with("metric.");
-    let outputs = graph.outputs.iter().filter(|output| is_forward(&output.name));
+    let outputs = graph.outputs.iter().filter(|output| output.name.is_forward());
     let mut open: Vec<NodeId> = outputs.map(|output| output.node).collect();
     let mut forward = vec![false; graph.nodes.len()];
     while let Some(node) = open.pop() {
@@ -134,12 +131,6 @@ fn forward(graph: &Graph) -> Vec<bool> {
         }
     }
     forward
-}
-
-/// The parameter that a kernel updates or lays out anew, by the kernel's name:
-/// `dense.weight.update`, `dense.weight^T`.
-fn updated(name: &str) -> Option<&str> {
-    name.strip_suffix(".update").or_else(|| name.split_once('^').map(|(path, _)| path))
 }
 
 /// The type of what an operator takes as indices.

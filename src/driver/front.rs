@@ -226,8 +226,7 @@ impl Session {
         self.pass(
             "elaborate",
             || syntax::dump(&program.files[0]),
-            || elaborate::elaborate(program, asked),
-            |_| Ok(()),
+            || Ok(elaborate::elaborate(program, asked)),
             |_| String::new(),
         )
     }
@@ -255,6 +254,21 @@ impl Session {
         Ok((ParsedProgram { files: loading.files, prelude, tokens: loading.tokens }, found))
     }
 
+    /// The tree of a file, parsed unless its text was before.
+    fn tree(&mut self, id: FileId) -> Result<Result<ast::File, Vec<Diagnostic>>, Failure> {
+        let text = &self.sources.file(id).text;
+        let known = self.trees.iter().find(|known| known.file == id && known.text == *text);
+        if let Some(known) = known {
+            return Ok(Ok(ast::File::clone(&known.tree)));
+        }
+        let parsed = self.parse_file(id)?;
+        if let Ok(file) = &parsed {
+            let text = self.sources.file(id).text.clone();
+            self.trees.push(ParsedFile { file: id, text, tree: Arc::new(file.clone()) });
+        }
+        Ok(parsed)
+    }
+
     /// Parses one file, then what it uses. `chain` are the `use` items that led here.
     fn load(
         &mut self,
@@ -264,21 +278,12 @@ impl Session {
         loading: &mut Loading,
         found: &mut Vec<Diagnostic>,
     ) -> Result<(), Failure> {
-        let text = &self.sources.file(id).text;
-        let known = self.trees.iter().find(|known| known.file == id && known.text == *text);
-        let file = match known.map(|known| ast::File::clone(&known.tree)) {
-            Some(file) => file,
-            None => match self.parse_file(id)? {
-                Ok(file) => {
-                    let text = self.sources.file(id).text.clone();
-                    self.trees.push(ParsedFile { file: id, text, tree: Arc::new(file.clone()) });
-                    file
-                }
-                Err(errors) => {
-                    found.extend(errors);
-                    return Ok(());
-                }
-            },
+        let file = match self.tree(id)? {
+            Ok(file) => file,
+            Err(errors) => {
+                found.extend(errors);
+                return Ok(());
+            }
         };
         let uses = elaborate::uses(&file);
         loading.files.push(file);
@@ -305,17 +310,7 @@ impl Session {
                         loading.known.push((target, id));
                         self.load(id, &used, chain, loading, found)?;
                     }
-                    Err(reason) => {
-                        let looked = used.shown().to_string();
-                        // What is being read must not be used.
-                        let mut there = programs_in(used.parent());
-                        let folder = used.parent().unwrap_or(Path::new(""));
-                        there.retain(|name| {
-                            let real = real(&folder.join(name));
-                            chain.iter().all(|(from, _)| *from != real)
-                        });
-                        found.push(elaborate::missing_file(&step, &looked, &reason, &there));
-                    }
+                    Err(reason) => found.push(missing(&step, &used, &reason, chain)),
                 }
             }
             chain.pop();
@@ -347,8 +342,7 @@ impl Session {
         let parsed = self.pass(
             name,
             text,
-            || syntax::parse(&sources, id),
-            |_| Ok(()),
+            || Ok(syntax::parse(&sources, id)),
             |parsed| parsed.as_ref().map(syntax::dump).unwrap_or_default(),
         );
         self.sources = sources;
@@ -459,6 +453,18 @@ fn used_program(path: &Path) -> io::Result<String> {
         return Err(io::Error::other("no program: its name does not end in `.nn`"));
     }
     read::text(&real, read::PROGRAM)
+}
+
+/// The error of a `use` whose file cannot be read; `chain` are the `use` items that led there.
+fn missing(step: &Use, used: &Path, reason: &str, chain: &[(PathBuf, Use)]) -> Diagnostic {
+    let mut there = programs_in(used.parent());
+    let folder = used.parent().unwrap_or(Path::new(""));
+    // What is being read must not be used.
+    there.retain(|name| {
+        let real = real(&folder.join(name));
+        chain.iter().all(|(from, _)| *from != real)
+    });
+    elaborate::missing_file(step, &used.shown().to_string(), reason, &there)
 }
 
 /// The programs in a folder and in those directly in it, in alphabetical order.

@@ -10,12 +10,13 @@ use super::run_weights;
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::names::nearest;
+use crate::base::settings::{ClassWeights, InitFrom, Settings};
 use crate::base::shown::Show;
 use crate::base::tensor::{DType, Data, Tensor};
 use crate::data::Dataset;
 use crate::driver::layout::{AxisPlaces, pytorch_orders, tables};
 use crate::driver::session::{Failure, Request, Session};
-use crate::elaborate::{ClassWeights, InitFrom, Settings, known_patterns, path_matches};
+use crate::elaborate::{known_patterns, path_matches};
 use crate::files::read;
 use crate::graph::init::initial_value;
 use crate::graph::rule::{CLASS_WEIGHTS, MEAN};
@@ -203,33 +204,21 @@ fn matched(
             continue;
         };
         let (name, tensor) = unused.swap_remove(index);
-        let shape = ty.shape.extents().expect("no parameter or state depends on the batch");
-        let turned = from.pytorch && !tables.contains(path);
-        let of_file = shown(tensor.dtype(), &tensor.shape);
-        let as_here = tensor.shape == shape && tensor.dtype() == ty.dtype;
-        let backwards = tensor.shape.iter().rev().eq(&shape) && !from.pytorch;
-        let tensor = if turned { transposed(path, tensor) } else { tensor };
-        if tensor.shape != shape || tensor.dtype() != ty.dtype {
-            let read = shown(tensor.dtype(), &tensor.shape);
-            let read = Some(read).filter(|read| *read != of_file);
-            let of_model = shown(ty.dtype, &shape);
-            let kind = MisfitKind::Shape { of_file, read, of_model, as_here, backwards };
-            misfits.push(Misfit { path: path.to_owned(), kind });
-            continue;
-        }
-        let tensor = match orders.get(path) {
-            None => tensor,
-            Some(Ok(places)) => moved(tensor, places),
-            Some(Err(why)) => {
-                let message = format!(
-                    "the order in which PyTorch has the elements of `{path}` cannot be derived"
-                );
-                let error = wrong(message).note(*why);
-                let help = "write the weights in this language's order, without `layout: pytorch`";
-                return Err(error.help(help).into());
+        let is_turned = from.pytorch && !tables.contains(path);
+        match fitted((path, ty), tensor, is_turned, from.pytorch) {
+            Ok(tensor) => {
+                let ordered = ordered(path, tensor, orders.get(path));
+                found.push((
+                    name,
+                    ordered.map_err(|(message, why)| {
+                        let help =
+                            "write the weights in this language's order, without `layout: pytorch`";
+                        wrong(message).note(why).help(help)
+                    })?,
+                ));
             }
-        };
-        found.push((name, tensor));
+            Err(kind) => misfits.push(Misfit { path: path.to_owned(), kind }),
+        }
     }
     if !misfits.is_empty() {
         return Err(unfit(wrong, &misfits, from, &names, &paths).into());
@@ -239,6 +228,46 @@ fn matched(
         return Err(wrong("nothing in the file belongs to a parameter".into()).help(help).into());
     }
     Ok(found)
+}
+
+/// A file's tensor with the shape and type that a parameter has, its axes turned where they are
+/// PyTorch's (`is_turned`); or how it does not fit.
+fn fitted(
+    (path, ty): (&str, &Type),
+    tensor: Tensor,
+    is_turned: bool,
+    pytorch: bool,
+) -> Result<Tensor, MisfitKind> {
+    let shape = ty.shape.extents().expect("no parameter or state depends on the batch");
+    let of_file = shown(tensor.dtype(), &tensor.shape);
+    let as_here = tensor.shape == shape && tensor.dtype() == ty.dtype;
+    let backwards = tensor.shape.iter().rev().eq(&shape) && !pytorch;
+    let tensor = if is_turned { transposed(path, tensor) } else { tensor };
+    if tensor.shape == shape && tensor.dtype() == ty.dtype {
+        return Ok(tensor);
+    }
+    let read = shown(tensor.dtype(), &tensor.shape);
+    let read = Some(read).filter(|read| *read != of_file);
+    let of_model = shown(ty.dtype, &shape);
+    Err(MisfitKind::Shape { of_file, read, of_model, as_here, backwards })
+}
+
+/// A tensor with its elements where this language has them; otherwise what cannot be told, and why.
+fn ordered(
+    path: &str,
+    tensor: Tensor,
+    order: Option<&Result<AxisPlaces, &'static str>>,
+) -> Result<Tensor, (String, &'static str)> {
+    match order {
+        None => Ok(tensor),
+        Some(Ok(places)) => Ok(moved(tensor, places)),
+        Some(Err(why)) => {
+            let message = format!(
+                "the order in which PyTorch has the elements of `{path}` cannot be derived"
+            );
+            Err((message, why))
+        }
+    }
 }
 
 /// The parameters and states of the model itself.

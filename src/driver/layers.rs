@@ -4,6 +4,7 @@
 //! conv         [N, 26, 26, 32]           320    389.4 k      84.5 kB
 //! ```
 
+use crate::base::step_output::StepOutput;
 use crate::base::units::grouped;
 use crate::graph::{Graph, NodeId, Op};
 use std::collections::{HashMap, HashSet};
@@ -37,7 +38,7 @@ impl Layer {
 
 /// The layers that a forward graph's model calls, in order.
 pub(crate) fn layers(graph: &Graph) -> Vec<Layer> {
-    let Some(output) = graph.output("output") else { return Vec::new() };
+    let Some(output) = graph.output(StepOutput::Output) else { return Vec::new() };
     let mut needed: HashSet<NodeId> = HashSet::new();
     let mut open = vec![output];
     while let Some(node) = open.pop() {

@@ -17,7 +17,7 @@ use crate::driver::session::{Failure, Session, Timing};
 use crate::elaborate::Experiment;
 use crate::graph::kernels::Kernels;
 use crate::graph::{self, Graph, UpdateRule};
-use crate::loops;
+use crate::loops::{self, Planned};
 use crate::lower::{self, Lowered};
 use crate::pass::{Fusion, Gradients, PIPELINE, Pass, TrainingStep};
 use crate::schedule::{self, Globals};
@@ -68,7 +68,7 @@ impl Session {
 
     /// The elaborated graph, verified.
     pub fn elaborated(&mut self, graph: Graph) -> Result<Graph, Failure> {
-        self.stage(GRAPH, String::new, || graph, graph::verify::verify, Graph::to_string)
+        self.stage(GRAPH, String::new, || verified(graph), Graph::to_string)
     }
 
     /// The graph of a training step, its batch still a symbol; of a model that nothing trains, the
@@ -116,8 +116,7 @@ impl Session {
         self.stage(
             pass.name,
             || graph.to_string(),
-            || (pass.run)(graph, given),
-            graph::verify::verify,
+            || verified((pass.run)(graph, given)),
             Graph::to_string,
         )
     }
@@ -140,8 +139,10 @@ impl Session {
         self.stage(
             PIPELINE.kernels.name,
             || graph.to_string(),
-            || (PIPELINE.kernels.run)(&graph, &fusion),
-            |kernels| graph::verify::verify(&kernels.graph),
+            || {
+                let kernels = (PIPELINE.kernels.run)(&graph, &fusion);
+                graph::verify(&kernels.graph).map(|()| kernels)
+            },
             |kernels| graph::print::print_kernels(kernels, None),
         )
     }
@@ -206,8 +207,10 @@ impl Session {
         self.stage(
             LOOPS,
             before,
-            || lower::run(kernels, globals),
-            |lowered| loops::verify::verify(&lowered.program),
+            || {
+                let lowered = lower::run(kernels, globals);
+                loops::verify::verify(&lowered.program).map(|()| lowered)
+            },
             |lowered| lowered.program.to_string(),
         )
     }
@@ -215,41 +218,26 @@ impl Session {
     /// Loops over planned memory.
     pub fn plan(
         &mut self,
-        mut program: loops::Program,
+        program: loops::Program,
         globals: &mut Globals,
-    ) -> Result<loops::Program, Failure> {
+    ) -> Result<Planned, Failure> {
         let before = program.clone();
-        self.stage(
-            PLAN,
-            || before.to_string(),
-            || {
-                schedule::plan::run(&mut program, globals);
-                program
-            },
-            loops::verify::verify,
-            plan_text,
-        )
+        self.stage(PLAN, || before.to_string(), || schedule::plan::run(program, globals), plan_text)
     }
 
-    /// Machine code of a program of loops.
-    pub fn codegen(
-        &mut self,
-        program: &loops::Program,
-        target: &Target,
-    ) -> Result<MachineCode, Failure> {
+    /// Machine code of a planned program.
+    pub fn codegen(&mut self, program: &Planned, target: &Target) -> Result<MachineCode, Failure> {
         let before = || program.to_string();
         let object = self.stage(
             CLIF,
             before,
-            || codegen::emit(program, target),
-            |_| Ok(()),
+            || Ok(codegen::emit(program, target)),
             |_| codegen::object::clif_text(program, target),
         )?;
         self.stage(
             ASM,
             before,
-            || codegen::jit::link(&object),
-            |_| Ok(()),
+            || Ok(codegen::jit::link(&object)),
             |_| codegen::object::assembly_text(&object),
         )
     }
@@ -259,12 +247,11 @@ impl Session {
         &mut self,
         name: &str,
         before: impl FnOnce() -> String,
-        work: impl FnOnce() -> T,
-        check: impl FnOnce(&T) -> Result<(), Vec<String>>,
+        work: impl FnOnce() -> Result<T, Vec<String>>,
         print: impl FnOnce(&T) -> String,
     ) -> Result<T, Failure> {
         self.unless_shown()?;
-        self.pass(name, before, work, check, print)
+        self.pass(name, before, work, print)
     }
 
     fn unless_shown(&self) -> Result<(), Failure> {
@@ -272,7 +259,11 @@ impl Session {
     }
 }
 
+fn verified(graph: Graph) -> Result<Graph, Vec<String>> {
+    graph::verify(&graph).map(|()| graph)
+}
+
 /// A planned program, and its plan as a comment.
-pub(crate) fn plan_text(program: &loops::Program) -> String {
+pub(crate) fn plan_text(program: &Planned) -> String {
     format!("{program}{}", schedule::plan::table(program))
 }

@@ -5,6 +5,7 @@
 
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
+use crate::base::step_output::StepOutput;
 use crate::driver::session::{Failure, Session};
 use crate::elaborate::{Driven, GRADIENT_KEYS, SCHEDULED, Training};
 use crate::graph::rule::LR_SCALE;
@@ -27,7 +28,8 @@ pub(crate) fn schedules(rule: &Graph, steps: u64) -> Schedules {
     let mut collected = Collected::default();
     let mut names = Vec::new();
     for output in &rule.outputs {
-        let Some(name) = output.name.strip_prefix(SCHEDULED) else { continue };
+        let StepOutput::Named(name) = &output.name else { continue };
+        let Some(name) = name.strip_prefix(SCHEDULED) else { continue };
         // The output is the rounded number; the number itself stays in 64 bits.
         collected.element(rule, output.node);
         names.push(name.to_owned());

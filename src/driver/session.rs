@@ -177,22 +177,18 @@ impl Session {
         Failure::Program { diagnostics, sources: Box::new(self.sources.clone()) }
     }
 
-    /// Runs a stage: times it, checks what it made, prints that if it is wanted. A panic or a
-    /// failed check is a bug; `before` prints what the stage was given.
+    /// Runs a stage, whose work verifies what it makes: times it, and prints that if it is wanted.
+    /// A panic or what the verifier finds is a bug; `before` prints what the stage was given.
     #[expect(clippy::disallowed_methods, reason = "times of passes, which nothing depends on")]
     pub fn pass<T>(
         &mut self,
         name: &str,
         before: impl FnOnce() -> String,
-        work: impl FnOnce() -> T,
-        check: impl FnOnce(&T) -> Result<(), Vec<String>>,
+        work: impl FnOnce() -> Result<T, Vec<String>>,
         print: impl FnOnce(&T) -> String,
     ) -> Result<T, Failure> {
         let start = Instant::now();
-        let result = caught(|| {
-            let made = work();
-            check(&made).map(|()| made)
-        });
+        let result = caught(work);
         self.add_time(name, start.elapsed().as_secs_f64());
         let message = match result {
             Ok(Ok(made)) => {
@@ -272,8 +268,7 @@ mod tests {
         let failed = session.pass(
             "cse",
             || "graph before".to_string(),
-            || panic!("no such node"),
-            |(): &()| Ok(()),
+            || -> Result<(), _> { panic!("no such node") },
             |()| String::new(),
         );
         std::panic::set_hook(hook);
@@ -289,7 +284,7 @@ mod tests {
     fn a_wanted_stage_is_printed_once_and_all_are_timed() {
         let mut session = Session::new(Some("dce"));
         for number in [1, 2] {
-            let made = session.pass("dce", String::new, || number, |_| Ok(()), i32::to_string);
+            let made = session.pass("dce", String::new, || Ok(number), i32::to_string);
             assert_eq!(made.unwrap(), number);
         }
         assert_eq!(session.take_printed().as_deref(), Some("1"));

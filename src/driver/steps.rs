@@ -2,16 +2,16 @@
 //! are only accumulated, and evaluation; all over the same parameters.
 
 use crate::base::schema::Field;
+use crate::base::settings::{LastBatch, Settings};
 use crate::base::source::Span;
 use crate::data::Dataset;
 use crate::driver::compiled::CompiledStep;
 use crate::driver::schedules::hypers;
 use crate::driver::session::{Failure, Request, Session};
-use crate::elaborate::{LastBatch, Settings};
 use crate::graph::rule::{EMA, LR_SCALE, NORM_LIMIT, NORM_SCALE, SHARE_HYPER};
 use crate::graph::{Graph, Update, UpdateRule, UpdateTarget};
 use crate::runtime::program::CompiledProgram;
-use crate::runtime::trainer::{BatchStep, Steps, WrittenTensors};
+use crate::runtime::trainer::{BatchStep, StepInput, Steps, WrittenTensors};
 use crate::schedule::Globals;
 use std::collections::BTreeMap;
 
@@ -120,7 +120,11 @@ impl StepCompiler<'_> {
         let target = &self.request.target;
         let compiled = self.session.compile(graph, batch, &mut self.globals, target)?;
         let CompiledStep { program, batch, bounds_checks, indices, .. } = compiled;
-        let inputs = self.fields.iter().map(|field| format!("input.{}", field.name)).collect();
+        let input = |field: &Field| StepInput {
+            name: field.name.clone(),
+            buffer: program.input(&field.name),
+        };
+        let inputs = self.fields.iter().map(input).collect();
         let declared = &program.loops().uniforms.hypers;
         let at = |name: &str| declared.iter().position(|(known, _)| known == name);
         let (lr_scale, share) = (at(LR_SCALE), at(SHARE_HYPER));

@@ -64,9 +64,8 @@ pub use data::{DataLiteral, DataRequest, SourceArg, SourceCall};
 pub use driven::{Driven, WarmUp};
 pub use patterns::{known_patterns, matches as path_matches};
 pub use train::{
-    Checkpoints, ClassWeights, DEFAULT_OPTIMIZER, EarlyStop, Experiment, GRADIENT_KEYS, InitFrom,
-    LastBatch, OnNan, ReduceOnPlateau, SCHEDULED, Settings, TRAIN_KEYS, Training, Watched,
-    data_request, elaborate, preparation, several_models,
+    DEFAULT_OPTIMIZER, Experiment, GRADIENT_KEYS, SCHEDULED, TRAIN_KEYS, Training, data_request,
+    elaborate, preparation, several_models,
 };
 pub use uses::{Use, cycle, missing_file, uses};
 

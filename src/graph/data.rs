@@ -5,6 +5,7 @@
 //! parameters and states at the step's end, behind one finite check).
 
 use crate::base::entity::Arena;
+use crate::base::step_output::StepOutput;
 use crate::graph::op::{HyperId, InputId, NodeId, Op, ParamId, StateId};
 use crate::graph::origin::{Origin, OriginId, Origins};
 use crate::graph::types::Type;
@@ -108,8 +109,8 @@ pub struct Hyper {
 /// A value that the caller of a step reads.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Output {
-    /// Its name: `loss`, `output`, `metric.accuracy`, `grad.dense.weight`.
-    pub name: String,
+    /// Its key; no two of a graph are the same.
+    pub name: StepOutput,
     /// The value.
     pub node: NodeId,
 }
@@ -196,8 +197,9 @@ impl Graph {
         self.params.values().map(elements).sum()
     }
 
-    /// The output of that name.
-    pub fn output(&self, name: &str) -> Option<NodeId> {
+    /// The value that an output is.
+    pub fn output(&self, name: impl Into<StepOutput>) -> Option<NodeId> {
+        let name = name.into();
         self.outputs.iter().find(|output| output.name == name).map(|output| output.node)
     }
 

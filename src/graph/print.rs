@@ -92,7 +92,7 @@ impl GraphText<'_> {
 
     fn effects(&self, f: &mut dyn fmt::Write) -> fmt::Result {
         for output in &self.graph.outputs {
-            writeln!(f, "    output {} = {}", QuotedName(&output.name), output.node)?;
+            writeln!(f, "    output {} = {}", QuotedName(&output.name.to_string()), output.node)?;
         }
         for update in &self.graph.updates {
             match update.target {

@@ -9,6 +9,7 @@ mod cursor;
 mod window;
 
 use crate::base::entity::Entity;
+use crate::base::step_output::StepOutput;
 use crate::base::tensor::DType;
 use crate::graph::data::{
     Graph, Hyper, Init, Input, Node, Output, Param, State, Update, UpdateTarget,
@@ -97,7 +98,7 @@ fn item(cursor: &mut Cursor, graph: &mut Graph) -> ReadResult<()> {
         let name = cursor.name()?;
         cursor.expect("=")?;
         let node = cursor.node()?;
-        graph.outputs.push(Output { name, node });
+        graph.outputs.push(Output { name: StepOutput::from(&name), node });
         return Ok(());
     }
     if cursor.eat_word("update") {

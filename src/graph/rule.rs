@@ -42,9 +42,6 @@ pub const MEAN: &str = "optimizer.@mean.";
 /// The state that holds the sum of the losses' weights of an update in progress, where the losses
 /// have weights.
 pub const ACCUMULATED_WEIGHT: &str = "optimizer.@gathered_weight";
-/// The output that holds the sum of the weights of a step's losses, where they have weights: the
-/// loss is `Σ w·l / Σ w`.
-pub const LOSS_WEIGHT: &str = "loss_weight";
 /// The hyper-parameter that gradients are multiplied by before they are squared for their norm: 1,
 /// or less where the squares of finite gradients would be infinite. Only gradients that are clipped
 /// have it.
@@ -53,8 +50,6 @@ pub const NORM_SCALE: &str = "train.norm_scale";
 /// anything: the largest `f32`, less where what is written is finite only up to there, or infinite
 /// where what is written is looked at.
 pub const NORM_LIMIT: &str = "train.norm_limit";
-/// The output with the sum of the squares of the scaled gradients.
-pub const GRAD_SQUARE: &str = "grad_square";
 /// The state that holds what each class weighs in the loss of training.
 pub const CLASS_WEIGHTS: &str = "train.class_weights";
 /// The hyper-parameter that the learning rate is multiplied by, which a run lowers.

@@ -95,7 +95,9 @@ fn outputs(graph: &Graph, findings: &mut Vec<String>) {
     let mut names = HashSet::new();
     for output in &graph.outputs {
         let place = format!("output {}", output.name);
-        unique(&mut names, &output.name, &place, findings);
+        if !names.insert(&output.name) {
+            findings.push(format!("{place}: the name `{}` is taken", output.name));
+        }
         match ty_of(graph, output.node) {
             None => findings.push(format!("{place}: there is no {}", output.node)),
             Some(ty) if ty.dtype == DType::F64 => {

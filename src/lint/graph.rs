@@ -6,8 +6,9 @@ use super::LintInput;
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::limits::FINDINGS;
+use crate::base::settings::LastBatch;
 use crate::base::source::Span;
-use crate::elaborate::LastBatch;
+use crate::base::step_output::StepOutput;
 use crate::graph::{Binary, Graph, NodeId, Op, ParamId, Unary};
 use crate::repair;
 use std::collections::HashSet;
@@ -83,7 +84,7 @@ fn softmax_twice(program: &LintInput<'_>, found: &mut Vec<Diagnostic>) {
 /// Parameters that the loss does not depend on, or only through values that pass no gradient.
 fn no_path(program: &LintInput<'_>, found: &mut Vec<Diagnostic>) {
     let graph = &program.experiment.train;
-    let Some(loss) = graph.output("loss") else { return };
+    let Some(loss) = graph.output(StepOutput::Loss) else { return };
     let mut reached: HashSet<NodeId> = HashSet::new();
     let mut open = vec![loss];
     while let Some(node) = open.pop() {

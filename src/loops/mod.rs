@@ -11,6 +11,9 @@
 //! scalar is one value a lane. Contractions are [`Tile`] statements, whose registers and order
 //! code generation chooses; their result is defined to the bit.
 //!
+//! A program that was verified and whose buffers have places is [`Planned`]; only such are compiled
+//! and run.
+//!
 //! Programs print ([`print`]), parse back ([`read`]), can be checked ([`verify`]) and run
 //! ([`interp`], which runs threads in shuffled order and fails on a race).
 
@@ -19,6 +22,7 @@ pub mod builder;
 pub mod footprint;
 pub mod interp;
 pub mod intervals;
+pub mod planned;
 pub mod print;
 pub mod program;
 pub mod read;
@@ -28,9 +32,10 @@ pub mod uniform;
 pub mod verify;
 pub mod work;
 
+pub use planned::Planned;
 pub use program::{
     Access, Action, Affine, Binary, Buffer, BufferId, Inst, Kernel, KernelId, Program, Reduce,
-    Reduction, RegId, Slot, SlotId, Space, Stmt, Unary, VarId,
+    Reduction, RegId, Slot, SlotId, Space, StepIo, Stmt, Unary, VarId,
 };
 pub use tile::{RowAxis, SumAxis, Tile};
 pub use uniform::{UniformInst, Uniforms};

@@ -2,6 +2,7 @@
 
 use crate::base::entity::Arena;
 pub use crate::base::scalar::{Binary, Reduce, Unary};
+use crate::base::step_output::StepOutput;
 use crate::base::tensor::DType;
 pub use crate::loops::access::{Access, Affine, BufferId, KernelId, RegId, SlotId, VarId};
 use crate::loops::tile::Tile;
@@ -23,7 +24,62 @@ pub struct Program {
     pub refresh: Vec<Action>,
     /// Scalars that are computed once a step, before the actions.
     pub uniforms: Uniforms,
+    /// Which buffers its inputs and outputs are.
+    pub io: StepIo,
 }
+
+/// The buffers that a step's caller fills and reads.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StepIo {
+    /// The inputs by their names in the graph, in the order of their buffers.
+    pub inputs: Vec<(String, BufferId)>,
+    /// The outputs, in the order of their buffers.
+    pub outputs: Vec<(StepOutput, BufferId)>,
+}
+
+impl StepIo {
+    /// The buffer of an input; none of one that the step does not have.
+    pub fn input(&self, name: &str) -> Option<BufferId> {
+        self.inputs.iter().find(|(known, _)| known == name).map(|&(_, buffer)| buffer)
+    }
+
+    /// The buffer of an output; none of one that the step does not have.
+    pub fn output(&self, output: &StepOutput) -> Option<BufferId> {
+        self.outputs.iter().find(|(known, _)| known == output).map(|&(_, buffer)| buffer)
+    }
+
+    /// The metrics, by their names.
+    pub fn metrics(&self) -> impl Iterator<Item = (&str, BufferId)> {
+        self.outputs.iter().filter_map(|(output, buffer)| Some((output.metric()?, *buffer)))
+    }
+
+    /// As the text form has it, in the names of pinned buffers.
+    pub(super) fn of_names(buffers: &Arena<BufferId, Buffer>) -> StepIo {
+        let mut io = StepIo::default();
+        for (id, buffer) in buffers.iter().filter(|(_, buffer)| buffer.space == Space::Pinned) {
+            if let Some(name) = buffer.name.strip_prefix(INPUT) {
+                io.inputs.push((name.to_owned(), id));
+            } else if let Some(output) = buffer.name.strip_prefix(OUTPUT) {
+                io.outputs.push((StepOutput::from(output), id));
+            }
+        }
+        io
+    }
+
+    /// The name of an input's buffer in the text form: `input.image`.
+    pub fn input_name(name: &str) -> String {
+        format!("{INPUT}{name}")
+    }
+
+    /// The name of an output's buffer in the text form: `output.loss`.
+    pub fn output_name(output: &StepOutput) -> String {
+        format!("{OUTPUT}{output}")
+    }
+}
+
+/// Prefixes of the names of inputs' and outputs' buffers.
+const INPUT: &str = "input.";
+const OUTPUT: &str = "output.";
 
 /// One entry of a step's list, which every thread follows in order.
 #[derive(Clone, Debug, PartialEq)]

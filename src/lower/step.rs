@@ -9,7 +9,7 @@ use crate::base::tensor::DType;
 use crate::graph::kernels::{self, KernelKind, Kernels};
 use crate::graph::view::{View, row_major};
 use crate::graph::{BoundGraph, NodeId, Op, Param, ParamId, UpdateTarget};
-use crate::loops::{Action, Buffer, BufferId, Kernel, KernelId, Program, Space};
+use crate::loops::{Action, Buffer, BufferId, Kernel, KernelId, Program, Space, StepIo};
 use crate::lower::alike::{BuilderRequest, Known, Recording};
 use crate::lower::title::{Title, TitleSubject};
 use crate::lower::uniform::Collected;
@@ -27,6 +27,8 @@ pub struct KernelInfo {
     pub name: String,
     /// The node that says where it comes from; none for what no operator asks for.
     pub node: Option<NodeId>,
+    /// The parameter that it updates or lays out anew, or whose optimiser states it updates.
+    pub param: Option<ParamId>,
 }
 
 /// Copies of values that stand elsewhere when the step is done.
@@ -102,7 +104,9 @@ impl<'a> StepBuilder<'a> {
         };
         for input in graph.inputs.values() {
             let len = input.ty.shape.extents().expect("a bound batch").iter().product();
-            step.named(format!("input.{}", input.name), input.ty.dtype, len, Space::Pinned);
+            let name = StepIo::input_name(&input.name);
+            let buffer = step.named(name, input.ty.dtype, len, Space::Pinned);
+            step.program.io.inputs.push((input.name.clone(), buffer));
         }
         step
     }
@@ -184,7 +188,7 @@ impl<'a> StepBuilder<'a> {
         let dtype = self.graph.ty(node).dtype;
         let len = self.graph.elements(node);
         let (name, space) = match &self.graph.nodes[node].op {
-            Op::Input(id) => (format!("input.{}", self.graph.inputs[*id].name), Space::Pinned),
+            Op::Input(id) => (StepIo::input_name(&self.graph.inputs[*id].name), Space::Pinned),
             Op::Param(id) => (self.graph.params[*id].path.clone(), Space::Global),
             Op::State(id) => (self.graph.states[*id].path.clone(), Space::Global),
             other => unreachable!("{node} {other:?} is read before it is written"),
@@ -201,7 +205,7 @@ impl<'a> StepBuilder<'a> {
         let output = self.graph.outputs.iter().find(|output| self.root(output.node) == node);
         let buffer = match (output, self.in_place.get(&node).copied()) {
             (Some(output), _) => {
-                self.named(format!("output.{}", output.name), dtype, len, Space::Pinned)
+                self.named(StepIo::output_name(&output.name), dtype, len, Space::Pinned)
             }
             (None, Some(target)) => self.target(target, dtype, len),
             (None, None) => self.named(node.to_string(), dtype, len, Space::Scratch),
@@ -318,7 +322,7 @@ impl<'a> StepBuilder<'a> {
             KernelKind::Move => "move",
         };
         let updates = kernel.nodes.iter().any(|node| self.in_place.contains_key(node));
-        Title::new(TitleSubject::Node(node, if updates { "update" } else { kind }))
+        Title::new(TitleSubject::Node(node, if updates { Title::UPDATES } else { kind }))
     }
 
     /// Runs a kernel; equal ones are kept once.
@@ -332,7 +336,8 @@ impl<'a> StepBuilder<'a> {
 
     /// Runs a kernel of the program.
     pub fn run_again(&mut self, kernel: KernelId, args: Vec<BufferId>, title: Title) {
-        self.infos.push(KernelInfo { name: title.text(self.graph), node: self.source });
+        let (name, param) = (title.text(self.graph), title.param(self.graph));
+        self.infos.push(KernelInfo { name, node: self.source, param });
         self.program.actions.push(Action::Run { kernel, args });
     }
 
@@ -402,7 +407,8 @@ impl<'a> StepBuilder<'a> {
             let root = self.root(output.node);
             if is_leaf(self, root) {
                 let (dtype, len) = (self.graph.ty(root).dtype, self.graph.elements(root));
-                let to = self.named(format!("output.{}", output.name), dtype, len, Space::Pinned);
+                let name = StepIo::output_name(&output.name);
+                let to = self.named(name, dtype, len, Space::Pinned);
                 self.copy_root(root, to, OUTPUT);
             }
         }
@@ -422,12 +428,16 @@ impl<'a> StepBuilder<'a> {
         for output in &self.graph.outputs {
             let root = self.root(output.node);
             let (dtype, len) = (self.graph.ty(root).dtype, self.graph.elements(root));
-            let name = format!("output.{}", output.name);
-            if !self.names.contains_key(&name) {
+            let name = StepIo::output_name(&output.name);
+            let known = self.names.get(&name).copied();
+            let buffer = known.unwrap_or_else(|| {
                 let to = self.named(name, dtype, len, Space::Pinned);
                 self.copy_root(root, to, OUTPUT);
-            }
+                to
+            });
+            self.program.io.outputs.push((output.name.clone(), buffer));
         }
+        self.program.io.outputs.sort_by_key(|&(_, buffer)| buffer);
         for update in &self.graph.updates {
             let root = self.root(update.node);
             let (dtype, len) = (self.graph.ty(root).dtype, self.graph.elements(root));

@@ -29,6 +29,9 @@ pub enum TitleSubject {
 }
 
 impl Title {
+    /// The kind of a kernel that computes new values of parameters or states.
+    pub const UPDATES: &str = "update";
+
     /// The title of the only or main kernel for a subject.
     pub const fn new(subject: TitleSubject) -> Title {
         Title { subject, part: None }
@@ -47,6 +50,19 @@ impl Title {
                 Title { subject: TitleSubject::Node(map(node), kind), ..self }
             }
             TitleSubject::Layout(..) | TitleSubject::Step(_) => self,
+        }
+    }
+
+    /// The parameter that the kernel updates (or whose optimiser states), or lays out anew. Sums on
+    /// the way to an update are counted where their operators stand.
+    pub fn param(&self, graph: &Graph) -> Option<ParamId> {
+        match (self.subject, self.part) {
+            (TitleSubject::Layout(param, _), _) => Some(param),
+            (TitleSubject::Node(node, Title::UPDATES), None) => {
+                let path = &graph.origins.get(graph.nodes[node].origin?).path;
+                graph.params.iter().find(|(_, param)| param.path == *path).map(|(id, _)| id)
+            }
+            (TitleSubject::Node(..) | TitleSubject::Step(_), _) => None,
         }
     }
 

@@ -17,6 +17,7 @@
 //! zeros, double negations and equal subexpressions are for the passes after it.
 
 use crate::base::entity::Entity;
+use crate::base::step_output::StepOutput;
 use crate::base::tensor::DType;
 use crate::graph::{Graph, NodeId, Op, OriginId, Output, Type};
 use crate::pass::derivative::{self, Finite};
@@ -39,7 +40,7 @@ pub struct Wrt {
 
 /// Adds the gradients of the output `loss`, an `f32` scalar, which the graph must have.
 pub fn run(graph: &Graph, wrt: Wrt) -> Graph {
-    let loss = graph.output("loss").expect("a graph to differentiate has a loss");
+    let loss = graph.output(StepOutput::Loss).expect("a graph to differentiate has a loss");
     let wanted = wanted(graph, wrt);
     let mut emit = Emit::resume(graph.clone());
     let gradients = walk(&mut emit, loss, &wanted);
@@ -101,13 +102,15 @@ fn outputs(emit: &mut Emit, wrt: Wrt, gradients: &[Option<NodeId>]) -> Vec<Outpu
             of_inputs[id.index()].extend(*gradient);
         }
     }
-    let mut leaves: Vec<(String, Type, Option<OriginId>, Vec<NodeId>)> = Vec::new();
+    let mut leaves: Vec<(StepOutput, Type, Option<OriginId>, Vec<NodeId>)> = Vec::new();
     for (param, parts) in graph.params.values().zip(of_params) {
-        leaves.push((format!("grad.{}", param.path), param.ty.clone(), param.origin, parts));
+        let name = StepOutput::Gradient(param.path.clone());
+        leaves.push((name, param.ty.clone(), param.origin, parts));
     }
     for (input, parts) in graph.inputs.values().zip(of_inputs) {
         if wrt.inputs && input.ty.dtype == DType::F32 {
-            leaves.push((format!("grad.input.{}", input.name), input.ty.clone(), None, parts));
+            let name = StepOutput::InputGradient(input.name.clone());
+            leaves.push((name, input.ty.clone(), None, parts));
         }
     }
     let mut outputs = Vec::new();

@@ -12,6 +12,7 @@
 //! the state that it began with.
 
 use crate::base::entity::Entity;
+use crate::base::step_output::StepOutput;
 use crate::base::tensor::DType;
 use crate::graph::{Binary, Dim, Graph, NodeId, Op, Output, Unary};
 use crate::pass::Pass;
@@ -23,9 +24,6 @@ pub const PASS: Pass<()> = Pass {
     description: "counts the elements of every value that are not finite",
     run: |graph, ()| run(graph),
 };
-
-/// Prefix of the names of counts; the node's number follows.
-pub const PREFIX: &str = "probe.";
 
 /// Puts out the counts of all nodes.
 pub fn run(graph: &Graph) -> Graph {
@@ -48,7 +46,7 @@ pub fn run(graph: &Graph) -> Graph {
         let by_sample = matches!(shape.first(), Some(Dim::Batch(_)));
         let axes: Vec<usize> = (usize::from(by_sample)..shape.rank()).collect();
         let count = emit.sum(flags, &axes);
-        outputs.push(Output { name: format!("{PREFIX}{}", id.index()), node: count });
+        outputs.push(Output { name: StepOutput::Probe(id.index()), node: count });
     }
     let mut probed = emit.finish();
     probed.outputs = outputs;

@@ -32,10 +32,11 @@
 //! gradients stop being outputs unless asked for. Nothing is simplified here.
 
 use crate::base::entity::Entity;
+use crate::base::step_output::StepOutput;
 use crate::base::tensor::DType;
 use crate::graph::rule::{
-    ACCUMULATED, ACCUMULATED_WEIGHT, CLIP_NORM, CLIP_VALUE, DECOUPLED_DECAY, EMA, GRAD_SQUARE, L1,
-    L2, LOSS_WEIGHT, MEAN, SHARE, UpdateRule,
+    ACCUMULATED, ACCUMULATED_WEIGHT, CLIP_NORM, CLIP_VALUE, DECOUPLED_DECAY, EMA, L1, L2, MEAN,
+    SHARE, UpdateRule,
 };
 use crate::graph::{
     Binary, Graph, Hyper, HyperId, Init, NodeId, Op, Origin, OriginId, Output, Param, ParamId,
@@ -60,7 +61,7 @@ pub const PASS: Pass<TrainingStep> = Pass {
 pub fn run(graph: &Graph, rule: &UpdateRule, gradients: Gradients) -> Graph {
     let accumulates = gradients == Gradients::Accumulated;
     let mut trained = trained(graph, rule);
-    let loss = graph.output("loss").expect("a graph to train has a loss");
+    let loss = graph.output(StepOutput::Loss).expect("a graph to train has a loss");
     let mut emit = Emit::resume(graph.clone());
     emit.builder.set_origin(None);
     let mut instance = Instance {
@@ -70,11 +71,11 @@ pub fn run(graph: &Graph, rule: &UpdateRule, gradients: Gradients) -> Graph {
         hypers: None,
         uniforms: FxHashMap::default(),
     };
-    let sums = instance.accumulate(&mut trained, gradients, graph.output(LOSS_WEIGHT));
+    let sums = instance.accumulate(&mut trained, gradients, graph.output(StepOutput::LossWeight));
     if !accumulates {
         instance.penalise(&mut trained);
     }
-    let clipped = [CLIP_NORM, CLIP_VALUE].iter().any(|name| rule.graph.output(name).is_some());
+    let clipped = [CLIP_NORM, CLIP_VALUE].iter().any(|&name| rule.graph.output(name).is_some());
     let norm = Norm::new(&mut instance.emit, &trained, clipped);
     let mut written = graph.updates.clone();
     if !accumulates {
@@ -108,10 +109,13 @@ pub fn run(graph: &Graph, rule: &UpdateRule, gradients: Gradients) -> Graph {
     let mut graph = emit.finish();
     graph.updates = updates;
     let shown = gradients == Gradients::Shown;
-    graph.outputs.retain(|output| shown || !output.name.starts_with("grad."));
-    for (name, node) in [("grad_norm", length), (GRAD_SQUARE, norm.square), ("finite", finite)] {
-        graph.outputs.push(Output { name: name.into(), node });
-    }
+    graph.outputs.retain(|output| shown || !output.name.is_gradient());
+    let made = [
+        (StepOutput::GradNorm, length),
+        (StepOutput::GradSquare, norm.square),
+        (StepOutput::Finite, finite),
+    ];
+    graph.outputs.extend(made.map(|(name, node)| Output { name, node }));
     graph
 }
 
@@ -121,7 +125,7 @@ fn state(id: StateId, node: NodeId) -> Update {
 
 /// The parameters that have gradients and are trained, with them.
 fn trained(graph: &Graph, rule: &UpdateRule) -> Vec<(ParamId, NodeId)> {
-    let gradient = |path: &str| graph.output(&format!("grad.{path}"));
+    let gradient = |path: &str| graph.output(StepOutput::Gradient(path.to_owned()));
     let trained = graph.params.iter().filter(|(_, param)| rule.trains(&param.path));
     trained.filter_map(|(id, param)| Some((id, gradient(&param.path)?))).collect()
 }

@@ -2,6 +2,7 @@
 //! drawn.
 
 use crate::base::diagnostic::Diagnostic;
+use crate::base::settings::Settings;
 use crate::base::shown::Show;
 use crate::base::tensor::Tensor;
 use crate::data::{Dataset, Watch};
@@ -14,7 +15,7 @@ use crate::driver::memory;
 use crate::driver::schedules::{refuse_unfit, schedules};
 use crate::driver::session::{Failure, Request, Session};
 use crate::driver::steps::{BoundsChecks, Graphs, StepCompiler, evaluation_batch, programs};
-use crate::elaborate::{self, Training, Watched};
+use crate::elaborate::{Experiment, Training};
 use crate::files::write;
 use crate::graph::Graph;
 use crate::graph::rule::{ACCUMULATED, ACCUMULATED_WEIGHT, CLASS_WEIGHTS, MEAN};
@@ -24,10 +25,7 @@ use crate::run::meaning::meaning;
 use crate::runtime::checkpoint::Snapshot;
 use crate::runtime::pool::Pool;
 use crate::runtime::program::{BlockBytes, CompiledProgram, RunMemory};
-use crate::runtime::trainer::{
-    Average, EarlyStopRule, Monitor, NonFinitePolicy, PlateauRule, Rules, Steps, TrainError,
-    Trainer, TrainerSettings,
-};
+use crate::runtime::trainer::{Average, Setup, Steps, TrainError, Trainer};
 use crate::runtime::weights::{self, StoredTensor};
 use crate::schedule::Globals;
 use std::path::Path;
@@ -79,7 +77,7 @@ pub struct BuiltRun {
     pub(crate) graph: Graph,
     /// How many updates the run makes.
     pub(crate) run_steps: u64,
-    settings: TrainerSettings,
+    setup: Setup,
     initial: Vec<(String, Tensor)>,
     /// How many of the first values belong to the model; the rest are the optimiser's.
     weights: usize,
@@ -100,12 +98,7 @@ pub fn run(
     let Some(mut training) = experiment.training.clone() else {
         return Err(no_training(&experiment.model));
     };
-    let Some(source) = source else {
-        return Err(Failure::Data(format!(
-            "`train {}` names no data to run on; write `train {} on DATA {{ … }}`",
-            experiment.model, experiment.model
-        )));
-    };
+    let source = source.ok_or_else(|| no_data(&experiment.model))?;
     if let Some(schema) = &source.schema {
         memory::refuse_decoding(request, schema, overrides.threads)?;
     }
@@ -113,30 +106,13 @@ pub fn run(
     if overrides.goes_on {
         training.settings.init_from = None;
     }
-    let samples = data.train.count();
-    let run_steps = training.settings.steps(samples);
-    if run_steps == 0 {
-        return Err(session.program_failure(vec![no_steps(&training.settings, samples)]));
-    }
-    refuse_unfit(session, &training, &experiment.train, run_steps)?;
-    let has_validation = data.validation.count() > 0;
-    let unknown = unknown_watched(&training, has_validation);
-    if !unknown.is_empty() {
-        return Err(session.program_failure(unknown));
-    }
+    let run_steps = run_steps(session, &training, &experiment.train, &data)?;
     let model = experiment.model.clone();
     let meaning = meaning(&experiment, &training, &source.request.transforms);
     let layers = layers(&experiment.train);
     // The model's own come first; the optimiser adds its states behind them.
     let weights = experiment.train.variables().filter(|(path, ..)| *path != CLASS_WEIGHTS).count();
-    let accumulates = training.settings.accumulate > 1;
-    let mut accumulating =
-        || session.training_step(&experiment.train, &training.rule, Gradients::Accumulated);
-    let graphs = Graphs {
-        accumulate: accumulates.then(&mut accumulating).transpose()?,
-        evaluate: session.elaborated(experiment.eval.clone())?,
-        train: session.training_graph(experiment)?,
-    };
+    let graphs = graphs(session, experiment, &training)?;
     let globals = Globals::default();
     let fields = data.fields(true);
     let mut compiler = StepCompiler { session, request, fields, globals, run_steps };
@@ -154,7 +130,7 @@ pub fn run(
     }
     // What is no weight of the model's stands behind those that are.
     initial.sort_by_key(|(path, _)| path == CLASS_WEIGHTS || path.starts_with(OPTIMIZER));
-    let settings = settings(&training, &data, run_steps, &initial);
+    let setup = setup(&training, &data, run_steps, &initial);
     let parameters = graphs.train.parameter_count();
     Ok(BuiltRun {
         warnings,
@@ -165,7 +141,7 @@ pub fn run(
         layers,
         graph: graphs.train,
         run_steps,
-        settings,
+        setup,
         initial,
         weights,
         parameters,
@@ -174,72 +150,73 @@ pub fn run(
     })
 }
 
-/// Prefix of the paths of the optimiser's states.
+fn no_data(model: &str) -> Failure {
+    Failure::Data(format!(
+        "`train {model}` names no data to run on; write `train {model} on DATA {{ … }}`"
+    ))
+}
+
+/// How many updates the run makes; an error where its settings do not fit the data.
+fn run_steps(
+    session: &Session,
+    training: &Training,
+    forward: &Graph,
+    data: &Dataset,
+) -> Result<u64, Failure> {
+    let samples = data.train.count();
+    let steps = training.settings.steps(samples);
+    if steps == 0 {
+        return Err(session.program_failure(vec![no_steps(&training.settings, samples)]));
+    }
+    refuse_unfit(session, training, forward, steps)?;
+    let unknown = unknown_watched(training, data.validation.count() > 0);
+    match unknown.is_empty() {
+        true => Ok(steps),
+        false => Err(session.program_failure(unknown)),
+    }
+}
+
+/// The graphs of the run's steps.
+fn graphs(
+    session: &mut Session,
+    experiment: Experiment,
+    training: &Training,
+) -> Result<Graphs, Failure> {
+    let accumulate = match training.settings.accumulate {
+        0 | 1 => None,
+        _ => {
+            let (forward, rule) = (&experiment.train, &training.rule);
+            Some(session.training_step(forward, rule, Gradients::Accumulated)?)
+        }
+    };
+    let evaluate = session.elaborated(experiment.eval.clone())?;
+    Ok(Graphs { accumulate, evaluate, train: session.training_graph(experiment)? })
+}
+
+/// The the paths of the optimiser's states begin with.
 const OPTIMIZER: &str = "optimizer.";
 
-/// How to train, as the trainer is told.
-fn settings(
+/// How to train: the settings, and what follows from the data and the first values.
+fn setup(
     training: &Training,
     data: &Dataset,
     run_steps: u64,
     initial: &[(String, Tensor)],
-) -> TrainerSettings {
-    let said = &training.settings;
+) -> Setup {
     let of_state = |prefix: &'static str| {
         initial.iter().filter_map(move |(path, _)| Some((path, path.strip_prefix(prefix)?)))
     };
     let averages =
         of_state(MEAN).map(|(mean, of)| Average { of: of.to_owned(), mean: mean.clone() });
-    TrainerSettings {
-        epochs: said.epochs,
-        seed: said.seed,
-        shuffle: said.shuffle,
+    let is_accumulated =
+        |path: &&String| path.starts_with(ACCUMULATED) || *path == ACCUMULATED_WEIGHT;
+    Setup {
+        settings: training.settings.clone(),
+        best: training.settings.best(data.validation.count() > 0),
         evaluation_batch: evaluation_batch(&[data.validation.count(), data.test.count()]),
         schedules: schedules(&training.rule.graph, run_steps),
-        accumulate: said.accumulate,
-        on_nan: match said.on_nan {
-            elaborate::OnNan::Stop => NonFinitePolicy::Stop,
-            elaborate::OnNan::Skip => NonFinitePolicy::Skip,
-            elaborate::OnNan::HalveLr => NonFinitePolicy::HalveLr,
-        },
-        rules: rules(training, data.validation.count() > 0),
         averages: averages.collect(),
-        accumulated: initial
-            .iter()
-            .filter(|(path, _)| path.starts_with(ACCUMULATED) || path == ACCUMULATED_WEIGHT)
-            .map(|(path, _)| path.clone())
-            .collect(),
-    }
-}
-
-/// The trainer's rules, from the settings `early_stop`, `checkpoint` and `reduce_on_plateau`.
-fn rules(training: &Training, has_validation: bool) -> Rules {
-    let said = &training.settings;
-    let monitor = |Watched { name, .. }: &Watched| Monitor {
-        name: name.clone(),
-        higher: training.is_higher_better(name),
-    };
-    let loss = if has_validation { "val_loss" } else { "loss" };
-    let usual = || Monitor { name: loss.into(), higher: false };
-    let stop = said.early_stop.as_ref();
-    // What a run waits for to get better is what its best epoch has.
-    let best = said.checkpoint.best.as_ref().or(stop.map(|stop| &stop.watched));
-    Rules {
-        best: best.map_or_else(usual, monitor),
-        patience: stop.map(|stop| EarlyStopRule {
-            monitor: monitor(&stop.watched),
-            epochs: stop.epochs,
-            min_delta: stop.min_delta,
-            restore: stop.restore,
-        }),
-        plateau: said.reduce_on_plateau.as_ref().map(|rule| PlateauRule {
-            monitor: monitor(&rule.watched),
-            epochs: rule.epochs,
-            min_delta: rule.min_delta,
-            factor: rule.factor,
-            cooldown: rule.cooldown,
-            floor: rule.floor,
-        }),
+        accumulated: initial.iter().map(|(path, _)| path).filter(is_accumulated).cloned().collect(),
     }
 }
 
@@ -247,7 +224,7 @@ impl BuiltRun {
     /// The trainer, at the beginning.
     pub fn trainer<'a>(&'a self, pool: &'a mut Pool) -> Trainer<'a> {
         let memory = RunMemory::for_programs(programs(&self.steps), pool.threads());
-        Trainer::new(&self.steps, memory, pool, &self.data, self.settings.clone(), &self.initial)
+        Trainer::new(&self.steps, memory, pool, &self.data, self.setup.clone(), &self.initial)
     }
 
     /// Bytes of the memory that all steps share, for a number of threads.
@@ -258,7 +235,7 @@ impl BuiltRun {
 
     /// One line that says how the run trains, defaults included.
     pub fn summary(&self, threads: usize) -> String {
-        let (data, settings) = (&self.data, &self.settings);
+        let (data, settings) = (&self.data, self.settings());
         let plural = |count: usize, word: &str| {
             format!("{count} {word}{}", if count == 1 { "" } else { "s" })
         };
@@ -269,7 +246,7 @@ impl BuiltRun {
             self.training.loss,
             self.training.optimizer,
             plural(settings.epochs, "epoch"),
-            self.training.settings.batch,
+            settings.batch,
             settings.seed,
             data.train.count(),
             data.validation.count(),
@@ -285,8 +262,8 @@ impl BuiltRun {
     }
 
     /// How it trains.
-    pub fn settings(&self) -> &TrainerSettings {
-        &self.settings
+    pub fn settings(&self) -> &Settings {
+        &self.training.settings
     }
 
     /// Samples a step.
@@ -313,7 +290,7 @@ impl BuiltRun {
 
     /// Where each weight is that evaluation takes, and its name in a weights file.
     pub fn evaluated_weights(&self) -> Vec<(String, String)> {
-        let averages = &self.settings.averages;
+        let averages = &self.setup.averages;
         let place = |(name, _): (&str, &Tensor)| {
             let average = averages.iter().find(|average| average.of == name);
             (average.map_or(name, |average| &average.mean).to_owned(), name.to_owned())

@@ -11,6 +11,7 @@ use crate::base::diagnostic::Diagnostic;
 use crate::base::entity::Entity;
 use crate::base::shown::Show;
 use crate::base::source::{Sources, Span};
+use crate::base::step_output::StepOutput;
 use crate::base::tensor::DType;
 use crate::driver::compiled::{CompiledStep, place};
 use crate::driver::schedules::hypers;
@@ -86,8 +87,8 @@ pub(crate) fn replay(
     let mut again = StepReplay { session, request, run, trainer, refused: &refused, threads };
     let (program, memory) = again.make(&probed)?;
     let counts = |id: NodeId| -> Option<&[f32]> {
-        let name = format!("output.{}{}", probe::PREFIX, id.index());
-        program.buffer(&name).map(|_| program.f32s(&memory, &name))
+        let count = StepOutput::Probe(id.index());
+        program.buffer(&count).map(|_| program.f32s(&memory, &count))
     };
     let is_wrong =
         |id: NodeId| counts(id).is_some_and(|counts| counts.iter().any(|&count| count > 0.0));
@@ -176,7 +177,8 @@ fn first_wrong(
 
 /// The values of which one was not finite, those that are likelier first.
 fn roots(graph: &Graph, what: NotFinite) -> Vec<NodeId> {
-    let outputs = ["loss", "grad_norm"].into_iter().filter_map(|name| graph.output(name));
+    let outputs = [StepOutput::Loss, StepOutput::GradNorm].into_iter();
+    let outputs = outputs.filter_map(|output| graph.output(output));
     // Updates are `where(finite, new, old)`.
     let new = graph.updates.iter().filter_map(|update| graph.nodes[update.node].args.get(1));
     match what {
@@ -211,8 +213,8 @@ impl StepReplay<'_, '_> {
         }
         program.refresh(&mut memory, &mut pool);
         for (name, bytes) in self.refused.inputs() {
-            if program.buffer(name).is_some() {
-                program.bytes_mut(&mut memory, name).copy_from_slice(bytes);
+            if let Some(buffer) = program.input(name) {
+                program.bytes_mut(&mut memory, buffer).copy_from_slice(bytes);
             }
         }
         let declared = &program.loops().uniforms.hypers;
@@ -238,12 +240,14 @@ impl StepReplay<'_, '_> {
         let args = graph.nodes[node].args.clone();
         let mut small = graph.clone();
         small.updates.clear();
-        let values = std::iter::once(("value".to_owned(), node));
-        let named = args.iter().enumerate().map(|(index, &arg)| (format!("arg{index}"), arg));
-        small.outputs = values.chain(named).map(|(name, node)| Output { name, node }).collect();
+        let value = StepOutput::Named("value".to_owned());
+        let named = |index: usize| StepOutput::Named(format!("arg{index}"));
+        let of_args = args.iter().enumerate().map(|(index, &arg)| (named(index), arg));
+        let values = std::iter::once((value.clone(), node)).chain(of_args);
+        small.outputs = values.map(|(name, node)| Output { name, node }).collect();
         let (program, memory) = self.make(&small)?;
-        let read = |name: &str| program.f32s(&memory, &format!("output.{name}"));
-        let value = read("value");
+        let read = |output: &StepOutput| program.f32s(&memory, output);
+        let value = read(&value);
         let Some(at) = value.iter().position(|value| !value.is_finite()) else {
             return Ok(leaf(graph, node));
         };
@@ -252,7 +256,7 @@ impl StepReplay<'_, '_> {
             if graph.ty(arg).dtype != DType::F32 {
                 return Ok(leaf(graph, node));
             }
-            numbers.push(read(&format!("arg{index}"))[at]);
+            numbers.push(read(&named(index))[at]);
         }
         Ok(OperatorRecord { text: told(graph, node, &numbers, value[at]), args: numbers })
     }

@@ -1,13 +1,13 @@
-//! A compiled step and the memory that it works in: values go in by the names of buffers,
-//! [`CompiledProgram::run`] computes a step, values come out by name.
+//! A compiled step and the memory that it works in: values go in by the paths of parameters and the
+//! ids of inputs, [`CompiledProgram::run`] computes a step, values come out by what they are ([`BufferKey`]).
 //!
 //! ```text
 //! let mut memory = Memory::for_programs([&train, &last, &eval], pool.threads());
 //! train.write(&mut memory, "dense.weight", &weight);
 //! train.refresh(&mut memory, &mut pool);               // derived layouts: dense.weight^T
-//! train.bytes_mut(&mut memory, "input.image").copy_from_slice(batch);
+//! train.bytes_mut(&mut memory, train.input("image").unwrap()).copy_from_slice(batch);
 //! train.run(&mut memory, &mut pool, &StepArgs { step: 1, seed: 0, hypers: &hypers })?;
-//! let loss = train.f32s(&memory, "output.loss")[0];
+//! let loss = train.f32s(&memory, &StepOutput::Loss)[0];
 //! ```
 //!
 //! The programs of a run (a training step, the last and smaller batch's, an evaluation step)
@@ -26,10 +26,12 @@ use std::ptr::NonNull;
 use crate::base::tensor::{DType, Tensor};
 use crate::codegen::MachineCode;
 use crate::codegen::abi::{Context, StepFn};
-use crate::loops::{self, Buffer, BufferId, Space};
+use crate::loops::{Buffer, BufferId, Planned, Space};
 use crate::runtime::pool::{Barrier, Pool};
 
+mod key;
 mod marks;
+pub use key::BufferKey;
 pub use marks::Marks;
 
 /// Bytes that a program needs of each block.
@@ -48,7 +50,7 @@ const APART: usize = 128;
 
 impl BlockBytes {
     /// The blocks of a planned program.
-    pub fn of(program: &loops::Program) -> BlockBytes {
+    pub fn of(program: &Planned) -> BlockBytes {
         let mut blocks = BlockBytes::default();
         for buffer in program.buffers.values() {
             let end = offset(buffer) + buffer.len * buffer.dtype.size();
@@ -243,20 +245,20 @@ impl std::error::Error for IndexFault {}
 
 /// A compiled program.
 pub struct CompiledProgram {
-    loops: loops::Program,
     names: HashMap<String, BufferId>,
     blocks: BlockBytes,
     code: MachineCode,
 }
 
 impl CompiledProgram {
-    /// A planned program and its code.
-    pub fn new(loops: loops::Program, code: MachineCode) -> CompiledProgram {
+    /// Of a program's code.
+    pub fn new(code: MachineCode) -> CompiledProgram {
+        let loops = code.program();
         // What callers reach by name; scratch values share bytes and mean nothing after a step.
         let lasting = |buffer: &Buffer| matches!(buffer.space, Space::Global | Space::Pinned);
         let names = loops.buffers.iter().filter(|(_, buffer)| lasting(buffer));
         let names = names.map(|(id, buffer)| (buffer.name.clone(), id)).collect();
-        CompiledProgram { blocks: BlockBytes::of(&loops), loops, names, code }
+        CompiledProgram { blocks: BlockBytes::of(loops), names, code }
     }
 
     /// The memory that it needs.
@@ -265,51 +267,61 @@ impl CompiledProgram {
     }
 
     /// The loops that it was compiled from.
-    pub fn loops(&self) -> &loops::Program {
-        &self.loops
+    pub fn loops(&self) -> &Planned {
+        self.code.program()
     }
 
-    /// The global or pinned buffer of a name.
-    pub fn buffer(&self, name: &str) -> Option<&Buffer> {
-        self.names.get(name).map(|&id| &self.loops.buffers[id])
+    /// The global or pinned buffer of a key.
+    pub fn buffer(&self, key: impl BufferKey) -> Option<&Buffer> {
+        key.find(self).map(|id| &self.loops().buffers[id])
     }
 
-    fn place(&self, memory: &RunMemory, name: &str) -> (usize, &Buffer) {
-        let buffer = self.buffer(name).unwrap_or_else(|| panic!("the step has a buffer `{name}`"));
+    /// The buffer of the input of this name, if the step has it.
+    pub fn input(&self, name: &str) -> Option<BufferId> {
+        self.loops().io.input(name)
+    }
+
+    fn place(&self, memory: &RunMemory, key: impl BufferKey) -> (usize, &Buffer) {
+        let id = key.find(self);
+        let id = id.unwrap_or_else(|| panic!("the step has a buffer `{}`", key.shown()));
+        let buffer = &self.loops().buffers[id];
+        let lasts = matches!(buffer.space, Space::Global | Space::Pinned);
+        assert!(lasts, "`{}` means nothing after a step", key.shown());
         (memory.position(buffer.space, offset(buffer)), buffer)
     }
 
     /// Writes a buffer. The tensor has its type and number of elements.
-    pub fn write(&self, memory: &mut RunMemory, name: &str, tensor: &Tensor) {
-        let (_, buffer) = self.place(memory, name);
-        assert_eq!(tensor.dtype(), buffer.dtype, "type of `{name}`");
-        assert_eq!(tensor.len(), buffer.len, "elements of `{name}`");
-        self.bytes_mut(memory, name).copy_from_slice(&tensor.to_bytes());
+    pub fn write(&self, memory: &mut RunMemory, key: impl BufferKey, tensor: &Tensor) {
+        let (position, buffer) = self.place(memory, &key);
+        assert_eq!(tensor.dtype(), buffer.dtype, "type of `{}`", key.shown());
+        assert_eq!(tensor.len(), buffer.len, "elements of `{}`", key.shown());
+        let bytes = memory.slice_mut(position, buffer.len * buffer.dtype.size());
+        bytes.copy_from_slice(&tensor.to_bytes());
     }
 
     /// A copy of a buffer's elements, as one axis.
-    pub fn read(&self, memory: &RunMemory, name: &str) -> Tensor {
-        let (_, buffer) = self.place(memory, name);
-        Tensor::from_bytes(buffer.dtype, [buffer.len], self.bytes(memory, name))
+    pub fn read(&self, memory: &RunMemory, key: impl BufferKey) -> Tensor {
+        let (_, buffer) = self.place(memory, &key);
+        Tensor::from_bytes(buffer.dtype, [buffer.len], self.bytes(memory, key))
     }
 
     /// The bytes of a buffer.
-    pub fn bytes<'a>(&self, memory: &'a RunMemory, name: &str) -> &'a [u8] {
-        let (position, buffer) = self.place(memory, name);
+    pub fn bytes<'a>(&self, memory: &'a RunMemory, key: impl BufferKey) -> &'a [u8] {
+        let (position, buffer) = self.place(memory, key);
         memory.slice(position, buffer.len * buffer.dtype.size())
     }
 
     /// The bytes of a buffer, to fill. Bytes of a bool are 0 or 1.
-    pub fn bytes_mut<'a>(&self, memory: &'a mut RunMemory, name: &str) -> &'a mut [u8] {
-        let (position, buffer) = self.place(memory, name);
+    pub fn bytes_mut<'a>(&self, memory: &'a mut RunMemory, key: impl BufferKey) -> &'a mut [u8] {
+        let (position, buffer) = self.place(memory, key);
         memory.slice_mut(position, buffer.len * buffer.dtype.size())
     }
 
     /// The elements of an `f32` buffer, in place.
-    pub fn f32s<'a>(&self, memory: &'a RunMemory, name: &str) -> &'a [f32] {
-        let (_, buffer) = self.place(memory, name);
-        assert_eq!(buffer.dtype, DType::F32, "type of `{name}`");
-        let bytes = self.bytes(memory, name);
+    pub fn f32s<'a>(&self, memory: &'a RunMemory, key: impl BufferKey) -> &'a [f32] {
+        let (_, buffer) = self.place(memory, &key);
+        assert_eq!(buffer.dtype, DType::F32, "type of `{}`", key.shown());
+        let bytes = self.bytes(memory, key);
         // SAFETY: every bit pattern is an `f32`.
         let (before, elements, after) = unsafe { bytes.align_to::<f32>() };
         assert!(before.is_empty() && after.is_empty(), "buffers are aligned");
@@ -336,17 +348,18 @@ impl CompiledProgram {
         args: &StepArgs<'_>,
         marks: &mut Marks,
     ) -> Result<(), IndexFault> {
-        let fits = marks.threads() == pool.threads() && marks.actions() == self.loops.actions.len();
+        let fits =
+            marks.threads() == pool.threads() && marks.actions() == self.loops().actions.len();
         assert!(fits, "marks for the program's actions and the pool's threads");
         self.write_uniforms(memory, args);
         self.call(self.code.step(), memory, pool, args.step, args.seed, Some(marks))
     }
 
     fn write_uniforms(&self, memory: &mut RunMemory, args: &StepArgs<'_>) {
-        if let Some(id) = self.loops.uniforms.buffer {
-            let values = self.loops.uniforms.eval(args.step, args.hypers);
-            let name = &self.loops.buffers[id].name;
-            let bytes = self.bytes_mut(memory, name);
+        let loops = self.loops();
+        if let Some(id) = loops.uniforms.buffer {
+            let values = loops.uniforms.eval(args.step, args.hypers);
+            let bytes = self.bytes_mut(memory, id);
             for (bytes, value) in bytes.chunks_exact_mut(size_of::<f32>()).zip(values) {
                 bytes.copy_from_slice(&value.to_ne_bytes());
             }
@@ -386,10 +399,9 @@ impl CompiledProgram {
             // SAFETY: each thread has its own context, and nobody else reaches it before all are
             // done.
             unsafe { (*context).threads = threads as u64 };
-            // SAFETY: the code was compiled from a verified, planned program, which touches only
-            // bytes inside the blocks that `memory` has (checked above), and orders what its
-            // threads do to the same bytes by barriers, for any number of threads up to those of
-            // `memory`. `memory` is borrowed exclusively until all are done.
+            // SAFETY: the code was compiled from a `Planned` program, so it touches only bytes of
+            // the blocks of `Blocks::of`, which `memory` has for as many threads (both checked
+            // above). `memory` is borrowed exclusively until all are done.
             unsafe { function(context) };
         });
         // Threads own ascending parts, so the lowest one's fault is the first.

@@ -1,8 +1,8 @@
 //! The plan: a place for every buffer.
 //!
-//! Takes the scheduled program; sets the offsets. Global buffers have theirs in the table that all
-//! programs of a run share. Pinned buffers stand first in the local block,
-//! each alone. Scratch buffers share bytes by the clock of barrier epochs: two may overlap only
+//! Takes the scheduled program; sets the offsets, and verifies the result. Global buffers have theirs
+//! in the table that all programs of a run share. Pinned buffers stand first in the local block, each
+//! alone. Scratch buffers share bytes by the clock of barrier epochs: two may overlap only
 //! if every access to one is in an earlier epoch than the first to the other, because within an
 //! epoch threads are not ordered. A thread's own buffers share by the order of actions.
 //!
@@ -16,7 +16,7 @@
 //! [`table`] shows a plan.
 
 use crate::base::entity::Entity;
-use crate::loops::{Action, Buffer, BufferId, Program, Space};
+use crate::loops::{Action, Buffer, BufferId, Planned, Program, Space};
 use crate::schedule::Globals;
 use std::fmt::Write;
 
@@ -33,8 +33,9 @@ struct PlacedBuffer {
     life: (usize, usize),
 }
 
-/// Places all buffers; global ones where `globals` has them, or at its end.
-pub fn run(program: &mut Program, globals: &mut Globals) {
+/// Places all buffers; global ones where `globals` has them, or at its end. An error is what the
+/// verifier finds in the program.
+pub fn run(mut program: Program, globals: &mut Globals) -> Result<Planned, Vec<String>> {
     for buffer in program.buffers.values_mut().filter(|buffer| buffer.space == Space::Global) {
         buffer.offset = Some(globals.place(&buffer.name, buffer.dtype, buffer.len).offset);
     }
@@ -43,10 +44,11 @@ pub fn run(program: &mut Program, globals: &mut Globals) {
         buffer.offset = Some(local);
         local += size(bytes(buffer));
     }
-    let epochs = lives(program, true);
-    place(program, Space::Scratch, &epochs, local);
-    let actions = lives(program, false);
-    place(program, Space::Thread, &actions, 0);
+    let epochs = lives(&program, true);
+    place(&mut program, Space::Scratch, &epochs, local);
+    let actions = lives(&program, false);
+    place(&mut program, Space::Thread, &actions, 0);
+    Planned::new(program)
 }
 
 /// A plan for people, as comments of the program's text: each buffer's place, its bytes and the

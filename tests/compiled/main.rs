@@ -13,14 +13,18 @@ use nnc::base::tensor::{DType, Data, Tensor};
 use nnc::codegen::jit::link;
 use nnc::codegen::{Target, emit};
 use nnc::loops::interp::{self, Failure};
-use nnc::loops::{self, Space};
+use nnc::loops::{self, Planned, Space};
 use nnc::runtime::pool::Pool;
 use nnc::runtime::program::{CompiledProgram, IndexFault, RunMemory, StepArgs};
 
-/// A planned program with its code.
+/// A program, whose buffers have places, with its code.
 pub fn compile(program: loops::Program, target: &Target) -> CompiledProgram {
-    let code = link(&emit(&program, target));
-    CompiledProgram::new(program, code)
+    CompiledProgram::new(link(&emit(&sound(program), target)))
+}
+
+/// A program that may be compiled.
+pub fn sound(program: loops::Program) -> Planned {
+    Planned::new(program).expect("a sound program with places")
 }
 
 /// The targets that this processor has.

@@ -4,7 +4,7 @@ use nnc::codegen::jit::link;
 use nnc::codegen::{Target, emit, object};
 use nnc::runtime::program::{BlockBytes, RunMemory};
 
-use crate::{planned, targets};
+use crate::{planned, sound, targets};
 
 const STEP: &str = r#"program "tile" {
     b0 = pinned f32[1024] "a"
@@ -47,7 +47,7 @@ mod linux {
     #[test]
     fn no_page_is_writable_and_executable() {
         let both = |line: &str| rights(line).contains('w') && rights(line).contains('x');
-        let program = planned(STEP);
+        let program = sound(planned(STEP));
         let code = link(&emit(&program, &Target::detect()));
         assert_eq!(lines_of_map(both), Vec::<String>::new(), "while alive");
         let address = code.step() as usize;
@@ -76,7 +76,7 @@ mod linux {
 
     #[test]
     fn code_is_given_back() {
-        let program = planned(STEP);
+        let program = sound(planned(STEP));
         let before = executable();
         for _ in 0..200 {
             let code = link(&emit(&program, &Target::detect()));
@@ -100,7 +100,7 @@ fn memory_is_aligned_zeroed_and_as_large_as_said() {
 
 #[test]
 fn objects_print_for_targets_that_this_machine_may_lack() {
-    let program = planned(STEP);
+    let program = sound(planned(STEP));
     for target in Target::ALL {
         let text = object::assembly_text(&emit(&program, &target));
         assert!(text.contains("kernel k0 dense"), "{text}");

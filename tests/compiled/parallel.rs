@@ -5,7 +5,7 @@ use nnc::codegen;
 use nnc::runtime::pool::Pool;
 use nnc::runtime::program::{CompiledProgram, Marks, RunMemory, StepArgs};
 
-use crate::{assert_same, compile, numbers, planned, run, targets, vector};
+use crate::{assert_same, compile, numbers, planned, run, sound, targets, vector};
 
 /// Each part is doubled, then added to the next part's double, which another thread may own; what
 /// all threads need is computed by each for itself.
@@ -92,8 +92,8 @@ fn timed_code_computes_the_same_and_says_how_long_actions_took() {
     let weight = numbers(60, 3);
     for target in targets() {
         let mut pool = Pool::new(3);
-        let code = codegen::jit::link(&codegen::emit_timed(&loops, &target));
-        let timed = CompiledProgram::new(loops.clone(), code);
+        let code = codegen::jit::link(&codegen::emit_timed(&sound(loops.clone()), &target));
+        let timed = CompiledProgram::new(code);
         let plain = run(&loops, &target, 3, &[("weight", vector(weight.clone()))]);
         let mut memory = RunMemory::for_programs([&timed], 3);
         timed.write(&mut memory, "weight", &vector(weight.clone()));

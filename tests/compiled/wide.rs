@@ -10,13 +10,16 @@ use nnc::loops;
 use nnc::runtime::pool::Pool;
 use nnc::runtime::program::{RunMemory, StepArgs};
 
-use crate::{assert_same, compile, numbers, run, single, targets, vector};
+use crate::{assert_same, compile, numbers, run, single, sound, targets, vector};
 
 /// Whole registers of any width and some elements more.
 const LEN: usize = 1047;
 
 fn has_wide_code(program: &loops::Program, target: &Target) -> bool {
-    emit(program, target).functions.iter().any(|function| function.name.starts_with("wide."))
+    emit(&sound(program.clone()), target)
+        .functions()
+        .iter()
+        .any(|function| function.name.starts_with("wide."))
 }
 
 /// Numbers of all kinds.

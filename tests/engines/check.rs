@@ -213,7 +213,7 @@ fn outcome(
     let param = |(param, before): (&nnc::graph::Param, _)| value(&param.path, Some(before));
     let state = |(state, before): (&nnc::graph::State, _)| value(&state.path, Some(before));
     StepOutcome {
-        outputs: graph.outputs.iter().map(|found| output(&found.name)).collect(),
+        outputs: graph.outputs.iter().map(|found| output(&found.name.to_string())).collect(),
         params: graph.params.values().zip(&env.params).map(param).collect(),
         states: graph.states.values().zip(&env.states).map(state).collect(),
     }

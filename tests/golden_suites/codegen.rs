@@ -8,7 +8,7 @@
 
 use nnc::codegen::object::{assembly_text, clif_text};
 use nnc::codegen::{Target, emit};
-use nnc::loops::{Program, read, verify};
+use nnc::loops::{Planned, read};
 
 use super::{Case, Output, Suite};
 
@@ -78,10 +78,9 @@ impl Shown {
     }
 }
 
-fn program(case: &Case) -> Result<Program, String> {
+fn program(case: &Case) -> Result<Planned, String> {
     let program = read::read(&case.text).map_err(|error| error.to_string())?;
-    verify::verify(&program).map_err(|errors| errors.join("\n"))?;
-    Ok(program)
+    Planned::new(program).map_err(|errors| errors.join("\n"))
 }
 
 fn assembly(case: &Case, target: &str) -> Result<Option<String>, String> {
@@ -95,7 +94,7 @@ fn clif(case: &Case) -> Result<Option<String>, String> {
         return Ok(None);
     }
     let target = Target::from_name("portable").expect("a target's name");
-    shown.of_text(&clif_text(&program(case)?, &target))
+    shown.of_text(&clif_text(&*program(case)?, &target))
 }
 
 fn avx2(case: &Case) -> Result<Option<String>, String> {

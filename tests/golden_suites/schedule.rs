@@ -21,8 +21,7 @@ fn planned(case: &Case) -> Result<Option<String>, String> {
     }
     verify::verify(&program).map_err(|errors| errors.join("\n"))?;
     order::run(&mut program);
-    plan::run(&mut program, &mut Globals::new());
-    verify::verify(&program).map_err(|errors| errors.join("\n"))?;
+    let program = plan::run(program, &mut Globals::new()).map_err(|errors| errors.join("\n"))?;
     Ok(Some(actions(&program) + &plan::table(&program)))
 }
 

@@ -6,12 +6,13 @@
 
 use std::collections::BTreeMap;
 
+use nnc::base::step_output::StepOutput;
 use nnc::base::tensor::Tensor;
 use nnc::codegen::jit::link;
 use nnc::codegen::{Target, emit};
 use nnc::graph::init::initial_value;
 use nnc::graph::{Env, Graph};
-use nnc::loops;
+use nnc::loops::{self, Planned};
 use nnc::runtime::pool::Pool;
 use nnc::runtime::program::{CompiledProgram, RunMemory, StepArgs};
 use nnc::schedule::Globals;
@@ -21,10 +22,10 @@ use super::pipeline;
 /// Tensors by name.
 pub type Tensors = BTreeMap<String, Tensor>;
 
-/// A planned program with its code.
+/// A program, whose buffers have places, with its code.
 pub fn compile(program: loops::Program, target: &Target) -> CompiledProgram {
-    let code = link(&emit(&program, target));
-    CompiledProgram::new(program, code)
+    let planned = Planned::new(program).expect("a sound program with places");
+    CompiledProgram::new(link(&emit(&planned, target)))
 }
 
 /// A step, and what it is run on.
@@ -110,8 +111,8 @@ impl Job {
         self.graph.hypers.values().map(|hyper| hyper.value).collect()
     }
 
-    fn output_names(&self) -> impl Iterator<Item = &String> {
-        self.graph.outputs.iter().map(|output| &output.name)
+    fn output_names(&self) -> impl Iterator<Item = String> {
+        self.graph.outputs.iter().map(|output| output.name.to_string())
     }
 
     /// The step as planned loops.
@@ -179,7 +180,7 @@ impl Job {
             let args = interp::StepArgs { seed: self.seed, step, hypers: self.hypers() };
             sound(interp::run(program, &mut memory, &args, threads, step));
             if step == 1 {
-                let output = |name: &String| {
+                let output = |name: String| {
                     let buffer = memory.find(&format!("output.{name}"));
                     (name.clone(), floats(&memory.get(buffer.expect("a buffer an output"))))
                 };
@@ -219,8 +220,9 @@ impl Job {
             let result = program.run(&mut memory, &mut pool, &args);
             assert_eq!(result, Ok(()), "step {step}");
             if step == 1 {
-                let output = |name: &String| {
-                    (name.clone(), floats(&program.read(&memory, &format!("output.{name}"))))
+                let output = |name: String| {
+                    let value = program.read(&memory, StepOutput::from(&name));
+                    (name, floats(&value))
                 };
                 outputs = self.output_names().map(output).collect();
             }

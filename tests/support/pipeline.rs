@@ -89,6 +89,6 @@ fn planned(
     let kernels = (PIPELINE.kernels.run)(&optimised(graph, batch), &fusion);
     let mut session = Session::new(None);
     let mut lowered = session.lower(&kernels, globals).expect("sound loops");
-    lowered.program = session.plan(lowered.program, globals).expect("a sound plan");
+    lowered.program = session.plan(lowered.program, globals).expect("a sound plan").into_program();
     (kernels, lowered)
 }

@@ -5,13 +5,14 @@
 
 use super::given::StepInputs;
 use super::{GradOptions, SEED};
+use crate::base::step_output::StepOutput;
 use crate::base::tensor::Tensor;
 use crate::driver::compiled::{PlannedStep, indices};
 use crate::driver::memory;
 use crate::driver::schedules::hypers;
 use crate::driver::session::{Failure, Request, Session};
 use crate::graph::{self, Env, Graph, NodeId};
-use crate::loops::{self, interp};
+use crate::loops::{Planned, interp};
 use crate::runtime::pool::Pool;
 use crate::runtime::program::{BlockBytes, CompiledProgram, RunMemory, StepArgs};
 use crate::schedule::Globals;
@@ -47,7 +48,7 @@ pub(super) trait EngineStep {
     /// Makes the step of this number, counted from 1.
     fn run(&mut self, number: u64) -> Result<(), Stop>;
     /// An output of the last step.
-    fn output(&self, name: &str) -> Tensor;
+    fn output(&self, output: &StepOutput) -> Tensor;
     /// A parameter or state as it is now, if the step knows it.
     fn kept(&self, path: &str) -> Option<Tensor>;
     /// Puts back what parameters and states were.
@@ -88,7 +89,7 @@ pub(super) fn prepare(
         Box::new(Loops::new(program, bounds_checks, (asked.threads, asked.steps), given))
     } else {
         let code = session.codegen(&program, &request.target)?;
-        let program = CompiledProgram::new(program, code);
+        let program = CompiledProgram::new(code);
         Box::new(CompiledEngine::new(program, bounds_checks, (asked.threads, asked.steps), given))
     };
     Ok(PreparedStep { graph: kernels.graph.into_graph(), step })
@@ -96,12 +97,6 @@ pub(super) fn prepare(
 
 /// Bytes that the interpreter of loops keeps for each of the program's.
 const TRACED: usize = 9;
-
-/// Tensors to write before the first step, by the names of buffers.
-fn first(given: &StepInputs) -> impl Iterator<Item = (String, &Tensor)> {
-    let inputs = given.inputs.iter().map(|(name, value)| (format!("input.{name}"), value));
-    inputs.chain(given.kept.iter().map(|(path, value)| (path.clone(), value)))
-}
 
 /// Sets one of these hyper-parameters; whether it is there.
 fn set_hyper(declared: &[(String, f64)], hypers: &mut [f64], name: &str, value: f64) -> bool {
@@ -128,11 +123,14 @@ impl CompiledEngine {
     ) -> CompiledEngine {
         let mut pool = Pool::new(threads);
         let mut memory = RunMemory::for_programs([&program], threads);
-        for (name, value) in first(given) {
-            // What the step does not read has no buffer.
-            if program.buffer(&name).is_some() {
-                program.write(&mut memory, &name, value);
+        // What the step does not read has no buffer.
+        for (name, value) in &given.inputs {
+            if let Some(buffer) = program.input(name) {
+                program.write(&mut memory, buffer, value);
             }
+        }
+        for (path, value) in given.kept.iter().filter(|(path, _)| program.buffer(*path).is_some()) {
+            program.write(&mut memory, path, value);
         }
         program.refresh(&mut memory, &mut pool);
         let hypers = hypers(&program.loops().uniforms.hypers, steps);
@@ -150,8 +148,8 @@ impl EngineStep for CompiledEngine {
         })
     }
 
-    fn output(&self, name: &str) -> Tensor {
-        self.program.read(&self.memory, &format!("output.{name}"))
+    fn output(&self, output: &StepOutput) -> Tensor {
+        self.program.read(&self.memory, output)
     }
 
     fn kept(&self, path: &str) -> Option<Tensor> {
@@ -173,7 +171,7 @@ impl EngineStep for CompiledEngine {
 // ---- The interpreter of loops
 
 struct Loops {
-    program: loops::Program,
+    program: Planned,
     bounds_checks: Vec<NodeId>,
     memory: interp::ProgramMemory,
     threads: usize,
@@ -184,7 +182,7 @@ struct Loops {
 
 impl Loops {
     fn new(
-        program: loops::Program,
+        program: Planned,
         bounds_checks: Vec<NodeId>,
         (threads, steps): (usize, u64),
         given: &StepInputs,
@@ -192,8 +190,10 @@ impl Loops {
         /// As many as its record of accesses can tell apart.
         const MOST: usize = 256;
         let mut memory = interp::ProgramMemory::new(&program);
-        for (name, value) in first(given) {
-            if let Some(buffer) = memory.find(&name) {
+        let inputs = given.inputs.iter().map(|(name, value)| (program.io.input(name), value));
+        let kept: Vec<_> = given.kept.iter().map(|(path, it)| (memory.find(path), it)).collect();
+        for (buffer, value) in inputs.chain(kept) {
+            if let Some(buffer) = buffer {
                 memory.set(buffer, value);
             }
         }
@@ -227,8 +227,8 @@ impl EngineStep for Loops {
             .map_err(|failure| self.stop(failure))
     }
 
-    fn output(&self, name: &str) -> Tensor {
-        let buffer = self.memory.find(&format!("output.{name}"));
+    fn output(&self, output: &StepOutput) -> Tensor {
+        let buffer = self.program.io.output(output);
         self.memory.get(buffer.expect("each output has a buffer"))
     }
 
@@ -289,8 +289,8 @@ impl EngineStep for Interpreted {
         Ok(())
     }
 
-    fn output(&self, name: &str) -> Tensor {
-        self.outputs[name].clone()
+    fn output(&self, output: &StepOutput) -> Tensor {
+        self.outputs[&output.to_string()].clone()
     }
 
     fn kept(&self, path: &str) -> Option<Tensor> {

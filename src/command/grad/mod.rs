@@ -18,15 +18,16 @@ mod given;
 pub use engine::Engine;
 
 use crate::base::schema::MIX;
+use crate::base::settings::ClassWeights;
 use crate::base::shown::Show;
+use crate::base::step_output::StepOutput;
 use crate::base::tensor::{Data, Tensor};
 use crate::driver::checks::no_training;
 use crate::driver::compiled::{indices_a_sample, place};
 use crate::driver::initial::class_weights;
 use crate::driver::memory;
 use crate::driver::session::{Failure, Request, Session};
-use crate::elaborate::ClassWeights;
-use crate::graph::rule::{CLASS_WEIGHTS, GRAD_SQUARE, NORM_LIMIT, NORM_SCALE};
+use crate::graph::rule::{CLASS_WEIGHTS, NORM_LIMIT, NORM_SCALE};
 use crate::graph::{Graph, Type};
 use crate::pass::Gradients;
 use crate::run::build::check_writable;
@@ -161,9 +162,13 @@ fn guarded_step(
     prepared.step.set(NORM_SCALE, 1.0);
     prepared.step.set(NORM_LIMIT, f64::from(f32::MAX));
     run_step(session, prepared, number, given)?;
-    let finite = |prepared: &PreparedStep| scalar(&prepared.step.output("finite")) != 0.0;
-    let overflows = scalar(&prepared.step.output(GRAD_SQUARE)) == f32::INFINITY;
-    if !finite(prepared) && overflows && scalar(&prepared.step.output("loss")).is_finite() {
+    let finite =
+        |prepared: &PreparedStep| scalar(&prepared.step.output(&StepOutput::Finite)) != 0.0;
+    let overflows = scalar(&prepared.step.output(&StepOutput::GradSquare)) == f32::INFINITY;
+    if !finite(prepared)
+        && overflows
+        && scalar(&prepared.step.output(&StepOutput::Loss)).is_finite()
+    {
         // As in a run: squares that are infinite though the gradients are not.
         if !prepared.step.set(NORM_SCALE, SMALL_NORM) {
             prepared.step.set(NORM_LIMIT, f64::INFINITY);
@@ -191,19 +196,13 @@ fn run_step(
     given: &StepInputs,
 ) -> Result<(), Failure> {
     let PreparedStep { graph, step } = prepared;
-    let sound = |result: &Result<(), Stop>| match result {
-        Err(Stop::Bug(message)) => Err(vec![message.clone()]),
-        Ok(()) | Err(Stop::Index { .. }) => Ok(()),
+    let run = || match step.run(number) {
+        Ok(()) => Ok(None),
+        Err(Stop::Index { node, element }) => Ok(Some((node, element))),
+        Err(Stop::Bug(message)) => Err(vec![message]),
     };
-    let result = session.pass(
-        "step",
-        || graph.to_string(),
-        || step.run(number),
-        sound,
-        |_| String::new(),
-    )?;
-    let Err(stop) = result else { return Ok(()) };
-    let Stop::Index { node, element } = stop else { unreachable!("the session reports bugs") };
+    let stopped = session.pass("step", || graph.to_string(), run, |_| String::new())?;
+    let Some((node, element)) = stopped else { return Ok(()) };
     let sample = element / indices_a_sample(graph, node, given.batch);
     let diagnostic = bad_index(place(&session.sources, graph, node), "the batch", sample);
     Err(session.program_failure(vec![diagnostic]))
@@ -216,21 +215,18 @@ fn first_step(
     prepared: &PreparedStep,
     given: &StepInputs,
 ) -> Vec<(String, Tensor)> {
-    let output = |from: &str| {
+    let output = |from: &StepOutput| {
         let node = graph.output(from)?;
         Some(shaped(prepared.step.output(from), graph.ty(node), given.batch))
     };
-    let plain = ["output", "loss"].map(|name| (name.to_string(), name.to_string()));
-    let inputs = graph.inputs.values().map(|input| {
-        let name = format!("grad.input.{}", input.name);
-        (name.clone(), name)
-    });
-    let params = graph
-        .params
-        .values()
-        .map(|param| (format!("grad.param.{}", param.path), format!("grad.{}", param.path)));
+    let plain = [StepOutput::Output, StepOutput::Loss].into_iter();
+    let inputs = graph.inputs.values().map(|input| StepOutput::InputGradient(input.name.clone()));
+    // In files, inputs' and parameters' gradients are told apart.
+    let params = graph.params.values().map(|param| &param.path);
+    let params =
+        params.map(|path| (format!("grad.param.{path}"), StepOutput::Gradient(path.clone())));
     // Integers have no gradient, and so no output.
-    let outputs = plain.into_iter().chain(inputs).chain(params);
+    let outputs = plain.chain(inputs).map(|output| (output.to_string(), output)).chain(params);
     let mut made: Vec<(String, Tensor)> =
         outputs.filter_map(|(name, from)| Some((name, output(&from)?))).collect();
     made.extend(graph.states.values().take(own_states).map(|state| {

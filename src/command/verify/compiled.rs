@@ -1,6 +1,7 @@
 //! Compiled steps against the interpreter, and against one another.
 
 use super::{CheckResult, Subject, VerifyOptions, WorstError};
+use crate::base::step_output::StepOutput;
 use crate::base::tensor::Tensor;
 use crate::codegen::Target;
 use crate::command::bench::flops;
@@ -8,11 +9,11 @@ use crate::driver::memory;
 use crate::driver::session::{Failure, Request, Session};
 use crate::graph::interp::StepOutcome;
 use crate::graph::rule::MEAN;
-use crate::graph::{self, Env, Graph};
-use crate::loops::Program as Loops;
+use crate::graph::{self, Env, Graph, Output};
+use crate::loops::{Planned, StepIo};
 use crate::pass::Fusion;
 use crate::runtime::pool::Pool;
-use crate::runtime::program::{CompiledProgram, RunMemory, StepArgs};
+use crate::runtime::program::{BufferKey, CompiledProgram, RunMemory, StepArgs};
 use crate::schedule::Globals;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -28,7 +29,7 @@ pub(super) fn check(
 ) -> Result<Vec<CheckResult>, Failure> {
     let target = &request.target;
     let planned = plan(session, &subject.open, subject.options.batch, Fusion::Full)?;
-    let program = compile(session, planned.clone(), target)?;
+    let program = compile(session, &planned, target)?;
     let most = THREADS.into_iter().max().unwrap_or(1);
     memory::refuse_too_large(
         session,
@@ -61,18 +62,18 @@ fn plan(
     graph: &Graph,
     batch: usize,
     fusion: Fusion,
-) -> Result<Loops, Failure> {
+) -> Result<Planned, Failure> {
     let kernels = session.kernels(graph, batch, fusion)?;
     Ok(session.planned(&kernels, &mut Globals::default())?.program)
 }
 
 fn compile(
     session: &mut Session,
-    planned: Loops,
+    planned: &Planned,
     target: &Target,
 ) -> Result<CompiledProgram, Failure> {
-    let code = session.codegen(&planned, target)?;
-    Ok(CompiledProgram::new(planned, code))
+    let code = session.codegen(planned, target)?;
+    Ok(CompiledProgram::new(code))
 }
 
 /// A compiled step in its memory.
@@ -97,16 +98,18 @@ impl<'a> LoadedStep<'a> {
         let hypers = program.loops().uniforms.hypers.iter().map(|&(_, value)| value).collect();
         let mut compiled = LoadedStep { program, memory, pool, hypers, seed };
         for (name, value) in &env.inputs {
-            compiled.write(&format!("input.{name}"), value);
+            if let Some(buffer) = program.input(name) {
+                compiled.write(buffer, value);
+            }
         }
         compiled.keep(graph, env);
         compiled
     }
 
-    fn write(&mut self, name: &str, value: &Tensor) {
+    fn write(&mut self, key: impl BufferKey, value: &Tensor) {
         // What the step does not read has no buffer.
-        if self.program.buffer(name).is_some() {
-            self.program.write(&mut self.memory, name, value);
+        if self.program.buffer(&key).is_some() {
+            self.program.write(&mut self.memory, key, value);
         }
     }
 
@@ -127,16 +130,19 @@ impl<'a> LoadedStep<'a> {
         let _ = self.program.run(&mut self.memory, &mut self.pool, &args);
     }
 
-    fn read(&self, name: &str) -> Option<Tensor> {
-        self.program.buffer(name).map(|_| self.program.read(&self.memory, name))
+    fn read(&self, key: impl BufferKey) -> Option<Tensor> {
+        self.program.buffer(&key).map(|_| self.program.read(&self.memory, key))
     }
 
-    /// All outputs, parameters and states, by name.
+    /// All outputs, parameters and states, by the names of their buffers.
     fn all(&self, graph: &Graph) -> impl Iterator<Item = (String, Tensor)> {
-        let outputs = graph.outputs.iter().map(|output| format!("output.{}", output.name));
-        let variables = graph.variables().map(|(path, ..)| path.to_owned());
-        let names = outputs.chain(variables);
-        names.filter_map(|name| self.read(&name).map(|tensor| (name, tensor)))
+        let outputs = graph.outputs.iter().map(|Output { name, .. }| {
+            self.read(name).map(|tensor| (StepIo::output_name(name), tensor))
+        });
+        let lasting = graph
+            .variables()
+            .map(|(path, ..)| self.read(path).map(|tensor| (path.to_owned(), tensor)));
+        outputs.chain(lasting).flatten()
     }
 }
 
@@ -222,11 +228,12 @@ fn compare_step(
     let step = |name: &str| format!("{name} of step {number}");
     let moved = |name: String| spread.get(&name).copied().unwrap_or_default();
     for (name, want) in &outcome.outputs {
-        if let Some(got) = compiled.read(&format!("output.{name}")) {
+        if let Some(got) = compiled.read(StepOutput::from(name)) {
             worst.compare(&step(name), &got, want, moved(name.clone()));
         }
     }
-    let gradient = |path: &str| outcome.outputs.get(&format!("grad.{path}"));
+    let gradient =
+        |path: &str| outcome.outputs.get(&StepOutput::Gradient(path.to_owned()).to_string());
     for (index, (param, want)) in graph.params.values().zip(&outcome.params).enumerate() {
         if let Some(got) = compiled.read(&param.path) {
             let (gradient, moved) = (gradient(&param.path), moved(format!("param {index}")));
@@ -256,7 +263,7 @@ fn evaluation(
     }
     let graph = &subject.evaluation;
     let planned = plan(session, graph, subject.options.batch, Fusion::Full)?;
-    let program = compile(session, planned, target)?;
+    let program = compile(session, &planned, target)?;
     let env = subject.env(graph, subject.options.batch);
     let outcome = match graph::run(graph, subject.options.batch, &env) {
         Ok(outcome) => outcome,
@@ -267,7 +274,7 @@ fn evaluation(
     let compare = |spread: &BTreeMap<String, f32>| {
         let mut worst = WorstError::default();
         for (name, want) in &outcome.outputs {
-            if let Some(got) = compiled.read(&format!("output.{name}")) {
+            if let Some(got) = compiled.read(StepOutput::from(name)) {
                 worst.compare(name, &got, want, spread.get(name).copied().unwrap_or_default());
             }
         }
@@ -289,7 +296,7 @@ fn fusion(
     const NAME: &str = "fusion";
     let graph = &subject.open;
     let planned = plan(session, graph, subject.options.batch, Fusion::Off)?;
-    let apart = compile(session, planned, target)?;
+    let apart = compile(session, &planned, target)?;
     let step = |program: &CompiledProgram| {
         let env = subject.env(graph, subject.options.batch);
         let mut compiled = LoadedStep::new(program, graph, &env, 1, subject.options.seed);
@@ -303,7 +310,8 @@ fn fusion(
             let of = |name: &str| got.iter().find(|(known, _)| known == name).map(|(_, it)| it);
             if let Some(found) = of(name) {
                 let param = name.strip_prefix(MEAN).unwrap_or(name);
-                let gradient = of(&format!("output.grad.{param}"));
+                let gradient = StepOutput::Gradient(param.to_owned());
+                let gradient = of(&StepIo::output_name(&gradient));
                 let moved = spread.get(&spread_name(graph, name)).copied().unwrap_or_default();
                 worst.compare_updated(name, found, want, gradient, moved);
             }
@@ -322,8 +330,9 @@ fn fusion(
 
 /// The interpreter's name of a buffer.
 fn spread_name(graph: &Graph, buffer: &str) -> String {
-    if let Some(output) = buffer.strip_prefix("output.") {
-        return output.to_owned();
+    let output = graph.outputs.iter().find(|it| StepIo::output_name(&it.name) == buffer);
+    if let Some(output) = output {
+        return output.name.to_string();
     }
     let param = graph.params.values().position(|param| param.path == buffer);
     let state = || graph.states.values().position(|state| state.path == buffer);
@@ -336,7 +345,7 @@ fn spread_name(graph: &Graph, buffer: &str) -> String {
 fn targets(
     session: &mut Session,
     subject: &Subject,
-    (chosen, planned): (&Target, Loops),
+    (chosen, planned): (&Target, Planned),
     reference: &[Sum],
 ) -> Result<CheckResult, Failure> {
     let graph = &subject.open;
@@ -352,7 +361,7 @@ fn targets(
             continue;
         }
         names.push(target.name());
-        let program = compile(session, planned.clone(), target)?;
+        let program = compile(session, &planned, target)?;
         let other = run(&program, subject, graph, 2);
         let found = difference(reference, &other);
         differs = differs.or(found.map(|name| format!("{name} for {}", target.name())));

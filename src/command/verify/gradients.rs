@@ -19,6 +19,7 @@
 use super::{CheckResult, Subject, WorstError};
 use crate::base::entity::Entity;
 use crate::base::rng::{Sequence, hash_name};
+use crate::base::step_output::StepOutput;
 use crate::base::tensor::{Data, Tensor};
 use crate::driver::memory;
 use crate::driver::session::Session;
@@ -285,16 +286,14 @@ impl<'a> GradientPoint<'a> {
 
     /// The tensors whose gradients are known, with these.
     fn tensors(&self) -> Vec<(TensorPlace, &Tensor)> {
-        let of = |name: String| self.gradients.outputs.get(&name);
+        let of = |output: StepOutput| self.gradients.outputs.get(&output.to_string());
         let params = self.open.params.values().enumerate();
         let params = params.filter_map(|(index, param)| {
-            Some((TensorPlace::Param(index), of(format!("grad.{}", param.path))?))
+            Some((TensorPlace::Param(index), of(StepOutput::Gradient(param.path.clone()))?))
         });
         let inputs = self.open.inputs.values().filter_map(|input| {
-            Some((
-                TensorPlace::Input(input.name.clone()),
-                of(format!("grad.input.{}", input.name))?,
-            ))
+            let gradient = of(StepOutput::InputGradient(input.name.clone()))?;
+            Some((TensorPlace::Input(input.name.clone()), gradient))
         });
         let all = params.chain(inputs);
         all.filter(|(_, gradient)| matches!(gradient.data, Data::F64(_))).collect()
@@ -302,7 +301,7 @@ impl<'a> GradientPoint<'a> {
 
     fn loss_of(&self, env: &Env) -> Option<f64> {
         let outcome = graph::run(&self.graph, self.batch, env).ok()?;
-        match &outcome.outputs.get("loss")?.data {
+        match &outcome.outputs.get(&StepOutput::Loss.to_string())?.data {
             Data::F64(loss) => loss.first().copied(),
             _ => None,
         }
@@ -443,7 +442,7 @@ mod tests {
             let wrong = builder.binary(Binary::Mul, gradient, by).unwrap();
             let mut wrong_step = builder.finish();
             wrong_step.outputs.iter_mut().for_each(|output| {
-                if output.name == "grad.w" {
+                if output.name == StepOutput::Gradient("w".to_owned()) {
                     output.node = wrong;
                 }
             });

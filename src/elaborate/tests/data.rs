@@ -2,11 +2,10 @@
 
 use super::support::{list, with};
 use crate::base::schema::{Field, Schema};
+use crate::base::settings::LastBatch;
 use crate::base::source::Sources;
 use crate::base::tensor::DType;
-use crate::elaborate::{
-    DataLiteral, LastBatch, PRELUDE, PRELUDE_NAME, Program, Request, data_request,
-};
+use crate::elaborate::{DataLiteral, PRELUDE, PRELUDE_NAME, Program, Request, data_request};
 use crate::graph::{Binary, Op};
 use crate::syntax::parse;
 

@@ -8,11 +8,11 @@ use super::model::ModelData;
 use super::plan::{Choice, TrainPlan};
 use super::rule::RuleContext;
 use super::select::{Selected, choose};
-use super::settings::Settings;
 use super::task;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::limits::Budget;
 use crate::base::schema::Schema;
+use crate::base::settings::Settings;
 use crate::base::source::Span;
 use crate::base::task::Task;
 use crate::elaborate::context::{Elaborator, Eval};
@@ -135,7 +135,7 @@ pub fn elaborate<'a>(
 /// with its own schedules.
 fn training<'a>(
     source: GraphSource<'a>,
-    plan: TrainPlan<'a>,
+    mut plan: TrainPlan<'a>,
     eval: &Graph,
     (metrics, in_step): (Vec<String>, Scheduled),
     (rule, of_rule): (UpdateRule, Scheduled),
@@ -143,11 +143,13 @@ fn training<'a>(
     // Without data, the target is called so.
     let target = source.schema().and_then(|(_, schema)| schema.target());
     let target = target.map_or("label", |field| &field.name);
+    let minimized = minimized(source.items, &plan.metrics, &metrics);
+    plan.settings.set_directions(|name| is_higher_better(name, &minimized));
     Training {
         loss: source.items.function(plan.loss.id).function.name.text.clone(),
         optimizer: rule.graph.name.clone(),
         task: task::derive(eval, target),
-        minimized: minimized(source.items, &plan.metrics, &metrics),
+        minimized,
         metrics,
         rule,
         warm_ups: [in_step.warm_ups, of_rule.warm_ups].concat(),
@@ -265,17 +267,14 @@ fn minimized(items: &Items<'_>, metrics: &[Choice<'_>], names: &[String]) -> Vec
     pairs.filter(|(choice, _)| less(choice)).map(|(_, name)| name.clone()).collect()
 }
 
-impl Training {
-    /// Whether more is better of a number of each epoch: `val_loss`, `accuracy`.
-    pub fn is_higher_better(&self, name: &str) -> bool {
-        let name = name.strip_prefix("val_").unwrap_or(name);
-        name != "loss" && !self.minimized.iter().any(|known| known == name)
-    }
+/// Whether more is better of a number of each epoch: `val_loss`, `accuracy`.
+fn is_higher_better(name: &str, minimized: &[String]) -> bool {
+    let name = name.strip_prefix("val_").unwrap_or(name);
+    name != "loss" && !minimized.iter().any(|known| known == name)
 }
 
 fn metric_names(graph: &Graph) -> Vec<String> {
-    let names = graph.outputs.iter().filter_map(|output| output.name.strip_prefix("metric."));
-    names.map(str::to_owned).collect()
+    graph.outputs.iter().filter_map(|output| output.name.metric()).map(str::to_owned).collect()
 }
 
 /// The `data` item of the run, read before anything else is elaborated; `None` where the

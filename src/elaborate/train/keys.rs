@@ -9,15 +9,16 @@
 //! ema = 0.999    accumulate = 4    folds = 5    freeze = ["conv*"]    on_nan = skip
 //! ```
 //!
-//! A key goes in, plain data of [`settings`](super::settings) come out. Which parameters patterns are about, whether
-//! a file fits and whether there is validation data is found out later, by those who know.
+//! A key goes in, plain data of [`settings`](crate::base::settings) come out. Which parameters
+//! patterns are about, whether a file fits and whether there is validation data is found out later, by those who know.
 
-use super::settings::{
-    Checkpoints, ClassWeights, EarlyStop, InitFrom, LastBatch, OnNan, ReduceOnPlateau, Watched,
-};
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::fix::Edit;
+use crate::base::settings::{
+    Checkpoints, ClassWeights, EarlyStop, InitFrom, LastBatch, Monitor, OnNan, ReduceOnPlateau,
+    Watched,
+};
 use crate::base::source::Span;
 use crate::elaborate::arguments::Expect;
 use crate::elaborate::arguments::{ParamPlace, written};
@@ -252,7 +253,9 @@ impl<'a> Elaborator<'a> {
         match &args.values[slot] {
             None => Ok(None),
             Some((Value::Word(name), span)) => {
-                Ok(Some(Watched { name: name.clone(), span: *span }))
+                // Which way is better is known with the metrics: `Settings::set_directions`.
+                let monitor = Monitor { name: name.clone(), higher: false };
+                Ok(Some(Watched { monitor, span: *span }))
             }
             _ => {
                 let takes = "the name of a loss or metric, such as `val_loss`";

@@ -22,15 +22,10 @@ mod plan;
 mod prepare;
 mod rule;
 mod select;
-mod settings;
 mod task;
 
 pub use experiment::{Experiment, Training, data_request, elaborate};
-pub use plan::{DEFAULT_OPTIMIZER, KEYS as TRAIN_KEYS};
+pub use plan::{DEFAULT_OPTIMIZER, GRADIENT_KEYS, KEYS as TRAIN_KEYS};
 pub use prepare::preparation;
 pub use rule::SCHEDULED;
 pub use select::several_models;
-pub use settings::{
-    Checkpoints, ClassWeights, EarlyStop, GRADIENT_KEYS, InitFrom, LastBatch, OnNan,
-    ReduceOnPlateau, Settings, Watched,
-};

@@ -12,13 +12,13 @@ use crate::elaborate::context::{Elaborator, ErrorReported, Eval};
 use super::plan::TrainPlan;
 use crate::base::schema::{Conversion, Field, ImageField, LABEL_2, Schema};
 use crate::base::source::Span;
+use crate::base::step_output::StepOutput;
 use crate::base::tensor::DType;
 use crate::elaborate::dims;
 use crate::elaborate::items::FnId;
 use crate::elaborate::paths;
 use crate::elaborate::scope::{Binding, CallFrame, Role};
 use crate::elaborate::value::Value;
-use crate::graph::rule::LOSS_WEIGHT;
 use crate::graph::{Dim, DimOrigin, NodeId, Type, UpdateTarget};
 use crate::syntax::ast::{self, Expr, ExprKind, Function, FunctionKind, ParamDecl};
 use std::collections::HashMap;
@@ -65,21 +65,21 @@ impl<'a> Elaborator<'a> {
                 }
                 None => self.loss_mean(plan.loss, per_sample)?,
             };
-            self.builder.output("loss", loss.value);
+            self.builder.output(StepOutput::Loss, loss.value);
             if let Some(weight) = loss.weight {
-                self.builder.output(LOSS_WEIGHT, weight);
+                self.builder.output(StepOutput::LossWeight, weight);
             }
-            self.builder.output("output", output);
+            self.builder.output(StepOutput::Output, output);
             let mut taken = HashMap::new();
             for metric in &plan.metrics {
                 let name = &self.items.function(metric.id).function.name.text;
-                let name = format!("metric.{}", paths::next(&mut taken, name));
-                let per_sample = self.judge(*metric, output, target, name.clone())?;
+                let name = StepOutput::Metric(paths::next(&mut taken, name));
+                let per_sample = self.judge(*metric, output, target, name.to_string())?;
                 let mean = self.metric_mean(*metric, per_sample)?;
-                self.builder.output(&name, mean);
+                self.builder.output(name, mean);
             }
         } else {
-            self.builder.output("output", output);
+            self.builder.output(StepOutput::Output, output);
         }
         let written: Vec<_> = self
             .states

@@ -4,10 +4,10 @@
 //! `epochs = 5` sets a number. A key is a row of [`SETTINGS`]; one that is not there, one that
 //! stands twice and a value of the wrong kind are errors at their places.
 
-use super::settings::{GRADIENT_KEYS, Settings};
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::field::{self, NameKind};
+use crate::base::settings::Settings;
 use crate::base::source::Span;
 use crate::elaborate::arguments::{Passed, written};
 use crate::elaborate::context::{Elaborator, ErrorReported, Eval};
@@ -16,6 +16,9 @@ use crate::syntax::ast::{Arg, Expr, ExprKind, FunctionKind, Train, TrainKey};
 
 /// The optimizer of a `train` block without the key `optimizer`; an item of the prelude.
 pub const DEFAULT_OPTIMIZER: &str = "adam";
+
+/// The keys of those settings that work on gradients and parameters around the optimizer's rule.
+pub const GRADIENT_KEYS: [&str; 5] = ["clip_norm", "clip_value", "weight_decay", "l1", "l2"];
 
 /// A setting of a `train` block.
 struct TrainSetting {

@@ -14,9 +14,9 @@
 use super::losses::Mean;
 use super::model::RunData;
 use super::plan::{Choice, TrainPlan};
-use super::settings::ClassWeights;
 use crate::base::codes;
 use crate::base::schema::{Conversion, Field, MIX};
+use crate::base::settings::ClassWeights;
 use crate::base::source::Span;
 use crate::base::tensor::DType;
 use crate::elaborate::context::{Elaborator, ErrorReported, Eval};

@@ -8,9 +8,9 @@
 //! `scheduled.lr` says what it is.
 
 use super::plan::Choice;
-use super::settings::Settings;
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
+use crate::base::settings::Settings;
 use crate::base::source::Span;
 use crate::base::tensor::DType;
 use crate::elaborate::arguments::Expect;

@@ -24,6 +24,7 @@ mod value;
 mod walk;
 
 use crate::base::entity::Entity;
+use crate::base::step_output::StepOutput;
 use crate::base::task::{Scale, Task};
 use crate::graph::{Binary, Graph, NodeId, Op};
 use meeting::About;
@@ -33,9 +34,9 @@ use walk::{BATCH, TaskWalk};
 
 /// The task that a model with a loss is trained for. `target` is the input's name.
 pub(in crate::elaborate) fn derive(graph: &Graph, target: &str) -> Task {
-    let Some(output) = graph.output("output") else { return Task::Other };
+    let Some(output) = graph.output(StepOutput::Output) else { return Task::Other };
     let walk = walked(graph, output, target);
-    let Some(loss) = graph.output("loss") else { return Task::Other };
+    let Some(loss) = graph.output(StepOutput::Loss) else { return Task::Other };
     match walk.settled(loss, true).kind {
         Kind::Settled { about: About::Class(scale), falls: true } => class_task(&walk, scale),
         Kind::Settled { about: About::Labels(scale), falls: true } => {
@@ -47,8 +48,7 @@ pub(in crate::elaborate) fn derive(graph: &Graph, target: &str) -> Task {
         // It says the opposite.
         Kind::Settled { .. } => Task::Other,
         _ => {
-            let mut metrics =
-                graph.outputs.iter().filter(|output| output.name.starts_with("metric."));
+            let mut metrics = graph.outputs.iter().filter(|output| output.name.metric().is_some());
             match metrics.any(|metric| looks_for_largest(&walk, metric.node)) {
                 true => class_task(&walk, Scale::Scores),
                 false => Task::Other,

@@ -25,6 +25,7 @@ mod movement;
 mod range;
 mod window;
 
+use crate::base::step_output::StepOutput;
 use crate::base::tensor::DType;
 use crate::graph::data::{
     Graph, Hyper, Input, Node, Output, Param, RUN_STEPS, State, Update, UpdateTarget,
@@ -178,7 +179,7 @@ impl Builder {
     }
 
     /// Names a value that the caller of a step reads.
-    pub fn output(&mut self, name: &str, node: NodeId) {
+    pub fn output(&mut self, name: impl Into<StepOutput>, node: NodeId) {
         self.graph.outputs.push(Output { name: name.into(), node });
     }
 

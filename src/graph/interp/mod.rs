@@ -108,7 +108,7 @@ impl std::error::Error for InterpError {}
 pub fn run(graph: &Graph, batch: usize, env: &Env) -> Result<StepOutcome, InterpError> {
     let arrays = arrays(graph, batch, env, &last_readers(graph))?;
     let value = |node: NodeId| tensor(&arrays[node.index()], graph.ty(node).dtype);
-    let outputs = graph.outputs.iter().map(|output| (output.name.clone(), value(output.node)));
+    let outputs = graph.outputs.iter().map(|output| (output.name.to_string(), value(output.node)));
     let outputs = outputs.collect();
     let (mut params, mut states) = (env.params.clone(), env.states.clone());
     for update in &graph.updates {

@@ -14,7 +14,7 @@ use std::fmt;
 use crate::base::entity::{Arena, Entity};
 use crate::base::scalar::{Binary, Unary};
 use crate::base::tensor::DType;
-use crate::loops::program::{Action, Buffer, BufferId, KernelId, Program, Space};
+use crate::loops::program::{Action, Buffer, BufferId, KernelId, Program, Space, StepIo};
 use crate::loops::read::lex::LoopToken;
 use crate::loops::uniform::{UniformInst, Uniforms};
 
@@ -259,6 +259,7 @@ impl<'a> Reader<'a> {
                 program.buffers.push(buffer);
             }
         }
+        program.io = StepIo::of_names(&program.buffers);
         Ok(program)
     }
 

@@ -20,7 +20,7 @@ use crate::run::folder::RunInfo;
 use crate::run::trained::{self, Model, Trained};
 use crate::runtime::pool::Pool;
 use crate::runtime::program::{CompiledProgram, RunMemory};
-use crate::runtime::trainer::{Scores, Steps, TrainError, Trainer, TrainerSettings};
+use crate::runtime::trainer::{Scores, Setup, Steps, TrainError, Trainer};
 use crate::schedule::Globals;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -81,27 +81,9 @@ pub fn evaluation(
         let message = format!("`train {}` names no data to evaluate it on", front.experiment.model);
         return Err(Failure::Data(message));
     };
-    let mut data = session.open(&source, watch)?;
+    let data = session.open(&source, watch)?;
     same_classes(&known_classes(info.as_ref(), &from), &data.classes).map_err(Failure::Data)?;
-    if let Some((fold, folds)) = info.as_ref().and_then(|info| info.fold) {
-        data = data.fold(fold, folds).map_err(|error| Failure::Data(error.to_string()))?;
-    }
-    data = data.only(match split {
-        SplitName::Train => data.train.clone(),
-        SplitName::Validation => data.validation.clone(),
-        SplitName::Test => data.test.clone(),
-    });
-    if let Some(limit) = limit {
-        data = data.limit(limit);
-    }
-    if data.test.count() == 0 {
-        let name = match split {
-            SplitName::Train => "training",
-            SplitName::Validation => "validation",
-            SplitName::Test => "test",
-        };
-        return Err(Failure::Data(format!("the data have no {name} samples")));
-    }
+    let data = chosen(data, split, info.and_then(|info| info.fold), limit)?;
     let graph = session.elaborated(front.experiment.eval.clone())?;
     let initial = trained::fitted(&graph, &weights, &from)?;
     let globals = Globals::default();
@@ -124,6 +106,35 @@ pub fn evaluation(
     let bounds_checks = BoundsChecks { train: Vec::new(), evaluate: bounds_checks };
     let model = front.experiment.model;
     Ok(Evaluation { session, data, weights: from, model, training, steps, bounds_checks, initial })
+}
+
+/// The samples of a split as the test split; `fold` is the run's part of a cross-validation.
+fn chosen(
+    data: Dataset,
+    split: SplitName,
+    fold: Option<(usize, usize)>,
+    limit: Option<usize>,
+) -> Result<Dataset, Failure> {
+    let data = match fold {
+        Some((fold, folds)) => {
+            data.fold(fold, folds).map_err(|error| Failure::Data(error.to_string()))?
+        }
+        None => data,
+    };
+    let (name, samples) = match split {
+        SplitName::Train => ("training", data.train.clone()),
+        SplitName::Validation => ("validation", data.validation.clone()),
+        SplitName::Test => ("test", data.test.clone()),
+    };
+    let data = data.only(samples);
+    let data = match limit {
+        Some(limit) => data.limit(limit),
+        None => data,
+    };
+    match data.test.count() {
+        0 => Err(Failure::Data(format!("the data have no {name} samples"))),
+        _ => Ok(data),
+    }
 }
 
 /// The names of the classes that weights tell apart: as their file says, else as their run does.
@@ -158,12 +169,8 @@ impl Evaluation {
         let programs = [&self.steps.train.program].into_iter();
         let programs = programs.chain(self.steps.evaluate.values().map(|step| &step.program));
         let memory = RunMemory::for_programs(programs, pool.threads());
-        let settings = TrainerSettings {
-            evaluation_batch: self.steps.train.batch,
-            ..TrainerSettings::default()
-        };
-        let mut trainer =
-            Trainer::new(&self.steps, memory, pool, &self.data, settings, &self.initial);
+        let setup = Setup::evaluation(self.steps.train.batch);
+        let mut trainer = Trainer::new(&self.steps, memory, pool, &self.data, setup, &self.initial);
         let evaluated =
             evaluate_split(&mut trainer, &self.data.test, self.task(), Pass::Test, worst);
         evaluated

@@ -7,20 +7,12 @@
 //! ```
 
 use super::{EpochRecord, exact};
+use crate::base::settings::{Monitor, ReduceOnPlateau, Settings};
 use serde::{Deserialize, Serialize};
-
-/// A number of each epoch that is watched.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Monitor {
-    /// Its name: `loss`, `val_loss`, `accuracy`, `val_accuracy`.
-    pub name: String,
-    /// Whether more is better.
-    pub higher: bool,
-}
 
 impl Monitor {
     /// Its value in an epoch, if that has it.
-    pub fn of(&self, record: &EpochRecord) -> Option<f64> {
+    pub(super) fn of(&self, record: &EpochRecord) -> Option<f64> {
         let (scores, name) = match self.name.strip_prefix("val_") {
             Some(name) => (record.validation.as_ref()?, name),
             None => (&record.train, self.name.as_str()),
@@ -41,36 +33,6 @@ impl Monitor {
     fn is_better(&self, value: f64, than: f64, least: f64) -> bool {
         if self.higher { value > than + least } else { value < than - least }
     }
-}
-
-/// When to stop before the epochs are made.
-#[derive(Clone, Debug, PartialEq)]
-pub struct EarlyStopRule {
-    /// The score to compare.
-    pub monitor: Monitor,
-    /// Epochs in a row without a better value after which the run stops.
-    pub epochs: usize,
-    /// The least difference that counts as better.
-    pub min_delta: f64,
-    /// Whether the parameters of the best epoch are put back.
-    pub restore: bool,
-}
-
-/// When to lower the learning rate.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PlateauRule {
-    /// The score to compare.
-    pub monitor: Monitor,
-    /// Epochs in a row without a better value after which the rate is lowered.
-    pub epochs: usize,
-    /// The least difference that counts as better.
-    pub min_delta: f64,
-    /// Factor of the learning rate at each reduction, in 0..1.
-    pub factor: f64,
-    /// Epochs after a lowering that do not count.
-    pub cooldown: usize,
-    /// The least part of the written rate that is left.
-    pub floor: f64,
 }
 
 /// The best value so far, and how long ago it was.
@@ -145,38 +107,26 @@ pub struct Decision {
     pub stop: bool,
 }
 
-/// The rules that look at an epoch's scores.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Rules {
-    /// The score by which the best epoch is chosen.
-    pub best: Monitor,
-    /// When to stop.
-    pub patience: Option<EarlyStopRule>,
-    /// When to lower the learning rate.
-    pub plateau: Option<PlateauRule>,
-}
-
-impl Default for Rules {
-    fn default() -> Self {
-        let best = Monitor { name: "loss".into(), higher: false };
-        Rules { best, patience: None, plateau: None }
-    }
-}
-
 impl Control {
-    /// Decides after an epoch.
-    pub fn decide(&mut self, rules: &Rules, record: &EpochRecord) -> Decision {
-        let best = self.best.see(&rules.best, 0.0, record);
-        let lowered = rules.plateau.as_ref().is_some_and(|rule| self.lower(rule, record));
-        let stop = rules.patience.as_ref().is_some_and(|rule| {
-            self.patience.see(&rule.monitor, rule.min_delta, record);
+    /// Decides after an epoch; `best` tells the best one.
+    pub fn decide(
+        &mut self,
+        best: &Monitor,
+        settings: &Settings,
+        record: &EpochRecord,
+    ) -> Decision {
+        let best = self.best.see(best, 0.0, record);
+        let plateau = settings.reduce_on_plateau.as_ref();
+        let lowered = plateau.is_some_and(|rule| self.lower(rule, record));
+        let stop = settings.early_stop.as_ref().is_some_and(|rule| {
+            self.patience.see(&rule.watched.monitor, rule.min_delta, record);
             self.patience.epochs >= rule.epochs
         });
         Decision { best, lowered, stop }
     }
 
-    fn lower(&mut self, rule: &PlateauRule, record: &EpochRecord) -> bool {
-        self.plateau.see(&rule.monitor, rule.min_delta, record);
+    fn lower(&mut self, rule: &ReduceOnPlateau, record: &EpochRecord) -> bool {
+        self.plateau.see(&rule.watched.monitor, rule.min_delta, record);
         if self.cooldown > 0 {
             self.cooldown -= 1;
             self.plateau.epochs = 0;
@@ -195,6 +145,9 @@ impl Control {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::entity::Entity;
+    use crate::base::settings::{EarlyStop, Watched};
+    use crate::base::source::{FileId, Span};
     use crate::runtime::trainer::Scores;
 
     fn record(epoch: usize, val_loss: f64) -> EpochRecord {
@@ -216,21 +169,25 @@ mod tests {
         Monitor { name: "val_loss".into(), higher: false }
     }
 
+    fn watched(monitor: Monitor) -> Watched {
+        Watched { monitor, span: Span::new(FileId::from_index(0), 0, 0) }
+    }
+
     /// The decisions after epochs of these losses.
-    fn decisions(rules: &Rules, losses: &[f64]) -> (Vec<Decision>, Control) {
+    fn decisions(best: &Monitor, settings: &Settings, losses: &[f64]) -> (Vec<Decision>, Control) {
         let mut control = Control::default();
         let records = (1..).zip(losses).map(|(epoch, &loss)| record(epoch, loss));
-        let decisions = records.map(|record| control.decide(rules, &record)).collect();
+        let decisions = records.map(|record| control.decide(best, settings, &record)).collect();
         (decisions, control)
     }
 
     #[test]
     fn patience_counts_epochs_without_a_better_value() {
-        let patience =
-            EarlyStopRule { monitor: val_loss(), epochs: 2, min_delta: 0.1, restore: true };
-        let rules = Rules { best: val_loss(), patience: Some(patience), plateau: None };
+        let watched = watched(val_loss());
+        let stop = EarlyStop { watched, epochs: 2, min_delta: 0.1, restore: true };
+        let settings = Settings { early_stop: Some(stop), ..Settings::default() };
         // 0.95 is better than 1.0, but not by 0.1; NaN counts as no better.
-        let (made, control) = decisions(&rules, &[1.0, 0.95, 0.8, f64::NAN, 0.79]);
+        let (made, control) = decisions(&val_loss(), &settings, &[1.0, 0.95, 0.8, f64::NAN, 0.79]);
         let stops: Vec<bool> = made.iter().map(|decision| decision.stop).collect();
         assert_eq!(stops, [false, false, false, false, true]);
         let bests: Vec<bool> = made.iter().map(|decision| decision.best).collect();
@@ -240,16 +197,16 @@ mod tests {
 
     #[test]
     fn a_plateau_lowers_the_rate_down_to_its_floor_and_then_cools_down() {
-        let plateau = PlateauRule {
-            monitor: Monitor { name: "val_f1".into(), higher: true },
+        let plateau = ReduceOnPlateau {
+            watched: watched(Monitor { name: "val_f1".into(), higher: true }),
             epochs: 1,
             min_delta: 0.0,
             factor: 0.5,
             cooldown: 1,
             floor: 0.2,
         };
-        let rules = Rules { best: val_loss(), patience: None, plateau: Some(plateau) };
-        let (made, control) = decisions(&rules, &[1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]);
+        let settings = Settings { reduce_on_plateau: Some(plateau), ..Settings::default() };
+        let (made, control) = decisions(&val_loss(), &settings, &[1.0; 8]);
         let lowered: Vec<bool> = made.iter().map(|decision| decision.lowered).collect();
         assert_eq!(lowered, [false, true, false, true, false, true, false, false]);
         assert_eq!(control.lr_scale, 0.2);
@@ -258,8 +215,7 @@ mod tests {
     #[test]
     fn what_an_epoch_does_not_have_is_never_better() {
         let monitor = Monitor { name: "val_recall".into(), higher: true };
-        let rules = Rules { best: monitor, patience: None, plateau: None };
-        let (made, control) = decisions(&rules, &[1.0, 0.5]);
+        let (made, control) = decisions(&monitor, &Settings::default(), &[1.0, 0.5]);
         assert!(made.iter().all(|decision| !decision.best));
         assert_eq!(control.best.best, None);
     }

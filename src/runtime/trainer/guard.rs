@@ -19,6 +19,7 @@
 
 use super::{BatchStep, NotFinite, TrainStepArgs, Trainer, WrittenTensors, output};
 use crate::base::entity::Entity;
+use crate::base::step_output::StepOutput;
 use crate::base::tensor::DType;
 use crate::graph::bounds::{Interval, bounds, rounded, uniforms};
 use crate::graph::rule::{CLIP_NORM, CLIP_VALUE, DECOUPLED_DECAY, EMA, MEAN};
@@ -231,9 +232,9 @@ impl Trainer<'_> {
             }
             self.guard.scale = tried.scale;
             self.launch(step, args, Some((tried.scale, tried.limit())))?;
-            let square = f64::from(output(step, &self.memory, SQUARE)[0]);
+            let square = f64::from(output(step, &self.memory, &StepOutput::GradSquare)[0]);
             let length = square.sqrt() / tried.scale;
-            if output(step, &self.memory, "output.finite") == [1.0] {
+            if output(step, &self.memory, &StepOutput::Finite) == [1.0] {
                 let sound = tried.most.is_some() || self.look_at_copy();
                 if updates && sound {
                     self.guard.norm = Some(length).filter(|length| length.is_finite());
@@ -241,7 +242,7 @@ impl Trainer<'_> {
                 }
                 return Ok((!sound).then_some(NotFinite::Update));
             }
-            if !output(step, &self.memory, "output.loss")[0].is_finite() {
+            if !output(step, &self.memory, &StepOutput::Loss)[0].is_finite() {
                 return Ok(Some(NotFinite::Loss));
             }
             match tried.most {
@@ -342,6 +343,3 @@ impl Trainer<'_> {
         step.program.run(&mut self.memory, self.pool, &args)
     }
 }
-
-/// The buffer with the sum of the squared gradients.
-const SQUARE: &str = "output.grad_square";

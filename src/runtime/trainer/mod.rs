@@ -15,20 +15,22 @@ pub(crate) mod exact;
 mod guard;
 mod refused;
 mod scores;
-mod settings;
+mod setup;
 mod state;
 mod steps;
 mod variables;
 
-pub use control::{Control, Decision, EarlyStopRule, Monitor, PlateauRule, Rules};
+pub use control::{Control, Decision};
 pub use events::{Callback, Event, NotFinite, TrainError, TrainingOutcome};
 pub use guard::SMALL_NORM;
 pub use refused::RejectedStep;
 pub use scores::{EpochRecord, ScoreSums, Scores};
-pub use settings::{Average, NonFinitePolicy, TrainerSettings};
+pub use setup::{Average, Setup};
 pub use state::{OpenEpoch, TrainState};
-pub use steps::{BatchStep, Schedules, Steps, WrittenTensors};
+pub use steps::{BatchStep, Schedules, StepInput, Steps, WrittenTensors};
 
+use crate::base::settings::OnNan;
+use crate::base::step_output::StepOutput;
 use crate::base::tensor::Tensor;
 use crate::data::{Batch, Dataset, Feed, Pass, Plan, Split};
 use crate::runtime::pool::Pool;
@@ -43,7 +45,7 @@ pub struct Trainer<'a> {
     pool: &'a mut Pool,
     data: &'a Dataset,
     feed: Feed,
-    settings: TrainerSettings,
+    setup: Setup,
     state: TrainState,
     /// A value for each hyper-parameter of the step that runs.
     hypers: Vec<f64>,
@@ -77,15 +79,15 @@ impl<'a> Trainer<'a> {
         memory: RunMemory,
         pool: &'a mut Pool,
         data: &'a Dataset,
-        settings: TrainerSettings,
+        setup: Setup,
         initial: &[(String, Tensor)],
     ) -> Self {
         let plan = Plan {
-            seed: settings.seed,
-            shuffle: settings.shuffle,
+            seed: setup.settings.seed,
+            shuffle: setup.settings.shuffle,
             batch: steps.train.batch,
             keep_last: steps.last.is_some(),
-            evaluation_batch: settings.evaluation_batch,
+            evaluation_batch: setup.evaluation_batch,
             threads: pool.threads(),
         };
         let feed = Feed::new(data, plan);
@@ -95,7 +97,7 @@ impl<'a> Trainer<'a> {
             pool,
             data,
             feed,
-            settings,
+            setup,
             state: TrainState::default(),
             hypers: Vec::new(),
             samples: Vec::new(),
@@ -122,7 +124,7 @@ impl<'a> Trainer<'a> {
         callback: &mut dyn Callback,
         stop: &AtomicBool,
     ) -> Result<TrainingOutcome, TrainError> {
-        while self.state.epoch < self.settings.epochs {
+        while self.state.epoch < self.setup.settings.epochs {
             if self.state.stopped_early {
                 return Ok(TrainingOutcome::StoppedEarly);
             }
@@ -154,7 +156,7 @@ impl<'a> Trainer<'a> {
         if steps == 0 {
             return Err(TrainError::NoSamples(pass.split()));
         }
-        callback.on_event(Event::EpochStarted { epoch, epochs: self.settings.epochs, steps });
+        callback.on_event(Event::EpochStarted { epoch, epochs: self.setup.settings.epochs, steps });
         if self.state.batch == 0 {
             let tally = ScoreSums::new(&self.steps.train.program);
             self.state.open = OpenEpoch { tally, ..OpenEpoch::default() };
@@ -187,7 +189,7 @@ impl<'a> Trainer<'a> {
         pass: Pass,
         steps: usize,
     ) -> Result<Option<&'a BatchStep>, TrainError> {
-        let every = self.settings.accumulate;
+        let every = self.setup.settings.accumulate;
         let updates = (self.state.batch + 1).is_multiple_of(every) || self.state.batch + 1 == steps;
         let first = self.state.batch / every * every;
         let share = self.share(first, (first + every).min(steps), steps);
@@ -203,8 +205,8 @@ impl<'a> Trainer<'a> {
     fn seed(&self) -> u64 {
         /// Far apart for batches, by an odd factor without a pattern (that of SplitMix64).
         const APART: u64 = 0x9e37_79b9_7f4a_7c15;
-        let batch = (self.state.batch % self.settings.accumulate) as u64;
-        self.settings.seed.wrapping_add(batch.wrapping_mul(APART))
+        let batch = (self.state.batch % self.setup.settings.accumulate) as u64;
+        self.setup.settings.seed.wrapping_add(batch.wrapping_mul(APART))
     }
 
     /// The part of one sample's gradient in an update from these batches of an epoch, times a
@@ -223,12 +225,12 @@ impl<'a> Trainer<'a> {
         step: &BatchStep,
         callback: &mut dyn Callback,
     ) -> Result<(), TrainError> {
-        let loss = output(step, &self.memory, "output.loss")[0];
+        let loss = output(step, &self.memory, &StepOutput::Loss)[0];
         self.last_loss = loss;
         let Some(what) = self.refused else {
             self.state.open.tally.add(step, &self.memory);
             if !self.accumulates(step) {
-                let norm = output(step, &self.memory, "output.grad_norm")[0];
+                let norm = output(step, &self.memory, &StepOutput::GradNorm)[0];
                 self.state.open.grad_norm += f64::from(norm);
                 self.state.open.norms += 1;
             }
@@ -239,7 +241,7 @@ impl<'a> Trainer<'a> {
         self.state.skipped += 1;
         self.state.skipped_in_a_row += 1;
         let in_a_row = self.state.skipped_in_a_row;
-        if self.settings.on_nan == NonFinitePolicy::Stop || in_a_row >= MOST_SKIPPED {
+        if self.setup.settings.on_nan == OnNan::Stop || in_a_row >= MOST_SKIPPED {
             // The step has changed nothing: a run that is taken up again makes it again.
             self.state.updates =
                 self.state.updates.saturating_sub(u64::from(!self.accumulates(step)));
@@ -247,12 +249,12 @@ impl<'a> Trainer<'a> {
             self.state.skipped_in_a_row -= 1;
             return Err(TrainError::NotFinite { what, epoch, step: batch, loss, in_a_row });
         }
-        if self.settings.on_nan == NonFinitePolicy::HalveLr {
+        if self.setup.settings.on_nan == OnNan::HalveLr {
             self.state.control.lr_scale *= 0.5;
         }
         if !self.accumulates(step) {
             // The batches of an update are left out together.
-            for sum in &self.settings.accumulated {
+            for sum in &self.setup.accumulated {
                 step.program.bytes_mut(&mut self.memory, sum).fill(0);
             }
         }
@@ -287,7 +289,7 @@ impl<'a> Trainer<'a> {
             data_seconds: open.data_seconds,
             ended: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |it| it.as_secs_f64()),
         };
-        let decision = self.state.control.decide(&self.settings.rules, &record);
+        let decision = self.state.control.decide(&self.setup.best, &self.setup.settings, &record);
         for text in self.not_numbers(&record, decision) {
             callback.on_event(Event::Notice(&text));
         }
@@ -295,7 +297,7 @@ impl<'a> Trainer<'a> {
         self.state.epoch = epoch;
         self.state.batch = 0;
         self.state.history.push(record.clone());
-        let epochs = self.settings.epochs;
+        let epochs = self.setup.settings.epochs;
         callback.on_event(Event::EpochEnded { record: &record, epochs, decision });
         callback.on_step_end(self, Some(decision));
         Ok(())
@@ -314,8 +316,9 @@ impl<'a> Trainer<'a> {
             let epoch = record.epoch;
             texts.push(format!("warning: the validation loss of epoch {epoch} is {loss}"));
         }
-        let patience = self.settings.rules.patience.as_ref().filter(|_| decision.stop);
-        if let Some((name, value)) = patience.and_then(|it| it.monitor.not_finite(record)) {
+        let early_stop = self.setup.settings.early_stop.as_ref().filter(|_| decision.stop);
+        let watched = early_stop.map(|it| &it.watched.monitor);
+        if let Some((name, value)) = watched.and_then(|it| it.not_finite(record)) {
             texts.push(format!(
                 "warning: `{name}`, which `early_stop` watches, is {value}: that is never better"
             ));
@@ -325,13 +328,13 @@ impl<'a> Trainer<'a> {
 
     /// The learning rate and the optimiser's scheduled arguments, as they were in the last update.
     pub fn scheduled(&self) -> Vec<(String, f32)> {
-        let schedules = &self.settings.schedules;
+        let schedules = &self.setup.schedules;
         schedules.values_with_lr(self.state.updates, self.state.control.lr_scale)
     }
 
     /// The passes over data that follow an epoch and its validation, for the feed to prepare.
     fn after(&self, epoch: usize) -> Vec<Pass> {
-        match epoch < self.settings.epochs {
+        match epoch < self.setup.settings.epochs {
             true => vec![Pass::Train { epoch: epoch as u64 + 1 }],
             false if self.data.test.count() > 0 => vec![Pass::Test],
             false => Vec::new(),
@@ -360,8 +363,11 @@ impl<'a> Trainer<'a> {
     ) -> Result<Scores, TrainError> {
         self.feed.begin(pass, then);
         let mut tally: Option<ScoreSums> = None;
-        let args =
-            TrainStepArgs { number: self.state.updates, seed: self.settings.seed, share: 1.0 };
+        let args = TrainStepArgs {
+            number: self.state.updates,
+            seed: self.setup.settings.seed,
+            share: 1.0,
+        };
         while let Some(step) = self.step(pass, false, args)? {
             let tally = tally.get_or_insert_with(|| ScoreSums::new(&step.program));
             tally.add(step, &self.memory);
@@ -372,11 +378,11 @@ impl<'a> Trainer<'a> {
 
     /// Puts the running means where the parameters are, and those where the means are.
     fn swap_averages(&mut self) {
-        if self.settings.averages.is_empty() {
+        if self.setup.averages.is_empty() {
             return;
         }
         let program = &self.steps.train.program;
-        for Average { of, mean } in &self.settings.averages {
+        for Average { of, mean } in &self.setup.averages {
             let value = program.bytes(&self.memory, of).to_vec();
             let average = program.bytes(&self.memory, mean).to_vec();
             program.bytes_mut(&mut self.memory, of).copy_from_slice(&average);
@@ -447,16 +453,15 @@ pub struct EvaluatedBatch<'a> {
 impl EvaluatedBatch<'_> {
     /// The elements of the model's output, sample after sample.
     pub fn output(&self) -> &[f32] {
-        output(self.step, self.memory, "output.output")
+        output(self.step, self.memory, &StepOutput::Output)
     }
 }
 
 /// Copies a batch into a step's inputs.
 fn fill(step: &BatchStep, batch: &Batch<'_>, memory: &mut RunMemory) -> Result<(), TrainError> {
     for (index, input) in step.inputs.iter().enumerate() {
-        // A field that nothing in the step reads has no buffer.
-        if step.program.buffer(input).is_some() {
-            let room = step.program.bytes_mut(memory, input);
+        if let Some(buffer) = input.buffer {
+            let room = step.program.bytes_mut(memory, buffer);
             batch.copy(index, room).map_err(TrainError::Data)?;
         }
     }
@@ -464,8 +469,8 @@ fn fill(step: &BatchStep, batch: &Batch<'_>, memory: &mut RunMemory) -> Result<(
 }
 
 /// The value of an output that every step has.
-fn output<'m>(step: &BatchStep, memory: &'m RunMemory, name: &str) -> &'m [f32] {
-    step.program.f32s(memory, name)
+fn output<'m>(step: &BatchStep, memory: &'m RunMemory, output: &StepOutput) -> &'m [f32] {
+    step.program.f32s(memory, output)
 }
 
 fn bad_index(

@@ -3,13 +3,14 @@
 //!
 //! Borrows from the trainer behind that step. Nothing is run here.
 
-use super::{BatchStep, NotFinite, Trainer};
+use super::{BatchStep, NotFinite, StepInput, Trainer};
 use crate::graph::rule::{LR_SCALE, NORM_SCALE, SHARE_HYPER};
+use crate::loops::BufferId;
 use crate::runtime::program::RunMemory;
 
 /// A step of training whose numbers were not finite, with all that it was given.
 pub struct RejectedStep<'a> {
-    inputs: &'a [String],
+    inputs: &'a [StepInput],
     memory: &'a RunMemory,
     step: &'a BatchStep,
     /// The samples' indices in the training split.
@@ -34,10 +35,11 @@ impl RejectedStep<'_> {
         }
     }
 
-    /// The bytes of its inputs, by the names of their buffers.
+    /// The bytes of its inputs, by their names.
     pub fn inputs(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        let there = self.inputs.iter().filter(|name| self.step.program.buffer(name).is_some());
-        there.map(|name| (name.as_str(), self.step.program.bytes(self.memory, name)))
+        let bytes = |buffer: BufferId| self.step.program.bytes(self.memory, buffer);
+        let inputs = self.inputs.iter();
+        inputs.filter_map(move |input| Some((input.name.as_str(), bytes(input.buffer?))))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Losses and metrics: sums over the samples of several steps, and what they give.
 
 use super::{BatchStep, exact};
+use crate::base::step_output::StepOutput;
 use crate::runtime::program::{CompiledProgram, RunMemory};
 use serde::{Deserialize, Serialize};
 
@@ -59,41 +60,39 @@ pub struct ScoreSums {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Metric {
     name: String,
-    buffer: String,
     #[serde(with = "exact")]
     numerator: f64,
     #[serde(with = "exact")]
     denominator: f64,
 }
 
-/// The buffer with the sum of the weights of a batch's losses, where they have weights.
-const LOSS_WEIGHT: &str = "output.loss_weight";
-
 impl ScoreSums {
     /// Nothing summed yet of what a program computes.
     pub fn new(program: &CompiledProgram) -> ScoreSums {
-        const PREFIX: &str = "output.metric.";
-        let names = program.loops().buffers.values().map(|buffer| &buffer.name);
-        let metrics = names.filter_map(|buffer| {
-            let name = buffer.strip_prefix(PREFIX)?.to_string();
-            Some(Metric { name, buffer: buffer.clone(), numerator: 0.0, denominator: 0.0 })
+        let metrics = program.loops().io.metrics().map(|(name, _)| Metric {
+            name: name.to_owned(),
+            numerator: 0.0,
+            denominator: 0.0,
         });
         ScoreSums { samples: 0, loss: 0.0, weight: 0.0, metrics: metrics.collect() }
     }
 
     /// Adds what a step has left in its outputs.
     pub fn add(&mut self, step: &BatchStep, memory: &RunMemory) {
-        let loss = step.program.f32s(memory, "output.loss")[0];
+        let loss = step.program.f32s(memory, &StepOutput::Loss)[0];
         let weight = step.batch as f64;
         self.samples += step.batch;
-        let of_loss = match step.program.buffer(LOSS_WEIGHT) {
-            Some(_) => f64::from(step.program.f32s(memory, LOSS_WEIGHT)[0]),
+        let of_loss = match step.program.buffer(&StepOutput::LossWeight) {
+            Some(_) => f64::from(step.program.f32s(memory, &StepOutput::LossWeight)[0]),
             None => weight,
         };
         self.loss += f64::from(loss) * of_loss;
         self.weight += of_loss;
+        let io = &step.program.loops().io;
         for metric in &mut self.metrics {
-            let (numerator, denominator) = match *step.program.f32s(memory, &metric.buffer) {
+            let buffer = io.metrics().find(|(name, _)| *name == metric.name).map(|(_, id)| id);
+            let buffer = buffer.expect("all steps of a run have the same metrics");
+            let (numerator, denominator) = match *step.program.f32s(memory, buffer) {
                 [mean] => (f64::from(mean) * weight, weight),
                 [numerator, denominator] => (f64::from(numerator), f64::from(denominator)),
                 ref other => panic!("a metric has 1 or 2 values, not {}", other.len()),

@@ -2,7 +2,7 @@
 
 use crate::data::Pass;
 use crate::graph::Graph;
-use crate::loops::Uniforms;
+use crate::loops::{BufferId, Uniforms};
 use crate::runtime::program::CompiledProgram;
 use std::collections::BTreeMap;
 
@@ -12,8 +12,8 @@ pub struct BatchStep {
     pub program: CompiledProgram,
     /// Samples a step.
     pub batch: usize,
-    /// The input buffer of each field of a sample, in the data's order.
-    pub inputs: Vec<String>,
+    /// The input of each field of a sample, in the data's order.
+    pub inputs: Vec<StepInput>,
     /// How many indices each operator takes from a sample whose indices come from data.
     pub indices: Vec<usize>,
     /// A value for each of the program's hyper-parameters.
@@ -26,6 +26,14 @@ pub struct BatchStep {
     pub norm_scale: Option<usize>,
     /// Which of those their squares' sum may be.
     pub norm_limit: Option<usize>,
+}
+
+/// A step's input.
+pub struct StepInput {
+    /// The field's name.
+    pub name: String,
+    /// Where its elements go; nowhere for a field that nothing in the step reads.
+    pub buffer: Option<BufferId>,
 }
 
 /// The steps of a run.

@@ -48,7 +48,7 @@ impl Trainer<'_> {
     /// The tensor that evaluation reads in place of a parameter or state: its running mean where
     /// there is one.
     pub fn average_of<'n>(&'n self, name: &'n str) -> &'n str {
-        let average = self.settings.averages.iter().find(|average| average.of == name);
+        let average = self.setup.averages.iter().find(|average| average.of == name);
         average.map_or(name, |average| &average.mean)
     }
 

@@ -1,4 +1,4 @@
-//! The settings of a run, as plain data.
+//! The settings of a training run, as plain data: the language reads them, the trainer goes by them.
 //!
 //! ```text
 //! train net on photos {
@@ -9,11 +9,7 @@
 
 use crate::base::schema::Schema;
 use crate::base::source::Span;
-use crate::elaborate::patterns::Pattern;
 use std::collections::BTreeMap;
-
-/// The keys of those settings that work on gradients and parameters around the optimizer's rule.
-pub const GRADIENT_KEYS: [&str; 5] = ["clip_norm", "clip_value", "weight_decay", "l1", "l2"];
 
 /// The settings of a run.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,15 +34,16 @@ pub struct Settings {
     pub accumulate: usize,
     /// The decay of running means of the parameters, which evaluation takes in their place.
     pub ema: Option<f64>,
-    /// Patterns of parameters that are not trained.
-    pub freeze: Vec<Pattern>,
+    /// Patterns of the paths of parameters that are not trained, with their places.
+    pub freeze: Vec<(String, Span)>,
     /// Where parameters begin.
     pub init_from: Option<InitFrom>,
     /// Parts of a cross-validation.
     pub folds: Option<usize>,
     /// Weights of classes in the loss of training.
     pub class_weights: Option<ClassWeights>,
-    /// The answer to a batch whose loss or gradient is not finite.
+    /// The answer to a batch whose loss or gradient is not finite. The parameters stay as they were
+    /// before it in any case.
     pub on_nan: OnNan,
     /// Where each setting that is written is, by its key.
     pub places: BTreeMap<String, Span>,
@@ -99,7 +96,7 @@ impl Settings {
     }
 
     /// The same, as far as the data are known.
-    pub(in crate::elaborate) fn planned_steps(&self, data: Option<&Schema>) -> f64 {
+    pub fn planned_steps(&self, data: Option<&Schema>) -> f64 {
         let steps = match data.and_then(|data| data.train) {
             Some(samples) => self.steps(samples),
             None => UNKNOWN_EPOCH.saturating_mul(self.epochs as u64),
@@ -108,19 +105,28 @@ impl Settings {
     }
 }
 
-/// A number of each epoch that is watched: `val_loss`, `accuracy`.
+/// A number of each epoch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Monitor {
+    /// Its name: `loss`, `val_loss`, `accuracy`, `val_accuracy`.
+    pub name: String,
+    /// Whether more is better.
+    pub higher: bool,
+}
+
+/// A number of each epoch that a setting watches.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Watched {
-    /// Its name.
-    pub name: String,
-    /// Its place.
+    /// The number.
+    pub monitor: Monitor,
+    /// The place of its name.
     pub span: Span,
 }
 
 /// When to stop before the epochs are made.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EarlyStop {
-    /// The score to compare.
+    /// The number that is watched.
     pub watched: Watched,
     /// Epochs in a row without a better value.
     pub epochs: usize,
@@ -214,8 +220,32 @@ impl Settings {
         stop.chain(plateau).chain(best)
     }
 
+    /// Says of each watched number, by its name, whether more is better.
+    pub fn set_directions(&mut self, is_higher_better: impl Fn(&str) -> bool) {
+        let stop = self.early_stop.iter_mut().map(|it| &mut it.watched);
+        let plateau = self.reduce_on_plateau.iter_mut().map(|it| &mut it.watched);
+        for Watched { monitor, .. } in stop.chain(plateau).chain(&mut self.checkpoint.best) {
+            monitor.higher = is_higher_better(&monitor.name);
+        }
+    }
+
+    /// The number that tells the best epoch: what `checkpoint` says, else what the run waits for to get better,
+    /// else the loss, of validation where there is any.
+    pub fn best(&self, has_validation: bool) -> Monitor {
+        let stop = self.early_stop.as_ref().map(|stop| &stop.watched);
+        let loss = if has_validation { "val_loss" } else { "loss" };
+        let usual = || Monitor { name: loss.into(), higher: false };
+        let watched = self.checkpoint.best.as_ref().or(stop);
+        watched.map_or_else(usual, |watched| watched.monitor.clone())
+    }
+
+    /// Whether the parameters of the best epoch are put back at the end.
+    pub fn restores(&self) -> bool {
+        self.early_stop.as_ref().is_some_and(|stop| stop.restore)
+    }
+
     /// The place of the setting that lowers the learning rate while a run goes on, if one does.
-    pub(in crate::elaborate) fn lowers_rate(&self) -> Option<Span> {
+    pub fn lowers_rate(&self) -> Option<Span> {
         let key = match (&self.reduce_on_plateau, self.on_nan) {
             (Some(_), _) => "reduce_on_plateau",
             (None, OnNan::HalveLr) => "on_nan",
