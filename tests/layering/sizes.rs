@@ -7,6 +7,7 @@ const MOST_LINES: [usize; 2] = [500, 60];
 
 /// Files and functions that are still longer; what is no longer so must leave the list.
 const STILL_LONGER: &[&str] = &[
+    "src/run/fits.rs fits",
     "src/command/check.rs check",
     "src/driver/front.rs load",
     "src/driver/initial.rs matched",
