@@ -6,7 +6,8 @@
 //! →  tile.6x16.k784, kernel k0 dense.forward, …, step, refresh
 //! ```
 //!
-//! It asks nothing of the host: an object for any target can be made and read anywhere.
+//! It asks nothing of the host: an object for x86-64 can be made and read anywhere, one for Arm by a
+//! compiler that was built for Arm, which alone has that back end.
 
 use std::fmt::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
