@@ -6,7 +6,8 @@
 //! →  tile.6x16.k784, kernel k0 dense.forward, …, step, refresh
 //! ```
 //!
-//! It asks nothing of the host: an object for any target can be made and read anywhere.
+//! It asks nothing of the host: an object for x86-64 can be made and read anywhere, one for Arm by a
+//! compiler that was built for Arm, which alone has that back end.
 
 use std::fmt::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -91,15 +92,17 @@ fn emit_layout(program: &Planned, target: &Target, layout: Layout) -> Object {
 /// Functions don't depend on each other's code: workers take the next that nobody has, and what
 /// comes out is the same whoever compiled it. A worker's panic goes on in the caller.
 fn compile_all(program: &Program, target: &Target, layout: &Layout) -> Vec<CompiledFunction> {
+    // A step is by far the longest function: nobody should wait for it at the end.
+    let order: Vec<usize> = (layout.step..layout.sources.len()).chain(0..layout.step).collect();
     let next = AtomicUsize::new(0);
     let work = || {
         let mut compiler = Compiler::new(*target);
         let mut compiled = Vec::new();
-        loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(source) = layout.sources.get(index) else { return compiled };
+        while let Some(&index) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let source = &layout.sources[index];
             compiled.push((index, compiler.compile(program, layout, index, source)));
         }
+        compiled
     };
     let workers = MOST_WORKERS.min(layout.sources.len() / FUNCTIONS_A_WORKER);
     let mut compiled = std::thread::scope(|scope| {
@@ -318,6 +321,8 @@ fn uses_random(body: &[Stmt]) -> bool {
 struct Compiler {
     target: Target,
     isa: OwnedTargetIsa,
+    /// For functions that only call others.
+    isa_for_calls: OwnedTargetIsa,
     compilation: Compilation,
     building: FunctionBuilderContext,
     control: ControlPlane,
@@ -328,6 +333,7 @@ impl Compiler {
         Compiler {
             target,
             isa: target.cranelift_isa(),
+            isa_for_calls: target.cranelift_isa_for_calls(),
             compilation: Compilation::new(),
             building: FunctionBuilderContext::new(),
             control: ControlPlane::default(),
@@ -355,9 +361,13 @@ impl Compiler {
             .expect("all but wide code are Cranelift functions");
         self.compilation.clear();
         self.compilation.func = function;
+        let isa = match source {
+            FunctionSource::Step | FunctionSource::Refresh => &self.isa_for_calls,
+            _ => &self.isa,
+        };
         let compiled = self
             .compilation
-            .compile(&*self.isa, &mut self.control)
+            .compile(&**isa, &mut self.control)
             .unwrap_or_else(|error| panic!("compiling {name}: {:?}", error.inner));
         let (code, align) = (compiled.code_buffer().to_vec(), u64::from(compiled.buffer.alignment));
         let relocs = compiled.buffer.relocs().to_vec();

@@ -157,19 +157,28 @@ impl Target {
         self.arch == Arch::Aarch64 || self.fma
     }
 
-    /// Cranelift's description of this target.
+    /// Cranelift's description of this target, for code that is to be fast.
     pub(crate) fn cranelift_isa(&self) -> OwnedTargetIsa {
+        self.cranelift_isa_with(("speed", "backtracking"))
+    }
+
+    /// The same for code that is to be compiled fast: a step's list of calls, each made once.
+    pub(crate) fn cranelift_isa_for_calls(&self) -> OwnedTargetIsa {
+        self.cranelift_isa_with(("none", "single_pass"))
+    }
+
+    fn cranelift_isa_with(&self, effort: (&str, &str)) -> OwnedTargetIsa {
         let mut builder = match self.arch {
             Arch::X86_64 => isa::lookup(triple!("x86_64")),
             Arch::Aarch64 => isa::lookup(triple!("aarch64")),
         }
-        .expect("Cranelift is built with both back ends");
+        .expect("a back end for x86-64, and for Arm where the compiler runs there");
         if self.arch == Arch::X86_64 {
             for feature in self.x86_features() {
                 builder.enable(feature).expect("a feature of Cranelift's x86-64");
             }
         }
-        builder.finish(self.settings()).expect("settings that fit the target")
+        builder.finish(settings(effort)).expect("settings that fit the target")
     }
 
     fn x86_features(&self) -> &'static [&'static str] {
@@ -178,23 +187,25 @@ impl Target {
             ["has_sse3", "has_ssse3", "has_sse41", "has_sse42", "has_avx", "has_avx2", "has_fma"];
         if self.fma { &FMA } else { &SSE }
     }
+}
 
-    fn settings(&self) -> settings::Flags {
-        let mut flags = settings::builder();
-        let verify = if cfg!(debug_assertions) { "true" } else { "false" };
-        for (name, value) in [
-            ("opt_level", "speed"),
-            ("enable_verifier", verify),
-            ("preserve_frame_pointers", "false"),
-            ("enable_probestack", "false"),
-            ("unwind_info", "false"),
-            ("use_colocated_libcalls", "false"),
-            ("is_pic", "false"),
-        ] {
-            flags.set(name, value).expect("a setting of Cranelift's");
-        }
-        settings::Flags::new(flags)
+/// Cranelift's settings at a level of optimisation and with an algorithm for registers.
+fn settings((opt_level, regalloc): (&str, &str)) -> settings::Flags {
+    let mut flags = settings::builder();
+    let verify = if cfg!(debug_assertions) { "true" } else { "false" };
+    for (name, value) in [
+        ("opt_level", opt_level),
+        ("regalloc_algorithm", regalloc),
+        ("enable_verifier", verify),
+        ("preserve_frame_pointers", "false"),
+        ("enable_probestack", "false"),
+        ("unwind_info", "false"),
+        ("use_colocated_libcalls", "false"),
+        ("is_pic", "false"),
+    ] {
+        flags.set(name, value).expect("a setting of Cranelift's");
     }
+    settings::Flags::new(flags)
 }
 
 impl PartialEq for Target {
