@@ -168,12 +168,7 @@ impl<'a> Walk<'a> {
                 axes[3] = x.axes[3];
                 ValueLayout { axes, kind: LayoutKind::Image(1) }
             }
-            Op::ConvInputGrad { .. }
-            | Op::ConvWeightGrad { .. }
-            | Op::MaxPoolIndex(_)
-            | Op::MaxPoolGrad { .. }
-            | Op::SumPoolGrad { .. }
-            | Op::ScatterAdd { .. } => {
+            _ => {
                 let why = "it is behind an operator that is not followed";
                 ValueLayout {
                     axes: self.fresh(id, AxisOrder::Unknown(why)),

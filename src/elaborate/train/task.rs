@@ -18,6 +18,7 @@ mod meeting;
 mod range;
 
 use crate::base::entity::Entity;
+use crate::base::scalar::unary::Curve;
 use crate::base::step_output::StepOutput;
 use crate::base::task::{Scale, Task};
 use crate::base::tensor::DType;
@@ -411,18 +412,8 @@ impl<'a> Walk<'a> {
                 let kind = self.opaque(id, &args, ElementPlace::Elsewhere);
                 value(kind, ElementPlace::Elsewhere, args[0].range)
             }
-            Op::Concat(_)
-            | Op::Pad { .. }
-            | Op::MatMul { .. }
-            | Op::Conv { .. }
-            | Op::ConvInputGrad { .. }
-            | Op::ConvWeightGrad { .. }
-            | Op::MaxPool(_)
-            | Op::MaxPoolIndex(_)
-            | Op::MaxPoolGrad { .. }
-            | Op::SumPool(_)
-            | Op::SumPoolGrad { .. }
-            | Op::ScatterAdd { .. } => elsewhere(self.opaque(id, &args, ElementPlace::Elsewhere)),
+            // Nothing more is said of what others make of the output.
+            _ => elsewhere(self.opaque(id, &args, ElementPlace::Elsewhere)),
         }
     }
 
@@ -529,28 +520,10 @@ impl<'a> Walk<'a> {
                 (-1.0, 0.0) => Some(Kind::Sigmoid { negative: true }),
                 _ => None,
             },
-            (
-                Unary::Exp
-                | Unary::Expm1
-                | Unary::Log
-                | Unary::Log1p
-                | Unary::Sqrt
-                | Unary::Tanh
-                | Unary::Sigmoid
-                | Unary::Erf,
-                _,
-            ) => rising(arg),
-            (
-                Unary::Abs
-                | Unary::Sign
-                | Unary::Floor
-                | Unary::Rsqrt
-                | Unary::Erfc
-                | Unary::Sin
-                | Unary::Cos
-                | Unary::Not,
-                _,
-            ) => None,
+            (function, _) => match function.row().shape {
+                Curve::Rising => rising(arg),
+                Curve::Falling | Curve::Steps | Curve::Kink | Curve::Waves => None,
+            },
         }
     }
 
