@@ -5,16 +5,14 @@
 //! taken out of within a rounding).
 //! Achievement: small graphs with the number of nodes that must remain.
 
-#[allow(dead_code)]
-mod derivative_cases;
 mod support;
 
-use derivative_cases::Case;
 use nnc::base::tensor::{Data, Tensor};
 use nnc::graph::{Binary, Builder, Graph, Node, NodeId, Op, Reduce, Unary, interp, read, verify};
 use nnc::pass::autodiff::{self, Wrt};
 use nnc::pass::{PIPELINE, bind, dce, simplify};
 use support::pipeline::optimised;
+use support::random_graph::derivative_cases::{self, Case};
 use support::random_graph::random_graph;
 
 /// Samples a step, of graphs whose batch is a symbol.

@@ -11,7 +11,7 @@
 
 use crate::base::entity::Entity;
 use crate::graph::data::{Graph, Node};
-use crate::graph::op::{NodeId, Op};
+use crate::graph::op::{NodeId, Op, OpKind};
 use std::ops::Deref;
 
 /// A graph of known extents. It reads as the [`Graph`] that it is, and cannot be changed.
@@ -130,17 +130,14 @@ impl BoundGraph {
         let own = &self.extents[first..];
         let elements: usize = own.iter().product();
         let full = node.args.first().map(|arg| self.facts[arg.index()].elements);
-        let is_view = match &node.op {
-            Op::Reshape(_) | Op::Broadcast(_) | Op::Transpose(_) | Op::Slice(_) => true,
-            Op::StopGradient => true,
+        let kind = node.op.kind();
+        let is_view = match node.op {
+            // Over unit axes alone.
             Op::Reduce(..) => full == Some(elements),
-            _ => false,
+            _ => kind == OpKind::View,
         };
-        let columns = match &node.op {
-            Op::Reduce(..) if is_view => None,
-            Op::Reduce(..) | Op::ArgMax(_) | Op::Pick => full.map(|full| full / elements.max(1)),
-            _ => None,
-        };
+        let by_rows = kind.reduces() && !is_view && !matches!(node.op, Op::Variance(_));
+        let columns = full.filter(|_| by_rows).map(|full| full / elements.max(1));
         let reduces_last =
             node.args.first().is_some_and(|&arg| reduces_last(&node.op, self.extents(arg)));
         NodeFacts {
@@ -151,9 +148,7 @@ impl BoundGraph {
             base: if is_view { self.facts[node.args[0].index()].base } else { id },
             columns,
             reduces_last,
-            sums_columns: matches!(node.op, Op::Reduce(..) | Op::Variance(_))
-                && !is_view
-                && !reduces_last,
+            sums_columns: kind == OpKind::Reduction && !is_view && !reduces_last,
             is_depthwise: self.by_channel(node, own),
         }
     }

@@ -18,6 +18,7 @@
 use super::op::{Binary, NodeId, Op, Unary};
 use super::{Graph, InputId, StateId};
 use crate::base::entity::Entity;
+use crate::base::scalar::unary::Curve;
 use crate::base::tensor::DType;
 
 /// All numbers from `low` to `high`, both finite.
@@ -127,23 +128,23 @@ impl Interval {
 
     fn unary(self, op: Unary) -> Option<Interval> {
         let Interval { low, high } = self;
-        let ends = |part: f64| Interval::of(&[op.eval(low), op.eval(high)], part);
-        match op {
-            Unary::Neg => Some(self.neg()),
-            Unary::Abs if low <= 0.0 && high >= 0.0 => Interval::new(0.0, high.max(-low), 0.0),
-            Unary::Abs => ends(0.0),
-            Unary::Sign | Unary::Tanh | Unary::Erf | Unary::Sin | Unary::Cos => {
-                Interval::new(-1.0, 1.0, FUNCTION)
-            }
-            Unary::Sigmoid | Unary::Not => Interval::new(0.0, 1.0, FUNCTION),
-            Unary::Erfc => Interval::new(0.0, 2.0, FUNCTION),
-            Unary::Floor => ends(0.0),
-            Unary::Exp | Unary::Expm1 => ends(FUNCTION),
-            Unary::Sqrt if low >= 0.0 => ends(FUNCTION),
-            Unary::Log | Unary::Rsqrt if low > SMALLEST => ends(FUNCTION),
-            Unary::Log1p if low > -1.0 + FUNCTION => ends(FUNCTION),
-            Unary::Sqrt | Unary::Log | Unary::Rsqrt | Unary::Log1p => None,
+        let row = op.row();
+        if row.is_bounded() {
+            return Interval::new(row.range.0, row.range.1, FUNCTION);
         }
+        // An engine may take what is as near to the end of the domain for that end.
+        let margin = (row.domain.abs() * FUNCTION).max(SMALLEST);
+        let inside = row.domain == f64::NEG_INFINITY
+            || low > row.domain + margin
+            || low >= row.domain && row.is_closed();
+        let part = if row.ulp == 0.0 { 0.0 } else { FUNCTION };
+        let (first, last) = (op.eval(low), op.eval(high));
+        let turn = if row.shape == Curve::Kink && low <= 0.0 && high >= 0.0 {
+            op.eval(0.0)
+        } else {
+            first
+        };
+        if inside { Interval::of(&[first, last, turn], part) } else { None }
     }
 
     fn binary(self, op: Binary, other: Interval) -> Option<Interval> {
@@ -181,19 +182,7 @@ pub fn uniforms(graph: &Graph, step: u64, hypers: &[f64]) -> Vec<f64> {
             Op::Binary(op) => op.eval(arg(0), arg(1)),
             Op::Cast(_) | Op::StopGradient | Op::Broadcast(_) | Op::Reshape(_) => arg(0),
             // A rule has no other `f64`; what is NaN here has no bounds below.
-            Op::Input(_) | Op::Param(_) | Op::State(_) | Op::Extent(_) => f64::NAN,
-            Op::Where | Op::Iota { .. } | Op::Uniform { .. } => f64::NAN,
-            Op::Transpose(_) | Op::Slice(_) | Op::Concat(_) | Op::Pad { .. } => f64::NAN,
-            Op::Reduce(..) | Op::ArgMax(_) | Op::Variance(_) | Op::MatMul { .. } => f64::NAN,
-            Op::Conv { .. }
-            | Op::ConvInputGrad { .. }
-            | Op::ConvWeightGrad { .. }
-            | Op::MaxPool(_)
-            | Op::MaxPoolIndex(_)
-            | Op::MaxPoolGrad { .. }
-            | Op::SumPool(_)
-            | Op::SumPoolGrad { .. } => f64::NAN,
-            Op::Pick | Op::Gather(_) | Op::ScatterAdd { .. } => f64::NAN,
+            _ => f64::NAN,
         });
     }
     values
@@ -241,20 +230,8 @@ pub fn bounds(
             Op::Where => Some((arg(1), arg(2))).and_then(|(a, b)| Some(a?.hull(b?))),
             Op::Cast(DType::F32 | DType::Bool) => arg(0),
             Op::StopGradient | Op::Broadcast(_) | Op::Reshape(_) => arg(0),
-            Op::Cast(_) | Op::Hyper(_) | Op::Step => None,
-            Op::Param(_) | Op::Extent(_) => None,
-            Op::Iota { .. } | Op::Uniform { .. } => None,
-            Op::Transpose(_) | Op::Slice(_) | Op::Concat(_) | Op::Pad { .. } => None,
-            Op::Reduce(..) | Op::ArgMax(_) | Op::Variance(_) | Op::MatMul { .. } => None,
-            Op::Conv { .. }
-            | Op::ConvInputGrad { .. }
-            | Op::ConvWeightGrad { .. }
-            | Op::MaxPool(_)
-            | Op::MaxPoolIndex(_)
-            | Op::MaxPoolGrad { .. }
-            | Op::SumPool(_)
-            | Op::SumPoolGrad { .. } => None,
-            Op::Pick | Op::Gather(_) | Op::ScatterAdd { .. } => None,
+            // Nothing is known of the others.
+            _ => None,
         };
         found.push(bound);
     }

@@ -224,6 +224,8 @@ impl Graph {
             Op::Conv { .. } => elements(own()) * added(extents(1)),
             Op::ConvInputGrad { .. } => elements(extents(0)) * added(extents(1)),
             Op::ConvWeightGrad { .. } => elements(extents(1)) * added(own()),
+            // An operator that reads each element once.
+            other if other.kind().contracts() => elements(extents(0)),
             _ => return None,
         })
     }

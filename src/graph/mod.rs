@@ -23,7 +23,6 @@
 pub mod bound;
 pub mod bounds;
 pub mod builder;
-
 pub mod data;
 pub mod domain;
 pub mod element;
@@ -50,7 +49,9 @@ pub use data::{
 pub use infer::{Mismatch, infer};
 pub use init::initial_value;
 pub use interp::{Env, InterpError, StepOutcome, run};
-pub use op::{Binary, HyperId, InputId, NodeId, Op, ParamId, Range, Reduce, StateId, Unary};
+pub use op::{
+    Binary, HyperId, InputId, NodeId, Op, OpAccess, OpKind, ParamId, Range, Reduce, StateId, Unary,
+};
 pub use origin::{Origin, OriginId, Origins};
 pub use print::{print_kernels, with_places};
 pub use read::{GraphReadError, read};

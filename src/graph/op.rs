@@ -190,89 +190,263 @@ impl Range {
     pub const ALL: Range = Range { start: 0, len: None, step: 1 };
 }
 
+/// The ways in which operators use their arguments: all that most passes must know of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OpKind {
+    /// A leaf that lies in memory when the step begins: an input, a parameter, a state.
+    Given,
+    /// A leaf that is one `f64` of the step, known before it begins.
+    Number,
+    /// A scalar constant.
+    Const,
+    /// A leaf whose elements follow from their places alone.
+    Generated,
+    /// Each element from the elements of the same place.
+    Elementwise,
+    /// The argument's own elements in another order or shape; nothing is computed.
+    View,
+    /// Arguments copied into a larger tensor.
+    Joined,
+    /// Many elements of one argument to one, whatever their order.
+    Reduction,
+    /// One of the elements of a row, or its index.
+    Choice,
+    /// Sums of products of two arguments, along their axes.
+    Product,
+    /// Sums of products under a window, and its adjoints.
+    Convolution,
+    /// The largest element or the sum under a window, and their adjoints.
+    Pool,
+    /// Elements at places that data names.
+    Indexed,
+}
+
+impl OpKind {
+    /// Whether operators of this kind have no arguments.
+    pub fn is_leaf(self) -> bool {
+        match self {
+            OpKind::Given | OpKind::Number | OpKind::Const | OpKind::Generated => true,
+            OpKind::Elementwise | OpKind::View | OpKind::Joined | OpKind::Reduction => false,
+            OpKind::Choice | OpKind::Product | OpKind::Convolution | OpKind::Pool => false,
+            OpKind::Indexed => false,
+        }
+    }
+
+    /// Whether operators of this kind add up products.
+    pub fn contracts(self) -> bool {
+        match self {
+            OpKind::Product | OpKind::Convolution => true,
+            OpKind::Given | OpKind::Number | OpKind::Const | OpKind::Generated => false,
+            OpKind::Elementwise | OpKind::View | OpKind::Joined | OpKind::Reduction => false,
+            OpKind::Choice | OpKind::Pool | OpKind::Indexed => false,
+        }
+    }
+
+    /// Whether operators of this kind give one element of many: a row's sum, its largest, a picked
+    /// one.
+    pub fn reduces(self) -> bool {
+        match self {
+            OpKind::Reduction | OpKind::Choice => true,
+            OpKind::Given | OpKind::Number | OpKind::Const | OpKind::Generated => false,
+            OpKind::Elementwise | OpKind::View | OpKind::Joined | OpKind::Product => false,
+            OpKind::Convolution | OpKind::Pool | OpKind::Indexed => false,
+        }
+    }
+
+    /// Whether operators of this kind read their arguments as tensors in memory, at places of their
+    /// own; the others can compute an argument's element where they need it.
+    pub fn reads_memory(self) -> bool {
+        match self {
+            OpKind::Joined | OpKind::Product | OpKind::Convolution | OpKind::Pool => true,
+            OpKind::Indexed => true,
+            OpKind::Given | OpKind::Number | OpKind::Const | OpKind::Generated => false,
+            OpKind::Elementwise | OpKind::View | OpKind::Reduction | OpKind::Choice => false,
+        }
+    }
+}
+
+/// Where an operator reads an argument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OpAccess {
+    /// At the element that it computes, so that the result may take the argument's memory.
+    InPlace,
+    /// At other elements too.
+    Elsewhere,
+}
+
+/// The facts of an operator.
+struct OpRow {
+    name: &'static str,
+    kind: OpKind,
+    /// How many arguments; `None` for any number from one on.
+    arity: Option<usize>,
+    /// Where it reads its first argument.
+    access: OpAccess,
+}
+
+const fn leaf(name: &'static str, kind: OpKind) -> OpRow {
+    OpRow { name, kind, arity: Some(0), access: OpAccess::InPlace }
+}
+
+const fn elementwise(name: &'static str, arity: usize) -> OpRow {
+    OpRow { name, kind: OpKind::Elementwise, arity: Some(arity), access: OpAccess::InPlace }
+}
+
+const fn view(name: &'static str, access: OpAccess) -> OpRow {
+    OpRow { name, kind: OpKind::View, arity: Some(1), access }
+}
+
+/// An operator that reads other elements than the one it computes.
+const fn row(name: &'static str, kind: OpKind, arity: usize) -> OpRow {
+    OpRow { name, kind, arity: Some(arity), access: OpAccess::Elsewhere }
+}
+
 impl Op {
+    /// The operators that have no attributes: their names say all of them.
+    pub const PLAIN: &'static [Op] = &[
+        // One a line.
+        Op::Step,
+        Op::Where,
+        Op::Pick,
+        Op::StopGradient,
+    ];
+
+    /// The names of all operators but functions of one and two elements.
+    pub const NAMES: &'static [&'static str] = &[
+        // Each is the name of a row.
+        "input",
+        "param",
+        "state",
+        "hyper",
+        "step",
+        "extent",
+        "const",
+        "iota",
+        "uniform",
+        "where",
+        "cast",
+        "broadcast",
+        "reshape",
+        "transpose",
+        "slice",
+        "concat",
+        "pad",
+        "reduce_sum",
+        "reduce_max",
+        "reduce_min",
+        "argmax",
+        "variance",
+        "matmul",
+        "conv",
+        "conv_input_grad",
+        "conv_weight_grad",
+        "max_pool",
+        "max_pool_index",
+        "max_pool_grad",
+        "sum_pool",
+        "sum_pool_grad",
+        "pick",
+        "gather",
+        "scatter_add",
+        "stop_gradient",
+    ];
+
+    fn row(&self) -> OpRow {
+        use OpKind::{Choice, Const, Convolution, Generated, Given, Number, Pool, Reduction};
+        match self {
+            Op::Input(_) => leaf("input", Given),
+            Op::Param(_) => leaf("param", Given),
+            Op::State(_) => leaf("state", Given),
+            Op::Hyper(_) => leaf("hyper", Number),
+            Op::Step => leaf("step", Number),
+            Op::Extent(_) => leaf("extent", Number),
+            Op::Const(..) => leaf("const", Const),
+            Op::Iota { .. } => leaf("iota", Generated),
+            Op::Uniform { .. } => leaf("uniform", Generated),
+            Op::Unary(unary) => elementwise(unary.name(), 1),
+            Op::Binary(binary) => elementwise(binary.name(), 2),
+            Op::Where => elementwise("where", 3),
+            Op::Cast(_) => elementwise("cast", 1),
+            Op::Broadcast(_) => view("broadcast", OpAccess::Elsewhere),
+            Op::Reshape(_) => view("reshape", OpAccess::InPlace),
+            Op::Transpose(_) => view("transpose", OpAccess::Elsewhere),
+            Op::Slice(_) => view("slice", OpAccess::Elsewhere),
+            Op::Concat(_) => OpRow { arity: None, ..row("concat", OpKind::Joined, 1) },
+            Op::Pad { .. } => row("pad", OpKind::Joined, 1),
+            // `max` and `min` are also functions of two arguments.
+            Op::Reduce(Reduce::Sum, _) => row("reduce_sum", Reduction, 1),
+            Op::Reduce(Reduce::Max, _) => row("reduce_max", Reduction, 1),
+            Op::Reduce(Reduce::Min, _) => row("reduce_min", Reduction, 1),
+            Op::ArgMax(_) => row("argmax", Choice, 1),
+            Op::Variance(_) => row("variance", Reduction, 1),
+            Op::MatMul { .. } => row("matmul", OpKind::Product, 2),
+            Op::Conv { .. } => row("conv", Convolution, 2),
+            Op::ConvInputGrad { .. } => row("conv_input_grad", Convolution, 2),
+            Op::ConvWeightGrad { .. } => row("conv_weight_grad", Convolution, 2),
+            Op::MaxPool(_) => row("max_pool", Pool, 1),
+            Op::MaxPoolIndex(_) => row("max_pool_index", Pool, 1),
+            Op::MaxPoolGrad { .. } => row("max_pool_grad", Pool, 2),
+            Op::SumPool(_) => row("sum_pool", Pool, 1),
+            Op::SumPoolGrad { .. } => row("sum_pool_grad", Pool, 1),
+            Op::Pick => row("pick", Choice, 2),
+            Op::Gather(_) => row("gather", OpKind::Indexed, 2),
+            Op::ScatterAdd { .. } => row("scatter_add", OpKind::Indexed, 2),
+            Op::StopGradient => view("stop_gradient", OpAccess::InPlace),
+        }
+    }
+
+    /// The operator without attributes that has this name.
+    pub fn plain(name: &str) -> Option<Op> {
+        Op::PLAIN.iter().find(|op| op.name() == name).cloned()
+    }
+
     /// The operator's name in text forms and messages.
     pub fn name(&self) -> &'static str {
-        match self {
-            Op::Input(_) => "input",
-            Op::Param(_) => "param",
-            Op::State(_) => "state",
-            Op::Hyper(_) => "hyper",
-            Op::Step => "step",
-            Op::Extent(_) => "extent",
-            Op::Const(..) => "const",
-            Op::Iota { .. } => "iota",
-            Op::Uniform { .. } => "uniform",
-            Op::Unary(unary) => unary.name(),
-            Op::Binary(binary) => binary.name(),
-            Op::Where => "where",
-            Op::Cast(_) => "cast",
-            Op::Broadcast(_) => "broadcast",
-            Op::Reshape(_) => "reshape",
-            Op::Transpose(_) => "transpose",
-            Op::Slice(_) => "slice",
-            Op::Concat(_) => "concat",
-            Op::Pad { .. } => "pad",
-            // `max` and `min` are also functions of two arguments.
-            Op::Reduce(Reduce::Sum, _) => "reduce_sum",
-            Op::Reduce(Reduce::Max, _) => "reduce_max",
-            Op::Reduce(Reduce::Min, _) => "reduce_min",
-            Op::ArgMax(_) => "argmax",
-            Op::Variance(_) => "variance",
-            Op::MatMul { .. } => "matmul",
-            Op::Conv { .. } => "conv",
-            Op::ConvInputGrad { .. } => "conv_input_grad",
-            Op::ConvWeightGrad { .. } => "conv_weight_grad",
-            Op::MaxPool(_) => "max_pool",
-            Op::MaxPoolIndex(_) => "max_pool_index",
-            Op::MaxPoolGrad { .. } => "max_pool_grad",
-            Op::SumPool(_) => "sum_pool",
-            Op::SumPoolGrad { .. } => "sum_pool_grad",
-            Op::Pick => "pick",
-            Op::Gather(_) => "gather",
-            Op::ScatterAdd { .. } => "scatter_add",
-            Op::StopGradient => "stop_gradient",
-        }
+        self.row().name
+    }
+
+    /// The way in which it uses its arguments.
+    pub fn kind(&self) -> OpKind {
+        self.row().kind
     }
 
     /// The number of arguments; `None` where it is any number from one on.
     pub fn arity(&self) -> Option<usize> {
-        match self {
-            Op::Input(_)
-            | Op::Param(_)
-            | Op::State(_)
-            | Op::Hyper(_)
-            | Op::Step
-            | Op::Extent(_)
-            | Op::Const(..)
-            | Op::Iota { .. }
-            | Op::Uniform { .. } => Some(0),
-            Op::Unary(_)
-            | Op::Cast(_)
-            | Op::Broadcast(_)
-            | Op::Reshape(_)
-            | Op::Transpose(_)
-            | Op::Slice(_)
-            | Op::Pad { .. }
-            | Op::Reduce(..)
-            | Op::ArgMax(_)
-            | Op::Variance(_)
-            | Op::MaxPool(_)
-            | Op::MaxPoolIndex(_)
-            | Op::SumPool(_)
-            | Op::SumPoolGrad { .. }
-            | Op::StopGradient => Some(1),
-            Op::Binary(_)
-            | Op::MatMul { .. }
-            | Op::Conv { .. }
-            | Op::ConvInputGrad { .. }
-            | Op::ConvWeightGrad { .. }
-            | Op::MaxPoolGrad { .. }
-            | Op::Pick
-            | Op::Gather(_)
-            | Op::ScatterAdd { .. } => Some(2),
-            Op::Where => Some(3),
-            Op::Concat(_) => None,
+        self.row().arity
+    }
+
+    /// Where it reads an argument. A reduction over unit axes alone is a view in place, which its
+    /// operator does not say: [`Bound::is_view`](crate::graph::Bound::is_view) does.
+    pub fn access(&self, arg: usize) -> OpAccess {
+        match self.kind() {
+            // What the index picks from a row lies elsewhere, the index itself does not.
+            OpKind::Choice if arg > 0 => OpAccess::InPlace,
+            _ => self.row().access,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Op;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn the_list_of_names_has_every_operator() {
+        let rows =
+            include_str!("op.rs").lines().filter(|line| line.starts_with("            Op::"));
+        let named = rows.filter(|row| row.contains("(\"")).map(|row| {
+            let (_, name) = row.split_once("(\"").expect("a name");
+            name.split('"').next().expect("the end of a name")
+        });
+        assert_eq!(named.collect::<BTreeSet<_>>(), Op::NAMES.iter().copied().collect());
+    }
+
+    #[test]
+    fn an_operator_without_attributes_is_the_one_of_its_name() {
+        for op in Op::PLAIN {
+            assert_eq!(Op::plain(op.name()).as_ref(), Some(op));
+        }
+        assert_eq!(Op::plain("matmul"), None);
     }
 }

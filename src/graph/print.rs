@@ -158,15 +158,11 @@ fn operator(f: &mut dyn fmt::Write, node: &Node) -> fmt::Result {
             f.write_str(if *transpose_b { " transpose_b" } else { "" })
         }
         // The node's type says to what these cast, broadcast or reshape.
-        Op::Step
-        | Op::Unary(_)
-        | Op::Binary(_)
-        | Op::Where
-        | Op::Cast(_)
-        | Op::Broadcast(_)
-        | Op::Reshape(_)
-        | Op::Pick
-        | Op::StopGradient => f.write_str(name),
+        Op::Unary(_) | Op::Binary(_) | Op::Cast(_) | Op::Broadcast(_) | Op::Reshape(_) => {
+            f.write_str(name)
+        }
+        other if Op::PLAIN.contains(other) => f.write_str(name),
+        other => unreachable!("the attributes of {other:?} have no text"),
     }
 }
 

@@ -246,8 +246,10 @@ fn operator(name: &str, cursor: &mut Cursor) -> ReadResult<Node> {
         let axes = cursor.brackets(Cursor::integer)?;
         return typed(cursor, |_| Ok(Op::Reduce(reduce, axes)));
     }
+    if let Some(op) = Op::plain(name) {
+        return typed(cursor, |_| Ok(op));
+    }
     match name {
-        "step" => typed(cursor, |_| Ok(Op::Step)),
         "extent" => {
             let dim = dim(cursor)?;
             typed(cursor, |_| Ok(Op::Extent(dim)))
@@ -256,12 +258,9 @@ fn operator(name: &str, cursor: &mut Cursor) -> ReadResult<Node> {
             let number = cursor.number_text();
             typed(cursor, |ty| Ok(Op::Const(cursor::number(number, ty.dtype)?, ty.dtype)))
         }
-        "where" => typed(cursor, |_| Ok(Op::Where)),
         "cast" => typed(cursor, |ty| Ok(Op::Cast(ty.dtype))),
         "broadcast" => typed(cursor, |ty| Ok(Op::Broadcast(ty.shape.clone()))),
         "reshape" => typed(cursor, |ty| Ok(Op::Reshape(ty.shape.clone()))),
-        "pick" => typed(cursor, |_| Ok(Op::Pick)),
-        "stop_gradient" => typed(cursor, |_| Ok(Op::StopGradient)),
         "transpose" => {
             let perm = cursor.brackets(Cursor::integer)?;
             typed(cursor, |_| Ok(Op::Transpose(perm)))

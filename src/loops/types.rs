@@ -4,6 +4,7 @@
 //! arrives as `i32`. The verifier and the builder both ask here.
 
 use crate::base::entity::Arena;
+use crate::base::scalar::unary::Takes;
 use crate::base::scalar::{Binary, Unary};
 use crate::base::tensor::DType;
 use crate::loops::program::{Inst, RegId, Slot, SlotId};
@@ -64,19 +65,10 @@ pub fn result_type(
 }
 
 fn unary(op: Unary, a: RegId, dtype: DType) -> Result<DType, String> {
-    let fits = match op {
-        Unary::Not => dtype == DType::Bool,
-        Unary::Neg | Unary::Abs | Unary::Sign => matches!(dtype, DType::F32 | DType::I32),
-        Unary::Floor | Unary::Exp | Unary::Expm1 | Unary::Log | Unary::Log1p | Unary::Sqrt => {
-            dtype == DType::F32
-        }
-        Unary::Rsqrt
-        | Unary::Tanh
-        | Unary::Sigmoid
-        | Unary::Erf
-        | Unary::Erfc
-        | Unary::Sin
-        | Unary::Cos => dtype == DType::F32,
+    let fits = match op.row().takes {
+        Takes::Bools => dtype == DType::Bool,
+        Takes::Numbers => matches!(dtype, DType::F32 | DType::I32),
+        Takes::Floats => dtype == DType::F32,
     };
     if fits { Ok(dtype) } else { Err(format!("{a} is {dtype}: `{}` takes none", op.name())) }
 }

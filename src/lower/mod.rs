@@ -34,7 +34,7 @@ mod window;
 mod writer;
 
 use crate::graph::kernels::{FusedKernel, KernelKind, Kernels};
-use crate::graph::{BoundGraph, NodeId, Op};
+use crate::graph::{BoundGraph, NodeId, OpKind};
 use crate::loops::Program;
 use crate::schedule::{self, Globals};
 pub use step::KernelInfo;
@@ -54,12 +54,7 @@ pub struct Lowered {
 
 /// Whether a contraction is a convolution or one of its gradients.
 fn is_conv(graph: &BoundGraph, kernel: &FusedKernel) -> bool {
-    kernel.nodes.iter().any(|&node| {
-        matches!(
-            graph.nodes[node].op,
-            Op::Conv { .. } | Op::ConvInputGrad { .. } | Op::ConvWeightGrad { .. }
-        )
-    })
+    kernel.nodes.iter().any(|&node| graph.nodes[node].op.kind() == OpKind::Convolution)
 }
 
 /// Lowers a fused graph; [`schedule::plan::run`] with the same `globals` comes next. Programs of one run

@@ -13,7 +13,7 @@ mod scatter;
 use crate::base::tensor::DType;
 use crate::graph::kernels;
 use crate::graph::view::{View, row_major};
-use crate::graph::{NodeId, Op};
+use crate::graph::{NodeId, Op, OpKind};
 use crate::loops::{Access, Affine, BufferId, Inst, RegId, Stmt, VarId};
 use crate::lower::partition::Partition;
 use crate::lower::title::Title;
@@ -25,41 +25,23 @@ use std::hash::Hash;
 /// Writes a move, and runs it.
 pub fn lower(step: &mut StepBuilder, kernel: &kernels::FusedKernel) {
     let &node = kernel.nodes.first().expect("a move");
-    match &step.graph.nodes[node].op {
+    let op = &step.graph.nodes[node].op;
+    match (op, op.kind()) {
         // A leaf that is an output: copied at the step's end.
-        Op::Input(_) | Op::Param(_) | Op::State(_) => {}
-        Op::Concat(axis) => concat(step, kernel, node, *axis),
-        Op::Pad { amounts, value } => pad(step, kernel, node, amounts, *value),
-        Op::ScatterAdd { shape: _, axis } => scatter::lower(step, kernel, node, *axis),
-        Op::Reshape(_)
-        | Op::Broadcast(_)
-        | Op::Transpose(_)
-        | Op::Slice(_)
-        | Op::StopGradient
-        | Op::Reduce(..)
-        | Op::Gather(_)
-        | Op::Const(..)
-        | Op::Cast(_) => nest::lower(step, kernel),
-        Op::Hyper(_)
-        | Op::Step
-        | Op::Extent(_)
-        | Op::Iota { .. }
-        | Op::Uniform { .. }
-        | Op::Unary(_)
-        | Op::Binary(_)
-        | Op::Where
-        | Op::ArgMax(_)
-        | Op::Variance(_)
-        | Op::MatMul { .. }
-        | Op::Conv { .. }
-        | Op::ConvInputGrad { .. }
-        | Op::ConvWeightGrad { .. }
-        | Op::MaxPool(_)
-        | Op::MaxPoolIndex(_)
-        | Op::MaxPoolGrad { .. }
-        | Op::SumPool(_)
-        | Op::SumPoolGrad { .. }
-        | Op::Pick => unreachable!("{node} moves nothing"),
+        (_, OpKind::Given) => {}
+        (Op::Concat(axis), _) => concat(step, kernel, node, *axis),
+        (Op::Pad { amounts, value }, _) => pad(step, kernel, node, amounts, *value),
+        (Op::ScatterAdd { shape: _, axis }, _) => scatter::lower(step, kernel, node, *axis),
+        (Op::Gather(_), _) => nest::lower(step, kernel),
+        // The reduction of unit axes alone, and the cast of a uniform value, are views and moves.
+        (_, OpKind::View | OpKind::Reduction | OpKind::Const | OpKind::Elementwise) => {
+            nest::lower(step, kernel);
+        }
+        (_, OpKind::Joined | OpKind::Indexed) => unreachable!("{node} {op:?} has no loops here"),
+        (_, OpKind::Number | OpKind::Generated | OpKind::Choice)
+        | (_, OpKind::Product | OpKind::Convolution | OpKind::Pool) => {
+            unreachable!("{node} {op:?} moves nothing")
+        }
     }
 }
 

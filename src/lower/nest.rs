@@ -23,7 +23,7 @@ pub use reductions::combining;
 
 use crate::graph::domain::{Domain, Level};
 use crate::graph::kernels::FusedKernel;
-use crate::graph::{NodeId, Op};
+use crate::graph::{NodeId, Op, OpKind};
 use crate::loops::{Affine, Reduce, RegId, Space, Stmt, VarId};
 use crate::lower::StepBuilder;
 use crate::lower::partition::Partition;
@@ -62,7 +62,7 @@ pub fn lower(step: &mut StepBuilder, kernel: &FusedKernel) {
         return scalars(step, kernel, domain);
     }
     let one_row = domain.reduces && domain.rows == 0;
-    let sums = |node: &NodeId| !matches!(step.graph.nodes[*node].op, Op::ArgMax(_) | Op::Pick);
+    let sums = |node: &NodeId| step.graph.nodes[*node].op.kind() != OpKind::Choice;
     if one_row && kernel.nodes.iter().all(sums) {
         return full_reduction(step, kernel, domain);
     }

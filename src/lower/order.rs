@@ -12,7 +12,7 @@
 use crate::base::entity::Entity;
 use crate::base::topological::{Neighbours, Topological};
 use crate::graph::kernels::{FusedKernelId, KernelKind, Kernels};
-use crate::graph::{BoundGraph, NodeId, Op, UpdateTarget};
+use crate::graph::{BoundGraph, NodeId, Op, OpAccess, OpKind, UpdateTarget};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -94,36 +94,15 @@ fn collect(
     in_place: bool,
     reads: &mut KernelReads,
 ) {
-    let turned = match graph.nodes[node].op {
-        Op::MatMul { .. }
-        | Op::Conv { .. }
-        | Op::ConvInputGrad { .. }
-        | Op::ConvWeightGrad { .. }
-        | Op::MaxPool(_)
-        | Op::MaxPoolIndex(_)
-        | Op::MaxPoolGrad { .. }
-        | Op::SumPool(_)
-        | Op::SumPoolGrad { .. }
-        | Op::Variance(_)
-        | Op::Transpose(_)
-        | Op::Slice(_)
-        | Op::Broadcast(_)
-        | Op::Concat(_)
-        | Op::Pad { .. }
-        | Op::Gather(_)
-        | Op::ScatterAdd { .. }
-        | Op::Pick
-        | Op::ArgMax(_) => true,
-        Op::Reduce(..) => !graph.is_view(node),
-        _ => false,
-    };
-    let in_place = in_place && !turned;
-    let args = match leaf(&graph.nodes[node].op) {
+    let op = &graph.nodes[node].op;
+    let one_to_one = op.kind() == OpKind::Reduction && graph.is_view(node);
+    let args = match leaf(op) {
         // A leaf that is a kernel's own node: an output that is a parameter.
         Some(_) => std::slice::from_ref(&node),
         None => &graph.nodes[node].args[..],
     };
-    for &arg in args {
+    for (position, &arg) in args.iter().enumerate() {
+        let in_place = in_place && (one_to_one || op.access(position) == OpAccess::InPlace);
         if let Some(target) = leaf(&graph.nodes[arg].op) {
             reads.leaves.insert(target);
             if !in_place {
@@ -169,9 +148,9 @@ fn in_place(
         let Some(writer) = places.made_by[update.node.index()] else { continue };
         let kernel = &kernels.kernels[FusedKernelId::from_index(writer)];
         let one_pass = match kernel.kind {
-            KernelKind::Rows | KernelKind::Contraction => kernel.nodes.iter().all(|&node| {
-                !matches!(graph.nodes[node].op, Op::Reduce(..) | Op::ArgMax(_) | Op::Pick)
-            }),
+            KernelKind::Rows | KernelKind::Contraction => {
+                kernel.nodes.iter().all(|&node| !graph.nodes[node].op.kind().reduces())
+            }
             KernelKind::Columns | KernelKind::Window | KernelKind::Move => false,
         };
         let is_leaf = leaf(&graph.nodes[update.node].op).is_some();

@@ -8,7 +8,7 @@
 use crate::base::tensor::DType;
 use crate::graph::kernels::{self, KernelKind, Kernels};
 use crate::graph::view::{View, row_major};
-use crate::graph::{BoundGraph, NodeId, Op, Param, ParamId, UpdateTarget};
+use crate::graph::{BoundGraph, NodeId, Op, OpKind, Param, ParamId, UpdateTarget};
 use crate::loops::{Action, Buffer, BufferId, Kernel, KernelId, Program, Space, StepIo};
 use crate::lower::alike::{BuilderRequest, Known, Recording};
 use crate::lower::title::{Title, TitleSubject};
@@ -113,9 +113,7 @@ impl<'a> StepBuilder<'a> {
 
     /// Whether a value lies in memory: a leaf, or a kernel's result.
     pub fn in_memory(&self, node: NodeId) -> bool {
-        let is_leaf =
-            matches!(self.graph.nodes[node].op, Op::Input(_) | Op::Param(_) | Op::State(_));
-        is_leaf || self.stored.contains(&node)
+        self.graph.nodes[node].op.kind() == OpKind::Given || self.stored.contains(&node)
     }
 
     /// From now on a value lies in memory: a kernel has been cut in two at it.
@@ -344,15 +342,7 @@ impl<'a> StepBuilder<'a> {
     /// Attributes the runs that follow to a kernel of the graph: to its contraction where it has
     /// one, else for its last result.
     pub fn begin_kernel(&mut self, kernel: &kernels::FusedKernel) {
-        let contracts = |node: &&NodeId| {
-            matches!(
-                self.graph.nodes[**node].op,
-                Op::MatMul { .. }
-                    | Op::Conv { .. }
-                    | Op::ConvInputGrad { .. }
-                    | Op::ConvWeightGrad { .. }
-            )
-        };
+        let contracts = |node: &&NodeId| self.graph.nodes[**node].op.kind().contracts();
         let contraction = kernel.nodes.iter().rfind(contracts);
         self.source = contraction.or(kernel.results.last()).or(kernel.nodes.last()).copied();
     }
@@ -400,9 +390,7 @@ impl<'a> StepBuilder<'a> {
 
     /// Copies the leaves that are outputs or become new values, before anything is written.
     pub fn begin(&mut self) {
-        let is_leaf = |step: &Self, node: NodeId| {
-            matches!(step.graph.nodes[node].op, Op::Input(_) | Op::Param(_) | Op::State(_))
-        };
+        let is_leaf = |step: &Self, node: NodeId| step.graph.nodes[node].op.kind() == OpKind::Given;
         for output in &self.graph.outputs {
             let root = self.root(output.node);
             if is_leaf(self, root) {

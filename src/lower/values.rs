@@ -13,12 +13,16 @@
 //! A picked element (`pick(x, label)`) is `x`'s own expression, evaluated once more at the column
 //! that the label names. Loops, phases and results are `nest`'s.
 
+mod forms;
+mod number;
+
 use crate::base::entity::Entity;
-use crate::base::scalar::{Binary, Unary};
+use crate::base::scalar::Binary;
+use crate::base::scalar::unary::Effort;
 use crate::base::tensor::DType;
 use crate::graph::domain::{AffineIndex, Domain, Level};
 use crate::graph::view::{View, row_major};
-use crate::graph::{NodeId, Op};
+use crate::graph::{NodeId, Op, OpKind};
 use crate::loops::{Access, Affine, BufferId, Inst, RegId, SlotId};
 use crate::lower::StepBuilder;
 use crate::lower::writer::KernelWriter;
@@ -197,135 +201,59 @@ impl<'s, 'a> NestValues<'s, 'a> {
     fn operator(&mut self, node: NodeId, forms: &[AffineIndex]) -> RegId {
         let graph = self.step.graph;
         let op = &graph.nodes[node].op;
-        let dtype = graph.ty(node).dtype;
-        match op {
-            Op::Const(value, dtype) => self.constant(*value, *dtype),
-            Op::Cast(to) => {
-                let arg = graph.nodes[node].args[0];
-                if graph.ty(arg).dtype == DType::F64 {
-                    let value = self.uniform(arg);
-                    return self.cast(value, *to);
-                }
-                let value = self.value(arg, forms);
-                self.cast(value, *to)
-            }
-            Op::Unary(op) => {
-                let a = self.arg(node, 0, forms);
-                self.writer.define(scalar_type(dtype), 0, Inst::Unary(*op, a))
-            }
-            Op::Binary(op) => {
-                let (a, b) = (self.arg(node, 0, forms), self.arg(node, 1, forms));
-                self.writer.define(scalar_type(dtype), 0, Inst::Binary(*op, a, b))
-            }
-            Op::Where => {
-                let condition = self.arg(node, 0, forms);
-                let (a, b) = (self.arg(node, 1, forms), self.arg(node, 2, forms));
-                self.writer.define(scalar_type(dtype), 0, Inst::Select(condition, a, b))
-            }
-            Op::Iota { axis, .. } => self.counted(&forms[*axis]),
-            Op::Uniform { stream, .. } => {
+        match (op, op.kind()) {
+            (_, OpKind::Elementwise) => self.elementwise(node, op, forms),
+            (Op::Const(value, dtype), _) => self.constant(*value, *dtype),
+            (Op::Iota { axis, .. }, _) => self.counted(&forms[*axis]),
+            (Op::Uniform { stream, .. }, _) => {
                 let element = flat(graph.extents(node), forms, self.domain.axes.len());
                 let element = self.affine(&element);
                 self.writer.define(DType::F32, 0, Inst::Uniform { stream: *stream, element })
             }
-            Op::Gather(axis) => self.gather(node, *axis, forms),
-            Op::Pick => self.pick(node, forms),
-            Op::Input(_) | Op::Param(_) | Op::State(_) => {
+            (Op::Gather(axis), _) => self.gather(node, *axis, forms),
+            (Op::Pick, _) => self.pick(node, forms),
+            (_, OpKind::Given) => {
                 let view = View::whole(node, graph.extents(node));
                 self.load(&view, forms)
             }
-            Op::Reshape(_)
-            | Op::Broadcast(_)
-            | Op::Transpose(_)
-            | Op::Slice(_)
-            | Op::StopGradient
-            | Op::Reduce(..) => {
-                // A move: the copy of a view.
-                let view = self.step.view_of_copy(node);
-                match view {
-                    Some(view) => self.load(&view, forms),
-                    None => {
-                        let inner = self.domain.through(graph, node, forms).expect("a simple view");
-                        self.value(graph.nodes[node].args[0], &inner)
-                    }
+            // A move: the copy of a view, such as the reduction of unit axes.
+            (_, OpKind::View) | (Op::Reduce(..), _) => match self.step.view_of_copy(node) {
+                Some(view) => self.load(&view, forms),
+                None => {
+                    let inner = self.domain.through(graph, node, forms).expect("a simple view");
+                    self.value(graph.nodes[node].args[0], &inner)
                 }
-            }
-            Op::Hyper(_)
-            | Op::Step
-            | Op::Extent(_)
-            | Op::Concat(_)
-            | Op::Pad { .. }
-            | Op::ArgMax(_)
-            | Op::Variance(_)
-            | Op::MatMul { .. }
-            | Op::Conv { .. }
-            | Op::ConvInputGrad { .. }
-            | Op::ConvWeightGrad { .. }
-            | Op::MaxPool(_)
-            | Op::MaxPoolIndex(_)
-            | Op::MaxPoolGrad { .. }
-            | Op::SumPool(_)
-            | Op::SumPoolGrad { .. }
-            | Op::ScatterAdd { .. } => {
+            },
+            (_, OpKind::Number | OpKind::Const | OpKind::Generated | OpKind::Joined)
+            | (_, OpKind::Reduction | OpKind::Choice | OpKind::Product | OpKind::Convolution)
+            | (_, OpKind::Pool | OpKind::Indexed) => {
                 unreachable!("{node} {op:?} is not computed element by element")
             }
         }
     }
 
-    fn arg(&mut self, node: NodeId, position: usize, forms: &[AffineIndex]) -> RegId {
-        self.value(self.step.graph.nodes[node].args[position], forms)
-    }
-
-    /// A constant.
-    pub fn constant(&mut self, value: f64, dtype: DType) -> RegId {
-        let dtype = scalar_type(dtype);
-        let inst = match dtype {
-            DType::F32 | DType::F64 => Inst::F32(value as f32),
-            DType::I32 | DType::U8 => Inst::I32(value as i32),
-            DType::Bool => Inst::Bool(value != 0.0),
+    /// An operator whose arguments are read at the same indices.
+    fn elementwise(&mut self, node: NodeId, op: &Op, forms: &[AffineIndex]) -> RegId {
+        let graph = self.step.graph;
+        let args = &graph.nodes[node].args;
+        if let Op::Cast(to) = *op {
+            let value = match graph.ty(args[0]).dtype {
+                DType::F64 => self.uniform(args[0]),
+                _ => self.value(args[0], forms),
+            };
+            return self.cast(value, to);
+        }
+        let mut values = [None; 3];
+        for (value, &arg) in values.iter_mut().zip(args) {
+            *value = Some(self.value(arg, forms));
+        }
+        let inst = match (op, values) {
+            (Op::Unary(op), [Some(a), None, None]) => Inst::Unary(*op, a),
+            (Op::Binary(op), [Some(a), Some(b), None]) => Inst::Binary(*op, a, b),
+            (Op::Where, [Some(condition), Some(a), Some(b)]) => Inst::Select(condition, a, b),
+            (other, _) => unreachable!("{node} {other:?} has no instruction"),
         };
-        self.writer.define(dtype, 0, inst)
-    }
-
-    /// A value as another type.
-    pub fn cast(&mut self, value: RegId, to: DType) -> RegId {
-        if to == DType::U8 {
-            return self.byte(value);
-        }
-        if self.writer.dtype(value) == to {
-            return value;
-        }
-        self.writer.define(to, 0, Inst::Cast(to, value))
-    }
-
-    /// A value as a byte. Bytes are computed as integers, and narrowed by the store: a float is
-    /// saturated here, of an integer the low bits are kept.
-    fn byte(&mut self, value: RegId) -> RegId {
-        let from = self.writer.dtype(value);
-        let value = self.cast(value, DType::I32);
-        let int = |own: &mut Self, op: Binary, a: RegId, b: f64| {
-            let b = own.constant(b, DType::I32);
-            own.writer.define(DType::I32, 0, Inst::Binary(op, a, b))
-        };
-        match from {
-            DType::F32 => {
-                let value = int(self, Binary::Max, value, 0.0);
-                int(self, Binary::Min, value, 255.0)
-            }
-            DType::I32 => {
-                // The remainder has the sign of the value.
-                let whole = int(self, Binary::Div, value, 256.0);
-                let whole = int(self, Binary::Mul, whole, 256.0);
-                let rest = Inst::Binary(Binary::Sub, value, whole);
-                let rest = self.writer.define(DType::I32, 0, rest);
-                let above = int(self, Binary::Add, rest, 256.0);
-                let zero = self.constant(0.0, DType::I32);
-                let below = Inst::Binary(Binary::Lt, rest, zero);
-                let below = self.writer.define(DType::Bool, 0, below);
-                self.writer.define(DType::I32, 0, Inst::Select(below, above, rest))
-            }
-            DType::Bool | DType::U8 | DType::F64 => value,
-        }
+        self.writer.define(scalar_type(graph.ty(node).dtype), 0, inst)
     }
 
     /// A uniform value: an element of the buffer of those.
@@ -368,10 +296,7 @@ impl<'s, 'a> NestValues<'s, 'a> {
 
     /// An element of a value in memory.
     fn load(&mut self, view: &View, forms: &[AffineIndex]) -> RegId {
-        let mut flat = AffineIndex::constant(view.offset, self.domain.axes.len());
-        for (&stride, form) in view.strides.iter().zip(forms) {
-            flat.add(form, stride);
-        }
+        let flat = self.place(view, forms);
         let slot = self.slot(view.base);
         self.load_flat(view.base, slot, &flat, 0)
     }
@@ -471,105 +396,13 @@ impl<'s, 'a> NestValues<'s, 'a> {
         let stride = view.strides[axis];
         self.writer.define(dtype, 0, Inst::LoadAt { base, index: checked, stride })
     }
-
-    /// The forms of all that a kernel reads, writes or counts: axes may be joined where all of
-    /// these allow.
-    pub fn all_forms(&self, nodes: &[NodeId]) -> Vec<AffineIndex> {
-        let graph = self.step.graph;
-        let axes = self.domain.axes.len();
-        let mut found = Vec::new();
-        for &node in nodes {
-            let Some(&level) = self.domain.levels.get(&node) else { continue };
-            let own = self.domain.own_forms(graph, node);
-            found.push(flat(graph.extents(node), &own, axes));
-            if !self.nodes.contains(&node) {
-                continue;
-            }
-            self.forms_of_operator(node, &own, &mut found);
-            if let Op::Reduce(..) | Op::ArgMax(_) | Op::Pick = graph.nodes[node].op
-                && level == Level::Row
-            {
-                let arg = graph.nodes[node].args[0];
-                if let Some(forms) = self.domain.forms(graph.extents(arg), Level::Full) {
-                    self.forms_below(arg, &forms, &mut found);
-                }
-            }
-        }
-        found
-    }
-
-    /// The forms of all that evaluating a node at `forms` reads from memory or counts.
-    pub fn forms_below(&self, node: NodeId, forms: &[AffineIndex], found: &mut Vec<AffineIndex>) {
-        let graph = self.step.graph;
-        let inside = |node: NodeId| self.domain.levels.contains_key(&node);
-        let source = graph.base_or(node, |node| inside(node) || self.step.in_memory(node));
-        if inside(source) {
-            return;
-        }
-        if self.step.in_memory(source) {
-            let view = self.step.view(node);
-            let mut flat = AffineIndex::constant(view.offset, self.domain.axes.len());
-            for (&stride, form) in view.strides.iter().zip(forms) {
-                flat.add(form, stride);
-            }
-            found.push(flat);
-        } else if graph.is_view(node) {
-            if let Some(inner) = self.domain.through(graph, node, forms) {
-                self.forms_below(graph.nodes[node].args[0], &inner, found);
-            }
-        } else {
-            self.forms_of_operator(node, forms, found);
-        }
-    }
-
-    fn forms_of_operator(&self, node: NodeId, forms: &[AffineIndex], found: &mut Vec<AffineIndex>) {
-        let graph = self.step.graph;
-        let args = &graph.nodes[node].args;
-        match &graph.nodes[node].op {
-            Op::Iota { axis, .. } => found.push(forms[*axis].clone()),
-            Op::Gather(axis) => {
-                let rank = graph.extents(args[1]).len();
-                self.forms_below(args[1], &forms[*axis..*axis + rank], found);
-                let mut table = forms[..*axis].to_vec();
-                table.push(AffineIndex::constant(0, self.domain.axes.len()));
-                table.extend_from_slice(&forms[*axis + rank..]);
-                self.forms_below(args[0], &table, found);
-            }
-            Op::Unary(_) | Op::Binary(_) | Op::Where => {
-                for &arg in args {
-                    self.forms_below(arg, forms, found);
-                }
-            }
-            Op::Cast(_) if graph.ty(args[0]).dtype != DType::F64 => {
-                self.forms_below(args[0], forms, found);
-            }
-            Op::Pick => self.forms_below(args[1], forms, found),
-            _ if graph.is_view(node) => match self.step.view_of_copy(node) {
-                Some(view) => {
-                    let mut flat = AffineIndex::constant(view.offset, self.domain.axes.len());
-                    for (&stride, form) in view.strides.iter().zip(forms) {
-                        flat.add(form, stride);
-                    }
-                    found.push(flat);
-                }
-                None => {
-                    if let Some(inner) = self.domain.through(graph, node, forms) {
-                        self.forms_below(args[0], &inner, found);
-                    }
-                }
-            },
-            _ => {}
-        }
-    }
 }
 
 /// Whether computing an operator again costs more than loading its value.
 pub fn is_expensive(op: &Op) -> bool {
     match op {
-        Op::Unary(op) => {
-            !matches!(op, Unary::Neg | Unary::Abs | Unary::Sign | Unary::Floor | Unary::Not)
-        }
-        Op::Binary(op) => matches!(op, Binary::Div | Binary::Pow),
+        Op::Unary(op) => op.row().effort == Effort::Much,
+        Op::Binary(op) => op.effort() == Effort::Much,
         Op::Uniform { .. } | Op::Gather(_) => true,
         _ => false,
     }

@@ -10,7 +10,7 @@
 //! where the operator gives the same bits for both. Random numbers are equal only where they are
 //! the same operator's (the same stream). It looks at structure only: `x + x` and `2·x` differ.
 
-use crate::graph::{Binary, Graph, Node, NodeId, Op};
+use crate::graph::{Graph, Node, NodeId, Op};
 use crate::pass::Pass;
 use crate::pass::rebuild::Rebuild;
 use rustc_hash::{FxHashMap, FxHasher};
@@ -41,12 +41,7 @@ pub fn run(graph: &Graph) -> Graph {
 /// The two arguments, in one order, of an operator that does not care about it.
 fn unordered(node: &Node) -> Option<[NodeId; 2]> {
     match (&node.op, &node.args[..]) {
-        (
-            Op::Binary(
-                Binary::Add | Binary::Mul | Binary::Eq | Binary::Ne | Binary::And | Binary::Or,
-            ),
-            &[a, b],
-        ) => Some([a.min(b), a.max(b)]),
+        (Op::Binary(function), &[a, b]) if function.commutes() => Some([a.min(b), a.max(b)]),
         _ => None,
     }
 }

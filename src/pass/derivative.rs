@@ -23,7 +23,7 @@ mod window;
 pub use finite::Finite;
 
 use crate::base::tensor::DType;
-use crate::graph::{Binary, Dim, Node, NodeId, Op, Range, Reduce, Shape, Unary};
+use crate::graph::{Dim, Node, NodeId, Op, Range, Reduce, Shape};
 use crate::pass::emit::Emit;
 
 /// A node whose gradient is known, and what is asked for.
@@ -53,20 +53,12 @@ pub fn gradients(
     finite: &Finite,
 ) -> ArgGradients {
     let Node { op, args, .. } = emit.graph().nodes[y].clone();
+    let count = args.len();
     let mut rule = Rule { emit, y, args, g, wants, finite };
     match op {
-        Op::Input(_) | Op::Param(_) | Op::State(_) | Op::Hyper(_) | Op::Step | Op::Extent(_) => {
-            Vec::new()
-        }
-        Op::Const(..) | Op::Iota { .. } | Op::Uniform { .. } => Vec::new(),
-        Op::Unary(function) => {
-            let flow = rule.unary(function);
-            rule.guarded(vec![flow])
-        }
-        Op::Binary(function) => {
-            let flows = rule.binary(function);
-            rule.guarded(flows)
-        }
+        op if !flows(&op) => vec![None; count],
+        Op::Unary(function) => rule.unary(function),
+        Op::Binary(function) => rule.binary(function),
         Op::Where => rule.select(),
         // d cast(x) = dx between floats; an integer or a bool has no derivative.
         Op::Cast(_) => vec![(rule.dtype(0) == DType::F32).then_some(g)],
@@ -76,54 +68,47 @@ pub fn gradients(
             let shape = rule.shape(0);
             vec![Some(rule.emit.reshape(g, &shape))]
         }
-        Op::Transpose(perm) => {
-            // x_grad = transpose(g) by the inverse permutation
-            let mut inverse = vec![0; perm.len()];
-            for (axis, &from) in perm.iter().enumerate() {
-                inverse[from] = axis;
-            }
-            vec![Some(rule.emit.transpose(g, &inverse))]
-        }
+        // x_grad = transpose(g) by the inverse permutation
+        Op::Transpose(perm) => vec![Some(rule.emit.transpose(g, &inverse(&perm)))],
         Op::Slice(ranges) => vec![Some(rule.slice(&ranges))],
         Op::Concat(axis) => rule.concat(axis),
         Op::Pad { amounts, .. } => vec![Some(rule.pad(&amounts))],
+        // d sum(x) = sum(dx): each element gets g
         Op::Reduce(Reduce::Sum, axes) => {
-            // d sum(x) = sum(dx): each element gets g
             let shape = rule.shape(0);
             vec![Some(rule.emit.spread(g, &axes, &shape))]
         }
         Op::Reduce(function @ (Reduce::Max | Reduce::Min), axes) => {
             vec![Some(rule.extremum(function, &axes))]
         }
-        Op::ArgMax(_) => vec![None],
         Op::MatMul { transpose_a, transpose_b } => rule.matmul(transpose_a, transpose_b),
         Op::Variance(axes) => vec![Some(rule.variance(&axes))],
         Op::Conv { window, groups } => rule.conv(window, groups),
         Op::ConvInputGrad { window, groups, .. } => rule.conv_input_grad(window, groups),
         Op::ConvWeightGrad { window, groups } => rule.conv_weight_grad(window, groups),
         Op::MaxPool(window) => vec![Some(rule.max_pool(window))],
-        Op::MaxPoolIndex(_) => vec![None],
         Op::MaxPoolGrad { window, .. } => vec![None, Some(rule.max_pool_grad(window))],
+        // x_grad = sum_pool_grad(g)
         Op::SumPool(window) => {
-            // x_grad = sum_pool_grad(g)
             let extents = rule.height_width(0);
             vec![Some(rule.emit.op(Op::SumPoolGrad { window, extents }, &[g]))]
         }
         // The adjoint of an adjoint: y_grad_grad = sum_pool(g)
         Op::SumPoolGrad { window, .. } => vec![Some(rule.emit.op(Op::SumPool(window), &[g]))],
         Op::Pick => vec![Some(rule.pick()), None],
+        // table_grad = scatter_add(index, g)
         Op::Gather(axis) => {
-            // table_grad = scatter_add(index, g)
-            let shape = rule.shape(0);
-            let index = rule.args[1];
+            let (shape, index) = (rule.shape(0), rule.args[1]);
             vec![Some(rule.emit.op(Op::ScatterAdd { shape, axis }, &[index, g])), None]
         }
+        // values_grad = gather(g, index)
         Op::ScatterAdd { axis, .. } => {
-            // values_grad = gather(g, index)
             let index = rule.args[0];
             vec![None, Some(rule.emit.op(Op::Gather(axis), &[g, index]))]
         }
-        Op::StopGradient => vec![None],
+        Op::Input(_) | Op::Param(_) | Op::State(_) | Op::Hyper(_) | Op::Step => unreachable!(),
+        Op::Extent(_) | Op::Const(..) | Op::Iota { .. } | Op::Uniform { .. } => unreachable!(),
+        Op::ArgMax(_) | Op::MaxPoolIndex(_) | Op::StopGradient => unreachable!("nothing flows"),
     }
 }
 
@@ -131,22 +116,20 @@ pub fn gradients(
 /// decide the rest: only `f32` values have gradients.
 pub fn flows(op: &Op) -> bool {
     match op {
-        Op::Unary(function) => !matches!(function, Unary::Sign | Unary::Floor | Unary::Not),
-        Op::Binary(function) => {
-            !function.is_comparison() && !matches!(function, Binary::And | Binary::Or)
-        }
+        Op::Unary(function) => !function.row().is_flat(),
+        Op::Binary(function) => function.is_arithmetic(),
         Op::ArgMax(_) | Op::MaxPoolIndex(_) | Op::StopGradient => false,
-        Op::Input(_) | Op::Param(_) | Op::State(_) | Op::Hyper(_) | Op::Step | Op::Extent(_) => {
-            false
-        }
-        Op::Const(..) | Op::Iota { .. } | Op::Uniform { .. } => false,
-        Op::Where | Op::Cast(_) | Op::Broadcast(_) | Op::Reshape(_) | Op::Transpose(_) => true,
-        Op::Slice(_) | Op::Concat(_) | Op::Pad { .. } | Op::Reduce(..) | Op::MatMul { .. } => true,
-        Op::Conv { .. } | Op::ConvInputGrad { .. } | Op::ConvWeightGrad { .. } => true,
-        Op::MaxPool(_) | Op::MaxPoolGrad { .. } => true,
-        Op::SumPool(_) | Op::SumPoolGrad { .. } | Op::Variance(_) => true,
-        Op::Pick | Op::Gather(_) | Op::ScatterAdd { .. } => true,
+        op => !op.kind().is_leaf(),
     }
+}
+
+/// The permutation that undoes another.
+fn inverse(perm: &[usize]) -> Vec<usize> {
+    let mut inverse = vec![0; perm.len()];
+    for (axis, &from) in perm.iter().enumerate() {
+        inverse[from] = axis;
+    }
+    inverse
 }
 
 impl Rule<'_> {
@@ -292,11 +275,7 @@ impl Rule<'_> {
         let first = self.emit.op(Op::ArgMax(rows), &[x]);
         let chosen = self.at_index(first, &flat);
         let chosen = self.emit.reshape(chosen, &Shape(moved));
-        let mut inverse = vec![0; perm.len()];
-        for (axis, &from) in perm.iter().enumerate() {
-            inverse[from] = axis;
-        }
-        self.emit.transpose(chosen, &inverse)
+        self.emit.transpose(chosen, &inverse(&perm))
     }
 
     /// d pick(x, index) = dx at the index: the other elements of the row get 0.

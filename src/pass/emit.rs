@@ -56,20 +56,8 @@ impl Emit {
             Op::Const(value, _) => Some(*value),
             Op::Cast(dtype) => self.constant(args[0]).map(|value| round_to(value, *dtype)),
             Op::Broadcast(_) | Op::Reshape(_) => self.constant(args[0]),
-            Op::Input(_) | Op::Param(_) | Op::State(_) | Op::Hyper(_) | Op::Step => None,
-            Op::Extent(_) | Op::Iota { .. } | Op::Uniform { .. } => None,
-            Op::Unary(_) | Op::Binary(_) | Op::Where | Op::StopGradient => None,
-            Op::Transpose(_) | Op::Slice(_) | Op::Concat(_) | Op::Pad { .. } => None,
-            Op::Reduce(..) | Op::ArgMax(_) | Op::Variance(_) | Op::MatMul { .. } => None,
-            Op::Conv { .. }
-            | Op::ConvInputGrad { .. }
-            | Op::ConvWeightGrad { .. }
-            | Op::MaxPool(_)
-            | Op::MaxPoolIndex(_)
-            | Op::MaxPoolGrad { .. }
-            | Op::SumPool(_)
-            | Op::SumPoolGrad { .. } => None,
-            Op::Pick | Op::Gather(_) | Op::ScatterAdd { .. } => None,
+            // Not looked into: knowing less leaves a rule out, and no result is another.
+            _ => None,
         }
     }
 

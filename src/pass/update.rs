@@ -39,8 +39,8 @@ use crate::graph::rule::{
     SHARE, UpdateRule,
 };
 use crate::graph::{
-    Binary, Graph, Hyper, HyperId, Init, NodeId, Op, Origin, OriginId, Output, Param, ParamId,
-    RUN_STEPS, Shape, State, StateId, Type, Unary, Update, UpdateTarget,
+    Binary, Graph, Hyper, HyperId, Init, NodeId, Op, OpKind, Origin, OriginId, Output, Param,
+    ParamId, RUN_STEPS, Shape, State, StateId, Type, Unary, Update, UpdateTarget,
 };
 use crate::pass::emit::Emit;
 use crate::pass::{Gradients, Pass, TrainingStep};
@@ -413,41 +413,29 @@ impl Instance<'_> {
             let origin = node.origin.map(|origin| self.origin(origin, path));
             self.emit.builder.set_origin(origin);
             let args: Vec<NodeId> = node.args.iter().map(|arg| values[arg.index()]).collect();
-            let value = match &node.op {
-                Op::Input(input) => match self.template.inputs[*input].name.as_str() {
+            let op = &node.op;
+            let value = match (op, op.kind()) {
+                (Op::Input(input), _) => match self.template.inputs[*input].name.as_str() {
                     "p" => p,
                     "g" => g,
                     other => panic!("a rule reads p and g, not {other}"),
                 },
-                Op::State(state) => states[state.index()].1,
-                Op::Hyper(hyper) => self.hyper(*hyper),
+                (Op::State(state), _) => states[state.index()].1,
+                (Op::Hyper(hyper), _) => self.hyper(*hyper),
+                (Op::Step | Op::StopGradient, _) => self.emit.op(op.clone(), &args),
+                // The rule's values are scalars, so these change nothing.
+                (Op::Broadcast(_) | Op::Reshape(_), _) => args[0],
                 // An f64 scalar stays one; where it becomes f32 it takes the parameter's shape.
-                Op::Step | Op::Const(_, DType::F64) => self.emit.op(node.op.clone(), &args),
-                Op::Const(..) | Op::Cast(_) => {
-                    let value = self.emit.op(node.op.clone(), &args);
+                (_, OpKind::Const) | (Op::Cast(_), _) => {
+                    let value = self.emit.op(op.clone(), &args);
                     if uniform { value } else { self.emit.broadcast(value, shape) }
                 }
-                Op::Unary(_) | Op::Binary(_) | Op::Where | Op::StopGradient => {
-                    self.emit.op(node.op.clone(), &args)
+                (_, OpKind::Elementwise) => self.emit.op(op.clone(), &args),
+                (_, OpKind::Given | OpKind::Number | OpKind::Generated | OpKind::View)
+                | (_, OpKind::Joined | OpKind::Reduction | OpKind::Choice | OpKind::Product)
+                | (_, OpKind::Convolution | OpKind::Pool | OpKind::Indexed) => {
+                    panic!("an update rule works element by element; it cannot use {op:?}")
                 }
-                // The rule's values are scalars, so these change nothing.
-                Op::Broadcast(_) | Op::Reshape(_) => args[0],
-                Op::Param(_) | Op::Extent(_) | Op::Iota { .. } | Op::Uniform { .. } => {
-                    unfit(&node.op)
-                }
-                Op::Transpose(_) | Op::Slice(_) | Op::Concat(_) | Op::Pad { .. } => unfit(&node.op),
-                Op::Reduce(..) | Op::ArgMax(_) | Op::Variance(_) | Op::MatMul { .. } => {
-                    unfit(&node.op)
-                }
-                Op::Conv { .. }
-                | Op::ConvInputGrad { .. }
-                | Op::ConvWeightGrad { .. }
-                | Op::MaxPool(_)
-                | Op::MaxPoolIndex(_)
-                | Op::MaxPoolGrad { .. }
-                | Op::SumPool(_)
-                | Op::SumPoolGrad { .. } => unfit(&node.op),
-                Op::Pick | Op::Gather(_) | Op::ScatterAdd { .. } => unfit(&node.op),
             };
             if uniform {
                 self.uniforms.insert(id, value);
@@ -464,8 +452,4 @@ impl Instance<'_> {
         let place = Origin { span: place.span, caller, path: path.to_owned() };
         self.emit.builder.graph.intern(place)
     }
-}
-
-fn unfit(op: &Op) -> NodeId {
-    panic!("an update rule works element by element; it cannot use {op:?}")
 }

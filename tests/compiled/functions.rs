@@ -1,6 +1,6 @@
 //! Every function of one and two arguments, on vectors and on single values.
 
-use nnc::base::math::{self, Float32, Scalar};
+use nnc::base::math::{Float32, Scalar};
 use nnc::base::scalar::{Binary, Unary};
 use nnc::base::tensor::{Data, Tensor};
 
@@ -59,7 +59,7 @@ fn functions_of_one_float() {
         let lets = format!("r0: f32 = load s0[$i]\nr9: f32 = {} r0\n", op.name());
         let ty = format!("f32[{LEN}]");
         let program = both_loops(&[(&ty, "x"), (&ty, "vector"), (&ty, "scalar")], &lets);
-        let expected: Vec<f32> = x.iter().map(|&x| math::unary(&mut Scalar, op, x)).collect();
+        let expected: Vec<f32> = x.iter().map(|&x| op.of_f32(&mut Scalar, x)).collect();
         for target in targets() {
             let ran = run(&program, &target, 1, &[("x", vector(x.clone()))]);
             for name in ["vector", "scalar"] {
@@ -86,8 +86,8 @@ fn functions_of_two_floats() {
         let buffers = [(ty.as_str(), "x"), (&ty, "y"), (&ty, "vector"), (&ty, "scalar")];
         let program = both_loops(&buffers, &lets);
         let of = |x: f32, y: f32| match comparison {
-            true => f32::from(u8::from(math::compare(&mut Scalar, op, x, y))),
-            false => math::binary(&mut Scalar, op, x, y),
+            true => f32::from(u8::from(op.compare_f32(&mut Scalar, x, y))),
+            false => op.of_f32(&mut Scalar, x, y),
         };
         let expected: Vec<f32> = x.iter().zip(&y).map(|(&x, &y)| of(x, y)).collect();
         for target in targets() {

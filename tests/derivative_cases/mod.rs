@@ -7,6 +7,7 @@ mod movement;
 mod window;
 
 use nnc::base::rng::{Sequence, hash_name};
+use nnc::base::scalar::unary::{Curve, Takes};
 use nnc::base::tensor::{DType, Tensor};
 use nnc::graph::interp::{self, Env};
 use nnc::graph::{Binary, Builder, Graph, NodeId, Reduce, Shape, Type, Unary};
@@ -85,14 +86,13 @@ pub fn all() -> Vec<Case> {
 
 fn unary(function: Unary) -> Case {
     let mut random = Sequence::new(2, hash_name(function.name()));
-    let (low, high) = match function {
-        Unary::Neg | Unary::Exp | Unary::Expm1 | Unary::Tanh | Unary::Sigmoid => (-1.5, 1.5),
-        Unary::Erf | Unary::Erfc | Unary::Sin | Unary::Cos => (-1.5, 1.5),
-        Unary::Abs | Unary::Sign | Unary::Not => (-1.5, -0.2),
-        // Between whole numbers: flat.
-        Unary::Floor => (1.2, 1.8),
-        Unary::Log | Unary::Sqrt | Unary::Rsqrt => (0.5, 2.0),
-        Unary::Log1p => (-0.4, 2.0),
+    let row = function.row();
+    let (low, high) = match row.shape {
+        _ if row.takes == Takes::Bools => (-1.5, -0.2),
+        // Jumps and kinks lie at whole numbers.
+        Curve::Steps | Curve::Kink => (-1.8, -1.2),
+        _ if row.domain.is_finite() => (row.domain + 0.5, row.domain + 2.0),
+        Curve::Rising | Curve::Falling | Curve::Waves => (-1.5, 1.5),
     };
     let x = values(&mut random, &[2, 3], low, high);
     Case::new(function.name(), named([x]), |b, args| {
@@ -107,10 +107,7 @@ fn unary(function: Unary) -> Case {
             _ => b.unary(function, x).unwrap(),
         };
         // Where f is flat, x still shows that f was evaluated.
-        match function {
-            Unary::Sign | Unary::Floor | Unary::Not => b.binary(Binary::Mul, f, x).unwrap(),
-            _ => f,
-        }
+        if row.is_flat() { b.binary(Binary::Mul, f, x).unwrap() } else { f }
     })
 }
 

@@ -4,10 +4,13 @@
 //! every operator. Values are kept tame so that an engine within its error bounds is within the
 //! test's tolerance: arguments of `log` are positive, sums are scaled down, and what jumps
 //! (`floor`, comparisons, `argmax`, casts to integers) is only applied to values that every
-//! engine computes to the bit. Extents are small and mostly odd.
+//! engine computes to the bit. Operators that have no production of their own are those of the cases
+//! of derivatives, on inputs of their own. Extents are small and mostly odd.
 
 #![allow(dead_code)] // Each test crate uses its own part.
 
+#[path = "../derivative_cases/mod.rs"]
+pub mod derivative_cases;
 mod elementwise;
 mod shaped;
 mod window;
@@ -17,8 +20,8 @@ use std::collections::BTreeMap;
 use nnc::base::rng::Sequence;
 use nnc::base::tensor::{DType, Data, Tensor};
 use nnc::graph::{
-    Binary, Builder, Dim, Env, Graph, Init, Mismatch, NodeId, Op, Param, Reduce, Shape, State,
-    Type, Unary, UpdateTarget,
+    Binary, Builder, Dim, Env, Graph, Init, Mismatch, NodeId, Op, Param, Shape, State, Type, Unary,
+    UpdateTarget,
 };
 
 /// A graph and what its inputs may hold.
@@ -97,7 +100,7 @@ type Made = Result<Option<Value>, Mismatch>;
 /// One way to go on.
 type Production = fn(&mut Generator) -> Made;
 
-const PRODUCTIONS: [Production; 28] = [
+const PRODUCTIONS: [Production; 29] = [
     Generator::smooth,
     Generator::positive_domain,
     Generator::jump,
@@ -126,6 +129,7 @@ const PRODUCTIONS: [Production; 28] = [
     Generator::convolution,
     Generator::pooling,
     Generator::indexed,
+    Generator::case,
 ];
 
 struct Generator {
@@ -271,45 +275,6 @@ impl Generator {
 /// The names of all operators of graphs.
 pub fn every_operator() -> impl Iterator<Item = &'static str> {
     let functions = Unary::ALL.iter().map(|op| op.name());
-    let reductions = Reduce::ALL.iter().map(|op| match op {
-        Reduce::Sum => "reduce_sum",
-        Reduce::Max => "reduce_max",
-        Reduce::Min => "reduce_min",
-    });
     let binary = Binary::ALL.iter().map(|op| op.name());
-    let others = [
-        "input",
-        "param",
-        "state",
-        "hyper",
-        "step",
-        "extent",
-        "const",
-        "iota",
-        "uniform",
-        "where",
-        "cast",
-        "broadcast",
-        "reshape",
-        "transpose",
-        "slice",
-        "concat",
-        "pad",
-        "argmax",
-        "matmul",
-        "variance",
-        "conv",
-        "conv_input_grad",
-        "conv_weight_grad",
-        "max_pool",
-        "max_pool_index",
-        "max_pool_grad",
-        "sum_pool",
-        "sum_pool_grad",
-        "pick",
-        "gather",
-        "scatter_add",
-        "stop_gradient",
-    ];
-    functions.chain(binary).chain(reductions).chain(others)
+    functions.chain(binary).chain(Op::NAMES.iter().copied())
 }

@@ -10,22 +10,10 @@
 //! assert_eq!(exp(&mut Scalar, 0.0), 1.0);
 //! ```
 //!
-//! Errors in units of the last place (ulp), measured against `f64` by the tests of this module,
-//! where the exact result is a normal number:
-//!
-//! | function | at most | remark |
-//! |---|---|---|
-//! | [`exp`] | 1.2 ulp | |
-//! | [`expm1`] | 2.5 ulp | |
-//! | [`log`] | 1.2 ulp | |
-//! | [`log1p`] | 2 ulp | |
-//! | [`tanh`] | 3 ulp | |
-//! | [`sigmoid`] | 3 ulp | |
-//! | [`erf`] | 2 ulp | |
-//! | [`erfc`] | 4 ulp | |
-//! | [`sin`], [`cos`] | 2 ulp | beyond 100 000, and below 2⁻²⁰ in size: within 2⁻⁴² |
-//! | [`pow`] | 6 ulp | |
-//! | [`rsqrt`] | 1.5 ulp | `1 / sqrt(x)`, two roundings |
+//! The error of each function of one number, in units of the last place, stands in its
+//! [row](crate::base::scalar::unary::UnaryRow::ulp), and is measured against `f64` by the tests of
+//! [`base::scalar`](crate::base::scalar), where the exact result is a normal number. [`pow`] is
+//! within 6.
 //!
 //! Denormal numbers count as zero, in arguments and results, as threads run with FTZ and DAZ
 //! set. NaN gives NaN (but `pow(x, 0)` and `pow(1, y)` are 1); which of the many NaNs is not
@@ -41,16 +29,12 @@ mod pow;
 mod scalar;
 mod trig;
 
-#[cfg(test)]
-mod accuracy;
-
-pub use crate::base::math::erf::{erf, erfc};
-pub use crate::base::math::exp::{exp, expm1, sigmoid, tanh};
-pub use crate::base::math::log::{log, log1p};
-pub use crate::base::math::pow::pow;
+pub use crate::base::math::erf::*;
+pub use crate::base::math::exp::*;
+pub use crate::base::math::log::*;
+pub use crate::base::math::pow::*;
 pub use crate::base::math::scalar::{Scalar, flush};
-pub use crate::base::math::trig::{cos, sin};
-use crate::base::scalar::{Binary, Unary};
+pub use crate::base::math::trig::*;
 
 /// The sign bit.
 const SIGN: i32 = i32::MIN;
@@ -125,63 +109,6 @@ pub trait Float32 {
     fn ishl(&mut self, a: Self::I, bits: u32) -> Self::I;
     /// `a >> bits`, keeping the sign.
     fn isar(&mut self, a: Self::I, bits: u32) -> Self::I;
-}
-
-/// A function of one float; `Not`, which takes a bool, is not one of them.
-pub fn unary<E: Float32>(e: &mut E, op: Unary, x: E::V) -> E::V {
-    match op {
-        Unary::Neg => e.neg(x),
-        Unary::Abs => e.abs(x),
-        Unary::Sign => sign(e, x),
-        Unary::Floor => e.floor(x),
-        Unary::Exp => exp(e, x),
-        Unary::Expm1 => expm1(e, x),
-        Unary::Log => log(e, x),
-        Unary::Log1p => log1p(e, x),
-        Unary::Sqrt => e.sqrt(x),
-        Unary::Rsqrt => rsqrt(e, x),
-        Unary::Tanh => tanh(e, x),
-        Unary::Sigmoid => sigmoid(e, x),
-        Unary::Erf => erf(e, x),
-        Unary::Erfc => erfc(e, x),
-        Unary::Sin => sin(e, x),
-        Unary::Cos => cos(e, x),
-        Unary::Not => unreachable!("`not` of a float: the verifier lets none through"),
-    }
-}
-
-/// A function of two floats that gives a float.
-pub fn binary<E: Float32>(e: &mut E, op: Binary, a: E::V, b: E::V) -> E::V {
-    match op {
-        Binary::Add => e.add(a, b),
-        Binary::Sub => e.sub(a, b),
-        Binary::Mul => e.mul(a, b),
-        Binary::Div => e.div(a, b),
-        Binary::Pow => pow(e, a, b),
-        Binary::Min => min(e, a, b),
-        Binary::Max => max(e, a, b),
-        Binary::Eq | Binary::Ne | Binary::Lt | Binary::Le | Binary::Gt | Binary::Ge => {
-            unreachable!("`{}` gives a bool", op.name())
-        }
-        Binary::And | Binary::Or => unreachable!("`{}` takes bools", op.name()),
-    }
-}
-
-/// A comparison of two floats.
-pub fn compare<E: Float32>(e: &mut E, op: Binary, a: E::V, b: E::V) -> E::B {
-    match op {
-        Binary::Eq => e.eq(a, b),
-        Binary::Ne => e.ne(a, b),
-        Binary::Lt => e.lt(a, b),
-        Binary::Le => e.le(a, b),
-        Binary::Gt => e.lt(b, a),
-        Binary::Ge => e.le(b, a),
-        Binary::Add | Binary::Sub | Binary::Mul | Binary::Div | Binary::Pow => {
-            unreachable!("`{}` gives a float", op.name())
-        }
-        Binary::Min | Binary::Max => unreachable!("`{}` gives a float", op.name()),
-        Binary::And | Binary::Or => unreachable!("`{}` takes bools", op.name()),
-    }
 }
 
 /// The smaller; NaN when either is; of two zeros, `b`.

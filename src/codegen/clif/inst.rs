@@ -15,7 +15,6 @@ use cranelift_codegen::ir::{InstBuilder, Value, types};
 
 use super::{KernelEmitter, MEMORY, Reg, dtype_of, value_type};
 use crate::base::entity::Entity;
-use crate::base::math;
 use crate::base::scalar::{Binary, Unary};
 use crate::base::tensor::DType;
 use crate::codegen::abi::Context;
@@ -183,7 +182,7 @@ impl<'a, 'f> KernelEmitter<'a, 'f> {
 
     pub(super) fn unary(&mut self, op: Unary, dtype: DType, x: Value, vector: bool) -> Value {
         match (dtype, op) {
-            (DType::F32, _) => math::unary(&mut self.floats(vector), op, x),
+            (DType::F32, _) => op.of_f32(&mut self.floats(vector), x),
             (DType::Bool, Unary::Not) if vector => self.builder.ins().bnot(x),
             (DType::Bool, Unary::Not) => self.builder.ins().bxor_imm_u(x, 1),
             (_, Unary::Neg) => self.builder.ins().ineg(x),
@@ -213,8 +212,8 @@ impl<'a, 'f> KernelEmitter<'a, 'f> {
         vector: bool,
     ) -> Value {
         match dtype {
-            DType::F32 if op.is_comparison() => math::compare(&mut self.floats(vector), op, a, b),
-            DType::F32 => math::binary(&mut self.floats(vector), op, a, b),
+            DType::F32 if op.is_comparison() => op.compare_f32(&mut self.floats(vector), a, b),
+            DType::F32 => op.of_f32(&mut self.floats(vector), a, b),
             DType::Bool => self.binary_of_bools(op, a, b, vector),
             _ => self.binary_of_ints(op, a, b, vector),
         }
@@ -333,7 +332,7 @@ impl<'a, 'f> KernelEmitter<'a, 'f> {
                 self.builder.ins().band(x, mask)
             }
             (DType::F32, DType::Bool) => {
-                let zero = math::Float32::splat(&mut self.floats(vector), 0.0);
+                let zero = crate::base::math::Float32::splat(&mut self.floats(vector), 0.0);
                 self.builder.ins().fcmp(FloatCC::NotEqual, x, zero)
             }
             (DType::I32, DType::Bool) => {

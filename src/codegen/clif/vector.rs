@@ -13,7 +13,7 @@ use cranelift_codegen::ir::{InstBuilder, Value, types};
 
 use super::{KernelEmitter, Lanes, dtype_of, value_type};
 use crate::base::entity::Entity;
-use crate::base::scalar::{Binary, Reduce, Unary};
+use crate::base::scalar::{Binary, Reduce};
 use crate::base::tensor::DType;
 use crate::codegen::wide::varying;
 use crate::loops::{Inst, Reduction, Stmt, VarId};
@@ -169,20 +169,8 @@ fn unroll(body: &[&Stmt]) -> usize {
 /// Instructions of a statement, about.
 fn cost(stmt: &Stmt) -> usize {
     match stmt {
-        Stmt::Let { inst: Inst::Unary(op, _), .. } => match op {
-            Unary::Neg | Unary::Abs | Unary::Floor | Unary::Not | Unary::Sqrt => 1,
-            Unary::Sign | Unary::Rsqrt => 4,
-            Unary::Exp
-            | Unary::Expm1
-            | Unary::Log
-            | Unary::Log1p
-            | Unary::Tanh
-            | Unary::Sigmoid
-            | Unary::Erf => 20,
-            Unary::Erfc => 60,
-            Unary::Sin | Unary::Cos => 150,
-        },
-        Stmt::Let { inst: Inst::Binary(Binary::Pow, ..), .. } => 40,
+        Stmt::Let { inst: Inst::Unary(op, _), .. } => op.row().cost,
+        Stmt::Let { inst: Inst::Binary(op, ..), .. } => op.cost(),
         Stmt::Let { inst: Inst::Uniform { .. } | Inst::Checked { .. }, .. } => 10,
         Stmt::Let { inst: Inst::LoadAt { .. }, .. } => 8,
         _ => 1,

@@ -10,7 +10,7 @@
 
 use super::{LaneOp, ValueId, WideLoop, registers};
 use crate::base::entity::Entity;
-use crate::base::math::{self, Float32};
+use crate::base::math::Float32;
 use crate::base::scalar::{Binary, Unary};
 use crate::base::tensor::DType;
 use crate::codegen::isa::{LaneCompare, WideIsa};
@@ -211,7 +211,7 @@ impl LaneRecorder<'_> {
 
     fn unary(&mut self, op: Unary, dtype: DType, x: ValueId) -> Option<ValueId> {
         match (dtype, op) {
-            (DType::F32, _) => Some(math::unary(self, op, x)),
+            (DType::F32, _) => Some(op.of_f32(self, x)),
             (DType::Bool, Unary::Not) => {
                 let ones = self.isplat(-1);
                 Some(self.op(LaneOp::Xor(x, ones)))
@@ -222,8 +222,8 @@ impl LaneRecorder<'_> {
 
     fn binary(&mut self, op: Binary, dtype: DType, a: ValueId, b: ValueId) -> Option<ValueId> {
         match (dtype, op) {
-            (DType::F32, _) if op.is_comparison() => Some(math::compare(self, op, a, b)),
-            (DType::F32, _) => Some(math::binary(self, op, a, b)),
+            (DType::F32, _) if op.is_comparison() => Some(op.compare_f32(self, a, b)),
+            (DType::F32, _) => Some(op.of_f32(self, a, b)),
             (DType::Bool, Binary::And) => Some(self.op(LaneOp::And(a, b))),
             (DType::Bool, Binary::Or) => Some(self.op(LaneOp::Or(a, b))),
             (DType::I32, Binary::Add) => Some(self.op(LaneOp::IntAdd(a, b))),

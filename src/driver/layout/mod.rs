@@ -149,12 +149,7 @@ impl<'a> LayoutWalk<'a> {
             }
             Op::Conv { groups, .. } => self.conv(id, &args, *groups),
             Op::MaxPool(_) | Op::SumPool(_) => self.pool(id, &args[0]),
-            Op::ConvInputGrad { .. }
-            | Op::ConvWeightGrad { .. }
-            | Op::MaxPoolIndex(_)
-            | Op::MaxPoolGrad { .. }
-            | Op::SumPoolGrad { .. }
-            | Op::ScatterAdd { .. } => {
+            _ => {
                 let why = "it is behind an operator that is not followed";
                 ValueLayout {
                     axes: self.fresh(id, AxisOrder::Unknown(why)),

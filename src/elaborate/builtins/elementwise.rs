@@ -9,30 +9,23 @@ use crate::base::tensor::DType;
 use crate::elaborate::context::{Elaborator, Eval};
 use crate::elaborate::value::Value;
 use crate::graph::{Binary, Unary};
+use std::sync::LazyLock;
 
 const ONE: &[Parameter] = &[needs("x")];
 
-const fn unary_operator(name: &'static str, op: Unary) -> Operator {
-    Operator { name, params: ONE, rule: OperatorRule::Unary(op) }
-}
+/// The functions of one element that are called by name: `exp(x)`.
+pub(super) static UNARY: LazyLock<Vec<Operator>> = LazyLock::new(|| {
+    let called = Unary::ALL.iter().filter(|function| function.row().called);
+    let operator = |&function: &Unary| Operator {
+        name: function.name(),
+        params: ONE,
+        rule: OperatorRule::Unary(function),
+    };
+    called.map(operator).collect()
+});
 
-/// The table.
+/// The others.
 pub(super) const OPERATORS: &[Operator] = &[
-    unary_operator("abs", Unary::Abs),
-    unary_operator("exp", Unary::Exp),
-    unary_operator("log", Unary::Log),
-    unary_operator("log1p", Unary::Log1p),
-    unary_operator("expm1", Unary::Expm1),
-    unary_operator("sqrt", Unary::Sqrt),
-    unary_operator("rsqrt", Unary::Rsqrt),
-    unary_operator("tanh", Unary::Tanh),
-    unary_operator("sigmoid", Unary::Sigmoid),
-    unary_operator("erf", Unary::Erf),
-    unary_operator("erfc", Unary::Erfc),
-    unary_operator("sin", Unary::Sin),
-    unary_operator("cos", Unary::Cos),
-    unary_operator("floor", Unary::Floor),
-    unary_operator("sign", Unary::Sign),
     call("where", &[needs("condition"), needs("a"), needs("b")], select),
     call("cast", &[needs("x"), word("type")], cast),
     call("stop_gradient", &[needs("x")], stop_gradient),

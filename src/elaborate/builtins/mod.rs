@@ -78,6 +78,7 @@ const fn call(
 /// All operators.
 fn all() -> impl Iterator<Item = &'static Operator> {
     let tables = [
+        &elementwise::UNARY[..],
         elementwise::OPERATORS,
         reduction::OPERATORS,
         movement::OPERATORS,

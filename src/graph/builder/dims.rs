@@ -55,23 +55,17 @@ impl Builder {
                 self.from(node, rank - 2, first, rank - if transpose_a { 1 } else { 2 });
                 self.from(node, rank - 1, second, rank - if transpose_b { 2 } else { 1 });
             }
-            Op::Pick => (0..shape.rank()).for_each(|axis| self.from(node, axis, first, axis)),
             Op::Gather(indexed) => self.carry_gather(node, indexed),
-            Op::Unary(_) | Op::Binary(_) | Op::Where | Op::Cast(_) | Op::StopGradient => {
-                (0..shape.rank()).for_each(|axis| self.from(node, axis, first, axis));
-            }
-            Op::Input(_)
-            | Op::Param(_)
-            | Op::State(_)
-            | Op::Hyper(_)
-            | Op::Step
-            | Op::Extent(_)
-            | Op::Const(..)
-            | Op::Iota { .. }
-            | Op::Uniform { .. }
-            | Op::ConvWeightGrad { .. }
-            | Op::ScatterAdd { .. } => {}
+            Op::ConvWeightGrad { .. } | Op::ScatterAdd { .. } => {}
+            // What others keep of their first argument is in its place.
+            _ => self.carry_equal(node, first, &before, &shape),
         }
+    }
+
+    /// The first axes, as far as they are those of the argument.
+    fn carry_equal(&mut self, node: NodeId, arg: NodeId, before: &Shape, after: &Shape) {
+        let kept = before.iter().zip(after.iter()).take_while(|(old, new)| old == new).count();
+        (0..kept).for_each(|axis| self.from(node, axis, arg, axis));
     }
 
     fn from(&mut self, node: NodeId, axis: usize, arg: NodeId, arg_axis: usize) {

@@ -3,28 +3,17 @@
 //! `add` of `f32[N, 10]` and `f32[N, 10]` is `f32[N, 10]`; `less` of them is `bool[N, 10]`.
 
 use super::{Inferred, Mismatch, of_dtype, tensor};
+use crate::base::scalar::unary::Takes;
 use crate::base::tensor::DType;
 use crate::graph::op::{Binary, Unary};
 use crate::graph::types::Type;
 
-/// Floats; `Neg`, `Abs` and `Sign` of `i32` too; `Not` of bools only.
+/// The type of the argument, which is one of those that the function takes.
 pub(super) fn unary(op: Unary, x: &Type) -> Inferred {
-    let wanted: &[DType] = match op {
-        Unary::Neg | Unary::Abs | Unary::Sign => &[DType::F32, DType::F64, DType::I32],
-        Unary::Not => &[DType::Bool],
-        Unary::Floor
-        | Unary::Exp
-        | Unary::Expm1
-        | Unary::Log
-        | Unary::Log1p
-        | Unary::Sqrt
-        | Unary::Rsqrt
-        | Unary::Tanh
-        | Unary::Sigmoid
-        | Unary::Erf
-        | Unary::Erfc
-        | Unary::Sin
-        | Unary::Cos => &[DType::F32, DType::F64],
+    let wanted: &[DType] = match op.row().takes {
+        Takes::Numbers => &[DType::F32, DType::F64, DType::I32],
+        Takes::Bools => &[DType::Bool],
+        Takes::Floats => &[DType::F32, DType::F64],
     };
     of_dtype(x, wanted, op.name())?;
     Ok(x.clone())

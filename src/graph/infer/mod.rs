@@ -78,13 +78,8 @@ pub fn infer(graph: &Graph, op: &Op, args: &[NodeId]) -> Inferred {
         return Err(Mismatch::new(format!("there is no value {missing}")));
     }
     let types: Vec<&Type> = args.iter().map(|&arg| graph.ty(arg)).collect();
-    let ty = match leaf(graph, op) {
-        Some(ty) => {
-            count(&types, 0, op)?;
-            ty?
-        }
-        None => apply(op, &types)?,
-    };
+    count(&types, op.arity().unwrap_or(types.len().max(1)), op)?;
+    let ty = apply(graph, op, &types)?;
     check_type(&ty)?;
     check_indices(op, &types, |dim| dim.known().unwrap_or(0))?;
     Ok(ty)
@@ -138,60 +133,21 @@ fn check_extents(shape: &Shape) -> Result<(), Mismatch> {
     Ok(())
 }
 
-/// The type of an operator without arguments; `None` for those that have some.
-fn leaf(graph: &Graph, op: &Op) -> Option<Inferred> {
-    fn declared<'a>(ty: Option<&'a Type>, id: &dyn fmt::Display) -> Result<&'a Type, Mismatch> {
-        ty.ok_or_else(|| Mismatch::new(format!("there is no {id}")))
-    }
-    let f64_scalar = || Ok(Type::scalar(DType::F64));
-    Some(match op {
-        Op::Input(id) => declared(graph.inputs.get(*id).map(|input| &input.ty), id).cloned(),
-        Op::Param(id) => declared(graph.params.get(*id).map(|param| &param.ty), id).cloned(),
-        Op::State(id) => declared(graph.states.get(*id).map(|state| &state.ty), id).cloned(),
-        Op::Hyper(id) if graph.hypers.get(*id).is_none() => {
-            Err(Mismatch::new(format!("there is no {id}")))
-        }
-        Op::Hyper(_) | Op::Step | Op::Extent(_) => f64_scalar(),
+/// The rule of an operator that has its number of arguments.
+fn apply(graph: &Graph, op: &Op, types: &[&Type]) -> Inferred {
+    use {contraction as many, elementwise as each, movement as moved, window as windows};
+    let number = || Ok(Type::scalar(DType::F64));
+    match op {
+        Op::Input(id) => declared(graph.inputs.get(*id).map(|input| &input.ty), id),
+        Op::Param(id) => declared(graph.params.get(*id).map(|param| &param.ty), id),
+        Op::State(id) => declared(graph.states.get(*id).map(|state| &state.ty), id),
+        Op::Hyper(id) => graph.hypers.get(*id).map_or_else(|| missing(id), |_| number()),
+        Op::Step | Op::Extent(_) => number(),
         Op::Const(value, dtype) => constant(*value, *dtype),
         Op::Iota { shape, axis } => {
             in_rank(*axis, shape, "iota").map(|()| Type::new(DType::I32, shape.clone()))
         }
         Op::Uniform { shape, .. } => Ok(Type::new(DType::F32, shape.clone())),
-        Op::Unary(_)
-        | Op::Binary(_)
-        | Op::Where
-        | Op::Cast(_)
-        | Op::Broadcast(_)
-        | Op::Reshape(_)
-        | Op::Transpose(_)
-        | Op::Slice(_)
-        | Op::Concat(_)
-        | Op::Pad { .. }
-        | Op::Reduce(..)
-        | Op::ArgMax(_)
-        | Op::Variance(_)
-        | Op::MatMul { .. }
-        | Op::Conv { .. }
-        | Op::ConvInputGrad { .. }
-        | Op::ConvWeightGrad { .. }
-        | Op::MaxPool(_)
-        | Op::MaxPoolIndex(_)
-        | Op::MaxPoolGrad { .. }
-        | Op::SumPool(_)
-        | Op::SumPoolGrad { .. }
-        | Op::Pick
-        | Op::Gather(_)
-        | Op::ScatterAdd { .. }
-        | Op::StopGradient => return None,
-    })
-}
-
-/// The type of an operator with arguments.
-fn apply(op: &Op, types: &[&Type]) -> Inferred {
-    use {contraction as many, elementwise as each, movement as moved, window as windows};
-    let arity = op.arity().unwrap_or(types.len().max(1));
-    count(types, arity, op)?;
-    match op {
         Op::Unary(unary) => each::unary(*unary, types[0]),
         Op::Binary(binary) => each::binary(*binary, types[0], types[1]),
         Op::Where => each::select(types[0], types[1], types[2]),
@@ -226,16 +182,16 @@ fn apply(op: &Op, types: &[&Type]) -> Inferred {
         Op::Gather(axis) => many::gather(*axis, types[0], types[1]),
         Op::ScatterAdd { shape, axis } => many::scatter_add(shape, *axis, types[0], types[1]),
         Op::StopGradient => tensor(types[0], "stop_gradient").map(|()| types[0].clone()),
-        Op::Input(_)
-        | Op::Param(_)
-        | Op::State(_)
-        | Op::Hyper(_)
-        | Op::Step
-        | Op::Extent(_)
-        | Op::Const(..)
-        | Op::Iota { .. }
-        | Op::Uniform { .. } => unreachable!("leaves have no arguments"),
     }
+}
+
+/// The type that the graph declares for something.
+fn declared(ty: Option<&Type>, id: &dyn fmt::Display) -> Inferred {
+    ty.cloned().map_or_else(|| missing(id), Ok)
+}
+
+fn missing(id: &dyn fmt::Display) -> Inferred {
+    Err(Mismatch::new(format!("there is no {id}")))
 }
 
 /// The type of a constant, which must be what its type holds after rounding.

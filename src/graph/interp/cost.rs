@@ -7,7 +7,7 @@
 use super::last_readers;
 use crate::base::entity::Entity;
 use crate::graph::data::{Graph, Node};
-use crate::graph::op::Op;
+use crate::graph::op::{Op, OpKind};
 use crate::graph::types::Type;
 
 /// Operations for an element that is computed from others of the same place.
@@ -57,42 +57,21 @@ fn operations(graph: &Graph, node: &Node, batch: usize) -> f64 {
     let of = |ty: &Type| elements(ty, batch) as f64;
     let arg = |index: usize| graph.ty(node.args[index]);
     let made = of(&node.ty);
-    match &node.op {
-        Op::MatMul { .. }
-        | Op::Conv { .. }
-        | Op::ConvInputGrad { .. }
-        | Op::ConvWeightGrad { .. } => 2.0 * graph.products(node, batch).unwrap_or(0) as f64,
-        Op::MaxPool(window) | Op::MaxPoolIndex(window) | Op::SumPool(window) => {
-            INDEXED * made * window.size.iter().product::<usize>() as f64
+    match (&node.op, node.op.kind()) {
+        (_, OpKind::Product | OpKind::Convolution) => {
+            2.0 * graph.products(node, batch).unwrap_or(0) as f64
         }
-        Op::MaxPoolGrad { window, .. } => {
-            INDEXED * of(arg(1)) * window.size.iter().product::<usize>() as f64
+        (Op::MaxPool(window) | Op::MaxPoolIndex(window) | Op::SumPool(window), _) => {
+            INDEXED * made * window.taps() as f64
         }
-        Op::SumPoolGrad { window, .. } => {
-            INDEXED * of(arg(0)) * window.size.iter().product::<usize>() as f64
-        }
-        Op::Reduce(..) | Op::Variance(_) | Op::ArgMax(_) => ELEMENT * of(arg(0)),
-        Op::Gather(_) | Op::Pick | Op::Iota { .. } => INDEXED * made,
-        Op::ScatterAdd { .. } => INDEXED * of(arg(1)) + made,
-        Op::Input(_)
-        | Op::Param(_)
-        | Op::State(_)
-        | Op::Hyper(_)
-        | Op::Step
-        | Op::Extent(_)
-        | Op::Const(..)
-        | Op::Uniform { .. }
-        | Op::Unary(_)
-        | Op::Binary(_)
-        | Op::Where
-        | Op::Cast(_)
-        | Op::Broadcast(_)
-        | Op::Reshape(_)
-        | Op::Transpose(_)
-        | Op::Slice(_)
-        | Op::Concat(_)
-        | Op::Pad { .. }
-        | Op::StopGradient => ELEMENT * made,
+        (Op::MaxPoolGrad { window, .. }, _) => INDEXED * of(arg(1)) * window.taps() as f64,
+        (Op::SumPoolGrad { window, .. }, _) => INDEXED * of(arg(0)) * window.taps() as f64,
+        (Op::Gather(_) | Op::Pick | Op::Iota { .. }, _) => INDEXED * made,
+        (Op::ScatterAdd { .. }, _) => INDEXED * of(arg(1)) + made,
+        (_, OpKind::Reduction | OpKind::Choice) => ELEMENT * of(arg(0)),
+        (_, OpKind::Given | OpKind::Number | OpKind::Const | OpKind::Generated) => ELEMENT * made,
+        (_, OpKind::Elementwise | OpKind::View | OpKind::Joined) => ELEMENT * made,
+        (_, OpKind::Pool | OpKind::Indexed) => INDEXED * made,
     }
 }
 

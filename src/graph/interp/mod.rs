@@ -20,7 +20,7 @@ use crate::base::tensor::{DType, Data, Tensor};
 use crate::graph::data::{Graph, Node, UpdateTarget};
 use crate::graph::element;
 use crate::graph::init::initial_value;
-use crate::graph::op::{NodeId, Op};
+use crate::graph::op::{Binary, NodeId, Op, OpKind};
 use crate::graph::types::Type;
 use contraction::BadIndex;
 pub use cost::{Cost, cost};
@@ -246,9 +246,7 @@ impl Run<'_> {
         let x = |index| self.arg(node, index);
         let extents = node.ty.shape.at(self.batch);
         let number = |value: f64| Array::from_elem(IxDyn(&[]), value);
-        // What is added in `f64` is rounded once.
-        let rounded = |sums: Array| sums.mapv(|value| element::round_to(value, node.ty.dtype));
-        Ok(match &node.op {
+        let value = match &node.op {
             Op::Input(id) => array(&self.env.inputs[&self.graph.inputs[*id].name]),
             Op::Param(id) => array(&self.env.params[id.index()]),
             Op::State(id) => array(&self.env.states[id.index()]),
@@ -259,21 +257,10 @@ impl Run<'_> {
             Op::Iota { axis, .. } => Array::from_shape_fn(extents, |index| index[*axis] as f64),
             Op::Uniform { stream, .. } => self.uniform(*stream, extents),
             Op::Unary(op) => x(0).mapv(|x| element::unary(*op, node.ty.dtype, x)),
-            Op::Binary(op) => {
-                let dtype = self.graph.ty(node.args[0]).dtype;
-                zip(x(0), x(1), |a, b| element::binary(*op, dtype, a, b))
-            }
-            Op::Where => Zip::from(x(0))
-                .and(x(1))
-                .and(x(2))
-                .map_collect(|&condition, &a, &b| if condition != 0.0 { a } else { b }),
-            Op::Cast(to) => {
-                let from = self.graph.ty(node.args[0]).dtype;
-                x(0).mapv(|x| element::cast(x, from, *to))
-            }
-            Op::Broadcast(_) => {
-                x(0).broadcast(extents).expect("verified shapes broadcast").to_owned()
-            }
+            Op::Binary(op) => zip(x(0), x(1), self.dtype(node, 0), *op),
+            Op::Where => select(x(0), x(1), x(2)),
+            Op::Cast(to) => x(0).mapv(|x| element::cast(x, self.dtype(node, 0), *to)),
+            Op::Broadcast(_) => x(0).broadcast(extents).expect("verified shapes").to_owned(),
             Op::Reshape(_) => moved::reshape(x(0), extents),
             Op::Transpose(perm) => moved::transpose(x(0), perm),
             Op::Slice(ranges) => moved::slice(x(0), ranges, extents),
@@ -285,32 +272,43 @@ impl Run<'_> {
             Op::Reduce(op, axes) => many::reduce(*op, node.ty.dtype, x(0), axes),
             Op::ArgMax(axis) => many::arg_max(x(0), *axis),
             Op::MatMul { transpose_a, transpose_b } => {
-                rounded(many::matmul(x(0), *transpose_a, x(1), *transpose_b, extents))
+                many::matmul(x(0), *transpose_a, x(1), *transpose_b, extents)
             }
-            Op::Variance(axes) => rounded(many::variance(x(0), axes)),
-            Op::Conv { window, groups } => {
-                rounded(windows::conv(window, *groups, x(0), x(1), extents))
-            }
+            Op::Variance(axes) => many::variance(x(0), axes),
+            Op::Conv { window, groups } => windows::conv(window, *groups, x(0), x(1), extents),
             Op::ConvInputGrad { window, groups, .. } => {
-                rounded(windows::conv_input_grad(window, *groups, x(0), x(1), extents))
+                windows::conv_input_grad(window, *groups, x(0), x(1), extents)
             }
             Op::ConvWeightGrad { window, groups } => {
-                rounded(windows::conv_weight_grad(window, *groups, x(0), x(1), extents))
+                windows::conv_weight_grad(window, *groups, x(0), x(1), extents)
             }
             Op::MaxPool(window) => windows::max_pool(window, x(0), extents),
             Op::MaxPoolIndex(window) => windows::max_pool_index(window, x(0), extents),
-            Op::MaxPoolGrad { window, .. } => {
-                rounded(windows::max_pool_grad(window, x(0), x(1), extents))
-            }
-            Op::SumPool(window) => rounded(windows::sum_pool(window, x(0), extents)),
-            Op::SumPoolGrad { window, .. } => {
-                rounded(windows::sum_pool_grad(window, x(0), extents))
-            }
+            Op::MaxPoolGrad { window, .. } => windows::max_pool_grad(window, x(0), x(1), extents),
+            Op::SumPool(window) => windows::sum_pool(window, x(0), extents),
+            Op::SumPoolGrad { window, .. } => windows::sum_pool_grad(window, x(0), extents),
             Op::Pick => many::pick(x(0), x(1))?,
             Op::Gather(axis) => many::gather(x(0), x(1), *axis, extents)?,
-            Op::ScatterAdd { axis, .. } => rounded(many::scatter_add(x(0), x(1), *axis, extents)?),
+            Op::ScatterAdd { axis, .. } => many::scatter_add(x(0), x(1), *axis, extents)?,
             Op::StopGradient => x(0).clone(),
-        })
+        };
+        Ok(self.rounded(node, value))
+    }
+
+    /// The element type of an argument.
+    fn dtype(&self, node: &Node, arg: usize) -> DType {
+        self.graph.ty(node.args[arg]).dtype
+    }
+
+    /// Sums of `f64`, rounded once; other values are of their type already.
+    fn rounded(&self, node: &Node, value: Array) -> Array {
+        let sums = match node.op.kind() {
+            OpKind::Product | OpKind::Convolution | OpKind::Pool => true,
+            OpKind::Reduction | OpKind::Indexed => true,
+            OpKind::Given | OpKind::Number | OpKind::Const | OpKind::Generated => false,
+            OpKind::Elementwise | OpKind::View | OpKind::Joined | OpKind::Choice => false,
+        };
+        if sums { value.mapv_into(|value| element::round_to(value, node.ty.dtype)) } else { value }
     }
 
     fn uniform(&self, stream: u32, extents: Vec<usize>) -> Array {
@@ -321,9 +319,15 @@ impl Run<'_> {
     }
 }
 
-/// A function of each two elements.
-fn zip(a: &Array, b: &Array, f: impl Fn(f64, f64) -> f64) -> Array {
-    Zip::from(a).and(b).map_collect(|&a, &b| f(a, b))
+/// A function of each two elements of a type.
+fn zip(a: &Array, b: &Array, dtype: DType, op: Binary) -> Array {
+    Zip::from(a).and(b).map_collect(|&a, &b| element::binary(op, dtype, a, b))
+}
+
+/// Elements of `a` where the condition is true, of `b` elsewhere.
+fn select(condition: &Array, a: &Array, b: &Array) -> Array {
+    let choose = |&condition: &f64, &a: &f64, &b: &f64| if condition != 0.0 { a } else { b };
+    Zip::from(condition).and(a).and(b).map_collect(choose)
 }
 
 /// A tensor's elements in `f64`.

@@ -2,7 +2,7 @@
 //!
 //! Floats go through `base::math` on the scalar engine; integers wrap.
 
-use crate::base::math::{self, Float32, Scalar};
+use crate::base::math::{Float32, Scalar};
 use crate::base::scalar::{Binary, Reduce, Unary};
 use crate::base::tensor::DType;
 
@@ -21,7 +21,7 @@ fn int(word: Word) -> i32 {
 pub(super) fn unary(op: Unary, dtype: DType, a: Word) -> Word {
     match (op, dtype) {
         (Unary::Not, _) => a ^ 1,
-        (op, DType::F32) => math::unary(&mut Scalar, op, float(a)).to_bits(),
+        (op, DType::F32) => op.of_f32(&mut Scalar, float(a)).to_bits(),
         (Unary::Neg, _) => int(a).wrapping_neg() as Word,
         (Unary::Abs, _) => int(a).wrapping_abs() as Word,
         (Unary::Sign, _) => int(a).signum() as Word,
@@ -33,9 +33,9 @@ pub(super) fn unary(op: Unary, dtype: DType, a: Word) -> Word {
 pub(super) fn binary(op: Binary, dtype: DType, a: Word, b: Word) -> Word {
     match dtype {
         DType::F32 if op.is_comparison() => {
-            Word::from(math::compare(&mut Scalar, op, float(a), float(b)))
+            Word::from(op.compare_f32(&mut Scalar, float(a), float(b)))
         }
-        DType::F32 => math::binary(&mut Scalar, op, float(a), float(b)).to_bits(),
+        DType::F32 => op.of_f32(&mut Scalar, float(a), float(b)).to_bits(),
         DType::I32 | DType::Bool | DType::U8 | DType::F64 => integer(op, int(a), int(b)) as Word,
     }
 }

@@ -20,17 +20,14 @@ mod weight_grad;
 mod weights;
 
 use crate::graph::kernels::FusedKernel;
-use crate::graph::{NodeId, Op};
+use crate::graph::{NodeId, Op, OpKind};
 use crate::lower::StepBuilder;
 use slide::ConvSlide;
 use weight_grad::WeightGrad;
 
 /// Writes a convolution and what follows it, and runs it.
 pub fn lower(step: &mut StepBuilder, kernel: &FusedKernel) {
-    let is_convolution = |node: &NodeId| {
-        let op = &step.graph.nodes[*node].op;
-        matches!(op, Op::Conv { .. } | Op::ConvInputGrad { .. } | Op::ConvWeightGrad { .. })
-    };
+    let is_convolution = |node: &NodeId| step.graph.nodes[*node].op.kind() == OpKind::Convolution;
     let node = kernel.nodes.iter().copied().rfind(is_convolution).expect("a convolution");
     let args = &step.graph.nodes[node].args;
     let (first, second) = (args[0], args[1]);

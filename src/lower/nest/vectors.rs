@@ -12,7 +12,7 @@
 
 use crate::graph::domain::{Domain, MOST_KEPT};
 use crate::graph::kernels::FusedKernel;
-use crate::graph::{NodeId, Op};
+use crate::graph::{NodeId, OpKind};
 use crate::loops::Space;
 use crate::lower::StepBuilder;
 use crate::lower::nest::Nest;
@@ -58,7 +58,7 @@ fn follows_totals(step: &mut StepBuilder, kernel: &FusedKernel) -> bool {
         if kernel.nodes.contains(&source) {
             continue;
         }
-        if matches!(graph.nodes[source].op, Op::Input(_) | Op::Param(_) | Op::State(_)) {
+        if graph.nodes[source].op.kind() == OpKind::Given {
             continue;
         }
         if !step.in_memory(source) {

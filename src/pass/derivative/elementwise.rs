@@ -2,11 +2,24 @@
 
 use super::{ArgGradients, Rule};
 use crate::graph::{Binary, NodeId, Unary};
+use std::f64::consts::FRAC_2_SQRT_PI;
+
+/// The factor between the gradient of a value and the argument's.
+enum Slope {
+    /// 0 wherever there is one: no gradient flows.
+    Flat,
+    /// −1.
+    Minus,
+    /// A value.
+    Times(NodeId),
+    /// One over a value.
+    Over(NodeId),
+}
 
 impl Rule<'_> {
     /// The gradients `flows` of an element-wise node, but 0 where `g` is 0 and the slope may not
     /// be finite.
-    pub(super) fn guarded(&mut self, flows: ArgGradients) -> ArgGradients {
+    fn guarded(&mut self, flows: ArgGradients) -> ArgGradients {
         let steep = self.finite.slopes(self.emit.graph(), self.y);
         let guard = |(flow, steep): (Option<NodeId>, bool)| match flow {
             Some(flow) if steep => Some(self.unless_zero(self.g, flow)),
@@ -36,91 +49,84 @@ impl Rule<'_> {
         self.emit.select(finite, x, zero)
     }
 
-    pub(super) fn unary(&mut self, function: Unary) -> Option<NodeId> {
-        let (x, y, g) = (self.args[0], self.y, self.g);
+    pub(super) fn unary(&mut self, function: Unary) -> ArgGradients {
+        let g = self.g;
+        let flow = match self.slope(function) {
+            Slope::Flat => return vec![None],
+            Slope::Minus => return vec![Some(self.emit.neg(g))],
+            Slope::Times(slope) => self.emit.mul(g, slope),
+            Slope::Over(divisor) => self.emit.div(g, divisor),
+        };
+        self.guarded(vec![Some(flow)])
+    }
+
+    /// The derivative of a function of one element: `x` is the argument, `y` the value.
+    fn slope(&mut self, function: Unary) -> Slope {
+        let (x, y) = (self.args[0], self.y);
         let emit = &mut *self.emit;
-        Some(match function {
+        Slope::Times(match function {
             // d(−x) = −dx
-            Unary::Neg => emit.neg(g),
+            Unary::Neg => return Slope::Minus,
             // d|x| = sign(x)·dx
-            Unary::Abs => {
-                let sign = emit.unary(Unary::Sign, x);
-                emit.mul(g, sign)
-            }
+            Unary::Abs => emit.unary(Unary::Sign, x),
             // d exp(x) = y·dx
-            Unary::Exp => emit.mul(g, y),
+            Unary::Exp => y,
             // d(exp(x) − 1) = exp(x)·dx; y + 1 has lost its digits where y is near -1
-            Unary::Expm1 => {
-                let exp = emit.unary(Unary::Exp, x);
-                emit.mul(g, exp)
-            }
+            Unary::Expm1 => emit.unary(Unary::Exp, x),
             // d log(x) = dx / x
-            Unary::Log => emit.div(g, x),
+            Unary::Log => return Slope::Over(x),
             // d log(1 + x) = dx / (x + 1)
-            Unary::Log1p => {
-                let shifted = emit.plus(x, 1.0);
-                emit.div(g, shifted)
-            }
+            Unary::Log1p => return Slope::Over(emit.plus(x, 1.0)),
             // d√x = dx / 2y
-            Unary::Sqrt => {
-                let double = emit.times(y, 2.0);
-                emit.div(g, double)
-            }
+            Unary::Sqrt => return Slope::Over(emit.times(y, 2.0)),
             // d(1/√x) = −½·y³·dx
             Unary::Rsqrt => {
                 let square = emit.mul(y, y);
                 let cube = emit.mul(square, y);
-                let slope = emit.times(cube, -0.5);
-                emit.mul(g, slope)
+                emit.times(cube, -0.5)
             }
             // d tanh(x) = (1 − y²)·dx: off by 6e-8 of the slope at 0, so that far from 0, where the
             // slope is smaller, fewer of its digits hold. Another exponential would keep them.
             Unary::Tanh => {
                 let square = emit.mul(y, y);
                 let one = emit.like(y, 1.0);
-                let slope = emit.sub(one, square);
-                emit.mul(g, slope)
+                emit.sub(one, square)
             }
             // d σ(x) = y·(1 − y)·dx: exact below 0, above off by 6e-8 as tanh's
             Unary::Sigmoid => {
                 let one = emit.like(y, 1.0);
                 let rest = emit.sub(one, y);
-                let slope = emit.mul(y, rest);
-                emit.mul(g, slope)
+                emit.mul(y, rest)
             }
             // d erf(x) = 2/√π·exp(−x²)·dx
-            Unary::Erf => {
-                let square = emit.mul(x, x);
-                let negative = emit.neg(square);
-                let bell = emit.unary(Unary::Exp, negative);
-                let slope = emit.times(bell, std::f64::consts::FRAC_2_SQRT_PI);
-                emit.mul(g, slope)
-            }
+            Unary::Erf => self.bell(x, FRAC_2_SQRT_PI),
             // d erfc(x) = −2/√π·exp(−x²)·dx
-            Unary::Erfc => {
-                let square = emit.mul(x, x);
-                let negative = emit.neg(square);
-                let bell = emit.unary(Unary::Exp, negative);
-                let slope = emit.times(bell, -std::f64::consts::FRAC_2_SQRT_PI);
-                emit.mul(g, slope)
-            }
+            Unary::Erfc => self.bell(x, -FRAC_2_SQRT_PI),
             // d sin(x) = cos(x)·dx
-            Unary::Sin => {
-                let cos = emit.unary(Unary::Cos, x);
-                emit.mul(g, cos)
-            }
+            Unary::Sin => emit.unary(Unary::Cos, x),
             // d cos(x) = −sin(x)·dx
             Unary::Cos => {
                 let sin = emit.unary(Unary::Sin, x);
-                let slope = emit.neg(sin);
-                emit.mul(g, slope)
+                emit.neg(sin)
             }
-            // Flat wherever it has a slope.
-            Unary::Sign | Unary::Floor | Unary::Not => return None,
+            Unary::Sign | Unary::Floor | Unary::Not => return Slope::Flat,
         })
     }
 
+    /// `factor·exp(−x²)`
+    fn bell(&mut self, x: NodeId, factor: f64) -> NodeId {
+        let square = self.emit.mul(x, x);
+        let negative = self.emit.neg(square);
+        let bell = self.emit.unary(Unary::Exp, negative);
+        self.emit.times(bell, factor)
+    }
+
     pub(super) fn binary(&mut self, function: Binary) -> ArgGradients {
+        let flows = self.flows_of_two(function);
+        self.guarded(flows)
+    }
+
+    fn flows_of_two(&mut self, function: Binary) -> ArgGradients {
         let (a, b, y, g) = (self.args[0], self.args[1], self.y, self.g);
         match function {
             // d(a + b) = da + db

@@ -16,8 +16,9 @@
 //! finite, and so are sums of finite values, contractions among them.
 
 use crate::base::entity::Entity;
+use crate::base::scalar::unary::{Curve, Growth, UnaryRow};
 use crate::base::tensor::DType;
-use crate::graph::{Binary, Graph, Node, NodeId, Op, Reduce, Unary};
+use crate::graph::{Binary, Graph, Node, NodeId, Op, OpKind, Reduce, Unary};
 
 /// How large the elements of a value may be, the larger the later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,6 +58,20 @@ struct ValueFacts {
 impl ValueFacts {
     const fn new(size: Magnitude, sign: Sign) -> ValueFacts {
         ValueFacts { size, sign }
+    }
+
+    /// The least number of this sign.
+    fn least(self) -> f64 {
+        match self.sign {
+            Any | NotPositive => f64::NEG_INFINITY,
+            NotNegative => 0.0,
+            Positive => f64::from(f32::MIN_POSITIVE),
+        }
+    }
+
+    /// The largest number of this sign.
+    fn most(self) -> f64 {
+        if self.sign == NotPositive { 0.0 } else { f64::INFINITY }
     }
 
     fn at_least_zero(self) -> bool {
@@ -168,50 +183,61 @@ impl Finite {
     }
 }
 
-/// Whether a function's slope may not be finite.
+/// Whether a function's slope may not be finite: at an end of its domain, where it overflows as its
+/// value does, or beyond all numbers.
 fn steep(function: Unary, x: ValueFacts) -> bool {
-    match function {
-        Unary::Neg | Unary::Sign | Unary::Floor | Unary::Not => false,
-        Unary::Exp | Unary::Expm1 => of_unary(function, x).size == Singular,
-        Unary::Log | Unary::Sqrt | Unary::Rsqrt => x.sign != Positive || !x.is_finite(),
-        Unary::Log1p => !x.at_least_zero() || !x.is_finite(),
-        Unary::Abs | Unary::Tanh | Unary::Sigmoid | Unary::Erf | Unary::Erfc => !x.is_finite(),
-        Unary::Sin | Unary::Cos => x.size >= Product,
+    let row = function.row();
+    let inside = row.domain == f64::NEG_INFINITY || x.least() > row.domain;
+    match row.growth {
+        _ if row.is_flat() => false,
+        _ if !inside || !x.is_finite() => true,
+        // An infinite argument has no sine.
+        _ if row.shape == Curve::Waves => x.size >= Product,
+        Growth::Fast => of_unary(function, x).size == Singular,
+        Growth::Slow | Growth::Linear => false,
     }
 }
 
+/// The facts of a function's value, from its row.
 fn of_unary(function: Unary, x: ValueFacts) -> ValueFacts {
+    let row = function.row();
     let finite = |size, sign| ValueFacts::new(if x.is_finite() { size } else { Singular }, sign);
-    match function {
-        Unary::Neg => {
-            let sign = match x.sign {
-                NotNegative | Positive => NotPositive,
-                NotPositive => NotNegative,
-                Any => Any,
-            };
-            ValueFacts::new(x.size, sign)
-        }
-        Unary::Abs => {
-            ValueFacts::new(x.size, if x.sign == Positive { Positive } else { NotNegative })
-        }
-        Unary::Sign | Unary::Not => finite(Bounded, Any),
-        Unary::Floor => {
-            ValueFacts::new(x.size, if x.sign == Positive { NotNegative } else { x.sign })
-        }
-        Unary::Exp if x.sign == NotPositive => finite(Bounded, NotNegative),
-        Unary::Exp => ValueFacts::new(Singular, NotNegative),
-        Unary::Expm1 if x.sign == NotPositive => finite(Bounded, NotPositive),
-        Unary::Expm1 => ValueFacts::new(Singular, Any),
-        Unary::Log if x.sign == Positive => finite(Plain, Any),
-        Unary::Log => ValueFacts::new(Singular, Any),
-        Unary::Log1p if x.at_least_zero() => finite(Plain, NotNegative),
-        Unary::Log1p => ValueFacts::new(Singular, Any),
-        Unary::Sqrt if x.at_least_zero() => ValueFacts::new(x.size, x.sign),
-        Unary::Sqrt => ValueFacts::new(Singular, NotNegative),
-        Unary::Rsqrt if x.sign == Positive => finite(Bounded, NotNegative),
-        Unary::Rsqrt => ValueFacts::new(Singular, NotNegative),
-        Unary::Tanh | Unary::Erf | Unary::Sin | Unary::Cos => finite(Bounded, Any),
-        Unary::Sigmoid | Unary::Erfc => finite(Bounded, NotNegative),
+    if row.is_bounded() {
+        return finite(Bounded, sign_within(row.range));
+    }
+    let least = x.least();
+    let inside = row.domain == f64::NEG_INFINITY
+        || least > row.domain
+        || least == row.domain && row.is_closed();
+    let (low, high) = image(row, least, x.most());
+    match row.growth {
+        _ if !inside => ValueFacts::new(Singular, sign_within(row.range)),
+        _ if low.is_finite() && high.is_finite() => finite(Bounded, sign_within((low, high))),
+        Growth::Fast => ValueFacts::new(Singular, sign_within(row.range)),
+        Growth::Slow => finite(Plain, sign_within((low, high))),
+        Growth::Linear if low > 0.0 => ValueFacts::new(x.size, Positive),
+        Growth::Linear => ValueFacts::new(x.size, sign_within((low, high))),
+    }
+}
+
+/// Between what a function of the numbers between two lies.
+fn image(row: &UnaryRow, least: f64, most: f64) -> (f64, f64) {
+    let (first, last) = ((row.value)(least), (row.value)(most));
+    match row.shape {
+        Curve::Rising | Curve::Steps => (first, last),
+        Curve::Falling => (last, first),
+        Curve::Kink if least < 0.0 && most > 0.0 => ((row.value)(0.0), first.max(last)),
+        Curve::Kink => (first.min(last), first.max(last)),
+        Curve::Waves => row.range,
+    }
+}
+
+/// The sign of all numbers between two.
+fn sign_within((low, high): (f64, f64)) -> Sign {
+    match (low >= 0.0, high <= 0.0) {
+        (true, _) => NotNegative,
+        (false, true) => NotPositive,
+        (false, false) => Any,
     }
 }
 
@@ -265,55 +291,63 @@ fn of_binary(function: Binary, a: ValueFacts, b: ValueFacts) -> ValueFacts {
     }
 }
 
-/// Bounds of a float value, from those of its arguments.
+/// The facts of a float value.
 fn value(graph: &Graph, id: NodeId, node: &Node, args: &[ValueFacts]) -> ValueFacts {
-    match &node.op {
-        Op::Input(_) | Op::Param(_) | Op::State(_) | Op::Hyper(_) => ValueFacts::new(Plain, Any),
-        Op::Step | Op::Extent(_) => ValueFacts::new(Plain, Positive),
-        Op::Const(value, _) => ValueFacts::constant(*value),
-        Op::Iota { .. } | Op::Uniform { .. } => ValueFacts::new(Bounded, NotNegative),
-        Op::Unary(function) => of_unary(*function, args[0]),
-        Op::Binary(Binary::Sub) if below_maximum(graph, id).is_some() => {
-            ValueFacts::new(args[0].size, NotPositive)
-        }
-        Op::Binary(Binary::Mul) if node.args[0] == node.args[1] => {
-            ValueFacts::new(of_binary(Binary::Mul, args[0], args[1]).size, NotNegative)
-        }
-        Op::Binary(Binary::Pow) if constant(graph, node.args[1]) == Some(2.0) => {
-            ValueFacts::new(of_binary(Binary::Mul, args[0], args[0]).size, NotNegative)
-        }
-        Op::Binary(function) => of_binary(*function, args[0], args[1]),
-        Op::Where => args[1].either(args[2]),
-        Op::Cast(_) | Op::Broadcast(_) | Op::Reshape(_) | Op::Transpose(_) => args[0],
-        Op::Slice(_) | Op::StopGradient | Op::Pick | Op::Gather(_) => args[0],
-        Op::MaxPool(_) | Op::Reduce(Reduce::Max | Reduce::Min, _) => args[0],
-        Op::Pad { value, .. } => args[0].either(ValueFacts::constant(*value)),
-        Op::Concat(_) => args.iter().copied().reduce(ValueFacts::either).unwrap_or(args[0]),
-        Op::Reduce(Reduce::Sum, axes) => {
+    match (&node.op, node.op.kind()) {
+        (Op::Step | Op::Extent(_), _) => ValueFacts::new(Plain, Positive),
+        (Op::Const(value, _), _) => ValueFacts::constant(*value),
+        (Op::Unary(function), _) => of_unary(*function, args[0]),
+        (Op::Binary(function), _) => binary(graph, id, *function, args),
+        (Op::Where, _) => args[1].either(args[2]),
+        (Op::Pad { value, .. }, _) => args[0].either(ValueFacts::constant(*value)),
+        (Op::Reduce(Reduce::Sum, axes), _) => {
             // Σ exp(x - max(x)) is at least 1.
-            let exponent = match graph.nodes[node.args[0]].op {
-                Op::Unary(Unary::Exp) => Some(graph.nodes[node.args[0]].args[0]),
-                _ => None,
-            };
-            let over = exponent.and_then(|exponent| below_maximum(graph, exponent));
+            let over = exponent(graph, node.args[0]).and_then(|arg| below_maximum(graph, arg));
             let sign = if over == Some(axes) { Positive } else { args[0].sign };
             ValueFacts::new(args[0].size, sign)
         }
+        (Op::Variance(_), _) => {
+            ValueFacts::new(if args[0].is_finite() { Plain } else { Singular }, NotNegative)
+        }
+        (Op::MaxPoolGrad { .. } | Op::ScatterAdd { .. }, _) => ValueFacts::new(args[1].size, Any),
+        // Integers.
+        (Op::ArgMax(_) | Op::MaxPoolIndex(_), _) => ValueFacts::new(Plain, Any),
+        (_, OpKind::Given | OpKind::Number | OpKind::Const) => ValueFacts::new(Plain, Any),
+        (_, OpKind::Generated) => ValueFacts::new(Bounded, NotNegative),
         // Sums of products: no more likely to overflow than their arguments.
-        Op::MatMul { .. }
-        | Op::Conv { .. }
-        | Op::ConvInputGrad { .. }
-        | Op::ConvWeightGrad { .. } => {
+        (_, OpKind::Product | OpKind::Convolution) => {
             let finite = args.iter().all(|arg| arg.is_finite());
             ValueFacts::new(if finite { Plain } else { Singular }, Any)
         }
-        Op::Variance(_) => {
-            ValueFacts::new(if args[0].is_finite() { Plain } else { Singular }, NotNegative)
+        // Elements of the arguments, and sums of them.
+        (_, OpKind::Elementwise | OpKind::View | OpKind::Reduction | OpKind::Choice)
+        | (_, OpKind::Pool | OpKind::Indexed) => args[0],
+        (_, OpKind::Joined) => args.iter().copied().reduce(ValueFacts::either).unwrap_or(args[0]),
+    }
+}
+
+/// The facts of a function of two elements, whose arguments may be one node or a constant.
+fn binary(graph: &Graph, id: NodeId, function: Binary, args: &[ValueFacts]) -> ValueFacts {
+    let nodes = &graph.nodes[id].args;
+    match function {
+        Binary::Sub if below_maximum(graph, id).is_some() => {
+            ValueFacts::new(args[0].size, NotPositive)
         }
-        Op::SumPool(_) | Op::SumPoolGrad { .. } => args[0],
-        Op::MaxPoolGrad { .. } | Op::ScatterAdd { .. } => ValueFacts::new(args[1].size, Any),
-        // Integers.
-        Op::ArgMax(_) | Op::MaxPoolIndex(_) => ValueFacts::new(Plain, Any),
+        Binary::Mul if nodes[0] == nodes[1] => {
+            ValueFacts::new(of_binary(Binary::Mul, args[0], args[1]).size, NotNegative)
+        }
+        Binary::Pow if constant(graph, nodes[1]) == Some(2.0) => {
+            ValueFacts::new(of_binary(Binary::Mul, args[0], args[0]).size, NotNegative)
+        }
+        _ => of_binary(function, args[0], args[1]),
+    }
+}
+
+/// The argument of an exponential.
+fn exponent(graph: &Graph, node: NodeId) -> Option<NodeId> {
+    match graph.nodes[node].op {
+        Op::Unary(Unary::Exp) => Some(graph.nodes[node].args[0]),
+        _ => None,
     }
 }
 
@@ -341,5 +375,56 @@ fn constant(graph: &Graph, node: NodeId) -> Option<f64> {
     match node.op {
         Op::Const(value, _) => Some(value),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Arguments that a value may have; the large ones overflow `f32` when they are multiplied.
+    fn arguments(x: ValueFacts) -> impl Iterator<Item = f64> {
+        let most = match x.size {
+            Bounded => 1e3,
+            Plain => 1e18,
+            Product => 1e30,
+            Singular => f64::INFINITY,
+        };
+        let sizes = [0.0, f64::from(f32::MIN_POSITIVE), 1e-6, 0.5, 1.0, 3.0, 90.0, 1e18, 1e30];
+        let all = sizes.into_iter().chain([f64::INFINITY]).flat_map(|size| [size, -size]);
+        all.filter(move |&size| size.abs() <= most && x.least() <= size && size <= x.most())
+    }
+
+    #[test]
+    fn a_function_is_what_its_row_lets_expect() {
+        for &function in Unary::ALL {
+            for size in [Bounded, Plain, Product, Singular] {
+                for sign in [Any, NotPositive, NotNegative, Positive] {
+                    let x = ValueFacts::new(size, sign);
+                    let of = of_unary(function, x);
+                    for argument in arguments(x) {
+                        let y = f64::from(function.eval(argument) as f32);
+                        let what = format!("{} of {argument}, {x:?}: {y}, {of:?}", function.name());
+                        assert!(of.size == Singular || y.is_finite(), "{what}");
+                        assert!(y.is_nan() || of.least() <= y && y <= of.most(), "{what}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn slopes_of_usual_layers_are_known_to_be_finite() {
+        let plain = ValueFacts::new(Plain, Any);
+        for function in [Unary::Tanh, Unary::Sigmoid, Unary::Erf, Unary::Sin, Unary::Abs] {
+            assert!(!steep(function, plain), "{function:?}");
+        }
+        for function in [Unary::Exp, Unary::Log, Unary::Sqrt, Unary::Rsqrt, Unary::Log1p] {
+            assert!(steep(function, plain), "{function:?}");
+        }
+        assert!(!steep(Unary::Exp, ValueFacts::new(Plain, NotPositive)));
+        assert!(!steep(Unary::Rsqrt, ValueFacts::new(Plain, Positive)));
+        assert!(!steep(Unary::Log1p, ValueFacts::new(Plain, NotNegative)));
+        assert!(steep(Unary::Sqrt, ValueFacts::new(Plain, NotNegative)), "at 0");
     }
 }

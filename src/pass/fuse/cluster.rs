@@ -23,7 +23,7 @@ use crate::base::entity::{Arena, Entity};
 use crate::base::topological::Topological;
 use crate::graph::domain::Domain;
 use crate::graph::kernels::{FusedKernel, FusedKernelId, KernelKind};
-use crate::graph::{Binary, BoundGraph, NodeId, Op, Window};
+use crate::graph::{Binary, BoundGraph, NodeId, Op, OpKind, Window};
 use flow::{Edges, Flow};
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -57,21 +57,6 @@ pub struct Cluster {
     closed: bool,
     /// The nest of its nodes, where it was asked for since these have changed.
     nest: Option<Domain>,
-}
-
-/// Whether an operator slides a window over its arguments, or reads them several times.
-fn has_window(op: &Op) -> bool {
-    matches!(
-        op,
-        Op::Conv { .. }
-            | Op::ConvInputGrad { .. }
-            | Op::ConvWeightGrad { .. }
-            | Op::MaxPool(_)
-            | Op::MaxPoolIndex(_)
-            | Op::MaxPoolGrad { .. }
-            | Op::SumPool(_)
-            | Op::SumPoolGrad { .. }
-    )
 }
 
 /// The window of a max-pooling or of its index.
@@ -153,18 +138,18 @@ impl<'a> Clusters<'a> {
             if self.class[id.index()] != Class::Work {
                 continue;
             }
-            match &graph.nodes[id].op {
+            let op = &graph.nodes[id].op;
+            match op.kind() {
                 _ if graph.is_view(id) => self.start(KernelKind::Move, id, true),
-                Op::Reduce(..) | Op::Variance(_) if graph.sums_columns(id) => {
+                OpKind::Reduction if graph.sums_columns(id) || matches!(op, Op::Variance(_)) => {
                     self.start(KernelKind::Columns, id, true);
                 }
-                Op::Variance(_) => self.start(KernelKind::Columns, id, true),
-                Op::Reduce(..) | Op::ArgMax(_) | Op::Pick => self.start(KernelKind::Rows, id, true),
-                Op::Iota { .. } | Op::Uniform { .. } | Op::Unary(_) | Op::Binary(_) => {
+                OpKind::Reduction | OpKind::Choice | OpKind::Elementwise | OpKind::Generated => {
                     self.start(KernelKind::Rows, id, true);
                 }
-                Op::Where | Op::Cast(_) => self.start(KernelKind::Rows, id, true),
-                _ => self.place(id),
+                OpKind::Given | OpKind::Number | OpKind::Const | OpKind::View => self.place(id),
+                OpKind::Joined | OpKind::Product | OpKind::Convolution => self.place(id),
+                OpKind::Pool | OpKind::Indexed => self.place(id),
             }
         }
     }
@@ -219,47 +204,28 @@ impl<'a> Clusters<'a> {
     fn place(&mut self, id: NodeId) {
         let graph = self.graph;
         let node = &graph.nodes[id];
-        match &node.op {
+        match node.op.kind() {
             _ if graph.is_view(id) => self.start(KernelKind::Move, id, true),
-            Op::Input(_)
-            | Op::Param(_)
-            | Op::State(_)
-            | Op::Const(..)
-            | Op::Hyper(_)
-            | Op::Step
-            | Op::Extent(_) => self.start(KernelKind::Move, id, true),
-            Op::MatMul { .. } => self.start(KernelKind::Contraction, id, false),
-            Op::Conv { .. } | Op::ConvInputGrad { .. } | Op::ConvWeightGrad { .. } => {
-                match graph.is_depthwise(id) {
-                    true => self.start(KernelKind::Window, id, true),
-                    false => self.start(KernelKind::Contraction, id, false),
-                }
-            }
-            Op::MaxPool(_) | Op::MaxPoolIndex(_) => self.place_max_pool(id),
-            Op::MaxPoolGrad { .. } | Op::SumPool(_) | Op::SumPoolGrad { .. } => {
-                self.start(KernelKind::Window, id, true);
-            }
-            Op::Variance(_) => self.place_columns(id),
-            Op::Concat(_) | Op::Pad { .. } | Op::Gather(_) | Op::ScatterAdd { .. } => {
+            OpKind::Given | OpKind::Number | OpKind::Const | OpKind::Joined | OpKind::Indexed => {
                 self.start(KernelKind::Move, id, true);
             }
-            Op::Reduce(..) => self.place_reduction(id),
-            Op::ArgMax(_) | Op::Pick => self.join(id, &node.args[..1]),
-            Op::Iota { .. }
-            | Op::Uniform { .. }
-            | Op::Unary(_)
-            | Op::Binary(_)
-            | Op::Where
-            | Op::Cast(_) => {
+            OpKind::Convolution if graph.is_depthwise(id) => {
+                self.start(KernelKind::Window, id, true);
+            }
+            OpKind::Product | OpKind::Convolution => {
+                self.start(KernelKind::Contraction, id, false);
+            }
+            OpKind::Pool if max_pool_window(&node.op).is_some() => self.place_max_pool(id),
+            OpKind::Pool => self.start(KernelKind::Window, id, true),
+            OpKind::Reduction if matches!(node.op, Op::Variance(_)) => self.place_columns(id),
+            OpKind::Reduction => self.place_reduction(id),
+            OpKind::Choice => self.join(id, &node.args[..1]),
+            OpKind::Generated | OpKind::Elementwise => {
                 if !self.joins_as_bias(id) {
                     self.join(id, &node.args);
                 }
             }
-            Op::Reshape(_)
-            | Op::Broadcast(_)
-            | Op::Transpose(_)
-            | Op::Slice(_)
-            | Op::StopGradient => unreachable!("a view"),
+            OpKind::View => unreachable!("a view"),
         }
     }
 

@@ -17,9 +17,10 @@
 //! [`cluster`](super::cluster)'s question.
 
 use crate::base::entity::Entity;
+use crate::base::scalar::unary::Effort;
 use crate::base::tensor::DType;
 use crate::graph::domain::only_joins;
-use crate::graph::{Binary, BoundGraph, NodeId, Op, Unary};
+use crate::graph::{BoundGraph, NodeId, Op};
 
 /// Values with fewer elements stay in a cache until they are read.
 pub const FEWEST: usize = 1 << 10;
@@ -121,8 +122,8 @@ pub fn source(graph: &BoundGraph, mut node: NodeId) -> (NodeId, bool) {
 /// Functions that cost about as much as the load that they save.
 pub fn is_cheap(op: &Op) -> bool {
     match op {
-        Op::Unary(op) => matches!(op, Unary::Neg | Unary::Abs | Unary::Sign | Unary::Not),
-        Op::Binary(op) => !matches!(op, Binary::Div | Binary::Pow),
+        Op::Unary(op) => op.row().effort == Effort::Least,
+        Op::Binary(op) => op.effort() == Effort::Least,
         Op::Where => true,
         Op::Cast(to) => *to != DType::F64,
         _ => false,

@@ -9,7 +9,7 @@
 use super::Site;
 use crate::base::tensor::DType;
 use crate::graph::element::round_to;
-use crate::graph::{Binary, NodeId, Op, Unary};
+use crate::graph::{Binary, NodeId, Op, OpKind, Unary};
 
 /// `f(c₁, c₂) → c` where the bits of the result are fixed: any function in `f64` (uniform values
 /// are computed by these very functions), and those that IEEE 754 rounds correctly in `f32`.
@@ -36,30 +36,21 @@ pub fn constants(site: &mut Site) -> Option<NodeId> {
 }
 
 fn exact_unary(function: Unary, of: DType) -> bool {
-    match function {
-        Unary::Neg | Unary::Abs | Unary::Sign | Unary::Floor | Unary::Sqrt | Unary::Not => true,
-        Unary::Exp | Unary::Expm1 | Unary::Log | Unary::Log1p | Unary::Rsqrt => of == DType::F64,
-        Unary::Tanh | Unary::Sigmoid | Unary::Erf | Unary::Erfc => of == DType::F64,
-        Unary::Sin | Unary::Cos => of == DType::F64,
-    }
+    function.row().is_exact() || of == DType::F64
 }
 
 fn exact_binary(function: Binary, of: DType) -> bool {
-    match function {
-        Binary::Add | Binary::Sub | Binary::Mul | Binary::Min | Binary::Max => true,
-        Binary::Eq | Binary::Ne | Binary::Lt | Binary::Le | Binary::Gt | Binary::Ge => true,
-        Binary::And | Binary::Or => true,
+    match of {
         // The quotient of integers rounds toward zero.
-        Binary::Div => matches!(of, DType::F32 | DType::F64),
-        Binary::Pow => of == DType::F64,
+        DType::I32 | DType::U8 | DType::Bool => function.is_exact() && function != Binary::Div,
+        DType::F32 => function.is_exact(),
+        DType::F64 => true,
     }
 }
 
 /// `f(broadcast(a), broadcast(b)) → broadcast(f(a, b))` for scalars `a`, `b`.
 pub fn splats(site: &mut Site) -> Option<NodeId> {
-    let elementwise =
-        matches!(site.node.op, Op::Unary(_) | Op::Binary(_) | Op::Where | Op::Cast(_));
-    if !elementwise || site.shape().is_empty() {
+    if site.node.op.kind() != OpKind::Elementwise || site.shape().is_empty() {
         return None;
     }
     let scalars: Vec<NodeId> =

@@ -1,38 +1,49 @@
 //! Element-wise productions: functions, arithmetic, comparisons, integers, uniform and random
 //! values.
 
+use nnc::base::scalar::unary::{Curve, Growth, Takes, UnaryRow};
 use nnc::base::tensor::DType;
 use nnc::graph::{Binary, Dim, Unary};
 
 use super::{Generator, Made, Value};
 
 impl Generator {
+    /// A function of floats.
+    fn function(&mut self, fits: impl Fn(&UnaryRow) -> bool) -> Unary {
+        let floats = |row: &UnaryRow| row.takes != Takes::Bools;
+        let functions = Unary::ALL.iter().copied();
+        let functions = functions.filter(|op| floats(op.row()) && fits(op.row()));
+        let functions: Vec<Unary> = functions.collect();
+        self.pick(&functions)
+    }
+
     pub(super) fn smooth(&mut self) -> Made {
-        use Unary::*;
         let x = self.float();
-        let op = self.pick(&[Neg, Abs, Tanh, Sigmoid, Erf, Erfc, Sin, Cos, Exp, Expm1]);
-        let (node, bound) = match op {
-            Neg | Abs => (x.node, x.bound),
-            Exp | Expm1 => (self.unary(Tanh, x.node)?, 3.0),
-            Erfc => (x.node, 2.0),
-            _ => (x.node, 1.0),
+        let op = self.function(|row| row.domain == f64::NEG_INFINITY && !row.is_flat());
+        let row = op.row();
+        let (node, bound) = match row.growth {
+            _ if row.is_bounded() => (x.node, row.range.0.abs().max(row.range.1)),
+            Growth::Fast => (self.unary(Unary::Tanh, x.node)?, 3.0),
+            // What grows slower than its argument may be more than a small one.
+            Growth::Slow => (x.node, x.bound.max(4.0)),
+            Growth::Linear => (x.node, x.bound),
         };
-        let exact = x.exact && matches!(op, Neg | Abs);
+        let exact = x.exact && row.is_exact();
         Ok(Some(Value { node: self.unary(op, node)?, bound, exact }))
     }
 
     pub(super) fn positive_domain(&mut self) -> Made {
         let x = self.float();
-        let op = self.pick(&[Unary::Log, Unary::Log1p, Unary::Sqrt, Unary::Rsqrt]);
-        let positive = self.positive(x, 0.5)?;
+        let op = self.function(|row| row.domain.is_finite());
+        let positive = self.positive(x, op.row().domain.max(0.0) + 0.5)?;
         let node = self.unary(op, positive)?;
-        let exact = x.exact && op == Unary::Sqrt;
+        let exact = x.exact && op.row().is_exact();
         Ok(Some(Value { node, bound: (x.bound + 1.5).sqrt() + 1.0, exact }))
     }
 
     pub(super) fn jump(&mut self) -> Made {
         let x = self.exact();
-        let op = self.pick(&[Unary::Floor, Unary::Sign]);
+        let op = self.function(|row| row.shape == Curve::Steps);
         let node = self.unary(op, x.node)?;
         let node = if self.below(4) == 0 { self.build.stop_gradient(node)? } else { node };
         Ok(Some(Value { node, bound: x.bound + 1.0, exact: true }))

@@ -2,11 +2,46 @@
 //! by data.
 
 use nnc::base::tensor::DType;
-use nnc::graph::{Binary, Dim, NodeId, Op, Range, Reduce, Shape, Type};
+use nnc::graph::{Binary, Dim, NodeId, Op, OpKind, Range, Reduce, Shape, Type};
 
+use super::derivative_cases::{Case, all};
 use super::{EXTENTS, Generator, Made, Value};
+use std::sync::LazyLock;
+
+/// The cases of derivatives that are one operator of floats.
+static SINGLE: LazyLock<Vec<Case>> = LazyLock::new(|| {
+    let of_floats = |case: &Case| {
+        let nodes = &case.graph.nodes;
+        let arguments = case.inputs.iter().all(|(_, value)| value.dtype() == DType::F32);
+        let op = nodes.values().next_back().map(|node| node.op.kind());
+        // Functions have productions, which know their domains.
+        let is_function = op == Some(OpKind::Elementwise);
+        arguments && nodes.len() == case.inputs.len() + 1 && !is_function
+    };
+    all().into_iter().filter(of_floats).collect()
+});
 
 impl Generator {
+    /// An operator as a case of its derivative has it, on inputs of its own.
+    pub(super) fn case(&mut self) -> Made {
+        let case = &SINGLE[self.below(SINGLE.len())];
+        let elements: usize =
+            case.inputs.iter().map(|(_, value)| value.shape.iter().product::<usize>()).sum();
+        let mut args = Vec::new();
+        for (_, value) in &case.inputs {
+            let name = format!("case{}", self.build.graph.inputs.len());
+            let ty = Type::new(DType::F32, Shape::known(&value.shape));
+            args.push(self.build.input(&name, ty));
+        }
+        let op = case.graph.nodes.values().next_back().expect("an operator").op.clone();
+        // Inputs are at most 2 in size, and at most all of their products are added.
+        Ok(Some(Value {
+            node: self.build.op(op, &args)?,
+            bound: 4.0 * elements as f64,
+            exact: false,
+        }))
+    }
+
     pub(super) fn broadcast(&mut self) -> Made {
         let x = self.float();
         let shape = self.build.ty(x.node).shape.clone();

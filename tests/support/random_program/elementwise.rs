@@ -1,42 +1,47 @@
 //! Productions that work element by element: functions, activations, arithmetic with every pattern
 //! of broadcasting, comparisons, logic, integers, casts, random numbers.
 
+use nnc::base::scalar::unary::{Growth, UnaryRow};
 use nnc::base::tensor::DType;
-use nnc::graph::{Dim, Type};
+use nnc::graph::{Dim, Type, Unary};
 
 use super::{Generator, Line, Made, Value, listed};
+
+/// The functions of floats that the language calls by name.
+fn called(fits: impl Fn(&UnaryRow) -> bool) -> Vec<Unary> {
+    let functions = Unary::ALL.iter().copied();
+    functions.filter(|op| op.row().called && fits(op.row())).collect()
+}
 
 impl Generator {
     pub(super) fn smooth(&mut self) -> Made {
         let x = self.float_of_rank(0)?;
-        let op = self.choose(&[
-            "tanh",
-            "sigmoid",
-            "erf",
-            "erfc",
-            "sin",
-            "cos",
-            "exp",
-            "expm1",
-            "abs",
-            "-",
-            "stop_gradient",
-        ]);
-        let small = self.bound(x) <= 3.0;
-        let (text, bound) = match op {
-            "exp" | "expm1" if small => (format!("{op}($0)"), self.bound(x).exp()),
-            "exp" | "expm1" => (format!("{op}(tanh($0))"), 2.8),
-            "-" => ("-$0".into(), self.bound(x)),
-            "abs" | "stop_gradient" => (format!("{op}($0)"), self.bound(x)),
-            "erfc" => (format!("{op}($0)"), 2.0),
-            _ => (format!("{op}($0)"), 1.0),
+        let functions = called(|row| row.domain == f64::NEG_INFINITY && !row.is_flat());
+        let others = ["-", "stop_gradient"];
+        let names: Vec<&str> = functions.iter().map(|op| op.name()).chain(others).collect();
+        let op = self.choose(&names);
+        let bound = self.bound(x);
+        let plain = format!("{op}($0)");
+        let Some(row) = Unary::from_name(op).map(Unary::row) else {
+            let text = if op == "-" { "-$0".into() } else { plain };
+            return Some(self.line("smooth", text, &[x], self.dims(x), bound));
+        };
+        let (text, bound) = match row.growth {
+            _ if row.is_bounded() => (plain, row.range.0.abs().max(row.range.1)),
+            Growth::Fast if bound <= 3.0 => (plain, bound.exp()),
+            Growth::Fast => (format!("{op}(tanh($0))"), 2.8),
+            // What grows slower than its argument may be more than a small one.
+            Growth::Slow => (plain, bound.max(4.0)),
+            Growth::Linear => (plain, bound),
         };
         Some(self.line("smooth", text, &[x], self.dims(x), bound))
     }
 
     pub(super) fn positive_domain(&mut self) -> Made {
         let x = self.float_of_rank(0)?;
-        let op = self.choose(&["log", "log1p", "sqrt", "rsqrt"]);
+        let functions = called(|row| row.domain.is_finite());
+        let names: Vec<&str> = functions.iter().map(|op| op.name()).collect();
+        let op = self.choose(&names);
         let positive = self.choose(&["abs($0) + 0.5", "$0 * $0 + 1", "exp(tanh($0))"]);
         Some(self.line("positive", format!("{op}({positive})"), &[x], self.dims(x), 3.0))
     }

@@ -1,6 +1,7 @@
 //! Between which numbers a value surely is; the ends may be infinite. Weights have a sign, and so do
 //! logarithms of probabilities: of those, products rise or fall.
 
+use crate::base::scalar::unary::Curve;
 use crate::graph::{Binary, Unary};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -49,24 +50,14 @@ impl OutputRange {
 
     pub fn unary(self, unary: Unary) -> OutputRange {
         let OutputRange { low, high } = self;
-        match unary {
-            Unary::Neg => OutputRange { low: -high, high: -low },
-            Unary::Abs if low < 0.0 && high > 0.0 => OutputRange { low: 0.0, high: high.max(-low) },
-            Unary::Sin | Unary::Cos => OutputRange { low: -1.0, high: 1.0 },
-            Unary::Not => OutputRange { low: 0.0, high: 1.0 },
-            Unary::Abs
-            | Unary::Sign
-            | Unary::Floor
-            | Unary::Exp
-            | Unary::Expm1
-            | Unary::Log
-            | Unary::Log1p
-            | Unary::Sqrt
-            | Unary::Rsqrt
-            | Unary::Tanh
-            | Unary::Sigmoid
-            | Unary::Erf
-            | Unary::Erfc => OutputRange::of(&[unary.eval(low), unary.eval(high)]),
+        let ends = [unary.eval(low), unary.eval(high)];
+        let row = unary.row();
+        match row.shape {
+            Curve::Waves => OutputRange { low: row.range.0, high: row.range.1 },
+            Curve::Kink if low < 0.0 && high > 0.0 => {
+                OutputRange::of(&[ends[0], ends[1], unary.eval(0.0)])
+            }
+            Curve::Kink | Curve::Rising | Curve::Falling | Curve::Steps => OutputRange::of(&ends),
         }
     }
 

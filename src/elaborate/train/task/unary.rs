@@ -10,6 +10,7 @@
 use super::form::{Atom, AtomSum, close};
 use super::meeting::By;
 use super::value::{EPSILON, ElementPlace, Kind, TracedValue, rising, scaled};
+use crate::base::scalar::unary::Curve;
 use crate::graph::Unary;
 
 /// A function of a value; `None` where nothing is known of it.
@@ -22,14 +23,10 @@ pub(super) fn unary(unary: Unary, arg: &TracedValue) -> Option<Kind> {
         Unary::Log => log(arg, in_place).or_else(|| rising(arg)),
         Unary::Log1p => log1p(arg, in_place).or_else(|| rising(arg)),
         Unary::Sigmoid => sigmoid(arg, in_place).or_else(|| rising(arg)),
-        Unary::Expm1 | Unary::Sqrt | Unary::Tanh | Unary::Erf => rising(arg),
-        Unary::Sign
-        | Unary::Floor
-        | Unary::Rsqrt
-        | Unary::Erfc
-        | Unary::Sin
-        | Unary::Cos
-        | Unary::Not => None,
+        function => match function.row().shape {
+            Curve::Rising => rising(arg),
+            Curve::Falling | Curve::Steps | Curve::Kink | Curve::Waves => None,
+        },
     }
 }
 

@@ -10,12 +10,12 @@
 //! Takes the graph, and the nodes that an earlier round found better computed again; decides nothing
 //! about which nodes share a kernel.
 
-use super::{Class, Clusters, has_window};
+use super::{Class, Clusters};
 use crate::base::entity::Entity;
 use crate::base::tensor::DType;
 use crate::graph::domain::{MOST_KEPT, only_joins};
 use crate::graph::view::View;
-use crate::graph::{Binary, NodeId, Op};
+use crate::graph::{Binary, NodeId, Op, OpKind};
 use crate::pass::fuse::prepare::is_zero;
 use crate::pass::fuse::rematerialize;
 use std::collections::BTreeSet;
@@ -30,15 +30,7 @@ impl Clusters<'_> {
         }
         // What must lie in memory is not computed again by each reader.
         for (id, node) in self.graph.nodes.iter() {
-            let in_memory = matches!(
-                node.op,
-                Op::MatMul { .. }
-                    | Op::Concat(_)
-                    | Op::Pad { .. }
-                    | Op::Gather(_)
-                    | Op::ScatterAdd { .. }
-            );
-            let in_memory = in_memory || has_window(&node.op);
+            let in_memory = node.op.kind().reads_memory();
             let args = node.args.iter().enumerate();
             let mut needed: Vec<NodeId> = args
                 .filter(|(position, _)| {
@@ -57,8 +49,7 @@ impl Clusters<'_> {
             }
             for node in needed {
                 let base = self.graph.base(node);
-                let is_leaf =
-                    matches!(self.graph.nodes[base].op, Op::Input(_) | Op::Param(_) | Op::State(_));
+                let is_leaf = self.graph.nodes[base].op.kind() == OpKind::Given;
                 let scalar = self.reads_memory_only(id, base) && !is_leaf;
                 let class = self.class[base.index()];
                 if class == Class::Cheap || class == Class::Free && scalar {
@@ -71,9 +62,10 @@ impl Clusters<'_> {
     /// Whether a kernel reads a scalar from memory as it reads tensors, and does not compute it.
     fn reads_memory_only(&self, id: NodeId, scalar: NodeId) -> bool {
         match self.graph.nodes[id].op {
-            Op::Concat(_) => !matches!(self.graph.nodes[scalar].op, Op::Const(..)),
-            Op::Pad { .. } | Op::Gather(_) | Op::ScatterAdd { .. } => true,
-            ref op => has_window(op),
+            Op::Concat(_) => self.graph.nodes[scalar].op.kind() != OpKind::Const,
+            // A tile packs what it reads.
+            Op::MatMul { .. } => false,
+            ref op => op.kind().reads_memory(),
         }
     }
 
@@ -89,8 +81,7 @@ impl Clusters<'_> {
         let cheap_args = args.iter().all(|&arg| arg_class(arg) != Class::Work);
         let uniform_args = args.iter().all(|arg| self.uniform[arg.index()]);
         match op {
-            Op::Input(_) | Op::Param(_) | Op::State(_) | Op::Const(..) => Class::Free,
-            Op::Hyper(_) | Op::Step | Op::Extent(_) => Class::Free,
+            _ if op.kind().is_leaf() && op.kind() != OpKind::Generated => Class::Free,
             Op::Cast(_) if self.graph.ty(args[0]).dtype == DType::F64 => Class::Free,
             _ if self.rematerialized[id.index()] => Class::Cheap,
             Op::Iota { .. } => Class::Cheap,

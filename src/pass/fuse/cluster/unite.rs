@@ -203,7 +203,7 @@ impl Clusters<'_> {
     fn node_in_place(&self, domain: &Domain, first: NodeId, id: NodeId) -> bool {
         let Node { op, args, .. } = &self.graph.nodes[id];
         let is_own = domain.levels.contains_key(&id);
-        let reduces = matches!(op, Op::Reduce(..) | Op::Variance(_) | Op::ArgMax(_) | Op::Pick);
+        let reduces = op.kind().reduces();
         args.iter().enumerate().all(|(position, &arg)| {
             if !self.reaches(domain, first, arg) || domain.levels.contains_key(&self.source(arg)) {
                 return true;
