@@ -86,15 +86,9 @@ pub fn gradients(
         Op::Conv { window, groups } => rule.conv(window, groups),
         Op::ConvInputGrad { window, groups, .. } => rule.conv_input_grad(window, groups),
         Op::ConvWeightGrad { window, groups } => rule.conv_weight_grad(window, groups),
-        Op::MaxPool(window) => vec![Some(rule.max_pool(window))],
-        Op::MaxPoolGrad { window, .. } => vec![None, Some(rule.max_pool_grad(window))],
-        // x_grad = sum_pool_grad(g)
-        Op::SumPool(window) => {
-            let extents = rule.height_width(0);
-            vec![Some(rule.emit.op(Op::SumPoolGrad { window, extents }, &[g]))]
+        Op::MaxPool(_) | Op::MaxPoolGrad { .. } | Op::SumPool(_) | Op::SumPoolGrad { .. } => {
+            rule.pool(op)
         }
-        // The adjoint of an adjoint: y_grad_grad = sum_pool(g)
-        Op::SumPoolGrad { window, .. } => vec![Some(rule.emit.op(Op::SumPool(window), &[g]))],
         Op::Pick => vec![Some(rule.pick()), None],
         // table_grad = scatter_add(index, g)
         Op::Gather(axis) => {
@@ -133,6 +127,23 @@ fn inverse(perm: &[usize]) -> Vec<usize> {
 }
 
 impl Rule<'_> {
+    /// The gradients of a window's largest element or sum, and of their adjoints.
+    fn pool(&mut self, op: Op) -> ArgGradients {
+        let g = self.g;
+        match op {
+            Op::MaxPool(window) => vec![Some(self.max_pool(window))],
+            Op::MaxPoolGrad { window, .. } => vec![None, Some(self.max_pool_grad(window))],
+            // x_grad = sum_pool_grad(g)
+            Op::SumPool(window) => {
+                let extents = self.height_width(0);
+                vec![Some(self.emit.op(Op::SumPoolGrad { window, extents }, &[g]))]
+            }
+            // The adjoint of an adjoint: y_grad_grad = sum_pool(g)
+            Op::SumPoolGrad { window, .. } => vec![Some(self.emit.op(Op::SumPool(window), &[g]))],
+            other => unreachable!("{other:?} is no pooling"),
+        }
+    }
+
     fn shape(&self, arg: usize) -> Shape {
         self.emit.shape(self.args[arg])
     }

@@ -113,8 +113,7 @@ pub fn run(
     // The model's own come first; the optimiser adds its states behind them.
     let weights = experiment.train.variables().filter(|(path, ..)| *path != CLASS_WEIGHTS).count();
     let graphs = graphs(session, experiment, &training)?;
-    let globals = Globals::default();
-    let fields = data.fields(true);
+    let (fields, globals) = (data.fields(true), Globals::default());
     let mut compiler = StepCompiler { session, request, fields, globals, run_steps };
     let (steps, bounds_checks) =
         compiler.steps(&graphs, &training.rule, &training.settings, &data)?;

@@ -4,7 +4,7 @@
 use crate::base::tensor::Tensor;
 use crate::driver::initial::shown;
 use crate::run::build::BuiltRun;
-use crate::runtime::checkpoint::{Checkpoint, Identity};
+use crate::runtime::checkpoint::{Checkpoint, CheckpointHeader, Identity};
 
 /// Whether a checkpoint is one of this run: what does not fit, and what to do.
 pub(super) fn fits(
@@ -48,6 +48,11 @@ pub(super) fn fits(
         let inside = if state.batch > 0 { state.epoch + 1 } else { state.epoch };
         return Err(format!("the run is in epoch {inside} already: {epochs} epochs are too few"));
     }
+    goes_on_alike(header, identity)
+}
+
+/// Whether the rest of a run would see the same random numbers, batches and data.
+fn goes_on_alike(header: &CheckpointHeader, identity: &Identity) -> Result<(), String> {
     if header.seed != identity.seed {
         return Err(format!(
             "the run has seed {}, the program says {}: it would go on with other random numbers",
