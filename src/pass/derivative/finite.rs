@@ -211,7 +211,9 @@ fn of_unary(function: Unary, x: ValueFacts) -> ValueFacts {
         || least == row.domain && row.is_closed();
     let (low, high) = image(row, least, x.most());
     match row.growth {
-        _ if !inside => ValueFacts::new(Singular, sign_within(row.range)),
+        _ if !inside && row.is_closed() => ValueFacts::new(Singular, sign_within(row.range)),
+        // Where an open domain begins, -0 may be at the other end: 1/√-0 is -∞.
+        _ if !inside => ValueFacts::new(Singular, Any),
         _ if low.is_finite() && high.is_finite() => finite(Bounded, sign_within((low, high))),
         Growth::Fast => ValueFacts::new(Singular, sign_within(row.range)),
         Growth::Slow => finite(Plain, sign_within((low, high))),
