@@ -1,8 +1,8 @@
 //! Tables for a terminal: columns as wide as what is in them, numbers to the right.
 //!
 //! ```
-//! # use nnc::base::table::{Column, Table};
-//! let mut table = Table::new([Column::left("layer"), Column::right("parameters")]);
+//! # use nnc::base::table::{Table, TableColumn};
+//! let mut table = Table::new([TableColumn::left("layer"), TableColumn::right("parameters")]);
 //! table.row(["dense", "7 850"]);
 //! assert_eq!(table.text(80), "layer  parameters\ndense       7 850\n");
 //! ```
