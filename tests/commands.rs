@@ -120,7 +120,9 @@ fn a_run_leaves_a_folder_with_all_of_it() {
         .lines()
         .map(|line| serde_json::from_str(line).expect(line))
         .collect();
-    let kinds: Vec<&str> = events.iter().filter_map(|event| event["event"].as_str()).collect();
+    let kinds = events.iter().filter_map(|event| event["event"].as_str());
+    // Beside busy programs a run may take fewer threads, and says so.
+    let kinds: Vec<&str> = kinds.filter(|kind| *kind != "threads").collect();
     assert_eq!(kinds, ["start", "epoch", "epoch", "end"]);
     // The next run has a folder of its own, and --no-out none.
     folder.run(&["run", "net.nn", "--epochs", "1"], 0);
