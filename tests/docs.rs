@@ -384,6 +384,12 @@ fn the_language_reference_names_every_operator_that_is_called() {
     assert_eq!(missing(&document("docs/language.md"), operators), [""; 0]);
 }
 
+#[test]
+fn the_language_reference_names_every_setting_of_train() {
+    let keys = elaborate::TRAIN_KEYS.iter().copied();
+    assert_eq!(missing(&document("docs/language.md"), keys), [""; 0]);
+}
+
 /// What the language calls by the same name stands in its reference.
 #[test]
 fn the_description_of_the_graph_names_every_other_operator_and_pass() {

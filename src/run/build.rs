@@ -192,7 +192,7 @@ fn graphs(
     Ok(Graphs { accumulate, evaluate, train: session.training_graph(experiment)? })
 }
 
-/// The the paths of the optimiser's states begin with.
+/// The beginning of the paths of an optimiser's states.
 const OPTIMIZER: &str = "optimizer.";
 
 /// How to train: the settings, and what follows from the data and the first values.
