@@ -8,11 +8,9 @@
 mod check;
 mod support;
 
-use check::compare;
-use nnc::base::rng::Sequence;
+use check::{batch_of, compare};
 use nnc::base::schema::{Conversion, Field, FieldKind, ImageField, Schema};
-use nnc::base::tensor::{DType, Data, Tensor};
-use nnc::graph::{Env, Graph};
+use nnc::graph::Graph;
 use support::pipeline::{experiment, training};
 use support::random_graph::random_graph;
 
@@ -28,23 +26,6 @@ fn random_graphs_give_the_same_values() {
             &random.env(batch, seed),
         );
     }
-}
-
-/// A batch of eighths in [-2, 2] and labels below 3.
-fn batch_of(graph: &Graph, batch: usize) -> Env {
-    let mut sequence = Sequence::new(5, 1);
-    let mut env = Env::initial(graph, 5);
-    for input in graph.inputs.values() {
-        let shape = input.ty.shape.at(batch);
-        let len: usize = shape.iter().product();
-        let data = match input.ty.dtype {
-            DType::I32 => Data::I32((0..len).map(|_| sequence.below(3) as i32).collect()),
-            DType::U8 => Data::U8((0..len).map(|_| sequence.below(256) as u8).collect()),
-            _ => Data::F32((0..len).map(|_| sequence.below(33) as f32 / 8.0 - 2.0).collect()),
-        };
-        env.inputs.insert(input.name.clone(), Tensor::new(shape, data));
-    }
-    env
 }
 
 /// Compares whole training steps of a model whose `train` block says only what is given.

@@ -1,6 +1,6 @@
 //! `nnc fmt`: source files in the canonical form.
 
-use super::{render, write};
+use super::{render, threads, write};
 use crate::base::shown::Show;
 use crate::base::source::Sources;
 use crate::driver::{self, Failure};
@@ -22,6 +22,7 @@ pub struct FmtArgs {
 impl FmtArgs {
     /// Formats each file; goes on after one with a mistake, so that all are told at once.
     pub fn execute(self) -> Result<u8, Failure> {
+        threads::prepare();
         let mut code = 0;
         for path in &self.files {
             match self.format_one(path) {

@@ -321,8 +321,6 @@ fn uses_random(body: &[Stmt]) -> bool {
 struct Compiler {
     target: Target,
     isa: OwnedTargetIsa,
-    /// For functions that only call others.
-    isa_for_calls: OwnedTargetIsa,
     compilation: Compilation,
     building: FunctionBuilderContext,
     control: ControlPlane,
@@ -333,7 +331,6 @@ impl Compiler {
         Compiler {
             target,
             isa: target.cranelift_isa(),
-            isa_for_calls: target.cranelift_isa_for_calls(),
             compilation: Compilation::new(),
             building: FunctionBuilderContext::new(),
             control: ControlPlane::default(),
@@ -361,13 +358,15 @@ impl Compiler {
             .expect("all but wide code are Cranelift functions");
         self.compilation.clear();
         self.compilation.func = function;
-        let isa = match source {
-            FunctionSource::Step | FunctionSource::Refresh => &self.isa_for_calls,
-            _ => &self.isa,
+        let isa_for_calls = match source {
+            FunctionSource::Step | FunctionSource::Refresh => {
+                Some(self.target.cranelift_isa_for_calls())
+            }
+            _ => None,
         };
         let compiled = self
             .compilation
-            .compile(&**isa, &mut self.control)
+            .compile(&**isa_for_calls.as_ref().unwrap_or(&self.isa), &mut self.control)
             .unwrap_or_else(|error| panic!("compiling {name}: {:?}", error.inner));
         let (code, align) = (compiled.code_buffer().to_vec(), u64::from(compiled.buffer.alignment));
         let relocs = compiled.buffer.relocs().to_vec();

@@ -81,7 +81,7 @@ impl KernelOrigin {
         made: lower::KernelInfo,
     ) -> KernelOrigin {
         let asked = made.node.and_then(|node| place(sources, graph, node));
-        let param = made.param.map(|id| &graph.params[id]);
+        let param = made.title.param(graph).map(|id| &graph.params[id]);
         let served = param.and_then(|param| own_place(sources, graph, param.origin?));
         let is_forward = made.node.is_none_or(|node| forward[node.index()]);
         KernelOrigin {
@@ -92,7 +92,7 @@ impl KernelOrigin {
                 None if is_forward => Phase::Forward,
                 None => Phase::Backward,
             },
-            name: made.name,
+            name: made.title.text(graph),
         }
     }
 }

@@ -89,10 +89,12 @@ struct Touch {
 }
 
 impl Touch {
-    /// Whether another is of the same slot and moves alike from part to part.
-    fn moves_with(&self, other: &Touch) -> bool {
-        (self.slot, self.write, self.step, &self.parts)
-            == (other.slot, other.write, other.step, &other.parts)
+    /// Adds the elements of a lattice, which many accesses may share.
+    fn add(&mut self, lattice: Lattice) {
+        if !self.lattices.contains(&lattice) {
+            self.set = self.set.union(&IntervalSet::lattice(lattice.0, &lattice.1));
+            self.lattices.push(lattice);
+        }
     }
 
     /// The union over parts `first..first + count`.
@@ -115,8 +117,11 @@ impl Touch {
     /// The same from the lattices, of which each has one dimension more, where that is exact: the
     /// parts' rows often fill the gaps between each other's, and nothing is counted out.
     fn spread_lattices(&self, first: i64, count: i64) -> Option<IntervalSet> {
+        if !self.set.exact() {
+            return None;
+        }
         let mut all = IntervalSet::new();
-        for (start, dims) in self.lattices.iter().filter(|_| self.set.exact()) {
+        for (start, dims) in &self.lattices {
             let dims = [&dims[..], &[(self.step, count as usize)]].concat();
             let moved = IntervalSet::lattice(start + self.step * first, &dims);
             if !moved.exact() {
@@ -124,7 +129,7 @@ impl Touch {
             }
             all = all.union(&moved);
         }
-        self.set.exact().then_some(all)
+        Some(all)
     }
 }
 
@@ -226,17 +231,16 @@ impl Walk<'_> {
             }
         }
         let parts = self.part.map_or(0..i64::MAX, |part| self.ranges[part].clone());
-        let set = IntervalSet::lattice(start, &dims);
-        let lattices = vec![(start, dims)];
-        let touch = Touch { slot: access.slot, set, lattices, step, parts, write };
-        match self.touches.iter_mut().find(|known| known.moves_with(&touch)) {
-            Some(known) if known.lattices.contains(&touch.lattices[0]) => {}
-            Some(known) => {
-                known.set = known.set.union(&touch.set);
-                known.lattices.extend(touch.lattices);
-            }
-            None => self.touches.push(touch),
-        }
+        let slot = access.slot;
+        let moves_alike = |known: &Touch| {
+            (known.slot, known.write, known.step, &known.parts) == (slot, write, step, &parts)
+        };
+        let known = self.touches.iter().position(moves_alike).unwrap_or_else(|| {
+            let (set, lattices) = (IntervalSet::new(), Vec::new());
+            self.touches.push(Touch { slot, set, lattices, step, parts, write });
+            self.touches.len() - 1
+        });
+        self.touches[known].add((start, dims));
     }
 
     fn finish(self) -> Footprints {

@@ -9,11 +9,12 @@
 //! The [`Form`] of a kernel holds all that its lowering may depend on, with nodes by their order
 //! instead of their numbers. Lowering of the first kernel of a form is recorded as [`BuilderRequest`]s of
 //! the step; for the others these are repeated, so that buffers are made and named in the same
-//! order as if each had been lowered by itself. A form says nothing about names for people.
+//! order as if each had been lowered by itself. Code that tests indices names their operator, so that
+//! no other kernel may have it: its recording is given up. A form says nothing about names for people.
 
 use crate::base::tensor::DType;
 use crate::graph::kernels::{FusedKernel, KernelKind};
-use crate::graph::{BoundGraph, NodeId, Op, ParamId, UpdateTarget};
+use crate::graph::{BoundGraph, NodeId, Op, OpKind, ParamId, UpdateTarget};
 use crate::loops::{BufferId, KernelId, Space};
 use crate::lower::StepBuilder;
 use crate::lower::title::Title;
@@ -46,9 +47,8 @@ struct Entry<'a> {
     memory: Option<Memory>,
     /// Whether it is an output or becomes a parameter's or state's value.
     outlives: bool,
-    /// The node itself where code depends on its identity: uniform values have their element of
-    /// the uniform buffer, tested indices the number of their site.
-    identity: Option<NodeId>,
+    /// The node itself if it is uniform: code names its element of the uniform buffer.
+    uniform: Option<NodeId>,
 }
 
 /// Where a value lies.
@@ -91,8 +91,6 @@ pub enum BuilderRequest {
     New(DType, usize, Space),
     /// The element of a uniform value.
     Uniform(NodeId),
-    /// The number of a site of tested indices.
-    Site(NodeId),
     /// A second layout of a parameter, and whether it was given.
     Derived(ParamId, ParamLayout, bool),
     /// A value lies in memory from now on.
@@ -166,9 +164,10 @@ pub fn lower<'a>(
     }
     step.recording = Some(Recording::default());
     work(step, kernel);
-    let Recording { events, .. } = step.recording.take().expect("what was begun");
-    let lowered = RecordedKernel { form, nodes, events };
-    step.known.kernels.entry(hash).or_default().push(Rc::new(lowered));
+    if let Some(Recording { events, .. }) = step.recording.take() {
+        let lowered = RecordedKernel { form, nodes, events };
+        step.known.kernels.entry(hash).or_default().push(Rc::new(lowered));
+    }
 }
 
 impl RecordedKernel<'_> {
@@ -231,10 +230,6 @@ impl RecordedKernel<'_> {
             BuilderRequest::Derived(param, layout, _) => {
                 step.derived(self.map_param(step.graph, nodes, param), layout)
             }
-            BuilderRequest::Site(node) => {
-                step.site(node);
-                None
-            }
             BuilderRequest::Store(node) => {
                 step.store(self.map(nodes, node));
                 None
@@ -266,11 +261,11 @@ impl<'a> Form<'a> {
         let at = |node: &NodeId| nodes.binary_search(node).expect("a node of the form") as u32;
         let mut places = Vec::new();
         let entry = |&node: &NodeId| {
-            let computed = follows(node) && !is_uniform(graph, node);
+            let uniform = is_uniform(graph, node).then_some(node);
             let op = &graph.nodes[node].op;
-            let op = (computed && !is_leaf(op)).then_some(op);
-            let args = if op.is_some() { &graph.nodes[node].args[..] } else { &[] };
-            let tested = matches!(op, Some(Op::Pick | Op::Gather(_) | Op::ScatterAdd { .. }));
+            let computed = follows(node) && uniform.is_none() && op.kind() != OpKind::Given;
+            let op = computed.then_some(op);
+            let args = if computed { &graph.nodes[node].args[..] } else { &[] };
             Entry {
                 dtype: graph.ty(node).dtype,
                 extents: graph.extents(node),
@@ -278,7 +273,7 @@ impl<'a> Form<'a> {
                 args: args.iter().map(at).collect(),
                 memory: memory(step, &own, node, &mut places),
                 outlives: step.outlives(node),
-                identity: (tested || is_uniform(graph, node)).then_some(node),
+                uniform,
             }
         };
         let entries = nodes.iter().map(entry).collect();
@@ -291,16 +286,12 @@ impl<'a> Form<'a> {
     fn hash(&self) -> u64 {
         let mut hasher = FxHasher::default();
         (discriminant(&self.kind), &self.own, &self.results).hash(&mut hasher);
-        for Entry { dtype, extents, op, args, memory, outlives, identity } in &self.entries {
+        for Entry { dtype, extents, op, args, memory, outlives, uniform } in &self.entries {
             (dtype, extents, op.map(discriminant), args).hash(&mut hasher);
-            (memory, outlives, identity).hash(&mut hasher);
+            (memory, outlives, uniform).hash(&mut hasher);
         }
         hasher.finish()
     }
-}
-
-fn is_leaf(op: &Op) -> bool {
-    matches!(op, Op::Input(_) | Op::Param(_) | Op::State(_))
 }
 
 /// Whether a value is uniform: computed once a step, outside of kernels.

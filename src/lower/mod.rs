@@ -39,6 +39,7 @@ use crate::loops::Program;
 use crate::schedule::{self, Globals};
 pub use step::KernelInfo;
 use step::StepBuilder;
+pub use title::Title;
 
 /// A step as loops.
 #[derive(Clone, Debug)]
@@ -71,7 +72,7 @@ pub fn run(kernels: &Kernels, globals: &mut Globals) -> Lowered {
     }
     let (mut program, infos, bounds_checks) = step.finish();
     let order = schedule::order::run(&mut program);
-    let infos = order.iter().map(|step| step.map(|index| infos[index].clone())).collect();
+    let infos = order.iter().map(|step| step.map(|index| infos[index])).collect();
     Lowered { program, bounds_checks, infos }
 }
 

@@ -20,15 +20,13 @@ use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 use std::hash::{Hash, Hasher};
 
 /// A name and a node for a run of a kernel, for profiles and faults.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct KernelInfo {
     /// The layer and operator: `dense.matmul`. Equal kernels are one, so a kernel's own name may be
     /// another run's.
-    pub name: String,
+    pub title: Title,
     /// The node that says where it comes from; none for what no operator asks for.
     pub node: Option<NodeId>,
-    /// The parameter that it updates or lays out anew, or whose optimiser states it updates.
-    pub param: Option<ParamId>,
 }
 
 /// Copies of values that stand elsewhere when the step is done.
@@ -286,7 +284,8 @@ impl<'a> StepBuilder<'a> {
             self.bounds_checks.push(node);
             self.bounds_checks.len() - 1
         });
-        self.asked(BuilderRequest::Site(node));
+        // The number is in the code, which is this kernel's alone.
+        self.recording = None;
         u32::try_from(at).expect("few sites")
     }
 
@@ -334,8 +333,7 @@ impl<'a> StepBuilder<'a> {
 
     /// Runs a kernel of the program.
     pub fn run_again(&mut self, kernel: KernelId, args: Vec<BufferId>, title: Title) {
-        let (name, param) = (title.text(self.graph), title.param(self.graph));
-        self.infos.push(KernelInfo { name, node: self.source, param });
+        self.infos.push(KernelInfo { title, node: self.source });
         self.program.actions.push(Action::Run { kernel, args });
     }
 

@@ -34,12 +34,9 @@ pub fn run(program: &mut Program) -> Vec<Option<usize>> {
     };
     let runs: Vec<KernelRun> = program.actions.iter().enumerate().filter_map(run).collect();
     let order = RunOrder::new(program, &runs).run();
-    let before = std::mem::take(&mut program.actions);
-    let action = |index: &Option<usize>| match *index {
-        Some(index) => before[index].clone(),
-        None => Action::Barrier,
-    };
-    program.actions = order.iter().map(action).collect();
+    let mut before = std::mem::take(&mut program.actions);
+    let mut take = |index: usize| std::mem::replace(&mut before[index], Action::Barrier);
+    program.actions = order.iter().map(|index| index.map_or(Action::Barrier, &mut take)).collect();
     order
 }
 

@@ -6,12 +6,11 @@
 mod check;
 mod support;
 
-use check::compare;
+use check::{batch_of, compare};
 use nnc::base::math::{Scalar, flush};
-use nnc::base::rng::Sequence;
 use nnc::base::scalar::Unary;
-use nnc::base::tensor::{DType, Data, Tensor};
-use nnc::graph::{Env, Graph, read, run, verify};
+use nnc::base::tensor::Tensor;
+use nnc::graph::{Env, read, run, verify};
 use support::pipeline::{experiment, training};
 
 const TEXT: &str = "graph added {
@@ -54,22 +53,6 @@ fn added_operators_are_as_exact_as_their_rows_say() {
         let agrees = found.is_nan() && exact.is_nan() || ulps <= atan.row().ulp;
         assert!(agrees || exact == 0.0 && found == 0.0, "atan({x:e}) = {found:e}, {ulps} ulp off");
     }
-}
-
-/// A batch of eighths in [-2, 2] and labels below 3.
-fn batch_of(graph: &Graph, batch: usize) -> Env {
-    let mut sequence = Sequence::new(5, 1);
-    let mut env = Env::initial(graph, 5);
-    for input in graph.inputs.values() {
-        let shape = input.ty.shape.at(batch);
-        let len: usize = shape.iter().product();
-        let data = match input.ty.dtype {
-            DType::I32 => Data::I32((0..len).map(|_| sequence.below(3) as i32).collect()),
-            _ => Data::F32((0..len).map(|_| sequence.below(33) as f32 / 8.0 - 2.0).collect()),
-        };
-        env.inputs.insert(input.name.clone(), Tensor::new(shape, data));
-    }
-    env
 }
 
 #[test]

@@ -3,7 +3,8 @@
 
 mod rounding;
 
-use nnc::base::tensor::{Data, Tensor};
+use nnc::base::rng::Sequence;
+use nnc::base::tensor::{DType, Data, Tensor};
 use nnc::codegen::Target;
 use nnc::graph::interp::{self as oracle, Env, StepOutcome};
 use nnc::graph::{Graph, kernels::Kernels};
@@ -288,4 +289,22 @@ fn same_tensor(
         }
     }
     Ok(())
+}
+
+/// A batch of bytes, labels below 3, and eighths in [-2, 2].
+#[allow(dead_code)] // Each test crate uses its own part.
+pub fn batch_of(graph: &Graph, batch: usize) -> Env {
+    let mut sequence = Sequence::new(5, 1);
+    let mut env = Env::initial(graph, 5);
+    for input in graph.inputs.values() {
+        let shape = input.ty.shape.at(batch);
+        let len: usize = shape.iter().product();
+        let data = match input.ty.dtype {
+            DType::I32 => Data::I32((0..len).map(|_| sequence.below(3) as i32).collect()),
+            DType::U8 => Data::U8((0..len).map(|_| sequence.below(256) as u8).collect()),
+            _ => Data::F32((0..len).map(|_| sequence.below(33) as f32 / 8.0 - 2.0).collect()),
+        };
+        env.inputs.insert(input.name.clone(), Tensor::new(shape, data));
+    }
+    env
 }
