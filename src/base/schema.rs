@@ -10,13 +10,17 @@
 //! the other.
 
 mod file;
+mod recipe;
+
+pub use self::recipe::{CellMeaning, DatePart, FieldRecipe, FieldTransform, MissingValue};
 
 use self::file::SchemaFile;
 use crate::base::tensor::DType;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// One field of a sample.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Field {
     /// Its name: `image`, `label`.
     pub name: String,
@@ -28,10 +32,14 @@ pub struct Field {
     pub kind: FieldKind,
     /// Whether losses and metrics compare the output with it; otherwise the model takes it.
     pub is_target: bool,
+    /// How it is made of a source's columns, where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipe: Option<Arc<FieldRecipe>>,
 }
 
 /// The meaning of a field's values, and their conversions at the start of each step.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum FieldKind {
     /// Numbers as they are.
     Number,
@@ -42,7 +50,7 @@ pub enum FieldKind {
 }
 
 /// Facts about a field of images.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ImageField {
     /// Conversions of its numbers, in order. A [`Conversion::Rescale`] that comes first gets bytes, 0
     /// to 255; any other first conversion gets bytes / 255, as a model does where there is none.
@@ -55,7 +63,7 @@ pub struct ImageField {
 }
 
 /// Facts about a field of classes.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ClassField {
     /// How many there are, where that is known.
     pub count: Option<usize>,
@@ -66,8 +74,8 @@ pub struct ClassField {
 impl Field {
     /// Numbers that the model takes.
     pub fn number(name: &str, dtype: DType, shape: &[usize]) -> Field {
-        let kind = FieldKind::Number;
-        Field { name: name.to_owned(), dtype, shape: shape.to_vec(), kind, is_target: false }
+        let (kind, is_target, recipe) = (FieldKind::Number, false, None);
+        Field { name: name.to_owned(), dtype, shape: shape.to_vec(), kind, is_target, recipe }
     }
 
     /// An image `[height, width, channels]`, or a row of bytes, that the model takes.
@@ -179,6 +187,16 @@ impl Schema {
     /// The fields that the model takes, in order.
     pub fn inputs(&self) -> Vec<&Field> {
         self.fields.iter().filter(|field| !field.is_target).collect()
+    }
+
+    /// The field of a name.
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+
+    /// The fields that losses and metrics compare outputs with.
+    pub fn targets(&self) -> Vec<&Field> {
+        self.fields.iter().filter(|field| field.is_target).collect()
     }
 
     /// The place of the target among the fields.

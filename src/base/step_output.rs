@@ -13,6 +13,8 @@ pub enum StepOutput {
     LossWeight,
     /// The model's result: `output`.
     Output,
+    /// A tensor of the record that the model gives, by its name: `output.kind`.
+    Part(String),
     /// A metric, by its name: its mean, or its numerator and denominator: `metric.accuracy`.
     Metric(String),
     /// The loss's gradient by the parameter of this path: `grad.dense.weight`.
@@ -31,10 +33,12 @@ pub enum StepOutput {
     Named(String),
 }
 
-/// Prefixes of the words of gradients by inputs, of other gradients, metrics and counts.
+/// Prefixes of the words of gradients by inputs, of other gradients, metrics, parts of the output and
+/// counts.
 const INPUT_GRADIENT: &str = "grad.input.";
 const GRADIENT: &str = "grad.";
 const METRIC: &str = "metric.";
+const PART: &str = "output.";
 const PROBE: &str = "probe.";
 
 impl StepOutput {
@@ -42,7 +46,7 @@ impl StepOutput {
     pub fn is_forward(&self) -> bool {
         match self {
             StepOutput::Loss | StepOutput::LossWeight | StepOutput::Output => true,
-            StepOutput::Metric(_) => true,
+            StepOutput::Part(_) | StepOutput::Metric(_) => true,
             StepOutput::Gradient(_) | StepOutput::InputGradient(_) => false,
             StepOutput::GradNorm | StepOutput::GradSquare | StepOutput::Finite => false,
             StepOutput::Probe(_) | StepOutput::Named(_) => false,
@@ -69,6 +73,7 @@ impl fmt::Display for StepOutput {
             StepOutput::Loss => f.write_str("loss"),
             StepOutput::LossWeight => f.write_str("loss_weight"),
             StepOutput::Output => f.write_str("output"),
+            StepOutput::Part(name) => write!(f, "{PART}{name}"),
             StepOutput::Metric(name) => write!(f, "{METRIC}{name}"),
             StepOutput::Gradient(path) => write!(f, "{GRADIENT}{path}"),
             StepOutput::InputGradient(name) => write!(f, "{INPUT_GRADIENT}{name}"),
@@ -96,6 +101,7 @@ impl From<&str> for StepOutput {
             "grad_square" => StepOutput::GradSquare,
             "finite" => StepOutput::Finite,
             _ => prefixed(METRIC, StepOutput::Metric)
+                .or_else(|| prefixed(PART, StepOutput::Part))
                 .or_else(|| prefixed(INPUT_GRADIENT, StepOutput::InputGradient))
                 .or_else(|| prefixed(GRADIENT, StepOutput::Gradient))
                 .or_else(probe)
@@ -127,6 +133,7 @@ mod tests {
             StepOutput::Loss,
             StepOutput::LossWeight,
             StepOutput::Output,
+            StepOutput::Part(name()),
             StepOutput::Metric(name()),
             StepOutput::Gradient(name()),
             StepOutput::InputGradient(name()),

@@ -50,6 +50,17 @@ pub enum Task {
     Other,
 }
 
+/// The task of one of a model's outputs.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct OutputTask {
+    /// The output's name: `output` where the model gives one tensor.
+    pub output: String,
+    /// The name of the field that it is compared with.
+    pub target: Option<String>,
+    /// The task.
+    pub task: Task,
+}
+
 /// Scale of an output's numbers: raw, or after a sigmoid or softmax.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

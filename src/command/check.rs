@@ -103,7 +103,7 @@ impl ProgramFacts {
         ProgramFacts {
             model: experiment.model.clone(),
             output: output.unwrap_or_default(),
-            task: training.map(|training| training.task),
+            task: training.map(|training| training.task()),
             layers: layers(forward),
             notes,
             rows: parameters::rows(forward, training.map(|training| &training.rule)),
@@ -121,7 +121,7 @@ fn data_bytes(front: &Front, threads: usize) -> RunBytes {
     let counts = [schema.validation, schema.test].map(Option::unwrap_or_default);
     let evaluation = evaluation_batch(&counts);
     let batches = [front.batch(), evaluation];
-    let task = front.experiment.training.as_ref().map(|training| training.task);
+    let task = front.experiment.training.as_ref().map(|training| training.task());
     run.data = data::resident_bytes(&source.request, schema);
     run.prefetch = data::prefetch_bytes(&source.request, schema, &batches, threads);
     run.decoding = data::decoding_bytes(schema, threads);

@@ -300,7 +300,7 @@ fn data(request: &Request) -> Finding {
     let mnist = SourceRequest {
         name: "mnist".to_owned(),
         args: vec![argument("validation", Literal::Float(0.0))],
-        transforms: Vec::new(),
+        ..SourceRequest::default()
     };
     let opened =
         schema(&mnist, &places).and_then(|_| crate::data::open(&mnist, &places, &|_, _| true));

@@ -112,7 +112,8 @@ pub fn predictor(request: &Request, model: &Model, count: usize) -> Result<Predi
         None => source.before().map_err(data_failure)?,
     };
     let pictures = Preprocessor::new(&source.request, &before).map_err(data_failure)?;
-    let task = front.experiment.training.as_ref().map(|training| training.task).unwrap_or_default();
+    let task =
+        front.experiment.training.as_ref().map(|training| training.task()).unwrap_or_default();
     let named = class_names(info.as_ref(), about.as_ref(), &source);
     let mut graph = session.elaborated(front.experiment.eval.clone())?;
     graph.outputs.retain(|output| output.name == StepOutput::Output);

@@ -171,6 +171,8 @@ pub struct Samples {
     /// For each field, where its bytes are.
     columns: Vec<Column>,
     count: usize,
+    /// The line of each sample in its file, where samples are rows.
+    lines: Arc<[u32]>,
 }
 
 impl Samples {
@@ -183,7 +185,12 @@ impl Samples {
         }
         assert!(u32::try_from(count).is_ok(), "samples are numbered in 32 bits");
         let (fields, columns) = fields.into_iter().unzip();
-        Samples { fields, columns, count }
+        Samples { fields, columns, count, lines: Arc::default() }
+    }
+
+    /// The same, with the line of each sample in its file.
+    pub fn at_lines(self, lines: Vec<u32>) -> Self {
+        Samples { lines: lines.into(), ..self }
     }
 
     /// How many samples.
@@ -254,6 +261,11 @@ impl Split {
         stored?.file(self.original(index))
     }
 
+    /// The line of one of this split's samples in its file, where samples are rows.
+    pub fn line(&self, index: u32) -> Option<u32> {
+        self.samples.lines.get(self.original(index) as usize).copied()
+    }
+
     /// The samples that are in it, by their numbers in the data that it was taken from.
     pub fn originals(&self) -> Vec<u32> {
         (0..self.count() as u32).map(|index| self.original(index)).collect()
@@ -281,7 +293,9 @@ impl Split {
 
     /// The class of each sample, where the target is one.
     pub fn labels(&self) -> Option<Vec<usize>> {
-        let place = self.samples.fields.iter().position(|field| field.is_target)?;
+        let fields = &self.samples.fields;
+        let place =
+            fields.iter().position(|field| field.is_target && field.as_class().is_some())?;
         let (field, Column::Memory(bytes)) =
             (&self.samples.fields[place], &self.samples.columns[place])
         else {

@@ -17,6 +17,8 @@ pub struct DataError {
     pub path: Option<Box<Path>>,
     /// The argument of the source, or of the transform, that it is about.
     pub argument: Option<Box<str>>,
+    /// The field that it is about, counted from 0; `transform` is then one of its own.
+    pub field: Option<u16>,
     /// The transform that it is about, counted from 0.
     pub transform: Option<u16>,
     /// Every place that was looked at, with what was found there.
@@ -51,6 +53,12 @@ impl DataError {
     /// Names the argument.
     pub fn argument(mut self, name: impl Into<String>) -> Self {
         self.argument = Some(name.into().into());
+        self
+    }
+
+    /// Names the field, by its place among all that are written.
+    pub fn field(mut self, index: usize) -> Self {
+        self.field = Some(u16::try_from(index).expect("a program has fewer than 2^16 words"));
         self
     }
 

@@ -4,9 +4,24 @@
 //! follow the last, which tapes and block devices leave. Anything else there is an error, since it may
 //! be the rest of a damaged file.
 
-use std::io::{self, BufRead, ErrorKind, Read};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read};
+use std::path::Path;
 
 use flate2::bufread::GzDecoder;
+
+use super::error::DataError;
+use crate::files;
+
+/// The bytes of a file, unpacked if they begin like gzip.
+pub fn unpacked(path: &Path) -> Result<Box<dyn Read>, DataError> {
+    let failed = |error: io::Error| DataError::new(format!("cannot read: {error}")).path(path);
+    let mut reader = BufReader::with_capacity(1 << 16, files::read::open(path).map_err(failed)?);
+    let start = reader.fill_buf().map_err(failed)?;
+    Ok(match start.starts_with(&[0x1f, 0x8b]) {
+        true => Box::new(Gunzip::new(reader)),
+        false => Box::new(reader),
+    })
+}
 
 /// Unpacks a stream.
 pub struct Gunzip<R> {
@@ -61,7 +76,7 @@ mod tests {
     use super::*;
     use flate2::Compression;
     use flate2::write::GzEncoder;
-    use std::io::{BufReader, Write};
+    use std::io::Write;
 
     fn packed(text: &str) -> Vec<u8> {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::default());

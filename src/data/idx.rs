@@ -7,20 +7,20 @@
 //! Headers are not believed: sizes are multiplied with care, memory grows with what is really in
 //! the file, and an error names the byte or the record.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
 use super::dataset::{Dataset, Samples};
 use super::error::DataError;
-use super::gunzip::Gunzip;
+use super::gunzip::unpacked;
 use super::labelled::{absent_classes, assemble, image_samples, image_schema};
+use super::locate;
 use super::request::{Arguments, Places, Watch};
 use super::source::SampleSource;
 use crate::base::schema::Schema;
 use crate::base::shown::Show;
-use crate::files;
 
 /// No file may unpack to more.
 const MOST_BYTES: usize = 1 << 32;
@@ -45,17 +45,6 @@ pub fn read(path: &Path) -> Result<(Idx, String), DataError> {
 /// Reads the sizes only.
 fn read_dims(path: &Path) -> Result<Vec<usize>, DataError> {
     header(&mut unpacked(path)?).map_err(|error| error.path(path))
-}
-
-/// A file's bytes, unpacked if they begin like gzip.
-fn unpacked(path: &Path) -> Result<Box<dyn Read>, DataError> {
-    let failed = |error: std::io::Error| DataError::new(format!("cannot read: {error}")).path(path);
-    let mut reader = BufReader::with_capacity(1 << 16, files::read::open(path).map_err(failed)?);
-    let start = reader.fill_buf().map_err(failed)?;
-    Ok(match start.starts_with(&[0x1f, 0x8b]) {
-        true => Box::new(Gunzip::new(reader)),
-        false => Box::new(reader),
-    })
 }
 
 /// Sums up what is read.
@@ -194,12 +183,12 @@ impl IdxOptions {
 
     /// Reads the headers of images and the training labels.
     fn schema(&self, places: &Places) -> Result<Schema, DataError> {
-        let dims = read_dims(&find(&self.train.images, "images", places)?)?;
-        let labels_path = find(&self.train.labels, "labels", places)?;
+        let dims = read_dims(&locate::file(&self.train.images, "images", places)?)?;
+        let labels_path = locate::file(&self.train.labels, "labels", places)?;
         let labels = check_labels(read(&labels_path)?.0, &labels_path)?;
         let test = match &self.test {
             None => 0,
-            Some(pair) => read_dims(&find(&pair.images, "test_images", places)?)?[0],
+            Some(pair) => read_dims(&locate::file(&pair.images, "test_images", places)?)?[0],
         };
         let classes = classes(&labels);
         let oddities = absent_classes(&labels, classes);
@@ -208,7 +197,7 @@ impl IdxOptions {
 
     /// Reads everything.
     fn open(&self, places: &Places) -> Result<Dataset, DataError> {
-        let path = |file, argument| find(file, argument, places);
+        let path = |file, argument| locate::file(file, argument, places);
         let train = Pair {
             images: path(&self.train.images, "images")?,
             labels: path(&self.train.labels, "labels")?,
@@ -275,30 +264,4 @@ fn check_labels(idx: Idx, path: &Path) -> Result<Vec<u8>, DataError> {
 
 fn classes(labels: &[u8]) -> usize {
     labels.iter().max().map_or(0, |&label| usize::from(label) + 1)
-}
-
-/// A file as the user named it: in the folder given for this run, else beside the program, then
-/// in the folder for data; with `.gz` added where only that exists.
-fn find(name: &str, argument: &str, places: &Places) -> Result<PathBuf, DataError> {
-    let folders: Vec<&Path> = match &places.override_ {
-        Some(folder) => vec![folder],
-        None => [Some(&places.beside), places.nnc_data.as_ref()]
-            .into_iter()
-            .flatten()
-            .map(PathBuf::as_path)
-            .collect(),
-    };
-    let mut tried = Vec::new();
-    for folder in folders {
-        for path in [folder.join(name), folder.join(format!("{name}.gz"))] {
-            if files::read::is_there(&path) {
-                return Ok(path);
-            }
-            tried.push(path.shown().to_string());
-        }
-    }
-    Err(DataError::new(format!("there is no file `{name}`"))
-        .argument(argument)
-        .tried(tried)
-        .help("put it beside the program, or name its folder with --data"))
 }

@@ -11,6 +11,7 @@
 //! | `idx(images:, labels:, test_images:, test_labels:, validation:)` | any files of that format |
 //! | `images(folder, size:, channels:, test:, validation:, resize:, …)` | folders, a sub-folder a class |
 //! | `digits(train:, test:, seed:, validation:)` | drawn by the program itself |
+//! | `csv(file, target:, test:, validation:, split:, …) { … }` | the rows of tables |
 //!
 //! Transforms ([`transform`]) change samples on their way to a step.
 //!
@@ -22,16 +23,19 @@ pub mod digits;
 mod error;
 mod feed;
 mod fetch;
+mod fields;
 mod gunzip;
 mod idx;
 mod images;
 mod labelled;
+mod locate;
 mod mnist;
 mod pictures;
 mod request;
 mod scale;
 mod source;
 mod split;
+mod table;
 #[cfg(test)]
 mod tests;
 pub mod transform;
@@ -40,7 +44,7 @@ pub use dataset::{Column, Dataset, Note, Records, Samples, Split, order};
 pub use error::DataError;
 pub use feed::{Batch, Feed, FeedError, Pass, Plan, prefetch_bytes};
 pub use pictures::{Preprocessor, csv_records, idx_records};
-pub use request::{Argument, Literal, Places, SourceRequest, TransformCall, Watch};
+pub use request::{Argument, FieldRequest, Literal, Places, SourceRequest, TransformCall, Watch};
 
 use std::sync::Arc;
 
@@ -51,10 +55,10 @@ use crate::base::schema::{Field, Schema};
 
 /// All sources, in the order in which messages list them.
 const SOURCES: &[&dyn SampleSource] =
-    &[&mnist::Mnist, &idx::IdxFiles, &images::Images, &digits::Digits];
+    &[&mnist::Mnist, &idx::IdxFiles, &images::Images, &digits::Digits, &table::Csv];
 
 /// Sources of the language that this version does not have.
-const PLANNED: [&str; 5] = ["csv", "text", "series", "audio", "arrays"];
+const PLANNED: [&str; 4] = ["text", "series", "audio", "arrays"];
 
 /// The names of all sources.
 pub fn source_names() -> impl Iterator<Item = &'static str> {
@@ -69,6 +73,10 @@ fn source_of(name: &str) -> Option<&'static dyn SampleSource> {
 /// The source of a request, and what the request gives it.
 fn asked(request: &SourceRequest) -> Result<(&'static dyn SampleSource, Arguments<'_>), DataError> {
     let source = source_of(&request.name).ok_or_else(|| unknown_source(&request.name))?;
+    if request.fields.is_some() && !source.takes_fields() {
+        let message = format!("the fields of `{}` are known and not written", request.name);
+        return Err(DataError::new(message).help("leave the braces out"));
+    }
     Ok((source, Arguments::new(request, source.arguments())?))
 }
 

@@ -7,8 +7,10 @@
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::error::DataError;
+use crate::base::schema::Schema;
 
 /// A value as written.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +27,8 @@ pub enum Literal {
     List(Vec<Literal>),
     /// `digits`
     Name(String),
+    /// `stratified(species)`
+    Call(TransformCall),
 }
 
 /// An argument of a call.
@@ -36,7 +40,7 @@ pub struct Argument {
     pub value: Literal,
 }
 
-/// A transform: a name and arguments.
+/// A call: of a transform, a kind of field, a way to split.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TransformCall {
     /// Its name.
@@ -54,6 +58,23 @@ pub struct SourceRequest {
     pub args: Vec<Argument>,
     /// Transforms of each sample, in order.
     pub transforms: Vec<TransformCall>,
+    /// The fields of a sample, where they are written.
+    pub fields: Option<Vec<FieldRequest>>,
+    /// The fields as an earlier run made them, which are made likewise: nothing is fitted anew.
+    pub fitted: Option<Arc<Schema>>,
+}
+
+/// A field: `price = number("Price") |> log1p as target`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FieldRequest {
+    /// Its name.
+    pub name: String,
+    /// Its kind, with arguments.
+    pub kind: TransformCall,
+    /// Its transforms, in order.
+    pub transforms: Vec<TransformCall>,
+    /// Whether it is a target.
+    pub is_target: bool,
 }
 
 /// Where data may lie.
@@ -89,12 +110,22 @@ pub(super) enum Part<'a> {
 pub(super) struct Arguments<'a> {
     callee: &'a str,
     values: Vec<(&'static str, &'a Literal)>,
+    /// The fields of a source's samples, where they are written.
+    pub fields: Option<&'a [FieldRequest]>,
+    /// The fields as an earlier run made them.
+    pub fitted: Option<&'a Schema>,
 }
 
 impl<'a> Arguments<'a> {
     /// The arguments of a request, whose source takes `known`, by place in that order.
     pub fn new(request: &'a SourceRequest, known: &[&'static str]) -> Result<Self, DataError> {
-        Self::of(&request.name, &request.args, known)
+        let (fields, fitted) = (request.fields.as_deref(), request.fitted.as_deref());
+        Ok(Arguments { fields, fitted, ..Self::of(&request.name, &request.args, known)? })
+    }
+
+    /// The arguments of a call, which takes `known`, by place in that order.
+    pub fn of_call(call: &'a TransformCall, known: &[&'static str]) -> Result<Self, DataError> {
+        Self::of(&call.name, &call.args, known)
     }
 
     /// The arguments of a call of `callee`, which takes `known`, by place in that order.
@@ -131,7 +162,7 @@ impl<'a> Arguments<'a> {
             }
             values.push((name, &argument.value));
         }
-        Ok(Arguments { callee, values })
+        Ok(Arguments { callee, values, fields: None, fitted: None })
     }
 
     /// A value as written, if it is.
@@ -216,6 +247,32 @@ impl<'a> Arguments<'a> {
             None => Ok(None),
             Some(Literal::Str(value)) => Ok(Some(value)),
             Some(_) => Err(self.wrong(name, "a string")),
+        }
+    }
+
+    /// A truth value.
+    pub fn flag(&self, name: &str, default: bool) -> Result<bool, DataError> {
+        match self.get(name) {
+            None => Ok(default),
+            Some(Literal::Bool(value)) => Ok(*value),
+            Some(_) => Err(self.wrong(name, "`true` or `false`")),
+        }
+    }
+
+    /// Strings: a list, or one.
+    pub fn texts(&self, name: &str) -> Result<Option<Vec<String>>, DataError> {
+        let wrong = || self.wrong(name, "a string or a list of strings");
+        let one = |value: &Literal| match value {
+            Literal::Str(text) => Ok(text.clone()),
+            _ => Err(wrong()),
+        };
+        match self.get(name) {
+            None => Ok(None),
+            Some(Literal::List(values)) if values.is_empty() => Err(wrong()),
+            Some(Literal::List(values)) => {
+                values.iter().map(one).collect::<Result<_, _>>().map(Some)
+            }
+            Some(value) => one(value).map(|text| Some(vec![text])),
         }
     }
 
@@ -308,11 +365,12 @@ impl<'a> Arguments<'a> {
 
 impl Literal {
     /// An int or float as a number.
-    fn number(&self) -> Option<f64> {
+    pub(super) fn number(&self) -> Option<f64> {
         match *self {
             Literal::Int(value) => Some(value as f64),
             Literal::Float(value) => Some(value),
-            Literal::Bool(_) | Literal::Str(_) | Literal::List(_) | Literal::Name(_) => None,
+            Literal::Bool(_) | Literal::Str(_) | Literal::List(_) => None,
+            Literal::Name(_) | Literal::Call(_) => None,
         }
     }
 }
@@ -333,7 +391,7 @@ mod tests {
         let args = args
             .iter()
             .map(|(name, value)| Argument { name: name.map(str::to_string), value: value.clone() });
-        SourceRequest { name: "digits".into(), args: args.collect(), transforms: Vec::new() }
+        SourceRequest { name: "digits".into(), args: args.collect(), ..SourceRequest::default() }
     }
 
     #[test]

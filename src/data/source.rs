@@ -25,6 +25,11 @@ pub trait SampleSource: Sync {
     /// The names of its arguments, in the order in which they may stand without a name.
     fn arguments(&self) -> &'static [&'static str];
 
+    /// Whether a program may say in braces how fields are made of what it gives.
+    fn takes_fields(&self) -> bool {
+        false
+    }
+
     /// The fields, classes and counts of its samples. Reads as little as possible: nothing, headers,
     /// or the names of files. Fails with [`DataError::tried`] where files are missing.
     fn schema(&self, args: &Arguments<'_>, places: &Places) -> Result<Schema, DataError>;

@@ -7,9 +7,11 @@ use crate::base::field::NameKind;
 use crate::base::schema::Schema;
 use crate::base::shown::Show;
 use crate::base::source::Span;
-use crate::data::{self, Argument, DataError, Places, SourceRequest, TransformCall, Watch};
+use crate::data::{
+    self, Argument, DataError, FieldRequest, Places, SourceRequest, TransformCall, Watch,
+};
 use crate::driver::session::{Failure, Request, Session};
-use crate::elaborate::{self, DataLiteral, DataRequest, SourceCall};
+use crate::elaborate::{self, DataLiteral, DataRequest, FieldCall, SourceCall};
 use std::path::Path;
 
 /// A data source, asked for but not opened.
@@ -148,12 +150,23 @@ pub(crate) fn source(
 }
 
 fn source_request(item: &DataRequest) -> SourceRequest {
-    let call = |call: &SourceCall| TransformCall { name: call.name.clone(), args: arguments(call) };
+    let field = |field: &FieldCall| FieldRequest {
+        name: field.name.clone(),
+        kind: call(&field.kind),
+        transforms: field.transforms.iter().map(call).collect(),
+        is_target: field.is_target,
+    };
     SourceRequest {
         name: item.source.name.clone(),
         args: arguments(&item.source),
         transforms: item.transforms.iter().map(call).collect(),
+        fields: item.fields.as_ref().map(|fields| fields.iter().map(field).collect()),
+        fitted: None,
     }
+}
+
+fn call(call: &SourceCall) -> TransformCall {
+    TransformCall { name: call.name.clone(), args: arguments(call) }
 }
 
 fn arguments(call: &SourceCall) -> Vec<Argument> {
@@ -172,14 +185,20 @@ fn literal(value: &DataLiteral) -> data::Literal {
         DataLiteral::Str(value) => data::Literal::Str(value.clone()),
         DataLiteral::Word(value) => data::Literal::Name(value.clone()),
         DataLiteral::List(values) => data::Literal::List(values.iter().map(literal).collect()),
+        DataLiteral::Call(inner) => data::Literal::Call(call(inner)),
     }
 }
 
 /// An error of the data as a diagnostic at the argument or call that it is about.
 fn data_diagnostic(error: &DataError, item: &DataRequest) -> Diagnostic {
+    let field = error.field.and_then(|index| item.fields.as_ref()?.get(usize::from(index)));
+    let (first, transforms) = match field {
+        Some(field) => (&field.kind, &field.transforms),
+        None => (&item.source, &item.transforms),
+    };
     let call = match error.transform {
-        Some(index) => &item.transforms[usize::from(index)],
-        None => &item.source,
+        Some(index) => &transforms[usize::from(index)],
+        None => first,
     };
     let argument = error.argument.as_deref().and_then(|name| argument(call, name));
     let span: Span = argument.map_or(call.span, |argument| argument.span);
@@ -198,7 +217,7 @@ fn data_diagnostic(error: &DataError, item: &DataRequest) -> Diagnostic {
         let span = of_argument.and_then(|argument| argument.name_span).unwrap_or(call.name_span);
         let near = near.iter().copied();
         diagnostic = match error.transform {
-            Some(_) if of_argument.is_none() => {
+            Some(_) if of_argument.is_none() && field.is_none() => {
                 diagnostic.unknown_item(span, word, near, &[NameKind::Transform])
             }
             _ => diagnostic.misspelt(span, word, near),

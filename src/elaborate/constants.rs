@@ -65,7 +65,7 @@ impl<'a> Elaborator<'a> {
         order
     }
 
-    fn one_constant(&mut self, Named { name, value }: Named<'a>) -> Eval<Value> {
+    fn one_constant(&mut self, Named { name, value, .. }: Named<'a>) -> Eval<Value> {
         let key: Key = value;
         match self.consts.get(&key) {
             Some(Some(value)) => return Ok(value.clone()),
@@ -102,6 +102,9 @@ fn certain_names<'a>(expr: &'a Expr, names: &mut Vec<&'a str>) {
     match &expr.kind {
         ExprKind::Name(name) => names.push(name),
         ExprKind::List(entries) => entries.iter().for_each(|entry| certain_names(entry, names)),
+        ExprKind::Record(entries) => {
+            entries.iter().for_each(|(_, entry)| certain_names(entry, names));
+        }
         ExprKind::Unary(_, operand) => certain_names(operand, names),
         ExprKind::Binary(BinaryOp::And | BinaryOp::Or, left, _) => certain_names(left, names),
         ExprKind::Binary(_, left, right) => {

@@ -6,6 +6,7 @@
 //! value fails silently in turn, so that one mistake is told once.
 
 use super::Tolerated;
+use super::comparison::Comparison;
 use super::driven::{Driven, WarmUp};
 use super::items::{FunctionItem, Items};
 use super::patterns::Pattern;
@@ -81,6 +82,10 @@ pub(super) struct Elaborator<'a> {
     pub params: HashMap<String, ParamSlot>,
     /// The states, by path, in the order of paths.
     pub states: BTreeMap<String, StateSlot>,
+    /// The inputs of the step that are fields of the data, by name, as the model takes them.
+    pub fields: HashMap<String, NodeId>,
+    /// The comparisons that the loss makes.
+    pub compared: Vec<Comparison>,
     /// The mistakes found so far.
     pub diagnostics: Vec<Diagnostic>,
     /// Constants whose value is known, or being computed.
@@ -122,6 +127,8 @@ impl<'a> Elaborator<'a> {
             params: HashMap::new(),
             frozen: Vec::new(),
             states: BTreeMap::new(),
+            fields: HashMap::new(),
+            compared: Vec::new(),
             diagnostics: Vec::new(),
             consts: HashMap::new(),
             stopped: false,
@@ -281,7 +288,8 @@ impl<'a> Elaborator<'a> {
             Value::Bool(value) => {
                 Some(self.builder.constant(f64::from(u8::from(*value)), DType::Bool))
             }
-            Value::Str(_) | Value::List(_) | Value::Word(_) | Value::Initializer(_) => None,
+            Value::Str(_) | Value::List(_) | Value::Record(_) => None,
+            Value::Word(_) | Value::Initializer(_) => None,
         }
     }
 

@@ -10,7 +10,6 @@ use super::scope::{Binding, BlockNames, Role};
 use super::value::Value;
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
-use crate::base::fix::Edit;
 use crate::base::source::Span;
 use crate::syntax::ast::{self, Expr, ExprKind, FunctionKind, PipeStage, StmtKind};
 
@@ -44,6 +43,7 @@ impl<'a> Elaborator<'a> {
                 Ok(value)
             }
             ExprKind::List(items) => self.list(items, expr.span),
+            ExprKind::Record(entries) => self.record(entries, expr.span),
             ExprKind::Unary(op, operand) => {
                 let value = self.expr(operand, of_operands(expect))?;
                 self.unary_operator(*op, value, expr.span)
@@ -77,6 +77,23 @@ impl<'a> Elaborator<'a> {
             items.iter().map(|item| self.expr(item, Expect::Any)).collect();
         let list = Value::List(values.into_iter().collect::<Eval<_>>()?);
         self.bounded(list, span)
+    }
+
+    fn record(&mut self, entries: &'a [(ast::Name, Expr)], span: Span) -> Eval<Value> {
+        let mut values: Vec<(String, Value)> = Vec::new();
+        let mut outcome = Ok(());
+        for (name, value) in entries {
+            if values.iter().any(|(known, _)| *known == name.text) {
+                let message = format!("`{}` stands twice in this record", name.text);
+                outcome = Err(self.error(codes::DUPLICATE, name.span, message));
+            }
+            match self.expr(value, Expect::Any) {
+                Ok(value) => values.push((name.text.clone(), value)),
+                Err(reported) => outcome = Err(reported),
+            }
+        }
+        outcome?;
+        self.bounded(Value::Record(values), span)
     }
 
     /// `a |> f |> g`: the stages of the whole chain, one after the other.
@@ -155,54 +172,6 @@ impl<'a> Elaborator<'a> {
                 .chain(["training", "true", "false"]);
             error.misspelt(span, name, known)
         })
-    }
-
-    /// `photos.classes`.
-    fn member(&mut self, object: &'a Expr, member: &'a ast::Name, span: Span) -> Eval<Value> {
-        let ExprKind::Name(data) = &object.kind else {
-            return Err(self.error(codes::WRONG_KIND, span, "only data have members"));
-        };
-        let Some(item) = self.items.find_data(data) else {
-            let names: Vec<&str> =
-                self.items.data.iter().map(|item| item.name.text.as_str()).collect();
-            let error = Diagnostic::error(codes::UNKNOWN_NAME, format!("unknown data `{data}`"))
-                .primary(object.span, "no `data` item has this name");
-            let mut error = error.misspelt(object.span, data, names.iter().copied());
-            if let ([only], true) = (&names[..], error.fixes.is_empty()) {
-                let edits = vec![Edit { span: object.span, text: (*only).to_owned() }];
-                error = error.fix(format!("write `{only}`"), edits);
-            }
-            return Err(self.report(error));
-        };
-        if member.text != "classes" {
-            let message = format!("data have no `{}`", member.text);
-            let error = Diagnostic::error(codes::UNKNOWN_NAME, message)
-                .primary(member.span, "")
-                .fix("write `classes`", vec![Edit { span: member.span, text: "classes".into() }])
-                .help(format!("`{data}.classes` is the number of classes"));
-            return Err(self.report(error));
-        }
-        let schema = self.schemas.iter().find(|(name, _)| name == data).map(|(_, schema)| schema);
-        match schema.map(|schema| schema.classes()) {
-            Some(Some(classes)) => {
-                Ok(Value::Int(i64::try_from(classes).map_err(|_| ErrorReported)?))
-            }
-            Some(None) => Err(self.error(
-                codes::NO_DATA,
-                span,
-                format!("the target of `{data}` is not a class"),
-            )),
-            None => {
-                let error = Diagnostic::error(
-                    codes::NO_DATA,
-                    format!("the number of classes of `{data}` is not known"),
-                )
-                .primary(span, "needed here")
-                .label(item.name.span, "its data were not found, or no `train` block uses them")
-                .help("give the data, or write the number");
-                Err(self.needs_data(error))
-            }
-        }
     }
 
     // ---- Blocks

@@ -10,7 +10,7 @@ use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::limits::FINDINGS;
 use crate::base::source::{FileId, Span};
-use crate::syntax::ast::{Expr, File, Function, FunctionKind, ItemKind, Name, Train};
+use crate::syntax::ast::{Expr, FieldDecl, File, Function, FunctionKind, ItemKind, Name, Train};
 use std::collections::HashMap;
 
 /// A function item of [`Items::functions`].
@@ -33,6 +33,8 @@ pub(super) struct Named<'a> {
     pub name: &'a Name,
     /// The expression after `=`.
     pub value: &'a Expr,
+    /// The fields of a `data` item, where they are written.
+    pub fields: Option<&'a [FieldDecl]>,
 }
 
 /// The names of the user's files, or of the prelude.
@@ -95,12 +97,13 @@ impl<'a> Items<'a> {
                 None
             }
             ItemKind::Const { name, value } => {
-                let earlier = space.consts.insert(&name.text, Named { name, value });
+                let earlier = space.consts.insert(&name.text, Named { name, value, fields: None });
                 earlier.map(|earlier| ("constants", earlier.name, name))
             }
-            ItemKind::Data { name, value } => {
-                self.data.push(Named { name, value });
-                let earlier = space.data.insert(&name.text, Named { name, value });
+            ItemKind::Data { name, value, fields } => {
+                let item = Named { name, value, fields: fields.as_deref() };
+                self.data.push(item);
+                let earlier = space.data.insert(&name.text, item);
                 earlier.map(|earlier| ("data", earlier.name, name))
             }
             ItemKind::Function(function) => {

@@ -32,6 +32,7 @@
 mod arguments;
 mod builtins;
 mod call;
+mod comparison;
 mod constants;
 mod context;
 mod data;
@@ -43,6 +44,7 @@ mod expr;
 mod index;
 mod init;
 mod items;
+mod member;
 mod operator;
 mod paths;
 mod patterns;
@@ -60,7 +62,7 @@ mod value;
 mod tests;
 
 pub use builtins::operators;
-pub use data::{DataLiteral, DataRequest, SourceArg, SourceCall};
+pub use data::{DataLiteral, DataRequest, FieldCall, SourceArg, SourceCall};
 pub use driven::{Driven, WarmUp};
 pub use patterns::{known_patterns, matches as path_matches};
 pub use train::{

@@ -11,8 +11,8 @@ use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::Span;
 use crate::base::tensor::DType;
-use crate::graph::{Init, Type};
-use crate::syntax::ast::{self, BinaryOp, Expr, ExprKind, Function, ParamDecl};
+use crate::graph::{Init, NodeId, Type};
+use crate::syntax::ast::{self, BinaryOp, Expr, ExprKind, Function, FunctionKind, ParamDecl};
 
 /// A parameter and its argument, if one is given.
 pub(super) struct Bound<'a> {
@@ -249,15 +249,81 @@ impl<'a> Elaborator<'a> {
             Some(value) => value.span,
             None => function.body.span,
         };
+        if !function.parts.is_empty() {
+            return self.check_record(function, value, span);
+        }
+        if let (Value::Record(entries), None) = (value.clone(), &function.result) {
+            let may = matches!(function.kind, FunctionKind::Layer | FunctionKind::Model);
+            if may {
+                return self.tensors_of_record(entries, span);
+            }
+        }
         let node = self.tensor(&value, span)?;
-        let Some(ty) = &function.result else { return Ok(Value::Tensor(node)) };
+        match &function.result {
+            Some(ty) => self.check_tensor(function, ty, node, span).map(Value::Tensor),
+            None => Ok(Value::Tensor(node)),
+        }
+    }
+
+    /// A record with numbers made tensors.
+    fn tensors_of_record(&mut self, entries: Vec<(String, Value)>, span: Span) -> Eval<Value> {
+        let tensor =
+            |(name, value): (String, Value)| Ok((name, Value::Tensor(self.tensor(&value, span)?)));
+        Ok(Value::Record(entries.into_iter().map(tensor).collect::<Eval<_>>()?))
+    }
+
+    /// A record against the declared one: each part is there, and no other.
+    fn check_record(&mut self, function: &'a Function, value: Value, span: Span) -> Eval<Value> {
+        let declared: Vec<&str> =
+            function.parts.iter().map(|part| part.name.text.as_str()).collect();
+        let names = declared.join(", ");
+        let Value::Record(entries) = value else {
+            let found = self.describe(&value);
+            let message = format!(
+                "the {} `{}` says it gives a record of {names}, but it gives {found}",
+                function.kind.word(),
+                function.name.text
+            );
+            let help = format!("write the parts: `({}: …)`", declared[0]);
+            return Err(self.error_help(codes::RESULT, span, message, help));
+        };
+        if let Some((other, _)) = entries.iter().find(|(name, _)| !declared.contains(&&name[..])) {
+            let message = format!("the record has `{other}`, which the result does not declare");
+            let help = format!("declared are {names}");
+            return Err(self.error_help(codes::RESULT, span, message, help));
+        }
+        let mut parts = Vec::new();
+        for part in &function.parts {
+            let name = &part.name.text;
+            let Some((_, value)) = entries.iter().find(|(known, _)| known == name) else {
+                let message = format!("the record lacks `{name}`");
+                let error = Diagnostic::error(codes::RESULT, message)
+                    .primary(span, "")
+                    .label(part.name.span, "declared here");
+                return Err(self.report(error));
+            };
+            let node = self.tensor(value, span)?;
+            let node = self.check_tensor(function, &part.ty, node, span)?;
+            parts.push((name.clone(), Value::Tensor(node)));
+        }
+        Ok(Value::Record(parts))
+    }
+
+    /// A tensor against a declared type.
+    fn check_tensor(
+        &mut self,
+        function: &'a Function,
+        ty: &'a ast::TypeExpr,
+        node: NodeId,
+        span: Span,
+    ) -> Eval<NodeId> {
         let dtype = self.dtype(ty)?;
         let found = self.ty(node);
         let dims: &'a [ast::DimExpr] = ty.dims.as_deref().unwrap_or_default();
         let fits = found.dtype == dtype && self.bind_dims(function, dims, node).is_ok();
         let wrong = if fits { self.first_wrong_dim(dims, &found.shape)? } else { None };
         if fits && wrong.is_none() {
-            return Ok(Value::Tensor(node));
+            return Ok(node);
         }
         let message = format!(
             "the {} `{}` says it gives {}, but it gives {found}",

@@ -24,6 +24,8 @@ pub(super) enum Value {
     Str(String),
     /// A list.
     List(Vec<Value>),
+    /// Named values.
+    Record(Vec<(String, Value)>),
     /// A word that its place gives a meaning to: `same`, `f32`.
     Word(String),
     /// How a parameter begins.
@@ -64,6 +66,7 @@ impl Value {
             Value::Bool(value) => format!("the bool {value}"),
             Value::Str(text) => format!("the string {text:?}"),
             Value::List(_) => format!("the list {}", self.show(graph)),
+            Value::Record(_) => format!("the record {}", self.show(graph)),
             Value::Word(word) => format!("the word `{word}`"),
             Value::Initializer(_) => "an initializer".into(),
             Value::Tensor(node) => match graph.ty(*node) {
@@ -87,6 +90,12 @@ impl Value {
                 let shown: Vec<String> = values.iter().map(|value| value.show(graph)).collect();
                 format!("[{}]", shown.join(", "))
             }
+            Value::Record(entries) => {
+                let entry =
+                    |(name, value): &(String, Value)| format!("{name}: {}", value.show(graph));
+                let shown: Vec<String> = entries.iter().map(entry).collect();
+                format!("({})", shown.join(", "))
+            }
             Value::Word(word) => word.clone(),
             Value::Initializer(_) => "an initializer".into(),
             Value::Tensor(node) => graph.ty(*node).to_string(),
@@ -97,6 +106,9 @@ impl Value {
     pub fn size(&self) -> usize {
         match self {
             Value::List(values) => 1 + values.iter().map(Value::size).sum::<usize>(),
+            Value::Record(entries) => {
+                1 + entries.iter().map(|(_, value)| value.size()).sum::<usize>()
+            }
             Value::Str(text) | Value::Word(text) => 1 + text.len() / 64,
             Value::Initializer(Initializer::Item(_, given)) => {
                 1 + given.iter().map(|(_, value, _)| value.size()).sum::<usize>()

@@ -60,7 +60,7 @@ pub fn grey(program: &LintInput<'_>, found: &mut Vec<Diagnostic>) {
     let Some(data) = train.data.as_ref().filter(|_| schema.is_grey()) else { return };
     let items = program.files.iter().flat_map(|file| &file.items);
     let source = items.into_iter().find_map(|item| match &item.kind {
-        ItemKind::Data { name, value } if name.text == data.text => Some(value),
+        ItemKind::Data { name, value, .. } if name.text == data.text => Some(value),
         _ => None,
     });
     let Some(mut source) = source else { return };

@@ -277,7 +277,8 @@ impl<'a> Scene<'a> {
                         );
                     }
                 }
-                if let Some(ty) = &function.result {
+                let parts = function.parts.iter().map(|part| &part.ty);
+                for ty in function.result.iter().chain(parts) {
                     self.ty(ty, Of::Result, index);
                 }
                 self.block(&function.body, index);
@@ -351,6 +352,9 @@ impl<'a> Scene<'a> {
             {
                 let distance = self.distance(expr.span, item);
                 self.literals.push(LiteralSite { expr, slot, distance, item });
+            }
+            ExprKind::Record(entries) => {
+                entries.iter().for_each(|(_, entry)| self.expr(entry, none, item));
             }
             ExprKind::Unary(_, operand) => self.expr(operand, slot, item),
             ExprKind::Binary(op, left, right) => {

@@ -211,7 +211,7 @@ impl PreparedRun {
             return Ok((None, Details::None));
         }
         let worst = if self.folder.is_some() { WORST } else { 0 };
-        let task = self.run.training.task;
+        let task = self.run.training.task();
         let evaluated = evaluate_split(trainer, &self.run.data.test, task, Pass::Test, worst)?;
         Ok((Some(evaluated.scores), evaluated.details))
     }
@@ -233,7 +233,7 @@ impl PreparedRun {
             info: &self.info,
             state,
             data: &self.run.data,
-            task: self.run.training.task,
+            task: self.run.training.task(),
             details,
             layers: self.run.layers.iter().map(Layer::row).collect(),
             timings: &self.session.timings,
@@ -255,7 +255,7 @@ impl PreparedRun {
             model: self.run.model.clone(),
             program: hasher.finalize().to_hex().to_string(),
             classes: self.info.classes.clone(),
-            task: self.run.training.task,
+            task: self.run.training.task(),
             samples: self.info.samples.clone(),
         };
         serde_json::to_string(&about).map_err(|error| error.to_string())

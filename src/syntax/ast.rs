@@ -53,12 +53,14 @@ pub enum ItemKind {
     },
     /// `layer`, `model`, `loss`, `metric`, `optimizer`, `schedule` and `initializer` items.
     Function(Function),
-    /// `data name = source(…) |> transform(…)`: an expression of stages.
+    /// `data name = source(…) |> transform(…) { field = … }`.
     Data {
         /// The name.
         name: Name,
-        /// The source and its transforms.
+        /// The source and its transforms: an expression of stages.
         value: Expr,
+        /// The fields of a sample, where they are written.
+        fields: Option<Vec<FieldDecl>>,
     },
     /// `train model on data { key = value … }`.
     Train(Train),
@@ -128,8 +130,10 @@ pub struct Function {
     pub name: Name,
     /// The parameters, in order.
     pub params: Vec<ParamDecl>,
-    /// The type after `->`.
+    /// The type after `->`, of a tensor.
     pub result: Option<TypeExpr>,
+    /// The tensors after `->`, of a record; else empty.
+    pub parts: Vec<PartDecl>,
     /// Which values are better, of a metric that says so.
     pub goal: Option<Goal>,
     /// The body.
@@ -294,6 +298,8 @@ pub enum ExprKind {
     Name(String),
     /// `[a, b]`.
     List(Vec<Expr>),
+    /// `(kind: a, values: b)`.
+    Record(Vec<(Name, Expr)>),
     /// `-a`, `not a`.
     Unary(UnaryOp, Box<Expr>),
     /// `a + b`.
@@ -302,7 +308,7 @@ pub enum ExprKind {
     Call(Call),
     /// `a |> f(b) as name`.
     Pipe(Box<Expr>, Box<PipeStage>),
-    /// `name.member`: `photos.classes`.
+    /// `value.member`: `photos.classes`, `result.kind`.
     Member(Box<Expr>, Name),
     /// `x[.., 0:4, -1]`.
     Index(Box<Expr>, Vec<Index>),
@@ -438,6 +444,26 @@ pub enum Index {
         /// The place.
         span: Span,
     },
+}
+
+/// A field of a sample: `price = number("Price (EUR)") |> log1p as target`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FieldDecl {
+    /// The name.
+    pub name: Name,
+    /// How it is made: a kind of field, then transforms.
+    pub value: Expr,
+    /// The word after `as`.
+    pub role: Option<Name>,
+}
+
+/// A named tensor of a record type: `kind: f32[N, 5]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PartDecl {
+    /// The name.
+    pub name: Name,
+    /// The type.
+    pub ty: TypeExpr,
 }
 
 /// `train model on data { key = value … }`.

@@ -88,8 +88,9 @@ fn item_node(item: &Item) -> DumpItem {
         ItemKind::Const { name, value } => {
             DumpItem::list("const", [name_node(name), expr_node(value)])
         }
-        ItemKind::Data { name, value } => {
-            DumpItem::list("data", [name_node(name), expr_node(value)])
+        ItemKind::Data { name, value, fields } => {
+            let fields = fields.iter().flatten().map(field_node);
+            DumpItem::list("data", [name_node(name), expr_node(value)].into_iter().chain(fields))
         }
         ItemKind::Function(function) => function_node(function),
         ItemKind::Train(train) => {
@@ -111,6 +112,12 @@ fn item_node(item: &Item) -> DumpItem {
     node
 }
 
+fn field_node(field: &FieldDecl) -> DumpItem {
+    let role = field.role.iter().map(|role| DumpItem::Keyed("as", Box::new(name_node(role))));
+    let own = [name_node(&field.name), expr_node(&field.value)];
+    DumpItem::list("=", own.into_iter().chain(role))
+}
+
 fn function_node(function: &Function) -> DumpItem {
     let params = function.params.iter().map(|param| {
         let head = DumpItem::List(vec![name_node(&param.name)]);
@@ -124,6 +131,13 @@ fn function_node(function: &Function) -> DumpItem {
     let mut nodes = vec![name_node(&function.name), DumpItem::list("params", params)];
     if let Some(result) = &function.result {
         nodes.push(DumpItem::Keyed("result", Box::new(type_node(result))));
+    }
+    if !function.parts.is_empty() {
+        let part = |part: &PartDecl| {
+            DumpItem::Named(part.name.text.clone(), Box::new(type_node(&part.ty)))
+        };
+        let parts = DumpItem::List(function.parts.iter().map(part).collect());
+        nodes.push(DumpItem::Keyed("result", Box::new(parts)));
     }
     if let Some(goal) = function.goal {
         let word = match goal {
@@ -214,6 +228,12 @@ fn expr_node(expr: &Expr) -> DumpItem {
         ExprKind::Str(text) => quoted(text),
         ExprKind::Name(name) => DumpItem::word(name),
         ExprKind::List(items) => DumpItem::list("[]", items.iter().map(expr_node)),
+        ExprKind::Record(entries) => DumpItem::list(
+            "()",
+            entries.iter().map(|(name, value)| {
+                DumpItem::Named(name.text.clone(), Box::new(expr_node(value)))
+            }),
+        ),
         ExprKind::Unary(UnaryOp::Neg, value) => DumpItem::list("-", [expr_node(value)]),
         ExprKind::Unary(UnaryOp::Not, value) => DumpItem::list("not", [expr_node(value)]),
         ExprKind::Binary(op, left, right) => {

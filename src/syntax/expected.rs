@@ -45,6 +45,7 @@ fn phrase(rule: Rule) -> Option<&'static str> {
         Rule::statement | Rule::let_ | Rule::declaration | Rule::require_ | Rule::assign => {
             "a statement"
         }
+        Rule::field | Rule::fields => "a field `name = kind`",
         Rule::train_key | Rule::train_keys => "a setting `key = value`",
         Rule::block | Rule::open_brace => "`{`",
         Rule::params | Rule::args | Rule::open_paren => "`(`",
@@ -56,6 +57,7 @@ fn phrase(rule: Rule) -> Option<&'static str> {
         | Rule::bool
         | Rule::list
         | Rule::paren
+        | Rule::record
         | Rule::if_
         | Rule::prefix
         | Rule::neg

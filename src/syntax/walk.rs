@@ -114,7 +114,11 @@ pub fn blocks(block: &Block) -> Vec<&Block> {
 pub fn item_nodes<'a>(item: &'a Item, meet: &mut dyn FnMut(SyntaxNode<'a>)) {
     match &item.kind {
         ItemKind::Use { .. } => {}
-        ItemKind::Const { value, .. } | ItemKind::Data { value, .. } => expr_nodes(value, meet),
+        ItemKind::Const { value, .. } => expr_nodes(value, meet),
+        ItemKind::Data { value, fields, .. } => {
+            expr_nodes(value, meet);
+            fields.iter().flatten().for_each(|field| expr_nodes(&field.value, meet));
+        }
         ItemKind::Function(function) => function_nodes(function, meet),
         ItemKind::Train(train) => {
             meet(SyntaxNode::Name(&train.model));
@@ -131,7 +135,8 @@ pub fn function_nodes<'a>(function: &'a Function, meet: &mut dyn FnMut(SyntaxNod
         param.domain.iter().for_each(|domain| domain_nodes(domain, meet));
         param.default.iter().for_each(|default| expr_nodes(default, meet));
     }
-    function.result.iter().for_each(|ty| type_nodes(ty, meet));
+    let parts = function.parts.iter().map(|part| &part.ty);
+    function.result.iter().chain(parts).for_each(|ty| type_nodes(ty, meet));
     block_nodes(&function.body, meet);
 }
 
@@ -183,6 +188,9 @@ fn expr_nodes<'a>(expr: &'a Expr, meet: &mut dyn FnMut(SyntaxNode<'a>)) {
         | ExprKind::Str(_)
         | ExprKind::Name(_) => {}
         ExprKind::List(entries) => entries.iter().for_each(|entry| expr_nodes(entry, meet)),
+        ExprKind::Record(entries) => {
+            entries.iter().for_each(|(_, entry)| expr_nodes(entry, meet));
+        }
         ExprKind::Unary(_, operand) => expr_nodes(operand, meet),
         ExprKind::Binary(_, left, right) | ExprKind::Range(left, right) => {
             expr_nodes(left, meet);

@@ -10,7 +10,8 @@
 //!           |> conv(8, 3)                         else { y }
 //! ```
 //!
-//! The `=` of a `train` item's settings that follow one another are aligned too.
+//! The `=` of settings of a `train` item, and of fields of a `data` item, that follow one another are
+//! aligned too.
 
 use std::collections::HashMap;
 
@@ -179,7 +180,7 @@ fn spaced(before: &Piece, piece: &Piece) -> bool {
         (_, colon) => false,
         (colon, _) => before.parent != slice_end,
         (_, dots) => !matches!(piece.parent, expr | domain),
-        (_, open_paren) => piece.parent == paren,
+        (_, open_paren) => matches!(piece.parent, paren | record | record_type),
         (_, open_bracket) => piece.parent == list,
         _ => true,
     }
@@ -194,10 +195,10 @@ fn padding(layout: &TextLayout) -> HashMap<usize, usize> {
         padding.extend(run.drain(..).map(|(equals, width)| (equals, widest - width)));
     };
     for (i, piece) in layout.pieces.iter().enumerate() {
-        let directly =
-            layout.around[i].is_some_and(|opener| layout.pieces[opener].parent == Rule::train_item);
+        let is_list = |rule| matches!(rule, Rule::train_item | Rule::fields);
+        let directly = layout.around[i].is_some_and(|opener| is_list(layout.pieces[opener].parent));
         if !directly {
-            if piece.parent == Rule::train_item && piece.closes() {
+            if is_list(piece.parent) && piece.closes() {
                 finish(&mut run);
             }
             continue;
@@ -205,7 +206,8 @@ fn padding(layout: &TextLayout) -> HashMap<usize, usize> {
         if layout.lines[i] > 1 || (piece.is_comment() && layout.lines[i] > 0) {
             finish(&mut run);
         }
-        let setting = piece.rule == Rule::equals && piece.parent == Rule::train_key;
+        let setting =
+            piece.rule == Rule::equals && matches!(piece.parent, Rule::train_key | Rule::field);
         if setting && layout.lines[i] == 0 && layout.lines[i - 1] > 0 {
             run.push((i, layout.pieces[i - 1].text.chars().count()));
         }

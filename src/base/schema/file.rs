@@ -1,8 +1,8 @@
 //! How a [`Schema`] is written into a run's folder and beside its weights.
 //!
 //! The form is that of the first versions, in which a sample is images and a class: `inputs` and a
-//! `target`, and what is known of images and classes beside them. It names fewer kinds of fields than
-//! there are: fields of numbers have no mark, and all images share their conversions.
+//! `target`, and what is known of images and classes beside them. Samples of other fields stand in
+//! `fields` as well, each with its kind and its recipe; where that is there, it is what is read.
 
 use super::{ClassField, Conversion, Field, FieldKind, ImageField, Schema};
 use crate::base::tensor::DType;
@@ -23,6 +23,8 @@ pub struct SchemaFile {
     oddities: Vec<String>,
     #[serde(default, skip_serializing_if = "is_zero")]
     pixels: u64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    fields: Vec<Field>,
 }
 
 fn is_zero(number: &u64) -> bool {
@@ -52,6 +54,10 @@ impl From<Field> for FieldEntry {
 impl From<Schema> for SchemaFile {
     fn from(schema: Schema) -> SchemaFile {
         let (grey, pixels, classes) = (schema.is_grey(), schema.pixels(), schema.classes());
+        let fields = match is_of_first_form(&schema) {
+            true => Vec::new(),
+            false => schema.fields.clone(),
+        };
         let images = schema.fields.iter().filter_map(Field::as_image);
         let conversions = images.map(|image| image.conversions.clone()).next().unwrap_or_default();
         let one_hot = schema.target().and_then(Field::as_class).is_some_and(|class| class.one_hot);
@@ -69,8 +75,17 @@ impl From<Schema> for SchemaFile {
             test: schema.test,
             oddities: schema.oddities,
             pixels,
+            fields,
         }
     }
+}
+
+/// Whether the form of the first versions says all of a schema: images, then at most one class.
+fn is_of_first_form(schema: &Schema) -> bool {
+    let images = schema.fields.iter().take_while(|field| field.as_image().is_some()).count();
+    let rest = &schema.fields[images..];
+    let is_class = |field: &Field| field.is_target && field.as_class().is_some();
+    images > 0 && rest.len() <= 1 && rest.iter().all(|it| is_class(it) && it.recipe.is_none())
 }
 
 impl From<SchemaFile> for Schema {
@@ -96,6 +111,9 @@ impl From<SchemaFile> for Schema {
         let own = Field::number(&target.name, target.dtype, &target.shape);
         fields.extend((!target.name.is_empty()).then_some(Field { kind, is_target: true, ..own }));
         let SchemaFile { train, validation, test, oddities, .. } = file;
+        if !file.fields.is_empty() {
+            fields = file.fields;
+        }
         Schema { fields, mixed, train, validation, test, oddities }
     }
 }

@@ -4,10 +4,11 @@
 //! With `--data DIR`, it is `DIR/photos/train`, `DIR/train` or `DIR` itself, so that a user may name
 //! whatever folder has the images.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use crate::base::shown::Show;
 use crate::data::error::DataError;
+use crate::data::locate::tails;
 use crate::data::request::Places;
 
 /// The folder of the training images.
@@ -50,13 +51,4 @@ fn find(
         .argument(argument)
         .tried(candidates.iter().map(|path| path.shown().to_string()).collect())
         .help("put it beside the program or under NNC_DATA, or name it with --data"))
-}
-
-/// `a/b/c`, `b/c`, `c`.
-fn tails(path: &Path) -> impl Iterator<Item = PathBuf> {
-    let names: Vec<Component<'_>> =
-        path.components().filter(|part| matches!(part, Component::Normal(_))).collect();
-    let tails: Vec<PathBuf> =
-        (0..names.len()).map(|start| names[start..].iter().collect()).collect();
-    tails.into_iter()
 }

@@ -5,7 +5,7 @@
 
 use super::gradients::Patterns;
 use super::model::ModelData;
-use super::plan::{Choice, TrainPlan};
+use super::plan::{Choice, LossPlan, LossTerm, TrainPlan};
 use super::rule::RuleContext;
 use super::select::{Selected, choose};
 use super::task;
@@ -14,7 +14,8 @@ use crate::base::limits::Budget;
 use crate::base::schema::Schema;
 use crate::base::settings::Settings;
 use crate::base::source::Span;
-use crate::base::task::Task;
+use crate::base::task::{OutputTask, Task};
+use crate::elaborate::comparison::Comparison;
 use crate::elaborate::context::{Elaborator, Eval};
 use crate::elaborate::data::DataRequest;
 use crate::elaborate::driven::{Driven, WarmUp};
@@ -47,8 +48,8 @@ pub struct Training {
     pub loss: String,
     /// The optimizer's name.
     pub optimizer: String,
-    /// The task that the loss sets.
-    pub task: Task,
+    /// The tasks that the loss sets, of each output; the first is the model's.
+    pub tasks: Vec<OutputTask>,
     /// The metrics' names, as in the outputs `metric.NAME`.
     pub metrics: Vec<String>,
     /// Those of which less is better.
@@ -67,6 +68,13 @@ pub struct Training {
     pub data: Option<String>,
     /// The settings.
     pub settings: Settings,
+}
+
+impl Training {
+    /// The task of the model: that of its first output.
+    pub fn task(&self) -> Task {
+        self.tasks.first().map(|task| task.task).unwrap_or_default()
+    }
 }
 
 /// Elaborates the model that is asked for.
@@ -119,14 +127,17 @@ pub fn elaborate<'a>(
     // The evaluation graph repeats the training graph's errors: it is built where there are none.
     let eval = graph(source, &selected, plan.as_ref(), false);
     let eval = keep(eval, &mut found);
-    let (Some((train, scheduled)), Some((eval, _))) = (train, eval) else { return Err(found) };
+    let (Some((train, scheduled)), Some((eval, of_eval))) = (train, eval) else {
+        return Err(found);
+    };
     found.extend(uses::kept_differ(&train, &eval));
     if !found.is_empty() {
         return Err(found);
     }
     let training = plan.zip(rule).map(|(plan, ((graph, of_rule), _))| {
         let rule = (UpdateRule { graph, excluded }, of_rule);
-        training(source, plan, &eval, (metric_names(&train), scheduled), rule)
+        let tasks = task::derive(&eval, &of_eval.compared);
+        training(source, plan, tasks, (metric_names(&train), scheduled), rule)
     });
     Ok(Experiment { model: name.text.clone(), model_span: name.span, train, eval, training })
 }
@@ -136,19 +147,16 @@ pub fn elaborate<'a>(
 fn training<'a>(
     source: GraphSource<'a>,
     mut plan: TrainPlan<'a>,
-    eval: &Graph,
+    tasks: Vec<OutputTask>,
     (metrics, in_step): (Vec<String>, Scheduled),
     (rule, of_rule): (UpdateRule, Scheduled),
 ) -> Training {
-    // Without data, the target is called so.
-    let target = source.schema().and_then(|(_, schema)| schema.target());
-    let target = target.map_or("label", |field| &field.name);
     let minimized = minimized(source.items, &plan.metrics, &metrics);
     plan.settings.set_directions(|name| is_higher_better(name, &minimized));
     Training {
-        loss: source.items.function(plan.loss.id).function.name.text.clone(),
+        loss: loss_name(source.items, &plan.loss),
         optimizer: rule.graph.name.clone(),
-        task: task::derive(eval, target),
+        tasks,
         minimized,
         metrics,
         rule,
@@ -195,9 +203,11 @@ impl<'a> GraphSource<'a> {
     }
 }
 
-/// Conditions on the schedules of a graph, to be checked when the length of the run is known.
+/// Conditions on the schedules of a graph, to be checked when the length of the run is known, and what
+/// its loss compares.
 #[derive(Debug)]
 struct Scheduled {
+    compared: Vec<Comparison>,
     warm_ups: Vec<WarmUp>,
     driven: Vec<Driven>,
 }
@@ -243,11 +253,18 @@ fn rule<'a>(source: GraphSource<'a>, plan: &TrainPlan<'a>) -> Option<(Elaborated
 
 fn finish(context: Elaborator<'_>, result: Eval<()>) -> Elaborated {
     if result.is_ok() && context.diagnostics.is_empty() {
-        let scheduled = Scheduled { warm_ups: context.warm_ups, driven: context.driven };
-        Ok((context.builder.finish(), scheduled))
+        let Elaborator { builder, warm_ups, driven, compared, .. } = context;
+        let scheduled = Scheduled { compared, warm_ups, driven };
+        Ok((builder.finish(), scheduled))
     } else {
         Err(context.diagnostics)
     }
+}
+
+/// The names of the losses that are summed up: `cross_entropy + mse`.
+fn loss_name(items: &Items<'_>, loss: &LossPlan<'_>) -> String {
+    let name = |term: &LossTerm<'_>| items.function(term.choice.id).function.name.text.clone();
+    loss.terms.iter().map(name).collect::<Vec<_>>().join(" + ")
 }
 
 /// The metrics of which less is better: as declared, or else as their names say. Metrics and their
@@ -263,8 +280,10 @@ fn minimized(items: &Items<'_>, metrics: &[Choice<'_>], names: &[String]) -> Vec
             None => function.name.text.split('_').any(|word| ERRORS.contains(&word)),
         }
     };
-    let pairs = metrics.iter().zip(names);
-    pairs.filter(|(choice, _)| less(choice)).map(|(_, name)| name.clone()).collect()
+    // The terms of a sum of losses come before the metrics.
+    let (terms, names) = names.split_at(names.len() - metrics.len());
+    let pairs = metrics.iter().zip(names).filter(|(choice, _)| less(choice));
+    terms.iter().cloned().chain(pairs.map(|(_, name)| name.clone())).collect()
 }
 
 /// Whether more is better of a number of each epoch: `val_loss`, `accuracy`.

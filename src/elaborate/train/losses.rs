@@ -7,18 +7,23 @@
 //! f32          as it is
 //! ```
 
-use super::model::RunData;
-use super::plan::Choice;
+use super::model::ModelData;
+use super::operands::{ModelOutputs, Operand, Operands};
+use super::plan::{Choice, LossTerm, TrainPlan};
 use crate::base::codes;
-use crate::base::schema::Field;
+use crate::base::schema::{Field, LABEL_2};
 use crate::base::source::Span;
+use crate::base::step_output::StepOutput;
 use crate::base::tensor::DType;
-use crate::elaborate::arguments::{Given, Passed};
+use crate::elaborate::arguments::Expect;
+use crate::elaborate::comparison::Comparison;
 use crate::elaborate::context::{Elaborator, ErrorReported, Eval};
+use crate::elaborate::paths;
 use crate::elaborate::scope::CallFrame;
 use crate::elaborate::value::Value;
-use crate::graph::{Dim, NodeId, Range, Reduce, Shape, Type};
-use crate::syntax::ast::{self, Expr, ExprKind, Function, FunctionKind, ParamDecl};
+use crate::graph::{Binary, Dim, NodeId, Range, Reduce, Shape, Type, Unary};
+use crate::syntax::ast::{self, Expr, ExprKind, Function, ParamDecl};
+use std::collections::HashMap;
 
 /// The loss of a batch.
 pub(in crate::elaborate) struct Mean {
@@ -26,6 +31,11 @@ pub(in crate::elaborate) struct Mean {
     pub value: NodeId,
     /// The sum of the weights, where samples have weights.
     pub weight: Option<NodeId>,
+}
+
+/// The comparison that a loss makes of its tensors.
+fn compared(operands: &Operands<'_>, loss: StepOutput) -> Comparison {
+    Comparison { output: operands.output.clone(), target: operands.target.clone(), loss }
 }
 
 /// Whether a loss is declared to give `f32[N, 2]`, a pair for each sample.
@@ -36,38 +46,178 @@ fn says_pairs(function: &Function) -> bool {
 }
 
 impl<'a> Elaborator<'a> {
-    /// The target as it arrives: the data's, or as the loss declares it, by this name.
-    pub fn target_input(
+    /// The loss, the outputs and the metrics of a step.
+    pub fn losses_and_metrics(
         &mut self,
-        loss: Choice<'a>,
-        output: NodeId,
-        data: RunData<'a>,
+        plan: &TrainPlan<'a>,
+        outputs: &ModelOutputs,
+        data: ModelData<'a>,
+    ) -> Eval<()> {
+        let mut taken = HashMap::new();
+        let mut terms = Vec::new();
+        let loss = match &plan.loss.terms[..] {
+            [only] if only.is_plain() => self.only_loss(plan, only.choice, outputs, data)?,
+            several => self.sum_of_losses(several, outputs, data, &mut taken, &mut terms)?,
+        };
+        self.builder.output(StepOutput::Loss, loss.value);
+        if let Some(weight) = loss.weight {
+            self.builder.output(StepOutput::LossWeight, weight);
+        }
+        self.put_out(outputs);
+        for (name, mean) in terms {
+            self.builder.output(StepOutput::Metric(name), mean);
+        }
+        for metric in &plan.metrics {
+            let name = &self.items.function(metric.id).function.name.text;
+            let name = StepOutput::Metric(paths::next(&mut taken, name));
+            let mut operands = self.operands(*metric, outputs, data.known, "label")?;
+            if operands.original {
+                self.restored(*metric, &mut operands)?;
+            }
+            let per_sample = self.call_on(*metric, &operands, name.to_string())?;
+            let mean = self.metric_mean(*metric, per_sample)?;
+            self.builder.output(name, mean);
+        }
+        Ok(())
+    }
+
+    /// A loss that is no sum: of mixed samples and of classes that weigh differently, too.
+    fn only_loss(
+        &mut self,
+        plan: &TrainPlan<'a>,
+        choice: Choice<'a>,
+        outputs: &ModelOutputs,
+        ModelData { known: data, mixed }: ModelData<'a>,
+    ) -> Eval<Mean> {
+        let operands = self.operands(choice, outputs, data, "label")?;
+        let mut per_sample = self.call_on(choice, &operands, "loss".into())?;
+        self.compared.push(compared(&operands, StepOutput::Loss));
+        let target = operands.tensors.get(1).copied();
+        let second = match (data, target) {
+            (Some((name, schema)), Some(Operand { field: Some(target), .. }))
+                if schema.mixed && self.training =>
+            {
+                let field = Field { name: LABEL_2.into(), ..target.clone() };
+                Some(self.target_field(name, &field, choice.span)?)
+            }
+            (None, Some(_)) if mixed && self.training => {
+                Some(self.declared_operand(choice, 1, operands.tensors[0].node, LABEL_2)?)
+            }
+            _ => None,
+        };
+        if let Some(node) = second {
+            let mut second = operands;
+            second.tensors[1].node = node;
+            let of_second = self.call_on(choice, &second, "loss".into())?;
+            per_sample = self.mixed_losses(choice, per_sample, of_second)?;
+        }
+        match (&plan.settings.class_weights, target) {
+            (Some(weights), Some(target)) => {
+                let output = outputs.parts[0].1;
+                self.weighted_loss(plan, weights, (per_sample, target.node), output, data)
+            }
+            _ => self.loss_mean(choice, per_sample),
+        }
+    }
+
+    /// A sum of losses: the mean of each times its weight. Each is put out by itself, too.
+    fn sum_of_losses(
+        &mut self,
+        several: &[LossTerm<'a>],
+        outputs: &ModelOutputs,
+        ModelData { known: data, mixed }: ModelData<'a>,
+        taken: &mut HashMap<String, usize>,
+        terms: &mut Vec<(String, NodeId)>,
+    ) -> Eval<Mean> {
+        let first = several[0].choice;
+        if (mixed || data.is_some_and(|(_, schema)| schema.mixed)) && self.training {
+            let message = "`mixup` and `cutmix` need one loss, not a sum";
+            return Err(self.error(codes::DATA, first.span, message));
+        }
+        let mut total: Option<NodeId> = None;
+        for term in several {
+            let choice = term.choice;
+            let name = self.items.function(choice.id).function.name.text.clone();
+            let name = paths::next(taken, &name);
+            let operands = self.operands(choice, outputs, data, "label")?;
+            let path = if several.len() == 1 { "loss".into() } else { format!("loss.{name}") };
+            let per_sample = self.call_on(choice, &operands, path)?;
+            let mean = self.loss_mean(choice, per_sample)?.value;
+            if several.len() > 1 {
+                self.compared.push(compared(&operands, StepOutput::Metric(name.clone())));
+                terms.push((name, self.metric_mean(choice, per_sample)?));
+            } else {
+                self.compared.push(compared(&operands, StepOutput::Loss));
+            }
+            let weighted = self.weighted_term(term, mean)?;
+            total = Some(match total {
+                None => weighted,
+                Some(sum) => {
+                    self.at(choice.span);
+                    let built = self.builder.binary(Binary::Add, sum, weighted);
+                    self.made(choice.span, &[sum, weighted], built)?
+                }
+            });
+        }
+        Ok(Mean { value: total.ok_or(ErrorReported)?, weight: None })
+    }
+
+    /// A term times the numbers before it, which schedules may drive.
+    fn weighted_term(&mut self, term: &LossTerm<'a>, mean: NodeId) -> Eval<NodeId> {
+        let mut node = mean;
+        for weight in &term.weights {
+            let value = self.expr(weight, Expect::Number)?;
+            if value.as_f64().is_none() && !matches!(value, Value::Tensor(_)) {
+                let found = self.describe(&value);
+                let message = format!("a loss is multiplied by a number, found {found}");
+                return Err(self.error(codes::WRONG_KIND, weight.span, message));
+            }
+            let by = self.node(&value, weight.span)?;
+            self.at(weight.span);
+            let built = self.builder.binary(Binary::Mul, node, by);
+            node = self.made(weight.span, &[node, by], built)?;
+        }
+        if term.is_negative {
+            self.at(term.choice.span);
+            let built = self.builder.unary(Unary::Neg, node);
+            node = self.made(term.choice.span, &[node], built)?;
+        }
+        Ok(node)
+    }
+
+    /// A tensor that a loss takes and nothing gives, as an input of its declared type.
+    pub fn declared_operand(
+        &mut self,
+        choice: Choice<'a>,
+        index: usize,
+        first: NodeId,
         input: &str,
     ) -> Eval<NodeId> {
-        let item = self.items.function(loss.id);
+        if let Some(&node) = self.fields.get(input) {
+            return Ok(node);
+        }
+        let item = self.items.function(choice.id);
         let function = item.function;
-        let [first, second, ..] = &function.params[..] else {
+        let (Some(output), Some(target)) = (function.params.first(), function.params.get(index))
+        else {
             return Err(self.needs_two(function));
         };
-        if let Some((name, schema)) = data
-            && let Some(target) = schema.target()
-        {
-            return self.target_field(name, target, loss.span);
-        }
-        let Some((ty, dims)) = second.ty.as_ref().and_then(|ty| Some((ty, ty.dims.as_deref()?)))
+        let Some((ty, dims)) = target.ty.as_ref().and_then(|ty| Some((ty, ty.dims.as_deref()?)))
         else {
-            let message = format!("the target `{}` of a loss needs a type", second.name.text);
+            let message = format!("the target `{}` of a loss needs a type", target.name.text);
             let help = "write it: `label: i32[N]`";
-            return Err(self.error_help(codes::DECLARATION, second.span, message, help));
+            return Err(self.error_help(codes::DECLARATION, target.span, message, help));
         };
-        let mut frame = CallFrame::new(&function.name.text, Some(FunctionKind::Loss), item.builtin);
-        frame.call = Some(loss.span);
-        self.push_frame(frame, item, loss.span)?;
-        let found = self.target_type(function, (first, second), (ty, dims), output, loss.span);
+        let mut frame = CallFrame::new(&function.name.text, Some(function.kind), item.builtin);
+        frame.call = Some(choice.span);
+        self.push_frame(frame, item, choice.span)?;
+        let found = self.target_type(function, (output, target), (ty, dims), first, choice.span);
         self.frames.pop();
         let ty = found?;
-        self.at(loss.span);
-        Ok(self.builder.input(input, ty))
+        self.at(choice.span);
+        let node = self.builder.input(input, ty);
+        self.fields.insert(input.to_owned(), node);
+        Ok(node)
     }
 
     /// A target of the data, prepared as they say.
@@ -105,37 +255,6 @@ impl<'a> Elaborator<'a> {
             format!("the {kind} `{}` needs the output and the target", function.name.text);
         let help = "its first two parameters are tensors: `(output: f32[N, K], label: i32[N])`";
         self.error_help(codes::DECLARATION, function.name.span, message, help)
-    }
-
-    /// A loss or metric of the output and the target.
-    pub fn judge(
-        &mut self,
-        choice: Choice<'a>,
-        output: NodeId,
-        target: NodeId,
-        path: String,
-    ) -> Eval<NodeId> {
-        let function = self.items.function(choice.id).function;
-        let [_, second, ..] = &function.params[..] else {
-            return Err(self.needs_two(function));
-        };
-        let dtype = match &second.ty {
-            Some(ty) => self.dtype(ty)?,
-            None => self.ty(target).dtype,
-        };
-        // The prelude's own text is no place to send the user to.
-        let builtin = self.items.function(choice.id).builtin;
-        let place = if builtin { choice.span } else { second.span };
-        let target = self.convert(target, dtype, (second, place), None)?;
-        let mut args = vec![
-            Passed { name: None, given: Given::Value(Value::Tensor(output), choice.span) },
-            Passed { name: None, given: Given::Value(Value::Tensor(target), choice.span) },
-        ];
-        args.extend(choice.passed());
-        match self.call_function(choice.id, args, Some(path), choice.span)? {
-            Value::Tensor(node) => Ok(node),
-            _ => Err(ErrorReported),
-        }
     }
 
     /// The mean over the batch; of pairs of a loss times its weight and that weight, the sum of the

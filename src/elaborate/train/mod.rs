@@ -8,6 +8,7 @@
 //!     epochs = 10                    plan        the block's settings, a row of a table each
 //! }                                  keys        what their values may be, into `settings`
 //!                                    prepare     from what the data are to what the model takes
+//!                                    operands    the outputs and fields that a loss names
 //!                                    task        what its output means
 //! ```
 //!
@@ -18,6 +19,7 @@ mod gradients;
 mod keys;
 mod losses;
 mod model;
+mod operands;
 mod plan;
 mod prepare;
 mod rule;

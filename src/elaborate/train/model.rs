@@ -9,19 +9,18 @@ use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::elaborate::context::{Elaborator, ErrorReported, Eval};
 
+use super::operands::ModelOutputs;
 use super::plan::TrainPlan;
-use crate::base::schema::{Conversion, Field, ImageField, LABEL_2, Schema};
+use crate::base::schema::{Conversion, Field, ImageField, Schema};
 use crate::base::source::Span;
 use crate::base::step_output::StepOutput;
 use crate::base::tensor::DType;
 use crate::elaborate::dims;
 use crate::elaborate::items::FnId;
-use crate::elaborate::paths;
 use crate::elaborate::scope::{Binding, CallFrame, Role};
 use crate::elaborate::value::Value;
 use crate::graph::{Dim, DimOrigin, NodeId, Type, UpdateTarget};
 use crate::syntax::ast::{self, Expr, ExprKind, Function, FunctionKind, ParamDecl};
-use std::collections::HashMap;
 
 /// The data of a model's inputs.
 #[derive(Clone, Copy)]
@@ -43,43 +42,11 @@ impl<'a> Elaborator<'a> {
         plan: Option<&TrainPlan<'a>>,
         ModelData { known: data, mixed }: ModelData<'a>,
     ) -> Eval<()> {
-        let output = self.model_output(id, data)?;
+        let outputs = self.model_output(id, data)?;
         if let Some(plan) = plan {
-            let target = self.target_input(plan.loss, output, data, "label")?;
-            let mut per_sample = self.judge(plan.loss, output, target, "loss".into())?;
-            if let Some((name, schema)) = data
-                && let Some(target) = schema.target().filter(|_| schema.mixed && self.training)
-            {
-                let field = Field { name: LABEL_2.into(), ..target.clone() };
-                let second = self.target_field(name, &field, plan.loss.span)?;
-                let second = self.judge(plan.loss, output, second, "loss".into())?;
-                per_sample = self.mixed_losses(plan.loss, per_sample, second)?;
-            } else if data.is_none() && mixed && self.training {
-                let second = self.target_input(plan.loss, output, data, LABEL_2)?;
-                let second = self.judge(plan.loss, output, second, "loss".into())?;
-                per_sample = self.mixed_losses(plan.loss, per_sample, second)?;
-            }
-            let loss = match &plan.settings.class_weights {
-                Some(weights) => {
-                    self.weighted_loss(plan, weights, (per_sample, target), output, data)?
-                }
-                None => self.loss_mean(plan.loss, per_sample)?,
-            };
-            self.builder.output(StepOutput::Loss, loss.value);
-            if let Some(weight) = loss.weight {
-                self.builder.output(StepOutput::LossWeight, weight);
-            }
-            self.builder.output(StepOutput::Output, output);
-            let mut taken = HashMap::new();
-            for metric in &plan.metrics {
-                let name = &self.items.function(metric.id).function.name.text;
-                let name = StepOutput::Metric(paths::next(&mut taken, name));
-                let per_sample = self.judge(*metric, output, target, name.to_string())?;
-                let mean = self.metric_mean(*metric, per_sample)?;
-                self.builder.output(name, mean);
-            }
+            self.losses_and_metrics(plan, &outputs, ModelData { known: data, mixed })?;
         } else {
-            self.builder.output(StepOutput::Output, output);
+            self.put_out(&outputs);
         }
         let written: Vec<_> = self
             .states
@@ -93,8 +60,19 @@ impl<'a> Elaborator<'a> {
         Ok(())
     }
 
+    /// The outputs of the model as outputs of the step.
+    pub(in crate::elaborate) fn put_out(&mut self, outputs: &ModelOutputs) {
+        for (name, node) in &outputs.parts {
+            let output = match outputs.is_record {
+                true => StepOutput::Part(name.clone()),
+                false => StepOutput::Output,
+            };
+            self.builder.output(output, *node);
+        }
+    }
+
     /// The model's inputs and body.
-    fn model_output(&mut self, id: FnId, data: RunData<'a>) -> Eval<NodeId> {
+    fn model_output(&mut self, id: FnId, data: RunData<'a>) -> Eval<ModelOutputs> {
         let item = self.items.function(id);
         let function = item.function;
         let frame = CallFrame::new(&function.name.text, Some(FunctionKind::Model), item.builtin);
@@ -104,16 +82,15 @@ impl<'a> Elaborator<'a> {
         result
     }
 
-    fn run_model(&mut self, function: &'a Function, data: RunData<'a>) -> Eval<NodeId> {
+    fn run_model(&mut self, function: &'a Function, data: RunData<'a>) -> Eval<ModelOutputs> {
         let tensors: Vec<&'a ParamDecl> = function
             .params
             .iter()
             .filter(|param| param.ty.as_ref().is_none_or(|ty| ty.dims.is_some()))
             .collect();
-        self.fields_fit(function, &tensors, data)?;
+        let fields = self.input_fields(function, &tensors, data)?;
         let mut outcome = Ok(());
-        for (index, param) in tensors.iter().enumerate() {
-            let field = data.map(|(name, schema)| (name, schema.inputs()[index]));
+        for (param, field) in tensors.iter().zip(fields) {
             if let Err(reported) = self.model_input(function, param, field) {
                 let binding = Binding::Failed(param.name.span);
                 self.frame_mut().bind(&param.name.text, binding);
@@ -137,36 +114,58 @@ impl<'a> Elaborator<'a> {
         }
         let (statements, value) = self.body(function);
         let result = self.check_result(function, value?);
-        match statements.and(result)? {
-            Value::Tensor(node) => Ok(node),
-            _ => Err(ErrorReported),
-        }
+        let value = statements.and(result)?;
+        self.model_outputs(value)
     }
 
-    /// The data must have as many inputs as the model.
-    fn fields_fit(
+    /// The field of each of the model's inputs: the field of its name, or, where no input is named
+    /// as a field that it could take, the one in its place.
+    fn input_fields(
         &mut self,
         function: &Function,
         inputs: &[&ParamDecl],
         data: RunData<'a>,
-    ) -> Eval<()> {
+    ) -> Eval<Vec<Option<(&'a str, &'a Field)>>> {
         if inputs.is_empty() {
             let message = format!("the model `{}` has no input", function.name.text);
             let help = "give it one: `(x: f32[N, 10])`";
             return Err(self.error_help(codes::DECLARATION, function.name.span, message, help));
         }
-        match data {
-            Some((name, schema)) if schema.inputs().len() != inputs.len() => {
-                let message = format!(
-                    "the model `{}` has {} inputs, the samples of `{name}` have {}",
-                    function.name.text,
-                    inputs.len(),
-                    schema.inputs().len()
-                );
-                Err(self.error(codes::DATA, function.name.span, message))
-            }
-            _ => Ok(()),
+        let Some((name, schema)) = data else { return Ok(vec![None; inputs.len()]) };
+        let of_name = |input: &&ParamDecl| schema.field(&input.name.text);
+        let own = |input: &&ParamDecl| of_name(input).is_some_and(|field| !field.is_target);
+        if inputs.iter().any(own) || inputs.iter().all(|input| of_name(input).is_some()) {
+            let fields: Vec<Eval<_>> = inputs
+                .iter()
+                .map(|input| match of_name(input) {
+                    Some(field) => Ok(Some((name, field))),
+                    None => Err(self.no_field(input, name, schema)),
+                })
+                .collect();
+            return fields.into_iter().collect();
         }
+        let fields = schema.inputs();
+        if fields.len() == inputs.len() {
+            return Ok(fields.into_iter().map(|field| Some((name, field))).collect());
+        }
+        let names: Vec<&str> = fields.iter().map(|field| &field.name[..]).collect();
+        let message = format!(
+            "the model `{}` has {} inputs, the samples of `{name}` have {}",
+            function.name.text,
+            inputs.len(),
+            fields.len()
+        );
+        let help = format!("name the inputs as the fields that they take: {}", names.join(", "));
+        Err(self.error_help(codes::DATA, function.name.span, message, help))
+    }
+
+    fn no_field(&mut self, input: &ParamDecl, data: &str, schema: &Schema) -> ErrorReported {
+        let text = &input.name.text;
+        let names: Vec<&str> = schema.fields.iter().map(|field| &field.name[..]).collect();
+        let error = Diagnostic::error(codes::DATA, format!("`{data}` has no field `{text}`"))
+            .primary(input.name.span, "no field has the name of this input")
+            .misspelt(input.name.span, text, names.iter().copied());
+        self.report(error.or_help(|| format!("its fields are {}", names.join(", "))))
     }
 
     /// One input: declared by the model, or as the data have it and then converted.
@@ -190,9 +189,15 @@ impl<'a> Elaborator<'a> {
                 self.bind_dims(function, dims, raw)
                     .map_err(|()| self.does_not_fit(function, param, raw, param.span, None))?;
                 self.checked_dims(function, param, dims, raw)?;
-                self.convert(raw, dtype, (param, param.span), field.as_image())?
+                let node = self.convert(raw, dtype, (param, param.span), field.as_image())?;
+                self.fields.insert(field.name.clone(), node);
+                node
             }
-            None => self.declared_input(param, dims, dtype)?,
+            None => {
+                let node = self.declared_input(param, dims, dtype)?;
+                self.fields.insert(param.name.text.clone(), node);
+                node
+            }
         };
         let binding = Binding::Value(Value::Tensor(node), Role::Argument, param.name.span);
         self.frame_mut().bind(&param.name.text, binding);

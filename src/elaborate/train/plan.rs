@@ -12,7 +12,7 @@ use crate::base::source::Span;
 use crate::elaborate::arguments::{Passed, written};
 use crate::elaborate::context::{Elaborator, ErrorReported, Eval};
 use crate::elaborate::items::FnId;
-use crate::syntax::ast::{Arg, Expr, ExprKind, FunctionKind, Train, TrainKey};
+use crate::syntax::ast::{Arg, BinaryOp, Expr, ExprKind, FunctionKind, Train, TrainKey, UnaryOp};
 
 /// The optimizer of a `train` block without the key `optimizer`; an item of the prelude.
 pub const DEFAULT_OPTIMIZER: &str = "adam";
@@ -58,7 +58,7 @@ const SETTINGS: [TrainSetting; 23] = [
     TrainSetting {
         key: "loss",
         read: |core, key, draft| {
-            draft.loss = Some(core.choice(FunctionKind::Loss, &key.value)?);
+            draft.loss = Some(core.loss(&key.value)?);
             Ok(())
         },
     },
@@ -112,7 +112,7 @@ pub const KEYS: [&str; SETTINGS.len()] = {
 /// The settings of a `train` block that have been read so far.
 #[derive(Default)]
 struct Draft<'a> {
-    loss: Option<Choice<'a>>,
+    loss: Option<LossPlan<'a>>,
     optimizer: Option<Choice<'a>>,
     metrics: Vec<Choice<'a>>,
     gradients: Vec<&'a TrainKey>,
@@ -137,10 +137,33 @@ impl<'a> Choice<'a> {
     }
 }
 
+/// A loss: a sum of terms.
+pub(in crate::elaborate) struct LossPlan<'a> {
+    /// The terms, in order.
+    pub terms: Vec<LossTerm<'a>>,
+}
+
+/// A term of a loss: `0.5 * mse(values)`.
+pub(in crate::elaborate) struct LossTerm<'a> {
+    /// The loss.
+    pub choice: Choice<'a>,
+    /// The numbers that it is multiplied by.
+    pub weights: Vec<&'a Expr>,
+    /// Whether it is subtracted.
+    pub is_negative: bool,
+}
+
+impl LossTerm<'_> {
+    /// Whether it is nothing but a loss.
+    pub fn is_plain(&self) -> bool {
+        self.weights.is_empty() && !self.is_negative
+    }
+}
+
 /// A `train` block, read and checked.
 pub(in crate::elaborate) struct TrainPlan<'a> {
     /// The loss.
-    pub loss: Choice<'a>,
+    pub loss: LossPlan<'a>,
     /// The metrics.
     pub metrics: Vec<Choice<'a>>,
     /// The optimizer; the prelude's `adam()` where none is named.
@@ -227,6 +250,50 @@ impl<'a> Elaborator<'a> {
         let found: Vec<Eval<Choice<'a>>> =
             metrics.iter().map(|metric| self.choice(FunctionKind::Metric, metric)).collect();
         found.into_iter().collect()
+    }
+
+    /// A loss, or a sum of losses times numbers.
+    fn loss(&mut self, value: &'a Expr) -> Eval<LossPlan<'a>> {
+        let mut terms = Vec::new();
+        self.loss_terms(value, false, &mut terms)?;
+        Ok(LossPlan { terms })
+    }
+
+    fn loss_terms(
+        &mut self,
+        value: &'a Expr,
+        is_negative: bool,
+        terms: &mut Vec<LossTerm<'a>>,
+    ) -> Eval<()> {
+        match &value.kind {
+            ExprKind::Binary(op @ (BinaryOp::Add | BinaryOp::Sub), left, right) => {
+                self.loss_terms(left, is_negative, terms)?;
+                self.loss_terms(right, is_negative != (*op == BinaryOp::Sub), terms)
+            }
+            ExprKind::Binary(BinaryOp::Mul, left, right) => {
+                let is_loss = |expr: &Expr| match &expr.kind {
+                    ExprKind::Name(name) => self.items.find(FunctionKind::Loss, name, false),
+                    ExprKind::Call(call) => {
+                        self.items.find(FunctionKind::Loss, &call.callee.text, false)
+                    }
+                    _ => None,
+                };
+                let (weight, loss) = match is_loss(left) {
+                    Some(_) => (right, left),
+                    None => (left, right),
+                };
+                let before = terms.len();
+                self.loss_terms(loss, is_negative, terms)?;
+                terms[before..].iter_mut().for_each(|term| term.weights.push(weight));
+                Ok(())
+            }
+            ExprKind::Unary(UnaryOp::Neg, loss) => self.loss_terms(loss, !is_negative, terms),
+            _ => {
+                let choice = self.choice(FunctionKind::Loss, value)?;
+                terms.push(LossTerm { choice, weights: Vec::new(), is_negative });
+                Ok(())
+            }
+        }
     }
 
     /// A name or call of an item of a kind.

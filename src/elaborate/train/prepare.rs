@@ -117,7 +117,7 @@ impl<'a> Elaborator<'a> {
             origin: None,
         });
         if !self.training {
-            return self.loss_mean(plan.loss, losses);
+            return self.loss_mean(plan.loss.terms[0].choice, losses);
         }
         let built = self.builder.gather(table, label, 0);
         let weight = self.made(span, &[table, label], built)?;
@@ -213,7 +213,7 @@ fn converted(builder: &mut Builder, floats: NodeId, conversions: &[Conversion]) 
 }
 
 /// A vector with one number a channel, or a number where they are equal.
-fn by_channel(builder: &mut Builder, values: &[f64]) -> Built {
+pub(super) fn by_channel(builder: &mut Builder, values: &[f64]) -> Built {
     if values.iter().all(|value| value == &values[0]) {
         return Ok(builder.constant(values[0], DType::F64));
     }

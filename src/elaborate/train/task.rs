@@ -25,18 +25,36 @@ mod walk;
 
 use crate::base::entity::Entity;
 use crate::base::step_output::StepOutput;
-use crate::base::task::{Scale, Task};
+use crate::base::task::{OutputTask, Scale, Task};
+use crate::elaborate::comparison::Comparison;
 use crate::graph::{Binary, Graph, NodeId, Op};
 use meeting::About;
 use transfer::walked;
 use value::{Kind, is_bare};
 use walk::{BATCH, TaskWalk};
 
-/// The task that a model with a loss is trained for. `target` is the input's name.
-pub(in crate::elaborate) fn derive(graph: &Graph, target: &str) -> Task {
-    let Some(output) = graph.output(StepOutput::Output) else { return Task::Other };
+/// The tasks of a model's outputs: that of each comparison that its loss makes, the first of each
+/// output.
+pub(in crate::elaborate) fn derive(graph: &Graph, compared: &[Comparison]) -> Vec<OutputTask> {
+    let mut tasks: Vec<OutputTask> = Vec::new();
+    for comparison in compared {
+        let Some(output) = comparison.output.clone() else { continue };
+        if tasks.iter().any(|known| known.output == output) {
+            continue;
+        }
+        let target = comparison.target.clone();
+        let task = target.as_ref().map(|target| task(graph, &output, target, &comparison.loss));
+        tasks.push(OutputTask { output, target, task: task.unwrap_or_default() });
+    }
+    tasks
+}
+
+/// The task of an output that a loss compares with an input of the step.
+fn task(graph: &Graph, output: &str, target: &str, loss: &StepOutput) -> Task {
+    let part = || graph.output(StepOutput::Part(output.to_owned()));
+    let Some(output) = graph.output(StepOutput::Output).or_else(part) else { return Task::Other };
     let walk = walked(graph, output, target);
-    let Some(loss) = graph.output(StepOutput::Loss) else { return Task::Other };
+    let Some(loss) = graph.output(loss) else { return Task::Other };
     match walk.settled(loss, true).kind {
         Kind::Settled { about: About::Class(scale), falls: true } => class_task(&walk, scale),
         Kind::Settled { about: About::Labels(scale), falls: true } => {

@@ -179,7 +179,7 @@ impl Evaluation {
 
     /// The task of the model.
     pub fn task(&self) -> Task {
-        self.training.task
+        self.training.task()
     }
 }
 

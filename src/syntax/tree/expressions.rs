@@ -102,6 +102,7 @@ impl TreeBuilder<'_> {
                     .map(|pair| self.expr(pair))
                     .collect::<ParseResult<_>>()?,
             ),
+            Rule::record => ExprKind::Record(self.record(pair)?),
             Rule::paren => {
                 let inner = pair.into_inner().find(|pair| pair.as_rule() == Rule::expr);
                 self.expr(inner.expect("an expression"))?.kind
@@ -132,6 +133,17 @@ impl TreeBuilder<'_> {
             }
         };
         Ok(Expr { kind, span })
+    }
+
+    fn record(&mut self, pair: Pair<Rule>) -> ParseResult<Vec<(Name, Expr)>> {
+        let entries = pair.into_inner().filter(|pair| pair.as_rule() == Rule::entry);
+        entries
+            .map(|entry| {
+                let mut inner = entry.into_inner();
+                let name = self.name(&only(inner.next().expect("a name")));
+                Ok((name, self.expr(inner.next().expect("a value"))?))
+            })
+            .collect()
     }
 
     fn args(&mut self, pair: Pair<Rule>) -> ParseResult<Vec<Arg>> {

@@ -63,10 +63,7 @@ impl<'a> TreeBuilder<'a> {
                 let (name, value) = self.binding(&mut inner)?;
                 ItemKind::Const { name, value }
             }
-            Rule::data_item => {
-                let (name, value) = self.binding(&mut inner)?;
-                ItemKind::Data { name, value }
-            }
+            Rule::data_item => self.data(inner)?,
             Rule::train_item => ItemKind::Train(self.train(inner)?),
             _ => ItemKind::Function(self.function(function_kind(word.as_str()), inner)?),
         };
@@ -82,10 +79,14 @@ impl<'a> TreeBuilder<'a> {
             .filter(|pair| pair.as_rule() == Rule::parameter)
             .map(|pair| self.parameter(pair))
             .collect::<ParseResult<_>>()?;
-        let mut result = None;
+        let (mut result, mut parts) = (None, Vec::new());
         let mut next = inner.next().expect("a result or a body");
         if next.as_rule() == Rule::result {
-            result = Some(self.ty(last(next))?);
+            let ty = last(next);
+            match ty.as_rule() {
+                Rule::record_type => parts = self.part_types(ty)?,
+                _ => result = Some(self.ty(ty)?),
+            }
             next = inner.next().expect("a body");
         }
         let mut goal = None;
@@ -93,7 +94,47 @@ impl<'a> TreeBuilder<'a> {
             goal = Some(self.goal(kind, &next)?);
             next = inner.next().expect("a body");
         }
-        Ok(Function { kind, name, params, result, goal, body: self.block(next)? })
+        Ok(Function { kind, name, params, result, parts, goal, body: self.block(next)? })
+    }
+
+    /// `data name = source(…) { field = … }`.
+    fn data(&mut self, mut inner: Pairs<Rule>) -> ParseResult<ItemKind> {
+        let name = self.name(&inner.next().expect("a name"));
+        let mut parts = inner.filter(|pair| matches!(pair.as_rule(), Rule::expr | Rule::fields));
+        let value = self.expr(parts.next().expect("a source"))?;
+        let fields = parts.next().map(|fields| {
+            let fields = fields.into_inner().filter(|pair| pair.as_rule() == Rule::field);
+            fields.map(|field| self.field(field)).collect::<ParseResult<_>>()
+        });
+        Ok(ItemKind::Data { name, value, fields: fields.transpose()? })
+    }
+
+    /// `name = kind(…) |> transform(…) as target`.
+    fn field(&mut self, pair: Pair<Rule>) -> ParseResult<FieldDecl> {
+        let mut inner = pair.into_inner();
+        let name = self.name(&inner.next().expect("a name"));
+        let mut parts = inner.filter(|pair| matches!(pair.as_rule(), Rule::expr | Rule::role));
+        let mut value = self.expr(parts.next().expect("a value"))?;
+        let mut role = parts.next().map(|role| self.name(&last(role)));
+        // Behind a transform, the grammar takes the role for the name of a stage.
+        if let ExprKind::Pipe(_, stage) = &mut value.kind
+            && role.is_none()
+        {
+            role = stage.label.take();
+        }
+        Ok(FieldDecl { name, value, role })
+    }
+
+    fn part_types(&mut self, pair: Pair<Rule>) -> ParseResult<Vec<PartDecl>> {
+        let parts = pair.into_inner().filter(|pair| pair.as_rule() == Rule::part_type);
+        parts
+            .map(|part| {
+                let mut inner = part.into_inner();
+                let name = self.name(&inner.next().expect("a name"));
+                let ty = self.ty(last(inner.next().expect("a type")))?;
+                Ok(PartDecl { name, ty })
+            })
+            .collect()
     }
 
     /// `minimize` or `maximize`, which only a metric has.

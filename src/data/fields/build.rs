@@ -1,0 +1,170 @@
+//! The bytes of a field, row by row, by its recipe.
+//!
+//! ```text
+//! recipe "price", Log1p, Standardize { 7.79, 1.01 }      row 326.0  →  f32 −1.98
+//! ```
+//!
+//! Numbers go from one transform to the next in `f64` and are rounded once, so rows of a prediction
+//! get the bits that rows of training got.
+
+use super::date::Date;
+use super::{MISSING_TEXT, RawColumn, RawTable};
+use crate::base::schema::{
+    CellMeaning, DatePart, Field, FieldRecipe, FieldTransform, MissingValue,
+};
+use crate::base::shown::Show;
+use crate::data::error::DataError;
+use rustc_hash::FxHashMap;
+
+/// A field with the bytes of all rows.
+#[derive(Clone, Debug)]
+pub struct BuiltField {
+    /// The field.
+    pub field: Field,
+    /// Each row's bytes in turn, little-endian.
+    pub bytes: Vec<u8>,
+}
+
+/// The bytes of a field for some rows, in order. An error names the row's line.
+pub fn build(field: &Field, table: &RawTable, rows: &[u32]) -> Result<BuiltField, DataError> {
+    let cells = Cells::new(field, table);
+    let mut bytes = Vec::with_capacity(rows.len() * field.bytes());
+    for &row in rows {
+        cells.write(row as usize, &mut bytes).map_err(|reason| {
+            let line = table.lines[row as usize];
+            DataError::new(format!("line {line}: {reason}"))
+        })?;
+    }
+    Ok(BuiltField { field: field.clone(), bytes })
+}
+
+/// The cells that a field is made of.
+pub struct Cells<'a> {
+    recipe: &'a FieldRecipe,
+    columns: Vec<&'a RawColumn>,
+    /// The class of each text of the column, where the field is a category.
+    classes: Vec<Option<usize>>,
+    /// Numbers of a row.
+    width: usize,
+    is_class: bool,
+}
+
+impl<'a> Cells<'a> {
+    /// Of a field that has a recipe.
+    pub fn new(field: &'a Field, table: &'a RawTable) -> Cells<'a> {
+        let recipe = field.recipe.as_deref().expect("the field is made of columns");
+        let columns: Vec<&RawColumn> =
+            recipe.columns.iter().map(|name| table.column(name)).collect();
+        let classes = match (&recipe.value, columns[0]) {
+            (CellMeaning::Category { names, closed }, RawColumn::Texts { names: texts, .. }) => {
+                let known: FxHashMap<&str, usize> =
+                    names.iter().enumerate().map(|(class, name)| (name.as_str(), class)).collect();
+                let first = usize::from(!closed);
+                let unknown = if *closed { None } else { Some(0) };
+                let class = |text: &String| {
+                    known.get(text.as_str()).copied().filter(|&it| it >= first).or(unknown)
+                };
+                texts.iter().map(class).collect()
+            }
+            _ => Vec::new(),
+        };
+        let width = match &recipe.value {
+            CellMeaning::Number => columns.len(),
+            CellMeaning::Category { .. } => 1,
+            CellMeaning::Date(parts) => parts.len(),
+        };
+        Cells { recipe, columns, classes, width, is_class: field.as_class().is_some() }
+    }
+
+    /// Appends a row's bytes. An error is a reason in plain words.
+    pub fn write(&self, row: usize, out: &mut Vec<u8>) -> Result<(), String> {
+        let count = match &self.recipe.value {
+            CellMeaning::Category { names, .. } => names.len(),
+            CellMeaning::Number | CellMeaning::Date(_) => 0,
+        };
+        let one_hot = self.recipe.transforms.last() == Some(&FieldTransform::OneHot);
+        for index in 0..self.width {
+            let number = self.number(row, index)?;
+            if one_hot {
+                let buckets = self.recipe.transforms.iter().rev().find_map(|it| match it {
+                    FieldTransform::Buckets { edges } => Some(edges.len() + 1),
+                    _ => None,
+                });
+                for class in 0..buckets.unwrap_or(count) {
+                    out.extend(f32::from(u8::from(class as f64 == number)).to_le_bytes());
+                }
+            } else if self.is_class {
+                out.extend((number as i32).to_le_bytes());
+            } else {
+                out.extend((number as f32).to_le_bytes());
+            }
+        }
+        Ok(())
+    }
+
+    /// A number of a row behind all transforms.
+    fn number(&self, row: usize, index: usize) -> Result<f64, String> {
+        let cell = self.cell(row, index)?;
+        let end = self.recipe.transforms.iter().fold(cell, |x, it| it.apply(index, x));
+        if !(end as f32).is_finite() {
+            let column = self.name(index).shown().to_string();
+            return Err(format!("`{column}` is {cell}, of which the transforms make {end}"));
+        }
+        Ok(end)
+    }
+
+    /// A cell as a number before the transforms: a class, where the field is a category.
+    pub fn cell(&self, row: usize, index: usize) -> Result<f64, String> {
+        match (&self.recipe.value, self.columns[if self.columns.len() == 1 { 0 } else { index }]) {
+            (CellMeaning::Number, RawColumn::Numbers(values)) => {
+                let value = values[row];
+                if value.is_nan() { self.filled(index) } else { Ok(f64::from(value)) }
+            }
+            (CellMeaning::Category { .. }, RawColumn::Texts { ids, names }) => match ids[row] {
+                MISSING_TEXT => self.missing_class(),
+                id => self.classes[id as usize].map(|class| class as f64).ok_or_else(|| {
+                    let (text, column) = (names[id as usize].shown(), self.name(0).shown());
+                    format!("`{text}` of `{column}` is in no row to train on")
+                }),
+            },
+            (CellMeaning::Date(parts), RawColumn::Texts { ids, names }) => match ids[row] {
+                MISSING_TEXT => Err(self.is_missing(0)),
+                id => self.date(&names[id as usize], parts[index]),
+            },
+            _ => Err(format!("`{}` has values of another kind", self.name(index).shown())),
+        }
+    }
+
+    fn date(&self, text: &str, part: DatePart) -> Result<f64, String> {
+        Date::read(text).map(|date| f64::from(date.part(part))).ok_or_else(|| {
+            let column = self.name(0).shown().to_string();
+            format!(
+                "`{}` of `{column}` is no date such as 2024-02-29 or 2024-02-29 13:45",
+                text.shown()
+            )
+        })
+    }
+
+    fn name(&self, index: usize) -> &str {
+        &self.recipe.columns[if self.recipe.columns.len() == 1 { 0 } else { index }]
+    }
+
+    fn filled(&self, index: usize) -> Result<f64, String> {
+        match &self.recipe.missing {
+            MissingValue::Fill(values) => Ok(f64::from(values[index])),
+            _ => Err(self.is_missing(index)),
+        }
+    }
+
+    fn missing_class(&self) -> Result<f64, String> {
+        match &self.recipe.missing {
+            MissingValue::Unknown => Ok(0.0),
+            MissingValue::Category(class) => Ok(*class as f64),
+            _ => Err(self.is_missing(0)),
+        }
+    }
+
+    fn is_missing(&self, index: usize) -> String {
+        format!("`{}` has no value", self.name(index).shown())
+    }
+}

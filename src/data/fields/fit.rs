@@ -1,0 +1,279 @@
+//! The numbers of a field that come from the data: means, ends, quantiles, categories. Only rows to
+//! train on are looked at.
+//!
+//! ```text
+//! standardize   mean, and the root of the mean square distance from it (of the rows, not n − 1)
+//! minmax        least and largest value
+//! buckets(n)    the i/n quantiles, i = 1 … n − 1, each once
+//! category      the texts in order: of numbers by value, else by code points
+//! ```
+
+use std::sync::Arc;
+
+use super::build::Cells;
+use super::plan::{FieldPlan, MeaningPlan, MissingPlan, TransformPlan};
+use super::{MISSING_TEXT, RawColumn, RawTable};
+use crate::base::schema::{
+    CellMeaning, ClassField, Field, FieldKind, FieldRecipe, FieldTransform, MissingValue,
+};
+use crate::base::tensor::DType;
+use crate::data::error::DataError;
+
+/// The name of the category of what was never seen.
+pub const UNKNOWN: &str = "(unknown)";
+
+/// Fits a field on the rows to train on. Lines are appended to `oddities` where the data are odd.
+pub fn fit(
+    plan: &FieldPlan,
+    table: &RawTable,
+    train: &[u32],
+    oddities: &mut Vec<String>,
+) -> Result<Field, DataError> {
+    let value = match &plan.meaning {
+        MeaningPlan::Number => CellMeaning::Number,
+        MeaningPlan::Category { closed } => {
+            let names = categories(table.column(&plan.columns[0]), train, *closed);
+            if names.len() < 1 + usize::from(!closed) {
+                let message = format!("`{}` has no value in the rows to train on", plan.columns[0]);
+                return Err(DataError::new(message));
+            }
+            CellMeaning::Category { names, closed: *closed }
+        }
+        MeaningPlan::Date(parts) => CellMeaning::Date(parts.clone()),
+    };
+    let missing = missing(plan, &value, table, train)?;
+    let columns = plan.columns.clone();
+    let mut recipe = FieldRecipe { columns, value, missing, transforms: Vec::new() };
+    for transform in &plan.transforms {
+        let transform = match needs_values(transform) {
+            true => {
+                let values = values(plan, &recipe, table, train)?;
+                fitted_transform(plan, transform, &values, oddities)
+            }
+            false => written_transform(transform),
+        };
+        recipe.transforms.push(transform);
+    }
+    Ok(field(plan, recipe))
+}
+
+/// The field that a recipe makes.
+fn field(plan: &FieldPlan, recipe: FieldRecipe) -> Field {
+    let width = match &recipe.value {
+        CellMeaning::Number => recipe.columns.len(),
+        CellMeaning::Category { .. } => 1,
+        CellMeaning::Date(parts) => parts.len(),
+    };
+    let own = if plan.is_vector { vec![width] } else { Vec::new() };
+    let classes = recipe.transforms.iter().fold(
+        match &recipe.value {
+            CellMeaning::Category { names, .. } => Some(names.len()),
+            CellMeaning::Number | CellMeaning::Date(_) => None,
+        },
+        |classes, transform| match transform {
+            FieldTransform::Buckets { edges } => Some(edges.len() + 1),
+            _ => classes,
+        },
+    );
+    let one_hot = recipe.transforms.last() == Some(&FieldTransform::OneHot);
+    let number = |shape: &[usize]| Field::number(&plan.name, DType::F32, shape);
+    let field = match classes {
+        None => number(&own),
+        Some(count) if one_hot && plan.is_vector => number(&[width, count]),
+        Some(count) if one_hot => number(&[count]),
+        Some(count) => Field {
+            kind: FieldKind::Class(ClassField { count: Some(count), one_hot: false }),
+            ..Field::number(&plan.name, DType::I32, &own)
+        },
+    };
+    Field { is_target: plan.is_target, recipe: Some(Arc::new(recipe)), ..field }
+}
+
+/// The different texts of the rows to train on, in order, behind that of what was never seen where
+/// the category is open.
+fn categories(column: &RawColumn, train: &[u32], closed: bool) -> Vec<String> {
+    let RawColumn::Texts { ids, names } = column else { return Vec::new() };
+    let mut seen = vec![false; names.len()];
+    for &row in train {
+        let id = ids[row as usize];
+        if id != MISSING_TEXT {
+            seen[id as usize] = true;
+        }
+    }
+    let mut found: Vec<&String> =
+        names.iter().zip(seen).filter(|(_, seen)| *seen).map(|(name, _)| name).collect();
+    let numbers: Option<Vec<f64>> = found.iter().map(|name| name.parse::<f64>().ok()).collect();
+    match numbers {
+        Some(_) => found.sort_by(|a, b| {
+            let number = |text: &str| text.parse::<f64>().unwrap_or(f64::NAN);
+            number(a).total_cmp(&number(b)).then(a.cmp(b))
+        }),
+        None => found.sort(),
+    }
+    let unknown = (!closed).then(|| UNKNOWN.to_owned());
+    unknown.into_iter().chain(found.into_iter().cloned()).collect()
+}
+
+/// The answer to cells without a value.
+fn missing(
+    plan: &FieldPlan,
+    value: &CellMeaning,
+    table: &RawTable,
+    train: &[u32],
+) -> Result<MissingValue, DataError> {
+    let each = |of: fn(Vec<f32>) -> Option<f32>| {
+        let column = |name: &String| {
+            let RawColumn::Numbers(values) = table.column(name) else { return Ok(0.0) };
+            let values = train.iter().map(|&row| values[row as usize]);
+            of(values.filter(|value| !value.is_nan()).collect()).ok_or_else(|| {
+                DataError::new(format!("`{name}` has no value in the rows to train on"))
+            })
+        };
+        plan.columns.iter().map(column).collect::<Result<_, _>>().map(MissingValue::Fill)
+    };
+    Ok(match plan.missing {
+        MissingPlan::Refuse => MissingValue::Refuse,
+        MissingPlan::Drop => MissingValue::Drop,
+        MissingPlan::Unknown => MissingValue::Unknown,
+        MissingPlan::Value(number) => MissingValue::Fill(vec![number; plan.columns.len()]),
+        MissingPlan::Mean => each(|values| {
+            let sum: f64 = values.iter().map(|&value| f64::from(value)).sum();
+            (!values.is_empty()).then(|| (sum / values.len() as f64) as f32)
+        })?,
+        MissingPlan::Median => each(|mut values| {
+            values.sort_by(f32::total_cmp);
+            quantile(&values, 0.5).map(|value| value as f32)
+        })?,
+        MissingPlan::Mode => match value {
+            CellMeaning::Category { names, .. } => {
+                let class = commonest_class(table.column(&plan.columns[0]), train, names);
+                MissingValue::Category(class)
+            }
+            CellMeaning::Number | CellMeaning::Date(_) => each(|mut values| {
+                values.sort_by(f32::total_cmp);
+                let runs = values.chunk_by(|a, b| a == b);
+                // Of equally common values the least.
+                runs.rev().max_by_key(|run| run.len()).map(|run| run[0])
+            })?,
+        },
+    })
+}
+
+/// The class that most rows have; of equally common ones the first.
+fn commonest_class(column: &RawColumn, train: &[u32], names: &[String]) -> usize {
+    let RawColumn::Texts { ids, names: texts } = column else { return 0 };
+    let mut counts = vec![0usize; texts.len()];
+    let present = train.iter().map(|&row| ids[row as usize]).filter(|&id| id != MISSING_TEXT);
+    present.for_each(|id| counts[id as usize] += 1);
+    let count =
+        |name: &String| texts.iter().position(|text| text == name).map_or(0, |place| counts[place]);
+    let classes = names.iter().enumerate().rev();
+    classes.max_by_key(|(_, name)| count(name)).map_or(0, |(class, _)| class)
+}
+
+fn needs_values(transform: &TransformPlan) -> bool {
+    match transform {
+        TransformPlan::Standardize(given) | TransformPlan::Minmax(given) => given.is_none(),
+        TransformPlan::Quantiles(_) => true,
+        TransformPlan::Log1p | TransformPlan::Clip(..) => false,
+        TransformPlan::Edges(_) | TransformPlan::OneHot => false,
+    }
+}
+
+/// The numbers of the rows to train on behind the transforms so far, column by column.
+fn values(
+    plan: &FieldPlan,
+    recipe: &FieldRecipe,
+    table: &RawTable,
+    train: &[u32],
+) -> Result<Vec<Vec<f64>>, DataError> {
+    let so_far = field(plan, recipe.clone());
+    let cells = Cells::new(&so_far, table);
+    let width = so_far.shape.iter().product::<usize>();
+    let mut columns = vec![Vec::with_capacity(train.len()); width];
+    for (index, column) in columns.iter_mut().enumerate() {
+        for &row in train {
+            let cell = cells.cell(row as usize, index).map_err(|reason| {
+                DataError::new(format!("line {}: {reason}", table.lines[row as usize]))
+            })?;
+            column.push(recipe.transforms.iter().fold(cell, |x, it| it.apply(index, x)));
+        }
+    }
+    Ok(columns)
+}
+
+fn fitted_transform(
+    plan: &FieldPlan,
+    transform: &TransformPlan,
+    columns: &[Vec<f64>],
+    oddities: &mut Vec<String>,
+) -> FieldTransform {
+    let mut constant = |index: usize| {
+        let name = plan.columns.get(index).unwrap_or(&plan.name);
+        oddities.push(format!("`{name}` has one and the same value in all rows to train on"));
+    };
+    match transform {
+        TransformPlan::Minmax(_) => {
+            let least = |column: &Vec<f64>| column.iter().copied().fold(f64::INFINITY, f64::min);
+            let most = |column: &Vec<f64>| column.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let low: Vec<f64> = columns.iter().map(least).collect();
+            let mut high: Vec<f64> = columns.iter().map(most).collect();
+            for (index, high) in high.iter_mut().enumerate().filter(|(i, it)| **it <= low[*i]) {
+                constant(index);
+                *high = low[index] + 1.0;
+            }
+            FieldTransform::Minmax { low, high }
+        }
+        TransformPlan::Quantiles(count) => {
+            let mut sorted = columns.concat();
+            sorted.sort_by(f64::total_cmp);
+            let sorted: Vec<f32> = sorted.into_iter().map(|value| value as f32).collect();
+            let quantiles = (1..*count).filter_map(|i| quantile(&sorted, i as f64 / *count as f64));
+            let mut edges: Vec<f64> = quantiles.collect();
+            edges.dedup();
+            FieldTransform::Buckets { edges }
+        }
+        _ => {
+            let mean_of = |column: &Vec<f64>| column.iter().sum::<f64>() / column.len() as f64;
+            let mean: Vec<f64> = columns.iter().map(mean_of).collect();
+            let mut std = Vec::new();
+            for (index, column) in columns.iter().enumerate() {
+                let squares = column.iter().map(|x| (x - mean[index]) * (x - mean[index]));
+                let deviation = (squares.sum::<f64>() / column.len() as f64).sqrt();
+                if deviation == 0.0 {
+                    constant(index);
+                }
+                std.push(if deviation == 0.0 { 1.0 } else { deviation });
+            }
+            FieldTransform::Standardize { mean, std }
+        }
+    }
+}
+
+fn written_transform(transform: &TransformPlan) -> FieldTransform {
+    match transform {
+        TransformPlan::Standardize(given) => {
+            let (mean, std) = given.clone().unwrap_or_default();
+            FieldTransform::Standardize { mean, std }
+        }
+        TransformPlan::Minmax(given) => {
+            let (low, high) = given.clone().unwrap_or_default();
+            FieldTransform::Minmax { low, high }
+        }
+        TransformPlan::Log1p => FieldTransform::Log1p,
+        TransformPlan::Clip(low, high) => FieldTransform::Clip { low: *low, high: *high },
+        TransformPlan::Edges(edges) => FieldTransform::Buckets { edges: edges.clone() },
+        TransformPlan::Quantiles(_) => FieldTransform::Buckets { edges: Vec::new() },
+        TransformPlan::OneHot => FieldTransform::OneHot,
+    }
+}
+
+/// The value below which a part of sorted values lies, between two neighbours in proportion (numpy's
+/// `linear`); `None` of no values.
+fn quantile(sorted: &[f32], part: f64) -> Option<f64> {
+    let last = sorted.len().checked_sub(1)?;
+    let place = part * last as f64;
+    let (low, rest) = (place.floor() as usize, place.fract());
+    let at = |index: usize| f64::from(sorted[index.min(last)]);
+    Some(at(low) + rest * (at(low + 1) - at(low)))
+}

@@ -1,0 +1,183 @@
+//! Fields of samples from columns of values: what a program asks of each ([`plan`]), the numbers that
+//! are fitted on the training rows ([`fit`]), and the bytes that samples are made of ([`build`]).
+//!
+//! ```text
+//! price = number("Price") |> log1p |> standardize as target
+//!
+//! FieldPlan     column "Price", Number, refuse missing cells, [Log1p, Standardize]
+//! FieldRecipe   the same with mean and deviation of the training rows        → the schema
+//! bytes         an f32 a row                                                 → samples
+//! ```
+//!
+//! Sources read [`RawColumn`]s and know nothing of fields; nothing here knows files. A recipe makes
+//! of other rows what it made of those it was fitted on, to the bit.
+
+mod build;
+mod date;
+mod fit;
+mod plan;
+mod splits;
+
+pub use build::BuiltField;
+pub use plan::{FieldPlan, MeaningPlan, MissingPlan, TransformPlan, plans};
+pub use splits::{RowSplits, SplitPlan};
+
+use rustc_hash::FxHashMap;
+
+use super::error::DataError;
+use crate::base::schema::Field;
+
+/// The values of a column, row by row.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RawColumn {
+    /// Numbers; one that is not a number is missing.
+    Numbers(Vec<f32>),
+    /// Texts, by their places among `names`; [`MISSING_TEXT`] is missing.
+    Texts {
+        /// The place of each row's text.
+        ids: Vec<u32>,
+        /// The different texts, in the order in which they come up.
+        names: Vec<String>,
+    },
+}
+
+/// A text that is not there.
+pub const MISSING_TEXT: u32 = u32::MAX;
+
+impl RawColumn {
+    /// Whether a row has no value.
+    pub fn is_missing(&self, row: usize) -> bool {
+        match self {
+            RawColumn::Numbers(values) => values[row].is_nan(),
+            RawColumn::Texts { ids, .. } => ids[row] == MISSING_TEXT,
+        }
+    }
+
+    /// Appends the values of another column of the same kind.
+    fn append(&mut self, other: RawColumn) {
+        match (self, other) {
+            (RawColumn::Numbers(values), RawColumn::Numbers(more)) => values.extend(more),
+            (RawColumn::Texts { ids, names }, RawColumn::Texts { ids: more, names: others }) => {
+                let mut known: FxHashMap<String, u32> = names.iter().cloned().zip(0..).collect();
+                let mut place = |name: String| {
+                    *known.entry(name).or_insert_with_key(|name| {
+                        names.push(name.clone());
+                        names.len() as u32 - 1
+                    })
+                };
+                let places: Vec<u32> = others.into_iter().map(&mut place).collect();
+                let new = |id: u32| if id == MISSING_TEXT { id } else { places[id as usize] };
+                ids.extend(more.into_iter().map(new));
+            }
+            _ => unreachable!("columns of one table are read by one list of kinds"),
+        }
+    }
+}
+
+/// Columns of a source by name, and where its rows are.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RawTable {
+    /// The columns that were asked for.
+    pub columns: Vec<(String, RawColumn)>,
+    /// The place of each row as a user finds it: its line in a file.
+    pub lines: Vec<u32>,
+}
+
+impl RawTable {
+    /// The number of rows.
+    pub fn rows(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Rows of a table of the same columns below its own.
+    pub fn above(mut self, below: RawTable) -> RawTable {
+        for ((_, column), (_, other)) in self.columns.iter_mut().zip(below.columns) {
+            column.append(other);
+        }
+        self.lines.extend(below.lines);
+        self
+    }
+
+    /// A column, as it was asked for.
+    pub fn column(&self, name: &str) -> &RawColumn {
+        let found = self.columns.iter().find(|(known, _)| known == name);
+        found.map(|(_, column)| column).expect("columns are read that are asked for")
+    }
+}
+
+/// The rows that samples are made of, and a line for each field that rows are left out for: those
+/// without a target, and those that a field says are to be left out.
+pub fn kept_rows(plans: &[FieldPlan], table: &RawTable) -> (Vec<u32>, Vec<String>) {
+    let mut kept = vec![true; table.rows()];
+    let mut notes = Vec::new();
+    for plan in plans.iter().filter(|plan| plan.is_target || plan.missing == MissingPlan::Drop) {
+        let missing = missing_rows(plan, table);
+        missing.iter().for_each(|&row| kept[row] = false);
+        if !missing.is_empty() {
+            let rows = if missing.len() == 1 { "row" } else { "rows" };
+            let name = &plan.name;
+            notes.push(format!("{} {rows} without `{name}` are left out", missing.len()));
+        }
+    }
+    let rows = kept.iter().zip(0u32..).filter(|(kept, _)| **kept).map(|(_, row)| row);
+    (rows.collect(), notes)
+}
+
+/// The rows in which a column of a field has no value.
+fn missing_rows(plan: &FieldPlan, table: &RawTable) -> Vec<usize> {
+    let columns: Vec<&RawColumn> = plan.columns.iter().map(|name| table.column(name)).collect();
+    (0..table.rows()).filter(|&row| columns.iter().any(|it| it.is_missing(row))).collect()
+}
+
+/// Fields fitted on the rows to train on, or as an earlier run fitted them, and built for all rows
+/// that are kept: inputs first, then targets.
+pub fn built_fields(
+    plans: &[FieldPlan],
+    table: &RawTable,
+    kept: &[u32],
+    train: &[u32],
+    fitted: Option<&[Field]>,
+    oddities: &mut Vec<String>,
+) -> Result<Vec<BuiltField>, DataError> {
+    let mut built = Vec::new();
+    for plan in plans {
+        let at_field = |error: DataError| match plan.place {
+            Some(place) => error.field(place),
+            None => error,
+        };
+        refuse_missing(plan, table, kept).map_err(at_field)?;
+        let known = fitted.and_then(|fields| fields.iter().find(|field| field.name == plan.name));
+        let field = match known.filter(|field| field.recipe.is_some()) {
+            Some(field) => field.clone(),
+            None => fit::fit(plan, table, train, oddities).map_err(at_field)?,
+        };
+        built.push(build::build(&field, table, kept).map_err(at_field)?);
+    }
+    built.sort_by_key(|built| built.field.is_target);
+    Ok(built)
+}
+
+/// Refuses cells without a value where nothing says what becomes of them.
+fn refuse_missing(plan: &FieldPlan, table: &RawTable, kept: &[u32]) -> Result<(), DataError> {
+    if plan.missing != MissingPlan::Refuse || plan.is_target {
+        return Ok(());
+    }
+    let missing = missing_rows(plan, table);
+    let mut missing = missing.into_iter().filter(|&row| kept.binary_search(&(row as u32)).is_ok());
+    let Some(first) = missing.next() else { return Ok(()) };
+    let (count, rows, line) = (1 + missing.count(), kept.len(), table.lines[first]);
+    let name = &plan.name;
+    let message =
+        format!("`{name}` has no value in {count} of {rows} rows; the first is line {line}");
+    let ways = match plan.meaning {
+        MeaningPlan::Number => {
+            "`missing: mean`, `median`, `mode`, a number, or `drop` for the rows"
+        }
+        MeaningPlan::Category { closed: false } => {
+            "`missing: unknown`, `mode`, or `drop` for the rows"
+        }
+        MeaningPlan::Category { closed: true } => "`missing: mode`, or `drop` for the rows",
+        MeaningPlan::Date(_) => "`missing: drop` for the rows",
+    };
+    Err(DataError::new(message).help(format!("say what becomes of it: {ways}")))
+}

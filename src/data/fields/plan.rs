@@ -1,0 +1,301 @@
+//! The fields that a program asks for, checked before anything is read.
+//!
+//! ```text
+//! sex = category(missing: unknown)      column "sex", Category { closed: false }, missing Unknown
+//! ```
+
+use super::date::PARTS;
+use crate::base::schema::DatePart;
+use crate::data::error::DataError;
+use crate::data::request::{Arguments, FieldRequest, Literal, TransformCall};
+
+/// The kinds of field, each with its arguments in order.
+pub const KINDS: [(&str, &[&str]); 4] = [
+    ("number", &["column", "missing"]),
+    ("numbers", &["columns", "missing"]),
+    ("category", &["column", "closed", "missing"]),
+    ("date", &["column", "parts", "missing"]),
+];
+
+/// The transforms of fields, each with its arguments in order.
+pub const TRANSFORMS: [(&str, &[&str]); 6] = [
+    ("standardize", &["mean", "std"]),
+    ("minmax", &["low", "high"]),
+    ("log1p", &[]),
+    ("clip", &["low", "high"]),
+    ("buckets", &["count", "edges"]),
+    ("one_hot", &[]),
+];
+
+/// A field as it is asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FieldPlan {
+    /// Its name.
+    pub name: String,
+    /// The columns that it is made of.
+    pub columns: Vec<String>,
+    /// The meaning of their cells.
+    pub meaning: MeaningPlan,
+    /// Whether it is a vector, though it may have one column only.
+    pub is_vector: bool,
+    /// The answer to a cell without a value.
+    pub missing: MissingPlan,
+    /// The transforms, in order.
+    pub transforms: Vec<TransformPlan>,
+    /// Whether it is a target.
+    pub is_target: bool,
+    /// Its place among the fields that are written, for messages.
+    pub place: Option<usize>,
+}
+
+/// The meaning of cells as it is asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MeaningPlan {
+    /// Numbers.
+    Number,
+    /// Texts of a few kinds; others than those of the training rows are an error where it is closed.
+    Category {
+        /// Whether it is closed.
+        closed: bool,
+    },
+    /// Dates.
+    Date(Vec<DatePart>),
+}
+
+/// The answer to a cell without a value, as it is asked for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum MissingPlan {
+    /// An error that counts them.
+    Refuse,
+    /// The row is left out.
+    Drop,
+    /// The mean of the training rows.
+    Mean,
+    /// The median of the training rows.
+    Median,
+    /// The commonest value of the training rows.
+    Mode,
+    /// The category of what was never seen.
+    Unknown,
+    /// A number.
+    Value(f32),
+}
+
+/// A transform as it is asked for; numbers that are not written are fitted.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TransformPlan {
+    /// `standardize`, with mean and deviation where they are written.
+    Standardize(Option<(Vec<f64>, Vec<f64>)>),
+    /// `minmax`, with both ends where they are written.
+    Minmax(Option<(Vec<f64>, Vec<f64>)>),
+    /// `log1p`.
+    Log1p,
+    /// `clip(low, high)`.
+    Clip(f64, f64),
+    /// `buckets(n)`: as many, with equal shares of the training rows.
+    Quantiles(usize),
+    /// `buckets(edges: […])`.
+    Edges(Vec<f64>),
+    /// `one_hot`.
+    OneHot,
+}
+
+/// The fields that are written.
+pub fn plans(fields: &[FieldRequest]) -> Result<Vec<FieldPlan>, DataError> {
+    if fields.is_empty() {
+        let error = DataError::new("the data have no fields");
+        return Err(error.help("name some: `{ price = number }`, or leave the braces out"));
+    }
+    let mut plans: Vec<FieldPlan> = Vec::new();
+    for (place, field) in fields.iter().enumerate() {
+        if plans.iter().any(|plan| plan.name == field.name) {
+            let message = format!("the field `{}` stands twice", field.name);
+            return Err(DataError::new(message).field(place));
+        }
+        plans.push(plan(place, field).map_err(|error| error.field(place))?);
+    }
+    Ok(plans)
+}
+
+fn plan(place: usize, field: &FieldRequest) -> Result<FieldPlan, DataError> {
+    let kind = field.kind.name.as_str();
+    let Some((_, known)) = KINDS.iter().find(|(name, _)| *name == kind) else {
+        let names = KINDS.map(|(name, _)| name);
+        let error = DataError::new(format!("unknown kind of field `{kind}`"));
+        let kinds = || format!("kinds are {}", names.join(", "));
+        return Err(error.misspelt(kind, names, kinds));
+    };
+    let args = Arguments::of_call(&field.kind, known)?;
+    let columns = match kind {
+        "numbers" => args.texts("columns")?.ok_or_else(|| {
+            args.wrong("columns", "given: the names of columns, such as `[\"a\", \"b\"]`")
+        })?,
+        _ => vec![args.text("column")?.unwrap_or(&field.name).to_owned()],
+    };
+    let meaning = match kind {
+        // A class that was never seen has no place in a target.
+        "category" => MeaningPlan::Category { closed: args.flag("closed", field.is_target)? },
+        "date" => MeaningPlan::Date(date_parts(&args)?),
+        _ => MeaningPlan::Number,
+    };
+    let missing = missing(&args, &meaning)?;
+    let mut transforms = Vec::new();
+    for (index, call) in field.transforms.iter().enumerate() {
+        let earlier = transforms.last();
+        let next = transform(call, &meaning, earlier, columns.len());
+        transforms.push(next.map_err(|error| error.transform(index))?);
+    }
+    Ok(FieldPlan {
+        name: field.name.clone(),
+        is_vector: matches!(kind, "numbers" | "date"),
+        columns,
+        meaning,
+        missing,
+        transforms,
+        is_target: field.is_target,
+        place: Some(place),
+    })
+}
+
+fn date_parts(args: &Arguments<'_>) -> Result<Vec<DatePart>, DataError> {
+    let names = PARTS.map(|(name, _)| name).join(", ");
+    let wrong = || args.wrong("parts", &format!("given: a list of some of {names}"));
+    let Some(Literal::List(parts)) = args.get("parts") else { return Err(wrong()) };
+    let part = |part: &Literal| match part {
+        Literal::Name(word) => {
+            PARTS.iter().find(|(name, _)| name == word).map(|&(_, part)| part).ok_or_else(wrong)
+        }
+        _ => Err(wrong()),
+    };
+    let parts: Vec<DatePart> = parts.iter().map(part).collect::<Result<_, _>>()?;
+    if parts.is_empty() { Err(wrong()) } else { Ok(parts) }
+}
+
+fn missing(args: &Arguments<'_>, meaning: &MeaningPlan) -> Result<MissingPlan, DataError> {
+    let (words, takes_numbers): (&[(&str, MissingPlan)], bool) = match meaning {
+        MeaningPlan::Number => (
+            &[
+                ("mean", MissingPlan::Mean),
+                ("median", MissingPlan::Median),
+                ("mode", MissingPlan::Mode),
+                ("drop", MissingPlan::Drop),
+            ],
+            true,
+        ),
+        MeaningPlan::Category { .. } => (
+            &[
+                ("unknown", MissingPlan::Unknown),
+                ("mode", MissingPlan::Mode),
+                ("drop", MissingPlan::Drop),
+            ],
+            false,
+        ),
+        MeaningPlan::Date(_) => (&[("drop", MissingPlan::Drop)], false),
+    };
+    let found = match args.get("missing") {
+        None => return Ok(MissingPlan::Refuse),
+        Some(Literal::Name(word)) => {
+            words.iter().find(|(known, _)| known == word).map(|&(_, it)| it)
+        }
+        Some(value) => value
+            .number()
+            .map(|value| value as f32)
+            .filter(|value| takes_numbers && value.is_finite())
+            .map(MissingPlan::Value),
+    };
+    let found = found.ok_or_else(|| {
+        let words: Vec<&str> = words.iter().map(|&(word, _)| word).collect();
+        let numbers = if takes_numbers { " or a number" } else { "" };
+        args.wrong("missing", &format!("{}{numbers}", words.join(", ")))
+    })?;
+    if found == MissingPlan::Unknown && *meaning == (MeaningPlan::Category { closed: true }) {
+        let error = args.wrong("missing", "`mode` or `drop` of a closed category");
+        return Err(error.help("a closed category has no place for what is unknown"));
+    }
+    Ok(found)
+}
+
+/// A transform of a field, behind another.
+fn transform(
+    call: &TransformCall,
+    meaning: &MeaningPlan,
+    earlier: Option<&TransformPlan>,
+    columns: usize,
+) -> Result<TransformPlan, DataError> {
+    let name = call.name.as_str();
+    let Some((_, known)) = TRANSFORMS.iter().find(|(known, _)| *known == name) else {
+        let names = TRANSFORMS.map(|(name, _)| name);
+        let error = DataError::new(format!("unknown transform of a field `{name}`"));
+        let list = || format!("transforms of fields are {}", names.join(", "));
+        return Err(error.misspelt(name, names, list));
+    };
+    let args = Arguments::of_call(call, known)?;
+    let are_classes = matches!(meaning, MeaningPlan::Category { .. })
+        || matches!(earlier, Some(TransformPlan::Quantiles(_) | TransformPlan::Edges(_)));
+    if matches!(earlier, Some(TransformPlan::OneHot)) {
+        return Err(DataError::new(format!("nothing can follow `one_hot`, but `{name}` does")));
+    }
+    if are_classes != (name == "one_hot") {
+        let (needs, has) =
+            if are_classes { ("numbers", "a category") } else { ("a category", "numbers") };
+        return Err(DataError::new(format!("`{name}` needs {needs}, but the field is {has}")));
+    }
+    let pair = |first: &str, second: &str| match (args.get(first), args.get(second)) {
+        (None, None) => Ok(None),
+        _ => {
+            let (a, b) = (args.numbers(first)?, args.numbers(second)?);
+            let all = |values: Vec<f64>| {
+                if values.len() == 1 { vec![values[0]; columns] } else { values }
+            };
+            let (a, b) = (all(a), all(b));
+            match a.len() == columns && b.len() == columns {
+                true => Ok(Some((a, b))),
+                false => Err(args.wrong(first, &format!("a number, or {columns} in a list"))),
+            }
+        }
+    };
+    match name {
+        "standardize" => {
+            let given = pair("mean", "std")?;
+            match given.as_ref().is_some_and(|(_, std)| std.iter().any(|&std| std <= 0.0)) {
+                true => Err(args.wrong("std", "greater than 0")),
+                false => Ok(TransformPlan::Standardize(given)),
+            }
+        }
+        "minmax" => {
+            let given = pair("low", "high")?;
+            let is_empty =
+                |(low, high): &(Vec<f64>, Vec<f64>)| low.iter().zip(high).any(|(l, h)| l >= h);
+            match given.as_ref().is_some_and(is_empty) {
+                true => Err(args.wrong("high", "greater than `low`")),
+                false => Ok(TransformPlan::Minmax(given)),
+            }
+        }
+        "log1p" => Ok(TransformPlan::Log1p),
+        "clip" => {
+            let any = f64::MIN..=f64::MAX;
+            let low = args.number("low", f64::MIN, any.clone())?;
+            let high = args.number("high", f64::MAX, any)?;
+            match low < high {
+                true => Ok(TransformPlan::Clip(low, high)),
+                false => Err(args.wrong("high", "greater than `low`")),
+            }
+        }
+        "buckets" => buckets(&args),
+        _ => Ok(TransformPlan::OneHot),
+    }
+}
+
+fn buckets(args: &Arguments<'_>) -> Result<TransformPlan, DataError> {
+    match (args.get("count"), args.get("edges")) {
+        (Some(_), None) => Ok(TransformPlan::Quantiles(args.count("count", 2, 2)?)),
+        (None, Some(_)) => {
+            let edges = args.numbers("edges")?;
+            match edges.windows(2).all(|pair| pair[0] < pair[1]) {
+                true => Ok(TransformPlan::Edges(edges)),
+                false => Err(args.wrong("edges", "a list of increasing numbers")),
+            }
+        }
+        _ => Err(args.wrong("count", "given, or else `edges`")),
+    }
+}

@@ -1,0 +1,51 @@
+//! Files as a program names them: in the folder given for this run, else beside the program, then in
+//! the folder for data; with `.gz` added where only that exists.
+//!
+//! ```text
+//! "tables/penguins.csv"   →  beside/tables/penguins.csv, NNC_DATA/tables/penguins.csv
+//! with --data DIR         →  DIR/tables/penguins.csv, DIR/penguins.csv, or DIR itself, a file
+//! ```
+
+use std::path::{Component, Path, PathBuf};
+
+use super::error::DataError;
+use super::request::Places;
+use crate::base::shown::Show;
+use crate::files;
+
+/// The file of a name that an argument gives.
+pub fn file(name: &str, argument: &str, places: &Places) -> Result<PathBuf, DataError> {
+    let candidates: Vec<PathBuf> = match &places.override_ {
+        Some(folder) if folder.is_file() => vec![folder.clone()],
+        Some(folder) => tails(Path::new(name)).map(|tail| folder.join(tail)).collect(),
+        None => [Some(&places.beside), places.nnc_data.as_ref()]
+            .into_iter()
+            .flatten()
+            .map(|folder| folder.join(name))
+            .collect(),
+    };
+    let mut tried = Vec::new();
+    for path in candidates {
+        let mut packed = path.clone().into_os_string();
+        packed.push(".gz");
+        for path in [path, packed.into()] {
+            if files::read::is_there(&path) {
+                return Ok(path);
+            }
+            tried.push(path.shown().to_string());
+        }
+    }
+    Err(DataError::new(format!("there is no file `{name}`"))
+        .argument(argument)
+        .tried(tried)
+        .help("put it beside the program, or name its folder with --data"))
+}
+
+/// `a/b/c`, `b/c`, `c`.
+pub fn tails(path: &Path) -> impl Iterator<Item = PathBuf> {
+    let names: Vec<Component<'_>> =
+        path.components().filter(|part| matches!(part, Component::Normal(_))).collect();
+    let tails: Vec<PathBuf> =
+        (0..names.len()).map(|start| names[start..].iter().collect()).collect();
+    tails.into_iter()
+}

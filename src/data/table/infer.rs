@@ -1,0 +1,208 @@
+//! The fields of a table whose program names none: all numbers as one vector, standardised, and each
+//! column of texts as a category.
+//!
+//! ```text
+//! csv("penguins.csv", target: species)
+//! →   features = numbers(["bill_length_mm", …]) |> standardize
+//!     island   = category
+//!     species  = category as target
+//! ```
+//!
+//! A column is of numbers if all its cells are. One that is nearly so is an error: to take it for texts
+//! would hide a slip in row 40,000.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+
+use super::number::number;
+use super::reader::{TableFormat, cut, header, rows};
+use crate::data::error::DataError;
+use crate::data::fields::{FieldPlan, MeaningPlan, MissingPlan, TransformPlan};
+
+/// The name of the field of all numbers.
+pub const FEATURES: &str = "features";
+/// A column of more different texts is no category.
+const MOST_CATEGORIES: usize = 1000;
+
+/// Facts about a column.
+#[derive(Default)]
+struct ColumnSurvey {
+    numbers: usize,
+    missing: usize,
+    /// How many cells are texts, and the first one with its line.
+    texts: usize,
+    first_text: Option<(u64, String)>,
+    /// Different texts, as far as they are counted.
+    different: HashSet<Vec<u8>>,
+}
+
+impl ColumnSurvey {
+    fn meet(&mut self, line: u64, cell: &[u8], format: &TableFormat) {
+        let cell = cell.trim_ascii();
+        if cell.is_empty() || format.na.iter().any(|na| na.as_bytes() == cell) {
+            self.missing += 1;
+            return;
+        }
+        match number(cell) {
+            Ok(_) => self.numbers += 1,
+            Err(_) => {
+                self.texts += 1;
+                let first = || (line, cut(&String::from_utf8_lossy(cell)));
+                self.first_text.get_or_insert_with(first);
+            }
+        }
+        if self.different.len() <= MOST_CATEGORIES && !self.different.contains(cell) {
+            self.different.insert(cell.to_vec());
+        }
+    }
+}
+
+/// The fields of a table without braces.
+pub fn infer(
+    path: &PathBuf,
+    format: &TableFormat,
+    target: Option<&str>,
+) -> Result<Vec<FieldPlan>, DataError> {
+    let names = header(path, format)?;
+    let Some(target) = target else {
+        let error = DataError::new("which column is the target?").path(path);
+        let help = format!(
+            "name it, `target: {}`, or write the fields in braces",
+            cut(&names[names.len() - 1])
+        );
+        return Err(error.help(help));
+    };
+    super::reader::place_of(target, &names).map_err(|error| error.argument("target").path(path))?;
+    usable(&names).map_err(|error| error.path(path))?;
+    let mut columns: Vec<ColumnSurvey> = Vec::new();
+    columns.resize_with(names.len(), ColumnSurvey::default);
+    let mut is_header = format.header;
+    rows(path, format, &mut |line, record| {
+        if !std::mem::take(&mut is_header) {
+            let cells = record.iter().zip(&mut columns);
+            cells.for_each(|(cell, column)| column.meet(line, cell, format));
+        }
+        Ok(true)
+    })?;
+    let fields = fields(&names, &columns, target);
+    fields.map_err(|error| error.path(path))
+}
+
+/// Every column needs a name of its own.
+fn usable(names: &[String]) -> Result<(), DataError> {
+    if let Some(place) = names.iter().position(String::is_empty) {
+        let error = DataError::new(format!("column {} has no name", place + 1));
+        return Err(error.help("give it one in the file, or write the fields in braces"));
+    }
+    names.iter().try_for_each(|name| super::reader::place_of(name, names).map(|_| ()))
+}
+
+fn fields(
+    names: &[String],
+    columns: &[ColumnSurvey],
+    target: &str,
+) -> Result<Vec<FieldPlan>, DataError> {
+    let mut features = Vec::new();
+    let mut others = Vec::new();
+    let mut last = None;
+    for (name, column) in names.iter().zip(columns) {
+        mixed(name, column)?;
+        let is_target = name == target;
+        let is_number = column.texts == 0;
+        if !is_target && column.missing > 0 {
+            return Err(missing(name, column, is_number));
+        }
+        match (is_target, is_number) {
+            (false, true) => features.push(name.clone()),
+            (false, false) if column.different.len() > MOST_CATEGORIES => {
+                let message =
+                    format!("the texts of `{}` are too different to be categories", cut(name));
+                let error = DataError::new(format!("{message}: more than {MOST_CATEGORIES}"));
+                return Err(error.help("write the fields that the model needs in braces"));
+            }
+            (false, false) => others.push(field(name, MeaningPlan::Category { closed: false })),
+            (true, true) => last = Some(field(name, MeaningPlan::Number)),
+            (true, false) => last = Some(field(name, MeaningPlan::Category { closed: true })),
+        }
+    }
+    let all = (!features.is_empty()).then(|| FieldPlan {
+        name: FEATURES.into(),
+        columns: features,
+        is_vector: true,
+        transforms: vec![TransformPlan::Standardize(None)],
+        ..field(FEATURES, MeaningPlan::Number)
+    });
+    let last = last.map(|field| FieldPlan { is_target: true, ..field });
+    Ok(all.into_iter().chain(others).chain(last).collect())
+}
+
+/// Refuses a column that is nearly all numbers.
+fn mixed(name: &str, column: &ColumnSurvey) -> Result<(), DataError> {
+    let Some((line, text)) = &column.first_text else { return Ok(()) };
+    if column.numbers < 9 * column.texts {
+        return Ok(());
+    }
+    let message = format!(
+        "`{}` is a number in {} rows, but not in {}; the first is line {line}: `{text}`",
+        cut(name),
+        column.numbers,
+        column.texts
+    );
+    let error = DataError::new(message);
+    Err(error.help(format!(
+        "mend the cells, or, if they mean that there is no value, `na: [\"{text}\"]`"
+    )))
+}
+
+fn missing(name: &str, column: &ColumnSurvey, is_number: bool) -> DataError {
+    let rows = column.missing + column.numbers + column.texts;
+    let message = format!("`{}` has no value in {} of {rows} rows", cut(name), column.missing);
+    let word =
+        if is_number { "numbers([…], missing: mean)" } else { "category(missing: unknown)" };
+    let help = format!(
+        "write the fields in braces and say what becomes of them: `{word}`, or `missing: drop`"
+    );
+    DataError::new(message).help(help)
+}
+
+fn field(name: &str, meaning: MeaningPlan) -> FieldPlan {
+    FieldPlan {
+        name: identifier(name),
+        columns: vec![name.to_owned()],
+        meaning,
+        is_vector: false,
+        missing: MissingPlan::Refuse,
+        transforms: Vec::new(),
+        is_target: false,
+        place: None,
+    }
+}
+
+/// A column's name as a name of the language: `Price (EUR)` is `price_eur`.
+fn identifier(name: &str) -> String {
+    let plain = name.chars().all(|sign| sign.is_alphanumeric() || sign == '_');
+    if plain && !name.starts_with(|sign: char| sign.is_numeric()) {
+        return name.to_owned();
+    }
+    let words: Vec<String> = name
+        .split(|sign: char| !sign.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_lowercase)
+        .collect();
+    let joined = words.join("_");
+    match joined.starts_with(|sign: char| sign.is_numeric()) || joined.is_empty() {
+        true => format!("c_{joined}"),
+        false => joined,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::identifier;
+
+    #[test]
+    fn names_of_columns_become_names_of_the_language() {
+        let of = ["species", "Price (EUR)", "2nd", "%"].map(identifier);
+        assert_eq!(of, ["species", "price_eur", "c_2nd", "c_"]);
+    }
+}

@@ -1,0 +1,318 @@
+//! `csv("file.csv")`: samples from the rows of tables.
+//!
+//! ```text
+//! csv("penguins.csv", test: 0.2, split: stratified(species)) { mass = number … }
+//!   ─ declared or inferred fields ([`infer`]) ─→ the columns that they need
+//!   ─ one pass over the file ([`reader`]) ────→ typed columns
+//!   ─ rows without a target left out, split, fitted, built ([`super::fields`]) ─→ samples
+//! ```
+//!
+//! The schema needs what is fitted, so the file is read for it too: `check` knows the table.
+
+mod infer;
+mod number;
+mod reader;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use self::reader::{CellKind, TableFormat};
+use super::dataset::{Column, Dataset, Note, Samples, Split};
+use super::error::DataError;
+use super::fields::{
+    self, BuiltField, FieldPlan, MeaningPlan, RawTable, RowSplits, SplitPlan, built_fields,
+};
+use super::locate;
+use super::request::{Arguments, Literal, Part, Places, Watch};
+use super::source::SampleSource;
+use crate::base::schema::{Field, Schema};
+
+/// The source `csv`.
+pub struct Csv;
+
+impl SampleSource for Csv {
+    fn name(&self) -> &'static str {
+        "csv"
+    }
+
+    fn arguments(&self) -> &'static [&'static str] {
+        &["file", "delimiter", "header", "na", "target", "test", "validation", "split"]
+    }
+
+    fn takes_fields(&self) -> bool {
+        true
+    }
+
+    fn schema(&self, args: &Arguments<'_>, places: &Places) -> Result<Schema, DataError> {
+        Ok(load(args, places)?.schema)
+    }
+
+    fn open(
+        &self,
+        args: &Arguments<'_>,
+        places: &Places,
+        _: Watch<'_>,
+    ) -> Result<Dataset, DataError> {
+        load(args, places)
+    }
+
+    fn help_for_oddities(&self) -> Option<&'static str> {
+        Some("leave the column out, or look at `nnc data FILE`")
+    }
+}
+
+/// The format that the arguments name.
+fn format(args: &Arguments<'_>) -> Result<TableFormat, DataError> {
+    let delimiter = match args.text("delimiter")? {
+        None => b',',
+        Some(sign) => match sign.as_bytes() {
+            [sign] if *sign != b'"' && *sign != b'\n' => *sign,
+            _ => return Err(args.wrong("delimiter", "one character, such as \";\" or \"\\t\"")),
+        },
+    };
+    let na = args.texts("na")?.unwrap_or_default();
+    Ok(TableFormat { delimiter, header: args.flag("header", true)?, na })
+}
+
+/// The files that an argument names: one, a list, or a pattern with `*` in the last name.
+fn files(args: &Arguments<'_>, argument: &str, places: &Places) -> Result<Vec<PathBuf>, DataError> {
+    let names = args.texts(argument)?;
+    let names = names.ok_or_else(|| args.wrong(argument, "given: the name of a file"))?;
+    let mut found = Vec::new();
+    for name in names {
+        match name.contains('*') {
+            true => found.extend(matching(&name, argument, places)?),
+            false => found.push(locate::file(&name, argument, places)?),
+        }
+    }
+    Ok(found)
+}
+
+/// The files whose names a pattern matches, by name.
+fn matching(pattern: &str, argument: &str, places: &Places) -> Result<Vec<PathBuf>, DataError> {
+    let (folder, name) = pattern.rsplit_once('/').unwrap_or(("", pattern));
+    let (start, end) = name.split_once('*').unwrap_or((name, ""));
+    let roots = match &places.override_ {
+        Some(folder) => vec![folder.clone()],
+        None => [Some(&places.beside), places.nnc_data.as_ref()]
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect(),
+    };
+    let fits = |path: &Path| {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        name.len() >= start.len() + end.len() && name.starts_with(start) && name.ends_with(end)
+    };
+    for root in roots {
+        let Ok(entries) = std::fs::read_dir(root.join(folder)) else { continue };
+        let mut found: Vec<PathBuf> =
+            entries.flatten().map(|entry| entry.path()).filter(|path| fits(path)).collect();
+        if !found.is_empty() {
+            found.sort();
+            return Ok(found);
+        }
+    }
+    let message = format!("no file matches `{pattern}`");
+    Err(DataError::new(message).argument(argument).tried(vec![pattern.to_owned()]))
+}
+
+/// What `split`, `validation` and `test` say.
+struct SplitOptions {
+    plan: SplitPlan,
+    /// The files of their own, and the fractions of the rest.
+    test: (Vec<PathBuf>, f64),
+    validation: (Vec<PathBuf>, f64),
+}
+
+fn split_options(
+    args: &Arguments<'_>,
+    places: &Places,
+    plans: &[FieldPlan],
+) -> Result<SplitOptions, DataError> {
+    let part = |name: &str| match args.part(name)? {
+        Part::Fraction(fraction) => Ok((Vec::new(), fraction)),
+        Part::Folder(_) => Ok((files(args, name, places)?, 0.0)),
+    };
+    let column = |of: &str| {
+        let field = plans.iter().find(|plan| plan.name == of);
+        match field.map(|field| &field.columns[..]) {
+            Some([column]) => Some(column.clone()),
+            Some(_) => None,
+            None => Some(of.to_owned()),
+        }
+    };
+    // Of each class the same share, where a class is the target.
+    let class = plans
+        .iter()
+        .find(|plan| plan.is_target && matches!(plan.meaning, MeaningPlan::Category { .. }));
+    let default = || SplitPlan::Random(class.map(|plan| plan.columns[0].clone()));
+    let plan = SplitPlan::of(args, column)?.unwrap_or_else(default);
+    let (test, validation) = (part("test")?, part("validation")?);
+    if test.1 + validation.1 >= 1.0 {
+        return Err(args.wrong("validation", "such that rows are left to train on"));
+    }
+    Ok(SplitOptions { plan, test, validation })
+}
+
+/// The fields that are asked for.
+fn plans(
+    args: &Arguments<'_>,
+    paths: &[PathBuf],
+    format: &TableFormat,
+) -> Result<Vec<FieldPlan>, DataError> {
+    let target = match args.get("target") {
+        None => None,
+        Some(Literal::Name(name) | Literal::Str(name)) => Some(name.as_str()),
+        Some(_) => return Err(args.wrong("target", "the name of a column")),
+    };
+    match args.fields {
+        Some(_) if target.is_some() => {
+            let error = args.wrong("target", "left out where fields are written");
+            Err(error.help("say it of the field: `… as target`"))
+        }
+        Some(fields) => fields::plans(fields),
+        None => infer::infer(&paths[0], format, target),
+    }
+}
+
+/// The columns that fields and splits need.
+fn wanted(plans: &[FieldPlan], split: &SplitPlan) -> Result<Vec<(String, CellKind)>, DataError> {
+    let mut wanted: Vec<(String, CellKind)> = Vec::new();
+    for plan in plans {
+        let kind = match plan.meaning {
+            MeaningPlan::Number => CellKind::Number,
+            MeaningPlan::Category { .. } | MeaningPlan::Date(_) => CellKind::Text,
+        };
+        for column in &plan.columns {
+            match wanted.iter().find(|(name, _)| name == column) {
+                None => wanted.push((column.clone(), kind)),
+                Some((_, other)) if *other == kind => {}
+                Some(_) => {
+                    let message =
+                        format!("`{column}` is a number in one field and a text in another");
+                    let error = DataError::new(message);
+                    return Err(match plan.place {
+                        Some(place) => error.field(place),
+                        None => error,
+                    });
+                }
+            }
+        }
+    }
+    if let Some(column) = split.column()
+        && !wanted.iter().any(|(name, _)| name == column)
+    {
+        wanted.push((column.to_owned(), CellKind::Text));
+    }
+    Ok(wanted)
+}
+
+/// Reads the table, and makes samples of it.
+fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
+    let format = format(args)?;
+    let paths = files(args, "file", places)?;
+    let plans = plans(args, &paths, &format)?;
+    let options = split_options(args, places, &plans)?;
+    let wanted = wanted(&plans, &options.plan)?;
+    known_columns(&paths[0], &format, &plans, &wanted)?;
+    let table = reader::read(&paths, &format, &wanted)?;
+    let own = table.rows();
+    let (table, test_rows) = appended(table, &options.test.0, &format, &wanted)?;
+    let (table, validation_rows) = appended(table, &options.validation.0, &format, &wanted)?;
+    let (kept, notes) = fields::kept_rows(&plans, &table);
+    let of = |range: std::ops::Range<usize>| -> Vec<u32> {
+        kept.iter().copied().filter(|&row| range.contains(&(row as usize))).collect()
+    };
+    let rows = of(0..own);
+    let mut splits = options.plan.split(&table, &rows, [options.test.1, options.validation.1]);
+    splits.test.extend(of(test_rows));
+    splits.validation.extend(of(validation_rows));
+    if splits.train.is_empty() {
+        let error = DataError::new(format!("none of {} rows is left to train on", table.rows()));
+        return Err(error.path(&paths[0]));
+    }
+    let fitted = args.fitted.map(|schema| &schema.fields[..]);
+    let mut oddities = Vec::new();
+    let built = built_fields(&plans, &table, &kept, &splits.train, fitted, &mut oddities);
+    let built = built.map_err(|error| match error.path {
+        None => error.path(&paths[0]),
+        Some(_) => error,
+    })?;
+    let mut data = assemble(Csv.name(), built, &kept, splits, &table);
+    data.schema.oddities = oddities;
+    data.notes = notes.into_iter().map(|line| Note { line, details: Vec::new() }).collect();
+    Ok(data)
+}
+
+/// Says at its field that a column is not there.
+fn known_columns(
+    path: &Path,
+    format: &TableFormat,
+    plans: &[FieldPlan],
+    wanted: &[(String, CellKind)],
+) -> Result<(), DataError> {
+    let names = reader::header(path, format)?;
+    for (column, _) in wanted {
+        let Err(error) = reader::place_of(column, &names) else { continue };
+        let plan = plans.iter().find(|plan| plan.columns.contains(column));
+        let error = error.path(path);
+        return Err(match plan.and_then(|plan| plan.place) {
+            Some(place) => error.field(place),
+            None if plan.is_none() => error.argument("split"),
+            None => error,
+        });
+    }
+    Ok(())
+}
+
+/// A table with the rows of other files below, and which those are.
+fn appended(
+    table: RawTable,
+    paths: &[PathBuf],
+    format: &TableFormat,
+    wanted: &[(String, CellKind)],
+) -> Result<(RawTable, std::ops::Range<usize>), DataError> {
+    let first = table.rows();
+    if paths.is_empty() {
+        return Ok((table, first..first));
+    }
+    let below = reader::read(paths, format, wanted)?;
+    let end = first + below.rows();
+    Ok((table.above(below), first..end))
+}
+
+/// A data set of built fields; `kept` are the rows that they were built of, in order.
+fn assemble(
+    source: &'static str,
+    built: Vec<BuiltField>,
+    kept: &[u32],
+    splits: RowSplits,
+    table: &RawTable,
+) -> Dataset {
+    let place =
+        |row: &u32| kept.binary_search(row).expect("splits are of rows that are kept") as u32;
+    let places = |rows: &[u32]| -> Vec<u32> { rows.iter().map(place).collect() };
+    let fields: Vec<Field> = built.iter().map(|built| built.field.clone()).collect();
+    let target = fields.iter().find(|field| field.is_target && field.as_class().is_some());
+    let classes = target.and_then(|field| field.recipe.as_ref()).map(|recipe| recipe.class_names());
+    let columns = built.into_iter().map(|built| (built.field, Column::Memory(built.bytes)));
+    let lines = kept.iter().map(|&row| table.lines[row as usize]).collect();
+    let samples = Samples::new(kept.len(), columns.collect()).at_lines(lines);
+    let samples = Arc::new(samples);
+    let split = |rows: &[u32]| Split::of(samples.clone(), places(rows));
+    let (train, validation, test) =
+        (split(&splits.train), split(&splits.validation), split(&splits.test));
+    let counts = [train.count(), validation.count(), test.count()];
+    Dataset {
+        source,
+        schema: Schema::of(fields).counted(counts),
+        train,
+        validation,
+        test,
+        classes: classes.unwrap_or_default(),
+        transforms: Arc::default(),
+        notice: None,
+        notes: Vec::new(),
+    }
+}

@@ -1,0 +1,67 @@
+//! A cell as a number, or why it is none, with a way out.
+//!
+//! ```text
+//! 39.1   1e-3   +7        numbers
+//! 1,5  $5  inf  NaN  x    errors: numbers have a point, no sign of a currency, and are finite
+//! ```
+
+use super::reader::cut;
+use crate::data::error::DataError;
+
+/// The number of a cell that has no blanks around it.
+pub fn number(cell: &[u8]) -> Result<f32, DataError> {
+    let text = std::str::from_utf8(cell).unwrap_or_default();
+    match text.parse::<f64>() {
+        Ok(value) if (value as f32).is_finite() => Ok(value as f32),
+        Ok(value) if value.is_finite() => {
+            let message = format!("{} is beyond the range of f32, ±3.4e38", cut(text));
+            Err(DataError::new(message).help("write it in a larger unit"))
+        }
+        _ => Err(not_a_number(cell)),
+    }
+}
+
+/// Why a cell is no number, and what to do.
+fn not_a_number(cell: &[u8]) -> DataError {
+    let text = String::from_utf8_lossy(cell);
+    let error = DataError::new(format!("`{}` is not a number", cut(&text)));
+    let plain: String = text.chars().filter(|sign| !"$€£¥% \u{a0}'".contains(*sign)).collect();
+    let is_number = |text: &str| text.parse::<f64>().is_ok_and(f64::is_finite);
+    let words = [
+        "nan", "na", "n/a", "null", "none", "inf", "-inf", "+inf", "?", "-", "--", ".", "missing",
+        "infinity",
+    ];
+    if words.contains(&text.to_lowercase().as_str()) {
+        return error.help(format!(
+            "if it means that there is no value, say so: `na: [\"{}\"]`",
+            cut(&text)
+        ));
+    }
+    if is_number(&plain) {
+        return error.help("a number is written without units and signs of currencies");
+    }
+    if is_number(&plain.replace(',', ".")) || is_number(&plain.replace(',', "")) {
+        return error.help("a number is written with a point and without separators: 1234.5");
+    }
+    error.help("if the column holds texts, make it a `category`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_number_has_a_reason_and_a_way_out() {
+        assert_eq!(number(b"+7"), Ok(7.0));
+        assert_eq!(number(b"1e-3"), Ok(0.001));
+        let help = |cell: &[u8]| number(cell).unwrap_err().help.unwrap().to_string();
+        assert!(help(b"1,5").contains("1234.5"));
+        assert!(help(b"1,234,567").contains("1234.5"));
+        assert!(help(b"$5").contains("currencies"));
+        assert!(help(b"NaN").contains("na: [\"NaN\"]"));
+        assert!(help(b"inf").contains("na: [\"inf\"]"));
+        assert!(help(b"Biscoe").contains("category"));
+        assert!(help(b"1e39").contains("larger unit"));
+        assert!(number(b"1e999").is_err() && number(b"\xff").is_err());
+    }
+}

@@ -1,0 +1,292 @@
+//! Tables as text: the columns that are asked for, typed, in one pass over the file.
+//!
+//! ```text
+//! island,mass        wanted: island Text, mass Number
+//! Biscoe,3750   →    Texts { ids: [0, 1], names: ["Biscoe", "Dream"] }, Numbers [3750, NaN]
+//! Dream,
+//! ```
+//!
+//! A file is read row by row (RFC 4180, plain or in gzip) and never held: what is kept are four bytes a
+//! cell of the columns that are asked for. An error names line and column.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use csv::{ByteRecord, ReaderBuilder};
+use rustc_hash::FxHashMap;
+
+use super::number::number;
+use crate::base::names::near;
+use crate::base::shown::Show;
+use crate::data::error::DataError;
+use crate::data::fields::{MISSING_TEXT, RawColumn, RawTable};
+use crate::data::gunzip::unpacked;
+
+/// How a table is written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TableFormat {
+    /// The separator of cells.
+    pub delimiter: u8,
+    /// Whether the first row names the columns; otherwise they are `c1`, `c2`, ….
+    pub header: bool,
+    /// Texts that mean that a cell has no value, beside the empty one.
+    pub na: Vec<String>,
+}
+
+/// The kind of values of a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CellKind {
+    /// Numbers.
+    Number,
+    /// Texts.
+    Text,
+}
+
+/// More rows have no numbers of their own.
+const MOST_ROWS: usize = u32::MAX as usize - 1;
+/// Characters of a cell that a message shows.
+const MOST_SHOWN: usize = 40;
+
+/// The names of a file's columns.
+pub fn header(path: &Path, format: &TableFormat) -> Result<Vec<String>, DataError> {
+    let mut names = None;
+    rows(path, format, &mut |_, record| {
+        names = Some(names_of(record, format)?);
+        Ok(false)
+    })?;
+    let names = names.ok_or_else(|| {
+        let error = DataError::new("the file is empty").path(path);
+        error.help("a table has a row of names, then rows of values")
+    })?;
+    other_delimiter(&names, format).map_err(|error| error.path(path))?;
+    Ok(names)
+}
+
+/// Says that another character separates the cells, where there seems to be one column only.
+fn other_delimiter(names: &[String], format: &TableFormat) -> Result<(), DataError> {
+    let [only] = names else { return Ok(()) };
+    let signs = [(b';', ";"), (b'\t', "\\t"), (b',', ","), (b'|', "|")];
+    let found = signs.iter().find(|(sign, _)| {
+        *sign != format.delimiter && only.as_bytes().contains(sign) && format.header
+    });
+    let Some((_, sign)) = found else { return Ok(()) };
+    let message = format!("the table seems to have one column, named `{}`", cut(only));
+    let help = format!("its cells seem to be separated otherwise: `delimiter: \"{sign}\"`");
+    Err(DataError::new(message).help(help))
+}
+
+fn names_of(record: &ByteRecord, format: &TableFormat) -> Result<Vec<String>, DataError> {
+    if !format.header {
+        return Ok((1..=record.len()).map(|place| format!("c{place}")).collect());
+    }
+    record.iter().map(|name| Ok(text(name)?.to_owned())).collect()
+}
+
+/// Reads columns of files, one below the other.
+pub fn read(
+    paths: &[PathBuf],
+    format: &TableFormat,
+    wanted: &[(String, CellKind)],
+) -> Result<RawTable, DataError> {
+    let mut columns: Vec<ColumnReader> =
+        wanted.iter().map(|(name, kind)| ColumnReader::new(name, *kind)).collect();
+    let mut lines = Vec::new();
+    for path in paths {
+        let names = header(path, format)?;
+        let places = wanted.iter().map(|(name, _)| place_of(name, &names));
+        let places: Vec<usize> =
+            places.collect::<Result<_, _>>().map_err(|error: DataError| error.path(path))?;
+        let mut is_header = format.header;
+        rows(path, format, &mut |line, record| {
+            if std::mem::take(&mut is_header) {
+                return Ok(true);
+            }
+            if record.len() != names.len() {
+                return Err(ragged(line, record.len(), names.len()));
+            }
+            if lines.len() >= MOST_ROWS {
+                return Err(DataError::new(format!("more than {MOST_ROWS} rows")));
+            }
+            for (column, &place) in columns.iter_mut().zip(&places) {
+                column.push(&record[place], format).map_err(|error| {
+                    let message =
+                        format!("line {line}, column `{}`: {}", column.name.shown(), error.message);
+                    DataError { message: message.into(), ..error }
+                })?;
+            }
+            lines.push(u32::try_from(line).unwrap_or(u32::MAX));
+            Ok(true)
+        })?;
+    }
+    if lines.is_empty() {
+        let error = DataError::new("the table has no rows below its header");
+        return Err(match paths.first() {
+            Some(path) => error.path(path),
+            None => error,
+        });
+    }
+    let columns = columns.into_iter().map(|column| (column.name, column.values)).collect();
+    Ok(RawTable { columns, lines })
+}
+
+fn ragged(line: u64, found: usize, wanted: usize) -> DataError {
+    let cells = |count: usize| if count == 1 { "1 cell".into() } else { format!("{count} cells") };
+    let message = format!("line {line} has {}, the first row has {}", cells(found), cells(wanted));
+    DataError::new(message).help("a cell with the separator or a line break in it stands in quotes")
+}
+
+/// The place of a column by its name.
+pub fn place_of(name: &str, names: &[String]) -> Result<usize, DataError> {
+    let mut places = names.iter().enumerate().filter(|(_, known)| *known == name);
+    match (places.next(), places.next()) {
+        (Some((place, _)), None) => Ok(place),
+        (Some((first, _)), Some((second, _))) => Err(DataError::new(format!(
+            "columns {} and {} are both named `{}`",
+            first + 1,
+            second + 1,
+            cut(name)
+        ))
+        .help("give them different names in the file")),
+        (None, _) => {
+            let error = DataError::new(format!("there is no column `{}`", cut(name)));
+            let near = near(name, names.iter().map(String::as_str));
+            Err(match near.first() {
+                Some(near) => error.help(format!("did you mean `{}`?", cut(near))),
+                None => error.help(format!("its columns are {}", list(names))),
+            })
+        }
+    }
+}
+
+/// Names, the first ones of many.
+pub fn list(names: &[String]) -> String {
+    const MOST: usize = 12;
+    let shown: Vec<String> = names.iter().take(MOST).map(|name| cut(name)).collect();
+    let more = if names.len() > MOST { ", …" } else { "" };
+    format!("{}{more}", shown.join(", "))
+}
+
+/// A text as a message shows it.
+pub fn cut(text: &str) -> String {
+    let short: String = text.chars().take(MOST_SHOWN).collect();
+    let more = if short.len() < text.len() { "…" } else { "" };
+    format!("{}{more}", short.shown())
+}
+
+/// Calls `meet` with the line and the cells of each row, the header among them, until it says no.
+pub fn rows(
+    path: &Path,
+    format: &TableFormat,
+    meet: &mut dyn FnMut(u64, &ByteRecord) -> Result<bool, DataError>,
+) -> Result<(), DataError> {
+    // The end of the last row is always there to be counted.
+    let source = unpacked(path)?.chain(&b"\n"[..]);
+    let mut reader = ReaderBuilder::new()
+        .delimiter(format.delimiter)
+        .has_headers(false)
+        .flexible(true)
+        .buffer_capacity(1 << 18)
+        .from_reader(source);
+    let mut record = ByteRecord::new();
+    loop {
+        let more = reader.read_byte_record(&mut record);
+        let more = more.map_err(|error| {
+            DataError::new(format!("cannot be read to its end: {error}")).path(path)
+        })?;
+        if !more {
+            return Ok(());
+        }
+        // A line of blanks is no row of a table with several columns.
+        if record.len() == 1 && record[0].trim_ascii().is_empty() {
+            continue;
+        }
+        let within = record.as_slice().iter().filter(|&&byte| byte == b'\n').count() as u64;
+        let line = reader.position().line().saturating_sub(1 + within).max(1);
+        match meet(line, &record) {
+            Ok(true) => {}
+            Ok(false) => return Ok(()),
+            Err(error) if &*error.message == NOT_UTF8 => return Err(not_utf8(path)),
+            Err(error) if error.path.is_none() => return Err(error.path(path)),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+const NOT_UTF8: &str = "not UTF-8";
+
+/// The text of a cell, without blanks around it.
+pub fn text(cell: &[u8]) -> Result<&str, DataError> {
+    let text = std::str::from_utf8(cell).map_err(|_| DataError::new(NOT_UTF8))?;
+    Ok(text.trim_start_matches('\u{feff}').trim())
+}
+
+/// Names the first byte of a file that is no UTF-8.
+fn not_utf8(path: &Path) -> DataError {
+    let mut bytes = Vec::new();
+    let mut at = 0u64;
+    if let Ok(mut source) = unpacked(path) {
+        let mut chunk = vec![0; 1 << 16];
+        while let Ok(count @ 1..) = source.read(&mut chunk) {
+            bytes.extend_from_slice(&chunk[..count]);
+            match std::str::from_utf8(&bytes) {
+                Ok(_) => {
+                    at += bytes.len() as u64;
+                    bytes.clear();
+                }
+                Err(error) => {
+                    at += error.valid_up_to() as u64;
+                    bytes.drain(..error.valid_up_to());
+                    // A character may go on in the next piece.
+                    if error.error_len().is_some() {
+                        break;
+                    }
+                }
+            }
+        }
+    }
+    let error = DataError::new(format!("is not UTF-8 text: byte {at} is none")).path(path);
+    error.help("save it as UTF-8, as `iconv -t UTF-8` and spreadsheets can")
+}
+
+/// A column on its way into memory.
+struct ColumnReader {
+    name: String,
+    values: RawColumn,
+    /// The place of each text among the names.
+    known: FxHashMap<Box<[u8]>, u32>,
+}
+
+impl ColumnReader {
+    fn new(name: &str, kind: CellKind) -> ColumnReader {
+        let values = match kind {
+            CellKind::Number => RawColumn::Numbers(Vec::new()),
+            CellKind::Text => RawColumn::Texts { ids: Vec::new(), names: Vec::new() },
+        };
+        ColumnReader { name: name.to_owned(), values, known: FxHashMap::default() }
+    }
+
+    fn push(&mut self, cell: &[u8], format: &TableFormat) -> Result<(), DataError> {
+        let cell = cell.trim_ascii();
+        let is_missing = cell.is_empty() || format.na.iter().any(|na| na.as_bytes() == cell);
+        match &mut self.values {
+            RawColumn::Numbers(values) => values.push(match is_missing {
+                true => f32::NAN,
+                false => number(cell)?,
+            }),
+            RawColumn::Texts { ids, .. } if is_missing => ids.push(MISSING_TEXT),
+            RawColumn::Texts { ids, names } => {
+                let id = match self.known.get(cell) {
+                    Some(&id) => id,
+                    None => {
+                        let id = names.len() as u32;
+                        names.push(text(cell)?.to_owned());
+                        self.known.insert(cell.into(), id);
+                        id
+                    }
+                };
+                ids.push(id);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,15 @@
+//! Which output of a model is compared with which input of the step, and by which loss: what the task of
+//! an output follows from.
+
+use crate::base::step_output::StepOutput;
+
+/// An output and the target that a loss compares it with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Comparison {
+    /// The output's name; `output` where the model gives one tensor.
+    pub output: Option<String>,
+    /// The name of the step's input that is the target.
+    pub target: Option<String>,
+    /// The loss of this comparison, among the outputs of the step.
+    pub loss: StepOutput,
+}
