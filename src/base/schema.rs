@@ -12,7 +12,9 @@
 mod file;
 mod recipe;
 
-pub use self::recipe::{CellMeaning, DatePart, FieldRecipe, FieldTransform, MissingValue};
+pub use self::recipe::{
+    CellMeaning, DatePart, FieldRecipe, FieldTransform, MissingValue, TokenList, TokenUnit,
+};
 
 use self::file::SchemaFile;
 use crate::base::tensor::DType;

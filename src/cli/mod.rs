@@ -253,6 +253,7 @@ impl ModelArgs {
             network,
             target: target(self.target)?,
             memory: memory::limit(),
+            fitted: None,
         })
     }
 

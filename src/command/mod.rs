@@ -40,7 +40,7 @@ pub use emit::{EmitRequest, EmitStage, STAGES, emit};
 pub use explain::{Explained, ExplainedKernel};
 pub use grad::{Engine, GradOptions, Graded, SEED, grad};
 pub use lr_find::{Found, RateRange, lr_find};
-pub use predict::{PredictInput, Prediction, Predictor, predictor};
+pub use predict::{PredictInput, PredictedOutput, Prediction, Predictor, predictor};
 pub use profile::{Profile, Spent};
 pub use questions::questions;
 pub use raw::RawOutputs;

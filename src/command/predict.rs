@@ -9,14 +9,17 @@
 //! cannot be read is an answer like any other, and does not keep others from theirs.
 
 use crate::base::limits::{self, Budget};
+use crate::base::schema::{Field, Schema};
 use crate::base::step_output::StepOutput;
-use crate::base::task::Task;
+use crate::base::task::{OutputTask, Task};
 use crate::base::tensor::Tensor;
+use crate::command::questions::{questions, table_questions};
 use crate::data::{self, DataError, Preprocessor};
 use crate::driver::memory::{refuse_too_large, variable_bytes};
 use crate::driver::session::{Failure, Request, Session};
 use crate::driver::source::{DataSource, Schemas};
 use crate::driver::steps::StepCompiler;
+use crate::graph::{Graph, Output as GraphOutput};
 use crate::run::evaluate::largest;
 use crate::run::folder::RunInfo;
 use crate::run::trained::{self, Model, Trained, WeightsOrigin};
@@ -38,13 +41,34 @@ const STEPS_AHEAD: usize = 4;
 pub struct Predictor {
     /// Where its weights are from.
     pub weights: PathBuf,
-    pictures: Preprocessor,
+    reader: SampleReader,
     step: BatchStep,
     initial: Vec<(String, Tensor)>,
-    task: Task,
+    outputs: Vec<PredictedOutput>,
+}
+
+/// An output of a model, as it is told.
+#[derive(Clone, Debug)]
+pub struct PredictedOutput {
+    /// Its name: `output` where the model gives one tensor.
+    pub name: String,
+    /// Its task.
+    pub task: Task,
     /// The shape of a sample's output.
-    shape: Vec<usize>,
-    classes: Vec<String>,
+    pub shape: Vec<usize>,
+    /// The names of the classes, where the output is about classes.
+    pub classes: Vec<String>,
+    /// The field that it predicts, where its numbers are to be turned back.
+    target: Option<Field>,
+    at: StepOutput,
+}
+
+/// How inputs become the bytes of a step's inputs.
+enum SampleReader {
+    /// Images and their bytes.
+    Images(Box<Preprocessor>),
+    /// Rows, which have been read already.
+    Rows,
 }
 
 /// One sample, or a file with samples, to predict.
@@ -56,6 +80,8 @@ pub enum PredictInput {
     Record(PathBuf, usize, Vec<u8>),
     /// The bytes of standard input.
     Bytes(Vec<u8>),
+    /// A row of a table: its file, its line, and the bytes of each input.
+    Row(PathBuf, u32, Vec<Vec<u8>>),
     /// A path that cannot be read: its name, and why.
     Unreadable(String, String),
 }
@@ -67,6 +93,7 @@ impl PredictInput {
             PredictInput::Image(path) => path.to_string_lossy().into_owned(),
             PredictInput::Record(path, number, _) => format!("{}#{number}", path.to_string_lossy()),
             PredictInput::Bytes(_) => "-".to_owned(),
+            PredictInput::Row(path, line, _) => format!("{}:{line}", path.to_string_lossy()),
             PredictInput::Unreadable(name, _) => name.clone(),
         }
     }
@@ -85,15 +112,19 @@ pub enum Prediction {
     Unreadable(String),
 }
 
-/// Compiles a trained model's forward pass; `count` is how many questions there will be, at least.
-pub fn predictor(request: &Request, model: &Model, count: usize) -> Result<Predictor, Failure> {
+/// Compiles a trained model's forward pass, and reads what it is to be asked about: files, or `-` for
+/// standard input.
+pub fn predictor(
+    request: &Request,
+    model: &Model,
+    files: &[PathBuf],
+) -> Result<(Predictor, Vec<PredictInput>), Failure> {
     let mut session = Session::new(None);
     let mut request = request.clone();
     let Trained { info, weights, from } = trained::find(&mut session, &mut request, model)?;
     // A file of weights says what samples look like, too.
     let about = trained::about(&from);
-    let known = info.as_ref().and_then(|info| info.samples.clone());
-    let known = known.or_else(|| about.as_ref().and_then(|about| about.samples.clone()));
+    let known = trained::samples(info.as_ref(), &from);
     let text = session.main_text(&request)?;
     let schemas = match &known {
         Some(samples) => Schemas::given(samples.schema.clone()),
@@ -111,29 +142,73 @@ pub fn predictor(request: &Request, model: &Model, count: usize) -> Result<Predi
         Some(samples) => samples.source,
         None => source.before().map_err(data_failure)?,
     };
-    let pictures = Preprocessor::new(&source.request, &before).map_err(data_failure)?;
-    let task =
-        front.experiment.training.as_ref().map(|training| training.task()).unwrap_or_default();
     let named = class_names(info.as_ref(), about.as_ref(), &source);
     let mut graph = session.elaborated(front.experiment.eval.clone())?;
-    graph.outputs.retain(|output| output.name == StepOutput::Output);
-    let output = graph.output(StepOutput::Output).map(|output| graph.ty(output).shape.at(1));
-    let shape = output.unwrap_or_default().into_iter().skip(1).collect();
+    let tasks = front.experiment.training.as_ref().map(|training| &training.tasks[..]);
+    let outputs = predicted_outputs(&graph, tasks.unwrap_or_default(), &before, &named);
+    graph.outputs.retain(|output| outputs.iter().any(|known| known.at == output.name));
+    let (reader, fields, questions) = inputs(&graph, &source, &before, files)?;
     let initial = trained::fitted(&graph, &weights, &from)?;
-    let fields = pictures.schema().inputs().into_iter().cloned().collect();
     let globals = Globals::default();
     let mut compiler =
         StepCompiler { session: &mut session, request: &request, fields, globals, run_steps: 1 };
-    let (step, _) = compiler.step(&graph, count.clamp(1, BATCH))?;
+    let (step, _) = compiler.step(&graph, questions.len().clamp(1, BATCH))?;
     refuse_too_large(&session, &request, &[&step.program], 1, variable_bytes(&graph))?;
-    let classes = match task {
-        Task::Class { classes, .. } | Task::ClassPerPosition { classes, .. } => classes,
-        Task::Labels { labels: 1, .. } => 2,
-        Task::Labels { .. } | Task::Numbers { .. } | Task::Other => 0,
+    Ok((Predictor { weights: from, reader, step, initial, outputs }, questions))
+}
+
+/// How the model's inputs are read, the fields that they are, and the questions in files.
+fn inputs(
+    graph: &Graph,
+    source: &DataSource,
+    before: &Schema,
+    files: &[PathBuf],
+) -> Result<(SampleReader, Vec<Field>, Vec<PredictInput>), Failure> {
+    // Targets are inputs of the step that no output reads.
+    let read = graph.live_inputs();
+    let needed = |field: &&Field| read.contains(&field.name.as_str());
+    let fields: Vec<Field> = before.fields.iter().filter(needed).cloned().collect();
+    if !fields.is_empty() && fields.iter().all(|field| field.recipe.is_some()) {
+        let questions = table_questions(files, &source.request, &fields)?;
+        return Ok((SampleReader::Rows, fields, questions));
+    }
+    let pictures = Preprocessor::new(&source.request, before).map_err(data_failure)?;
+    let fields = pictures.schema().inputs().into_iter().cloned().collect();
+    Ok((SampleReader::Images(Box::new(pictures)), fields, questions(files)?))
+}
+
+/// The outputs of a model with what is known of each.
+fn predicted_outputs(
+    graph: &Graph,
+    tasks: &[OutputTask],
+    schema: &Schema,
+    named: &[String],
+) -> Vec<PredictedOutput> {
+    let output = |output: &GraphOutput| {
+        let name = match &output.name {
+            StepOutput::Output => OutputTask::ONLY.to_owned(),
+            StepOutput::Part(name) => name.clone(),
+            _ => return None,
+        };
+        let task = tasks.iter().find(|task| task.output == name);
+        let target = task.and_then(|task| schema.field(task.target.as_deref()?)).cloned();
+        let task = task.map(|task| task.task).unwrap_or_default();
+        let count = match task {
+            Task::Class { classes, .. } | Task::ClassPerPosition { classes, .. } => classes,
+            Task::Labels { labels: 1, .. } => 2,
+            Task::Labels { .. } | Task::Numbers { .. } | Task::Other => 0,
+        };
+        let own = target.as_ref().and_then(|field| field.recipe.as_ref());
+        let own = own.map(|recipe| recipe.class_names());
+        let class = |class: usize| {
+            let names = own.as_deref().unwrap_or(named);
+            names.get(class).cloned().unwrap_or_else(|| class.to_string())
+        };
+        let shape = graph.ty(output.node).shape.at(1).into_iter().skip(1).collect();
+        let classes = (0..count).map(class).collect();
+        Some(PredictedOutput { name, task, shape, classes, target, at: output.name.clone() })
     };
-    let name = |class: usize| named.get(class).cloned().unwrap_or_else(|| class.to_string());
-    let classes = (0..classes).map(name).collect();
-    Ok(Predictor { weights: from, pictures, step, initial, task, shape, classes })
+    graph.outputs.iter().filter_map(output).collect()
 }
 
 /// The names of the classes: as the run's folder has them, else as the file of weights says, else as the
@@ -151,29 +226,25 @@ fn data_failure(error: DataError) -> Failure {
     Failure::Data(error.to_string())
 }
 
-/// Is given each answer with the output that it was read from (of a file that could not be read,
-/// none), and says whether to go on.
-pub type Tell<'a> = dyn FnMut(&PredictInput, Prediction, Option<&[f32]>) -> bool + 'a;
+/// Is given each question with its answers, one for each output of the model, and with those outputs
+/// themselves (of a file that could not be read, none); says whether to go on.
+pub type Tell<'a> = dyn FnMut(&PredictInput, &[Prediction], &[Vec<f32>]) -> bool + 'a;
+
+/// The bytes of a sample's inputs, or why there are none.
+type SampleBytes = Result<Vec<Vec<u8>>, String>;
 
 impl Predictor {
-    /// The task of the model.
-    pub fn task(&self) -> Task {
-        self.task
+    /// The model's outputs.
+    pub fn outputs(&self) -> &[PredictedOutput] {
+        &self.outputs
     }
 
-    /// The shape of a sample's output.
-    pub fn shape(&self) -> &[usize] {
-        &self.shape
+    /// Whether inputs are the rows of tables.
+    pub fn reads_rows(&self) -> bool {
+        matches!(self.reader, SampleReader::Rows)
     }
 
-    /// The names of the classes, where the output is about classes.
-    pub fn classes(&self) -> &[String] {
-        &self.classes
-    }
-
-    /// Answers questions in order; `top` is how many classes each answer has. `tell` is given each
-    /// answer with the output that it was read from (of a file that could not be read, none), and says
-    /// whether to go on.
+    /// Answers questions in order; `top` is how many classes each answer has.
     pub fn predict(
         &self,
         questions: &[PredictInput],
@@ -190,7 +261,7 @@ impl Predictor {
         }
         self.step.program.refresh(&mut memory, pool);
         let chunks = questions.chunks(batch * STEPS_AHEAD);
-        let read = |chunk: &[PredictInput]| -> Vec<Result<Vec<u8>, String>> {
+        let read = |chunk: &[PredictInput]| -> Vec<SampleBytes> {
             chunk.par_iter().map(|question| self.read(question)).collect()
         };
         std::thread::scope(|scope| {
@@ -207,11 +278,17 @@ impl Predictor {
             for (chunk, read) in chunks.zip(reads) {
                 for (questions, samples) in chunk.chunks(batch).zip(read.chunks(batch)) {
                     let outputs = self.step(samples, &mut memory, pool);
-                    for ((question, sample), output) in questions.iter().zip(samples).zip(outputs) {
+                    for ((question, sample), outputs) in questions.iter().zip(samples).zip(outputs)
+                    {
                         let go_on = match sample {
-                            Ok(_) => tell(question, self.prediction(&output, top), Some(&output)),
+                            Ok(_) => {
+                                let answers: Vec<Prediction> = (self.outputs.iter().zip(&outputs))
+                                    .map(|(of, output)| of.prediction(output, top))
+                                    .collect();
+                                tell(question, &answers, &outputs)
+                            }
                             Err(reason) => {
-                                tell(question, Prediction::Unreadable(reason.clone()), None)
+                                tell(question, &[Prediction::Unreadable(reason.clone())], &[])
                             }
                         };
                         if !go_on {
@@ -223,45 +300,68 @@ impl Predictor {
         });
     }
 
-    fn read(&self, question: &PredictInput) -> Result<Vec<u8>, String> {
-        let mut out = vec![0; self.pictures.bytes()];
+    fn read(&self, question: &PredictInput) -> SampleBytes {
+        let pictures = match (&self.reader, question) {
+            (_, PredictInput::Unreadable(_, reason)) => return Err(reason.clone()),
+            (_, PredictInput::Row(_, _, fields)) => return Ok(fields.clone()),
+            (SampleReader::Rows, _) => return Err("the model takes rows of a table".to_owned()),
+            (SampleReader::Images(pictures), _) => pictures,
+        };
+        let mut out = vec![0; pictures.bytes()];
         match question {
-            PredictInput::Image(path) => {
-                let bytes = data::read_image(path)?;
-                self.pictures.image(&bytes, &mut out)?;
-            }
-            PredictInput::Record(_, _, bytes) => self.pictures.record(bytes, &mut out)?,
-            PredictInput::Bytes(bytes) => self.pictures.image(bytes, &mut out)?,
-            PredictInput::Unreadable(_, reason) => return Err(reason.clone()),
+            PredictInput::Image(path) => pictures.image(&data::read_image(path)?, &mut out)?,
+            PredictInput::Record(_, _, bytes) => pictures.record(bytes, &mut out)?,
+            PredictInput::Bytes(bytes) => pictures.image(bytes, &mut out)?,
+            PredictInput::Row(..) | PredictInput::Unreadable(..) => {}
         }
-        Ok(out)
+        Ok(vec![out])
     }
 
-    /// One step on samples, the last ones of which may be missing or unreadable.
+    /// One step on samples, the last ones of which may be missing or unreadable: the outputs of each.
     fn step(
         &self,
-        samples: &[Result<Vec<u8>, String>],
+        samples: &[SampleBytes],
         memory: &mut RunMemory,
         pool: &mut Pool,
-    ) -> Vec<Vec<f32>> {
+    ) -> Vec<Vec<Vec<f32>>> {
         let program = &self.step.program;
-        if let Some(buffer) = self.step.inputs[0].buffer {
+        for (field, input) in self.step.inputs.iter().enumerate() {
+            let Some(buffer) = input.buffer else { continue };
             let room = program.bytes_mut(memory, buffer);
             let size = room.len() / self.step.batch;
             for (index, room) in room.chunks_exact_mut(size).enumerate() {
                 match samples.get(index) {
-                    Some(Ok(sample)) => room.copy_from_slice(sample),
-                    // What does not depend on other samples is not changed by black ones.
+                    Some(Ok(sample)) => room.copy_from_slice(&sample[field]),
+                    // What does not depend on other samples is not changed by zeros.
                     _ => room.fill(0),
                 }
             }
         }
         let args = StepArgs { step: 1, seed: 0, hypers: &self.step.hypers };
         let ran = program.run(memory, pool, &args);
-        debug_assert!(ran.is_ok(), "images are no indices");
-        let output = program.f32s(memory, &StepOutput::Output);
-        let size = output.len() / self.step.batch;
-        output.chunks(size.max(1)).take(samples.len()).map(<[f32]>::to_vec).collect()
+        debug_assert!(ran.is_ok(), "classes of fields are within their range");
+        let outputs: Vec<&[f32]> =
+            self.outputs.iter().map(|output| program.f32s(memory, &output.at)).collect();
+        let of_sample = |index: usize| {
+            let one = |output: &&[f32]| {
+                let size = output.len() / self.step.batch;
+                output[index * size..][..size].to_vec()
+            };
+            outputs.iter().map(one).collect()
+        };
+        (0..samples.len()).map(of_sample).collect()
+    }
+}
+
+impl PredictedOutput {
+    /// The names of the numbers of an answer, as columns of a table.
+    pub fn number_names(&self) -> Vec<String> {
+        let count: usize = self.shape.iter().product();
+        let columns = self.target.as_ref().and_then(|field| field.recipe.as_ref());
+        match columns.map(|recipe| &recipe.columns) {
+            Some(columns) if columns.len() == count => columns.clone(),
+            _ => (0..count).map(|index| format!("{}_{index}", self.name)).collect(),
+        }
     }
 
     fn prediction(&self, output: &[f32], top: usize) -> Prediction {
@@ -297,7 +397,15 @@ impl Predictor {
             Task::Labels { scale, .. } => {
                 Prediction::Values(output.iter().map(|&it| scale.of_one(it) as f32).collect())
             }
-            Task::Numbers { .. } | Task::Other => Prediction::Values(output.to_vec()),
+            Task::Numbers { .. } => {
+                let recipe = self.target.as_ref().and_then(|field| field.recipe.as_ref());
+                let restore = |(column, &it): (usize, &f32)| match recipe {
+                    Some(recipe) => recipe.restore(column, f64::from(it)) as f32,
+                    None => it,
+                };
+                Prediction::Values(output.iter().enumerate().map(restore).collect())
+            }
+            Task::Other => Prediction::Values(output.to_vec()),
         }
     }
 }

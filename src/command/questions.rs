@@ -11,11 +11,12 @@
 //! not keep others from theirs.
 
 use crate::base::csv;
+use crate::base::schema::Field;
 use crate::command::predict::PredictInput;
-use crate::data;
+use crate::data::{self, DataError, SourceRequest};
 use crate::driver::session::Failure;
 use crate::files::read;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 /// The questions that arguments ask.
@@ -25,6 +26,43 @@ pub fn questions(arguments: &[PathBuf]) -> Result<Vec<PredictInput>, Failure> {
         match path.as_os_str() == "-" {
             true => of_bytes(standard_input()?, &mut found),
             false => of_path(path, &mut found),
+        }
+    }
+    Ok(found)
+}
+
+/// The questions of arguments that are tables, a row each.
+pub fn table_questions(
+    arguments: &[PathBuf],
+    source: &SourceRequest,
+    fields: &[Field],
+) -> Result<Vec<PredictInput>, Failure> {
+    let mut found = Vec::new();
+    for path in arguments {
+        // What is read from standard input is read again where it is wrong, so it is kept.
+        let kept = match path.as_os_str() == "-" {
+            true => {
+                let failed = |error: std::io::Error| Failure::Io(error.to_string());
+                let mut file = tempfile::NamedTempFile::new().map_err(failed)?;
+                file.write_all(&standard_input()?).map_err(failed)?;
+                Some(file)
+            }
+            false => None,
+        };
+        let at = kept.as_ref().map_or(path.as_path(), |file| file.path());
+        match data::predict_rows(source, fields, at) {
+            Ok(rows) => found.extend(rows.into_iter().map(|(line, sample)| match sample {
+                Ok(fields) => PredictInput::Row(path.clone(), line, fields),
+                Err(reason) => {
+                    let name = format!("{}:{line}", path.to_string_lossy());
+                    PredictInput::Unreadable(name, reason)
+                }
+            })),
+            Err(error) => {
+                let error = DataError { path: None, ..error };
+                let reason = error.to_string();
+                found.push(PredictInput::Unreadable(path.to_string_lossy().into_owned(), reason));
+            }
         }
     }
     Ok(found)
@@ -164,6 +202,7 @@ mod tests {
             PredictInput::Record(_, _, bytes) => format!("{bytes:?}"),
             PredictInput::Image(path) => path.to_string_lossy().into_owned(),
             PredictInput::Bytes(bytes) => format!("{} bytes", bytes.len()),
+            PredictInput::Row(_, line, _) => format!("line {line}"),
         };
         found.iter().map(named).collect()
     }

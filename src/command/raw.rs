@@ -1,14 +1,14 @@
-//! The outputs of `predict` as one tensor in a file: safetensors, as weights are.
+//! The outputs of `predict` as tensors in a file: safetensors, as weights are.
 //!
 //! ```text
-//! output: f32[3, 96, 96, 4]      a row for each file that was asked about, in order
+//! output: f32[3, 96, 96, 4]      a row for each question, in order; of a record, each part by its name
 //! metadata["files"]: ["a.png","b.png","c.png"]
 //! ```
 //!
 //! Rows go to a temporary file as they come, so memory does not grow with them. A file that could not be
 //! read has a row of NaN: rows and files stay in step.
 
-use crate::command::predict::{PredictInput, Predictor};
+use crate::command::predict::{PredictInput, PredictedOutput, Predictor};
 use crate::driver::session::Failure;
 use crate::runtime::weights;
 use serde_json::json;
@@ -19,45 +19,51 @@ use std::path::Path;
 
 /// Outputs that are being collected.
 pub struct RawOutputs {
-    rows: BufWriter<File>,
-    shape: Vec<usize>,
+    /// The rows of each output of the model.
+    rows: Vec<BufWriter<File>>,
+    outputs: Vec<PredictedOutput>,
     names: Vec<String>,
 }
 
 impl RawOutputs {
     /// None yet, of outputs like those of a predictor.
     pub fn new(predictor: &Predictor) -> Result<RawOutputs, Failure> {
-        let file = tempfile::tempfile().map_err(failed)?;
-        let (shape, names) = (predictor.shape().to_vec(), Vec::new());
-        Ok(RawOutputs { rows: BufWriter::new(file), shape, names })
+        let outputs = predictor.outputs().to_vec();
+        let file = |_| tempfile::tempfile().map(BufWriter::new).map_err(failed);
+        let rows = outputs.iter().map(file).collect::<Result<_, _>>()?;
+        Ok(RawOutputs { rows, outputs, names: Vec::new() })
     }
 
-    /// Adds the output for a file; of one that could not be read there is none.
-    pub fn push(&mut self, question: &PredictInput, output: Option<&[f32]>) -> Result<(), Failure> {
+    /// Adds the outputs for a question; of one that could not be read there are none.
+    pub fn push(&mut self, question: &PredictInput, outputs: &[Vec<f32>]) -> Result<(), Failure> {
         self.names.push(question.name());
-        match output {
-            Some(numbers) => {
-                numbers.iter().try_for_each(|number| self.rows.write_all(&number.to_le_bytes()))
-            }
-            None => {
-                let numbers = self.shape.iter().product();
-                (0..numbers).try_for_each(|_| self.rows.write_all(&f32::NAN.to_le_bytes()))
-            }
+        for (index, (rows, of)) in self.rows.iter_mut().zip(&self.outputs).enumerate() {
+            let mut put = |number: f32| rows.write_all(&number.to_le_bytes());
+            let written = match outputs.get(index) {
+                Some(numbers) => numbers.iter().try_for_each(|&number| put(number)),
+                None => (0..of.shape.iter().product()).try_for_each(|_: usize| put(f32::NAN)),
+            };
+            written.map_err(failed)?;
         }
-        .map_err(failed)
+        Ok(())
     }
 
     /// Writes the file.
-    pub fn write(self, path: &Path, predictor: &Predictor) -> Result<(), Failure> {
-        let mut rows = self.rows.into_inner().map_err(|error| failed(error.into_error()))?;
-        let shape = [&[self.names.len()], &self.shape[..]].concat();
+    pub fn write(self, path: &Path) -> Result<(), Failure> {
         let text = |name: &str, value: serde_json::Value| (name.to_owned(), value.to_string());
+        let first = &self.outputs[0];
         let metadata = HashMap::from([
             text("files", json!(self.names)),
-            text("classes", json!(predictor.classes())),
-            text("task", json!(predictor.task())),
+            text("classes", json!(first.classes)),
+            text("task", json!(first.task)),
         ]);
-        weights::write_stream(path, "output", &shape, metadata, &mut rows).map_err(Failure::Io)
+        let mut streams = Vec::new();
+        for (rows, output) in self.rows.into_iter().zip(&self.outputs) {
+            let rows = rows.into_inner().map_err(|error| failed(error.into_error()))?;
+            let shape = [&[self.names.len()], &output.shape[..]].concat();
+            streams.push((output.name.clone(), shape, rows));
+        }
+        weights::write_streams(path, &mut streams, metadata).map_err(Failure::Io)
     }
 }
 

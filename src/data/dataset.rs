@@ -46,6 +46,23 @@ pub struct Dataset {
 }
 
 impl Dataset {
+    /// Samples of a source in three splits.
+    pub(super) fn of_splits(
+        source: &'static str,
+        samples: Arc<Samples>,
+        [train, validation, test]: [Vec<u32>; 3],
+    ) -> Dataset {
+        let counts = [train.len(), validation.len(), test.len()];
+        let schema = Schema::of(samples.fields.clone()).counted(counts);
+        let target = samples.fields.iter().find(|it| it.is_target && it.as_class().is_some());
+        let classes = target.and_then(|field| field.recipe.as_ref());
+        let classes = classes.map(|recipe| recipe.class_names()).unwrap_or_default();
+        let [train, validation, test] =
+            [train, validation, test].map(|chosen| Split::of(samples.clone(), chosen));
+        let (transforms, notice, notes) = (Arc::default(), None, Vec::new());
+        Dataset { source, schema, train, validation, test, classes, transforms, notice, notes }
+    }
+
     /// The fields that a step gets: inputs, then the target; to train on mixtures also the other
     /// sample's target, `label_2`, and the part of the sample's own, `mix`.
     pub fn fields(&self, training: bool) -> Vec<Field> {
@@ -159,6 +176,15 @@ pub trait Records: fmt::Debug + Send + Sync {
 pub enum Column {
     /// Every sample's bytes in a row, numbers little-endian on every system.
     Memory(Vec<u8>),
+    /// Windows into one run of bytes, which may overlap.
+    Windows {
+        /// The bytes.
+        bytes: Arc<Vec<u8>>,
+        /// The byte at which the first sample begins.
+        first: usize,
+        /// Bytes from one sample to the next.
+        step: usize,
+    },
     /// Somewhere else.
     Stored(Arc<dyn Records>),
 }
@@ -207,6 +233,11 @@ impl Samples {
             hasher.update(text.as_bytes());
             match column {
                 Column::Memory(bytes) => hasher.update(bytes),
+                Column::Windows { bytes, first, step } => {
+                    hasher.update(&(*first as u64).to_le_bytes());
+                    hasher.update(&(*step as u64).to_le_bytes());
+                    hasher.update(bytes)
+                }
                 Column::Stored(records) => hasher.update(&records.fingerprint()),
             };
         }
@@ -244,7 +275,7 @@ impl Split {
 
     /// Whether all its samples lie in memory.
     pub fn in_memory(&self) -> bool {
-        self.samples.columns.iter().all(|column| matches!(column, Column::Memory(_)))
+        !self.samples.columns.iter().any(|column| matches!(column, Column::Stored(_)))
     }
 
     /// The number of one of this split's samples in the data it was taken from; for messages.
@@ -256,7 +287,7 @@ impl Split {
     pub fn file(&self, index: u32) -> Option<&Path> {
         let stored = self.samples.columns.iter().find_map(|column| match column {
             Column::Stored(records) => Some(records),
-            Column::Memory(_) => None,
+            Column::Memory(_) | Column::Windows { .. } => None,
         });
         stored?.file(self.original(index))
     }
@@ -319,13 +350,24 @@ impl Split {
     ) -> Result<(), DataError> {
         let size = self.samples.fields[field].bytes();
         assert_eq!(out.len(), indices.len() * size, "room for a batch");
-        for (&index, out) in indices.iter().zip(out.chunks_exact_mut(size)) {
-            let sample = self.original(index);
-            match &self.samples.columns[field] {
-                Column::Memory(bytes) => {
-                    out.copy_from_slice(&bytes[sample as usize * size..][..size])
+        let samples = indices.iter().map(|&index| self.original(index));
+        let rooms = samples.zip(out.chunks_exact_mut(size));
+        match &self.samples.columns[field] {
+            // A number a sample needs no call for its copy.
+            Column::Memory(bytes) if size == 4 => {
+                let (words, _) = bytes.as_chunks::<4>();
+                rooms.for_each(|(sample, out)| out.copy_from_slice(&words[sample as usize]));
+            }
+            Column::Memory(bytes) => rooms.for_each(|(sample, out)| {
+                out.copy_from_slice(&bytes[sample as usize * size..][..size]);
+            }),
+            Column::Windows { bytes, first, step } => rooms.for_each(|(sample, out)| {
+                out.copy_from_slice(&bytes[first + sample as usize * step..][..size]);
+            }),
+            Column::Stored(records) => {
+                for (sample, out) in rooms {
+                    records.read(sample, out)?;
                 }
-                Column::Stored(records) => records.read(sample, out)?,
             }
         }
         Ok(())

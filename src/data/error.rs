@@ -24,7 +24,7 @@ pub struct DataError {
     /// Every place that was looked at, with what was found there.
     pub tried: Box<[String]>,
     /// Further facts, one a line.
-    pub notes: Vec<String>,
+    pub notes: Box<[String]>,
     /// Advice.
     pub help: Option<Box<str>>,
     /// A word that means nothing, and those near it that do.
@@ -93,7 +93,7 @@ impl DataError {
 
     /// Adds facts, one a line.
     pub fn notes(mut self, notes: Vec<String>) -> Self {
-        self.notes = notes;
+        self.notes = notes.into();
         self
     }
 

@@ -18,6 +18,7 @@
 //! Nothing here knows the language or a graph, reads the environment, or prints: where to look
 //! is handed in as [`Places`], and what a user should hear is in [`Dataset::notice`].
 
+mod arrays;
 mod dataset;
 pub mod digits;
 mod error;
@@ -33,18 +34,22 @@ mod mnist;
 mod pictures;
 mod request;
 mod scale;
+mod series;
 mod source;
 mod split;
 mod table;
 #[cfg(test)]
 mod tests;
+mod text;
 pub mod transform;
+mod windows;
 
 pub use dataset::{Column, Dataset, Note, Records, Samples, Split, order};
 pub use error::DataError;
 pub use feed::{Batch, Feed, FeedError, Pass, Plan, prefetch_bytes};
 pub use pictures::{Preprocessor, csv_records, idx_records};
 pub use request::{Argument, FieldRequest, Literal, Places, SourceRequest, TransformCall, Watch};
+pub use table::predict::{RowSample, rows as predict_rows};
 
 use std::sync::Arc;
 
@@ -54,11 +59,19 @@ use crate::base::names::nearest;
 use crate::base::schema::{Field, Schema};
 
 /// All sources, in the order in which messages list them.
-const SOURCES: &[&dyn SampleSource] =
-    &[&mnist::Mnist, &idx::IdxFiles, &images::Images, &digits::Digits, &table::Csv];
+const SOURCES: &[&dyn SampleSource] = &[
+    &mnist::Mnist,
+    &idx::IdxFiles,
+    &images::Images,
+    &digits::Digits,
+    &table::Csv,
+    &series::SeriesOfRows,
+    &arrays::Arrays,
+    &text::TextWindows,
+];
 
 /// Sources of the language that this version does not have.
-const PLANNED: [&str; 4] = ["text", "series", "audio", "arrays"];
+const PLANNED: [&str; 1] = ["audio"];
 
 /// The names of all sources.
 pub fn source_names() -> impl Iterator<Item = &'static str> {

@@ -20,7 +20,7 @@ fn named(name: &str, value: Literal) -> Argument {
 }
 
 fn request(source: &str, args: Vec<Argument>) -> SourceRequest {
-    SourceRequest { name: source.to_string(), args, transforms: Vec::new() }
+    SourceRequest { name: source.to_string(), args, ..SourceRequest::default() }
 }
 
 fn hex_sum(bytes: &[u8]) -> String {

@@ -3,6 +3,7 @@
 
 use crate::base::caught::caught;
 use crate::base::diagnostic::Diagnostic;
+use crate::base::schema::Schema;
 use crate::base::source::{FileId, Sources};
 use crate::codegen::Target;
 use crate::syntax::ast::File;
@@ -30,6 +31,8 @@ pub struct Request {
     pub target: Target,
     /// Bytes of memory that the machine has for this program, where that is known.
     pub memory: Option<usize>,
+    /// The fields of samples as an earlier run made them, which are made likewise.
+    pub fitted: Option<Arc<Schema>>,
 }
 
 impl Request {
@@ -45,6 +48,7 @@ impl Request {
             network: false,
             target: Target::detect(),
             memory: None,
+            fitted: None,
         }
     }
 }

@@ -116,7 +116,7 @@ pub(crate) fn source(
         network: request.network,
         memory: request.memory,
     };
-    let source_request = source_request(&item);
+    let source_request = SourceRequest { fitted: request.fitted.clone(), ..source_request(&item) };
     let mut presumed = false;
     let schema = match schemas.of(&source_request, &places) {
         Ok(schema) => Some(schema),

@@ -8,10 +8,12 @@ use crate::data::Dataset;
 use crate::driver::compiled::CompiledStep;
 use crate::driver::schedules::hypers;
 use crate::driver::session::{Failure, Request, Session};
+use crate::elaborate::{MEANS, Training, VALUE};
+use crate::graph::interp::widened;
 use crate::graph::rule::{EMA, LR_SCALE, NORM_LIMIT, NORM_SCALE, SHARE_HYPER};
 use crate::graph::{Graph, Update, UpdateRule, UpdateTarget};
 use crate::runtime::program::CompiledProgram;
-use crate::runtime::trainer::{BatchStep, StepInput, Steps, WrittenTensors};
+use crate::runtime::trainer::{BatchStep, MetricOver, StepInput, Steps, WrittenTensors};
 use crate::schedule::Globals;
 use std::collections::BTreeMap;
 
@@ -87,6 +89,7 @@ impl StepCompiler<'_> {
         rule: &UpdateRule,
         settings: &Settings,
         data: &Dataset,
+        overs: Vec<MetricOver>,
     ) -> Result<(Steps, BoundsChecks), Failure> {
         let counts = [data.train.count(), data.validation.count(), data.test.count()];
         let batches = Batches::of(settings, counts);
@@ -108,7 +111,7 @@ impl StepCompiler<'_> {
         }
         let bounds_checks = BoundsChecks { train: train_checks, evaluate: evaluate_checks };
         let written = Some(written(&graphs.train, rule, self.run_steps));
-        Ok((Steps { train, last, accumulate, evaluate, written }, bounds_checks))
+        Ok((Steps { train, last, accumulate, evaluate, overs, written }, bounds_checks))
     }
 
     /// One step for a batch, and where its indexed operators stand.
@@ -168,11 +171,21 @@ pub(crate) fn written(graph: &Graph, rule: &UpdateRule, run_steps: u64) -> Writt
 
 /// The programs of a run, which share their memory.
 pub(crate) fn programs(steps: &Steps) -> impl Iterator<Item = &CompiledProgram> {
-    let Steps { train, last, accumulate, evaluate, written: _ } = steps;
+    let Steps { train, last, accumulate, evaluate, overs: _, written: _ } = steps;
     [train]
         .into_iter()
         .chain(last)
         .chain(accumulate)
         .chain(evaluate.values())
         .map(|step| &step.program)
+}
+
+/// The values of a model's metrics from their means over a data set, ready to be run in `f64`.
+pub(crate) fn overs(training: &Training) -> Vec<MetricOver> {
+    let over = |(metric, graph): &(String, Graph)| MetricOver {
+        metric: metric.clone(),
+        graph: widened(graph),
+        names: (MEANS, VALUE),
+    };
+    training.overs.iter().map(over).collect()
 }

@@ -282,6 +282,9 @@ impl<'a> Elaborator<'a> {
             FunctionKind::Schedule => self.number_each_step(function, value?),
             _ => self.check_result(function, value?),
         };
+        if let (Some((name, block)), Ok(Value::Tensor(node))) = (&function.over, &result) {
+            self.value_over(function, name, block, *node)?;
+        }
         outcome.and(result)
     }
 

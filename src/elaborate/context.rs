@@ -18,7 +18,7 @@ use crate::base::limits::{self, Budget};
 use crate::base::schema::Schema;
 use crate::base::source::Span;
 use crate::base::tensor::DType;
-use crate::graph::{Builder, Dim, NodeId, Origin, OriginId, StateId, Type};
+use crate::graph::{Builder, Dim, Graph, NodeId, Origin, OriginId, StateId, Type};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Says that what went wrong has been reported.
@@ -86,6 +86,11 @@ pub(super) struct Elaborator<'a> {
     pub fields: HashMap<String, NodeId>,
     /// The comparisons that the loss makes.
     pub compared: Vec<Comparison>,
+    /// The value of the metric that was elaborated last from its means over a data set, as a graph of
+    /// the input [`MEANS`](super::over::MEANS); until somebody takes it.
+    pub over: Option<Graph>,
+    /// Such graphs of the metrics of a step, by name.
+    pub overs: Vec<(String, Graph)>,
     /// The mistakes found so far.
     pub diagnostics: Vec<Diagnostic>,
     /// Constants whose value is known, or being computed.
@@ -127,6 +132,8 @@ impl<'a> Elaborator<'a> {
             params: HashMap::new(),
             frozen: Vec::new(),
             states: BTreeMap::new(),
+            over: None,
+            overs: Vec::new(),
             fields: HashMap::new(),
             compared: Vec::new(),
             diagnostics: Vec::new(),

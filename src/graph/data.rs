@@ -5,6 +5,7 @@
 //! parameters and states at the step's end, behind one finite check).
 
 use crate::base::entity::Arena;
+use crate::base::entity::Entity;
 use crate::base::step_output::StepOutput;
 use crate::graph::op::{HyperId, InputId, NodeId, Op, ParamId, StateId};
 use crate::graph::origin::{Origin, OriginId, Origins};
@@ -207,6 +208,32 @@ impl Graph {
     pub fn roots(&self) -> impl Iterator<Item = NodeId> + '_ {
         let outputs = self.outputs.iter().map(|output| output.node);
         outputs.chain(self.updates.iter().map(|update| update.node))
+    }
+
+    /// For each node, whether an output or an update depends on it.
+    pub fn live(&self) -> Vec<bool> {
+        let mut live = vec![false; self.nodes.len()];
+        for root in self.roots() {
+            live[root.index()] = true;
+        }
+        for (id, node) in self.nodes.iter().rev() {
+            if live[id.index()] {
+                for arg in &node.args {
+                    live[arg.index()] = true;
+                }
+            }
+        }
+        live
+    }
+
+    /// The names of the inputs that outputs and updates depend on.
+    pub fn live_inputs(&self) -> Vec<&str> {
+        let live = self.live();
+        let input = |(id, node): (NodeId, &Node)| match node.op {
+            Op::Input(input) if live[id.index()] => Some(self.inputs[input].name.as_str()),
+            _ => None,
+        };
+        self.nodes.iter().filter_map(input).collect()
     }
 
     /// How many products a contraction adds up for a batch; `None` for other operators.

@@ -26,7 +26,7 @@ pub fn run(graph: &Graph) -> Graph {
 
 /// The same of a graph that nobody else needs.
 pub fn sweep(graph: Graph) -> Graph {
-    let live = live(&graph);
+    let live = graph.live();
     if live.iter().all(|&live| live) {
         return graph;
     }
@@ -36,20 +36,4 @@ pub fn sweep(graph: Graph) -> Graph {
         rebuild.put(id, node);
     }
     rebuild.finish()
-}
-
-/// For each node, whether an output or an update depends on it.
-fn live(graph: &Graph) -> Vec<bool> {
-    let mut live = vec![false; graph.nodes.len()];
-    for root in graph.roots() {
-        live[root.index()] = true;
-    }
-    for (id, node) in graph.nodes.iter().rev() {
-        if live[id.index()] {
-            for arg in &node.args {
-                live[arg.index()] = true;
-            }
-        }
-    }
-    live
 }

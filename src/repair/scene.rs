@@ -282,6 +282,7 @@ impl<'a> Scene<'a> {
                     self.ty(ty, Of::Result, index);
                 }
                 self.block(&function.body, index);
+                function.over.iter().for_each(|(_, block)| self.block(block, index));
             }
         }
     }

@@ -14,7 +14,7 @@ use crate::driver::layers::{Layer, layers};
 use crate::driver::memory;
 use crate::driver::schedules::{refuse_unfit, schedules};
 use crate::driver::session::{Failure, Request, Session};
-use crate::driver::steps::{BoundsChecks, Graphs, StepCompiler, evaluation_batch, programs};
+use crate::driver::steps::{BoundsChecks, Graphs, StepCompiler, evaluation_batch, overs, programs};
 use crate::elaborate::{Experiment, Training};
 use crate::files::write;
 use crate::graph::Graph;
@@ -116,7 +116,7 @@ pub fn run(
     let (fields, globals) = (data.fields(true), Globals::default());
     let mut compiler = StepCompiler { session, request, fields, globals, run_steps };
     let (steps, bounds_checks) =
-        compiler.steps(&graphs, &training.rule, &training.settings, &data)?;
+        compiler.steps(&graphs, &training.rule, &training.settings, &data, overs(&training))?;
     let programs: Vec<&CompiledProgram> = programs(&steps).collect();
     // The first values of parameters and states, and the copy that checkpoints are written from.
     let beside = 2 * memory::variable_bytes(&graphs.train);

@@ -16,6 +16,7 @@ use crate::run::meaning::differing;
 use crate::run::trained::take_program;
 use crate::runtime::checkpoint::{Checkpoint, Identity};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Where a run is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,6 +104,7 @@ pub fn prepare(job: &Job, watch: Watch<'_>) -> Result<PreparedRun, Failure> {
     if let Some((_, info)) = &going_on {
         (overrides.limit, overrides.overfit) = (info.limit, info.overfit);
         overrides.fold = info.fold;
+        request.fitted = info.samples.as_ref().map(|it| Arc::new(it.schema.clone()));
     }
     if let Some(text) = &job.text {
         session.overlay(request.file.clone(), text.clone());

@@ -211,8 +211,8 @@ impl PreparedRun {
             return Ok((None, Details::None));
         }
         let worst = if self.folder.is_some() { WORST } else { 0 };
-        let task = self.run.training.task();
-        let evaluated = evaluate_split(trainer, &self.run.data.test, task, Pass::Test, worst)?;
+        let (test, tasks) = (&self.run.data.test, &self.run.training.tasks);
+        let evaluated = evaluate_split(trainer, test, tasks, Pass::Test, worst)?;
         Ok((Some(evaluated.scores), evaluated.details))
     }
 

@@ -134,6 +134,12 @@ pub(crate) fn about(file: &Path) -> Option<WeightsOrigin> {
     serde_json::from_str(&weights::about(file)?).ok()
 }
 
+/// The samples that a model was trained on: as its run says, else as the file of its weights does.
+pub(crate) fn samples(info: Option<&RunInfo>, weights: &Path) -> Option<SampleInfo> {
+    let known = info.and_then(|info| info.samples.clone());
+    known.or_else(|| about(weights)?.samples)
+}
+
 /// The tensors of a checkpoint that evaluation reads, by the names that the graph has.
 fn evaluated(tensors: Vec<(String, Tensor)>) -> Vec<(String, Tensor)> {
     let means: Vec<(String, Tensor)> = tensors

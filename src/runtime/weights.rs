@@ -178,24 +178,28 @@ pub fn metadata(about: &str) -> HashMap<String, String> {
     HashMap::from([(ABOUT.to_owned(), about.to_owned())])
 }
 
-/// Writes one tensor whose elements, `f32`, are in another file from its beginning.
-pub fn write_stream(
+/// Writes tensors, each with its name and shape, whose elements, `f32`, are in other files from their
+/// beginnings.
+pub fn write_streams(
     path: &Path,
-    name: &str,
-    shape: &[usize],
+    tensors: &mut [(String, Vec<usize>, File)],
     metadata: HashMap<String, String>,
-    from: &mut File,
 ) -> Result<(), String> {
     let failed = |error: io::Error| format!("cannot write {}: {error}", path.shown());
-    let elements: usize = shape.iter().product();
-    let end = elements * DType::F32.size();
-    let info = TensorInfo { dtype: Dtype::F32, shape: shape.to_vec(), data_offsets: (0, end) };
-    let start = described(Some(metadata), vec![(name.to_owned(), info)]);
+    let mut first = 0;
+    let info = |(name, shape, _): &(String, Vec<usize>, File)| {
+        let end = first + shape.iter().product::<usize>() * DType::F32.size();
+        let data_offsets = (std::mem::replace(&mut first, end), end);
+        (name.clone(), TensorInfo { dtype: Dtype::F32, shape: shape.clone(), data_offsets })
+    };
+    let start = described(Some(metadata), tensors.iter().map(info).collect());
     let start = start.map_err(|error| failed(io::Error::other(error)))?;
     let written = write::replace_by(path, |file| {
         file.write_all(&start)?;
-        from.seek(SeekFrom::Start(0))?;
-        io::copy(from, file).map(drop)
+        tensors.iter_mut().try_for_each(|(_, _, from)| {
+            from.seek(SeekFrom::Start(0))?;
+            io::copy(from, file).map(drop)
+        })
     });
     written.map_err(failed)
 }
@@ -332,11 +336,17 @@ mod tests {
     fn elements_are_copied_from_another_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("rows.safetensors");
-        let mut rows = tempfile::tempfile().unwrap();
-        [1.5f32, -2.0].iter().for_each(|row| rows.write_all(&row.to_le_bytes()).unwrap());
-        write_stream(&path, "output", &[2, 1], metadata("x"), &mut rows).unwrap();
-        let want = Tensor::f32([2, 1], vec![1.5, -2.0]);
-        assert_eq!(load(&path), Ok(vec![("output".to_string(), want)]));
+        let stream = |name: &str, numbers: [f32; 2]| {
+            let mut rows = tempfile::tempfile().unwrap();
+            numbers.iter().for_each(|row| rows.write_all(&row.to_le_bytes()).unwrap());
+            (name.to_string(), vec![2, 1], rows)
+        };
+        let mut streams = [stream("kind", [1.5, -2.0]), stream("value", [3.0, 4.0])];
+        write_streams(&path, &mut streams, metadata("x")).unwrap();
+        let tensor = |numbers: [f32; 2]| Tensor::f32([2, 1], numbers.to_vec());
+        let want = [("kind", tensor([1.5, -2.0])), ("value", tensor([3.0, 4.0]))];
+        let want = want.map(|(name, tensor)| (name.to_string(), tensor)).to_vec();
+        assert_eq!(load(&path), Ok(want));
     }
 
     /// A file with one tensor.

@@ -138,6 +138,8 @@ pub struct Function {
     pub goal: Option<Goal>,
     /// The body.
     pub body: Block,
+    /// The value of a metric from its means over a whole data set: their name, and the block.
+    pub over: Option<(Name, Block)>,
 }
 
 /// Which values of a metric are better.

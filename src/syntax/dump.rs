@@ -147,6 +147,9 @@ fn function_node(function: &Function) -> DumpItem {
         nodes.push(DumpItem::Keyed("goal", Box::new(DumpItem::word(word.to_owned()))));
     }
     nodes.push(block_node(&function.body));
+    if let Some((name, block)) = &function.over {
+        nodes.push(DumpItem::list("over", [name_node(name), block_node(block)]));
+    }
     let kind = match function.kind {
         FunctionKind::Layer => "layer",
         FunctionKind::Model => "model",

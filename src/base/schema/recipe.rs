@@ -41,6 +41,36 @@ pub enum CellMeaning {
     },
     /// A date, of which these parts are numbers.
     Date(Vec<DatePart>),
+    /// Tokens of a text, by their places among these.
+    Tokens(TokenList),
+}
+
+/// The tokens of a text.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TokenList {
+    /// How a text becomes tokens.
+    pub unit: TokenUnit,
+    /// Each token as it is shown; of [`TokenUnit::Chars`] and [`TokenUnit::Words`] the first stands for
+    /// all that were never seen.
+    pub names: Vec<String>,
+    /// Pairs of tokens that become one, in order, by their numbers; of [`TokenUnit::Pairs`] alone. The
+    /// first 256 tokens are the bytes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub merges: Vec<(u32, u32)>,
+}
+
+/// The unit that a text is cut into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenUnit {
+    /// Characters.
+    Chars,
+    /// Bytes.
+    Bytes,
+    /// Words, numbers and signs.
+    Words,
+    /// Byte pairs (Sennrich et al. 2016; byte-level as in GPT-2).
+    Pairs,
 }
 
 /// A part of a date as a number.
@@ -124,9 +154,9 @@ impl FieldTransform {
     /// The number that becomes of another, in a column.
     pub fn apply(&self, column: usize, x: f64) -> f64 {
         match self {
-            FieldTransform::Standardize { mean, std } => (x - mean[column]) / std[column],
+            FieldTransform::Standardize { mean, std } => (x - of(mean, column)) / of(std, column),
             FieldTransform::Minmax { low, high } => {
-                (x - low[column]) / (high[column] - low[column])
+                (x - of(low, column)) / (of(high, column) - of(low, column))
             }
             FieldTransform::Log1p => libm::log1p(x),
             FieldTransform::Clip { low, high } => x.max(*low).min(*high),
@@ -138,13 +168,20 @@ impl FieldTransform {
     /// The number that became this one; of what cannot be turned back, the number itself.
     pub fn restore(&self, column: usize, y: f64) -> f64 {
         match self {
-            FieldTransform::Standardize { mean, std } => y * std[column] + mean[column],
-            FieldTransform::Minmax { low, high } => y * (high[column] - low[column]) + low[column],
+            FieldTransform::Standardize { mean, std } => y * of(std, column) + of(mean, column),
+            FieldTransform::Minmax { low, high } => {
+                y * (of(high, column) - of(low, column)) + of(low, column)
+            }
             FieldTransform::Log1p => libm::expm1(y),
             FieldTransform::Clip { .. } | FieldTransform::Buckets { .. } => y,
             FieldTransform::OneHot => y,
         }
     }
+}
+
+/// The number of a column; columns repeat where a field has several rows of them.
+fn of(values: &[f64], column: usize) -> f64 {
+    values[column % values.len()]
 }
 
 impl FieldRecipe {
@@ -165,6 +202,7 @@ impl FieldRecipe {
     pub fn class_names(&self) -> Vec<String> {
         match &self.value {
             CellMeaning::Category { names, .. } => names.clone(),
+            CellMeaning::Tokens(tokens) => tokens.names.clone(),
             CellMeaning::Number | CellMeaning::Date(_) => Vec::new(),
         }
     }

@@ -36,7 +36,8 @@ fn digits(transforms: Vec<TransformCall>) -> Dataset {
     let test = Argument { name: Some("test".into()), value: Literal::Int(30) };
     let validation = Argument { name: Some("validation".into()), value: Literal::Float(0.1) };
     let args = vec![train, test, validation];
-    let request = SourceRequest { name: "digits".into(), args, transforms };
+    let request =
+        SourceRequest { name: "digits".into(), args, transforms, ..SourceRequest::default() };
     super::super::open(&request, &Places::default(), &|_, _| true).expect("drawn digits")
 }
 

@@ -70,7 +70,7 @@ impl<'a> Cells<'a> {
         };
         let width = match &recipe.value {
             CellMeaning::Number => columns.len(),
-            CellMeaning::Category { .. } => 1,
+            CellMeaning::Category { .. } | CellMeaning::Tokens(_) => 1,
             CellMeaning::Date(parts) => parts.len(),
         };
         Cells { recipe, columns, classes, width, is_class: field.as_class().is_some() }
@@ -80,7 +80,7 @@ impl<'a> Cells<'a> {
     pub fn write(&self, row: usize, out: &mut Vec<u8>) -> Result<(), String> {
         let count = match &self.recipe.value {
             CellMeaning::Category { names, .. } => names.len(),
-            CellMeaning::Number | CellMeaning::Date(_) => 0,
+            CellMeaning::Number | CellMeaning::Date(_) | CellMeaning::Tokens(_) => 0,
         };
         let one_hot = self.recipe.transforms.last() == Some(&FieldTransform::OneHot);
         for index in 0..self.width {

@@ -61,14 +61,14 @@ pub fn fit(
 fn field(plan: &FieldPlan, recipe: FieldRecipe) -> Field {
     let width = match &recipe.value {
         CellMeaning::Number => recipe.columns.len(),
-        CellMeaning::Category { .. } => 1,
+        CellMeaning::Category { .. } | CellMeaning::Tokens(_) => 1,
         CellMeaning::Date(parts) => parts.len(),
     };
     let own = if plan.is_vector { vec![width] } else { Vec::new() };
     let classes = recipe.transforms.iter().fold(
         match &recipe.value {
             CellMeaning::Category { names, .. } => Some(names.len()),
-            CellMeaning::Number | CellMeaning::Date(_) => None,
+            CellMeaning::Number | CellMeaning::Date(_) | CellMeaning::Tokens(_) => None,
         },
         |classes, transform| match transform {
             FieldTransform::Buckets { edges } => Some(edges.len() + 1),
@@ -149,12 +149,14 @@ fn missing(
                 let class = commonest_class(table.column(&plan.columns[0]), train, names);
                 MissingValue::Category(class)
             }
-            CellMeaning::Number | CellMeaning::Date(_) => each(|mut values| {
-                values.sort_by(f32::total_cmp);
-                let runs = values.chunk_by(|a, b| a == b);
-                // Of equally common values the least.
-                runs.rev().max_by_key(|run| run.len()).map(|run| run[0])
-            })?,
+            CellMeaning::Number | CellMeaning::Date(_) | CellMeaning::Tokens(_) => {
+                each(|mut values| {
+                    values.sort_by(f32::total_cmp);
+                    let runs = values.chunk_by(|a, b| a == b);
+                    // Of equally common values the least.
+                    runs.rev().max_by_key(|run| run.len()).map(|run| run[0])
+                })?
+            }
         },
     })
 }

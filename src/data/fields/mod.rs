@@ -18,7 +18,7 @@ mod fit;
 mod plan;
 mod splits;
 
-pub use build::BuiltField;
+pub use build::{BuiltField, Cells};
 pub use plan::{FieldPlan, MeaningPlan, MissingPlan, TransformPlan, plans};
 pub use splits::{RowSplits, SplitPlan};
 

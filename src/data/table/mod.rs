@@ -11,13 +11,14 @@
 
 mod infer;
 mod number;
+pub mod predict;
 mod reader;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use self::reader::{CellKind, TableFormat};
-use super::dataset::{Column, Dataset, Note, Samples, Split};
+use super::dataset::{Column, Dataset, Note, Samples};
 use super::error::DataError;
 use super::fields::{
     self, BuiltField, FieldPlan, MeaningPlan, RawTable, RowSplits, SplitPlan, built_fields,
@@ -25,7 +26,7 @@ use super::fields::{
 use super::locate;
 use super::request::{Arguments, Literal, Part, Places, Watch};
 use super::source::SampleSource;
-use crate::base::schema::{Field, Schema};
+use crate::base::schema::Schema;
 
 /// The source `csv`.
 pub struct Csv;
@@ -245,6 +246,20 @@ fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
     Ok(data)
 }
 
+/// The columns that fields need, of the files that `file` names, and the first of those.
+pub fn columns_of(
+    args: &Arguments<'_>,
+    places: &Places,
+    plans: &[FieldPlan],
+) -> Result<(RawTable, PathBuf), DataError> {
+    let format = format(args)?;
+    let mut paths = files(args, "file", places)?;
+    let wanted = wanted(plans, &SplitPlan::Random(None))?;
+    known_columns(&paths[0], &format, plans, &wanted)?;
+    let table = reader::read(&paths, &format, &wanted)?;
+    Ok((table, paths.swap_remove(0)))
+}
+
 /// Says at its field that a column is not there.
 fn known_columns(
     path: &Path,
@@ -293,26 +308,9 @@ fn assemble(
     let place =
         |row: &u32| kept.binary_search(row).expect("splits are of rows that are kept") as u32;
     let places = |rows: &[u32]| -> Vec<u32> { rows.iter().map(place).collect() };
-    let fields: Vec<Field> = built.iter().map(|built| built.field.clone()).collect();
-    let target = fields.iter().find(|field| field.is_target && field.as_class().is_some());
-    let classes = target.and_then(|field| field.recipe.as_ref()).map(|recipe| recipe.class_names());
     let columns = built.into_iter().map(|built| (built.field, Column::Memory(built.bytes)));
     let lines = kept.iter().map(|&row| table.lines[row as usize]).collect();
     let samples = Samples::new(kept.len(), columns.collect()).at_lines(lines);
-    let samples = Arc::new(samples);
-    let split = |rows: &[u32]| Split::of(samples.clone(), places(rows));
-    let (train, validation, test) =
-        (split(&splits.train), split(&splits.validation), split(&splits.test));
-    let counts = [train.count(), validation.count(), test.count()];
-    Dataset {
-        source,
-        schema: Schema::of(fields).counted(counts),
-        train,
-        validation,
-        test,
-        classes: classes.unwrap_or_default(),
-        transforms: Arc::default(),
-        notice: None,
-        notes: Vec::new(),
-    }
+    let splits = [&splits.train, &splits.validation, &splits.test].map(|rows| places(rows));
+    Dataset::of_splits(source, Arc::new(samples), splits)
 }

@@ -88,6 +88,25 @@ pub fn read(
     format: &TableFormat,
     wanted: &[(String, CellKind)],
 ) -> Result<RawTable, DataError> {
+    read_rows(paths, format, wanted, None)
+}
+
+/// The same; a cell that is no value is missing, and its row and the reason are appended to `wrong`.
+pub fn read_leniently(
+    paths: &[PathBuf],
+    format: &TableFormat,
+    wanted: &[(String, CellKind)],
+    wrong: &mut Vec<(usize, String)>,
+) -> Result<RawTable, DataError> {
+    read_rows(paths, format, wanted, Some(wrong))
+}
+
+fn read_rows(
+    paths: &[PathBuf],
+    format: &TableFormat,
+    wanted: &[(String, CellKind)],
+    mut wrong: Option<&mut Vec<(usize, String)>>,
+) -> Result<RawTable, DataError> {
     let mut columns: Vec<ColumnReader> =
         wanted.iter().map(|(name, kind)| ColumnReader::new(name, *kind)).collect();
     let mut lines = Vec::new();
@@ -108,11 +127,17 @@ pub fn read(
                 return Err(DataError::new(format!("more than {MOST_ROWS} rows")));
             }
             for (column, &place) in columns.iter_mut().zip(&places) {
-                column.push(&record[place], format).map_err(|error| {
-                    let message =
-                        format!("line {line}, column `{}`: {}", column.name.shown(), error.message);
-                    DataError { message: message.into(), ..error }
-                })?;
+                let Err(error) = column.push(&record[place], format) else { continue };
+                if &*error.message == NOT_UTF8 {
+                    return Err(error);
+                }
+                let name = column.name.shown();
+                let message = format!("line {line}, column `{name}`: {}", error.message);
+                let Some(wrong) = &mut wrong else {
+                    return Err(DataError { message: message.into(), ..error });
+                };
+                column.push(b"", format)?;
+                wrong.push((lines.len(), message));
             }
             lines.push(u32::try_from(line).unwrap_or(u32::MAX));
             Ok(true)

@@ -12,7 +12,7 @@ fn task_of(output: &str, loss: &str, more: &str) -> Task {
         "{more}\nmodel net(x: f32[{dims}]) -> f32[{dims}] {{ x * 2.0 }}\n\
          train net {{ {loss} }}\n"
     );
-    good(&text).training.expect("a task").task
+    good(&text).training.expect("a task").task()
 }
 
 fn task(output: &str, loss: &str) -> Task {
@@ -192,6 +192,6 @@ fn one_hot_targets_are_classes() {
         let found =
             with(&text, &request).unwrap_or_else(|errors| panic!("{}", list(&text, &errors)));
         let want = Task::Class { classes: 5, scale };
-        assert_eq!(found.training.expect("a task").task, want, "{loss}");
+        assert_eq!(found.training.expect("a task").task(), want, "{loss}");
     }
 }

@@ -52,6 +52,9 @@ pub struct Training {
     pub tasks: Vec<OutputTask>,
     /// The metrics' names, as in the outputs `metric.NAME`.
     pub metrics: Vec<String>,
+    /// The values of some of them from their means over a data set: graphs of one input
+    /// [`MEANS`](crate::elaborate::MEANS) and one output [`VALUE`](crate::elaborate::VALUE).
+    pub overs: Vec<(String, Graph)>,
     /// Those of which less is better.
     pub minimized: Vec<String>,
     /// The optimizer's rule: scalar inputs `p` and `g`, states, hyper-parameters; the output `p` is
@@ -137,7 +140,7 @@ pub fn elaborate<'a>(
     let training = plan.zip(rule).map(|(plan, ((graph, of_rule), _))| {
         let rule = (UpdateRule { graph, excluded }, of_rule);
         let tasks = task::derive(&eval, &of_eval.compared);
-        training(source, plan, tasks, (metric_names(&train), scheduled), rule)
+        training(source, plan, (tasks, of_eval.overs), (metric_names(&train), scheduled), rule)
     });
     Ok(Experiment { model: name.text.clone(), model_span: name.span, train, eval, training })
 }
@@ -147,7 +150,7 @@ pub fn elaborate<'a>(
 fn training<'a>(
     source: GraphSource<'a>,
     mut plan: TrainPlan<'a>,
-    tasks: Vec<OutputTask>,
+    (tasks, overs): (Vec<OutputTask>, Vec<(String, Graph)>),
     (metrics, in_step): (Vec<String>, Scheduled),
     (rule, of_rule): (UpdateRule, Scheduled),
 ) -> Training {
@@ -159,6 +162,7 @@ fn training<'a>(
         tasks,
         minimized,
         metrics,
+        overs,
         rule,
         warm_ups: [in_step.warm_ups, of_rule.warm_ups].concat(),
         driven: of_rule.driven,
@@ -208,6 +212,7 @@ impl<'a> GraphSource<'a> {
 #[derive(Debug)]
 struct Scheduled {
     compared: Vec<Comparison>,
+    overs: Vec<(String, Graph)>,
     warm_ups: Vec<WarmUp>,
     driven: Vec<Driven>,
 }
@@ -253,8 +258,8 @@ fn rule<'a>(source: GraphSource<'a>, plan: &TrainPlan<'a>) -> Option<(Elaborated
 
 fn finish(context: Elaborator<'_>, result: Eval<()>) -> Elaborated {
     if result.is_ok() && context.diagnostics.is_empty() {
-        let Elaborator { builder, warm_ups, driven, compared, .. } = context;
-        let scheduled = Scheduled { compared, warm_ups, driven };
+        let Elaborator { builder, warm_ups, driven, compared, overs, .. } = context;
+        let scheduled = Scheduled { compared, overs, warm_ups, driven };
         Ok((builder.finish(), scheduled))
     } else {
         Err(context.diagnostics)

@@ -74,8 +74,15 @@ impl<'a> Elaborator<'a> {
             if operands.original {
                 self.restored(*metric, &mut operands)?;
             }
+            self.over = None;
             let per_sample = self.call_on(*metric, &operands, name.to_string())?;
-            let mean = self.metric_mean(*metric, per_sample)?;
+            let mean = match self.over.take() {
+                Some(over) => {
+                    self.overs.push((name.metric().unwrap_or_default().to_owned(), over));
+                    self.over_batch(metric.span, per_sample, true)?
+                }
+                None => self.metric_mean(*metric, per_sample)?,
+            };
             self.builder.output(name, mean);
         }
         Ok(())

@@ -8,7 +8,7 @@ pub use tally::{ClassCount, ClassCounts, ClassOrNumber, Details, NumberErrors, W
 pub(crate) use tally::{largest, tally_bytes};
 
 use crate::base::shown::Show;
-use crate::base::task::Task;
+use crate::base::task::{OutputTask, Task};
 use crate::base::tensor::Tensor;
 use crate::data::{Dataset, Pass, Split, Watch};
 use crate::driver::memory::{refuse_too_large, variable_bytes};
@@ -24,6 +24,7 @@ use crate::runtime::trainer::{Scores, Setup, Steps, TrainError, Trainer};
 use crate::schedule::Globals;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tally::Tally;
 
 /// The splits of a data set.
@@ -60,6 +61,8 @@ pub struct Evaluated {
     pub scores: Scores,
     /// Counts by class or errors of numbers, as the task has it.
     pub details: Details,
+    /// The same of the model's further outputs, by their names.
+    pub others: Vec<(String, Details)>,
 }
 
 /// Compiles a trained model for a split of its data, or of other data of the same kind.
@@ -73,6 +76,7 @@ pub fn evaluation(
     let mut session = Session::new(None);
     let mut request = request.clone();
     let Trained { info, weights, from } = trained::find(&mut session, &mut request, model)?;
+    request.fitted = trained::samples(info.as_ref(), &from).map(|it| Arc::new(it.schema));
     let front = session.front(&request, true)?;
     let Some(training) = front.experiment.training.clone() else {
         return Err(crate::driver::checks::no_training(&front.experiment.model));
@@ -102,7 +106,8 @@ pub fn evaluation(
     let programs: Vec<&CompiledProgram> =
         std::iter::once(&train).chain(evaluate.values()).map(|step| &step.program).collect();
     refuse_too_large(&session, &request, &programs, 1, variable_bytes(&graph))?;
-    let steps = Steps { train, last: None, accumulate: None, evaluate, written: None };
+    let overs = crate::driver::steps::overs(&training);
+    let steps = Steps { train, last: None, accumulate: None, evaluate, overs, written: None };
     let bounds_checks = BoundsChecks { train: Vec::new(), evaluate: bounds_checks };
     let model = front.experiment.model;
     Ok(Evaluation { session, data, weights: from, model, training, steps, bounds_checks, initial })
@@ -172,7 +177,7 @@ impl Evaluation {
         let setup = Setup::evaluation(self.steps.train.batch);
         let mut trainer = Trainer::new(&self.steps, memory, pool, &self.data, setup, &self.initial);
         let evaluated =
-            evaluate_split(&mut trainer, &self.data.test, self.task(), Pass::Test, worst);
+            evaluate_split(&mut trainer, &self.data.test, &self.training.tasks, Pass::Test, worst);
         evaluated
             .map_err(|error| train_failure(&error, &self.data, &self.bounds_checks, &self.session))
     }
@@ -187,11 +192,17 @@ impl Evaluation {
 pub(crate) fn evaluate_split(
     trainer: &mut Trainer<'_>,
     split: &Split,
-    task: Task,
+    tasks: &[OutputTask],
     pass: Pass,
     worst: usize,
 ) -> Result<Evaluated, TrainError> {
-    let mut tally = Tally::new(split, task, worst);
-    let scores = trainer.evaluate(pass, &[], &mut |batch| tally.add(batch))?;
-    Ok(Evaluated { scores, details: tally.finish() })
+    let mut tallies: Vec<Tally<'_>> =
+        tasks.iter().map(|task| Tally::new(split, task, worst)).collect();
+    let scores = trainer.evaluate(pass, &[], &mut |batch| {
+        tallies.iter_mut().for_each(|tally| tally.add(batch));
+    })?;
+    let mut details = tallies.into_iter().map(Tally::finish);
+    let first = details.next().unwrap_or_default();
+    let others = tasks.iter().skip(1).map(|task| task.output.clone()).zip(details).collect();
+    Ok(Evaluated { scores, details: first, others })
 }

@@ -12,7 +12,9 @@
 //! Memory is bounded by [`tally_bytes`], whatever the data: targets are read batch by batch, and with
 //! many classes there is no table, only counts for each.
 
-use crate::base::task::{Scale, Task};
+use crate::base::schema::{Field, FieldRecipe};
+use crate::base::step_output::StepOutput;
+use crate::base::task::{OutputTask, Scale, Task};
 use crate::base::tensor::DType;
 use crate::data::Split;
 use crate::runtime::trainer::EvaluatedBatch;
@@ -119,6 +121,10 @@ pub fn tally_bytes(task: Task, worst: usize) -> usize {
 /// Counts what a model makes of a split, batch by batch.
 pub(super) struct Tally<'a> {
     split: &'a Split,
+    /// The output that is looked at.
+    output: StepOutput,
+    /// The place of its target among the fields of a sample.
+    target_place: Option<usize>,
     task: Task,
     keep: usize,
     target: Vec<u8>,
@@ -132,7 +138,11 @@ pub(super) struct Tally<'a> {
 
 impl<'a> Tally<'a> {
     /// Nothing counted yet.
-    pub fn new(split: &'a Split, task: Task, keep: usize) -> Tally<'a> {
+    pub fn new(split: &'a Split, of: &OutputTask, keep: usize) -> Tally<'a> {
+        let task = of.task;
+        let named = |field: &Field| Some(&field.name) == of.target.as_ref();
+        let target_place = split.fields().iter().position(named);
+        let output = of.step_output();
         let (classes, positions) = match task {
             Task::Class { classes, .. } => (classes, 1),
             Task::ClassPerPosition { classes, positions, .. } => (classes, positions),
@@ -148,7 +158,8 @@ impl<'a> Tally<'a> {
             worst: Vec::new(),
         };
         let (errors, worst, target) = ((0.0, 0.0, 0), Vec::new(), Vec::new());
-        Tally { split, task, keep, target, counts, errors, worst, failed: false }
+        let failed = false;
+        Tally { split, output, target_place, task, keep, target, counts, errors, worst, failed }
     }
 
     /// Adds a batch.
@@ -156,14 +167,15 @@ impl<'a> Tally<'a> {
         if self.failed || self.task == Task::Other {
             return;
         }
-        let (output, samples) = (batch.output(), batch.samples);
+        let (output, samples) = (batch.output(&self.output), batch.samples);
         self.failed = self.try_add(output, samples).is_none();
     }
 
     /// The same; nothing where outputs or targets are not as the task says.
     fn try_add(&mut self, output: &[f32], samples: &[u32]) -> Option<()> {
-        let (index, field) = self.split.fields().iter().enumerate().next_back()?;
-        let (dtype, size) = (field.dtype, field.bytes());
+        let index = self.target_place?;
+        let field = &self.split.fields()[index];
+        let (dtype, size, recipe) = (field.dtype, field.bytes(), field.recipe.clone());
         let mut target = std::mem::take(&mut self.target);
         target.resize(samples.len() * size, 0);
         self.split.copy_batch(samples, index, &mut target).ok()?;
@@ -176,7 +188,9 @@ impl<'a> Tally<'a> {
                     self.add_classes(sample, output, &targets, classes, scale)?;
                 }
                 Task::Labels { scale, .. } => self.add_labels(sample, output, &targets, scale)?,
-                Task::Numbers { .. } => self.add_numbers(sample, output, &targets)?,
+                Task::Numbers { .. } => {
+                    self.add_numbers(sample, output, &targets, recipe.as_deref())?;
+                }
                 Task::Other => {}
             }
         }
@@ -238,10 +252,18 @@ impl<'a> Tally<'a> {
         Some(())
     }
 
-    fn add_numbers(&mut self, sample: u32, output: &[f32], targets: &[f64]) -> Option<()> {
+    /// Numbers are compared as the source has them: transforms are turned back.
+    fn add_numbers(
+        &mut self,
+        sample: u32,
+        output: &[f32],
+        targets: &[f64],
+        recipe: Option<&FieldRecipe>,
+    ) -> Option<()> {
         (output.len() == targets.len()).then_some(())?;
-        for (&number, &target) in output.iter().zip(targets) {
-            let number = f64::from(number);
+        for (column, (&number, &target)) in output.iter().zip(targets).enumerate() {
+            let restore = |y: f64| recipe.map_or(y, |recipe| recipe.restore(column, y));
+            let (number, target) = (restore(f64::from(number)), restore(target));
             let error = (number - target).abs();
             let (sum, squares, count) = &mut self.errors;
             (*sum, *squares, *count) = (*sum + error, *squares + error * error, *count + 1);
@@ -335,6 +357,10 @@ mod tests {
         split(DType::I32, &[], bytes, labels.len())
     }
 
+    fn of(task: Task) -> OutputTask {
+        OutputTask { output: OutputTask::ONLY.into(), target: Some("label".into()), task }
+    }
+
     fn classes(details: Details) -> ClassCounts {
         match details {
             Details::Classes(counts) => counts,
@@ -345,7 +371,8 @@ mod tests {
     #[test]
     fn classes_of_samples_are_counted_and_the_worst_kept() {
         let split = labels(&[0, 1, 1]);
-        let mut tally = Tally::new(&split, Task::Class { classes: 2, scale: Scale::Logits }, 1);
+        let mut tally =
+            Tally::new(&split, &of(Task::Class { classes: 2, scale: Scale::Logits }), 1);
         tally.try_add(&[2.0, 0.0, 3.0, 0.0], &[0, 1]).unwrap();
         tally.try_add(&[9.0, 0.0], &[2]).unwrap();
         let counts = classes(tally.finish());
@@ -360,7 +387,7 @@ mod tests {
         // Two positions of three classes, each with a target of its own.
         let split = split(DType::U8, &[2], vec![2, 0], 1);
         let task = Task::ClassPerPosition { positions: 2, classes: 3, scale: Scale::Scores };
-        let mut tally = Tally::new(&split, task, 4);
+        let mut tally = Tally::new(&split, &of(task), 4);
         tally.try_add(&[0.0, 0.0, 1.0, 0.0, 5.0, 1.0], &[0]).unwrap();
         let counts = classes(tally.finish());
         assert_eq!((counts.right(), counts.worst.len()), ((1, 2), 0));
@@ -368,14 +395,14 @@ mod tests {
 
         let many = Task::Class { classes: 36_864, scale: Scale::Logits };
         assert!(tally_bytes(many, 24) < 2 << 20, "{}", tally_bytes(many, 24));
-        assert_eq!(Tally::new(&split, many, 0).counts.counts.len(), 0);
+        assert_eq!(Tally::new(&split, &of(many), 0).counts.counts.len(), 0);
     }
 
     #[test]
     fn yes_and_no_are_told_by_the_sigmoid() {
         let split = labels(&[0, 1, 1, 0]);
         let task = Task::Labels { labels: 1, scale: Scale::Sigmoids };
-        let mut tally = Tally::new(&split, task, 4);
+        let mut tally = Tally::new(&split, &of(task), 4);
         tally.try_add(&[-1.0, 2.0, -3.0, -0.5], &[0, 1, 2, 3]).unwrap();
         let counts = classes(tally.finish());
         assert_eq!(counts.counts, [[2, 0], [1, 1]]);
@@ -386,7 +413,7 @@ mod tests {
     #[test]
     fn numbers_have_errors_and_no_classes() {
         let split = labels(&[3, 5]);
-        let mut tally = Tally::new(&split, Task::Numbers { numbers: 1 }, 4);
+        let mut tally = Tally::new(&split, &of(Task::Numbers { numbers: 1 }), 4);
         tally.try_add(&[4.0, 2.0], &[0, 1]).unwrap();
         let Details::Numbers(errors) = tally.finish() else { panic!("numbers") };
         assert_eq!(errors.mean_absolute, 2.0);
@@ -397,7 +424,7 @@ mod tests {
         );
 
         // More numbers than targets: nothing is said.
-        let mut tally = Tally::new(&split, Task::Numbers { numbers: 2 }, 4);
+        let mut tally = Tally::new(&split, &of(Task::Numbers { numbers: 2 }), 4);
         assert_eq!(tally.try_add(&[4.0, 2.0, 1.0, 1.0], &[0, 1]), None);
     }
 }

@@ -27,7 +27,7 @@ pub use refused::RejectedStep;
 pub use scores::{EpochRecord, ScoreSums, Scores};
 pub use setup::{Average, Setup};
 pub use state::{OpenEpoch, TrainState};
-pub use steps::{BatchStep, Schedules, StepInput, Steps, WrittenTensors};
+pub use steps::{BatchStep, MetricOver, Schedules, StepInput, Steps, WrittenTensors};
 
 use crate::base::settings::OnNan;
 use crate::base::step_output::StepOutput;
@@ -228,7 +228,7 @@ impl<'a> Trainer<'a> {
         let loss = output(step, &self.memory, &StepOutput::Loss)[0];
         self.last_loss = loss;
         let Some(what) = self.refused else {
-            self.state.open.tally.add(step, &self.memory);
+            self.state.open.tally.add(step, &self.steps.overs, &self.memory);
             if !self.accumulates(step) {
                 let norm = output(step, &self.memory, &StepOutput::GradNorm)[0];
                 self.state.open.grad_norm += f64::from(norm);
@@ -280,7 +280,7 @@ impl<'a> Trainer<'a> {
         let record = EpochRecord {
             epoch,
             samples: open.tally.samples,
-            train: open.tally.scores(),
+            train: open.tally.scores(&self.steps.overs),
             validation,
             grad_norm: open.grad_norm / open.norms.max(1) as f64,
             scheduled: self.scheduled(),
@@ -370,10 +370,12 @@ impl<'a> Trainer<'a> {
         };
         while let Some(step) = self.step(pass, false, args)? {
             let tally = tally.get_or_insert_with(|| ScoreSums::new(&step.program));
-            tally.add(step, &self.memory);
+            tally.add(step, &self.steps.overs, &self.memory);
             each(&EvaluatedBatch { step, memory: &self.memory, samples: &self.samples });
         }
-        tally.map(|tally| tally.scores()).ok_or(TrainError::NoSamples(pass.split()))
+        tally
+            .map(|tally| tally.scores(&self.steps.overs))
+            .ok_or(TrainError::NoSamples(pass.split()))
     }
 
     /// Puts the running means where the parameters are, and those where the means are.
@@ -451,9 +453,9 @@ pub struct EvaluatedBatch<'a> {
 }
 
 impl EvaluatedBatch<'_> {
-    /// The elements of the model's output, sample after sample.
-    pub fn output(&self) -> &[f32] {
-        output(self.step, self.memory, &StepOutput::Output)
+    /// The elements of an output of the model, sample after sample.
+    pub fn output(&self, of: &StepOutput) -> &[f32] {
+        output(self.step, self.memory, of)
     }
 }
 

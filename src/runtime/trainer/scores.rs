@@ -1,6 +1,6 @@
 //! Losses and metrics: sums over the samples of several steps, and what they give.
 
-use super::{BatchStep, exact};
+use super::{BatchStep, MetricOver, exact};
 use crate::base::step_output::StepOutput;
 use crate::runtime::program::{CompiledProgram, RunMemory};
 use serde::{Deserialize, Serialize};
@@ -64,7 +64,14 @@ struct Metric {
     numerator: f64,
     #[serde(with = "exact")]
     denominator: f64,
+    /// The sums of all its numbers, where its value is made of their means.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    sums: Vec<ExactNumber>,
 }
+
+/// A number that is written with all its bits.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct ExactNumber(#[serde(with = "exact")] f64);
 
 impl ScoreSums {
     /// Nothing summed yet of what a program computes.
@@ -73,12 +80,13 @@ impl ScoreSums {
             name: name.to_owned(),
             numerator: 0.0,
             denominator: 0.0,
+            sums: Vec::new(),
         });
         ScoreSums { samples: 0, loss: 0.0, weight: 0.0, metrics: metrics.collect() }
     }
 
     /// Adds what a step has left in its outputs.
-    pub fn add(&mut self, step: &BatchStep, memory: &RunMemory) {
+    pub fn add(&mut self, step: &BatchStep, overs: &[MetricOver], memory: &RunMemory) {
         let loss = step.program.f32s(memory, &StepOutput::Loss)[0];
         let weight = step.batch as f64;
         self.samples += step.batch;
@@ -92,7 +100,16 @@ impl ScoreSums {
         for metric in &mut self.metrics {
             let buffer = io.metrics().find(|(name, _)| *name == metric.name).map(|(_, id)| id);
             let buffer = buffer.expect("all steps of a run have the same metrics");
-            let (numerator, denominator) = match *step.program.f32s(memory, buffer) {
+            let values = step.program.f32s(memory, buffer);
+            if overs.iter().any(|over| over.metric == metric.name) {
+                metric.sums.resize(values.len(), ExactNumber(0.0));
+                for (sum, &mean) in metric.sums.iter_mut().zip(values) {
+                    sum.0 += f64::from(mean) * weight;
+                }
+                metric.denominator += weight;
+                continue;
+            }
+            let (numerator, denominator) = match *values {
                 [mean] => (f64::from(mean) * weight, weight),
                 [numerator, denominator] => (f64::from(numerator), f64::from(denominator)),
                 ref other => panic!("a metric has 1 or 2 values, not {}", other.len()),
@@ -104,10 +121,15 @@ impl ScoreSums {
 
     /// The means: `Σ w·l / Σ w`. Where no sample weighs anything, the loss is 0; of no samples, it
     /// is 0 / 0.
-    pub fn scores(&self) -> Scores {
+    pub fn scores(&self, overs: &[MetricOver]) -> Scores {
         let weightless = self.samples > 0 && self.weight == 0.0;
         let loss = if weightless { 0.0 } else { self.loss / self.weight };
         let value = |metric: &Metric| {
+            if let Some(over) = overs.iter().find(|over| over.metric == metric.name) {
+                let means: Vec<f64> =
+                    metric.sums.iter().map(|sum| sum.0 / metric.denominator).collect();
+                return (metric.name.clone(), over.value(&means));
+            }
             let empty = metric.denominator == 0.0;
             let value = if empty { 0.0 } else { metric.numerator / metric.denominator };
             (metric.name.clone(), value)

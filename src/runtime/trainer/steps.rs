@@ -1,7 +1,9 @@
 //! The compiled steps of a run, and the numbers that change from one to the next.
 
+use crate::base::tensor::{Data, Tensor};
 use crate::data::Pass;
 use crate::graph::Graph;
+use crate::graph::interp::{self, Env};
 use crate::loops::{BufferId, Uniforms};
 use crate::runtime::program::CompiledProgram;
 use std::collections::BTreeMap;
@@ -46,8 +48,37 @@ pub struct Steps {
     pub accumulate: Option<BatchStep>,
     /// Evaluation, by batch; the splits of a data set need its full batch and their remainders.
     pub evaluate: BTreeMap<usize, BatchStep>,
+    /// The values of some metrics from their means over a data set, by the metric's name.
+    pub overs: Vec<MetricOver>,
     /// The tensors that updates write, and the rule; `None` where only evaluation is asked for.
     pub written: Option<WrittenTensors>,
+}
+
+/// The value of a metric from its means over a data set: a graph of one input and one output.
+#[derive(Clone, Debug)]
+pub struct MetricOver {
+    /// The metric's name.
+    pub metric: String,
+    /// The graph, whose numbers are `f64`.
+    pub graph: Graph,
+    /// The names of its input and its output.
+    pub names: (&'static str, &'static str),
+}
+
+impl MetricOver {
+    /// The value for the means of each number of the metric.
+    pub(super) fn value(&self, means: &[f64]) -> f64 {
+        let (input, output) = self.names;
+        let shape = self.graph.inputs.values().next().map(|input| input.ty.shape.at(1));
+        let means = Tensor::new(shape.unwrap_or_default(), Data::F64(means.to_vec()));
+        let env = Env::initial(&self.graph, 0).with(input, means);
+        let outcome = interp::run(&self.graph, 1, &env);
+        let value = outcome.ok().and_then(|outcome| match &outcome.outputs.get(output)?.data {
+            Data::F64(values) => values.first().copied(),
+            _ => None,
+        });
+        value.unwrap_or(f64::NAN)
+    }
 }
 
 /// The tensors that an update writes, with the rule that computes them.

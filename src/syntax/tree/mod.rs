@@ -94,7 +94,9 @@ impl<'a> TreeBuilder<'a> {
             goal = Some(self.goal(kind, &next)?);
             next = inner.next().expect("a body");
         }
-        Ok(Function { kind, name, params, result, parts, goal, body: self.block(next)? })
+        let body = self.block(next)?;
+        let over = inner.next().map(|pair| self.over(kind, pair)).transpose()?;
+        Ok(Function { kind, name, params, result, parts, goal, body, over })
     }
 
     /// `data name = source(…) { field = … }`.
@@ -135,6 +137,18 @@ impl<'a> TreeBuilder<'a> {
                 Ok(PartDecl { name, ty })
             })
             .collect()
+    }
+
+    /// `over mean { … }`, which only a metric has.
+    fn over(&mut self, kind: FunctionKind, pair: Pair<Rule>) -> ParseResult<(Name, Block)> {
+        let span = self.span(&pair);
+        if kind != FunctionKind::Metric {
+            let error = Diagnostic::error(codes::DECLARATION, "only a metric has an `over`");
+            return Err(Box::new(error.primary(span, "")));
+        }
+        let mut inner = pair.into_inner().filter(|pair| pair.as_rule() != Rule::kw_over);
+        let name = self.name(&inner.next().expect("a name"));
+        Ok((name, self.block(inner.next().expect("a block"))?))
     }
 
     /// `minimize` or `maximize`, which only a metric has.

@@ -82,7 +82,7 @@ pub fn request(folder: &str, args: &[(&str, Literal)]) -> SourceRequest {
     SourceRequest {
         name: "images".to_string(),
         args: [folder].into_iter().chain(named).collect(),
-        transforms: Vec::new(),
+        ..SourceRequest::default()
     }
 }
 

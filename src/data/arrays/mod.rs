@@ -1,0 +1,403 @@
+//! `arrays("file.npz")`: samples from named arrays of `.npz`, `.npy` or `.safetensors`; the first axis
+//! are the samples.
+//!
+//! ```text
+//! features f4 [2000, 16], kind i8 [2000]   →   features: f32[16], kind: i32[]
+//! ```
+//!
+//! Numbers become `f32`, whole numbers `i32`, bytes stay bytes: converted where every value survives
+//! exactly, `f64` rounded; what does not fit is an error that names the element.
+
+mod npy;
+mod zip;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::dataset::{Column, Dataset, Samples, Split};
+use super::error::DataError;
+use super::fields::SplitPlan;
+use super::locate;
+use super::request::{Arguments, FieldRequest, Literal, Part, Places, Watch};
+use super::source::SampleSource;
+use super::split::parts;
+use crate::base::names::near;
+use crate::base::schema::{ClassField, Field, FieldKind, Schema};
+use crate::base::shown::Show;
+use crate::base::tensor::DType;
+use crate::files;
+
+/// Bytes that the arrays of a file unpack to at most.
+const MOST_BYTES: usize = 1 << 34;
+
+/// The type of an array's elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)] // Each is the type of its name.
+pub enum ElementType {
+    F16,
+    F32,
+    F64,
+    I8,
+    I16,
+    I32,
+    I64,
+    U8,
+    U16,
+    U32,
+    U64,
+    Bool,
+}
+
+impl ElementType {
+    /// Bytes of an element.
+    pub fn size(self) -> usize {
+        match self {
+            ElementType::I8 | ElementType::U8 | ElementType::Bool => 1,
+            ElementType::F16 | ElementType::I16 | ElementType::U16 => 2,
+            ElementType::F32 | ElementType::I32 | ElementType::U32 => 4,
+            ElementType::F64 | ElementType::I64 | ElementType::U64 => 8,
+        }
+    }
+
+    fn is_float(self) -> bool {
+        matches!(self, ElementType::F16 | ElementType::F32 | ElementType::F64)
+    }
+
+    /// The type that it becomes.
+    fn dtype(self) -> DType {
+        match self {
+            ElementType::U8 => DType::U8,
+            _ if self.is_float() => DType::F32,
+            _ => DType::I32,
+        }
+    }
+}
+
+/// An array of a file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NamedArray {
+    /// Its name.
+    pub name: String,
+    /// The type of its elements.
+    pub element: ElementType,
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// Its elements, little-endian, the last axis fastest.
+    pub bytes: Vec<u8>,
+}
+
+impl NamedArray {
+    /// The elements as a step takes them. An error names the element.
+    fn converted(self) -> Result<Vec<u8>, String> {
+        let size = self.element.size();
+        let element = |index: usize| &self.bytes[index * size..][..size];
+        let count = self.bytes.len() / size;
+        let wrong = |index: usize, value: String, into: &str| {
+            format!("element {index} of `{}` is {value}, which is no {into}", self.name.shown())
+        };
+        match self.element {
+            ElementType::U8 | ElementType::F32 | ElementType::I32 => Ok(self.bytes),
+            of if of.is_float() => {
+                let mut out = Vec::with_capacity(4 * count);
+                for index in 0..count {
+                    let wide = float(of, element(index));
+                    let value = wide as f32;
+                    if wide.is_finite() && !value.is_finite() {
+                        return Err(wrong(index, wide.to_string(), "f32"));
+                    }
+                    out.extend(value.to_le_bytes());
+                }
+                Ok(out)
+            }
+            of => {
+                let mut out = Vec::with_capacity(4 * count);
+                for index in 0..count {
+                    let wide = integer(of, element(index));
+                    let value = i32::try_from(wide);
+                    let value = value.map_err(|_| wrong(index, wide.to_string(), "i32"))?;
+                    out.extend(value.to_le_bytes());
+                }
+                Ok(out)
+            }
+        }
+    }
+}
+
+fn float(of: ElementType, bytes: &[u8]) -> f64 {
+    match (of, bytes) {
+        (ElementType::F64, &[a, b, c, d, e, f, g, h]) => {
+            f64::from_le_bytes([a, b, c, d, e, f, g, h])
+        }
+        (_, &[low, high]) => half(u16::from_le_bytes([low, high])),
+        _ => f64::NAN,
+    }
+}
+
+/// The number of an IEEE 754 half.
+fn half(bits: u16) -> f64 {
+    let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
+    let (exponent, fraction) = (i32::from(bits >> 10 & 31), f64::from(bits & 1023));
+    sign * match exponent {
+        0 => fraction * libm::exp2(-24.0),
+        31 if fraction == 0.0 => f64::INFINITY,
+        31 => f64::NAN,
+        _ => (1.0 + fraction / 1024.0) * libm::exp2(f64::from(exponent - 15)),
+    }
+}
+
+fn integer(of: ElementType, bytes: &[u8]) -> i128 {
+    let unsigned = bytes.iter().rev().fold(0u64, |all, &byte| all << 8 | u64::from(byte));
+    let bits = 8 * bytes.len() as u32;
+    match of {
+        ElementType::I8 | ElementType::I16 | ElementType::I32 | ElementType::I64 => {
+            i128::from((unsigned << (64 - bits)) as i64 >> (64 - bits))
+        }
+        _ => i128::from(unsigned),
+    }
+}
+
+/// Names, types and shapes of a file's arrays, or with `whole` their elements, too.
+fn arrays(path: &Path, whole: bool) -> Result<Vec<NamedArray>, DataError> {
+    let bytes = files::read::bytes(path, files::read::TENSORS)
+        .map_err(|error| DataError::new(format!("cannot be read: {error}")).path(path))?;
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    let found = if name.ends_with(".safetensors") {
+        safetensors(&bytes)
+    } else if bytes.starts_with(b"PK") {
+        npz(&bytes, whole)
+    } else {
+        match whole {
+            true => npy::read(&stem, &bytes).map(|array| vec![array]),
+            false => npy::header(&bytes).map(|header| vec![described(&stem, header)]),
+        }
+    };
+    found.map_err(|message| DataError::new(message).path(path))
+}
+
+fn described(name: &str, header: npy::NpyHeader) -> NamedArray {
+    let npy::NpyHeader { element, shape, .. } = header;
+    NamedArray { name: name.to_owned(), element, shape, bytes: Vec::new() }
+}
+
+fn npz(bytes: &[u8], whole: bool) -> Result<Vec<NamedArray>, String> {
+    /// A header is shorter.
+    const HEADER: usize = 1 << 16;
+    let mut left = MOST_BYTES;
+    let mut found = Vec::new();
+    for member in zip::members(bytes)? {
+        let name = member.name.strip_suffix(".npy").unwrap_or(&member.name);
+        let of_member = |message: String| format!("`{}`: {message}", name.shown());
+        found.push(match whole {
+            true => {
+                let unpacked = member.read_all(bytes, left)?;
+                left -= unpacked.len();
+                npy::read(name, &unpacked).map_err(of_member)?
+            }
+            false => {
+                let start = member.read(bytes, HEADER)?;
+                described(name, npy::header(&start).map_err(of_member)?)
+            }
+        });
+    }
+    Ok(found)
+}
+
+fn safetensors(bytes: &[u8]) -> Result<Vec<NamedArray>, String> {
+    use ::safetensors::{Dtype, SafeTensors};
+    let file = SafeTensors::deserialize(bytes).map_err(|error| error.to_string())?;
+    let array = |(name, view): (&str, ::safetensors::tensor::TensorView<'_>)| {
+        let element = match view.dtype() {
+            Dtype::F16 => ElementType::F16,
+            Dtype::F32 => ElementType::F32,
+            Dtype::F64 => ElementType::F64,
+            Dtype::I8 => ElementType::I8,
+            Dtype::I16 => ElementType::I16,
+            Dtype::I32 => ElementType::I32,
+            Dtype::I64 => ElementType::I64,
+            Dtype::U8 => ElementType::U8,
+            Dtype::U16 => ElementType::U16,
+            Dtype::U32 => ElementType::U32,
+            Dtype::U64 => ElementType::U64,
+            Dtype::BOOL => ElementType::Bool,
+            other => return Err(format!("`{name}` has elements {other:?}, which are not read")),
+        };
+        let (shape, bytes) = (view.shape().to_vec(), view.data().to_vec());
+        Ok(NamedArray { name: name.to_owned(), element, shape, bytes })
+    };
+    file.iter().map(array).collect()
+}
+
+/// The source `arrays`.
+pub struct Arrays;
+
+impl SampleSource for Arrays {
+    fn name(&self) -> &'static str {
+        "arrays"
+    }
+
+    fn arguments(&self) -> &'static [&'static str] {
+        &["file", "target", "test", "validation", "split"]
+    }
+
+    fn takes_fields(&self) -> bool {
+        true
+    }
+
+    fn schema(&self, args: &Arguments<'_>, places: &Places) -> Result<Schema, DataError> {
+        Ok(load(args, places)?.schema)
+    }
+
+    fn open(
+        &self,
+        args: &Arguments<'_>,
+        places: &Places,
+        _: Watch<'_>,
+    ) -> Result<Dataset, DataError> {
+        load(args, places)
+    }
+}
+
+/// The arrays that are fields: their names in the file and in samples, and whether they are targets.
+struct ArrayField {
+    array: String,
+    name: String,
+    is_target: bool,
+    place: Option<usize>,
+}
+
+fn wanted(args: &Arguments<'_>, there: &[NamedArray]) -> Result<Vec<ArrayField>, DataError> {
+    let Some(fields) = args.fields else {
+        let targets: Vec<String> = match args.get("target") {
+            None => Vec::new(),
+            Some(Literal::Name(name) | Literal::Str(name)) => vec![name.clone()],
+            Some(Literal::List(names)) => names
+                .iter()
+                .map(|name| match name {
+                    Literal::Name(name) | Literal::Str(name) => Ok(name.clone()),
+                    _ => Err(args.wrong("target", "the name of an array, or a list of names")),
+                })
+                .collect::<Result<_, _>>()?,
+            Some(_) => return Err(args.wrong("target", "the name of an array, or a list of names")),
+        };
+        if let Some(name) = targets.iter().find(|name| !there.iter().any(|it| it.name == **name)) {
+            return Err(no_array(name, there).argument("target"));
+        }
+        let field = |array: &NamedArray| ArrayField {
+            array: array.name.clone(),
+            name: array.name.clone(),
+            is_target: targets.contains(&array.name),
+            place: None,
+        };
+        let mut fields: Vec<ArrayField> = there.iter().map(field).collect();
+        fields.sort_by_key(|field| field.is_target);
+        return Ok(fields);
+    };
+    let field = |(place, field): (usize, &FieldRequest)| {
+        if field.kind.name != "array" {
+            let message = format!("fields of arrays are `array`, not `{}`", field.kind.name);
+            return Err(DataError::new(message)
+                .help("write `array` or `array(\"name\")`")
+                .field(place));
+        }
+        if !field.transforms.is_empty() {
+            let message = "fields of arrays have no transforms: prepare the numbers in the model";
+            return Err(DataError::new(message).field(place));
+        }
+        let of = Arguments::of_call(&field.kind, &["name"])?;
+        let array = of.text("name")?.unwrap_or(&field.name).to_owned();
+        if !there.iter().any(|it| it.name == array) {
+            return Err(no_array(&array, there).field(place));
+        }
+        let (name, is_target) = (field.name.clone(), field.is_target);
+        Ok(ArrayField { array, name, is_target, place: Some(place) })
+    };
+    let mut fields: Vec<ArrayField> =
+        fields.iter().enumerate().map(field).collect::<Result<_, _>>()?;
+    fields.sort_by_key(|field| field.is_target);
+    Ok(fields)
+}
+
+fn no_array(name: &str, there: &[NamedArray]) -> DataError {
+    let error = DataError::new(format!("there is no array `{}`", name.shown()));
+    let names: Vec<&str> = there.iter().map(|array| array.name.as_str()).collect();
+    match near(name, names.iter().copied()).first() {
+        Some(near) => error.help(format!("did you mean `{near}`?")),
+        None => error.help(format!("its arrays are {}", names.join(", "))),
+    }
+}
+
+/// Reads the arrays, and makes samples of them.
+fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
+    let path = locate::file(args.required_text("file")?, "file", places)?;
+    let there = arrays(&path, true)?;
+    let fields = wanted(args, &there)?;
+    let mut columns: Vec<(Field, Column)> = Vec::new();
+    let mut samples: Option<(usize, String)> = None;
+    for field in fields {
+        let at_field = |error: DataError| match field.place {
+            Some(place) => error.field(place),
+            None => error,
+        };
+        let array = there.iter().find(|array| array.name == field.array);
+        let array = array.cloned().ok_or_else(|| no_array(&field.array, &there))?;
+        let Some((&count, shape)) = array.shape.split_first() else {
+            let message = format!("`{}` is a single number", array.name.shown());
+            return Err(at_field(DataError::new(message)));
+        };
+        match &samples {
+            Some((known, first)) if *known != count => {
+                let name = array.name.shown();
+                let message = format!("`{name}` has {count} samples, `{}` {known}", first.shown());
+                return Err(at_field(DataError::new(message).path(&path)));
+            }
+            Some(_) => {}
+            None => samples = Some((count, array.name.clone())),
+        }
+        let of = Field { is_target: field.is_target, ..array_field(&field.name, &array, shape) };
+        let bytes = array.converted().map_err(|it| at_field(DataError::new(it).path(&path)))?;
+        columns.push((of, Column::Memory(bytes)));
+    }
+    let Some((count @ 1.., _)) = samples else {
+        return Err(DataError::new("there are no samples in it").path(&path));
+    };
+    dataset(args, columns, count)
+}
+
+/// A field of an array: whole numbers that are a target are classes.
+fn array_field(name: &str, array: &NamedArray, shape: &[usize]) -> Field {
+    let dtype = array.element.dtype();
+    let field = match dtype {
+        DType::U8 if !shape.is_empty() => Field::image(name, shape),
+        _ => Field::number(name, dtype, shape),
+    };
+    if array.element.is_float() || !shape.is_empty() && dtype == DType::U8 {
+        return field;
+    }
+    let size = array.element.size();
+    let values = array.bytes.chunks_exact(size).map(|bytes| integer(array.element, bytes));
+    let most = values.clone().max().filter(|_| values.clone().all(|value| value >= 0));
+    let count = most.and_then(|most| usize::try_from(most).ok()).map(|most| most + 1);
+    Field { kind: FieldKind::Class(ClassField { count, one_hot: false }), ..field }
+}
+
+fn dataset(
+    args: &Arguments<'_>,
+    columns: Vec<(Field, Column)>,
+    count: usize,
+) -> Result<Dataset, DataError> {
+    let fraction = |name: &str| match args.part(name)? {
+        Part::Fraction(fraction) => Ok(fraction),
+        Part::Folder(_) => Err(args.wrong(name, "a fraction less than 1")),
+    };
+    let (test, validation) = (fraction("test")?, fraction("validation")?);
+    let plan = SplitPlan::of(args, |name| Some(name.to_owned()))?;
+    if !matches!(plan, None | Some(SplitPlan::Random(None))) {
+        return Err(args.wrong("split", "random"));
+    }
+    let samples = Arc::new(Samples::new(count, columns));
+    let labels = Split::all(samples.clone()).labels().unwrap_or_else(|| vec![0; count]);
+    let parts = parts(&labels, [test, validation]);
+    let splits = [&parts[0], &parts[2], &parts[1]].map(Clone::clone);
+    Ok(Dataset::of_splits(Arrays.name(), samples, splits))
+}

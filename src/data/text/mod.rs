@@ -1,0 +1,145 @@
+//! `text("file.txt", tokens: chars, window: 64)`: samples from a text, each a window of its tokens and the
+//! same moved by one.
+//!
+//! ```text
+//! "to be or"   window 4   →   tokens [t o ␣ b]  next [o ␣ b e],  …
+//! ```
+//!
+//! The first part of the text is to train on, then comes that to validate, then that to test; no window
+//! reaches from one into the next. What the tokens are is learnt from the first part alone.
+
+mod tokens;
+
+use std::sync::Arc;
+
+use super::dataset::{Column, Dataset, Samples};
+use super::error::DataError;
+use super::gunzip::unpacked;
+use super::locate;
+use super::request::{Arguments, Literal, Part, Places, Watch};
+use super::source::SampleSource;
+use super::windows::{parts, windows};
+use crate::base::schema::{
+    CellMeaning, ClassField, Field, FieldKind, FieldRecipe, MissingValue, Schema, TokenUnit,
+};
+use crate::base::tensor::DType;
+use crate::files;
+
+/// The source `text`.
+pub struct TextWindows;
+
+impl SampleSource for TextWindows {
+    fn name(&self) -> &'static str {
+        "text"
+    }
+
+    fn arguments(&self) -> &'static [&'static str] {
+        &["file", "tokens", "window", "stride", "test", "validation"]
+    }
+
+    fn schema(&self, args: &Arguments<'_>, places: &Places) -> Result<Schema, DataError> {
+        Ok(load(args, places)?.schema)
+    }
+
+    fn open(
+        &self,
+        args: &Arguments<'_>,
+        places: &Places,
+        _: Watch<'_>,
+    ) -> Result<Dataset, DataError> {
+        load(args, places)
+    }
+}
+
+/// The unit that is asked for, and the most tokens.
+fn unit(args: &Arguments<'_>) -> Result<(TokenUnit, usize), DataError> {
+    const TAKES: &str = "chars, bytes, words, words(most: 20000) or bpe(size: 1024)";
+    let wrong = || args.wrong("tokens", TAKES);
+    match args.get("tokens") {
+        None => Ok((TokenUnit::Chars, usize::MAX)),
+        Some(Literal::Name(name)) => match name.as_str() {
+            "chars" => Ok((TokenUnit::Chars, usize::MAX)),
+            "bytes" => Ok((TokenUnit::Bytes, 256)),
+            "words" => Ok((TokenUnit::Words, 20_000)),
+            "bpe" => Ok((TokenUnit::Pairs, 1024)),
+            _ => Err(wrong()),
+        },
+        Some(Literal::Call(call)) => {
+            let (unit, argument, least, default) = match call.name.as_str() {
+                "words" => (TokenUnit::Words, "most", 2, 20_000),
+                "bpe" => (TokenUnit::Pairs, "size", 257, 1024),
+                _ => return Err(wrong()),
+            };
+            let of = Arguments::of_call(call, &[argument])?;
+            let most = of.count(argument, default, least);
+            Ok((unit, most.map_err(|error| error.argument("tokens"))?))
+        }
+        Some(_) => Err(wrong()),
+    }
+}
+
+fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
+    let (unit, most) = unit(args)?;
+    let window = args.count("window", 0, 1)?;
+    if window == 0 {
+        return Err(args.wrong("window", "given: the number of tokens of a sample"));
+    }
+    let stride = args.count("stride", window, 1)?;
+    let fraction = |name: &str| match args.part(name)? {
+        Part::Fraction(fraction) => Ok(fraction),
+        Part::Folder(_) => Err(args.wrong(name, "a fraction less than 1")),
+    };
+    let fractions = [fraction("test")?, fraction("validation")?];
+    let path = locate::file(args.required_text("file")?, "file", places)?;
+    let bytes = files::read::stream(unpacked(&path)?, files::read::TABLE)
+        .map_err(|error| DataError::new(format!("cannot be read: {error}")).path(&path))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let error = DataError::new(format!("is not UTF-8 text: byte {at} is none")).path(&path);
+        error.help("save it as UTF-8")
+    })?;
+    let cut = cuts(&text, fractions);
+    let known = args.fitted.and_then(|schema| schema.field("tokens")?.recipe.clone());
+    let list = match known.as_deref() {
+        Some(FieldRecipe { value: CellMeaning::Tokens(list), .. }) => list.clone(),
+        _ => tokens::learn(unit, &text[..cut[0]], most),
+    };
+    let splits = [&text[..cut[0]], &text[cut[0]..cut[1]], &text[cut[1]..]];
+    let encoded = splits.map(|part| tokens::encode(&list, part));
+    let lengths = [encoded[0].len(), encoded[1].len(), encoded[2].len()];
+    let chosen = windows(lengths, window + 1, stride);
+    if chosen[0].is_empty() {
+        let message = format!(
+            "{} tokens to train on have no window of {window} and the one behind it",
+            lengths[0]
+        );
+        return Err(DataError::new(message).path(&path).argument("window"));
+    }
+    let all: usize = lengths.iter().sum();
+    let bytes = encoded.iter().flatten().flat_map(|token| token.to_le_bytes());
+    let bytes: Arc<Vec<u8>> = Arc::new(bytes.collect());
+    let recipe = Arc::new(FieldRecipe {
+        columns: Vec::new(),
+        value: CellMeaning::Tokens(list.clone()),
+        missing: MissingValue::Refuse,
+        transforms: Vec::new(),
+    });
+    let field = |name: &str, is_target| Field {
+        kind: FieldKind::Class(ClassField { count: Some(list.names.len()), one_hot: false }),
+        is_target,
+        recipe: Some(recipe.clone()),
+        ..Field::number(name, DType::I32, &[window])
+    };
+    let column =
+        |first: usize| Column::Windows { bytes: bytes.clone(), first: first * 4, step: stride * 4 };
+    let fields = vec![(field("tokens", false), column(0)), (field("next", true), column(1))];
+    let samples = Arc::new(Samples::new(all.saturating_sub(window + 1) / stride + 1, fields));
+    Ok(Dataset::of_splits(TextWindows.name(), samples, chosen))
+}
+
+/// The bytes at which the text to train on and that to validate on end, between characters.
+fn cuts(text: &str, fractions: [f64; 2]) -> [usize; 2] {
+    let [train, validation, _] = parts(text.len(), fractions);
+    [train, train + validation]
+        .map(|at| (at..=text.len()).find(|&at| text.is_char_boundary(at)).unwrap_or(text.len()))
+}

@@ -1,0 +1,280 @@
+//! Texts as tokens: characters, bytes, words, byte pairs; and back.
+//!
+//! ```text
+//! chars   "to be"   →  t o ␣ b e      0 stands for a character that was never seen
+//! bytes   "é"       →  195 169
+//! words   "It's 12" →  It ' s ␣ 12    the commonest ones; 0 stands for any other
+//! bpe     "the the" →  the ␣the       bytes, joined pair by pair, the commonest pair first
+//! ```
+//!
+//! Byte pairs are learnt within words (a word with the space before it, as GPT-2 cuts texts), so that
+//! learning takes time by the different words and not by the text; of equally common pairs the one with
+//! the smaller numbers comes first, so the same text gives the same tokens everywhere.
+
+use rustc_hash::FxHashMap;
+use std::collections::BTreeSet;
+
+use crate::base::schema::{TokenList, TokenUnit};
+
+/// The token of what was never seen, as it is shown.
+const UNKNOWN: &str = "(unknown)";
+
+/// The tokens that a text to train on has. `most` bounds their number, where the unit leaves it open.
+pub fn learn(unit: TokenUnit, text: &str, most: usize) -> TokenList {
+    let unknown = || UNKNOWN.to_owned();
+    let mut merges = Vec::new();
+    let names = match unit {
+        TokenUnit::Chars => {
+            let seen: BTreeSet<char> = text.chars().collect();
+            std::iter::once(unknown()).chain(seen.into_iter().map(String::from)).collect()
+        }
+        TokenUnit::Bytes => byte_names(),
+        TokenUnit::Words => {
+            let mut counts: FxHashMap<&str, usize> = FxHashMap::default();
+            words(text).for_each(|word| *counts.entry(word).or_default() += 1);
+            let mut order: Vec<(&str, usize)> = counts.into_iter().collect();
+            order.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+            let kept = order.into_iter().take(most.saturating_sub(1));
+            std::iter::once(unknown()).chain(kept.map(|(word, _)| word.to_owned())).collect()
+        }
+        TokenUnit::Pairs => {
+            merges = learn_pairs(text, most);
+            pair_names(&merges)
+        }
+    };
+    TokenList { unit, names, merges }
+}
+
+/// The tokens of a text, by their numbers.
+pub fn encode(list: &TokenList, text: &str) -> Vec<i32> {
+    match list.unit {
+        TokenUnit::Bytes => text.bytes().map(i32::from).collect(),
+        TokenUnit::Chars => {
+            let known: FxHashMap<char, i32> = (1..)
+                .zip(&list.names[1..])
+                .filter_map(|(id, name)| Some((name.chars().next()?, id)))
+                .collect();
+            text.chars().map(|sign| known.get(&sign).copied().unwrap_or(0)).collect()
+        }
+        TokenUnit::Words => {
+            let known: FxHashMap<&str, i32> =
+                (1..).zip(&list.names[1..]).map(|(id, name)| (name.as_str(), id)).collect();
+            words(text).map(|word| known.get(word).copied().unwrap_or(0)).collect()
+        }
+        TokenUnit::Pairs => {
+            let ranks: FxHashMap<(u32, u32), u32> =
+                list.merges.iter().copied().zip(256..).collect();
+            let mut known: FxHashMap<&str, Vec<i32>> = FxHashMap::default();
+            let mut out = Vec::new();
+            for word in pieces(text) {
+                let tokens = known.entry(word).or_insert_with(|| joined(word, &ranks));
+                out.extend_from_slice(tokens);
+            }
+            out
+        }
+    }
+}
+
+/// The text of tokens; of bytes that are no UTF-8, a mark in their place.
+pub fn decode(list: &TokenList, tokens: &[i32]) -> String {
+    let name = |&id: &i32| usize::try_from(id).ok().and_then(|id| list.names.get(id));
+    match list.unit {
+        TokenUnit::Chars | TokenUnit::Words => tokens.iter().filter_map(name).cloned().collect(),
+        TokenUnit::Bytes | TokenUnit::Pairs => {
+            let mut bytes = Vec::new();
+            let mut open: Vec<u32> =
+                tokens.iter().rev().filter_map(|&id| u32::try_from(id).ok()).collect();
+            while let Some(id) = open.pop() {
+                match (u8::try_from(id), id.checked_sub(256)) {
+                    (Ok(byte), _) => bytes.push(byte),
+                    (Err(_), Some(merge)) => {
+                        if let Some(&(left, right)) = list.merges.get(merge as usize) {
+                            open.extend([right, left]);
+                        }
+                    }
+                    (Err(_), None) => {}
+                }
+            }
+            String::from_utf8_lossy(&bytes).into_owned()
+        }
+    }
+}
+
+fn byte_names() -> Vec<String> {
+    (0..=255u8).map(|byte| byte.escape_ascii().to_string()).collect()
+}
+
+fn pair_names(merges: &[(u32, u32)]) -> Vec<String> {
+    let mut bytes: Vec<Vec<u8>> = (0..=255).map(|byte| vec![byte]).collect();
+    for &(left, right) in merges {
+        let both = [&bytes[left as usize][..], &bytes[right as usize]].concat();
+        bytes.push(both);
+    }
+    bytes.iter().map(|bytes| bytes.escape_ascii().to_string()).collect()
+}
+
+/// Words, runs of digits, runs of blanks, and every other sign by itself; together the whole text.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    let kind = |sign: char| match sign {
+        '\n' => 0,
+        _ if sign.is_alphabetic() => 1,
+        _ if sign.is_numeric() => 2,
+        _ if sign.is_whitespace() => 3,
+        _ => 4,
+    };
+    runs(text, move |before, next| kind(before) == kind(next) && !matches!(kind(next), 0 | 4))
+}
+
+/// A word with the blank before it, runs of digits, of signs and of blanks; together the whole text.
+fn pieces(text: &str) -> impl Iterator<Item = &str> {
+    let kind = |sign: char| match sign {
+        _ if sign.is_alphabetic() => 1,
+        _ if sign.is_numeric() => 2,
+        _ if sign.is_whitespace() => 3,
+        _ => 4,
+    };
+    runs(text, move |before, next| {
+        kind(before) == kind(next) || before == ' ' && matches!(kind(next), 1 | 2)
+    })
+}
+
+/// The longest runs of which every two neighbours belong together.
+fn runs(text: &str, together: impl Fn(char, char) -> bool) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let mut signs = rest.char_indices();
+        let (_, mut before) = signs.next()?;
+        let end = signs.find(|&(_, next)| !together(std::mem::replace(&mut before, next), next));
+        let (run, left) = rest.split_at(end.map_or(rest.len(), |(at, _)| at));
+        rest = left;
+        Some(run)
+    })
+}
+
+/// The pairs to join, until there are so many tokens or nothing comes up twice.
+fn learn_pairs(text: &str, most: usize) -> Vec<(u32, u32)> {
+    let mut counts: FxHashMap<&str, usize> = FxHashMap::default();
+    pieces(text).for_each(|word| *counts.entry(word).or_default() += 1);
+    let mut words: Vec<(Vec<u32>, usize)> = counts
+        .into_iter()
+        .filter(|(word, _)| word.len() > 1)
+        .map(|(word, count)| (word.bytes().map(u32::from).collect(), count))
+        .collect();
+    words.sort();
+    let mut pairs: FxHashMap<(u32, u32), usize> = FxHashMap::default();
+    let mut places: FxHashMap<(u32, u32), Vec<usize>> = FxHashMap::default();
+    for (index, (word, count)) in words.iter().enumerate() {
+        for pair in word.windows(2) {
+            let pair = (pair[0], pair[1]);
+            *pairs.entry(pair).or_default() += count;
+            places.entry(pair).or_default().push(index);
+        }
+    }
+    let mut merges = Vec::new();
+    while 256 + merges.len() < most {
+        let best = pairs.iter().max_by(|a, b| a.1.cmp(b.1).then(b.0.cmp(a.0)));
+        let Some((&pair, &count)) = best.filter(|(_, count)| **count > 1) else { break };
+        let token = 256 + merges.len() as u32;
+        merges.push(pair);
+        let mut touched = places.remove(&pair).unwrap_or_default();
+        touched.dedup();
+        for index in touched {
+            let (word, times) = &mut words[index];
+            for old in word.windows(2) {
+                if let Some(count) = pairs.get_mut(&(old[0], old[1])) {
+                    *count = count.saturating_sub(*times);
+                }
+            }
+            join(word, pair, token);
+            for new in word.windows(2) {
+                let new = (new[0], new[1]);
+                *pairs.entry(new).or_default() += *times;
+                if new.0 == token || new.1 == token {
+                    places.entry(new).or_default().push(index);
+                }
+            }
+        }
+        debug_assert!(count > 1);
+        pairs.remove(&pair);
+    }
+    merges
+}
+
+/// Joins a pair wherever it stands, from the left.
+fn join(word: &mut Vec<u32>, pair: (u32, u32), token: u32) {
+    let mut out = Vec::with_capacity(word.len());
+    let mut at = 0;
+    while at < word.len() {
+        match word.get(at + 1) {
+            Some(&next) if (word[at], next) == pair => {
+                out.push(token);
+                at += 2;
+            }
+            _ => {
+                out.push(word[at]);
+                at += 1;
+            }
+        }
+    }
+    *word = out;
+}
+
+/// The tokens of a piece: the pair that was learnt first is joined first.
+fn joined(piece: &str, ranks: &FxHashMap<(u32, u32), u32>) -> Vec<i32> {
+    let mut word: Vec<u32> = piece.bytes().map(u32::from).collect();
+    loop {
+        let pairs = word.windows(2).map(|pair| (pair[0], pair[1]));
+        let Some((token, pair)) = pairs.filter_map(|it| Some((*ranks.get(&it)?, it))).min() else {
+            return word.into_iter().map(|token| token as i32).collect();
+        };
+        join(&mut word, pair, token);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::rng::Sequence;
+
+    #[test]
+    fn units_cut_a_text_and_put_it_together_again() {
+        let text = "It's 12 o'clock,\nnot 7.  Né";
+        for unit in [TokenUnit::Chars, TokenUnit::Bytes, TokenUnit::Words, TokenUnit::Pairs] {
+            let list = learn(unit, text, 300);
+            assert_eq!(decode(&list, &encode(&list, text)), text, "{unit:?}");
+        }
+        let chars = learn(TokenUnit::Chars, "abca", 0);
+        assert_eq!(encode(&chars, "caz"), [3, 1, 0]);
+        assert_eq!(words("It's 12\n").collect::<Vec<_>>(), ["It", "'", "s", " ", "12", "\n"]);
+        let some = learn(TokenUnit::Words, "a b a c a b", 4);
+        assert_eq!(some.names, ["(unknown)", " ", "a", "b"], "the commonest first");
+    }
+
+    #[test]
+    fn the_commonest_pair_is_joined_first_and_the_smaller_of_equals() {
+        let list = learn(TokenUnit::Pairs, "abab cdcd abab", 258);
+        let (a, b) = (u32::from(b'a'), u32::from(b'b'));
+        assert_eq!(list.merges[0], (a, b));
+        assert_eq!(list.merges[1], (256, 256), "it comes up twice, as does ` ` with it");
+        assert_eq!(&list.names[256..], ["ab", "abab"]);
+    }
+
+    #[test]
+    fn any_text_comes_back_from_bytes_and_pairs() {
+        let mut rng = Sequence::new(3, 1);
+        let list = learn(TokenUnit::Pairs, &"the cat sat on the mat. ".repeat(9), 290);
+        let rounds = if cfg!(debug_assertions) { 2_000 } else { 100_000 };
+        for _ in 0..rounds {
+            let length = rng.below(24);
+            let signs = (0..length).map(|_| match rng.below(4) {
+                0 => char::from_u32(rng.below(0x11_0000)).unwrap_or('?'),
+                1 => ' ',
+                _ => char::from(b'a' + rng.below(26) as u8),
+            });
+            let text: String = signs.collect();
+            let tokens = encode(&list, &text);
+            assert!(tokens.len() <= text.len());
+            assert_eq!(decode(&list, &tokens), text);
+        }
+    }
+}

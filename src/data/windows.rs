@@ -1,0 +1,42 @@
+//! Samples that are windows into a long row of things: rows of a series, tokens of a text.
+//!
+//! ```text
+//! 0 1 2 3 4 5 | 6 7 8 9     parts of 6 and 4, windows of 3, a stride of 1
+//! windows at 0 1 2 3 of the first part, at 6 7 of the second; 4 and 5 would reach over the end
+//! ```
+
+/// The starts of windows in each of three parts that follow one another, as numbers of samples: window
+/// `i` begins at `i · stride`. A window reaches over no part's end.
+pub fn windows(parts: [usize; 3], length: usize, stride: usize) -> [Vec<u32>; 3] {
+    let mut begins = 0;
+    parts.map(|part| {
+        let (first, end) = (begins, begins + part);
+        begins = end;
+        let starts = first.div_ceil(stride)..;
+        starts
+            .take_while(|start| start * stride + length <= end)
+            .map(|start| start as u32)
+            .collect()
+    })
+}
+
+/// The lengths of the parts to train, to validate and to test on, in the order of time.
+pub fn parts(count: usize, [test, validation]: [f64; 2]) -> [usize; 3] {
+    let of = |fraction: f64| (count as f64 * fraction).round() as usize;
+    let (test, validation) = (of(test), of(validation));
+    [count.saturating_sub(test + validation), validation, test]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_window_reaches_over_the_end_of_its_part() {
+        let [train, validation, test] = windows([6, 4, 2], 3, 1);
+        assert_eq!((train, validation, test), (vec![0, 1, 2, 3], vec![6, 7], vec![]));
+        let [train, validation, _] = windows([7, 8, 0], 3, 3);
+        assert_eq!((train, validation), (vec![0, 1], vec![3, 4]));
+        assert_eq!(parts(100, [0.1, 0.2]), [70, 20, 10]);
+    }
+}
