@@ -22,7 +22,7 @@ use support::pipeline::{experiment, training_with_gradients};
 const STEPS: u64 = 20;
 
 /// The cases that must be there.
-const CASES: [&str; 36] = [
+const CASES: [&str; 44] = [
     "act_elu",
     "act_gelu",
     "act_sigmoid",
@@ -45,6 +45,10 @@ const CASES: [&str; 36] = [
     "conv_same_k4",
     "conv_same_s2",
     "conv_stride2",
+    "conv_transpose_1d",
+    "conv_transpose_k2s2",
+    "conv_transpose_k3s1",
+    "conv_transpose_k3s2",
     "conv_valid",
     "global_avg",
     "layer_norm",
@@ -58,7 +62,11 @@ const CASES: [&str; 36] = [
     "optim_rmsprop",
     "optim_sgd",
     "optim_sgd_momentum",
+    "pixels",
+    "positions",
     "residual",
+    "upsample_bilinear",
+    "upsample_nearest",
 ];
 
 fn folder() -> PathBuf {

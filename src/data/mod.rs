@@ -131,7 +131,7 @@ pub fn resident_bytes(request: &SourceRequest, schema: &Schema) -> usize {
 
 /// Whether the values of a field lie in memory while a run goes on.
 fn is_resident(request: &SourceRequest, field: &Field) -> bool {
-    source_of(&request.name).is_none_or(|source| source.is_resident(field))
+    asked(request).map_or(true, |(source, args)| source.is_resident(&args, field))
 }
 
 /// Bytes that decoding takes at once while data are read on so many threads.

@@ -62,7 +62,7 @@ pub trait SampleSource: Sync {
     }
 
     /// Whether the values of a field lie in memory while a run goes on, and not in a file.
-    fn is_resident(&self, _field: &Field) -> bool {
+    fn is_resident(&self, _args: &Arguments<'_>, _field: &Field) -> bool {
         true
     }
 

@@ -68,7 +68,7 @@ pub(super) enum Expect {
 pub(super) fn expectation(param: &ast::ParamDecl) -> Expect {
     match param.ty.as_ref().map(|ty| ty.name.text.as_str()) {
         Some("initializer") => Expect::Initializer,
-        Some("padding") => Expect::Word,
+        Some("padding" | "string") => Expect::Word,
         // Where no schedule can stand, the report of the wrong kind says so.
         Some("f32" | "float" | "int") if param.ty.as_ref().is_some_and(|ty| ty.dims.is_none()) => {
             Expect::Number

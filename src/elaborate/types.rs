@@ -110,6 +110,7 @@ impl<'a> Elaborator<'a> {
             ("float", value @ Value::Float(_)) => Ok(value),
             ("bool", value @ Value::Bool(_)) => Ok(value),
             ("string", value @ Value::Str(_)) => Ok(value),
+            ("string", Value::Word(word)) => Ok(Value::Str(word)),
             ("list", value @ Value::List(_)) => Ok(value),
             ("size", value) if sizes::is_size(&value) => Ok(value),
             ("padding", value) if sizes::is_padding(&value) => Ok(value),

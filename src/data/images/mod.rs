@@ -16,6 +16,7 @@ mod find;
 mod fit;
 mod jpeg;
 mod load;
+mod masks;
 mod packed;
 mod report;
 mod scan;
@@ -54,15 +55,33 @@ impl SampleSource for Images {
     }
 
     fn arguments(&self) -> &'static [&'static str] {
-        &["folder", "size", "channels", "test", "validation", "resize", "unreadable", "classes"]
+        &[
+            "folder",
+            "size",
+            "channels",
+            "test",
+            "validation",
+            "resize",
+            "unreadable",
+            "classes",
+            "masks",
+            "validation_masks",
+            "test_masks",
+        ]
     }
 
     fn schema(&self, args: &Arguments<'_>, places: &Places) -> Result<Schema, DataError> {
-        Options::of(args)?.schema(places)
+        match args.get("masks") {
+            Some(_) => Ok(masks::load(args, places)?.schema),
+            None => Options::of(args)?.schema(places),
+        }
     }
 
     fn presumed(&self, args: &Arguments<'_>, places: &Places) -> Result<Option<Schema>, DataError> {
-        Ok(Some(Options::of(args)?.presumed(places)))
+        match args.get("masks") {
+            Some(_) => masks::presumed(args).map(Some),
+            None => Ok(Some(Options::of(args)?.presumed(places))),
+        }
     }
 
     fn open(
@@ -71,16 +90,22 @@ impl SampleSource for Images {
         places: &Places,
         watch: Watch<'_>,
     ) -> Result<Dataset, DataError> {
-        Options::of(args)?.open(places, watch)
+        match args.get("masks") {
+            Some(_) => masks::load(args, places),
+            None => Options::of(args)?.open(places, watch),
+        }
     }
 
     fn class_names(&self, args: &Arguments<'_>, places: &Places) -> Result<Vec<String>, DataError> {
-        Ok(Options::of(args)?.class_names(places))
+        match args.get("masks") {
+            Some(_) => Ok(Vec::new()),
+            None => Ok(Options::of(args)?.class_names(places)),
+        }
     }
 
     /// Images are read from the cache as they are needed.
-    fn is_resident(&self, field: &Field) -> bool {
-        field.shape.is_empty()
+    fn is_resident(&self, args: &Arguments<'_>, field: &Field) -> bool {
+        args.get("masks").is_some() || field.shape.is_empty()
     }
 
     fn resize(&self, args: &Arguments<'_>) -> Result<FitMode, DataError> {

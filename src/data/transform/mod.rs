@@ -323,6 +323,15 @@ impl Fitting {
             let message = format!("`{name}` works on bytes, but stands behind `{moved}`");
             return Err(DataError::new(message).help(format!("put `{moved}` behind it")));
         }
+        let masks =
+            self.schema.fields.iter().any(|field| {
+                field.as_class().is_some() && field.shape == [size.height, size.width]
+            });
+        if masks && stage.moves_pixels() {
+            let message = format!("`{name}` would move the images and not their masks");
+            let help = "transforms of colours may stand here, those of places not yet";
+            return Err(DataError::new(message).help(help));
+        }
         let fitted = stage.fit(size)?;
         self.transforms.change_all |= fitted != size;
         self.size = Some(fitted);

@@ -61,6 +61,11 @@ impl Stage {
         }
     }
 
+    /// Whether pixels come to other places, and do not only change their colours.
+    pub fn moves_pixels(&self) -> bool {
+        !matches!(self, Stage::Grayscale | Stage::Jitter(_))
+    }
+
     /// Transforms an image of training, with random numbers of its own.
     pub fn train(&self, frame: &mut Frame, rng: &mut Sequence) {
         match self {

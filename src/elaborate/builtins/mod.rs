@@ -9,6 +9,7 @@ mod lists;
 mod movement;
 mod random;
 mod reduction;
+mod transposed;
 mod window;
 
 pub(super) use movement::reshape_to;
@@ -83,6 +84,7 @@ fn all() -> impl Iterator<Item = &'static Operator> {
         reduction::OPERATORS,
         movement::OPERATORS,
         window::OPERATORS,
+        transposed::OPERATORS,
         random::OPERATORS,
         lists::OPERATORS,
     ];

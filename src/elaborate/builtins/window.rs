@@ -20,7 +20,7 @@ use crate::graph::{Dim, Mismatch, NodeId, Shape, Window};
 /// The most elements under a window of max pooling: its gradient keeps their number in a byte.
 const MOST_POOLED: usize = 256;
 
-const PAD: Parameter = Parameter { name: "pad", required: false, expect: Expect::Word };
+pub(super) const PAD: Parameter = Parameter { name: "pad", required: false, expect: Expect::Word };
 const CONV: &[Parameter] =
     &[needs("x"), needs("weight"), may("stride"), PAD, may("dilation"), may("groups")];
 const POOL: &[Parameter] = &[needs("x"), needs("size"), may("stride"), PAD, may("dilation")];
@@ -37,13 +37,13 @@ pub(super) const OPERATORS: &[Operator] = &[
 ];
 
 /// Images or sequences: what a window slides over.
-struct Images {
+pub(super) struct Images {
     /// As the user has it.
-    x: NodeId,
+    pub x: NodeId,
     shape: Shape,
     /// The spatial extents.
-    extents: Vec<usize>,
-    channels: usize,
+    pub extents: Vec<usize>,
+    pub channels: usize,
     /// The argument's place.
     span: Span,
 }
@@ -118,7 +118,7 @@ fn conv_shape(context: &mut Elaborator<'_>, args: &Args) -> Eval<Value> {
 // ---- Arguments
 
 /// The first argument: `f32[N, H, W, C]` for two axes, `f32[N, T, C]` for one.
-fn images(context: &mut Elaborator<'_>, args: &Args, axes: usize) -> Eval<Images> {
+pub(super) fn images(context: &mut Elaborator<'_>, args: &Args, axes: usize) -> Eval<Images> {
     let x = context.tensor_arg(args, 0)?;
     let (ty, span) = (context.ty(x), args.span(0));
     let known: Option<Vec<usize>> = ty.shape.iter().skip(1).map(|dim| dim.known()).collect();
@@ -195,7 +195,7 @@ fn square(values: usize) -> Option<(usize, usize)> {
 }
 
 /// The extents of a weight of `axes + 2` known axes.
-fn weight_dims(
+pub(super) fn weight_dims(
     context: &mut Elaborator<'_>,
     args: &Args,
     weight: NodeId,
@@ -212,7 +212,7 @@ fn weight_dims(
     Err(context.error(codes::SHAPE, context.seen(args.span(1)), message))
 }
 
-fn wrong_channels(
+pub(super) fn wrong_channels(
     context: &mut Elaborator<'_>,
     args: &Args,
     images: &Images,
@@ -277,7 +277,7 @@ fn groups_arg(
 }
 
 /// A size, one number for each spatial axis; `default` where it is left out.
-fn size_arg(
+pub(super) fn size_arg(
     context: &mut Elaborator<'_>,
     args: &Args,
     index: usize,
@@ -464,7 +464,7 @@ fn channels_first(error: Diagnostic, images: &Images) -> Diagnostic {
 // ---- Nodes
 
 /// A sequence's value with a unit axis at `at`, as images of one row have it.
-fn lift(
+pub(super) fn lift(
     context: &mut Elaborator<'_>,
     x: NodeId,
     at: usize,
@@ -480,7 +480,7 @@ fn lift(
 }
 
 /// The result over images, for sequences without the unit axis.
-fn lowered(
+pub(super) fn lowered(
     context: &mut Elaborator<'_>,
     args: &Args,
     images: &Images,
