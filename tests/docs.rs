@@ -21,9 +21,9 @@ use nnc::base::schema::Schema;
 use nnc::base::source::Sources;
 use nnc::cli::render::render;
 use nnc::command;
-use nnc::data::{self, Argument, Places, SourceRequest, TransformCall};
-use nnc::driver;
-use nnc::elaborate::{self, DataRequest, PRELUDE, PRELUDE_NAME, Program, Request, SourceCall};
+use nnc::data::{self, Places};
+use nnc::driver::{self, source_request};
+use nnc::elaborate::{self, DataRequest, PRELUDE, PRELUDE_NAME, Program, Request};
 use nnc::graph::{self, Binary, Graph, Op, Unary, UpdateRule};
 use nnc::loops;
 use nnc::pass::{Gradients, PIPELINE, TrainingStep};
@@ -254,37 +254,16 @@ fn meaning(sources: &mut Sources, text: &str) -> Result<(), Vec<Diagnostic>> {
 
 /// The schema of an example's data; as far as it is known where its files would be needed.
 fn schema(item: &DataRequest) -> Option<Schema> {
-    let args = |call: &SourceCall| {
-        let args = call.args.iter();
-        args.map(|arg| Argument { name: arg.name.clone(), value: literal(&arg.value) }).collect()
-    };
-    let transforms = item.transforms.iter();
-    let request = SourceRequest {
-        name: item.source.name.clone(),
-        args: args(&item.source),
-        transforms: transforms
-            .map(|t| TransformCall { name: t.name.clone(), args: args(t) })
-            .collect(),
-    };
-    match data::schema(&request, &Places::default()) {
+    let request = source_request(item);
+    // Tables of examples are those that come with them.
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let places = Places { beside, ..Places::default() };
+    match data::schema(&request, &places) {
         Ok(schema) => Some(schema),
         Err(error) if !error.tried.is_empty() => {
-            data::presumed(&request, &Places::default()).expect("transforms that fit")
+            data::presumed(&request, &places).expect("transforms that fit")
         }
         Err(error) => panic!("the data `{}`: {error}", item.name),
-    }
-}
-
-fn literal(value: &elaborate::DataLiteral) -> data::Literal {
-    match value {
-        elaborate::DataLiteral::Int(value) => data::Literal::Int(*value),
-        elaborate::DataLiteral::Float(value) => data::Literal::Float(*value),
-        elaborate::DataLiteral::Bool(value) => data::Literal::Bool(*value),
-        elaborate::DataLiteral::Str(value) => data::Literal::Str(value.clone()),
-        elaborate::DataLiteral::Word(value) => data::Literal::Name(value.clone()),
-        elaborate::DataLiteral::List(values) => {
-            data::Literal::List(values.iter().map(literal).collect())
-        }
     }
 }
 

@@ -192,7 +192,7 @@ fn bombs(folder: &Path) {
         argument("folder", Literal::Str("photos".into())),
         argument("size", Literal::List(vec![Literal::Int(8), Literal::Int(8)])),
     ];
-    let images = SourceRequest { name: "images".into(), args, transforms: Vec::new() };
+    let images = SourceRequest { name: "images".into(), args, ..SourceRequest::default() };
     let fields = vec![Field::image("image", &[8, 8, 3]), Field::class("label", Some(2))];
     let schema = Schema::of(fields);
     let pictures = Preprocessor::new(&images, &schema).expect("a source of images");

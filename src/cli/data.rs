@@ -95,8 +95,11 @@ fn typed(dtype: crate::base::tensor::DType, shape: &[usize]) -> String {
 
 fn text(report: &DataReport, wanted: Option<&WantedBatch>) -> String {
     let mut text = format!("samples of {}\n", report.source);
-    for field in &report.fields {
-        let _ = writeln!(text, "  {:<12} {}", field.name, typed(field.dtype, &field.shape));
+    for (field, described) in report.fields.iter().zip(&report.described) {
+        let role = if field.is_target { "target" } else { "" };
+        let ty = typed(field.dtype, &field.shape);
+        let line = format!("  {:<12} {ty:<18} {role:<7} {described}", field.name);
+        let _ = writeln!(text, "{}", line.trim_end());
     }
     let splits = report.splits.iter();
     let splits = splits.map(|(name, ..)| TableColumn::right(*name).at_least(10));
@@ -109,6 +112,13 @@ fn text(report: &DataReport, wanted: Option<&WantedBatch>) -> String {
     let counts = report.splits.iter().map(|(_, count, _)| count.to_string());
     table.row(std::iter::once("samples".to_owned()).chain(counts));
     text.push_str(&table.text(write::width()));
+    let shows = report.fields.iter().any(|field| field.recipe.is_some());
+    for (number, sample) in report.first.iter().enumerate().filter(|_| shows) {
+        let _ = writeln!(text, "sample {}", number + 1);
+        for (field, value) in report.fields.iter().zip(sample) {
+            let _ = writeln!(text, "  {:<12} {value}", field.name);
+        }
+    }
     if let (Some(batch), Some(wanted)) = (&report.batch, wanted) {
         let _ = writeln!(text, "{}, {} samples:", wanted.described(), batch.samples.len());
         for (name, dtype, shape) in &batch.tensors {
@@ -119,7 +129,12 @@ fn text(report: &DataReport, wanted: Option<&WantedBatch>) -> String {
 }
 
 fn json_line(report: &DataReport) -> String {
-    let field = |field: &crate::base::schema::Field| json!({ "name": field.name, "dtype": field.dtype.name(), "shape": field.shape });
+    let field = |field: &crate::base::schema::Field| {
+        json!({
+            "name": field.name, "dtype": field.dtype.name(), "shape": field.shape,
+            "target": field.is_target, "recipe": field.recipe,
+        })
+    };
     let split = |(name, samples, counts): &(&str, usize, Vec<usize>)| json!({ "name": name, "samples": samples, "classes": counts });
     let batch =
         report.batch.as_ref().map(|batch| {

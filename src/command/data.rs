@@ -10,6 +10,7 @@
 //! compiled code for what a step does first. So the file holds the bits that the model sees, under the
 //! names by which `nnc grad` takes them. Nothing is trained.
 
+use super::fields::{described, first_samples};
 use crate::base::diagnostic::Diagnostic;
 use crate::base::schema::Field;
 use crate::base::shown::Show;
@@ -64,6 +65,10 @@ pub struct DataReport {
     pub notes: Vec<Note>,
     /// The fields of a sample, after the transforms.
     pub fields: Vec<Field>,
+    /// What each field is made of, and what was fitted, in words.
+    pub described: Vec<String>,
+    /// The first samples to train on, a text for each field.
+    pub first: Vec<Vec<String>>,
     /// The names of the classes, where samples have some.
     pub classes: Vec<String>,
     /// Each split's name, its samples, and how many there are of each class.
@@ -71,6 +76,9 @@ pub struct DataReport {
     /// The batch, where one was wanted.
     pub batch: Option<WrittenBatch>,
 }
+
+/// Samples that a report shows.
+const FIRST: usize = 3;
 
 /// Opens a program's data, and writes a batch of them.
 pub fn data(
@@ -110,6 +118,11 @@ pub fn data(
     Ok(DataReport {
         warnings: front.warnings,
         source: data.source,
+        described: data.fields(true).iter().map(described).collect(),
+        first: match data.train.in_memory() {
+            true => first_samples(&data.train, FIRST),
+            false => Vec::new(),
+        },
         fields: data.fields(true),
         classes: (0..classes).map(|class| data.class_name(class)).collect(),
         splits: splits.map(|(name, split)| (name, split.count(), counted(split))).into(),

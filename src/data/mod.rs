@@ -50,6 +50,7 @@ pub use feed::{Batch, Feed, FeedError, Pass, Plan, prefetch_bytes};
 pub use pictures::{Preprocessor, csv_records, idx_records};
 pub use request::{Argument, FieldRequest, Literal, Places, SourceRequest, TransformCall, Watch};
 pub use table::predict::{RowSample, rows as predict_rows};
+pub use text::token_text;
 
 use std::sync::Arc;
 

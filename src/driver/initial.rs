@@ -20,9 +20,9 @@ use crate::elaborate::{known_patterns, path_matches};
 use crate::files::read;
 use crate::graph::init::initial_value;
 use crate::graph::rule::{CLASS_WEIGHTS, MEAN};
-use crate::graph::{Graph, Type};
+use crate::graph::{Graph, Op, Type};
 use crate::runtime::weights;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 /// How a run begins.
@@ -192,6 +192,7 @@ fn matched(
     let orders = if from.pytorch { pytorch_orders(graph) } else { HashMap::new() };
     let tables = tables(graph);
     let mut unused = loaded;
+    let upsampling = upsampling_weights(graph);
     let (mut found, mut misfits) = (Vec::new(), Vec::new());
     for (path, ty) in model_paths(graph) {
         if from.except.iter().any(|pattern| path_matches(pattern, path)) {
@@ -205,6 +206,10 @@ fn matched(
         };
         let (name, tensor) = unused.swap_remove(index);
         let is_turned = from.pytorch && !tables.contains(path);
+        let tensor = match is_turned && upsampling.contains(path) {
+            true => inputs_first(tensor),
+            false => tensor,
+        };
         match fitted((path, ty), tensor, is_turned, from.pytorch) {
             Ok(tensor) => {
                 let ordered = ordered(path, tensor, orders.get(path));
@@ -397,6 +402,31 @@ fn transposed(path: &str, tensor: Tensor) -> Tensor {
         2 => vec![1, 0],
         _ => (2..rank).chain([1, 0]).collect(),
     };
+    permuted(&tensor, &order)
+}
+
+/// The weights of transposed convolutions, which PyTorch has as `[in, out, kh, kw]`.
+fn upsampling_weights(graph: &Graph) -> HashSet<&str> {
+    let mut found = HashSet::new();
+    for node in graph.nodes.values().filter(|node| matches!(node.op, Op::ConvInputGrad { .. })) {
+        let mut weight = &graph.nodes[node.args[1]];
+        while matches!(weight.op, Op::Transpose(_) | Op::Reshape(_)) {
+            weight = &graph.nodes[weight.args[0]];
+        }
+        if let Op::Param(param) = weight.op {
+            found.insert(graph.params[param].path.as_str());
+        }
+    }
+    found
+}
+
+/// A transposed convolution's weight of PyTorch's as another convolution's: outputs first.
+fn inputs_first(tensor: Tensor) -> Tensor {
+    let rank = tensor.shape.len();
+    if rank < 3 || tensor.dtype() != DType::F32 {
+        return tensor;
+    }
+    let order: Vec<usize> = [1, 0].into_iter().chain(2..rank).collect();
     permuted(&tensor, &order)
 }
 

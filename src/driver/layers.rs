@@ -4,7 +4,6 @@
 //! conv         [N, 26, 26, 32]           320    389.4 k      84.5 kB
 //! ```
 
-use crate::base::step_output::StepOutput;
 use crate::base::units::grouped;
 use crate::graph::{Graph, NodeId, Op};
 use std::collections::{HashMap, HashSet};
@@ -38,9 +37,8 @@ impl Layer {
 
 /// The layers that a forward graph's model calls, in order.
 pub(crate) fn layers(graph: &Graph) -> Vec<Layer> {
-    let Some(output) = graph.output(StepOutput::Output) else { return Vec::new() };
     let mut needed: HashSet<NodeId> = HashSet::new();
-    let mut open = vec![output];
+    let mut open: Vec<NodeId> = graph.model_outputs().collect();
     while let Some(node) = open.pop() {
         if needed.insert(node) {
             open.extend(&graph.nodes[node].args);

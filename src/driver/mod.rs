@@ -38,7 +38,7 @@ pub use front::{Front, source_text};
 pub use repair::{Changed, Fixed, each_model, fix, merge};
 pub use session::{Failure, Request, Session, Timing};
 pub use set::{Setting, set};
-pub use source::DataSource;
+pub use source::{DataSource, source_request};
 
 impl Front {
     /// Samples a step, as the program says.

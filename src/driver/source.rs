@@ -149,7 +149,8 @@ pub(crate) fn source(
     Ok(DataSource { request: source_request, schema, presumed, item, places })
 }
 
-fn source_request(item: &DataRequest) -> SourceRequest {
+/// A `data` item as the request that the data module reads.
+pub fn source_request(item: &DataRequest) -> SourceRequest {
     let field = |field: &FieldCall| FieldRequest {
         name: field.name.clone(),
         kind: call(&field.kind),

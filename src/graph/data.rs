@@ -204,6 +204,13 @@ impl Graph {
         self.outputs.iter().find(|output| output.name == name).map(|output| output.node)
     }
 
+    /// The tensors that the model gives: its result, or the parts of it.
+    pub fn model_outputs(&self) -> impl Iterator<Item = NodeId> + '_ {
+        let of_model =
+            |output: &&Output| matches!(output.name, StepOutput::Output | StepOutput::Part(_));
+        self.outputs.iter().filter(of_model).map(|output| output.node)
+    }
+
     /// The nodes that outputs and updates name: what must stay alive.
     pub fn roots(&self) -> impl Iterator<Item = NodeId> + '_ {
         let outputs = self.outputs.iter().map(|output| output.node);

@@ -141,7 +141,7 @@ type Made = Option<Line>;
 /// One way to go on.
 type Production = fn(&mut Generator) -> Made;
 
-const PRODUCTIONS: [Production; 36] = [
+const PRODUCTIONS: [Production; 37] = [
     Generator::sum,
     Generator::smooth,
     Generator::positive_domain,
@@ -174,6 +174,7 @@ const PRODUCTIONS: [Production; 36] = [
     Generator::norm,
     Generator::embedding,
     Generator::convolution,
+    Generator::enlarged,
     Generator::pooling,
     Generator::global_pool,
     Generator::own_layer,

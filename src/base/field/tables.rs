@@ -26,27 +26,6 @@ pub(super) const LAYERS: &[KnownName] = &[
         "",
     ),
     to_come("rotary", &["rope", "rotaryembedding"], "rotary positions", ""),
-    to_come(
-        "conv_transpose",
-        &[
-            "convtranspose1d",
-            "convtranspose2d",
-            "conv1dtranspose",
-            "conv2dtranspose",
-            "transposedconv",
-            "deconv",
-            "deconv2d",
-            "deconvolution",
-        ],
-        "a transposed convolution",
-        "",
-    ),
-    to_come(
-        "upsample",
-        &["upsampling1d", "upsampling2d", "upsamplingnearest2d", "interpolate"],
-        "enlarging images",
-        "",
-    ),
     absent("celu", &[], "an ELU with a continuous derivative", "elu"),
     absent("rrelu", &["randomizedrelu"], "a leaky ReLU with random slopes", "leaky_relu"),
     absent("frelu", &["funnelrelu"], "a ReLU against a learned window", "relu"),
@@ -191,12 +170,6 @@ pub(super) const LOSSES: &[KnownName] = &[
 ];
 
 pub(super) const METRICS: &[KnownName] = &[
-    to_come("dice", &["dicescore", "dicecoefficient"], "the overlap of masks", ""),
-    to_come("iou", &["meaniou", "jaccard", "jaccardindex", "miou"], "the overlap of masks", ""),
-    to_come("perplexity", &[], "the exponential of a cross entropy", ""),
-    to_come("rmse", &["rootmeansquarederror"], "the root of the mean square", ""),
-    to_come("mae", &["meanabsoluteerror"], "the mean error", ""),
-    to_come("r2", &["r2score", "rsquared"], "the explained share of variance", ""),
     absent("mape", &["meanabsolutepercentageerror", "smape"], "a mean error in percent", ""),
     absent(
         "auc",
@@ -302,10 +275,6 @@ pub(super) const SCHEDULES: &[KnownName] = &[
 ];
 
 pub(super) const TRANSFORMS: &[KnownName] = &[
-    to_come("standardize", &["standardscaler"], "a mean of 0 and a deviation of 1", "normalize"),
-    to_come("minmax", &["minmaxscaler"], "a range of 0 to 1", "rescale"),
-    to_come("clip", &["clamp"], "a bound of values", ""),
-    to_come("buckets", &["bucketize", "discretization"], "ranges as classes", "one_hot"),
     to_come("spectrogram", &["stft"], "the frequencies of a wave", ""),
     to_come("mel", &["melspectrogram"], "the frequencies that are heard", ""),
     to_come("mfcc", &[], "the cepstrum of a wave", ""),

@@ -10,6 +10,8 @@
 
 mod tokens;
 
+pub use tokens::decode as token_text;
+
 use std::sync::Arc;
 
 use super::dataset::{Column, Dataset, Samples};

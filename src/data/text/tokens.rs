@@ -255,8 +255,9 @@ mod tests {
         let list = learn(TokenUnit::Pairs, "abab cdcd abab", 258);
         let (a, b) = (u32::from(b'a'), u32::from(b'b'));
         assert_eq!(list.merges[0], (a, b));
-        assert_eq!(list.merges[1], (256, 256), "it comes up twice, as does ` ` with it");
-        assert_eq!(&list.names[256..], ["ab", "abab"]);
+        let (c, d) = (u32::from(b'c'), u32::from(b'd'));
+        assert_eq!(list.merges[1], (c, d), "as common as `ab` twice, and smaller");
+        assert_eq!(&list.names[256..], ["ab", "cd"]);
     }
 
     #[test]

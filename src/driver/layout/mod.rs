@@ -15,7 +15,6 @@ mod order;
 mod reshape;
 
 use crate::base::entity::Entity;
-use crate::base::step_output::StepOutput;
 use crate::graph::{Graph, Node, NodeId, Op, Range};
 use order::{AxisOrder, OrderVar, Orders, joined};
 use std::collections::{HashMap, HashSet};
@@ -58,7 +57,7 @@ pub(crate) type AxisPlaces = Vec<Option<Vec<usize>>>;
 /// The nodes that the output is computed from, in order.
 fn needed(graph: &Graph) -> Vec<NodeId> {
     let mut seen = vec![false; graph.nodes.len()];
-    let mut open: Vec<NodeId> = graph.output(StepOutput::Output).into_iter().collect();
+    let mut open: Vec<NodeId> = graph.model_outputs().collect();
     while let Some(node) = open.pop() {
         if !std::mem::replace(&mut seen[node.index()], true) {
             open.extend(&graph.nodes[node].args);

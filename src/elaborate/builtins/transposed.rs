@@ -43,11 +43,11 @@ fn transposed(context: &mut Elaborator<'_>, args: &Args, axes: usize) -> Eval<Va
     let further = amounts(context, args, 4, axes)?;
     let mut extents = Vec::new();
     for axis in 0..axes {
-        let most = stride[axis].max(dilation[axis]);
+        let most = stride[axis];
         if further[axis].1 >= most {
             let message =
                 format!("`output_pad` is {}, at most {} can be meant", further[axis].1, most - 1);
-            let help = "it adds rows that no stride reaches: less than `stride` or `dilation`";
+            let help = "it adds rows that no stride reaches: less than `stride`";
             return Err(context.error_help(
                 codes::SHAPE,
                 context.seen(args.span(4)),

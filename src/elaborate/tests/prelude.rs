@@ -30,7 +30,9 @@ fn every_layer_elaborates() {
         let call = match name.as_str() {
             "dense" => "cast(x, f32) |> dense(5)".to_owned(),
             "embedding" => "embedding(x, 10, 4)".to_owned(),
-            "conv" => "cast(x, f32) |> conv(5, 3)".to_owned(),
+            "conv" | "conv_transpose" => format!("cast(x, f32) |> {name}(5, 3)"),
+            "upsample" => "cast(x, f32) |> upsample(2, mode: bilinear)".to_owned(),
+            "upsample_rows" => "cast(x, f32) |> upsample_rows(2, nearest)".to_owned(),
             "depthwise_conv" | "max_pool" | "avg_pool" => format!("cast(x, f32) |> {name}(2)"),
             "group_norm" => "cast(x, f32) |> group_norm(2)".to_owned(),
             _ => format!("cast(x, f32) |> {name}"),
@@ -49,11 +51,27 @@ fn every_loss_and_metric_elaborates() {
         ));
         verify(&found.train).expect("sound");
     }
-    let metrics = names(FunctionKind::Metric).join(", ");
-    let found = good(&format!(
-        "model net(x: f32[N, 3]) {{ x |> dense(6) }}\ntrain net {{\n loss = cross_entropy(smoothing: 0.1)\n metrics = [{metrics}]\n}}\n"
-    ));
-    verify(&found.train).expect("sound");
+    // Those of numbers and labels compare with a target of the output's shape.
+    const OF_NUMBERS: [&str; 6] = ["mae", "mse", "rmse", "r2", "label_accuracy", "label_f1"];
+    let (numbers, classes): (Vec<String>, Vec<String>) =
+        names(FunctionKind::Metric).into_iter().partition(|name| OF_NUMBERS.contains(&&name[..]));
+    assert_eq!(numbers.len(), OF_NUMBERS.len());
+    let with = |loss: &str, metrics: Vec<String>| {
+        let metrics = metrics.join(", ");
+        let found = good(&format!(
+            "model net(x: f32[N, 3]) {{ x |> dense(6) }}\ntrain net {{\n loss = {loss}\n metrics = [{metrics}]\n}}\n"
+        ));
+        verify(&found.train).expect("sound");
+        found
+    };
+    let numbers = with("mse", numbers);
+    let over = &numbers.training.as_ref().expect("training").overs;
+    assert_eq!(
+        over.iter().map(|(name, _)| &name[..]).collect::<Vec<_>>(),
+        ["rmse", "r2", "label_f1"]
+    );
+    over.iter().for_each(|(_, graph)| verify(graph).expect("sound"));
+    let found = with("cross_entropy(smoothing: 0.1)", classes);
     let f1 = found.train.output("metric.f1").expect("f1");
     assert_eq!(found.train.ty(f1).to_string(), "f32[2]");
 }

@@ -60,12 +60,22 @@ const OPTIMIZERS: [&str; 14] = [
 const SETTINGS: [&str; 5] =
     ["clip_norm = 1.0", "clip_value = 0.05", "l1 = 0.001", "l2 = 0.01", "weight_decay = 0.01"];
 
-const METRICS: [&str; 5] = [
+const METRICS: [&str; 7] = [
     "metrics = [accuracy]",
     "metrics = [top_k(k: 2), precision]",
     "metrics = [recall, f1(positive: 0)]",
     "metrics = [accuracy, f1]",
     "metrics = [precision(positive: 0)]",
+    "metrics = [perplexity, position_accuracy]",
+    "metrics = [iou, dice(positive: 0)]",
+];
+
+/// Metrics of numbers, and of labels of which a sample has several.
+const OF_NUMBERS: [&str; 4] = [
+    "metrics = [mae, mse]",
+    "metrics = [rmse, r2]",
+    "metrics = [label_accuracy]",
+    "metrics = [label_f1]",
 ];
 
 impl Generator {
@@ -82,6 +92,11 @@ impl Generator {
         }
         if self.below(5) > 1 {
             let loss = self.choose(&REGRESSIONS);
+            let metrics = self.choose(&OF_NUMBERS);
+            let rank = self.dims(output).len();
+            if self.below(3) == 0 && (rank == 2 || !metrics.contains("label_f1")) {
+                settings.push(metrics);
+            }
             return (output, Training { loss, optimizer, settings, classes: 0 });
         }
         let loss = self.choose(&CLASSIFICATIONS);

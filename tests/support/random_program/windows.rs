@@ -51,6 +51,18 @@ impl Axis {
     }
 }
 
+/// Transposed convolutions by the operators themselves.
+const TRANSPOSED: &str = "
+layer own_transposed(x: f32[N, H, W, C], shape: list, stride: int, pad: int, further: int, dilation: int) {
+    param kernel: f32[..shape] = glorot_uniform
+    conv_transpose2d(x, kernel, stride: stride, pad: pad, output_pad: further, dilation: dilation)
+}";
+const TRANSPOSED_ROWS: &str = "
+layer own_transposed_rows(x: f32[N, T, C], shape: list, stride: int, pad: int, further: int, dilation: int) {
+    param kernel: f32[..shape] = glorot_uniform
+    conv_transpose1d(x, kernel, stride: stride, pad: pad, output_pad: further, dilation: dilation)
+}";
+
 impl Generator {
     /// A value as images or sequences: the value, how it is written, and its axes.
     fn images(&mut self) -> Option<(Value, String, Vec<Dim>)> {
@@ -183,6 +195,64 @@ impl Generator {
         let line = windows.axes.iter().fold(line, |line, axis| line.feature(axis.feature()));
         let axes = if windows.axes.len() == 1 { "sequence" } else { "image" };
         Some(line.feature(feature).feature(format!("pad {:?}", windows.pad)).feature(axes))
+    }
+
+    /// Images made larger: a transposed convolution, or each value repeated or spread.
+    pub(super) fn enlarged(&mut self) -> Made {
+        let (x, image, dims) = self.images()?;
+        let extents: Vec<usize> = dims[1..dims.len() - 1].iter().map(|dim| dim.at(1)).collect();
+        let channels = dims[dims.len() - 1].at(1);
+        let mut left = vec![Dim::N];
+        let mut item = None;
+        let (text, out, bound) = if self.coin() {
+            let factor = self.choose(&[1, 2, 3]);
+            left.extend(extents.iter().map(|&extent| Dim::Known(extent * factor)));
+            let mode = self.choose(&["", ", mode: nearest", ", mode: bilinear"]);
+            let text = match extents.len() {
+                1 if self.coin() => {
+                    let mode = if mode.is_empty() { "nearest" } else { &mode[8..] };
+                    format!("upsample_rows({image}, {factor}, {mode})")
+                }
+                _ => format!("{image} |> upsample({factor}{mode})"),
+            };
+            (text, channels, self.bound(x))
+        } else {
+            let filters = self.choose(&[1, 2, 3, 5]);
+            let (size, stride) = (self.choose(&[1, 2, 3]), self.choose(&[1, 2, 3]));
+            let dilation = self.choose(&[1, 1, 2]);
+            let further = self.below(stride);
+            let whole = |extent: usize| (extent - 1) * stride + dilation * (size - 1) + 1 + further;
+            let pad = usize::from(self.coin() && extents.iter().all(|&it| whole(it) > 2));
+            left.extend(extents.iter().map(|&extent| Dim::Known(whole(extent) - 2 * pad)));
+            let more = format!(
+                "stride: {stride}, pad: {pad}, output_pad: {further}, dilation: {dilation}"
+            );
+            let axes = extents.len();
+            let text = match self.below(3) {
+                0 => {
+                    let shape: Vec<usize> =
+                        std::iter::repeat_n(size, axes).chain([channels, filters]).collect();
+                    let (layer, text) = match axes {
+                        1 => ("own_transposed_rows", TRANSPOSED_ROWS),
+                        _ => ("own_transposed", TRANSPOSED),
+                    };
+                    item = Some(text);
+                    format!("{layer}({image}, {shape:?}, {stride}, {pad}, {further}, {dilation})")
+                }
+                _ => format!("{image} |> conv_transpose({filters}, {size}, {more})"),
+            };
+            let terms = (channels * size.pow(axes as u32)) as f64;
+            (text, filters, self.bound(x) * terms.max(2.5))
+        };
+        left.push(Dim::Known(out));
+        if !self.fits(&left) || channels * out > 400 {
+            return None;
+        }
+        let line = self.line("conv", text, &[x], left, bound).feature("enlarged");
+        Some(match item {
+            Some(item) => line.item(item),
+            None => line,
+        })
     }
 
     pub(super) fn pooling(&mut self) -> Made {

@@ -1,0 +1,402 @@
+//! Tables, series, texts and arrays as data, as a user meets them: what is read right, what is refused and
+//! where the message points, and that what was fitted is applied again.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// A folder with a program and its files.
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new(files: &[(&str, &[u8])]) -> Folder {
+        let folder = Folder(tempfile::tempdir().expect("a folder"));
+        files.iter().for_each(|(name, bytes)| folder.write(name, bytes));
+        folder
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) {
+        std::fs::write(self.0.path().join(name), bytes).expect("a file");
+    }
+
+    fn nnc(&self, args: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_nnc"));
+        command.args(args).current_dir(self.0.path()).env_remove("NNC_DATA").env("NO_COLOR", "1");
+        command.env("XDG_CACHE_HOME", self.0.path().join("cache"));
+        command.output().expect("nnc runs")
+    }
+
+    /// Standard output of a command that succeeds.
+    fn good(&self, args: &[&str]) -> String {
+        let output = self.nnc(args);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {error}");
+        String::from_utf8(output.stdout).expect("text")
+    }
+
+    /// Everything that a command says that fails with exit code 1.
+    fn bad(&self, args: &[&str]) -> String {
+        let output = self.nnc(args);
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {said}");
+        said
+    }
+}
+
+/// A program that learns `y` from `a`, with these arguments of `csv` and these fields.
+fn program(arguments: &str, fields: &str) -> String {
+    format!(
+        "data rows = csv(\"t.csv\"{arguments}) {{\n{fields}\n}}\n\n\
+         model net(a: f32[N]) -> f32[N] {{ reshape(a, [N, 1]) |> dense(1) |> reshape([N]) }}\n\n\
+         train net on rows {{\n    loss    = mse\n    metrics = [mae(original: true), rmse, r2]\n    epochs  = 3\n}}\n"
+    )
+}
+
+const PLAIN: &str = "    a = number |> standardize\n    y = number |> standardize as target";
+
+/// A table of `y = 3 a + 1`.
+fn line(rows: usize) -> String {
+    let row = |index: usize| format!("{index},{}\n", 3 * index + 1);
+    "a,y\n".to_owned() + &(0..rows).map(row).collect::<String>()
+}
+
+/// The message of `nnc check` about a table.
+fn refused(table: &[u8]) -> String {
+    let program = program("", PLAIN);
+    Folder::new(&[("t.csv", table), ("p.nn", program.as_bytes())]).bad(&["check", "p.nn"])
+}
+
+#[test]
+fn what_is_no_table_of_numbers_is_refused_at_its_line_and_column() {
+    let cases: &[(&[u8], &[&str])] = &[
+        (b"a,y\n1,2\n1;5,2\n", &["line 3, column `a`: `1;5` is not a number"]),
+        (b"a,y\n1,2\n\"1,5\",2\n", &["line 3, column `a`: `1,5` is not a number", "1234.5"]),
+        (b"a,y\n$5,2\n", &["`$5` is not a number", "currencies"]),
+        (b"a,y\n1,NaN\n", &["column `y`: `NaN` is not a number", "na: [\"NaN\"]"]),
+        (b"a,y\n1,inf\n", &["`inf` is not a number"]),
+        (b"a,y\n1,1e39\n", &["beyond the range of f32"]),
+        (b"a,y\n1,2\n3\n", &["line 3 has 1 cell, the first row has 2 cells"]),
+        (b"a,y\n\n\n1,x\n", &["line 4, column `y`"]),
+        (b"a;y\n1;2\n", &["seems to have one column", "delimiter: \";\""]),
+        (b"a\ty\n1\t2\n", &["delimiter: \"\\t\""]),
+        (b"", &["the file is empty"]),
+        (b"a,y\n", &["no rows below its header"]),
+        (b"a,z\n1,2\n", &["there is no column `y`"]),
+        (b"a,y,a\n1,2,3\n", &["columns 1 and 3 are both named `a`"]),
+        (b"a,y\n1,2\n\xff,3\n", &["is not a number"]),
+        (
+            b"a,y\n,2\n,3\n4,5\n",
+            &["`a` has no value in 2 of 3 rows; the first is line 2", "missing: mean"],
+        ),
+        (b"a,y\n1,\n2,\n", &["left to train on"]),
+    ];
+    for (table, wanted) in cases {
+        let said = refused(table);
+        for wanted in *wanted {
+            assert!(said.contains(wanted), "{:?}: {said}", String::from_utf8_lossy(table));
+        }
+    }
+    let text = program("", "    a = number\n    y = category as target");
+    let text = text.replace("metrics = [mae(original: true), rmse, r2]", "metrics = []");
+    let folder = Folder::new(&[("t.csv", b"a,y\n1,caf\xe9\n"), ("p.nn", text.as_bytes())]);
+    assert!(folder.bad(&["check", "p.nn"]).contains("is not UTF-8 text: byte 9"));
+}
+
+#[test]
+fn marks_quotes_and_other_line_ends_are_read() {
+    let tables: [&[u8]; 4] = [
+        b"\xef\xbb\xbfa,y\n0,1\n1,4\n2,7\n3,10\n",
+        b"a,y\r\n0,1\r\n1,4\r\n2,7\r\n3,10\r\n",
+        b"note,a,y\n\"two\nlines, and \"\"quotes\"\"\",0,1\nx,1,4\nx, 2 ,7\n,3,10\n",
+        b"a,y\n0,1\n\n1,4\n2,7\n3,10",
+    ];
+    for table in tables {
+        let text = program("", PLAIN);
+        let folder = Folder::new(&[("t.csv", table), ("p.nn", text.as_bytes())]);
+        let said = folder.good(&["data", "p.nn"]);
+        assert!(said.contains("mean 1.5000, std 1.1180"), "{said}");
+    }
+}
+
+#[test]
+fn what_was_fitted_is_applied_to_other_rows() {
+    let text =
+        program(", test: 0.2, validation: 0.1", PLAIN).replace("epochs  = 3", "epochs  = 200");
+    let folder = Folder::new(&[("t.csv", line(60).as_bytes()), ("p.nn", text.as_bytes())]);
+    folder.good(&["run", "p.nn", "--out", "run", "--quiet"]);
+    folder.write("new.csv", b"y,a\n,10\n,x\n,20\n");
+    let output = folder.nnc(&["predict", "run", "new.csv", "--csv"]);
+    let answers = String::from_utf8(output.stdout).unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    assert!(errors.contains("new.csv:3: line 3, column `a`: `x` is not a number"), "{errors}");
+    let numbers: Vec<f64> = answers
+        .lines()
+        .skip(1)
+        .map(|row| row.rsplit_once(',').unwrap().1.parse().unwrap())
+        .collect();
+    assert_eq!(answers.lines().next(), Some("row,y"));
+    assert!((numbers[0] - 31.0).abs() < 4.0 && (numbers[1] - 61.0).abs() < 4.0, "{answers}");
+    // Other rows, whose own mean is far off: the model still sees what it was trained on.
+    let far: String = (1000..1010).map(|a| format!("{a},{}\n", 3 * a + 1)).collect();
+    folder.write("t.csv", format!("a,y\n{far}").as_bytes());
+    let said = folder.good(&["eval", "run", "--split", "train", "--json"]);
+    let loss: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert!(loss["loss"].as_f64().unwrap() > 1.0, "rows far from those of training: {said}");
+}
+
+#[test]
+fn members_of_fields_are_numbers_of_the_program() {
+    let table = b"kind,a,y\nred,1,0\nblue,2,1\ngreen,3,0\nred,4,1\n";
+    let text = "data d = csv(\"t.csv\") {\n    kind = category\n    a = numbers([\"a\"]) |> standardize\n    y = number as target\n}\n\
+        model net(kind: i32[N], a: f32[N, F]) -> f32[N] {\n\
+        concat([kind |> embedding(d.kind.count, 2), a]) |> dense(d.a.size) |> reshape([N])\n}\n\
+        train net on d { loss = mse }\n";
+    let folder = Folder::new(&[("t.csv", table), ("p.nn", text.as_bytes())]);
+    let said = folder.good(&["check", "p.nn"]);
+    assert!(said.contains("embedding  [N, 2]            8") || said.contains(" 8 "), "{said}");
+    folder.write("q.nn", text.replace("d.kind.count", "d.kint.count").as_bytes());
+    assert!(folder.bad(&["check", "q.nn"]).contains("did you mean `kind`"));
+    folder.write("r.nn", text.replace("d.kind.count", "d.kind.coutn").as_bytes());
+    assert!(folder.bad(&["check", "r.nn"]).contains("count"));
+    folder.write("s.nn", text.replace("kind: i32[N], a", "kond: i32[N], a").as_bytes());
+    let said = folder.bad(&["check", "s.nn"]);
+    assert!(said.contains("`d` has no field `kond`"), "{said}");
+}
+
+#[test]
+fn a_program_without_fields_finds_its_own() {
+    let table = b"a,b,kind,y\n1,10,u,0\n2,20,v,1\n3,35,u,0\n4,40,v,1\n";
+    let text = "data d = csv(\"t.csv\", target: y)\n\
+        model net(features: f32[N, F], kind: i32[N]) -> f32[N] {\n\
+        concat([features, kind |> one_hot(d.kind.count)]) |> dense(1) |> reshape([N])\n}\n\
+        train net on d { loss = mse }\n";
+    let folder = Folder::new(&[("t.csv", table), ("p.nn", text.as_bytes())]);
+    let said = folder.good(&["data", "p.nn"]);
+    assert!(
+        said.contains("a, b; standardized") && said.contains("3 classes: (unknown), u, v"),
+        "{said}"
+    );
+    folder.write("q.nn", text.replace(", target: y", "").as_bytes());
+    assert!(folder.bad(&["check", "q.nn"]).contains("which column is the target?"));
+    let mut rows = String::from("a,b,kind,y\n");
+    (0..50).for_each(|row| rows.push_str(&format!("{row},1,u,0\n")));
+    folder.write("t.csv", (rows + "n/a,1,v,1\n").as_bytes());
+    let said = folder.bad(&["check", "p.nn"]);
+    assert!(
+        said.contains("`a` is a number in 50 rows, but not in 1; the first is line 52: `n/a`"),
+        "{said}"
+    );
+}
+
+#[test]
+fn rows_are_split_by_groups_and_by_time() {
+    let rows: String = (0..100).map(|row| format!("{},{row},{row}\n", row / 10)).collect();
+    let table = format!("g,a,y\n{rows}");
+    for (split, by_time) in [("by(g)", false), ("time(a)", true)] {
+        let text = program(&format!(", test: 0.2, split: {split}"), PLAIN);
+        let folder = Folder::new(&[("t.csv", table.as_bytes()), ("p.nn", text.as_bytes())]);
+        let out =
+            ["data", "p.nn", "--batch", "batch.safetensors", "--split", "test", "--samples", "20"];
+        let said = folder.good(&out);
+        assert!(said.contains("80") && said.contains("20"), "{said}");
+        let bytes = std::fs::read(folder.0.path().join("batch.safetensors")).unwrap();
+        let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        let tensor = file.tensor("input.a").unwrap();
+        let scaled = tensor.data().as_chunks::<4>().0.iter().map(|it| f32::from_le_bytes(*it));
+        let scaled: Vec<f32> = scaled.collect();
+        let largest = scaled.windows(2).all(|pair| pair[0] < pair[1]);
+        assert!(largest, "rows stay in their order: {scaled:?}");
+        if by_time {
+            assert!(scaled[0] > 1.7, "the latest rows: {scaled:?}");
+        }
+    }
+}
+
+#[test]
+fn sums_of_losses_show_their_terms_and_names_that_mean_nothing_are_told() {
+    let text = "data d = csv(\"t.csv\", test: 0.2) { a = numbers([\"a\"]) |> standardize\n y = number |> standardize as target\n k = category as target }\n\
+        model net(a: f32[N, F]) -> (y: f32[N], k: f32[N, 2]) {\n let h = a |> dense(4) |> tanh\n (y: h |> dense(1) |> reshape([N]), k: h |> dense(2))\n}\n\
+        train net on d {\n loss = cross_entropy(k) + 0.5 * mse(y)\n metrics = [accuracy(k), mae(y, original: true)]\n epochs = 2\n}\n";
+    let rows: String =
+        (0..40).map(|row| format!("{row},{},{}\n", 2 * row, ["no", "yes"][row % 2])).collect();
+    let table = format!("a,y,k\n{rows}");
+    let folder = Folder::new(&[("t.csv", table.as_bytes()), ("p.nn", text.as_bytes())]);
+    let said = folder.good(&["run", "p.nn", "--out", "run", "--json"]);
+    let first: serde_json::Value =
+        serde_json::from_str(said.lines().find(|it| it.contains("epoch")).unwrap()).unwrap();
+    let text_of = first.to_string();
+    assert!(text_of.contains("cross_entropy") && text_of.contains("mse"), "{text_of}");
+    let said = folder.good(&["predict", "run", "t.csv", "--csv"]);
+    assert_eq!(said.lines().next(), Some("row,y,k_class,k_probability"));
+    let raw = folder.good(&["predict", "run", "t.csv", "--raw", "o.safetensors", "--json"]);
+    assert_eq!(raw.lines().count(), 40);
+    let bytes = std::fs::read(folder.0.path().join("o.safetensors")).unwrap();
+    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    assert_eq!(
+        (file.tensor("y").unwrap().shape(), file.tensor("k").unwrap().shape()),
+        (&[40][..], &[40, 2][..])
+    );
+    for (from, to, wanted) in [
+        ("cross_entropy(k) + 0.5 * mse(y)", "cross_entropy", "which of them is meant?"),
+        ("cross_entropy(k) +", "cross_entropy(z) +", "unknown name `z`"),
+        (
+            "(y: h |> dense(1) |> reshape([N]), k: h |> dense(2))",
+            "(y: h |> dense(1) |> reshape([N]))",
+            "the record lacks `k`",
+        ),
+    ] {
+        folder.write("q.nn", text.replace(from, to).as_bytes());
+        let said = folder.bad(&["check", "q.nn"]);
+        assert!(said.contains(wanted), "{to}: {said}");
+    }
+}
+
+/// A `.npy` file.
+fn npy(descr: &str, fortran: bool, shape: &str, bytes: &[u8]) -> Vec<u8> {
+    let fortran = if fortran { "True" } else { "False" };
+    let header =
+        format!("{{'descr': '{descr}', 'fortran_order': {fortran}, 'shape': {shape}, }}\n");
+    let mut file = b"\x93NUMPY\x01\x00".to_vec();
+    file.extend((header.len() as u16).to_le_bytes());
+    file.extend(header.as_bytes());
+    file.extend(bytes);
+    file
+}
+
+#[test]
+fn arrays_are_converted_where_that_is_exact_and_refused_elsewhere() {
+    let text = "data d = arrays(\"x.npy\")\nmodel net(x: f32[N, 2]) -> f32[N, 2] { x |> dense(2) }\n\
+        train net on d { loss = mse(output, x) }\n";
+    let folder = Folder::new(&[("p.nn", text.as_bytes())]);
+    let mut show = |file: Vec<u8>| {
+        folder.write("x.npy", &file);
+        folder.nnc(&["data", "p.nn", "--batch", "b.safetensors", "--samples", "2"])
+    };
+    let numbers = |bytes: &[u8]| -> Vec<f32> {
+        let file = safetensors::SafeTensors::deserialize(bytes).unwrap();
+        let tensor = file.tensor("input.x").unwrap();
+        tensor.data().as_chunks::<4>().0.iter().map(|it| f32::from_le_bytes(*it)).collect()
+    };
+    let big: Vec<u8> = [1f64, 2.0, 3.0, 4.0].iter().flat_map(|it| it.to_be_bytes()).collect();
+    assert!(show(npy(">f8", true, "(2, 2)", &big)).status.success());
+    let mut found = numbers(&std::fs::read(folder.0.path().join("b.safetensors")).unwrap());
+    found.sort_by(f32::total_cmp);
+    assert_eq!(found, [1.0, 2.0, 3.0, 4.0], "Fortran order, big-endian, f64");
+    let halves: Vec<u8> =
+        [0x3c00u16, 0xc000, 0x0001, 0x3555].iter().flat_map(|it| it.to_le_bytes()).collect();
+    assert!(show(npy("<f2", false, "(2, 2)", &halves)).status.success());
+    let huge: Vec<u8> = [1e300f64, 0.0, 0.0, 0.0].iter().flat_map(|it| it.to_le_bytes()).collect();
+    for (file, wanted) in [
+        (npy("<f8", false, "(2, 2)", &huge), "element 0 of `x`"),
+        (npy("|O", false, "(2,)", b"x"), "would have to be run"),
+        (npy("<U4", false, "(2,)", &[0; 32]), "texts are not read"),
+        (npy("<c8", false, "(2,)", &[0; 16]), "elements of type `<c8`"),
+        (npy("<f4", false, "(9999999999, 9999999999)", &[0; 8]), "too large"),
+        (npy("<f4", false, "(3, 2)", &[0; 8]), "the header says [3, 2]"),
+        (npy("<f4", false, "()", &[0; 4]), "is a single number"),
+        (b"\x93NUMPY\x01\x00\xff\xff{".to_vec(), "ends within its header"),
+        (b"PK\x05\x06".to_vec(), "no directory"),
+        (b"hello".to_vec(), "not an npy file"),
+    ] {
+        let output = show(file);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{wanted}: {said}");
+        assert!(said.contains(wanted), "{wanted}: {said}");
+    }
+}
+
+#[test]
+fn texts_are_windows_of_tokens_whose_names_are_kept() {
+    let words = "the cat sat on the mat, and the dog sat by the cat. ".repeat(30);
+    for (unit, shown) in [
+        ("chars", "characters"),
+        ("bytes", "256 bytes"),
+        ("words(most: 12)", "12 words"),
+        ("bpe(size: 280)", "byte pairs"),
+    ] {
+        let text = format!(
+            "data d = text(\"t.txt\", tokens: {unit}, window: 8, validation: 0.2)\n\
+             model net(tokens: i32[N, T]) -> f32[N, T, d.tokens.count] {{ tokens |> embedding(d.tokens.count, 8) |> dense(d.tokens.count) }}\n\
+             train net on d {{\n loss = cross_entropy\n metrics = [perplexity, position_accuracy]\n epochs = 1\n}}\n"
+        );
+        let folder = Folder::new(&[("t.txt", words.as_bytes()), ("p.nn", text.as_bytes())]);
+        let said = folder.good(&["data", "p.nn"]);
+        assert!(said.contains(shown) && said.contains("the ca"), "{unit}: {said}");
+        folder.good(&["run", "p.nn", "--no-out", "--quiet"]);
+    }
+    let folder = Folder::new(&[("t.txt", b"ab\xffcd"), ("p.nn", b"data d = text(\"t.txt\", window: 2)\nmodel net(tokens: i32[N, T]) -> f32[N, T, 9] { tokens |> embedding(9, 9) }\ntrain net on d { loss = cross_entropy }\n")]);
+    assert!(folder.bad(&["check", "p.nn"]).contains("byte 2 is none"));
+    folder.write("t.txt", b"ab");
+    assert!(folder.bad(&["check", "p.nn"]).contains("have no window of 2"));
+}
+
+/// Mutated files never make a reader panic or hang; each ends with exit code 0 or 1.
+#[test]
+fn damaged_files_are_read_or_refused() {
+    use nnc::data::{Argument, Literal, Places, SourceRequest};
+    let folder = tempfile::tempdir().expect("a folder");
+    let places = Places { beside: folder.path().to_path_buf(), ..Places::default() };
+    let argument = |name: &str, value| Argument { name: Some(name.into()), value };
+    let text = |text: &str| Literal::Str(text.into());
+    let request =
+        |name: &str, args| SourceRequest { name: name.into(), args, ..SourceRequest::default() };
+    let csv = request("csv", vec![argument("file", text("x")), argument("target", text("y"))]);
+    let arrays = request("arrays", vec![argument("file", text("x"))]);
+    let series = request(
+        "series",
+        vec![
+            argument("file", text("x")),
+            argument("window", Literal::Int(2)),
+            argument("target", text("y")),
+        ],
+    );
+    let words = request(
+        "text",
+        vec![
+            argument("file", text("x")),
+            argument("window", Literal::Int(3)),
+            argument("tokens", Literal::Name("bpe".into())),
+        ],
+    );
+    let table = line(12).into_bytes();
+    let array = npy("<f4", true, "(3, 2)", &[1; 24]);
+    let cases = [
+        (&csv, table.clone()),
+        (&series, table),
+        (&arrays, array),
+        (&words, b"to be or not to be".to_vec()),
+    ];
+    let rounds = std::env::var("NNC_READER_COUNT").ok().and_then(|it| it.parse().ok());
+    let rounds = rounds.unwrap_or(if cfg!(debug_assertions) { 400 } else { 25_000 });
+    let mut state = 7u64;
+    let mut below = |most: usize| {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % most.max(1)
+    };
+    for (request, good) in cases {
+        let path = folder.path().join("x");
+        std::fs::write(&path, &good).unwrap();
+        assert!(nnc::data::open(request, &places, &|_, _| true).is_ok(), "{}", request.name);
+        for _ in 0..rounds {
+            let mut bytes = good.clone();
+            for _ in 0..1 + below(4) {
+                let at = below(bytes.len());
+                match below(4) {
+                    0 => bytes.truncate(at),
+                    1 if !bytes.is_empty() => bytes[at] = below(256) as u8,
+                    2 => bytes.insert(at, [b',', b'"', b'\n', b'9', 0, 0xff][below(6)]),
+                    _ if at < bytes.len() => drop(bytes.remove(at)),
+                    _ => {}
+                }
+            }
+            std::fs::write(&path, &bytes).unwrap();
+            if let Ok(data) = nnc::data::open(request, &places, &|_, _| true) {
+                let samples = data.train.count() + data.validation.count() + data.test.count();
+                assert!(samples <= bytes.len(), "{} samples of {} bytes", samples, bytes.len());
+            }
+        }
+    }
+    assert!(Path::new(folder.path()).exists());
+}
