@@ -67,6 +67,16 @@ fn a_network_learns_masks() {
 }
 
 #[test]
+fn a_network_learns_recordings() {
+    let Some(data) = shared() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let archive = data.join("spoken-digits.tar.xz");
+    let unpacked = Command::new("tar").arg("xf").arg(archive).arg("-C").arg(folder.path()).status();
+    assert!(unpacked.expect("tar runs").success());
+    assert!(trained("spoken_digits", 64, Some(folder.path())).contains("accuracy"));
+}
+
+#[test]
 fn every_example_is_named_and_formatted() {
     let readme = std::fs::read_to_string(examples().join("README.md")).expect("a list");
     for entry in std::fs::read_dir(examples()).expect("a folder").flatten() {

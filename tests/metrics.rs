@@ -78,6 +78,64 @@ const METRICS: &[(&str, Formula)] = &[
         let [hit, said, real] = hits(all, 1);
         vec![2.0 * hit, said + real]
     }),
+    ("perplexity", |all| vec![mean(all, cross_entropy)]),
+    ("position_accuracy", |all| {
+        vec![mean(all, |(x, label)| f64::from(u8::from(predicted(x) == *label)))]
+    }),
+    ("iou(positive: 2)", |all| overlap(all, 2).to_vec()),
+    ("dice", |all| {
+        let [hit, said, real] = hits(all, 1);
+        vec![2.0 * hit, said + real]
+    }),
+];
+
+/// The share of what is told and real as class `positive` in what is either, as its two sums.
+fn overlap(all: &[Sample], positive: usize) -> [f64; 2] {
+    let [hit, said, real] = hits(all, positive);
+    [hit, said + real - hit]
+}
+
+/// `-log softmax(x)[label]`.
+fn cross_entropy((x, label): &Sample) -> f64 {
+    x.iter().map(|x| x.exp()).sum::<f64>().ln() - x[*label]
+}
+
+/// A formula of outputs and targets, a row a sample.
+type NumbersFormula = fn(&[Vec<f64>], &[Vec<f64>]) -> Vec<f64>;
+
+/// The mean over all numbers of a function of output and target.
+fn mean_of(outputs: &[Vec<f64>], targets: &[Vec<f64>], of: fn(f64, f64) -> f64) -> f64 {
+    let pairs = outputs.iter().flatten().zip(targets.iter().flatten());
+    pairs.map(|(&x, &t)| of(x, t)).sum::<f64>() / (SAMPLES * CLASSES) as f64
+}
+
+/// The mean over the samples of a function of each label's output and target, label by label.
+fn by_label(outputs: &[Vec<f64>], targets: &[Vec<f64>], of: fn(bool, bool) -> f64) -> Vec<f64> {
+    let label = |label: usize| {
+        let pairs = outputs.iter().zip(targets);
+        let each = pairs.map(|(x, t)| of(x[label] > 0.0, t[label] > 0.5));
+        each.sum::<f64>() / SAMPLES as f64
+    };
+    (0..CLASSES).map(label).collect()
+}
+
+/// Metrics of numbers: what a step gives, the means of which `over` makes the value.
+const NUMBERS: &[(&str, NumbersFormula)] = &[
+    ("mae", |x, t| vec![mean_of(x, t, |x, t| (x - t).abs())]),
+    ("mse", |x, t| vec![mean_of(x, t, |x, t| (x - t).powi(2))]),
+    ("rmse", |x, t| vec![mean_of(x, t, |x, t| (x - t).powi(2))]),
+    ("r2", |x, t| {
+        let squares = mean_of(x, t, |x, t| (x - t).powi(2));
+        vec![squares, mean_of(x, t, |_, t| t), mean_of(x, t, |_, t| t * t)]
+    }),
+    ("label_accuracy", |x, t| {
+        vec![mean_of(x, t, |x, t| f64::from(u8::from((x > 0.0) == (t > 0.5))))]
+    }),
+    ("label_f1", |x, t| {
+        let both = by_label(x, t, |said, real| 2.0 * f64::from(u8::from(said && real)));
+        let either = by_label(x, t, |said, real| f64::from(u8::from(said) + u8::from(real)));
+        [both, either].concat()
+    }),
 ];
 
 /// PyTorch's `CrossEntropyLoss(label_smoothing=0.1)`: the target is 0.9 at the label and 0.1 spread
@@ -142,12 +200,48 @@ fn metrics_and_the_smoothed_loss_follow_their_formulas() {
 }
 
 #[test]
+fn metrics_of_numbers_follow_their_formulas() {
+    let outputs: Vec<Vec<f64>> = samples().into_iter().map(|(x, _)| x).collect();
+    let mut sequence = Sequence::new(6, 1);
+    let target = |_| (0..CLASSES).map(|_| f64::from(u8::from(sequence.unit() > 0.6))).collect();
+    let targets: Vec<Vec<f64>> = (0..SAMPLES).map(target).collect();
+    let tensor = |rows: &[Vec<f64>]| {
+        Tensor::f32([SAMPLES, CLASSES], rows.iter().flatten().map(|&x| x as f32).collect())
+    };
+    let given = Tensors::from([
+        ("x".to_string(), tensor(&outputs)),
+        ("label".to_string(), tensor(&targets)),
+    ]);
+    for &(metric, formula) in NUMBERS {
+        let text = format!(
+            "layer itself(x: f32[N, K]) -> f32[N, K] {{\n    param shift: f32[K] = zeros\n    \
+             x + shift\n}}\n\
+             model net(x: f32[N, {CLASSES}]) -> f32[N, {CLASSES}] {{ itself(x) }}\n\
+             train net {{\n    loss = mse\n    metrics = [{metric}]\n    optimizer = sgd(lr: 0.0)\n}}\n"
+        );
+        let graph = experiment(&text, Vec::new()).eval;
+        let wanted = formula(&outputs, &targets).into_iter().map(|it| it as f32);
+        let wanted: Vec<f32> = wanted.collect();
+        let given = given.clone();
+        let inputs = Box::new(move |_| given.clone());
+        let job = Job { graph, batch: SAMPLES, seed: 0, given: Tensors::new(), inputs };
+        for engine in Engine::all() {
+            let left = engine.run(&job, 1);
+            let what = format!("{metric}, {}", engine.name());
+            assert_close(&left.outputs[&format!("metric.{metric}")], &wanted, &what);
+        }
+    }
+}
+
+#[test]
 fn no_metric_of_the_prelude_is_forgotten() {
     let items = nnc::elaborate::PRELUDE.lines().filter_map(|line| line.strip_prefix("metric "));
     let names: Vec<&str> = items.filter_map(|line| line.split('(').next()).collect();
     assert!(names.len() >= 5, "{names:?}");
     for name in names {
-        let tested = METRICS.iter().any(|(call, _)| call.split('(').next() == Some(name));
+        let calls =
+            METRICS.iter().map(|(call, _)| *call).chain(NUMBERS.iter().map(|(call, _)| *call));
+        let tested = calls.into_iter().any(|call| call.split('(').next() == Some(name));
         assert!(tested, "`{name}` has no formula here");
     }
 }

@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
+use nnc::base::step_output::StepOutput;
 use nnc::base::tensor::Tensor;
 use nnc::data::Pass;
 use nnc::driver::{Failure, Request, Session};
@@ -336,7 +337,9 @@ fn losses(weights: &str) -> (f64, Vec<(usize, f64)>) {
     let labels = run.data.test.labels().expect("classes");
     let mut found = Vec::new();
     let mut each = |batch: &nnc::runtime::trainer::EvaluatedBatch<'_>| {
-        for (&index, logits) in batch.samples.iter().zip(batch.output().chunks_exact(10)) {
+        for (&index, logits) in
+            batch.samples.iter().zip(batch.output(&StepOutput::Output).chunks_exact(10))
+        {
             let label = labels[index as usize];
             let total: f64 = logits.iter().map(|&logit| f64::from(logit).exp()).sum();
             found.push((label, total.ln() - f64::from(logits[label])));

@@ -163,6 +163,15 @@ class Window:
         y = F.conv2d(x, w, None, self.stride, 0, self.dilation, self.groups)
         return y.permute(0, 2, 3, 1)
 
+    def conv_input_grad(self, y, w, shape):
+        """A convolution's adjoint in its input: what it makes of no border, cut to the extents."""
+        y, w = y.permute(0, 3, 1, 2), w.permute(3, 2, 0, 1)
+        x = F.conv_transpose2d(y, w, None, self.stride, 0, 0, self.groups, self.dilation)
+        height, width = shape[1] + self.top + self.bottom, shape[2] + self.left + self.right
+        x = F.pad(x, [0, width - x.shape[3], 0, height - x.shape[2]])
+        rows, columns = slice(self.top, self.top + shape[1]), slice(self.left, self.left + shape[2])
+        return x[:, :, rows, columns].permute(0, 2, 3, 1)
+
     def max_pool(self, x):
         x = self.bordered(x, -math.inf)
         y = F.max_pool2d(x, self.size, self.stride, 0, self.dilation)
@@ -282,6 +291,7 @@ OTHERS = {
     "variance": lambda node, x: torch.var(x, node.numbers(), correction=0),
     "matmul": matmul,
     "conv": lambda node, x, w: Window(node).conv(x, w),
+    "conv_input_grad": lambda node, y, w: Window(node).conv_input_grad(y, w, node.shape),
     "max_pool": lambda node, x: Window(node).max_pool(x),
     "sum_pool": lambda node, x: Window(node).sum_pool(x),
     "pick": lambda node, x, at: torch.gather(x, -1, at.long().unsqueeze(-1)).squeeze(-1),

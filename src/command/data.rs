@@ -65,7 +65,7 @@ pub struct DataReport {
     pub notes: Vec<Note>,
     /// The fields of a sample, after the transforms.
     pub fields: Vec<Field>,
-    /// What each field is made of, and what was fitted, in words.
+    /// The columns of each field, and its fitted numbers, in words.
     pub described: Vec<String>,
     /// The first samples to train on, a text for each field.
     pub first: Vec<Vec<String>>,

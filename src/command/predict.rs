@@ -13,7 +13,7 @@ use crate::base::schema::{Field, Schema};
 use crate::base::step_output::StepOutput;
 use crate::base::task::{OutputTask, Task};
 use crate::base::tensor::Tensor;
-use crate::command::questions::{questions, table_questions};
+use crate::command::questions::{PredictInput, questions, table_questions};
 use crate::data::{self, DataError, Preprocessor};
 use crate::driver::memory::{refuse_too_large, variable_bytes};
 use crate::driver::session::{Failure, Request, Session};
@@ -69,34 +69,6 @@ enum SampleReader {
     Images(Box<Preprocessor>),
     /// Rows, which have been read already.
     Rows,
-}
-
-/// One sample, or a file with samples, to predict.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PredictInput {
-    /// An image file.
-    Image(PathBuf),
-    /// An image's bytes: a record of a file, by its number there from 0.
-    Record(PathBuf, usize, Vec<u8>),
-    /// The bytes of standard input.
-    Bytes(Vec<u8>),
-    /// A row of a table: its file, its line, and the bytes of each input.
-    Row(PathBuf, u32, Vec<Vec<u8>>),
-    /// A path that cannot be read: its name, and why.
-    Unreadable(String, String),
-}
-
-impl PredictInput {
-    /// Its name in the output.
-    pub fn name(&self) -> String {
-        match self {
-            PredictInput::Image(path) => path.to_string_lossy().into_owned(),
-            PredictInput::Record(path, number, _) => format!("{}#{number}", path.to_string_lossy()),
-            PredictInput::Bytes(_) => "-".to_owned(),
-            PredictInput::Row(path, line, _) => format!("{}:{line}", path.to_string_lossy()),
-            PredictInput::Unreadable(name, _) => name.clone(),
-        }
-    }
 }
 
 /// A model's answer for one sample, by its task.

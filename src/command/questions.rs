@@ -12,12 +12,39 @@
 
 use crate::base::csv;
 use crate::base::schema::Field;
-use crate::command::predict::PredictInput;
 use crate::data::{self, DataError, SourceRequest};
 use crate::driver::session::Failure;
-use crate::files::read;
-use std::io::{Read, Write};
+use crate::files::{read, write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
+
+/// One sample, or a file with samples, to predict.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PredictInput {
+    /// An image file.
+    Image(PathBuf),
+    /// An image's bytes: a record of a file, by its number there from 0.
+    Record(PathBuf, usize, Vec<u8>),
+    /// The bytes of standard input.
+    Bytes(Vec<u8>),
+    /// A row of a table: its file, its line, and the bytes of each input.
+    Row(PathBuf, u32, Vec<Vec<u8>>),
+    /// A path that cannot be read: its name, and why.
+    Unreadable(String, String),
+}
+
+impl PredictInput {
+    /// Its name in the output.
+    pub fn name(&self) -> String {
+        match self {
+            PredictInput::Image(path) => path.to_string_lossy().into_owned(),
+            PredictInput::Record(path, number, _) => format!("{}#{number}", path.to_string_lossy()),
+            PredictInput::Bytes(_) => "-".to_owned(),
+            PredictInput::Row(path, line, _) => format!("{}:{line}", path.to_string_lossy()),
+            PredictInput::Unreadable(name, _) => name.clone(),
+        }
+    }
+}
 
 /// The questions that arguments ask.
 pub fn questions(arguments: &[PathBuf]) -> Result<Vec<PredictInput>, Failure> {
@@ -43,14 +70,14 @@ pub fn table_questions(
         let kept = match path.as_os_str() == "-" {
             true => {
                 let failed = |error: std::io::Error| Failure::Io(error.to_string());
-                let mut file = tempfile::NamedTempFile::new().map_err(failed)?;
-                file.write_all(&standard_input()?).map_err(failed)?;
-                Some(file)
+                let folder = tempfile::tempdir().map_err(failed)?;
+                write::replace(&folder.path().join(STDIN), &standard_input()?).map_err(failed)?;
+                Some(folder)
             }
             false => None,
         };
-        let at = kept.as_ref().map_or(path.as_path(), |file| file.path());
-        match data::predict_rows(source, fields, at) {
+        let at = kept.as_ref().map_or(path.clone(), |folder| folder.path().join(STDIN));
+        match data::predict_rows(source, fields, &at) {
             Ok(rows) => found.extend(rows.into_iter().map(|(line, sample)| match sample {
                 Ok(fields) => PredictInput::Row(path.clone(), line, fields),
                 Err(reason) => {
@@ -67,6 +94,9 @@ pub fn table_questions(
     }
     Ok(found)
 }
+
+/// The name of the file that standard input is kept in.
+const STDIN: &str = "rows.csv";
 
 fn standard_input() -> Result<Vec<u8>, Failure> {
     let bytes = read::stream(std::io::stdin().lock(), read::TABLE)

@@ -8,7 +8,8 @@
 //! Rows go to a temporary file as they come, so memory does not grow with them. A file that could not be
 //! read has a row of NaN: rows and files stay in step.
 
-use crate::command::predict::{PredictInput, PredictedOutput, Predictor};
+use crate::command::predict::{PredictedOutput, Predictor};
+use crate::command::questions::PredictInput;
 use crate::driver::session::Failure;
 use crate::runtime::weights;
 use serde_json::json;

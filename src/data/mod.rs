@@ -19,6 +19,7 @@
 //! is handed in as [`Places`], and what a user should hear is in [`Dataset::notice`].
 
 mod arrays;
+mod audio;
 mod dataset;
 pub mod digits;
 mod error;
@@ -69,10 +70,11 @@ const SOURCES: &[&dyn SampleSource] = &[
     &series::SeriesOfRows,
     &arrays::Arrays,
     &text::TextWindows,
+    &audio::Recordings,
 ];
 
 /// Sources of the language that this version does not have.
-const PLANNED: [&str; 1] = ["audio"];
+const PLANNED: [&str; 0] = [];
 
 /// The names of all sources.
 pub fn source_names() -> impl Iterator<Item = &'static str> {

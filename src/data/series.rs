@@ -15,7 +15,7 @@ use std::sync::Arc;
 use super::dataset::{Column, Dataset, Samples};
 use super::error::DataError;
 use super::fields::{FieldPlan, MeaningPlan, MissingPlan, TransformPlan, built_fields};
-use super::request::{Arguments, Literal, Part, Places, Watch};
+use super::request::{Arguments, Literal, Places, Watch};
 use super::source::SampleSource;
 use super::table;
 use super::windows::{parts, windows};
@@ -81,26 +81,26 @@ fn columns(args: &Arguments<'_>, argument: &str) -> Result<Option<Vec<String>>, 
     }
 }
 
+/// The columns that a prediction sees, and those that it predicts.
+fn past_and_future(args: &Arguments<'_>) -> Result<[Vec<String>; 2], DataError> {
+    let target = columns(args, "target")?;
+    match (columns(args, "columns")?, target) {
+        (Some(own), target) => Ok([own.clone(), target.unwrap_or(own)]),
+        (None, Some(target)) => Ok([target.clone(), target]),
+        (None, None) => {
+            Err(args.wrong("target", "given: the column that is predicted, or several"))
+        }
+    }
+}
+
 fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
     let window = args.count("window", 0, 1)?;
     if window == 0 {
         return Err(args.wrong("window", "given: the number of rows that a prediction sees"));
     }
     let (horizon, stride) = (args.count("horizon", 1, 1)?, args.count("stride", 1, 1)?);
-    let target = columns(args, "target")?;
-    let own = match (columns(args, "columns")?, &target) {
-        (Some(own), _) => own,
-        (None, Some(target)) => target.clone(),
-        (None, None) => {
-            return Err(args.wrong("target", "given: the column that is predicted, or several"));
-        }
-    };
-    let target = target.unwrap_or_else(|| own.clone());
-    let fraction = |name: &str| match args.part(name)? {
-        Part::Fraction(fraction) => Ok(fraction),
-        Part::Folder(_) => Err(args.wrong(name, "a fraction less than 1")),
-    };
-    let fractions = [fraction("test")?, fraction("validation")?];
+    let [own, target] = past_and_future(args)?;
+    let fractions = [args.fraction("test")?, args.fraction("validation")?];
     let plans = [plan("past", own), plan("future", target)];
     let (table, path) = table::columns_of(args, places, &plans)?;
     let rows: Vec<u32> = (0..table.rows() as u32).collect();

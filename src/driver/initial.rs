@@ -169,6 +169,20 @@ fn renamed(old: &str, new: &str, name: &str) -> Option<String> {
     }
 }
 
+/// Every pattern of `except` is of a parameter.
+fn exceptions_match(from: &InitFrom, paths: &[&str]) -> Result<(), Box<Diagnostic>> {
+    let is_of_none = |it: &&String| !paths.iter().any(|path| path_matches(it, path));
+    let Some(pattern) = from.except.iter().find(is_of_none) else { return Ok(()) };
+    let known = known_patterns(paths);
+    let near = nearest(pattern, known.iter().map(String::as_str));
+    let message = format!("`except`: no parameter matches `{pattern}`");
+    let error = Diagnostic::error(codes::WEIGHTS, message).primary(from.span, "");
+    Err(Box::new(match near {
+        Some(near) => error.note(format!("there is `{near}`")),
+        None => error,
+    }))
+}
+
 /// The loaded tensors that the model has a place for.
 fn matched(
     graph: &Graph,
@@ -177,17 +191,7 @@ fn matched(
 ) -> Result<Vec<(String, Tensor)>, Box<Diagnostic>> {
     let wrong = |message: String| Diagnostic::error(codes::WEIGHTS, message).primary(from.span, "");
     let paths: Vec<&str> = model_paths(graph).map(|(path, _)| path).collect();
-    if let Some(pattern) =
-        from.except.iter().find(|it| !paths.iter().any(|path| path_matches(it, path)))
-    {
-        let known = known_patterns(&paths);
-        let near = nearest(pattern, known.iter().map(String::as_str));
-        let error = wrong(format!("`except`: no parameter matches `{pattern}`"));
-        return Err(match near {
-            Some(near) => error.note(format!("there is `{near}`")).into(),
-            None => error.into(),
-        });
-    }
+    exceptions_match(from, &paths)?;
     let names: Vec<String> = loaded.iter().map(|(name, _)| name.clone()).collect();
     let orders = if from.pytorch { pytorch_orders(graph) } else { HashMap::new() };
     let tables = tables(graph);

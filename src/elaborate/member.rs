@@ -67,7 +67,7 @@ impl<'a> Elaborator<'a> {
         member: &'a ast::Name,
         span: Span,
     ) -> Eval<Value> {
-        let Some(schema) = self.known_data(data, place, span)? else {
+        let Some(schema) = self.known_data(data, place)? else {
             return Err(self.unknown_member(data, &format!("the field `{}`", field.text), span));
         };
         let Some(found) = schema.field(&field.text) else {
@@ -103,7 +103,7 @@ impl<'a> Elaborator<'a> {
     }
 
     /// The schema of data, where it is known; an error where nothing has the name.
-    fn known_data(&mut self, data: &'a str, place: Span, _span: Span) -> Eval<Option<&'a Schema>> {
+    fn known_data(&mut self, data: &'a str, place: Span) -> Eval<Option<&'a Schema>> {
         if self.items.find_data(data).is_none() {
             return Err(self.no_data(data, place));
         }
@@ -142,7 +142,7 @@ impl<'a> Elaborator<'a> {
         member: &'a ast::Name,
         span: Span,
     ) -> Eval<Value> {
-        let schema = self.known_data(data, place, span)?;
+        let schema = self.known_data(data, place)?;
         if member.text != "classes" {
             let message = format!("data have no `{}`", member.text);
             let error = Diagnostic::error(codes::UNKNOWN_NAME, message).primary(member.span, "");

@@ -18,7 +18,7 @@ use super::dataset::{Column, Dataset, Samples, Split};
 use super::error::DataError;
 use super::fields::SplitPlan;
 use super::locate;
-use super::request::{Arguments, FieldRequest, Literal, Part, Places, Watch};
+use super::request::{Arguments, FieldRequest, Literal, Places, Watch};
 use super::source::SampleSource;
 use super::split::parts;
 use crate::base::names::near;
@@ -386,11 +386,7 @@ fn dataset(
     columns: Vec<(Field, Column)>,
     count: usize,
 ) -> Result<Dataset, DataError> {
-    let fraction = |name: &str| match args.part(name)? {
-        Part::Fraction(fraction) => Ok(fraction),
-        Part::Folder(_) => Err(args.wrong(name, "a fraction less than 1")),
-    };
-    let (test, validation) = (fraction("test")?, fraction("validation")?);
+    let (test, validation) = (args.fraction("test")?, args.fraction("validation")?);
     let plan = SplitPlan::of(args, |name| Some(name.to_owned()))?;
     if !matches!(plan, None | Some(SplitPlan::Random(None))) {
         return Err(args.wrong("split", "random"));

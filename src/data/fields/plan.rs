@@ -240,30 +240,16 @@ fn transform(
             if are_classes { ("numbers", "a category") } else { ("a category", "numbers") };
         return Err(DataError::new(format!("`{name}` needs {needs}, but the field is {has}")));
     }
-    let pair = |first: &str, second: &str| match (args.get(first), args.get(second)) {
-        (None, None) => Ok(None),
-        _ => {
-            let (a, b) = (args.numbers(first)?, args.numbers(second)?);
-            let all = |values: Vec<f64>| {
-                if values.len() == 1 { vec![values[0]; columns] } else { values }
-            };
-            let (a, b) = (all(a), all(b));
-            match a.len() == columns && b.len() == columns {
-                true => Ok(Some((a, b))),
-                false => Err(args.wrong(first, &format!("a number, or {columns} in a list"))),
-            }
-        }
-    };
     match name {
         "standardize" => {
-            let given = pair("mean", "std")?;
+            let given = pair(&args, ["mean", "std"], columns)?;
             match given.as_ref().is_some_and(|(_, std)| std.iter().any(|&std| std <= 0.0)) {
                 true => Err(args.wrong("std", "greater than 0")),
                 false => Ok(TransformPlan::Standardize(given)),
             }
         }
         "minmax" => {
-            let given = pair("low", "high")?;
+            let given = pair(&args, ["low", "high"], columns)?;
             let is_empty =
                 |(low, high): &(Vec<f64>, Vec<f64>)| low.iter().zip(high).any(|(l, h)| l >= h);
             match given.as_ref().is_some_and(is_empty) {
@@ -284,6 +270,26 @@ fn transform(
         "buckets" => buckets(&args),
         _ => Ok(TransformPlan::OneHot),
     }
+}
+
+/// Two numbers for each column, where they are written.
+fn pair(
+    args: &Arguments<'_>,
+    [first, second]: [&str; 2],
+    columns: usize,
+) -> Result<Option<(Vec<f64>, Vec<f64>)>, DataError> {
+    if args.get(first).is_none() && args.get(second).is_none() {
+        return Ok(None);
+    }
+    let all = |name| -> Result<Vec<f64>, DataError> {
+        let values = args.numbers(name)?;
+        match values.len() {
+            1 => Ok(vec![values[0]; columns]),
+            count if count == columns => Ok(values),
+            _ => Err(args.wrong(name, &format!("a number, or {columns} in a list"))),
+        }
+    };
+    Ok(Some((all(first)?, all(second)?)))
 }
 
 fn buckets(args: &Arguments<'_>) -> Result<TransformPlan, DataError> {

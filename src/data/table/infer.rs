@@ -14,8 +14,8 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-use super::number::number;
-use super::reader::{TableFormat, cut, header, rows};
+use super::number::{cut, number};
+use super::reader::{TableFormat, header, rows};
 use crate::data::error::DataError;
 use crate::data::fields::{FieldPlan, MeaningPlan, MissingPlan, TransformPlan};
 

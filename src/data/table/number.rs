@@ -5,7 +5,7 @@
 //! 1,5  $5  inf  NaN  x    errors: numbers have a point, no sign of a currency, and are finite
 //! ```
 
-use super::reader::cut;
+use crate::base::shown::Show;
 use crate::data::error::DataError;
 
 /// The number of a cell that has no blanks around it.
@@ -44,6 +44,16 @@ fn not_a_number(cell: &[u8]) -> DataError {
         return error.help("a number is written with a point and without separators: 1234.5");
     }
     error.help("if the column holds texts, make it a `category`")
+}
+
+/// Characters of a cell that a message shows.
+const MOST_SHOWN: usize = 40;
+
+/// A text as a message shows it.
+pub fn cut(text: &str) -> String {
+    let short: String = text.chars().take(MOST_SHOWN).collect();
+    let more = if short.len() < text.len() { "…" } else { "" };
+    format!("{}{more}", short.shown())
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use csv::{ByteRecord, ReaderBuilder};
 use rustc_hash::FxHashMap;
 
-use super::number::number;
+use super::number::{cut, number};
 use crate::base::names::near;
 use crate::base::shown::Show;
 use crate::data::error::DataError;
@@ -44,8 +44,6 @@ pub enum CellKind {
 
 /// More rows have no numbers of their own.
 const MOST_ROWS: usize = u32::MAX as usize - 1;
-/// Characters of a cell that a message shows.
-const MOST_SHOWN: usize = 40;
 
 /// The names of a file's columns.
 pub fn header(path: &Path, format: &TableFormat) -> Result<Vec<String>, DataError> {
@@ -189,13 +187,6 @@ pub fn list(names: &[String]) -> String {
     let shown: Vec<String> = names.iter().take(MOST).map(|name| cut(name)).collect();
     let more = if names.len() > MOST { ", …" } else { "" };
     format!("{}{more}", shown.join(", "))
-}
-
-/// A text as a message shows it.
-pub fn cut(text: &str) -> String {
-    let short: String = text.chars().take(MOST_SHOWN).collect();
-    let more = if short.len() < text.len() { "…" } else { "" };
-    format!("{}{more}", short.shown())
 }
 
 /// Calls `meet` with the line and the cells of each row, the header among them, until it says no.

@@ -18,7 +18,7 @@ use super::dataset::{Column, Dataset, Samples};
 use super::error::DataError;
 use super::gunzip::unpacked;
 use super::locate;
-use super::request::{Arguments, Literal, Part, Places, Watch};
+use super::request::{Arguments, Literal, Places, Watch};
 use super::source::SampleSource;
 use super::windows::{parts, windows};
 use crate::base::schema::{
@@ -87,11 +87,7 @@ fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
         return Err(args.wrong("window", "given: the number of tokens of a sample"));
     }
     let stride = args.count("stride", window, 1)?;
-    let fraction = |name: &str| match args.part(name)? {
-        Part::Fraction(fraction) => Ok(fraction),
-        Part::Folder(_) => Err(args.wrong(name, "a fraction less than 1")),
-    };
-    let fractions = [fraction("test")?, fraction("validation")?];
+    let fractions = [args.fraction("test")?, args.fraction("validation")?];
     let path = locate::file(args.required_text("file")?, "file", places)?;
     let bytes = files::read::stream(unpacked(&path)?, files::read::TABLE)
         .map_err(|error| DataError::new(format!("cannot be read: {error}")).path(&path))?;

@@ -94,15 +94,9 @@ pub fn elaborate<'a>(
         }
     };
     let name = &items.function(selected.model).function.name;
-    let schemas = &request.schemas[..];
     let data = selected.train.and_then(|train| train.data.as_ref());
-    let mut source = GraphSource {
-        items: &items,
-        schemas,
-        data: None,
-        data_failed: request.data_failed,
-        request,
-    };
+    let (schemas, data_failed) = (&request.schemas[..], request.data_failed);
+    let mut source = GraphSource { items: &items, schemas, data: None, data_failed, request };
 
     let mut settings = source.context(&name.text, None, true);
     let plan = selected.train.map(|train| settings.plan(train));

@@ -8,7 +8,7 @@
 //! ```
 
 use super::model::ModelData;
-use super::operands::{ModelOutputs, Operand, Operands};
+use super::operands::{LossOperands, ModelOutputs, Operand};
 use super::plan::{Choice, LossTerm, TrainPlan};
 use crate::base::codes;
 use crate::base::schema::{Field, LABEL_2};
@@ -34,7 +34,7 @@ pub(in crate::elaborate) struct Mean {
 }
 
 /// The comparison that a loss makes of its tensors.
-fn compared(operands: &Operands<'_>, loss: StepOutput) -> Comparison {
+fn compared(operands: &LossOperands<'_>, loss: StepOutput) -> Comparison {
     Comparison { output: operands.output.clone(), target: operands.target.clone(), loss }
 }
 

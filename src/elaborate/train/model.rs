@@ -9,7 +9,7 @@ use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::elaborate::context::{Elaborator, ErrorReported, Eval};
 
-use super::operands::ModelOutputs;
+use super::operands::{ModelOutputs, RunData};
 use super::plan::TrainPlan;
 use crate::base::schema::{Conversion, Field, ImageField, Schema};
 use crate::base::source::Span;
@@ -30,9 +30,6 @@ pub(in crate::elaborate) struct ModelData<'a> {
     /// Whether samples without data are mixtures of two.
     pub mixed: bool,
 }
-
-/// The data of a run: the data item's name and what is known of it.
-pub(in crate::elaborate) type RunData<'a> = Option<(&'a str, &'a Schema)>;
 
 impl<'a> Elaborator<'a> {
     /// Elaborates a model, with its loss and metrics if it is trained.

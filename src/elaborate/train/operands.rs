@@ -11,16 +11,18 @@
 //!
 //! A name that stands first is an output; behind it, a field comes before an output of its name.
 
-use super::model::RunData;
 use super::plan::Choice;
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
-use crate::base::schema::{Field, FieldRecipe, FieldTransform};
+use crate::base::schema::{Field, FieldRecipe, FieldTransform, Schema};
 use crate::elaborate::arguments::{Given, Passed};
 use crate::elaborate::context::{Elaborator, ErrorReported, Eval};
 use crate::elaborate::value::Value;
 use crate::graph::{Binary, NodeId, Unary};
 use crate::syntax::ast::{Arg, ExprKind, Function, Name, ParamDecl};
+
+/// The data of a run: the data item's name and what is known of it.
+pub(in crate::elaborate) type RunData<'a> = Option<(&'a str, &'a Schema)>;
 
 /// The name of a model's only output.
 pub(in crate::elaborate) const OUTPUT: &str = "output";
@@ -60,7 +62,7 @@ pub(in crate::elaborate) struct Operand<'a> {
 }
 
 /// The tensors of a loss or metric, and its other arguments.
-pub(in crate::elaborate) struct Operands<'a> {
+pub(in crate::elaborate) struct LossOperands<'a> {
     /// The tensors, in the order of its parameters.
     pub tensors: Vec<Operand<'a>>,
     /// The arguments that are no tensors.
@@ -86,7 +88,7 @@ impl<'a> Elaborator<'a> {
         outputs: &ModelOutputs,
         data: RunData<'a>,
         input: &str,
-    ) -> Eval<Operands<'a>> {
+    ) -> Eval<LossOperands<'a>> {
         let function = self.items.function(choice.id).function;
         let wanted = function.params.iter().take_while(|param| is_tensor(param)).count();
         let names = self.named_tensors(choice, outputs, data, wanted);
@@ -96,7 +98,7 @@ impl<'a> Elaborator<'a> {
         let wanted = if names.is_empty() { wanted.max(2) } else { wanted };
         let (original, rest) = self.original_argument(choice, function, names.len())?;
         let (tensors, output, target) = (Vec::new(), None, None);
-        let mut operands = Operands { tensors, rest, output, target, original };
+        let mut operands = LossOperands { tensors, rest, output, target, original };
         match (&names[..], wanted) {
             ([], 2) => self.default_operands(choice, outputs, data, input, &mut operands)?,
             ([only], 2) => {
@@ -186,7 +188,7 @@ impl<'a> Elaborator<'a> {
         outputs: &ModelOutputs,
         data: RunData<'a>,
         input: &str,
-        operands: &mut Operands<'a>,
+        operands: &mut LossOperands<'a>,
     ) -> Eval<()> {
         let Some((name, node)) = outputs.only() else {
             let names: Vec<&str> = outputs.parts.iter().map(|(name, _)| name.as_str()).collect();
@@ -206,7 +208,7 @@ impl<'a> Elaborator<'a> {
         choice: Choice<'a>,
         data: RunData<'a>,
         input: &str,
-        operands: &mut Operands<'a>,
+        operands: &mut LossOperands<'a>,
     ) -> Eval<()> {
         let Some((name, schema)) = data else {
             let first = operands.tensors[0].node;
@@ -244,7 +246,7 @@ impl<'a> Elaborator<'a> {
         outputs: &ModelOutputs,
         data: RunData<'a>,
         index: usize,
-        operands: &mut Operands<'a>,
+        operands: &mut LossOperands<'a>,
     ) -> Eval<()> {
         let field = data.and_then(|(_, schema)| schema.field(&name.text));
         let output = outputs.part(&name.text);
@@ -306,7 +308,7 @@ impl<'a> Elaborator<'a> {
     }
 
     /// Outputs and targets as the source has its numbers: the transforms of the target turned back.
-    pub fn restored(&mut self, choice: Choice<'a>, operands: &mut Operands<'a>) -> Eval<()> {
+    pub fn restored(&mut self, choice: Choice<'a>, operands: &mut LossOperands<'a>) -> Eval<()> {
         let fields = operands.tensors.iter().filter_map(|operand| operand.field);
         let recipe = fields.filter_map(|field| field.recipe.as_deref()).next();
         let Some(recipe) = recipe.filter(|recipe| recipe.changes_numbers()) else { return Ok(()) };
@@ -372,7 +374,7 @@ impl<'a> Elaborator<'a> {
     pub fn call_on(
         &mut self,
         choice: Choice<'a>,
-        operands: &Operands<'a>,
+        operands: &LossOperands<'a>,
         path: String,
     ) -> Eval<NodeId> {
         let item = self.items.function(choice.id);

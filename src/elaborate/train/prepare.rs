@@ -12,7 +12,7 @@
 //! in `f64` while compiling; fusion puts them into the first kernel that reads the image.
 
 use super::losses::Mean;
-use super::model::RunData;
+use super::operands::RunData;
 use super::plan::{Choice, TrainPlan};
 use crate::base::codes;
 use crate::base::schema::{Conversion, Field, MIX};

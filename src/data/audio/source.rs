@@ -1,0 +1,298 @@
+//! `audio("folder", rate: 8000, seconds: 1.0)`: recordings in folders, a sub-folder a class.
+//!
+//! ```text
+//! digits/train/seven/7_theo_3.wav   →   wave: f32[8000, 1], label: i32[]
+//! with spectrum: mel(bands: 40)     →   spectrum: f32[frames, 40], label: i32[]
+//! ```
+//!
+//! Recordings are averaged to one channel, resampled, and cut or padded with zeros at their ends.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::{
+    AudioError, MelSpectrogram, Mfcc, Spectrogram, SpectrumScale, fit_length, read, resample,
+};
+use crate::base::schema::MissingValue;
+use crate::base::schema::{CellMeaning, ClassField, Field, FieldKind, FieldRecipe, Schema};
+use crate::base::shown::Show;
+use crate::base::tensor::DType;
+use crate::data::dataset::{Column, Dataset, Samples};
+use crate::data::error::DataError;
+use crate::data::locate::tails;
+use crate::data::request::{Arguments, Literal, Part, Places, TransformCall, Watch};
+use crate::data::source::SampleSource;
+use crate::data::split::parts;
+use crate::files;
+
+/// Samples that a recording has at most.
+const MOST_SAMPLES: usize = 1 << 26;
+/// Bytes of a file.
+const MOST_BYTES: u64 = 1 << 30;
+
+/// The source `audio`.
+pub struct Recordings;
+
+impl SampleSource for Recordings {
+    fn name(&self) -> &'static str {
+        "audio"
+    }
+
+    fn arguments(&self) -> &'static [&'static str] {
+        &["folder", "rate", "seconds", "spectrum", "test", "validation"]
+    }
+
+    fn schema(&self, args: &Arguments<'_>, places: &Places) -> Result<Schema, DataError> {
+        Ok(load(args, places)?.schema)
+    }
+
+    fn open(
+        &self,
+        args: &Arguments<'_>,
+        places: &Places,
+        _: Watch<'_>,
+    ) -> Result<Dataset, DataError> {
+        load(args, places)
+    }
+}
+
+/// What a recording becomes.
+enum Feature {
+    Wave,
+    Spectrum(Spectrogram),
+    Mel(MelSpectrogram),
+    Mfcc(Mfcc),
+}
+
+impl Feature {
+    /// The argument `spectrum`.
+    fn of(args: &Arguments<'_>, rate: u32) -> Result<Feature, DataError> {
+        let wrong = || args.wrong("spectrum", "spectrogram(…), mel(…) or mfcc(…)");
+        let named;
+        let call = match args.get("spectrum") {
+            None => return Ok(Feature::Wave),
+            Some(Literal::Call(call)) => call,
+            Some(Literal::Name(name)) => {
+                named = TransformCall { name: name.clone(), args: Vec::new() };
+                &named
+            }
+            Some(_) => return Err(wrong()),
+        };
+        let made = feature(call, rate);
+        made.map_err(|error| error.argument("spectrum"))?.ok_or_else(wrong)
+    }
+
+    /// The shape for recordings of so many samples.
+    fn shape(&self, samples: usize) -> [usize; 2] {
+        match self {
+            Feature::Wave => [samples, 1],
+            Feature::Spectrum(spectrum) => [spectrum.frames(samples), spectrum.bins()],
+            Feature::Mel(mel) => [mel.frames(samples), mel.bands()],
+            Feature::Mfcc(mfcc) => [mfcc.frames(samples), mfcc.coefficients()],
+        }
+    }
+
+    fn apply(&self, samples: &[f32], out: &mut [f32]) -> Result<(), AudioError> {
+        match self {
+            Feature::Wave => {
+                out.copy_from_slice(samples);
+                Ok(())
+            }
+            Feature::Spectrum(spectrum) => spectrum.apply(samples, out),
+            Feature::Mel(mel) => mel.apply(samples, out),
+            Feature::Mfcc(mfcc) => mfcc.apply(samples, out),
+        }
+    }
+}
+
+/// The feature that a call names; none of another name.
+fn feature(call: &TransformCall, rate: u32) -> Result<Option<Feature>, DataError> {
+    let known: &[&'static str] = match call.name.as_str() {
+        "spectrogram" => &["size", "hop", "scale"],
+        "mel" => &["bands", "size", "hop", "low", "high"],
+        "mfcc" => &["count", "bands", "size", "hop", "low", "high"],
+        _ => return Ok(None),
+    };
+    let failed = |error: AudioError| said(error, None);
+    let args = Arguments::of_call(call, known)?;
+    let size = args.count("size", 256, 2)?;
+    let hop = args.count("hop", size / 2, 1)?;
+    if call.name == "spectrogram" {
+        let scale = match args.name("scale", &["log", "power", "magnitude"])? {
+            Some("power") => SpectrumScale::Power,
+            Some("magnitude") => SpectrumScale::Magnitude,
+            _ => SpectrumScale::LogPower,
+        };
+        let made = Spectrogram::new(size, size, hop, scale);
+        return made.map(|it| Some(Feature::Spectrum(it))).map_err(failed);
+    }
+    let half = f64::from(rate) / 2.0;
+    let (low, high) =
+        (args.number("low", 0.0, 0.0..=half)?, args.number("high", half, 1.0..=half)?);
+    let power = Spectrogram::new(size, size, hop, SpectrumScale::Power).map_err(failed)?;
+    let bands = args.count("bands", 40, 1)?;
+    let mel = MelSpectrogram::new(power, rate, bands, low, high, true).map_err(failed)?;
+    if let Some(band) = mel.silent_bands().first() {
+        let message =
+            format!("band {} of {bands} is narrower than a frequency of {size}", band + 1);
+        return Err(DataError::new(message).help("take fewer `bands:`, or a larger `size:`"));
+    }
+    match call.name == "mel" {
+        true => Ok(Some(Feature::Mel(mel))),
+        false => {
+            let mfcc = Mfcc::new(mel, args.count("count", 13, 1)?).map_err(failed)?;
+            Ok(Some(Feature::Mfcc(mfcc)))
+        }
+    }
+}
+
+/// An error of a recording as one of the data.
+fn said(error: AudioError, path: Option<&Path>) -> DataError {
+    let made = DataError::new(error.message);
+    let made = match error.help {
+        Some(help) => made.help(help),
+        None => made,
+    };
+    match path {
+        Some(path) => made.path(path),
+        None => made,
+    }
+}
+
+/// The recordings below a folder with the names of their classes.
+fn files_of(folder: &Path) -> Result<Vec<(PathBuf, String)>, DataError> {
+    let failed =
+        |error: std::io::Error| DataError::new(format!("cannot read: {error}")).path(folder);
+    let entries = |path: &Path| -> std::io::Result<Vec<PathBuf>> {
+        let mut found: Vec<PathBuf> =
+            std::fs::read_dir(path)?.flatten().map(|entry| entry.path()).collect();
+        found.sort();
+        Ok(found)
+    };
+    let mut found = Vec::new();
+    for class in entries(folder).map_err(failed)?.into_iter().filter(|path| path.is_dir()) {
+        let name = class.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let is_sound = |path: &PathBuf| {
+            let ending = path.extension().unwrap_or_default().to_ascii_lowercase();
+            ["wav", "wave", "flac"].iter().any(|known| ending == *known)
+        };
+        let files = entries(&class).map_err(failed)?.into_iter().filter(is_sound);
+        found.extend(files.map(|file| (file, name.clone())));
+    }
+    match found.is_empty() {
+        true => {
+            let error = DataError::new("has no sub-folders with WAV files in them").path(folder);
+            Err(error.help("each class has a folder of its name"))
+        }
+        false => Ok(found),
+    }
+}
+
+fn folder(name: &str, argument: &str, places: &Places) -> Result<PathBuf, DataError> {
+    let candidates: Vec<PathBuf> = match &places.override_ {
+        Some(folder) => tails(Path::new(name)).map(|tail| folder.join(tail)).collect(),
+        None => [Some(&places.beside), places.nnc_data.as_ref()]
+            .into_iter()
+            .flatten()
+            .map(|folder| folder.join(name))
+            .collect(),
+    };
+    candidates.iter().find(|path| path.is_dir()).cloned().ok_or_else(|| {
+        DataError::new(format!("there is no folder `{name}`"))
+            .argument(argument)
+            .tried(candidates.iter().map(|path| path.shown().to_string()).collect())
+            .help("put it beside the program or under NNC_DATA, or name it with --data")
+    })
+}
+
+fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
+    let rate = args.count("rate", 16_000, 100)? as u32;
+    let seconds = args.number("seconds", 1.0, 0.001..=600.0)?;
+    let samples = ((f64::from(rate) * seconds).round() as usize).max(1);
+    let feature = Feature::of(args, rate)?;
+    let shape = feature.shape(samples);
+    if shape.contains(&0) {
+        let message = format!("{samples} samples are shorter than a frame");
+        return Err(DataError::new(message).argument("seconds"));
+    }
+    let train = files_of(&folder(args.required_text("folder")?, "folder", places)?)?;
+    let mut names: Vec<String> = train.iter().map(|(_, name)| name.clone()).collect();
+    names.dedup();
+    let own = train.len();
+    let mut all = train;
+    let mut further = |argument: &str| -> Result<(f64, std::ops::Range<u32>), DataError> {
+        match args.part(argument)? {
+            Part::Fraction(fraction) => Ok((fraction, 0..0)),
+            Part::Folder(name) => {
+                let first = all.len() as u32;
+                all.extend(files_of(&folder(name, argument, places)?)?);
+                Ok((0.0, first..all.len() as u32))
+            }
+        }
+    };
+    let (validation, validation_rows) = further("validation")?;
+    let (test, test_rows) = further("test")?;
+    let label = |(file, name): &(PathBuf, String)| {
+        names.iter().position(|known| known == name).ok_or_else(|| {
+            let message = format!("no recording to train on is of the class `{}`", name.shown());
+            DataError::new(message).path(file)
+        })
+    };
+    let labels: Vec<usize> = all.iter().map(label).collect::<Result<_, _>>()?;
+    let one = |(file, _): &(PathBuf, String)| made(file, rate, samples, &feature, shape);
+    let features: Vec<Vec<u8>> = all.par_iter().map(one).collect::<Result<_, _>>()?;
+    let cut = parts(&labels[..own], [test, validation]);
+    let joined = |part: &[u32], rows: std::ops::Range<u32>| -> Vec<u32> {
+        part.iter().copied().chain(rows).collect()
+    };
+    let splits = [cut[0].clone(), joined(&cut[2], validation_rows), joined(&cut[1], test_rows)];
+    let name = if matches!(feature, Feature::Wave) { "wave" } else { "spectrum" };
+    let field = Field::number(name, DType::F32, &shape);
+    let label_bytes = labels.iter().flat_map(|&label| (label as i32).to_le_bytes()).collect();
+    let columns = vec![
+        (field, Column::Memory(features.concat())),
+        (label_field(names), Column::Memory(label_bytes)),
+    ];
+    let samples = Arc::new(Samples::new(all.len(), columns));
+    Ok(Dataset::of_splits(Recordings.name(), samples, splits))
+}
+
+/// The class of a recording, by the names of the folders.
+fn label_field(names: Vec<String>) -> Field {
+    let count = Some(names.len());
+    let recipe = FieldRecipe {
+        columns: Vec::new(),
+        value: CellMeaning::Category { names, closed: true },
+        missing: MissingValue::Refuse,
+        transforms: Vec::new(),
+    };
+    Field {
+        kind: FieldKind::Class(ClassField { count, one_hot: false }),
+        is_target: true,
+        recipe: Some(Arc::new(recipe)),
+        ..Field::number("label", DType::I32, &[])
+    }
+}
+
+/// The bytes of a recording's feature.
+fn made(
+    file: &Path,
+    rate: u32,
+    samples: usize,
+    feature: &Feature,
+    shape: [usize; 2],
+) -> Result<Vec<u8>, DataError> {
+    let failed = |error: AudioError| said(error, Some(file));
+    let bytes = files::read::bytes(file, MOST_BYTES)
+        .map_err(|error| DataError::new(format!("cannot be read: {error}")).path(file))?;
+    let wave = read(&bytes, MOST_SAMPLES).map_err(failed)?;
+    if wave.samples.is_empty() {
+        return Err(DataError::new("the recording has no samples").path(file));
+    }
+    let same = resample(&wave.samples, wave.rate, rate).map_err(failed)?;
+    let mut out = vec![0.0; shape[0] * shape[1]];
+    feature.apply(&fit_length(same, samples), &mut out).map_err(failed)?;
+    Ok(out.iter().flat_map(|value| value.to_le_bytes()).collect())
+}
