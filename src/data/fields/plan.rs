@@ -272,12 +272,15 @@ fn transform(
     }
 }
 
+/// Two numbers for each column.
+type NumberPair = (Vec<f64>, Vec<f64>);
+
 /// Two numbers for each column, where they are written.
 fn pair(
     args: &Arguments<'_>,
     [first, second]: [&str; 2],
     columns: usize,
-) -> Result<Option<(Vec<f64>, Vec<f64>)>, DataError> {
+) -> Result<Option<NumberPair>, DataError> {
     if args.get(first).is_none() && args.get(second).is_none() {
         return Ok(None);
     }
