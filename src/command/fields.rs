@@ -18,7 +18,7 @@ const MOST: usize = 6;
 /// Numbers of a sample that are shown.
 const MOST_NUMBERS: usize = 8;
 
-/// What a field is made of, and what was fitted.
+/// The columns of a field and its fitted numbers, in words.
 pub fn described(field: &Field) -> String {
     let classes = field.as_class().and_then(|class| class.count);
     let Some(recipe) = field.recipe.as_deref() else {
