@@ -58,7 +58,7 @@ impl SampleSource for Recordings {
     }
 }
 
-/// What a recording becomes.
+/// The feature that a recording becomes.
 enum Feature {
     Wave,
     Spectrum(Spectrogram),

@@ -118,7 +118,7 @@ fn matching(pattern: &str, argument: &str, places: &Places) -> Result<Vec<PathBu
     Err(DataError::new(message).argument(argument).tried(vec![pattern.to_owned()]))
 }
 
-/// What `split`, `validation` and `test` say.
+/// The arguments `split`, `validation` and `test`.
 struct SplitOptions {
     plan: SplitPlan,
     /// The files of their own, and the fractions of the rest.
