@@ -255,6 +255,19 @@ fn sums_of_losses_show_their_terms_and_names_that_mean_nothing_are_told() {
     }
 }
 
+#[test]
+fn a_part_of_a_record_may_be_called_as_the_only_output_is() {
+    let text = "data d = csv(\"t.csv\", test: 0.2) { a = numbers([\"a\"]) |> standardize\n y = number as target }\n\
+        model net(a: f32[N, F]) -> (output: f32[N], more: f32[N, 2]) {\n\
+        (output: a |> dense(1) |> reshape([N]), more: a |> dense(2))\n}\n\
+        train net on d {\n loss = mse(output, y)\n epochs = 1\n}\n";
+    let folder = Folder::new(&[("t.csv", line(40).as_bytes()), ("p.nn", text.as_bytes())]);
+    folder.good(&["run", "p.nn", "--out", "run", "--quiet"]);
+    assert!(folder.good(&["eval", "run"]).contains("mean absolute"));
+    let said = folder.good(&["predict", "run", "t.csv", "--csv"]);
+    assert!(said.starts_with("row,"), "{said}");
+}
+
 /// A `.npy` file.
 fn npy(descr: &str, fortran: bool, shape: &str, bytes: &[u8]) -> Vec<u8> {
     let fortran = if fortran { "True" } else { "False" };

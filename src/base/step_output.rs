@@ -42,6 +42,26 @@ const PART: &str = "output.";
 const PROBE: &str = "probe.";
 
 impl StepOutput {
+    /// The name of the result of a model that gives one tensor.
+    pub const ONLY: &str = "output";
+
+    /// The result of a model, or the part of it, of a name.
+    pub fn of_model(name: &str) -> StepOutput {
+        match name {
+            StepOutput::ONLY => StepOutput::Output,
+            part => StepOutput::Part(part.to_owned()),
+        }
+    }
+
+    /// The name of the model's result or of a part of it, if it is one.
+    pub fn model_name(&self) -> Option<&str> {
+        match self {
+            StepOutput::Output => Some(StepOutput::ONLY),
+            StepOutput::Part(name) => Some(name),
+            _ => None,
+        }
+    }
+
     /// Whether the forward pass computes it.
     pub fn is_forward(&self) -> bool {
         match self {

@@ -10,7 +10,6 @@
 //! The front end derives it from how the loss meets the output and the target; evaluation, reports
 //! and predictions follow it and never look at a shape to guess.
 
-use super::step_output::StepOutput;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -60,19 +59,6 @@ pub struct OutputTask {
     pub target: Option<String>,
     /// The task.
     pub task: Task,
-}
-
-impl OutputTask {
-    /// The name of the output of a model that gives one tensor.
-    pub const ONLY: &str = "output";
-
-    /// The output among those of a step.
-    pub fn step_output(&self) -> StepOutput {
-        match self.output.as_str() {
-            OutputTask::ONLY => StepOutput::Output,
-            name => StepOutput::Part(name.to_owned()),
-        }
-    }
 }
 
 /// Scale of an output's numbers: raw, or after a sigmoid or softmax.

@@ -43,7 +43,7 @@ pub use grad::{Engine, GradOptions, Graded, SEED, grad};
 pub use lr_find::{Found, RateRange, lr_find};
 pub use predict::{PredictedOutput, Prediction, Predictor, predictor};
 pub use profile::{Profile, Spent};
-pub use questions::{PredictInput, questions};
+pub use questions::PredictInput;
 pub use raw::RawOutputs;
 pub use report::Report;
 pub use stream::Streams;

@@ -157,11 +157,7 @@ fn predicted_outputs(
     named: &[String],
 ) -> Vec<PredictedOutput> {
     let output = |output: &GraphOutput| {
-        let name = match &output.name {
-            StepOutput::Output => OutputTask::ONLY.to_owned(),
-            StepOutput::Part(name) => name.clone(),
-            _ => return None,
-        };
+        let name = output.name.model_name()?.to_owned();
         let task = tasks.iter().find(|task| task.output == name);
         let target = task.and_then(|task| schema.field(task.target.as_deref()?)).cloned();
         let task = task.map(|task| task.task).unwrap_or_default();

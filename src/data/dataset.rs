@@ -197,8 +197,6 @@ pub struct Samples {
     /// For each field, where its bytes are.
     columns: Vec<Column>,
     count: usize,
-    /// The line of each sample in its file, where samples are rows.
-    lines: Arc<[u32]>,
 }
 
 impl Samples {
@@ -211,12 +209,7 @@ impl Samples {
         }
         assert!(u32::try_from(count).is_ok(), "samples are numbered in 32 bits");
         let (fields, columns) = fields.into_iter().unzip();
-        Samples { fields, columns, count, lines: Arc::default() }
-    }
-
-    /// The same, with the line of each sample in its file.
-    pub fn at_lines(self, lines: Vec<u32>) -> Self {
-        Samples { lines: lines.into(), ..self }
+        Samples { fields, columns, count }
     }
 
     /// How many samples.
@@ -290,11 +283,6 @@ impl Split {
             Column::Memory(_) | Column::Windows { .. } => None,
         });
         stored?.file(self.original(index))
-    }
-
-    /// The line of one of this split's samples in its file, where samples are rows.
-    pub fn line(&self, index: u32) -> Option<u32> {
-        self.samples.lines.get(self.original(index) as usize).copied()
     }
 
     /// The samples that are in it, by their numbers in the data that it was taken from.

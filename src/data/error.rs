@@ -62,6 +62,14 @@ impl DataError {
         self
     }
 
+    /// The same, where the field is written.
+    pub fn maybe_field(self, index: Option<usize>) -> Self {
+        match index {
+            Some(index) => self.field(index),
+            None => self,
+        }
+    }
+
     /// Names the transform, by its place among all.
     pub fn transform(mut self, index: usize) -> Self {
         self.transform = Some(u16::try_from(index).expect("a program has fewer than 2^16 words"));

@@ -41,8 +41,42 @@ pub fn file(name: &str, argument: &str, places: &Places) -> Result<PathBuf, Data
         .help("put it beside the program, or name its folder with --data"))
 }
 
+/// The folder of a name that an argument gives, whose sub-folders are classes; `itself` is a further place
+/// to look at where the user named a folder for this run.
+pub fn folder(
+    name: &str,
+    argument: &str,
+    places: &Places,
+    itself: Option<PathBuf>,
+) -> Result<PathBuf, DataError> {
+    let candidates: Vec<PathBuf> = match &places.override_ {
+        Some(folder) => {
+            tails(Path::new(name)).map(|tail| folder.join(tail)).chain(itself).collect()
+        }
+        None => [Some(&places.beside), places.nnc_data.as_ref()]
+            .into_iter()
+            .flatten()
+            .map(|folder| folder.join(name))
+            .collect(),
+    };
+    if let Some(folder) = candidates.iter().find(|path| path.is_dir()) {
+        return Ok(folder.clone());
+    }
+    if let Some(file) = candidates.iter().find(|path| path.exists()) {
+        return Err(DataError::new(
+            "a file, but a folder with a sub-folder for each class is needed",
+        )
+        .path(file)
+        .argument(argument));
+    }
+    Err(DataError::new(format!("there is no folder `{name}`"))
+        .argument(argument)
+        .tried(candidates.iter().map(|path| path.shown().to_string()).collect())
+        .help("put it beside the program or under NNC_DATA, or name it with --data"))
+}
+
 /// `a/b/c`, `b/c`, `c`.
-pub fn tails(path: &Path) -> impl Iterator<Item = PathBuf> {
+fn tails(path: &Path) -> impl Iterator<Item = PathBuf> {
     let names: Vec<Component<'_>> =
         path.components().filter(|part| matches!(part, Component::Normal(_))).collect();
     let tails: Vec<PathBuf> =

@@ -19,7 +19,7 @@ use super::request::{Arguments, Literal, Places, Watch};
 use super::source::SampleSource;
 use super::table;
 use super::windows::{parts, windows};
-use crate::base::schema::{Field, Schema};
+use crate::base::schema::Field;
 use crate::base::tensor::DType;
 
 /// The source `series`.
@@ -44,10 +44,6 @@ impl SampleSource for SeriesOfRows {
             "test",
             "validation",
         ]
-    }
-
-    fn schema(&self, args: &Arguments<'_>, places: &Places) -> Result<Schema, DataError> {
-        Ok(load(args, places)?.schema)
     }
 
     fn open(
@@ -137,11 +133,7 @@ fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
         };
         fields.push((field, column));
     }
-    let samples = Samples::new(samples, fields).at_lines(
-        (0..samples)
-            .map(|sample| table.lines[(sample * stride + window).min(rows.len() - 1)])
-            .collect(),
-    );
+    let samples = Samples::new(samples, fields);
     let mut data = Dataset::of_splits(SeriesOfRows.name(), Arc::new(samples), splits);
     data.schema.oddities = oddities;
     Ok(data)

@@ -32,7 +32,10 @@ pub trait SampleSource: Sync {
 
     /// The fields, classes and counts of its samples. Reads as little as possible: nothing, headers,
     /// or the names of files. Fails with [`DataError::tried`] where files are missing.
-    fn schema(&self, args: &Arguments<'_>, places: &Places) -> Result<Schema, DataError>;
+    /// Unless a source knows a shorter way, it is that of the samples.
+    fn schema(&self, args: &Arguments<'_>, places: &Places) -> Result<Schema, DataError> {
+        Ok(self.open(args, places, &|_, _| true)?.schema)
+    }
 
     /// The schema as far as the arguments alone determine it while files are missing, with a guess of
     /// the number of classes; `None` where they say nothing.

@@ -8,7 +8,7 @@ use crate::data::Dataset;
 use crate::driver::compiled::CompiledStep;
 use crate::driver::schedules::hypers;
 use crate::driver::session::{Failure, Request, Session};
-use crate::elaborate::{MEANS, Training, VALUE};
+use crate::elaborate::Training;
 use crate::graph::interp::widened;
 use crate::graph::rule::{EMA, LR_SCALE, NORM_LIMIT, NORM_SCALE, SHARE_HYPER};
 use crate::graph::{Graph, Update, UpdateRule, UpdateTarget};
@@ -185,7 +185,6 @@ pub(crate) fn overs(training: &Training) -> Vec<MetricOver> {
     let over = |(metric, graph): &(String, Graph)| MetricOver {
         metric: metric.clone(),
         graph: widened(graph),
-        names: (MEANS, VALUE),
     };
     training.overs.iter().map(over).collect()
 }

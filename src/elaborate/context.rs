@@ -87,7 +87,7 @@ pub(super) struct Elaborator<'a> {
     /// The comparisons that the loss makes.
     pub compared: Vec<Comparison>,
     /// The value of the metric that was elaborated last from its means over a data set, as a graph of
-    /// the input [`MEANS`](super::over::MEANS); until somebody takes it.
+    /// those; until somebody takes it.
     pub over: Option<Graph>,
     /// Such graphs of the metrics of a step, by name.
     pub overs: Vec<(String, Graph)>,

@@ -22,9 +22,9 @@ use crate::graph::{Dim, NodeId, Type};
 use crate::syntax::ast::{Block, Function, Name};
 
 /// The input of such a graph.
-pub const MEANS: &str = "means";
+const MEANS: &str = "means";
 /// Its output.
-pub const VALUE: &str = "value";
+const VALUE: &str = "value";
 
 impl<'a> Elaborator<'a> {
     /// Elaborates the block of a metric whose body's value is `node`; the metric's frame is the

@@ -206,8 +206,7 @@ impl Graph {
 
     /// The tensors that the model gives: its result, or the parts of it.
     pub fn model_outputs(&self) -> impl Iterator<Item = NodeId> + '_ {
-        let of_model =
-            |output: &&Output| matches!(output.name, StepOutput::Output | StepOutput::Part(_));
+        let of_model = |output: &&Output| output.name.model_name().is_some();
         self.outputs.iter().filter(of_model).map(|output| output.node)
     }
 

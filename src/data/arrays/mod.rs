@@ -22,7 +22,7 @@ use super::request::{Arguments, FieldRequest, Literal, Places, Watch};
 use super::source::SampleSource;
 use super::split::parts;
 use crate::base::names::near;
-use crate::base::schema::{ClassField, Field, FieldKind, Schema};
+use crate::base::schema::{ClassField, Field, FieldKind};
 use crate::base::shown::Show;
 use crate::base::tensor::DType;
 use crate::files;
@@ -156,8 +156,8 @@ fn integer(of: ElementType, bytes: &[u8]) -> i128 {
     }
 }
 
-/// Names, types and shapes of a file's arrays, or with `whole` their elements, too.
-fn arrays(path: &Path, whole: bool) -> Result<Vec<NamedArray>, DataError> {
+/// The arrays of a file.
+fn arrays(path: &Path) -> Result<Vec<NamedArray>, DataError> {
     let bytes = files::read::bytes(path, files::read::TENSORS)
         .map_err(|error| DataError::new(format!("cannot be read: {error}")).path(path))?;
     let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
@@ -165,40 +165,22 @@ fn arrays(path: &Path, whole: bool) -> Result<Vec<NamedArray>, DataError> {
     let found = if name.ends_with(".safetensors") {
         safetensors(&bytes)
     } else if bytes.starts_with(b"PK") {
-        npz(&bytes, whole)
+        npz(&bytes)
     } else {
-        match whole {
-            true => npy::read(&stem, &bytes).map(|array| vec![array]),
-            false => npy::header(&bytes).map(|header| vec![described(&stem, header)]),
-        }
+        npy::read(&stem, &bytes).map(|array| vec![array])
     };
     found.map_err(|message| DataError::new(message).path(path))
 }
 
-fn described(name: &str, header: npy::NpyHeader) -> NamedArray {
-    let npy::NpyHeader { element, shape, .. } = header;
-    NamedArray { name: name.to_owned(), element, shape, bytes: Vec::new() }
-}
-
-fn npz(bytes: &[u8], whole: bool) -> Result<Vec<NamedArray>, String> {
-    /// A header is shorter.
-    const HEADER: usize = 1 << 16;
+fn npz(bytes: &[u8]) -> Result<Vec<NamedArray>, String> {
     let mut left = MOST_BYTES;
     let mut found = Vec::new();
     for member in zip::members(bytes)? {
         let name = member.name.strip_suffix(".npy").unwrap_or(&member.name);
-        let of_member = |message: String| format!("`{}`: {message}", name.shown());
-        found.push(match whole {
-            true => {
-                let unpacked = member.read_all(bytes, left)?;
-                left -= unpacked.len();
-                npy::read(name, &unpacked).map_err(of_member)?
-            }
-            false => {
-                let start = member.read(bytes, HEADER)?;
-                described(name, npy::header(&start).map_err(of_member)?)
-            }
-        });
+        let unpacked = member.read(bytes, left)?;
+        left -= unpacked.len();
+        let array = npy::read(name, &unpacked);
+        found.push(array.map_err(|message| format!("`{}`: {message}", name.shown()))?);
     }
     Ok(found)
 }
@@ -242,10 +224,6 @@ impl SampleSource for Arrays {
 
     fn takes_fields(&self) -> bool {
         true
-    }
-
-    fn schema(&self, args: &Arguments<'_>, places: &Places) -> Result<Schema, DataError> {
-        Ok(load(args, places)?.schema)
     }
 
     fn open(
@@ -330,15 +308,12 @@ fn no_array(name: &str, there: &[NamedArray]) -> DataError {
 /// Reads the arrays, and makes samples of them.
 fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
     let path = locate::file(args.required_text("file")?, "file", places)?;
-    let there = arrays(&path, true)?;
+    let there = arrays(&path)?;
     let fields = wanted(args, &there)?;
     let mut columns: Vec<(Field, Column)> = Vec::new();
     let mut samples: Option<(usize, String)> = None;
     for field in fields {
-        let at_field = |error: DataError| match field.place {
-            Some(place) => error.field(place),
-            None => error,
-        };
+        let at_field = |error: DataError| error.maybe_field(field.place);
         let array = there.iter().find(|array| array.name == field.array);
         let array = array.cloned().ok_or_else(|| no_array(&field.array, &there))?;
         let Some((&count, shape)) = array.shape.split_first() else {

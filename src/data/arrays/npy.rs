@@ -16,17 +16,17 @@ const MOST_AXES: usize = 16;
 
 /// A header that was read.
 #[derive(Clone, Debug, PartialEq)]
-pub struct NpyHeader {
+struct NpyHeader {
     /// The type of an element.
-    pub element: ElementType,
+    element: ElementType,
     /// Whether the most significant byte comes first.
-    pub big_endian: bool,
+    big_endian: bool,
     /// Whether the first axis runs fastest.
-    pub fortran: bool,
+    fortran: bool,
     /// The extents.
-    pub shape: Vec<usize>,
+    shape: Vec<usize>,
     /// The byte at which the elements begin.
-    pub start: usize,
+    start: usize,
 }
 
 impl NpyHeader {
@@ -42,7 +42,7 @@ impl NpyHeader {
 }
 
 /// Reads the header from the first bytes of a file.
-pub fn header(bytes: &[u8]) -> Result<NpyHeader, String> {
+fn header(bytes: &[u8]) -> Result<NpyHeader, String> {
     if !bytes.starts_with(MAGIC) {
         return Err("not an npy file: it does not begin with \\x93NUMPY".into());
     }

@@ -113,7 +113,7 @@ fn zip64(fields: &[u8], member: &mut ZipMember) -> Option<()> {
 
 impl ZipMember {
     /// The first bytes of a member, at most so many, unpacked.
-    pub fn read(&self, archive: &[u8], most: usize) -> Result<Vec<u8>, String> {
+    fn first_bytes(&self, archive: &[u8], most: usize) -> Result<Vec<u8>, String> {
         let at = usize::try_from(self.offset).ok().filter(|&at| at < archive.len());
         let at = at.ok_or_else(|| damaged("a member is beyond its end"))?;
         let cut = || damaged(&format!("`{}` is cut", self.name));
@@ -144,8 +144,8 @@ impl ZipMember {
     }
 
     /// All of a member. `most` bounds what it may unpack to.
-    pub fn read_all(&self, archive: &[u8], most: usize) -> Result<Vec<u8>, String> {
-        let bytes = self.read(archive, most.saturating_add(1))?;
+    pub fn read(&self, archive: &[u8], most: usize) -> Result<Vec<u8>, String> {
+        let bytes = self.first_bytes(archive, most.saturating_add(1))?;
         if bytes.len() > most {
             return Err(format!("`{}` unpacks to more than {most} bytes", self.name));
         }

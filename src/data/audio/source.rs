@@ -16,12 +16,12 @@ use super::{
     AudioError, MelSpectrogram, Mfcc, Spectrogram, SpectrumScale, fit_length, read, resample,
 };
 use crate::base::schema::MissingValue;
-use crate::base::schema::{CellMeaning, ClassField, Field, FieldKind, FieldRecipe, Schema};
+use crate::base::schema::{CellMeaning, ClassField, Field, FieldKind, FieldRecipe};
 use crate::base::shown::Show;
 use crate::base::tensor::DType;
 use crate::data::dataset::{Column, Dataset, Samples};
 use crate::data::error::DataError;
-use crate::data::locate::tails;
+use crate::data::locate::folder;
 use crate::data::request::{Arguments, Literal, Part, Places, TransformCall, Watch};
 use crate::data::source::SampleSource;
 use crate::data::split::parts;
@@ -42,10 +42,6 @@ impl SampleSource for Recordings {
 
     fn arguments(&self) -> &'static [&'static str] {
         &["folder", "rate", "seconds", "spectrum", "test", "validation"]
-    }
-
-    fn schema(&self, args: &Arguments<'_>, places: &Places) -> Result<Schema, DataError> {
-        Ok(load(args, places)?.schema)
     }
 
     fn open(
@@ -190,23 +186,6 @@ fn files_of(folder: &Path) -> Result<Vec<(PathBuf, String)>, DataError> {
     }
 }
 
-fn folder(name: &str, argument: &str, places: &Places) -> Result<PathBuf, DataError> {
-    let candidates: Vec<PathBuf> = match &places.override_ {
-        Some(folder) => tails(Path::new(name)).map(|tail| folder.join(tail)).collect(),
-        None => [Some(&places.beside), places.nnc_data.as_ref()]
-            .into_iter()
-            .flatten()
-            .map(|folder| folder.join(name))
-            .collect(),
-    };
-    candidates.iter().find(|path| path.is_dir()).cloned().ok_or_else(|| {
-        DataError::new(format!("there is no folder `{name}`"))
-            .argument(argument)
-            .tried(candidates.iter().map(|path| path.shown().to_string()).collect())
-            .help("put it beside the program or under NNC_DATA, or name it with --data")
-    })
-}
-
 fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
     let rate = args.count("rate", 16_000, 100)? as u32;
     let seconds = args.number("seconds", 1.0, 0.001..=600.0)?;
@@ -217,7 +196,7 @@ fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
         let message = format!("{samples} samples are shorter than a frame");
         return Err(DataError::new(message).argument("seconds"));
     }
-    let train = files_of(&folder(args.required_text("folder")?, "folder", places)?)?;
+    let train = files_of(&folder(args.required_text("folder")?, "folder", places, None)?)?;
     let mut names: Vec<String> = train.iter().map(|(_, name)| name.clone()).collect();
     names.dedup();
     let own = train.len();
@@ -227,7 +206,7 @@ fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
             Part::Fraction(fraction) => Ok((fraction, 0..0)),
             Part::Folder(name) => {
                 let first = all.len() as u32;
-                all.extend(files_of(&folder(name, argument, places)?)?);
+                all.extend(files_of(&folder(name, argument, places, None)?)?);
                 Ok((0.0, first..all.len() as u32))
             }
         }

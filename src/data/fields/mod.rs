@@ -22,8 +22,6 @@ pub use build::{BuiltField, Cells};
 pub use plan::{FieldPlan, MeaningPlan, MissingPlan, TransformPlan, plans};
 pub use splits::{RowSplits, SplitPlan};
 
-use rustc_hash::FxHashMap;
-
 use super::error::DataError;
 use crate::base::schema::Field;
 
@@ -52,26 +50,6 @@ impl RawColumn {
             RawColumn::Texts { ids, .. } => ids[row] == MISSING_TEXT,
         }
     }
-
-    /// Appends the values of another column of the same kind.
-    fn append(&mut self, other: RawColumn) {
-        match (self, other) {
-            (RawColumn::Numbers(values), RawColumn::Numbers(more)) => values.extend(more),
-            (RawColumn::Texts { ids, names }, RawColumn::Texts { ids: more, names: others }) => {
-                let mut known: FxHashMap<String, u32> = names.iter().cloned().zip(0..).collect();
-                let mut place = |name: String| {
-                    *known.entry(name).or_insert_with_key(|name| {
-                        names.push(name.clone());
-                        names.len() as u32 - 1
-                    })
-                };
-                let places: Vec<u32> = others.into_iter().map(&mut place).collect();
-                let new = |id: u32| if id == MISSING_TEXT { id } else { places[id as usize] };
-                ids.extend(more.into_iter().map(new));
-            }
-            _ => unreachable!("columns of one table are read by one list of kinds"),
-        }
-    }
 }
 
 /// Columns of a source by name, and where its rows are.
@@ -87,15 +65,6 @@ impl RawTable {
     /// The number of rows.
     pub fn rows(&self) -> usize {
         self.lines.len()
-    }
-
-    /// Rows of a table of the same columns below its own.
-    pub fn above(mut self, below: RawTable) -> RawTable {
-        for ((_, column), (_, other)) in self.columns.iter_mut().zip(below.columns) {
-            column.append(other);
-        }
-        self.lines.extend(below.lines);
-        self
     }
 
     /// A column, as it was asked for.
@@ -141,10 +110,7 @@ pub fn built_fields(
 ) -> Result<Vec<BuiltField>, DataError> {
     let mut built = Vec::new();
     for plan in plans {
-        let at_field = |error: DataError| match plan.place {
-            Some(place) => error.field(place),
-            None => error,
-        };
+        let at_field = |error: DataError| error.maybe_field(plan.place);
         refuse_missing(plan, table, kept).map_err(at_field)?;
         let known = fitted.and_then(|fields| fields.iter().find(|field| field.name == plan.name));
         let field = match known.filter(|field| field.recipe.is_some()) {

@@ -92,6 +92,12 @@ impl<'a> Header<'a> {
         }
     }
 
+    /// Rows and columns.
+    pub fn sides(&self) -> (u32, u32) {
+        let (width, height) = self.decoder.dimensions();
+        (height, width)
+    }
+
     /// Whether the image has no colours.
     pub fn is_grey(&self) -> bool {
         !self.decoder.color_type().has_color()

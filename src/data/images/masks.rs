@@ -13,6 +13,7 @@ use std::sync::Arc;
 use fast_image_resize::Resizer;
 use rayon::prelude::*;
 
+use super::decode::{Header, Pixels};
 use super::{Images, Options, find, images_below, read_image};
 use crate::base::schema::{ClassField, Field, FieldKind, Schema};
 use crate::base::shown::Show;
@@ -152,18 +153,15 @@ fn classes(
     [height, width]: [usize; 2],
     out: &mut [u8],
 ) -> Result<(), String> {
-    let size = |bytes: &[u8]| {
-        super::decode::Header::read(bytes)?
-            .decode(1)
-            .map(|it| (it.height as usize, it.width as usize, it))
-    };
-    let (own_height, own_width, pixels) = size(mask)?;
-    let (of_height, of_width, _) = size(picture)?;
+    let pixels = Header::read(mask)?.decode(1)?;
+    let (of_height, of_width) = Header::read(picture)?.sides();
+    let Pixels { height: own_height, width: own_width, .. } = pixels;
     if (own_height, own_width) != (of_height, of_width) {
         return Err(format!(
             "a mask of {own_height} × {own_width} for a picture of {of_height} × {of_width}"
         ));
     }
+    let [own_height, own_width] = [own_height, own_width].map(|side| side as usize);
     for (row, line) in out.chunks_exact_mut(width).enumerate() {
         let from = (2 * row + 1) * own_height / (2 * height);
         for (column, pixel) in line.iter_mut().enumerate() {

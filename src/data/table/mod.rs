@@ -26,7 +26,6 @@ use super::fields::{
 use super::locate;
 use super::request::{Arguments, Literal, Part, Places, Watch};
 use super::source::SampleSource;
-use crate::base::schema::Schema;
 
 /// The source `csv`.
 pub struct Csv;
@@ -42,10 +41,6 @@ impl SampleSource for Csv {
 
     fn takes_fields(&self) -> bool {
         true
-    }
-
-    fn schema(&self, args: &Arguments<'_>, places: &Places) -> Result<Schema, DataError> {
-        Ok(load(args, places)?.schema)
     }
 
     fn open(
@@ -193,10 +188,7 @@ fn wanted(plans: &[FieldPlan], split: &SplitPlan) -> Result<Vec<(String, CellKin
                     let message =
                         format!("`{column}` is a number in one field and a text in another");
                     let error = DataError::new(message);
-                    return Err(match plan.place {
-                        Some(place) => error.field(place),
-                        None => error,
-                    });
+                    return Err(error.maybe_field(plan.place));
                 }
             }
         }
@@ -217,15 +209,13 @@ fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
     let options = split_options(args, places, &plans)?;
     let wanted = wanted(&plans, &options.plan)?;
     known_columns(&paths[0], &format, &plans, &wanted)?;
-    let table = reader::read(&paths, &format, &wanted)?;
-    let own = table.rows();
-    let (table, test_rows) = appended(table, &options.test.0, &format, &wanted)?;
-    let (table, validation_rows) = appended(table, &options.validation.0, &format, &wanted)?;
+    let groups = [&paths[..], &options.test.0, &options.validation.0];
+    let (table, [own, test_rows, validation_rows]) = reader::read_groups(groups, &format, &wanted)?;
     let (kept, notes) = fields::kept_rows(&plans, &table);
     let of = |range: std::ops::Range<usize>| -> Vec<u32> {
         kept.iter().copied().filter(|&row| range.contains(&(row as usize))).collect()
     };
-    let rows = of(0..own);
+    let rows = of(own);
     let mut splits = options.plan.split(&table, &rows, [options.test.1, options.validation.1]);
     splits.test.extend(of(test_rows));
     splits.validation.extend(of(validation_rows));
@@ -240,7 +230,7 @@ fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
         None => error.path(&paths[0]),
         Some(_) => error,
     })?;
-    let mut data = assemble(Csv.name(), built, &kept, splits, &table);
+    let mut data = assemble(Csv.name(), built, &kept, splits);
     data.schema.oddities = oddities;
     data.notes = notes.into_iter().map(|line| Note { line, details: Vec::new() }).collect();
     Ok(data)
@@ -281,36 +271,18 @@ fn known_columns(
     Ok(())
 }
 
-/// A table with the rows of other files below, and which those are.
-fn appended(
-    table: RawTable,
-    paths: &[PathBuf],
-    format: &TableFormat,
-    wanted: &[(String, CellKind)],
-) -> Result<(RawTable, std::ops::Range<usize>), DataError> {
-    let first = table.rows();
-    if paths.is_empty() {
-        return Ok((table, first..first));
-    }
-    let below = reader::read(paths, format, wanted)?;
-    let end = first + below.rows();
-    Ok((table.above(below), first..end))
-}
-
 /// A data set of built fields; `kept` are the rows that they were built of, in order.
 fn assemble(
     source: &'static str,
     built: Vec<BuiltField>,
     kept: &[u32],
     splits: RowSplits,
-    table: &RawTable,
 ) -> Dataset {
     let place =
         |row: &u32| kept.binary_search(row).expect("splits are of rows that are kept") as u32;
     let places = |rows: &[u32]| -> Vec<u32> { rows.iter().map(place).collect() };
     let columns = built.into_iter().map(|built| (built.field, Column::Memory(built.bytes)));
-    let lines = kept.iter().map(|&row| table.lines[row as usize]).collect();
-    let samples = Samples::new(kept.len(), columns.collect()).at_lines(lines);
+    let samples = Samples::new(kept.len(), columns.collect());
     let splits = [&splits.train, &splits.validation, &splits.test].map(|rows| places(rows));
     Dataset::of_splits(source, Arc::new(samples), splits)
 }

@@ -36,7 +36,7 @@ pub fn rows(
         }
     }
     let mut wrong = Vec::new();
-    let table = reader::read_leniently(&[path.to_path_buf()], &format, &wanted, &mut wrong)?;
+    let table = reader::read_leniently(path, &format, &wanted, &mut wrong)?;
     let cells: Vec<Cells<'_>> = fields.iter().map(|field| Cells::new(field, &table)).collect();
     let sample = |row: usize| -> RowSample {
         if let Some((_, reason)) = wrong.iter().find(|(at, _)| *at == row) {

@@ -10,6 +10,7 @@
 //! cell of the columns that are asked for. An error names line and column.
 
 use std::io::Read;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use csv::{ByteRecord, ReaderBuilder};
@@ -86,70 +87,107 @@ pub fn read(
     format: &TableFormat,
     wanted: &[(String, CellKind)],
 ) -> Result<RawTable, DataError> {
-    read_rows(paths, format, wanted, None)
+    Ok(read_groups([paths], format, wanted)?.0)
 }
 
-/// The same; a cell that is no value is missing, and its row and the reason are appended to `wrong`.
+/// The same of groups of files, and the rows of each group; a group without files has none.
+pub fn read_groups<const GROUPS: usize>(
+    groups: [&[PathBuf]; GROUPS],
+    format: &TableFormat,
+    wanted: &[(String, CellKind)],
+) -> Result<(RawTable, [Range<usize>; GROUPS]), DataError> {
+    let mut reader = TableReader::new(format, wanted, None);
+    let mut rows = groups.map(|_| 0..0);
+    for (paths, rows) in groups.into_iter().zip(&mut rows) {
+        *rows = reader.group(paths)?;
+    }
+    Ok((reader.finish(), rows))
+}
+
+/// Reads columns of a file; a cell that is no value is missing, and its row and the reason are appended
+/// to `wrong`.
 pub fn read_leniently(
-    paths: &[PathBuf],
+    path: &Path,
     format: &TableFormat,
     wanted: &[(String, CellKind)],
     wrong: &mut Vec<(usize, String)>,
 ) -> Result<RawTable, DataError> {
-    read_rows(paths, format, wanted, Some(wrong))
+    let mut reader = TableReader::new(format, wanted, Some(wrong));
+    reader.group(&[path.to_path_buf()])?;
+    Ok(reader.finish())
 }
 
-fn read_rows(
-    paths: &[PathBuf],
-    format: &TableFormat,
-    wanted: &[(String, CellKind)],
-    mut wrong: Option<&mut Vec<(usize, String)>>,
-) -> Result<RawTable, DataError> {
-    let mut columns: Vec<ColumnReader> =
-        wanted.iter().map(|(name, kind)| ColumnReader::new(name, *kind)).collect();
-    let mut lines = Vec::new();
-    for path in paths {
-        let names = header(path, format)?;
-        let places = wanted.iter().map(|(name, _)| place_of(name, &names));
+/// A table on its way into memory.
+struct TableReader<'a> {
+    format: &'a TableFormat,
+    columns: Vec<ColumnReader>,
+    lines: Vec<u32>,
+    /// Rows with cells that are no values; without it such a cell is an error.
+    wrong: Option<&'a mut Vec<(usize, String)>>,
+}
+
+impl<'a> TableReader<'a> {
+    fn new(
+        format: &'a TableFormat,
+        wanted: &[(String, CellKind)],
+        wrong: Option<&'a mut Vec<(usize, String)>>,
+    ) -> TableReader<'a> {
+        let columns = wanted.iter().map(|(name, kind)| ColumnReader::new(name, *kind)).collect();
+        TableReader { format, columns, lines: Vec::new(), wrong }
+    }
+
+    /// Reads files below what there is; returns their rows.
+    fn group(&mut self, paths: &[PathBuf]) -> Result<Range<usize>, DataError> {
+        let first = self.lines.len();
+        paths.iter().try_for_each(|path| self.file(path))?;
+        match paths.first().filter(|_| self.lines.len() == first) {
+            Some(path) => Err(DataError::new("the table has no rows below its header").path(path)),
+            None => Ok(first..self.lines.len()),
+        }
+    }
+
+    fn file(&mut self, path: &Path) -> Result<(), DataError> {
+        let names = header(path, self.format)?;
+        let places = self.columns.iter().map(|column| place_of(&column.name, &names));
         let places: Vec<usize> =
             places.collect::<Result<_, _>>().map_err(|error: DataError| error.path(path))?;
-        let mut is_header = format.header;
-        rows(path, format, &mut |line, record| {
+        let mut is_header = self.format.header;
+        rows(path, self.format, &mut |line, record| {
             if std::mem::take(&mut is_header) {
                 return Ok(true);
             }
             if record.len() != names.len() {
                 return Err(ragged(line, record.len(), names.len()));
             }
-            if lines.len() >= MOST_ROWS {
-                return Err(DataError::new(format!("more than {MOST_ROWS} rows")));
-            }
-            for (column, &place) in columns.iter_mut().zip(&places) {
-                let Err(error) = column.push(&record[place], format) else { continue };
-                if &*error.message == NOT_UTF8 {
-                    return Err(error);
-                }
-                let name = column.name.shown();
-                let message = format!("line {line}, column `{name}`: {}", error.message);
-                let Some(wrong) = &mut wrong else {
-                    return Err(DataError { message: message.into(), ..error });
-                };
-                column.push(b"", format)?;
-                wrong.push((lines.len(), message));
-            }
-            lines.push(u32::try_from(line).unwrap_or(u32::MAX));
-            Ok(true)
-        })?;
+            self.row(line, record, &places).map(|()| true)
+        })
     }
-    if lines.is_empty() {
-        let error = DataError::new("the table has no rows below its header");
-        return Err(match paths.first() {
-            Some(path) => error.path(path),
-            None => error,
-        });
+
+    fn row(&mut self, line: u64, record: &ByteRecord, places: &[usize]) -> Result<(), DataError> {
+        if self.lines.len() >= MOST_ROWS {
+            return Err(DataError::new(format!("more than {MOST_ROWS} rows")));
+        }
+        for (column, &place) in self.columns.iter_mut().zip(places) {
+            let Err(error) = column.push(&record[place], self.format) else { continue };
+            if &*error.message == NOT_UTF8 {
+                return Err(error);
+            }
+            let name = column.name.shown();
+            let message = format!("line {line}, column `{name}`: {}", error.message);
+            let Some(wrong) = &mut self.wrong else {
+                return Err(DataError { message: message.into(), ..error });
+            };
+            column.push(b"", self.format)?;
+            wrong.push((self.lines.len(), message));
+        }
+        self.lines.push(u32::try_from(line).unwrap_or(u32::MAX));
+        Ok(())
     }
-    let columns = columns.into_iter().map(|column| (column.name, column.values)).collect();
-    Ok(RawTable { columns, lines })
+
+    fn finish(self) -> RawTable {
+        let columns = self.columns.into_iter().map(|column| (column.name, column.values));
+        RawTable { columns: columns.collect(), lines: self.lines }
+    }
 }
 
 fn ragged(line: u64, found: usize, wanted: usize) -> DataError {

@@ -22,7 +22,7 @@ use super::request::{Arguments, Literal, Places, Watch};
 use super::source::SampleSource;
 use super::windows::{parts, windows};
 use crate::base::schema::{
-    CellMeaning, ClassField, Field, FieldKind, FieldRecipe, MissingValue, Schema, TokenUnit,
+    CellMeaning, ClassField, Field, FieldKind, FieldRecipe, MissingValue, TokenUnit,
 };
 use crate::base::tensor::DType;
 use crate::files;
@@ -37,10 +37,6 @@ impl SampleSource for TextWindows {
 
     fn arguments(&self) -> &'static [&'static str] {
         &["file", "tokens", "window", "stride", "test", "validation"]
-    }
-
-    fn schema(&self, args: &Arguments<'_>, places: &Places) -> Result<Schema, DataError> {
-        Ok(load(args, places)?.schema)
     }
 
     fn open(

@@ -52,8 +52,8 @@ pub struct Training {
     pub tasks: Vec<OutputTask>,
     /// The metrics' names, as in the outputs `metric.NAME`.
     pub metrics: Vec<String>,
-    /// The values of some of them from their means over a data set: graphs of one input
-    /// [`MEANS`](crate::elaborate::MEANS) and one output [`VALUE`](crate::elaborate::VALUE).
+    /// The values of some of them from their means over a data set: graphs of one input, the means, and
+    /// one output.
     pub overs: Vec<(String, Graph)>,
     /// Those of which less is better.
     pub minimized: Vec<String>,

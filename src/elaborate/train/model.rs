@@ -60,11 +60,7 @@ impl<'a> Elaborator<'a> {
     /// The outputs of the model as outputs of the step.
     pub(in crate::elaborate) fn put_out(&mut self, outputs: &ModelOutputs) {
         for (name, node) in &outputs.parts {
-            let output = match outputs.is_record {
-                true => StepOutput::Part(name.clone()),
-                false => StepOutput::Output,
-            };
-            self.builder.output(output, *node);
+            self.builder.output(StepOutput::of_model(name), *node);
         }
     }
 

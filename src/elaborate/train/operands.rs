@@ -15,6 +15,7 @@ use super::plan::Choice;
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::schema::{Field, FieldRecipe, FieldTransform, Schema};
+use crate::base::step_output::StepOutput;
 use crate::elaborate::arguments::{Given, Passed};
 use crate::elaborate::context::{Elaborator, ErrorReported, Eval};
 use crate::elaborate::value::Value;
@@ -24,17 +25,13 @@ use crate::syntax::ast::{Arg, ExprKind, Function, Name, ParamDecl};
 /// The data of a run: the data item's name and what is known of it.
 pub(in crate::elaborate) type RunData<'a> = Option<(&'a str, &'a Schema)>;
 
-/// The name of a model's only output.
-pub(in crate::elaborate) const OUTPUT: &str = "output";
 /// The argument that turns outputs and targets back into the numbers of the source.
 const ORIGINAL: &str = "original";
 
 /// The outputs of a model, by name.
 pub(in crate::elaborate) struct ModelOutputs {
-    /// Names and nodes; of a model that gives no record, the only one is [`OUTPUT`].
+    /// Names and nodes; of a model that gives no record, the only one is [`StepOutput::ONLY`].
     pub parts: Vec<(String, NodeId)>,
-    /// Whether the model gives a record.
-    pub is_record: bool,
 }
 
 impl ModelOutputs {
@@ -356,7 +353,7 @@ impl<'a> Elaborator<'a> {
     pub fn model_outputs(&mut self, value: Value) -> Eval<ModelOutputs> {
         match value {
             Value::Tensor(node) => {
-                Ok(ModelOutputs { parts: vec![(OUTPUT.to_owned(), node)], is_record: false })
+                Ok(ModelOutputs { parts: vec![(StepOutput::ONLY.to_owned(), node)] })
             }
             Value::Record(entries) => {
                 let part = |(name, value)| match value {
@@ -364,7 +361,7 @@ impl<'a> Elaborator<'a> {
                     _ => Err(ErrorReported),
                 };
                 let parts = entries.into_iter().map(part).collect::<Eval<_>>()?;
-                Ok(ModelOutputs { parts, is_record: true })
+                Ok(ModelOutputs { parts })
             }
             _ => Err(ErrorReported),
         }

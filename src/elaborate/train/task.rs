@@ -43,16 +43,19 @@ pub(in crate::elaborate) fn derive(graph: &Graph, compared: &[Comparison]) -> Ve
             continue;
         }
         let target = comparison.target.clone();
-        let task = target.as_ref().map(|target| task(graph, &output, target, &comparison.loss));
-        tasks.push(OutputTask { output, target, task: task.unwrap_or_default() });
+        let mut of_output = OutputTask { output, target, task: Task::Other };
+        if let (Some(output), Some(target)) =
+            (graph.output(StepOutput::of_model(&of_output.output)), &of_output.target)
+        {
+            of_output.task = task(graph, output, target, &comparison.loss);
+        }
+        tasks.push(of_output);
     }
     tasks
 }
 
 /// The task of an output that a loss compares with an input of the step.
-fn task(graph: &Graph, output: &str, target: &str, loss: &StepOutput) -> Task {
-    let part = || graph.output(StepOutput::Part(output.to_owned()));
-    let Some(output) = graph.output(StepOutput::Output).or_else(part) else { return Task::Other };
+fn task(graph: &Graph, output: NodeId, target: &str, loss: &StepOutput) -> Task {
     let walk = walked(graph, output, target);
     let Some(loss) = graph.output(loss) else { return Task::Other };
     match walk.settled(loss, true).kind {

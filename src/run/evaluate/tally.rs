@@ -142,7 +142,7 @@ impl<'a> Tally<'a> {
         let task = of.task;
         let named = |field: &Field| Some(&field.name) == of.target.as_ref();
         let target_place = split.fields().iter().position(named);
-        let output = of.step_output();
+        let output = StepOutput::of_model(&of.output);
         let (classes, positions) = match task {
             Task::Class { classes, .. } => (classes, 1),
             Task::ClassPerPosition { classes, positions, .. } => (classes, positions),
@@ -358,7 +358,7 @@ mod tests {
     }
 
     fn of(task: Task) -> OutputTask {
-        OutputTask { output: OutputTask::ONLY.into(), target: Some("label".into()), task }
+        OutputTask { output: StepOutput::ONLY.into(), target: Some("label".into()), task }
     }
 
     fn classes(details: Details) -> ClassCounts {

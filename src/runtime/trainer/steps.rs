@@ -61,19 +61,18 @@ pub struct MetricOver {
     pub metric: String,
     /// The graph, whose numbers are `f64`.
     pub graph: Graph,
-    /// The names of its input and its output.
-    pub names: (&'static str, &'static str),
 }
 
 impl MetricOver {
     /// The value for the means of each number of the metric.
     pub(super) fn value(&self, means: &[f64]) -> f64 {
-        let (input, output) = self.names;
-        let shape = self.graph.inputs.values().next().map(|input| input.ty.shape.at(1));
-        let means = Tensor::new(shape.unwrap_or_default(), Data::F64(means.to_vec()));
-        let env = Env::initial(&self.graph, 0).with(input, means);
-        let outcome = interp::run(&self.graph, 1, &env);
-        let value = outcome.ok().and_then(|outcome| match &outcome.outputs.get(output)?.data {
+        let mut env = Env::initial(&self.graph, 0);
+        for input in self.graph.inputs.values() {
+            let means = Tensor::new(input.ty.shape.at(1), Data::F64(means.to_vec()));
+            env = env.with(&input.name, means);
+        }
+        let outputs = interp::run(&self.graph, 1, &env).map(|outcome| outcome.outputs);
+        let value = outputs.ok().and_then(|outputs| match outputs.into_values().next()?.data {
             Data::F64(values) => values.first().copied(),
             _ => None,
         });
