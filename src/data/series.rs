@@ -10,11 +10,15 @@
 //! columns) is the target. Columns are standardised with mean and deviation of the rows to train on.
 //! Splits are in the order of time, and no window reaches into the next.
 
+mod predict;
+
 use std::sync::Arc;
 
+use self::predict::WindowInputs;
 use super::dataset::{Column, Dataset, Samples};
 use super::error::DataError;
 use super::fields::{FieldPlan, MeaningPlan, MissingPlan, TransformPlan, built_fields};
+use super::input::{InputReader, InputRequest};
 use super::request::{Arguments, Literal, Places, Watch};
 use super::source::SampleSource;
 use super::table;
@@ -53,6 +57,10 @@ impl SampleSource for SeriesOfRows {
         _: Watch<'_>,
     ) -> Result<Dataset, DataError> {
         load(args, places)
+    }
+
+    fn inputs(&self, asked: &InputRequest<'_>) -> Result<Box<dyn InputReader>, DataError> {
+        Ok(Box::new(WindowInputs::new(asked)?))
     }
 }
 

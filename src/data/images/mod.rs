@@ -32,7 +32,7 @@ pub use self::fit::FitTarget;
 use self::load::Progress;
 pub use self::load::{Decoder, decoding_bytes, read as read_image};
 use self::scan::Folder;
-pub use self::scan::{images_below, is_image};
+pub use self::scan::{files_below, images_below, is_image};
 use super::dataset::{Column, Dataset, Note, Samples, Split};
 use super::error::DataError;
 use super::labelled::label_field;

@@ -17,12 +17,14 @@ mod reader;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use self::predict::RowInputs;
 use self::reader::{CellKind, TableFormat};
 use super::dataset::{Column, Dataset, Note, Samples};
 use super::error::DataError;
 use super::fields::{
     self, BuiltField, FieldPlan, MeaningPlan, RawTable, RowSplits, SplitPlan, built_fields,
 };
+use super::input::{InputReader, InputRequest};
 use super::locate;
 use super::request::{Arguments, Literal, Part, Places, Watch};
 use super::source::SampleSource;
@@ -50,6 +52,10 @@ impl SampleSource for Csv {
         _: Watch<'_>,
     ) -> Result<Dataset, DataError> {
         load(args, places)
+    }
+
+    fn inputs(&self, asked: &InputRequest<'_>) -> Result<Box<dyn InputReader>, DataError> {
+        Ok(Box::new(RowInputs::new(asked)?))
     }
 
     fn help_for_oddities(&self) -> Option<&'static str> {
