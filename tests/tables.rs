@@ -1,48 +1,11 @@
 //! Tables, series, texts and arrays as data, as a user meets them: what is read right, what is refused and
 //! where the message points, and that what was fitted is applied again.
 
-use std::process::{Command, Output};
+#[path = "support/folder.rs"]
+mod folder;
 
+use folder::Folder;
 use nnc::data::{Argument, Literal, Places, SourceRequest};
-
-/// A folder with a program and its files.
-struct Folder(tempfile::TempDir);
-
-impl Folder {
-    fn new(files: &[(&str, &[u8])]) -> Folder {
-        let folder = Folder(tempfile::tempdir().expect("a folder"));
-        files.iter().for_each(|(name, bytes)| folder.write(name, bytes));
-        folder
-    }
-
-    fn write(&self, name: &str, bytes: &[u8]) {
-        std::fs::write(self.0.path().join(name), bytes).expect("a file");
-    }
-
-    fn nnc(&self, args: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_nnc"));
-        command.args(args).current_dir(self.0.path()).env_remove("NNC_DATA").env("NO_COLOR", "1");
-        command.env("XDG_CACHE_HOME", self.0.path().join("cache"));
-        command.output().expect("nnc runs")
-    }
-
-    /// Standard output of a command that succeeds.
-    fn good(&self, args: &[&str]) -> String {
-        let output = self.nnc(args);
-        let error = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(0), "{args:?}: {error}");
-        String::from_utf8(output.stdout).expect("text")
-    }
-
-    /// Everything that a command says that fails with exit code 1.
-    fn bad(&self, args: &[&str]) -> String {
-        let output = self.nnc(args);
-        let said = [output.stdout, output.stderr].concat();
-        let said = String::from_utf8_lossy(&said).into_owned();
-        assert_eq!(output.status.code(), Some(1), "{args:?}: {said}");
-        said
-    }
-}
 
 /// A program that learns `y` from `a`, with these arguments of `csv` and these fields.
 fn program(arguments: &str, fields: &str) -> String {
@@ -101,6 +64,38 @@ fn what_is_no_table_of_numbers_is_refused_at_its_line_and_column() {
     let text = text.replace("metrics = [mae(original: true), rmse, r2]", "metrics = []");
     let folder = Folder::new(&[("t.csv", b"a,y\n1,caf\xe9\n"), ("p.nn", text.as_bytes())]);
     assert!(folder.bad(&["check", "p.nn"]).contains("is not UTF-8 text: byte 9"));
+}
+
+#[test]
+fn a_row_of_another_file_is_told_by_that_file() {
+    let fields = "    a = number\n    kind = category(closed: true)\n    when = date(parts: [month])\n    y = number as target";
+    let text = program(", test: \"test.csv\", validation: \"more.csv\"", fields)
+        .replace("t.csv\"", "*_t.csv\"");
+    let rows = b"a,kind,when,y\n1,u,2024-01-31,2\n2,v,2024-02-01,3\n";
+    let names = ["1_t.csv", "2_t.csv", "test.csv", "more.csv"];
+    let folder = Folder::new(&[("p.nn", text.as_bytes())]);
+    names.iter().for_each(|name| folder.write(name, rows));
+    folder.good(&["check", "p.nn"]);
+    for (name, line, wanted) in [
+        ("test.csv", "3,w,2024-03-01,4", "line 4: `w` of `kind` is in no row to train on"),
+        ("more.csv", "3,u,March,4", "line 4: `March` of `when` is no date"),
+        ("2_t.csv", "3,u,March,4", "line 4: `March` of `when` is no date"),
+        ("test.csv", ",u,2024-03-01,4", "`a` has no value in 1 of 9 rows; the first is line 4"),
+        ("more.csv", "3,,2024-03-01,4", "`kind` has no value in 1 of 9 rows; the first is line 4"),
+        ("test.csv", "x,u,2024-03-01,4", "line 4, column `a`: `x` is not a number"),
+        ("more.csv", "3,u", "line 4 has 2 cells"),
+    ] {
+        folder.write(name, &[rows, line.as_bytes()].concat());
+        let said = folder.bad(&["check", "p.nn"]);
+        let lines: Vec<&str> = said.lines().filter(|said| said.contains(wanted)).collect();
+        assert!(lines.iter().any(|said| said.contains(name)), "{name} {line}: {said}");
+        let others = names.iter().filter(|other| **other != name);
+        assert!(!others.clone().any(|other| lines.iter().any(|it| it.contains(other))), "{said}");
+        folder.write(name, rows);
+    }
+    folder.write("more.csv", b"a,kind,y\n1,u,2\n");
+    let said = folder.bad(&["check", "p.nn"]);
+    assert!(said.contains("more.csv: there is no column `when`"), "{said}");
 }
 
 #[test]

@@ -121,7 +121,7 @@ fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
     let fitted = args.fitted.map(|schema| &schema.fields[..]);
     let mut oddities = Vec::new();
     let built = built_fields(&plans, &table, &rows, train, fitted, &mut oddities);
-    let built = built.map_err(|error| error.path(&path))?;
+    let built = built.map_err(|error| error.or_path(&path))?;
     let samples = rows.len().saturating_sub(window + horizon) / stride + 1;
     let mut fields = Vec::new();
     for (built, (length, first)) in built.into_iter().zip([(window, 0), (horizon, window)]) {

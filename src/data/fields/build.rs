@@ -25,15 +25,13 @@ pub struct BuiltField {
     pub bytes: Vec<u8>,
 }
 
-/// The bytes of a field for some rows, in order. An error names the row's line.
+/// The bytes of a field for some rows, in order. An error names the row's file and line.
 pub fn build(field: &Field, table: &RawTable, rows: &[u32]) -> Result<BuiltField, DataError> {
     let cells = Cells::new(field, table);
     let mut bytes = Vec::with_capacity(rows.len() * field.bytes());
     for &row in rows {
-        cells.write(row as usize, &mut bytes).map_err(|reason| {
-            let line = table.lines[row as usize];
-            DataError::new(format!("line {line}: {reason}"))
-        })?;
+        let row = row as usize;
+        cells.write(row, &mut bytes).map_err(|reason| table.error_at(row, &reason))?;
     }
     Ok(BuiltField { field: field.clone(), bytes })
 }

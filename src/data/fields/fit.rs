@@ -195,9 +195,8 @@ fn values(
     let mut columns = vec![Vec::with_capacity(train.len()); width];
     for (index, column) in columns.iter_mut().enumerate() {
         for &row in train {
-            let cell = cells.cell(row as usize, index).map_err(|reason| {
-                DataError::new(format!("line {}: {reason}", table.lines[row as usize]))
-            })?;
+            let row = row as usize;
+            let cell = cells.cell(row, index).map_err(|reason| table.error_at(row, &reason))?;
             column.push(recipe.transforms.iter().fold(cell, |x, it| it.apply(index, x)));
         }
     }

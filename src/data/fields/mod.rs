@@ -22,6 +22,8 @@ pub use build::{BuiltField, Cells};
 pub use plan::{FieldPlan, MeaningPlan, MissingPlan, TransformPlan, plans};
 pub use splits::{RowSplits, SplitPlan};
 
+use std::path::PathBuf;
+
 use super::error::DataError;
 use crate::base::schema::Field;
 
@@ -59,12 +61,29 @@ pub struct RawTable {
     pub columns: Vec<(String, RawColumn)>,
     /// The place of each row as a user finds it: its line in a file.
     pub lines: Vec<u32>,
+    /// The files that rows are read from, each with the first of its rows, in order.
+    pub files: Vec<(usize, PathBuf)>,
 }
 
 impl RawTable {
     /// The number of rows.
     pub fn rows(&self) -> usize {
         self.lines.len()
+    }
+
+    /// An error about a row, which names its file.
+    pub fn error_of(&self, row: usize, message: impl Into<String>) -> DataError {
+        let behind = self.files.partition_point(|(first, _)| *first <= row);
+        let error = DataError::new(message);
+        match self.files[..behind].last() {
+            Some((_, path)) => error.path(path),
+            None => error,
+        }
+    }
+
+    /// The same, which names its line, too.
+    pub fn error_at(&self, row: usize, reason: &str) -> DataError {
+        self.error_of(row, format!("line {}: {reason}", self.lines[row]))
     }
 
     /// A column, as it was asked for.
@@ -145,5 +164,6 @@ fn refuse_missing(plan: &FieldPlan, table: &RawTable, kept: &[u32]) -> Result<()
         MeaningPlan::Category { closed: true } => "`missing: mode`, or `drop` for the rows",
         MeaningPlan::Date(_) => "`missing: drop` for the rows",
     };
-    Err(DataError::new(message).help(format!("say what becomes of it: {ways}")))
+    let error = table.error_of(first, message);
+    Err(error.help(format!("say what becomes of it: {ways}")))
 }

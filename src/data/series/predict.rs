@@ -54,9 +54,7 @@ impl WindowInputs {
             let cells = Cells::new(field, &table);
             let mut bytes = Vec::with_capacity(field.bytes());
             for row in first..rows {
-                cells.write(row, &mut bytes).map_err(|reason| {
-                    DataError::new(format!("line {}: {reason}", table.lines[row]))
-                })?;
+                cells.write(row, &mut bytes).map_err(|reason| table.error_at(row, &reason))?;
             }
             Ok(bytes)
         };

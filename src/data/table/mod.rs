@@ -232,10 +232,8 @@ fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
     let fitted = args.fitted.map(|schema| &schema.fields[..]);
     let mut oddities = Vec::new();
     let built = built_fields(&plans, &table, &kept, &splits.train, fitted, &mut oddities);
-    let built = built.map_err(|error| match error.path {
-        None => error.path(&paths[0]),
-        Some(_) => error,
-    })?;
+    // What is about a row names its own file.
+    let built = built.map_err(|error| error.or_path(&paths[0]))?;
     let mut data = assemble(Csv.name(), built, &kept, splits);
     data.schema.oddities = oddities;
     data.notes = notes.into_iter().map(|line| Note { line, details: Vec::new() }).collect();

@@ -122,6 +122,8 @@ struct TableReader<'a> {
     format: &'a TableFormat,
     columns: Vec<ColumnReader>,
     lines: Vec<u32>,
+    /// The files, each with its first row.
+    files: Vec<(usize, PathBuf)>,
     /// Rows with cells that are no values; without it such a cell is an error.
     wrong: Option<&'a mut Vec<(usize, String)>>,
 }
@@ -133,13 +135,16 @@ impl<'a> TableReader<'a> {
         wrong: Option<&'a mut Vec<(usize, String)>>,
     ) -> TableReader<'a> {
         let columns = wanted.iter().map(|(name, kind)| ColumnReader::new(name, *kind)).collect();
-        TableReader { format, columns, lines: Vec::new(), wrong }
+        TableReader { format, columns, lines: Vec::new(), files: Vec::new(), wrong }
     }
 
     /// Reads files below what there is; returns their rows.
     fn group(&mut self, paths: &[PathBuf]) -> Result<Range<usize>, DataError> {
         let first = self.lines.len();
-        paths.iter().try_for_each(|path| self.file(path))?;
+        for path in paths {
+            self.files.push((self.lines.len(), path.clone()));
+            self.file(path)?;
+        }
         match paths.first().filter(|_| self.lines.len() == first) {
             Some(path) => Err(DataError::new("the table has no rows below its header").path(path)),
             None => Ok(first..self.lines.len()),
@@ -186,7 +191,7 @@ impl<'a> TableReader<'a> {
 
     fn finish(self) -> RawTable {
         let columns = self.columns.into_iter().map(|column| (column.name, column.values));
-        RawTable { columns: columns.collect(), lines: self.lines }
+        RawTable { columns: columns.collect(), lines: self.lines, files: self.files }
     }
 }
 

@@ -11,7 +11,7 @@ use super::model::ModelData;
 use super::operands::{LossOperands, ModelOutputs, Operand};
 use super::plan::{Choice, LossTerm, TrainPlan};
 use crate::base::codes;
-use crate::base::schema::{Field, LABEL_2};
+use crate::base::schema::{Conversion, Field, LABEL_2};
 use crate::base::source::Span;
 use crate::base::step_output::StepOutput;
 use crate::base::tensor::DType;
@@ -35,7 +35,11 @@ pub(in crate::elaborate) struct Mean {
 
 /// The comparison that a loss makes of its tensors.
 fn compared(operands: &LossOperands<'_>, loss: StepOutput) -> Comparison {
-    Comparison { output: operands.output.clone(), target: operands.target.clone(), loss }
+    let (output, target) = (operands.output.clone(), operands.target.clone());
+    let fields = operands.tensors.iter().filter_map(|operand| operand.field);
+    let field = fields.into_iter().find(|field| Some(&field.name) == target.as_ref());
+    let prepared = field.and_then(|field| Conversion::alike(&field.as_image()?.conversions));
+    Comparison { output, target, prepared, loss }
 }
 
 /// Whether a loss is declared to give `f32[N, 2]`, a pair for each sample.

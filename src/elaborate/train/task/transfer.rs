@@ -17,8 +17,15 @@ use super::walk::TaskWalk;
 use crate::base::tensor::DType;
 use crate::graph::{Graph, NodeId, Op, Reduce};
 
-/// The roles of all values of a graph whose output and target are these.
-pub(super) fn walked<'a>(graph: &'a Graph, output: NodeId, target: &str) -> TaskWalk<'a> {
+/// The roles of all values of a graph whose output and target are these. The target itself is what a
+/// step prepares of it: `prepared` are the factor and the summand by which it does.
+pub(super) fn walked<'a>(
+    graph: &'a Graph,
+    output: NodeId,
+    target: &str,
+    prepared: (f64, f64),
+) -> TaskWalk<'a> {
+    let (factor, summand) = prepared;
     let values = Vec::with_capacity(graph.nodes.len());
     let mut walk = TaskWalk { graph, output, target: 0, values };
     for (id, node) in graph.nodes.iter() {
@@ -31,7 +38,8 @@ pub(super) fn walked<'a>(graph: &'a Graph, output: NodeId, target: &str) -> Task
             }
             Op::Input(input) if graph.inputs[*input].name == target => {
                 walk.target = walk.elements(id);
-                (Kind::Target { scale: 1.0, shift: 0.0 }, ElementPlace::Elsewhere)
+                let bytes = Kind::Target { scale: 1.0 / factor, shift: -summand / factor };
+                (bytes, ElementPlace::Elsewhere)
             }
             _ => {
                 let value = walk.transfer(id);
