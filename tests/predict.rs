@@ -1,6 +1,10 @@
 //! `nnc predict` for each source: what the source takes, answers in the terms of the data, files of masks,
 //! pictures and arrays, and what is refused.
 
+#[path = "predict/arrays.rs"]
+mod arrays;
+#[path = "predict/damaged.rs"]
+mod damaged;
 #[path = "predict/drawn.rs"]
 mod drawn;
 #[path = "support/folder.rs"]

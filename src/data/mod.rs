@@ -51,6 +51,7 @@ pub use dataset::{Column, Dataset, Note, Records, Samples, Split, order};
 pub use error::DataError;
 pub use feed::{Batch, Feed, FeedError, Pass, Plan, prefetch_bytes};
 pub use input::{GivenInput, InputReader, InputSample, input_reader};
+pub use pictures::{Preprocessor, csv_records, idx_records};
 pub use request::{Argument, FieldRequest, Literal, Places, SourceRequest, TransformCall, Watch};
 pub use text::token_text;
 

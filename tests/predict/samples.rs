@@ -1,7 +1,6 @@
-//! Rows, series, texts, recordings and arrays.
+//! Rows, series, texts and recordings.
 
 use super::{Folder, failed, numbers};
-use safetensors::tensor::{Dtype, TensorView};
 
 /// Rows of `y = 3 a + 1` with a kind.
 fn table() -> String {
@@ -142,7 +141,7 @@ fn lines_of_a_text_are_answered_token_by_token() {
 }
 
 /// A WAV file of a tone, mono, 16 bit.
-fn tone(rate: u32, hertz: f64, seconds: f64) -> Vec<u8> {
+pub fn tone(rate: u32, hertz: f64, seconds: f64) -> Vec<u8> {
     let samples = (0..(f64::from(rate) * seconds) as usize).map(|at| {
         let angle = std::f64::consts::TAU * hertz * at as f64 / f64::from(rate);
         (20_000.0 * angle.sin()) as i16
@@ -192,110 +191,4 @@ fn recordings_are_resampled_and_cut_as_those_to_train_on() {
         let (_, error) = failed(&folder, &["predict", "run", name, "calls/a.wav"]);
         assert!(error.contains(wanted), "{name}: {error}");
     }
-}
-
-/// An array: its name, type, shape and bytes.
-type Array = (&'static str, Dtype, Vec<usize>, Vec<u8>);
-
-/// A safetensors file.
-fn tensors(arrays: &[Array]) -> Vec<u8> {
-    let views = arrays.iter().map(|(name, dtype, shape, bytes)| {
-        (*name, TensorView::new(*dtype, shape.clone(), bytes).expect("a tensor"))
-    });
-    safetensors::serialize(views, None).expect("a file")
-}
-
-fn f32s(numbers: &[f32]) -> Vec<u8> {
-    numbers.iter().flat_map(|it| it.to_le_bytes()).collect()
-}
-
-fn i64s(numbers: &[i64]) -> Vec<u8> {
-    numbers.iter().flat_map(|it| it.to_le_bytes()).collect()
-}
-
-const ARRAYS: &str = "data d = arrays(\"d.safetensors\") {\n x = array(\"features\")\n who = array\n y = array as target\n}\n\
-    model net(x: f32[N, 2], who: i32[N]) -> f32[N] {\n\
-        concat([x, who |> embedding(3, 2)]) |> dense(1) |> reshape([N])\n}\n\
-    train net on d { loss = mse\n epochs = 1 }\n";
-
-#[test]
-fn arrays_are_taken_by_their_names_and_written_as_npz() {
-    let many: Vec<f32> = (0..24).map(|it| it as f32).collect();
-    let data = tensors(&[
-        ("features", Dtype::F32, vec![12, 2], f32s(&many)),
-        ("who", Dtype::I64, vec![12], i64s(&[0, 1, 2].repeat(4))),
-        ("y", Dtype::F32, vec![12], f32s(&many[..12])),
-    ]);
-    let folder = Folder::new(&[("p.nn", ARRAYS.as_bytes()), ("d.safetensors", &data)]);
-    folder.good(&["run", "p.nn", "--out", "run", "--quiet"]);
-    let features = || ("features", Dtype::F32, vec![3, 2], f32s(&many[..6]));
-    let new = tensors(&[features(), ("who", Dtype::I64, vec![3], i64s(&[2, 7, 0]))]);
-    folder.write("new.safetensors", &new);
-    let raw = ["predict", "run", "new.safetensors", "--csv", "--raw", "out.npz"];
-    let (out, error) = failed(&folder, &raw);
-    let names: Vec<&str> = out.lines().filter_map(|line| line.split(',').next()).collect();
-    assert_eq!(names, ["sample", "new.safetensors#0", "new.safetensors#2"]);
-    assert!(
-        error.contains("new.safetensors#1: `who` has 7; the data of the run have 0 to 2"),
-        "{error}"
-    );
-    // What is written is an array of the name of the output, as `arrays` reads it.
-    failed(&folder, &["predict", "run", "new.safetensors", "--raw", "out.safetensors"]);
-    let text = "data o = arrays(\"out.npz\")\nmodel net(output: f32[N]) -> f32[N] { output }\ntrain net on o { loss = mse(output, output) }\n";
-    folder.write("o.nn", text.as_bytes());
-    let said = folder.nnc(&["data", "o.nn", "--batch", "b.safetensors"]);
-    let said = String::from_utf8_lossy(&said.stdout).into_owned();
-    assert!(said.contains("output") && said.contains("f32[]"), "{said}");
-    let bytes = std::fs::read(folder.path("out.npz")).unwrap();
-    let file = std::fs::read(folder.path("out.safetensors")).unwrap();
-    let file = safetensors::SafeTensors::deserialize(&file).unwrap();
-    let own = file.tensor("output").unwrap();
-    let at = bytes.windows(own.data().len()).position(|bytes| bytes == own.data());
-    assert!(at.is_some_and(|at| at % 64 == 0 || at > 64), "the same bits, stored as they are");
-    for (arrays, wanted) in [
-        (vec![features()], "there is no array `who`"),
-        (
-            vec![features(), ("who", Dtype::I64, vec![2], i64s(&[0, 1]))],
-            "`who` has 2 samples, `features` 3",
-        ),
-        (
-            vec![features(), ("who", Dtype::I64, vec![3, 1], i64s(&[0, 1, 2]))],
-            "`who` has the shape [3, 1]; the model takes [samples]",
-        ),
-        (
-            vec![features(), ("who", Dtype::F32, vec![3], f32s(&[0.0, 0.5, 1.0]))],
-            "element 1 of `who` is 0.5, but the model takes i32",
-        ),
-        (
-            vec![
-                ("features", Dtype::F32, vec![2, 3], f32s(&many[..6])),
-                ("who", Dtype::I64, vec![2], i64s(&[0, 1])),
-            ],
-            "`features` has the shape [2, 3]; the model takes [samples, 2]",
-        ),
-        (
-            vec![
-                ("features", Dtype::F32, vec![0, 2], Vec::new()),
-                ("who", Dtype::I64, vec![0], Vec::new()),
-            ],
-            "there are no samples in it",
-        ),
-    ] {
-        folder.write("new.safetensors", &tensors(&arrays));
-        let (_, error) = failed(&folder, &["predict", "run", "new.safetensors"]);
-        assert!(error.contains(wanted), "{wanted}: {error}");
-    }
-    folder.write("text.npz", b"hello");
-    let (_, error) = failed(&folder, &["predict", "run", "text.npz"]);
-    assert!(error.contains("text.npz: not an npy file"), "{error}");
-    // Whole numbers stand for numbers where all of them survive.
-    let whole = ("features", Dtype::I64, vec![1, 2], i64s(&[0, 1]));
-    folder.write("new.safetensors", &tensors(&[whole, ("who", Dtype::I64, vec![1], i64s(&[0]))]));
-    let of_whole = folder.json(&["predict", "run", "new.safetensors", "--json"]);
-    let one = ("features", Dtype::F32, vec![1, 2], f32s(&many[..2]));
-    folder.write("new.safetensors", &tensors(&[one, ("who", Dtype::I64, vec![1], i64s(&[0]))]));
-    assert_eq!(
-        numbers(&of_whole[0]),
-        numbers(&folder.json(&["predict", "run", "new.safetensors", "--json"])[0])
-    );
 }

@@ -22,7 +22,7 @@ const VERSION: u16 = 45;
 const DAY: u16 = 1 << 5 | 1;
 
 /// A member that has been written.
-struct Written {
+struct StoredMember {
     name: Vec<u8>,
     crc: u32,
     bytes: u64,
@@ -59,10 +59,15 @@ fn header(shape: &[usize]) -> io::Result<Vec<u8>> {
 }
 
 /// Writes a member: its header and elements.
-fn member(file: &mut File, name: &str, header: &[u8], elements: &mut File) -> io::Result<Written> {
+fn member(
+    file: &mut File,
+    name: &str,
+    header: &[u8],
+    elements: &mut File,
+) -> io::Result<StoredMember> {
     let offset = file.stream_position()?;
     let mut written =
-        Written { name: format!("{name}.npy").into_bytes(), crc: 0, bytes: 0, offset };
+        StoredMember { name: format!("{name}.npy").into_bytes(), crc: 0, bytes: 0, offset };
     file.write_all(&local_header(&written)?)?;
     let mut crc = flate2::Crc::new();
     let mut piece = header.to_vec();
@@ -93,7 +98,7 @@ fn length(bytes: &[u8]) -> io::Result<[u8; 2]> {
     Ok(short.to_le_bytes())
 }
 
-fn local_header(of: &Written) -> io::Result<Vec<u8>> {
+fn local_header(of: &StoredMember) -> io::Result<Vec<u8>> {
     let sizes = [of.bytes, of.bytes].map(u64::to_le_bytes).concat();
     let extra = [&1u16.to_le_bytes()[..], &length(&sizes)?[..], &sizes[..]].concat();
     Ok([
@@ -120,7 +125,7 @@ fn narrow(number: u64, wide: &mut Vec<u8>) -> [u8; 4] {
     }
 }
 
-fn directory_entry(of: &Written) -> io::Result<Vec<u8>> {
+fn directory_entry(of: &StoredMember) -> io::Result<Vec<u8>> {
     let mut wide = Vec::new();
     let sizes = [narrow(of.bytes, &mut wide), narrow(of.bytes, &mut wide)].concat();
     let offset = narrow(of.offset, &mut wide);
@@ -146,7 +151,7 @@ fn directory_entry(of: &Written) -> io::Result<Vec<u8>> {
 }
 
 /// Writes the directory behind the members, and the records of its end.
-fn directory(file: &mut File, written: &[Written]) -> io::Result<()> {
+fn directory(file: &mut File, written: &[StoredMember]) -> io::Result<()> {
     let offset = file.stream_position()?;
     for member in written {
         file.write_all(&directory_entry(member)?)?;
@@ -207,7 +212,7 @@ mod tests {
     #[test]
     fn wide_numbers_stand_in_their_own_fields() {
         let offset = 5 << 32;
-        let of = Written { name: b"a.npy".to_vec(), crc: 1, bytes: WIDE, offset };
+        let of = StoredMember { name: b"a.npy".to_vec(), crc: 1, bytes: WIDE, offset };
         let entry = directory_entry(&of).unwrap();
         let wide = [1u16, 24].map(u16::to_le_bytes).concat();
         let numbers = [WIDE, WIDE, offset].map(u64::to_le_bytes).concat();
@@ -218,7 +223,7 @@ mod tests {
         let path = folder.path().join("many.npz");
         let many = 0xffff;
         replace_by(&path, |file| {
-            let one = |index: u64| Written {
+            let one = |index: u64| StoredMember {
                 name: format!("{index}.npy").into_bytes(),
                 crc: 0,
                 bytes: 0,

@@ -25,7 +25,8 @@ pub(super) fn walked<'a>(
     target: &str,
     prepared: (f64, f64),
 ) -> TaskWalk<'a> {
-    let (factor, summand) = prepared;
+    // As a step has them.
+    let [factor, summand] = [prepared.0, prepared.1].map(|number| f64::from(number as f32));
     let values = Vec::with_capacity(graph.nodes.len());
     let mut walk = TaskWalk { graph, output, target: 0, values };
     for (id, node) in graph.nodes.iter() {
