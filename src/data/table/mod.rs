@@ -107,9 +107,12 @@ fn matching(pattern: &str, argument: &str, places: &Places) -> Result<Vec<PathBu
         name.len() >= start.len() + end.len() && name.starts_with(start) && name.ends_with(end)
     };
     for root in roots {
-        let Ok(entries) = std::fs::read_dir(root.join(folder)) else { continue };
-        let mut found: Vec<PathBuf> =
-            entries.flatten().map(|entry| entry.path()).filter(|path| fits(path)).collect();
+        let folder = root.join(folder);
+        // A program that is named without a folder lies in the one that the command is given in.
+        let here = if folder.as_os_str().is_empty() { Path::new(".") } else { &folder };
+        let Ok(entries) = std::fs::read_dir(here) else { continue };
+        let paths = entries.flatten().map(|entry| folder.join(entry.file_name()));
+        let mut found: Vec<PathBuf> = paths.filter(|path| fits(path)).collect();
         if !found.is_empty() {
             found.sort();
             return Ok(found);
