@@ -26,6 +26,7 @@ mod error;
 mod feed;
 mod fetch;
 mod fields;
+mod gather;
 mod gunzip;
 mod idx;
 mod images;

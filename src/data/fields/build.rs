@@ -14,6 +14,7 @@ use crate::base::schema::{
 };
 use crate::base::shown::Show;
 use crate::data::error::DataError;
+use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 /// A field with the bytes of all rows.
@@ -28,15 +29,27 @@ pub struct BuiltField {
 /// The bytes of a field for some rows, in order. An error names the row's line.
 pub fn build(field: &Field, table: &RawTable, rows: &[u32]) -> Result<BuiltField, DataError> {
     let cells = Cells::new(field, table);
+    let part = |rows: &[u32]| {
+        let mut bytes = Vec::with_capacity(rows.len() * field.bytes());
+        for &row in rows {
+            cells.write(row as usize, &mut bytes).map_err(|reason| {
+                let line = table.lines[row as usize];
+                DataError::new(format!("line {line}: {reason}"))
+            })?;
+        }
+        Ok(bytes)
+    };
+    // Of several errors that of the first row is told.
+    let parts: Vec<Result<Vec<u8>, DataError>> = rows.par_chunks(ROWS_AT_ONCE).map(part).collect();
     let mut bytes = Vec::with_capacity(rows.len() * field.bytes());
-    for &row in rows {
-        cells.write(row as usize, &mut bytes).map_err(|reason| {
-            let line = table.lines[row as usize];
-            DataError::new(format!("line {line}: {reason}"))
-        })?;
+    for part in parts {
+        bytes.extend(part?);
     }
     Ok(BuiltField { field: field.clone(), bytes })
 }
+
+/// Rows that a thread builds at once.
+const ROWS_AT_ONCE: usize = 8192;
 
 /// The cells that a field is made of.
 pub struct Cells<'a> {
@@ -47,6 +60,8 @@ pub struct Cells<'a> {
     /// Numbers of a row.
     width: usize,
     is_class: bool,
+    /// Classes of the vector that each class becomes, where it becomes one.
+    one_hot: Option<usize>,
 }
 
 impl<'a> Cells<'a> {
@@ -73,24 +88,26 @@ impl<'a> Cells<'a> {
             CellMeaning::Category { .. } | CellMeaning::Tokens(_) => 1,
             CellMeaning::Date(parts) => parts.len(),
         };
-        Cells { recipe, columns, classes, width, is_class: field.as_class().is_some() }
+        let count = match &recipe.value {
+            CellMeaning::Category { names, .. } => names.len(),
+            CellMeaning::Number | CellMeaning::Date(_) | CellMeaning::Tokens(_) => 0,
+        };
+        let buckets = recipe.transforms.iter().rev().find_map(|it| match it {
+            FieldTransform::Buckets { edges } => Some(edges.len() + 1),
+            _ => None,
+        });
+        let is_one_hot = recipe.transforms.last() == Some(&FieldTransform::OneHot);
+        let one_hot = is_one_hot.then(|| buckets.unwrap_or(count));
+        let is_class = field.as_class().is_some();
+        Cells { recipe, columns, classes, width, is_class, one_hot }
     }
 
     /// Appends a row's bytes. An error is a reason in plain words.
     pub fn write(&self, row: usize, out: &mut Vec<u8>) -> Result<(), String> {
-        let count = match &self.recipe.value {
-            CellMeaning::Category { names, .. } => names.len(),
-            CellMeaning::Number | CellMeaning::Date(_) | CellMeaning::Tokens(_) => 0,
-        };
-        let one_hot = self.recipe.transforms.last() == Some(&FieldTransform::OneHot);
         for index in 0..self.width {
             let number = self.number(row, index)?;
-            if one_hot {
-                let buckets = self.recipe.transforms.iter().rev().find_map(|it| match it {
-                    FieldTransform::Buckets { edges } => Some(edges.len() + 1),
-                    _ => None,
-                });
-                for class in 0..buckets.unwrap_or(count) {
+            if let Some(classes) = self.one_hot {
+                for class in 0..classes {
                     out.extend(f32::from(u8::from(class as f64 == number)).to_le_bytes());
                 }
             } else if self.is_class {

@@ -7,13 +7,14 @@
 //! time(FIELD)         the latest rows are for testing, those before them for validation
 //! ```
 //!
-//! The choice depends on rows and their values alone, so every seed and every machine has the same.
+//! The choice depends on rows, their values and the data's own seed alone, so every seed of a run and
+//! every machine has the same.
 
 use super::{MISSING_TEXT, RawColumn, RawTable};
-use crate::base::rng::hash_name;
+use crate::base::rng::{hash_name, key_of_seed, philox};
 use crate::data::error::DataError;
 use crate::data::request::{Arguments, Literal};
-use crate::data::split::{kept, parts};
+use crate::data::split::{kept, seeded_parts};
 
 /// How rows are split.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,17 +80,26 @@ impl SplitPlan {
         }
     }
 
-    /// Splits rows: fractions of them for testing and for validation.
-    pub fn split(&self, table: &RawTable, rows: &[u32], [test, validation]: [f64; 2]) -> RowSplits {
+    /// Splits rows: fractions of them for testing and for validation. Each seed has a choice of its
+    /// own, the order of time aside.
+    pub fn split(
+        &self,
+        table: &RawTable,
+        rows: &[u32],
+        [test, validation]: [f64; 2],
+        seed: u64,
+    ) -> RowSplits {
         let places: Vec<Vec<u32>> = match self {
             SplitPlan::Random(column) => {
                 let labels = match column {
                     Some(column) => places_of_values(table.column(column), rows),
                     None => vec![0; rows.len()],
                 };
-                parts(&labels, [test, validation])
+                seeded_parts(&labels, [test, validation], seed)
             }
-            SplitPlan::By(column) => by_groups(table.column(column), rows, [test, validation]),
+            SplitPlan::By(column) => {
+                by_groups(table.column(column), rows, [test, validation], seed)
+            }
             SplitPlan::Time(column) => in_time(table.column(column), rows, [test, validation]),
         };
         let rows_of = |places: &Vec<u32>| places.iter().map(|&at| rows[at as usize]).collect();
@@ -122,21 +132,31 @@ fn places_of_values(column: &RawColumn, rows: &[u32]) -> Vec<usize> {
     }
 }
 
+/// A hash as it is, or as another seed mixes it.
+fn reseeded(hash: u64, seed: u64) -> u64 {
+    if seed == 0 {
+        return hash;
+    }
+    let [low, high, ..] = philox(key_of_seed(seed), [hash as u32, (hash >> 32) as u32, 0, 0]);
+    u64::from(low) | u64::from(high) << 32
+}
+
 /// Groups in the order of a hash of their values, until a part has its share of the rows.
-fn by_groups(column: &RawColumn, rows: &[u32], fractions: [f64; 2]) -> Vec<Vec<u32>> {
+fn by_groups(column: &RawColumn, rows: &[u32], fractions: [f64; 2], seed: u64) -> Vec<Vec<u32>> {
     let groups = places_of_values(column, rows);
     let count = groups.iter().max().map_or(0, |most| most + 1);
     let mut members: Vec<Vec<u32>> = vec![Vec::new(); count];
     for (place, &group) in groups.iter().enumerate() {
         members[group].push(place as u32);
     }
-    let key = |group: usize| match column {
+    let hash = |group: usize| match column {
         RawColumn::Texts { names, .. } => names.get(group).map_or(0, |name| hash_name(name)),
         RawColumn::Numbers(values) => {
             let first = members[group].first().map_or(0, |&place| rows[place as usize]);
             hash_name(&values[first as usize].to_string())
         }
     };
+    let key = |group: usize| reseeded(hash(group), seed);
     let mut order: Vec<usize> = (0..count).filter(|&group| !members[group].is_empty()).collect();
     order.sort_by_key(|&group| (key(group), group));
     let mut order = order.into_iter().peekable();

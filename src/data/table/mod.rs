@@ -9,6 +9,7 @@
 //!
 //! The schema needs what is fitted, so the file is read for it too: `check` knows the table.
 
+mod blocks;
 mod infer;
 mod number;
 pub mod predict;
@@ -36,7 +37,7 @@ impl SampleSource for Csv {
     }
 
     fn arguments(&self) -> &'static [&'static str] {
-        &["file", "delimiter", "header", "na", "target", "test", "validation", "split"]
+        &["file", "delimiter", "header", "na", "target", "test", "validation", "split", "seed"]
     }
 
     fn takes_fields(&self) -> bool {
@@ -113,9 +114,10 @@ fn matching(pattern: &str, argument: &str, places: &Places) -> Result<Vec<PathBu
     Err(DataError::new(message).argument(argument).tried(vec![pattern.to_owned()]))
 }
 
-/// The arguments `split`, `validation` and `test`.
+/// The arguments `split`, `seed`, `validation` and `test`.
 struct SplitOptions {
     plan: SplitPlan,
+    seed: u64,
     /// The files of their own, and the fractions of the rest.
     test: (Vec<PathBuf>, f64),
     validation: (Vec<PathBuf>, f64),
@@ -148,7 +150,11 @@ fn split_options(
     if test.1 + validation.1 >= 1.0 {
         return Err(args.wrong("validation", "such that rows are left to train on"));
     }
-    Ok(SplitOptions { plan, test, validation })
+    let seed = args.seed("seed")?;
+    if seed != 0 && matches!(plan, SplitPlan::Time(_)) {
+        return Err(args.wrong("seed", "left out where rows are split in the order of time"));
+    }
+    Ok(SplitOptions { plan, seed, test, validation })
 }
 
 /// The fields that are asked for.
@@ -216,7 +222,8 @@ fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
         kept.iter().copied().filter(|&row| range.contains(&(row as usize))).collect()
     };
     let rows = of(own);
-    let mut splits = options.plan.split(&table, &rows, [options.test.1, options.validation.1]);
+    let fractions = [options.test.1, options.validation.1];
+    let mut splits = options.plan.split(&table, &rows, fractions, options.seed);
     splits.test.extend(of(test_rows));
     splits.validation.extend(of(validation_rows));
     if splits.train.is_empty() {
@@ -278,9 +285,9 @@ fn assemble(
     kept: &[u32],
     splits: RowSplits,
 ) -> Dataset {
-    let place =
-        |row: &u32| kept.binary_search(row).expect("splits are of rows that are kept") as u32;
-    let places = |rows: &[u32]| -> Vec<u32> { rows.iter().map(place).collect() };
+    let mut place_of = vec![0; kept.last().map_or(0, |&last| last as usize + 1)];
+    (0u32..).zip(kept).for_each(|(place, &row)| place_of[row as usize] = place);
+    let places = |rows: &[u32]| rows.iter().map(|&row| place_of[row as usize]).collect();
     let columns = built.into_iter().map(|built| (built.field, Column::Memory(built.bytes)));
     let samples = Samples::new(kept.len(), columns.collect());
     let splits = [&splits.train, &splits.validation, &splits.test].map(|rows| places(rows));

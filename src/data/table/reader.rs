@@ -6,16 +6,17 @@
 //! Dream,
 //! ```
 //!
-//! A file is read row by row (RFC 4180, plain or in gzip) and never held: what is kept are four bytes a
-//! cell of the columns that are asked for. An error names line and column.
+//! A file is read in blocks of rows ([`super::blocks`], plain or in gzip), which several threads parse,
+//! and never held: what is kept are four bytes a cell of the columns that are asked for. An error names
+//! line and column; of several the first in the file is told.
 
 use std::io::Read;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use csv::{ByteRecord, ReaderBuilder};
 use rustc_hash::FxHashMap;
 
+use super::blocks::{Block, Blocks};
 use super::number::{cut, number};
 use crate::base::names::near;
 use crate::base::shown::Show;
@@ -48,37 +49,21 @@ const MOST_ROWS: usize = u32::MAX as usize - 1;
 
 /// The names of a file's columns.
 pub fn header(path: &Path, format: &TableFormat) -> Result<Vec<String>, DataError> {
-    let mut names = None;
-    rows(path, format, &mut |_, record| {
-        names = Some(names_of(record, format)?);
-        Ok(false)
-    })?;
-    let names = names.ok_or_else(|| {
-        let error = DataError::new("the file is empty").path(path);
-        error.help("a table has a row of names, then rows of values")
-    })?;
-    other_delimiter(&names, format).map_err(|error| error.path(path))?;
-    Ok(names)
+    Ok(open(path, format)?.names)
 }
 
-/// Says that another character separates the cells, where there seems to be one column only.
-fn other_delimiter(names: &[String], format: &TableFormat) -> Result<(), DataError> {
-    let [only] = names else { return Ok(()) };
-    let signs = [(b';', ";"), (b'\t', "\\t"), (b',', ","), (b'|', "|")];
-    let found = signs.iter().find(|(sign, _)| {
-        *sign != format.delimiter && only.as_bytes().contains(sign) && format.header
-    });
-    let Some((_, sign)) = found else { return Ok(()) };
-    let message = format!("the table seems to have one column, named `{}`", cut(only));
-    let help = format!("its cells seem to be separated otherwise: `delimiter: \"{sign}\"`");
-    Err(DataError::new(message).help(help))
+/// The blocks of a file, whose errors name it.
+pub fn open(path: &Path, format: &TableFormat) -> Result<Blocks, DataError> {
+    Blocks::open(path, format).map_err(|error| at_file(error, path))
 }
 
-fn names_of(record: &ByteRecord, format: &TableFormat) -> Result<Vec<String>, DataError> {
-    if !format.header {
-        return Ok((1..=record.len()).map(|place| format!("c{place}")).collect());
+/// Names the file of an error.
+pub fn at_file(error: DataError, path: &Path) -> DataError {
+    match &*error.message {
+        NOT_UTF8 => not_utf8(path),
+        _ if error.path.is_none() => error.path(path),
+        _ => error,
     }
-    record.iter().map(|name| Ok(text(name)?.to_owned())).collect()
 }
 
 /// Reads columns of files, one below the other.
@@ -139,7 +124,9 @@ impl<'a> TableReader<'a> {
     /// Reads files below what there is; returns their rows.
     fn group(&mut self, paths: &[PathBuf]) -> Result<Range<usize>, DataError> {
         let first = self.lines.len();
-        paths.iter().try_for_each(|path| self.file(path))?;
+        for path in paths {
+            self.file(path).map_err(|error| at_file(error, path))?;
+        }
         match paths.first().filter(|_| self.lines.len() == first) {
             Some(path) => Err(DataError::new("the table has no rows below its header").path(path)),
             None => Ok(first..self.lines.len()),
@@ -147,46 +134,94 @@ impl<'a> TableReader<'a> {
     }
 
     fn file(&mut self, path: &Path) -> Result<(), DataError> {
-        let names = header(path, self.format)?;
-        let places = self.columns.iter().map(|column| place_of(&column.name, &names));
-        let places: Vec<usize> =
-            places.collect::<Result<_, _>>().map_err(|error: DataError| error.path(path))?;
-        let mut is_header = self.format.header;
-        rows(path, self.format, &mut |line, record| {
-            if std::mem::take(&mut is_header) {
-                return Ok(true);
-            }
-            if record.len() != names.len() {
-                return Err(ragged(line, record.len(), names.len()));
-            }
-            self.row(line, record, &places).map(|()| true)
-        })
+        let mut blocks = open(path, self.format)?;
+        let places = self.columns.iter().map(|column| place_of(&column.name, &blocks.names));
+        let parser = BlockParser {
+            format: self.format,
+            columns: self.columns.iter().map(ColumnReader::without_values).collect(),
+            places: places.collect::<Result<_, _>>()?,
+            cells: blocks.names.len(),
+            is_lenient: self.wrong.is_some(),
+        };
+        blocks.each(|block| parser.parse(block), |parsed| self.append(parsed))
     }
 
-    fn row(&mut self, line: u64, record: &ByteRecord, places: &[usize]) -> Result<(), DataError> {
-        if self.lines.len() >= MOST_ROWS {
+    /// Appends the rows of a block.
+    fn append(&mut self, parsed: ParsedBlock) -> Result<(), DataError> {
+        if let Some(error) = parsed.error {
+            return Err(error);
+        }
+        if self.lines.len() + parsed.lines.len() > MOST_ROWS {
             return Err(DataError::new(format!("more than {MOST_ROWS} rows")));
         }
-        for (column, &place) in self.columns.iter_mut().zip(places) {
-            let Err(error) = column.push(&record[place], self.format) else { continue };
-            if &*error.message == NOT_UTF8 {
-                return Err(error);
-            }
-            let name = column.name.shown();
-            let message = format!("line {line}, column `{name}`: {}", error.message);
-            let Some(wrong) = &mut self.wrong else {
-                return Err(DataError { message: message.into(), ..error });
-            };
-            column.push(b"", self.format)?;
-            wrong.push((self.lines.len(), message));
+        if let Some(wrong) = &mut self.wrong {
+            wrong.extend(parsed.wrong.into_iter().map(|(row, why)| (self.lines.len() + row, why)));
         }
-        self.lines.push(u32::try_from(line).unwrap_or(u32::MAX));
+        self.lines.extend(parsed.lines);
+        let columns = self.columns.iter_mut().zip(parsed.columns);
+        columns.for_each(|(column, more)| column.append(more.values));
         Ok(())
     }
 
     fn finish(self) -> RawTable {
         let columns = self.columns.into_iter().map(|column| (column.name, column.values));
         RawTable { columns: columns.collect(), lines: self.lines }
+    }
+}
+
+/// Makes columns of the rows of a block.
+struct BlockParser<'a> {
+    format: &'a TableFormat,
+    /// The columns that are wanted, and their places in a row.
+    columns: Vec<ColumnReader>,
+    places: Vec<usize>,
+    /// Cells of a row.
+    cells: usize,
+    /// Whether a cell that is no value is missing, and no error.
+    is_lenient: bool,
+}
+
+/// The rows of a block.
+struct ParsedBlock {
+    columns: Vec<ColumnReader>,
+    lines: Vec<u32>,
+    /// Rows with cells that are no values, and why.
+    wrong: Vec<(usize, String)>,
+    /// The first thing that is wrong; rows behind it are not read.
+    error: Option<DataError>,
+}
+
+impl BlockParser<'_> {
+    fn parse(&self, block: &Block) -> ParsedBlock {
+        let (lines, wrong) = (Vec::new(), Vec::new());
+        let columns = self.columns.iter().map(ColumnReader::without_values).collect();
+        let mut parsed = ParsedBlock { columns, lines, wrong, error: None };
+        let met = block.rows(self.format.delimiter, |line, cells| {
+            if cells.len() != self.cells {
+                return Err(ragged(line, cells.len(), self.cells));
+            }
+            self.row(line, cells, &mut parsed).map(|()| true)
+        });
+        parsed.error = met.err();
+        parsed
+    }
+
+    fn row(&self, line: u64, cells: &[&[u8]], parsed: &mut ParsedBlock) -> Result<(), DataError> {
+        for (column, &place) in parsed.columns.iter_mut().zip(&self.places) {
+            let Err(error) = column.push(cells[place], self.format) else { continue };
+            if &*error.message == NOT_UTF8 {
+                return Err(error);
+            }
+            let name = column.name.shown();
+            let message = format!("line {line}, column `{name}`: {}", error.message);
+            if !self.is_lenient {
+                return Err(DataError { message: message.into(), ..error });
+            }
+            column.push(b"", self.format)?;
+            parsed.wrong.push((parsed.lines.len(), message));
+        }
+        parsed.lines.push(u32::try_from(line).unwrap_or(u32::MAX));
+        Ok(())
     }
 }
 
@@ -225,45 +260,6 @@ pub fn list(names: &[String]) -> String {
     let shown: Vec<String> = names.iter().take(MOST).map(|name| cut(name)).collect();
     let more = if names.len() > MOST { ", …" } else { "" };
     format!("{}{more}", shown.join(", "))
-}
-
-/// Calls `meet` with the line and the cells of each row, the header among them, until it says no.
-pub fn rows(
-    path: &Path,
-    format: &TableFormat,
-    meet: &mut dyn FnMut(u64, &ByteRecord) -> Result<bool, DataError>,
-) -> Result<(), DataError> {
-    // The end of the last row is always there to be counted.
-    let source = unpacked(path)?.chain(&b"\n"[..]);
-    let mut reader = ReaderBuilder::new()
-        .delimiter(format.delimiter)
-        .has_headers(false)
-        .flexible(true)
-        .buffer_capacity(1 << 18)
-        .from_reader(source);
-    let mut record = ByteRecord::new();
-    loop {
-        let more = reader.read_byte_record(&mut record);
-        let more = more.map_err(|error| {
-            DataError::new(format!("cannot be read to its end: {error}")).path(path)
-        })?;
-        if !more {
-            return Ok(());
-        }
-        // A line of blanks is no row of a table with several columns.
-        if record.len() == 1 && record[0].trim_ascii().is_empty() {
-            continue;
-        }
-        let within = record.as_slice().iter().filter(|&&byte| byte == b'\n').count() as u64;
-        let line = reader.position().line().saturating_sub(1 + within).max(1);
-        match meet(line, &record) {
-            Ok(true) => {}
-            Ok(false) => return Ok(()),
-            Err(error) if &*error.message == NOT_UTF8 => return Err(not_utf8(path)),
-            Err(error) if error.path.is_none() => return Err(error.path(path)),
-            Err(error) => return Err(error),
-        }
-    }
 }
 
 const NOT_UTF8: &str = "not UTF-8";
@@ -307,7 +303,7 @@ struct ColumnReader {
     name: String,
     values: RawColumn,
     /// The place of each text among the names.
-    known: FxHashMap<Box<[u8]>, u32>,
+    known: FxHashMap<Box<str>, u32>,
 }
 
 impl ColumnReader {
@@ -319,6 +315,15 @@ impl ColumnReader {
         ColumnReader { name: name.to_owned(), values, known: FxHashMap::default() }
     }
 
+    /// A column of this name and kind.
+    fn without_values(&self) -> ColumnReader {
+        let kind = match self.values {
+            RawColumn::Numbers(_) => CellKind::Number,
+            RawColumn::Texts { .. } => CellKind::Text,
+        };
+        ColumnReader::new(&self.name, kind)
+    }
+
     fn push(&mut self, cell: &[u8], format: &TableFormat) -> Result<(), DataError> {
         let cell = cell.trim_ascii();
         let is_missing = cell.is_empty() || format.na.iter().any(|na| na.as_bytes() == cell);
@@ -328,19 +333,33 @@ impl ColumnReader {
                 false => number(cell)?,
             }),
             RawColumn::Texts { ids, .. } if is_missing => ids.push(MISSING_TEXT),
-            RawColumn::Texts { ids, names } => {
-                let id = match self.known.get(cell) {
-                    Some(&id) => id,
-                    None => {
-                        let id = names.len() as u32;
-                        names.push(text(cell)?.to_owned());
-                        self.known.insert(cell.into(), id);
-                        id
-                    }
-                };
-                ids.push(id);
-            }
+            RawColumn::Texts { ids, names } => ids.push(id_of(text(cell)?, &mut self.known, names)),
         }
         Ok(())
     }
+
+    /// Appends the values of a column of the same kind.
+    fn append(&mut self, more: RawColumn) {
+        match (&mut self.values, more) {
+            (RawColumn::Numbers(values), RawColumn::Numbers(more)) => values.extend(more),
+            (RawColumn::Texts { ids, names }, RawColumn::Texts { ids: more, names: own }) => {
+                let id = |name: &String| id_of(name, &mut self.known, names);
+                let places: Vec<u32> = own.iter().map(id).collect();
+                let place = |id: u32| places.get(id as usize).copied().unwrap_or(MISSING_TEXT);
+                ids.extend(more.into_iter().map(place));
+            }
+            _ => unreachable!("columns of a name are of one kind"),
+        }
+    }
+}
+
+/// The place of a text among the names, at whose end it is put if it is new.
+fn id_of(text: &str, known: &mut FxHashMap<Box<str>, u32>, names: &mut Vec<String>) -> u32 {
+    if let Some(&id) = known.get(text) {
+        return id;
+    }
+    let id = names.len() as u32;
+    names.push(text.to_owned());
+    known.insert(text.into(), id);
+    id
 }
