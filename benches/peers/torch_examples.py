@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
 """Trains the recipes of `examples/*.nn` in PyTorch, and the baselines of `sunspots`.
 
-    python torch_examples.py EXAMPLE DATA [--seed S] [--split K] [--epochs E] [--threads T]
+    python torch_examples.py EXAMPLE DATA [--seed S…] [--split K…] [--epochs E] [--threads T]
 
 EXAMPLE is penguins, titanic, diamonds, sunspots, denoise, cells or spoken_digits, or a baseline:
 sunspots_naive (the value of 132 months before), sunspots_linear (least squares, scikit-learn),
 penguins_linear and titanic_linear (logistic regression, scikit-learn). DATA is the folder that
 `NNC_DATA` names for nnc. The same rows, network, initial distributions, loss, optimizer, schedule,
-batches and epochs; random numbers of its own. Prints one line of JSON with the test split's score
-after the last epoch. `--split` is nnc's `--set data.seed=K`.
+batches and epochs; random numbers of its own. Prints for each split and seed one line of JSON with
+the test split's score after the last epoch. `--split` is nnc's `--set data.seed=K`.
 """
 
 import argparse
+import itertools
 import json
 import math
 import pathlib
@@ -221,15 +222,17 @@ def main():
     known = {example.__name__: example for example in EXAMPLES}
     parser.add_argument("example", choices=known)
     parser.add_argument("data", type=pathlib.Path)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--split", type=int, default=0)
+    parser.add_argument("--seed", type=int, nargs="+", default=[0])
+    parser.add_argument("--split", type=int, nargs="+", default=[0])
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    torch.manual_seed(args.seed)
-    scores = known[args.example](args)
-    print(json.dumps({"example": args.example, "seed": args.seed, "split": args.split, **scores}))
+    for args.split, seed in itertools.product(args.split, args.seed):
+        torch.manual_seed(seed)
+        scores = known[args.example](args)
+        line = {"example": args.example, "seed": seed, "split": args.split, **scores}
+        print(json.dumps(line), flush=True)
 
 
 if __name__ == "__main__":
