@@ -34,10 +34,12 @@ mod labelled;
 mod locate;
 mod mnist;
 mod pictures;
+mod positioned;
 mod request;
 mod scale;
 mod series;
 mod source;
+mod spill;
 mod split;
 mod table;
 #[cfg(test)]

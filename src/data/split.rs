@@ -95,11 +95,13 @@ pub fn seeded_parts<const COUNT: usize>(
         classes[label].push(index as u32);
     }
     for class in &mut classes {
+        let mut order: Vec<(u64, u32)> = class.iter().map(|&it| (hash(seed, it), it)).collect();
+        order.sort_unstable();
         // What is taken first is taken from the end.
-        class.sort_by_cached_key(|&index| std::cmp::Reverse((hash(seed, index), index)));
+        *class = order.into_iter().rev().map(|(_, index)| index).collect();
     }
-    let mut part_of = vec![0; labels.len()];
-    for (part, fraction) in (1..).zip(fractions) {
+    let mut part_of = vec![0u8; labels.len()];
+    for (part, fraction) in (1u8..).zip(fractions) {
         let counts: Vec<usize> = classes.iter().map(Vec::len).collect();
         let total = kept(labels.len(), fraction).min(counts.iter().sum());
         for (class, share) in classes.iter_mut().zip(shares(&counts, total)) {
@@ -109,7 +111,7 @@ pub fn seeded_parts<const COUNT: usize>(
     }
     let all = 0..labels.len() as u32;
     let chosen = |part| all.clone().filter(|&i| part_of[i as usize] == part).collect();
-    (0..=COUNT).map(chosen).collect()
+    (0..=COUNT as u8).map(chosen).collect()
 }
 
 /// `total` in parts proportional to `counts`: rounded down, then one more for those that lost

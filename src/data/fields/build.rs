@@ -8,12 +8,14 @@
 //! get the bits that rows of training got.
 
 use super::date::Date;
-use super::{MISSING_TEXT, RawColumn, RawTable};
+use super::{ColumnStore, MISSING_TEXT, PART, RawColumn, RawTable};
 use crate::base::schema::{
     CellMeaning, DatePart, Field, FieldRecipe, FieldTransform, MissingValue,
 };
 use crate::base::shown::Show;
+use crate::data::dataset::Column;
 use crate::data::error::DataError;
+use crate::data::spill::{ColumnWriter, Spill};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
@@ -23,29 +25,39 @@ pub struct BuiltField {
     /// The field.
     pub field: Field,
     /// Each row's bytes in turn, little-endian.
-    pub bytes: Vec<u8>,
+    pub column: Column,
 }
 
-/// The bytes of a field for some rows, in order. An error names the row's line.
-pub fn build(field: &Field, table: &RawTable, rows: &[u32]) -> Result<BuiltField, DataError> {
-    let cells = Cells::new(field, table);
+/// The bytes of a field for some rows, in order: in a file where the table is in one, but for targets,
+/// whose classes are counted. An error names the row's line.
+pub fn build(
+    field: &Field,
+    table: &ColumnStore,
+    rows: &[u32],
+    spill: &Spill,
+) -> Result<BuiltField, DataError> {
+    let recipe = field.recipe.as_deref().expect("the field is made of columns");
     let part = |rows: &[u32]| {
+        let part = table.part(&recipe.columns, rows)?;
+        let cells = Cells::new(field, &part);
         let mut bytes = Vec::with_capacity(rows.len() * field.bytes());
-        for &row in rows {
-            cells.write(row as usize, &mut bytes).map_err(|reason| {
-                let line = table.lines[row as usize];
-                DataError::new(format!("line {line}: {reason}"))
-            })?;
+        for (row, line) in part.lines.iter().enumerate() {
+            let written = cells.write(row, &mut bytes);
+            written.map_err(|reason| DataError::new(format!("line {line}: {reason}")))?;
         }
         Ok(bytes)
     };
-    // Of several errors that of the first row is told.
-    let parts: Vec<Result<Vec<u8>, DataError>> = rows.par_chunks(ROWS_AT_ONCE).map(part).collect();
-    let mut bytes = Vec::with_capacity(rows.len() * field.bytes());
-    for part in parts {
-        bytes.extend(part?);
+    let mut writer = match table.is_stored() && !field.is_target {
+        true => ColumnWriter::File(spill.file()?, Box::default()),
+        false => ColumnWriter::Memory(Vec::with_capacity(rows.len() * field.bytes())),
+    };
+    for rows in rows.chunks(PART) {
+        let parts: Vec<Result<Vec<u8>, DataError>> =
+            rows.par_chunks(ROWS_AT_ONCE).map(part).collect();
+        // Of several errors that of the first row is told.
+        parts.into_iter().try_for_each(|part| writer.push(&part?))?;
     }
-    Ok(BuiltField { field: field.clone(), bytes })
+    Ok(BuiltField { field: field.clone(), column: writer.finish(field.bytes()) })
 }
 
 /// Rows that a thread builds at once.

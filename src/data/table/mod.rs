@@ -19,14 +19,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use self::reader::{CellKind, TableFormat};
-use super::dataset::{Column, Dataset, Note, Samples};
+use super::dataset::{Dataset, Note, Samples};
 use super::error::DataError;
 use super::fields::{
-    self, BuiltField, FieldPlan, MeaningPlan, RawTable, RowSplits, SplitPlan, built_fields,
+    self, BuiltField, ColumnStore, FieldPlan, MeaningPlan, RowSplits, SplitPlan, built_fields,
 };
 use super::locate;
 use super::request::{Arguments, Literal, Part, Places, Watch};
 use super::source::SampleSource;
+use super::spill::Spill;
 
 /// The source `csv`.
 pub struct Csv;
@@ -216,14 +217,16 @@ fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
     let wanted = wanted(&plans, &options.plan)?;
     known_columns(&paths[0], &format, &plans, &wanted)?;
     let groups = [&paths[..], &options.test.0, &options.validation.0];
-    let (table, [own, test_rows, validation_rows]) = reader::read_groups(groups, &format, &wanted)?;
-    let (kept, notes) = fields::kept_rows(&plans, &table);
+    let spill = Spill::of(places);
+    let (table, [own, test_rows, validation_rows]) =
+        reader::read_groups(groups, &format, &wanted, &spill)?;
+    let (kept, notes) = fields::kept_rows(&plans, &table)?;
     let of = |range: std::ops::Range<usize>| -> Vec<u32> {
         kept.iter().copied().filter(|&row| range.contains(&(row as usize))).collect()
     };
     let rows = of(own);
     let fractions = [options.test.1, options.validation.1];
-    let mut splits = options.plan.split(&table, &rows, fractions, options.seed);
+    let mut splits = options.plan.split(&table, &rows, fractions, options.seed)?;
     splits.test.extend(of(test_rows));
     splits.validation.extend(of(validation_rows));
     if splits.train.is_empty() {
@@ -232,7 +235,7 @@ fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
     }
     let fitted = args.fitted.map(|schema| &schema.fields[..]);
     let mut oddities = Vec::new();
-    let built = built_fields(&plans, &table, &kept, &splits.train, fitted, &mut oddities);
+    let built = built_fields(&plans, &table, (&kept, &splits.train), fitted, &spill, &mut oddities);
     let built = built.map_err(|error| match error.path {
         None => error.path(&paths[0]),
         Some(_) => error,
@@ -248,7 +251,7 @@ pub fn columns_of(
     args: &Arguments<'_>,
     places: &Places,
     plans: &[FieldPlan],
-) -> Result<(RawTable, PathBuf), DataError> {
+) -> Result<(ColumnStore, PathBuf), DataError> {
     let format = format(args)?;
     let mut paths = files(args, "file", places)?;
     let wanted = wanted(plans, &SplitPlan::Random(None))?;
@@ -288,7 +291,7 @@ fn assemble(
     let mut place_of = vec![0; kept.last().map_or(0, |&last| last as usize + 1)];
     (0u32..).zip(kept).for_each(|(place, &row)| place_of[row as usize] = place);
     let places = |rows: &[u32]| rows.iter().map(|&row| place_of[row as usize]).collect();
-    let columns = built.into_iter().map(|built| (built.field, Column::Memory(built.bytes)));
+    let columns = built.into_iter().map(|built| (built.field, built.column));
     let samples = Samples::new(kept.len(), columns.collect());
     let splits = [&splits.train, &splits.validation, &splits.test].map(|rows| places(rows));
     Dataset::of_splits(source, Arc::new(samples), splits)

@@ -2,13 +2,13 @@
 //!
 //! ```text
 //! island,mass        wanted: island Text, mass Number
-//! Biscoe,3750   →    Texts { ids: [0, 1], names: ["Biscoe", "Dream"] }, Numbers [3750, NaN]
+//! Biscoe,3750   →    places [0, 1] of the texts ["Biscoe", "Dream"], numbers [3750, NaN]
 //! Dream,
 //! ```
 //!
 //! A file is read in blocks of rows ([`super::blocks`], plain or in gzip), which several threads parse,
-//! and never held: what is kept are four bytes a cell of the columns that are asked for. An error names
-//! line and column; of several the first in the file is told.
+//! and never held: what is kept are four bytes a cell of the columns that are asked for, in a
+//! [`ColumnStore`]. An error names line and column; of several the first in the file is told.
 
 use std::io::Read;
 use std::ops::Range;
@@ -21,8 +21,9 @@ use super::number::{cut, number};
 use crate::base::names::near;
 use crate::base::shown::Show;
 use crate::data::error::DataError;
-use crate::data::fields::{MISSING_TEXT, RawColumn, RawTable};
+use crate::data::fields::{ColumnStore, MISSING_TEXT, RawTable};
 use crate::data::gunzip::unpacked;
+use crate::data::spill::Spill;
 
 /// How a table is written.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,22 +67,24 @@ pub fn at_file(error: DataError, path: &Path) -> DataError {
     }
 }
 
-/// Reads columns of files, one below the other.
+/// Reads columns of files into memory, one below the other.
 pub fn read(
     paths: &[PathBuf],
     format: &TableFormat,
     wanted: &[(String, CellKind)],
-) -> Result<RawTable, DataError> {
-    Ok(read_groups([paths], format, wanted)?.0)
+) -> Result<ColumnStore, DataError> {
+    Ok(read_groups([paths], format, wanted, &Spill::never())?.0)
 }
 
-/// The same of groups of files, and the rows of each group; a group without files has none.
+/// The same of groups of files, and the rows of each group; a group without files has none. Large
+/// tables go where `spill` says.
 pub fn read_groups<const GROUPS: usize>(
     groups: [&[PathBuf]; GROUPS],
     format: &TableFormat,
     wanted: &[(String, CellKind)],
-) -> Result<(RawTable, [Range<usize>; GROUPS]), DataError> {
-    let mut reader = TableReader::new(format, wanted, None);
+    spill: &Spill,
+) -> Result<(ColumnStore, [Range<usize>; GROUPS]), DataError> {
+    let mut reader = TableReader::new(format, wanted, None, spill.clone());
     let mut rows = groups.map(|_| 0..0);
     for (paths, rows) in groups.into_iter().zip(&mut rows) {
         *rows = reader.group(paths)?;
@@ -97,16 +100,18 @@ pub fn read_leniently(
     wanted: &[(String, CellKind)],
     wrong: &mut Vec<(usize, String)>,
 ) -> Result<RawTable, DataError> {
-    let mut reader = TableReader::new(format, wanted, Some(wrong));
+    let mut reader = TableReader::new(format, wanted, Some(wrong), Spill::never());
     reader.group(&[path.to_path_buf()])?;
-    Ok(reader.finish())
+    let store = reader.finish();
+    store.part(&store.names(), &store.all())
 }
 
-/// A table on its way into memory.
+/// A table that is being read.
 struct TableReader<'a> {
     format: &'a TableFormat,
+    /// The columns, whose cells go to the store.
     columns: Vec<ColumnReader>,
-    lines: Vec<u32>,
+    store: ColumnStore,
     /// Rows with cells that are no values; without it such a cell is an error.
     wrong: Option<&'a mut Vec<(usize, String)>>,
 }
@@ -116,20 +121,22 @@ impl<'a> TableReader<'a> {
         format: &'a TableFormat,
         wanted: &[(String, CellKind)],
         wrong: Option<&'a mut Vec<(usize, String)>>,
+        spill: Spill,
     ) -> TableReader<'a> {
         let columns = wanted.iter().map(|(name, kind)| ColumnReader::new(name, *kind)).collect();
-        TableReader { format, columns, lines: Vec::new(), wrong }
+        let store = ColumnStore::new(wanted.len(), spill);
+        TableReader { format, columns, store, wrong }
     }
 
     /// Reads files below what there is; returns their rows.
     fn group(&mut self, paths: &[PathBuf]) -> Result<Range<usize>, DataError> {
-        let first = self.lines.len();
+        let first = self.store.rows();
         for path in paths {
             self.file(path).map_err(|error| at_file(error, path))?;
         }
-        match paths.first().filter(|_| self.lines.len() == first) {
+        match paths.first().filter(|_| self.store.rows() == first) {
             Some(path) => Err(DataError::new("the table has no rows below its header").path(path)),
-            None => Ok(first..self.lines.len()),
+            None => Ok(first..self.store.rows()),
         }
     }
 
@@ -138,7 +145,7 @@ impl<'a> TableReader<'a> {
         let places = self.columns.iter().map(|column| place_of(&column.name, &blocks.names));
         let parser = BlockParser {
             format: self.format,
-            columns: self.columns.iter().map(ColumnReader::without_values).collect(),
+            columns: self.columns.iter().map(ColumnReader::without_cells).collect(),
             places: places.collect::<Result<_, _>>()?,
             cells: blocks.names.len(),
             is_lenient: self.wrong.is_some(),
@@ -151,21 +158,25 @@ impl<'a> TableReader<'a> {
         if let Some(error) = parsed.error {
             return Err(error);
         }
-        if self.lines.len() + parsed.lines.len() > MOST_ROWS {
+        let rows = self.store.rows();
+        if rows + parsed.lines.len() > MOST_ROWS {
             return Err(DataError::new(format!("more than {MOST_ROWS} rows")));
         }
         if let Some(wrong) = &mut self.wrong {
-            wrong.extend(parsed.wrong.into_iter().map(|(row, why)| (self.lines.len() + row, why)));
+            wrong.extend(parsed.wrong.into_iter().map(|(row, why)| (rows + row, why)));
         }
-        self.lines.extend(parsed.lines);
         let columns = self.columns.iter_mut().zip(parsed.columns);
-        columns.for_each(|(column, more)| column.append(more.values));
-        Ok(())
+        let cells = columns.map(|(column, more)| column.adopt(more));
+        self.store.append(cells.chain([parsed.lines]).collect())
     }
 
-    fn finish(self) -> RawTable {
-        let columns = self.columns.into_iter().map(|column| (column.name, column.values));
-        RawTable { columns: columns.collect(), lines: self.lines }
+    fn finish(mut self) -> ColumnStore {
+        let columns = self.columns.into_iter().map(|column| match column.kind {
+            CellKind::Number => (column.name, None),
+            CellKind::Text => (column.name, Some(column.texts)),
+        });
+        self.store.name(columns);
+        self.store
     }
 }
 
@@ -194,7 +205,7 @@ struct ParsedBlock {
 impl BlockParser<'_> {
     fn parse(&self, block: &Block) -> ParsedBlock {
         let (lines, wrong) = (Vec::new(), Vec::new());
-        let columns = self.columns.iter().map(ColumnReader::without_values).collect();
+        let columns = self.columns.iter().map(ColumnReader::without_cells).collect();
         let mut parsed = ParsedBlock { columns, lines, wrong, error: None };
         let met = block.rows(self.format.delimiter, |line, cells| {
             if cells.len() != self.cells {
@@ -298,68 +309,59 @@ fn not_utf8(path: &Path) -> DataError {
     error.help("save it as UTF-8, as `iconv -t UTF-8` and spreadsheets can")
 }
 
-/// A column on its way into memory.
+/// A column that is being read.
 struct ColumnReader {
     name: String,
-    values: RawColumn,
-    /// The place of each text among the names.
+    kind: CellKind,
+    /// The bits of each number, or the place of each text.
+    cells: Vec<u32>,
+    /// The different texts, in the order in which they come up, and the place of each.
+    texts: Vec<String>,
     known: FxHashMap<Box<str>, u32>,
 }
 
 impl ColumnReader {
     fn new(name: &str, kind: CellKind) -> ColumnReader {
-        let values = match kind {
-            CellKind::Number => RawColumn::Numbers(Vec::new()),
-            CellKind::Text => RawColumn::Texts { ids: Vec::new(), names: Vec::new() },
-        };
-        ColumnReader { name: name.to_owned(), values, known: FxHashMap::default() }
+        let (cells, texts, known) = (Vec::new(), Vec::new(), FxHashMap::default());
+        ColumnReader { name: name.to_owned(), kind, cells, texts, known }
     }
 
     /// A column of this name and kind.
-    fn without_values(&self) -> ColumnReader {
-        let kind = match self.values {
-            RawColumn::Numbers(_) => CellKind::Number,
-            RawColumn::Texts { .. } => CellKind::Text,
-        };
-        ColumnReader::new(&self.name, kind)
+    fn without_cells(&self) -> ColumnReader {
+        ColumnReader::new(&self.name, self.kind)
     }
 
     fn push(&mut self, cell: &[u8], format: &TableFormat) -> Result<(), DataError> {
         let cell = cell.trim_ascii();
         let is_missing = cell.is_empty() || format.na.iter().any(|na| na.as_bytes() == cell);
-        match &mut self.values {
-            RawColumn::Numbers(values) => values.push(match is_missing {
-                true => f32::NAN,
-                false => number(cell)?,
-            }),
-            RawColumn::Texts { ids, .. } if is_missing => ids.push(MISSING_TEXT),
-            RawColumn::Texts { ids, names } => ids.push(id_of(text(cell)?, &mut self.known, names)),
-        }
+        let cell = match (self.kind, is_missing) {
+            (CellKind::Number, true) => f32::NAN.to_bits(),
+            (CellKind::Number, false) => number(cell)?.to_bits(),
+            (CellKind::Text, true) => MISSING_TEXT,
+            (CellKind::Text, false) => self.place(text(cell)?),
+        };
+        self.cells.push(cell);
         Ok(())
     }
 
-    /// Appends the values of a column of the same kind.
-    fn append(&mut self, more: RawColumn) {
-        match (&mut self.values, more) {
-            (RawColumn::Numbers(values), RawColumn::Numbers(more)) => values.extend(more),
-            (RawColumn::Texts { ids, names }, RawColumn::Texts { ids: more, names: own }) => {
-                let id = |name: &String| id_of(name, &mut self.known, names);
-                let places: Vec<u32> = own.iter().map(id).collect();
-                let place = |id: u32| places.get(id as usize).copied().unwrap_or(MISSING_TEXT);
-                ids.extend(more.into_iter().map(place));
-            }
-            _ => unreachable!("columns of a name are of one kind"),
+    /// The cells of a column of the same kind, with the places that its texts have here.
+    fn adopt(&mut self, more: ColumnReader) -> Vec<u32> {
+        if self.kind == CellKind::Number {
+            return more.cells;
         }
+        let places: Vec<u32> = more.texts.iter().map(|text| self.place(text)).collect();
+        let place = |id: u32| places.get(id as usize).copied().unwrap_or(MISSING_TEXT);
+        more.cells.into_iter().map(place).collect()
     }
-}
 
-/// The place of a text among the names, at whose end it is put if it is new.
-fn id_of(text: &str, known: &mut FxHashMap<Box<str>, u32>, names: &mut Vec<String>) -> u32 {
-    if let Some(&id) = known.get(text) {
-        return id;
+    /// The place of a text among the texts, at whose end it is put if it is new.
+    fn place(&mut self, text: &str) -> u32 {
+        if let Some(&place) = self.known.get(text) {
+            return place;
+        }
+        let place = self.texts.len() as u32;
+        self.texts.push(text.to_owned());
+        self.known.insert(text.into(), place);
+        place
     }
-    let id = names.len() as u32;
-    names.push(text.to_owned());
-    known.insert(text.into(), id);
-    id
 }
