@@ -41,6 +41,8 @@ fn what_is_no_table_of_numbers_is_refused_at_its_line_and_column() {
         (b"a,y\n1,1e39\n", &["beyond the range of f32"]),
         (b"a,y\n1,2\n3\n", &["line 3 has 1 cell, the first row has 2 cells"]),
         (b"a,y\n\n\n1,x\n", &["line 4, column `y`"]),
+        (b"a,y\r\n1,2\r\n\r\n1,x\r\n", &["line 4, column `y`"]),
+        (b"\"a\",y\r\n1,2\r\n3,4\r\n1,x\r\n", &["line 4, column `y`"]),
         (b"a;y\n1;2\n", &["seems to have one column", "delimiter: \";\""]),
         (b"a\ty\n1\t2\n", &["delimiter: \"\\t\""]),
         (b"", &["the file is empty"]),
@@ -208,6 +210,37 @@ fn rows_are_split_by_groups_and_by_time() {
             assert!(scaled[0] > 1.7, "the latest rows: {scaled:?}");
         }
     }
+}
+
+#[test]
+fn a_seed_of_the_data_chooses_other_rows() {
+    let text = program(", test: 0.3", PLAIN);
+    let folder = Folder::new(&[("t.csv", line(50).as_bytes()), ("p.nn", text.as_bytes())]);
+    let fitted = |setting: &str| {
+        let out = setting.replace(['.', '='], "-");
+        folder.good(&["run", "p.nn", "--out", &out, "--quiet", "--set", setting]);
+        let info = folder.0.path().join(out).join("run.json");
+        let info = std::fs::read_to_string(info).expect("the run's facts");
+        let mean = info.split("\"mean\"").nth(1).expect("a field that is standardised");
+        mean[..mean.find(']').expect("its end")].to_owned()
+    };
+    let first = fitted("data.seed=0");
+    assert_eq!(first, fitted("train.seed=5"), "the seed of the run leaves splits alone");
+    assert_ne!(first, fitted("data.seed=1"));
+    let by_time = program(", test: 0.3, split: time(a), seed: 1", PLAIN);
+    folder.write("p.nn", by_time.as_bytes());
+    assert!(folder.bad(&["check", "p.nn"]).contains("in the order of time"));
+}
+
+#[test]
+fn metrics_are_shown_in_the_order_of_the_program() {
+    let text = program(", validation: 0.2", PLAIN);
+    let folder = Folder::new(&[("t.csv", line(50).as_bytes()), ("p.nn", text.as_bytes())]);
+    let output = folder.nnc(&["run", "p.nn", "--out", "run"]);
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    let places = ["mae", "rmse", "r2", "val_mae", "val_rmse", "val_r2"];
+    let places = places.map(|name| said.find(&format!("  {name} ")).expect(name));
+    assert!(places.is_sorted(), "{said}");
 }
 
 #[test]

@@ -204,6 +204,11 @@ impl Graph {
         self.outputs.iter().find(|output| output.name == name).map(|output| output.node)
     }
 
+    /// The names of the terms of a sum of losses and of the metrics, as the program writes them.
+    pub fn metrics(&self) -> impl Iterator<Item = &str> + '_ {
+        self.outputs.iter().filter_map(|output| output.name.metric())
+    }
+
     /// The tensors that the model gives: its result, or the parts of it.
     pub fn model_outputs(&self) -> impl Iterator<Item = NodeId> + '_ {
         let of_model = |output: &&Output| output.name.model_name().is_some();

@@ -8,12 +8,15 @@
 //! get the bits that rows of training got.
 
 use super::date::Date;
-use super::{MISSING_TEXT, RawColumn, RawTable};
+use super::{ColumnStore, MISSING_TEXT, PART, RawColumn, RawTable};
 use crate::base::schema::{
     CellMeaning, DatePart, Field, FieldRecipe, FieldTransform, MissingValue,
 };
 use crate::base::shown::Show;
+use crate::data::dataset::Column;
 use crate::data::error::DataError;
+use crate::data::spill::{ColumnWriter, Spill};
+use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 /// A field with the bytes of all rows.
@@ -22,19 +25,42 @@ pub struct BuiltField {
     /// The field.
     pub field: Field,
     /// Each row's bytes in turn, little-endian.
-    pub bytes: Vec<u8>,
+    pub column: Column,
 }
 
-/// The bytes of a field for some rows, in order. An error names the row's file and line.
-pub fn build(field: &Field, table: &RawTable, rows: &[u32]) -> Result<BuiltField, DataError> {
-    let cells = Cells::new(field, table);
-    let mut bytes = Vec::with_capacity(rows.len() * field.bytes());
-    for &row in rows {
-        let row = row as usize;
-        cells.write(row, &mut bytes).map_err(|reason| table.error_at(row, &reason))?;
+/// The bytes of a field for some rows, in order: in a file where the table is in one, but for targets,
+/// whose classes are counted. An error names the row's file and line.
+pub fn build(
+    field: &Field,
+    table: &ColumnStore,
+    rows: &[u32],
+    spill: &Spill,
+) -> Result<BuiltField, DataError> {
+    let recipe = field.recipe.as_deref().expect("the field is made of columns");
+    let part = |rows: &[u32]| {
+        let part = table.part(&recipe.columns, rows)?;
+        let cells = Cells::new(field, &part);
+        let mut bytes = Vec::with_capacity(rows.len() * field.bytes());
+        for row in 0..part.rows() {
+            cells.write(row, &mut bytes).map_err(|reason| part.error_at(row, &reason))?;
+        }
+        Ok(bytes)
+    };
+    let mut writer = match table.is_stored() && !field.is_target {
+        true => ColumnWriter::File(spill.file()?, Box::default()),
+        false => ColumnWriter::Memory(Vec::with_capacity(rows.len() * field.bytes())),
+    };
+    for rows in rows.chunks(PART) {
+        let parts: Vec<Result<Vec<u8>, DataError>> =
+            rows.par_chunks(ROWS_AT_ONCE).map(part).collect();
+        // Of several errors that of the first row is told.
+        parts.into_iter().try_for_each(|part| writer.push(&part?))?;
     }
-    Ok(BuiltField { field: field.clone(), bytes })
+    Ok(BuiltField { field: field.clone(), column: writer.finish(field.bytes()) })
 }
+
+/// Rows that a thread builds at once.
+const ROWS_AT_ONCE: usize = 8192;
 
 /// The cells that a field is made of.
 pub struct Cells<'a> {
@@ -45,6 +71,8 @@ pub struct Cells<'a> {
     /// Numbers of a row.
     width: usize,
     is_class: bool,
+    /// Classes of the vector that each class becomes, where it becomes one.
+    one_hot: Option<usize>,
 }
 
 impl<'a> Cells<'a> {
@@ -71,24 +99,26 @@ impl<'a> Cells<'a> {
             CellMeaning::Category { .. } | CellMeaning::Tokens(_) => 1,
             CellMeaning::Date(parts) => parts.len(),
         };
-        Cells { recipe, columns, classes, width, is_class: field.as_class().is_some() }
+        let count = match &recipe.value {
+            CellMeaning::Category { names, .. } => names.len(),
+            CellMeaning::Number | CellMeaning::Date(_) | CellMeaning::Tokens(_) => 0,
+        };
+        let buckets = recipe.transforms.iter().rev().find_map(|it| match it {
+            FieldTransform::Buckets { edges } => Some(edges.len() + 1),
+            _ => None,
+        });
+        let is_one_hot = recipe.transforms.last() == Some(&FieldTransform::OneHot);
+        let one_hot = is_one_hot.then(|| buckets.unwrap_or(count));
+        let is_class = field.as_class().is_some();
+        Cells { recipe, columns, classes, width, is_class, one_hot }
     }
 
     /// Appends a row's bytes. An error is a reason in plain words.
     pub fn write(&self, row: usize, out: &mut Vec<u8>) -> Result<(), String> {
-        let count = match &self.recipe.value {
-            CellMeaning::Category { names, .. } => names.len(),
-            CellMeaning::Number | CellMeaning::Date(_) | CellMeaning::Tokens(_) => 0,
-        };
-        let one_hot = self.recipe.transforms.last() == Some(&FieldTransform::OneHot);
         for index in 0..self.width {
             let number = self.number(row, index)?;
-            if one_hot {
-                let buckets = self.recipe.transforms.iter().rev().find_map(|it| match it {
-                    FieldTransform::Buckets { edges } => Some(edges.len() + 1),
-                    _ => None,
-                });
-                for class in 0..buckets.unwrap_or(count) {
+            if let Some(classes) = self.one_hot {
+                for class in 0..classes {
                     out.extend(f32::from(u8::from(class as f64 == number)).to_le_bytes());
                 }
             } else if self.is_class {

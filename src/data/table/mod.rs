@@ -9,6 +9,7 @@
 //!
 //! The schema needs what is fitted, so the file is read for it too: `check` knows the table.
 
+mod blocks;
 mod infer;
 mod number;
 pub mod predict;
@@ -19,15 +20,16 @@ use std::sync::Arc;
 
 use self::predict::RowInputs;
 use self::reader::{CellKind, TableFormat};
-use super::dataset::{Column, Dataset, Note, Samples};
+use super::dataset::{Dataset, Note, Samples};
 use super::error::DataError;
 use super::fields::{
-    self, BuiltField, FieldPlan, MeaningPlan, RawTable, RowSplits, SplitPlan, built_fields,
+    self, BuiltField, ColumnStore, FieldPlan, MeaningPlan, RowSplits, SplitPlan, built_fields,
 };
 use super::input::{InputReader, InputRequest};
 use super::locate;
 use super::request::{Arguments, Literal, Part, Places, Watch};
 use super::source::SampleSource;
+use super::spill::Spill;
 
 /// The source `csv`.
 pub struct Csv;
@@ -38,7 +40,7 @@ impl SampleSource for Csv {
     }
 
     fn arguments(&self) -> &'static [&'static str] {
-        &["file", "delimiter", "header", "na", "target", "test", "validation", "split"]
+        &["file", "delimiter", "header", "na", "target", "test", "validation", "split", "seed"]
     }
 
     fn takes_fields(&self) -> bool {
@@ -122,9 +124,10 @@ fn matching(pattern: &str, argument: &str, places: &Places) -> Result<Vec<PathBu
     Err(DataError::new(message).argument(argument).tried(vec![pattern.to_owned()]))
 }
 
-/// The arguments `split`, `validation` and `test`.
+/// The arguments `split`, `seed`, `validation` and `test`.
 struct SplitOptions {
     plan: SplitPlan,
+    seed: u64,
     /// The files of their own, and the fractions of the rest.
     test: (Vec<PathBuf>, f64),
     validation: (Vec<PathBuf>, f64),
@@ -157,7 +160,11 @@ fn split_options(
     if test.1 + validation.1 >= 1.0 {
         return Err(args.wrong("validation", "such that rows are left to train on"));
     }
-    Ok(SplitOptions { plan, test, validation })
+    let seed = args.seed("seed")?;
+    if seed != 0 && matches!(plan, SplitPlan::Time(_)) {
+        return Err(args.wrong("seed", "left out where rows are split in the order of time"));
+    }
+    Ok(SplitOptions { plan, seed, test, validation })
 }
 
 /// The fields that are asked for.
@@ -219,13 +226,16 @@ fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
     let wanted = wanted(&plans, &options.plan)?;
     known_columns(&paths[0], &format, &plans, &wanted)?;
     let groups = [&paths[..], &options.test.0, &options.validation.0];
-    let (table, [own, test_rows, validation_rows]) = reader::read_groups(groups, &format, &wanted)?;
-    let (kept, notes) = fields::kept_rows(&plans, &table);
+    let spill = Spill::of(places);
+    let (table, [own, test_rows, validation_rows]) =
+        reader::read_groups(groups, &format, &wanted, &spill)?;
+    let (kept, notes) = fields::kept_rows(&plans, &table)?;
     let of = |range: std::ops::Range<usize>| -> Vec<u32> {
         kept.iter().copied().filter(|&row| range.contains(&(row as usize))).collect()
     };
     let rows = of(own);
-    let mut splits = options.plan.split(&table, &rows, [options.test.1, options.validation.1]);
+    let fractions = [options.test.1, options.validation.1];
+    let mut splits = options.plan.split(&table, &rows, fractions, options.seed)?;
     splits.test.extend(of(test_rows));
     splits.validation.extend(of(validation_rows));
     if splits.train.is_empty() {
@@ -234,7 +244,7 @@ fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
     }
     let fitted = args.fitted.map(|schema| &schema.fields[..]);
     let mut oddities = Vec::new();
-    let built = built_fields(&plans, &table, &kept, &splits.train, fitted, &mut oddities);
+    let built = built_fields(&plans, &table, (&kept, &splits.train), fitted, &spill, &mut oddities);
     // What is about a row names its own file.
     let built = built.map_err(|error| error.or_path(&paths[0]))?;
     let mut data = assemble(Csv.name(), built, &kept, splits);
@@ -248,7 +258,7 @@ pub fn columns_of(
     args: &Arguments<'_>,
     places: &Places,
     plans: &[FieldPlan],
-) -> Result<(RawTable, PathBuf), DataError> {
+) -> Result<(ColumnStore, PathBuf), DataError> {
     let format = format(args)?;
     let mut paths = files(args, "file", places)?;
     let wanted = wanted(plans, &SplitPlan::Random(None))?;
@@ -285,10 +295,10 @@ fn assemble(
     kept: &[u32],
     splits: RowSplits,
 ) -> Dataset {
-    let place =
-        |row: &u32| kept.binary_search(row).expect("splits are of rows that are kept") as u32;
-    let places = |rows: &[u32]| -> Vec<u32> { rows.iter().map(place).collect() };
-    let columns = built.into_iter().map(|built| (built.field, Column::Memory(built.bytes)));
+    let mut place_of = vec![0; kept.last().map_or(0, |&last| last as usize + 1)];
+    (0u32..).zip(kept).for_each(|(place, &row)| place_of[row as usize] = place);
+    let places = |rows: &[u32]| rows.iter().map(|&row| place_of[row as usize]).collect();
+    let columns = built.into_iter().map(|built| (built.field, built.column));
     let samples = Samples::new(kept.len(), columns.collect());
     let splits = [&splits.train, &splits.validation, &splits.test].map(|rows| places(rows));
     Dataset::of_splits(source, Arc::new(samples), splits)

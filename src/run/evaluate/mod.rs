@@ -107,7 +107,9 @@ pub fn evaluation(
         std::iter::once(&train).chain(evaluate.values()).map(|step| &step.program).collect();
     refuse_too_large(&session, &request, &programs, 1, variable_bytes(&graph))?;
     let overs = crate::driver::steps::overs(&training);
-    let steps = Steps { train, last: None, accumulate: None, evaluate, overs, written: None };
+    let metrics = graph.metrics().map(str::to_owned).collect();
+    let (last, accumulate, written) = (None, None, None);
+    let steps = Steps { train, last, accumulate, evaluate, metrics, overs, written };
     let bounds_checks = BoundsChecks { train: Vec::new(), evaluate: bounds_checks };
     let model = front.experiment.model;
     Ok(Evaluation { session, data, weights: from, model, training, steps, bounds_checks, initial })

@@ -158,7 +158,7 @@ impl<'a> Trainer<'a> {
         }
         callback.on_event(Event::EpochStarted { epoch, epochs: self.setup.settings.epochs, steps });
         if self.state.batch == 0 {
-            let tally = ScoreSums::new(&self.steps.train.program);
+            let tally = ScoreSums::new(&self.steps.metrics);
             self.state.open = OpenEpoch { tally, ..OpenEpoch::default() };
         }
         let (mut start, mut waited) = (Instant::now(), self.waited);
@@ -369,7 +369,7 @@ impl<'a> Trainer<'a> {
             share: 1.0,
         };
         while let Some(step) = self.step(pass, false, args)? {
-            let tally = tally.get_or_insert_with(|| ScoreSums::new(&step.program));
+            let tally = tally.get_or_insert_with(|| ScoreSums::new(&self.steps.metrics));
             tally.add(step, &self.steps.overs, &self.memory);
             each(&EvaluatedBatch { step, memory: &self.memory, samples: &self.samples });
         }

@@ -2,7 +2,7 @@
 
 use super::{BatchStep, MetricOver, exact};
 use crate::base::step_output::StepOutput;
-use crate::runtime::program::{CompiledProgram, RunMemory};
+use crate::runtime::program::RunMemory;
 use serde::{Deserialize, Serialize};
 
 /// A loss and metrics, averaged over samples.
@@ -74,10 +74,10 @@ struct Metric {
 struct ExactNumber(#[serde(with = "exact")] f64);
 
 impl ScoreSums {
-    /// Nothing summed yet of what a program computes.
-    pub fn new(program: &CompiledProgram) -> ScoreSums {
-        let metrics = program.loops().io.metrics().map(|(name, _)| Metric {
-            name: name.to_owned(),
+    /// Nothing summed yet of these metrics.
+    pub fn new(metrics: &[String]) -> ScoreSums {
+        let metrics = metrics.iter().map(|name| Metric {
+            name: name.clone(),
             numerator: 0.0,
             denominator: 0.0,
             sums: Vec::new(),
