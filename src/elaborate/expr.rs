@@ -63,6 +63,7 @@ impl<'a> Elaborator<'a> {
                 Some(value) => Ok(value),
                 None => Err(self.no_value(branch)),
             },
+            ExprKind::Scan(scan) => self.scan(scan, expr.span),
             ExprKind::Range(..) => Err(self.error_help(
                 codes::WRONG_KIND,
                 expr.span,
@@ -122,6 +123,7 @@ impl<'a> Elaborator<'a> {
                 let slot = self.states.get(path).ok_or(ErrorReported)?;
                 return Ok(Value::Tensor(slot.current));
             }
+            Some(&Binding::Carry(carry, _)) => return self.carried(carry),
             Some(Binding::Failed(_)) => return Err(ErrorReported),
             Some(Binding::Label(_, at)) => {
                 let error = Diagnostic::error(
@@ -227,6 +229,7 @@ impl<'a> Elaborator<'a> {
             StmtKind::Let { name, value } => self.let_(name, value),
             StmtKind::Param(declaration) => self.declare_param(declaration, span),
             StmtKind::State(declaration) => self.declare_state(declaration, span),
+            StmtKind::Carry(declaration) => self.declare_carry(declaration, span),
             StmtKind::Require { condition, message } => {
                 self.require(condition, message.as_deref(), span)
             }
@@ -244,6 +247,7 @@ impl<'a> Elaborator<'a> {
         let hidden = match self.frame().find(&name.text) {
             Some(Binding::Value(_, Role::Param, at)) => Some(("param", *at)),
             Some(Binding::State(_, at)) => Some(("state", *at)),
+            Some(Binding::Carry(_, at)) => Some(("carry", *at)),
             _ => None,
         };
         if let Some((kind, at)) = hidden {

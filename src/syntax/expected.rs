@@ -59,6 +59,7 @@ fn phrase(rule: Rule) -> Option<&'static str> {
         | Rule::paren
         | Rule::record
         | Rule::if_
+        | Rule::scan
         | Rule::prefix
         | Rule::neg
         | Rule::not

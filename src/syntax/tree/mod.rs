@@ -317,10 +317,11 @@ impl<'a> TreeBuilder<'a> {
             }
             Rule::declaration => {
                 let mut inner = pair.into_inner();
-                let word = inner.next().expect("`param` or `state`");
+                let word = inner.next().expect("`param`, `state` or `carry`");
                 let declared = self.declared(&mut inner)?;
                 match word.as_rule() {
                     Rule::kw_param => StmtKind::Param(declared),
+                    Rule::kw_carry => StmtKind::Carry(declared),
                     _ => StmtKind::State(declared),
                 }
             }
