@@ -22,7 +22,7 @@ use support::pipeline::{experiment, training_with_gradients};
 const STEPS: u64 = 20;
 
 /// The cases that must be there.
-const CASES: [&str; 44] = [
+const CASES: [&str; 48] = [
     "act_elu",
     "act_gelu",
     "act_sigmoid",
@@ -51,9 +51,13 @@ const CASES: [&str; 44] = [
     "conv_transpose_k3s2",
     "conv_valid",
     "global_avg",
+    "gru_last",
     "layer_norm",
     "lenet",
     "loss_focal",
+    "lstm_both",
+    "lstm_last",
+    "lstm_stack",
     "max_pool2",
     "max_pool2_odd",
     "max_pool3s2",

@@ -78,7 +78,7 @@ pub fn bench(
         model,
         batch,
         flops: flops(loops),
-        barriers: 1 + barriers(&loops.actions),
+        barriers: 1 + loops.barriers(),
         memory_bytes: memory.bytes(),
         ready_seconds: 0.0,
         first_step_seconds: 0.0,
@@ -180,16 +180,6 @@ pub(crate) fn random(dtype: DType, shape: Vec<usize>, name: &str, classes: usize
         DType::Bool => Data::Bool(values.by_ref().map(|word| word & 1 == 1).collect()),
     };
     Tensor::new(shape, data)
-}
-
-/// How often threads wait for each other.
-fn barriers(actions: &[Action]) -> usize {
-    let of = |action: &Action| match action {
-        Action::Run { .. } => 0,
-        Action::Loop { steps, body, .. } => steps * barriers(body),
-        Action::Barrier => 1,
-    };
-    actions.iter().map(of).sum()
 }
 
 /// Operations of a step's contractions, two for each product and sum.

@@ -221,6 +221,16 @@ impl Graph {
         outputs.chain(self.updates.iter().map(|update| update.node))
     }
 
+    /// The values that a node is computed from: its arguments, and what a carry is handed.
+    pub fn reads(&self, node: NodeId) -> impl Iterator<Item = NodeId> + '_ {
+        let Node { op, args, .. } = &self.nodes[node];
+        let next = match op {
+            Op::Carry(carry) => self.carries[*carry].next,
+            _ => None,
+        };
+        args.iter().copied().chain(next)
+    }
+
     /// The nodes that steps of scans hand on.
     pub fn handed_on(&self) -> impl Iterator<Item = NodeId> + '_ {
         self.carries.values().filter_map(|carry| carry.next)
@@ -234,11 +244,7 @@ impl Graph {
             if std::mem::replace(&mut live[id.index()], true) {
                 continue;
             }
-            let node = &self.nodes[id];
-            open.extend(&node.args);
-            if let Op::Carry(carry) = node.op {
-                open.extend(self.carries[carry].next);
-            }
+            open.extend(self.reads(id));
         }
         live
     }

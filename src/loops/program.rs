@@ -165,6 +165,19 @@ pub struct BufferPart {
 }
 
 impl Program {
+    /// How often threads wait for each other in a step, its end not counted.
+    pub fn barriers(&self) -> usize {
+        fn of(actions: &[Action]) -> usize {
+            let action = |action: &Action| match action {
+                Action::Run { .. } => 0,
+                Action::Loop { steps, body, .. } => steps * of(body),
+                Action::Barrier => 1,
+            };
+            actions.iter().map(action).sum()
+        }
+        of(&self.actions)
+    }
+
     /// The buffer that has a buffer's bytes: itself, or what it is a part of.
     pub fn whole(&self, buffer: BufferId) -> BufferId {
         self.buffers[buffer].part.map_or(buffer, |part| part.of)

@@ -64,12 +64,8 @@ fn wanted(graph: &Graph, wrt: Wrt) -> Vec<bool> {
                 true => matches!(node.op, Op::Param(_) | Op::Input(_)),
                 false => matches!(node.op, Op::Param(_)),
             };
-            let next = match node.op {
-                Op::Carry(carry) => graph.carries[carry].next,
-                _ => None,
-            };
-            let mut through = node.args.iter().chain(&next);
-            let through = derivative::flows(&node.op) && through.any(|a| wanted[a.index()]);
+            let mut reads = graph.reads(id);
+            let through = derivative::flows(&node.op) && reads.any(|read| wanted[read.index()]);
             let wants = node.ty.dtype == DType::F32 && (leaf || through);
             grown |= wants != wanted[id.index()];
             wanted[id.index()] = wants;

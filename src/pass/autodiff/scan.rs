@@ -11,8 +11,9 @@
 //!
 //! What the backward steps need of the forward ones is either kept or computed again. Kept, and so
 //! written in each forward step, is what costs more than a pass over memory: carries, contractions,
-//! reductions. Element-wise work and views are computed again from these in the backward step: its
-//! kernel has them at hand, and a second stack of all steps would be written and read for each.
+//! reductions; of a product and what is added to it, the sum. Other element-wise work and views are
+//! computed again from these in the backward step: its kernel has them at hand, and a second stack of
+//! all steps would be written and read for each.
 //!
 //! The gradient of a value from before the scan is the sum of its gradients of all steps. Where that
 //! is a matrix that a step multiplies by, one product over all steps gives the sum: no step has a
@@ -21,7 +22,7 @@
 use super::Walk;
 use crate::base::entity::Entity;
 use crate::graph::scan::Bodies;
-use crate::graph::{CarryId, Dim, Node, NodeId, Op, OpKind, Range, ScanId, Shape};
+use crate::graph::{Binary, CarryId, Dim, Node, NodeId, Op, OpKind, Range, ScanId, Shape};
 use crate::pass::derivative::{self, Differentiated};
 use rustc_hash::FxHashMap;
 
@@ -93,7 +94,7 @@ impl Backward<'_, '_> {
         let Node { op, args, origin, .. } = self.op(node);
         self.walk.emit.builder.set_origin(origin);
         let value = match op.kind() {
-            OpKind::Elementwise | OpKind::View => {
+            OpKind::Elementwise | OpKind::View if !self.adds_to_product(&op, &args) => {
                 let args: Vec<NodeId> = args.iter().map(|&arg| self.value(arg)).collect();
                 self.walk.emit.op(op, &args)
             }
@@ -104,6 +105,16 @@ impl Backward<'_, '_> {
         };
         self.walk.finite.equal(value, node);
         self.values.insert(node, value);
+    }
+
+    /// Whether a node adds to a product, such as a bias: kept is the sum, which the kernel of the product
+    /// writes instead of it.
+    fn adds_to_product(&self, op: &Op, args: &[NodeId]) -> bool {
+        let is_product = |&arg: &NodeId| {
+            let kind = self.walk.emit.graph().nodes[arg].op.kind();
+            self.is_inside(arg) && kind == OpKind::Product
+        };
+        *op == Op::Binary(Binary::Add) && args.iter().any(is_product)
     }
 
     /// The values of a node in all forward steps.

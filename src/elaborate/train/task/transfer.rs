@@ -92,6 +92,12 @@ impl TaskWalk<'_> {
                 _ => self.elsewhere(id, &args, args[0].range),
             },
             Op::Gather(_) => self.elsewhere(id, &args, args[0].range),
+            // It is what the step before has handed on.
+            Op::Carry(_) => TracedValue {
+                kind: Kind::Unknown,
+                place: ElementPlace::Elsewhere,
+                range: OutputRange::ALL,
+            },
             // Nothing more is known of what others make of the output.
             _ => self.elsewhere(id, &args, OutputRange::ALL),
         }
