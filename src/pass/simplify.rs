@@ -53,6 +53,7 @@ fn rules(op: &Op) -> &'static [Rule] {
             fold::constants,
             fold::splats,
             algebra::add,
+            shape::joined,
             algebra::sub,
             algebra::mul,
             algebra::div,
