@@ -7,6 +7,7 @@
 use super::arguments::Expect;
 use super::context::{Elaborator, ErrorReported, Eval};
 use super::scope::{Binding, BlockNames, Role};
+use super::types::NONE;
 use super::value::Value;
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
@@ -135,6 +136,9 @@ impl<'a> Elaborator<'a> {
             }
             None => {}
         }
+        if name == NONE && expect != Expect::Word {
+            return Ok(Value::None);
+        }
         if expect == Expect::Initializer {
             return self.initializer_name(name, span);
         }
@@ -169,7 +173,7 @@ impl<'a> Elaborator<'a> {
                 .frame()
                 .names()
                 .chain(items.const_names())
-                .chain(["training", "true", "false"]);
+                .chain(["training", "true", "false", NONE]);
             error.misspelt(span, name, known)
         })
     }

@@ -38,11 +38,19 @@ fn compared(operands: &LossOperands<'_>, loss: StepOutput) -> Comparison {
     Comparison { output: operands.output.clone(), target: operands.target.clone(), loss }
 }
 
-/// Whether a loss is declared to give `f32[N, 2]`, a pair for each sample.
+/// Whether a loss is declared to give `f32[N, 2]`, a pair for each sample, or to give one where its
+/// arguments ask for it: `f32[N, ..W]`, with a name that no parameter binds.
 fn says_pairs(function: &Function) -> bool {
     let dims = function.result.as_ref().and_then(|result| result.dims.as_deref());
-    let last = dims.and_then(|dims| dims.last());
-    matches!(last, Some(ast::DimExpr::Expr(Expr { kind: ExprKind::Int(2), .. })))
+    match dims.and_then(|dims| dims.last()) {
+        Some(ast::DimExpr::Expr(Expr { kind: ExprKind::Int(2), .. })) => true,
+        Some(ast::DimExpr::Rest(name)) => {
+            let types = function.params.iter().filter_map(|param| param.ty.as_ref());
+            let mut bound = types.flat_map(|ty| ty.dims.iter().flatten());
+            !bound.any(|dim| matches!(dim, ast::DimExpr::Rest(known) if known.text == name.text))
+        }
+        _ => false,
+    }
 }
 
 impl<'a> Elaborator<'a> {
