@@ -22,7 +22,7 @@ use support::pipeline::{experiment, training_with_gradients};
 const STEPS: u64 = 20;
 
 /// The cases that must be there.
-const CASES: [&str; 50] = [
+const CASES: [&str; 52] = [
     "act_elu",
     "act_gelu",
     "act_sigmoid",
@@ -32,6 +32,7 @@ const CASES: [&str; 50] = [
     "attention",
     "attention_causal",
     "attention_cross",
+    "attention_padded",
     "attention_self",
     "avg_pool2",
     "batch_norm",
@@ -53,6 +54,7 @@ const CASES: [&str; 50] = [
     "conv_transpose_k3s1",
     "conv_transpose_k3s2",
     "conv_valid",
+    "gates",
     "global_avg",
     "gpt",
     "layer_norm",

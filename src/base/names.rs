@@ -4,7 +4,7 @@
 //! Dense, Linear  →  dense           the same, spelt otherwise
 //! desne          →  dense           the only name a slip away
 //! adamx          →  adam, adamw     as likely as each other
-//! relu6          →  relu            something else: `field` knows what
+//! celu           →  elu             something else: `field` knows what
 //! ```
 
 use crate::base::field::{self, KnownName, NameKind, plain};
@@ -194,6 +194,15 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
     ("layer_norm", &["layernormalization", "ln"]),
     ("group_norm", &["groupnormalization"]),
     ("embedding", &["embed"]),
+    ("attention", &["multiheadattention", "selfattention", "mha"]),
+    ("dot_attention", &["scaleddotproductattention"]),
+    ("positions", &["positionalembedding", "positionembedding"]),
+    ("sinusoidal_positions", &["positionalencoding", "sinepositionencoding"]),
+    ("rotary", &["rope", "rotaryembedding"]),
+    ("prelu", &["parametricrelu"]),
+    ("glu", &["gatedlinearunit"]),
+    ("heads", &["numheads", "nhead"]),
+    ("ignore", &["ignoreindex", "ignoreclass"]),
     ("silu", &["swish"]),
     ("hard_swish", &["hardsilu"]),
     ("units", &["outfeatures", "numoutput", "output", "width"]),
@@ -267,7 +276,7 @@ mod tests {
     fn what_the_field_knows_is_no_slip_of_what_is_here() {
         let names = ["relu", "elu", "gelu", "silu", "selu"];
         let layers = [NameKind::Layer];
-        for name in ["relu6", "ReLU6", "prelu", "PReLU", "glu"] {
+        for name in ["celu", "CELU", "rrelu", "RReLU", "reglu"] {
             let meant = meant(name, names, &layers);
             assert!(meant.known.is_some() && !meant.slip, "{name}");
             let sure = |(_, reading): &(&str, Certainty)| *reading != Certainty::Suggestion;

@@ -136,7 +136,8 @@ impl<'a> Elaborator<'a> {
             }
             None => {}
         }
-        if name == NONE && expect != Expect::Word {
+        let constant = self.items.find_const(name, self.frame().builtin);
+        if name == NONE && expect != Expect::Word && constant.is_none() {
             return Ok(Value::None);
         }
         if expect == Expect::Initializer {
@@ -145,7 +146,7 @@ impl<'a> Elaborator<'a> {
         if name == "training" {
             return Ok(Value::Bool(self.training && !self.is_frozen_layer()));
         }
-        if let Some(constant) = self.items.find_const(name, self.frame().builtin) {
+        if let Some(constant) = constant {
             return self.constant(constant);
         }
         if expect == Expect::Number
