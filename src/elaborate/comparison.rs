@@ -12,4 +12,6 @@ pub struct Comparison {
     pub target: Option<String>,
     /// The loss of this comparison, among the outputs of the step.
     pub loss: StepOutput,
+    /// The label that the loss leaves out, if there is one.
+    pub ignore: Option<i64>,
 }

@@ -300,7 +300,7 @@ impl<'a> Elaborator<'a> {
                 Some(self.builder.constant(f64::from(u8::from(*value)), DType::Bool))
             }
             Value::Str(_) | Value::List(_) | Value::Record(_) => None,
-            Value::Word(_) | Value::Initializer(_) => None,
+            Value::Word(_) | Value::None | Value::Initializer(_) => None,
         }
     }
 

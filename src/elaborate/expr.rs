@@ -7,6 +7,7 @@
 use super::arguments::Expect;
 use super::context::{Elaborator, ErrorReported, Eval};
 use super::scope::{Binding, BlockNames, Role};
+use super::types::NONE;
 use super::value::Value;
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
@@ -137,13 +138,17 @@ impl<'a> Elaborator<'a> {
             }
             None => {}
         }
+        let constant = self.items.find_const(name, self.frame().builtin);
+        if name == NONE && expect != Expect::Word && constant.is_none() {
+            return Ok(Value::None);
+        }
         if expect == Expect::Initializer {
             return self.initializer_name(name, span);
         }
         if name == "training" {
             return Ok(Value::Bool(self.training && !self.is_frozen_layer()));
         }
-        if let Some(constant) = self.items.find_const(name, self.frame().builtin) {
+        if let Some(constant) = constant {
             return self.constant(constant);
         }
         if expect == Expect::Number
@@ -171,7 +176,7 @@ impl<'a> Elaborator<'a> {
                 .frame()
                 .names()
                 .chain(items.const_names())
-                .chain(["training", "true", "false"]);
+                .chain(["training", "true", "false", NONE]);
             error.misspelt(span, name, known)
         })
     }

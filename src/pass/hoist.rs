@@ -91,7 +91,7 @@ impl Hoist<'_> {
 
     /// The product of what is stacked.
     fn behind(&mut self, scan: ScanId, node: &Node) -> Option<NodeId> {
-            let product = node.args[0];
+        let product = node.args[0];
         let Node { op: Op::MatMul { transpose_a: false, transpose_b }, args, .. } =
             &self.graph.nodes[product]
         else {

@@ -151,13 +151,16 @@ pub enum Goal {
     Maximize,
 }
 
-/// One parameter: `x: f32[N, D]`, `units: int >= 1`, `rate: float in 0..=1 = 0.5`, `p`.
+/// One parameter: `x: f32[N, D]`, `units: int >= 1`, `rate: float in 0..=1 = 0.5`,
+/// `mask: bool[N, T] or none = none`, `p`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ParamDecl {
     /// The name.
     pub name: Name,
     /// The declared type, if any.
     pub ty: Option<TypeExpr>,
+    /// The place of `or none`, where the argument may be nothing.
+    pub or_none: Option<Span>,
     /// The condition on the argument, if there is one.
     pub domain: Option<ArgDomain>,
     /// The default, if any.

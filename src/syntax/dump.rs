@@ -122,9 +122,12 @@ fn function_node(function: &Function) -> DumpItem {
     let params = function.params.iter().map(|param| {
         let head = DumpItem::List(vec![name_node(&param.name)]);
         let mut node = declared(head, &param.ty, "default", &param.default);
-        if let (DumpItem::List(nodes), Some(domain)) = (&mut node, &param.domain) {
+        if let DumpItem::List(nodes) = &mut node {
             let at = 1 + usize::from(param.ty.is_some());
-            nodes.insert(at, DumpItem::Keyed("domain", Box::new(domain_node(domain))));
+            let none = param.or_none.map(|_| ("or", DumpItem::word("none".to_owned())));
+            let domain = param.domain.as_ref().map(|domain| ("domain", domain_node(domain)));
+            let keyed = |(key, item)| DumpItem::Keyed(key, Box::new(item));
+            nodes.splice(at..at, none.into_iter().chain(domain).map(keyed));
         }
         node
     });
