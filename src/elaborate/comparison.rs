@@ -15,4 +15,6 @@ pub struct Comparison {
     pub prepared: Option<(f64, f64)>,
     /// The loss of this comparison, among the outputs of the step.
     pub loss: StepOutput,
+    /// The label that the loss leaves out, if there is one.
+    pub ignore: Option<i64>,
 }

@@ -10,6 +10,7 @@ use super::comparison::Comparison;
 use super::driven::{Driven, WarmUp};
 use super::items::{FunctionItem, Items};
 use super::patterns::Pattern;
+use super::scan::OpenScan;
 use super::scope::CallFrame;
 use super::value::Value;
 use crate::base::codes;
@@ -109,6 +110,8 @@ pub(super) struct Elaborator<'a> {
     pub driven: Vec<Driven>,
     /// Arguments that are schedules: what they are changes from step to step.
     pub scheduled: HashSet<NodeId>,
+    /// The scan whose body is elaborated.
+    pub open_scan: Option<OpenScan>,
     budget: &'a Budget,
     stages: usize,
 }
@@ -145,6 +148,7 @@ impl<'a> Elaborator<'a> {
             warm_ups: Vec::new(),
             driven: Vec::new(),
             scheduled: HashSet::new(),
+            open_scan: None,
             budget,
             stages: 0,
         }
@@ -296,7 +300,7 @@ impl<'a> Elaborator<'a> {
                 Some(self.builder.constant(f64::from(u8::from(*value)), DType::Bool))
             }
             Value::Str(_) | Value::List(_) | Value::Record(_) => None,
-            Value::Word(_) | Value::Initializer(_) => None,
+            Value::Word(_) | Value::None | Value::Initializer(_) => None,
         }
     }
 

@@ -50,6 +50,7 @@ mod over;
 mod paths;
 mod patterns;
 mod reports;
+mod scan;
 mod schedule;
 mod scope;
 mod sizes;

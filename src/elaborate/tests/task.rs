@@ -25,6 +25,14 @@ fn losses_of_the_prelude_say_what_the_output_is() {
     for loss in ["cross_entropy", "cross_entropy(smoothing: 0.1)", "focal"] {
         assert_eq!(task("7", loss), class(Scale::Logits), "{loss}");
     }
+    for ignore in [-1, 0, 6, 255] {
+        for smoothing in ["", "smoothing: 0.1, "] {
+            let loss = format!("cross_entropy({smoothing}ignore: {ignore})");
+            assert_eq!(task("7", &loss), class(Scale::Logits), "{loss}");
+        }
+    }
+    let positions = Task::ClassPerPosition { positions: 5, classes: 7, scale: Scale::Logits };
+    assert_eq!(task("5, 7", "cross_entropy(ignore: -1)"), positions);
     assert_eq!(task("7", "nll"), class(Scale::LogProbabilities));
     assert_eq!(task("7", "hinge"), class(Scale::Scores));
     for loss in ["mse", "mae", "huber"] {

@@ -43,7 +43,8 @@ pub(in crate::elaborate) fn derive(graph: &Graph, compared: &[Comparison]) -> Ve
             continue;
         }
         let target = comparison.target.clone();
-        let mut of_output = OutputTask { output, target, task: Task::Other };
+        let ignore = comparison.ignore;
+        let mut of_output = OutputTask { output, target, task: Task::Other, ignore };
         if let (Some(output), Some(target)) =
             (graph.output(StepOutput::of_model(&of_output.output)), &of_output.target)
         {

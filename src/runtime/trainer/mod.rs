@@ -72,6 +72,10 @@ const STEPS_A_TICK: usize = 16;
 /// Batches in a row that may be left out: more say that the run is lost.
 const MOST_SKIPPED: u64 = 50;
 
+/// Said where an epoch has taught nothing: `ignore` is every label.
+const WEIGHTLESS: &str =
+    "warning: no label of the first epoch counts: its loss and its gradients are 0";
+
 impl<'a> Trainer<'a> {
     /// A run that has not begun. `initial` holds the first value of every parameter and state.
     pub fn new(
@@ -277,6 +281,9 @@ impl<'a> Trainer<'a> {
             validation = Some(self.evaluate(Pass::Validation, &next, &mut |_| {})?);
         }
         let open = std::mem::take(&mut self.state.open);
+        if self.state.history.is_empty() && open.tally.is_weightless() {
+            callback.on_event(Event::Notice(WEIGHTLESS));
+        }
         let record = EpochRecord {
             epoch,
             samples: open.tally.samples,

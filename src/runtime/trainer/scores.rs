@@ -119,11 +119,15 @@ impl ScoreSums {
         }
     }
 
+    /// Whether there are samples, and none of them weighs anything.
+    pub fn is_weightless(&self) -> bool {
+        self.samples > 0 && self.weight == 0.0
+    }
+
     /// The means: `Σ w·l / Σ w`. Where no sample weighs anything, the loss is 0; of no samples, it
     /// is 0 / 0.
     pub fn scores(&self, overs: &[MetricOver]) -> Scores {
-        let weightless = self.samples > 0 && self.weight == 0.0;
-        let loss = if weightless { 0.0 } else { self.loss / self.weight };
+        let loss = if self.is_weightless() { 0.0 } else { self.loss / self.weight };
         let value = |metric: &Metric| {
             if let Some(over) = overs.iter().find(|over| over.metric == metric.name) {
                 let means: Vec<f64> =
