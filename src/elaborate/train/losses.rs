@@ -33,15 +33,6 @@ pub(in crate::elaborate) struct Mean {
     pub weight: Option<NodeId>,
 }
 
-/// The comparison that a loss makes of its tensors.
-fn compared(operands: &LossOperands<'_>, loss: StepOutput) -> Comparison {
-    let (output, target) = (operands.output.clone(), operands.target.clone());
-    let fields = operands.tensors.iter().filter_map(|operand| operand.field);
-    let field = fields.into_iter().find(|field| Some(&field.name) == target.as_ref());
-    let prepared = field.and_then(|field| Conversion::alike(&field.as_image()?.conversions));
-    Comparison { output, target, prepared, loss }
-}
-
 /// Whether a loss is declared to give `f32[N, 2]`, a pair for each sample, or to give one where its
 /// arguments ask for it: `f32[N, ..W]`, with a name that no parameter binds.
 fn says_pairs(function: &Function) -> bool {
@@ -191,7 +182,10 @@ impl<'a> Elaborator<'a> {
     ) -> Eval<()> {
         let ignore = self.ignored_label(choice, operands)?;
         let (output, target) = (operands.output.clone(), operands.target.clone());
-        self.compared.push(Comparison { output, target, loss, ignore });
+        let fields = operands.tensors.iter().filter_map(|operand| operand.field);
+        let field = fields.into_iter().find(|field| Some(&field.name) == target.as_ref());
+        let prepared = field.and_then(|field| Conversion::alike(&field.as_image()?.conversions));
+        self.compared.push(Comparison { output, target, prepared, loss, ignore });
         Ok(())
     }
 
