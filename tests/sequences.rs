@@ -8,6 +8,8 @@ use std::process::Command;
 
 use nnc::base::rng::Sequence;
 use nnc::base::tensor::Tensor;
+use nnc::runtime::weights;
+use serde_json::Value;
 use support::compare::assert_close;
 use support::engines::{Engine, Job, Left, Tensors};
 use support::pipeline::{experiment, training_with_gradients};
@@ -222,4 +224,56 @@ fn metrics_leave_out_what_the_loss_leaves_out() {
         assert_eq!(found("metric.iou"), [hits, either], "{what}");
         assert_close(&found("metric.position_accuracy_2"), &[right / 8.0], &what);
     }
+}
+
+/// A run on arrays in a folder of its own: its events, and what `eval` says of its training samples.
+fn trained(labels: Vec<i32>) -> (Vec<Value>, Value) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let nnc = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_nnc"));
+        let output = command.args(args).current_dir(folder.path()).output().expect("nnc runs");
+        let problems = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {problems}");
+        let said = String::from_utf8(output.stdout).expect("UTF-8");
+        said.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect::<Vec<Value>>()
+    };
+    let samples = labels.len() / 4;
+    let arrays = [
+        ("x".to_owned(), numbers(7, &[samples, 4, 3], 2.0)),
+        ("label".to_owned(), Tensor::i32([samples, 4], labels)),
+    ];
+    weights::save(&folder.path().join("data.safetensors"), &arrays).expect("a file");
+    let text = "data given = arrays(\"data.safetensors\", target: label)
+
+model net(x: f32[N, 4, 3]) -> f32[N, 4, 3] {
+    x |> dense(3)
+}
+
+train net on given {
+    loss    = cross_entropy(ignore: -1)
+    metrics = [position_accuracy]
+    epochs  = 2
+    batch   = 5
+}
+";
+    std::fs::write(folder.path().join("net.nn"), text).expect("a file");
+    let events = nnc(&["run", "net.nn", "--json"]);
+    let mut said = nnc(&["eval", "runs/net", "--split", "train", "--json"]);
+    (events, said.remove(0))
+}
+
+#[test]
+fn a_run_and_its_evaluation_leave_ignored_labels_out() {
+    let labels = (0..80).map(|at| if at % 3 == 0 { -1 } else { at % 3 });
+    let (events, evaluated) = trained(labels.collect());
+    let epoch = events.iter().rfind(|event| event["event"] == "epoch").expect("an epoch");
+    assert!(epoch["train_loss"].as_f64().is_some_and(|loss| loss > 0.1), "{epoch}");
+    assert_eq!(evaluated["of"], 53, "{evaluated}");
+
+    let (events, evaluated) = trained(vec![-1; 40]);
+    let losses = events.iter().filter_map(|event| event["train_loss"].as_f64());
+    assert_eq!(losses.collect::<Vec<_>>(), [0.0, 0.0]);
+    let told = events.iter().filter(|event| event.to_string().contains("no label"));
+    assert_eq!(told.count(), 1, "{events:?}");
+    assert_eq!(evaluated["loss"], 0.0, "{evaluated}");
 }

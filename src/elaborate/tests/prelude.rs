@@ -44,6 +44,7 @@ fn every_layer_elaborates() {
             "join_heads" => "cast(x, f32) |> split_heads(2) |> join_heads".to_owned(),
             "position_angles" => "cast(x, f32) + position_angles(3, 4, 1e4)".to_owned(),
             "over_positions" => "over_positions(cast(x, f32), x, ignore: 1)".to_owned(),
+            "counted" => "counted(cast(x, f32), x, ignore: 1)".to_owned(),
             "classes_of" => "cast(classes_of(x, ignore: 1), f32)".to_owned(),
             _ => format!("cast(x, f32) |> {name}"),
         };
