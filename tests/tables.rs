@@ -72,7 +72,7 @@ fn what_is_no_table_of_numbers_is_refused_at_its_line_and_column() {
 fn a_row_of_another_file_is_told_by_that_file() {
     let fields = "    a = number\n    kind = category(closed: true)\n    when = date(parts: [month])\n    y = number as target";
     let text = program(", test: \"test.csv\", validation: \"more.csv\"", fields)
-        .replace("t.csv\"", "*_t.csv\"");
+        .replace("csv(\"t.csv", "csv(\"*_t.csv");
     let rows = b"a,kind,when,y\n1,u,2024-01-31,2\n2,v,2024-02-01,3\n";
     let names = ["1_t.csv", "2_t.csv", "test.csv", "more.csv"];
     let folder = Folder::new(&[("p.nn", text.as_bytes())]);
