@@ -14,6 +14,8 @@ mod infer;
 mod number;
 pub mod predict;
 mod reader;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -53,7 +55,7 @@ impl SampleSource for Csv {
         places: &Places,
         _: Watch<'_>,
     ) -> Result<Dataset, DataError> {
-        load(args, places)
+        load(args, places, &Spill::of(places))
     }
 
     fn inputs(&self, asked: &InputRequest<'_>) -> Result<Box<dyn InputReader>, DataError> {
@@ -217,8 +219,8 @@ fn wanted(plans: &[FieldPlan], split: &SplitPlan) -> Result<Vec<(String, CellKin
     Ok(wanted)
 }
 
-/// Reads the table, and makes samples of it.
-fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
+/// Reads the table, and makes samples of it; a large one goes where `spill` says.
+fn load(args: &Arguments<'_>, places: &Places, spill: &Spill) -> Result<Dataset, DataError> {
     let format = format(args)?;
     let paths = files(args, "file", places)?;
     let plans = plans(args, &paths, &format)?;
@@ -226,9 +228,8 @@ fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
     let wanted = wanted(&plans, &options.plan)?;
     known_columns(&paths[0], &format, &plans, &wanted)?;
     let groups = [&paths[..], &options.test.0, &options.validation.0];
-    let spill = Spill::of(places);
     let (table, [own, test_rows, validation_rows]) =
-        reader::read_groups(groups, &format, &wanted, &spill)?;
+        reader::read_groups(groups, &format, &wanted, spill)?;
     let (kept, notes) = fields::kept_rows(&plans, &table)?;
     let of = |range: std::ops::Range<usize>| -> Vec<u32> {
         kept.iter().copied().filter(|&row| range.contains(&(row as usize))).collect()
@@ -244,7 +245,7 @@ fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
     }
     let fitted = args.fitted.map(|schema| &schema.fields[..]);
     let mut oddities = Vec::new();
-    let built = built_fields(&plans, &table, (&kept, &splits.train), fitted, &spill, &mut oddities);
+    let built = built_fields(&plans, &table, (&kept, &splits.train), fitted, spill, &mut oddities);
     // What is about a row names its own file.
     let built = built.map_err(|error| error.or_path(&paths[0]))?;
     let mut data = assemble(Csv.name(), built, &kept, splits);
