@@ -17,7 +17,6 @@ mod data;
 mod doctor;
 mod emit;
 mod explain;
-mod fields;
 mod forecast;
 mod grad;
 mod lr_find;

@@ -20,8 +20,10 @@
 
 mod arrays;
 mod audio;
+mod constants;
 mod dataset;
 pub mod digits;
+mod duplicates;
 mod error;
 mod feed;
 mod fetch;
@@ -32,6 +34,7 @@ mod images;
 mod labelled;
 mod locate;
 mod mnist;
+mod origins;
 mod pictures;
 mod request;
 mod scale;
@@ -44,14 +47,19 @@ mod tests;
 mod text;
 pub mod transform;
 mod windows;
+mod words;
 
+pub use audio::clip as sound_clip;
 pub use dataset::{Column, Dataset, Note, Records, Samples, Split, order};
+pub use duplicates::{SharedSamples, shared_samples};
 pub use error::DataError;
 pub use feed::{Batch, Feed, FeedError, Pass, Plan, prefetch_bytes};
+pub use origins::{Origin, Origins};
 pub use pictures::{Preprocessor, csv_records, idx_records};
 pub use request::{Argument, FieldRequest, Literal, Places, SourceRequest, TransformCall, Watch};
 pub use table::predict::{RowSample, rows as predict_rows};
 pub use text::token_text;
+pub use words::{ColumnValue, described, first_samples, number_text, sample_columns};
 
 use std::sync::Arc;
 

@@ -22,7 +22,10 @@ pub use build::{BuiltField, Cells};
 pub use plan::{FieldPlan, MeaningPlan, MissingPlan, TransformPlan, plans};
 pub use splits::{RowSplits, SplitPlan};
 
+use std::path::PathBuf;
+
 use super::error::DataError;
+use super::origins::Origins;
 use crate::base::schema::Field;
 
 /// The values of a column, row by row.
@@ -59,12 +62,23 @@ pub struct RawTable {
     pub columns: Vec<(String, RawColumn)>,
     /// The place of each row as a user finds it: its line in a file.
     pub lines: Vec<u32>,
+    /// The files with the number of the first row of each, in order.
+    pub files: Vec<(PathBuf, u32)>,
 }
 
 impl RawTable {
     /// The number of rows.
     pub fn rows(&self) -> usize {
         self.lines.len()
+    }
+
+    /// Where samples are from that begin with these rows, a row each, in order.
+    pub fn origins(&self, rows: impl Iterator<Item = u32>) -> Origins {
+        let rows: Vec<u32> = rows.collect();
+        let first = |first: u32| rows.partition_point(|row| *row < first) as u32;
+        let files = self.files.iter().map(|(file, row)| (file.clone(), first(*row)));
+        let lines = rows.iter().map(|&row| self.lines[row as usize]);
+        Origins::Lines { files: files.collect(), lines: lines.collect() }
     }
 
     /// A column, as it was asked for.

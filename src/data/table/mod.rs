@@ -230,7 +230,7 @@ fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
         None => error.path(&paths[0]),
         Some(_) => error,
     })?;
-    let mut data = assemble(Csv.name(), built, &kept, splits);
+    let mut data = assemble(&table, built, &kept, splits);
     data.schema.oddities = oddities;
     data.notes = notes.into_iter().map(|line| Note { line, details: Vec::new() }).collect();
     Ok(data)
@@ -272,17 +272,13 @@ fn known_columns(
 }
 
 /// A data set of built fields; `kept` are the rows that they were built of, in order.
-fn assemble(
-    source: &'static str,
-    built: Vec<BuiltField>,
-    kept: &[u32],
-    splits: RowSplits,
-) -> Dataset {
+fn assemble(table: &RawTable, built: Vec<BuiltField>, kept: &[u32], splits: RowSplits) -> Dataset {
     let place =
         |row: &u32| kept.binary_search(row).expect("splits are of rows that are kept") as u32;
     let places = |rows: &[u32]| -> Vec<u32> { rows.iter().map(place).collect() };
     let columns = built.into_iter().map(|built| (built.field, Column::Memory(built.bytes)));
     let samples = Samples::new(kept.len(), columns.collect());
+    let samples = samples.from(table.origins(kept.iter().copied()));
     let splits = [&splits.train, &splits.validation, &splits.test].map(|rows| places(rows));
-    Dataset::of_splits(source, Arc::new(samples), splits)
+    Dataset::of_splits(Csv.name(), Arc::new(samples), splits)
 }

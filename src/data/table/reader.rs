@@ -122,6 +122,7 @@ struct TableReader<'a> {
     format: &'a TableFormat,
     columns: Vec<ColumnReader>,
     lines: Vec<u32>,
+    files: Vec<(PathBuf, u32)>,
     /// Rows with cells that are no values; without it such a cell is an error.
     wrong: Option<&'a mut Vec<(usize, String)>>,
 }
@@ -133,7 +134,7 @@ impl<'a> TableReader<'a> {
         wrong: Option<&'a mut Vec<(usize, String)>>,
     ) -> TableReader<'a> {
         let columns = wanted.iter().map(|(name, kind)| ColumnReader::new(name, *kind)).collect();
-        TableReader { format, columns, lines: Vec::new(), wrong }
+        TableReader { format, columns, lines: Vec::new(), files: Vec::new(), wrong }
     }
 
     /// Reads files below what there is; returns their rows.
@@ -148,6 +149,7 @@ impl<'a> TableReader<'a> {
 
     fn file(&mut self, path: &Path) -> Result<(), DataError> {
         let names = header(path, self.format)?;
+        self.files.push((path.to_path_buf(), self.lines.len() as u32));
         let places = self.columns.iter().map(|column| place_of(&column.name, &names));
         let places: Vec<usize> =
             places.collect::<Result<_, _>>().map_err(|error: DataError| error.path(path))?;
@@ -186,7 +188,7 @@ impl<'a> TableReader<'a> {
 
     fn finish(self) -> RawTable {
         let columns = self.columns.into_iter().map(|column| (column.name, column.values));
-        RawTable { columns: columns.collect(), lines: self.lines }
+        RawTable { columns: columns.collect(), lines: self.lines, files: self.files }
     }
 }
 

@@ -1,0 +1,98 @@
+//! Where samples are found by a user: in files of their own, in lines of a table, in one file.
+//!
+//! ```text
+//! a recording       spoken/train/7/7_theo_3.wav
+//! a row of a table  penguins.csv:12
+//! an array's row    two_targets.npz, sample 7
+//! ```
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::base::shown::Show;
+
+/// Where all samples of a data set are from.
+#[derive(Clone, Debug, Default)]
+pub enum Origins {
+    /// Nothing is known but their numbers.
+    #[default]
+    Unknown,
+    /// A file each.
+    Files(Vec<PathBuf>),
+    /// A recording each.
+    Recordings(Vec<PathBuf>),
+    /// The samples of one file, by their numbers.
+    Within(PathBuf),
+    /// Lines of tables.
+    Lines {
+        /// The files with the number of the first sample of each, in order.
+        files: Vec<(PathBuf, u32)>,
+        /// The line of each sample, from 1.
+        lines: Vec<u32>,
+    },
+}
+
+/// Where one sample is from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin<'a> {
+    /// The file.
+    pub file: &'a Path,
+    /// Its line in the file, from 1; of several lines the first.
+    pub line: Option<u32>,
+    /// Its number among the samples of the file, where that is how it is found.
+    pub sample: Option<u32>,
+}
+
+impl Origins {
+    /// The origin of a sample, by its number in the whole data.
+    pub fn of(&self, sample: u32) -> Option<Origin<'_>> {
+        match self {
+            Origins::Unknown => None,
+            Origins::Files(files) | Origins::Recordings(files) => {
+                Some(Origin::file(files.get(sample as usize)?))
+            }
+            Origins::Within(file) => Some(Origin { sample: Some(sample), ..Origin::file(file) }),
+            Origins::Lines { files, lines } => {
+                let after = files.partition_point(|(_, first)| *first <= sample);
+                let (file, _) = files.get(after.checked_sub(1)?)?;
+                Some(Origin { line: Some(*lines.get(sample as usize)?), ..Origin::file(file) })
+            }
+        }
+    }
+}
+
+impl<'a> Origin<'a> {
+    /// A file that is one sample.
+    pub fn file(file: &'a Path) -> Origin<'a> {
+        Origin { file, line: None, sample: None }
+    }
+}
+
+impl fmt::Display for Origin<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.file.shown())?;
+        match (self.line, self.sample) {
+            (Some(line), _) => write!(f, ":{line}"),
+            (None, Some(sample)) => write!(f, ", sample {sample}"),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_those_of_the_file_that_a_sample_is_from() {
+        let files = vec![(PathBuf::from("a.csv"), 0), (PathBuf::from("b.csv"), 2)];
+        let origins = Origins::Lines { files, lines: vec![2, 5, 2, 3] };
+        let told = |sample| origins.of(sample).map(|origin| origin.to_string());
+        assert_eq!(told(1).as_deref(), Some("a.csv:5"));
+        assert_eq!(told(2).as_deref(), Some("b.csv:2"));
+        assert_eq!(told(4), None);
+        let within = Origins::Within("a.npz".into());
+        assert_eq!(within.of(3).unwrap().to_string(), "a.npz, sample 3");
+        assert_eq!(Origins::default().of(0), None);
+    }
+}
