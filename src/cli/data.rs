@@ -120,7 +120,7 @@ fn text(report: &DataReport, wanted: Option<&WantedBatch>) -> String {
         let samples = if *count == 1 { "sample" } else { "samples" };
         let _ = writeln!(text, "{count} {later} {samples} with the inputs of {earlier} samples");
         for (one, other) in first {
-            let _ = writeln!(text, "  {other} is {one}");
+            let _ = writeln!(text, "  {} is {}", other.shown(), one.shown());
         }
     }
     let shows = report.fields.iter().any(|field| field.recipe.is_some());

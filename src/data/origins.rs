@@ -5,11 +5,11 @@
 //! a row of a table  penguins.csv:12
 //! an array's row    two_targets.npz, sample 7
 //! ```
+//!
+//! Names of files are as they are: who prints them makes them fit to be shown.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-
-use crate::base::shown::Show;
 
 /// Where all samples of a data set are from.
 #[derive(Clone, Debug, Default)]
@@ -70,7 +70,7 @@ impl<'a> Origin<'a> {
 
 impl fmt::Display for Origin<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.file.shown())?;
+        f.write_str(&self.file.to_string_lossy())?;
         match (self.line, self.sample) {
             (Some(line), _) => write!(f, ":{line}"),
             (None, Some(sample)) => write!(f, ", sample {sample}"),

@@ -207,13 +207,51 @@ fn numbers_of(field: &Field, bytes: &[u8]) -> Vec<f32> {
     let restored = words.map(|(column, word)| {
         let stored = f32::from_le_bytes(*word);
         let recipe = field.recipe.as_deref();
-        recipe.map_or(stored, |recipe| recipe.restore(column, f64::from(stored)) as f32)
+        recipe.map_or(stored, |recipe| source_number(recipe, column, stored))
     });
     restored.collect()
+}
+
+/// The number of the source that a field's number was made of: of those that are so near that the field
+/// has the same bits for them, the one with fewest decimals.
+fn source_number(recipe: &FieldRecipe, column: usize, stored: f32) -> f32 {
+    let near = recipe.restore(column, f64::from(stored));
+    let mut decimals = (0..=4).map(|decimals| {
+        let unit = 10f64.powi(decimals);
+        (near * unit).round() / unit
+    });
+    let made = |number: &f64| {
+        let cell = f64::from(*number as f32);
+        recipe.transforms.iter().fold(cell, |x, transform| transform.apply(column, x)) as f32
+    };
+    decimals.find(|number| made(number) == stored).unwrap_or(near) as f32
 }
 
 fn numbers(values: impl ExactSizeIterator<Item = f32>) -> String {
     let more = if values.len() > MOST_NUMBERS { ", …" } else { "" };
     let shown: Vec<String> = values.take(MOST_NUMBERS).map(|value| number(&value)).collect();
     format!("{}{more}", shown.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_told_as_the_source_has_it() {
+        let standardize = FieldTransform::Standardize { mean: vec![5.73], std: vec![1.12] };
+        let recipe = FieldRecipe {
+            columns: vec!["x".into()],
+            value: CellMeaning::Number,
+            missing: MissingValue::Refuse,
+            transforms: vec![standardize],
+        };
+        for number in [0.0f32, 5.15, -3.0, 31.8, 0.123_456_7] {
+            let stored = recipe.transforms[0].apply(0, f64::from(number)) as f32;
+            let told = source_number(&recipe, 0, stored);
+            assert!((told - number).abs() < 1e-6, "{told} of {number}");
+        }
+        let zero = recipe.transforms[0].apply(0, 0.0) as f32;
+        assert_eq!(source_number(&recipe, 0, zero), 0.0);
+    }
 }

@@ -1,7 +1,7 @@
 //! The task of a model, from its loss.
 
 use super::support::{good, list, with};
-use crate::base::schema::{ClassField, Field, FieldKind, Schema};
+use crate::base::schema::{ClassField, Conversion, Field, FieldKind, ImageField, Schema};
 use crate::base::task::{Scale, Task};
 use crate::elaborate::Request;
 
@@ -193,5 +193,29 @@ fn one_hot_targets_are_classes() {
             with(&text, &request).unwrap_or_else(|errors| panic!("{}", list(&text, &errors)));
         let want = Task::Class { classes: 5, scale };
         assert_eq!(found.training.expect("a task").task(), want, "{loss}");
+    }
+}
+
+#[test]
+fn a_picture_is_a_target_behind_its_preparation() {
+    let of = |loss: &str, conversions: Vec<Conversion>| {
+        let image = FieldKind::Image(ImageField { conversions, ..ImageField::default() });
+        let image = Field { kind: image, ..Field::image("image", &[2, 2, 1]) };
+        let schema = Schema::of(vec![image, Field::class("label", Some(3))]).counted([10, 0, 0]);
+        let text = format!(
+            "data d = idx(images: \"x\", labels: \"y\")\n\
+             model net(image: f32[N, 2, 2, 1]) -> f32[N, 2, 2, 1] {{ image |> conv(1, 1) }}\n\
+             train net on d {{ loss = {loss} }}\n"
+        );
+        let request = Request { schemas: vec![("d".into(), schema)], ..Request::default() };
+        let found =
+            with(&text, &request).unwrap_or_else(|errors| panic!("{}", list(&text, &errors)));
+        found.training.expect("a task").task()
+    };
+    let normalize = || vec![Conversion::Normalize { mean: vec![0.5], std: vec![0.25] }];
+    for conversions in [Vec::new(), normalize()] {
+        assert_eq!(of("mse(output, image)", conversions.clone()), Task::Numbers { numbers: 4 });
+        let labels = Task::Labels { labels: 4, scale: Scale::Sigmoids };
+        assert_eq!(of("binary_cross_entropy(output, image)", conversions), labels);
     }
 }

@@ -16,6 +16,7 @@
 mod binary;
 mod form;
 mod meeting;
+mod picture;
 mod plus;
 mod range;
 mod transfer;

@@ -8,6 +8,7 @@
 
 use super::form::{Atom, AtomSum, close};
 use super::meeting::By;
+use super::picture::prepared;
 use super::range::OutputRange;
 use super::unary::unary;
 use super::value::{
@@ -21,6 +22,7 @@ use crate::graph::{Graph, NodeId, Op, Reduce};
 pub(super) fn walked<'a>(graph: &'a Graph, output: NodeId, target: &str) -> TaskWalk<'a> {
     let values = Vec::with_capacity(graph.nodes.len());
     let mut walk = TaskWalk { graph, output, target: 0, values };
+    let prepared = prepared(graph, target);
     for (id, node) in graph.nodes.iter() {
         let (kind, place) = match &node.op {
             _ if id == output => {
@@ -28,6 +30,9 @@ pub(super) fn walked<'a>(graph: &'a Graph, output: NodeId, target: &str) -> Task
                 let rows = graph.ty(id).shape.rank() > 1;
                 let place = if rows { ElementPlace::Rows } else { ElementPlace::Full };
                 (Kind::Out(AtomSum::of(&[(Atom::X, 1.0)])), place)
+            }
+            _ if Some(id) == prepared => {
+                (Kind::Target { scale: 1.0, shift: 0.0 }, ElementPlace::Elsewhere)
             }
             Op::Input(input) if graph.inputs[*input].name == target => {
                 walk.target = walk.elements(id);

@@ -17,7 +17,7 @@ mod outputs;
 mod samples;
 
 use self::media::{MEDIA_BYTES, MediaBudget};
-use self::outputs::{ShownOutput, chart_bytes, figure};
+use self::outputs::{ShownOutput, chart_bytes, figure, told_task};
 use super::{RunFolder, RunInfo};
 use crate::base::schema::{Field, Schema};
 use crate::base::task::{OutputTask, Task};
@@ -164,9 +164,12 @@ fn page(shown: &Shown<'_>) -> Page {
 fn summary(shown: &Shown<'_>) -> Vec<(String, String)> {
     let mut facts = vec![("run".to_owned(), shown.info.summary.clone())];
     let task = match &shown.outputs[..] {
-        [] | [_] => shown.task.to_string(),
+        [] => shown.task.to_string(),
+        [(of, _)] => told_task(shown.data, of),
         several => {
-            let one = |(of, _): &(&OutputTask, &Details)| format!("{}: {}", of.output, of.task);
+            let one = |(of, _): &(&OutputTask, &Details)| {
+                format!("{}: {}", of.output, told_task(shown.data, of))
+            };
             several.iter().map(one).collect::<Vec<_>>().join("; ")
         }
     };

@@ -56,7 +56,7 @@ fn section(
         target.as_deref().and_then(|name| data.test.fields().iter().find(|it| it.name == *name));
     let mut section = OutputSection {
         name: if several { name.clone() } else { String::new() },
-        facts: vec![("task".to_owned(), task.to_string())],
+        facts: vec![("task".to_owned(), told_task(data, output.of))],
         ..OutputSection::default()
     };
     section.facts.extend(target.clone().map(|target| ("target".to_owned(), target)));
@@ -87,6 +87,21 @@ fn section(
     list("Worst predictions", worst);
     list("Random predictions", random);
     section
+}
+
+/// The task of an output in words; numbers or labels that are a picture's are called one.
+pub fn told_task(data: &Dataset, of: &OutputTask) -> String {
+    let field =
+        of.target.as_deref().and_then(|name| data.test.fields().iter().find(|it| it.name == name));
+    match (of.task, field.map(|field| (field.as_image(), &field.shape[..]))) {
+        (
+            Task::Labels { .. } | Task::Numbers { .. },
+            Some((Some(_), &[height, width, channels])),
+        ) => {
+            format!("a picture of {height} × {width} × {channels}")
+        }
+        (task, _) => task.to_string(),
+    }
 }
 
 /// The one figure of an output, by name.
@@ -130,7 +145,7 @@ fn confusion(data: &Dataset, field: Option<&Field>, counts: &ClassCounts) -> Opt
 pub fn class_name(data: &Dataset, field: Option<&Field>, class: usize) -> String {
     let own = field.and_then(|field| field.recipe.as_ref()).map(|recipe| recipe.class_names());
     match own {
-        Some(names) => names.get(class).cloned().unwrap_or_else(|| class.to_string()),
+        Some(names) => names.get(class).map_or_else(|| class.to_string(), |name| seen(name)),
         // Names of the data are those of their first target.
         None if field
             .is_none_or(|it| Some(&it.name) == data.schema.target().map(|it| &it.name)) =>
@@ -138,6 +153,14 @@ pub fn class_name(data: &Dataset, field: Option<&Field>, class: usize) -> String
             data.class_name(class)
         }
         None => class.to_string(),
+    }
+}
+
+/// A name, with signs for what nobody would see of it.
+fn seen(name: &str) -> String {
+    match name.trim().is_empty() {
+        true => name.replace(' ', "␣").replace('\n', "⏎").replace('\t', "⇥"),
+        false => name.to_owned(),
     }
 }
 

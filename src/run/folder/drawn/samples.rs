@@ -60,10 +60,6 @@ impl<'a> SampleWriter<'a> {
         };
         let fits = |(name, picture)| Some((name, budget.picture(picture)?));
         shown.pictures = std::mem::take(&mut shown.pictures).into_iter().filter_map(fits).collect();
-        // What is shown is not told as well.
-        if shown.texts.is_empty() {
-            shown.facts = self.fields(*index);
-        }
         if !is_large(predicted) {
             let is_number = matches!(label, Answer::Number(_));
             shown.facts.push(Fact::new("true", self.told(label), is_number));
@@ -80,6 +76,10 @@ impl<'a> SampleWriter<'a> {
         let name =
             if matches!(predicted, Answer::Bytes(_)) { "mean error of a byte" } else { name };
         shown.facts.push(Fact::number(name, *loss));
+        // What is shown is not told as well.
+        if shown.texts.is_empty() {
+            shown.facts.extend(self.fields(*index));
+        }
         shown
     }
 
