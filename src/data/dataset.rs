@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use super::error::DataError;
 use super::feed::Pass;
-use super::origins::{Origin, Origins};
+use super::origins::{SampleOrigin, SampleOrigins};
 use super::transform::Transforms;
 use crate::base::rng::{Sequence, hash_name};
 use crate::base::schema::{ClassField, Field, FieldKind, ImageField, Schema};
@@ -199,7 +199,7 @@ pub struct Samples {
     columns: Vec<Column>,
     count: usize,
     /// Where samples are found that have no files of their own in a column.
-    origins: Origins,
+    origins: SampleOrigins,
 }
 
 impl Samples {
@@ -212,11 +212,11 @@ impl Samples {
         }
         assert!(u32::try_from(count).is_ok(), "samples are numbered in 32 bits");
         let (fields, columns) = fields.into_iter().unzip();
-        Samples { fields, columns, count, origins: Origins::default() }
+        Samples { fields, columns, count, origins: SampleOrigins::default() }
     }
 
     /// The same, from there.
-    pub fn from(self, origins: Origins) -> Self {
+    pub fn from(self, origins: SampleOrigins) -> Self {
         Samples { origins, ..self }
     }
 
@@ -285,35 +285,36 @@ impl Split {
     }
 
     /// Where one of this split's samples is found by a user.
-    pub fn origin(&self, index: u32) -> Option<Origin<'_>> {
+    pub fn origin(&self, index: u32) -> Option<SampleOrigin<'_>> {
         let stored = self.samples.columns.iter().find_map(|column| match column {
             Column::Stored(records) => Some(records),
             Column::Memory(_) | Column::Windows { .. } => None,
         });
         let sample = self.original(index);
         match stored.and_then(|stored| stored.file(sample)) {
-            Some(file) => Some(Origin::file(file)),
+            Some(file) => Some(SampleOrigin::file(file)),
             None => self.samples.origins.of(sample),
         }
     }
 
     /// The file that one of this split's samples comes from, where it has one of its own.
     pub fn file(&self, index: u32) -> Option<&Path> {
-        let whole = |it: &Origin<'_>| it.line.is_none() && it.sample.is_none();
+        let whole = |it: &SampleOrigin<'_>| it.line.is_none() && it.sample.is_none();
         self.origin(index).filter(whole).map(|origin| origin.file)
     }
 
     /// The file of the recording that one of this split's samples is, if it is one.
     pub fn recording(&self, index: u32) -> Option<&Path> {
         match &self.samples.origins {
-            Origins::Recordings(_) => self.file(index),
-            Origins::Unknown | Origins::Files(_) | Origins::Within(_) | Origins::Lines { .. } => {
-                None
-            }
+            SampleOrigins::Recordings(_) => self.file(index),
+            SampleOrigins::Unknown
+            | SampleOrigins::Files(_)
+            | SampleOrigins::Within(_)
+            | SampleOrigins::Lines { .. } => None,
         }
     }
 
-    /// What one of this split's samples is called: `photos/cat/1.jpg`, `table.csv:12`, `sample 7`.
+    /// The name of one of this split's samples: `photos/cat/1.jpg`, `table.csv:12`, `sample 7`.
     pub fn name(&self, index: u32) -> String {
         match self.origin(index) {
             Some(origin) => origin.to_string(),

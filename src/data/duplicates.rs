@@ -38,7 +38,7 @@ pub struct SharedSamples {
 /// The samples that splits share, for each pair of splits that shares some. `watch` follows the
 /// samples that have been read.
 pub fn shared_samples(data: &Dataset, watch: Watch<'_>) -> Result<Vec<SharedSamples>, DataError> {
-    let mut search = Search { read: 0, all: 0, watch, room: Room::new(data) };
+    let mut search = TwinSearch { read: 0, all: 0, watch, room: SampleRoom::new(data) };
     let pairs = [
         ("train", &data.train, "validation", &data.validation),
         ("train", &data.train, "test", &data.test),
@@ -62,15 +62,15 @@ pub fn shared_samples(data: &Dataset, watch: Watch<'_>) -> Result<Vec<SharedSamp
     Ok(shared)
 }
 
-/// What reading all samples needs.
-struct Search<'a> {
+/// The samples that have been read, and room to read more.
+struct TwinSearch<'a> {
     read: usize,
     all: usize,
     watch: Watch<'a>,
-    room: Room,
+    room: SampleRoom,
 }
 
-impl Search<'_> {
+impl TwinSearch<'_> {
     /// For each sample of the later split that the earlier one has, the first such sample and itself,
     /// in the order of the later split.
     fn twins(&mut self, earlier: &Split, later: &Split) -> Result<Vec<(u32, u32)>, DataError> {
@@ -110,7 +110,7 @@ impl Search<'_> {
     fn hashes(
         &mut self,
         split: &Split,
-        meet: &mut dyn FnMut(&mut Room, u32, u64) -> Result<(), DataError>,
+        meet: &mut dyn FnMut(&mut SampleRoom, u32, u64) -> Result<(), DataError>,
     ) -> Result<(), DataError> {
         for first in (0..split.count() as u32).step_by(AT_ONCE) {
             let last = (first as usize + AT_ONCE).min(split.count()) as u32;
@@ -127,18 +127,18 @@ impl Search<'_> {
     }
 }
 
-/// Room for the inputs of two samples.
-struct Room {
+/// SampleRoom for the inputs of two samples.
+struct SampleRoom {
     inputs: Vec<usize>,
     one: Vec<u8>,
     other: Vec<u8>,
 }
 
-impl Room {
-    fn new(data: &Dataset) -> Room {
+impl SampleRoom {
+    fn new(data: &Dataset) -> SampleRoom {
         let fields = data.train.fields().iter().enumerate();
         let inputs = fields.filter(|(_, field)| !field.is_target).map(|(place, _)| place).collect();
-        Room { inputs, one: Vec::new(), other: Vec::new() }
+        SampleRoom { inputs, one: Vec::new(), other: Vec::new() }
     }
 
     fn hash(&mut self, split: &Split, sample: u32) -> Result<u64, DataError> {

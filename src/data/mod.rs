@@ -54,7 +54,7 @@ pub use dataset::{Column, Dataset, Note, Records, Samples, Split, order};
 pub use duplicates::{SharedSamples, shared_samples};
 pub use error::DataError;
 pub use feed::{Batch, Feed, FeedError, Pass, Plan, prefetch_bytes};
-pub use origins::{Origin, Origins};
+pub use origins::{SampleOrigin, SampleOrigins};
 pub use pictures::{Preprocessor, csv_records, idx_records};
 pub use request::{Argument, FieldRequest, Literal, Places, SourceRequest, TransformCall, Watch};
 pub use table::predict::{RowSample, rows as predict_rows};

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 /// Where all samples of a data set are from.
 #[derive(Clone, Debug, Default)]
-pub enum Origins {
+pub enum SampleOrigins {
     /// Nothing is known but their numbers.
     #[default]
     Unknown,
@@ -34,7 +34,7 @@ pub enum Origins {
 
 /// Where one sample is from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Origin<'a> {
+pub struct SampleOrigin<'a> {
     /// The file.
     pub file: &'a Path,
     /// Its line in the file, from 1; of several lines the first.
@@ -43,32 +43,37 @@ pub struct Origin<'a> {
     pub sample: Option<u32>,
 }
 
-impl Origins {
+impl SampleOrigins {
     /// The origin of a sample, by its number in the whole data.
-    pub fn of(&self, sample: u32) -> Option<Origin<'_>> {
+    pub fn of(&self, sample: u32) -> Option<SampleOrigin<'_>> {
         match self {
-            Origins::Unknown => None,
-            Origins::Files(files) | Origins::Recordings(files) => {
-                Some(Origin::file(files.get(sample as usize)?))
+            SampleOrigins::Unknown => None,
+            SampleOrigins::Files(files) | SampleOrigins::Recordings(files) => {
+                Some(SampleOrigin::file(files.get(sample as usize)?))
             }
-            Origins::Within(file) => Some(Origin { sample: Some(sample), ..Origin::file(file) }),
-            Origins::Lines { files, lines } => {
+            SampleOrigins::Within(file) => {
+                Some(SampleOrigin { sample: Some(sample), ..SampleOrigin::file(file) })
+            }
+            SampleOrigins::Lines { files, lines } => {
                 let after = files.partition_point(|(_, first)| *first <= sample);
                 let (file, _) = files.get(after.checked_sub(1)?)?;
-                Some(Origin { line: Some(*lines.get(sample as usize)?), ..Origin::file(file) })
+                Some(SampleOrigin {
+                    line: Some(*lines.get(sample as usize)?),
+                    ..SampleOrigin::file(file)
+                })
             }
         }
     }
 }
 
-impl<'a> Origin<'a> {
+impl<'a> SampleOrigin<'a> {
     /// A file that is one sample.
-    pub fn file(file: &'a Path) -> Origin<'a> {
-        Origin { file, line: None, sample: None }
+    pub fn file(file: &'a Path) -> SampleOrigin<'a> {
+        SampleOrigin { file, line: None, sample: None }
     }
 }
 
-impl fmt::Display for Origin<'_> {
+impl fmt::Display for SampleOrigin<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.file.to_string_lossy())?;
         match (self.line, self.sample) {
@@ -86,13 +91,13 @@ mod tests {
     #[test]
     fn lines_are_those_of_the_file_that_a_sample_is_from() {
         let files = vec![(PathBuf::from("a.csv"), 0), (PathBuf::from("b.csv"), 2)];
-        let origins = Origins::Lines { files, lines: vec![2, 5, 2, 3] };
+        let origins = SampleOrigins::Lines { files, lines: vec![2, 5, 2, 3] };
         let told = |sample| origins.of(sample).map(|origin| origin.to_string());
         assert_eq!(told(1).as_deref(), Some("a.csv:5"));
         assert_eq!(told(2).as_deref(), Some("b.csv:2"));
         assert_eq!(told(4), None);
-        let within = Origins::Within("a.npz".into());
+        let within = SampleOrigins::Within("a.npz".into());
         assert_eq!(within.of(3).unwrap().to_string(), "a.npz, sample 3");
-        assert_eq!(Origins::default().of(0), None);
+        assert_eq!(SampleOrigins::default().of(0), None);
     }
 }

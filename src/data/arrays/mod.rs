@@ -18,7 +18,7 @@ use super::dataset::{Column, Dataset, Samples, Split};
 use super::error::DataError;
 use super::fields::SplitPlan;
 use super::locate;
-use super::origins::Origins;
+use super::origins::SampleOrigins;
 use super::request::{Arguments, FieldRequest, Literal, Places, Watch};
 use super::source::SampleSource;
 use super::split::parts;
@@ -337,7 +337,7 @@ fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
     let Some((count @ 1.., _)) = samples else {
         return Err(DataError::new("there are no samples in it").path(&path));
     };
-    dataset(args, Samples::new(count, columns).from(Origins::Within(path)))
+    dataset(args, Samples::new(count, columns).from(SampleOrigins::Within(path)))
 }
 
 /// A field of an array: whole numbers that are a target are classes.

@@ -22,7 +22,7 @@ use crate::base::tensor::DType;
 use crate::data::dataset::{Column, Dataset, Samples};
 use crate::data::error::DataError;
 use crate::data::locate::folder;
-use crate::data::origins::Origins;
+use crate::data::origins::SampleOrigins;
 use crate::data::request::{Arguments, Literal, Part, Places, TransformCall, Watch};
 use crate::data::source::SampleSource;
 use crate::data::split::parts;
@@ -237,7 +237,7 @@ fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
     ];
     let files = all.into_iter().map(|(file, _)| file).collect::<Vec<_>>();
     let samples = Samples::new(files.len(), columns);
-    let samples = Arc::new(samples.from(Origins::Recordings(files)));
+    let samples = Arc::new(samples.from(SampleOrigins::Recordings(files)));
     Ok(Dataset::of_splits(Recordings.name(), samples, splits))
 }
 

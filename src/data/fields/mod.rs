@@ -25,7 +25,7 @@ pub use splits::{RowSplits, SplitPlan};
 use std::path::PathBuf;
 
 use super::error::DataError;
-use super::origins::Origins;
+use super::origins::SampleOrigins;
 use crate::base::schema::Field;
 
 /// The values of a column, row by row.
@@ -73,12 +73,12 @@ impl RawTable {
     }
 
     /// Where samples are from that begin with these rows, a row each, in order.
-    pub fn origins(&self, rows: impl Iterator<Item = u32>) -> Origins {
+    pub fn origins(&self, rows: impl Iterator<Item = u32>) -> SampleOrigins {
         let rows: Vec<u32> = rows.collect();
         let first = |first: u32| rows.partition_point(|row| *row < first) as u32;
         let files = self.files.iter().map(|(file, row)| (file.clone(), first(*row)));
         let lines = rows.iter().map(|&row| self.lines[row as usize]);
-        Origins::Lines { files: files.collect(), lines: lines.collect() }
+        SampleOrigins::Lines { files: files.collect(), lines: lines.collect() }
     }
 
     /// A column, as it was asked for.

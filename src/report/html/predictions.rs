@@ -13,7 +13,7 @@ use maud::{Markup, html};
 pub struct SamplePrediction {
     /// Its name: a file, a line of a file, a number.
     pub name: String,
-    /// What can be seen of it, each by its name: what goes in, what is right, what comes out.
+    /// Pictures of it, each by its name: what goes in, what is right, what comes out.
     pub pictures: Vec<(String, Picture)>,
     /// Texts in which parts are wrong, each by its name.
     pub texts: Vec<(String, Vec<TextRun>)>,

@@ -1,4 +1,4 @@
-//! What evaluation has to say beside loss and metrics, as plain data.
+//! The results of evaluation beside loss and metrics, as plain data.
 
 use crate::base::task::Task;
 
@@ -101,7 +101,7 @@ pub struct EvaluatedSample {
     pub loss: f64,
 }
 
-/// What a model says of a sample, or what is right.
+/// The answer of a model to a sample, or the right one.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
     /// A class, by its number.

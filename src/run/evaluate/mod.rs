@@ -214,7 +214,7 @@ pub(crate) fn evaluate_test(
 }
 
 impl Evaluated {
-    /// What is to be said of each output, in the order of the tasks.
+    /// The details of each output, in the order of the tasks.
     pub fn into_details(self) -> Vec<Details> {
         std::iter::once(self.details).chain(self.others.into_iter().map(|it| it.1)).collect()
     }

@@ -18,7 +18,7 @@ use super::details::{
     MOST_POINTS, NumberColumn, NumberErrors, room,
 };
 use super::kept::{KeptSamples, at_random};
-use super::target::{Target, class_of};
+use super::target::{OutputTarget, class_of};
 use crate::base::step_output::StepOutput;
 use crate::base::task::{OutputTask, Scale, Task};
 use crate::data::Dataset;
@@ -29,7 +29,7 @@ use std::collections::HashSet;
 pub(super) struct Tally<'a> {
     /// The output that is looked at.
     output: StepOutput,
-    target: Option<Target<'a>>,
+    target: Option<OutputTarget<'a>>,
     task: Task,
     counts: ClassCounts,
     errors: ErrorSums,
@@ -76,7 +76,7 @@ impl<'a> Tally<'a> {
     /// Nothing counted yet.
     pub fn new(data: &'a Dataset, of: &OutputTask, keep: Keep) -> Tally<'a> {
         let task = of.task;
-        let target = of.target.as_deref().and_then(|name| Target::find(data, name));
+        let target = of.target.as_deref().and_then(|name| OutputTarget::find(data, name));
         let (classes, positions) = match task {
             Task::Class { classes, .. } => (classes, 1),
             Task::ClassPerPosition { classes, positions, .. } => (classes, positions),
@@ -156,7 +156,7 @@ impl<'a> Tally<'a> {
         &mut self,
         index: u32,
         output: &[f32],
-        (target, place): (&Target<'_>, usize),
+        (target, place): (&OutputTarget<'_>, usize),
     ) -> Option<Judged> {
         let targets = target.numbers(place)?;
         match self.task {
@@ -257,7 +257,7 @@ impl<'a> Tally<'a> {
         index: u32,
         output: &[f32],
         targets: &[f64],
-        target: &Target<'_>,
+        target: &OutputTarget<'_>,
     ) -> Option<Judged> {
         (output.len() == targets.len()).then_some(())?;
         let (mut labels, mut predictions) = (Vec::new(), Vec::new());
@@ -289,7 +289,12 @@ impl<'a> Tally<'a> {
         Some(Judged { label, predicted, probability: None, loss, wrong: loss > 0.0 })
     }
 
-    fn picture(&mut self, output: &[f32], target: &Target<'_>, label: &[u8]) -> Option<Judged> {
+    fn picture(
+        &mut self,
+        output: &[f32],
+        target: &OutputTarget<'_>,
+        label: &[u8],
+    ) -> Option<Judged> {
         (output.len() == label.len()).then_some(())?;
         let mut errors = 0.0;
         let mut drawn = Vec::with_capacity(label.len());

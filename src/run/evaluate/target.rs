@@ -11,7 +11,7 @@ use crate::base::tensor::DType;
 use crate::data::{Dataset, Split};
 
 /// The target of an output.
-pub struct Target<'a> {
+pub struct OutputTarget<'a> {
     split: &'a Split,
     /// Its place among the fields of a sample.
     place: usize,
@@ -21,9 +21,9 @@ pub struct Target<'a> {
     bytes: Vec<u8>,
 }
 
-impl<'a> Target<'a> {
+impl<'a> OutputTarget<'a> {
     /// The field of this name among the test samples.
-    pub fn find(data: &'a Dataset, name: &str) -> Option<Target<'a>> {
+    pub fn find(data: &'a Dataset, name: &str) -> Option<OutputTarget<'a>> {
         let split = &data.test;
         let place = split.fields().iter().position(|field| field.name == name)?;
         let field = &split.fields()[place];
@@ -37,7 +37,7 @@ impl<'a> Target<'a> {
             (0..channels).map(|channel| Conversion::joined(&image.conversions, channel)).collect()
         });
         let (affine, bytes) = (affine.unwrap_or_default(), Vec::new());
-        Some(Target { split, place, field, affine, bytes })
+        Some(OutputTarget { split, place, field, affine, bytes })
     }
 
     /// Whether it is a picture that the output draws.

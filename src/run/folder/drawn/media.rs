@@ -24,7 +24,7 @@ const PALETTE: [[u8; 3]; 8] = [
     [225, 225, 225],
 ];
 
-/// What is left of a page's bytes.
+/// The rest of a page's bytes.
 #[derive(Debug)]
 pub struct MediaBudget(usize);
 

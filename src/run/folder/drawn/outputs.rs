@@ -31,7 +31,7 @@ const BARS: usize = 32;
 pub struct ShownOutput<'a> {
     /// Its task.
     pub of: &'a OutputTask,
-    /// What evaluation said.
+    /// Its counts or errors.
     pub details: &'a Details,
 }
 
