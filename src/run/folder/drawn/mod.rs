@@ -13,6 +13,7 @@
 //! users and file systems gave go through the page's own escaping.
 
 mod media;
+mod names;
 mod outputs;
 mod samples;
 

@@ -11,6 +11,7 @@
 //! With all of them the samples that the model is most wrong about, and some others.
 
 use super::media::MediaBudget;
+use super::names::{class_name, number_name};
 use super::samples::{SampleWriter, shown_most};
 use crate::base::schema::Field;
 use crate::base::task::{OutputTask, Task};
@@ -20,9 +21,7 @@ use crate::report::chart::{Chart, Series, SeriesShape};
 use crate::report::html::{
     Confusion, HtmlTable, OutputSection, SampleList, class_table, scores_of,
 };
-use crate::run::evaluate::{
-    Answer, ClassCounts, Details, EvaluatedSample, NumberColumn, NumberErrors,
-};
+use crate::run::evaluate::{ClassCounts, Details, EvaluatedSample, NumberColumn, NumberErrors};
 
 /// Bars of a histogram.
 const BARS: usize = 32;
@@ -141,39 +140,6 @@ fn confusion(data: &Dataset, field: Option<&Field>, counts: &ClassCounts) -> Opt
     Some(Confusion { classes, counts: counts.counts.clone() })
 }
 
-/// The name of a class of a field; its number where it has none.
-pub fn class_name(data: &Dataset, field: Option<&Field>, class: usize) -> String {
-    let own = field.and_then(|field| field.recipe.as_ref()).map(|recipe| recipe.class_names());
-    match own {
-        Some(names) => names.get(class).map_or_else(|| class.to_string(), |name| seen(name)),
-        // Names of the data are those of their first target.
-        None if field
-            .is_none_or(|it| Some(&it.name) == data.schema.target().map(|it| &it.name)) =>
-        {
-            data.class_name(class)
-        }
-        None => class.to_string(),
-    }
-}
-
-/// A name, with signs for what nobody would see of it.
-fn seen(name: &str) -> String {
-    match name.trim().is_empty() {
-        true => name.replace(' ', "␣").replace('\n', "⏎").replace('\t', "⇥"),
-        false => name.to_owned(),
-    }
-}
-
-/// The name of a number or label of a field, by its place.
-pub fn number_name(field: Option<&Field>, place: usize, count: usize) -> String {
-    let columns = field.and_then(|field| field.recipe.as_ref()).map(|recipe| &recipe.columns);
-    let name = field.map_or("output", |field| &field.name);
-    match columns {
-        Some(columns) if columns.len() == count => columns[place].clone(),
-        _ => format!("{name}_{place}"),
-    }
-}
-
 /// Precision, recall and F1 of each label.
 fn labels_table(field: Option<&Field>, counts: &ClassCounts) -> Option<HtmlTable> {
     let all = counts.each_label.len();
@@ -265,11 +231,6 @@ fn histogram(numbers: &[f64]) -> Vec<(f64, f64)> {
         heights[(((number - low) / width) as usize).min(BARS - 1)] += 1;
     }
     heights.iter().enumerate().map(|(bar, &height)| (edge(bar), f64::from(height))).collect()
-}
-
-/// Whether an answer is shown as a picture or a text of its own, and not in the cell of a table.
-pub fn is_large(answer: &Answer) -> bool {
-    matches!(answer, Answer::Classes(_) | Answer::Bytes(_))
 }
 
 /// Bytes of a page's charts, which do not depend on the data.

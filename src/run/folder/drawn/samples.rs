@@ -2,7 +2,7 @@
 //! fields of a row as the file has them.
 
 use super::media::{self, MediaBudget};
-use super::outputs::{class_name, is_large, number_name};
+use super::names::{class_name, number_name};
 use crate::base::schema::{CellMeaning, Field};
 use crate::base::task::Task;
 use crate::data::{self, Dataset};
@@ -216,4 +216,9 @@ fn joined(runs: Vec<TextRun>) -> Vec<TextRun> {
         }
     }
     all
+}
+
+/// Whether an answer is shown as a picture or a text of its own, and not in the cell of a table.
+fn is_large(answer: &Answer) -> bool {
+    matches!(answer, Answer::Classes(_) | Answer::Bytes(_))
 }
