@@ -3,6 +3,8 @@
 
 #[path = "support/folder.rs"]
 mod folder;
+#[path = "tables/pages.rs"]
+mod pages;
 
 use folder::Folder;
 use nnc::data::{Argument, Literal, Places, SourceRequest};
@@ -114,6 +116,87 @@ fn marks_quotes_and_other_line_ends_are_read() {
         let said = folder.good(&["data", "p.nn"]);
         assert!(said.contains("mean 1.5000, std 1.1180"), "{said}");
     }
+}
+
+#[test]
+fn rows_that_are_in_two_splits_are_counted_and_named_by_their_lines() {
+    let text = program(", test: \"test.csv\"", PLAIN);
+    let test = b"a,y\n7,0\n7,1\n99,5\n2,7\n";
+    let files = [("t.csv", line(10).into_bytes()), ("test.csv", test.to_vec())];
+    let files = [&files[0], &files[1]].map(|(name, bytes)| (*name, &bytes[..]));
+    let folder = Folder::new(&files);
+    folder.write("p.nn", text.as_bytes());
+    let said = folder.good(&["data", "p.nn"]);
+    let wanted = "3 test samples with the inputs of train samples\n  test.csv:2 is t.csv:9\n";
+    assert!(said.contains(wanted), "{said}");
+    let said: serde_json::Value =
+        serde_json::from_str(&folder.good(&["data", "p.nn", "--json"])).unwrap();
+    let shared = &said["duplicates"][0];
+    assert_eq!(shared["splits"], serde_json::json!(["train", "test"]));
+    assert_eq!((&shared["samples"], &shared["first"][2][0]), (&3.into(), &"t.csv:4".into()));
+    folder.write("test.csv", b"a,y\n70,0\n");
+    assert!(!folder.good(&["data", "p.nn"]).contains("with the inputs"));
+}
+
+#[test]
+fn windows_of_text_and_rows_of_arrays_are_found_in_two_splits_as_well() {
+    let text = "data t = text(\"t.txt\", window: 4, test: 0.5)\n\n\
+                model net(tokens: i32[N, W]) -> f32[N, W, t.tokens.count] {\n    \
+                tokens |> embedding(t.tokens.count, 4) |> dense(t.tokens.count)\n}\n\n\
+                train net on t { loss = cross_entropy }\n";
+    let folder = Folder::new(&[("t.txt", &b"abcde".repeat(8)), ("p.nn", text.as_bytes())]);
+    let said = folder.good(&["data", "p.nn"]);
+    let wanted =
+        "4 test samples with the inputs of train samples\n  t.txt, sample 5 is t.txt, sample 0";
+    assert!(said.contains(wanted), "{said}");
+}
+
+#[test]
+fn what_the_data_make_senseless_is_found_before_anything_runs() {
+    let table = b"a,y,kind,place\n1,3,x,p\n2,3,x,q\n3,3,x,r\n4,3,x,s\n";
+    let folder = Folder::new(&[("t.csv", table)]);
+    // One number as the target.
+    let text = program("", "    a = number\n    y = number |> standardize as target");
+    folder.write("p.nn", text.as_bytes());
+    let said = folder.nnc(&["check", "p.nn"]);
+    let said = String::from_utf8(said.stderr).unwrap();
+    assert!(said.contains("warning[W0214]: the target `y` is 3 in all samples"), "{said}");
+    assert!(!said.contains("W0302") && said.contains("p.nn:3:9"), "{said}");
+    // One class as the target, and a category of five in an embedding of two.
+    let text = "data rows = csv(\"t.csv\") {\n    place = category\n    kind = category as target\n}\n\n\
+                model net(place: i32[N]) -> f32[N, 1] { place |> embedding(2, 3) |> dense(1) }\n\n\
+                train net on rows { loss = cross_entropy }\n";
+    folder.write("p.nn", text.as_bytes());
+    let said = folder.bad(&["check", "p.nn"]);
+    assert!(said.contains("error[E0128]: the embedding has 2 rows, but `place` of `rows` has 5"));
+    assert!(said.contains("write `count: rows.place.count` (checked)"), "{said}");
+    folder.nnc(&["check", "--fix", "p.nn"]);
+    let said = folder.nnc(&["check", "p.nn"]);
+    let said = String::from_utf8(said.stderr).unwrap();
+    assert!(said.contains("W0214]: the target `kind` is x in all samples"), "{said}");
+    assert!(!said.contains("E0128"), "{said}");
+}
+
+#[test]
+fn a_head_is_held_against_the_classes_of_every_source() {
+    let train = "train net on d { loss = cross_entropy }\n";
+    let table = b"a,kind\n1,x\n2,y\n3,z\n4,x\n5,y\n6,z\n";
+    let of_table = "data d = csv(\"t.csv\") {\n    a = number\n    kind = category as target\n}\n\n\
+                    model net(a: f32[N]) -> f32[N, 2] { reshape(a, [N, 1]) |> dense(2) }\n\n";
+    let of_text = "data d = text(\"t.txt\", window: 4)\n\n\
+                   model net(tokens: i32[N, W]) -> f32[N, W, 2] {\n    \
+                   tokens |> embedding(d.tokens.count, 4) |> dense(2)\n}\n\n";
+    let folder = Folder::new(&[("t.csv", table), ("t.txt", b"abcdeabcdeabcde")]);
+    for (program, member) in [(of_table, "d.classes"), (of_text, "d.classes")] {
+        folder.write("p.nn", format!("{program}{train}").as_bytes());
+        let said = folder.bad(&["check", "p.nn"]);
+        assert!(said.contains("error[E0126]: the head has 2 outputs, but `d` has"), "{said}");
+        assert!(said.contains(&format!("write `{member}` for 2 (checked)")), "{said}");
+    }
+    // A column that is nearly there.
+    let program = of_table.replace("    a = number", "    aa = number");
+    folder.write("p.nn", format!("{program}{train}").as_bytes());
+    assert!(folder.bad(&["check", "p.nn"]).contains("did you mean `a`?"));
 }
 
 #[test]

@@ -348,3 +348,28 @@ fn labels_of_other_classes_are_not_judged() {
         );
     }
 }
+
+#[test]
+fn an_autoencoder_shows_what_goes_in_and_what_comes_out() {
+    let folder = Folder::new(1);
+    folder.program(
+        "net.nn",
+        "model net(image: f32[N, 4, 4, 1]) -> f32[N, 4, 4, 1] { image |> conv(1, 3, pad: same) }
+         train net on d { loss = binary_cross_entropy(output, image) }",
+    );
+    folder.run(&["run", "net.nn"], 0);
+    let page = folder.report("runs/net");
+    for part in [
+        "a picture of 4 × 4 × 1",
+        "mean absolute error",
+        "<span>image</span>",
+        "<span>output</span>",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    assert!(!page.contains("<span>true</span>") && !page.contains("Confusion matrix"));
+    let eval = folder.json(&["eval", "runs/net", "--json", "--worst", "2"]).pop().unwrap();
+    let error = eval["mean_absolute_error"].as_f64().expect("an error in steps of a byte");
+    assert!((1.0..255.0).contains(&error), "{eval}");
+    assert_eq!(eval["worst"].as_array().map(Vec::len), Some(2));
+}

@@ -84,6 +84,7 @@ codes! {
     NARROW_HEAD = "E0126", "a head narrower than the data's classes";
     DOMAIN = "E0127", "an argument outside what its parameter takes";
     SCAN = "E0128", "a scan whose steps cannot be taken";
+    SMALL_EMBEDDING = "E0129", "an embedding with fewer rows than its field has categories";
     DATA_SOURCE = "E0301", "a data source that is wrong, or whose data cannot be had";
     INDEX_RANGE = "E0302", "an index from the data that is out of range";
     NOT_FINITE = "E0303", "numbers of a training step that are not finite";
@@ -106,6 +107,7 @@ codes! {
     ODD_RATE = "W0211", "a learning rate or decay outside any sane range";
     ODD_DROPOUT = "W0212", "dropout of nothing or of everything";
     FROZEN_AT_RANDOM = "W0213", "a frozen parameter that nothing has trained";
+    CONSTANT_TARGET = "W0214", "a target with one value in all samples to train on";
     MISSING_DATA = "W0301", "data that `check` and `bench` do without";
     ODD_CLASSES = "W0302", "classes without samples, or called as splits are";
     LITTLE_MEMORY = "W0303", "a run that needs more memory than there is here";

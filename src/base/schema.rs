@@ -185,6 +185,19 @@ pub struct Schema {
     pub test: Option<usize>,
     /// Oddities of the data, one line each, such as a class without samples.
     pub oddities: Vec<String>,
+    /// Targets with one value in all samples to train on; not written with a run.
+    pub constants: Vec<ConstantTarget>,
+}
+
+/// A target that is one and the same in all samples to train on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ConstantTarget {
+    /// The field.
+    pub field: String,
+    /// The column of the field, where others of it have several values.
+    pub column: Option<String>,
+    /// Its value in the terms of the source.
+    pub value: String,
 }
 
 impl Schema {

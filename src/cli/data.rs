@@ -6,12 +6,14 @@ use super::{Common, render, write};
 use crate::base::shown::Show;
 use crate::base::table::{Table, TableColumn};
 use crate::command::{self, DataReport, WantedBatch};
+use crate::data::SharedSamples;
 use crate::driver::{self, Failure};
 use crate::run::SplitName;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 use std::fmt::Write;
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 
 /// Shows a program's data: fields, splits, classes; writes a batch as the model gets it.
 #[derive(Args)]
@@ -54,6 +56,7 @@ impl DataArgs {
         let stop = listen()?;
         let reading = ReadProgress::new(ProgressMode::choose(self.json, false), &stop);
         let watch = |done, total| reading.read(done, total);
+        let comparing = |_, _| !stop.load(Ordering::Relaxed);
         let request = self.common.request(true)?;
         let wanted = self.batch.clone().map(|out| WantedBatch {
             out,
@@ -67,7 +70,7 @@ impl DataArgs {
             samples: self.samples.map(|samples| samples as usize),
         });
         let mut session = driver::Session::new(None);
-        let report = command::data(&mut session, &request, wanted.as_ref(), &watch)?;
+        let report = command::data(&mut session, &request, wanted.as_ref(), &watch, &comparing)?;
         self.common.print_timings(&session.timings);
         if self.json {
             write::out(&json_line(&report))?;
@@ -112,6 +115,14 @@ fn text(report: &DataReport, wanted: Option<&WantedBatch>) -> String {
     let counts = report.splits.iter().map(|(_, count, _)| count.to_string());
     table.row(std::iter::once("samples".to_owned()).chain(counts));
     text.push_str(&table.text(write::width()));
+    for shared in &report.shared {
+        let SharedSamples { earlier, later, count, first } = shared;
+        let samples = if *count == 1 { "sample" } else { "samples" };
+        let _ = writeln!(text, "{count} {later} {samples} with the inputs of {earlier} samples");
+        for (one, other) in first {
+            let _ = writeln!(text, "  {} is {}", other.shown(), one.shown());
+        }
+    }
     let shows = report.fields.iter().any(|field| field.recipe.is_some());
     for (number, sample) in report.first.iter().enumerate().filter(|_| shows) {
         let _ = writeln!(text, "sample {}", number + 1);
@@ -148,12 +159,19 @@ fn json_line(report: &DataReport) -> String {
             let tensors: Vec<_> = batch.tensors.iter().map(tensor).collect();
             json!({ "tensors": tensors, "samples": batch.samples })
         });
+    let shared = report.shared.iter().map(|shared| {
+        let pair = |(one, other): &(String, String)| json!([one, other]);
+        json!({
+            "splits": [shared.earlier, shared.later], "samples": shared.count,
+            "first": shared.first.iter().map(pair).collect::<Vec<_>>(),
+        })
+    });
     let notes: Vec<&str> = report.notes.iter().map(|note| note.line.as_str()).collect();
     let object = json!({
         "source": report.source, "notice": report.notice, "notes": notes,
         "fields": report.fields.iter().map(field).collect::<Vec<_>>(),
         "classes": report.classes, "splits": report.splits.iter().map(split).collect::<Vec<_>>(),
-        "batch": batch,
+        "duplicates": shared.collect::<Vec<_>>(), "batch": batch,
     });
     format!("{object}\n")
 }

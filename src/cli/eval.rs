@@ -9,13 +9,16 @@ use crate::base::shown::Show;
 use crate::base::table::{Table, TableColumn};
 use crate::driver::Failure;
 use crate::run::{
-    self, ClassCounts, ClassOrNumber, Details, Evaluated, Evaluation, NumberErrors, SplitName,
-    WorstSample, put_scores,
+    self, Answer, ClassCounts, Details, Evaluated, EvaluatedSample, Evaluation, NumberErrors,
+    SplitName, put_scores,
 };
 use crate::runtime::pool::Pool;
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
+
+/// Numbers of an answer that a line lists.
+const MOST_LISTED: usize = 8;
 
 /// Evaluates a trained model on its data.
 #[derive(Args)]
@@ -113,7 +116,7 @@ impl EvalArgs {
                 push_worst(&mut text, evaluation, &classes.worst);
             }
             Details::Numbers(errors) => {
-                let NumberErrors { mean_absolute, root_mean_square, worst } = errors;
+                let NumberErrors { mean_absolute, root_mean_square, worst, .. } = errors;
                 let _ = writeln!(
                     text,
                     "errors   mean absolute {mean_absolute:.4}, root mean square {root_mean_square:.4}"
@@ -140,12 +143,12 @@ impl EvalArgs {
         object.insert("samples".into(), json!(evaluation.data.test.count()));
         put_scores(&mut object, "", &evaluated.scores);
         object.insert("task".into(), json!(evaluation.task()));
-        let worst = |worst: &[WorstSample]| {
-            let one = |it: &WorstSample| {
+        let worst = |worst: &[EvaluatedSample]| {
+            let one = |it: &EvaluatedSample| {
                 json!({
-                    "sample": sample_name(evaluation, it.index),
-                    "label": said_json(evaluation, it.label),
-                    "predicted": said_json(evaluation, it.predicted),
+                    "sample": evaluation.data.test.name(it.index),
+                    "label": said_json(evaluation, &it.label),
+                    "predicted": said_json(evaluation, &it.predicted),
                     "probability": it.probability, "loss": it.loss,
                 })
             };
@@ -174,15 +177,6 @@ impl EvalArgs {
     }
 }
 
-/// The file of a sample, or its number.
-fn sample_name(evaluation: &Evaluation, index: u32) -> String {
-    let split = &evaluation.data.test;
-    match split.file(index) {
-        Some(file) => file.to_string_lossy().into_owned(),
-        None => format!("sample {}", split.original(index)),
-    }
-}
-
 /// A class's name; labels of which a sample has several are answered yes or no.
 fn class_name(evaluation: &Evaluation, classes: &ClassCounts, class: usize) -> String {
     match classes.labels && classes.positions > 1 {
@@ -191,25 +185,43 @@ fn class_name(evaluation: &Evaluation, classes: &ClassCounts, class: usize) -> S
     }
 }
 
-fn said_json(evaluation: &Evaluation, said: ClassOrNumber) -> Value {
+fn said_json(evaluation: &Evaluation, said: &Answer) -> Value {
     match said {
-        ClassOrNumber::Class(class) => json!(evaluation.data.class_name(class)),
-        ClassOrNumber::Number(number) => json!(number),
+        Answer::Class(class) => json!(evaluation.data.class_name(*class)),
+        Answer::Number(number) => json!(number),
+        Answer::Classes(classes) => json!(classes),
+        Answer::Labels(numbers) | Answer::Numbers(numbers) => json!(numbers),
+        Answer::Bytes(bytes) => json!(bytes),
+    }
+}
+
+/// An answer in few words; none where it has too many numbers for that.
+fn said_text(evaluation: &Evaluation, said: &Answer) -> Option<String> {
+    let list = |numbers: &[f64]| {
+        let shown: Vec<String> = numbers.iter().map(|number| format!("{number:.4}")).collect();
+        (numbers.len() <= MOST_LISTED).then(|| shown.join(", "))
+    };
+    match said {
+        Answer::Class(class) => Some(evaluation.data.class_name(*class).shown().to_string()),
+        Answer::Number(number) => Some(format!("{number:.4}")),
+        Answer::Labels(numbers) | Answer::Numbers(numbers) => list(numbers),
+        Answer::Classes(_) | Answer::Bytes(_) => None,
     }
 }
 
 /// The samples that the model is most wrong about, a line each.
-fn push_worst(text: &mut String, evaluation: &Evaluation, worst: &[WorstSample]) {
-    let said = |said: ClassOrNumber| match said {
-        ClassOrNumber::Class(class) => evaluation.data.class_name(class).shown().to_string(),
-        ClassOrNumber::Number(number) => format!("{number:.4}"),
-    };
+fn push_worst(text: &mut String, evaluation: &Evaluation, worst: &[EvaluatedSample]) {
     for worst in worst {
-        let name = sample_name(evaluation, worst.index);
+        let name = evaluation.data.test.name(worst.index);
         let sure = worst.probability.map(|it| format!(" ({:.1} %)", 100.0 * it));
-        let (label, predicted) = (said(worst.label), said(worst.predicted));
         let sure = sure.unwrap_or_default();
-        let _ = writeln!(text, "{}: {label} taken for {predicted}{sure}", name.shown());
+        let answers = [&worst.label, &worst.predicted].map(|it| said_text(evaluation, it));
+        let _ = match answers {
+            [Some(label), Some(predicted)] => {
+                writeln!(text, "{}: {label} taken for {predicted}{sure}", name.shown())
+            }
+            _ => writeln!(text, "{}: off by {:.4}", name.shown(), worst.loss),
+        };
     }
 }
 

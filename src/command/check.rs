@@ -121,11 +121,11 @@ fn data_bytes(front: &Front, threads: usize) -> RunBytes {
     let counts = [schema.validation, schema.test].map(Option::unwrap_or_default);
     let evaluation = evaluation_batch(&counts);
     let batches = [front.batch(), evaluation];
-    let task = front.experiment.training.as_ref().map(|training| training.task());
+    let tasks = front.experiment.training.as_ref().map(|training| &training.tasks[..]);
     run.data = data::resident_bytes(&source.request, schema);
     run.prefetch = data::prefetch_bytes(&source.request, schema, &batches, threads);
     run.decoding = data::decoding_bytes(schema, threads);
-    run.evaluation = report_bytes(task.unwrap_or_default(), schema, evaluation);
+    run.evaluation = report_bytes(tasks.unwrap_or_default(), schema, evaluation);
     run
 }
 

@@ -105,7 +105,7 @@ pub fn overlaid(runs: &[Compared]) -> String {
             .iter()
             .filter_map(|run| {
                 let points = run.curve(name)?;
-                Some(Series { name: run.name.clone(), points, dashed: false })
+                Some(Series { name: run.name.clone(), points, ..Series::default() })
             })
             .collect(),
         ..Chart::default()

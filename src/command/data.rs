@@ -10,13 +10,15 @@
 //! compiled code for what a step does first. So the file holds the bits that the model sees, under the
 //! names by which `nnc grad` takes them. Nothing is trained.
 
-use super::fields::{described, first_samples};
 use crate::base::diagnostic::Diagnostic;
 use crate::base::schema::Field;
 use crate::base::shown::Show;
 use crate::base::step_output::StepOutput;
 use crate::base::tensor::{DType, Tensor};
-use crate::data::{Batch, Dataset, Feed, Note, Pass, Plan, Split, Watch};
+use crate::data::{
+    Batch, Dataset, Feed, Note, Pass, Plan, SharedSamples, Split, Watch, described, first_samples,
+    shared_samples,
+};
 use crate::driver::session::{Failure, Request, Session};
 use crate::driver::steps::StepCompiler;
 use crate::elaborate;
@@ -73,6 +75,8 @@ pub struct DataReport {
     pub classes: Vec<String>,
     /// Each split's name, its samples, and how many there are of each class.
     pub splits: Vec<(&'static str, usize, Vec<usize>)>,
+    /// Samples that two splits share.
+    pub shared: Vec<SharedSamples>,
     /// The batch, where one was wanted.
     pub batch: Option<WrittenBatch>,
 }
@@ -80,12 +84,14 @@ pub struct DataReport {
 /// Samples that a report shows.
 const FIRST: usize = 3;
 
-/// Opens a program's data, and writes a batch of them.
+/// Opens a program's data, looks for samples that splits share, and writes a batch. `watch` follows the
+/// reading of the data, `comparing` that of the samples once they are there.
 pub fn data(
     session: &mut Session,
     request: &Request,
     wanted: Option<&WantedBatch>,
     watch: Watch<'_>,
+    comparing: Watch<'_>,
 ) -> Result<DataReport, Failure> {
     let front = session.front(request, true)?;
     let Some(source) = &front.source else {
@@ -126,6 +132,10 @@ pub fn data(
         fields: data.fields(true),
         classes: (0..classes).map(|class| data.class_name(class)).collect(),
         splits: splits.map(|(name, split)| (name, split.count(), counted(split))).into(),
+        shared: shared_samples(&data, comparing).map_err(|error| match error.interrupted {
+            true => Failure::Interrupted(error.message.into()),
+            false => Failure::Data(error.to_string()),
+        })?,
         batch: written,
         notice: data.notice,
         notes: data.notes,

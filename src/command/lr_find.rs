@@ -4,7 +4,7 @@
 use crate::data::Watch;
 use crate::driver::session::{Failure, Request};
 use crate::driver::set::Setting;
-use crate::report::chart::{Chart, Mark, Series, svg};
+use crate::report::chart::{Chart, Mark, Series, SeriesShape, svg};
 use crate::run::build::Overrides;
 use crate::run::job::{RunPlace, job, prepare};
 use crate::runtime::pool::Pool;
@@ -175,10 +175,10 @@ impl Found {
 
     /// The losses over the rates.
     pub fn svg(&self, title: &str) -> String {
-        let series = |name: &str, points: &[(f64, f64)], dashed| Series {
+        let series = |name: &str, points: &[(f64, f64)], shape| Series {
             name: name.to_owned(),
             points: points.to_vec(),
-            dashed,
+            shape,
         };
         let mark = self.suggestion().map(|x| Mark { x, label: "suggestion".to_owned() });
         svg(&[Chart {
@@ -187,8 +187,8 @@ impl Found {
             y_label: "loss".to_owned(),
             log_x: true,
             series: vec![
-                series("smoothed", &self.smooth, false),
-                series("of each step", &self.points, true),
+                series("smoothed", &self.smooth, SeriesShape::Line),
+                series("of each step", &self.points, SeriesShape::Dashed),
             ],
             marks: mark.into_iter().collect(),
             ..Chart::default()

@@ -19,7 +19,6 @@ mod doctor;
 mod drawings;
 mod emit;
 mod explain;
-mod fields;
 mod forecast;
 mod grad;
 mod lr_find;

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use super::error::DataError;
 use super::feed::Pass;
 use super::gather::gather;
+use super::origins::{SampleOrigin, SampleOrigins};
 use super::transform::Transforms;
 use crate::base::rng::{Sequence, hash_name};
 use crate::base::schema::{ClassField, Field, FieldKind, ImageField, Schema};
@@ -198,6 +199,8 @@ pub struct Samples {
     /// For each field, where its bytes are.
     columns: Vec<Column>,
     count: usize,
+    /// Where samples are found that have no files of their own in a column.
+    origins: SampleOrigins,
 }
 
 impl Samples {
@@ -210,7 +213,12 @@ impl Samples {
         }
         assert!(u32::try_from(count).is_ok(), "samples are numbered in 32 bits");
         let (fields, columns) = fields.into_iter().unzip();
-        Samples { fields, columns, count }
+        Samples { fields, columns, count, origins: SampleOrigins::default() }
+    }
+
+    /// The same, from there.
+    pub fn from(self, origins: SampleOrigins) -> Self {
+        Samples { origins, ..self }
     }
 
     /// How many samples.
@@ -277,13 +285,42 @@ impl Split {
         self.chosen.as_ref().map_or(index, |chosen| chosen[index as usize])
     }
 
-    /// The file that one of this split's samples comes from, where it has one of its own.
-    pub fn file(&self, index: u32) -> Option<&Path> {
+    /// Where one of this split's samples is found by a user.
+    pub fn origin(&self, index: u32) -> Option<SampleOrigin<'_>> {
         let stored = self.samples.columns.iter().find_map(|column| match column {
             Column::Stored(records) => Some(records),
             Column::Memory(_) | Column::Windows { .. } => None,
         });
-        stored?.file(self.original(index))
+        let sample = self.original(index);
+        match stored.and_then(|stored| stored.file(sample)) {
+            Some(file) => Some(SampleOrigin::file(file)),
+            None => self.samples.origins.of(sample),
+        }
+    }
+
+    /// The file that one of this split's samples comes from, where it has one of its own.
+    pub fn file(&self, index: u32) -> Option<&Path> {
+        let whole = |it: &SampleOrigin<'_>| it.line.is_none() && it.sample.is_none();
+        self.origin(index).filter(whole).map(|origin| origin.file)
+    }
+
+    /// The file of the recording that one of this split's samples is, if it is one.
+    pub fn recording(&self, index: u32) -> Option<&Path> {
+        match &self.samples.origins {
+            SampleOrigins::Recordings(_) => self.file(index),
+            SampleOrigins::Unknown
+            | SampleOrigins::Files(_)
+            | SampleOrigins::Within(_)
+            | SampleOrigins::Lines { .. } => None,
+        }
+    }
+
+    /// The name of one of this split's samples: `photos/cat/1.jpg`, `table.csv:12`, `sample 7`.
+    pub fn name(&self, index: u32) -> String {
+        match self.origin(index) {
+            Some(origin) => origin.to_string(),
+            None => format!("sample {}", self.original(index)),
+        }
     }
 
     /// The samples that are in it, by their numbers in the data that it was taken from.

@@ -20,8 +20,10 @@
 
 mod arrays;
 mod audio;
+mod constants;
 mod dataset;
 pub mod digits;
+mod duplicates;
 mod error;
 mod feed;
 mod fetch;
@@ -34,6 +36,7 @@ mod input;
 mod labelled;
 mod locate;
 mod mnist;
+mod origins;
 mod pictures;
 mod positioned;
 mod request;
@@ -48,15 +51,20 @@ mod tests;
 mod text;
 pub mod transform;
 mod windows;
+mod words;
 
 pub use arrays::write_npz;
+pub use audio::clip as sound_clip;
 pub use dataset::{Column, Dataset, Note, Records, Samples, Split, order};
+pub use duplicates::{SharedSamples, shared_samples};
 pub use error::DataError;
 pub use feed::{Batch, Feed, FeedError, Pass, Plan, prefetch_bytes};
 pub use input::{GivenInput, InputReader, InputSample, input_reader};
+pub use origins::{SampleOrigin, SampleOrigins};
 pub use pictures::{Preprocessor, csv_records, idx_records};
 pub use request::{Argument, FieldRequest, Literal, Places, SourceRequest, TransformCall, Watch};
 pub use text::token_text;
+pub use words::{ColumnValue, described, first_samples, number_text, sample_columns};
 
 use std::sync::Arc;
 

@@ -146,7 +146,8 @@ fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
         };
         fields.push((field, column));
     }
-    let samples = Samples::new(samples, fields);
+    let begins: Vec<u32> = (0..samples).map(|sample| (sample * stride) as u32).collect();
+    let samples = Samples::new(samples, fields).from(table.origins(&begins)?);
     let mut data = Dataset::of_splits(SeriesOfRows.name(), Arc::new(samples), splits);
     data.schema.oddities = oddities;
     Ok(data)

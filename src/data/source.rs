@@ -12,6 +12,7 @@
 //!
 //! [`Column`]: super::dataset::Column
 
+use super::constants::constant_targets;
 use super::dataset::Dataset;
 use super::error::DataError;
 use super::input::{InputReader, InputRequest, PictureInputs};
@@ -35,7 +36,7 @@ pub trait SampleSource: Sync {
     /// or the names of files. Fails with [`DataError::tried`] where files are missing.
     /// Unless a source knows a shorter way, it is that of the samples.
     fn schema(&self, args: &Arguments<'_>, places: &Places) -> Result<Schema, DataError> {
-        Ok(self.open(args, places, &|_, _| true)?.schema)
+        Ok(schema_of(self.open(args, places, &|_, _| true)?))
     }
 
     /// The schema as far as the arguments alone determine it while files are missing, with a guess of
@@ -85,6 +86,11 @@ pub trait SampleSource: Sync {
     fn help_for_oddities(&self) -> Option<&'static str> {
         None
     }
+}
+
+/// The schema of samples that have been read, with what they say of it.
+pub fn schema_of(data: Dataset) -> Schema {
+    Schema { constants: constant_targets(&data.train), ..data.schema }
 }
 
 /// The way in which an image of other proportions is made to fit.

@@ -7,17 +7,20 @@
 //! ```
 //!
 //! In: a sound program and what it means. Out: warnings, each with the edits that would mend it,
-//! not checked; and one error that elaboration cannot see, a head narrower than the data's classes.
+//! not checked; and two errors that elaboration cannot see: a head narrower than the data's classes, an
+//! embedding smaller than its field.
 //! A lint is silent where it is not sure: no schema that was only presumed, no name that hides a
 //! layer of the prelude.
 //!
-//! [`names`] looks at the tree alone, [`graph`] at the graph, [`heads`] at graph and data,
-//! [`rates`] at settings.
+//! [`names`] looks at the tree alone, [`graph`] at the graph, [`heads`], [`embeddings`] and
+//! [`targets`] at graph and data, [`rates`] at settings.
 
+mod embeddings;
 mod graph;
 mod heads;
 mod names;
 mod rates;
+mod targets;
 #[cfg(test)]
 mod tests;
 
@@ -26,9 +29,9 @@ use crate::base::diagnostic::Diagnostic;
 use crate::base::schema::Schema;
 use crate::base::source::{Sources, Span};
 use crate::elaborate::Experiment;
-use crate::graph::{NodeId, OriginId};
+use crate::graph::{DimOrigin, NodeId, Op, OriginId};
 use crate::repair;
-use crate::syntax::ast::{self, FunctionKind, ItemKind};
+use crate::syntax::ast::{self, ExprKind, FunctionKind, ItemKind};
 
 /// A sound program, its meaning and its data.
 #[derive(Clone, Copy, Debug)]
@@ -47,10 +50,27 @@ pub struct LintInput<'a> {
     pub zero_of_one: Option<NodeId>,
 }
 
+/// A `data` item.
+struct DataItem<'a> {
+    /// The place of its source, without the transforms.
+    source: Span,
+    /// The fields that it declares.
+    fields: &'a [ast::FieldDecl],
+}
+
 /// All that is suspicious, in the order of the places.
 pub fn run(program: &LintInput<'_>) -> Vec<Diagnostic> {
     let mut found = Vec::new();
-    for lint in [heads::lints, heads::grey, graph::lints, names::lints, rates::lints] {
+    let lints = [
+        heads::lints,
+        heads::grey,
+        embeddings::lints,
+        targets::lints,
+        graph::lints,
+        names::lints,
+        rates::lints,
+    ];
+    for lint in lints {
         lint(program, &mut found);
     }
     // What a binding that nothing uses computes has no path to the loss; once is enough.
@@ -79,6 +99,50 @@ impl<'a> LintInput<'a> {
     /// The place of a node in the user's files.
     fn place(&self, node: NodeId) -> Option<Span> {
         self.user_place(self.experiment.train.nodes[node].origin)
+    }
+
+    /// The place that fixed the extent of a value's axis, in the user's files.
+    fn extent_place(&self, node: NodeId, axis: usize) -> Option<Span> {
+        match self.experiment.train.dim_origin(node, axis)? {
+            DimOrigin::Written(origin) | DimOrigin::Formula(origin, _) => {
+                self.user_place(Some(*origin))
+            }
+            DimOrigin::Data(_) | DimOrigin::From(..) => None,
+        }
+    }
+
+    /// The input of the step that a value is: elements in another order or type, or some of them.
+    fn input_behind(&self, mut node: NodeId) -> Option<&'a str> {
+        let graph = &self.experiment.train;
+        loop {
+            match graph.nodes[node].op {
+                Op::Cast(_) | Op::Reshape(_) | Op::Broadcast(_) | Op::Transpose(_) => {}
+                Op::Slice(_) => {}
+                Op::Input(input) => return Some(&graph.inputs[input].name),
+                _ => return None,
+            }
+            node = graph.nodes[node].args[0];
+        }
+    }
+
+    /// The name of the data that the model is trained on.
+    fn data_name(&self) -> Option<&'a str> {
+        self.experiment.training.as_ref()?.data.as_deref()
+    }
+
+    /// The `data` item that the model is trained on.
+    fn data_item(&self) -> Option<DataItem<'a>> {
+        let wanted = &self.train()?.data.as_ref()?.text;
+        let items = self.files.iter().flat_map(|file| &file.items);
+        let mut items = items.filter_map(|item| match &item.kind {
+            ItemKind::Data { name, value, fields } if name.text == *wanted => Some((value, fields)),
+            _ => None,
+        });
+        let (mut source, fields) = items.next()?;
+        while let ExprKind::Pipe(before, _) = &source.kind {
+            source = before;
+        }
+        Some(DataItem { source: source.span, fields: fields.as_deref().unwrap_or_default() })
     }
 
     /// The items of the prelude whose code made a node, innermost first.

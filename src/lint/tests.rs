@@ -1,12 +1,13 @@
 //! Each lint by itself: a small program in; the codes, places and first fixes of what is found out, and
 //! for each a program beside it in which nothing is.
 
-use super::{LintInput, graph, heads, names, rates};
+use super::{LintInput, embeddings, graph, heads, names, rates, targets};
 use crate::base::codes;
 use crate::base::diagnostic::{Diagnostic, Severity};
 use crate::base::fix::apply;
-use crate::base::schema::{Field, FieldKind, ImageField, Schema};
+use crate::base::schema::{ConstantTarget, Field, FieldKind, ImageField, Schema};
 use crate::base::source::Sources;
+use crate::base::tensor::DType;
 use crate::elaborate::{self, PRELUDE, PRELUDE_NAME, Request};
 use crate::syntax;
 
@@ -102,6 +103,68 @@ fn a_head_that_no_label_picks_from_is_not_looked_at() {
     let text = trained("image |> flatten |> dense(5)", "own")
         + "loss own(output: f32[N, K], label: i32[N]) -> f32[N] { mean(output ^ 2, axis: 1) }\n";
     finds_nothing(heads::lints, &text, Some(schema(7)));
+}
+
+/// Samples of a category of 7 and of two targets, a number and a class of 5.
+fn rows() -> Schema {
+    let mut island = Field::class("island", Some(7));
+    island.is_target = false;
+    let price = Field { is_target: true, ..Field::number("price", DType::F32, &[]) };
+    Schema::of(vec![island, price, Field::class("kind", Some(5))]).counted([100, 0, 0])
+}
+
+/// A model of those rows: an embedding of so many rows, a head of so many outputs.
+fn of_rows(rows: &str, head: &str) -> String {
+    format!(
+        "data photos = csv(\"rows.csv\") {{\n    island = category\n    price  = number as target\n    \
+         kind   = category as target\n}}\n\n\
+         model net(island: i32[N]) -> (price: f32[N], kind: f32[N, C]) {{\n    \
+         let seen = island |> embedding({rows}, 4)\n    \
+         (price: mean(seen, axis: 1), kind: seen |> dense({head}))\n}}\n\n\
+         train net on photos {{\n    loss  = mse(price) + cross_entropy(kind)\n    batch = 33\n}}\n"
+    )
+}
+
+#[test]
+fn the_head_of_any_target_is_as_wide_as_its_classes() {
+    finds_nothing(heads::lints, &of_rows("7", "5"), Some(rows()));
+    let fix = ("dense(4)", "dense(5)");
+    finds(heads::lints, &of_rows("7", "4"), Some(rows()), codes::NARROW_HEAD, "dense(4)", fix);
+    let all = found(heads::lints, &of_rows("7", "4"), Some(rows()));
+    assert_eq!(all[0].0.fixes.last().unwrap().edits[0].text, "photos.kind.count");
+}
+
+#[test]
+fn an_embedding_has_a_row_for_each_category() {
+    let fix = ("embedding(4, 4)", "embedding(photos.island.count, 4)");
+    let at = "embedding(4, 4)";
+    let small = of_rows("4", "5");
+    finds(embeddings::lints, &small, Some(rows()), codes::SMALL_EMBEDDING, at, fix);
+    let moved = small.replace("island |> embedding(4, 4)", "embedding(max(island - 1, 0), 4, 4)");
+    for text in [of_rows("7", "5"), of_rows("9", "5"), moved] {
+        finds_nothing(embeddings::lints, &text, Some(rows()));
+    }
+    finds_nothing(embeddings::lints, &small, None);
+}
+
+#[test]
+fn a_target_has_more_than_one_value() {
+    let text = of_rows("7", "5");
+    finds_nothing(targets::lints, &text, Some(rows()));
+    let constant = |field: &str| Schema {
+        constants: vec![ConstantTarget {
+            field: field.into(),
+            column: None,
+            value: "Adelie".into(),
+        }],
+        ..rows()
+    };
+    let all = found(targets::lints, &text, Some(constant("kind")));
+    let [(finding, _)] = &all[..] else { panic!("{all:#?}") };
+    assert_eq!((finding.code, place(&text, finding)), (codes::CONSTANT_TARGET, "category"));
+    assert_eq!(finding.message, "the target `kind` is Adelie in all samples to train on");
+    // What the step does not read does not matter.
+    finds_nothing(targets::lints, &text, Some(constant("unused")));
 }
 
 #[test]

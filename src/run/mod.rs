@@ -19,8 +19,8 @@ pub(crate) mod trained;
 
 pub use build::{BuiltRun, Overrides, check_writable, run, save_weights, write_file};
 pub use evaluate::{
-    ClassCount, ClassCounts, ClassOrNumber, Details, Evaluated, Evaluation, NumberErrors,
-    SplitName, WorstSample, evaluation,
+    Answer, ClassCount, ClassCounts, Details, Evaluated, EvaluatedSample, Evaluation, NumberErrors,
+    SplitName, evaluation,
 };
 pub use folder::{KeptFile, RunFolder, RunInfo, RunResult, Status, epoch_json, put_scores};
 pub use job::{Job, PreparedRun, RunPlace, job, prepare};

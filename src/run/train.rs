@@ -1,14 +1,13 @@
 //! A prepared run trained to its end: followed by a recorder, tested, written, whatever ended it.
 
-use crate::data::Pass;
 use crate::driver::layers::Layer;
 use crate::driver::session::{Failure, Request, Session};
 use crate::run::build::{BuiltRun, save_weights};
-use crate::run::evaluate::{Details, evaluate_split};
+use crate::run::evaluate::{Details, Keep, evaluate_test};
 use crate::run::failures::{SMALLER_RATE, not_finite};
 use crate::run::folder::{
-    CheckpointPosition, Due, Files, Keeper, Keeping, Log, Recorder, RunFolder, RunResult, Shown,
-    Status, WORST,
+    CheckpointPosition, Due, Files, Keeper, Keeping, Log, Recorder, RunFolder, RunResult, SHOWN,
+    Shown, Status,
 };
 use crate::run::job::{PreparedRun, sources};
 use crate::run::replay::replay;
@@ -38,7 +37,7 @@ pub struct Ended {
 }
 
 /// How training has ended; of a run that is done, also its result and what else its task has to say.
-type Tested = (TrainingOutcome, Option<RunResult>, Details);
+type Tested = (TrainingOutcome, Option<RunResult>, Vec<Details>);
 
 impl PreparedRun {
     /// Trains until the end, or until `stop` is set or the time is over; keeps what there is in any
@@ -82,7 +81,7 @@ impl PreparedRun {
             Err(error) => {
                 let of = (&self.run, &self.request);
                 let failure = failure(&mut self.session, of, &trainer, &error, threads)?;
-                (Err(failure), None, Details::None)
+                (Err(failure), None, Vec::new())
             }
         };
         if sound {
@@ -110,7 +109,7 @@ impl PreparedRun {
         outcome: TrainingOutcome,
     ) -> Result<Result<Tested, TrainError>, Failure> {
         if outcome == TrainingOutcome::Stopped {
-            return Ok(Ok((outcome, None, Details::None)));
+            return Ok(Ok((outcome, None, Vec::new())));
         }
         let restored = self.restore(trainer, recorder)?;
         Ok(self.scores(trainer).map(|(scores, details)| {
@@ -124,7 +123,7 @@ impl PreparedRun {
         &self,
         recorder: &mut Recorder<'_>,
         trainer: &Trainer<'_>,
-        details: &Details,
+        details: &[Details],
         threads: usize,
     ) -> Option<String> {
         let stall = recorder.longest_stall_ms();
@@ -206,18 +205,20 @@ impl PreparedRun {
     }
 
     /// Scores of the test samples, if there are any, and what else their task has to say.
-    fn scores(&self, trainer: &mut Trainer<'_>) -> Result<(Option<Scores>, Details), TrainError> {
+    fn scores(
+        &self,
+        trainer: &mut Trainer<'_>,
+    ) -> Result<(Option<Scores>, Vec<Details>), TrainError> {
         if self.run.data.test.count() == 0 {
-            return Ok((None, Details::None));
+            return Ok((None, Vec::new()));
         }
-        let worst = if self.folder.is_some() { WORST } else { 0 };
-        let (test, tasks) = (&self.run.data.test, &self.run.training.tasks);
-        let evaluated = evaluate_split(trainer, test, tasks, Pass::Test, worst)?;
-        Ok((Some(evaluated.scores), evaluated.details))
+        let keep = if self.folder.is_some() { SHOWN } else { Keep::default() };
+        let evaluated = evaluate_test(trainer, &self.run.data, &self.run.training.tasks, keep)?;
+        Ok((Some(evaluated.scores.clone()), evaluated.into_details()))
     }
 
     /// Writes what the run is, how it stands and what it looks like.
-    fn draw(&self, state: &TrainState, details: &Details, threads: usize) -> Result<(), Failure> {
+    fn draw(&self, state: &TrainState, details: &[Details], threads: usize) -> Result<(), Failure> {
         let Some(folder) = &self.folder else { return Ok(()) };
         folder.write_info(&self.info)?;
         let environment = [
@@ -234,7 +235,7 @@ impl PreparedRun {
             state,
             data: &self.run.data,
             task: self.run.training.task(),
-            details,
+            outputs: self.run.training.tasks.iter().zip(details).collect(),
             layers: self.run.layers.iter().map(Layer::row).collect(),
             timings: &self.session.timings,
             environment: environment.map(|(name, value)| (name.to_owned(), value)).to_vec(),

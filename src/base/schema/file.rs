@@ -114,7 +114,7 @@ impl From<SchemaFile> for Schema {
         if !file.fields.is_empty() {
             fields = file.fields;
         }
-        Schema { fields, mixed, train, validation, test, oddities }
+        Schema { fields, mixed, train, validation, test, oddities, constants: Vec::new() }
     }
 }
 

@@ -24,6 +24,7 @@ use super::error::DataError;
 use super::fields::SplitPlan;
 use super::input::{InputReader, InputRequest};
 use super::locate;
+use super::origins::SampleOrigins;
 use super::request::{Arguments, FieldRequest, Literal, Places, Watch};
 use super::source::SampleSource;
 use super::split::parts;
@@ -347,7 +348,7 @@ fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
     let Some((count @ 1.., _)) = samples else {
         return Err(DataError::new("there are no samples in it").path(&path));
     };
-    dataset(args, columns, count)
+    dataset(args, Samples::new(count, columns).from(SampleOrigins::Within(path)))
 }
 
 /// A field of an array: whole numbers that are a target are classes.
@@ -367,17 +368,13 @@ fn array_field(name: &str, array: &NamedArray, shape: &[usize]) -> Field {
     Field { kind: FieldKind::Class(ClassField { count, one_hot: false }), ..field }
 }
 
-fn dataset(
-    args: &Arguments<'_>,
-    columns: Vec<(Field, Column)>,
-    count: usize,
-) -> Result<Dataset, DataError> {
+fn dataset(args: &Arguments<'_>, samples: Samples) -> Result<Dataset, DataError> {
     let (test, validation) = (args.fraction("test")?, args.fraction("validation")?);
     let plan = SplitPlan::of(args, |name| Some(name.to_owned()))?;
     if !matches!(plan, None | Some(SplitPlan::Random(None))) {
         return Err(args.wrong("split", "random"));
     }
-    let samples = Arc::new(Samples::new(count, columns));
+    let (count, samples) = (samples.count(), Arc::new(samples));
     let labels = Split::all(samples.clone()).labels().unwrap_or_else(|| vec![0; count]);
     let parts = parts(&labels, [test, validation]);
     let splits = [&parts[0], &parts[2], &parts[1]].map(Clone::clone);

@@ -12,6 +12,7 @@
 //! every processor. [`Spectrogram`], [`MelSpectrogram`] and [`Mfcc`] mean what torchaudio's
 //! transforms of these names mean with `center=False`.
 
+mod clip;
 mod error;
 mod fft;
 mod mel;
@@ -23,6 +24,7 @@ mod spectrogram;
 mod tests;
 mod wav;
 
+pub use clip::clip;
 pub use error::AudioError;
 #[cfg(test)]
 use fft::RealFft;

@@ -26,15 +26,16 @@ use crate::data::dataset::{Column, Dataset, Samples};
 use crate::data::error::DataError;
 use crate::data::input::{InputReader, InputRequest};
 use crate::data::locate::folder;
+use crate::data::origins::SampleOrigins;
 use crate::data::request::{Arguments, Literal, Part, Places, TransformCall, Watch};
 use crate::data::source::SampleSource;
 use crate::data::split::parts;
 use crate::files;
 
 /// Samples that a recording has at most.
-const MOST_SAMPLES: usize = 1 << 26;
+pub(super) const MOST_SAMPLES: usize = 1 << 26;
 /// Bytes of a file.
-const MOST_BYTES: u64 = 1 << 30;
+pub(super) const MOST_BYTES: u64 = 1 << 30;
 
 /// The source `audio`.
 pub struct Recordings;
@@ -281,7 +282,9 @@ fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
         (plan.field(), Column::Memory(features.concat())),
         (label_field(names), Column::Memory(label_bytes)),
     ];
-    let samples = Arc::new(Samples::new(all.len(), columns));
+    let files = all.into_iter().map(|(file, _)| file).collect::<Vec<_>>();
+    let samples = Samples::new(files.len(), columns);
+    let samples = Arc::new(samples.from(SampleOrigins::Recordings(files)));
     Ok(Dataset::of_splits(Recordings.name(), samples, splits))
 }
 

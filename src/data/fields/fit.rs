@@ -218,6 +218,10 @@ fn fitted_transform(
     oddities: &mut Vec<String>,
 ) -> Result<FieldTransform, DataError> {
     let mut constant = |index: usize| {
+        // Targets are looked at behind the transforms, all of them.
+        if plan.is_target {
+            return;
+        }
         let name = plan.columns.get(index).unwrap_or(&plan.name);
         oddities.push(format!("`{name}` has one and the same value in all rows to train on"));
     };

@@ -25,11 +25,11 @@ pub use plan::{FieldPlan, MeaningPlan, MissingPlan, TransformPlan, plans};
 pub use splits::{RowSplits, SplitPlan};
 pub use store::ColumnStore;
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use std::path::{Path, PathBuf};
-
 use super::error::DataError;
+use super::origins::SampleOrigins;
 use super::spill::Spill;
 use crate::base::schema::Field;
 
@@ -91,6 +91,13 @@ impl RowFiles {
             Some((_, path)) => error.path(path),
             None => error,
         }
+    }
+
+    /// Where samples are from that begin with these rows, on these lines, a row each, in order.
+    pub fn origins(&self, rows: &[u32], lines: Vec<u32>) -> SampleOrigins {
+        let first = |first: usize| rows.partition_point(|&row| (row as usize) < first) as u32;
+        let files = self.0.iter().map(|(row, file)| (file.clone(), first(*row)));
+        SampleOrigins::Lines { files: files.collect(), lines }
     }
 }
 

@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use super::{RawColumn, RawTable, RowFiles};
 use crate::data::error::DataError;
+use crate::data::origins::SampleOrigins;
 use crate::data::positioned::read_at;
 use crate::data::spill::Spill;
 
@@ -58,6 +59,11 @@ impl ColumnStore {
     /// An error about a row, which names its file.
     pub fn error_of(&self, row: usize, message: impl Into<String>) -> DataError {
         self.files.error_of(row, message)
+    }
+
+    /// Where samples are from that begin with these rows, a row each, in order.
+    pub fn origins(&self, rows: &[u32]) -> Result<SampleOrigins, DataError> {
+        Ok(self.files.origins(rows, self.cells(self.cells.len() - 1, rows)?))
     }
 
     /// Appends rows: for each column the bits of `f32` numbers or the places of texts, then the lines.

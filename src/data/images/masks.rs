@@ -20,6 +20,7 @@ use crate::base::shown::Show;
 use crate::base::tensor::DType;
 use crate::data::dataset::{Column, Dataset, Samples};
 use crate::data::error::DataError;
+use crate::data::origins::SampleOrigins;
 use crate::data::request::{Arguments, Part, Places};
 use crate::data::source::{FitMode, SampleSource};
 use crate::data::split::parts;
@@ -84,7 +85,8 @@ pub fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError>
     }
     let [image, mask] = fields(&options, Some(classes));
     let columns = vec![(image, Column::Memory(all.images)), (mask, Column::Memory(all.masks))];
-    let samples = Arc::new(Samples::new(all.files.len(), columns));
+    let samples = Samples::new(all.files.len(), columns);
+    let samples = Arc::new(samples.from(SampleOrigins::Files(all.files)));
     Ok(Dataset::of_splits(Images.name(), samples, splits))
 }
 

@@ -37,7 +37,7 @@ use super::dataset::{Column, Dataset, Note, Samples, Split};
 use super::error::DataError;
 use super::labelled::label_field;
 use super::request::{Arguments, Part, Places, Watch};
-use super::source::{FitMode, SampleSource};
+use super::source::{FitMode, SampleSource, schema_of};
 use super::split::{kept, parts};
 use crate::base::schema::{Field, FieldKind, ImageField, Schema};
 
@@ -72,7 +72,7 @@ impl SampleSource for Images {
 
     fn schema(&self, args: &Arguments<'_>, places: &Places) -> Result<Schema, DataError> {
         match args.get("masks") {
-            Some(_) => Ok(masks::load(args, places)?.schema),
+            Some(_) => Ok(schema_of(masks::load(args, places)?)),
             None => Options::of(args)?.schema(places),
         }
     }

@@ -248,7 +248,7 @@ fn load(args: &Arguments<'_>, places: &Places, spill: &Spill) -> Result<Dataset,
     let built = built_fields(&plans, &table, (&kept, &splits.train), fitted, spill, &mut oddities);
     // What is about a row names its own file.
     let built = built.map_err(|error| error.or_path(&paths[0]))?;
-    let mut data = assemble(Csv.name(), built, &kept, splits);
+    let mut data = assemble(&table, built, &kept, splits)?;
     data.schema.oddities = oddities;
     data.notes = notes.into_iter().map(|line| Note { line, details: Vec::new() }).collect();
     Ok(data)
@@ -291,16 +291,17 @@ fn known_columns(
 
 /// A data set of built fields; `kept` are the rows that they were built of, in order.
 fn assemble(
-    source: &'static str,
+    table: &ColumnStore,
     built: Vec<BuiltField>,
     kept: &[u32],
     splits: RowSplits,
-) -> Dataset {
+) -> Result<Dataset, DataError> {
     let mut place_of = vec![0; kept.last().map_or(0, |&last| last as usize + 1)];
     (0u32..).zip(kept).for_each(|(place, &row)| place_of[row as usize] = place);
     let places = |rows: &[u32]| rows.iter().map(|&row| place_of[row as usize]).collect();
     let columns = built.into_iter().map(|built| (built.field, built.column));
     let samples = Samples::new(kept.len(), columns.collect());
+    let samples = samples.from(table.origins(kept)?);
     let splits = [&splits.train, &splits.validation, &splits.test].map(|rows| places(rows));
-    Dataset::of_splits(source, Arc::new(samples), splits)
+    Ok(Dataset::of_splits(Csv.name(), Arc::new(samples), splits))
 }

@@ -22,6 +22,7 @@ use super::error::DataError;
 use super::gunzip::unpacked;
 use super::input::{InputReader, InputRequest};
 use super::locate;
+use super::origins::SampleOrigins;
 use super::request::{Arguments, Literal, Places, Watch};
 use super::source::SampleSource;
 use super::windows::{parts, windows};
@@ -140,7 +141,8 @@ fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
     let column =
         |first: usize| Column::Windows { bytes: bytes.clone(), first: first * 4, step: stride * 4 };
     let fields = vec![(field("tokens", false), column(0)), (field("next", true), column(1))];
-    let samples = Arc::new(Samples::new(all.saturating_sub(window + 1) / stride + 1, fields));
+    let samples = Samples::new(all.saturating_sub(window + 1) / stride + 1, fields);
+    let samples = Arc::new(samples.from(SampleOrigins::Within(path)));
     Ok(Dataset::of_splits(TextWindows.name(), samples, chosen))
 }
 

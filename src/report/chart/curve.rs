@@ -35,6 +35,23 @@ pub fn path(points: Vec<Option<ChartPoint>>) -> (String, Vec<ChartPoint>) {
     (path, dots)
 }
 
+/// Dots at these places, all in one path: lines without length, whose ends are round.
+pub fn dots(places: impl Iterator<Item = ChartPoint>) -> String {
+    places.map(|(x, y)| format!("M{x:.1},{y:.1}h0")).collect()
+}
+
+/// Bars on a base line; each place is the left end of a bar's top, the last one the right end of all.
+pub fn bars(places: impl Iterator<Item = ChartPoint>, base: f64) -> String {
+    let places: Vec<ChartPoint> = places.collect();
+    let bar = |pair: &[ChartPoint]| {
+        let ((left, top), right) = (pair[0], pair[1].0);
+        // A gap as wide as a hair tells neighbours apart.
+        let right = right - (right - left).min(1.0) / 2.0;
+        format!("M{left:.1},{base:.1}V{top:.1}H{right:.1}V{base:.1}z")
+    };
+    places.windows(2).filter(|pair| pair[0].1 != base).map(bar).collect()
+}
+
 /// A series of at most [`MOST`] points and gaps that looks the same: of the points in each narrow
 /// column of the drawing, the first, the lowest, the highest and the last are kept, so no spike is
 /// lost. Gaps within a column are narrower than the line and are closed.
@@ -103,6 +120,14 @@ mod tests {
         let (path, dots) = path([&series[..], &more[..]].concat());
         assert_eq!(path, "M0.0,1.0 1.0,2.2M5.0,4.0 6.0,5.0");
         assert_eq!(dots, [(3.0, 1.0)]);
+    }
+
+    #[test]
+    fn dots_are_lines_without_length_and_bars_stand_on_their_base() {
+        assert_eq!(dots([(1.0, 2.0), (3.0, 4.0)].into_iter()), "M1.0,2.0h0M3.0,4.0h0");
+        let tops = [(0.0, 10.0), (4.0, 50.0), (8.0, 20.0), (12.0, 50.0)];
+        let expected = "M0.0,50.0V10.0H3.5V50.0zM8.0,50.0V20.0H11.5V50.0z";
+        assert_eq!(bars(tops.into_iter(), 50.0), expected);
     }
 
     #[test]

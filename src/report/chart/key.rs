@@ -1,7 +1,7 @@
 //! Which line is which: names in rows above the plot, where no curve can be.
 
 use super::text;
-use super::{Series, style};
+use super::{Series, SeriesShape, style};
 use crate::report::escape::escape;
 
 /// The height of a row.
@@ -29,8 +29,8 @@ struct KeyEntry<'a> {
     name: String,
     /// The name as it was given.
     full: &'a str,
-    /// The line; none for the note that there are more.
-    class: Option<String>,
+    /// The class of the drawing and how points are drawn; none for the note that there are more.
+    class: Option<(String, SeriesShape)>,
 }
 
 /// The names of a chart's series.
@@ -53,7 +53,7 @@ impl ChartKey<'_> {
             if left > 0.0 && left + width > room {
                 (left, row) = (0.0, row + 1);
             }
-            let class = Some(style::class(index, one.dashed));
+            let class = Some((style::class(index, one.shape), one.shape));
             entries.push(KeyEntry { left, row, name, full: &one.name, class });
             left += width + GAP;
         }
@@ -74,11 +74,16 @@ impl ChartKey<'_> {
         for entry in &self.entries {
             let middle = top + entry.row as f64 * ROW + ROW / 2.0;
             let mut left = entry.left;
-            if let Some(class) = &entry.class {
+            if let Some((class, shape)) = &entry.class {
                 let end = left + SAMPLE;
-                drawn.push_str(&format!(
-                    "<path class=\"curve {class}\" d=\"M{left:.1},{middle:.1} {end:.1},{middle:.1}\"/>\n"
-                ));
+                let (kind, path) = match shape {
+                    SeriesShape::Line | SeriesShape::Dashed => {
+                        ("curve", format!("M{left:.1},{middle:.1} {end:.1},{middle:.1}"))
+                    }
+                    SeriesShape::Dots => ("dots", format!("M{:.1},{middle:.1}h0", end - 4.0)),
+                    SeriesShape::Bars => ("bars", format!("M{:.1},{middle:.1}h8v4h-8z", end - 8.0)),
+                };
+                drawn.push_str(&format!("<path class=\"{kind} {class}\" d=\"{path}\"/>\n"));
                 left = end + SPACE;
             }
             let base = middle + 4.0;

@@ -1,4 +1,4 @@
-//! Charts of curves as SVG that stands alone.
+//! Charts as SVG that stands alone.
 //!
 //! ```text
 //! Loss                            what is above the plot is as high as its texts need, so
@@ -13,7 +13,7 @@
 //!
 //! Colours follow the reader's scheme, light or dark, and can be told apart by people who see few
 //! of them; numbers that are not finite, or not positive on a logarithmic axis, are left out and
-//! leave a gap. There are no areas, bars or error bars, and nothing moves.
+//! leave a gap. A series may be dots or the bars of a histogram as well. Nothing moves.
 
 mod axis;
 mod curve;
@@ -34,8 +34,23 @@ pub struct Series {
     pub name: String,
     /// Its points, joined in this order.
     pub points: Vec<(f64, f64)>,
-    /// Whether the line is dashed.
-    pub dashed: bool,
+    /// How the points are drawn.
+    pub shape: SeriesShape,
+}
+
+/// How the points of a series are drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SeriesShape {
+    /// Joined by a line.
+    #[default]
+    Line,
+    /// Joined by a dashed line.
+    Dashed,
+    /// Each as a dot, half transparent.
+    Dots,
+    /// As bars side by side: a point is the left edge of a bar and its height, the last one the right
+    /// edge of all.
+    Bars,
 }
 
 /// Something that happened at an x, shown as a vertical line.

@@ -8,7 +8,7 @@ use super::axis::{Axis, Tick, shown};
 use super::curve::{self, ChartPoint};
 use super::flag::{self, Flags};
 use super::key::{self, ChartKey, titled};
-use super::{Chart, Series, style, text};
+use super::{Chart, Series, SeriesShape, style, text};
 
 /// The width of a chart.
 pub const WIDTH: f64 = 400.0;
@@ -170,9 +170,20 @@ impl PlotFrame<'_> {
             let (x, y) = (self.x.place(x)?, self.y.place(y)?);
             Some((self.left + x * (WIDTH - RIGHT - self.left), top + (1.0 - y) * PLOT))
         };
-        let (path, dots) = curve::path(series.points.iter().map(place).collect());
-        let class = style::class(index, series.dashed);
+        let class = style::class(index, series.shape);
         let name = titled("", &series.name);
+        let places: Vec<Option<ChartPoint>> = series.points.iter().map(place).collect();
+        let shape = |kind: &str, path: String| {
+            format!("<path class=\"{kind} {class}\" d=\"{path}\">{name}</path>\n")
+        };
+        let (path, dots) = match series.shape {
+            SeriesShape::Line | SeriesShape::Dashed => curve::path(places),
+            SeriesShape::Dots => return shape("dots", curve::dots(places.into_iter().flatten())),
+            SeriesShape::Bars => {
+                let base = self.y.place(0.0).map_or(top + PLOT, |at| top + (1.0 - at) * PLOT);
+                return shape("bars", curve::bars(places.into_iter().flatten(), base));
+            }
+        };
         let mut drawn = String::new();
         if !path.is_empty() {
             drawn = format!("<path class=\"curve {class}\" d=\"{path}\">{name}</path>\n");

@@ -5,6 +5,8 @@
 //! both. Further series have the same colours with other dashes. No variables are used, which
 //! programs other than browsers do not know.
 
+use super::SeriesShape;
+
 /// The colours of a scheme.
 pub struct Scheme {
     /// Behind everything.
@@ -38,8 +40,9 @@ pub const DARK: Scheme = Scheme {
 };
 
 /// The class of a series: its colour, and the dashes that tell it from others of that colour.
-pub fn class(index: usize, dashed: bool) -> String {
+pub fn class(index: usize, shape: SeriesShape) -> String {
     let colours = LIGHT.curves.len();
+    let dashed = shape == SeriesShape::Dashed;
     let dashes = match (dashed, index / colours) {
         (false, 0) => "",
         (true, 0) => " dash",
@@ -61,7 +64,9 @@ const SHAPES: &str = "
 .nnc-chart .dash{stroke-dasharray:6 4}
 .nnc-chart .dot{stroke-dasharray:0.1 4;stroke-width:2.2}
 .nnc-chart .dashdot{stroke-dasharray:8 4 0.1 4}
-.nnc-chart .point{stroke:none}
+.nnc-chart .point,.nnc-chart .bars{stroke:none}
+.nnc-chart .dots{fill:none;stroke-width:4;stroke-linecap:round;stroke-opacity:.5}
+.nnc-chart .bars{fill-opacity:.75}
 .nnc-chart .grid{stroke-width:1}
 .nnc-chart .between{stroke-width:0.5}
 .nnc-chart .axis,.nnc-chart .mark{stroke-width:1}
@@ -90,8 +95,8 @@ fn colours(scheme: &Scheme) -> String {
     );
     for (index, colour) in curves.iter().enumerate() {
         rules.push_str(&format!(
-            ".nnc-chart .curve.c{index}{{stroke:{colour}}}\n\
-             .nnc-chart .point.c{index}{{fill:{colour}}}\n"
+            ".nnc-chart .curve.c{index},.nnc-chart .dots.c{index}{{stroke:{colour}}}\n\
+             .nnc-chart .point.c{index},.nnc-chart .bars.c{index}{{fill:{colour}}}\n"
         ));
     }
     rules
@@ -199,8 +204,9 @@ mod tests {
 
     #[test]
     fn series_of_one_colour_have_other_dashes() {
-        let mut classes: Vec<String> = (0..12).map(|index| class(index, false)).collect();
-        classes.extend((0..12).map(|index| class(index, true)));
+        let of = |shape| (0..12).map(move |index| class(index, shape));
+        let mut classes: Vec<String> = of(SeriesShape::Line).collect();
+        classes.extend(of(SeriesShape::Dashed));
         classes.sort();
         classes.dedup();
         assert_eq!(classes.len(), 24);

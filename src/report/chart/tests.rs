@@ -4,7 +4,7 @@ use super::*;
 use crate::report::markup::well_formed;
 
 fn series(name: &str, points: &[(f64, f64)]) -> Series {
-    Series { name: name.to_owned(), points: points.to_vec(), dashed: false }
+    Series { name: name.to_owned(), points: points.to_vec(), ..Series::default() }
 }
 
 fn chart(series: Vec<Series>) -> Chart {

@@ -71,20 +71,25 @@ pub(super) fn share(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }
 
+/// The scores of a class that so many samples are of, so many were taken for, and so many both.
+pub fn scores_of(class: String, support: u64, predicted: u64, right: u64) -> ClassScores {
+    ClassScores {
+        class,
+        precision: share(right, predicted),
+        recall: share(right, support),
+        // right + wrongly taken for it = predicted, right + missed = support
+        f1: share(right, support.saturating_add(predicted)).map(|half| 2.0 * half),
+        support,
+    }
+}
+
 /// The scores of each class, in the classes' order.
 pub fn per_class(confusion: &Confusion) -> Vec<ClassScores> {
     let (support, predicted) = (confusion.support(), confusion.predicted());
     let scores = |class: usize| {
         let right = confusion.count(class, class);
         let (support, predicted) = (support[class], predicted[class]);
-        ClassScores {
-            class: confusion.name(class),
-            precision: share(right, predicted),
-            recall: share(right, support),
-            // right + wrongly taken for it = predicted, right + missed = support
-            f1: share(right, support.saturating_add(predicted)).map(|half| 2.0 * half),
-            support,
-        }
+        scores_of(confusion.name(class), support, predicted, right)
     };
     (0..confusion.size()).map(scores).collect()
 }

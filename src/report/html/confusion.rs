@@ -1,9 +1,9 @@
 //! The confusion matrix as a heat map, or, with many classes, the pairs that are confused most,
 //! and the scores of each class.
 
-use super::classes::{Confusion, per_class, share, sum};
+use super::classes::{ClassScores, Confusion, per_class, share, sum};
 use super::table::{self, HtmlTable};
-use super::{Text, section};
+use super::{Text, section, titled};
 use crate::base::units::percent;
 use crate::report::escape::shorten;
 use maud::{Markup, html};
@@ -21,19 +21,19 @@ const NAME: usize = 18;
 const SHADES: f64 = 10.0;
 
 /// The part of the page; nothing without classes.
-pub fn section_of(confusion: &Confusion) -> Markup {
+pub fn section_of(confusion: &Confusion, of: &str) -> Markup {
     let classes = confusion.size();
     let scores = table::markup(&scores(confusion));
     html! {
         @if classes == 0 {
         } @else if classes <= MOST {
             @let matrix = html! { (accuracy(confusion)) (reading()) (matrix(confusion)) };
-            (section("Confusion matrix", matrix))
-            (section("Classes", scores))
+            (section(&titled(of, "Confusion matrix"), matrix))
+            (section(&titled(of, "Classes"), scores))
         } @else {
             @let pairs = html! { (accuracy(confusion)) (table::markup(&pairs(confusion))) };
-            (section("Most confused classes", pairs))
-            (section("Classes", html! {
+            (section(&titled(of, "Most confused classes"), pairs))
+            (section(&titled(of, "Classes"), html! {
                 details { summary { "all " (classes) " classes" } (scores) }
             }))
         }
@@ -133,13 +133,18 @@ fn pairs(confusion: &Confusion) -> HtmlTable {
 
 /// The scores of each class.
 fn scores(confusion: &Confusion) -> HtmlTable {
+    class_table("class", &per_class(confusion))
+}
+
+/// Scores as a table, the first column by this name.
+pub fn class_table(name: &str, scores: &[ClassScores]) -> HtmlTable {
     let number = |score: Option<f64>| score.map_or("–".to_owned(), |score| format!("{score:.3}"));
-    let rows = per_class(confusion).into_iter().map(|scores| {
+    let rows = scores.iter().map(|scores| {
         let [precision, recall, f1] = [scores.precision, scores.recall, scores.f1].map(number);
-        vec![scores.class, precision, recall, f1, scores.support.to_string()]
+        vec![scores.class.clone(), precision, recall, f1, scores.support.to_string()]
     });
     HtmlTable {
-        header: ["class", "precision", "recall", "F1", "support"].map(String::from).to_vec(),
+        header: [name, "precision", "recall", "F1", "support"].map(String::from).to_vec(),
         rows: rows.collect(),
         numeric: vec![false, true, true, true, true],
         title: String::new(),
@@ -187,7 +192,7 @@ mod tests {
         assert_eq!(rows[1][..3], ["1", "0", "2"]);
         assert_eq!(rows[2][..3], ["3", "7", "2"]);
         assert_eq!(rows.len(), 3);
-        let page = section_of(&confusion).into_string();
+        let page = section_of(&confusion, "").into_string();
         well_formed(&page);
         assert!(page.contains("410 of 419 right (97.9\u{202f}%).") && !page.contains("matrix"));
     }
@@ -195,9 +200,9 @@ mod tests {
     #[test]
     fn forty_classes_still_have_a_matrix() {
         let classes = (0..40).map(|class| format!("class {class}")).collect();
-        let page = section_of(&Confusion { classes, counts: Vec::new() }).into_string();
+        let page = section_of(&Confusion { classes, counts: Vec::new() }, "").into_string();
         well_formed(&page);
         assert!(page.contains("matrix dense") && page.contains("0 of 0 right (–)."));
-        assert_eq!(section_of(&Confusion::default()).0, "");
+        assert_eq!(section_of(&Confusion::default(), "").0, "");
     }
 }

@@ -4,23 +4,28 @@
 //! ```text
 //! title, summary, notes     what it was
 //! curves                    how it went
-//! confusion matrix          which classes are taken for which, and scores of each
-//! worst predictions         with their images
+//! of each output, by its task:
+//!   confusion matrix        which classes are taken for which, and scores of each
+//!   charts, tables          predicted against true, residuals; scores of labels
+//!   predictions             the worst and others: pictures, texts, recordings, fields of rows
 //! tables, sources           everything else, and the program itself
 //! ```
 //!
-//! Styles and images lie in the page; there are no scripts, and a policy in its head tells the
+//! Styles, images and recordings lie in the page; there are no scripts, and a policy in its head tells the
 //! browser to run none. A part that is empty is left out.
 
 mod classes;
 mod confusion;
+mod output;
 mod picture;
 mod predictions;
 mod table;
 
-pub use classes::Confusion;
+pub use classes::{ClassScores, Confusion, scores_of};
+pub use confusion::class_table;
+pub use output::{OutputSection, SampleList};
 pub use picture::Picture;
-pub use predictions::SamplePrediction;
+pub use predictions::{Fact, SamplePrediction, TextRun};
 pub use table::HtmlTable;
 
 use super::chart::{self, Chart};
@@ -36,10 +41,8 @@ pub struct Page {
     pub summary: Vec<(String, String)>,
     /// Curves.
     pub charts: Vec<Chart>,
-    /// How often which class was taken for which.
-    pub confusion: Option<Confusion>,
-    /// Samples whose predictions were worst, the worst first.
-    pub worst: Vec<SamplePrediction>,
+    /// The model's outputs.
+    pub outputs: Vec<OutputSection>,
     /// Further tables.
     pub tables: Vec<HtmlTable>,
     /// Texts such as the program, each with its name.
@@ -49,7 +52,8 @@ pub struct Page {
 }
 
 /// Nothing is fetched and nothing runs, even if a text should get into the page unescaped.
-const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
+const POLICY: &str =
+    "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'";
 
 /// A text from outside in the page. Escaped as [`escape`] does: more than maud itself would, since
 /// what nobody sees is shown.
@@ -84,9 +88,8 @@ pub fn render(page: &Page) -> String {
                     h1 { (title) }
                     (summary(&page.summary))
                     (notes(&page.notes))
-                    (charts(&page.charts))
-                    @if let Some(confusion) = &page.confusion { (confusion::section_of(confusion)) }
-                    (predictions::section_of(&page.worst))
+                    (section("Curves", charts(&page.charts)))
+                    @for output in &page.outputs { (output::sections_of(output)) }
                     @for table in &page.tables { (section(&table.title, table::markup(table))) }
                     (sources(&page.sources))
                 }
@@ -95,6 +98,11 @@ pub fn render(page: &Page) -> String {
         "\n"
     };
     document.into_string()
+}
+
+/// The heading of a part about an output of this name; the only output has none.
+fn titled(output: &str, heading: &str) -> String {
+    if output.is_empty() { heading.to_owned() } else { format!("{output}: {heading}") }
 }
 
 /// A part of the page on lines of its own; nothing where it has no contents.
@@ -130,16 +138,16 @@ fn notes(notes: &[String]) -> Markup {
     section("Notes", list)
 }
 
+/// Charts side by side; nothing without charts.
 fn charts(charts: &[Chart]) -> Markup {
-    let figures = html! {
+    html! {
         @if !charts.is_empty() {
             div class="charts" {
                 // The charts have escaped their texts.
                 @for svg in chart::figures(charts) { figure { (PreEscaped(svg)) } }
             }
         }
-    };
-    section("Curves", figures)
+    }
 }
 
 /// Texts in boxes that can be closed; open at first, since what is closed is not printed.

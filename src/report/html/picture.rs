@@ -26,6 +26,31 @@ impl Picture {
     pub fn png(&self) -> Option<Vec<u8>> {
         png(self)
     }
+
+    /// The same, shrunk by a whole factor until no side is longer than `most`: each pixel is the mean
+    /// of those it stands for.
+    pub fn within(self, most: usize) -> Picture {
+        let Picture { height, width, channels, bytes } = &self;
+        let factor = (*height).max(*width).div_ceil(most.max(1));
+        if factor <= 1 || bytes.len() != height * width * channels {
+            return self;
+        }
+        let (rows, columns) = (height.div_ceil(factor), width.div_ceil(factor));
+        let mut small = Vec::with_capacity(rows * columns * channels);
+        for (row, column) in (0..rows).flat_map(|row| (0..columns).map(move |it| (row, it))) {
+            for channel in 0..*channels {
+                let (mut sum, mut count) = (0usize, 0usize);
+                for y in row * factor..((row + 1) * factor).min(*height) {
+                    for x in column * factor..((column + 1) * factor).min(*width) {
+                        sum += usize::from(bytes[(y * width + x) * channels + channel]);
+                        count += 1;
+                    }
+                }
+                small.push((sum / count.max(1)) as u8);
+            }
+        }
+        Picture { height: rows, width: columns, channels: *channels, bytes: small }
+    }
 }
 
 /// Images no larger than this are enlarged with their pixels seen as squares.
@@ -87,6 +112,15 @@ mod tests {
             assert_eq!((read.height(), read.width()), (5, 7));
             assert_eq!(read.into_bytes(), picture.bytes, "{channels} channels");
         }
+    }
+
+    #[test]
+    fn large_pictures_are_shrunk_to_means() {
+        let bytes = vec![0, 10, 20, 30, 40, 50, 60, 70, 80, 90];
+        let small = Picture { height: 2, width: 5, channels: 1, bytes }.within(3);
+        assert_eq!((small.height, small.width), (1, 3));
+        assert_eq!(small.bytes, [30, 50, 65]);
+        assert_eq!(picture(5, 7, 3).within(7), picture(5, 7, 3));
     }
 
     #[test]

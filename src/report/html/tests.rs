@@ -1,13 +1,14 @@
 //! Whole pages: what holds for any texts.
 
 use super::*;
-use crate::report::chart::{Mark, Series};
+use crate::report::chart::{Mark, Series, SeriesShape};
 use crate::report::markup::well_formed;
 
 /// A page in which every text is this one.
 fn page_of(text: &str) -> Page {
     let text = || text.to_owned();
-    let series = Series { name: text(), points: vec![(1.0, 1.0), (2.0, 0.5)], dashed: true };
+    let series =
+        Series { name: text(), points: vec![(1.0, 1.0), (2.0, 0.5)], shape: SeriesShape::Dashed };
     let chart = Chart {
         title: text(),
         x_label: text(),
@@ -17,29 +18,39 @@ fn page_of(text: &str) -> Page {
         ..Chart::default()
     };
     let picture = Picture { height: 2, width: 2, channels: 3, bytes: vec![90; 12] };
-    let prediction = |image| SamplePrediction {
-        image,
+    let fact = |is_number| Fact::new(&text(), text(), is_number);
+    let prediction = |pictures| SamplePrediction {
         name: text(),
-        label: text(),
-        predicted: text(),
-        probability: Some(0.5),
-        loss: 1.0,
+        pictures,
+        texts: vec![(text(), vec![TextRun { text: text(), wrong: true }])],
+        sound: Some(b"RIFF".to_vec()),
+        facts: vec![fact(true), fact(false)],
+    };
+    let list = |samples| SampleList { title: text(), legend: vec![(text(), [1, 2, 3])], samples };
+    let table = || HtmlTable {
+        title: text(),
+        header: vec![text()],
+        rows: vec![vec![text(), text()]],
+        numeric: vec![true],
+    };
+    let several = vec![(text(), picture.clone()), (text(), picture)];
+    let output = OutputSection {
+        name: text(),
+        facts: vec![(text(), text())],
+        confusion: Some(Confusion {
+            classes: vec![text(), text()],
+            counts: vec![vec![3, 1], vec![0, 2]],
+        }),
+        charts: vec![chart.clone()],
+        tables: vec![table()],
+        samples: vec![list(vec![prediction(several)]), list(vec![prediction(Vec::new())])],
     };
     Page {
         title: text(),
         summary: vec![(text(), text())],
         charts: vec![chart],
-        confusion: Some(Confusion {
-            classes: vec![text(), text()],
-            counts: vec![vec![3, 1], vec![0, 2]],
-        }),
-        worst: vec![prediction(Some(picture)), prediction(None)],
-        tables: vec![HtmlTable {
-            title: text(),
-            header: vec![text()],
-            rows: vec![vec![text(), text()]],
-            numeric: vec![true],
-        }],
+        outputs: vec![output],
+        tables: vec![table()],
         sources: vec![(text(), text())],
         notes: vec![text()],
     }
@@ -100,7 +111,8 @@ fn a_page_stands_alone() {
         let found = page.replace("http://www.w3.org/2000/svg", "");
         assert!(!found.contains(word), "{word}");
     }
-    assert_eq!(page.matches("src=").count(), page.matches("src=\"data:image/png;base64,").count());
+    let of = |kind: &str| page.matches(&format!("src=\"data:{kind};base64,")).count();
+    assert_eq!(page.matches("src=").count(), of("image/png") + of("audio/wav"));
     assert!(page.contains("<meta http-equiv=\"Content-Security-Policy\""));
     assert_eq!(page.matches("<style>").count(), 1, "charts share the page's");
 }

@@ -1,16 +1,23 @@
 //! A trained model evaluated on a split of its data: loss and metrics, and what else its task has to say
 //! ([`tally`]): what is taken for what, how far numbers are off, the samples that it is most wrong
-//! about.
+//! about, and some others.
 
+mod details;
+mod kept;
 mod tally;
+mod target;
 
-pub use tally::{ClassCount, ClassCounts, ClassOrNumber, Details, NumberErrors, WorstSample};
-pub(crate) use tally::{largest, tally_bytes};
+pub(crate) use details::tally_bytes;
+pub use details::{
+    Answer, ClassCount, ClassCounts, Details, EvaluatedSample, Keep, MOST_COLUMNS, MOST_POINTS,
+    NumberColumn, NumberErrors,
+};
+pub(crate) use tally::largest;
 
 use crate::base::shown::Show;
 use crate::base::task::{OutputTask, Task};
 use crate::base::tensor::Tensor;
-use crate::data::{Dataset, Pass, Split, Watch};
+use crate::data::{Dataset, Pass, Watch};
 use crate::driver::memory::{refuse_too_large, variable_bytes};
 use crate::driver::session::{Failure, Request, Session};
 use crate::driver::steps::{BoundsChecks, StepCompiler};
@@ -178,8 +185,8 @@ impl Evaluation {
         let memory = RunMemory::for_programs(programs, pool.threads());
         let setup = Setup::evaluation(self.steps.train.batch);
         let mut trainer = Trainer::new(&self.steps, memory, pool, &self.data, setup, &self.initial);
-        let evaluated =
-            evaluate_split(&mut trainer, &self.data.test, &self.training.tasks, Pass::Test, worst);
+        let keep = Keep { worst, random: 0 };
+        let evaluated = evaluate_test(&mut trainer, &self.data, &self.training.tasks, keep);
         evaluated
             .map_err(|error| train_failure(&error, &self.data, &self.bounds_checks, &self.session))
     }
@@ -190,21 +197,27 @@ impl Evaluation {
     }
 }
 
-/// Judges a model, as a trainer has it, by a split.
-pub(crate) fn evaluate_split(
+/// Judges a model, as a trainer has it, by the test samples of its data.
+pub(crate) fn evaluate_test(
     trainer: &mut Trainer<'_>,
-    split: &Split,
+    data: &Dataset,
     tasks: &[OutputTask],
-    pass: Pass,
-    worst: usize,
+    keep: Keep,
 ) -> Result<Evaluated, TrainError> {
     let mut tallies: Vec<Tally<'_>> =
-        tasks.iter().map(|task| Tally::new(split, task, worst)).collect();
-    let scores = trainer.evaluate(pass, &[], &mut |batch| {
+        tasks.iter().map(|task| Tally::new(data, task, keep)).collect();
+    let scores = trainer.evaluate(Pass::Test, &[], &mut |batch| {
         tallies.iter_mut().for_each(|tally| tally.add(batch));
     })?;
     let mut details = tallies.into_iter().map(Tally::finish);
     let first = details.next().unwrap_or_default();
     let others = tasks.iter().skip(1).map(|task| task.output.clone()).zip(details).collect();
     Ok(Evaluated { scores, details: first, others })
+}
+
+impl Evaluated {
+    /// The details of each output, in the order of the tasks.
+    pub fn into_details(self) -> Vec<Details> {
+        std::iter::once(self.details).chain(self.others.into_iter().map(|it| it.1)).collect()
+    }
 }

@@ -2,177 +2,126 @@
 //! numbers are off.
 //!
 //! ```text
-//! Task::Class             a table of classes × classes, the samples that are most wrong
+//! Task::Class             a table of classes × classes
 //! Task::ClassPerPosition  the same, of positions
-//! Task::Labels            the same, of no and yes
-//! Task::Numbers           the mean absolute error and the root of the mean square
+//! Task::Labels            the same, of no and yes; and of each label
+//! Task::Numbers           mean absolute error, root of the mean square, points true and predicted
 //! Task::Other             nothing: only the loss knows
 //! ```
 //!
-//! Memory is bounded by [`tally_bytes`], whatever the data: targets are read batch by batch, and with
-//! many classes there is no table, only counts for each.
+//! Memory is bounded by [`tally_bytes`](super::tally_bytes), whatever the data: targets are read batch
+//! by batch, and with many classes there is no table, only counts for each. The target of labels or
+//! numbers may be a picture, whose bytes are numbers then.
 
-use crate::base::schema::{Field, FieldRecipe};
+use super::details::{
+    Answer, ClassCount, ClassCounts, Details, EvaluatedSample, Keep, MOST_CLASSES, MOST_COLUMNS,
+    MOST_POINTS, NumberColumn, NumberErrors, room,
+};
+use super::kept::{KeptSamples, at_random};
+use super::target::{OutputTarget, class_of};
 use crate::base::step_output::StepOutput;
 use crate::base::task::{OutputTask, Scale, Task};
-use crate::base::tensor::DType;
-use crate::data::Split;
+use crate::data::Dataset;
 use crate::runtime::trainer::EvaluatedBatch;
+use std::collections::HashSet;
 
-/// More classes have no table.
-pub const MOST_CLASSES: usize = 1000;
-
-/// Results beside loss and metrics.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub enum Details {
-    /// Classes, of samples or of positions.
-    Classes(ClassCounts),
-    /// Numbers.
-    Numbers(NumberErrors),
-    /// Nothing can be said.
-    #[default]
-    None,
-}
-
-/// Confusions of classes.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ClassCounts {
-    /// How often each class (the row) was taken for each (the column); empty with more than
-    /// [`MOST_CLASSES`].
-    pub counts: Vec<Vec<u64>>,
-    /// For each class, how often it is right to say it, how often that was said, and how often both.
-    pub each: Vec<ClassCount>,
-    /// Counts a sample: 1, or its positions or labels.
-    pub positions: usize,
-    /// Whether classes are the two answers to labels of a sample.
-    pub labels: bool,
-    /// The samples whose true class got the least probability, the worst first.
-    pub worst: Vec<WorstSample>,
-}
-
-/// How often a class came up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ClassCount {
-    /// It was right.
-    pub support: u64,
-    /// It was predicted.
-    pub predicted: u64,
-    /// Both.
-    pub right: u64,
-}
-
-/// How far numbers are off.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct NumberErrors {
-    /// The mean of `|output − target|`.
-    pub mean_absolute: f64,
-    /// The root of the mean of `(output − target)²`.
-    pub root_mean_square: f64,
-    /// The samples that are furthest off, the worst first; of single numbers only.
-    pub worst: Vec<WorstSample>,
-}
-
-/// A sample that a model is wrong about.
-#[derive(Clone, Debug, PartialEq)]
-pub struct WorstSample {
-    /// Its index in the split.
-    pub index: u32,
-    /// The true class or number.
-    pub label: ClassOrNumber,
-    /// The prediction.
-    pub predicted: ClassOrNumber,
-    /// The probability of that, where there is one.
-    pub probability: Option<f64>,
-    /// The negative logarithm of the true class's; of numbers, how far they are apart.
-    pub loss: f64,
-}
-
-/// A class or a number.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum ClassOrNumber {
-    /// A class, by its number.
-    Class(usize),
-    /// A number.
-    Number(f64),
-}
-
-impl ClassCounts {
-    /// Right predictions, and all predictions.
-    pub fn right(&self) -> (u64, u64) {
-        let sum = |of: fn(&ClassCount) -> u64| self.each.iter().map(of).sum();
-        (sum(|it| it.right), sum(|it| it.support))
-    }
-}
-
-/// Bytes that counting takes at most, beside the data.
-pub fn tally_bytes(task: Task, worst: usize) -> usize {
-    let classes = match task {
-        Task::Class { classes, .. } | Task::ClassPerPosition { classes, .. } => classes,
-        Task::Labels { .. } => 2,
-        Task::Numbers { .. } | Task::Other => return worst * size_of::<WorstSample>(),
-    };
-    let table = if classes <= MOST_CLASSES { classes * classes * size_of::<u64>() } else { 0 };
-    // The probabilities of one sample come and go.
-    table
-        + classes * (size_of::<ClassCount>() + size_of::<f64>())
-        + worst * size_of::<WorstSample>()
-}
-
-/// Counts what a model makes of a split, batch by batch.
+/// Counts what a model makes of the test samples, batch by batch.
 pub(super) struct Tally<'a> {
-    split: &'a Split,
     /// The output that is looked at.
     output: StepOutput,
-    /// The place of its target among the fields of a sample.
-    target_place: Option<usize>,
+    target: Option<OutputTarget<'a>>,
     task: Task,
     /// The label that does not count.
     ignore: Option<f64>,
-    keep: usize,
-    target: Vec<u8>,
     counts: ClassCounts,
-    /// Sums of errors, of their squares, and how many.
-    errors: (f64, f64, u64),
-    worst: Vec<WorstSample>,
+    errors: ErrorSums,
+    /// Those of each column, with the samples whose points are kept.
+    columns: Vec<(NumberColumn, ErrorSums)>,
+    points: HashSet<u32>,
+    kept: KeptSamples,
     /// Whether what was seen is not what the task says.
     failed: bool,
 }
 
+/// Sums over errors of numbers.
+#[derive(Clone, Copy, Default)]
+struct ErrorSums {
+    absolute: f64,
+    squares: f64,
+    count: u64,
+}
+
+impl ErrorSums {
+    fn add(&mut self, error: f64) {
+        self.absolute += error.abs();
+        self.squares += error * error;
+        self.count += 1;
+    }
+
+    /// The mean of the errors' sizes, and the root of the mean of their squares.
+    fn means(self) -> (f64, f64) {
+        let count = self.count as f64;
+        (self.absolute / count, (self.squares / count).sqrt())
+    }
+}
+
+/// An answer that is counted.
+struct Judged {
+    label: Answer,
+    predicted: Answer,
+    probability: Option<f64>,
+    loss: f64,
+    wrong: bool,
+}
+
 impl<'a> Tally<'a> {
     /// Nothing counted yet.
-    pub fn new(split: &'a Split, of: &OutputTask, keep: usize) -> Tally<'a> {
+    pub fn new(data: &'a Dataset, of: &OutputTask, keep: Keep) -> Tally<'a> {
         let task = of.task;
-        let named = |field: &Field| Some(&field.name) == of.target.as_ref();
-        let target_place = split.fields().iter().position(named);
-        let output = StepOutput::of_model(&of.output);
+        let target = of.target.as_deref().and_then(|name| OutputTarget::find(data, name));
         let (classes, positions) = match task {
             Task::Class { classes, .. } => (classes, 1),
             Task::ClassPerPosition { classes, positions, .. } => (classes, positions),
             Task::Labels { labels, .. } => (2, labels),
             Task::Numbers { .. } | Task::Other => (0, 0),
         };
+        let labels = matches!(task, Task::Labels { .. });
         let table = if classes <= MOST_CLASSES { classes } else { 0 };
+        let each_label = if labels && positions > 1 { positions } else { 0 };
         let counts = ClassCounts {
             counts: vec![vec![0; table]; table],
             each: vec![ClassCount::default(); classes],
+            each_label: vec![ClassCount::default(); each_label],
             positions,
-            labels: matches!(task, Task::Labels { .. }),
-            worst: Vec::new(),
+            labels,
+            ..ClassCounts::default()
         };
-        let (errors, worst, target) = ((0.0, 0.0, 0), Vec::new(), Vec::new());
-        let (ignore, failed) = (of.ignore.map(|label| label as f64), false);
+        let columns = match (task, &target) {
+            (Task::Numbers { numbers }, Some(target)) if !target.is_picture(task) => {
+                target.columns(numbers)
+            }
+            _ => Vec::new(),
+        };
+        let count = data.test.count();
+        let points = match (task, keep.random) {
+            (Task::Numbers { numbers }, 1..) => {
+                at_random(MOST_POINTS * columns.len() / numbers.max(1), count)
+            }
+            _ => HashSet::new(),
+        };
+        let column =
+            |name| (NumberColumn { name, ..NumberColumn::default() }, ErrorSums::default());
         Tally {
-            split,
-            output,
-            target_place,
-            task,
-            ignore,
-            keep,
+            output: StepOutput::of_model(&of.output),
             target,
+            task,
+            ignore: of.ignore.map(|label| label as f64),
             counts,
-            errors,
-            worst,
-            failed,
+            errors: ErrorSums::default(),
+            columns: columns.into_iter().map(column).collect(),
+            points,
+            kept: KeptSamples::new(room(task, keep.worst), room(task, keep.random), count),
+            failed: false,
         }
     }
 
@@ -187,39 +136,81 @@ impl<'a> Tally<'a> {
 
     /// The same; nothing where outputs or targets are not as the task says.
     fn try_add(&mut self, output: &[f32], samples: &[u32]) -> Option<()> {
-        let index = self.target_place?;
-        let field = &self.split.fields()[index];
-        let (dtype, size, recipe) = (field.dtype, field.bytes(), field.recipe.clone());
-        let mut target = std::mem::take(&mut self.target);
-        target.resize(samples.len() * size, 0);
-        self.split.copy_batch(samples, index, &mut target).ok()?;
+        let mut target = self.target.take()?;
         let numbers = output.len() / samples.len().max(1);
-        let rows = samples.iter().zip(output.chunks_exact(numbers)).zip(target.chunks_exact(size));
-        for ((&sample, output), target) in rows {
-            let targets: Vec<f64> = numbers_of(dtype, target)?;
-            match self.task {
-                Task::Class { classes, scale } | Task::ClassPerPosition { classes, scale, .. } => {
-                    self.add_classes(sample, output, &targets, classes, scale)?;
-                }
-                Task::Labels { scale, .. } => self.add_labels(sample, output, &targets, scale)?,
-                Task::Numbers { .. } => {
-                    self.add_numbers(sample, output, &targets, recipe.as_deref())?;
-                }
-                Task::Other => {}
+        let all = match target.read(samples) {
+            true => samples.iter().zip(output.chunks_exact(numbers)),
+            false => return None,
+        };
+        for (place, (&index, output)) in all.enumerate() {
+            let judged = self.judge(index, output, (&target, place))?;
+            let Judged { label, predicted, probability, loss, wrong } = judged;
+            if self.kept.wants(index, wrong, loss) {
+                let sample = EvaluatedSample { index, label, predicted, probability, loss };
+                self.kept.add(sample, wrong);
             }
         }
-        self.target = target;
+        self.target = Some(target);
         Some(())
     }
 
-    fn add_classes(
+    /// Counts a sample's answer.
+    fn judge(
         &mut self,
-        sample: u32,
+        index: u32,
+        output: &[f32],
+        (target, place): (&OutputTarget<'_>, usize),
+    ) -> Option<Judged> {
+        let targets = target.numbers(place)?;
+        match self.task {
+            task if target.is_picture(task) => {
+                self.picture(output, target, target.of_sample(place))
+            }
+            Task::Class { classes, scale } => {
+                self.class(output, class_of(*targets.first()?, classes)?, scale)
+            }
+            Task::ClassPerPosition { classes, scale, .. } => {
+                self.positions(output, &targets, classes, scale)
+            }
+            Task::Labels { scale, .. } => self.labels(output, &targets, scale),
+            Task::Numbers { .. } => self.numbers(index, output, &targets, target),
+            Task::Other => None,
+        }
+    }
+
+    fn class(&mut self, output: &[f32], label: usize, scale: Scale) -> Option<Judged> {
+        let (predicted, probability, loss) = self.one_class(output, label, scale)?;
+        let wrong = predicted != label;
+        let (label, predicted) = (Answer::Class(label), Answer::Class(predicted));
+        Some(Judged { label, predicted, probability, loss, wrong })
+    }
+
+    /// Counts one choice among classes: what is predicted, its probability, and the loss.
+    fn one_class(
+        &mut self,
+        numbers: &[f32],
+        label: usize,
+        scale: Scale,
+    ) -> Option<(usize, Option<f64>, f64)> {
+        let values = scale.apply(numbers);
+        (label < values.len()).then_some(())?;
+        let predicted = largest(&values);
+        self.count(label, predicted);
+        let loss = match scale.is_sure() {
+            true => -values[label].max(f64::MIN_POSITIVE).ln(),
+            false => values[predicted] - values[label],
+        };
+        Some((predicted, scale.is_sure().then_some(values[predicted]), loss))
+    }
+
+    fn positions(
+        &mut self,
         output: &[f32],
         targets: &[f64],
         classes: usize,
         scale: Scale,
-    ) -> Option<()> {
+    ) -> Option<Judged> {
+        let (mut labels, mut predictions, mut losses) = (Vec::new(), Vec::new(), 0.0);
         for (position, numbers) in output.chunks_exact(classes).enumerate() {
             // One target is that of all positions.
             let target = *targets.get(if targets.len() == 1 { 0 } else { position })?;
@@ -227,71 +218,106 @@ impl<'a> Tally<'a> {
                 continue;
             }
             let label = class_of(target, classes)?;
-            let values = scale.apply(numbers);
-            let predicted = largest(&values);
-            self.count(label, predicted);
-            if predicted != label && self.counts.positions == 1 {
-                let probability = scale.is_sure().then_some(values[predicted]);
-                let loss = match scale.is_sure() {
-                    true => -values[label].max(f64::MIN_POSITIVE).ln(),
-                    false => values[predicted] - values[label],
-                };
-                let (label, predicted) =
-                    (ClassOrNumber::Class(label), ClassOrNumber::Class(predicted));
-                self.remember(WorstSample { index: sample, label, predicted, probability, loss });
-            }
+            let (predicted, _, loss) = self.one_class(numbers, label, scale)?;
+            labels.push(label as u32);
+            predictions.push(predicted as u32);
+            losses += loss;
         }
-        Some(())
+        let loss = losses / labels.len().max(1) as f64;
+        let wrong = labels != predictions;
+        let (label, predicted) = (Answer::Classes(labels), Answer::Classes(predictions));
+        Some(Judged { label, predicted, probability: None, loss, wrong })
     }
 
-    fn add_labels(
-        &mut self,
-        sample: u32,
-        output: &[f32],
-        targets: &[f64],
-        scale: Scale,
-    ) -> Option<()> {
+    fn labels(&mut self, output: &[f32], targets: &[f64], scale: Scale) -> Option<Judged> {
         (output.len() == targets.len()).then_some(())?;
-        for (&number, &target) in output.iter().zip(targets) {
+        let (mut losses, mut wrong) = (0.0, false);
+        let mut chances = Vec::with_capacity(output.len());
+        for (index, (&number, &target)) in output.iter().zip(targets).enumerate() {
             let label = class_of(target, 2)?;
             let yes = scale.of_one(number);
             let predicted = usize::from(yes > 0.5);
             self.count(label, predicted);
-            if predicted != label && self.counts.positions == 1 {
-                let of = |class: usize| if class == 1 { yes } else { 1.0 - yes };
-                let loss = -of(label).max(f64::MIN_POSITIVE).ln();
-                let probability = Some(of(predicted));
-                let (label, predicted) =
-                    (ClassOrNumber::Class(label), ClassOrNumber::Class(predicted));
-                self.remember(WorstSample { index: sample, label, predicted, probability, loss });
+            if let Some(of_label) = self.counts.each_label.get_mut(index) {
+                of_label.add(label == 1, predicted == 1);
             }
+            let of_label = if label == 1 { yes } else { 1.0 - yes };
+            losses -= of_label.max(f64::MIN_POSITIVE).ln();
+            wrong |= predicted != label;
+            chances.push(yes);
         }
-        Some(())
+        let loss = losses / output.len().max(1) as f64;
+        if let (&[yes], &[target]) = (&chances[..], targets) {
+            let predicted = usize::from(yes > 0.5);
+            let probability = Some(if predicted == 1 { yes } else { 1.0 - yes });
+            let (label, predicted) = (Answer::Class(target as usize), Answer::Class(predicted));
+            return Some(Judged { label, predicted, probability, loss, wrong });
+        }
+        let (label, predicted) = (Answer::Labels(targets.to_vec()), Answer::Labels(chances));
+        Some(Judged { label, predicted, probability: None, loss, wrong })
     }
 
     /// Numbers are compared as the source has them: transforms are turned back.
-    fn add_numbers(
+    fn numbers(
         &mut self,
-        sample: u32,
+        index: u32,
         output: &[f32],
         targets: &[f64],
-        recipe: Option<&FieldRecipe>,
-    ) -> Option<()> {
+        target: &OutputTarget<'_>,
+    ) -> Option<Judged> {
         (output.len() == targets.len()).then_some(())?;
-        for (column, (&number, &target)) in output.iter().zip(targets).enumerate() {
-            let restore = |y: f64| recipe.map_or(y, |recipe| recipe.restore(column, y));
-            let (number, target) = (restore(f64::from(number)), restore(target));
-            let error = (number - target).abs();
-            let (sum, squares, count) = &mut self.errors;
-            (*sum, *squares, *count) = (*sum + error, *squares + error * error, *count + 1);
-            if output.len() == 1 && error > 0.0 {
-                let (label, predicted) =
-                    (ClassOrNumber::Number(target), ClassOrNumber::Number(number));
-                let (probability, loss) = (None, error);
-                self.remember(WorstSample { index: sample, label, predicted, probability, loss });
+        let (mut labels, mut predictions) = (Vec::new(), Vec::new());
+        let (mut own, mut scaled) = (0.0, 0.0);
+        let kept = self.points.contains(&index);
+        let columns = self.columns.len();
+        for (place, (&number, &known)) in output.iter().zip(targets).enumerate() {
+            let number = f64::from(number);
+            let (predicted, label) = (target.restore(place, number), target.in_units(place, known));
+            let error = predicted - label;
+            self.errors.add(error);
+            if let Some((column, sums)) = self.columns.get_mut(place % columns.max(1)) {
+                sums.add(error);
+                if kept && column.points.len() < MOST_POINTS {
+                    column.points.push((label, predicted));
+                }
             }
+            own += error.abs();
+            scaled += (number - known).abs();
+            labels.push(label);
+            predictions.push(predicted);
         }
-        Some(())
+        // Errors of columns in different units are compared as the model has them.
+        let loss = if columns > 1 { scaled } else { own } / output.len().max(1) as f64;
+        let (label, predicted) = match (&labels[..], &predictions[..]) {
+            (&[label], &[predicted]) => (Answer::Number(label), Answer::Number(predicted)),
+            _ => (Answer::Numbers(labels), Answer::Numbers(predictions)),
+        };
+        Some(Judged { label, predicted, probability: None, loss, wrong: loss > 0.0 })
+    }
+
+    fn picture(
+        &mut self,
+        output: &[f32],
+        target: &OutputTarget<'_>,
+        label: &[u8],
+    ) -> Option<Judged> {
+        (output.len() == label.len()).then_some(())?;
+        let mut errors = 0.0;
+        let mut drawn = Vec::with_capacity(label.len());
+        for (place, (&number, &byte)) in output.iter().zip(label).enumerate() {
+            let number = match self.task {
+                Task::Labels { scale, .. } => scale.of_one(number),
+                _ => f64::from(number),
+            };
+            let byte_like = target.restore(place, number);
+            let error = byte_like - f64::from(byte);
+            self.errors.add(error);
+            errors += error.abs();
+            drawn.push(byte_like.round().clamp(0.0, 255.0) as u8);
+        }
+        let loss = errors / label.len().max(1) as f64;
+        let (label, predicted) = (Answer::Bytes(label.to_vec()), Answer::Bytes(drawn));
+        Some(Judged { label, predicted, probability: None, loss, wrong: loss > 0.0 })
     }
 
     fn count(&mut self, label: usize, predicted: usize) {
@@ -304,47 +330,35 @@ impl<'a> Tally<'a> {
         }
     }
 
-    fn remember(&mut self, sample: WorstSample) {
-        let place = self.worst.partition_point(|other| other.loss >= sample.loss);
-        if place < self.keep {
-            self.worst.insert(place, sample);
-            self.worst.truncate(self.keep);
-        }
-    }
-
     /// The counts, complete.
     pub fn finish(self) -> Details {
+        let picture = self.target.as_ref().is_some_and(|target| target.is_picture(self.task));
+        let (worst, random) = self.kept.finish();
         match self.task {
-            _ if self.failed => Details::None,
-            Task::Class { .. } | Task::ClassPerPosition { .. } | Task::Labels { .. } => {
-                Details::Classes(ClassCounts { worst: self.worst, ..self.counts })
-            }
-            Task::Numbers { .. } => {
-                let (sum, squares, count) = self.errors;
-                Details::Numbers(NumberErrors {
-                    mean_absolute: sum / count as f64,
-                    root_mean_square: (squares / count as f64).sqrt(),
-                    worst: self.worst,
-                })
+            _ if self.failed || self.target.is_none() => Details::None,
+            Task::Class { .. } | Task::ClassPerPosition { .. } | Task::Labels { .. }
+                if !picture =>
+            {
+                Details::Classes(ClassCounts { worst, random, ..self.counts })
             }
             Task::Other => Details::None,
+            _ => {
+                let (mean_absolute, root_mean_square) = self.errors.means();
+                let column = |(column, sums): (NumberColumn, ErrorSums)| {
+                    let (mean_absolute, root_mean_square) = sums.means();
+                    let count = sums.count;
+                    NumberColumn { mean_absolute, root_mean_square, count, ..column }
+                };
+                let columns = self.columns.into_iter().take(MOST_COLUMNS).map(column).collect();
+                Details::Numbers(NumberErrors {
+                    mean_absolute,
+                    root_mean_square,
+                    columns,
+                    worst,
+                    random,
+                })
+            }
         }
-    }
-}
-
-/// A target as a class; nothing where it is none.
-fn class_of(target: f64, classes: usize) -> Option<usize> {
-    (target >= 0.0 && target.fract() == 0.0 && target < classes as f64).then_some(target as usize)
-}
-
-/// The numbers of a sample's target.
-fn numbers_of(dtype: DType, bytes: &[u8]) -> Option<Vec<f64>> {
-    let words = || bytes.as_chunks::<4>().0.iter();
-    match dtype {
-        DType::I32 => Some(words().map(|&word| f64::from(i32::from_le_bytes(word))).collect()),
-        DType::F32 => Some(words().map(|&word| f64::from(f32::from_le_bytes(word))).collect()),
-        DType::U8 | DType::Bool => Some(bytes.iter().map(|&byte| f64::from(byte)).collect()),
-        DType::F64 => None,
     }
 }
 
@@ -357,105 +371,4 @@ pub(crate) fn largest(values: &[f64]) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::base::schema::Field;
-    use crate::data::{Column, Samples};
-    use std::sync::Arc;
-
-    /// Samples of which only the target matters.
-    fn split(dtype: DType, shape: &[usize], bytes: Vec<u8>, count: usize) -> Split {
-        let field = Field { dtype, shape: shape.to_vec(), ..Field::class("label", None) };
-        Split::all(Arc::new(Samples::new(count, vec![(field, Column::Memory(bytes))])))
-    }
-
-    fn labels(labels: &[i32]) -> Split {
-        let bytes = labels.iter().flat_map(|label| label.to_le_bytes()).collect();
-        split(DType::I32, &[], bytes, labels.len())
-    }
-
-    fn of(task: Task) -> OutputTask {
-        let (output, target) = (StepOutput::ONLY.into(), Some("label".into()));
-        OutputTask { output, target, task, ignore: None }
-    }
-
-    fn classes(details: Details) -> ClassCounts {
-        match details {
-            Details::Classes(counts) => counts,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn classes_of_samples_are_counted_and_the_worst_kept() {
-        let split = labels(&[0, 1, 1]);
-        let mut tally =
-            Tally::new(&split, &of(Task::Class { classes: 2, scale: Scale::Logits }), 1);
-        tally.try_add(&[2.0, 0.0, 3.0, 0.0], &[0, 1]).unwrap();
-        tally.try_add(&[9.0, 0.0], &[2]).unwrap();
-        let counts = classes(tally.finish());
-        assert_eq!(counts.counts, [[1, 0], [2, 0]]);
-        assert_eq!(counts.right(), (1, 3));
-        assert_eq!(counts.worst.len(), 1);
-        assert_eq!((counts.worst[0].index, counts.worst[0].label), (2, ClassOrNumber::Class(1)));
-    }
-
-    #[test]
-    fn positions_are_counted_and_many_classes_have_no_table() {
-        // Two positions of three classes, each with a target of its own.
-        let split = split(DType::U8, &[2], vec![2, 0], 1);
-        let task = Task::ClassPerPosition { positions: 2, classes: 3, scale: Scale::Scores };
-        let mut tally = Tally::new(&split, &of(task), 4);
-        tally.try_add(&[0.0, 0.0, 1.0, 0.0, 5.0, 1.0], &[0]).unwrap();
-        let counts = classes(tally.finish());
-        assert_eq!((counts.right(), counts.worst.len()), ((1, 2), 0));
-        assert_eq!(counts.counts, [[0, 1, 0], [0, 0, 0], [0, 0, 1]]);
-
-        let many = Task::Class { classes: 36_864, scale: Scale::Logits };
-        assert!(tally_bytes(many, 24) < 2 << 20, "{}", tally_bytes(many, 24));
-        assert_eq!(Tally::new(&split, &of(many), 0).counts.counts.len(), 0);
-    }
-
-    #[test]
-    fn an_ignored_label_is_in_no_count() {
-        let split = split(DType::U8, &[3], vec![2, 255, 0], 1);
-        let task = Task::ClassPerPosition { positions: 3, classes: 3, scale: Scale::Logits };
-        let ignoring = OutputTask { ignore: Some(255), ..of(task) };
-        let outputs = [0.0, 0.0, 1.0, 0.0, 5.0, 1.0, 0.0, 5.0, 1.0];
-        let mut tally = Tally::new(&split, &ignoring, 4);
-        tally.try_add(&outputs, &[0]).unwrap();
-        assert_eq!(classes(tally.finish()).counts, [[0, 1, 0], [0, 0, 0], [0, 0, 1]]);
-        // Where it is not ignored, it is no class, and nothing is said.
-        assert_eq!(Tally::new(&split, &of(task), 4).try_add(&outputs, &[0]), None);
-    }
-
-    #[test]
-    fn yes_and_no_are_told_by_the_sigmoid() {
-        let split = labels(&[0, 1, 1, 0]);
-        let task = Task::Labels { labels: 1, scale: Scale::Sigmoids };
-        let mut tally = Tally::new(&split, &of(task), 4);
-        tally.try_add(&[-1.0, 2.0, -3.0, -0.5], &[0, 1, 2, 3]).unwrap();
-        let counts = classes(tally.finish());
-        assert_eq!(counts.counts, [[2, 0], [1, 1]]);
-        let probability = counts.worst[0].probability.unwrap();
-        assert!((probability - 0.952_574_126_8).abs() < 1e-9, "{probability}");
-    }
-
-    #[test]
-    fn numbers_have_errors_and_no_classes() {
-        let split = labels(&[3, 5]);
-        let mut tally = Tally::new(&split, &of(Task::Numbers { numbers: 1 }), 4);
-        tally.try_add(&[4.0, 2.0], &[0, 1]).unwrap();
-        let Details::Numbers(errors) = tally.finish() else { panic!("numbers") };
-        assert_eq!(errors.mean_absolute, 2.0);
-        assert_eq!(errors.root_mean_square, 5f64.sqrt());
-        assert_eq!(
-            (errors.worst[0].index, errors.worst[0].predicted),
-            (1, ClassOrNumber::Number(2.0))
-        );
-
-        // More numbers than targets: nothing is said.
-        let mut tally = Tally::new(&split, &of(Task::Numbers { numbers: 2 }), 4);
-        assert_eq!(tally.try_add(&[4.0, 2.0, 1.0, 1.0], &[0, 1]), None);
-    }
-}
+mod tests;

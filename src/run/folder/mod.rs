@@ -26,7 +26,7 @@ mod make;
 mod record;
 
 pub use checkpoints::{CheckpointPosition, Keeper, Keeping};
-pub use drawn::{Shown, WORST, report_bytes};
+pub use drawn::{SHOWN, Shown, report_bytes};
 pub use log::{Log, epoch_json, put_scores};
 pub use record::{Due, Files, Recorder};
 

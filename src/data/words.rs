@@ -6,12 +6,13 @@
 //! species   i32     target  3 classes: Adelie, Chinstrap, Gentoo
 //! ```
 
+use super::dataset::Split;
+use super::text::token_text;
 use crate::base::schema::{
     CellMeaning, Field, FieldKind, FieldRecipe, FieldTransform, MissingValue, TokenUnit,
 };
 use crate::base::shown::Show;
 use crate::base::tensor::DType;
-use crate::data::{Split, token_text};
 
 /// Entries of a list that are shown.
 const MOST: usize = 6;
@@ -89,6 +90,11 @@ fn list(entries: impl ExactSizeIterator<Item = String>) -> String {
     format!("{}{more}", entries.take(MOST).collect::<Vec<_>>().join(", "))
 }
 
+/// A number of the source in words.
+pub fn number_text(value: f64) -> String {
+    number(&(value as f32))
+}
+
 fn number(value: &f32) -> String {
     match value.abs() {
         0.0 => "0".to_owned(),
@@ -106,15 +112,70 @@ fn class_name(recipe: &FieldRecipe, class: usize) -> String {
 /// where samples lie in files that cannot be read.
 pub fn first_samples(split: &Split, count: usize) -> Vec<Vec<String>> {
     let samples = 0..count.min(split.count()) as u32;
-    let sample = |index: u32| {
-        let one = |(place, field): (usize, &Field)| {
-            let mut bytes = vec![0; field.bytes()];
-            split.copy_batch(&[index], place, &mut bytes).ok()?;
-            Some(value(field, &bytes))
-        };
-        split.fields().iter().enumerate().map(one).collect::<Option<Vec<String>>>()
+    samples.filter_map(|index| sample_values(split, index)).collect()
+}
+
+/// The fields of a sample, a text each; `None` where it lies in a file that cannot be read.
+fn sample_values(split: &Split, index: u32) -> Option<Vec<String>> {
+    let one = |(place, field): (usize, &Field)| {
+        let mut bytes = vec![0; field.bytes()];
+        split.copy_batch(&[index], place, &mut bytes).ok()?;
+        Some(value(field, &bytes))
     };
-    samples.filter_map(sample).collect()
+    split.fields().iter().enumerate().map(one).collect()
+}
+
+/// A value of a sample under the name that the source has for it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ColumnValue {
+    /// The field that it is of.
+    pub field: String,
+    /// The column, or the field where it is made of no columns or of all numbers at once.
+    pub name: String,
+    /// The value in words.
+    pub value: String,
+    /// Whether it is a single number.
+    pub is_number: bool,
+}
+
+/// The fields of a sample column by column, but for pictures and for rows of numbers that have no
+/// columns; none where it lies in a file that cannot be read.
+pub fn sample_columns(split: &Split, index: u32) -> Vec<ColumnValue> {
+    let mut values = Vec::new();
+    for (place, field) in split.fields().iter().enumerate() {
+        let recipe = field.recipe.as_deref();
+        if field.as_image().is_some() || recipe.is_none() && !field.shape.is_empty() {
+            continue;
+        }
+        let mut bytes = vec![0; field.bytes()];
+        if split.copy_batch(&[index], place, &mut bytes).is_err() {
+            return Vec::new();
+        }
+        let numbers: usize = field.shape.iter().product();
+        let columns = recipe.map(|recipe| &recipe.columns[..]).unwrap_or_default();
+        let apart = columns.len() > 1 && columns.len() == numbers && field.dtype == DType::F32;
+        let names = if apart { columns } else { std::slice::from_ref(&field.name) };
+        let width = bytes.len() / names.len();
+        values.extend(names.iter().enumerate().map(|(part, name)| ColumnValue {
+            field: field.name.clone(),
+            name: name.clone(),
+            value: value_part(field, &bytes, part, width),
+            is_number: field.as_class().is_none() && (apart || numbers == 1),
+        }));
+    }
+    values
+}
+
+/// A part of a field's value: the numbers of `width` bytes at that place, or all where it is as wide
+/// as the field.
+pub fn value_part(field: &Field, bytes: &[u8], index: usize, width: usize) -> String {
+    if width == bytes.len() {
+        return value(field, bytes);
+    }
+    // Columns before it are left where they are, so that its own transforms are turned back.
+    let end = (index + 1) * width;
+    let texts = numbers_of(field, &bytes[..end]);
+    texts.last().map(number).unwrap_or_default()
 }
 
 /// The value of a field in a sample.
@@ -135,16 +196,62 @@ fn value(field: &Field, bytes: &[u8]) -> String {
                 _ => numbers(classes.iter().map(|&it| it as f32)),
             }
         }
-        DType::F32 => numbers(words.iter().enumerate().map(|(column, word)| {
-            let stored = f32::from_le_bytes(*word);
-            recipe.map_or(stored, |recipe| recipe.restore(column, f64::from(stored)) as f32)
-        })),
+        DType::F32 => numbers(numbers_of(field, bytes).into_iter()),
         _ => format!("{} bytes", bytes.len()),
     }
+}
+
+/// The numbers of a field of floats, as the source has them.
+fn numbers_of(field: &Field, bytes: &[u8]) -> Vec<f32> {
+    let words = bytes.as_chunks::<4>().0.iter().enumerate();
+    let restored = words.map(|(column, word)| {
+        let stored = f32::from_le_bytes(*word);
+        let recipe = field.recipe.as_deref();
+        recipe.map_or(stored, |recipe| source_number(recipe, column, stored))
+    });
+    restored.collect()
+}
+
+/// The number of the source that a field's number was made of: of those that are so near that the field
+/// has the same bits for them, the one with fewest decimals.
+fn source_number(recipe: &FieldRecipe, column: usize, stored: f32) -> f32 {
+    let near = recipe.restore(column, f64::from(stored));
+    let mut decimals = (0..=4).map(|decimals| {
+        let unit = 10f64.powi(decimals);
+        (near * unit).round() / unit
+    });
+    let made = |number: &f64| {
+        let cell = f64::from(*number as f32);
+        recipe.transforms.iter().fold(cell, |x, transform| transform.apply(column, x)) as f32
+    };
+    decimals.find(|number| made(number) == stored).unwrap_or(near) as f32
 }
 
 fn numbers(values: impl ExactSizeIterator<Item = f32>) -> String {
     let more = if values.len() > MOST_NUMBERS { ", …" } else { "" };
     let shown: Vec<String> = values.take(MOST_NUMBERS).map(|value| number(&value)).collect();
     format!("{}{more}", shown.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_told_as_the_source_has_it() {
+        let standardize = FieldTransform::Standardize { mean: vec![5.73], std: vec![1.12] };
+        let recipe = FieldRecipe {
+            columns: vec!["x".into()],
+            value: CellMeaning::Number,
+            missing: MissingValue::Refuse,
+            transforms: vec![standardize],
+        };
+        for number in [0.0f32, 5.15, -3.0, 31.8, 0.123_456_7] {
+            let stored = recipe.transforms[0].apply(0, f64::from(number)) as f32;
+            let told = source_number(&recipe, 0, stored);
+            assert!((told - number).abs() < 1e-6, "{told} of {number}");
+        }
+        let zero = recipe.transforms[0].apply(0, 0.0) as f32;
+        assert_eq!(source_number(&recipe, 0, zero), 0.0);
+    }
 }

@@ -1,23 +1,36 @@
 //! The drawings of a run: its curves as one SVG, and a page that tells all of it.
 //!
+//! ```text
+//! records of epochs     → curves
+//! outputs by their task → sections ([`outputs`]) with samples ([`samples`], [`media`])
+//! everything else       → tables
+//! ```
+//!
+//! A page is bounded, whatever the data: [`SHOWN`] samples and a few thousand points of each output,
+//! [`MEDIA_BYTES`] of pictures and recordings.
+//!
 //! Both come from the records of epochs and from what the model made of the test samples; names that
 //! users and file systems gave go through the page's own escaping.
 
+mod media;
+mod names;
+mod outputs;
+mod samples;
+
+use self::media::{MEDIA_BYTES, MediaBudget};
+use self::outputs::{ShownOutput, chart_bytes, figure, told_task};
 use super::{RunFolder, RunInfo};
 use crate::base::schema::{Field, Schema};
-use crate::base::task::Task;
-use crate::base::tensor::DType;
-use crate::data::{Dataset, Split};
+use crate::base::task::{OutputTask, Task};
+use crate::data::Dataset;
 use crate::driver::session::{Failure, Timing};
 use crate::report::chart::{Chart, Mark, Series, svg};
-use crate::report::html::{Confusion, HtmlTable, Page, Picture, SamplePrediction, render};
-use crate::run::evaluate::{
-    ClassCounts, ClassOrNumber, Details, NumberErrors, WorstSample, tally_bytes,
-};
+use crate::report::html::{HtmlTable, Page, render};
+use crate::run::evaluate::{Details, Keep, tally_bytes};
 use crate::runtime::trainer::{EpochRecord, Scores, TrainState};
 
-/// Samples shown that the model is most wrong about.
-pub const WORST: usize = 24;
+/// Samples that a page shows of each output.
+pub const SHOWN: Keep = Keep { worst: 24, random: 6 };
 
 /// Everything that a drawing of a run shows.
 pub struct Shown<'a> {
@@ -29,8 +42,9 @@ pub struct Shown<'a> {
     pub data: &'a Dataset,
     /// The task of the model.
     pub task: Task,
-    /// Results of the test samples beside loss and metrics.
-    pub details: &'a Details,
+    /// The outputs with what the test samples say of them beside loss and metrics; none where there
+    /// was no test.
+    pub outputs: Vec<(&'a OutputTask, &'a Details)>,
     /// The model's layers: path, output, parameters, operations a sample.
     pub layers: Vec<[String; 4]>,
     /// How long each stage of compilation took.
@@ -41,14 +55,19 @@ pub struct Shown<'a> {
     pub sources: Vec<(String, String)>,
 }
 
-/// Bytes that counting what a model makes of the test samples takes at most, and showing it: the table
-/// of classes twice (counted, and on the page), the pixels of the worst samples with what the page
-/// writes of them, a batch's targets.
-pub fn report_bytes(task: Task, schema: &Schema, batch: usize) -> usize {
-    let pixels = schema.inputs().first().map_or(0, |field| field.bytes());
+/// Bytes that counting what a model makes of the test samples takes at most, and showing it: what is
+/// counted of each output twice (once on the page), charts, the pictures and recordings of samples
+/// with what the page writes of them, a batch's targets.
+pub fn report_bytes(tasks: &[OutputTask], schema: &Schema, batch: usize) -> usize {
+    let shown = SHOWN.worst + SHOWN.random;
+    let pictures: usize =
+        schema.fields.iter().filter(|it| it.as_image().is_some()).map(Field::bytes).sum();
+    // What goes in, what is right, what comes out, what is wrong: in three channels.
+    let media = (shown * tasks.len() * 4 * 3 * pictures).min(MEDIA_BYTES);
+    let of_tasks = tasks.iter().map(|of| 2 * tally_bytes(of.task, SHOWN) + chart_bytes(of.task));
+    let targets: usize = schema.targets().into_iter().map(Field::bytes).sum();
     // As pixels, as a PNG file, as base64 in the page, and in the page as it is put together.
-    let pictures = WORST * 5 * pixels;
-    2 * tally_bytes(task, WORST) + pictures + batch * schema.target().map_or(0, Field::bytes)
+    of_tasks.sum::<usize>() + 5 * media + batch * targets
 }
 
 /// The curves of a run, loss first.
@@ -68,13 +87,10 @@ pub fn charts(state: &TrainState) -> Vec<Chart> {
     let scheduled = state.history.first().map(|record| record.scheduled.clone());
     for (index, (name, _)) in scheduled.unwrap_or_default().into_iter().enumerate() {
         let value = |record: &EpochRecord| record.scheduled.get(index).map(|it| f64::from(it.1));
-        charts.push(chart(&name, vec![series(&name, &state.history, &value, false)]));
+        charts.push(chart(&name, vec![series(&name, &state.history, &value)]));
     }
     let norm = |record: &EpochRecord| Some(record.grad_norm);
-    charts.push(chart(
-        "norm of the gradient",
-        vec![series("gradient", &state.history, &norm, false)],
-    ));
+    charts.push(chart("norm of the gradient", vec![series("gradient", &state.history, &norm)]));
     charts
 }
 
@@ -92,10 +108,10 @@ fn series(
     name: &str,
     history: &[EpochRecord],
     value: &dyn Fn(&EpochRecord) -> Option<f64>,
-    dashed: bool,
 ) -> Series {
     let point = |record: &EpochRecord| Some((record.epoch as f64, value(record)?));
-    Series { name: name.to_owned(), points: history.iter().filter_map(point).collect(), dashed }
+    let points = history.iter().filter_map(point).collect();
+    Series { name: name.to_owned(), points, ..Series::default() }
 }
 
 /// A number of training and validation in one chart.
@@ -104,9 +120,9 @@ fn scores_chart(
     history: &[EpochRecord],
     of: &dyn Fn(&Scores) -> Option<f64>,
 ) -> Chart {
-    let mut both = vec![series("training", history, &|record| of(&record.train), false)];
+    let mut both = vec![series("training", history, &|record| of(&record.train))];
     let validation = |record: &EpochRecord| of(record.validation.as_ref()?);
-    let validated = series("validation", history, &validation, false);
+    let validated = series("validation", history, &validation);
     if !validated.points.is_empty() {
         both.push(validated);
     }
@@ -132,63 +148,36 @@ fn page(shown: &Shown<'_>) -> Page {
     if state.skipped > 0 {
         notes.push(format!("{} batches were left out: not finite", state.skipped));
     }
-    let worst: &[WorstSample] = match shown.details {
-        Details::Classes(ClassCounts { worst, .. })
-        | Details::Numbers(NumberErrors { worst, .. }) => worst,
-        Details::None => &[],
-    };
-    let confusion = match shown.details {
-        Details::Classes(counts) if !counts.counts.is_empty() => Some(Confusion {
-            classes: (0..counts.each.len()).map(|class| class_name(data, counts, class)).collect(),
-            counts: counts.counts.clone(),
-        }),
-        Details::Classes(_) | Details::Numbers(_) | Details::None => None,
-    };
+    let outputs = shown.outputs.iter().map(|&(of, details)| ShownOutput { of, details });
+    let outputs: Vec<ShownOutput<'_>> = outputs.collect();
+    let outputs = outputs::sections(data, &outputs, &mut MediaBudget::new());
     Page {
         title: format!("{}: a run of {}", info.model, data.source),
         summary: summary(shown),
         charts: charts(state),
-        confusion,
-        worst: worst.iter().map(|worst| prediction(data, worst)).collect(),
+        outputs,
         tables: vec![layers_table(shown), epochs_table(&state.history), timings_table(shown)],
         sources: shown.sources.clone(),
         notes,
     }
 }
 
-/// The noun for the counts of a confusion matrix.
-fn counted(counts: &ClassCounts) -> &'static str {
-    match counts.positions {
-        1 => "samples",
-        _ if counts.labels => "labels",
-        _ => "positions",
-    }
-}
-
-/// A class's name; labels of which a sample has several are answered yes or no.
-fn class_name(data: &Dataset, counts: &ClassCounts, class: usize) -> String {
-    match counts.labels && counts.positions > 1 {
-        true => ["no", "yes"][class.min(1)].to_owned(),
-        false => data.class_name(class),
-    }
-}
-
 fn summary(shown: &Shown<'_>) -> Vec<(String, String)> {
     let mut facts = vec![("run".to_owned(), shown.info.summary.clone())];
-    facts.push(("task".to_owned(), shown.task.to_string()));
-    match shown.details {
-        Details::Classes(counts) => {
-            let (right, all) = counts.right();
-            let share = 100.0 * right as f64 / all.max(1) as f64;
-            let text = format!("{right} of {all} {} ({share:.1} %)", counted(counts));
-            facts.push(("right".to_owned(), text));
+    let task = match &shown.outputs[..] {
+        [] => shown.task.to_string(),
+        [(of, _)] => told_task(shown.data, of),
+        several => {
+            let one = |(of, _): &(&OutputTask, &Details)| {
+                format!("{}: {}", of.output, told_task(shown.data, of))
+            };
+            several.iter().map(one).collect::<Vec<_>>().join("; ")
         }
-        Details::Numbers(errors) => {
-            let NumberErrors { mean_absolute, root_mean_square, .. } = errors;
-            let text = format!("{mean_absolute:.4}, root mean square {root_mean_square:.4}");
-            facts.push(("mean absolute error".to_owned(), text));
-        }
-        Details::None => {}
+    };
+    facts.push(("task".to_owned(), task));
+    // Of several outputs each has a section with its own.
+    if let [(_, details)] = shown.outputs[..] {
+        facts.extend(figure(details));
     }
     if let Some(result) = &shown.info.result {
         let mut put = |name: &str, scores: &Scores| {
@@ -212,39 +201,6 @@ fn summary(shown: &Shown<'_>) -> Vec<(String, String)> {
     }
     facts.extend(shown.environment.iter().cloned());
     facts
-}
-
-/// A sample that the model is wrong about, as it lies in the data.
-fn prediction(data: &Dataset, worst: &WorstSample) -> SamplePrediction {
-    let split = &data.test;
-    let name = match split.file(worst.index) {
-        Some(file) => file.to_string_lossy().into_owned(),
-        None => format!("sample {}", split.original(worst.index)),
-    };
-    let said = |said: ClassOrNumber| match said {
-        ClassOrNumber::Class(class) => data.class_name(class),
-        ClassOrNumber::Number(number) => format!("{number:.4}"),
-    };
-    SamplePrediction {
-        image: picture(split, worst.index),
-        name,
-        label: said(worst.label),
-        predicted: said(worst.predicted),
-        probability: worst.probability,
-        loss: worst.loss,
-    }
-}
-
-/// The bytes of a sample that is an image and can be read.
-fn picture(split: &Split, index: u32) -> Option<Picture> {
-    let field = split.fields().first()?;
-    let &[height, width, channels @ (1 | 3)] = &field.shape[..] else { return None };
-    if field.dtype != DType::U8 {
-        return None;
-    }
-    let mut bytes = vec![0; field.bytes()];
-    split.copy_batch(&[index], 0, &mut bytes).ok()?;
-    Some(Picture { height, width, channels, bytes })
 }
 
 fn layers_table(shown: &Shown<'_>) -> HtmlTable {
