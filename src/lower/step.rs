@@ -5,13 +5,13 @@
 //! Results that are outputs or updates are computed right into their buffers where they can be;
 //! [`StepBuilder::finish`] copies the others.
 
+mod loops;
+
 use crate::base::tensor::DType;
 use crate::graph::kernels::{self, KernelKind, Kernels};
 use crate::graph::view::{View, row_major};
 use crate::graph::{BoundGraph, NodeId, Op, OpKind, Param, ParamId, UpdateTarget};
-use crate::loops::{
-    Action, Buffer, BufferId, BufferPart, Kernel, KernelId, Program, Space, StepIo,
-};
+use crate::loops::{Action, Buffer, BufferId, Kernel, KernelId, Program, Space, StepIo};
 use crate::lower::alike::{BuilderRequest, Known, Recording};
 use crate::lower::title::{Title, TitleSubject};
 use crate::lower::uniform::Collected;
@@ -33,7 +33,6 @@ pub struct KernelInfo {
 
 /// Copies of values that stand elsewhere when the step is done.
 const OUTPUT: Title = Title::new(TitleSubject::Step("output"));
-const SCAN: Title = Title::new(TitleSubject::Step("scan"));
 const UPDATE: Title = Title::new(TitleSubject::Step("update"));
 
 /// A program whose actions are runs in an order that is right on one thread, what each is for, and
@@ -215,39 +214,6 @@ impl<'a> StepBuilder<'a> {
         };
         self.buffers.insert(node, buffer);
         self.gave(BuilderRequest::Result(node), buffer)
-    }
-
-    /// Says where a scan wants the value of a node in each of its steps.
-    pub fn expect(&mut self, node: NodeId, buffer: BufferId) {
-        self.expected.insert(node, buffer);
-    }
-
-    /// Says where a value lies.
-    pub fn bind(&mut self, node: NodeId, buffer: BufferId) {
-        self.buffers.insert(node, buffer);
-    }
-
-    /// A part of a buffer: `len` elements from `first` on, in each step of a loop `stride` further.
-    pub fn part(&mut self, of: BufferId, first: usize, stride: usize, len: usize) -> BufferId {
-        let Buffer { dtype, space, part, .. } = self.program.buffers[of];
-        // What lies still in another buffer is that one's part.
-        let (of, first) = part.map_or((of, first), |outer| (outer.of, outer.first + first));
-        let name = format!("t{}", self.program.buffers.len());
-        let part = Some(BufferPart { of, first, stride });
-        self.program.buffers.push(Buffer { name, dtype, len, space, offset: None, part })
-    }
-
-    /// The actions so far.
-    pub fn mark(&self) -> usize {
-        self.program.actions.len()
-    }
-
-    /// Makes the actions since a mark the body of a loop.
-    pub fn close_loop(&mut self, mark: usize, steps: usize, reverse: bool) {
-        let body = self.program.actions.split_off(mark);
-        self.infos.truncate(mark);
-        self.infos.push(KernelInfo { title: SCAN, node: self.source });
-        self.program.actions.push(Action::Loop { steps, reverse, body });
     }
 
     /// Whether a result is an output, becomes a parameter's or state's value or is kept by a scan.
@@ -484,11 +450,6 @@ impl<'a> StepBuilder<'a> {
         self.program.uniforms = self.uniforms.finish(self.graph);
         self.program.uniforms.buffer = self.names.get("uniforms").copied();
         (self.program, self.infos, self.bounds_checks)
-    }
-
-    /// Copies a step's value to where its scan keeps it.
-    pub fn copy_step(&mut self, root: NodeId, to: BufferId) {
-        self.copy_root(root, to, SCAN);
     }
 
     /// Copies a value, unless that is where it was computed.
