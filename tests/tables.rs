@@ -1,48 +1,11 @@
 //! Tables, series, texts and arrays as data, as a user meets them: what is read right, what is refused and
 //! where the message points, and that what was fitted is applied again.
 
-use std::process::{Command, Output};
+#[path = "support/folder.rs"]
+mod folder;
 
+use folder::Folder;
 use nnc::data::{Argument, Literal, Places, SourceRequest};
-
-/// A folder with a program and its files.
-struct Folder(tempfile::TempDir);
-
-impl Folder {
-    fn new(files: &[(&str, &[u8])]) -> Folder {
-        let folder = Folder(tempfile::tempdir().expect("a folder"));
-        files.iter().for_each(|(name, bytes)| folder.write(name, bytes));
-        folder
-    }
-
-    fn write(&self, name: &str, bytes: &[u8]) {
-        std::fs::write(self.0.path().join(name), bytes).expect("a file");
-    }
-
-    fn nnc(&self, args: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_nnc"));
-        command.args(args).current_dir(self.0.path()).env_remove("NNC_DATA").env("NO_COLOR", "1");
-        command.env("XDG_CACHE_HOME", self.0.path().join("cache"));
-        command.output().expect("nnc runs")
-    }
-
-    /// Standard output of a command that succeeds.
-    fn good(&self, args: &[&str]) -> String {
-        let output = self.nnc(args);
-        let error = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(0), "{args:?}: {error}");
-        String::from_utf8(output.stdout).expect("text")
-    }
-
-    /// Everything that a command says that fails with exit code 1.
-    fn bad(&self, args: &[&str]) -> String {
-        let output = self.nnc(args);
-        let said = [output.stdout, output.stderr].concat();
-        let said = String::from_utf8_lossy(&said).into_owned();
-        assert_eq!(output.status.code(), Some(1), "{args:?}: {said}");
-        said
-    }
-}
 
 /// A program that learns `y` from `a`, with these arguments of `csv` and these fields.
 fn program(arguments: &str, fields: &str) -> String {
@@ -71,8 +34,9 @@ fn refused(table: &[u8]) -> String {
 fn what_is_no_table_of_numbers_is_refused_at_its_line_and_column() {
     let cases: &[(&[u8], &[&str])] = &[
         (b"a,y\n1,2\n1;5,2\n", &["line 3, column `a`: `1;5` is not a number"]),
-        (b"a,y\n1,2\n\"1,5\",2\n", &["line 3, column `a`: `1,5` is not a number", "1234.5"]),
+        (b"a,y\n1,2\n\"1,5\",2\n", &["line 3, column `a`: `1,5` is not a number", "write `1.5`"]),
         (b"a,y\n$5,2\n", &["`$5` is not a number", "currencies"]),
+        (b"a,y\n\"1,2\n3,4\n", &["line 2 has 1 cell", "a quote opens in this row"]),
         (b"a,y\n1,NaN\n", &["column `y`: `NaN` is not a number", "na: [\"NaN\"]"]),
         (b"a,y\n1,inf\n", &["`inf` is not a number"]),
         (b"a,y\n1,1e39\n", &["beyond the range of f32"]),
@@ -89,7 +53,8 @@ fn what_is_no_table_of_numbers_is_refused_at_its_line_and_column() {
             b"a,y\n,2\n,3\n4,5\n",
             &["`a` has no value in 2 of 3 rows; the first is line 2", "missing: mean"],
         ),
-        (b"a,y\n1,\n2,\n", &["left to train on"]),
+        (b"a,y\n1,\n2,\n", &["left to train on", "no row has a value of `y`"]),
+        (b"\xff\xfea\0,\0y\0", &["is not UTF-8 text: byte 0", "it is UTF-16"]),
     ];
     for (table, wanted) in cases {
         let said = refused(table);

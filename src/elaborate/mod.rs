@@ -65,6 +65,7 @@ mod tests;
 pub use builtins::operators;
 pub use data::{DataLiteral, DataRequest, FieldCall, SourceArg, SourceCall};
 pub use driven::{Driven, WarmUp};
+pub use over::OverSplit;
 pub use patterns::{known_patterns, matches as path_matches};
 pub use train::{
     DEFAULT_OPTIMIZER, Experiment, GRADIENT_KEYS, SCHEDULED, TRAIN_KEYS, Training, data_request,

@@ -25,7 +25,7 @@ use crate::run::meaning::meaning;
 use crate::runtime::checkpoint::Snapshot;
 use crate::runtime::pool::Pool;
 use crate::runtime::program::{BlockBytes, CompiledProgram, RunMemory};
-use crate::runtime::trainer::{Average, Setup, Steps, TrainError, Trainer};
+use crate::runtime::trainer::{Average, Setup, Steps, TrainError, Trainer, row_bytes};
 use crate::runtime::weights::{self, StoredTensor};
 use crate::schedule::Globals;
 use std::path::Path;
@@ -119,7 +119,10 @@ pub fn run(
         compiler.steps(&graphs, &training.rule, &training.settings, &data, overs(&training))?;
     let programs: Vec<&CompiledProgram> = programs(&steps).collect();
     // The first values of parameters and states, and the copy that checkpoints are written from.
-    let beside = 2 * memory::variable_bytes(&graphs.train);
+    let [train, validation, test] =
+        [&data.train, &data.validation, &data.test].map(|split| split.count());
+    let rows = row_bytes(&steps.overs, [train, validation.max(test)]);
+    let beside = (2 * memory::variable_bytes(&graphs.train)).saturating_add(rows);
     memory::refuse_too_large(session, request, &programs, overrides.threads, beside)?;
     let of = (&graphs.train, &graphs.evaluate);
     let RunStart { values: mut initial, given } =

@@ -211,8 +211,8 @@ impl PreparedRun {
             return Ok((None, Details::None));
         }
         let worst = if self.folder.is_some() { WORST } else { 0 };
-        let (test, tasks) = (&self.run.data.test, &self.run.training.tasks);
-        let evaluated = evaluate_split(trainer, test, tasks, Pass::Test, worst)?;
+        let (data, tasks) = (&self.run.data, &self.run.training.tasks);
+        let evaluated = evaluate_split(trainer, data, tasks, Pass::Test, worst)?;
         Ok((Some(evaluated.scores), evaluated.details))
     }
 

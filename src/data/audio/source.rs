@@ -179,7 +179,8 @@ fn files_of(folder: &Path) -> Result<Vec<(PathBuf, String)>, DataError> {
     }
     match found.is_empty() {
         true => {
-            let error = DataError::new("has no sub-folders with WAV files in them").path(folder);
+            let error =
+                DataError::new("has no sub-folders with WAV or FLAC files in them").path(folder);
             Err(error.help("each class has a folder of its name"))
         }
         false => Ok(found),

@@ -10,10 +10,11 @@
 use super::date::Date;
 use super::{MISSING_TEXT, RawColumn, RawTable};
 use crate::base::schema::{
-    CellMeaning, DatePart, Field, FieldRecipe, FieldTransform, MissingValue,
+    CellMeaning, DatePart, Field, FieldRecipe, FieldTransform, MissingValue, PADDING,
 };
 use crate::base::shown::Show;
 use crate::data::error::DataError;
+use crate::data::text::Encoder;
 use rustc_hash::FxHashMap;
 
 /// A field with the bytes of all rows.
@@ -28,7 +29,12 @@ pub struct BuiltField {
 /// The bytes of a field for some rows, in order. An error names the row's line.
 pub fn build(field: &Field, table: &RawTable, rows: &[u32]) -> Result<BuiltField, DataError> {
     let cells = Cells::new(field, table);
-    let mut bytes = Vec::with_capacity(rows.len() * field.bytes());
+    let size = rows.len().saturating_mul(field.bytes());
+    if size > MOST_BYTES {
+        let message = format!("{} rows of {} bytes are more than fit", rows.len(), field.bytes());
+        return Err(DataError::new(message).help("make the field's `length` smaller"));
+    }
+    let mut bytes = Vec::with_capacity(size);
     for &row in rows {
         cells.write(row as usize, &mut bytes).map_err(|reason| {
             let line = table.lines[row as usize];
@@ -38,12 +44,17 @@ pub fn build(field: &Field, table: &RawTable, rows: &[u32]) -> Result<BuiltField
     Ok(BuiltField { field: field.clone(), bytes })
 }
 
+/// Bytes that a field has at most in memory.
+const MOST_BYTES: usize = 1 << 35;
+
 /// The cells that a field is made of.
 pub struct Cells<'a> {
     recipe: &'a FieldRecipe,
     columns: Vec<&'a RawColumn>,
     /// The class of each text of the column, where the field is a category.
     classes: Vec<Option<usize>>,
+    /// Cuts the texts of the column, where the field is one.
+    encoder: Option<Encoder<'a>>,
     /// Numbers of a row.
     width: usize,
     is_class: bool,
@@ -72,15 +83,23 @@ impl<'a> Cells<'a> {
             CellMeaning::Number => columns.len(),
             CellMeaning::Category { .. } | CellMeaning::Tokens(_) => 1,
             CellMeaning::Date(parts) => parts.len(),
+            CellMeaning::Text { length, .. } => *length,
         };
-        Cells { recipe, columns, classes, width, is_class: field.as_class().is_some() }
+        let encoder = match &recipe.value {
+            CellMeaning::Text { tokens, .. } => Some(Encoder::new(tokens)),
+            _ => None,
+        };
+        Cells { recipe, columns, classes, encoder, width, is_class: field.as_class().is_some() }
     }
 
     /// Appends a row's bytes. An error is a reason in plain words.
     pub fn write(&self, row: usize, out: &mut Vec<u8>) -> Result<(), String> {
+        if let Some(encoder) = &self.encoder {
+            return self.write_text(encoder, row, out);
+        }
         let count = match &self.recipe.value {
             CellMeaning::Category { names, .. } => names.len(),
-            CellMeaning::Number | CellMeaning::Date(_) | CellMeaning::Tokens(_) => 0,
+            _ => 0,
         };
         let one_hot = self.recipe.transforms.last() == Some(&FieldTransform::OneHot);
         for index in 0..self.width {
@@ -99,6 +118,26 @@ impl<'a> Cells<'a> {
                 out.extend((number as f32).to_le_bytes());
             }
         }
+        Ok(())
+    }
+
+    /// Appends the positions of a row's text.
+    fn write_text(
+        &self,
+        encoder: &Encoder<'_>,
+        row: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<(), String> {
+        let text = match self.columns[0] {
+            RawColumn::Texts { ids, names } if ids[row] != MISSING_TEXT => {
+                &names[ids[row] as usize]
+            }
+            _ if self.recipe.missing == MissingValue::Unknown => "",
+            _ => return Err(self.is_missing(0)),
+        };
+        let tokens = encoder.encode(text).into_iter().map(|token| token + 1);
+        let positions = tokens.chain(std::iter::repeat(PADDING)).take(self.width);
+        out.extend(positions.flat_map(i32::to_le_bytes));
         Ok(())
     }
 

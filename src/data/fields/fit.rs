@@ -16,8 +16,10 @@ use super::{MISSING_TEXT, RawColumn, RawTable};
 use crate::base::schema::{
     CellMeaning, ClassField, Field, FieldKind, FieldRecipe, FieldTransform, MissingValue,
 };
+use crate::base::shown::Show;
 use crate::base::tensor::DType;
 use crate::data::error::DataError;
+use crate::data::text::learn;
 
 /// The name of the category of what was never seen.
 pub const UNKNOWN: &str = "(unknown)";
@@ -37,11 +39,31 @@ pub fn fit(
                 let message = format!("`{}` has no value in the rows to train on", plan.columns[0]);
                 return Err(DataError::new(message));
             }
+            if plan.is_target && names.len() == 1 + usize::from(!closed) {
+                let (field, only) = (&plan.name, names[names.len() - 1].shown());
+                let message =
+                    format!("`{field}` has one class only in the rows to train on: `{only}`");
+                let error = DataError::new(message);
+                return Err(error.help("a model needs at least two classes to tell apart"));
+            }
             CellMeaning::Category { names, closed: *closed }
         }
         MeaningPlan::Date(parts) => CellMeaning::Date(parts.clone()),
+        MeaningPlan::Text { unit, most, length } => {
+            let texts = texts(table.column(&plan.columns[0]), train);
+            let tokens = learn(*unit, texts, *most);
+            // The first name of characters and words stands for what is not there.
+            if tokens.names.len() < 2 {
+                let message = format!("`{}` has no text in the rows to train on", plan.columns[0]);
+                return Err(DataError::new(message));
+            }
+            CellMeaning::Text { tokens, length: *length }
+        }
     };
     let missing = missing(plan, &value, table, train)?;
+    if plan.is_target && plan.meaning == MeaningPlan::Number && !fits_values(plan) {
+        oddities.extend(constant_columns(plan, table, train));
+    }
     let columns = plan.columns.clone();
     let mut recipe = FieldRecipe { columns, value, missing, transforms: Vec::new() };
     for transform in &plan.transforms {
@@ -63,11 +85,13 @@ fn field(plan: &FieldPlan, recipe: FieldRecipe) -> Field {
         CellMeaning::Number => recipe.columns.len(),
         CellMeaning::Category { .. } | CellMeaning::Tokens(_) => 1,
         CellMeaning::Date(parts) => parts.len(),
+        CellMeaning::Text { length, .. } => *length,
     };
     let own = if plan.is_vector { vec![width] } else { Vec::new() };
     let classes = recipe.transforms.iter().fold(
         match &recipe.value {
             CellMeaning::Category { names, .. } => Some(names.len()),
+            CellMeaning::Text { tokens, .. } => Some(tokens.names.len() + 1),
             CellMeaning::Number | CellMeaning::Date(_) | CellMeaning::Tokens(_) => None,
         },
         |classes, transform| match transform {
@@ -87,6 +111,38 @@ fn field(plan: &FieldPlan, recipe: FieldRecipe) -> Field {
         },
     };
     Field { is_target: plan.is_target, recipe: Some(Arc::new(recipe)), ..field }
+}
+
+/// Whether a transform finds out by itself that a column has one value only.
+fn fits_values(plan: &FieldPlan) -> bool {
+    plan.transforms.iter().any(needs_values)
+}
+
+/// A line for each column that has one value only in the rows to train on.
+fn constant_columns(plan: &FieldPlan, table: &RawTable, train: &[u32]) -> Vec<String> {
+    let is_constant = |name: &&String| match table.column(name) {
+        RawColumn::Numbers(values) => {
+            let mut values = train.iter().map(|&row| values[row as usize]);
+            let first = values.next();
+            values.all(|value| Some(value) == first)
+        }
+        RawColumn::Texts { .. } => false,
+    };
+    plan.columns.iter().filter(is_constant).map(|name| constant(name)).collect()
+}
+
+fn constant(name: &str) -> String {
+    format!("`{name}` has one and the same value in all rows to train on")
+}
+
+/// The texts of the rows to train on that have one.
+fn texts<'a>(column: &'a RawColumn, train: &'a [u32]) -> impl Iterator<Item = &'a str> {
+    let (ids, names): (&[u32], &[String]) = match column {
+        RawColumn::Texts { ids, names } => (ids, names),
+        RawColumn::Numbers(_) => (&[], &[]),
+    };
+    let id = |&row: &u32| ids.get(row as usize).copied().filter(|&id| id != MISSING_TEXT);
+    train.iter().filter_map(id).map(|id| names[id as usize].as_str())
 }
 
 /// The different texts of the rows to train on, in order, behind that of what was never seen where
@@ -149,7 +205,10 @@ fn missing(
                 let class = commonest_class(table.column(&plan.columns[0]), train, names);
                 MissingValue::Category(class)
             }
-            CellMeaning::Number | CellMeaning::Date(_) | CellMeaning::Tokens(_) => {
+            CellMeaning::Number
+            | CellMeaning::Date(_)
+            | CellMeaning::Tokens(_)
+            | CellMeaning::Text { .. } => {
                 each(|mut values| {
                     values.sort_by(f32::total_cmp);
                     let runs = values.chunk_by(|a, b| a == b);
@@ -211,8 +270,7 @@ fn fitted_transform(
     oddities: &mut Vec<String>,
 ) -> FieldTransform {
     let mut constant = |index: usize| {
-        let name = plan.columns.get(index).unwrap_or(&plan.name);
-        oddities.push(format!("`{name}` has one and the same value in all rows to train on"));
+        oddities.push(constant(plan.columns.get(index).unwrap_or(&plan.name)));
     };
     match transform {
         TransformPlan::Minmax(_) => {

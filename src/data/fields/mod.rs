@@ -144,6 +144,7 @@ fn refuse_missing(plan: &FieldPlan, table: &RawTable, kept: &[u32]) -> Result<()
         }
         MeaningPlan::Category { closed: true } => "`missing: mode`, or `drop` for the rows",
         MeaningPlan::Date(_) => "`missing: drop` for the rows",
+        MeaningPlan::Text { .. } => "`missing: empty`, or `drop` for the rows",
     };
     Err(DataError::new(message).help(format!("say what becomes of it: {ways}")))
 }

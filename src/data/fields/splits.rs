@@ -37,6 +37,15 @@ pub struct RowSplits {
     pub test: Vec<u32>,
 }
 
+impl RowSplits {
+    /// The places of the rows of each split among rows that ascend: to train, to validate, to test.
+    pub fn places(&self, kept: &[u32]) -> [Vec<u32>; 3] {
+        let place =
+            |row: &u32| kept.binary_search(row).expect("splits are of rows that are kept") as u32;
+        [&self.train, &self.validation, &self.test].map(|rows| rows.iter().map(place).collect())
+    }
+}
+
 impl SplitPlan {
     /// The argument `split`. `column` gives the column of a field's name, or of its own.
     pub fn of(

@@ -25,9 +25,7 @@ pub fn rows(
     for recipe in fields.iter().filter_map(|field| field.recipe.as_deref()) {
         let kind = match recipe.value {
             CellMeaning::Number => CellKind::Number,
-            CellMeaning::Category { .. } | CellMeaning::Date(_) | CellMeaning::Tokens(_) => {
-                CellKind::Text
-            }
+            _ => CellKind::Text,
         };
         for column in &recipe.columns {
             if !wanted.iter().any(|(name, _)| name == column) {

@@ -157,7 +157,7 @@ impl<'a> TableReader<'a> {
                 return Ok(true);
             }
             if record.len() != names.len() {
-                return Err(ragged(line, record.len(), names.len()));
+                return Err(ragged(line, record, names.len()));
             }
             self.row(line, record, &places).map(|()| true)
         })
@@ -190,10 +190,16 @@ impl<'a> TableReader<'a> {
     }
 }
 
-fn ragged(line: u64, found: usize, wanted: usize) -> DataError {
+fn ragged(line: u64, record: &ByteRecord, wanted: usize) -> DataError {
     let cells = |count: usize| if count == 1 { "1 cell".into() } else { format!("{count} cells") };
-    let message = format!("line {line} has {}, the first row has {}", cells(found), cells(wanted));
-    DataError::new(message).help("a cell with the separator or a line break in it stands in quotes")
+    let found = cells(record.len());
+    let message = format!("line {line} has {found}, the first row has {}", cells(wanted));
+    // The line break behind the file's end is in a cell whose quote is still open.
+    let is_open = record.iter().next_back().is_some_and(|cell| cell.ends_with(b"\n"));
+    DataError::new(message).help(match is_open {
+        true => "a quote opens in this row that nothing closes",
+        false => "a cell with the separator or a line break in it stands in quotes",
+    })
 }
 
 /// The place of a column by its name.
@@ -255,7 +261,9 @@ pub fn rows(
             continue;
         }
         let within = record.as_slice().iter().filter(|&&byte| byte == b'\n').count() as u64;
-        let line = reader.position().line().saturating_sub(1 + within).max(1);
+        // A record's own place is before the empty lines above it; one whose quote is open has no end.
+        let begin = record.position().map_or(1, |place| place.line());
+        let line = reader.position().line().saturating_sub(1 + within).max(begin);
         match meet(line, &record) {
             Ok(true) => {}
             Ok(false) => return Ok(()),
@@ -298,8 +306,17 @@ fn not_utf8(path: &Path) -> DataError {
             }
         }
     }
+    let mut first = [0; 2];
+    let is_utf16 = unpacked(path).is_ok_and(|mut source| {
+        source.read_exact(&mut first).is_ok() && matches!(first, [0xff, 0xfe] | [0xfe, 0xff])
+    });
     let error = DataError::new(format!("is not UTF-8 text: byte {at} is none")).path(path);
-    error.help("save it as UTF-8, as `iconv -t UTF-8` and spreadsheets can")
+    error.help(match is_utf16 {
+        true => {
+            "it is UTF-16: save it as UTF-8, as `iconv -f UTF-16 -t UTF-8` and spreadsheets can"
+        }
+        false => "save it as UTF-8, as `iconv -t UTF-8` and spreadsheets can",
+    })
 }
 
 /// A column on its way into memory.
@@ -329,6 +346,8 @@ impl ColumnReader {
             }),
             RawColumn::Texts { ids, .. } if is_missing => ids.push(MISSING_TEXT),
             RawColumn::Texts { ids, names } => {
+                // Without the blanks of other scripts, too, so that a text has one name.
+                let cell = if cell.is_ascii() { cell } else { text(cell)?.as_bytes() };
                 let id = match self.known.get(cell) {
                     Some(&id) => id,
                     None => {
@@ -338,7 +357,7 @@ impl ColumnReader {
                         id
                     }
                 };
-                ids.push(id);
+                ids.push(if cell.is_empty() { MISSING_TEXT } else { id });
             }
         }
         Ok(())

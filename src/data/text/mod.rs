@@ -10,7 +10,7 @@
 
 mod tokens;
 
-pub use tokens::decode as token_text;
+pub use tokens::{Encoder, decode as token_text, learn};
 
 use std::sync::Arc;
 
@@ -49,8 +49,8 @@ impl SampleSource for TextWindows {
     }
 }
 
-/// The unit that is asked for, and the most tokens.
-fn unit(args: &Arguments<'_>) -> Result<(TokenUnit, usize), DataError> {
+/// The unit that the argument `tokens` asks for, and the most tokens.
+pub fn unit(args: &Arguments<'_>) -> Result<(TokenUnit, usize), DataError> {
     const TAKES: &str = "chars, bytes, words, words(most: 20000) or bpe(size: 1024)";
     let wrong = || args.wrong("tokens", TAKES);
     match args.get("tokens") {
@@ -96,10 +96,11 @@ fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
     let known = args.fitted.and_then(|schema| schema.field("tokens")?.recipe.clone());
     let list = match known.as_deref() {
         Some(FieldRecipe { value: CellMeaning::Tokens(list), .. }) => list.clone(),
-        _ => tokens::learn(unit, &text[..cut[0]], most),
+        _ => learn(unit, std::iter::once(&text[..cut[0]]), most),
     };
     let splits = [&text[..cut[0]], &text[cut[0]..cut[1]], &text[cut[1]..]];
-    let encoded = splits.map(|part| tokens::encode(&list, part));
+    let encoder = Encoder::new(&list);
+    let encoded = splits.map(|part| encoder.encode(part));
     let lengths = [encoded[0].len(), encoded[1].len(), encoded[2].len()];
     let chosen = windows(lengths, window + 1, stride);
     if chosen[0].is_empty() {

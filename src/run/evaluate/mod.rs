@@ -10,7 +10,7 @@ pub(crate) use tally::{largest, tally_bytes};
 use crate::base::shown::Show;
 use crate::base::task::{OutputTask, Task};
 use crate::base::tensor::Tensor;
-use crate::data::{Dataset, Pass, Split, Watch};
+use crate::data::{Dataset, Pass, Watch};
 use crate::driver::memory::{refuse_too_large, variable_bytes};
 use crate::driver::session::{Failure, Request, Session};
 use crate::driver::steps::{BoundsChecks, StepCompiler};
@@ -20,7 +20,7 @@ use crate::run::folder::RunInfo;
 use crate::run::trained::{self, Model, Trained};
 use crate::runtime::pool::Pool;
 use crate::runtime::program::{CompiledProgram, RunMemory};
-use crate::runtime::trainer::{Scores, Setup, Steps, TrainError, Trainer};
+use crate::runtime::trainer::{Scores, Setup, Steps, TrainError, Trainer, row_bytes};
 use crate::schedule::Globals;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -105,8 +105,9 @@ pub fn evaluation(
     }
     let programs: Vec<&CompiledProgram> =
         std::iter::once(&train).chain(evaluate.values()).map(|step| &step.program).collect();
-    refuse_too_large(&session, &request, &programs, 1, variable_bytes(&graph))?;
     let overs = crate::driver::steps::overs(&training);
+    let beside = variable_bytes(&graph).saturating_add(row_bytes(&overs, [count, 0]));
+    refuse_too_large(&session, &request, &programs, 1, beside)?;
     let steps = Steps { train, last: None, accumulate: None, evaluate, overs, written: None };
     let bounds_checks = BoundsChecks { train: Vec::new(), evaluate: bounds_checks };
     let model = front.experiment.model;
@@ -177,7 +178,7 @@ impl Evaluation {
         let setup = Setup::evaluation(self.steps.train.batch);
         let mut trainer = Trainer::new(&self.steps, memory, pool, &self.data, setup, &self.initial);
         let evaluated =
-            evaluate_split(&mut trainer, &self.data.test, &self.training.tasks, Pass::Test, worst);
+            evaluate_split(&mut trainer, &self.data, &self.training.tasks, Pass::Test, worst);
         evaluated
             .map_err(|error| train_failure(&error, &self.data, &self.bounds_checks, &self.session))
     }
@@ -191,13 +192,14 @@ impl Evaluation {
 /// Judges a model, as a trainer has it, by a split.
 pub(crate) fn evaluate_split(
     trainer: &mut Trainer<'_>,
-    split: &Split,
+    data: &Dataset,
     tasks: &[OutputTask],
     pass: Pass,
     worst: usize,
 ) -> Result<Evaluated, TrainError> {
+    let split = data.split(pass);
     let mut tallies: Vec<Tally<'_>> =
-        tasks.iter().map(|task| Tally::new(split, task, worst)).collect();
+        tasks.iter().map(|task| Tally::new((split, &data.transforms), task, worst)).collect();
     let scores = trainer.evaluate(pass, &[], &mut |batch| {
         tallies.iter_mut().for_each(|tally| tally.add(batch));
     })?;

@@ -17,6 +17,7 @@ use crate::base::step_output::StepOutput;
 use crate::base::task::{OutputTask, Scale, Task};
 use crate::base::tensor::DType;
 use crate::data::Split;
+use crate::data::transform::Transforms;
 use crate::runtime::trainer::EvaluatedBatch;
 
 /// More classes have no table.
@@ -121,6 +122,8 @@ pub fn tally_bytes(task: Task, worst: usize) -> usize {
 /// Counts what a model makes of a split, batch by batch.
 pub(super) struct Tally<'a> {
     split: &'a Split,
+    /// What becomes of the split's images and masks before a step.
+    transforms: &'a Transforms,
     /// The output that is looked at.
     output: StepOutput,
     /// The place of its target among the fields of a sample.
@@ -138,7 +141,11 @@ pub(super) struct Tally<'a> {
 
 impl<'a> Tally<'a> {
     /// Nothing counted yet.
-    pub fn new(split: &'a Split, of: &OutputTask, keep: usize) -> Tally<'a> {
+    pub fn new(
+        (split, transforms): (&'a Split, &'a Transforms),
+        of: &OutputTask,
+        keep: usize,
+    ) -> Tally<'a> {
         let task = of.task;
         let named = |field: &Field| Some(&field.name) == of.target.as_ref();
         let target_place = split.fields().iter().position(named);
@@ -158,8 +165,19 @@ impl<'a> Tally<'a> {
             worst: Vec::new(),
         };
         let (errors, worst, target) = ((0.0, 0.0, 0), Vec::new(), Vec::new());
-        let failed = false;
-        Tally { split, output, target_place, task, keep, target, counts, errors, worst, failed }
+        Tally {
+            split,
+            transforms,
+            output,
+            target_place,
+            task,
+            keep,
+            target,
+            counts,
+            errors,
+            worst,
+            failed: false,
+        }
     }
 
     /// Adds a batch.
@@ -175,10 +193,11 @@ impl<'a> Tally<'a> {
     fn try_add(&mut self, output: &[f32], samples: &[u32]) -> Option<()> {
         let index = self.target_place?;
         let field = &self.split.fields()[index];
-        let (dtype, size, recipe) = (field.dtype, field.bytes(), field.recipe.clone());
+        let (dtype, recipe) = (field.dtype, field.recipe.clone());
+        let size = self.transforms.evaluated_bytes(index).unwrap_or(field.bytes());
         let mut target = std::mem::take(&mut self.target);
         target.resize(samples.len() * size, 0);
-        self.split.copy_batch(samples, index, &mut target).ok()?;
+        self.transforms.copy_evaluated(self.split, samples, index, &mut target).ok()?;
         let numbers = output.len() / samples.len().max(1);
         let rows = samples.iter().zip(output.chunks_exact(numbers)).zip(target.chunks_exact(size));
         for ((&sample, output), target) in rows {
@@ -344,7 +363,9 @@ mod tests {
     use super::*;
     use crate::base::schema::Field;
     use crate::data::{Column, Samples};
-    use std::sync::Arc;
+    use std::sync::{Arc, LazyLock};
+
+    static UNCHANGED: LazyLock<Transforms> = LazyLock::new(Transforms::default);
 
     /// Samples of which only the target matters.
     fn split(dtype: DType, shape: &[usize], bytes: Vec<u8>, count: usize) -> Split {
@@ -371,8 +392,11 @@ mod tests {
     #[test]
     fn classes_of_samples_are_counted_and_the_worst_kept() {
         let split = labels(&[0, 1, 1]);
-        let mut tally =
-            Tally::new(&split, &of(Task::Class { classes: 2, scale: Scale::Logits }), 1);
+        let mut tally = Tally::new(
+            (&split, &UNCHANGED),
+            &of(Task::Class { classes: 2, scale: Scale::Logits }),
+            1,
+        );
         tally.try_add(&[2.0, 0.0, 3.0, 0.0], &[0, 1]).unwrap();
         tally.try_add(&[9.0, 0.0], &[2]).unwrap();
         let counts = classes(tally.finish());
@@ -387,7 +411,7 @@ mod tests {
         // Two positions of three classes, each with a target of its own.
         let split = split(DType::U8, &[2], vec![2, 0], 1);
         let task = Task::ClassPerPosition { positions: 2, classes: 3, scale: Scale::Scores };
-        let mut tally = Tally::new(&split, &of(task), 4);
+        let mut tally = Tally::new((&split, &UNCHANGED), &of(task), 4);
         tally.try_add(&[0.0, 0.0, 1.0, 0.0, 5.0, 1.0], &[0]).unwrap();
         let counts = classes(tally.finish());
         assert_eq!((counts.right(), counts.worst.len()), ((1, 2), 0));
@@ -395,14 +419,14 @@ mod tests {
 
         let many = Task::Class { classes: 36_864, scale: Scale::Logits };
         assert!(tally_bytes(many, 24) < 2 << 20, "{}", tally_bytes(many, 24));
-        assert_eq!(Tally::new(&split, &of(many), 0).counts.counts.len(), 0);
+        assert_eq!(Tally::new((&split, &UNCHANGED), &of(many), 0).counts.counts.len(), 0);
     }
 
     #[test]
     fn yes_and_no_are_told_by_the_sigmoid() {
         let split = labels(&[0, 1, 1, 0]);
         let task = Task::Labels { labels: 1, scale: Scale::Sigmoids };
-        let mut tally = Tally::new(&split, &of(task), 4);
+        let mut tally = Tally::new((&split, &UNCHANGED), &of(task), 4);
         tally.try_add(&[-1.0, 2.0, -3.0, -0.5], &[0, 1, 2, 3]).unwrap();
         let counts = classes(tally.finish());
         assert_eq!(counts.counts, [[2, 0], [1, 1]]);
@@ -413,7 +437,7 @@ mod tests {
     #[test]
     fn numbers_have_errors_and_no_classes() {
         let split = labels(&[3, 5]);
-        let mut tally = Tally::new(&split, &of(Task::Numbers { numbers: 1 }), 4);
+        let mut tally = Tally::new((&split, &UNCHANGED), &of(Task::Numbers { numbers: 1 }), 4);
         tally.try_add(&[4.0, 2.0], &[0, 1]).unwrap();
         let Details::Numbers(errors) = tally.finish() else { panic!("numbers") };
         assert_eq!(errors.mean_absolute, 2.0);
@@ -424,7 +448,7 @@ mod tests {
         );
 
         // More numbers than targets: nothing is said.
-        let mut tally = Tally::new(&split, &of(Task::Numbers { numbers: 2 }), 4);
+        let mut tally = Tally::new((&split, &UNCHANGED), &of(Task::Numbers { numbers: 2 }), 4);
         assert_eq!(tally.try_add(&[4.0, 2.0, 1.0, 1.0], &[0, 1]), None);
     }
 }

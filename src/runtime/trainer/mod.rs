@@ -27,7 +27,9 @@ pub use refused::RejectedStep;
 pub use scores::{EpochRecord, ScoreSums, Scores};
 pub use setup::{Average, Setup};
 pub use state::{OpenEpoch, TrainState};
-pub use steps::{BatchStep, MetricOver, Schedules, StepInput, Steps, WrittenTensors};
+pub use steps::{
+    BatchStep, MetricOver, OverSamples, Schedules, StepInput, Steps, WrittenTensors, row_bytes,
+};
 
 use crate::base::settings::OnNan;
 use crate::base::step_output::StepOutput;
@@ -290,7 +292,9 @@ impl<'a> Trainer<'a> {
             ended: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |it| it.as_secs_f64()),
         };
         let decision = self.state.control.decide(&self.setup.best, &self.setup.settings, &record);
-        for text in self.not_numbers(&record, decision) {
+        let notices =
+            self.not_numbers(&record, decision).into_iter().chain(self.new_notes(&record));
+        for text in notices.collect::<Vec<_>>() {
             callback.on_event(Event::Notice(&text));
         }
         self.state.stopped_early = decision.stop;
@@ -324,6 +328,17 @@ impl<'a> Trainer<'a> {
             ));
         }
         texts
+    }
+
+    /// What the metrics of an epoch leave out, unless the epoch before has said it.
+    fn new_notes(&self, record: &EpochRecord) -> Vec<String> {
+        let of = |record: &EpochRecord| {
+            let train = record.train.notes.iter().map(|note| format!("note: {note}"));
+            let validation = record.validation.iter().flat_map(|scores| &scores.notes);
+            train.chain(validation.map(|note| format!("note: val_{note}"))).collect::<Vec<_>>()
+        };
+        let said = self.state.history.last().map(of).unwrap_or_default();
+        of(record).into_iter().filter(|note| !said.contains(note)).collect()
     }
 
     /// The learning rate and the optimiser's scheduled arguments, as they were in the last update.
