@@ -7,7 +7,9 @@ mod folder;
 use std::io::Cursor;
 
 use folder::Folder;
+use nnc::base::rng::Sequence;
 use nnc::base::tensor::Data;
+use nnc::data::{Argument, Literal, Places, SourceRequest};
 use nnc::runtime::weights;
 
 /// The numbers of a tensor of the batch that `nnc data` writes.
@@ -46,19 +48,19 @@ fn texts_of_a_column_are_cut_padded_and_known_by_the_rows_to_train_on() {
         ("t.csv", GOOD_AND_BAD.as_bytes()),
         ("v.csv", b"review,good\na terrible film and so on,no\n"),
     ]);
-    // By how common they are, then by their letters: bad good a film ,  behind padding and unknown.
+    // By how common they are, then by their letters: bad a film good , behind padding and unknown.
     let train = batch(&folder, "train", "input.review");
     assert_eq!(
         train,
         [
-            4., 3., 5., 0., //
-            4., 2., 5., 0., //
+            3., 5., 4., 0., //
+            3., 2., 4., 0., //
             2., 6., 2., 0., //
-            3., 0., 0., 0.,
+            5., 0., 0., 0.,
         ]
     );
     let validation = batch(&folder, "validation", "input.review");
-    assert_eq!(validation, [4., 1., 5., 1.], "cut, and words that were never seen");
+    assert_eq!(validation, [3., 1., 4., 1.], "cut, and words that were never seen");
     let said = folder.good(&["data", "p.nn"]);
     assert!(
         said.contains("6 words; cut at 4, padded with 0") && said.contains("a good film"),
@@ -171,7 +173,8 @@ fn images_take_their_fields_from_the_rows_that_name_them() {
     assert_eq!(kinds.len(), 11);
 
     // The only column beside the names is the target; names may lack their endings.
-    let lines: Vec<String> = (0..12).map(|it| format!("{},{}/{it}", it % 2, it % 3)).collect();
+    let lines: Vec<String> =
+        (0..12).map(|it| format!("{},{}/{it}", ["even", "odd"][it % 2], it % 3)).collect();
     let table = format!("kind,name\n{}\n", lines.join("\n"));
     let folder = gallery(&pictures(", file: name, test: 0.25", ""), &table);
     folder.good(&["run", "p.nn", "--out", "r", "--quiet"]);
@@ -278,6 +281,61 @@ fn masks_move_with_their_images() {
     folder.good(&["run", "p.nn", "--out", "r", "--quiet"]);
     let said = folder.good(&["eval", "r", "--split", "validation"]);
     assert!(said.contains(&format!("of {} positions", 4 * 16 * 16)), "{said}");
+}
+
+/// Masks and tables of labels that are changed anywhere are read or refused.
+#[test]
+fn damaged_masks_and_tables_of_images_are_read_or_refused() {
+    let named = |name: &str, value: &str| Argument {
+        name: Some(name.into()),
+        value: Literal::Str(value.into()),
+    };
+    let images = |further: Argument| {
+        let size = Argument { name: Some("size".into()), value: Literal::Int(4) };
+        let folder = Argument { name: None, value: Literal::Str("pics".into()) };
+        SourceRequest {
+            name: "images".into(),
+            args: vec![folder, size, further],
+            ..SourceRequest::default()
+        }
+    };
+    let table = rows(&["file,kind", "0.png,a", "1.png,b"]);
+    let mask = png(5, 4, |x, _| (x % 2) as u8);
+    let folder = Folder::new(&[("labels.csv", table.as_bytes())]);
+    for number in 0..2 {
+        folder.write(&format!("pics/{number}.png"), &png(5, 4, |x, y| (x * y) as u8));
+        folder.write(&format!("masks/{number}.png"), &mask);
+    }
+    let places = Places { beside: folder.0.path().into(), ..Places::default() };
+    let cases = [
+        (images(named("masks", "masks")), "masks/0.png", mask),
+        (images(named("labels", "labels.csv")), "labels.csv", table.into_bytes()),
+    ];
+    let rounds = std::env::var("NNC_READER_COUNT").ok().and_then(|it| it.parse().ok());
+    let rounds: u32 = rounds.unwrap_or(if cfg!(debug_assertions) { 150 } else { 5_000 });
+    let mut rng = Sequence::new(9, 1);
+    for (request, file, good) in cases {
+        let open = || nnc::data::open(&request, &places, &|_, _| true).is_ok();
+        folder.write(file, &good);
+        assert!(open(), "{file}");
+        let mut refused = 0;
+        for _ in 0..rounds {
+            let mut bytes = good.clone();
+            for _ in 0..1 + rng.below(3) {
+                let at = rng.below(bytes.len().max(1) as u32) as usize;
+                match rng.below(4) {
+                    0 => bytes.truncate(at),
+                    1 => bytes.insert(at.min(bytes.len()), rng.below(256) as u8),
+                    _ if at < bytes.len() => bytes[at] ^= 1 << rng.below(8),
+                    _ => {}
+                }
+            }
+            folder.write(file, &bytes);
+            refused += u32::from(!open());
+        }
+        assert!(refused > rounds / 4, "{file}: {refused} of {rounds}");
+        folder.write(file, &good);
+    }
 }
 
 // ---- The area under the ROC curve

@@ -22,7 +22,7 @@ pub enum SplitStatistic {
 pub struct StatisticValue {
     /// The number; NaN where there is none.
     pub value: f64,
-    /// What of the samples it does not count, in words; empty where it counts all.
+    /// The part of the samples that it does not count, in words; empty where it counts all.
     pub left_out: String,
 }
 
@@ -121,7 +121,7 @@ mod tests {
         SplitStatistic::RocAuc.value(&rows, 2).value
     }
 
-    /// What `roc_auc_score(answers, scores)` of scikit-learn 1.9.1 gives; `tests/metrics.rs` has more of
+    /// The values of `roc_auc_score(answers, scores)` of scikit-learn 1.9.1; `tests/metrics.rs` has more of
     /// its numbers.
     #[test]
     fn areas_are_those_of_scikit_learn() {

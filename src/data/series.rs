@@ -18,7 +18,7 @@ use super::fields::{FieldPlan, MeaningPlan, MissingPlan, TransformPlan, built_fi
 use super::request::{Arguments, Literal, Places, Watch};
 use super::source::SampleSource;
 use super::table;
-use super::windows::{parts, windows};
+use super::windows::{empty_splits, parts, windows};
 use crate::base::schema::Field;
 use crate::base::tensor::DType;
 
@@ -111,7 +111,7 @@ fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
         return Err(DataError::new(message).path(&path).argument("window"));
     }
     let fitted = args.fitted.map(|schema| &schema.fields[..]);
-    let mut oddities = Vec::new();
+    let mut oddities = empty_splits(fractions, &splits);
     let built = built_fields(&plans, &table, &rows, train, fitted, &mut oddities);
     let built = built.map_err(|error| error.path(&path))?;
     let samples = rows.len().saturating_sub(window + horizon) / stride + 1;

@@ -9,7 +9,7 @@ use super::Tolerated;
 use super::comparison::Comparison;
 use super::driven::{Driven, WarmUp};
 use super::items::{FunctionItem, Items};
-use super::over::OverSplit;
+use super::over_split::OverSplit;
 use super::patterns::Pattern;
 use super::scope::CallFrame;
 use super::value::Value;

@@ -14,6 +14,7 @@
 
 use super::arguments::Expect;
 use super::context::{Elaborator, ErrorReported, Eval};
+use super::over_split::OverSplit;
 use super::scope::{Binding, CallFrame, Role};
 use super::value::Value;
 use crate::base::codes;
@@ -28,20 +29,6 @@ use crate::syntax::ast::{Block, Function, Name, Over};
 const MEANS: &str = "means";
 /// Its output.
 const VALUE: &str = "value";
-
-/// How a metric's value is made of all samples of a split.
-#[derive(Clone, Debug)]
-pub enum OverSplit {
-    /// From the means of the body's numbers: a graph of one input, the means, and one output.
-    Means(Graph),
-    /// From the body's rows of all samples.
-    Rows {
-        /// The statistic.
-        statistic: SplitStatistic,
-        /// Numbers of a row.
-        width: usize,
-    },
-}
 
 impl<'a> Elaborator<'a> {
     /// Elaborates the `over` of a metric whose body's value is `node`; the metric's frame is the

@@ -54,6 +54,11 @@ fn decode(bytes: &[u8], limit: usize) -> Result<Waveform, AudioError> {
         average(&block, scale, &mut samples);
         room = block.into_buffer();
     }
+    // A frame whose numbers have more bits than the header says.
+    if let Some(index) = samples.iter().position(|sample| sample.abs() > 1.0) {
+        let message = format!("sample {index} has more than {} bits", header.bits_per_sample);
+        return Err(AudioError::new(message).help("the file is damaged: copy it again"));
+    }
     match header.samples {
         Some(wanted) if wanted != samples.len() as u64 => {
             let found = samples.len();

@@ -157,7 +157,7 @@ fn formats_that_are_not_read_are_named() {
     assert_eq!(refusal(&riff(&pair)), "byte 12: the data chunk comes before a fmt chunk");
     assert!(refusal(b"RIFF\0\0\0\0AVI ").contains("no recording"));
     assert!(refusal(b"ID3\x03").contains("an MP3 file, which is not read; convert it: ffmpeg"));
-    assert!(refusal(b"hello").contains("no WAV file"));
+    assert!(refusal(b"hello").contains("no WAV or FLAC file"));
     assert_eq!(refusal(b""), "the file is empty");
 }
 

@@ -61,9 +61,6 @@ pub fn fit(
         }
     };
     let missing = missing(plan, &value, table, train)?;
-    if plan.is_target && plan.meaning == MeaningPlan::Number && !fits_values(plan) {
-        oddities.extend(constant_columns(plan, table, train));
-    }
     let columns = plan.columns.clone();
     let mut recipe = FieldRecipe { columns, value, missing, transforms: Vec::new() };
     for transform in &plan.transforms {
@@ -111,28 +108,6 @@ fn field(plan: &FieldPlan, recipe: FieldRecipe) -> Field {
         },
     };
     Field { is_target: plan.is_target, recipe: Some(Arc::new(recipe)), ..field }
-}
-
-/// Whether a transform finds out by itself that a column has one value only.
-fn fits_values(plan: &FieldPlan) -> bool {
-    plan.transforms.iter().any(needs_values)
-}
-
-/// A line for each column that has one value only in the rows to train on.
-fn constant_columns(plan: &FieldPlan, table: &RawTable, train: &[u32]) -> Vec<String> {
-    let is_constant = |name: &&String| match table.column(name) {
-        RawColumn::Numbers(values) => {
-            let mut values = train.iter().map(|&row| values[row as usize]);
-            let first = values.next();
-            values.all(|value| Some(value) == first)
-        }
-        RawColumn::Texts { .. } => false,
-    };
-    plan.columns.iter().filter(is_constant).map(|name| constant(name)).collect()
-}
-
-fn constant(name: &str) -> String {
-    format!("`{name}` has one and the same value in all rows to train on")
 }
 
 /// The texts of the rows to train on that have one.
@@ -270,7 +245,8 @@ fn fitted_transform(
     oddities: &mut Vec<String>,
 ) -> FieldTransform {
     let mut constant = |index: usize| {
-        oddities.push(constant(plan.columns.get(index).unwrap_or(&plan.name)));
+        let name = plan.columns.get(index).unwrap_or(&plan.name);
+        oddities.push(format!("`{name}` has one and the same value in all rows to train on"));
     };
     match transform {
         TransformPlan::Minmax(_) => {

@@ -152,9 +152,17 @@ impl<'a> TableReader<'a> {
         let places: Vec<usize> =
             places.collect::<Result<_, _>>().map_err(|error: DataError| error.path(path))?;
         let mut is_header = self.format.header;
+        // In a table of one column, an empty line is a cell without a value.
+        let (mut next, empty) = (None::<u64>, ByteRecord::from(vec![""]));
         rows(path, self.format, &mut |line, record| {
             if std::mem::take(&mut is_header) {
                 return Ok(true);
+            }
+            if names.len() == 1 {
+                let mut above = next.unwrap_or(line)..line;
+                above.try_for_each(|line| self.row(line, &empty, &places))?;
+                let within = record.as_slice().iter().filter(|&&byte| byte == b'\n').count();
+                next = Some(line + within as u64 + 1);
             }
             if record.len() != names.len() {
                 return Err(ragged(line, record, names.len()));

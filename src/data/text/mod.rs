@@ -20,7 +20,7 @@ use super::gunzip::unpacked;
 use super::locate;
 use super::request::{Arguments, Literal, Places, Watch};
 use super::source::SampleSource;
-use super::windows::{parts, windows};
+use super::windows::{empty_splits, parts, windows};
 use crate::base::schema::{
     CellMeaning, ClassField, Field, FieldKind, FieldRecipe, MissingValue, TokenUnit,
 };
@@ -129,7 +129,10 @@ fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
         |first: usize| Column::Windows { bytes: bytes.clone(), first: first * 4, step: stride * 4 };
     let fields = vec![(field("tokens", false), column(0)), (field("next", true), column(1))];
     let samples = Arc::new(Samples::new(all.saturating_sub(window + 1) / stride + 1, fields));
-    Ok(Dataset::of_splits(TextWindows.name(), samples, chosen))
+    let oddities = empty_splits(fractions, &chosen);
+    let mut data = Dataset::of_splits(TextWindows.name(), samples, chosen);
+    data.schema.oddities = oddities;
+    Ok(data)
 }
 
 /// The bytes at which the text to train on and that to validate on end, between characters.

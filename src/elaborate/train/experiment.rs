@@ -20,7 +20,7 @@ use crate::elaborate::context::{Elaborator, Eval};
 use crate::elaborate::data::DataRequest;
 use crate::elaborate::driven::{Driven, WarmUp};
 use crate::elaborate::items::Items;
-use crate::elaborate::over::OverSplit;
+use crate::elaborate::over_split::OverSplit;
 use crate::elaborate::{Program, Request, uses};
 use crate::graph::{Graph, UpdateRule};
 use crate::syntax::ast::Goal;

@@ -18,7 +18,7 @@ use crate::base::tensor::DType;
 use crate::elaborate::arguments::Expect;
 use crate::elaborate::comparison::Comparison;
 use crate::elaborate::context::{Elaborator, ErrorReported, Eval};
-use crate::elaborate::over::OverSplit;
+use crate::elaborate::over_split::OverSplit;
 use crate::elaborate::paths;
 use crate::elaborate::scope::CallFrame;
 use crate::elaborate::value::Value;

@@ -122,7 +122,7 @@ pub fn tally_bytes(task: Task, worst: usize) -> usize {
 /// Counts what a model makes of a split, batch by batch.
 pub(super) struct Tally<'a> {
     split: &'a Split,
-    /// What becomes of the split's images and masks before a step.
+    /// The transforms of the split's images and masks before a step.
     transforms: &'a Transforms,
     /// The output that is looked at.
     output: StepOutput,

@@ -330,15 +330,10 @@ impl<'a> Trainer<'a> {
         texts
     }
 
-    /// What the metrics of an epoch leave out, unless the epoch before has said it.
+    /// The samples that the metrics of an epoch leave out, a line each, unless the epoch before has said it.
     fn new_notes(&self, record: &EpochRecord) -> Vec<String> {
-        let of = |record: &EpochRecord| {
-            let train = record.train.notes.iter().map(|note| format!("note: {note}"));
-            let validation = record.validation.iter().flat_map(|scores| &scores.notes);
-            train.chain(validation.map(|note| format!("note: val_{note}"))).collect::<Vec<_>>()
-        };
-        let said = self.state.history.last().map(of).unwrap_or_default();
-        of(record).into_iter().filter(|note| !said.contains(note)).collect()
+        let said = self.state.history.last().map(EpochRecord::notes).unwrap_or_default();
+        record.notes().into_iter().filter(|note| !said.contains(note)).collect()
     }
 
     /// The learning rate and the optimiser's scheduled arguments, as they were in the last update.

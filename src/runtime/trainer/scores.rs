@@ -15,7 +15,7 @@ pub struct Scores {
     /// Each metric's name and value.
     #[serde(with = "exact::pairs")]
     pub metrics: Vec<(String, f64)>,
-    /// What of the samples some metrics leave out: `NAME: …`.
+    /// The samples that some metrics leave out: `NAME: …`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }
@@ -44,6 +44,15 @@ pub struct EpochRecord {
     pub data_seconds: f64,
     /// When it ended, in seconds since 1970; for people, who may set their clocks.
     pub ended: f64,
+}
+
+impl EpochRecord {
+    /// The samples that the metrics leave out, a line each.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let train = self.train.notes.iter().map(|note| format!("note: {note}"));
+        let validation = self.validation.iter().flat_map(|scores| &scores.notes);
+        train.chain(validation.map(|note| format!("note: val_{note}"))).collect()
+    }
 }
 
 /// Sums over the samples of several steps.

@@ -60,11 +60,11 @@ pub struct Steps {
 pub struct MetricOver {
     /// The metric's name.
     pub metric: String,
-    /// What its value is made of.
+    /// The samples' numbers that its value is made of.
     pub of: OverSamples,
 }
 
-/// What a metric's value is made of.
+/// The numbers of all samples that a metric's value is made of.
 #[derive(Clone, Debug)]
 pub enum OverSamples {
     /// The means of its numbers: a graph of one input and one output, in `f64`.
