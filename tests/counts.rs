@@ -29,16 +29,16 @@ fn counts(file: &str) -> String {
     let kernels = session.fuse(&graph, batch).expect("kernels");
     let lowered = session.lower(&kernels, &mut Globals::default()).expect("loops");
     let program = lowered.program;
-    let barriers = program.actions.iter().filter(|action| **action == Action::Barrier).count();
+    let waits = program.actions.iter().filter(|action| **action == Action::Barrier).count();
     format!(
         "operators         {}\nfused kernels     {}\nruns of kernels   {}\ndistinct kernels  {}\n\
          barriers          {}\n",
         kernels.graph.nodes.len(),
         kernels.kernels.len(),
-        program.actions.len() - barriers,
+        program.actions.len() - waits,
         program.kernels.len(),
         // The end of the step is one more.
-        barriers + 1,
+        program.barriers() + 1,
     )
 }
 

@@ -169,6 +169,13 @@ const ACTIVATIONS: &[(&str, Curve)] = &[
         x if x >= 3.0 => (x, 1.0),
         x => (x * (x + 3.0) / 6.0, (2.0 * x + 3.0) / 6.0),
     }),
+    ("relu6", |x| if x <= 0.0 || x >= 6.0 { (x.clamp(0.0, 6.0), 0.0) } else { (x, 1.0) }),
+    ("hard_sigmoid", |x| match x {
+        x if x <= -3.0 => (0.0, 0.0),
+        x if x >= 3.0 => (1.0, 0.0),
+        x => ((x + 3.0) / 6.0, 1.0 / 6.0),
+    }),
+    ("prelu", |x| if x > 0.0 { (x, 1.0) } else { (0.25 * x, 0.25) }),
 ];
 
 /// Kinks, zeros, saturation, the ends of the range.
@@ -208,7 +215,8 @@ const POINTS: [f32; 31] = [
 
 #[test]
 fn every_activation_at_special_points() {
-    let rows = ["softmax", "log_softmax"];
+    // Those of whole rows are in `tests/sequences.rs` and in PyTorch's cases.
+    let rows = ["softmax", "log_softmax", "glu", "swiglu"];
     let wanted = items("layer ", "- activations", "- losses");
     assert_eq!(names(ACTIVATIONS, &rows), wanted);
     for (call, curve) in ACTIVATIONS {
@@ -318,6 +326,11 @@ const OF_LABELS: &[(&str, Loss)] = &[
         let share = 0.25 / x.len() as f64;
         let weights: Vec<f64> = one_hot(x, t[0]).iter().map(|hot| 0.75 * hot + share).collect();
         entropy(x, &weights)
+    }),
+    // What is ignored is 0, with no slope.
+    ("cross_entropy(ignore: 1)", |x, t| match t[0] {
+        1.0 => (0.0, vec![0.0; x.len()]),
+        label => entropy(x, &one_hot(x, label)),
     }),
     ("nll", |x, t| (-x[t[0] as usize], one_hot(x, t[0]).iter().map(|hot| -hot).collect())),
     ("focal(gamma: 0.5)", |x, t| focal(x, t[0], 0.5)),

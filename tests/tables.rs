@@ -42,6 +42,8 @@ fn what_is_no_table_of_numbers_is_refused_at_its_line_and_column() {
         (b"a,y\n1,1e39\n", &["beyond the range of f32"]),
         (b"a,y\n1,2\n3\n", &["line 3 has 1 cell, the first row has 2 cells"]),
         (b"a,y\n\n\n1,x\n", &["line 4, column `y`"]),
+        (b"a,y\r\n1,2\r\n\r\n1,x\r\n", &["line 4, column `y`"]),
+        (b"\"a\",y\r\n1,2\r\n3,4\r\n1,x\r\n", &["line 4, column `y`"]),
         (b"a;y\n1;2\n", &["seems to have one column", "delimiter: \";\""]),
         (b"a\ty\n1\t2\n", &["delimiter: \"\\t\""]),
         (b"", &["the file is empty"]),
@@ -66,6 +68,38 @@ fn what_is_no_table_of_numbers_is_refused_at_its_line_and_column() {
     let text = text.replace("metrics = [mae(original: true), rmse, r2]", "metrics = []");
     let folder = Folder::new(&[("t.csv", b"a,y\n1,caf\xe9\n"), ("p.nn", text.as_bytes())]);
     assert!(folder.bad(&["check", "p.nn"]).contains("is not UTF-8 text: byte 9"));
+}
+
+#[test]
+fn a_row_of_another_file_is_told_by_that_file() {
+    let fields = "    a = number\n    kind = category(closed: true)\n    when = date(parts: [month])\n    y = number as target";
+    let text = program(", test: \"test.csv\", validation: \"more.csv\"", fields)
+        .replace("csv(\"t.csv", "csv(\"*_t.csv");
+    let rows = b"a,kind,when,y\n1,u,2024-01-31,2\n2,v,2024-02-01,3\n";
+    let names = ["1_t.csv", "2_t.csv", "test.csv", "more.csv"];
+    let folder = Folder::new(&[("p.nn", text.as_bytes())]);
+    names.iter().for_each(|name| folder.write(name, rows));
+    folder.good(&["check", "p.nn"]);
+    for (name, line, wanted) in [
+        ("test.csv", "3,w,2024-03-01,4", "line 4: `w` of `kind` is in no row to train on"),
+        ("more.csv", "3,u,March,4", "line 4: `March` of `when` is no date"),
+        ("2_t.csv", "3,u,March,4", "line 4: `March` of `when` is no date"),
+        ("test.csv", ",u,2024-03-01,4", "`a` has no value in 1 of 9 rows; the first is line 4"),
+        ("more.csv", "3,,2024-03-01,4", "`kind` has no value in 1 of 9 rows; the first is line 4"),
+        ("test.csv", "x,u,2024-03-01,4", "line 4, column `a`: `x` is not a number"),
+        ("more.csv", "3,u", "line 4 has 2 cells"),
+    ] {
+        folder.write(name, &[rows, line.as_bytes()].concat());
+        let said = folder.bad(&["check", "p.nn"]);
+        let lines: Vec<&str> = said.lines().filter(|said| said.contains(wanted)).collect();
+        assert!(lines.iter().any(|said| said.contains(name)), "{name} {line}: {said}");
+        let others = names.iter().filter(|other| **other != name);
+        assert!(!others.clone().any(|other| lines.iter().any(|it| it.contains(other))), "{said}");
+        folder.write(name, rows);
+    }
+    folder.write("more.csv", b"a,kind,y\n1,u,2\n");
+    let said = folder.bad(&["check", "p.nn"]);
+    assert!(said.contains("more.csv: there is no column `when`"), "{said}");
 }
 
 #[test]
@@ -178,6 +212,37 @@ fn rows_are_split_by_groups_and_by_time() {
             assert!(scaled[0] > 1.7, "the latest rows: {scaled:?}");
         }
     }
+}
+
+#[test]
+fn a_seed_of_the_data_chooses_other_rows() {
+    let text = program(", test: 0.3", PLAIN);
+    let folder = Folder::new(&[("t.csv", line(50).as_bytes()), ("p.nn", text.as_bytes())]);
+    let fitted = |setting: &str| {
+        let out = setting.replace(['.', '='], "-");
+        folder.good(&["run", "p.nn", "--out", &out, "--quiet", "--set", setting]);
+        let info = folder.0.path().join(out).join("run.json");
+        let info = std::fs::read_to_string(info).expect("the run's facts");
+        let mean = info.split("\"mean\"").nth(1).expect("a field that is standardised");
+        mean[..mean.find(']').expect("its end")].to_owned()
+    };
+    let first = fitted("data.seed=0");
+    assert_eq!(first, fitted("train.seed=5"), "the seed of the run leaves splits alone");
+    assert_ne!(first, fitted("data.seed=1"));
+    let by_time = program(", test: 0.3, split: time(a), seed: 1", PLAIN);
+    folder.write("p.nn", by_time.as_bytes());
+    assert!(folder.bad(&["check", "p.nn"]).contains("in the order of time"));
+}
+
+#[test]
+fn metrics_are_shown_in_the_order_of_the_program() {
+    let text = program(", validation: 0.2", PLAIN);
+    let folder = Folder::new(&[("t.csv", line(50).as_bytes()), ("p.nn", text.as_bytes())]);
+    let output = folder.nnc(&["run", "p.nn", "--out", "run"]);
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    let places = ["mae", "rmse", "r2", "val_mae", "val_rmse", "val_r2"];
+    let places = places.map(|name| said.find(&format!("  {name} ")).expect(name));
+    assert!(places.is_sorted(), "{said}");
 }
 
 #[test]

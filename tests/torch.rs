@@ -22,7 +22,7 @@ use support::pipeline::{experiment, training_with_gradients};
 const STEPS: u64 = 20;
 
 /// The cases that must be there.
-const CASES: [&str; 44] = [
+const CASES: [&str; 56] = [
     "act_elu",
     "act_gelu",
     "act_sigmoid",
@@ -30,6 +30,10 @@ const CASES: [&str; 44] = [
     "act_softplus",
     "act_tanh",
     "attention",
+    "attention_causal",
+    "attention_cross",
+    "attention_padded",
+    "attention_self",
     "avg_pool2",
     "batch_norm",
     "broadcast",
@@ -50,10 +54,16 @@ const CASES: [&str; 44] = [
     "conv_transpose_k3s1",
     "conv_transpose_k3s2",
     "conv_valid",
+    "gates",
     "global_avg",
+    "gpt",
+    "gru_last",
     "layer_norm",
     "lenet",
     "loss_focal",
+    "lstm_both",
+    "lstm_last",
+    "lstm_stack",
     "max_pool2",
     "max_pool2_odd",
     "max_pool3s2",
@@ -64,9 +74,11 @@ const CASES: [&str; 44] = [
     "optim_sgd_momentum",
     "pixels",
     "positions",
+    "positions_ignored",
     "residual",
     "upsample_bilinear",
     "upsample_nearest",
+    "wavenet",
 ];
 
 fn folder() -> PathBuf {
@@ -106,7 +118,7 @@ fn job(text: &str, tensors: &Tensors) -> Job {
     for path in paths {
         assert!(given.contains_key(path), "PyTorch has no `{path}`");
     }
-    let batch = inputs["x"].shape[0];
+    let batch = inputs["label"].shape[0];
     Job { graph, batch, seed: 0, given, inputs: Box::new(move |_| inputs.clone()) }
 }
 

@@ -61,6 +61,9 @@ class Graph:
     def __init__(self, text):
         self.declared = {"input": [], "param": [], "state": []}
         self.floats, self.hypers, self.nodes, self.outputs, self.updates = set(), [], [], [], []
+        # Each scan's number of steps and whether it goes backwards; each carry's scan, and the node
+        # that it is handed.
+        self.scans, self.carries, self.next = [], [], {}
         for line in text.strip().splitlines()[1:-1]:
             self.line(line.split(";")[0].strip())
 
@@ -75,12 +78,32 @@ class Graph:
                 self.floats.add(f"{kind}.{name}")
         elif match := re.fullmatch(r"hyper\d+ \S+ = (\S+)", line):
             self.hypers.append(float(match.group(1)))
+        elif match := re.fullmatch(r"scan\d+ (\d+) steps( reverse)?", line):
+            self.scans.append((int(match.group(1)), match.group(2) is not None))
+        elif match := re.fullmatch(r"carry\d+ of scan(\d+)", line):
+            self.carries.append(int(match.group(1)))
+        elif match := re.fullmatch(r"next carry(\d+) = %(\d+)", line):
+            self.next[int(match.group(1))] = int(match.group(2))
         elif match := re.fullmatch(r"output (\S+) = %(\d+)", line):
             self.outputs.append((match.group(1), int(match.group(2))))
         elif match := re.fullmatch(r"update state(\d+) = %(\d+)", line):
             self.updates.append((int(match.group(1)), int(match.group(2))))
         else:
             raise ValueError(f"not a line of a graph: {line}")
+
+    def bodies(self):
+        """The scan whose body each node is part of: what depends on its slices and carries."""
+        found = []
+        for node in self.nodes:
+            if node.name == "scan_slice":
+                found.append(node.numbers()[0])
+            elif match := re.fullmatch(r"carry(\d+)", node.name):
+                found.append(self.carries[int(match.group(1))])
+            elif node.name == "scan_stack":
+                found.append(None)
+            else:
+                found.append(next((found[arg] for arg in node.args if found[arg] is not None), None))
+        return found
 
 
 # ---------------------------------------------------------------- operators
@@ -305,9 +328,47 @@ class Run:
 
     def __init__(self, graph, given, dtype, step):
         self.graph, self.given, self.dtype, self.step = graph, given, dtype, step
-        self.values = []
-        for node in graph.nodes:
-            self.values.append(self.value(node))
+        self.values = [None] * len(graph.nodes)
+        self.bodies = graph.bodies()
+        for at, body in enumerate(self.bodies):
+            if body is None:
+                self.need(at)
+
+    def need(self, at):
+        """Computes a node outside of scans, after what it reads."""
+        node = self.graph.nodes[at]
+        if self.values[at] is not None:
+            return
+        if node.name == "scan_stack":
+            return self.scan(node.numbers()[0])
+        for arg in node.args:
+            self.need(arg)
+        self.values[at] = self.value(node)
+
+    def scan(self, scan):
+        """All steps of a scan, and its stacks."""
+        nodes, values = self.graph.nodes, self.values
+        body = [at for at, own in enumerate(self.bodies) if own == scan]
+        stacks = [at for at, n in enumerate(nodes) if n.name == "scan_stack" and n.numbers() == [scan]]
+        carries = {at: int(nodes[at].name[5:]) for at in body if nodes[at].name.startswith("carry")}
+        read = [arg for at in body + stacks for arg in nodes[at].args]
+        for at in read + [self.graph.next[carry] for carry in carries.values()]:
+            if self.bodies[at] is None:
+                self.need(at)
+        handed = {at: values[nodes[at].args[0]] for at in carries}
+        joined = {at: [] for at in stacks}
+        steps, reverse = self.graph.scans[scan]
+        for step in reversed(range(steps)) if reverse else range(steps):
+            for at in body:
+                if nodes[at].name == "scan_slice":
+                    values[at] = values[nodes[at].args[0]][step]
+                else:
+                    values[at] = handed[at] if at in carries else self.value(nodes[at])
+            handed = {at: values[self.graph.next[carry]] for at, carry in carries.items()}
+            for at, parts in joined.items():
+                parts.append(values[nodes[at].args[0]])
+        for at, parts in joined.items():
+            values[at] = torch.stack(parts[::-1] if reverse else parts)
 
     def value(self, node):
         args = [self.values[arg] for arg in node.args]

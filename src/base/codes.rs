@@ -83,6 +83,7 @@ codes! {
     BODY = "E0125", "a body without the value it must have";
     NARROW_HEAD = "E0126", "a head narrower than the data's classes";
     DOMAIN = "E0127", "an argument outside what its parameter takes";
+    SCAN = "E0128", "a scan whose steps cannot be taken";
     DATA_SOURCE = "E0301", "a data source that is wrong, or whose data cannot be had";
     INDEX_RANGE = "E0302", "an index from the data that is out of range";
     NOT_FINITE = "E0303", "numbers of a training step that are not finite";

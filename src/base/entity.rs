@@ -88,6 +88,11 @@ impl<K: Entity, V> Arena<K, V> {
         self.entries.get(key.index())
     }
 
+    /// The same, to change.
+    pub fn get_mut(&mut self, key: K) -> Option<&mut V> {
+        self.entries.get_mut(key.index())
+    }
+
     /// All ids, in order.
     pub fn keys(&self) -> impl DoubleEndedIterator<Item = K> + ExactSizeIterator + use<K, V> {
         (0..self.entries.len()).map(K::from_index)

@@ -2,11 +2,11 @@
 //! optimizers, schedules, transforms and initializers of other frameworks.
 //!
 //! ```text
-//! relu6   →  still to come; `relu` is the nearest
+//! lstm    →  still to come
 //! radam   →  Adam with a rectified rate; `adam` is the nearest
 //! ```
 //!
-//! Such a name is never a slip of one of ours, however near it is spelt: `glu` is not `elu`. What is
+//! Such a name is never a slip of one of ours, however near it is spelt: `reglu` is not `relu`. What is
 //! merely *called* otherwise (`BatchNorm2d`) stands in [`names`](super::names). An item that a program
 //! or the prelude has comes first, so a row may stay when its name arrives.
 

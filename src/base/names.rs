@@ -4,7 +4,7 @@
 //! Dense, Linear  →  dense           the same, spelt otherwise
 //! desne          →  dense           the only name a slip away
 //! adamx          →  adam, adamw     as likely as each other
-//! relu6          →  relu            something else: `field` knows what
+//! celu           →  elu             something else: `field` knows what
 //! ```
 
 use crate::base::field::{self, KnownName, NameKind, plain};
@@ -194,6 +194,18 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
     ("layer_norm", &["layernormalization", "ln"]),
     ("group_norm", &["groupnormalization"]),
     ("embedding", &["embed"]),
+    ("lstm", &["lstmcell"]),
+    ("gru", &["grucell"]),
+    ("rnn", &["simplernn", "rnncell", "elman"]),
+    ("attention", &["multiheadattention", "selfattention", "mha"]),
+    ("dot_attention", &["scaleddotproductattention"]),
+    ("positions", &["positionalembedding", "positionembedding"]),
+    ("sinusoidal_positions", &["positionalencoding", "sinepositionencoding"]),
+    ("rotary", &["rope", "rotaryembedding"]),
+    ("prelu", &["parametricrelu"]),
+    ("glu", &["gatedlinearunit"]),
+    ("heads", &["numheads", "nhead"]),
+    ("ignore", &["ignoreindex", "ignoreclass"]),
     ("silu", &["swish"]),
     ("hard_swish", &["hardsilu"]),
     ("units", &["outfeatures", "numoutput", "output", "width"]),
@@ -267,14 +279,14 @@ mod tests {
     fn what_the_field_knows_is_no_slip_of_what_is_here() {
         let names = ["relu", "elu", "gelu", "silu", "selu"];
         let layers = [NameKind::Layer];
-        for name in ["relu6", "ReLU6", "prelu", "PReLU", "glu"] {
+        for name in ["celu", "CELU", "rrelu", "RReLU", "reglu"] {
             let meant = meant(name, names, &layers);
             assert!(meant.known.is_some() && !meant.slip, "{name}");
             let sure = |(_, reading): &(&str, Certainty)| *reading != Certainty::Suggestion;
             assert!(!meant.near.iter().any(sure), "{name}");
         }
-        let slip = meant("lsmt", names, &layers);
-        assert_eq!(slip.known.map(|known| known.name), Some("lstm"));
+        let slip = meant("lamdba", names, &layers);
+        assert_eq!(slip.known.map(|known| known.name), Some("lambda"));
         assert!(slip.slip && slip.near.is_empty());
         assert_eq!(meant("reluu", names, &layers).near[0], ("relu", Certainty::Likely));
         assert_eq!(meant("Swish", names, &layers).near[0], ("silu", Certainty::Spelling));

@@ -144,6 +144,18 @@ impl Conversion {
         }
     }
 
+    /// The same where all channels have the same factor and the same summand.
+    pub fn alike(conversions: &[Conversion]) -> Option<(f64, f64)> {
+        let numbers = |conversion: &Conversion| match conversion {
+            Conversion::Rescale { .. } => 1,
+            Conversion::Normalize { mean, std } => mean.len().max(std.len()),
+        };
+        let channels = conversions.iter().map(numbers).max().unwrap_or(1);
+        let first = Conversion::joined(conversions, 0);
+        let others = (1..channels).map(|channel| Conversion::joined(conversions, channel));
+        others.into_iter().all(|other| other == first).then_some(first)
+    }
+
     /// Conversions of one channel as one: a byte `x` becomes `x · scale + offset`.
     pub fn joined(conversions: &[Conversion], channel: usize) -> (f64, f64) {
         let from_bytes = match conversions.first() {
@@ -262,6 +274,9 @@ mod tests {
         assert_eq!(of(std::slice::from_ref(&normalize), 1), (8.0 / 255.0, -2.0));
         assert_eq!(of(std::slice::from_ref(&rescale), 2), (0.5, -1.0), "of the bytes themselves");
         assert_eq!(of(&[rescale.clone(), normalize.clone()], 0), (1.0, -3.0));
+        let alike = |conversions: &[Conversion]| Conversion::alike(conversions);
+        assert_eq!(alike(&[]), Some((1.0 / 255.0, 0.0)));
+        assert_eq!(alike(std::slice::from_ref(&normalize)), None);
         assert_eq!(of(&[normalize, rescale], 0), (1.0 / 255.0, -1.5));
     }
 

@@ -59,6 +59,9 @@ pub struct OutputTask {
     pub target: Option<String>,
     /// The task.
     pub task: Task,
+    /// The label that does not count, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ignore: Option<i64>,
 }
 
 /// Scale of an output's numbers: raw, or after a sigmoid or softmax.

@@ -11,6 +11,7 @@ macro_rules! eprintln {
 }
 
 mod allocator;
+mod answers;
 mod bench;
 mod check;
 mod compare;

@@ -63,8 +63,9 @@ pub(super) fn emit(
         mark_signature,
         shares: HashMap::new(),
         imports: HashMap::new(),
+        slice: None,
     };
-    step.compute_shares();
+    step.compute_shares(code.actions);
     step.mark(0);
     for (index, action) in code.actions.iter().enumerate() {
         step.action(action);
@@ -97,14 +98,23 @@ struct Step<'a, 'f> {
     /// This thread's range of each number of parts.
     shares: HashMap<usize, (Value, Value)>,
     imports: HashMap<KernelId, FuncRef>,
+    /// The slice that a loop's step works on.
+    slice: Option<Value>,
 }
 
 impl Step<'_, '_> {
     /// Divides each number of parts once, at the start.
-    fn compute_shares(&mut self) {
-        for action in self.code.actions {
-            let Action::Run { kernel, .. } = action else { continue };
-            let parts = self.code.program.kernels[*kernel].parts;
+    fn compute_shares(&mut self, actions: &[Action]) {
+        for action in actions {
+            let kernel = match action {
+                Action::Run { kernel, .. } => *kernel,
+                Action::Loop { body, .. } => {
+                    self.compute_shares(body);
+                    continue;
+                }
+                Action::Barrier => continue,
+            };
+            let parts = self.code.program.kernels[kernel].parts;
             if parts == 0 || self.shares.contains_key(&parts) {
                 continue;
             }
@@ -136,7 +146,34 @@ impl Step<'_, '_> {
                 self.builder.ins().call_indirect(self.barrier_signature, barrier, &[data]);
             }
             Action::Run { kernel, args } => self.run(*kernel, args),
+            Action::Loop { steps, reverse, body } => self.steps(*steps, *reverse, body),
         }
+    }
+
+    /// A loop's body, once for each slice.
+    fn steps(&mut self, steps: usize, reverse: bool, body: &[Action]) {
+        let ins =
+            |step: &mut Self, value: usize| step.builder.ins().iconst(types::I64, value as i64);
+        let (inside, exit) = (self.builder.create_block(), self.builder.create_block());
+        let counter = self.builder.append_block_param(inside, types::I64);
+        let zero = ins(self, 0);
+        self.builder.ins().jump(inside, &[zero.into()]);
+        self.builder.switch_to_block(inside);
+        let slice = match reverse {
+            false => counter,
+            true => {
+                let last = ins(self, steps - 1);
+                self.builder.ins().isub(last, counter)
+            }
+        };
+        self.slice = Some(slice);
+        body.iter().for_each(|action| self.action(action));
+        self.slice = None;
+        let next = self.builder.ins().iadd_imm_s(counter, 1);
+        let all = ins(self, steps);
+        let more = self.builder.ins().icmp(IntCC::UnsignedLessThan, next, all);
+        self.builder.ins().brif(more, inside, &[next.into()], exit, &[]);
+        self.builder.switch_to_block(exit);
     }
 
     fn run(&mut self, kernel: KernelId, args: &[BufferId]) {
@@ -165,7 +202,15 @@ impl Step<'_, '_> {
                 Space::Thread => self.fields.private,
             };
             let offset = buffer.offset.expect("the program is planned") as i64;
-            values.push(self.builder.ins().iadd_imm_s(base, offset));
+            let mut place = self.builder.ins().iadd_imm_s(base, offset);
+            if let (Some(part), Some(slice)) = (buffer.part, self.slice)
+                && part.stride > 0
+            {
+                let bytes = (part.stride * buffer.dtype.size()) as i64;
+                let moved = self.builder.ins().imul_imm_s(slice, bytes);
+                place = self.builder.ins().iadd(place, moved);
+            }
+            values.push(place);
         }
         let callee = match self.imports.get(&kernel) {
             Some(&known) => known,

@@ -78,7 +78,7 @@ pub fn bench(
         model,
         batch,
         flops: flops(loops),
-        barriers: 1 + loops.actions.iter().filter(|action| **action == Action::Barrier).count(),
+        barriers: 1 + loops.barriers(),
         memory_bytes: memory.bytes(),
         ready_seconds: 0.0,
         first_step_seconds: 0.0,
@@ -184,9 +184,13 @@ pub(crate) fn random(dtype: DType, shape: Vec<usize>, name: &str, classes: usize
 
 /// Operations of a step's contractions, two for each product and sum.
 pub fn flops(program: &Loops) -> u64 {
-    let runs = program.actions.iter().filter_map(|action| match action {
-        Action::Run { kernel, .. } => Some(&program.kernels[*kernel]),
-        Action::Barrier => None,
-    });
-    runs.map(|kernel| operations(kernel).contraction).sum()
+    fn of(program: &Loops, actions: &[Action]) -> u64 {
+        let action = |action: &Action| match action {
+            Action::Run { kernel, .. } => operations(&program.kernels[*kernel]).contraction,
+            Action::Loop { steps, body, .. } => *steps as u64 * of(program, body),
+            Action::Barrier => 0,
+        };
+        actions.iter().map(action).sum()
+    }
+    of(program, &program.actions)
 }

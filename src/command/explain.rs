@@ -98,7 +98,7 @@ impl ActionTimes {
         for (action, (kind, seconds)) in loops.actions.iter().zip(&mut self.seconds).enumerate() {
             let each = threads.clone().map(|thread| self.marks.seconds(thread, action));
             seconds.push(match kind {
-                Action::Run { .. } => each.fold(0.0, f64::max),
+                Action::Run { .. } | Action::Loop { .. } => each.fold(0.0, f64::max),
                 Action::Barrier => each.fold(f64::INFINITY, f64::min),
             });
         }
@@ -127,7 +127,11 @@ impl KernelWork {
         action: &Action,
         origin: &Option<KernelOrigin>,
     ) -> Option<ExplainedKernel> {
-        let Action::Run { kernel, args } = action else { return None };
+        let (kernel, args) = match action {
+            Action::Run { kernel, args } => (kernel, args),
+            Action::Loop { steps, body, .. } => return self.of_loop(loops, *steps, body, origin),
+            Action::Barrier => return None,
+        };
         let code = &loops.kernels[*kernel];
         let count = || (operations(code), touched(code));
         let (operations, touched) = self.known.entry(*kernel).or_insert_with(count);
@@ -143,5 +147,30 @@ impl KernelWork {
             operations: *operations,
             bytes: args.iter().zip(touched.values()).map(bytes).sum(),
         })
+    }
+
+    /// The work of all steps of a loop.
+    fn of_loop(
+        &mut self,
+        loops: &Loops,
+        steps: usize,
+        body: &[Action],
+        origin: &Option<KernelOrigin>,
+    ) -> Option<ExplainedKernel> {
+        let kernels: Vec<ExplainedKernel> =
+            body.iter().filter_map(|action| self.of(loops, action, &None)).collect();
+        let mut all = ExplainedKernel {
+            name: origin.as_ref().map_or("scan", |origin| &origin.name).to_owned(),
+            place: origin.as_ref().and_then(|origin| origin.place.clone()),
+            parts: kernels.iter().map(|kernel| kernel.parts).max()?,
+            operations: Operations::default(),
+            bytes: 0,
+        };
+        for kernel in kernels {
+            all.operations.contraction += steps as u64 * kernel.operations.contraction;
+            all.operations.scalar += steps as u64 * kernel.operations.scalar;
+            all.bytes += steps as u64 * kernel.bytes;
+        }
+        Some(all)
     }
 }

@@ -104,7 +104,9 @@ impl Machine {
         let mut seconds = 0.0;
         for action in &program.actions {
             seconds += match (action, work.of(program, action, &None)) {
-                (Action::Run { .. }, Some(kernel)) => self.kernel(&kernel, arena, threads),
+                (Action::Run { .. } | Action::Loop { .. }, Some(kernel)) => {
+                    self.kernel(&kernel, arena, threads)
+                }
                 _ => BARRIER,
             };
         }

@@ -6,15 +6,17 @@
 //! | a program | [`check()`] with `report`, `parameters` and `forecast`, [`emit()`], [`verify()`], [`grad()`] |
 //! | its speed | [`bench()`], `explain`, [`profile`], measured against what the machine can do: `peak`, `stream` |
 //! | its data | [`data()`] |
-//! | a trained model | [`predictor`], `questions`, `raw` |
+//! | a trained model | [`predictor`], `answers`, `drawings`, `raw` |
 //! | several runs | [`compare()`], [`lr_find()`] |
 //! | the machine | [`doctor()`] |
 
+mod answers;
 mod bench;
 mod check;
 mod compare;
 mod data;
 mod doctor;
+mod drawings;
 mod emit;
 mod explain;
 mod fields;
@@ -26,24 +28,24 @@ mod parameters;
 mod peak;
 mod predict;
 mod profile;
-mod questions;
 mod raw;
 mod report;
 mod stream;
 mod verify;
 
+pub use answers::{PositionClasses, PredictedOutput, PredictedText, Prediction};
 pub use bench::{BenchTimes, TimedStep, bench};
 pub use check::{CheckOptions, check};
 pub use compare::{Compared, compare, overlaid};
 pub use data::{DataReport, WantedBatch, WrittenBatch, data};
 pub use doctor::{Finding, Health, doctor};
+pub use drawings::DrawnOutputs;
 pub use emit::{EmitRequest, EmitStage, STAGES, emit};
 pub use explain::{Explained, ExplainedKernel};
 pub use grad::{Engine, GradOptions, Graded, SEED, grad};
 pub use lr_find::{Found, RateRange, lr_find};
-pub use predict::{PredictedOutput, Prediction, Predictor, predictor};
+pub use predict::{Predictor, predictor};
 pub use profile::{Profile, Spent};
-pub use questions::PredictInput;
 pub use raw::RawOutputs;
 pub use report::Report;
 pub use stream::Streams;

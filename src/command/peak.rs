@@ -59,6 +59,7 @@ fn products(parts: usize) -> Planned {
             len,
             space: Space::Pinned,
             offset: Some(at),
+            part: None,
         })
     };
     let args = vec![buffer("a", ROWS), buffer("b", COLUMNS), buffer("c", parts * size)];

@@ -1,30 +1,26 @@
-//! A trained model asked about files: images, idx files, rows of numbers.
+//! A trained model asked about what its source takes: images, rows of tables, recordings, texts, arrays.
 //!
 //! ```text
-//! reader threads    decode and prepare a chunk of files      ─┐
-//! step's threads    the compiled forward pass, batch by batch ─┴→  answers, in the files' order
+//! reader threads    read and prepare a chunk of samples      ─┐
+//! step's threads    the compiled forward pass, batch by batch ─┴→  answers, in the samples' order
 //! ```
 //!
-//! The training data need not be there: what samples look like is kept with the run. A file that
-//! cannot be read is an answer like any other, and does not keep others from theirs.
+//! The training data need not be there: what samples look like, and all that was fitted, is kept with the
+//! run. A sample that cannot be read is an answer like any other, and does not keep others from theirs.
 
 use crate::base::limits::{self, Budget};
-use crate::base::schema::{Field, Schema};
-use crate::base::step_output::StepOutput;
-use crate::base::task::{OutputTask, Task};
 use crate::base::tensor::Tensor;
-use crate::command::questions::{PredictInput, questions, table_questions};
-use crate::data::{self, DataError, Preprocessor};
+use crate::command::answers::{PredictedOutput, Prediction, predicted_outputs};
+use crate::data::{self, DataError, GivenInput, InputReader, InputSample};
 use crate::driver::memory::{refuse_too_large, variable_bytes};
 use crate::driver::session::{Failure, Request, Session};
 use crate::driver::source::{DataSource, Schemas};
 use crate::driver::steps::StepCompiler;
-use crate::graph::{Graph, Output as GraphOutput};
-use crate::run::evaluate::largest;
-use crate::run::folder::RunInfo;
+use crate::files::read;
+use crate::run::folder::{RunInfo, SampleInfo};
 use crate::run::trained::{self, Model, Trained, WeightsOrigin};
 use crate::runtime::pool::Pool;
-use crate::runtime::program::{RunMemory, StepArgs};
+use crate::runtime::program::{IndexFault, RunMemory, StepArgs};
 use crate::runtime::trainer::BatchStep;
 use crate::schedule::Globals;
 use rayon::prelude::*;
@@ -41,56 +37,21 @@ const STEPS_AHEAD: usize = 4;
 pub struct Predictor {
     /// Where its weights are from.
     pub weights: PathBuf,
-    reader: SampleReader,
+    /// The name of the model.
+    pub model: String,
+    reader: Box<dyn InputReader>,
     step: BatchStep,
     initial: Vec<(String, Tensor)>,
     outputs: Vec<PredictedOutput>,
 }
 
-/// An output of a model, as it is told.
-#[derive(Clone, Debug)]
-pub struct PredictedOutput {
-    /// Its name: `output` where the model gives one tensor.
-    pub name: String,
-    /// Its task.
-    pub task: Task,
-    /// The shape of a sample's output.
-    pub shape: Vec<usize>,
-    /// The names of the classes, where the output is about classes.
-    pub classes: Vec<String>,
-    /// The field that it predicts, where its numbers are to be turned back.
-    target: Option<Field>,
-    at: StepOutput,
-}
-
-/// How inputs become the bytes of a step's inputs.
-enum SampleReader {
-    /// Images and their bytes.
-    Images(Box<Preprocessor>),
-    /// Rows, which have been read already.
-    Rows,
-}
-
-/// A model's answer for one sample, by its task.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Prediction {
-    /// The likeliest classes with their probabilities, or, where there are none, with their scores.
-    Classes(Vec<(String, f64)>),
-    /// How many positions each class has, the most first; classes without any are left out.
-    Positions(Vec<(String, usize)>),
-    /// The output's numbers; of labels, their probabilities.
-    Values(Vec<f32>),
-    /// Why the file could not be read.
-    Unreadable(String),
-}
-
-/// Compiles a trained model's forward pass, and reads what it is to be asked about: files, or `-` for
-/// standard input.
+/// Compiles a trained model's forward pass, and finds the samples that it is to be asked about in what the
+/// user names: files, folders, or `-` for standard input.
 pub fn predictor(
     request: &Request,
     model: &Model,
     files: &[PathBuf],
-) -> Result<(Predictor, Vec<PredictInput>), Failure> {
+) -> Result<(Predictor, Vec<InputSample>), Failure> {
     let mut session = Session::new(None);
     let mut request = request.clone();
     let Trained { info, weights, from } = trained::find(&mut session, &mut request, model)?;
@@ -110,73 +71,52 @@ pub fn predictor(
         );
         return Err(Failure::Data(message));
     };
-    let before = match known {
-        Some(samples) => samples.source,
-        None => source.before().map_err(data_failure)?,
+    let SampleInfo { source: before, schema } = match known {
+        Some(samples) => samples,
+        None => {
+            let before = source.before().map_err(data_failure)?;
+            SampleInfo { schema: source.schema.clone().unwrap_or(before.clone()), source: before }
+        }
     };
     let named = class_names(info.as_ref(), about.as_ref(), &source);
     let mut graph = session.elaborated(front.experiment.eval.clone())?;
     let tasks = front.experiment.training.as_ref().map(|training| &training.tasks[..]);
-    let outputs = predicted_outputs(&graph, tasks.unwrap_or_default(), &before, &named);
+    let outputs = predicted_outputs(&graph, tasks.unwrap_or_default(), &schema, &named);
     graph.outputs.retain(|output| outputs.iter().any(|known| known.at == output.name));
-    let (reader, fields, questions) = inputs(&graph, &source, &before, files)?;
+    // Targets are inputs of the step that no output reads.
+    let wanted = graph.live_inputs();
+    let reader = data::input_reader(&source.request, &before, &wanted).map_err(data_failure)?;
+    let samples = samples(&*reader, files)?;
     let initial = trained::fitted(&graph, &weights, &from)?;
-    let globals = Globals::default();
+    let (globals, fields) = (Globals::default(), reader.fields().to_vec());
     let mut compiler =
         StepCompiler { session: &mut session, request: &request, fields, globals, run_steps: 1 };
-    let (step, _) = compiler.step(&graph, questions.len().clamp(1, BATCH))?;
+    let (step, _) = compiler.step(&graph, samples.len().clamp(1, BATCH))?;
     refuse_too_large(&session, &request, &[&step.program], 1, variable_bytes(&graph))?;
-    Ok((Predictor { weights: from, reader, step, initial, outputs }, questions))
+    let model = front.experiment.model;
+    Ok((Predictor { weights: from, model, reader, step, initial, outputs }, samples))
 }
 
-/// How the model's inputs are read, the fields that they are, and the questions in files.
-fn inputs(
-    graph: &Graph,
-    source: &DataSource,
-    before: &Schema,
-    files: &[PathBuf],
-) -> Result<(SampleReader, Vec<Field>, Vec<PredictInput>), Failure> {
-    // Targets are inputs of the step that no output reads.
-    let read = graph.live_inputs();
-    let needed = |field: &&Field| read.contains(&field.name.as_str());
-    let fields: Vec<Field> = before.fields.iter().filter(needed).cloned().collect();
-    if !fields.is_empty() && fields.iter().all(|field| field.recipe.is_some()) {
-        let questions = table_questions(files, &source.request, &fields)?;
-        return Ok((SampleReader::Rows, fields, questions));
+/// The samples in what a user names.
+fn samples(reader: &dyn InputReader, files: &[PathBuf]) -> Result<Vec<InputSample>, Failure> {
+    let mut found = Vec::new();
+    for path in files {
+        let given = match path.as_os_str() == "-" {
+            true => GivenInput::Stdin(standard_input()?),
+            false => GivenInput::Path(path.clone()),
+        };
+        found.extend(reader.samples(&given));
     }
-    let pictures = Preprocessor::new(&source.request, before).map_err(data_failure)?;
-    let fields = pictures.schema().inputs().into_iter().cloned().collect();
-    Ok((SampleReader::Images(Box::new(pictures)), fields, questions(files)?))
+    Ok(found)
 }
 
-/// The outputs of a model with what is known of each.
-fn predicted_outputs(
-    graph: &Graph,
-    tasks: &[OutputTask],
-    schema: &Schema,
-    named: &[String],
-) -> Vec<PredictedOutput> {
-    let output = |output: &GraphOutput| {
-        let name = output.name.model_name()?.to_owned();
-        let task = tasks.iter().find(|task| task.output == name);
-        let target = task.and_then(|task| schema.field(task.target.as_deref()?)).cloned();
-        let task = task.map(|task| task.task).unwrap_or_default();
-        let count = match task {
-            Task::Class { classes, .. } | Task::ClassPerPosition { classes, .. } => classes,
-            Task::Labels { labels: 1, .. } => 2,
-            Task::Labels { .. } | Task::Numbers { .. } | Task::Other => 0,
-        };
-        let own = target.as_ref().and_then(|field| field.recipe.as_ref());
-        let own = own.map(|recipe| recipe.class_names());
-        let class = |class: usize| {
-            let names = own.as_deref().unwrap_or(named);
-            names.get(class).cloned().unwrap_or_else(|| class.to_string())
-        };
-        let shape = graph.ty(output.node).shape.at(1).into_iter().skip(1).collect();
-        let classes = (0..count).map(class).collect();
-        Some(PredictedOutput { name, task, shape, classes, target, at: output.name.clone() })
-    };
-    graph.outputs.iter().filter_map(output).collect()
+fn standard_input() -> Result<Vec<u8>, Failure> {
+    let bytes = read::stream(std::io::stdin().lock(), read::TABLE)
+        .map_err(|error| Failure::Io(format!("cannot read standard input: {error}")))?;
+    match bytes.trim_ascii().is_empty() {
+        true => Err(Failure::Data("standard input is empty".to_owned())),
+        false => Ok(bytes),
+    }
 }
 
 /// The names of the classes: as the run's folder has them, else as the file of weights says, else as the
@@ -194,12 +134,14 @@ fn data_failure(error: DataError) -> Failure {
     Failure::Data(error.to_string())
 }
 
-/// Is given each question with its answers, one for each output of the model, and with those outputs
-/// themselves (of a file that could not be read, none); says whether to go on.
-pub type Tell<'a> = dyn FnMut(&PredictInput, &[Prediction], &[Vec<f32>]) -> bool + 'a;
+/// Is given each sample with its answers, one for each output of the model, and with those outputs
+/// themselves (of a sample that could not be read, none); says whether to go on.
+pub type Tell<'a> = dyn FnMut(&InputSample, &[Prediction], &[Vec<f32>]) -> bool + 'a;
 
 /// The bytes of a sample's inputs, or why there are none.
 type SampleBytes = Result<Vec<Vec<u8>>, String>;
+/// A sample's outputs, or why there are none.
+type SampleOutputs = Result<Vec<Vec<f32>>, String>;
 
 impl Predictor {
     /// The model's outputs.
@@ -207,15 +149,15 @@ impl Predictor {
         &self.outputs
     }
 
-    /// Whether inputs are the rows of tables.
-    pub fn reads_rows(&self) -> bool {
-        matches!(self.reader, SampleReader::Rows)
+    /// The word for the place of a sample.
+    pub fn place_name(&self) -> &'static str {
+        self.reader.place_name()
     }
 
-    /// Answers questions in order; `top` is how many classes each answer has.
+    /// Answers samples in order; `top` is how many classes each answer has.
     pub fn predict(
         &self,
-        questions: &[PredictInput],
+        samples: &[InputSample],
         pool: &mut Pool,
         top: usize,
         tell: &mut Tell<'_>,
@@ -228,9 +170,9 @@ impl Predictor {
             }
         }
         self.step.program.refresh(&mut memory, pool);
-        let chunks = questions.chunks(batch * STEPS_AHEAD);
-        let read = |chunk: &[PredictInput]| -> Vec<SampleBytes> {
-            chunk.par_iter().map(|question| self.read(question)).collect()
+        let chunks = samples.chunks(batch * STEPS_AHEAD);
+        let read = |chunk: &[InputSample]| -> Vec<SampleBytes> {
+            chunk.par_iter().map(|sample| self.reader.read(sample)).collect()
         };
         std::thread::scope(|scope| {
             let (send, receive) = sync_channel(2);
@@ -244,22 +186,10 @@ impl Predictor {
                 Err(_) => Box::new(chunks.clone().map(read)),
             };
             for (chunk, read) in chunks.zip(reads) {
-                for (questions, samples) in chunk.chunks(batch).zip(read.chunks(batch)) {
-                    let outputs = self.step(samples, &mut memory, pool);
-                    for ((question, sample), outputs) in questions.iter().zip(samples).zip(outputs)
-                    {
-                        let go_on = match sample {
-                            Ok(_) => {
-                                let answers: Vec<Prediction> = (self.outputs.iter().zip(&outputs))
-                                    .map(|(of, output)| of.prediction(output, top))
-                                    .collect();
-                                tell(question, &answers, &outputs)
-                            }
-                            Err(reason) => {
-                                tell(question, &[Prediction::Unreadable(reason.clone())], &[])
-                            }
-                        };
-                        if !go_on {
+                for (samples, bytes) in chunk.chunks(batch).zip(read.chunks(batch)) {
+                    let outputs = self.outputs_of(bytes, &mut memory, pool);
+                    for (sample, outputs) in samples.iter().zip(outputs) {
+                        if !self.tell(sample, outputs, top, tell) {
                             return;
                         }
                     }
@@ -268,21 +198,46 @@ impl Predictor {
         });
     }
 
-    fn read(&self, question: &PredictInput) -> SampleBytes {
-        let pictures = match (&self.reader, question) {
-            (_, PredictInput::Unreadable(_, reason)) => return Err(reason.clone()),
-            (_, PredictInput::Row(_, _, fields)) => return Ok(fields.clone()),
-            (SampleReader::Rows, _) => return Err("the model takes rows of a table".to_owned()),
-            (SampleReader::Images(pictures), _) => pictures,
-        };
-        let mut out = vec![0; pictures.bytes()];
-        match question {
-            PredictInput::Image(path) => pictures.image(&data::read_image(path)?, &mut out)?,
-            PredictInput::Record(_, _, bytes) => pictures.record(bytes, &mut out)?,
-            PredictInput::Bytes(bytes) => pictures.image(bytes, &mut out)?,
-            PredictInput::Row(..) | PredictInput::Unreadable(..) => {}
+    /// Tells the answers of a sample; says whether to go on.
+    fn tell(
+        &self,
+        sample: &InputSample,
+        outputs: SampleOutputs,
+        top: usize,
+        tell: &mut Tell<'_>,
+    ) -> bool {
+        match outputs {
+            Ok(outputs) => {
+                let answer = |(of, output): (&PredictedOutput, &Vec<f32>)| {
+                    of.prediction(output, sample.positions(), top)
+                };
+                let answers: Vec<Prediction> =
+                    self.outputs.iter().zip(&outputs).map(answer).collect();
+                tell(sample, &answers, &outputs)
+            }
+            Err(reason) => tell(sample, &[Prediction::Unreadable(reason)], &[]),
         }
-        Ok(vec![out])
+    }
+
+    /// The outputs of a batch of samples. An index that is out of range spoils the whole step, so the
+    /// samples of such a batch are asked one by one.
+    fn outputs_of(
+        &self,
+        samples: &[SampleBytes],
+        memory: &mut RunMemory,
+        pool: &mut Pool,
+    ) -> Vec<SampleOutputs> {
+        if let Ok(outputs) = self.step(samples, memory, pool) {
+            return outputs;
+        }
+        let alone = |sample: &SampleBytes| {
+            let outputs = self.step(std::slice::from_ref(sample), memory, pool);
+            let first = outputs.map(|outputs| outputs.into_iter().next());
+            first.ok().flatten().unwrap_or_else(|| {
+                Err("the model makes an index of it that is outside its range".to_owned())
+            })
+        };
+        samples.iter().map(alone).collect()
     }
 
     /// One step on samples, the last ones of which may be missing or unreadable: the outputs of each.
@@ -291,7 +246,7 @@ impl Predictor {
         samples: &[SampleBytes],
         memory: &mut RunMemory,
         pool: &mut Pool,
-    ) -> Vec<Vec<Vec<f32>>> {
+    ) -> Result<Vec<SampleOutputs>, IndexFault> {
         let program = &self.step.program;
         for (field, input) in self.step.inputs.iter().enumerate() {
             let Some(buffer) = input.buffer else { continue };
@@ -306,74 +261,17 @@ impl Predictor {
             }
         }
         let args = StepArgs { step: 1, seed: 0, hypers: &self.step.hypers };
-        let ran = program.run(memory, pool, &args);
-        debug_assert!(ran.is_ok(), "classes of fields are within their range");
+        program.run(memory, pool, &args)?;
         let outputs: Vec<&[f32]> =
             self.outputs.iter().map(|output| program.f32s(memory, &output.at)).collect();
-        let of_sample = |index: usize| {
+        let of_sample = |(index, sample): (usize, &SampleBytes)| -> SampleOutputs {
             let one = |output: &&[f32]| {
                 let size = output.len() / self.step.batch;
                 output[index * size..][..size].to_vec()
             };
-            outputs.iter().map(one).collect()
+            sample.as_ref().map_err(Clone::clone)?;
+            Ok(outputs.iter().map(one).collect())
         };
-        (0..samples.len()).map(of_sample).collect()
-    }
-}
-
-impl PredictedOutput {
-    /// The names of the numbers of an answer, as columns of a table.
-    pub fn number_names(&self) -> Vec<String> {
-        let count: usize = self.shape.iter().product();
-        let columns = self.target.as_ref().and_then(|field| field.recipe.as_ref());
-        match columns.map(|recipe| &recipe.columns) {
-            Some(columns) if columns.len() == count => columns.clone(),
-            _ => (0..count).map(|index| format!("{}_{index}", self.name)).collect(),
-        }
-    }
-
-    fn prediction(&self, output: &[f32], top: usize) -> Prediction {
-        let name = |class: usize| self.classes[class].clone();
-        match self.task {
-            Task::Class { scale, .. } => {
-                let values = scale.apply(output);
-                let mut order: Vec<usize> = (0..values.len()).collect();
-                order.sort_by(|&a, &b| values[b].total_cmp(&values[a]).then(a.cmp(&b)));
-                let best = order.into_iter().take(top);
-                Prediction::Classes(best.map(|class| (name(class), values[class])).collect())
-            }
-            Task::ClassPerPosition { classes, scale, .. } => {
-                let mut counts = vec![0; classes];
-                for numbers in output.chunks_exact(classes) {
-                    counts[largest(&scale.apply(numbers))] += 1;
-                }
-                let mut order: Vec<usize> = (0..classes).filter(|&it| counts[it] > 0).collect();
-                order.sort_by_key(|&class| std::cmp::Reverse(counts[class]));
-                Prediction::Positions(
-                    order.iter().map(|&class| (name(class), counts[class])).collect(),
-                )
-            }
-            Task::Labels { labels: 1, scale } => {
-                let yes = scale.of_one(output[0]);
-                let mut both = vec![(name(0), 1.0 - yes), (name(1), yes)];
-                if yes > 0.5 {
-                    both.reverse();
-                }
-                both.truncate(top);
-                Prediction::Classes(both)
-            }
-            Task::Labels { scale, .. } => {
-                Prediction::Values(output.iter().map(|&it| scale.of_one(it) as f32).collect())
-            }
-            Task::Numbers { .. } => {
-                let recipe = self.target.as_ref().and_then(|field| field.recipe.as_ref());
-                let restore = |(column, &it): (usize, &f32)| match recipe {
-                    Some(recipe) => recipe.restore(column, f64::from(it)) as f32,
-                    None => it,
-                };
-                Prediction::Values(output.iter().enumerate().map(restore).collect())
-            }
-            Task::Other => Prediction::Values(output.to_vec()),
-        }
+        Ok(samples.iter().enumerate().map(of_sample).collect())
     }
 }

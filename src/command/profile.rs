@@ -153,7 +153,9 @@ fn event(
 ) -> Value {
     let name = match action {
         Action::Barrier => "barrier",
-        Action::Run { .. } => origin.map_or("kernel", |origin| origin.name.as_str()),
+        Action::Run { .. } | Action::Loop { .. } => {
+            origin.map_or("kernel", |origin| origin.name.as_str())
+        }
     };
     let phase = origin.map(|origin| origin.phase.name());
     let place = origin.and_then(|origin| origin.place.clone());

@@ -71,7 +71,14 @@ fn triad(parts: usize, len: usize, passes: usize) -> Counted {
         // A line more between buffers, so that they don't meet in the same sets of a cache.
         let offset = Some(index * (bytes + 1024).next_multiple_of(64));
         let (name, len) = (name.into(), parts * len);
-        program.buffers.push(Buffer { name, dtype: DType::F32, len, space: Space::Pinned, offset })
+        program.buffers.push(Buffer {
+            name,
+            dtype: DType::F32,
+            len,
+            space: Space::Pinned,
+            offset,
+            part: None,
+        })
     });
     let args = args.collect();
     let kernel = program.kernels.push(kernel.finish());

@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use super::error::DataError;
 use super::feed::Pass;
+use super::gather::gather;
 use super::transform::Transforms;
 use crate::base::rng::{Sequence, hash_name};
 use crate::base::schema::{ClassField, Field, FieldKind, ImageField, Schema};
@@ -339,21 +340,15 @@ impl Split {
         let size = self.samples.fields[field].bytes();
         assert_eq!(out.len(), indices.len() * size, "room for a batch");
         let samples = indices.iter().map(|&index| self.original(index));
-        let rooms = samples.zip(out.chunks_exact_mut(size));
         match &self.samples.columns[field] {
-            // A number a sample needs no call for its copy.
-            Column::Memory(bytes) if size == 4 => {
-                let (words, _) = bytes.as_chunks::<4>();
-                rooms.for_each(|(sample, out)| out.copy_from_slice(&words[sample as usize]));
+            Column::Memory(bytes) => {
+                gather(bytes, samples.map(|sample| sample as usize * size), size, out);
             }
-            Column::Memory(bytes) => rooms.for_each(|(sample, out)| {
-                out.copy_from_slice(&bytes[sample as usize * size..][..size]);
-            }),
-            Column::Windows { bytes, first, step } => rooms.for_each(|(sample, out)| {
-                out.copy_from_slice(&bytes[first + sample as usize * step..][..size]);
-            }),
+            Column::Windows { bytes, first, step } => {
+                gather(bytes, samples.map(|sample| first + sample as usize * step), size, out);
+            }
             Column::Stored(records) => {
-                for (sample, out) in rooms {
+                for (sample, out) in samples.zip(out.chunks_exact_mut(size)) {
                     records.read(sample, out)?;
                 }
             }

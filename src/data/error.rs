@@ -50,6 +50,11 @@ impl DataError {
         self
     }
 
+    /// Names the file or folder, where none is named yet.
+    pub fn or_path(self, path: impl AsRef<Path>) -> Self {
+        if self.path.is_some() { self } else { self.path(path) }
+    }
+
     /// Names the argument.
     pub fn argument(mut self, name: impl Into<String>) -> Self {
         self.argument = Some(name.into().into());

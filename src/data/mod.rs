@@ -27,17 +27,21 @@ mod error;
 mod feed;
 mod fetch;
 mod fields;
+mod gather;
 mod gunzip;
 mod idx;
 mod images;
+mod input;
 mod labelled;
 mod locate;
 mod mnist;
 mod pictures;
+mod positioned;
 mod request;
 mod scale;
 mod series;
 mod source;
+mod spill;
 mod split;
 mod table;
 #[cfg(test)]
@@ -46,12 +50,13 @@ mod text;
 pub mod transform;
 mod windows;
 
+pub use arrays::write_npz;
 pub use dataset::{Column, Dataset, Note, Records, Samples, Split, order};
 pub use error::DataError;
 pub use feed::{Batch, Feed, FeedError, Pass, Plan, prefetch_bytes};
+pub use input::{GivenInput, InputReader, InputSample, input_reader};
 pub use pictures::{Preprocessor, csv_records, idx_records};
 pub use request::{Argument, FieldRequest, Literal, Places, SourceRequest, TransformCall, Watch};
-pub use table::predict::{RowSample, rows as predict_rows};
 pub use text::token_text;
 
 use std::sync::Arc;
@@ -103,26 +108,6 @@ pub fn schema(request: &SourceRequest, places: &Places) -> Result<Schema, DataEr
     // What is wrong without the data is found without it.
     let items = transform::parse(&request.transforms)?;
     Ok(transform::fit(&items, &source_schema(request, places)?)?.1)
-}
-
-/// Whether a file's name says that it is an image.
-pub fn is_image(path: &std::path::Path) -> bool {
-    images::is_image(path)
-}
-
-/// The images below a folder, by name. Links are followed, each folder once.
-pub fn images_below(folder: &std::path::Path) -> Result<Vec<std::path::PathBuf>, DataError> {
-    images::images_below(folder)
-}
-
-/// The bytes of an image file, or in plain words why there are none.
-pub fn read_image(path: &std::path::Path) -> Result<Vec<u8>, String> {
-    images::read_image(path)
-}
-
-/// Whether bytes begin as the files of a format of images do.
-pub fn looks_like_image(bytes: &[u8]) -> bool {
-    image::guess_format(bytes).is_ok()
 }
 
 /// Bytes of samples that lie in memory while a run goes on.

@@ -10,13 +10,18 @@
 //! columns) is the target. Columns are standardised with mean and deviation of the rows to train on.
 //! Splits are in the order of time, and no window reaches into the next.
 
+mod predict;
+
 use std::sync::Arc;
 
+use self::predict::WindowInputs;
 use super::dataset::{Column, Dataset, Samples};
 use super::error::DataError;
 use super::fields::{FieldPlan, MeaningPlan, MissingPlan, TransformPlan, built_fields};
+use super::input::{InputReader, InputRequest};
 use super::request::{Arguments, Literal, Places, Watch};
 use super::source::SampleSource;
+use super::spill::Spill;
 use super::table;
 use super::windows::{empty_splits, parts, windows};
 use crate::base::schema::Field;
@@ -53,6 +58,10 @@ impl SampleSource for SeriesOfRows {
         _: Watch<'_>,
     ) -> Result<Dataset, DataError> {
         load(args, places)
+    }
+
+    fn inputs(&self, asked: &InputRequest<'_>) -> Result<Box<dyn InputReader>, DataError> {
+        Ok(Box::new(WindowInputs::new(asked)?))
     }
 }
 
@@ -99,7 +108,7 @@ fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
     let fractions = [args.fraction("test")?, args.fraction("validation")?];
     let plans = [plan("past", own), plan("future", target)];
     let (table, path) = table::columns_of(args, places, &plans)?;
-    let rows: Vec<u32> = (0..table.rows() as u32).collect();
+    let rows = table.all();
     let lengths = parts(rows.len(), fractions);
     let train = &rows[..lengths[0]];
     let splits = windows(lengths, window + horizon, stride);
@@ -112,8 +121,9 @@ fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
     }
     let fitted = args.fitted.map(|schema| &schema.fields[..]);
     let mut oddities = empty_splits(fractions, &splits);
-    let built = built_fields(&plans, &table, &rows, train, fitted, &mut oddities);
-    let built = built.map_err(|error| error.path(&path))?;
+    let built =
+        built_fields(&plans, &table, (&rows, train), fitted, &Spill::never(), &mut oddities);
+    let built = built.map_err(|error| error.or_path(&path))?;
     let samples = rows.len().saturating_sub(window + horizon) / stride + 1;
     let mut fields = Vec::new();
     for (built, (length, first)) in built.into_iter().zip([(window, 0), (horizon, window)]) {
@@ -126,10 +136,13 @@ fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
         let recipe = built.field.recipe.clone();
         let field = Field::number(&built.field.name, DType::F32, shape);
         let field = Field { is_target, recipe, ..field };
+        let Column::Memory(bytes) = built.column else {
+            unreachable!("a table that is never spilled is in memory")
+        };
         let column = Column::Windows {
             first: first * width * 4,
             step: stride * width * 4,
-            bytes: Arc::new(built.bytes),
+            bytes: Arc::new(bytes),
         };
         fields.push((field, column));
     }

@@ -14,6 +14,7 @@
 
 use super::dataset::Dataset;
 use super::error::DataError;
+use super::input::{InputReader, InputRequest, PictureInputs};
 use super::request::{Arguments, Places, Watch};
 use crate::base::schema::{Field, Schema};
 
@@ -72,6 +73,12 @@ pub trait SampleSource: Sync {
     /// How a file of an image that is no part of the data gets the size of its images.
     fn resize(&self, _args: &Arguments<'_>) -> Result<FitMode, DataError> {
         Ok(FitMode::Stretch)
+    }
+
+    /// Reads files that are no part of the data, to predict them. Unless a source says otherwise, they
+    /// are images.
+    fn inputs(&self, asked: &InputRequest<'_>) -> Result<Box<dyn InputReader>, DataError> {
+        Ok(Box::new(PictureInputs::new(asked)?))
     }
 
     /// Help where there are [`Schema::oddities`].

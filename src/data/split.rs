@@ -2,13 +2,14 @@
 //!
 //! Of each class the same fraction, chosen by a hash of a sample's index: with ten classes of six
 //! samples and a fraction of 0.5, three of each. The choice depends on labels and indices alone,
-//! so every seed and every machine validates on the same samples.
+//! so every seed of a run and every machine validates on the same samples. A source that takes a
+//! seed of its own has another choice for each.
 
 use std::sync::Arc;
 
 use super::dataset::{Dataset, Samples, Split};
 use super::error::DataError;
-use crate::base::rng::philox;
+use crate::base::rng::{key_of_seed, philox};
 
 /// How many of `count` samples a fraction keeps.
 pub fn kept(count: usize, fraction: f64) -> usize {
@@ -64,7 +65,7 @@ fn deal(
     let whole = train.choose(all.clone());
     let labels = whole.labels().unwrap_or_else(|| vec![0; all.len()]);
     let mut dealt: Vec<(usize, u32)> = labels.into_iter().zip(all).collect();
-    dealt.sort_by_key(|&(class, sample)| (class, hash(sample), sample));
+    dealt.sort_by_key(|&(class, sample)| (class, hash(0, sample), sample));
     let part = |own: bool| {
         let numbered = dealt.iter().enumerate();
         let mut part: Vec<u32> = numbered
@@ -80,16 +81,27 @@ fn deal(
 /// Cuts samples into the rest, then a part for each fraction of all of them. A part does not
 /// depend on the fractions behind its own.
 pub fn parts<const COUNT: usize>(labels: &[usize], fractions: [f64; COUNT]) -> Vec<Vec<u32>> {
+    seeded_parts(labels, fractions, 0)
+}
+
+/// The same, chosen by the hash of another seed.
+pub fn seeded_parts<const COUNT: usize>(
+    labels: &[usize],
+    fractions: [f64; COUNT],
+    seed: u64,
+) -> Vec<Vec<u32>> {
     let mut classes: Vec<Vec<u32>> = vec![Vec::new(); labels.iter().max().map_or(0, |max| max + 1)];
     for (index, &label) in labels.iter().enumerate() {
         classes[label].push(index as u32);
     }
     for class in &mut classes {
+        let mut order: Vec<(u64, u32)> = class.iter().map(|&it| (hash(seed, it), it)).collect();
+        order.sort_unstable();
         // What is taken first is taken from the end.
-        class.sort_by_key(|&index| std::cmp::Reverse((hash(index), index)));
+        *class = order.into_iter().rev().map(|(_, index)| index).collect();
     }
-    let mut part_of = vec![0; labels.len()];
-    for (part, fraction) in (1..).zip(fractions) {
+    let mut part_of = vec![0u8; labels.len()];
+    for (part, fraction) in (1u8..).zip(fractions) {
         let counts: Vec<usize> = classes.iter().map(Vec::len).collect();
         let total = kept(labels.len(), fraction).min(counts.iter().sum());
         for (class, share) in classes.iter_mut().zip(shares(&counts, total)) {
@@ -99,7 +111,7 @@ pub fn parts<const COUNT: usize>(labels: &[usize], fractions: [f64; COUNT]) -> V
     }
     let all = 0..labels.len() as u32;
     let chosen = |part| all.clone().filter(|&i| part_of[i as usize] == part).collect();
-    (0..=COUNT).map(chosen).collect()
+    (0..=COUNT as u8).map(chosen).collect()
 }
 
 /// `total` in parts proportional to `counts`: rounded down, then one more for those that lost
@@ -114,8 +126,8 @@ fn shares(counts: &[usize], total: usize) -> Vec<usize> {
     shares
 }
 
-fn hash(index: u32) -> u64 {
-    let [low, high, ..] = philox([0; 2], [index, 0, 0, 0]);
+fn hash(seed: u64, index: u32) -> u64 {
+    let [low, high, ..] = philox(key_of_seed(seed), [index, 0, 0, 0]);
     u64::from(low) | u64::from(high) << 32
 }
 
@@ -168,6 +180,9 @@ mod tests {
         let mut all = three.concat();
         all.sort();
         assert!(all.into_iter().eq(0..100));
+        let other = seeded_parts(&labels, [0.2, 0.4], 1);
+        assert_eq!(other.iter().map(Vec::len).collect::<Vec<_>>(), [40, 20, 40]);
+        assert_ne!(other[1], three[1], "another seed, another choice");
         assert_eq!(parts(&[0, 1], [0.9, 0.09])[0].len(), 0);
         assert!(parts(&[], [0.5]).concat().is_empty());
     }

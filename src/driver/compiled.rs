@@ -127,7 +127,7 @@ fn forward(graph: &Graph) -> Vec<bool> {
     let mut forward = vec![false; graph.nodes.len()];
     while let Some(node) = open.pop() {
         if !std::mem::replace(&mut forward[node.index()], true) {
-            open.extend(&graph.nodes[node].args);
+            open.extend(graph.reads(node));
         }
     }
     forward

@@ -5,6 +5,7 @@
 //! ```
 
 use crate::base::units::grouped;
+use crate::graph::scan::Bodies;
 use crate::graph::{Graph, NodeId, Op};
 use std::collections::{HashMap, HashSet};
 
@@ -41,12 +42,13 @@ pub(crate) fn layers(graph: &Graph) -> Vec<Layer> {
     let mut open: Vec<NodeId> = graph.model_outputs().collect();
     while let Some(node) = open.pop() {
         if needed.insert(node) {
-            open.extend(&graph.nodes[node].args);
+            open.extend(graph.reads(node));
         }
     }
+    let bodies = Bodies::of(graph);
     let mut layers: Vec<Layer> = Vec::new();
     let mut known: HashMap<&str, usize> = HashMap::new();
-    for (_, node) in graph.nodes.iter().filter(|(id, _)| needed.contains(id)) {
+    for (id, node) in graph.nodes.iter().filter(|(id, _)| needed.contains(id)) {
         let path = node.origin.map_or("", |origin| graph.origins.get(origin).path.as_str());
         let path = match path.split('.').next().unwrap_or_default() {
             "" if node.args.is_empty() => continue,
@@ -70,7 +72,8 @@ pub(crate) fn layers(graph: &Graph) -> Vec<Layer> {
             continue;
         }
         // Each product is multiplied and added.
-        layer.flops += 2 * graph.products(node, 1).unwrap_or(0) as u64;
+        let products = bodies.times(graph, id) * graph.products(node, 1).unwrap_or(0);
+        layer.flops += 2 * products as u64;
         layer.output = node.ty.shape.to_string();
         layer.activation = elements * node.ty.dtype.size();
     }

@@ -1,7 +1,7 @@
 //! From a program to compiled steps.
 //!
 //! ```text
-//! parse → elaborate → autodiff → update ─┬→ bind → simplify → cse → dce → fuse → loops → plan
+//! parse → elaborate → autodiff → update ─┬→ bind → hoist → simplify → cse → dce → fuse → loops → plan
 //!                                        │      → clif → asm           (the training step)
 //!                                        ├→ …                          (its last, smaller batch)
 //!                     elaborate(eval) ───┴→ …                          (evaluation steps)

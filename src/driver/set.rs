@@ -6,6 +6,7 @@
 //! | `train.epochs`, `epochs` | the setting of that name |
 //! | `optimizer.lr`, `train.lr`, `lr` | the argument of the optimizer |
 //! | `loss.smoothing` | the argument of the loss |
+//! | `data.seed` | the argument of the source of the run's data |
 //! | `WIDTH` | the constant of that name |
 
 use crate::base::fix::{Edit, apply};
@@ -88,6 +89,7 @@ impl<'a> ParsedText<'a> {
                 }
             }
             Some(room @ ("optimizer" | "loss")) => self.argument(room, name, value),
+            Some("data") => self.source_argument(name, value),
             Some(_) => Err(self.unknown(key, name)),
         }
     }
@@ -145,27 +147,64 @@ impl<'a> ParsedText<'a> {
         let Some(chosen) = self.key(key)? else {
             return self.train_key(key, &format!("{DEFAULT_OPTIMIZER}({name}: {value})"));
         };
-        match &chosen.value {
-            Expr { kind: ExprKind::Call(call), span } => {
-                let named = |arg: &&syntax::ast::Arg| {
-                    arg.name.as_ref().is_some_and(|known| known.text == name)
-                };
-                let place = self.parameters(kind)?.iter().position(|known| *known == name);
-                let by_place = place.and_then(|place| call.args.get(place)).filter(|_| {
-                    call.args.iter().take(place.unwrap_or(0) + 1).all(|it| it.name.is_none())
-                });
-                if let Some(arg) = call.args.iter().find(named).or(by_place) {
-                    return Ok(Edit { span: arg.value.span, text: value.to_owned() });
-                }
-                let end = span.end as usize - 1;
-                let comma = if call.args.is_empty() { "" } else { ", " };
+        Ok(self.given(&chosen.value, &self.parameters(kind)?, name, value))
+    }
+
+    /// An argument of the source of the run's data, or of the file's only data.
+    fn source_argument(&self, name: &str, value: &str) -> Result<Edit, String> {
+        let wanted = self.train().ok().and_then(|(train, _)| train.data.as_ref());
+        let mut sources = self.file.items.iter().filter_map(|item| match &item.kind {
+            ItemKind::Data { name, value, .. } => Some((name, value)),
+            _ => None,
+        });
+        let found = sources.find(|(name, _)| wanted.is_none_or(|wanted| wanted.text == name.text));
+        let Some((_, mut source)) = found else {
+            return Err("the file has no data to set anything of".to_owned());
+        };
+        while let ExprKind::Pipe(before, _) = &source.kind {
+            source = before;
+        }
+        let callee = match &source.kind {
+            ExprKind::Name(callee) => callee,
+            ExprKind::Call(call) => &call.callee.text,
+            _ => return Err("the data have no source whose arguments can be set".to_owned()),
+        };
+        let known = crate::data::argument_names(callee);
+        if !known.contains(&name) {
+            let known = known.join(", ");
+            return Err(format!("`{callee}` takes no `{name}`; it takes {known}"));
+        }
+        Ok(self.given(source, known, name, value))
+    }
+
+    /// The edit that gives an argument to a call, whose parameters have these names in order, or to
+    /// a bare name.
+    fn given(&self, callee: &Expr, names: &[&str], name: &str, value: &str) -> Edit {
+        let ExprKind::Call(call) = &callee.kind else {
+            let end = callee.span.end as usize;
+            let span = Span::new(self.id, end, end);
+            return Edit { span, text: format!("({name}: {value})") };
+        };
+        let named =
+            |arg: &&syntax::ast::Arg| arg.name.as_ref().is_some_and(|known| known.text == name);
+        let place = names.iter().position(|known| *known == name);
+        let by_place = place
+            .and_then(|place| call.args.get(place))
+            .filter(|_| call.args.iter().take(place.unwrap_or(0) + 1).all(|it| it.name.is_none()));
+        if let Some(arg) = call.args.iter().find(named).or(by_place) {
+            return Edit { span: arg.value.span, text: value.to_owned() };
+        }
+        // Behind the last one, where a comma may follow.
+        match call.args.last() {
+            Some(last) => {
+                let end = last.value.span.end as usize;
                 let span = Span::new(self.id, end, end);
-                Ok(Edit { span, text: format!("{comma}{name}: {value}") })
+                Edit { span, text: format!(", {name}: {value}") }
             }
-            Expr { span, .. } => {
-                let end = span.end as usize;
+            None => {
+                let end = callee.span.end as usize - 1;
                 let span = Span::new(self.id, end, end);
-                Ok(Edit { span, text: format!("({name}: {value})") })
+                Edit { span, text: format!("{name}: {value}") }
             }
         }
     }
@@ -214,6 +253,7 @@ mod tests {
     use super::*;
 
     const TEXT: &str = "const WIDTH = 128\n\
+        data seen = csv(\n    \"a.csv\",\n    test: 0.2,\n) { x = number as target }\n\
         model net(x: f32[N, 4]) -> f32[N, 2] { x |> dense(WIDTH) |> dense(2) }\n\
         train net { loss = cross_entropy\n    optimizer = sgd(0.1, momentum: 0.9)\n    epochs = 5 }\n";
 
@@ -239,6 +279,9 @@ mod tests {
             ("nesterov=true", "sgd(0.1, momentum: 0.9, nesterov: true)"),
             ("loss.smoothing=0.1", "loss = cross_entropy(smoothing: 0.1)"),
             ("WIDTH=64", "const WIDTH = 64\n"),
+            ("data.seed=3", "test: 0.2, seed: 3,\n)"),
+            ("data.test=0.3", "    test: 0.3,\n"),
+            ("data.file=\"b.csv\"", "csv(\n    \"b.csv\",\n"),
         ];
         for (setting, wanted) in cases {
             let text = edited(&[setting]).unwrap();
@@ -255,7 +298,8 @@ mod tests {
             ("train.momentun=1", "did you mean `momentum`?"),
             ("loss.gamma=2", "the loss takes no `gamma`; it takes smoothing"),
             ("train.WIDTH=3", "nothing is called `train.WIDTH`"),
-            ("data.path=3", "nothing is called `data.path`"),
+            ("data.path=3", "`csv` takes no `path`; it takes file"),
+            ("date.path=3", "nothing is called `date.path`"),
         ];
         for (setting, wanted) in cases {
             let message = edited(&[setting]).unwrap_err();

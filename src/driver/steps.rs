@@ -113,7 +113,8 @@ impl StepCompiler<'_> {
         }
         let bounds_checks = BoundsChecks { train: train_checks, evaluate: evaluate_checks };
         let written = Some(written(&graphs.train, rule, self.run_steps));
-        Ok((Steps { train, last, accumulate, evaluate, overs, written }, bounds_checks))
+        let metrics = graphs.train.metrics().map(str::to_owned).collect();
+        Ok((Steps { train, last, accumulate, evaluate, metrics, overs, written }, bounds_checks))
     }
 
     /// One step for a batch, and where its indexed operators stand.
@@ -173,7 +174,7 @@ pub(crate) fn written(graph: &Graph, rule: &UpdateRule, run_steps: u64) -> Writt
 
 /// The programs of a run, which share their memory.
 pub(crate) fn programs(steps: &Steps) -> impl Iterator<Item = &CompiledProgram> {
-    let Steps { train, last, accumulate, evaluate, overs: _, written: _ } = steps;
+    let Steps { train, last, accumulate, evaluate, metrics: _, overs: _, written: _ } = steps;
     [train]
         .into_iter()
         .chain(last)

@@ -10,6 +10,11 @@ pub struct Comparison {
     pub output: Option<String>,
     /// The name of the step's input that is the target.
     pub target: Option<String>,
+    /// How a step makes the target's numbers of the bytes of an image, where it is one and all channels
+    /// are alike: a factor and a summand.
+    pub prepared: Option<(f64, f64)>,
     /// The loss of this comparison, among the outputs of the step.
     pub loss: StepOutput,
+    /// The label that the loss leaves out, if there is one.
+    pub ignore: Option<i64>,
 }

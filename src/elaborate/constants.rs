@@ -127,6 +127,7 @@ fn certain_names<'a>(expr: &'a Expr, names: &mut Vec<&'a str>) {
         | ExprKind::Pipe(..)
         | ExprKind::Member(..)
         | ExprKind::If(_)
+        | ExprKind::Scan(_)
         | ExprKind::Range(..) => {}
     }
 }

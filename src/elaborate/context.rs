@@ -11,6 +11,7 @@ use super::driven::{Driven, WarmUp};
 use super::items::{FunctionItem, Items};
 use super::over_split::OverSplit;
 use super::patterns::Pattern;
+use super::scan::OpenScan;
 use super::scope::CallFrame;
 use super::value::Value;
 use crate::base::codes;
@@ -110,6 +111,8 @@ pub(super) struct Elaborator<'a> {
     pub driven: Vec<Driven>,
     /// Arguments that are schedules: what they are changes from step to step.
     pub scheduled: HashSet<NodeId>,
+    /// The scan whose body is elaborated.
+    pub open_scan: Option<OpenScan>,
     budget: &'a Budget,
     stages: usize,
 }
@@ -146,6 +149,7 @@ impl<'a> Elaborator<'a> {
             warm_ups: Vec::new(),
             driven: Vec::new(),
             scheduled: HashSet::new(),
+            open_scan: None,
             budget,
             stages: 0,
         }
@@ -297,7 +301,7 @@ impl<'a> Elaborator<'a> {
                 Some(self.builder.constant(f64::from(u8::from(*value)), DType::Bool))
             }
             Value::Str(_) | Value::List(_) | Value::Record(_) => None,
-            Value::Word(_) | Value::Initializer(_) => None,
+            Value::Word(_) | Value::None | Value::Initializer(_) => None,
         }
     }
 

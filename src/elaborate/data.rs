@@ -211,6 +211,6 @@ fn plain(value: &Value) -> Option<DataLiteral> {
         Value::Word(word) => DataLiteral::Word(word.clone()),
         Value::List(values) => DataLiteral::List(values.iter().map(plain).collect::<Option<_>>()?),
         Value::Batch(_) | Value::Tensor(_) | Value::Record(_) => return None,
-        Value::Initializer(_) => return None,
+        Value::Initializer(_) | Value::None => return None,
     })
 }

@@ -146,10 +146,10 @@ impl<'a> Elaborator<'a> {
     }
 
     /// A name that this body declared already cannot be declared again.
-    fn declares_once(&mut self, name: &'a Name) -> Eval<()> {
+    pub fn declares_once(&mut self, name: &'a Name) -> Eval<()> {
         let earlier = match self.frame().find(&name.text) {
             Some(Binding::Value(_, Role::Param, at)) => *at,
-            Some(Binding::State(_, at)) => *at,
+            Some(Binding::State(_, at) | Binding::Carry(_, at)) => *at,
             _ => return Ok(()),
         };
         let message = format!("`{}` is declared twice", name.text);
@@ -166,6 +166,23 @@ impl<'a> Elaborator<'a> {
         declaration: &'a Declaration,
         span: Span,
     ) -> Eval<Type> {
+        let (ty, place) = self.type_of(word, declaration, span)?;
+        if ty.shape.has_batch() {
+            let name = &declaration.name.text;
+            let message = format!("the {word} `{name}` is {ty}, which depends on the batch");
+            let help = "what is kept between steps must have one shape for every batch";
+            return Err(self.error_help(codes::BATCH, place, message, help));
+        }
+        Ok(ty)
+    }
+
+    /// The type of a `param`, `state` or `carry`, and where it is written.
+    pub fn type_of(
+        &mut self,
+        word: &str,
+        declaration: &'a Declaration,
+        span: Span,
+    ) -> Eval<(Type, Span)> {
         let name = &declaration.name.text;
         let Some(ty) = &declaration.ty else {
             let message = format!("the {word} `{name}` has no type");
@@ -181,17 +198,11 @@ impl<'a> Elaborator<'a> {
         for dim in ty.dims.iter().flatten() {
             dims.extend(self.declared_dims(dim)?);
         }
-        let ty_found = Type::new(dtype, dims);
-        if ty_found.shape.has_batch() {
-            let message =
-                format!("the {word} `{name}` is {}, which depends on the batch", ty_found);
-            let help = "what is kept between steps must have one shape for every batch";
-            return Err(self.error_help(codes::BATCH, ty.span, message, help));
-        }
-        if let Err(mismatch) = crate::graph::infer::check_type(&ty_found) {
+        let found = Type::new(dtype, dims);
+        if let Err(mismatch) = crate::graph::infer::check_type(&found) {
             return Err(self.mismatch(ty.span, &[], &mismatch));
         }
-        Ok(ty_found)
+        Ok((found, ty.span))
     }
 
     /// The parameter that the path names already, when a stage runs again.
@@ -256,9 +267,10 @@ impl<'a> Elaborator<'a> {
                 let path = path.clone();
                 self.write_state(&path, value, in_optimizer)
             }
+            Some(&Binding::Carry(carry, _)) => self.write_carry(carry, value),
             Some(&Binding::Value(_, Role::Updated, span)) => {
                 let ty = Type::scalar(DType::F32);
-                let node = self.written_value(value, &ty)?;
+                let node = self.written_value("state", value, &ty)?;
                 let binding = Binding::Value(Value::Tensor(node), Role::Updated, span);
                 if let Some(slot) = self.frame_mut().find_mut(&name.text) {
                     *slot = binding;
@@ -275,7 +287,7 @@ impl<'a> Elaborator<'a> {
 
     fn not_writable(&mut self, name: &Name, at: Option<Span>) -> ErrorReported {
         let message = match at {
-            Some(_) => format!("`{}` cannot be written: it is not a state", name.text),
+            Some(_) => format!("`{}` cannot be written: it is no state or carry", name.text),
             None => format!("unknown state `{}`", name.text),
         };
         let error = Diagnostic::error(codes::ASSIGNMENT, message).primary(name.span, "");
@@ -287,14 +299,14 @@ impl<'a> Elaborator<'a> {
             Some(_) => error,
             None => error.misspelt(name.span, &name.text, self.frame().names()),
         };
-        self.report(
-            error.or_help(|| "`<-` writes what `state` declares; `let` names a new value".into()),
-        )
+        self.report(error.or_help(|| {
+            "`<-` writes what `state` or `carry` declares; `let` names a new value".into()
+        }))
     }
 
     fn write_state(&mut self, path: &str, value: &'a Expr, in_optimizer: bool) -> Eval<()> {
         let ty = self.states.get(path).ok_or(ErrorReported)?.ty.clone();
-        let node = self.written_value(value, &ty)?;
+        let node = self.written_value("state", value, &ty)?;
         // No gradient flows through a state: what is read back is cut off.
         let node = if in_optimizer {
             node
@@ -311,7 +323,7 @@ impl<'a> Elaborator<'a> {
     }
 
     /// The value of an expression as a tensor of this type; a scalar fills it.
-    fn written_value(&mut self, value: &'a Expr, ty: &Type) -> Eval<NodeId> {
+    pub fn written_value(&mut self, word: &str, value: &'a Expr, ty: &Type) -> Eval<NodeId> {
         let found = self.expr(value, Expect::Any)?;
         let node = self.tensor(&found, value.span)?;
         let found = self.ty(node);
@@ -326,7 +338,7 @@ impl<'a> Elaborator<'a> {
                 _ => Err(ErrorReported),
             };
         }
-        let message = format!("what is written is {found}, the state is {ty}");
+        let message = format!("what is written is {found}, the {word} is {ty}");
         let mut error = Diagnostic::error(codes::SHAPE, message)
             .primary(value.span, format!("this is {found}"));
         let wrong = (0..found.shape.rank().min(ty.shape.rank()))

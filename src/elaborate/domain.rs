@@ -118,6 +118,9 @@ impl<'a> Elaborator<'a> {
         value: &Value,
         given: Option<Span>,
     ) -> Eval<()> {
+        if *value == Value::None {
+            return Ok(());
+        }
         let check = Check { function, param, given };
         let Some(ArgDomain { kind, .. }) = &param.domain else {
             return self.check_range(&check, value, Between { low: None, high: None });

@@ -7,6 +7,7 @@
 use super::arguments::Expect;
 use super::context::{Elaborator, ErrorReported, Eval};
 use super::scope::{Binding, BlockNames, Role};
+use super::types::NONE;
 use super::value::Value;
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
@@ -63,6 +64,7 @@ impl<'a> Elaborator<'a> {
                 Some(value) => Ok(value),
                 None => Err(self.no_value(branch)),
             },
+            ExprKind::Scan(scan) => self.scan(scan, expr.span),
             ExprKind::Range(..) => Err(self.error_help(
                 codes::WRONG_KIND,
                 expr.span,
@@ -122,6 +124,7 @@ impl<'a> Elaborator<'a> {
                 let slot = self.states.get(path).ok_or(ErrorReported)?;
                 return Ok(Value::Tensor(slot.current));
             }
+            Some(&Binding::Carry(carry, _)) => return self.carried(carry),
             Some(Binding::Failed(_)) => return Err(ErrorReported),
             Some(Binding::Label(_, at)) => {
                 let error = Diagnostic::error(
@@ -135,13 +138,17 @@ impl<'a> Elaborator<'a> {
             }
             None => {}
         }
+        let constant = self.items.find_const(name, self.frame().builtin);
+        if name == NONE && expect != Expect::Word && constant.is_none() {
+            return Ok(Value::None);
+        }
         if expect == Expect::Initializer {
             return self.initializer_name(name, span);
         }
         if name == "training" {
             return Ok(Value::Bool(self.training && !self.is_frozen_layer()));
         }
-        if let Some(constant) = self.items.find_const(name, self.frame().builtin) {
+        if let Some(constant) = constant {
             return self.constant(constant);
         }
         if expect == Expect::Number
@@ -169,7 +176,7 @@ impl<'a> Elaborator<'a> {
                 .frame()
                 .names()
                 .chain(items.const_names())
-                .chain(["training", "true", "false"]);
+                .chain(["training", "true", "false", NONE]);
             error.misspelt(span, name, known)
         })
     }
@@ -227,6 +234,7 @@ impl<'a> Elaborator<'a> {
             StmtKind::Let { name, value } => self.let_(name, value),
             StmtKind::Param(declaration) => self.declare_param(declaration, span),
             StmtKind::State(declaration) => self.declare_state(declaration, span),
+            StmtKind::Carry(declaration) => self.declare_carry(declaration, span),
             StmtKind::Require { condition, message } => {
                 self.require(condition, message.as_deref(), span)
             }
@@ -244,6 +252,7 @@ impl<'a> Elaborator<'a> {
         let hidden = match self.frame().find(&name.text) {
             Some(Binding::Value(_, Role::Param, at)) => Some(("param", *at)),
             Some(Binding::State(_, at)) => Some(("state", *at)),
+            Some(Binding::Carry(_, at)) => Some(("carry", *at)),
             _ => None,
         };
         if let Some((kind, at)) = hidden {

@@ -51,6 +51,7 @@ mod over_split;
 mod paths;
 mod patterns;
 mod reports;
+mod scan;
 mod schedule;
 mod scope;
 mod sizes;

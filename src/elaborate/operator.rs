@@ -89,6 +89,11 @@ impl<'a> Elaborator<'a> {
     /// The operator on two values.
     pub fn binary_operator(&mut self, op: BinaryOp, a: Value, b: Value, span: Span) -> Eval<Value> {
         match (&a, &b) {
+            (Value::None, other) | (other, Value::None)
+                if matches!(op, BinaryOp::Eq | BinaryOp::Ne) =>
+            {
+                Ok(Value::Bool((*other == Value::None) == (op == BinaryOp::Eq)))
+            }
             (Value::Tensor(node), number) | (number, Value::Tensor(node))
                 if let Some(same) = self.decided(op, *node, number) =>
             {

@@ -18,6 +18,8 @@ pub(super) enum Binding<'a> {
     Value(Value, Role, Span),
     /// A state, by its path.
     State(String, Span),
+    /// A carry of the scan in progress, by its number.
+    Carry(usize, Span),
     /// A stage named by `as`.
     Label(Rc<NamedStage<'a>>, Span),
     /// Something whose value could not be computed, which has been reported.
@@ -45,6 +47,7 @@ impl Binding<'_> {
         match self {
             Binding::Value(_, _, span)
             | Binding::State(_, span)
+            | Binding::Carry(_, span)
             | Binding::Label(_, span)
             | Binding::Failed(span) => *span,
         }
@@ -129,7 +132,8 @@ impl<'a> CallFrame<'a> {
     pub fn size(&self) -> usize {
         let of = |binding: &Binding<'a>| match binding {
             Binding::Value(value, ..) => value.size(),
-            Binding::State(..) | Binding::Label(..) | Binding::Failed(_) => 1,
+            Binding::State(..) | Binding::Carry(..) => 1,
+            Binding::Label(..) | Binding::Failed(_) => 1,
         };
         let names = self.blocks.iter().flat_map(|block| block.values()).map(of);
         names.sum::<usize>() + self.taken.len() + self.labels.len()

@@ -29,6 +29,9 @@ const WORDS: [&str; 9] =
 /// The element type of a parameter that takes tensors of any: `target: any[N]`.
 const ANY: &str = "any";
 
+/// The word for an argument that is not there.
+pub(super) const NONE: &str = "none";
+
 impl<'a> Elaborator<'a> {
     /// Binds arguments, dimensions and defaults in the callee's frame, and checks the types.
     pub fn bind_parameters(
@@ -104,6 +107,9 @@ impl<'a> Elaborator<'a> {
         span: Span,
     ) -> Eval<Value> {
         let Some(ty) = &param.ty else { return Ok(value) };
+        if param.or_none.is_some() && is_none(&value) {
+            return Ok(Value::None);
+        }
         if ty.dims.is_some() {
             return self.tensor_argument(function, param, ty, value, span);
         }
@@ -150,7 +156,7 @@ impl<'a> Elaborator<'a> {
             "`{}` of `{}` is {}, found {}",
             param.name.text,
             function.name.text,
-            article(&ty.name.text),
+            article(&ty.name.text, param),
             self.describe(value)
         );
         let mut error = Diagnostic::error(codes::WRONG_KIND, message).primary(span, "");
@@ -357,6 +363,15 @@ fn tensor_dims(param: &ParamDecl) -> Option<&[ast::DimExpr]> {
     param.ty.as_ref()?.dims.as_deref()
 }
 
+/// Whether an argument is `none`, which is a word where its place takes words.
+fn is_none(value: &Value) -> bool {
+    match value {
+        Value::None => true,
+        Value::Word(word) => word == NONE,
+        _ => false,
+    }
+}
+
 /// An initializer, of one or of a number.
 pub(super) fn initializer(value: &Value) -> Option<Initializer> {
     match value {
@@ -365,10 +380,11 @@ pub(super) fn initializer(value: &Value) -> Option<Initializer> {
     }
 }
 
-/// `an int`, `a float`.
-fn article(word: &str) -> String {
+/// `an int`, `a float`, `an int or none`.
+fn article(word: &str, param: &ParamDecl) -> String {
     let vowel = word.starts_with(['a', 'e', 'i', 'o', 'u']);
-    format!("{} {word}", if vowel { "an" } else { "a" })
+    let or_none = if param.or_none.is_some() { " or none" } else { "" };
+    format!("{} {word}{or_none}", if vowel { "an" } else { "a" })
 }
 
 /// A type as it is written.

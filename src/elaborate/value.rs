@@ -28,6 +28,8 @@ pub(super) enum Value {
     Record(Vec<(String, Value)>),
     /// A word that its place gives a meaning to: `same`, `f32`.
     Word(String),
+    /// `none`: what an argument that may be left out is not.
+    None,
     /// How a parameter begins.
     Initializer(Initializer),
     /// A node of the graph: a tensor, or an `f64` computed once a step.
@@ -68,6 +70,7 @@ impl Value {
             Value::List(_) => format!("the list {}", self.show(graph)),
             Value::Record(_) => format!("the record {}", self.show(graph)),
             Value::Word(word) => format!("the word `{word}`"),
+            Value::None => "`none`".into(),
             Value::Initializer(_) => "an initializer".into(),
             Value::Tensor(node) => match graph.ty(*node) {
                 ty if ty.dtype == crate::base::tensor::DType::F64 => {
@@ -97,6 +100,7 @@ impl Value {
                 format!("({})", shown.join(", "))
             }
             Value::Word(word) => word.clone(),
+            Value::None => "none".into(),
             Value::Initializer(_) => "an initializer".into(),
             Value::Tensor(node) => graph.ty(*node).to_string(),
         }
@@ -117,6 +121,7 @@ impl Value {
             | Value::Batch(_)
             | Value::Float(_)
             | Value::Bool(_)
+            | Value::None
             | Value::Initializer(Initializer::Fixed(_))
             | Value::Tensor(_) => 1,
         }

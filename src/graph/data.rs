@@ -7,8 +7,9 @@
 use crate::base::entity::Arena;
 use crate::base::entity::Entity;
 use crate::base::step_output::StepOutput;
-use crate::graph::op::{HyperId, InputId, NodeId, Op, ParamId, StateId};
+use crate::graph::op::{CarryId, HyperId, InputId, NodeId, Op, ParamId, ScanId, StateId};
 use crate::graph::origin::{Origin, OriginId, Origins};
+use crate::graph::scan::{Carry, Scan};
 use crate::graph::types::Type;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
@@ -166,6 +167,10 @@ pub struct Graph {
     pub outputs: Vec<Output>,
     /// Writes at the step's end.
     pub updates: Vec<Update>,
+    /// The loops over slices of tensors.
+    pub scans: Arena<ScanId, Scan>,
+    /// The values that steps of scans hand to the next.
+    pub carries: Arena<CarryId, Carry>,
     /// The places that nodes name.
     pub origins: Arc<Origins>,
     /// The source of dimensions, where it is known; beside the types, not in them. For
@@ -204,6 +209,11 @@ impl Graph {
         self.outputs.iter().find(|output| output.name == name).map(|output| output.node)
     }
 
+    /// The names of the terms of a sum of losses and of the metrics, as the program writes them.
+    pub fn metrics(&self) -> impl Iterator<Item = &str> + '_ {
+        self.outputs.iter().filter_map(|output| output.name.metric())
+    }
+
     /// The tensors that the model gives: its result, or the parts of it.
     pub fn model_outputs(&self) -> impl Iterator<Item = NodeId> + '_ {
         let of_model = |output: &&Output| output.name.model_name().is_some();
@@ -216,18 +226,30 @@ impl Graph {
         outputs.chain(self.updates.iter().map(|update| update.node))
     }
 
+    /// The values that a node is computed from: its arguments, and what a carry is handed.
+    pub fn reads(&self, node: NodeId) -> impl Iterator<Item = NodeId> + '_ {
+        let Node { op, args, .. } = &self.nodes[node];
+        let next = match op {
+            Op::Carry(carry) => self.carries[*carry].next,
+            _ => None,
+        };
+        args.iter().copied().chain(next)
+    }
+
+    /// The nodes that steps of scans hand on.
+    pub fn handed_on(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.carries.values().filter_map(|carry| carry.next)
+    }
+
     /// For each node, whether an output or an update depends on it.
     pub fn live(&self) -> Vec<bool> {
         let mut live = vec![false; self.nodes.len()];
-        for root in self.roots() {
-            live[root.index()] = true;
-        }
-        for (id, node) in self.nodes.iter().rev() {
-            if live[id.index()] {
-                for arg in &node.args {
-                    live[arg.index()] = true;
-                }
+        let mut open: Vec<NodeId> = self.roots().collect();
+        while let Some(id) = open.pop() {
+            if std::mem::replace(&mut live[id.index()], true) {
+                continue;
             }
+            open.extend(self.reads(id));
         }
         live
     }

@@ -50,4 +50,6 @@ pub enum KernelKind {
     Window,
     /// Elements moved: transposed, sliced, joined, padded, gathered, scattered.
     Move,
+    /// A slice, carry or stack of a scan: a place in memory that a step reads or writes.
+    Scan,
 }

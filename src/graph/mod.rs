@@ -35,6 +35,7 @@ pub mod origin;
 pub mod print;
 pub mod read;
 pub mod rule;
+pub mod scan;
 pub mod types;
 pub mod verify;
 pub mod view;
@@ -50,12 +51,14 @@ pub use infer::{Mismatch, infer};
 pub use init::initial_value;
 pub use interp::{Env, InterpError, StepOutcome, run};
 pub use op::{
-    Binary, HyperId, InputId, NodeId, Op, OpAccess, OpKind, ParamId, Range, Reduce, StateId, Unary,
+    Binary, CarryId, HyperId, InputId, NodeId, Op, OpAccess, OpKind, ParamId, Range, Reduce,
+    ScanId, StateId, Unary,
 };
 pub use origin::{Origin, OriginId, Origins};
 pub use print::{print_kernels, with_places};
 pub use read::{GraphReadError, read};
 pub use rule::UpdateRule;
+pub use scan::{Carry, Scan};
 pub use types::{Dim, Shape, Type};
 pub use verify::verify;
 pub use window::Window;

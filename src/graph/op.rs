@@ -22,6 +22,10 @@ entity! {
     pub struct StateId("state");
     /// A number that may change while training runs, such as the learning rate.
     pub struct HyperId("hyper");
+    /// A loop over the slices of tensors.
+    pub struct ScanId("scan");
+    /// A value that one step of a scan hands to the next.
+    pub struct CarryId("carry");
 }
 
 /// The operator of a node, with its attributes.
@@ -172,6 +176,14 @@ pub enum Op {
 
     /// The argument; no gradient flows through.
     StopGradient,
+
+    // Scans: `graph::scan` explains them.
+    /// `x[t, ..]` to `[..]`: the slice of its first axis that a step of the scan works on.
+    ScanSlice(ScanId),
+    /// `initial[..]` to the same: a carry's value when a step begins.
+    Carry(CarryId),
+    /// `x[..]` of a step to `[t, ..]`: the values of all steps, in the order of the slices.
+    ScanStack(ScanId),
 }
 
 /// Part of an axis: `start, start + step, …`, `len` of them; a negative step goes backwards.
@@ -219,6 +231,9 @@ pub enum OpKind {
     Pool,
     /// Elements at places that data names.
     Indexed,
+    /// A value's way into a scan, from one step to the next, or out of it: memory that a step
+    /// reads or writes at its own place.
+    Scan,
 }
 
 impl OpKind {
@@ -228,7 +243,7 @@ impl OpKind {
             OpKind::Given | OpKind::Number | OpKind::Const | OpKind::Generated => true,
             OpKind::Elementwise | OpKind::View | OpKind::Joined | OpKind::Reduction => false,
             OpKind::Choice | OpKind::Product | OpKind::Convolution | OpKind::Pool => false,
-            OpKind::Indexed => false,
+            OpKind::Indexed | OpKind::Scan => false,
         }
     }
 
@@ -238,7 +253,7 @@ impl OpKind {
             OpKind::Product | OpKind::Convolution => true,
             OpKind::Given | OpKind::Number | OpKind::Const | OpKind::Generated => false,
             OpKind::Elementwise | OpKind::View | OpKind::Joined | OpKind::Reduction => false,
-            OpKind::Choice | OpKind::Pool | OpKind::Indexed => false,
+            OpKind::Choice | OpKind::Pool | OpKind::Indexed | OpKind::Scan => false,
         }
     }
 
@@ -249,7 +264,7 @@ impl OpKind {
             OpKind::Reduction | OpKind::Choice => true,
             OpKind::Given | OpKind::Number | OpKind::Const | OpKind::Generated => false,
             OpKind::Elementwise | OpKind::View | OpKind::Joined | OpKind::Product => false,
-            OpKind::Convolution | OpKind::Pool | OpKind::Indexed => false,
+            OpKind::Convolution | OpKind::Pool | OpKind::Indexed | OpKind::Scan => false,
         }
     }
 
@@ -258,7 +273,7 @@ impl OpKind {
     pub fn reads_memory(self) -> bool {
         match self {
             OpKind::Joined | OpKind::Product | OpKind::Convolution | OpKind::Pool => true,
-            OpKind::Indexed => true,
+            OpKind::Indexed | OpKind::Scan => true,
             OpKind::Given | OpKind::Number | OpKind::Const | OpKind::Generated => false,
             OpKind::Elementwise | OpKind::View | OpKind::Reduction | OpKind::Choice => false,
         }
@@ -349,6 +364,9 @@ impl Op {
         "gather",
         "scatter_add",
         "stop_gradient",
+        "scan_slice",
+        "carry",
+        "scan_stack",
     ];
 
     fn row(&self) -> OpRow {
@@ -392,6 +410,9 @@ impl Op {
             Op::Gather(_) => row("gather", OpKind::Indexed, 2),
             Op::ScatterAdd { .. } => row("scatter_add", OpKind::Indexed, 2),
             Op::StopGradient => view("stop_gradient", OpAccess::InPlace),
+            Op::ScanSlice(_) => row("scan_slice", OpKind::Scan, 1),
+            Op::Carry(_) => row("carry", OpKind::Scan, 1),
+            Op::ScanStack(_) => row("scan_stack", OpKind::Scan, 1),
         }
     }
 

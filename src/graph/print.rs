@@ -11,6 +11,7 @@ use crate::graph::data::{Graph, Init, Node, UpdateTarget};
 use crate::graph::kernels::{KernelKind, Kernels};
 use crate::graph::op::{NodeId, Op, Range};
 use crate::graph::origin::OriginId;
+use crate::graph::scan::Scan;
 use crate::graph::window::Window;
 use std::collections::HashSet;
 use std::fmt::{self, Display, Formatter};
@@ -76,6 +77,12 @@ impl GraphText<'_> {
                 Number(hyper.value, DType::F64)
             )?;
         }
+        for (id, Scan { steps, reverse }) in graph.scans.iter() {
+            writeln!(f, "    {id} {steps} steps{}", if *reverse { " reverse" } else { "" })?;
+        }
+        for (id, carry) in graph.carries.iter() {
+            writeln!(f, "    {id} of {}", carry.scan)?;
+        }
         Ok(())
     }
 
@@ -91,6 +98,11 @@ impl GraphText<'_> {
     }
 
     fn effects(&self, f: &mut dyn fmt::Write) -> fmt::Result {
+        for (id, carry) in self.graph.carries.iter() {
+            if let Some(next) = carry.next {
+                writeln!(f, "    next {id} = {next}")?;
+            }
+        }
         for output in &self.graph.outputs {
             writeln!(f, "    output {} = {}", QuotedName(&output.name.to_string()), output.node)?;
         }
@@ -124,6 +136,8 @@ fn operator(f: &mut dyn fmt::Write, node: &Node) -> fmt::Result {
         Op::Param(id) => write!(f, "{id}"),
         Op::State(id) => write!(f, "{id}"),
         Op::Hyper(id) => write!(f, "{id}"),
+        Op::Carry(id) => write!(f, "{id}"),
+        Op::ScanSlice(id) | Op::ScanStack(id) => write!(f, "{name} {id}"),
         Op::Extent(dim) => write!(f, "{name} {dim}"),
         Op::Const(value, dtype) => write!(f, "{name} {}", Number(*value, *dtype)),
         Op::Iota { axis, .. } => write!(f, "{name} {axis}"),
@@ -285,6 +299,7 @@ fn kind(kind: KernelKind) -> &'static str {
         KernelKind::Columns => "columns",
         KernelKind::Window => "window",
         KernelKind::Move => "move",
+        KernelKind::Scan => "scan",
     }
 }
 

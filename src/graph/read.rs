@@ -14,7 +14,8 @@ use crate::base::tensor::DType;
 use crate::graph::data::{
     Graph, Hyper, Init, Input, Node, Output, Param, State, Update, UpdateTarget,
 };
-use crate::graph::op::{Binary, NodeId, Op, Range, Reduce, Unary};
+use crate::graph::op::{Binary, CarryId, NodeId, Op, Range, Reduce, ScanId, Unary};
+use crate::graph::scan::{Carry, Scan};
 use crate::graph::types::{Dim, Shape, Type};
 use cursor::Cursor;
 use std::fmt;
@@ -101,6 +102,16 @@ fn item(cursor: &mut Cursor, graph: &mut Graph) -> ReadResult<()> {
         graph.outputs.push(Output { name: StepOutput::from(&name), node });
         return Ok(());
     }
+    if cursor.eat_word("next") {
+        let Some(index) = cursor.eat_id("carry")? else {
+            return Err(cursor.expected("a carry"));
+        };
+        cursor.expect("=")?;
+        let next = cursor.node()?;
+        let carry = graph.carries.get_mut(CarryId::from_index(index));
+        carry.ok_or_else(|| format!("there is no carry{index}"))?.next = Some(next);
+        return Ok(());
+    }
     if cursor.eat_word("update") {
         let target = target(cursor)?;
         cursor.expect("=")?;
@@ -140,6 +151,17 @@ fn declaration(cursor: &mut Cursor, graph: &mut Graph) -> ReadResult<()> {
         cursor.expect("=")?;
         let value = cursor.number(DType::F64)?;
         graph.hypers.push(Hyper { name, value });
+    } else if let Some(index) = cursor.eat_id("scan")? {
+        next("scan", index, graph.scans.len())?;
+        let steps = cursor.integer()?;
+        cursor.expect_word("steps")?;
+        let reverse = cursor.eat_word("reverse");
+        graph.scans.push(Scan { steps, reverse });
+    } else if let Some(index) = cursor.eat_id("carry")? {
+        next("carry", index, graph.carries.len())?;
+        cursor.expect_word("of")?;
+        let scan = scan(cursor)?;
+        graph.carries.push(Carry { scan, next: None });
     } else {
         return Err(
             cursor.expected("an input, a parameter, a state, a node, an output or an update")
@@ -170,6 +192,13 @@ fn init(cursor: &mut Cursor) -> ReadResult<Init> {
         ("uniform", Some(high)) => Ok(Init::Uniform { low: first, high }),
         ("orthogonal", None) => Ok(Init::Orthogonal { gain: first }),
         _ => Err(format!("there is no initialiser `{name}` with that many arguments")),
+    }
+}
+
+fn scan(cursor: &mut Cursor) -> ReadResult<ScanId> {
+    match cursor.eat_id("scan")? {
+        Some(index) => Ok(ScanId::from_index(index)),
+        None => Err(cursor.expected("a scan")),
     }
 }
 
@@ -205,12 +234,13 @@ fn dim(cursor: &mut Cursor) -> ReadResult<Dim> {
 
 /// `name attributes arguments : type`
 fn node(cursor: &mut Cursor) -> ReadResult<Node> {
-    for prefix in ["input", "param", "state", "hyper"] {
+    for prefix in ["input", "param", "state", "hyper", "carry"] {
         if let Some(index) = cursor.eat_id(prefix)? {
             let op = match prefix {
                 "input" => Op::Input(Entity::from_index(index)),
                 "param" => Op::Param(Entity::from_index(index)),
                 "state" => Op::State(Entity::from_index(index)),
+                "carry" => Op::Carry(Entity::from_index(index)),
                 _ => Op::Hyper(Entity::from_index(index)),
             };
             return typed(cursor, |_| Ok(op));
@@ -273,6 +303,14 @@ fn operator(name: &str, cursor: &mut Cursor) -> ReadResult<Node> {
             let amounts = cursor.brackets(amount)?;
             let number = cursor.number_text();
             typed(cursor, |ty| Ok(Op::Pad { amounts, value: cursor::number(number, ty.dtype)? }))
+        }
+        "scan_slice" => {
+            let scan = scan(cursor)?;
+            typed(cursor, |_| Ok(Op::ScanSlice(scan)))
+        }
+        "scan_stack" => {
+            let scan = scan(cursor)?;
+            typed(cursor, |_| Ok(Op::ScanStack(scan)))
         }
         "matmul" => {
             let transpose_a = cursor.eat_word("transpose_a");

@@ -9,7 +9,8 @@ use crate::base::entity::Entity;
 use crate::base::tensor::DType;
 use crate::graph::data::{Graph, UpdateTarget};
 use crate::graph::infer::{check_type, infer};
-use crate::graph::op::{NodeId, Op};
+use crate::graph::op::{CarryId, NodeId, Op};
+use crate::graph::scan::{self, Bodies, Carry};
 use crate::graph::types::Type;
 use std::collections::HashSet;
 
@@ -20,6 +21,7 @@ pub fn verify(graph: &Graph) -> Result<(), Vec<String>> {
     nodes(graph, &mut findings);
     outputs(graph, &mut findings);
     updates(graph, &mut findings);
+    scans(graph, &mut findings);
     if findings.is_empty() { Ok(()) } else { Err(findings) }
 }
 
@@ -131,6 +133,58 @@ fn updates(graph: &Graph, findings: &mut Vec<String>) {
             }
             (Some(_), Some(_)) => {}
         }
+    }
+}
+
+/// Scans have steps; each carry hands on a value of its type; a body reads no other body, nothing
+/// but stacks leaves it, and no scan reads what it makes.
+fn scans(graph: &Graph, findings: &mut Vec<String>) {
+    if graph.scans.is_empty() {
+        return;
+    }
+    for (id, _) in graph.scans.iter().filter(|(_, scan)| scan.steps == 0) {
+        findings.push(format!("{id}: it has no steps"));
+    }
+    let bodies = Bodies::of(graph);
+    let mut read = HashSet::new();
+    for (id, node) in graph.nodes.iter() {
+        let own = match node.op {
+            Op::ScanStack(scan) => Some(scan),
+            _ => bodies.scan(id),
+        };
+        let begins = matches!(node.op, Op::ScanSlice(_) | Op::Carry(_));
+        let scans = node.args.iter().map(|&arg| bodies.scan(arg));
+        if scans.flatten().any(|scan| begins || Some(scan) != own) {
+            findings.push(format!("{id}: it reads a value of a scan that it is no part of"));
+        }
+        if let Op::Carry(carry) = node.op {
+            carried(graph, &bodies, id, carry, findings);
+            if !read.insert(carry) {
+                findings.push(format!("{id}: {carry} is read twice"));
+            }
+        }
+    }
+    if let Some(root) = graph.roots().find(|&root| bodies.scan(root).is_some()) {
+        findings.push(format!("{root}: a value of a step of a scan leaves it"));
+    }
+    if findings.is_empty() && scan::units(graph, &bodies).is_none() {
+        findings.push("a scan reads what it makes".into());
+    }
+}
+
+/// What a carry hands on is of its type, and of its scan or from before it.
+fn carried(graph: &Graph, bodies: &Bodies, id: NodeId, carry: CarryId, findings: &mut Vec<String>) {
+    let Some(&Carry { scan, next }) = graph.carries.get(carry) else { return };
+    match next.map(|next| (next, ty_of(graph, next))) {
+        None => findings.push(format!("{carry}: nothing is handed on")),
+        Some((next, None)) => findings.push(format!("{carry}: there is no {next}")),
+        Some((_, Some(ty))) if ty != graph.ty(id) => {
+            findings.push(format!("{carry}: {ty} is handed on to {}", graph.ty(id)));
+        }
+        Some((next, Some(_))) if bodies.scan(next).is_some_and(|other| other != scan) => {
+            findings.push(format!("{carry}: a value of another scan is handed on"));
+        }
+        Some(_) => {}
     }
 }
 

@@ -90,7 +90,7 @@ fn no_path(program: &LintInput<'_>, found: &mut Vec<Diagnostic>) {
     while let Some(node) = open.pop() {
         let no_gradient = matches!(graph.nodes[node].op, Op::StopGradient | Op::ArgMax(_));
         if reached.insert(node) && !no_gradient {
-            open.extend(&graph.nodes[node].args);
+            open.extend(graph.reads(node));
         }
     }
     let read: HashSet<ParamId> = graph

@@ -69,7 +69,7 @@ mod tests {
     fn with_a_buffer_at(offset: Option<usize>) -> Result<Planned, Vec<String>> {
         let (name, dtype, len) = ("x".to_owned(), DType::F32, 4);
         let mut program = Program::default();
-        program.buffers.push(Buffer { name, dtype, len, space: Space::Pinned, offset });
+        program.buffers.push(Buffer { name, dtype, len, space: Space::Pinned, offset, part: None });
         Planned::new(program)
     }
 

@@ -26,7 +26,7 @@ use std::fmt::{self, Display, Formatter};
 
 use crate::base::entity::Arena;
 use crate::loops::program::{
-    Access, Action, Affine, Inst, Kernel, KernelId, Program, RegId, Stmt, VarId,
+    Access, Action, Affine, BufferPart, Inst, Kernel, KernelId, Program, RegId, Stmt, VarId,
 };
 use crate::loops::tile::{RowAxis, SumAxis, Tile};
 use crate::loops::uniform::{UniformInst, Uniforms};
@@ -38,6 +38,9 @@ impl Display for Program {
         for (id, buffer) in self.buffers.iter() {
             let (space, name) = (buffer.space.name(), Quoted(&buffer.name));
             write!(f, "    {id} = {space} {}[{}] {name}", buffer.dtype, buffer.len)?;
+            if let Some(BufferPart { of, first, stride }) = buffer.part {
+                write!(f, " part {of} from {first} stride {stride}")?;
+            }
             match buffer.offset {
                 Some(offset) => writeln!(f, " at {offset}")?,
                 None => writeln!(f)?,
@@ -82,16 +85,24 @@ fn uniforms(f: &mut Formatter<'_>, uniforms: &Uniforms) -> fmt::Result {
 
 fn actions(f: &mut Formatter<'_>, name: &str, actions: &[Action]) -> fmt::Result {
     writeln!(f, "    {name} {{")?;
-    for action in actions {
-        match action {
-            Action::Run { kernel, args } => {
-                let args: Vec<String> = args.iter().map(ToString::to_string).collect();
-                writeln!(f, "        run {kernel}({})", args.join(", "))?;
-            }
-            Action::Barrier => writeln!(f, "        barrier")?,
-        }
-    }
+    actions.iter().try_for_each(|it| action(f, it, "        "))?;
     writeln!(f, "    }}")
+}
+
+fn action(f: &mut Formatter<'_>, of: &Action, indent: &str) -> fmt::Result {
+    match of {
+        Action::Run { kernel, args } => {
+            let args: Vec<String> = args.iter().map(ToString::to_string).collect();
+            writeln!(f, "{indent}run {kernel}({})", args.join(", "))
+        }
+        Action::Loop { steps, reverse, body } => {
+            let reverse = if *reverse { " reverse" } else { "" };
+            writeln!(f, "{indent}loop {steps}{reverse} {{")?;
+            body.iter().try_for_each(|it| action(f, it, &format!("{indent}    ")))?;
+            writeln!(f, "{indent}}}")
+        }
+        Action::Barrier => writeln!(f, "{indent}barrier"),
+    }
 }
 
 fn kernel(f: &mut Formatter<'_>, id: KernelId, kernel: &Kernel) -> fmt::Result {

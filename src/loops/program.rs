@@ -91,6 +91,15 @@ pub enum Action {
         /// A buffer for each of its slots.
         args: Vec<BufferId>,
     },
+    /// The actions of the body, once for each step of a scan. Bodies hold no loops.
+    Loop {
+        /// How often.
+        steps: usize,
+        /// Whether parts of buffers are taken from the last to the first.
+        reverse: bool,
+        /// The actions of a step.
+        body: Vec<Action>,
+    },
     /// No thread goes on until all are here. (The end of a step is one more, not written.)
     Barrier,
 }
@@ -140,6 +149,39 @@ pub struct Buffer {
     /// Its first byte, counted from the start of the global block, of the local block (pinned
     /// and scratch) or of each thread's block; 64-byte aligned; `None` before `plan`.
     pub offset: Option<usize>,
+    /// The buffer that it is a part of, which has its bytes.
+    pub part: Option<BufferPart>,
+}
+
+/// A part of another buffer: in step `t` of a loop the elements from `first + stride·t` on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BufferPart {
+    /// The whole, which is no part itself.
+    pub of: BufferId,
+    /// The first element in step 0.
+    pub first: usize,
+    /// The distance between steps, in elements; 0 for what lies still.
+    pub stride: usize,
+}
+
+impl Program {
+    /// How often threads wait for each other in a step, its end not counted.
+    pub fn barriers(&self) -> usize {
+        fn of(actions: &[Action]) -> usize {
+            let action = |action: &Action| match action {
+                Action::Run { .. } => 0,
+                Action::Loop { steps, body, .. } => steps * of(body),
+                Action::Barrier => 1,
+            };
+            actions.iter().map(action).sum()
+        }
+        of(&self.actions)
+    }
+
+    /// The buffer that has a buffer's bytes: itself, or what it is a part of.
+    pub fn whole(&self, buffer: BufferId) -> BufferId {
+        self.buffers[buffer].part.map_or(buffer, |part| part.of)
+    }
 }
 
 /// A buffer that a kernel is given.

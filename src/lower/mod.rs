@@ -25,6 +25,7 @@ mod nest;
 mod operand;
 mod order;
 pub mod partition;
+mod scan;
 mod step;
 mod tile;
 mod title;
@@ -37,6 +38,7 @@ use crate::graph::kernels::{FusedKernel, KernelKind, Kernels};
 use crate::graph::{BoundGraph, NodeId, OpKind};
 use crate::loops::Program;
 use crate::schedule::{self, Globals};
+use order::Turn;
 pub use step::KernelInfo;
 use step::StepBuilder;
 pub use title::Title;
@@ -64,16 +66,26 @@ pub fn run(kernels: &Kernels, globals: &mut Globals) -> Lowered {
     let order = order::run(kernels);
     let mut step = StepBuilder::new(kernels, order.in_place, globals);
     step.begin();
-    for id in order.kernels {
-        let kernel = &kernels.kernels[id];
-        step.begin_kernel(kernel);
-        alike::lower(&mut step, kernel, lower);
-        step.refresh_written(kernel);
+    for turn in order.turns {
+        match turn {
+            Turn::Kernel(id) => {
+                let kernel = &kernels.kernels[id];
+                one(&mut step, kernel);
+                step.refresh_written(kernel);
+            }
+            Turn::Scan(id, body) => scan::lower(&mut step, id, kernels, &body),
+        }
     }
     let (mut program, infos, bounds_checks) = step.finish();
     let order = schedule::order::run(&mut program);
     let infos = order.iter().map(|step| step.map(|index| infos[index])).collect();
     Lowered { program, bounds_checks, infos }
+}
+
+/// Lowers a kernel, or repeats what was done for one like it.
+fn one<'a>(step: &mut StepBuilder<'a>, kernel: &FusedKernel) {
+    step.begin_kernel(kernel);
+    alike::lower(step, kernel, lower);
 }
 
 /// Lowers a kernel by itself.
@@ -85,5 +97,7 @@ fn lower(step: &mut StepBuilder, kernel: &FusedKernel) {
         KernelKind::Columns => columns::lower(step, kernel),
         KernelKind::Window => window::lower(step, kernel),
         KernelKind::Move => moves::lower(step, kernel),
+        // A place in memory, which its scan has made.
+        KernelKind::Scan => {}
     }
 }

@@ -38,7 +38,7 @@ pub fn lower(step: &mut StepBuilder, kernel: &kernels::FusedKernel) {
             nest::lower(step, kernel);
         }
         (_, OpKind::Joined | OpKind::Indexed) => unreachable!("{node} {op:?} has no loops here"),
-        (_, OpKind::Number | OpKind::Generated | OpKind::Choice)
+        (_, OpKind::Number | OpKind::Generated | OpKind::Choice | OpKind::Scan)
         | (_, OpKind::Product | OpKind::Convolution | OpKind::Pool) => {
             unreachable!("{node} {op:?} moves nothing")
         }

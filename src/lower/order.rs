@@ -11,16 +11,25 @@
 
 use crate::base::entity::Entity;
 use crate::base::topological::{Neighbours, Topological};
-use crate::graph::kernels::{FusedKernelId, KernelKind, Kernels};
-use crate::graph::{BoundGraph, NodeId, Op, OpAccess, OpKind, UpdateTarget};
+use crate::graph::kernels::{FusedKernel, FusedKernelId, KernelKind, Kernels};
+use crate::graph::scan::Bodies;
+use crate::graph::{BoundGraph, NodeId, Op, OpAccess, OpKind, ScanId, UpdateTarget};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+/// What runs next.
+pub enum Turn {
+    /// A kernel.
+    Kernel(FusedKernelId),
+    /// The steps of a scan: its kernels, in order.
+    Scan(ScanId, Vec<FusedKernelId>),
+}
+
 /// Kernels in order, and updates that are done in place.
 pub struct KernelOrder {
     /// The order.
-    pub kernels: Vec<FusedKernelId>,
+    pub turns: Vec<Turn>,
     /// The nodes that are computed right into what they update.
     pub in_place: FxHashMap<NodeId, UpdateTarget>,
 }
@@ -72,17 +81,79 @@ pub fn run(kernels: &Kernels) -> KernelOrder {
             reads
         })
         .collect();
+    let loops = ScanKernels::of(kernels);
     let mut edges = KernelEdges::default();
     for (index, reads) in reads.iter().enumerate() {
         edges.push();
-        reads
-            .kernels
-            .iter()
-            .filter(|&&made| made != index)
-            .for_each(|&made| edges.add(made, index));
+        let mut add = |made: usize| {
+            let (from, to) = (loops.vertex(made), loops.vertex(index));
+            if from != to {
+                edges.add(from, to);
+            }
+        };
+        reads.kernels.iter().for_each(|&made| add(made));
+        loops
+            .handed_on(kernels, index)
+            .filter_map(|next| places.made_by[next.index()])
+            .for_each(add);
     }
-    let in_place = in_place(kernels, &places, &reads, &mut edges);
-    KernelOrder { kernels: edges.order(), in_place }
+    let in_place = in_place(kernels, &places, &reads, &loops, &mut edges);
+    KernelOrder { turns: loops.turns(&edges.order()), in_place }
+}
+
+/// The kernels of scans. All of a scan's are one vertex of the graph of kernels, that of the first.
+struct ScanKernels {
+    /// The scan of each kernel.
+    of: Vec<Option<ScanId>>,
+    /// The kernels of each scan, in order.
+    kernels: Vec<Vec<usize>>,
+}
+
+impl ScanKernels {
+    fn of(kernels: &Kernels) -> ScanKernels {
+        let bodies = Bodies::of(&kernels.graph);
+        let scan = |kernel: &FusedKernel| kernel.nodes.first().and_then(|&node| bodies.scan(node));
+        let of: Vec<Option<ScanId>> = kernels.kernels.values().map(scan).collect();
+        let mut found = vec![Vec::new(); kernels.graph.scans.len()];
+        for (kernel, scan) in of.iter().enumerate() {
+            if let Some(scan) = scan {
+                found[scan.index()].push(kernel);
+            }
+        }
+        ScanKernels { of, kernels: found }
+    }
+
+    /// The vertex that stands for a kernel.
+    fn vertex(&self, kernel: usize) -> usize {
+        self.of[kernel].map_or(kernel, |scan| self.kernels[scan.index()][0])
+    }
+
+    /// The values that a kernel's carries hand on, which it does not read.
+    fn handed_on<'k>(
+        &self,
+        kernels: &'k Kernels,
+        kernel: usize,
+    ) -> impl Iterator<Item = NodeId> + use<'k> {
+        let Kernels { graph, kernels } = kernels;
+        let nodes = &kernels[FusedKernelId::from_index(kernel)].nodes;
+        nodes.iter().filter_map(|&node| match graph.nodes[node].op {
+            Op::Carry(carry) => graph.carries[carry].next,
+            _ => None,
+        })
+    }
+
+    /// The turns of vertices.
+    fn turns(&self, vertices: &[usize]) -> Vec<Turn> {
+        let turn = |&vertex: &usize| match self.of[vertex] {
+            None => Some(Turn::Kernel(FusedKernelId::from_index(vertex))),
+            Some(scan) => {
+                let kernels = &self.kernels[scan.index()];
+                let own = || kernels.iter().map(|&kernel| FusedKernelId::from_index(kernel));
+                (kernels[0] == vertex).then(|| Turn::Scan(scan, own().collect()))
+            }
+        };
+        vertices.iter().filter_map(turn).collect()
+    }
 }
 
 /// Follows what a node reads, through views and cheap nodes, to memory.
@@ -131,6 +202,7 @@ fn in_place(
     kernels: &Kernels,
     places: &NodePlaces,
     reads: &[KernelReads],
+    loops: &ScanKernels,
     edges: &mut KernelEdges,
 ) -> FxHashMap<NodeId, UpdateTarget> {
     let graph = &kernels.graph;
@@ -151,7 +223,7 @@ fn in_place(
             KernelKind::Rows | KernelKind::Contraction => {
                 kernel.nodes.iter().all(|&node| !graph.nodes[node].op.kind().reduces())
             }
-            KernelKind::Columns | KernelKind::Window | KernelKind::Move => false,
+            KernelKind::Columns | KernelKind::Window | KernelKind::Move | KernelKind::Scan => false,
         };
         let is_leaf = leaf(&graph.nodes[update.node].op).is_some();
         let is_scalar = graph.elements(update.node) == 1;
@@ -166,7 +238,8 @@ fn in_place(
         }
         // All that read the old value come first, where none of them waits for the new one.
         let others = readers.get(&update.target).into_iter().flatten().copied();
-        let others: Vec<usize> = others.filter(|&reader| reader != writer).collect();
+        let others: Vec<usize> =
+            others.filter(|&reader| reader != writer).map(|reader| loops.vertex(reader)).collect();
         if edges.put_after(writer, &others) {
             in_place.insert(update.node, update.target);
         }
@@ -221,13 +294,13 @@ impl KernelEdges {
     }
 
     /// The least index first, of those that wait for nothing.
-    fn order(&self) -> Vec<FusedKernelId> {
+    fn order(&self) -> Vec<usize> {
         let mut waits: Vec<usize> = self.links.before.iter().map(Vec::len).collect();
         let free = waits.iter().enumerate().filter(|&(_, &waits)| waits == 0);
         let mut ready: BinaryHeap<Reverse<usize>> = free.map(|(index, _)| Reverse(index)).collect();
         let mut order = Vec::with_capacity(waits.len());
         while let Some(Reverse(index)) = ready.pop() {
-            order.push(FusedKernelId::from_index(index));
+            order.push(index);
             for &other in &self.links.after[index] {
                 waits[other] -= 1;
                 if waits[other] == 0 {

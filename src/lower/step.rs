@@ -9,7 +9,9 @@ use crate::base::tensor::DType;
 use crate::graph::kernels::{self, KernelKind, Kernels};
 use crate::graph::view::{View, row_major};
 use crate::graph::{BoundGraph, NodeId, Op, OpKind, Param, ParamId, UpdateTarget};
-use crate::loops::{Action, Buffer, BufferId, Kernel, KernelId, Program, Space, StepIo};
+use crate::loops::{
+    Action, Buffer, BufferId, BufferPart, Kernel, KernelId, Program, Space, StepIo,
+};
 use crate::lower::alike::{BuilderRequest, Known, Recording};
 use crate::lower::title::{Title, TitleSubject};
 use crate::lower::uniform::Collected;
@@ -31,6 +33,7 @@ pub struct KernelInfo {
 
 /// Copies of values that stand elsewhere when the step is done.
 const OUTPUT: Title = Title::new(TitleSubject::Step("output"));
+const SCAN: Title = Title::new(TitleSubject::Step("scan"));
 const UPDATE: Title = Title::new(TitleSubject::Step("update"));
 
 /// A program whose actions are runs in an order that is right on one thread, what each is for, and
@@ -58,6 +61,8 @@ pub struct StepBuilder<'a> {
     /// The kernels of the program by a hash of what they declare.
     alike: FxHashMap<u64, Vec<KernelId>>,
     uniforms: Collected,
+    /// Where scans want the values of their steps.
+    expected: FxHashMap<NodeId, BufferId>,
     /// Old values of parameters and states that become new ones of others.
     old: FxHashMap<NodeId, BufferId>,
     /// The kernels lowered so far.
@@ -96,6 +101,7 @@ impl<'a> StepBuilder<'a> {
             names: FxHashMap::default(),
             alike: FxHashMap::default(),
             uniforms: Collected::default(),
+            expected: FxHashMap::default(),
             old: FxHashMap::default(),
             known: Known::default(),
             recording: None,
@@ -200,6 +206,7 @@ impl<'a> StepBuilder<'a> {
         let len = self.graph.elements(node);
         let output = self.graph.outputs.iter().find(|output| self.root(output.node) == node);
         let buffer = match (output, self.in_place.get(&node).copied()) {
+            _ if self.expected.contains_key(&node) => self.expected[&node],
             (Some(output), _) => {
                 self.named(StepIo::output_name(&output.name), dtype, len, Space::Pinned)
             }
@@ -210,9 +217,43 @@ impl<'a> StepBuilder<'a> {
         self.gave(BuilderRequest::Result(node), buffer)
     }
 
-    /// Whether a result is an output or becomes a parameter's or state's value.
+    /// Says where a scan wants the value of a node in each of its steps.
+    pub fn expect(&mut self, node: NodeId, buffer: BufferId) {
+        self.expected.insert(node, buffer);
+    }
+
+    /// Says where a value lies.
+    pub fn bind(&mut self, node: NodeId, buffer: BufferId) {
+        self.buffers.insert(node, buffer);
+    }
+
+    /// A part of a buffer: `len` elements from `first` on, in each step of a loop `stride` further.
+    pub fn part(&mut self, of: BufferId, first: usize, stride: usize, len: usize) -> BufferId {
+        let Buffer { dtype, space, part, .. } = self.program.buffers[of];
+        // What lies still in another buffer is that one's part.
+        let (of, first) = part.map_or((of, first), |outer| (outer.of, outer.first + first));
+        let name = format!("t{}", self.program.buffers.len());
+        let part = Some(BufferPart { of, first, stride });
+        self.program.buffers.push(Buffer { name, dtype, len, space, offset: None, part })
+    }
+
+    /// The actions so far.
+    pub fn mark(&self) -> usize {
+        self.program.actions.len()
+    }
+
+    /// Makes the actions since a mark the body of a loop.
+    pub fn close_loop(&mut self, mark: usize, steps: usize, reverse: bool) {
+        let body = self.program.actions.split_off(mark);
+        self.infos.truncate(mark);
+        self.infos.push(KernelInfo { title: SCAN, node: self.source });
+        self.program.actions.push(Action::Loop { steps, reverse, body });
+    }
+
+    /// Whether a result is an output, becomes a parameter's or state's value or is kept by a scan.
     pub fn outlives(&self, node: NodeId) -> bool {
         self.in_place.contains_key(&node)
+            || self.expected.contains_key(&node)
             || self.graph.outputs.iter().any(|output| self.root(output.node) == node)
     }
 
@@ -238,7 +279,7 @@ impl<'a> StepBuilder<'a> {
         if space == Space::Global {
             self.globals.place(&name, dtype, len);
         }
-        let buffer = Buffer { name: name.clone(), dtype, len, space, offset: None };
+        let buffer = Buffer { name: name.clone(), dtype, len, space, offset: None, part: None };
         let buffer = self.program.buffers.push(buffer);
         self.names.insert(name, buffer);
         buffer
@@ -260,7 +301,7 @@ impl<'a> StepBuilder<'a> {
 
     /// The value in memory that an output or update stands for: itself, or what it is a plain
     /// reshape of.
-    fn root(&self, node: NodeId) -> NodeId {
+    pub fn root(&self, node: NodeId) -> NodeId {
         if self.in_memory(node) || !self.graph.is_view(node) {
             return node;
         }
@@ -317,6 +358,7 @@ impl<'a> StepBuilder<'a> {
             KernelKind::Columns => "columns",
             KernelKind::Window => "window",
             KernelKind::Move => "move",
+            KernelKind::Scan => "scan",
         };
         let updates = kernel.nodes.iter().any(|node| self.in_place.contains_key(node));
         Title::new(TitleSubject::Node(node, if updates { Title::UPDATES } else { kind }))
@@ -442,6 +484,11 @@ impl<'a> StepBuilder<'a> {
         self.program.uniforms = self.uniforms.finish(self.graph);
         self.program.uniforms.buffer = self.names.get("uniforms").copied();
         (self.program, self.infos, self.bounds_checks)
+    }
+
+    /// Copies a step's value to where its scan keeps it.
+    pub fn copy_step(&mut self, root: NodeId, to: BufferId) {
+        self.copy_root(root, to, SCAN);
     }
 
     /// Copies a value, unless that is where it was computed.

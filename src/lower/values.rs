@@ -224,7 +224,10 @@ impl<'s, 'a> NestValues<'s, 'a> {
                     self.value(graph.nodes[node].args[0], &inner)
                 }
             },
-            (_, OpKind::Number | OpKind::Const | OpKind::Generated | OpKind::Joined)
+            (
+                _,
+                OpKind::Number | OpKind::Const | OpKind::Generated | OpKind::Joined | OpKind::Scan,
+            )
             | (_, OpKind::Reduction | OpKind::Choice | OpKind::Product | OpKind::Convolution)
             | (_, OpKind::Pool | OpKind::Indexed) => {
                 unreachable!("{node} {op:?} is not computed element by element")

@@ -16,11 +16,14 @@
 //! It builds nothing for nodes that lead to no wanted leaf, and simplifies nothing: sums with
 //! zeros, double negations and equal subexpressions are for the passes after it.
 
+mod scan;
+
 use crate::base::entity::Entity;
 use crate::base::step_output::StepOutput;
 use crate::base::tensor::DType;
-use crate::graph::{Graph, NodeId, Op, OriginId, Output, Type};
-use crate::pass::derivative::{self, Finite};
+use crate::graph::scan::{Bodies, Unit, units};
+use crate::graph::{Graph, Node, NodeId, Op, OriginId, Output, Type};
+use crate::pass::derivative::{self, Differentiated, Finite};
 use crate::pass::emit::Emit;
 use crate::pass::{Gradients, Pass, TrainingStep};
 
@@ -53,41 +56,79 @@ pub fn run(graph: &Graph, wrt: Wrt) -> Graph {
 /// For each node, whether a gradient can flow through it to a leaf that is asked for.
 fn wanted(graph: &Graph, wrt: Wrt) -> Vec<bool> {
     let mut wanted = vec![false; graph.nodes.len()];
-    for (id, node) in graph.nodes.iter() {
-        let leaf = match wrt.inputs {
-            true => matches!(node.op, Op::Param(_) | Op::Input(_)),
-            false => matches!(node.op, Op::Param(_)),
-        };
-        let through = derivative::flows(&node.op) && node.args.iter().any(|a| wanted[a.index()]);
-        wanted[id.index()] = node.ty.dtype == DType::F32 && (leaf || through);
+    // Once where there are no carries: what is handed on comes later in the list.
+    loop {
+        let mut grown = false;
+        for (id, node) in graph.nodes.iter() {
+            let leaf = match wrt.inputs {
+                true => matches!(node.op, Op::Param(_) | Op::Input(_)),
+                false => matches!(node.op, Op::Param(_)),
+            };
+            let mut reads = graph.reads(id);
+            let through = derivative::flows(&node.op) && reads.any(|read| wanted[read.index()]);
+            let wants = node.ty.dtype == DType::F32 && (leaf || through);
+            grown |= wants != wanted[id.index()];
+            wanted[id.index()] = wants;
+        }
+        if !grown || graph.carries.is_empty() {
+            return wanted;
+        }
     }
-    wanted
+}
+
+/// The walk back from the loss.
+struct Walk<'a> {
+    emit: &'a mut Emit,
+    wanted: &'a [bool],
+    finite: Finite,
+    /// The gradient of the loss by each old node that has one.
+    gradients: Vec<Option<NodeId>>,
 }
 
 /// The gradient of the loss by each old node that has one.
 fn walk(emit: &mut Emit, loss: NodeId, wanted: &[bool]) -> Vec<Option<NodeId>> {
-    let mut gradients: Vec<Option<NodeId>> = vec![None; wanted.len()];
     let finite = Finite::of(emit.graph());
+    let bodies = Bodies::of(emit.graph());
+    let units = units(emit.graph(), &bodies).expect("a verified graph");
+    let mut walk = Walk { emit, wanted, finite, gradients: vec![None; wanted.len()] };
     if wanted[loss.index()] {
-        gradients[loss.index()] = Some(emit.like(loss, 1.0));
+        walk.gradients[loss.index()] = Some(walk.emit.like(loss, 1.0));
     }
-    for index in (0..=loss.index()).rev() {
-        let Some(gradient) = gradients[index] else { continue };
-        let node = NodeId::from_index(index);
-        let args = emit.graph().nodes[node].args.clone();
-        emit.builder.set_origin(emit.graph().nodes[node].origin);
-        let wants: Vec<bool> = args.iter().map(|arg| wanted[arg.index()]).collect();
-        let flows = derivative::gradients(emit, node, gradient, &wants, &finite);
-        for ((arg, flow), wants) in args.into_iter().zip(flows).zip(wants) {
-            let (Some(flow), true) = (flow, wants) else { continue };
-            let sum = match gradients[arg.index()] {
-                None => flow,
-                Some(sum) => emit.add(sum, flow),
-            };
-            gradients[arg.index()] = Some(sum);
+    for unit in units.into_iter().rev() {
+        match unit {
+            // Its scan takes the gradient.
+            Unit::Node(node) if matches!(walk.emit.graph().nodes[node].op, Op::ScanStack(_)) => {}
+            Unit::Node(node) => walk.node(node),
+            Unit::Scan(scan) => scan::flow(&mut walk, scan, &bodies),
         }
     }
-    gradients
+    walk.gradients
+}
+
+impl Walk<'_> {
+    /// Adds to a node's gradient.
+    fn add(&mut self, node: NodeId, flow: NodeId) {
+        let sum = match self.gradients[node.index()] {
+            None => flow,
+            Some(sum) => self.emit.add(sum, flow),
+        };
+        self.gradients[node.index()] = Some(sum);
+    }
+
+    /// What a node's gradient means for its arguments.
+    fn node(&mut self, node: NodeId) {
+        let Some(gradient) = self.gradients[node.index()] else { return };
+        let Node { args, origin, .. } = self.emit.graph().nodes[node].clone();
+        self.emit.builder.set_origin(origin);
+        let wants: Vec<bool> = args.iter().map(|arg| self.wanted[arg.index()]).collect();
+        let of = Differentiated { node, value: node, args: args.clone() };
+        let flows = derivative::gradients(self.emit, of, gradient, &wants, &self.finite);
+        for ((arg, flow), wants) in args.into_iter().zip(flows).zip(wants) {
+            if let (Some(flow), true) = (flow, wants) {
+                self.add(arg, flow);
+            }
+        }
+    }
 }
 
 /// The outputs to add: the gradients of all nodes that read a parameter, or an input, summed.

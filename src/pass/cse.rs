@@ -55,6 +55,8 @@ fn hash(node: &Node) -> u64 {
         Op::Param(id) => id.hash(&mut hasher),
         Op::State(id) => id.hash(&mut hasher),
         Op::Hyper(id) => id.hash(&mut hasher),
+        Op::Carry(id) => id.hash(&mut hasher),
+        Op::ScanSlice(id) | Op::ScanStack(id) => id.hash(&mut hasher),
         Op::Const(value, _) => value.to_bits().hash(&mut hasher),
         Op::Uniform { stream, .. } => stream.hash(&mut hasher),
         _ => {}

@@ -23,13 +23,25 @@ mod window;
 pub use finite::Finite;
 
 use crate::base::tensor::DType;
-use crate::graph::{Dim, Node, NodeId, Op, Range, Reduce, Shape};
+use crate::graph::{Dim, NodeId, Op, Range, Reduce, Shape};
 use crate::pass::emit::Emit;
+
+/// A value whose gradient is known.
+pub struct Differentiated {
+    /// The node that computes it.
+    pub node: NodeId,
+    /// Its value where the gradient is computed: in a scan's backward pass another node's.
+    pub value: NodeId,
+    /// The values of its arguments there.
+    pub args: Vec<NodeId>,
+}
 
 /// A node whose gradient is known, and what is asked for.
 struct Rule<'a> {
     emit: &'a mut Emit,
     /// The node.
+    node: NodeId,
+    /// Its value.
     y: NodeId,
     /// Its arguments.
     args: Vec<NodeId>,
@@ -47,14 +59,15 @@ type ArgGradients = Vec<Option<NodeId>>;
 /// The gradients of a node's arguments, from the gradient `g` of its value.
 pub fn gradients(
     emit: &mut Emit,
-    y: NodeId,
+    of: Differentiated,
     g: NodeId,
     wants: &[bool],
     finite: &Finite,
 ) -> ArgGradients {
-    let Node { op, args, .. } = emit.graph().nodes[y].clone();
+    let Differentiated { node, value: y, args } = of;
+    let op = emit.graph().nodes[node].op.clone();
     let count = args.len();
-    let mut rule = Rule { emit, y, args, g, wants, finite };
+    let mut rule = Rule { emit, node, y, args, g, wants, finite };
     match op {
         op if !flows(&op) => vec![None; count],
         Op::Unary(function) => rule.unary(function),
@@ -103,6 +116,9 @@ pub fn gradients(
         Op::Input(_) | Op::Param(_) | Op::State(_) | Op::Hyper(_) | Op::Step => unreachable!(),
         Op::Extent(_) | Op::Const(..) | Op::Iota { .. } | Op::Uniform { .. } => unreachable!(),
         Op::ArgMax(_) | Op::MaxPoolIndex(_) | Op::StopGradient => unreachable!("nothing flows"),
+        Op::ScanSlice(_) | Op::Carry(_) | Op::ScanStack(_) => {
+            unreachable!("autodiff goes through scans as a whole")
+        }
     }
 }
 

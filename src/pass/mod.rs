@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! forward graph ─autodiff→ + gradients ─update→ + what is written ─bind→ static shapes
-//!               ─simplify→ ─cse→ ─dce→ small ─fuse→ kernels
+//!               ─hoist→ ─simplify→ ─cse→ ─dce→ small ─fuse→ kernels
 //! ```
 //!
 //! A pass is a value: a name, a description and a function. The name is its file, its flag
@@ -22,6 +22,7 @@ pub mod dce;
 pub mod derivative;
 pub mod emit;
 pub mod fuse;
+pub mod hoist;
 pub mod probe;
 pub mod rebuild;
 pub mod simplify;
@@ -33,7 +34,7 @@ use crate::graph::{Graph, UpdateRule};
 /// The passes, in the order in which they run.
 pub const PIPELINE: Passes = Passes {
     train: &[autodiff::PASS, update::PASS],
-    step: &[bind::PASS, simplify::PASS, cse::PASS, dce::PASS],
+    step: &[bind::PASS, hoist::PASS, simplify::PASS, cse::PASS, dce::PASS],
     kernels: fuse::PASS,
 };
 

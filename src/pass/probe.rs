@@ -7,13 +7,15 @@
 //!                                   output probe.4 = %10
 //! ```
 //!
-//! A value of the batch is counted sample by sample, any other as a whole. Nothing but the counts
+//! A value of the batch is counted sample by sample, any other as a whole; one of a scan's steps in
+//! all of them. Nothing but the counts
 //! is put out, and nothing is updated: the graph is for finding out where a step went wrong, from
 //! the state that it began with.
 
 use crate::base::entity::Entity;
 use crate::base::step_output::StepOutput;
 use crate::base::tensor::DType;
+use crate::graph::scan::Bodies;
 use crate::graph::{Binary, Dim, Graph, NodeId, Op, Output, Unary};
 use crate::pass::Pass;
 use crate::pass::emit::Emit;
@@ -33,6 +35,7 @@ pub fn run(graph: &Graph) -> Graph {
         .filter(|(_, node)| node.ty.dtype == DType::F32 && !matches!(node.op, Op::Const(..)))
         .map(|(id, _)| id)
         .collect();
+    let bodies = Bodies::of(graph);
     let mut emit = Emit::resume(graph.clone());
     emit.builder.set_origin(None);
     let mut outputs = Vec::new();
@@ -45,7 +48,11 @@ pub fn run(graph: &Graph) -> Graph {
         let flags = emit.select(finite, zero, one);
         let by_sample = matches!(shape.first(), Some(Dim::Batch(_)));
         let axes: Vec<usize> = (usize::from(by_sample)..shape.rank()).collect();
-        let count = emit.sum(flags, &axes);
+        let mut count = emit.sum(flags, &axes);
+        if let Some(scan) = bodies.scan(id) {
+            let steps = emit.op(Op::ScanStack(scan), &[count]);
+            count = emit.sum(steps, &[0]);
+        }
         outputs.push(Output { name: StepOutput::Probe(id.index()), node: count });
     }
     let mut probed = emit.finish();

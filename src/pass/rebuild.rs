@@ -34,6 +34,8 @@ impl Rebuild {
                 params: old.params.clone(),
                 states: old.states.clone(),
                 hypers: old.hypers.clone(),
+                scans: old.scans.clone(),
+                carries: old.carries.clone(),
                 origins: old.origins.clone(),
                 outputs: old.outputs.clone(),
                 updates: old.updates.clone(),
@@ -93,6 +95,10 @@ impl Rebuild {
         let mut graph = emit.finish();
         graph.outputs = outputs;
         graph.outputs.iter_mut().for_each(|output| output.node = root(output.node));
+        // What a carry hands on survives where the carry does.
+        for carry in graph.carries.values_mut() {
+            carry.next = carry.next.and_then(|next| map[next.index()]);
+        }
         graph.updates = updates;
         graph.updates.iter_mut().for_each(|update| update.node = root(update.node));
         graph

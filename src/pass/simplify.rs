@@ -23,6 +23,7 @@
 
 mod algebra;
 mod fold;
+mod scan;
 mod shape;
 mod sum;
 mod window;
@@ -52,6 +53,7 @@ fn rules(op: &Op) -> &'static [Rule] {
             fold::constants,
             fold::splats,
             algebra::add,
+            shape::joined,
             algebra::sub,
             algebra::mul,
             algebra::div,
@@ -70,6 +72,8 @@ fn rules(op: &Op) -> &'static [Rule] {
         Op::Concat(_) => &[shape::concat],
         Op::Reduce(..) => &[shape::reduce, sum::factor, window::sum_of_max_pool_grad],
         Op::MatMul { .. } => &[shape::product_of_transposes],
+        Op::ScanSlice(_) => &[scan::slice],
+        Op::ScanStack(_) => &[scan::stack],
         // Others have no rule; none is needed.
         _ => &[],
     }
@@ -141,11 +145,11 @@ impl Sums {
     }
 }
 
-/// How often each node is an argument, an output or an update.
+/// How often each node is an argument, an output, an update or handed on.
 fn uses(graph: &Graph) -> Vec<usize> {
     let mut uses = vec![0; graph.nodes.len()];
     let args = graph.nodes.values().flat_map(|node| node.args.iter().copied());
-    for node in args.chain(graph.roots()) {
+    for node in args.chain(graph.roots()).chain(graph.handed_on()) {
         uses[node.index()] += 1;
     }
     uses

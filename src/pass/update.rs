@@ -433,7 +433,7 @@ impl Instance<'_> {
                 (_, OpKind::Elementwise) => self.emit.op(op.clone(), &args),
                 (_, OpKind::Given | OpKind::Number | OpKind::Generated | OpKind::View)
                 | (_, OpKind::Joined | OpKind::Reduction | OpKind::Choice | OpKind::Product)
-                | (_, OpKind::Convolution | OpKind::Pool | OpKind::Indexed) => {
+                | (_, OpKind::Convolution | OpKind::Pool | OpKind::Indexed | OpKind::Scan) => {
                     panic!("an update rule works element by element; it cannot use {op:?}")
                 }
             };

@@ -313,7 +313,9 @@ impl<'a> Scene<'a> {
                     self.tensors[item].push(&name.text);
                     self.expr(value, NONE, item);
                 }
-                ast::StmtKind::Param(declaration) | ast::StmtKind::State(declaration) => {
+                ast::StmtKind::Param(declaration)
+                | ast::StmtKind::State(declaration)
+                | ast::StmtKind::Carry(declaration) => {
                     self.tensors[item].push(&declaration.name.text);
                     if let Some(ty) = &declaration.ty {
                         self.ty(ty, Of::Kept, item);
@@ -384,6 +386,15 @@ impl<'a> Scene<'a> {
                 self.expr(&branch.condition, none, item);
                 self.block(&branch.then, item);
                 branch.otherwise.iter().for_each(|block| self.block(block, item));
+            }
+            ExprKind::Scan(scan) => {
+                self.tensors[item].push(&scan.slice.text);
+                self.expr(&scan.over, none, item);
+                for setting in &scan.settings {
+                    let name = setting.name.as_ref().map_or("", |name| &name.text);
+                    self.expr(&setting.value, LiteralRole { name, call: None }, item);
+                }
+                self.block(&scan.body, item);
             }
             ExprKind::Range(from, to) => {
                 self.expr(from, none, item);

@@ -4,7 +4,8 @@
 //! touches. Kernels of
 //! equally many parts give equal parts to the same thread, so only what *different* parts touch
 //! needs a barrier; kernels of different parts need one for anything they share. Thread buffers
-//! are each thread's own. What was found of two slots is kept ([`ConflictTable`]). Nothing is decided here: `schedule` does.
+//! are each thread's own. A loop is one run to those outside of it; its own runs are compared as if all
+//! steps used the same place of a buffer. What was found of two slots is kept ([`ConflictTable`]). Nothing is decided here: `schedule` does.
 //!
 //! ```text
 //! h = relu(x @ w)   parts 4: part j writes rows 8j..8j+8
@@ -17,18 +18,43 @@ use crate::loops::footprint::Footprints;
 use crate::loops::{BufferId, KernelId, SlotId};
 use rustc_hash::FxHashMap;
 
-/// A run of a kernel: on which buffers, and what its parts touch there.
+/// A run of a kernel, or of a loop as a whole: on which buffers, and what its parts touch there.
 pub struct KernelRun {
     /// The index of its action among those to be ordered.
     pub index: usize,
-    /// The kernel: runs of the same one touch the same.
-    pub kernel: KernelId,
     /// The number of parts; 0 where every thread runs all of it.
     pub parts: usize,
     /// A buffer a slot.
-    pub args: Vec<BufferId>,
-    /// The elements that its parts read and write.
-    pub touched: std::sync::Arc<Footprints>,
+    pub args: Vec<BoundBuffer>,
+    /// The elements that are read and written.
+    pub touched: Touched,
+}
+
+/// What a run touches of its buffers.
+pub enum Touched {
+    /// What the parts of a kernel read and write; runs of the same one touch the same.
+    Kernel(KernelId, std::sync::Arc<Footprints>),
+    /// For each buffer that a loop uses, whether something of it is written.
+    Loop(Vec<bool>),
+}
+
+/// A buffer that a run is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BoundBuffer {
+    /// The buffer.
+    pub buffer: BufferId,
+    /// The one that has its bytes.
+    pub whole: BufferId,
+    /// How many elements it has, where it moves with the steps of a loop.
+    pub moving: Option<usize>,
+}
+
+impl BoundBuffer {
+    /// Whether two buffers with the same bytes are to be compared element by element: the same one, or
+    /// places of a value in steps of a loop, of which any may be any other's in another step.
+    fn is_like(&self, other: &BoundBuffer) -> bool {
+        self.buffer == other.buffer || self.moving.is_some() && self.moving == other.moving
+    }
 }
 
 /// A use of a buffer: the run, and the slot that stands for it there.
@@ -45,12 +71,17 @@ pub struct BufferUse {
 impl KernelRun {
     /// Use of the buffer that a slot stands for.
     pub fn uses(&self, slot: SlotId) -> BufferUse {
-        BufferUse { run: self.index, slot, writes: !self.touched.all_writes(slot).is_empty() }
+        let writes = match &self.touched {
+            Touched::Kernel(_, touched) => !touched.all_writes(slot).is_empty(),
+            Touched::Loop(writes) => writes[slot.index()],
+        };
+        BufferUse { run: self.index, slot, writes }
     }
 
-    /// Its slots, with their buffers.
+    /// Its slots, with the buffers that have their bytes.
     pub fn slots(&self) -> impl Iterator<Item = (SlotId, BufferId)> + '_ {
-        self.args.iter().enumerate().map(|(slot, &buffer)| (SlotId::from_index(slot), buffer))
+        let args = self.args.iter().enumerate();
+        args.map(|(slot, bound)| (SlotId::from_index(slot), bound.whole))
     }
 }
 
@@ -68,45 +99,69 @@ impl ConflictTable {
     /// Whether the second use must stay behind the first: one writes what the other touches.
     pub fn depends(&mut self, runs: &[KernelRun], a: BufferUse, b: BufferUse) -> bool {
         let (first, second) = (&runs[a.run], &runs[b.run]);
-        let pair = (first.kernel, a.slot, second.kernel, b.slot);
-        (a.writes || b.writes)
-            && *self
-                .depends
-                .entry(pair)
-                .or_insert_with(|| conflict(first, a.slot, second, b.slot) != [false; 3])
+        if !a.writes && !b.writes {
+            return false;
+        }
+        let Some((pair, [own, other])) = comparable(first, a.slot, second, b.slot) else {
+            return true;
+        };
+        *self
+            .depends
+            .entry(pair)
+            .or_insert_with(|| conflict(own, a.slot, other, b.slot) != [false; 3])
     }
 
     /// Whether different threads may meet at an element of the buffer that one of the two writes.
     pub fn needs_barrier(&mut self, runs: &[KernelRun], a: BufferUse, b: BufferUse) -> bool {
         let (first, second) = (&runs[a.run], &runs[b.run]);
-        let pair = (first.kernel, a.slot, second.kernel, b.slot);
-        (a.writes || b.writes)
-            && *self
-                .conflicts
-                .entry(pair)
-                .or_insert_with(|| parts_conflict(first, a.slot, second, b.slot))
+        if !a.writes && !b.writes {
+            return false;
+        }
+        let Some((pair, touched)) = comparable(first, a.slot, second, b.slot) else { return true };
+        let parts = [first.parts, second.parts];
+        *self
+            .conflicts
+            .entry(pair)
+            .or_insert_with(|| parts_conflict(parts, touched, [a.slot, b.slot]))
+    }
+}
+
+/// What two kernels touch of a buffer, if their elements can be compared.
+fn comparable<'r>(
+    a: &'r KernelRun,
+    i: SlotId,
+    b: &'r KernelRun,
+    j: SlotId,
+) -> Option<(Pair, [&'r Footprints; 2])> {
+    match (&a.touched, &b.touched) {
+        (Touched::Kernel(first, own), Touched::Kernel(second, other))
+            if a.args[i.index()].is_like(&b.args[j.index()]) =>
+        {
+            Some(((*first, i, *second, j), [own, other]))
+        }
+        _ => None,
     }
 }
 
 /// Whether one reads what another writes, both write, one writes what the other reads.
-fn conflict(a: &KernelRun, i: SlotId, b: &KernelRun, j: SlotId) -> [bool; 3] {
-    let (reads_a, writes_a) = (a.touched.all_reads(i), a.touched.all_writes(i));
-    let (reads_b, writes_b) = (b.touched.all_reads(j), b.touched.all_writes(j));
+fn conflict(a: &Footprints, i: SlotId, b: &Footprints, j: SlotId) -> [bool; 3] {
+    let (reads_a, writes_a) = (a.all_reads(i), a.all_writes(i));
+    let (reads_b, writes_b) = (b.all_reads(j), b.all_writes(j));
     [writes_a.intersects(reads_b), writes_a.intersects(writes_b), reads_a.intersects(writes_b)]
 }
 
-fn parts_conflict(a: &KernelRun, i: SlotId, b: &KernelRun, j: SlotId) -> bool {
+fn parts_conflict(parts: [usize; 2], [a, b]: [&Footprints; 2], [i, j]: [SlotId; 2]) -> bool {
     let all = conflict(a, i, b, j);
     if all == [false; 3] {
         return false;
     }
-    if a.parts != b.parts || a.parts == 0 {
+    if parts[0] != parts[1] || parts[0] == 0 {
         return true;
     }
-    (0..a.parts).any(|p| {
-        (0..b.parts).filter(|&q| q != p).any(|q| {
-            let (reads_a, writes_a) = (a.touched.reads(p, i), a.touched.writes(p, i));
-            let (reads_b, writes_b) = (b.touched.reads(q, j), b.touched.writes(q, j));
+    (0..parts[0]).any(|p| {
+        (0..parts[1]).filter(|&q| q != p).any(|q| {
+            let (reads_a, writes_a) = (a.reads(p, i), a.writes(p, i));
+            let (reads_b, writes_b) = (b.reads(q, j), b.writes(q, j));
             (all[0] && writes_a.intersects(reads_b))
                 || (all[1] && writes_a.intersects(writes_b))
                 || (all[2] && reads_a.intersects(writes_b))

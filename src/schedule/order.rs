@@ -11,33 +11,86 @@
 use crate::base::entity::Entity;
 use crate::loops::footprint::{Footprints, footprints};
 use crate::loops::{Action, BufferId, Kernel, Program, Space};
-use crate::schedule::barrier::{BufferUse, ConflictTable, KernelRun};
+use crate::schedule::barrier::{BoundBuffer, BufferUse, ConflictTable, KernelRun, Touched};
 use rayon::prelude::*;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Orders the runs of a program's step, which are right in the order given, and puts barriers
-/// between them; gives the index that each action had, none for a barrier. Barriers of the program
-/// so far go.
+/// Orders the runs of a program's step, and those of its loops, which are right in the order given,
+/// and puts barriers between them; gives the index that each action had, none for a barrier. Barriers
+/// of the program so far go.
 pub fn run(program: &mut Program) -> Vec<Option<usize>> {
-    program.actions.retain(|action| *action != Action::Barrier);
     let touched = touched(program);
-    let run = |(index, action): (usize, &Action)| match action {
+    let mut actions = std::mem::take(&mut program.actions);
+    for action in &mut actions {
+        if let Action::Loop { body, .. } = action {
+            ordered(program, &touched, body, true);
+        }
+    }
+    let order = ordered(program, &touched, &mut actions, false);
+    program.actions = actions;
+    order
+}
+
+/// Orders actions; those that `repeat` may need a barrier between one time and the next.
+fn ordered(
+    program: &Program,
+    touched: &[Arc<Footprints>],
+    actions: &mut Vec<Action>,
+    repeat: bool,
+) -> Vec<Option<usize>> {
+    actions.retain(|action| *action != Action::Barrier);
+    let runs: Vec<KernelRun> = actions
+        .iter()
+        .enumerate()
+        .filter_map(|(index, action)| run_of(program, touched, index, action))
+        .collect();
+    let order = RunOrder::new(program, &runs).run(repeat);
+    let mut take = |index: usize| std::mem::replace(&mut actions[index], Action::Barrier);
+    let placed = order.iter().map(|index| index.map_or(Action::Barrier, &mut take)).collect();
+    *actions = placed;
+    order
+}
+
+/// What is to be ordered: a run of a kernel, or a loop with all that its body uses.
+fn run_of(
+    program: &Program,
+    touched: &[Arc<Footprints>],
+    index: usize,
+    action: &Action,
+) -> Option<KernelRun> {
+    let bound = |&buffer: &BufferId| {
+        let part = program.buffers[buffer].part.filter(|part| part.stride > 0);
+        let moving = part.map(|_| program.buffers[buffer].len);
+        BoundBuffer { buffer, whole: program.whole(buffer), moving }
+    };
+    match action {
         Action::Run { kernel, args } => Some(KernelRun {
             index,
-            kernel: *kernel,
             parts: program.kernels[*kernel].parts,
-            args: args.clone(),
-            touched: Arc::clone(&touched[kernel.index()]),
+            args: args.iter().map(bound).collect(),
+            touched: Touched::Kernel(*kernel, Arc::clone(&touched[kernel.index()])),
         }),
+        Action::Loop { body, .. } => {
+            let mut args: Vec<BoundBuffer> = Vec::new();
+            let mut writes: Vec<bool> = Vec::new();
+            let runs = body.iter().filter_map(|action| run_of(program, touched, index, action));
+            for run in runs {
+                for (slot, whole) in run.slots() {
+                    let own = run.uses(slot).writes;
+                    match args.iter().position(|known| known.whole == whole) {
+                        Some(known) => writes[known] |= own,
+                        None => {
+                            args.push(BoundBuffer { buffer: whole, whole, moving: None });
+                            writes.push(own);
+                        }
+                    }
+                }
+            }
+            Some(KernelRun { index, parts: 0, args, touched: Touched::Loop(writes) })
+        }
         Action::Barrier => None,
-    };
-    let runs: Vec<KernelRun> = program.actions.iter().enumerate().filter_map(run).collect();
-    let order = RunOrder::new(program, &runs).run();
-    let mut before = std::mem::take(&mut program.actions);
-    let mut take = |index: usize| std::mem::replace(&mut before[index], Action::Barrier);
-    program.actions = order.iter().map(|index| index.map_or(Action::Barrier, &mut take)).collect();
-    order
+    }
 }
 
 /// Footprints of each kernel, computed on all processors.
@@ -104,8 +157,9 @@ impl<'a> RunOrder<'a> {
         })
     }
 
-    /// Indices of runs, none for a barrier.
-    fn run(mut self) -> Vec<Option<usize>> {
+    /// Indices of runs, none for a barrier; at the end one, where they repeat and threads must not be a
+    /// time ahead.
+    fn run(mut self, repeat: bool) -> Vec<Option<usize>> {
         let mut steps = Vec::new();
         let mut ready: BTreeSet<usize> =
             (0..self.runs.len()).filter(|&index| self.waits[index] == 0).collect();
@@ -138,6 +192,10 @@ impl<'a> RunOrder<'a> {
                 }
             }
             steps.push(next);
+        }
+        let first: Vec<usize> = steps.iter().map_while(|&step| step).collect();
+        if repeat && first.into_iter().any(|index| !self.is_free(index)) {
+            steps.push(None);
         }
         steps
     }

@@ -36,11 +36,12 @@ struct PlacedBuffer {
 /// Places all buffers; global ones where `globals` has them, or at its end. An error is what the
 /// verifier finds in the program.
 pub fn run(mut program: Program, globals: &mut Globals) -> Result<Planned, Vec<String>> {
-    for buffer in program.buffers.values_mut().filter(|buffer| buffer.space == Space::Global) {
+    let own = |buffer: &&mut Buffer, space| buffer.space == space && buffer.part.is_none();
+    for buffer in program.buffers.values_mut().filter(|buffer| own(buffer, Space::Global)) {
         buffer.offset = Some(globals.place(&buffer.name, buffer.dtype, buffer.len).offset);
     }
     let mut local = 0;
-    for buffer in program.buffers.values_mut().filter(|buffer| buffer.space == Space::Pinned) {
+    for buffer in program.buffers.values_mut().filter(|buffer| own(buffer, Space::Pinned)) {
         buffer.offset = Some(local);
         local += size(bytes(buffer));
     }
@@ -48,7 +49,19 @@ pub fn run(mut program: Program, globals: &mut Globals) -> Result<Planned, Vec<S
     place(&mut program, Space::Scratch, &epochs, local);
     let actions = lives(&program, false);
     place(&mut program, Space::Thread, &actions, 0);
+    place_parts(&mut program);
     Planned::new(program)
+}
+
+/// Parts lie in their wholes.
+fn place_parts(program: &mut Program) {
+    let wholes: Vec<Option<usize>> = program.buffers.values().map(|buffer| buffer.offset).collect();
+    for buffer in program.buffers.values_mut() {
+        if let Some(part) = buffer.part {
+            let first = part.first * buffer.dtype.size();
+            buffer.offset = wholes[part.of.index()].map(|whole| whole + first);
+        }
+    }
 }
 
 /// A plan for people, as comments of the program's text: each buffer's place, its bytes and the
@@ -62,7 +75,7 @@ pub fn run(mut program: Program, globals: &mut Globals) -> Result<Planned, Vec<S
 pub fn table(program: &Program) -> String {
     let mut text = String::from("// buffer  space      offset     bytes  epochs  name\n");
     let epochs = lives(program, true);
-    for (id, buffer) in program.buffers.iter() {
+    for (id, buffer) in program.buffers.iter().filter(|(_, buffer)| buffer.part.is_none()) {
         let offset = buffer.offset.map_or("-".to_string(), |offset| offset.to_string());
         let alive = match epochs[id.index()] {
             _ if matches!(buffer.space, Space::Global | Space::Pinned) => "all".to_string(),
@@ -97,18 +110,29 @@ fn size(bytes: usize) -> usize {
     bytes.next_multiple_of(ALIGNMENT)
 }
 
-/// First and last use of each buffer, counted in epochs or in actions.
+/// First and last use of each buffer, counted in epochs or in actions; uses of its parts are its own.
+/// A loop is one action, all of it in one epoch: what its body uses is alive in all of its steps.
 fn lives(program: &Program, by_epoch: bool) -> Vec<Life> {
     let mut lives: Vec<Life> = vec![None; program.buffers.len()];
     let mut clock = 0;
+    let mut alive = |args: &[BufferId], clock: usize| {
+        for &buffer in args {
+            let life = &mut lives[program.whole(buffer).index()];
+            *life = Some((life.map_or(clock, |(first, _)| first), clock));
+        }
+    };
     for action in &program.actions {
         match action {
-            Action::Barrier if by_epoch => clock += 1,
-            Action::Barrier => {}
+            Action::Barrier => clock += usize::from(by_epoch),
             Action::Run { args, .. } => {
-                for buffer in args {
-                    let life = &mut lives[buffer.index()];
-                    *life = Some((life.map_or(clock, |(first, _)| first), clock));
+                alive(args, clock);
+                clock += usize::from(!by_epoch);
+            }
+            Action::Loop { body, .. } => {
+                for action in body {
+                    if let Action::Run { args, .. } = action {
+                        alive(args, clock);
+                    }
                 }
                 clock += usize::from(!by_epoch);
             }
@@ -121,7 +145,7 @@ fn lives(program: &Program, by_epoch: bool) -> Vec<Life> {
 /// at the same time.
 fn place(program: &mut Program, space: Space, lives: &[Life], begin: usize) {
     let mut order: Vec<BufferId> = program.buffers.keys().collect();
-    order.retain(|&buffer| program.buffers[buffer].space == space);
+    order.retain(|&id| program.buffers[id].space == space && program.buffers[id].part.is_none());
     order.sort_by_key(|&id| (std::cmp::Reverse(size(bytes(&program.buffers[id]))), id));
     let mut placed: Vec<PlacedBuffer> = Vec::new();
     for buffer in order {

@@ -160,13 +160,16 @@ pub enum Goal {
     Maximize,
 }
 
-/// One parameter: `x: f32[N, D]`, `units: int >= 1`, `rate: float in 0..=1 = 0.5`, `p`.
+/// One parameter: `x: f32[N, D]`, `units: int >= 1`, `rate: float in 0..=1 = 0.5`,
+/// `mask: bool[N, T] or none = none`, `p`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ParamDecl {
     /// The name.
     pub name: Name,
     /// The declared type, if any.
     pub ty: Option<TypeExpr>,
+    /// The place of `or none`, where the argument may be nothing.
+    pub or_none: Option<Span>,
     /// The condition on the argument, if there is one.
     pub domain: Option<ArgDomain>,
     /// The default, if any.
@@ -256,6 +259,8 @@ pub enum StmtKind {
     Param(Declaration),
     /// `state name: type = initialiser`.
     State(Declaration),
+    /// `carry h: f32[N, 4] = 0`, in a scan.
+    Carry(Declaration),
     /// `require condition, "message"`.
     Require {
         /// The condition, checked while compiling.
@@ -274,7 +279,7 @@ pub enum StmtKind {
     Expr(Expr),
 }
 
-/// A `param` or `state`. An optimiser's `state m = 0` has no type: it has its parameter's.
+/// A `param`, `state` or `carry`. An optimiser's `state m = 0` has no type: it has its parameter's.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Declaration {
     /// The name.
@@ -325,6 +330,8 @@ pub enum ExprKind {
     Index(Box<Expr>, Vec<Index>),
     /// `if c { … } else { … }`.
     If(If),
+    /// `scan step in x, axis: 1 { … }`.
+    Scan(Scan),
     /// `0..n`, where an argument or a train key takes a range.
     Range(Box<Expr>, Box<Expr>),
 }
@@ -426,6 +433,19 @@ pub enum StageKind {
         /// The chain.
         body: Vec<PipeStage>,
     },
+}
+
+/// `scan step in x, axis: 1 { … }`: its body for each slice of a value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scan {
+    /// The name of a slice.
+    pub slice: Name,
+    /// The value that is cut.
+    pub over: Box<Expr>,
+    /// `axis: 1`, `reverse: true`.
+    pub settings: Vec<Arg>,
+    /// What is done with a slice.
+    pub body: Block,
 }
 
 /// `if c { … } else { … }`; `else if` is an `else` block whose value is an `if`.

@@ -122,9 +122,12 @@ fn function_node(function: &Function) -> DumpItem {
     let params = function.params.iter().map(|param| {
         let head = DumpItem::List(vec![name_node(&param.name)]);
         let mut node = declared(head, &param.ty, "default", &param.default);
-        if let (DumpItem::List(nodes), Some(domain)) = (&mut node, &param.domain) {
+        if let DumpItem::List(nodes) = &mut node {
             let at = 1 + usize::from(param.ty.is_some());
-            nodes.insert(at, DumpItem::Keyed("domain", Box::new(domain_node(domain))));
+            let none = param.or_none.map(|_| ("or", DumpItem::word("none".to_owned())));
+            let domain = param.domain.as_ref().map(|domain| ("domain", domain_node(domain)));
+            let keyed = |(key, item)| DumpItem::Keyed(key, Box::new(item));
+            nodes.splice(at..at, none.into_iter().chain(domain).map(keyed));
         }
         node
     });
@@ -216,6 +219,7 @@ fn stmt_node(stmt: &Statement) -> DumpItem {
         StmtKind::Expr(expr) => DumpItem::list("do", [expr_node(expr)]),
         StmtKind::Param(declaration) => declaration_node("param", declaration),
         StmtKind::State(declaration) => declaration_node("state", declaration),
+        StmtKind::Carry(declaration) => declaration_node("carry", declaration),
     }
 }
 
@@ -251,17 +255,26 @@ fn expr_node(expr: &Expr) -> DumpItem {
             std::iter::once(expr_node(value)).chain(places.iter().map(index_node)),
         ),
         ExprKind::If(branches) => if_node(branches),
+        ExprKind::Scan(scan) => {
+            let head = [name_node(&scan.slice), expr_node(&scan.over)];
+            let settings = scan.settings.iter().map(arg_node);
+            let body = std::iter::once(block_node(&scan.body));
+            DumpItem::list("scan", head.into_iter().chain(settings).chain(body))
+        }
         ExprKind::Range(from, to) => DumpItem::list("..", [expr_node(from), expr_node(to)]),
     }
 }
 
 /// `(f a key: b)`. No form of the dump is named by a word that a function could have.
 fn call_node(call: &Call) -> DumpItem {
-    let args = call.args.iter().map(|arg| match &arg.name {
+    DumpItem::list(&call.callee.text, call.args.iter().map(arg_node))
+}
+
+fn arg_node(arg: &Arg) -> DumpItem {
+    match &arg.name {
         Some(name) => DumpItem::Named(name.text.clone(), Box::new(expr_node(&arg.value))),
         None => expr_node(&arg.value),
-    });
-    DumpItem::list(&call.callee.text, args)
+    }
 }
 
 /// A pipeline with all its stages in one list.

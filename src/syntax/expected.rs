@@ -59,6 +59,7 @@ fn phrase(rule: Rule) -> Option<&'static str> {
         | Rule::paren
         | Rule::record
         | Rule::if_
+        | Rule::scan
         | Rule::prefix
         | Rule::neg
         | Rule::not
@@ -73,6 +74,7 @@ fn phrase(rule: Rule) -> Option<&'static str> {
         Rule::equals | Rule::default => "`=`",
         Rule::arrow | Rule::result => "`->`",
         Rule::kw_in => "`in`",
+        Rule::kw_none => "`none`",
         Rule::domain => "what the argument must satisfy, such as `>= 1`",
         Rule::dots | Rule::dots_to => "`..`",
         _ => return None,

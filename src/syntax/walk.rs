@@ -93,18 +93,23 @@ pub fn dim_names(dims: &[DimExpr]) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The blocks directly in a block: the branches of its `if`s.
+/// The blocks directly in a block: the branches of its `if`s, the bodies of its scans.
 pub fn blocks(block: &Block) -> Vec<&Block> {
     let mut found = Vec::new();
     let exprs = block.stmts.iter().filter_map(|stmt| match &stmt.kind {
         StmtKind::Let { value, .. } | StmtKind::Assign { value, .. } => Some(value),
         StmtKind::Expr(expr) => Some(expr),
-        StmtKind::Param(_) | StmtKind::State(_) | StmtKind::Require { .. } => None,
+        StmtKind::Param(_) | StmtKind::State(_) | StmtKind::Carry(_) => None,
+        StmtKind::Require { .. } => None,
     });
     for expr in exprs.chain(block.value.as_deref()) {
-        if let ExprKind::If(If { then, otherwise, .. }) = &expr.kind {
-            found.push(then);
-            found.extend(otherwise);
+        match &expr.kind {
+            ExprKind::If(If { then, otherwise, .. }) => {
+                found.push(then);
+                found.extend(otherwise);
+            }
+            ExprKind::Scan(scan) => found.push(&scan.body),
+            _ => {}
         }
     }
     found
@@ -166,7 +171,9 @@ fn block_nodes<'a>(block: &'a Block, meet: &mut dyn FnMut(SyntaxNode<'a>)) {
     for stmt in &block.stmts {
         match &stmt.kind {
             StmtKind::Let { value, .. } => expr_nodes(value, meet),
-            StmtKind::Param(declaration) | StmtKind::State(declaration) => {
+            StmtKind::Param(declaration)
+            | StmtKind::State(declaration)
+            | StmtKind::Carry(declaration) => {
                 declaration.ty.iter().for_each(|ty| type_nodes(ty, meet));
                 declaration.init.iter().for_each(|init| expr_nodes(init, meet));
             }
@@ -220,6 +227,11 @@ fn expr_nodes<'a>(expr: &'a Expr, meet: &mut dyn FnMut(SyntaxNode<'a>)) {
             expr_nodes(&branch.condition, meet);
             block_nodes(&branch.then, meet);
             branch.otherwise.iter().for_each(|block| block_nodes(block, meet));
+        }
+        ExprKind::Scan(scan) => {
+            expr_nodes(&scan.over, meet);
+            scan.settings.iter().for_each(|setting| expr_nodes(&setting.value, meet));
+            block_nodes(&scan.body, meet);
         }
     }
 }

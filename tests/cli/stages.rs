@@ -81,7 +81,7 @@ fn a_stages_text_is_input_again() {
         shown(&["step.loops", "--stage", stage]);
     }
     assert!(shown(&["step.loops", "--stage", "plan"]).contains("global block"));
-    for pass in ["autodiff", "bind", "simplify", "cse", "dce", "fuse"] {
+    for pass in ["autodiff", "bind", "hoist", "simplify", "cse", "dce", "fuse"] {
         shown(&["forward.graph", "--after", pass]);
     }
     assert!(shown(&["forward.graph", "--stage", "grad"]).contains("output grad.dense.weight"));

@@ -6,7 +6,16 @@ use nnc::base::tensor::{DType, Tensor};
 use nnc::graph::{Binary, Builder, NodeId, Op, Reduce, Shape, Unary};
 
 pub fn all() -> Vec<Case> {
-    vec![cross_entropy(), layer_norm(), attention(), gelu(), reuse(), dropout(), stopped()]
+    vec![
+        cross_entropy(),
+        layer_norm(),
+        attention(),
+        gelu(),
+        reuse(),
+        dropout(),
+        stopped(),
+        recurrence(),
+    ]
 }
 
 fn f(b: &mut Builder, function: Binary, x: NodeId, y: NodeId) -> NodeId {
@@ -124,5 +133,30 @@ fn stopped() -> Case {
         let floor = b.unary(Unary::Floor, args[0]).unwrap();
         let stopped = b.stop_gradient(floor).unwrap();
         f(b, Binary::Mul, stopped, args[0])
+    })
+}
+
+/// `h' = tanh(h·R + x) + c`, `c' = h·v`, from the last slice to the first: a matrix and a vector from
+/// before the scan, two carries of which one is handed the other's value, a first value with a
+/// gradient.
+fn recurrence() -> Case {
+    let inputs = random_inputs(7, &[&[5, 2, 3], &[3, 3], &[2, 3], &[3]]);
+    Case::new("recurrence", named(inputs), |b, args| {
+        let &[x, matrix, first, v] = args else { panic!("four inputs") };
+        let scan = b.scan(5, true);
+        let slice = b.op(Op::ScanSlice(scan), &[x]).unwrap();
+        let zero = b.constant(0.0, DType::F32);
+        let zeros = b.broadcast_to(zero, &Shape::known(&[2, 3])).unwrap();
+        let (h_carry, h) = b.carry(scan, first).unwrap();
+        let (c_carry, c) = b.carry(scan, zeros).unwrap();
+        let product = b.matmul(h, matrix).unwrap();
+        let sum = f(b, Binary::Add, product, slice);
+        let tanh = b.unary(Unary::Tanh, sum).unwrap();
+        let next = f(b, Binary::Add, tanh, c);
+        let scaled = f(b, Binary::Mul, h, v);
+        b.hand_on(h_carry, next);
+        b.hand_on(c_carry, scaled);
+        let steps = b.op(Op::ScanStack(scan), &[next]).unwrap();
+        f(b, Binary::Mul, steps, x)
     })
 }

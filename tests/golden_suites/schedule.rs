@@ -27,16 +27,26 @@ fn planned(case: &Case) -> Result<Option<String>, String> {
 
 /// The actions, with buffers by their names.
 fn actions(program: &Program) -> String {
-    let mut text = String::new();
-    for action in &program.actions {
-        let _ = match action {
-            Action::Run { kernel, args } => {
-                let names = args.iter().map(|&buffer| program.buffers[buffer].name.as_str());
-                let names: Vec<&str> = names.collect();
-                writeln!(text, "{}({})", program.kernels[*kernel].name, names.join(", "))
-            }
-            Action::Barrier => writeln!(text, "-- barrier --"),
-        };
+    fn write(text: &mut String, program: &Program, actions: &[Action], indent: &str) {
+        for action in actions {
+            let _ = match action {
+                Action::Run { kernel, args } => {
+                    let names = args.iter().map(|&buffer| program.buffers[buffer].name.as_str());
+                    let names: Vec<&str> = names.collect();
+                    let name = &program.kernels[*kernel].name;
+                    writeln!(text, "{indent}{name}({})", names.join(", "))
+                }
+                Action::Loop { steps, reverse, body } => {
+                    let order = if *reverse { ", from the last" } else { "" };
+                    let _ = writeln!(text, "{indent}{steps} steps{order}:");
+                    write(text, program, body, &format!("{indent}    "));
+                    Ok(())
+                }
+                Action::Barrier => writeln!(text, "{indent}-- barrier --"),
+            };
+        }
     }
+    let mut text = String::new();
+    write(&mut text, program, &program.actions, "");
     text
 }

@@ -26,20 +26,30 @@ fn actions(case: &Case) -> Result<Option<String>, String> {
 
 fn action_list(program: &Program) -> String {
     let mut text = String::new();
-    for action in &program.actions {
+    write(&mut text, program, &program.actions, "");
+    let barriers = program.barriers() + 1;
+    let _ = writeln!(text, "-- end of the step --\n{barriers} barriers with the end");
+    text
+}
+
+fn write(text: &mut String, program: &Program, actions: &[Action], indent: &str) {
+    for action in actions {
         let _ = match action {
             Action::Run { kernel, .. } => {
                 let kernel = &program.kernels[*kernel];
+                let name = &kernel.name;
                 match kernel.parts {
-                    0 => writeln!(text, "{} by every thread", kernel.name),
-                    1 => writeln!(text, "{} in 1 part", kernel.name),
-                    parts => writeln!(text, "{} in {parts} parts", kernel.name),
+                    0 => writeln!(text, "{indent}{name} by every thread"),
+                    1 => writeln!(text, "{indent}{name} in 1 part"),
+                    parts => writeln!(text, "{indent}{name} in {parts} parts"),
                 }
             }
-            Action::Barrier => writeln!(text, "-- barrier --"),
+            Action::Loop { steps, body, .. } => {
+                let _ = writeln!(text, "{indent}{steps} steps:");
+                write(text, program, body, &format!("{indent}    "));
+                Ok(())
+            }
+            Action::Barrier => writeln!(text, "{indent}-- barrier --"),
         };
     }
-    let barriers = program.actions.iter().filter(|action| **action == Action::Barrier).count();
-    let _ = writeln!(text, "-- end of the step --\n{} barriers with the end", barriers + 1);
-    text
 }

@@ -100,7 +100,7 @@ type Made = Result<Option<Value>, Mismatch>;
 /// One way to go on.
 type Production = fn(&mut Generator) -> Made;
 
-const PRODUCTIONS: [Production; 29] = [
+const PRODUCTIONS: [Production; 30] = [
     Generator::smooth,
     Generator::positive_domain,
     Generator::jump,
@@ -129,6 +129,7 @@ const PRODUCTIONS: [Production; 29] = [
     Generator::convolution,
     Generator::pooling,
     Generator::indexed,
+    Generator::scan,
     Generator::case,
 ];
 

@@ -141,7 +141,7 @@ type Made = Option<Line>;
 /// One way to go on.
 type Production = fn(&mut Generator) -> Made;
 
-const PRODUCTIONS: [Production; 37] = [
+const PRODUCTIONS: [Production; 38] = [
     Generator::sum,
     Generator::smooth,
     Generator::positive_domain,
@@ -178,6 +178,7 @@ const PRODUCTIONS: [Production; 37] = [
     Generator::pooling,
     Generator::global_pool,
     Generator::own_layer,
+    Generator::recurrent,
     Generator::shared_layer,
 ];
 

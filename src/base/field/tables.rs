@@ -3,29 +3,6 @@
 use super::{KnownName, absent, to_come};
 
 pub(super) const LAYERS: &[KnownName] = &[
-    to_come("relu6", &[], "a ReLU that ends at 6", "relu"),
-    to_come("prelu", &["parametricrelu"], "a ReLU whose slope is learned", "leaky_relu"),
-    to_come("hard_sigmoid", &[], "a sigmoid of three straight lines", "sigmoid"),
-    to_come("glu", &["gatedlinearunit"], "a gated linear unit", ""),
-    to_come("swiglu", &[], "a linear unit gated by swish", ""),
-    to_come("lstm", &["lstmcell"], "a recurrent layer", ""),
-    to_come("gru", &["grucell"], "a recurrent layer", ""),
-    to_come("rnn", &["simplernn", "rnncell", "elman"], "a recurrent layer", ""),
-    to_come(
-        "attention",
-        &["multiheadattention", "selfattention", "mha", "scaleddotproductattention"],
-        "self-attention",
-        "",
-    ),
-    to_come("cross_attention", &[], "attention over a memory", ""),
-    to_come("positions", &["positionalembedding", "positionembedding"], "learned positions", ""),
-    to_come(
-        "sinusoidal_positions",
-        &["positionalencoding", "sinepositionencoding"],
-        "fixed positions",
-        "",
-    ),
-    to_come("rotary", &["rope", "rotaryembedding"], "rotary positions", ""),
     absent("celu", &[], "an ELU with a continuous derivative", "elu"),
     absent("rrelu", &["randomizedrelu"], "a leaky ReLU with random slopes", "leaky_relu"),
     absent("frelu", &["funnelrelu"], "a ReLU against a learned window", "relu"),

@@ -9,14 +9,20 @@
 //! exactly, `f64` rounded; what does not fit is an error that names the element.
 
 mod npy;
+mod predict;
+mod write;
 mod zip;
+
+pub use write::write_npz;
 
 use std::path::Path;
 use std::sync::Arc;
 
+use self::predict::ArrayInputs;
 use super::dataset::{Column, Dataset, Samples, Split};
 use super::error::DataError;
 use super::fields::SplitPlan;
+use super::input::{InputReader, InputRequest};
 use super::locate;
 use super::request::{Arguments, FieldRequest, Literal, Places, Watch};
 use super::source::SampleSource;
@@ -174,7 +180,8 @@ fn arrays(path: &Path) -> Result<Vec<NamedArray>, DataError> {
         .map_err(|error| DataError::new(format!("cannot be read: {error}")).path(path))?;
     let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-    let found = if name.ends_with(".safetensors") {
+    // Its description, JSON, stands behind a length of eight bytes.
+    let found = if name.ends_with(".safetensors") || bytes.get(8) == Some(&b'{') {
         safetensors(&bytes)
     } else if bytes.starts_with(b"PK") {
         npz(&bytes)
@@ -245,6 +252,10 @@ impl SampleSource for Arrays {
         _: Watch<'_>,
     ) -> Result<Dataset, DataError> {
         load(args, places)
+    }
+
+    fn inputs(&self, asked: &InputRequest<'_>) -> Result<Box<dyn InputReader>, DataError> {
+        Ok(Box::new(ArrayInputs::new(asked)?))
     }
 }
 

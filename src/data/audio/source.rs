@@ -7,11 +7,14 @@
 //!
 //! Recordings are averaged to one channel, resampled, and cut or padded with zeros at their ends.
 
+mod predict;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use self::predict::RecordingInputs;
 use super::{
     AudioError, MelSpectrogram, Mfcc, Spectrogram, SpectrumScale, fit_length, read, resample,
 };
@@ -21,6 +24,7 @@ use crate::base::shown::Show;
 use crate::base::tensor::DType;
 use crate::data::dataset::{Column, Dataset, Samples};
 use crate::data::error::DataError;
+use crate::data::input::{InputReader, InputRequest};
 use crate::data::locate::folder;
 use crate::data::request::{Arguments, Literal, Part, Places, TransformCall, Watch};
 use crate::data::source::SampleSource;
@@ -51,6 +55,10 @@ impl SampleSource for Recordings {
         _: Watch<'_>,
     ) -> Result<Dataset, DataError> {
         load(args, places)
+    }
+
+    fn inputs(&self, asked: &InputRequest<'_>) -> Result<Box<dyn InputReader>, DataError> {
+        Ok(Box::new(RecordingInputs::new(asked)?))
     }
 }
 
@@ -111,7 +119,6 @@ fn feature(call: &TransformCall, rate: u32) -> Result<Option<Feature>, DataError
         "mfcc" => &["count", "bands", "size", "hop", "low", "high"],
         _ => return Ok(None),
     };
-    let failed = |error: AudioError| said(error, None);
     let args = Arguments::of_call(call, known)?;
     let size = args.count("size", 256, 2)?;
     let hop = args.count("hop", size / 2, 1)?;
@@ -122,14 +129,14 @@ fn feature(call: &TransformCall, rate: u32) -> Result<Option<Feature>, DataError
             _ => SpectrumScale::LogPower,
         };
         let made = Spectrogram::new(size, size, hop, scale);
-        return made.map(|it| Some(Feature::Spectrum(it))).map_err(failed);
+        return made.map(|it| Some(Feature::Spectrum(it))).map_err(said);
     }
     let half = f64::from(rate) / 2.0;
     let (low, high) =
         (args.number("low", 0.0, 0.0..=half)?, args.number("high", half, 1.0..=half)?);
-    let power = Spectrogram::new(size, size, hop, SpectrumScale::Power).map_err(failed)?;
+    let power = Spectrogram::new(size, size, hop, SpectrumScale::Power).map_err(said)?;
     let bands = args.count("bands", 40, 1)?;
-    let mel = MelSpectrogram::new(power, rate, bands, low, high, true).map_err(failed)?;
+    let mel = MelSpectrogram::new(power, rate, bands, low, high, true).map_err(said)?;
     if let Some(band) = mel.silent_bands().first() {
         let message =
             format!("band {} of {bands} is narrower than a frequency of {size}", band + 1);
@@ -138,23 +145,25 @@ fn feature(call: &TransformCall, rate: u32) -> Result<Option<Feature>, DataError
     match call.name == "mel" {
         true => Ok(Some(Feature::Mel(mel))),
         false => {
-            let mfcc = Mfcc::new(mel, args.count("count", 13, 1)?).map_err(failed)?;
+            let mfcc = Mfcc::new(mel, args.count("count", 13, 1)?).map_err(said)?;
             Ok(Some(Feature::Mfcc(mfcc)))
         }
     }
 }
 
 /// An error of a recording as one of the data.
-fn said(error: AudioError, path: Option<&Path>) -> DataError {
+fn said(error: AudioError) -> DataError {
     let made = DataError::new(error.message);
-    let made = match error.help {
+    match error.help {
         Some(help) => made.help(help),
         None => made,
-    };
-    match path {
-        Some(path) => made.path(path),
-        None => made,
     }
+}
+
+/// Whether a file's name says that it is a recording.
+fn is_recording(path: &Path) -> bool {
+    let ending = path.extension().unwrap_or_default().to_ascii_lowercase();
+    ["wav", "wave", "flac"].iter().any(|known| ending == *known)
 }
 
 /// The recordings below a folder with the names of their classes.
@@ -170,11 +179,7 @@ fn files_of(folder: &Path) -> Result<Vec<(PathBuf, String)>, DataError> {
     let mut found = Vec::new();
     for class in entries(folder).map_err(failed)?.into_iter().filter(|path| path.is_dir()) {
         let name = class.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let is_sound = |path: &PathBuf| {
-            let ending = path.extension().unwrap_or_default().to_ascii_lowercase();
-            ["wav", "wave", "flac"].iter().any(|known| ending == *known)
-        };
-        let files = entries(&class).map_err(failed)?.into_iter().filter(is_sound);
+        let files = entries(&class).map_err(failed)?.into_iter().filter(|it| is_recording(it));
         found.extend(files.map(|file| (file, name.clone())));
     }
     match found.is_empty() {
@@ -187,16 +192,60 @@ fn files_of(folder: &Path) -> Result<Vec<(PathBuf, String)>, DataError> {
     }
 }
 
-fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
-    let rate = args.count("rate", 16_000, 100)? as u32;
-    let seconds = args.number("seconds", 1.0, 0.001..=600.0)?;
-    let samples = ((f64::from(rate) * seconds).round() as usize).max(1);
-    let feature = Feature::of(args, rate)?;
-    let shape = feature.shape(samples);
-    if shape.contains(&0) {
-        let message = format!("{samples} samples are shorter than a frame");
-        return Err(DataError::new(message).argument("seconds"));
+/// How recordings become samples.
+struct RecordingPlan {
+    rate: u32,
+    /// Samples of a recording.
+    samples: usize,
+    feature: Feature,
+    shape: [usize; 2],
+}
+
+impl RecordingPlan {
+    /// As the arguments of the source say.
+    fn of(args: &Arguments<'_>) -> Result<RecordingPlan, DataError> {
+        let rate = args.count("rate", 16_000, 100)? as u32;
+        let seconds = args.number("seconds", 1.0, 0.001..=600.0)?;
+        let samples = ((f64::from(rate) * seconds).round() as usize).max(1);
+        let feature = Feature::of(args, rate)?;
+        let shape = feature.shape(samples);
+        match shape.contains(&0) {
+            true => {
+                let message = format!("{samples} samples are shorter than a frame");
+                Err(DataError::new(message).argument("seconds"))
+            }
+            false => Ok(RecordingPlan { rate, samples, feature, shape }),
+        }
     }
+
+    /// The field of the feature.
+    fn field(&self) -> Field {
+        let name = if matches!(self.feature, Feature::Wave) { "wave" } else { "spectrum" };
+        Field::number(name, DType::F32, &self.shape)
+    }
+
+    /// The bytes of a file's feature.
+    fn of_file(&self, file: &Path) -> Result<Vec<u8>, DataError> {
+        let bytes = files::read::bytes(file, MOST_BYTES)
+            .map_err(|error| DataError::new(format!("cannot be read: {error}")).path(file))?;
+        self.of_bytes(&bytes).map_err(|error| error.path(file))
+    }
+
+    /// The same of a file's bytes.
+    fn of_bytes(&self, bytes: &[u8]) -> Result<Vec<u8>, DataError> {
+        let wave = read(bytes, MOST_SAMPLES).map_err(said)?;
+        if wave.samples.is_empty() {
+            return Err(DataError::new("the recording has no samples"));
+        }
+        let same = resample(&wave.samples, wave.rate, self.rate).map_err(said)?;
+        let mut out = vec![0.0; self.shape[0] * self.shape[1]];
+        self.feature.apply(&fit_length(same, self.samples), &mut out).map_err(said)?;
+        Ok(out.iter().flat_map(|value| value.to_le_bytes()).collect())
+    }
+}
+
+fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
+    let plan = RecordingPlan::of(args)?;
     let train = files_of(&folder(args.required_text("folder")?, "folder", places, None)?)?;
     let mut names: Vec<String> = train.iter().map(|(_, name)| name.clone()).collect();
     names.dedup();
@@ -226,18 +275,16 @@ fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
         })
     };
     let labels: Vec<usize> = all.iter().map(label).collect::<Result<_, _>>()?;
-    let one = |(file, _): &(PathBuf, String)| made(file, rate, samples, &feature, shape);
+    let one = |(file, _): &(PathBuf, String)| plan.of_file(file);
     let features: Vec<Vec<u8>> = all.par_iter().map(one).collect::<Result<_, _>>()?;
     let cut = parts(&labels[..own], [test, validation]);
     let joined = |part: &[u32], rows: std::ops::Range<u32>| -> Vec<u32> {
         part.iter().copied().chain(rows).collect()
     };
     let splits = [cut[0].clone(), joined(&cut[2], validation_rows), joined(&cut[1], test_rows)];
-    let name = if matches!(feature, Feature::Wave) { "wave" } else { "spectrum" };
-    let field = Field::number(name, DType::F32, &shape);
     let label_bytes = labels.iter().flat_map(|&label| (label as i32).to_le_bytes()).collect();
     let columns = vec![
-        (field, Column::Memory(features.concat())),
+        (plan.field(), Column::Memory(features.concat())),
         (label_field(names), Column::Memory(label_bytes)),
     ];
     let samples = Arc::new(Samples::new(all.len(), columns));
@@ -259,25 +306,4 @@ fn label_field(names: Vec<String>) -> Field {
         recipe: Some(Arc::new(recipe)),
         ..Field::number("label", DType::I32, &[])
     }
-}
-
-/// The bytes of a recording's feature.
-fn made(
-    file: &Path,
-    rate: u32,
-    samples: usize,
-    feature: &Feature,
-    shape: [usize; 2],
-) -> Result<Vec<u8>, DataError> {
-    let failed = |error: AudioError| said(error, Some(file));
-    let bytes = files::read::bytes(file, MOST_BYTES)
-        .map_err(|error| DataError::new(format!("cannot be read: {error}")).path(file))?;
-    let wave = read(&bytes, MOST_SAMPLES).map_err(failed)?;
-    if wave.samples.is_empty() {
-        return Err(DataError::new("the recording has no samples").path(file));
-    }
-    let same = resample(&wave.samples, wave.rate, rate).map_err(failed)?;
-    let mut out = vec![0.0; shape[0] * shape[1]];
-    feature.apply(&fit_length(same, samples), &mut out).map_err(failed)?;
-    Ok(out.iter().flat_map(|value| value.to_le_bytes()).collect())
 }

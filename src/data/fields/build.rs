@@ -8,13 +8,16 @@
 //! get the bits that rows of training got.
 
 use super::date::Date;
-use super::{MISSING_TEXT, RawColumn, RawTable};
+use super::{ColumnStore, MISSING_TEXT, PART, RawColumn, RawTable};
 use crate::base::schema::{
     CellMeaning, DatePart, Field, FieldRecipe, FieldTransform, MissingValue, PADDING,
 };
 use crate::base::shown::Show;
+use crate::data::dataset::Column;
 use crate::data::error::DataError;
+use crate::data::spill::{ColumnWriter, Spill};
 use crate::data::text::Encoder;
+use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 /// A field with the bytes of all rows.
@@ -23,29 +26,56 @@ pub struct BuiltField {
     /// The field.
     pub field: Field,
     /// Each row's bytes in turn, little-endian.
-    pub bytes: Vec<u8>,
+    pub column: Column,
 }
 
-/// The bytes of a field for some rows, in order. An error names the row's line.
-pub fn build(field: &Field, table: &RawTable, rows: &[u32]) -> Result<BuiltField, DataError> {
-    let cells = Cells::new(field, table);
+/// The bytes of a field for some rows, in order: in a file where the table is in one or the field is as
+/// large, but for targets, whose classes are counted. An error names the row's file and line.
+pub fn build(
+    field: &Field,
+    table: &ColumnStore,
+    rows: &[u32],
+    spill: &Spill,
+) -> Result<BuiltField, DataError> {
+    let recipe = field.recipe.as_deref().expect("the field is made of columns");
+    let part = |rows: &[u32]| {
+        let part = table.part(&recipe.columns, rows)?;
+        let cells = Cells::new(field, &part);
+        let mut bytes = Vec::with_capacity(rows.len() * field.bytes());
+        for row in 0..part.rows() {
+            cells.write(row, &mut bytes).map_err(|reason| part.error_at(row, &reason))?;
+        }
+        Ok(bytes)
+    };
     let size = rows.len().saturating_mul(field.bytes());
-    if size > MOST_BYTES {
-        let message = format!("{} rows of {} bytes are more than fit", rows.len(), field.bytes());
-        return Err(DataError::new(message).help("make the field's `length` smaller"));
+    let mut writer = match (table.is_stored() || spill.takes(size)) && !field.is_target {
+        true => ColumnWriter::File(spill.file()?, Box::default()),
+        false => ColumnWriter::Memory(Vec::with_capacity(in_memory(size, field, rows)?)),
+    };
+    let rows_at_once = (PART_BYTES / field.bytes().max(1)).clamp(1, PART);
+    for rows in rows.chunks(rows_at_once) {
+        let parts: Vec<Result<Vec<u8>, DataError>> =
+            rows.par_chunks(rows_at_once.div_ceil(PIECES)).map(part).collect();
+        // Of several errors that of the first row is told.
+        parts.into_iter().try_for_each(|part| writer.push(&part?))?;
     }
-    let mut bytes = Vec::with_capacity(size);
-    for &row in rows {
-        cells.write(row as usize, &mut bytes).map_err(|reason| {
-            let line = table.lines[row as usize];
-            DataError::new(format!("line {line}: {reason}"))
-        })?;
-    }
-    Ok(BuiltField { field: field.clone(), bytes })
+    Ok(BuiltField { field: field.clone(), column: writer.finish(field.bytes()) })
 }
 
+/// Bytes of a field that are built at once, in pieces that threads take.
+const PART_BYTES: usize = 64 << 20;
+const PIECES: usize = 16;
 /// Bytes that a field has at most in memory.
 const MOST_BYTES: usize = 1 << 35;
+
+/// The bytes of a field that is kept in memory, unless they are too many.
+fn in_memory(size: usize, field: &Field, rows: &[u32]) -> Result<usize, DataError> {
+    if size <= MOST_BYTES {
+        return Ok(size);
+    }
+    let message = format!("{} rows of {} bytes are more than fit", rows.len(), field.bytes());
+    Err(DataError::new(message).help("make the field's `length` smaller"))
+}
 
 /// The cells that a field is made of.
 pub struct Cells<'a> {
@@ -58,6 +88,8 @@ pub struct Cells<'a> {
     /// Numbers of a row.
     width: usize,
     is_class: bool,
+    /// Classes of the vector that each class becomes, where it becomes one.
+    one_hot: Option<usize>,
 }
 
 impl<'a> Cells<'a> {
@@ -89,7 +121,18 @@ impl<'a> Cells<'a> {
             CellMeaning::Text { tokens, .. } => Some(Encoder::new(tokens)),
             _ => None,
         };
-        Cells { recipe, columns, classes, encoder, width, is_class: field.as_class().is_some() }
+        let count = match &recipe.value {
+            CellMeaning::Category { names, .. } => names.len(),
+            _ => 0,
+        };
+        let buckets = recipe.transforms.iter().rev().find_map(|it| match it {
+            FieldTransform::Buckets { edges } => Some(edges.len() + 1),
+            _ => None,
+        });
+        let is_one_hot = recipe.transforms.last() == Some(&FieldTransform::OneHot);
+        let one_hot = is_one_hot.then(|| buckets.unwrap_or(count));
+        let is_class = field.as_class().is_some();
+        Cells { recipe, columns, classes, encoder, width, is_class, one_hot }
     }
 
     /// Appends a row's bytes. An error is a reason in plain words.
@@ -97,19 +140,10 @@ impl<'a> Cells<'a> {
         if let Some(encoder) = &self.encoder {
             return self.write_text(encoder, row, out);
         }
-        let count = match &self.recipe.value {
-            CellMeaning::Category { names, .. } => names.len(),
-            _ => 0,
-        };
-        let one_hot = self.recipe.transforms.last() == Some(&FieldTransform::OneHot);
         for index in 0..self.width {
             let number = self.number(row, index)?;
-            if one_hot {
-                let buckets = self.recipe.transforms.iter().rev().find_map(|it| match it {
-                    FieldTransform::Buckets { edges } => Some(edges.len() + 1),
-                    _ => None,
-                });
-                for class in 0..buckets.unwrap_or(count) {
+            if let Some(classes) = self.one_hot {
+                for class in 0..classes {
                     out.extend(f32::from(u8::from(class as f64 == number)).to_le_bytes());
                 }
             } else if self.is_class {

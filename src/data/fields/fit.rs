@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use super::build::Cells;
 use super::plan::{FieldPlan, MeaningPlan, MissingPlan, TransformPlan};
-use super::{MISSING_TEXT, RawColumn, RawTable};
+use super::{ColumnStore, MISSING_TEXT, PART, RawColumn};
 use crate::base::schema::{
     CellMeaning, ClassField, Field, FieldKind, FieldRecipe, FieldTransform, MissingValue,
 };
@@ -27,14 +27,15 @@ pub const UNKNOWN: &str = "(unknown)";
 /// Fits a field on the rows to train on. Lines are appended to `oddities` where the data are odd.
 pub fn fit(
     plan: &FieldPlan,
-    table: &RawTable,
+    table: &ColumnStore,
     train: &[u32],
     oddities: &mut Vec<String>,
 ) -> Result<Field, DataError> {
     let value = match &plan.meaning {
         MeaningPlan::Number => CellMeaning::Number,
         MeaningPlan::Category { closed } => {
-            let names = categories(table.column(&plan.columns[0]), train, *closed);
+            let part = table.part(&plan.columns[..1], train)?;
+            let names = categories(part.column(&plan.columns[0]), *closed);
             if names.len() < 1 + usize::from(!closed) {
                 let message = format!("`{}` has no value in the rows to train on", plan.columns[0]);
                 return Err(DataError::new(message));
@@ -50,8 +51,8 @@ pub fn fit(
         }
         MeaningPlan::Date(parts) => CellMeaning::Date(parts.clone()),
         MeaningPlan::Text { unit, most, length } => {
-            let texts = texts(table.column(&plan.columns[0]), train);
-            let tokens = learn(*unit, texts, *most);
+            let part = table.part(&plan.columns[..1], train)?;
+            let tokens = learn(*unit, texts(part.column(&plan.columns[0])), *most);
             // The first name of characters and words stands for what is not there.
             if tokens.names.len() < 2 {
                 let message = format!("`{}` has no text in the rows to train on", plan.columns[0]);
@@ -66,8 +67,8 @@ pub fn fit(
     for transform in &plan.transforms {
         let transform = match needs_values(transform) {
             true => {
-                let values = values(plan, &recipe, table, train)?;
-                fitted_transform(plan, transform, &values, oddities)
+                let column = |index: usize| values(plan, &recipe, index, table, train);
+                fitted_transform(plan, transform, width(plan, &recipe), &column, oddities)?
             }
             false => written_transform(transform),
         };
@@ -110,23 +111,22 @@ fn field(plan: &FieldPlan, recipe: FieldRecipe) -> Field {
     Field { is_target: plan.is_target, recipe: Some(Arc::new(recipe)), ..field }
 }
 
-/// The texts of the rows to train on that have one.
-fn texts<'a>(column: &'a RawColumn, train: &'a [u32]) -> impl Iterator<Item = &'a str> {
+/// The texts of the rows that have one.
+fn texts(column: &RawColumn) -> impl Iterator<Item = &str> {
     let (ids, names): (&[u32], &[String]) = match column {
         RawColumn::Texts { ids, names } => (ids, names),
         RawColumn::Numbers(_) => (&[], &[]),
     };
-    let id = |&row: &u32| ids.get(row as usize).copied().filter(|&id| id != MISSING_TEXT);
-    train.iter().filter_map(id).map(|id| names[id as usize].as_str())
+    let present = ids.iter().filter(|&&id| id != MISSING_TEXT);
+    present.map(|&id| names[id as usize].as_str())
 }
 
 /// The different texts of the rows to train on, in order, behind that of what was never seen where
 /// the category is open.
-fn categories(column: &RawColumn, train: &[u32], closed: bool) -> Vec<String> {
+fn categories(column: &RawColumn, closed: bool) -> Vec<String> {
     let RawColumn::Texts { ids, names } = column else { return Vec::new() };
     let mut seen = vec![false; names.len()];
-    for &row in train {
-        let id = ids[row as usize];
+    for &id in ids {
         if id != MISSING_TEXT {
             seen[id as usize] = true;
         }
@@ -149,14 +149,14 @@ fn categories(column: &RawColumn, train: &[u32], closed: bool) -> Vec<String> {
 fn missing(
     plan: &FieldPlan,
     value: &CellMeaning,
-    table: &RawTable,
+    table: &ColumnStore,
     train: &[u32],
 ) -> Result<MissingValue, DataError> {
     let each = |of: fn(Vec<f32>) -> Option<f32>| {
         let column = |name: &String| {
-            let RawColumn::Numbers(values) = table.column(name) else { return Ok(0.0) };
-            let values = train.iter().map(|&row| values[row as usize]);
-            of(values.filter(|value| !value.is_nan()).collect()).ok_or_else(|| {
+            let part = table.part(std::slice::from_ref(name), train)?;
+            let RawColumn::Numbers(values) = part.column(name) else { return Ok(0.0) };
+            of(values.iter().copied().filter(|it| !it.is_nan()).collect()).ok_or_else(|| {
                 DataError::new(format!("`{name}` has no value in the rows to train on"))
             })
         };
@@ -177,7 +177,8 @@ fn missing(
         })?,
         MissingPlan::Mode => match value {
             CellMeaning::Category { names, .. } => {
-                let class = commonest_class(table.column(&plan.columns[0]), train, names);
+                let part = table.part(&plan.columns[..1], train)?;
+                let class = commonest_class(part.column(&plan.columns[0]), names);
                 MissingValue::Category(class)
             }
             CellMeaning::Number
@@ -196,10 +197,10 @@ fn missing(
 }
 
 /// The class that most rows have; of equally common ones the first.
-fn commonest_class(column: &RawColumn, train: &[u32], names: &[String]) -> usize {
+fn commonest_class(column: &RawColumn, names: &[String]) -> usize {
     let RawColumn::Texts { ids, names: texts } = column else { return 0 };
     let mut counts = vec![0usize; texts.len()];
-    let present = train.iter().map(|&row| ids[row as usize]).filter(|&id| id != MISSING_TEXT);
+    let present = ids.iter().copied().filter(|&id| id != MISSING_TEXT);
     present.for_each(|id| counts[id as usize] += 1);
     let count =
         |name: &String| texts.iter().position(|text| text == name).map_or(0, |place| counts[place]);
@@ -216,72 +217,86 @@ fn needs_values(transform: &TransformPlan) -> bool {
     }
 }
 
-/// The numbers of the rows to train on behind the transforms so far, column by column.
+/// Numbers of a row of a field.
+fn width(plan: &FieldPlan, recipe: &FieldRecipe) -> usize {
+    field(plan, recipe.clone()).shape.iter().product()
+}
+
+/// A column's numbers in the rows to train on, behind the transforms so far.
 fn values(
     plan: &FieldPlan,
     recipe: &FieldRecipe,
-    table: &RawTable,
+    index: usize,
+    table: &ColumnStore,
     train: &[u32],
-) -> Result<Vec<Vec<f64>>, DataError> {
+) -> Result<Vec<f64>, DataError> {
     let so_far = field(plan, recipe.clone());
-    let cells = Cells::new(&so_far, table);
-    let width = so_far.shape.iter().product::<usize>();
-    let mut columns = vec![Vec::with_capacity(train.len()); width];
-    for (index, column) in columns.iter_mut().enumerate() {
-        for &row in train {
-            let cell = cells.cell(row as usize, index).map_err(|reason| {
-                DataError::new(format!("line {}: {reason}", table.lines[row as usize]))
-            })?;
-            column.push(recipe.transforms.iter().fold(cell, |x, it| it.apply(index, x)));
+    let mut values = Vec::with_capacity(train.len());
+    for rows in train.chunks(PART) {
+        let part = table.part(&recipe.columns, rows)?;
+        let cells = Cells::new(&so_far, &part);
+        for row in 0..part.rows() {
+            let cell = cells.cell(row, index).map_err(|reason| part.error_at(row, &reason))?;
+            values.push(recipe.transforms.iter().fold(cell, |x, it| it.apply(index, x)));
         }
     }
-    Ok(columns)
+    Ok(values)
 }
 
+/// A transform with what it takes from the columns of the rows to train on.
 fn fitted_transform(
     plan: &FieldPlan,
     transform: &TransformPlan,
-    columns: &[Vec<f64>],
+    width: usize,
+    column: &dyn Fn(usize) -> Result<Vec<f64>, DataError>,
     oddities: &mut Vec<String>,
-) -> FieldTransform {
+) -> Result<FieldTransform, DataError> {
     let mut constant = |index: usize| {
         let name = plan.columns.get(index).unwrap_or(&plan.name);
         oddities.push(format!("`{name}` has one and the same value in all rows to train on"));
     };
     match transform {
         TransformPlan::Minmax(_) => {
-            let least = |column: &Vec<f64>| column.iter().copied().fold(f64::INFINITY, f64::min);
-            let most = |column: &Vec<f64>| column.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            let low: Vec<f64> = columns.iter().map(least).collect();
-            let mut high: Vec<f64> = columns.iter().map(most).collect();
-            for (index, high) in high.iter_mut().enumerate().filter(|(i, it)| **it <= low[*i]) {
-                constant(index);
-                *high = low[index] + 1.0;
+            let (mut low, mut high) = (Vec::new(), Vec::new());
+            for index in 0..width {
+                let column = column(index)?;
+                let least = column.iter().copied().fold(f64::INFINITY, f64::min);
+                let most = column.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+                let is_constant = most <= least;
+                if is_constant {
+                    constant(index);
+                }
+                low.push(least);
+                high.push(if is_constant { least + 1.0 } else { most });
             }
-            FieldTransform::Minmax { low, high }
+            Ok(FieldTransform::Minmax { low, high })
         }
         TransformPlan::Quantiles(count) => {
-            let mut sorted = columns.concat();
+            let mut sorted = Vec::new();
+            for index in 0..width {
+                sorted.extend(column(index)?);
+            }
             sorted.sort_by(f64::total_cmp);
             let sorted: Vec<f32> = sorted.into_iter().map(|value| value as f32).collect();
             let quantiles = (1..*count).filter_map(|i| quantile(&sorted, i as f64 / *count as f64));
             let mut edges: Vec<f64> = quantiles.collect();
             edges.dedup();
-            FieldTransform::Buckets { edges }
+            Ok(FieldTransform::Buckets { edges })
         }
         _ => {
-            let mean_of = |column: &Vec<f64>| column.iter().sum::<f64>() / column.len() as f64;
-            let mean: Vec<f64> = columns.iter().map(mean_of).collect();
-            let mut std = Vec::new();
-            for (index, column) in columns.iter().enumerate() {
-                let squares = column.iter().map(|x| (x - mean[index]) * (x - mean[index]));
+            let (mut means, mut std) = (Vec::new(), Vec::new());
+            for index in 0..width {
+                let column = column(index)?;
+                let mean = column.iter().sum::<f64>() / column.len() as f64;
+                let squares = column.iter().map(|x| (x - mean) * (x - mean));
                 let deviation = (squares.sum::<f64>() / column.len() as f64).sqrt();
                 if deviation == 0.0 {
                     constant(index);
                 }
+                means.push(mean);
                 std.push(if deviation == 0.0 { 1.0 } else { deviation });
             }
-            FieldTransform::Standardize { mean, std }
+            Ok(FieldTransform::Standardize { mean: means, std })
         }
     }
 }

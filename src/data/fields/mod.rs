@@ -9,20 +9,28 @@
 //! bytes         an f32 a row                                                 → samples
 //! ```
 //!
-//! Sources read [`RawColumn`]s and know nothing of fields; nothing here knows files. A recipe makes
-//! of other rows what it made of those it was fitted on, to the bit.
+//! Sources fill a [`ColumnStore`] and know nothing of fields; what is fitted and built looks at parts of
+//! it, a column or some rows at a time, so that a table need not fit into memory. A recipe makes of
+//! other rows what it made of those it was fitted on, to the bit.
 
 mod build;
 mod date;
 mod fit;
 mod plan;
 mod splits;
+mod store;
 
 pub use build::{BuiltField, Cells};
 pub use plan::{FieldPlan, MeaningPlan, MissingPlan, TransformPlan, plans};
 pub use splits::{RowSplits, SplitPlan};
+pub use store::ColumnStore;
+
+use std::sync::Arc;
+
+use std::path::{Path, PathBuf};
 
 use super::error::DataError;
+use super::spill::Spill;
 use crate::base::schema::Field;
 
 /// The values of a column, row by row.
@@ -35,7 +43,7 @@ pub enum RawColumn {
         /// The place of each row's text.
         ids: Vec<u32>,
         /// The different texts, in the order in which they come up.
-        names: Vec<String>,
+        names: Arc<Vec<String>>,
     },
 }
 
@@ -59,12 +67,43 @@ pub struct RawTable {
     pub columns: Vec<(String, RawColumn)>,
     /// The place of each row as a user finds it: its line in a file.
     pub lines: Vec<u32>,
+    /// The number of each row among all that were read.
+    pub numbers: Vec<u32>,
+    /// The files that all rows are read from.
+    pub files: RowFiles,
+}
+
+/// The files that rows are read from, each with the number of its first row, in order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RowFiles(Vec<(usize, PathBuf)>);
+
+impl RowFiles {
+    /// Says that a file's rows begin with this one.
+    pub fn begin(&mut self, row: usize, path: &Path) {
+        self.0.push((row, path.to_path_buf()));
+    }
+
+    /// An error about a row, which names its file.
+    pub fn error_of(&self, row: usize, message: impl Into<String>) -> DataError {
+        let behind = self.0.partition_point(|(first, _)| *first <= row);
+        let error = DataError::new(message);
+        match self.0[..behind].last() {
+            Some((_, path)) => error.path(path),
+            None => error,
+        }
+    }
 }
 
 impl RawTable {
     /// The number of rows.
     pub fn rows(&self) -> usize {
         self.lines.len()
+    }
+
+    /// An error about a row, which names its file and line.
+    pub fn error_at(&self, row: usize, reason: &str) -> DataError {
+        let message = format!("line {}: {reason}", self.lines[row]);
+        self.files.error_of(self.numbers[row] as usize, message)
     }
 
     /// A column, as it was asked for.
@@ -76,11 +115,14 @@ impl RawTable {
 
 /// The rows that samples are made of, and a line for each field that rows are left out for: those
 /// without a target, and those that a field says are to be left out.
-pub fn kept_rows(plans: &[FieldPlan], table: &RawTable) -> (Vec<u32>, Vec<String>) {
+pub fn kept_rows(
+    plans: &[FieldPlan],
+    table: &ColumnStore,
+) -> Result<(Vec<u32>, Vec<String>), DataError> {
     let mut kept = vec![true; table.rows()];
     let mut notes = Vec::new();
     for plan in plans.iter().filter(|plan| plan.is_target || plan.missing == MissingPlan::Drop) {
-        let missing = missing_rows(plan, table);
+        let missing = missing_rows(plan, table)?;
         missing.iter().for_each(|&row| kept[row] = false);
         if !missing.is_empty() {
             let rows = if missing.len() == 1 { "row" } else { "rows" };
@@ -89,23 +131,31 @@ pub fn kept_rows(plans: &[FieldPlan], table: &RawTable) -> (Vec<u32>, Vec<String
         }
     }
     let rows = kept.iter().zip(0u32..).filter(|(kept, _)| **kept).map(|(_, row)| row);
-    (rows.collect(), notes)
+    Ok((rows.collect(), notes))
 }
 
 /// The rows in which a column of a field has no value.
-fn missing_rows(plan: &FieldPlan, table: &RawTable) -> Vec<usize> {
-    let columns: Vec<&RawColumn> = plan.columns.iter().map(|name| table.column(name)).collect();
-    (0..table.rows()).filter(|&row| columns.iter().any(|it| it.is_missing(row))).collect()
+pub fn missing_rows(plan: &FieldPlan, table: &ColumnStore) -> Result<Vec<usize>, DataError> {
+    let mut missing = Vec::new();
+    for rows in table.all().chunks(PART) {
+        let part = table.part(&plan.columns, rows)?;
+        let is_missing = |&row: &usize| part.columns.iter().any(|(_, it)| it.is_missing(row));
+        missing.extend((0..rows.len()).filter(is_missing).map(|row| rows[row] as usize));
+    }
+    Ok(missing)
 }
+
+/// Rows of a table that are in memory at once.
+const PART: usize = 1 << 17;
 
 /// Fields fitted on the rows to train on, or as an earlier run fitted them, and built for all rows
 /// that are kept: inputs first, then targets.
 pub fn built_fields(
     plans: &[FieldPlan],
-    table: &RawTable,
-    kept: &[u32],
-    train: &[u32],
+    table: &ColumnStore,
+    (kept, train): (&[u32], &[u32]),
     fitted: Option<&[Field]>,
+    spill: &Spill,
     oddities: &mut Vec<String>,
 ) -> Result<Vec<BuiltField>, DataError> {
     let mut built = Vec::new();
@@ -117,21 +167,22 @@ pub fn built_fields(
             Some(field) => field.clone(),
             None => fit::fit(plan, table, train, oddities).map_err(at_field)?,
         };
-        built.push(build::build(&field, table, kept).map_err(at_field)?);
+        built.push(build::build(&field, table, kept, spill).map_err(at_field)?);
     }
     built.sort_by_key(|built| built.field.is_target);
     Ok(built)
 }
 
 /// Refuses cells without a value where nothing says what becomes of them.
-fn refuse_missing(plan: &FieldPlan, table: &RawTable, kept: &[u32]) -> Result<(), DataError> {
+fn refuse_missing(plan: &FieldPlan, table: &ColumnStore, kept: &[u32]) -> Result<(), DataError> {
     if plan.missing != MissingPlan::Refuse || plan.is_target {
         return Ok(());
     }
-    let missing = missing_rows(plan, table);
+    let missing = missing_rows(plan, table)?;
     let mut missing = missing.into_iter().filter(|&row| kept.binary_search(&(row as u32)).is_ok());
     let Some(first) = missing.next() else { return Ok(()) };
-    let (count, rows, line) = (1 + missing.count(), kept.len(), table.lines[first]);
+    let (count, rows) = (1 + missing.count(), kept.len());
+    let line = table.part(&[], &[first as u32])?.lines[0];
     let name = &plan.name;
     let message =
         format!("`{name}` has no value in {count} of {rows} rows; the first is line {line}");
@@ -146,5 +197,6 @@ fn refuse_missing(plan: &FieldPlan, table: &RawTable, kept: &[u32]) -> Result<()
         MeaningPlan::Date(_) => "`missing: drop` for the rows",
         MeaningPlan::Text { .. } => "`missing: empty`, or `drop` for the rows",
     };
-    Err(DataError::new(message).help(format!("say what becomes of it: {ways}")))
+    let error = table.error_of(first, message);
+    Err(error.help(format!("say what becomes of it: {ways}")))
 }

@@ -7,13 +7,14 @@
 //! time(FIELD)         the latest rows are for testing, those before them for validation
 //! ```
 //!
-//! The choice depends on rows and their values alone, so every seed and every machine has the same.
+//! The choice depends on rows, their values and the data's own seed alone, so every seed of a run and
+//! every machine has the same.
 
-use super::{MISSING_TEXT, RawColumn, RawTable};
-use crate::base::rng::hash_name;
+use super::{ColumnStore, MISSING_TEXT, RawColumn};
+use crate::base::rng::{hash_name, key_of_seed, philox};
 use crate::data::error::DataError;
 use crate::data::request::{Arguments, Literal};
-use crate::data::split::{kept, parts};
+use crate::data::split::{kept, seeded_parts};
 
 /// How rows are split.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,9 +41,10 @@ pub struct RowSplits {
 impl RowSplits {
     /// The places of the rows of each split among rows that ascend: to train, to validate, to test.
     pub fn places(&self, kept: &[u32]) -> [Vec<u32>; 3] {
-        let place =
-            |row: &u32| kept.binary_search(row).expect("splits are of rows that are kept") as u32;
-        [&self.train, &self.validation, &self.test].map(|rows| rows.iter().map(place).collect())
+        let mut place_of = vec![0; kept.last().map_or(0, |&last| last as usize + 1)];
+        (0u32..).zip(kept).for_each(|(place, &row)| place_of[row as usize] = place);
+        let places = |rows: &Vec<u32>| rows.iter().map(|&row| place_of[row as usize]).collect();
+        [&self.train, &self.validation, &self.test].map(places)
     }
 }
 
@@ -88,69 +90,88 @@ impl SplitPlan {
         }
     }
 
-    /// Splits rows: fractions of them for testing and for validation.
-    pub fn split(&self, table: &RawTable, rows: &[u32], [test, validation]: [f64; 2]) -> RowSplits {
+    /// Splits rows: fractions of them for testing and for validation. Each seed has a choice of its
+    /// own, the order of time aside.
+    pub fn split(
+        &self,
+        table: &ColumnStore,
+        rows: &[u32],
+        [test, validation]: [f64; 2],
+        seed: u64,
+    ) -> Result<RowSplits, DataError> {
+        let column: Vec<String> = self.column().map(str::to_owned).into_iter().collect();
+        let part = table.part(&column, rows)?;
         let places: Vec<Vec<u32>> = match self {
             SplitPlan::Random(column) => {
                 let labels = match column {
-                    Some(column) => places_of_values(table.column(column), rows),
+                    Some(column) => places_of_values(part.column(column)),
                     None => vec![0; rows.len()],
                 };
-                parts(&labels, [test, validation])
+                seeded_parts(&labels, [test, validation], seed)
             }
-            SplitPlan::By(column) => by_groups(table.column(column), rows, [test, validation]),
-            SplitPlan::Time(column) => in_time(table.column(column), rows, [test, validation]),
+            SplitPlan::By(column) => by_groups(part.column(column), [test, validation], seed),
+            SplitPlan::Time(column) => in_time(part.column(column), rows.len(), [test, validation]),
         };
         let rows_of = |places: &Vec<u32>| places.iter().map(|&at| rows[at as usize]).collect();
-        RowSplits {
+        Ok(RowSplits {
             train: rows_of(&places[0]),
             test: rows_of(&places[1]),
             validation: rows_of(&places[2]),
-        }
+        })
     }
 }
 
 /// For each row the number of its value, among those that come up.
-fn places_of_values(column: &RawColumn, rows: &[u32]) -> Vec<usize> {
+fn places_of_values(column: &RawColumn) -> Vec<usize> {
     match column {
         RawColumn::Texts { ids, names } => {
-            let place = |&row: &u32| match ids[row as usize] {
+            let place = |&id: &u32| match id {
                 MISSING_TEXT => names.len(),
                 id => id as usize,
             };
-            rows.iter().map(place).collect()
+            ids.iter().map(place).collect()
         }
         RawColumn::Numbers(values) => {
             let mut seen = rustc_hash::FxHashMap::default();
-            let place = |&row: &u32| {
+            let place = |value: &f32| {
                 let next = seen.len();
-                *seen.entry(values[row as usize].to_bits()).or_insert(next)
+                *seen.entry(value.to_bits()).or_insert(next)
             };
-            rows.iter().map(place).collect()
+            values.iter().map(place).collect()
         }
     }
 }
 
+/// A hash as it is, or as another seed mixes it.
+fn reseeded(hash: u64, seed: u64) -> u64 {
+    if seed == 0 {
+        return hash;
+    }
+    let [low, high, ..] = philox(key_of_seed(seed), [hash as u32, (hash >> 32) as u32, 0, 0]);
+    u64::from(low) | u64::from(high) << 32
+}
+
 /// Groups in the order of a hash of their values, until a part has its share of the rows.
-fn by_groups(column: &RawColumn, rows: &[u32], fractions: [f64; 2]) -> Vec<Vec<u32>> {
-    let groups = places_of_values(column, rows);
+fn by_groups(column: &RawColumn, fractions: [f64; 2], seed: u64) -> Vec<Vec<u32>> {
+    let groups = places_of_values(column);
     let count = groups.iter().max().map_or(0, |most| most + 1);
     let mut members: Vec<Vec<u32>> = vec![Vec::new(); count];
     for (place, &group) in groups.iter().enumerate() {
         members[group].push(place as u32);
     }
-    let key = |group: usize| match column {
+    let hash = |group: usize| match column {
         RawColumn::Texts { names, .. } => names.get(group).map_or(0, |name| hash_name(name)),
         RawColumn::Numbers(values) => {
-            let first = members[group].first().map_or(0, |&place| rows[place as usize]);
-            hash_name(&values[first as usize].to_string())
+            let first = members[group].first().map_or(0, |&place| place as usize);
+            hash_name(&values[first].to_string())
         }
     };
+    let key = |group: usize| reseeded(hash(group), seed);
     let mut order: Vec<usize> = (0..count).filter(|&group| !members[group].is_empty()).collect();
     order.sort_by_key(|&group| (key(group), group));
     let mut order = order.into_iter().peekable();
     let mut taken = fractions.map(|fraction| {
-        let wanted = kept(rows.len(), fraction);
+        let wanted = kept(groups.len(), fraction);
         let mut part: Vec<u32> = Vec::new();
         while part.len() < wanted
             && let Some(group) = order.next()
@@ -167,19 +188,18 @@ fn by_groups(column: &RawColumn, rows: &[u32], fractions: [f64; 2]) -> Vec<Vec<u
 }
 
 /// The last rows are for testing, those before them for validation; equal times stay in their order.
-fn in_time(column: &RawColumn, rows: &[u32], [test, validation]: [f64; 2]) -> Vec<Vec<u32>> {
-    let mut order: Vec<u32> = (0..rows.len() as u32).collect();
-    let row = |place: &u32| rows[*place as usize] as usize;
+fn in_time(column: &RawColumn, rows: usize, [test, validation]: [f64; 2]) -> Vec<Vec<u32>> {
+    let mut order: Vec<u32> = (0..rows as u32).collect();
     match column {
         RawColumn::Numbers(values) => {
-            order.sort_by(|a, b| values[row(a)].total_cmp(&values[row(b)]));
+            order.sort_by(|a, b| values[*a as usize].total_cmp(&values[*b as usize]));
         }
         RawColumn::Texts { ids, names } => {
-            let text = |place: &u32| names.get(ids[row(place)] as usize);
+            let text = |place: &u32| names.get(ids[*place as usize] as usize);
             order.sort_by(|a, b| text(a).cmp(&text(b)));
         }
     }
-    let test = order.split_off(order.len() - kept(rows.len(), test).min(order.len()));
-    let validation = order.split_off(order.len() - kept(rows.len(), validation).min(order.len()));
+    let test = order.split_off(order.len() - kept(rows, test).min(order.len()));
+    let validation = order.split_off(order.len() - kept(rows, validation).min(order.len()));
     vec![order, test, validation]
 }

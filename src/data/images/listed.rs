@@ -20,11 +20,12 @@ use super::{Images, Options, all_grey, find, is_image, most_pixels, report};
 use crate::base::names::near;
 use crate::base::schema::{Field, FieldKind, ImageField, Schema};
 use crate::base::shown::Show;
-use crate::data::dataset::{Column, Dataset, Note, Samples};
+use crate::data::dataset::{Dataset, Note, Samples};
 use crate::data::error::DataError;
 use crate::data::fields::{MISSING_TEXT, RawColumn, kept_rows};
 use crate::data::request::{Arguments, Places, Watch};
 use crate::data::source::SampleSource;
+use crate::data::spill::Spill;
 use crate::data::table::RequestedTable;
 
 /// Lines that an error or a note lists before it only counts.
@@ -70,7 +71,7 @@ pub fn load(args: &Arguments<'_>, places: &Places, watch: Watch<'_>) -> Result<D
     let splits = requested.splits(&readable)?;
     let (built, mut oddities) = requested.built(args, &kept, &splits.train)?;
     oddities.extend(requested.empty_splits(&splits));
-    let further = built.into_iter().map(|built| (built.field, Column::Memory(built.bytes)));
+    let further = built.into_iter().map(|built| (built.field, built.column));
     let columns = std::iter::once((options.image_field(), images)).chain(further);
     let samples = Arc::new(Samples::new(kept.len(), columns.collect()));
     let mut data = Dataset::of_splits(Images.name(), samples, splits.places(&kept));
@@ -89,10 +90,11 @@ impl<'a> ListedPictures<'a> {
         }
         let options = Options::of(args)?;
         let root = find::train(options.folder, places)?;
-        let requested = RequestedTable::read(args, places, "labels", Some("file"))?;
+        let requested =
+            RequestedTable::read(args, places, "labels", Some("file"), &Spill::of(places))?;
         let found = Folder::flat(&root)?;
         let files = files_of(&requested, &found)?;
-        let (kept, left_out) = kept_rows(&requested.plans, &requested.table);
+        let (kept, left_out) = kept_rows(&requested.plans, &requested.table)?;
         let mut notes: Vec<Note> =
             left_out.into_iter().map(|line| Note { line, details: Vec::new() }).collect();
         notes.extend(unlisted(&found, &files, &requested.path));
@@ -105,16 +107,17 @@ impl<'a> ListedPictures<'a> {
 
 /// For each row of a table, the place of its picture among those of a folder.
 fn files_of(requested: &RequestedTable, folder: &Folder) -> Result<Vec<usize>, DataError> {
-    let column = requested.beside.as_deref().unwrap_or_default();
-    let RawColumn::Texts { ids, names } = requested.table.column(column) else {
+    let column = requested.beside.clone().unwrap_or_default();
+    let table = requested.table.part(std::slice::from_ref(&column), &requested.table.all())?;
+    let RawColumn::Texts { ids, names } = table.column(&column) else {
         return Ok(Vec::new());
     };
     let pictures = PictureNames::of(folder);
     let found: Vec<Result<usize, DataError>> = names.iter().map(|it| pictures.find(it)).collect();
     let mut first_line: HashMap<usize, u32> = HashMap::new();
     let mut files = Vec::with_capacity(ids.len());
-    let mut wrong: Vec<(u32, DataError)> = Vec::new();
-    for (&id, &line) in ids.iter().zip(&requested.table.lines) {
+    let mut wrong: Vec<(usize, DataError)> = Vec::new();
+    for (row, (&id, &line)) in ids.iter().zip(&table.lines).enumerate() {
         let found = match id {
             MISSING_TEXT => Err(DataError::new("the row names no image")),
             id => found[id as usize].clone(),
@@ -129,13 +132,14 @@ fn files_of(requested: &RequestedTable, folder: &Folder) -> Result<Vec<usize>, D
         });
         match found {
             Ok(file) => files.push(file),
-            Err(error) => wrong.push((line, error)),
+            Err(error) => wrong.push((row, error)),
         }
     }
     let count = wrong.len();
-    let mut wrong = wrong.into_iter().map(|(line, error)| {
-        let message = format!("line {line}, column `{}`: {}", column.shown(), error.message);
-        DataError { message: message.into(), ..error }
+    let mut wrong = wrong.into_iter().map(|(row, error)| {
+        let reason = format!("column `{}`: {}", column.shown(), error.message);
+        let message = format!("line {}, {reason}", table.lines[row]);
+        DataError { help: error.help, notes: error.notes, ..requested.table.error_of(row, message) }
     });
     let Some(first) = wrong.next() else { return Ok(files) };
     let mut notes: Vec<String> =
@@ -143,7 +147,7 @@ fn files_of(requested: &RequestedTable, folder: &Folder) -> Result<Vec<usize>, D
     if count > notes.len() + 1 {
         notes.push(format!("and {} more", count - notes.len() - 1));
     }
-    Err(first.path(&requested.path).argument("labels").notes(notes))
+    Err(first.argument("labels").notes(notes))
 }
 
 /// A note on the pictures of a folder that no row names.

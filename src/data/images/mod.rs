@@ -33,7 +33,7 @@ pub use self::fit::FitTarget;
 use self::load::Progress;
 pub use self::load::{Decoder, decoding_bytes, read as read_image};
 use self::scan::Folder;
-pub use self::scan::{images_below, is_image};
+pub use self::scan::{files_below, images_below, is_image};
 use super::dataset::{Column, Dataset, Note, Samples, Split};
 use super::error::DataError;
 use super::labelled::label_field;
@@ -72,6 +72,7 @@ impl SampleSource for Images {
             "file",
             "target",
             "split",
+            "seed",
             "delimiter",
             "header",
             "na",
@@ -144,7 +145,7 @@ enum Labels {
 
 impl Labels {
     fn of(args: &Arguments<'_>) -> Result<Labels, DataError> {
-        let of_table = ["file", "target", "split", "delimiter", "header", "na"];
+        let of_table = ["file", "target", "split", "seed", "delimiter", "header", "na"];
         let strange = of_table.into_iter().find(|argument| args.get(argument).is_some());
         match (args.get("labels"), args.get("masks"), strange) {
             (Some(_), ..) => Ok(Labels::Table),

@@ -139,28 +139,52 @@ pub fn is_image(name: &Path) -> bool {
     extension.is_some_and(|found| EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(found)))
 }
 
-/// The images below a folder, whatever class they are of, sorted by path.
+/// The images below a folder, whatever class they are of, sorted by path. Links are followed, each folder
+/// once.
 pub fn images_below(root: &Path) -> Result<Vec<PathBuf>, DataError> {
-    Ok(Folder::flat(root)?.files.into_iter().map(|file| root.join(file.path)).collect())
+    files_below(root, is_image, "images")
 }
 
-/// Counts so far, over all folders.
-#[derive(Default)]
+/// The same for files that are known by their names; `plural` is the word for them.
+pub fn files_below(
+    root: &Path,
+    is_one: fn(&Path) -> bool,
+    plural: &'static str,
+) -> Result<Vec<PathBuf>, DataError> {
+    let tally = ScanTally { is_one, plural, ..ScanTally::default() };
+    let found = walk(root, Path::new(""), 0, HashSet::new(), &tally)?;
+    Ok(found.files.into_iter().map(|file| root.join(file.path)).collect())
+}
+
+/// The files that are looked for, and counts so far, over all folders.
 struct ScanTally {
-    images: AtomicUsize,
+    is_one: fn(&Path) -> bool,
+    plural: &'static str,
+    found: AtomicUsize,
     entries: AtomicUsize,
 }
 
+impl Default for ScanTally {
+    /// Of images.
+    fn default() -> ScanTally {
+        let (found, entries) = Default::default();
+        ScanTally { is_one: is_image, plural: "images", found, entries }
+    }
+}
+
 impl ScanTally {
-    /// One more entry. An error says that this is no folder of images.
-    fn entry(&self, image: bool, folder: &Path) -> Result<(), DataError> {
-        let images = self.images.fetch_add(usize::from(image), Ordering::Relaxed);
+    /// One more entry. An error says that this is no folder of such files.
+    fn entry(&self, name: &Path, folder: &Path) -> Result<(), DataError> {
+        let is_one = usize::from((self.is_one)(name));
+        let found = self.found.fetch_add(is_one, Ordering::Relaxed);
         let entries = self.entries.fetch_add(1, Ordering::Relaxed);
-        if entries <= MOST_ENTRIES && entries <= MOST_OTHERS + 5 * images {
+        if entries <= MOST_ENTRIES && entries <= MOST_OTHERS + 5 * found {
             return Ok(());
         }
-        let message = format!("more than {entries} entries so far, {images} of them images");
-        Err(DataError::new(message).path(folder).help("name the folder that holds the images"))
+        let plural = self.plural;
+        let message = format!("more than {entries} entries so far, {found} of them {plural}");
+        let help = format!("name the folder that holds the {plural}");
+        Err(DataError::new(message).path(folder).help(help))
     }
 }
 
@@ -191,7 +215,7 @@ fn entries(folder: &Path, tally: &ScanTally) -> Result<Vec<DirEntry>, DataError>
     for entry in fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let name = entry.file_name();
-        tally.entry(is_image(Path::new(&name)), folder)?;
+        tally.entry(Path::new(&name), folder)?;
         if !name.as_encoded_bytes().starts_with(b".") {
             entries.push(entry);
         }
@@ -218,7 +242,7 @@ fn walk(
         }
         for entry in entries(&root.join(&folder), tally)? {
             let path = folder.join(entry.file_name());
-            let is_image = is_image(&path);
+            let is_image = (tally.is_one)(&path);
             // Asking for more than the kind takes long in folders of many files.
             let is_other = !is_image && entry.file_type().is_ok_and(|kind| kind.is_file());
             match (!is_other).then(|| metadata(&entry)) {

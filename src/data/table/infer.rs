@@ -11,11 +11,13 @@
 //! A column is of numbers if all its cells are. One that is nearly so is an error: to take it for texts
 //! would hide a slip in row 40,000.
 
-use std::collections::HashSet;
 use std::path::PathBuf;
 
-use super::number::{cut, number};
-use super::reader::{TableFormat, header, rows};
+use rustc_hash::FxHashSet;
+
+use super::blocks::Block;
+use super::number::{cut, finite};
+use super::reader::{TableFormat, at_file, open};
 use crate::data::error::DataError;
 use crate::data::fields::{FieldPlan, MeaningPlan, MissingPlan, TransformPlan};
 
@@ -33,7 +35,7 @@ struct ColumnSurvey {
     texts: usize,
     first_text: Option<(u64, String)>,
     /// Different texts, as far as they are counted.
-    different: HashSet<Vec<u8>>,
+    different: FxHashSet<Vec<u8>>,
 }
 
 impl ColumnSurvey {
@@ -43,17 +45,31 @@ impl ColumnSurvey {
             self.missing += 1;
             return;
         }
-        match number(cell) {
-            Ok(_) => self.numbers += 1,
-            Err(_) => {
+        match finite(cell) {
+            Some(_) => self.numbers += 1,
+            None => {
                 self.texts += 1;
                 let first = || (line, cut(&String::from_utf8_lossy(cell)));
                 self.first_text.get_or_insert_with(first);
             }
         }
+        self.count(cell);
+    }
+
+    /// Counts a text, unless enough are known.
+    fn count(&mut self, cell: &[u8]) {
         if self.different.len() <= MOST_CATEGORIES && !self.different.contains(cell) {
             self.different.insert(cell.to_vec());
         }
+    }
+
+    /// Adds the facts about rows further down.
+    fn append(&mut self, more: ColumnSurvey) {
+        self.numbers += more.numbers;
+        self.missing += more.missing;
+        self.texts += more.texts;
+        self.first_text = self.first_text.take().or(more.first_text);
+        more.different.iter().for_each(|cell| self.count(cell));
     }
 }
 
@@ -64,7 +80,8 @@ pub fn infer(
     target: Option<&str>,
     beside: Option<&str>,
 ) -> Result<Vec<FieldPlan>, DataError> {
-    let names = header(path, format)?;
+    let mut blocks = open(path, format)?;
+    let names = blocks.names.clone();
     let others: Vec<&String> = names.iter().filter(|name| Some(&name[..]) != beside).collect();
     let only = match others[..] {
         [only] if beside.is_some() => Some(&only[..]),
@@ -80,16 +97,22 @@ pub fn infer(
     };
     super::reader::place_of(target, &names).map_err(|error| error.argument("target").path(path))?;
     usable(&names).map_err(|error| error.path(path))?;
-    let mut columns: Vec<ColumnSurvey> = Vec::new();
-    columns.resize_with(names.len(), ColumnSurvey::default);
-    let mut is_header = format.header;
-    rows(path, format, &mut |line, record| {
-        if !std::mem::take(&mut is_header) {
-            let cells = record.iter().zip(&mut columns);
+    let unmet = || -> Vec<ColumnSurvey> { names.iter().map(|_| Default::default()).collect() };
+    let survey = |block: &Block| {
+        let mut columns = unmet();
+        let met = block.rows(format.delimiter, |line, cells| {
+            let cells = cells.iter().zip(&mut columns);
             cells.for_each(|(cell, column)| column.meet(line, cell, format));
-        }
-        Ok(true)
-    })?;
+            Ok(true)
+        });
+        met.map(|()| columns)
+    };
+    let mut columns = unmet();
+    let add = |more: Result<Vec<ColumnSurvey>, DataError>| {
+        columns.iter_mut().zip(more?).for_each(|(column, more)| column.append(more));
+        Ok(())
+    };
+    blocks.each(survey, add).map_err(|error| at_file(error, path))?;
     let fields = fields(&names, &columns, target, beside);
     fields.map_err(|error| error.path(path))
 }

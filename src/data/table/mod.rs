@@ -9,23 +9,29 @@
 //!
 //! The schema needs what is fitted, so the file is read for it too: `check` knows the table.
 
+mod blocks;
 mod infer;
 mod number;
 pub mod predict;
 mod reader;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use self::predict::RowInputs;
 use self::reader::{CellKind, TableFormat};
-use super::dataset::{Column, Dataset, Note, Samples};
+use super::dataset::{Dataset, Note, Samples};
 use super::error::DataError;
 use super::fields::{
-    self, BuiltField, FieldPlan, MeaningPlan, RawTable, RowSplits, SplitPlan, built_fields,
+    self, BuiltField, ColumnStore, FieldPlan, MeaningPlan, RowSplits, SplitPlan, built_fields,
 };
+use super::input::{InputReader, InputRequest};
 use super::locate;
 use super::request::{Arguments, Literal, Part, Places, Watch};
 use super::source::SampleSource;
+use super::spill::Spill;
 
 /// The source `csv`.
 pub struct Csv;
@@ -36,7 +42,7 @@ impl SampleSource for Csv {
     }
 
     fn arguments(&self) -> &'static [&'static str] {
-        &["file", "delimiter", "header", "na", "target", "test", "validation", "split"]
+        &["file", "delimiter", "header", "na", "target", "test", "validation", "split", "seed"]
     }
 
     fn takes_fields(&self) -> bool {
@@ -49,7 +55,11 @@ impl SampleSource for Csv {
         places: &Places,
         _: Watch<'_>,
     ) -> Result<Dataset, DataError> {
-        load(args, places)
+        load(args, places, &Spill::of(places))
+    }
+
+    fn inputs(&self, asked: &InputRequest<'_>) -> Result<Box<dyn InputReader>, DataError> {
+        Ok(Box::new(RowInputs::new(asked)?))
     }
 
     fn help_for_oddities(&self) -> Option<&'static str> {
@@ -101,9 +111,12 @@ fn matching(pattern: &str, argument: &str, places: &Places) -> Result<Vec<PathBu
         name.len() >= start.len() + end.len() && name.starts_with(start) && name.ends_with(end)
     };
     for root in roots {
-        let Ok(entries) = std::fs::read_dir(root.join(folder)) else { continue };
-        let mut found: Vec<PathBuf> =
-            entries.flatten().map(|entry| entry.path()).filter(|path| fits(path)).collect();
+        let folder = root.join(folder);
+        // A program that is named without a folder lies in the one that the command is given in.
+        let here = if folder.as_os_str().is_empty() { Path::new(".") } else { &folder };
+        let Ok(entries) = std::fs::read_dir(here) else { continue };
+        let paths = entries.flatten().map(|entry| folder.join(entry.file_name()));
+        let mut found: Vec<PathBuf> = paths.filter(|path| fits(path)).collect();
         if !found.is_empty() {
             found.sort();
             return Ok(found);
@@ -113,9 +126,10 @@ fn matching(pattern: &str, argument: &str, places: &Places) -> Result<Vec<PathBu
     Err(DataError::new(message).argument(argument).tried(vec![pattern.to_owned()]))
 }
 
-/// The arguments `split`, `validation` and `test`.
+/// The arguments `split`, `seed`, `validation` and `test`.
 struct SplitOptions {
     plan: SplitPlan,
+    seed: u64,
     /// The files of their own, and the fractions of the rest.
     test: (Vec<PathBuf>, f64),
     validation: (Vec<PathBuf>, f64),
@@ -148,7 +162,11 @@ fn split_options(
     if test.1 + validation.1 >= 1.0 {
         return Err(args.wrong("validation", "such that rows are left to train on"));
     }
-    Ok(SplitOptions { plan, test, validation })
+    let seed = args.seed("seed")?;
+    if seed != 0 && matches!(plan, SplitPlan::Time(_)) {
+        return Err(args.wrong("seed", "left out where rows are split in the order of time"));
+    }
+    Ok(SplitOptions { plan, seed, test, validation })
 }
 
 /// The fields that are asked for.
@@ -209,24 +227,28 @@ pub struct RequestedTable {
     /// The fields that are made of it.
     pub plans: Vec<FieldPlan>,
     /// The columns that fields and splits need.
-    pub table: RawTable,
+    pub table: ColumnStore,
     /// Its first file.
     pub path: PathBuf,
     /// The column beside the fields that was asked for.
     pub beside: Option<String>,
     options: SplitOptions,
+    /// Where its fields are kept if they are large.
+    spill: Spill,
     /// The rows of the files to train on, to test and to validate on.
     groups: [std::ops::Range<usize>; 3],
 }
 
 impl RequestedTable {
     /// Reads the files that `argument` names, and those of the splits. `beside` is the argument that
-    /// names a further column, the first where it is not given, which no field is made of unasked.
+    /// names a further column, the first where it is not given, which no field is made of unasked. A
+    /// large table goes where `spill` says.
     pub fn read(
         args: &Arguments<'_>,
         places: &Places,
         argument: &str,
         beside: Option<&str>,
+        spill: &Spill,
     ) -> Result<RequestedTable, DataError> {
         let format = format(args)?;
         let mut paths = files(args, argument, places)?;
@@ -245,8 +267,9 @@ impl RequestedTable {
             _ => {}
         }
         let groups = [&paths[..], &options.test.0, &options.validation.0];
-        let (table, groups) = reader::read_groups(groups, &format, &wanted)?;
-        Ok(RequestedTable { plans, table, path: paths.swap_remove(0), beside, options, groups })
+        let (table, groups) = reader::read_groups(groups, &format, &wanted, spill)?;
+        let (path, spill) = (paths.swap_remove(0), spill.clone());
+        Ok(RequestedTable { plans, table, path, beside, options, spill, groups })
     }
 
     /// The splits of some of its rows, which ascend.
@@ -256,7 +279,8 @@ impl RequestedTable {
             kept.iter().copied().filter(|&row| range.contains(&(row as usize))).collect()
         };
         let fractions = [self.options.test.1, self.options.validation.1];
-        let mut splits = self.options.plan.split(&self.table, &of(own), fractions);
+        let (plan, seed) = (&self.options.plan, self.options.seed);
+        let mut splits = plan.split(&self.table, &of(own), fractions, seed)?;
         splits.test.extend(of(test_rows));
         splits.validation.extend(of(validation_rows));
         if splits.train.is_empty() {
@@ -285,9 +309,7 @@ impl RequestedTable {
         let rows = self.table.rows();
         let error = DataError::new(format!("none of {rows} rows is left to train on"));
         let missing = |plan: &&FieldPlan| {
-            let column =
-                |name: &String| (0..rows).all(|row| self.table.column(name).is_missing(row));
-            plan.columns.iter().any(column)
+            fields::missing_rows(plan, &self.table).is_ok_and(|missing| missing.len() == rows)
         };
         let error = error.path(&self.path);
         match self.plans.iter().find(missing) {
@@ -309,12 +331,11 @@ impl RequestedTable {
     ) -> Result<(Vec<BuiltField>, Vec<String>), DataError> {
         let fitted = args.fitted.map(|schema| &schema.fields[..]);
         let mut oddities = Vec::new();
-        let built = built_fields(&self.plans, &self.table, kept, train, fitted, &mut oddities);
-        match built {
-            Ok(built) => Ok((built, oddities)),
-            Err(error) if error.path.is_none() => Err(error.path(&self.path)),
-            Err(error) => Err(error),
-        }
+        let rows = (kept, train);
+        let (plans, table) = (&self.plans, &self.table);
+        let built = built_fields(plans, table, rows, fitted, &self.spill, &mut oddities);
+        // What is about a row names its own file.
+        built.map(|built| (built, oddities)).map_err(|error| error.or_path(&self.path))
     }
 }
 
@@ -335,14 +356,14 @@ fn beside_column(
     place.map(|_| name).map_err(|error| error.path(path).argument(argument))
 }
 
-/// Reads the table, and makes samples of it.
-fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
-    let requested = RequestedTable::read(args, places, "file", None)?;
-    let (kept, notes) = fields::kept_rows(&requested.plans, &requested.table);
+/// Reads the table, and makes samples of it; a large one goes where `spill` says.
+fn load(args: &Arguments<'_>, places: &Places, spill: &Spill) -> Result<Dataset, DataError> {
+    let requested = RequestedTable::read(args, places, "file", None, spill)?;
+    let (kept, notes) = fields::kept_rows(&requested.plans, &requested.table)?;
     let splits = requested.splits(&kept)?;
     let (built, mut oddities) = requested.built(args, &kept, &splits.train)?;
     oddities.extend(requested.empty_splits(&splits));
-    let columns = built.into_iter().map(|built| (built.field, Column::Memory(built.bytes)));
+    let columns = built.into_iter().map(|built| (built.field, built.column));
     let samples = Arc::new(Samples::new(kept.len(), columns.collect()));
     let mut data = Dataset::of_splits(Csv.name(), samples, splits.places(&kept));
     data.schema.oddities = oddities;
@@ -355,7 +376,7 @@ pub fn columns_of(
     args: &Arguments<'_>,
     places: &Places,
     plans: &[FieldPlan],
-) -> Result<(RawTable, PathBuf), DataError> {
+) -> Result<(ColumnStore, PathBuf), DataError> {
     let format = format(args)?;
     let mut paths = files(args, "file", places)?;
     let wanted = wanted(plans, &SplitPlan::Random(None))?;

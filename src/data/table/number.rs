@@ -10,15 +10,20 @@ use crate::data::error::DataError;
 
 /// The number of a cell that has no blanks around it.
 pub fn number(cell: &[u8]) -> Result<f32, DataError> {
-    let text = std::str::from_utf8(cell).unwrap_or_default();
-    match text.parse::<f64>() {
-        Ok(value) if (value as f32).is_finite() => Ok(value as f32),
-        Ok(value) if value.is_finite() => {
-            let message = format!("{} is beyond the range of f32, ±3.4e38", cut(text));
-            Err(DataError::new(message).help("write it in a larger unit"))
+    finite(cell).ok_or_else(|| {
+        let text = std::str::from_utf8(cell).unwrap_or_default();
+        if !text.parse::<f64>().is_ok_and(f64::is_finite) {
+            return not_a_number(cell);
         }
-        _ => Err(not_a_number(cell)),
-    }
+        let message = format!("{} is beyond the range of f32, ±3.4e38", cut(text));
+        DataError::new(message).help("write it in a larger unit")
+    })
+}
+
+/// The same, `None` for what is no finite `f32`.
+pub fn finite(cell: &[u8]) -> Option<f32> {
+    let value = std::str::from_utf8(cell).ok()?.parse::<f64>().ok()? as f32;
+    value.is_finite().then_some(value)
 }
 
 /// Why a cell is no number, and what to do.

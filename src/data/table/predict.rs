@@ -2,49 +2,105 @@
 
 use std::path::Path;
 
-use super::reader::{self, CellKind};
+use rustc_hash::FxHashMap;
+
+use super::reader::{self, CellKind, TableFormat};
 use crate::base::schema::{CellMeaning, Field};
 use crate::data::error::DataError;
-use crate::data::fields::Cells;
-use crate::data::request::{Arguments, SourceRequest};
-use crate::data::source::SampleSource;
+use crate::data::fields::{Cells, RawTable};
+use crate::data::input::{
+    GivenInput, InputContent, InputPlace, InputReader, InputRequest, InputSample,
+};
+use crate::data::request::Arguments;
 
-/// A row: the bytes of each field, or why there are none.
-pub type RowSample = Result<Vec<Vec<u8>>, String>;
+/// Reads rows of tables.
+pub struct RowInputs {
+    columns: InputColumns,
+    fields: Vec<Field>,
+}
 
-/// The rows of a file, each with its line and its fields' bytes. A row with a cell that is no value has
-/// the reason in their stead; the others are not worse for it.
-pub fn rows(
-    request: &SourceRequest,
-    fields: &[Field],
-    path: &Path,
-) -> Result<Vec<(u32, RowSample)>, DataError> {
-    let args = Arguments::new(request, super::Csv.arguments())?;
-    let format = super::format(&args)?;
-    let mut wanted: Vec<(String, CellKind)> = Vec::new();
-    for recipe in fields.iter().filter_map(|field| field.recipe.as_deref()) {
-        let kind = match recipe.value {
-            CellMeaning::Number => CellKind::Number,
-            _ => CellKind::Text,
+impl RowInputs {
+    /// For a model that reads fields made of columns.
+    pub fn new(asked: &InputRequest<'_>) -> Result<RowInputs, DataError> {
+        let fields = asked.wanted.clone();
+        Ok(RowInputs { columns: InputColumns::new(asked.args, &fields)?, fields })
+    }
+}
+
+impl InputReader for RowInputs {
+    fn fields(&self) -> &[Field] {
+        &self.fields
+    }
+
+    fn place_name(&self) -> &'static str {
+        "row"
+    }
+
+    fn samples(&self, given: &GivenInput) -> Vec<InputSample> {
+        let read = given.with_file(|path| self.columns.read(path));
+        let (table, wrong) = match read {
+            Ok(read) => read,
+            Err(error) => return given.failed(error),
         };
-        for column in &recipe.columns {
-            if !wanted.iter().any(|(name, _)| name == column) {
-                wanted.push((column.clone(), kind));
+        let cells: Vec<Cells<'_>> =
+            self.fields.iter().map(|field| Cells::new(field, &table)).collect();
+        let content = |row: usize| -> Result<Vec<Vec<u8>>, String> {
+            match wrong.get(&row) {
+                Some(reason) => Err(reason.clone()),
+                None => cells.iter().map(|cells| bytes_of(cells, row)).collect(),
+            }
+        };
+        let sample = |row: usize| InputSample {
+            path: given.path().to_path_buf(),
+            place: InputPlace::Line(table.lines[row]),
+            content: content(row).map_or_else(InputContent::Unreadable, InputContent::Fields),
+        };
+        (0..table.rows()).map(sample).collect()
+    }
+}
+
+/// The bytes of a field in a row.
+fn bytes_of(cells: &Cells<'_>, row: usize) -> Result<Vec<u8>, String> {
+    let mut out = Vec::new();
+    cells.write(row, &mut out).map(|()| out)
+}
+
+/// The columns that the fields of a run are made of, to be read of other tables.
+pub struct InputColumns {
+    format: TableFormat,
+    wanted: Vec<(String, CellKind)>,
+}
+
+impl InputColumns {
+    /// Of fields that are made of columns; the arguments name the format.
+    pub fn new(args: &Arguments<'_>, fields: &[Field]) -> Result<InputColumns, DataError> {
+        let mut wanted: Vec<(String, CellKind)> = Vec::new();
+        for field in fields {
+            let recipe = field.recipe.as_deref().ok_or_else(|| {
+                DataError::new(format!("nothing says how `{}` is made of columns", field.name))
+                    .help("train the model anew: an earlier version wrote this run")
+            })?;
+            let kind = match recipe.value {
+                CellMeaning::Number => CellKind::Number,
+                _ => CellKind::Text,
+            };
+            for column in &recipe.columns {
+                if !wanted.iter().any(|(name, _)| name == column) {
+                    wanted.push((column.clone(), kind));
+                }
             }
         }
+        Ok(InputColumns { format: super::format(args)?, wanted })
     }
-    let mut wrong = Vec::new();
-    let table = reader::read_leniently(path, &format, &wanted, &mut wrong)?;
-    let cells: Vec<Cells<'_>> = fields.iter().map(|field| Cells::new(field, &table)).collect();
-    let sample = |row: usize| -> RowSample {
-        if let Some((_, reason)) = wrong.iter().find(|(at, _)| *at == row) {
-            return Err(reason.clone());
+
+    /// Reads a file: its columns, and the rows with a cell that is no value, each with the first reason.
+    pub fn read(&self, path: &Path) -> Result<(RawTable, FxHashMap<usize, String>), DataError> {
+        let mut wrong = Vec::new();
+        let table = reader::read_leniently(path, &self.format, &self.wanted, &mut wrong)?;
+        let mut reasons = FxHashMap::default();
+        for (row, reason) in wrong {
+            reasons.entry(row).or_insert(reason);
         }
-        let bytes = |cells: &Cells<'_>| {
-            let mut out = Vec::new();
-            cells.write(row, &mut out).map(|()| out)
-        };
-        cells.iter().map(bytes).collect()
-    };
-    Ok((0..table.rows()).map(|row| (table.lines[row], sample(row))).collect())
+        Ok((table, reasons))
+    }
 }

@@ -2,26 +2,28 @@
 //!
 //! ```text
 //! island,mass        wanted: island Text, mass Number
-//! Biscoe,3750   →    Texts { ids: [0, 1], names: ["Biscoe", "Dream"] }, Numbers [3750, NaN]
+//! Biscoe,3750   →    places [0, 1] of the texts ["Biscoe", "Dream"], numbers [3750, NaN]
 //! Dream,
 //! ```
 //!
-//! A file is read row by row (RFC 4180, plain or in gzip) and never held: what is kept are four bytes a
-//! cell of the columns that are asked for. An error names line and column.
+//! A file is read in blocks of rows ([`super::blocks`], plain or in gzip), which several threads parse,
+//! and never held: what is kept are four bytes a cell of the columns that are asked for, in a
+//! [`ColumnStore`]. An error names line and column; of several the first in the file is told.
 
 use std::io::Read;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use csv::{ByteRecord, ReaderBuilder};
 use rustc_hash::FxHashMap;
 
+use super::blocks::{Block, Blocks};
 use super::number::{cut, number};
 use crate::base::names::near;
 use crate::base::shown::Show;
 use crate::data::error::DataError;
-use crate::data::fields::{MISSING_TEXT, RawColumn, RawTable};
+use crate::data::fields::{ColumnStore, MISSING_TEXT, RawTable};
 use crate::data::gunzip::unpacked;
+use crate::data::spill::Spill;
 
 /// How a table is written.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,55 +50,41 @@ const MOST_ROWS: usize = u32::MAX as usize - 1;
 
 /// The names of a file's columns.
 pub fn header(path: &Path, format: &TableFormat) -> Result<Vec<String>, DataError> {
-    let mut names = None;
-    rows(path, format, &mut |_, record| {
-        names = Some(names_of(record, format)?);
-        Ok(false)
-    })?;
-    let names = names.ok_or_else(|| {
-        let error = DataError::new("the file is empty").path(path);
-        error.help("a table has a row of names, then rows of values")
-    })?;
-    other_delimiter(&names, format).map_err(|error| error.path(path))?;
-    Ok(names)
+    Ok(open(path, format)?.names)
 }
 
-/// Says that another character separates the cells, where there seems to be one column only.
-fn other_delimiter(names: &[String], format: &TableFormat) -> Result<(), DataError> {
-    let [only] = names else { return Ok(()) };
-    let signs = [(b';', ";"), (b'\t', "\\t"), (b',', ","), (b'|', "|")];
-    let found = signs.iter().find(|(sign, _)| {
-        *sign != format.delimiter && only.as_bytes().contains(sign) && format.header
-    });
-    let Some((_, sign)) = found else { return Ok(()) };
-    let message = format!("the table seems to have one column, named `{}`", cut(only));
-    let help = format!("its cells seem to be separated otherwise: `delimiter: \"{sign}\"`");
-    Err(DataError::new(message).help(help))
+/// The blocks of a file, whose errors name it.
+pub fn open(path: &Path, format: &TableFormat) -> Result<Blocks, DataError> {
+    Blocks::open(path, format).map_err(|error| at_file(error, path))
 }
 
-fn names_of(record: &ByteRecord, format: &TableFormat) -> Result<Vec<String>, DataError> {
-    if !format.header {
-        return Ok((1..=record.len()).map(|place| format!("c{place}")).collect());
+/// Names the file of an error.
+pub fn at_file(error: DataError, path: &Path) -> DataError {
+    match &*error.message {
+        NOT_UTF8 => not_utf8(path),
+        _ if error.path.is_none() => error.path(path),
+        _ => error,
     }
-    record.iter().map(|name| Ok(text(name)?.to_owned())).collect()
 }
 
-/// Reads columns of files, one below the other.
+/// Reads columns of files into memory, one below the other.
 pub fn read(
     paths: &[PathBuf],
     format: &TableFormat,
     wanted: &[(String, CellKind)],
-) -> Result<RawTable, DataError> {
-    Ok(read_groups([paths], format, wanted)?.0)
+) -> Result<ColumnStore, DataError> {
+    Ok(read_groups([paths], format, wanted, &Spill::never())?.0)
 }
 
-/// The same of groups of files, and the rows of each group; a group without files has none.
+/// The same of groups of files, and the rows of each group; a group without files has none. Large
+/// tables go where `spill` says.
 pub fn read_groups<const GROUPS: usize>(
     groups: [&[PathBuf]; GROUPS],
     format: &TableFormat,
     wanted: &[(String, CellKind)],
-) -> Result<(RawTable, [Range<usize>; GROUPS]), DataError> {
-    let mut reader = TableReader::new(format, wanted, None);
+    spill: &Spill,
+) -> Result<(ColumnStore, [Range<usize>; GROUPS]), DataError> {
+    let mut reader = TableReader::new(format, wanted, None, spill.clone());
     let mut rows = groups.map(|_| 0..0);
     for (paths, rows) in groups.into_iter().zip(&mut rows) {
         *rows = reader.group(paths)?;
@@ -112,16 +100,18 @@ pub fn read_leniently(
     wanted: &[(String, CellKind)],
     wrong: &mut Vec<(usize, String)>,
 ) -> Result<RawTable, DataError> {
-    let mut reader = TableReader::new(format, wanted, Some(wrong));
+    let mut reader = TableReader::new(format, wanted, Some(wrong), Spill::never());
     reader.group(&[path.to_path_buf()])?;
-    Ok(reader.finish())
+    let store = reader.finish();
+    store.part(&store.names(), &store.all())
 }
 
-/// A table on its way into memory.
+/// A table that is being read.
 struct TableReader<'a> {
     format: &'a TableFormat,
+    /// The columns, whose cells go to the store.
     columns: Vec<ColumnReader>,
-    lines: Vec<u32>,
+    store: ColumnStore,
     /// Rows with cells that are no values; without it such a cell is an error.
     wrong: Option<&'a mut Vec<(usize, String)>>,
 }
@@ -131,79 +121,159 @@ impl<'a> TableReader<'a> {
         format: &'a TableFormat,
         wanted: &[(String, CellKind)],
         wrong: Option<&'a mut Vec<(usize, String)>>,
+        spill: Spill,
     ) -> TableReader<'a> {
         let columns = wanted.iter().map(|(name, kind)| ColumnReader::new(name, *kind)).collect();
-        TableReader { format, columns, lines: Vec::new(), wrong }
+        let store = ColumnStore::new(wanted.len(), spill);
+        TableReader { format, columns, store, wrong }
     }
 
     /// Reads files below what there is; returns their rows.
     fn group(&mut self, paths: &[PathBuf]) -> Result<Range<usize>, DataError> {
-        let first = self.lines.len();
-        paths.iter().try_for_each(|path| self.file(path))?;
-        match paths.first().filter(|_| self.lines.len() == first) {
+        let first = self.store.rows();
+        for path in paths {
+            self.store.begin_file(path);
+            self.file(path).map_err(|error| at_file(error, path))?;
+        }
+        match paths.first().filter(|_| self.store.rows() == first) {
             Some(path) => Err(DataError::new("the table has no rows below its header").path(path)),
-            None => Ok(first..self.lines.len()),
+            None => Ok(first..self.store.rows()),
         }
     }
 
     fn file(&mut self, path: &Path) -> Result<(), DataError> {
-        let names = header(path, self.format)?;
-        let places = self.columns.iter().map(|column| place_of(&column.name, &names));
-        let places: Vec<usize> =
-            places.collect::<Result<_, _>>().map_err(|error: DataError| error.path(path))?;
-        let mut is_header = self.format.header;
-        // In a table of one column, an empty line is a cell without a value.
-        let (mut next, empty) = (None::<u64>, ByteRecord::from(vec![""]));
-        rows(path, self.format, &mut |line, record| {
-            if std::mem::take(&mut is_header) {
-                return Ok(true);
+        let mut blocks = open(path, self.format)?;
+        let places = self.columns.iter().map(|column| place_of(&column.name, &blocks.names));
+        let parser = BlockParser {
+            format: self.format,
+            columns: self.columns.iter().map(ColumnReader::without_cells).collect(),
+            places: places.collect::<Result<_, _>>()?,
+            cells: blocks.names.len(),
+            is_lenient: self.wrong.is_some(),
+        };
+        let mut next = None;
+        let append = |parsed: ParsedBlock| {
+            // Empty lines between the rows of two blocks.
+            if let (Some(next), Some(&first)) = (next, parsed.lines.first()) {
+                let mut between = parser.nothing();
+                parser.empty_lines(next..u64::from(first), &mut between)?;
+                self.append(between)?;
             }
-            if names.len() == 1 {
-                let mut above = next.unwrap_or(line)..line;
-                above.try_for_each(|line| self.row(line, &empty, &places))?;
-                let within = record.as_slice().iter().filter(|&&byte| byte == b'\n').count();
-                next = Some(line + within as u64 + 1);
-            }
-            if record.len() != names.len() {
-                return Err(ragged(line, record, names.len()));
-            }
-            self.row(line, record, &places).map(|()| true)
-        })
+            next = parsed.next.or(next);
+            self.append(parsed)
+        };
+        blocks.each(|block| parser.parse(block), append)
     }
 
-    fn row(&mut self, line: u64, record: &ByteRecord, places: &[usize]) -> Result<(), DataError> {
-        if self.lines.len() >= MOST_ROWS {
+    /// Appends the rows of a block.
+    fn append(&mut self, parsed: ParsedBlock) -> Result<(), DataError> {
+        if let Some(error) = parsed.error {
+            return Err(error);
+        }
+        let rows = self.store.rows();
+        if rows + parsed.lines.len() > MOST_ROWS {
             return Err(DataError::new(format!("more than {MOST_ROWS} rows")));
         }
-        for (column, &place) in self.columns.iter_mut().zip(places) {
-            let Err(error) = column.push(&record[place], self.format) else { continue };
+        if let Some(wrong) = &mut self.wrong {
+            wrong.extend(parsed.wrong.into_iter().map(|(row, why)| (rows + row, why)));
+        }
+        let columns = self.columns.iter_mut().zip(parsed.columns);
+        let cells = columns.map(|(column, more)| column.adopt(more));
+        self.store.append(cells.chain([parsed.lines]).collect())
+    }
+
+    fn finish(mut self) -> ColumnStore {
+        let columns = self.columns.into_iter().map(|column| match column.kind {
+            CellKind::Number => (column.name, None),
+            CellKind::Text => (column.name, Some(column.texts)),
+        });
+        self.store.name(columns);
+        self.store
+    }
+}
+
+/// Makes columns of the rows of a block.
+struct BlockParser<'a> {
+    format: &'a TableFormat,
+    /// The columns that are wanted, and their places in a row.
+    columns: Vec<ColumnReader>,
+    places: Vec<usize>,
+    /// Cells of a row.
+    cells: usize,
+    /// Whether a cell that is no value is missing, and no error.
+    is_lenient: bool,
+}
+
+/// The rows of a block.
+struct ParsedBlock {
+    columns: Vec<ColumnReader>,
+    lines: Vec<u32>,
+    /// Rows with cells that are no values, and why.
+    wrong: Vec<(usize, String)>,
+    /// In a table of one column, the line behind the last row.
+    next: Option<u64>,
+    /// The first thing that is wrong; rows behind it are not read.
+    error: Option<DataError>,
+}
+
+impl BlockParser<'_> {
+    fn parse(&self, block: &Block) -> ParsedBlock {
+        let mut parsed = self.nothing();
+        let delimiter = self.format.delimiter;
+        let met = block.rows(delimiter, |line, cells| {
+            if self.cells == 1 {
+                self.empty_lines(parsed.next.unwrap_or(line)..line, &mut parsed)?;
+                let within = cells.iter().copied().flatten().filter(|&&byte| byte == b'\n');
+                parsed.next = Some(line + within.count() as u64 + 1);
+            }
+            if cells.len() != self.cells {
+                let is_open = block.open_row(delimiter) == Some(line);
+                return Err(ragged(line, cells.len(), self.cells, is_open));
+            }
+            self.row(line, cells, &mut parsed).map(|()| true)
+        });
+        parsed.error = met.err();
+        parsed
+    }
+
+    /// No rows yet.
+    fn nothing(&self) -> ParsedBlock {
+        let (lines, wrong) = (Vec::new(), Vec::new());
+        let columns = self.columns.iter().map(ColumnReader::without_cells).collect();
+        ParsedBlock { columns, lines, wrong, next: None, error: None }
+    }
+
+    /// Empty lines between the rows of a table of one column: cells without a value.
+    fn empty_lines(
+        &self,
+        mut lines: Range<u64>,
+        parsed: &mut ParsedBlock,
+    ) -> Result<(), DataError> {
+        lines.try_for_each(|line| self.row(line, &[b""], parsed))
+    }
+
+    fn row(&self, line: u64, cells: &[&[u8]], parsed: &mut ParsedBlock) -> Result<(), DataError> {
+        for (column, &place) in parsed.columns.iter_mut().zip(&self.places) {
+            let Err(error) = column.push(cells[place], self.format) else { continue };
             if &*error.message == NOT_UTF8 {
                 return Err(error);
             }
             let name = column.name.shown();
             let message = format!("line {line}, column `{name}`: {}", error.message);
-            let Some(wrong) = &mut self.wrong else {
+            if !self.is_lenient {
                 return Err(DataError { message: message.into(), ..error });
-            };
+            }
             column.push(b"", self.format)?;
-            wrong.push((self.lines.len(), message));
+            parsed.wrong.push((parsed.lines.len(), message));
         }
-        self.lines.push(u32::try_from(line).unwrap_or(u32::MAX));
+        parsed.lines.push(u32::try_from(line).unwrap_or(u32::MAX));
         Ok(())
-    }
-
-    fn finish(self) -> RawTable {
-        let columns = self.columns.into_iter().map(|column| (column.name, column.values));
-        RawTable { columns: columns.collect(), lines: self.lines }
     }
 }
 
-fn ragged(line: u64, record: &ByteRecord, wanted: usize) -> DataError {
+fn ragged(line: u64, found: usize, wanted: usize, is_open: bool) -> DataError {
     let cells = |count: usize| if count == 1 { "1 cell".into() } else { format!("{count} cells") };
-    let found = cells(record.len());
-    let message = format!("line {line} has {found}, the first row has {}", cells(wanted));
-    // The line break behind the file's end is in a cell whose quote is still open.
-    let is_open = record.iter().next_back().is_some_and(|cell| cell.ends_with(b"\n"));
+    let message = format!("line {line} has {}, the first row has {}", cells(found), cells(wanted));
     DataError::new(message).help(match is_open {
         true => "a quote opens in this row that nothing closes",
         false => "a cell with the separator or a line break in it stands in quotes",
@@ -239,47 +309,6 @@ pub fn list(names: &[String]) -> String {
     let shown: Vec<String> = names.iter().take(MOST).map(|name| cut(name)).collect();
     let more = if names.len() > MOST { ", …" } else { "" };
     format!("{}{more}", shown.join(", "))
-}
-
-/// Calls `meet` with the line and the cells of each row, the header among them, until it says no.
-pub fn rows(
-    path: &Path,
-    format: &TableFormat,
-    meet: &mut dyn FnMut(u64, &ByteRecord) -> Result<bool, DataError>,
-) -> Result<(), DataError> {
-    // The end of the last row is always there to be counted.
-    let source = unpacked(path)?.chain(&b"\n"[..]);
-    let mut reader = ReaderBuilder::new()
-        .delimiter(format.delimiter)
-        .has_headers(false)
-        .flexible(true)
-        .buffer_capacity(1 << 18)
-        .from_reader(source);
-    let mut record = ByteRecord::new();
-    loop {
-        let more = reader.read_byte_record(&mut record);
-        let more = more.map_err(|error| {
-            DataError::new(format!("cannot be read to its end: {error}")).path(path)
-        })?;
-        if !more {
-            return Ok(());
-        }
-        // A line of blanks is no row of a table with several columns.
-        if record.len() == 1 && record[0].trim_ascii().is_empty() {
-            continue;
-        }
-        let within = record.as_slice().iter().filter(|&&byte| byte == b'\n').count() as u64;
-        // A record's own place is before the empty lines above it; one whose quote is open has no end.
-        let begin = record.position().map_or(1, |place| place.line());
-        let line = reader.position().line().saturating_sub(1 + within).max(begin);
-        match meet(line, &record) {
-            Ok(true) => {}
-            Ok(false) => return Ok(()),
-            Err(error) if &*error.message == NOT_UTF8 => return Err(not_utf8(path)),
-            Err(error) if error.path.is_none() => return Err(error.path(path)),
-            Err(error) => return Err(error),
-        }
-    }
 }
 
 const NOT_UTF8: &str = "not UTF-8";
@@ -327,47 +356,63 @@ fn not_utf8(path: &Path) -> DataError {
     })
 }
 
-/// A column on its way into memory.
+/// A column that is being read.
 struct ColumnReader {
     name: String,
-    values: RawColumn,
-    /// The place of each text among the names.
-    known: FxHashMap<Box<[u8]>, u32>,
+    kind: CellKind,
+    /// The bits of each number, or the place of each text.
+    cells: Vec<u32>,
+    /// The different texts, in the order in which they come up, and the place of each.
+    texts: Vec<String>,
+    known: FxHashMap<Box<str>, u32>,
 }
 
 impl ColumnReader {
     fn new(name: &str, kind: CellKind) -> ColumnReader {
-        let values = match kind {
-            CellKind::Number => RawColumn::Numbers(Vec::new()),
-            CellKind::Text => RawColumn::Texts { ids: Vec::new(), names: Vec::new() },
-        };
-        ColumnReader { name: name.to_owned(), values, known: FxHashMap::default() }
+        let (cells, texts, known) = (Vec::new(), Vec::new(), FxHashMap::default());
+        ColumnReader { name: name.to_owned(), kind, cells, texts, known }
+    }
+
+    /// A column of this name and kind.
+    fn without_cells(&self) -> ColumnReader {
+        ColumnReader::new(&self.name, self.kind)
     }
 
     fn push(&mut self, cell: &[u8], format: &TableFormat) -> Result<(), DataError> {
         let cell = cell.trim_ascii();
         let is_missing = cell.is_empty() || format.na.iter().any(|na| na.as_bytes() == cell);
-        match &mut self.values {
-            RawColumn::Numbers(values) => values.push(match is_missing {
-                true => f32::NAN,
-                false => number(cell)?,
-            }),
-            RawColumn::Texts { ids, .. } if is_missing => ids.push(MISSING_TEXT),
-            RawColumn::Texts { ids, names } => {
-                // Without the blanks of other scripts, too, so that a text has one name.
-                let cell = if cell.is_ascii() { cell } else { text(cell)?.as_bytes() };
-                let id = match self.known.get(cell) {
-                    Some(&id) => id,
-                    None => {
-                        let id = names.len() as u32;
-                        names.push(text(cell)?.to_owned());
-                        self.known.insert(cell.into(), id);
-                        id
-                    }
-                };
-                ids.push(if cell.is_empty() { MISSING_TEXT } else { id });
-            }
-        }
+        let cell = match (self.kind, is_missing) {
+            (CellKind::Number, true) => f32::NAN.to_bits(),
+            (CellKind::Number, false) => number(cell)?.to_bits(),
+            (CellKind::Text, true) => MISSING_TEXT,
+            (CellKind::Text, false) => match text(cell)? {
+                // Blanks of other scripts.
+                "" => MISSING_TEXT,
+                text => self.place(text),
+            },
+        };
+        self.cells.push(cell);
         Ok(())
+    }
+
+    /// The cells of a column of the same kind, with the places that its texts have here.
+    fn adopt(&mut self, more: ColumnReader) -> Vec<u32> {
+        if self.kind == CellKind::Number {
+            return more.cells;
+        }
+        let places: Vec<u32> = more.texts.iter().map(|text| self.place(text)).collect();
+        let place = |id: u32| places.get(id as usize).copied().unwrap_or(MISSING_TEXT);
+        more.cells.into_iter().map(place).collect()
+    }
+
+    /// The place of a text among the texts, at whose end it is put if it is new.
+    fn place(&mut self, text: &str) -> u32 {
+        if let Some(&place) = self.known.get(text) {
+            return place;
+        }
+        let place = self.texts.len() as u32;
+        self.texts.push(text.to_owned());
+        self.known.insert(text.into(), place);
+        place
     }
 }

@@ -8,15 +8,19 @@
 //! The first part of the text is to train on, then comes that to validate, then that to test; no window
 //! reaches from one into the next. What the tokens are is learnt from the first part alone.
 
+mod predict;
 mod tokens;
 
 pub use tokens::{Encoder, decode as token_text, learn};
 
+use std::path::Path;
 use std::sync::Arc;
 
+use self::predict::LineInputs;
 use super::dataset::{Column, Dataset, Samples};
 use super::error::DataError;
 use super::gunzip::unpacked;
+use super::input::{InputReader, InputRequest};
 use super::locate;
 use super::request::{Arguments, Literal, Places, Watch};
 use super::source::SampleSource;
@@ -47,6 +51,21 @@ impl SampleSource for TextWindows {
     ) -> Result<Dataset, DataError> {
         load(args, places)
     }
+
+    fn inputs(&self, asked: &InputRequest<'_>) -> Result<Box<dyn InputReader>, DataError> {
+        Ok(Box::new(LineInputs::new(asked)?))
+    }
+}
+
+/// The text of a file, plain or in gzip.
+fn text_of(path: &Path) -> Result<String, DataError> {
+    let bytes = files::read::stream(unpacked(path)?, files::read::TABLE)
+        .map_err(|error| DataError::new(format!("cannot be read: {error}")).path(path))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let error = DataError::new(format!("is not UTF-8 text: byte {at} is none")).path(path);
+        error.help("save it as UTF-8")
+    })
 }
 
 /// The unit that the argument `tokens` asks for, and the most tokens.
@@ -85,13 +104,7 @@ fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
     let stride = args.count("stride", window, 1)?;
     let fractions = [args.fraction("test")?, args.fraction("validation")?];
     let path = locate::file(args.required_text("file")?, "file", places)?;
-    let bytes = files::read::stream(unpacked(&path)?, files::read::TABLE)
-        .map_err(|error| DataError::new(format!("cannot be read: {error}")).path(&path))?;
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        let error = DataError::new(format!("is not UTF-8 text: byte {at} is none")).path(&path);
-        error.help("save it as UTF-8")
-    })?;
+    let text = text_of(&path)?;
     let cut = cuts(&text, fractions);
     let known = args.fitted.and_then(|schema| schema.field("tokens")?.recipe.clone());
     let list = match known.as_deref() {

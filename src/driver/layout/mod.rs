@@ -60,7 +60,7 @@ fn needed(graph: &Graph) -> Vec<NodeId> {
     let mut open: Vec<NodeId> = graph.model_outputs().collect();
     while let Some(node) = open.pop() {
         if !std::mem::replace(&mut seen[node.index()], true) {
-            open.extend(&graph.nodes[node].args);
+            open.extend(graph.reads(node));
         }
     }
     graph.nodes.iter().map(|(id, _)| id).filter(|id| seen[id.index()]).collect()

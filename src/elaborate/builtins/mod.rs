@@ -151,8 +151,12 @@ impl<'a> Elaborator<'a> {
             .map(|param| ParamPlace { name: param.name, required: param.required })
             .collect();
         let placed = self.place_arguments(operator.name, &slots, &args, span)?;
-        let values =
+        let mut values =
             self.evaluate_arguments(&placed, &args, |slot| operator.params[slot].expect)?;
+        // An argument that may be left out may be `none`, so that layers can hand theirs on.
+        for (value, param) in values.iter_mut().zip(operator.params) {
+            value.take_if(|(value, _)| *value == Value::None && !param.required);
+        }
         let args = Args { name: operator.name, params: operator.params, values, span };
         self.count_stage(span)?;
         self.at(span);

@@ -1,7 +1,8 @@
 //! Reductions and operators indexed by data: `sum(x, axis: 1, keep: true)`, `pick(x, label)`.
 //!
 //! `axis:` is an int or a list, from the end where negative, all axes where left out; `keep:`
-//! leaves the reduced axes with extent 1. `max(a, b)` of two is element-wise.
+//! leaves the reduced axes with extent 1. `max(a, b)` of two is element-wise; `mean(x, where: mask)` is
+//! of the elements where the mask is true.
 
 use super::{Args, Operator, OperatorRule, call, elementwise, may, needs};
 use crate::base::codes;
@@ -13,7 +14,7 @@ use crate::graph::{Binary, Dim, Mismatch, NodeId, Reduce};
 /// The table.
 pub(super) const OPERATORS: &[Operator] = &[
     call("sum", &[needs("x"), may("axis"), may("keep")], sum),
-    call("mean", &[needs("x"), may("axis"), may("keep")], mean),
+    call("mean", &[needs("x"), may("axis"), may("keep"), may("where")], mean),
     call("variance", &[needs("x"), may("axis"), may("keep"), may("correction")], variance),
     Operator {
         name: "max",
@@ -63,8 +64,27 @@ fn mean(context: &mut Elaborator<'_>, args: &Args) -> Eval<Value> {
     let rank = context.ty(x).shape.rank();
     let axes = context.axes_arg(args, 1, rank)?;
     let keep = context.bool_arg(args, 2)?;
+    if args.given(3) {
+        return masked_mean(context, args, x, &axes, keep);
+    }
     let built = context.builder.mean(x, &axes, keep);
     context.built(args.span, &[x], built)
+}
+
+/// The mean of the elements where a mask is true.
+fn masked_mean(
+    context: &mut Elaborator<'_>,
+    args: &Args,
+    x: NodeId,
+    axes: &[usize],
+    keep: bool,
+) -> Eval<Value> {
+    let mask = context.tensor_arg(args, 3)?;
+    if context.ty(mask).dtype != DType::Bool {
+        return Err(context.bad_argument(args, 3, "a tensor of bools"));
+    }
+    let built = context.builder.masked_mean(x, mask, axes, keep);
+    context.built(args.span, &[x, mask], built)
 }
 
 /// The mean square of what differs from the mean; with a `correction` of 1, divided by the number

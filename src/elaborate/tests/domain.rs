@@ -41,9 +41,13 @@ const CASES: &[Case<'_>] = &[
     (Stage, "rms_norm(eps: ?)", "eps", &["0.0"], &["-1e-6"]),
     (Words, "embedding(?, 4)", "count", &["1"], &["0", "-1"]),
     (Words, "embedding(4, ?)", "dim", &["1"], &["0"]),
+    (Stage, "reshape([N, 64, 12]) |> attention(?)", "heads", &["1", "3", "12"], &["0", "-1"]),
+    (Stage, "rotary(base: ?)", "base", &["1.0", "10000"], &["0.0", "-1.0"]),
+    (Stage, "sinusoidal_positions(base: ?)", "base", &["100.0"], &["0.0"]),
     (Stage, "leaky_relu(?)", "slope", &["0.0", "-0.5", "1.0", "3"], &[]),
     (Stage, "elu(?)", "alpha", &["0.0", "-1.0", "2"], &[]),
     (Loss, "cross_entropy(smoothing: ?)", "smoothing", &["0.0", "1.0", "1"], &["-0.1", "1.5"]),
+    (Loss, "cross_entropy(ignore: ?)", "ignore", &["-1", "0", "255", "none"], &[]),
     (Loss, "focal(gamma: ?)", "gamma", &["0.0", "0.5", "5"], &["-1.0"]),
     (Loss, "hinge(margin: ?)", "margin", &["0.0", "-1.0", "2"], &[]),
     (Metric, "top_k(k: ?)", "k", &["1", "5", "10"], &["0", "11", "-1"]),
@@ -126,7 +130,7 @@ fn every_domain_of_the_prelude_takes_its_ends_and_nothing_beyond() {
 }
 
 /// Numbers that may be anything finite.
-const FREE: &[&str] = &["slope", "alpha", "axis", "margin", "value", "peak", "floor"];
+const FREE: &[&str] = &["slope", "alpha", "axis", "margin", "value", "peak", "floor", "ignore"];
 
 #[test]
 fn every_number_of_the_prelude_says_what_it_takes() {

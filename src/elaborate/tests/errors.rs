@@ -57,6 +57,15 @@ const CASES: &[(&str, &str, &str, &str)] = &[
         "x > 0",
         "where(condition, a, b)",
     ),
+    (
+        "model net(x: f32[N, 4], m: f32[N, 4] or none = none) { x }",
+        codes::DECLARATION,
+        "or none",
+        "always there",
+    ),
+    ("model net(x: f32[N, 4]) { x |> dense(none) }", codes::WRONG_KIND, "none", "found `none`"),
+    ("model net(x: f32[N, 4]) { x + none }", codes::OPERATOR, "x + none", "`none`"),
+    ("model net(x: f32[N, 4]) { mean(x, where: x) }", codes::WRONG_KIND, "x", "a tensor of bools"),
     ("model net(x: f32[N, 4]) { if N == 4 { x } else { x } }", codes::BATCH, "N == 4", "batch"),
     ("model net(x: f32[N, 4]) { x |> repeat N { relu } }", codes::BATCH, "N", "batch"),
     (
@@ -98,9 +107,9 @@ const CASES: &[(&str, &str, &str, &str)] = &[
     ),
     ("model net(x: f32[N, 4]) { x[:, 7] }", codes::INDEX, "7", "outside axis 1"),
     (
-        "model net(x: f32[N, 4]) { x |> attention(3) }",
+        "model net(x: f32[N, 4]) { x |> dense(3) }\ntrain net { loss = dice }",
         codes::NOT_IN_VERSION,
-        "attention",
+        "dice",
         "not in this version",
     ),
     (

@@ -189,3 +189,27 @@ fn every_node_knows_the_calls_it_came_through() {
     let outer = chain[1].span;
     assert_eq!(&text[outer.start as usize..outer.end as usize], "dense(3)");
 }
+
+#[test]
+fn an_argument_that_may_be_nothing_is_asked_for_while_compiling() {
+    let items = "layer scaled(x: f32[N, D], by: f32[N, K] or none = none, floor: float or none in 0..1 = none, name: string or none = none) -> f32[N, D] {
+ let y = if by == none { x } else { x * by[:, 0:1] }
+ let z = if floor != none { max(y, floor) } else { y }
+ if name == none { z } else { z |> dense(D) }
+}
+layer twice(x: f32[N, D], by: f32[N, K] or none = none) -> f32[N, D] {
+ x |> scaled(by: by) |> scaled(by)
+}";
+    let nodes = |body: &str| good(&model(items, "f32[N, 4]", body)).train.nodes.len();
+    assert_eq!(nodes("x |> twice"), nodes("x"));
+    assert_eq!(nodes("x |> scaled(none, none, none)"), nodes("x"));
+    assert_eq!(nodes("x |> twice(x)"), nodes("x * x[:, 0:1] * x[:, 0:1]"));
+    assert_eq!(nodes("x |> scaled(floor: 0.5)"), nodes("max(x, 0.5)"));
+    let found = good(&model(items, "f32[N, 4]", "x |> scaled(name: wide)"));
+    assert_eq!(params(&found).len(), 2);
+    // Of operators, too, where it may be left out.
+    assert_eq!(nodes("mean(x, axis: none, where: none)"), nodes("mean(x)"));
+    // A name of one's own comes first.
+    let own = "const none = 3";
+    assert_eq!(output(&good(&model(own, "f32[N, 4]", "x |> dense(none)")), "output"), "f32[N, 3]");
+}

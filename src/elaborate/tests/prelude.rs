@@ -35,6 +35,17 @@ fn every_layer_elaborates() {
             "upsample_rows" => "cast(x, f32) |> upsample_rows(2, nearest)".to_owned(),
             "depthwise_conv" | "max_pool" | "avg_pool" => format!("cast(x, f32) |> {name}(2)"),
             "group_norm" => "cast(x, f32) |> group_norm(2)".to_owned(),
+            "attention" => {
+                "cast(x, f32) |> attention(2, causal: true, mask: x[:, :, 0] > 0)".to_owned()
+            }
+            "cross_attention" => "cast(x, f32) |> cross_attention(cast(x, f32), 2)".to_owned(),
+            "dot_attention" => "dot_attention(cast(x, f32), cast(x, f32), cast(x, f32))".to_owned(),
+            "split_heads" => "cast(x, f32) |> split_heads(2)".to_owned(),
+            "join_heads" => "cast(x, f32) |> split_heads(2) |> join_heads".to_owned(),
+            "position_angles" => "cast(x, f32) + position_angles(3, 4, 1e4)".to_owned(),
+            "over_positions" => "over_positions(cast(x, f32), x, ignore: 1)".to_owned(),
+            "counted" => "counted(cast(x, f32), x, ignore: 1)".to_owned(),
+            "classes_of" => "cast(classes_of(x, ignore: 1), f32)".to_owned(),
             _ => format!("cast(x, f32) |> {name}"),
         };
         let found = good(&format!("model net(x: i32[N, 3, 4]) {{ {call} }}\n"));

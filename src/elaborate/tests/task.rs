@@ -1,7 +1,7 @@
 //! The task of a model, from its loss.
 
 use super::support::{good, list, with};
-use crate::base::schema::{ClassField, Field, FieldKind, Schema};
+use crate::base::schema::{ClassField, Conversion, Field, FieldKind, ImageField, Schema};
 use crate::base::task::{Scale, Task};
 use crate::elaborate::Request;
 
@@ -25,6 +25,14 @@ fn losses_of_the_prelude_say_what_the_output_is() {
     for loss in ["cross_entropy", "cross_entropy(smoothing: 0.1)", "focal"] {
         assert_eq!(task("7", loss), class(Scale::Logits), "{loss}");
     }
+    for ignore in [-1, 0, 6, 255] {
+        for smoothing in ["", "smoothing: 0.1, "] {
+            let loss = format!("cross_entropy({smoothing}ignore: {ignore})");
+            assert_eq!(task("7", &loss), class(Scale::Logits), "{loss}");
+        }
+    }
+    let positions = Task::ClassPerPosition { positions: 5, classes: 7, scale: Scale::Logits };
+    assert_eq!(task("5, 7", "cross_entropy(ignore: -1)"), positions);
     assert_eq!(task("7", "nll"), class(Scale::LogProbabilities));
     assert_eq!(task("7", "hinge"), class(Scale::Scores));
     for loss in ["mse", "mae", "huber"] {
@@ -194,4 +202,30 @@ fn one_hot_targets_are_classes() {
         let want = Task::Class { classes: 5, scale };
         assert_eq!(found.training.expect("a task").task(), want, "{loss}");
     }
+}
+
+#[test]
+fn a_picture_that_is_to_be_drawn_is_the_target_as_the_model_sees_it() {
+    let of = |conversions: Vec<Conversion>, loss: &str| {
+        let kind = FieldKind::Image(ImageField { conversions, ..ImageField::default() });
+        let image = Field { kind, ..Field::image("image", &[2, 3, 3]) };
+        let schema = Schema::of(vec![image]).counted([10, 0, 0]);
+        let text = format!(
+            "data d = images(\"p\")
+             model net(image: f32[N, 2, 3, 3]) -> f32[N, 2, 3, 3] {{ image |> conv(3, 1) }}
+             train net on d {{ loss = {loss}(output, image) }}"
+        );
+        let request = Request { schemas: vec![("d".into(), schema)], ..Request::default() };
+        let found =
+            with(&text, &request).unwrap_or_else(|errors| panic!("{}", list(&text, &errors)));
+        found.training.expect("a task").task()
+    };
+    let numbers = Task::Numbers { numbers: 18 };
+    let labels = Task::Labels { labels: 18, scale: Scale::Sigmoids };
+    let alike = || vec![Conversion::Normalize { mean: vec![0.5], std: vec![0.25] }];
+    assert_eq!((of(Vec::new(), "mse"), of(Vec::new(), "binary_cross_entropy")), (numbers, labels));
+    assert_eq!((of(alike(), "mae"), of(alike(), "huber")), (numbers, numbers));
+    // Of channels with numbers of their own nothing is concluded.
+    let own = vec![Conversion::Normalize { mean: vec![0.5, 0.4, 0.3], std: vec![0.25; 3] }];
+    assert_eq!(of(own, "mse"), Task::Other);
 }

@@ -34,7 +34,7 @@ fn forward(found: &Experiment, file: &SafeTensors<'_>) -> StepOutcome {
     }
     env.params =
         graph.params.values().map(|p| tensor(file, &format!("param.{}", p.path))).collect();
-    let batch = env.inputs["x"].shape[0];
+    let batch = env.inputs["label"].shape[0];
     run(graph, batch, &env).expect("the graph runs")
 }
 

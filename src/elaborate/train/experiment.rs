@@ -134,7 +134,8 @@ pub fn elaborate<'a>(
     let training = plan.zip(rule).map(|(plan, ((graph, of_rule), _))| {
         let rule = (UpdateRule { graph, excluded }, of_rule);
         let tasks = task::derive(&eval, &of_eval.compared);
-        training(source, plan, (tasks, of_eval.overs), (metric_names(&train), scheduled), rule)
+        let metrics = train.metrics().map(str::to_owned).collect();
+        training(source, plan, (tasks, of_eval.overs), (metrics, scheduled), rule)
     });
     Ok(Experiment { model: name.text.clone(), model_span: name.span, train, eval, training })
 }
@@ -289,10 +290,6 @@ fn minimized(items: &Items<'_>, metrics: &[Choice<'_>], names: &[String]) -> Vec
 fn is_higher_better(name: &str, minimized: &[String]) -> bool {
     let name = name.strip_prefix("val_").unwrap_or(name);
     name != "loss" && !minimized.iter().any(|known| known == name)
-}
-
-fn metric_names(graph: &Graph) -> Vec<String> {
-    graph.outputs.iter().filter_map(|output| output.name.metric()).map(str::to_owned).collect()
 }
 
 /// The `data` item of the run, read before anything else is elaborated; `None` where the

@@ -11,7 +11,7 @@ use super::model::ModelData;
 use super::operands::{LossOperands, ModelOutputs, Operand};
 use super::plan::{Choice, LossTerm, TrainPlan};
 use crate::base::codes;
-use crate::base::schema::{Field, LABEL_2};
+use crate::base::schema::{Conversion, Field, LABEL_2};
 use crate::base::source::Span;
 use crate::base::step_output::StepOutput;
 use crate::base::tensor::DType;
@@ -22,7 +22,7 @@ use crate::elaborate::over_split::OverSplit;
 use crate::elaborate::paths;
 use crate::elaborate::scope::CallFrame;
 use crate::elaborate::value::Value;
-use crate::graph::{Binary, Dim, NodeId, Range, Reduce, Shape, Type, Unary};
+use crate::graph::{Binary, Dim, NodeId, Range, Reduce, Type, Unary};
 use crate::syntax::ast::{self, Expr, ExprKind, Function, ParamDecl};
 use std::collections::HashMap;
 
@@ -34,16 +34,19 @@ pub(in crate::elaborate) struct Mean {
     pub weight: Option<NodeId>,
 }
 
-/// The comparison that a loss makes of its tensors.
-fn compared(operands: &LossOperands<'_>, loss: StepOutput) -> Comparison {
-    Comparison { output: operands.output.clone(), target: operands.target.clone(), loss }
-}
-
-/// Whether a loss is declared to give `f32[N, 2]`, a pair for each sample.
+/// Whether a loss is declared to give `f32[N, 2]`, a pair for each sample, or to give one where its
+/// arguments ask for it: `f32[N, ..W]`, with a name that no parameter binds.
 fn says_pairs(function: &Function) -> bool {
     let dims = function.result.as_ref().and_then(|result| result.dims.as_deref());
-    let last = dims.and_then(|dims| dims.last());
-    matches!(last, Some(ast::DimExpr::Expr(Expr { kind: ExprKind::Int(2), .. })))
+    match dims.and_then(|dims| dims.last()) {
+        Some(ast::DimExpr::Expr(Expr { kind: ExprKind::Int(2), .. })) => true,
+        Some(ast::DimExpr::Rest(name)) => {
+            let types = function.params.iter().filter_map(|param| param.ty.as_ref());
+            let mut bound = types.flat_map(|ty| ty.dims.iter().flatten());
+            !bound.any(|dim| matches!(dim, ast::DimExpr::Rest(known) if known.text == name.text))
+        }
+        _ => false,
+    }
 }
 
 impl<'a> Elaborator<'a> {
@@ -76,7 +79,8 @@ impl<'a> Elaborator<'a> {
                 self.restored(*metric, &mut operands)?;
             }
             self.over = None;
-            let per_sample = self.call_on(*metric, &operands, name.to_string())?;
+            let handed_on = self.handed_on(*metric, &operands);
+            let per_sample = self.call_on(*metric, &operands, handed_on, name.to_string())?;
             let mean = match self.over.take() {
                 Some(over) => {
                     let mean = match over {
@@ -102,8 +106,8 @@ impl<'a> Elaborator<'a> {
         ModelData { known: data, mixed }: ModelData<'a>,
     ) -> Eval<Mean> {
         let operands = self.operands(choice, outputs, data, "label")?;
-        let mut per_sample = self.call_on(choice, &operands, "loss".into())?;
-        self.compared.push(compared(&operands, StepOutput::Loss));
+        let mut per_sample = self.call_on(choice, &operands, None, "loss".into())?;
+        self.compare(choice, &operands, StepOutput::Loss)?;
         let target = operands.tensors.get(1).copied();
         let second = match (data, target) {
             (Some((name, schema)), Some(Operand { field: Some(target), .. }))
@@ -120,7 +124,7 @@ impl<'a> Elaborator<'a> {
         if let Some(node) = second {
             let mut second = operands;
             second.tensors[1].node = node;
-            let of_second = self.call_on(choice, &second, "loss".into())?;
+            let of_second = self.call_on(choice, &second, None, "loss".into())?;
             per_sample = self.mixed_losses(choice, per_sample, of_second)?;
         }
         match (&plan.settings.class_weights, target) {
@@ -153,13 +157,13 @@ impl<'a> Elaborator<'a> {
             let name = paths::next(taken, &name);
             let operands = self.operands(choice, outputs, data, "label")?;
             let path = if several.len() == 1 { "loss".into() } else { format!("loss.{name}") };
-            let per_sample = self.call_on(choice, &operands, path)?;
+            let per_sample = self.call_on(choice, &operands, None, path)?;
             let mean = self.loss_mean(choice, per_sample)?.value;
             if several.len() > 1 {
-                self.compared.push(compared(&operands, StepOutput::Metric(name.clone())));
+                self.compare(choice, &operands, StepOutput::Metric(name.clone()))?;
                 terms.push((name, self.metric_mean(choice, per_sample)?));
             } else {
-                self.compared.push(compared(&operands, StepOutput::Loss));
+                self.compare(choice, &operands, StepOutput::Loss)?;
             }
             let weighted = self.weighted_term(term, mean)?;
             total = Some(match total {
@@ -172,6 +176,22 @@ impl<'a> Elaborator<'a> {
             });
         }
         Ok(Mean { value: total.ok_or(ErrorReported)?, weight: None })
+    }
+
+    /// Remembers the comparison that a loss makes of its tensors.
+    fn compare(
+        &mut self,
+        choice: Choice<'a>,
+        operands: &LossOperands<'a>,
+        loss: StepOutput,
+    ) -> Eval<()> {
+        let ignore = self.ignored_label(choice, operands)?;
+        let (output, target) = (operands.output.clone(), operands.target.clone());
+        let fields = operands.tensors.iter().filter_map(|operand| operand.field);
+        let field = fields.into_iter().find(|field| Some(&field.name) == target.as_ref());
+        let prepared = field.and_then(|field| Conversion::alike(&field.as_image()?.conversions));
+        self.compared.push(Comparison { output, target, prepared, loss, ignore });
+        Ok(())
     }
 
     /// A term times the numbers before it, which schedules may drive.
@@ -285,13 +305,12 @@ impl<'a> Elaborator<'a> {
             }
             // Only where that is meant: two outputs that nobody has added up are a mistake.
             (DType::F32, [Dim::Batch(1), Dim::Known(2)]) if says_pairs(function) => {
-                let sums = self.over_batch(choice.span, node, false)?;
                 let mut each = |start| {
                     let range = Range { start, len: Some(1), step: 1 };
-                    let built = self.builder.slice(sums, vec![range]);
-                    let one = self.made(choice.span, &[sums], built)?;
-                    let built = self.builder.reshape(one, Shape(Vec::new()));
-                    self.made(choice.span, &[one], built)
+                    let built = self.builder.slice(node, vec![Range::ALL, range]);
+                    let column = self.made(choice.span, &[node], built)?;
+                    let built = self.builder.reduce(Reduce::Sum, column, &[0, 1], false);
+                    self.made(choice.span, &[column], built)
                 };
                 let (total, weights) = (each(0)?, each(1)?);
                 self.quotient(choice.span, total, weights)

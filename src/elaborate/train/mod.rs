@@ -9,6 +9,7 @@
 //! }                                  keys        what their values may be, into `settings`
 //!                                    prepare     from what the data are to what the model takes
 //!                                    operands    the outputs and fields that a loss names
+//!                                    ignored     the labels that it leaves out
 //!                                    task        what its output means
 //! ```
 //!
@@ -16,6 +17,7 @@
 
 mod experiment;
 mod gradients;
+mod ignored;
 mod keys;
 mod losses;
 mod model;

@@ -168,6 +168,11 @@ impl<'a> Elaborator<'a> {
         param: &'a ParamDecl,
         field: Option<(&'a str, &'a Field)>,
     ) -> Eval<()> {
+        if let Some(span) = param.or_none {
+            let message = format!("the input `{}` of a model is always there", param.name.text);
+            let help = "only arguments of layers, losses and metrics may be `none`";
+            return Err(self.error_help(codes::DECLARATION, span, message, help));
+        }
         let Some(ty) = &param.ty else {
             let message = format!("the input `{}` has no type", param.name.text);
             let help = format!("write `{}: f32[N, …]`", param.name.text);

@@ -367,11 +367,12 @@ impl<'a> Elaborator<'a> {
         }
     }
 
-    /// The numbers of a loss or metric for these tensors.
+    /// The numbers of a loss or metric for these tensors, with an argument that is handed on to it.
     pub fn call_on(
         &mut self,
         choice: Choice<'a>,
         operands: &LossOperands<'a>,
+        handed_on: Option<Passed<'a>>,
         path: String,
     ) -> Eval<NodeId> {
         let item = self.items.function(choice.id);
@@ -398,7 +399,7 @@ impl<'a> Elaborator<'a> {
             .rest
             .iter()
             .map(|arg| Passed { name: arg.name.as_ref(), given: Given::Expr(&arg.value) });
-        args.extend(rest);
+        args.extend(rest.chain(handed_on));
         match self.call_function(choice.id, args, Some(path), choice.span)? {
             Value::Tensor(node) => Ok(node),
             _ => Err(ErrorReported),

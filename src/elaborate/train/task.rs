@@ -43,11 +43,13 @@ pub(in crate::elaborate) fn derive(graph: &Graph, compared: &[Comparison]) -> Ve
             continue;
         }
         let target = comparison.target.clone();
-        let mut of_output = OutputTask { output, target, task: Task::Other };
+        let ignore = comparison.ignore;
+        let mut of_output = OutputTask { output, target, task: Task::Other, ignore };
         if let (Some(output), Some(target)) =
             (graph.output(StepOutput::of_model(&of_output.output)), &of_output.target)
         {
-            of_output.task = task(graph, output, target, &comparison.loss);
+            let prepared = comparison.prepared.unwrap_or((1.0, 0.0));
+            of_output.task = task(walked(graph, output, target, prepared), &comparison.loss);
         }
         tasks.push(of_output);
     }
@@ -55,8 +57,8 @@ pub(in crate::elaborate) fn derive(graph: &Graph, compared: &[Comparison]) -> Ve
 }
 
 /// The task of an output that a loss compares with an input of the step.
-fn task(graph: &Graph, output: NodeId, target: &str, loss: &StepOutput) -> Task {
-    let walk = walked(graph, output, target);
+fn task(walk: TaskWalk<'_>, loss: &StepOutput) -> Task {
+    let graph = walk.graph;
     let Some(loss) = graph.output(loss) else { return Task::Other };
     match walk.settled(loss, true).kind {
         Kind::Settled { about: About::Class(scale), falls: true } => class_task(&walk, scale),

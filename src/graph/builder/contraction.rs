@@ -42,6 +42,21 @@ impl Builder {
         self.binary(Binary::Div, sum, count)
     }
 
+    /// The mean over axes of the elements where `mask`, which broadcasts to the shape of `x`, is true: the
+    /// sum of those over their number. Where there are none it is 0, and so is its gradient.
+    pub fn masked_mean(&mut self, x: NodeId, mask: NodeId, axes: &[usize], keep: bool) -> Built {
+        let shape = self.ty(x).shape.clone();
+        let mask = self.broadcast_to(mask, &shape)?;
+        let zero = self.constant(0.0, DType::F32);
+        let kept = self.select(mask, x, zero)?;
+        let total = self.reduce(Reduce::Sum, kept, axes, keep)?;
+        let each = self.cast(mask, DType::F32)?;
+        let count = self.reduce(Reduce::Sum, each, axes, keep)?;
+        let one = self.constant(1.0, DType::F32);
+        let divisor = self.binary(Binary::Max, count, one)?;
+        self.binary(Binary::Div, total, divisor)
+    }
+
     /// The biased variance over axes in any order; `keep` leaves them with extent 1.
     pub fn variance(&mut self, x: NodeId, axes: &[usize], keep: bool) -> Built {
         let mut axes = axes.to_vec();

@@ -56,6 +56,12 @@ impl Builder {
                 self.from(node, rank - 1, second, rank - if transpose_b { 2 } else { 1 });
             }
             Op::Gather(indexed) => self.carry_gather(node, indexed),
+            Op::ScanSlice(_) => {
+                (0..shape.rank()).for_each(|axis| self.from(node, axis, first, axis + 1));
+            }
+            Op::ScanStack(_) => {
+                (1..shape.rank()).for_each(|axis| self.from(node, axis, first, axis - 1));
+            }
             Op::ConvWeightGrad { .. } | Op::ScatterAdd { .. } => {}
             // What others keep of their first argument is in its place.
             _ => self.carry_equal(node, first, &before, &shape),

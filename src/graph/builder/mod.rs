@@ -32,8 +32,9 @@ use crate::graph::data::{
 };
 use crate::graph::element::round_to;
 use crate::graph::infer::{Mismatch, infer};
-use crate::graph::op::{NodeId, Op};
+use crate::graph::op::{CarryId, NodeId, Op, ScanId};
 use crate::graph::origin::OriginId;
+use crate::graph::scan::{Carry, Scan};
 use crate::graph::types::{Dim, Shape, Type};
 
 /// Result of a fallible method: the node, or why it would be ill-typed.
@@ -176,6 +177,23 @@ impl Builder {
             self.next_stream = self.next_stream.max(stream + 1);
         }
         self.graph.nodes.push(node)
+    }
+
+    /// Begins a scan of so many steps.
+    pub fn scan(&mut self, steps: usize, reverse: bool) -> ScanId {
+        self.graph.scans.push(Scan { steps, reverse })
+    }
+
+    /// A carry of a scan, with its value in the first step; [`Builder::hand_on`] says what it is in
+    /// the others.
+    pub fn carry(&mut self, scan: ScanId, initial: NodeId) -> Result<(CarryId, NodeId), Mismatch> {
+        let carry = self.graph.carries.push(Carry { scan, next: None });
+        Ok((carry, self.op(Op::Carry(carry), &[initial])?))
+    }
+
+    /// Says what a step hands on in a carry: a value of its type.
+    pub fn hand_on(&mut self, carry: CarryId, next: NodeId) {
+        self.graph.carries[carry].next = Some(next);
     }
 
     /// Names a value that the caller of a step reads.

@@ -22,7 +22,8 @@ use crate::base::limits;
 use crate::base::tensor::DType;
 use crate::graph::data::Graph;
 use crate::graph::element::round_to;
-use crate::graph::op::{NodeId, Op};
+use crate::graph::op::{NodeId, Op, ScanId};
+use crate::graph::scan::Scan;
 use crate::graph::types::{Dim, Shape, Type};
 use std::fmt;
 
@@ -182,7 +183,16 @@ fn apply(graph: &Graph, op: &Op, types: &[&Type]) -> Inferred {
         Op::Gather(axis) => many::gather(*axis, types[0], types[1]),
         Op::ScatterAdd { shape, axis } => many::scatter_add(shape, *axis, types[0], types[1]),
         Op::StopGradient => tensor(types[0], "stop_gradient").map(|()| types[0].clone()),
+        Op::ScanSlice(id) => scan(graph, *id).and_then(|scan| moved::scan_slice(scan, types[0])),
+        Op::Carry(id) if graph.carries.get(*id).is_none() => missing(id),
+        Op::Carry(_) => tensor(types[0], "carry").map(|()| types[0].clone()),
+        Op::ScanStack(id) => scan(graph, *id).and_then(|scan| moved::scan_stack(scan, types[0])),
     }
+}
+
+/// The scan of a number.
+fn scan(graph: &Graph, id: ScanId) -> Result<&Scan, Mismatch> {
+    graph.scans.get(id).ok_or_else(|| Mismatch::new(format!("there is no {id}")))
 }
 
 /// The type that the graph declares for something.

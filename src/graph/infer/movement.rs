@@ -6,6 +6,7 @@
 
 use super::{Inferred, Mismatch, axes, check_extents, constant, in_rank, tensor};
 use crate::graph::op::Range;
+use crate::graph::scan::Scan;
 use crate::graph::types::{Dim, Shape, Type};
 
 /// NumPy's rule, in one direction: aligned at the last axis, a 1 becomes any extent.
@@ -24,6 +25,27 @@ pub(super) fn broadcast(shape: &Shape, x: &Type) -> Inferred {
         }
     }
     Ok(Type::new(x.dtype, shape.clone()))
+}
+
+/// The first axis, one slice a step, is removed.
+pub(super) fn scan_slice(scan: &Scan, x: &Type) -> Inferred {
+    tensor(x, "scan_slice")?;
+    let steps = Dim::Known(scan.steps);
+    match x.shape.split_first() {
+        Some((&first, rest)) if first == steps => Ok(Type::new(x.dtype, rest.to_vec())),
+        Some((&first, _)) => {
+            Err(Mismatch::new(format!("a scan of {steps} steps over {first} slices")).axis(0, 0))
+        }
+        None => Err(Mismatch::new(format!("a scan over {x}, which has no axes"))),
+    }
+}
+
+/// A first axis is added: the steps.
+pub(super) fn scan_stack(scan: &Scan, x: &Type) -> Inferred {
+    tensor(x, "scan_stack")?;
+    let mut shape = x.shape.clone();
+    shape.0.insert(0, Dim::Known(scan.steps));
+    Ok(Type::new(x.dtype, shape))
 }
 
 /// As many elements before as after.

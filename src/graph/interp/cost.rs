@@ -8,6 +8,7 @@ use super::last_readers;
 use crate::base::entity::Entity;
 use crate::graph::data::{Graph, Node};
 use crate::graph::op::{Op, OpKind};
+use crate::graph::scan::Bodies;
 use crate::graph::types::Type;
 
 /// Operations for an element that is computed from others of the same place.
@@ -32,12 +33,17 @@ pub fn cost(graph: &Graph, batch: usize) -> Cost {
     let bytes = |ty: &Type| elements(ty, batch).saturating_mul(BYTES);
     let mut cost = Cost::default();
     let mut held = 0usize;
+    let bodies = Bodies::of(graph);
     for (id, node) in graph.nodes.iter() {
-        cost.operations += operations(graph, node, batch);
+        cost.operations += operations(graph, node, batch) * bodies.times(graph, id) as f64;
         let made = bytes(&node.ty);
         held = held.saturating_add(made);
         // A result may be rounded into another array before the first is let go.
         cost.bytes = cost.bytes.max(held.saturating_add(made));
+        if !graph.scans.is_empty() {
+            // Nothing is let go.
+            continue;
+        }
         let mut ended: Vec<_> = node.args.iter().copied().chain([id]).collect();
         ended.sort_unstable();
         ended.dedup();
@@ -70,7 +76,7 @@ fn operations(graph: &Graph, node: &Node, batch: usize) -> f64 {
         (Op::ScatterAdd { .. }, _) => INDEXED * of(arg(1)) + made,
         (_, OpKind::Reduction | OpKind::Choice) => ELEMENT * of(arg(0)),
         (_, OpKind::Given | OpKind::Number | OpKind::Const | OpKind::Generated) => ELEMENT * made,
-        (_, OpKind::Elementwise | OpKind::View | OpKind::Joined) => ELEMENT * made,
+        (_, OpKind::Elementwise | OpKind::View | OpKind::Joined | OpKind::Scan) => ELEMENT * made,
         (_, OpKind::Pool | OpKind::Indexed) => INDEXED * made,
     }
 }

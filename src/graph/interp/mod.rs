@@ -12,6 +12,7 @@
 mod contraction;
 mod cost;
 mod movement;
+mod scan;
 mod window;
 
 use crate::base::entity::Entity;
@@ -127,7 +128,8 @@ pub fn values(graph: &Graph, batch: usize, env: &Env) -> Result<Vec<Tensor>, Int
     Ok(typed.map(|(array, node)| tensor(array, node.ty.dtype)).collect())
 }
 
-/// The elements of every node; none of those that were let go after their last reader.
+/// The elements of every node; none of those that were let go after their last reader. Those of a
+/// scan's body are the last step's.
 fn arrays(
     graph: &Graph,
     batch: usize,
@@ -135,15 +137,12 @@ fn arrays(
     last: &[Option<NodeId>],
 ) -> Result<Vec<Array>, InterpError> {
     check(graph, batch, env)?;
+    if !graph.scans.is_empty() {
+        return scan::arrays(graph, batch, env);
+    }
     let mut arrays: Vec<Array> = Vec::with_capacity(graph.nodes.len());
     for (id, node) in graph.nodes.iter() {
-        let run = Run { graph, batch, env, arrays: &arrays };
-        let array = run.node(node).map_err(|BadIndex { message, place }| {
-            let node = Some(id);
-            InterpError { node, place, message }
-        })?;
-        debug_assert_eq!(array.shape(), node.ty.shape.at(batch), "the extents of {id}");
-        arrays.push(array);
+        arrays.push(Run { graph, batch, env, arrays: &arrays }.value(id)?);
         for arg in node.args.iter().map(|arg| arg.index()).chain([id.index()]) {
             if last[arg] == Some(id) {
                 arrays[arg] = Array::zeros(IxDyn(&[0]));
@@ -241,6 +240,17 @@ impl Run<'_> {
         &self.arrays[node.args[index].index()]
     }
 
+    /// A node's value, from those of its arguments.
+    fn value(&self, id: NodeId) -> Result<Array, InterpError> {
+        let node = &self.graph.nodes[id];
+        let array = self.node(node).map_err(|BadIndex { message, place }| {
+            let node = Some(id);
+            InterpError { node, place, message }
+        })?;
+        debug_assert_eq!(array.shape(), node.ty.shape.at(self.batch), "the extents of {id}");
+        Ok(array)
+    }
+
     fn node(&self, node: &Node) -> Result<Array, BadIndex> {
         use {contraction as many, movement as moved, window as windows};
         let x = |index| self.arg(node, index);
@@ -291,6 +301,9 @@ impl Run<'_> {
             Op::Gather(axis) => many::gather(x(0), x(1), *axis, extents)?,
             Op::ScatterAdd { axis, .. } => many::scatter_add(x(0), x(1), *axis, extents)?,
             Op::StopGradient => x(0).clone(),
+            Op::ScanSlice(_) | Op::Carry(_) | Op::ScanStack(_) => {
+                unreachable!("`scan` computes a scan's own nodes")
+            }
         };
         Ok(self.rounded(node, value))
     }
@@ -305,6 +318,7 @@ impl Run<'_> {
         let sums = match node.op.kind() {
             OpKind::Product | OpKind::Convolution | OpKind::Pool => true,
             OpKind::Reduction | OpKind::Indexed => true,
+            OpKind::Scan => false,
             OpKind::Given | OpKind::Number | OpKind::Const | OpKind::Generated => false,
             OpKind::Elementwise | OpKind::View | OpKind::Joined | OpKind::Choice => false,
         };

@@ -8,9 +8,9 @@ use crate::base::tensor::DType;
 use crate::loops::interp::memory::{BufferPlace, ProgramMemory, THREADS};
 use crate::loops::interp::scalar::{Word, binary, cast, combine, neutral, unary};
 use crate::loops::interp::trace::{self, AccessId, Conflict};
-use crate::loops::interp::{Failure, StepArgs, Touch, buffer_name};
+use crate::loops::interp::{Failure, StepArgs, StepRun, Touch, buffer_name};
 use crate::loops::program::{
-    Affine, BufferId, Inst, Kernel, KernelId, Program, Reduction, RegId, SlotId, Space, Stmt, VarId,
+    Affine, BufferId, Inst, Kernel, Program, Reduction, RegId, SlotId, Space, Stmt, VarId,
 };
 use crate::loops::tile::Tile;
 
@@ -27,18 +27,23 @@ pub(super) type FaultWord = Option<(u32, i64)>;
 /// Runs a thread's share of a kernel.
 pub(super) fn run(
     program: &Program,
-    id: KernelId,
-    args: &[BufferId],
+    run: &StepRun<'_>,
     memory: &mut ProgramMemory,
     step: &StepArgs,
     share: Share,
     fault: &mut FaultWord,
 ) -> Result<(), Failure> {
+    let id = run.kernel;
     let kernel = &program.kernels[id];
-    let bindings = args
+    let bindings = run
+        .args
         .iter()
         .map(|&buffer| {
             let mut place = memory.places[buffer];
+            if let Some(part) = program.buffers[buffer].part {
+                place.start += run.slice * part.stride * place.dtype.size();
+            }
+            let buffer = program.whole(buffer);
             if place.space == Space::Thread {
                 place.block = THREADS + share.thread;
             }

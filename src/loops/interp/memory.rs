@@ -63,12 +63,18 @@ impl ProgramMemory {
         let mut places: Arena<BufferId, BufferPlace> = Arena::new();
         for buffer in program.buffers.values() {
             let block = block_of(buffer.space);
+            let (dtype, len, space) = (buffer.dtype, buffer.len, buffer.space);
+            if let Some(part) = buffer.part {
+                // Wholes come before their parts.
+                let start = places[part.of].start + part.first * dtype.size();
+                places.push(BufferPlace { block, start, dtype, len, space });
+                continue;
+            }
             let start = buffer.offset.unwrap_or_else(|| {
                 let start = sizes[block].next_multiple_of(64);
                 sizes[block] = start + buffer.len * buffer.dtype.size();
                 start
             });
-            let (dtype, len, space) = (buffer.dtype, buffer.len, buffer.space);
             places.push(BufferPlace { block, start, dtype, len, space });
         }
         let blocks = [GLOBAL, LOCAL, THREADS].map(|block| {
@@ -120,7 +126,8 @@ impl ProgramMemory {
         for block in &mut self.blocks {
             block.trace.begin();
         }
-        for (id, place) in self.places.iter() {
+        let wholes = self.places.iter().filter(|(id, _)| program.buffers[*id].part.is_none());
+        for (id, place) in wholes {
             let range = place.start..place.start + place.len * place.dtype.size();
             match program.buffers[id].space {
                 Space::Scratch => self.blocks[place.block].bytes[range].fill(POISON),

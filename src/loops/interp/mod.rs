@@ -27,7 +27,7 @@ use std::fmt;
 
 use crate::base::rng::Sequence;
 pub use crate::loops::interp::memory::ProgramMemory;
-use crate::loops::program::{Action, BufferId, Program};
+use crate::loops::program::{Action, BufferId, KernelId, Program};
 
 /// Arguments of one step beside its memory.
 #[derive(Clone, Debug, PartialEq)]
@@ -144,17 +144,16 @@ fn actions(
 ) -> Result<(), Failure> {
     let mut order = Sequence::new(shuffle, 0);
     let mut faults = vec![None; threads];
-    for epoch in actions.split(|action| *action == Action::Barrier) {
+    for epoch in unrolled(actions).split(|action| action.is_none()) {
         memory.barrier();
         let mut done = vec![0; threads];
         let mut waiting: Vec<usize> = (0..threads).filter(|_| !epoch.is_empty()).collect();
         while !waiting.is_empty() {
             let chosen = order.below(waiting.len() as u32) as usize;
             let thread = waiting[chosen];
-            if let Action::Run { kernel, args } = &epoch[done[thread]] {
+            if let Some(run) = &epoch[done[thread]] {
                 let share = execute::Share { thread, threads };
-                let fault = &mut faults[thread];
-                execute::run(program, *kernel, args, memory, step, share, fault)?;
+                execute::run(program, run, memory, step, share, &mut faults[thread])?;
             }
             done[thread] += 1;
             if done[thread] == epoch.len() {
@@ -166,6 +165,36 @@ fn actions(
         Some((site, element)) => Err(Failure::Fault { site, element }),
         None => Ok(()),
     }
+}
+
+/// A run of a kernel in a step of a loop.
+struct StepRun<'a> {
+    kernel: KernelId,
+    args: &'a [BufferId],
+    /// The slice that the step works on; 0 outside of loops.
+    slice: usize,
+}
+
+/// All runs, those of loops once for each step; none for a barrier.
+fn unrolled(actions: &[Action]) -> Vec<Option<StepRun<'_>>> {
+    fn add<'a>(found: &mut Vec<Option<StepRun<'a>>>, actions: &'a [Action], slice: usize) {
+        for action in actions {
+            match action {
+                Action::Run { kernel, args } => {
+                    found.push(Some(StepRun { kernel: *kernel, args, slice }));
+                }
+                Action::Barrier => found.push(None),
+                Action::Loop { steps, reverse, body } => {
+                    for step in 0..*steps {
+                        add(found, body, if *reverse { steps - 1 - step } else { step });
+                    }
+                }
+            }
+        }
+    }
+    let mut found = Vec::new();
+    add(&mut found, actions, 0);
+    found
 }
 
 /// A buffer's id and name.

@@ -14,7 +14,9 @@ use std::fmt;
 use crate::base::entity::{Arena, Entity};
 use crate::base::scalar::{Binary, Unary};
 use crate::base::tensor::DType;
-use crate::loops::program::{Action, Buffer, BufferId, KernelId, Program, Space, StepIo};
+use crate::loops::program::{
+    Action, Buffer, BufferId, BufferPart, KernelId, Program, Space, StepIo,
+};
 use crate::loops::read::lex::LoopToken;
 use crate::loops::uniform::{UniformInst, Uniforms};
 
@@ -271,8 +273,17 @@ impl<'a> Reader<'a> {
         };
         let (dtype, len) = self.sized()?;
         let name = self.text()?;
+        let part = if self.next_is("part") { Some(self.part()?) } else { None };
         let offset = if self.next_is("at") { Some(self.number("an offset")?) } else { None };
-        Ok(Buffer { name, dtype, len, space, offset })
+        Ok(Buffer { name, dtype, len, space, offset, part })
+    }
+
+    fn part(&mut self) -> Result<BufferPart> {
+        let of = self.id("b", "buffer")?;
+        self.keyword("from")?;
+        let first = self.number("an element")?;
+        self.keyword("stride")?;
+        Ok(BufferPart { of, first, stride: self.number("a distance")? })
     }
 
     fn actions(&mut self) -> Result<Vec<Action>> {
@@ -281,6 +292,12 @@ impl<'a> Reader<'a> {
         while !self.next_is_mark('}') {
             if self.next_is("barrier") {
                 actions.push(Action::Barrier);
+                continue;
+            }
+            if self.next_is("loop") {
+                let steps = self.number("a number of steps")?;
+                let reverse = self.next_is("reverse");
+                actions.push(Action::Loop { steps, reverse, body: self.actions()? });
                 continue;
             }
             self.keyword("run")?;

@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 
 use crate::base::entity::Entity;
 use crate::base::tensor::DType;
-use crate::loops::program::{Action, BufferId, KernelId, Program, SlotId, Space, Stmt};
+use crate::loops::program::{Action, Buffer, BufferId, KernelId, Program, SlotId, Space, Stmt};
 use crate::loops::uniform::UniformInst;
 
 /// Upper bound of a buffer's elements, so that sums of sizes fit into an `i64`.
@@ -31,9 +31,18 @@ pub fn verify(program: &Program) -> Result<(), Vec<String>> {
     }
     for (name, actions) in [("step", &program.actions), ("refresh", &program.refresh)] {
         for (index, action) in actions.iter().enumerate() {
-            if let Action::Run { kernel, args } = action {
-                let place = format!("{name}, action {index}");
-                errors.extend(run(program, *kernel, args).map(|text| format!("{place}: {text}")));
+            let place = format!("{name}, action {index}");
+            let mut check = |action: &Action, steps: usize| match action {
+                Action::Run { kernel, args } => {
+                    let found = run(program, *kernel, args).chain(parts(program, args, steps));
+                    errors.extend(found.map(|text| format!("{place}: {text}")));
+                }
+                Action::Loop { .. } => errors.push(format!("{place}: a loop in a loop")),
+                Action::Barrier => {}
+            };
+            match action {
+                Action::Loop { steps, body, .. } => body.iter().for_each(|it| check(it, *steps)),
+                other => check(other, 1),
             }
         }
     }
@@ -49,7 +58,13 @@ fn buffers(program: &Program, errors: &mut Vec<String>) {
         if buffer.len > MOST_ELEMENTS {
             errors.push(format!("buffer {id}: {} elements are more than any memory", buffer.len));
         }
-        if buffer.offset.is_some_and(|offset| offset % 64 != 0) {
+        if let Some(part) = buffer.part {
+            let whole = program.buffers.get(part.of).filter(|whole| whole.part.is_none());
+            let fits = |whole: &Buffer| (whole.dtype, whole.space) == (buffer.dtype, buffer.space);
+            if !whole.is_some_and(fits) {
+                errors.push(format!("buffer {id}: it is no part of {}", part.of));
+            }
+        } else if buffer.offset.is_some_and(|offset| offset % 64 != 0) {
             errors.push(format!("buffer {id}: its offset is not a multiple of 64"));
         }
         let is_named = matches!(buffer.space, Space::Global | Space::Pinned);
@@ -89,6 +104,20 @@ fn uniforms(program: &Program, errors: &mut Vec<String>) {
         let len = uniforms.results.len();
         errors.push(format!("uniform values: {id} is not a pinned buffer of {len} f32"));
     }
+}
+
+/// Buffers of a run that reach out of those that they are parts of in one of so many steps.
+fn parts(program: &Program, args: &[BufferId], steps: usize) -> impl Iterator<Item = String> {
+    let reaches = move |&id: &BufferId| {
+        let buffer = program.buffers.get(id)?;
+        let part = buffer.part?;
+        let whole = program.buffers.get(part.of)?;
+        let moved = part.stride.checked_mul(steps.max(1) - 1)?;
+        let end = moved.checked_add(part.first)?.checked_add(buffer.len)?;
+        let (of, len) = (part.of, whole.len);
+        (end > len).then(|| format!("{id} reaches element {end} of {of}, which has {len}"))
+    };
+    args.iter().filter_map(reaches).collect::<Vec<_>>().into_iter()
 }
 
 /// The mistakes of one run of a kernel, empty where it is sound.

@@ -20,7 +20,7 @@ impl Rule<'_> {
     /// The gradients `flows` of an element-wise node, but 0 where `g` is 0 and the slope may not
     /// be finite.
     fn guarded(&mut self, flows: ArgGradients) -> ArgGradients {
-        let steep = self.finite.slopes(self.emit.graph(), self.y);
+        let steep = self.finite.slopes(self.emit.graph(), self.node);
         let guard = |(flow, steep): (Option<NodeId>, bool)| match flow {
             Some(flow) if steep => Some(self.unless_zero(self.g, flow)),
             Some(_) | None => flow,

@@ -113,10 +113,32 @@ impl ValueFacts {
 pub struct Finite(Vec<ValueFacts>);
 
 impl Finite {
-    /// Looks at every node once.
+    /// Looks at every node once; again, as long as what a carry hands on is larger than was thought.
     pub fn of(graph: &Graph) -> Finite {
+        let mut carried = vec![Plain; graph.carries.len()];
+        loop {
+            let found = Finite::with_carried(graph, &carried);
+            let mut grown = false;
+            for (known, carry) in carried.iter_mut().zip(graph.carries.values()) {
+                let next = carry.next.map_or(Plain, |next| found.at(next).size);
+                grown |= next > *known;
+                // A product in each step: no bounds hold.
+                *known = if next > *known { Singular } else { *known };
+            }
+            if !grown {
+                return found;
+            }
+        }
+    }
+
+    fn with_carried(graph: &Graph, carried: &[Magnitude]) -> Finite {
         let mut values: Vec<ValueFacts> = Vec::with_capacity(graph.nodes.len());
         for (id, node) in graph.nodes.iter() {
+            if let Op::Carry(carry) = node.op {
+                let initial = values[node.args[0].index()].size;
+                values.push(ValueFacts::new(initial.max(carried[carry.index()]), Any));
+                continue;
+            }
             let args: Vec<ValueFacts> = node.args.iter().map(|arg| values[arg.index()]).collect();
             let value = match node.ty.dtype {
                 // Integers and bools are always finite.
@@ -138,6 +160,13 @@ impl Finite {
             values.push(value);
         }
         Finite(values)
+    }
+
+    /// Says that a new node has the values of an old one.
+    pub fn equal(&mut self, new: NodeId, old: NodeId) {
+        let facts = self.at(old);
+        self.0.resize(self.0.len().max(new.index() + 1), ValueFacts::new(Singular, Any));
+        self.0[new.index()] = facts;
     }
 
     fn at(&self, node: NodeId) -> ValueFacts {
@@ -324,6 +353,8 @@ fn value(graph: &Graph, id: NodeId, node: &Node, args: &[ValueFacts]) -> ValueFa
         // Elements of the arguments, and sums of them.
         (_, OpKind::Elementwise | OpKind::View | OpKind::Reduction | OpKind::Choice)
         | (_, OpKind::Pool | OpKind::Indexed) => args[0],
+        // A carry is what is handed on, too: `Finite::of` knows.
+        (_, OpKind::Scan) => args[0],
         (_, OpKind::Joined) => args.iter().copied().reduce(ValueFacts::either).unwrap_or(args[0]),
     }
 }

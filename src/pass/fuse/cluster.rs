@@ -17,6 +17,7 @@ mod class;
 mod columns;
 mod flow;
 mod join;
+mod times;
 mod unite;
 
 use crate::base::entity::{Arena, Entity};
@@ -26,6 +27,7 @@ use crate::graph::kernels::{FusedKernel, FusedKernelId, KernelKind};
 use crate::graph::{Binary, BoundGraph, NodeId, Op, OpKind, Window};
 use flow::{Edges, Flow};
 use rustc_hash::{FxHashMap, FxHashSet};
+use times::{Times, into_scans};
 
 /// The treatment of a node by fusion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +82,8 @@ pub struct Clusters<'a> {
     uses: Edges,
     /// The edges between nodes that do work.
     flow: Flow,
+    /// When nodes run, as far as scans go.
+    times: Times,
     root: Vec<bool>,
     of: Vec<Option<usize>>,
     clusters: Vec<Option<Cluster>>,
@@ -95,7 +99,7 @@ impl<'a> Clusters<'a> {
     /// No clusters yet; `again` says which values are computed again by their readers.
     pub fn new(graph: &'a BoundGraph, rematerialized: &'a [bool]) -> Self {
         let mut root = vec![false; graph.nodes.len()];
-        for node in graph.roots() {
+        for node in graph.roots().chain(graph.handed_on()).chain(into_scans(graph)) {
             root[node.index()] = true;
         }
         let mut clusters = Clusters {
@@ -105,6 +109,7 @@ impl<'a> Clusters<'a> {
             rematerialized,
             uses: Edges::of_arguments(graph),
             flow: Flow::default(),
+            times: Times::of(graph),
             root,
             of: vec![None; graph.nodes.len()],
             clusters: Vec::new(),
@@ -149,7 +154,7 @@ impl<'a> Clusters<'a> {
                 }
                 OpKind::Given | OpKind::Number | OpKind::Const | OpKind::View => self.place(id),
                 OpKind::Joined | OpKind::Product | OpKind::Convolution => self.place(id),
-                OpKind::Pool | OpKind::Indexed => self.place(id),
+                OpKind::Pool | OpKind::Indexed | OpKind::Scan => self.place(id),
             }
         }
     }
@@ -225,8 +230,15 @@ impl<'a> Clusters<'a> {
                     self.join(id, &node.args);
                 }
             }
+            OpKind::Scan => self.start(KernelKind::Scan, id, true),
             OpKind::View => unreachable!("a view"),
         }
+    }
+
+    /// Whether two clusters, by a node of each, run at the same time as far as scans go.
+    fn share_time(&self, a: usize, b: usize) -> bool {
+        let first = |cluster: usize| self.live_nodes(cluster)[0];
+        self.times.are_equal(first(a), first(b))
     }
 
     /// The largest elements and which ones they are: one kernel that reads the images once.
@@ -236,7 +248,8 @@ impl<'a> Clusters<'a> {
         let image = node.args[0];
         let same = |&other: &usize| {
             let first = self.live_nodes(other)[0];
-            max_pool_window(&self.graph.nodes[first].op) == window
+            self.times.are_equal(first, id)
+                && max_pool_window(&self.graph.nodes[first].op) == window
         };
         let known = self.pools.get(&image).and_then(|pools| pools.iter().copied().find(same));
         match known {
@@ -268,6 +281,7 @@ impl<'a> Clusters<'a> {
         if self.is_plain(producer)
             && self.only_read_by(producer, id)
             && self.reads_directly(id, producer)
+            && self.share_time(producer, own)
             && Domain::of(self.graph, &[self.live_nodes(producer), &[id]].concat()).is_some()
         {
             self.unite(producer, own);

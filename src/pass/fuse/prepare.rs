@@ -67,7 +67,7 @@ impl Uses {
                 uses.last[arg.index()] = Some(id);
             }
         }
-        for node in graph.roots() {
+        for node in graph.roots().chain(graph.handed_on()) {
             uses.count[node.index()] += 1;
             uses.root[node.index()] = true;
         }

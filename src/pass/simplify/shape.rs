@@ -2,7 +2,7 @@
 //! every bit: the same elements arrive at the same places.
 
 use super::Site;
-use crate::graph::{Dim, Node, NodeId, Op, Range, Reduce, Shape, Unary};
+use crate::graph::{Binary, Dim, Node, NodeId, Op, Range, Reduce, Shape, Unary};
 
 /// A broadcast to its own shape, of another broadcast, of leading ones.
 pub fn broadcast(site: &mut Site) -> Option<NodeId> {
@@ -204,6 +204,43 @@ pub fn pad(site: &mut Site) -> Option<NodeId> {
     let sum =
         amounts.iter().zip(inner).map(|(outer, inner)| (outer.0 + inner.0, outer.1 + inner.1));
     Some(site.emit.op(Op::Pad { amounts: sum.collect(), value: *value }, &[args[0]]))
+}
+
+/// `pad(a) + pad(b) + … → concat(a, b, …)`, where each stands among zeros and all fill an axis: what
+/// the gradients of a value's slices come to.
+pub fn joined(site: &mut Site) -> Option<NodeId> {
+    if site.node.op != Op::Binary(Binary::Add) {
+        return None;
+    }
+    let mut parts: Vec<(usize, NodeId)> = Vec::new();
+    let mut joined = None;
+    let mut open = site.node.args.clone();
+    while let Some(next) = open.pop() {
+        let Node { op, args, .. } = site.of(next);
+        match op {
+            Op::Binary(Binary::Add) if site.only_use(next) => open.extend(args),
+            Op::Pad { amounts, value } if *value == 0.0 => {
+                let mut padded = (0..amounts.len()).filter(|&axis| amounts[axis] != (0, 0));
+                let axis = padded.next()?;
+                if padded.next().is_some() || *joined.get_or_insert(axis) != axis {
+                    return None;
+                }
+                parts.push((amounts[axis].0, args[0]));
+            }
+            _ => return None,
+        }
+    }
+    let axis = joined?;
+    parts.sort_unstable();
+    let mut filled = 0;
+    for &(start, part) in &parts {
+        if start != filled {
+            return None;
+        }
+        filled += site.of(part).ty.shape[axis].known()?;
+    }
+    let parts: Vec<NodeId> = parts.into_iter().map(|(_, part)| part).collect();
+    (site.shape()[axis] == Dim::Known(filled)).then(|| site.emit.op(Op::Concat(axis), &parts))
 }
 
 /// `concat(x) → x`

@@ -21,6 +21,13 @@ pub struct Picture {
     pub bytes: Vec<u8>,
 }
 
+impl Picture {
+    /// The picture as a PNG file; none where the bytes are no image.
+    pub fn png(&self) -> Option<Vec<u8>> {
+        png(self)
+    }
+}
+
 /// Images no larger than this are enlarged with their pixels seen as squares.
 const SMALL: usize = 96;
 

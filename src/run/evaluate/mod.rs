@@ -108,7 +108,9 @@ pub fn evaluation(
     let overs = crate::driver::steps::overs(&training);
     let beside = variable_bytes(&graph).saturating_add(row_bytes(&overs, [count, 0]));
     refuse_too_large(&session, &request, &programs, 1, beside)?;
-    let steps = Steps { train, last: None, accumulate: None, evaluate, overs, written: None };
+    let metrics = graph.metrics().map(str::to_owned).collect();
+    let (last, accumulate, written) = (None, None, None);
+    let steps = Steps { train, last, accumulate, evaluate, metrics, overs, written };
     let bounds_checks = BoundsChecks { train: Vec::new(), evaluate: bounds_checks };
     let model = front.experiment.model;
     Ok(Evaluation { session, data, weights: from, model, training, steps, bounds_checks, initial })

@@ -129,6 +129,8 @@ pub(super) struct Tally<'a> {
     /// The place of its target among the fields of a sample.
     target_place: Option<usize>,
     task: Task,
+    /// The label that does not count.
+    ignore: Option<f64>,
     keep: usize,
     target: Vec<u8>,
     counts: ClassCounts,
@@ -165,18 +167,20 @@ impl<'a> Tally<'a> {
             worst: Vec::new(),
         };
         let (errors, worst, target) = ((0.0, 0.0, 0), Vec::new(), Vec::new());
+        let (ignore, failed) = (of.ignore.map(|label| label as f64), false);
         Tally {
             split,
             transforms,
             output,
             target_place,
             task,
+            ignore,
             keep,
             target,
             counts,
             errors,
             worst,
-            failed: false,
+            failed,
         }
     }
 
@@ -228,6 +232,9 @@ impl<'a> Tally<'a> {
         for (position, numbers) in output.chunks_exact(classes).enumerate() {
             // One target is that of all positions.
             let target = *targets.get(if targets.len() == 1 { 0 } else { position })?;
+            if self.ignore == Some(target) {
+                continue;
+            }
             let label = class_of(target, classes)?;
             let values = scale.apply(numbers);
             let predicted = largest(&values);
@@ -379,7 +386,8 @@ mod tests {
     }
 
     fn of(task: Task) -> OutputTask {
-        OutputTask { output: StepOutput::ONLY.into(), target: Some("label".into()), task }
+        let (output, target) = (StepOutput::ONLY.into(), Some("label".into()));
+        OutputTask { output, target, task, ignore: None }
     }
 
     fn classes(details: Details) -> ClassCounts {
@@ -420,6 +428,19 @@ mod tests {
         let many = Task::Class { classes: 36_864, scale: Scale::Logits };
         assert!(tally_bytes(many, 24) < 2 << 20, "{}", tally_bytes(many, 24));
         assert_eq!(Tally::new((&split, &UNCHANGED), &of(many), 0).counts.counts.len(), 0);
+    }
+
+    #[test]
+    fn an_ignored_label_is_in_no_count() {
+        let split = split(DType::U8, &[3], vec![2, 255, 0], 1);
+        let task = Task::ClassPerPosition { positions: 3, classes: 3, scale: Scale::Logits };
+        let ignoring = OutputTask { ignore: Some(255), ..of(task) };
+        let outputs = [0.0, 0.0, 1.0, 0.0, 5.0, 1.0, 0.0, 5.0, 1.0];
+        let mut tally = Tally::new((&split, &UNCHANGED), &ignoring, 4);
+        tally.try_add(&outputs, &[0]).unwrap();
+        assert_eq!(classes(tally.finish()).counts, [[0, 1, 0], [0, 0, 0], [0, 0, 1]]);
+        // Where it is not ignored, it is no class, and nothing is said.
+        assert_eq!(Tally::new((&split, &UNCHANGED), &of(task), 4).try_add(&outputs, &[0]), None);
     }
 
     #[test]

@@ -74,6 +74,10 @@ const STEPS_A_TICK: usize = 16;
 /// Batches in a row that may be left out: more say that the run is lost.
 const MOST_SKIPPED: u64 = 50;
 
+/// Said where an epoch has taught nothing: `ignore` is every label.
+const WEIGHTLESS: &str =
+    "warning: no label of the first epoch counts: its loss and its gradients are 0";
+
 impl<'a> Trainer<'a> {
     /// A run that has not begun. `initial` holds the first value of every parameter and state.
     pub fn new(
@@ -160,7 +164,7 @@ impl<'a> Trainer<'a> {
         }
         callback.on_event(Event::EpochStarted { epoch, epochs: self.setup.settings.epochs, steps });
         if self.state.batch == 0 {
-            let tally = ScoreSums::new(&self.steps.train.program);
+            let tally = ScoreSums::new(&self.steps.metrics);
             self.state.open = OpenEpoch { tally, ..OpenEpoch::default() };
         }
         let (mut start, mut waited) = (Instant::now(), self.waited);
@@ -279,6 +283,9 @@ impl<'a> Trainer<'a> {
             validation = Some(self.evaluate(Pass::Validation, &next, &mut |_| {})?);
         }
         let open = std::mem::take(&mut self.state.open);
+        if self.state.history.is_empty() && open.tally.is_weightless() {
+            callback.on_event(Event::Notice(WEIGHTLESS));
+        }
         let record = EpochRecord {
             epoch,
             samples: open.tally.samples,
@@ -379,7 +386,7 @@ impl<'a> Trainer<'a> {
             share: 1.0,
         };
         while let Some(step) = self.step(pass, false, args)? {
-            let tally = tally.get_or_insert_with(|| ScoreSums::new(&step.program));
+            let tally = tally.get_or_insert_with(|| ScoreSums::new(&self.steps.metrics));
             tally.add(step, &self.steps.overs, &self.memory);
             each(&EvaluatedBatch { step, memory: &self.memory, samples: &self.samples });
         }

@@ -3,7 +3,7 @@
 use super::steps::of_means;
 use super::{BatchStep, MetricOver, OverSamples, exact};
 use crate::base::step_output::StepOutput;
-use crate::runtime::program::{CompiledProgram, RunMemory};
+use crate::runtime::program::RunMemory;
 use serde::{Deserialize, Serialize};
 
 /// A loss and metrics, averaged over samples.
@@ -90,10 +90,10 @@ struct Metric {
 struct ExactNumber(#[serde(with = "exact")] f64);
 
 impl ScoreSums {
-    /// Nothing summed yet of what a program computes.
-    pub fn new(program: &CompiledProgram) -> ScoreSums {
-        let metrics = program.loops().io.metrics().map(|(name, _)| Metric {
-            name: name.to_owned(),
+    /// Nothing summed yet of these metrics.
+    pub fn new(metrics: &[String]) -> ScoreSums {
+        let metrics = metrics.iter().map(|name| Metric {
+            name: name.clone(),
             numerator: 0.0,
             denominator: 0.0,
             sums: Vec::new(),
@@ -141,11 +141,15 @@ impl ScoreSums {
         }
     }
 
+    /// Whether there are samples, and none of them weighs anything.
+    pub fn is_weightless(&self) -> bool {
+        self.samples > 0 && self.weight == 0.0
+    }
+
     /// The means: `Σ w·l / Σ w`. Where no sample weighs anything, the loss is 0; of no samples, it
     /// is 0 / 0.
     pub fn scores(&self, overs: &[MetricOver]) -> Scores {
-        let weightless = self.samples > 0 && self.weight == 0.0;
-        let loss = if weightless { 0.0 } else { self.loss / self.weight };
+        let loss = if self.is_weightless() { 0.0 } else { self.loss / self.weight };
         let mut notes = Vec::new();
         let mut value = |metric: &Metric| {
             let over = overs.iter().find(|over| over.metric == metric.name).map(|over| &over.of);

@@ -49,6 +49,8 @@ pub struct Steps {
     pub accumulate: Option<BatchStep>,
     /// Evaluation, by batch; the splits of a data set need its full batch and their remainders.
     pub evaluate: BTreeMap<usize, BatchStep>,
+    /// The terms of a sum of losses and the metrics, by name, in the order of the program.
+    pub metrics: Vec<String>,
     /// The values of some metrics from all samples of a split, by the metric's name.
     pub overs: Vec<MetricOver>,
     /// The tensors that updates write, and the rule; `None` where only evaluation is asked for.

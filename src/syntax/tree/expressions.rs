@@ -93,6 +93,7 @@ impl TreeBuilder<'_> {
         let span = self.span(&pair);
         let kind = match pair.as_rule() {
             Rule::if_ => ExprKind::If(self.if_(pair)?),
+            Rule::scan => ExprKind::Scan(self.raised(1, span, |tree| tree.scan(pair))?),
             Rule::number => literals::number(pair.as_str(), span)?,
             Rule::bool => ExprKind::Bool(pair.as_str() == "true"),
             Rule::string => ExprKind::Str(self.string(&pair)?),
@@ -148,12 +149,13 @@ impl TreeBuilder<'_> {
 
     fn args(&mut self, pair: Pair<Rule>) -> ParseResult<Vec<Arg>> {
         let args = pair.into_inner().filter(|pair| pair.as_rule() == Rule::arg);
-        args.map(|arg| {
-            let mut inner = arg.into_inner();
-            let value = self.expr(inner.next_back().expect("a value"))?;
-            Ok(Arg { name: inner.next().map(|name| self.name(&only(name))), value })
-        })
-        .collect()
+        args.map(|arg| self.arg(arg)).collect()
+    }
+
+    fn arg(&mut self, pair: Pair<Rule>) -> ParseResult<Arg> {
+        let mut inner = pair.into_inner();
+        let value = self.expr(inner.next_back().expect("a value"))?;
+        Ok(Arg { name: inner.next().map(|name| self.name(&only(name))), value })
     }
 
     fn index(&mut self, pair: Pair<Rule>) -> ParseResult<Vec<Index>> {
@@ -229,6 +231,21 @@ impl TreeBuilder<'_> {
             parts.into_iter().filter(|pair| matches!(pair.as_rule(), Rule::expr | Rule::block));
         let condition = self.expr(parts.next().expect("a condition"))?;
         Ok((condition, self.block(parts.next().expect("a block"))?))
+    }
+
+    fn scan(&mut self, pair: Pair<Rule>) -> ParseResult<Scan> {
+        let (mut slice, mut over, mut settings, mut body) = (None, None, Vec::new(), None);
+        for pair in pair.into_inner() {
+            match pair.as_rule() {
+                Rule::name => slice = Some(self.name(&pair)),
+                Rule::expr => over = Some(Box::new(self.expr(pair)?)),
+                Rule::arg => settings.push(self.arg(pair)?),
+                Rule::block => body = Some(self.block(pair)?),
+                _ => {}
+            }
+        }
+        let (slice, over) = (slice.expect("a name"), over.expect("a value"));
+        Ok(Scan { slice, over, settings, body: body.expect("a block") })
     }
 
     fn stage(&mut self, pair: Pair<Rule>) -> ParseResult<PipeStage> {

@@ -169,15 +169,16 @@ impl<'a> TreeBuilder<'a> {
         let span = self.span(&pair);
         let mut inner = pair.into_inner();
         let name = self.name(&inner.next().expect("a name"));
-        let (mut ty, mut domain, mut default) = (None, None, None);
+        let (mut ty, mut or_none, mut domain, mut default) = (None, None, None, None);
         for pair in inner {
             match pair.as_rule() {
                 Rule::of_type => ty = Some(self.ty(last(pair))?),
+                Rule::or_none => or_none = Some(self.span(&pair)),
                 Rule::domain => domain = Some(self.domain(pair)?),
                 _ => default = Some(self.expr(last(pair))?),
             }
         }
-        Ok(ParamDecl { name, ty, domain, default, span })
+        Ok(ParamDecl { name, ty, or_none, domain, default, span })
     }
 
     /// `in low..high`, `in low..=high`, `in list` or `>= bound`.
@@ -318,10 +319,11 @@ impl<'a> TreeBuilder<'a> {
             }
             Rule::declaration => {
                 let mut inner = pair.into_inner();
-                let word = inner.next().expect("`param` or `state`");
+                let word = inner.next().expect("`param`, `state` or `carry`");
                 let declared = self.declared(&mut inner)?;
                 match word.as_rule() {
                     Rule::kw_param => StmtKind::Param(declared),
+                    Rule::kw_carry => StmtKind::Carry(declared),
                     _ => StmtKind::State(declared),
                 }
             }

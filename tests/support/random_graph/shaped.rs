@@ -42,6 +42,39 @@ impl Generator {
         }))
     }
 
+    /// A value that decays from slice to slice, to which slices are added; now and then one that is a
+    /// step late.
+    pub(super) fn scan(&mut self) -> Made {
+        let fits = |ty: &Type, _: &Value| {
+            ty.dtype == DType::F32 && ty.shape.first().is_some_and(|dim| dim.known().is_some())
+        };
+        let Some(x) = self.value(fits) else { return Ok(None) };
+        let steps = self.build.ty(x.node).shape[0].known().expect("a known axis");
+        let reverse = self.below(2) == 0;
+        let scan = self.build.scan(steps, reverse);
+        let slice = self.build.op(Op::ScanSlice(scan), &[x.node])?;
+        let begin = self.build.constant(0.25, DType::F32);
+        let shape = self.build.ty(slice).shape.clone();
+        let begin = self.build.broadcast_to(begin, &shape)?;
+        let (carry, sum) = self.build.carry(scan, begin)?;
+        let half = self.build.constant(0.5, DType::F32);
+        let decayed = self.build.binary(Binary::Mul, sum, half)?;
+        let next = self.build.binary(Binary::Add, decayed, slice)?;
+        let next = self.build.unary(nnc::graph::Unary::Tanh, next)?;
+        self.build.hand_on(carry, next);
+        let given = match self.below(3) {
+            0 => {
+                let (late, before) = self.build.carry(scan, begin)?;
+                self.build.hand_on(late, sum);
+                self.build.binary(Binary::Mul, before, slice)?
+            }
+            1 => sum,
+            _ => next,
+        };
+        let node = self.build.op(Op::ScanStack(scan), &[given])?;
+        Ok(Some(Value { node, bound: x.bound.max(1.0), exact: false }))
+    }
+
     pub(super) fn broadcast(&mut self) -> Made {
         let x = self.float();
         let shape = self.build.ty(x.node).shape.clone();

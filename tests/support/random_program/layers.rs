@@ -62,6 +62,35 @@ layer smoothed(x: f32[N, T, C]) -> f32[N, OT, 3] {
     conv1d(x, tanh(kernel), pad: same, stride: 2)
 }";
 
+/// A recurrence with what layers of the prelude do not have: a first value that is computed, a softmax
+/// of a carry, a value that is handed on a step late.
+const RECURS: &str = "
+layer recurs(x: f32[N, T, D], back: bool = false) -> f32[N, T, D] {
+    param mixed: f32[D, D] = normal(std: 0.3)
+    let begin = mean(x, axis: 1)
+    scan step in x, reverse: back {
+        carry h: f32[N, D] = begin
+        carry late: f32[N, D] = 0.5
+        let next = tanh(step + h @ mixed) + 0.25 * softmax(late)
+        late <- h
+        h <- next
+        h * sigmoid(late)
+    }
+}";
+
+/// Two carries that change places, along the last axis.
+const SWAPPED: &str = "
+layer swapped(x: f32[N, T, D]) -> f32[N, T, D] {
+    scan column in x, axis: 2 {
+        carry a: f32[N, T] = 0
+        carry b: f32[N, T] = 1
+        let before = a
+        a <- b
+        b <- tanh(0.5 * before + column)
+        a
+    }
+}";
+
 const INITIALIZERS: [&str; 14] = [
     "glorot_uniform",
     "glorot_normal",
@@ -211,6 +240,38 @@ impl Generator {
             _ => self.line("own", text, &[x], dims, 2.0 * bound).item(item).feature(feature),
         };
         self.fits(&line.ty.shape).then_some(line)
+    }
+
+    /// A scan along the steps of a sequence.
+    pub(super) fn recurrent(&mut self) -> Made {
+        let x = self.float(|dims| {
+            dims.len() == 3
+                && dims[0] == Dim::N
+                && dims[1..].iter().all(|dim| dim.known().is_some())
+        })?;
+        let mut dims = self.dims(x);
+        if dims[2].at(1) > 64 {
+            return None;
+        }
+        let bound = 2.0 * self.bound(x);
+        let units = self.choose(&[1, 2, 3, 5]);
+        let back = self.choose(&["", ", reverse: true"]);
+        let layer = self.choose(&["rnn", "lstm", "gru"]);
+        Some(match self.below(5) {
+            0 => {
+                let text = self.choose(&["$0 |> recurs", "recurs($0, back: true)"]);
+                self.line("recurrent", text, &[x], dims, bound).item(RECURS).feature("recurs")
+            }
+            1 => {
+                let line = self.line("recurrent", "$0 |> swapped", &[x], dims, 1.0);
+                line.item(SWAPPED).feature("swapped")
+            }
+            _ => {
+                dims[2] = Dim::Known(units);
+                let text = format!("$0 |> {layer}({units}{back})");
+                self.line("recurrent", text, &[x], dims, 1.0).feature(layer)
+            }
+        })
     }
 
     /// A layer with a name, or the same layer once more.

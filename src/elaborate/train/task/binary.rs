@@ -11,7 +11,7 @@ use super::meeting::By;
 use super::range::OutputRange;
 use super::value::{ElementPlace, Kind, TracedValue, chosen, is_bare, rising, scaled, settled};
 use super::walk::TaskWalk;
-use crate::graph::{Binary, NodeId, Unary};
+use crate::graph::{Binary, NodeId, Op, Unary};
 
 impl TaskWalk<'_> {
     pub fn binary(&self, id: NodeId, binary: Binary, place: ElementPlace) -> Option<Kind> {
@@ -157,6 +157,10 @@ impl TaskWalk<'_> {
         {
             return chosen(&a.kind, scale, shift);
         }
+        // A class in place of the one that does not count.
+        if is_bare(&a.kind) && b.constant().is_some() && self.differs_from_one(id) {
+            return Some(a.kind.clone());
+        }
         if !(a.meets() || b.meets()) {
             return None;
         }
@@ -168,6 +172,17 @@ impl TaskWalk<'_> {
             let alone = !b.of_output();
             (matches!(a.kind, Kind::Settled { .. }) && alone).then(|| a.kind.clone())
         })
+    }
+}
+
+impl TaskWalk<'_> {
+    /// Whether the condition of a choice is that the target is not one certain class.
+    fn differs_from_one(&self, choice: NodeId) -> bool {
+        let condition = &self.graph.nodes[self.graph.nodes[choice].args[0]];
+        let [a, b] = condition.args[..] else { return false };
+        matches!(condition.op, Op::Binary(Binary::Ne))
+            && is_bare(&self.value(a).kind)
+            && self.value(b).constant().is_some()
     }
 }
 

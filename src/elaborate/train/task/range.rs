@@ -74,8 +74,12 @@ impl OutputRange {
                 times(a.high, b.low),
                 times(a.high, b.high),
             ]),
-            Binary::Div if b.low > 0.0 || b.high < 0.0 => {
-                a.binary(Binary::Mul, OutputRange { low: 1.0 / b.high, high: 1.0 / b.low })
+            // At its end a divisor of one sign may be 0: what it divides has no bound, and a sign.
+            Binary::Div if b.low >= 0.0 => {
+                a.binary(Binary::Mul, OutputRange { low: 1.0 / b.high, high: 1.0 / b.low.abs() })
+            }
+            Binary::Div if b.high <= 0.0 => {
+                a.binary(Binary::Mul, OutputRange { low: -1.0 / b.high.abs(), high: 1.0 / b.low })
             }
             Binary::Pow if a.low >= 0.0 && b.low >= 0.0 => {
                 let ends = [(a.low, b.low), (a.low, b.high), (a.high, b.low), (a.high, b.high)];

@@ -13,12 +13,20 @@ use super::unary::unary;
 use super::value::{
     ElementPlace, Kind, TracedValue, chosen, is_bare, ranged, settled, without_last,
 };
-use super::walk::TaskWalk;
+use super::walk::{BATCH, TaskWalk};
 use crate::base::tensor::DType;
-use crate::graph::{Graph, NodeId, Op, Reduce};
+use crate::graph::{Graph, NodeId, Op, Range, Reduce};
 
-/// The roles of all values of a graph whose output and target are these.
-pub(super) fn walked<'a>(graph: &'a Graph, output: NodeId, target: &str) -> TaskWalk<'a> {
+/// The roles of all values of a graph whose output and target are these. The target itself is what a
+/// step prepares of it: `prepared` are the factor and the summand by which it does.
+pub(super) fn walked<'a>(
+    graph: &'a Graph,
+    output: NodeId,
+    target: &str,
+    prepared: (f64, f64),
+) -> TaskWalk<'a> {
+    // As a step has them.
+    let [factor, summand] = [prepared.0, prepared.1].map(|number| f64::from(number as f32));
     let values = Vec::with_capacity(graph.nodes.len());
     let mut walk = TaskWalk { graph, output, target: 0, values };
     for (id, node) in graph.nodes.iter() {
@@ -31,7 +39,8 @@ pub(super) fn walked<'a>(graph: &'a Graph, output: NodeId, target: &str) -> Task
             }
             Op::Input(input) if graph.inputs[*input].name == target => {
                 walk.target = walk.elements(id);
-                (Kind::Target { scale: 1.0, shift: 0.0 }, ElementPlace::Elsewhere)
+                let bytes = Kind::Target { scale: 1.0 / factor, shift: -summand / factor };
+                (bytes, ElementPlace::Elsewhere)
             }
             _ => {
                 let value = walk.transfer(id);
@@ -84,6 +93,9 @@ impl TaskWalk<'_> {
             Op::Variance(axes) => self.reduction(id, args[0], axes, OutputRange::ALL),
             Op::ArgMax(axis) => self.largest(id, args[0], *axis),
             Op::Pick => self.picked(id, &args),
+            Op::Slice(ranges) if let Some(part) = self.part(node.args[0], ranges) => {
+                TracedValue { place: ElementPlace::Elsewhere, ..self.settled(part, true) }
+            }
             Op::Slice(_) | Op::Transpose(_) => match args[0].kind {
                 Kind::Sum { .. } | Kind::Settled { .. } => TracedValue {
                     place: ElementPlace::Elsewhere,
@@ -92,9 +104,30 @@ impl TaskWalk<'_> {
                 _ => self.elsewhere(id, &args, args[0].range),
             },
             Op::Gather(_) => self.elsewhere(id, &args, args[0].range),
+            // It is what the step before has handed on.
+            Op::Carry(_) => TracedValue {
+                kind: Kind::Unknown,
+                place: ElementPlace::Elsewhere,
+                range: OutputRange::ALL,
+            },
             // Nothing more is known of what others make of the output.
             _ => self.elsewhere(id, &args, OutputRange::ALL),
         }
+    }
+
+    /// The part that a slice takes out of values that were joined, if it takes nothing else.
+    fn part(&self, joined: NodeId, ranges: &[Range]) -> Option<NodeId> {
+        let node = &self.graph.nodes[joined];
+        let Op::Concat(axis) = node.op else { return None };
+        let others = ranges.iter().enumerate().filter(|&(other, _)| other != axis);
+        let Range { start, len: Some(len), step: 1 } = ranges[axis] else { return None };
+        let mut before = 0;
+        let part = node.args.iter().find(|&&part| {
+            let extent = self.graph.ty(part).shape.at(BATCH)[axis];
+            before += extent;
+            (before - extent, extent) == (start, len)
+        });
+        part.copied().filter(|_| others.into_iter().all(|(_, range)| *range == Range::ALL))
     }
 
     /// A value of its arguments whose elements lie in no known place.

@@ -55,6 +55,7 @@ impl Clusters<'_> {
                     && readers.all(|it| [Some(source), Some(index)].contains(&self.of[it.index()]))
             };
             let is_convolution = cluster.kind == KernelKind::Contraction && self.slides(cluster);
+            let is_convolution = is_convolution && self.share_time(source, index);
             if is_convolution && cluster.nodes.iter().all(plain) && cluster.nodes.iter().all(unread)
             {
                 self.unite(index, source);

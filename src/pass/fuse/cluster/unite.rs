@@ -43,7 +43,8 @@ impl Clusters<'_> {
     /// Adds a node that has no cluster yet and reads the clusters `reads`, where one nest holds all
     /// and the union is convex.
     pub(super) fn try_add(&mut self, cluster: usize, id: NodeId, reads: &[usize]) -> bool {
-        if self.live_nodes(cluster).len() >= MOST_NODES {
+        let first = self.live_nodes(cluster)[0];
+        if self.live_nodes(cluster).len() >= MOST_NODES || !self.times.are_equal(first, id) {
             return false;
         }
         let mut nest = self.clusters[cluster].as_mut().and_then(|cluster| cluster.nest.take());
@@ -173,6 +174,9 @@ impl Clusters<'_> {
     /// Whether two clusters are convex together: no path leaves them and comes back. Leaving through
     /// cheap nodes and views is not leaving: they are computed inside.
     pub(super) fn can_unite(&mut self, a: usize, b: usize) -> bool {
+        if !self.share_time(a, b) {
+            return false;
+        }
         let mut order = std::mem::take(&mut self.order);
         let convex = order.can_unite(a, b, &ClusterGraph(self));
         self.order = order;
