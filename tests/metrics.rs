@@ -5,6 +5,7 @@ mod support;
 
 use nnc::base::rng::Sequence;
 use nnc::base::tensor::{Data, Tensor};
+use nnc::elaborate::OverSplit;
 use support::compare::assert_close;
 use support::engines::{Engine, Job, Tensors};
 use support::pipeline::{experiment, training};
@@ -82,6 +83,15 @@ const METRICS: &[(&str, Formula)] = &[
     ("position_accuracy", |all| {
         vec![mean(all, |(x, label)| f64::from(u8::from(predicted(x) == *label)))]
     }),
+    // Of classes, each one's score against the rest; `over roc_auc` makes the value of all rows.
+    ("auc", |all| {
+        let row = |(x, label): &Sample| {
+            let scores = (0..CLASSES).map(|class| -cross_entropy(&(x.clone(), class)));
+            let is_so = (0..CLASSES).map(|class| f64::from(u8::from(class == *label)));
+            scores.chain(is_so).collect::<Vec<f64>>()
+        };
+        all.iter().flat_map(row).collect()
+    }),
     ("iou(positive: 2)", |all| overlap(all, 2).to_vec()),
     ("dice", |all| {
         let [hit, said, real] = hits(all, 1);
@@ -136,6 +146,7 @@ const NUMBERS: &[(&str, NumbersFormula)] = &[
         let either = by_label(x, t, |said, real| f64::from(u8::from(said) + u8::from(real)));
         [both, either].concat()
     }),
+    ("auc", |x, t| x.iter().zip(t).flat_map(|(x, t)| [&x[..], &t[..]].concat()).collect()),
 ];
 
 /// PyTorch's `CrossEntropyLoss(label_smoothing=0.1)`: the target is 0.9 at the label and 0.1 spread
@@ -230,6 +241,91 @@ fn metrics_of_numbers_follow_their_formulas() {
             let what = format!("{metric}, {}", engine.name());
             assert_close(&left.outputs[&format!("metric.{metric}")], &wanted, &what);
         }
+    }
+}
+
+/// Numbers below 2¹⁶ that any language makes the same of.
+fn congruential(count: usize, mut state: u32) -> Vec<u32> {
+    let next = |_| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        state >> 16
+    };
+    (0..count).map(next).collect()
+}
+
+/// The value of `auc` of these outputs against these targets, over batches of `batch` samples.
+fn auc(outputs: &[f32], targets: Data, samples: usize, batch: usize) -> f64 {
+    let classes = outputs.len() / samples;
+    let (loss, of) = match targets {
+        Data::I32(_) => ("cross_entropy", vec![samples]),
+        _ => ("binary_cross_entropy", vec![samples, classes]),
+    };
+    let text = format!(
+        "layer itself(x: f32[N, K]) -> f32[N, K] {{\n    param shift: f32[K] = zeros\n    x + \
+         shift\n}}\nmodel net(x: f32[N, {classes}]) -> f32[N, {classes}] {{ itself(x) }}\ntrain \
+         net {{\n    loss = {loss}\n    metrics = [auc]\n}}\n"
+    );
+    let experiment = experiment(&text, Vec::new());
+    let (x, target) = (Tensor::f32([samples, classes], outputs.to_vec()), Tensor::new(of, targets));
+    let mut rows = Vec::new();
+    for first in (0..samples).step_by(batch) {
+        let part = |tensor: &Tensor| rows_of(tensor, samples, first, batch);
+        let given = Tensors::from([("x".into(), part(&x)), ("label".into(), part(&target))]);
+        let inputs = Box::new(move |_| given.clone());
+        let graph = experiment.eval.clone();
+        let job = Job { graph, batch, seed: 0, given: Tensors::new(), inputs };
+        let left = Engine::Graph.run(&job, 1);
+        rows.extend_from_slice(&left.outputs["metric.auc"]);
+    }
+    let overs = &experiment.training.expect("a training").overs;
+    match overs[..] {
+        [(_, OverSplit::Rows { statistic, width })] => statistic.value(&rows, width).value,
+        ref other => panic!("{other:?}"),
+    }
+}
+
+/// Some samples of a tensor of `samples`.
+fn rows_of(tensor: &Tensor, samples: usize, first: usize, count: usize) -> Tensor {
+    let mut shape = tensor.shape.to_vec();
+    let width = shape.iter().product::<usize>() / samples;
+    shape[0] = count;
+    let range = first * width..(first + count) * width;
+    let data = match &tensor.data {
+        Data::F32(values) => Data::F32(values[range].to_vec()),
+        Data::I32(values) => Data::I32(values[range].to_vec()),
+        other => panic!("{other:?}"),
+    };
+    Tensor::new(shape, data)
+}
+
+/// The numbers are those of `sklearn.metrics.roc_auc_score` (scikit-learn 1.9.1) of the same scores,
+/// many of them equal, in `f32`; of classes, of their softmax with `multi_class="ovr"`.
+#[test]
+fn areas_under_curves_are_those_of_scikit_learn() {
+    const SAMPLES: usize = 200;
+    let raw = congruential(4 * SAMPLES, 7);
+    let noise = congruential(3 * SAMPLES, 11);
+    let (mut scores, mut answers, mut classes) = (Vec::new(), Vec::new(), Vec::new());
+    for (raw, noise) in raw.chunks(4).zip(noise.chunks(3)) {
+        scores.extend(raw[..3].iter().map(|raw| (raw % 41) as f32 / 8.0 - 2.5));
+        let is_so = |(raw, noise): (&u32, &u32)| f32::from(u8::from(raw % 41 + noise % 60 > 55));
+        answers.extend(raw[..3].iter().zip(noise).map(is_so));
+        classes.push((raw[3] % 3) as i32);
+    }
+    // No two of these are so near that rounding ties them.
+    let mut logits: Vec<f32> = raw
+        .chunks(4)
+        .flat_map(|raw| [raw[0], raw[1], raw[2]])
+        .map(|raw| raw as f32 / 8192.0)
+        .collect();
+    logits.chunks_mut(3).zip(&classes).for_each(|(row, &class)| row[class as usize] += 0.75);
+    let first_two: Vec<f32> = logits.chunks(3).flat_map(|row| [row[0], row[1]]).collect();
+    let two: Vec<i32> = classes.iter().map(|&class| class.min(1)).collect();
+    for batch in [200, 40] {
+        let near = |found: f64, wanted: f64| assert!((found - wanted).abs() < 1e-12, "{found}");
+        near(auc(&scores, Data::F32(answers.clone()), SAMPLES, batch), 0.7380310760941331);
+        near(auc(&logits, Data::I32(classes.clone()), SAMPLES, batch), 0.580969949078352);
+        near(auc(&first_two, Data::I32(two.clone()), SAMPLES, batch), 0.5838509316770186);
     }
 }
 

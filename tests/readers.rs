@@ -15,7 +15,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use nnc::base::rng::{Sequence, hash_name};
 use nnc::base::schema::{Field, Schema};
 use nnc::base::tensor::{DType, Tensor};
-use nnc::data::{Argument, Literal, Preprocessor, SourceRequest};
+use nnc::data::{
+    Argument, FieldRequest, Literal, Places, Preprocessor, SourceRequest, TransformCall,
+};
 use nnc::run::{RunFolder, RunInfo};
 use nnc::runtime::checkpoint::{Checkpoint, Identity, Snapshot};
 use nnc::runtime::weights;
@@ -225,6 +227,147 @@ fn bombs(folder: &Path) {
     assert!(!bounded("safetensors", &|| weights::load(&path).is_ok()));
 }
 
+/// A numpy file of `f32` numbers.
+fn npy(shape: &str, numbers: &[f32]) -> Vec<u8> {
+    let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}");
+    header.extend(std::iter::repeat_n(' ', 63 - (10 + header.len()) % 64));
+    header.push('\n');
+    let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+    [b"\x93NUMPY\x01\x00", &(header.len() as u16).to_le_bytes()[..], header.as_bytes(), &bytes]
+        .concat()
+}
+
+/// An archive of members, deflated or stored.
+fn npz(members: &[(&str, Vec<u8>)], deflated: bool) -> Vec<u8> {
+    let (mut file, mut directory) = (Vec::new(), Vec::new());
+    for (name, bytes) in members {
+        let mut crc = flate2::Crc::new();
+        crc.update(bytes);
+        let packed = match deflated {
+            true => {
+                let level = flate2::Compression::default();
+                let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), level);
+                encoder.write_all(bytes).expect("memory");
+                encoder.finish().expect("memory")
+            }
+            false => bytes.clone(),
+        };
+        let method = if deflated { 8u16 } else { 0 };
+        let sizes = [crc.sum(), packed.len() as u32, bytes.len() as u32];
+        let mut entry = [20u16, 0, method, 0, 0x21].map(u16::to_le_bytes).concat();
+        entry.extend(sizes.map(u32::to_le_bytes).concat());
+        entry.extend([name.len() as u16, 0].map(u16::to_le_bytes).concat());
+        directory.extend([&b"PK\x01\x02\x14\x00"[..], &entry].concat());
+        directory.extend([0u16, 0, 0, 0, 0].map(u16::to_le_bytes).concat());
+        directory.extend((file.len() as u32).to_le_bytes());
+        directory.extend(name.as_bytes());
+        file.extend([&b"PK\x03\x04"[..], &entry, name.as_bytes(), &packed].concat());
+    }
+    let counts =
+        [0u16, 0, members.len() as u16, members.len() as u16].map(u16::to_le_bytes).concat();
+    let place = [directory.len() as u32, file.len() as u32].map(u32::to_le_bytes).concat();
+    [&file[..], &directory, b"PK\x05\x06", &counts, &place, &[0, 0]].concat()
+}
+
+/// A WAV file of 16 bits.
+fn wav(samples: &[i16]) -> Vec<u8> {
+    let data: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+    let format = [
+        [1u16, 1].map(u16::to_le_bytes).concat(),
+        [8000u32, 16_000].map(u32::to_le_bytes).concat(),
+    ];
+    let format = [format.concat(), [2u16, 16].map(u16::to_le_bytes).concat()].concat();
+    let sizes = [36 + data.len() as u32, 16, data.len() as u32].map(u32::to_le_bytes);
+    [b"RIFF", &sizes[0][..], b"WAVEfmt ", &sizes[1], &format, b"data", &sizes[2], &data].concat()
+}
+
+/// A source, the file that it reads, and that file's sound bytes.
+type Case = (&'static str, SourceRequest, &'static str, Vec<u8>);
+
+fn given(name: &str, value: Literal) -> Argument {
+    Argument { name: Some(name.into()), value }
+}
+
+fn source(name: &str, file: &str, further: Vec<Argument>) -> SourceRequest {
+    let first = Argument { name: None, value: Literal::Str(file.into()) };
+    let args = std::iter::once(first).chain(further).collect();
+    SourceRequest { name: name.into(), args, ..SourceRequest::default() }
+}
+
+/// Tables and texts.
+fn tables() -> Vec<Case> {
+    let word = |name: &str, word: &str| given(name, Literal::Name(word.into()));
+    let call = |name: &str, args| TransformCall { name: name.into(), args };
+    let field = |name: &str, kind, is_target| FieldRequest {
+        name: name.into(),
+        kind,
+        transforms: Vec::new(),
+        is_target,
+    };
+    let review = call("text", vec![word("tokens", "words"), given("length", Literal::Int(4))]);
+    let good = field("good", call("category", Vec::new()), true);
+    let fields = Some(vec![field("review", review, false), good]);
+    let reviews = SourceRequest { fields, ..source("csv", "t.csv", Vec::new()) };
+    let rows: String = (0..12).map(|row| format!("{row},{}\n", 3 * row + 1)).collect();
+    let table = format!("a,y\n{rows}").into_bytes();
+    let target = || word("target", "y");
+    let window = |count| given("window", Literal::Int(count));
+    let series = source("series", "t.csv", vec![window(2), target()]);
+    let text = source("text", "t.txt", vec![window(3), word("tokens", "bpe")]);
+    let zipped = packed(&table);
+    vec![
+        ("table", source("csv", "t.csv", vec![target()]), "t.csv", table.clone()),
+        ("table.gz", source("csv", "t.csv.gz", vec![target()]), "t.csv.gz", zipped),
+        ("texts", reviews, "t.csv", b"review,good\na good film,yes\n\"bad, bad\",no\n".to_vec()),
+        ("series", series, "t.csv", table),
+        ("text", text, "t.txt", b"to be or not to be".to_vec()),
+    ]
+}
+
+/// Arrays and recordings.
+fn arrays_and_recordings(folder: &Path) -> Vec<Case> {
+    let tensors = [("features".to_owned(), Tensor::f32([3, 2], vec![0.5; 6]))];
+    weights::save(&folder.join("x.safetensors"), &tensors).expect("a file");
+    let stored = fs::read(folder.join("x.safetensors")).expect("a file");
+    let array = npy("(3, 2)", &[0.5; 6]);
+    let members = [("features.npy", array.clone()), ("kind.npy", npy("(3,)", &[1.0; 3]))];
+    let tone: Vec<i16> = (0..200).map(|at| (at * 331 % 4001) as i16 - 2000).collect();
+    // A class of its own beside that of the recording that is changed.
+    fs::create_dir_all(folder.join("sound/a")).expect("a folder");
+    fs::create_dir_all(folder.join("sound/b")).expect("a folder");
+    fs::write(folder.join("sound/b/x.wav"), wav(&tone)).expect("a file");
+    let sound = || {
+        let rate = given("rate", Literal::Int(8000));
+        source("audio", "sound", vec![rate, given("seconds", Literal::Float(0.01))])
+    };
+    let arrays = |file: &str| source("arrays", file, Vec::new());
+    vec![
+        ("npy", arrays("x.npy"), "x.npy", array),
+        ("npz", arrays("x.npz"), "x.npz", npz(&members, false)),
+        ("npz, deflated", arrays("x.npz"), "x.npz", npz(&members, true)),
+        ("tensors", arrays("x.safetensors"), "x.safetensors", stored),
+        ("wav", sound(), "sound/a/x.wav", wav(&tone)),
+        #[cfg(feature = "flac")]
+        ("flac", sound(), "sound/a/x.flac", TONE.to_vec()),
+    ]
+}
+
+/// A recording of 300 samples.
+#[cfg(feature = "flac")]
+const TONE: &[u8] = include_bytes!("../src/data/audio/tests/stereo16.flac");
+
+/// The readers of sources.
+fn sources(folder: &Path) {
+    let places = Places { beside: folder.to_path_buf(), ..Places::default() };
+    let cases = tables().into_iter().chain(arrays_and_recordings(folder));
+    for (name, request, file, sound) in cases {
+        let path = folder.join(file);
+        let open = |_: &Path| nnc::data::open(&request, &places, &|_, _| true).is_ok();
+        try_all(name, &sound, through(&path, open));
+        fs::remove_file(path).expect("the file that was read last");
+    }
+}
+
 /// One test, since what is allocated is counted for the whole process.
 #[test]
 fn damaged_files_are_errors_and_take_no_memory() {
@@ -232,6 +375,7 @@ fn damaged_files_are_errors_and_take_no_memory() {
     let folder = tempfile::tempdir().expect("a folder");
     let at = |name: &str| folder.path().join(name);
     bombs(folder.path());
+    sources(folder.path());
 
     let mut idx = vec![0, 0, 8, 3, 0, 0, 0, 4, 0, 0, 0, 5, 0, 0, 0, 5];
     idx.extend(0..100);

@@ -36,8 +36,9 @@ fn refused(table: &[u8]) -> String {
 fn what_is_no_table_of_numbers_is_refused_at_its_line_and_column() {
     let cases: &[(&[u8], &[&str])] = &[
         (b"a,y\n1,2\n1;5,2\n", &["line 3, column `a`: `1;5` is not a number"]),
-        (b"a,y\n1,2\n\"1,5\",2\n", &["line 3, column `a`: `1,5` is not a number", "1234.5"]),
+        (b"a,y\n1,2\n\"1,5\",2\n", &["line 3, column `a`: `1,5` is not a number", "write `1.5`"]),
         (b"a,y\n$5,2\n", &["`$5` is not a number", "currencies"]),
+        (b"a,y\n\"1,2\n3,4\n", &["line 2 has 1 cell", "a quote opens in this row"]),
         (b"a,y\n1,NaN\n", &["column `y`: `NaN` is not a number", "na: [\"NaN\"]"]),
         (b"a,y\n1,inf\n", &["`inf` is not a number"]),
         (b"a,y\n1,1e39\n", &["beyond the range of f32"]),
@@ -56,7 +57,8 @@ fn what_is_no_table_of_numbers_is_refused_at_its_line_and_column() {
             b"a,y\n,2\n,3\n4,5\n",
             &["`a` has no value in 2 of 3 rows; the first is line 2", "missing: mean"],
         ),
-        (b"a,y\n1,\n2,\n", &["left to train on"]),
+        (b"a,y\n1,\n2,\n", &["left to train on", "no row has a value of `y`"]),
+        (b"\xff\xfea\0,\0y\0", &["is not UTF-8 text: byte 0", "it is UTF-16"]),
     ];
     for (table, wanted) in cases {
         let said = refused(table);
@@ -422,6 +424,8 @@ fn arrays_are_converted_where_that_is_exact_and_refused_elsewhere() {
         (npy("<f4", false, "(9999999999, 9999999999)", &[0; 8]), "too large"),
         (npy("<f4", false, "(3, 2)", &[0; 8]), "the header says [3, 2]"),
         (npy("<f4", false, "()", &[0; 4]), "is a single number"),
+        (npy("<f4", false, "(2,)", &[0, 0, 0, 0, 0, 0, 0xc0, 0x7f]), "element 1 of `x` is NaN"),
+        (npy("<f2", false, "(2,)", &[0, 0, 0, 0x7c]), "element 1 of `x` is inf"),
         (b"\x93NUMPY\x01\x00\xff\xff{".to_vec(), "ends within its header"),
         (b"PK\x05\x06".to_vec(), "no directory"),
         (b"hello".to_vec(), "not an npy file"),
@@ -456,6 +460,41 @@ fn texts_are_windows_of_tokens_whose_names_are_kept() {
     assert!(folder.bad(&["check", "p.nn"]).contains("byte 2 is none"));
     folder.write("t.txt", b"ab");
     assert!(folder.bad(&["check", "p.nn"]).contains("have no window of 2"));
+}
+
+#[test]
+fn what_cannot_be_learnt_is_told_before_anything_runs() {
+    // A class, a step of time and a split that are not there.
+    let classes = program("", "    a = number\n    y = category as target");
+    let classes = classes.replace("metrics = [mae(original: true), rmse, r2]", "metrics = []");
+    let folder = Folder::new(&[
+        ("t.csv", b"a,y\n1,yes\n2,yes \n3,yes\xc2\xa0\n"),
+        ("p.nn", classes.as_bytes()),
+    ]);
+    let said = folder.bad(&["check", "p.nn"]);
+    assert!(said.contains("`y` has one class only in the rows to train on: `yes`"), "{said}");
+
+    let plain = program(", test: 0.1", "    a = number\n    y = number as target");
+    let folder = Folder::new(&[("t.csv", b"a,y\n1,5\n2,5\n3,5\n"), ("p.nn", plain.as_bytes())]);
+    let said = folder.nnc(&["check", "p.nn"]);
+    let said = String::from_utf8_lossy(&said.stderr).into_owned();
+    assert!(said.contains("`test: 0.1` of 3 rows is no row"), "{said}");
+
+    let series = "data d = series(\"t.csv\", window: 2, target: v, test: 0.1)\n\
+                  model net(past: f32[N, W, C]) -> f32[N, 1] { past |> flatten |> dense(1) }\n\
+                  train net on d { loss = mse }\n";
+    let folder = Folder::new(&[("t.csv", b"v\n1\n2\n\n4\n5\n6\n"), ("p.nn", series.as_bytes())]);
+    let said = folder.bad(&["check", "p.nn"]);
+    assert!(said.contains("no value in 1 of 6 rows; the first is line 4"), "{said}");
+    folder.write("t.csv", b"v\n1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n");
+    let said = folder.nnc(&["check", "p.nn"]);
+    let said = String::from_utf8_lossy(&said.stderr).into_owned();
+    assert!(said.contains("`test: 0.1` has not one window"), "{said}");
+
+    let folds = program("", PLAIN).replace("epochs  = 3", "epochs  = 3\n    folds   = 5");
+    let folder = Folder::new(&[("t.csv", line(3).as_bytes()), ("p.nn", folds.as_bytes())]);
+    let said = folder.bad(&["run", "p.nn", "--out", "r"]);
+    assert!(said.contains("3 samples cannot be cut into 5 folds"), "{said}");
 }
 
 /// A source of the file `x` with further arguments.

@@ -21,6 +21,7 @@ pub mod schema;
 pub mod settings;
 pub mod shown;
 pub mod source;
+pub mod statistic;
 pub mod step_output;
 pub mod table;
 pub mod task;

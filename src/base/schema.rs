@@ -13,7 +13,7 @@ mod file;
 mod recipe;
 
 pub use self::recipe::{
-    CellMeaning, DatePart, FieldRecipe, FieldTransform, MissingValue, TokenList, TokenUnit,
+    CellMeaning, DatePart, FieldRecipe, FieldTransform, MissingValue, PADDING, TokenList, TokenUnit,
 };
 
 use self::file::SchemaFile;

@@ -102,6 +102,7 @@ impl EvalArgs {
         if !evaluated.scores.loss.is_finite() {
             eprintln!("warning: the loss is not finite");
         }
+        evaluated.scores.notes.iter().for_each(|note| eprintln!("note: {note}"));
         match &evaluated.details {
             Details::Classes(classes) => {
                 if classes.positions > 1 {

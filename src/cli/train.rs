@@ -339,6 +339,8 @@ fn print_result(
     if result.test.as_ref().is_some_and(|scores| !scores.loss.is_finite()) {
         say("warning: the test loss is not finite");
     }
+    let notes = result.test.iter().flat_map(|scores| &scores.notes);
+    notes.for_each(|note| say(&format!("note: test {note}")));
     if let (Some(best), true, false) = (result.best_epoch, result.test.is_some(), training.quiet)
         && best != result.weights_epoch
         && let Some(folder) = &prepared.folder

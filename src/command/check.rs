@@ -16,13 +16,14 @@ use crate::driver::front::Front;
 use crate::driver::layers::{Layer, layers};
 use crate::driver::repair::sound;
 use crate::driver::session::{Failure, Request, Session};
-use crate::driver::steps::{Batches, evaluation_batch, written};
+use crate::driver::steps::{Batches, evaluation_batch, overs, written};
 use crate::elaborate::{Experiment, Training};
 use crate::graph::Graph;
 use crate::loops::Planned;
 use crate::pass::Gradients;
 use crate::run::folder::report_bytes;
 use crate::runtime::program::BlockBytes;
+use crate::runtime::trainer::row_bytes;
 use crate::schedule::Globals;
 
 /// The parts of the report that are left out by default.
@@ -126,6 +127,11 @@ fn data_bytes(front: &Front, threads: usize) -> RunBytes {
     run.prefetch = data::prefetch_bytes(&source.request, schema, &batches, threads);
     run.decoding = data::decoding_bytes(schema, threads);
     run.evaluation = report_bytes(tasks.unwrap_or_default(), schema, evaluation);
+    if let Some(training) = &front.experiment.training {
+        let other = counts.into_iter().max().unwrap_or_default();
+        let splits = [schema.train.unwrap_or_default(), other];
+        run.evaluation += row_bytes(&overs(training), splits);
+    }
     run
 }
 

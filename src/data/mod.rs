@@ -10,6 +10,7 @@
 //! | `mnist(validation:, fallback:)` | the four original files: a folder, the cache or a mirror |
 //! | `idx(images:, labels:, test_images:, test_labels:, validation:)` | any files of that format |
 //! | `images(folder, size:, channels:, test:, validation:, resize:, …)` | folders, a sub-folder a class |
+//! | `images(folder, labels:, …) { … }` | a folder, and a table that names each image |
 //! | `digits(train:, test:, seed:, validation:)` | drawn by the program itself |
 //! | `csv(file, target:, test:, validation:, split:, …) { … }` | the rows of tables |
 //!

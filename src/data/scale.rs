@@ -40,6 +40,28 @@ pub fn scale(
     }
 }
 
+/// Puts into each pixel of a mask of one byte a pixel the nearest one of another mask; with `crop`, of the
+/// largest part in its middle that has the new proportions. Of two as near, it is the right or lower.
+pub fn nearest((from, size): (&[u8], Sides), (to, new): (&mut [u8], Sides), crop: bool) {
+    let [height, width] = size;
+    // The sides of the part that is seen, each times the other mask's other side.
+    let mut seen = [height * new[1], width * new[0]];
+    if crop {
+        seen = [seen[0].min(seen[1]); 2];
+    }
+    let seen = [seen[0] as f64 / new[1] as f64, seen[1] as f64 / new[0] as f64];
+    let place = |at: usize, axis: usize| {
+        let first = (size[axis] as f64 - seen[axis]) / 2.0;
+        let place = first + (2 * at + 1) as f64 * seen[axis] / (2 * new[axis]) as f64;
+        (place.floor() as usize).min(size[axis] - 1)
+    };
+    let columns: Vec<usize> = (0..new[1]).map(|column| place(column, 1)).collect();
+    for (row, line) in to.chunks_exact_mut(new[1]).enumerate() {
+        let from = &from[place(row, 0) * width..][..width];
+        line.iter_mut().zip(&columns).for_each(|(pixel, &column)| *pixel = from[column]);
+    }
+}
+
 fn scale_pixels<P: PixelTrait>(
     resizer: &mut Resizer,
     (from, size): (&[u8], Sides),

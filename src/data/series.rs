@@ -23,7 +23,7 @@ use super::request::{Arguments, Literal, Places, Watch};
 use super::source::SampleSource;
 use super::spill::Spill;
 use super::table;
-use super::windows::{parts, windows};
+use super::windows::{empty_splits, parts, windows};
 use crate::base::schema::Field;
 use crate::base::tensor::DType;
 
@@ -120,7 +120,7 @@ fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
         return Err(DataError::new(message).path(&path).argument("window"));
     }
     let fitted = args.fitted.map(|schema| &schema.fields[..]);
-    let mut oddities = Vec::new();
+    let mut oddities = empty_splits(fractions, &splits);
     let built =
         built_fields(&plans, &table, (&rows, train), fitted, &Spill::never(), &mut oddities);
     let built = built.map_err(|error| error.or_path(&path))?;

@@ -27,6 +27,13 @@ pub fn parts(count: usize, [test, validation]: [f64; 2]) -> [usize; 3] {
     [count.saturating_sub(test + validation), validation, test]
 }
 
+/// A line for each split that was asked for and has no window: of fractions for testing and validating.
+pub fn empty_splits([test, validation]: [f64; 2], chosen: &[Vec<u32>; 3]) -> Vec<String> {
+    let asked = [("validation", validation, &chosen[1]), ("test", test, &chosen[2])];
+    let is_empty = asked.into_iter().filter(|(_, part, windows)| *part > 0.0 && windows.is_empty());
+    is_empty.map(|(name, part, _)| format!("`{name}: {part}` has not one window")).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,7 +9,8 @@
 use super::dataset::Split;
 use super::text::token_text;
 use crate::base::schema::{
-    CellMeaning, Field, FieldKind, FieldRecipe, FieldTransform, MissingValue, TokenUnit,
+    CellMeaning, Field, FieldKind, FieldRecipe, FieldTransform, MissingValue, PADDING, TokenList,
+    TokenUnit,
 };
 use crate::base::shown::Show;
 use crate::base::tensor::DType;
@@ -39,13 +40,11 @@ pub fn described(field: &Field) -> String {
             parts.push(format!("{} classes: {shown}", names.len()));
         }
         CellMeaning::Tokens(tokens) => {
-            let unit = match tokens.unit {
-                TokenUnit::Chars => "characters",
-                TokenUnit::Bytes => "bytes",
-                TokenUnit::Words => "words",
-                TokenUnit::Pairs => "byte pairs",
-            };
-            parts.push(format!("{} {unit}", tokens.names.len()));
+            parts.push(counted_tokens(tokens));
+        }
+        CellMeaning::Text { tokens, length } => {
+            let tokens = counted_tokens(tokens);
+            parts.push(format!("{tokens}; cut at {length}, padded with {PADDING}"));
         }
         CellMeaning::Date(_) => parts.push("parts of dates".to_owned()),
         CellMeaning::Number => {}
@@ -62,6 +61,16 @@ pub fn described(field: &Field) -> String {
     }
     parts.extend(recipe.transforms.iter().map(transform));
     parts.join("; ")
+}
+
+fn counted_tokens(tokens: &TokenList) -> String {
+    let unit = match tokens.unit {
+        TokenUnit::Chars => "characters",
+        TokenUnit::Bytes => "bytes",
+        TokenUnit::Words | TokenUnit::BareWords => "words",
+        TokenUnit::Pairs => "byte pairs",
+    };
+    format!("{} {unit}", tokens.names.len())
 }
 
 fn missing_class(recipe: &FieldRecipe) -> usize {
@@ -188,6 +197,11 @@ fn value(field: &Field, bytes: &[u8]) -> String {
             match recipe.map(|recipe| &recipe.value) {
                 Some(CellMeaning::Tokens(tokens)) => {
                     let text = token_text(tokens, &classes);
+                    format!("{:?}", text.chars().take(48).collect::<String>())
+                }
+                Some(CellMeaning::Text { tokens, .. }) => {
+                    let real = classes.iter().filter(|&&it| it != PADDING).map(|it| it - 1);
+                    let text = token_text(tokens, &real.collect::<Vec<_>>());
                     format!("{:?}", text.chars().take(48).collect::<String>())
                 }
                 Some(CellMeaning::Category { .. }) => list(

@@ -8,12 +8,14 @@ use crate::data::Dataset;
 use crate::driver::compiled::CompiledStep;
 use crate::driver::schedules::hypers;
 use crate::driver::session::{Failure, Request, Session};
-use crate::elaborate::Training;
+use crate::elaborate::{OverSplit, Training};
 use crate::graph::interp::widened;
 use crate::graph::rule::{EMA, LR_SCALE, NORM_LIMIT, NORM_SCALE, SHARE_HYPER};
 use crate::graph::{Graph, Update, UpdateRule, UpdateTarget};
 use crate::runtime::program::CompiledProgram;
-use crate::runtime::trainer::{BatchStep, MetricOver, StepInput, Steps, WrittenTensors};
+use crate::runtime::trainer::{
+    BatchStep, MetricOver, OverSamples, StepInput, Steps, WrittenTensors,
+};
 use crate::schedule::Globals;
 use std::collections::BTreeMap;
 
@@ -181,11 +183,14 @@ pub(crate) fn programs(steps: &Steps) -> impl Iterator<Item = &CompiledProgram> 
         .map(|step| &step.program)
 }
 
-/// The values of a model's metrics from their means over a data set, ready to be run in `f64`.
+/// The values of a model's metrics from all samples of a split, graphs ready to be run in `f64`.
 pub(crate) fn overs(training: &Training) -> Vec<MetricOver> {
-    let over = |(metric, graph): &(String, Graph)| MetricOver {
+    let over = |(metric, over): &(String, OverSplit)| MetricOver {
         metric: metric.clone(),
-        graph: widened(graph),
+        of: match *over {
+            OverSplit::Means(ref graph) => OverSamples::Means(widened(graph)),
+            OverSplit::Rows { statistic, width } => OverSamples::Rows { statistic, width },
+        },
     };
     training.overs.iter().map(over).collect()
 }

@@ -282,8 +282,8 @@ impl<'a> Elaborator<'a> {
             FunctionKind::Schedule => self.number_each_step(function, value?),
             _ => self.check_result(function, value?),
         };
-        if let (Some((name, block)), Ok(Value::Tensor(node))) = (&function.over, &result) {
-            self.value_over(function, name, block, *node)?;
+        if let (Some(over), Ok(Value::Tensor(node))) = (&function.over, &result) {
+            self.value_over(function, over, *node)?;
         }
         outcome.and(result)
     }

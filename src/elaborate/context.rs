@@ -9,6 +9,7 @@ use super::Tolerated;
 use super::comparison::Comparison;
 use super::driven::{Driven, WarmUp};
 use super::items::{FunctionItem, Items};
+use super::over_split::OverSplit;
 use super::patterns::Pattern;
 use super::scan::OpenScan;
 use super::scope::CallFrame;
@@ -19,7 +20,7 @@ use crate::base::limits::{self, Budget};
 use crate::base::schema::Schema;
 use crate::base::source::Span;
 use crate::base::tensor::DType;
-use crate::graph::{Builder, Dim, Graph, NodeId, Origin, OriginId, StateId, Type};
+use crate::graph::{Builder, Dim, NodeId, Origin, OriginId, StateId, Type};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Says that what went wrong has been reported.
@@ -87,11 +88,11 @@ pub(super) struct Elaborator<'a> {
     pub fields: HashMap<String, NodeId>,
     /// The comparisons that the loss makes.
     pub compared: Vec<Comparison>,
-    /// The value of the metric that was elaborated last from its means over a data set, as a graph of
-    /// those; until somebody takes it.
-    pub over: Option<Graph>,
-    /// Such graphs of the metrics of a step, by name.
-    pub overs: Vec<(String, Graph)>,
+    /// The value of the metric that was elaborated last from all samples of a data set; until somebody
+    /// takes it.
+    pub over: Option<OverSplit>,
+    /// Such values of the metrics of a step, by name.
+    pub overs: Vec<(String, OverSplit)>,
     /// The mistakes found so far.
     pub diagnostics: Vec<Diagnostic>,
     /// Constants whose value is known, or being computed.

@@ -47,6 +47,7 @@ mod items;
 mod member;
 mod operator;
 mod over;
+mod over_split;
 mod paths;
 mod patterns;
 mod reports;
@@ -66,6 +67,7 @@ mod tests;
 pub use builtins::operators;
 pub use data::{DataLiteral, DataRequest, FieldCall, SourceArg, SourceCall};
 pub use driven::{Driven, WarmUp};
+pub use over_split::OverSplit;
 pub use patterns::{known_patterns, matches as path_matches};
 pub use train::{
     DEFAULT_OPTIMIZER, Experiment, GRADIENT_KEYS, SCHEDULED, TRAIN_KEYS, Training, data_request,

@@ -26,6 +26,9 @@ pub(super) struct Bound<'a> {
 const WORDS: [&str; 9] =
     ["int", "float", "bool", "string", "list", "size", "padding", "initializer", "f32"];
 
+/// The element type of a parameter that takes tensors of any: `target: any[N]`.
+const ANY: &str = "any";
+
 /// The word for an argument that is not there.
 pub(super) const NONE: &str = "none";
 
@@ -207,7 +210,7 @@ impl<'a> Elaborator<'a> {
         value: Value,
         span: Span,
     ) -> Eval<Value> {
-        let dtype = self.dtype(ty)?;
+        let dtype = self.parameter_dtype(ty)?;
         let callee = &function.name.text;
         let Some(_) = self.node_of(&value) else {
             let found = self.describe(&value);
@@ -220,9 +223,9 @@ impl<'a> Elaborator<'a> {
         };
         let node = self.tensor(&value, span)?;
         let found = self.ty(node);
-        if found.dtype == dtype {
+        let Some(dtype) = dtype.filter(|&dtype| dtype != found.dtype) else {
             return Ok(Value::Tensor(node));
-        }
+        };
         let message =
             format!("`{callee}` takes `{}: {}`, found {found}", param.name.text, show(ty));
         let error = Diagnostic::error(codes::WRONG_KIND, message)
@@ -230,6 +233,11 @@ impl<'a> Elaborator<'a> {
             .label(param.span, "declared here")
             .help(format!("tensors change their type only by `cast(…, {dtype})`"));
         Err(self.report(error))
+    }
+
+    /// The element type of a parameter that is a tensor; `None` of `any`.
+    pub fn parameter_dtype(&mut self, ty: &ast::TypeExpr) -> Eval<Option<DType>> {
+        if ty.name.text == ANY { Ok(None) } else { self.dtype(ty).map(Some) }
     }
 
     /// The element type of a declared tensor.

@@ -282,7 +282,8 @@ impl<'a> Scene<'a> {
                     self.ty(ty, Of::Result, index);
                 }
                 self.block(&function.body, index);
-                function.over.iter().for_each(|(_, block)| self.block(block, index));
+                let over = function.over.iter().filter_map(|over| over.block.as_ref());
+                over.for_each(|block| self.block(block, index));
             }
         }
     }

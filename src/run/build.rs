@@ -25,7 +25,7 @@ use crate::run::meaning::meaning;
 use crate::runtime::checkpoint::Snapshot;
 use crate::runtime::pool::Pool;
 use crate::runtime::program::{BlockBytes, CompiledProgram, RunMemory};
-use crate::runtime::trainer::{Average, Setup, Steps, TrainError, Trainer};
+use crate::runtime::trainer::{Average, Setup, Steps, TrainError, Trainer, row_bytes};
 use crate::runtime::weights::{self, StoredTensor};
 use crate::schedule::Globals;
 use std::path::Path;
@@ -87,6 +87,14 @@ pub struct BuiltRun {
     pub(crate) meaning: Vec<(String, String)>,
 }
 
+/// Bytes beside the memory of a run's steps: the first values of parameters and states, the copy that
+/// checkpoints are written from, and what metrics gather of all samples of a split.
+fn beside(graph: &Graph, steps: &Steps, data: &Dataset) -> usize {
+    let other = data.validation.count().max(data.test.count());
+    let gathered = row_bytes(&steps.overs, [data.train.count(), other]);
+    (2 * memory::variable_bytes(graph)).saturating_add(gathered)
+}
+
 /// Compiles and opens all that a run needs; `watch` follows the reading of data.
 pub fn run(
     session: &mut Session,
@@ -118,8 +126,7 @@ pub fn run(
     let (steps, bounds_checks) =
         compiler.steps(&graphs, &training.rule, &training.settings, &data, overs(&training))?;
     let programs: Vec<&CompiledProgram> = programs(&steps).collect();
-    // The first values of parameters and states, and the copy that checkpoints are written from.
-    let beside = 2 * memory::variable_bytes(&graphs.train);
+    let beside = beside(&graphs.train, &steps, &data);
     memory::refuse_too_large(session, request, &programs, overrides.threads, beside)?;
     let of = (&graphs.train, &graphs.evaluate);
     let RunStart { values: mut initial, given } =

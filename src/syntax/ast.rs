@@ -138,8 +138,17 @@ pub struct Function {
     pub goal: Option<Goal>,
     /// The body.
     pub body: Block,
-    /// The value of a metric from its means over a whole data set: their name, and the block.
-    pub over: Option<(Name, Block)>,
+    /// The value of a metric from all samples of a data set.
+    pub over: Option<Over>,
+}
+
+/// How a metric's value is made of all samples of a data set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Over {
+    /// The name of the means, or that of the statistic where there is no block.
+    pub name: Name,
+    /// The value from the means.
+    pub block: Option<Block>,
 }
 
 /// Which values of a metric are better.

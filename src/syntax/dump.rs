@@ -150,8 +150,9 @@ fn function_node(function: &Function) -> DumpItem {
         nodes.push(DumpItem::Keyed("goal", Box::new(DumpItem::word(word.to_owned()))));
     }
     nodes.push(block_node(&function.body));
-    if let Some((name, block)) = &function.over {
-        nodes.push(DumpItem::list("over", [name_node(name), block_node(block)]));
+    if let Some(over) = &function.over {
+        let parts = [name_node(&over.name)].into_iter().chain(over.block.iter().map(block_node));
+        nodes.push(DumpItem::list("over", parts));
     }
     let kind = match function.kind {
         FunctionKind::Layer => "layer",

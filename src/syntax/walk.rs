@@ -143,7 +143,8 @@ pub fn function_nodes<'a>(function: &'a Function, meet: &mut dyn FnMut(SyntaxNod
     let parts = function.parts.iter().map(|part| &part.ty);
     function.result.iter().chain(parts).for_each(|ty| type_nodes(ty, meet));
     block_nodes(&function.body, meet);
-    function.over.iter().for_each(|(_, block)| block_nodes(block, meet));
+    let over = function.over.iter().filter_map(|over| over.block.as_ref());
+    over.for_each(|block| block_nodes(block, meet));
 }
 
 fn type_nodes<'a>(ty: &'a TypeExpr, meet: &mut dyn FnMut(SyntaxNode<'a>)) {

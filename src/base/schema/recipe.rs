@@ -43,15 +43,26 @@ pub enum CellMeaning {
     Date(Vec<DatePart>),
     /// Tokens of a text, by their places among these.
     Tokens(TokenList),
+    /// A text as so many positions: the number of each of its tokens and 1; what is too long is cut, and
+    /// what is left is [`PADDING`].
+    Text {
+        /// The tokens.
+        tokens: TokenList,
+        /// The positions.
+        length: usize,
+    },
 }
+
+/// The number of a position behind the end of a text.
+pub const PADDING: i32 = 0;
 
 /// The tokens of a text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TokenList {
     /// How a text becomes tokens.
     pub unit: TokenUnit,
-    /// Each token as it is shown; of [`TokenUnit::Chars`] and [`TokenUnit::Words`] the first stands for
-    /// all that were never seen.
+    /// Each token as it is shown; of characters and words the first stands for all that were never
+    /// seen.
     pub names: Vec<String>,
     /// Pairs of tokens that become one, in order, by their numbers; of [`TokenUnit::Pairs`] alone. The
     /// first 256 tokens are the bytes.
@@ -67,8 +78,10 @@ pub enum TokenUnit {
     Chars,
     /// Bytes.
     Bytes,
-    /// Words, numbers and signs.
+    /// Words, numbers, signs and the blanks between them: the whole text.
     Words,
+    /// Words, numbers and signs, without the blanks.
+    BareWords,
     /// Byte pairs (Sennrich et al. 2016; byte-level as in GPT-2).
     Pairs,
 }
@@ -203,6 +216,9 @@ impl FieldRecipe {
         match &self.value {
             CellMeaning::Category { names, .. } => names.clone(),
             CellMeaning::Tokens(tokens) => tokens.names.clone(),
+            CellMeaning::Text { tokens, .. } => std::iter::once("(padding)".to_owned())
+                .chain(tokens.names.iter().cloned())
+                .collect(),
             CellMeaning::Number | CellMeaning::Date(_) => Vec::new(),
         }
     }

@@ -103,14 +103,26 @@ impl NamedArray {
             format!("element {index} of `{}` is {value}, which is no {into}", self.name.shown())
         };
         match self.element {
-            ElementType::U8 | ElementType::F32 | ElementType::I32 => Ok(self.bytes),
+            ElementType::U8 | ElementType::I32 => Ok(self.bytes),
+            ElementType::F32 => {
+                let mut values = self.bytes.as_chunks().0.iter().map(|&it| f32::from_le_bytes(it));
+                match values.position(|value| !value.is_finite()) {
+                    None => Ok(self.bytes),
+                    Some(index) => {
+                        let bytes = self.bytes[4 * index..].first_chunk().copied();
+                        let value = bytes.map_or(f32::NAN, f32::from_le_bytes);
+                        Err(wrong(index, value.to_string(), "finite number"))
+                    }
+                }
+            }
             of if of.is_float() => {
                 let mut out = Vec::with_capacity(4 * count);
                 for index in 0..count {
                     let wide = float(of, element(index));
                     let value = wide as f32;
-                    if wide.is_finite() && !value.is_finite() {
-                        return Err(wrong(index, wide.to_string(), "f32"));
+                    if !value.is_finite() {
+                        let into = if wide.is_finite() { "f32" } else { "finite number" };
+                        return Err(wrong(index, wide.to_string(), into));
                     }
                     out.extend(value.to_le_bytes());
                 }

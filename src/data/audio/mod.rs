@@ -7,7 +7,7 @@
 //!                                    →  MelSpectrogram    [frames, bands]
 //! ```
 //!
-//! WAV is read. Channels are averaged. All arithmetic is `f64`
+//! WAV is read, and FLAC where the feature `flac` is on. Channels are averaged. All arithmetic is `f64`
 //! in a fixed order, with `libm` for sines and logarithms: the same file gives the same bits on
 //! every processor. [`Spectrogram`], [`MelSpectrogram`] and [`Mfcc`] mean what torchaudio's
 //! transforms of these names mean with `center=False`.
@@ -15,6 +15,8 @@
 mod clip;
 mod error;
 mod fft;
+#[cfg(feature = "flac")]
+mod flac;
 mod mel;
 mod mfcc;
 mod resample;
@@ -63,6 +65,9 @@ pub fn read(bytes: &[u8], limit: usize) -> Result<Waveform, AudioError> {
     };
     match bytes {
         [b'R', b'I', b'F', b'F', ..] => wav::read(bytes, limit),
+        #[cfg(feature = "flac")]
+        [b'f', b'L', b'a', b'C', ..] => flac::read(bytes, limit),
+        #[cfg(not(feature = "flac"))]
         [b'f', b'L', b'a', b'C', ..] => refused("a FLAC file"),
         [] => Err(AudioError::new("the file is empty")),
         [b'R', b'I', b'F', b'X', ..] => refused("a WAV file of big-endian numbers (RIFX)"),
@@ -71,10 +76,10 @@ pub fn read(bytes: &[u8], limit: usize) -> Result<Waveform, AudioError> {
         [b'O', b'g', b'g', b'S', ..] => refused("an Ogg file"),
         [b'F', b'O', b'R', b'M', ..] => refused("an AIFF file"),
         [_, _, _, _, b'f', b't', b'y', b'p', ..] => refused("an MP4 file"),
-        _ => {
-            Err(AudioError::new("byte 0: this is no WAV file, which begins with RIFF")
-                .help(convert))
-        }
+        _ => Err(AudioError::new(
+            "byte 0: this is no WAV or FLAC file, which begins with RIFF or fLaC",
+        )
+        .help(convert)),
     }
 }
 

@@ -185,7 +185,8 @@ fn files_of(folder: &Path) -> Result<Vec<(PathBuf, String)>, DataError> {
     }
     match found.is_empty() {
         true => {
-            let error = DataError::new("has no sub-folders with WAV files in them").path(folder);
+            let error =
+                DataError::new("has no sub-folders with WAV or FLAC files in them").path(folder);
             Err(error.help("each class has a folder of its name"))
         }
         false => Ok(found),
@@ -249,6 +250,11 @@ fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
     let train = files_of(&folder(args.required_text("folder")?, "folder", places, None)?)?;
     let mut names: Vec<String> = train.iter().map(|(_, name)| name.clone()).collect();
     names.dedup();
+    if let [only] = &names[..] {
+        let error = DataError::new(format!("one class only: `{}`", only.shown()));
+        let help = "a model needs at least two classes, a folder each, to tell apart";
+        return Err(error.argument("folder").help(help));
+    }
     let own = train.len();
     let mut all = train;
     let mut further = |argument: &str| -> Result<(f64, std::ops::Range<u32>), DataError> {

@@ -157,7 +157,7 @@ fn formats_that_are_not_read_are_named() {
     assert_eq!(refusal(&riff(&pair)), "byte 12: the data chunk comes before a fmt chunk");
     assert!(refusal(b"RIFF\0\0\0\0AVI ").contains("no recording"));
     assert!(refusal(b"ID3\x03").contains("an MP3 file, which is not read; convert it: ffmpeg"));
-    assert!(refusal(b"hello").contains("no WAV file"));
+    assert!(refusal(b"hello").contains("no WAV or FLAC file"));
     assert_eq!(refusal(b""), "the file is empty");
 }
 
@@ -186,6 +186,38 @@ fn lengths_are_cut_or_filled_with_silence_at_the_end() {
 }
 
 #[test]
+#[cfg(not(feature = "flac"))]
 fn flac_files_are_refused() {
     assert!(refusal(b"fLaC\0").starts_with("byte 0: this is a FLAC file, which is not read"));
+}
+
+/// The files were written by libsndfile 1.2 (libFLAC) of the numbers here.
+#[cfg(feature = "flac")]
+#[test]
+fn flac_files_hold_the_same_samples() {
+    let stereo = read(include_bytes!("tests/stereo16.flac"), 1000).unwrap();
+    let left = |i: i64| i * 37 % 2001 - 1000;
+    let right = |i: i64| i * i % 3001 - 1500;
+    let mean = |i: i64| ((left(i) + right(i)) as f64 / 2.0 / 32768.0) as f32;
+    assert_eq!((stereo.rate, stereo.samples), (8000, (0..300).map(mean).collect()));
+    let mono = read(include_bytes!("tests/mono24.flac"), 1000).unwrap();
+    let of = |i: i64| ((i * i * 97 % 12_000_001 - 6_000_000) as f64 / 8_388_608.0) as f32;
+    assert_eq!((mono.rate, mono.samples), (44_100, (0..300).map(of).collect()));
+}
+
+#[cfg(feature = "flac")]
+#[test]
+fn flac_files_that_are_cut_damaged_or_too_long_are_refused() {
+    let whole = include_bytes!("tests/stereo16.flac");
+    let cut = refusal(&whole[..whole.len() - 20]);
+    assert!(cut.contains("sample ") && cut.contains("copy it again"), "{cut}");
+    let head = refusal(&whole[..12]);
+    assert!(head.starts_with("the header: the file ends early"), "{head}");
+    let mut damaged = whole.to_vec();
+    let last = damaged.len() - 9;
+    damaged[last] ^= 0x10;
+    let said = refusal(&damaged);
+    assert!(said.contains("damaged") || said.contains("cut"), "{said}");
+    let long = read(whole, 100).unwrap_err().to_string();
+    assert!(long.contains("300 samples, more than the limit of 100"), "{long}");
 }

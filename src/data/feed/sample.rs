@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::super::dataset::{Dataset, Split};
 use super::super::error::DataError;
-use super::super::transform::{Draw, Frame, Size, Transforms};
+use super::super::transform::{Draw, Frame, Transforms};
 use super::Pass;
 use super::prefetch::{BatchSlots, LoadSample};
 use crate::base::schema::Schema;
@@ -30,6 +30,8 @@ pub struct SampleScratch {
     own: Frame,
     /// Its partner's.
     partner: Frame,
+    /// A mask of either.
+    mask: Frame,
 }
 
 impl SampleLoader {
@@ -77,15 +79,16 @@ impl SampleLoader {
         }
     }
 
-    /// Puts the field of a sample that transforms change into a frame, taken through the stages.
-    fn image(&self, pass: Pass, index: u32, frame: &mut Frame) -> Result<(), DataError> {
-        let split = self.split(pass);
-        let before = match self.transforms.sizes() {
-            Some((before, _)) => before,
-            None => row(split.fields()[self.transforms.field()].bytes()),
-        };
-        let field = self.transforms.field();
-        frame.load(before, |room| split.copy_batch(&[index], field, room))?;
+    /// Puts a field of a sample that transforms change, the image or a mask of it, into a frame, taken
+    /// through the stages.
+    fn changed(
+        &self,
+        pass: Pass,
+        index: u32,
+        field: usize,
+        frame: &mut Frame,
+    ) -> Result<(), DataError> {
+        self.transforms.load(self.split(pass), index, field, frame)?;
         if self.transforms.change_images(pass.trains()) {
             self.transforms.apply(frame, self.draw(pass, index));
         }
@@ -102,15 +105,35 @@ impl SampleLoader {
     ) -> Result<(), DataError> {
         let count = u32::try_from(self.train.count()).expect("samples are numbered in 32 bits");
         let partner = self.transforms.partner(draw, count);
-        self.image(pass, partner.index, &mut bench.partner)?;
+        self.changed(pass, partner.index, self.transforms.field(), &mut bench.partner)?;
         // The other target and the part come behind the fields of a sample.
         let fields = self.schema.fields.len();
         if let Some(target) = self.schema.target_place() {
-            self.train.copy_batch(&[partner.index], target, out.field(fields))?;
+            self.other(pass, partner.index, target, &mut bench.mask, out.field(fields))?;
         }
-        let SampleScratch { own, partner: other } = bench;
+        let SampleScratch { own, partner: other, .. } = bench;
         let part = partner.mix(own.size, &mut own.pixels, &other.pixels);
         out.field(fields + 1).copy_from_slice(&part.to_le_bytes());
+        Ok(())
+    }
+}
+
+impl SampleLoader {
+    /// Copies a field beside the image: a mask as the stages leave it, anything else as it is.
+    fn other(
+        &self,
+        pass: Pass,
+        index: u32,
+        field: usize,
+        mask: &mut Frame,
+        out: &mut [u8],
+    ) -> Result<(), DataError> {
+        let moves = self.transforms.change_images(pass.trains());
+        if !moves || !self.transforms.masks().contains(&field) {
+            return self.split(pass).copy_batch(&[index], field, out);
+        }
+        self.changed(pass, index, field, mask)?;
+        out.copy_from_slice(&mask.pixels);
         Ok(())
     }
 }
@@ -132,13 +155,13 @@ impl LoadSample for SampleLoader {
         let split = self.split(pass);
         let changed = self.transforms.field();
         for field in (0..self.schema.fields.len()).filter(|&field| field != changed) {
-            split.copy_batch(&[index], field, out.field(field))?;
+            self.other(pass, index, field, &mut bench.mask, out.field(field))?;
         }
         let draw = self.draw(pass, index).filter(|_| self.transforms.mix());
         if draw.is_none() && !self.transforms.change_images(pass.trains()) {
             return split.copy_batch(&[index], changed, out.field(changed));
         }
-        self.image(pass, index, &mut bench.own)?;
+        self.changed(pass, index, changed, &mut bench.own)?;
         if let Some(draw) = draw {
             self.mix(pass, draw, bench, out)?;
         }
@@ -149,9 +172,4 @@ impl LoadSample for SampleLoader {
     fn original(&self, pass: Pass, index: u32) -> u32 {
         self.split(pass).original(index)
     }
-}
-
-/// A row of bytes that is no image.
-fn row(bytes: usize) -> Size {
-    Size { height: 1, width: bytes, channels: 1 }
 }

@@ -10,12 +10,13 @@
 use super::date::Date;
 use super::{ColumnStore, MISSING_TEXT, PART, RawColumn, RawTable};
 use crate::base::schema::{
-    CellMeaning, DatePart, Field, FieldRecipe, FieldTransform, MissingValue,
+    CellMeaning, DatePart, Field, FieldRecipe, FieldTransform, MissingValue, PADDING,
 };
 use crate::base::shown::Show;
 use crate::data::dataset::Column;
 use crate::data::error::DataError;
 use crate::data::spill::{ColumnWriter, Spill};
+use crate::data::text::Encoder;
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
@@ -28,8 +29,8 @@ pub struct BuiltField {
     pub column: Column,
 }
 
-/// The bytes of a field for some rows, in order: in a file where the table is in one, but for targets,
-/// whose classes are counted. An error names the row's file and line.
+/// The bytes of a field for some rows, in order: in a file where the table is in one or the field is as
+/// large, but for targets, whose classes are counted. An error names the row's file and line.
 pub fn build(
     field: &Field,
     table: &ColumnStore,
@@ -46,21 +47,35 @@ pub fn build(
         }
         Ok(bytes)
     };
-    let mut writer = match table.is_stored() && !field.is_target {
+    let size = rows.len().saturating_mul(field.bytes());
+    let mut writer = match (table.is_stored() || spill.takes(size)) && !field.is_target {
         true => ColumnWriter::File(spill.file()?, Box::default()),
-        false => ColumnWriter::Memory(Vec::with_capacity(rows.len() * field.bytes())),
+        false => ColumnWriter::Memory(Vec::with_capacity(in_memory(size, field, rows)?)),
     };
-    for rows in rows.chunks(PART) {
+    let rows_at_once = (PART_BYTES / field.bytes().max(1)).clamp(1, PART);
+    for rows in rows.chunks(rows_at_once) {
         let parts: Vec<Result<Vec<u8>, DataError>> =
-            rows.par_chunks(ROWS_AT_ONCE).map(part).collect();
+            rows.par_chunks(rows_at_once.div_ceil(PIECES)).map(part).collect();
         // Of several errors that of the first row is told.
         parts.into_iter().try_for_each(|part| writer.push(&part?))?;
     }
     Ok(BuiltField { field: field.clone(), column: writer.finish(field.bytes()) })
 }
 
-/// Rows that a thread builds at once.
-const ROWS_AT_ONCE: usize = 8192;
+/// Bytes of a field that are built at once, in pieces that threads take.
+const PART_BYTES: usize = 64 << 20;
+const PIECES: usize = 16;
+/// Bytes that a field has at most in memory.
+const MOST_BYTES: usize = 1 << 35;
+
+/// The bytes of a field that is kept in memory, unless they are too many.
+fn in_memory(size: usize, field: &Field, rows: &[u32]) -> Result<usize, DataError> {
+    if size <= MOST_BYTES {
+        return Ok(size);
+    }
+    let message = format!("{} rows of {} bytes are more than fit", rows.len(), field.bytes());
+    Err(DataError::new(message).help("make the field's `length` smaller"))
+}
 
 /// The cells that a field is made of.
 pub struct Cells<'a> {
@@ -68,6 +83,8 @@ pub struct Cells<'a> {
     columns: Vec<&'a RawColumn>,
     /// The class of each text of the column, where the field is a category.
     classes: Vec<Option<usize>>,
+    /// Cuts the texts of the column, where the field is one.
+    encoder: Option<Encoder<'a>>,
     /// Numbers of a row.
     width: usize,
     is_class: bool,
@@ -98,10 +115,15 @@ impl<'a> Cells<'a> {
             CellMeaning::Number => columns.len(),
             CellMeaning::Category { .. } | CellMeaning::Tokens(_) => 1,
             CellMeaning::Date(parts) => parts.len(),
+            CellMeaning::Text { length, .. } => *length,
+        };
+        let encoder = match &recipe.value {
+            CellMeaning::Text { tokens, .. } => Some(Encoder::new(tokens)),
+            _ => None,
         };
         let count = match &recipe.value {
             CellMeaning::Category { names, .. } => names.len(),
-            CellMeaning::Number | CellMeaning::Date(_) | CellMeaning::Tokens(_) => 0,
+            _ => 0,
         };
         let buckets = recipe.transforms.iter().rev().find_map(|it| match it {
             FieldTransform::Buckets { edges } => Some(edges.len() + 1),
@@ -110,11 +132,14 @@ impl<'a> Cells<'a> {
         let is_one_hot = recipe.transforms.last() == Some(&FieldTransform::OneHot);
         let one_hot = is_one_hot.then(|| buckets.unwrap_or(count));
         let is_class = field.as_class().is_some();
-        Cells { recipe, columns, classes, width, is_class, one_hot }
+        Cells { recipe, columns, classes, encoder, width, is_class, one_hot }
     }
 
     /// Appends a row's bytes. An error is a reason in plain words.
     pub fn write(&self, row: usize, out: &mut Vec<u8>) -> Result<(), String> {
+        if let Some(encoder) = &self.encoder {
+            return self.write_text(encoder, row, out);
+        }
         for index in 0..self.width {
             let number = self.number(row, index)?;
             if let Some(classes) = self.one_hot {
@@ -127,6 +152,26 @@ impl<'a> Cells<'a> {
                 out.extend((number as f32).to_le_bytes());
             }
         }
+        Ok(())
+    }
+
+    /// Appends the positions of a row's text.
+    fn write_text(
+        &self,
+        encoder: &Encoder<'_>,
+        row: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<(), String> {
+        let text = match self.columns[0] {
+            RawColumn::Texts { ids, names } if ids[row] != MISSING_TEXT => {
+                &names[ids[row] as usize]
+            }
+            _ if self.recipe.missing == MissingValue::Unknown => "",
+            _ => return Err(self.is_missing(0)),
+        };
+        let tokens = encoder.encode(text).into_iter().map(|token| token + 1);
+        let positions = tokens.chain(std::iter::repeat(PADDING)).take(self.width);
+        out.extend(positions.flat_map(i32::to_le_bytes));
         Ok(())
     }
 

@@ -16,8 +16,10 @@ use super::{ColumnStore, MISSING_TEXT, PART, RawColumn};
 use crate::base::schema::{
     CellMeaning, ClassField, Field, FieldKind, FieldRecipe, FieldTransform, MissingValue,
 };
+use crate::base::shown::Show;
 use crate::base::tensor::DType;
 use crate::data::error::DataError;
+use crate::data::text::learn;
 
 /// The name of the category of what was never seen.
 pub const UNKNOWN: &str = "(unknown)";
@@ -38,9 +40,26 @@ pub fn fit(
                 let message = format!("`{}` has no value in the rows to train on", plan.columns[0]);
                 return Err(DataError::new(message));
             }
+            if plan.is_target && names.len() == 1 + usize::from(!closed) {
+                let (field, only) = (&plan.name, names[names.len() - 1].shown());
+                let message =
+                    format!("`{field}` has one class only in the rows to train on: `{only}`");
+                let error = DataError::new(message);
+                return Err(error.help("a model needs at least two classes to tell apart"));
+            }
             CellMeaning::Category { names, closed: *closed }
         }
         MeaningPlan::Date(parts) => CellMeaning::Date(parts.clone()),
+        MeaningPlan::Text { unit, most, length } => {
+            let part = table.part(&plan.columns[..1], train)?;
+            let tokens = learn(*unit, texts(part.column(&plan.columns[0])), *most);
+            // The first name of characters and words stands for what is not there.
+            if tokens.names.len() < 2 {
+                let message = format!("`{}` has no text in the rows to train on", plan.columns[0]);
+                return Err(DataError::new(message));
+            }
+            CellMeaning::Text { tokens, length: *length }
+        }
     };
     let missing = missing(plan, &value, table, train)?;
     let columns = plan.columns.clone();
@@ -64,11 +83,13 @@ fn field(plan: &FieldPlan, recipe: FieldRecipe) -> Field {
         CellMeaning::Number => recipe.columns.len(),
         CellMeaning::Category { .. } | CellMeaning::Tokens(_) => 1,
         CellMeaning::Date(parts) => parts.len(),
+        CellMeaning::Text { length, .. } => *length,
     };
     let own = if plan.is_vector { vec![width] } else { Vec::new() };
     let classes = recipe.transforms.iter().fold(
         match &recipe.value {
             CellMeaning::Category { names, .. } => Some(names.len()),
+            CellMeaning::Text { tokens, .. } => Some(tokens.names.len() + 1),
             CellMeaning::Number | CellMeaning::Date(_) | CellMeaning::Tokens(_) => None,
         },
         |classes, transform| match transform {
@@ -88,6 +109,16 @@ fn field(plan: &FieldPlan, recipe: FieldRecipe) -> Field {
         },
     };
     Field { is_target: plan.is_target, recipe: Some(Arc::new(recipe)), ..field }
+}
+
+/// The texts of the rows that have one.
+fn texts(column: &RawColumn) -> impl Iterator<Item = &str> {
+    let (ids, names): (&[u32], &[String]) = match column {
+        RawColumn::Texts { ids, names } => (ids, names),
+        RawColumn::Numbers(_) => (&[], &[]),
+    };
+    let present = ids.iter().filter(|&&id| id != MISSING_TEXT);
+    present.map(|&id| names[id as usize].as_str())
 }
 
 /// The different texts of the rows to train on, in order, behind that of what was never seen where
@@ -150,7 +181,10 @@ fn missing(
                 let class = commonest_class(part.column(&plan.columns[0]), names);
                 MissingValue::Category(class)
             }
-            CellMeaning::Number | CellMeaning::Date(_) | CellMeaning::Tokens(_) => {
+            CellMeaning::Number
+            | CellMeaning::Date(_)
+            | CellMeaning::Tokens(_)
+            | CellMeaning::Text { .. } => {
                 each(|mut values| {
                     values.sort_by(f32::total_cmp);
                     let runs = values.chunk_by(|a, b| a == b);

@@ -142,7 +142,7 @@ pub fn kept_rows(
 }
 
 /// The rows in which a column of a field has no value.
-fn missing_rows(plan: &FieldPlan, table: &ColumnStore) -> Result<Vec<usize>, DataError> {
+pub fn missing_rows(plan: &FieldPlan, table: &ColumnStore) -> Result<Vec<usize>, DataError> {
     let mut missing = Vec::new();
     for rows in table.all().chunks(PART) {
         let part = table.part(&plan.columns, rows)?;
@@ -202,6 +202,7 @@ fn refuse_missing(plan: &FieldPlan, table: &ColumnStore, kept: &[u32]) -> Result
         }
         MeaningPlan::Category { closed: true } => "`missing: mode`, or `drop` for the rows",
         MeaningPlan::Date(_) => "`missing: drop` for the rows",
+        MeaningPlan::Text { .. } => "`missing: empty`, or `drop` for the rows",
     };
     let error = table.error_of(first, message);
     Err(error.help(format!("say what becomes of it: {ways}")))

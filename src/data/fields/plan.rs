@@ -5,16 +5,18 @@
 //! ```
 
 use super::date::PARTS;
-use crate::base::schema::DatePart;
+use crate::base::schema::{DatePart, TokenUnit};
 use crate::data::error::DataError;
 use crate::data::request::{Arguments, FieldRequest, Literal, TransformCall};
+use crate::data::text::unit;
 
 /// The kinds of field, each with its arguments in order.
-pub const KINDS: [(&str, &[&str]); 4] = [
+pub const KINDS: [(&str, &[&str]); 5] = [
     ("number", &["column", "missing"]),
     ("numbers", &["columns", "missing"]),
     ("category", &["column", "closed", "missing"]),
     ("date", &["column", "parts", "missing"]),
+    ("text", &["column", "tokens", "length", "missing"]),
 ];
 
 /// The transforms of fields, each with its arguments in order.
@@ -60,6 +62,15 @@ pub enum MeaningPlan {
     },
     /// Dates.
     Date(Vec<DatePart>),
+    /// Texts as positions.
+    Text {
+        /// How they are cut.
+        unit: TokenUnit,
+        /// The most tokens.
+        most: usize,
+        /// The positions.
+        length: usize,
+    },
 }
 
 /// The answer to a cell without a value, as it is asked for.
@@ -75,7 +86,7 @@ pub enum MissingPlan {
     Median,
     /// The commonest value of the training rows.
     Mode,
-    /// The category of what was never seen.
+    /// The category of what was never seen; of a text, one without tokens.
     Unknown,
     /// A number.
     Value(f32),
@@ -136,6 +147,7 @@ fn plan(place: usize, field: &FieldRequest) -> Result<FieldPlan, DataError> {
         // A class that was never seen has no place in a target.
         "category" => MeaningPlan::Category { closed: args.flag("closed", field.is_target)? },
         "date" => MeaningPlan::Date(date_parts(&args)?),
+        "text" => text_meaning(&args)?,
         _ => MeaningPlan::Number,
     };
     let missing = missing(&args, &meaning)?;
@@ -147,7 +159,7 @@ fn plan(place: usize, field: &FieldRequest) -> Result<FieldPlan, DataError> {
     }
     Ok(FieldPlan {
         name: field.name.clone(),
-        is_vector: matches!(kind, "numbers" | "date"),
+        is_vector: matches!(kind, "numbers" | "date" | "text"),
         columns,
         meaning,
         missing,
@@ -155,6 +167,21 @@ fn plan(place: usize, field: &FieldRequest) -> Result<FieldPlan, DataError> {
         is_target: field.is_target,
         place: Some(place),
     })
+}
+
+/// Positions that a text has at most.
+const MOST_POSITIONS: usize = 1 << 16;
+
+fn text_meaning(args: &Arguments<'_>) -> Result<MeaningPlan, DataError> {
+    let (unit, most) = unit(args)?;
+    // Blanks only tell words apart; in a window into a whole text they are text.
+    let unit = if unit == TokenUnit::Words { TokenUnit::BareWords } else { unit };
+    let length = args.count("length", 0, 1)?;
+    match length {
+        0 => Err(args.wrong("length", "given: the tokens of a sample, such as `length: 64`")),
+        1..=MOST_POSITIONS => Ok(MeaningPlan::Text { unit, most, length }),
+        _ => Err(args.wrong("length", &format!("an int from 1 to {MOST_POSITIONS}"))),
+    }
 }
 
 fn date_parts(args: &Arguments<'_>) -> Result<Vec<DatePart>, DataError> {
@@ -191,6 +218,9 @@ fn missing(args: &Arguments<'_>, meaning: &MeaningPlan) -> Result<MissingPlan, D
             false,
         ),
         MeaningPlan::Date(_) => (&[("drop", MissingPlan::Drop)], false),
+        MeaningPlan::Text { .. } => {
+            (&[("empty", MissingPlan::Unknown), ("drop", MissingPlan::Drop)], false)
+        }
     };
     let found = match args.get("missing") {
         None => return Ok(MissingPlan::Refuse),
@@ -230,6 +260,10 @@ fn transform(
         return Err(error.misspelt(name, names, list));
     };
     let args = Arguments::of_call(call, known)?;
+    if matches!(meaning, MeaningPlan::Text { .. }) {
+        let error = DataError::new(format!("`{name}` needs numbers, but the field is a text"));
+        return Err(error.help("a text becomes numbers in the model: `embedding`, or `one_hot`"));
+    }
     let are_classes = matches!(meaning, MeaningPlan::Category { .. })
         || matches!(earlier, Some(TransformPlan::Quantiles(_) | TransformPlan::Edges(_)));
     if matches!(earlier, Some(TransformPlan::OneHot)) {

@@ -38,6 +38,16 @@ pub struct RowSplits {
     pub test: Vec<u32>,
 }
 
+impl RowSplits {
+    /// The places of the rows of each split among rows that ascend: to train, to validate, to test.
+    pub fn places(&self, kept: &[u32]) -> [Vec<u32>; 3] {
+        let mut place_of = vec![0; kept.last().map_or(0, |&last| last as usize + 1)];
+        (0u32..).zip(kept).for_each(|(place, &row)| place_of[row as usize] = place);
+        let places = |rows: &Vec<u32>| rows.iter().map(|&row| place_of[row as usize]).collect();
+        [&self.train, &self.validation, &self.test].map(places)
+    }
+}
+
 impl SplitPlan {
     /// The argument `split`. `column` gives the column of a field's name, or of its own.
     pub fn of(

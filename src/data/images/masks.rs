@@ -22,6 +22,7 @@ use crate::data::dataset::{Column, Dataset, Samples};
 use crate::data::error::DataError;
 use crate::data::origins::SampleOrigins;
 use crate::data::request::{Arguments, Part, Places};
+use crate::data::scale::nearest;
 use crate::data::source::{FitMode, SampleSource};
 use crate::data::split::parts;
 
@@ -149,12 +150,7 @@ fn mask_of(file: &Path, folder: &Path, masks: &Path) -> Result<PathBuf, DataErro
 }
 
 /// The classes of a mask's pixels at another size.
-fn classes(
-    picture: &[u8],
-    mask: &[u8],
-    [height, width]: [usize; 2],
-    out: &mut [u8],
-) -> Result<(), String> {
+fn classes(picture: &[u8], mask: &[u8], sides: [usize; 2], out: &mut [u8]) -> Result<(), String> {
     let pixels = Header::read(mask)?.decode(1)?;
     let (of_height, of_width) = Header::read(picture)?.sides();
     let Pixels { height: own_height, width: own_width, .. } = pixels;
@@ -163,13 +159,7 @@ fn classes(
             "a mask of {own_height} × {own_width} for a picture of {of_height} × {of_width}"
         ));
     }
-    let [own_height, own_width] = [own_height, own_width].map(|side| side as usize);
-    for (row, line) in out.chunks_exact_mut(width).enumerate() {
-        let from = (2 * row + 1) * own_height / (2 * height);
-        for (column, pixel) in line.iter_mut().enumerate() {
-            let at = (2 * column + 1) * own_width / (2 * width);
-            *pixel = pixels.bytes[from * own_width + at];
-        }
-    }
+    let own = [own_height, own_width].map(|side| side as usize);
+    nearest((&pixels.bytes, own), (out, sides), false);
     Ok(())
 }

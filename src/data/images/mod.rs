@@ -15,6 +15,7 @@ mod decode;
 mod find;
 mod fit;
 mod jpeg;
+mod listed;
 mod load;
 mod masks;
 mod packed;
@@ -67,20 +68,34 @@ impl SampleSource for Images {
             "masks",
             "validation_masks",
             "test_masks",
+            "labels",
+            "file",
+            "target",
+            "split",
+            "seed",
+            "delimiter",
+            "header",
+            "na",
         ]
     }
 
+    fn takes_fields(&self) -> bool {
+        true
+    }
+
     fn schema(&self, args: &Arguments<'_>, places: &Places) -> Result<Schema, DataError> {
-        match args.get("masks") {
-            Some(_) => Ok(schema_of(masks::load(args, places)?)),
-            None => Options::of(args)?.schema(places),
+        match Labels::of(args)? {
+            Labels::Masks => Ok(schema_of(masks::load(args, places)?)),
+            Labels::Table => listed::schema(args, places),
+            Labels::Folders => Options::of(args)?.schema(places),
         }
     }
 
     fn presumed(&self, args: &Arguments<'_>, places: &Places) -> Result<Option<Schema>, DataError> {
-        match args.get("masks") {
-            Some(_) => masks::presumed(args).map(Some),
-            None => Ok(Some(Options::of(args)?.presumed(places))),
+        match Labels::of(args)? {
+            Labels::Masks => masks::presumed(args).map(Some),
+            Labels::Table => Ok(None),
+            Labels::Folders => Ok(Some(Options::of(args)?.presumed(places))),
         }
     }
 
@@ -90,22 +105,23 @@ impl SampleSource for Images {
         places: &Places,
         watch: Watch<'_>,
     ) -> Result<Dataset, DataError> {
-        match args.get("masks") {
-            Some(_) => masks::load(args, places),
-            None => Options::of(args)?.open(places, watch),
+        match Labels::of(args)? {
+            Labels::Masks => masks::load(args, places),
+            Labels::Table => listed::load(args, places, watch),
+            Labels::Folders => Options::of(args)?.open(places, watch),
         }
     }
 
     fn class_names(&self, args: &Arguments<'_>, places: &Places) -> Result<Vec<String>, DataError> {
-        match args.get("masks") {
-            Some(_) => Ok(Vec::new()),
-            None => Ok(Options::of(args)?.class_names(places)),
+        match Labels::of(args)? {
+            Labels::Masks | Labels::Table => Ok(Vec::new()),
+            Labels::Folders => Ok(Options::of(args)?.class_names(places)),
         }
     }
 
     /// Images are read from the cache as they are needed.
     fn is_resident(&self, args: &Arguments<'_>, field: &Field) -> bool {
-        args.get("masks").is_some() || field.shape.is_empty()
+        args.get("masks").is_some() || field.as_image().is_none()
     }
 
     fn resize(&self, args: &Arguments<'_>) -> Result<FitMode, DataError> {
@@ -114,6 +130,36 @@ impl SampleSource for Images {
 
     fn help_for_oddities(&self) -> Option<&'static str> {
         Some("`images(\"photos/train\", test: \"photos/test\")` is how splits are named")
+    }
+}
+
+/// Where the labels of images come from.
+enum Labels {
+    /// The folder that an image is in.
+    Folders,
+    /// A mask of each image.
+    Masks,
+    /// A table with a row for each image.
+    Table,
+}
+
+impl Labels {
+    fn of(args: &Arguments<'_>) -> Result<Labels, DataError> {
+        let of_table = ["file", "target", "split", "seed", "delimiter", "header", "na"];
+        let strange = of_table.into_iter().find(|argument| args.get(argument).is_some());
+        match (args.get("labels"), args.get("masks"), strange) {
+            (Some(_), ..) => Ok(Labels::Table),
+            (None, _, Some(argument)) => {
+                let error = args.wrong(argument, "left out: it is about the table of `labels:`");
+                Err(error.help("name the table: `labels: \"labels.csv\"`"))
+            }
+            (None, ..) if args.fields.is_some() => {
+                let error = DataError::new("the fields of images without a table are known");
+                Err(error.help("leave the braces out, or name a table: `labels: \"labels.csv\"`"))
+            }
+            (None, Some(_), None) => Ok(Labels::Masks),
+            (None, None, None) => Ok(Labels::Folders),
+        }
     }
 }
 

@@ -104,6 +104,12 @@ impl Folder {
         Ok(found)
     }
 
+    /// All images below a folder, as if of one class without a name.
+    pub fn flat(root: &Path) -> Result<Folder, DataError> {
+        let found = walk(root, Path::new(""), 0, HashSet::new(), &ScanTally::default())?;
+        Ok(Folder { root: root.to_path_buf(), classes: vec![OsString::new()], ..found })
+    }
+
     /// The number of the class of this name, however its accents are composed: file systems and
     /// archives spell `é` as one character or as two, and nobody sees which.
     pub fn class(&self, name: &OsStr) -> Option<usize> {

@@ -98,7 +98,7 @@ impl Blocks {
                 self.is_over = true;
                 break;
             }
-            if let Some(end) = end_of_rows(&bytes, self.format.delimiter) {
+            if let Some(end) = end_of_rows(&bytes, self.format.delimiter).0 {
                 self.rest = bytes.split_off(end);
                 break;
             }
@@ -146,11 +146,12 @@ fn count_of(byte: u8, bytes: &[u8]) -> u64 {
     bytes.iter().filter(|&&it| it == byte).count() as u64
 }
 
-/// Where the last whole row of bytes ends that begin with a row; `None` where none does.
-fn end_of_rows(bytes: &[u8], delimiter: u8) -> Option<usize> {
+/// Where the last whole row of bytes ends that begin with a row, `None` where none does; and whether a
+/// quote is open behind it.
+fn end_of_rows(bytes: &[u8], delimiter: u8) -> (Option<usize>, bool) {
     let ends = |byte: u8| byte == b'\n' || byte == b'\r';
     if !bytes.contains(&b'"') {
-        return bytes.iter().rposition(|&byte| ends(byte)).map(|at| at + 1);
+        return (bytes.iter().rposition(|&byte| ends(byte)).map(|at| at + 1), false);
     }
     /// Where in a cell a byte stands.
     #[derive(PartialEq)]
@@ -174,7 +175,7 @@ fn end_of_rows(bytes: &[u8], delimiter: u8) -> Option<usize> {
             _ => Place::Plain,
         };
     }
-    end
+    (end, place == Place::Quoted)
 }
 
 impl Block {
@@ -207,6 +208,12 @@ impl Block {
             }
         }
         Ok(())
+    }
+
+    /// The line of the row with a quote that nothing closes, which is the file's last.
+    pub fn open_row(&self, delimiter: u8) -> Option<u64> {
+        let (end, is_open) = end_of_rows(&self.bytes, delimiter);
+        is_open.then(|| self.line + count_of(b'\n', &self.bytes[..end.unwrap_or(0)]))
     }
 
     /// Whether separators alone tell rows and cells apart.
@@ -317,6 +324,15 @@ mod tests {
         assert_eq!(lines(b"a,b\n1,\"x\ny\"\n3,4\n"), [2, 4]);
         assert_eq!(lines(b"\xef\xbb\xbfa,b\n1,2\n"), [2]);
         assert_eq!(rows(b"a\r1\r2", false).len(), 3);
+    }
+
+    #[test]
+    fn the_row_of_an_open_quote_is_found() {
+        let open = |text: &[u8]| Block { bytes: text.to_vec(), line: 5, skipped: 0 }.open_row(b',');
+        assert_eq!(open(b"a,b\n\n1,\"2\n3,4\n"), Some(7));
+        assert_eq!(open(b"\"a,b\r\n1,2"), Some(5));
+        assert_eq!(open(b"a,b\n1,\"2\n\"\"\"\n3,\"\"\n"), None);
+        assert_eq!(open(b"a,b\n1,2\"\n"), None);
     }
 
     #[test]

@@ -78,10 +78,16 @@ pub fn infer(
     path: &PathBuf,
     format: &TableFormat,
     target: Option<&str>,
+    beside: Option<&str>,
 ) -> Result<Vec<FieldPlan>, DataError> {
     let mut blocks = open(path, format)?;
     let names = blocks.names.clone();
-    let Some(target) = target else {
+    let others: Vec<&String> = names.iter().filter(|name| Some(&name[..]) != beside).collect();
+    let only = match others[..] {
+        [only] if beside.is_some() => Some(&only[..]),
+        _ => None,
+    };
+    let Some(target) = target.or(only) else {
         let error = DataError::new("which column is the target?").path(path);
         let help = format!(
             "name it, `target: {}`, or write the fields in braces",
@@ -107,7 +113,7 @@ pub fn infer(
         Ok(())
     };
     blocks.each(survey, add).map_err(|error| at_file(error, path))?;
-    let fields = fields(&names, &columns, target);
+    let fields = fields(&names, &columns, target, beside);
     fields.map_err(|error| error.path(path))
 }
 
@@ -124,11 +130,13 @@ fn fields(
     names: &[String],
     columns: &[ColumnSurvey],
     target: &str,
+    beside: Option<&str>,
 ) -> Result<Vec<FieldPlan>, DataError> {
     let mut features = Vec::new();
     let mut others = Vec::new();
     let mut last = None;
-    for (name, column) in names.iter().zip(columns) {
+    let columns = names.iter().zip(columns).filter(|(name, _)| Some(&name[..]) != beside);
+    for (name, column) in columns {
         mixed(name, column)?;
         let is_target = name == target;
         let is_number = column.texts == 0;

@@ -174,6 +174,7 @@ fn plans(
     args: &Arguments<'_>,
     paths: &[PathBuf],
     format: &TableFormat,
+    beside: Option<&str>,
 ) -> Result<Vec<FieldPlan>, DataError> {
     let target = match args.get("target") {
         None => None,
@@ -186,7 +187,7 @@ fn plans(
             Err(error.help("say it of the field: `… as target`"))
         }
         Some(fields) => fields::plans(fields),
-        None => infer::infer(&paths[0], format, target),
+        None => infer::infer(&paths[0], format, target, beside),
     }
 }
 
@@ -196,7 +197,9 @@ fn wanted(plans: &[FieldPlan], split: &SplitPlan) -> Result<Vec<(String, CellKin
     for plan in plans {
         let kind = match plan.meaning {
             MeaningPlan::Number => CellKind::Number,
-            MeaningPlan::Category { .. } | MeaningPlan::Date(_) => CellKind::Text,
+            MeaningPlan::Category { .. } | MeaningPlan::Date(_) | MeaningPlan::Text { .. } => {
+                CellKind::Text
+            }
         };
         for column in &plan.columns {
             match wanted.iter().find(|(name, _)| name == column) {
@@ -219,36 +222,151 @@ fn wanted(plans: &[FieldPlan], split: &SplitPlan) -> Result<Vec<(String, CellKin
     Ok(wanted)
 }
 
+/// A table as a program asks for it, read.
+pub struct RequestedTable {
+    /// The fields that are made of it.
+    pub plans: Vec<FieldPlan>,
+    /// The columns that fields and splits need.
+    pub table: ColumnStore,
+    /// Its first file.
+    pub path: PathBuf,
+    /// The column beside the fields that was asked for.
+    pub beside: Option<String>,
+    options: SplitOptions,
+    /// Where its fields are kept if they are large.
+    spill: Spill,
+    /// The rows of the files to train on, to test and to validate on.
+    groups: [std::ops::Range<usize>; 3],
+}
+
+impl RequestedTable {
+    /// Reads the files that `argument` names, and those of the splits. `beside` is the argument that
+    /// names a further column, the first where it is not given, which no field is made of unasked. A
+    /// large table goes where `spill` says.
+    pub fn read(
+        args: &Arguments<'_>,
+        places: &Places,
+        argument: &str,
+        beside: Option<&str>,
+        spill: &Spill,
+    ) -> Result<RequestedTable, DataError> {
+        let format = format(args)?;
+        let mut paths = files(args, argument, places)?;
+        let beside = beside.map(|argument| beside_column(args, argument, &paths[0], &format));
+        let beside = beside.transpose()?;
+        let plans = plans(args, &paths, &format, beside.as_deref())?;
+        let options = split_options(args, places, &plans)?;
+        let mut wanted = wanted(&plans, &options.plan)?;
+        known_columns(&paths[0], &format, &plans, &wanted)?;
+        match (&beside, wanted.iter().find(|(name, _)| Some(name) == beside.as_ref())) {
+            (Some(name), None) => wanted.push((name.clone(), CellKind::Text)),
+            (Some(name), Some((_, CellKind::Number))) => {
+                let message = format!("`{name}` has the names of files, which are no numbers");
+                return Err(DataError::new(message).path(&paths[0]));
+            }
+            _ => {}
+        }
+        let groups = [&paths[..], &options.test.0, &options.validation.0];
+        let (table, groups) = reader::read_groups(groups, &format, &wanted, spill)?;
+        let (path, spill) = (paths.swap_remove(0), spill.clone());
+        Ok(RequestedTable { plans, table, path, beside, options, spill, groups })
+    }
+
+    /// The splits of some of its rows, which ascend.
+    pub fn splits(&self, kept: &[u32]) -> Result<RowSplits, DataError> {
+        let [own, test_rows, validation_rows] = &self.groups;
+        let of = |range: &std::ops::Range<usize>| -> Vec<u32> {
+            kept.iter().copied().filter(|&row| range.contains(&(row as usize))).collect()
+        };
+        let fractions = [self.options.test.1, self.options.validation.1];
+        let (plan, seed) = (&self.options.plan, self.options.seed);
+        let mut splits = plan.split(&self.table, &of(own), fractions, seed)?;
+        splits.test.extend(of(test_rows));
+        splits.validation.extend(of(validation_rows));
+        if splits.train.is_empty() {
+            return Err(self.none_left());
+        }
+        Ok(splits)
+    }
+
+    /// A line for each split that was asked for as a fraction and has no row.
+    pub fn empty_splits(&self, splits: &RowSplits) -> Vec<String> {
+        let asked = [
+            ("validation", &self.options.validation, &splits.validation),
+            ("test", &self.options.test, &splits.test),
+        ];
+        let is_empty =
+            asked.into_iter().filter(|(_, (_, fraction), rows)| *fraction > 0.0 && rows.is_empty());
+        is_empty
+            .map(|(name, (_, fraction), _)| {
+                format!("`{name}: {fraction}` of {} rows is no row", splits.train.len())
+            })
+            .collect()
+    }
+
+    /// Says why there is nothing to train on.
+    fn none_left(&self) -> DataError {
+        let rows = self.table.rows();
+        let error = DataError::new(format!("none of {rows} rows is left to train on"));
+        let missing = |plan: &&FieldPlan| {
+            fields::missing_rows(plan, &self.table).is_ok_and(|missing| missing.len() == rows)
+        };
+        let error = error.path(&self.path);
+        match self.plans.iter().find(missing) {
+            Some(plan) => {
+                let help = format!("no row has a value of `{}`", plan.name);
+                error.maybe_field(plan.place).help(help)
+            }
+            None => error.help("make `test` and `validation` smaller"),
+        }
+    }
+
+    /// The fields of the rows that are kept, fitted by those to train on unless an earlier run did, and
+    /// what is odd about them.
+    pub fn built(
+        &self,
+        args: &Arguments<'_>,
+        kept: &[u32],
+        train: &[u32],
+    ) -> Result<(Vec<BuiltField>, Vec<String>), DataError> {
+        let fitted = args.fitted.map(|schema| &schema.fields[..]);
+        let mut oddities = Vec::new();
+        let rows = (kept, train);
+        let (plans, table) = (&self.plans, &self.table);
+        let built = built_fields(plans, table, rows, fitted, &self.spill, &mut oddities);
+        // What is about a row names its own file.
+        built.map(|built| (built, oddities)).map_err(|error| error.or_path(&self.path))
+    }
+}
+
+/// The column beside the fields: that which an argument names, or the first.
+fn beside_column(
+    args: &Arguments<'_>,
+    argument: &str,
+    path: &Path,
+    format: &TableFormat,
+) -> Result<String, DataError> {
+    let names = reader::header(path, format)?;
+    let name = match args.get(argument) {
+        None => names[0].clone(),
+        Some(Literal::Name(name) | Literal::Str(name)) => name.clone(),
+        Some(_) => return Err(args.wrong(argument, "the name of a column")),
+    };
+    let place = reader::place_of(&name, &names);
+    place.map(|_| name).map_err(|error| error.path(path).argument(argument))
+}
+
 /// Reads the table, and makes samples of it; a large one goes where `spill` says.
 fn load(args: &Arguments<'_>, places: &Places, spill: &Spill) -> Result<Dataset, DataError> {
-    let format = format(args)?;
-    let paths = files(args, "file", places)?;
-    let plans = plans(args, &paths, &format)?;
-    let options = split_options(args, places, &plans)?;
-    let wanted = wanted(&plans, &options.plan)?;
-    known_columns(&paths[0], &format, &plans, &wanted)?;
-    let groups = [&paths[..], &options.test.0, &options.validation.0];
-    let (table, [own, test_rows, validation_rows]) =
-        reader::read_groups(groups, &format, &wanted, spill)?;
-    let (kept, notes) = fields::kept_rows(&plans, &table)?;
-    let of = |range: std::ops::Range<usize>| -> Vec<u32> {
-        kept.iter().copied().filter(|&row| range.contains(&(row as usize))).collect()
-    };
-    let rows = of(own);
-    let fractions = [options.test.1, options.validation.1];
-    let mut splits = options.plan.split(&table, &rows, fractions, options.seed)?;
-    splits.test.extend(of(test_rows));
-    splits.validation.extend(of(validation_rows));
-    if splits.train.is_empty() {
-        let error = DataError::new(format!("none of {} rows is left to train on", table.rows()));
-        return Err(error.path(&paths[0]));
-    }
-    let fitted = args.fitted.map(|schema| &schema.fields[..]);
-    let mut oddities = Vec::new();
-    let built = built_fields(&plans, &table, (&kept, &splits.train), fitted, spill, &mut oddities);
-    // What is about a row names its own file.
-    let built = built.map_err(|error| error.or_path(&paths[0]))?;
-    let mut data = assemble(&table, built, &kept, splits)?;
+    let requested = RequestedTable::read(args, places, "file", None, spill)?;
+    let (kept, notes) = fields::kept_rows(&requested.plans, &requested.table)?;
+    let splits = requested.splits(&kept)?;
+    let (built, mut oddities) = requested.built(args, &kept, &splits.train)?;
+    oddities.extend(requested.empty_splits(&splits));
+    let columns = built.into_iter().map(|built| (built.field, built.column));
+    let samples = Samples::new(kept.len(), columns.collect());
+    let samples = Arc::new(samples.from(requested.table.origins(&kept)?));
+    let mut data = Dataset::of_splits(Csv.name(), samples, splits.places(&kept));
     data.schema.oddities = oddities;
     data.notes = notes.into_iter().map(|line| Note { line, details: Vec::new() }).collect();
     Ok(data)
@@ -287,21 +405,4 @@ fn known_columns(
         });
     }
     Ok(())
-}
-
-/// A data set of built fields; `kept` are the rows that they were built of, in order.
-fn assemble(
-    table: &ColumnStore,
-    built: Vec<BuiltField>,
-    kept: &[u32],
-    splits: RowSplits,
-) -> Result<Dataset, DataError> {
-    let mut place_of = vec![0; kept.last().map_or(0, |&last| last as usize + 1)];
-    (0u32..).zip(kept).for_each(|(place, &row)| place_of[row as usize] = place);
-    let places = |rows: &[u32]| rows.iter().map(|&row| place_of[row as usize]).collect();
-    let columns = built.into_iter().map(|built| (built.field, built.column));
-    let samples = Samples::new(kept.len(), columns.collect());
-    let samples = samples.from(table.origins(kept)?);
-    let splits = [&splits.train, &splits.validation, &splits.test].map(|rows| places(rows));
-    Ok(Dataset::of_splits(Csv.name(), Arc::new(samples), splits))
 }

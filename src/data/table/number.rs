@@ -42,13 +42,24 @@ fn not_a_number(cell: &[u8]) -> DataError {
             cut(&text)
         ));
     }
-    if is_number(&plain) {
-        return error.help("a number is written without units and signs of currencies");
-    }
-    if is_number(&plain.replace(',', ".")) || is_number(&plain.replace(',', "")) {
-        return error.help("a number is written with a point and without separators: 1234.5");
-    }
-    error.help("if the column holds texts, make it a `category`")
+    // Of one comma nobody can say whether it is a point or a separator of thousands.
+    let (point, none) = (plain.replace(',', "."), plain.replace(',', ""));
+    let ways = match (is_number(&plain), is_number(&point), is_number(&none)) {
+        (true, ..) => format!("`{}`", cut(&plain)),
+        (_, true, _) if is_thousands(&plain) => format!("`{}` or `{}`", cut(&point), cut(&none)),
+        (_, true, _) => format!("`{}`", cut(&point)),
+        (_, _, true) => format!("`{}`", cut(&none)),
+        _ => return error.help("if the column holds texts, make it a `category`"),
+    };
+    error.help(format!(
+        "write {ways} in the file: numbers have a point, and no units, separators or signs of \
+         currencies"
+    ))
+}
+
+/// Whether what stands behind the only comma may be thousands: `1,234`, but not `1,5`.
+fn is_thousands(text: &str) -> bool {
+    text.split_once(',').is_some_and(|(head, tail)| !head.is_empty() && tail.len() == 3)
 }
 
 /// Characters of a cell that a message shows.
@@ -70,9 +81,11 @@ mod tests {
         assert_eq!(number(b"+7"), Ok(7.0));
         assert_eq!(number(b"1e-3"), Ok(0.001));
         let help = |cell: &[u8]| number(cell).unwrap_err().help.unwrap().to_string();
-        assert!(help(b"1,5").contains("1234.5"));
-        assert!(help(b"1,234,567").contains("1234.5"));
-        assert!(help(b"$5").contains("currencies"));
+        assert!(help(b"1,5").starts_with("write `1.5` in the file"));
+        assert!(help(b"1,234").starts_with("write `1.234` or `1234` in the file"));
+        assert!(help(b"1,234,567").starts_with("write `1234567` in the file"));
+        assert!(help(b"$5").starts_with("write `5` in the file"));
+        assert!(help("12 %".as_bytes()).starts_with("write `12` in the file"));
         assert!(help(b"NaN").contains("na: [\"NaN\"]"));
         assert!(help(b"inf").contains("na: [\"inf\"]"));
         assert!(help(b"Biscoe").contains("category"));

@@ -82,9 +82,7 @@ impl InputColumns {
             })?;
             let kind = match recipe.value {
                 CellMeaning::Number => CellKind::Number,
-                CellMeaning::Category { .. } | CellMeaning::Date(_) | CellMeaning::Tokens(_) => {
-                    CellKind::Text
-                }
+                _ => CellKind::Text,
             };
             for column in &recipe.columns {
                 if !wanted.iter().any(|(name, _)| name == column) {

@@ -151,7 +151,18 @@ impl<'a> TableReader<'a> {
             cells: blocks.names.len(),
             is_lenient: self.wrong.is_some(),
         };
-        blocks.each(|block| parser.parse(block), |parsed| self.append(parsed))
+        let mut next = None;
+        let append = |parsed: ParsedBlock| {
+            // Empty lines between the rows of two blocks.
+            if let (Some(next), Some(&first)) = (next, parsed.lines.first()) {
+                let mut between = parser.nothing();
+                parser.empty_lines(next..u64::from(first), &mut between)?;
+                self.append(between)?;
+            }
+            next = parsed.next.or(next);
+            self.append(parsed)
+        };
+        blocks.each(|block| parser.parse(block), append)
     }
 
     /// Appends the rows of a block.
@@ -199,23 +210,46 @@ struct ParsedBlock {
     lines: Vec<u32>,
     /// Rows with cells that are no values, and why.
     wrong: Vec<(usize, String)>,
+    /// In a table of one column, the line behind the last row.
+    next: Option<u64>,
     /// The first thing that is wrong; rows behind it are not read.
     error: Option<DataError>,
 }
 
 impl BlockParser<'_> {
     fn parse(&self, block: &Block) -> ParsedBlock {
-        let (lines, wrong) = (Vec::new(), Vec::new());
-        let columns = self.columns.iter().map(ColumnReader::without_cells).collect();
-        let mut parsed = ParsedBlock { columns, lines, wrong, error: None };
-        let met = block.rows(self.format.delimiter, |line, cells| {
+        let mut parsed = self.nothing();
+        let delimiter = self.format.delimiter;
+        let met = block.rows(delimiter, |line, cells| {
+            if self.cells == 1 {
+                self.empty_lines(parsed.next.unwrap_or(line)..line, &mut parsed)?;
+                let within = cells.iter().copied().flatten().filter(|&&byte| byte == b'\n');
+                parsed.next = Some(line + within.count() as u64 + 1);
+            }
             if cells.len() != self.cells {
-                return Err(ragged(line, cells.len(), self.cells));
+                let is_open = block.open_row(delimiter) == Some(line);
+                return Err(ragged(line, cells.len(), self.cells, is_open));
             }
             self.row(line, cells, &mut parsed).map(|()| true)
         });
         parsed.error = met.err();
         parsed
+    }
+
+    /// No rows yet.
+    fn nothing(&self) -> ParsedBlock {
+        let (lines, wrong) = (Vec::new(), Vec::new());
+        let columns = self.columns.iter().map(ColumnReader::without_cells).collect();
+        ParsedBlock { columns, lines, wrong, next: None, error: None }
+    }
+
+    /// Empty lines between the rows of a table of one column: cells without a value.
+    fn empty_lines(
+        &self,
+        mut lines: Range<u64>,
+        parsed: &mut ParsedBlock,
+    ) -> Result<(), DataError> {
+        lines.try_for_each(|line| self.row(line, &[b""], parsed))
     }
 
     fn row(&self, line: u64, cells: &[&[u8]], parsed: &mut ParsedBlock) -> Result<(), DataError> {
@@ -237,10 +271,13 @@ impl BlockParser<'_> {
     }
 }
 
-fn ragged(line: u64, found: usize, wanted: usize) -> DataError {
+fn ragged(line: u64, found: usize, wanted: usize, is_open: bool) -> DataError {
     let cells = |count: usize| if count == 1 { "1 cell".into() } else { format!("{count} cells") };
     let message = format!("line {line} has {}, the first row has {}", cells(found), cells(wanted));
-    DataError::new(message).help("a cell with the separator or a line break in it stands in quotes")
+    DataError::new(message).help(match is_open {
+        true => "a quote opens in this row that nothing closes",
+        false => "a cell with the separator or a line break in it stands in quotes",
+    })
 }
 
 /// The place of a column by its name.
@@ -306,8 +343,17 @@ fn not_utf8(path: &Path) -> DataError {
             }
         }
     }
+    let mut first = [0; 2];
+    let is_utf16 = unpacked(path).is_ok_and(|mut source| {
+        source.read_exact(&mut first).is_ok() && matches!(first, [0xff, 0xfe] | [0xfe, 0xff])
+    });
     let error = DataError::new(format!("is not UTF-8 text: byte {at} is none")).path(path);
-    error.help("save it as UTF-8, as `iconv -t UTF-8` and spreadsheets can")
+    error.help(match is_utf16 {
+        true => {
+            "it is UTF-16: save it as UTF-8, as `iconv -f UTF-16 -t UTF-8` and spreadsheets can"
+        }
+        false => "save it as UTF-8, as `iconv -t UTF-8` and spreadsheets can",
+    })
 }
 
 /// A column that is being read.
@@ -339,7 +385,11 @@ impl ColumnReader {
             (CellKind::Number, true) => f32::NAN.to_bits(),
             (CellKind::Number, false) => number(cell)?.to_bits(),
             (CellKind::Text, true) => MISSING_TEXT,
-            (CellKind::Text, false) => self.place(text(cell)?),
+            (CellKind::Text, false) => match text(cell)? {
+                // Blanks of other scripts.
+                "" => MISSING_TEXT,
+                text => self.place(text),
+            },
         };
         self.cells.push(cell);
         Ok(())

@@ -11,7 +11,7 @@
 mod predict;
 mod tokens;
 
-pub use tokens::decode as token_text;
+pub use tokens::{Encoder, decode as token_text, learn};
 
 use std::path::Path;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use super::locate;
 use super::origins::SampleOrigins;
 use super::request::{Arguments, Literal, Places, Watch};
 use super::source::SampleSource;
-use super::windows::{parts, windows};
+use super::windows::{empty_splits, parts, windows};
 use crate::base::schema::{
     CellMeaning, ClassField, Field, FieldKind, FieldRecipe, MissingValue, TokenUnit,
 };
@@ -69,8 +69,8 @@ fn text_of(path: &Path) -> Result<String, DataError> {
     })
 }
 
-/// The unit that is asked for, and the most tokens.
-fn unit(args: &Arguments<'_>) -> Result<(TokenUnit, usize), DataError> {
+/// The unit that the argument `tokens` asks for, and the most tokens.
+pub fn unit(args: &Arguments<'_>) -> Result<(TokenUnit, usize), DataError> {
     const TAKES: &str = "chars, bytes, words, words(most: 20000) or bpe(size: 1024)";
     let wrong = || args.wrong("tokens", TAKES);
     match args.get("tokens") {
@@ -110,10 +110,11 @@ fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
     let known = args.fitted.and_then(|schema| schema.field("tokens")?.recipe.clone());
     let list = match known.as_deref() {
         Some(FieldRecipe { value: CellMeaning::Tokens(list), .. }) => list.clone(),
-        _ => tokens::learn(unit, &text[..cut[0]], most),
+        _ => learn(unit, std::iter::once(&text[..cut[0]]), most),
     };
     let splits = [&text[..cut[0]], &text[cut[0]..cut[1]], &text[cut[1]..]];
-    let encoded = splits.map(|part| tokens::encode(&list, part));
+    let encoder = Encoder::new(&list);
+    let encoded = splits.map(|part| encoder.encode(part));
     let lengths = [encoded[0].len(), encoded[1].len(), encoded[2].len()];
     let chosen = windows(lengths, window + 1, stride);
     if chosen[0].is_empty() {
@@ -143,7 +144,10 @@ fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
     let fields = vec![(field("tokens", false), column(0)), (field("next", true), column(1))];
     let samples = Samples::new(all.saturating_sub(window + 1) / stride + 1, fields);
     let samples = Arc::new(samples.from(SampleOrigins::Within(path)));
-    Ok(Dataset::of_splits(TextWindows.name(), samples, chosen))
+    let oddities = empty_splits(fractions, &chosen);
+    let mut data = Dataset::of_splits(TextWindows.name(), samples, chosen);
+    data.schema.oddities = oddities;
+    Ok(data)
 }
 
 /// The bytes at which the text to train on and that to validate on end, between characters.

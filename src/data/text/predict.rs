@@ -13,7 +13,7 @@
 use std::path::Path;
 
 use super::text_of;
-use super::tokens::encode;
+use super::tokens::Encoder;
 use crate::base::schema::{CellMeaning, Field, FieldRecipe, TokenList};
 use crate::data::error::DataError;
 use crate::data::input::{
@@ -49,9 +49,9 @@ impl LineInputs {
     fn lines(&self, given: &GivenInput, path: &Path) -> Result<Vec<InputSample>, DataError> {
         let text = text_of(path)?;
         let lines = text.strip_prefix('\u{feff}').unwrap_or(&text).lines().zip(1u32..);
-        let mut found = Vec::new();
+        let (encoder, mut found) = (Encoder::new(&self.tokens), Vec::new());
         for (line, number) in lines.filter(|(line, _)| !line.is_empty()) {
-            let tokens = encode(&self.tokens, line);
+            let tokens = encoder.encode(line);
             for part in parts(tokens.len(), self.window) {
                 found.push(self.sample(given, number, &tokens, part));
             }

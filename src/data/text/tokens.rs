@@ -19,58 +19,86 @@ use crate::base::schema::{TokenList, TokenUnit};
 /// The token of what was never seen, as it is shown.
 const UNKNOWN: &str = "(unknown)";
 
-/// The tokens that a text to train on has. `most` bounds their number, where the unit leaves it open.
-pub fn learn(unit: TokenUnit, text: &str, most: usize) -> TokenList {
+/// The tokens that texts to train on have. `most` bounds their number, where the unit leaves it open.
+pub fn learn<'t>(
+    unit: TokenUnit,
+    mut texts: impl Iterator<Item = &'t str>,
+    most: usize,
+) -> TokenList {
     let unknown = || UNKNOWN.to_owned();
     let mut merges = Vec::new();
     let names = match unit {
         TokenUnit::Chars => {
-            let seen: BTreeSet<char> = text.chars().collect();
+            let seen: BTreeSet<char> = texts.flat_map(str::chars).collect();
             std::iter::once(unknown()).chain(seen.into_iter().map(String::from)).collect()
         }
         TokenUnit::Bytes => byte_names(),
-        TokenUnit::Words => {
+        TokenUnit::Words | TokenUnit::BareWords => {
             let mut counts: FxHashMap<&str, usize> = FxHashMap::default();
-            words(text).for_each(|word| *counts.entry(word).or_default() += 1);
+            let words = texts.flat_map(|text| words_of(unit, text));
+            words.for_each(|word| *counts.entry(word).or_default() += 1);
             let mut order: Vec<(&str, usize)> = counts.into_iter().collect();
             order.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
             let kept = order.into_iter().take(most.saturating_sub(1));
             std::iter::once(unknown()).chain(kept.map(|(word, _)| word.to_owned())).collect()
         }
         TokenUnit::Pairs => {
-            merges = learn_pairs(text, most);
+            merges = learn_pairs(&mut texts, most);
             pair_names(&merges)
         }
     };
     TokenList { unit, names, merges }
 }
 
-/// The tokens of a text, by their numbers.
-pub fn encode(list: &TokenList, text: &str) -> Vec<i32> {
-    match list.unit {
-        TokenUnit::Bytes => text.bytes().map(i32::from).collect(),
-        TokenUnit::Chars => {
-            let known: FxHashMap<char, i32> = (1..)
-                .zip(&list.names[1..])
-                .filter_map(|(id, name)| Some((name.chars().next()?, id)))
-                .collect();
-            text.chars().map(|sign| known.get(&sign).copied().unwrap_or(0)).collect()
-        }
-        TokenUnit::Words => {
-            let known: FxHashMap<&str, i32> =
-                (1..).zip(&list.names[1..]).map(|(id, name)| (name.as_str(), id)).collect();
-            words(text).map(|word| known.get(word).copied().unwrap_or(0)).collect()
-        }
-        TokenUnit::Pairs => {
-            let ranks: FxHashMap<(u32, u32), u32> =
-                list.merges.iter().copied().zip(256..).collect();
-            let mut known: FxHashMap<&str, Vec<i32>> = FxHashMap::default();
-            let mut out = Vec::new();
-            for word in pieces(text) {
-                let tokens = known.entry(word).or_insert_with(|| joined(word, &ranks));
-                out.extend_from_slice(tokens);
+/// Cuts texts into tokens of a list.
+pub enum Encoder<'a> {
+    /// Each byte by itself.
+    Bytes,
+    /// The number of each character.
+    Chars(FxHashMap<char, i32>),
+    /// The number of each word of a unit.
+    Words(TokenUnit, FxHashMap<&'a str, i32>),
+    /// The number of each joined pair.
+    Pairs(FxHashMap<(u32, u32), u32>),
+}
+
+impl<'a> Encoder<'a> {
+    /// For the tokens of a list.
+    pub fn new(list: &'a TokenList) -> Encoder<'a> {
+        let known = || (1..).zip(list.names.iter().skip(1));
+        match list.unit {
+            TokenUnit::Bytes => Encoder::Bytes,
+            TokenUnit::Chars => {
+                let known = known().filter_map(|(id, name)| Some((name.chars().next()?, id)));
+                Encoder::Chars(known.collect())
             }
-            out
+            TokenUnit::Words | TokenUnit::BareWords => {
+                let known = known().map(|(id, name)| (name.as_str(), id));
+                Encoder::Words(list.unit, known.collect())
+            }
+            TokenUnit::Pairs => Encoder::Pairs(list.merges.iter().copied().zip(256..).collect()),
+        }
+    }
+
+    /// The tokens of a text, by their numbers.
+    pub fn encode(&self, text: &str) -> Vec<i32> {
+        match self {
+            Encoder::Bytes => text.bytes().map(i32::from).collect(),
+            Encoder::Chars(known) => {
+                text.chars().map(|sign| known.get(&sign).copied().unwrap_or(0)).collect()
+            }
+            Encoder::Words(unit, known) => {
+                words_of(*unit, text).map(|word| known.get(word).copied().unwrap_or(0)).collect()
+            }
+            Encoder::Pairs(ranks) => {
+                let mut known: FxHashMap<&str, Vec<i32>> = FxHashMap::default();
+                let mut out = Vec::new();
+                for word in pieces(text) {
+                    let tokens = known.entry(word).or_insert_with(|| joined(word, ranks));
+                    out.extend_from_slice(tokens);
+                }
+                out
+            }
         }
     }
 }
@@ -80,6 +108,9 @@ pub fn decode(list: &TokenList, tokens: &[i32]) -> String {
     let name = |&id: &i32| usize::try_from(id).ok().and_then(|id| list.names.get(id));
     match list.unit {
         TokenUnit::Chars | TokenUnit::Words => tokens.iter().filter_map(name).cloned().collect(),
+        TokenUnit::BareWords => {
+            tokens.iter().filter_map(name).cloned().collect::<Vec<_>>().join(" ")
+        }
         TokenUnit::Bytes | TokenUnit::Pairs => {
             let mut bytes = Vec::new();
             let mut open: Vec<u32> =
@@ -125,6 +156,12 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     runs(text, move |before, next| kind(before) == kind(next) && !matches!(kind(next), 0 | 4))
 }
 
+/// The words of a unit.
+fn words_of(unit: TokenUnit, text: &str) -> impl Iterator<Item = &str> {
+    let is_blank = |word: &str| word.chars().all(char::is_whitespace);
+    words(text).filter(move |word| unit == TokenUnit::Words || !is_blank(word))
+}
+
 /// A word with the blank before it, runs of digits, of signs and of blanks; together the whole text.
 fn pieces(text: &str) -> impl Iterator<Item = &str> {
     let kind = |sign: char| match sign {
@@ -152,9 +189,9 @@ fn runs(text: &str, together: impl Fn(char, char) -> bool) -> impl Iterator<Item
 }
 
 /// The pairs to join, until there are so many tokens or nothing comes up twice.
-fn learn_pairs(text: &str, most: usize) -> Vec<(u32, u32)> {
+fn learn_pairs<'t>(texts: &mut dyn Iterator<Item = &'t str>, most: usize) -> Vec<(u32, u32)> {
     let mut counts: FxHashMap<&str, usize> = FxHashMap::default();
-    pieces(text).for_each(|word| *counts.entry(word).or_default() += 1);
+    texts.flat_map(pieces).for_each(|word| *counts.entry(word).or_default() += 1);
     let mut words: Vec<(Vec<u32>, usize)> = counts
         .into_iter()
         .filter(|(word, _)| word.len() > 1)
@@ -236,6 +273,14 @@ mod tests {
     use super::*;
     use crate::base::rng::Sequence;
 
+    fn learn(unit: TokenUnit, text: &str, most: usize) -> TokenList {
+        super::learn(unit, std::iter::once(text), most)
+    }
+
+    fn encode(list: &TokenList, text: &str) -> Vec<i32> {
+        Encoder::new(list).encode(text)
+    }
+
     #[test]
     fn units_cut_a_text_and_put_it_together_again() {
         let text = "It's 12 o'clock,\nnot 7.  Né";
@@ -246,6 +291,10 @@ mod tests {
         let chars = learn(TokenUnit::Chars, "abca", 0);
         assert_eq!(encode(&chars, "caz"), [3, 1, 0]);
         assert_eq!(words("It's 12\n").collect::<Vec<_>>(), ["It", "'", "s", " ", "12", "\n"]);
+        let bare = learn(TokenUnit::BareWords, "to be, or not to be", 9);
+        assert_eq!(bare.names, ["(unknown)", "be", "to", ",", "not", "or"], "no blanks");
+        let tokens = encode(&bare, "to  be\nnew");
+        assert_eq!((&tokens[..], &decode(&bare, &tokens)[..]), (&[2, 1, 0][..], "to be (unknown)"));
         let some = learn(TokenUnit::Words, "a b a c a b", 4);
         assert_eq!(some.names, ["(unknown)", " ", "a", "b"], "the commonest first");
     }

@@ -90,7 +90,7 @@ impl Crop {
         if (top, left) == (0, 0) && window == size {
             return;
         }
-        let fill = self.fill;
+        let fill = self.fill.of_frame(frame);
         frame.replace(window, |from, to, _| {
             for (row, to) in to.chunks_exact_mut(window.row()).enumerate() {
                 match fill.place(top + row as i64, size.height) {

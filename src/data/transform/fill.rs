@@ -6,6 +6,7 @@
 
 use super::super::error::DataError;
 use super::super::request::{Arguments, Literal};
+use super::frame::Frame;
 
 /// The pixels beyond the border.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +28,14 @@ impl FillMode {
             Some(Literal::Name(word)) if word == "edge" => Ok(FillMode::Edge),
             Some(Literal::Name(word)) if word == "reflect" => Ok(FillMode::Reflect),
             Some(_) => Err(args.wrong("fill", "an int from 0 to 255, `edge` or `reflect`")),
+        }
+    }
+
+    /// The same for an image or a mask: what has no pixel of a mask is of class 0.
+    pub fn of_frame(self, frame: &Frame) -> FillMode {
+        match self {
+            FillMode::Value(_) if frame.classes => FillMode::Value(0),
+            other => other,
         }
     }
 

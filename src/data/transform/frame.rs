@@ -43,11 +43,13 @@ impl Size {
     }
 }
 
-/// An image that is being transformed; none at first.
+/// An image or a mask that is being transformed; none at first.
 #[derive(Debug, Default)]
 pub struct Frame {
     /// Its size.
     pub size: Size,
+    /// Whether its bytes are classes and no colours: they are moved, and never mixed or changed.
+    pub classes: bool,
     /// Its bytes.
     pub pixels: Vec<u8>,
     /// Where the next image is written.

@@ -34,12 +34,14 @@ mod zoom;
 
 pub use frame::{Frame, Size};
 
+use super::dataset::Split;
 use super::error::DataError;
 use super::request::{Arguments, TransformCall};
 use crate::base::field::NameKind;
 use crate::base::names::meant;
 use crate::base::rng::{Sequence, hash_name};
-use crate::base::schema::{Conversion, FieldKind, Schema};
+use crate::base::schema::{Conversion, Field, FieldKind, Schema};
+use crate::base::tensor::DType;
 use mix::Mix;
 use stage::Stage;
 
@@ -161,6 +163,8 @@ pub struct Transforms {
     sizes: Option<(Size, Size)>,
     /// The place of the field that they change.
     field: usize,
+    /// The places of its masks, which move with it.
+    masks: Vec<usize>,
 }
 
 /// Whose random numbers are drawn.
@@ -194,6 +198,61 @@ impl Transforms {
     /// The place of the field that they change.
     pub fn field(&self) -> usize {
         self.field
+    }
+
+    /// The places of the fields of masks, which move as the images do.
+    pub fn masks(&self) -> &[usize] {
+        &self.masks
+    }
+
+    /// Bytes of a field of a sample to judge by, where they are others than the source's.
+    pub fn evaluated_bytes(&self, field: usize) -> Option<usize> {
+        let (_, after) = self.sizes?;
+        match self.masks.contains(&field) {
+            true => Some(after.height * after.width),
+            false => (field == self.field).then(|| after.bytes()),
+        }
+    }
+
+    /// Copies one field of some samples of a split as a step to judge by gets it, one after the other;
+    /// `out` has room for exactly those.
+    pub fn copy_evaluated(
+        &self,
+        split: &Split,
+        indices: &[u32],
+        field: usize,
+        out: &mut [u8],
+    ) -> Result<(), DataError> {
+        let is_changed = self.change_all && (field == self.field || self.masks.contains(&field));
+        if !is_changed || indices.is_empty() {
+            return split.copy_batch(indices, field, out);
+        }
+        let mut frame = Frame::default();
+        let size = out.len() / indices.len();
+        for (&index, out) in indices.iter().zip(out.chunks_exact_mut(size)) {
+            self.load(split, index, field, &mut frame)?;
+            self.apply(&mut frame, None);
+            out.copy_from_slice(&frame.pixels);
+        }
+        Ok(())
+    }
+
+    /// Puts a field that they change, an image or its mask, into a frame, as it lies in the split.
+    pub fn load(
+        &self,
+        split: &Split,
+        index: u32,
+        field: usize,
+        frame: &mut Frame,
+    ) -> Result<(), DataError> {
+        frame.classes = self.masks.contains(&field);
+        let size = match self.sizes {
+            Some((before, _)) if frame.classes => Size { channels: 1, ..before },
+            Some((before, _)) => before,
+            // A row of bytes that is no image.
+            None => Size { height: 1, width: split.fields()[field].bytes(), channels: 1 },
+        };
+        frame.load(size, |room| split.copy_batch(&[index], field, room))
     }
 
     /// The size of an image as the source has it, and as a step gets it.
@@ -242,9 +301,16 @@ impl Partner {
 pub fn fit(items: &[Item], schema: &Schema) -> Result<(Transforms, Schema), DataError> {
     // The first image, or what stands in its place.
     let field = schema.fields.iter().position(|field| field.as_image().is_some()).unwrap_or(0);
+    let size = schema.fields.get(field).and_then(|field| Size::of(&field.shape));
+    let is_mask = |it: &Field| {
+        let pixels = size.map(|size| vec![size.height, size.width]);
+        it.as_class().is_some() && it.dtype == DType::U8 && Some(&it.shape) == pixels.as_ref()
+    };
+    let masks: Vec<usize> =
+        (0..schema.fields.len()).filter(|&place| is_mask(&schema.fields[place])).collect();
     let mut fitting = Fitting {
-        size: schema.fields.get(field).and_then(|field| Size::of(&field.shape)),
-        transforms: Transforms { field, ..Transforms::default() },
+        size,
+        transforms: Transforms { field, masks, ..Transforms::default() },
         schema: schema.clone(),
         moved: None,
     };
@@ -256,6 +322,9 @@ pub fn fit(items: &[Item], schema: &Schema) -> Result<(Transforms, Schema), Data
     let Fitting { size, mut transforms, mut schema, .. } = fitting;
     if let (Some(before), Some(after)) = (before, size) {
         schema.fields[field].shape = after.shape();
+        for &mask in &transforms.masks {
+            schema.fields[mask].shape = vec![after.height, after.width];
+        }
         transforms.sizes = Some((before, after));
     }
     Ok((transforms, schema))
@@ -283,6 +352,11 @@ impl Fitting {
             Kind::Mix(mix) => {
                 if mix.cut {
                     self.image(name)?;
+                    if !self.transforms.masks.is_empty() {
+                        let message = format!("`{name}` would cut the images and not their masks");
+                        let help = "`mixup` takes the masks of both images";
+                        return Err(DataError::new(message).help(help));
+                    }
                 }
                 self.transforms.mixes.push((stream, *mix));
                 self.schema.mixed = true;
@@ -322,15 +396,6 @@ impl Fitting {
         if let Some(moved) = self.moved.filter(|_| stage.needs_bytes(size)) {
             let message = format!("`{name}` works on bytes, but stands behind `{moved}`");
             return Err(DataError::new(message).help(format!("put `{moved}` behind it")));
-        }
-        let masks =
-            self.schema.fields.iter().any(|field| {
-                field.as_class().is_some() && field.shape == [size.height, size.width]
-            });
-        if masks && stage.moves_pixels() {
-            let message = format!("`{name}` would move the images and not their masks");
-            let help = "transforms of colours may stand here, those of places not yet";
-            return Err(DataError::new(message).help(help));
         }
         let fitted = stage.fit(size)?;
         self.transforms.change_all |= fitted != size;

@@ -6,7 +6,7 @@
 
 use super::super::error::DataError;
 use super::super::request::Arguments;
-use super::super::scale::scale;
+use super::super::scale::{nearest, scale};
 use super::frame::{Frame, Size};
 
 /// Names of the arguments, in order.
@@ -75,9 +75,13 @@ impl Resize {
         let (size, [height, width]) = (frame.size, self.inner(frame.size));
         let inner = Size { height, width, ..size };
         if inner != size {
+            let (crop, classes) = (self.mode == Mode::Crop, frame.classes);
             frame.replace(inner, |from, to, resizer| {
                 let (from, to) = ((from, [size.height, size.width]), (to, [height, width]));
-                scale(resizer, from, to, size.channels, self.mode == Mode::Crop);
+                match classes {
+                    true => nearest(from, to, crop),
+                    false => scale(resizer, from, to, size.channels, crop),
+                }
             });
         }
         let outer = Size { height: self.size[0], width: self.size[1], ..size };
@@ -120,6 +124,20 @@ mod tests {
         let wide = resized(Mode::Stretch, [1, 4], [1, 2, 1], &[0, 100]);
         assert_eq!(wide, [0, 25, 75, 100]);
         assert_eq!(resized(Mode::Stretch, [1, 2], [1, 2, 1], &[0, 100]), [0, 100]);
+    }
+
+    #[test]
+    fn masks_are_resized_by_the_nearest_pixel() {
+        for (mode, size, wanted) in [
+            (Mode::Stretch, [1, 2], vec![6, 8]),
+            (Mode::Crop, [2, 2], vec![2, 3, 6, 7]),
+            (Mode::Pad, [4, 4], [vec![0; 4], (1..=8).collect(), vec![0; 4]].concat()),
+        ] {
+            let mut mask = frame([2, 4, 1], &[1, 2, 3, 4, 5, 6, 7, 8]);
+            mask.classes = true;
+            Resize { size, mode }.apply(&mut mask);
+            assert_eq!(mask.pixels, wanted, "{mode:?}");
+        }
     }
 
     #[test]

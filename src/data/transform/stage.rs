@@ -62,13 +62,15 @@ impl Stage {
     }
 
     /// Whether pixels come to other places, and do not only change their colours.
-    pub fn moves_pixels(&self) -> bool {
-        !matches!(self, Stage::Grayscale | Stage::Jitter(_))
+    fn moves_pixels(&self) -> bool {
+        !matches!(self, Stage::Grayscale | Stage::Jitter(_) | Stage::Erase(_))
     }
 
-    /// Transforms an image of training, with random numbers of its own.
+    /// Transforms an image of training, with random numbers of its own. With the same numbers, the mask
+    /// of the image goes the same way; what only changes colours leaves it as it is.
     pub fn train(&self, frame: &mut Frame, rng: &mut Sequence) {
         match self {
+            _ if frame.classes && !self.moves_pixels() => {}
             Stage::Resize(resize) => resize.apply(frame),
             Stage::Grayscale => grayscale::apply(frame),
             Stage::Flip(flip) => flip.apply(frame, rng),
@@ -83,6 +85,7 @@ impl Stage {
     /// Transforms an image of evaluation: nothing is random.
     pub fn evaluate(&self, frame: &mut Frame) {
         match self {
+            _ if frame.classes && !self.moves_pixels() => {}
             Stage::Resize(resize) => resize.apply(frame),
             Stage::Grayscale => grayscale::apply(frame),
             Stage::Crop(crop) => crop.center(frame),

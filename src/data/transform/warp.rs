@@ -1,5 +1,5 @@
-//! An image seen through a linear map about its middle, with bilinear interpolation: what rotation
-//! and zoom have in common.
+//! An image seen through a linear map about its middle, with bilinear interpolation, and a mask at the
+//! nearest pixel: what rotation and zoom have in common.
 //!
 //! The pixel of the new image at `d` from the middle is what the old one has at `map · d`; between
 //! four pixels they are mixed by area. Places are held in units of 2⁻¹⁶ pixels, weights in 2⁻⁸,
@@ -13,16 +13,23 @@ const ONE: f64 = 65536.0;
 
 /// Replaces an image by its view through `map`, from the new image's `(x, y)` to the old one's.
 pub fn warp(frame: &mut Frame, map: [[f64; 2]; 2], fill: FillMode) {
+    let fill = fill.of_frame(frame);
     match frame.size.channels {
+        1 if frame.classes => warp_channels::<true>(frame, 1, map, fill),
         // The compiler unrolls what is done to each pixel where it knows the channels.
-        1 => warp_channels(frame, 1, map, fill),
-        3 => warp_channels(frame, 3, map, fill),
-        channels => warp_channels(frame, channels, map, fill),
+        1 => warp_channels::<false>(frame, 1, map, fill),
+        3 => warp_channels::<false>(frame, 3, map, fill),
+        channels => warp_channels::<false>(frame, channels, map, fill),
     }
 }
 
 #[inline(always)]
-fn warp_channels(frame: &mut Frame, channels: usize, map: [[f64; 2]; 2], fill: FillMode) {
+fn warp_channels<const NEAREST: bool>(
+    frame: &mut Frame,
+    channels: usize,
+    map: [[f64; 2]; 2],
+    fill: FillMode,
+) {
     let size = frame.size;
     let [middle_x, middle_y] = [size.width, size.height].map(|len| (len as f64 - 1.0) / 2.0);
     let step = [map[0][0], map[1][0]].map(|by| (by * ONE).round() as i64);
@@ -34,7 +41,11 @@ fn warp_channels(frame: &mut Frame, channels: usize, map: [[f64; 2]; 2], fill: F
                 |[x, y]: [f64; 2], middle: f64| ((middle + x * dx + y * dy) * ONE).round() as i64;
             let (mut x, mut y) = (start(map[0], middle_x), start(map[1], middle_y));
             for pixel in to.chunks_exact_mut(channels) {
-                image.sample(x, y, pixel);
+                if NEAREST {
+                    image.nearest(x, y, pixel);
+                } else {
+                    image.sample(x, y, pixel);
+                }
                 (x, y) = (x + step[0], y + step[1]);
             }
         }
@@ -69,6 +80,18 @@ impl Image<'_> {
             let four = [upper[channel], upper[next], lower[channel], lower[next]];
             *to = mixed(four, [wx, wy]);
         }
+    }
+
+    /// The byte of the pixel that is nearest to a place, of one channel; of two as near, the right or
+    /// lower one.
+    fn nearest(&self, x: i64, y: i64, pixel: &mut [u8]) {
+        let half = ONE as i64 / 2;
+        let (column, row) = ((x + half) >> 16, (y + half) >> 16);
+        let place = self.fill.place(row, self.height).zip(self.fill.place(column, self.width));
+        pixel[0] = match place {
+            Some((row, column)) => self.pixels[row * self.width + column],
+            None => self.fill.byte(),
+        };
     }
 
     /// The same where not all four pixels are the image's.
@@ -117,6 +140,23 @@ mod tests {
             let found = warped([5, 4, channels], &pixels, map, FillMode::Value(0));
             assert_eq!(found, pixels, "{channels} channels");
         }
+    }
+
+    #[test]
+    fn masks_take_the_nearest_pixel_and_class_0_beyond_the_border() {
+        let mask = |map, fill| {
+            let mut frame = frame([2, 3, 1], &[1, 2, 3, 4, 5, 6]);
+            frame.classes = true;
+            warp(&mut frame, map, fill);
+            frame.pixels
+        };
+        // A third of a pixel to the right of each: the same pixel.
+        let shrunk = [[1.3, 0.0], [0.0, 1.0]];
+        assert_eq!(mask(shrunk, FillMode::Value(99)), [1, 2, 3, 4, 5, 6]);
+        // Places −1, 1 and 3 of a row: beyond both ends there is no class, whatever colour fills images.
+        let half = [[2.0, 0.0], [0.0, 1.0]];
+        assert_eq!(mask(half, FillMode::Value(99)), [0, 2, 0, 0, 5, 0]);
+        assert_eq!(mask(half, FillMode::Edge), [1, 2, 3, 4, 5, 6]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::support::{good, with};
 use crate::base::source::Sources;
-use crate::elaborate::{PRELUDE, PRELUDE_NAME, Request};
+use crate::elaborate::{OverSplit, PRELUDE, PRELUDE_NAME, Request};
 use crate::graph::verify::verify;
 use crate::syntax::ast::{FunctionKind, ItemKind};
 use crate::syntax::parse;
@@ -63,7 +63,7 @@ fn every_loss_and_metric_elaborates() {
         verify(&found.train).expect("sound");
     }
     // Those of numbers and labels compare with a target of the output's shape.
-    const OF_NUMBERS: [&str; 6] = ["mae", "mse", "rmse", "r2", "label_accuracy", "label_f1"];
+    const OF_NUMBERS: [&str; 7] = ["mae", "mse", "rmse", "r2", "label_accuracy", "label_f1", "auc"];
     let (numbers, classes): (Vec<String>, Vec<String>) =
         names(FunctionKind::Metric).into_iter().partition(|name| OF_NUMBERS.contains(&&name[..]));
     assert_eq!(numbers.len(), OF_NUMBERS.len());
@@ -79,9 +79,14 @@ fn every_loss_and_metric_elaborates() {
     let over = &numbers.training.as_ref().expect("training").overs;
     assert_eq!(
         over.iter().map(|(name, _)| &name[..]).collect::<Vec<_>>(),
-        ["rmse", "r2", "label_f1"]
+        ["rmse", "r2", "label_f1", "auc"]
     );
-    over.iter().for_each(|(_, graph)| verify(graph).expect("sound"));
+    for (name, over) in over {
+        match over {
+            OverSplit::Means(graph) => verify(graph).expect("sound"),
+            OverSplit::Rows { width, .. } => assert_eq!((&name[..], *width), ("auc", 12)),
+        }
+    }
     let found = with("cross_entropy(smoothing: 0.1)", classes);
     let f1 = found.train.output("metric.f1").expect("f1");
     assert_eq!(found.train.ty(f1).to_string(), "f32[2]");

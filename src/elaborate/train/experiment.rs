@@ -20,6 +20,7 @@ use crate::elaborate::context::{Elaborator, Eval};
 use crate::elaborate::data::DataRequest;
 use crate::elaborate::driven::{Driven, WarmUp};
 use crate::elaborate::items::Items;
+use crate::elaborate::over_split::OverSplit;
 use crate::elaborate::{Program, Request, uses};
 use crate::graph::{Graph, UpdateRule};
 use crate::syntax::ast::Goal;
@@ -52,9 +53,8 @@ pub struct Training {
     pub tasks: Vec<OutputTask>,
     /// The metrics' names, as in the outputs `metric.NAME`.
     pub metrics: Vec<String>,
-    /// The values of some of them from their means over a data set: graphs of one input, the means, and
-    /// one output.
-    pub overs: Vec<(String, Graph)>,
+    /// The values of some of them from all samples of a data set.
+    pub overs: Vec<(String, OverSplit)>,
     /// Those of which less is better.
     pub minimized: Vec<String>,
     /// The optimizer's rule: scalar inputs `p` and `g`, states, hyper-parameters; the output `p` is
@@ -145,7 +145,7 @@ pub fn elaborate<'a>(
 fn training<'a>(
     source: GraphSource<'a>,
     mut plan: TrainPlan<'a>,
-    (tasks, overs): (Vec<OutputTask>, Vec<(String, Graph)>),
+    (tasks, overs): (Vec<OutputTask>, Vec<(String, OverSplit)>),
     (metrics, in_step): (Vec<String>, Scheduled),
     (rule, of_rule): (UpdateRule, Scheduled),
 ) -> Training {
@@ -207,7 +207,7 @@ impl<'a> GraphSource<'a> {
 #[derive(Debug)]
 struct Scheduled {
     compared: Vec<Comparison>,
-    overs: Vec<(String, Graph)>,
+    overs: Vec<(String, OverSplit)>,
     warm_ups: Vec<WarmUp>,
     driven: Vec<Driven>,
 }

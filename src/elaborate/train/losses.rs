@@ -18,6 +18,7 @@ use crate::base::tensor::DType;
 use crate::elaborate::arguments::Expect;
 use crate::elaborate::comparison::Comparison;
 use crate::elaborate::context::{Elaborator, ErrorReported, Eval};
+use crate::elaborate::over_split::OverSplit;
 use crate::elaborate::paths;
 use crate::elaborate::scope::CallFrame;
 use crate::elaborate::value::Value;
@@ -82,8 +83,12 @@ impl<'a> Elaborator<'a> {
             let per_sample = self.call_on(*metric, &operands, handed_on, name.to_string())?;
             let mean = match self.over.take() {
                 Some(over) => {
+                    let mean = match over {
+                        OverSplit::Means(_) => self.over_batch(metric.span, per_sample, true)?,
+                        OverSplit::Rows { .. } => per_sample,
+                    };
                     self.overs.push((name.metric().unwrap_or_default().to_owned(), over));
-                    self.over_batch(metric.span, per_sample, true)?
+                    mean
                 }
                 None => self.metric_mean(*metric, per_sample)?,
             };

@@ -383,9 +383,10 @@ impl<'a> Elaborator<'a> {
             let mut node = operand.node;
             if index > 0 {
                 let dtype = match &param.ty {
-                    Some(ty) => self.dtype(ty)?,
-                    None => self.ty(node).dtype,
+                    Some(ty) => self.parameter_dtype(ty)?,
+                    None => None,
                 };
+                let dtype = dtype.unwrap_or(self.ty(node).dtype);
                 // The prelude's own text is no place to send the user to.
                 let place = if item.builtin { choice.span } else { param.span };
                 let image = operand.field.and_then(Field::as_image);

@@ -27,7 +27,7 @@ use crate::run::folder::RunInfo;
 use crate::run::trained::{self, Model, Trained};
 use crate::runtime::pool::Pool;
 use crate::runtime::program::{CompiledProgram, RunMemory};
-use crate::runtime::trainer::{Scores, Setup, Steps, TrainError, Trainer};
+use crate::runtime::trainer::{Scores, Setup, Steps, TrainError, Trainer, row_bytes};
 use crate::schedule::Globals;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -112,8 +112,9 @@ pub fn evaluation(
     }
     let programs: Vec<&CompiledProgram> =
         std::iter::once(&train).chain(evaluate.values()).map(|step| &step.program).collect();
-    refuse_too_large(&session, &request, &programs, 1, variable_bytes(&graph))?;
     let overs = crate::driver::steps::overs(&training);
+    let beside = variable_bytes(&graph).saturating_add(row_bytes(&overs, [count, 0]));
+    refuse_too_large(&session, &request, &programs, 1, beside)?;
     let metrics = graph.metrics().map(str::to_owned).collect();
     let (last, accumulate, written) = (None, None, None);
     let steps = Steps { train, last, accumulate, evaluate, metrics, overs, written };

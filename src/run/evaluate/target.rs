@@ -8,16 +8,21 @@
 use crate::base::schema::{Conversion, Field};
 use crate::base::task::Task;
 use crate::base::tensor::DType;
+use crate::data::transform::Transforms;
 use crate::data::{Dataset, Split};
 
 /// The target of an output.
 pub struct OutputTarget<'a> {
     split: &'a Split,
+    /// What is done to images and masks before a step.
+    transforms: &'a Transforms,
     /// Its place among the fields of a sample.
     place: usize,
     field: &'a Field,
     /// Of a picture, how a step makes a number of a byte: factor and summand for each channel.
     affine: Vec<(f64, f64)>,
+    /// Bytes of a sample, as a step gets it.
+    size: usize,
     bytes: Vec<u8>,
 }
 
@@ -37,7 +42,9 @@ impl<'a> OutputTarget<'a> {
             (0..channels).map(|channel| Conversion::joined(&image.conversions, channel)).collect()
         });
         let (affine, bytes) = (affine.unwrap_or_default(), Vec::new());
-        Some(OutputTarget { split, place, field, affine, bytes })
+        let transforms = &*data.transforms;
+        let size = transforms.evaluated_bytes(place).unwrap_or(field.bytes());
+        Some(OutputTarget { split, transforms, place, field, affine, size, bytes })
     }
 
     /// Whether it is a picture that the output draws.
@@ -47,14 +54,14 @@ impl<'a> OutputTarget<'a> {
 
     /// Reads the targets of some samples; says whether that went well.
     pub fn read(&mut self, samples: &[u32]) -> bool {
-        self.bytes.resize(samples.len() * self.field.bytes(), 0);
-        self.split.copy_batch(samples, self.place, &mut self.bytes).is_ok()
+        self.bytes.resize(samples.len() * self.size, 0);
+        let OutputTarget { split, transforms, place, bytes, .. } = self;
+        transforms.copy_evaluated(split, samples, *place, bytes).is_ok()
     }
 
     /// The bytes of one of the samples that were read.
     pub fn of_sample(&self, index: usize) -> &[u8] {
-        let size = self.field.bytes();
-        &self.bytes[index * size..][..size]
+        &self.bytes[index * self.size..][..self.size]
     }
 
     /// The numbers of a sample, as a step has them; a picture's are bytes.

@@ -154,7 +154,11 @@ mod tests {
         EpochRecord {
             epoch,
             train: Scores::default(),
-            validation: Some(Scores { loss: val_loss, metrics: vec![("f1".into(), -val_loss)] }),
+            validation: Some(Scores {
+                loss: val_loss,
+                metrics: vec![("f1".into(), -val_loss)],
+                ..Scores::default()
+            }),
             grad_norm: 0.0,
             scheduled: Vec::new(),
             steps: 1,

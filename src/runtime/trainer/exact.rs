@@ -61,15 +61,55 @@ pub mod pairs {
     }
 }
 
+/// Many `f32` numbers, as base64 of their bytes.
+pub mod floats {
+    use super::{Deserialize, Deserializer, Serialize, Serializer};
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+    use serde::de::Error;
+
+    /// Writes them.
+    pub fn serialize<S: Serializer>(values: &[f32], serializer: S) -> Result<S::Ok, S::Error> {
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        STANDARD.encode(bytes).serialize(serializer)
+    }
+
+    /// Reads them.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f32>, D::Error> {
+        let bytes =
+            STANDARD.decode(String::deserialize(deserializer)?).map_err(D::Error::custom)?;
+        match bytes.as_chunks::<4>() {
+            (words, []) => Ok(words.iter().map(|&word| f32::from_le_bytes(word)).collect()),
+            _ => Err(D::Error::custom("numbers of 32 bits are cut")),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use crate::runtime::trainer::Scores;
 
     #[test]
+    fn rows_of_metrics_read_back_to_the_bit() {
+        #[derive(serde::Serialize, serde::Deserialize)]
+        struct Rows(#[serde(with = "super::floats")] Vec<f32>);
+        let rows = vec![0.1, -0.0, f32::NAN, f32::INFINITY, 1e-45];
+        let text = serde_json::to_string(&Rows(rows.clone())).unwrap();
+        let Rows(read) = serde_json::from_str(&text).unwrap();
+        let bits = |rows: &[f32]| rows.iter().map(|it| it.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(&read), bits(&rows));
+        assert!(serde_json::from_str::<Rows>("\"AAA=\"").is_err(), "two bytes");
+    }
+
+    #[test]
     fn every_number_reads_back_to_the_bit() {
         let third = 1.0f64 / 3.0;
         for value in [third, f64::MIN_POSITIVE, f64::INFINITY, f64::NEG_INFINITY, -0.0, 1e300] {
-            let scores = Scores { loss: value, metrics: vec![("accuracy".into(), -value)] };
+            let scores = Scores {
+                loss: value,
+                metrics: vec![("accuracy".into(), -value)],
+                ..Scores::default()
+            };
             let text = serde_json::to_string(&scores).unwrap();
             let read: Scores = serde_json::from_str(&text).unwrap();
             assert_eq!(read.loss.to_bits(), value.to_bits(), "{text}");

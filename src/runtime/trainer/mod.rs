@@ -27,7 +27,9 @@ pub use refused::RejectedStep;
 pub use scores::{EpochRecord, ScoreSums, Scores};
 pub use setup::{Average, Setup};
 pub use state::{OpenEpoch, TrainState};
-pub use steps::{BatchStep, MetricOver, Schedules, StepInput, Steps, WrittenTensors};
+pub use steps::{
+    BatchStep, MetricOver, OverSamples, Schedules, StepInput, Steps, WrittenTensors, row_bytes,
+};
 
 use crate::base::settings::OnNan;
 use crate::base::step_output::StepOutput;
@@ -297,7 +299,9 @@ impl<'a> Trainer<'a> {
             ended: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |it| it.as_secs_f64()),
         };
         let decision = self.state.control.decide(&self.setup.best, &self.setup.settings, &record);
-        for text in self.not_numbers(&record, decision) {
+        let notices =
+            self.not_numbers(&record, decision).into_iter().chain(self.new_notes(&record));
+        for text in notices.collect::<Vec<_>>() {
             callback.on_event(Event::Notice(&text));
         }
         self.state.stopped_early = decision.stop;
@@ -331,6 +335,12 @@ impl<'a> Trainer<'a> {
             ));
         }
         texts
+    }
+
+    /// The samples that the metrics of an epoch leave out, a line each, unless the epoch before has said it.
+    fn new_notes(&self, record: &EpochRecord) -> Vec<String> {
+        let said = self.state.history.last().map(EpochRecord::notes).unwrap_or_default();
+        record.notes().into_iter().filter(|note| !said.contains(note)).collect()
     }
 
     /// The learning rate and the optimiser's scheduled arguments, as they were in the last update.

@@ -1,6 +1,7 @@
 //! Losses and metrics: sums over the samples of several steps, and what they give.
 
-use super::{BatchStep, MetricOver, exact};
+use super::steps::of_means;
+use super::{BatchStep, MetricOver, OverSamples, exact};
 use crate::base::step_output::StepOutput;
 use crate::runtime::program::RunMemory;
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,9 @@ pub struct Scores {
     /// Each metric's name and value.
     #[serde(with = "exact::pairs")]
     pub metrics: Vec<(String, f64)>,
+    /// The samples that some metrics leave out: `NAME: …`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// One epoch.
@@ -42,6 +46,15 @@ pub struct EpochRecord {
     pub ended: f64,
 }
 
+impl EpochRecord {
+    /// The samples that the metrics leave out, a line each.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let train = self.train.notes.iter().map(|note| format!("note: {note}"));
+        let validation = self.validation.iter().flat_map(|scores| &scores.notes);
+        train.chain(validation.map(|note| format!("note: val_{note}"))).collect()
+    }
+}
+
 /// Sums over the samples of several steps.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ScoreSums {
@@ -67,6 +80,9 @@ struct Metric {
     /// The sums of all its numbers, where its value is made of their means.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     sums: Vec<ExactNumber>,
+    /// The numbers of all samples, where its value is a statistic of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "exact::floats")]
+    rows: Vec<f32>,
 }
 
 /// A number that is written with all its bits.
@@ -81,6 +97,7 @@ impl ScoreSums {
             numerator: 0.0,
             denominator: 0.0,
             sums: Vec::new(),
+            rows: Vec::new(),
         });
         ScoreSums { samples: 0, loss: 0.0, weight: 0.0, metrics: metrics.collect() }
     }
@@ -101,7 +118,12 @@ impl ScoreSums {
             let buffer = io.metrics().find(|(name, _)| *name == metric.name).map(|(_, id)| id);
             let buffer = buffer.expect("all steps of a run have the same metrics");
             let values = step.program.f32s(memory, buffer);
-            if overs.iter().any(|over| over.metric == metric.name) {
+            let over = overs.iter().find(|over| over.metric == metric.name).map(|over| &over.of);
+            if let Some(OverSamples::Rows { .. }) = over {
+                metric.rows.extend_from_slice(values);
+                continue;
+            }
+            if over.is_some() {
                 metric.sums.resize(values.len(), ExactNumber(0.0));
                 for (sum, &mean) in metric.sums.iter_mut().zip(values) {
                     sum.0 += f64::from(mean) * weight;
@@ -128,16 +150,27 @@ impl ScoreSums {
     /// is 0 / 0.
     pub fn scores(&self, overs: &[MetricOver]) -> Scores {
         let loss = if self.is_weightless() { 0.0 } else { self.loss / self.weight };
-        let value = |metric: &Metric| {
-            if let Some(over) = overs.iter().find(|over| over.metric == metric.name) {
-                let means: Vec<f64> =
-                    metric.sums.iter().map(|sum| sum.0 / metric.denominator).collect();
-                return (metric.name.clone(), over.value(&means));
+        let mut notes = Vec::new();
+        let mut value = |metric: &Metric| {
+            let over = overs.iter().find(|over| over.metric == metric.name).map(|over| &over.of);
+            match over {
+                Some(OverSamples::Means(graph)) => {
+                    let mean = |sum: &ExactNumber| sum.0 / metric.denominator;
+                    of_means(graph, &metric.sums.iter().map(mean).collect::<Vec<f64>>())
+                }
+                Some(&OverSamples::Rows { statistic, width }) => {
+                    let found = statistic.value(&metric.rows, width);
+                    if !found.left_out.is_empty() {
+                        notes.push(format!("{}: {}", metric.name, found.left_out));
+                    }
+                    found.value
+                }
+                None if metric.denominator == 0.0 => 0.0,
+                None => metric.numerator / metric.denominator,
             }
-            let empty = metric.denominator == 0.0;
-            let value = if empty { 0.0 } else { metric.numerator / metric.denominator };
-            (metric.name.clone(), value)
         };
-        Scores { loss, metrics: self.metrics.iter().map(value).collect() }
+        let metrics = self.metrics.iter().map(|metric| (metric.name.clone(), value(metric)));
+        let metrics = metrics.collect();
+        Scores { loss, metrics, notes }
     }
 }

@@ -1,5 +1,6 @@
 //! The compiled steps of a run, and the numbers that change from one to the next.
 
+use crate::base::statistic::SplitStatistic;
 use crate::base::tensor::{Data, Tensor};
 use crate::data::Pass;
 use crate::graph::Graph;
@@ -50,36 +51,60 @@ pub struct Steps {
     pub evaluate: BTreeMap<usize, BatchStep>,
     /// The terms of a sum of losses and the metrics, by name, in the order of the program.
     pub metrics: Vec<String>,
-    /// The values of some metrics from their means over a data set, by the metric's name.
+    /// The values of some metrics from all samples of a split, by the metric's name.
     pub overs: Vec<MetricOver>,
     /// The tensors that updates write, and the rule; `None` where only evaluation is asked for.
     pub written: Option<WrittenTensors>,
 }
 
-/// The value of a metric from its means over a data set: a graph of one input and one output.
+/// The value of a metric from all samples of a split.
 #[derive(Clone, Debug)]
 pub struct MetricOver {
     /// The metric's name.
     pub metric: String,
-    /// The graph, whose numbers are `f64`.
-    pub graph: Graph,
+    /// The samples' numbers that its value is made of.
+    pub of: OverSamples,
 }
 
-impl MetricOver {
-    /// The value for the means of each number of the metric.
-    pub(super) fn value(&self, means: &[f64]) -> f64 {
-        let mut env = Env::initial(&self.graph, 0);
-        for input in self.graph.inputs.values() {
-            let means = Tensor::new(input.ty.shape.at(1), Data::F64(means.to_vec()));
-            env = env.with(&input.name, means);
-        }
-        let outputs = interp::run(&self.graph, 1, &env).map(|outcome| outcome.outputs);
-        let value = outputs.ok().and_then(|outputs| match outputs.into_values().next()?.data {
-            Data::F64(values) => values.first().copied(),
-            _ => None,
-        });
-        value.unwrap_or(f64::NAN)
+/// The numbers of all samples that a metric's value is made of.
+#[derive(Clone, Debug)]
+pub enum OverSamples {
+    /// The means of its numbers: a graph of one input and one output, in `f64`.
+    Means(Graph),
+    /// The rows of all samples.
+    Rows {
+        /// The statistic of them.
+        statistic: SplitStatistic,
+        /// Numbers of a row.
+        width: usize,
+    },
+}
+
+/// The value for the means of each number of a metric.
+pub(super) fn of_means(graph: &Graph, means: &[f64]) -> f64 {
+    let mut env = Env::initial(graph, 0);
+    for input in graph.inputs.values() {
+        let means = Tensor::new(input.ty.shape.at(1), Data::F64(means.to_vec()));
+        env = env.with(&input.name, means);
     }
+    let outputs = interp::run(graph, 1, &env).map(|outcome| outcome.outputs);
+    let value = outputs.ok().and_then(|outputs| match outputs.into_values().next()?.data {
+        Data::F64(values) => values.first().copied(),
+        _ => None,
+    });
+    value.unwrap_or(f64::NAN)
+}
+
+/// Bytes that metrics over all samples take, of the samples of two splits at once: what an epoch of
+/// training has gathered is kept while its validation runs.
+pub fn row_bytes(overs: &[MetricOver], samples: [usize; 2]) -> usize {
+    let bytes = |over: &MetricOver| match over.of {
+        OverSamples::Means(_) => 0,
+        OverSamples::Rows { statistic, width } => {
+            samples.map(|samples| statistic.bytes(samples, width)).iter().sum()
+        }
+    };
+    overs.iter().map(bytes).fold(0, usize::saturating_add)
 }
 
 /// The tensors that an update writes, with the rule that computes them.

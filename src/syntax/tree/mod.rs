@@ -139,8 +139,8 @@ impl<'a> TreeBuilder<'a> {
             .collect()
     }
 
-    /// `over mean { … }`, which only a metric has.
-    fn over(&mut self, kind: FunctionKind, pair: Pair<Rule>) -> ParseResult<(Name, Block)> {
+    /// `over mean { … }` or `over roc_auc`, which only a metric has.
+    fn over(&mut self, kind: FunctionKind, pair: Pair<Rule>) -> ParseResult<Over> {
         let span = self.span(&pair);
         if kind != FunctionKind::Metric {
             let error = Diagnostic::error(codes::DECLARATION, "only a metric has an `over`");
@@ -148,7 +148,8 @@ impl<'a> TreeBuilder<'a> {
         }
         let mut inner = pair.into_inner().filter(|pair| pair.as_rule() != Rule::kw_over);
         let name = self.name(&inner.next().expect("a name"));
-        Ok((name, self.block(inner.next().expect("a block"))?))
+        let block = inner.next().map(|block| self.block(block)).transpose()?;
+        Ok(Over { name, block })
     }
 
     /// `minimize` or `maximize`, which only a metric has.

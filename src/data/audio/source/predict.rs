@@ -35,7 +35,7 @@ impl InputReader for RecordingInputs {
     }
 
     fn samples(&self, given: &GivenInput) -> Vec<InputSample> {
-        files_of(given, &WavFiles)
+        files_of(given, &Recordings)
     }
 
     fn read(&self, sample: &InputSample) -> Result<Vec<Vec<u8>>, String> {
@@ -51,18 +51,18 @@ impl InputReader for RecordingInputs {
 }
 
 /// Files of recordings.
-struct WavFiles;
+struct Recordings;
 
-impl FileKind for WavFiles {
+impl FileKind for Recordings {
     fn below(&self, folder: &Path) -> Result<Vec<PathBuf>, DataError> {
         files_below(folder, is_recording, "recordings")
     }
 
     fn plural(&self) -> &'static str {
-        "WAV files"
+        "WAV or FLAC files"
     }
 
     fn is_file(&self, bytes: &[u8]) -> bool {
-        bytes.starts_with(b"RIFF")
+        bytes.starts_with(b"RIFF") || bytes.starts_with(b"fLaC")
     }
 }

@@ -51,6 +51,23 @@ fn rounds() -> usize {
     if cfg!(debug_assertions) { 8_000 } else { 100_000 }
 }
 
+/// A frame of constant samples stands for many, so what comes out is bounded by more than the bytes.
+#[cfg(feature = "flac")]
+#[test]
+fn damaged_flac_files_are_read_or_refused() {
+    let seeds = [&include_bytes!("stereo16.flac")[..], include_bytes!("mono24.flac")];
+    let (mut noise, mut accepted) = (AudioNoise(3), 0);
+    for round in 0..rounds() {
+        let mut bytes = seeds[round % seeds.len()].to_vec();
+        mutate(&mut bytes, &mut noise);
+        let Ok(Waveform { rate, samples }) = read(&bytes, 1 << 16) else { continue };
+        accepted += 1;
+        assert!(samples.len() <= 1024 * bytes.len() && (1..=10_000_000).contains(&rate));
+        assert!(samples.iter().all(|sample| sample.abs() <= 1.0), "round {round}");
+    }
+    assert!(accepted > rounds() / 50, "{accepted} of {} are still files", rounds());
+}
+
 #[test]
 fn damaged_wav_files_are_read_or_refused() {
     let data: Vec<u8> = (0..48).collect();
