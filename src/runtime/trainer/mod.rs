@@ -9,6 +9,7 @@
 //! or not a run was taken up again: what a run depends on is its memory and its [`TrainState`],
 //! which a [`Callback`] is shown after every step.
 
+mod batch;
 pub mod control;
 mod events;
 pub(crate) mod exact;
@@ -20,6 +21,7 @@ mod state;
 mod steps;
 mod variables;
 
+pub use batch::EvaluatedBatch;
 pub use control::{Control, Decision};
 pub use events::{Callback, Event, NotFinite, TrainError, TrainingOutcome};
 pub use guard::SMALL_NORM;
@@ -31,10 +33,11 @@ pub use steps::{
     BatchStep, MetricOver, OverSamples, Schedules, StepInput, Steps, WrittenTensors, row_bytes,
 };
 
+use self::batch::{fill, output};
 use crate::base::settings::OnNan;
 use crate::base::step_output::StepOutput;
 use crate::base::tensor::Tensor;
-use crate::data::{Batch, Dataset, Feed, Pass, Plan, Split};
+use crate::data::{Dataset, Feed, Pass, Plan, Split};
 use crate::runtime::pool::Pool;
 use crate::runtime::program::{IndexFault, RunMemory};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -459,37 +462,6 @@ struct TrainStepArgs {
     seed: u64,
     /// A sample's part in the update.
     share: f64,
-}
-
-/// A batch that has been evaluated.
-pub struct EvaluatedBatch<'a> {
-    step: &'a BatchStep,
-    memory: &'a RunMemory,
-    /// The indices of its samples in their split.
-    pub samples: &'a [u32],
-}
-
-impl EvaluatedBatch<'_> {
-    /// The elements of an output of the model, sample after sample.
-    pub fn output(&self, of: &StepOutput) -> &[f32] {
-        output(self.step, self.memory, of)
-    }
-}
-
-/// Copies a batch into a step's inputs.
-fn fill(step: &BatchStep, batch: &Batch<'_>, memory: &mut RunMemory) -> Result<(), TrainError> {
-    for (index, input) in step.inputs.iter().enumerate() {
-        if let Some(buffer) = input.buffer {
-            let room = step.program.bytes_mut(memory, buffer);
-            batch.copy(index, room).map_err(TrainError::Data)?;
-        }
-    }
-    Ok(())
-}
-
-/// The value of an output that every step has.
-fn output<'m>(step: &BatchStep, memory: &'m RunMemory, output: &StepOutput) -> &'m [f32] {
-    step.program.f32s(memory, output)
 }
 
 fn bad_index(
