@@ -7,7 +7,7 @@
 //! The files have no names where the system allows it, so they are gone with the run, however it ends.
 //! A later run reads the table again.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +15,7 @@ use super::dataset::{Column, Records};
 use super::error::DataError;
 use super::positioned::read_at;
 use super::request::Places;
+use crate::files;
 
 /// Bytes of a table's cells that are kept in memory, at four bytes a cell.
 const MOST: usize = 128 << 20;
@@ -51,7 +52,7 @@ impl Spill {
     /// A new file.
     pub fn file(&self) -> Result<File, DataError> {
         let folder = self.folder.as_deref().unwrap_or(Path::new("."));
-        let made = fs::create_dir_all(folder).and_then(|()| tempfile::tempfile_in(folder));
+        let made = files::write::unnamed(folder);
         made.map_err(|error| {
             let message = format!("a large table cannot be kept here: {error}");
             let help = "`XDG_CACHE_HOME` names another folder for the cache";

@@ -7,7 +7,7 @@
 //! ```
 
 use super::dataset::Split;
-use super::text::token_text;
+use super::text::tokens::decode as token_text;
 use crate::base::schema::{
     CellMeaning, Field, FieldKind, FieldRecipe, FieldTransform, MissingValue, PADDING, TokenList,
     TokenUnit,

@@ -45,6 +45,7 @@ mod index;
 mod init;
 mod items;
 mod member;
+mod open_scan;
 mod operator;
 mod over;
 mod over_split;

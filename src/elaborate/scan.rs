@@ -6,40 +6,22 @@
 
 use super::arguments::Expect;
 use super::context::{Elaborator, ErrorReported, Eval};
+use super::open_scan::{OpenCarry, OpenScan};
 use super::scope::{Binding, BlockNames, Role};
 use super::value::Value;
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::Span;
 use crate::graph::scan::Bodies;
-use crate::graph::{CarryId, Dim, NodeId, Op, ScanId, Type};
-use crate::syntax::ast::{Arg, Declaration, Expr, Scan};
+use crate::graph::{Dim, NodeId, Op};
+use crate::syntax::ast::{Arg, Declaration, Expr, ScanExpr};
 
 /// The settings of a scan.
 const SETTINGS: [&str; 2] = ["axis", "reverse"];
 
-/// The scan whose body is elaborated.
-pub(super) struct OpenScan {
-    id: ScanId,
-    carries: Vec<OpenCarry>,
-    /// How many calls were in progress where it stands.
-    frames: usize,
-}
-
-/// A carry of it.
-struct OpenCarry {
-    id: CarryId,
-    name: String,
-    ty: Type,
-    /// Its value now: as the step began, or as last written.
-    current: NodeId,
-    written: bool,
-    span: Span,
-}
-
 impl<'a> Elaborator<'a> {
     /// The values of all steps of a scan.
-    pub fn scan(&mut self, scan: &'a Scan, span: Span) -> Eval<Value> {
+    pub fn scan(&mut self, scan: &'a ScanExpr, span: Span) -> Eval<Value> {
         self.count_stage(span)?;
         if self.open_scan.is_some() {
             let message = "a scan in a step of another scan";
@@ -69,7 +51,7 @@ impl<'a> Elaborator<'a> {
     }
 
     /// `axis: 1`, which is the default, and `reverse: false`.
-    fn scan_settings(&mut self, scan: &'a Scan, x: NodeId) -> Eval<(usize, bool)> {
+    fn scan_settings(&mut self, scan: &'a ScanExpr, x: NodeId) -> Eval<(usize, bool)> {
         let (mut axis, mut reverse) = (None, false);
         for Arg { name, value } in &scan.settings {
             let found = self.expr(value, Expect::Any)?;
@@ -211,7 +193,7 @@ impl<'a> Elaborator<'a> {
 
     /// Hands on what the body has written; a carry that it has not, and a state that it has, are
     /// mistakes.
-    fn close(&mut self, open: &OpenScan, scan: &Scan) -> Eval<()> {
+    fn close(&mut self, open: &OpenScan, scan: &ScanExpr) -> Eval<()> {
         let mut outcome = Ok(());
         for carry in &open.carries {
             self.builder.hand_on(carry.id, carry.current);
@@ -237,7 +219,7 @@ impl<'a> Elaborator<'a> {
     fn joined(
         &mut self,
         open: &OpenScan,
-        scan: &'a Scan,
+        scan: &'a ScanExpr,
         value: Option<Value>,
         axis: usize,
         span: Span,

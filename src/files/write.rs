@@ -141,6 +141,13 @@ fn without_waiting() -> fs::OpenOptions {
     options
 }
 
+/// A new file in a folder, which is made where it is missing. It has no name where the system allows
+/// that, and is gone with the program.
+pub fn unnamed(folder: &Path) -> io::Result<File> {
+    fs::create_dir_all(folder)?;
+    tempfile::tempfile_in(folder)
+}
+
 /// A new file for what will be at a path, in the same folder. It goes away unless it is put there.
 pub fn beside(path: &Path) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();

@@ -9,7 +9,6 @@ use crate::base::entity::Entity;
 use crate::base::step_output::StepOutput;
 use crate::graph::op::{CarryId, HyperId, InputId, NodeId, Op, ParamId, ScanId, StateId};
 use crate::graph::origin::{Origin, OriginId, Origins};
-use crate::graph::scan::{Carry, Scan};
 use crate::graph::types::Type;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
@@ -133,6 +132,24 @@ pub struct Update {
     pub target: UpdateTarget,
     /// The new value, of the target's type.
     pub node: NodeId,
+}
+
+/// A loop over slices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scan {
+    /// How many slices there are; not 0.
+    pub steps: usize,
+    /// Whether it begins with the last slice.
+    pub reverse: bool,
+}
+
+/// A value that one step hands to the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Carry {
+    /// The loop.
+    pub scan: ScanId,
+    /// What a step hands on, of the carry's type; `None` where nothing reads the carry any more.
+    pub next: Option<NodeId>,
 }
 
 /// The source of a dimension's value, for diagnostics.

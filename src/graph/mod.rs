@@ -44,8 +44,8 @@ pub mod window;
 pub use bound::BoundGraph;
 pub use builder::Builder;
 pub use data::{
-    DimOrigin, Graph, Hyper, Init, Input, Node, Output, Param, RUN_STEPS, State, Update,
-    UpdateTarget,
+    Carry, DimOrigin, Graph, Hyper, Init, Input, Node, Output, Param, RUN_STEPS, Scan, State,
+    Update, UpdateTarget,
 };
 pub use infer::{Mismatch, infer};
 pub use init::initial_value;
@@ -58,7 +58,6 @@ pub use origin::{Origin, OriginId, Origins};
 pub use print::{print_kernels, with_places};
 pub use read::{GraphReadError, read};
 pub use rule::UpdateRule;
-pub use scan::{Carry, Scan};
 pub use types::{Dim, Shape, Type};
 pub use verify::verify;
 pub use window::Window;

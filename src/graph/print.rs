@@ -7,11 +7,11 @@
 
 use crate::base::source::Sources;
 use crate::base::tensor::DType;
+use crate::graph::data::Scan;
 use crate::graph::data::{Graph, Init, Node, UpdateTarget};
 use crate::graph::kernels::{KernelKind, Kernels};
 use crate::graph::op::{NodeId, Op, Range};
 use crate::graph::origin::OriginId;
-use crate::graph::scan::Scan;
 use crate::graph::window::Window;
 use std::collections::HashSet;
 use std::fmt::{self, Display, Formatter};

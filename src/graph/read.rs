@@ -11,11 +11,11 @@ mod window;
 use crate::base::entity::Entity;
 use crate::base::step_output::StepOutput;
 use crate::base::tensor::DType;
+use crate::graph::data::{Carry, Scan};
 use crate::graph::data::{
     Graph, Hyper, Init, Input, Node, Output, Param, State, Update, UpdateTarget,
 };
 use crate::graph::op::{Binary, CarryId, NodeId, Op, Range, Reduce, ScanId, Unary};
-use crate::graph::scan::{Carry, Scan};
 use crate::graph::types::{Dim, Shape, Type};
 use cursor::Cursor;
 use std::fmt;
@@ -291,10 +291,6 @@ fn operator(name: &str, cursor: &mut Cursor) -> ReadResult<Node> {
         "cast" => typed(cursor, |ty| Ok(Op::Cast(ty.dtype))),
         "broadcast" => typed(cursor, |ty| Ok(Op::Broadcast(ty.shape.clone()))),
         "reshape" => typed(cursor, |ty| Ok(Op::Reshape(ty.shape.clone()))),
-        "transpose" => {
-            let perm = cursor.brackets(Cursor::integer)?;
-            typed(cursor, |_| Ok(Op::Transpose(perm)))
-        }
         "slice" => {
             let ranges = cursor.brackets(range)?;
             typed(cursor, |_| Ok(Op::Slice(ranges)))
@@ -304,22 +300,20 @@ fn operator(name: &str, cursor: &mut Cursor) -> ReadResult<Node> {
             let number = cursor.number_text();
             typed(cursor, |ty| Ok(Op::Pad { amounts, value: cursor::number(number, ty.dtype)? }))
         }
-        "scan_slice" => {
+        "scan_slice" | "scan_stack" => {
             let scan = scan(cursor)?;
-            typed(cursor, |_| Ok(Op::ScanSlice(scan)))
-        }
-        "scan_stack" => {
-            let scan = scan(cursor)?;
-            typed(cursor, |_| Ok(Op::ScanStack(scan)))
+            let is_slice = name == "scan_slice";
+            typed(cursor, |_| Ok(if is_slice { Op::ScanSlice(scan) } else { Op::ScanStack(scan) }))
         }
         "matmul" => {
             let transpose_a = cursor.eat_word("transpose_a");
             let transpose_b = cursor.eat_word("transpose_b");
             typed(cursor, |_| Ok(Op::MatMul { transpose_a, transpose_b }))
         }
-        "variance" => {
+        "transpose" | "variance" => {
             let axes = cursor.brackets(Cursor::integer)?;
-            typed(cursor, |_| Ok(Op::Variance(axes)))
+            let turns = name == "transpose";
+            typed(cursor, |_| Ok(if turns { Op::Transpose(axes) } else { Op::Variance(axes) }))
         }
         "iota" | "uniform" | "concat" | "argmax" | "gather" | "scatter_add" => {
             let number = cursor.integer()?;

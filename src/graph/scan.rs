@@ -25,24 +25,6 @@ use crate::graph::op::{NodeId, Op, ScanId};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-/// A loop over slices.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Scan {
-    /// How many slices there are; not 0.
-    pub steps: usize,
-    /// Whether it begins with the last slice.
-    pub reverse: bool,
-}
-
-/// A value that one step hands to the next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Carry {
-    /// The loop.
-    pub scan: ScanId,
-    /// What a step hands on, of the carry's type; `None` where nothing reads the carry any more.
-    pub next: Option<NodeId>,
-}
-
 /// A part of a graph that runs as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {

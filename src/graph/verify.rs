@@ -7,10 +7,11 @@
 
 use crate::base::entity::Entity;
 use crate::base::tensor::DType;
+use crate::graph::data::Carry;
 use crate::graph::data::{Graph, UpdateTarget};
 use crate::graph::infer::{check_type, infer};
 use crate::graph::op::{CarryId, NodeId, Op};
-use crate::graph::scan::{self, Bodies, Carry};
+use crate::graph::scan::{self, Bodies};
 use crate::graph::types::Type;
 use std::collections::HashSet;
 

@@ -11,8 +11,9 @@
 //! carry has a place for each step: backward passes read them all.
 
 use crate::base::tensor::DType;
+use crate::graph::data::Scan;
 use crate::graph::kernels::{FusedKernelId, KernelKind, Kernels};
-use crate::graph::scan::{Bodies, Scan};
+use crate::graph::scan::Bodies;
 use crate::graph::{NodeId, Op, OpKind, ScanId};
 use crate::loops::{BufferId, Space};
 use crate::lower::StepBuilder;
@@ -21,7 +22,7 @@ use rustc_hash::FxHashMap;
 /// Lowers the kernels of a scan.
 pub fn lower(step: &mut StepBuilder, id: ScanId, kernels: &Kernels, body: &[FusedKernelId]) {
     let graph = &kernels.graph;
-    let places = Places {
+    let places = ScanPlaces {
         scan: graph.scans[id],
         id,
         bodies: Bodies::of(graph),
@@ -42,7 +43,7 @@ pub fn lower(step: &mut StepBuilder, id: ScanId, kernels: &Kernels, body: &[Fuse
 }
 
 /// Where the values of a scan lie.
-struct Places<'s, 'a> {
+struct ScanPlaces<'s, 'a> {
     step: &'s mut StepBuilder<'a>,
     id: ScanId,
     scan: Scan,
@@ -53,7 +54,7 @@ struct Places<'s, 'a> {
     wanted: Vec<(NodeId, BufferId)>,
 }
 
-impl<'s, 'a> Places<'s, 'a> {
+impl<'s, 'a> ScanPlaces<'s, 'a> {
     /// Finds all places, and writes the first values of carries.
     fn find(
         mut self,

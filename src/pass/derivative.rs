@@ -116,9 +116,8 @@ pub fn gradients(
         Op::Input(_) | Op::Param(_) | Op::State(_) | Op::Hyper(_) | Op::Step => unreachable!(),
         Op::Extent(_) | Op::Const(..) | Op::Iota { .. } | Op::Uniform { .. } => unreachable!(),
         Op::ArgMax(_) | Op::MaxPoolIndex(_) | Op::StopGradient => unreachable!("nothing flows"),
-        Op::ScanSlice(_) | Op::Carry(_) | Op::ScanStack(_) => {
-            unreachable!("autodiff goes through scans as a whole")
-        }
+        // Autodiff goes through scans as a whole.
+        Op::ScanSlice(_) | Op::Carry(_) | Op::ScanStack(_) => unreachable!(),
     }
 }
 

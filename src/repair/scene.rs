@@ -372,35 +372,39 @@ impl<'a> Scene<'a> {
             ExprKind::Member(object, _) => self.expr(object, none, item),
             ExprKind::Index(object, at) => {
                 self.expr(object, none, item);
-                for index in at {
-                    match index {
-                        ast::Index::Rest(_) => {}
-                        ast::Index::At(at) => self.expr(at, none, item),
-                        ast::Index::Slice { from, to, .. } => {
-                            from.iter().chain(to).for_each(|at| self.expr(at, none, item));
-                        }
-                    }
-                }
+                at.iter().for_each(|index| self.index(index, none, item));
             }
             ExprKind::If(branch) => {
                 self.expr(&branch.condition, none, item);
                 self.block(&branch.then, item);
                 branch.otherwise.iter().for_each(|block| self.block(block, item));
             }
-            ExprKind::Scan(scan) => {
-                self.tensors[item].push(&scan.slice.text);
-                self.expr(&scan.over, none, item);
-                for setting in &scan.settings {
-                    let name = setting.name.as_ref().map_or("", |name| &name.text);
-                    self.expr(&setting.value, LiteralRole { name, call: None }, item);
-                }
-                self.block(&scan.body, item);
-            }
+            ExprKind::Scan(scan) => self.scan(scan, item),
             ExprKind::Range(from, to) => {
                 self.expr(from, none, item);
                 self.expr(to, none, item);
             }
         }
+    }
+
+    fn index(&mut self, index: &'a ast::Index, slot: LiteralRole<'a>, item: usize) {
+        match index {
+            ast::Index::Rest(_) => {}
+            ast::Index::At(at) => self.expr(at, slot, item),
+            ast::Index::Slice { from, to, .. } => {
+                from.iter().chain(to).for_each(|at| self.expr(at, slot, item));
+            }
+        }
+    }
+
+    fn scan(&mut self, scan: &'a ast::ScanExpr, item: usize) {
+        self.tensors[item].push(&scan.slice.text);
+        self.expr(&scan.over, LiteralRole { name: "", call: None }, item);
+        for setting in &scan.settings {
+            let name = setting.name.as_ref().map_or("", |name| &name.text);
+            self.expr(&setting.value, LiteralRole { name, call: None }, item);
+        }
+        self.block(&scan.body, item);
     }
 
     fn pipeline(&mut self, expr: &'a Expr, item: usize) {

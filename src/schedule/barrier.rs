@@ -27,11 +27,11 @@ pub struct KernelRun {
     /// A buffer a slot.
     pub args: Vec<BoundBuffer>,
     /// The elements that are read and written.
-    pub touched: Touched,
+    pub touched: RunUses,
 }
 
 /// What a run touches of its buffers.
-pub enum Touched {
+pub enum RunUses {
     /// What the parts of a kernel read and write; runs of the same one touch the same.
     Kernel(KernelId, std::sync::Arc<Footprints>),
     /// For each buffer that a loop uses, whether something of it is written.
@@ -72,8 +72,8 @@ impl KernelRun {
     /// Use of the buffer that a slot stands for.
     pub fn uses(&self, slot: SlotId) -> BufferUse {
         let writes = match &self.touched {
-            Touched::Kernel(_, touched) => !touched.all_writes(slot).is_empty(),
-            Touched::Loop(writes) => writes[slot.index()],
+            RunUses::Kernel(_, touched) => !touched.all_writes(slot).is_empty(),
+            RunUses::Loop(writes) => writes[slot.index()],
         };
         BufferUse { run: self.index, slot, writes }
     }
@@ -134,7 +134,7 @@ fn comparable<'r>(
     j: SlotId,
 ) -> Option<(Pair, [&'r Footprints; 2])> {
     match (&a.touched, &b.touched) {
-        (Touched::Kernel(first, own), Touched::Kernel(second, other))
+        (RunUses::Kernel(first, own), RunUses::Kernel(second, other))
             if a.args[i.index()].is_like(&b.args[j.index()]) =>
         {
             Some(((*first, i, *second, j), [own, other]))

@@ -11,7 +11,7 @@
 use crate::base::entity::Entity;
 use crate::loops::footprint::{Footprints, footprints};
 use crate::loops::{Action, BufferId, Kernel, Program, Space};
-use crate::schedule::barrier::{BoundBuffer, BufferUse, ConflictTable, KernelRun, Touched};
+use crate::schedule::barrier::{BoundBuffer, BufferUse, ConflictTable, KernelRun, RunUses};
 use rayon::prelude::*;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -69,7 +69,7 @@ fn run_of(
             index,
             parts: program.kernels[*kernel].parts,
             args: args.iter().map(bound).collect(),
-            touched: Touched::Kernel(*kernel, Arc::clone(&touched[kernel.index()])),
+            touched: RunUses::Kernel(*kernel, Arc::clone(&touched[kernel.index()])),
         }),
         Action::Loop { body, .. } => {
             let mut args: Vec<BoundBuffer> = Vec::new();
@@ -87,7 +87,7 @@ fn run_of(
                     }
                 }
             }
-            Some(KernelRun { index, parts: 0, args, touched: Touched::Loop(writes) })
+            Some(KernelRun { index, parts: 0, args, touched: RunUses::Loop(writes) })
         }
         Action::Barrier => None,
     }

@@ -334,7 +334,7 @@ pub enum ExprKind {
     /// `if c { … } else { … }`.
     If(If),
     /// `scan step in x, axis: 1 { … }`.
-    Scan(Scan),
+    Scan(ScanExpr),
     /// `0..n`, where an argument or a train key takes a range.
     Range(Box<Expr>, Box<Expr>),
 }
@@ -440,7 +440,7 @@ pub enum StageKind {
 
 /// `scan step in x, axis: 1 { … }`: its body for each slice of a value.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Scan {
+pub struct ScanExpr {
     /// The name of a slice.
     pub slice: Name,
     /// The value that is cut.

@@ -141,7 +141,7 @@ type Made = Option<Line>;
 /// One way to go on.
 type Production = fn(&mut Generator) -> Made;
 
-const PRODUCTIONS: [Production; 38] = [
+const PRODUCTIONS: [Production; 39] = [
     Generator::sum,
     Generator::smooth,
     Generator::positive_domain,
@@ -179,6 +179,7 @@ const PRODUCTIONS: [Production; 38] = [
     Generator::global_pool,
     Generator::own_layer,
     Generator::recurrent,
+    Generator::sequence,
     Generator::shared_layer,
 ];
 

@@ -15,9 +15,10 @@ use std::path::PathBuf;
 
 use rustc_hash::FxHashSet;
 
-use super::blocks::Block;
+use super::blocks::RowBlock;
+use super::cells::TableFormat;
 use super::number::{cut, finite};
-use super::reader::{TableFormat, at_file, open};
+use super::reader::{at_file, open};
 use crate::data::error::DataError;
 use crate::data::fields::{FieldPlan, MeaningPlan, MissingPlan, TransformPlan};
 
@@ -98,7 +99,7 @@ pub fn infer(
     super::reader::place_of(target, &names).map_err(|error| error.argument("target").path(path))?;
     usable(&names).map_err(|error| error.path(path))?;
     let unmet = || -> Vec<ColumnSurvey> { names.iter().map(|_| Default::default()).collect() };
-    let survey = |block: &Block| {
+    let survey = |block: &RowBlock| {
         let mut columns = unmet();
         let met = block.rows(format.delimiter, |line, cells| {
             let cells = cells.iter().zip(&mut columns);

@@ -10,6 +10,7 @@
 //! The schema needs what is fitted, so the file is read for it too: `check` knows the table.
 
 mod blocks;
+mod cells;
 mod infer;
 mod number;
 pub mod predict;
@@ -20,8 +21,9 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use self::cells::TableFormat;
 use self::predict::RowInputs;
-use self::reader::{CellKind, TableFormat};
+use self::reader::CellKind;
 use super::dataset::{Dataset, Note, Samples};
 use super::error::DataError;
 use super::fields::{

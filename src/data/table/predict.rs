@@ -4,7 +4,8 @@ use std::path::Path;
 
 use rustc_hash::FxHashMap;
 
-use super::reader::{self, CellKind, TableFormat};
+use super::cells::TableFormat;
+use super::reader::{self, CellKind};
 use crate::base::schema::{CellMeaning, Field};
 use crate::data::error::DataError;
 use crate::data::fields::{Cells, RawTable};

@@ -16,7 +16,8 @@ use std::path::{Path, PathBuf};
 
 use rustc_hash::FxHashMap;
 
-use super::blocks::{Block, Blocks};
+use super::blocks::{RowBlock, RowBlocks};
+use super::cells::{NOT_UTF8, TableFormat, text};
 use super::number::{cut, number};
 use crate::base::names::near;
 use crate::base::shown::Show;
@@ -24,17 +25,6 @@ use crate::data::error::DataError;
 use crate::data::fields::{ColumnStore, MISSING_TEXT, RawTable};
 use crate::data::gunzip::unpacked;
 use crate::data::spill::Spill;
-
-/// How a table is written.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TableFormat {
-    /// The separator of cells.
-    pub delimiter: u8,
-    /// Whether the first row names the columns; otherwise they are `c1`, `c2`, ….
-    pub header: bool,
-    /// Texts that mean that a cell has no value, beside the empty one.
-    pub na: Vec<String>,
-}
 
 /// The kind of values of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,8 +44,8 @@ pub fn header(path: &Path, format: &TableFormat) -> Result<Vec<String>, DataErro
 }
 
 /// The blocks of a file, whose errors name it.
-pub fn open(path: &Path, format: &TableFormat) -> Result<Blocks, DataError> {
-    Blocks::open(path, format).map_err(|error| at_file(error, path))
+pub fn open(path: &Path, format: &TableFormat) -> Result<RowBlocks, DataError> {
+    RowBlocks::open(path, format).map_err(|error| at_file(error, path))
 }
 
 /// Names the file of an error.
@@ -217,7 +207,7 @@ struct ParsedBlock {
 }
 
 impl BlockParser<'_> {
-    fn parse(&self, block: &Block) -> ParsedBlock {
+    fn parse(&self, block: &RowBlock) -> ParsedBlock {
         let mut parsed = self.nothing();
         let delimiter = self.format.delimiter;
         let met = block.rows(delimiter, |line, cells| {
@@ -309,14 +299,6 @@ pub fn list(names: &[String]) -> String {
     let shown: Vec<String> = names.iter().take(MOST).map(|name| cut(name)).collect();
     let more = if names.len() > MOST { ", …" } else { "" };
     format!("{}{more}", shown.join(", "))
-}
-
-const NOT_UTF8: &str = "not UTF-8";
-
-/// The text of a cell, without blanks around it.
-pub fn text(cell: &[u8]) -> Result<&str, DataError> {
-    let text = std::str::from_utf8(cell).map_err(|_| DataError::new(NOT_UTF8))?;
-    Ok(text.trim_start_matches('\u{feff}').trim())
 }
 
 /// Names the first byte of a file that is no UTF-8.

@@ -9,7 +9,7 @@
 //! reaches from one into the next. What the tokens are is learnt from the first part alone.
 
 mod predict;
-mod tokens;
+pub(super) mod tokens;
 
 pub use tokens::{Encoder, decode as token_text, learn};
 

@@ -98,7 +98,7 @@ const CASES: &[(&str, &str, &str, &str)] = &[
         "relu",
         "unfolds",
     ),
-    ("model net(x: f32[N, 4]) { x <- 3\n x }", codes::ASSIGNMENT, "x", "not a state"),
+    ("model net(x: f32[N, 4]) { x <- 3\n x }", codes::ASSIGNMENT, "x", "no state or carry"),
     (
         "layer l(x: f32[N, D]) { param w: f32[D] = zeros\n let w = 3\n x }\nmodel net(x: f32[N, 4]) { x |> l }",
         codes::DECLARATION,

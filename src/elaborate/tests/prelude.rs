@@ -34,6 +34,7 @@ fn every_layer_elaborates() {
             "upsample" => "cast(x, f32) |> upsample(2, mode: bilinear)".to_owned(),
             "upsample_rows" => "cast(x, f32) |> upsample_rows(2, nearest)".to_owned(),
             "depthwise_conv" | "max_pool" | "avg_pool" => format!("cast(x, f32) |> {name}(2)"),
+            "rnn" | "lstm" | "gru" => format!("cast(x, f32) |> {name}(5, reverse: true)"),
             "group_norm" => "cast(x, f32) |> group_norm(2)".to_owned(),
             "attention" => {
                 "cast(x, f32) |> attention(2, causal: true, mask: x[:, :, 0] > 0)".to_owned()

@@ -27,6 +27,7 @@ mod window;
 
 use crate::base::step_output::StepOutput;
 use crate::base::tensor::DType;
+use crate::graph::data::{Carry, Scan};
 use crate::graph::data::{
     Graph, Hyper, Input, Node, Output, Param, RUN_STEPS, State, Update, UpdateTarget,
 };
@@ -34,7 +35,6 @@ use crate::graph::element::round_to;
 use crate::graph::infer::{Mismatch, infer};
 use crate::graph::op::{CarryId, NodeId, Op, ScanId};
 use crate::graph::origin::OriginId;
-use crate::graph::scan::{Carry, Scan};
 use crate::graph::types::{Dim, Shape, Type};
 
 /// Result of a fallible method: the node, or why it would be ill-typed.

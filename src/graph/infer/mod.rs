@@ -21,9 +21,9 @@ pub(crate) use movement::product;
 use crate::base::limits;
 use crate::base::tensor::DType;
 use crate::graph::data::Graph;
+use crate::graph::data::Scan;
 use crate::graph::element::round_to;
 use crate::graph::op::{NodeId, Op, ScanId};
-use crate::graph::scan::Scan;
 use crate::graph::types::{Dim, Shape, Type};
 use std::fmt;
 

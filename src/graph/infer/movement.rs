@@ -5,8 +5,8 @@
 //! to a step may not depend on how many samples it has.
 
 use super::{Inferred, Mismatch, axes, check_extents, constant, in_rank, tensor};
+use crate::graph::data::Scan;
 use crate::graph::op::Range;
-use crate::graph::scan::Scan;
 use crate::graph::types::{Dim, Shape, Type};
 
 /// NumPy's rule, in one direction: aligned at the last axis, a 1 becomes any extent.

@@ -233,7 +233,7 @@ impl TreeBuilder<'_> {
         Ok((condition, self.block(parts.next().expect("a block"))?))
     }
 
-    fn scan(&mut self, pair: Pair<Rule>) -> ParseResult<Scan> {
+    fn scan(&mut self, pair: Pair<Rule>) -> ParseResult<ScanExpr> {
         let (mut slice, mut over, mut settings, mut body) = (None, None, Vec::new(), None);
         for pair in pair.into_inner() {
             match pair.as_rule() {
@@ -245,7 +245,7 @@ impl TreeBuilder<'_> {
             }
         }
         let (slice, over) = (slice.expect("a name"), over.expect("a value"));
-        Ok(Scan { slice, over, settings, body: body.expect("a block") })
+        Ok(ScanExpr { slice, over, settings, body: body.expect("a block") })
     }
 
     fn stage(&mut self, pair: Pair<Rule>) -> ParseResult<PipeStage> {

@@ -73,6 +73,8 @@ impl Generator {
             "softplus",
             "mish",
             "hard_swish",
+            "relu6",
+            "hard_sigmoid",
         ]);
         let text = match self.coin() {
             true => format!("$0 |> {layer}"),

@@ -242,6 +242,40 @@ impl Generator {
         self.fits(&line.ty.shape).then_some(line)
     }
 
+    /// Attention, positions and gates of a sequence.
+    pub(super) fn sequence(&mut self) -> Made {
+        let x = self.float(|dims| {
+            dims.len() == 3
+                && dims[0] == Dim::N
+                && dims[1..].iter().all(|dim| dim.known().is_some())
+        })?;
+        let (mut dims, bound) = (self.dims(x), self.bound(x));
+        let width = dims[2].at(1);
+        if width > 64 || dims[1].at(1) > 64 {
+            return None;
+        }
+        let heads: Vec<usize> = (1..=width).filter(|by| width.is_multiple_of(*by)).collect();
+        let heads = self.choose(&heads);
+        let even = width.is_multiple_of(2);
+        let (name, text, bound) = match self.below(9) {
+            0 if even => ("rotary", "$0 |> rotary".into(), 1.5 * bound),
+            1 if even => ("sinusoidal", "$0 |> sinusoidal_positions".into(), bound + 1.0),
+            2 if even => ("glu", "$0 |> glu".into(), bound),
+            3 if even => ("swiglu", "swiglu($0)".into(), bound * bound + 1.0),
+            4 => ("positions", "$0 |> positions".into(), bound + 0.1),
+            5 => {
+                ("prelu", self.choose(&["$0 |> prelu", "prelu($0, channels: true)"]).into(), bound)
+            }
+            6 => ("cross", format!("$0 |> cross_attention(tanh($0), {heads})"), 2.0 * bound),
+            7 => ("attention", format!("$0 |> attention({heads})"), 2.0 * bound),
+            _ => ("causal", format!("attention($0, {heads}, causal: true)"), 2.0 * bound),
+        };
+        if text.contains("glu") {
+            dims[2] = Dim::Known(width / 2);
+        }
+        Some(self.line("sequence", text, &[x], dims, bound).feature(name))
+    }
+
     /// A scan along the steps of a sequence.
     pub(super) fn recurrent(&mut self) -> Made {
         let x = self.float(|dims| {

@@ -1,4 +1,4 @@
-//! Recordings to predict: files, folders of them, a list or a recording on standard input.
+//! RecordingFiles to predict: files, folders of them, a list or a recording on standard input.
 
 use std::path::{Path, PathBuf};
 
@@ -35,7 +35,7 @@ impl InputReader for RecordingInputs {
     }
 
     fn samples(&self, given: &GivenInput) -> Vec<InputSample> {
-        files_of(given, &Recordings)
+        files_of(given, &RecordingFiles)
     }
 
     fn read(&self, sample: &InputSample) -> Result<Vec<Vec<u8>>, String> {
@@ -51,9 +51,9 @@ impl InputReader for RecordingInputs {
 }
 
 /// Files of recordings.
-struct Recordings;
+struct RecordingFiles;
 
-impl FileKind for Recordings {
+impl FileKind for RecordingFiles {
     fn below(&self, folder: &Path) -> Result<Vec<PathBuf>, DataError> {
         files_below(folder, is_recording, "recordings")
     }
