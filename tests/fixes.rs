@@ -166,14 +166,15 @@ fn every_intended_program_is_sound() {
     }
 }
 
-/// Codes that only a run finds, or only an input that no test can hold.
-const ELSEWHERE: [&str; 6] = [
+/// Codes that only a run finds, only data of a user's own, or only an input that no test can hold.
+const ELSEWHERE: [&str; 7] = [
     codes::FILE_TOO_LARGE,
     codes::INDEX_RANGE,
     codes::NOT_FINITE,
     codes::MEMORY,
     codes::LITTLE_MEMORY,
     codes::MISSING_DATA,
+    codes::CONSTANT_TARGET,
 ];
 
 #[test]

@@ -184,7 +184,7 @@ fn recordings_are_resampled_and_cut_as_those_to_train_on() {
     for (name, wanted) in [
         ("empty.wav", "empty.wav: the file is empty"),
         ("none.wav", "none.wav: the recording has no samples"),
-        ("a.wav", "a.wav: byte 0: this is no WAV file"),
+        ("a.wav", "a.wav: byte 0: this is no WAV or FLAC file"),
         ("texts", "texts: has no WAV or FLAC files in it"),
         ("nope.wav", "nope.wav: cannot be read: No such file"),
     ] {
