@@ -188,7 +188,7 @@ class Window:
 
     def conv_input_grad(self, y, w, shape):
         """A convolution's adjoint in its input: what it makes of no border, cut to the extents."""
-        y, w = y.permute(0, 3, 1, 2), w.permute(3, 2, 0, 1)
+        y, w = y.permute(0, 3, 1, 2).contiguous(), w.permute(3, 2, 0, 1).contiguous()
         x = F.conv_transpose2d(y, w, None, self.stride, 0, 0, self.groups, self.dilation)
         height, width = shape[1] + self.top + self.bottom, shape[2] + self.left + self.right
         x = F.pad(x, [0, width - x.shape[3], 0, height - x.shape[2]])

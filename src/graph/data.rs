@@ -148,7 +148,7 @@ pub struct Scan {
 pub struct Carry {
     /// The loop.
     pub scan: ScanId,
-    /// What a step hands on, of the carry's type; `None` where nothing reads the carry any more.
+    /// The value that a step hands on, of the carry's type; `None` where nothing reads the carry any more.
     pub next: Option<NodeId>,
 }
 

@@ -110,14 +110,12 @@ pub fn gradients(
         }
         // values_grad = gather(g, index)
         Op::ScatterAdd { axis, .. } => {
-            let index = rule.args[0];
-            vec![None, Some(rule.emit.op(Op::Gather(axis), &[g, index]))]
+            vec![None, Some(rule.emit.op(Op::Gather(axis), &[g, rule.args[0]]))]
         }
         Op::Input(_) | Op::Param(_) | Op::State(_) | Op::Hyper(_) | Op::Step => unreachable!(),
         Op::Extent(_) | Op::Const(..) | Op::Iota { .. } | Op::Uniform { .. } => unreachable!(),
         Op::ArgMax(_) | Op::MaxPoolIndex(_) | Op::StopGradient => unreachable!("nothing flows"),
-        // Autodiff goes through scans as a whole.
-        Op::ScanSlice(_) | Op::Carry(_) | Op::ScanStack(_) => unreachable!(),
+        Op::ScanSlice(_) | Op::Carry(_) | Op::ScanStack(_) => unreachable!("as a whole"),
     }
 }
 

@@ -22,11 +22,11 @@ use crate::data::gunzip::unpacked;
 
 /// Bytes that are read for a block, if its rows are not longer.
 const BLOCK: usize = 256 << 10;
-/// RowBlocks that are in memory at once.
+/// TableBlocks that are in memory at once.
 const AT_ONCE: usize = 8;
 
 /// Whole rows of a file, as they lie in it.
-pub struct RowBlock {
+pub struct TableBlock {
     bytes: Vec<u8>,
     /// The line on which it begins, from 1.
     line: u64,
@@ -35,23 +35,23 @@ pub struct RowBlock {
 }
 
 /// The blocks of a file, from its start to its end.
-pub struct RowBlocks {
+pub struct TableBlocks {
     source: Box<dyn Read>,
     format: TableFormat,
     /// The names of the columns.
     pub names: Vec<String>,
     /// The block that the names were found in, while nobody has taken it.
-    first: Option<RowBlock>,
+    first: Option<TableBlock>,
     /// Bytes behind the last row of the last block.
     rest: Vec<u8>,
     line: u64,
     is_over: bool,
 }
 
-impl RowBlocks {
+impl TableBlocks {
     /// Opens a file and reads the names of its columns. Errors do not name the file.
-    pub fn open(path: &Path, format: &TableFormat) -> Result<RowBlocks, DataError> {
-        let mut blocks = RowBlocks {
+    pub fn open(path: &Path, format: &TableFormat) -> Result<TableBlocks, DataError> {
+        let mut blocks = TableBlocks {
             source: unpacked(path)?,
             format: format.clone(),
             names: Vec::new(),
@@ -79,7 +79,7 @@ impl RowBlocks {
     }
 
     /// The next block; `None` behind the last one.
-    fn next(&mut self) -> Result<Option<RowBlock>, DataError> {
+    fn next(&mut self) -> Result<Option<TableBlock>, DataError> {
         if let Some(first) = self.first.take() {
             return Ok(Some(first));
         }
@@ -108,14 +108,14 @@ impl RowBlocks {
         }
         let line = self.line;
         self.line += count_of(b'\n', &bytes);
-        Ok(Some(RowBlock { bytes, line, skipped: 0 }))
+        Ok(Some(TableBlock { bytes, line, skipped: 0 }))
     }
 
     /// Makes something of each block, several at once, and meets what was made in the order of the file,
     /// until `meet` or the file gives an error.
     pub fn each<T: Send>(
         &mut self,
-        made: impl Fn(&RowBlock) -> T + Sync,
+        made: impl Fn(&TableBlock) -> T + Sync,
         mut meet: impl FnMut(T) -> Result<(), DataError>,
     ) -> Result<(), DataError> {
         loop {
@@ -178,7 +178,7 @@ fn end_of_rows(bytes: &[u8], delimiter: u8) -> (Option<usize>, bool) {
     (end, place == Place::Quoted)
 }
 
-impl RowBlock {
+impl TableBlock {
     /// Calls `meet` with the line and the cells of each row until it says no. Empty lines, and lines of
     /// blanks in a table of one column, are no rows.
     pub fn rows(
@@ -287,9 +287,9 @@ mod tests {
         let path = folder.path().join("t.csv");
         std::fs::write(&path, text).unwrap();
         let format = TableFormat { delimiter: b',', header, na: Vec::new() };
-        let Ok(mut blocks) = RowBlocks::open(&path, &format) else { return Vec::new() };
+        let Ok(mut blocks) = TableBlocks::open(&path, &format) else { return Vec::new() };
         let mut all = Vec::new();
-        let made = |block: &RowBlock| {
+        let made = |block: &TableBlock| {
             let mut rows = Vec::new();
             let met = block.rows(b',', |line, cells| {
                 rows.push((line, cells.iter().map(|cell| cell.to_vec()).collect()));
@@ -329,7 +329,7 @@ mod tests {
     #[test]
     fn the_row_of_an_open_quote_is_found() {
         let open =
-            |text: &[u8]| RowBlock { bytes: text.to_vec(), line: 5, skipped: 0 }.open_row(b',');
+            |text: &[u8]| TableBlock { bytes: text.to_vec(), line: 5, skipped: 0 }.open_row(b',');
         assert_eq!(open(b"a,b\n\n1,\"2\n3,4\n"), Some(7));
         assert_eq!(open(b"\"a,b\r\n1,2"), Some(5));
         assert_eq!(open(b"a,b\n1,\"2\n\"\"\"\n3,\"\"\n"), None);

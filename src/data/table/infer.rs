@@ -15,7 +15,7 @@ use std::path::PathBuf;
 
 use rustc_hash::FxHashSet;
 
-use super::blocks::RowBlock;
+use super::blocks::TableBlock;
 use super::cells::TableFormat;
 use super::number::{cut, finite};
 use super::reader::{at_file, open};
@@ -99,7 +99,7 @@ pub fn infer(
     super::reader::place_of(target, &names).map_err(|error| error.argument("target").path(path))?;
     usable(&names).map_err(|error| error.path(path))?;
     let unmet = || -> Vec<ColumnSurvey> { names.iter().map(|_| Default::default()).collect() };
-    let survey = |block: &RowBlock| {
+    let survey = |block: &TableBlock| {
         let mut columns = unmet();
         let met = block.rows(format.delimiter, |line, cells| {
             let cells = cells.iter().zip(&mut columns);

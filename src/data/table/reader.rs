@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use rustc_hash::FxHashMap;
 
-use super::blocks::{RowBlock, RowBlocks};
+use super::blocks::{TableBlock, TableBlocks};
 use super::cells::{NOT_UTF8, TableFormat, text};
 use super::number::{cut, number};
 use crate::base::names::near;
@@ -44,8 +44,8 @@ pub fn header(path: &Path, format: &TableFormat) -> Result<Vec<String>, DataErro
 }
 
 /// The blocks of a file, whose errors name it.
-pub fn open(path: &Path, format: &TableFormat) -> Result<RowBlocks, DataError> {
-    RowBlocks::open(path, format).map_err(|error| at_file(error, path))
+pub fn open(path: &Path, format: &TableFormat) -> Result<TableBlocks, DataError> {
+    TableBlocks::open(path, format).map_err(|error| at_file(error, path))
 }
 
 /// Names the file of an error.
@@ -207,7 +207,7 @@ struct ParsedBlock {
 }
 
 impl BlockParser<'_> {
-    fn parse(&self, block: &RowBlock) -> ParsedBlock {
+    fn parse(&self, block: &TableBlock) -> ParsedBlock {
         let mut parsed = self.nothing();
         let delimiter = self.format.delimiter;
         let met = block.rows(delimiter, |line, cells| {
