@@ -171,13 +171,13 @@ fn what_the_data_make_senseless_is_found_before_anything_runs() {
                 train net on rows { loss = cross_entropy }\n";
     folder.write("p.nn", text.as_bytes());
     let said = folder.bad(&["check", "p.nn"]);
-    assert!(said.contains("error[E0128]: the embedding has 2 rows, but `place` of `rows` has 5"));
+    assert!(said.contains("error[E0129]: the embedding has 2 rows, but `place` of `rows` has 5"));
     assert!(said.contains("write `count: rows.place.count` (checked)"), "{said}");
     folder.nnc(&["check", "--fix", "p.nn"]);
     let said = folder.nnc(&["check", "p.nn"]);
     let said = String::from_utf8(said.stderr).unwrap();
     assert!(said.contains("W0214]: the target `kind` is x in all samples"), "{said}");
-    assert!(!said.contains("E0128"), "{said}");
+    assert!(!said.contains("E0129"), "{said}");
 }
 
 #[test]

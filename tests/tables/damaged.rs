@@ -42,7 +42,7 @@ fn damaged_files_are_read_or_refused() {
         (source("text", &[window(3), bpe]), b"to be or not to be".to_vec()),
     ];
     let rounds = std::env::var("NNC_READER_COUNT").ok().and_then(|it| it.parse().ok());
-    let rounds = rounds.unwrap_or(if cfg!(debug_assertions) { 400 } else { 25_000 });
+    let rounds = rounds.unwrap_or(if cfg!(debug_assertions) { 400 } else { 5_000 });
     let mut state = 7u64;
     let mut below = |most: usize| {
         state =
