@@ -66,10 +66,9 @@ pub fn gradients(
 ) -> ArgGradients {
     let Differentiated { node, value: y, args } = of;
     let op = emit.graph().nodes[node].op.clone();
-    let count = args.len();
     let mut rule = Rule { emit, node, y, args, g, wants, finite };
     match op {
-        op if !flows(&op) => vec![None; count],
+        op if !flows(&op) => vec![None; rule.args.len()],
         Op::Unary(function) => rule.unary(function),
         Op::Binary(function) => rule.binary(function),
         Op::Where => rule.select(),

@@ -86,7 +86,7 @@ impl Scans<'_> {
         Ok(())
     }
 
-    /// What a step hands on in a carry; none of other nodes.
+    /// The value that a step hands on in a carry; none of other nodes.
     fn next(&self, node: NodeId) -> Option<NodeId> {
         match self.graph.nodes[node].op {
             Op::Carry(carry) => self.graph.carries[carry].next,
