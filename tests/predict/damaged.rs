@@ -71,8 +71,11 @@ fn damaged_inputs_are_read_or_refused() {
         &[1; 24],
     ];
     std::fs::write(at.join("x.npy"), array.concat()).unwrap();
-    std::fs::create_dir_all(at.join("tones/low")).unwrap();
-    std::fs::write(at.join("tones/low/1.wav"), tone(1000, 100.0, 0.02)).unwrap();
+    for (class, hertz) in [("low", 100.0), ("high", 300.0)] {
+        std::fs::create_dir_all(at.join("tones").join(class)).unwrap();
+        std::fs::write(at.join("tones").join(class).join("1.wav"), tone(1000, hertz, 0.02))
+            .unwrap();
+    }
     let text = |text: &str| Literal::Str(text.into());
     let (file, target) = (("file", text("t.csv")), ("target", text("y")));
     let window = ("window", Literal::Int(3));
