@@ -188,7 +188,7 @@ pub(crate) fn overs(training: &Training) -> Vec<MetricOver> {
     let over = |(metric, over): &(String, OverSplit)| MetricOver {
         metric: metric.clone(),
         of: match *over {
-            OverSplit::Means(ref graph) => OverSamples::Means(widened(graph)),
+            OverSplit::Means(ref graph) => OverSamples::Means(Box::new(widened(graph))),
             OverSplit::Rows { statistic, width } => OverSamples::Rows { statistic, width },
         },
     };

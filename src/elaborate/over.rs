@@ -35,7 +35,10 @@ impl<'a> Elaborator<'a> {
     /// innermost.
     pub fn value_over(&mut self, function: &Function, over: &'a Over, node: NodeId) -> Eval<()> {
         let made = match &over.block {
-            Some(block) => OverSplit::Means(self.over_means(function, &over.name, block, node)?),
+            Some(block) => {
+                let graph = self.over_means(function, &over.name, block, node)?;
+                OverSplit::Means(Box::new(graph))
+            }
             None => self.over_rows(function, &over.name, node)?,
         };
         self.over = Some(made);

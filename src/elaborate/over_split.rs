@@ -7,7 +7,7 @@ use crate::graph::Graph;
 #[derive(Clone, Debug)]
 pub enum OverSplit {
     /// From the means of the body's numbers: a graph of one input, the means, and one output.
-    Means(Graph),
+    Means(Box<Graph>),
     /// From the body's rows of all samples.
     Rows {
         /// The statistic.

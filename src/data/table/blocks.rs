@@ -20,6 +20,9 @@ use super::number::cut;
 use crate::data::error::DataError;
 use crate::data::gunzip::unpacked;
 
+/// A function of a row's line and cells: whether to go on.
+type MeetRow<'a> = dyn FnMut(u64, &[&[u8]]) -> Result<bool, DataError> + 'a;
+
 /// Bytes that are read for a block, if its rows are not longer.
 const BLOCK: usize = 256 << 10;
 /// TableBlocks that are in memory at once.
@@ -225,11 +228,7 @@ impl TableBlock {
             && (!self.bytes.contains(&b'\r') || returns().all(|(at, _)| ends_row(at)))
     }
 
-    fn quoted_rows(
-        &self,
-        delimiter: u8,
-        row: &mut dyn FnMut(u64, &[&[u8]]) -> Result<bool, DataError>,
-    ) -> Result<(), DataError> {
+    fn quoted_rows(&self, delimiter: u8, row: &mut MeetRow) -> Result<(), DataError> {
         let mut reader = ReaderBuilder::new()
             .delimiter(delimiter)
             .has_headers(false)

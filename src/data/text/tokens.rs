@@ -189,7 +189,7 @@ fn runs(text: &str, together: impl Fn(char, char) -> bool) -> impl Iterator<Item
 }
 
 /// The pairs to join, until there are so many tokens or nothing comes up twice.
-fn learn_pairs<'t>(texts: &mut dyn Iterator<Item = &'t str>, most: usize) -> Vec<(u32, u32)> {
+fn learn_pairs(texts: &mut dyn Iterator<Item = &str>, most: usize) -> Vec<(u32, u32)> {
     let mut counts: FxHashMap<&str, usize> = FxHashMap::default();
     texts.flat_map(pieces).for_each(|word| *counts.entry(word).or_default() += 1);
     let mut words: Vec<(Vec<u32>, usize)> = counts

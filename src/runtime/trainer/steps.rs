@@ -70,7 +70,7 @@ pub struct MetricOver {
 #[derive(Clone, Debug)]
 pub enum OverSamples {
     /// The means of its numbers: a graph of one input and one output, in `f64`.
-    Means(Graph),
+    Means(Box<Graph>),
     /// The rows of all samples.
     Rows {
         /// The statistic of them.
