@@ -160,7 +160,14 @@ impl Shape {
             let at = offset;
             offset += (len * DType::F32.size()).next_multiple_of(64);
             let (name, space) = (format!("input.{index}"), Space::Pinned);
-            program.buffers.push(Buffer { name, dtype: DType::F32, len, space, offset: Some(at) })
+            program.buffers.push(Buffer {
+                name,
+                dtype: DType::F32,
+                len,
+                space,
+                offset: Some(at),
+                part: None,
+            })
         });
         let args = args.collect();
         let kernel = program.kernels.push(kernel.finish());

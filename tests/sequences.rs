@@ -206,9 +206,10 @@ fn metrics_leave_out_what_the_loss_leaves_out() {
     };
     let entropies: f64 = kept.iter().map(entropy).sum();
     let right = kept.iter().filter(|(row, label)| largest(row) == *label).count() as f32;
-    let of = |test: &dyn Fn(&(&[f32], usize)) -> bool| kept.iter().filter(|it| test(it)).count();
-    let hits = of(&|(row, label)| largest(row) == 1 && *label == 1) as f32;
-    let either = of(&|(row, label)| largest(row) == 1 || *label == 1) as f32;
+    // Whether a position is found in class 1, and whether it is of it.
+    let ones = || kept.iter().map(|(row, label)| (largest(row) == 1, *label == 1));
+    let hits = ones().filter(|(found, is)| *found && *is).count() as f32;
+    let either = ones().filter(|(found, is)| *found || *is).count() as f32;
     let count = kept.len() as f32;
     for engine in Engine::all() {
         let given = Tensor::i32([2, 4], labels.clone());

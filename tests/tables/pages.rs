@@ -46,7 +46,12 @@ fn the_page_of_numbers_shows_them_in_the_units_of_the_file_with_their_rows() {
 #[test]
 fn the_page_of_several_outputs_has_a_section_for_each() {
     let row = |index: usize| {
-        format!("{index},{},{},{}\n", index % 2, usize::from(index.is_multiple_of(3_usize)), index % 2 * index)
+        format!(
+            "{index},{},{},{}\n",
+            index % 2,
+            usize::from(index.is_multiple_of(3)),
+            index % 2 * index
+        )
     };
     let table = "a,rain,fog,mm\n".to_owned() + &(0..60).map(row).collect::<String>();
     let folder = Folder::new(&[("t.csv", table.as_bytes())]);
