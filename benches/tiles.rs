@@ -159,15 +159,8 @@ impl Shape {
         let args = [1].into_iter().chain(lens).enumerate().map(|(index, len)| {
             let at = offset;
             offset += (len * DType::F32.size()).next_multiple_of(64);
-            let (name, space) = (format!("input.{index}"), Space::Pinned);
-            program.buffers.push(Buffer {
-                name,
-                dtype: DType::F32,
-                len,
-                space,
-                offset: Some(at),
-                part: None,
-            })
+            let (name, space, dtype) = (format!("input.{index}"), Space::Pinned, DType::F32);
+            program.buffers.push(Buffer { name, dtype, len, space, offset: Some(at), part: None })
         });
         let args = args.collect();
         let kernel = program.kernels.push(kernel.finish());

@@ -177,9 +177,7 @@ fn what_the_data_make_senseless_is_found_before_anything_runs() {
     );
     assert!(said.contains("write `count: rows.place.count` (checked)"), "{said}");
     folder.nnc(&["check", "--fix", "p.nn"]);
-    let said = folder.nnc(&["check", "p.nn"]);
-    let said = String::from_utf8(said.stderr).unwrap();
-    assert!(!said.contains("E0129"), "{said}");
+    folder.good(&["check", "p.nn"]);
 }
 
 #[test]

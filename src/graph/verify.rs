@@ -173,7 +173,7 @@ fn scans(graph: &Graph, findings: &mut Vec<String>) {
     }
 }
 
-/// What a carry hands on is of its type, and of its scan or from before it.
+/// The value that a carry hands on is of its type, and of its scan or from before it.
 fn carried(graph: &Graph, bodies: &Bodies, id: NodeId, carry: CarryId, findings: &mut Vec<String>) {
     let Some(&Carry { scan, next }) = graph.carries.get(carry) else { return };
     match next.map(|next| (next, ty_of(graph, next))) {

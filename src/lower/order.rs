@@ -18,7 +18,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-/// What runs next.
+/// The part that runs next.
 pub enum Turn {
     /// A kernel.
     Kernel(FusedKernelId),

@@ -6,7 +6,7 @@
 //! y      stack of what is handed on: places 1 to 6 of the carry
 //! ```
 //!
-//! What is stacked is computed right into its place, and what is handed on too; a value that is
+//! A stacked value is computed right into its place, and what is handed on too; a value that is
 //! wanted at two places, or that no kernel of the body computes, is copied at the end of a step. A
 //! carry has a place for each step: backward passes read them all.
 
@@ -121,7 +121,7 @@ impl<'s, 'a> ScanPlaces<'s, 'a> {
         self.want(next, written);
     }
 
-    /// What is stacked lies in a carry's buffer, if it is a carry or what one hands on.
+    /// A stacked value lies in a carry's buffer, if it is a carry or what one hands on.
     fn stack(&mut self, node: NodeId) {
         let value = self.argument(node);
         let elements = self.elements(value);

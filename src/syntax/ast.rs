@@ -447,7 +447,7 @@ pub struct ScanExpr {
     pub over: Box<Expr>,
     /// `axis: 1`, `reverse: true`.
     pub settings: Vec<Arg>,
-    /// What is done with a slice.
+    /// The body: what is done with a slice.
     pub body: Block,
 }
 

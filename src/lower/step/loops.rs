@@ -1,4 +1,4 @@
-//! What scans ask of the step: parts of buffers that move with a loop, and the loop itself.
+//! The needs of scans in a step: parts of buffers that move with a loop, and the loop itself.
 
 use super::{KernelInfo, StepBuilder};
 use crate::graph::NodeId;

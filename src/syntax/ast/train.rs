@@ -1,4 +1,4 @@
-//! What stands in the braces of `data` and `train`, and record types.
+//! The contents of the braces of `data` and `train`, and record types.
 
 use super::{Expr, Name, TypeExpr};
 
