@@ -115,7 +115,7 @@ impl Walk<'_> {
         self.gradients[node.index()] = Some(sum);
     }
 
-    /// What a node's gradient means for its arguments.
+    /// The gradients of a node's arguments, by its own.
     fn node(&mut self, node: NodeId) {
         let Some(gradient) = self.gradients[node.index()] else { return };
         let Node { args, origin, .. } = self.emit.graph().nodes[node].clone();

@@ -30,9 +30,9 @@ pub struct KernelRun {
     pub touched: RunUses,
 }
 
-/// What a run touches of its buffers.
+/// The elements of its buffers that a run touches.
 pub enum RunUses {
-    /// What the parts of a kernel read and write; runs of the same one touch the same.
+    /// The elements that the parts of a kernel read and write; runs of the same one touch the same.
     Kernel(KernelId, std::sync::Arc<Footprints>),
     /// For each buffer that a loop uses, whether something of it is written.
     Loop(Vec<bool>),
@@ -126,7 +126,7 @@ impl ConflictTable {
     }
 }
 
-/// What two kernels touch of a buffer, if their elements can be compared.
+/// The elements of a buffer that two kernels touch, if their elements can be compared.
 fn comparable<'r>(
     a: &'r KernelRun,
     i: SlotId,

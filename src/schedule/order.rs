@@ -52,7 +52,7 @@ fn ordered(
     order
 }
 
-/// What is to be ordered: a run of a kernel, or a loop with all that its body uses.
+/// A part that is to be ordered: a run of a kernel, or a loop with all that its body uses.
 fn run_of(
     program: &Program,
     touched: &[Arc<Footprints>],

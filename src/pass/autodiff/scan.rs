@@ -9,7 +9,7 @@
 //!                                        r_grad = reshape(stack(h))ᵀ @ reshape(stack(a_grad))
 //! ```
 //!
-//! What the backward steps need of the forward ones is either kept or computed again. Kept, and so
+//! Forward values that the backward steps need are either kept or computed again. Kept, and so
 //! written in each forward step, is what costs more than a pass over memory: carries, contractions,
 //! reductions; of a product and what is added to it, the sum. Other element-wise work and views are
 //! computed again from these in the backward step: its kernel has them at hand, and a second stack of
@@ -167,7 +167,7 @@ impl Backward<'_, '_> {
         self.walk.add(node, sum);
     }
 
-    /// What the gradient of a forward step's node means for its arguments.
+    /// The meaning that the gradient of a forward step's node has for its arguments.
     fn node(&mut self, node: NodeId, carries: &FxHashMap<NodeId, CarryId>) {
         let Node { op, args, ty, origin } = self.op(node);
         self.walk.emit.builder.set_origin(origin);

@@ -14,7 +14,7 @@ use crate::data::{Dataset, Split};
 /// The target of an output.
 pub struct OutputTarget<'a> {
     split: &'a Split,
-    /// What is done to images and masks before a step.
+    /// The changes of images and masks before a step.
     transforms: &'a Transforms,
     /// Its place among the fields of a sample.
     place: usize,
