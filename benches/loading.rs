@@ -11,40 +11,36 @@ use nnc::data::{Argument, FieldRequest, Literal, Places, SourceRequest, Transfor
 use std::hint::black_box;
 use std::path::PathBuf;
 
-fn call(name: &str, args: Vec<Argument>) -> TransformCall {
-    TransformCall { name: name.into(), args }
-}
-
-fn field(name: &str, kind: TransformCall, transforms: &[&str], is_target: bool) -> FieldRequest {
-    let transforms = transforms.iter().map(|name| call(name, Vec::new())).collect();
-    FieldRequest { name: name.into(), kind, transforms, is_target }
-}
-
 /// The data of the example, whose fields are written; without them they are found in the table.
 fn diamonds(writes_fields: bool) -> SourceRequest {
-    let named = |name: &str, value| Argument { name: Some(name.into()), value };
+    let call = |name: &str| TransformCall::new(name, Vec::new());
     let text = |text: &str| Literal::Str(text.into());
     let size = ["carat", "depth", "table", "x", "y", "z"].map(text).to_vec();
-    let size = call("numbers", vec![Argument { name: None, value: Literal::List(size) }]);
-    let category = |name| field(name, call("category", Vec::new()), &[], false);
-    let price = call("number", Vec::new());
+    let size = TransformCall::new("numbers", vec![Argument::positional(Literal::List(size))]);
+    let size = FieldRequest::new("size", size);
+    let category = |name| FieldRequest::new(name, call("category"));
+    let price = FieldRequest::new("price", call("number"));
     let fields = vec![
-        field("size", size, &["standardize"], false),
+        FieldRequest { transforms: vec![call("standardize")], ..size },
         category("cut"),
         category("color"),
         category("clarity"),
-        field("price", price, &["log1p", "standardize"], true),
+        FieldRequest {
+            transforms: vec![call("log1p"), call("standardize")],
+            is_target: true,
+            ..price
+        },
     ];
     let mut args = vec![
-        named("file", text("tables/diamonds.csv")),
-        named("test", Literal::Float(0.1)),
-        named("validation", Literal::Float(0.1)),
+        Argument::named("file", text("tables/diamonds.csv")),
+        Argument::named("test", Literal::Float(0.1)),
+        Argument::named("validation", Literal::Float(0.1)),
     ];
     if !writes_fields {
-        args.push(named("target", text("price")));
+        args.push(Argument::named("target", text("price")));
     }
     let fields = writes_fields.then_some(fields);
-    SourceRequest { name: "csv".into(), args, fields, ..SourceRequest::default() }
+    SourceRequest { fields, ..SourceRequest::new("csv", args) }
 }
 
 fn loading(criterion: &mut Criterion) {

@@ -286,18 +286,11 @@ fn masks_move_with_their_images() {
 /// Masks and tables of labels that are changed anywhere are read or refused.
 #[test]
 fn damaged_masks_and_tables_of_images_are_read_or_refused() {
-    let named = |name: &str, value: &str| Argument {
-        name: Some(name.into()),
-        value: Literal::Str(value.into()),
-    };
-    let images = |further: Argument| {
-        let size = Argument { name: Some("size".into()), value: Literal::Int(4) };
-        let folder = Argument { name: None, value: Literal::Str("pics".into()) };
-        SourceRequest {
-            name: "images".into(),
-            args: vec![folder, size, further],
-            ..SourceRequest::default()
-        }
+    let images = |name: &str, value: &str| {
+        let size = Argument::named("size", Literal::Int(4));
+        let folder = Argument::positional(Literal::Str("pics".into()));
+        let further = Argument::named(name, Literal::Str(value.into()));
+        SourceRequest::new("images", vec![folder, size, further])
     };
     let table = rows(&["file,kind", "0.png,a", "1.png,b"]);
     let mask = png(5, 4, |x, _| (x % 2) as u8);
@@ -308,8 +301,8 @@ fn damaged_masks_and_tables_of_images_are_read_or_refused() {
     }
     let places = Places { beside: folder.0.path().into(), ..Places::default() };
     let cases = [
-        (images(named("masks", "masks")), "masks/0.png", mask),
-        (images(named("labels", "labels.csv")), "labels.csv", table.into_bytes()),
+        (images("masks", "masks"), "masks/0.png", mask),
+        (images("labels", "labels.csv"), "labels.csv", table.into_bytes()),
     ];
     let rounds = std::env::var("NNC_READER_COUNT").ok().and_then(|it| it.parse().ok());
     let rounds: u32 = rounds.unwrap_or(if cfg!(debug_assertions) { 150 } else { 5_000 });

@@ -189,12 +189,11 @@ fn bomb(chunk_name: &[u8; 4], before: &[u8]) -> Vec<u8> {
 
 /// Files of a few kilobytes that ask for a gigabyte.
 fn bombs(folder: &Path) {
-    let argument = |name: &str, value| Argument { name: Some(name.to_owned()), value };
     let args = vec![
-        argument("folder", Literal::Str("photos".into())),
-        argument("size", Literal::List(vec![Literal::Int(8), Literal::Int(8)])),
+        Argument::named("folder", Literal::Str("photos".into())),
+        Argument::named("size", Literal::List(vec![Literal::Int(8), Literal::Int(8)])),
     ];
-    let images = SourceRequest { name: "images".into(), args, ..SourceRequest::default() };
+    let images = SourceRequest::new("images", args);
     let fields = vec![Field::image("image", &[8, 8, 3]), Field::class("label", Some(2))];
     let schema = Schema::of(fields);
     let pictures = Preprocessor::new(&images, &schema).expect("a source of images");
@@ -284,34 +283,24 @@ fn wav(samples: &[i16]) -> Vec<u8> {
 /// A source, the file that it reads, and that file's sound bytes.
 type Case = (&'static str, SourceRequest, &'static str, Vec<u8>);
 
-fn given(name: &str, value: Literal) -> Argument {
-    Argument { name: Some(name.into()), value }
-}
-
 fn source(name: &str, file: &str, further: Vec<Argument>) -> SourceRequest {
-    let first = Argument { name: None, value: Literal::Str(file.into()) };
-    let args = std::iter::once(first).chain(further).collect();
-    SourceRequest { name: name.into(), args, ..SourceRequest::default() }
+    let first = Argument::positional(Literal::Str(file.into()));
+    SourceRequest::new(name, std::iter::once(first).chain(further).collect())
 }
 
 /// Tables and texts.
 fn tables() -> Vec<Case> {
-    let word = |name: &str, word: &str| given(name, Literal::Name(word.into()));
-    let call = |name: &str, args| TransformCall { name: name.into(), args };
-    let field = |name: &str, kind, is_target| FieldRequest {
-        name: name.into(),
-        kind,
-        transforms: Vec::new(),
-        is_target,
-    };
-    let review = call("text", vec![word("tokens", "words"), given("length", Literal::Int(4))]);
-    let good = field("good", call("category", Vec::new()), true);
-    let fields = Some(vec![field("review", review, false), good]);
+    let word = |name: &str, word: &str| Argument::named(name, Literal::Name(word.into()));
+    let length = Argument::named("length", Literal::Int(4));
+    let review = TransformCall::new("text", vec![word("tokens", "words"), length]);
+    let good = FieldRequest::new("good", TransformCall::new("category", Vec::new()));
+    let good = FieldRequest { is_target: true, ..good };
+    let fields = Some(vec![FieldRequest::new("review", review), good]);
     let reviews = SourceRequest { fields, ..source("csv", "t.csv", Vec::new()) };
     let rows: String = (0..12).map(|row| format!("{row},{}\n", 3 * row + 1)).collect();
     let table = format!("a,y\n{rows}").into_bytes();
     let target = || word("target", "y");
-    let window = |count| given("window", Literal::Int(count));
+    let window = |count| Argument::named("window", Literal::Int(count));
     let series = source("series", "t.csv", vec![window(2), target()]);
     let text = source("text", "t.txt", vec![window(3), word("tokens", "bpe")]);
     let zipped = packed(&table);
@@ -337,8 +326,8 @@ fn arrays_and_recordings(folder: &Path) -> Vec<Case> {
     fs::create_dir_all(folder.join("sound/b")).expect("a folder");
     fs::write(folder.join("sound/b/x.wav"), wav(&tone)).expect("a file");
     let sound = || {
-        let rate = given("rate", Literal::Int(8000));
-        source("audio", "sound", vec![rate, given("seconds", Literal::Float(0.01))])
+        let rate = Argument::named("rate", Literal::Int(8000));
+        source("audio", "sound", vec![rate, Argument::named("seconds", Literal::Float(0.01))])
     };
     let arrays = |file: &str| source("arrays", file, Vec::new());
     vec![

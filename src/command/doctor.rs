@@ -296,12 +296,8 @@ fn data(request: &Request) -> Finding {
         }
         None => "NNC_DATA is not set".to_owned(),
     };
-    let argument = |name: &str, value| Argument { name: Some(name.to_owned()), value };
-    let mnist = SourceRequest {
-        name: "mnist".to_owned(),
-        args: vec![argument("validation", Literal::Float(0.0))],
-        ..SourceRequest::default()
-    };
+    let validation = Argument::named("validation", Literal::Float(0.0));
+    let mnist = SourceRequest::new("mnist", vec![validation]);
     let opened =
         schema(&mnist, &places).and_then(|_| crate::data::open(&mnist, &places, &|_, _| true));
     match opened {

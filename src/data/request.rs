@@ -40,6 +40,18 @@ pub struct Argument {
     pub value: Literal,
 }
 
+impl Argument {
+    /// The argument `name: value`.
+    pub fn named(name: &str, value: Literal) -> Argument {
+        Argument { name: Some(name.into()), value }
+    }
+
+    /// An argument whose place counts.
+    pub fn positional(value: Literal) -> Argument {
+        Argument { name: None, value }
+    }
+}
+
 /// A call: of a transform, a kind of field, a way to split.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TransformCall {
@@ -47,6 +59,13 @@ pub struct TransformCall {
     pub name: String,
     /// Its arguments, as written.
     pub args: Vec<Argument>,
+}
+
+impl TransformCall {
+    /// The call `name(args)`.
+    pub fn new(name: &str, args: Vec<Argument>) -> TransformCall {
+        TransformCall { name: name.into(), args }
+    }
 }
 
 /// A `data` item: `name(args) |> transform(…) …`.
@@ -64,6 +83,13 @@ pub struct SourceRequest {
     pub fitted: Option<Arc<Schema>>,
 }
 
+impl SourceRequest {
+    /// The item `name(args)`, without transforms or fields.
+    pub fn new(name: &str, args: Vec<Argument>) -> SourceRequest {
+        SourceRequest { name: name.into(), args, ..SourceRequest::default() }
+    }
+}
+
 /// A field: `price = number("Price") |> log1p as target`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FieldRequest {
@@ -75,6 +101,13 @@ pub struct FieldRequest {
     pub transforms: Vec<TransformCall>,
     /// Whether it is a target.
     pub is_target: bool,
+}
+
+impl FieldRequest {
+    /// The input `name = kind`, without transforms.
+    pub fn new(name: &str, kind: TransformCall) -> FieldRequest {
+        FieldRequest { name: name.into(), kind, transforms: Vec::new(), is_target: false }
+    }
 }
 
 /// Where data may lie.
@@ -391,7 +424,7 @@ mod tests {
         let args = args
             .iter()
             .map(|(name, value)| Argument { name: name.map(str::to_string), value: value.clone() });
-        SourceRequest { name: "digits".into(), args: args.collect(), ..SourceRequest::default() }
+        SourceRequest::new("digits", args.collect())
     }
 
     #[test]

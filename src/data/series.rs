@@ -173,18 +173,14 @@ mod tests {
         let rows: Vec<String> = (0..20).map(|row| format!("{row},{}", 10 * row)).collect();
         let text = format!("time,value\n{}\n", rows.join("\n"));
         std::fs::write(folder.path().join("s.csv"), text).unwrap();
-        let arg = |name: &str, value| Argument { name: Some(name.into()), value };
-        let request = SourceRequest {
-            name: "series".into(),
-            args: vec![
-                arg("file", Literal::Str("s.csv".into())),
-                arg("window", Literal::Int(3)),
-                arg("horizon", Literal::Int(2)),
-                arg("target", Literal::Name("value".into())),
-                arg("test", Literal::Float(0.3)),
-            ],
-            ..SourceRequest::default()
-        };
+        let args = vec![
+            Argument::named("file", Literal::Str("s.csv".into())),
+            Argument::named("window", Literal::Int(3)),
+            Argument::named("horizon", Literal::Int(2)),
+            Argument::named("target", Literal::Name("value".into())),
+            Argument::named("test", Literal::Float(0.3)),
+        ];
+        let request = SourceRequest::new("series", args);
         let places = Places { beside: folder.path().into(), ..Places::default() };
         let data = crate::data::open(&request, &places, &|_, _| true).unwrap();
         assert_eq!((data.train.count(), data.validation.count(), data.test.count()), (10, 0, 2));

@@ -15,14 +15,6 @@ use super::fetch::KnownFile;
 use super::*;
 use crate::base::tensor::DType;
 
-fn named(name: &str, value: Literal) -> Argument {
-    Argument { name: Some(name.to_string()), value }
-}
-
-fn request(source: &str, args: Vec<Argument>) -> SourceRequest {
-    SourceRequest { name: source.to_string(), args, ..SourceRequest::default() }
-}
-
 fn hex_sum(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -70,7 +62,8 @@ fn real_data() -> Option<PathBuf> {
 fn mnist_is_what_it_is_known_to_be() {
     let Some(folder) = real_data() else { return };
     let places = Places { nnc_data: Some(folder), ..Places::default() };
-    let request = request("mnist", vec![named("validation", Literal::Float(0.1))]);
+    let request =
+        SourceRequest::new("mnist", vec![Argument::named("validation", Literal::Float(0.1))]);
     let data = open(&request, &places).unwrap();
     assert_eq!((data.source, data.notice.as_deref()), ("mnist", None));
     assert_eq!(data.schema, schema(&request, &Places::default()).unwrap());
@@ -99,7 +92,10 @@ fn a_file_that_is_not_the_original_is_refused_even_with_a_fallback() {
     fs::write(&labels, gzip(&idx_file(&[10_000], &[7; 10_000]))).unwrap();
     let places =
         Places { override_: Some(place.path().to_path_buf()), network: true, ..Places::default() };
-    let request = request("mnist", vec![named("fallback", Literal::Name("digits".into()))]);
+    let request = SourceRequest::new(
+        "mnist",
+        vec![Argument::named("fallback", Literal::Name("digits".into()))],
+    );
     let error = open(&request, &places).unwrap_err();
     assert_eq!(error.path.as_deref(), Some(labels.as_path()));
     assert!(error.message.contains(mnist::FILES[3].sum), "{error}");
@@ -117,7 +113,7 @@ fn without_files_the_error_lists_every_place() {
         cache: Some(place.path().join("cache")),
         ..Places::default()
     };
-    let error = open(&request("mnist", Vec::new()), &places).unwrap_err();
+    let error = open(&SourceRequest::new("mnist", Vec::new()), &places).unwrap_err();
     let tried = error.tried.join("\n");
     for part in ["no such folder", "no train-labels-idx1-ubyte", "cache", "not allowed"] {
         assert!(tried.contains(part), "{part} in {tried}");
@@ -129,15 +125,18 @@ fn without_files_the_error_lists_every_place() {
 fn a_folder_that_was_named_must_have_the_files() {
     let place = tempdir().unwrap();
     let places = Places { override_: Some(place.path().to_path_buf()), ..Places::default() };
-    let request = request("mnist", vec![named("fallback", Literal::Name("digits".into()))]);
+    let request = SourceRequest::new(
+        "mnist",
+        vec![Argument::named("fallback", Literal::Name("digits".into()))],
+    );
     assert_eq!(open(&request, &places).unwrap_err().path.as_deref(), Some(place.path()));
 }
 
 #[test]
 fn drawn_digits_stand_in_loudly() {
-    let validation = named("validation", Literal::Float(0.1));
-    let fallback = named("fallback", Literal::Name("digits".into()));
-    let request = request("mnist", vec![validation, fallback]);
+    let validation = Argument::named("validation", Literal::Float(0.1));
+    let fallback = Argument::named("fallback", Literal::Name("digits".into()));
+    let request = SourceRequest::new("mnist", vec![validation, fallback]);
     let data = open(&request, &Places::default()).unwrap();
     assert_eq!(data.source, "digits");
     assert!(data.notice.unwrap().contains("drawn by the program"));
@@ -148,8 +147,11 @@ fn drawn_digits_stand_in_loudly() {
 /// The first hundred digits of each split, pinned: they may never change unnoticed.
 #[test]
 fn digits_are_the_same_on_every_machine() {
-    let args = vec![named("train", Literal::Int(100)), named("test", Literal::Int(100))];
-    let data = open(&request("digits", args), &Places::default()).unwrap();
+    let args = vec![
+        Argument::named("train", Literal::Int(100)),
+        Argument::named("test", Literal::Int(100)),
+    ];
+    let data = open(&SourceRequest::new("digits", args), &Places::default()).unwrap();
     let all: Vec<u32> = (0..100).collect();
     let sums = [&data.train, &data.test].map(|split| {
         let mut images = vec![0; 100 * 784];
@@ -169,9 +171,9 @@ fn digits_are_the_same_on_every_machine() {
 #[test]
 fn digits_differ_by_seed_but_not_by_how_many_there_are() {
     let first = |train, seed| {
-        let args = vec![Argument { name: None, value: Literal::Int(train) }];
-        let args = [args, vec![named("seed", Literal::Int(seed))]].concat();
-        let data = open(&request("digits", args), &Places::default()).unwrap();
+        let args = vec![Argument::positional(Literal::Int(train))];
+        let args = [args, vec![Argument::named("seed", Literal::Int(seed))]].concat();
+        let data = open(&SourceRequest::new("digits", args), &Places::default()).unwrap();
         let mut image = vec![0; 784];
         data.train.copy_batch(&[0], 0, &mut image).unwrap();
         image
@@ -186,12 +188,12 @@ fn idx_source(images: &[u8], labels: &[u8]) -> (TempDir, SourceRequest, Places) 
     fs::write(folder.path().join("images"), images).unwrap();
     fs::write(folder.path().join("labels.gz"), gzip(labels)).unwrap();
     let args = vec![
-        Argument { name: None, value: Literal::Str("images".into()) },
-        Argument { name: None, value: Literal::Str("labels".into()) },
-        named("validation", Literal::Float(0.5)),
+        Argument::positional(Literal::Str("images".into())),
+        Argument::positional(Literal::Str("labels".into())),
+        Argument::named("validation", Literal::Float(0.5)),
     ];
     let places = Places { beside: folder.path().to_path_buf(), ..Places::default() };
-    (folder, request("idx", args), places)
+    (folder, SourceRequest::new("idx", args), places)
 }
 
 #[test]
@@ -245,8 +247,8 @@ fn a_test_label_beyond_the_classes_names_its_record() {
     let images = idx_file(&[2, 1, 1], &[1, 2]);
     let (folder, mut request, places) = idx_source(&images, &idx_file(&[2], &[0, 1]));
     fs::write(folder.path().join("test"), idx_file(&[2], &[1, 2])).unwrap();
-    request.args.push(named("test_images", Literal::Str("images".into())));
-    request.args.push(named("test_labels", Literal::Str("test".into())));
+    request.args.push(Argument::named("test_images", Literal::Str("images".into())));
+    request.args.push(Argument::named("test_labels", Literal::Str("test".into())));
     let error = open(&request, &places).unwrap_err();
     assert!(error.message.starts_with("record 1: label 2"), "{error}");
 }
@@ -263,10 +265,10 @@ fn a_file_that_is_not_there_lists_where_it_was_sought() {
 
 #[test]
 fn an_unknown_source_or_transform_is_refused() {
-    let error = open(&request("mnits", Vec::new()), &Places::default()).unwrap_err();
+    let error = open(&SourceRequest::new("mnits", Vec::new()), &Places::default()).unwrap_err();
     assert_eq!(error.help.as_deref(), Some("did you mean `mnist`?"));
-    let mut digits = request("digits", Vec::new());
-    digits.transforms.push(TransformCall { name: "mixup".into(), args: Vec::new() });
+    let mut digits = SourceRequest::new("digits", Vec::new());
+    digits.transforms.push(TransformCall::new("mixup", Vec::new()));
     assert!(schema(&digits, &Places::default()).unwrap().mixed);
     digits.transforms[0].name = "mixap".into();
     let error = schema(&digits, &Places::default()).unwrap_err();

@@ -167,7 +167,7 @@ pub fn source_request(item: &DataRequest) -> SourceRequest {
 }
 
 fn call(call: &SourceCall) -> TransformCall {
-    TransformCall { name: call.name.clone(), args: arguments(call) }
+    TransformCall::new(&call.name, arguments(call))
 }
 
 fn arguments(call: &SourceCall) -> Vec<Argument> {

@@ -258,6 +258,16 @@ impl Graph {
         self.carries.values().filter_map(|carry| carry.next)
     }
 
+    /// How often each node is an argument, an output, an update or handed on.
+    pub fn use_counts(&self) -> Vec<usize> {
+        let mut counts = vec![0; self.nodes.len()];
+        let args = self.nodes.values().flat_map(|node| node.args.iter().copied());
+        for node in args.chain(self.roots()).chain(self.handed_on()) {
+            counts[node.index()] += 1;
+        }
+        counts
+    }
+
     /// For each node, whether an output or an update depends on it.
     pub fn live(&self) -> Vec<bool> {
         let mut live = vec![false; self.nodes.len()];

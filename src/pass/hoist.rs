@@ -38,7 +38,7 @@ pub fn run(graph: &Graph) -> Graph {
     let mut hoist = Hoist {
         graph,
         bodies: &bodies,
-        uses: uses(graph),
+        uses: graph.use_counts(),
         rebuild: Rebuild::new(graph),
         all: FxHashMap::default(),
     };
@@ -55,16 +55,6 @@ pub fn run(graph: &Graph) -> Graph {
         }
     }
     hoist.rebuild.finish()
-}
-
-/// How often each node is used.
-fn uses(graph: &Graph) -> Vec<usize> {
-    let mut uses = vec![0; graph.nodes.len()];
-    let args = graph.nodes.values().flat_map(|node| node.args.iter().copied());
-    for node in args.chain(graph.roots()).chain(graph.handed_on()) {
-        uses[node.index()] += 1;
-    }
-    uses
 }
 
 struct Hoist<'a> {

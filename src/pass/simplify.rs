@@ -96,7 +96,7 @@ pub fn run(graph: &Graph) -> Graph {
 
 /// One walk over all nodes; says whether a rule applied.
 fn round(graph: Graph) -> (Graph, bool) {
-    let uses = uses(&graph);
+    let uses = graph.use_counts();
     let (mut rebuild, nodes) = Rebuild::take(graph);
     let mut new_uses: Vec<usize> = vec![0; uses.len()];
     let mut sums = Sums::default();
@@ -143,16 +143,6 @@ impl Sums {
         self.seen = graph.nodes.len();
         self.of.get(&value).map_or(&[], |sums| sums)
     }
-}
-
-/// How often each node is an argument, an output, an update or handed on.
-fn uses(graph: &Graph) -> Vec<usize> {
-    let mut uses = vec![0; graph.nodes.len()];
-    let args = graph.nodes.values().flat_map(|node| node.args.iter().copied());
-    for node in args.chain(graph.roots()).chain(graph.handed_on()) {
-        uses[node.index()] += 1;
-    }
-    uses
 }
 
 /// A node that rules look at; its arguments are in the new graph, it is not yet.

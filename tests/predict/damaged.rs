@@ -8,12 +8,8 @@ use std::path::Path;
 
 /// A source with these arguments.
 fn source(name: &str, arguments: &[(&str, Literal)]) -> SourceRequest {
-    let argument = |(name, value): &(&str, Literal)| Argument {
-        name: Some((*name).into()),
-        value: value.clone(),
-    };
-    let args = arguments.iter().map(argument).collect();
-    SourceRequest { name: name.into(), args, ..SourceRequest::default() }
+    let args = arguments.iter().map(|(name, value)| Argument::named(name, value.clone()));
+    SourceRequest::new(name, args.collect())
 }
 
 /// Changes up to four bytes: cuts, replaces, inserts, removes.

@@ -6,10 +6,9 @@ use crate::{line, npy};
 
 /// A source of the file `x` with further arguments.
 fn source(name: &str, further: &[(&str, Literal)]) -> SourceRequest {
-    let argument = |(name, value): (&str, Literal)| Argument { name: Some(name.into()), value };
     let file = ("file", Literal::Str("x".into()));
-    let args = std::iter::once(file).chain(further.iter().cloned()).map(argument).collect();
-    SourceRequest { name: name.into(), args, ..SourceRequest::default() }
+    let all = std::iter::once(file).chain(further.iter().cloned());
+    SourceRequest::new(name, all.map(|(name, value)| Argument::named(name, value)).collect())
 }
 
 /// Changes up to four bytes: cuts, replaces, inserts, removes.

@@ -80,7 +80,7 @@ impl Feature {
             None => return Ok(Feature::Wave),
             Some(Literal::Call(call)) => call,
             Some(Literal::Name(name)) => {
-                named = TransformCall { name: name.clone(), args: Vec::new() };
+                named = TransformCall::new(name, Vec::new());
                 &named
             }
             Some(_) => return Err(wrong()),

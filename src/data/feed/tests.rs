@@ -9,10 +9,8 @@ use super::prefetch::{BatchSlots, LoadSample};
 use super::*;
 
 fn call(name: &str, args: &[(&str, Literal)]) -> TransformCall {
-    let args = args
-        .iter()
-        .map(|(name, value)| Argument { name: Some(name.to_string()), value: value.clone() });
-    TransformCall { name: name.to_string(), args: args.collect() }
+    let args = args.iter().map(|(name, value)| Argument::named(name, value.clone()));
+    TransformCall::new(name, args.collect())
 }
 
 /// Every transform that changes grey images.
@@ -32,12 +30,12 @@ fn all() -> Vec<TransformCall> {
 }
 
 fn digits(transforms: Vec<TransformCall>) -> Dataset {
-    let train = Argument { name: Some("train".into()), value: Literal::Int(300) };
-    let test = Argument { name: Some("test".into()), value: Literal::Int(30) };
-    let validation = Argument { name: Some("validation".into()), value: Literal::Float(0.1) };
-    let args = vec![train, test, validation];
-    let request =
-        SourceRequest { name: "digits".into(), args, transforms, ..SourceRequest::default() };
+    let args = vec![
+        Argument::named("train", Literal::Int(300)),
+        Argument::named("test", Literal::Int(30)),
+        Argument::named("validation", Literal::Float(0.1)),
+    ];
+    let request = SourceRequest { transforms, ..SourceRequest::new("digits", args) };
     super::super::open(&request, &Places::default(), &|_, _| true).expect("drawn digits")
 }
 

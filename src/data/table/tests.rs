@@ -4,17 +4,10 @@ use super::*;
 use crate::data::feed::Pass;
 use crate::data::request::{Argument, FieldRequest, SourceRequest, TransformCall};
 
-fn argument(name: Option<&str>, value: Literal) -> Argument {
-    Argument { name: name.map(str::to_owned), value }
-}
-
-fn call(name: &str, args: Vec<Argument>) -> TransformCall {
-    TransformCall { name: name.into(), args }
-}
-
-fn field(name: &str, kind: TransformCall, transforms: &[&str], is_target: bool) -> FieldRequest {
-    let transforms = transforms.iter().map(|name| call(name, Vec::new())).collect();
-    FieldRequest { name: name.into(), kind, transforms, is_target }
+/// An input, changed by transforms without arguments.
+fn field(name: &str, kind: TransformCall, transforms: &[&str]) -> FieldRequest {
+    let transforms = transforms.iter().map(|name| TransformCall::new(name, Vec::new())).collect();
+    FieldRequest { transforms, ..FieldRequest::new(name, kind) }
 }
 
 /// Numbers with gaps, texts and a class, for so many rows.
@@ -28,22 +21,23 @@ fn text(rows: usize) -> String {
 }
 
 fn request(split: TransformCall) -> SourceRequest {
-    let missing = argument(Some("missing"), Literal::Name("median".into()));
+    let missing = Argument::named("missing", Literal::Name("median".into()));
     let names = ["a", "b"].map(|name| Literal::Str(name.into()));
-    let both = vec![argument(None, Literal::List(names.to_vec())), missing];
+    let both = vec![Argument::positional(Literal::List(names.to_vec())), missing];
+    let category = || TransformCall::new("category", Vec::new());
     let fields = vec![
-        field("both", call("numbers", both), &["standardize"], false),
-        field("a", call("number", Vec::new()), &["log1p", "minmax"], false),
-        field("kind", call("category", Vec::new()), &["one_hot"], false),
-        field("y", call("category", Vec::new()), &[], true),
+        field("both", TransformCall::new("numbers", both), &["standardize"]),
+        field("a", TransformCall::new("number", Vec::new()), &["log1p", "minmax"]),
+        field("kind", category(), &["one_hot"]),
+        FieldRequest { is_target: true, ..FieldRequest::new("y", category()) },
     ];
     let args = vec![
-        argument(Some("file"), Literal::Str("t.csv".into())),
-        argument(Some("test"), Literal::Float(0.2)),
-        argument(Some("validation"), Literal::Float(0.1)),
-        argument(Some("split"), Literal::Call(split)),
+        Argument::named("file", Literal::Str("t.csv".into())),
+        Argument::named("test", Literal::Float(0.2)),
+        Argument::named("validation", Literal::Float(0.1)),
+        Argument::named("split", Literal::Call(split)),
     ];
-    SourceRequest { name: "csv".into(), args, fields: Some(fields), ..SourceRequest::default() }
+    SourceRequest { fields: Some(fields), ..SourceRequest::new("csv", args) }
 }
 
 #[test]
@@ -53,7 +47,8 @@ fn a_table_in_files_gives_the_samples_of_one_in_memory() {
     let places = Places { beside: folder.path().into(), ..Places::default() };
     for kind in ["stratified", "by", "time"] {
         let by = if kind == "by" { "kind" } else { "y" };
-        let request = request(call(kind, vec![argument(None, Literal::Name(by.into()))]));
+        let request =
+            request(TransformCall::new(kind, vec![Argument::positional(Literal::Name(by.into()))]));
         let args = Arguments::new(&request, Csv.arguments()).unwrap();
         let memory = load(&args, &places, &Spill::never()).unwrap();
         let files = load(&args, &places, &Spill::above(50_000, folder.path())).unwrap();

@@ -190,7 +190,7 @@ mod tests {
     fn arguments_are_ranges() {
         use crate::data::request::{Argument, Literal};
         let of = |name: &str, value| {
-            let args = [Argument { name: Some(name.into()), value }];
+            let args = [Argument::named(name, value)];
             Jitter::of(&Arguments::of("color_jitter", &args, &ARGUMENTS).unwrap())
         };
         let size = Size { height: 1, width: 1, channels: 1 };

@@ -10,7 +10,7 @@ fn call(name: &str, args: &[(&str, Literal)]) -> TransformCall {
         name: (!name.is_empty()).then(|| name.to_string()),
         value: value.clone(),
     });
-    TransformCall { name: name.to_string(), args: args.collect() }
+    TransformCall::new(name, args.collect())
 }
 
 fn schema(shape: &[usize]) -> Schema {

@@ -77,13 +77,9 @@ pub fn request(folder: &str, args: &[(&str, Literal)]) -> SourceRequest {
     let size = ("size", Literal::List(vec![Literal::Int(4), Literal::Int(4)]));
     let sized = args.iter().any(|(name, _)| *name == "size");
     let named = args.iter().cloned().chain((!sized).then_some(size));
-    let named = named.map(|(name, value)| Argument { name: Some(name.to_string()), value });
-    let folder = Argument { name: None, value: Literal::Str(folder.to_string()) };
-    SourceRequest {
-        name: "images".to_string(),
-        args: [folder].into_iter().chain(named).collect(),
-        ..SourceRequest::default()
-    }
+    let named = named.map(|(name, value)| Argument::named(name, value));
+    let folder = Argument::positional(Literal::Str(folder.to_string()));
+    SourceRequest::new("images", [folder].into_iter().chain(named).collect())
 }
 
 pub fn text(value: &str) -> Literal {
