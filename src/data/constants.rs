@@ -25,12 +25,9 @@ fn of_field(train: &Split, place: usize, field: &Field) -> Vec<ConstantTarget> {
     if train.count() < 2 {
         return Vec::new();
     }
-    let names = columns(field);
+    let names = words::own_columns(field);
     let width = field.bytes() / names.len().max(1);
-    let read = |sample: u32| {
-        let mut bytes = vec![0; field.bytes()];
-        train.copy_batch(&[sample], place, &mut bytes).ok().map(|()| bytes)
-    };
+    let read = |sample: u32| train.value(sample, place).ok();
     let Some(first) = read(0) else { return Vec::new() };
     let mut same: Vec<bool> = vec![true; first.len() / width];
     for sample in 1..train.count() as u32 {
@@ -47,13 +44,6 @@ fn of_field(train: &Split, place: usize, field: &Field) -> Vec<ConstantTarget> {
         value: words::value_part(field, &first, index, width),
     };
     same.iter().enumerate().filter(|(_, same)| **same).map(column).collect()
-}
-
-/// The names of a target's numbers, where each is a column of its own.
-fn columns(field: &Field) -> Vec<String> {
-    let columns = field.recipe.as_ref().map(|recipe| recipe.columns.clone()).unwrap_or_default();
-    let numbers: usize = field.shape.iter().product();
-    if columns.len() == numbers && numbers > 1 { columns } else { Vec::new() }
 }
 
 #[cfg(test)]

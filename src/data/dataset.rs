@@ -161,6 +161,13 @@ pub struct Note {
     pub details: Vec<String>,
 }
 
+impl Note {
+    /// One line without details.
+    pub fn of(line: String) -> Note {
+        Note { line, details: Vec::new() }
+    }
+}
+
 /// One field of samples that lie elsewhere than in memory. Many threads may read at once.
 pub trait Records: fmt::Debug + Send + Sync {
     /// Reads a sample's bytes into room for exactly those.
@@ -364,6 +371,13 @@ impl Split {
         let (labels, _) = bytes.as_chunks::<4>();
         let label = |sample: u32| i32::from_le_bytes(labels[sample as usize]);
         self.originals().into_iter().map(|sample| usize::try_from(label(sample)).ok()).collect()
+    }
+
+    /// The bytes of a field of a sample.
+    pub fn value(&self, index: u32, field: usize) -> Result<Vec<u8>, DataError> {
+        let mut bytes = vec![0; self.samples.fields[field].bytes()];
+        self.copy_batch(&[index], field, &mut bytes)?;
+        Ok(bytes)
     }
 
     /// Copies one field of some samples, one after the other. `out` has room for exactly those.

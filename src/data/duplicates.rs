@@ -38,28 +38,91 @@ pub struct SharedSamples {
 /// The samples that splits share, for each pair of splits that shares some. `watch` follows the
 /// samples that have been read.
 pub fn shared_samples(data: &Dataset, watch: Watch<'_>) -> Result<Vec<SharedSamples>, DataError> {
-    let mut search = TwinSearch { read: 0, all: 0, watch, room: SampleRoom::new(data) };
-    let pairs = [
-        ("train", &data.train, "validation", &data.validation),
-        ("train", &data.train, "test", &data.test),
-        ("validation", &data.validation, "test", &data.test),
-    ];
-    let pairs =
-        pairs.into_iter().filter(|(_, earlier, _, later)| earlier.count() > 0 && later.count() > 0);
-    let pairs: Vec<_> = pairs.collect();
-    search.all = pairs.iter().map(|(_, earlier, _, later)| earlier.count() + later.count()).sum();
-    let mut shared = Vec::new();
-    for (earlier_name, earlier, later_name, later) in pairs {
-        let twins = search.twins(earlier, later)?;
-        if twins.is_empty() {
-            continue;
-        }
-        let named = twins.iter().take(MOST_NAMED);
-        let first = named.map(|&(one, other)| (earlier.name(one), later.name(other))).collect();
-        let count = twins.len();
-        shared.push(SharedSamples { earlier: earlier_name, later: later_name, count, first });
+    let (train, validation, test) = (&data.train, &data.validation, &data.test);
+    let kept = validation.count() + test.count();
+    if kept == 0 {
+        return Ok(Vec::new());
     }
-    Ok(shared)
+    let room = SampleRoom::new(data);
+    let mut search = TwinSearch { read: 0, all: kept + train.count(), watch, room };
+    let hashes = [search.kept_hashes(validation)?, search.kept_hashes(test)?];
+    let mut in_validation = TwinIndex::of(validation, &hashes[0]);
+    let mut in_test = TwinIndex::of(test, &hashes[1]);
+    search.hashes(train, &mut |room, sample, hash| {
+        in_validation.meet(room, (train, sample), hash)?;
+        in_test.meet(room, (train, sample), hash)
+    })?;
+    let mut of_validation = TwinIndex::of(test, &hashes[1]);
+    for (sample, &hash) in (0..).zip(&hashes[0]) {
+        of_validation.meet(&mut search.room, (validation, sample), hash)?;
+    }
+    let pairs = [
+        (("train", train), ("validation", in_validation)),
+        (("train", train), ("test", in_test)),
+        (("validation", validation), ("test", of_validation)),
+    ];
+    let shared = pairs.into_iter().map(|((earlier, split), (later, index))| {
+        let (later_split, twins) = (index.later, index.twins());
+        let named = twins.iter().take(MOST_NAMED);
+        let first = named.map(|&(one, other)| (split.name(one), later_split.name(other)));
+        SharedSamples { earlier, later, count: twins.len(), first: first.collect() }
+    });
+    Ok(shared.filter(|it| it.count > 0).collect())
+}
+
+/// The samples of a later split by their hashes, and those that an earlier one has as well.
+struct TwinIndex<'a> {
+    later: &'a Split,
+    /// Samples of equal hashes follow one another in a chain; a sample is in one chain.
+    heads: FxHashMap<u64, u32>,
+    next: Vec<u32>,
+    seen: Vec<bool>,
+    found: Vec<(u32, u32)>,
+}
+
+impl<'a> TwinIndex<'a> {
+    fn of(later: &'a Split, hashes: &[u64]) -> TwinIndex<'a> {
+        let mut heads: FxHashMap<u64, u32> = FxHashMap::default();
+        let mut next = vec![u32::MAX; hashes.len()];
+        for (sample, &hash) in (0u32..).zip(hashes) {
+            if let Some(head) = heads.insert(hash, sample) {
+                next[sample as usize] = head;
+            }
+        }
+        TwinIndex { later, heads, next, seen: vec![false; hashes.len()], found: Vec::new() }
+    }
+
+    /// Notes those that are the same as a sample of the earlier split and as none before it.
+    fn meet(
+        &mut self,
+        room: &mut SampleRoom,
+        earlier: (&Split, u32),
+        hash: u64,
+    ) -> Result<(), DataError> {
+        let mut at = self.heads.get(&hash).copied().unwrap_or(u32::MAX);
+        let mut is_done = true;
+        while at != u32::MAX {
+            let seen = &mut self.seen[at as usize];
+            if !*seen && room.same(earlier, (self.later, at))? {
+                *seen = true;
+                self.found.push((earlier.1, at));
+            }
+            is_done &= *seen;
+            at = self.next[at as usize];
+        }
+        // What is found need not be looked for again.
+        if is_done {
+            self.heads.remove(&hash);
+        }
+        Ok(())
+    }
+
+    /// For each sample that the earlier split has, the first such sample and itself, in the order of
+    /// the later split.
+    fn twins(mut self) -> Vec<(u32, u32)> {
+        self.found.sort_by_key(|&(_, later)| later);
+        self.found
+    }
 }
 
 /// The samples that have been read, and room to read more.
@@ -71,39 +134,14 @@ struct TwinSearch<'a> {
 }
 
 impl TwinSearch<'_> {
-    /// For each sample of the later split that the earlier one has, the first such sample and itself,
-    /// in the order of the later split.
-    fn twins(&mut self, earlier: &Split, later: &Split) -> Result<Vec<(u32, u32)>, DataError> {
-        // Samples of equal hashes follow one another in a chain; a sample is in one chain.
-        let mut heads: FxHashMap<u64, u32> = FxHashMap::default();
-        let mut next = vec![u32::MAX; later.count()];
-        self.hashes(later, &mut |_, sample, hash| {
-            if let Some(head) = heads.insert(hash, sample) {
-                next[sample as usize] = head;
-            }
+    /// The hash of each sample's inputs.
+    fn kept_hashes(&mut self, split: &Split) -> Result<Vec<u64>, DataError> {
+        let mut hashes = Vec::with_capacity(split.count());
+        self.hashes(split, &mut |_, _, hash| {
+            hashes.push(hash);
             Ok(())
         })?;
-        let mut found: Vec<(u32, u32)> = Vec::new();
-        let mut seen = vec![false; later.count()];
-        self.hashes(earlier, &mut |room, sample, hash| {
-            let mut at = heads.get(&hash).copied().unwrap_or(u32::MAX);
-            let mut is_done = true;
-            while at != u32::MAX {
-                if !seen[at as usize] && room.same((earlier, sample), (later, at))? {
-                    seen[at as usize] = true;
-                    found.push((sample, at));
-                }
-                is_done &= seen[at as usize];
-                at = next[at as usize];
-            }
-            // What is found need not be looked for again.
-            if is_done {
-                heads.remove(&hash);
-            }
-            Ok(())
-        })?;
-        found.sort_by_key(|&(_, later)| later);
-        Ok(found)
+        Ok(hashes)
     }
 
     /// Calls `meet` with the hash of each sample's inputs.
@@ -127,7 +165,7 @@ impl TwinSearch<'_> {
     }
 }
 
-/// SampleRoom for the inputs of two samples.
+/// Room for the inputs of two samples.
 struct SampleRoom {
     inputs: Vec<usize>,
     one: Vec<u8>,

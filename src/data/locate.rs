@@ -15,14 +15,9 @@ use crate::files;
 
 /// The file of a name that an argument gives.
 pub fn file(name: &str, argument: &str, places: &Places) -> Result<PathBuf, DataError> {
-    let candidates: Vec<PathBuf> = match &places.override_ {
-        Some(folder) if folder.is_file() => vec![folder.clone()],
-        Some(folder) => tails(Path::new(name)).map(|tail| folder.join(tail)).collect(),
-        None => [Some(&places.beside), places.nnc_data.as_ref()]
-            .into_iter()
-            .flatten()
-            .map(|folder| folder.join(name))
-            .collect(),
+    let candidates = match &places.override_ {
+        Some(file) if file.is_file() => vec![file.clone()],
+        _ => candidates(name, places),
     };
     let mut tried = Vec::new();
     for path in candidates {
@@ -49,16 +44,8 @@ pub fn folder(
     places: &Places,
     itself: Option<PathBuf>,
 ) -> Result<PathBuf, DataError> {
-    let candidates: Vec<PathBuf> = match &places.override_ {
-        Some(folder) => {
-            tails(Path::new(name)).map(|tail| folder.join(tail)).chain(itself).collect()
-        }
-        None => [Some(&places.beside), places.nnc_data.as_ref()]
-            .into_iter()
-            .flatten()
-            .map(|folder| folder.join(name))
-            .collect(),
-    };
+    let mut candidates = candidates(name, places);
+    candidates.extend(itself);
     if let Some(folder) = candidates.iter().find(|path| path.is_dir()) {
         return Ok(folder.clone());
     }
@@ -73,6 +60,14 @@ pub fn folder(
         .argument(argument)
         .tried(candidates.iter().map(|path| path.shown().to_string()).collect())
         .help("put it beside the program or under NNC_DATA, or name it with --data"))
+}
+
+/// Where a name may lie.
+fn candidates(name: &str, places: &Places) -> Vec<PathBuf> {
+    match &places.override_ {
+        Some(folder) => tails(Path::new(name)).map(|tail| folder.join(tail)).collect(),
+        None => places.roots().map(|folder| folder.join(name)).collect(),
+    }
 }
 
 /// `a/b/c`, `b/c`, `c`.

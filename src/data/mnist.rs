@@ -164,11 +164,7 @@ fn checked((path, known): (&PathBuf, &KnownFile)) -> Result<Idx, DataError> {
 fn find(places: &Places, tried: &mut Vec<String>) -> Option<[PathBuf; 4]> {
     let folders = match &places.override_ {
         Some(folder) => vec![folder.clone(), folder.join("mnist")],
-        None => [Some(&places.beside), places.nnc_data.as_ref(), places.cache.as_ref()]
-            .into_iter()
-            .flatten()
-            .map(|folder| folder.join("mnist"))
-            .collect(),
+        None => places.roots().chain(&places.cache).map(|folder| folder.join("mnist")).collect(),
     };
     for folder in folders {
         match complete(&folder) {

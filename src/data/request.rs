@@ -127,6 +127,13 @@ pub struct Places {
     pub memory: Option<usize>,
 }
 
+impl Places {
+    /// The folders to look in where the user named none for this run, the first first.
+    pub fn roots(&self) -> impl Iterator<Item = &PathBuf> {
+        [Some(&self.beside), self.nnc_data.as_ref()].into_iter().flatten()
+    }
+}
+
 /// Is told how many samples have been read, of how many; `false` asks to stop. Several threads
 /// may call at once.
 pub type Watch<'a> = &'a (dyn Fn(usize, usize) -> bool + Sync);

@@ -126,11 +126,8 @@ pub fn first_samples(split: &Split, count: usize) -> Vec<Vec<String>> {
 
 /// The fields of a sample, a text each; `None` where it lies in a file that cannot be read.
 fn sample_values(split: &Split, index: u32) -> Option<Vec<String>> {
-    let one = |(place, field): (usize, &Field)| {
-        let mut bytes = vec![0; field.bytes()];
-        split.copy_batch(&[index], place, &mut bytes).ok()?;
-        Some(value(field, &bytes))
-    };
+    let one =
+        |(place, field): (usize, &Field)| Some(value(field, &split.value(index, place).ok()?));
     split.fields().iter().enumerate().map(one).collect()
 }
 
@@ -156,13 +153,10 @@ pub fn sample_columns(split: &Split, index: u32) -> Vec<ColumnValue> {
         if field.as_image().is_some() || recipe.is_none() && !field.shape.is_empty() {
             continue;
         }
-        let mut bytes = vec![0; field.bytes()];
-        if split.copy_batch(&[index], place, &mut bytes).is_err() {
-            return Vec::new();
-        }
+        let Ok(bytes) = split.value(index, place) else { return Vec::new() };
         let numbers: usize = field.shape.iter().product();
-        let columns = recipe.map(|recipe| &recipe.columns[..]).unwrap_or_default();
-        let apart = columns.len() > 1 && columns.len() == numbers && field.dtype == DType::F32;
+        let columns = if field.dtype == DType::F32 { own_columns(field) } else { &[] };
+        let apart = !columns.is_empty();
         let names = if apart { columns } else { std::slice::from_ref(&field.name) };
         let width = bytes.len() / names.len();
         values.extend(names.iter().enumerate().map(|(part, name)| ColumnValue {
@@ -175,14 +169,22 @@ pub fn sample_columns(split: &Split, index: u32) -> Vec<ColumnValue> {
     values
 }
 
+/// The names of a field's numbers, where they are several and each is a column of its own.
+pub fn own_columns(field: &Field) -> &[String] {
+    let columns = field.recipe.as_deref().map(|recipe| &recipe.columns[..]).unwrap_or_default();
+    let numbers: usize = field.shape.iter().product();
+    if columns.len() == numbers && numbers > 1 { columns } else { &[] }
+}
+
 /// A part of a field's value: the numbers of `width` bytes at that place, or all where it is as wide
 /// as the field.
 pub fn value_part(field: &Field, bytes: &[u8], index: usize, width: usize) -> String {
-    if width == bytes.len() {
-        return value(field, bytes);
+    let end = (index + 1) * width;
+    // Classes are called alike in each column.
+    if width == bytes.len() || field.dtype != DType::F32 {
+        return value(field, &bytes[end - width..end]);
     }
     // Columns before it are left where they are, so that its own transforms are turned back.
-    let end = (index + 1) * width;
     let texts = numbers_of(field, &bytes[..end]);
     texts.last().map(number).unwrap_or_default()
 }

@@ -26,6 +26,18 @@ pub struct FieldRecipe {
     pub transforms: Vec<FieldTransform>,
 }
 
+impl FieldRecipe {
+    /// The numbers of a row.
+    pub fn width(&self) -> usize {
+        match &self.value {
+            CellMeaning::Number => self.columns.len(),
+            CellMeaning::Category { .. } | CellMeaning::Tokens(_) => 1,
+            CellMeaning::Date(parts) => parts.len(),
+            CellMeaning::Text { length, .. } => *length,
+        }
+    }
+}
+
 /// The meaning of a cell.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -109,8 +109,7 @@ impl NamedArray {
                 match values.position(|value| !value.is_finite()) {
                     None => Ok(self.bytes),
                     Some(index) => {
-                        let bytes = self.bytes[4 * index..].first_chunk().copied();
-                        let value = bytes.map_or(f32::NAN, f32::from_le_bytes);
+                        let value = float(self.element, element(index));
                         Err(wrong(index, value.to_string(), "finite number"))
                     }
                 }
@@ -147,6 +146,7 @@ fn float(of: ElementType, bytes: &[u8]) -> f64 {
         (ElementType::F64, &[a, b, c, d, e, f, g, h]) => {
             f64::from_le_bytes([a, b, c, d, e, f, g, h])
         }
+        (ElementType::F32, &[a, b, c, d]) => f64::from(f32::from_le_bytes([a, b, c, d])),
         (_, &[low, high]) => half(u16::from_le_bytes([low, high])),
         _ => f64::NAN,
     }
@@ -181,8 +181,7 @@ fn arrays(path: &Path) -> Result<Vec<NamedArray>, DataError> {
         .map_err(|error| DataError::new(format!("cannot be read: {error}")).path(path))?;
     let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-    // Its description, JSON, stands behind a length of eight bytes.
-    let found = if name.ends_with(".safetensors") || bytes.get(8) == Some(&b'{') {
+    let found = if name.ends_with(".safetensors") || is_safetensors(&bytes) {
         safetensors(&bytes)
     } else if bytes.starts_with(b"PK") {
         npz(&bytes)
@@ -190,6 +189,11 @@ fn arrays(path: &Path) -> Result<Vec<NamedArray>, DataError> {
         npy::read(&stem, &bytes).map(|array| vec![array])
     };
     found.map_err(|message| DataError::new(message).path(path))
+}
+
+/// Whether a file's description, JSON, stands behind a length of eight bytes.
+fn is_safetensors(bytes: &[u8]) -> bool {
+    bytes.get(8) == Some(&b'{')
 }
 
 fn npz(bytes: &[u8]) -> Result<Vec<NamedArray>, String> {
@@ -329,6 +333,21 @@ fn no_array(name: &str, there: &[NamedArray]) -> DataError {
     }
 }
 
+/// Notes the number of an array's samples, or refuses another than the first array's.
+fn same_count(
+    first: &mut Option<(usize, String)>,
+    name: &str,
+    count: usize,
+) -> Result<(), DataError> {
+    match first.get_or_insert_with(|| (count, name.to_owned())) {
+        (known, _) if *known == count => Ok(()),
+        (known, first) => {
+            let (name, first) = (name.shown(), first.shown());
+            Err(DataError::new(format!("`{name}` has {count} samples, `{first}` {known}")))
+        }
+    }
+}
+
 /// Reads the arrays, and makes samples of them.
 fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
     let path = locate::file(args.required_text("file")?, "file", places)?;
@@ -344,15 +363,7 @@ fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
             let message = format!("`{}` is a single number", array.name.shown());
             return Err(at_field(DataError::new(message)));
         };
-        match &samples {
-            Some((known, first)) if *known != count => {
-                let name = array.name.shown();
-                let message = format!("`{name}` has {count} samples, `{}` {known}", first.shown());
-                return Err(at_field(DataError::new(message).path(&path)));
-            }
-            Some(_) => {}
-            None => samples = Some((count, array.name.clone())),
-        }
+        same_count(&mut samples, &array.name, count).map_err(|it| at_field(it.path(&path)))?;
         let of = Field { is_target: field.is_target, ..array_field(&field.name, &array, shape) };
         let bytes = array.converted().map_err(|it| at_field(DataError::new(it).path(&path)))?;
         columns.push((of, Column::Memory(bytes)));

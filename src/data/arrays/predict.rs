@@ -10,7 +10,7 @@
 
 use std::path::Path;
 
-use super::{NamedArray, float, integer, no_array};
+use super::{NamedArray, float, integer, is_safetensors, no_array, same_count};
 use crate::base::schema::{Field, FieldKind};
 use crate::base::shown::Show;
 use crate::base::tensor::DType;
@@ -71,14 +71,7 @@ impl ArrayInputs {
             };
             let array = array.ok_or_else(|| no_array(name, &there))?;
             let count = count_of(array, field)?;
-            match &samples {
-                Some((known, first)) if *known != count => {
-                    let (name, first) = (array.name.shown(), first.shown());
-                    let message = format!("`{name}` has {count} samples, `{first}` {known}");
-                    return Err(DataError::new(message));
-                }
-                _ => samples = Some((count, array.name.clone())),
-            }
+            same_count(&mut samples, &array.name, count)?;
             columns.push(as_type(array, field.dtype).map_err(DataError::new)?);
         }
         match samples {
@@ -96,13 +89,10 @@ impl ArrayInputs {
             }
             fields.push(bytes.to_vec());
         }
-        match (&self.pictures, fields.pop()) {
-            (Some(_), Some(pixels)) => InputContent::Record(pixels),
-            (None, Some(last)) => {
-                fields.push(last);
-                InputContent::Fields(fields)
-            }
-            (_, None) => InputContent::Fields(fields),
+        match self.pictures {
+            // An image is the only field.
+            Some(_) => InputContent::Record(fields.concat()),
+            None => InputContent::Fields(fields),
         }
     }
 }
@@ -132,12 +122,10 @@ impl InputReader for ArrayInputs {
         (0..count).map(sample).collect()
     }
 
-    fn read(&self, sample: &InputSample) -> Result<Vec<Vec<u8>>, String> {
-        match (&sample.content, &self.pictures) {
-            (InputContent::Fields(fields), _) => Ok(fields.clone()),
-            (InputContent::Unreadable(reason), _) => Err(reason.clone()),
-            (_, Some(pictures)) => pictures.read(sample),
-            (_, None) => Err("the model takes files of arrays".to_owned()),
+    fn made(&self, sample: &InputSample) -> Result<Vec<Vec<u8>>, String> {
+        match &self.pictures {
+            Some(pictures) => pictures.made(sample),
+            None => Err("the model takes files of arrays".to_owned()),
         }
     }
 }
@@ -150,8 +138,7 @@ fn has_arrays(given: &GivenInput) -> bool {
             ["npz", "npy", "safetensors"].iter().any(|known| ending == *known)
         }
         GivenInput::Stdin(bytes) => {
-            let is_tensors = bytes.get(8) == Some(&b'{');
-            is_tensors || bytes.starts_with(b"PK") || bytes.starts_with(b"\x93NUMPY")
+            is_safetensors(bytes) || bytes.starts_with(b"PK") || bytes.starts_with(b"\x93NUMPY")
         }
     }
 }
@@ -184,11 +171,7 @@ fn as_type(array: &NamedArray, dtype: DType) -> Result<Vec<u8>, String> {
     let mut out = Vec::with_capacity(array.bytes.len() / size * dtype.size());
     for (index, bytes) in array.bytes.chunks_exact(size).enumerate() {
         let whole = (!array.element.is_float()).then(|| integer(array.element, bytes));
-        let wide = match (whole, bytes.first_chunk()) {
-            (Some(whole), _) => whole as f64,
-            (None, Some(&single)) if size == 4 => f64::from(f32::from_le_bytes(single)),
-            (None, _) => float(array.element, bytes),
-        };
+        let wide = whole.map_or_else(|| float(array.element, bytes), |whole| whole as f64);
         let fits = match dtype {
             DType::F32 => {
                 f64::from(wide as f32) == wide && whole.is_none_or(|it| it == wide as i128)

@@ -42,8 +42,8 @@ pub fn build(
         let part = table.part(&recipe.columns, rows)?;
         let cells = Cells::new(field, &part);
         let mut bytes = Vec::with_capacity(rows.len() * field.bytes());
-        for row in 0..part.rows() {
-            cells.write(row, &mut bytes).map_err(|reason| part.error_at(row, &reason))?;
+        for (place, &row) in rows.iter().enumerate() {
+            cells.write(place, &mut bytes).map_err(|reason| table.error_at(row, &reason))?;
         }
         Ok(bytes)
     };
@@ -111,28 +111,14 @@ impl<'a> Cells<'a> {
             }
             _ => Vec::new(),
         };
-        let width = match &recipe.value {
-            CellMeaning::Number => columns.len(),
-            CellMeaning::Category { .. } | CellMeaning::Tokens(_) => 1,
-            CellMeaning::Date(parts) => parts.len(),
-            CellMeaning::Text { length, .. } => *length,
-        };
         let encoder = match &recipe.value {
             CellMeaning::Text { tokens, .. } => Some(Encoder::new(tokens)),
             _ => None,
         };
-        let count = match &recipe.value {
-            CellMeaning::Category { names, .. } => names.len(),
-            _ => 0,
-        };
-        let buckets = recipe.transforms.iter().rev().find_map(|it| match it {
-            FieldTransform::Buckets { edges } => Some(edges.len() + 1),
-            _ => None,
-        });
         let is_one_hot = recipe.transforms.last() == Some(&FieldTransform::OneHot);
-        let one_hot = is_one_hot.then(|| buckets.unwrap_or(count));
+        let one_hot = field.shape.last().copied().filter(|_| is_one_hot);
         let is_class = field.as_class().is_some();
-        Cells { recipe, columns, classes, encoder, width, is_class, one_hot }
+        Cells { recipe, columns, classes, encoder, width: recipe.width(), is_class, one_hot }
     }
 
     /// Appends a row's bytes. An error is a reason in plain words.

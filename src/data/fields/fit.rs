@@ -79,12 +79,7 @@ pub fn fit(
 
 /// The field that a recipe makes.
 fn field(plan: &FieldPlan, recipe: FieldRecipe) -> Field {
-    let width = match &recipe.value {
-        CellMeaning::Number => recipe.columns.len(),
-        CellMeaning::Category { .. } | CellMeaning::Tokens(_) => 1,
-        CellMeaning::Date(parts) => parts.len(),
-        CellMeaning::Text { length, .. } => *length,
-    };
+    let width = recipe.width();
     let own = if plan.is_vector { vec![width] } else { Vec::new() };
     let classes = recipe.transforms.iter().fold(
         match &recipe.value {
@@ -230,13 +225,16 @@ fn values(
     table: &ColumnStore,
     train: &[u32],
 ) -> Result<Vec<f64>, DataError> {
-    let so_far = field(plan, recipe.clone());
+    // The others of several columns say nothing of this one, and are not read for it.
+    let only = if recipe.columns.len() > 1 { index } else { 0 };
+    let columns = vec![recipe.columns[only].clone()];
+    let so_far = field(plan, FieldRecipe { columns: columns.clone(), ..recipe.clone() });
     let mut values = Vec::with_capacity(train.len());
     for rows in train.chunks(PART) {
-        let part = table.part(&recipe.columns, rows)?;
+        let part = table.part(&columns, rows)?;
         let cells = Cells::new(&so_far, &part);
-        for row in 0..part.rows() {
-            let cell = cells.cell(row, index).map_err(|reason| part.error_at(row, &reason))?;
+        for (place, &row) in rows.iter().enumerate() {
+            let cell = cells.cell(place, index).map_err(|reason| table.error_at(row, &reason))?;
             values.push(recipe.transforms.iter().fold(cell, |x, it| it.apply(index, x)));
         }
     }

@@ -60,17 +60,13 @@ impl RawColumn {
     }
 }
 
-/// Columns of a source by name, and where its rows are.
+/// Columns of a source by name, of some of its rows.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RawTable {
     /// The columns that were asked for.
     pub columns: Vec<(String, RawColumn)>,
-    /// The place of each row as a user finds it: its line in a file.
-    pub lines: Vec<u32>,
-    /// The number of each row among all that were read.
-    pub numbers: Vec<u32>,
-    /// The files that all rows are read from.
-    pub files: RowFiles,
+    /// The number of rows.
+    pub rows: usize,
 }
 
 /// The files that rows are read from, each with the number of its first row, in order.
@@ -102,17 +98,6 @@ impl RowFiles {
 }
 
 impl RawTable {
-    /// The number of rows.
-    pub fn rows(&self) -> usize {
-        self.lines.len()
-    }
-
-    /// An error about a row, which names its file and line.
-    pub fn error_at(&self, row: usize, reason: &str) -> DataError {
-        let message = format!("line {}: {reason}", self.lines[row]);
-        self.files.error_of(self.numbers[row] as usize, message)
-    }
-
     /// A column, as it was asked for.
     pub fn column(&self, name: &str) -> &RawColumn {
         let found = self.columns.iter().find(|(known, _)| known == name);
@@ -189,7 +174,7 @@ fn refuse_missing(plan: &FieldPlan, table: &ColumnStore, kept: &[u32]) -> Result
     let mut missing = missing.into_iter().filter(|&row| kept.binary_search(&(row as u32)).is_ok());
     let Some(first) = missing.next() else { return Ok(()) };
     let (count, rows) = (1 + missing.count(), kept.len());
-    let line = table.part(&[], &[first as u32])?.lines[0];
+    let line = table.lines(&[first as u32])?[0];
     let name = &plan.name;
     let message =
         format!("`{name}` has no value in {count} of {rows} rows; the first is line {line}");

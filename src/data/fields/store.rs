@@ -61,9 +61,22 @@ impl ColumnStore {
         self.files.error_of(row, message)
     }
 
+    /// An error about a row, which names its file and line.
+    pub fn error_at(&self, row: u32, reason: &str) -> DataError {
+        match self.lines(&[row]) {
+            Ok(lines) => self.error_of(row as usize, format!("line {}: {reason}", lines[0])),
+            Err(error) => error,
+        }
+    }
+
+    /// The places of rows as a user finds them: their lines in their files.
+    pub fn lines(&self, rows: &[u32]) -> Result<Vec<u32>, DataError> {
+        self.cells(self.cells.len() - 1, rows)
+    }
+
     /// Where samples are from that begin with these rows, a row each, in order.
     pub fn origins(&self, rows: &[u32]) -> Result<SampleOrigins, DataError> {
-        Ok(self.files.origins(rows, self.cells(self.cells.len() - 1, rows)?))
+        Ok(self.files.origins(rows, self.lines(rows)?))
     }
 
     /// Appends rows: for each column the bits of `f32` numbers or the places of texts, then the lines.
@@ -138,8 +151,7 @@ impl ColumnStore {
             Ok((name.clone(), column))
         };
         let columns = columns.iter().map(column).collect::<Result<_, DataError>>()?;
-        let lines = self.cells(self.cells.len() - 1, rows)?;
-        Ok(RawTable { columns, lines, numbers: rows.to_vec(), files: self.files.clone() })
+        Ok(RawTable { columns, rows: rows.len() })
     }
 
     /// The cells of a column in some rows.
@@ -197,6 +209,7 @@ mod tests {
         let names = memory.names();
         for rows in [memory.all(), vec![34_300, 0, 8191, 8192, 16_384, 3], Vec::new()] {
             assert_eq!(memory.part(&names, &rows).unwrap(), file.part(&names, &rows).unwrap());
+            assert_eq!(memory.lines(&rows).unwrap(), file.lines(&rows).unwrap());
         }
     }
 }

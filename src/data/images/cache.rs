@@ -95,7 +95,7 @@ impl<'a> CachePlan<'a> {
         match self.write(progress) {
             Ok(packed) => {
                 let folder = self.target.as_deref().map(kept_in).unwrap_or(Path::new(""));
-                let note = note(format!("decoded images are kept in {}", folder.shown()));
+                let note = Note::of(format!("decoded images are kept in {}", folder.shown()));
                 Ok(self.stored(packed, Some(note)))
             }
             Err(_) if progress.stopped() => Err(DataError::interrupted()),
@@ -169,7 +169,7 @@ impl<'a> CachePlan<'a> {
             return Err(DataError::interrupted());
         };
         let reasons = outcomes.iter().map(reason).collect();
-        let note = note(format!("decoded images are held in memory and not kept ({place})"));
+        let note = Note::of(format!("decoded images are held in memory and not kept ({place})"));
         Ok(Loaded { images: Column::Memory(images), reasons, note: Some(note) })
     }
 
@@ -232,10 +232,6 @@ fn records(folder: &Folder, old: &Packed) -> Vec<Option<usize>> {
         (entry.stamp == file.stamp.clone().ok() && still).then_some(record)
     };
     folder.files.par_iter().map(record).collect()
-}
-
-fn note(line: String) -> Note {
-    Note { line, details: Vec::new() }
 }
 
 fn reason(outcome: &Outcome) -> Option<String> {

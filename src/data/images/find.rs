@@ -14,8 +14,3 @@ use crate::data::request::Places;
 pub fn train(name: &str, places: &Places) -> Result<PathBuf, DataError> {
     folder(name, "folder", places, places.override_.clone())
 }
-
-/// The folder of another split, which `argument` names.
-pub fn other(name: &str, argument: &str, places: &Places) -> Result<PathBuf, DataError> {
-    folder(name, argument, places, None)
-}

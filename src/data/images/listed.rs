@@ -28,9 +28,6 @@ use crate::data::source::SampleSource;
 use crate::data::spill::Spill;
 use crate::data::table::RequestedTable;
 
-/// Lines that an error or a note lists before it only counts.
-const MOST_LISTED: usize = 20;
-
 /// A table and the pictures that its rows name.
 struct ListedPictures<'a> {
     options: Options<'a>,
@@ -46,8 +43,7 @@ struct ListedPictures<'a> {
 pub fn schema(args: &Arguments<'_>, places: &Places) -> Result<Schema, DataError> {
     let ListedPictures { options, requested, kept, folder, .. } = ListedPictures::of(args, places)?;
     let splits = requested.splits(&kept)?;
-    let (built, mut oddities) = requested.built(args, &kept, &splits.train)?;
-    oddities.extend(requested.empty_splits(&splits));
+    let (built, oddities) = requested.built(args, &kept, &splits)?;
     let grey = options.shape.channels == 3 && all_grey(&folder);
     let image = ImageField { grey, pixels: most_pixels(&folder), ..ImageField::default() };
     let image = Field { kind: FieldKind::Image(image), ..options.image_field() };
@@ -69,8 +65,7 @@ pub fn load(args: &Arguments<'_>, places: &Places, watch: Watch<'_>) -> Result<D
     let readable = kept.iter().zip(&reasons).filter(|(_, reason)| reason.is_none());
     let readable: Vec<u32> = readable.map(|(&row, _)| row).collect();
     let splits = requested.splits(&readable)?;
-    let (built, mut oddities) = requested.built(args, &kept, &splits.train)?;
-    oddities.extend(requested.empty_splits(&splits));
+    let (built, oddities) = requested.built(args, &kept, &splits)?;
     let further = built.into_iter().map(|built| (built.field, built.column));
     let columns = std::iter::once((options.image_field(), images)).chain(further);
     let samples = Arc::new(Samples::new(kept.len(), columns.collect()));
@@ -95,8 +90,7 @@ impl<'a> ListedPictures<'a> {
         let found = Folder::flat(&root)?;
         let files = files_of(&requested, &found)?;
         let (kept, left_out) = kept_rows(&requested.plans, &requested.table)?;
-        let mut notes: Vec<Note> =
-            left_out.into_iter().map(|line| Note { line, details: Vec::new() }).collect();
+        let mut notes: Vec<Note> = left_out.into_iter().map(Note::of).collect();
         notes.extend(unlisted(&found, &files, &requested.path));
         let file = |&row: &u32| found.files[files[row as usize]].clone();
         let files = kept.iter().map(file).collect();
@@ -108,7 +102,9 @@ impl<'a> ListedPictures<'a> {
 /// For each row of a table, the place of its picture among those of a folder.
 fn files_of(requested: &RequestedTable, folder: &Folder) -> Result<Vec<usize>, DataError> {
     let column = requested.beside.clone().unwrap_or_default();
-    let table = requested.table.part(std::slice::from_ref(&column), &requested.table.all())?;
+    let all = requested.table.all();
+    let table = requested.table.part(std::slice::from_ref(&column), &all)?;
+    let lines = requested.table.lines(&all)?;
     let RawColumn::Texts { ids, names } = table.column(&column) else {
         return Ok(Vec::new());
     };
@@ -117,7 +113,7 @@ fn files_of(requested: &RequestedTable, folder: &Folder) -> Result<Vec<usize>, D
     let mut first_line: HashMap<usize, u32> = HashMap::new();
     let mut files = Vec::with_capacity(ids.len());
     let mut wrong: Vec<(usize, DataError)> = Vec::new();
-    for (row, (&id, &line)) in ids.iter().zip(&table.lines).enumerate() {
+    for (row, (&id, &line)) in ids.iter().zip(&lines).enumerate() {
         let found = match id {
             MISSING_TEXT => Err(DataError::new("the row names no image")),
             id => found[id as usize].clone(),
@@ -135,18 +131,13 @@ fn files_of(requested: &RequestedTable, folder: &Folder) -> Result<Vec<usize>, D
             Err(error) => wrong.push((row, error)),
         }
     }
-    let count = wrong.len();
     let mut wrong = wrong.into_iter().map(|(row, error)| {
         let reason = format!("column `{}`: {}", column.shown(), error.message);
-        let message = format!("line {}, {reason}", table.lines[row]);
+        let message = format!("line {}, {reason}", lines[row]);
         DataError { help: error.help, notes: error.notes, ..requested.table.error_of(row, message) }
     });
     let Some(first) = wrong.next() else { return Ok(files) };
-    let mut notes: Vec<String> =
-        wrong.take(MOST_LISTED).map(|error| error.message.to_string()).collect();
-    if count > notes.len() + 1 {
-        notes.push(format!("and {} more", count - notes.len() - 1));
-    }
+    let notes = report::listed(wrong.map(|error| error.message.to_string()));
     Err(first.argument("labels").notes(notes))
 }
 

@@ -14,12 +14,13 @@ use fast_image_resize::Resizer;
 use rayon::prelude::*;
 
 use super::decode::{Header, Pixels};
-use super::{Images, Options, find, images_below, read_image};
+use super::{Images, Options, images_below, read_image};
 use crate::base::schema::{ClassField, Field, FieldKind, Schema};
 use crate::base::shown::Show;
 use crate::base::tensor::DType;
 use crate::data::dataset::{Column, Dataset, Samples};
 use crate::data::error::DataError;
+use crate::data::locate;
 use crate::data::origins::SampleOrigins;
 use crate::data::request::{Arguments, Part, Places};
 use crate::data::scale::nearest;
@@ -105,7 +106,7 @@ fn pair(
     places: &Places,
 ) -> Result<MaskedPictures, DataError> {
     let named = |argument| -> Result<PathBuf, DataError> {
-        find::other(args.required_text(argument)?, argument, places)
+        locate::folder(args.required_text(argument)?, argument, places, None)
     };
     let (folder, mask_folder) = (named(images)?, named(masks)?);
     let files = images_below(&folder)?;

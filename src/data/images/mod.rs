@@ -37,6 +37,7 @@ pub use self::scan::{files_below, images_below, is_image};
 use super::dataset::{Column, Dataset, Note, Samples, Split};
 use super::error::DataError;
 use super::labelled::label_field;
+use super::locate;
 use super::request::{Arguments, Part, Places, Watch};
 use super::source::{FitMode, SampleSource, schema_of};
 use super::split::{kept, parts};
@@ -301,7 +302,7 @@ impl<'a> Options<'a> {
         let other = |part: &Part<'_>, argument| match part {
             Part::Fraction(_) => Ok(None),
             Part::Folder(name) => {
-                let folder = Folder::scan(&find::other(name, argument, places)?)?;
+                let folder = Folder::scan(&locate::folder(name, argument, places, None)?)?;
                 report::refuse_strangers(&folder, &train, argument)?;
                 Ok(Some(folder))
             }

@@ -216,7 +216,7 @@ fn shown(path: &Path) -> String {
 }
 
 /// The first lines, and how many more there are.
-fn listed(lines: impl Iterator<Item = String>) -> Vec<String> {
+pub fn listed(lines: impl Iterator<Item = String>) -> Vec<String> {
     let mut lines: Vec<String> = lines.collect();
     let more = lines.len().saturating_sub(MOST_LISTED);
     if more > 0 {

@@ -21,13 +21,13 @@ mod pictures;
 pub use listed::{FileKind, files_of};
 pub use pictures::PictureInputs;
 
+use std::io::Write;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::error::DataError;
 use super::request::{Arguments, SourceRequest};
 use crate::base::schema::{Field, Schema};
-use crate::files::write;
 
 /// Something that a user names to be predicted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,9 +69,14 @@ pub trait InputReader: Send + Sync {
             InputContent::Fields(fields) => Ok(fields.clone()),
             InputContent::Unreadable(reason) => Err(reason.clone()),
             InputContent::File | InputContent::Bytes(_) | InputContent::Record(_) => {
-                Err("the model takes no such files".to_owned())
+                self.made(sample)
             }
         }
+    }
+
+    /// The same of a sample whose fields are still to be made.
+    fn made(&self, _: &InputSample) -> Result<Vec<Vec<u8>>, String> {
+        Err("the model takes no such files".to_owned())
     }
 }
 
@@ -170,10 +175,13 @@ impl GivenInput {
                 let failed = |error: std::io::Error| {
                     DataError::new(format!("cannot be kept while it is read: {error}"))
                 };
+                // A lone array is called by its file's name.
                 let folder = tempfile::tempdir().map_err(failed)?;
-                let path = folder.path().join("stdin");
-                write::replace(&path, bytes).map_err(failed)?;
-                read(&path)
+                let named =
+                    tempfile::Builder::new().prefix("stdin").rand_bytes(0).tempfile_in(&folder);
+                let mut file = named.map_err(failed)?;
+                file.write_all(bytes).map_err(failed)?;
+                read(file.path())
             }
         }
     }

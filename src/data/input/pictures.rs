@@ -43,7 +43,7 @@ impl InputReader for PictureInputs {
         files_of(given, &Pictures)
     }
 
-    fn read(&self, sample: &InputSample) -> Result<Vec<Vec<u8>>, String> {
+    fn made(&self, sample: &InputSample) -> Result<Vec<Vec<u8>>, String> {
         let mut out = vec![0; self.pictures.bytes()];
         match &sample.content {
             InputContent::File => {
@@ -51,8 +51,7 @@ impl InputReader for PictureInputs {
             }
             InputContent::Bytes(bytes) => self.pictures.image(bytes, &mut out)?,
             InputContent::Record(bytes) => self.pictures.record(bytes, &mut out)?,
-            InputContent::Fields(fields) => return Ok(fields.clone()),
-            InputContent::Unreadable(reason) => return Err(reason.clone()),
+            _ => return Err("the model takes images".to_owned()),
         }
         Ok(vec![out])
     }

@@ -41,8 +41,8 @@ impl WindowInputs {
     }
 
     fn last(&self, path: &Path) -> Result<LastWindow, DataError> {
-        let (table, wrong) = self.columns.read(path)?;
-        let (rows, window) = (table.rows(), self.window);
+        let (store, wrong) = self.columns.read(path)?;
+        let (rows, window) = (store.rows(), self.window);
         let Some(first) = rows.checked_sub(window) else {
             let message = format!("has {rows} rows; the model reads the last {window}");
             return Err(DataError::new(message));
@@ -50,16 +50,19 @@ impl WindowInputs {
         if let Some(reason) = (first..rows).find_map(|row| wrong.get(&row)) {
             return Err(DataError::new(reason.clone()));
         }
+        let rows = &store.all()[first..];
+        let table = store.part(&store.names(), rows)?;
         let field = |field: &Field| -> Result<Vec<u8>, DataError> {
             let cells = Cells::new(field, &table);
             let mut bytes = Vec::with_capacity(field.bytes());
-            for row in first..rows {
-                cells.write(row, &mut bytes).map_err(|reason| table.error_at(row, &reason))?;
+            for (place, &row) in rows.iter().enumerate() {
+                cells.write(place, &mut bytes).map_err(|reason| store.error_at(row, &reason))?;
             }
             Ok(bytes)
         };
         let fields = self.fields.iter().map(field).collect::<Result<_, _>>()?;
-        Ok(LastWindow { fields, lines: (table.lines[first], table.lines[rows - 1]) })
+        let lines = store.lines(&[rows[0], rows[window - 1]])?;
+        Ok(LastWindow { fields, lines: (lines[0], lines[1]) })
     }
 }
 

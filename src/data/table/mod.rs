@@ -102,11 +102,7 @@ fn matching(pattern: &str, argument: &str, places: &Places) -> Result<Vec<PathBu
     let (start, end) = name.split_once('*').unwrap_or((name, ""));
     let roots = match &places.override_ {
         Some(folder) => vec![folder.clone()],
-        None => [Some(&places.beside), places.nnc_data.as_ref()]
-            .into_iter()
-            .flatten()
-            .cloned()
-            .collect(),
+        None => places.roots().cloned().collect(),
     };
     let fits = |path: &Path| {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -292,7 +288,7 @@ impl RequestedTable {
     }
 
     /// A line for each split that was asked for as a fraction and has no row.
-    pub fn empty_splits(&self, splits: &RowSplits) -> Vec<String> {
+    fn empty_splits(&self, splits: &RowSplits) -> Vec<String> {
         let asked = [
             ("validation", &self.options.validation, &splits.validation),
             ("test", &self.options.test, &splits.test),
@@ -329,15 +325,17 @@ impl RequestedTable {
         &self,
         args: &Arguments<'_>,
         kept: &[u32],
-        train: &[u32],
+        splits: &RowSplits,
     ) -> Result<(Vec<BuiltField>, Vec<String>), DataError> {
         let fitted = args.fitted.map(|schema| &schema.fields[..]);
         let mut oddities = Vec::new();
-        let rows = (kept, train);
+        let rows = (kept, &splits.train[..]);
         let (plans, table) = (&self.plans, &self.table);
         let built = built_fields(plans, table, rows, fitted, &self.spill, &mut oddities);
         // What is about a row names its own file.
-        built.map(|built| (built, oddities)).map_err(|error| error.or_path(&self.path))
+        let built = built.map_err(|error| error.or_path(&self.path))?;
+        oddities.extend(self.empty_splits(splits));
+        Ok((built, oddities))
     }
 }
 
@@ -363,14 +361,13 @@ fn load(args: &Arguments<'_>, places: &Places, spill: &Spill) -> Result<Dataset,
     let requested = RequestedTable::read(args, places, "file", None, spill)?;
     let (kept, notes) = fields::kept_rows(&requested.plans, &requested.table)?;
     let splits = requested.splits(&kept)?;
-    let (built, mut oddities) = requested.built(args, &kept, &splits.train)?;
-    oddities.extend(requested.empty_splits(&splits));
+    let (built, oddities) = requested.built(args, &kept, &splits)?;
     let columns = built.into_iter().map(|built| (built.field, built.column));
     let samples = Samples::new(kept.len(), columns.collect());
     let samples = Arc::new(samples.from(requested.table.origins(&kept)?));
     let mut data = Dataset::of_splits(Csv.name(), samples, splits.places(&kept));
     data.schema.oddities = oddities;
-    data.notes = notes.into_iter().map(|line| Note { line, details: Vec::new() }).collect();
+    data.notes = notes.into_iter().map(Note::of).collect();
     Ok(data)
 }
 

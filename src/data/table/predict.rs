@@ -8,7 +8,7 @@ use super::cells::TableFormat;
 use super::reader::{self, CellKind};
 use crate::base::schema::{CellMeaning, Field};
 use crate::data::error::DataError;
-use crate::data::fields::{Cells, RawTable};
+use crate::data::fields::{Cells, ColumnStore};
 use crate::data::input::{
     GivenInput, InputContent, InputPlace, InputReader, InputRequest, InputSample,
 };
@@ -38,8 +38,12 @@ impl InputReader for RowInputs {
     }
 
     fn samples(&self, given: &GivenInput) -> Vec<InputSample> {
-        let read = given.with_file(|path| self.columns.read(path));
-        let (table, wrong) = match read {
+        let read = given.with_file(|path| {
+            let (store, wrong) = self.columns.read(path)?;
+            let rows = store.all();
+            Ok((store.part(&store.names(), &rows)?, store.lines(&rows)?, wrong))
+        });
+        let (table, lines, wrong) = match read {
             Ok(read) => read,
             Err(error) => return given.failed(error),
         };
@@ -53,10 +57,10 @@ impl InputReader for RowInputs {
         };
         let sample = |row: usize| InputSample {
             path: given.path().to_path_buf(),
-            place: InputPlace::Line(table.lines[row]),
+            place: InputPlace::Line(lines[row]),
             content: content(row).map_or_else(InputContent::Unreadable, InputContent::Fields),
         };
-        (0..table.rows()).map(sample).collect()
+        (0..table.rows).map(sample).collect()
     }
 }
 
@@ -95,13 +99,13 @@ impl InputColumns {
     }
 
     /// Reads a file: its columns, and the rows with a cell that is no value, each with the first reason.
-    pub fn read(&self, path: &Path) -> Result<(RawTable, FxHashMap<usize, String>), DataError> {
+    pub fn read(&self, path: &Path) -> Result<(ColumnStore, FxHashMap<usize, String>), DataError> {
         let mut wrong = Vec::new();
-        let table = reader::read_leniently(path, &self.format, &self.wanted, &mut wrong)?;
+        let store = reader::read_leniently(path, &self.format, &self.wanted, &mut wrong)?;
         let mut reasons = FxHashMap::default();
         for (row, reason) in wrong {
             reasons.entry(row).or_insert(reason);
         }
-        Ok((table, reasons))
+        Ok((store, reasons))
     }
 }

@@ -22,7 +22,7 @@ use super::number::{cut, number};
 use crate::base::names::near;
 use crate::base::shown::Show;
 use crate::data::error::DataError;
-use crate::data::fields::{ColumnStore, MISSING_TEXT, RawTable};
+use crate::data::fields::{ColumnStore, MISSING_TEXT};
 use crate::data::gunzip::unpacked;
 use crate::data::spill::Spill;
 
@@ -89,11 +89,10 @@ pub fn read_leniently(
     format: &TableFormat,
     wanted: &[(String, CellKind)],
     wrong: &mut Vec<(usize, String)>,
-) -> Result<RawTable, DataError> {
+) -> Result<ColumnStore, DataError> {
     let mut reader = TableReader::new(format, wanted, Some(wrong), Spill::never());
     reader.group(&[path.to_path_buf()])?;
-    let store = reader.finish();
-    store.part(&store.names(), &store.all())
+    Ok(reader.finish())
 }
 
 /// A table that is being read.

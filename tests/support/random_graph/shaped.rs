@@ -22,9 +22,10 @@ static SINGLE: LazyLock<Vec<Case>> = LazyLock::new(|| {
 });
 
 impl Generator {
-    /// An operator as a case of its derivative has it, on inputs of its own.
-    pub(super) fn case(&mut self) -> Made {
-        let case = &SINGLE[self.below(SINGLE.len())];
+    /// An operator as a case of its derivative has it, on inputs of its own; `turn` counts round
+    /// the cases.
+    pub(super) fn case(&mut self, turn: usize) {
+        let case = &SINGLE[turn % SINGLE.len()];
         let elements: usize =
             case.inputs.iter().map(|(_, value)| value.shape.iter().product::<usize>()).sum();
         let mut args = Vec::new();
@@ -34,12 +35,9 @@ impl Generator {
             args.push(self.build.input(&name, ty));
         }
         let op = case.graph.nodes.values().next_back().expect("an operator").op.clone();
+        let node = self.build.op(op, &args).expect("the case has these types");
         // Inputs are at most 2 in size, and at most all of their products are added.
-        Ok(Some(Value {
-            node: self.build.op(op, &args)?,
-            bound: 4.0 * elements as f64,
-            exact: false,
-        }))
+        self.keep(Value { node, bound: 4.0 * elements as f64, exact: false });
     }
 
     /// A value that decays from slice to slice, to which slices are added; now and then one that is a

@@ -1,4 +1,4 @@
-//! RecordingFiles to predict: files, folders of them, a list or a recording on standard input.
+//! Recordings to predict: files, folders of them, a list or a recording on standard input.
 
 use std::path::{Path, PathBuf};
 
@@ -38,13 +38,11 @@ impl InputReader for RecordingInputs {
         files_of(given, &RecordingFiles)
     }
 
-    fn read(&self, sample: &InputSample) -> Result<Vec<Vec<u8>>, String> {
+    fn made(&self, sample: &InputSample) -> Result<Vec<Vec<u8>>, String> {
         let made = match &sample.content {
             InputContent::File => self.plan.of_file(&sample.path),
             InputContent::Bytes(bytes) => self.plan.of_bytes(bytes),
-            InputContent::Fields(fields) => return Ok(fields.clone()),
-            InputContent::Unreadable(reason) => return Err(reason.clone()),
-            InputContent::Record(_) => return Err("the model takes recordings".to_owned()),
+            _ => return Err("the model takes recordings".to_owned()),
         };
         made.map(|bytes| vec![bytes]).map_err(|error| reason_of(&error))
     }

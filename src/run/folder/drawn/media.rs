@@ -67,9 +67,7 @@ pub fn input_pictures(split: &Split, index: u32) -> Vec<(String, Picture)> {
     let inputs = split.fields().iter().enumerate().filter(|(_, field)| !field.is_target);
     let one = |(place, field): (usize, &Field)| {
         field.as_image()?;
-        let mut bytes = vec![0; field.bytes()];
-        split.copy_batch(&[index], place, &mut bytes).ok()?;
-        Some((field.name.clone(), picture(field, bytes)?))
+        Some((field.name.clone(), picture(field, split.value(index, place).ok()?)?))
     };
     inputs.filter_map(one).collect()
 }

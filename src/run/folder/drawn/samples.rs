@@ -92,6 +92,7 @@ impl<'a> SampleWriter<'a> {
     /// what comes out.
     fn pictures(&self, sample: &EvaluatedSample) -> Vec<(String, Picture)> {
         let mut pictures = media::input_pictures(&self.data.test, sample.index);
+        let under = pictures.first().map(|(_, picture)| picture.clone());
         let mut add = |name: &str, picture: Option<Picture>| {
             pictures.extend(picture.map(|picture| (name.to_owned(), picture)));
         };
@@ -105,8 +106,6 @@ impl<'a> SampleWriter<'a> {
                 add("output", of(predicted));
             }
             (Answer::Classes(label), Answer::Classes(predicted), Some(sides)) => {
-                let under = media::input_pictures(&self.data.test, sample.index).into_iter().next();
-                let under = under.map(|(_, picture)| picture);
                 add("true", Some(media::mask(sides, label)));
                 add("predicted", Some(media::mask(sides, predicted)));
                 let wrong = media::wrong_pixels(sides, under.as_ref(), label, predicted);
