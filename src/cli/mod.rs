@@ -23,6 +23,7 @@ mod eval;
 mod explain;
 mod explain_code;
 mod fmt;
+mod generate;
 mod grad;
 mod init;
 mod lr_find;
@@ -81,6 +82,8 @@ enum Command {
     Eval(eval::EvalArgs),
     /// Predict the classes or values of files with a trained model
     Predict(predict::PredictArgs),
+    /// Go on with a text, as a trained model thinks likely
+    Generate(generate::GenerateArgs),
     /// Find mistakes without running anything, and summarize the model
     Check(check::CheckArgs),
     /// Describe a program's data, and write a batch of it to a file
@@ -174,6 +177,7 @@ pub fn main() -> ExitCode {
         Command::LrFind(command) => command.execute(),
         Command::Eval(command) => command.execute(),
         Command::Predict(command) => command.execute(),
+        Command::Generate(command) => command.execute(),
         Command::Check(command) => command.execute(),
         Command::Data(command) => command.execute(),
         Command::Explain(command) => command.execute(),

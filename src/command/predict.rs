@@ -8,17 +8,15 @@
 //! The training data need not be there: what samples look like, and all that was fitted, is kept with the
 //! run. A sample that cannot be read is an answer like any other, and does not keep others from theirs.
 
-use crate::base::limits::{self, Budget};
 use crate::base::tensor::Tensor;
 use crate::command::answers::{PredictedOutput, Prediction, predicted_outputs};
-use crate::data::{self, DataError, GivenInput, InputReader, InputSample};
+use crate::command::opened::{self, OpenedModel, data_failure};
+use crate::data::{self, GivenInput, InputReader, InputSample};
 use crate::driver::memory::{refuse_too_large, variable_bytes};
 use crate::driver::session::{Failure, Request, Session};
-use crate::driver::source::{DataSource, Schemas};
 use crate::driver::steps::StepCompiler;
 use crate::files::read;
-use crate::run::folder::{RunInfo, SampleInfo};
-use crate::run::trained::{self, Model, Trained, WeightsOrigin};
+use crate::run::trained::{self, Model};
 use crate::runtime::pool::Pool;
 use crate::runtime::program::{IndexFault, RunMemory, StepArgs};
 use crate::runtime::trainer::BatchStep;
@@ -54,38 +52,14 @@ pub fn predictor(
 ) -> Result<(Predictor, Vec<InputSample>), Failure> {
     let mut session = Session::new(None);
     let mut request = request.clone();
-    let Trained { info, weights, from } = trained::find(&mut session, &mut request, model)?;
-    // A file of weights says what samples look like, too.
-    let about = trained::about(&from);
-    let known = trained::samples(info.as_ref(), &from);
-    let text = session.main_text(&request)?;
-    let schemas = match &known {
-        Some(samples) => Schemas::given(samples.schema.clone()),
-        None => Schemas::new(true),
-    };
-    let front = session.sound(text, &request, schemas, &Budget::new(limits::FIX_STEPS))?;
-    let Some(source) = front.source else {
-        let message = format!(
-            "`{}` names no data, so nothing says how files are read",
-            front.experiment.model
-        );
-        return Err(Failure::Data(message));
-    };
-    let SampleInfo { source: before, schema } = match known {
-        Some(samples) => samples,
-        None => {
-            let before = source.before().map_err(data_failure)?;
-            SampleInfo { schema: source.schema.clone().unwrap_or(before.clone()), source: before }
-        }
-    };
-    let named = class_names(info.as_ref(), about.as_ref(), &source);
-    let mut graph = session.elaborated(front.experiment.eval.clone())?;
-    let tasks = front.experiment.training.as_ref().map(|training| &training.tasks[..]);
-    let outputs = predicted_outputs(&graph, tasks.unwrap_or_default(), &schema, &named);
+    let opened = opened::open(&mut session, &mut request, model)?;
+    let OpenedModel { mut graph, source, samples: known, weights, from, .. } = opened;
+    let outputs = predicted_outputs(&graph, &opened.tasks, &known.schema, &opened.classes);
     graph.outputs.retain(|output| outputs.iter().any(|known| known.at == output.name));
     // Targets are inputs of the step that no output reads.
     let wanted = graph.live_inputs();
-    let reader = data::input_reader(&source.request, &before, &wanted).map_err(data_failure)?;
+    let reader =
+        data::input_reader(&source.request, &known.source, &wanted).map_err(data_failure)?;
     let samples = samples(&*reader, files)?;
     let initial = trained::fitted(&graph, &weights, &from)?;
     let (globals, fields) = (Globals::default(), reader.fields().to_vec());
@@ -93,8 +67,9 @@ pub fn predictor(
         StepCompiler { session: &mut session, request: &request, fields, globals, run_steps: 1 };
     let (step, _) = compiler.step(&graph, samples.len().clamp(1, BATCH))?;
     refuse_too_large(&session, &request, &[&step.program], 1, variable_bytes(&graph))?;
-    let model = front.experiment.model;
-    Ok((Predictor { weights: from, model, reader, step, initial, outputs }, samples))
+    let predictor =
+        Predictor { weights: from, model: opened.model, reader, step, initial, outputs };
+    Ok((predictor, samples))
 }
 
 /// The samples in what a user names.
@@ -117,21 +92,6 @@ fn standard_input() -> Result<Vec<u8>, Failure> {
         true => Err(Failure::Data("standard input is empty".to_owned())),
         false => Ok(bytes),
     }
-}
-
-/// The names of the classes: as the run's folder has them, else as the file of weights says, else as the
-/// data do. None where classes are numbers.
-fn class_names(
-    info: Option<&RunInfo>,
-    about: Option<&WeightsOrigin>,
-    source: &DataSource,
-) -> Vec<String> {
-    let known = info.map(|info| &info.classes).or(about.map(|about| &about.classes));
-    known.cloned().unwrap_or_else(|| source.class_names())
-}
-
-fn data_failure(error: DataError) -> Failure {
-    Failure::Data(error.to_string())
 }
 
 /// Is given each sample with its answers, one for each output of the model, and with those outputs

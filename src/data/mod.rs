@@ -64,7 +64,7 @@ pub use input::{GivenInput, InputReader, InputSample, input_reader};
 pub use origins::{SampleOrigin, SampleOrigins};
 pub use pictures::{Preprocessor, csv_records, idx_records};
 pub use request::{Argument, FieldRequest, Literal, Places, SourceRequest, TransformCall, Watch};
-pub use text::token_text;
+pub use text::{Encoder, TokenDecoder, token_text, unknown_parts, unknown_token};
 pub use words::{ColumnValue, described, first_samples, number_text, sample_columns};
 
 use std::sync::Arc;
@@ -173,8 +173,7 @@ pub fn open(
     let (source, args) = asked(request)?;
     let data = source.open(&args, places, watch)?;
     let (transforms, schema) = transform::fit(&items, &data.schema)?;
-    let odd = schema.oddities.iter();
-    let odd = odd.map(|line| Note { line: line.clone(), details: Vec::new() });
+    let odd = schema.oddities.iter().cloned().map(Note::of);
     let notes = odd.chain(data.notes).collect();
     Ok(Dataset { transforms: Arc::new(transforms), schema, notes, ..data })
 }

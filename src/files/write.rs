@@ -17,7 +17,7 @@ use super::kind;
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempDir};
 
 /// Prefix of the temporary files that are being written; a run that was killed leaves them behind.
 pub const TEMPORARY: &str = ".writing-";
@@ -146,6 +146,15 @@ fn without_waiting() -> fs::OpenOptions {
 pub fn unnamed(folder: &Path) -> io::Result<File> {
     fs::create_dir_all(folder)?;
     tempfile::tempfile_in(folder)
+}
+
+/// A file of this name with these bytes, in a folder of its own among the system's temporary files. It
+/// goes with what is given back.
+pub fn temporary(name: &str, bytes: &[u8]) -> io::Result<(TempDir, PathBuf)> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join(name);
+    fs::write(&path, bytes)?;
+    Ok((folder, path))
 }
 
 /// A new file for what will be at a path, in the same folder. It goes away unless it is put there.

@@ -17,12 +17,14 @@
 
 pub mod autodiff;
 pub mod bind;
+pub mod causal;
 pub mod cse;
 pub mod dce;
 pub mod derivative;
 pub mod emit;
 pub mod fuse;
 pub mod hoist;
+pub mod incremental;
 pub mod probe;
 pub mod rebuild;
 pub mod simplify;

@@ -21,13 +21,13 @@ mod pictures;
 pub use listed::{FileKind, files_of};
 pub use pictures::PictureInputs;
 
-use std::io::Write;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::error::DataError;
 use super::request::{Arguments, SourceRequest};
 use crate::base::schema::{Field, Schema};
+use crate::files::write;
 
 /// Something that a user names to be predicted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -176,12 +176,8 @@ impl GivenInput {
                     DataError::new(format!("cannot be kept while it is read: {error}"))
                 };
                 // A lone array is called by its file's name.
-                let folder = tempfile::tempdir().map_err(failed)?;
-                let named =
-                    tempfile::Builder::new().prefix("stdin").rand_bytes(0).tempfile_in(&folder);
-                let mut file = named.map_err(failed)?;
-                file.write_all(bytes).map_err(failed)?;
-                read(file.path())
+                let (_folder, path) = write::temporary("stdin", bytes).map_err(failed)?;
+                read(&path)
             }
         }
     }

@@ -11,7 +11,9 @@
 mod predict;
 pub(super) mod tokens;
 
-pub use tokens::{Encoder, decode as token_text, learn};
+pub use tokens::{
+    Encoder, TokenDecoder, decode as token_text, learn, unknown_parts, unknown_token,
+};
 
 use std::path::Path;
 use std::sync::Arc;

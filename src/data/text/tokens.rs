@@ -105,29 +105,109 @@ impl<'a> Encoder<'a> {
 
 /// The text of tokens; of bytes that are no UTF-8, a mark in their place.
 pub fn decode(list: &TokenList, tokens: &[i32]) -> String {
-    let name = |&id: &i32| usize::try_from(id).ok().and_then(|id| list.names.get(id));
-    match list.unit {
-        TokenUnit::Chars | TokenUnit::Words => tokens.iter().filter_map(name).cloned().collect(),
-        TokenUnit::BareWords => {
-            tokens.iter().filter_map(name).cloned().collect::<Vec<_>>().join(" ")
-        }
-        TokenUnit::Bytes | TokenUnit::Pairs => {
-            let mut bytes = Vec::new();
-            let mut open: Vec<u32> =
-                tokens.iter().rev().filter_map(|&id| u32::try_from(id).ok()).collect();
-            while let Some(id) = open.pop() {
-                match (u8::try_from(id), id.checked_sub(256)) {
-                    (Ok(byte), _) => bytes.push(byte),
-                    (Err(_), Some(merge)) => {
-                        if let Some(&(left, right)) = list.merges.get(merge as usize) {
-                            open.extend([right, left]);
-                        }
-                    }
-                    (Err(_), None) => {}
-                }
+    let mut decoder = TokenDecoder::new(list);
+    let mut text: String = tokens.iter().map(|&token| decoder.push(token)).collect();
+    text.push_str(&decoder.finish());
+    text
+}
+
+/// Gives the text of tokens as they come.
+pub struct TokenDecoder<'a> {
+    list: &'a TokenList,
+    /// Bytes of a character whose others are still to come.
+    open: Vec<u8>,
+    is_first: bool,
+}
+
+impl<'a> TokenDecoder<'a> {
+    /// At the beginning of a text.
+    pub fn new(list: &'a TokenList) -> TokenDecoder<'a> {
+        TokenDecoder { list, open: Vec::new(), is_first: true }
+    }
+
+    /// The text that is complete with this token.
+    pub fn push(&mut self, token: i32) -> String {
+        let is_first = std::mem::replace(&mut self.is_first, false);
+        let name = || usize::try_from(token).ok().and_then(|id| self.list.names.get(id));
+        match self.list.unit {
+            TokenUnit::Chars | TokenUnit::Words => name().cloned().unwrap_or_default(),
+            TokenUnit::BareWords => {
+                let space = if is_first { "" } else { " " };
+                name().map(|name| format!("{space}{name}")).unwrap_or_default()
             }
-            String::from_utf8_lossy(&bytes).into_owned()
+            TokenUnit::Bytes | TokenUnit::Pairs => {
+                self.push_bytes(token);
+                self.complete()
+            }
         }
+    }
+
+    /// What is left at the end: a mark for a character that is not complete.
+    pub fn finish(self) -> String {
+        String::from_utf8_lossy(&self.open).into_owned()
+    }
+
+    fn push_bytes(&mut self, token: i32) {
+        let mut pairs: Vec<u32> = u32::try_from(token).into_iter().collect();
+        while let Some(id) = pairs.pop() {
+            match (u8::try_from(id), id.checked_sub(256)) {
+                (Ok(byte), _) => self.open.push(byte),
+                (Err(_), Some(merge)) => {
+                    if let Some(&(left, right)) = self.list.merges.get(merge as usize) {
+                        pairs.extend([right, left]);
+                    }
+                }
+                (Err(_), None) => {}
+            }
+        }
+    }
+
+    /// Takes the complete characters, and marks for bytes that are none.
+    fn complete(&mut self) -> String {
+        let mut text = String::new();
+        let mut rest = &self.open[..];
+        let mut left = 0;
+        for chunk in self.open.utf8_chunks() {
+            text.push_str(chunk.valid());
+            rest = &rest[chunk.valid().len()..];
+            // The last bytes may be the beginning of a character.
+            let may_go_on = std::str::from_utf8(rest).is_err_and(|e| e.error_len().is_none());
+            if may_go_on && !rest.is_empty() {
+                left = rest.len();
+                break;
+            }
+            if !chunk.invalid().is_empty() {
+                text.push(char::REPLACEMENT_CHARACTER);
+            }
+            rest = &rest[chunk.invalid().len()..];
+        }
+        self.open.drain(..self.open.len() - left);
+        text
+    }
+}
+
+/// The characters or words of a text that a list has no token for, each once, in order.
+pub fn unknown_parts(list: &TokenList, text: &str) -> Vec<String> {
+    let known = |part: &str| list.names.iter().skip(1).any(|name| name == part);
+    let parts: Vec<&str> = match list.unit {
+        TokenUnit::Bytes | TokenUnit::Pairs => Vec::new(),
+        TokenUnit::Chars => text.split("").filter(|part| !part.is_empty()).collect(),
+        TokenUnit::Words | TokenUnit::BareWords => words_of(list.unit, text).collect(),
+    };
+    let mut unknown: Vec<String> = Vec::new();
+    for part in parts {
+        if !known(part) && unknown.iter().all(|seen| seen != part) {
+            unknown.push(part.to_owned());
+        }
+    }
+    unknown
+}
+
+/// The token that stands for what was never seen, where the list has one: its text is not known.
+pub fn unknown_token(unit: TokenUnit) -> Option<i32> {
+    match unit {
+        TokenUnit::Chars | TokenUnit::Words | TokenUnit::BareWords => Some(0),
+        TokenUnit::Bytes | TokenUnit::Pairs => None,
     }
 }
 
@@ -297,6 +377,22 @@ mod tests {
         assert_eq!((&tokens[..], &decode(&bare, &tokens)[..]), (&[2, 1, 0][..], "to be (unknown)"));
         let some = learn(TokenUnit::Words, "a b a c a b", 4);
         assert_eq!(some.names, ["(unknown)", " ", "a", "b"], "the commonest first");
+    }
+
+    #[test]
+    fn a_text_comes_piece_by_piece() {
+        let bytes = learn(TokenUnit::Bytes, "", 0);
+        let mut decoder = TokenDecoder::new(&bytes);
+        let mut push = |token| decoder.push(token);
+        assert_eq!((push(0xc3), push(0xa9)), (String::new(), "é".to_owned()));
+        assert_eq!(push(0xff), "\u{fffd}", "no character begins so");
+        assert_eq!((push(0xe2), push(0x41)), (String::new(), "\u{fffd}A".to_owned()));
+        assert_eq!((push(0xe2), decoder.finish()), (String::new(), "\u{fffd}".to_owned()));
+        let words = learn(TokenUnit::BareWords, "to be", 9);
+        assert_eq!(unknown_parts(&words, "to me, be me"), ["me", ","]);
+        let chars = learn(TokenUnit::Chars, "ab", 9);
+        assert_eq!(unknown_parts(&chars, "azaß"), ["z", "ß"]);
+        assert_eq!(unknown_parts(&bytes, "azaß"), [""; 0]);
     }
 
     #[test]
