@@ -2,7 +2,7 @@
 //! optimizers, schedules, transforms and initializers of other frameworks.
 //!
 //! ```text
-//! lstm    →  still to come
+//! mel     →  still to come
 //! radam   →  Adam with a rectified rate; `adam` is the nearest
 //! ```
 //!

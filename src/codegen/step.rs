@@ -105,15 +105,7 @@ struct Step<'a, 'f> {
 impl Step<'_, '_> {
     /// Divides each number of parts once, at the start.
     fn compute_shares(&mut self, actions: &[Action]) {
-        for action in actions {
-            let kernel = match action {
-                Action::Run { kernel, .. } => *kernel,
-                Action::Loop { body, .. } => {
-                    self.compute_shares(body);
-                    continue;
-                }
-                Action::Barrier => continue,
-            };
+        for (kernel, _) in actions.iter().flat_map(Action::runs) {
             let parts = self.code.program.kernels[kernel].parts;
             if parts == 0 || self.shares.contains_key(&parts) {
                 continue;

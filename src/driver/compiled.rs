@@ -123,14 +123,7 @@ impl Phase {
 /// depends on.
 fn forward(graph: &Graph) -> Vec<bool> {
     let outputs = graph.outputs.iter().filter(|output| output.name.is_forward());
-    let mut open: Vec<NodeId> = outputs.map(|output| output.node).collect();
-    let mut forward = vec![false; graph.nodes.len()];
-    while let Some(node) = open.pop() {
-        if !std::mem::replace(&mut forward[node.index()], true) {
-            open.extend(graph.reads(node));
-        }
-    }
-    forward
+    graph.behind(outputs.map(|output| output.node))
 }
 
 /// The type of what an operator takes as indices.

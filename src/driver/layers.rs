@@ -4,10 +4,11 @@
 //! conv         [N, 26, 26, 32]           320    389.4 k      84.5 kB
 //! ```
 
+use crate::base::entity::Entity;
 use crate::base::units::grouped;
 use crate::graph::scan::Bodies;
-use crate::graph::{Graph, NodeId, Op};
-use std::collections::{HashMap, HashSet};
+use crate::graph::{Graph, Op};
+use std::collections::HashMap;
 
 /// The row of operators in the model's own body.
 const OPERATORS: &str = "(operators)";
@@ -38,17 +39,11 @@ impl Layer {
 
 /// The layers that a forward graph's model calls, in order.
 pub(crate) fn layers(graph: &Graph) -> Vec<Layer> {
-    let mut needed: HashSet<NodeId> = HashSet::new();
-    let mut open: Vec<NodeId> = graph.model_outputs().collect();
-    while let Some(node) = open.pop() {
-        if needed.insert(node) {
-            open.extend(graph.reads(node));
-        }
-    }
+    let needed = graph.behind(graph.model_outputs());
     let bodies = Bodies::of(graph);
     let mut layers: Vec<Layer> = Vec::new();
     let mut known: HashMap<&str, usize> = HashMap::new();
-    for (id, node) in graph.nodes.iter().filter(|(id, _)| needed.contains(id)) {
+    for (id, node) in graph.nodes.iter().filter(|(id, _)| needed[id.index()]) {
         let path = node.origin.map_or("", |origin| graph.origins.get(origin).path.as_str());
         let path = match path.split('.').next().unwrap_or_default() {
             "" if node.args.is_empty() => continue,

@@ -8,14 +8,11 @@ use crate::data::Dataset;
 use crate::driver::compiled::CompiledStep;
 use crate::driver::schedules::hypers;
 use crate::driver::session::{Failure, Request, Session};
-use crate::elaborate::{OverSplit, Training};
-use crate::graph::interp::widened;
+use crate::elaborate::Training;
 use crate::graph::rule::{EMA, LR_SCALE, NORM_LIMIT, NORM_SCALE, SHARE_HYPER};
-use crate::graph::{Graph, Update, UpdateRule, UpdateTarget};
+use crate::graph::{Graph, OverSplit, Update, UpdateRule, UpdateTarget};
 use crate::runtime::program::CompiledProgram;
-use crate::runtime::trainer::{
-    BatchStep, MetricOver, OverSamples, StepInput, Steps, WrittenTensors,
-};
+use crate::runtime::trainer::{BatchStep, MetricOver, StepInput, Steps, WrittenTensors};
 use crate::schedule::Globals;
 use std::collections::BTreeMap;
 
@@ -187,10 +184,7 @@ pub(crate) fn programs(steps: &Steps) -> impl Iterator<Item = &CompiledProgram> 
 pub(crate) fn overs(training: &Training) -> Vec<MetricOver> {
     let over = |(metric, over): &(String, OverSplit)| MetricOver {
         metric: metric.clone(),
-        of: match *over {
-            OverSplit::Means(ref graph) => OverSamples::Means(Box::new(widened(graph))),
-            OverSplit::Rows { statistic, width } => OverSamples::Rows { statistic, width },
-        },
+        of: over.widened(),
     };
     training.overs.iter().map(over).collect()
 }

@@ -10,7 +10,6 @@ use super::comparison::Comparison;
 use super::driven::{Driven, WarmUp};
 use super::items::{FunctionItem, Items};
 use super::open_scan::OpenScan;
-use super::over_split::OverSplit;
 use super::patterns::Pattern;
 use super::scope::CallFrame;
 use super::value::Value;
@@ -20,6 +19,7 @@ use crate::base::limits::{self, Budget};
 use crate::base::schema::Schema;
 use crate::base::source::Span;
 use crate::base::tensor::DType;
+use crate::graph::OverSplit;
 use crate::graph::{Builder, Dim, NodeId, Origin, OriginId, StateId, Type};
 use std::collections::{BTreeMap, HashMap, HashSet};
 

@@ -48,7 +48,6 @@ mod member;
 mod open_scan;
 mod operator;
 mod over;
-mod over_split;
 mod paths;
 mod patterns;
 mod reports;
@@ -65,10 +64,10 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+pub use crate::graph::OverSplit;
 pub use builtins::operators;
 pub use data::{DataLiteral, DataRequest, FieldCall, SourceArg, SourceCall};
 pub use driven::{Driven, WarmUp};
-pub use over_split::OverSplit;
 pub use patterns::{known_patterns, matches as path_matches};
 pub use train::{
     DEFAULT_OPTIMIZER, Experiment, GRADIENT_KEYS, SCHEDULED, TRAIN_KEYS, Training, data_request,

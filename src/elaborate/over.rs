@@ -14,13 +14,13 @@
 
 use super::arguments::Expect;
 use super::context::{Elaborator, ErrorReported, Eval};
-use super::over_split::OverSplit;
 use super::scope::{Binding, CallFrame, Role};
 use super::value::Value;
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::statistic::SplitStatistic;
 use crate::base::tensor::DType;
+use crate::graph::OverSplit;
 use crate::graph::builder::Builder;
 use crate::graph::{Dim, Graph, NodeId, Type};
 use crate::syntax::ast::{Block, Function, Name, Over};

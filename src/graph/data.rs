@@ -245,12 +245,15 @@ impl Graph {
 
     /// The values that a node is computed from: its arguments, and what a carry is handed.
     pub fn reads(&self, node: NodeId) -> impl Iterator<Item = NodeId> + '_ {
-        let Node { op, args, .. } = &self.nodes[node];
-        let next = match op {
-            Op::Carry(carry) => self.carries[*carry].next,
+        self.nodes[node].args.iter().copied().chain(self.next(node))
+    }
+
+    /// The value that a step of a scan hands on to the next in a carry; `None` for other nodes.
+    pub fn next(&self, node: NodeId) -> Option<NodeId> {
+        match self.nodes[node].op {
+            Op::Carry(carry) => self.carries[carry].next,
             _ => None,
-        };
-        args.iter().copied().chain(next)
+        }
     }
 
     /// The nodes that steps of scans hand on.
@@ -270,15 +273,19 @@ impl Graph {
 
     /// For each node, whether an output or an update depends on it.
     pub fn live(&self) -> Vec<bool> {
-        let mut live = vec![false; self.nodes.len()];
-        let mut open: Vec<NodeId> = self.roots().collect();
-        while let Some(id) = open.pop() {
-            if std::mem::replace(&mut live[id.index()], true) {
-                continue;
+        self.behind(self.roots())
+    }
+
+    /// For each node, whether it is one of these or one of these depends on it.
+    pub fn behind(&self, of: impl IntoIterator<Item = NodeId>) -> Vec<bool> {
+        let mut behind = vec![false; self.nodes.len()];
+        let mut open: Vec<NodeId> = of.into_iter().collect();
+        while let Some(node) = open.pop() {
+            if !std::mem::replace(&mut behind[node.index()], true) {
+                open.extend(self.reads(node));
             }
-            open.extend(self.reads(id));
         }
-        live
+        behind
     }
 
     /// The names of the inputs that outputs and updates depend on.

@@ -32,6 +32,7 @@ pub mod interp;
 pub mod kernels;
 pub mod op;
 pub mod origin;
+pub mod over;
 pub mod print;
 pub mod read;
 pub mod rule;
@@ -55,6 +56,7 @@ pub use op::{
     ScanId, StateId, Unary,
 };
 pub use origin::{Origin, OriginId, Origins};
+pub use over::OverSplit;
 pub use print::{print_kernels, with_places};
 pub use read::{GraphReadError, read};
 pub use rule::UpdateRule;

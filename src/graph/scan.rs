@@ -41,6 +41,8 @@ pub struct Bodies {
     of: Vec<Option<ScanId>>,
     /// The nodes of each body, in order.
     nodes: Vec<Vec<NodeId>>,
+    /// The stacks of each scan, in order.
+    stacks: Vec<Vec<NodeId>>,
 }
 
 impl Bodies {
@@ -53,12 +55,18 @@ impl Bodies {
         let mut bodies = Bodies {
             of: Vec::with_capacity(graph.nodes.len()),
             nodes: vec![Vec::new(); graph.scans.len()],
+            stacks: vec![Vec::new(); graph.scans.len()],
         };
         for (id, node) in graph.nodes.iter() {
             let scan = match node.op {
                 Op::ScanSlice(scan) => Some(scan),
                 Op::Carry(carry) => graph.carries.get(carry).map(|carry| carry.scan),
-                Op::ScanStack(_) => None,
+                Op::ScanStack(scan) => {
+                    if let Some(stacks) = bodies.stacks.get_mut(scan.index()) {
+                        stacks.push(id);
+                    }
+                    None
+                }
                 _ => node.args.iter().filter_map(|&arg| bodies.scan(arg)).next_back(),
             };
             if let Some(nodes) = scan.and_then(|scan| bodies.nodes.get_mut(scan.index())) {
@@ -77,6 +85,11 @@ impl Bodies {
     /// The nodes of a scan's body, in order.
     pub fn nodes(&self, scan: ScanId) -> &[NodeId] {
         self.nodes.get(scan.index()).map_or(&[], Vec::as_slice)
+    }
+
+    /// The nodes that stack a scan's values, in order.
+    pub fn stacks(&self, scan: ScanId) -> &[NodeId] {
+        self.stacks.get(scan.index()).map_or(&[], Vec::as_slice)
     }
 
     /// How often a node is computed in a step of the graph: once for each step of its scan.

@@ -104,6 +104,20 @@ pub enum Action {
     Barrier,
 }
 
+impl Action {
+    /// The kernels that it runs with the buffers of their slots, those of a loop's body each once.
+    pub fn runs(&self) -> impl Iterator<Item = (KernelId, &[BufferId])> {
+        let actions = match self {
+            Action::Loop { body, .. } => &body[..],
+            Action::Run { .. } | Action::Barrier => std::slice::from_ref(self),
+        };
+        actions.iter().filter_map(|action| match action {
+            Action::Run { kernel, args } => Some((*kernel, &args[..])),
+            Action::Loop { .. } | Action::Barrier => None,
+        })
+    }
+}
+
 /// Where a buffer lives and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Space {

@@ -35,6 +35,7 @@ mod window;
 mod writer;
 
 use crate::graph::kernels::{FusedKernel, KernelKind, Kernels};
+use crate::graph::scan::Bodies;
 use crate::graph::{BoundGraph, NodeId, OpKind};
 use crate::loops::Program;
 use crate::schedule::{self, Globals};
@@ -63,7 +64,8 @@ fn is_conv(graph: &BoundGraph, kernel: &FusedKernel) -> bool {
 /// Lowers a fused graph; [`schedule::plan::run`] with the same `globals` comes next. Programs of one run
 /// share them; lower the training step first.
 pub fn run(kernels: &Kernels, globals: &mut Globals) -> Lowered {
-    let order = order::run(kernels);
+    let bodies = Bodies::of(&kernels.graph);
+    let order = order::run(kernels, &bodies);
     let mut step = StepBuilder::new(kernels, order.in_place, globals);
     step.begin();
     for turn in order.turns {
@@ -73,7 +75,7 @@ pub fn run(kernels: &Kernels, globals: &mut Globals) -> Lowered {
                 one(&mut step, kernel);
                 step.refresh_written(kernel);
             }
-            Turn::Scan(id, body) => scan::lower(&mut step, id, kernels, &body),
+            Turn::Scan(id, body) => scan::lower(&mut step, id, kernels, &bodies, &body),
         }
     }
     let (mut program, infos, bounds_checks) = step.finish();

@@ -67,7 +67,7 @@ impl NodePlaces {
 }
 
 /// The order of kernels.
-pub fn run(kernels: &Kernels) -> KernelOrder {
+pub fn run(kernels: &Kernels, bodies: &Bodies) -> KernelOrder {
     let graph = &kernels.graph;
     let places = NodePlaces::of(kernels);
     let reads: Vec<KernelReads> = kernels
@@ -81,7 +81,7 @@ pub fn run(kernels: &Kernels) -> KernelOrder {
             reads
         })
         .collect();
-    let loops = ScanKernels::of(kernels);
+    let loops = ScanKernels::of(kernels, bodies);
     let mut edges = KernelEdges::default();
     for (index, reads) in reads.iter().enumerate() {
         edges.push();
@@ -110,8 +110,7 @@ struct ScanKernels {
 }
 
 impl ScanKernels {
-    fn of(kernels: &Kernels) -> ScanKernels {
-        let bodies = Bodies::of(&kernels.graph);
+    fn of(kernels: &Kernels, bodies: &Bodies) -> ScanKernels {
         let scan = |kernel: &FusedKernel| kernel.nodes.first().and_then(|&node| bodies.scan(node));
         let of: Vec<Option<ScanId>> = kernels.kernels.values().map(scan).collect();
         let mut found = vec![Vec::new(); kernels.graph.scans.len()];
@@ -136,10 +135,7 @@ impl ScanKernels {
     ) -> impl Iterator<Item = NodeId> + use<'k> {
         let Kernels { graph, kernels } = kernels;
         let nodes = &kernels[FusedKernelId::from_index(kernel)].nodes;
-        nodes.iter().filter_map(|&node| match graph.nodes[node].op {
-            Op::Carry(carry) => graph.carries[carry].next,
-            _ => None,
-        })
+        nodes.iter().filter_map(|&node| graph.next(node))
     }
 
     /// The turns of vertices.

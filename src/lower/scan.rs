@@ -20,12 +20,18 @@ use crate::lower::StepBuilder;
 use rustc_hash::FxHashMap;
 
 /// Lowers the kernels of a scan.
-pub fn lower(step: &mut StepBuilder, id: ScanId, kernels: &Kernels, body: &[FusedKernelId]) {
+pub fn lower(
+    step: &mut StepBuilder,
+    id: ScanId,
+    kernels: &Kernels,
+    bodies: &Bodies,
+    body: &[FusedKernelId],
+) {
     let graph = &kernels.graph;
     let places = ScanPlaces {
         scan: graph.scans[id],
         id,
-        bodies: Bodies::of(graph),
+        bodies,
         carries: FxHashMap::default(),
         wanted: Vec::new(),
         step,
@@ -47,7 +53,7 @@ struct ScanPlaces<'s, 'a> {
     step: &'s mut StepBuilder<'a>,
     id: ScanId,
     scan: Scan,
-    bodies: Bodies,
+    bodies: &'s Bodies,
     /// The buffers of carries, by node.
     carries: FxHashMap<NodeId, BufferId>,
     /// The values of a step, and the parts where they are wanted.
@@ -69,10 +75,8 @@ impl<'s, 'a> ScanPlaces<'s, 'a> {
                 _ => self.carry(node),
             }
         }
-        let of_scan = |node: &&NodeId| self.step.graph.nodes[**node].op == Op::ScanStack(self.id);
-        let nodes: Vec<NodeId> = self.step.graph.nodes.keys().collect();
-        let stacks: Vec<NodeId> = nodes.iter().filter(of_scan).copied().collect();
-        stacks.into_iter().for_each(|node| self.stack(node));
+        let bodies = self.bodies;
+        bodies.stacks(self.id).iter().for_each(|&node| self.stack(node));
         (self.step, self.wanted)
     }
 

@@ -141,6 +141,13 @@ impl Emit {
         if self.ty(x).shape == *shape { x } else { self.op(Op::Reshape(shape.clone()), &[x]) }
     }
 
+    /// Matrices below one another: `[t, m, n]` as `[t·m, n]`.
+    pub fn rows(&mut self, x: NodeId) -> NodeId {
+        let shape = self.shape(x);
+        let rows: Dim = Shape(shape[..2].to_vec()).elements().expect("steps and samples");
+        self.reshape(x, &Shape(vec![rows, shape[2]]))
+    }
+
     /// `x` with its axes permuted; `x` itself where they are not.
     pub fn transpose(&mut self, x: NodeId, perm: &[usize]) -> NodeId {
         if perm.is_sorted() { x } else { self.op(Op::Transpose(perm.to_vec()), &[x]) }

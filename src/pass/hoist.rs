@@ -45,7 +45,7 @@ pub fn run(graph: &Graph) -> Graph {
     for (id, node) in graph.nodes.iter() {
         hoist.rebuild.emit.builder.set_origin(node.origin);
         let moved = match node.op {
-            Op::MatMul { .. } => hoist.before(id, node),
+            Op::MatMul { .. } => hoist.before(id),
             Op::ScanStack(scan) => hoist.behind(scan, node),
             _ => None,
         };
@@ -72,10 +72,9 @@ impl Hoist<'_> {
     }
 
     /// The product for all steps, and its slice.
-    fn before(&mut self, id: NodeId, node: &Node) -> Option<NodeId> {
+    fn before(&mut self, id: NodeId) -> Option<NodeId> {
         let scan = self.bodies.scan(id)?;
         let product = self.all_steps(scan, id, MOST_FOLLOWED)?;
-        debug_assert_eq!(self.graph.ty(id), &node.ty);
         Some(self.rebuild.emit.op(Op::ScanSlice(scan), &[product]))
     }
 
@@ -110,8 +109,7 @@ impl Hoist<'_> {
         let matrix = self.mapped(matrix);
         let emit = &mut self.rebuild.emit;
         let shape = emit.shape(rows);
-        let count: Dim = Shape(shape[..2].to_vec()).elements().expect("steps and samples");
-        let flat = emit.reshape(rows, &Shape(vec![count, shape[2]]));
+        let flat = emit.rows(rows);
         let op = Op::MatMul { transpose_a: false, transpose_b };
         let product = emit.op(op, &[flat, matrix]);
         let columns = emit.shape(product)[1];

@@ -22,12 +22,13 @@ use std::sync::Arc;
 pub fn run(program: &mut Program) -> Vec<Option<usize>> {
     let touched = touched(program);
     let mut actions = std::mem::take(&mut program.actions);
+    let mut known = ConflictTable::default();
     for action in &mut actions {
         if let Action::Loop { body, .. } = action {
-            ordered(program, &touched, body, true);
+            ordered(program, &touched, &mut known, body, true);
         }
     }
-    let order = ordered(program, &touched, &mut actions, false);
+    let order = ordered(program, &touched, &mut known, &mut actions, false);
     program.actions = actions;
     order
 }
@@ -36,6 +37,7 @@ pub fn run(program: &mut Program) -> Vec<Option<usize>> {
 fn ordered(
     program: &Program,
     touched: &[Arc<Footprints>],
+    known: &mut ConflictTable,
     actions: &mut Vec<Action>,
     repeat: bool,
 ) -> Vec<Option<usize>> {
@@ -45,7 +47,7 @@ fn ordered(
         .enumerate()
         .filter_map(|(index, action)| run_of(program, touched, index, action))
         .collect();
-    let order = RunOrder::new(program, &runs).run(repeat);
+    let order = RunOrder::new(program, &runs, known).run(repeat);
     let mut take = |index: usize| std::mem::replace(&mut actions[index], Action::Barrier);
     let placed = order.iter().map(|index| index.map_or(Action::Barrier, &mut take)).collect();
     *actions = placed;
@@ -101,7 +103,7 @@ fn touched(program: &Program) -> Vec<Arc<Footprints>> {
 
 struct RunOrder<'a> {
     runs: &'a [KernelRun],
-    known: ConflictTable,
+    known: &'a mut ConflictTable,
     /// Those that must wait for each.
     after: Vec<Vec<usize>>,
     /// How many each still waits for.
@@ -115,12 +117,11 @@ struct RunOrder<'a> {
 }
 
 impl<'a> RunOrder<'a> {
-    fn new(program: &'a Program, runs: &'a [KernelRun]) -> Self {
+    fn new(program: &Program, runs: &'a [KernelRun], known: &'a mut ConflictTable) -> Self {
         let mut readers: Vec<Vec<BufferUse>> = vec![Vec::new(); program.buffers.len()];
         let mut writers = readers.clone();
         let mut after = vec![Vec::new(); runs.len()];
         let mut waits = vec![0; runs.len()];
-        let mut known = ConflictTable::default();
         let mut before: Vec<usize> = Vec::new();
         for run in runs {
             for (slot, buffer) in run.slots() {

@@ -122,21 +122,8 @@ fn lives(program: &Program, by_epoch: bool) -> Vec<Life> {
         }
     };
     for action in &program.actions {
-        match action {
-            Action::Barrier => clock += usize::from(by_epoch),
-            Action::Run { args, .. } => {
-                alive(args, clock);
-                clock += usize::from(!by_epoch);
-            }
-            Action::Loop { body, .. } => {
-                for action in body {
-                    if let Action::Run { args, .. } = action {
-                        alive(args, clock);
-                    }
-                }
-                clock += usize::from(!by_epoch);
-            }
-        }
+        action.runs().for_each(|(_, args)| alive(args, clock));
+        clock += usize::from((*action == Action::Barrier) == by_epoch);
     }
     lives
 }

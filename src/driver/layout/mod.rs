@@ -56,14 +56,8 @@ pub(crate) type AxisPlaces = Vec<Option<Vec<usize>>>;
 
 /// The nodes that the output is computed from, in order.
 fn needed(graph: &Graph) -> Vec<NodeId> {
-    let mut seen = vec![false; graph.nodes.len()];
-    let mut open: Vec<NodeId> = graph.model_outputs().collect();
-    while let Some(node) = open.pop() {
-        if !std::mem::replace(&mut seen[node.index()], true) {
-            open.extend(graph.reads(node));
-        }
-    }
-    graph.nodes.iter().map(|(id, _)| id).filter(|id| seen[id.index()]).collect()
+    let needed = graph.behind(graph.model_outputs());
+    graph.nodes.keys().filter(|id| needed[id.index()]).collect()
 }
 
 /// How the axes of a value lie there.

@@ -46,23 +46,24 @@ impl Scans<'_> {
 
     fn run(&mut self, scan: ScanId) -> Result<(), InterpError> {
         let body = self.bodies.nodes(scan);
-        let own = |op: &Op| *op == Op::ScanStack(scan);
-        let stacks = self.graph.nodes.iter().filter(|(_, node)| own(&node.op));
-        let stacks: Vec<NodeId> = stacks.map(|(id, _)| id).collect();
-        for &stack in &stacks {
+        let stacks = self.bodies.stacks(scan);
+        for &stack in stacks {
             let extents = self.graph.ty(stack).shape.at(self.batch);
             self.arrays[stack.index()] = Array::zeros(extents);
         }
-        // What is handed on, for each carry of the body.
-        let mut handed: Vec<(NodeId, Array)> = Vec::new();
-        for &node in body.iter().filter(|node| self.next(**node).is_some()) {
-            handed.push((node, self.arg(node).clone()));
-        }
+        let carries = body.iter().filter_map(|&node| Some((node, self.graph.next(node)?)));
+        let carries: Vec<(NodeId, NodeId)> = carries.collect();
         let steps = self.graph.scans[scan].steps;
         for step in 0..steps {
             let at = if self.graph.scans[scan].reverse { steps - 1 - step } else { step };
-            for (node, value) in &handed {
-                self.arrays[node.index()] = value.clone();
+            // All are read before one is written: a carry may hand on to another.
+            let carried = carries.iter().map(|&(node, next)| match step {
+                0 => self.arg(node).clone(),
+                _ => self.arrays[next.index()].clone(),
+            });
+            let carried: Vec<Array> = carried.collect();
+            for (&(node, _), value) in carries.iter().zip(carried) {
+                self.arrays[node.index()] = value;
             }
             for &node in body {
                 match self.graph.nodes[node].op {
@@ -74,23 +75,11 @@ impl Scans<'_> {
                     _ => self.compute(node)?,
                 }
             }
-            for (node, value) in &mut handed {
-                let next = self.next(*node).expect("a carry");
-                *value = self.arrays[next.index()].clone();
-            }
-            for &stack in &stacks {
+            for &stack in stacks {
                 let value = self.arg(stack).clone();
                 self.arrays[stack.index()].index_axis_mut(Axis(0), at).assign(&value);
             }
         }
         Ok(())
-    }
-
-    /// The value that a step hands on in a carry; none of other nodes.
-    fn next(&self, node: NodeId) -> Option<NodeId> {
-        match self.graph.nodes[node].op {
-            Op::Carry(carry) => self.graph.carries[carry].next,
-            _ => None,
-        }
     }
 }

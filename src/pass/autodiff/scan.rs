@@ -22,7 +22,7 @@
 use super::Walk;
 use crate::base::entity::Entity;
 use crate::graph::scan::Bodies;
-use crate::graph::{Binary, CarryId, Dim, Node, NodeId, Op, OpKind, Range, ScanId, Shape};
+use crate::graph::{Binary, CarryId, Node, NodeId, Op, OpKind, Range, ScanId, Shape};
 use crate::pass::derivative::{self, Differentiated};
 use rustc_hash::FxHashMap;
 
@@ -42,16 +42,13 @@ struct Backward<'a, 'w> {
 
 /// Lets the gradients of a scan's stacks flow through its steps.
 pub(super) fn flow(walk: &mut Walk, scan: ScanId, bodies: &Bodies) {
-    let gradients = walk.gradients.clone();
-    let nodes = &walk.emit.graph().nodes;
-    let stacks: Vec<(NodeId, NodeId)> = nodes
-        .iter()
-        .zip(gradients)
-        .filter(|((_, node), _)| {
-            node.op == Op::ScanStack(scan) && walk.wanted[node.args[0].index()]
-        })
-        .filter_map(|((_, node), gradient)| Some((node.args[0], gradient?)))
-        .collect();
+    let gradient = |&stack: &NodeId| {
+        let value = walk.emit.graph().nodes[stack].args[0];
+        Some((value, walk.gradients[stack.index()]?))
+    };
+    let stacks = bodies.stacks(scan).iter().filter_map(gradient);
+    let stacks: Vec<(NodeId, NodeId)> =
+        stacks.filter(|(value, _)| walk.wanted[value.index()]).collect();
     if stacks.is_empty() {
         return;
     }
@@ -241,16 +238,9 @@ impl Backward<'_, '_> {
             a = self.walk.emit.transpose(a, &[0, 2, 1]);
         }
         let g = self.walk.emit.op(Op::ScanStack(self.backward), &[g]);
-        let (a, g) = (self.rows(a), self.rows(g));
+        let (a, g) = (self.walk.emit.rows(a), self.walk.emit.rows(g));
         let (left, right) = if transpose_b { (g, a) } else { (a, g) };
         let op = Op::MatMul { transpose_a: true, transpose_b: false };
         self.walk.emit.op(op, &[left, right])
-    }
-
-    /// The matrices of all steps below one another.
-    fn rows(&mut self, matrices: NodeId) -> NodeId {
-        let shape = self.walk.emit.shape(matrices);
-        let rows: Dim = Shape(shape[..2].to_vec()).elements().expect("steps and samples");
-        self.walk.emit.reshape(matrices, &Shape(vec![rows, shape[2]]))
     }
 }

@@ -60,15 +60,13 @@ impl Uses {
     fn of(graph: &Graph) -> Uses {
         let nodes = graph.nodes.len();
         let mut uses =
-            Uses { count: vec![0; nodes], last: vec![None; nodes], root: vec![false; nodes] };
+            Uses { count: graph.use_counts(), last: vec![None; nodes], root: vec![false; nodes] };
         for (id, node) in graph.nodes.iter() {
             for arg in &node.args {
-                uses.count[arg.index()] += 1;
                 uses.last[arg.index()] = Some(id);
             }
         }
         for node in graph.roots().chain(graph.handed_on()) {
-            uses.count[node.index()] += 1;
             uses.root[node.index()] = true;
         }
         uses

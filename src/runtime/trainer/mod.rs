@@ -29,9 +29,7 @@ pub use refused::RejectedStep;
 pub use scores::{EpochRecord, ScoreSums, Scores};
 pub use setup::{Average, Setup};
 pub use state::{OpenEpoch, TrainState};
-pub use steps::{
-    BatchStep, MetricOver, OverSamples, Schedules, StepInput, Steps, WrittenTensors, row_bytes,
-};
+pub use steps::{BatchStep, MetricOver, Schedules, StepInput, Steps, WrittenTensors, row_bytes};
 
 use self::batch::{fill, output};
 use crate::base::settings::OnNan;

@@ -1,8 +1,9 @@
 //! Losses and metrics: sums over the samples of several steps, and what they give.
 
 use super::steps::of_means;
-use super::{BatchStep, MetricOver, OverSamples, exact};
+use super::{BatchStep, MetricOver, exact};
 use crate::base::step_output::StepOutput;
+use crate::graph::OverSplit;
 use crate::runtime::program::RunMemory;
 use serde::{Deserialize, Serialize};
 
@@ -119,7 +120,7 @@ impl ScoreSums {
             let buffer = buffer.expect("all steps of a run have the same metrics");
             let values = step.program.f32s(memory, buffer);
             let over = overs.iter().find(|over| over.metric == metric.name).map(|over| &over.of);
-            if let Some(OverSamples::Rows { .. }) = over {
+            if let Some(OverSplit::Rows { .. }) = over {
                 metric.rows.extend_from_slice(values);
                 continue;
             }
@@ -154,11 +155,11 @@ impl ScoreSums {
         let mut value = |metric: &Metric| {
             let over = overs.iter().find(|over| over.metric == metric.name).map(|over| &over.of);
             match over {
-                Some(OverSamples::Means(graph)) => {
+                Some(OverSplit::Means(graph)) => {
                     let mean = |sum: &ExactNumber| sum.0 / metric.denominator;
                     of_means(graph, &metric.sums.iter().map(mean).collect::<Vec<f64>>())
                 }
-                Some(&OverSamples::Rows { statistic, width }) => {
+                Some(&OverSplit::Rows { statistic, width }) => {
                     let found = statistic.value(&metric.rows, width);
                     if !found.left_out.is_empty() {
                         notes.push(format!("{}: {}", metric.name, found.left_out));

@@ -1,10 +1,9 @@
 //! The compiled steps of a run, and the numbers that change from one to the next.
 
-use crate::base::statistic::SplitStatistic;
 use crate::base::tensor::{Data, Tensor};
 use crate::data::Pass;
-use crate::graph::Graph;
 use crate::graph::interp::{self, Env};
+use crate::graph::{Graph, OverSplit};
 use crate::loops::{BufferId, Uniforms};
 use crate::runtime::program::CompiledProgram;
 use std::collections::BTreeMap;
@@ -62,22 +61,8 @@ pub struct Steps {
 pub struct MetricOver {
     /// The metric's name.
     pub metric: String,
-    /// The samples' numbers that its value is made of.
-    pub of: OverSamples,
-}
-
-/// The numbers of all samples that a metric's value is made of.
-#[derive(Clone, Debug)]
-pub enum OverSamples {
-    /// The means of its numbers: a graph of one input and one output, in `f64`.
-    Means(Box<Graph>),
-    /// The rows of all samples.
-    Rows {
-        /// The statistic of them.
-        statistic: SplitStatistic,
-        /// Numbers of a row.
-        width: usize,
-    },
+    /// How it is made of all samples; the graph of one from means computes in `f64`.
+    pub of: OverSplit,
 }
 
 /// The value for the means of each number of a metric.
@@ -99,8 +84,8 @@ pub(super) fn of_means(graph: &Graph, means: &[f64]) -> f64 {
 /// training has gathered is kept while its validation runs.
 pub fn row_bytes(overs: &[MetricOver], samples: [usize; 2]) -> usize {
     let bytes = |over: &MetricOver| match over.of {
-        OverSamples::Means(_) => 0,
-        OverSamples::Rows { statistic, width } => {
+        OverSplit::Means(_) => 0,
+        OverSplit::Rows { statistic, width } => {
             samples.map(|samples| statistic.bytes(samples, width)).iter().sum()
         }
     };
