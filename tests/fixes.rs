@@ -7,18 +7,20 @@
 //!
 //! Programs are compared by their words: where lines are broken is no matter, nor are comments.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use nnc::base::codes;
 use nnc::base::diagnostic::{Diagnostic, Severity};
 use nnc::base::fix::apply;
 use nnc::base::source::Sources;
 use nnc::command;
-use nnc::driver::{self, Failure, Request, Session};
+use nnc::driver::{self, Failure, Fixed, Request, Session};
 use nnc::repair;
 use nnc::syntax;
+use rayon::prelude::*;
 
 /// The file that names the misses.
 const MISSES: &str = "tests/golden/fixes.txt";
@@ -39,6 +41,27 @@ fn corpus() -> Vec<PathBuf> {
 fn request(file: &Path) -> Request {
     Request::new(file)
 }
+
+/// A file, with what every test asks about it.
+struct Mistake {
+    /// What is found in it, and the texts.
+    found: (Vec<Diagnostic>, Sources),
+    /// What `--fix` makes of it.
+    fixed: Fixed,
+    /// The program that is meant, where one edit makes it.
+    intended: Option<String>,
+}
+
+/// The corpus, searched once for all tests.
+static MISTAKES: LazyLock<BTreeMap<PathBuf, Mistake>> = LazyLock::new(|| {
+    let mistake = |file: PathBuf| {
+        let found = findings(&file);
+        let fixed = driver::fix(&request(&file)).expect("a program that can be read");
+        let intended = fs::read_to_string(file.with_extension("fixed")).ok();
+        (file, Mistake { found, fixed, intended })
+    };
+    corpus().into_par_iter().map(mistake).collect()
+});
 
 /// A program's words, without comments and space.
 fn words(text: &str) -> String {
@@ -64,44 +87,50 @@ fn findings(file: &Path) -> (Vec<Diagnostic>, Sources) {
 
 /// The program with the first checked fix of a file, and of what is found then, whether `--fix`
 /// would make it or not; `None` where there is none.
-fn with_first_fixes(file: &Path) -> Option<String> {
+fn with_first_fixes(file: &Path, mistake: &Mistake) -> Option<String> {
     const ROUNDS: usize = 4;
     let folder = file.parent().expect("a folder");
-    let mut made: Option<String> = None;
-    for _ in 0..ROUNDS {
-        // Beside the others, so that what it names is found.
-        let copy = tempfile::Builder::new().suffix(".tmp").tempfile_in(folder).expect("a file");
-        let place = match &made {
-            Some(text) => {
-                fs::write(copy.path(), text).expect("writable");
-                copy.path()
-            }
-            None => file,
-        };
-        let (found, sources) = findings(place);
-        let fixes = found.iter().flat_map(|finding| finding.fixes.iter().find(|it| it.checked));
-        let Some(first) = fixes.into_iter().next() else { break };
-        let id = first.file().expect("a fix edits something");
-        made = Some(apply(&sources.file(id).text, &first.edits));
+    let mut made = first_fix(file, &mistake.found)?;
+    for _ in 1..ROUNDS {
         // What is to be mended in another file is mended there.
-        if Path::new(&sources.file(id).name) != place {
+        if !made.is_of_file {
             break;
         }
+        // Beside the others, so that what it names is found.
+        let copy = tempfile::Builder::new().suffix(".tmp").tempfile_in(folder).expect("a file");
+        fs::write(copy.path(), &made.text).expect("writable");
+        let Some(next) = first_fix(copy.path(), &findings(copy.path())) else { break };
+        made = next;
     }
-    made
+    Some(made.text)
+}
+
+/// A text with a fix.
+struct FixedText {
+    text: String,
+    /// Whether it is the main file's.
+    is_of_file: bool,
+}
+
+/// The program with its first checked fix.
+fn first_fix(place: &Path, (found, sources): &(Vec<Diagnostic>, Sources)) -> Option<FixedText> {
+    let first = found.iter().find_map(|finding| finding.fixes.iter().find(|it| it.checked))?;
+    let file = sources.file(first.file().expect("a fix edits something"));
+    let text = apply(&file.text, &first.edits);
+    Some(FixedText { text, is_of_file: Path::new(&file.name) == place })
 }
 
 /// Where a file goes another way than to the intended program, a line for each such way.
-fn misses(file: &Path, intended: &str) -> Vec<String> {
+fn misses(file: &Path, mistake: &Mistake, intended: &str) -> Vec<String> {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let is_meant = |text: &str| words(text) == words(intended);
     let mut misses = Vec::new();
-    let fixed = driver::fix(&request(file)).expect("a program that can be read");
+    let fixed = &mistake.fixed;
     let after = fixed.changed.first().map_or("", |changed| &changed.after);
     if !fixed.made.is_empty() && !is_meant(after) {
         misses.push(format!("{name}: makes something else: {}", fixed.made.join("; ")));
     }
-    match with_first_fixes(file) {
+    match with_first_fixes(file, mistake) {
         None => misses.push(format!("{name}: no fix")),
         Some(first) if !is_meant(&first) => misses.push(format!("{name}: another fix first")),
         Some(_) if fixed.made.is_empty() => misses.push(format!("{name}: offered, not made")),
@@ -112,14 +141,14 @@ fn misses(file: &Path, intended: &str) -> Vec<String> {
 
 #[test]
 fn the_fixes_that_are_not_what_was_meant_are_those_that_are_known() {
-    let files = corpus();
+    let files = &*MISTAKES;
     assert!(files.len() >= FILES, "{} files", files.len());
-    let (mut all, mut lines) = (0, Vec::new());
-    for file in &files {
-        let Ok(intended) = fs::read_to_string(file.with_extension("fixed")) else { continue };
-        all += 1;
-        lines.extend(misses(file, &intended));
-    }
+    let intended =
+        |(file, mistake): (&PathBuf, &Mistake)| Some((file.clone(), mistake.intended.clone()?));
+    let meant: Vec<(PathBuf, String)> = files.iter().filter_map(intended).collect();
+    let all = meant.len();
+    let misses = |(file, meant): &(PathBuf, String)| misses(file, &files[file], meant);
+    let lines: Vec<String> = meant.par_iter().flat_map_iter(misses).collect();
     let unmendable = 1.0 - all as f64 / files.len() as f64;
     assert!(unmendable <= UNMENDABLE, "{all} of {} are mended by one edit", files.len());
     let found: String = lines.iter().map(|line| format!("{line}\n")).collect();
@@ -146,8 +175,8 @@ fn the_fixes_that_are_not_what_was_meant_are_those_that_are_known() {
 
 #[test]
 fn every_intended_program_is_sound() {
-    for file in corpus() {
-        let Ok(intended) = fs::read_to_string(file.with_extension("fixed")) else { continue };
+    for (file, mistake) in &*MISTAKES {
+        let Some(intended) = &mistake.intended else { continue };
         // Beside the others, so that what it names is found.
         let mut sibling = tempfile::Builder::new();
         let folder = file.parent().expect("a folder");
@@ -180,23 +209,11 @@ const ELSEWHERE: [&str; 7] = [
 #[test]
 fn the_corpus_covers_every_code() {
     let mut found: BTreeSet<&str> = ELSEWHERE.into_iter().collect();
-    for file in corpus() {
-        match command::check(
-            &mut Session::new(None),
-            &request(&file),
-            command::CheckOptions::default(),
-        ) {
-            Ok(report) => found.extend(report.warnings.iter().map(|warning| warning.code)),
-            Err(Failure::Program { diagnostics, .. }) => {
-                // One mistake is one finding.
-                let severe =
-                    |severity| diagnostics.iter().filter(move |it| it.severity == severity);
-                let errors = severe(Severity::Error).count();
-                assert!(errors <= 1, "{file:?}: {diagnostics:#?}");
-                found.extend(diagnostics.iter().map(|finding| finding.code));
-            }
-            Err(_) => panic!("{file:?}"),
-        }
+    for (file, Mistake { found: (diagnostics, _), .. }) in &*MISTAKES {
+        // One mistake is one finding.
+        let is_error = |it: &&Diagnostic| it.severity == Severity::Error;
+        assert!(diagnostics.iter().filter(is_error).count() <= 1, "{file:?}: {diagnostics:#?}");
+        found.extend(diagnostics.iter().map(|finding| finding.code));
     }
     let missing: Vec<&str> =
         codes::TABLE.iter().map(|code| code.code).filter(|code| !found.contains(code)).collect();
@@ -206,9 +223,8 @@ fn the_corpus_covers_every_code() {
 /// What `--fix` makes has all that was written, whatever the mistake was.
 #[test]
 fn no_fix_that_is_made_takes_away_what_was_written() {
-    for file in corpus() {
+    for (file, Mistake { fixed, .. }) in &*MISTAKES {
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let fixed = driver::fix(&request(&file)).expect("a program that can be read");
         for changed in &fixed.changed {
             let mut sources = Sources::new();
             let trees = [&changed.before, &changed.after].map(|text| {

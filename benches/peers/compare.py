@@ -29,6 +29,9 @@ CASES = {
     "image_cnn": ("models/image_cnn.nn", "image_cnn", []),
     "resnet20": ("models/resnet20.nn", "resnet20", []),
     "resnet18_32": ("models/resnet18_32.nn", "resnet18_32", []),
+    "gpt_char": ("models/gpt_char.nn", "gpt_char", []),
+    "lstm_char": ("models/lstm_char.nn", "lstm_char", []),
+    "vit_small": ("models/vit_small.nn", "vit_small", []),
 }
 MARKS = ("<!-- peers -->", "<!-- /peers -->")
 

@@ -3,7 +3,8 @@
     python torch_bench.py resnet20 channels_last [--infer] [--batch N] [--seconds S]
 
 A training step is forward, backward and fused Adam; inference is the forward pass under
-`inference_mode`. Inputs are random and stay in memory.
+`inference_mode`. Inputs are random and stay in memory. `--generate N` makes N tokens
+instead, as nanoGPT does: each from a whole window.
 """
 
 import argparse
@@ -15,11 +16,16 @@ import time
 import torch
 
 from torch_models import MODELS
+from torch_sequences import SEQUENCES
+
+MODELS = MODELS | SEQUENCES
+TOKENS = 66
 
 parser = argparse.ArgumentParser()
 parser.add_argument("model", choices=MODELS)
 parser.add_argument("layout", choices=["eager", "channels_last", "compile"])
 parser.add_argument("--infer", action="store_true")
+parser.add_argument("--generate", type=int, metavar="N")
 parser.add_argument("--batch", type=int)
 parser.add_argument("--seconds", type=float, default=5.0)
 parser.add_argument("--threads", type=int, default=torch.get_num_threads())
@@ -31,8 +37,11 @@ start = time.perf_counter()
 make, shape, batch = MODELS[args.model]
 batch = args.batch or batch
 model = make()
-x, y = torch.randn(batch, *shape), torch.randint(0, 10, (batch,))
-if args.layout != "eager":
+if isinstance(shape, int):
+    x, y = (torch.randint(0, TOKENS, (batch, shape)) for _ in range(2))
+else:
+    x, y = torch.randn(batch, *shape), torch.randint(0, 10, (batch,))
+if args.layout != "eager" and x.dim() == 4:
     model, x = model.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
 optimizer = torch.optim.Adam(model.parameters(), fused=True)
 run = torch.compile(model) if args.layout == "compile" else model
@@ -40,7 +49,9 @@ run = torch.compile(model) if args.layout == "compile" else model
 
 def train():
     optimizer.zero_grad()
-    torch.nn.functional.cross_entropy(run(x), y).backward()
+    # A class a position is a class of `[batch · positions]`.
+    logits = run(x)
+    torch.nn.functional.cross_entropy(logits.flatten(0, -2), y.flatten()).backward()
     optimizer.step()
 
 
@@ -49,9 +60,13 @@ def infer():
         run(x)
 
 
-if args.infer:
+def generate():
+    model.generate(x[:1, :1], args.generate)
+
+
+if args.infer or args.generate:
     model.eval()
-step = infer if args.infer else train
+step = generate if args.generate else infer if args.infer else train
 step()
 first = time.perf_counter() - start
 for _ in range(3):

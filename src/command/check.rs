@@ -94,16 +94,30 @@ struct ProgramFacts {
     trained: bool,
 }
 
+/// The type of a model's output; of a record, `(logits: f32[N, 10], mean: f32[N, 16])`.
+fn output_type(graph: &Graph) -> String {
+    let parts = graph
+        .outputs
+        .iter()
+        .filter_map(|output| Some((output.name.model_name()?, graph.ty(output.node).to_string())));
+    match &parts.collect::<Vec<_>>()[..] {
+        [(StepOutput::ONLY, ty)] => ty.clone(),
+        parts => {
+            let parts = parts.iter().map(|(name, ty)| format!("{name}: {ty}"));
+            format!("({})", parts.collect::<Vec<_>>().join(", "))
+        }
+    }
+}
+
 impl ProgramFacts {
     fn of(front: &Front, session: &Session) -> ProgramFacts {
         let experiment = &front.experiment;
         let (forward, training) = (&experiment.train, experiment.training.as_ref());
-        let output = forward.output(StepOutput::Output).map(|node| forward.ty(node).to_string());
         let mut notes = left_out(forward, &session.sources);
         notes.extend(frozen(forward, training));
         ProgramFacts {
             model: experiment.model.clone(),
-            output: output.unwrap_or_default(),
+            output: output_type(forward),
             task: training.map(|training| training.task()),
             layers: layers(forward),
             notes,
@@ -120,7 +134,7 @@ fn data_bytes(front: &Front, threads: usize) -> RunBytes {
     let Some(source) = &front.source else { return run };
     let Some(schema) = &source.schema else { return run };
     let counts = [schema.validation, schema.test].map(Option::unwrap_or_default);
-    let evaluation = evaluation_batch(&counts);
+    let evaluation = evaluation_batch(&front.experiment.eval, &counts);
     let batches = [front.batch(), evaluation];
     let tasks = front.experiment.training.as_ref().map(|training| &training.tasks[..]);
     run.data = data::resident_bytes(&source.request, schema);
@@ -164,7 +178,8 @@ fn steps_an_epoch(front: &Front) -> Option<f64> {
 fn batches(front: &Front) -> Option<Batches> {
     let training = front.experiment.training.as_ref()?;
     let schema = front.source.as_ref()?.schema.as_ref()?;
-    Some(Batches::of(&training.settings, [schema.train?, schema.validation?, schema.test?]))
+    let counts = [schema.train?, schema.validation?, schema.test?];
+    Some(Batches::of(&front.experiment.eval, &training.settings, counts))
 }
 
 /// The training step's graph, what the plans of all steps say, and the training step's program.

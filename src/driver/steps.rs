@@ -27,11 +27,15 @@ pub(crate) struct Batches {
 }
 
 impl Batches {
-    /// For so many samples to train on, to validate and to test on.
-    pub fn of(settings: &Settings, [train, validation, test]: [usize; 3]) -> Batches {
+    /// For so many samples to train on, to validate and to test on, in this graph.
+    pub fn of(
+        evaluation: &Graph,
+        settings: &Settings,
+        [train, validation, test]: [usize; 3],
+    ) -> Batches {
         let left = train % settings.batch;
         let last = (settings.last_batch == LastBatch::Keep && left > 0).then_some(left);
-        let evaluation = evaluation_batch(&[validation, test]);
+        let evaluation = evaluation_batch(evaluation, &[validation, test]);
         let mut evaluate = Vec::new();
         for count in [validation, test] {
             for batch in [evaluation.min(count), count % evaluation] {
@@ -45,12 +49,16 @@ impl Batches {
 }
 
 /// Samples a step of evaluation: large for speed, and one that divides every split if there is
-/// one, so that a single step serves all.
-pub(crate) fn evaluation_batch(counts: &[usize]) -> usize {
+/// one, so that a single step serves all; fewer where a value of the model is large.
+pub(crate) fn evaluation_batch(graph: &Graph, counts: &[usize]) -> usize {
     const LARGEST: usize = 256;
     const SMALLEST: usize = 100;
+    /// The most bytes of a value.
+    const VALUE_BYTES: usize = 1 << 30;
+    let of_sample = graph.nodes.values().map(|node| node.ty.bytes(1)).max().unwrap_or(1);
+    let most = (VALUE_BYTES / of_sample.max(1)).clamp(1, LARGEST);
     let divides = |batch: &usize| counts.iter().all(|count| count % batch == 0);
-    (SMALLEST..=LARGEST).rev().find(divides).unwrap_or(LARGEST)
+    (SMALLEST..=most).rev().find(divides).unwrap_or(most)
 }
 
 /// Where the indexed operators of the two kinds of step stand.
@@ -91,7 +99,7 @@ impl StepCompiler<'_> {
         overs: Vec<MetricOver>,
     ) -> Result<(Steps, BoundsChecks), Failure> {
         let counts = [data.train.count(), data.validation.count(), data.test.count()];
-        let batches = Batches::of(settings, counts);
+        let batches = Batches::of(&graphs.evaluate, settings, counts);
         let (train, train_checks) = self.step(&graphs.train, batches.train)?;
         let last = match batches.last {
             Some(left) => Some(self.step(&graphs.train, left)?.0),

@@ -32,7 +32,7 @@ use rustc_hash::FxHashMap;
 
 /// The name of the step's input that says which position it computes, from 0.
 pub const POSITION: &str = "generate.position";
-/// What the paths of states begin with that hold earlier positions; zeros at first.
+/// Prefix of the paths of states that hold earlier positions; zeros at first.
 pub const KEPT: &str = "generate.kept.";
 
 /// A step that computes one position.
@@ -108,7 +108,7 @@ enum Rule {
     Kept(usize),
     /// A convolution of kept values and the new one; the axis of the positions.
     Convolved(Window, usize, usize),
-    /// What the last step has handed on.
+    /// The value that the last step has handed on.
     Carried,
 }
 
@@ -154,8 +154,7 @@ impl Planner<'_> {
                 vec![(args[0], Form::At(*axis)), (args[1], Form::Whole)]
             }
             Rule::Carried => {
-                let Op::Carry(carry) = self.graph.nodes[node].op else { unreachable!("a carry") };
-                let next = self.graph.carries[carry].next.expect("a verified graph");
+                let next = self.graph.next(node).expect("a carry of a verified graph");
                 vec![(args[0], Form::Whole), (next, Form::Step)]
             }
         }
@@ -447,13 +446,11 @@ impl<'g> Maker<'g> {
     }
 
     fn carried(&mut self, node: NodeId) -> NodeId {
-        let Node { op: Op::Carry(carry), args, ty, .. } = &self.old.nodes[node] else {
-            unreachable!("a carry")
-        };
-        let (state, target) = self.state(ty.shape.clone());
-        let next = self.old.carries[*carry].next.expect("a verified graph");
+        let (old, next) = (&self.old.nodes[node], self.old.next(node));
+        let (state, target) = self.state(old.ty.shape.clone());
+        let next = next.expect("a carry of a verified graph");
         self.handed_on.push((target, (next, Form::Step)));
-        let initial = self.made[&(args[0], Form::Whole)];
+        let initial = self.made[&(old.args[0], Form::Whole)];
         self.unless_first(state, initial)
     }
 }

@@ -136,7 +136,7 @@ pub fn run(
     }
     // What is no weight of the model's stands behind those that are.
     initial.sort_by_key(|(path, _)| path == CLASS_WEIGHTS || path.starts_with(OPTIMIZER));
-    let setup = setup(&training, &data, run_steps, &initial);
+    let setup = setup(&training, (&data, &graphs.evaluate), run_steps, &initial);
     let parameters = graphs.train.parameter_count();
     Ok(BuiltRun {
         warnings,
@@ -202,10 +202,11 @@ fn graphs(
 /// The beginning of the paths of an optimiser's states.
 const OPTIMIZER: &str = "optimizer.";
 
-/// How to train: the settings, and what follows from the data and the first values.
+/// How to train: the settings, and what follows from the data, the graph that is evaluated on them, and
+/// the first values.
 fn setup(
     training: &Training,
-    data: &Dataset,
+    (data, evaluated): (&Dataset, &Graph),
     run_steps: u64,
     initial: &[(String, Tensor)],
 ) -> Setup {
@@ -219,7 +220,10 @@ fn setup(
     Setup {
         settings: training.settings.clone(),
         best: training.settings.best(data.validation.count() > 0),
-        evaluation_batch: evaluation_batch(&[data.validation.count(), data.test.count()]),
+        evaluation_batch: evaluation_batch(
+            evaluated,
+            &[data.validation.count(), data.test.count()],
+        ),
         schedules: schedules(&training.rule.graph, run_steps),
         averages: averages.collect(),
         accumulated: initial.iter().map(|(path, _)| path).filter(is_accumulated).cloned().collect(),

@@ -142,7 +142,7 @@ impl<'a> TokenDecoder<'a> {
         }
     }
 
-    /// What is left at the end: a mark for a character that is not complete.
+    /// The end of the text: a mark for a character that is not complete.
     pub fn finish(self) -> String {
         String::from_utf8_lossy(&self.open).into_owned()
     }

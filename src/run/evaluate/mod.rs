@@ -102,7 +102,7 @@ pub fn evaluation(
     let mut compiler =
         StepCompiler { session: &mut session, request: &request, fields, globals, run_steps: 1 };
     let count = data.test.count();
-    let batch = crate::driver::steps::evaluation_batch(&[count]).min(count);
+    let batch = crate::driver::steps::evaluation_batch(&graph, &[count]).min(count);
     let (train, bounds_checks) = compiler.step(&graph, batch)?;
     let mut evaluate = BTreeMap::new();
     for batch in [batch, count % batch] {

@@ -1,0 +1,86 @@
+"""The sequence models of `models/*.nn` in PyTorch, layer by layer the same."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class Attention(nn.Module):
+    def __init__(self, width, heads, causal):
+        super().__init__()
+        self.heads, self.causal = heads, causal
+        self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+
+    def forward(self, x):
+        n, t, d = x.shape
+        parts = self.qkv(x).split(d, dim=2)
+        q, k, v = (part.view(n, t, self.heads, d // self.heads).transpose(1, 2) for part in parts)
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=self.causal)
+        return self.out(y.transpose(1, 2).reshape(n, t, d))
+
+
+class Block(nn.Module):
+    def __init__(self, width, heads, causal):
+        super().__init__()
+        self.before, self.attention = nn.LayerNorm(width), Attention(width, heads, causal)
+        self.wide = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 4 * width), nn.GELU(),
+                                  nn.Linear(4 * width, width))
+
+    def forward(self, x):
+        y = x + self.attention(self.before(x))
+        return y + self.wide(y)
+
+
+class Gpt(nn.Module):
+    def __init__(self, tokens=66, length=64, width=128, depth=4, heads=4):
+        super().__init__()
+        self.length = length
+        self.embedding = nn.Embedding(tokens, width)
+        self.positions = nn.Parameter(0.02 * torch.randn(length, width))
+        blocks = [Block(width, heads, causal=True) for _ in range(depth)]
+        self.rest = nn.Sequential(*blocks, nn.LayerNorm(width), nn.Linear(width, tokens))
+
+    def forward(self, x):
+        return self.rest(self.embedding(x) + self.positions[:x.shape[1]])
+
+    @torch.no_grad()
+    def generate(self, x, count):
+        """nanoGPT's: each token from the last window, which is computed anew."""
+        for _ in range(count):
+            logits = self(x[:, -self.length:])[:, -1, :]
+            x = torch.cat((x, torch.multinomial(F.softmax(logits, dim=-1), 1)), dim=1)
+        return x
+
+
+class Recurrent(nn.Module):
+    def __init__(self, kind, tokens=66, width=256):
+        super().__init__()
+        self.embedding = nn.Embedding(tokens, width)
+        self.recurrent = kind(width, width, num_layers=2, batch_first=True)
+        self.head = nn.Linear(width, tokens)
+
+    def forward(self, x):
+        return self.head(self.recurrent(self.embedding(x))[0])
+
+
+class Vit(nn.Module):
+    def __init__(self, classes=10, width=192, depth=6, heads=3):
+        super().__init__()
+        self.patches = nn.Conv2d(3, width, 4, stride=4)
+        self.positions = nn.Parameter(0.02 * torch.randn(64, width))
+        blocks = [Block(width, heads, causal=False) for _ in range(depth)]
+        self.blocks, self.norm = nn.Sequential(*blocks), nn.LayerNorm(width)
+        self.head = nn.Linear(width, classes)
+
+    def forward(self, x):
+        x = self.patches(x).flatten(2).transpose(1, 2) + self.positions
+        return self.head(self.norm(self.blocks(x)).mean(1))
+
+
+# name: (model, the shape of a sample or the number of tokens, batch of a training step)
+SEQUENCES = {
+    "gpt_char": (Gpt, 64, 12),
+    "lstm_char": (lambda: Recurrent(nn.LSTM), 64, 32),
+    "gru_char": (lambda: Recurrent(nn.GRU), 64, 32),
+    "vit_small": (Vit, (3, 32, 32), 64),
+}
