@@ -141,7 +141,7 @@ impl Session {
             || graph.to_string(),
             || {
                 let kernels = (PIPELINE.kernels.run)(&graph, &fusion);
-                graph::verify(&kernels.graph).map(|()| kernels)
+                graph::verify_fused(&kernels.graph).map(|()| kernels)
             },
             |kernels| graph::print::print_kernels(kernels, None),
         )

@@ -8,6 +8,7 @@
 //! fit one nest. Decides nothing about what should be fused.
 
 mod columns;
+mod scores;
 
 pub use columns::MOST_KEPT;
 

@@ -43,6 +43,9 @@ pub enum KernelKind {
     /// Element-wise work over one shape, with reductions over its last axes in between: softmax
     /// with cross-entropy and its gradient, layer norm, an optimiser's update.
     Rows,
+    /// Products that make scores, work on rows of these, products that read them: attention, forward
+    /// or backward. A block of rows at a time, so that scores need no memory of their own.
+    Attention,
     /// A reduction over other axes than the last (a bias's gradient, a batch's mean) of
     /// element-wise work on its inputs.
     Columns,

@@ -61,5 +61,5 @@ pub use print::{print_kernels, with_places};
 pub use read::{GraphReadError, read};
 pub use rule::UpdateRule;
 pub use types::{Dim, Shape, Type};
-pub use verify::verify;
+pub use verify::{verify, verify_fused};
 pub use window::Window;

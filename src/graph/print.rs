@@ -296,6 +296,7 @@ fn kind(kind: KernelKind) -> &'static str {
     match kind {
         KernelKind::Contraction => "contraction",
         KernelKind::Rows => "rows",
+        KernelKind::Attention => "attention",
         KernelKind::Columns => "columns",
         KernelKind::Window => "window",
         KernelKind::Move => "move",

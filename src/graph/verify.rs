@@ -13,13 +13,22 @@ use crate::graph::infer::{check_type, infer};
 use crate::graph::op::{CarryId, NodeId, Op};
 use crate::graph::scan::{self, Bodies};
 use crate::graph::types::Type;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// Checks a graph; the findings, in order of the graph, where there are any.
 pub fn verify(graph: &Graph) -> Result<(), Vec<String>> {
+    check(graph, false)
+}
+
+/// Checks a graph whose kernels may each compute the same random numbers again.
+pub fn verify_fused(graph: &Graph) -> Result<(), Vec<String>> {
+    check(graph, true)
+}
+
+fn check(graph: &Graph, copies: bool) -> Result<(), Vec<String>> {
     let mut findings = Vec::new();
     declarations(graph, &mut findings);
-    nodes(graph, &mut findings);
+    nodes(graph, copies, &mut findings);
     outputs(graph, &mut findings);
     updates(graph, &mut findings);
     scans(graph, &mut findings);
@@ -70,9 +79,9 @@ fn declared(ty: &Type, place: &str, findings: &mut Vec<String>) {
 }
 
 /// Arguments come first, types are what inference gives, and no two random operators share a
-/// stream.
-fn nodes(graph: &Graph, findings: &mut Vec<String>) {
-    let mut streams = HashSet::new();
+/// stream; `copies` are equal operators that do.
+fn nodes(graph: &Graph, copies: bool, findings: &mut Vec<String>) {
+    let mut streams: HashMap<u32, NodeId> = HashMap::new();
     for (id, node) in graph.nodes.iter() {
         if let Some(late) = node.args.iter().find(|arg| arg.index() >= id.index()) {
             findings.push(format!("{id}: uses {late}, which does not come before it"));
@@ -85,10 +94,11 @@ fn nodes(graph: &Graph, findings: &mut Vec<String>) {
             }
             Err(mismatch) => findings.push(format!("{id}: {mismatch}")),
         }
-        if let Op::Uniform { stream, .. } = node.op
-            && !streams.insert(stream)
-        {
-            findings.push(format!("{id}: the stream {stream} is taken"));
+        if let Op::Uniform { stream, .. } = node.op {
+            let known = *streams.entry(stream).or_insert(id);
+            if known != id && !(copies && graph.nodes[known].op == node.op) {
+                findings.push(format!("{id}: the stream {stream} is taken"));
+            }
         }
     }
 }
@@ -242,6 +252,7 @@ mod tests {
         build.op(Op::Uniform { shape: shape.clone(), stream: 4 }, &[]).expect("a leaf");
         build.op(Op::Uniform { shape, stream: 4 }, &[]).expect("a leaf");
         assert_eq!(findings(&build.graph), "%4: the stream 4 is taken");
+        assert_eq!(verify_fused(&build.graph), Ok(()), "a copy, for another kernel");
     }
 
     #[test]

@@ -15,6 +15,7 @@
 //! and the updates.
 
 mod alike;
+mod attention;
 mod bands;
 mod columns;
 mod conv;
@@ -96,6 +97,7 @@ fn lower(step: &mut StepBuilder, kernel: &FusedKernel) {
         KernelKind::Contraction if is_conv(step.graph, kernel) => conv::lower(step, kernel),
         KernelKind::Contraction => tile::lower(step, kernel),
         KernelKind::Rows => nest::lower(step, kernel),
+        KernelKind::Attention => attention::lower(step, kernel),
         KernelKind::Columns => columns::lower(step, kernel),
         KernelKind::Window => window::lower(step, kernel),
         KernelKind::Move => moves::lower(step, kernel),

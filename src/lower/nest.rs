@@ -24,7 +24,7 @@ pub use reductions::combining;
 use crate::graph::domain::{Domain, Level};
 use crate::graph::kernels::FusedKernel;
 use crate::graph::{NodeId, Op, OpKind};
-use crate::loops::{Affine, Reduce, RegId, Space, Stmt, VarId};
+use crate::loops::{Affine, Reduce, RegId, SlotId, Space, Stmt, VarId};
 use crate::lower::StepBuilder;
 use crate::lower::partition::Partition;
 use crate::lower::values::{NestValues, Saved, flat};
@@ -53,6 +53,8 @@ pub struct Nest<'s, 'a> {
     lead: usize,
     /// The part of the second axis that is computed, where it is not all of it.
     second: Option<(Affine, usize)>,
+    /// Where values are stored of which only a block of rows is kept.
+    pub blocks: FxHashMap<NodeId, SlotId>,
 }
 
 /// Writes a kernel of element-wise work and reductions over rows, and runs it.
@@ -114,6 +116,7 @@ impl<'s, 'a> Nest<'s, 'a> {
             flat: false,
             lead: 1,
             second: None,
+            blocks: FxHashMap::default(),
         };
         nest.set_phases();
         nest.keep_values();
@@ -190,6 +193,27 @@ impl<'s, 'a> Nest<'s, 'a> {
         self.row(1);
         self.values.writer.close_for(row);
         self.second = None;
+    }
+
+    /// Whether the columns of a row are one loop.
+    pub fn has_one_column_loop(&self) -> bool {
+        self.cols.len() == 1
+    }
+
+    /// The body for some rows from one on, of those whose other indices are set; for their first
+    /// `columns` alone, where there are more.
+    pub fn rows_from(&mut self, first: &Affine, count: usize, columns: Option<usize>) {
+        let all = self.cols.clone();
+        if let (Some(columns), [only]) = (columns, &mut self.cols[..]) {
+            only.extent = columns;
+        }
+        let row = self.values.writer.var(count);
+        self.values.writer.open(Some(row));
+        let axis = self.values.domain.rows - 1;
+        self.values.index[axis] = first.plus(&Affine::var(row));
+        self.row(self.rows.len());
+        self.values.writer.close_for(row);
+        self.cols = all;
     }
 
     /// Writes a body once, or for full parts and for the shorter last one.
@@ -313,6 +337,12 @@ impl<'s, 'a> Nest<'s, 'a> {
         let value = self.values.own_value(node);
         let forms = self.values.domain.own_forms(graph, node);
         let index = flat(graph.extents(node), &forms, self.values.domain.axes.len());
+        if let Some(&slot) = self.blocks.get(&node) {
+            let index = self.values.within_block(&index);
+            self.values.writer.store(slot, index, value);
+            self.values.saved.insert(node, Saved::Block(slot));
+            return;
+        }
         let index = self.values.affine(&index);
         let slot = self.values.slot(node);
         self.values.writer.store(slot, index, value);

@@ -219,7 +219,8 @@ fn in_place(
             KernelKind::Rows | KernelKind::Contraction => {
                 kernel.nodes.iter().all(|&node| !graph.nodes[node].op.kind().reduces())
             }
-            KernelKind::Columns | KernelKind::Window | KernelKind::Move | KernelKind::Scan => false,
+            KernelKind::Attention | KernelKind::Columns | KernelKind::Window => false,
+            KernelKind::Move | KernelKind::Scan => false,
         };
         let is_leaf = leaf(&graph.nodes[update.node].op).is_some();
         let is_scalar = graph.elements(update.node) == 1;

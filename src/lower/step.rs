@@ -321,6 +321,7 @@ impl<'a> StepBuilder<'a> {
             KernelKind::Contraction if is_conv(self.graph, kernel) => "conv",
             KernelKind::Contraction => "matmul",
             KernelKind::Rows => "rows",
+            KernelKind::Attention => "scores",
             KernelKind::Columns => "columns",
             KernelKind::Window => "window",
             KernelKind::Move => "move",

@@ -31,14 +31,17 @@ use std::hash::Hash;
 const CACHED: usize = 512 << 10;
 
 /// An operand in memory: strides of the leading (batch) axes, then of its two own.
-struct TileOperand {
-    buffer: BufferId,
-    offset: i64,
-    batch: Vec<i64>,
+pub struct TileOperand {
+    /// Where it lies.
+    pub buffer: BufferId,
+    /// Its first element.
+    pub offset: i64,
+    /// Along each batch axis.
+    pub batch: Vec<i64>,
     /// Along `m` of the left, `n` of the right operand.
-    outer: i64,
+    pub outer: i64,
     /// Along `k`.
-    inner: i64,
+    pub inner: i64,
 }
 
 /// Which axis is cut into parts.
@@ -163,7 +166,7 @@ fn operands(step: &mut StepBuilder, matmul: NodeId, title: Title) -> (TileOperan
 }
 
 /// An operand as a view gives it; `inner_first` where `k` is the last but one axis.
-fn operand(step: &mut StepBuilder, view: &View, inner_first: bool) -> TileOperand {
+pub fn operand(step: &mut StepBuilder, view: &View, inner_first: bool) -> TileOperand {
     let rank = view.strides.len();
     let (last, before) = (view.strides[rank - 1], view.strides[rank - 2]);
     let (outer, inner) = if inner_first { (last, before) } else { (before, last) };

@@ -47,6 +47,8 @@ pub enum Saved {
     Whole(SlotId),
     /// One row of it, written anew for each row.
     Row(SlotId),
+    /// A block of rows of it, written anew for each block.
+    Block(SlotId),
 }
 
 /// Expressions over a nest of loops.
@@ -65,6 +67,8 @@ pub struct NestValues<'s, 'a> {
     pub reduced: FxHashMap<NodeId, RegId>,
     /// Values that can be loaded again.
     pub saved: FxHashMap<NodeId, Saved>,
+    /// The first element of the block of rows that is being computed.
+    pub block: Affine,
     /// The pick being evaluated and its tested index.
     picked: Option<(NodeId, RegId)>,
     /// Memory for the next key.
@@ -106,6 +110,7 @@ impl<'s, 'a> NestValues<'s, 'a> {
             index,
             reduced: FxHashMap::default(),
             saved: FxHashMap::default(),
+            block: Affine::default(),
             picked: None,
             spare: Vec::new(),
         }
@@ -339,7 +344,19 @@ impl<'s, 'a> NestValues<'s, 'a> {
                 let dtype = scalar_type(self.step.graph.ty(node).dtype);
                 self.writer.define(dtype, depth, Inst::Load(Access { slot, index }))
             }
+            Saved::Block(slot) => {
+                let index = self.within_block(&flat);
+                let dtype = scalar_type(self.step.graph.ty(node).dtype);
+                self.writer.define(dtype, depth, Inst::Load(Access { slot, index }))
+            }
         }
+    }
+
+    /// An index counted from the first element of the block of rows.
+    pub fn within_block(&self, flat: &AffineIndex) -> Affine {
+        let mut index = self.affine(flat);
+        index.add(&self.block, -1);
+        index
     }
 
     /// An index without its row.

@@ -10,11 +10,14 @@
 //! ```
 //!
 //! Takes a bound, simplified graph; gives the same graph (after [`prepare`]) and its kernels.
-//! Nodes join the kernels of what they read ([`cluster`]) where one nest of loops can compute
+//! Attention is found first ([`attention`]), since its kernels compute some nodes again. All other
+//! nodes join the kernels of what they read ([`cluster`]) where one nest of loops can compute
 //! both ([`Domain`](crate::graph::domain::Domain)) and where no value would have to leave the
 //! kernel and come back. It says nothing about how a kernel is computed: that is lowering's.
 
+mod attention;
 mod cluster;
+mod derived;
 mod prepare;
 mod rematerialize;
 mod sink;
@@ -23,6 +26,7 @@ use crate::base::entity::Entity;
 use crate::graph::Graph;
 use crate::graph::kernels::Kernels;
 use crate::pass::{Fusion, Pass};
+use attention::Attention;
 use cluster::Clusters;
 use std::collections::BTreeSet;
 
@@ -43,18 +47,18 @@ const MOST_ROUNDS: usize = 3;
 pub fn unfused(graph: &Graph) -> Kernels {
     let graph = prepare::run(graph);
     let rematerialized = rematerialize::run(&graph);
-    let mut clusters = Clusters::new(&graph, &rematerialized);
+    let mut clusters = Clusters::new(&graph, &rematerialized, &[]);
     clusters.keep_apart();
     Kernels { kernels: clusters.kernels(), graph }
 }
 
 /// The kernels of a graph.
 pub fn run(graph: &Graph) -> Kernels {
-    let graph = prepare::run(graph);
+    let Attention { graph, kernels: attention } = attention::run(prepare::run(graph));
     let mut rematerialized = rematerialize::run(&graph);
     let mut rounds = 0;
     let kernels = loop {
-        let mut clusters = Clusters::new(&graph, &rematerialized);
+        let mut clusters = Clusters::new(&graph, &rematerialized, &attention);
         clusters.grow();
         let sinkable = if rounds < MOST_ROUNDS { clusters.sinkable() } else { BTreeSet::new() };
         if sinkable.is_empty() {

@@ -83,6 +83,11 @@ impl Rebuild {
         self.map[old.index()] = Some(new);
     }
 
+    /// Says what stood for an old node before a copy of it was made for some of its readers.
+    pub fn restore(&mut self, old: NodeId, known: Option<NodeId>) {
+        self.map[old.index()] = known;
+    }
+
     /// The new node for an old one; `None` if it has not been rebuilt.
     pub fn mapped(&self, old: NodeId) -> Option<NodeId> {
         self.map[old.index()]

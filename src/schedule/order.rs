@@ -2,7 +2,9 @@
 //!
 //! Takes runs of kernels in any order that is right on one thread; gives an order with few
 //! barriers: whatever can run without one does so before the next is placed. Of those that
-//! can, the first in the given order goes first, which keeps producers near consumers.
+//! can, the first in the given order goes first, which keeps producers near consumers. Another
+//! barrier stands where an epoch has left much memory behind, since buffers share bytes only across
+//! barriers ([`plan`](super::plan)).
 //!
 //! ```text
 //! forward, dw₂, dx, dw₁, norm     forward, dx | dw₂, dw₁ | norm
@@ -10,7 +12,7 @@
 
 use crate::base::entity::Entity;
 use crate::loops::footprint::{Footprints, footprints};
-use crate::loops::{Action, BufferId, Kernel, Program, Space};
+use crate::loops::{Action, Buffer, BufferId, Kernel, Program, Space};
 use crate::schedule::barrier::{BoundBuffer, BufferUse, ConflictTable, KernelRun, RunUses};
 use rayon::prelude::*;
 use std::collections::BTreeSet;
@@ -101,6 +103,10 @@ fn touched(program: &Program) -> Vec<Arc<Footprints>> {
     kernels.into_par_iter().map(|kernel| Arc::new(footprints(kernel))).collect()
 }
 
+/// When so many bytes of an epoch will not be read again, the next buffers had better have them: a
+/// barrier costs less than it takes to pass over as much memory.
+const ROOM: usize = 8 << 20;
+
 struct RunOrder<'a> {
     runs: &'a [KernelRun],
     known: &'a mut ConflictTable,
@@ -114,6 +120,12 @@ struct RunOrder<'a> {
     touched: Vec<BufferId>,
     /// Whether threads share each buffer.
     is_shared: Vec<bool>,
+    /// How many uses of each buffer are to come.
+    uses: Vec<usize>,
+    /// The bytes that a later buffer may have, of each buffer.
+    bytes: Vec<usize>,
+    /// Those of the epoch's buffers that have no use to come.
+    room: usize,
 }
 
 impl<'a> RunOrder<'a> {
@@ -143,8 +155,38 @@ impl<'a> RunOrder<'a> {
             }
         }
         let is_shared = program.buffers.values().map(|it| it.space != Space::Thread).collect();
-        let epoch = vec![Vec::new(); program.buffers.len()];
-        RunOrder { runs, known, after, waits, epoch, touched: Vec::new(), is_shared }
+        let mut uses = vec![0; program.buffers.len()];
+        let slots = runs.iter().flat_map(KernelRun::slots);
+        slots.for_each(|(_, buffer)| uses[buffer.index()] += 1);
+        let bytes = |buffer: &Buffer| match buffer.space {
+            Space::Scratch => buffer.len * buffer.dtype.size(),
+            Space::Global | Space::Pinned | Space::Thread => 0,
+        };
+        RunOrder {
+            runs,
+            known,
+            after,
+            waits,
+            epoch: vec![Vec::new(); program.buffers.len()],
+            touched: Vec::new(),
+            is_shared,
+            uses,
+            bytes: program.buffers.values().map(bytes).collect(),
+            room: 0,
+        }
+    }
+
+    /// Adds a run to the epoch.
+    fn place(&mut self, index: usize) {
+        for (slot, buffer) in self.runs[index].slots() {
+            let at = buffer.index();
+            self.epoch[at].push(self.runs[index].uses(slot));
+            self.touched.push(buffer);
+            self.uses[at] -= 1;
+            if self.uses[at] == 0 {
+                self.room += self.bytes[at];
+            }
+        }
     }
 
     /// Whether a run needs no barrier between it and those of the epoch.
@@ -168,6 +210,9 @@ impl<'a> RunOrder<'a> {
         let mut blocked: BTreeSet<usize> = BTreeSet::new();
         while !ready.is_empty() || !blocked.is_empty() {
             let next = loop {
+                if self.room >= ROOM {
+                    break None;
+                }
                 let Some(index) = ready.pop_first() else { break None };
                 if self.is_free(index) {
                     break Some(index);
@@ -176,10 +221,7 @@ impl<'a> RunOrder<'a> {
             };
             match next {
                 Some(index) => {
-                    for (slot, buffer) in self.runs[index].slots() {
-                        self.epoch[buffer.index()].push(self.runs[index].uses(slot));
-                        self.touched.push(buffer);
-                    }
+                    self.place(index);
                     for &other in &self.after[index] {
                         self.waits[other] -= 1;
                         if self.waits[other] == 0 {
@@ -189,6 +231,7 @@ impl<'a> RunOrder<'a> {
                 }
                 None => {
                     self.touched.drain(..).for_each(|it| self.epoch[it.index()].clear());
+                    self.room = 0;
                     ready.append(&mut blocked);
                 }
             }

@@ -4,7 +4,7 @@
 
 use super::{Case, Output, Suite};
 use nnc::graph::print::print_kernels;
-use nnc::graph::{Graph, UpdateRule, read, verify};
+use nnc::graph::{Graph, UpdateRule, read, verify, verify_fused};
 use nnc::pass::{Fusion, Gradients, PIPELINE, TrainingStep};
 use std::path::Path;
 
@@ -48,7 +48,7 @@ fn after(case: &Case) -> Result<Option<String>, String> {
     let (input, is_folders) = (graph(&case.text)?, |name: &str| folder == name);
     if is_folders(PIPELINE.kernels.name) {
         let kernels = (PIPELINE.kernels.run)(&input, &Fusion::Full);
-        verify(&kernels.graph).map_err(|findings| findings.join("\n"))?;
+        verify_fused(&kernels.graph).map_err(|findings| findings.join("\n"))?;
         return Ok(Some(print_kernels(&kernels, None)));
     }
     let train = PIPELINE.train.iter().find(|pass| is_folders(pass.name));

@@ -89,6 +89,10 @@ pub struct Clusters<'a> {
     clusters: Vec<Option<Cluster>>,
     /// The clusters, each after those that it reads.
     order: Topological,
+    /// The kernel of attention that a node is part of.
+    attention: FxHashMap<NodeId, usize>,
+    /// The clusters of these kernels.
+    attention_clusters: FxHashMap<usize, usize>,
     /// The poolings of each value.
     pools: FxHashMap<NodeId, Vec<usize>>,
     /// The clusters that sum columns, by the values that they read or make.
@@ -96,8 +100,16 @@ pub struct Clusters<'a> {
 }
 
 impl<'a> Clusters<'a> {
-    /// No clusters yet; `again` says which values are computed again by their readers.
-    pub fn new(graph: &'a BoundGraph, rematerialized: &'a [bool]) -> Self {
+    /// No clusters yet; `rematerialized` says which values are computed again by their readers,
+    /// `attention` which nodes are kernels already.
+    pub fn new(
+        graph: &'a BoundGraph,
+        rematerialized: &'a [bool],
+        attention: &[Vec<NodeId>],
+    ) -> Self {
+        let kernels = attention.iter().enumerate();
+        let attention =
+            kernels.flat_map(|(kernel, nodes)| nodes.iter().map(move |&node| (node, kernel)));
         let mut root = vec![false; graph.nodes.len()];
         for node in graph.roots().chain(graph.handed_on()).chain(into_scans(graph)) {
             root[node.index()] = true;
@@ -114,6 +126,8 @@ impl<'a> Clusters<'a> {
             of: vec![None; graph.nodes.len()],
             clusters: Vec::new(),
             order: Topological::default(),
+            attention: attention.collect(),
+            attention_clusters: FxHashMap::default(),
             pools: FxHashMap::default(),
             columns: FxHashMap::default(),
         };
@@ -210,6 +224,7 @@ impl<'a> Clusters<'a> {
         let graph = self.graph;
         let node = &graph.nodes[id];
         match node.op.kind() {
+            _ if self.attention.contains_key(&id) => self.place_attention(id),
             _ if graph.is_view(id) => self.start(KernelKind::Move, id, true),
             OpKind::Given | OpKind::Number | OpKind::Const | OpKind::Joined | OpKind::Indexed => {
                 self.start(KernelKind::Move, id, true);
@@ -232,6 +247,20 @@ impl<'a> Clusters<'a> {
             }
             OpKind::Scan => self.start(KernelKind::Scan, id, true),
             OpKind::View => unreachable!("a view"),
+        }
+    }
+
+    /// A node of attention: the nodes of its kernel are neighbours.
+    fn place_attention(&mut self, id: NodeId) {
+        let kernel = self.attention[&id];
+        let next = self.clusters.len();
+        let known = *self.attention_clusters.entry(kernel).or_insert(next);
+        match self.clusters.get_mut(known) {
+            Some(cluster) => {
+                cluster.as_mut().expect("closed clusters stay").nodes.push(id);
+                self.of[id.index()] = Some(known);
+            }
+            None => self.start(KernelKind::Attention, id, true),
         }
     }
 

@@ -48,6 +48,7 @@ impl Clusters<'_> {
             {
                 continue;
             }
+            found.extend(self.derived(index, cluster));
             for &node in &cluster.nodes {
                 if self.is_large(node)
                     && let Some(sources) = self.memory_below(node, index)
@@ -63,7 +64,7 @@ impl Clusters<'_> {
     }
 
     /// Whether a node is a value of its own that is large enough to be worth a look.
-    fn is_large(&self, node: NodeId) -> bool {
+    pub(super) fn is_large(&self, node: NodeId) -> bool {
         !self.is_root(node)
             && !self.is_rematerialized(node)
             && self.graph.ty(node).dtype == DType::F32
@@ -81,7 +82,7 @@ impl Clusters<'_> {
     }
 
     /// The other clusters that read a node.
-    fn reading_clusters(&self, node: NodeId, own: usize) -> BTreeSet<usize> {
+    pub(super) fn reading_clusters(&self, node: NodeId, own: usize) -> BTreeSet<usize> {
         let clusters = self.readers(node).iter().filter_map(|&reader| self.cluster_of(reader));
         clusters.filter(|&cluster| cluster != own).collect()
     }
