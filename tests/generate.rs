@@ -16,8 +16,8 @@ use nnc::pass::{bind, dce};
 use support::engines::{Engine, Job, Tensors, targets};
 use support::pipeline::experiment;
 
-/// Positions of a window.
-const WINDOW: usize = 9;
+/// Positions of a window: so many that attention over them is one kernel.
+const WINDOW: usize = 40;
 /// Kinds of tokens.
 const TOKENS: usize = 7;
 
@@ -127,7 +127,7 @@ const CAUSAL: &[(&str, &str, &str, bool)] = &[
         "",
         "let x = tokens |> embedding(7, 8) |> positions
         let scores = (x |> dense(4)) @ transpose(x |> dense(4), [0, 2, 1])
-        let mask = where(iota(9) > reshape(iota(9), [9, 1]), -1e9, 0.0)
+        let mask = where(iota(40) > reshape(iota(40), [40, 1]), -1e9, 0.0)
         softmax(0.5 * scores + mask, axis: 2) @ x |> dense(7)",
         true,
     ),
@@ -136,7 +136,7 @@ const CAUSAL: &[(&str, &str, &str, bool)] = &[
         "",
         "let x = tokens |> embedding(7, 8) |> positions
         let scores = exp(0.1 * (x |> dense(4)) @ transpose(x |> dense(4), [0, 2, 1]))
-        let is_before = reshape(iota(9), [9, 1]) >= iota(9)
+        let is_before = reshape(iota(40), [40, 1]) >= iota(40)
         let weights = where(is_before, scores, 0.0)
         (weights / sum(weights, axis: 2, keep: true)) @ x |> dense(7)",
         true,
@@ -222,21 +222,21 @@ fn what_sees_later_positions_is_no_step() {
             "a mask the wrong way",
             "let x = tokens |> embedding(7, 8)
             let scores = x @ transpose(x, [0, 2, 1])
-            let mask = where(iota(9) < reshape(iota(9), [9, 1]), -1e9, 0.0)
+            let mask = where(iota(40) < reshape(iota(40), [40, 1]), -1e9, 0.0)
             softmax(scores + mask, axis: 2) @ x |> dense(7)",
         ),
         (
             "a mask that lets one too many through",
             "let x = tokens |> embedding(7, 8)
             let scores = x @ transpose(x, [0, 2, 1])
-            let mask = where(iota(9) > reshape(iota(9), [9, 1]) + 1, -1e9, 0.0)
+            let mask = where(iota(40) > reshape(iota(40), [40, 1]) + 1, -1e9, 0.0)
             softmax(scores + mask, axis: 2) @ x |> dense(7)",
         ),
         (
             "a mask that is not low enough",
             "let x = tokens |> embedding(7, 8)
             let scores = x @ transpose(x, [0, 2, 1])
-            let mask = where(iota(9) > reshape(iota(9), [9, 1]), -5.0, 0.0)
+            let mask = where(iota(40) > reshape(iota(40), [40, 1]), -5.0, 0.0)
             softmax(scores + mask, axis: 2) @ x |> dense(7)",
         ),
     ] {
