@@ -7,6 +7,7 @@ use std::process::Command;
 
 use nnc::base::rng::{Sequence, hash_name};
 use nnc::base::tensor::{DType, Data, Tensor};
+use nnc::driver::{Request, Session};
 use nnc::graph::Graph;
 use nnc::graph::kernels::KernelKind;
 use nnc::loops::work::operations;
@@ -271,6 +272,23 @@ train gpt {{
 fn the_memory_of_a_step_grows_with_the_length_and_not_with_its_square() {
     let (short, long) = (step_bytes(512), step_bytes(1024));
     assert!(long * 10 <= short * 22, "{short} bytes at 512, {long} at 1024");
+}
+
+/// A step of the vision transformer, parameters and states included.
+#[test]
+fn a_vision_transformer_is_trained_in_less_than_400_mb() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/models/vit_small.nn");
+    let mut session = Session::new(None);
+    let front = session.front(&Request::new(file), false).expect("a good program");
+    let graph = session.training_graph(front.experiment).expect("a training step");
+    let (_, lowered) = lowered(&graph, 64, &mut Globals::default());
+    let own = lowered.program.buffers.values().filter(|buffer| buffer.space != Space::Thread);
+    let end = |global: bool| {
+        let own = own.clone().filter(|buffer| (buffer.space == Space::Global) == global);
+        own.filter_map(|it| Some(it.offset? + it.len * it.dtype.size())).max().unwrap_or(0)
+    };
+    let bytes = end(true) + end(false);
+    assert!(bytes <= 400_000_000, "{bytes} bytes");
 }
 
 #[test]
