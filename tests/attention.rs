@@ -7,8 +7,9 @@ use std::process::Command;
 
 use nnc::base::rng::{Sequence, hash_name};
 use nnc::base::tensor::{DType, Data, Tensor};
+use nnc::driver::{Request, Session};
 use nnc::graph::Graph;
-use nnc::graph::kernels::KernelKind;
+use nnc::graph::kernels::{FusedKernel, KernelKind};
 use nnc::loops::work::operations;
 use nnc::loops::{Program, Space};
 use nnc::schedule::Globals;
@@ -171,6 +172,61 @@ fn any_length_and_batch_is_right() {
     }
 }
 
+/// Some attention: work on scores in any order, then some weights of the values.
+fn random_way(random: &mut Sequence, length: usize) -> String {
+    const WORK: [&str; 10] = [
+        "($ * 0.3)",
+        "where(iota([T, T], axis: 1) <= iota([T, T], axis: 0), $, -1e30)",
+        "where(iota([T, T], axis: 0) < iota([T, T], axis: 1), -1e30, $)",
+        "where(reshape(x[:, :, 0] > -1.0, [N, 1, T]), $, -1e30)",
+        "($ - 0.1 * abs(cast(iota([T, T], axis: 0) - iota([T, T], axis: 1), f32)))",
+        "tanh($ * 0.1)",
+        "max($, 0.1 * $)",
+        "($ - mean($, axis: -1, keep: true))",
+        "($ + reshape(x[:, :, 1], [N, 1, T]))",
+        "dropout($, 0.2)",
+    ];
+    const WEIGHTS: [&str; 5] = [
+        "softmax($)",
+        "softmax($)",
+        "dropout(softmax($), 0.3)",
+        "tanh(0.01 * $)",
+        "($ / (1 + sum(abs($), axis: -1, keep: true)))",
+    ];
+    let mut scores = "q @ transpose(k)".to_owned();
+    for _ in 0..1 + random.below(3) {
+        let work = WORK[random.below(WORK.len() as u32) as usize];
+        scores = work.replace('$', &format!("({scores})"));
+    }
+    let weights = WEIGHTS[random.below(WEIGHTS.len() as u32) as usize];
+    let way = format!("{} @ v", weights.replace('$', &format!("({scores})")));
+    way.replace("[N, 1, T]", &format!("[N, 1, {length}]"))
+}
+
+#[test]
+fn random_work_on_scores_has_the_bits_of_a_kernel_for_each_operator() {
+    let mut attention = 0;
+    for case in 0..24 {
+        let mut random = Sequence::new(17, case);
+        let (length, batch) = (32 + random.below(60) as usize, 1 + random.below(4) as usize);
+        let way = random_way(&mut random, length);
+        let graph = training_with_gradients(&experiment(&program(length, &way), Vec::new()));
+        let job = job(graph, batch);
+        let (kernels, own) = lowered(&job.graph, batch, &mut Globals::default());
+        let is_attention = |kernel: &&FusedKernel| kernel.kind == KernelKind::Attention;
+        attention += kernels.kernels.values().filter(is_attention).count();
+        let target = targets().next().expect("the portable one");
+        let got = job.execute(&compile(own.program, &target), 1, 3);
+        let (_, apart) = lowered_apart(&job.graph, batch, &mut Globals::default());
+        let apart = job.execute(&compile(apart.program, &target), 1, 1);
+        assert!(got == apart, "case {case}: length {length}, batch {batch}: {way}");
+        let want = Engine::Graph.run(&job, 1);
+        let (got, want) = (&got.outputs["output"], &want.outputs["output"]);
+        assert_close(got, want, &format!("case {case}: length {length}, batch {batch}: {way}"));
+    }
+    assert!(attention > 30, "{attention} kernels of attention");
+}
+
 /// The products of the kernels of attention, for a sequence of 256 positions.
 fn products(way: &str) -> u64 {
     let graph = training(&experiment(&program(256, way), Vec::new()));
@@ -271,6 +327,23 @@ train gpt {{
 fn the_memory_of_a_step_grows_with_the_length_and_not_with_its_square() {
     let (short, long) = (step_bytes(512), step_bytes(1024));
     assert!(long * 10 <= short * 22, "{short} bytes at 512, {long} at 1024");
+}
+
+/// A step of the vision transformer, parameters and states included.
+#[test]
+fn a_vision_transformer_is_trained_in_less_than_400_mb() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/models/vit_small.nn");
+    let mut session = Session::new(None);
+    let front = session.front(&Request::new(file), false).expect("a good program");
+    let graph = session.training_graph(front.experiment).expect("a training step");
+    let (_, lowered) = lowered(&graph, 64, &mut Globals::default());
+    let own = lowered.program.buffers.values().filter(|buffer| buffer.space != Space::Thread);
+    let end = |global: bool| {
+        let own = own.clone().filter(|buffer| (buffer.space == Space::Global) == global);
+        own.filter_map(|it| Some(it.offset? + it.len * it.dtype.size())).max().unwrap_or(0)
+    };
+    let bytes = end(true) + end(false);
+    assert!(bytes <= 400_000_000, "{bytes} bytes");
 }
 
 #[test]

@@ -2,7 +2,8 @@
 //!
 //! Takes runs of kernels in any order that is right on one thread; gives an order with few
 //! barriers: whatever can run without one does so before the next is placed. Of those that
-//! can, the first in the given order goes first, which keeps producers near consumers. Another
+//! can, the first in the given order goes first, which keeps producers near consumers; but one that
+//! frees much memory (the last reader of a gradient of a layer's size) goes before. Another
 //! barrier stands where an epoch has left much memory behind, since buffers share bytes only across
 //! barriers ([`plan`](super::plan)).
 //!
@@ -15,6 +16,7 @@ use crate::loops::footprint::{Footprints, footprints};
 use crate::loops::{Action, Buffer, BufferId, Kernel, Program, Space};
 use crate::schedule::barrier::{BoundBuffer, BufferUse, ConflictTable, KernelRun, RunUses};
 use rayon::prelude::*;
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -107,6 +109,9 @@ fn touched(program: &Program) -> Vec<Arc<Footprints>> {
 /// barrier costs less than it takes to pass over as much memory.
 const ROOM: usize = 8 << 20;
 
+/// A run goes before others where it frees so many bytes.
+const MUCH: usize = 1 << 20;
+
 struct RunOrder<'a> {
     runs: &'a [KernelRun],
     known: &'a mut ConflictTable,
@@ -122,6 +127,8 @@ struct RunOrder<'a> {
     is_shared: Vec<bool>,
     /// How many uses of each buffer are to come.
     uses: Vec<usize>,
+    /// Whether a run has touched each buffer.
+    begun: Vec<bool>,
     /// The bytes that a later buffer may have, of each buffer.
     bytes: Vec<usize>,
     /// Those of the epoch's buffers that have no use to come.
@@ -171,6 +178,7 @@ impl<'a> RunOrder<'a> {
             touched: Vec::new(),
             is_shared,
             uses,
+            begun: vec![false; program.buffers.len()],
             bytes: program.buffers.values().map(bytes).collect(),
             room: 0,
         }
@@ -183,6 +191,7 @@ impl<'a> RunOrder<'a> {
             self.epoch[at].push(self.runs[index].uses(slot));
             self.touched.push(buffer);
             self.uses[at] -= 1;
+            self.begun[at] = true;
             if self.uses[at] == 0 {
                 self.room += self.bytes[at];
             }
@@ -200,6 +209,50 @@ impl<'a> RunOrder<'a> {
         })
     }
 
+    /// Takes the run that comes next from those that are ready: the one after which the least memory
+    /// is needed, where that is much less, or else the first. Those that need a barrier are moved.
+    fn next(
+        &mut self,
+        ready: &mut BTreeSet<usize>,
+        blocked: &mut BTreeSet<usize>,
+    ) -> Option<usize> {
+        let mut freeing: Vec<(usize, usize)> = ready
+            .iter()
+            .map(|&index| (self.freed(index), index))
+            .filter(|&(freed, _)| freed >= MUCH)
+            .collect();
+        freeing.sort_by_key(|&(freed, index)| (Reverse(freed), index));
+        for (_, index) in freeing {
+            ready.remove(&index);
+            if self.is_free(index) {
+                return Some(index);
+            }
+            blocked.insert(index);
+        }
+        while let Some(index) = ready.pop_first() {
+            if self.is_free(index) {
+                return Some(index);
+            }
+            blocked.insert(index);
+        }
+        None
+    }
+
+    /// How many bytes less are needed after a run than before it.
+    fn freed(&self, index: usize) -> usize {
+        let (mut freed, mut taken) = (0, 0);
+        for (slot, buffer) in self.runs[index].slots() {
+            let at = buffer.index();
+            if self.uses[at] == 1 {
+                freed += self.bytes[at];
+            }
+            if self.runs[index].uses(slot).writes && !self.begun[at] {
+                taken += self.bytes[at];
+            }
+        }
+        freed.saturating_sub(taken)
+    }
+
     /// Indices of runs, none for a barrier; at the end one, where they repeat and threads must not be a
     /// time ahead.
     fn run(mut self, repeat: bool) -> Vec<Option<usize>> {
@@ -209,15 +262,9 @@ impl<'a> RunOrder<'a> {
         // Those that need a barrier in this epoch.
         let mut blocked: BTreeSet<usize> = BTreeSet::new();
         while !ready.is_empty() || !blocked.is_empty() {
-            let next = loop {
-                if self.room >= ROOM {
-                    break None;
-                }
-                let Some(index) = ready.pop_first() else { break None };
-                if self.is_free(index) {
-                    break Some(index);
-                }
-                blocked.insert(index);
+            let next = match self.room >= ROOM {
+                true => None,
+                false => self.next(&mut ready, &mut blocked),
             };
             match next {
                 Some(index) => {

@@ -4,6 +4,9 @@
 //!   that a layer before its `relu` is never kept for the backward pass.
 //! - A sum over everything gets its own copy of the product under it: `sum(g·g)` must not tie
 //!   the update that also needs `g·g` to the norm that decides about the update.
+//! - A sum over first axes of a product with `x · r`, where `r` is a number for each row, gets its own
+//!   copy of that factor, which it computes from `x` ([`rematerialize`](super::rematerialize)): a
+//!   layer norm's normalised rows need not be kept beside the centred ones.
 //! - A variance over the last axes is `mean((x − mean(x))²)`: rows are in cache for the second
 //!   sum. Over first axes it stays one reduction.
 //! - A reduction over axes that are neither all first nor all last reads a transpose.
@@ -20,6 +23,9 @@ use crate::graph::{Binary, BoundGraph, Graph, NodeId, Op, Reduce, Unary};
 use crate::pass::emit::Emit;
 use crate::pass::rebuild::Rebuild;
 
+/// Values with fewer elements stay in a cache until they are read.
+const LARGE: usize = 1 << 16;
+
 /// The graph, rewritten.
 pub fn run(graph: &Graph) -> BoundGraph {
     let graph = &BoundGraph::new(graph.clone());
@@ -34,6 +40,7 @@ pub fn run(graph: &Graph) -> BoundGraph {
             Op::Reduce(Reduce::Sum, axes) if axes.len() == graph.ty(node.args[0]).shape.rank() => {
                 own_copy(&mut rebuild, graph, &uses, id);
             }
+            Op::Binary(Binary::Mul) => own_factor(&mut rebuild, graph, &uses, id),
             Op::Reduce(..) | Op::ArgMax(_) if !graph.is_view(id) && between(graph, id) => {
                 axes_last(&mut rebuild, graph, id);
             }
@@ -116,6 +123,41 @@ fn own_copy(rebuild: &mut Rebuild, graph: &Graph, uses: &Uses, id: NodeId) {
     } else {
         rebuild.keep(id, &graph.nodes[id]);
     }
+}
+
+/// A product that a sum over first axes reads: the product's own copy of a factor that scales rows,
+/// where others read the factor too and what is scaled is read after it.
+fn own_factor(rebuild: &mut Rebuild, graph: &BoundGraph, uses: &Uses, id: NodeId) {
+    let node = &graph.nodes[id];
+    let sum = uses.last[id.index()].filter(|_| uses.count[id.index()] == 1);
+    let is_summed = sum.is_some_and(|sum| graph.sums_columns(sum));
+    let is_kept = |x: NodeId| uses.last[x.index()] > Some(id);
+    let factor = node.args.iter().copied().find(|&factor| {
+        let is_shared = uses.count[factor.index()] > 1;
+        is_shared && scaled_rows(graph, factor).is_some_and(is_kept)
+    });
+    let Some(factor) = factor.filter(|_| is_summed) else {
+        rebuild.keep(id, node);
+        return;
+    };
+    let shared = rebuild.mapped(factor).expect("arguments come before uses");
+    rebuild.keep(factor, &graph.nodes[factor]);
+    rebuild.keep(id, node);
+    rebuild.replace(factor, shared);
+}
+
+/// A value that is too large for the caches of which another is `x · r`, with a number `r` for each
+/// row.
+pub fn scaled_rows(graph: &BoundGraph, node: NodeId) -> Option<NodeId> {
+    let Op::Binary(Binary::Mul) = graph.nodes[node].op else { return None };
+    let is_row = |node: NodeId| {
+        let arg = graph.nodes[node].args.first().copied();
+        let by_rows = |arg: NodeId| graph.extents(arg).last() == Some(&1);
+        matches!(graph.nodes[node].op, Op::Broadcast(_)) && arg.is_some_and(by_rows)
+    };
+    let [x, r] = graph.nodes[node].args[..] else { return None };
+    let is_large = graph.elements(node) >= LARGE && graph.extents(node).last() != Some(&1);
+    (is_large && is_row(r) && !graph.is_view(x)).then_some(x)
 }
 
 /// Whether a reduction's axes are neither the last ones nor leave the last one in place.

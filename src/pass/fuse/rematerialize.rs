@@ -13,6 +13,9 @@
 //! channels. Where the vectors don't depend on that value, the chain is better done where the value
 //! is made, and only inputs are read in this way.
 //!
+//! A value of scaled rows (a layer norm's) that only a sum of columns reads, in a product, is computed
+//! by that sum.
+//!
 //! Which of these must lie in memory all the same, for a reader that can't compute them, is
 //! [`cluster`](super::cluster)'s question.
 
@@ -20,7 +23,8 @@ use crate::base::entity::Entity;
 use crate::base::scalar::unary::Effort;
 use crate::base::tensor::DType;
 use crate::graph::domain::only_joins;
-use crate::graph::{BoundGraph, NodeId, Op};
+use crate::graph::{Binary, BoundGraph, NodeId, Op};
+use crate::pass::fuse::prepare::scaled_rows;
 
 /// Values with fewer elements stay in a cache until they are read.
 pub const FEWEST: usize = 1 << 10;
@@ -38,7 +42,32 @@ pub fn run(graph: &BoundGraph) -> Vec<bool> {
         chains.of.push(chain);
     }
     let read = read_by_convolutions(graph, &chains.of);
-    chains.of.iter().zip(read).map(|(chain, read)| chain.is_some() && read).collect()
+    let mut again: Vec<bool> =
+        chains.of.iter().zip(read).map(|(chain, read)| chain.is_some() && read).collect();
+    scaled_for_sums(graph).for_each(|node| again[node.index()] = true);
+    again
+}
+
+/// Scaled rows that only a product reads which is summed over first axes.
+fn scaled_for_sums(graph: &BoundGraph) -> impl Iterator<Item = NodeId> + '_ {
+    let mut readers: Vec<Vec<NodeId>> = vec![Vec::new(); graph.nodes.len()];
+    for (id, node) in graph.nodes.iter() {
+        node.args.iter().for_each(|arg| readers[arg.index()].push(id));
+    }
+    let only = move |node: NodeId| match readers[node.index()][..] {
+        [reader] => Some(reader),
+        _ => None,
+    };
+    let is_root = |node: NodeId| graph.roots().any(|root| root == node);
+    graph.nodes.keys().filter(move |&node| {
+        let is_summed = || {
+            let product = only(node)?;
+            let sum = only(product)?;
+            let is_product = graph.nodes[product].op == Op::Binary(Binary::Mul);
+            Some(is_product && graph.sums_columns(sum) && !is_root(node) && !is_root(product))
+        };
+        scaled_rows(graph, node).is_some() && is_summed() == Some(true)
+    })
 }
 
 /// The chains that nodes end, by node: the value of their size that they read.
