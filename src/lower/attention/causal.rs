@@ -69,7 +69,7 @@ impl<'a> HiddenScores<'a> {
         let graph = self.graph;
         let args = &graph.nodes[node].args;
         match graph.nodes[node].op {
-            Op::Const(value, _) if value == 0.0 => HiddenValue::Zero,
+            Op::Const(0.0, _) => HiddenValue::Zero,
             Op::Const(value, _) if value <= LOWEST => HiddenValue::Low,
             Op::StopGradient => self.value(args[0]),
             Op::Broadcast(_) if graph.elements(args[0]) == 1 => self.value(args[0]),
