@@ -124,12 +124,8 @@ impl Predictor {
     ) {
         let batch = self.step.batch;
         let mut memory = RunMemory::for_programs([&self.step.program], pool.threads());
-        for (name, value) in &self.initial {
-            if self.step.program.buffer(name).is_some() {
-                self.step.program.write(&mut memory, name, value);
-            }
-        }
-        self.step.program.refresh(&mut memory, pool);
+        let initial = self.initial.iter().map(|(path, value)| (path, value));
+        self.step.program.fill(&mut memory, pool, initial);
         let chunks = samples.chunks(batch * STEPS_AHEAD);
         let read = |chunk: &[InputSample]| -> Vec<SampleBytes> {
             chunk.par_iter().map(|sample| self.reader.read(sample)).collect()

@@ -64,7 +64,7 @@ pub use input::{GivenInput, InputReader, InputSample, input_reader};
 pub use origins::{SampleOrigin, SampleOrigins};
 pub use pictures::{Preprocessor, csv_records, idx_records};
 pub use request::{Argument, FieldRequest, Literal, Places, SourceRequest, TransformCall, Watch};
-pub use text::{Encoder, TokenDecoder, token_text, unknown_parts, unknown_token};
+pub use text::{Encoder, TokenDecoder, token_text, unknown_token};
 pub use words::{ColumnValue, described, first_samples, number_text, sample_columns};
 
 use std::sync::Arc;

@@ -116,6 +116,12 @@ impl BoundGraph {
         self.facts[node.index()].sums_columns
     }
 
+    /// Whether a node is a value of each row, repeated along it.
+    pub fn spreads_rows(&self, node: NodeId) -> bool {
+        let Node { op, args, .. } = &self.nodes[node];
+        matches!(op, Op::Broadcast(_)) && self.extents(args[0]).last() == Some(&1)
+    }
+
     /// Whether a convolution (or gradient of one) takes each channel by itself, so that there are no
     /// products to add up over channels.
     pub fn is_depthwise(&self, node: NodeId) -> bool {

@@ -30,8 +30,7 @@ impl Planned {
         verify::verify(&program)?;
         let mut errors = Vec::new();
         for (id, buffer) in program.buffers.iter() {
-            let bytes = buffer.len * buffer.dtype.size();
-            match buffer.offset.map(|offset| offset.checked_add(bytes)) {
+            match buffer.offset.map(|offset| offset.checked_add(buffer.bytes())) {
                 None => errors.push(format!("buffer {id}: it has no place")),
                 Some(Some(end)) if end <= MOST_BYTES => {}
                 Some(_) => errors.push(format!("buffer {id}: its place is behind any memory")),

@@ -167,6 +167,13 @@ pub struct Buffer {
     pub part: Option<BufferPart>,
 }
 
+impl Buffer {
+    /// The bytes of all its elements.
+    pub fn bytes(&self) -> usize {
+        self.len * self.dtype.size()
+    }
+}
+
 /// A part of another buffer: in step `t` of a loop the elements from `first + stride·t` on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BufferPart {

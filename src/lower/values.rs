@@ -337,19 +337,13 @@ impl<'s, 'a> NestValues<'s, 'a> {
         let flat = flat(self.step.graph.extents(node), forms, self.domain.axes.len());
         // Not before it was written, whatever its index depends on.
         let depth = self.writer.depth();
-        match saved {
-            Saved::Whole(slot) => self.load_flat(node, slot, &flat, depth),
-            Saved::Row(slot) => {
-                let index = self.affine(&self.within_row(&flat));
-                let dtype = scalar_type(self.step.graph.ty(node).dtype);
-                self.writer.define(dtype, depth, Inst::Load(Access { slot, index }))
-            }
-            Saved::Block(slot) => {
-                let index = self.within_block(&flat);
-                let dtype = scalar_type(self.step.graph.ty(node).dtype);
-                self.writer.define(dtype, depth, Inst::Load(Access { slot, index }))
-            }
-        }
+        let (slot, index) = match saved {
+            Saved::Whole(slot) => return self.load_flat(node, slot, &flat, depth),
+            Saved::Row(slot) => (slot, self.affine(&self.within_row(&flat))),
+            Saved::Block(slot) => (slot, self.within_block(&flat)),
+        };
+        let dtype = scalar_type(self.step.graph.ty(node).dtype);
+        self.writer.define(dtype, depth, Inst::Load(Access { slot, index }))
     }
 
     /// An index counted from the first element of the block of rows.

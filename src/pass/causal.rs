@@ -17,8 +17,9 @@
 
 use crate::base::entity::Entity;
 use crate::base::tensor::DType;
-use crate::graph::scan::Bodies;
-use crate::graph::{Binary, Graph, InputId, Node, NodeId, Op, Range, Reduce, ScanId, Unary};
+use crate::graph::{
+    Binary, Graph, InputId, Node, NodeId, Op, Range, Reduce, ScanId, Unary, Window,
+};
 use rustc_hash::FxHashSet;
 
 mod facts;
@@ -72,12 +73,10 @@ pub fn is_whole(range: &Range, extent: usize) -> bool {
 impl Causality {
     /// Of a graph for one sample, whose input is the tokens `[1, T]`.
     pub fn of(graph: &Graph, tokens: InputId) -> Causality {
-        let bodies = Bodies::of(graph);
         // Scans whose carries see more than the steps so far: each shows once the others are known.
         let mut open: FxHashSet<ScanId> = FxHashSet::default();
         loop {
-            let mut finder =
-                Finder { graph, tokens, bodies: &bodies, open: &open, facts: Vec::new() };
+            let mut finder = Finder { graph, tokens, open: &open, facts: Vec::new() };
             for node in graph.nodes.values() {
                 let facts = finder.facts_of(node);
                 finder.facts.push(facts);
@@ -126,7 +125,6 @@ impl Causality {
 struct Finder<'g> {
     graph: &'g Graph,
     tokens: InputId,
-    bodies: &'g Bodies,
     open: &'g FxHashSet<ScanId>,
     facts: Vec<Facts>,
 }
@@ -346,25 +344,23 @@ impl Finder<'_> {
                 PositionReach::NONE => PositionReach::one(STEP),
                 _ => PositionReach::All,
             },
-            Op::ScanStack(scan) if steps_on(scan) => self.stacked(node.args[0], arg),
+            Op::ScanStack(scan) if steps_on(scan) => stacked(arg),
             // A scan that begins with the last slice, over what depends on no token.
             _ => constant_or_all(&[arg]),
         };
         Facts::of(reach)
     }
+}
 
-    fn stacked(&self, value: NodeId, arg: &Facts) -> PositionReach {
-        let PositionReach::Axes(axes) = arg.reach else { return PositionReach::All };
-        let moved = axes.axes().map(|axis| if axis == STEP { 0 } else { axis + 1 });
-        let set = moved.map(AxisSet::one).fold(AxisSet::default(), AxisSet::union);
-        // A value from before the scan is the same in all steps.
-        debug_assert!(self.bodies.scan(value).is_some() || !axes.has(STEP));
-        PositionReach::Axes(set)
-    }
+/// The reach of a value of all steps, which are its first axis.
+fn stacked(arg: &Facts) -> PositionReach {
+    let PositionReach::Axes(axes) = arg.reach else { return PositionReach::All };
+    let moved = axes.axes().map(|axis| if axis == STEP { 0 } else { axis + 1 });
+    PositionReach::Axes(moved.map(AxisSet::one).fold(AxisSet::default(), AxisSet::union))
 }
 
 /// Whether a window's taps along an axis (0 or 1 of the two) lie at each position and before it.
-pub fn looks_back(window: &crate::graph::Window, axis: usize) -> bool {
+pub fn looks_back(window: &Window, axis: usize) -> bool {
     window.stride[axis] == 1 && window.pad[axis] == (window.span(axis) - 1, 0)
 }
 

@@ -179,10 +179,7 @@ impl Planner<'_> {
     /// In the body of a scan.
     fn in_step(&self, id: NodeId, node: &Node) -> Option<Rule> {
         let Some(scan) = self.bodies.scan(id) else {
-            return match self.whole(id, node)? {
-                Rule::Op(op, wanted) => Some(Rule::Op(op, wanted)),
-                _ => None,
-            };
+            return self.whole(id, node).filter(|rule| matches!(rule, Rule::Op(..)));
         };
         match node.op {
             Op::ScanSlice(_) => {

@@ -53,7 +53,7 @@ impl BlockBytes {
     pub fn of(program: &Planned) -> BlockBytes {
         let mut blocks = BlockBytes::default();
         for buffer in program.buffers.values() {
-            let end = offset(buffer) + buffer.len * buffer.dtype.size();
+            let end = offset(buffer) + buffer.bytes();
             let block = match buffer.space {
                 Space::Global => &mut blocks.global,
                 Space::Pinned | Space::Scratch => &mut blocks.local,
@@ -295,7 +295,7 @@ impl CompiledProgram {
         let (position, buffer) = self.place(memory, &key);
         assert_eq!(tensor.dtype(), buffer.dtype, "type of `{}`", key.shown());
         assert_eq!(tensor.len(), buffer.len, "elements of `{}`", key.shown());
-        let bytes = memory.slice_mut(position, buffer.len * buffer.dtype.size());
+        let bytes = memory.slice_mut(position, buffer.bytes());
         bytes.copy_from_slice(&tensor.to_bytes());
     }
 
@@ -308,13 +308,13 @@ impl CompiledProgram {
     /// The bytes of a buffer.
     pub fn bytes<'a>(&self, memory: &'a RunMemory, key: impl BufferKey) -> &'a [u8] {
         let (position, buffer) = self.place(memory, key);
-        memory.slice(position, buffer.len * buffer.dtype.size())
+        memory.slice(position, buffer.bytes())
     }
 
     /// The bytes of a buffer, to fill. Bytes of a bool are 0 or 1.
     pub fn bytes_mut<'a>(&self, memory: &'a mut RunMemory, key: impl BufferKey) -> &'a mut [u8] {
         let (position, buffer) = self.place(memory, key);
-        memory.slice_mut(position, buffer.len * buffer.dtype.size())
+        memory.slice_mut(position, buffer.bytes())
     }
 
     /// The elements of an `f32` buffer, in place.
@@ -364,6 +364,20 @@ impl CompiledProgram {
                 bytes.copy_from_slice(&value.to_ne_bytes());
             }
         }
+    }
+
+    /// Writes parameters and states by their paths, those that the step has, and brings derived layouts
+    /// up to date.
+    pub fn fill<'v>(
+        &self,
+        memory: &mut RunMemory,
+        pool: &mut Pool,
+        values: impl IntoIterator<Item = (&'v String, &'v Tensor)>,
+    ) {
+        for (path, value) in values.into_iter().filter(|(path, _)| self.buffer(*path).is_some()) {
+            self.write(memory, path, value);
+        }
+        self.refresh(memory, pool);
     }
 
     /// Brings the layouts derived from parameters up to date, after parameters were written.

@@ -133,6 +133,8 @@ struct RunOrder<'a> {
     bytes: Vec<usize>,
     /// Those of the epoch's buffers that have no use to come.
     room: usize,
+    /// The runs to come whose buffers are so large that they may free much.
+    large: BTreeSet<usize>,
 }
 
 impl<'a> RunOrder<'a> {
@@ -166,8 +168,13 @@ impl<'a> RunOrder<'a> {
         let slots = runs.iter().flat_map(KernelRun::slots);
         slots.for_each(|(_, buffer)| uses[buffer.index()] += 1);
         let bytes = |buffer: &Buffer| match buffer.space {
-            Space::Scratch => buffer.len * buffer.dtype.size(),
+            Space::Scratch => buffer.bytes(),
             Space::Global | Space::Pinned | Space::Thread => 0,
+        };
+        let bytes: Vec<usize> = program.buffers.values().map(bytes).collect();
+        let is_large = |&index: &usize| {
+            let slots = runs[index].slots();
+            slots.map(|(_, buffer)| bytes[buffer.index()]).sum::<usize>() >= MUCH
         };
         RunOrder {
             runs,
@@ -179,13 +186,15 @@ impl<'a> RunOrder<'a> {
             is_shared,
             uses,
             begun: vec![false; program.buffers.len()],
-            bytes: program.buffers.values().map(bytes).collect(),
+            large: (0..runs.len()).filter(is_large).collect(),
+            bytes,
             room: 0,
         }
     }
 
     /// Adds a run to the epoch.
     fn place(&mut self, index: usize) {
+        self.large.remove(&index);
         for (slot, buffer) in self.runs[index].slots() {
             let at = buffer.index();
             self.epoch[at].push(self.runs[index].uses(slot));
@@ -216,8 +225,9 @@ impl<'a> RunOrder<'a> {
         ready: &mut BTreeSet<usize>,
         blocked: &mut BTreeSet<usize>,
     ) -> Option<usize> {
-        let mut freeing: Vec<(usize, usize)> = ready
-            .iter()
+        let mut freeing: Vec<(usize, usize)> = self
+            .large
+            .intersection(ready)
             .map(|&index| (self.freed(index), index))
             .filter(|&(freed, _)| freed >= MUCH)
             .collect();

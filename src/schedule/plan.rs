@@ -43,7 +43,7 @@ pub fn run(mut program: Program, globals: &mut Globals) -> Result<Planned, Vec<S
     let mut local = 0;
     for buffer in program.buffers.values_mut().filter(|buffer| own(buffer, Space::Pinned)) {
         buffer.offset = Some(local);
-        local += size(bytes(buffer));
+        local += size(buffer.bytes());
     }
     let epochs = lives(&program, true);
     place(&mut program, Space::Scratch, &epochs, local);
@@ -83,14 +83,14 @@ pub fn table(program: &Program) -> String {
             Some((first, last)) => format!("{first}–{last}"),
             None => "none".to_string(),
         };
-        let (id, space, bytes) = (id.to_string(), buffer.space.name(), bytes(buffer));
+        let (id, space, bytes) = (id.to_string(), buffer.space.name(), buffer.bytes());
         let name = buffer.name.escape_debug();
         let _ =
             writeln!(text, "// {id:<6}  {space:<7}  {offset:>8}  {bytes:>8}  {alive:<6}  {name}");
     }
     let end = |spaces: &[Space]| {
         let inside = program.buffers.values().filter(|buffer| spaces.contains(&buffer.space));
-        inside.map(|buffer| buffer.offset.unwrap_or(0).saturating_add(bytes(buffer))).max()
+        inside.map(|buffer| buffer.offset.unwrap_or(0).saturating_add(buffer.bytes())).max()
     };
     let _ = writeln!(
         text,
@@ -100,10 +100,6 @@ pub fn table(program: &Program) -> String {
         end(&[Space::Thread]).unwrap_or(0),
     );
     text
-}
-
-fn bytes(buffer: &Buffer) -> usize {
-    buffer.len * buffer.dtype.size()
 }
 
 fn size(bytes: usize) -> usize {
@@ -133,14 +129,14 @@ fn lives(program: &Program, by_epoch: bool) -> Vec<Life> {
 fn place(program: &mut Program, space: Space, lives: &[Life], begin: usize) {
     let mut order: Vec<BufferId> = program.buffers.keys().collect();
     order.retain(|&id| program.buffers[id].space == space && program.buffers[id].part.is_none());
-    order.sort_by_key(|&id| (std::cmp::Reverse(size(bytes(&program.buffers[id]))), id));
+    order.sort_by_key(|&id| (std::cmp::Reverse(size(program.buffers[id].bytes())), id));
     let mut placed: Vec<PlacedBuffer> = Vec::new();
     for buffer in order {
         let Some(life) = lives[buffer.index()] else {
             program.buffers[buffer].offset = Some(begin);
             continue;
         };
-        let bytes = size(bytes(&program.buffers[buffer]));
+        let bytes = size(program.buffers[buffer].bytes());
         let start = gap(&placed, life, bytes, begin);
         program.buffers[buffer].offset = Some(start);
         let at = placed.partition_point(|other| other.start <= start);

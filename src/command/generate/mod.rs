@@ -15,7 +15,7 @@ pub use sampling::Sampling;
 use crate::base::rng::{Sequence, hash_name};
 use crate::base::schema::{CellMeaning, Field, FieldRecipe, TokenList};
 use crate::command::opened::{self, OpenedModel};
-use crate::data::{Encoder, TokenDecoder, unknown_parts, unknown_token};
+use crate::data::{Encoder, TokenDecoder, unknown_token};
 use crate::driver::session::{Failure, Request, Session};
 use crate::graph::{Dim, Graph, Type};
 use crate::run::trained::{self, Model};
@@ -119,8 +119,8 @@ fn token_field(opened: &OpenedModel, graph: &Graph) -> Result<(Field, TokenList)
 impl TextGenerator {
     /// The tokens of a prompt.
     pub fn prompt(&self, text: &str, skip_unknown: bool) -> Result<Vec<i32>, Failure> {
-        let mut tokens = Encoder::new(&self.list).encode(text);
-        let unknown = unknown_parts(&self.list, text);
+        let encoder = Encoder::new(&self.list);
+        let (mut tokens, unknown) = (encoder.encode(text), encoder.unknown(text));
         if !unknown.is_empty() && !skip_unknown {
             let shown = unknown.iter().map(|part| format!("`{}`", part.escape_debug()));
             let shown = shown.collect::<Vec<_>>().join(", ");

@@ -110,7 +110,11 @@ impl NextTokens {
             positions.chain(by_windows.iter().map(|it| &it.step.program)).collect();
         refuse_too_large(session, request, &programs, options.threads, variable_bytes(graph))?;
         let mut pool = Pool::new(1);
-        let memory = filled(&programs, options.threads, initial, &mut pool);
+        let mut memory = RunMemory::for_programs(programs.iter().copied(), options.threads);
+        for program in programs {
+            let initial = initial.iter().map(|(path, value)| (path, value));
+            program.fill(&mut memory, &mut pool, initial);
+        }
         let mut next = NextTokens { memory, by_positions, by_windows, logits: Vec::new() };
         let note = match incremental {
             Ok(_) => None,
@@ -181,25 +185,6 @@ impl NextTokens {
         }
         Ok(&self.logits)
     }
-}
-
-/// Memory with a model's parameters and states.
-fn filled(
-    programs: &[&CompiledProgram],
-    threads: usize,
-    initial: &[(String, Tensor)],
-    pool: &mut Pool,
-) -> RunMemory {
-    let mut memory = RunMemory::for_programs(programs.iter().copied(), threads);
-    for program in programs {
-        for (name, value) in initial {
-            if program.buffer(name).is_some() {
-                program.write(&mut memory, name, value);
-            }
-        }
-        program.refresh(&mut memory, pool);
-    }
-    memory
 }
 
 /// The step of one position, or what stands in its way.

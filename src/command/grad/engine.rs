@@ -129,10 +129,7 @@ impl CompiledEngine {
                 program.write(&mut memory, buffer, value);
             }
         }
-        for (path, value) in given.kept.iter().filter(|(path, _)| program.buffer(*path).is_some()) {
-            program.write(&mut memory, path, value);
-        }
-        program.refresh(&mut memory, &mut pool);
+        program.fill(&mut memory, &mut pool, &given.kept);
         let hypers = hypers(&program.loops().uniforms.hypers, steps);
         CompiledEngine { program, bounds_checks, memory, pool, hypers }
     }

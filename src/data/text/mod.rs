@@ -11,9 +11,7 @@
 mod predict;
 pub(super) mod tokens;
 
-pub use tokens::{
-    Encoder, TokenDecoder, decode as token_text, learn, unknown_parts, unknown_token,
-};
+pub use tokens::{Encoder, TokenDecoder, decode as token_text, learn, unknown_token};
 
 use std::path::Path;
 use std::sync::Arc;

@@ -101,6 +101,27 @@ impl<'a> Encoder<'a> {
             }
         }
     }
+
+    /// The characters or words of a text that have no token of their own, each once, in order.
+    pub fn unknown(&self, text: &str) -> Vec<String> {
+        let mut unknown: Vec<String> = Vec::new();
+        let mut add = |part: String| {
+            if !unknown.contains(&part) {
+                unknown.push(part);
+            }
+        };
+        match self {
+            Encoder::Bytes | Encoder::Pairs(_) => {}
+            Encoder::Chars(known) => {
+                text.chars().filter(|sign| !known.contains_key(sign)).for_each(|it| add(it.into()));
+            }
+            Encoder::Words(unit, known) => {
+                let parts = words_of(*unit, text).filter(|word| !known.contains_key(word));
+                parts.for_each(|it| add(it.to_owned()));
+            }
+        }
+        unknown
+    }
 }
 
 /// The text of tokens; of bytes that are no UTF-8, a mark in their place.
@@ -184,23 +205,6 @@ impl<'a> TokenDecoder<'a> {
         self.open.drain(..self.open.len() - left);
         text
     }
-}
-
-/// The characters or words of a text that a list has no token for, each once, in order.
-pub fn unknown_parts(list: &TokenList, text: &str) -> Vec<String> {
-    let known = |part: &str| list.names.iter().skip(1).any(|name| name == part);
-    let parts: Vec<&str> = match list.unit {
-        TokenUnit::Bytes | TokenUnit::Pairs => Vec::new(),
-        TokenUnit::Chars => text.split("").filter(|part| !part.is_empty()).collect(),
-        TokenUnit::Words | TokenUnit::BareWords => words_of(list.unit, text).collect(),
-    };
-    let mut unknown: Vec<String> = Vec::new();
-    for part in parts {
-        if !known(part) && unknown.iter().all(|seen| seen != part) {
-            unknown.push(part.to_owned());
-        }
-    }
-    unknown
 }
 
 /// The token that stands for what was never seen, where the list has one: its text is not known.
@@ -389,10 +393,10 @@ mod tests {
         assert_eq!((push(0xe2), push(0x41)), (String::new(), "\u{fffd}A".to_owned()));
         assert_eq!((push(0xe2), decoder.finish()), (String::new(), "\u{fffd}".to_owned()));
         let words = learn(TokenUnit::BareWords, "to be", 9);
-        assert_eq!(unknown_parts(&words, "to me, be me"), ["me", ","]);
+        assert_eq!(Encoder::new(&words).unknown("to me, be me"), ["me", ","]);
         let chars = learn(TokenUnit::Chars, "ab", 9);
-        assert_eq!(unknown_parts(&chars, "azaß"), ["z", "ß"]);
-        assert_eq!(unknown_parts(&bytes, "azaß"), [""; 0]);
+        assert_eq!(Encoder::new(&chars).unknown("azaß"), ["z", "ß"]);
+        assert_eq!(Encoder::new(&bytes).unknown("azaß"), [""; 0]);
     }
 
     #[test]

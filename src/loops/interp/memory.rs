@@ -56,7 +56,7 @@ impl ProgramMemory {
         };
         let mut sizes = [0usize; 3];
         for buffer in program.buffers.values() {
-            let end = buffer.offset.map_or(0, |offset| offset + buffer.len * buffer.dtype.size());
+            let end = buffer.offset.map_or(0, |offset| offset + buffer.bytes());
             let size = &mut sizes[block_of(buffer.space)];
             *size = (*size).max(end);
         }
@@ -72,7 +72,7 @@ impl ProgramMemory {
             }
             let start = buffer.offset.unwrap_or_else(|| {
                 let start = sizes[block].next_multiple_of(64);
-                sizes[block] = start + buffer.len * buffer.dtype.size();
+                sizes[block] = start + buffer.bytes();
                 start
             });
             places.push(BufferPlace { block, start, dtype, len, space });

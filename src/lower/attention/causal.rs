@@ -98,7 +98,7 @@ impl<'a> HiddenScores<'a> {
                     }
                     // Less the largest that is seen.
                     (Binary::Sub, [HiddenValue::Low, HiddenValue::Any])
-                        if self.is_spread(args[1]) =>
+                        if graph.spreads_rows(args[1]) =>
                     {
                         HiddenValue::Low
                     }
@@ -116,13 +116,6 @@ impl<'a> HiddenScores<'a> {
             // What is seen may be as low, by this mask.
             _ => HiddenValue::Any,
         }
-    }
-
-    /// Whether a value is a row's, repeated.
-    fn is_spread(&self, node: NodeId) -> bool {
-        let arg = self.graph.nodes[node].args.first();
-        matches!(self.graph.nodes[node].op, Op::Broadcast(_))
-            && arg.is_some_and(|&arg| self.graph.extents(arg).last() == Some(&1))
     }
 
     /// The value of what a mask puts in the place of `seen`.

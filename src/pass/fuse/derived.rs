@@ -17,13 +17,11 @@
 //! contractions stay in memory.
 
 use super::cluster::{Class, Cluster, Clusters};
+use super::prepare::LARGE;
 use super::rematerialize::source;
 use crate::base::tensor::DType;
 use crate::graph::{NodeId, OpKind};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Values with fewer elements stay in a cache until they are read.
-const FEWEST: usize = 1 << 16;
 
 /// The most functions that are computed again for a result.
 const MOST_FUNCTIONS: usize = 16;
@@ -70,7 +68,7 @@ impl Clusters<'_> {
             matches!(kind, OpKind::Elementwise | OpKind::Reduction)
         };
         self.is_large(node)
-            && graph.elements(node) >= FEWEST
+            && graph.elements(node) >= LARGE
             && graph.nodes[node].op.kind() == OpKind::Elementwise
             && self.is_read_elsewhere(node, own)
             && self.readers(node).iter().all(computes)

@@ -24,7 +24,7 @@ use crate::pass::emit::Emit;
 use crate::pass::rebuild::Rebuild;
 
 /// Values with fewer elements stay in a cache until they are read.
-const LARGE: usize = 1 << 16;
+pub const LARGE: usize = 1 << 16;
 
 /// The graph, rewritten.
 pub fn run(graph: &Graph) -> BoundGraph {
@@ -150,14 +150,9 @@ fn own_factor(rebuild: &mut Rebuild, graph: &BoundGraph, uses: &Uses, id: NodeId
 /// row.
 pub fn scaled_rows(graph: &BoundGraph, node: NodeId) -> Option<NodeId> {
     let Op::Binary(Binary::Mul) = graph.nodes[node].op else { return None };
-    let is_row = |node: NodeId| {
-        let arg = graph.nodes[node].args.first().copied();
-        let by_rows = |arg: NodeId| graph.extents(arg).last() == Some(&1);
-        matches!(graph.nodes[node].op, Op::Broadcast(_)) && arg.is_some_and(by_rows)
-    };
     let [x, r] = graph.nodes[node].args[..] else { return None };
     let is_large = graph.elements(node) >= LARGE && graph.extents(node).last() != Some(&1);
-    (is_large && is_row(r) && !graph.is_view(x)).then_some(x)
+    (is_large && graph.spreads_rows(r) && !graph.is_view(x)).then_some(x)
 }
 
 /// Whether a reduction's axes are neither the last ones nor leave the last one in place.

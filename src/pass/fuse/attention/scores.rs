@@ -95,11 +95,16 @@ struct ScoreSearch<'a> {
 impl ScoreSearch<'_> {
     /// A node's role, and its set.
     fn member(&self, node: NodeId) -> Option<(ScoreRole, usize)> {
-        let (role, mut set) = self.of[node.index()]?;
+        let (role, set) = self.of[node.index()]?;
+        Some((role, self.root(set)))
+    }
+
+    /// The set that a set has become part of, or itself.
+    fn root(&self, mut set: usize) -> usize {
         while self.parents[set] != set {
             set = self.parents[set];
         }
-        Some((role, set))
+        set
     }
 
     /// The set of whose scores a node is one.
@@ -188,13 +193,7 @@ impl ScoreSearch<'_> {
 
     /// Makes two sets one; their shapes are equal, since work on both is.
     fn unite(&mut self, from: usize, into: usize) {
-        let root = |search: &Self, mut set: usize| {
-            while search.parents[set] != set {
-                set = search.parents[set];
-            }
-            set
-        };
-        let (from, into) = (root(self, from), root(self, into));
+        let (from, into) = (self.root(from), self.root(into));
         self.parents[from.max(into)] = from.min(into);
     }
 }

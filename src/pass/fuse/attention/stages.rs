@@ -16,7 +16,7 @@ use super::scores::{ScoreRole, ScoreSet};
 use crate::base::entity::Entity;
 use crate::base::tensor::DType;
 use crate::graph::domain::Domain;
-use crate::graph::{BoundGraph, NodeId, Op, OpKind};
+use crate::graph::{BoundGraph, Node, NodeId, Op, OpKind};
 use std::collections::BTreeSet;
 
 /// The most products that make scores of one kernel. More are scores that are handed from layer to
@@ -119,21 +119,16 @@ impl StageSearch<'_> {
     /// Whether a node outside of the set is as large as its scores and computed element by
     /// element.
     fn is_large(&self, node: NodeId) -> bool {
-        let Op::Uniform { .. } = self.graph.nodes[node].op else {
-            let op = &self.graph.nodes[node].op;
-            let computed = match op.kind() {
-                OpKind::Elementwise => {
-                    let args = self.graph.nodes[node].args.iter();
-                    args.clone().all(|&arg| self.graph.ty(arg).dtype != DType::F64)
-                }
-                _ => {
-                    matches!(op, Op::Reshape(_) | Op::StopGradient)
-                        && self.is_large(self.graph.nodes[node].args[0])
-                }
-            };
-            return computed && self.set.shape.is_of(self.graph, node);
+        let Node { op, args, .. } = &self.graph.nodes[node];
+        let is_computed = match op {
+            Op::Uniform { .. } => true,
+            Op::Reshape(_) | Op::StopGradient => self.is_large(args[0]),
+            _ => {
+                let no_number = |arg: &NodeId| self.graph.ty(*arg).dtype != DType::F64;
+                op.kind() == OpKind::Elementwise && args.iter().all(no_number)
+            }
         };
-        self.set.shape.is_of(self.graph, node)
+        is_computed && self.set.shape.is_of(self.graph, node)
     }
 
     /// Whether nodes make one kernel: products, work on their rows, products of that.
