@@ -11,6 +11,8 @@ mod drawn;
 mod folder;
 #[path = "predict/samples.rs"]
 mod samples;
+#[path = "support/tone.rs"]
+mod tone;
 
 use folder::Folder;
 use serde_json::Value;

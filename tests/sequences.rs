@@ -75,6 +75,36 @@ train net {
     assert!(said.contains("gradients") && said.contains("all checks passed"), "{said}");
 }
 
+/// A step's value may be one from before the scan, a parameter's even: in every step it is the same.
+#[test]
+fn a_scan_may_give_what_no_step_changes() {
+    let body = "    (x |> given(last: 0)) + (x |> given(last: 4))";
+    let text = format!(
+        "layer given(x: f32[N, T, C], last: int) -> f32[N, T, C] {{
+    param rate: f32[C] = constant(0.5)
+    let first = rate * x[:, last, :]
+    scan step in x, axis: 1 {{
+        first
+    }}
+}}
+
+{}",
+        program(5, body)
+    );
+    let x = numbers(5, &[3, 5, 8], 1.0);
+    let zeros = Tensor::f32(vec![3, 5, 8], vec![0.0; 120]);
+    let inputs = [("x", x), ("label", zeros)];
+    let wanted = run(Engine::Graph, &text, &inputs);
+    assert!(wanted.kept["given.rate"].iter().all(|&rate| rate != 0.5), "{wanted:?}");
+    for engine in Engine::all() {
+        let left = run(engine, &text, &inputs);
+        for (name, values) in wanted.outputs.iter().chain(&wanted.kept) {
+            let got = left.outputs.get(name).unwrap_or_else(|| &left.kept[name]);
+            assert_close(got, values, &format!("{name}, {}", engine.name()));
+        }
+    }
+}
+
 /// What comes later changes nothing before it, not a bit; large scores are no NaN.
 #[test]
 fn a_causal_position_sees_itself_and_those_before_it() {

@@ -13,7 +13,8 @@ mod file;
 mod recipe;
 
 pub use self::recipe::{
-    CellMeaning, DatePart, FieldRecipe, FieldTransform, MissingValue, PADDING, TokenList, TokenUnit,
+    CellMeaning, DatePart, FieldRecipe, FieldTransform, MissingValue, PADDING, TokenList,
+    TokenUnit, WaveLevels,
 };
 
 use self::file::SchemaFile;

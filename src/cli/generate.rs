@@ -1,32 +1,38 @@
-//! `nnc generate`: goes on with a text.
+//! `nnc generate`: goes on with a text or a sound.
 
 use super::threads::{self, threads};
 use super::trained::TrainedModel;
 use super::write;
+use crate::base::schema::{TokenList, WaveLevels};
 use crate::base::shown::Show;
-use crate::command::{self, GenerateOptions, GeneratedToken, Sampling};
+use crate::command::{self, GenerateOptions, GeneratedForm, GeneratedToken, Generator, Sampling};
 use crate::driver::Failure;
 use crate::files::read;
+use crate::run;
 use crate::runtime::pool::Pool;
 use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-/// Goes on with a text, token by token, as a model that was trained on `text(…)` thinks likely. Prints
-/// the prompt and what follows as it is made.
+/// Goes on with a text or a sound, token by token, as a model that was trained on `text(…)` or `waves(…)`
+/// thinks likely. Prints the prompt and what follows as it is made, or writes the sound into a WAV file.
 #[derive(Args)]
 pub struct GenerateArgs {
     #[command(flatten)]
     model: TrainedModel,
     /// The text to go on with
-    #[arg(long, value_name = "TEXT", required_unless_present = "prompt_file")]
+    #[arg(long, value_name = "TEXT")]
     prompt: Option<String>,
-    /// A file with the text to go on with; `-` is standard input
+    /// A file with the text, or the recording, to go on with; `-` is standard input [default: a moment
+    /// of silence where the model makes sounds]
     #[arg(long, value_name = "FILE", conflicts_with = "prompt")]
     prompt_file: Option<PathBuf>,
-    /// Number of tokens to make
-    #[arg(long, value_name = "N", default_value_t = 500)]
-    tokens: u32,
+    /// Number of tokens to make; of a sound, the number of its samples [default: 500, or a second of sound]
+    #[arg(long, value_name = "N")]
+    tokens: Option<u32>,
+    /// The WAV file to write the sound into, prompt and all
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
     /// Divisor of the logits: below 1 likelier tokens are preferred; at 0 the likeliest is taken
     #[arg(long, value_name = "T", default_value_t = 1.0, value_parser = temperature)]
     temperature: f64,
@@ -85,18 +91,95 @@ impl GenerateArgs {
     /// Prints the prompt and what follows it.
     pub fn execute(self) -> Result<u8, Failure> {
         let (request, model) = self.model.find(true)?;
-        let text = self.text()?;
         let mut pool = threads::pool(Pool::adaptive, threads(self.threads));
         let threads = pool.threads();
-        let mut generator = command::text_generator(&request, &model, self.full_window, threads)?;
-        let prompt = generator.prompt(&text, self.unknown == UnknownTokens::Skip)?;
+        let generator = command::generator(&request, &model, self.full_window, threads)?;
         if !self.json {
             eprintln!("weights of {}", generator.weights.shown());
-            write::out(&text)?;
         }
         if let Some(note) = &generator.note {
             eprintln!("{note}");
         }
+        match generator.form.clone() {
+            GeneratedForm::Text(list) => self.go_on_with_text(generator, &list, &mut pool),
+            GeneratedForm::Wave(form) => self.go_on_with_sound(generator, form, &mut pool),
+        }
+    }
+
+    /// Prints the prompt and what follows.
+    fn go_on_with_text(
+        &self,
+        mut generator: Generator,
+        list: &TokenList,
+        pool: &mut Pool,
+    ) -> Result<u8, Failure> {
+        if self.output.is_some() {
+            let message = "the model goes on with a text, which is printed; --output is for sounds";
+            return Err(Failure::Io(message.to_owned()));
+        }
+        let text = self.text()?;
+        let prompt = command::text_prompt(list, &text, self.unknown == UnknownTokens::Skip)?;
+        if !self.json {
+            write::out(&text)?;
+        }
+        let mut last = String::new();
+        let options = self.options(500);
+        let made = self.generate(&mut generator, &prompt, &options, pool, &mut |made| {
+            last.clone_from(&made.text);
+            if self.json { Ok(()) } else { write::out(&made.text) }
+        });
+        if !self.json && !last.ends_with('\n') {
+            write::line("")?;
+        }
+        let rate = made?;
+        if !self.json {
+            eprintln!("{} tokens, {rate:.0} per second", options.tokens);
+        }
+        Ok(0)
+    }
+
+    /// Writes the sound of the prompt and of what follows.
+    fn go_on_with_sound(
+        &self,
+        mut generator: Generator,
+        form: WaveLevels,
+        pool: &mut Pool,
+    ) -> Result<u8, Failure> {
+        if self.prompt.is_some() {
+            let message =
+                "the model goes on with a sound: give a recording by --prompt-file, or nothing";
+            return Err(Failure::Io(message.to_owned()));
+        }
+        let Some(path) = &self.output else {
+            let message = "the model makes a sound: name a WAV file for it, `--output speech.wav`";
+            return Err(Failure::Io(message.to_owned()));
+        };
+        run::check_writable(path)?;
+        let mut levels = command::wave_prompt(form, self.prompt_file.as_deref())?;
+        let prompt = levels.clone();
+        let options = self.options(form.rate);
+        let rate = self.generate(&mut generator, &prompt, &options, pool, &mut |made| {
+            levels.push(made.token);
+            Ok(())
+        })?;
+        command::write_wave(path, &levels, form)?;
+        let seconds = levels.len() as f64 / f64::from(form.rate);
+        if !self.json {
+            let (path, count) = (path.shown(), options.tokens);
+            eprintln!("{path} written: {seconds:.2} s, {count} samples made, {rate:.0} per second");
+        }
+        Ok(0)
+    }
+
+    /// Makes tokens, and gives how many a second.
+    fn generate(
+        &self,
+        generator: &mut Generator,
+        prompt: &[i32],
+        options: &GenerateOptions,
+        pool: &mut Pool,
+        tell: &mut dyn FnMut(&GeneratedToken) -> Result<(), Failure>,
+    ) -> Result<f64, Failure> {
         if prompt.len() > generator.window {
             let (tokens, window) = (prompt.len(), generator.window);
             eprintln!(
@@ -104,31 +187,27 @@ impl GenerateArgs {
             );
         }
         let mut failed = None;
-        let mut last = String::new();
         let start = Instant::now();
-        let made = generator.generate(&prompt, &self.options(), &mut pool, &mut |made| {
-            last.clone_from(&made.text);
-            failed = self.tell(made).err();
+        generator.generate(prompt, options, pool, &mut |made| {
+            let told = if self.json { write_json(made) } else { Ok(()) };
+            failed = told.and_then(|()| tell(made)).err();
             failed.is_none()
-        });
-        if let Some(failure) = failed {
-            return Err(failure);
+        })?;
+        match failed {
+            Some(failure) => Err(failure),
+            None => Ok(options.tokens as f64 / start.elapsed().as_secs_f64().max(1e-9)),
         }
-        if !self.json && !last.ends_with('\n') {
-            write::line("")?;
-        }
-        made?;
-        if !self.json {
-            let rate = f64::from(self.tokens) / start.elapsed().as_secs_f64().max(1e-9);
-            eprintln!("{} tokens, {rate:.0} per second", self.tokens);
-        }
-        Ok(0)
     }
 
     /// The prompt.
     fn text(&self) -> Result<String, Failure> {
         let Some(path) = &self.prompt_file else {
-            return Ok(self.prompt.clone().unwrap_or_default());
+            let missing = || {
+                let message = "the model goes on with a text: give one, `--prompt TEXT` or \
+                               `--prompt-file FILE`";
+                Failure::Io(message.to_owned())
+            };
+            return self.prompt.clone().ok_or_else(missing);
         };
         let failed = |error: &dyn std::fmt::Display| {
             Failure::Io(format!("cannot read {}: {error}", path.shown()))
@@ -141,9 +220,10 @@ impl GenerateArgs {
         String::from_utf8(bytes).map_err(|error| failed(&error))
     }
 
-    fn options(&self) -> GenerateOptions {
+    /// The options; without `--tokens` so many are made.
+    fn options(&self, tokens: u32) -> GenerateOptions {
         GenerateOptions {
-            tokens: self.tokens as usize,
+            tokens: self.tokens.unwrap_or(tokens) as usize,
             sampling: Sampling {
                 temperature: self.temperature,
                 top_k: self.top_k.map(|top_k| top_k as usize),
@@ -152,13 +232,10 @@ impl GenerateArgs {
             seed: self.seed,
         }
     }
+}
 
-    fn tell(&self, made: &GeneratedToken) -> Result<(), Failure> {
-        if !self.json {
-            return write::out(&made.text);
-        }
-        let GeneratedToken { token, text, probability } = made;
-        let object = serde_json::json!({"token": token, "text": text, "probability": probability});
-        write::line(&object.to_string())
-    }
+fn write_json(made: &GeneratedToken) -> Result<(), Failure> {
+    let GeneratedToken { token, text, probability } = made;
+    let object = serde_json::json!({"token": token, "text": text, "probability": probability});
+    write::line(&object.to_string())
 }

@@ -71,7 +71,7 @@ pub struct DataReport {
     pub described: Vec<String>,
     /// The first samples to train on, a text for each field.
     pub first: Vec<Vec<String>>,
-    /// The names of the classes, where samples have some.
+    /// The names of the classes, where each sample has one.
     pub classes: Vec<String>,
     /// Each split's name, its samples, and how many there are of each class.
     pub splits: Vec<(&'static str, usize, Vec<usize>)>,
@@ -109,7 +109,8 @@ pub fn data(
         threads: 1,
     };
     let written = wanted.map(|wanted| write(session, request, &data, plan, wanted)).transpose()?;
-    let classes = data.schema.classes().unwrap_or(0);
+    // Where each position of a sample has a class, or labels are not at hand, none are counted.
+    let classes = data.schema.classes().filter(|_| data.train.labels().is_some()).unwrap_or(0);
     let counted = |split: &Split| {
         let mut counts = vec![0; classes];
         for label in split.labels().into_iter().flatten() {

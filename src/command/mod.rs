@@ -6,7 +6,7 @@
 //! | a program | [`check()`] with `report`, `parameters` and `forecast`, [`emit()`], [`verify()`], [`grad()`] |
 //! | its speed | [`bench()`], `explain`, [`profile`], measured against what the machine can do: `peak`, `stream` |
 //! | its data | [`data()`] |
-//! | a trained model | `opened`: [`predictor`] with `answers`, `drawings`, `raw`; [`text_generator`] |
+//! | a trained model | `opened`: [`predictor`] with `answers`, `drawings`, `raw`; [`generator()`] |
 //! | several runs | [`compare()`], [`lr_find()`] |
 //! | the machine | [`doctor()`] |
 
@@ -43,7 +43,10 @@ pub use doctor::{Finding, Health, doctor};
 pub use drawings::DrawnOutputs;
 pub use emit::{EmitRequest, EmitStage, STAGES, emit};
 pub use explain::{Explained, ExplainedKernel};
-pub use generate::{GenerateOptions, GeneratedToken, Sampling, TextGenerator, text_generator};
+pub use generate::{
+    GenerateOptions, GeneratedForm, GeneratedToken, Generator, Sampling, generator, text_prompt,
+    wave_prompt, write_wave,
+};
 pub use grad::{Engine, GradOptions, Graded, SEED, grad};
 pub use lr_find::{Found, RateRange, lr_find};
 pub use predict::{Predictor, predictor};

@@ -12,6 +12,8 @@
 //! | `images(folder, size:, channels:, test:, validation:, resize:, …)` | folders, a sub-folder a class |
 //! | `images(folder, labels:, …) { … }` | a folder, and a table that names each image |
 //! | `digits(train:, test:, seed:, validation:)` | drawn by the program itself |
+//! | `audio(folder, rate:, seconds:, spectrum:, …)` | recordings, a sub-folder a class |
+//! | `waves(folder, rate:, window:, …)` | windows of recordings, and what comes next |
 //! | `csv(file, target:, test:, validation:, split:, …) { … }` | the rows of tables |
 //!
 //! Transforms ([`transform`]) change samples on their way to a step.
@@ -56,6 +58,7 @@ mod words;
 
 pub use arrays::write_npz;
 pub use audio::clip as sound_clip;
+pub use audio::{levels_of, recording_of, silence};
 pub use dataset::{Column, Dataset, Note, Records, Samples, Split, order};
 pub use duplicates::{SharedSamples, shared_samples};
 pub use error::DataError;
@@ -85,6 +88,7 @@ const SOURCES: &[&dyn SampleSource] = &[
     &arrays::Arrays,
     &text::TextWindows,
     &audio::Recordings,
+    &audio::WaveWindows,
 ];
 
 /// Sources of the language that this version does not have.

@@ -46,6 +46,10 @@ pub fn described(field: &Field) -> String {
             let tokens = counted_tokens(tokens);
             parts.push(format!("{tokens}; cut at {length}, padded with {PADDING}"));
         }
+        CellMeaning::Levels(form) => {
+            let (count, rate) = (form.count, form.rate);
+            parts.push(format!("{count} levels of loudness, {rate} a second"));
+        }
         CellMeaning::Date(_) => parts.push("parts of dates".to_owned()),
         CellMeaning::Number => {}
     }

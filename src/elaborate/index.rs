@@ -12,6 +12,13 @@ use crate::base::source::Span;
 use crate::graph::{Dim, NodeId, Range, Shape, Type};
 use crate::syntax::ast::{Expr, Index};
 
+/// The place among `extent` that a number means, negative ones counted from the end; none outside.
+pub(super) fn from_start(at: i64, extent: usize) -> Option<usize> {
+    let signed = i64::try_from(extent).unwrap_or(i64::MAX);
+    let at = if at < 0 { at.saturating_add(signed) } else { at };
+    usize::try_from(at).ok().filter(|&at| at < extent)
+}
+
 impl<'a> Elaborator<'a> {
     /// `object[at, …]`.
     pub fn index(&mut self, object: &'a Expr, at: &'a [Index], span: Span) -> Eval<Value> {
@@ -110,11 +117,9 @@ impl<'a> Elaborator<'a> {
                 "`pick` and `gather` index by data",
             ));
         };
-        let signed = i64::try_from(extent).unwrap_or(i64::MAX);
-        let from_start = if at < 0 { at.saturating_add(signed) } else { at };
-        match usize::try_from(from_start) {
-            Ok(found) if found < extent => Ok(found),
-            _ => {
+        match from_start(at, extent) {
+            Some(found) => Ok(found),
+            None => {
                 let message = format!("index {at} is outside {of}, whose extent is {extent}");
                 Err(self.error(codes::INDEX, index.span, message))
             }

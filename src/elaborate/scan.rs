@@ -6,6 +6,7 @@
 
 use super::arguments::Expect;
 use super::context::{Elaborator, ErrorReported, Eval};
+use super::index::from_start;
 use super::open_scan::{OpenCarry, OpenScan};
 use super::scope::{Binding, BlockNames, Role};
 use super::value::Value;
@@ -69,8 +70,7 @@ impl<'a> Elaborator<'a> {
         }
         let rank = self.ty(x).shape.rank();
         let (axis, span) = axis.unwrap_or((1, scan.over.span));
-        let from_start = if axis < 0 { axis + rank as i64 } else { axis };
-        match usize::try_from(from_start).ok().filter(|&axis| axis < rank) {
+        match from_start(axis, rank) {
             Some(axis) => Ok((axis, reverse)),
             None => {
                 let found = self.ty(x);

@@ -118,6 +118,7 @@ pub fn units(graph: &Graph, bodies: &Bodies) -> Option<Vec<Unit>> {
     for (id, node) in graph.nodes.iter() {
         node.args.iter().for_each(|&arg| edge(unit(arg), unit(id)));
         if let Op::ScanStack(scan) = node.op {
+            node.args.iter().for_each(|&arg| edge(unit(arg), nodes + scan.index()));
             edge(nodes + scan.index(), unit(id));
         }
     }

@@ -15,6 +15,7 @@ pub fn all() -> Vec<Case> {
         dropout(),
         stopped(),
         recurrence(),
+        stacked_from_before(),
     ]
 }
 
@@ -158,5 +159,22 @@ fn recurrence() -> Case {
         b.hand_on(c_carry, scaled);
         let steps = b.op(Op::ScanStack(scan), &[next]).unwrap();
         f(b, Binary::Mul, steps, x)
+    })
+}
+
+/// A vector from before the scan is stacked as it is, beside what the steps make of it: what no step
+/// computes has the sum of its gradients of all steps.
+fn stacked_from_before() -> Case {
+    let inputs = random_inputs(8, &[&[4, 2, 3], &[2, 3]]);
+    Case::new("stacked_from_before", named(inputs), |b, args| {
+        let &[x, v] = args else { panic!("two inputs") };
+        let scan = b.scan(4, false);
+        let slice = b.op(Op::ScanSlice(scan), &[x]).unwrap();
+        let squared = f(b, Binary::Mul, v, v);
+        let product = f(b, Binary::Mul, slice, squared);
+        let products = b.op(Op::ScanStack(scan), &[product]).unwrap();
+        let vectors = b.op(Op::ScanStack(scan), &[squared]).unwrap();
+        let tanh = b.unary(Unary::Tanh, products).unwrap();
+        f(b, Binary::Mul, tanh, vectors)
     })
 }

@@ -2,8 +2,11 @@
 
 #[path = "../support/folder.rs"]
 mod folder;
+#[path = "../support/tone.rs"]
+mod tone;
 
 use folder::Folder;
+use tone::tone;
 
 const PROGRAM: &str = "data rhyme = text(\"rhyme.txt\", tokens: TOKENS, window: 12, stride: 3)
 model net(tokens: i32[N, 12]) -> f32[N, 12, KINDS] {
@@ -110,7 +113,11 @@ fn a_prompt_has_known_characters_and_may_be_long() {
     for (option, value) in [("--temperature", "-1"), ("--top-k", "0"), ("--top-p", "1.5")] {
         assert_eq!(asked("one", &[option, value]).0, Some(2), "{option}");
     }
-    assert_eq!(folder.nnc(&["generate", "runs/net"]).status.code(), Some(2), "no prompt");
+    let without = folder.nnc(&["generate", "runs/net"]);
+    let error = String::from_utf8_lossy(&without.stderr).into_owned();
+    assert!(without.status.code() == Some(2) && error.contains("give one, `--prompt"), "{error}");
+    let sound = folder.nnc(&["generate", "runs/net", "--prompt", "one", "--output", "a.wav"]);
+    assert_eq!(sound.status.code(), Some(2), "a text is printed");
 }
 
 #[test]
@@ -164,4 +171,78 @@ train net on rows {
     assert!(error.contains("does not go on with a text") && error.contains("f32[N, 2]"), "{error}");
     let error = folder.nnc(&["generate", "runs/none", "--prompt", "one"]);
     assert_eq!(error.status.code(), Some(2));
+}
+
+const SOUND: &str =
+    "data tones = waves(\"tones\", rate: 1000, window: 64, stride: 32, levels: 32, test: 0.25)
+model net(levels: i32[N, 64]) -> f32[N, 64, 32] {
+    levels |> embedding(32, 24)
+        |> repeat i in 0..3 { conv(24, 2, dilation: 2 ^ i, pad: [[2 ^ i, 0]]) |> relu }
+        |> dense(32)
+}
+train net on tones {
+    loss      = cross_entropy
+    optimizer = adam(lr: 1e-2)
+    epochs    = 3
+    batch     = 8
+}
+";
+
+/// Half a second of each of three tones; the second is shorter than a window.
+fn trained_on_tones() -> Folder {
+    let folder = Folder::new(&[("net.nn", SOUND.as_bytes())]);
+    for (name, hertz, seconds) in [("a", 40.0, 0.5), ("b/b", 60.0, 0.05), ("b/c", 90.0, 0.5)] {
+        folder.write(&format!("tones/{name}.wav"), &tone(1000, hertz, seconds));
+    }
+    folder.write("tones/d.wav", &tone(2000, 50.0, 0.5));
+    let said = folder.good(&["data", "net.nn"]);
+    assert!(said.contains("32 levels of loudness, 1000 a second"), "{said}");
+    folder.good(&["run", "net.nn", "--quiet"]);
+    folder
+}
+
+#[test]
+fn a_sound_goes_on_from_silence_or_from_a_recording() {
+    let folder = trained_on_tones();
+    let made = |more: &[&str]| {
+        let args = ["generate", "runs/net", "--tokens", "300", "--output", "out.wav"];
+        folder.good(&[&args[..], more].concat());
+        std::fs::read(folder.path("out.wav")).expect("a sound")
+    };
+    let first = made(&[]);
+    // A moment of silence, and 300 samples of 16 bits.
+    assert_eq!((&first[..4], first.len()), (&b"RIFF"[..], 44 + 2 * 301));
+    assert_eq!(made(&["--threads", "1"]), first);
+    assert_ne!(made(&["--seed", "4"]), first);
+    let longer = made(&["--prompt-file", "tones/d.wav"]);
+    assert_eq!(longer.len(), 44 + 2 * 800, "half a second at 1000 a second, then what is made");
+    let numbers = folder.json(&["generate", "runs/net", "--output", "out.wav", "--json"]);
+    assert_eq!(numbers.len(), 1000, "a second");
+    // It is a recording as those to train on.
+    let answers = folder.good(&["predict", "runs/net", "out.wav", "--csv"]);
+    assert!(answers.lines().count() == 2, "{answers}");
+}
+
+#[test]
+fn a_sound_needs_a_file_and_no_text() {
+    let folder = trained_on_tones();
+    let refused = |more: &[&str], code: i32, wanted: &str| {
+        let output = folder.nnc(&[&["generate", "runs/net"], more].concat());
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(code) && error.contains(wanted), "{more:?}: {error}");
+        assert!(!folder.path("out.wav").exists());
+    };
+    refused(&[], 2, "name a WAV file for it");
+    refused(&["--prompt", "a", "--output", "out.wav"], 2, "give a recording by --prompt-file");
+    refused(&["--output", "none/out.wav"], 2, "cannot write none/out.wav");
+    let prompt = |file| ["--output", "out.wav", "--prompt-file", file];
+    refused(&prompt("missing.wav"), 2, "cannot read missing.wav");
+    folder.write("bad.wav", b"RIFF");
+    refused(&prompt("bad.wav"), 1, "bad.wav");
+    folder.write("empty.wav", &tone(1000, 50.0, 0.0));
+    refused(&prompt("empty.wav"), 1, "has no samples");
+    let program = SOUND.replace("window: 64, ", "");
+    folder.write("no.nn", program.as_bytes());
+    let error = folder.bad(&["check", "no.nn"]);
+    assert!(error.contains("the number of levels of a sample"), "{error}");
 }

@@ -1,7 +1,7 @@
 //! Damaged files through each source's reader of inputs: read or refused, never a panic, and no more
 //! samples than there are bytes.
 
-use super::samples::tone;
+use super::tone::tone;
 use nnc::base::rng::Sequence;
 use nnc::data::{self, Argument, GivenInput, Literal, Places, SourceRequest};
 use std::path::Path;
@@ -82,4 +82,7 @@ fn damaged_inputs_are_read_or_refused() {
     let audio =
         [("folder", text("tones")), ("rate", Literal::Int(500)), ("seconds", Literal::Float(0.02))];
     try_all(&source("audio", &audio), at, "tones/low/1.wav", rounds);
+    let waves =
+        [("folder", text("tones")), ("rate", Literal::Int(500)), ("window", Literal::Int(4))];
+    try_all(&source("waves", &waves), at, "tones/low/1.wav", rounds);
 }

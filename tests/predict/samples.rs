@@ -1,5 +1,6 @@
 //! Rows, series, texts and recordings.
 
+use super::tone::tone;
 use super::{Folder, failed, numbers};
 
 /// Rows of `y = 3 a + 1` with a kind.
@@ -138,21 +139,6 @@ fn lines_of_a_text_are_answered_token_by_token() {
     folder.good(&["run", "p.nn", "--out", "pairs", "--quiet"]);
     let answers = folder.json(&["predict", "pairs", "lines.txt", "--json"]);
     assert!(answers.iter().all(|answer| !answer["text"].as_str().unwrap().is_empty()));
-}
-
-/// A WAV file of a tone, mono, 16 bit.
-pub fn tone(rate: u32, hertz: f64, seconds: f64) -> Vec<u8> {
-    let samples = (0..(f64::from(rate) * seconds) as usize).map(|at| {
-        let angle = std::f64::consts::TAU * hertz * at as f64 / f64::from(rate);
-        (20_000.0 * angle.sin()) as i16
-    });
-    let data: Vec<u8> = samples.flat_map(i16::to_le_bytes).collect();
-    let size = data.len() as u32;
-    let shorts = |numbers: [u16; 2]| numbers.map(u16::to_le_bytes).concat();
-    let words = |numbers: [u32; 2]| numbers.map(u32::to_le_bytes).concat();
-    let format = [words([16, 1 << 16 | 1]), words([rate, 2 * rate]), shorts([2, 16])].concat();
-    let riff = [b"RIFF", &(36 + size).to_le_bytes()[..], b"WAVEfmt "].concat();
-    [riff, format, b"data".to_vec(), size.to_le_bytes().to_vec(), data].concat()
 }
 
 #[test]

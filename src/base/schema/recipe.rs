@@ -31,7 +31,7 @@ impl FieldRecipe {
     pub fn width(&self) -> usize {
         match &self.value {
             CellMeaning::Number => self.columns.len(),
-            CellMeaning::Category { .. } | CellMeaning::Tokens(_) => 1,
+            CellMeaning::Category { .. } | CellMeaning::Tokens(_) | CellMeaning::Levels(_) => 1,
             CellMeaning::Date(parts) => parts.len(),
             CellMeaning::Text { length, .. } => *length,
         }
@@ -63,6 +63,17 @@ pub enum CellMeaning {
         /// The positions.
         length: usize,
     },
+    /// Levels of a wave.
+    Levels(WaveLevels),
+}
+
+/// The form of waves whose samples are whole numbers, levels by the µ-law.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaveLevels {
+    /// Samples a second.
+    pub rate: u32,
+    /// How many levels there are.
+    pub count: usize,
 }
 
 /// The number of a position behind the end of a text.
@@ -231,7 +242,7 @@ impl FieldRecipe {
             CellMeaning::Text { tokens, .. } => std::iter::once("(padding)".to_owned())
                 .chain(tokens.names.iter().cloned())
                 .collect(),
-            CellMeaning::Number | CellMeaning::Date(_) => Vec::new(),
+            CellMeaning::Number | CellMeaning::Date(_) | CellMeaning::Levels(_) => Vec::new(),
         }
     }
 }

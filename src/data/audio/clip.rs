@@ -26,7 +26,7 @@ pub fn clip(file: &Path) -> Option<Vec<u8>> {
 }
 
 /// Samples from −1 to 1 as a WAV file: PCM of 16 bits, one channel.
-fn wav(samples: &[f32], rate: u32) -> Vec<u8> {
+pub(super) fn wav(samples: &[f32], rate: u32) -> Vec<u8> {
     let size = 2 * samples.len() as u32;
     let mut file = Vec::with_capacity(44 + size as usize);
     file.extend(b"RIFF");

@@ -17,6 +17,7 @@ mod error;
 mod fft;
 #[cfg(feature = "flac")]
 mod flac;
+mod levels;
 mod mel;
 mod mfcc;
 mod resample;
@@ -25,6 +26,7 @@ mod spectrogram;
 #[cfg(test)]
 mod tests;
 mod wav;
+mod waves;
 
 pub use clip::clip;
 pub use error::AudioError;
@@ -35,6 +37,7 @@ pub use mfcc::Mfcc;
 pub use resample::resample;
 pub use source::Recordings;
 pub use spectrogram::{Spectrogram, SpectrumScale};
+pub use waves::{WaveWindows, levels_of, recording_of, silence};
 
 /// Samples a second at most.
 const MOST_RATE: u32 = 10_000_000;

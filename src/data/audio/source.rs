@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+pub(super) use self::predict::RecordingFiles;
 use self::predict::RecordingInputs;
 use super::{
     AudioError, MelSpectrogram, Mfcc, Spectrogram, SpectrumScale, fit_length, read, resample,
@@ -153,7 +154,7 @@ fn feature(call: &TransformCall, rate: u32) -> Result<Option<Feature>, DataError
 }
 
 /// An error of a recording as one of the data.
-fn said(error: AudioError) -> DataError {
+pub(super) fn said(error: AudioError) -> DataError {
     let made = DataError::new(error.message);
     match error.help {
         Some(help) => made.help(help),
@@ -162,7 +163,7 @@ fn said(error: AudioError) -> DataError {
 }
 
 /// Whether a file's name says that it is a recording.
-fn is_recording(path: &Path) -> bool {
+pub(super) fn is_recording(path: &Path) -> bool {
     let ending = path.extension().unwrap_or_default().to_ascii_lowercase();
     ["wav", "wave", "flac"].iter().any(|known| ending == *known)
 }

@@ -85,7 +85,10 @@ fn field(plan: &FieldPlan, recipe: FieldRecipe) -> Field {
         match &recipe.value {
             CellMeaning::Category { names, .. } => Some(names.len()),
             CellMeaning::Text { tokens, .. } => Some(tokens.names.len() + 1),
-            CellMeaning::Number | CellMeaning::Date(_) | CellMeaning::Tokens(_) => None,
+            CellMeaning::Number
+            | CellMeaning::Date(_)
+            | CellMeaning::Tokens(_)
+            | CellMeaning::Levels(_) => None,
         },
         |classes, transform| match transform {
             FieldTransform::Buckets { edges } => Some(edges.len() + 1),
@@ -179,6 +182,7 @@ fn missing(
             CellMeaning::Number
             | CellMeaning::Date(_)
             | CellMeaning::Tokens(_)
+            | CellMeaning::Levels(_)
             | CellMeaning::Text { .. } => {
                 each(|mut values| {
                     values.sort_by(f32::total_cmp);

@@ -17,6 +17,7 @@ pub(super) use movement::reshape_to;
 use super::arguments::Expect;
 use super::arguments::{ParamPlace, Passed};
 use super::context::{Elaborator, ErrorReported, Eval};
+use super::index::from_start;
 use super::value::Value;
 use crate::base::codes;
 use crate::base::source::Span;
@@ -253,11 +254,9 @@ impl<'a> Elaborator<'a> {
 
     /// An axis of a tensor of this rank; negative ones count from the end.
     fn axis(&mut self, axis: i64, rank: usize, args: &Args, index: usize) -> Eval<usize> {
-        let signed = i64::try_from(rank).map_err(|_| ErrorReported)?;
-        let from_start = if axis < 0 { axis + signed } else { axis };
-        match usize::try_from(from_start) {
-            Ok(found) if found < rank => Ok(found),
-            _ => {
+        match from_start(axis, rank) {
+            Some(found) => Ok(found),
+            None => {
                 let message = format!("axis {axis} of a tensor that has {rank}");
                 let help = if rank == 0 {
                     "a scalar has no axes".to_owned()

@@ -47,8 +47,14 @@ pub(super) fn flow(walk: &mut Walk, scan: ScanId, bodies: &Bodies) {
         Some((value, walk.gradients[stack.index()]?))
     };
     let stacks = bodies.stacks(scan).iter().filter_map(gradient);
-    let stacks: Vec<(NodeId, NodeId)> =
-        stacks.filter(|(value, _)| walk.wanted[value.index()]).collect();
+    let (stacks, before): (Vec<_>, Vec<_>) = stacks
+        .filter(|(value, _)| walk.wanted[value.index()])
+        .partition(|(value, _)| bodies.scan(*value) == Some(scan));
+    // What no step computes is stacked as it is.
+    for (value, gradient) in before {
+        let sum = walk.emit.sum(gradient, &[0]);
+        walk.add(value, sum);
+    }
     if stacks.is_empty() {
         return;
     }

@@ -49,7 +49,7 @@ impl InputReader for RecordingInputs {
 }
 
 /// Files of recordings.
-struct RecordingFiles;
+pub struct RecordingFiles;
 
 impl FileKind for RecordingFiles {
     fn below(&self, folder: &Path) -> Result<Vec<PathBuf>, DataError> {
