@@ -30,7 +30,11 @@ CASES = {
     "resnet20": ("models/resnet20.nn", "resnet20", []),
     "resnet18_32": ("models/resnet18_32.nn", "resnet18_32", []),
     "gpt_char": ("models/gpt_char.nn", "gpt_char", []),
+    "gpt_6x384": ("benches/peers/gpt_6x384.nn", "gpt_6x384", []),
     "lstm_char": ("models/lstm_char.nn", "lstm_char", []),
+    "gru_char": ("benches/peers/gru_char.nn", "gru_char", []),
+    "wavenet": ("models/wavenet.nn", "wavenet", []),
+    "unet": ("models/unet.nn", "unet", []),
     "vit_small": ("models/vit_small.nn", "vit_small", []),
 }
 MARKS = ("<!-- peers -->", "<!-- /peers -->")

@@ -37,10 +37,12 @@ start = time.perf_counter()
 make, shape, batch = MODELS[args.model]
 batch = args.batch or batch
 model = make()
-if isinstance(shape, int):
-    x, y = (torch.randint(0, TOKENS, (batch, shape)) for _ in range(2))
-else:
-    x, y = torch.randn(batch, *shape), torch.randint(0, 10, (batch,))
+x = torch.randint(0, TOKENS, (batch, shape)) if isinstance(shape, int) else torch.randn(batch, *shape)
+# A class a sample, or a class at each position.
+classes_first = getattr(model, "classes_first", False)
+with torch.no_grad():
+    likes = model(x).shape
+y = torch.randint(0, 2, (likes[0], *likes[2:]) if classes_first else likes[:-1])
 if args.layout != "eager" and x.dim() == 4:
     model, x = model.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
 optimizer = torch.optim.Adam(model.parameters(), fused=True)
@@ -49,9 +51,11 @@ run = torch.compile(model) if args.layout == "compile" else model
 
 def train():
     optimizer.zero_grad()
-    # A class a position is a class of `[batch · positions]`.
     logits = run(x)
-    torch.nn.functional.cross_entropy(logits.flatten(0, -2), y.flatten()).backward()
+    if not classes_first:
+        # A class a position is a class of `[batch · positions]`.
+        logits = logits.flatten(0, -2)
+    torch.nn.functional.cross_entropy(logits, y if classes_first else y.flatten()).backward()
     optimizer.step()
 
 

@@ -1,4 +1,4 @@
-"""The sequence models of `models/*.nn` in PyTorch, layer by layer the same."""
+"""The models of sequences and of pixels of `models/*.nn` in PyTorch, layer by layer the same."""
 
 import torch
 from torch import nn
@@ -77,10 +77,72 @@ class Vit(nn.Module):
         return self.head(self.norm(self.blocks(x)).mean(1))
 
 
+class Gated(nn.Module):
+    """A position and the one `dilation` before it, into a stream and what all layers add up."""
+
+    def __init__(self, channels, skips, dilation):
+        super().__init__()
+        self.channels, self.dilation = channels, dilation
+        self.before = nn.Conv1d(channels, 2 * channels, 2, dilation=dilation)
+        self.out = nn.Conv1d(channels, channels + skips, 1)
+
+    def forward(self, x):
+        stream = F.pad(x[:, :self.channels], (self.dilation, 0))
+        left, right = self.before(stream).chunk(2, dim=1)
+        return x + self.out(torch.tanh(left) * torch.sigmoid(right))
+
+
+class Wavenet(nn.Module):
+    classes_first = True
+
+    def __init__(self, levels=256, channels=32, skips=64):
+        super().__init__()
+        self.embedding = nn.Embedding(levels, channels + skips)
+        layers = [Gated(channels, skips, 2 ** i) for _ in range(2) for i in range(8)]
+        self.rest = nn.Sequential(
+            *layers, nn.ReLU(), nn.Conv1d(channels + skips, skips, 1), nn.ReLU(),
+            nn.Conv1d(skips, levels, 1))
+
+    def forward(self, x):
+        return self.rest(self.embedding(x).transpose(1, 2))
+
+
+def double_conv(cin, cout):
+    layers = []
+    for width in (cin, cout):
+        layers += [nn.Conv2d(width, cout, 3, padding=1, bias=False), nn.BatchNorm2d(cout), nn.ReLU()]
+    return nn.Sequential(*layers)
+
+
+class Unet(nn.Module):
+    classes_first = True
+
+    def __init__(self, widths=(16, 32, 64, 128), classes=2):
+        super().__init__()
+        self.down = nn.ModuleList(map(double_conv, (1, *widths), widths))
+        pairs = list(zip(widths[1:], widths))[::-1]
+        self.larger = nn.ModuleList(nn.ConvTranspose2d(cin, cout, 2, stride=2) for cin, cout in pairs)
+        self.up = nn.ModuleList(double_conv(2 * cout, cout) for _, cout in pairs)
+        self.head = nn.Conv2d(widths[0], classes, 1)
+
+    def forward(self, x):
+        before = []
+        for block in self.down[:-1]:
+            before.append(block(x))
+            x = F.max_pool2d(before[-1], 2)
+        x = self.down[-1](x)
+        for larger, block in zip(self.larger, self.up):
+            x = block(torch.cat([before.pop(), larger(x)], dim=1))
+        return self.head(x)
+
+
 # name: (model, the shape of a sample or the number of tokens, batch of a training step)
 SEQUENCES = {
     "gpt_char": (Gpt, 64, 12),
     "lstm_char": (lambda: Recurrent(nn.LSTM), 64, 32),
     "gru_char": (lambda: Recurrent(nn.GRU), 64, 32),
+    "gpt_6x384": (lambda: Gpt(length=256, width=384, depth=6, heads=6), 256, 4),
+    "wavenet": (Wavenet, 2048, 4),
+    "unet": (Unet, (1, 96, 96), 16),
     "vit_small": (Vit, (3, 32, 32), 64),
 }

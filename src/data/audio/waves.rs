@@ -65,7 +65,7 @@ impl SampleSource for WaveWindows {
 ///
 /// # Errors
 ///
-/// What is no recording, or has no samples.
+/// Bytes that are no recording, or one without samples.
 pub fn levels_of(bytes: &[u8], form: WaveLevels) -> Result<Vec<i32>, DataError> {
     let wave = read(bytes, MOST_SAMPLES).map_err(said)?;
     if wave.samples.is_empty() {
