@@ -125,6 +125,21 @@ fn weights_larger_than_the_cache_pass_in_panels() {
     trains(model, "optimizer = sgd(lr: 0.1)", &[24]);
 }
 
+/// Rows of 512 numbers lie in the same places of a cache: the weight has another layout, the gradient
+/// that it is multiplied with is copied. The sum of 1,032 products is cut into blocks; the last adds the
+/// bias.
+#[test]
+fn large_products_are_cut_into_blocks_of_their_sums() {
+    let model = "model net(x: f32[N, 1032]) -> f32[N, 3] { x |> dense(512) |> relu |> dense(3) }";
+    trains(model, "optimizer = sgd(lr: 0.1)", &[264]);
+}
+
+#[test]
+fn weights_of_a_scan_lie_in_panels() {
+    let model = "model net(x: f32[N, 3, 5]) -> f32[N, 3] { x |> lstm(256) |> flatten |> dense(3) }";
+    trains(model, "optimizer = sgd(lr: 0.1)", &[3]);
+}
+
 /// A graph from its text.
 fn read(text: &str) -> Graph {
     nnc::graph::read(text).unwrap_or_else(|error| panic!("{error:?}"))

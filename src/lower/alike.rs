@@ -28,6 +28,7 @@ use std::rc::Rc;
 #[derive(Debug, PartialEq)]
 struct Form<'a> {
     kind: KernelKind,
+    in_scan: bool,
     /// The kernel's own nodes and its results, by their places among all.
     own: Vec<u32>,
     results: Vec<u32>,
@@ -279,13 +280,14 @@ impl<'a> Form<'a> {
         let entries = nodes.iter().map(entry).collect();
         let own = kernel.nodes.iter().map(at).collect();
         let results = kernel.results.iter().map(at).collect();
-        (Form { kind: kernel.kind, own, results, entries }, nodes)
+        let in_scan = kernel.nodes.iter().any(|&node| step.is_in_scan(node));
+        (Form { kind: kernel.kind, in_scan, own, results, entries }, nodes)
     }
 
     /// A hash that equal forms share.
     fn hash(&self) -> u64 {
         let mut hasher = FxHasher::default();
-        (discriminant(&self.kind), &self.own, &self.results).hash(&mut hasher);
+        (discriminant(&self.kind), self.in_scan, &self.own, &self.results).hash(&mut hasher);
         for Entry { dtype, extents, op, args, memory, outlives, uniform } in &self.entries {
             (dtype, extents, op.map(discriminant), args).hash(&mut hasher);
             (memory, outlives, uniform).hash(&mut hasher);

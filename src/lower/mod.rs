@@ -67,7 +67,7 @@ fn is_conv(graph: &BoundGraph, kernel: &FusedKernel) -> bool {
 pub fn run(kernels: &Kernels, globals: &mut Globals) -> Lowered {
     let bodies = Bodies::of(&kernels.graph);
     let order = order::run(kernels, &bodies);
-    let mut step = StepBuilder::new(kernels, order.in_place, globals);
+    let mut step = StepBuilder::new(kernels, &bodies, order.in_place, globals);
     step.begin();
     for turn in order.turns {
         match turn {

@@ -6,9 +6,11 @@
 //! [`StepBuilder::finish`] copies the others.
 
 mod loops;
+mod params;
 
 use crate::base::tensor::DType;
 use crate::graph::kernels::{self, KernelKind, Kernels};
+use crate::graph::scan::Bodies;
 use crate::graph::view::{View, row_major};
 use crate::graph::{BoundGraph, NodeId, Op, OpKind, Param, ParamId, UpdateTarget};
 use crate::loops::{Action, Buffer, BufferId, Kernel, KernelId, Program, Space, StepIo};
@@ -43,6 +45,7 @@ pub type Finished = (Program, Vec<KernelInfo>, Vec<NodeId>);
 pub struct StepBuilder<'a> {
     /// The graph.
     pub graph: &'a BoundGraph,
+    bodies: &'a Bodies,
     /// The program so far.
     pub program: Program,
     /// Info on each of its actions.
@@ -74,6 +77,7 @@ impl<'a> StepBuilder<'a> {
     /// A program with the graph's inputs and nothing to do.
     pub fn new(
         kernels: &'a Kernels,
+        bodies: &'a Bodies,
         in_place: FxHashMap<NodeId, UpdateTarget>,
         globals: &'a mut Globals,
     ) -> Self {
@@ -89,6 +93,7 @@ impl<'a> StepBuilder<'a> {
         let results = kernels.kernels.values().flat_map(|kernel| kernel.results.iter().copied());
         let mut step = StepBuilder {
             graph,
+            bodies,
             program: Program { name: graph.name.clone(), ..Program::default() },
             infos: Vec::new(),
             source: None,
@@ -299,18 +304,6 @@ impl<'a> StepBuilder<'a> {
     /// Whether [`StepBuilder::derived`] would give that layout.
     pub fn would_derive(&self, param: ParamId, layout: ParamLayout) -> bool {
         self.globals.would_derive(&self.graph.params[param].path, layout)
-    }
-
-    /// A second layout of a parameter, `None` where nobody would keep it up to date.
-    pub fn derived(&mut self, param: ParamId, layout: ParamLayout) -> Option<BufferId> {
-        let Param { path, ty, .. } = &self.graph.params[param];
-        if !self.globals.derive(path, layout) {
-            self.asked(BuilderRequest::Derived(param, layout, false));
-            return None;
-        }
-        let name = format!("{path}{}", layout.suffix());
-        let buffer = self.named(name, ty.dtype, layout.len(), Space::Global);
-        Some(self.gave(BuilderRequest::Derived(param, layout, true), buffer))
     }
 
     /// The title of what a kernel is lowered to: its layer and the kind of kernel.

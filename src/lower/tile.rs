@@ -4,7 +4,10 @@
 //! right one must have its columns side by side. A parameter that is needed transposed has a
 //! second layout, `PATH^T`, which is kept up to date (see [`StepBuilder::derived`]); any other value is
 //! transposed on the spot. A right operand larger than half a core's L2 cache is passed in
-//! panels of columns, each used by all of a thread's rows while it is in cache.
+//! panels of columns, and those in blocks of the sum: each block is used by all of a thread's rows while
+//! it is in cache, and adds its products to what the blocks before it have left in the result, so that
+//! the order of sums stays. Where its rows would share a few places of the caches, it is copied panel by
+//! panel before.
 //!
 //! ```text
 //! relu(x @ w + b), x [32, 784]     parts i0 in 0..4 { tile row 8, n 128, sum 784 …, bias, relu }
@@ -12,6 +15,7 @@
 //!
 //! Bias and relu are the tile's own; other work is done in loops over the same part right after.
 
+use crate::base::tensor::DType;
 use crate::graph::domain::Domain;
 use crate::graph::kernels::FusedKernel;
 use crate::graph::view::{View, row_major};
@@ -29,6 +33,12 @@ use std::hash::Hash;
 
 /// Bytes of a right operand that stays in a core's L2 cache beside the rest.
 const CACHED: usize = 512 << 10;
+/// Bytes between rows that lie in the same places of a cache: a multiple of half a page.
+const ALIASED: usize = 2 << 10;
+/// Rows of the result that are worth a copy of the right operand.
+const WORTH_A_COPY: usize = 256;
+/// Products of a block of a sum, of which a panel's right operand stays there, too.
+const BLOCK: usize = 512;
 
 /// An operand in memory: strides of the leading (batch) axes, then of its two own.
 pub struct TileOperand {
@@ -42,6 +52,13 @@ pub struct TileOperand {
     pub outer: i64,
     /// Along `k`.
     pub inner: i64,
+}
+
+/// A right operand in memory, its columns side by side.
+struct RightMatrix {
+    operand: TileOperand,
+    /// Whether it lies in panels of so many columns, one behind the other.
+    in_panels: bool,
 }
 
 /// Which axis is cut into parts.
@@ -60,6 +77,9 @@ struct Contraction {
     k: usize,
     a: TileOperand,
     b: TileOperand,
+    /// Elements from a panel of `b` to the next, for each of its columns: more than 1 where panels lie
+    /// one behind the other.
+    b_column: i64,
     along: CutAxis,
     partition: Partition,
     /// Elements along the cut axis for each unit of the partition.
@@ -68,6 +88,21 @@ struct Contraction {
     c_batch: Vec<i64>,
     bias: Option<i64>,
     relu: bool,
+}
+
+/// Neighbouring products of a sum.
+struct SumBlock {
+    first: Affine,
+    size: usize,
+    /// Whether the sum is finished with it.
+    is_last: bool,
+}
+
+impl SumBlock {
+    /// The whole sum.
+    fn all(size: usize) -> SumBlock {
+        SumBlock { first: Affine::default(), size, is_last: true }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -112,7 +147,8 @@ pub fn lower(step: &mut StepBuilder, kernel: &FusedKernel) {
         if !tiled_apart {
             let n = contraction.n;
             nest.each_length(part, partition, |nest, rows| {
-                contraction.tiles(nest, part, rows, Affine::default(), n);
+                let all = SumBlock::all(contraction.k);
+                contraction.tiles(nest, part, rows, Affine::default(), n, &all);
             });
         }
         if rest {
@@ -123,21 +159,68 @@ pub fn lower(step: &mut StepBuilder, kernel: &FusedKernel) {
     nest.finish();
 }
 
-/// Both operands in memory, the right one with its columns side by side.
-fn operands(step: &mut StepBuilder, matmul: NodeId, title: Title) -> (TileOperand, TileOperand) {
+/// Both operands in memory, the right one with its columns side by side, in panels where its rows would
+/// share places of the caches and that is worth it: a parameter has them as a layout of its own, any other
+/// value is copied.
+fn operands(step: &mut StepBuilder, matmul: NodeId, title: Title) -> (TileOperand, RightMatrix) {
     let Op::MatMul { transpose_a, transpose_b } = step.graph.nodes[matmul].op else {
         unreachable!("a contraction")
     };
     let [a, b] = step.graph.nodes[matmul].args[..] else { unreachable!("a product of two") };
     let left = step.view(a);
     let left = operand(step, &left, transpose_a);
-    let right = step.view(b);
+    let [.., m, n] = *step.graph.extents(matmul) else { unreachable!("a matrix") };
+    let (k, view) = (step.graph.elements(b) / n, step.view(b));
+    let is_matrix = step.graph.elements(matmul) == m * n;
+    let panel = panel_width(n);
+    let in_panels = is_matrix && k * n * 4 > CACHED && n.is_multiple_of(panel);
+    let is_aliased = |row: i64| row > 0 && (row as usize * 4).is_multiple_of(ALIASED);
+    let placed = |buffer, batch| {
+        let operand = TileOperand { buffer, offset: 0, batch, outer: 1, inner: panel as i64 };
+        RightMatrix { operand, in_panels: true }
+    };
+    let is_reused = m >= WORTH_A_COPY || step.is_in_scan(matmul);
+    if let (true, [rows, cols]) =
+        (in_panels && is_aliased(n as i64) && is_reused, &view.extents[..])
+        && let Some(param) = step.whole_param(&view)
+    {
+        let (rows, cols) = (*rows, *cols);
+        let layout = ParamLayout { taps: 1, rows, cols, turned: transpose_b, panel: Some(panel) };
+        if let Some(buffer) = step.derived(param, layout) {
+            return (left, placed(buffer, Vec::new()));
+        }
+    }
+    let right = side_by_side(step, view, transpose_b, title);
+    if !in_panels || !is_aliased(right.inner) || right.outer != 1 || m < WORTH_A_COPY {
+        return (left, RightMatrix { operand: right, in_panels: false });
+    }
+    // Row by row, so that many threads take part.
+    let (extents, strides) = (vec![k, n / panel, panel], vec![right.inner, panel as i64, 1]);
+    let buffer = step.new_buffer(DType::F32, n * k, Space::Scratch);
+    let to = [panel as i64, (k * panel) as i64, 1];
+    let from = View { base: b, offset: right.offset, extents, strides };
+    moves::copy_between(step, (right.buffer, &from), buffer, 0, &to, title.and("panels"));
+    (left, placed(buffer, right.batch))
+}
+
+/// The columns of a panel.
+fn panel_width(n: usize) -> usize {
+    [128, 96, 64].into_iter().find(|panel| n.is_multiple_of(*panel)).unwrap_or(128)
+}
+
+/// The right operand in memory with its columns side by side.
+fn side_by_side(
+    step: &mut StepBuilder,
+    right: View,
+    transpose_b: bool,
+    title: Title,
+) -> TileOperand {
     let turned = operand(step, &right, !transpose_b);
     let rank = right.extents.len();
     let (n_axis, k_axis) = if transpose_b { (rank - 2, rank - 1) } else { (rank - 1, rank - 2) };
     let (n, k) = (right.extents[n_axis], right.extents[k_axis]);
     if turned.outer == 1 || n == 1 {
-        return (left, turned);
+        return turned;
     }
     let zeros = vec![0; rank - 2];
     let is_matrix = right.extents[..rank - 2].iter().all(|&extent| extent == 1);
@@ -148,7 +231,7 @@ fn operands(step: &mut StepBuilder, matmul: NodeId, title: Title) -> (TileOperan
         (&step.graph.nodes[right.base].op, is_matrix, lies_turned, covers)
         && let Some(buffer) = step.derived(*param, ParamLayout::transposed(n, k))
     {
-        return (left, TileOperand { buffer, offset: 0, batch: zeros, outer: 1, inner: n as i64 });
+        return TileOperand { buffer, offset: 0, batch: zeros, outer: 1, inner: n as i64 };
     }
     // Written out with its columns side by side.
     let mut extents = right.extents.clone();
@@ -162,7 +245,7 @@ fn operands(step: &mut StepBuilder, matmul: NodeId, title: Title) -> (TileOperan
     let from = View { extents: extents.clone(), strides, ..right };
     moves::copy(step, &from, buffer, 0, &row_major(&extents), title.and("columns"));
     let batch = row_major(&extents)[..rank - 2].to_vec();
-    (left, TileOperand { buffer, offset: 0, batch, outer: 1, inner: n as i64 })
+    TileOperand { buffer, offset: 0, batch, outer: 1, inner: n as i64 }
 }
 
 /// An operand as a view gives it; `inner_first` where `k` is the last but one axis.
@@ -179,7 +262,7 @@ fn contraction<K: Hash + Eq + Clone>(
     step: &mut StepBuilder,
     writer: &mut KernelWriter<K>,
     matmul: NodeId,
-    (a, b): (TileOperand, TileOperand),
+    (a, right): (TileOperand, RightMatrix),
     target: BufferId,
     (lead, partition): (usize, Partition),
     fused: &Fused,
@@ -190,6 +273,8 @@ fn contraction<K: Hash + Eq + Clone>(
     let (m, n) = (shape[rank - 2], shape[rank - 1]);
     let k = left[rank - 2] * left[rank - 1] / m.max(1);
     let batch = shape[..rank - 2].to_vec();
+    let b = right.operand;
+    let b_column = if right.in_panels { k as i64 } else { 1 };
     let first = batch.iter().copied().find(|&extent| extent != 1);
     let (along, extent) = match first {
         Some(first) => (CutAxis::Batch, first),
@@ -211,7 +296,22 @@ fn contraction<K: Hash + Eq + Clone>(
     let bias = fused.bias.as_ref().map(|view| view.offset);
     let unit = extent / lead;
     let relu = fused.relu;
-    Contraction { batch, m, n, k, a, b, along, partition, unit, slots, c_batch, bias, relu }
+    Contraction {
+        batch,
+        m,
+        n,
+        k,
+        a,
+        b,
+        b_column,
+        along,
+        partition,
+        unit,
+        slots,
+        c_batch,
+        bias,
+        relu,
+    }
 }
 
 impl Contraction {
@@ -221,7 +321,7 @@ impl Contraction {
         if self.along != CutAxis::Rows || fits || self.n <= 128 {
             return self.n;
         }
-        [128, 96, 64].into_iter().find(|panel| self.n.is_multiple_of(*panel)).unwrap_or(128)
+        panel_width(self.n)
     }
 
     /// All panels, outside of the parts: a panel is in cache for all of a thread's rows.
@@ -236,17 +336,48 @@ impl Contraction {
         }
     }
 
+    /// All blocks of the sum of a panel of `n` columns: the first, those that are alike, the last.
     fn parts(&self, nest: &mut Nest, column: Affine, n: usize) {
+        let blocks = self.k.div_ceil(BLOCK);
+        if blocks < 2 {
+            return self.block(nest, (column, n), &SumBlock::all(self.k));
+        }
+        let size = self.k.div_ceil(blocks).next_multiple_of(8);
+        let last = (self.k - 1) / size;
+        let block = |first: Affine, count, is_last| SumBlock { first, size: count, is_last };
+        self.block(nest, (column.clone(), n), &block(Affine::default(), size, false));
+        if last > 1 {
+            let var = nest.values.writer.var(last - 1);
+            nest.values.writer.open(Some(var));
+            let first = Affine::var(var).plus(&Affine::constant(1)).times(size as i64);
+            self.block(nest, (column.clone(), n), &block(first, size, false));
+            nest.values.writer.close_for(var);
+        }
+        let first = last * size;
+        let end = block(Affine::constant(first as i64), self.k - first, true);
+        self.block(nest, (column, n), &end);
+    }
+
+    /// A block of the sum, of `n` columns from one on.
+    fn block(&self, nest: &mut Nest, (column, n): (Affine, usize), sum: &SumBlock) {
         let part = nest.values.writer.var(self.partition.parts);
         nest.values.writer.open_parts(part);
         nest.each_length(part, self.partition, |nest, rows| {
-            self.tiles(nest, part, rows, column.clone(), n);
+            self.tiles(nest, part, rows, column.clone(), n, sum);
         });
         nest.values.writer.close_parts(part);
     }
 
     /// The tiles of a part: one, or one for each matrix of a batch.
-    fn tiles(&self, nest: &mut Nest, part: VarId, rows: usize, column: Affine, n: usize) {
+    fn tiles(
+        &self,
+        nest: &mut Nest,
+        part: VarId,
+        rows: usize,
+        column: Affine,
+        n: usize,
+        sum: &SumBlock,
+    ) {
         let first = Affine::var(part).times((self.partition.rows * self.unit) as i64);
         let cut = rows * self.unit;
         let [a, b] = [&self.a, &self.b].map(|operand| Affine::constant(operand.offset));
@@ -255,11 +386,12 @@ impl Contraction {
             CutAxis::Rows => {
                 let a = a.plus(&first.times(self.a.outer));
                 let c = column.plus(&first.times(self.n as i64));
-                writer.tile(self.tile([cut, n], [a, b.plus(&column), c], column));
+                let b = b.plus(&column.times(self.b_column));
+                writer.tile(self.tile([cut, n], [a, b, c], column, sum));
             }
             CutAxis::Columns => {
                 let c = column.plus(&first);
-                writer.tile(self.tile([self.m, cut], [a, b.plus(&first), c.clone()], c));
+                writer.tile(self.tile([self.m, cut], [a, b.plus(&first), c.clone()], c, sum));
             }
             CutAxis::Batch => self.batch(writer, (first, cut), [a, b, column], n),
         }
@@ -290,29 +422,38 @@ impl Contraction {
                 *offset = offset.plus(&index.times(stride));
             }
         }
-        writer.tile(self.tile([self.m, n], offsets, Affine::default()));
+        let all = SumBlock::all(self.k);
+        writer.tile(self.tile([self.m, n], offsets, Affine::default(), &all));
         for var in vars.into_iter().rev() {
             writer.close_for(var);
         }
     }
 
-    /// `m` rows and `n` columns from where the operands and the result are; the bias from a column
-    /// on.
-    fn tile(&self, [m, n]: [usize; 2], [a, b, c]: [Affine; 3], bias_column: Affine) -> Tile {
+    /// `m` rows and `n` columns of a block of the sum, from where the operands and the result are; the
+    /// bias from a column on.
+    fn tile(
+        &self,
+        [m, n]: [usize; 2],
+        [a, b, c]: [Affine; 3],
+        bias_column: Affine,
+        sum: &SumBlock,
+    ) -> Tile {
         let bias = self.slots.bias.zip(self.bias).map(|(slot, offset)| Access {
             slot,
             index: bias_column.plus(&Affine::constant(offset)),
         });
+        let a = a.plus(&sum.first.times(self.a.inner));
+        let b = b.plus(&sum.first.times(self.b.inner));
         Tile {
             rows: vec![RowAxis { extent: m, a: self.a.outer, c: self.n as i64 }],
             n,
-            sum: vec![SumAxis { extent: self.k, a: self.a.inner, b: self.b.inner }],
+            sum: vec![SumAxis { extent: sum.size, a: self.a.inner, b: self.b.inner }],
             a: Access { slot: self.slots.a, index: a },
             b: Access { slot: self.slots.b, index: b },
             c: Access { slot: self.slots.c, index: c },
-            accumulate: false,
-            bias,
-            relu: self.relu,
+            accumulate: sum.first != Affine::default(),
+            bias: bias.filter(|_| sum.is_last),
+            relu: self.relu && sum.is_last,
         }
     }
 }

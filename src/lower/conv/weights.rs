@@ -10,8 +10,8 @@
 //! input gradient  sum over kh, kw, out    columns in     PATH^T, or panels PATH^TP
 //! ```
 
+use crate::graph::NodeId;
 use crate::graph::view::{View, row_major};
-use crate::graph::{NodeId, Op};
 use crate::loops::{Affine, BufferId, Space};
 use crate::lower::title::Title;
 use crate::lower::{StepBuilder, moves};
@@ -61,7 +61,7 @@ impl ConvWeights {
         };
         let columns = if turned { rows } else { cols };
         let view = step.view(weight);
-        if let Some(param) = whole_param(step, &view) {
+        if let Some(param) = step.whole_param(&view) {
             let large = view.extents.iter().product::<usize>() * 4 > SMALL;
             let panel = (large && groups == 1 && columns > PANEL).then_some(PANEL);
             let layout = ParamLayout { taps: kh * kw, rows, cols, turned, panel };
@@ -127,14 +127,5 @@ impl ConvWeights {
             Some(_) => self.strides.map(|stride| stride * panel.width as i64),
             None => self.strides,
         }
-    }
-}
-
-/// The parameter that a view is, if it is all of one in its own order.
-fn whole_param(step: &StepBuilder, view: &View) -> Option<crate::graph::ParamId> {
-    let covers = step.graph.elements(view.base) == view.extents.iter().product::<usize>();
-    match step.graph.nodes[view.base].op {
-        Op::Param(param) if covers && view.is_whole() => Some(param),
-        _ => None,
     }
 }

@@ -1,4 +1,4 @@
-//! The needs of scans in a step: parts of buffers that move with a loop, and the loop itself.
+//! The needs of scans in a step: what is in one, parts of buffers that move with a loop, and the loop itself.
 
 use super::{KernelInfo, StepBuilder};
 use crate::graph::NodeId;
@@ -9,6 +9,11 @@ use crate::lower::title::{Title, TitleSubject};
 const SCAN: Title = Title::new(TitleSubject::Step("scan"));
 
 impl StepBuilder<'_> {
+    /// Whether a node is computed in each step of a scan.
+    pub fn is_in_scan(&self, node: NodeId) -> bool {
+        self.bodies.scan(node).is_some()
+    }
+
     /// Says where a scan wants the value of a node in each of its steps.
     pub fn expect(&mut self, node: NodeId, buffer: BufferId) {
         self.expected.insert(node, buffer);
