@@ -23,7 +23,7 @@ use super::registers::{Registers, SCRATCH, assign};
 use super::{LaneOp, ValueId, WideLoop};
 use crate::codegen::isa::{Encoded, LaneBinary, LaneShift, LaneUnary, Vector, WideIsa};
 
-/// Hold the pointers.
+/// Hold the pointers; where there are more, the last one is loaded with each of the rest as it is used.
 const POINTERS: [AsmRegister64; 7] = [rsi, rdx, rcx, r8, r9, r10, r11];
 /// Counts elements.
 const COUNTER: AsmRegister64 = rax;
@@ -61,8 +61,8 @@ impl Body<'_> {
                 self.labels[at] = Some(self.asm.create_label());
             }
         }
-        for (index, &pointer) in POINTERS.iter().enumerate().take(self.wide.pointers) {
-            self.asm.mov(pointer, qword_ptr(rdi + (POINTER * index) as i32))?;
+        for index in 0..self.held() {
+            self.asm.mov(POINTERS[index], pointer(index))?;
         }
         for at in 0..self.wide.ops.len() {
             if let (true, Some(to)) = (self.wide.ops[at].is_invariant(), self.registers.of[at]) {
@@ -94,6 +94,27 @@ impl Body<'_> {
         self.asm.assemble(0)
     }
 
+    /// How many pointers stay in registers.
+    fn held(&self) -> usize {
+        match self.wide.pointers {
+            pointers if pointers <= POINTERS.len() => pointers,
+            _ => POINTERS.len() - 1,
+        }
+    }
+
+    /// Elements from the counter on, behind a pointer.
+    fn place(&mut self, index: usize, offset: i32) -> Result<AsmMemoryOperand, IcedError> {
+        let register = match index < self.held() {
+            true => POINTERS[index],
+            false => {
+                let last = POINTERS[POINTERS.len() - 1];
+                self.asm.mov(last, pointer(index))?;
+                last
+            }
+        };
+        Ok(ptr(register + COUNTER * FLOAT + offset * FLOAT))
+    }
+
     /// All ops once, for a register of elements from the counter on.
     fn round(&mut self, masked: bool) -> Encoded {
         for at in 0..self.wide.ops.len() {
@@ -107,7 +128,7 @@ impl Body<'_> {
             }
             match (op, self.registers.of[at]) {
                 (LaneOp::Store { pointer, offset, .. }, _) => {
-                    let to = place(pointer, offset);
+                    let to = self.place(pointer, offset)?;
                     self.isa.store(&mut self.asm, to, read[0], masked)?;
                 }
                 (_, Some(to)) => self.op(op, to, read, masked)?,
@@ -146,9 +167,12 @@ impl Body<'_> {
         [a, b, c]: [Vector; SCRATCH],
         masked: bool,
     ) -> Encoded {
+        if let LaneOp::Load { pointer, offset } = op {
+            let from = self.place(pointer, offset)?;
+            return self.isa.load(&mut self.asm, to, from, masked);
+        }
         let (isa, asm) = (self.isa, &mut self.asm);
         match op {
-            LaneOp::Load { pointer, offset } => isa.load(asm, to, place(pointer, offset), masked),
             LaneOp::Add(..) => isa.binary(asm, LaneBinary::Add, to, a, b),
             LaneOp::Sub(..) => isa.binary(asm, LaneBinary::Sub, to, a, b),
             LaneOp::Mul(..) => isa.binary(asm, LaneBinary::Mul, to, a, b),
@@ -169,14 +193,14 @@ impl Body<'_> {
             LaneOp::IntSub(..) => isa.binary(asm, LaneBinary::IntSub, to, a, b),
             LaneOp::ShiftLeft(_, bits) => isa.shift(asm, LaneShift::Left, to, a, bits),
             LaneOp::ShiftRight(_, bits) => isa.shift(asm, LaneShift::Right, to, a, bits),
-            LaneOp::Store { .. } | LaneOp::Scalar(_) | LaneOp::Const(_) => {
+            LaneOp::Load { .. } | LaneOp::Store { .. } | LaneOp::Scalar(_) | LaneOp::Const(_) => {
                 unreachable!("{op:?} computes nothing here")
             }
         }
     }
 }
 
-/// Elements from the counter on, behind a pointer.
-fn place(pointer: usize, offset: i32) -> AsmMemoryOperand {
-    ptr(POINTERS[pointer] + COUNTER * FLOAT + offset * FLOAT)
+/// Where a pointer is given.
+fn pointer(index: usize) -> AsmMemoryOperand {
+    qword_ptr(rdi + (POINTER * index) as i32)
 }

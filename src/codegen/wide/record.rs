@@ -17,8 +17,8 @@ use crate::codegen::isa::{LaneCompare, WideIsa};
 use crate::loops::{Access, Affine, Inst, Kernel, RegId, SlotId, Stmt, VarId};
 use std::collections::HashMap;
 
-/// Most pointers: there are so many registers.
-const POINTERS: usize = 7;
+/// Most pointers: those without a register of their own are loaded where they are used.
+const POINTERS: usize = 16;
 
 /// Operands of a wide loop.
 pub struct Operands {
