@@ -11,8 +11,9 @@ use std::fmt::Write;
 use crate::base::csv;
 use crate::base::shown::Show;
 use crate::base::task::Task;
-use crate::command::{PositionClasses, PredictedOutput, PredictedText, Prediction, Predictor};
-use serde_json::{Map, Value, json};
+use crate::command::{
+    PositionClasses, PredictedOutput, PredictedText, Prediction, Predictor, json_answer,
+};
 
 /// More numbers, or classes of positions, are not printed one by one for people.
 const MOST_NUMBERS: usize = 32;
@@ -69,7 +70,7 @@ impl AnswerWriter {
             }
             Task::ClassPerPosition { scale, .. } if output.tokens().is_some() => {
                 let mut columns = vec!["text".to_owned()];
-                columns.extend(likeliest(last_name(output), scale.is_sure()));
+                columns.extend(likeliest(output.last_name(), scale.is_sure()));
                 columns
             }
             Task::ClassPerPosition { .. } if output.is_row() => vec!["classes".to_owned()],
@@ -81,7 +82,7 @@ impl AnswerWriter {
     /// The answers of a sample.
     pub fn line(&self, predictor: &Predictor, name: &str, answers: &[Prediction]) -> String {
         if self.form == AnswerForm::Json {
-            return format!("{}\n", json_line(predictor, name, answers));
+            return format!("{}\n", json_answer("file", name, predictor.outputs(), answers));
         }
         // It has been told on standard error.
         if let [Prediction::Unreadable(_)] = answers {
@@ -133,14 +134,9 @@ impl AnswerWriter {
     }
 }
 
-/// The name of the last position's answer: of a text, that of the field, such as `next`.
-fn last_name(output: &PredictedOutput) -> &str {
-    output.target.as_ref().map_or("last", |field| &field.name)
-}
-
 /// An answer in words.
 fn words(output: &PredictedOutput, answer: &Prediction) -> Vec<String> {
-    let class = |(class, number): &(String, f64)| match is_sure(output.task) {
+    let class = |(class, number): &(String, f64)| match output.is_sure() {
         true => format!("{} {:.2} %", class.shown(), 100.0 * number),
         false => format!("{} {number:.4}", class.shown()),
     };
@@ -164,7 +160,7 @@ fn words(output: &PredictedOutput, answer: &Prediction) -> Vec<String> {
                 class(&(format!("\"{}\"", token.shown()), *number))
             };
             let mut last = last.iter().map(named);
-            words.extend(last.next().map(|first| format!("{} {first}", last_name(output))));
+            words.extend(last.next().map(|first| format!("{} {first}", output.last_name())));
             words.extend(last);
             words
         }
@@ -184,58 +180,4 @@ fn in_short(output: &PredictedOutput, values: &[f32]) -> String {
     let mut text = format!("f32[{}] from {least} to {most}, mean {mean:.4}", shape.join(", "));
     let _ = write!(text, "; `--raw FILE` writes all");
     text
-}
-
-fn is_sure(task: Task) -> bool {
-    match task {
-        Task::Class { scale, .. } | Task::ClassPerPosition { scale, .. } => scale.is_sure(),
-        Task::Labels { .. } => true,
-        Task::Numbers { .. } | Task::Other => false,
-    }
-}
-
-fn json_line(predictor: &Predictor, name: &str, answers: &[Prediction]) -> Value {
-    if let [Prediction::Unreadable(reason)] = answers {
-        return json!({ "file": name, "error": reason });
-    }
-    let mut object = Map::from_iter([("file".to_owned(), json!(name))]);
-    let outputs = predictor.outputs().iter().zip(answers);
-    for (output, answer) in outputs {
-        let answer = json_answer(output, answer);
-        match answers.len() {
-            1 => object.extend(answer),
-            _ => drop(object.insert(output.name.clone(), Value::Object(answer))),
-        }
-    }
-    Value::Object(object)
-}
-
-/// The answer of an output, by the names of its parts.
-fn json_answer(output: &PredictedOutput, answer: &Prediction) -> Map<String, Value> {
-    let number = if is_sure(output.task) { "probability" } else { "score" };
-    let likeliest = |classes: &[(String, f64)]| -> Value {
-        classes.iter().map(|(class, it)| json!({ "class": class, number: it })).collect()
-    };
-    let entries: Vec<(&str, Value)> = match answer {
-        Prediction::Classes(classes) => vec![("top", likeliest(classes))],
-        Prediction::Positions(PositionClasses { counts, row }) => {
-            let counts =
-                counts.iter().map(|(class, it)| json!({ "class": class, "positions": it }));
-            let row = row.iter().map(|row| ("row", json!(row)));
-            std::iter::once(("classes", counts.collect())).chain(row).collect()
-        }
-        Prediction::Text(PredictedText { text, last }) => {
-            vec![("text", json!(text)), (last_name(output), likeliest(last))]
-        }
-        Prediction::Values(values) => {
-            let names = match output.target.as_ref().is_some_and(|it| it.recipe.is_some()) {
-                true => Some(("names", json!(output.number_names()))),
-                false => None,
-            };
-            let values = [("shape", json!(output.shape)), ("output", json!(values))];
-            values.into_iter().chain(names).collect()
-        }
-        Prediction::Unreadable(reason) => vec![("error", json!(reason))],
-    };
-    entries.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

@@ -36,6 +36,7 @@ mod progress;
 pub mod render;
 mod run;
 mod series;
+mod serve;
 mod shell;
 mod snippet;
 mod threads;
@@ -85,6 +86,8 @@ enum Command {
     Predict(predict::PredictArgs),
     /// Go on with a text, as a trained model thinks likely
     Generate(generate::GenerateArgs),
+    /// Answer predictions over HTTP: a page, and KServe's inference protocol
+    Serve(serve::ServeArgs),
     /// Write a trained model in a form that other programs read
     Export(export::ExportArgs),
     /// Find mistakes without running anything, and summarize the model
@@ -181,6 +184,7 @@ pub fn main() -> ExitCode {
         Command::Eval(command) => command.execute(),
         Command::Predict(command) => command.execute(),
         Command::Generate(command) => command.execute(),
+        Command::Serve(command) => command.execute(),
         Command::Export(command) => command.execute(),
         Command::Check(command) => command.execute(),
         Command::Data(command) => command.execute(),

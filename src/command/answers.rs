@@ -97,6 +97,20 @@ pub(super) fn predicted_outputs(
     graph.outputs.iter().filter_map(output).collect()
 }
 
+/// The answers of a sample, one for each output; `positions` are those that it is about where not all
+/// are.
+pub(super) fn predictions(
+    outputs: &[PredictedOutput],
+    values: &[Vec<f32>],
+    positions: Option<Range<usize>>,
+    top: usize,
+) -> Vec<Prediction> {
+    let answer = |(output, values): (&PredictedOutput, &Vec<f32>)| {
+        output.prediction(values, positions.clone(), top)
+    };
+    outputs.iter().zip(values).map(answer).collect()
+}
+
 impl PredictedOutput {
     /// The names of the numbers of an answer, as columns of a table: those of the target, from 1 on where
     /// each comes several times (`value_1`, `value_2`, … of a forecast).
@@ -111,6 +125,20 @@ impl PredictedOutput {
             }
             _ => (0..count).map(|index| format!("{}_{index}", self.name)).collect(),
         }
+    }
+
+    /// Whether the numbers beside classes are probabilities, and not scores.
+    pub fn is_sure(&self) -> bool {
+        match self.task {
+            Task::Class { scale, .. } | Task::ClassPerPosition { scale, .. } => scale.is_sure(),
+            Task::Labels { .. } => true,
+            Task::Numbers { .. } | Task::Other => false,
+        }
+    }
+
+    /// The name of the last position's answer: of a text, that of the field, such as `next`.
+    pub fn last_name(&self) -> &str {
+        self.target.as_ref().map_or("last", |field| &field.name)
     }
 
     /// Whether an answer has a class for each of a row of positions.
@@ -133,7 +161,7 @@ impl PredictedOutput {
     }
 
     /// The answer of an output; `positions` are those that it is about where not all are.
-    pub(super) fn prediction(
+    fn prediction(
         &self,
         output: &[f32],
         positions: Option<Range<usize>>,

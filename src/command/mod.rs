@@ -6,10 +6,11 @@
 //! | a program | [`check()`] with `report`, `parameters` and `forecast`, [`emit()`], [`verify()`], [`grad()`] |
 //! | its speed | [`bench()`], `explain`, [`profile`], measured against what the machine can do: `peak`, `stream` |
 //! | its data | [`data()`] |
-//! | a trained model | `opened`: [`predictor`] with `answers`, `drawings`, `raw`; [`generator()`]; `export` |
+//! | a trained model | `opened`: [`predictor`] and [`PredictionServer`] over `inference`, with `answers`, `answer_json`, `drawings`, `raw`; [`generator()`]; `export` |
 //! | several runs | [`compare()`], [`lr_find()`] |
 //! | the machine | [`doctor()`] |
 
+mod answer_json;
 mod answers;
 mod bench;
 mod check;
@@ -23,6 +24,7 @@ mod export;
 mod forecast;
 mod generate;
 mod grad;
+mod inference;
 mod lr_find;
 mod min_time;
 mod opened;
@@ -32,9 +34,11 @@ mod predict;
 mod profile;
 mod raw;
 mod report;
+mod serve;
 mod stream;
 mod verify;
 
+pub use answer_json::json_answer;
 pub use answers::{PositionClasses, PredictedOutput, PredictedText, Prediction};
 pub use bench::{BenchTimes, TimedStep, bench};
 pub use check::{CheckOptions, check};
@@ -55,6 +59,7 @@ pub use predict::{Predictor, predictor};
 pub use profile::{Profile, Spent};
 pub use raw::RawOutputs;
 pub use report::Report;
+pub use serve::{PredictionServer, ServeOptions, ServerStopper};
 pub use stream::Streams;
 pub use verify::rounding;
 pub use verify::{

@@ -8,19 +8,13 @@
 //! The training data need not be there: what samples look like, and all that was fitted, is kept with the
 //! run. A sample that cannot be read is an answer like any other, and does not keep others from theirs.
 
-use crate::base::tensor::Tensor;
-use crate::command::answers::{PredictedOutput, Prediction};
-use crate::command::opened::{self, OpenedModel, data_failure};
-use crate::data::{self, GivenInput, InputReader, InputSample};
-use crate::driver::memory::{refuse_too_large, variable_bytes};
-use crate::driver::session::{Failure, Request, Session};
-use crate::driver::steps::StepCompiler;
+use crate::command::answers::{PredictedOutput, Prediction, predictions};
+use crate::command::inference::{InferenceSteps, ReadableModel, SampleBytes, SampleOutputs};
+use crate::data::{GivenInput, InputReader, InputSample};
+use crate::driver::session::{Failure, Request};
 use crate::files::read;
-use crate::run::trained::{self, Model};
+use crate::run::trained::Model;
 use crate::runtime::pool::Pool;
-use crate::runtime::program::{IndexFault, RunMemory, StepArgs};
-use crate::runtime::trainer::BatchStep;
-use crate::schedule::Globals;
 use rayon::prelude::*;
 use std::path::PathBuf;
 use std::sync::mpsc::sync_channel;
@@ -38,8 +32,7 @@ pub struct Predictor {
     /// The name of the model.
     pub model: String,
     reader: Box<dyn InputReader>,
-    step: BatchStep,
-    initial: Vec<(String, Tensor)>,
+    steps: InferenceSteps,
     outputs: Vec<PredictedOutput>,
 }
 
@@ -50,25 +43,11 @@ pub fn predictor(
     model: &Model,
     files: &[PathBuf],
 ) -> Result<(Predictor, Vec<InputSample>), Failure> {
-    let mut session = Session::new(None);
-    let mut request = request.clone();
-    let mut opened = opened::open(&mut session, &mut request, model)?;
-    let outputs = opened.inference();
-    let OpenedModel { graph, source, samples: known, weights, from, .. } = opened;
-    // Targets are inputs of the step that no output reads.
-    let wanted = graph.live_inputs();
-    let reader =
-        data::input_reader(&source.request, &known.source, &wanted).map_err(data_failure)?;
-    let samples = samples(&*reader, files)?;
-    let initial = trained::fitted(&graph, &weights, &from)?;
-    let (globals, fields) = (Globals::default(), reader.fields().to_vec());
-    let mut compiler =
-        StepCompiler { session: &mut session, request: &request, fields, globals, run_steps: 1 };
-    let (step, _) = compiler.step(&graph, samples.len().clamp(1, BATCH))?;
-    refuse_too_large(&session, &request, &[&step.program], 1, variable_bytes(&graph))?;
-    let predictor =
-        Predictor { weights: from, model: opened.model, reader, step, initial, outputs };
-    Ok((predictor, samples))
+    let mut model = ReadableModel::open(request, model)?;
+    let samples = samples(&*model.reader, files)?;
+    let steps = model.compile(&[samples.len().clamp(1, BATCH)])?;
+    let ReadableModel { weights, model, reader, outputs, .. } = model;
+    Ok((Predictor { weights, model, reader, steps, outputs }, samples))
 }
 
 /// The samples in what a user names.
@@ -97,11 +76,6 @@ fn standard_input() -> Result<Vec<u8>, Failure> {
 /// themselves (of a sample that could not be read, none); says whether to go on.
 pub type Tell<'a> = dyn FnMut(&InputSample, &[Prediction], &[Vec<f32>]) -> bool + 'a;
 
-/// The bytes of a sample's inputs, or why there are none.
-type SampleBytes = Result<Vec<Vec<u8>>, String>;
-/// A sample's outputs, or why there are none.
-type SampleOutputs = Result<Vec<Vec<f32>>, String>;
-
 impl Predictor {
     /// The model's outputs.
     pub fn outputs(&self) -> &[PredictedOutput] {
@@ -121,10 +95,8 @@ impl Predictor {
         top: usize,
         tell: &mut Tell<'_>,
     ) {
-        let batch = self.step.batch;
-        let mut memory = RunMemory::for_programs([&self.step.program], pool.threads());
-        let initial = self.initial.iter().map(|(path, value)| (path, value));
-        self.step.program.fill(&mut memory, pool, initial);
+        let batch = self.steps.largest();
+        let mut memory = self.steps.memory(pool);
         let chunks = samples.chunks(batch * STEPS_AHEAD);
         let read = |chunk: &[InputSample]| -> Vec<SampleBytes> {
             chunk.par_iter().map(|sample| self.reader.read(sample)).collect()
@@ -142,7 +114,7 @@ impl Predictor {
             };
             for (chunk, read) in chunks.zip(reads) {
                 for (samples, bytes) in chunk.chunks(batch).zip(read.chunks(batch)) {
-                    let outputs = self.outputs_of(bytes, &mut memory, pool);
+                    let outputs = self.steps.outputs_of(bytes, &mut memory, pool);
                     for (sample, outputs) in samples.iter().zip(outputs) {
                         if !self.tell(sample, outputs, top, tell) {
                             return;
@@ -163,70 +135,10 @@ impl Predictor {
     ) -> bool {
         match outputs {
             Ok(outputs) => {
-                let answer = |(of, output): (&PredictedOutput, &Vec<f32>)| {
-                    of.prediction(output, sample.positions(), top)
-                };
-                let answers: Vec<Prediction> =
-                    self.outputs.iter().zip(&outputs).map(answer).collect();
+                let answers = predictions(&self.outputs, &outputs, sample.positions(), top);
                 tell(sample, &answers, &outputs)
             }
             Err(reason) => tell(sample, &[Prediction::Unreadable(reason)], &[]),
         }
-    }
-
-    /// The outputs of a batch of samples. An index that is out of range spoils the whole step, so the
-    /// samples of such a batch are asked one by one.
-    fn outputs_of(
-        &self,
-        samples: &[SampleBytes],
-        memory: &mut RunMemory,
-        pool: &mut Pool,
-    ) -> Vec<SampleOutputs> {
-        if let Ok(outputs) = self.step(samples, memory, pool) {
-            return outputs;
-        }
-        let alone = |sample: &SampleBytes| {
-            let outputs = self.step(std::slice::from_ref(sample), memory, pool);
-            let first = outputs.map(|outputs| outputs.into_iter().next());
-            first.ok().flatten().unwrap_or_else(|| {
-                Err("the model makes an index of it that is outside its range".to_owned())
-            })
-        };
-        samples.iter().map(alone).collect()
-    }
-
-    /// One step on samples, the last ones of which may be missing or unreadable: the outputs of each.
-    fn step(
-        &self,
-        samples: &[SampleBytes],
-        memory: &mut RunMemory,
-        pool: &mut Pool,
-    ) -> Result<Vec<SampleOutputs>, IndexFault> {
-        let program = &self.step.program;
-        for (field, input) in self.step.inputs.iter().enumerate() {
-            let Some(buffer) = input.buffer else { continue };
-            let room = program.bytes_mut(memory, buffer);
-            let size = room.len() / self.step.batch;
-            for (index, room) in room.chunks_exact_mut(size).enumerate() {
-                match samples.get(index) {
-                    Some(Ok(sample)) => room.copy_from_slice(&sample[field]),
-                    // What does not depend on other samples is not changed by zeros.
-                    _ => room.fill(0),
-                }
-            }
-        }
-        let args = StepArgs { step: 1, seed: 0, hypers: &self.step.hypers };
-        program.run(memory, pool, &args)?;
-        let outputs: Vec<&[f32]> =
-            self.outputs.iter().map(|output| program.f32s(memory, &output.at)).collect();
-        let of_sample = |(index, sample): (usize, &SampleBytes)| -> SampleOutputs {
-            let one = |output: &&[f32]| {
-                let size = output.len() / self.step.batch;
-                output[index * size..][..size].to_vec()
-            };
-            sample.as_ref().map_err(Clone::clone)?;
-            Ok(outputs.iter().map(one).collect())
-        };
-        Ok(samples.iter().enumerate().map(of_sample).collect())
     }
 }

@@ -137,7 +137,7 @@ fn has_arrays(given: &GivenInput) -> bool {
             let ending = path.extension().unwrap_or_default().to_ascii_lowercase();
             ["npz", "npy", "safetensors"].iter().any(|known| ending == *known)
         }
-        GivenInput::Stdin(bytes) => {
+        GivenInput::Stdin(bytes) | GivenInput::Body(bytes) => {
             is_safetensors(bytes) || bytes.starts_with(b"PK") || bytes.starts_with(b"\x93NUMPY")
         }
     }

@@ -6,6 +6,8 @@
 //! -   "a.wav\nb.wav"     a list of files, each as if it were named
 //! -   "RIFF…"            the bytes of one
 //! ```
+//!
+//! The body of a request names no files: it is one, or rows of numbers where the kind has such.
 
 use std::path::{Path, PathBuf};
 
@@ -29,8 +31,14 @@ pub trait FileKind {
         Ok(vec![whole(path)])
     }
 
-    /// The samples of standard input that is text and no list of files; `None` where it is a list.
-    fn of_lines(&self, _bytes: &[u8], _lines: &[&[u8]]) -> Option<Vec<InputSample>> {
+    /// The samples of text that is no list of files, by the path that answers name; `None` where it may
+    /// be a list.
+    fn of_lines(
+        &self,
+        _path: &Path,
+        _bytes: &[u8],
+        _lines: &[&[u8]],
+    ) -> Option<Vec<InputSample>> {
         None
     }
 }
@@ -46,7 +54,29 @@ pub fn files_of(given: &GivenInput, kind: &impl FileKind) -> Vec<InputSample> {
     match given {
         GivenInput::Path(path) => of_path(path, kind),
         GivenInput::Stdin(bytes) => of_bytes(bytes, kind),
+        GivenInput::Body(bytes) => of_body(given, bytes, kind),
     }
+}
+
+/// The samples in the body of a request.
+fn of_body(given: &GivenInput, bytes: &[u8], kind: &impl FileKind) -> Vec<InputSample> {
+    let of_lines = match bytes.contains(&0) || kind.is_file(bytes) {
+        true => None,
+        false => kind.of_lines(given.path(), bytes, &lines_of(bytes)),
+    };
+    of_lines.unwrap_or_else(|| {
+        let (path, content) = (given.path().to_path_buf(), InputContent::Bytes(bytes.to_vec()));
+        vec![InputSample { path, place: InputPlace::Whole, content }]
+    })
+}
+
+/// The lines that have something in them.
+fn lines_of(bytes: &[u8]) -> Vec<&[u8]> {
+    // A mark of the encoding is no part of the first name.
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let lines = bytes.split(|&byte| byte == b'\n');
+    let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    lines.filter(|line| !line.trim_ascii().is_empty()).collect()
 }
 
 /// The samples behind a path; one that cannot be read is one of them.
@@ -68,13 +98,9 @@ fn of_bytes(bytes: &[u8], kind: &impl FileKind) -> Vec<InputSample> {
         let content = InputContent::Bytes(bytes.to_vec());
         return vec![InputSample { path: "-".into(), place: InputPlace::Whole, content }];
     }
-    // A mark of the encoding is no part of the first name.
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let lines = bytes.split(|&byte| byte == b'\n');
-    let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-    let lines: Vec<&[u8]> = lines.filter(|line| !line.trim_ascii().is_empty()).collect();
+    let lines = lines_of(bytes);
     let is_list = lines.iter().any(|line| named(line).exists());
-    let of_lines = if is_list { None } else { kind.of_lines(bytes, &lines) };
+    let of_lines = if is_list { None } else { kind.of_lines(Path::new("-"), bytes, &lines) };
     of_lines.unwrap_or_else(|| lines.iter().flat_map(|line| of_path(&named(line), kind)).collect())
 }
 

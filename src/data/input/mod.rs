@@ -36,6 +36,8 @@ pub enum GivenInput {
     Path(PathBuf),
     /// All of standard input.
     Stdin(Vec<u8>),
+    /// The bytes of a request, which are samples themselves: whatever they say, no file is opened by it.
+    Body(Vec<u8>),
 }
 
 /// A model's wish for samples: the run's source, and the fields that the model reads.
@@ -141,11 +143,12 @@ pub(super) fn reason_of(error: &DataError) -> String {
 }
 
 impl GivenInput {
-    /// The path as it is named in answers: `-` of standard input.
+    /// The path as it is named in answers: `-` of standard input, `body` of a request.
     pub fn path(&self) -> &Path {
         match self {
             GivenInput::Path(path) => path,
             GivenInput::Stdin(_) => Path::new("-"),
+            GivenInput::Body(_) => Path::new("body"),
         }
     }
 
@@ -160,8 +163,8 @@ impl GivenInput {
         self.unreadable(reason_of(&error))
     }
 
-    /// Calls `read` with a plain file: standard input lies in one of its own as long as that takes, since
-    /// a reader may open it twice. A folder is none.
+    /// Calls `read` with a plain file: bytes lie in one of their own as long as that takes, since a reader
+    /// may open it twice. A folder is none.
     pub(super) fn with_file<T>(
         &self,
         read: impl FnOnce(&Path) -> Result<T, DataError>,
@@ -171,7 +174,7 @@ impl GivenInput {
                 Err(DataError::new("is a folder, where a file is needed"))
             }
             GivenInput::Path(path) => read(path),
-            GivenInput::Stdin(bytes) => {
+            GivenInput::Stdin(bytes) | GivenInput::Body(bytes) => {
                 let failed = |error: std::io::Error| {
                     DataError::new(format!("cannot be kept while it is read: {error}"))
                 };

@@ -92,13 +92,16 @@ impl FileKind for Pictures {
     }
 
     /// Text is a table if a line of it has nothing but numbers.
-    fn of_lines(&self, bytes: &[u8], lines: &[&[u8]]) -> Option<Vec<InputSample>> {
+    fn of_lines(&self, path: &Path, bytes: &[u8], lines: &[&[u8]]) -> Option<Vec<InputSample>> {
         if !lines.iter().any(|line| is_row(line)) {
             return None;
         }
         Some(match std::str::from_utf8(bytes) {
-            Ok(text) => rows(Path::new("-"), text),
-            Err(_) => GivenInput::Stdin(Vec::new()).unreadable(read::not_text().to_string()),
+            Ok(text) => rows(path, text),
+            Err(_) => {
+                let reason = read::not_text().to_string();
+                records(path, std::iter::once(InputContent::Unreadable(reason)))
+            }
         })
     }
 }

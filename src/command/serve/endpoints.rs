@@ -1,0 +1,252 @@
+//! The endpoints of the server: a request goes in, an answer comes out. No path, name or word of a
+//! request reaches the file system: paths are compared with the ones below, and nothing else.
+//!
+//! | path | method | answer |
+//! |---|---|---|
+//! | `/`, `/page.js`, `/page.css` | GET | the page |
+//! | `/predict?top=K` | POST | what `nnc predict --json` says of the body, on standard input |
+//! | `/v2` | GET | the server |
+//! | `/v2/health/live`, `/v2/health/ready` | GET | whether it runs |
+//! | `/v2/models/NAME`, `/v2/models/NAME/ready` | GET | the model |
+//! | `/v2/models/NAME/infer` | POST | outputs of tensors |
+
+use super::Service;
+use super::page;
+use super::protocol;
+use super::request::{HttpMethod, RequestHead};
+use super::response::{HttpResponse, Refusal};
+use crate::command::answer_json::json_answer;
+use crate::command::answers::{Prediction, predictions};
+use crate::data::{GivenInput, InputSample};
+use serde_json::{Value, json};
+
+/// The most samples of a request.
+pub(super) const MOST_SAMPLES: usize = 4096;
+/// The most lines of a text or table.
+const MOST_LINES: usize = 1 << 16;
+/// The most classes of an answer.
+const MOST_CLASSES: usize = 1000;
+
+/// What a path leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Endpoint {
+    Page,
+    Script,
+    Style,
+    Predict,
+    Server,
+    Live,
+    Ready,
+    Model,
+    ModelReady,
+    Infer,
+}
+
+impl Endpoint {
+    /// The endpoint of a path, on a server with a model of this name.
+    fn of(path: &str, model: &str) -> Result<Endpoint, Refusal> {
+        let unknown = || Refusal::new(404, "there is nothing at this path");
+        let mut parts = path.strip_prefix('/').ok_or_else(unknown)?.split('/');
+        Ok(match [(); 5].map(|()| parts.next()) {
+            [Some(""), None, ..] => Endpoint::Page,
+            [Some("page.js"), None, ..] => Endpoint::Script,
+            [Some("page.css"), None, ..] => Endpoint::Style,
+            [Some("predict"), None, ..] => Endpoint::Predict,
+            [Some("v2"), None, ..] => Endpoint::Server,
+            [Some("v2"), Some("health"), Some("live"), None, _] => Endpoint::Live,
+            [Some("v2"), Some("health"), Some("ready"), None, _] => Endpoint::Ready,
+            [Some("v2"), Some("models"), Some(name), more, None] => {
+                let endpoint = match more {
+                    None => Endpoint::Model,
+                    Some("ready") => Endpoint::ModelReady,
+                    Some("infer") => Endpoint::Infer,
+                    Some(_) => return Err(unknown()),
+                };
+                if name != model {
+                    let message = format!("there is no such model here; `{model}` is the one");
+                    return Err(Refusal::new(404, &message));
+                }
+                endpoint
+            }
+            [Some("v2"), Some("models"), Some(_), Some("versions"), Some(_)] => {
+                return Err(Refusal::new(404, "models have no versions here: leave it out"));
+            }
+            _ => return Err(unknown()),
+        })
+    }
+
+    fn takes(self) -> (&'static [HttpMethod], &'static str) {
+        match self {
+            Endpoint::Predict | Endpoint::Infer => (&[HttpMethod::Post], "POST"),
+            _ => (&[HttpMethod::Get, HttpMethod::Head], "GET, HEAD"),
+        }
+    }
+}
+
+/// Refuses what has no answer whatever its body is: an unknown path, a method that it does not take.
+pub(super) fn check(service: &Service, head: &RequestHead) -> Result<(), Refusal> {
+    let endpoint = Endpoint::of(&head.path, &service.model.name)?;
+    let (methods, allow) = endpoint.takes();
+    if methods.contains(&head.method) {
+        return Ok(());
+    }
+    let message = format!("{} takes {allow}", head.path);
+    Err(Refusal { allow: Some(allow), ..Refusal::new(405, &message) })
+}
+
+/// The answer to a request.
+pub(super) fn answer(
+    service: &Service,
+    head: &RequestHead,
+    body: Vec<u8>,
+) -> Result<HttpResponse, Refusal> {
+    let model = &service.model;
+    Ok(match Endpoint::of(&head.path, &model.name)? {
+        Endpoint::Page => HttpResponse::html(page::html(model)),
+        Endpoint::Script => HttpResponse::file("text/javascript; charset=utf-8", page::SCRIPT),
+        Endpoint::Style => HttpResponse::file("text/css; charset=utf-8", page::STYLE),
+        Endpoint::Predict => predict(service, &head.query, body)?,
+        Endpoint::Server => {
+            let version = env!("CARGO_PKG_VERSION");
+            HttpResponse::json(&json!({ "name": "nnc", "version": version, "extensions": [] }))
+        }
+        Endpoint::Live => HttpResponse::json(&json!({ "live": true })),
+        Endpoint::Ready => ready(service, json!({ "ready": !service.is_draining() })),
+        Endpoint::Model => {
+            let fields = model.reader.fields();
+            HttpResponse::json(&protocol::metadata(&model.name, fields, &model.outputs))
+        }
+        Endpoint::ModelReady => {
+            ready(service, json!({ "name": model.name, "ready": !service.is_draining() }))
+        }
+        Endpoint::Infer => infer(service, &body)?,
+    })
+}
+
+fn ready(service: &Service, value: Value) -> HttpResponse {
+    let status = if service.is_draining() { 503 } else { 200 };
+    HttpResponse::json(&value).with_status(status)
+}
+
+/// The outputs of tensors.
+fn infer(service: &Service, body: &[u8]) -> Result<HttpResponse, Refusal> {
+    let model = &service.model;
+    let wrong = |message: String| Refusal::new(400, &message);
+    let fields = model.reader.fields();
+    let mut asked = protocol::parse(body, fields, &model.outputs, MOST_SAMPLES).map_err(wrong)?;
+    let samples = std::mem::take(&mut asked.samples);
+    let outputs = service.queue.outputs_of(samples).ok_or_else(gone)?;
+    let mut values = Vec::with_capacity(outputs.len());
+    for (index, output) in outputs.into_iter().enumerate() {
+        values.push(output.map_err(|reason| wrong(format!("sample {index}: {reason}")))?);
+    }
+    Ok(HttpResponse::json_bytes(asked.answer(&model.name, &model.outputs, &values)))
+}
+
+fn gone() -> Refusal {
+    Refusal::new(500, "the server computes no more")
+}
+
+/// The answers to a body such as `nnc predict -` takes on standard input.
+fn predict(service: &Service, query: &str, body: Vec<u8>) -> Result<HttpResponse, Refusal> {
+    let top = top(query)?;
+    check_contents(&body)?;
+    let model = &service.model;
+    let (samples, read) = service.preparing.with(|| {
+        let samples = model.reader.samples(&GivenInput::Body(body));
+        let read: Vec<_> = samples.iter().take(MOST_SAMPLES).map(|it| model.reader.read(it)).collect();
+        (samples, read)
+    });
+    if samples.len() > MOST_SAMPLES {
+        let message = format!("the body has {} samples; at most {MOST_SAMPLES}", samples.len());
+        return Err(Refusal::new(413, &message));
+    }
+    let readable = read.iter().filter_map(|it| it.as_ref().ok()).cloned().collect();
+    let outputs = service.queue.outputs_of(readable).ok_or_else(gone)?;
+    let mut outputs = outputs.into_iter();
+    let answer = |(sample, read): (&InputSample, Result<_, String>)| {
+        let values = read.and_then(|_: Vec<Vec<u8>>| {
+            outputs.next().unwrap_or_else(|| Err("it was not computed".to_owned()))
+        });
+        let answers = match values {
+            Ok(values) => predictions(&model.outputs, &values, sample.positions(), top),
+            Err(reason) => vec![Prediction::Unreadable(reason)],
+        };
+        let is_good = !matches!(answers[..], [Prediction::Unreadable(_)]);
+        (is_good, json_answer("sample", &sample.name(), &model.outputs, &answers))
+    };
+    let (good, answers): (Vec<bool>, Vec<Value>) = samples.iter().zip(read).map(answer).unzip();
+    let mut object = json!({ "model": model.name, "answers": answers });
+    if good.contains(&true) {
+        return Ok(HttpResponse::json(&object));
+    }
+    let first = answers.first().and_then(|answer| answer["error"].as_str());
+    object["error"] = json!(first.unwrap_or("the body has no samples"));
+    Ok(HttpResponse::json(&object).with_status(400))
+}
+
+/// How many classes an answer has, by the query.
+fn top(query: &str) -> Result<usize, Refusal> {
+    let wrong = || {
+        Refusal::new(400, &format!("the query may be `top=K`, K from 1 to {MOST_CLASSES}"))
+    };
+    let mut top = 1;
+    for part in query.split('&').filter(|part| !part.is_empty()) {
+        let number = part.strip_prefix("top=").ok_or_else(wrong)?;
+        top = number.parse().ok().filter(|top| (1..=MOST_CLASSES).contains(top)).ok_or_else(wrong)?;
+    }
+    Ok(top)
+}
+
+/// Refuses bodies that could be far larger than they look: what is packed, and texts of many lines.
+fn check_contents(body: &[u8]) -> Result<(), Refusal> {
+    if body.trim_ascii().is_empty() {
+        return Err(Refusal::new(400, "the body is empty"));
+    }
+    if body.starts_with(&[0x1f, 0x8b]) || body.starts_with(b"PK") {
+        let message = "packed files (gzip, zip, npz) are not taken: send what is in them";
+        return Err(Refusal::new(415, message));
+    }
+    let lines = body.iter().filter(|&&byte| byte == b'\n').count();
+    if lines > MOST_LINES && std::str::from_utf8(body).is_ok() {
+        return Err(Refusal::new(413, &format!("the body has more than {MOST_LINES} lines")));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_compared_and_nothing_else() {
+        let of = |path: &str| Endpoint::of(path, "lenet").map_err(|refusal| refusal.status);
+        assert_eq!(of("/"), Ok(Endpoint::Page));
+        assert_eq!(of("/v2"), Ok(Endpoint::Server));
+        assert_eq!(of("/v2/models/lenet"), Ok(Endpoint::Model));
+        assert_eq!(of("/v2/models/lenet/infer"), Ok(Endpoint::Infer));
+        assert_eq!(of("/v2/health/ready"), Ok(Endpoint::Ready));
+        for unknown in [
+            "", "//", "/v2/", "/v1", "/predict/", "/v2/models", "/v2/models/", "/v2/models/other",
+            "/v2/models/lenet/", "/v2/models/lenet/infer/", "/v2/models/lenet/versions/1",
+            "/v2/models/lenet/versions/1/infer", "/../etc/passwd", "/%2e%2e/", "/page.js/..",
+        ] {
+            assert_eq!(of(unknown), Err(404), "{unknown}");
+        }
+    }
+
+    #[test]
+    fn queries_and_contents_are_checked() {
+        let of = |query: &str| top(query).map_err(|refusal| refusal.status);
+        assert_eq!((of(""), of("top=5"), of("top=1&top=2")), (Ok(1), Ok(5), Ok(2)));
+        for wrong in ["top=0", "top=1001", "top=-1", "top", "other=1", "top=1;x"] {
+            assert_eq!(of(wrong), Err(400), "{wrong}");
+        }
+        let contents = |body: &[u8]| check_contents(body).map_err(|refusal| refusal.status);
+        assert_eq!(contents(b"1,2"), Ok(()));
+        assert_eq!(contents(b" \n"), Err(400));
+        assert_eq!(contents(b"PK\x03\x04"), Err(415));
+        assert_eq!(contents(&[0x1f, 0x8b, 8]), Err(415));
+        assert_eq!(contents("a\n".repeat(MOST_LINES + 1).as_bytes()), Err(413));
+    }
+}
