@@ -4,7 +4,7 @@ use super::threads::{self, threads};
 use super::trained::TrainedModel;
 use super::{INTERRUPTED, write};
 use crate::base::shown::Show;
-use crate::command::{PredictionServer, ServeOptions};
+use crate::command::{PredictionServer, ServeOptions, ServedCounts};
 use crate::driver::Failure;
 use crate::runtime::pool::Pool;
 use clap::Args;
@@ -66,8 +66,10 @@ impl ServeArgs {
         eprintln!("weights of {}", server.weights.shown());
         let mut pool = threads::pool(Pool::adaptive, threads(self.threads));
         write::line(&format!("{} answers at http://{}/", server.model(), server.address))?;
-        let (answered, refused) = server.run(&mut pool);
-        eprintln!("{answered} requests answered, {refused} refused");
+        let ServedCounts { answered, refused, samples, steps } = server.run(&mut pool);
+        eprintln!(
+            "{answered} requests answered, {refused} refused; {samples} samples in {steps} steps"
+        );
         Ok(0)
     }
 }

@@ -59,7 +59,7 @@ pub use predict::{Predictor, predictor};
 pub use profile::{Profile, Spent};
 pub use raw::RawOutputs;
 pub use report::Report;
-pub use serve::{PredictionServer, ServeOptions, ServerStopper};
+pub use serve::{PredictionServer, ServeOptions, ServedCounts, ServerStopper};
 pub use stream::Streams;
 pub use verify::rounding;
 pub use verify::{

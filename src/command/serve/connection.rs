@@ -169,18 +169,17 @@ fn read_head(
     client: &mut ClientStream<'_>,
     deadline: Instant,
 ) -> Result<RequestHead, Unread> {
-    // Only what ends a line can end a head, so a head that comes byte by byte is not parsed as often.
-    let mut new = client.unread.len();
+    let mut worth_parsing = true;
     loop {
-        let unread = &client.unread;
-        let has_line = unread[unread.len() - new..].contains(&b'\n');
-        if (has_line || unread.len() >= HEAD_BYTES)
-            && let Some(head) = parse_head(unread, service.limits.hosts)?
-        {
+        if worth_parsing && let Some(head) = parse_head(&client.unread, service.limits.hosts)? {
             client.take(head.bytes);
             return Ok(head);
         }
-        new = client.fill(deadline).map_err(|end| Unread::of(end, "head of the request"))?;
+        let filled = client.fill(deadline);
+        let new = filled.map_err(|end| Unread::of(end, "head of the request"))?;
+        // Only what ends a line can end a head, so a head that comes byte by byte is not parsed as often.
+        let unread = &client.unread;
+        worth_parsing = unread[unread.len() - new..].contains(&b'\n') || unread.len() >= HEAD_BYTES;
     }
 }
 

@@ -154,7 +154,8 @@ fn predict(service: &Service, query: &str, body: Vec<u8>) -> Result<HttpResponse
     let model = &service.model;
     let (samples, read) = service.preparing.with(|| {
         let samples = model.reader.samples(&GivenInput::Body(body));
-        let read: Vec<_> = samples.iter().take(MOST_SAMPLES).map(|it| model.reader.read(it)).collect();
+        let read: Vec<_> =
+            samples.iter().take(MOST_SAMPLES).map(|it| model.reader.read(it)).collect();
         (samples, read)
     });
     if samples.len() > MOST_SAMPLES {
@@ -187,13 +188,13 @@ fn predict(service: &Service, query: &str, body: Vec<u8>) -> Result<HttpResponse
 
 /// How many classes an answer has, by the query.
 fn top(query: &str) -> Result<usize, Refusal> {
-    let wrong = || {
-        Refusal::new(400, &format!("the query may be `top=K`, K from 1 to {MOST_CLASSES}"))
-    };
+    let wrong =
+        || Refusal::new(400, &format!("the query may be `top=K`, K from 1 to {MOST_CLASSES}"));
     let mut top = 1;
     for part in query.split('&').filter(|part| !part.is_empty()) {
         let number = part.strip_prefix("top=").ok_or_else(wrong)?;
-        top = number.parse().ok().filter(|top| (1..=MOST_CLASSES).contains(top)).ok_or_else(wrong)?;
+        top =
+            number.parse().ok().filter(|top| (1..=MOST_CLASSES).contains(top)).ok_or_else(wrong)?;
     }
     Ok(top)
 }
@@ -227,9 +228,21 @@ mod tests {
         assert_eq!(of("/v2/models/lenet/infer"), Ok(Endpoint::Infer));
         assert_eq!(of("/v2/health/ready"), Ok(Endpoint::Ready));
         for unknown in [
-            "", "//", "/v2/", "/v1", "/predict/", "/v2/models", "/v2/models/", "/v2/models/other",
-            "/v2/models/lenet/", "/v2/models/lenet/infer/", "/v2/models/lenet/versions/1",
-            "/v2/models/lenet/versions/1/infer", "/../etc/passwd", "/%2e%2e/", "/page.js/..",
+            "",
+            "//",
+            "/v2/",
+            "/v1",
+            "/predict/",
+            "/v2/models",
+            "/v2/models/",
+            "/v2/models/other",
+            "/v2/models/lenet/",
+            "/v2/models/lenet/infer/",
+            "/v2/models/lenet/versions/1",
+            "/v2/models/lenet/versions/1/infer",
+            "/../etc/passwd",
+            "/%2e%2e/",
+            "/page.js/..",
         ] {
             assert_eq!(of(unknown), Err(404), "{unknown}");
         }

@@ -23,8 +23,22 @@ pub(super) fn batch_sizes(largest: usize) -> Vec<usize> {
     sizes
 }
 
-/// Computes until the queue is closed and empty.
-pub(super) fn compute(steps: &InferenceSteps, input_bytes: &[usize], queue: &Queue, pool: &mut Pool) {
+/// Samples that were computed, and in how many steps.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct ComputedSteps {
+    /// The samples.
+    pub samples: u64,
+    /// The steps.
+    pub steps: u64,
+}
+
+/// Computes until the queue is closed and empty; `input_bytes` are those of a sample's fields.
+pub(super) fn compute(
+    steps: &InferenceSteps,
+    input_bytes: &[usize],
+    queue: &Queue,
+    pool: &mut Pool,
+) -> ComputedSteps {
     /// Gives up what waits if computing panics, so that nobody waits for ever.
     struct Abandoned<'q>(&'q Queue);
     impl Drop for Abandoned<'_> {
@@ -35,10 +49,14 @@ pub(super) fn compute(steps: &InferenceSteps, input_bytes: &[usize], queue: &Que
     let _abandoned = Abandoned(queue);
     let mut memory = steps.memory(pool);
     let plan = BatchPlan::new(&times(steps, input_bytes, &mut memory, pool));
+    let mut computed = ComputedSteps::default();
     while let Some(batch) = queue.next_batch(|waiting| plan.first(waiting)) {
         let outputs = steps.outputs_of(&batch.samples, &mut memory, pool);
+        computed.samples += outputs.len() as u64;
+        computed.steps += 1;
         batch.reply(outputs);
     }
+    computed
 }
 
 /// The size of each step, and how long it takes.

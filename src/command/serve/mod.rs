@@ -73,9 +73,22 @@ pub struct PredictionServer {
     service: Arc<Service>,
 }
 
-/// Requests that a server has answered, and those that it has refused.
+/// The work of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServedCounts {
+    /// Requests that were answered.
+    pub answered: u64,
+    /// Requests and connections that were refused.
+    pub refused: u64,
+    /// Samples that were computed.
+    pub samples: u64,
+    /// The steps in which they were.
+    pub steps: u64,
+}
+
+/// Requests so far.
 #[derive(Debug, Default)]
-struct Counts {
+struct RequestCounts {
     answered: AtomicU64,
     refused: AtomicU64,
 }
@@ -103,7 +116,7 @@ struct Service {
     bodies: ByteRoom,
     /// For those who decode.
     preparing: Permits,
-    counts: Counts,
+    counts: RequestCounts,
     draining: AtomicBool,
     connections: Mutex<HashMap<u64, Arc<Connection>>>,
     /// A connection has ended.
@@ -148,7 +161,7 @@ impl PredictionServer {
             queue: Queue::default(),
             bodies: ByteRoom::new(body_bytes.saturating_mul(LARGE_BODIES)),
             preparing: Permits::new(pool::default_threads()),
-            counts: Counts::default(),
+            counts: RequestCounts::default(),
             draining: AtomicBool::new(false),
             connections: Mutex::default(),
             ended: Condvar::new(),
@@ -166,14 +179,13 @@ impl PredictionServer {
         ServerStopper { service: Arc::clone(&self.service), address: self.address }
     }
 
-    /// Answers until it is stopped, and then what has begun; tells how many requests were answered and
-    /// how many refused.
-    pub fn run(self, pool: &mut Pool) -> (u64, u64) {
+    /// Answers until it is stopped, and then what has begun.
+    pub fn run(self, pool: &mut Pool) -> ServedCounts {
         let PredictionServer { listener, steps, service, address, .. } = self;
         let fields = service.model.reader.fields();
         let input_bytes: Vec<usize> = fields.iter().map(|field| field.bytes()).collect();
         let stopper = ServerStopper { service: Arc::clone(&service), address };
-        thread::scope(|scope| {
+        let computed = thread::scope(|scope| {
             let service = &*service;
             let accept = move || {
                 service.accept(listener, scope);
@@ -184,10 +196,14 @@ impl PredictionServer {
             accepting.expect("the system starts a thread for the server");
             // If computing panics, nobody is kept waiting.
             let _stopped = StopOnDrop(stopper);
-            engine::compute(&steps, &input_bytes, &service.queue, pool);
+            engine::compute(&steps, &input_bytes, &service.queue, pool)
         });
-        let counts = &service.counts;
-        (counts.answered.load(Ordering::Relaxed), counts.refused.load(Ordering::Relaxed))
+        ServedCounts {
+            answered: service.counts.answered.load(Ordering::Relaxed),
+            refused: service.counts.refused.load(Ordering::Relaxed),
+            samples: computed.samples,
+            steps: computed.steps,
+        }
     }
 }
 

@@ -31,7 +31,9 @@ impl Asked {
             return Asked::Image;
         }
         let recipes: Vec<_> = fields.iter().filter_map(|field| field.recipe.as_deref()).collect();
-        if recipes.iter().any(|recipe| matches!(recipe.value, CellMeaning::Tokens(_))) && recipes.len() == 1 {
+        if recipes.iter().any(|recipe| matches!(recipe.value, CellMeaning::Tokens(_)))
+            && recipes.len() == 1
+        {
             return Asked::Text;
         }
         let mut columns: Vec<&str> = Vec::new();

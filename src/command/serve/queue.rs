@@ -138,7 +138,8 @@ mod tests {
     fn compute(queue: &Queue, most: usize) -> Vec<usize> {
         let mut sizes = Vec::new();
         while let Some(batch) = queue.next_batch(|waiting| waiting.min(most)) {
-            let byte = |sample: &SampleBytes| Ok(vec![vec![f32::from(sample.as_ref().unwrap()[0][0])]]);
+            let byte =
+                |sample: &SampleBytes| Ok(vec![vec![f32::from(sample.as_ref().unwrap()[0][0])]]);
             let outputs = batch.samples.iter().map(byte).collect();
             sizes.push(batch.samples.len());
             batch.reply(outputs);

@@ -106,7 +106,8 @@ pub(super) fn parse_head(
 }
 
 fn too_large() -> Refusal {
-    let message = format!("a request has at most {HEAD_BYTES} bytes and {HEADERS} lines of headers");
+    let message =
+        format!("a request has at most {HEAD_BYTES} bytes and {HEADERS} lines of headers");
     Refusal::new(431, &message)
 }
 
@@ -134,7 +135,8 @@ fn check_host(host: Option<&str>, is_new: bool, hosts: AllowedHosts) -> Result<(
         _ => host,
     };
     let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    let is_local = name.eq_ignore_ascii_case("localhost") || address.is_ok_and(|it| it.is_loopback());
+    let is_local =
+        name.eq_ignore_ascii_case("localhost") || address.is_ok_and(|it| it.is_loopback());
     match hosts {
         AllowedHosts::Local if !is_local => {
             let message = "this server answers on localhost alone; `--host` opens it to others";

@@ -140,12 +140,13 @@ mod tests {
     fn an_answer_says_how_long_it_is_and_how_the_connection_goes_on() {
         let refusal = Refusal { allow: Some("GET"), ..Refusal::new(405, "a \"reason\"") };
         let response = HttpResponse::from(refusal);
-        let text = |close, head_only| {
-            String::from_utf8(response.bytes(close, head_only)).expect("text")
-        };
+        let text =
+            |close, head_only| String::from_utf8(response.bytes(close, head_only)).expect("text");
         let whole = text(true, false);
         assert!(whole.starts_with("HTTP/1.1 405 Method Not Allowed\r\n"), "{whole}");
-        assert!(whole.contains("\r\nAllow: GET\r\n") && whole.contains("\r\nConnection: close\r\n"));
+        assert!(
+            whole.contains("\r\nAllow: GET\r\n") && whole.contains("\r\nConnection: close\r\n")
+        );
         let body = r#"{"error":"a \"reason\""}"#;
         assert!(whole.ends_with(&format!("\r\n\r\n{body}")), "{whole}");
         assert!(whole.contains(&format!("\r\nContent-Length: {}\r\n", body.len())));

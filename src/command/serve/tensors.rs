@@ -177,13 +177,17 @@ pub(super) fn samples_of(tensor: &GivenTensor, field: &Field) -> Result<Vec<Vec<
             let wanted: Vec<String> = inner.iter().map(|extent| format!(", {extent}")).collect();
             let given = shown(&tensor.shape[..tensor.shape.len().min(MOST_AXES)]);
             let wanted = wanted.concat();
-            return Err(format!("`{name}` has the shape {given}; the model takes [samples{wanted}]"));
+            return Err(format!(
+                "`{name}` has the shape {given}; the model takes [samples{wanted}]"
+            ));
         }
     };
     let TensorData { numbers, truths, lengths } = &tensor.data;
     let elements = inner.iter().fold(count, |all, &extent| all.saturating_mul(extent));
     let is_nested = lengths.len() > 1;
-    let is_shape = || lengths.iter().map(|it| it.map(|it| it as u64)).eq(tensor.shape.iter().map(|&it| Some(it)));
+    let is_shape = || {
+        lengths.iter().map(|it| it.map(|it| it as u64)).eq(tensor.shape.iter().map(|&it| Some(it)))
+    };
     if elements != numbers.len() as u64 || is_nested && !is_shape() {
         let (shape, there) = (shown(&tensor.shape), numbers.len());
         let lists = if is_nested { ", in lists of that shape or in one list" } else { "" };
@@ -211,9 +215,8 @@ pub(super) fn samples_of(tensor: &GivenTensor, field: &Field) -> Result<Vec<Vec<
 
 /// Numbers in an element type; the number that it does not hold.
 fn bytes_of(numbers: &[f64], dtype: DType) -> Result<Vec<u8>, f64> {
-    let is_whole = |number: f64, from: f64, to: f64| {
-        number.fract() == 0.0 && (from..=to).contains(&number)
-    };
+    let is_whole =
+        |number: f64, from: f64, to: f64| number.fract() == 0.0 && (from..=to).contains(&number);
     let mut out = Vec::with_capacity(numbers.len() * dtype.size());
     for &number in numbers {
         match dtype {
@@ -236,7 +239,12 @@ fn bytes_of(numbers: &[f64], dtype: DType) -> Result<Vec<u8>, f64> {
 mod tests {
     use super::*;
 
-    fn samples(field: &Field, shape: &str, datatype: &str, data: &str) -> Result<Vec<Vec<u8>>, String> {
+    fn samples(
+        field: &Field,
+        shape: &str,
+        datatype: &str,
+        data: &str,
+    ) -> Result<Vec<Vec<u8>>, String> {
         let text = format!(
             r#"{{"name":"x","shape":{shape},"data":{data},"datatype":"{datatype}","parameters":{{}}}}"#
         );

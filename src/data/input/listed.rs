@@ -33,12 +33,7 @@ pub trait FileKind {
 
     /// The samples of text that is no list of files, by the path that answers name; `None` where it may
     /// be a list.
-    fn of_lines(
-        &self,
-        _path: &Path,
-        _bytes: &[u8],
-        _lines: &[&[u8]],
-    ) -> Option<Vec<InputSample>> {
+    fn of_lines(&self, _path: &Path, _bytes: &[u8], _lines: &[&[u8]]) -> Option<Vec<InputSample>> {
         None
     }
 }
