@@ -273,11 +273,11 @@ impl Service {
         self.connections().insert(number, Arc::clone(&connection));
         let own = Arc::clone(&connection);
         let serve = move || {
-            let _ended = Ended { service: self, number };
+            let _ended = EndedConnection { service: self, number };
             own.serve(self);
         };
         if Builder::new().name("client".to_owned()).spawn_scoped(scope, serve).is_err() {
-            drop(Ended { service: self, number });
+            drop(EndedConnection { service: self, number });
             refuse("the server has no thread left: try again");
         }
     }
@@ -293,12 +293,12 @@ impl Service {
 }
 
 /// Forgets a connection when its thread ends, however that is.
-struct Ended<'s> {
+struct EndedConnection<'s> {
     service: &'s Service,
     number: u64,
 }
 
-impl Drop for Ended<'_> {
+impl Drop for EndedConnection<'_> {
     fn drop(&mut self) {
         self.service.connections().remove(&self.number);
         self.service.ended.notify_all();
