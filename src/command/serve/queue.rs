@@ -31,6 +31,8 @@ struct Waiting {
     samples: usize,
     /// Whether no more are taken.
     closed: bool,
+    /// Whether the one who computes sleeps; waking costs a call of the system.
+    idle: bool,
 }
 
 /// The samples of a request that are still to be computed, by number.
@@ -66,8 +68,11 @@ impl Queue {
         waiting.samples += count;
         let samples = samples.into_iter().enumerate();
         waiting.requests.push_back(QueuedRequest { samples, reply });
+        let wake = std::mem::take(&mut waiting.idle);
         drop(waiting);
-        self.arrived.notify_one();
+        if wake {
+            self.arrived.notify_one();
+        }
         let mut outputs: Vec<Option<SampleOutputs>> = vec![None; count];
         for _ in 0..count {
             let (index, output) = replies.recv().ok()?;
@@ -84,6 +89,7 @@ impl Queue {
             if waiting.closed {
                 return None;
             }
+            waiting.idle = true;
             waiting = self.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner);
         }
         let mut batch = QueuedBatch::default();

@@ -1,6 +1,7 @@
 //! A client's connection with deadlines: whoever sends or takes bytes too slowly loses it.
 //!
-//! Time-outs of sockets begin anew with each byte, so each wait gets what is left until a deadline.
+//! Time-outs of sockets begin anew with each byte, so each wait gets what is left until a deadline, to an
+//! eighth of it: a socket that has the right time-out already is not told again.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -26,6 +27,9 @@ pub(super) struct ClientStream<'s> {
     stream: &'s TcpStream,
     /// Bytes that came and were not taken yet.
     pub unread: Vec<u8>,
+    /// The time-outs that the socket has.
+    read_timeout: Duration,
+    write_timeout: Duration,
 }
 
 impl<'s> ClientStream<'s> {
@@ -33,17 +37,25 @@ impl<'s> ClientStream<'s> {
     pub fn new(stream: &'s TcpStream) -> ClientStream<'s> {
         // Answers are written whole; none waits to be joined with the next.
         let _ = stream.set_nodelay(true);
-        ClientStream { stream, unread: Vec::new() }
+        let (read_timeout, write_timeout) = (Duration::ZERO, Duration::ZERO);
+        ClientStream { stream, unread: Vec::new(), read_timeout, write_timeout }
+    }
+
+    /// Makes the socket wait no longer for bytes than until the deadline, or about so long.
+    fn wait_until(&mut self, deadline: Instant) -> Result<(), StreamEnd> {
+        let left = left(deadline)?;
+        if !suits(self.read_timeout, left) {
+            self.stream.set_read_timeout(Some(left)).map_err(|_| StreamEnd::Closed)?;
+            self.read_timeout = left;
+        }
+        Ok(())
     }
 
     /// Reads some bytes, at least one; tells how many.
     pub fn fill(&mut self, deadline: Instant) -> Result<usize, StreamEnd> {
         let before = self.unread.len();
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() || self.stream.set_read_timeout(Some(left)).is_err() {
-                return Err(StreamEnd::Late);
-            }
+            self.wait_until(deadline)?;
             self.unread.resize(before + CHUNK, 0);
             let read = self.stream.read(&mut self.unread[before..]);
             self.unread.truncate(before + *read.as_ref().unwrap_or(&0));
@@ -64,9 +76,10 @@ impl<'s> ClientStream<'s> {
     /// Writes all of it.
     pub fn write(&mut self, mut bytes: &[u8], deadline: Instant) -> Result<(), StreamEnd> {
         while !bytes.is_empty() {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() || self.stream.set_write_timeout(Some(left)).is_err() {
-                return Err(StreamEnd::Late);
+            let left = left(deadline)?;
+            if !suits(self.write_timeout, left) {
+                self.stream.set_write_timeout(Some(left)).map_err(|_| StreamEnd::Closed)?;
+                self.write_timeout = left;
             }
             match self.stream.write(bytes) {
                 Ok(0) => return Err(StreamEnd::Closed),
@@ -93,6 +106,17 @@ impl<'s> ClientStream<'s> {
             }
         }
     }
+}
+
+/// The time until a deadline, if it has not passed.
+fn left(deadline: Instant) -> Result<Duration, StreamEnd> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    if left.is_zero() { Err(StreamEnd::Late) } else { Ok(left) }
+}
+
+/// Whether a time-out is about what is left: not shorter, and longer by an eighth at most.
+fn suits(timeout: Duration, left: Duration) -> bool {
+    (left..=left + left / 8).contains(&timeout)
 }
 
 /// Whether an error ends a stream; that a call was interrupted does not.
