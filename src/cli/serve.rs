@@ -66,7 +66,7 @@ impl ServeArgs {
         eprintln!("weights of {}", server.weights.shown());
         let mut pool = threads::pool(Pool::adaptive, threads(self.threads));
         write::line(&format!("{} answers at http://{}/", server.model(), server.address))?;
-        let ServedCounts { answered, refused, samples, steps } = server.run(&mut pool);
+        let ServedCounts { answered, refused, samples, steps } = server.run(&mut pool)?;
         eprintln!(
             "{answered} requests answered, {refused} refused; {samples} samples in {steps} steps"
         );

@@ -1,209 +1,321 @@
 //! A connection: requests are read one by one, answered in order, until one side ends it.
 //!
 //! ```text
-//! idle ─first byte→ head ─→ refused? ─→ body ─→ answer ─→ idle …        each arrow but the first has a deadline
+//! ┌→ idle ─first byte→ head ─→ body ─→ answering ─→ sending ─┐
+//! └──────────────────────────────────────────────────────────┴─ refused, or asked to: lingering → over
 //! ```
 //!
-//! Requests that came together (pipelining) wait in the buffer. After a refusal whose body was not read
-//! the connection is closed, since what follows might be that body.
+//! Nothing here waits: [`Connection::advance`] goes as far as bytes allow and says what it needs. Every
+//! phase but `answering` has a deadline, which [`Connection::late`] acts upon. Requests that came together
+//! (pipelining) stay in the buffer meanwhile. After a refusal whose body was not read the connection ends,
+//! since what follows might be that body; it lingers, so that the client gets to read why.
 
-use super::Service;
 use super::endpoints;
-use super::request::{HEAD_BYTES, RequestHead, parse_head};
+use super::request::{HEAD_BYTES, HttpMethod, RequestHead, parse_head};
 use super::response::{HttpResponse, Refusal};
-use super::stream::{ClientStream, StreamEnd};
-use std::net::{Shutdown, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use super::{ServeLimits, Service};
+use mio::net::TcpStream;
+use std::io::{ErrorKind, Read, Write};
+use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
 /// How long a connection may stay open without a request.
 const IDLE: Duration = Duration::from_secs(60);
+/// How long, and how many bytes, a client that was refused may go on sending: closing at once would throw
+/// the answer away with what it still sends.
+const LINGER: (Duration, usize) = (Duration::from_millis(500), 4 << 20);
+/// Bytes that are read at once.
+const CHUNK: usize = 16 << 10;
+/// A buffer that has grown beyond this is given back behind a request.
+const KEPT_BUFFER: usize = 64 << 10;
 
-/// A client's connection, as the server knows it.
+/// A client's connection.
 pub(super) struct Connection {
     stream: TcpStream,
-    /// Whether it waits for the first byte of a request.
-    idle: AtomicBool,
+    phase: Phase,
+    /// When the phase must be over.
+    deadline: Instant,
+    /// Bytes that came and were not taken yet.
+    unread: Vec<u8>,
+    /// Bytes of an answer, and how many of them were sent.
+    unsent: (Vec<u8>, usize),
+    /// Whether what is unread may have the end of a head in it.
+    worth_parsing: bool,
+    /// Bytes of the server's room for bodies that the request has.
+    pub held: usize,
+}
+
+enum Phase {
+    /// Of a request that has not begun, or whose head has not come whole.
+    Head,
+    /// The rest of the body.
+    Body(RequestHead),
+    /// The request is being answered.
+    Answering(RequestHead),
+    /// The answer is on its way.
+    Sending(AfterAnswer),
+    /// What still comes is read over.
+    Lingering(usize),
+}
+
+/// How a connection goes on behind an answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum AfterAnswer {
+    /// With another request.
+    Next,
+    /// It ends.
+    End,
+}
+
+/// What becomes of a connection that went as far as it could.
+pub(super) enum Progress {
+    /// It waits for bytes to come or go.
+    Waiting,
+    /// A request has come whole, and is to be answered by [`Connection::answer`].
+    Asked(RequestHead, Vec<u8>),
+    /// It is over.
+    Over,
+}
+
+/// Bytes that were read.
+enum Reading {
+    Some(usize),
+    None,
+    Ended,
 }
 
 impl Connection {
     /// Of a client that has just come.
     pub fn new(stream: TcpStream) -> Connection {
-        Connection { stream, idle: AtomicBool::new(true) }
-    }
-
-    /// Ends it if it is idle. What came in the meantime is still read, and answered.
-    pub fn end_if_idle(&self) {
-        if self.idle.load(Ordering::SeqCst) {
-            let _ = self.stream.shutdown(Shutdown::Read);
+        // Answers are written whole; none waits to be joined with the next.
+        let _ = stream.set_nodelay(true);
+        Connection {
+            stream,
+            phase: Phase::Head,
+            deadline: Instant::now() + IDLE,
+            unread: Vec::new(),
+            unsent: (Vec::new(), 0),
+            worth_parsing: false,
+            held: 0,
         }
     }
 
-    /// Answers nothing but a refusal.
-    pub fn refuse(&self, refusal: Refusal, timeout: Duration) {
-        let mut client = ClientStream::new(&self.stream);
-        let response = HttpResponse::from(refusal).bytes(true, false);
-        if client.write(&response, Instant::now() + timeout).is_ok() {
-            client.close();
-        }
+    /// The socket, to be watched.
+    pub fn stream(&mut self) -> &mut TcpStream {
+        &mut self.stream
     }
 
-    /// Answers requests until the connection ends.
-    pub fn serve(&self, service: &Service) {
-        let mut client = ClientStream::new(&self.stream);
+    /// Whether no request has begun.
+    pub fn is_idle(&self) -> bool {
+        matches!(self.phase, Phase::Head) && self.unread.is_empty()
+    }
+
+    /// Goes on until bytes are missing, room to write is, or a request has come whole.
+    pub fn advance(&mut self, service: &Service, room: &mut usize) -> Progress {
         loop {
-            // In this order: whoever drains sets its flag before it looks at this one.
-            self.idle.store(true, Ordering::SeqCst);
-            if service.is_draining() && client.unread.is_empty() {
-                return;
-            }
-            if client.unread.is_empty() && client.fill(Instant::now() + IDLE).is_err() {
-                return;
-            }
-            self.idle.store(false, Ordering::SeqCst);
-            match exchange(service, &mut client) {
-                Exchange::Next => {}
-                Exchange::Gone => return,
-                Exchange::Refused => return client.close(),
-            }
-        }
-    }
-}
-
-/// How a connection goes on behind a request.
-enum Exchange {
-    /// With another one.
-    Next,
-    /// It is over.
-    Gone,
-    /// It is over, and the client may still be sending.
-    Refused,
-}
-
-/// Reads a request and answers it.
-fn exchange(service: &Service, client: &mut ClientStream<'_>) -> Exchange {
-    let deadline = Instant::now() + service.limits.timeout;
-    let head = match read_head(service, client, deadline) {
-        Ok(head) => head,
-        Err(Unread::Gone) => return Exchange::Gone,
-        Err(Unread::Refused(refusal)) => return refuse(service, client, refusal),
-    };
-    // A method that takes no body may come with one all the same; it is read over.
-    if let Err(refusal) = endpoints::check(service, &head) {
-        if head.length > 0 {
-            return refuse(service, client, refusal);
-        }
-        service.counts.refused.fetch_add(1, Ordering::Relaxed);
-        return send(service, client, &head, &refusal.into());
-    }
-    let (body, room) = match read_body(service, client, &head) {
-        Ok(body) => body,
-        Err(Unread::Gone) => return Exchange::Gone,
-        Err(Unread::Refused(refusal)) => return refuse(service, client, refusal),
-    };
-    let answer = endpoints::answer(service, &head, body);
-    drop(room);
-    let count = match &answer {
-        Ok(answer) if answer.status == 200 => &service.counts.answered,
-        _ => &service.counts.refused,
-    };
-    count.fetch_add(1, Ordering::Relaxed);
-    send(service, client, &head, &answer.unwrap_or_else(HttpResponse::from))
-}
-
-/// Sends an answer to a request that was read whole.
-fn send(
-    service: &Service,
-    client: &mut ClientStream<'_>,
-    head: &RequestHead,
-    response: &HttpResponse,
-) -> Exchange {
-    let close = !head.keep_alive || service.is_draining();
-    let bytes = response.bytes(close, head.method == super::request::HttpMethod::Head);
-    match client.write(&bytes, Instant::now() + service.limits.timeout) {
-        Err(_) => Exchange::Gone,
-        Ok(()) if close => Exchange::Refused,
-        Ok(()) => Exchange::Next,
-    }
-}
-
-/// Sends a refusal, and ends the connection: what comes next may be the rest of the request.
-fn refuse(service: &Service, client: &mut ClientStream<'_>, refusal: Refusal) -> Exchange {
-    service.counts.refused.fetch_add(1, Ordering::Relaxed);
-    let bytes = HttpResponse::from(refusal).bytes(true, false);
-    match client.write(&bytes, Instant::now() + service.limits.timeout) {
-        Ok(()) => Exchange::Refused,
-        Err(_) => Exchange::Gone,
-    }
-}
-
-/// Why a request could not be read.
-enum Unread {
-    /// There is nobody to answer.
-    Gone,
-    /// This is the answer.
-    Refused(Refusal),
-}
-
-impl Unread {
-    /// Of a stream that ended while a part of a request was awaited.
-    fn of(end: StreamEnd, part: &str) -> Unread {
-        match end {
-            StreamEnd::Closed => Unread::Gone,
-            StreamEnd::Late => {
-                Unread::Refused(Refusal::new(408, &format!("the {part} took too long to come")))
+            let step = match &mut self.phase {
+                Phase::Head => self.read_head(service, room),
+                Phase::Body(head) if self.unread.len() < head.length => match self.fill() {
+                    Reading::Some(_) => None,
+                    Reading::None => Some(Progress::Waiting),
+                    Reading::Ended => Some(Progress::Over),
+                },
+                Phase::Body(head) => {
+                    let head = head.clone();
+                    let body = self.take(head.length);
+                    self.phase = Phase::Answering(head.clone());
+                    return Progress::Asked(head, body);
+                }
+                Phase::Answering(_) => Some(Progress::Waiting),
+                Phase::Sending(after) => {
+                    let after = *after;
+                    self.send(service, after)
+                }
+                Phase::Lingering(read) => {
+                    let read = *read;
+                    self.linger(read)
+                }
+            };
+            match step {
+                None => {}
+                Some(progress) => return progress,
             }
         }
     }
-}
 
-impl From<Refusal> for Unread {
-    fn from(refusal: Refusal) -> Unread {
-        Unread::Refused(refusal)
-    }
-}
-
-/// Reads the head of a request and takes it off the buffer.
-fn read_head(
-    service: &Service,
-    client: &mut ClientStream<'_>,
-    deadline: Instant,
-) -> Result<RequestHead, Unread> {
-    let mut worth_parsing = true;
-    loop {
-        if worth_parsing && let Some(head) = parse_head(&client.unread, service.limits.hosts)? {
-            client.take(head.bytes);
-            return Ok(head);
+    /// Reads a head, and begins with what follows; `None` where there is more to do.
+    fn read_head(&mut self, service: &Service, room: &mut usize) -> Option<Progress> {
+        if self.worth_parsing || self.unread.len() >= HEAD_BYTES {
+            self.worth_parsing = false;
+            match parse_head(&self.unread, service.limits.hosts) {
+                Err(refusal) => return self.refuse(service, refusal),
+                Ok(Some(head)) => return self.begin(service, head, room),
+                Ok(None) => {}
+            }
         }
-        let filled = client.fill(deadline);
-        let new = filled.map_err(|end| Unread::of(end, "head of the request"))?;
-        // Only what ends a line can end a head, so a head that comes byte by byte is not parsed as often.
-        let unread = &client.unread;
-        worth_parsing = unread[unread.len() - new..].contains(&b'\n') || unread.len() >= HEAD_BYTES;
+        let was_idle = self.unread.is_empty();
+        match self.fill() {
+            Reading::None => return Some(Progress::Waiting),
+            Reading::Ended => return Some(Progress::Over),
+            Reading::Some(new) => {
+                // Only what ends a line can end a head, so a head that comes byte by byte is not parsed as
+                // often.
+                let new = &self.unread[self.unread.len() - new..];
+                self.worth_parsing = was_idle || new.contains(&b'\n');
+            }
+        }
+        if was_idle {
+            self.deadline = Instant::now() + service.limits.timeout;
+        }
+        None
     }
-}
 
-/// Reads the body of a request; the room that it takes is given back with the second.
-fn read_body<'s>(
-    service: &'s Service,
-    client: &mut ClientStream<'_>,
-    head: &RequestHead,
-) -> Result<(Vec<u8>, super::room::Taken<'s>), Unread> {
-    let most = service.limits.body_bytes;
-    if head.length > most {
-        let message = format!("a body has at most {most} bytes");
-        return Err(Refusal::new(413, &message).into());
+    /// Begins with a request whose head has come.
+    fn begin(
+        &mut self,
+        service: &Service,
+        head: RequestHead,
+        room: &mut usize,
+    ) -> Option<Progress> {
+        drop(self.take(head.bytes));
+        if let Err(refusal) = endpoints::check(service, &head) {
+            if head.length > 0 {
+                return self.refuse(service, refusal);
+            }
+            self.phase = Phase::Answering(head);
+            self.answer(service, &refusal.into());
+            return None;
+        }
+        let ServeLimits { body_bytes: most, timeout, .. } = service.limits;
+        if head.length > most {
+            let message = format!("a body has at most {most} bytes");
+            return self.refuse(service, Refusal::new(413, &message));
+        }
+        let Some(rest) = room.checked_sub(head.length) else {
+            let message = "the server holds as many requests as it has room for: try again";
+            return self.refuse(service, Refusal::new(503, message));
+        };
+        (*room, self.held) = (rest, head.length);
+        self.deadline = Instant::now() + timeout;
+        if head.expects_continue && self.unread.len() < head.length {
+            // So few bytes fit into an empty buffer of the system; a client that does not get them sends
+            // the body all the same, a little later.
+            let _ = self.stream.write(b"HTTP/1.1 100 Continue\r\n\r\n");
+        }
+        self.phase = Phase::Body(head);
+        None
     }
-    let room = service.bodies.take(head.length).ok_or_else(|| {
-        Refusal::new(503, "the server holds as many requests as it has room for: try again")
-    })?;
-    let deadline = Instant::now() + service.limits.timeout;
-    if head.expects_continue && client.unread.len() < head.length {
-        let word = b"HTTP/1.1 100 Continue\r\n\r\n";
-        client.write(word, deadline).map_err(|end| Unread::of(end, "client"))?;
+
+    /// Sends the answer to the request that was read whole.
+    pub fn answer(&mut self, service: &Service, response: &HttpResponse) {
+        let Phase::Answering(head) = &self.phase else { return };
+        let close = !head.keep_alive || service.is_draining();
+        let bytes = response.bytes(close, head.method == HttpMethod::Head);
+        service.count(response.status == 200);
+        self.begin_sending(
+            service,
+            bytes,
+            if close { AfterAnswer::End } else { AfterAnswer::Next },
+        );
     }
-    while client.unread.len() < head.length {
-        client.fill(deadline).map_err(|end| Unread::of(end, "body of the request"))?;
+
+    /// Sends a refusal behind which the connection ends: what comes next may be the rest of the request.
+    pub fn refuse(&mut self, service: &Service, refusal: Refusal) -> Option<Progress> {
+        service.count(false);
+        let bytes = HttpResponse::from(refusal).bytes(true, false);
+        self.begin_sending(service, bytes, AfterAnswer::End);
+        None
     }
-    Ok((client.take(head.length), room))
+
+    fn begin_sending(&mut self, service: &Service, bytes: Vec<u8>, after: AfterAnswer) {
+        self.unsent = (bytes, 0);
+        self.deadline = Instant::now() + service.limits.timeout;
+        self.phase = Phase::Sending(after);
+    }
+
+    /// Writes what the socket takes of an answer.
+    fn send(&mut self, service: &Service, after: AfterAnswer) -> Option<Progress> {
+        let (bytes, sent) = &mut self.unsent;
+        while *sent < bytes.len() {
+            match self.stream.write(&bytes[*sent..]) {
+                Ok(0) => return Some(Progress::Over),
+                Ok(written) => *sent += written,
+                Err(error) => match error.kind() {
+                    ErrorKind::Interrupted => {}
+                    ErrorKind::WouldBlock => return Some(Progress::Waiting),
+                    _ => return Some(Progress::Over),
+                },
+            }
+        }
+        if after == AfterAnswer::End {
+            let (time, _) = LINGER;
+            self.deadline = Instant::now() + time;
+            self.phase = Phase::Lingering(0);
+            return self.stream.shutdown(Shutdown::Write).is_err().then_some(Progress::Over);
+        }
+        self.unsent = (Vec::new(), 0);
+        self.worth_parsing = !self.unread.is_empty();
+        if self.unread.is_empty() && self.unread.capacity() > KEPT_BUFFER {
+            self.unread = Vec::new();
+        }
+        // A request that has begun to come has its time from here.
+        let time = if self.unread.is_empty() { IDLE } else { service.limits.timeout };
+        self.deadline = Instant::now() + time;
+        self.phase = Phase::Head;
+        None
+    }
+
+    /// Reads over what comes behind so many bytes.
+    fn linger(&mut self, read: usize) -> Option<Progress> {
+        self.unread.clear();
+        match self.fill() {
+            Reading::Some(new) if read + new <= LINGER.1 => {
+                self.phase = Phase::Lingering(read + new);
+                None
+            }
+            Reading::None => Some(Progress::Waiting),
+            Reading::Some(_) | Reading::Ended => Some(Progress::Over),
+        }
+    }
+
+    /// Acts upon a deadline that has passed: a client whose request came too slowly is told so. Returns
+    /// whether the connection goes on.
+    pub fn late(&mut self, service: &Service, now: Instant) -> bool {
+        if now < self.deadline || matches!(self.phase, Phase::Answering(_)) {
+            return true;
+        }
+        let part = match &self.phase {
+            Phase::Head if !self.unread.is_empty() => "head",
+            Phase::Body(_) => "body",
+            _ => return false,
+        };
+        let message = format!("the {part} of the request took too long to come");
+        self.refuse(service, Refusal::new(408, &message));
+        true
+    }
+
+    /// Reads some bytes, if there are any.
+    fn fill(&mut self) -> Reading {
+        let before = self.unread.len();
+        loop {
+            self.unread.resize(before + CHUNK, 0);
+            let read = self.stream.read(&mut self.unread[before..]);
+            self.unread.truncate(before + *read.as_ref().unwrap_or(&0));
+            return match read {
+                Ok(0) => Reading::Ended,
+                Ok(bytes) => Reading::Some(bytes),
+                Err(error) => match error.kind() {
+                    ErrorKind::Interrupted => continue,
+                    ErrorKind::WouldBlock => Reading::None,
+                    _ => Reading::Ended,
+                },
+            };
+        }
+    }
+
+    /// Takes bytes off the front.
+    fn take(&mut self, bytes: usize) -> Vec<u8> {
+        let rest = self.unread.split_off(bytes);
+        std::mem::replace(&mut self.unread, rest)
+    }
 }

@@ -11,19 +11,26 @@
 //! | `/v2/models/NAME/infer` | POST | outputs of tensors |
 
 use super::Service;
+use super::network::ReplyTo;
 use super::page;
 use super::protocol;
+use super::queue::InputBytes;
 use super::request::{HttpMethod, RequestHead};
 use super::response::{HttpResponse, Refusal};
 use crate::command::answer_json::json_answer;
 use crate::command::answers::{Prediction, predictions};
+use crate::command::inference::SampleOutputs;
 use crate::data::{GivenInput, InputSample};
 use serde_json::{Value, json};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 /// The most samples of a request.
 pub(super) const MOST_SAMPLES: usize = 4096;
 /// The most lines of a text or table.
 const MOST_LINES: usize = 1 << 16;
+/// The largest body that is read where requests are: a larger one would keep others waiting.
+const SHORT_BODY: usize = 64 << 10;
 /// The most classes of an answer.
 const MOST_CLASSES: usize = 1000;
 
@@ -94,18 +101,22 @@ pub(super) fn check(service: &Service, head: &RequestHead) -> Result<(), Refusal
     Err(Refusal { allow: Some(allow), ..Refusal::new(405, &message) })
 }
 
-/// The answer to a request.
+/// The answer to a request; `None` where it comes through `reply`.
 pub(super) fn answer(
-    service: &Service,
+    service: &Arc<Service>,
     head: &RequestHead,
     body: Vec<u8>,
-) -> Result<HttpResponse, Refusal> {
+    reply: ReplyTo,
+) -> Option<HttpResponse> {
     let model = &service.model;
-    Ok(match Endpoint::of(&head.path, &model.name)? {
+    let endpoint = match Endpoint::of(&head.path, &model.name) {
+        Ok(endpoint) => endpoint,
+        Err(refusal) => return Some(refusal.into()),
+    };
+    Some(match endpoint {
         Endpoint::Page => HttpResponse::html(page::html(model)),
         Endpoint::Script => HttpResponse::file("text/javascript; charset=utf-8", page::SCRIPT),
         Endpoint::Style => HttpResponse::file("text/css; charset=utf-8", page::STYLE),
-        Endpoint::Predict => predict(service, &head.query, body)?,
         Endpoint::Server => {
             let version = env!("CARGO_PKG_VERSION");
             HttpResponse::json(&json!({ "name": "nnc", "version": version, "extensions": [] }))
@@ -119,8 +130,27 @@ pub(super) fn answer(
         Endpoint::ModelReady => {
             ready(service, json!({ "name": model.name, "ready": !service.is_draining() }))
         }
-        Endpoint::Infer => infer(service, &body)?,
+        Endpoint::Infer if body.len() <= SHORT_BODY => {
+            infer(service, &body, reply);
+            return None;
+        }
+        Endpoint::Infer => {
+            elsewhere(service, move |service| infer(service, &body, reply));
+            return None;
+        }
+        Endpoint::Predict => {
+            let query = head.query.clone();
+            elsewhere(service, move |service| predict(service, &query, body, reply));
+            return None;
+        }
     })
+}
+
+/// Does work that takes time on another thread. If it panics, which is a bug of ours, its client is told,
+/// and the server goes on.
+fn elsewhere(service: &Arc<Service>, work: impl FnOnce(&Arc<Service>) + Send + 'static) {
+    let service = Arc::clone(service);
+    rayon::spawn(move || drop(catch_unwind(AssertUnwindSafe(|| work(&service)))));
 }
 
 fn ready(service: &Service, value: Value) -> HttpResponse {
@@ -129,61 +159,94 @@ fn ready(service: &Service, value: Value) -> HttpResponse {
 }
 
 /// The outputs of tensors.
-fn infer(service: &Service, body: &[u8]) -> Result<HttpResponse, Refusal> {
+fn infer(service: &Arc<Service>, body: &[u8], reply: ReplyTo) {
     let model = &service.model;
-    let wrong = |message: String| Refusal::new(400, &message);
     let fields = model.reader.fields();
-    let mut asked = protocol::parse(body, fields, &model.outputs, MOST_SAMPLES).map_err(wrong)?;
+    let mut asked = match protocol::parse(body, fields, &model.outputs, MOST_SAMPLES) {
+        Ok(asked) => asked,
+        Err(message) => return reply.send(move || Refusal::new(400, &message).into()),
+    };
     let samples = std::mem::take(&mut asked.samples);
-    let outputs = service.queue.outputs_of(samples).ok_or_else(gone)?;
-    let mut values = Vec::with_capacity(outputs.len());
-    for (index, output) in outputs.into_iter().enumerate() {
-        values.push(output.map_err(|reason| wrong(format!("sample {index}: {reason}")))?);
-    }
-    Ok(HttpResponse::json_bytes(asked.answer(&model.name, &model.outputs, &values)))
-}
-
-fn gone() -> Refusal {
-    Refusal::new(500, "the server computes no more")
+    let own = Arc::clone(service);
+    let answer = move |outputs: Vec<SampleOutputs>| -> Result<HttpResponse, Refusal> {
+        let mut values = Vec::with_capacity(outputs.len());
+        for (index, output) in outputs.into_iter().enumerate() {
+            let refused = |reason| Refusal::new(400, &format!("sample {index}: {reason}"));
+            values.push(output.map_err(refused)?);
+        }
+        let model = &own.model;
+        Ok(HttpResponse::json_bytes(asked.answer(&model.name, &model.outputs, &values)))
+    };
+    let done = move |outputs| {
+        reply.send(move || answer(outputs).unwrap_or_else(HttpResponse::from));
+    };
+    service.queue.ask(samples, Box::new(done));
 }
 
 /// The answers to a body such as `nnc predict -` takes on standard input.
-fn predict(service: &Service, query: &str, body: Vec<u8>) -> Result<HttpResponse, Refusal> {
-    let top = top(query)?;
-    check_contents(&body)?;
-    let model = &service.model;
-    let (samples, read) = service.preparing.with(|| {
-        let samples = model.reader.samples(&GivenInput::Body(body));
-        let read: Vec<_> =
-            samples.iter().take(MOST_SAMPLES).map(|it| model.reader.read(it)).collect();
-        (samples, read)
-    });
-    if samples.len() > MOST_SAMPLES {
-        let message = format!("the body has {} samples; at most {MOST_SAMPLES}", samples.len());
-        return Err(Refusal::new(413, &message));
-    }
-    let readable = read.iter().filter_map(|it| it.as_ref().ok()).cloned().collect();
-    let outputs = service.queue.outputs_of(readable).ok_or_else(gone)?;
-    let mut outputs = outputs.into_iter();
-    let answer = |(sample, read): (&InputSample, Result<_, String>)| {
-        let values = read.and_then(|_: Vec<Vec<u8>>| {
-            outputs.next().unwrap_or_else(|| Err("it was not computed".to_owned()))
-        });
-        let answers = match values {
-            Ok(values) => predictions(&model.outputs, &values, sample.positions(), top),
-            Err(reason) => vec![Prediction::Unreadable(reason)],
-        };
-        let is_good = !matches!(answers[..], [Prediction::Unreadable(_)]);
-        (is_good, json_answer("sample", &sample.name(), &model.outputs, &answers))
+fn predict(service: &Arc<Service>, query: &str, body: Vec<u8>, reply: ReplyTo) {
+    let prepared = match Prepared::new(service, query, body) {
+        Ok(prepared) => prepared,
+        Err(refusal) => return reply.send(move || refusal.into()),
     };
-    let (good, answers): (Vec<bool>, Vec<Value>) = samples.iter().zip(read).map(answer).unzip();
-    let mut object = json!({ "model": model.name, "answers": answers });
-    if good.contains(&true) {
-        return Ok(HttpResponse::json(&object));
+    let readable: Vec<InputBytes> =
+        prepared.read.iter().filter_map(|it| it.as_ref().ok()).cloned().collect();
+    let own = Arc::clone(service);
+    if readable.is_empty() {
+        return reply.send(move || prepared.answer(&own, Vec::new()));
     }
-    let first = answers.first().and_then(|answer| answer["error"].as_str());
-    object["error"] = json!(first.unwrap_or("the body has no samples"));
-    Ok(HttpResponse::json(&object).with_status(400))
+    let done = move |outputs| reply.send(move || prepared.answer(&own, outputs));
+    service.queue.ask(readable, Box::new(done));
+}
+
+/// A body that was read: its samples, and the bytes of each.
+struct Prepared {
+    samples: Vec<InputSample>,
+    read: Vec<Result<InputBytes, String>>,
+    /// The classes of an answer.
+    top: usize,
+}
+
+impl Prepared {
+    fn new(service: &Service, query: &str, body: Vec<u8>) -> Result<Prepared, Refusal> {
+        let top = top(query)?;
+        check_contents(&body)?;
+        let reader = &service.model.reader;
+        let samples = reader.samples(&GivenInput::Body(body));
+        if samples.len() > MOST_SAMPLES {
+            let message = format!("the body has {} samples; at most {MOST_SAMPLES}", samples.len());
+            return Err(Refusal::new(413, &message));
+        }
+        let read = samples.iter().map(|sample| reader.read(sample)).collect();
+        Ok(Prepared { samples, read, top })
+    }
+
+    /// The answers, from the outputs of the samples that could be read.
+    fn answer(self, service: &Service, outputs: Vec<SampleOutputs>) -> HttpResponse {
+        let model = &service.model;
+        let mut outputs = outputs.into_iter();
+        let answer = |(sample, read): (&InputSample, Result<InputBytes, String>)| {
+            let values = read.and_then(|_| {
+                outputs.next().unwrap_or_else(|| Err("it was not computed".to_owned()))
+            });
+            let answers = match values {
+                Ok(values) => predictions(&model.outputs, &values, sample.positions(), self.top),
+                Err(reason) => vec![Prediction::Unreadable(reason)],
+            };
+            let is_good = !matches!(answers[..], [Prediction::Unreadable(_)]);
+            (is_good, json_answer("sample", &sample.name(), &model.outputs, &answers))
+        };
+        let (good, answers): (Vec<bool>, Vec<Value>) =
+            self.samples.iter().zip(self.read).map(answer).unzip();
+        let first = answers.first().and_then(|answer| answer["error"].as_str());
+        let error = json!(first.unwrap_or("the body has no samples"));
+        let mut object = json!({ "model": model.name, "answers": answers });
+        if good.contains(&true) {
+            return HttpResponse::json(&object);
+        }
+        object["error"] = error;
+        HttpResponse::json(&object).with_status(400)
+    }
 }
 
 /// How many classes an answer has, by the query.

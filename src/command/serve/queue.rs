@@ -7,15 +7,18 @@
 //! ```
 //!
 //! Nobody waits for a batch to fill: a step takes what has come while the last one was computed. A sample
-//! a turn of each request, so that a large one does not keep small ones waiting.
+//! a turn of each request, so that a large one does not keep small ones waiting. Whoever asks is told
+//! when all samples of the request are computed; if none computes any more, what was to be told is
+//! dropped.
 
 use crate::command::inference::{SampleBytes, SampleOutputs};
 use std::collections::VecDeque;
-use std::sync::mpsc::{Sender, channel};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// The bytes of a sample's inputs, one entry for each field.
 pub(super) type InputBytes = Vec<Vec<u8>>;
+/// Is given the outputs of a request's samples, in their order.
+pub(super) type WhenComputed = Box<dyn FnOnce(Vec<SampleOutputs>) + Send>;
 
 /// Samples that wait for their step.
 #[derive(Default)]
@@ -38,15 +41,22 @@ struct Waiting {
 /// The samples of a request that are still to be computed, by number.
 struct QueuedRequest {
     samples: std::iter::Enumerate<std::vec::IntoIter<InputBytes>>,
-    reply: Sender<(usize, SampleOutputs)>,
+    computed: Arc<Mutex<ComputedRequest>>,
 }
 
-/// Samples of a step, and whom to tell about each.
+/// What was computed for a request.
+struct ComputedRequest {
+    outputs: Vec<Option<SampleOutputs>>,
+    missing: usize,
+    done: Option<WhenComputed>,
+}
+
+/// Samples of a step, and where the outputs of each belong.
 #[derive(Default)]
 pub(super) struct QueuedBatch {
     /// The samples.
     pub samples: Vec<SampleBytes>,
-    replies: Vec<(usize, Sender<(usize, SampleOutputs)>)>,
+    places: Vec<(usize, Arc<Mutex<ComputedRequest>>)>,
 }
 
 impl Queue {
@@ -54,31 +64,25 @@ impl Queue {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for the outputs of samples, in their order; `None` where nobody computes any more.
-    pub fn outputs_of(&self, samples: Vec<InputBytes>) -> Option<Vec<SampleOutputs>> {
+    /// Puts in the samples of a request, at least one; `done` is called by whoever computes them, or
+    /// dropped where nobody does any more.
+    pub fn ask(&self, samples: Vec<InputBytes>, done: WhenComputed) {
         let count = samples.len();
-        if count == 0 {
-            return Some(Vec::new());
-        }
-        let (reply, replies) = channel();
+        let (outputs, done) = (vec![None; count], Some(done));
+        let computed = ComputedRequest { outputs, missing: count, done };
+        let computed = Arc::new(Mutex::new(computed));
+        let samples = samples.into_iter().enumerate();
         let mut waiting = self.lock();
         if waiting.closed {
-            return None;
+            return;
         }
         waiting.samples += count;
-        let samples = samples.into_iter().enumerate();
-        waiting.requests.push_back(QueuedRequest { samples, reply });
+        waiting.requests.push_back(QueuedRequest { samples, computed });
         let wake = std::mem::take(&mut waiting.idle);
         drop(waiting);
         if wake {
             self.arrived.notify_one();
         }
-        let mut outputs: Vec<Option<SampleOutputs>> = vec![None; count];
-        for _ in 0..count {
-            let (index, output) = replies.recv().ok()?;
-            outputs[index] = Some(output);
-        }
-        outputs.into_iter().collect()
     }
 
     /// Waits for samples and takes some: of so many that wait, as many as `first` says. `None` where the
@@ -97,7 +101,7 @@ impl Queue {
             let mut request = waiting.requests.pop_front().expect("samples of some request");
             let (index, sample) = request.samples.next().expect("requests with samples");
             batch.samples.push(Ok(sample));
-            batch.replies.push((index, request.reply.clone()));
+            batch.places.push((index, Arc::clone(&request.computed)));
             waiting.samples -= 1;
             if request.samples.len() > 0 {
                 waiting.requests.push_back(request);
@@ -116,17 +120,27 @@ impl Queue {
     pub fn abandon(&self) {
         let mut waiting = self.lock();
         (waiting.samples, waiting.closed) = (0, true);
-        waiting.requests.clear();
+        let given_up = std::mem::take(&mut waiting.requests);
+        drop(waiting);
+        drop(given_up);
         self.arrived.notify_all();
     }
 }
 
 impl QueuedBatch {
-    /// Tells each sample's outputs to whoever waits for them.
+    /// Takes in each sample's outputs, and tells those whose request is complete.
     pub fn reply(self, outputs: Vec<SampleOutputs>) {
-        for ((index, reply), outputs) in self.replies.into_iter().zip(outputs) {
-            // Whoever asked may have gone.
-            let _ = reply.send((index, outputs));
+        for ((index, computed), output) in self.places.into_iter().zip(outputs) {
+            let mut computed = computed.lock().unwrap_or_else(PoisonError::into_inner);
+            computed.outputs[index] = Some(output);
+            computed.missing -= 1;
+            if computed.missing > 0 {
+                continue;
+            }
+            let outputs = computed.outputs.drain(..).flatten().collect();
+            if let Some(done) = computed.done.take() {
+                done(outputs);
+            }
         }
     }
 }
@@ -134,10 +148,15 @@ impl QueuedBatch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::mpsc::{Receiver, channel};
     use std::thread;
 
-    fn sample(byte: u8) -> InputBytes {
-        vec![vec![byte]]
+    /// Asks for samples of one byte each; what is told comes through a channel.
+    fn ask(queue: &Queue, bytes: impl IntoIterator<Item = u8>) -> Receiver<Vec<SampleOutputs>> {
+        let (told, telling) = channel();
+        let samples = bytes.into_iter().map(|byte| vec![vec![byte]]).collect();
+        queue.ask(samples, Box::new(move |outputs| told.send(outputs).expect("a listener")));
+        telling
     }
 
     /// Computes the byte of each sample, until the queue is closed; the sizes of the steps.
@@ -162,8 +181,9 @@ mod tests {
                 .map(|from| {
                     let queue = &queue;
                     scope.spawn(move || {
-                        let outputs = queue.outputs_of((from..from + 10).map(sample).collect());
-                        for (byte, output) in (from..).zip(outputs.expect("answers")) {
+                        let outputs = ask(queue, from..from + 10).recv().expect("answers");
+                        assert_eq!(outputs.len(), 10);
+                        for (byte, output) in (from..).zip(outputs) {
                             assert_eq!(output, Ok(vec![vec![f32::from(byte)]]));
                         }
                     })
@@ -175,33 +195,20 @@ mod tests {
         });
         assert_eq!(sizes.iter().sum::<usize>(), 200);
         assert!(sizes.iter().all(|size| (1..=4).contains(size)), "{sizes:?}");
-        assert_eq!(queue.outputs_of(vec![sample(0)]), None, "closed");
+        assert!(ask(&queue, [0]).recv().is_err(), "closed");
     }
 
     #[test]
     fn requests_take_turns_and_are_given_up_together() {
         let queue = Queue::default();
-        let batch = thread::scope(|scope| {
-            let waits = |samples: Vec<u8>| {
-                let before = queue.lock().samples;
-                let (count, queue) = (samples.len(), &queue);
-                let samples = samples.into_iter().map(sample).collect();
-                let asking = scope.spawn(move || queue.outputs_of(samples));
-                while queue.lock().samples < before + count {
-                    thread::yield_now();
-                }
-                asking
-            };
-            let asking = [waits(vec![1, 2, 3, 4]), waits(vec![5]), waits(vec![6, 7])];
-            let batch = queue.next_batch(|_| 5).expect("a batch");
-            queue.abandon();
-            let samples = batch.samples.clone();
-            drop(batch);
-            asking.into_iter().for_each(|it| assert_eq!(it.join().expect("no panic"), None));
-            samples
-        });
-        let order: Vec<u8> = batch.into_iter().map(|sample| sample.unwrap()[0][0]).collect();
+        let asking = [ask(&queue, [1, 2, 3, 4]), ask(&queue, [5]), ask(&queue, [6, 7])];
+        let batch = queue.next_batch(|_| 5).expect("a batch");
+        queue.abandon();
+        let order: Vec<u8> =
+            batch.samples.iter().map(|sample| sample.as_ref().unwrap()[0][0]).collect();
         assert_eq!(order, [1, 5, 6, 2, 7]);
+        drop(batch);
+        asking.into_iter().for_each(|telling| assert!(telling.recv().is_err()));
         assert!(queue.next_batch(|waiting| waiting).is_none());
     }
 }
