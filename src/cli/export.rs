@@ -2,7 +2,7 @@
 
 use super::trained::TrainedModel;
 use crate::base::shown::Show;
-use crate::command::ExportDestination;
+use crate::command::{self, ExportDestination};
 use crate::driver::Failure;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -32,7 +32,7 @@ enum ExportFormat {
     C,
     /// An object file with nnc's machine code, and its C header
     Object,
-    /// A PyTorch module with its weights
+    /// A folder with a PyTorch module, its weights, and a check of its outputs
     Pytorch,
 }
 
@@ -42,7 +42,8 @@ impl ExportArgs {
         let (request, model) = self.model.find(true)?;
         let to = ExportDestination { path: self.output, force: self.force };
         let written: Vec<PathBuf> = match self.format {
-            ExportFormat::Onnx | ExportFormat::C | ExportFormat::Object | ExportFormat::Pytorch => {
+            ExportFormat::Pytorch => command::export_pytorch(&request, &model, &to)?,
+            ExportFormat::Onnx | ExportFormat::C | ExportFormat::Object => {
                 let _ = (request, model, to);
                 return Err(Failure::Io("skeleton: each helper replaces its arm".to_owned()));
             }

@@ -206,14 +206,33 @@ pub fn write_streams(
 
 /// Writes tensors by name.
 pub fn save(path: &Path, tensors: &[(String, Tensor)]) -> Result<(), String> {
-    let entries = tensors.iter().map(|(name, tensor)| StoredTensor {
+    write_entries(path, &stored(tensors), None, |_, _, _| Ok(()))
+}
+
+fn stored(tensors: &[(String, Tensor)]) -> Vec<StoredTensor> {
+    let entry = |(name, tensor): &(String, Tensor)| StoredTensor {
         name: name.clone(),
         dtype: tensor.dtype(),
         shape: tensor.shape.clone(),
         bytes: tensor.to_bytes(),
-    });
-    let entries: Vec<StoredTensor> = entries.collect();
-    write_entries(path, &entries, None, |_, _, _| Ok(()))
+    };
+    tensors.iter().map(entry).collect()
+}
+
+/// The bytes of a file with tensors by name.
+pub fn to_bytes(tensors: &[(String, Tensor)]) -> Result<Vec<u8>, String> {
+    let entries = stored(tensors);
+    let entries = in_order(&entries);
+    let mut bytes = header(&entries, None).map_err(|error| error.to_string())?;
+    entries.iter().for_each(|entry| bytes.extend_from_slice(&entry.bytes));
+    Ok(bytes)
+}
+
+/// As the format's own writer orders them, so that elements are aligned.
+fn in_order(entries: &[StoredTensor]) -> Vec<&StoredTensor> {
+    let mut entries: Vec<&StoredTensor> = entries.iter().collect();
+    entries.sort_by(|a, b| dtype(b.dtype).cmp(&dtype(a.dtype)).then_with(|| a.name.cmp(&b.name)));
+    entries
 }
 
 /// A tensor as a file holds it.
@@ -239,9 +258,7 @@ pub fn write_entries(
     finish: impl FnOnce(&mut File, &[u8], blake3::Hash) -> io::Result<()>,
 ) -> Result<(), String> {
     let failed = |error: io::Error| format!("cannot write {}: {error}", path.shown());
-    let mut entries: Vec<&StoredTensor> = entries.iter().collect();
-    // As the format's own writer orders them, so that elements are aligned.
-    entries.sort_by(|a, b| dtype(b.dtype).cmp(&dtype(a.dtype)).then_with(|| a.name.cmp(&b.name)));
+    let entries = in_order(entries);
     let start = header(&entries, metadata).map_err(|error| failed(io::Error::other(error)))?;
     let written = write::replace_by(path, |file| {
         let mut hasher = blake3::Hasher::new();

@@ -4,6 +4,10 @@
 //! fitted on its data; its graph of inference keeps only the outputs that answers are made of.
 
 use crate::base::schema::Field;
+mod pytorch;
+
+pub use pytorch::export_pytorch;
+
 use crate::base::shown::Show;
 use crate::base::tensor::Tensor;
 use crate::command::answers::PredictedOutput;
@@ -59,13 +63,36 @@ impl ExportDestination {
         self.path.clone().unwrap_or_else(|| PathBuf::from(format!("{model}{ending}")))
     }
 
+    /// Writes files into a folder, which is made if it is not there; over files that are there only with
+    /// `--force`. Returns their paths.
+    fn write_folder(
+        &self,
+        folder: &Path,
+        files: &[(&str, Vec<u8>)],
+    ) -> Result<Vec<PathBuf>, Failure> {
+        let paths: Vec<PathBuf> = files.iter().map(|(name, _)| folder.join(name)).collect();
+        if let Some(there) = paths.iter().find(|path| !self.force && path.exists()) {
+            return Err(is_there(there));
+        }
+        std::fs::create_dir_all(folder).map_err(|error| {
+            Failure::Io(format!("cannot make the folder {}: {error}", folder.shown()))
+        })?;
+        for (path, (_, bytes)) in paths.iter().zip(files) {
+            self.write(path, bytes)?;
+        }
+        Ok(paths)
+    }
+
     /// Writes a file, whole or not at all; one that is there only with `--force`.
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         if !self.force && path.exists() {
-            let message = format!("{} is there already; --force writes over it", path.shown());
-            return Err(Failure::Io(message));
+            return Err(is_there(path));
         }
         write::replace(path, bytes)
             .map_err(|error| Failure::Io(format!("cannot write {}: {error}", path.shown())))
     }
+}
+
+fn is_there(path: &Path) -> Failure {
+    Failure::Io(format!("{} is there already; --force writes over it", path.shown()))
 }

@@ -1,0 +1,382 @@
+//! Operators as expressions of PyTorch.
+//!
+//! Images stay `[n, h, w, c]`, as the program has them: `nchw` and `nhwc` turn them around a convolution
+//! or a pooling, which moves nothing, since such a view is what PyTorch calls channels last.
+
+use super::expr::{Binding, Expr, ValueKind, infix, list, number};
+use super::modules::{ModuleCall, TorchModule};
+use super::names;
+use crate::base::scalar::{Binary, Reduce, Unary};
+use crate::base::tensor::DType;
+use crate::graph::window::Window;
+use crate::graph::{Dim, Node, Op, Range, Shape};
+
+/// The name of an element type.
+pub(super) fn dtype(dtype: DType) -> &'static str {
+    match dtype {
+        DType::F32 => "torch.float32",
+        DType::F64 => "torch.float64",
+        DType::I32 => "torch.int32",
+        DType::U8 => "torch.uint8",
+        DType::Bool => "torch.bool",
+    }
+}
+
+/// A dimension; `n` is the batch.
+fn dim(dim: Dim) -> String {
+    match dim {
+        Dim::Known(extent) => extent.to_string(),
+        Dim::Batch(1) => "n".to_owned(),
+        Dim::Batch(factor) => format!("{factor} * n"),
+    }
+}
+
+/// The dimensions of a shape: `n, 28, 28, 1`.
+pub(super) fn dims(shape: &[Dim]) -> String {
+    list(shape.iter().map(|&it| dim(it)))
+}
+
+/// A tuple of a shape.
+fn tuple(shape: &[Dim]) -> String {
+    match shape {
+        [one] => format!("({},)", dim(*one)),
+        all => format!("({})", dims(all)),
+    }
+}
+
+/// An argument with the shape and type of its node.
+pub(super) fn whole(arg: &Expr, shape: &Shape, of: DType) -> Expr {
+    match arg.kind {
+        ValueKind::Whole => arg.clone(),
+        ValueKind::Number => {
+            let (shape, text, of) = (tuple(shape), &arg.text, dtype(of));
+            Expr::whole(format!("torch.full({shape}, {text}, dtype={of}, device=device)"))
+        }
+        ValueKind::Narrow => Expr::whole(arg.method(&format!("expand({})", dims(shape)))),
+    }
+}
+
+/// A call of a module with its argument.
+pub(super) fn call(call: &ModuleCall, arg: &Expr) -> Expr {
+    let layer = names::attribute(&call.layer);
+    let text = match &call.module {
+        TorchModule::Conv2d { .. } => format!("nhwc(self.{layer}(nchw({})))", arg.text),
+        TorchModule::BatchNorm { rank: 4, .. } => format!("nhwc(self.{layer}(nchw({})))", arg.text),
+        TorchModule::BatchNorm { rank: 3, .. } => format!("self.{layer}({}).mT", arg.method("mT")),
+        _ => format!("self.{layer}({})", arg.text),
+    };
+    match &call.shape {
+        Some(shape) => Expr::whole(format!("{text}.reshape({})", dims(shape))),
+        None => Expr::whole(text),
+    }
+}
+
+/// An element-wise operator of one argument.
+fn unary(of: Unary, x: &Expr) -> Expr {
+    let text = match (of, x.is_number()) {
+        (Unary::Neg, _) => format!("-{}", x.within(Binding::Sign)),
+        (Unary::Not, false) => format!("~{}", x.within(Binding::Sign)),
+        (Unary::Not, true) => format!("(not {})", x.text),
+        (of, false) => x.method(&format!("{}()", of.name())),
+        (of, true) => {
+            format!("torch.tensor({}, dtype=torch.float64).{}().item()", x.text, of.name())
+        }
+    };
+    let binding = match of {
+        Unary::Neg => Binding::Sign,
+        Unary::Not if !x.is_number() => Binding::Sign,
+        _ => Binding::Atom,
+    };
+    Expr { text, binding, kind: x.kind }
+}
+
+/// The kind of what element-wise operators make of arguments.
+fn joined(args: &[Expr]) -> ValueKind {
+    match () {
+        () if args.iter().any(|arg| arg.kind == ValueKind::Whole) => ValueKind::Whole,
+        () if args.iter().all(Expr::is_number) => ValueKind::Number,
+        () => ValueKind::Narrow,
+    }
+}
+
+/// An element-wise operator of two arguments.
+fn binary(of: Binary, args: &[Expr], is_float: bool) -> Expr {
+    let (a, b, kind) = (&args[0], &args[1], joined(args));
+    let numbers = kind == ValueKind::Number;
+    let (sign, binding) = match of {
+        Binary::Add => ("+", Binding::Sum),
+        Binary::Sub => ("-", Binding::Sum),
+        Binary::Mul => ("*", Binding::Product),
+        Binary::Div if is_float => ("/", Binding::Product),
+        Binary::Pow => ("**", Binding::Power),
+        Binary::Eq => ("==", Binding::Comparison),
+        Binary::Ne => ("!=", Binding::Comparison),
+        Binary::Lt => ("<", Binding::Comparison),
+        Binary::Le => ("<=", Binding::Comparison),
+        Binary::Gt => (">", Binding::Comparison),
+        Binary::Ge => (">=", Binding::Comparison),
+        Binary::And => ("&", Binding::Bits),
+        Binary::Or => ("|", Binding::Bits),
+        Binary::Div | Binary::Min | Binary::Max => {
+            let text = match (of, numbers, a.is_number(), b.is_number()) {
+                (Binary::Div, ..) => {
+                    format!("torch.div({}, {}, rounding_mode=\"trunc\")", a.text, b.text)
+                }
+                (Binary::Min, true, ..) => format!("min({}, {})", a.text, b.text),
+                (_, true, ..) => format!("max({}, {})", a.text, b.text),
+                (Binary::Min, _, true, _) => b.method(&format!("clamp(max={})", a.text)),
+                (Binary::Min, _, _, true) => a.method(&format!("clamp(max={})", b.text)),
+                (Binary::Min, ..) => format!("torch.minimum({}, {})", a.text, b.text),
+                (_, _, true, _) => b.method(&format!("clamp(min={})", a.text)),
+                (_, _, _, true) => a.method(&format!("clamp(min={})", b.text)),
+                _ => format!("torch.maximum({}, {})", a.text, b.text),
+            };
+            return Expr::whole(text).of_kind(kind);
+        }
+    };
+    Expr { text: infix(a, sign, b, binding), binding, kind }
+}
+
+/// A reduction, whose axes may stay.
+pub(super) fn reduction(op: &Op, x: &Expr, keep: bool) -> Option<Expr> {
+    let (call, axes, more) = match op {
+        Op::Reduce(Reduce::Sum, axes) => ("sum", axes, ""),
+        Op::Reduce(Reduce::Max, axes) => ("amax", axes, ""),
+        Op::Reduce(Reduce::Min, axes) => ("amin", axes, ""),
+        Op::Variance(axes) => ("var", axes, ", correction=0"),
+        _ => return None,
+    };
+    let axes = match axes[..] {
+        [axis] => axis.to_string(),
+        _ => format!("({})", list(axes)),
+    };
+    let keep = if keep { ", keepdim=True" } else { "" };
+    Some(Expr::whole(x.method(&format!("{call}(dim={axes}{more}{keep})"))))
+}
+
+fn slices(x: &Expr, ranges: &[Range], shape: &Shape) -> Expr {
+    let mut flipped = Vec::new();
+    let part = |(axis, range): (usize, &Range)| {
+        let apart = range.step.unsigned_abs();
+        if range.step < 0 {
+            flipped.push(axis);
+        }
+        let Some(len) = range.len.or_else(|| shape[axis].known()).filter(|_| *range != Range::ALL)
+        else {
+            return ":".to_owned();
+        };
+        let reach = (len.max(1) - 1) * apart;
+        let first = if range.step < 0 { range.start - reach } else { range.start };
+        let end = if len == 0 { first } else { first + reach + 1 };
+        match apart {
+            1 => format!("{first}:{end}"),
+            _ => format!("{first}:{end}:{apart}"),
+        }
+    };
+    let mut parts: Vec<String> = ranges.iter().enumerate().map(part).collect();
+    while parts.len() > 1 && parts.last().is_some_and(|part| part == ":") {
+        parts.pop();
+    }
+    let text = format!("{}[{}]", x.within(Binding::Atom), parts.join(", "));
+    match flipped.is_empty() {
+        true => Expr::whole(text),
+        false => Expr::whole(format!("{text}.flip({})", list(flipped))),
+    }
+}
+
+/// An image that is read by windows: channels first, its border filled where PyTorch has no argument for
+/// it; and the padding that is left to say.
+fn padded(x: &Expr, window: &Window, most: [usize; 2], fill: &str) -> (String, String) {
+    let [(top, bottom), (left, right)] = window.pad;
+    let plain = top == bottom && left == right && top <= most[0] && left <= most[1];
+    let x = format!("nchw({})", x.text);
+    match plain {
+        true => (x, list([top, left])),
+        false => {
+            let pads = list([left, right, top, bottom]);
+            (format!("F.pad({x}, ({pads}), value={fill})"), list([0, 0]))
+        }
+    }
+}
+
+fn conv(x: &Expr, weight: &Expr, window: &Window, groups: usize) -> Expr {
+    let (x, pad) = padded(x, window, [usize::MAX; 2], "0.0");
+    let weight = weight.method("permute(3, 2, 0, 1)");
+    let (stride, dilation) = (list(window.stride), list(window.dilation));
+    Expr::whole(format!(
+        "nhwc(F.conv2d({x}, {weight}, stride=({stride}), padding=({pad}), \
+         dilation=({dilation}), groups={groups}))"
+    ))
+}
+
+/// A transposed convolution: all that the windows reach, of which the image is a part.
+fn conv_transpose(
+    y: &Expr,
+    weight: &Expr,
+    (window, groups): (&Window, usize),
+    (from, extents): (&Shape, [usize; 2]),
+) -> Option<Expr> {
+    let around = |axis: usize| {
+        let reached = (from[axis + 1].known()? - 1) * window.stride[axis] + window.span(axis);
+        let before = window.pad[axis].0 as isize;
+        Some([-before, extents[axis] as isize + before - reached as isize])
+    };
+    let pads = list([around(1)?, around(0)?].concat());
+    let (stride, dilation) = (list(window.stride), list(window.dilation));
+    let weight = weight.method("permute(3, 2, 0, 1)");
+    let x = format!(
+        "F.conv_transpose2d(nchw({}), {weight}, stride=({stride}), dilation=({dilation}), \
+         groups={groups})",
+        y.text
+    );
+    Some(Expr::whole(format!("nhwc(F.pad({x}, ({pads})))")))
+}
+
+fn pool(x: &Expr, window: &Window, is_max: bool) -> Option<Expr> {
+    let most = [window.size[0] / 2, window.size[1] / 2];
+    let (size, stride) = (list(window.size), list(window.stride));
+    Some(Expr::whole(match is_max {
+        true => {
+            let (x, pad) = padded(x, window, most, "-math.inf");
+            let dilation = list(window.dilation);
+            format!(
+                "nhwc(F.max_pool2d({x}, ({size}), stride=({stride}), padding=({pad}), \
+                 dilation=({dilation})))"
+            )
+        }
+        false if window.dilation != [1, 1] => return None,
+        false => {
+            let (x, pad) = padded(x, window, most, "0.0");
+            format!(
+                "nhwc(F.avg_pool2d({x}, ({size}), stride=({stride}), padding=({pad}), \
+                 divisor_override=1))"
+            )
+        }
+    }))
+}
+
+fn cast(x: &Expr, from: DType, to: DType) -> Expr {
+    if x.is_number() {
+        return match to {
+            DType::F32 | DType::F64 if from == DType::Bool => {
+                Expr::number(format!("float({})", x.text))
+            }
+            DType::F32 | DType::F64 => x.clone(),
+            DType::I32 | DType::U8 => Expr::number(format!("int({})", x.text)),
+            DType::Bool => Expr::number(format!("bool({})", x.text)),
+        };
+    }
+    let call = match to {
+        _ if from == to => return x.clone(),
+        DType::F32 => "float()".to_owned(),
+        DType::I32 => "int()".to_owned(),
+        DType::Bool => "bool()".to_owned(),
+        DType::F64 | DType::U8 => format!("to({})", dtype(to)),
+    };
+    Expr::whole(x.method(&call)).of_kind(x.kind)
+}
+
+fn constant(value: f64, of: DType) -> Expr {
+    let negative = value < 0.0;
+    let text = match of {
+        // The digits of the shorter type.
+        DType::F32 if value.is_finite() => format!("{:?}", value as f32),
+        DType::F32 | DType::F64 => number(value),
+        DType::I32 | DType::U8 => format!("{value}"),
+        DType::Bool => if value == 0.0 { "False" } else { "True" }.to_owned(),
+    };
+    let binding = if negative { Binding::Sign } else { Binding::Atom };
+    Expr { text, binding, kind: ValueKind::Number }
+}
+
+/// A node's operator of these arguments, whose types are given; `None` where PyTorch has no counterpart.
+/// Leaves and scans are the caller's.
+pub(super) fn operator(node: &Node, args: &[Expr], types: &[(&Shape, DType)]) -> Option<Expr> {
+    let arg = |place: usize| whole(&args[place], types[place].0, types[place].1);
+    let shape = &node.ty.shape;
+    Some(match &node.op {
+        Op::Extent(of) => Expr::number(format!("float({})", dim(*of))),
+        Op::Const(value, of) => constant(*value, *of),
+        Op::Iota { shape, axis } => {
+            let mut around = vec!["1".to_owned(); shape.rank()];
+            around[*axis] = "-1".to_owned();
+            let extent = dim(shape[*axis]);
+            let count = format!("torch.arange({extent}, dtype=torch.int32, device=device)");
+            let text = format!("{count}.view({})", around.join(", "));
+            Expr::whole(text).of_kind(ValueKind::Narrow)
+        }
+        Op::Unary(of) => unary(*of, &args[0]),
+        Op::Binary(of) => binary(*of, args, matches!(types[0].1, DType::F32 | DType::F64)),
+        Op::Where => {
+            let kind = joined(args);
+            match args[0].is_number() {
+                true => {
+                    let [a, b] = [1, 2].map(|place| arg(place).text);
+                    Expr::whole(format!("({a} if {} else {b})", args[0].text))
+                }
+                false => {
+                    let text = list(args.iter().map(|arg| &arg.text));
+                    Expr::whole(format!("torch.where({text})")).of_kind(kind)
+                }
+            }
+        }
+        Op::Cast(to) => cast(&args[0], types[0].1, *to),
+        Op::Broadcast(_) if args[0].is_number() || types[0].0 == shape => args[0].clone(),
+        Op::Broadcast(_) => args[0].clone().of_kind(ValueKind::Narrow),
+        Op::StopGradient => args[0].clone(),
+        Op::Reshape(to) => reshape(&arg(0), types[0].0, to),
+        Op::Transpose(perm) => Expr::whole(arg(0).method(&format!("permute({})", list(perm)))),
+        Op::Slice(ranges) => slices(&arg(0), ranges, types[0].0),
+        Op::Concat(axis) => {
+            let parts = list((0..args.len()).map(|place| arg(place).text));
+            Expr::whole(format!("torch.cat([{parts}], dim={axis})"))
+        }
+        Op::Pad { amounts, value } => {
+            let amounts = amounts.iter().rev().flat_map(|(before, after)| [before, after]);
+            let (x, amounts) = (arg(0).text, list(amounts));
+            let value = constant(*value, types[0].1).text;
+            Expr::whole(format!("F.pad({x}, ({amounts}), value={value})"))
+        }
+        Op::Reduce(..) | Op::Variance(_) => reduction(&node.op, &arg(0), false)?,
+        Op::ArgMax(axis) => Expr::whole(arg(0).method(&format!("argmax(dim={axis}).int()"))),
+        Op::MatMul { transpose_a, transpose_b } => {
+            let turned = |x: Expr, turn: bool| match turn {
+                true => Expr::whole(x.method("mT")),
+                false => x,
+            };
+            let (a, b) = (turned(arg(0), *transpose_a), turned(arg(1), *transpose_b));
+            let text = infix(&a, "@", &b, Binding::Product);
+            Expr { text, binding: Binding::Product, kind: ValueKind::Whole }
+        }
+        Op::Conv { window, groups } => conv(&arg(0), &arg(1), window, *groups),
+        Op::ConvInputGrad { window, groups, extents } => {
+            conv_transpose(&arg(0), &arg(1), (window, *groups), (types[0].0, *extents))?
+        }
+        Op::MaxPool(window) => pool(&arg(0), window, true)?,
+        Op::SumPool(window) => pool(&arg(0), window, false)?,
+        Op::Pick => {
+            let (x, index) = (arg(0), arg(1).method("long().unsqueeze(-1)"));
+            Expr::whole(x.method(&format!("gather(-1, {index}).squeeze(-1)")))
+        }
+        Op::Gather(0) => {
+            let (table, index) = (arg(0).within(Binding::Atom), arg(1).method("long()"));
+            Expr::whole(format!("{table}[{index}]"))
+        }
+        Op::Gather(axis) => {
+            let (table, index) = (arg(0), arg(1).method("flatten()"));
+            let taken = table.method(&format!("index_select({axis}, {index})"));
+            Expr::whole(format!("{taken}.reshape({})", dims(shape)))
+        }
+        _ => return None,
+    })
+}
+
+fn reshape(x: &Expr, from: &Shape, to: &Shape) -> Expr {
+    let flattened = to.rank() == 2 && from.rank() > 2 && from.first() == to.first();
+    let call = match flattened {
+        true => "flatten(1)".to_owned(),
+        false if to.rank() == 0 => "reshape(())".to_owned(),
+        false => format!("reshape({})", dims(to)),
+    };
+    Expr::whole(x.method(&call))
+}
