@@ -41,6 +41,11 @@ pub(super) struct Connection {
     unsent: (Vec<u8>, usize),
     /// Whether what is unread may have the end of a head in it.
     worth_parsing: bool,
+    /// Whether there may be something to read: asking costs a call of the system, which tells of all that
+    /// comes later.
+    readable: bool,
+    /// Whether the end of what the client sends has come, perhaps behind bytes.
+    ended: bool,
     /// Bytes of the server's room for bodies that the request has.
     pub held: usize,
 }
@@ -96,6 +101,8 @@ impl Connection {
             unread: Vec::new(),
             unsent: (Vec::new(), 0),
             worth_parsing: false,
+            readable: true,
+            ended: false,
             held: 0,
         }
     }
@@ -103,6 +110,12 @@ impl Connection {
     /// The socket, to be watched.
     pub fn stream(&mut self) -> &mut TcpStream {
         &mut self.stream
+    }
+
+    /// Takes note of what the system says of the socket.
+    pub fn note(&mut self, readable: bool, ended: bool) {
+        self.readable |= readable;
+        self.ended |= ended;
     }
 
     /// Whether no request has begun.
@@ -296,6 +309,9 @@ impl Connection {
 
     /// Reads some bytes, if there are any.
     fn fill(&mut self) -> Reading {
+        if !self.readable && !self.ended {
+            return Reading::None;
+        }
         let before = self.unread.len();
         loop {
             self.unread.resize(before + CHUNK, 0);
@@ -303,10 +319,17 @@ impl Connection {
             self.unread.truncate(before + *read.as_ref().unwrap_or(&0));
             return match read {
                 Ok(0) => Reading::Ended,
-                Ok(bytes) => Reading::Some(bytes),
+                Ok(bytes) => {
+                    // Less than there was room for is all there was.
+                    self.readable = bytes == CHUNK;
+                    Reading::Some(bytes)
+                }
                 Err(error) => match error.kind() {
                     ErrorKind::Interrupted => continue,
-                    ErrorKind::WouldBlock => Reading::None,
+                    ErrorKind::WouldBlock => {
+                        self.readable = false;
+                        Reading::None
+                    }
                     _ => Reading::Ended,
                 },
             };

@@ -150,7 +150,10 @@ pub(super) fn answer(
 /// and the server goes on.
 fn elsewhere(service: &Arc<Service>, work: impl FnOnce(&Arc<Service>) + Send + 'static) {
     let service = Arc::clone(service);
-    rayon::spawn(move || drop(catch_unwind(AssertUnwindSafe(|| work(&service)))));
+    rayon::spawn(move || {
+        drop(catch_unwind(AssertUnwindSafe(|| work(&service))));
+        service.queue.flush();
+    });
 }
 
 fn ready(service: &Service, value: Value) -> HttpResponse {

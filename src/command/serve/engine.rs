@@ -4,7 +4,9 @@
 //! steps of 1 (50 µs), 2 (70 µs), 4 (95 µs), 8 (160 µs)    5 samples wait:  4 + 1 = 145 µs, not 8 = 160 µs
 //! ```
 //!
-//! How long the steps take is measured once at the start. Outputs do not depend on it.
+//! How long the steps take is measured once at the start. Outputs do not depend on it. Where a sample takes
+//! less than [`SHORT_STEP`] on one thread, one thread computes: others would wait for each other longer
+//! than they work, on processors that clients and the network need.
 
 use super::queue::Queue;
 use crate::command::inference::{InferenceSteps, SampleBytes};
@@ -12,6 +14,8 @@ use crate::runtime::pool::Pool;
 use crate::runtime::program::RunMemory;
 use std::time::{Duration, Instant};
 
+/// A step that is not worth a second thread.
+const SHORT_STEP: Duration = Duration::from_micros(500);
 /// Runs of a step by which its time is known.
 const MEASURED: usize = 5;
 
@@ -48,7 +52,16 @@ pub(super) fn compute(
     }
     let _abandoned = Abandoned(queue);
     let mut memory = steps.memory(pool);
-    let plan = BatchPlan::new(&times(steps, input_bytes, &mut memory, pool));
+    let mut alone = Pool::new(1);
+    let mut measured = times(steps, input_bytes, &mut memory, &mut alone);
+    let pool = match measured.first() {
+        Some((_, time)) if *time < SHORT_STEP => &mut alone,
+        _ => {
+            measured = times(steps, input_bytes, &mut memory, pool);
+            pool
+        }
+    };
+    let plan = BatchPlan::new(&measured);
     let mut computed = ComputedSteps::default();
     while let Some(batch) = queue.next_batch(|waiting| plan.first(waiting)) {
         let outputs = steps.outputs_of(&batch.samples, &mut memory, pool);

@@ -136,7 +136,12 @@ impl Network {
                 match event.token() {
                     LISTENER => is_new = true,
                     OUTBOX => self.deliver(service),
-                    token => self.advance(service, token),
+                    token => {
+                        if let Some(connection) = self.connections.get_mut(&token) {
+                            connection.note(event.is_readable(), event.is_read_closed());
+                            self.advance(service, token);
+                        }
+                    }
                 }
             }
             let now = Instant::now();
@@ -151,6 +156,7 @@ impl Network {
             } else if is_new {
                 self.accept(service);
             }
+            service.queue.flush();
         }
     }
 
@@ -239,6 +245,7 @@ impl Network {
         let idle: Vec<Token> = self.connections.iter().filter_map(idle).collect();
         for token in idle {
             // What has come by now counts as begun.
+            self.connections.entry(token).and_modify(|connection| connection.note(true, false));
             self.advance(service, token);
             if self.connections.get(&token).is_some_and(Connection::is_idle) {
                 self.connections.remove(&token);

@@ -6,7 +6,8 @@
 //! request 3: f        ─┘
 //! ```
 //!
-//! Nobody waits for a batch to fill: a step takes what has come while the last one was computed. A sample
+//! Nobody waits for a batch to fill: a step takes what has come while the last one was computed, or what
+//! the network has brought at once. A sample
 //! a turn of each request, so that a large one does not keep small ones waiting. Whoever asks is told
 //! when all samples of the request are computed; if none computes any more, what was to be told is
 //! dropped.
@@ -78,9 +79,14 @@ impl Queue {
         }
         waiting.samples += count;
         waiting.requests.push_back(QueuedRequest { samples, computed });
-        let wake = std::mem::take(&mut waiting.idle);
-        drop(waiting);
-        if wake {
+    }
+
+    /// Wakes the one who computes, if there is something to do. Whoever asks calls it, once for all that
+    /// came together.
+    pub fn flush(&self) {
+        let mut waiting = self.lock();
+        if waiting.samples > 0 && std::mem::take(&mut waiting.idle) {
+            drop(waiting);
             self.arrived.notify_one();
         }
     }
@@ -156,6 +162,7 @@ mod tests {
         let (told, telling) = channel();
         let samples = bytes.into_iter().map(|byte| vec![vec![byte]]).collect();
         queue.ask(samples, Box::new(move |outputs| told.send(outputs).expect("a listener")));
+        queue.flush();
         telling
     }
 

@@ -246,20 +246,14 @@ fn constructor(module: &TorchModule) -> String {
             format!("nn.Linear({inputs}, {outputs}{})", without(bias))
         }
         TorchModule::Conv2d { inputs, outputs, window, groups, bias } => {
-            let mut more = String::new();
-            let mut add = |name: &str, pair: [usize; 2], plain: usize| {
-                if pair != [plain; 2] {
-                    let _ = write!(more, ", {name}=({})", expr::list(pair));
-                }
-            };
-            add("stride", window.stride, 1);
-            add("padding", [window.pad[0].0, window.pad[1].0], 0);
-            add("dilation", window.dilation, 1);
-            if *groups != 1 {
-                let _ = write!(more, ", groups={groups}");
-            }
-            let size = expr::list(window.size);
-            format!("nn.Conv2d({inputs}, {outputs}, ({size}){more}{})", without(bias))
+            let pad = [window.pad[0].0, window.pad[1].0];
+            let more = ops::window_arguments(&[
+                ("stride", window.stride, [1, 1]),
+                ("padding", pad, [0, 0]),
+                ("dilation", window.dilation, [1, 1]),
+            ]);
+            let (size, groups) = (expr::list(window.size), ops::groups_argument(*groups));
+            format!("nn.Conv2d({inputs}, {outputs}, ({size}){more}{groups}{})", without(bias))
         }
         TorchModule::Embedding { rows, columns } => format!("nn.Embedding({rows}, {columns})"),
         TorchModule::LayerNorm { extent, eps } => {

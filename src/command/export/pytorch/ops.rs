@@ -186,27 +186,40 @@ fn slices(x: &Expr, ranges: &[Range], shape: &Shape) -> Expr {
 
 /// An image that is read by windows: channels first, its border filled where PyTorch has no argument for
 /// it; and the padding that is left to say.
-fn padded(x: &Expr, window: &Window, most: [usize; 2], fill: &str) -> (String, String) {
+fn padded(x: &Expr, window: &Window, most: [usize; 2], fill: &str) -> (String, [usize; 2]) {
     let [(top, bottom), (left, right)] = window.pad;
     let plain = top == bottom && left == right && top <= most[0] && left <= most[1];
     let x = format!("nchw({})", x.text);
     match plain {
-        true => (x, list([top, left])),
+        true => (x, [top, left]),
         false => {
             let pads = list([left, right, top, bottom]);
-            (format!("F.pad({x}, ({pads}), value={fill})"), list([0, 0]))
+            (format!("F.pad({x}, ({pads}), value={fill})"), [0, 0])
         }
     }
+}
+
+/// Arguments of a window that are not as they are anyway.
+pub(super) fn window_arguments(arguments: &[(&str, [usize; 2], [usize; 2])]) -> String {
+    let unusual = arguments.iter().filter(|(_, pair, usual)| pair != usual);
+    unusual.map(|(name, pair, _)| format!(", {name}=({})", list(pair))).collect()
+}
+
+/// `, groups=2`, where there are several.
+pub(super) fn groups_argument(groups: usize) -> String {
+    if groups == 1 { String::new() } else { format!(", groups={groups}") }
 }
 
 fn conv(x: &Expr, weight: &Expr, window: &Window, groups: usize) -> Expr {
     let (x, pad) = padded(x, window, [usize::MAX; 2], "0.0");
     let weight = weight.method("permute(3, 2, 0, 1)");
-    let (stride, dilation) = (list(window.stride), list(window.dilation));
-    Expr::whole(format!(
-        "nhwc(F.conv2d({x}, {weight}, stride=({stride}), padding=({pad}), \
-         dilation=({dilation}), groups={groups}))"
-    ))
+    let more = window_arguments(&[
+        ("stride", window.stride, [1, 1]),
+        ("padding", pad, [0, 0]),
+        ("dilation", window.dilation, [1, 1]),
+    ]);
+    let groups = groups_argument(groups);
+    Expr::whole(format!("nhwc(F.conv2d({x}, {weight}{more}{groups}))"))
 }
 
 /// A transposed convolution: all that the windows reach, of which the image is a part.
@@ -222,37 +235,31 @@ fn conv_transpose(
         Some([-before, extents[axis] as isize + before - reached as isize])
     };
     let pads = list([around(1)?, around(0)?].concat());
-    let (stride, dilation) = (list(window.stride), list(window.dilation));
     let weight = weight.method("permute(3, 2, 0, 1)");
-    let x = format!(
-        "F.conv_transpose2d(nchw({}), {weight}, stride=({stride}), dilation=({dilation}), \
-         groups={groups})",
-        y.text
-    );
+    let more = window_arguments(&[
+        ("stride", window.stride, [1, 1]),
+        ("dilation", window.dilation, [1, 1]),
+    ]);
+    let groups = groups_argument(groups);
+    let x = format!("F.conv_transpose2d(nchw({}), {weight}{more}{groups})", y.text);
     Some(Expr::whole(format!("nhwc(F.pad({x}, ({pads})))")))
 }
 
 fn pool(x: &Expr, window: &Window, is_max: bool) -> Option<Expr> {
+    if !is_max && window.dilation != [1, 1] {
+        return None;
+    }
     let most = [window.size[0] / 2, window.size[1] / 2];
-    let (size, stride) = (list(window.size), list(window.stride));
-    Some(Expr::whole(match is_max {
-        true => {
-            let (x, pad) = padded(x, window, most, "-math.inf");
-            let dilation = list(window.dilation);
-            format!(
-                "nhwc(F.max_pool2d({x}, ({size}), stride=({stride}), padding=({pad}), \
-                 dilation=({dilation})))"
-            )
-        }
-        false if window.dilation != [1, 1] => return None,
-        false => {
-            let (x, pad) = padded(x, window, most, "0.0");
-            format!(
-                "nhwc(F.avg_pool2d({x}, ({size}), stride=({stride}), padding=({pad}), \
-                 divisor_override=1))"
-            )
-        }
-    }))
+    let (name, fill) = if is_max { ("max", "-math.inf") } else { ("avg", "0.0") };
+    let (x, pad) = padded(x, window, most, fill);
+    let size = list(window.size);
+    let more = window_arguments(&[
+        ("stride", window.stride, window.size),
+        ("padding", pad, [0, 0]),
+        ("dilation", window.dilation, [1, 1]),
+    ]);
+    let sum = if is_max { "" } else { ", divisor_override=1" };
+    Some(Expr::whole(format!("nhwc(F.{name}_pool2d({x}, ({size}){more}{sum}))")))
 }
 
 fn cast(x: &Expr, from: DType, to: DType) -> Expr {
