@@ -126,7 +126,8 @@ impl ForwardWriter<'_> {
     }
 
     fn node(&mut self, id: NodeId) -> Result<(), String> {
-        if !self.plans.computed[id.index()] {
+        // What a scan stacks is there already.
+        if !self.plans.computed[id.index()] || self.values.contains_key(&id) {
             return Ok(());
         }
         let expr = self.expr(id)?;
