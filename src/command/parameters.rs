@@ -1,8 +1,9 @@
-//! The parameters of a model one by one, as `nnc check --parameters` prints them.
+//! The parameters of a model one by one, and its states, as `nnc check --parameters` prints them.
 //!
 //! ```text
-//! parameter     type            numbers  begins as                  trained
-//! conv.weight   f32[3, 3, 1, 8]      72  uniform(-0.272, 0.272)     no: frozen
+//! parameter          type             layout           numbers  begins as                trained
+//! conv.weight        f32[3, 3, 1, 8]  kh, kw, in, out       72  uniform(-0.272, 0.272)   no: frozen
+//! norm.running_var   f32[8]           channel                8  ones                     no: a state
 //! ```
 //!
 //! In: the training graph and the optimizer's rule. Values are not drawn; where `init_from` names a
@@ -10,30 +11,43 @@
 
 use crate::base::table::{Table, TableColumn};
 use crate::base::units::grouped;
-use crate::graph::{Graph, Init, UpdateRule};
+use crate::driver::layout::axis_names;
+use crate::graph::rule::CLASS_WEIGHTS;
+use crate::graph::{Graph, Init, Type, UpdateRule};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
-/// A parameter of a model.
+/// A parameter or state of a model.
 #[derive(Clone, Debug)]
 pub(crate) struct ParameterRow {
     path: String,
     ty: String,
+    /// The names of its axes, where they are known.
+    layout: Option<&'static str>,
     numbers: usize,
     begins: String,
     frozen: bool,
+    is_state: bool,
 }
 
-/// A row for each parameter, in the order of their declarations. Without a rule, none is frozen.
+/// A row for each parameter, then for each state of a layer, in the order of their declarations. Without a
+/// rule, none is frozen.
 pub(crate) fn rows(graph: &Graph, rule: Option<&UpdateRule>) -> Vec<ParameterRow> {
-    let row = |param: &crate::graph::Param| ParameterRow {
-        path: param.path.clone(),
-        ty: param.ty.to_string(),
-        numbers: param.ty.shape.at(1).iter().product(),
-        begins: begins(&param.init),
-        frozen: rule.is_some_and(|rule| !rule.trains(&param.path)),
+    let layouts = axis_names(graph);
+    let row = |(index, (path, ty, init)): (usize, (&str, &Type, &Init))| {
+        let is_state = index >= graph.params.len();
+        ParameterRow {
+            path: path.to_owned(),
+            ty: ty.to_string(),
+            layout: layouts.get(path).copied(),
+            numbers: ty.shape.at(1).iter().product(),
+            begins: begins(init),
+            frozen: !is_state && rule.is_some_and(|rule| !rule.trains(path)),
+            is_state,
+        }
     };
-    graph.params.values().map(row).collect()
+    let own = |(_, (path, ..)): &(usize, (&str, &Type, &Init))| *path != CLASS_WEIGHTS;
+    graph.variables().enumerate().filter(own).map(row).collect()
 }
 
 /// The rows as a table, with what they come to.
@@ -41,18 +55,25 @@ pub(crate) fn table(rows: &[ParameterRow]) -> String {
     let mut table = Table::new([
         TableColumn::left("parameter"),
         TableColumn::left("type"),
+        TableColumn::left("layout"),
         TableColumn::right("numbers").at_least(12).gap(1),
         TableColumn::left("begins as"),
         TableColumn::left("trained"),
     ]);
     for row in rows {
-        let trained = if row.frozen { "no: frozen" } else { "yes" };
+        let trained = match (row.is_state, row.frozen) {
+            (true, _) => "no: a state",
+            (false, true) => "no: frozen",
+            (false, false) => "yes",
+        };
         let numbers = grouped(row.numbers as u64);
-        table.row([&row.path, &row.ty, &numbers, &row.begins, trained]);
+        let layout = row.layout.unwrap_or_default();
+        table.row([&row.path, &row.ty, layout, &numbers, &row.begins, trained]);
     }
     let mut text = format!("\n{}", table.text(usize::MAX));
     let frozen: usize = rows.iter().filter(|row| row.frozen).map(|row| row.numbers).sum();
-    let all: usize = rows.iter().map(|row| row.numbers).sum();
+    let params = rows.iter().filter(|row| !row.is_state);
+    let all: usize = params.map(|row| row.numbers).sum();
     let _ = writeln!(
         text,
         "{} numbers, of which {} are frozen",
@@ -67,7 +88,7 @@ pub(crate) fn json(rows: &[ParameterRow]) -> Vec<Value> {
     let row = |row: &ParameterRow| {
         json!({
             "path": row.path, "type": row.ty, "numbers": row.numbers,
-            "begins": row.begins, "frozen": row.frozen,
+            "begins": row.begins, "frozen": row.frozen, "layout": row.layout, "state": row.is_state,
         })
     };
     rows.iter().map(row).collect()

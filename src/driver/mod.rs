@@ -22,7 +22,7 @@ pub(crate) mod front;
 pub(crate) mod initial;
 pub(crate) mod json_cache;
 pub(crate) mod layers;
-mod layout;
+pub(crate) mod layout;
 pub(crate) mod memory;
 pub(crate) mod pipeline;
 pub(crate) mod repair;

@@ -1,6 +1,7 @@
 //! A prepared run trained to its end: followed by a recorder, tested, written, whatever ended it.
 
 use crate::driver::layers::Layer;
+use crate::driver::layout::axis_names;
 use crate::driver::session::{Failure, Request, Session};
 use crate::run::build::{BuiltRun, save_weights};
 use crate::run::evaluate::{Details, Keep, evaluate_test};
@@ -258,6 +259,11 @@ impl PreparedRun {
             classes: self.info.classes.clone(),
             task: self.run.training.task(),
             samples: self.info.samples.clone(),
+            layouts: axis_names(&self.run.graph)
+                .into_iter()
+                .filter(|(path, _)| !path.starts_with("optimizer."))
+                .map(|(path, names)| (path.to_owned(), names.to_owned()))
+                .collect(),
         };
         serde_json::to_string(&about).map_err(|error| error.to_string())
     }

@@ -13,6 +13,7 @@ use crate::graph::rule::{CLASS_WEIGHTS, MEAN};
 use crate::run::folder::{RunFolder, RunInfo, SampleInfo};
 use crate::runtime::weights::{self, LoadError};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Which weights of a run.
@@ -127,6 +128,9 @@ pub(crate) struct WeightsOrigin {
     pub task: Task,
     /// Shape and range of samples, before and after they are prepared.
     pub samples: Option<SampleInfo>,
+    /// The names of the axes of each tensor, where they are known: `in, out`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub layouts: BTreeMap<String, String>,
 }
 
 /// Reads the description in the metadata of a file of weights; `None` of other programs' files.

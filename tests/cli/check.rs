@@ -127,7 +127,7 @@ fn check_lists_parameters() {
         row.unwrap_or_else(|| panic!("{path}: {}", ran.stdout)).to_owned()
     };
     let weight = row("dense.weight");
-    assert!(weight.contains("f32[784, 32]") && weight.contains("25 088"), "{weight}");
+    assert!(weight.contains("f32[784, 32]  in, out") && weight.contains("25 088"), "{weight}");
     assert!(weight.contains("uniform(-0.0857, 0.0857)") && weight.ends_with("no: frozen"));
     let bias = row("dense_2.bias");
     assert!(bias.contains("zeros") && bias.ends_with("yes"), "{bias}");
@@ -139,4 +139,30 @@ fn check_lists_parameters() {
     let tensors = report.expect("a report")["report"]["tensors"].clone();
     assert_eq!(tensors[0]["frozen"], true);
     assert_eq!(tensors[3]["begins"], "zeros");
+    assert_eq!(
+        (&tensors[0]["layout"], &tensors[3]["layout"]),
+        (&"in, out".into(), &"channel".into())
+    );
+    // Convolutions, tables and states; what is read in two ways has no layout.
+    folder.write(
+        "axes.nn",
+        "model net(image: f32[N, 8, 8, 3], word: i32[N]) -> f32[N, 4] {
+            let a = image |> conv(4, 3) |> batch_norm |> global_avg_pool
+            let b = word |> embedding(5, 4)
+            param both: f32[4, 4] = zeros
+            a @ both + b @ transpose(both) + reshape(sum(both), [1, 1])
+        }
+        train net { loss = cross_entropy }",
+    );
+    let ran = folder.run(&["check", "axes.nn", "--parameters"]);
+    let lines: Vec<String> =
+        ran.stdout.lines().map(|it| it.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    for row in [
+        "conv.weight f32[3, 3, 3, 4] kh, kw, in, out 108",
+        "batch_norm.running_var f32[4] channel 4 ones no: a state",
+        "embedding.weight f32[5, 4] row, column 20",
+        "both f32[4, 4] 16",
+    ] {
+        assert!(lines.iter().any(|line| line.starts_with(row)), "{row}: {}", ran.stdout);
+    }
 }

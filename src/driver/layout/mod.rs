@@ -11,8 +11,11 @@
 //! pools). What meets in two orders, or cannot be followed, is [`AxisOrder::Unknown`]: such a file is refused,
 //! never guessed at. The transposition of weights themselves (`[out, in]`) is the caller's.
 
+mod axes;
 mod order;
 mod reshape;
+
+pub(crate) use axes::axis_names;
 
 use crate::base::entity::Entity;
 use crate::graph::{Graph, Node, NodeId, Op, Range};
