@@ -53,6 +53,16 @@ impl ReadableModel {
         let mut request = request.clone();
         let mut opened = opened::open(&mut session, &mut request, model)?;
         let outputs = opened.inference();
+        ReadableModel::of(session, request, opened, outputs)
+    }
+
+    /// The same of a model that was opened, whose graph has these outputs alone.
+    pub fn of(
+        session: Session,
+        request: Request,
+        opened: OpenedModel,
+        outputs: Vec<PredictedOutput>,
+    ) -> Result<ReadableModel, Failure> {
         let OpenedModel { graph, source, samples, weights, from, model, .. } = opened;
         // Targets are inputs of the step that no output reads.
         let wanted = graph.live_inputs();

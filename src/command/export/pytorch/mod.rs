@@ -40,7 +40,8 @@ pub fn export_pytorch(
     model: &Model,
     to: &ExportDestination,
 ) -> Result<Vec<PathBuf>, Failure> {
-    let Exported { session, opened, fields, variables, .. } = open(request, model)?;
+    let exported = open(request, model)?;
+    let Exported { session, request, opened, outputs, fields, variables } = exported;
     let graph = crate::pass::dce::run(&opened.graph);
     let modules = modules::modules(&graph);
     let forward = forward::forward(&graph, &modules, &session.sources).map_err(Failure::Data)?;
@@ -50,8 +51,8 @@ pub fn export_pytorch(
         (names::attribute(path), turned(path, tensor, layer))
     };
     let tensors: Vec<(String, Tensor)> = variables.iter().map(turned).collect();
-    let check = check(request, model)?;
     let folder = to.or_named(&opened.model, "_pytorch");
+    let check = check(ReadableModel::of(session, request, opened, outputs)?)?;
     let files = [
         ("model.py", script.into_bytes()),
         ("model.safetensors", weights::to_bytes(&tensors).map_err(Failure::Io)?),
@@ -90,8 +91,7 @@ fn permuted(tensor: &Tensor, order: &[usize]) -> Tensor {
 }
 
 /// Samples, drawn, and what the compiled model makes of them.
-fn check(request: &Request, model: &Model) -> Result<Vec<(String, Tensor)>, Failure> {
-    let mut readable = ReadableModel::open(request, model)?;
+fn check(mut readable: ReadableModel) -> Result<Vec<(String, Tensor)>, Failure> {
     let fields = readable.reader.fields().to_vec();
     let steps = readable.compile(&[CHECKED])?;
     let mut pool = Pool::new(1);
