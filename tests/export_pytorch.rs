@@ -63,16 +63,18 @@ fn trained(program: &str) -> Folder {
     folder
 }
 
-/// Models by name: their program, and words that their module has.
-fn models() -> Vec<(&'static str, String, &'static [&'static str])> {
+/// A model by name: its program, and words that its module has.
+type Exported = (&'static str, String, &'static [&'static str]);
+
+fn models() -> Vec<Exported> {
+    image_models().into_iter().chain(text_models()).collect()
+}
+
+fn image_models() -> Vec<Exported> {
     let block = "layer block(x: f32[N, H, W, C], filters: int) -> f32[N, Y, X, filters] {
         let y = x |> conv(filters, 3, stride: 2, pad: 1, bias: false) |> batch_norm |> relu
         let z = y |> conv(filters, 3, pad: 1, bias: false) |> batch_norm
         relu(z + (x |> conv(filters, 1, stride: 2, bias: false)))
-    }";
-    let encoder = "layer encoder(x: f32[N, T, D]) -> f32[N, T, D] {
-        let y = x + (x |> layer_norm |> attention(4, causal: true))
-        y + (y |> layer_norm |> dense(2 * D) |> gelu |> dense(D))
     }";
     vec![
         (
@@ -104,6 +106,24 @@ fn models() -> Vec<(&'static str, String, &'static [&'static str])> {
             &["conv_transpose2d", "max_pool2d"],
         ),
         (
+            "shared weights",
+            image_model(
+                "",
+                "let a = image[:, :14] |> flatten |> dense(16) as half\n\
+                 let b = image[:, 14:] |> flatten |> half\n concat([a, b, a * b]) |> relu |> dense(10)",
+            ),
+            &["torch.cat"],
+        ),
+    ]
+}
+
+fn text_models() -> Vec<Exported> {
+    let encoder = "layer encoder(x: f32[N, T, D]) -> f32[N, T, D] {
+        let y = x + (x |> layer_norm |> attention(4, causal: true))
+        y + (y |> layer_norm |> dense(2 * D) |> gelu |> dense(D))
+    }";
+    vec![
+        (
             "transformer",
             text_model(
                 encoder,
@@ -131,15 +151,6 @@ fn models() -> Vec<(&'static str, String, &'static [&'static str])> {
                 "tokens |> embedding(24, 16) |> conv(8, 3, pad: same) |> batch_norm |> relu |> rotary |> rms_norm\n |> dense(24)",
             ),
             &["nn.Conv2d(16, 8, (1, 3)", "nn.BatchNorm1d(8"],
-        ),
-        (
-            "shared weights",
-            image_model(
-                "",
-                "let a = image[:, :14] |> flatten |> dense(16) as half\n\
-                 let b = image[:, 14:] |> flatten |> half\n concat([a, b, a * b]) |> relu |> dense(10)",
-            ),
-            &["torch.cat"],
         ),
     ]
 }

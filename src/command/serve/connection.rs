@@ -32,7 +32,7 @@ const KEPT_BUFFER: usize = 64 << 10;
 /// A client's connection.
 pub(super) struct Connection {
     stream: TcpStream,
-    phase: Phase,
+    phase: ConnectionPhase,
     /// When the phase must be over.
     deadline: Instant,
     /// Bytes that came and were not taken yet.
@@ -50,7 +50,7 @@ pub(super) struct Connection {
     pub held: usize,
 }
 
-enum Phase {
+enum ConnectionPhase {
     /// Of a request that has not begun, or whose head has not come whole.
     Head,
     /// The rest of the body.
@@ -73,7 +73,7 @@ enum AfterAnswer {
 }
 
 /// What becomes of a connection that went as far as it could.
-pub(super) enum Progress {
+pub(super) enum ConnectionProgress {
     /// It waits for bytes to come or go.
     Waiting,
     /// A request has come whole, and is to be answered by [`Connection::answer`].
@@ -96,7 +96,7 @@ impl Connection {
         let _ = stream.set_nodelay(true);
         Connection {
             stream,
-            phase: Phase::Head,
+            phase: ConnectionPhase::Head,
             deadline: Instant::now() + IDLE,
             unread: Vec::new(),
             unsent: (Vec::new(), 0),
@@ -120,31 +120,32 @@ impl Connection {
 
     /// Whether no request has begun.
     pub fn is_idle(&self) -> bool {
-        matches!(self.phase, Phase::Head) && self.unread.is_empty()
+        matches!(self.phase, ConnectionPhase::Head) && self.unread.is_empty()
     }
 
     /// Goes on until bytes are missing, room to write is, or a request has come whole.
-    pub fn advance(&mut self, service: &Service, room: &mut usize) -> Progress {
+    pub fn advance(&mut self, service: &Service, room: &mut usize) -> ConnectionProgress {
         loop {
             let step = match &mut self.phase {
-                Phase::Head => self.read_head(service, room),
-                Phase::Body(head) if self.unread.len() < head.length => match self.fill() {
+                ConnectionPhase::Head => self.read_head(service, room),
+                ConnectionPhase::Body(head) if self.unread.len() < head.length => match self.fill()
+                {
                     Reading::Some(_) => None,
-                    Reading::None => Some(Progress::Waiting),
-                    Reading::Ended => Some(Progress::Over),
+                    Reading::None => Some(ConnectionProgress::Waiting),
+                    Reading::Ended => Some(ConnectionProgress::Over),
                 },
-                Phase::Body(head) => {
+                ConnectionPhase::Body(head) => {
                     let head = head.clone();
                     let body = self.take(head.length);
-                    self.phase = Phase::Answering(head.clone());
-                    return Progress::Asked(head, body);
+                    self.phase = ConnectionPhase::Answering(head.clone());
+                    return ConnectionProgress::Asked(head, body);
                 }
-                Phase::Answering(_) => Some(Progress::Waiting),
-                Phase::Sending(after) => {
+                ConnectionPhase::Answering(_) => Some(ConnectionProgress::Waiting),
+                ConnectionPhase::Sending(after) => {
                     let after = *after;
                     self.send(service, after)
                 }
-                Phase::Lingering(read) => {
+                ConnectionPhase::Lingering(read) => {
                     let read = *read;
                     self.linger(read)
                 }
@@ -157,7 +158,7 @@ impl Connection {
     }
 
     /// Reads a head, and begins with what follows; `None` where there is more to do.
-    fn read_head(&mut self, service: &Service, room: &mut usize) -> Option<Progress> {
+    fn read_head(&mut self, service: &Service, room: &mut usize) -> Option<ConnectionProgress> {
         if self.worth_parsing || self.unread.len() >= HEAD_BYTES {
             self.worth_parsing = false;
             match parse_head(&self.unread, service.limits.hosts) {
@@ -168,8 +169,8 @@ impl Connection {
         }
         let was_idle = self.unread.is_empty();
         match self.fill() {
-            Reading::None => return Some(Progress::Waiting),
-            Reading::Ended => return Some(Progress::Over),
+            Reading::None => return Some(ConnectionProgress::Waiting),
+            Reading::Ended => return Some(ConnectionProgress::Over),
             Reading::Some(new) => {
                 // Only what ends a line can end a head, so a head that comes byte by byte is not parsed as
                 // often.
@@ -189,13 +190,13 @@ impl Connection {
         service: &Service,
         head: RequestHead,
         room: &mut usize,
-    ) -> Option<Progress> {
+    ) -> Option<ConnectionProgress> {
         drop(self.take(head.bytes));
         if let Err(refusal) = endpoints::check(service, &head) {
             if head.length > 0 {
                 return self.refuse(service, refusal);
             }
-            self.phase = Phase::Answering(head);
+            self.phase = ConnectionPhase::Answering(head);
             self.answer(service, &refusal.into());
             return None;
         }
@@ -215,13 +216,13 @@ impl Connection {
             // the body all the same, a little later.
             let _ = self.stream.write(b"HTTP/1.1 100 Continue\r\n\r\n");
         }
-        self.phase = Phase::Body(head);
+        self.phase = ConnectionPhase::Body(head);
         None
     }
 
     /// Sends the answer to the request that was read whole.
     pub fn answer(&mut self, service: &Service, response: &HttpResponse) {
-        let Phase::Answering(head) = &self.phase else { return };
+        let ConnectionPhase::Answering(head) = &self.phase else { return };
         let close = !head.keep_alive || service.is_draining();
         let bytes = response.bytes(close, head.method == HttpMethod::Head);
         service.count(response.status == 200);
@@ -233,7 +234,7 @@ impl Connection {
     }
 
     /// Sends a refusal behind which the connection ends: what comes next may be the rest of the request.
-    pub fn refuse(&mut self, service: &Service, refusal: Refusal) -> Option<Progress> {
+    pub fn refuse(&mut self, service: &Service, refusal: Refusal) -> Option<ConnectionProgress> {
         service.count(false);
         let bytes = HttpResponse::from(refusal).bytes(true, false);
         self.begin_sending(service, bytes, AfterAnswer::End);
@@ -243,28 +244,32 @@ impl Connection {
     fn begin_sending(&mut self, service: &Service, bytes: Vec<u8>, after: AfterAnswer) {
         self.unsent = (bytes, 0);
         self.deadline = Instant::now() + service.limits.timeout;
-        self.phase = Phase::Sending(after);
+        self.phase = ConnectionPhase::Sending(after);
     }
 
     /// Writes what the socket takes of an answer.
-    fn send(&mut self, service: &Service, after: AfterAnswer) -> Option<Progress> {
+    fn send(&mut self, service: &Service, after: AfterAnswer) -> Option<ConnectionProgress> {
         let (bytes, sent) = &mut self.unsent;
         while *sent < bytes.len() {
             match self.stream.write(&bytes[*sent..]) {
-                Ok(0) => return Some(Progress::Over),
+                Ok(0) => return Some(ConnectionProgress::Over),
                 Ok(written) => *sent += written,
                 Err(error) => match error.kind() {
                     ErrorKind::Interrupted => {}
-                    ErrorKind::WouldBlock => return Some(Progress::Waiting),
-                    _ => return Some(Progress::Over),
+                    ErrorKind::WouldBlock => return Some(ConnectionProgress::Waiting),
+                    _ => return Some(ConnectionProgress::Over),
                 },
             }
         }
         if after == AfterAnswer::End {
             let (time, _) = LINGER;
             self.deadline = Instant::now() + time;
-            self.phase = Phase::Lingering(0);
-            return self.stream.shutdown(Shutdown::Write).is_err().then_some(Progress::Over);
+            self.phase = ConnectionPhase::Lingering(0);
+            return self
+                .stream
+                .shutdown(Shutdown::Write)
+                .is_err()
+                .then_some(ConnectionProgress::Over);
         }
         self.unsent = (Vec::new(), 0);
         self.worth_parsing = !self.unread.is_empty();
@@ -274,32 +279,32 @@ impl Connection {
         // A request that has begun to come has its time from here.
         let time = if self.unread.is_empty() { IDLE } else { service.limits.timeout };
         self.deadline = Instant::now() + time;
-        self.phase = Phase::Head;
+        self.phase = ConnectionPhase::Head;
         None
     }
 
     /// Reads over what comes behind so many bytes.
-    fn linger(&mut self, read: usize) -> Option<Progress> {
+    fn linger(&mut self, read: usize) -> Option<ConnectionProgress> {
         self.unread.clear();
         match self.fill() {
             Reading::Some(new) if read + new <= LINGER.1 => {
-                self.phase = Phase::Lingering(read + new);
+                self.phase = ConnectionPhase::Lingering(read + new);
                 None
             }
-            Reading::None => Some(Progress::Waiting),
-            Reading::Some(_) | Reading::Ended => Some(Progress::Over),
+            Reading::None => Some(ConnectionProgress::Waiting),
+            Reading::Some(_) | Reading::Ended => Some(ConnectionProgress::Over),
         }
     }
 
     /// Acts upon a deadline that has passed: a client whose request came too slowly is told so. Returns
     /// whether the connection goes on.
     pub fn late(&mut self, service: &Service, now: Instant) -> bool {
-        if now < self.deadline || matches!(self.phase, Phase::Answering(_)) {
+        if now < self.deadline || matches!(self.phase, ConnectionPhase::Answering(_)) {
             return true;
         }
         let part = match &self.phase {
-            Phase::Head if !self.unread.is_empty() => "head",
-            Phase::Body(_) => "body",
+            ConnectionPhase::Head if !self.unread.is_empty() => "head",
+            ConnectionPhase::Body(_) => "body",
             _ => return false,
         };
         let message = format!("the {part} of the request took too long to come");

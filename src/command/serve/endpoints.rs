@@ -11,7 +11,7 @@
 //! | `/v2/models/NAME/infer` | POST | outputs of tensors |
 
 use super::Service;
-use super::network::ReplyTo;
+use super::outbox::ReplyTo;
 use super::page;
 use super::protocol;
 use super::queue::InputBytes;

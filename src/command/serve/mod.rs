@@ -17,6 +17,7 @@ mod connection;
 mod endpoints;
 mod engine;
 mod network;
+mod outbox;
 mod page;
 mod protocol;
 mod queue;
@@ -24,7 +25,8 @@ mod request;
 mod response;
 mod tensors;
 
-use self::network::{Network, Outbox};
+use self::network::Network;
+use self::outbox::Outbox;
 use self::queue::Queue;
 use self::request::AllowedHosts;
 use crate::command::answers::PredictedOutput;

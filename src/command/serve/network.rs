@@ -11,14 +11,15 @@
 //! threads, and steps to the one that computes; both tell the [`Outbox`].
 
 use super::Service;
-use super::connection::{Connection, Progress};
+use super::connection::{Connection, ConnectionProgress};
 use super::endpoints;
-use super::response::{HttpResponse, Refusal};
+use super::outbox::{Outbox, ReplyTo};
+use super::response::Refusal;
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token, Waker};
 use std::collections::HashMap;
 use std::io::{self, ErrorKind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The most connections at once.
@@ -34,61 +35,6 @@ const LISTENER: Token = Token(0);
 const OUTBOX: Token = Token(1);
 /// The token of the first connection.
 const FIRST: usize = 2;
-
-/// Makes the answer to a request whose outputs have come.
-pub(super) type LateAnswer = Box<dyn FnOnce() -> HttpResponse + Send>;
-
-/// Answers that were computed by other threads, on their way to the thread of the network.
-pub(super) struct Outbox {
-    answers: Mutex<Vec<(Token, LateAnswer)>>,
-    waker: Waker,
-}
-
-/// The sender of one answer. If it is dropped, the client is told that there is none.
-pub(super) struct ReplyTo {
-    token: Token,
-    outbox: Arc<Outbox>,
-    sent: bool,
-}
-
-impl Outbox {
-    fn lock(&self) -> MutexGuard<'_, Vec<(Token, LateAnswer)>> {
-        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn put(&self, token: Token, answer: LateAnswer) {
-        let mut answers = self.lock();
-        answers.push((token, answer));
-        // Whoever put in the first has woken the reader.
-        if answers.len() == 1 {
-            drop(answers);
-            self.wake();
-        }
-    }
-
-    /// Makes the thread of the network look at what is new.
-    pub fn wake(&self) {
-        // The system refuses only where the thread is gone, which needs no waking.
-        let _ = self.waker.wake();
-    }
-}
-
-impl ReplyTo {
-    /// Sends the answer; it is made by the thread of the network.
-    pub fn send(mut self, answer: impl FnOnce() -> HttpResponse + Send + 'static) {
-        self.sent = true;
-        self.outbox.put(self.token, Box::new(answer));
-    }
-}
-
-impl Drop for ReplyTo {
-    fn drop(&mut self) {
-        if !self.sent {
-            let refusal = Refusal::new(500, "the server could not compute an answer");
-            self.outbox.put(self.token, Box::new(move || refusal.into()));
-        }
-    }
-}
 
 /// The listener and all connections.
 pub(super) struct Network {
@@ -109,7 +55,7 @@ impl Network {
         let poll = Poll::new()?;
         poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
         let waker = Waker::new(poll.registry(), OUTBOX)?;
-        let outbox = Arc::new(Outbox { answers: Mutex::default(), waker });
+        let outbox = Arc::new(Outbox::new(waker));
         let room = body_bytes.saturating_mul(LARGE_BODIES);
         let (connections, next) = (HashMap::new(), FIRST);
         Ok(Network { poll, listener, outbox, connections, next, room })
@@ -192,15 +138,14 @@ impl Network {
         let Some(connection) = self.connections.get_mut(&token) else { return };
         loop {
             match connection.advance(service, &mut self.room) {
-                Progress::Waiting => return,
-                Progress::Over => {
+                ConnectionProgress::Waiting => return,
+                ConnectionProgress::Over => {
                     self.room += connection.held;
                     self.connections.remove(&token);
                     return;
                 }
-                Progress::Asked(head, body) => {
-                    let outbox = Arc::clone(&self.outbox);
-                    let reply = ReplyTo { token, outbox, sent: false };
+                ConnectionProgress::Asked(head, body) => {
+                    let reply = ReplyTo::new(token, &self.outbox);
                     if let Some(response) = endpoints::answer(service, &head, body, reply) {
                         self.room += std::mem::take(&mut connection.held);
                         connection.answer(service, &response);
@@ -212,8 +157,7 @@ impl Network {
 
     /// Sends the answers that have come.
     fn deliver(&mut self, service: &Arc<Service>) {
-        let answers = std::mem::take(&mut *self.outbox.lock());
-        for (token, answer) in answers {
+        for (token, answer) in self.outbox.take() {
             // The client may be gone.
             let Some(connection) = self.connections.get_mut(&token) else { continue };
             self.room += std::mem::take(&mut connection.held);

@@ -3,7 +3,7 @@
 
 /// How tightly an expression binds, as Python has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Binding {
+pub(super) enum PythonBinding {
     /// `a < b`
     Comparison,
     /// `a & b`
@@ -20,7 +20,7 @@ pub(super) enum Binding {
     Atom,
 }
 
-/// What the value of an expression is.
+/// The value of an expression, as its readers must take it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ValueKind {
     /// A number of Python, which meets any tensor.
@@ -33,26 +33,26 @@ pub(super) enum ValueKind {
 
 /// An expression.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Expr {
+pub(super) struct PyExpr {
     pub text: String,
-    pub binding: Binding,
+    pub binding: PythonBinding,
     pub kind: ValueKind,
 }
 
-impl Expr {
+impl PyExpr {
     /// A name, a call or an index whose value has its node's shape.
-    pub fn whole(text: impl Into<String>) -> Expr {
-        Expr { text: text.into(), binding: Binding::Atom, kind: ValueKind::Whole }
+    pub fn whole(text: impl Into<String>) -> PyExpr {
+        PyExpr { text: text.into(), binding: PythonBinding::Atom, kind: ValueKind::Whole }
     }
 
     /// A number of Python.
-    pub fn number(text: impl Into<String>) -> Expr {
-        Expr { kind: ValueKind::Number, ..Expr::whole(text) }
+    pub fn number(text: impl Into<String>) -> PyExpr {
+        PyExpr { kind: ValueKind::Number, ..PyExpr::whole(text) }
     }
 
     /// The same value as another kind.
-    pub fn of_kind(self, kind: ValueKind) -> Expr {
-        Expr { kind, ..self }
+    pub fn of_kind(self, kind: ValueKind) -> PyExpr {
+        PyExpr { kind, ..self }
     }
 
     pub fn is_number(&self) -> bool {
@@ -60,7 +60,7 @@ impl Expr {
     }
 
     /// The text where something that binds so tightly stands around it.
-    pub fn within(&self, binding: Binding) -> String {
+    pub fn within(&self, binding: PythonBinding) -> String {
         match self.binding < binding {
             true => format!("({})", self.text),
             false => self.text.clone(),
@@ -69,22 +69,22 @@ impl Expr {
 
     /// A method of the value: `x.exp()`.
     pub fn method(&self, call: &str) -> String {
-        format!("{}.{call}", self.within(Binding::Atom))
+        format!("{}.{call}", self.within(PythonBinding::Atom))
     }
 }
 
 /// `a + b`; chains go to the left, so the right side binds more tightly.
-pub(super) fn infix(a: &Expr, sign: &str, b: &Expr, binding: Binding) -> String {
+pub(super) fn infix(a: &PyExpr, sign: &str, b: &PyExpr, binding: PythonBinding) -> String {
     let tighter = match binding {
-        Binding::Comparison => Binding::Bits,
-        Binding::Bits => Binding::Sum,
-        Binding::Sum => Binding::Product,
-        Binding::Product => Binding::Sign,
-        Binding::Sign | Binding::Power | Binding::Atom => Binding::Atom,
+        PythonBinding::Comparison => PythonBinding::Bits,
+        PythonBinding::Bits => PythonBinding::Sum,
+        PythonBinding::Sum => PythonBinding::Product,
+        PythonBinding::Product => PythonBinding::Sign,
+        PythonBinding::Sign | PythonBinding::Power | PythonBinding::Atom => PythonBinding::Atom,
     };
     let left = match binding {
         // Comparisons would be chained, and powers go to the right.
-        Binding::Comparison | Binding::Power => tighter,
+        PythonBinding::Comparison | PythonBinding::Power => tighter,
         _ => binding,
     };
     format!("{} {sign} {}", a.within(left), b.within(tighter))
@@ -111,17 +111,17 @@ mod tests {
 
     #[test]
     fn parentheses_stand_where_python_needs_them() {
-        let name = |name: &str| Expr::whole(name);
-        let sum = |a: &Expr, b: &Expr| Expr {
-            text: infix(a, "+", b, Binding::Sum),
-            binding: Binding::Sum,
+        let name = |name: &str| PyExpr::whole(name);
+        let sum = |a: &PyExpr, b: &PyExpr| PyExpr {
+            text: infix(a, "+", b, PythonBinding::Sum),
+            binding: PythonBinding::Sum,
             kind: ValueKind::Whole,
         };
         let ab = sum(&name("a"), &name("b"));
         assert_eq!(sum(&ab, &name("c")).text, "a + b + c");
         assert_eq!(sum(&name("c"), &ab).text, "c + (a + b)");
-        assert_eq!(infix(&ab, "*", &name("c"), Binding::Product), "(a + b) * c");
-        assert_eq!(infix(&name("c"), "-", &ab, Binding::Sum), "c - (a + b)");
+        assert_eq!(infix(&ab, "*", &name("c"), PythonBinding::Product), "(a + b) * c");
+        assert_eq!(infix(&name("c"), "-", &ab, PythonBinding::Sum), "c - (a + b)");
         assert_eq!(ab.method("exp()"), "(a + b).exp()");
         assert_eq!((number(1e-5), number(f64::NEG_INFINITY)), ("1e-5".into(), "-math.inf".into()));
     }

@@ -9,7 +9,7 @@
 //! A value that is read once, on the same line of the program, stands where it is read; any other gets a
 //! name. A scan becomes a loop.
 
-use super::expr::{Binding, Expr};
+use super::expr::{PyExpr, PythonBinding};
 use super::modules::TorchModules;
 use super::names;
 use super::ops;
@@ -27,7 +27,7 @@ const LONGEST_INSIDE: usize = 72;
 pub(super) struct ForwardLines {
     /// The lines.
     pub lines: Vec<String>,
-    /// What it returns.
+    /// The expression that is returned.
     pub result: String,
 }
 
@@ -75,7 +75,7 @@ struct ForwardWriter<'g> {
     lines: Vec<String>,
     /// The line of the program that stands above.
     said: Option<(FileId, usize)>,
-    values: HashMap<NodeId, Expr>,
+    values: HashMap<NodeId, PyExpr>,
     /// How many names were given.
     names: usize,
     /// Loops around.
@@ -93,12 +93,12 @@ impl ForwardWriter<'_> {
     }
 
     /// The value of a node that was written.
-    fn value(&self, id: NodeId) -> Expr {
+    fn value(&self, id: NodeId) -> PyExpr {
         self.values.get(&id).cloned().unwrap_or_else(|| panic!("{id} stands before its readers"))
     }
 
     /// The same with its node's shape.
-    fn whole(&self, id: NodeId) -> Expr {
+    fn whole(&self, id: NodeId) -> PyExpr {
         let ty = self.graph.ty(id);
         ops::whole(&self.value(id), &ty.shape, ty.dtype)
     }
@@ -138,15 +138,15 @@ impl ForwardWriter<'_> {
     }
 
     /// Gives a value a name.
-    fn assigned(&mut self, id: NodeId, expr: Expr) -> Expr {
+    fn assigned(&mut self, id: NodeId, expr: PyExpr) -> PyExpr {
         self.say(id);
         let name = self.name();
         self.line(&format!("{name} = {}", expr.text));
-        Expr { text: name, binding: Binding::Atom, kind: expr.kind }
+        PyExpr { text: name, binding: PythonBinding::Atom, kind: expr.kind }
     }
 
     /// Whether a value does not stand where it is read.
-    fn needs_name(&self, id: NodeId, expr: &Expr) -> bool {
+    fn needs_name(&self, id: NodeId, expr: &PyExpr) -> bool {
         let is_leaf = matches!(
             self.graph.nodes[id].op,
             Op::Input(_) | Op::Param(_) | Op::State(_) | Op::Const(..) | Op::Extent(_)
@@ -177,32 +177,32 @@ impl ForwardWriter<'_> {
         }
     }
 
-    fn expr(&self, id: NodeId) -> Result<Expr, String> {
+    fn expr(&self, id: NodeId) -> Result<PyExpr, String> {
         let (graph, node) = (self.graph, &self.graph.nodes[id]);
         let args: Vec<NodeId> = self.plans.args(graph, id);
         Ok(match &self.plans.of[id.index()] {
             NodePlan::Call(call) => ops::call(call, &self.whole(call.arg)),
             NodePlan::Relu(x) => {
                 let x = self.value(*x);
-                Expr::whole(format!("F.relu({})", x.text)).of_kind(x.kind)
+                PyExpr::whole(format!("F.relu({})", x.text)).of_kind(x.kind)
             }
             NodePlan::Gelu(x) => {
                 let x = self.value(*x);
-                Expr::whole(format!("F.gelu({})", x.text)).of_kind(x.kind)
+                PyExpr::whole(format!("F.gelu({})", x.text)).of_kind(x.kind)
             }
             NodePlan::Softmax(x, axis) => {
-                Expr::whole(self.whole(*x).method(&format!("softmax(dim={axis})")))
+                PyExpr::whole(self.whole(*x).method(&format!("softmax(dim={axis})")))
             }
             NodePlan::Kept(reduced) => {
                 let op = &graph.nodes[*reduced].op;
                 ops::reduction(op, &self.whole(args[0]), true).expect("a reduction")
             }
             NodePlan::Operator => match node.op {
-                Op::Input(input) => Expr::whole(names::identifier(&graph.inputs[input].name)),
+                Op::Input(input) => PyExpr::whole(names::identifier(&graph.inputs[input].name)),
                 Op::Param(it) => self.tensor(&graph.params[it].path),
                 Op::State(it) => self.tensor(&graph.states[it].path),
                 _ => {
-                    let values: Vec<Expr> = args.iter().map(|&arg| self.value(arg)).collect();
+                    let values: Vec<PyExpr> = args.iter().map(|&arg| self.value(arg)).collect();
                     let types = |&arg: &NodeId| (&graph.ty(arg).shape, graph.ty(arg).dtype);
                     let types: Vec<_> = args.iter().map(types).collect();
                     let expr = ops::operator(node, &values, &types);
@@ -212,8 +212,8 @@ impl ForwardWriter<'_> {
         })
     }
 
-    fn tensor(&self, path: &str) -> Expr {
-        Expr::whole(format!("self.{}", names::attribute(path)))
+    fn tensor(&self, path: &str) -> PyExpr {
+        PyExpr::whole(format!("self.{}", names::attribute(path)))
     }
 
     fn missing(&self, id: NodeId) -> String {
@@ -244,7 +244,7 @@ impl ForwardWriter<'_> {
             let first = self.whole(graph.nodes[carry].args[0]).text;
             let name = self.name();
             self.line(&format!("{name} = {first}"));
-            self.values.insert(carry, Expr::whole(name));
+            self.values.insert(carry, PyExpr::whole(name));
         }
         let lists: Vec<String> = stacks.iter().map(|_| self.name()).collect();
         lists.iter().for_each(|list| self.line(&format!("{list} = []")));
@@ -259,10 +259,10 @@ impl ForwardWriter<'_> {
                 Op::Carry(_) => {}
                 Op::ScanSlice(_) if self.plans.computed[id.index()] => {
                     let from = self.whole(graph.nodes[id].args[0]);
-                    let slice = format!("{}[{count}]", from.within(Binding::Atom));
+                    let slice = format!("{}[{count}]", from.within(PythonBinding::Atom));
                     let slice = match self.plans.readers[id.index()].len() {
-                        1 => Expr::whole(slice),
-                        _ => self.assigned(id, Expr::whole(slice)),
+                        1 => PyExpr::whole(slice),
+                        _ => self.assigned(id, PyExpr::whole(slice)),
                     };
                     self.values.insert(id, slice);
                 }
@@ -278,7 +278,7 @@ impl ForwardWriter<'_> {
         for (list, stack) in lists.iter().zip(stacks) {
             let parts = if of.reverse { format!("{list}[::-1]") } else { list.clone() };
             self.line(&format!("{list} = torch.stack({parts})"));
-            self.values.insert(stack, Expr::whole(list.clone()));
+            self.values.insert(stack, PyExpr::whole(list.clone()));
         }
         Ok(())
     }

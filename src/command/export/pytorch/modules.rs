@@ -50,7 +50,7 @@ pub(super) struct TorchModules {
 }
 
 /// A call that was found, before it is known whether the layer can be a module.
-struct Candidate {
+struct ModuleCandidate {
     call: ModuleCall,
     at: NodeId,
     inside: Vec<NodeId>,
@@ -60,9 +60,9 @@ struct Candidate {
 
 /// Finds modules.
 pub(super) fn modules(graph: &Graph) -> TorchModules {
-    let finder = Finder::new(graph);
+    let finder = ModuleFinder::new(graph);
     let nodes = graph.nodes.keys().filter(|id| finder.live[id.index()]);
-    let mut by_layer: BTreeMap<String, Vec<Candidate>> = BTreeMap::new();
+    let mut by_layer: BTreeMap<String, Vec<ModuleCandidate>> = BTreeMap::new();
     for candidate in nodes.filter_map(|id| finder.candidate(id)) {
         by_layer.entry(candidate.call.layer.clone()).or_default().push(candidate);
     }
@@ -72,7 +72,7 @@ pub(super) fn modules(graph: &Graph) -> TorchModules {
             continue;
         }
         found.layers.insert(layer, candidates[0].call.module.clone());
-        for Candidate { call, at, inside, .. } in candidates {
+        for ModuleCandidate { call, at, inside, .. } in candidates {
             found.inside.extend(inside.into_iter().filter(|&node| node != at));
             found.calls.insert(at, call);
         }
@@ -80,7 +80,7 @@ pub(super) fn modules(graph: &Graph) -> TorchModules {
     found
 }
 
-struct Finder<'g> {
+struct ModuleFinder<'g> {
     graph: &'g Graph,
     live: Vec<bool>,
     /// The live nodes that read each node.
@@ -89,14 +89,14 @@ struct Finder<'g> {
     roots: HashSet<NodeId>,
 }
 
-impl<'g> Finder<'g> {
-    fn new(graph: &'g Graph) -> Finder<'g> {
+impl<'g> ModuleFinder<'g> {
+    fn new(graph: &'g Graph) -> ModuleFinder<'g> {
         let live = graph.live();
         let mut users = vec![Vec::new(); graph.nodes.len()];
         for (id, node) in graph.nodes.iter().filter(|(id, _)| live[id.index()]) {
             node.args.iter().for_each(|arg| users[arg.index()].push(id));
         }
-        Finder { graph, live, users, roots: graph.roots().chain(graph.handed_on()).collect() }
+        ModuleFinder { graph, live, users, roots: graph.roots().chain(graph.handed_on()).collect() }
     }
 
     fn node(&self, id: NodeId) -> &'g Node {
@@ -150,7 +150,7 @@ impl<'g> Finder<'g> {
     }
 
     /// Whether each layer's tensors and their uses are those of the calls.
-    fn is_module(&self, layer: &str, candidates: &[Candidate]) -> bool {
+    fn is_module(&self, layer: &str, candidates: &[ModuleCandidate]) -> bool {
         let first = &candidates[0];
         let alike = candidates.iter().all(|it| it.call.module == first.call.module);
         let inside: HashSet<NodeId> =
@@ -170,7 +170,7 @@ impl<'g> Finder<'g> {
         alike && variables.all(|(path, ..)| known(path)) && inside.iter().all(is_closed)
     }
 
-    fn candidate(&self, id: NodeId) -> Option<Candidate> {
+    fn candidate(&self, id: NodeId) -> Option<ModuleCandidate> {
         match self.node(id).op {
             Op::MatMul { transpose_a: false, transpose_b: false } => self.linear(id),
             Op::Conv { window, groups } => self.conv(id, window, groups),
@@ -191,7 +191,7 @@ impl<'g> Finder<'g> {
         Some(add)
     }
 
-    fn linear(&self, id: NodeId) -> Option<Candidate> {
+    fn linear(&self, id: NodeId) -> Option<ModuleCandidate> {
         let (mut arg, weight) = (self.node(id).args[0], self.node(id).args[1]);
         let layer = self.layer(weight, "weight")?;
         let &[Dim::Known(inputs), Dim::Known(outputs)] = self.extents(weight) else { return None };
@@ -214,10 +214,15 @@ impl<'g> Finder<'g> {
         let biased = self.with_bias(layer, last, &mut inside);
         let module = TorchModule::Linear { inputs, outputs, bias: biased.is_some() };
         let call = ModuleCall { layer: layer.to_owned(), module, arg, shape: None };
-        Some(Candidate { call, at: biased.unwrap_or(last), inside, tensors: &["weight", "bias"] })
+        Some(ModuleCandidate {
+            call,
+            at: biased.unwrap_or(last),
+            inside,
+            tensors: &["weight", "bias"],
+        })
     }
 
-    fn conv(&self, id: NodeId, window: Window, groups: usize) -> Option<Candidate> {
+    fn conv(&self, id: NodeId, window: Window, groups: usize) -> Option<ModuleCandidate> {
         let (arg, mut weight) = (self.node(id).args[0], self.node(id).args[1]);
         let mut inside = vec![id, weight];
         if let Op::Reshape(_) = self.node(weight).op {
@@ -246,16 +251,21 @@ impl<'g> Finder<'g> {
         let module =
             TorchModule::Conv2d { inputs, outputs, window, groups, bias: biased.is_some() };
         let call = ModuleCall { layer: layer.to_owned(), module, arg, shape };
-        Some(Candidate { call, at: biased.unwrap_or(last), inside, tensors: &["weight", "bias"] })
+        Some(ModuleCandidate {
+            call,
+            at: biased.unwrap_or(last),
+            inside,
+            tensors: &["weight", "bias"],
+        })
     }
 
-    fn embedding(&self, id: NodeId) -> Option<Candidate> {
+    fn embedding(&self, id: NodeId) -> Option<ModuleCandidate> {
         let (table, arg) = (self.node(id).args[0], self.node(id).args[1]);
         let layer = self.layer(table, "weight")?;
         let &[Dim::Known(rows), Dim::Known(columns)] = self.extents(table) else { return None };
         let module = TorchModule::Embedding { rows, columns };
         let call = ModuleCall { layer: layer.to_owned(), module, arg, shape: None };
-        Some(Candidate { call, at: id, inside: vec![id, table], tensors: &["weight"] })
+        Some(ModuleCandidate { call, at: id, inside: vec![id, table], tensors: &["weight"] })
     }
 
     /// The value whose mean over the last axis a node is, and the nodes that compute it.
@@ -282,7 +292,7 @@ impl<'g> Finder<'g> {
         Some((value, eps, vec![id, node.args[0], wide, self.narrow(wide)]))
     }
 
-    fn layer_norm(&self, id: NodeId) -> Option<Candidate> {
+    fn layer_norm(&self, id: NodeId) -> Option<ModuleCandidate> {
         let (scaled, wide_bias) = self.binary(id, Binary::Add)?;
         let (normed, wide_weight) = self.binary(scaled, Binary::Mul)?;
         let (bias, weight) = (self.narrow(wide_bias), self.narrow(wide_weight));
@@ -301,10 +311,10 @@ impl<'g> Finder<'g> {
         inside.extend([deviation, of_variance, of_mean].concat());
         let module = TorchModule::LayerNorm { extent, eps };
         let call = ModuleCall { layer: layer.to_owned(), module, arg, shape: None };
-        Some(Candidate { call, at: id, inside, tensors: &["weight", "bias"] })
+        Some(ModuleCandidate { call, at: id, inside, tensors: &["weight", "bias"] })
     }
 
-    fn batch_norm(&self, id: NodeId) -> Option<Candidate> {
+    fn batch_norm(&self, id: NodeId) -> Option<ModuleCandidate> {
         let (scaled, wide_bias) = self.binary(id, Binary::Add)?;
         let (centred, wide_scale) = self.binary(scaled, Binary::Mul)?;
         let (bias, scale) = (self.narrow(wide_bias), self.narrow(wide_scale));
@@ -325,6 +335,6 @@ impl<'g> Finder<'g> {
         let module = TorchModule::BatchNorm { channels, eps, rank: self.extents(arg).len() };
         let call = ModuleCall { layer: layer.to_owned(), module, arg, shape: None };
         let tensors = &["weight", "bias", "running_mean", "running_var"];
-        Some(Candidate { call, at: id, inside, tensors })
+        Some(ModuleCandidate { call, at: id, inside, tensors })
     }
 }

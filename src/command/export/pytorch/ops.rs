@@ -3,7 +3,7 @@
 //! Images stay `[n, h, w, c]`, as the program has them: `nchw` and `nhwc` turn them around a convolution
 //! or a pooling, which moves nothing, since such a view is what PyTorch calls channels last.
 
-use super::expr::{Binding, Expr, ValueKind, infix, list, number};
+use super::expr::{PyExpr, PythonBinding, ValueKind, infix, list, number};
 use super::modules::{ModuleCall, TorchModule};
 use super::names;
 use crate::base::scalar::{Binary, Reduce, Unary};
@@ -45,19 +45,19 @@ fn tuple(shape: &[Dim]) -> String {
 }
 
 /// An argument with the shape and type of its node.
-pub(super) fn whole(arg: &Expr, shape: &Shape, of: DType) -> Expr {
+pub(super) fn whole(arg: &PyExpr, shape: &Shape, of: DType) -> PyExpr {
     match arg.kind {
         ValueKind::Whole => arg.clone(),
         ValueKind::Number => {
             let (shape, text, of) = (tuple(shape), &arg.text, dtype(of));
-            Expr::whole(format!("torch.full({shape}, {text}, dtype={of}, device=device)"))
+            PyExpr::whole(format!("torch.full({shape}, {text}, dtype={of}, device=device)"))
         }
-        ValueKind::Narrow => Expr::whole(arg.method(&format!("expand({})", dims(shape)))),
+        ValueKind::Narrow => PyExpr::whole(arg.method(&format!("expand({})", dims(shape)))),
     }
 }
 
 /// A call of a module with its argument.
-pub(super) fn call(call: &ModuleCall, arg: &Expr) -> Expr {
+pub(super) fn call(call: &ModuleCall, arg: &PyExpr) -> PyExpr {
     let layer = names::attribute(&call.layer);
     let text = match &call.module {
         TorchModule::Conv2d { .. } => format!("nhwc(self.{layer}(nchw({})))", arg.text),
@@ -66,16 +66,16 @@ pub(super) fn call(call: &ModuleCall, arg: &Expr) -> Expr {
         _ => format!("self.{layer}({})", arg.text),
     };
     match &call.shape {
-        Some(shape) => Expr::whole(format!("{text}.reshape({})", dims(shape))),
-        None => Expr::whole(text),
+        Some(shape) => PyExpr::whole(format!("{text}.reshape({})", dims(shape))),
+        None => PyExpr::whole(text),
     }
 }
 
 /// An element-wise operator of one argument.
-fn unary(of: Unary, x: &Expr) -> Expr {
+fn unary(of: Unary, x: &PyExpr) -> PyExpr {
     let text = match (of, x.is_number()) {
-        (Unary::Neg, _) => format!("-{}", x.within(Binding::Sign)),
-        (Unary::Not, false) => format!("~{}", x.within(Binding::Sign)),
+        (Unary::Neg, _) => format!("-{}", x.within(PythonBinding::Sign)),
+        (Unary::Not, false) => format!("~{}", x.within(PythonBinding::Sign)),
         (Unary::Not, true) => format!("(not {})", x.text),
         (of, false) => x.method(&format!("{}()", of.name())),
         (of, true) => {
@@ -83,40 +83,40 @@ fn unary(of: Unary, x: &Expr) -> Expr {
         }
     };
     let binding = match of {
-        Unary::Neg => Binding::Sign,
-        Unary::Not if !x.is_number() => Binding::Sign,
-        _ => Binding::Atom,
+        Unary::Neg => PythonBinding::Sign,
+        Unary::Not if !x.is_number() => PythonBinding::Sign,
+        _ => PythonBinding::Atom,
     };
-    Expr { text, binding, kind: x.kind }
+    PyExpr { text, binding, kind: x.kind }
 }
 
 /// The kind of what element-wise operators make of arguments.
-fn joined(args: &[Expr]) -> ValueKind {
+fn joined(args: &[PyExpr]) -> ValueKind {
     match () {
         () if args.iter().any(|arg| arg.kind == ValueKind::Whole) => ValueKind::Whole,
-        () if args.iter().all(Expr::is_number) => ValueKind::Number,
+        () if args.iter().all(PyExpr::is_number) => ValueKind::Number,
         () => ValueKind::Narrow,
     }
 }
 
 /// An element-wise operator of two arguments.
-fn binary(of: Binary, args: &[Expr], is_float: bool) -> Expr {
+fn binary(of: Binary, args: &[PyExpr], is_float: bool) -> PyExpr {
     let (a, b, kind) = (&args[0], &args[1], joined(args));
     let numbers = kind == ValueKind::Number;
     let (sign, binding) = match of {
-        Binary::Add => ("+", Binding::Sum),
-        Binary::Sub => ("-", Binding::Sum),
-        Binary::Mul => ("*", Binding::Product),
-        Binary::Div if is_float => ("/", Binding::Product),
-        Binary::Pow => ("**", Binding::Power),
-        Binary::Eq => ("==", Binding::Comparison),
-        Binary::Ne => ("!=", Binding::Comparison),
-        Binary::Lt => ("<", Binding::Comparison),
-        Binary::Le => ("<=", Binding::Comparison),
-        Binary::Gt => (">", Binding::Comparison),
-        Binary::Ge => (">=", Binding::Comparison),
-        Binary::And => ("&", Binding::Bits),
-        Binary::Or => ("|", Binding::Bits),
+        Binary::Add => ("+", PythonBinding::Sum),
+        Binary::Sub => ("-", PythonBinding::Sum),
+        Binary::Mul => ("*", PythonBinding::Product),
+        Binary::Div if is_float => ("/", PythonBinding::Product),
+        Binary::Pow => ("**", PythonBinding::Power),
+        Binary::Eq => ("==", PythonBinding::Comparison),
+        Binary::Ne => ("!=", PythonBinding::Comparison),
+        Binary::Lt => ("<", PythonBinding::Comparison),
+        Binary::Le => ("<=", PythonBinding::Comparison),
+        Binary::Gt => (">", PythonBinding::Comparison),
+        Binary::Ge => (">=", PythonBinding::Comparison),
+        Binary::And => ("&", PythonBinding::Bits),
+        Binary::Or => ("|", PythonBinding::Bits),
         Binary::Div | Binary::Min | Binary::Max => {
             let text = match (of, numbers, a.is_number(), b.is_number()) {
                 (Binary::Div, ..) => {
@@ -131,14 +131,14 @@ fn binary(of: Binary, args: &[Expr], is_float: bool) -> Expr {
                 (_, _, _, true) => a.method(&format!("clamp(min={})", b.text)),
                 _ => format!("torch.maximum({}, {})", a.text, b.text),
             };
-            return Expr::whole(text).of_kind(kind);
+            return PyExpr::whole(text).of_kind(kind);
         }
     };
-    Expr { text: infix(a, sign, b, binding), binding, kind }
+    PyExpr { text: infix(a, sign, b, binding), binding, kind }
 }
 
 /// A reduction, whose axes may stay.
-pub(super) fn reduction(op: &Op, x: &Expr, keep: bool) -> Option<Expr> {
+pub(super) fn reduction(op: &Op, x: &PyExpr, keep: bool) -> Option<PyExpr> {
     let (call, axes, more) = match op {
         Op::Reduce(Reduce::Sum, axes) => ("sum", axes, ""),
         Op::Reduce(Reduce::Max, axes) => ("amax", axes, ""),
@@ -151,10 +151,10 @@ pub(super) fn reduction(op: &Op, x: &Expr, keep: bool) -> Option<Expr> {
         _ => format!("({})", list(axes)),
     };
     let keep = if keep { ", keepdim=True" } else { "" };
-    Some(Expr::whole(x.method(&format!("{call}(dim={axes}{more}{keep})"))))
+    Some(PyExpr::whole(x.method(&format!("{call}(dim={axes}{more}{keep})"))))
 }
 
-fn slices(x: &Expr, ranges: &[Range], shape: &Shape) -> Expr {
+fn slices(x: &PyExpr, ranges: &[Range], shape: &Shape) -> PyExpr {
     let mut flipped = Vec::new();
     let part = |(axis, range): (usize, &Range)| {
         let apart = range.step.unsigned_abs();
@@ -177,16 +177,16 @@ fn slices(x: &Expr, ranges: &[Range], shape: &Shape) -> Expr {
     while parts.len() > 1 && parts.last().is_some_and(|part| part == ":") {
         parts.pop();
     }
-    let text = format!("{}[{}]", x.within(Binding::Atom), parts.join(", "));
+    let text = format!("{}[{}]", x.within(PythonBinding::Atom), parts.join(", "));
     match flipped.is_empty() {
-        true => Expr::whole(text),
-        false => Expr::whole(format!("{text}.flip({})", list(flipped))),
+        true => PyExpr::whole(text),
+        false => PyExpr::whole(format!("{text}.flip({})", list(flipped))),
     }
 }
 
 /// An image that is read by windows: channels first, its border filled where PyTorch has no argument for
 /// it; and the padding that is left to say.
-fn padded(x: &Expr, window: &Window, most: [usize; 2], fill: &str) -> (String, [usize; 2]) {
+fn padded(x: &PyExpr, window: &Window, most: [usize; 2], fill: &str) -> (String, [usize; 2]) {
     let [(top, bottom), (left, right)] = window.pad;
     let plain = top == bottom && left == right && top <= most[0] && left <= most[1];
     let x = format!("nchw({})", x.text);
@@ -199,7 +199,7 @@ fn padded(x: &Expr, window: &Window, most: [usize; 2], fill: &str) -> (String, [
     }
 }
 
-/// Arguments of a window that are not as they are anyway.
+/// OperatorArguments of a window that are not as they are anyway.
 pub(super) fn window_arguments(arguments: &[(&str, [usize; 2], [usize; 2])]) -> String {
     let unusual = arguments.iter().filter(|(_, pair, usual)| pair != usual);
     unusual.map(|(name, pair, _)| format!(", {name}=({})", list(pair))).collect()
@@ -210,7 +210,7 @@ pub(super) fn groups_argument(groups: usize) -> String {
     if groups == 1 { String::new() } else { format!(", groups={groups}") }
 }
 
-fn conv(x: &Expr, weight: &Expr, window: &Window, groups: usize) -> Expr {
+fn conv(x: &PyExpr, weight: &PyExpr, window: &Window, groups: usize) -> PyExpr {
     let (x, pad) = padded(x, window, [usize::MAX; 2], "0.0");
     let weight = weight.method("permute(3, 2, 0, 1)");
     let more = window_arguments(&[
@@ -219,16 +219,16 @@ fn conv(x: &Expr, weight: &Expr, window: &Window, groups: usize) -> Expr {
         ("dilation", window.dilation, [1, 1]),
     ]);
     let groups = groups_argument(groups);
-    Expr::whole(format!("nhwc(F.conv2d({x}, {weight}{more}{groups}))"))
+    PyExpr::whole(format!("nhwc(F.conv2d({x}, {weight}{more}{groups}))"))
 }
 
 /// A transposed convolution: all that the windows reach, of which the image is a part.
 fn conv_transpose(
-    y: &Expr,
-    weight: &Expr,
+    y: &PyExpr,
+    weight: &PyExpr,
     (window, groups): (&Window, usize),
     (from, extents): (&Shape, [usize; 2]),
-) -> Option<Expr> {
+) -> Option<PyExpr> {
     let around = |axis: usize| {
         let reached = (from[axis + 1].known()? - 1) * window.stride[axis] + window.span(axis);
         let before = window.pad[axis].0 as isize;
@@ -242,10 +242,10 @@ fn conv_transpose(
     ]);
     let groups = groups_argument(groups);
     let x = format!("F.conv_transpose2d(nchw({}), {weight}{more}{groups})", y.text);
-    Some(Expr::whole(format!("nhwc(F.pad({x}, ({pads})))")))
+    Some(PyExpr::whole(format!("nhwc(F.pad({x}, ({pads})))")))
 }
 
-fn pool(x: &Expr, window: &Window, is_max: bool) -> Option<Expr> {
+fn pool(x: &PyExpr, window: &Window, is_max: bool) -> Option<PyExpr> {
     if !is_max && window.dilation != [1, 1] {
         return None;
     }
@@ -259,18 +259,18 @@ fn pool(x: &Expr, window: &Window, is_max: bool) -> Option<Expr> {
         ("dilation", window.dilation, [1, 1]),
     ]);
     let sum = if is_max { "" } else { ", divisor_override=1" };
-    Some(Expr::whole(format!("nhwc(F.{name}_pool2d({x}, ({size}){more}{sum}))")))
+    Some(PyExpr::whole(format!("nhwc(F.{name}_pool2d({x}, ({size}){more}{sum}))")))
 }
 
-fn cast(x: &Expr, from: DType, to: DType) -> Expr {
+fn cast(x: &PyExpr, from: DType, to: DType) -> PyExpr {
     if x.is_number() {
         return match to {
             DType::F32 | DType::F64 if from == DType::Bool => {
-                Expr::number(format!("float({})", x.text))
+                PyExpr::number(format!("float({})", x.text))
             }
             DType::F32 | DType::F64 => x.clone(),
-            DType::I32 | DType::U8 => Expr::number(format!("int({})", x.text)),
-            DType::Bool => Expr::number(format!("bool({})", x.text)),
+            DType::I32 | DType::U8 => PyExpr::number(format!("int({})", x.text)),
+            DType::Bool => PyExpr::number(format!("bool({})", x.text)),
         };
     }
     let call = match to {
@@ -280,10 +280,10 @@ fn cast(x: &Expr, from: DType, to: DType) -> Expr {
         DType::Bool => "bool()".to_owned(),
         DType::F64 | DType::U8 => format!("to({})", dtype(to)),
     };
-    Expr::whole(x.method(&call)).of_kind(x.kind)
+    PyExpr::whole(x.method(&call)).of_kind(x.kind)
 }
 
-fn constant(value: f64, of: DType) -> Expr {
+fn constant(value: f64, of: DType) -> PyExpr {
     let negative = value < 0.0;
     let text = match of {
         // The digits of the shorter type.
@@ -292,98 +292,133 @@ fn constant(value: f64, of: DType) -> Expr {
         DType::I32 | DType::U8 => format!("{value}"),
         DType::Bool => if value == 0.0 { "False" } else { "True" }.to_owned(),
     };
-    let binding = if negative { Binding::Sign } else { Binding::Atom };
-    Expr { text, binding, kind: ValueKind::Number }
+    let binding = if negative { PythonBinding::Sign } else { PythonBinding::Atom };
+    PyExpr { text, binding, kind: ValueKind::Number }
+}
+
+/// The arguments of an operator with their types.
+struct OperatorArguments<'a> {
+    args: &'a [PyExpr],
+    types: &'a [(&'a Shape, DType)],
+}
+
+impl OperatorArguments<'_> {
+    /// One of them, with the shape of its node.
+    fn whole(&self, place: usize) -> PyExpr {
+        whole(&self.args[place], self.types[place].0, self.types[place].1)
+    }
 }
 
 /// A node's operator of these arguments, whose types are given; `None` where PyTorch has no counterpart.
 /// Leaves and scans are the caller's.
-pub(super) fn operator(node: &Node, args: &[Expr], types: &[(&Shape, DType)]) -> Option<Expr> {
-    let arg = |place: usize| whole(&args[place], types[place].0, types[place].1);
-    let shape = &node.ty.shape;
+pub(super) fn operator(node: &Node, args: &[PyExpr], types: &[(&Shape, DType)]) -> Option<PyExpr> {
+    let of = OperatorArguments { args, types };
+    plain(node, &of).or_else(|| movement(node, &of)).or_else(|| contraction(node, &of))
+}
+
+/// Constants, functions of elements, and reductions.
+fn plain(node: &Node, of: &OperatorArguments<'_>) -> Option<PyExpr> {
+    let OperatorArguments { args, types } = of;
     Some(match &node.op {
-        Op::Extent(of) => Expr::number(format!("float({})", dim(*of))),
-        Op::Const(value, of) => constant(*value, *of),
+        Op::Extent(extent) => PyExpr::number(format!("float({})", dim(*extent))),
+        Op::Const(value, dtype) => constant(*value, *dtype),
         Op::Iota { shape, axis } => {
             let mut around = vec!["1".to_owned(); shape.rank()];
             around[*axis] = "-1".to_owned();
             let extent = dim(shape[*axis]);
             let count = format!("torch.arange({extent}, dtype=torch.int32, device=device)");
             let text = format!("{count}.view({})", around.join(", "));
-            Expr::whole(text).of_kind(ValueKind::Narrow)
+            PyExpr::whole(text).of_kind(ValueKind::Narrow)
         }
-        Op::Unary(of) => unary(*of, &args[0]),
-        Op::Binary(of) => binary(*of, args, matches!(types[0].1, DType::F32 | DType::F64)),
+        Op::Unary(function) => unary(*function, &args[0]),
+        Op::Binary(function) => {
+            binary(*function, args, matches!(types[0].1, DType::F32 | DType::F64))
+        }
+        Op::Where if args[0].is_number() => {
+            let [a, b] = [1, 2].map(|place| of.whole(place).text);
+            PyExpr::whole(format!("({a} if {} else {b})", args[0].text))
+        }
         Op::Where => {
-            let kind = joined(args);
-            match args[0].is_number() {
-                true => {
-                    let [a, b] = [1, 2].map(|place| arg(place).text);
-                    Expr::whole(format!("({a} if {} else {b})", args[0].text))
-                }
-                false => {
-                    let text = list(args.iter().map(|arg| &arg.text));
-                    Expr::whole(format!("torch.where({text})")).of_kind(kind)
-                }
-            }
+            let text = list(args.iter().map(|arg| &arg.text));
+            PyExpr::whole(format!("torch.where({text})")).of_kind(joined(args))
         }
         Op::Cast(to) => cast(&args[0], types[0].1, *to),
+        Op::StopGradient => args[0].clone(),
+        Op::Reduce(..) | Op::Variance(_) => reduction(&node.op, &of.whole(0), false)?,
+        Op::ArgMax(axis) => PyExpr::whole(of.whole(0).method(&format!("argmax(dim={axis}).int()"))),
+        _ => return None,
+    })
+}
+
+/// Elements in another order, shape or number.
+fn movement(node: &Node, of: &OperatorArguments<'_>) -> Option<PyExpr> {
+    let (OperatorArguments { args, types }, shape) = (of, &node.ty.shape);
+    Some(match &node.op {
         Op::Broadcast(_) if args[0].is_number() || types[0].0 == shape => args[0].clone(),
         Op::Broadcast(_) => args[0].clone().of_kind(ValueKind::Narrow),
-        Op::StopGradient => args[0].clone(),
-        Op::Reshape(to) => reshape(&arg(0), types[0].0, to),
-        Op::Transpose(perm) => Expr::whole(arg(0).method(&format!("permute({})", list(perm)))),
-        Op::Slice(ranges) => slices(&arg(0), ranges, types[0].0),
+        Op::Reshape(to) => reshape(&of.whole(0), types[0].0, to),
+        Op::Transpose(perm) => {
+            PyExpr::whole(of.whole(0).method(&format!("permute({})", list(perm))))
+        }
+        Op::Slice(ranges) => slices(&of.whole(0), ranges, types[0].0),
         Op::Concat(axis) => {
-            let parts = list((0..args.len()).map(|place| arg(place).text));
-            Expr::whole(format!("torch.cat([{parts}], dim={axis})"))
+            let parts = list((0..args.len()).map(|place| of.whole(place).text));
+            PyExpr::whole(format!("torch.cat([{parts}], dim={axis})"))
         }
         Op::Pad { amounts, value } => {
             let amounts = amounts.iter().rev().flat_map(|(before, after)| [before, after]);
-            let (x, amounts) = (arg(0).text, list(amounts));
+            let (x, amounts) = (of.whole(0).text, list(amounts));
             let value = constant(*value, types[0].1).text;
-            Expr::whole(format!("F.pad({x}, ({amounts}), value={value})"))
+            PyExpr::whole(format!("F.pad({x}, ({amounts}), value={value})"))
         }
-        Op::Reduce(..) | Op::Variance(_) => reduction(&node.op, &arg(0), false)?,
-        Op::ArgMax(axis) => Expr::whole(arg(0).method(&format!("argmax(dim={axis}).int()"))),
-        Op::MatMul { transpose_a, transpose_b } => {
-            let turned = |x: Expr, turn: bool| match turn {
-                true => Expr::whole(x.method("mT")),
-                false => x,
-            };
-            let (a, b) = (turned(arg(0), *transpose_a), turned(arg(1), *transpose_b));
-            let text = infix(&a, "@", &b, Binding::Product);
-            Expr { text, binding: Binding::Product, kind: ValueKind::Whole }
-        }
-        Op::Conv { window, groups } => conv(&arg(0), &arg(1), window, *groups),
-        Op::ConvInputGrad { window, groups, extents } => {
-            conv_transpose(&arg(0), &arg(1), (window, *groups), (types[0].0, *extents))?
-        }
-        Op::MaxPool(window) => pool(&arg(0), window, true)?,
-        Op::SumPool(window) => pool(&arg(0), window, false)?,
         Op::Pick => {
-            let (x, index) = (arg(0), arg(1).method("long().unsqueeze(-1)"));
-            Expr::whole(x.method(&format!("gather(-1, {index}).squeeze(-1)")))
+            let (x, index) = (of.whole(0), of.whole(1).method("long().unsqueeze(-1)"));
+            PyExpr::whole(x.method(&format!("gather(-1, {index}).squeeze(-1)")))
         }
         Op::Gather(0) => {
-            let (table, index) = (arg(0).within(Binding::Atom), arg(1).method("long()"));
-            Expr::whole(format!("{table}[{index}]"))
+            let (table, index) = (of.whole(0).within(PythonBinding::Atom), of.whole(1));
+            PyExpr::whole(format!("{table}[{}]", index.method("long()")))
         }
         Op::Gather(axis) => {
-            let (table, index) = (arg(0), arg(1).method("flatten()"));
+            let (table, index) = (of.whole(0), of.whole(1).method("flatten()"));
             let taken = table.method(&format!("index_select({axis}, {index})"));
-            Expr::whole(format!("{taken}.reshape({})", dims(shape)))
+            PyExpr::whole(format!("{taken}.reshape({})", dims(shape)))
         }
         _ => return None,
     })
 }
 
-fn reshape(x: &Expr, from: &Shape, to: &Shape) -> Expr {
+/// Products, convolutions and pooling.
+fn contraction(node: &Node, of: &OperatorArguments<'_>) -> Option<PyExpr> {
+    Some(match &node.op {
+        Op::MatMul { transpose_a, transpose_b } => {
+            let turned = |x: PyExpr, turn: bool| match turn {
+                true => PyExpr::whole(x.method("mT")),
+                false => x,
+            };
+            let (a, b) = (turned(of.whole(0), *transpose_a), turned(of.whole(1), *transpose_b));
+            let text = infix(&a, "@", &b, PythonBinding::Product);
+            PyExpr { text, binding: PythonBinding::Product, kind: ValueKind::Whole }
+        }
+        Op::Conv { window, groups } => conv(&of.whole(0), &of.whole(1), window, *groups),
+        Op::ConvInputGrad { window, groups, extents } => conv_transpose(
+            &of.whole(0),
+            &of.whole(1),
+            (window, *groups),
+            (of.types[0].0, *extents),
+        )?,
+        Op::MaxPool(window) => pool(&of.whole(0), window, true)?,
+        Op::SumPool(window) => pool(&of.whole(0), window, false)?,
+        _ => return None,
+    })
+}
+
+fn reshape(x: &PyExpr, from: &Shape, to: &Shape) -> PyExpr {
     let flattened = to.rank() == 2 && from.rank() > 2 && from.first() == to.first();
     let call = match flattened {
         true => "flatten(1)".to_owned(),
         false if to.rank() == 0 => "reshape(())".to_owned(),
         false => format!("reshape({})", dims(to)),
     };
-    Expr::whole(x.method(&call))
+    PyExpr::whole(x.method(&call))
 }
