@@ -1,12 +1,12 @@
 """Requests a second of `nnc serve` and of FastAPI with onnxruntime, for the same weights of lenet.
 
     nnc run models/lenet.nn --out runs/lenet
-    python benches/peers/serving.py NNC runs/lenet [--clients 8] [--seconds 10] [--rounds 3] [--workers 1]
+    python benches/peers/serving.py NNC runs/lenet [--clients 8] [--seconds 10] [--rounds 3]
 
 Both answer `POST /v2/models/lenet/infer` with the same JSON; their outputs are compared first. `wrk`
-asks them in turn over kept connections, and counts answers, errors and latencies. The peer reads JSON
-with orjson, runs on uvloop and httptools, and gets its best of `--workers` processes with one thread each
-or all in onnxruntime. Needs: fastapi, "uvicorn[standard]", orjson, onnx, onnxruntime, safetensors; wrk.
+asks them in turn over kept connections, and counts answers, errors and latencies. The peer reads and
+writes JSON with orjson and without models of pydantic, on uvloop and httptools; it is measured as one
+process with one and with two threads of onnxruntime, and as two processes. Needs: fastapi, "uvicorn[standard]", orjson, onnx, onnxruntime, safetensors; wrk.
 """
 
 import argparse
@@ -121,8 +121,8 @@ def load(port, script, clients, seconds):
     return {
         "requests": int(number(r"(\d+) requests in")[1]),
         "rate": float(number(r"Requests/sec:\s+([\d.]+)")[1]),
-        "p50": number(r"50%\s+(\S+)")[1],
-        "p99": number(r"99%\s+(\S+)")[1],
+        "p50": number(r"(?m)^\s+50%\s+(\S+)")[1],
+        "p99": number(r"(?m)^\s+99%\s+(\S+)")[1],
         "errors": (int(errors[1]) if errors else 0) + (sum(map(int, sockets.groups())) if sockets else 0),
     }
 

@@ -27,7 +27,7 @@ pub struct OnnxGraph {
     pub nodes: Vec<OnnxNode>,
     /// Constants, such as weights, by their names.
     pub initializers: Vec<OnnxTensor>,
-    /// What is given; older files list initializers here, too.
+    /// The inputs; older files list initializers here, too.
     pub inputs: Vec<OnnxValue>,
     /// What is computed.
     pub outputs: Vec<OnnxValue>,

@@ -59,7 +59,7 @@ enum ConnectionPhase {
     Answering(RequestHead),
     /// The answer is on its way.
     Sending(AfterAnswer),
-    /// What still comes is read over.
+    /// The connection is over; bytes that still come, so many by now, are read over.
     Lingering(usize),
 }
 
@@ -72,7 +72,7 @@ enum AfterAnswer {
     End,
 }
 
-/// What becomes of a connection that went as far as it could.
+/// The state of a connection that went as far as it could.
 pub(super) enum ConnectionProgress {
     /// It waits for bytes to come or go.
     Waiting,

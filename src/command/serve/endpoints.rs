@@ -34,7 +34,7 @@ const SHORT_BODY: usize = 64 << 10;
 /// The most classes of an answer.
 const MOST_CLASSES: usize = 1000;
 
-/// What a path leads to.
+/// The places that paths lead to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Endpoint {
     Page,

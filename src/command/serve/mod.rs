@@ -157,7 +157,7 @@ impl PredictionServer {
         &self.service.model.name
     }
 
-    /// What ends it, from any thread.
+    /// A handle that ends it, from any thread.
     pub fn stopper(&self) -> ServerStopper {
         let outbox = Arc::clone(self.network.outbox());
         ServerStopper { service: Arc::clone(&self.service), outbox }

@@ -32,7 +32,7 @@ struct WantedOutput {
 
 /// A request that suits the model.
 pub(super) struct Inference {
-    /// What the client calls it.
+    /// The client's name for it.
     id: Option<String>,
     /// The samples.
     pub samples: Vec<InputBytes>,

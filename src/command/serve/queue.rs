@@ -45,7 +45,7 @@ struct QueuedRequest {
     computed: Arc<Mutex<ComputedRequest>>,
 }
 
-/// What was computed for a request.
+/// The outputs of a request so far.
 struct ComputedRequest {
     outputs: Vec<Option<SampleOutputs>>,
     missing: usize,

@@ -35,7 +35,7 @@ pub(super) struct HttpResponse {
     body: Cow<'static, [u8]>,
 }
 
-/// What a page of this server may load and do: its own files, and pictures that it was given.
+/// The policy of the page: it may load its own files, and pictures that it was given.
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
                            img-src 'self' blob:; connect-src 'self'; base-uri 'none'; \
                            form-action 'none'; frame-ancestors 'none'";

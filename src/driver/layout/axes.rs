@@ -8,7 +8,7 @@
 //! dense.bias f32[10]                channel
 //! ```
 //!
-//! What is read in several ways, or in none of these, has no names: nothing is guessed.
+//! A tensor that is read in several ways, or in none of these, has no names: nothing is guessed.
 
 use crate::graph::{Graph, NodeId, Op};
 use std::collections::BTreeMap;

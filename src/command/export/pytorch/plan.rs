@@ -1,11 +1,11 @@
-//! What each node becomes in Python: a call of a module, a function of PyTorch's that several nodes make,
+//! The form of each node in Python: a call of a module, a function of PyTorch's that several nodes make,
 //! or the operator by itself; and which values are read how often then.
 
 use super::modules::{ModuleCall, TorchModules};
 use crate::base::entity::Entity;
 use crate::graph::{Binary, Dim, Graph, NodeId, Op, Reduce, Unary};
 
-/// What a node becomes.
+/// The form of a node in Python.
 #[derive(Clone, Debug)]
 pub(super) enum NodePlan {
     /// A call of a module.
