@@ -29,7 +29,7 @@ pub struct OnnxGraph {
     pub initializers: Vec<OnnxTensor>,
     /// The inputs; older files list initializers here, too.
     pub inputs: Vec<OnnxValue>,
-    /// What is computed.
+    /// The outputs.
     pub outputs: Vec<OnnxValue>,
     /// Types of values between, where they are written down.
     pub values: Vec<OnnxValue>,
