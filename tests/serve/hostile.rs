@@ -101,6 +101,23 @@ fn heads_that_are_none_are_refused() {
     }
 }
 
+/// On a loopback address, a page whose host was made to lead here reads nothing; who opens the server to a
+/// network lets it be called by any name.
+#[test]
+fn hosts_are_checked_where_only_this_machine_may_ask() {
+    let named = |server: &Server, host: &str| {
+        let head = format!("GET /v2 HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        server.raw(head.as_bytes()).expect("an answer").status
+    };
+    let server = Server::start(runs(), "rows", &[]);
+    for (host, status) in [("localhost:8080", 200), ("127.0.0.1", 200), ("nnc.example", 403)] {
+        assert_eq!(named(&server, host), status, "{host}");
+    }
+    let open = Server::start(runs(), "rows", &["--host", "0.0.0.0"]);
+    assert!(open.address.ip().is_unspecified());
+    assert_eq!(named(&open, "nnc.example:80"), 200);
+}
+
 #[test]
 fn wrong_json_and_wrong_tensors_are_told_what_is_wrong() {
     let server = Server::start(runs(), "images", &[]);

@@ -220,7 +220,7 @@ impl ForwardWriter<'_> {
         let name = self.graph.nodes[id].op.name();
         let place = self
             .place(id)
-            .map(|(file, line)| format!(", which {}:{line} needs", self.sources.file(file).name));
+            .map(|(file, line)| format!(", which {}:{line} needs,", self.sources.file(file).name));
         format!("`{name}`{} has no counterpart in PyTorch", place.unwrap_or_default())
     }
 
