@@ -147,8 +147,8 @@ mod tests {
         // Larger steps are worth it, but not for the odd sample.
         let cheap = times(&[(1, 50), (2, 70), (4, 95), (8, 160)]);
         assert_eq!(cheap, [1, 2, 3, 4, 4, 7, 8, 8, 8]);
-        // Steps that gain nothing from a larger size.
-        assert_eq!(times(&[(1, 10), (2, 20), (4, 41), (8, 90)]), [1, 2, 1, 2, 1, 1, 2, 2, 2]);
+        // Sizes that gain nothing are left out, and of equal times the larger step is taken.
+        assert_eq!(times(&[(1, 10), (2, 20), (4, 41), (8, 90)]), [1, 2, 2, 2, 2, 2, 2, 2, 2]);
         // All take as long.
         assert_eq!(times(&[(1, 10), (8, 10)]), [1, 2, 3, 4, 5, 7, 8, 8, 8]);
     }
