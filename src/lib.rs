@@ -69,6 +69,7 @@ pub mod syntax;
 pub mod codegen;
 pub mod elaborate;
 pub mod lower;
+pub mod onnx;
 pub mod pass;
 pub mod schedule;
 // Mistakes and suspicions in a program, and edits that might mend them.

@@ -24,6 +24,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("schedule", &["loops"]),
     ("lower", &["graph", "loops", "schedule"]),
     ("codegen", &["loops"]),
+    ("onnx", &["graph"]),
     ("runtime", &["files", "graph", "loops", "data", "codegen"]),
     (
         "driver",
@@ -79,6 +80,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "lower",
             "schedule",
             "codegen",
+            "onnx",
             "runtime",
             "driver",
             "run",

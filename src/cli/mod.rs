@@ -22,6 +22,7 @@ mod emit_ir;
 mod eval;
 mod explain;
 mod explain_code;
+mod export;
 mod fmt;
 mod generate;
 mod grad;
@@ -84,6 +85,8 @@ enum Command {
     Predict(predict::PredictArgs),
     /// Go on with a text, as a trained model thinks likely
     Generate(generate::GenerateArgs),
+    /// Write a trained model in a form that other programs read
+    Export(export::ExportArgs),
     /// Find mistakes without running anything, and summarize the model
     Check(check::CheckArgs),
     /// Describe a program's data, and write a batch of it to a file
@@ -178,6 +181,7 @@ pub fn main() -> ExitCode {
         Command::Eval(command) => command.execute(),
         Command::Predict(command) => command.execute(),
         Command::Generate(command) => command.execute(),
+        Command::Export(command) => command.execute(),
         Command::Check(command) => command.execute(),
         Command::Data(command) => command.execute(),
         Command::Explain(command) => command.execute(),

@@ -6,7 +6,7 @@
 //! | a program | [`check()`] with `report`, `parameters` and `forecast`, [`emit()`], [`verify()`], [`grad()`] |
 //! | its speed | [`bench()`], `explain`, [`profile`], measured against what the machine can do: `peak`, `stream` |
 //! | its data | [`data()`] |
-//! | a trained model | `opened`: [`predictor`] with `answers`, `drawings`, `raw`; [`text_generator`] |
+//! | a trained model | `opened`: [`predictor`] with `answers`, `drawings`, `raw`; [`text_generator`]; `export` |
 //! | several runs | [`compare()`], [`lr_find()`] |
 //! | the machine | [`doctor()`] |
 
@@ -19,6 +19,7 @@ mod doctor;
 mod drawings;
 mod emit;
 mod explain;
+mod export;
 mod forecast;
 mod generate;
 mod grad;
@@ -43,6 +44,7 @@ pub use doctor::{Finding, Health, doctor};
 pub use drawings::DrawnOutputs;
 pub use emit::{EmitRequest, EmitStage, STAGES, emit};
 pub use explain::{Explained, ExplainedKernel};
+pub use export::ExportDestination;
 pub use generate::{GenerateOptions, GeneratedToken, Sampling, TextGenerator, text_generator};
 pub use grad::{Engine, GradOptions, Graded, SEED, grad};
 pub use lr_find::{Found, RateRange, lr_find};

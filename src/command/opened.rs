@@ -4,6 +4,7 @@
 use crate::base::limits::{self, Budget};
 use crate::base::task::OutputTask;
 use crate::base::tensor::Tensor;
+use crate::command::answers::{PredictedOutput, predicted_outputs};
 use crate::data::DataError;
 use crate::driver::session::{Failure, Request, Session};
 use crate::driver::source::{DataSource, Schemas};
@@ -30,6 +31,17 @@ pub(super) struct OpenedModel {
     pub weights: Vec<(String, Tensor)>,
     /// Where they are from.
     pub from: PathBuf,
+}
+
+impl OpenedModel {
+    /// The outputs that answers are made of; the graph keeps these alone. Targets remain inputs of it
+    /// that nothing reads.
+    pub fn inference(&mut self) -> Vec<PredictedOutput> {
+        let (graph, schema) = (&mut self.graph, &self.samples.schema);
+        let outputs = predicted_outputs(graph, &self.tasks, schema, &self.classes);
+        graph.outputs.retain(|output| outputs.iter().any(|known| known.at == output.name));
+        outputs
+    }
 }
 
 /// Finds a trained model and elaborates its program; the training data need not be there.

@@ -9,7 +9,7 @@
 //! run. A sample that cannot be read is an answer like any other, and does not keep others from theirs.
 
 use crate::base::tensor::Tensor;
-use crate::command::answers::{PredictedOutput, Prediction, predicted_outputs};
+use crate::command::answers::{PredictedOutput, Prediction};
 use crate::command::opened::{self, OpenedModel, data_failure};
 use crate::data::{self, GivenInput, InputReader, InputSample};
 use crate::driver::memory::{refuse_too_large, variable_bytes};
@@ -52,10 +52,9 @@ pub fn predictor(
 ) -> Result<(Predictor, Vec<InputSample>), Failure> {
     let mut session = Session::new(None);
     let mut request = request.clone();
-    let opened = opened::open(&mut session, &mut request, model)?;
-    let OpenedModel { mut graph, source, samples: known, weights, from, .. } = opened;
-    let outputs = predicted_outputs(&graph, &opened.tasks, &known.schema, &opened.classes);
-    graph.outputs.retain(|output| outputs.iter().any(|known| known.at == output.name));
+    let mut opened = opened::open(&mut session, &mut request, model)?;
+    let outputs = opened.inference();
+    let OpenedModel { graph, source, samples: known, weights, from, .. } = opened;
     // Targets are inputs of the step that no output reads.
     let wanted = graph.live_inputs();
     let reader =

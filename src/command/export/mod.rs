@@ -1,0 +1,71 @@
+//! `nnc export`: a trained model in forms that other programs read.
+//!
+//! All begin alike: the model is opened as for `predict`, with its program, its weights and what was
+//! fitted on its data; its graph of inference keeps only the outputs that answers are made of.
+
+use crate::base::shown::Show;
+use crate::command::answers::PredictedOutput;
+use crate::command::opened::{self, OpenedModel, data_failure};
+use crate::base::schema::Field;
+use crate::base::tensor::Tensor;
+use crate::data;
+use crate::driver::session::{Failure, Request, Session};
+use crate::files::write;
+use crate::run::trained::{self, Model};
+use std::path::{Path, PathBuf};
+
+/// Where an export goes.
+pub struct ExportDestination {
+    /// The file or folder that was asked for; none for one that is named after the model.
+    pub path: Option<PathBuf>,
+    /// Whether files that are there may be written over.
+    pub force: bool,
+}
+
+/// A trained model that is being exported.
+struct Exported {
+    /// The session that elaborated it.
+    session: Session,
+    /// The request, for the program that was run.
+    request: Request,
+    /// The model; its graph has nothing but the outputs of `outputs`, and its batch is a symbol.
+    opened: OpenedModel,
+    /// The outputs, in order.
+    outputs: Vec<PredictedOutput>,
+    /// The fields of a sample that the model reads: its inputs by name, as bytes before the graph's
+    /// own preparation.
+    fields: Vec<Field>,
+    /// The values of all parameters and states of the graph by path.
+    variables: Vec<(String, Tensor)>,
+}
+
+/// Opens a trained model to be exported.
+fn open(request: &Request, model: &Model) -> Result<Exported, Failure> {
+    let mut session = Session::new(None);
+    let mut request = request.clone();
+    let mut opened = opened::open(&mut session, &mut request, model)?;
+    let outputs = opened.inference();
+    let live = opened.graph.live_inputs();
+    let (source, before) = (&opened.source.request, &opened.samples.source);
+    let reader = data::input_reader(source, before, &live).map_err(data_failure)?;
+    let fields = reader.fields().to_vec();
+    let variables = trained::fitted(&opened.graph, &opened.weights, &opened.from)?;
+    Ok(Exported { session, request, opened, outputs, fields, variables })
+}
+
+impl ExportDestination {
+    /// The path to write: what was asked for, or else the model's name with an ending.
+    fn or_named(&self, model: &str, ending: &str) -> PathBuf {
+        self.path.clone().unwrap_or_else(|| PathBuf::from(format!("{model}{ending}")))
+    }
+
+    /// Writes a file, whole or not at all; one that is there only with `--force`.
+    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+        if !self.force && path.exists() {
+            let message = format!("{} is there already; --force writes over it", path.shown());
+            return Err(Failure::Io(message));
+        }
+        write::replace(path, bytes)
+            .map_err(|error| Failure::Io(format!("cannot write {}: {error}", path.shown())))
+    }
+}

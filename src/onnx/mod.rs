@@ -1,0 +1,8 @@
+//! ONNX: models as other programs exchange them.
+//!
+//! ```text
+//! file ─ decode ─→ OnnxModel ─→ a program in the language, and weights
+//! a graph of inference, and weights ─→ OnnxModel ─ encode ─→ file
+//! ```
+
+pub mod model;
