@@ -2,7 +2,7 @@
 
 use super::trained::TrainedModel;
 use crate::base::shown::Show;
-use crate::command::ExportDestination;
+use crate::command::{CExportOptions, ExportDestination, export_c};
 use crate::driver::Failure;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -15,6 +15,12 @@ pub struct ExportArgs {
     /// The form
     #[arg(long, value_enum)]
     format: ExportFormat,
+    /// Samples a call, for `c` and `object`
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    batch: u32,
+    /// Export training, too, for `c`
+    #[arg(long)]
+    train: bool,
     /// File or folder to write [default: named after the model, in the current folder]
     #[arg(short, long, value_name = "PATH")]
     output: Option<PathBuf>,
@@ -42,7 +48,11 @@ impl ExportArgs {
         let (request, model) = self.model.find(true)?;
         let to = ExportDestination { path: self.output, force: self.force };
         let written: Vec<PathBuf> = match self.format {
-            ExportFormat::Onnx | ExportFormat::C | ExportFormat::Object | ExportFormat::Pytorch => {
+            ExportFormat::C => {
+                let options = CExportOptions { batch: self.batch as usize, train: self.train };
+                export_c(&request, &model, options, &to)?
+            }
+            ExportFormat::Onnx | ExportFormat::Object | ExportFormat::Pytorch => {
                 let _ = (request, model, to);
                 return Err(Failure::Io("skeleton: each helper replaces its arm".to_owned()));
             }

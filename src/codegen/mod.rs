@@ -17,6 +17,7 @@
 //! panics.
 
 pub mod abi;
+pub mod c;
 mod clif;
 pub mod isa;
 pub mod jit;

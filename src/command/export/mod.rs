@@ -3,6 +3,12 @@
 //! All begin alike: the model is opened as for `predict`, with its program, its weights and what was
 //! fitted on its data; its graph of inference keeps only the outputs that answers are made of.
 
+mod c;
+mod interface;
+mod places;
+
+pub use c::{CExportOptions, export_c};
+
 use crate::base::shown::Show;
 use crate::command::answers::PredictedOutput;
 use crate::command::opened::{self, OpenedModel, data_failure};
@@ -12,6 +18,7 @@ use crate::data;
 use crate::driver::session::{Failure, Request, Session};
 use crate::files::write;
 use crate::run::trained::{self, Model};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Where an export goes.
@@ -67,5 +74,23 @@ impl ExportDestination {
         }
         write::replace(path, bytes)
             .map_err(|error| Failure::Io(format!("cannot write {}: {error}", path.shown())))
+    }
+
+    /// Writes several files of a folder, which is made where it is missing; none where one of them is
+    /// there already.
+    fn write_all(&self, files: &[(PathBuf, Vec<u8>)]) -> Result<Vec<PathBuf>, Failure> {
+        if let Some((there, _)) = files.iter().find(|(path, _)| !self.force && path.exists()) {
+            let message = format!("{} is there already; --force writes over it", there.shown());
+            return Err(Failure::Io(message));
+        }
+        if let Some(folder) = &self.path {
+            fs::create_dir_all(folder).map_err(|error| {
+                Failure::Io(format!("cannot make {}: {error}", folder.shown()))
+            })?;
+        }
+        for (path, bytes) in files {
+            self.write(path, bytes)?;
+        }
+        Ok(files.iter().map(|(path, _)| path.clone()).collect())
     }
 }
