@@ -91,7 +91,7 @@ pub(super) fn print(
 }
 
 /// Whether a text has a name as a word.
-fn mentions(text: &str, name: &str) -> bool {
+pub(super) fn mentions(text: &str, name: &str) -> bool {
     let part = |c: char| c.is_ascii_alphanumeric() || c == '_';
     text.match_indices(name).any(|(at, _)| {
         !text[..at].ends_with(part) && !text[at + name.len()..].starts_with(part)

@@ -11,7 +11,8 @@
 //! order of sums is that of the loops, `nnc_fma` rounds once, and `prelude.c` sees to denormals. One
 //! thread runs all of it: its share of a kernel is all of the parts, and barriers vanish.
 //!
-//! Where buffers are is the caller's to say, as a C expression each.
+//! Where buffers are is the caller's to say, as a C expression each. Numbers that a step computes of
+//! its own number (`uniform`) are printed apart.
 
 mod access;
 mod inst;
@@ -19,10 +20,11 @@ mod kernel;
 mod math;
 pub mod number;
 mod tile;
+mod uniform;
 
 pub use kernel::element_type;
+pub use uniform::{SCHEDULES, uniforms};
 
-use crate::base::entity::Entity;
 use crate::base::tensor::DType;
 use crate::loops::{Action, BufferId, KernelId, Planned, Reduce};
 use math::Functions;
@@ -37,12 +39,22 @@ const RANDOM: &str = include_str!("random.c");
 
 /// A function that runs actions.
 pub struct CFunction<'a> {
+    /// The program whose actions they are.
+    pub program: &'a Planned,
     /// Its name.
     pub name: &'a str,
     /// Its parameters after `struct nnc_context *context`, which the places of buffers may speak of.
     pub params: &'a str,
     /// Runs and barriers, in order.
     pub actions: &'a [Action],
+    /// The C expression of a pointer to the elements of a buffer that is no part of another.
+    pub place: &'a dyn Fn(BufferId) -> String,
+}
+
+impl CFunction<'_> {
+    fn runs(&self) -> impl Iterator<Item = (KernelId, &[BufferId])> {
+        self.actions.iter().flat_map(Action::runs)
+    }
 }
 
 /// What kernels have in common.
@@ -63,38 +75,41 @@ struct CKernel {
     takes_context: bool,
 }
 
-/// Prints what some functions need, and the functions. `place` gives the C expression of a pointer to
-/// the elements of a buffer that is no part of another.
-pub fn print(
-    program: &Planned,
-    functions: &[CFunction<'_>],
-    place: &dyn Fn(BufferId) -> String,
-) -> String {
+/// Which kernel of which of the functions' programs.
+type KernelKey = (usize, KernelId);
+
+/// Prints what some functions need, and the functions.
+pub fn print(functions: &[CFunction<'_>]) -> String {
     let mut shared = Shared::default();
     let mut code = String::new();
-    let mut kernels = BTreeMap::new();
-    let runs = || functions.iter().flat_map(|function| function.actions).flat_map(Action::runs);
-    for (id, _) in runs() {
-        if kernels.contains_key(&id.index()) {
-            continue;
+    let mut kernels: BTreeMap<KernelKey, CKernel> = BTreeMap::new();
+    let programs = programs(functions);
+    for (function, &program) in functions.iter().zip(&programs) {
+        for (id, _) in function.runs() {
+            if kernels.contains_key(&(program, id)) {
+                continue;
+            }
+            let name = format!("kernel{}", kernels.len());
+            let alike = functions.iter().zip(&programs).filter(|(_, other)| **other == program);
+            let mut runs = alike.flat_map(|(function, _)| function.runs());
+            let apart =
+                runs.all(|(kernel, args)| kernel != id || are_apart(function.program, id, args));
+            let kernel = &function.program.kernels[id];
+            let takes_context = kernel::print(kernel, &name, apart, &mut shared, &mut code);
+            kernels.insert((program, id), CKernel { name, takes_context });
         }
-        let name = format!("kernel{}", id.index());
-        let mut of_kernel = runs().filter(|(kernel, _)| *kernel == id);
-        let apart = of_kernel.all(|(_, args)| are_apart(program, id, args));
-        let kernel = &program.kernels[id];
-        let takes_context = kernel::print(kernel, &name, apart, &mut shared, &mut code);
-        kernels.insert(id.index(), CKernel { name, takes_context });
     }
-    for function in functions {
-        let CFunction { name, params, actions } = function;
-        let separator = if params.is_empty() { "" } else { ", " };
-        let _ = writeln!(
-            code,
-            "static void {name}(struct nnc_context *context{separator}{params}) {{\n    (void)context;"
-        );
-        let calls = Calls { program, kernels: &kernels, place };
-        calls.actions(actions, None, "    ", &mut code);
-        code.push_str("}\n\n");
+    for (function, &program) in functions.iter().zip(&programs) {
+        let CFunction { name, params, actions, .. } = function;
+        let params = ["struct nnc_context *context", params].join(", ");
+        let _ = writeln!(code, "static void {name}({params}) {{");
+        let mut calls = String::new();
+        Calls { function, program, kernels: &kernels }.actions(actions, None, "    ", &mut calls);
+        let names = params.split(", ").filter_map(|param| param.split([' ', '*']).next_back());
+        for name in names.filter(|name| !kernel::mentions(&calls, name)) {
+            let _ = writeln!(code, "    (void){name};");
+        }
+        let _ = writeln!(code, "{calls}}}\n");
     }
     let mut text = String::new();
     let reductions = shared.print_reductions();
@@ -139,11 +154,20 @@ fn are_apart(program: &Planned, kernel: KernelId, args: &[BufferId]) -> bool {
     (0..args.len()).all(|at| !written[at] || alone(at))
 }
 
+/// The program of each function: the number of the first function that has the same.
+fn programs(functions: &[CFunction<'_>]) -> Vec<usize> {
+    let first = |function: &CFunction<'_>| {
+        let same = |other: &CFunction<'_>| std::ptr::eq(other.program, function.program);
+        functions.iter().position(same).expect("a function has its own program")
+    };
+    functions.iter().map(first).collect()
+}
+
 /// The calls of a function.
 struct Calls<'a> {
-    program: &'a Planned,
-    kernels: &'a BTreeMap<usize, CKernel>,
-    place: &'a dyn Fn(BufferId) -> String,
+    function: &'a CFunction<'a>,
+    program: usize,
+    kernels: &'a BTreeMap<KernelKey, CKernel>,
 }
 
 impl Calls<'_> {
@@ -153,7 +177,7 @@ impl Calls<'_> {
             match action {
                 Action::Barrier => {}
                 Action::Run { kernel, args } => {
-                    let CKernel { name, takes_context } = &self.kernels[&kernel.index()];
+                    let CKernel { name, takes_context } = &self.kernels[&(self.program, *kernel)];
                     let context = takes_context.then(|| "context".to_owned());
                     let args = args.iter().map(|&arg| self.argument(arg, slice));
                     let args: Vec<String> = context.into_iter().chain(args).collect();
@@ -173,8 +197,9 @@ impl Calls<'_> {
     }
 
     fn argument(&self, buffer: BufferId, slice: Option<&str>) -> String {
-        let Some(part) = self.program.buffers[buffer].part else { return (self.place)(buffer) };
-        let mut text = (self.place)(part.of);
+        let CFunction { program, place, .. } = self.function;
+        let Some(part) = program.buffers[buffer].part else { return place(buffer) };
+        let mut text = place(part.of);
         if part.first > 0 {
             let _ = write!(text, " + {}", part.first);
         }

@@ -11,7 +11,7 @@
 
 use super::interface::{self, Interface, WeightsPlace};
 use super::places::{BufferPlaces, globals};
-use super::{ExportDestination, Exported, open};
+use super::{ExportDestination, Exported, open, training};
 use crate::base::shown::Show;
 use crate::base::tensor::{DType, Data, Tensor};
 use crate::codegen::c::{self, CFunction, element_type, number};
@@ -66,17 +66,29 @@ pub fn export_c(
     to: &ExportDestination,
 ) -> Result<Vec<PathBuf>, Failure> {
     let mut exported = open(request, model)?;
-    let filled = filled(&mut exported, options.batch)?;
     let prefix = number::identifier(&exported.opened.model);
-    let source = CSource::new(&exported, &filled, &prefix, options);
-    let folder = to.path.clone().unwrap_or_default();
-    let mut files = vec![
-        (folder.join(format!("{prefix}.h")), source.interface.header().into_bytes()),
-        (folder.join(format!("{prefix}.c")), source.text().into_bytes()),
-    ];
-    if let WeightsPlace::File { name, .. } = &source.interface.weights {
-        files.push((folder.join(name), source.block));
+    if options.train {
+        let [header, source] = training::sources(&mut exported, &prefix, options.batch)?;
+        return write_sources(to, &prefix, vec![header, source]);
     }
+    let filled = filled(&mut exported, options.batch)?;
+    let source = CSource::new(&exported, &filled, &prefix, options);
+    let mut files = vec![source.interface.header().into_bytes(), source.text().into_bytes()];
+    if matches!(source.interface.weights, WeightsPlace::File { .. }) {
+        files.push(source.block);
+    }
+    write_sources(to, &prefix, files)
+}
+
+/// Writes header, source and, where there is one, the block of weights.
+fn write_sources(
+    to: &ExportDestination,
+    prefix: &str,
+    files: Vec<Vec<u8>>,
+) -> Result<Vec<PathBuf>, Failure> {
+    let folder = to.path.clone().unwrap_or_default();
+    let path = |ending: &str| folder.join(format!("{prefix}.{ending}"));
+    let files: Vec<(PathBuf, Vec<u8>)> = ["h", "c", "bin"].map(path).into_iter().zip(files).collect();
     to.write_all(&files)
 }
 
@@ -119,8 +131,10 @@ impl CSource {
         let file = matches!(weights, WeightsPlace::File { .. });
         let own = if file { ", const unsigned char *weights" } else { "" };
         let params = format!("{params}{own}, unsigned char *arena");
-        let run = CFunction { name: "run", params: &params, actions: &program.actions };
-        let code = c::print(program, &[run], &|id| places.place(id));
+        let place = |id| places.place(id);
+        let (name, actions) = ("run", &program.actions[..]);
+        let run = CFunction { program, name, params: &params, actions, place: &place };
+        let code = c::print(&[run]);
         let origin = origin(exported);
         let interface = Interface {
             prefix: prefix.to_owned(),
@@ -168,7 +182,7 @@ impl CSource {
 }
 
 /// How the source is compiled, as the header says.
-const USAGE: &str = "   Compile NAME.c with a C99 compiler, and best with
+pub(super) const USAGE: &str = "   Compile NAME.c with a C99 compiler, and best with
        cc -std=c99 -O3 -march=native -ffp-contract=off -fno-math-errno -fno-trapping-math -c NAME.c
    It needs no library; like every C program it may call memcpy, memmove and memset. Results have the
    bits that nnc computes wherever floats are IEEE 754, on any processor: fused multiply-adds are done by
@@ -178,7 +192,7 @@ const USAGE: &str = "   Compile NAME.c with a C99 compiler, and best with
 ";
 
 /// Where a model is from, in a line.
-fn origin(exported: &Exported) -> String {
+pub(super) fn origin(exported: &Exported) -> String {
     let from = exported.opened.from.shown();
     format!("{}, exported by nnc {} from {from}", exported.opened.model, env!("CARGO_PKG_VERSION"))
 }
@@ -227,7 +241,7 @@ fn place_in_file(
 }
 
 /// A constant array.
-fn array(name: &str, data: &Data) -> String {
+pub(super) fn array(name: &str, data: &Data) -> String {
     let numbers: Vec<String> = match data {
         Data::F32(values) => values.iter().map(|&value| number::float(value)).collect(),
         Data::I32(values) => values.iter().map(|&value| number::int(value)).collect(),

@@ -17,6 +17,7 @@ use std::fmt::Write;
 pub(super) const ALIGNMENT: usize = 64;
 
 /// An argument of a model's functions.
+#[derive(Clone)]
 pub(super) struct CArgument {
     /// Its name in the program.
     pub name: String,
@@ -40,6 +41,8 @@ pub(super) enum WeightsPlace {
     Inside,
     /// In a file of so many bytes, which the caller loads.
     File { name: String, bytes: usize },
+    /// In the caller's memory, among what is trained.
+    State,
 }
 
 /// All that a header says.
@@ -131,6 +134,7 @@ impl Interface {
         let weights = match self.weights {
             WeightsPlace::Inside => "",
             WeightsPlace::File { .. } => ", const void *weights",
+            WeightsPlace::State => ", void *state",
         };
         let parameters = parameters(&self.inputs, &self.outputs);
         format!("int {}_predict({parameters}{weights}, void *arena)", self.prefix)

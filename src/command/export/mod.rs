@@ -6,6 +6,7 @@
 mod c;
 mod interface;
 mod places;
+mod training;
 
 pub use c::{CExportOptions, export_c};
 

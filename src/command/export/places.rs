@@ -4,7 +4,8 @@
 //! ```text
 //! input.image   →  image
 //! %12           →  (float *)(void *)(arena + 128)
-//! dense.weight  →  dense_weight                     or (float *)(void *)(weights + 4096)
+//! dense.weight  →  weight0, or (const float *)(const void *)(weights + 4096); where a model is trained,
+//!                  (float *)(void *)(state + 4096)
 //! ```
 
 use super::interface::ALIGNMENT;
@@ -59,7 +60,10 @@ impl<'a> BufferPlaces<'a> {
         let at = match buffer.space {
             Space::Pinned | Space::Scratch => offset - self.first,
             Space::Thread => self.local + offset,
-            Space::Global => unreachable!("global buffers have places of their own"),
+            // Not among the constants: in the block of the caller.
+            Space::Global => {
+                return format!("({} *)(void *)(state + {offset})", element_type(buffer.dtype));
+            }
         };
         format!("({} *)(void *)(arena + {at})", element_type(buffer.dtype))
     }
