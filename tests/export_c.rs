@@ -1,5 +1,6 @@
-//! `nnc export --format c`: the exported source compiles without a warning and gives the bits that
-//! `nnc predict` gives, with several compilers, for several processors; training steps likewise.
+//! `nnc export --format c` and `--format object`: exported source compiles without a warning and gives
+//! the bits that `nnc predict` gives, with several compilers, for several processors; training steps
+//! likewise; object files link and give them, too.
 //!
 //! Compilers and emulators that are missing are skipped with a word; where `NNC_REQUIRE_C` is set,
 //! they must be there.
@@ -8,8 +9,12 @@
 mod folder;
 #[path = "export_c/models.rs"]
 mod models;
+#[path = "export_c/object.rs"]
+mod object;
 #[path = "export_c/toolchain.rs"]
 mod toolchain;
+#[path = "export_c/training.rs"]
+mod training;
 
 use folder::Folder;
 use models::{MODELS, TestModel, inputs, trained};

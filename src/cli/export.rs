@@ -2,7 +2,8 @@
 
 use super::trained::TrainedModel;
 use crate::base::shown::Show;
-use crate::command::{CExportOptions, ExportDestination, export_c};
+use crate::codegen::Target;
+use crate::command::{CExportOptions, ExportDestination, export_c, export_object};
 use crate::driver::Failure;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -44,7 +45,12 @@ enum ExportFormat {
 
 impl ExportArgs {
     /// Exports, and says which files are written.
-    pub fn execute(self) -> Result<u8, Failure> {
+    pub fn execute(mut self) -> Result<u8, Failure> {
+        if self.train && self.format != ExportFormat::C {
+            return Err(Failure::Io("--train is for --format c".to_owned()));
+        }
+        // Code for another processor is written, not run.
+        let target = self.model.take_target().unwrap_or_else(Target::detect);
         let (request, model) = self.model.find(true)?;
         let to = ExportDestination { path: self.output, force: self.force };
         let written: Vec<PathBuf> = match self.format {
@@ -52,7 +58,10 @@ impl ExportArgs {
                 let options = CExportOptions { batch: self.batch as usize, train: self.train };
                 export_c(&request, &model, options, &to)?
             }
-            ExportFormat::Onnx | ExportFormat::Object | ExportFormat::Pytorch => {
+            ExportFormat::Object => {
+                export_object(&request, &model, self.batch as usize, &target, &to)?
+            }
+            ExportFormat::Onnx | ExportFormat::Pytorch => {
                 let _ = (request, model, to);
                 return Err(Failure::Io("skeleton: each helper replaces its arm".to_owned()));
             }

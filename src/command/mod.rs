@@ -44,7 +44,7 @@ pub use doctor::{Finding, Health, doctor};
 pub use drawings::DrawnOutputs;
 pub use emit::{EmitRequest, EmitStage, STAGES, emit};
 pub use explain::{Explained, ExplainedKernel};
-pub use export::{CExportOptions, ExportDestination, export_c};
+pub use export::{CExportOptions, ExportDestination, export_c, export_object};
 pub use generate::{GenerateOptions, GeneratedToken, Sampling, TextGenerator, text_generator};
 pub use grad::{Engine, GradOptions, Graded, SEED, grad};
 pub use lr_find::{Found, RateRange, lr_find};

@@ -70,19 +70,27 @@ pub const MODELS: &[TestModel] = &[
 pub const LARGE: TestModel =
     numbers("large", &[20], &[3], "x |> dense(1200) |> relu |> dense(1000) |> relu |> dense(3)");
 
+/// A model whose training uses random numbers, running means and every way of first values.
+pub const TRAINED: TestModel = numbers(
+    "trained",
+    &[20],
+    &[3],
+    "x |> dense(33, bias: false) |> batch_norm |> relu |> dropout(0.3) \
+     |> dense(40, init: he_normal) |> gelu |> dense(3)",
+);
+
 fn list(shape: &[usize]) -> String {
     shape.iter().map(|extent| format!(", {extent}")).collect()
 }
 
 impl TestModel {
-    fn program(&self) -> String {
+    fn program(&self, settings: &str) -> String {
         let (shape, output, body) = (list(self.shape), list(self.output), self.body);
         let ty = if self.is_tokens { "i32" } else { "f32" };
         format!(
             "data d = arrays(\"d.safetensors\") {{\n    x = array\n    y = array as target\n}}\n\
              model net(x: {ty}[N{shape}]) -> f32[N{output}] {{\n    {body}\n}}\n\
-             train net on d {{\n    loss = mse\n    optimizer = adam(lr: 1e-3)\n    epochs = 1\n    \
-             batch = 4\n}}\n"
+             train net on d {{\n    loss = mse\n    batch = 4\n    {settings}\n}}\n"
         )
     }
 
@@ -147,15 +155,26 @@ pub fn inputs(model: &TestModel, count: usize) -> Vec<u8> {
     (0..count * model.elements()).flat_map(|_| sample()).collect()
 }
 
-/// A folder in which a model has been trained, `run`.
-pub fn trained(model: &TestModel) -> Folder {
-    const SAMPLES: usize = 12;
+/// Samples that a model is trained on.
+pub const SAMPLES: usize = 12;
+
+/// What they are trained towards, drawn.
+pub fn targets(model: &TestModel) -> Vec<u8> {
     let outputs = SAMPLES * model.output.iter().product::<usize>();
     let mut random = Sequence::new(4, 0);
-    let targets: Vec<u8> =
-        (0..outputs).flat_map(|_| (random.unit() as f32).to_le_bytes()).collect();
-    let data = model.tensors(&inputs(model, SAMPLES), Some(&targets));
-    let folder = Folder::new(&[("p.nn", model.program().as_bytes()), ("d.safetensors", &data)]);
+    (0..outputs).flat_map(|_| (random.unit() as f32).to_le_bytes()).collect()
+}
+
+/// A folder in which a model has been trained, `run`.
+pub fn trained(model: &TestModel) -> Folder {
+    trained_by(model, "optimizer = adam(lr: 1e-3)\n    epochs = 1")
+}
+
+/// The same by these settings.
+pub fn trained_by(model: &TestModel, settings: &str) -> Folder {
+    let data = model.tensors(&inputs(model, SAMPLES), Some(&targets(model)));
+    let program = model.program(settings);
+    let folder = Folder::new(&[("p.nn", program.as_bytes()), ("d.safetensors", &data)]);
     folder.good(&["run", "p.nn", "--out", "run", "--quiet"]);
     folder
 }

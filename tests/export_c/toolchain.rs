@@ -17,8 +17,7 @@ pub struct Toolchain {
 /// What every compiler is asked for.
 const STRICT: &[&str] = &["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror"];
 
-pub const GCC: Toolchain =
-    Toolchain { name: "gcc", compiler: "gcc", flags: &["-O2"], runner: &[] };
+pub const GCC: Toolchain = Toolchain { name: "gcc", compiler: "gcc", flags: &["-O2"], runner: &[] };
 pub const GCC_NATIVE: Toolchain = Toolchain {
     name: "gcc for this processor",
     compiler: "gcc",

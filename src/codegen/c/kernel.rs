@@ -62,13 +62,7 @@ pub(super) fn print(
     let mut used = vec![false; kernel.regs.len()];
     uses(&kernel.body, &mut used);
     shared.uses_context = false;
-    let mut printer = KernelPrinter {
-        kernel,
-        shared,
-        used,
-        out: String::new(),
-        indent: 1,
-    };
+    let mut printer = KernelPrinter { kernel, shared, used, out: String::new(), indent: 1 };
     printer.block(&kernel.body);
     let body = printer.out;
     let uses_context = shared.uses_context;
@@ -93,9 +87,8 @@ pub(super) fn print(
 /// Whether a text has a name as a word.
 pub(super) fn mentions(text: &str, name: &str) -> bool {
     let part = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    text.match_indices(name).any(|(at, _)| {
-        !text[..at].ends_with(part) && !text[at + name.len()..].starts_with(part)
-    })
+    text.match_indices(name)
+        .any(|(at, _)| !text[..at].ends_with(part) && !text[at + name.len()..].starts_with(part))
 }
 
 /// Which slots a kernel writes.

@@ -240,7 +240,12 @@ fn products(block: &MicroTile, out: &mut String) {
             };
         }
     }
-    let _ = writeln!(out, "{pad}const float *ak = {}, *bk = {};", a.replace("+ -", "- "), b.replace("+ -", "- "));
+    let _ = writeln!(
+        out,
+        "{pad}const float *ak = {}, *bk = {};",
+        a.replace("+ -", "- "),
+        b.replace("+ -", "- ")
+    );
     for (row, offset) in block.rows.iter().enumerate() {
         let _ = writeln!(out, "{pad}const float a{row} = ak[{}];", offset.a);
     }
@@ -259,7 +264,12 @@ fn products(block: &MicroTile, out: &mut String) {
 }
 
 /// A loop over columns with a statement for each row.
-fn each_column(block: &MicroTile, out: &mut String, pad: &str, statement: impl Fn(usize) -> String) {
+fn each_column(
+    block: &MicroTile,
+    out: &mut String,
+    pad: &str,
+    statement: impl Fn(usize) -> String,
+) {
     let _ = writeln!(out, "{pad}for (int j = 0; j < {}; ++j) {{", block.n);
     for row in 0..block.rows.len() {
         let _ = writeln!(out, "{pad}    {}", statement(row));

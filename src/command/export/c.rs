@@ -86,9 +86,10 @@ fn write_sources(
     prefix: &str,
     files: Vec<Vec<u8>>,
 ) -> Result<Vec<PathBuf>, Failure> {
-    let folder = to.path.clone().unwrap_or_default();
+    let folder = to.or_named("", "");
     let path = |ending: &str| folder.join(format!("{prefix}.{ending}"));
-    let files: Vec<(PathBuf, Vec<u8>)> = ["h", "c", "bin"].map(path).into_iter().zip(files).collect();
+    let files: Vec<(PathBuf, Vec<u8>)> =
+        ["h", "c", "bin"].map(path).into_iter().zip(files).collect();
     to.write_all(&files)
 }
 

@@ -5,16 +5,18 @@
 
 mod c;
 mod interface;
+mod object;
 mod places;
 mod training;
 
 pub use c::{CExportOptions, export_c};
+pub use object::export_object;
 
+use crate::base::schema::Field;
 use crate::base::shown::Show;
+use crate::base::tensor::Tensor;
 use crate::command::answers::PredictedOutput;
 use crate::command::opened::{self, OpenedModel, data_failure};
-use crate::base::schema::Field;
-use crate::base::tensor::Tensor;
 use crate::data;
 use crate::driver::session::{Failure, Request, Session};
 use crate::files::write;
@@ -85,9 +87,8 @@ impl ExportDestination {
             return Err(Failure::Io(message));
         }
         if let Some(folder) = &self.path {
-            fs::create_dir_all(folder).map_err(|error| {
-                Failure::Io(format!("cannot make {}: {error}", folder.shown()))
-            })?;
+            fs::create_dir_all(folder)
+                .map_err(|error| Failure::Io(format!("cannot make {}: {error}", folder.shown())))?;
         }
         for (path, bytes) in files {
             self.write(path, bytes)?;

@@ -164,10 +164,7 @@ impl<'a> TrainingSource<'a> {
             let Some(buffer) = buffers.clone().find(|it| is_global(it, path)) else { continue };
             let name = number::identifier(path).to_uppercase();
             let offset = buffer.offset.expect("the program is planned");
-            let _ = writeln!(
-                text,
-                "#define {upper}_{name}_OFFSET {offset} /* {ty} */"
-            );
+            let _ = writeln!(text, "#define {upper}_{name}_OFFSET {offset} /* {ty} */");
         }
         text
     }
