@@ -24,7 +24,7 @@ use crate::codegen::c::{self, CFunction, number};
 use crate::driver::session::Failure;
 use crate::elaborate::Training;
 use crate::graph::init::initial_value;
-use crate::graph::rule::{CLASS_WEIGHTS, LR_SCALE, MEAN};
+use crate::graph::rule::{LR_SCALE, MEAN, SHARE_HYPER};
 use crate::graph::{Graph, Init, RUN_STEPS, Type};
 use crate::loops::{Planned, Space};
 use crate::pass::Gradients;
@@ -130,9 +130,11 @@ impl<'a> TrainingSource<'a> {
         let _ = write!(
             training,
             "\n/* Sets parameters and states to their first values, those of nnc. */\n{};\n\n\
-             /* Trains on a batch: 0, or {upper}_BAD_INDEX. `seed` is the run's (nnc's default is 0), `step` \
-             counts from 1 to\n   `steps`, the number of steps of the run, from which schedules follow; \
-             the learning rate is multiplied\n   by `lr_scale`, mostly 1. */\n{};\n",
+             /* Returned where loss or gradient is infinite or NaN: the step has changed nothing. */\n\
+             #define {upper}_NOT_FINITE 2\n\
+             /* Trains on a batch: 0, {upper}_BAD_INDEX or {upper}_NOT_FINITE. `seed` is the run's (nnc's \
+             default is 0),\n   `step` counts from 1 to `steps`, the number of steps of the run, from \
+             which schedules follow; the\n   learning rate is multiplied by `lr_scale`, mostly 1. */\n{};\n",
             self.init(),
             self.train_step(),
             upper = self.prefix.to_uppercase()
@@ -252,6 +254,10 @@ impl<'a> TrainingSource<'a> {
             let hyper = |index: usize| match &uniforms.hypers[index] {
                 (name, _) if name == RUN_STEPS => "(double)steps".to_owned(),
                 (name, _) if name == LR_SCALE => "lr_scale".to_owned(),
+                // As the trainer computes it for an update of one batch.
+                (name, _) if name == SHARE_HYPER => {
+                    number::double(1.0 / self.batch as f64 * self.batch as f64)
+                }
                 (_, value) => number::double(*value),
             };
             let body = c::uniforms(uniforms, &hyper).map_err(|function| {
@@ -272,52 +278,19 @@ impl<'a> TrainingSource<'a> {
 
     /// The function that sets first values, with what it needs.
     fn first_values(&self, graph: &Graph, seed: u64) -> String {
-        let mut constants = String::new();
-        let mut body = String::new();
-        let mut draws = false;
+        let (mut constants, mut body) = (String::new(), String::new());
         let variables: Vec<(&str, &Type, &Init)> = graph.variables().collect();
-        for (index, &(path, ty, init)) in variables.iter().enumerate() {
+        for &(path, ty, init) in &variables {
             let mut buffers = self.train.buffers.values();
             let Some(buffer) = buffers.find(|it| is_global(it, path)) else { continue };
-            let offset = buffer.offset.expect("the program is planned");
             // A mean of what is trained begins as that.
             let of = path.strip_prefix(MEAN).unwrap_or(path);
             let init = variables.iter().find(|(known, ..)| *known == of).map_or(init, |it| it.2);
+            let offset = buffer.offset.expect("the program is planned");
             let place = format!("state + {offset}");
-            let len = buffer.len;
-            match (init, ty.dtype) {
-                (Init::Uniform { low, high }, DType::F32) => {
-                    draws = true;
-                    let (low, high) = (number::double(*low), number::double(*high));
-                    let domain = hash_name(of);
-                    let _ = writeln!(
-                        body,
-                        "    draw((float *)(void *)({place}), {len}, UINT64_C({seed}), \
-                         UINT64_C({domain}), {low}, {high});"
-                    );
-                }
-                (Init::Constant(value), DType::F32) if path != CLASS_WEIGHTS => {
-                    let value = number::float(*value as f32);
-                    let _ = writeln!(
-                        body,
-                        "    for (ptrdiff_t i = 0; i < {len}; ++i) {{\n        \
-                         ((float *)(void *)({place}))[i] = {value};\n    }}"
-                    );
-                }
-                _ => {
-                    let value = initial_value(init, ty, of, seed);
-                    let name = format!("first{index}");
-                    constants.push_str(&array(&name, &value.data));
-                    let ty = c::element_type(element(&value.data));
-                    let _ = writeln!(
-                        body,
-                        "    for (ptrdiff_t i = 0; i < {len}; ++i) {{\n        \
-                         (({ty} *)(void *)({place}))[i] = {name}[i];\n    }}"
-                    );
-                }
-            }
+            first_value(&place, (of, ty, init), seed, &mut constants, &mut body);
         }
-        let draw = if draws { DRAW } else { "" };
+        let draw = if body.contains("draw(") { DRAW } else { "" };
         format!(
             "{draw}{constants}static void set_first_values(unsigned char *state) {{\n{body}}}\n\n"
         )
@@ -339,6 +312,13 @@ impl<'a> TrainingSource<'a> {
         };
         let of_step = numbers(&self.train, &self.step, "train", "step, steps, lr_scale");
         let of_answer = numbers(&self.evaluate, &self.answer, "evaluate", "1, 1, 1.0");
+        let finite = self.train.io.output(&StepOutput::Finite).map(|id| {
+            let place = TrainingSource::places(&self.train, &self.step).place(id);
+            place.replace("(arena +", "((unsigned char *)arena +")
+        });
+        let written = finite.map_or("0".to_owned(), |place| {
+            format!("*({place}) == 1.0f ? 0 : {}_NOT_FINITE", interface.upper())
+        });
         let blocks = "(unsigned char *)state, (unsigned char *)arena";
         let upper = interface.upper();
         format!(
@@ -348,7 +328,8 @@ impl<'a> TrainingSource<'a> {
              {train_step} {{\n    struct nnc_context context = {{0, 0, 0, 0}};\n    nnc_mode mode;\n    \
              context.seed = seed;\n    context.step = step;\n{of_step}    mode = nnc_begin();\n    \
              train(&context, {step}, {blocks});\n    nnc_end(mode);\n    \
-             return context.bad_site == 0 ? 0 : {upper}_BAD_INDEX;\n}}\n\n\
+             if (context.bad_site != 0) {{\n        return {upper}_BAD_INDEX;\n    }}\n    \
+             return {written};\n}}\n\n\
              {predict} {{\n    struct nnc_context context = {{0, 1, 0, 0}};\n    nnc_mode mode;\n\
              {of_answer}    mode = nnc_begin();\n    refresh_evaluate(&context, {blocks});\n    \
              evaluate(&context, {answer}, {blocks});\n    nnc_end(mode);\n    \
@@ -385,6 +366,43 @@ const DRAW: &str = "static void draw(float *out, ptrdiff_t count, uint64_t seed,
 }
 
 ";
+
+/// The statements that set one tensor: drawn, filled, or copied from an array of the source.
+fn first_value(
+    place: &str,
+    (path, ty, init): (&str, &Type, &Init),
+    seed: u64,
+    constants: &mut String,
+    body: &mut String,
+) {
+    let extents = ty.shape.extents().expect("no parameter or state depends on the batch");
+    let len: usize = extents.iter().product();
+    let each = |body: &mut String, ty: &str, value: &str| {
+        let _ = writeln!(
+            body,
+            "    for (ptrdiff_t i = 0; i < {len}; ++i) {{\n        \
+             (({ty} *)(void *)({place}))[i] = {value};\n    }}"
+        );
+    };
+    match (init, ty.dtype) {
+        (Init::Uniform { low, high }, DType::F32) => {
+            let (low, high) = (number::double(*low), number::double(*high));
+            let domain = hash_name(path);
+            let _ = writeln!(
+                body,
+                "    draw((float *)(void *)({place}), {len}, UINT64_C({seed}), UINT64_C({domain}), \
+                 {low}, {high});"
+            );
+        }
+        (Init::Constant(value), DType::F32) => each(body, "float", &number::float(*value as f32)),
+        _ => {
+            let value = initial_value(init, ty, path, seed);
+            let name = format!("first_{}", number::identifier(path));
+            constants.push_str(&array(&name, &value.data));
+            each(body, c::element_type(element(&value.data)), &format!("{name}[i]"));
+        }
+    }
+}
 
 fn is_global(buffer: &crate::loops::Buffer, path: &str) -> bool {
     buffer.space == Space::Global && buffer.name == path
