@@ -94,13 +94,13 @@ pub fn object_file(object: &Object, entry: &EntryPoint<'_>) -> Vec<u8> {
         text_array(&mut module, name, texts);
     }
     let step = functions[object.step];
-    let callees = Callees { step, begin, end, barrier, weights, constants };
+    let callees = EntrySymbols { step, begin, end, barrier, weights, constants };
     define_entry(&mut module, entry, &callees);
     module.finish().emit().expect("an object file")
 }
 
 /// What the entry function refers to.
-struct Callees {
+struct EntrySymbols {
     step: FuncId,
     begin: FuncId,
     end: FuncId,
@@ -149,7 +149,7 @@ fn text_array(module: &mut ObjectModule, name: &str, texts: &[String]) {
     module.define_data(id, &data).expect("an array of texts");
 }
 
-fn define_entry(module: &mut ObjectModule, entry: &EntryPoint<'_>, callees: &Callees) {
+fn define_entry(module: &mut ObjectModule, entry: &EntryPoint<'_>, callees: &EntrySymbols) {
     let mut signature = pointers(entry.inputs.len() + entry.outputs.len() + 1);
     signature.returns = vec![AbiParam::new(types::I32)];
     let id = module
@@ -173,7 +173,7 @@ struct Entry<'a, 'f> {
 }
 
 impl Entry<'_, '_> {
-    fn body(mut self, entry: &EntryPoint<'_>, callees: &Callees) {
+    fn body(mut self, entry: &EntryPoint<'_>, callees: &EntrySymbols) {
         let block = self.builder.current_block().expect("the first block");
         let params = self.builder.block_params(block).to_vec();
         let (inputs, rest) = params.split_at(entry.inputs.len());
@@ -210,7 +210,7 @@ impl Entry<'_, '_> {
     }
 
     /// The context of a single thread: its address.
-    fn context(&mut self, entry: &EntryPoint<'_>, callees: &Callees, arena: Value) -> Value {
+    fn context(&mut self, entry: &EntryPoint<'_>, callees: &EntrySymbols, arena: Value) -> Value {
         let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, size_of::<Context>() as u32, 4);
         let slot = self.builder.create_sized_stack_slot(slot);
         let context = self.builder.ins().stack_addr(types::I64, slot, 0);

@@ -16,7 +16,7 @@ use super::Shared;
 use super::access::{element, element_at, pointer};
 use super::inst::of_integers;
 use super::number;
-use super::tile::Operands;
+use super::tile::TileOperands;
 use crate::base::entity::Entity;
 use crate::base::scalar::{Binary, Reduce};
 use crate::base::tensor::DType;
@@ -230,7 +230,7 @@ impl KernelPrinter<'_> {
     }
 
     fn tile(&mut self, tile: &Tile) {
-        let operands = Operands {
+        let operands = TileOperands {
             a: pointer(&tile.a),
             b: pointer(&tile.b),
             c: pointer(&tile.c),

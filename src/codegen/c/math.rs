@@ -55,10 +55,10 @@ fn definition(
     out: &mut String,
     name: &str,
     params: &[&str],
-    result: impl FnOnce(&mut Statements, Value, Value) -> Value,
+    result: impl FnOnce(&mut Statements, MathValue, MathValue) -> MathValue,
 ) {
     let mut engine = Statements::default();
-    let given: Vec<Value> = params.iter().map(|name| engine.known((*name).to_owned())).collect();
+    let given: Vec<MathValue> = params.iter().map(|name| engine.known((*name).to_owned())).collect();
     let value = result(&mut engine, given[0], given[given.len() - 1]);
     let declared: Vec<String> = params.iter().map(|name| format!("float {name}")).collect();
     let _ = writeln!(out, "NNC_INLINE float nnc_{name}({}) {{", declared.join(", "));
@@ -68,7 +68,7 @@ fn definition(
 
 /// A value of a function: a parameter, a constant, or the result of a statement.
 #[derive(Clone, Copy)]
-struct Value(usize);
+struct MathValue(usize);
 
 /// The statements of a function.
 #[derive(Default)]
@@ -81,125 +81,125 @@ struct Statements {
 }
 
 impl Statements {
-    fn known(&mut self, text: String) -> Value {
+    fn known(&mut self, text: String) -> MathValue {
         self.values.push(text);
-        Value(self.values.len() - 1)
+        MathValue(self.values.len() - 1)
     }
 
     /// A call as a statement.
-    fn call(&mut self, ty: &str, function: &str, args: &[Value]) -> Value {
+    fn call(&mut self, ty: &str, function: &str, args: &[MathValue]) -> MathValue {
         let args: Vec<&str> = args.iter().map(|arg| self.values[arg.0].as_str()).collect();
         let value = format!("{function}({})", args.join(", "));
         self.statement(ty, &value)
     }
 
-    fn statement(&mut self, ty: &str, value: &str) -> Value {
+    fn statement(&mut self, ty: &str, value: &str) -> MathValue {
         let name = format!("v{}", self.count);
         self.count += 1;
         let _ = writeln!(self.text, "    const {ty} {name} = {value};");
         self.known(name)
     }
 
-    fn float(&mut self, function: &str, args: &[Value]) -> Value {
+    fn float(&mut self, function: &str, args: &[MathValue]) -> MathValue {
         self.call("float", function, args)
     }
 
-    fn int(&mut self, function: &str, args: &[Value]) -> Value {
+    fn int(&mut self, function: &str, args: &[MathValue]) -> MathValue {
         self.call("int32_t", function, args)
     }
 
     /// An operator between two integers.
-    fn between(&mut self, operator: &str, a: Value, b: Value) -> Value {
+    fn between(&mut self, operator: &str, a: MathValue, b: MathValue) -> MathValue {
         let value = format!("{} {operator} {}", self.values[a.0], self.values[b.0]);
         self.statement("int32_t", &value)
     }
 }
 
 impl Float32 for Statements {
-    type V = Value;
-    type I = Value;
-    type B = Value;
+    type V = MathValue;
+    type I = MathValue;
+    type B = MathValue;
 
-    fn splat(&mut self, value: f32) -> Value {
+    fn splat(&mut self, value: f32) -> MathValue {
         self.known(number::float(value))
     }
-    fn add(&mut self, a: Value, b: Value) -> Value {
+    fn add(&mut self, a: MathValue, b: MathValue) -> MathValue {
         self.float("nnc_add", &[a, b])
     }
-    fn sub(&mut self, a: Value, b: Value) -> Value {
+    fn sub(&mut self, a: MathValue, b: MathValue) -> MathValue {
         self.float("nnc_sub", &[a, b])
     }
-    fn mul(&mut self, a: Value, b: Value) -> Value {
+    fn mul(&mut self, a: MathValue, b: MathValue) -> MathValue {
         self.float("nnc_mul", &[a, b])
     }
-    fn div(&mut self, a: Value, b: Value) -> Value {
+    fn div(&mut self, a: MathValue, b: MathValue) -> MathValue {
         self.float("nnc_div", &[a, b])
     }
-    fn fma(&mut self, a: Value, b: Value, c: Value) -> Value {
+    fn fma(&mut self, a: MathValue, b: MathValue, c: MathValue) -> MathValue {
         self.float("nnc_fma", &[a, b, c])
     }
-    fn sqrt(&mut self, a: Value) -> Value {
+    fn sqrt(&mut self, a: MathValue) -> MathValue {
         self.float("nnc_sqrt", &[a])
     }
-    fn floor(&mut self, a: Value) -> Value {
+    fn floor(&mut self, a: MathValue) -> MathValue {
         self.float("nnc_floor", &[a])
     }
-    fn neg(&mut self, a: Value) -> Value {
+    fn neg(&mut self, a: MathValue) -> MathValue {
         self.float("nnc_neg", &[a])
     }
-    fn abs(&mut self, a: Value) -> Value {
+    fn abs(&mut self, a: MathValue) -> MathValue {
         self.float("nnc_abs", &[a])
     }
-    fn eq(&mut self, a: Value, b: Value) -> Value {
+    fn eq(&mut self, a: MathValue, b: MathValue) -> MathValue {
         self.int("nnc_eq", &[a, b])
     }
-    fn ne(&mut self, a: Value, b: Value) -> Value {
+    fn ne(&mut self, a: MathValue, b: MathValue) -> MathValue {
         self.int("nnc_ne", &[a, b])
     }
-    fn lt(&mut self, a: Value, b: Value) -> Value {
+    fn lt(&mut self, a: MathValue, b: MathValue) -> MathValue {
         self.int("nnc_lt", &[a, b])
     }
-    fn le(&mut self, a: Value, b: Value) -> Value {
+    fn le(&mut self, a: MathValue, b: MathValue) -> MathValue {
         self.int("nnc_le", &[a, b])
     }
-    fn and(&mut self, a: Value, b: Value) -> Value {
+    fn and(&mut self, a: MathValue, b: MathValue) -> MathValue {
         self.between("&", a, b)
     }
-    fn select(&mut self, condition: Value, a: Value, b: Value) -> Value {
+    fn select(&mut self, condition: MathValue, a: MathValue, b: MathValue) -> MathValue {
         self.float("nnc_select", &[condition, a, b])
     }
-    fn to_bits(&mut self, a: Value) -> Value {
+    fn to_bits(&mut self, a: MathValue) -> MathValue {
         self.int("nnc_to_bits", &[a])
     }
-    fn from_bits(&mut self, a: Value) -> Value {
+    fn from_bits(&mut self, a: MathValue) -> MathValue {
         self.float("nnc_from_bits", &[a])
     }
-    fn from_int(&mut self, a: Value) -> Value {
+    fn from_int(&mut self, a: MathValue) -> MathValue {
         self.float("(float)", &[a])
     }
-    fn isplat(&mut self, value: i32) -> Value {
+    fn isplat(&mut self, value: i32) -> MathValue {
         self.known(number::int(value))
     }
-    fn iadd(&mut self, a: Value, b: Value) -> Value {
+    fn iadd(&mut self, a: MathValue, b: MathValue) -> MathValue {
         self.int("nnc_iadd", &[a, b])
     }
-    fn isub(&mut self, a: Value, b: Value) -> Value {
+    fn isub(&mut self, a: MathValue, b: MathValue) -> MathValue {
         self.int("nnc_isub", &[a, b])
     }
-    fn iand(&mut self, a: Value, b: Value) -> Value {
+    fn iand(&mut self, a: MathValue, b: MathValue) -> MathValue {
         self.between("&", a, b)
     }
-    fn ior(&mut self, a: Value, b: Value) -> Value {
+    fn ior(&mut self, a: MathValue, b: MathValue) -> MathValue {
         self.between("|", a, b)
     }
-    fn ixor(&mut self, a: Value, b: Value) -> Value {
+    fn ixor(&mut self, a: MathValue, b: MathValue) -> MathValue {
         self.between("^", a, b)
     }
-    fn ishl(&mut self, a: Value, bits: u32) -> Value {
+    fn ishl(&mut self, a: MathValue, bits: u32) -> MathValue {
         let bits = self.known(bits.to_string());
         self.int("nnc_ishl", &[a, bits])
     }
-    fn isar(&mut self, a: Value, bits: u32) -> Value {
+    fn isar(&mut self, a: MathValue, bits: u32) -> MathValue {
         let bits = self.known(bits.to_string());
         self.between(">>", a, bits)
     }

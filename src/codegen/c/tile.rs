@@ -40,7 +40,7 @@ struct TileFunction {
 }
 
 /// The operands of a tile in a kernel: C expressions of pointers to their first elements.
-pub(super) struct Operands {
+pub(super) struct TileOperands {
     /// The left operand.
     pub a: String,
     /// The right operand.
@@ -53,7 +53,7 @@ pub(super) struct Operands {
 
 impl TileFunctions {
     /// The statements of a tile, indented by so many steps.
-    pub fn print(&mut self, tile: &Tile, operands: &Operands, indent: usize, out: &mut String) {
+    pub fn print(&mut self, tile: &Tile, operands: &TileOperands, indent: usize, out: &mut String) {
         let [large, small] = [true, false].map(|large| {
             let cut = cut(if large { LARGE } else { SMALL }, tile);
             let mut text = String::new();
@@ -134,7 +134,7 @@ struct PanelCalls<'a> {
     tile: &'a Tile,
     panels: &'a Panels,
     columns_outermost: bool,
-    operands: &'a Operands,
+    operands: &'a TileOperands,
     indent: usize,
     /// Whether it is for the large blocks.
     large: bool,
@@ -166,7 +166,7 @@ fn moved(pointer: &str, first: i64, steps: &[(String, usize, i64)]) -> String {
     text.replace("+ -", "- ")
 }
 
-fn arguments(operands: &Operands, panels: &Panels, blocks: &Blocks) -> Vec<String> {
+fn arguments(operands: &TileOperands, panels: &Panels, blocks: &Blocks) -> Vec<String> {
     let outer = |of: fn(&RowAxis) -> i64| -> Vec<(String, usize, i64)> {
         let axes = panels.outer.iter().enumerate();
         axes.map(|(at, axis)| (format!("o{at}"), axis.extent, of(axis))).collect()

@@ -7,6 +7,7 @@ mod c;
 mod interface;
 mod object;
 mod places;
+mod source;
 mod training;
 
 pub use c::{CExportOptions, export_c};

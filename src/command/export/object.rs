@@ -8,9 +8,10 @@
 //! Calls are those of C source, but that the file needs the processor that it was compiled for
 //! (`--target`), on a system with the calls of System V: Linux, BSD.
 
-use super::c::{FilledStep, filled, origin};
+use super::c::{FilledStep, filled};
 use super::interface::{self, CArgument, Interface, WeightsPlace};
 use super::places::globals;
+use super::source::origin;
 use super::{ExportDestination, open};
 use crate::codegen::c::number;
 use crate::codegen::linkable::{BlockCopy, EntryPoint, object_file};

@@ -13,9 +13,9 @@
 //! What a run does between steps (accumulating batches, weights of another file) is refused.
 
 use super::Exported;
-use super::c::{USAGE, array, origin};
 use super::interface::{self, CArgument, Interface, WeightsPlace};
 use super::places::BufferPlaces;
+use super::source::{USAGE, array, origin};
 use crate::base::rng::hash_name;
 use crate::base::settings::Settings;
 use crate::base::step_output::StepOutput;
