@@ -16,9 +16,9 @@ pub struct ExportArgs {
     /// The form
     #[arg(long, value_enum)]
     format: ExportFormat,
-    /// Samples a call, for `c` and `object`
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
-    batch: u32,
+    /// Samples a call, for `c` and `object` [default: 1, or the program's batch with --train]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    batch: Option<u32>,
     /// Export training, too, for `c`
     #[arg(long)]
     train: bool,
@@ -49,17 +49,18 @@ impl ExportArgs {
         if self.train && self.format != ExportFormat::C {
             return Err(Failure::Io("--train is for --format c".to_owned()));
         }
+        let batch = self.batch.map(|batch| batch as usize);
         // Code for another processor is written, not run.
         let target = self.model.take_target().unwrap_or_else(Target::detect);
         let (request, model) = self.model.find(true)?;
         let to = ExportDestination { path: self.output, force: self.force };
         let written: Vec<PathBuf> = match self.format {
             ExportFormat::C => {
-                let options = CExportOptions { batch: self.batch as usize, train: self.train };
+                let options = CExportOptions { batch, train: self.train };
                 export_c(&request, &model, options, &to)?
             }
             ExportFormat::Object => {
-                export_object(&request, &model, self.batch as usize, &target, &to)?
+                export_object(&request, &model, batch.unwrap_or(1), &target, &to)?
             }
             ExportFormat::Onnx | ExportFormat::Pytorch => {
                 let _ = (request, model, to);

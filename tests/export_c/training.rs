@@ -51,7 +51,7 @@ fn predicted(folder: &Folder, samples: &[u8]) -> Vec<u8> {
 #[test]
 fn steps_in_c_end_with_the_weights_of_a_run() {
     let folder = trained_by(&TRAINED, SETTINGS);
-    folder.good(&["export", "run", "--format", "c", "--train", "--batch", "4", "-o", "c"]);
+    folder.good(&["export", "run", "--format", "c", "--train", "-o", "c"]);
     let header = std::fs::read_to_string(folder.path("c/net.h")).expect("a header");
     let weights = std::fs::read(folder.path("run/last.safetensors")).expect("weights");
     let weights = safetensors::SafeTensors::deserialize(&weights).expect("tensors");

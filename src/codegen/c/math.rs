@@ -58,7 +58,8 @@ fn definition(
     result: impl FnOnce(&mut Statements, MathValue, MathValue) -> MathValue,
 ) {
     let mut engine = Statements::default();
-    let given: Vec<MathValue> = params.iter().map(|name| engine.known((*name).to_owned())).collect();
+    let given: Vec<MathValue> =
+        params.iter().map(|name| engine.known((*name).to_owned())).collect();
     let value = result(&mut engine, given[0], given[given.len() - 1]);
     let declared: Vec<String> = params.iter().map(|name| format!("float {name}")).collect();
     let _ = writeln!(out, "NNC_INLINE float nnc_{name}({}) {{", declared.join(", "));

@@ -59,8 +59,8 @@ fn unary(op: Unary, a: usize) -> Result<String, &'static str> {
         Unary::Abs | Unary::Sign | Unary::Floor | Unary::Sqrt | Unary::Sin | Unary::Cos => {
             format!("nnc_{}64(u{a})", op.name())
         }
-        Unary::Exp | Unary::Expm1 | Unary::Log | Unary::Log1p => return Err(op.name()),
-        Unary::Tanh | Unary::Sigmoid | Unary::Erf | Unary::Erfc => return Err(op.name()),
+        // Schedules of the prelude call none of the others, and each would be a page of C.
+        _ => return Err(op.name()),
     })
 }
 

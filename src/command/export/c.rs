@@ -33,8 +33,8 @@ const LARGE: usize = 4 << 20;
 /// Options of an export to C.
 #[derive(Clone, Copy, Debug)]
 pub struct CExportOptions {
-    /// Samples a call.
-    pub batch: usize,
+    /// Samples a call; where nothing is said, one, or the program's batch where training is exported.
+    pub batch: Option<usize>,
     /// Whether to export training, too.
     pub train: bool,
 }
@@ -71,8 +71,9 @@ pub fn export_c(
         let [header, source] = training::sources(&mut exported, &prefix, options.batch)?;
         return write_sources(to, &prefix, vec![header, source]);
     }
-    let filled = filled(&mut exported, options.batch)?;
-    let source = CSource::new(&exported, &filled, &prefix, options);
+    let batch = options.batch.unwrap_or(1);
+    let filled = filled(&mut exported, batch)?;
+    let source = CSource::new(&exported, &filled, &prefix, batch);
     let mut files = vec![source.interface.header().into_bytes(), source.text().into_bytes()];
     if matches!(source.interface.weights, WeightsPlace::File { .. }) {
         files.push(source.block);
@@ -105,15 +106,10 @@ struct CSource {
 }
 
 impl CSource {
-    fn new(
-        exported: &Exported,
-        filled: &FilledStep,
-        prefix: &str,
-        options: CExportOptions,
-    ) -> CSource {
+    fn new(exported: &Exported, filled: &FilledStep, prefix: &str, batch: usize) -> CSource {
         let program = filled.step.program.loops();
-        let mut inputs = interface::inputs(exported, program, options.batch);
-        let mut outputs = interface::outputs(exported, program, options.batch);
+        let mut inputs = interface::inputs(exported, program, batch);
+        let mut outputs = interface::outputs(exported, program, batch);
         interface::distinguish(inputs.iter_mut().chain(&mut outputs));
         let mut named: BTreeMap<BufferId, String> =
             inputs.iter().chain(&outputs).map(|it| (it.buffer, it.ident.clone())).collect();
@@ -141,7 +137,7 @@ impl CSource {
             prefix: prefix.to_owned(),
             origin,
             usage: USAGE.replace("NAME", prefix),
-            batch: options.batch,
+            batch,
             inputs,
             outputs,
             arena: places.arena(),

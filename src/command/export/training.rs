@@ -33,17 +33,18 @@ use crate::schedule::Globals;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-/// The header and the source of a model that trains, for a batch.
+/// The header and the source of a model that trains, for a batch; the program's where none is said.
 pub(super) fn sources(
     exported: &mut Exported,
     prefix: &str,
-    batch: usize,
+    batch: Option<usize>,
 ) -> Result<[Vec<u8>; 2], Failure> {
     let Some((forward, training)) = exported.opened.training.take() else {
         let message = format!("nothing trains `{}`", exported.opened.model);
         return Err(Failure::Data(message));
     };
     refuse(&training)?;
+    let batch = batch.unwrap_or(training.settings.batch);
     let session = &mut exported.session;
     let forward = session.elaborated(forward)?;
     let graph = session.training_step(&forward, &training.rule, Gradients::Applied)?;
