@@ -38,13 +38,13 @@ pub struct BlockCopy {
     pub bytes: usize,
 }
 
-/// What an object file holds besides the code of a step.
+/// The function and the data of an object file, besides the code of a step.
 pub struct EntryPoint<'a> {
     /// The name of its function.
     pub name: &'a str,
-    /// What the function copies from each of its first arguments.
+    /// The bytes that the function copies from each of its first arguments.
     pub inputs: &'a [BlockCopy],
-    /// What it copies to each of those behind; the last argument is the arena.
+    /// The bytes that it copies to each of those behind; the last argument is the arena.
     pub outputs: &'a [BlockCopy],
     /// The bytes of the global block.
     pub global: &'a [u8],
@@ -99,7 +99,7 @@ pub fn object_file(object: &Object, entry: &EntryPoint<'_>) -> Vec<u8> {
     module.finish().emit().expect("an object file")
 }
 
-/// What the entry function refers to.
+/// The symbols that the entry function refers to.
 struct EntrySymbols {
     step: FuncId,
     begin: FuncId,

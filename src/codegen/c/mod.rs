@@ -57,7 +57,7 @@ impl CFunction<'_> {
     }
 }
 
-/// What kernels have in common.
+/// The needs of all kernels together: what is printed before them.
 #[derive(Default)]
 struct Shared {
     functions: Functions,

@@ -47,7 +47,7 @@ pub(super) struct TileOperands {
     pub b: String,
     /// The result.
     pub c: String,
-    /// What is added to each row.
+    /// The bias of the columns, added to each row.
     pub bias: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! What all exported sources of C have: how they are compiled, where they are from, arrays of numbers.
+//! The common parts of exported sources of C: how they are compiled, where they are from, arrays of numbers.
 //!
 //! ```text
 //! static const float weight0[288] = {

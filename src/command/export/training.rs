@@ -10,7 +10,7 @@
 //! A step computes the bits of a step of `nnc run`: forward, backward and update, with the learning rate
 //! of the program's schedule. First values are computed where the program draws them uniformly or sets
 //! them, and stored where they are drawn otherwise. Which samples make a batch is the caller's to say.
-//! What a run does between steps (accumulating batches, weights of another file) is refused.
+//! The work of a run between steps (accumulating batches, weights of another file) is refused.
 
 use super::Exported;
 use super::interface::{self, CArgument, Interface, WeightsPlace};
@@ -60,7 +60,7 @@ pub(super) fn sources(
     Ok([source.interface(&graph).header(), source_text].map(String::into_bytes))
 }
 
-/// What only a run of nnc's own does.
+/// Refuses settings that only a run of nnc's own follows.
 fn refuse(training: &Training) -> Result<(), Failure> {
     let settings = &training.settings;
     let found = [
