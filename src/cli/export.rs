@@ -2,7 +2,8 @@
 
 use super::trained::TrainedModel;
 use crate::base::shown::Show;
-use crate::command::{self, ExportDestination};
+use crate::codegen::Target;
+use crate::command::{CExportOptions, ExportDestination, export_c, export_object, export_pytorch};
 use crate::driver::Failure;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -15,6 +16,12 @@ pub struct ExportArgs {
     /// The form
     #[arg(long, value_enum)]
     format: ExportFormat,
+    /// Samples a call, for `c` and `object` [default: 1, or the program's batch with --train]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    batch: Option<u32>,
+    /// Export training, too, for `c`
+    #[arg(long)]
+    train: bool,
     /// File or folder to write [default: named after the model, in the current folder]
     #[arg(short, long, value_name = "PATH")]
     output: Option<PathBuf>,
@@ -23,7 +30,7 @@ pub struct ExportArgs {
     force: bool,
 }
 
-/// Forms that a model may be exported to.
+/// The forms that a model may be exported to.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum ExportFormat {
     /// A graph of ONNX with the weights inside
@@ -38,12 +45,25 @@ enum ExportFormat {
 
 impl ExportArgs {
     /// Exports, and says which files are written.
-    pub fn execute(self) -> Result<u8, Failure> {
+    pub fn execute(mut self) -> Result<u8, Failure> {
+        if self.train && self.format != ExportFormat::C {
+            return Err(Failure::Io("--train is for --format c".to_owned()));
+        }
+        let batch = self.batch.map(|batch| batch as usize);
+        // Code for another processor is written, not run.
+        let target = self.model.take_target().unwrap_or_else(Target::detect);
         let (request, model) = self.model.find(true)?;
         let to = ExportDestination { path: self.output, force: self.force };
         let written: Vec<PathBuf> = match self.format {
-            ExportFormat::Pytorch => command::export_pytorch(&request, &model, &to)?,
-            ExportFormat::Onnx | ExportFormat::C | ExportFormat::Object => {
+            ExportFormat::C => {
+                let options = CExportOptions { batch, train: self.train };
+                export_c(&request, &model, options, &to)?
+            }
+            ExportFormat::Object => {
+                export_object(&request, &model, batch.unwrap_or(1), &target, &to)?
+            }
+            ExportFormat::Pytorch => export_pytorch(&request, &model, &to)?,
+            ExportFormat::Onnx => {
                 let _ = (request, model, to);
                 return Err(Failure::Io("skeleton: each helper replaces its arm".to_owned()));
             }

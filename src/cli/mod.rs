@@ -147,7 +147,7 @@ struct ModelArgs {
 /// Parses the name of a target that can be forced.
 fn target_parser() -> impl TypedValueParser<Value = Target> {
     let offered = |target: &Target| Some(PossibleValue::new(target.name()).help(target.about()?));
-    PossibleValuesParser::new(Target::ALL.iter().filter_map(offered))
+    PossibleValuesParser::new(Target::ALL.iter().chain(Target::FOREIGN).filter_map(offered))
         .map(|name| Target::from_name(&name).expect("the names are the targets' own"))
 }
 

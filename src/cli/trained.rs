@@ -2,6 +2,7 @@
 
 use super::ModelArgs;
 use crate::base::shown::Show;
+use crate::codegen::Target;
 use crate::driver::{Failure, Request};
 use crate::run::{Model, RunFolder, Which};
 use clap::Args;
@@ -21,6 +22,11 @@ pub struct TrainedModel {
 }
 
 impl TrainedModel {
+    /// Takes the target that was asked for, where it need not be one that runs here.
+    pub fn take_target(&mut self) -> Option<Target> {
+        self.options.target.take()
+    }
+
     /// The program, and where the weights are.
     pub fn find(&self, network: bool) -> Result<(Request, Model), Failure> {
         if !self.from.exists() {

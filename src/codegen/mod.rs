@@ -17,9 +17,12 @@
 //! panics.
 
 pub mod abi;
+pub mod c;
 mod clif;
+mod denormals;
 pub mod isa;
 pub mod jit;
+pub mod linkable;
 mod math;
 pub mod object;
 mod step;

@@ -28,6 +28,16 @@ pub enum Arch {
     Aarch64,
 }
 
+impl Arch {
+    /// The name that people know.
+    pub fn name(self) -> &'static str {
+        match self {
+            Arch::X86_64 => "x86-64",
+            Arch::Aarch64 => "AArch64",
+        }
+    }
+}
+
 /// An instruction set with the features that code may use: a row of [`Target::ALL`], known by its
 /// name.
 #[derive(Clone, Copy, Debug)]
@@ -86,6 +96,20 @@ impl Target {
         },
     ];
 
+    /// Targets of other processors than the one that this compiler was built for: code for them can be
+    /// written into a file, but not run here.
+    pub const FOREIGN: &[Target] = &[
+        #[cfg(all(feature = "arm64", not(target_arch = "aarch64")))]
+        Target {
+            name: "aarch64",
+            about: Some("64-bit Arm: 128-bit vectors; only to export an object file"),
+            arch: Arch::Aarch64,
+            fma: true,
+            wide: None,
+            assumed_speed: 5e9,
+        },
+    ];
+
     /// The name by which users choose it.
     pub fn name(&self) -> &'static str {
         self.name
@@ -102,9 +126,10 @@ impl Target {
     }
 
     /// The target of that name: `avx512`, `avx2`, `portable`, or `portable-no-fma` (x86-64
-    /// without FMA instructions).
+    /// without FMA instructions); or one of [`Target::FOREIGN`].
     pub fn from_name(name: &str) -> Option<Target> {
-        Target::ALL.into_iter().find(|target| target.name() == name)
+        let all = Target::ALL.iter().chain(Target::FOREIGN);
+        all.copied().find(|target| target.name() == name)
     }
 
     /// The fastest target that the machine running the compiler supports.
@@ -167,6 +192,18 @@ impl Target {
         self.cranelift_isa_with(("none", "single_pass"))
     }
 
+    /// The same for a file that a linker reads: position-independent, for a system with ELF files.
+    pub(crate) fn linkable_isa(&self) -> OwnedTargetIsa {
+        let triple = match self.arch {
+            Arch::X86_64 => triple!("x86_64-unknown-linux-gnu"),
+            Arch::Aarch64 => triple!("aarch64-unknown-linux-gnu"),
+        };
+        let mut flags = settings_builder(("speed", "backtracking"));
+        flags.set("is_pic", "true").expect("a setting of Cranelift's");
+        let builder = isa::lookup(triple).expect("a back end of this compiler's");
+        builder.finish(settings::Flags::new(flags)).expect("settings that fit the target")
+    }
+
     fn cranelift_isa_with(&self, effort: (&str, &str)) -> OwnedTargetIsa {
         let mut builder = match self.arch {
             Arch::X86_64 => isa::lookup(triple!("x86_64")),
@@ -190,7 +227,11 @@ impl Target {
 }
 
 /// Cranelift's settings at a level of optimisation and with an algorithm for registers.
-fn settings((opt_level, regalloc): (&str, &str)) -> settings::Flags {
+fn settings(effort: (&str, &str)) -> settings::Flags {
+    settings::Flags::new(settings_builder(effort))
+}
+
+fn settings_builder((opt_level, regalloc): (&str, &str)) -> settings::Builder {
     let mut flags = settings::builder();
     let verify = if cfg!(debug_assertions) { "true" } else { "false" };
     for (name, value) in [
@@ -205,7 +246,7 @@ fn settings((opt_level, regalloc): (&str, &str)) -> settings::Flags {
     ] {
         flags.set(name, value).expect("a setting of Cranelift's");
     }
-    settings::Flags::new(flags)
+    flags
 }
 
 impl PartialEq for Target {

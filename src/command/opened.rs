@@ -8,6 +8,7 @@ use crate::command::answers::{PredictedOutput, predicted_outputs};
 use crate::data::DataError;
 use crate::driver::session::{Failure, Request, Session};
 use crate::driver::source::{DataSource, Schemas};
+use crate::elaborate::Training;
 use crate::graph::Graph;
 use crate::run::folder::{RunInfo, SampleInfo};
 use crate::run::trained::{self, Model, Trained, WeightsOrigin};
@@ -31,6 +32,8 @@ pub(super) struct OpenedModel {
     pub weights: Vec<(String, Tensor)>,
     /// Where they are from.
     pub from: PathBuf,
+    /// The graph that is trained, and how; none where nothing trains the model.
+    pub training: Option<(Graph, Training)>,
 }
 
 impl OpenedModel {
@@ -74,8 +77,10 @@ pub(super) fn open(
     };
     let classes = class_names(info.as_ref(), about.as_ref(), &source);
     let graph = session.elaborated(front.experiment.eval)?;
-    let tasks = front.experiment.training.map(|training| training.tasks).unwrap_or_default();
-    Ok(OpenedModel { model, graph, tasks, source, samples, classes, weights, from })
+    let tasks = front.experiment.training.as_ref().map(|training| training.tasks.clone());
+    let tasks = tasks.unwrap_or_default();
+    let training = front.experiment.training.map(|training| (front.experiment.train, training));
+    Ok(OpenedModel { model, graph, tasks, source, samples, classes, weights, from, training })
 }
 
 /// The names of the classes: as the run's folder has them, else as the file of weights says, else as the

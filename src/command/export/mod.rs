@@ -3,11 +3,19 @@
 //! All begin alike: the model is opened as for `predict`, with its program, its weights and what was
 //! fitted on its data; its graph of inference keeps only the outputs that answers are made of.
 
-use crate::base::schema::Field;
+mod c;
+mod interface;
+mod object;
+mod places;
 mod pytorch;
+mod source;
+mod training;
 
+pub use c::{CExportOptions, export_c};
+pub use object::export_object;
 pub use pytorch::export_pytorch;
 
+use crate::base::schema::Field;
 use crate::base::shown::Show;
 use crate::base::tensor::Tensor;
 use crate::command::answers::PredictedOutput;
@@ -16,6 +24,7 @@ use crate::data;
 use crate::driver::session::{Failure, Request, Session};
 use crate::files::write;
 use crate::run::trained::{self, Model};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Where an export goes.
@@ -63,26 +72,6 @@ impl ExportDestination {
         self.path.clone().unwrap_or_else(|| PathBuf::from(format!("{model}{ending}")))
     }
 
-    /// Writes files into a folder, which is made if it is not there; over files that are there only with
-    /// `--force`. Returns their paths.
-    fn write_folder(
-        &self,
-        folder: &Path,
-        files: &[(&str, Vec<u8>)],
-    ) -> Result<Vec<PathBuf>, Failure> {
-        let paths: Vec<PathBuf> = files.iter().map(|(name, _)| folder.join(name)).collect();
-        if let Some(there) = paths.iter().find(|path| !self.force && path.exists()) {
-            return Err(is_there(there));
-        }
-        std::fs::create_dir_all(folder).map_err(|error| {
-            Failure::Io(format!("cannot make the folder {}: {error}", folder.shown()))
-        })?;
-        for (path, (_, bytes)) in paths.iter().zip(files) {
-            self.write(path, bytes)?;
-        }
-        Ok(paths)
-    }
-
     /// Writes a file, whole or not at all; one that is there only with `--force`.
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         if !self.force && path.exists() {
@@ -90,6 +79,22 @@ impl ExportDestination {
         }
         write::replace(path, bytes)
             .map_err(|error| Failure::Io(format!("cannot write {}: {error}", path.shown())))
+    }
+
+    /// Writes several files of a folder, which is made where it is missing; none where one of them is
+    /// there already. Returns their paths.
+    fn write_all(&self, files: &[(PathBuf, Vec<u8>)]) -> Result<Vec<PathBuf>, Failure> {
+        if let Some((there, _)) = files.iter().find(|(path, _)| !self.force && path.exists()) {
+            return Err(is_there(there));
+        }
+        for folder in files.iter().filter_map(|(path, _)| path.parent()) {
+            fs::create_dir_all(folder)
+                .map_err(|error| Failure::Io(format!("cannot make {}: {error}", folder.shown())))?;
+        }
+        for (path, bytes) in files {
+            self.write(path, bytes)?;
+        }
+        Ok(files.iter().map(|(path, _)| path.clone()).collect())
     }
 }
 

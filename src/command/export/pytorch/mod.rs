@@ -54,11 +54,11 @@ pub fn export_pytorch(
     let folder = to.or_named(&opened.model, "_pytorch");
     let check = check(ReadableModel::of(session, request, opened, outputs)?)?;
     let files = [
-        ("model.py", script.into_bytes()),
-        ("model.safetensors", weights::to_bytes(&tensors).map_err(Failure::Io)?),
-        ("check.safetensors", weights::to_bytes(&check).map_err(Failure::Io)?),
+        (folder.join("model.py"), script.into_bytes()),
+        (folder.join("model.safetensors"), weights::to_bytes(&tensors).map_err(Failure::Io)?),
+        (folder.join("check.safetensors"), weights::to_bytes(&check).map_err(Failure::Io)?),
     ];
-    to.write_folder(&folder, &files)
+    to.write_all(&files)
 }
 
 /// A tensor as PyTorch's module has it.
