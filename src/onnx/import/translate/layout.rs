@@ -1,0 +1,249 @@
+//! Where the elements of values are: axes put in another order only where an operator asks for it.
+//!
+//! ```text
+//! x: [N, 768, 14, 14] stored [N, 14, 14, 768]
+//! Reshape to [N, 768, 196]   the last two axes are beside each other: one reshape, stored [N, 196, 768]
+//! Transpose(0, 2, 1)         nothing: stored [N, 196, 768]
+//! ```
+
+use super::Translator;
+use crate::onnx::import::known::Made;
+use crate::onnx::import::constant::{Constant, Kind};
+use crate::onnx::import::net::{NetId, Setting, Weight};
+use crate::onnx::import::size::{Size, listed};
+use crate::onnx::import::value::{Placed, Shuffle};
+
+impl Translator<'_> {
+    /// A value with its axes in this order.
+    pub fn ordered(&mut self, value: &Placed, order: &[usize]) -> Made<Placed> {
+        let value = self.unshuffled(value)?;
+        if value.order == order {
+            return Ok(value);
+        }
+        let shape = self.shape(&value.dims, order);
+        let long = |axis: &&usize| value.dims[**axis] != Size::ONE;
+        let before: Vec<&usize> = value.order.iter().filter(long).collect();
+        let after: Vec<&usize> = order.iter().filter(long).collect();
+        let id = if before == after {
+            // Only axes of one element move.
+            self.reshape_node(value.id, shape, value.kind)
+        } else {
+            let lead = self.leading();
+            let places = order.iter().map(|&axis| (value.place(axis) + lead) as i64);
+            let places: Vec<i64> = (0..lead as i64).chain(places).collect();
+            let settings = vec![(None, Setting::list(&places))];
+            self.call("transpose", vec![value.id], settings, shape, value.kind)
+        };
+        Ok(Placed { id, order: order.to_vec(), ..value })
+    }
+
+    /// A value with its axes in the graph's order.
+    pub fn plain(&mut self, value: &Placed) -> Made<Placed> {
+        let order: Vec<usize> = (0..value.rank()).collect();
+        self.ordered(value, &order)
+    }
+
+    /// A value with what was flattened in the graph's order.
+    pub fn unshuffled(&mut self, value: &Placed) -> Made<Placed> {
+        let Some(Shuffle { dims, order }) = &value.shuffle else { return Ok(value.clone()) };
+        let known = |&axis: &usize| Size::known(dims[axis] as i64);
+        let apart: Vec<Size> =
+            std::iter::once(value.dims[0]).chain(order.iter().map(known)).collect();
+        let inner: Vec<Size> =
+            std::iter::once(value.dims[0]).chain((0..dims.len()).map(|axis| known(&axis))).collect();
+        let shape = self.with_lead(&apart);
+        let id = self.reshape_node(value.id, shape, value.kind);
+        let axes = std::iter::once(0).chain(order.iter().map(|axis| axis + 1)).collect();
+        let apart = Placed { id, kind: value.kind, dims: inner, order: axes, shuffle: None };
+        let apart = self.plain(&apart)?;
+        let shape = self.with_lead(&value.dims);
+        let id = self.reshape_node(apart.id, shape, value.kind);
+        Ok(Placed { id, shuffle: None, ..value.clone() })
+    }
+
+    pub fn with_lead(&self, dims: &[Size]) -> Vec<Size> {
+        self.lead.then_some(Size::N).into_iter().chain(dims.iter().copied()).collect()
+    }
+
+    /// The same elements in another shape of the program.
+    pub fn reshape_node(&mut self, id: NetId, shape: Vec<Size>, kind: Kind) -> NetId {
+        if self.net.nodes[id].shape == shape {
+            return id;
+        }
+        let settings = vec![(None, Setting::dims(&shape))];
+        self.call("reshape", vec![id], settings, shape, kind)
+    }
+
+    /// A value in another shape of the graph.
+    pub fn reshaped(&mut self, value: &Placed, dims: Vec<Size>) -> Made<Placed> {
+        if value.dims == dims {
+            return Ok(value.clone());
+        }
+        if Size::product(&value.dims).is_none() || Size::product(&value.dims) != Size::product(&dims)
+        {
+            let (from, to) = (listed(&value.dims), listed(&dims));
+            return Err(format!("{from} has other elements than {to}"));
+        }
+        let value = self.unshuffled(value)?;
+        let groups = groups(&value.dims, &dims);
+        if let Some(flat) = self.flattened(&value, &dims, &groups) {
+            return Ok(flat);
+        }
+        // The axes of a group beside each other, in the graph's order.
+        let mut order = Vec::with_capacity(value.rank());
+        for &axis in &value.order {
+            if !order.contains(&axis) {
+                let group = groups.iter().find(|(from, _)| from.contains(&axis));
+                order.extend(group.map_or(axis..axis + 1, |(from, _)| from.clone()));
+            }
+        }
+        let value = self.ordered(&value, &order)?;
+        let mut order = Vec::with_capacity(dims.len());
+        for &axis in &value.order {
+            let group = groups.iter().find(|(from, _)| from.start == axis);
+            order.extend(group.into_iter().flat_map(|(_, to)| to.clone()));
+        }
+        for (from, to) in &groups {
+            // Axes of one element that no axis has become.
+            if from.is_empty() {
+                order.extend(to.clone());
+            }
+        }
+        let shape = self.shape(&dims, &order);
+        let id = self.reshape_node(value.id, shape, value.kind);
+        Ok(Placed { id, kind: value.kind, dims, order, shuffle: None })
+    }
+
+    /// `[N, C, H, W]`, stored with the channels last, as `[N, F]` in the order in which it is stored.
+    fn flattened(&mut self, value: &Placed, dims: &[Size], groups: &[AxisGroup]) -> Option<Placed> {
+        let [(first, _), (rest, to)] = groups else { return None };
+        let last = to.len() == 1 && dims.len() == 2 && *first == (0..1) && value.order[0] == 0;
+        let extents: Option<Vec<usize>> =
+            rest.clone().map(|axis| usize::try_from(value.dims[axis].number()?).ok()).collect();
+        let extents = extents?;
+        let long: Vec<usize> =
+            value.order.iter().copied().filter(|&axis| value.dims[axis] != Size::ONE).collect();
+        if !last || long.is_sorted() || self.lead {
+            return None;
+        }
+        let order = value.order[1..].iter().map(|axis| axis - 1).collect();
+        let id = self.call("flatten", vec![value.id], Vec::new(), dims.to_vec(), value.kind);
+        let flat = Placed::plain(id, value.kind, dims.to_vec());
+        Some(Placed { shuffle: Some(Shuffle { dims: extents, order }), ..flat })
+    }
+
+    /// A value repeated along axes of one element, up to a shape.
+    pub fn expanded(&mut self, value: &Placed, dims: Vec<Size>) -> Made<Placed> {
+        let dims = broadcast(&value.dims, &dims)?;
+        if value.dims == dims {
+            return Ok(value.clone());
+        }
+        if value.kind != Kind::Float {
+            return Err("whole numbers and truth values are not repeated along an axis".into());
+        }
+        let rank = dims.len();
+        let value = self.ranked(value, rank)?;
+        let shape = self.shape(&dims, &value.order);
+        let settings = vec![(None, Setting::dims(&shape))];
+        let id = self.call("expand", vec![value.id], settings, shape, value.kind);
+        Ok(Placed { id, dims, ..value })
+    }
+
+    /// A value with axes of one element before its own, up to a rank.
+    pub fn ranked(&mut self, value: &Placed, rank: usize) -> Made<Placed> {
+        let value = self.unshuffled(value)?;
+        let more = rank.saturating_sub(value.rank());
+        if more == 0 {
+            return Ok(value);
+        }
+        let dims: Vec<Size> = vec![Size::ONE; more].into_iter().chain(value.dims.clone()).collect();
+        let order = (0..more).chain(value.order.iter().map(|axis| axis + more)).collect::<Vec<_>>();
+        let shape = self.shape(&dims, &order);
+        let id = self.reshape_node(value.id, shape, value.kind);
+        Ok(Placed { id, dims, order, ..value })
+    }
+
+    /// A constant that meets values with these axes, as an argument beside them.
+    pub fn beside(&mut self, constant: &Constant, order: &[usize]) -> Made<NetId> {
+        let more = order.len().checked_sub(constant.dims.len());
+        let more = more.ok_or("a constant has more axes than what it meets")?;
+        let dims: Vec<usize> =
+            vec![1; more].into_iter().chain(constant.dims.iter().copied()).collect();
+        let weight = Weight::new(constant.clone()).reshaped(dims).transposed(order);
+        // Broadcasting puts axes of one element in front by itself.
+        let first = weight.dims.iter().position(|&dim| dim != 1).unwrap_or(order.len());
+        let dims = weight.dims[first..].to_vec();
+        self.weight_node(weight.reshaped(if dims.is_empty() { vec![1] } else { dims }))
+    }
+}
+
+/// Neighbouring axes with as many elements as neighbouring axes of another shape.
+type AxisGroup = (std::ops::Range<usize>, std::ops::Range<usize>);
+
+/// The smallest groups of axes, from the front, that have as many elements in both shapes.
+fn groups(from: &[Size], to: &[Size]) -> Vec<AxisGroup> {
+    let mut groups: Vec<AxisGroup> = Vec::new();
+    let (mut at, mut into) = (0, 0);
+    while at < from.len() || into < to.len() {
+        let start = (at, into);
+        let (mut left, mut right) = (Size::ONE, Size::ONE);
+        let mut met = false;
+        while !met {
+            // An axis more on the side that has fewer elements; the left begins.
+            let fewer = at == start.0 || (into > start.1 && at < from.len() && less(left, right));
+            let (axes, next, product) = match fewer && at < from.len() {
+                true => (from, &mut at, &mut left),
+                false => (to, &mut into, &mut right),
+            };
+            match axes.get(*next).and_then(|&size| product.mul(size)) {
+                Some(larger) => (*product, *next) = (larger, *next + 1),
+                None => return vec![(0..from.len(), 0..to.len())],
+            }
+            let begun = at > start.0 && into > start.1;
+            let rest = (at == from.len() && at == start.0) || (into == to.len() && into == start.1);
+            met = left == right && (begun || rest);
+        }
+        groups.push((start.0..at, start.1..into));
+    }
+    merged_ones(groups, from)
+}
+
+/// Whether a product has still to grow to become another.
+fn less(left: Size, right: Size) -> bool {
+    match (left.has_batch(), right.has_batch()) {
+        (false, true) => true,
+        (true, false) => false,
+        (true, true) => left.batches < right.batches,
+        (false, false) => left.fixed < right.fixed,
+    }
+}
+
+/// Puts axes of one element that have become none with the group before them.
+fn merged_ones(groups: Vec<AxisGroup>, from: &[Size]) -> Vec<AxisGroup> {
+    let mut made: Vec<AxisGroup> = Vec::new();
+    for (axes, to) in groups {
+        match made.last_mut() {
+            Some(last) if to.is_empty() && axes.clone().all(|axis| from[axis] == Size::ONE) => {
+                last.0.end = axes.end;
+            }
+            Some(last) if axes.is_empty() => last.1.end = to.end,
+            _ => made.push((axes, to)),
+        }
+    }
+    made
+}
+
+/// The shape of two values that meet, as NumPy has it.
+pub(super) fn broadcast(a: &[Size], b: &[Size]) -> Made<Vec<Size>> {
+    let rank = a.len().max(b.len());
+    let at = |dims: &[Size], axis: usize| match (axis + dims.len()).checked_sub(rank) {
+        Some(own) => dims[own],
+        None => Size::ONE,
+    };
+    let meet = |axis| match (at(a, axis), at(b, axis)) {
+        (a, b) if a == b => Ok(a),
+        (Size::ONE, other) | (other, Size::ONE) => Ok(other),
+        _ => Err(format!("{} does not meet {}", listed(a), listed(b))),
+    };
+    (0..rank).map(meet).collect()
+}

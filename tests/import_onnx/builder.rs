@@ -1,0 +1,1 @@
+//! Small models of ONNX, as bytes.
