@@ -9,8 +9,16 @@ mod support;
 mod builder;
 #[path = "import_onnx/cases.rs"]
 mod cases;
+#[path = "import_onnx/commands.rs"]
+mod commands;
 #[path = "import_onnx/evaluate.rs"]
 mod evaluate;
+#[path = "import_onnx/hostile.rs"]
+mod hostile;
+#[path = "import_onnx/models.rs"]
+mod models;
+#[path = "import_onnx/numbers.rs"]
+mod numbers;
 
 use cases::{CaseResult, run_case};
 use std::collections::BTreeMap;

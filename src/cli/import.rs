@@ -64,8 +64,11 @@ impl ImportArgs {
             let count = made.variables;
             text.push_str(&format!("{}: {count} tensors, {numbers} numbers\n", weights.shown()));
         }
-        if made.whole {
-            eprintln!("note: the first axis of its inputs is no batch; each sample is a whole input");
+        if !made.whole.is_empty() {
+            eprintln!(
+                "note: the first axis of its inputs is no batch, so that each sample is a whole input:\n  {}",
+                made.whole.join("\n  ")
+            );
         }
         write::out(&text)?;
         Ok(0)

@@ -20,6 +20,9 @@ use std::path::{Path, PathBuf};
 /// Bytes of a file of ONNX: protocol buffers have at most 2 GB.
 const FILE: u64 = 1 << 31;
 
+/// The beginning of what is said where the language refuses a program that was made here.
+const REFUSED: &str = "the program that was made of it is refused";
+
 /// What to import, and where it goes.
 #[derive(Clone, Debug)]
 pub struct ImportOptions {
@@ -46,8 +49,9 @@ pub struct ImportedFiles {
     pub variables: usize,
     /// How many numbers they have.
     pub numbers: usize,
-    /// Whether each sample is a whole input of the graph, whose first axis is no batch.
-    pub whole: bool,
+    /// Why each sample is a whole input of the graph, whose first axis is no batch; empty where it is
+    /// one.
+    pub whole: Vec<String>,
 }
 
 /// A program that was checked, with its variables by path.
@@ -102,7 +106,7 @@ pub fn import(options: &ImportOptions) -> Result<ImportedFiles, Failure> {
         weights: has_weights.then_some(stored),
         variables: made.variables.len(),
         numbers: made.variables.iter().map(|(_, it)| it.dims.iter().product::<usize>()).sum(),
-        whole: made.model.whole,
+        whole: made.model.whole.iter().map(|it| format!("{}: {}", it.node, it.reason)).collect(),
     })
 }
 
@@ -185,7 +189,9 @@ pub fn imported(model: &OnnxModel, request: &ImportRequest) -> Result<ImportedPr
     let text = formatted(&made.program)?;
     let mut session = Session::new(None);
     let file = PathBuf::from(format!("{}.nn", request.name));
-    let experiment = session.front_of_text(&Request::new(file), text.clone(), false)?;
+    let experiment = session
+        .front_of_text(&Request::new(file), text.clone(), false)
+        .map_err(|failure| refused(failure, &text))?;
     let eval = &experiment.eval;
     let parameters = eval.params.values().map(|it| (&it.path, &it.ty)).zip(made.parameters());
     let states = eval.states.values().map(|it| (&it.path, &it.ty)).zip(made.states());
@@ -201,6 +207,25 @@ pub fn imported(model: &OnnxModel, request: &ImportRequest) -> Result<ImportedPr
         return Err(bug("the program has other variables than were imported".into(), &text));
     }
     Ok(ImportedProgram { text, experiment, variables, model: made })
+}
+
+/// Why the language refuses a program that was made of a model: mostly one of its limits.
+fn refused(failure: Failure, text: &str) -> Failure {
+    match failure {
+        Failure::Program { diagnostics, .. } => {
+            let first = diagnostics.first();
+            let line = first.and_then(|first| first.labels.first()).map(|label| {
+                let start = label.span.start as usize;
+                text[..start.min(text.len())].matches('\n').count()
+            });
+            let line = line.and_then(|line| text.lines().nth(line)).unwrap_or_default().trim();
+            let message = first.map(|first| first.message.as_str()).unwrap_or_default();
+            Failure::Data(format!(
+                "{REFUSED}: {message}\n  at: {line}\nplease report it with the model's origin"
+            ))
+        }
+        other => other,
+    }
 }
 
 fn formatted(text: &str) -> Result<String, Failure> {

@@ -20,6 +20,7 @@ mod net;
 mod node;
 mod order;
 mod print;
+mod print_form;
 mod simplify;
 mod size;
 mod translate;
@@ -40,7 +41,7 @@ pub fn model_name(text: &str) -> String {
 }
 
 /// The versions of operators that are read.
-pub const OPSETS: std::ops::RangeInclusive<i64> = 6..=26;
+pub const OPSETS: std::ops::RangeInclusive<i64> = 6..=28;
 
 /// A program that was made of a model.
 pub struct ImportedModel {
@@ -50,8 +51,9 @@ pub struct ImportedModel {
     pub inputs: Vec<ImportedValue>,
     /// The outputs.
     pub outputs: Vec<ImportedValue>,
-    /// Whether each sample is a whole input of the graph, whose first axis is no batch.
-    pub whole: bool,
+    /// Why each sample is a whole input of the graph, whose first axis is no batch; empty where it is
+    /// one.
+    pub whole: Vec<Unsupported>,
     parameters: Vec<Weight>,
     states: Vec<Weight>,
 }
@@ -145,8 +147,10 @@ pub fn import(model: &OnnxModel, request: &ImportRequest) -> Result<ImportedMode
     match batched {
         Err(ImportError::Unsupported(nodes)) => {
             // Whether a graph of whole inputs has a counterpart is seen when it is tried.
-            let whole = attempt(model, request, opset, &order, true);
-            whole.map_err(|_| ImportError::Unsupported(nodes))
+            match attempt(model, request, opset, &order, true) {
+                Ok(made) => Ok(ImportedModel { whole: nodes, ..made }),
+                Err(_) => Err(ImportError::Unsupported(nodes)),
+            }
         }
         other => other,
     }
@@ -206,7 +210,7 @@ fn attempt(
     let of = |state: bool| printed.weights.iter().filter(move |it| it.is_state == state).cloned();
     let (parameters, states) = (of(false).collect(), of(true).collect());
     let (program, inputs) = (printed.text, names.inputs);
-    Ok(ImportedModel { program, inputs, outputs, whole, parameters, states })
+    Ok(ImportedModel { program, inputs, outputs, whole: Vec::new(), parameters, states })
 }
 
 /// The program's value of an output, and its axes; none where a node that makes it is noted already.

@@ -30,14 +30,16 @@ pub fn run_case(folder: &Path) -> CaseResult {
     };
     let (inputs, outputs) = (tensors(folder, "input"), tensors(folder, "output"));
     let inputs = named(&model, inputs);
-    let first = attempt(&model, &inputs, &outputs);
+    let of_torch = folder.components().any(|part| part.as_os_str() == "torch");
+    let slack = if of_torch { 0.0 } else { 1e-3 };
+    let first = attempt(&model, &inputs, &outputs, slack);
     let CaseResult::Unsupported(reason) = first else { return first };
     // ONNX's tests give weights, axes and the like as inputs: here they are constants.
     for (name, tensor) in inputs.iter().skip(1) {
         model.graph.inputs.retain(|input| input.name != *name);
         model.graph.initializers.push(OnnxTensor { name: name.clone(), ..tensor.clone() });
     }
-    match attempt(&model, &inputs[..inputs.len().min(1)], &outputs) {
+    match attempt(&model, &inputs[..inputs.len().min(1)], &outputs, slack) {
         CaseResult::Passed(_) => CaseResult::Passed(" (with its other inputs as constants)"),
         CaseResult::Unsupported(_) => CaseResult::Unsupported(reason),
         failed => failed,
@@ -69,6 +71,7 @@ fn attempt(
     model: &OnnxModel,
     inputs: &[(String, OnnxTensor)],
     outputs: &[OnnxTensor],
+    slack: f32,
 ) -> CaseResult {
     let open = model.graph.inputs.iter().filter(|input| {
         let known = |dim: &nnc::onnx::model::OnnxDim| {
@@ -84,11 +87,13 @@ fn attempt(
     let request = ImportRequest { name: "net".into(), shapes: shapes.collect() };
     let program = match imported(model, &request) {
         Ok(program) => program,
-        Err(Failure::Data(message)) => return CaseResult::Unsupported(message),
+        Err(Failure::Data(message)) if !message.contains("is refused") => {
+            return CaseResult::Unsupported(message);
+        }
         Err(other) => return CaseResult::Failed(format!("{other:?}").chars().take(3000).collect()),
     };
     if std::env::var("NNC_ONNX_SHOW").is_ok() {
-        println!("{}", program.text);
+        println!("{:?}\n{}", program.model.whole, program.text);
     }
     let mut given = BTreeMap::new();
     for (name, value) in inputs {
@@ -107,7 +112,7 @@ fn attempt(
         let Some(wanted) = at.and_then(|at| outputs.get(at)).and_then(tensor) else {
             return CaseResult::Unsupported("an output of another type".into());
         };
-        if let Some(difference) = difference(output, &wanted) {
+        if let Some(difference) = difference(output, &wanted, slack) {
             let text: String = program.text.chars().take(4000).collect();
             return CaseResult::Failed(format!("{}: {difference}\n{text}", original.original));
         }
@@ -116,7 +121,7 @@ fn attempt(
 }
 
 /// How two tensors differ, if they do by more than rounding.
-pub fn difference(got: &Tensor, wanted: &Tensor) -> Option<String> {
+pub fn difference(got: &Tensor, wanted: &Tensor, slack: f32) -> Option<String> {
     if got.shape != wanted.shape {
         return Some(format!("the shape {:?}, not {:?}", got.shape, wanted.shape));
     }
@@ -127,6 +132,8 @@ pub fn difference(got: &Tensor, wanted: &Tensor) -> Option<String> {
     let most = wanted.iter().filter(|it| it.is_finite()).fold(0f32, |most, it| most.max(it.abs()));
     let bound = 1e-5 + 1e-4 * most;
     let close = |(got, wanted): (&f32, &f32)| {
+        // The second bound is that of ONNX's own runner, whose numbers are rounded to four digits.
+        let bound = bound.max(slack * wanted.abs());
         got == wanted || (got.is_nan() && wanted.is_nan()) || (got - wanted).abs() <= bound
     };
     let at = got.iter().zip(wanted).position(|pair| !close(pair))?;

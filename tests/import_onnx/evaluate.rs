@@ -82,7 +82,7 @@ pub fn evaluate(
         false => "output".to_owned(),
     };
     graph.outputs.retain(|output| output.name.to_string().starts_with("output"));
-    let whole = program.model.whole;
+    let whole = !program.model.whole.is_empty();
     let mut inputs = BTreeMap::new();
     for input in &program.model.inputs {
         let tensor = given.get(&input.original).ok_or("an input without a tensor")?;

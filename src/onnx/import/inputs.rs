@@ -4,7 +4,7 @@ use super::constant::Kind;
 use super::names::ModelNames;
 use super::net::{Form, NetNode};
 use super::size::Size;
-use super::translate::Translator;
+use super::translate::{Translator, Unsupported};
 use super::value::{Placed, Value, channels_last};
 use super::{ImportRequest, ImportedValue};
 use crate::base::shown::Show;
@@ -38,7 +38,16 @@ pub(super) fn declare(
         let (kind, dims) = (kind_of(input)?, shape_of(input, request)?);
         let dims = match translator.lead {
             true => dims.whole(input)?,
-            false => dims.batched(input, &mut batch)?,
+            false => match dims.batched(input, &mut batch)? {
+                Some(dims) => dims,
+                None => {
+                    // As a graph of whole inputs, which is tried next, it may have a counterpart.
+                    let node = format!("input `{}`", input.name.shown());
+                    let reason = "its first axis is not the batch of the others".to_owned();
+                    translator.unsupported.push(Unsupported { node, reason });
+                    Vec::new()
+                }
+            },
         };
         let order = match spatial.contains(input.name.as_str()) {
             true => channels_last(dims.len()),
@@ -129,20 +138,17 @@ fn shape_of(input: &OnnxValue, request: &ImportRequest) -> Result<Extents, Strin
 }
 
 impl Extents {
-    /// The shape with the first axis as the batch; all inputs have the same one.
+    /// The shape with the first axis as the batch; none where other inputs have another one.
     fn batched(
         self,
         input: &OnnxValue,
         batch: &mut Option<Option<i64>>,
-    ) -> Result<Vec<Size>, String> {
+    ) -> Result<Option<Vec<Size>>, String> {
         let name = input.name.shown();
-        let Some(first) = self.known.first() else {
-            return Ok(Vec::new());
-        };
+        let Some(first) = self.known.first() else { return Ok(None) };
         let own = first.filter(|_| self.fixed);
         if batch.is_some_and(|batch| batch.is_some() && own.is_some() && batch != own) {
-            // A graph of whole inputs, which is tried next.
-            return Ok(self.known.iter().map(|dim| Size::known(dim.unwrap_or(1))).collect());
+            return Ok(None);
         }
         *batch = Some(batch.flatten().or(own));
         let symbol = self.symbols.first().cloned().flatten();
@@ -155,7 +161,7 @@ impl Extents {
                 own.as_ref().map(|own| format!(" (`{}`)", own.shown())).unwrap_or_default()
             )),
         });
-        std::iter::once(Ok(Size::N)).chain(rest).collect()
+        std::iter::once(Ok(Size::N)).chain(rest).collect::<Result<_, _>>().map(Some)
     }
 
     /// The shape as it is, for programs of whole inputs.

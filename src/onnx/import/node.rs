@@ -70,7 +70,9 @@ impl<'a> NodeReader<'a> {
 
     /// Takes an attribute that changes nothing here.
     pub fn ignore(&self, names: &[&str]) {
-        names.iter().for_each(|name| drop(self.attribute(name)));
+        for name in names {
+            self.attribute(name);
+        }
     }
 
     /// An attribute or input that nothing has asked for.

@@ -11,7 +11,6 @@
 //! ```
 
 mod body;
-mod settings;
 
 use super::blocks::blocks;
 use super::constant::Kind;

@@ -88,7 +88,15 @@ impl<'a> Translator<'a> {
         };
         made.resize_with(node.outputs.len().max(made.len()), || Value::Missing);
         for (name, value) in node.outputs.iter().zip(made) {
-            self.known.values.insert(name, value);
+            let empty = match &value {
+                Value::Tensor(placed) => placed.dims.iter().any(|size| size.fixed < 1 && !size.has_batch()),
+                _ => false,
+            };
+            if empty {
+                let reason = "it makes a tensor without elements".to_owned();
+                self.unsupported.push(Unsupported { node: described(node), reason });
+            }
+            self.known.values.insert(name, if empty { Value::Missing } else { value });
         }
     }
 
@@ -192,34 +200,50 @@ impl<'a> Translator<'a> {
         }
     }
 
-    /// A constant as a variable of the program.
+    /// A constant as a variable of the program, for every sample where samples are whole inputs.
     pub fn variable(&mut self, constant: Constant) -> Made<Placed> {
         let dims: Vec<Size> = constant.dims.iter().map(|&dim| Size::known(dim as i64)).collect();
         let kind = constant.kind;
-        let id = self.weight_node(Weight::new(constant))?;
-        Ok(Placed::plain(id, kind, dims))
+        let mut id = self.float_variable(Weight::new(constant))?;
+        if self.lead {
+            let one: Vec<Size> = std::iter::once(Size::ONE).chain(dims.clone()).collect();
+            id = self.reshape_node(id, one, Kind::Float);
+            let shape = self.with_lead(&dims);
+            let settings = vec![(None, Setting::dims(&shape))];
+            id = self.call("expand", vec![id], settings, shape, Kind::Float);
+        }
+        Ok(Placed::plain(self.of_kind(id, kind), kind, dims))
     }
 
-    /// A weight as a variable of the program: trained, if the file has it as it is.
+    /// A weight as a variable of the program, which has no axis of samples.
     pub fn weight_node(&mut self, weight: Weight) -> Made<NetId> {
         let kind = weight.from.kind;
+        let id = self.float_variable(weight)?;
+        Ok(self.of_kind(id, kind))
+    }
+
+    /// A weight as a variable: trained, if the file has it as it is.
+    fn float_variable(&mut self, weight: Weight) -> Made<NetId> {
         if weight.dims.contains(&0) {
             return Err("a constant without elements is computed with".into());
         }
-        let trained = kind == Kind::Float && matches!(weight.from.elements, Elements::Stored(_));
+        let stored = matches!(weight.from.elements, Elements::Stored(_));
+        let trained = weight.from.kind == Kind::Float && stored;
         let shape: Vec<Size> = weight.dims.iter().map(|&dim| Size::known(dim as i64)).collect();
         let name = weight.from.name.clone();
         let weight = if trained { weight } else { weight.state() };
         let (form, args) = (Form::Variable { trained }, Vec::new());
-        let float = Kind::Float;
-        let id = self.net.push(NetNode { form, args, shape, kind: float, weights: vec![weight], name });
+        let weights = vec![weight];
+        Ok(self.net.push(NetNode { form, args, shape, kind: Kind::Float, weights, name }))
+    }
+
+    /// Floats as values of another kind: variables are floats, which hold whole numbers up to 2^24.
+    fn of_kind(&mut self, id: NetId, kind: Kind) -> NetId {
         if kind == Kind::Float {
-            return Ok(id);
+            return id;
         }
-        // Variables are floats, which hold whole numbers up to 2^24.
         let shape = self.net.nodes[id].shape.clone();
-        let word = Setting::Word(kind.word());
-        Ok(self.call("cast", vec![id], vec![(None, word)], shape, kind))
+        self.call("cast", vec![id], vec![(None, Setting::Word(kind.word()))], shape, kind)
     }
 
     /// A call whose first arguments are values.

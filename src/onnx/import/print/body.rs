@@ -4,11 +4,10 @@
 //! short, as an operand; any other gets a name. Stages that follow one another alike, each with weights
 //! of its own, become a `repeat`.
 
-use super::super::blocks::Blocks;
+use super::super::blocks::{BlockCall, BlockLayer, Blocks};
 use super::super::names::{ModelNames, identifier, module, unique};
 use super::super::net::{Form, Net, NetId, NetNode, Setting};
-use super::super::size::listed;
-use super::settings;
+use super::super::print_form::{Hole, Texts, label};
 use std::collections::{HashMap, HashSet};
 
 /// A variable: the node that declares it, and which of the node's it is.
@@ -51,58 +50,142 @@ struct Stage {
 /// A body that is being printed.
 pub(super) struct Body<'a> {
     net: &'a Net,
-    uses: Vec<usize>,
+    uses: HashMap<NetId, usize>,
     names: HashMap<NetId, String>,
     pending: HashMap<NetId, Expr>,
     taken: HashSet<String>,
-    /// Names that stages may have, each at one place.
-    modules: HashMap<String, usize>,
+    /// The names that stages get.
+    modules: HashMap<NetId, String>,
     lines: Vec<String>,
     weights: Vec<VariableOf>,
+    /// The texts of whole numbers in order, in layers that have arguments for some.
+    numbers: Option<std::vec::IntoIter<String>>,
 }
 
 impl<'a> Body<'a> {
-    /// The body of a model of the whole network.
-    pub fn of_model(net: &'a Net, _blocks: &Blocks, names: &ModelNames) -> PrintedBody {
-        let mut modules = HashMap::new();
-        for node in &net.nodes {
-            if let Some(module) = module(&node.name) {
-                *modules.entry(module).or_insert(0) += 1;
+    /// The body of a model of the whole network, with the layers that it calls.
+    pub fn of_model(net: &'a Net, blocks: &Blocks, names: &ModelNames) -> PrintedBody {
+        let mut layers = Vec::new();
+        let mut inner = Vec::new();
+        for (at, layer) in blocks.layers.iter().enumerate() {
+            let calls = blocks.calls.iter().filter(|call| call.layer == at).collect::<Vec<_>>();
+            let printed = Body::of_layer(net, layer, &calls);
+            layers.push(printed.text);
+            inner.push(printed.weights);
+        }
+        let inside: HashSet<NetId> =
+            blocks.calls.iter().flat_map(|call| call.members.iter().copied()).collect();
+        let own: Vec<NetId> = (0..net.nodes.len()).filter(|id| !inside.contains(id)).collect();
+        let calls: HashMap<NetId, &BlockCall> =
+            blocks.calls.iter().filter_map(|call| Some((*call.members.last()?, call))).collect();
+        let mut body = Body::new(net, &own, &net.outputs, names.taken());
+        blocks.calls.iter().for_each(|call| *body.uses.entry(call.input).or_insert(0) += 1);
+        body.name_modules(&own, &|id| module(&net.nodes[id].name));
+        for &id in &own {
+            body.declare(id, &net.nodes[id]);
+        }
+        for (id, node) in net.nodes.iter().enumerate() {
+            match calls.get(&id) {
+                Some(call) => {
+                    let layer = &blocks.layers[call.layer];
+                    body.block(id, layer, call, &inner[call.layer]);
+                }
+                None if inside.contains(&id) => {}
+                None => body.node(id, node),
             }
         }
-        let mut body = Body {
+        PrintedBody { layers, ..body.finish(&net.outputs) }
+    }
+
+    /// A layer; its variables are told by their places among the members of a call.
+    fn of_layer(net: &'a Net, layer: &BlockLayer, calls: &[&BlockCall]) -> PrintedBody {
+        let first = calls[0];
+        let outputs: Vec<(String, NetId)> =
+            first.members.last().map(|&id| (String::new(), id)).into_iter().collect();
+        let mut taken: HashSet<String> = layer.arguments.iter().cloned().collect();
+        taken.insert("x".into());
+        let mut body = Body::new(net, &first.members, &outputs, taken);
+        body.names.insert(first.input, "x".into());
+        body.numbers = Some(layer.numbers.clone().into_iter());
+        // A name that all calls agree on.
+        let place = |id: NetId| first.members.iter().position(|&it| it == id);
+        body.name_modules(&first.members, &|id| {
+            let at = place(id)?;
+            let mut names = calls.iter().map(|call| module(&net.nodes[call.members[at]].name));
+            let name = names.next()??;
+            names.all(|other| other.as_ref() == Some(&name)).then_some(name)
+        });
+        for &id in &first.members {
+            body.declare(id, &net.nodes[id]);
+        }
+        for &id in &first.members {
+            body.node(id, &net.nodes[id]);
+        }
+        let printed = body.finish(&outputs);
+        let arguments = layer.arguments.iter().map(|name| format!(", {name}: int"));
+        let arguments: String = arguments.collect();
+        let text =
+            format!("layer {}(x: f32[N, ..S]{arguments}) {{\n{}}}\n", layer.name, printed.text);
+        let local = |&(id, at): &VariableOf| (place(id).unwrap_or(0), at);
+        let weights = printed.weights.iter().map(local).collect();
+        PrintedBody { text, weights, layers: Vec::new() }
+    }
+
+    fn new(
+        net: &'a Net,
+        own: &[NetId],
+        outputs: &[(String, NetId)],
+        taken: HashSet<String>,
+    ) -> Body<'a> {
+        let mut uses = HashMap::new();
+        let read = own.iter().flat_map(|&id| net.nodes[id].args.iter().copied());
+        for id in read.chain(outputs.iter().map(|(_, id)| *id)) {
+            *uses.entry(id).or_insert(0) += 1;
+        }
+        Body {
             net,
-            uses: net.uses(),
+            uses,
             names: HashMap::new(),
             pending: HashMap::new(),
-            taken: names.taken(),
-            modules,
+            taken,
+            modules: HashMap::new(),
             lines: Vec::new(),
             weights: Vec::new(),
-        };
-        for (id, node) in net.nodes.iter().enumerate() {
-            body.declare(id, node);
+            numbers: None,
         }
-        for (id, node) in net.nodes.iter().enumerate() {
-            if !matches!(node.form, Form::Input(_) | Form::Variable { .. }) {
-                body.node(id, node);
-            }
-        }
-        body.finish(&net.outputs)
+    }
+
+    /// Gives stages the names of their modules, where one stage alone has it.
+    fn name_modules(&mut self, own: &[NetId], name_of: &dyn Fn(NetId) -> Option<String>) {
+        let named: Vec<(NetId, String)> = own
+            .iter()
+            .filter(|&&id| !matches!(self.net.nodes[id].form, Form::Variable { .. }))
+            .filter_map(|&id| Some((id, name_of(id)?)))
+            .collect();
+        let mut counts: HashMap<&String, usize> = HashMap::new();
+        named.iter().for_each(|(_, name)| *counts.entry(name).or_insert(0) += 1);
+        let once = named.iter().filter(|(_, name)| counts[name] == 1);
+        let once: HashMap<NetId, String> = once.cloned().collect();
+        self.taken.extend(once.values().cloned());
+        self.modules = once;
     }
 
     /// Names what is there from the beginning: inputs and variables.
     fn declare(&mut self, id: NetId, node: &NetNode) {
         match &node.form {
-            Form::Input(name) => drop(self.names.insert(id, name.clone())),
+            Form::Input(name) => {
+                self.names.insert(id, name.clone());
+            }
             Form::Variable { trained } => {
                 let leaf = node.name.rsplit(['.', '/', ':']).next().unwrap_or_default();
-                let base = if *trained { "weight" } else { "constant" };
+                let (word, base) = if *trained { ("param", "weight") } else { ("state", "constant") };
                 let leaf = if *trained { leaf } else { "" };
                 let name = unique(&identifier(leaf, base), &mut self.taken);
-                let word = if *trained { "param" } else { "state" };
-                let shape = listed(&node.shape);
-                self.lines.push(format!("{word} {name}: f32{shape} = zeros"));
+                let shape: Vec<String> = match self.numbers.is_some() {
+                    true => node.shape.iter().map(|_| self.number(0)).collect(),
+                    false => node.shape.iter().map(|size| size.to_string()).collect(),
+                };
+                self.lines.push(format!("{word} {name}: f32[{}] = zeros", shape.join(", ")));
                 self.weights.push((id, 0));
                 self.names.insert(id, name);
             }
@@ -110,27 +193,76 @@ impl<'a> Body<'a> {
         }
     }
 
-    fn node(&mut self, id: NetId, node: &NetNode) {
-        let own: Vec<VariableOf> = (0..node.weights.len()).map(|at| (id, at)).collect();
-        let expr = match &node.form {
-            Form::Call { callee, settings } => self.call(node, callee, settings, own),
-            Form::Infix(sign, left, right) => self.infix(node, sign, left, right),
-            Form::Index(entries) => {
-                let base = self.name(node.args[0]);
-                let head = format!("{base}[{}]", settings::index(entries));
-                Expr { head, ..Expr::default() }
-            }
-            Form::Input(_) | Form::Variable { .. } => return,
+    /// The text of a whole number: in a layer, the next of those that it has.
+    fn number(&mut self, value: i64) -> String {
+        let next = self.numbers.as_mut().and_then(Iterator::next);
+        next.unwrap_or_else(|| value.to_string())
+    }
+
+    /// A call of a layer that stands for a part.
+    fn block(&mut self, id: NetId, layer: &BlockLayer, call: &BlockCall, inner: &[VariableOf]) {
+        let mut expr = self.front(call.input);
+        let one = layer.arguments.len() == 1;
+        let arguments = layer.arguments.iter().zip(&call.arguments).map(|(name, value)| match one {
+            true => value.to_string(),
+            false => format!("{name}: {value}"),
+        });
+        let arguments: Vec<String> = arguments.collect();
+        let text = match arguments.is_empty() {
+            true => layer.name.clone(),
+            false => format!("{}({})", layer.name, arguments.join(", ")),
         };
-        if self.uses[id] == 1 {
+        let weights = inner.iter().map(|&(local, at)| (call.members[local], at)).collect();
+        expr.stages.push(Stage { text, weights });
+        self.keep(id, expr);
+    }
+
+    /// Holds an expression for the one place that reads it, or gives it a name.
+    fn keep(&mut self, id: NetId, expr: Expr) {
+        if self.uses.get(&id) == Some(&1) {
             self.pending.insert(id, expr);
         } else {
             self.bind(id, expr);
         }
     }
 
+    fn node(&mut self, id: NetId, node: &NetNode) {
+        let own: Vec<VariableOf> = (0..node.weights.len()).map(|at| (id, at)).collect();
+        let expr = match &node.form {
+            Form::Call { callee, settings } => self.call(id, node, callee, settings, own),
+            Form::Infix(sign, left, right) => self.infix(node, sign, left, right),
+            Form::Index(entries) => {
+                let base = self.name(node.args[0]);
+                let index = self.texts(node, &mut Vec::new(), true, |texts| texts.index(entries));
+                Expr { head: format!("{base}[{index}]"), ..Expr::default() }
+            }
+            Form::Input(_) | Form::Variable { .. } => return,
+        };
+        self.keep(id, expr);
+    }
+
+    /// The text of arguments; the variables of values that become part of it are added.
+    fn texts(
+        &mut self,
+        node: &NetNode,
+        weights: &mut Vec<VariableOf>,
+        argument: bool,
+        text: impl FnOnce(&mut Texts<'_>) -> String,
+    ) -> String {
+        let mut numbers = self.numbers.take();
+        let mut value = |at: usize| self.operand(node.args[at], weights, argument);
+        let mut number = |hole: Hole| {
+            let next = numbers.as_mut().and_then(Iterator::next);
+            next.unwrap_or_else(|| hole.value.to_string())
+        };
+        let text = text(&mut Texts { value: &mut value, number: &mut number });
+        self.numbers = numbers;
+        text
+    }
+
     fn call(
         &mut self,
+        id: NetId,
         node: &NetNode,
         callee: &str,
         all: &[(Option<&'static str>, Setting)],
@@ -143,12 +275,11 @@ impl<'a> Body<'a> {
             true => self.front(node.args[0]),
             false => Expr::default(),
         };
-        let rest = if piped { &all[1..] } else { all };
         let mut weights = Vec::new();
         let mut parts = Vec::new();
-        for (name, setting) in rest {
-            let mut value = |at: usize| self.operand(node.args[at], &mut weights, true);
-            let text = settings::text(setting, &mut value);
+        for (at, (name, setting)) in all.iter().enumerate().skip(usize::from(piped)) {
+            let label = label(callee, *name, at);
+            let text = self.texts(node, &mut weights, true, |it| it.setting(setting, label));
             parts.push(match name {
                 Some(name) => format!("{name}: {text}"),
                 None => text,
@@ -162,8 +293,7 @@ impl<'a> Body<'a> {
         if !piped {
             return Expr { head: text, weights, ..Expr::default() };
         }
-        let name = module(&node.name).filter(|name| self.modules.get(name) == Some(&1));
-        if let Some(name) = name.filter(|name| name != callee) {
+        if let Some(name) = self.modules.get(&id).filter(|name| *name != callee) {
             text.push_str(&format!(" as {name}"));
         }
         expr.stages.push(Stage { text, weights });
@@ -172,10 +302,10 @@ impl<'a> Body<'a> {
 
     fn infix(&mut self, node: &NetNode, sign: &str, left: &Setting, right: &Setting) -> Expr {
         let mut weights = Vec::new();
-        let mut value = |at: usize| self.operand(node.args[at], &mut weights, false);
-        let left = settings::text(left, &mut value);
-        let right = settings::text(right, &mut value);
-        let head = format!("{left} {sign} {right}");
+        let head = self.texts(node, &mut weights, false, |texts| {
+            let left = texts.setting(left, "number");
+            format!("{left} {sign} {}", texts.setting(right, "number"))
+        });
         Expr { head, weights, loose: true, ..Expr::default() }
     }
 

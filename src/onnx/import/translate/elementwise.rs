@@ -119,7 +119,7 @@ impl<'a> Translator<'a> {
 
     /// An operator on two values.
     pub(super) fn two(&mut self, op: &str, a: &Value, b: &Value) -> Made<Placed> {
-        let (operands, dims, order, kind) = self.operands(&[a, b])?;
+        let (operands, dims, order, kind) = self.operands(&[a, b], None)?;
         let made = self.checked_kind(op, kind)?;
         let is_max = matches!(op, "Max" | "Min");
         let (mut args, mut settings) = (Vec::new(), Vec::new());
@@ -165,9 +165,14 @@ impl<'a> Translator<'a> {
         Ok(if compares { Kind::Bool } else { kind })
     }
 
-    /// Values that meet: with the same axes in the same order, and the shape of what is made of them.
-    fn operands(&mut self, values: &[&Value]) -> Made<(Vec<Operand>, Vec<Size>, Vec<usize>, Kind)> {
-        let mut dims = Vec::new();
+    /// Values that meet, and another one beside them: with the same axes in the same order, and the
+    /// shape of what is made of them.
+    fn operands(
+        &mut self,
+        values: &[&Value],
+        beside: Option<&Placed>,
+    ) -> Made<(Vec<Operand>, Vec<Size>, Vec<usize>, Kind)> {
+        let mut dims = beside.map(|placed| placed.dims.clone()).unwrap_or_default();
         let mut kind = None;
         for value in values {
             let (own, of) = described(value)?;
@@ -183,7 +188,8 @@ impl<'a> Translator<'a> {
             _ => None,
         });
         // The order of a value whose axes are not the graph's, so that it need not be moved.
-        let tensors: Vec<&Placed> = tensors.collect();
+        let besides = beside.filter(|placed| placed.rank() == dims.len());
+        let tensors: Vec<&Placed> = tensors.chain(besides).collect();
         let moved = tensors.iter().find(|placed| !placed.is_plain() && placed.shuffle.is_none());
         let order = match moved.or(tensors.first()) {
             Some(placed) if placed.shuffle.is_none() => placed.order.clone(),
@@ -193,7 +199,8 @@ impl<'a> Translator<'a> {
         for value in values {
             operands.push(self.operand(value, &order)?);
         }
-        if operands.iter().all(|operand| matches!(operand, Operand::Number(_)))
+        if beside.is_none()
+            && operands.iter().all(|operand| matches!(operand, Operand::Number(_)))
             && let Some(Value::Constant(constant)) = values.first()
         {
             operands[0] = Operand::Value(self.beside(constant, &order)?);
@@ -248,27 +255,23 @@ impl<'a> Translator<'a> {
 
     fn choice(&mut self, values: [&Value; 3]) -> Made<Placed> {
         let [condition, a, b] = values;
-        let (branches, dims, order, kind) = self.operands(&[a, b])?;
         let condition = self.computed(condition.clone())?;
         if condition.kind != Kind::Bool {
             return Err("its condition is no truth value".into());
         }
-        let all = broadcast(&dims, &condition.dims)?;
-        if all.len() != dims.len() {
-            return Err("its condition has more axes than its values".into());
-        }
-        let condition = self.ranked(&condition, all.len())?;
+        let (branches, dims, order, kind) = self.operands(&[a, b], Some(&condition))?;
+        let condition = self.ranked(&condition, dims.len())?;
         let condition = self.ordered(&condition, &order)?;
         let mut args = vec![condition.id];
         let mut settings = vec![(None, Setting::Arg(0))];
         for branch in branches {
             settings.push((None, placed_operand(branch, &mut args, kind)));
         }
-        let (shape, callee) = (self.shape(&all, &order), "where".to_owned());
+        let (shape, callee) = (self.shape(&dims, &order), "where".to_owned());
         let (form, weights) = (Form::Call { callee, settings }, Vec::new());
         let id =
             self.net.push(NetNode { form, args, shape, kind, weights, name: String::new() });
-        Ok(Placed { id, kind, dims: all, order, shuffle: None })
+        Ok(Placed { id, kind, dims, order, shuffle: None })
     }
 
     /// The sum of a dense layer without a bias and a constant: the layer with the bias.

@@ -89,25 +89,33 @@ impl Translator<'_> {
         if let Some(flat) = self.flattened(&value, &dims, &groups) {
             return Ok(flat);
         }
-        // The axes of a group beside each other, in the graph's order.
+        // The axes of a group beside each other, in the graph's order; those of one element anywhere.
+        let long = |axis: &usize| value.dims[*axis] != Size::ONE;
         let mut order = Vec::with_capacity(value.rank());
-        for &axis in &value.order {
+        for &axis in value.order.iter().filter(|&axis| long(axis)) {
             if !order.contains(&axis) {
                 let group = groups.iter().find(|(from, _)| from.contains(&axis));
-                order.extend(group.map_or(axis..axis + 1, |(from, _)| from.clone()));
+                order.extend(group.map_or(vec![axis], |(from, _)| from.clone()));
             }
         }
-        let value = self.ordered(&value, &order)?;
+        let is_moved = !value.order.iter().filter(|&axis| long(axis)).eq(&order);
+        let value = match is_moved {
+            true => {
+                order.extend((0..value.rank()).filter(|axis| !long(axis)));
+                self.ordered(&value, &order)?
+            }
+            false => value,
+        };
         let mut order = Vec::with_capacity(dims.len());
-        for &axis in &value.order {
-            let group = groups.iter().find(|(from, _)| from.start == axis);
+        for axis in &value.order {
+            let group = groups.iter().find(|(from, _)| from.first() == Some(axis));
             order.extend(group.into_iter().flat_map(|(_, to)| to.clone()));
         }
-        for (from, to) in &groups {
-            // Axes of one element that no axis has become.
-            if from.is_empty() {
-                order.extend(to.clone());
-            }
+        // Axes of one element stand behind the axis that they follow in the graph.
+        for axis in (0..dims.len()).filter(|&axis| dims[axis] == Size::ONE) {
+            let before = axis.checked_sub(1);
+            let at = before.and_then(|before| order.iter().position(|&it| it == before));
+            order.insert(at.map_or(0, |at| at + 1), axis);
         }
         let shape = self.shape(&dims, &order);
         let id = self.reshape_node(value.id, shape, value.kind);
@@ -116,10 +124,10 @@ impl Translator<'_> {
 
     /// `[N, C, H, W]`, stored with the channels last, as `[N, F]` in the order in which it is stored.
     fn flattened(&mut self, value: &Placed, dims: &[Size], groups: &[AxisGroup]) -> Option<Placed> {
-        let [(first, _), (rest, to)] = groups else { return None };
-        let last = to.len() == 1 && dims.len() == 2 && *first == (0..1) && value.order[0] == 0;
+        let [(first, _), (_, to)] = groups else { return None };
+        let last = to[..] == [1] && dims.len() == 2 && first[..] == [0] && value.order[0] == 0;
         let extents: Option<Vec<usize>> =
-            rest.clone().map(|axis| usize::try_from(value.dims[axis].number()?).ok()).collect();
+            value.dims[1..].iter().map(|size| usize::try_from(size.number()?).ok()).collect();
         let extents = extents?;
         let long: Vec<usize> =
             value.order.iter().copied().filter(|&axis| value.dims[axis] != Size::ONE).collect();
@@ -177,35 +185,36 @@ impl Translator<'_> {
     }
 }
 
-/// Neighbouring axes with as many elements as neighbouring axes of another shape.
-type AxisGroup = (std::ops::Range<usize>, std::ops::Range<usize>);
+/// Neighbouring axes with as many elements as neighbouring axes of another shape; axes of one element
+/// aside.
+type AxisGroup = (Vec<usize>, Vec<usize>);
 
 /// The smallest groups of axes, from the front, that have as many elements in both shapes.
 fn groups(from: &[Size], to: &[Size]) -> Vec<AxisGroup> {
+    let long = |sizes: &[Size]| -> Vec<usize> {
+        (0..sizes.len()).filter(|&axis| sizes[axis] != Size::ONE).collect()
+    };
+    let (left, right) = (long(from), long(to));
     let mut groups: Vec<AxisGroup> = Vec::new();
     let (mut at, mut into) = (0, 0);
-    while at < from.len() || into < to.len() {
+    while at < left.len() && into < right.len() {
         let start = (at, into);
-        let (mut left, mut right) = (Size::ONE, Size::ONE);
-        let mut met = false;
-        while !met {
-            // An axis more on the side that has fewer elements; the left begins.
-            let fewer = at == start.0 || (into > start.1 && at < from.len() && less(left, right));
-            let (axes, next, product) = match fewer && at < from.len() {
-                true => (from, &mut at, &mut left),
-                false => (to, &mut into, &mut right),
+        let (mut a, mut b) = (from[left[at]], to[right[into]]);
+        (at, into) = (at + 1, into + 1);
+        while a != b {
+            // An axis more on the side that has fewer elements.
+            let (axes, next, product, sizes) = match less(a, b) {
+                true => (&left, &mut at, &mut a, from),
+                false => (&right, &mut into, &mut b, to),
             };
-            match axes.get(*next).and_then(|&size| product.mul(size)) {
+            match axes.get(*next).and_then(|&axis| product.mul(sizes[axis])) {
                 Some(larger) => (*product, *next) = (larger, *next + 1),
-                None => return vec![(0..from.len(), 0..to.len())],
+                None => return vec![(left, right)],
             }
-            let begun = at > start.0 && into > start.1;
-            let rest = (at == from.len() && at == start.0) || (into == to.len() && into == start.1);
-            met = left == right && (begun || rest);
         }
-        groups.push((start.0..at, start.1..into));
+        groups.push((left[start.0..at].to_vec(), right[start.1..into].to_vec()));
     }
-    merged_ones(groups, from)
+    groups
 }
 
 /// Whether a product has still to grow to become another.
@@ -216,21 +225,6 @@ fn less(left: Size, right: Size) -> bool {
         (true, true) => left.batches < right.batches,
         (false, false) => left.fixed < right.fixed,
     }
-}
-
-/// Puts axes of one element that have become none with the group before them.
-fn merged_ones(groups: Vec<AxisGroup>, from: &[Size]) -> Vec<AxisGroup> {
-    let mut made: Vec<AxisGroup> = Vec::new();
-    for (axes, to) in groups {
-        match made.last_mut() {
-            Some(last) if to.is_empty() && axes.clone().all(|axis| from[axis] == Size::ONE) => {
-                last.0.end = axes.end;
-            }
-            Some(last) if axes.is_empty() => last.1.end = to.end,
-            _ => made.push((axes, to)),
-        }
-    }
-    made
 }
 
 /// The shape of two values that meet, as NumPy has it.
