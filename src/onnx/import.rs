@@ -37,7 +37,11 @@ use value::Value;
 
 /// A text, such as the name of a file, as the name of a model.
 pub fn model_name(text: &str) -> String {
-    names::identifier(text, "model")
+    // Files are often called `model.onnx`, which is a word of the language.
+    match text.eq_ignore_ascii_case("model") {
+        true => "net".to_owned(),
+        false => names::identifier(text, "net"),
+    }
 }
 
 /// The versions of operators that are read.

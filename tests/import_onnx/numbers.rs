@@ -174,5 +174,5 @@ fn attention_gives_what_its_operators_say() {
     }
     let given = Tensor::new([2, 5, 8], Data::F32(x));
     let program = check(&made, "x", given, &Tensor::new([2, 5, 8], Data::F32(y)));
-    assert!(program.text.contains("layer_norm |> dense(24)"), "{}", program.text);
+    assert!(program.text.contains("|> layer_norm as norm |> dense(24)"), "{}", program.text);
 }

@@ -13,7 +13,7 @@ mod arithmetic;
 mod moves;
 mod shapes;
 
-pub(super) use shapes::shape_change;
+pub(super) use shapes::{reshape_target, shape_change};
 
 use super::constant::{Constant, Elements, Kind};
 use super::node::NodeReader;

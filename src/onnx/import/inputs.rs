@@ -65,7 +65,7 @@ pub(super) fn declare(
         });
         let original = input.name.clone();
         names.inputs.push(ImportedValue { name, original, order: order.clone() });
-        let placed = Placed { id, kind, dims, order, shuffle: None };
+        let placed = Placed { id, kind, dims, order, shuffle: None, rows: None };
         translator.known.values.insert(&input.name, Value::Tensor(placed));
     }
     translator.known.batch = batch.flatten();

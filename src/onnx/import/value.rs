@@ -30,6 +30,9 @@ pub(super) struct Placed {
     pub order: Vec<usize>,
     /// What was flattened into the last axis of two, if not in the graph's order.
     pub shuffle: Option<Shuffle>,
+    /// The axes that are the first of two in the graph, where the program still has them apart: the
+    /// order is that of these and the last.
+    pub rows: Option<Vec<Size>>,
 }
 
 /// Axes that are one in the program, in an order that is not the graph's.
@@ -52,7 +55,7 @@ impl Placed {
     /// A value whose axes are in the graph's order.
     pub fn plain(id: NetId, kind: Kind, dims: Vec<Size>) -> Placed {
         let order = (0..dims.len()).collect();
-        Placed { id, kind, dims, order, shuffle: None }
+        Placed { id, kind, dims, order, shuffle: None, rows: None }
     }
 
     pub fn rank(&self) -> usize {
@@ -60,7 +63,24 @@ impl Placed {
     }
 
     pub fn is_plain(&self) -> bool {
-        self.shuffle.is_none() && self.order.iter().enumerate().all(|(at, &axis)| at == axis)
+        self.is_whole() && self.order.iter().enumerate().all(|(at, &axis)| at == axis)
+    }
+
+    /// Whether each axis of the graph is one of the program.
+    pub fn is_whole(&self) -> bool {
+        self.shuffle.is_none() && self.rows.is_none()
+    }
+
+    /// The value with the axes of its rows as the graph's, too.
+    pub fn apart(&self) -> Placed {
+        match &self.rows {
+            None => self.clone(),
+            Some(rows) => {
+                let rest = self.dims[1..].iter().copied();
+                let dims = rows.iter().copied().chain(rest).collect();
+                Placed { dims, rows: None, ..self.clone() }
+            }
+        }
     }
 
     /// The place of an axis of the graph among those of the program.

@@ -61,6 +61,9 @@ pub(super) fn computed<'a>(
     within: &KnownValues<'a>,
 ) -> Made<Option<Vec<Value>>> {
     let op = node.node.op.as_str();
+    if op == "Mod" {
+        node.ignore(&["fmod"]);
+    }
     let known: Option<Vec<Known>> =
         values.iter().flatten().map(|value| Known::of(value, within)).collect();
     let Some(known) = known else { return Ok(None) };
@@ -156,7 +159,11 @@ fn whole_of_two(op: &str, a: &Array<Size>, b: &Array<Size>, kind: Kind) -> Made<
         "Sub" => &Size::sub,
         "Mul" => &Size::mul,
         "Div" => &Size::div,
-        "Mod" => &|a, b| numbers(a, b).and_then(|(a, b)| a.checked_rem_euclid(b)).map(Size::known),
+        // Of numbers that are not negative, all kinds of remainders are one.
+        "Mod" => &|a, b| {
+            let (a, b) = numbers(a, b).filter(|(a, b)| *a >= 0 && *b > 0)?;
+            Some(Size::known(a % b))
+        },
         "Max" => &|a, b| numbers(a, b).map(|(a, b)| Size::known(a.max(b))),
         "Min" => &|a, b| numbers(a, b).map(|(a, b)| Size::known(a.min(b))),
         "And" => &|a, b| numbers(a, b).and_then(|(a, b)| truth(a != 0 && b != 0)),

@@ -50,6 +50,9 @@ pub(super) fn moved<'a>(
     within: &KnownValues<'a>,
 ) -> Made<Option<Vec<Value>>> {
     let op = node.node.op.as_str();
+    if op == "ScatterND" {
+        return scattered(node, values, within);
+    }
     let known = matches!(op, "Transpose" | "Gather" | "Slice" | "Concat" | "Expand" | "Split");
     if !known {
         return Ok(None);
@@ -275,4 +278,59 @@ fn beside<T: Copy>(all: &[Array<T>], axis: i64) -> Made<Array<T>> {
     let mut dims = first.clone();
     dims[axis] = all.iter().map(|it| it.dims[axis]).sum();
     Ok(Array { dims, values })
+}
+
+/// Slices of a constant, written over at the places that an index names.
+fn scattered<'a>(
+    node: &NodeReader<'a>,
+    values: &[Option<Value>],
+    within: &KnownValues<'a>,
+) -> Made<Option<Vec<Value>>> {
+    let known = |at: usize| values.get(at)?.as_ref().and_then(|it| Known::of(it, within));
+    let (Some(data), Some(Known::Whole(index, _)), Some(updates)) = (known(0), known(1), known(2))
+    else {
+        return Ok(None);
+    };
+    if node.text("reduction", "none")? != "none" {
+        return Err("what it writes is added to what is there".into());
+    }
+    Ok(match (data, updates) {
+        (Known::Floats(data), Known::Floats(updates)) => {
+            Some(vec![Known::Floats(overwritten(data, &index, &updates)?).value()])
+        }
+        (Known::Whole(data, kind), Known::Whole(updates, _)) => {
+            Some(vec![Known::Whole(overwritten(data, &index, &updates)?, kind).value()])
+        }
+        _ => None,
+    })
+}
+
+fn overwritten<T: Copy>(
+    mut data: Array<T>,
+    index: &Array<Size>,
+    updates: &Array<T>,
+) -> Made<Array<T>> {
+    let unfit = || "its places do not fit what it writes over".to_owned();
+    let depth = *index.dims.last().ok_or_else(unfit)?;
+    if depth == 0 || depth > data.dims.len() {
+        return Err(unfit());
+    }
+    let inner: usize = data.dims[depth..].iter().product();
+    let steps = strides(&data.dims);
+    let count = index.values.len() / depth;
+    if Some(updates.values.len()) != count.checked_mul(inner) {
+        return Err(unfit());
+    }
+    for (at, place) in index.values.chunks(depth).enumerate() {
+        let mut from = 0;
+        for (axis, size) in place.iter().enumerate() {
+            let extent = data.dims[axis] as i64;
+            let number = size.number().ok_or_else(unfit)?;
+            let number = if number < 0 { number.saturating_add(extent) } else { number };
+            let number = usize::try_from(number).ok().filter(|&it| it < data.dims[axis]);
+            from += number.ok_or_else(unfit)? * steps[axis];
+        }
+        data.values[from..from + inner].copy_from_slice(&updates.values[at * inner..][..inner]);
+    }
+    Ok(data)
 }

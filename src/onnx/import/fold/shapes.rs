@@ -125,9 +125,11 @@ fn numbers(from: &[Size], made: Vec<Size>, open: Option<usize>, batch: i64) -> O
         let whole = outer % before == 0 && inner % after == 0;
         let (more, less) = (outer / before, inner / after);
         let fits = whole && more.checked_mul(less)?.checked_mul(batch)? == target[axis];
-        fits.then_some(((more != 1, less != 1, axis), more * less))
+        // What a layer reads is mostly the last axis, and not of several samples.
+        let last = axis > 0 && axis + 1 == target.len() && less != 1;
+        fits.then_some(((last, more != 1, less != 1, axis), more * less))
     };
-    let ((_, _, axis), batches) = (0..target.len()).filter_map(candidate).min()?;
+    let ((.., axis), batches) = (0..target.len()).filter_map(candidate).min()?;
     let mut made: Vec<Size> = target.into_iter().map(Size::known).collect();
     made[axis] = Size { fixed: 0, batches };
     Some(made)
@@ -158,5 +160,7 @@ mod tests {
         let turned = [Size::known(197), N, Size::known(768)];
         let made = reshape_target(&turned, &known(&[197, 12, 64]), false, Some(1)).unwrap();
         assert_eq!(made, [Size::known(197), Size { fixed: 0, batches: 12 }, Size::known(64)]);
+        let made = reshape_target(&turned, &known(&[197, 768]), false, Some(1)).unwrap();
+        assert_eq!(made, [Size { fixed: 0, batches: 197 }, Size::known(768)]);
     }
 }

@@ -152,7 +152,7 @@ impl<'a> Translator<'a> {
         let order = channels_last(dims.len());
         let shape = self.shape(&dims, &order);
         let id = self.reshape_node(id, shape, Kind::Float);
-        Placed { id, kind: Kind::Float, dims, order, shuffle: None }
+        Placed { id, kind: Kind::Float, dims, order, shuffle: None, rows: None }
     }
 
     /// The shape of what an operator makes of [`Translator::as_images`].

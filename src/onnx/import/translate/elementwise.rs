@@ -146,7 +146,7 @@ impl<'a> Translator<'a> {
             weights: Vec::new(),
             name: String::new(),
         });
-        Ok(Placed { id, kind: made, dims, order, shuffle: None })
+        Ok(Placed { id, kind: made, dims, order, shuffle: None, rows: None })
     }
 
     /// The kind of elements that an operator makes, if it takes these.
@@ -190,9 +190,9 @@ impl<'a> Translator<'a> {
         // The order of a value whose axes are not the graph's, so that it need not be moved.
         let besides = beside.filter(|placed| placed.rank() == dims.len());
         let tensors: Vec<&Placed> = tensors.chain(besides).collect();
-        let moved = tensors.iter().find(|placed| !placed.is_plain() && placed.shuffle.is_none());
+        let moved = tensors.iter().find(|placed| !placed.is_plain() && placed.is_whole());
         let order = match moved.or(tensors.first()) {
-            Some(placed) if placed.shuffle.is_none() => placed.order.clone(),
+            Some(placed) if placed.is_whole() => placed.order.clone(),
             _ => (0..dims.len()).collect(),
         };
         let mut operands = Vec::with_capacity(values.len());
@@ -271,7 +271,7 @@ impl<'a> Translator<'a> {
         let (form, weights) = (Form::Call { callee, settings }, Vec::new());
         let id =
             self.net.push(NetNode { form, args, shape, kind, weights, name: String::new() });
-        Ok(Placed { id, kind, dims, order, shuffle: None })
+        Ok(Placed { id, kind, dims, order, shuffle: None, rows: None })
     }
 
     /// The sum of a dense layer without a bias and a constant: the layer with the bias.

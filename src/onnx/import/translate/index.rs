@@ -1,6 +1,7 @@
 //! Parts of values: slices, entries, rows of tables.
 
 use super::Translator;
+use crate::onnx::import::fold::reshape_target;
 use crate::onnx::import::known::Made;
 use crate::onnx::import::constant::{Constant, Kind};
 use crate::onnx::import::net::{Form, IndexEntry, NetNode, Setting, Weight};
@@ -72,7 +73,7 @@ impl<'a> Translator<'a> {
         let (args, weights, name) = (vec![x.id], Vec::new(), String::new());
         let form = Form::Index(entries);
         let id = self.net.push(NetNode { form, args, shape, kind: x.kind, weights, name });
-        Ok(Placed { id, kind: x.kind, dims, order, shuffle: None })
+        Ok(Placed { id, kind: x.kind, dims, order, shuffle: None, rows: None })
     }
 
     pub(super) fn split(&mut self, node: &NodeReader<'a>) -> Made<Vec<Value>> {
@@ -145,12 +146,27 @@ impl<'a> Translator<'a> {
         let settings = vec![(None, Setting::Int(rows)), (None, Setting::Int(width))];
         let weights = vec![Weight::new(table)];
         let id = self.layer(node, ("embedding", index.id), settings, shape, weights);
-        Ok(Placed { id, kind: Kind::Float, dims, order, shuffle: None })
+        Ok(Placed { id, kind: Kind::Float, dims, order, shuffle: None, rows: None })
+    }
+
+    /// All entries of a flattened value in order, in the shape of their numbers: a reshape, as PyTorch
+    /// writes its views.
+    fn all_entries(&mut self, x: &Placed, index: &Constant) -> Made<Placed> {
+        let unfit = "it takes parts of the batch";
+        let batch = self.known.batch.filter(|_| x.rank() == 1).ok_or(unfit)?;
+        let count = x.dims[0].batches.checked_mul(batch).ok_or(unfit)?;
+        let all = index.count() as i64 == count && x.dims[0].fixed == 0;
+        if !all || !index.ints(&self.known.stored).into_iter().eq(0..count) {
+            return Err(unfit.into());
+        }
+        let target: Vec<Size> = index.dims.iter().map(|&dim| Size::known(dim as i64)).collect();
+        let dims = reshape_target(&x.dims, &target, true, self.known.batch)?;
+        self.reshaped(x, dims)
     }
 
     /// Entries of a value along an axis, by numbers that are known.
     fn entries(&mut self, x: &Placed, axis: usize, index: &Constant) -> Made<Placed> {
-        let extent = x.dims[axis].number().ok_or("it takes parts of the batch")?;
+        let Some(extent) = x.dims[axis].number() else { return self.all_entries(x, index) };
         let values = index.ints(&self.known.stored);
         let counted: Vec<i64> =
             values.iter().map(|&at| if at < 0 { at.saturating_add(extent) } else { at }).collect();

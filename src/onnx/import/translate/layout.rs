@@ -43,8 +43,11 @@ impl Translator<'_> {
         self.ordered(value, &order)
     }
 
-    /// A value with what was flattened in the graph's order.
+    /// A value each of whose axes is one of the program, in the graph's order.
     pub fn unshuffled(&mut self, value: &Placed) -> Made<Placed> {
+        if value.rows.is_some() {
+            return self.reshaped_now(&value.apart(), value.dims.clone());
+        }
         let Some(Shuffle { dims, order }) = &value.shuffle else { return Ok(value.clone()) };
         let known = |&axis: &usize| Size::known(dims[axis] as i64);
         let apart: Vec<Size> =
@@ -54,7 +57,7 @@ impl Translator<'_> {
         let shape = self.with_lead(&apart);
         let id = self.reshape_node(value.id, shape, value.kind);
         let axes = std::iter::once(0).chain(order.iter().map(|axis| axis + 1)).collect();
-        let apart = Placed { id, kind: value.kind, dims: inner, order: axes, shuffle: None };
+        let apart = Placed { id, kind: value.kind, dims: inner, order: axes, shuffle: None, rows: None };
         let apart = self.plain(&apart)?;
         let shape = self.with_lead(&value.dims);
         let id = self.reshape_node(apart.id, shape, value.kind);
@@ -84,18 +87,42 @@ impl Translator<'_> {
             let (from, to) = (listed(&value.dims), listed(&dims));
             return Err(format!("{from} has other elements than {to}"));
         }
-        let value = self.unshuffled(value)?;
+        let value = self.unshuffled_columns(value)?.apart();
         let groups = groups(&value.dims, &dims);
         if let Some(flat) = self.flattened(&value, &dims, &groups) {
             return Ok(flat);
         }
+        match merged_rows(&value, &dims, &groups) {
+            Some(rows) => Ok(Placed { dims, rows: Some(rows), ..value }),
+            None => self.reshaped_now(&value, dims),
+        }
+    }
+
+    /// A value with what was flattened in the graph's order; its rows may be apart.
+    fn unshuffled_columns(&mut self, value: &Placed) -> Made<Placed> {
+        match value.rows.is_some() {
+            true => Ok(value.clone()),
+            false => self.unshuffled(value),
+        }
+    }
+
+    /// A value in another shape of the graph, with all of its axes in the program.
+    fn reshaped_now(&mut self, value: &Placed, dims: Vec<Size>) -> Made<Placed> {
+        let value = value.clone();
+        let groups = groups(&value.dims, &dims);
         // The axes of a group beside each other, in the graph's order; those of one element anywhere.
         let long = |axis: &usize| value.dims[*axis] != Size::ONE;
-        let mut order = Vec::with_capacity(value.rank());
-        for &axis in value.order.iter().filter(|&axis| long(axis)) {
-            if !order.contains(&axis) {
-                let group = groups.iter().find(|(from, _)| from.contains(&axis));
-                order.extend(group.map_or(vec![axis], |(from, _)| from.clone()));
+        let mut order: Vec<usize> = Vec::with_capacity(value.rank());
+        let stored: Vec<usize> = value.order.iter().copied().filter(|axis| long(axis)).collect();
+        for (at, axis) in stored.iter().enumerate() {
+            // A group stands where its last axis did.
+            let group = groups.iter().find(|(from, _)| from.contains(axis));
+            match group {
+                None => order.push(*axis),
+                Some((from, _)) if !from.iter().any(|it| stored[at + 1..].contains(it)) => {
+                    order.extend(from);
+                }
+                Some(_) => {}
             }
         }
         let is_moved = !value.order.iter().filter(|&axis| long(axis)).eq(&order);
@@ -119,7 +146,7 @@ impl Translator<'_> {
         }
         let shape = self.shape(&dims, &order);
         let id = self.reshape_node(value.id, shape, value.kind);
-        Ok(Placed { id, kind: value.kind, dims, order, shuffle: None })
+        Ok(Placed { id, kind: value.kind, dims, order, shuffle: None, rows: None })
     }
 
     /// `[N, C, H, W]`, stored with the channels last, as `[N, F]` in the order in which it is stored.
@@ -215,6 +242,20 @@ fn groups(from: &[Size], to: &[Size]) -> Vec<AxisGroup> {
         groups.push((left[start.0..at].to_vec(), right[start.1..into].to_vec()));
     }
     groups
+}
+
+/// The axes that become the first of two, where the program has them in another order: they stay apart
+/// until something asks for them, since a dense layer does not.
+fn merged_rows(value: &Placed, dims: &[Size], groups: &[AxisGroup]) -> Option<Vec<Size>> {
+    let [(rows, first), (last, second)] = groups else { return None };
+    let axes = value.rank().checked_sub(1)?;
+    let fits = dims.len() == 2
+        && first[..] == [0]
+        && second[..] == [1]
+        && rows.len() == axes
+        && last[..] == [axes]
+        && value.order.last() == Some(&axes);
+    (fits && !value.order.is_sorted()).then(|| value.dims[..axes].to_vec())
 }
 
 /// Whether a product has still to grow to become another.

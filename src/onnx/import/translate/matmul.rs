@@ -140,15 +140,21 @@ impl<'a> Translator<'a> {
                 let weight = weight.reshaped(apart).transposed(&order);
                 (Placed { shuffle: None, ..x.clone() }, weight.reshaped(vec![inputs, units]))
             }
+            None if x.rows.is_some() => (x.clone(), weight),
             None => (self.moved_last(x, last)?, weight),
         };
         weights.insert(0, weight);
+        // Rows may stay apart: the layer is over the last axis alone.
+        let mut apart = x.apart();
+        let last = apart.rank() - 1;
+        apart.dims[last] = Size::known(units as i64);
+        let shape = self.shape(&apart.dims, &x.order);
+        let settings = std::iter::once((None, Setting::Int(units as i64))).chain(settings);
+        let id = self.layer(node, ("dense", x.id), settings.collect(), shape, weights);
         let mut dims = x.dims.clone();
-        dims[last] = Size::known(units as i64);
-        let shape = self.shape(&dims, &x.order);
-        let units = std::iter::once((None, Setting::Int(units as i64)));
-        let settings = units.chain(settings).collect();
-        let id = self.layer(node, ("dense", x.id), settings, shape, weights);
+        if let Some(columns) = dims.last_mut() {
+            *columns = Size::known(units as i64);
+        }
         Ok(Placed { id, dims, ..x })
     }
 

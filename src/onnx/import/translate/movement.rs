@@ -67,6 +67,9 @@ impl<'a> Translator<'a> {
     /// Values beside each other along an axis of the graph.
     pub(super) fn joined(&mut self, values: Vec<Placed>, axis: i64) -> Made<Placed> {
         let first = values.first().ok_or("it has no inputs")?;
+        if values.len() == 1 {
+            return Ok(first.clone());
+        }
         let (rank, kind) = (first.rank(), first.kind);
         let axis = axis_of(axis, rank)?;
         if values.iter().any(|value| value.rank() != rank || value.kind != kind) {
@@ -106,7 +109,7 @@ impl<'a> Translator<'a> {
         let form = Form::Call { callee: "concat".into(), settings };
         let (weights, name) = (Vec::new(), String::new());
         let id = self.net.push(NetNode { form, args, shape, kind, weights, name });
-        Ok(Placed { id, kind, dims, order, shuffle: None })
+        Ok(Placed { id, kind, dims, order, shuffle: None, rows: None })
     }
 
     /// A constant of the batch that the file was written with, for every batch.

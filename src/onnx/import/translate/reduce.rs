@@ -93,7 +93,7 @@ impl<'a> Translator<'a> {
             settings.push((Some("keep"), Setting::bool(true)));
         }
         let id = self.call(callee, vec![x.id], settings, shape, x.kind);
-        Ok(Placed { id, kind: x.kind, dims, order, shuffle: None })
+        Ok(Placed { id, kind: x.kind, dims, order, shuffle: None, rows: None })
     }
 
     pub(super) fn arg_extreme(&mut self, node: &NodeReader<'a>) -> Made<Placed> {
@@ -122,7 +122,7 @@ impl<'a> Translator<'a> {
         let (dims, order) = without(&x, &[axis], keep);
         let shape = self.shape(&dims, &order);
         let id = self.call("argmax", vec![x.id], settings, shape, Kind::Int);
-        Ok(Placed { id, kind: Kind::Int, dims, order, shuffle: None })
+        Ok(Placed { id, kind: Kind::Int, dims, order, shuffle: None, rows: None })
     }
 
     /// Along one axis; before version 13, over all axes from one on.
