@@ -114,8 +114,12 @@ pub fn evaluate(
     };
     (0..program.model.outputs.len())
         .map(|at| {
-            let found = made.iter().find(|(known, _)| **known == name(at));
-            let mut tensor = found.map(|(_, tensor)| tensor.clone()).ok_or("an output is missing")?;
+            // A part that is called so is the model's own output.
+            let own = |known: &str| at == 0 && known == "output";
+            let found = made.iter().find(|(known, _)| **known == name(at) || own(known));
+            let mut tensor = found.map(|(_, tensor)| tensor.clone()).ok_or_else(|| {
+                format!("no output {} among {:?}", name(at), made.keys().collect::<Vec<_>>())
+            })?;
             if whole {
                 tensor.shape.remove(0);
             }

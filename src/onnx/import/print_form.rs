@@ -12,6 +12,10 @@ pub(super) struct Hole {
     pub label: &'static str,
 }
 
+/// The arguments of calls that may become those of a layer; axes and places are not among them.
+const ARGUMENTS: &[&str] =
+    &["filters", "units", "size", "stride", "pad", "dilation", "groups", "extent"];
+
 /// What gives the text of values, and of whole numbers.
 pub(super) struct Texts<'a> {
     /// The text of the value at a place of the node's arguments.
@@ -25,7 +29,10 @@ impl Texts<'_> {
     pub fn setting(&mut self, setting: &Setting, label: &'static str) -> String {
         match setting {
             Setting::Arg(at) => (self.value)(*at),
-            Setting::Int(value) => (self.number)(Hole { value: *value, label }),
+            Setting::Int(value) if ARGUMENTS.contains(&label) => {
+                (self.number)(Hole { value: *value, label })
+            }
+            Setting::Int(value) => value.to_string(),
             Setting::Dim(size) => self.size(*size),
             // As Rust has the shortest text of a float: 0.5, 1e-5, 6.0.
             Setting::Float(number) => format!("{number:?}"),
@@ -51,15 +58,14 @@ impl Texts<'_> {
     }
 
     /// An index; axes that are left out at the end are whole.
-    pub fn index(&mut self, entries: &[IndexEntry]) -> String {
+    pub fn index(&self, entries: &[IndexEntry]) -> String {
         let last = entries.iter().rposition(|entry| *entry != IndexEntry::All).unwrap_or(0);
         let mut parts = Vec::new();
         for entry in &entries[..=last] {
-            let mut number = |value| (self.number)(Hole { value, label: "place" });
-            parts.push(match *entry {
+            parts.push(match entry {
                 IndexEntry::All => ":".to_owned(),
-                IndexEntry::At(at) => number(at),
-                IndexEntry::Range(from, to) => format!("{}:{}", number(from), number(to)),
+                IndexEntry::At(at) => at.to_string(),
+                IndexEntry::Range(from, to) => format!("{from}:{to}"),
             });
         }
         parts.join(", ")

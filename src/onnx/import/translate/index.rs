@@ -27,11 +27,11 @@ impl<'a> Translator<'a> {
         }
         for (at, &axis) in axes.iter().enumerate() {
             let axis = axis_of(axis, x.rank())?;
-            if steps[at] != 1 {
+            if !(1..1 << 20).contains(&steps[at]) {
                 return Err(format!("a step of {} has no counterpart", steps[at]));
             }
             let Some(extent) = x.dims[axis].number() else {
-                if starts[at] == 0 && ends[at] >= i64::from(i32::MAX) {
+                if starts[at] == 0 && ends[at] >= i64::from(i32::MAX) && steps[at] == 1 {
                     continue;
                 }
                 return Err("it cuts the axis of the batch".into());
@@ -40,9 +40,37 @@ impl<'a> Translator<'a> {
                 let value = if value < 0 { value.saturating_add(extent) } else { value };
                 value.clamp(0, extent)
             };
-            x = self.range(&x, axis, bound(starts[at]), bound(ends[at]))?;
+            let (from, to) = (bound(starts[at]), bound(ends[at]));
+            x = match steps[at] {
+                1 => self.range(&x, axis, from, to)?,
+                step => self.every(&x, axis, (from, to), step)?,
+            };
         }
         Ok(x)
+    }
+
+    /// Every so many entries of an axis: the axis in two, and one entry of the second.
+    fn every(
+        &mut self,
+        x: &Placed,
+        axis: usize,
+        (from, to): (i64, i64),
+        step: i64,
+    ) -> Made<Placed> {
+        let extent = x.dims[axis].number().ok_or("it cuts the axis of the batch")?;
+        let count = (to - from + step - 1).max(0) / step;
+        // Whole turns, the last of which may begin before the first entry.
+        let first = (extent - count * step).min(from);
+        if first < 0 || from - first >= step {
+            return Err(format!("steps of {step} along {extent} entries have no counterpart"));
+        }
+        let part = self.range(x, axis, first, first + count * step)?;
+        let mut apart = part.dims.clone();
+        apart.splice(axis..=axis, [Size::known(count), Size::known(step)]);
+        let apart = self.reshaped(&part, apart)?;
+        let apart = self.unshuffled(&apart)?;
+        let (dims, order) = super::pool::without(&apart, &[axis + 1], false);
+        self.indexed(&apart, axis + 1, IndexEntry::At(from - first), dims, order)
     }
 
     /// The part of a value between two places of an axis of the graph.

@@ -92,9 +92,17 @@ impl Translator<'_> {
         if let Some(flat) = self.flattened(&value, &dims, &groups) {
             return Ok(flat);
         }
-        match merged_rows(&value, &dims, &groups) {
-            Some(rows) => Ok(Placed { dims, rows: Some(rows), ..value }),
-            None => self.reshaped_now(&value, dims),
+        let Some(count) = merged_rows(&dims, &groups) else {
+            return self.reshaped_now(&value, dims);
+        };
+        // What becomes the rows stays apart where the program has it in another order, until something
+        // asks for them, since a dense layer does not.
+        let rows = value.dims[..count].to_vec();
+        let apart = rows.iter().copied().chain([dims[1]]).collect();
+        let apart = self.reshaped_now(&value, apart)?;
+        match apart.order.is_sorted() || apart.order.last() != Some(&count) {
+            true => self.reshaped_now(&apart, dims),
+            false => Ok(Placed { dims, rows: Some(rows), ..apart }),
         }
     }
 
@@ -244,18 +252,17 @@ fn groups(from: &[Size], to: &[Size]) -> Vec<AxisGroup> {
     groups
 }
 
-/// The axes that become the first of two, where the program has them in another order: they stay apart
-/// until something asks for them, since a dense layer does not.
-fn merged_rows(value: &Placed, dims: &[Size], groups: &[AxisGroup]) -> Option<Vec<Size>> {
-    let [(rows, first), (last, second)] = groups else { return None };
-    let axes = value.rank().checked_sub(1)?;
+/// How many axes become the first of two, if several do and the others become the second.
+fn merged_rows(dims: &[Size], groups: &[AxisGroup]) -> Option<usize> {
+    let [(rows, first), (columns, second)] = groups else { return None };
+    let count = rows.len();
     let fits = dims.len() == 2
         && first[..] == [0]
         && second[..] == [1]
-        && rows.len() == axes
-        && last[..] == [axes]
-        && value.order.last() == Some(&axes);
-    (fits && !value.order.is_sorted()).then(|| value.dims[..axes].to_vec())
+        && count > 1
+        && rows.iter().copied().eq(0..count)
+        && columns.first() == Some(&count);
+    fits.then_some(count)
 }
 
 /// Whether a product has still to grow to become another.

@@ -4,7 +4,7 @@ use super::Translator;
 use crate::onnx::import::known::Made;
 use crate::onnx::import::constant::{Constant, Kind};
 use crate::onnx::import::fold::shape_change;
-use crate::onnx::import::net::{Form, NetId, NetNode, Setting};
+use crate::onnx::import::net::{Form, NetId, NetNode, Setting, Weight};
 use crate::onnx::import::node::NodeReader;
 use crate::onnx::import::size::{Size, listed};
 use crate::onnx::import::value::{Placed, axis_of};
@@ -16,7 +16,11 @@ impl<'a> Translator<'a> {
             "Transpose" => self.transpose(node),
             "Flatten" | "Reshape" | "Squeeze" | "Unsqueeze" => {
                 let x = self.tensor(node, 0)?;
-                let dims = shape_change(node, &x.dims, &self.known)?.ok_or("its shape is unknown")?;
+                // The axes that rows were made of say where the batch is in them.
+                let by_place = op != "Reshape" || self.copies_axes(node)?;
+                let from = if by_place { x.clone() } else { x.apart() };
+                let dims =
+                    shape_change(node, &from.dims, &self.known)?.ok_or("its shape is unknown")?;
                 self.reshaped(&x, dims)
             }
             "Expand" => {
@@ -30,6 +34,15 @@ impl<'a> Translator<'a> {
             "SpaceToDepth" => self.space_to_depth(node),
             _ => Err(format!("`{op}` has no counterpart in the language")),
         }
+    }
+
+    /// Whether a shape names axes of the input by their places (with zeros).
+    fn copies_axes(&self, node: &NodeReader<'a>) -> Made<bool> {
+        let target = match node.ints("shape")? {
+            Some(shape) => shape.into_iter().map(Size::known).collect(),
+            None => self.known.sizes(node, 1)?,
+        };
+        Ok(target.contains(&Size::known(0)))
     }
 
     fn transpose(&mut self, node: &NodeReader<'a>) -> Made<Placed> {
@@ -156,6 +169,9 @@ impl<'a> Translator<'a> {
 
     /// Numbers before and after each axis of the graph.
     fn padded(&mut self, x: &Placed, amounts: &[[i64; 2]], fill: f64) -> Made<Placed> {
+        if amounts.iter().all(|amount| *amount == [0, 0]) {
+            return Ok(x.clone());
+        }
         let mut dims = x.dims.clone();
         for (axis, [before, after]) in amounts.iter().enumerate() {
             if *before < 0 || *after < 0 {
@@ -241,7 +257,7 @@ impl<'a> Translator<'a> {
 
     /// An index of data as whole numbers of the program.
     pub(super) fn index_value(&mut self, constant: &Constant) -> Made<NetId> {
-        Ok(self.variable(constant.clone())?.id)
+        self.weight_node(Weight::new(constant.clone()))
     }
 }
 
