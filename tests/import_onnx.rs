@@ -1,7 +1,9 @@
 //! `nnc import`: models of ONNX as programs that compute the same numbers.
 //!
-//! Files are made by the tests themselves ([`builder`]); networks that Python exports, and ONNX's own
-//! tests, are folders that `tests/import_onnx/generate.py` writes, in `NNC_ONNX_CASES`.
+//! Files are made by the tests themselves ([`builder`]). Networks that Python exports, and ONNX's own
+//! tests, are folders that `tests/import_onnx/generate.py` writes, in `NNC_ONNX_CASES`. Without that
+//! variable the tests of operators are written by the Python of `NNC_PYTHON`, else `python3`; where it
+//! has no onnx the test says so and passes, unless `NNC_REQUIRE_ONNX` is set.
 
 mod support;
 
@@ -41,17 +43,42 @@ fn folders(root: &std::path::Path) -> Vec<PathBuf> {
     found
 }
 
+/// A Python that has onnx, if there is one.
+fn python() -> Option<String> {
+    let python = std::env::var("NNC_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let tried = std::process::Command::new(&python).args(["-c", "import onnx"]).output();
+    match tried {
+        Ok(output) if output.status.success() => Some(python),
+        _ if std::env::var_os("NNC_REQUIRE_ONNX").is_none() => {
+            println!("skipped: {python} has no onnx");
+            None
+        }
+        Ok(output) => panic!("{python} has no onnx: {}", String::from_utf8_lossy(&output.stderr)),
+        Err(error) => panic!("{python} does not run: {error}"),
+    }
+}
+
+/// The cases to run: those of `NNC_ONNX_CASES`, else ONNX's own tests of operators, written anew.
+fn cases() -> Option<(PathBuf, Option<tempfile::TempDir>)> {
+    if let Ok(root) = std::env::var("NNC_ONNX_CASES") {
+        return Some((PathBuf::from(root), None));
+    }
+    let python = python()?;
+    let folder = tempfile::tempdir().expect("a folder");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/import_onnx/generate.py");
+    let mut command = std::process::Command::new(python);
+    let made = command.arg(script).arg(folder.path()).arg("node").output().expect("Python runs");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    Some((folder.path().to_owned(), Some(folder)))
+}
+
 /// All cases of a folder: none may give wrong numbers.
 #[test]
 fn cases_that_python_has_written_give_their_numbers() {
-    let Ok(root) = std::env::var("NNC_ONNX_CASES") else {
-        eprintln!("skipped: NNC_ONNX_CASES names no folder that tests/import_onnx/generate.py wrote");
-        return;
-    };
-    let root = PathBuf::from(root);
+    let Some((root, _folder)) = cases() else { return };
     let filter = std::env::var("NNC_ONNX_FILTER").unwrap_or_default();
     let mut counts: BTreeMap<String, [usize; 3]> = BTreeMap::new();
-    let mut failures = Vec::new();
+    let (mut failures, mut all) = (Vec::new(), 0);
     for folder in folders(&root) {
         let name = folder.strip_prefix(&root).expect("a folder below").display().to_string();
         if !name.contains(&filter) {
@@ -61,7 +88,7 @@ fn cases_that_python_has_written_give_their_numbers() {
         let count = counts.entry(kind).or_default();
         match run_case(&folder) {
             CaseResult::Passed(how) => {
-                count[0] += 1;
+                (count[0], all) = (count[0] + 1, all + 1);
                 println!("{name}: passed{how}");
             }
             CaseResult::Unsupported(reason) => {
@@ -79,5 +106,6 @@ fn cases_that_python_has_written_give_their_numbers() {
     for (kind, [passed, unsupported, failed]) in &counts {
         println!("| `{kind}` | {passed} | {unsupported} | {failed} |");
     }
+    assert!(all > 0, "no case passes");
     assert!(failures.is_empty(), "{} failed: {failures:#?}", failures.len());
 }

@@ -85,9 +85,8 @@ pub fn import(options: &ImportOptions) -> Result<ImportedFiles, Failure> {
         Failure::Data(message) => Failure::Data(format!("{}: {message}", file.shown())),
         other => other,
     })?;
-    let failed = |error: io::Error| {
-        Failure::Io(format!("cannot write into {}: {error}", folder.shown()))
-    };
+    let failed =
+        |error: io::Error| Failure::Io(format!("cannot write into {}: {error}", folder.shown()));
     std::fs::create_dir_all(&folder).map_err(failed)?;
     let has_weights = !made.variables.is_empty();
     if has_weights {
@@ -147,10 +146,8 @@ fn external(
         )));
     }
     let mut parts = Path::new(&place.location).components();
-    let plain = matches!(
-        (parts.next(), parts.next()),
-        (Some(std::path::Component::Normal(_)), None)
-    );
+    let plain =
+        matches!((parts.next(), parts.next()), (Some(std::path::Component::Normal(_)), None));
     if !plain || place.location.contains(['/', '\\']) {
         return Err(Failure::Data(format!(
             "`{name}` lies in `{location}`, which is no plain name of a file beside the model"

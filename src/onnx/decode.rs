@@ -13,11 +13,9 @@
 mod tensor;
 mod wire;
 
-use super::model::{
-    OnnxAttribute, OnnxDim, OnnxGraph, OnnxModel, OnnxNode, OnnxTensor, OnnxValue,
-};
+use super::model::{OnnxAttribute, OnnxDim, OnnxGraph, OnnxModel, OnnxNode, OnnxTensor, OnnxValue};
 use std::fmt;
-use wire::{Field, Message};
+use wire::{Message, WireField};
 
 /// Subgraphs inside one another.
 pub const DEPTH: usize = 16;
@@ -105,7 +103,9 @@ fn entry(mut message: Message<'_>) -> Decoded<(String, String)> {
 
 fn graph(mut message: Message<'_>, depth: usize) -> Decoded<OnnxGraph> {
     if depth > DEPTH {
-        return Err(message.error(format!("graphs stand inside one another more than {DEPTH} deep")));
+        return Err(
+            message.error(format!("graphs stand inside one another more than {DEPTH} deep"))
+        );
     }
     let mut graph = OnnxGraph::default();
     while let Some((number, field)) = message.next()? {
@@ -234,7 +234,7 @@ fn dims(mut message: Message<'_>) -> Decoded<Vec<OnnxDim>> {
     Ok(dims)
 }
 
-fn dim(field: Field<'_>) -> Decoded<OnnxDim> {
+fn dim(field: WireField<'_>) -> Decoded<OnnxDim> {
     let (mut dim, mut parts) = (OnnxDim::Unknown, field.message()?);
     while let Some((number, field)) = parts.next()? {
         match number {

@@ -29,11 +29,11 @@ mod value;
 pub use translate::Unsupported;
 
 use super::model::OnnxModel;
-use constant::Stored;
+use constant::StoredTensors;
 use net::Weight;
 use std::fmt;
 use translate::Translator;
-use value::Value;
+use value::GraphValue;
 
 /// A text, such as the name of a file, as the name of a model.
 pub fn model_name(text: &str) -> String {
@@ -86,7 +86,7 @@ impl ImportedVariable {
     /// Its elements, in the program's order.
     pub fn values(&self, model: &OnnxModel) -> Vec<f32> {
         let stored: Vec<_> = model.graph.initializers.iter().collect();
-        let stored: &Stored<'_> = &stored;
+        let stored: &StoredTensors<'_> = &stored;
         self.weight.values(stored)
     }
 }
@@ -222,15 +222,15 @@ fn output_value(
     translator: &mut Translator<'_>,
     name: &str,
 ) -> Result<Option<(usize, Vec<usize>)>, String> {
-    let value = translator.known.values.get(name).cloned().unwrap_or(Value::Missing);
-    if matches!(value, Value::Missing) {
+    let value = translator.known.values.get(name).cloned().unwrap_or(GraphValue::Missing);
+    if matches!(value, GraphValue::Missing) {
         return match translator.unsupported.is_empty() {
             true => Err("nothing makes it".into()),
             false => Ok(None),
         };
     }
     let placed = match value {
-        Value::Tensor(placed) => placed,
+        GraphValue::Tensor(placed) => placed,
         _ => return Err("it does not depend on the inputs".into()),
     };
     let placed = translator.unshuffled(&placed)?;
@@ -241,7 +241,7 @@ fn output_value(
         Some(_) if translator.lead => placed,
         Some(_) => translator.plain(&placed)?,
     };
-    match batched && translator.net.nodes[placed.id].shape[0] == size::Size::N {
+    match batched && translator.net.nodes[placed.id].shape[0] == size::SymbolicSize::N {
         true => Ok(Some((placed.id, placed.order))),
         false => Err("its first axis is not the batch".into()),
     }
@@ -250,7 +250,8 @@ fn output_value(
 /// The comment that a program begins with.
 fn header(model: &OnnxModel, names: &names::ModelNames) -> String {
     let (producer, version) = &model.producer;
-    let shown = |text: &str| text.chars().filter(|it| !it.is_control()).take(80).collect::<String>();
+    let shown =
+        |text: &str| text.chars().filter(|it| !it.is_control()).take(80).collect::<String>();
     let by = match producer.is_empty() {
         true => String::new(),
         false => format!(" by {} {}", shown(producer), shown(version)),

@@ -108,7 +108,9 @@ impl OnnxTensor {
     /// Bytes of all elements, as the dimensions say; none where those cannot be.
     pub fn byte_count(&self) -> Option<u64> {
         let size = OnnxTensor::element_bytes(self.element)? as u64;
-        self.dims.iter().try_fold(size, |product, &dim| product.checked_mul(u64::try_from(dim).ok()?))
+        self.dims
+            .iter()
+            .try_fold(size, |product, &dim| product.checked_mul(u64::try_from(dim).ok()?))
     }
 }
 

@@ -68,10 +68,13 @@ impl Builder {
     /// An input or output; extents of 0 are the symbol `batch`.
     fn value(kind: i64, name: &str, dims: &[i64]) -> Fields {
         let shape = dims.iter().fold(Fields::default(), |shape, &dim| {
-            shape.message(1, match dim {
-                0 => Fields::default().text(2, "batch"),
-                dim => Fields::default().int(1, dim),
-            })
+            shape.message(
+                1,
+                match dim {
+                    0 => Fields::default().text(2, "batch"),
+                    dim => Fields::default().int(1, dim),
+                },
+            )
         });
         let tensor = Fields::default().int(1, kind).message(2, shape);
         Fields::default().text(1, name).message(2, Fields::default().message(1, tensor))
@@ -117,7 +120,8 @@ impl Builder {
     }
 
     pub fn ints(mut self, name: &str, dims: &[i64], values: &[i64]) -> Builder {
-        let tensor = values.iter().fold(Builder::tensor(7, name, dims), |it, &value| it.int(7, value));
+        let tensor =
+            values.iter().fold(Builder::tensor(7, name, dims), |it, &value| it.int(7, value));
         self.graph = self.graph.message(5, tensor);
         self
     }
@@ -149,15 +153,18 @@ impl Builder {
         let node = node.text(2, output).text(3, &format!("the_{output}")).text(4, op);
         let node = attributes.iter().fold(node, |node, (name, value)| {
             let fields = Fields::default().text(1, name);
-            node.message(5, match value {
-                Attribute::Int(value) => fields.int(3, *value).int(20, 2),
-                Attribute::Ints(values) => {
-                    values.iter().fold(fields, |fields, &value| fields.int(8, value)).int(20, 7)
-                }
-                Attribute::Float(value) => fields.float(2, *value).int(20, 1),
-                Attribute::Text(value) => fields.text(4, value).int(20, 3),
-                Attribute::Graph(graph) => fields.message(6, graph.clone()).int(20, 5),
-            })
+            node.message(
+                5,
+                match value {
+                    Attribute::Int(value) => fields.int(3, *value).int(20, 2),
+                    Attribute::Ints(values) => {
+                        values.iter().fold(fields, |fields, &value| fields.int(8, value)).int(20, 7)
+                    }
+                    Attribute::Float(value) => fields.float(2, *value).int(20, 1),
+                    Attribute::Text(value) => fields.text(4, value).int(20, 3),
+                    Attribute::Graph(graph) => fields.message(6, graph.clone()).int(20, 5),
+                },
+            )
         });
         self.graph = self.graph.message(1, node);
         self

@@ -74,9 +74,8 @@ fn attempt(
     slack: f32,
 ) -> CaseResult {
     let open = model.graph.inputs.iter().filter(|input| {
-        let known = |dim: &nnc::onnx::model::OnnxDim| {
-            matches!(dim, nnc::onnx::model::OnnxDim::Known(_))
-        };
+        let known =
+            |dim: &nnc::onnx::model::OnnxDim| matches!(dim, nnc::onnx::model::OnnxDim::Known(_));
         !input.dims.as_ref().is_some_and(|dims| dims.iter().all(known))
     });
     let open: Vec<&String> = open.map(|input| &input.name).collect();
@@ -126,8 +125,7 @@ pub fn difference(got: &Tensor, wanted: &Tensor, slack: f32) -> Option<String> {
         return Some(format!("the shape {:?}, not {:?}", got.shape, wanted.shape));
     }
     let (Data::F32(got), Data::F32(wanted)) = (&got.data, &wanted.data) else {
-        return (got.data != wanted.data)
-            .then(|| format!("{:?}, not {:?}", got.data, wanted.data));
+        return (got.data != wanted.data).then(|| format!("{:?}, not {:?}", got.data, wanted.data));
     };
     let most = wanted.iter().filter(|it| it.is_finite()).fold(0f32, |most, it| most.max(it.abs()));
     let bound = 1e-5 + 1e-4 * most;

@@ -50,8 +50,14 @@ fn what_is_imported_is_checked_formatted_and_trained() {
         .replace("image: f32[N, 6, 6, 4]", "image: f32[N, 28, 28, 1]")
         .replacen("image\n", "image |> conv(4, 3) as first\n", 1)
         .replace("image |> repeat", "image |> conv(4, 3) as first |> repeat")
-        .replace("train tiny_net {", "data drawn = digits(train: 40, test: 10)\n\ntrain tiny_net on drawn {\n    epochs = 1")
-        .replace("\"tiny_net.safetensors\"", "weights(\"tiny_net.safetensors\", except: [\"first.*\", \"fc.*\"])")
+        .replace(
+            "train tiny_net {",
+            "data drawn = digits(train: 40, test: 10)\n\ntrain tiny_net on drawn {\n    epochs = 1",
+        )
+        .replace(
+            "\"tiny_net.safetensors\"",
+            "weights(\"tiny_net.safetensors\", except: [\"first.*\", \"fc.*\"])",
+        )
         .replace("dense(5, bias: false)", "dense(10, bias: false)")
         .replace("-> f32[N, 5]", "-> f32[N, 10]");
     std::fs::write(&program, digits).expect("a program");
@@ -92,11 +98,12 @@ fn what_cannot_be_imported_leaves_nothing_behind() {
 }
 
 fn external(location: &str) -> Builder {
-    Builder::new(13)
-        .input("x", &[0, 2])
-        .output("y")
-        .external("w", &[2, 3], location, 4)
-        .node("MatMul", &["x", "w"], "y", &[])
+    Builder::new(13).input("x", &[0, 2]).output("y").external("w", &[2, 3], location, 4).node(
+        "MatMul",
+        &["x", "w"],
+        "y",
+        &[],
+    )
 }
 
 #[test]
@@ -109,9 +116,13 @@ fn weights_in_other_files_are_read_where_that_is_asked_for() {
     assert!(stderr(&refused).contains("--external"), "{}", stderr(&refused));
     let read = folder.nnc(&["import", "Tiny Net.onnx", "--external"]);
     assert_eq!(read.status.code(), Some(0), "{}", stderr(&read));
-    let weights = nnc::runtime::weights::load(Path::new(&folder.path("tiny_net/tiny_net.safetensors")));
+    let weights =
+        nnc::runtime::weights::load(Path::new(&folder.path("tiny_net/tiny_net.safetensors")));
     let weights = weights.expect("weights");
-    assert_eq!(weights[0].1, nnc::base::tensor::Tensor::f32([2, 3], vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]));
+    assert_eq!(
+        weights[0].1,
+        nnc::base::tensor::Tensor::f32([2, 3], vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
+    );
 }
 
 #[test]
@@ -140,5 +151,8 @@ fn open_extents_are_asked_for() {
     assert!(text.contains("x: f32[N, 7, 4]"), "{text}");
     let wrong = folder.nnc(&["import", "Tiny Net.onnx", "--shape", "z=1,7,4", "--force"]);
     assert_eq!(wrong.status.code(), Some(1));
-    assert_eq!(folder.nnc(&["import", "Tiny Net.onnx", "--shape", "x=1,no"]).status.code(), Some(2));
+    assert_eq!(
+        folder.nnc(&["import", "Tiny Net.onnx", "--shape", "x=1,no"]).status.code(),
+        Some(2)
+    );
 }

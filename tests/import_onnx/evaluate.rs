@@ -104,9 +104,7 @@ pub fn evaluate(
     let values: BTreeMap<String, Tensor> = program
         .variables
         .iter()
-        .map(|(path, it)| {
-            (path.clone(), Tensor::new(it.dims.clone(), Data::F32(it.values(model))))
-        })
+        .map(|(path, it)| (path.clone(), Tensor::new(it.dims.clone(), Data::F32(it.values(model)))))
         .collect();
     let made = match work(&graph, batch) > COMPILED {
         true => compiled(&graph, batch, values, inputs),
@@ -134,10 +132,10 @@ pub fn evaluate(
 
 /// About how many multiplications a graph asks for: those of its products alone.
 fn work(graph: &Graph, batch: usize) -> usize {
-    let weights: usize = graph.params.values().map(|it| it.ty.shape.at(1).iter().product::<usize>()).sum();
-    let widest = graph.nodes.iter().map(|(id, _)| {
-        graph.ty(id).shape.at(batch).iter().product::<usize>()
-    });
+    let weights: usize =
+        graph.params.values().map(|it| it.ty.shape.at(1).iter().product::<usize>()).sum();
+    let widest =
+        graph.nodes.iter().map(|(id, _)| graph.ty(id).shape.at(batch).iter().product::<usize>());
     weights + widest.sum::<usize>()
 }
 

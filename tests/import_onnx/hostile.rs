@@ -122,7 +122,9 @@ fn small_files_cannot_ask_for_much_memory() {
 
 #[test]
 fn graphs_that_are_none_are_told() {
-    let relu = |from: &str, to: &str| Builder::new(13).input("x", &[0, 3]).output("y").node("Relu", &[from], to, &[]);
+    let relu = |from: &str, to: &str| {
+        Builder::new(13).input("x", &[0, 3]).output("y").node("Relu", &[from], to, &[])
+    };
     assert!(refused(&relu("nowhere", "y")).contains("nothing makes `nowhere`"));
     assert!(refused(&relu("x", "z")).contains("nothing makes the output `y`"));
     let cycle = relu("b", "a").node("Relu", &["a"], "b", &[]).node("Relu", &["b"], "y", &[]);
@@ -147,12 +149,19 @@ fn all_nodes_without_a_counterpart_are_told_at_once() {
 #[test]
 fn subgraphs_text_and_unknown_shapes_are_told() {
     let branch = Attribute::Graph(Fields::default().text(2, "branch"));
-    let with_if = Builder::new(13)
-        .input("x", &[0, 3])
-        .output("y")
-        .node("If", &["x"], "y", &[("then_branch", branch.clone()), ("else_branch", branch)]);
+    let with_if = Builder::new(13).input("x", &[0, 3]).output("y").node(
+        "If",
+        &["x"],
+        "y",
+        &[("then_branch", branch.clone()), ("else_branch", branch)],
+    );
     assert!(refused(&with_if).contains("If `the_y`"));
-    let text = Builder::new(13).text_input("words", &[0, 3]).output("y").node("Identity", &["words"], "y", &[]);
+    let text = Builder::new(13).text_input("words", &[0, 3]).output("y").node(
+        "Identity",
+        &["words"],
+        "y",
+        &[],
+    );
     assert!(refused(&text).contains("is text"));
     let open = Builder::new(13).input("x", &[0, -1, 4]).output("y").node("Relu", &["x"], "y", &[]);
     assert!(refused(&open).contains("--shape x="), "{}", refused(&open));

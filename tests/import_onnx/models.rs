@@ -12,16 +12,23 @@ pub fn small_cnn() -> Builder {
         .weight("stem.bias", &[4])
         .weight("head.weight", &[3, 12])
         .weight("head.bias", &[3])
-        .node("Conv", &["image", "stem.weight", "stem.bias"], "a", &[
-            ("pads", Ints(vec![1, 0, 1, 1])),
-            ("strides", Ints(vec![2, 1])),
-        ])
+        .node(
+            "Conv",
+            &["image", "stem.weight", "stem.bias"],
+            "a",
+            &[("pads", Ints(vec![1, 0, 1, 1])), ("strides", Ints(vec![2, 1]))],
+        )
         .node("Relu", &["a"], "b", &[])
-        .node("MaxPool", &["b"], "c", &[
-            ("kernel_shape", Ints(vec![1, 3])),
-            ("strides", Ints(vec![1, 3])),
-            ("ceil_mode", Int(0)),
-        ])
+        .node(
+            "MaxPool",
+            &["b"],
+            "c",
+            &[
+                ("kernel_shape", Ints(vec![1, 3])),
+                ("strides", Ints(vec![1, 3])),
+                ("ceil_mode", Int(0)),
+            ],
+        )
         .node("Flatten", &["c"], "d", &[])
         .node("Gemm", &["d", "head.weight", "head.bias"], "logits", &[("transB", Int(1))])
 }

@@ -59,7 +59,9 @@ fn a_small_network_of_images_gives_what_its_operators_say() {
                 let at = |x: usize| {
                     let taps = (0..18).map(|tap| (tap / 9, tap / 3 % 3, tap % 3));
                     let sum: f32 = taps
-                        .map(|(i, dy, dx)| w[((o * 2 + i) * 3 + dy) * 3 + dx] * pixel(i, 2 * y + dy, x + dx))
+                        .map(|(i, dy, dx)| {
+                            w[((o * 2 + i) * 3 + dy) * 3 + dx] * pixel(i, 2 * y + dy, x + dx)
+                        })
                         .sum();
                     (sum + b[o]).max(0.0)
                 };
@@ -109,7 +111,9 @@ fn repeated_blocks_give_what_their_operators_say() {
         };
         let at = |o: usize, y: usize, x: usize| -> f32 {
             let mut sum = 0.0;
-            for (i, dy, dx) in (0..inputs * size * size).map(|it| (it / size / size, it / size % size, it % size)) {
+            for (i, dy, dx) in
+                (0..inputs * size * size).map(|it| (it / size / size, it / size % size, it % size))
+            {
                 sum += w[((o * inputs + i) * size + dy) * size + dx] * pixel(i, y + dy, x + dx);
             }
             sum

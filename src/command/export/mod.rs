@@ -3,11 +3,11 @@
 //! All begin alike: the model is opened as for `predict`, with its program, its weights and what was
 //! fitted on its data; its graph of inference keeps only the outputs that answers are made of.
 
+use crate::base::schema::Field;
 use crate::base::shown::Show;
+use crate::base::tensor::Tensor;
 use crate::command::answers::PredictedOutput;
 use crate::command::opened::{self, OpenedModel, data_failure};
-use crate::base::schema::Field;
-use crate::base::tensor::Tensor;
 use crate::data;
 use crate::driver::session::{Failure, Request, Session};
 use crate::files::write;

@@ -6,7 +6,7 @@
 //!
 //! There are as many elements as the dimensions say, or the tensor is refused.
 
-use super::wire::{Field, Message};
+use super::wire::{Message, WireField};
 use super::{DecodeError, entry};
 use crate::onnx::model::{OnnxExternal, OnnxTensor};
 
@@ -42,8 +42,14 @@ pub(super) fn tensor(mut message: Message<'_>) -> Result<OnnxTensor, DecodeError
 }
 
 /// Adds numbers that stand as such, not as bytes, to the elements.
-fn whole_numbers(field: Field<'_>, element: i32, data: &mut Vec<u8>) -> Result<(), DecodeError> {
-    let Some(size) = OnnxTensor::element_bytes(element).filter(|&size| size <= 8) else { return Ok(()) };
+fn whole_numbers(
+    field: WireField<'_>,
+    element: i32,
+    data: &mut Vec<u8>,
+) -> Result<(), DecodeError> {
+    let Some(size) = OnnxTensor::element_bytes(element).filter(|&size| size <= 8) else {
+        return Ok(());
+    };
     field.each_int(|message, number| {
         message.take_bytes(2 * size)?;
         data.extend_from_slice(&number.to_le_bytes()[..size]);
@@ -52,10 +58,7 @@ fn whole_numbers(field: Field<'_>, element: i32, data: &mut Vec<u8>) -> Result<(
 }
 
 /// The place of elements in another file.
-fn place(
-    message: &Message<'_>,
-    entries: &[(String, String)],
-) -> Result<OnnxExternal, DecodeError> {
+fn place(message: &Message<'_>, entries: &[(String, String)]) -> Result<OnnxExternal, DecodeError> {
     let find = |key: &str| entries.iter().find(|(name, _)| name == key).map(|(_, value)| value);
     let number = |key: &str| match find(key).map(|text| text.parse::<u64>()) {
         None => Ok(None),
@@ -63,9 +66,8 @@ fn place(
         Some(Err(_)) => Err(message.error(format!("the {key} of external elements is no number"))),
     };
     let location = find("location").cloned();
-    let location = location.ok_or_else(|| {
-        message.error("elements lie in another file, which is not named".into())
-    })?;
+    let location = location
+        .ok_or_else(|| message.error("elements lie in another file, which is not named".into()))?;
     let (offset, length) = (number("offset")?.unwrap_or(0), number("length")?);
     Ok(OnnxExternal { location, offset, length })
 }

@@ -41,7 +41,7 @@ enum Payload {
 
 /// A field of a message.
 #[derive(Clone, Copy)]
-pub(super) struct Field<'a> {
+pub(super) struct WireField<'a> {
     /// The message, from the field's contents on.
     message: Message<'a>,
     payload: Payload,
@@ -76,7 +76,7 @@ impl<'a> Message<'a> {
     }
 
     /// The next field with its number, or none at the end.
-    pub fn next(&mut self) -> Read<Option<(u32, Field<'a>)>> {
+    pub fn next(&mut self) -> Read<Option<(u32, WireField<'a>)>> {
         if self.at == self.end {
             return Ok(None);
         }
@@ -106,7 +106,7 @@ impl<'a> Message<'a> {
             Payload::Fixed32(_) => Payload::Fixed32(u32::from_le_bytes(self.array())),
             payload => payload,
         };
-        let field = Field { message: *self, payload };
+        let field = WireField { message: *self, payload };
         self.at += length;
         Ok(Some((number, field)))
     }
@@ -139,7 +139,7 @@ impl<'a> Message<'a> {
     }
 }
 
-impl<'a> Field<'a> {
+impl<'a> WireField<'a> {
     /// A mistake in this field.
     pub fn error(&self, message: String) -> DecodeError {
         self.message.error(message)
@@ -221,10 +221,7 @@ impl<'a> Field<'a> {
     }
 
     /// Calls `each` for one whole number, or many that are packed.
-    pub fn each_int(
-        &self,
-        mut each: impl FnMut(&Message<'a>, i64) -> Read<()>,
-    ) -> Read<()> {
+    pub fn each_int(&self, mut each: impl FnMut(&Message<'a>, i64) -> Read<()>) -> Read<()> {
         if let Payload::Varint(number) = self.payload {
             return each(&self.message, number as i64);
         }

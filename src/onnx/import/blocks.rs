@@ -13,10 +13,10 @@
 
 mod parts;
 
-use super::net::{Form, Net, NetId};
+use super::net::{Net, NetForm, NetId};
 use super::print_form::{Hole, skeleton};
-use super::size::Size;
-use parts::{Part, chains, parts};
+use super::size::SymbolicSize;
+use parts::{NetPart, chains, parts};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Arguments of a layer at most; with more, only parts with equal numbers are one.
@@ -55,8 +55,8 @@ pub(super) struct BlockCall {
 }
 
 /// A part with the numbers of its calls.
-struct Candidate {
-    part: Part,
+struct BlockCandidate {
+    part: NetPart,
     numbers: Vec<Hole>,
 }
 
@@ -65,7 +65,7 @@ pub(super) fn blocks(net: &Net) -> Blocks {
     let mut blocks = Blocks::default();
     let mut inside = HashSet::new();
     for found in [parts(net), chains(net)] {
-        let mut groups: BTreeMap<usize, Vec<Candidate>> = BTreeMap::new();
+        let mut groups: BTreeMap<usize, Vec<BlockCandidate>> = BTreeMap::new();
         let mut known: HashMap<String, usize> = HashMap::new();
         for part in found {
             let calls = part.members.iter().filter(|&&id| is_call(net, id)).count();
@@ -76,7 +76,7 @@ pub(super) fn blocks(net: &Net) -> Blocks {
             let (text, numbers) = skeleton(net, &part.members, part.input);
             let next = known.len();
             let group = *known.entry(text).or_insert(next);
-            groups.entry(group).or_default().push(Candidate { part, numbers });
+            groups.entry(group).or_default().push(BlockCandidate { part, numbers });
         }
         for group in groups.into_values() {
             for alike in together(group) {
@@ -90,27 +90,30 @@ pub(super) fn blocks(net: &Net) -> Blocks {
 }
 
 fn is_call(net: &Net, id: NetId) -> bool {
-    !matches!(net.nodes[id].form, Form::Input(_) | Form::Variable { .. })
+    !matches!(net.nodes[id].form, NetForm::Input(_) | NetForm::Variable { .. })
 }
 
 /// Whether the batch is the first axis of what a part reads, so that a layer can name it.
-fn begins_with_batch(net: &Net, part: &Part) -> bool {
+fn begins_with_batch(net: &Net, part: &NetPart) -> bool {
     let shape = &net.nodes[part.input].shape;
-    shape.len() > 1 && shape[0] == Size::N && shape[1..].iter().all(|size| !size.has_batch())
+    shape.len() > 1
+        && shape[0] == SymbolicSize::N
+        && shape[1..].iter().all(|size| !size.has_batch())
 }
 
 /// Candidates of one skeleton that become one layer each: all, or those with equal numbers.
-fn together(group: Vec<Candidate>) -> Vec<Vec<Candidate>> {
+fn together(group: Vec<BlockCandidate>) -> Vec<Vec<BlockCandidate>> {
     if group.len() < 2 {
         return Vec::new();
     }
     if Columns::of(&group).arguments.len() <= ARGUMENTS {
         return vec![group];
     }
-    let mut equal: Vec<Vec<Candidate>> = Vec::new();
+    let mut equal: Vec<Vec<BlockCandidate>> = Vec::new();
     for candidate in group {
-        let same = |others: &&mut Vec<Candidate>| {
-            let values = |it: &Candidate| it.numbers.iter().map(|hole| hole.value).collect::<Vec<_>>();
+        let same = |others: &&mut Vec<BlockCandidate>| {
+            let values =
+                |it: &BlockCandidate| it.numbers.iter().map(|hole| hole.value).collect::<Vec<_>>();
             values(&others[0]) == values(&candidate)
         };
         match equal.iter_mut().find(same) {
@@ -131,7 +134,7 @@ struct Columns {
 }
 
 impl Columns {
-    fn of(group: &[Candidate]) -> Columns {
+    fn of(group: &[BlockCandidate]) -> Columns {
         let mut columns = Columns { arguments: Vec::new(), texts: Vec::new() };
         for at in 0..group[0].numbers.len() {
             let values: Vec<i64> = group.iter().map(|it| it.numbers[at].value).collect();
@@ -168,7 +171,7 @@ impl Columns {
 
 impl Blocks {
     /// A layer for parts that are alike, and its calls.
-    fn add(&mut self, alike: Vec<Candidate>) {
+    fn add(&mut self, alike: Vec<BlockCandidate>) {
         let columns = Columns::of(&alike);
         let layer = self.layers.len();
         let name = if layer == 0 { "block".to_owned() } else { format!("block_{}", layer + 1) };
@@ -176,7 +179,7 @@ impl Blocks {
         self.layers.push(BlockLayer { name, arguments, numbers: columns.texts });
         for (at, candidate) in alike.into_iter().enumerate() {
             let arguments = columns.arguments.iter().map(|(_, values)| values[at]).collect();
-            let Part { members, input } = candidate.part;
+            let NetPart { members, input } = candidate.part;
             self.calls.push(BlockCall { layer, members, input, arguments });
         }
     }

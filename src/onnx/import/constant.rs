@@ -21,21 +21,21 @@ pub(super) enum Elements {
 
 /// The kinds of elements that are told apart while importing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum ElementKind {
     Float,
     Int,
     Byte,
     Bool,
 }
 
-impl Kind {
+impl ElementKind {
     /// The kind of a `TensorProto.DataType`.
-    pub fn of(element: i32) -> Option<Kind> {
+    pub fn of(element: i32) -> Option<ElementKind> {
         match element {
-            1 | 10 | 11 | 16 => Some(Kind::Float),
-            3 | 4 | 5 | 6 | 7 | 12 | 13 => Some(Kind::Int),
-            2 => Some(Kind::Byte),
-            9 => Some(Kind::Bool),
+            1 | 10 | 11 | 16 => Some(ElementKind::Float),
+            3 | 4 | 5 | 6 | 7 | 12 | 13 => Some(ElementKind::Int),
+            2 => Some(ElementKind::Byte),
+            9 => Some(ElementKind::Bool),
             _ => None,
         }
     }
@@ -43,10 +43,10 @@ impl Kind {
     /// The type's name in the language.
     pub fn word(self) -> &'static str {
         match self {
-            Kind::Float => "f32",
-            Kind::Int => "i32",
-            Kind::Byte => "u8",
-            Kind::Bool => "bool",
+            ElementKind::Float => "f32",
+            ElementKind::Int => "i32",
+            ElementKind::Byte => "u8",
+            ElementKind::Bool => "bool",
         }
     }
 }
@@ -54,7 +54,7 @@ impl Kind {
 /// A tensor that is known while importing.
 #[derive(Clone, Debug)]
 pub(super) struct Constant {
-    pub kind: Kind,
+    pub kind: ElementKind,
     pub dims: Vec<usize>,
     pub elements: Elements,
     /// The name of the initializer that it is, or was made of without arithmetic.
@@ -62,17 +62,17 @@ pub(super) struct Constant {
 }
 
 /// Tensors of the file by index.
-pub(super) type Stored<'a> = [&'a OnnxTensor];
+pub(super) type StoredTensors<'a> = [&'a OnnxTensor];
 
 impl Constant {
     pub fn of_ints(dims: Vec<usize>, values: Vec<i64>) -> Constant {
         let elements = Elements::I64(Rc::new(values));
-        Constant { kind: Kind::Int, dims, elements, name: String::new() }
+        Constant { kind: ElementKind::Int, dims, elements, name: String::new() }
     }
 
     pub fn of_floats(dims: Vec<usize>, values: Vec<f32>) -> Constant {
         let elements = Elements::F32(Rc::new(values));
-        Constant { kind: Kind::Float, dims, elements, name: String::new() }
+        Constant { kind: ElementKind::Float, dims, elements, name: String::new() }
     }
 
     /// How many elements; saturates.
@@ -86,7 +86,7 @@ impl Constant {
     }
 
     /// The elements as floats.
-    pub fn floats(&self, stored: &Stored<'_>) -> Vec<f32> {
+    pub fn floats(&self, stored: &StoredTensors<'_>) -> Vec<f32> {
         match &self.elements {
             Elements::Stored(index) => stored_floats(stored[*index]),
             Elements::F32(values) => values.to_vec(),
@@ -96,7 +96,7 @@ impl Constant {
     }
 
     /// The elements as whole numbers.
-    pub fn ints(&self, stored: &Stored<'_>) -> Vec<i64> {
+    pub fn ints(&self, stored: &StoredTensors<'_>) -> Vec<i64> {
         match &self.elements {
             Elements::Stored(index) => stored_ints(stored[*index]),
             Elements::F32(values) => values.iter().map(|&value| value as i64).collect(),
@@ -106,12 +106,12 @@ impl Constant {
     }
 
     /// The only element.
-    pub fn scalar(&self, stored: &Stored<'_>) -> Option<f64> {
+    pub fn scalar(&self, stored: &StoredTensors<'_>) -> Option<f64> {
         if self.count() != 1 {
             return None;
         }
         match self.kind {
-            Kind::Float => self.floats(stored).first().map(|&value| f64::from(value)),
+            ElementKind::Float => self.floats(stored).first().map(|&value| f64::from(value)),
             _ => self.ints(stored).first().map(|&value| value as f64),
         }
     }
@@ -125,7 +125,8 @@ fn stored_floats(tensor: &OnnxTensor) -> Vec<f32> {
         11 => data.as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes) as f32).collect(),
         10 => data.as_chunks().0.iter().map(|bytes| half(u16::from_le_bytes(*bytes))).collect(),
         16 => {
-            let wide = |bytes: &[u8; 2]| f32::from_bits(u32::from(u16::from_le_bytes(*bytes)) << 16);
+            let wide =
+                |bytes: &[u8; 2]| f32::from_bits(u32::from(u16::from_le_bytes(*bytes)) << 16);
             data.as_chunks().0.iter().map(wide).collect()
         }
         _ => stored_ints(tensor).iter().map(|&value| value as f32).collect(),

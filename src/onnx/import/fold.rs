@@ -5,7 +5,7 @@
 //! ConstantOfShape([64, 3, 7, 7])                                             =  0 everywhere
 //! ```
 //!
-//! Whole numbers may depend on the batch ([`Size`]). Weights keep pointing at the file for as long as
+//! Whole numbers may depend on the batch ([`SymbolicSize`]). Weights keep pointing at the file for as long as
 //! only their shape changes. Results of more than [`MOST`] elements are not computed: the program does
 //! that.
 
@@ -15,11 +15,11 @@ mod shapes;
 
 pub(super) use shapes::{reshape_target, shape_change};
 
-use super::constant::{Constant, Elements, Kind};
-use super::node::NodeReader;
-use super::size::Size;
+use super::constant::{Constant, ElementKind, Elements};
 use super::known::{KnownValues, Made};
-use super::value::{Array, Value};
+use super::node::NodeReader;
+use super::size::SymbolicSize;
+use super::value::{GraphValue, KnownArray};
 use crate::onnx::model::{OnnxAttribute, OnnxTensor};
 use std::rc::Rc;
 
@@ -30,11 +30,11 @@ const MOST: usize = 1 << 22;
 pub(super) fn fold<'a>(
     node: &NodeReader<'a>,
     within: &KnownValues<'a>,
-) -> Made<Option<Vec<Value>>> {
+) -> Made<Option<Vec<GraphValue>>> {
     let op = node.node.op.as_str();
-    let one = |value: Value| Ok(Some(vec![value]));
+    let one = |value: GraphValue| Ok(Some(vec![value]));
     match op {
-        "Constant" => return one(Value::Constant(constant(node)?)),
+        "Constant" => return one(GraphValue::Constant(constant(node)?)),
         "Shape" | "Size" => return one(shape(node, within)?),
         "ConstantOfShape" => return one(filled(node, within)?),
         "Expand" => {
@@ -47,7 +47,9 @@ pub(super) fn fold<'a>(
     let mut values = Vec::new();
     for index in 0..node.node.inputs.len() {
         match within.optional(node, index)? {
-            Some(value @ (Value::Constant(_) | Value::Sizes(_))) => values.push(Some(value)),
+            Some(value @ (GraphValue::Constant(_) | GraphValue::Sizes(_))) => {
+                values.push(Some(value))
+            }
             None => values.push(None),
             Some(_) => return Ok(None),
         }
@@ -59,7 +61,7 @@ pub(super) fn fold<'a>(
     if let Some(dims) = shape_change(node, &extents(first), within)? {
         return one(in_shape(first, &dims)?);
     }
-    let large = |value: &Option<Value>| value.as_ref().is_some_and(|it| count(it) > MOST);
+    let large = |value: &Option<GraphValue>| value.as_ref().is_some_and(|it| count(it) > MOST);
     if values.iter().any(large) {
         return Ok(None);
     }
@@ -70,27 +72,27 @@ pub(super) fn fold<'a>(
 }
 
 /// The shape of a value that is known.
-pub(super) fn extents(value: &Value) -> Vec<Size> {
-    let known = |dims: &[usize]| dims.iter().map(|&dim| Size::known(dim as i64)).collect();
+pub(super) fn extents(value: &GraphValue) -> Vec<SymbolicSize> {
+    let known = |dims: &[usize]| dims.iter().map(|&dim| SymbolicSize::known(dim as i64)).collect();
     match value {
-        Value::Constant(constant) => known(&constant.dims),
-        Value::Sizes(array) => known(&array.dims),
-        Value::Filled(_, _, dims) => dims.clone(),
-        Value::Tensor(placed) => placed.dims.clone(),
-        Value::Missing => Vec::new(),
+        GraphValue::Constant(constant) => known(&constant.dims),
+        GraphValue::Sizes(array) => known(&array.dims),
+        GraphValue::Filled(_, _, dims) => dims.clone(),
+        GraphValue::Tensor(placed) => placed.dims.clone(),
+        GraphValue::Missing => Vec::new(),
     }
 }
 
-fn count(value: &Value) -> usize {
+fn count(value: &GraphValue) -> usize {
     match value {
-        Value::Constant(constant) => constant.count(),
-        Value::Sizes(array) => array.values.len(),
+        GraphValue::Constant(constant) => constant.count(),
+        GraphValue::Sizes(array) => array.values.len(),
         _ => usize::MAX,
     }
 }
 
 /// A constant with another shape.
-fn in_shape(value: &Value, dims: &[Size]) -> Made<Value> {
+fn in_shape(value: &GraphValue, dims: &[SymbolicSize]) -> Made<GraphValue> {
     let known: Option<Vec<usize>> =
         dims.iter().map(|size| usize::try_from(size.number()?).ok()).collect();
     let dims = known.ok_or("a constant's shape cannot depend on the batch")?;
@@ -99,8 +101,10 @@ fn in_shape(value: &Value, dims: &[Size]) -> Made<Value> {
         return Err(format!("a constant of {} elements has not the shape {dims:?}", count(value)));
     }
     Ok(match value {
-        Value::Constant(constant) => Value::Constant(constant.reshaped(dims)),
-        Value::Sizes(array) => Value::Sizes(Array { dims, values: array.values.clone() }),
+        GraphValue::Constant(constant) => GraphValue::Constant(constant.reshaped(dims)),
+        GraphValue::Sizes(array) => {
+            GraphValue::Sizes(KnownArray { dims, values: array.values.clone() })
+        }
         other => other.clone(),
     })
 }
@@ -123,7 +127,8 @@ fn constant(node: &NodeReader<'_>) -> Made<Constant> {
 
 /// A tensor that is an attribute.
 fn of_tensor(tensor: &OnnxTensor) -> Made<Constant> {
-    let kind = Kind::of(tensor.element).ok_or("its elements are of a type without counterpart")?;
+    let kind =
+        ElementKind::of(tensor.element).ok_or("its elements are of a type without counterpart")?;
     if tensor.external.is_some() {
         return Err("an attribute's elements lie in another file".into());
     }
@@ -132,44 +137,44 @@ fn of_tensor(tensor: &OnnxTensor) -> Made<Constant> {
     let dims = dims.ok_or("it has an axis of fewer than no elements")?;
     let whole = Constant { kind, dims, elements: Elements::Stored(0), name: String::new() };
     let elements = match kind {
-        Kind::Float => Elements::F32(Rc::new(whole.floats(&[tensor]))),
+        ElementKind::Float => Elements::F32(Rc::new(whole.floats(&[tensor]))),
         _ => Elements::I64(Rc::new(whole.ints(&[tensor]))),
     };
     Ok(Constant { elements, ..whole })
 }
 
 /// The shape, or the number of elements, of any value.
-fn shape<'a>(node: &NodeReader<'a>, within: &KnownValues<'a>) -> Made<Value> {
+fn shape<'a>(node: &NodeReader<'a>, within: &KnownValues<'a>) -> Made<GraphValue> {
     let value = within.value(node, 0)?;
-    if matches!(value, Value::Missing) {
+    if matches!(value, GraphValue::Missing) {
         return Err("what it reads is not supported".into());
     }
     let dims = extents(&value);
     if node.node.op == "Size" {
-        let size = Size::product(&dims).ok_or("the number of elements is unknown")?;
-        return Ok(of_sizes(Array { dims: Vec::new(), values: vec![size] }, Kind::Int));
+        let size = SymbolicSize::product(&dims).ok_or("the number of elements is unknown")?;
+        return Ok(of_sizes(KnownArray { dims: Vec::new(), values: vec![size] }, ElementKind::Int));
     }
     let rank = dims.len() as i64;
     let bound = |at: i64| if at < 0 { at.saturating_add(rank) } else { at }.clamp(0, rank) as usize;
     let (start, end) = (bound(node.int("start", 0)?), bound(node.int("end", rank)?));
     let values = dims.get(start..end).unwrap_or_default().to_vec();
-    Ok(of_sizes(Array { dims: vec![values.len()], values }, Kind::Int))
+    Ok(of_sizes(KnownArray { dims: vec![values.len()], values }, ElementKind::Int))
 }
 
 /// Whole numbers as a constant, where none depends on the batch.
-pub(super) fn of_sizes(array: Array<Size>, kind: Kind) -> Value {
+pub(super) fn of_sizes(array: KnownArray<SymbolicSize>, kind: ElementKind) -> GraphValue {
     let known: Option<Vec<i64>> = array.values.iter().map(|size| size.number()).collect();
     match known {
         Some(values) => {
             let elements = Elements::I64(Rc::new(values));
-            Value::Constant(Constant { kind, dims: array.dims, elements, name: String::new() })
+            GraphValue::Constant(Constant { kind, dims: array.dims, elements, name: String::new() })
         }
-        None => Value::Sizes(array),
+        None => GraphValue::Sizes(array),
     }
 }
 
 /// A tensor of one number, whose shape may depend on the batch.
-fn filled<'a>(node: &NodeReader<'a>, within: &KnownValues<'a>) -> Made<Value> {
+fn filled<'a>(node: &NodeReader<'a>, within: &KnownValues<'a>) -> Made<GraphValue> {
     let dims = within.sizes(node, 0)?;
     let (number, kind) = match node.attribute("value") {
         Some(OnnxAttribute::Tensor(tensor)) => {
@@ -177,34 +182,34 @@ fn filled<'a>(node: &NodeReader<'a>, within: &KnownValues<'a>) -> Made<Value> {
             (value.scalar(&[]).ok_or("its value is no single number")?, value.kind)
         }
         Some(_) => return Err("its value is no tensor".into()),
-        None => (0.0, Kind::Float),
+        None => (0.0, ElementKind::Float),
     };
     Ok(of_one_number(number, kind, dims))
 }
 
-fn of_one_number(number: f64, kind: Kind, dims: Vec<Size>) -> Value {
+fn of_one_number(number: f64, kind: ElementKind, dims: Vec<SymbolicSize>) -> GraphValue {
     let known: Option<Vec<usize>> =
         dims.iter().map(|size| usize::try_from(size.number()?).ok()).collect();
     match known {
         Some(dims) => {
             let elements = Elements::Filled(number);
-            Value::Constant(Constant { kind, dims, elements, name: String::new() })
+            GraphValue::Constant(Constant { kind, dims, elements, name: String::new() })
         }
-        None => Value::Filled(number, kind, dims),
+        None => GraphValue::Filled(number, kind, dims),
     }
 }
 
 /// One number, repeated up to a shape.
-fn filled_expand<'a>(node: &NodeReader<'a>, within: &KnownValues<'a>) -> Made<Option<Value>> {
+fn filled_expand<'a>(node: &NodeReader<'a>, within: &KnownValues<'a>) -> Made<Option<GraphValue>> {
     let (number, kind, dims) = match within.value(node, 0)? {
-        Value::Filled(number, kind, dims) => (number, kind, dims),
-        Value::Constant(constant) => match (&constant.elements, constant.count()) {
+        GraphValue::Filled(number, kind, dims) => (number, kind, dims),
+        GraphValue::Constant(constant) => match (&constant.elements, constant.count()) {
             (Elements::Filled(number), _) => {
-                (*number, constant.kind, extents(&Value::Constant(constant.clone())))
+                (*number, constant.kind, extents(&GraphValue::Constant(constant.clone())))
             }
             (_, 1) => {
                 let number = constant.scalar(&within.stored).ok_or("it has no element")?;
-                (number, constant.kind, extents(&Value::Constant(constant.clone())))
+                (number, constant.kind, extents(&GraphValue::Constant(constant.clone())))
             }
             _ => return Ok(None),
         },
@@ -212,12 +217,12 @@ fn filled_expand<'a>(node: &NodeReader<'a>, within: &KnownValues<'a>) -> Made<Op
     };
     let target = within.sizes(node, 1)?;
     let rank = target.len().max(dims.len());
-    let at = |dims: &[Size], axis: usize| match (axis + dims.len()).checked_sub(rank) {
+    let at = |dims: &[SymbolicSize], axis: usize| match (axis + dims.len()).checked_sub(rank) {
         Some(own) => dims[own],
-        None => Size::ONE,
+        None => SymbolicSize::ONE,
     };
     let dims = (0..rank).map(|axis| match (at(&dims, axis), at(&target, axis)) {
-        (Size::ONE, other) => other,
+        (SymbolicSize::ONE, other) => other,
         (own, _) => own,
     });
     Ok(Some(of_one_number(number, kind, dims.collect())))

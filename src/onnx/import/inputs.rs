@@ -1,11 +1,11 @@
 //! The inputs of a graph: their shapes, and the order of their axes in the program.
 
-use super::constant::Kind;
+use super::constant::ElementKind;
 use super::names::ModelNames;
-use super::net::{Form, NetNode};
-use super::size::Size;
+use super::net::{NetForm, NetNode};
+use super::size::SymbolicSize;
 use super::translate::{Translator, Unsupported};
-use super::value::{Placed, Value, channels_last};
+use super::value::{GraphValue, Placed, channels_last};
 use super::{ImportRequest, ImportedValue};
 use crate::base::shown::Show;
 use crate::onnx::model::{OnnxDim, OnnxValue};
@@ -26,7 +26,8 @@ pub(super) fn declare(
         return Err("it has no inputs that anything reads".into());
     }
     let known: HashSet<&str> = given.iter().map(|input| input.name.as_str()).collect();
-    if let Some((name, _)) = request.shapes.iter().find(|(name, _)| !known.contains(name.as_str())) {
+    if let Some((name, _)) = request.shapes.iter().find(|(name, _)| !known.contains(name.as_str()))
+    {
         let names: Vec<String> = known.iter().map(|name| format!("`{}`", name.shown())).collect();
         let (name, names) = (name.shown(), names.join(", "));
         return Err(format!("`{name}`, whose shape is given, is none of its inputs: {names}"));
@@ -56,7 +57,7 @@ pub(super) fn declare(
         let name = names.input(&input.name);
         let shape = translator.shape(&dims, &order);
         let id = translator.net.push(NetNode {
-            form: Form::Input(name.clone()),
+            form: NetForm::Input(name.clone()),
             args: Vec::new(),
             shape,
             kind,
@@ -66,25 +67,27 @@ pub(super) fn declare(
         let original = input.name.clone();
         names.inputs.push(ImportedValue { name, original, order: order.clone() });
         let placed = Placed { id, kind, dims, order, shuffle: None, rows: None };
-        translator.known.values.insert(&input.name, Value::Tensor(placed));
+        translator.known.values.insert(&input.name, GraphValue::Tensor(placed));
     }
     translator.known.batch = batch.flatten();
     Ok(names)
 }
 
-fn kind_of(input: &OnnxValue) -> Result<Kind, String> {
+fn kind_of(input: &OnnxValue) -> Result<ElementKind, String> {
     let name = input.name.shown();
     match input.element {
-        1 => Ok(Kind::Float),
-        6 | 7 => Ok(Kind::Int),
-        2 => Ok(Kind::Byte),
-        9 => Ok(Kind::Bool),
+        1 => Ok(ElementKind::Float),
+        6 | 7 => Ok(ElementKind::Int),
+        2 => Ok(ElementKind::Byte),
+        9 => Ok(ElementKind::Bool),
         0 => Err(format!("the input `{name}` is no tensor, or of an unknown type")),
         8 => Err(format!("the input `{name}` is text, for which the language has no type")),
         10 | 11 | 16 => Err(format!(
             "the input `{name}` has floats of another width; export the model in 32 bits"
         )),
-        other => Err(format!("the input `{name}` is of the type {other}, which the language has not")),
+        other => {
+            Err(format!("the input `{name}` is of the type {other}, which the language has not"))
+        }
     }
 }
 
@@ -102,7 +105,9 @@ fn shape_of(input: &OnnxValue, request: &ImportRequest) -> Result<Extents, Strin
     let name = input.name.shown();
     let Some(dims) = &input.dims else {
         let Some(asked) = asked else {
-            return Err(format!("the shape of the input `{name}` is unknown: give it with --shape {name}=1,…"));
+            return Err(format!(
+                "the shape of the input `{name}` is unknown: give it with --shape {name}=1,…"
+            ));
         };
         let known = asked.iter().map(|&dim| Some(dim)).collect::<Vec<_>>();
         return Ok(Extents { symbols: vec![None; known.len()], known, fixed: false });
@@ -143,7 +148,7 @@ impl Extents {
         self,
         input: &OnnxValue,
         batch: &mut Option<Option<i64>>,
-    ) -> Result<Option<Vec<Size>>, String> {
+    ) -> Result<Option<Vec<SymbolicSize>>, String> {
         let name = input.name.shown();
         let Some(first) = self.known.first() else { return Ok(None) };
         let own = first.filter(|_| self.fixed);
@@ -154,20 +159,20 @@ impl Extents {
         let symbol = self.symbols.first().cloned().flatten();
         let rest = self.known.iter().zip(&self.symbols).enumerate().skip(1);
         let rest = rest.map(|(axis, (known, own))| match known {
-            Some(extent) => Ok(Size::known(*extent)),
-            None if own.is_some() && *own == symbol => Ok(Size::N),
+            Some(extent) => Ok(SymbolicSize::known(*extent)),
+            None if own.is_some() && *own == symbol => Ok(SymbolicSize::N),
             None => Err(format!(
                 "axis {axis} of the input `{name}` is open{}: give its shape with --shape {name}=…",
                 own.as_ref().map(|own| format!(" (`{}`)", own.shown())).unwrap_or_default()
             )),
         });
-        std::iter::once(Ok(Size::N)).chain(rest).collect::<Result<_, _>>().map(Some)
+        std::iter::once(Ok(SymbolicSize::N)).chain(rest).collect::<Result<_, _>>().map(Some)
     }
 
     /// The shape as it is, for programs of whole inputs.
-    fn whole(self, input: &OnnxValue) -> Result<Vec<Size>, String> {
+    fn whole(self, input: &OnnxValue) -> Result<Vec<SymbolicSize>, String> {
         let open = || format!("the shape of `{}` is not known", input.name.shown());
-        self.known.iter().map(|dim| dim.map(Size::known).ok_or_else(open)).collect()
+        self.known.iter().map(|dim| dim.map(SymbolicSize::known).ok_or_else(open)).collect()
     }
 }
 
@@ -194,8 +199,22 @@ fn is_spatial(op: &str) -> bool {
 fn keeps_axes(op: &str) -> bool {
     matches!(
         op,
-        "Add" | "Sub" | "Mul" | "Div" | "Cast" | "Identity" | "Dropout" | "Pad" | "Concat" | "Relu"
-            | "LeakyRelu" | "Sigmoid" | "Tanh" | "Clip" | "Slice" | "Split"
+        "Add"
+            | "Sub"
+            | "Mul"
+            | "Div"
+            | "Cast"
+            | "Identity"
+            | "Dropout"
+            | "Pad"
+            | "Concat"
+            | "Relu"
+            | "LeakyRelu"
+            | "Sigmoid"
+            | "Tanh"
+            | "Clip"
+            | "Slice"
+            | "Split"
     )
 }
 

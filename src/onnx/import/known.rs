@@ -1,9 +1,9 @@
 //! The values of a graph that have been met, and the inputs of a node among them.
 
-use super::constant::{Constant, Elements, Kind};
+use super::constant::{Constant, ElementKind, Elements};
 use super::node::NodeReader;
-use super::size::Size;
-use super::value::Value;
+use super::size::SymbolicSize;
+use super::value::GraphValue;
 use crate::onnx::model::OnnxTensor;
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ pub(super) type Made<T> = Result<T, String>;
 pub(super) struct KnownValues<'a> {
     /// The file's initializers, to which constants point.
     pub stored: Vec<&'a OnnxTensor>,
-    pub values: HashMap<&'a str, Value>,
+    pub values: HashMap<&'a str, GraphValue>,
     /// The batch that the file has in its shapes, if it is a number there.
     pub batch: Option<i64>,
 }
@@ -29,20 +29,20 @@ impl<'a> KnownValues<'a> {
     }
 
     /// The value of an input that must be there.
-    pub fn value(&self, node: &NodeReader<'a>, index: usize) -> Made<Value> {
+    pub fn value(&self, node: &NodeReader<'a>, index: usize) -> Made<GraphValue> {
         let name = node.input(index).ok_or_else(|| format!("input {} is missing", index + 1))?;
         self.values.get(name).cloned().ok_or_else(|| format!("`{name}` is not made yet"))
     }
 
     /// The value of an input that may be left out.
-    pub fn optional(&self, node: &NodeReader<'a>, index: usize) -> Made<Option<Value>> {
+    pub fn optional(&self, node: &NodeReader<'a>, index: usize) -> Made<Option<GraphValue>> {
         node.input(index).map(|_| self.value(node, index)).transpose()
     }
 
     /// The constant that an input must be.
     pub fn constant(&self, node: &NodeReader<'a>, index: usize) -> Made<Constant> {
         match self.value(node, index)? {
-            Value::Constant(constant) => Ok(constant),
+            GraphValue::Constant(constant) => Ok(constant),
             _ => Err(format!("input {} is computed, and must be a constant", index + 1)),
         }
     }
@@ -67,28 +67,28 @@ impl<'a> KnownValues<'a> {
     }
 
     /// Whole numbers of an input, which may depend on the batch.
-    pub fn sizes(&self, node: &NodeReader<'a>, index: usize) -> Made<Vec<Size>> {
+    pub fn sizes(&self, node: &NodeReader<'a>, index: usize) -> Made<Vec<SymbolicSize>> {
         match self.value(node, index)? {
-            Value::Constant(constant) if constant.dims.len() <= 1 => {
-                Ok(constant.ints(&self.stored).into_iter().map(Size::known).collect())
+            GraphValue::Constant(constant) if constant.dims.len() <= 1 => {
+                Ok(constant.ints(&self.stored).into_iter().map(SymbolicSize::known).collect())
             }
-            Value::Sizes(array) => Ok(array.values),
+            GraphValue::Sizes(array) => Ok(array.values),
             _ => Err(format!("input {} is computed, and must be known", index + 1)),
         }
     }
 }
 
 /// An initializer as a value; elements of other kinds than numbers make it one that is missing.
-fn initializer(index: usize, tensor: &OnnxTensor) -> Value {
+fn initializer(index: usize, tensor: &OnnxTensor) -> GraphValue {
     let dims: Option<Vec<usize>> =
         tensor.dims.iter().map(|&dim| usize::try_from(dim).ok()).collect();
-    match (Kind::of(tensor.element), dims) {
-        (Some(kind), Some(dims)) => Value::Constant(Constant {
+    match (ElementKind::of(tensor.element), dims) {
+        (Some(kind), Some(dims)) => GraphValue::Constant(Constant {
             kind,
             dims,
             elements: Elements::Stored(index),
             name: tensor.name.clone(),
         }),
-        _ => Value::Missing,
+        _ => GraphValue::Missing,
     }
 }

@@ -9,8 +9,8 @@
 //!
 //! Shapes are as the program has them, the batch included.
 
-use super::constant::{Constant, Kind, Stored, strides, transposed};
-use super::size::Size;
+use super::constant::{Constant, ElementKind, StoredTensors, strides, transposed};
+use super::size::SymbolicSize;
 
 /// The index of a node.
 pub(super) type NetId = usize;
@@ -25,11 +25,11 @@ pub(super) struct Net {
 /// A value of the program.
 #[derive(Clone, Debug)]
 pub(super) struct NetNode {
-    pub form: Form,
+    pub form: NetForm,
     /// The values that it reads; the form names them by their place here.
     pub args: Vec<NetId>,
-    pub shape: Vec<Size>,
-    pub kind: Kind,
+    pub shape: Vec<SymbolicSize>,
+    pub kind: ElementKind,
     /// The variables that a call declares, in the order in which the layer does.
     pub weights: Vec<Weight>,
     /// The name that the file gives to what it is made of; may be empty.
@@ -38,13 +38,13 @@ pub(super) struct NetNode {
 
 /// How a value is written.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Form {
+pub(super) enum NetForm {
     /// An input of the model.
     Input(String),
     /// A call of a layer or operator with its arguments, some of them by name.
-    Call { callee: String, settings: Vec<(Option<&'static str>, Setting)> },
+    Call { callee: String, settings: Vec<(Option<&'static str>, CallSetting)> },
     /// `a + b`
-    Infix(&'static str, Setting, Setting),
+    Infix(&'static str, CallSetting, CallSetting),
     /// Parts of the first argument, one entry for each axis.
     Index(Vec<IndexEntry>),
     /// A tensor that the body declares: trained or not.
@@ -61,46 +61,46 @@ pub(super) enum IndexEntry {
 
 /// An argument of a call.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Setting {
+pub(super) enum CallSetting {
     /// The value at this place of the node's arguments.
     Arg(usize),
     Int(i64),
     /// An extent, which may depend on the batch.
-    Dim(Size),
+    Dim(SymbolicSize),
     Float(f64),
     /// A name or keyword.
     Word(&'static str),
     Text(&'static str),
-    List(Vec<Setting>),
+    List(Vec<CallSetting>),
 }
 
-impl Setting {
-    pub fn ints(values: &[i64]) -> Setting {
+impl CallSetting {
+    pub fn ints(values: &[i64]) -> CallSetting {
         // One number for all axes, where they agree.
         match values {
-            [first, rest @ ..] if rest.iter().all(|it| it == first) => Setting::Int(*first),
-            _ => Setting::list(values),
+            [first, rest @ ..] if rest.iter().all(|it| it == first) => CallSetting::Int(*first),
+            _ => CallSetting::list(values),
         }
     }
 
     /// An axis, or several.
-    pub fn axes(values: &[i64]) -> Setting {
+    pub fn axes(values: &[i64]) -> CallSetting {
         match values {
-            [one] => Setting::Int(*one),
-            several => Setting::list(several),
+            [one] => CallSetting::Int(*one),
+            several => CallSetting::list(several),
         }
     }
 
-    pub fn list(values: &[i64]) -> Setting {
-        Setting::List(values.iter().map(|&value| Setting::Int(value)).collect())
+    pub fn list(values: &[i64]) -> CallSetting {
+        CallSetting::List(values.iter().map(|&value| CallSetting::Int(value)).collect())
     }
 
-    pub fn dims(sizes: &[Size]) -> Setting {
-        Setting::List(sizes.iter().map(|&size| Setting::Dim(size)).collect())
+    pub fn dims(sizes: &[SymbolicSize]) -> CallSetting {
+        CallSetting::List(sizes.iter().map(|&size| CallSetting::Dim(size)).collect())
     }
 
-    pub fn bool(value: bool) -> Setting {
-        Setting::Word(if value { "true" } else { "false" })
+    pub fn bool(value: bool) -> CallSetting {
+        CallSetting::Word(if value { "true" } else { "false" })
     }
 }
 
@@ -168,13 +168,13 @@ impl Weight {
     }
 
     /// The elements, in the program's order.
-    pub fn values(&self, stored: &Stored<'_>) -> Vec<f32> {
+    pub fn values(&self, stored: &StoredTensors<'_>) -> Vec<f32> {
         self.moves.iter().fold(self.from.floats(stored), |values, step| step.apply(values, stored))
     }
 }
 
 impl Move {
-    fn apply(&self, values: Vec<f32>, stored: &Stored<'_>) -> Vec<f32> {
+    fn apply(&self, values: Vec<f32>, stored: &StoredTensors<'_>) -> Vec<f32> {
         match self {
             Move::Transpose { dims, order } => transposed(&values, dims, order),
             Move::Blocks { dims, order } => {

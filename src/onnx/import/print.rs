@@ -13,9 +13,9 @@
 mod body;
 
 use super::blocks::blocks;
-use super::constant::Kind;
+use super::constant::ElementKind;
 use super::names::ModelNames;
-use super::net::{Form, Net, NetNode, Weight};
+use super::net::{Net, NetForm, NetNode, Weight};
 use super::size::listed;
 use body::Body;
 
@@ -56,7 +56,8 @@ pub(super) fn print(net: &Net, name: &str, names: &ModelNames, header: &str) -> 
     let body = Body::of_model(net, &blocks, names);
     let mut text = header.to_owned();
     for (layer, source) in LAYERS {
-        let calls = |node: &NetNode| matches!(&node.form, Form::Call { callee, .. } if callee == layer);
+        let calls =
+            |node: &NetNode| matches!(&node.form, NetForm::Call { callee, .. } if callee == layer);
         if net.nodes.iter().any(calls) {
             text.push('\n');
             text.push_str(source);
@@ -84,7 +85,7 @@ pub(super) fn print(net: &Net, name: &str, names: &ModelNames, header: &str) -> 
 
 fn declared_input(node: &NetNode) -> Option<String> {
     match &node.form {
-        Form::Input(name) => Some(named_type(name, node)),
+        NetForm::Input(name) => Some(named_type(name, node)),
         _ => None,
     }
 }
@@ -104,11 +105,11 @@ fn type_of(node: &NetNode) -> String {
 fn training(net: &Net, name: &str, has_weights: bool) -> String {
     let [(_, id), rest @ ..] = &net.outputs[..] else { return String::new() };
     let output = &net.nodes[*id];
-    if output.kind != Kind::Float {
+    if output.kind != ElementKind::Float {
         return String::new();
     }
     let callee = match &output.form {
-        Form::Call { callee, .. } => callee.as_str(),
+        NetForm::Call { callee, .. } => callee.as_str(),
         _ => "",
     };
     let classes = output.shape.len() == 2 && output.shape[1].number().is_some_and(|it| it > 1);

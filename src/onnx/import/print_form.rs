@@ -1,7 +1,7 @@
 //! The text of calls and their arguments, and of parts of a network without their whole numbers.
 
-use super::net::{Form, IndexEntry, Net, NetId, NetNode, Setting};
-use super::size::Size;
+use super::net::{CallSetting, IndexEntry, Net, NetForm, NetId, NetNode};
+use super::size::SymbolicSize;
 use std::collections::HashMap;
 
 /// A whole number in a text.
@@ -26,19 +26,19 @@ pub(super) struct Texts<'a> {
 
 impl Texts<'_> {
     /// An argument of a call.
-    pub fn setting(&mut self, setting: &Setting, label: &'static str) -> String {
+    pub fn setting(&mut self, setting: &CallSetting, label: &'static str) -> String {
         match setting {
-            Setting::Arg(at) => (self.value)(*at),
-            Setting::Int(value) if ARGUMENTS.contains(&label) => {
+            CallSetting::Arg(at) => (self.value)(*at),
+            CallSetting::Int(value) if ARGUMENTS.contains(&label) => {
                 (self.number)(Hole { value: *value, label })
             }
-            Setting::Int(value) => value.to_string(),
-            Setting::Dim(size) => self.size(*size),
+            CallSetting::Int(value) => value.to_string(),
+            CallSetting::Dim(size) => self.size(*size),
             // As Rust has the shortest text of a float: 0.5, 1e-5, 6.0.
-            Setting::Float(number) => format!("{number:?}"),
-            Setting::Word(word) => (*word).to_owned(),
-            Setting::Text(text) => format!("\"{text}\""),
-            Setting::List(entries) => {
+            CallSetting::Float(number) => format!("{number:?}"),
+            CallSetting::Word(word) => (*word).to_owned(),
+            CallSetting::Text(text) => format!("\"{text}\""),
+            CallSetting::List(entries) => {
                 let entries: Vec<String> =
                     entries.iter().map(|entry| self.setting(entry, label)).collect();
                 format!("[{}]", entries.join(", "))
@@ -47,7 +47,7 @@ impl Texts<'_> {
     }
 
     /// An extent.
-    pub fn size(&mut self, size: Size) -> String {
+    pub fn size(&mut self, size: SymbolicSize) -> String {
         let label = "extent";
         match (size.fixed, size.batches) {
             (value, 0) => (self.number)(Hole { value, label }),
@@ -111,23 +111,23 @@ pub(super) fn skeleton(net: &Net, members: &[NetId], input: NetId) -> (String, V
 /// The text of a node, its numbers in the order in which a body has them.
 fn form(node: &NetNode, texts: &mut Texts<'_>) -> String {
     match &node.form {
-        Form::Input(name) => name.clone(),
-        Form::Variable { trained } => {
+        NetForm::Input(name) => name.clone(),
+        NetForm::Variable { trained } => {
             let dims: Vec<String> = node.shape.iter().map(|&size| texts.size(size)).collect();
             format!("variable {trained} [{}]", dims.join(", "))
         }
-        Form::Call { callee, settings } => {
+        NetForm::Call { callee, settings } => {
             let settings = settings.iter().enumerate().map(|(at, (name, setting))| {
                 let text = texts.setting(setting, label(callee, *name, at));
                 format!("{} {text}", name.unwrap_or_default())
             });
             format!("{callee}({})", settings.collect::<Vec<_>>().join(", "))
         }
-        Form::Infix(sign, left, right) => {
+        NetForm::Infix(sign, left, right) => {
             let left = texts.setting(left, "number");
             format!("{left} {sign} {}", texts.setting(right, "number"))
         }
-        Form::Index(entries) => {
+        NetForm::Index(entries) => {
             format!("{}[{}]", (texts.value)(0), texts.index(entries))
         }
     }

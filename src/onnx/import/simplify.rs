@@ -9,8 +9,8 @@
 //!
 //! What nothing reads any more goes.
 
-use super::net::{Form, Net, NetId, NetNode, Setting};
-use super::size::Size;
+use super::net::{CallSetting, Net, NetForm, NetId, NetNode};
+use super::size::SymbolicSize;
 
 /// Rewrites nodes, each once, in order.
 pub(super) fn simplify(mut net: Net) -> Net {
@@ -31,13 +31,13 @@ pub(super) fn simplify(mut net: Net) -> Net {
 /// The arguments of a call of this name.
 fn call<'a>(net: &'a Net, id: NetId, name: &str) -> Option<&'a NetNode> {
     let node = &net.nodes[id];
-    matches!(&node.form, Form::Call { callee, .. } if callee == name).then_some(node)
+    matches!(&node.form, NetForm::Call { callee, .. } if callee == name).then_some(node)
 }
 
 /// A call of a function of one value in a node's place.
 fn replaced(node: &NetNode, callee: &str, arg: NetId) -> NetNode {
-    let settings = vec![(None, Setting::Arg(0))];
-    let form = Form::Call { callee: callee.to_owned(), settings };
+    let settings = vec![(None, CallSetting::Arg(0))];
+    let form = NetForm::Call { callee: callee.to_owned(), settings };
     NetNode { form, args: vec![arg], ..node.clone() }
 }
 
@@ -58,18 +58,19 @@ fn global_pool(net: &Net, id: NetId) -> Option<NetNode> {
     };
     let from = &net.nodes[*pool.args.first()?].shape;
     let spatial: Vec<i64> = (1..from.len() as i64 - 1).collect();
-    let Form::Call { settings, .. } = &pool.form else { return None };
-    let all = settings.iter().any(|(name, setting)| {
-        *name == Some("axis") && *setting == Setting::axes(&spatial)
-    });
-    let fits = from.len() > 2 && from[0] == Size::N && node.shape[..] == [from[0], *from.last()?];
+    let NetForm::Call { settings, .. } = &pool.form else { return None };
+    let all = settings
+        .iter()
+        .any(|(name, setting)| *name == Some("axis") && *setting == CallSetting::axes(&spatial));
+    let fits =
+        from.len() > 2 && from[0] == SymbolicSize::N && node.shape[..] == [from[0], *from.last()?];
     (all && fits && pool.args.len() == 1).then(|| replaced(node, callee, pool.args[0]))
 }
 
 /// The two sides of an operator, where both are values.
 fn sides(node: &NetNode, sign: &str) -> Option<(NetId, NetId)> {
     match &node.form {
-        Form::Infix(own, Setting::Arg(a), Setting::Arg(b)) if *own == sign => {
+        NetForm::Infix(own, CallSetting::Arg(a), CallSetting::Arg(b)) if *own == sign => {
             Some((node.args[*a], node.args[*b]))
         }
         _ => None,
@@ -79,10 +80,10 @@ fn sides(node: &NetNode, sign: &str) -> Option<(NetId, NetId)> {
 /// A value and the number that meets it, in either order.
 fn number(node: &NetNode, sign: &str) -> Option<(NetId, f64)> {
     match &node.form {
-        Form::Infix(own, Setting::Arg(a), Setting::Float(number)) if *own == sign => {
+        NetForm::Infix(own, CallSetting::Arg(a), CallSetting::Float(number)) if *own == sign => {
             Some((node.args[*a], *number))
         }
-        Form::Infix(own, Setting::Float(number), Setting::Arg(a))
+        NetForm::Infix(own, CallSetting::Float(number), CallSetting::Arg(a))
             if *own == sign && matches!(sign, "*" | "+") =>
         {
             Some((node.args[*a], *number))
@@ -111,9 +112,8 @@ fn gelu(net: &Net, id: NetId) -> Option<NetNode> {
         let (erf, one) = number(&net.nodes[bracket], "+")?;
         let inner = *call(net, erf, "erf")?.args.first()?;
         let half = net.nodes.get(inner)?;
-        let (x, by) = number(half, "/")
-            .map(|(x, by)| (x, 1.0 / by))
-            .or_else(|| number(half, "*"))?;
+        let (x, by) =
+            number(half, "/").map(|(x, by)| (x, 1.0 / by)).or_else(|| number(half, "*"))?;
         (close(one, 1.0) && close(by, 0.5f64.sqrt())).then_some(x)
     };
     let found = x_of(a).filter(|&x| x == b).or_else(|| x_of(b).filter(|&x| x == a));
@@ -148,7 +148,7 @@ fn swept(net: Net) -> Net {
     let mut new = vec![0; net.nodes.len()];
     let mut made = Net::default();
     for (id, node) in net.nodes.into_iter().enumerate() {
-        if needed[id] || matches!(node.form, Form::Input(_)) {
+        if needed[id] || matches!(node.form, NetForm::Input(_)) {
             let args = node.args.iter().map(|&arg| new[arg]).collect();
             new[id] = made.push(NetNode { args, ..node });
         }

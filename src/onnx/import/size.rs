@@ -8,17 +8,17 @@ use std::fmt;
 
 /// `fixed + batches · N`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct Size {
+pub(super) struct SymbolicSize {
     pub fixed: i64,
     pub batches: i64,
 }
 
-impl Size {
-    pub const ONE: Size = Size::known(1);
-    pub const N: Size = Size { fixed: 0, batches: 1 };
+impl SymbolicSize {
+    pub const ONE: SymbolicSize = SymbolicSize::known(1);
+    pub const N: SymbolicSize = SymbolicSize { fixed: 0, batches: 1 };
 
-    pub const fn known(fixed: i64) -> Size {
-        Size { fixed, batches: 0 }
+    pub const fn known(fixed: i64) -> SymbolicSize {
+        SymbolicSize { fixed, batches: 0 }
     }
 
     /// The number, where it does not depend on the batch.
@@ -30,22 +30,22 @@ impl Size {
         self.batches != 0
     }
 
-    pub fn add(self, other: Size) -> Option<Size> {
+    pub fn add(self, other: SymbolicSize) -> Option<SymbolicSize> {
         let fixed = self.fixed.checked_add(other.fixed)?;
-        Some(Size { fixed, batches: self.batches.checked_add(other.batches)? })
+        Some(SymbolicSize { fixed, batches: self.batches.checked_add(other.batches)? })
     }
 
-    pub fn sub(self, other: Size) -> Option<Size> {
+    pub fn sub(self, other: SymbolicSize) -> Option<SymbolicSize> {
         self.add(other.times(-1)?)
     }
 
-    fn times(self, factor: i64) -> Option<Size> {
+    fn times(self, factor: i64) -> Option<SymbolicSize> {
         let fixed = self.fixed.checked_mul(factor)?;
-        Some(Size { fixed, batches: self.batches.checked_mul(factor)? })
+        Some(SymbolicSize { fixed, batches: self.batches.checked_mul(factor)? })
     }
 
     /// The product, unless it is quadratic in `N`.
-    pub fn mul(self, other: Size) -> Option<Size> {
+    pub fn mul(self, other: SymbolicSize) -> Option<SymbolicSize> {
         match (self.number(), other.number()) {
             (_, Some(factor)) => self.times(factor),
             (Some(factor), None) => other.times(factor),
@@ -54,32 +54,35 @@ impl Size {
     }
 
     /// The quotient, where it is one for every batch.
-    pub fn div(self, other: Size) -> Option<Size> {
+    pub fn div(self, other: SymbolicSize) -> Option<SymbolicSize> {
         match other.number() {
             Some(0) => None,
             // Rounds as ONNX does: toward zero, like C.
-            Some(divisor) if !self.has_batch() => self.fixed.checked_div(divisor).map(Size::known),
+            Some(divisor) if !self.has_batch() => {
+                self.fixed.checked_div(divisor).map(SymbolicSize::known)
+            }
             Some(divisor) => {
                 let whole = self.fixed % divisor == 0 && self.batches % divisor == 0;
-                let made = Size { fixed: self.fixed / divisor, batches: self.batches / divisor };
+                let made =
+                    SymbolicSize { fixed: self.fixed / divisor, batches: self.batches / divisor };
                 whole.then_some(made)
             }
             None if self.fixed == 0 && other.fixed == 0 => {
                 let whole = self.batches % other.batches == 0;
-                whole.then(|| Size::known(self.batches / other.batches))
+                whole.then(|| SymbolicSize::known(self.batches / other.batches))
             }
             None => None,
         }
     }
 
     /// The product of extents.
-    pub fn product(sizes: &[Size]) -> Option<Size> {
-        sizes.iter().try_fold(Size::ONE, |product, &size| product.mul(size))
+    pub fn product(sizes: &[SymbolicSize]) -> Option<SymbolicSize> {
+        sizes.iter().try_fold(SymbolicSize::ONE, |product, &size| product.mul(size))
     }
 }
 
 /// `12`, `N`, `2 * N`
-impl fmt::Display for Size {
+impl fmt::Display for SymbolicSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.fixed, self.batches) {
             (fixed, 0) => write!(f, "{fixed}"),
@@ -91,7 +94,7 @@ impl fmt::Display for Size {
 }
 
 /// Extents as a list: `[N, 3, 4]`.
-pub(super) fn listed(sizes: &[Size]) -> String {
-    let sizes: Vec<String> = sizes.iter().map(Size::to_string).collect();
+pub(super) fn listed(sizes: &[SymbolicSize]) -> String {
+    let sizes: Vec<String> = sizes.iter().map(SymbolicSize::to_string).collect();
     format!("[{}]", sizes.join(", "))
 }

@@ -25,14 +25,14 @@ mod recurrent;
 mod reduce;
 mod resize;
 
-use super::constant::{Constant, Elements, Kind};
+use super::constant::{Constant, ElementKind, Elements};
 use super::fold;
-use super::net::{Form, Net, NetId, NetNode, Setting, Weight};
+use super::known::{KnownValues, Made};
+use super::net::{CallSetting, Net, NetForm, NetId, NetNode, Weight};
 use super::node::NodeReader;
 use super::order::described;
-use super::size::Size;
-use super::known::{KnownValues, Made};
-use super::value::{Placed, Value};
+use super::size::SymbolicSize;
+use super::value::{GraphValue, Placed};
 use crate::onnx::model::OnnxGraph;
 use std::collections::HashMap;
 
@@ -74,7 +74,9 @@ impl<'a> Translator<'a> {
     pub fn node(&mut self, index: usize) {
         let node = &self.graph.nodes[index];
         let read = NodeReader::new(node, self.opset);
-        let missing = |name: &String| matches!(self.known.values.get(name.as_str()), Some(Value::Missing));
+        let missing = |name: &String| {
+            matches!(self.known.values.get(name.as_str()), Some(GraphValue::Missing))
+        };
         let result = match node.inputs.iter().any(missing) {
             true => Ok(Vec::new()),
             false => self.outputs(&read),
@@ -86,22 +88,24 @@ impl<'a> Translator<'a> {
                 Vec::new()
             }
         };
-        made.resize_with(node.outputs.len().max(made.len()), || Value::Missing);
+        made.resize_with(node.outputs.len().max(made.len()), || GraphValue::Missing);
         for (name, value) in node.outputs.iter().zip(made) {
             let empty = match &value {
-                Value::Tensor(placed) => placed.dims.iter().any(|size| size.fixed < 1 && !size.has_batch()),
+                GraphValue::Tensor(placed) => {
+                    placed.dims.iter().any(|size| size.fixed < 1 && !size.has_batch())
+                }
                 _ => false,
             };
             if empty {
                 let reason = "it makes a tensor without elements".to_owned();
                 self.unsupported.push(Unsupported { node: described(node), reason });
             }
-            self.known.values.insert(name, if empty { Value::Missing } else { value });
+            self.known.values.insert(name, if empty { GraphValue::Missing } else { value });
         }
     }
 
     /// What a node makes.
-    fn outputs(&mut self, node: &NodeReader<'a>) -> Made<Vec<Value>> {
+    fn outputs(&mut self, node: &NodeReader<'a>) -> Made<Vec<GraphValue>> {
         if !node.node.domain.is_empty() {
             return Err(format!("operators of the domain `{}` are not known", node.node.domain));
         }
@@ -121,8 +125,8 @@ impl<'a> Translator<'a> {
     }
 
     /// What a node makes of what the program computes.
-    fn translated(&mut self, node: &NodeReader<'a>) -> Made<Vec<Value>> {
-        let one = |made: Placed| vec![Value::Tensor(made)];
+    fn translated(&mut self, node: &NodeReader<'a>) -> Made<Vec<GraphValue>> {
+        let one = |made: Placed| vec![GraphValue::Tensor(made)];
         Ok(match node.node.op.as_str() {
             "Identity" | "Dropout" => {
                 node.ignore(&["ratio", "is_test", "seed"]);
@@ -166,10 +170,12 @@ impl<'a> Translator<'a> {
     fn not_training(&self, node: &NodeReader<'a>) -> Made<()> {
         let mode = node.input(2).and_then(|name| self.known.values.get(name));
         match mode {
-            Some(Value::Constant(constant)) if constant.scalar(&self.known.stored) != Some(0.0) => {
+            Some(GraphValue::Constant(constant))
+                if constant.scalar(&self.known.stored) != Some(0.0) =>
+            {
                 Err("it is in its mode of training".into())
             }
-            Some(Value::Constant(_)) | None => Ok(()),
+            Some(GraphValue::Constant(_)) | None => Ok(()),
             Some(_) => Err("whether it is training is computed".into()),
         }
     }
@@ -181,11 +187,11 @@ impl<'a> Translator<'a> {
     }
 
     /// A value as one of the program.
-    pub fn computed(&mut self, value: Value) -> Made<Placed> {
+    pub fn computed(&mut self, value: GraphValue) -> Made<Placed> {
         match value {
-            Value::Tensor(placed) => Ok(placed),
-            Value::Constant(constant) => self.variable(constant),
-            Value::Filled(value, kind, dims) => {
+            GraphValue::Tensor(placed) => Ok(placed),
+            GraphValue::Constant(constant) => self.variable(constant),
+            GraphValue::Filled(value, kind, dims) => {
                 let one = Constant {
                     kind,
                     dims: vec![1; dims.len()],
@@ -195,22 +201,26 @@ impl<'a> Translator<'a> {
                 let one = self.variable(one)?;
                 self.expanded(&one, dims)
             }
-            Value::Sizes(_) => Err("a shape that depends on the batch is computed with".into()),
-            Value::Missing => Err("what it reads is not supported".into()),
+            GraphValue::Sizes(_) => {
+                Err("a shape that depends on the batch is computed with".into())
+            }
+            GraphValue::Missing => Err("what it reads is not supported".into()),
         }
     }
 
     /// A constant as a variable of the program, for every sample where samples are whole inputs.
     pub fn variable(&mut self, constant: Constant) -> Made<Placed> {
-        let dims: Vec<Size> = constant.dims.iter().map(|&dim| Size::known(dim as i64)).collect();
+        let dims: Vec<SymbolicSize> =
+            constant.dims.iter().map(|&dim| SymbolicSize::known(dim as i64)).collect();
         let kind = constant.kind;
         let mut id = self.float_variable(Weight::new(constant))?;
         if self.lead {
-            let one: Vec<Size> = std::iter::once(Size::ONE).chain(dims.clone()).collect();
-            id = self.reshape_node(id, one, Kind::Float);
+            let one: Vec<SymbolicSize> =
+                std::iter::once(SymbolicSize::ONE).chain(dims.clone()).collect();
+            id = self.reshape_node(id, one, ElementKind::Float);
             let shape = self.with_lead(&dims);
-            let settings = vec![(None, Setting::dims(&shape))];
-            id = self.call("expand", vec![id], settings, shape, Kind::Float);
+            let settings = vec![(None, CallSetting::dims(&shape))];
+            id = self.call("expand", vec![id], settings, shape, ElementKind::Float);
         }
         Ok(Placed::plain(self.of_kind(id, kind), kind, dims))
     }
@@ -228,22 +238,23 @@ impl<'a> Translator<'a> {
             return Err("a constant without elements is computed with".into());
         }
         let stored = matches!(weight.from.elements, Elements::Stored(_));
-        let trained = weight.from.kind == Kind::Float && stored;
-        let shape: Vec<Size> = weight.dims.iter().map(|&dim| Size::known(dim as i64)).collect();
+        let trained = weight.from.kind == ElementKind::Float && stored;
+        let shape: Vec<SymbolicSize> =
+            weight.dims.iter().map(|&dim| SymbolicSize::known(dim as i64)).collect();
         let name = weight.from.name.clone();
         let weight = if trained { weight } else { weight.state() };
-        let (form, args) = (Form::Variable { trained }, Vec::new());
+        let (form, args) = (NetForm::Variable { trained }, Vec::new());
         let weights = vec![weight];
-        Ok(self.net.push(NetNode { form, args, shape, kind: Kind::Float, weights, name }))
+        Ok(self.net.push(NetNode { form, args, shape, kind: ElementKind::Float, weights, name }))
     }
 
     /// Floats as values of another kind: variables are floats, which hold whole numbers up to 2^24.
-    fn of_kind(&mut self, id: NetId, kind: Kind) -> NetId {
-        if kind == Kind::Float {
+    fn of_kind(&mut self, id: NetId, kind: ElementKind) -> NetId {
+        if kind == ElementKind::Float {
             return id;
         }
         let shape = self.net.nodes[id].shape.clone();
-        self.call("cast", vec![id], vec![(None, Setting::Word(kind.word()))], shape, kind)
+        self.call("cast", vec![id], vec![(None, CallSetting::Word(kind.word()))], shape, kind)
     }
 
     /// A call whose first arguments are values.
@@ -251,13 +262,13 @@ impl<'a> Translator<'a> {
         &mut self,
         callee: &str,
         args: Vec<NetId>,
-        settings: Vec<(Option<&'static str>, Setting)>,
-        shape: Vec<Size>,
-        kind: Kind,
+        settings: Vec<(Option<&'static str>, CallSetting)>,
+        shape: Vec<SymbolicSize>,
+        kind: ElementKind,
     ) -> NetId {
-        let values = (0..args.len()).map(|index| (None, Setting::Arg(index)));
+        let values = (0..args.len()).map(|index| (None, CallSetting::Arg(index)));
         let settings = values.chain(settings).collect();
-        let form = Form::Call { callee: callee.to_owned(), settings };
+        let form = NetForm::Call { callee: callee.to_owned(), settings };
         self.net.push(NetNode { form, args, shape, kind, weights: Vec::new(), name: String::new() })
     }
 
@@ -266,11 +277,11 @@ impl<'a> Translator<'a> {
         &mut self,
         node: &NodeReader<'a>,
         (callee, arg): (&str, NetId),
-        settings: Vec<(Option<&'static str>, Setting)>,
-        shape: Vec<Size>,
+        settings: Vec<(Option<&'static str>, CallSetting)>,
+        shape: Vec<SymbolicSize>,
         weights: Vec<Weight>,
     ) -> NetId {
-        let id = self.call(callee, vec![arg], settings, shape, Kind::Float);
+        let id = self.call(callee, vec![arg], settings, shape, ElementKind::Float);
         let named = weights.iter().map(|weight| weight.from.name.as_str());
         let name = named.into_iter().find(|name| !name.is_empty()).unwrap_or(&node.node.name);
         self.net.nodes[id].name = name.to_owned();
@@ -279,8 +290,8 @@ impl<'a> Translator<'a> {
     }
 
     /// The shape of the program's value whose axes are these.
-    pub fn shape(&self, dims: &[Size], order: &[usize]) -> Vec<Size> {
-        let lead = self.lead.then_some(Size::N);
+    pub fn shape(&self, dims: &[SymbolicSize], order: &[usize]) -> Vec<SymbolicSize> {
+        let lead = self.lead.then_some(SymbolicSize::N);
         lead.into_iter().chain(order.iter().map(|&axis| dims[axis])).collect()
     }
 

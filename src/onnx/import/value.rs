@@ -1,18 +1,18 @@
 //! What is known of each value of the graph while it is translated.
 
-use super::constant::{Constant, Kind};
+use super::constant::{Constant, ElementKind};
 use super::net::NetId;
-use super::size::Size;
+use super::size::SymbolicSize;
 
 /// A value of the graph.
 #[derive(Clone, Debug)]
-pub(super) enum Value {
+pub(super) enum GraphValue {
     /// All of its elements are known.
     Constant(Constant),
     /// Whole numbers that depend on the batch, such as a shape.
-    Sizes(Array<Size>),
+    Sizes(KnownArray<SymbolicSize>),
     /// One number everywhere, in a shape that depends on the batch.
-    Filled(f64, Kind, Vec<Size>),
+    Filled(f64, ElementKind, Vec<SymbolicSize>),
     /// The program computes it.
     Tensor(Placed),
     /// It is made by a node that is not supported.
@@ -23,16 +23,16 @@ pub(super) enum Value {
 #[derive(Clone, Debug)]
 pub(super) struct Placed {
     pub id: NetId,
-    pub kind: Kind,
+    pub kind: ElementKind,
     /// Its shape in the graph.
-    pub dims: Vec<Size>,
+    pub dims: Vec<SymbolicSize>,
     /// Axis `j` of the program's value is axis `order[j]` of the graph's: images are `[0, 2, 3, 1]`.
     pub order: Vec<usize>,
     /// What was flattened into the last axis of two, if not in the graph's order.
     pub shuffle: Option<Shuffle>,
     /// The axes that are the first of two in the graph, where the program still has them apart: the
     /// order is that of these and the last.
-    pub rows: Option<Vec<Size>>,
+    pub rows: Option<Vec<SymbolicSize>>,
 }
 
 /// Axes that are one in the program, in an order that is not the graph's.
@@ -46,14 +46,14 @@ pub(super) struct Shuffle {
 
 /// Elements of a small tensor.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Array<T> {
+pub(super) struct KnownArray<T> {
     pub dims: Vec<usize>,
     pub values: Vec<T>,
 }
 
 impl Placed {
     /// A value whose axes are in the graph's order.
-    pub fn plain(id: NetId, kind: Kind, dims: Vec<Size>) -> Placed {
+    pub fn plain(id: NetId, kind: ElementKind, dims: Vec<SymbolicSize>) -> Placed {
         let order = (0..dims.len()).collect();
         Placed { id, kind, dims, order, shuffle: None, rows: None }
     }

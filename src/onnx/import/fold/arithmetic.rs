@@ -1,25 +1,25 @@
 //! Arithmetic on constants: on whole numbers that may depend on the batch, and on floats.
 
-use super::super::constant::{Constant, Kind};
-use super::super::node::NodeReader;
-use super::super::size::Size;
+use super::super::constant::{Constant, ElementKind};
 use super::super::known::{KnownValues, Made};
-use super::super::value::{Array, Value, axis_of};
-use super::moves::Known;
+use super::super::node::NodeReader;
+use super::super::size::SymbolicSize;
+use super::super::value::{GraphValue, KnownArray, axis_of};
+use super::moves::KnownElements;
 use super::{MOST, of_sizes};
 use crate::onnx::model::OnnxAttribute;
 
 /// A constant as it is, or with elements of another type.
 pub(super) fn cast<'a>(
     node: &NodeReader<'a>,
-    value: &Value,
+    value: &GraphValue,
     within: &KnownValues<'a>,
-) -> Made<Option<Vec<Value>>> {
+) -> Made<Option<Vec<GraphValue>>> {
     let to = match (node.node.op.as_str(), node.attribute("to")) {
-        ("Cast", Some(OnnxAttribute::Int(to))) => i32::try_from(*to).ok().and_then(Kind::of),
+        ("Cast", Some(OnnxAttribute::Int(to))) => i32::try_from(*to).ok().and_then(ElementKind::of),
         ("CastLike", _) => match within.value(node, 1)? {
-            Value::Constant(like) => Some(like.kind),
-            Value::Sizes(_) => Some(Kind::Int),
+            GraphValue::Constant(like) => Some(like.kind),
+            GraphValue::Sizes(_) => Some(ElementKind::Int),
             _ => None,
         },
         ("Cast", _) => None,
@@ -33,21 +33,21 @@ pub(super) fn cast<'a>(
     };
     Ok(match value {
         _ if narrow => return Err("it casts to a type that rounds".into()),
-        Value::Sizes(_) if to == Kind::Int => Some(vec![value.clone()]),
-        Value::Constant(constant) if constant.kind == to => Some(vec![value.clone()]),
-        Value::Constant(constant) if constant.count() <= MOST => {
+        GraphValue::Sizes(_) if to == ElementKind::Int => Some(vec![value.clone()]),
+        GraphValue::Constant(constant) if constant.kind == to => Some(vec![value.clone()]),
+        GraphValue::Constant(constant) if constant.count() <= MOST => {
             let dims = constant.dims.clone();
             let ints = || constant.ints(&within.stored);
             Some(vec![match to {
-                Kind::Float => {
-                    Value::Constant(Constant::of_floats(dims, constant.floats(&within.stored)))
+                ElementKind::Float => {
+                    GraphValue::Constant(Constant::of_floats(dims, constant.floats(&within.stored)))
                 }
-                Kind::Bool => {
+                ElementKind::Bool => {
                     let floats = constant.floats(&within.stored);
                     let values = floats.iter().map(|&it| i64::from(it != 0.0)).collect();
-                    Value::Constant(Constant { kind: to, ..Constant::of_ints(dims, values) })
+                    GraphValue::Constant(Constant { kind: to, ..Constant::of_ints(dims, values) })
                 }
-                _ => Value::Constant(Constant { kind: to, ..Constant::of_ints(dims, ints()) }),
+                _ => GraphValue::Constant(Constant { kind: to, ..Constant::of_ints(dims, ints()) }),
             }])
         }
         _ => None,
@@ -57,15 +57,15 @@ pub(super) fn cast<'a>(
 /// What a node makes of constants, if it is arithmetic that is known here.
 pub(super) fn computed<'a>(
     node: &NodeReader<'a>,
-    values: &[Option<Value>],
+    values: &[Option<GraphValue>],
     within: &KnownValues<'a>,
-) -> Made<Option<Vec<Value>>> {
+) -> Made<Option<Vec<GraphValue>>> {
     let op = node.node.op.as_str();
     if op == "Mod" {
         node.ignore(&["fmod"]);
     }
-    let known: Option<Vec<Known>> =
-        values.iter().flatten().map(|value| Known::of(value, within)).collect();
+    let known: Option<Vec<KnownElements>> =
+        values.iter().flatten().map(|value| KnownElements::of(value, within)).collect();
     let Some(known) = known else { return Ok(None) };
     if node.opset < 7 && node.attribute("broadcast").is_some() {
         return Ok(None);
@@ -74,31 +74,35 @@ pub(super) fn computed<'a>(
         return reduced(node, &known, within).map(|made| made.map(|made| vec![made]));
     }
     let made = match &known[..] {
-        [Known::Floats(x)] => float_of_one(op, x).map(Known::Floats),
-        [Known::Whole(x, kind)] => whole_of_one(op, x, *kind),
-        [Known::Floats(a), Known::Floats(b)] => floats_of_two(op, a, b)?,
-        [Known::Whole(a, kind), Known::Whole(b, _)] => whole_of_two(op, a, b, *kind)?,
-        [Known::Whole(condition, Kind::Bool), Known::Whole(a, kind), Known::Whole(b, _)]
-            if op == "Where" =>
-        {
-            chosen(condition, a, b)?.map(|made| Known::Whole(made, *kind))
+        [KnownElements::Floats(x)] => float_of_one(op, x).map(KnownElements::Floats),
+        [KnownElements::Whole(x, kind)] => whole_of_one(op, x, *kind),
+        [KnownElements::Floats(a), KnownElements::Floats(b)] => floats_of_two(op, a, b)?,
+        [KnownElements::Whole(a, kind), KnownElements::Whole(b, _)] => {
+            whole_of_two(op, a, b, *kind)?
         }
-        [Known::Whole(condition, Kind::Bool), Known::Floats(a), Known::Floats(b)]
-            if op == "Where" =>
-        {
-            chosen(condition, a, b)?.map(Known::Floats)
+        [
+            KnownElements::Whole(condition, ElementKind::Bool),
+            KnownElements::Whole(a, kind),
+            KnownElements::Whole(b, _),
+        ] if op == "Where" => {
+            chosen(condition, a, b)?.map(|made| KnownElements::Whole(made, *kind))
         }
-        [Known::Whole(from, kind), Known::Whole(to, _), Known::Whole(step, _)]
-            if op == "Range" =>
-        {
-            range(from, to, step).map(|made| Known::Whole(made, *kind))
-        }
+        [
+            KnownElements::Whole(condition, ElementKind::Bool),
+            KnownElements::Floats(a),
+            KnownElements::Floats(b),
+        ] if op == "Where" => chosen(condition, a, b)?.map(KnownElements::Floats),
+        [
+            KnownElements::Whole(from, kind),
+            KnownElements::Whole(to, _),
+            KnownElements::Whole(step, _),
+        ] if op == "Range" => range(from, to, step).map(|made| KnownElements::Whole(made, *kind)),
         _ => None,
     };
     Ok(made.map(|made| vec![made.value()]))
 }
 
-fn float_of_one(op: &str, x: &Array<f32>) -> Option<Array<f32>> {
+fn float_of_one(op: &str, x: &KnownArray<f32>) -> Option<KnownArray<f32>> {
     let function: fn(f32) -> f32 = match op {
         "Neg" => |x| -x,
         "Abs" => f32::abs,
@@ -111,22 +115,30 @@ fn float_of_one(op: &str, x: &Array<f32>) -> Option<Array<f32>> {
         _ => return None,
     };
     let values = x.values.iter().map(|&value| function(value)).collect();
-    Some(Array { dims: x.dims.clone(), values })
+    Some(KnownArray { dims: x.dims.clone(), values })
 }
 
-fn whole_of_one(op: &str, x: &Array<Size>, kind: Kind) -> Option<Known> {
-    let values: Option<Vec<Size>> = match op {
-        "Neg" => x.values.iter().map(|&size| Size::known(0).sub(size)).collect(),
+fn whole_of_one(
+    op: &str,
+    x: &KnownArray<SymbolicSize>,
+    kind: ElementKind,
+) -> Option<KnownElements> {
+    let values: Option<Vec<SymbolicSize>> = match op {
+        "Neg" => x.values.iter().map(|&size| SymbolicSize::known(0).sub(size)).collect(),
         "Not" => {
-            let not = |size: &Size| Some(Size::known(1 - size.number()?));
+            let not = |size: &SymbolicSize| Some(SymbolicSize::known(1 - size.number()?));
             x.values.iter().map(not).collect()
         }
         _ => return None,
     };
-    Some(Known::Whole(Array { dims: x.dims.clone(), values: values? }, kind))
+    Some(KnownElements::Whole(KnownArray { dims: x.dims.clone(), values: values? }, kind))
 }
 
-fn floats_of_two(op: &str, a: &Array<f32>, b: &Array<f32>) -> Made<Option<Known>> {
+fn floats_of_two(
+    op: &str,
+    a: &KnownArray<f32>,
+    b: &KnownArray<f32>,
+) -> Made<Option<KnownElements>> {
     let function: fn(f32, f32) -> f32 = match op {
         "Add" | "Sum" => |a, b| a + b,
         "Sub" => |a, b| a - b,
@@ -144,28 +156,33 @@ fn floats_of_two(op: &str, a: &Array<f32>, b: &Array<f32>) -> Made<Option<Known>
                 "GreaterOrEqual" => |a, b| a >= b,
                 _ => return Ok(None),
             };
-            let made = meet(a, b, |a, b| Some(Size::known(i64::from(compare(a, b)))))?;
-            return Ok(made.map(|made| Known::Whole(made, Kind::Bool)));
+            let made = meet(a, b, |a, b| Some(SymbolicSize::known(i64::from(compare(a, b)))))?;
+            return Ok(made.map(|made| KnownElements::Whole(made, ElementKind::Bool)));
         }
     };
-    Ok(meet(a, b, |a, b| Some(function(a, b)))?.map(Known::Floats))
+    Ok(meet(a, b, |a, b| Some(function(a, b)))?.map(KnownElements::Floats))
 }
 
-fn whole_of_two(op: &str, a: &Array<Size>, b: &Array<Size>, kind: Kind) -> Made<Option<Known>> {
-    let truth = |is: bool| Some(Size::known(i64::from(is)));
-    let numbers = |a: Size, b: Size| Some((a.number()?, b.number()?));
-    let function: &dyn Fn(Size, Size) -> Option<Size> = match op {
-        "Add" | "Sum" => &Size::add,
-        "Sub" => &Size::sub,
-        "Mul" => &Size::mul,
-        "Div" => &Size::div,
+fn whole_of_two(
+    op: &str,
+    a: &KnownArray<SymbolicSize>,
+    b: &KnownArray<SymbolicSize>,
+    kind: ElementKind,
+) -> Made<Option<KnownElements>> {
+    let truth = |is: bool| Some(SymbolicSize::known(i64::from(is)));
+    let numbers = |a: SymbolicSize, b: SymbolicSize| Some((a.number()?, b.number()?));
+    let function: &dyn Fn(SymbolicSize, SymbolicSize) -> Option<SymbolicSize> = match op {
+        "Add" | "Sum" => &SymbolicSize::add,
+        "Sub" => &SymbolicSize::sub,
+        "Mul" => &SymbolicSize::mul,
+        "Div" => &SymbolicSize::div,
         // Of numbers that are not negative, all kinds of remainders are one.
         "Mod" => &|a, b| {
             let (a, b) = numbers(a, b).filter(|(a, b)| *a >= 0 && *b > 0)?;
-            Some(Size::known(a % b))
+            Some(SymbolicSize::known(a % b))
         },
-        "Max" => &|a, b| numbers(a, b).map(|(a, b)| Size::known(a.max(b))),
-        "Min" => &|a, b| numbers(a, b).map(|(a, b)| Size::known(a.min(b))),
+        "Max" => &|a, b| numbers(a, b).map(|(a, b)| SymbolicSize::known(a.max(b))),
+        "Min" => &|a, b| numbers(a, b).map(|(a, b)| SymbolicSize::known(a.min(b))),
         "And" => &|a, b| numbers(a, b).and_then(|(a, b)| truth(a != 0 && b != 0)),
         "Or" => &|a, b| numbers(a, b).and_then(|(a, b)| truth(a != 0 || b != 0)),
         // A batch has a sample at least.
@@ -173,7 +190,7 @@ fn whole_of_two(op: &str, a: &Array<Size>, b: &Array<Size>, kind: Kind) -> Made<
             (Some(a), Some(b)) => truth(a == b),
             (None, Some(number)) if a.fixed == 0 && a.batches > 0 && number < 1 => truth(false),
             (Some(number), None) if b.fixed == 0 && b.batches > 0 && number < 1 => truth(false),
-            _ => (a == b).then_some(Size::ONE),
+            _ => (a == b).then_some(SymbolicSize::ONE),
         },
         "Less" => &|a, b| numbers(a, b).and_then(|(a, b)| truth(a < b)),
         "Greater" => &|a, b| numbers(a, b).and_then(|(a, b)| truth(a > b)),
@@ -182,25 +199,25 @@ fn whole_of_two(op: &str, a: &Array<Size>, b: &Array<Size>, kind: Kind) -> Made<
         _ => return Ok(None),
     };
     let compares = matches!(op, "Equal" | "Less" | "Greater" | "LessOrEqual" | "GreaterOrEqual");
-    let kind = if compares { Kind::Bool } else { kind };
-    Ok(meet(a, b, function)?.map(|made| Known::Whole(made, kind)))
+    let kind = if compares { ElementKind::Bool } else { kind };
+    Ok(meet(a, b, function)?.map(|made| KnownElements::Whole(made, kind)))
 }
 
 /// A function of each pair of elements, with NumPy's broadcasting.
 fn meet<T: Copy, U>(
-    a: &Array<T>,
-    b: &Array<T>,
+    a: &KnownArray<T>,
+    b: &KnownArray<T>,
     function: impl Fn(T, T) -> Option<U>,
-) -> Made<Option<Array<U>>> {
+) -> Made<Option<KnownArray<U>>> {
     let Some((dims, [a, b])) = aligned(a, b)? else { return Ok(None) };
     let values: Option<Vec<U>> = a.into_iter().zip(b).map(|(a, b)| function(a, b)).collect();
-    Ok(values.map(|values| Array { dims, values }))
+    Ok(values.map(|values| KnownArray { dims, values }))
 }
 
 /// The elements of two arrays in the shape in which they meet.
 type Aligned<T> = (Vec<usize>, [Vec<T>; 2]);
 
-fn aligned<T: Copy>(a: &Array<T>, b: &Array<T>) -> Made<Option<Aligned<T>>> {
+fn aligned<T: Copy>(a: &KnownArray<T>, b: &KnownArray<T>) -> Made<Option<Aligned<T>>> {
     use super::super::constant::{strided, strides};
     let rank = a.dims.len().max(b.dims.len());
     let at = |dims: &[usize], axis: usize| {
@@ -218,7 +235,7 @@ fn aligned<T: Copy>(a: &Array<T>, b: &Array<T>) -> Made<Option<Aligned<T>>> {
     if all > MOST {
         return Ok(None);
     }
-    let spread = |array: &Array<T>| {
+    let spread = |array: &KnownArray<T>| {
         let own = strides(&array.dims);
         let step = |axis: usize| match (axis + array.dims.len()).checked_sub(rank) {
             Some(at) if array.dims[at] != 1 => own[at],
@@ -231,10 +248,10 @@ fn aligned<T: Copy>(a: &Array<T>, b: &Array<T>) -> Made<Option<Aligned<T>>> {
 }
 
 fn chosen<T: Copy>(
-    condition: &Array<Size>,
-    a: &Array<T>,
-    b: &Array<T>,
-) -> Made<Option<Array<T>>> {
+    condition: &KnownArray<SymbolicSize>,
+    a: &KnownArray<T>,
+    b: &KnownArray<T>,
+) -> Made<Option<KnownArray<T>>> {
     let pairs = meet(a, b, |a, b| Some((a, b)))?;
     let Some(pairs) = pairs else { return Ok(None) };
     let truths: Option<Vec<bool>> =
@@ -245,11 +262,15 @@ fn chosen<T: Copy>(
         return Ok(None);
     }
     let values = pairs.values.iter().zip(truths).map(|(&(a, b), is)| if is { a } else { b });
-    Ok(Some(Array { dims: pairs.dims.clone(), values: values.collect() }))
+    Ok(Some(KnownArray { dims: pairs.dims.clone(), values: values.collect() }))
 }
 
-fn range(from: &Array<Size>, to: &Array<Size>, step: &Array<Size>) -> Option<Array<Size>> {
-    let one = |array: &Array<Size>| match &array.values[..] {
+fn range(
+    from: &KnownArray<SymbolicSize>,
+    to: &KnownArray<SymbolicSize>,
+    step: &KnownArray<SymbolicSize>,
+) -> Option<KnownArray<SymbolicSize>> {
+    let one = |array: &KnownArray<SymbolicSize>| match &array.values[..] {
         [value] => value.number(),
         _ => None,
     };
@@ -261,17 +282,18 @@ fn range(from: &Array<Size>, to: &Array<Size>, step: &Array<Size>) -> Option<Arr
     }
     let exact = distance % step == 0;
     let count = if exact || distance.signum() != step.signum() { count } else { count + 1 };
-    let values: Vec<Size> = (0..count as i64).map(|at| Size::known(from + at * step)).collect();
-    Some(Array { dims: vec![values.len()], values })
+    let values: Vec<SymbolicSize> =
+        (0..count as i64).map(|at| SymbolicSize::known(from + at * step)).collect();
+    Some(KnownArray { dims: vec![values.len()], values })
 }
 
 /// A reduction of whole numbers along all of one axis.
 fn reduced<'a>(
     node: &NodeReader<'a>,
-    known: &[Known],
+    known: &[KnownElements],
     within: &KnownValues<'a>,
-) -> Made<Option<Value>> {
-    let Some(Known::Whole(x, kind)) = known.first() else { return Ok(None) };
+) -> Made<Option<GraphValue>> {
+    let Some(KnownElements::Whole(x, kind)) = known.first() else { return Ok(None) };
     let axes = within.listed(node, "axes", 1)?;
     let keep = node.int("keepdims", 1)? != 0;
     if x.dims.len() > 1 || node.int("noop_with_empty_axes", 0)? != 0 {
@@ -282,16 +304,18 @@ fn reduced<'a>(
     }
     let mut values = x.values.iter().copied();
     let made = match node.node.op.as_str() {
-        "ReduceProd" => values.try_fold(Size::ONE, Size::mul),
-        "ReduceSum" => values.try_fold(Size::known(0), Size::add),
-        "ReduceMax" => values.map(Size::number).collect::<Option<Vec<_>>>().and_then(|all| {
-            all.into_iter().max().map(Size::known)
-        }),
-        "ReduceMin" => values.map(Size::number).collect::<Option<Vec<_>>>().and_then(|all| {
-            all.into_iter().min().map(Size::known)
-        }),
+        "ReduceProd" => values.try_fold(SymbolicSize::ONE, SymbolicSize::mul),
+        "ReduceSum" => values.try_fold(SymbolicSize::known(0), SymbolicSize::add),
+        "ReduceMax" => values
+            .map(SymbolicSize::number)
+            .collect::<Option<Vec<_>>>()
+            .and_then(|all| all.into_iter().max().map(SymbolicSize::known)),
+        "ReduceMin" => values
+            .map(SymbolicSize::number)
+            .collect::<Option<Vec<_>>>()
+            .and_then(|all| all.into_iter().min().map(SymbolicSize::known)),
         _ => None,
     };
     let dims = if keep { vec![1; x.dims.len()] } else { Vec::new() };
-    Ok(made.map(|made| of_sizes(Array { dims, values: vec![made] }, *kind)))
+    Ok(made.map(|made| of_sizes(KnownArray { dims, values: vec![made] }, *kind)))
 }

@@ -1,40 +1,44 @@
 //! Elements of constants moved: parts of them, several joined, repeated or put in another order.
 
-use super::super::constant::{Constant, Elements, Kind, strided, strides, transposed};
-use super::super::node::NodeReader;
-use super::super::size::Size;
+use super::super::constant::{Constant, ElementKind, Elements, strided, strides, transposed};
 use super::super::known::{KnownValues, Made};
-use super::super::value::{Array, Value, axis_of};
+use super::super::node::NodeReader;
+use super::super::size::SymbolicSize;
+use super::super::value::{GraphValue, KnownArray, axis_of};
 use super::{MOST, of_sizes};
 use std::rc::Rc;
 
 /// The elements of a value, of either kind.
-pub(super) enum Known {
-    Whole(Array<Size>, Kind),
-    Floats(Array<f32>),
+pub(super) enum KnownElements {
+    Whole(KnownArray<SymbolicSize>, ElementKind),
+    Floats(KnownArray<f32>),
 }
 
-impl Known {
-    pub fn of(value: &Value, within: &KnownValues<'_>) -> Option<Known> {
+impl KnownElements {
+    pub fn of(value: &GraphValue, within: &KnownValues<'_>) -> Option<KnownElements> {
         match value {
-            Value::Sizes(array) => Some(Known::Whole(array.clone(), Kind::Int)),
-            Value::Constant(constant) if constant.kind == Kind::Float => {
+            GraphValue::Sizes(array) => Some(KnownElements::Whole(array.clone(), ElementKind::Int)),
+            GraphValue::Constant(constant) if constant.kind == ElementKind::Float => {
                 let (dims, values) = (constant.dims.clone(), constant.floats(&within.stored));
-                Some(Known::Floats(Array { dims, values }))
+                Some(KnownElements::Floats(KnownArray { dims, values }))
             }
-            Value::Constant(constant) => {
-                let values = constant.ints(&within.stored).into_iter().map(Size::known).collect();
-                Some(Known::Whole(Array { dims: constant.dims.clone(), values }, constant.kind))
+            GraphValue::Constant(constant) => {
+                let values =
+                    constant.ints(&within.stored).into_iter().map(SymbolicSize::known).collect();
+                Some(KnownElements::Whole(
+                    KnownArray { dims: constant.dims.clone(), values },
+                    constant.kind,
+                ))
             }
             _ => None,
         }
     }
 
-    pub fn value(self) -> Value {
+    pub fn value(self) -> GraphValue {
         match self {
-            Known::Whole(array, kind) => of_sizes(array, kind),
-            Known::Floats(array) => Value::Constant(Constant {
-                kind: Kind::Float,
+            KnownElements::Whole(array, kind) => of_sizes(array, kind),
+            KnownElements::Floats(array) => GraphValue::Constant(Constant {
+                kind: ElementKind::Float,
                 dims: array.dims,
                 elements: Elements::F32(Rc::new(array.values)),
                 name: String::new(),
@@ -46,9 +50,9 @@ impl Known {
 /// What a node that moves elements makes.
 pub(super) fn moved<'a>(
     node: &NodeReader<'a>,
-    values: &[Option<Value>],
+    values: &[Option<GraphValue>],
     within: &KnownValues<'a>,
-) -> Made<Option<Vec<Value>>> {
+) -> Made<Option<Vec<GraphValue>>> {
     let op = node.node.op.as_str();
     if op == "ScatterND" {
         return scattered(node, values, within);
@@ -57,38 +61,41 @@ pub(super) fn moved<'a>(
     if !known {
         return Ok(None);
     }
-    let all: Option<Vec<Known>> = match op {
-        "Concat" => values.iter().map(|value| Known::of(value.as_ref()?, within)).collect(),
-        _ => values.first().and_then(|first| Some(vec![Known::of(first.as_ref()?, within)?])),
+    let all: Option<Vec<KnownElements>> = match op {
+        "Concat" => values.iter().map(|value| KnownElements::of(value.as_ref()?, within)).collect(),
+        _ => {
+            values.first().and_then(|first| Some(vec![KnownElements::of(first.as_ref()?, within)?]))
+        }
     };
     let Some(mut all) = all.filter(|all| !all.is_empty()) else { return Ok(None) };
     if op == "Concat" {
         return joined(node, all).map(|made| Some(vec![made.value()]));
     }
     let made = match all.remove(0) {
-        Known::Whole(array, kind) => {
+        KnownElements::Whole(array, kind) => {
             let made = parts(node, &array, within)?;
-            made.map(|made| made.into_iter().map(|it| Known::Whole(it, kind).value()).collect())
+            made.map(|made| {
+                made.into_iter().map(|it| KnownElements::Whole(it, kind).value()).collect()
+            })
         }
-        Known::Floats(array) => {
+        KnownElements::Floats(array) => {
             let made = parts(node, &array, within)?;
-            made.map(|made| made.into_iter().map(|it| Known::Floats(it).value()).collect())
+            made.map(|made| made.into_iter().map(|it| KnownElements::Floats(it).value()).collect())
         }
     };
     // The name of a weight that only moves stays.
     let name = match &values[0] {
-        Some(Value::Constant(constant)) => constant.name.clone(),
+        Some(GraphValue::Constant(constant)) => constant.name.clone(),
         _ => String::new(),
     };
-    Ok(made.map(|made: Vec<Value>| {
-        made.into_iter().map(|value| named(value, &name)).collect()
-    }))
+    Ok(made
+        .map(|made: Vec<GraphValue>| made.into_iter().map(|value| named(value, &name)).collect()))
 }
 
-fn named(value: Value, name: &str) -> Value {
+fn named(value: GraphValue, name: &str) -> GraphValue {
     match value {
-        Value::Constant(constant) => {
-            Value::Constant(Constant { name: name.to_owned(), ..constant })
+        GraphValue::Constant(constant) => {
+            GraphValue::Constant(Constant { name: name.to_owned(), ..constant })
         }
         other => other,
     }
@@ -96,9 +103,9 @@ fn named(value: Value, name: &str) -> Value {
 
 fn parts<'a, T: Copy>(
     node: &NodeReader<'a>,
-    array: &Array<T>,
+    array: &KnownArray<T>,
     within: &KnownValues<'a>,
-) -> Made<Option<Vec<Array<T>>>> {
+) -> Made<Option<Vec<KnownArray<T>>>> {
     let rank = array.dims.len();
     Ok(match node.node.op.as_str() {
         "Transpose" => {
@@ -111,12 +118,13 @@ fn parts<'a, T: Copy>(
                 return Err(format!("{order:?} is no order of {rank} axes"));
             }
             let dims = order.iter().map(|&axis| array.dims[axis]).collect();
-            Some(vec![Array { dims, values: transposed(&array.values, &array.dims, &order) }])
+            Some(vec![KnownArray { dims, values: transposed(&array.values, &array.dims, &order) }])
         }
         "Gather" => {
-            let Value::Constant(index) = within.value(node, 1)? else { return Ok(None) };
+            let GraphValue::Constant(index) = within.value(node, 1)? else { return Ok(None) };
             let axis = axis_of(node.int("axis", 0)?, rank)?;
-            gathered(array, axis, &index.ints(&within.stored), &index.dims).map(|it| Some(vec![it]))?
+            gathered(array, axis, &index.ints(&within.stored), &index.dims)
+                .map(|it| Some(vec![it]))?
         }
         "Slice" => Some(vec![sliced(node, array, within)?]),
         "Split" => {
@@ -138,7 +146,7 @@ fn parts<'a, T: Copy>(
             Some(made)
         }
         "Expand" => {
-            let Value::Constant(target) = within.value(node, 1)? else { return Ok(None) };
+            let GraphValue::Constant(target) = within.value(node, 1)? else { return Ok(None) };
             expanded(array, &target.ints(&within.stored))?.map(|made| vec![made])
         }
         _ => None,
@@ -147,11 +155,11 @@ fn parts<'a, T: Copy>(
 
 /// Entries along an axis; negative ones count from the end.
 fn gathered<T: Copy>(
-    array: &Array<T>,
+    array: &KnownArray<T>,
     axis: usize,
     index: &[i64],
     shape: &[usize],
-) -> Made<Array<T>> {
+) -> Made<KnownArray<T>> {
     let extent = array.dims[axis];
     let outer: usize = array.dims[..axis].iter().product();
     let inner: usize = array.dims[axis + 1..].iter().product();
@@ -170,14 +178,14 @@ fn gathered<T: Copy>(
         }
     }
     let dims = [&array.dims[..axis], shape, &array.dims[axis + 1..]].concat();
-    Ok(Array { dims, values })
+    Ok(KnownArray { dims, values })
 }
 
 fn sliced<'a, T: Copy>(
     node: &NodeReader<'a>,
-    array: &Array<T>,
+    array: &KnownArray<T>,
     within: &KnownValues<'a>,
-) -> Made<Array<T>> {
+) -> Made<KnownArray<T>> {
     let missing = "where it begins or ends is not known";
     let starts = within.listed(node, "starts", 1)?.ok_or(missing)?;
     let ends = within.listed(node, "ends", 2)?.ok_or(missing)?;
@@ -214,7 +222,7 @@ fn places(start: i64, end: i64, step: i64, extent: i64) -> Made<Vec<i64>> {
     }
 }
 
-fn expanded<T: Copy>(array: &Array<T>, target: &[i64]) -> Made<Option<Array<T>>> {
+fn expanded<T: Copy>(array: &KnownArray<T>, target: &[i64]) -> Made<Option<KnownArray<T>>> {
     let rank = target.len().max(array.dims.len());
     let own = |axis: usize| (axis + array.dims.len()).checked_sub(rank);
     let steps = strides(&array.dims);
@@ -234,33 +242,33 @@ fn expanded<T: Copy>(array: &Array<T>, target: &[i64]) -> Made<Option<Array<T>>>
     if all > MOST {
         return Ok(None);
     }
-    Ok(Some(Array { values: strided(&array.values, &dims, &moves), dims }))
+    Ok(Some(KnownArray { values: strided(&array.values, &dims, &moves), dims }))
 }
 
 /// Values joined along an axis.
-fn joined(node: &NodeReader<'_>, all: Vec<Known>) -> Made<Known> {
+fn joined(node: &NodeReader<'_>, all: Vec<KnownElements>) -> Made<KnownElements> {
     let axis = node.int("axis", 1)?;
     let (mut whole, mut floats, mut kinds) = (Vec::new(), Vec::new(), None);
     for known in all {
         match known {
-            Known::Whole(array, kind) => {
+            KnownElements::Whole(array, kind) => {
                 kinds = kinds.or(Some(kind));
                 whole.push(array);
             }
-            Known::Floats(array) => floats.push(array),
+            KnownElements::Floats(array) => floats.push(array),
         }
     }
     match (kinds, whole.is_empty(), floats.is_empty()) {
-        (Some(kind), false, true) => Ok(Known::Whole(beside(&whole, axis)?, kind)),
-        (None, true, false) => Ok(Known::Floats(beside(&floats, axis)?)),
+        (Some(kind), false, true) => Ok(KnownElements::Whole(beside(&whole, axis)?, kind)),
+        (None, true, false) => Ok(KnownElements::Floats(beside(&floats, axis)?)),
         _ => Err("it joins values of several types".into()),
     }
 }
 
-fn beside<T: Copy>(all: &[Array<T>], axis: i64) -> Made<Array<T>> {
+fn beside<T: Copy>(all: &[KnownArray<T>], axis: i64) -> Made<KnownArray<T>> {
     let first = &all[0].dims;
     let axis = axis_of(axis, first.len())?;
-    let alike = |it: &Array<T>| {
+    let alike = |it: &KnownArray<T>| {
         it.dims.len() == first.len()
             && (0..first.len()).all(|at| at == axis || it.dims[at] == first[at])
     };
@@ -277,17 +285,18 @@ fn beside<T: Copy>(all: &[Array<T>], axis: i64) -> Made<Array<T>> {
     }
     let mut dims = first.clone();
     dims[axis] = all.iter().map(|it| it.dims[axis]).sum();
-    Ok(Array { dims, values })
+    Ok(KnownArray { dims, values })
 }
 
 /// Slices of a constant, written over at the places that an index names.
 fn scattered<'a>(
     node: &NodeReader<'a>,
-    values: &[Option<Value>],
+    values: &[Option<GraphValue>],
     within: &KnownValues<'a>,
-) -> Made<Option<Vec<Value>>> {
-    let known = |at: usize| values.get(at)?.as_ref().and_then(|it| Known::of(it, within));
-    let (Some(data), Some(Known::Whole(index, _)), Some(updates)) = (known(0), known(1), known(2))
+) -> Made<Option<Vec<GraphValue>>> {
+    let known = |at: usize| values.get(at)?.as_ref().and_then(|it| KnownElements::of(it, within));
+    let (Some(data), Some(KnownElements::Whole(index, _)), Some(updates)) =
+        (known(0), known(1), known(2))
     else {
         return Ok(None);
     };
@@ -295,21 +304,21 @@ fn scattered<'a>(
         return Err("what it writes is added to what is there".into());
     }
     Ok(match (data, updates) {
-        (Known::Floats(data), Known::Floats(updates)) => {
-            Some(vec![Known::Floats(overwritten(data, &index, &updates)?).value()])
+        (KnownElements::Floats(data), KnownElements::Floats(updates)) => {
+            Some(vec![KnownElements::Floats(overwritten(data, &index, &updates)?).value()])
         }
-        (Known::Whole(data, kind), Known::Whole(updates, _)) => {
-            Some(vec![Known::Whole(overwritten(data, &index, &updates)?, kind).value()])
+        (KnownElements::Whole(data, kind), KnownElements::Whole(updates, _)) => {
+            Some(vec![KnownElements::Whole(overwritten(data, &index, &updates)?, kind).value()])
         }
         _ => None,
     })
 }
 
 fn overwritten<T: Copy>(
-    mut data: Array<T>,
-    index: &Array<Size>,
-    updates: &Array<T>,
-) -> Made<Array<T>> {
+    mut data: KnownArray<T>,
+    index: &KnownArray<SymbolicSize>,
+    updates: &KnownArray<T>,
+) -> Made<KnownArray<T>> {
     let unfit = || "its places do not fit what it writes over".to_owned();
     let depth = *index.dims.last().ok_or_else(unfit)?;
     if depth == 0 || depth > data.dims.len() {

@@ -5,28 +5,29 @@
 //! [197, N, 768] as [197, 12, 64]                            →  [197, 12 * N, 64]
 //! ```
 
-use super::super::node::NodeReader;
-use super::super::size::{Size, listed};
 use super::super::known::{KnownValues, Made};
+use super::super::node::NodeReader;
+use super::super::size::{SymbolicSize, listed};
 use super::super::value::axis_of;
 
 /// The shape that a node gives to its input, if that is all it does.
 pub(in super::super) fn shape_change<'a>(
     node: &NodeReader<'a>,
-    dims: &[Size],
+    dims: &[SymbolicSize],
     within: &KnownValues<'a>,
-) -> Made<Option<Vec<Size>>> {
+) -> Made<Option<Vec<SymbolicSize>>> {
     let rank = dims.len();
     Ok(Some(match node.node.op.as_str() {
         "Flatten" => {
             let axis = node.int("axis", 1)?;
             let axis = if axis == rank as i64 { rank } else { axis_of(axis, rank)? };
-            let product = |sizes: &[Size]| Size::product(sizes).ok_or("its shape is unknown");
+            let product =
+                |sizes: &[SymbolicSize]| SymbolicSize::product(sizes).ok_or("its shape is unknown");
             vec![product(&dims[..axis])?, product(&dims[axis..])?]
         }
         "Reshape" => {
             let target = match node.ints("shape")? {
-                Some(shape) => shape.into_iter().map(Size::known).collect(),
+                Some(shape) => shape.into_iter().map(SymbolicSize::known).collect(),
                 None => within.sizes(node, 1)?,
             };
             let zero = node.int("allowzero", 0)? != 0;
@@ -35,7 +36,7 @@ pub(in super::super) fn shape_change<'a>(
         "Squeeze" => {
             let axes: Vec<usize> = match within.listed(node, "axes", 1)? {
                 Some(axes) => axes.iter().map(|&axis| axis_of(axis, rank)).collect::<Made<_>>()?,
-                None => (0..rank).filter(|&axis| dims[axis] == Size::ONE).collect(),
+                None => (0..rank).filter(|&axis| dims[axis] == SymbolicSize::ONE).collect(),
             };
             let stays = |axis: &usize| !axes.contains(axis);
             (0..rank).filter(stays).map(|axis| dims[axis]).collect()
@@ -46,9 +47,9 @@ pub(in super::super) fn shape_change<'a>(
             let axes: Vec<usize> =
                 axes.iter().map(|&axis| axis_of(axis, more)).collect::<Made<_>>()?;
             let mut own = dims.iter();
-            let made: Option<Vec<Size>> = (0..more)
+            let made: Option<Vec<SymbolicSize>> = (0..more)
                 .map(|axis| match axes.contains(&axis) {
-                    true => Some(Size::ONE),
+                    true => Some(SymbolicSize::ONE),
                     false => own.next().copied(),
                 })
                 .collect();
@@ -60,11 +61,11 @@ pub(in super::super) fn shape_change<'a>(
 
 /// The shape that a value gets: zeros stay as they are, -1 is what is left.
 pub(in super::super) fn reshape_target(
-    from: &[Size],
-    target: &[Size],
+    from: &[SymbolicSize],
+    target: &[SymbolicSize],
     allow_zero: bool,
     batch: Option<i64>,
-) -> Made<Vec<Size>> {
+) -> Made<Vec<SymbolicSize>> {
     let unfit = || format!("{} cannot have the shape {}", listed(from), listed(target));
     let mut made = target.to_vec();
     let mut open = None;
@@ -76,10 +77,10 @@ pub(in super::super) fn reshape_target(
             _ => {}
         }
     }
-    let total = Size::product(from).ok_or_else(unfit)?;
-    let rest = |made: &[Size]| {
+    let total = SymbolicSize::product(from).ok_or_else(unfit)?;
+    let rest = |made: &[SymbolicSize]| {
         let others = made.iter().enumerate().filter(|(axis, _)| Some(*axis) != open);
-        Size::product(&others.map(|(_, &size)| size).collect::<Vec<_>>())
+        SymbolicSize::product(&others.map(|(_, &size)| size).collect::<Vec<_>>())
     };
     let mentions = made.iter().any(|size| size.has_batch());
     if let (true, false, Some(batch)) = (total.has_batch(), mentions, batch) {
@@ -89,15 +90,20 @@ pub(in super::super) fn reshape_target(
         let rest = rest(&made).ok_or_else(unfit)?;
         made[axis] = total.div(rest).ok_or_else(unfit)?;
     }
-    match Size::product(&made) == Some(total) {
+    match SymbolicSize::product(&made) == Some(total) {
         true => Ok(made),
         false => Err(unfit()),
     }
 }
 
 /// The shape in which the batch stands as a number: the axis that it is part of is found.
-fn numbers(from: &[Size], made: Vec<Size>, open: Option<usize>, batch: i64) -> Option<Vec<Size>> {
-    let at = |size: &Size| {
+fn numbers(
+    from: &[SymbolicSize],
+    made: Vec<SymbolicSize>,
+    open: Option<usize>,
+    batch: i64,
+) -> Option<Vec<SymbolicSize>> {
+    let at = |size: &SymbolicSize| {
         size.batches.checked_mul(batch).and_then(|of| size.fixed.checked_add(of))
     };
     let product = |sizes: &[i64]| sizes.iter().try_fold(1i64, |all, &it| all.checked_mul(it));
@@ -130,8 +136,8 @@ fn numbers(from: &[Size], made: Vec<Size>, open: Option<usize>, batch: i64) -> O
         fits.then_some(((last, more != 1, less != 1, axis), more * less))
     };
     let ((.., axis), batches) = (0..target.len()).filter_map(candidate).min()?;
-    let mut made: Vec<Size> = target.into_iter().map(Size::known).collect();
-    made[axis] = Size { fixed: 0, batches };
+    let mut made: Vec<SymbolicSize> = target.into_iter().map(SymbolicSize::known).collect();
+    made[axis] = SymbolicSize { fixed: 0, batches };
     Some(made)
 }
 
@@ -139,28 +145,35 @@ fn numbers(from: &[Size], made: Vec<Size>, open: Option<usize>, batch: i64) -> O
 mod tests {
     use super::*;
 
-    const N: Size = Size::N;
+    const N: SymbolicSize = SymbolicSize::N;
 
-    fn known(values: &[i64]) -> Vec<Size> {
-        values.iter().map(|&value| Size::known(value)).collect()
+    fn known(values: &[i64]) -> Vec<SymbolicSize> {
+        values.iter().map(|&value| SymbolicSize::known(value)).collect()
     }
 
     #[test]
     fn the_batch_is_found_in_a_shape_of_numbers() {
-        let image = [N, Size::known(197), Size::known(768)];
+        let image = [N, SymbolicSize::known(197), SymbolicSize::known(768)];
         let of = |target: &[i64], batch| reshape_target(&image, &known(target), false, Some(batch));
         assert_eq!(of(&[1, 197, 12, 64], 1).unwrap()[0], N);
         assert_eq!(of(&[2, 197, 12, 64], 2).unwrap()[0], N);
-        assert_eq!(of(&[-1, 768], 1).unwrap()[0], Size { fixed: 0, batches: 197 });
+        assert_eq!(of(&[-1, 768], 1).unwrap()[0], SymbolicSize { fixed: 0, batches: 197 });
         assert!(of(&[3, 197, 12, 64], 1).is_err());
     }
 
     #[test]
     fn heads_join_the_batch_behind_the_positions() {
-        let turned = [Size::known(197), N, Size::known(768)];
+        let turned = [SymbolicSize::known(197), N, SymbolicSize::known(768)];
         let made = reshape_target(&turned, &known(&[197, 12, 64]), false, Some(1)).unwrap();
-        assert_eq!(made, [Size::known(197), Size { fixed: 0, batches: 12 }, Size::known(64)]);
+        assert_eq!(
+            made,
+            [
+                SymbolicSize::known(197),
+                SymbolicSize { fixed: 0, batches: 12 },
+                SymbolicSize::known(64)
+            ]
+        );
         let made = reshape_target(&turned, &known(&[197, 768]), false, Some(1)).unwrap();
-        assert_eq!(made, [Size { fixed: 0, batches: 197 }, Size::known(768)]);
+        assert_eq!(made, [SymbolicSize { fixed: 0, batches: 197 }, SymbolicSize::known(768)]);
     }
 }

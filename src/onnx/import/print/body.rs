@@ -6,7 +6,7 @@
 
 use super::super::blocks::{BlockCall, BlockLayer, Blocks};
 use super::super::names::{ModelNames, identifier, module, unique};
-use super::super::net::{Form, Net, NetId, NetNode, Setting};
+use super::super::net::{CallSetting, Net, NetForm, NetId, NetNode};
 use super::super::print_form::{Hole, Texts, label};
 use std::collections::{HashMap, HashSet};
 
@@ -31,10 +31,10 @@ pub(super) struct PrintedBody {
 
 /// An expression that no statement holds yet.
 #[derive(Clone, Debug, Default)]
-struct Expr {
+struct PrintedExpr {
     head: String,
     /// Stages, each with its variables.
-    stages: Vec<Stage>,
+    stages: Vec<PrintedStage>,
     /// The variables of the head.
     weights: Vec<VariableOf>,
     /// Whether the head must stand in parentheses before anything follows.
@@ -42,7 +42,7 @@ struct Expr {
 }
 
 #[derive(Clone, Debug)]
-struct Stage {
+struct PrintedStage {
     text: String,
     weights: Vec<VariableOf>,
 }
@@ -52,7 +52,7 @@ pub(super) struct Body<'a> {
     net: &'a Net,
     uses: HashMap<NetId, usize>,
     names: HashMap<NetId, String>,
-    pending: HashMap<NetId, Expr>,
+    pending: HashMap<NetId, PrintedExpr>,
     taken: HashSet<String>,
     /// The names that stages get.
     modules: HashMap<NetId, String>,
@@ -159,7 +159,7 @@ impl<'a> Body<'a> {
     fn name_modules(&mut self, own: &[NetId], name_of: &dyn Fn(NetId) -> Option<String>) {
         let named: Vec<(NetId, String)> = own
             .iter()
-            .filter(|&&id| !matches!(self.net.nodes[id].form, Form::Variable { .. }))
+            .filter(|&&id| !matches!(self.net.nodes[id].form, NetForm::Variable { .. }))
             .filter_map(|&id| Some((id, name_of(id)?)))
             .collect();
         let mut counts: HashMap<&String, usize> = HashMap::new();
@@ -173,12 +173,13 @@ impl<'a> Body<'a> {
     /// Names what is there from the beginning: inputs and variables.
     fn declare(&mut self, id: NetId, node: &NetNode) {
         match &node.form {
-            Form::Input(name) => {
+            NetForm::Input(name) => {
                 self.names.insert(id, name.clone());
             }
-            Form::Variable { trained } => {
+            NetForm::Variable { trained } => {
                 let leaf = node.name.rsplit(['.', '/', ':']).next().unwrap_or_default();
-                let (word, base) = if *trained { ("param", "weight") } else { ("state", "constant") };
+                let (word, base) =
+                    if *trained { ("param", "weight") } else { ("state", "constant") };
                 let leaf = if *trained { leaf } else { "" };
                 let name = unique(&identifier(leaf, base), &mut self.taken);
                 let shape: Vec<String> = match self.numbers.is_some() {
@@ -189,7 +190,7 @@ impl<'a> Body<'a> {
                 self.weights.push((id, 0));
                 self.names.insert(id, name);
             }
-            Form::Call { .. } | Form::Infix(..) | Form::Index(_) => {}
+            NetForm::Call { .. } | NetForm::Infix(..) | NetForm::Index(_) => {}
         }
     }
 
@@ -203,22 +204,23 @@ impl<'a> Body<'a> {
     fn block(&mut self, id: NetId, layer: &BlockLayer, call: &BlockCall, inner: &[VariableOf]) {
         let mut expr = self.front(call.input);
         let one = layer.arguments.len() == 1;
-        let arguments = layer.arguments.iter().zip(&call.arguments).map(|(name, value)| match one {
-            true => value.to_string(),
-            false => format!("{name}: {value}"),
-        });
+        let arguments =
+            layer.arguments.iter().zip(&call.arguments).map(|(name, value)| match one {
+                true => value.to_string(),
+                false => format!("{name}: {value}"),
+            });
         let arguments: Vec<String> = arguments.collect();
         let text = match arguments.is_empty() {
             true => layer.name.clone(),
             false => format!("{}({})", layer.name, arguments.join(", ")),
         };
         let weights = inner.iter().map(|&(local, at)| (call.members[local], at)).collect();
-        expr.stages.push(Stage { text, weights });
+        expr.stages.push(PrintedStage { text, weights });
         self.keep(id, expr);
     }
 
     /// Holds an expression for the one place that reads it, or gives it a name.
-    fn keep(&mut self, id: NetId, expr: Expr) {
+    fn keep(&mut self, id: NetId, expr: PrintedExpr) {
         if self.uses.get(&id) == Some(&1) {
             self.pending.insert(id, expr);
         } else {
@@ -229,14 +231,14 @@ impl<'a> Body<'a> {
     fn node(&mut self, id: NetId, node: &NetNode) {
         let own: Vec<VariableOf> = (0..node.weights.len()).map(|at| (id, at)).collect();
         let expr = match &node.form {
-            Form::Call { callee, settings } => self.call(id, node, callee, settings, own),
-            Form::Infix(sign, left, right) => self.infix(node, sign, left, right),
-            Form::Index(entries) => {
+            NetForm::Call { callee, settings } => self.call(id, node, callee, settings, own),
+            NetForm::Infix(sign, left, right) => self.infix(node, sign, left, right),
+            NetForm::Index(entries) => {
                 let base = self.name(node.args[0]);
                 let index = self.texts(node, &mut Vec::new(), true, |texts| texts.index(entries));
-                Expr { head: format!("{base}[{index}]"), ..Expr::default() }
+                PrintedExpr { head: format!("{base}[{index}]"), ..PrintedExpr::default() }
             }
-            Form::Input(_) | Form::Variable { .. } => return,
+            NetForm::Input(_) | NetForm::Variable { .. } => return,
         };
         self.keep(id, expr);
     }
@@ -265,15 +267,15 @@ impl<'a> Body<'a> {
         id: NetId,
         node: &NetNode,
         callee: &str,
-        all: &[(Option<&'static str>, Setting)],
+        all: &[(Option<&'static str>, CallSetting)],
         own: Vec<VariableOf>,
-    ) -> Expr {
-        let has_value = |setting: &Setting| matches!(setting, Setting::Arg(_));
+    ) -> PrintedExpr {
+        let has_value = |setting: &CallSetting| matches!(setting, CallSetting::Arg(_));
         let piped = all.first().is_some_and(|(_, first)| has_value(first))
             && !all[1..].iter().any(|(_, setting)| has_value(setting));
         let mut expr = match piped {
             true => self.front(node.args[0]),
-            false => Expr::default(),
+            false => PrintedExpr::default(),
         };
         let mut weights = Vec::new();
         let mut parts = Vec::new();
@@ -291,35 +293,42 @@ impl<'a> Body<'a> {
         };
         weights.extend(own);
         if !piped {
-            return Expr { head: text, weights, ..Expr::default() };
+            return PrintedExpr { head: text, weights, ..PrintedExpr::default() };
         }
         if let Some(name) = self.modules.get(&id).filter(|name| *name != callee) {
             text.push_str(&format!(" as {name}"));
         }
-        expr.stages.push(Stage { text, weights });
+        expr.stages.push(PrintedStage { text, weights });
         expr
     }
 
-    fn infix(&mut self, node: &NetNode, sign: &str, left: &Setting, right: &Setting) -> Expr {
+    fn infix(
+        &mut self,
+        node: &NetNode,
+        sign: &str,
+        left: &CallSetting,
+        right: &CallSetting,
+    ) -> PrintedExpr {
         let mut weights = Vec::new();
         let head = self.texts(node, &mut weights, false, |texts| {
             let left = texts.setting(left, "number");
             format!("{left} {sign} {}", texts.setting(right, "number"))
         });
-        Expr { head, weights, loose: true, ..Expr::default() }
+        PrintedExpr { head, weights, loose: true, ..PrintedExpr::default() }
     }
 
     /// A value as the front of a pipeline.
-    fn front(&mut self, id: NetId) -> Expr {
+    fn front(&mut self, id: NetId) -> PrintedExpr {
         match self.pending.remove(&id) {
             Some(expr) => expr,
-            None => Expr { head: self.names[&id].clone(), ..Expr::default() },
+            None => PrintedExpr { head: self.names[&id].clone(), ..PrintedExpr::default() },
         }
     }
 
     /// A value as part of an expression: itself where it is short, else its name.
     fn operand(&mut self, id: NetId, weights: &mut Vec<VariableOf>, argument: bool) -> String {
-        let short = |expr: &Expr| expr.line().len() <= OPERAND && !expr.line().contains("repeat");
+        let short =
+            |expr: &PrintedExpr| expr.line().len() <= OPERAND && !expr.line().contains("repeat");
         match self.pending.get(&id) {
             Some(expr) if short(expr) => {
                 let expr = self.pending.remove(&id).unwrap_or_default();
@@ -342,7 +351,7 @@ impl<'a> Body<'a> {
     }
 
     /// Gives an expression a name.
-    fn bind(&mut self, id: NetId, expr: Expr) {
+    fn bind(&mut self, id: NetId, expr: PrintedExpr) {
         let mut number = self.names.len();
         let name = loop {
             let name = format!("x{number}");
@@ -374,7 +383,7 @@ impl<'a> Body<'a> {
     }
 }
 
-impl Expr {
+impl PrintedExpr {
     fn all_weights(&self) -> Vec<VariableOf> {
         let stages = self.stages.iter().flat_map(|stage| &stage.weights);
         self.weights.iter().chain(stages).copied().collect()
@@ -399,13 +408,14 @@ impl Expr {
         if line.len() <= LINE {
             return line;
         }
-        let stages = repeated(&self.stages).into_iter().map(|stage| format!("\n        |> {stage}"));
+        let stages =
+            repeated(&self.stages).into_iter().map(|stage| format!("\n        |> {stage}"));
         std::iter::once(format!("{before}{}", self.front())).chain(stages).collect()
     }
 }
 
 /// Stages with runs that are alike as a `repeat`.
-fn repeated(stages: &[Stage]) -> Vec<String> {
+fn repeated(stages: &[PrintedStage]) -> Vec<String> {
     let (mut made, mut at) = (Vec::new(), 0);
     while at < stages.len() {
         let turns = |length: usize| {
@@ -421,9 +431,9 @@ fn repeated(stages: &[Stage]) -> Vec<String> {
                 && stages[at..at + length].iter().any(|stage| !stage.weights.is_empty())
         };
         let run = (1..=TURN).filter(|&length| has_weights(length)).map(|it| (it, turns(it)));
-        let best = run.filter(|&(_, turns)| turns > 1).max_by_key(|&(length, turns)| {
-            (length * (turns - 1), std::cmp::Reverse(length))
-        });
+        let best = run
+            .filter(|&(_, turns)| turns > 1)
+            .max_by_key(|&(length, turns)| (length * (turns - 1), std::cmp::Reverse(length)));
         match best {
             Some((length, turns)) => {
                 let texts: Vec<&str> =

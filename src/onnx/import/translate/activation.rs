@@ -1,9 +1,9 @@
 //! Functions of one value, element by element: the language's activations, or what they are made of.
 
 use super::Translator;
+use crate::onnx::import::constant::{ElementKind, Elements};
 use crate::onnx::import::known::Made;
-use crate::onnx::import::constant::{Elements, Kind};
-use crate::onnx::import::net::{Form, Setting, Weight};
+use crate::onnx::import::net::{CallSetting, NetForm, Weight};
 use crate::onnx::import::node::NodeReader;
 use crate::onnx::import::value::Placed;
 
@@ -62,10 +62,10 @@ impl<'a> Translator<'a> {
         }
         let takes_ints = matches!(op, "Abs" | "Sign" | "Neg" | "Cast" | "CastLike" | "Clip");
         let takes = match x.kind {
-            Kind::Float => op != "Not",
-            Kind::Int => takes_ints,
-            Kind::Bool => matches!(op, "Cast" | "CastLike" | "Not"),
-            Kind::Byte => matches!(op, "Cast" | "CastLike"),
+            ElementKind::Float => op != "Not",
+            ElementKind::Int => takes_ints,
+            ElementKind::Bool => matches!(op, "Cast" | "CastLike" | "Not"),
+            ElementKind::Byte => matches!(op, "Cast" | "CastLike"),
         };
         if !takes {
             return Err(format!("it is not for values of the type {}", x.kind.word()));
@@ -83,7 +83,7 @@ impl<'a> Translator<'a> {
 
     /// An activation with numbers of its own.
     fn shaped_activation(&mut self, node: &NodeReader<'a>, x: &Placed) -> Made<Placed> {
-        let named = |name, value| vec![(Some(name), Setting::Float(value))];
+        let named = |name, value| vec![(Some(name), CallSetting::Float(value))];
         Ok(match node.node.op.as_str() {
             "LeakyRelu" => {
                 let slope = node.float("alpha", 0.01)?;
@@ -111,47 +111,63 @@ impl<'a> Translator<'a> {
                 "tanh" => self.of_one(x, "gelu_tanh", Vec::new()),
                 other => return Err(format!("the approximation `{other}` is not known")),
             },
+            _ => return self.formula(node, x),
+        })
+    }
+
+    /// An activation that the language writes as a formula.
+    fn formula(&mut self, node: &NodeReader<'a>, x: &Placed) -> Made<Placed> {
+        Ok(match node.node.op.as_str() {
             "Softsign" => {
                 let size = self.of_one(x, "abs", Vec::new());
                 let size = self.with_number("+", &size, 1.0)?;
-                let form = Form::Infix("/", Setting::Arg(0), Setting::Arg(1));
-                self.pair(form, x, &size, Kind::Float)
+                let form = NetForm::Infix("/", CallSetting::Arg(0), CallSetting::Arg(1));
+                self.pair(form, x, &size, ElementKind::Float)
             }
             "ThresholdedRelu" => {
                 let alpha = node.float("alpha", 1.0)?;
-                let form = Form::Infix(">", Setting::Arg(0), Setting::Float(alpha));
-                let above = self.same_place(x, form, Kind::Bool);
+                let form = NetForm::Infix(">", CallSetting::Arg(0), CallSetting::Float(alpha));
+                let above = self.same_place(x, form, ElementKind::Bool);
                 let settings = vec![
-                    (None, Setting::Arg(0)),
-                    (None, Setting::Arg(1)),
-                    (None, Setting::Float(0.0)),
+                    (None, CallSetting::Arg(0)),
+                    (None, CallSetting::Arg(1)),
+                    (None, CallSetting::Float(0.0)),
                 ];
-                self.pair(Form::Call { callee: "where".into(), settings }, &above, x, Kind::Float)
+                self.pair(
+                    NetForm::Call { callee: "where".into(), settings },
+                    &above,
+                    x,
+                    ElementKind::Float,
+                )
             }
             "Neg" => {
-                let zero = if x.kind == Kind::Int { Setting::Int(0) } else { Setting::Float(0.0) };
-                self.same_place(x, Form::Infix("-", zero, Setting::Arg(0)), x.kind)
+                let zero = if x.kind == ElementKind::Int {
+                    CallSetting::Int(0)
+                } else {
+                    CallSetting::Float(0.0)
+                };
+                self.same_place(x, NetForm::Infix("-", zero, CallSetting::Arg(0)), x.kind)
             }
             "Reciprocal" => {
-                let form = Form::Infix("/", Setting::Float(1.0), Setting::Arg(0));
-                self.same_place(x, form, Kind::Float)
+                let form = NetForm::Infix("/", CallSetting::Float(1.0), CallSetting::Arg(0));
+                self.same_place(x, form, ElementKind::Float)
             }
             "Ceil" => {
-                let negated = Form::Infix("-", Setting::Float(0.0), Setting::Arg(0));
-                let below = self.same_place(x, negated.clone(), Kind::Float);
+                let negated = NetForm::Infix("-", CallSetting::Float(0.0), CallSetting::Arg(0));
+                let below = self.same_place(x, negated.clone(), ElementKind::Float);
                 let floor = self.of_one(&below, "floor", Vec::new());
-                self.same_place(&floor, negated, Kind::Float)
+                self.same_place(&floor, negated, ElementKind::Float)
             }
             "Tan" => {
                 let (sine, cosine) = (self.of_one(x, "sin", vec![]), self.of_one(x, "cos", vec![]));
-                let form = Form::Infix("/", Setting::Arg(0), Setting::Arg(1));
-                self.pair(form, &sine, &cosine, Kind::Float)
+                let form = NetForm::Infix("/", CallSetting::Arg(0), CallSetting::Arg(1));
+                self.pair(form, &sine, &cosine, ElementKind::Float)
             }
             "Not" => {
-                let word = Setting::Word("f32");
-                let number = self.cast_to(x, word, Kind::Float);
-                let form = Form::Infix("==", Setting::Arg(0), Setting::Float(0.0));
-                self.same_place(&number, form, Kind::Bool)
+                let word = CallSetting::Word("f32");
+                let number = self.cast_to(x, word, ElementKind::Float);
+                let form = NetForm::Infix("==", CallSetting::Arg(0), CallSetting::Float(0.0));
+                self.same_place(&number, form, ElementKind::Bool)
             }
             op => return Err(format!("`{op}` has no counterpart in the language")),
         })
@@ -162,14 +178,20 @@ impl<'a> Translator<'a> {
         &mut self,
         x: &Placed,
         callee: &str,
-        settings: Vec<(Option<&'static str>, Setting)>,
+        settings: Vec<(Option<&'static str>, CallSetting)>,
     ) -> Placed {
-        let settings = std::iter::once((None, Setting::Arg(0))).chain(settings).collect();
-        self.same_place(x, Form::Call { callee: callee.to_owned(), settings }, x.kind)
+        let settings = std::iter::once((None, CallSetting::Arg(0))).chain(settings).collect();
+        self.same_place(x, NetForm::Call { callee: callee.to_owned(), settings }, x.kind)
     }
 
     /// A value of the elements of two that lie in the same places.
-    pub(super) fn pair(&mut self, form: Form, a: &Placed, b: &Placed, kind: Kind) -> Placed {
+    pub(super) fn pair(
+        &mut self,
+        form: NetForm,
+        a: &Placed,
+        b: &Placed,
+        kind: ElementKind,
+    ) -> Placed {
         let made = self.same_place(a, form, kind);
         self.net.nodes[made.id].args = vec![a.id, b.id];
         made
@@ -191,8 +213,8 @@ impl<'a> Translator<'a> {
         for (callee, bound) in [("max", low), ("min", high)] {
             if let Some(bound) = bound {
                 let number = match x.kind {
-                    Kind::Int => Setting::Int(bound as i64),
-                    _ => Setting::Float(bound),
+                    ElementKind::Int => CallSetting::Int(bound as i64),
+                    _ => CallSetting::Float(bound),
                 };
                 made = self.of_one(&made, callee, vec![(None, number)]);
             }
@@ -204,7 +226,8 @@ impl<'a> Translator<'a> {
         let mut bounds = [None, None];
         for (index, name) in ["min", "max"].into_iter().enumerate() {
             if let Some(constant) = self.known.optional_constant(node, index + 1)? {
-                let value = constant.scalar(&self.known.stored).ok_or("a bound is no single number")?;
+                let value =
+                    constant.scalar(&self.known.stored).ok_or("a bound is no single number")?;
                 bounds[index] = Some(value);
             } else if node.attribute(name).is_some() {
                 bounds[index] = Some(node.float(name, 0.0)?);
@@ -213,10 +236,12 @@ impl<'a> Translator<'a> {
             bounds[index] = bounds[index].filter(|bound| bound.abs() < f64::from(f32::MAX));
         }
         match bounds {
-            [Some(0.0), Some(6.0)] if x.kind == Kind::Float => {
+            [Some(0.0), Some(6.0)] if x.kind == ElementKind::Float => {
                 Ok(self.of_one(x, "relu6", Vec::new()))
             }
-            [Some(0.0), None] if x.kind == Kind::Float => Ok(self.of_one(x, "relu", Vec::new())),
+            [Some(0.0), None] if x.kind == ElementKind::Float => {
+                Ok(self.of_one(x, "relu", Vec::new()))
+            }
             [low, high] => Ok(self.bounded(x, low, high)),
         }
     }
@@ -231,7 +256,7 @@ impl<'a> Translator<'a> {
             && channels == Some(count as i64)
             && slope.dims.len() + 1 == rank
             && slope.dims.first() == Some(&count);
-        if count != 1 && !by_channel || slope.kind != Kind::Float {
+        if count != 1 && !by_channel || slope.kind != ElementKind::Float {
             return Err("its slopes are neither one nor one for each channel".into());
         }
         let x = match by_channel {
@@ -240,7 +265,7 @@ impl<'a> Translator<'a> {
         };
         let mut settings = Vec::new();
         if by_channel && count != 1 {
-            settings.push((Some("channels"), Setting::bool(true)));
+            settings.push((Some("channels"), CallSetting::bool(true)));
         }
         let shape = self.net.nodes[x.id].shape.clone();
         let weights = vec![Weight::new(slope).reshaped(vec![count])];
@@ -252,15 +277,15 @@ impl<'a> Translator<'a> {
         node.ignore(&["saturate", "round_mode"]);
         let to = match node.node.op.as_str() {
             "CastLike" => match self.known.value(node, 1)? {
-                crate::onnx::import::value::Value::Tensor(like) => Some(like.kind),
-                crate::onnx::import::value::Value::Constant(like) => Some(like.kind),
+                crate::onnx::import::value::GraphValue::Tensor(like) => Some(like.kind),
+                crate::onnx::import::value::GraphValue::Constant(like) => Some(like.kind),
                 _ => None,
             },
             _ => match node.attribute("to") {
                 // Before version 6 the type's name was given.
                 Some(crate::onnx::model::OnnxAttribute::Int(to)) => {
                     let exact = matches!(to, 1 | 6 | 7 | 9 | 11);
-                    i32::try_from(*to).ok().filter(|_| exact).and_then(Kind::of)
+                    i32::try_from(*to).ok().filter(|_| exact).and_then(ElementKind::of)
                 }
                 _ => None,
             },
@@ -269,12 +294,12 @@ impl<'a> Translator<'a> {
         if to == x.kind {
             return Ok(x.clone());
         }
-        Ok(self.cast_to(x, Setting::Word(to.word()), to))
+        Ok(self.cast_to(x, CallSetting::Word(to.word()), to))
     }
 
-    fn cast_to(&mut self, x: &Placed, word: Setting, kind: Kind) -> Placed {
-        let settings = vec![(None, Setting::Arg(0)), (None, word)];
-        self.same_place(x, Form::Call { callee: "cast".into(), settings }, kind)
+    fn cast_to(&mut self, x: &Placed, word: CallSetting, kind: ElementKind) -> Placed {
+        let settings = vec![(None, CallSetting::Arg(0)), (None, word)];
+        self.same_place(x, NetForm::Call { callee: "cast".into(), settings }, kind)
     }
 
     /// Whether a constant is zero everywhere.

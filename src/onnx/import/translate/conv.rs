@@ -5,11 +5,11 @@
 //! ```
 
 use super::Translator;
+use crate::onnx::import::constant::{Constant, ElementKind};
 use crate::onnx::import::known::Made;
-use crate::onnx::import::constant::{Constant, Kind};
-use crate::onnx::import::net::{Setting, Weight};
+use crate::onnx::import::net::{CallSetting, Weight};
 use crate::onnx::import::node::NodeReader;
-use crate::onnx::import::size::Size;
+use crate::onnx::import::size::SymbolicSize;
 use crate::onnx::import::value::{Placed, channels_last};
 
 /// Windows over spatial axes: an entry for each axis.
@@ -24,8 +24,8 @@ pub(super) struct Windows {
     pub out: Vec<i64>,
 }
 
-/// Settings of a call by name.
-pub(super) type Settings = Vec<(Option<&'static str>, Setting)>;
+/// CallSettings of a call by name.
+pub(super) type CallSettings = Vec<(Option<&'static str>, CallSetting)>;
 
 impl Windows {
     /// Reads the attributes of windows over spatial axes of these extents.
@@ -79,24 +79,24 @@ impl Windows {
     }
 
     /// Stride, padding and dilation, where they are not as usual.
-    pub fn settings(&self, usual_stride: &[i64]) -> Settings {
-        let mut settings = Settings::new();
+    pub fn settings(&self, usual_stride: &[i64]) -> CallSettings {
+        let mut settings = CallSettings::new();
         if self.stride != usual_stride {
-            settings.push((Some("stride"), Setting::ints(&self.stride)));
+            settings.push((Some("stride"), CallSetting::ints(&self.stride)));
         }
         if self.pad.iter().any(|pad| *pad != [0, 0]) {
             settings.push((Some("pad"), padding(&self.pad)));
         }
         if self.dilation.iter().any(|&it| it != 1) {
-            settings.push((Some("dilation"), Setting::ints(&self.dilation)));
+            settings.push((Some("dilation"), CallSetting::ints(&self.dilation)));
         }
         settings
     }
 
     /// The shape of what is made of `batch` images or sequences.
-    pub fn made(&self, batch: Size, channels: i64) -> Vec<Size> {
-        let sizes = self.out.iter().map(|&extent| Size::known(extent));
-        [batch, Size::known(channels)].into_iter().chain(sizes).collect()
+    pub fn made(&self, batch: SymbolicSize, channels: i64) -> Vec<SymbolicSize> {
+        let sizes = self.out.iter().map(|&extent| SymbolicSize::known(extent));
+        [batch, SymbolicSize::known(channels)].into_iter().chain(sizes).collect()
     }
 }
 
@@ -110,10 +110,10 @@ fn pads(node: &NodeReader<'_>, axes: usize) -> Made<Vec<[i64; 2]>> {
 }
 
 /// Padding as the language writes it.
-pub(super) fn padding(pad: &[[i64; 2]]) -> Setting {
+pub(super) fn padding(pad: &[[i64; 2]]) -> CallSetting {
     match pad.iter().all(|[before, after]| before == after) {
-        true => Setting::ints(&pad.iter().map(|pad| pad[0]).collect::<Vec<_>>()),
-        false => Setting::List(pad.iter().map(|pad| Setting::list(pad)).collect()),
+        true => CallSetting::ints(&pad.iter().map(|pad| pad[0]).collect::<Vec<_>>()),
+        false => CallSetting::List(pad.iter().map(|pad| CallSetting::list(pad)).collect()),
     }
 }
 
@@ -142,32 +142,34 @@ impl<'a> Translator<'a> {
             return Ok(x);
         }
         let mut shape = self.net.nodes[x.id].shape[1..].to_vec();
-        shape[0] = Size::N.mul(shape[0]).ok_or("its first axis depends on the batch")?;
+        shape[0] = SymbolicSize::N.mul(shape[0]).ok_or("its first axis depends on the batch")?;
         let id = self.reshape_node(x.id, shape, x.kind);
         Ok(Placed { id, ..x })
     }
 
     /// The reverse: what was made of `[N, …, C]` as a value of the graph.
-    pub(super) fn from_images(&mut self, id: usize, dims: Vec<Size>) -> Placed {
+    pub(super) fn from_images(&mut self, id: usize, dims: Vec<SymbolicSize>) -> Placed {
         let order = channels_last(dims.len());
         let shape = self.shape(&dims, &order);
-        let id = self.reshape_node(id, shape, Kind::Float);
-        Placed { id, kind: Kind::Float, dims, order, shuffle: None, rows: None }
+        let id = self.reshape_node(id, shape, ElementKind::Float);
+        Placed { id, kind: ElementKind::Float, dims, order, shuffle: None, rows: None }
     }
 
     /// The shape of what an operator makes of [`Translator::as_images`].
-    pub(super) fn images_shape(&self, dims: &[Size]) -> Made<Vec<Size>> {
+    pub(super) fn images_shape(&self, dims: &[SymbolicSize]) -> Made<Vec<SymbolicSize>> {
         let order = channels_last(dims.len());
-        let mut shape: Vec<Size> = order.iter().map(|&axis| dims[axis]).collect();
+        let mut shape: Vec<SymbolicSize> = order.iter().map(|&axis| dims[axis]).collect();
         if self.lead {
-            shape[0] = Size::N.mul(shape[0]).ok_or("its first axis depends on the batch")?;
+            shape[0] =
+                SymbolicSize::N.mul(shape[0]).ok_or("its first axis depends on the batch")?;
         }
         Ok(shape)
     }
 
     pub(super) fn conv(&mut self, node: &NodeReader<'a>) -> Made<Placed> {
         let x = self.tensor(node, 0)?;
-        let (weight, bias) = (self.known.constant(node, 1)?, self.known.optional_constant(node, 2)?);
+        let (weight, bias) =
+            (self.known.constant(node, 1)?, self.known.optional_constant(node, 2)?);
         let groups = node.int("group", 1)?;
         let (extents, inputs) = (spatial(&x)?, channels(&x)?);
         let filters = filters(&weight, &x)?;
@@ -185,16 +187,15 @@ impl<'a> Translator<'a> {
             return Err(format!("a weight {:?} is not for {inputs} channels", weight.dims));
         }
         let windows = Windows::read(node, &extents, size)?;
-        let mut settings = vec![
-            (None, Setting::Int(filters)),
-            (None, Setting::ints(&windows.size)),
-        ];
+        let mut settings =
+            vec![(None, CallSetting::Int(filters)), (None, CallSetting::ints(&windows.size))];
         settings.extend(windows.settings(&vec![1; extents.len()]));
         if groups != 1 {
-            settings.push((Some("groups"), Setting::Int(groups)));
+            settings.push((Some("groups"), CallSetting::Int(groups)));
         }
         let order: Vec<usize> = (2..weight.dims.len()).chain([1, 0]).collect();
-        let weights = with_bias(Weight::new(weight).transposed(&order), bias, filters, &mut settings)?;
+        let weights =
+            with_bias(Weight::new(weight).transposed(&order), bias, filters, &mut settings)?;
         let dims = windows.made(x.dims[0], filters);
         let x = self.as_images(&x)?;
         let shape = self.images_shape(&dims)?;
@@ -204,7 +205,8 @@ impl<'a> Translator<'a> {
 
     pub(super) fn conv_transpose(&mut self, node: &NodeReader<'a>) -> Made<Placed> {
         let x = self.tensor(node, 0)?;
-        let (weight, bias) = (self.known.constant(node, 1)?, self.known.optional_constant(node, 2)?);
+        let (weight, bias) =
+            (self.known.constant(node, 1)?, self.known.optional_constant(node, 2)?);
         if node.int("group", 1)? != 1 {
             return Err("transposed convolutions in groups have no counterpart".into());
         }
@@ -217,20 +219,19 @@ impl<'a> Translator<'a> {
         let size: Vec<i64> = weight.dims[2..].iter().map(|&dim| dim as i64).collect();
         node.ints("kernel_shape")?;
         let windows = transposed_windows(node, &extents, size)?;
-        let mut settings = vec![
-            (None, Setting::Int(filters)),
-            (None, Setting::ints(&windows.size)),
-        ];
+        let mut settings =
+            vec![(None, CallSetting::Int(filters)), (None, CallSetting::ints(&windows.size))];
         settings.extend(windows.settings(&vec![1; extents.len()]));
         let more = node.ints("output_padding")?.unwrap_or_default();
         if more.iter().any(|&it| it != 0) {
             let pads: Vec<[i64; 2]> = more.iter().map(|&after| [0, after]).collect();
             let even = more.iter().all(|&it| it == more[0]);
-            let setting = if even { Setting::Int(more[0]) } else { padding(&pads) };
+            let setting = if even { CallSetting::Int(more[0]) } else { padding(&pads) };
             settings.push((Some("output_pad"), setting));
         }
         let order: Vec<usize> = (2..weight.dims.len()).chain([0, 1]).collect();
-        let weights = with_bias(Weight::new(weight).transposed(&order), bias, filters, &mut settings)?;
+        let weights =
+            with_bias(Weight::new(weight).transposed(&order), bias, filters, &mut settings)?;
         let dims = windows.made(x.dims[0], filters);
         let x = self.as_images(&x)?;
         let shape = self.images_shape(&dims)?;
@@ -241,7 +242,10 @@ impl<'a> Translator<'a> {
 
 /// The number of filters of a convolution's weight over a value, if it is one.
 fn filters(weight: &Constant, x: &Placed) -> Made<i64> {
-    if weight.dims.len() != x.rank() || x.kind != Kind::Float || weight.kind != Kind::Float {
+    if weight.dims.len() != x.rank()
+        || x.kind != ElementKind::Float
+        || weight.kind != ElementKind::Float
+    {
         return Err(format!("a weight {:?} is not for {} axes", weight.dims, x.rank()));
     }
     if x.rank() < 3 || weight.dims.contains(&0) {
@@ -255,16 +259,16 @@ pub(super) fn with_bias(
     weight: Weight,
     bias: Option<Constant>,
     units: i64,
-    settings: &mut Settings,
+    settings: &mut CallSettings,
 ) -> Made<Vec<Weight>> {
     match bias {
-        Some(bias) if bias.count() as i64 == units && bias.kind == Kind::Float => {
+        Some(bias) if bias.count() as i64 == units && bias.kind == ElementKind::Float => {
             let units = bias.count();
             Ok(vec![weight, Weight::new(bias).reshaped(vec![units])])
         }
         Some(bias) => Err(format!("a bias {:?} is not for {units} channels", bias.dims)),
         None => {
-            settings.push((Some("bias"), Setting::bool(false)));
+            settings.push((Some("bias"), CallSetting::bool(false)));
             Ok(vec![weight])
         }
     }
@@ -289,7 +293,8 @@ fn transposed_windows(node: &NodeReader<'_>, extents: &[i64], size: Vec<i64>) ->
         (pads(node, axes)?, node.ints("output_shape")?, node.text("auto_pad", "NOTSET")?);
     let mut out = Vec::new();
     for axis in 0..axes {
-        let whole = (extents[axis] - 1) * stride[axis] + (size[axis] - 1) * dilation[axis] + 1 + more[axis];
+        let whole =
+            (extents[axis] - 1) * stride[axis] + (size[axis] - 1) * dilation[axis] + 1 + more[axis];
         let wanted = match (&asked, auto) {
             (Some(asked), _) => asked.get(asked.len().wrapping_sub(axes) + axis).copied(),
             (None, "SAME_UPPER" | "SAME_LOWER") => Some(extents[axis] * stride[axis]),

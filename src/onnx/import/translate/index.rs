@@ -1,13 +1,13 @@
 //! Parts of values: slices, entries, rows of tables.
 
 use super::Translator;
+use crate::onnx::import::constant::{Constant, ElementKind};
 use crate::onnx::import::fold::reshape_target;
 use crate::onnx::import::known::Made;
-use crate::onnx::import::constant::{Constant, Kind};
-use crate::onnx::import::net::{Form, IndexEntry, NetNode, Setting, Weight};
+use crate::onnx::import::net::{CallSetting, IndexEntry, NetForm, NetNode, Weight};
 use crate::onnx::import::node::NodeReader;
-use crate::onnx::import::size::Size;
-use crate::onnx::import::value::{Placed, Value, axis_of};
+use crate::onnx::import::size::SymbolicSize;
+use crate::onnx::import::value::{GraphValue, Placed, axis_of};
 
 impl<'a> Translator<'a> {
     pub(super) fn slice(&mut self, node: &NodeReader<'a>) -> Made<Placed> {
@@ -66,7 +66,7 @@ impl<'a> Translator<'a> {
         }
         let part = self.range(x, axis, first, first + count * step)?;
         let mut apart = part.dims.clone();
-        apart.splice(axis..=axis, [Size::known(count), Size::known(step)]);
+        apart.splice(axis..=axis, [SymbolicSize::known(count), SymbolicSize::known(step)]);
         let apart = self.reshaped(&part, apart)?;
         let apart = self.unshuffled(&apart)?;
         let (dims, order) = super::pool::without(&apart, &[axis + 1], false);
@@ -78,11 +78,11 @@ impl<'a> Translator<'a> {
         if from >= to {
             return Err("nothing is left of what it cuts".into());
         }
-        if x.dims[axis] == Size::known(to - from) {
+        if x.dims[axis] == SymbolicSize::known(to - from) {
             return Ok(x.clone());
         }
         let mut dims = x.dims.clone();
-        dims[axis] = Size::known(to - from);
+        dims[axis] = SymbolicSize::known(to - from);
         self.indexed(x, axis, IndexEntry::Range(from, to), dims, x.order.clone())
     }
 
@@ -91,7 +91,7 @@ impl<'a> Translator<'a> {
         x: &Placed,
         axis: usize,
         entry: IndexEntry,
-        dims: Vec<Size>,
+        dims: Vec<SymbolicSize>,
         order: Vec<usize>,
     ) -> Made<Placed> {
         let place = x.place(axis) + self.leading();
@@ -99,12 +99,12 @@ impl<'a> Translator<'a> {
         entries[place] = entry;
         let shape = self.shape(&dims, &order);
         let (args, weights, name) = (vec![x.id], Vec::new(), String::new());
-        let form = Form::Index(entries);
+        let form = NetForm::Index(entries);
         let id = self.net.push(NetNode { form, args, shape, kind: x.kind, weights, name });
         Ok(Placed { id, kind: x.kind, dims, order, shuffle: None, rows: None })
     }
 
-    pub(super) fn split(&mut self, node: &NodeReader<'a>) -> Made<Vec<Value>> {
+    pub(super) fn split(&mut self, node: &NodeReader<'a>) -> Made<Vec<GraphValue>> {
         let x = self.tensor(node, 0)?;
         let x = self.unshuffled(&x)?;
         let axis = axis_of(node.int("axis", 0)?, x.rank())?;
@@ -126,7 +126,7 @@ impl<'a> Translator<'a> {
         }
         let (mut made, mut from) = (Vec::new(), 0);
         for part in parts {
-            made.push(Value::Tensor(self.range(&x, axis, from, from + part)?));
+            made.push(GraphValue::Tensor(self.range(&x, axis, from, from + part)?));
             from += part;
         }
         Ok(made)
@@ -136,19 +136,19 @@ impl<'a> Translator<'a> {
         let (data, indices) = (self.known.value(node, 0)?, self.known.value(node, 1)?);
         let axis = node.int("axis", 0)?;
         match (data, indices) {
-            (Value::Constant(table), Value::Tensor(index)) => {
+            (GraphValue::Constant(table), GraphValue::Tensor(index)) => {
                 let axis = axis_of(axis, table.dims.len())?;
-                if axis != 0 || table.dims.len() != 2 || table.kind != Kind::Float {
+                if axis != 0 || table.dims.len() != 2 || table.kind != ElementKind::Float {
                     return Err("it takes entries of a constant that is no table of rows".into());
                 }
                 self.embedding(node, table, &index)
             }
-            (Value::Tensor(x), Value::Constant(index)) => {
+            (GraphValue::Tensor(x), GraphValue::Constant(index)) => {
                 let x = self.unshuffled(&x)?;
                 let axis = axis_of(axis, x.rank())?;
                 self.entries(&x, axis, &index)
             }
-            (Value::Tensor(_), Value::Tensor(_)) => {
+            (GraphValue::Tensor(_), GraphValue::Tensor(_)) => {
                 Err("both its data and its indices are computed".into())
             }
             _ => Err("its indices are not known".into()),
@@ -163,18 +163,18 @@ impl<'a> Translator<'a> {
         index: &Placed,
     ) -> Made<Placed> {
         let index = self.unshuffled(index)?;
-        if index.kind != Kind::Int || table.dims.contains(&0) {
+        if index.kind != ElementKind::Int || table.dims.contains(&0) {
             return Err("its indices are no whole numbers".into());
         }
         let (rows, width) = (table.dims[0] as i64, table.dims[1] as i64);
         let mut dims = index.dims.clone();
-        dims.push(Size::known(width));
+        dims.push(SymbolicSize::known(width));
         let order: Vec<usize> = index.order.iter().copied().chain([index.rank()]).collect();
         let shape = self.shape(&dims, &order);
-        let settings = vec![(None, Setting::Int(rows)), (None, Setting::Int(width))];
+        let settings = vec![(None, CallSetting::Int(rows)), (None, CallSetting::Int(width))];
         let weights = vec![Weight::new(table)];
         let id = self.layer(node, ("embedding", index.id), settings, shape, weights);
-        Ok(Placed { id, kind: Kind::Float, dims, order, shuffle: None, rows: None })
+        Ok(Placed { id, kind: ElementKind::Float, dims, order, shuffle: None, rows: None })
     }
 
     /// All entries of a flattened value in order, in the shape of their numbers: a reshape, as PyTorch
@@ -187,7 +187,8 @@ impl<'a> Translator<'a> {
         if !all || !index.ints(&self.known.stored).into_iter().eq(0..count) {
             return Err(unfit.into());
         }
-        let target: Vec<Size> = index.dims.iter().map(|&dim| Size::known(dim as i64)).collect();
+        let target: Vec<SymbolicSize> =
+            index.dims.iter().map(|&dim| SymbolicSize::known(dim as i64)).collect();
         let dims = reshape_target(&x.dims, &target, true, self.known.batch)?;
         self.reshaped(x, dims)
     }
@@ -214,10 +215,10 @@ impl<'a> Translator<'a> {
         let known = Constant::of_ints(vec![counted.len()], counted.clone());
         let index = self.index_value(&known)?;
         let mut dims = x.dims.clone();
-        dims[axis] = Size::known(counted.len() as i64);
+        dims[axis] = SymbolicSize::known(counted.len() as i64);
         let shape = self.shape(&dims, &x.order);
         let place = (x.place(axis) + self.leading()) as i64;
-        let settings = vec![(Some("axis"), Setting::Int(place))];
+        let settings = vec![(Some("axis"), CallSetting::Int(place))];
         let id = self.call("gather", vec![x.id, index], settings, shape, x.kind);
         Ok(Placed { id, dims, ..x.clone() })
     }

@@ -7,10 +7,10 @@
 //! ```
 
 use super::Translator;
+use crate::onnx::import::constant::{Constant, ElementKind};
 use crate::onnx::import::known::Made;
-use crate::onnx::import::constant::{Constant, Kind};
-use crate::onnx::import::net::{NetId, Setting, Weight};
-use crate::onnx::import::size::{Size, listed};
+use crate::onnx::import::net::{CallSetting, NetId, Weight};
+use crate::onnx::import::size::{SymbolicSize, listed};
 use crate::onnx::import::value::{Placed, Shuffle};
 
 impl Translator<'_> {
@@ -21,7 +21,7 @@ impl Translator<'_> {
             return Ok(value);
         }
         let shape = self.shape(&value.dims, order);
-        let long = |axis: &&usize| value.dims[**axis] != Size::ONE;
+        let long = |axis: &&usize| value.dims[**axis] != SymbolicSize::ONE;
         let before: Vec<&usize> = value.order.iter().filter(long).collect();
         let after: Vec<&usize> = order.iter().filter(long).collect();
         let id = if before == after {
@@ -31,7 +31,7 @@ impl Translator<'_> {
             let lead = self.leading();
             let places = order.iter().map(|&axis| (value.place(axis) + lead) as i64);
             let places: Vec<i64> = (0..lead as i64).chain(places).collect();
-            let settings = vec![(None, Setting::list(&places))];
+            let settings = vec![(None, CallSetting::list(&places))];
             self.call("transpose", vec![value.id], settings, shape, value.kind)
         };
         Ok(Placed { id, order: order.to_vec(), ..value })
@@ -49,40 +49,48 @@ impl Translator<'_> {
             return self.reshaped_now(&value.apart(), value.dims.clone());
         }
         let Some(Shuffle { dims, order }) = &value.shuffle else { return Ok(value.clone()) };
-        let known = |&axis: &usize| Size::known(dims[axis] as i64);
-        let apart: Vec<Size> =
+        let known = |&axis: &usize| SymbolicSize::known(dims[axis] as i64);
+        let apart: Vec<SymbolicSize> =
             std::iter::once(value.dims[0]).chain(order.iter().map(known)).collect();
-        let inner: Vec<Size> =
-            std::iter::once(value.dims[0]).chain((0..dims.len()).map(|axis| known(&axis))).collect();
+        let inner: Vec<SymbolicSize> = std::iter::once(value.dims[0])
+            .chain((0..dims.len()).map(|axis| known(&axis)))
+            .collect();
         let shape = self.with_lead(&apart);
         let id = self.reshape_node(value.id, shape, value.kind);
         let axes = std::iter::once(0).chain(order.iter().map(|axis| axis + 1)).collect();
-        let apart = Placed { id, kind: value.kind, dims: inner, order: axes, shuffle: None, rows: None };
+        let apart =
+            Placed { id, kind: value.kind, dims: inner, order: axes, shuffle: None, rows: None };
         let apart = self.plain(&apart)?;
         let shape = self.with_lead(&value.dims);
         let id = self.reshape_node(apart.id, shape, value.kind);
         Ok(Placed { id, shuffle: None, ..value.clone() })
     }
 
-    pub fn with_lead(&self, dims: &[Size]) -> Vec<Size> {
-        self.lead.then_some(Size::N).into_iter().chain(dims.iter().copied()).collect()
+    pub fn with_lead(&self, dims: &[SymbolicSize]) -> Vec<SymbolicSize> {
+        self.lead.then_some(SymbolicSize::N).into_iter().chain(dims.iter().copied()).collect()
     }
 
     /// The same elements in another shape of the program.
-    pub fn reshape_node(&mut self, id: NetId, shape: Vec<Size>, kind: Kind) -> NetId {
+    pub fn reshape_node(
+        &mut self,
+        id: NetId,
+        shape: Vec<SymbolicSize>,
+        kind: ElementKind,
+    ) -> NetId {
         if self.net.nodes[id].shape == shape {
             return id;
         }
-        let settings = vec![(None, Setting::dims(&shape))];
+        let settings = vec![(None, CallSetting::dims(&shape))];
         self.call("reshape", vec![id], settings, shape, kind)
     }
 
     /// A value in another shape of the graph.
-    pub fn reshaped(&mut self, value: &Placed, dims: Vec<Size>) -> Made<Placed> {
+    pub fn reshaped(&mut self, value: &Placed, dims: Vec<SymbolicSize>) -> Made<Placed> {
         if value.dims == dims {
             return Ok(value.clone());
         }
-        if Size::product(&value.dims).is_none() || Size::product(&value.dims) != Size::product(&dims)
+        if SymbolicSize::product(&value.dims).is_none()
+            || SymbolicSize::product(&value.dims) != SymbolicSize::product(&dims)
         {
             let (from, to) = (listed(&value.dims), listed(&dims));
             return Err(format!("{from} has other elements than {to}"));
@@ -115,11 +123,11 @@ impl Translator<'_> {
     }
 
     /// A value in another shape of the graph, with all of its axes in the program.
-    fn reshaped_now(&mut self, value: &Placed, dims: Vec<Size>) -> Made<Placed> {
+    fn reshaped_now(&mut self, value: &Placed, dims: Vec<SymbolicSize>) -> Made<Placed> {
         let value = value.clone();
         let groups = groups(&value.dims, &dims);
         // The axes of a group beside each other, in the graph's order; those of one element anywhere.
-        let long = |axis: &usize| value.dims[*axis] != Size::ONE;
+        let long = |axis: &usize| value.dims[*axis] != SymbolicSize::ONE;
         let mut order: Vec<usize> = Vec::with_capacity(value.rank());
         let stored: Vec<usize> = value.order.iter().copied().filter(|axis| long(axis)).collect();
         for (at, axis) in stored.iter().enumerate() {
@@ -147,7 +155,7 @@ impl Translator<'_> {
             order.extend(group.into_iter().flat_map(|(_, to)| to.clone()));
         }
         // Axes of one element stand behind the axis that they follow in the graph.
-        for axis in (0..dims.len()).filter(|&axis| dims[axis] == Size::ONE) {
+        for axis in (0..dims.len()).filter(|&axis| dims[axis] == SymbolicSize::ONE) {
             let before = axis.checked_sub(1);
             let at = before.and_then(|before| order.iter().position(|&it| it == before));
             order.insert(at.map_or(0, |at| at + 1), axis);
@@ -158,14 +166,23 @@ impl Translator<'_> {
     }
 
     /// `[N, C, H, W]`, stored with the channels last, as `[N, F]` in the order in which it is stored.
-    fn flattened(&mut self, value: &Placed, dims: &[Size], groups: &[AxisGroup]) -> Option<Placed> {
+    fn flattened(
+        &mut self,
+        value: &Placed,
+        dims: &[SymbolicSize],
+        groups: &[AxisGroup],
+    ) -> Option<Placed> {
         let [(first, _), (_, to)] = groups else { return None };
         let last = to[..] == [1] && dims.len() == 2 && first[..] == [0] && value.order[0] == 0;
         let extents: Option<Vec<usize>> =
             value.dims[1..].iter().map(|size| usize::try_from(size.number()?).ok()).collect();
         let extents = extents?;
-        let long: Vec<usize> =
-            value.order.iter().copied().filter(|&axis| value.dims[axis] != Size::ONE).collect();
+        let long: Vec<usize> = value
+            .order
+            .iter()
+            .copied()
+            .filter(|&axis| value.dims[axis] != SymbolicSize::ONE)
+            .collect();
         if !last || long.is_sorted() || self.lead {
             return None;
         }
@@ -176,18 +193,18 @@ impl Translator<'_> {
     }
 
     /// A value repeated along axes of one element, up to a shape.
-    pub fn expanded(&mut self, value: &Placed, dims: Vec<Size>) -> Made<Placed> {
+    pub fn expanded(&mut self, value: &Placed, dims: Vec<SymbolicSize>) -> Made<Placed> {
         let dims = broadcast(&value.dims, &dims)?;
         if value.dims == dims {
             return Ok(value.clone());
         }
-        if value.kind != Kind::Float {
+        if value.kind != ElementKind::Float {
             return Err("whole numbers and truth values are not repeated along an axis".into());
         }
         let rank = dims.len();
         let value = self.ranked(value, rank)?;
         let shape = self.shape(&dims, &value.order);
-        let settings = vec![(None, Setting::dims(&shape))];
+        let settings = vec![(None, CallSetting::dims(&shape))];
         let id = self.call("expand", vec![value.id], settings, shape, value.kind);
         Ok(Placed { id, dims, ..value })
     }
@@ -199,7 +216,8 @@ impl Translator<'_> {
         if more == 0 {
             return Ok(value);
         }
-        let dims: Vec<Size> = vec![Size::ONE; more].into_iter().chain(value.dims.clone()).collect();
+        let dims: Vec<SymbolicSize> =
+            vec![SymbolicSize::ONE; more].into_iter().chain(value.dims.clone()).collect();
         let order = (0..more).chain(value.order.iter().map(|axis| axis + more)).collect::<Vec<_>>();
         let shape = self.shape(&dims, &order);
         let id = self.reshape_node(value.id, shape, value.kind);
@@ -225,9 +243,9 @@ impl Translator<'_> {
 type AxisGroup = (Vec<usize>, Vec<usize>);
 
 /// The smallest groups of axes, from the front, that have as many elements in both shapes.
-fn groups(from: &[Size], to: &[Size]) -> Vec<AxisGroup> {
-    let long = |sizes: &[Size]| -> Vec<usize> {
-        (0..sizes.len()).filter(|&axis| sizes[axis] != Size::ONE).collect()
+fn groups(from: &[SymbolicSize], to: &[SymbolicSize]) -> Vec<AxisGroup> {
+    let long = |sizes: &[SymbolicSize]| -> Vec<usize> {
+        (0..sizes.len()).filter(|&axis| sizes[axis] != SymbolicSize::ONE).collect()
     };
     let (left, right) = (long(from), long(to));
     let mut groups: Vec<AxisGroup> = Vec::new();
@@ -253,7 +271,7 @@ fn groups(from: &[Size], to: &[Size]) -> Vec<AxisGroup> {
 }
 
 /// How many axes become the first of two, if several do and the others become the second.
-fn merged_rows(dims: &[Size], groups: &[AxisGroup]) -> Option<usize> {
+fn merged_rows(dims: &[SymbolicSize], groups: &[AxisGroup]) -> Option<usize> {
     let [(rows, first), (columns, second)] = groups else { return None };
     let count = rows.len();
     let fits = dims.len() == 2
@@ -266,7 +284,7 @@ fn merged_rows(dims: &[Size], groups: &[AxisGroup]) -> Option<usize> {
 }
 
 /// Whether a product has still to grow to become another.
-fn less(left: Size, right: Size) -> bool {
+fn less(left: SymbolicSize, right: SymbolicSize) -> bool {
     match (left.has_batch(), right.has_batch()) {
         (false, true) => true,
         (true, false) => false,
@@ -276,15 +294,15 @@ fn less(left: Size, right: Size) -> bool {
 }
 
 /// The shape of two values that meet, as NumPy has it.
-pub(super) fn broadcast(a: &[Size], b: &[Size]) -> Made<Vec<Size>> {
+pub(super) fn broadcast(a: &[SymbolicSize], b: &[SymbolicSize]) -> Made<Vec<SymbolicSize>> {
     let rank = a.len().max(b.len());
-    let at = |dims: &[Size], axis: usize| match (axis + dims.len()).checked_sub(rank) {
+    let at = |dims: &[SymbolicSize], axis: usize| match (axis + dims.len()).checked_sub(rank) {
         Some(own) => dims[own],
-        None => Size::ONE,
+        None => SymbolicSize::ONE,
     };
     let meet = |axis| match (at(a, axis), at(b, axis)) {
         (a, b) if a == b => Ok(a),
-        (Size::ONE, other) | (other, Size::ONE) => Ok(other),
+        (SymbolicSize::ONE, other) | (other, SymbolicSize::ONE) => Ok(other),
         _ => Err(format!("{} does not meet {}", listed(a), listed(b))),
     };
     (0..rank).map(meet).collect()

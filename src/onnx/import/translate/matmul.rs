@@ -6,14 +6,14 @@
 //! x flattened with its channels last      →  the weight's rows in the order in which x is stored
 //! ```
 
-use super::conv::{Settings, with_bias};
 use super::Translator;
+use super::conv::{CallSettings, with_bias};
+use crate::onnx::import::constant::{Constant, ElementKind, Elements};
 use crate::onnx::import::known::Made;
-use crate::onnx::import::constant::{Constant, Elements, Kind};
-use crate::onnx::import::net::{Form, Move, NetNode, Setting, Weight};
+use crate::onnx::import::net::{CallSetting, Move, NetForm, NetNode, Weight};
 use crate::onnx::import::node::NodeReader;
-use crate::onnx::import::size::Size;
-use crate::onnx::import::value::{Placed, Value};
+use crate::onnx::import::size::SymbolicSize;
+use crate::onnx::import::value::{GraphValue, Placed};
 
 impl<'a> Translator<'a> {
     pub(super) fn gemm(&mut self, node: &NodeReader<'a>) -> Made<Placed> {
@@ -27,7 +27,8 @@ impl<'a> Translator<'a> {
             return Err(format!("its first input has {} axes, not 2", x.rank()));
         }
         let second = self.known.value(node, 1)?;
-        let (Value::Constant(weight), None | Some(Value::Constant(_))) = (&second, &bias) else {
+        let (GraphValue::Constant(weight), None | Some(GraphValue::Constant(_))) = (&second, &bias)
+        else {
             return self.computed_gemm(&x, second, turned[1], (alpha, beta), bias);
         };
         if weight.dims.len() != 2 {
@@ -38,7 +39,7 @@ impl<'a> Translator<'a> {
         let weight = if alpha == 1.0 { weight } else { weight.moved(Move::Scale(alpha as f32)) };
         let units = weight.dims[1] as i64;
         let bias = match bias {
-            Some(Value::Constant(bias)) if beta != 0.0 => Some(bias),
+            Some(GraphValue::Constant(bias)) if beta != 0.0 => Some(bias),
             _ => None,
         };
         // One number for all units is one for each; other shapes are added by themselves.
@@ -49,7 +50,7 @@ impl<'a> Translator<'a> {
             Some(bias) if flat(&bias) => (Some(bias), None),
             other => (None, other),
         };
-        let mut settings = Settings::new();
+        let mut settings = CallSettings::new();
         let mut weights = with_bias(weight, own, units, &mut settings)?;
         if beta != 1.0
             && let Some(bias) = weights.get_mut(1)
@@ -61,9 +62,8 @@ impl<'a> Translator<'a> {
             None => Ok(made),
             Some(bias) => {
                 let bias = self.variable(bias)?;
-                let bias =
-                    if beta == 1.0 { bias } else { self.with_number("*", &bias, beta)? };
-                self.two("Add", &Value::Tensor(made), &Value::Tensor(bias))
+                let bias = if beta == 1.0 { bias } else { self.with_number("*", &bias, beta)? };
+                self.two("Add", &GraphValue::Tensor(made), &GraphValue::Tensor(bias))
             }
         }
     }
@@ -72,10 +72,10 @@ impl<'a> Translator<'a> {
     fn computed_gemm(
         &mut self,
         x: &Placed,
-        y: Value,
+        y: GraphValue,
         turned: bool,
         (alpha, beta): (f64, f64),
-        bias: Option<Value>,
+        bias: Option<GraphValue>,
     ) -> Made<Placed> {
         let y = self.computed(y)?;
         let y = if turned { self.swapped(&y)? } else { y };
@@ -88,7 +88,7 @@ impl<'a> Translator<'a> {
         if beta != 1.0 {
             bias = self.with_number("*", &bias, beta)?;
         }
-        self.two("Add", &Value::Tensor(made), &Value::Tensor(bias))
+        self.two("Add", &GraphValue::Tensor(made), &GraphValue::Tensor(bias))
     }
 
     /// A matrix with its two axes under each other's names: nothing moves.
@@ -104,10 +104,10 @@ impl<'a> Translator<'a> {
     pub(super) fn matmul(&mut self, node: &NodeReader<'a>) -> Made<Placed> {
         let (a, b) = (self.known.value(node, 0)?, self.known.value(node, 1)?);
         match (a, b) {
-            (Value::Tensor(x), Value::Constant(weight))
-                if weight.dims.len() == 2 && weight.kind == Kind::Float && x.rank() >= 2 =>
+            (GraphValue::Tensor(x), GraphValue::Constant(weight))
+                if weight.dims.len() == 2 && weight.kind == ElementKind::Float && x.rank() >= 2 =>
             {
-                let settings = vec![(Some("bias"), Setting::bool(false))];
+                let settings = vec![(Some("bias"), CallSetting::bool(false))];
                 self.dense(node, &x, settings, vec![Weight::new(weight)])
             }
             (a, b) => {
@@ -122,13 +122,13 @@ impl<'a> Translator<'a> {
         &mut self,
         node: &NodeReader<'a>,
         x: &Placed,
-        settings: Settings,
+        settings: CallSettings,
         mut weights: Vec<Weight>,
     ) -> Made<Placed> {
         let weight = weights.remove(0);
         let [inputs, units] = weight.dims[..] else { return Err("its weight is no matrix".into()) };
         let last = x.rank() - 1;
-        if x.dims[last] != Size::known(inputs as i64) || x.kind != Kind::Float {
+        if x.dims[last] != SymbolicSize::known(inputs as i64) || x.kind != ElementKind::Float {
             return Err(format!("a weight [{inputs}, {units}] is not for {} inputs", x.dims[last]));
         }
         let (x, weight) = match &x.shuffle {
@@ -147,20 +147,20 @@ impl<'a> Translator<'a> {
         // Rows may stay apart: the layer is over the last axis alone.
         let mut apart = x.apart();
         let last = apart.rank() - 1;
-        apart.dims[last] = Size::known(units as i64);
+        apart.dims[last] = SymbolicSize::known(units as i64);
         let shape = self.shape(&apart.dims, &x.order);
-        let settings = std::iter::once((None, Setting::Int(units as i64))).chain(settings);
+        let settings = std::iter::once((None, CallSetting::Int(units as i64))).chain(settings);
         let id = self.layer(node, ("dense", x.id), settings.collect(), shape, weights);
         let mut dims = x.dims.clone();
         if let Some(columns) = dims.last_mut() {
-            *columns = Size::known(units as i64);
+            *columns = SymbolicSize::known(units as i64);
         }
         Ok(Placed { id, dims, ..x })
     }
 
     /// `a @ b` of two values of the program.
     pub(super) fn product(&mut self, a: &Placed, b: &Placed) -> Made<Placed> {
-        if a.kind != Kind::Float || b.kind != Kind::Float {
+        if a.kind != ElementKind::Float || b.kind != ElementKind::Float {
             return Err("products of whole numbers have no counterpart".into());
         }
         if a.rank() < 2 || b.rank() < 2 {
@@ -176,19 +176,21 @@ impl<'a> Translator<'a> {
         let mut dims = super::layout::broadcast(&a.dims[..rank - 2], &b.dims[..rank - 2])?;
         dims.extend([lines.0, lines.3]);
         let shape = self.with_lead(&dims);
-        let form = Form::Infix("@", Setting::Arg(0), Setting::Arg(1));
+        let form = NetForm::Infix("@", CallSetting::Arg(0), CallSetting::Arg(1));
         let (args, weights, name) = (vec![a.id, b.id], Vec::new(), String::new());
         let id =
-            self.net.push(NetNode { form, args, shape, kind: Kind::Float, weights, name });
-        Ok(Placed::plain(id, Kind::Float, dims))
+            self.net.push(NetNode { form, args, shape, kind: ElementKind::Float, weights, name });
+        Ok(Placed::plain(id, ElementKind::Float, dims))
     }
 
     /// Whether a value is zero everywhere, and known to be.
-    pub(super) fn known_zero(&self, value: &Value) -> bool {
+    pub(super) fn known_zero(&self, value: &GraphValue) -> bool {
         match value {
-            Value::Filled(number, ..) => *number == 0.0,
-            Value::Constant(Constant { elements: Elements::Filled(number), .. }) => *number == 0.0,
-            Value::Constant(constant) => self.is_zero(constant),
+            GraphValue::Filled(number, ..) => *number == 0.0,
+            GraphValue::Constant(Constant { elements: Elements::Filled(number), .. }) => {
+                *number == 0.0
+            }
+            GraphValue::Constant(constant) => self.is_zero(constant),
             _ => false,
         }
     }

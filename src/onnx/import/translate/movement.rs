@@ -1,12 +1,12 @@
 //! Operators that move elements or give axes other names. Most of them become nothing at all.
 
 use super::Translator;
-use crate::onnx::import::known::Made;
-use crate::onnx::import::constant::{Constant, Kind};
+use crate::onnx::import::constant::{Constant, ElementKind};
 use crate::onnx::import::fold::shape_change;
-use crate::onnx::import::net::{Form, NetId, NetNode, Setting, Weight};
+use crate::onnx::import::known::Made;
+use crate::onnx::import::net::{CallSetting, NetForm, NetId, NetNode, Weight};
 use crate::onnx::import::node::NodeReader;
-use crate::onnx::import::size::{Size, listed};
+use crate::onnx::import::size::{SymbolicSize, listed};
 use crate::onnx::import::value::{Placed, axis_of};
 
 impl<'a> Translator<'a> {
@@ -39,10 +39,10 @@ impl<'a> Translator<'a> {
     /// Whether a shape names axes of the input by their places (with zeros).
     fn copies_axes(&self, node: &NodeReader<'a>) -> Made<bool> {
         let target = match node.ints("shape")? {
-            Some(shape) => shape.into_iter().map(Size::known).collect(),
+            Some(shape) => shape.into_iter().map(SymbolicSize::known).collect(),
             None => self.known.sizes(node, 1)?,
         };
-        Ok(target.contains(&Size::known(0)))
+        Ok(target.contains(&SymbolicSize::known(0)))
     }
 
     fn transpose(&mut self, node: &NodeReader<'a>) -> Made<Placed> {
@@ -93,7 +93,7 @@ impl<'a> Translator<'a> {
         // The shape of the others; a constant is repeated for each sample.
         let model = values.iter().find(|value| value.dims.iter().any(|size| size.has_batch()));
         let model = model.unwrap_or(first).dims.clone();
-        let (mut args, mut total) = (Vec::new(), None::<Size>);
+        let (mut args, mut total) = (Vec::new(), None::<SymbolicSize>);
         for value in values {
             let mut dims = model.clone();
             dims[axis] = value.dims[axis];
@@ -108,28 +108,28 @@ impl<'a> Translator<'a> {
             };
         }
         let mut dims = model;
-        dims[axis] = total.unwrap_or(Size::ONE);
+        dims[axis] = total.unwrap_or(SymbolicSize::ONE);
         if dims[axis].has_batch() {
             return Err("it joins along the axis of the batch".into());
         }
-        let parts = Setting::List((0..args.len()).map(Setting::Arg).collect());
+        let parts = CallSetting::List((0..args.len()).map(CallSetting::Arg).collect());
         let shape = self.shape(&dims, &order);
         let place = order.iter().position(|&it| it == axis).unwrap_or(0) + self.leading();
         let mut settings = vec![(None, parts)];
         if place + 1 != shape.len() {
-            settings.push((Some("axis"), Setting::Int(place as i64)));
+            settings.push((Some("axis"), CallSetting::Int(place as i64)));
         }
-        let form = Form::Call { callee: "concat".into(), settings };
+        let form = NetForm::Call { callee: "concat".into(), settings };
         let (weights, name) = (Vec::new(), String::new());
         let id = self.net.push(NetNode { form, args, shape, kind, weights, name });
         Ok(Placed { id, kind, dims, order, shuffle: None, rows: None })
     }
 
     /// A constant of the batch that the file was written with, for every batch.
-    fn batch_of_one(&mut self, value: &Placed, dims: &[Size]) -> Made<Placed> {
+    fn batch_of_one(&mut self, value: &Placed, dims: &[SymbolicSize]) -> Made<Placed> {
         let constant = !value.dims.iter().any(|size| size.has_batch());
-        let single = |(own, wanted): (&Size, &Size)| {
-            own == wanted || (*own == Size::ONE && wanted.has_batch())
+        let single = |(own, wanted): (&SymbolicSize, &SymbolicSize)| {
+            own == wanted || (*own == SymbolicSize::ONE && wanted.has_batch())
         };
         match constant && value.dims != dims && value.dims.iter().zip(dims).all(single) {
             true => self.expanded(value, dims.to_vec()),
@@ -157,7 +157,7 @@ impl<'a> Translator<'a> {
                 axes.iter().map(|&axis| axis_of(axis, x.rank())).collect::<Made<Vec<_>>>()?
             }
         };
-        if pads.len() != 2 * axes.len() || x.kind != Kind::Float {
+        if pads.len() != 2 * axes.len() || x.kind != ElementKind::Float {
             return Err("its padding does not fit its input".into());
         }
         let mut amounts = vec![[0, 0]; x.rank()];
@@ -180,18 +180,18 @@ impl<'a> Translator<'a> {
             if dims[axis].has_batch() && (*before, *after) != (0, 0) {
                 return Err("it pads the axis of the batch".into());
             }
-            let more = before.checked_add(*after).map(Size::known);
+            let more = before.checked_add(*after).map(SymbolicSize::known);
             dims[axis] = more.and_then(|more| dims[axis].add(more)).ok_or("it pads too much")?;
         }
         let entry = |axis: &usize| match amounts[*axis] {
-            [before, after] if before == after => Setting::Int(before),
-            both => Setting::list(&both),
+            [before, after] if before == after => CallSetting::Int(before),
+            both => CallSetting::list(&both),
         };
-        let lead = (0..self.leading()).map(|_| Setting::Int(0));
+        let lead = (0..self.leading()).map(|_| CallSetting::Int(0));
         let list = lead.chain(x.order.iter().map(entry)).collect();
-        let mut settings = vec![(None, Setting::List(list))];
+        let mut settings = vec![(None, CallSetting::List(list))];
         if fill != 0.0 {
-            settings.push((Some("value"), Setting::Float(fill)));
+            settings.push((Some("value"), CallSetting::Float(fill)));
         }
         let shape = self.shape(&dims, &x.order);
         let id = self.call("pad", vec![x.id], settings, shape, x.kind);
@@ -215,7 +215,7 @@ impl<'a> Translator<'a> {
     }
 
     /// The batch, channels, rows and columns of images, and a block's edge.
-    fn blocks(&mut self, node: &NodeReader<'a>) -> Made<(Placed, [Size; 4], i64)> {
+    fn blocks(&mut self, node: &NodeReader<'a>) -> Made<(Placed, [SymbolicSize; 4], i64)> {
         let x = self.tensor(node, 0)?;
         let edge = node.int("blocksize", 0)?;
         let [batch, channels, rows, columns] = x.dims[..] else {
@@ -229,7 +229,7 @@ impl<'a> Translator<'a> {
 
     fn depth_to_space(&mut self, node: &NodeReader<'a>) -> Made<Placed> {
         let (x, [batch, channels, rows, columns], edge) = self.blocks(node)?;
-        let b = Size::known(edge);
+        let b = SymbolicSize::known(edge);
         let unfit = "the blocks do not divide the channels";
         let inner = exactly(channels, edge * edge).ok_or(unfit)?;
         let (apart, order) = match node.text("mode", "DCR")? {
@@ -237,7 +237,7 @@ impl<'a> Translator<'a> {
             "CRD" => ([batch, inner, b, b, rows, columns], [0, 1, 4, 2, 5, 3]),
             other => return Err(format!("the mode `{other}` is not known")),
         };
-        let large = |size: Size| size.mul(b).ok_or(unfit);
+        let large = |size: SymbolicSize| size.mul(b).ok_or(unfit);
         let made = vec![batch, inner, large(rows)?, large(columns)?];
         let apart = self.reshaped(&x, apart.to_vec())?;
         let apart = self.renamed(&apart, &order)?;
@@ -246,10 +246,10 @@ impl<'a> Translator<'a> {
 
     fn space_to_depth(&mut self, node: &NodeReader<'a>) -> Made<Placed> {
         let (x, [batch, channels, rows, columns], edge) = self.blocks(node)?;
-        let (b, unfit) = (Size::known(edge), "the blocks do not divide the image");
+        let (b, unfit) = (SymbolicSize::known(edge), "the blocks do not divide the image");
         let (rows, columns) =
             (exactly(rows, edge).ok_or(unfit)?, exactly(columns, edge).ok_or(unfit)?);
-        let deep = channels.mul(Size::known(edge * edge)).ok_or(unfit)?;
+        let deep = channels.mul(SymbolicSize::known(edge * edge)).ok_or(unfit)?;
         let apart = self.reshaped(&x, vec![batch, channels, rows, b, columns, b])?;
         let apart = self.renamed(&apart, &[0, 3, 5, 1, 2, 4])?;
         self.reshaped(&apart, vec![batch, deep, rows, columns])
@@ -262,6 +262,6 @@ impl<'a> Translator<'a> {
 }
 
 /// A size divided by a number that divides it.
-fn exactly(size: Size, by: i64) -> Option<Size> {
-    size.number().filter(|size| size % by == 0).map(|size| Size::known(size / by))
+fn exactly(size: SymbolicSize, by: i64) -> Option<SymbolicSize> {
+    size.number().filter(|size| size % by == 0).map(|size| SymbolicSize::known(size / by))
 }

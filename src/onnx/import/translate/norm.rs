@@ -1,12 +1,12 @@
 //! Normalisation: of the batch, of layers, of groups, of neighbouring channels.
 
-use super::conv::channels;
 use super::Translator;
+use super::conv::channels;
+use crate::onnx::import::constant::{Constant, ElementKind, Elements};
 use crate::onnx::import::known::Made;
-use crate::onnx::import::constant::{Constant, Elements, Kind};
-use crate::onnx::import::net::{Setting, Weight};
+use crate::onnx::import::net::{CallSetting, Weight};
 use crate::onnx::import::node::NodeReader;
-use crate::onnx::import::size::Size;
+use crate::onnx::import::size::SymbolicSize;
 use crate::onnx::import::value::{Placed, axis_of};
 
 impl<'a> Translator<'a> {
@@ -27,7 +27,7 @@ impl<'a> Translator<'a> {
         let mut weights = Vec::new();
         for index in 1..5 {
             let weight = self.known.constant(node, index)?;
-            if weight.count() as i64 != count || weight.kind != Kind::Float {
+            if weight.count() as i64 != count || weight.kind != ElementKind::Float {
                 return Err(format!("a weight {:?} is not for {count} channels", weight.dims));
             }
             let weight = Weight::new(weight).reshaped(vec![count as usize]);
@@ -48,7 +48,7 @@ impl<'a> Translator<'a> {
         // As the language has them, unless the file says otherwise.
         let momentum = (momentum * 1e6).round() / 1e6;
         if momentum != 0.1 {
-            settings.push((Some("momentum"), Setting::Float(momentum.clamp(0.0, 1.0))));
+            settings.push((Some("momentum"), CallSetting::Float(momentum.clamp(0.0, 1.0))));
         }
         settings.extend(epsilon(eps, 1e-5));
         let shape = self.net.nodes[x.id].shape.clone();
@@ -79,13 +79,13 @@ impl<'a> Translator<'a> {
     ) -> Made<Placed> {
         let x = self.tensor(node, 0)?;
         let axis = axis_of(node.int("axis", -1)?, x.rank())?;
-        let merged = Size::product(&x.dims[axis..]).and_then(Size::number);
+        let merged = SymbolicSize::product(&x.dims[axis..]).and_then(SymbolicSize::number);
         let count = merged.ok_or("what it norms over depends on the batch")? as usize;
         let scale = self.known.constant(node, 1)?;
         let mut weights = vec![self.of_channels(&scale, count)?];
         if has_bias {
             let zeros = Constant {
-                kind: Kind::Float,
+                kind: ElementKind::Float,
                 dims: vec![count],
                 elements: Elements::Filled(0.0),
                 name: String::new(),
@@ -103,10 +103,10 @@ impl<'a> Translator<'a> {
         (x, axis): (&Placed, usize),
         callee: &str,
         weights: Vec<Weight>,
-        settings: Vec<(Option<&'static str>, Setting)>,
+        settings: Vec<(Option<&'static str>, CallSetting)>,
     ) -> Made<Placed> {
-        let count = Size::known(weights[0].dims[0] as i64);
-        let flat: Vec<Size> = x.dims[..axis].iter().copied().chain([count]).collect();
+        let count = SymbolicSize::known(weights[0].dims[0] as i64);
+        let flat: Vec<SymbolicSize> = x.dims[..axis].iter().copied().chain([count]).collect();
         let flat = self.reshaped(x, flat)?;
         let flat = self.unshuffled(&flat)?;
         let flat = self.moved_last(&flat, axis)?;
@@ -124,7 +124,7 @@ impl<'a> Translator<'a> {
 
     /// A weight for so many channels, of one number repeated if it is one.
     fn of_channels(&self, weight: &Constant, count: usize) -> Made<Weight> {
-        if weight.kind != Kind::Float || weight.count() != count {
+        if weight.kind != ElementKind::Float || weight.count() != count {
             return Err(format!("a weight {:?} is not for {count} elements", weight.dims));
         }
         Ok(Weight::new(weight.clone()).reshaped(vec![count]))
@@ -151,7 +151,7 @@ impl<'a> Translator<'a> {
 
     fn groups(&mut self, node: &NodeReader<'a>, x: &Placed, groups: i64) -> Made<Placed> {
         let count = channels(x)?;
-        if groups < 1 || count % groups != 0 || x.kind != Kind::Float || x.rank() < 3 {
+        if groups < 1 || count % groups != 0 || x.kind != ElementKind::Float || x.rank() < 3 {
             return Err(format!("{groups} groups do not divide {count} channels"));
         }
         let eps = node.float("epsilon", 1e-5)?;
@@ -163,7 +163,7 @@ impl<'a> Translator<'a> {
         let dims = x.dims.clone();
         let x = self.as_images(x)?;
         let settings =
-            std::iter::once((None, Setting::Int(groups))).chain(epsilon(eps, 1e-5)).collect();
+            std::iter::once((None, CallSetting::Int(groups))).chain(epsilon(eps, 1e-5)).collect();
         let shape = self.net.nodes[x.id].shape.clone();
         let id = self.layer(node, ("group_norm", x.id), settings, shape, weights);
         Ok(self.from_images(id, dims))
@@ -174,29 +174,29 @@ impl<'a> Translator<'a> {
         let x = self.tensor(node, 0)?;
         channels(&x)?;
         let size = node.int("size", 0)?;
-        if !(1..256).contains(&size) || x.kind != Kind::Float || x.rank() < 3 {
+        if !(1..256).contains(&size) || x.kind != ElementKind::Float || x.rank() < 3 {
             return Err(format!("a neighbourhood of {size} channels is none"));
         }
         let dims = x.dims.clone();
         let x = self.as_images(&x)?;
         let settings = vec![
-            (None, Setting::Arg(0)),
-            (None, Setting::Int(size)),
-            (Some("alpha"), Setting::Float(node.float("alpha", 1e-4)?)),
-            (Some("beta"), Setting::Float(node.float("beta", 0.75)?)),
-            (Some("bias"), Setting::Float(node.float("bias", 1.0)?)),
+            (None, CallSetting::Arg(0)),
+            (None, CallSetting::Int(size)),
+            (Some("alpha"), CallSetting::Float(node.float("alpha", 1e-4)?)),
+            (Some("beta"), CallSetting::Float(node.float("beta", 0.75)?)),
+            (Some("bias"), CallSetting::Float(node.float("bias", 1.0)?)),
         ];
         let shape = self.net.nodes[x.id].shape.clone();
         let settings = settings.into_iter().skip(1).collect();
-        let id = self.call("local_response_norm", vec![x.id], settings, shape, Kind::Float);
+        let id = self.call("local_response_norm", vec![x.id], settings, shape, ElementKind::Float);
         Ok(self.from_images(id, dims))
     }
 }
 
 /// What keeps a norm from dividing by zero, where it is not as usual.
-pub(super) fn epsilon(eps: f64, usual: f64) -> Vec<(Option<&'static str>, Setting)> {
+pub(super) fn epsilon(eps: f64, usual: f64) -> Vec<(Option<&'static str>, CallSetting)> {
     match eps == usual {
         true => Vec::new(),
-        false => vec![(Some("eps"), Setting::Float(eps))],
+        false => vec![(Some("eps"), CallSetting::Float(eps))],
     }
 }

@@ -3,13 +3,13 @@
 //! Where padding does not count in a mean, or a window reaches beyond it, the mean over whole windows is
 //! corrected by a constant factor at each place.
 
-use super::conv::{Settings, Windows, channels, spatial};
 use super::Translator;
+use super::conv::{CallSettings, Windows, channels, spatial};
+use crate::onnx::import::constant::{Constant, ElementKind};
 use crate::onnx::import::known::Made;
-use crate::onnx::import::constant::{Constant, Kind};
-use crate::onnx::import::net::{Form, Setting, Weight};
+use crate::onnx::import::net::{CallSetting, NetForm, Weight};
 use crate::onnx::import::node::NodeReader;
-use crate::onnx::import::size::Size;
+use crate::onnx::import::size::SymbolicSize;
 use crate::onnx::import::value::Placed;
 
 impl<'a> Translator<'a> {
@@ -52,8 +52,8 @@ impl<'a> Translator<'a> {
         let mut dims: Vec<usize> = counted.iter().map(Vec::len).collect();
         dims.push(1);
         let factors = self.weight_node(Weight::new(Constant::of_floats(dims, factors)))?;
-        let form = Form::Infix("*", Setting::Arg(0), Setting::Arg(1));
-        let scaled = self.same_place(&made, form, Kind::Float);
+        let form = NetForm::Infix("*", CallSetting::Arg(0), CallSetting::Arg(1));
+        let scaled = self.same_place(&made, form, ElementKind::Float);
         self.net.nodes[scaled.id].args.push(factors);
         Ok(scaled)
     }
@@ -61,7 +61,7 @@ impl<'a> Translator<'a> {
     /// The input and windows of a pooling.
     fn windows(&mut self, node: &NodeReader<'a>) -> Made<(Placed, Windows)> {
         let x = self.tensor(node, 0)?;
-        if x.kind != Kind::Float {
+        if x.kind != ElementKind::Float {
             return Err("it is for floats alone".into());
         }
         channels(&x)?;
@@ -76,12 +76,12 @@ impl<'a> Translator<'a> {
         }
         let dims = windows.made(x.dims[0], channels(x)?);
         let x = self.as_images(x)?;
-        let mut settings: Settings = vec![(None, Setting::ints(&windows.size))];
+        let mut settings: CallSettings = vec![(None, CallSetting::ints(&windows.size))];
         let mut own = windows.settings(&windows.size);
         own.retain(|(name, _)| *name != Some("dilation") || callee == "max_pool");
         settings.extend(own);
         let shape = self.images_shape(&dims)?;
-        let id = self.call(callee, vec![x.id], settings, shape, Kind::Float);
+        let id = self.call(callee, vec![x.id], settings, shape, ElementKind::Float);
         Ok(self.from_images(id, dims))
     }
 
@@ -89,7 +89,7 @@ impl<'a> Translator<'a> {
     pub(super) fn global_pool(&mut self, node: &NodeReader<'a>, callee: &str) -> Made<Placed> {
         let x = self.tensor(node, 0)?;
         channels(&x)?;
-        if x.rank() < 3 || x.kind != Kind::Float {
+        if x.rank() < 3 || x.kind != ElementKind::Float {
             return Err("it has no axis to pool over".into());
         }
         let axes: Vec<usize> = (2..x.rank()).collect();
@@ -109,9 +109,11 @@ fn counts(windows: &Windows, axis: usize, extent: i64, padded: [i64; 2]) -> Vec<
 }
 
 /// The extents that stay when axes go, or become one.
-pub(super) fn without(x: &Placed, axes: &[usize], keep: bool) -> (Vec<Size>, Vec<usize>) {
+pub(super) fn without(x: &Placed, axes: &[usize], keep: bool) -> (Vec<SymbolicSize>, Vec<usize>) {
     if keep {
-        let one = |(axis, &size): (usize, &Size)| if axes.contains(&axis) { Size::ONE } else { size };
+        let one = |(axis, &size): (usize, &SymbolicSize)| {
+            if axes.contains(&axis) { SymbolicSize::ONE } else { size }
+        };
         return (x.dims.iter().enumerate().map(one).collect(), x.order.clone());
     }
     let stays = |axis: &usize| !axes.contains(axis);

@@ -8,12 +8,12 @@
 //! first, which costs nothing where the graph has just turned it, and `i f g o` and `r z n`.
 
 use super::Translator;
+use crate::onnx::import::constant::{Constant, ElementKind, Elements};
 use crate::onnx::import::known::Made;
-use crate::onnx::import::constant::{Constant, Elements, Kind};
-use crate::onnx::import::net::{Move, Setting, Weight};
+use crate::onnx::import::net::{CallSetting, Move, Weight};
 use crate::onnx::import::node::NodeReader;
-use crate::onnx::import::size::Size;
-use crate::onnx::import::value::{Placed, Value};
+use crate::onnx::import::size::SymbolicSize;
+use crate::onnx::import::value::{GraphValue, Placed};
 use std::rc::Rc;
 
 /// A kind of recurrent layer.
@@ -34,7 +34,7 @@ struct Direction {
 }
 
 impl<'a> Translator<'a> {
-    pub(super) fn lstm(&mut self, node: &NodeReader<'a>) -> Made<Vec<Value>> {
+    pub(super) fn lstm(&mut self, node: &NodeReader<'a>) -> Made<Vec<GraphValue>> {
         if node.int("input_forget", 0)? != 0 {
             return Err("gates that share a weight have no counterpart".into());
         }
@@ -44,25 +44,36 @@ impl<'a> Translator<'a> {
             return Err("gates that see the cell have no counterpart".into());
         }
         let activations = &["Sigmoid", "Tanh", "Tanh"];
-        self.recurrent(node, &Cell { callee: "lstm", gates: &[0, 2, 3, 1], activations, two_biases: false })
+        self.recurrent(
+            node,
+            &Cell { callee: "lstm", gates: &[0, 2, 3, 1], activations, two_biases: false },
+        )
     }
 
-    pub(super) fn gru(&mut self, node: &NodeReader<'a>) -> Made<Vec<Value>> {
+    pub(super) fn gru(&mut self, node: &NodeReader<'a>) -> Made<Vec<GraphValue>> {
         if node.int("linear_before_reset", 0)? == 0 {
-            return Err("a reset before the product (`linear_before_reset` is 0) has no counterpart".into());
+            return Err(
+                "a reset before the product (`linear_before_reset` is 0) has no counterpart".into(),
+            );
         }
         let activations = &["Sigmoid", "Tanh"];
-        self.recurrent(node, &Cell { callee: "gru", gates: &[1, 0, 2], activations, two_biases: true })
+        self.recurrent(
+            node,
+            &Cell { callee: "gru", gates: &[1, 0, 2], activations, two_biases: true },
+        )
     }
 
-    pub(super) fn rnn(&mut self, node: &NodeReader<'a>) -> Made<Vec<Value>> {
-        self.recurrent(node, &Cell { callee: "rnn", gates: &[0], activations: &["Tanh"], two_biases: false })
+    pub(super) fn rnn(&mut self, node: &NodeReader<'a>) -> Made<Vec<GraphValue>> {
+        self.recurrent(
+            node,
+            &Cell { callee: "rnn", gates: &[0], activations: &["Tanh"], two_biases: false },
+        )
     }
 
-    fn recurrent(&mut self, node: &NodeReader<'a>, cell: &Cell) -> Made<Vec<Value>> {
+    fn recurrent(&mut self, node: &NodeReader<'a>, cell: &Cell) -> Made<Vec<GraphValue>> {
         let x = self.tensor(node, 0)?;
         let layout = node.int("layout", 0)?;
-        if layout != 0 || x.rank() != 3 || x.kind != Kind::Float || self.lead {
+        if layout != 0 || x.rank() != 3 || x.kind != ElementKind::Float || self.lead {
             return Err("only sequences `[steps, batch, values]` are supported".into());
         }
         self.check_recurrent(node, cell)?;
@@ -71,30 +82,30 @@ impl<'a> Translator<'a> {
         let x = self.ordered(&x, &[1, 0, 2])?;
         let (steps, batch) = (x.dims[0], x.dims[1]);
         let known = steps.number().ok_or("the number of steps depends on the batch")?;
-        let count = Size::known(directions.len() as i64);
-        let shape = vec![batch, steps, Size::known(units)];
+        let count = SymbolicSize::known(directions.len() as i64);
+        let shape = vec![batch, steps, SymbolicSize::known(units)];
         let (mut all, mut last) = (Vec::new(), Vec::new());
         for direction in directions {
-            let mut settings = vec![(None, Setting::Int(units))];
+            let mut settings = vec![(None, CallSetting::Int(units))];
             if direction.reverse {
-                settings.push((Some("reverse"), Setting::bool(true)));
+                settings.push((Some("reverse"), CallSetting::bool(true)));
             }
             let weights = direction.weights;
             let id = self.layer(node, (cell.callee, x.id), settings, shape.clone(), weights);
-            let made = Placed::plain(id, Kind::Float, shape.clone());
+            let made = Placed::plain(id, ElementKind::Float, shape.clone());
             let end = if direction.reverse { 0 } else { known - 1 };
             all.push(made.clone());
             last.push((made, end));
         }
         let whole = self.joined_directions(all, &shape)?;
         // Stored [N, T, directions · H]: axes apart, under the names that the graph has for them.
-        let apart = vec![batch, steps, count, Size::known(units)];
+        let apart = vec![batch, steps, count, SymbolicSize::known(units)];
         let whole = self.reshaped(&whole, apart)?;
         let whole = self.renamed(&whole, &[1, 2, 0, 3])?;
-        let mut made = vec![Value::Tensor(whole)];
+        let mut made = vec![GraphValue::Tensor(whole)];
         let wants = |name: &&String| !name.is_empty() && self.readers.contains_key(name.as_str());
         if node.node.outputs.get(1).as_ref().is_some_and(wants) {
-            made.push(Value::Tensor(self.last_states(last, count, units)?));
+            made.push(GraphValue::Tensor(self.last_states(last, count, units)?));
         }
         Ok(made)
     }
@@ -103,21 +114,25 @@ impl<'a> Translator<'a> {
     fn last_states(
         &mut self,
         last: Vec<(Placed, i64)>,
-        count: Size,
+        count: SymbolicSize,
         units: i64,
     ) -> Made<Placed> {
         let batch = last[0].0.dims[0];
-        let (mut states, dims) = (Vec::new(), vec![batch, Size::known(units)]);
+        let (mut states, dims) = (Vec::new(), vec![batch, SymbolicSize::known(units)]);
         for (made, end) in last {
             let state = self.range(&made, 1, end, end + 1)?;
             states.push(self.reshaped(&state, dims.clone())?);
         }
         let joined = self.joined_directions(states, &dims)?;
-        let apart = self.reshaped(&joined, vec![batch, count, Size::known(units)])?;
+        let apart = self.reshaped(&joined, vec![batch, count, SymbolicSize::known(units)])?;
         self.renamed(&apart, &[1, 0, 2])
     }
 
-    fn joined_directions(&mut self, mut values: Vec<Placed>, dims: &[Size]) -> Made<Placed> {
+    fn joined_directions(
+        &mut self,
+        mut values: Vec<Placed>,
+        dims: &[SymbolicSize],
+    ) -> Made<Placed> {
         match values.len() {
             1 => values.pop().ok_or_else(|| "it has no direction".to_owned()),
             _ => self.joined(values, dims.len() as i64 - 1),
@@ -134,7 +149,8 @@ impl<'a> Translator<'a> {
                 return Err("the attribute `activations` should be texts".into());
             };
             let usual = cell.activations.iter().cycle();
-            let same = |(name, usual): (&Vec<u8>, &&str)| name.eq_ignore_ascii_case(usual.as_bytes());
+            let same =
+                |(name, usual): (&Vec<u8>, &&str)| name.eq_ignore_ascii_case(usual.as_bytes());
             if !names.iter().zip(usual).all(same) {
                 return Err("other activations than the usual ones have no counterpart".into());
             }
@@ -152,12 +168,7 @@ impl<'a> Translator<'a> {
         Ok(())
     }
 
-    fn directions(
-        &self,
-        node: &NodeReader<'a>,
-        cell: &Cell,
-        units: i64,
-    ) -> Made<Vec<Direction>> {
+    fn directions(&self, node: &NodeReader<'a>, cell: &Cell, units: i64) -> Made<Vec<Direction>> {
         let reversed: &[bool] = match node.text("direction", "forward")? {
             "forward" => &[false],
             "reverse" => &[true],
@@ -170,7 +181,7 @@ impl<'a> Translator<'a> {
         let wide = usize::try_from(units).ok().and_then(|units| units.checked_mul(gates));
         let wide = wide.filter(|&wide| wide > 0 && wide < 1 << 24).ok_or("it has no units")?;
         let fits = |it: &Constant| it.dims.len() == 3 && it.dims[..2] == [count, wide];
-        if !fits(&weight) || !fits(&recurrent) || weight.kind != Kind::Float {
+        if !fits(&weight) || !fits(&recurrent) || weight.kind != ElementKind::Float {
             return Err(format!("weights {:?} are not for {units} units", weight.dims));
         }
         let long = |bias: &Constant| bias.dims[..] == [count, 2 * wide];
@@ -211,6 +222,6 @@ impl<'a> Translator<'a> {
 
     fn zeros(&self, count: usize) -> Constant {
         let elements = Elements::Filled(0.0);
-        Constant { kind: Kind::Float, dims: vec![count], elements, name: String::new() }
+        Constant { kind: ElementKind::Float, dims: vec![count], elements, name: String::new() }
     }
 }

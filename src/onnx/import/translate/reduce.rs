@@ -1,12 +1,12 @@
 //! Reductions along axes, and the softmax of one.
 
-use super::pool::without;
 use super::Translator;
+use super::pool::without;
+use crate::onnx::import::constant::ElementKind;
 use crate::onnx::import::known::Made;
-use crate::onnx::import::constant::Kind;
-use crate::onnx::import::net::{Form, Setting};
+use crate::onnx::import::net::{CallSetting, NetForm};
 use crate::onnx::import::node::NodeReader;
-use crate::onnx::import::size::Size;
+use crate::onnx::import::size::SymbolicSize;
 use crate::onnx::import::value::{Placed, axis_of};
 
 impl<'a> Translator<'a> {
@@ -14,7 +14,8 @@ impl<'a> Translator<'a> {
         let x = self.tensor(node, 0)?;
         let x = self.unshuffled(&x)?;
         let axes = self.known.listed(node, "axes", 1)?.unwrap_or_default();
-        let (none, keep) = (node.int("noop_with_empty_axes", 0)? == 1, node.int("keepdims", 1)? == 1);
+        let (none, keep) =
+            (node.int("noop_with_empty_axes", 0)? == 1, node.int("keepdims", 1)? == 1);
         let mut axes: Vec<usize> =
             axes.iter().map(|&axis| axis_of(axis, x.rank())).collect::<Made<_>>()?;
         let op = node.node.op.as_str();
@@ -30,10 +31,10 @@ impl<'a> Translator<'a> {
         axes.sort_unstable();
         axes.dedup();
         let takes_ints = matches!(op, "ReduceSum" | "ReduceMax" | "ReduceMin");
-        if x.kind != Kind::Float && !(x.kind == Kind::Int && takes_ints) {
+        if x.kind != ElementKind::Float && !(x.kind == ElementKind::Int && takes_ints) {
             return Err(format!("it is not for values of the type {}", x.kind.word()));
         }
-        let square = Form::Infix("*", Setting::Arg(0), Setting::Arg(0));
+        let square = NetForm::Infix("*", CallSetting::Arg(0), CallSetting::Arg(0));
         let (before, callee, after) = match op {
             "ReduceMean" => (None, "mean", None),
             "ReduceSum" => (None, "sum", None),
@@ -47,7 +48,7 @@ impl<'a> Translator<'a> {
             _ => return Err("it has no counterpart in the language".into()),
         };
         let x = match before {
-            Some("square") => self.same_place(&x, square, Kind::Float),
+            Some("square") => self.same_place(&x, square, ElementKind::Float),
             Some(function) => self.of_one(&x, function, Vec::new()),
             None => x,
         };
@@ -61,14 +62,14 @@ impl<'a> Translator<'a> {
     /// `max + log(sum(exp(x - max)))`
     fn log_sum_exp(&mut self, x: &Placed, axes: &[usize], keep: bool) -> Made<Placed> {
         let most = self.reduced(x, "max", axes, true)?;
-        let less = Form::Infix("-", Setting::Arg(0), Setting::Arg(1));
-        let shifted = self.pair(less, x, &most, Kind::Float);
+        let less = NetForm::Infix("-", CallSetting::Arg(0), CallSetting::Arg(1));
+        let shifted = self.pair(less, x, &most, ElementKind::Float);
         let exps = self.of_one(&shifted, "exp", Vec::new());
         let sums = self.reduced(&exps, "sum", axes, keep)?;
         let logs = self.of_one(&sums, "log", Vec::new());
         let most = if keep { most } else { self.reduced(x, "max", axes, false)? };
-        let sum = Form::Infix("+", Setting::Arg(0), Setting::Arg(1));
-        Ok(self.pair(sum, &logs, &most, Kind::Float))
+        let sum = NetForm::Infix("+", CallSetting::Arg(0), CallSetting::Arg(1));
+        Ok(self.pair(sum, &logs, &most, ElementKind::Float))
     }
 
     /// A reduction along axes of the graph.
@@ -88,9 +89,9 @@ impl<'a> Translator<'a> {
         if axes.is_empty() {
             return Ok(x);
         }
-        let mut settings = vec![(Some("axis"), Setting::axes(&places))];
+        let mut settings = vec![(Some("axis"), CallSetting::axes(&places))];
         if keep {
-            settings.push((Some("keep"), Setting::bool(true)));
+            settings.push((Some("keep"), CallSetting::bool(true)));
         }
         let id = self.call(callee, vec![x.id], settings, shape, x.kind);
         Ok(Placed { id, kind: x.kind, dims, order, shuffle: None, rows: None })
@@ -104,31 +105,31 @@ impl<'a> Translator<'a> {
         if node.int("select_last_index", 0)? != 0 {
             return Err("it asks for the last of equal elements".into());
         }
-        if x.kind != Kind::Float {
+        if x.kind != ElementKind::Float {
             return Err(format!("it is not for values of the type {}", x.kind.word()));
         }
         let x = match node.node.op.as_str() {
             "ArgMin" => {
-                let form = Form::Infix("-", Setting::Float(0.0), Setting::Arg(0));
-                self.same_place(&x, form, Kind::Float)
+                let form = NetForm::Infix("-", CallSetting::Float(0.0), CallSetting::Arg(0));
+                self.same_place(&x, form, ElementKind::Float)
             }
             _ => x,
         };
         let place = (x.place(axis) + self.leading()) as i64;
-        let mut settings = vec![(Some("axis"), Setting::Int(place))];
+        let mut settings = vec![(Some("axis"), CallSetting::Int(place))];
         if keep {
-            settings.push((Some("keep"), Setting::bool(true)));
+            settings.push((Some("keep"), CallSetting::bool(true)));
         }
         let (dims, order) = without(&x, &[axis], keep);
         let shape = self.shape(&dims, &order);
-        let id = self.call("argmax", vec![x.id], settings, shape, Kind::Int);
-        Ok(Placed { id, kind: Kind::Int, dims, order, shuffle: None, rows: None })
+        let id = self.call("argmax", vec![x.id], settings, shape, ElementKind::Int);
+        Ok(Placed { id, kind: ElementKind::Int, dims, order, shuffle: None, rows: None })
     }
 
     /// Along one axis; before version 13, over all axes from one on.
     pub(super) fn softmax(&mut self, node: &NodeReader<'a>) -> Made<Placed> {
         let x = self.tensor(node, 0)?;
-        if x.kind != Kind::Float {
+        if x.kind != ElementKind::Float {
             return Err("it is for floats alone".into());
         }
         let x = self.unshuffled(&x)?;
@@ -136,11 +137,12 @@ impl<'a> Translator<'a> {
         let axis = axis_of(node.int("axis", if old { 1 } else { -1 })?, x.rank())?;
         let callee = if node.node.op == "Softmax" { "softmax" } else { "log_softmax" };
         let behind = &x.dims[axis + 1..];
-        if !old || behind.iter().all(|&size| size == Size::ONE) {
+        if !old || behind.iter().all(|&size| size == SymbolicSize::ONE) {
             return Ok(self.along(&x, callee, axis));
         }
-        let merged = Size::product(&x.dims[axis..]).ok_or("its axes depend on the batch")?;
-        let flat: Vec<Size> = x.dims[..axis].iter().copied().chain([merged]).collect();
+        let merged =
+            SymbolicSize::product(&x.dims[axis..]).ok_or("its axes depend on the batch")?;
+        let flat: Vec<SymbolicSize> = x.dims[..axis].iter().copied().chain([merged]).collect();
         let flat = self.reshaped(&x, flat)?;
         let flat = self.unshuffled(&flat)?;
         let made = self.along(&flat, callee, axis);
@@ -151,7 +153,7 @@ impl<'a> Translator<'a> {
     fn along(&mut self, x: &Placed, callee: &str, axis: usize) -> Placed {
         let place = x.place(axis) + self.leading();
         let last = place + 1 == x.rank() + self.leading();
-        let axis = (!last).then_some((Some("axis"), Setting::Int(place as i64)));
+        let axis = (!last).then_some((Some("axis"), CallSetting::Int(place as i64)));
         self.of_one(x, callee, axis.into_iter().collect())
     }
 }

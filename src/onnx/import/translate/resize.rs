@@ -1,17 +1,17 @@
 //! Images and sequences made larger by a whole factor.
 
 use super::Translator;
+use crate::onnx::import::constant::ElementKind;
 use crate::onnx::import::known::Made;
-use crate::onnx::import::constant::Kind;
-use crate::onnx::import::net::Setting;
+use crate::onnx::import::net::CallSetting;
 use crate::onnx::import::node::NodeReader;
-use crate::onnx::import::size::Size;
+use crate::onnx::import::size::SymbolicSize;
 use crate::onnx::import::value::Placed;
 
 impl<'a> Translator<'a> {
     pub(super) fn resize(&mut self, node: &NodeReader<'a>) -> Made<Placed> {
         let x = self.tensor(node, 0)?;
-        if !(3..=4).contains(&x.rank()) || x.kind != Kind::Float {
+        if !(3..=4).contains(&x.rank()) || x.kind != ElementKind::Float {
             return Err("it is for images and sequences alone".into());
         }
         let factors = self.factors(node, &x)?;
@@ -23,15 +23,15 @@ impl<'a> Translator<'a> {
         let mode = self.mode(node, factor)?;
         let mut dims = x.dims.clone();
         for size in &mut dims[2..] {
-            *size = size.mul(Size::known(factor)).ok_or("it makes too much")?;
+            *size = size.mul(SymbolicSize::known(factor)).ok_or("it makes too much")?;
         }
         let x = self.as_images(&x)?;
-        let mut settings = vec![(None, Setting::Int(factor))];
+        let mut settings = vec![(None, CallSetting::Int(factor))];
         if mode != "nearest" {
-            settings.push((None, Setting::Text(mode)));
+            settings.push((None, CallSetting::Text(mode)));
         }
         let shape = self.images_shape(&dims)?;
-        let id = self.call("upsample", vec![x.id], settings, shape, Kind::Float);
+        let id = self.call("upsample", vec![x.id], settings, shape, ElementKind::Float);
         Ok(self.from_images(id, dims))
     }
 
@@ -46,7 +46,10 @@ impl<'a> Translator<'a> {
         let whole = |value: f32| if value.fract() == 0.0 { value as i64 } else { 0 };
         let given = match node.attribute("scales") {
             Some(crate::onnx::model::OnnxAttribute::Floats(scales)) => Some(scales.clone()),
-            _ => self.known.optional_constant(node, at)?.map(|scales| scales.floats(&self.known.stored)),
+            _ => self
+                .known
+                .optional_constant(node, at)?
+                .map(|scales| scales.floats(&self.known.stored)),
         };
         if let Some(scales) = given.filter(|scales| !scales.is_empty()) {
             return match scales.len() == x.rank() {
@@ -58,7 +61,7 @@ impl<'a> Translator<'a> {
         if sizes.len() != x.rank() {
             return Err("it has not a size for each axis".into());
         }
-        let factor = |(from, to): (&Size, &Size)| match from == to {
+        let factor = |(from, to): (&SymbolicSize, &SymbolicSize)| match from == to {
             true => 1,
             false => match (from.number(), to.number()) {
                 (Some(from), Some(to)) if from > 0 && to % from == 0 => to / from,
@@ -87,7 +90,9 @@ impl<'a> Translator<'a> {
         let centred = matches!(place, "half_pixel" | "pytorch_half_pixel");
         match mode {
             "nearest" if place == "asymmetric" && rounding == "floor" => Ok("nearest"),
-            "nearest" if place == "asymmetric" && factor == 2 && rounding == "round_prefer_floor" => {
+            "nearest"
+                if place == "asymmetric" && factor == 2 && rounding == "round_prefer_floor" =>
+            {
                 Ok("nearest")
             }
             "nearest" if centred && rounding.starts_with("round_prefer") => Ok("nearest"),
