@@ -186,8 +186,9 @@ pub fn imported(model: &OnnxModel, request: &ImportRequest) -> Result<ImportedPr
     let text = formatted(&made.program)?;
     let mut session = Session::new(None);
     let file = PathBuf::from(format!("{}.nn", request.name));
+    session.overlay(file.clone(), text.clone());
     let experiment = session
-        .front_of_text(&Request::new(file), text.clone(), false)
+        .front_without_data(&Request::new(file), false)
         .map_err(|failure| refused(failure, &text))?;
     let eval = &experiment.eval;
     let parameters = eval.params.values().map(|it| (&it.path, &it.ty)).zip(made.parameters());

@@ -208,16 +208,7 @@ impl Session {
         request: &Request,
         mixed: bool,
     ) -> Result<Experiment, Failure> {
-        self.front_of_text(request, source_text(&request.file)?, mixed)
-    }
-
-    /// The same of a text, which stands for that of the file.
-    pub fn front_of_text(
-        &mut self,
-        request: &Request,
-        text: String,
-        mixed: bool,
-    ) -> Result<Experiment, Failure> {
+        let text = self.main_text(request)?;
         let (parsed, errors) = self.parse(&request.file, text)?;
         if !errors.is_empty() {
             return Err(self.program_failure(errors));

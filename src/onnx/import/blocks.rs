@@ -26,7 +26,7 @@ const CALLS: usize = 4;
 
 /// The layers of a program, and where they are called.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Blocks {
+pub(super) struct NetBlocks {
     pub layers: Vec<BlockLayer>,
     pub calls: Vec<BlockCall>,
 }
@@ -61,8 +61,8 @@ struct BlockCandidate {
 }
 
 /// Finds the parts that are alike.
-pub(super) fn blocks(net: &Net) -> Blocks {
-    let mut blocks = Blocks::default();
+pub(super) fn blocks(net: &Net) -> NetBlocks {
+    let mut blocks = NetBlocks::default();
     let mut inside = HashSet::new();
     for found in [parts(net), chains(net)] {
         let mut groups: BTreeMap<usize, Vec<BlockCandidate>> = BTreeMap::new();
@@ -169,7 +169,7 @@ impl Columns {
     }
 }
 
-impl Blocks {
+impl NetBlocks {
     /// A layer for parts that are alike, and its calls.
     fn add(&mut self, alike: Vec<BlockCandidate>) {
         let columns = Columns::of(&alike);

@@ -121,7 +121,7 @@ pub(super) enum Move {
     /// Seen in this shape, its axes in this order.
     Transpose { dims: Vec<usize>, order: Vec<usize> },
     /// Seen in this shape, blocks along the first axis in another order.
-    Blocks { dims: Vec<usize>, order: Vec<usize> },
+    NetBlocks { dims: Vec<usize>, order: Vec<usize> },
     /// Another constant is added, element by element.
     Add(Constant),
     /// Every element times this.

@@ -53,7 +53,7 @@ const LAYERS: &[(&str, &str)] = &[
 /// Prints a network as a program with one model.
 pub(super) fn print(net: &Net, name: &str, names: &ModelNames, header: &str) -> PrintedProgram {
     let blocks = blocks(net);
-    let body = Body::of_model(net, &blocks, names);
+    let body = BodyPrinter::of_model(net, &blocks, names);
     let mut text = header.to_owned();
     for (layer, source) in LAYERS {
         let calls =

@@ -4,7 +4,7 @@
 //! short, as an operand; any other gets a name. Stages that follow one another alike, each with weights
 //! of its own, become a `repeat`.
 
-use super::super::blocks::{BlockCall, BlockLayer, Blocks};
+use super::super::blocks::{BlockCall, BlockLayer, NetBlocks};
 use super::super::names::{ModelNames, identifier, module, unique};
 use super::super::net::{CallSetting, Net, NetForm, NetId, NetNode};
 use super::super::print_form::{Hole, Texts, label};
@@ -48,7 +48,7 @@ struct PrintedStage {
 }
 
 /// A body that is being printed.
-pub(super) struct Body<'a> {
+pub(super) struct BodyPrinter<'a> {
     net: &'a Net,
     uses: HashMap<NetId, usize>,
     names: HashMap<NetId, String>,
@@ -62,14 +62,14 @@ pub(super) struct Body<'a> {
     numbers: Option<std::vec::IntoIter<String>>,
 }
 
-impl<'a> Body<'a> {
+impl<'a> BodyPrinter<'a> {
     /// The body of a model of the whole network, with the layers that it calls.
-    pub fn of_model(net: &'a Net, blocks: &Blocks, names: &ModelNames) -> PrintedBody {
+    pub fn of_model(net: &'a Net, blocks: &NetBlocks, names: &ModelNames) -> PrintedBody {
         let mut layers = Vec::new();
         let mut inner = Vec::new();
         for (at, layer) in blocks.layers.iter().enumerate() {
             let calls = blocks.calls.iter().filter(|call| call.layer == at).collect::<Vec<_>>();
-            let printed = Body::of_layer(net, layer, &calls);
+            let printed = BodyPrinter::of_layer(net, layer, &calls);
             layers.push(printed.text);
             inner.push(printed.weights);
         }
@@ -78,7 +78,7 @@ impl<'a> Body<'a> {
         let own: Vec<NetId> = (0..net.nodes.len()).filter(|id| !inside.contains(id)).collect();
         let calls: HashMap<NetId, &BlockCall> =
             blocks.calls.iter().filter_map(|call| Some((*call.members.last()?, call))).collect();
-        let mut body = Body::new(net, &own, &net.outputs, names.taken());
+        let mut body = BodyPrinter::new(net, &own, &net.outputs, names.taken());
         blocks.calls.iter().for_each(|call| *body.uses.entry(call.input).or_insert(0) += 1);
         body.name_modules(&own, &|id| module(&net.nodes[id].name));
         for &id in &own {
@@ -104,7 +104,7 @@ impl<'a> Body<'a> {
             first.members.last().map(|&id| (String::new(), id)).into_iter().collect();
         let mut taken: HashSet<String> = layer.arguments.iter().cloned().collect();
         taken.insert("x".into());
-        let mut body = Body::new(net, &first.members, &outputs, taken);
+        let mut body = BodyPrinter::new(net, &first.members, &outputs, taken);
         body.names.insert(first.input, "x".into());
         body.numbers = Some(layer.numbers.clone().into_iter());
         // A name that all calls agree on.
@@ -136,13 +136,13 @@ impl<'a> Body<'a> {
         own: &[NetId],
         outputs: &[(String, NetId)],
         taken: HashSet<String>,
-    ) -> Body<'a> {
+    ) -> BodyPrinter<'a> {
         let mut uses = HashMap::new();
         let read = own.iter().flat_map(|&id| net.nodes[id].args.iter().copied());
         for id in read.chain(outputs.iter().map(|(_, id)| *id)) {
             *uses.entry(id).or_insert(0) += 1;
         }
-        Body {
+        BodyPrinter {
             net,
             uses,
             names: HashMap::new(),

@@ -12,9 +12,9 @@ use crate::onnx::import::node::NodeReader;
 use crate::onnx::import::size::SymbolicSize;
 use crate::onnx::import::value::{Placed, channels_last};
 
-/// Windows over spatial axes: an entry for each axis.
+/// PlacedWindows over spatial axes: an entry for each axis.
 #[derive(Clone, Debug)]
-pub(super) struct Windows {
+pub(super) struct PlacedWindows {
     pub size: Vec<i64>,
     pub stride: Vec<i64>,
     pub dilation: Vec<i64>,
@@ -27,9 +27,9 @@ pub(super) struct Windows {
 /// CallSettings of a call by name.
 pub(super) type CallSettings = Vec<(Option<&'static str>, CallSetting)>;
 
-impl Windows {
+impl PlacedWindows {
     /// Reads the attributes of windows over spatial axes of these extents.
-    pub fn read(node: &NodeReader<'_>, extents: &[i64], size: Vec<i64>) -> Made<Windows> {
+    pub fn read(node: &NodeReader<'_>, extents: &[i64], size: Vec<i64>) -> Made<PlacedWindows> {
         let axes = extents.len();
         if size.len() != axes || !(1..=2).contains(&axes) {
             return Err(format!("windows over {axes} axes are not supported, only over 1 or 2"));
@@ -75,7 +75,7 @@ impl Windows {
             pad.push(around);
             out.push(count);
         }
-        Ok(Windows { size, stride, dilation, pad, out })
+        Ok(PlacedWindows { size, stride, dilation, pad, out })
     }
 
     /// Stride, padding and dilation, where they are not as usual.
@@ -148,7 +148,7 @@ impl<'a> Translator<'a> {
     }
 
     /// The reverse: what was made of `[N, …, C]` as a value of the graph.
-    pub(super) fn from_images(&mut self, id: usize, dims: Vec<SymbolicSize>) -> Placed {
+    pub(super) fn of_images(&mut self, id: usize, dims: Vec<SymbolicSize>) -> Placed {
         let order = channels_last(dims.len());
         let shape = self.shape(&dims, &order);
         let id = self.reshape_node(id, shape, ElementKind::Float);
@@ -186,7 +186,7 @@ impl<'a> Translator<'a> {
         if !fits {
             return Err(format!("a weight {:?} is not for {inputs} channels", weight.dims));
         }
-        let windows = Windows::read(node, &extents, size)?;
+        let windows = PlacedWindows::read(node, &extents, size)?;
         let mut settings =
             vec![(None, CallSetting::Int(filters)), (None, CallSetting::ints(&windows.size))];
         settings.extend(windows.settings(&vec![1; extents.len()]));
@@ -200,7 +200,7 @@ impl<'a> Translator<'a> {
         let x = self.as_images(&x)?;
         let shape = self.images_shape(&dims)?;
         let id = self.layer(node, ("conv", x.id), settings, shape, weights);
-        Ok(self.from_images(id, dims))
+        Ok(self.of_images(id, dims))
     }
 
     pub(super) fn conv_transpose(&mut self, node: &NodeReader<'a>) -> Made<Placed> {
@@ -236,7 +236,7 @@ impl<'a> Translator<'a> {
         let x = self.as_images(&x)?;
         let shape = self.images_shape(&dims)?;
         let id = self.layer(node, ("conv_transpose", x.id), settings, shape, weights);
-        Ok(self.from_images(id, dims))
+        Ok(self.of_images(id, dims))
     }
 }
 
@@ -275,7 +275,11 @@ pub(super) fn with_bias(
 }
 
 /// The windows of a transposed convolution.
-fn transposed_windows(node: &NodeReader<'_>, extents: &[i64], size: Vec<i64>) -> Made<Windows> {
+fn transposed_windows(
+    node: &NodeReader<'_>,
+    extents: &[i64],
+    size: Vec<i64>,
+) -> Made<PlacedWindows> {
     let axes = extents.len();
     if size.len() != axes || !(1..=2).contains(&axes) {
         return Err(format!("windows over {axes} axes are not supported, only over 1 or 2"));
@@ -315,5 +319,5 @@ fn transposed_windows(node: &NodeReader<'_>, extents: &[i64], size: Vec<i64>) ->
     if out.iter().any(|&extent| extent < 1) || more.iter().zip(&stride).any(|(a, b)| a >= b) {
         return Err("its padding has no counterpart".into());
     }
-    Ok(Windows { size, stride, dilation, pad, out })
+    Ok(PlacedWindows { size, stride, dilation, pad, out })
 }

@@ -21,6 +21,14 @@ pub(super) enum PlacedOperand {
     Number(f64),
 }
 
+/// Operands that meet, and what is made of them.
+struct MetOperands {
+    operands: Vec<PlacedOperand>,
+    dims: Vec<SymbolicSize>,
+    order: Vec<usize>,
+    kind: ElementKind,
+}
+
 pub(super) fn is_elementwise(op: &str) -> bool {
     matches!(
         op,
@@ -125,7 +133,7 @@ impl<'a> Translator<'a> {
 
     /// An operator on two values.
     pub(super) fn two(&mut self, op: &str, a: &GraphValue, b: &GraphValue) -> Made<Placed> {
-        let (operands, dims, order, kind) = self.operands(&[a, b], None)?;
+        let MetOperands { operands, dims, order, kind } = self.operands(&[a, b], None)?;
         let made = self.checked_kind(op, kind)?;
         let is_max = matches!(op, "Max" | "Min");
         let (mut args, mut settings) = (Vec::new(), Vec::new());
@@ -176,11 +184,7 @@ impl<'a> Translator<'a> {
 
     /// Values that meet, and another one beside them: with the same axes in the same order, and the
     /// shape of what is made of them.
-    fn operands(
-        &mut self,
-        values: &[&GraphValue],
-        beside: Option<&Placed>,
-    ) -> Made<(Vec<PlacedOperand>, Vec<SymbolicSize>, Vec<usize>, ElementKind)> {
+    fn operands(&mut self, values: &[&GraphValue], beside: Option<&Placed>) -> Made<MetOperands> {
         let mut dims = beside.map(|placed| placed.dims.clone()).unwrap_or_default();
         let mut kind = None;
         for value in values {
@@ -214,7 +218,7 @@ impl<'a> Translator<'a> {
         {
             operands[0] = PlacedOperand::Node(self.beside(constant, &order)?);
         }
-        Ok((operands, dims, order, kind))
+        Ok(MetOperands { operands, dims, order, kind })
     }
 
     /// A value as an operand beside values with their axes in this order.
@@ -275,7 +279,8 @@ impl<'a> Translator<'a> {
         if condition.kind != ElementKind::Bool {
             return Err("its condition is no truth value".into());
         }
-        let (branches, dims, order, kind) = self.operands(&[a, b], Some(&condition))?;
+        let MetOperands { operands: branches, dims, order, kind } =
+            self.operands(&[a, b], Some(&condition))?;
         let condition = self.ranked(&condition, dims.len())?;
         let condition = self.ordered(&condition, &order)?;
         let mut args = vec![condition.id];

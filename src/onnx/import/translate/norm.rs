@@ -166,7 +166,7 @@ impl<'a> Translator<'a> {
             std::iter::once((None, CallSetting::Int(groups))).chain(epsilon(eps, 1e-5)).collect();
         let shape = self.net.nodes[x.id].shape.clone();
         let id = self.layer(node, ("group_norm", x.id), settings, shape, weights);
-        Ok(self.from_images(id, dims))
+        Ok(self.of_images(id, dims))
     }
 
     /// Each element by the squares of its neighbouring channels (AlexNet's).
@@ -189,7 +189,7 @@ impl<'a> Translator<'a> {
         let shape = self.net.nodes[x.id].shape.clone();
         let settings = settings.into_iter().skip(1).collect();
         let id = self.call("local_response_norm", vec![x.id], settings, shape, ElementKind::Float);
-        Ok(self.from_images(id, dims))
+        Ok(self.of_images(id, dims))
     }
 }
 

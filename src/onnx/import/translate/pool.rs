@@ -4,7 +4,7 @@
 //! corrected by a constant factor at each place.
 
 use super::Translator;
-use super::conv::{CallSettings, Windows, channels, spatial};
+use super::conv::{CallSettings, PlacedWindows, channels, spatial};
 use crate::onnx::import::constant::{Constant, ElementKind};
 use crate::onnx::import::known::Made;
 use crate::onnx::import::net::{CallSetting, NetForm, Weight};
@@ -59,18 +59,18 @@ impl<'a> Translator<'a> {
     }
 
     /// The input and windows of a pooling.
-    fn windows(&mut self, node: &NodeReader<'a>) -> Made<(Placed, Windows)> {
+    fn windows(&mut self, node: &NodeReader<'a>) -> Made<(Placed, PlacedWindows)> {
         let x = self.tensor(node, 0)?;
         if x.kind != ElementKind::Float {
             return Err("it is for floats alone".into());
         }
         channels(&x)?;
         let size = node.ints("kernel_shape")?.ok_or("it has no `kernel_shape`")?;
-        let windows = Windows::read(node, &spatial(&x)?, size)?;
+        let windows = PlacedWindows::read(node, &spatial(&x)?, size)?;
         Ok((x, windows))
     }
 
-    fn pooled(&mut self, x: &Placed, callee: &str, windows: &Windows) -> Made<Placed> {
+    fn pooled(&mut self, x: &Placed, callee: &str, windows: &PlacedWindows) -> Made<Placed> {
         if windows.size.iter().product::<i64>() > 256 && callee == "max_pool" {
             return Err("a window has more than 256 elements".into());
         }
@@ -82,7 +82,7 @@ impl<'a> Translator<'a> {
         settings.extend(own);
         let shape = self.images_shape(&dims)?;
         let id = self.call(callee, vec![x.id], settings, shape, ElementKind::Float);
-        Ok(self.from_images(id, dims))
+        Ok(self.of_images(id, dims))
     }
 
     /// The mean or the largest of each channel.
@@ -98,7 +98,7 @@ impl<'a> Translator<'a> {
 }
 
 /// How many elements of each window count along an axis.
-fn counts(windows: &Windows, axis: usize, extent: i64, padded: [i64; 2]) -> Vec<i64> {
+fn counts(windows: &PlacedWindows, axis: usize, extent: i64, padded: [i64; 2]) -> Vec<i64> {
     let (first, last) = (-padded[0], extent + padded[1]);
     let start = |place: i64| place * windows.stride[axis] - windows.pad[axis][0];
     let window = |place| {

@@ -32,7 +32,7 @@ impl<'a> Translator<'a> {
         }
         let shape = self.images_shape(&dims)?;
         let id = self.call("upsample", vec![x.id], settings, shape, ElementKind::Float);
-        Ok(self.from_images(id, dims))
+        Ok(self.of_images(id, dims))
     }
 
     /// The factor of each axis, 0 where it is no whole number.
