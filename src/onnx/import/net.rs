@@ -121,7 +121,7 @@ pub(super) enum Move {
     /// Seen in this shape, its axes in this order.
     Transpose { dims: Vec<usize>, order: Vec<usize> },
     /// Seen in this shape, blocks along the first axis in another order.
-    NetBlocks { dims: Vec<usize>, order: Vec<usize> },
+    Rearrange { dims: Vec<usize>, order: Vec<usize> },
     /// Another constant is added, element by element.
     Add(Constant),
     /// Every element times this.
@@ -158,7 +158,7 @@ impl Weight {
     pub fn blocks(mut self, order: &[usize]) -> Weight {
         let rest = self.dims[0] / order.len() * self.dims[1..].iter().product::<usize>();
         let dims = vec![order.len(), rest];
-        self.moves.push(Move::Blocks { dims, order: order.to_vec() });
+        self.moves.push(Move::Rearrange { dims, order: order.to_vec() });
         self
     }
 
@@ -177,7 +177,7 @@ impl Move {
     fn apply(&self, values: Vec<f32>, stored: &StoredTensors<'_>) -> Vec<f32> {
         match self {
             Move::Transpose { dims, order } => transposed(&values, dims, order),
-            Move::Blocks { dims, order } => {
+            Move::Rearrange { dims, order } => {
                 let step = strides(dims)[0];
                 let block = |&at: &usize| values[at * step..(at + 1) * step].iter().copied();
                 order.iter().flat_map(block).collect()

@@ -17,7 +17,7 @@ use super::constant::ElementKind;
 use super::names::ModelNames;
 use super::net::{Net, NetForm, NetNode, Weight};
 use super::size::listed;
-use body::Body;
+use body::BodyPrinter;
 
 /// A program and its variables, parameters and states.
 pub(super) struct PrintedProgram {
