@@ -26,6 +26,7 @@ mod export;
 mod fmt;
 mod generate;
 mod grad;
+mod import;
 mod init;
 mod lr_find;
 mod machine;
@@ -90,6 +91,8 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Write a trained model in a form that other programs read
     Export(export::ExportArgs),
+    /// Make a program and its weights of a model in the form of ONNX
+    Import(import::ImportArgs),
     /// Find mistakes without running anything, and summarize the model
     Check(check::CheckArgs),
     /// Describe a program's data, and write a batch of it to a file
@@ -186,6 +189,7 @@ pub fn main() -> ExitCode {
         Command::Generate(command) => command.execute(),
         Command::Serve(command) => command.execute(),
         Command::Export(command) => command.execute(),
+        Command::Import(command) => command.execute(),
         Command::Check(command) => command.execute(),
         Command::Data(command) => command.execute(),
         Command::Explain(command) => command.execute(),

@@ -24,6 +24,7 @@ mod export;
 mod forecast;
 mod generate;
 mod grad;
+mod import;
 mod inference;
 mod lr_find;
 mod min_time;
@@ -54,6 +55,7 @@ pub use generate::{
     wave_prompt, write_wave,
 };
 pub use grad::{Engine, GradOptions, Graded, SEED, grad};
+pub use import::{ImportOptions, ImportedFiles, ImportedProgram, import, imported};
 pub use lr_find::{Found, RateRange, lr_find};
 pub use predict::{Predictor, predictor};
 pub use profile::{Profile, Spent};

@@ -208,7 +208,8 @@ impl Session {
         request: &Request,
         mixed: bool,
     ) -> Result<Experiment, Failure> {
-        let (parsed, errors) = self.parse(&request.file, source_text(&request.file)?)?;
+        let text = self.main_text(request)?;
+        let (parsed, errors) = self.parse(&request.file, text)?;
         if !errors.is_empty() {
             return Err(self.program_failure(errors));
         }

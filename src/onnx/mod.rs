@@ -5,4 +5,6 @@
 //! a graph of inference, and weights ─→ OnnxModel ─ encode ─→ file
 //! ```
 
+pub mod decode;
+pub mod import;
 pub mod model;

@@ -91,6 +91,29 @@ pub struct OnnxTensor {
     pub external: Option<OnnxExternal>,
 }
 
+impl OnnxTensor {
+    /// Bytes of an element of a type of `TensorProto.DataType`; none for text, and for what is packed
+    /// tighter than bytes.
+    pub fn element_bytes(element: i32) -> Option<usize> {
+        match element {
+            2 | 3 | 9 | 17..=20 | 24 => Some(1),
+            4 | 5 | 10 | 16 => Some(2),
+            1 | 6 | 12 => Some(4),
+            7 | 11 | 13 | 14 => Some(8),
+            15 => Some(16),
+            _ => None,
+        }
+    }
+
+    /// Bytes of all elements, as the dimensions say; none where those cannot be.
+    pub fn byte_count(&self) -> Option<u64> {
+        let size = OnnxTensor::element_bytes(self.element)? as u64;
+        self.dims
+            .iter()
+            .try_fold(size, |product, &dim| product.checked_mul(u64::try_from(dim).ok()?))
+    }
+}
+
 /// The place of a tensor's elements in another file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OnnxExternal {

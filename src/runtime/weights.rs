@@ -204,6 +204,44 @@ pub fn write_streams(
     written.map_err(failed)
 }
 
+/// The name and shape of a tensor of `f32` that is still to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WeightInfo {
+    /// Its name.
+    pub name: String,
+    /// Its shape.
+    pub shape: Vec<usize>,
+}
+
+/// Writes tensors that are made one by one, each when it is its turn.
+pub fn write_each(
+    path: &Path,
+    tensors: &[WeightInfo],
+    make: impl Fn(usize) -> Vec<f32>,
+) -> Result<(), String> {
+    let failed = |error: io::Error| format!("cannot write {}: {error}", path.shown());
+    let mut first = 0;
+    let info = |tensor: &WeightInfo| {
+        let end = first + tensor.shape.iter().product::<usize>() * DType::F32.size();
+        let data_offsets = (std::mem::replace(&mut first, end), end);
+        let (dtype, shape) = (Dtype::F32, tensor.shape.clone());
+        (tensor.name.clone(), TensorInfo { dtype, shape, data_offsets })
+    };
+    let start = described(None, tensors.iter().map(info).collect());
+    let start = start.map_err(|error| failed(io::Error::other(error)))?;
+    let written = write::replace_by(path, |file| {
+        file.write_all(&start)?;
+        (0..tensors.len()).try_for_each(|at| {
+            // Piece by piece, so that the bytes are not held beside the numbers.
+            make(at).chunks(1 << 16).try_for_each(|piece| {
+                let bytes: Vec<u8> = piece.iter().flat_map(|it| it.to_le_bytes()).collect();
+                file.write_all(&bytes)
+            })
+        })
+    });
+    written.map_err(failed)
+}
+
 /// Writes tensors by name.
 pub fn save(path: &Path, tensors: &[(String, Tensor)]) -> Result<(), String> {
     write_entries(path, &stored(tensors), None, |_, _, _| Ok(()))
