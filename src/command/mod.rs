@@ -44,7 +44,7 @@ pub use doctor::{Finding, Health, doctor};
 pub use drawings::DrawnOutputs;
 pub use emit::{EmitRequest, EmitStage, STAGES, emit};
 pub use explain::{Explained, ExplainedKernel};
-pub use export::ExportDestination;
+pub use export::{ExportDestination, OnnxOptions, export_onnx};
 pub use generate::{GenerateOptions, GeneratedToken, Sampling, TextGenerator, text_generator};
 pub use grad::{Engine, GradOptions, Graded, SEED, grad};
 pub use lr_find::{Found, RateRange, lr_find};

@@ -2,7 +2,9 @@
 //!
 //! ```text
 //! file ─ decode ─→ OnnxModel ─→ a program in the language, and weights
-//! a graph of inference, and weights ─→ OnnxModel ─ encode ─→ file
+//! a graph of inference, and weights ─ export ─→ OnnxModel ─ encode ─→ file
 //! ```
 
+pub mod encode;
+pub mod export;
 pub mod model;

@@ -3,6 +3,10 @@
 //! All begin alike: the model is opened as for `predict`, with its program, its weights and what was
 //! fitted on its data; its graph of inference keeps only the outputs that answers are made of.
 
+mod onnx;
+
+pub use onnx::{OnnxOptions, onnx as export_onnx};
+
 use crate::base::shown::Show;
 use crate::command::answers::PredictedOutput;
 use crate::command::opened::{self, OpenedModel, data_failure};
@@ -12,6 +16,8 @@ use crate::data;
 use crate::driver::session::{Failure, Request, Session};
 use crate::files::write;
 use crate::run::trained::{self, Model};
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Where an export goes.
@@ -50,6 +56,8 @@ fn open(request: &Request, model: &Model) -> Result<Exported, Failure> {
     let reader = data::input_reader(source, before, &live).map_err(data_failure)?;
     let fields = reader.fields().to_vec();
     let variables = trained::fitted(&opened.graph, &opened.weights, &opened.from)?;
+    // They are held once.
+    opened.weights = Vec::new();
     Ok(Exported { session, request, opened, outputs, fields, variables })
 }
 
@@ -59,13 +67,23 @@ impl ExportDestination {
         self.path.clone().unwrap_or_else(|| PathBuf::from(format!("{model}{ending}")))
     }
 
-    /// Writes a file, whole or not at all; one that is there only with `--force`.
-    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    /// Refuses a path where a file is, unless it may be written over.
+    fn refuse_existing(&self, path: &Path) -> Result<(), Failure> {
         if !self.force && path.exists() {
             let message = format!("{} is there already; --force writes over it", path.shown());
             return Err(Failure::Io(message));
         }
-        write::replace(path, bytes)
+        Ok(())
+    }
+
+    /// Writes a file, whole or not at all; one that is there only with `--force`.
+    fn write_by(
+        &self,
+        path: &Path,
+        put: impl FnOnce(&mut File) -> io::Result<()>,
+    ) -> Result<(), Failure> {
+        self.refuse_existing(path)?;
+        write::replace_by(path, put)
             .map_err(|error| Failure::Io(format!("cannot write {}: {error}", path.shown())))
     }
 }
