@@ -3,8 +3,8 @@
 use super::trained::TrainedModel;
 use crate::base::shown::Show;
 use crate::command::{self, ExportDestination, OnnxOptions};
-use crate::onnx::export::ImageLayout;
 use crate::driver::Failure;
+use crate::onnx::export::ImageLayout;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 

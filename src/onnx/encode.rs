@@ -9,9 +9,7 @@
 //! is written without a copy of its weights. The format is four rules long: a crate for it would
 //! bring a build step and hold each tensor once more.
 
-use super::model::{
-    OnnxAttribute, OnnxDim, OnnxGraph, OnnxModel, OnnxNode, OnnxTensor, OnnxValue,
-};
+use super::model::{OnnxAttribute, OnnxDim, OnnxGraph, OnnxModel, OnnxNode, OnnxTensor, OnnxValue};
 use std::io::{self, Write};
 
 /// The most bytes of a message: protobuf's readers count them in an `i32`.

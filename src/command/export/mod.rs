@@ -7,11 +7,11 @@ mod onnx;
 
 pub use onnx::{OnnxOptions, onnx as export_onnx};
 
+use crate::base::schema::Field;
 use crate::base::shown::Show;
+use crate::base::tensor::Tensor;
 use crate::command::answers::PredictedOutput;
 use crate::command::opened::{self, OpenedModel, data_failure};
-use crate::base::schema::Field;
-use crate::base::tensor::Tensor;
 use crate::data;
 use crate::driver::session::{Failure, Request, Session};
 use crate::files::write;

@@ -10,9 +10,7 @@ use crate::command::answers::PredictedOutput;
 use crate::driver::session::{Failure, Request};
 use crate::graph::{Graph, Origin};
 use crate::onnx::encode::{self, LARGEST_FILE};
-use crate::onnx::export::{
-    ExportRefusal, ExportSettings, ImageLayout, export,
-};
+use crate::onnx::export::{ExportRefusal, ExportSettings, ImageLayout, export};
 use crate::pass::bind;
 use crate::run::trained::{self, Model};
 use serde_json::{Value, json};

@@ -224,9 +224,7 @@ impl<'a> Exporter<'a> {
 
     /// An input of the model whose extent along an axis is the batch.
     fn batch_input(&self) -> (String, i64) {
-        let whole = |dim: &crate::onnx::model::OnnxDim| {
-            matches!(dim, crate::onnx::model::OnnxDim::Named(name) if name == "N")
-        };
+        let whole = |dim: &crate::onnx::model::OnnxDim| matches!(dim, crate::onnx::model::OnnxDim::Named(name) if name == "N");
         let found = self.onnx.inputs.iter().find_map(|input| {
             let axis = input.dims.as_ref()?.iter().position(whole)?;
             Some((input.name.clone(), axis as i64))

@@ -1,8 +1,8 @@
 //! Functions of elements. Their arguments need not have one shape: ONNX broadcasts as NumPy does. The
 //! result stands as its arguments do, so that images stay with their channels first.
 
-use super::build::{Attributes, Exporter, int};
 use super::build::element;
+use super::build::{Attributes, Exporter, int};
 use super::value::{LaidOut, Place, broadcast};
 use crate::base::tensor::DType;
 use crate::graph::{Binary, NodeId, Unary};

@@ -82,7 +82,9 @@ impl Exporter<'_> {
             Op::Uniform { shape, .. } => self.uniform(shape),
             Op::Unary(unary) => self.unary(id, *unary),
             Op::Binary(binary) => self.binary(id, *binary),
-            Op::Where => self.elementwise(id, args, |it, names| it.emit("Where", names, Vec::new())),
+            Op::Where => {
+                self.elementwise(id, args, |it, names| it.emit("Where", names, Vec::new()))
+            }
             Op::Cast(dtype) => self.cast(id, *dtype),
             Op::Broadcast(_) | Op::StopGradient => self.value(args[0]),
             Op::Reshape(shape) => self.reshape(args[0], &shape.0),

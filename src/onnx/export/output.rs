@@ -1,9 +1,9 @@
 //! The model's outputs: by their names, with the axes that whoever runs it expects.
 
+use super::ImageLayout;
 use super::build::Exporter;
 use super::layout::CHANNELS_FIRST;
 use super::lower::declared;
-use super::ImageLayout;
 use crate::base::step_output::StepOutput;
 
 impl Exporter<'_> {
@@ -34,7 +34,8 @@ impl Exporter<'_> {
     fn rename(&mut self, made: &str, name: &str) {
         let subgraphs = self.onnx.nodes.iter().any(|node| node.op == "Scan");
         let is_output = self.onnx.outputs.iter().any(|output| output.name == made);
-        let maker = self.onnx.nodes.iter().position(|node| node.outputs.iter().any(|it| it == made));
+        let maker =
+            self.onnx.nodes.iter().position(|node| node.outputs.iter().any(|it| it == made));
         if maker.is_none() || subgraphs || is_output {
             self.onnx.nodes.push(crate::onnx::model::OnnxNode {
                 name: format!("{name}/Identity"),

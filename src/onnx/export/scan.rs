@@ -20,11 +20,9 @@ struct ScanBody {
 impl Exporter<'_> {
     /// Lowers a scan: all steps of its body, and its stacks.
     pub fn lower_scan(&mut self, scan: ScanId) -> Result<(), ExportRefusal> {
-        let needed = |id: &NodeId| {
-            self.needs.nodes[id.index()] && !self.needs.patterns.contains_key(id)
-        };
-        let stacks: Vec<NodeId> =
-            self.bodies.stacks(scan).iter().copied().filter(needed).collect();
+        let needed =
+            |id: &NodeId| self.needs.nodes[id.index()] && !self.needs.patterns.contains_key(id);
+        let stacks: Vec<NodeId> = self.bodies.stacks(scan).iter().copied().filter(needed).collect();
         let Some(&first) = stacks.first() else { return Ok(()) };
         let nodes: Vec<NodeId> = self.bodies.nodes(scan).to_vec();
         let needed: Vec<NodeId> =

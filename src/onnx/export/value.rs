@@ -133,7 +133,8 @@ fn order(shape: &[usize], axes: &[usize]) -> impl Iterator<Item = usize> + use<>
     for axis in (0..shape.len().saturating_sub(1)).rev() {
         strides[axis] = strides[axis + 1] * shape[axis + 1];
     }
-    let steps: Vec<(usize, usize)> = axes.iter().map(|&axis| (shape[axis], strides[axis])).collect();
+    let steps: Vec<(usize, usize)> =
+        axes.iter().map(|&axis| (shape[axis], strides[axis])).collect();
     let count = shape.iter().product();
     let mut index = vec![0; steps.len()];
     let mut at = 0;

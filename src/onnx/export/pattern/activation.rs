@@ -15,7 +15,12 @@ impl Matcher<'_> {
         self.split(id, Binary::Lt, Binary::Gt)
     }
 
-    fn split(&self, id: NodeId, is: Binary, turned: Binary) -> Option<(NodeId, f64, NodeId, NodeId)> {
+    fn split(
+        &self,
+        id: NodeId,
+        is: Binary,
+        turned: Binary,
+    ) -> Option<(NodeId, f64, NodeId, NodeId)> {
         let node = self.node(self.strip(id));
         let (Op::Where, &[condition, a, b]) = (&node.op, &node.args[..]) else { return None };
         let (x, bound) = match (self.binary(condition, is), self.binary(condition, turned)) {
@@ -130,7 +135,8 @@ impl Matcher<'_> {
         if self.unary(gate, Unary::Erfc).is_some_and(|of| scaled(of, -half)) {
             return Some("none");
         }
-        let (_, other) = self.orders(gate, Binary::Add).into_iter().find(|&(a, _)| self.is(a, 1.0))?;
+        let (_, other) =
+            self.orders(gate, Binary::Add).into_iter().find(|&(a, _)| self.is(a, 1.0))?;
         if self.unary(other, Unary::Erf).is_some_and(|of| scaled(of, half)) {
             return Some("none");
         }
@@ -162,7 +168,12 @@ impl Matcher<'_> {
             let power = self.unary(self.unary(rest, Unary::Log1p)?, Unary::Exp)?;
             let size = self.unary(self.unary(power, Unary::Neg)?, Unary::Abs)?;
             let fits = self.is(zero, 0.0) && self.same(size, x);
-            fits.then_some(Pattern::Activation { op: "Softplus", x, numbers: Vec::new(), word: None })
+            fits.then_some(Pattern::Activation {
+                op: "Softplus",
+                x,
+                numbers: Vec::new(),
+                word: None,
+            })
         })
     }
 
@@ -192,7 +203,11 @@ impl Matcher<'_> {
             let &[axis] = &axes[..] else { return None };
             let shifted = self.unary(power, Unary::Exp)?;
             let fits = self.same(node.args[0], power);
-            return fits.then(|| Pattern::Softmax { x: self.unshifted(shifted, axis), axis, log: false });
+            return fits.then(|| Pattern::Softmax {
+                x: self.unshifted(shifted, axis),
+                axis,
+                log: false,
+            });
         }
         let (shifted, log) = self.binary(id, Binary::Sub)?;
         let node = self.node(self.strip(self.unary(log, Unary::Log)?));

@@ -45,11 +45,12 @@ impl Exporter<'_> {
             Pattern::Norm { x, axis, eps, weight, bias, centred } => {
                 self.lower_norm(x, axis, eps, [weight, bias], centred)
             }
-            Pattern::BatchNorm { x, eps, weight, bias, mean, variance } => {
-                self.channel_norm("BatchNormalization", x, &[weight, bias, mean, variance], vec![
-                    float("epsilon", eps),
-                ])
-            }
+            Pattern::BatchNorm { x, eps, weight, bias, mean, variance } => self.channel_norm(
+                "BatchNormalization",
+                x,
+                &[weight, bias, mean, variance],
+                vec![float("epsilon", eps)],
+            ),
             Pattern::GroupNorm { x, eps, groups, weight, bias } => {
                 let attributes = vec![float("epsilon", eps), int("num_groups", groups as i64)];
                 self.channel_norm("GroupNormalization", x, &[weight, bias], attributes)

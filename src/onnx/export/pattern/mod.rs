@@ -36,7 +36,12 @@ pub(super) struct Needs {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Pattern {
     /// A function of one element, with its numbers.
-    Activation { op: &'static str, x: NodeId, numbers: Vec<(&'static str, f64)>, word: Option<&'static str> },
+    Activation {
+        op: &'static str,
+        x: NodeId,
+        numbers: Vec<(&'static str, f64)>,
+        word: Option<&'static str>,
+    },
     /// Elements cut off below and above.
     Clip { x: NodeId, low: f64, high: f64 },
     /// A slope for what is below 0.
@@ -52,7 +57,14 @@ pub(super) enum Pattern {
     /// A product of the last axis with a matrix, and what is added.
     Dense { x: NodeId, weight: NodeId, transposed: bool, bias: Option<NodeId> },
     /// A norm over the last axes.
-    Norm { x: NodeId, axis: usize, eps: f64, weight: Option<NodeId>, bias: Option<NodeId>, centred: bool },
+    Norm {
+        x: NodeId,
+        axis: usize,
+        eps: f64,
+        weight: Option<NodeId>,
+        bias: Option<NodeId>,
+        centred: bool,
+    },
     /// A norm by running means.
     BatchNorm { x: NodeId, eps: f64, weight: NodeId, bias: NodeId, mean: NodeId, variance: NodeId },
     /// A norm of groups of channels.
@@ -143,7 +155,8 @@ impl Matcher<'_> {
             Op::Where => self.rectifier(id),
             Op::Reshape(_) => self.repeat(id).or_else(|| self.rows(id)),
             Op::MatMul { .. } => self.flat_product(id),
-            Op::Binary(_) => self.norm(id)
+            Op::Binary(_) => self
+                .norm(id)
                 .or_else(|| self.softmax(id))
                 .or_else(|| self.with_bias(id))
                 .or_else(|| self.activation(id))
@@ -157,9 +170,15 @@ impl Matcher<'_> {
         };
         // Looking through repetitions must not have led to a value of another shape.
         let alike = |pattern: &Pattern| match pattern {
-            Pattern::Activation { x, .. } | Pattern::Clip { x, .. } => self.shape(*x) == self.shape(id),
-            Pattern::PRelu { x, .. } | Pattern::Softmax { x, .. } => self.shape(*x) == self.shape(id),
-            Pattern::BatchNorm { x, .. } | Pattern::Norm { x, .. } => self.shape(*x) == self.shape(id),
+            Pattern::Activation { x, .. } | Pattern::Clip { x, .. } => {
+                self.shape(*x) == self.shape(id)
+            }
+            Pattern::PRelu { x, .. } | Pattern::Softmax { x, .. } => {
+                self.shape(*x) == self.shape(id)
+            }
+            Pattern::BatchNorm { x, .. } | Pattern::Norm { x, .. } => {
+                self.shape(*x) == self.shape(id)
+            }
             Pattern::GroupNorm { x, .. } => self.shape(*x) == self.shape(id),
             _ => true,
         };

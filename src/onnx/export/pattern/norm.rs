@@ -43,14 +43,9 @@ impl Matcher<'_> {
         let last = bare.axes.iter().copied().eq(axis..shape.len());
         let vector = |it: &Option<NodeId>| it.is_none_or(|it| self.is_vector(it, &shape[axis..]));
         let fits = last && shape == self.shape(id) && vector(&weight) && vector(&bias);
-        let pattern = Pattern::Norm {
-            x: bare.x,
-            axis,
-            eps: bare.eps,
-            weight,
-            bias,
-            centred: bare.centred,
-        };
+        let [weight, bias] = [weight, bias].map(|it| it.map(|it| self.strip(it)));
+        let pattern =
+            Pattern::Norm { x: bare.x, axis, eps: bare.eps, weight, bias, centred: bare.centred };
         (fits && (bare.centred || bias.is_none())).then_some(pattern)
     }
 
@@ -75,9 +70,9 @@ impl Matcher<'_> {
         let product = self.product(square);
         let squared = match product.factors[..] {
             [a, b] => self.same(a, core) && self.same(b, core),
-            [a] => self.binary(a, Binary::Pow).is_some_and(|(of, by)| {
-                self.same(of, core) && self.is(by, 2.0)
-            }),
+            [a] => self
+                .binary(a, Binary::Pow)
+                .is_some_and(|(of, by)| self.same(of, core) && self.is(by, 2.0)),
             _ => false,
         };
         if !squared || product.constant != 1.0 || !product.roots.is_empty() {

@@ -16,7 +16,8 @@ impl Matcher<'_> {
         let fits = shape[1..] == [known(w), known(*factor), c]
             && self.shape(x) == [n, known(h), known(w), c]
             && (height, width) == (h * factor, w * factor)
-            && self.shape(self.unreshaped(id)) == [n, known(h), known(*factor), known(width).mul(c)?];
+            && self.shape(self.unreshaped(id))
+                == [n, known(h), known(*factor), known(width).mul(c)?];
         fits.then_some(Pattern::Repeat { x, factor: *factor })
     }
 
@@ -25,8 +26,8 @@ impl Matcher<'_> {
         let product = self.unreshaped(id);
         let node = self.node(product);
         let Op::Binary(Binary::Mul) = node.op else { return None };
-        let [(a, b), (b2, a2)] = [(node.args[0], node.args[1]), (node.args[1], node.args[0])];
-        [(a, b), (b2, a2)].into_iter().find_map(|(x, ones)| {
+        let (a, b) = (node.args[0], node.args[1]);
+        [(a, b), (b, a)].into_iter().find_map(|(x, ones)| {
             let node = self.node(self.strip(ones));
             let Op::Cast(_) = node.op else { return None };
             let (counts, zero) = self.binary(node.args[0], Binary::Ge)?;
@@ -35,9 +36,9 @@ impl Matcher<'_> {
         })
     }
 
-    /// The value behind reshapes.
+    /// The value behind reshapes and repetitions.
     fn unreshaped(&self, mut id: NodeId) -> NodeId {
-        while let Op::Reshape(_) = self.node(id).op {
+        while let Op::Reshape(_) | Op::Broadcast(_) = self.node(id).op {
             id = self.node(id).args[0];
         }
         id
