@@ -27,9 +27,9 @@ pub struct OnnxGraph {
     pub nodes: Vec<OnnxNode>,
     /// Constants, such as weights, by their names.
     pub initializers: Vec<OnnxTensor>,
-    /// What is given; older files list initializers here, too.
+    /// The values that are given; older files list initializers here, too.
     pub inputs: Vec<OnnxValue>,
-    /// What is computed.
+    /// The values that are computed.
     pub outputs: Vec<OnnxValue>,
     /// Types of values between, where they are written down.
     pub values: Vec<OnnxValue>,

@@ -36,71 +36,120 @@ fn body_of(lines: &str) -> String {
     format!("{before}\nlet z = {last}\nz{END}")
 }
 
+/// Samples that are images, and such that are rows.
+const IMAGE: &[usize] = &[6, 6, 4];
+const ROWS: &[usize] = &[5, 8];
+
+/// A program's name, the shape of its samples, its body, and the operators that it becomes.
+type Case = (&'static str, &'static [usize], &'static str, &'static [&'static str]);
+
+const ONE_OPERATOR: &[Case] = &[
+    ("relu", IMAGE, "x |> conv(4, 3) |> relu", &["Transpose", "Conv", "Relu", "Reshape", "Gemm"]),
+    (
+        "batch_norm",
+        IMAGE,
+        "x |> conv(4, 3, bias: false) |> batch_norm |> relu |> global_avg_pool",
+        &[
+            "Transpose",
+            "Conv",
+            "BatchNormalization",
+            "Relu",
+            "GlobalAveragePool",
+            "Reshape",
+            "Gemm",
+        ],
+    ),
+    (
+        "pools",
+        IMAGE,
+        "x |> max_pool(2) |> avg_pool(2)",
+        &["Transpose", "MaxPool", "AveragePool", "Reshape", "Gemm"],
+    ),
+    (
+        "upsample",
+        IMAGE,
+        "x |> upsample(2) |> conv_transpose(2, 2, stride: 2)",
+        &["Transpose", "Resize", "ConvTranspose", "Reshape", "Gemm"],
+    ),
+    ("layer_norm", ROWS, "x |> layer_norm", &["LayerNormalization", "Reshape", "Gemm"]),
+    ("rms_norm", ROWS, "x |> rms_norm", &["RMSNormalization", "Reshape", "Gemm"]),
+    (
+        "group_norm",
+        IMAGE,
+        "x |> conv(4, 3) |> group_norm(2)",
+        &["Transpose", "Conv", "GroupNormalization", "Reshape", "Gemm"],
+    ),
+    ("gelu", ROWS, "x |> dense(4) |> gelu", &["MatMul", "Add", "Gelu", "Reshape", "Gemm"]),
+    ("softmax", ROWS, "x |> softmax", &["Softmax", "Reshape", "Gemm"]),
+    ("log_softmax", ROWS, "x |> log_softmax", &["LogSoftmax", "Reshape", "Gemm"]),
+    ("leaky_relu", ROWS, "x |> leaky_relu", &["LeakyRelu", "Reshape", "Gemm"]),
+    ("elu", ROWS, "x |> elu", &["Elu", "Reshape", "Gemm"]),
+    (
+        "prelu",
+        IMAGE,
+        "x |> conv(4, 3) |> prelu(channels: true)",
+        &["Transpose", "Conv", "PRelu", "Reshape", "Gemm"],
+    ),
+    ("relu6", ROWS, "x |> relu6", &["Clip", "Reshape", "Gemm"]),
+    ("hard_swish", ROWS, "x |> hard_swish", &["HardSwish", "Reshape", "Gemm"]),
+    ("hard_sigmoid", ROWS, "x |> hard_sigmoid", &["HardSigmoid", "Reshape", "Gemm"]),
+    ("softplus", ROWS, "x |> softplus", &["Softplus", "Reshape", "Gemm"]),
+];
+
+/// Programs by name, shape of samples and body.
+const GENERAL: &[(&str, &[usize], &str)] = &[
+    (
+        "functions",
+        ROWS,
+        "exp(x) + expm1(x) * log(abs(x) + 1) - sin(x) / (2 + cos(x)) + sign(x) * floor(3 * x) + erf(x)",
+    ),
+    (
+        "powers",
+        ROWS,
+        "(abs(x) + 0.5) ^ 1.5 + rsqrt(x * x + 1) + log1p(abs(x)) + sigmoid(x) * tanh(x)",
+    ),
+    ("choices", ROWS, "where((x > 0.2 and x < 0.7) or not (x != 0.1), min(x, 0.3), max(x, -0.4))"),
+    (
+        "moves",
+        ROWS,
+        "concat([transpose(x[.., 1:4], [0, 2, 1]), transpose(pad(x, [[0, 0], [0, 3], [0, 0]]), [0, 2, 1])[.., 0:5]], axis: 1)",
+    ),
+    (
+        "statistics",
+        IMAGE,
+        "x * variance(x, axis: [1, 2], keep: true) + max(x, axis: 3, keep: true) - min(x, axis: 1, keep: true)",
+    ),
+    (
+        "scaled",
+        IMAGE,
+        "let y = x |> conv(4, 3, pad: 1)\n y * sigmoid(y |> global_avg_pool |> dense(4) |> reshape([N, 1, 1, 4])) + x",
+    ),
+    (
+        "joined",
+        IMAGE,
+        "let y = x |> conv(4, 3, pad: same, stride: 2)\n concat([y |> max_pool(3, stride: 1, pad: 1), y |> avg_pool(3, stride: 1, pad: same)])",
+    ),
+    ("sequence", ROWS, "x |> conv(6, 3, pad: 2, dilation: 2) |> batch_norm |> relu |> max_pool(2)"),
+    (
+        "grouped",
+        IMAGE,
+        "x |> depthwise_conv(3) |> conv(8, 3, groups: 2) |> conv_transpose(3, 3, stride: 2, output_pad: 1)",
+    ),
+    ("bilinear", IMAGE, "x |> upsample(2, mode: \"bilinear\")"),
+    ("attention", ROWS, "x |> sinusoidal_positions |> attention(2, causal: true)"),
+    ("rotary", ROWS, "x |> rotary"),
+    ("lstm", ROWS, "x |> lstm(4)"),
+    ("gru", ROWS, "x |> gru(4, reverse: true)"),
+    ("rnn", ROWS, "x |> rnn(4) |> relu"),
+    ("own_scan", ROWS, "x |> own"),
+];
+
 const END: &str = " |> flatten |> dense(3)";
 
 #[test]
 fn what_is_computed_becomes_one_operator() {
-    let image: &[usize] = &[6, 6, 4];
-    let rows: &[usize] = &[5, 8];
-    let cases: &[(&str, &[usize], &str, &[&str])] = &[
-        (
-            "relu",
-            image,
-            "x |> conv(4, 3) |> relu",
-            &["Transpose", "Conv", "Relu", "Reshape", "Gemm"],
-        ),
-        (
-            "batch_norm",
-            image,
-            "x |> conv(4, 3, bias: false) |> batch_norm |> relu |> global_avg_pool",
-            &[
-                "Transpose",
-                "Conv",
-                "BatchNormalization",
-                "Relu",
-                "GlobalAveragePool",
-                "Reshape",
-                "Gemm",
-            ],
-        ),
-        (
-            "pools",
-            image,
-            "x |> max_pool(2) |> avg_pool(2)",
-            &["Transpose", "MaxPool", "AveragePool", "Reshape", "Gemm"],
-        ),
-        (
-            "upsample",
-            image,
-            "x |> upsample(2) |> conv_transpose(2, 2, stride: 2)",
-            &["Transpose", "Resize", "ConvTranspose", "Reshape", "Gemm"],
-        ),
-        ("layer_norm", rows, "x |> layer_norm", &["LayerNormalization", "Reshape", "Gemm"]),
-        ("rms_norm", rows, "x |> rms_norm", &["RMSNormalization", "Reshape", "Gemm"]),
-        (
-            "group_norm",
-            image,
-            "x |> conv(4, 3) |> group_norm(2)",
-            &["Transpose", "Conv", "GroupNormalization", "Reshape", "Gemm"],
-        ),
-        ("gelu", rows, "x |> dense(4) |> gelu", &["MatMul", "Add", "Gelu", "Reshape", "Gemm"]),
-        ("softmax", rows, "x |> softmax", &["Softmax", "Reshape", "Gemm"]),
-        ("log_softmax", rows, "x |> log_softmax", &["LogSoftmax", "Reshape", "Gemm"]),
-        ("leaky_relu", rows, "x |> leaky_relu", &["LeakyRelu", "Reshape", "Gemm"]),
-        ("elu", rows, "x |> elu", &["Elu", "Reshape", "Gemm"]),
-        (
-            "prelu",
-            image,
-            "x |> conv(4, 3) |> prelu(channels: true)",
-            &["Transpose", "Conv", "PRelu", "Reshape", "Gemm"],
-        ),
-        ("relu6", rows, "x |> relu6", &["Clip", "Reshape", "Gemm"]),
-        ("hard_swish", rows, "x |> hard_swish", &["HardSwish", "Reshape", "Gemm"]),
-        ("hard_sigmoid", rows, "x |> hard_sigmoid", &["HardSigmoid", "Reshape", "Gemm"]),
-        ("softplus", rows, "x |> softplus", &["Softplus", "Reshape", "Gemm"]),
-    ];
     let mut suite = Suite::new();
-    for (name, shape, body, expected) in cases {
+    for (name, shape, body, expected) in ONE_OPERATOR {
         let model = suite.add(name, &exported(shape, &format!("{body}{END}"), ""));
         assert_eq!(operators(&model), *expected, "{name}");
     }
@@ -155,64 +204,8 @@ const OWN: &str = "layer own(x: f32[N, T, D]) -> f32[N, T, D] {
 
 #[test]
 fn general_operators_compute_the_same() {
-    let rows: &[usize] = &[5, 8];
-    let image: &[usize] = &[6, 6, 4];
-    let cases: &[(&str, &[usize], &str)] = &[
-        (
-            "functions",
-            rows,
-            "exp(x) + expm1(x) * log(abs(x) + 1) - sin(x) / (2 + cos(x)) + sign(x) * floor(3 * x) + erf(x)",
-        ),
-        (
-            "powers",
-            rows,
-            "(abs(x) + 0.5) ^ 1.5 + rsqrt(x * x + 1) + log1p(abs(x)) + sigmoid(x) * tanh(x)",
-        ),
-        (
-            "choices",
-            rows,
-            "where((x > 0.2 and x < 0.7) or not (x != 0.1), min(x, 0.3), max(x, -0.4))",
-        ),
-        (
-            "moves",
-            rows,
-            "concat([transpose(x[.., 1:4], [0, 2, 1]), transpose(pad(x, [[0, 0], [0, 3], [0, 0]]), [0, 2, 1])[.., 0:5]], axis: 1)",
-        ),
-        (
-            "statistics",
-            image,
-            "x * variance(x, axis: [1, 2], keep: true) + max(x, axis: 3, keep: true) - min(x, axis: 1, keep: true)",
-        ),
-        (
-            "scaled",
-            image,
-            "let y = x |> conv(4, 3, pad: 1)\n y * sigmoid(y |> global_avg_pool |> dense(4) |> reshape([N, 1, 1, 4])) + x",
-        ),
-        (
-            "joined",
-            image,
-            "let y = x |> conv(4, 3, pad: same, stride: 2)\n concat([y |> max_pool(3, stride: 1, pad: 1), y |> avg_pool(3, stride: 1, pad: same)])",
-        ),
-        (
-            "sequence",
-            rows,
-            "x |> conv(6, 3, pad: 2, dilation: 2) |> batch_norm |> relu |> max_pool(2)",
-        ),
-        (
-            "grouped",
-            image,
-            "x |> depthwise_conv(3) |> conv(8, 3, groups: 2) |> conv_transpose(3, 3, stride: 2, output_pad: 1)",
-        ),
-        ("bilinear", image, "x |> upsample(2, mode: \"bilinear\")"),
-        ("attention", rows, "x |> sinusoidal_positions |> attention(2, causal: true)"),
-        ("rotary", rows, "x |> rotary"),
-        ("lstm", rows, "x |> lstm(4)"),
-        ("gru", rows, "x |> gru(4, reverse: true)"),
-        ("rnn", rows, "x |> rnn(4) |> relu"),
-        ("own_scan", rows, "x |> own"),
-    ];
     let mut suite = Suite::new();
-    for (name, shape, body) in cases {
+    for (name, shape, body) in GENERAL {
         suite.add(name, &exported(shape, &body_of(body), OWN));
     }
     suite.check();

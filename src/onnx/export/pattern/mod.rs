@@ -32,7 +32,7 @@ pub(super) struct Needs {
     pub opset: i64,
 }
 
-/// What several nodes compute together.
+/// A function that several nodes compute together.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Pattern {
     /// A function of one element, with its numbers.

@@ -21,7 +21,7 @@ impl Matcher<'_> {
         fits.then_some(Pattern::Repeat { x, factor: *factor })
     }
 
-    /// What is repeated: `x` of `x · ones`, and the shape of the product.
+    /// The value that is repeated: `x` of `x · ones`, and the shape of the product.
     fn repeated(&self, id: NodeId) -> Option<(NodeId, &[Dim])> {
         let product = self.unreshaped(id);
         let node = self.node(product);
