@@ -88,7 +88,7 @@ impl Exported {
         let weights: Vec<(String, Tensor)> =
             self.weights.iter().map(|(path, value)| (path.clone(), value.clone())).collect();
         let bound = self.fixed.map(|batch| (bind::PASS.run)(&self.graph, &batch));
-        export(bound.as_ref().unwrap_or(&self.graph), &weights, self.settings).expect("an export")
+        export(bound.as_ref().unwrap_or(&self.graph), weights, self.settings).expect("an export")
     }
 
     /// How many entries the smallest table has that inputs may index.

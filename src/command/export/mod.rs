@@ -55,9 +55,8 @@ fn open(request: &Request, model: &Model) -> Result<Exported, Failure> {
     let (source, before) = (&opened.source.request, &opened.samples.source);
     let reader = data::input_reader(source, before, &live).map_err(data_failure)?;
     let fields = reader.fields().to_vec();
-    let variables = trained::fitted(&opened.graph, &opened.weights, &opened.from)?;
-    // They are held once.
-    opened.weights = Vec::new();
+    let weights = std::mem::take(&mut opened.weights);
+    let variables = trained::into_fitted(&opened.graph, weights, &opened.from)?;
     Ok(Exported { session, request, opened, outputs, fields, variables })
 }
 

@@ -43,12 +43,10 @@ pub fn onnx(
     }
     let settings = ExportSettings { opset: options.opset, layout: options.layout };
     let graph = &exported.opened.graph;
-    let made = export(graph, &exported.variables, settings);
+    let made = export(graph, std::mem::take(&mut exported.variables), settings);
     let mut made = made.map_err(|refusal| refused(&exported, graph, &refusal))?;
     made.producer = ("nnc".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
     made.metadata = metadata(&exported, options);
-    // What the file is made of is in `made`.
-    exported.variables = Vec::new();
     let encoded = encode::encode(&made);
     if encoded.bytes() > LARGEST_FILE {
         let message = format!(

@@ -2,7 +2,7 @@
 
 use super::constants;
 use super::pattern::Needs;
-use super::value::{Change, LaidOut, Place, Stored, changed};
+use super::value::{Change, LaidOut, Place, Stored, changed, changed_owned};
 use super::{ExportRefusal, ExportSettings, USUAL_OPSET};
 use crate::base::entity::Entity;
 use crate::base::tensor::{DType, Data, Tensor};
@@ -22,7 +22,7 @@ pub(super) struct Exporter<'a> {
     pub settings: ExportSettings,
     /// The version of ONNX's operators.
     pub opset: i64,
-    variables: HashMap<&'a str, &'a Tensor>,
+    variables: HashMap<String, Tensor>,
     pub constants: HashMap<NodeId, Tensor>,
     /// The values of nodes that were lowered.
     pub values: Vec<Option<LaidOut>>,
@@ -48,7 +48,7 @@ impl<'a> Exporter<'a> {
         graph: &'a Graph,
         bodies: &'a Bodies,
         needs: &'a Needs,
-        variables: HashMap<&'a str, &'a Tensor>,
+        variables: HashMap<String, Tensor>,
         settings: ExportSettings,
     ) -> Exporter<'a> {
         Exporter {
@@ -154,14 +154,18 @@ impl<'a> Exporter<'a> {
         if let Some(name) = self.stored.get(&key) {
             return name.clone();
         }
-        let (path, tensor) = match stored {
-            Stored::Variable(path) => (path.as_str(), self.variables[path.as_str()]),
-            Stored::Constant(node) => ("", &self.constants[node]),
-        };
-        let tensor = changed(tensor, changes);
-        let name = match path {
-            "" => self.constant(&tensor),
-            path => {
+        let name = match stored {
+            Stored::Constant(node) => {
+                let tensor = changed(&self.constants[node], changes);
+                self.constant(&tensor)
+            }
+            Stored::Variable(path) => {
+                let once = self.needs.uses.get(path) == Some(&1);
+                let kept = match once {
+                    true => self.variables.remove(path),
+                    false => self.variables.get(path).cloned(),
+                };
+                let tensor = changed_owned(kept.expect("a value of each variable"), changes);
                 let name = self.name(path);
                 self.onnx.initializers.push(onnx_tensor(&name, &tensor));
                 name

@@ -45,10 +45,9 @@ impl Exporter<'_> {
             return;
         }
         for (id, node) in self.graph.nodes.iter() {
-            if matches!(node.op, Op::Input(_)) && node.ty.shape.rank() == 4 {
-                if let Some(value) = self.values[id.index()].clone() {
-                    self.values[id.index()] = Some(self.turned(&value, &CHANNELS_FIRST));
-                }
+            let is_image = matches!(node.op, Op::Input(_)) && node.ty.shape.rank() == 4;
+            if let Some(value) = self.values[id.index()].clone().filter(|_| is_image) {
+                self.values[id.index()] = Some(self.turned(&value, &CHANNELS_FIRST));
             }
         }
     }

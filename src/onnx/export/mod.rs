@@ -65,16 +65,15 @@ pub struct ExportRefusal {
     pub message: String,
 }
 
-/// Exports a verified graph with its parameters and states.
+/// Exports a verified graph with its parameters and states, each of which is let go once the model has it.
 pub fn export(
     graph: &Graph,
-    variables: &[(String, Tensor)],
+    variables: Vec<(String, Tensor)>,
     settings: ExportSettings,
 ) -> Result<OnnxModel, ExportRefusal> {
     let bodies = Bodies::of(graph);
     let needs = pattern::needs(graph, &bodies, settings.opset);
-    let variables: HashMap<&str, &Tensor> =
-        variables.iter().map(|(path, value)| (path.as_str(), value)).collect();
+    let variables: HashMap<String, Tensor> = variables.into_iter().collect();
     let mut exporter = Exporter::new(graph, &bodies, &needs, variables, settings);
     exporter.take_inputs();
     let order = units(graph, &bodies).expect("verified: no scan reads what it makes");

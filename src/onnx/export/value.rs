@@ -104,7 +104,11 @@ pub(super) fn broadcast(shapes: &[&[Dim]]) -> Vec<Dim> {
 
 /// A tensor after changes.
 pub(super) fn changed(tensor: &Tensor, changes: &[Change]) -> Tensor {
-    let mut tensor = tensor.clone();
+    changed_owned(tensor.clone(), changes)
+}
+
+/// The same of a tensor that nobody else needs.
+pub(super) fn changed_owned(mut tensor: Tensor, changes: &[Change]) -> Tensor {
     for change in changes {
         match change {
             Change::Reshape(shape) => tensor.shape.clone_from(shape),

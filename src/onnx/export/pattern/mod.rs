@@ -30,6 +30,8 @@ pub(super) struct Needs {
     pub patterns: HashMap<NodeId, Pattern>,
     /// The lowest version that has the operators of all patterns.
     pub opset: i64,
+    /// How often each parameter and state is read, by its path.
+    pub uses: HashMap<String, usize>,
 }
 
 /// A function that several nodes compute together.
@@ -127,9 +129,13 @@ pub(super) fn needs(graph: &Graph, bodies: &Bodies, opset: Option<i64>) -> Needs
         nodes: vec![false; graph.nodes.len()],
         patterns: HashMap::new(),
         opset: USUAL_OPSET.min(newest),
+        uses: HashMap::new(),
     };
     let mut open: Vec<NodeId> = graph.roots().collect();
     while let Some(id) = open.pop() {
+        if let Some(path) = variable(graph, id) {
+            *needs.uses.entry(path.to_owned()).or_default() += 1;
+        }
         if std::mem::replace(&mut needs.nodes[id.index()], true) {
             continue;
         }
@@ -146,6 +152,15 @@ pub(super) fn needs(graph: &Graph, bodies: &Bodies, opset: Option<i64>) -> Needs
         }
     }
     needs
+}
+
+/// The path of a parameter or a state.
+fn variable(graph: &Graph, id: NodeId) -> Option<&str> {
+    match graph.nodes[id].op {
+        Op::Param(param) => Some(&graph.params[param].path),
+        Op::State(state) => Some(&graph.states[state].path),
+        _ => None,
+    }
 }
 
 impl Matcher<'_> {

@@ -79,12 +79,13 @@ impl Matcher<'_> {
             return None;
         }
         let axes = axes.to_vec();
-        if let Some((x, mean)) = self.binary(core, Binary::Sub) {
-            if self.mean(mean).is_some_and(|(of, over)| self.same(of, x) && over == axes) {
-                return Some(BareNorm { x, axes, eps, centred: true });
-            }
-        }
-        Some(BareNorm { x: core, axes, eps, centred: false })
+        let centred = self.binary(core, Binary::Sub).filter(|&(x, mean)| {
+            self.mean(mean).is_some_and(|(of, over)| self.same(of, x) && over == axes)
+        });
+        Some(match centred {
+            Some((x, _)) => BareNorm { x, axes, eps, centred: true },
+            None => BareNorm { x: core, axes, eps, centred: false },
+        })
     }
 
     /// `(x − mean) · (rsqrt(variance + eps) · weight) + bias` with numbers of each channel.
