@@ -33,7 +33,7 @@ pub struct ExportArgs {
     force: bool,
 }
 
-/// What a model may be exported to.
+/// The forms that a model may be exported to.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum ExportFormat {
     /// A graph of ONNX with the weights inside

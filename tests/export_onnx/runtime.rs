@@ -34,7 +34,9 @@ impl Numbers {
             Data::F64(_) => Data::F64((0..count).map(|_| f64::from(self.unit())).collect()),
             Data::I32(_) => Data::I32((0..count).map(|_| (self.next() % below) as i32).collect()),
             Data::U8(_) => Data::U8((0..count).map(|_| (self.next() % 256) as u8).collect()),
-            Data::Bool(_) => Data::Bool((0..count).map(|_| self.next() % 2 == 0).collect()),
+            Data::Bool(_) => {
+                Data::Bool((0..count).map(|_| self.next().is_multiple_of(2)).collect())
+            }
         };
         Tensor::new(like.shape.clone(), data)
     }

@@ -1,6 +1,6 @@
 //! Activations: functions of one element that programs write with comparisons and products.
 
-use super::Pattern;
+use super::OnnxPattern;
 use crate::graph::{Binary, NodeId, Op, Unary};
 use crate::onnx::export::matching::{Matcher, near};
 
@@ -32,9 +32,9 @@ impl Matcher<'_> {
     }
 
     /// An activation that ends in `where`.
-    pub(super) fn rectifier(&self, id: NodeId) -> Option<Pattern> {
+    pub(super) fn rectifier(&self, id: NodeId) -> Option<OnnxPattern> {
         let (x, bound, inner, outer) = self.above(id)?;
-        let plain = |op| Pattern::Activation { op, x, numbers: Vec::new(), word: None };
+        let plain = |op| OnnxPattern::Activation { op, x, numbers: Vec::new(), word: None };
         if bound == 0.0 && self.same(inner, x) {
             if self.is(outer, 0.0) {
                 return Some(plain("Relu"));
@@ -46,7 +46,7 @@ impl Matcher<'_> {
             return None;
         }
         if bound == 0.0 && self.same(middle, x) && self.is(top, high) {
-            return Some(Pattern::Clip { x, low: 0.0, high });
+            return Some(OnnxPattern::Clip { x, low: 0.0, high });
         }
         if bound != -3.0 || high != 3.0 {
             return None;
@@ -59,7 +59,7 @@ impl Matcher<'_> {
         match part.factors[..] {
             [a] if sixth && raised(a) && self.is(top, 1.0) => {
                 let numbers = vec![("alpha", 1.0 / 6.0), ("beta", 0.5)];
-                Some(Pattern::Activation { op: "HardSigmoid", x, numbers, word: None })
+                Some(OnnxPattern::Activation { op: "HardSigmoid", x, numbers, word: None })
             }
             [a, b] if sixth && self.same(top, x) => {
                 let fits = (self.same(a, x) && raised(b)) || (self.same(b, x) && raised(a));
@@ -70,7 +70,7 @@ impl Matcher<'_> {
     }
 
     /// `slope · x`, with a number or a parameter.
-    fn sloped(&self, id: NodeId, x: NodeId, outer: NodeId) -> Option<Pattern> {
+    fn sloped(&self, id: NodeId, x: NodeId, outer: NodeId) -> Option<OnnxPattern> {
         let part = self.product(outer);
         if !part.roots.is_empty() {
             return None;
@@ -78,7 +78,7 @@ impl Matcher<'_> {
         match part.factors[..] {
             [a] if self.same(a, x) => {
                 let numbers = vec![("alpha", part.constant)];
-                Some(Pattern::Activation { op: "LeakyRelu", x, numbers, word: None })
+                Some(OnnxPattern::Activation { op: "LeakyRelu", x, numbers, word: None })
             }
             [a, b] if part.constant == 1.0 => {
                 let slope = if self.same(a, x) { b } else { a };
@@ -86,14 +86,14 @@ impl Matcher<'_> {
                 let last = self.shape(id).last()?;
                 let fits = self.is_vector(slope, std::slice::from_ref(last))
                     || self.is_vector(slope, &[crate::graph::Dim::Known(1)]);
-                (self.same(other, x) && fits).then_some(Pattern::PRelu { x, slope })
+                (self.same(other, x) && fits).then_some(OnnxPattern::PRelu { x, slope })
             }
             _ => None,
         }
     }
 
     /// `alpha · expm1(where(x > 0, 0, x))`, or of `x` itself.
-    fn elu(&self, x: NodeId, outer: NodeId) -> Option<Pattern> {
+    fn elu(&self, x: NodeId, outer: NodeId) -> Option<OnnxPattern> {
         let part = self.product(outer);
         let [power] = part.factors[..] else { return None };
         let of = self.unary(power, Unary::Expm1)?;
@@ -102,16 +102,16 @@ impl Matcher<'_> {
         });
         let numbers = vec![("alpha", part.constant)];
         let fits = part.roots.is_empty() && (low || self.same(of, x));
-        fits.then_some(Pattern::Activation { op: "Elu", x, numbers, word: None })
+        fits.then_some(OnnxPattern::Activation { op: "Elu", x, numbers, word: None })
     }
 
     /// An activation that ends in arithmetic.
-    pub(super) fn activation(&self, id: NodeId) -> Option<Pattern> {
+    pub(super) fn activation(&self, id: NodeId) -> Option<OnnxPattern> {
         self.gelu(id).or_else(|| self.softplus(id)).or_else(|| self.clip(id))
     }
 
     /// `½ · x · erfc(−x/√2)`, `½ · x · (1 + erf(x/√2))`, or by `tanh(√(2/π) · (x + 0.044715 · x³))`.
-    fn gelu(&self, id: NodeId) -> Option<Pattern> {
+    fn gelu(&self, id: NodeId) -> Option<OnnxPattern> {
         self.binary(id, Binary::Mul)?;
         let product = self.product(id);
         let [a, b] = product.factors[..] else { return None };
@@ -120,7 +120,7 @@ impl Matcher<'_> {
         }
         [(a, b), (b, a)].into_iter().find_map(|(x, gate)| {
             let word = self.gate(x, gate)?;
-            Some(Pattern::Activation { op: "Gelu", x, numbers: Vec::new(), word: Some(word) })
+            Some(OnnxPattern::Activation { op: "Gelu", x, numbers: Vec::new(), word: Some(word) })
         })
     }
 
@@ -162,13 +162,13 @@ impl Matcher<'_> {
     }
 
     /// `max(x, 0) + log1p(exp(−|x|))`, or `log(1 + exp(x))` as it stands.
-    fn softplus(&self, id: NodeId) -> Option<Pattern> {
+    fn softplus(&self, id: NodeId) -> Option<OnnxPattern> {
         self.orders(id, Binary::Add).into_iter().find_map(|(positive, rest)| {
             let (x, zero) = self.binary(positive, Binary::Max)?;
             let power = self.unary(self.unary(rest, Unary::Log1p)?, Unary::Exp)?;
             let size = self.unary(self.unary(power, Unary::Neg)?, Unary::Abs)?;
             let fits = self.is(zero, 0.0) && self.same(size, x);
-            fits.then_some(Pattern::Activation {
+            fits.then_some(OnnxPattern::Activation {
                 op: "Softplus",
                 x,
                 numbers: Vec::new(),
@@ -178,7 +178,7 @@ impl Matcher<'_> {
     }
 
     /// `min(max(x, low), high)`, or `max(x, 0)`.
-    fn clip(&self, id: NodeId) -> Option<Pattern> {
+    fn clip(&self, id: NodeId) -> Option<OnnxPattern> {
         let bounded = |id: NodeId, by: Binary| {
             let mut sides = self.orders(id, by).into_iter();
             sides.find_map(|(x, bound)| Some((x, self.constant(bound)?)))
@@ -188,22 +188,22 @@ impl Matcher<'_> {
         }
         if let Some((inner, high)) = bounded(id, Binary::Min) {
             let (x, low) = bounded(inner, Binary::Max)?;
-            return Some(Pattern::Clip { x, low, high });
+            return Some(OnnxPattern::Clip { x, low, high });
         }
         let (x, low) = bounded(id, Binary::Max)?;
-        let relu = Pattern::Activation { op: "Relu", x, numbers: Vec::new(), word: None };
+        let relu = OnnxPattern::Activation { op: "Relu", x, numbers: Vec::new(), word: None };
         (low == 0.0).then_some(relu)
     }
 
     /// `softmax` or `log_softmax`, less the maximum or as it stands.
-    pub(super) fn softmax(&self, id: NodeId) -> Option<Pattern> {
+    pub(super) fn softmax(&self, id: NodeId) -> Option<OnnxPattern> {
         if let Some((power, sum)) = self.binary(id, Binary::Div) {
             let node = self.node(self.strip(sum));
             let Op::Reduce(crate::graph::Reduce::Sum, axes) = &node.op else { return None };
             let &[axis] = &axes[..] else { return None };
             let shifted = self.unary(power, Unary::Exp)?;
             let fits = self.same(node.args[0], power);
-            return fits.then(|| Pattern::Softmax {
+            return fits.then(|| OnnxPattern::Softmax {
                 x: self.unshifted(shifted, axis),
                 axis,
                 log: false,
@@ -214,7 +214,7 @@ impl Matcher<'_> {
         let Op::Reduce(crate::graph::Reduce::Sum, axes) = &node.op else { return None };
         let &[axis] = &axes[..] else { return None };
         let fits = self.same(self.unary(node.args[0], Unary::Exp)?, shifted);
-        fits.then(|| Pattern::Softmax { x: self.unshifted(shifted, axis), axis, log: true })
+        fits.then(|| OnnxPattern::Softmax { x: self.unshifted(shifted, axis), axis, log: true })
     }
 
     /// `x` of `x − max(x)` along an axis.

@@ -1,6 +1,6 @@
 //! The nodes of ONNX that patterns become.
 
-use super::Pattern;
+use super::OnnxPattern;
 use crate::base::tensor::Tensor;
 use crate::graph::{Dim, NodeId, Op};
 use crate::onnx::export::build::{Attributes, Exporter, float, int, text};
@@ -12,16 +12,16 @@ impl Exporter<'_> {
     pub(in crate::onnx::export) fn lower_pattern(
         &mut self,
         id: NodeId,
-        pattern: &Pattern,
+        pattern: &OnnxPattern,
     ) -> LaidOut {
         match *pattern {
-            Pattern::Activation { op, x, ref numbers, word } => {
+            OnnxPattern::Activation { op, x, ref numbers, word } => {
                 let mut attributes: Attributes =
                     numbers.iter().map(|&(name, number)| float(name, number)).collect();
                 attributes.extend(word.map(|word| text("approximate", word)));
                 self.simple(id, x, op, attributes)
             }
-            Pattern::Clip { x, low, high } => {
+            OnnxPattern::Clip { x, low, high } => {
                 let dtype = self.node(id).ty.dtype;
                 let bounds = [low, high].map(|bound| self.scalar(bound, dtype));
                 self.elementwise(id, &[x], |it, names| {
@@ -29,33 +29,33 @@ impl Exporter<'_> {
                     it.emit("Clip", &[names[0].clone(), low, high], Vec::new())
                 })
             }
-            Pattern::PRelu { x, slope } => {
+            OnnxPattern::PRelu { x, slope } => {
                 self.elementwise(id, &[x, slope], |it, names| it.emit("PRelu", names, Vec::new()))
             }
-            Pattern::Softmax { x, axis, log } => self.lower_softmax(x, axis, log),
-            Pattern::Mean { x, ref axes } => self.lower_mean(id, x, axes),
-            Pattern::AveragePool { pool } => match &self.node(pool).op {
+            OnnxPattern::Softmax { x, axis, log } => self.lower_softmax(x, axis, log),
+            OnnxPattern::Mean { x, ref axes } => self.lower_mean(id, x, axes),
+            OnnxPattern::AveragePool { pool } => match &self.node(pool).op {
                 Op::SumPool(window) => self.sum_pool(pool, window, true),
                 _ => unreachable!("the pattern is of a pool"),
             },
-            Pattern::Conv { conv, bias } => self.lower_conv(id, conv, bias),
-            Pattern::Dense { x, weight, transposed, bias } => {
+            OnnxPattern::Conv { conv, bias } => self.lower_conv(id, conv, bias),
+            OnnxPattern::Dense { x, weight, transposed, bias } => {
                 self.lower_dense(id, x, weight, transposed, bias)
             }
-            Pattern::Norm { x, axis, eps, weight, bias, centred } => {
+            OnnxPattern::Norm { x, axis, eps, weight, bias, centred } => {
                 self.lower_norm(x, axis, eps, [weight, bias], centred)
             }
-            Pattern::BatchNorm { x, eps, weight, bias, mean, variance } => self.channel_norm(
+            OnnxPattern::BatchNorm { x, eps, weight, bias, mean, variance } => self.channel_norm(
                 "BatchNormalization",
                 x,
                 &[weight, bias, mean, variance],
                 vec![float("epsilon", eps)],
             ),
-            Pattern::GroupNorm { x, eps, groups, weight, bias } => {
+            OnnxPattern::GroupNorm { x, eps, groups, weight, bias } => {
                 let attributes = vec![float("epsilon", eps), int("num_groups", groups as i64)];
                 self.channel_norm("GroupNormalization", x, &[weight, bias], attributes)
             }
-            Pattern::Repeat { x, factor } => self.lower_repeat(id, x, factor),
+            OnnxPattern::Repeat { x, factor } => self.lower_repeat(id, x, factor),
         }
     }
 

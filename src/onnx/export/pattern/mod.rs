@@ -27,7 +27,7 @@ pub(super) struct Needs {
     /// For each node, whether its value is needed.
     pub nodes: Vec<bool>,
     /// Patterns, by their last nodes.
-    pub patterns: HashMap<NodeId, Pattern>,
+    pub patterns: HashMap<NodeId, OnnxPattern>,
     /// The lowest version that has the operators of all patterns.
     pub opset: i64,
     /// How often each parameter and state is read, by its path.
@@ -36,7 +36,7 @@ pub(super) struct Needs {
 
 /// A function that several nodes compute together.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Pattern {
+pub(super) enum OnnxPattern {
     /// A function of one element, with its numbers.
     Activation {
         op: &'static str,
@@ -75,34 +75,36 @@ pub(super) enum Pattern {
     Repeat { x: NodeId, factor: usize },
 }
 
-impl Pattern {
+impl OnnxPattern {
     /// The nodes that it reads.
     fn reads(&self) -> Vec<NodeId> {
         match self {
-            Pattern::Activation { x, .. } | Pattern::Clip { x, .. } => vec![*x],
-            Pattern::Softmax { x, .. } | Pattern::Mean { x, .. } => vec![*x],
-            Pattern::Repeat { x, .. } => vec![*x],
-            Pattern::PRelu { x, slope } => vec![*x, *slope],
+            OnnxPattern::Activation { x, .. } | OnnxPattern::Clip { x, .. } => vec![*x],
+            OnnxPattern::Softmax { x, .. } | OnnxPattern::Mean { x, .. } => vec![*x],
+            OnnxPattern::Repeat { x, .. } => vec![*x],
+            OnnxPattern::PRelu { x, slope } => vec![*x, *slope],
             // The convolution's arguments are added by who knows the graph.
-            Pattern::AveragePool { .. } => Vec::new(),
-            Pattern::Conv { bias, .. } => vec![*bias],
-            Pattern::Dense { x, weight, bias, .. } => {
+            OnnxPattern::AveragePool { .. } => Vec::new(),
+            OnnxPattern::Conv { bias, .. } => vec![*bias],
+            OnnxPattern::Dense { x, weight, bias, .. } => {
                 [Some(*x), Some(*weight), *bias].into_iter().flatten().collect()
             }
-            Pattern::Norm { x, weight, bias, .. } => {
+            OnnxPattern::Norm { x, weight, bias, .. } => {
                 [Some(*x), *weight, *bias].into_iter().flatten().collect()
             }
-            Pattern::BatchNorm { x, weight, bias, mean, variance, .. } => {
+            OnnxPattern::BatchNorm { x, weight, bias, mean, variance, .. } => {
                 vec![*x, *weight, *bias, *mean, *variance]
             }
-            Pattern::GroupNorm { x, weight, bias, .. } => vec![*x, *weight, *bias],
+            OnnxPattern::GroupNorm { x, weight, bias, .. } => vec![*x, *weight, *bias],
         }
     }
 
     /// The node whose arguments it reads instead of that node.
     fn reads_arguments_of(&self) -> Option<NodeId> {
         match self {
-            Pattern::AveragePool { pool: node } | Pattern::Conv { conv: node, .. } => Some(*node),
+            OnnxPattern::AveragePool { pool: node } | OnnxPattern::Conv { conv: node, .. } => {
+                Some(*node)
+            }
             _ => None,
         }
     }
@@ -110,11 +112,11 @@ impl Pattern {
     /// The version of ONNX's operators that has it.
     fn opset(&self) -> i64 {
         match self {
-            Pattern::Activation { op: "Gelu", .. } => 20,
-            Pattern::GroupNorm { .. } => 21,
-            Pattern::Norm { centred: false, .. } => 23,
-            Pattern::Norm { .. } => 17,
-            Pattern::Activation { op: "HardSwish", .. } => 14,
+            OnnxPattern::Activation { op: "Gelu", .. } => 20,
+            OnnxPattern::GroupNorm { .. } => 21,
+            OnnxPattern::Norm { centred: false, .. } => 23,
+            OnnxPattern::Norm { .. } => 17,
+            OnnxPattern::Activation { op: "HardSwish", .. } => 14,
             _ => super::OLDEST_OPSET,
         }
     }
@@ -165,7 +167,7 @@ fn variable(graph: &Graph, id: NodeId) -> Option<&str> {
 
 impl Matcher<'_> {
     /// The largest pattern that ends in a node.
-    fn pattern(&self, id: NodeId, bodies: &Bodies) -> Option<Pattern> {
+    fn pattern(&self, id: NodeId, bodies: &Bodies) -> Option<OnnxPattern> {
         let found = match &self.node(id).op {
             Op::Where => self.rectifier(id),
             Op::Reshape(_) => self.repeat(id).or_else(|| self.rows(id)),
@@ -179,22 +181,22 @@ impl Matcher<'_> {
             _ => None,
         };
         // A pattern stays within one step of a scan.
-        let inside = |pattern: &Pattern| {
+        let inside = |pattern: &OnnxPattern| {
             let scan = bodies.scan(id);
             pattern.reads().into_iter().all(|it| bodies.scan(it).is_none_or(|of| Some(of) == scan))
         };
         // Looking through repetitions must not have led to a value of another shape.
-        let alike = |pattern: &Pattern| match pattern {
-            Pattern::Activation { x, .. } | Pattern::Clip { x, .. } => {
+        let alike = |pattern: &OnnxPattern| match pattern {
+            OnnxPattern::Activation { x, .. } | OnnxPattern::Clip { x, .. } => {
                 self.shape(*x) == self.shape(id)
             }
-            Pattern::PRelu { x, .. } | Pattern::Softmax { x, .. } => {
+            OnnxPattern::PRelu { x, .. } | OnnxPattern::Softmax { x, .. } => {
                 self.shape(*x) == self.shape(id)
             }
-            Pattern::BatchNorm { x, .. } | Pattern::Norm { x, .. } => {
+            OnnxPattern::BatchNorm { x, .. } | OnnxPattern::Norm { x, .. } => {
                 self.shape(*x) == self.shape(id)
             }
-            Pattern::GroupNorm { x, .. } => self.shape(*x) == self.shape(id),
+            OnnxPattern::GroupNorm { x, .. } => self.shape(*x) == self.shape(id),
             _ => true,
         };
         let known = found.filter(|pattern| pattern.opset() <= self.newest);

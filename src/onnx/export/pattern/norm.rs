@@ -1,6 +1,6 @@
 //! Norms: `(x − mean) · rsqrt(variance + eps) · weight + bias`, whatever the mean goes over.
 
-use super::Pattern;
+use super::OnnxPattern;
 use crate::graph::{Binary, Dim, NodeId, Op};
 use crate::onnx::export::matching::Matcher;
 
@@ -15,7 +15,7 @@ struct BareNorm {
 
 impl Matcher<'_> {
     /// The largest norm that ends in a node.
-    pub(super) fn norm(&self, id: NodeId) -> Option<Pattern> {
+    pub(super) fn norm(&self, id: NodeId) -> Option<OnnxPattern> {
         let shifted = self.orders(id, Binary::Add).into_iter().find_map(|(scaled, bias)| {
             self.batch_norm(scaled, bias)
                 .or_else(|| self.group_norm(scaled, bias))
@@ -25,7 +25,7 @@ impl Matcher<'_> {
     }
 
     /// A norm over the last axes, with a weight or without.
-    fn last_norm(&self, id: NodeId, scaled: NodeId, bias: Option<NodeId>) -> Option<Pattern> {
+    fn last_norm(&self, id: NodeId, scaled: NodeId, bias: Option<NodeId>) -> Option<OnnxPattern> {
         let product = self.product(scaled);
         let &[root] = &product.roots[..] else { return None };
         if product.constant != 1.0 {
@@ -44,8 +44,14 @@ impl Matcher<'_> {
         let vector = |it: &Option<NodeId>| it.is_none_or(|it| self.is_vector(it, &shape[axis..]));
         let fits = last && shape == self.shape(id) && vector(&weight) && vector(&bias);
         let [weight, bias] = [weight, bias].map(|it| it.map(|it| self.strip(it)));
-        let pattern =
-            Pattern::Norm { x: bare.x, axis, eps: bare.eps, weight, bias, centred: bare.centred };
+        let pattern = OnnxPattern::Norm {
+            x: bare.x,
+            axis,
+            eps: bare.eps,
+            weight,
+            bias,
+            centred: bare.centred,
+        };
         (fits && (bare.centred || bias.is_none())).then_some(pattern)
     }
 
@@ -89,7 +95,7 @@ impl Matcher<'_> {
     }
 
     /// `(x − mean) · (rsqrt(variance + eps) · weight) + bias` with numbers of each channel.
-    fn batch_norm(&self, scaled: NodeId, bias: NodeId) -> Option<Pattern> {
+    fn batch_norm(&self, scaled: NodeId, bias: NodeId) -> Option<OnnxPattern> {
         let product = self.product(scaled);
         let &[root] = &product.roots[..] else { return None };
         let [a, b] = product.factors[..] else { return None };
@@ -109,11 +115,11 @@ impl Matcher<'_> {
         let vectors = parts.iter().all(|&it| self.is_vector(it, std::slice::from_ref(channels)));
         let fits = vectors && product.constant == 1.0 && (2..=4).contains(&shape.len());
         let [weight, bias, mean, variance] = parts.map(|it| self.strip(it));
-        fits.then_some(Pattern::BatchNorm { x, eps, weight, bias, mean, variance })
+        fits.then_some(OnnxPattern::BatchNorm { x, eps, weight, bias, mean, variance })
     }
 
     /// A norm of `[n, .., groups, c / groups]`, reshaped back, with numbers of each channel.
-    fn group_norm(&self, scaled: NodeId, bias: NodeId) -> Option<Pattern> {
+    fn group_norm(&self, scaled: NodeId, bias: NodeId) -> Option<OnnxPattern> {
         self.orders(scaled, Binary::Mul).into_iter().find_map(|(normed, weight)| {
             let back = self.node(normed);
             let Op::Reshape(_) = back.op else { return None };
@@ -133,7 +139,7 @@ impl Matcher<'_> {
             let whole = shape == self.shape(normed) && product.constant == 1.0 && bare.centred;
             let &Dim::Known(groups) = inner.get(rank - 1)? else { return None };
             (spatial && bare.axes == axes && vectors && whole && rank >= 3).then(|| {
-                Pattern::GroupNorm {
+                OnnxPattern::GroupNorm {
                     x: grouped.args[0],
                     eps: bare.eps,
                     groups,

@@ -1,12 +1,12 @@
 //! Images made larger by repeating elements, which the prelude writes as products with ones.
 
-use super::Pattern;
+use super::OnnxPattern;
 use crate::graph::{Binary, Dim, NodeId, Op};
 use crate::onnx::export::matching::Matcher;
 
 impl Matcher<'_> {
     /// Rows, then columns, each repeated `factor` times.
-    pub(super) fn repeat(&self, id: NodeId) -> Option<Pattern> {
+    pub(super) fn repeat(&self, id: NodeId) -> Option<OnnxPattern> {
         let &[n, Dim::Known(height), Dim::Known(width), c] = self.shape(id) else { return None };
         let (rows, [.., Dim::Known(factor), _]) = self.repeated(id)? else { return None };
         let (columns, shape) = self.repeated(rows)?;
@@ -18,7 +18,7 @@ impl Matcher<'_> {
             && (height, width) == (h * factor, w * factor)
             && self.shape(self.unreshaped(id))
                 == [n, known(h), known(*factor), known(width).mul(c)?];
-        fits.then_some(Pattern::Repeat { x, factor: *factor })
+        fits.then_some(OnnxPattern::Repeat { x, factor: *factor })
     }
 
     /// The value that is repeated: `x` of `x · ones`, and the shape of the product.
