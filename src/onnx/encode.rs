@@ -19,24 +19,24 @@ pub const LARGEST_FILE: usize = i32::MAX as usize;
 const SMALL: usize = 256;
 
 /// A model that is encoded, without a copy of its large tensors.
-pub struct EncodedModel<'a>(Message<'a>);
+pub struct EncodedModel<'a>(OnnxMessage<'a>);
 
 /// Encodes a model.
 pub fn encode(model: &OnnxModel) -> EncodedModel<'_> {
-    let mut message = Message::default();
+    let mut message = OnnxMessage::default();
     message.int(1, model.ir_version);
     message.text(2, &model.producer.0);
     message.text(3, &model.producer.1);
     message.text(6, &model.doc);
     message.message(7, graph(&model.graph));
     for (domain, version) in &model.opsets {
-        let mut opset = Message::default();
+        let mut opset = OnnxMessage::default();
         opset.text(1, domain);
         opset.int(2, *version);
         message.message(8, opset);
     }
     for (key, value) in &model.metadata {
-        let mut entry = Message::default();
+        let mut entry = OnnxMessage::default();
         entry.text(1, key);
         entry.text(2, value);
         message.message(14, entry);
@@ -53,32 +53,32 @@ impl EncodedModel<'_> {
     /// Writes the file.
     pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
         self.0.pieces.iter().try_for_each(|piece| match piece {
-            Piece::Own(bytes) => out.write_all(bytes),
-            Piece::Borrowed(bytes) => out.write_all(bytes),
+            EncodedPiece::Own(bytes) => out.write_all(bytes),
+            EncodedPiece::Borrowed(bytes) => out.write_all(bytes),
         })
     }
 }
 
 /// Part of a message.
-enum Piece<'a> {
+enum EncodedPiece<'a> {
     Own(Vec<u8>),
     Borrowed(&'a [u8]),
 }
 
 /// The fields of a message, encoded.
 #[derive(Default)]
-struct Message<'a> {
-    pieces: Vec<Piece<'a>>,
+struct OnnxMessage<'a> {
+    pieces: Vec<EncodedPiece<'a>>,
     /// Bytes of all pieces.
     length: usize,
 }
 
-impl<'a> Message<'a> {
+impl<'a> OnnxMessage<'a> {
     fn put(&mut self, bytes: &[u8]) {
         self.length += bytes.len();
         match self.pieces.last_mut() {
-            Some(Piece::Own(last)) => last.extend_from_slice(bytes),
-            _ => self.pieces.push(Piece::Own(bytes.to_vec())),
+            Some(EncodedPiece::Own(last)) => last.extend_from_slice(bytes),
+            _ => self.pieces.push(EncodedPiece::Own(bytes.to_vec())),
         }
     }
 
@@ -121,7 +121,7 @@ impl<'a> Message<'a> {
             return self.put(bytes);
         }
         self.length += bytes.len();
-        self.pieces.push(Piece::Borrowed(bytes));
+        self.pieces.push(EncodedPiece::Borrowed(bytes));
     }
 
     /// A text; an empty one is left out, as protobuf does.
@@ -136,15 +136,15 @@ impl<'a> Message<'a> {
         self.bytes(field, text.as_bytes());
     }
 
-    fn message(&mut self, field: u64, message: Message<'a>) {
+    fn message(&mut self, field: u64, message: OnnxMessage<'a>) {
         self.key(field, 2);
         self.varint(message.length as u64);
         for piece in message.pieces {
             match piece {
-                Piece::Own(bytes) => self.put(&bytes),
-                Piece::Borrowed(bytes) => {
+                EncodedPiece::Own(bytes) => self.put(&bytes),
+                EncodedPiece::Borrowed(bytes) => {
                     self.length += bytes.len();
-                    self.pieces.push(Piece::Borrowed(bytes));
+                    self.pieces.push(EncodedPiece::Borrowed(bytes));
                 }
             }
         }
@@ -152,14 +152,14 @@ impl<'a> Message<'a> {
 
     /// Whole numbers in one field.
     fn ints(&mut self, field: u64, values: &[i64]) {
-        let mut packed = Message::default();
+        let mut packed = OnnxMessage::default();
         values.iter().for_each(|&value| packed.varint(value as u64));
         self.message(field, packed);
     }
 }
 
-fn graph(graph: &OnnxGraph) -> Message<'_> {
-    let mut message = Message::default();
+fn graph(graph: &OnnxGraph) -> OnnxMessage<'_> {
+    let mut message = OnnxMessage::default();
     graph.nodes.iter().for_each(|it| message.message(1, node(it)));
     message.text(2, &graph.name);
     graph.initializers.iter().for_each(|it| message.message(5, tensor(it)));
@@ -169,8 +169,8 @@ fn graph(graph: &OnnxGraph) -> Message<'_> {
     message
 }
 
-fn node(node: &OnnxNode) -> Message<'_> {
-    let mut message = Message::default();
+fn node(node: &OnnxNode) -> OnnxMessage<'_> {
+    let mut message = OnnxMessage::default();
     node.inputs.iter().for_each(|name| message.item(1, name));
     node.outputs.iter().for_each(|name| message.item(2, name));
     message.text(3, &node.name);
@@ -183,8 +183,8 @@ fn node(node: &OnnxNode) -> Message<'_> {
 }
 
 /// An attribute: its name, its value in the field of its kind, and the kind's number.
-fn attribute<'a>(name: &'a str, value: &'a OnnxAttribute) -> Message<'a> {
-    let mut message = Message::default();
+fn attribute<'a>(name: &'a str, value: &'a OnnxAttribute) -> OnnxMessage<'a> {
+    let mut message = OnnxMessage::default();
     message.text(1, name);
     let kind = match value {
         OnnxAttribute::Float(number) => {
@@ -225,8 +225,8 @@ fn attribute<'a>(name: &'a str, value: &'a OnnxAttribute) -> Message<'a> {
     message
 }
 
-fn tensor(tensor: &OnnxTensor) -> Message<'_> {
-    let mut message = Message::default();
+fn tensor(tensor: &OnnxTensor) -> OnnxMessage<'_> {
+    let mut message = OnnxMessage::default();
     message.ints(1, &tensor.dims);
     message.int(2, i64::from(tensor.element));
     message.text(8, &tensor.name);
@@ -234,7 +234,7 @@ fn tensor(tensor: &OnnxTensor) -> Message<'_> {
         None => message.bytes(9, &tensor.data),
         Some(place) => {
             let mut entry = |key: &'static str, value: String| {
-                let mut pair = Message::default();
+                let mut pair = OnnxMessage::default();
                 pair.text(1, key);
                 pair.key(2, 2);
                 pair.varint(value.len() as u64);
@@ -253,13 +253,13 @@ fn tensor(tensor: &OnnxTensor) -> Message<'_> {
 }
 
 /// A value's name with its type: a tensor's elements and shape, each within a message of its own.
-fn value(value: &OnnxValue) -> Message<'_> {
-    let mut tensor = Message::default();
+fn value(value: &OnnxValue) -> OnnxMessage<'_> {
+    let mut tensor = OnnxMessage::default();
     tensor.int(1, i64::from(value.element));
     if let Some(dims) = &value.dims {
-        let mut shape = Message::default();
+        let mut shape = OnnxMessage::default();
         for dim in dims {
-            let mut extent = Message::default();
+            let mut extent = OnnxMessage::default();
             match dim {
                 OnnxDim::Known(number) => extent.int(1, *number),
                 OnnxDim::Named(name) => extent.text(2, name),
@@ -269,9 +269,9 @@ fn value(value: &OnnxValue) -> Message<'_> {
         }
         tensor.message(2, shape);
     }
-    let mut ty = Message::default();
+    let mut ty = OnnxMessage::default();
     ty.message(1, tensor);
-    let mut message = Message::default();
+    let mut message = OnnxMessage::default();
     message.text(1, &value.name);
     message.message(2, ty);
     message
@@ -281,7 +281,7 @@ fn value(value: &OnnxValue) -> Message<'_> {
 mod tests {
     use super::*;
 
-    fn bytes(message: Message<'_>) -> Vec<u8> {
+    fn bytes(message: OnnxMessage<'_>) -> Vec<u8> {
         let mut bytes = Vec::new();
         let encoded = EncodedModel(message);
         encoded.write(&mut bytes).expect("memory takes all");
@@ -291,7 +291,7 @@ mod tests {
 
     #[test]
     fn numbers_have_seven_bits_a_byte() {
-        let mut message = Message::default();
+        let mut message = OnnxMessage::default();
         message.int(1, 300);
         message.int(2, -1);
         let mut expected = vec![0x08, 0xac, 0x02, 0x10];
@@ -322,7 +322,8 @@ mod tests {
             external: None,
         };
         let message = tensor(&large);
-        let borrowed = message.pieces.iter().any(|piece| matches!(piece, Piece::Borrowed(_)));
+        let borrowed =
+            message.pieces.iter().any(|piece| matches!(piece, EncodedPiece::Borrowed(_)));
         assert!(borrowed && message.length > 1000);
         assert!(bytes(message).ends_with(&[7; 1000]));
     }

@@ -1,6 +1,6 @@
 //! `nnc export --format onnx`: the inference of a trained model as an ONNX file.
 //!
-//! What a user of the file must know beside the graph is in its metadata: the names of classes and
+//! The metadata has all that a user of the file must know beside the graph: the names of classes and
 //! columns, units, tokens, which program it was.
 
 use super::{ExportDestination, Exported, open};

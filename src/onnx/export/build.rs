@@ -2,7 +2,7 @@
 
 use super::constants;
 use super::pattern::Needs;
-use super::value::{Change, LaidOut, Place, Stored, changed, changed_owned};
+use super::value::{Change, KnownTensor, LaidOut, ValuePlace, changed, changed_owned};
 use super::{ExportRefusal, ExportSettings, USUAL_OPSET};
 use crate::base::entity::Entity;
 use crate::base::tensor::{DType, Data, Tensor};
@@ -34,7 +34,7 @@ pub(super) struct Exporter<'a> {
     batch: Option<String>,
     taken: HashSet<String>,
     /// Stored tensors that are in the file, by how they stand.
-    stored: HashMap<(Stored, Vec<Change>), String>,
+    stored: HashMap<(KnownTensor, Vec<Change>), String>,
     /// Small constants that are in the file.
     small: HashMap<(i32, Vec<i64>, Vec<u8>), String>,
     /// Values in another shape or order of axes, which have been made.
@@ -144,22 +144,22 @@ impl<'a> Exporter<'a> {
     /// The name of a value in the model; a stored tensor is put into the file.
     pub fn named(&mut self, value: &LaidOut) -> String {
         match &value.place {
-            Place::Named(name) => name.clone(),
-            Place::Stored(stored, changes) => self.store(stored, changes),
+            ValuePlace::Named(name) => name.clone(),
+            ValuePlace::Stored(stored, changes) => self.store(stored, changes),
         }
     }
 
-    fn store(&mut self, stored: &Stored, changes: &[Change]) -> String {
+    fn store(&mut self, stored: &KnownTensor, changes: &[Change]) -> String {
         let key = (stored.clone(), changes.to_vec());
         if let Some(name) = self.stored.get(&key) {
             return name.clone();
         }
         let name = match stored {
-            Stored::Constant(node) => {
+            KnownTensor::Constant(node) => {
                 let tensor = changed(&self.constants[node], changes);
                 self.constant(&tensor)
             }
-            Stored::Variable(path) => {
+            KnownTensor::Variable(path) => {
                 let once = self.needs.uses.get(path) == Some(&1);
                 let kept = match once {
                     true => self.variables.remove(path),

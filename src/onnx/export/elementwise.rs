@@ -3,7 +3,7 @@
 
 use super::build::element;
 use super::build::{Attributes, Exporter, int};
-use super::value::{LaidOut, Place, broadcast};
+use super::value::{LaidOut, ValuePlace, broadcast};
 use crate::base::tensor::DType;
 use crate::graph::{Binary, NodeId, Unary};
 
@@ -31,7 +31,7 @@ impl Exporter<'_> {
         let shapes: Vec<&[_]> = values.iter().map(|value| value.shape.as_slice()).collect();
         let shape = broadcast(&shapes);
         let names: Vec<String> = values.iter().map(|value| self.named(value)).collect();
-        let place = Place::Named(emit(self, &names));
+        let place = ValuePlace::Named(emit(self, &names));
         match model {
             Some(model) => LaidOut { place, shape, ..model },
             None => LaidOut::plain(place, shape),

@@ -1,7 +1,7 @@
 //! Changes of how a value stands in the model: its axes turned, its shape, its broadcasts made.
 
 use super::build::{Exporter, ints};
-use super::value::{Change, LaidOut, Place, inverse};
+use super::value::{Change, LaidOut, ValuePlace, inverse};
 use crate::base::entity::Entity;
 use crate::graph::{Dim, NodeId};
 
@@ -46,7 +46,12 @@ impl Exporter<'_> {
 
     /// The elements at a place with the axes of the model in another order. Where only axes of one
     /// element move, nothing else does.
-    fn transposed_place(&mut self, place: &Place, dims: &[Dim], order: &[usize]) -> Place {
+    fn transposed_place(
+        &mut self,
+        place: &ValuePlace,
+        dims: &[Dim],
+        order: &[usize],
+    ) -> ValuePlace {
         let result: Vec<Dim> = order.iter().map(|&axis| dims[axis]).collect();
         let moved: Vec<usize> =
             order.iter().copied().filter(|&axis| dims[axis] != Dim::Known(1)).collect();
@@ -54,32 +59,32 @@ impl Exporter<'_> {
             return self.reshaped_place(place, dims, &result);
         }
         match place {
-            Place::Stored(stored, changes) => {
+            ValuePlace::Stored(stored, changes) => {
                 let mut changes = changes.clone();
                 changes.push(Change::Transpose(order.to_vec()));
-                Place::Stored(stored.clone(), changes)
+                ValuePlace::Stored(stored.clone(), changes)
             }
-            Place::Named(name) => {
+            ValuePlace::Named(name) => {
                 let key = (name.clone(), format!("order {order:?}"));
                 if let Some(made) = self.views.get(&key) {
-                    return Place::Named(made.clone());
+                    return ValuePlace::Named(made.clone());
                 }
                 let perm = order.iter().map(|&axis| axis as i64).collect();
                 let made =
                     self.emit("Transpose", std::slice::from_ref(name), vec![ints("perm", perm)]);
                 self.views.insert(key, made.clone());
-                Place::Named(made)
+                ValuePlace::Named(made)
             }
         }
     }
 
     /// The elements at a place in another shape.
-    pub fn reshaped_place(&mut self, place: &Place, from: &[Dim], to: &[Dim]) -> Place {
+    pub fn reshaped_place(&mut self, place: &ValuePlace, from: &[Dim], to: &[Dim]) -> ValuePlace {
         if from == to {
             return place.clone();
         }
         match place {
-            Place::Stored(stored, changes) => {
+            ValuePlace::Stored(stored, changes) => {
                 let mut changes = changes.clone();
                 let known = |dim: &Dim| dim.known().expect("a stored tensor has no batch");
                 let shape = to.iter().map(known).collect();
@@ -87,12 +92,12 @@ impl Exporter<'_> {
                     changes.pop();
                 }
                 changes.push(Change::Reshape(shape));
-                Place::Stored(stored.clone(), changes)
+                ValuePlace::Stored(stored.clone(), changes)
             }
-            Place::Named(name) => {
+            ValuePlace::Named(name) => {
                 let key = (name.clone(), format!("shape {to:?}"));
                 if let Some(made) = self.views.get(&key) {
-                    return Place::Named(made.clone());
+                    return ValuePlace::Named(made.clone());
                 }
                 // At most one extent is a multiple of the batch.
                 let extent = |dim: &Dim| dim.known().map_or(-1, |extent| extent as i64);
@@ -101,7 +106,7 @@ impl Exporter<'_> {
                 let source = self.reshape_source(name);
                 let made = self.emit("Reshape", &[source, shape], Vec::new());
                 self.views.insert(key, made.clone());
-                Place::Named(made)
+                ValuePlace::Named(made)
             }
         }
     }
@@ -126,7 +131,7 @@ impl Exporter<'_> {
         }
         let dims: Vec<Dim> = value.axes.iter().map(|&axis| shape[axis]).collect();
         let (name, dims) = (self.named(&value), self.shape_value(&dims));
-        let place = Place::Named(self.emit("Expand", &[name, dims], Vec::new()));
+        let place = ValuePlace::Named(self.emit("Expand", &[name, dims], Vec::new()));
         LaidOut { place, shape: shape.to_vec(), ..value }
     }
 

@@ -3,7 +3,7 @@
 use super::ExportRefusal;
 use super::build::{Exporter, int};
 use super::layout::CHANNELS_FIRST;
-use super::value::{LaidOut, Place, Stored};
+use super::value::{KnownTensor, LaidOut, ValuePlace};
 use crate::base::entity::Entity;
 use crate::base::tensor::DType;
 use crate::graph::{Dim, NodeId, Op, OpKind, Shape};
@@ -24,7 +24,7 @@ impl Exporter<'_> {
             let known = self.onnx.inputs.iter().any(|known| known.name == *wanted);
             let name = if known { wanted.clone() } else { self.name(wanted) };
             let shape = node.ty.shape.0.clone();
-            let mut value = LaidOut::plain(Place::Named(name.clone()), shape);
+            let mut value = LaidOut::plain(ValuePlace::Named(name.clone()), shape);
             if first && value.shape.len() == 4 {
                 value.axes = CHANNELS_FIRST.to_vec();
             }
@@ -69,7 +69,7 @@ impl Exporter<'_> {
     fn lower_op(&mut self, id: NodeId) -> Result<LaidOut, ExportRefusal> {
         let node = self.node(id);
         if !matches!(node.op, Op::Broadcast(_)) && self.constants.contains_key(&id) {
-            let place = Place::Stored(Stored::Constant(id), Vec::new());
+            let place = ValuePlace::Stored(KnownTensor::Constant(id), Vec::new());
             return Ok(LaidOut::plain(place, node.ty.shape.0.clone()));
         }
         let args = &node.args;
@@ -125,7 +125,7 @@ impl Exporter<'_> {
     }
 
     fn variable(&mut self, path: &str, id: NodeId) -> LaidOut {
-        let place = Place::Stored(Stored::Variable(path.to_owned()), Vec::new());
+        let place = ValuePlace::Stored(KnownTensor::Variable(path.to_owned()), Vec::new());
         LaidOut::plain(place, self.shape(id).to_vec())
     }
 
@@ -134,7 +134,7 @@ impl Exporter<'_> {
         let shape = self.ints(&[]);
         let scalar = self.emit("Reshape", &[extent, shape], Vec::new());
         let number = self.emit("Cast", &[scalar], vec![int("to", i64::from(element(DType::F64)))]);
-        LaidOut::plain(Place::Named(number), Vec::new())
+        LaidOut::plain(ValuePlace::Named(number), Vec::new())
     }
 
     /// Indices along an axis; along the others, operators of ONNX repeat them.
@@ -146,7 +146,7 @@ impl Exporter<'_> {
         let [zero, one] = [0, 1].map(|number| self.int_tensor(Vec::new(), &[number]));
         let range = self.emit("Range", &[zero, limit, one], Vec::new());
         let to = vec![int("to", i64::from(element(DType::I32)))];
-        let place = Place::Named(self.emit("Cast", &[range], to));
+        let place = ValuePlace::Named(self.emit("Cast", &[range], to));
         let mut dims = vec![Dim::Known(1); shape.rank()];
         dims[axis] = extent;
         let place = self.reshaped_place(&place, &[extent], &dims);
@@ -158,7 +158,7 @@ impl Exporter<'_> {
     fn uniform(&mut self, shape: &Shape) -> LaidOut {
         let (zero, dims) = (self.scalar(0.0, DType::F32), self.shape_value(&shape.0));
         let zeros = self.emit("Expand", &[zero, dims], Vec::new());
-        let place = Place::Named(self.emit("RandomUniformLike", &[zeros], Vec::new()));
+        let place = ValuePlace::Named(self.emit("RandomUniformLike", &[zeros], Vec::new()));
         LaidOut::plain(place, shape.0.clone())
     }
 

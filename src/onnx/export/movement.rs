@@ -2,7 +2,7 @@
 
 use super::build::{Exporter, int};
 use super::value::LaidOut;
-use super::value::Place;
+use super::value::ValuePlace;
 use crate::graph::{Dim, NodeId, Range};
 
 impl Exporter<'_> {
@@ -66,7 +66,7 @@ impl Exporter<'_> {
         for numbers in [&starts, &ends, &axes, &steps] {
             inputs.push(self.ints(numbers));
         }
-        value.place = Place::Named(self.emit("Slice", &inputs, Vec::new()));
+        value.place = ValuePlace::Named(self.emit("Slice", &inputs, Vec::new()));
         value
     }
 
@@ -81,7 +81,7 @@ impl Exporter<'_> {
         let values = self.aligned(node.ty.shape.rank(), values);
         let names: Vec<String> = values.iter().map(|value| self.named(value)).collect();
         let at = values[0].places()[axis] as i64;
-        let place = Place::Named(self.emit("Concat", &names, vec![int("axis", at)]));
+        let place = ValuePlace::Named(self.emit("Concat", &names, vec![int("axis", at)]));
         LaidOut { place, shape: node.ty.shape.0.clone(), ..values[0].clone() }
     }
 
@@ -96,7 +96,7 @@ impl Exporter<'_> {
         let pads: Vec<i64> = before.chain(after).collect();
         let dtype = self.node(arg).ty.dtype;
         let inputs = [self.named(&value), self.ints(&pads), self.scalar(with, dtype)];
-        value.place = Place::Named(self.emit("Pad", &inputs, Vec::new()));
+        value.place = ValuePlace::Named(self.emit("Pad", &inputs, Vec::new()));
         for (dim, (before, after)) in value.shape.iter_mut().zip(amounts) {
             *dim = dim.add(Dim::Known(before + after)).unwrap_or(*dim);
         }
@@ -113,14 +113,14 @@ impl Exporter<'_> {
         let index = self.named(&LaidOut::plain(place, dims.clone()));
         let picked = self.emit("GatherElements", &[x, index], vec![int("axis", -1)]);
         let shape = self.shape(id).to_vec();
-        let place = self.reshaped_place(&Place::Named(picked), &dims, &shape);
+        let place = self.reshaped_place(&ValuePlace::Named(picked), &dims, &shape);
         LaidOut::plain(place, shape)
     }
 
     pub fn gather(&mut self, id: NodeId, axis: usize) -> LaidOut {
         let args = &self.node(id).args;
         let inputs = [self.whole_name(args[0]), self.whole_name(args[1])];
-        let place = Place::Named(self.emit("Gather", &inputs, vec![int("axis", axis as i64)]));
+        let place = ValuePlace::Named(self.emit("Gather", &inputs, vec![int("axis", axis as i64)]));
         LaidOut::plain(place, self.shape(id).to_vec())
     }
 }

@@ -52,8 +52,8 @@ impl Exporter<'_> {
         }
         // What was made of it already knows it by its new name.
         for value in self.values.iter_mut().flatten() {
-            if value.place == super::value::Place::Named(made.to_owned()) {
-                value.place = super::value::Place::Named(name.to_owned());
+            if value.place == super::value::ValuePlace::Named(made.to_owned()) {
+                value.place = super::value::ValuePlace::Named(name.to_owned());
             }
         }
     }

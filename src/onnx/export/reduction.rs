@@ -1,7 +1,7 @@
 //! Reductions and products.
 
 use super::build::{Exporter, element, int, ints};
-use super::value::{Change, LaidOut, Place};
+use super::value::{Change, LaidOut, ValuePlace};
 use crate::base::tensor::DType;
 use crate::graph::{Dim, NodeId, Reduce};
 
@@ -31,7 +31,7 @@ impl Exporter<'_> {
         let order = order.collect();
         let shape = kept.iter().map(|&axis| value.shape[axis]).collect();
         let name = self.named(&value);
-        let place = Place::Named(self.reduction(op, name, at));
+        let place = ValuePlace::Named(self.reduction(op, name, at));
         LaidOut { place, shape, axes: order, image: None }
     }
 
@@ -76,7 +76,12 @@ impl Exporter<'_> {
         let later = |other: usize| other - usize::from(other > axis);
         let order = value.axes.iter().filter(|&&other| other != axis).map(|&other| later(other));
         let axes = order.collect();
-        LaidOut { place: Place::Named(index), shape: self.shape(id).to_vec(), axes, image: None }
+        LaidOut {
+            place: ValuePlace::Named(index),
+            shape: self.shape(id).to_vec(),
+            axes,
+            image: None,
+        }
     }
 
     /// `a @ b` over the last two axes. Axes before them may be broadcast.
@@ -112,13 +117,13 @@ impl Exporter<'_> {
         ]);
         shape.extend([m, n]);
         let names = [self.named(&a), self.named(&b)];
-        LaidOut::plain(Place::Named(self.emit("MatMul", &names, Vec::new())), shape)
+        LaidOut::plain(ValuePlace::Named(self.emit("MatMul", &names, Vec::new())), shape)
     }
 
     /// The factors with one order of what is added up, and all other axes in the graph's order.
     pub fn facing(&mut self, a: LaidOut, b: LaidOut) -> (LaidOut, LaidOut) {
         let rows = match (&a.image, &b.place, b.shape.as_slice()) {
-            (Some(image), Place::Stored(stored, changes), [_, Dim::Known(units)]) => {
+            (Some(image), ValuePlace::Stored(stored, changes), [_, Dim::Known(units)]) => {
                 Some((*image, stored.clone(), changes.clone(), *units))
             }
             _ => None,
@@ -132,7 +137,7 @@ impl Exporter<'_> {
         changes.push(Change::Reshape(vec![h, w, c, units]));
         changes.push(Change::Transpose(vec![2, 0, 1, 3]));
         changes.push(Change::Reshape(vec![h * w * c, units]));
-        let b = LaidOut::plain(Place::Stored(stored, changes), b.shape);
+        let b = LaidOut::plain(ValuePlace::Stored(stored, changes), b.shape);
         (LaidOut { image: None, ..a }, b)
     }
 }

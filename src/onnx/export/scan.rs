@@ -3,7 +3,7 @@
 use super::ExportRefusal;
 use super::build::{Exporter, int, ints};
 use super::lower::declared;
-use super::value::{LaidOut, Place};
+use super::value::{LaidOut, ValuePlace};
 use crate::base::entity::Entity;
 use crate::base::tensor::{DType, Tensor};
 use crate::graph::{Dim, NodeId, Op, ScanId};
@@ -86,7 +86,7 @@ impl Exporter<'_> {
         let (dtype, shape) = (self.node(id).ty.dtype, self.shape(id).to_vec());
         body.graph.inputs.push(declared(&name, dtype, &shape));
         body.given.push(given);
-        self.values[id.index()] = Some(LaidOut::plain(Place::Named(name), shape));
+        self.values[id.index()] = Some(LaidOut::plain(ValuePlace::Named(name), shape));
     }
 
     fn body_output(&mut self, id: NodeId) -> OnnxValue {
@@ -122,7 +122,7 @@ impl Exporter<'_> {
         node.outputs = finals.into_iter().chain(made.iter().cloned()).collect();
         for (&stack, name) in stacks.iter().zip(made) {
             let shape: Vec<Dim> = self.shape(stack).to_vec();
-            self.values[stack.index()] = Some(LaidOut::plain(Place::Named(name), shape));
+            self.values[stack.index()] = Some(LaidOut::plain(ValuePlace::Named(name), shape));
         }
     }
 }

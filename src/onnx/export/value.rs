@@ -16,7 +16,7 @@ use crate::graph::{Dim, NodeId};
 #[derive(Clone, Debug)]
 pub(super) struct LaidOut {
     /// Where it is.
-    pub place: Place,
+    pub place: ValuePlace,
     /// Its shape in the graph's order of axes. It may have fewer axes than the graph's, or extents of 1
     /// in place of larger ones: by NumPy's rule it is the graph's.
     pub shape: Vec<Dim>,
@@ -28,16 +28,16 @@ pub(super) struct LaidOut {
 
 /// Where the elements of a value are.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Place {
+pub(super) enum ValuePlace {
     /// In the model's value of this name.
     Named(String),
     /// In the file, where they stand as these changes leave them.
-    Stored(Stored, Vec<Change>),
+    Stored(KnownTensor, Vec<Change>),
 }
 
 /// A tensor that is known when the file is written.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Stored {
+pub(super) enum KnownTensor {
     /// A parameter or a state, by its path.
     Variable(String),
     /// A constant of the graph.
@@ -55,7 +55,7 @@ pub(super) enum Change {
 
 impl LaidOut {
     /// A value whose axes stand as in the graph.
-    pub fn plain(place: Place, shape: Vec<Dim>) -> LaidOut {
+    pub fn plain(place: ValuePlace, shape: Vec<Dim>) -> LaidOut {
         let axes = (0..shape.len()).collect();
         LaidOut { place, shape, axes, image: None }
     }

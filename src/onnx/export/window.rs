@@ -2,7 +2,7 @@
 
 use super::build::{Attributes, Exporter, int, ints};
 use super::layout::CHANNELS_FIRST;
-use super::value::{LaidOut, Place};
+use super::value::{LaidOut, ValuePlace};
 use crate::base::tensor::{DType, Tensor};
 use crate::graph::{NodeId, Window};
 
@@ -26,7 +26,7 @@ impl Exporter<'_> {
         attributes.push(ints("kernel_shape", pair(window.size)));
         attributes.push(ints("dilations", pair(window.dilation)));
         attributes.push(int("group", groups as i64));
-        let place = Place::Named(self.emit("Conv", &inputs, attributes));
+        let place = ValuePlace::Named(self.emit("Conv", &inputs, attributes));
         self.as_image(place, id)
     }
 
@@ -56,7 +56,7 @@ impl Exporter<'_> {
         attributes.push(ints("dilations", pair(window.dilation)));
         attributes.push(ints("output_padding", pair(extra)));
         attributes.push(int("group", groups as i64));
-        let place = Place::Named(self.emit("ConvTranspose", &inputs, attributes));
+        let place = ValuePlace::Named(self.emit("ConvTranspose", &inputs, attributes));
         self.as_image(place, id)
     }
 
@@ -66,7 +66,7 @@ impl Exporter<'_> {
         let mut attributes = slide(&window);
         attributes.push(ints("kernel_shape", pair(window.size)));
         attributes.push(ints("dilations", pair(window.dilation)));
-        let place = Place::Named(self.emit("MaxPool", &[name], attributes));
+        let place = ValuePlace::Named(self.emit("MaxPool", &[name], attributes));
         self.as_image(place, id)
     }
 
@@ -89,7 +89,7 @@ impl Exporter<'_> {
             let taps = self.scalar(taps, DType::F32);
             sum = self.emit("Mul", &[sum, taps], Vec::new());
         }
-        self.as_image(Place::Named(sum), id)
+        self.as_image(ValuePlace::Named(sum), id)
     }
 
     /// A pool whose taps lie apart, which older versions don't have: a convolution of each channel.
@@ -104,7 +104,7 @@ impl Exporter<'_> {
         attributes.push(ints("dilations", pair(window.dilation)));
         attributes.push(int("group", channels as i64));
         let image = self.image_name(arg);
-        let place = Place::Named(self.emit("Conv", &[image, taps], attributes));
+        let place = ValuePlace::Named(self.emit("Conv", &[image, taps], attributes));
         self.as_image(place, id)
     }
 
@@ -140,7 +140,7 @@ impl Exporter<'_> {
     }
 
     /// A node's value with its channels first.
-    pub fn as_image(&self, place: Place, id: NodeId) -> LaidOut {
+    pub fn as_image(&self, place: ValuePlace, id: NodeId) -> LaidOut {
         let shape = self.shape(id).to_vec();
         LaidOut { place, shape, axes: CHANNELS_FIRST.to_vec(), image: None }
     }

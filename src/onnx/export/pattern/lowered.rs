@@ -5,7 +5,7 @@ use crate::base::tensor::Tensor;
 use crate::graph::{Dim, NodeId, Op};
 use crate::onnx::export::build::{Attributes, Exporter, float, int, text};
 use crate::onnx::export::layout::CHANNELS_FIRST;
-use crate::onnx::export::value::{LaidOut, Place};
+use crate::onnx::export::value::{LaidOut, ValuePlace};
 
 impl Exporter<'_> {
     /// Lowers a pattern in the place of its last node.
@@ -68,7 +68,7 @@ impl Exporter<'_> {
         let at = if at as usize + 1 == value.shape.len() { -1 } else { at };
         let name = self.named(&value);
         let op = if log { "LogSoftmax" } else { "Softmax" };
-        LaidOut { place: Place::Named(self.emit(op, &[name], vec![int("axis", at)])), ..value }
+        LaidOut { place: ValuePlace::Named(self.emit(op, &[name], vec![int("axis", at)])), ..value }
     }
 
     fn lower_mean(&mut self, id: NodeId, x: NodeId, axes: &[usize]) -> LaidOut {
@@ -77,7 +77,7 @@ impl Exporter<'_> {
         let shape = self.shape(id).to_vec();
         if value.image.is_none() && value.axes == CHANNELS_FIRST && axes == [1, 2] {
             let name = self.named(&value);
-            let pooled = Place::Named(self.emit("GlobalAveragePool", &[name], Vec::new()));
+            let pooled = ValuePlace::Named(self.emit("GlobalAveragePool", &[name], Vec::new()));
             let (n, c) = (value.shape[0], value.shape[3]);
             let pooled_shape = vec![n, Dim::Known(1), Dim::Known(1), c];
             let pooled = LaidOut { place: pooled, shape: pooled_shape, ..value };
@@ -121,15 +121,18 @@ impl Exporter<'_> {
         let mut names = vec![self.named(&x), self.named(&weight)];
         let shape = self.shape(id).to_vec();
         let Some(bias) = bias else {
-            return LaidOut::plain(Place::Named(self.emit("MatMul", &names, Vec::new())), shape);
+            return LaidOut::plain(
+                ValuePlace::Named(self.emit("MatMul", &names, Vec::new())),
+                shape,
+            );
         };
         let bias = self.whole_name(bias);
         if shape.len() == 2 {
             names.push(bias);
-            return LaidOut::plain(Place::Named(self.emit("Gemm", &names, Vec::new())), shape);
+            return LaidOut::plain(ValuePlace::Named(self.emit("Gemm", &names, Vec::new())), shape);
         }
         let product = self.emit("MatMul", &names, Vec::new());
-        LaidOut::plain(Place::Named(self.emit("Add", &[product, bias], Vec::new())), shape)
+        LaidOut::plain(ValuePlace::Named(self.emit("Add", &[product, bias], Vec::new())), shape)
     }
 
     fn lower_norm(
@@ -157,7 +160,7 @@ impl Exporter<'_> {
         let from_end = axis as i64 - value.shape.len() as i64;
         let op = if centred { "LayerNormalization" } else { "RMSNormalization" };
         let attributes = vec![int("axis", from_end), float("epsilon", eps)];
-        LaidOut { place: Place::Named(self.emit(op, &inputs, attributes)), ..value }
+        LaidOut { place: ValuePlace::Named(self.emit(op, &inputs, attributes)), ..value }
     }
 
     /// A norm that wants the channels at the second place.
@@ -178,7 +181,7 @@ impl Exporter<'_> {
         for &vector in vectors {
             inputs.push(self.whole_name(vector));
         }
-        LaidOut { place: Place::Named(self.emit(op, &inputs, attributes)), ..value }
+        LaidOut { place: ValuePlace::Named(self.emit(op, &inputs, attributes)), ..value }
     }
 
     fn lower_repeat(&mut self, id: NodeId, x: NodeId, factor: usize) -> LaidOut {
@@ -191,7 +194,7 @@ impl Exporter<'_> {
             text("nearest_mode", "floor"),
             text("coordinate_transformation_mode", "asymmetric"),
         ];
-        let place = Place::Named(self.emit("Resize", &inputs, attributes));
+        let place = ValuePlace::Named(self.emit("Resize", &inputs, attributes));
         self.as_image(place, id)
     }
 }
