@@ -3,8 +3,12 @@
 use super::trained::TrainedModel;
 use crate::base::shown::Show;
 use crate::codegen::Target;
-use crate::command::{CExportOptions, ExportDestination, export_c, export_object, export_pytorch};
+use crate::command::{
+    CExportOptions, ExportDestination, OnnxOptions, export_c, export_object, export_onnx,
+    export_pytorch,
+};
 use crate::driver::Failure;
+use crate::onnx::export::ImageLayout;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -16,15 +20,22 @@ pub struct ExportArgs {
     /// The form
     #[arg(long, value_enum)]
     format: ExportFormat,
-    /// Samples a call, for `c` and `object` [default: 1, or the program's batch with --train]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    batch: Option<u32>,
-    /// Export training, too, for `c`
-    #[arg(long)]
-    train: bool,
     /// File or folder to write [default: named after the model, in the current folder]
     #[arg(short, long, value_name = "PATH")]
     output: Option<PathBuf>,
+    /// c, object, onnx: samples of a batch [default: 1, or the program's batch with --train; of onnx any
+    /// number]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
+    batch: Option<u32>,
+    /// c: export training, too
+    #[arg(long)]
+    train: bool,
+    /// onnx: version of ONNX's operators, 13 to 23 [default: the lowest that has all that are of use]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(13..=23))]
+    opset: Option<i64>,
+    /// onnx: order of an image's axes [default: nhwc]
+    #[arg(long, value_enum)]
+    layout: Option<LayoutArg>,
     /// Write over files that are there
     #[arg(long)]
     force: bool,
@@ -43,12 +54,19 @@ enum ExportFormat {
     Pytorch,
 }
 
+/// The order of the axes of images.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LayoutArg {
+    /// [N, height, width, channels], as nnc's programs have them
+    Nhwc,
+    /// [N, channels, height, width], as PyTorch's habit is
+    Nchw,
+}
+
 impl ExportArgs {
     /// Exports, and says which files are written.
     pub fn execute(mut self) -> Result<u8, Failure> {
-        if self.train && self.format != ExportFormat::C {
-            return Err(Failure::Io("--train is for --format c".to_owned()));
-        }
+        self.refuse_other_flags()?;
         let batch = self.batch.map(|batch| batch as usize);
         // Code for another processor is written, not run.
         let target = self.model.take_target().unwrap_or_else(Target::detect);
@@ -64,13 +82,37 @@ impl ExportArgs {
             }
             ExportFormat::Pytorch => export_pytorch(&request, &model, &to)?,
             ExportFormat::Onnx => {
-                let _ = (request, model, to);
-                return Err(Failure::Io("skeleton: each helper replaces its arm".to_owned()));
+                let layout = match self.layout {
+                    None | Some(LayoutArg::Nhwc) => ImageLayout::ChannelsLast,
+                    Some(LayoutArg::Nchw) => ImageLayout::ChannelsFirst,
+                };
+                let options = OnnxOptions { opset: self.opset, layout, batch };
+                export_onnx(&request, &model, options, &to)?
             }
         };
         for path in written {
             eprintln!("{} written", path.shown());
         }
         Ok(0)
+    }
+    /// A flag of one format says nothing to another.
+    fn refuse_other_flags(&self) -> Result<(), Failure> {
+        use ExportFormat::{C, Object, Onnx};
+        let flags = [
+            ("--batch", self.batch.is_some(), &[C, Object, Onnx][..]),
+            ("--train", self.train, &[C]),
+            ("--opset", self.opset.is_some(), &[Onnx]),
+            ("--layout", self.layout.is_some(), &[Onnx]),
+        ];
+        for (flag, is_given, formats) in flags {
+            if is_given && !formats.contains(&self.format) {
+                let names = formats.iter().map(|format| format.to_possible_value());
+                let names: Vec<String> =
+                    names.flatten().map(|name| name.get_name().to_owned()).collect();
+                let message = format!("{flag} is for --format {}", names.join(" or "));
+                return Err(Failure::Io(message));
+            }
+        }
+        Ok(())
     }
 }

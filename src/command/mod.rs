@@ -49,7 +49,10 @@ pub use doctor::{Finding, Health, doctor};
 pub use drawings::DrawnOutputs;
 pub use emit::{EmitRequest, EmitStage, STAGES, emit};
 pub use explain::{Explained, ExplainedKernel};
-pub use export::{CExportOptions, ExportDestination, export_c, export_object, export_pytorch};
+pub use export::{
+    CExportOptions, ExportDestination, OnnxOptions, export_c, export_object, export_onnx,
+    export_pytorch,
+};
 pub use generate::{
     GenerateOptions, GeneratedForm, GeneratedToken, Generator, Sampling, generator, text_prompt,
     wave_prompt, write_wave,

@@ -2,9 +2,11 @@
 //!
 //! ```text
 //! file ─ decode ─→ OnnxModel ─→ a program in the language, and weights
-//! a graph of inference, and weights ─→ OnnxModel ─ encode ─→ file
+//! a graph of inference, and weights ─ export ─→ OnnxModel ─ encode ─→ file
 //! ```
 
 pub mod decode;
+pub mod encode;
+pub mod export;
 pub mod import;
 pub mod model;

@@ -8,8 +8,8 @@ use crate::base::task::Task;
 use crate::base::tensor::Tensor;
 use crate::driver::initial::shown;
 use crate::driver::session::{Failure, Request, Session};
-use crate::graph::Graph;
 use crate::graph::rule::{CLASS_WEIGHTS, MEAN};
+use crate::graph::{Graph, Init, Type, initial_value};
 use crate::run::folder::{RunFolder, RunInfo, SampleInfo};
 use crate::runtime::weights::{self, LoadError};
 use serde::{Deserialize, Serialize};
@@ -164,17 +164,49 @@ pub(crate) fn fitted(
     weights: &[(String, Tensor)],
     from: &Path,
 ) -> Result<Vec<(String, Tensor)>, Failure> {
-    let mut values = Vec::new();
-    for (path, ty, init) in graph.variables() {
+    let places = places(graph, weights, from)?;
+    let value = |((path, ty, init), place): ((&str, &Type, &Init), Option<usize>)| {
+        let value = place.map(|place| weights[place].1.clone());
+        (path.to_owned(), value.unwrap_or_else(|| initial_value(init, ty, path, 0)))
+    };
+    Ok(graph.variables().zip(places).map(value).collect())
+}
+
+/// The same, without a copy of the weights.
+pub(crate) fn into_fitted(
+    graph: &Graph,
+    weights: Vec<(String, Tensor)>,
+    from: &Path,
+) -> Result<Vec<(String, Tensor)>, Failure> {
+    let places = places(graph, &weights, from)?;
+    let mut weights: Vec<Option<Tensor>> =
+        weights.into_iter().map(|(_, value)| Some(value)).collect();
+    let value = |((path, ty, init), place): ((&str, &Type, &Init), Option<usize>)| {
+        // No two variables of a graph have one path.
+        let value = place.and_then(|place| weights[place].take());
+        (path.to_owned(), value.unwrap_or_else(|| initial_value(init, ty, path, 0)))
+    };
+    Ok(graph.variables().zip(places).map(value).collect())
+}
+
+/// The place among weights of each parameter and state; none of what no file holds.
+fn places(
+    graph: &Graph,
+    weights: &[(String, Tensor)],
+    from: &Path,
+) -> Result<Vec<Option<usize>>, Failure> {
+    let mut places = Vec::new();
+    for (path, ty, _) in graph.variables() {
         if path == CLASS_WEIGHTS {
-            values.push((path.to_owned(), crate::graph::init::initial_value(init, ty, path, 0)));
+            places.push(None);
             continue;
         }
         let file = from.shown();
-        let Some((_, found)) = weights.iter().find(|(name, _)| name == path) else {
+        let Some(place) = weights.iter().position(|(name, _)| name == path) else {
             let message = format!("{file} has no `{path}`: it holds the weights of another model");
             return Err(Failure::Data(message));
         };
+        let found = &weights[place].1;
         let shape = ty.shape.extents().expect("no parameter or state depends on the batch");
         if found.shape != shape || found.dtype() != ty.dtype {
             let (of_file, of_model) = (shown(found.dtype(), &found.shape), shown(ty.dtype, &shape));
@@ -182,7 +214,7 @@ pub(crate) fn fitted(
                 "`{path}` is {of_file} in {file}, but {of_model} in the model"
             )));
         }
-        values.push((path.to_owned(), found.clone()));
+        places.push(Some(place));
     }
-    Ok(values)
+    Ok(places)
 }

@@ -48,7 +48,6 @@ pub enum Attribute {
     Int(i64),
     Ints(Vec<i64>),
     Float(f32),
-    Text(&'static str),
     Graph(Fields),
 }
 
@@ -82,11 +81,6 @@ impl Builder {
 
     pub fn input(mut self, name: &str, dims: &[i64]) -> Builder {
         self.graph = self.graph.message(11, Builder::value(1, name, dims));
-        self
-    }
-
-    pub fn int_input(mut self, name: &str, dims: &[i64]) -> Builder {
-        self.graph = self.graph.message(11, Builder::value(7, name, dims));
         self
     }
 
@@ -161,7 +155,6 @@ impl Builder {
                         values.iter().fold(fields, |fields, &value| fields.int(8, value)).int(20, 7)
                     }
                     Attribute::Float(value) => fields.float(2, *value).int(20, 1),
-                    Attribute::Text(value) => fields.text(4, value).int(20, 3),
                     Attribute::Graph(graph) => fields.message(6, graph.clone()).int(20, 5),
                 },
             )

@@ -20,7 +20,7 @@ pub fn program(made: &Builder) -> (OnnxModel, ImportedProgram) {
 }
 
 fn numbers(count: usize, step: f32) -> Vec<f32> {
-    (0..count).map(|at| ((at as f32 * step).sin() * 1.5)).collect()
+    (0..count).map(|at| (at as f32 * step).sin() * 1.5).collect()
 }
 
 fn weight(model: &OnnxModel, name: &str) -> Vec<f32> {

@@ -6,6 +6,7 @@
 mod c;
 mod interface;
 mod object;
+mod onnx;
 mod places;
 mod pytorch;
 mod source;
@@ -13,6 +14,7 @@ mod training;
 
 pub use c::{CExportOptions, export_c};
 pub use object::export_object;
+pub use onnx::{OnnxOptions, onnx as export_onnx};
 pub use pytorch::export_pytorch;
 
 use crate::base::schema::Field;
@@ -24,7 +26,8 @@ use crate::data;
 use crate::driver::session::{Failure, Request, Session};
 use crate::files::write;
 use crate::run::trained::{self, Model};
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// Where an export goes.
@@ -62,7 +65,8 @@ fn open(request: &Request, model: &Model) -> Result<Exported, Failure> {
     let (source, before) = (&opened.source.request, &opened.samples.source);
     let reader = data::input_reader(source, before, &live).map_err(data_failure)?;
     let fields = reader.fields().to_vec();
-    let variables = trained::fitted(&opened.graph, &opened.weights, &opened.from)?;
+    let weights = std::mem::take(&mut opened.weights);
+    let variables = trained::into_fitted(&opened.graph, weights, &opened.from)?;
     Ok(Exported { session, request, opened, outputs, fields, variables })
 }
 
@@ -72,12 +76,22 @@ impl ExportDestination {
         self.path.clone().unwrap_or_else(|| PathBuf::from(format!("{model}{ending}")))
     }
 
-    /// Writes a file, whole or not at all; one that is there only with `--force`.
-    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    /// Refuses a path where a file is, unless it may be written over.
+    fn refuse_existing(&self, path: &Path) -> Result<(), Failure> {
         if !self.force && path.exists() {
             return Err(is_there(path));
         }
-        write::replace(path, bytes)
+        Ok(())
+    }
+
+    /// Writes a file, whole or not at all; one that is there only with `--force`.
+    fn write_by(
+        &self,
+        path: &Path,
+        put: impl FnOnce(&mut File) -> io::Result<()>,
+    ) -> Result<(), Failure> {
+        self.refuse_existing(path)?;
+        write::replace_by(path, put)
             .map_err(|error| Failure::Io(format!("cannot write {}: {error}", path.shown())))
     }
 
@@ -92,7 +106,7 @@ impl ExportDestination {
                 .map_err(|error| Failure::Io(format!("cannot make {}: {error}", folder.shown())))?;
         }
         for (path, bytes) in files {
-            self.write(path, bytes)?;
+            self.write_by(path, |file| file.write_all(bytes))?;
         }
         Ok(files.iter().map(|(path, _)| path.clone()).collect())
     }
