@@ -228,3 +228,15 @@ fn integers_keep_their_low_bits_as_bytes() {
     );
     compare("bytes", &graph, 9, &batch_of(&graph, 9));
 }
+
+/// Weights of inference lie in panels, too, before its first step.
+#[test]
+fn gates_of_many_units_answer() {
+    let model =
+        "model net(x: f32[N, 3, 5]) -> f32[N, 3, 3] { x |> lstm(256) |> lstm(256) |> dense(3) }
+train net {\n loss = cross_entropy\n optimizer = sgd\n}\n";
+    let graph = experiment(model, Vec::new()).eval;
+    for batch in [1, 3] {
+        compare(model, &graph, batch, &batch_of(&graph, batch));
+    }
+}

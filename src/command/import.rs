@@ -23,7 +23,7 @@ const FILE: u64 = 1 << 31;
 /// The beginning of what is said where the language refuses a program that was made here.
 const REFUSED: &str = "the program that was made of it is refused";
 
-/// What to import, and where it goes.
+/// The file to import, and the place for what is made of it.
 #[derive(Clone, Debug)]
 pub struct ImportOptions {
     /// The file.

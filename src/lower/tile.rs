@@ -171,7 +171,8 @@ fn operands(step: &mut StepBuilder, matmul: NodeId, title: Title) -> (TileOperan
     let left = operand(step, &left, transpose_a);
     let [.., m, n] = *step.graph.extents(matmul) else { unreachable!("a matrix") };
     let (k, view) = (step.graph.elements(b) / n, step.view(b));
-    let is_matrix = step.graph.elements(matmul) == m * n;
+    // One row is cut along its columns, which panels are not.
+    let is_matrix = m > 1 && step.graph.elements(matmul) == m * n;
     let panel = panel_width(n);
     let in_panels = is_matrix && k * n * 4 > CACHED && n.is_multiple_of(panel);
     let is_aliased = |row: i64| row > 0 && (row as usize * 4).is_multiple_of(ALIASED);

@@ -65,6 +65,7 @@ fn open(request: &Request, model: &Model) -> Result<Exported, Failure> {
     let (source, before) = (&opened.source.request, &opened.samples.source);
     let reader = data::input_reader(source, before, &live).map_err(data_failure)?;
     let fields = reader.fields().to_vec();
+    // Large models are held once.
     let weights = std::mem::take(&mut opened.weights);
     let variables = trained::into_fitted(&opened.graph, weights, &opened.from)?;
     Ok(Exported { session, request, opened, outputs, fields, variables })

@@ -166,7 +166,7 @@ fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
     };
     let files =
         [joined(&cut[0], 0..0), joined(&cut[2], validation_files), joined(&cut[1], test_files)];
-    let laid = LaidOut::new(&plan, &levels);
+    let laid = WaveSamples::new(&plan, &levels);
     let splits = files.map(|files| laid.windows(&plan, &files, &levels));
     let bytes: Arc<Vec<u8>> =
         Arc::new(laid.levels.iter().flat_map(|level| level.to_le_bytes()).collect());
@@ -184,7 +184,7 @@ fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
 }
 
 /// Recordings one after the other, each from a whole number of strides on.
-struct LaidOut {
+struct WaveSamples {
     levels: Vec<i32>,
     /// The first window of each recording, in strides.
     firsts: Vec<usize>,
@@ -192,9 +192,9 @@ struct LaidOut {
     owners: Vec<usize>,
 }
 
-impl LaidOut {
-    fn new(plan: &WavePlan, recordings: &[Vec<i32>]) -> LaidOut {
-        let mut laid = LaidOut { levels: Vec::new(), firsts: Vec::new(), owners: Vec::new() };
+impl WaveSamples {
+    fn new(plan: &WavePlan, recordings: &[Vec<i32>]) -> WaveSamples {
+        let mut laid = WaveSamples { levels: Vec::new(), firsts: Vec::new(), owners: Vec::new() };
         for (file, levels) in recordings.iter().enumerate() {
             laid.firsts.push(laid.owners.len());
             laid.levels.extend(levels);
@@ -267,7 +267,7 @@ mod tests {
         let counts = [1, 5, 6, 7, 8].map(|samples| plan.windows(samples));
         assert_eq!(counts, [1, 1, 1, 2, 2]);
         let recordings = [vec![1; 7], vec![2; 3], vec![3; 8]];
-        let laid = LaidOut::new(&plan, &recordings);
+        let laid = WaveSamples::new(&plan, &recordings);
         let starts = laid.windows(&plan, &[0, 1, 2], &recordings);
         let windows: Vec<&[i32]> =
             starts.iter().map(|&at| &laid.levels[2 * at as usize..][..5]).collect();

@@ -6,9 +6,9 @@
 use crate::onnx::model::OnnxTensor;
 use std::rc::Rc;
 
-/// Elements of a constant.
+/// TensorElements of a constant.
 #[derive(Clone, Debug)]
-pub(super) enum Elements {
+pub(super) enum TensorElements {
     /// Those of the initializer of this index.
     Stored(usize),
     /// Floats.
@@ -56,7 +56,7 @@ impl ElementKind {
 pub(super) struct Constant {
     pub kind: ElementKind,
     pub dims: Vec<usize>,
-    pub elements: Elements,
+    pub elements: TensorElements,
     /// The name of the initializer that it is, or was made of without arithmetic.
     pub name: String,
 }
@@ -66,12 +66,12 @@ pub(super) type StoredTensors<'a> = [&'a OnnxTensor];
 
 impl Constant {
     pub fn of_ints(dims: Vec<usize>, values: Vec<i64>) -> Constant {
-        let elements = Elements::I64(Rc::new(values));
+        let elements = TensorElements::I64(Rc::new(values));
         Constant { kind: ElementKind::Int, dims, elements, name: String::new() }
     }
 
     pub fn of_floats(dims: Vec<usize>, values: Vec<f32>) -> Constant {
-        let elements = Elements::F32(Rc::new(values));
+        let elements = TensorElements::F32(Rc::new(values));
         Constant { kind: ElementKind::Float, dims, elements, name: String::new() }
     }
 
@@ -88,20 +88,20 @@ impl Constant {
     /// The elements as floats.
     pub fn floats(&self, stored: &StoredTensors<'_>) -> Vec<f32> {
         match &self.elements {
-            Elements::Stored(index) => stored_floats(stored[*index]),
-            Elements::F32(values) => values.to_vec(),
-            Elements::I64(values) => values.iter().map(|&value| value as f32).collect(),
-            Elements::Filled(value) => vec![*value as f32; self.count()],
+            TensorElements::Stored(index) => stored_floats(stored[*index]),
+            TensorElements::F32(values) => values.to_vec(),
+            TensorElements::I64(values) => values.iter().map(|&value| value as f32).collect(),
+            TensorElements::Filled(value) => vec![*value as f32; self.count()],
         }
     }
 
     /// The elements as whole numbers.
     pub fn ints(&self, stored: &StoredTensors<'_>) -> Vec<i64> {
         match &self.elements {
-            Elements::Stored(index) => stored_ints(stored[*index]),
-            Elements::F32(values) => values.iter().map(|&value| value as i64).collect(),
-            Elements::I64(values) => values.to_vec(),
-            Elements::Filled(value) => vec![*value as i64; self.count()],
+            TensorElements::Stored(index) => stored_ints(stored[*index]),
+            TensorElements::F32(values) => values.iter().map(|&value| value as i64).collect(),
+            TensorElements::I64(values) => values.to_vec(),
+            TensorElements::Filled(value) => vec![*value as i64; self.count()],
         }
     }
 
@@ -168,7 +168,7 @@ pub(super) fn strides(dims: &[usize]) -> Vec<usize> {
     strides
 }
 
-/// Elements with their axes in another order: axis `j` of the result is axis `order[j]` of what is
+/// TensorElements with their axes in another order: axis `j` of the result is axis `order[j]` of what is
 /// given.
 pub(super) fn transposed<T: Copy>(values: &[T], dims: &[usize], order: &[usize]) -> Vec<T> {
     let from = strides(dims);

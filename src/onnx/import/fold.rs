@@ -1,4 +1,4 @@
-//! What can be computed while importing: shapes, and arithmetic on constants.
+//! Values that can be computed while importing: shapes, and arithmetic on constants.
 //!
 //! ```text
 //! Shape(x: [N, 768, 14, 14]) → Gather(0) → Unsqueeze → Concat(…, [768, -1])  =  [N, 768, -1]
@@ -15,7 +15,7 @@ mod shapes;
 
 pub(super) use shapes::{reshape_target, shape_change};
 
-use super::constant::{Constant, ElementKind, Elements};
+use super::constant::{Constant, ElementKind, TensorElements};
 use super::known::{KnownValues, Made};
 use super::node::NodeReader;
 use super::size::SymbolicSize;
@@ -23,10 +23,10 @@ use super::value::{GraphValue, KnownArray};
 use crate::onnx::model::{OnnxAttribute, OnnxTensor};
 use std::rc::Rc;
 
-/// Elements of a result that is computed while importing.
+/// TensorElements of a result that is computed while importing.
 const MOST: usize = 1 << 22;
 
-/// What a node makes, if it can be computed.
+/// The values that a node makes, if they can be computed.
 pub(super) fn fold<'a>(
     node: &NodeReader<'a>,
     within: &KnownValues<'a>,
@@ -135,10 +135,10 @@ fn of_tensor(tensor: &OnnxTensor) -> Made<Constant> {
     let dims: Option<Vec<usize>> =
         tensor.dims.iter().map(|&dim| usize::try_from(dim).ok()).collect();
     let dims = dims.ok_or("it has an axis of fewer than no elements")?;
-    let whole = Constant { kind, dims, elements: Elements::Stored(0), name: String::new() };
+    let whole = Constant { kind, dims, elements: TensorElements::Stored(0), name: String::new() };
     let elements = match kind {
-        ElementKind::Float => Elements::F32(Rc::new(whole.floats(&[tensor]))),
-        _ => Elements::I64(Rc::new(whole.ints(&[tensor]))),
+        ElementKind::Float => TensorElements::F32(Rc::new(whole.floats(&[tensor]))),
+        _ => TensorElements::I64(Rc::new(whole.ints(&[tensor]))),
     };
     Ok(Constant { elements, ..whole })
 }
@@ -166,7 +166,7 @@ pub(super) fn of_sizes(array: KnownArray<SymbolicSize>, kind: ElementKind) -> Gr
     let known: Option<Vec<i64>> = array.values.iter().map(|size| size.number()).collect();
     match known {
         Some(values) => {
-            let elements = Elements::I64(Rc::new(values));
+            let elements = TensorElements::I64(Rc::new(values));
             GraphValue::Constant(Constant { kind, dims: array.dims, elements, name: String::new() })
         }
         None => GraphValue::Sizes(array),
@@ -192,7 +192,7 @@ fn of_one_number(number: f64, kind: ElementKind, dims: Vec<SymbolicSize>) -> Gra
         dims.iter().map(|size| usize::try_from(size.number()?).ok()).collect();
     match known {
         Some(dims) => {
-            let elements = Elements::Filled(number);
+            let elements = TensorElements::Filled(number);
             GraphValue::Constant(Constant { kind, dims, elements, name: String::new() })
         }
         None => GraphValue::Filled(number, kind, dims),
@@ -204,7 +204,7 @@ fn filled_expand<'a>(node: &NodeReader<'a>, within: &KnownValues<'a>) -> Made<Op
     let (number, kind, dims) = match within.value(node, 0)? {
         GraphValue::Filled(number, kind, dims) => (number, kind, dims),
         GraphValue::Constant(constant) => match (&constant.elements, constant.count()) {
-            (Elements::Filled(number), _) => {
+            (TensorElements::Filled(number), _) => {
                 (*number, constant.kind, extents(&GraphValue::Constant(constant.clone())))
             }
             (_, 1) => {

@@ -1,6 +1,6 @@
 //! The values of a graph that have been met, and the inputs of a node among them.
 
-use super::constant::{Constant, ElementKind, Elements};
+use super::constant::{Constant, ElementKind, TensorElements};
 use super::node::NodeReader;
 use super::size::SymbolicSize;
 use super::value::GraphValue;
@@ -86,7 +86,7 @@ fn initializer(index: usize, tensor: &OnnxTensor) -> GraphValue {
         (Some(kind), Some(dims)) => GraphValue::Constant(Constant {
             kind,
             dims,
-            elements: Elements::Stored(index),
+            elements: TensorElements::Stored(index),
             name: tensor.name.clone(),
         }),
         _ => GraphValue::Missing,

@@ -16,7 +16,7 @@ pub(super) struct Hole {
 const ARGUMENTS: &[&str] =
     &["filters", "units", "size", "stride", "pad", "dilation", "groups", "extent"];
 
-/// What gives the text of values, and of whole numbers.
+/// Functions that give the text of values, and of whole numbers.
 pub(super) struct Texts<'a> {
     /// The text of the value at a place of the node's arguments.
     pub value: &'a mut dyn FnMut(usize) -> String,

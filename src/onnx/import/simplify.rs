@@ -7,7 +7,7 @@
 //! reshape(reshape(x, a), b)                               →  reshape(x, b)
 //! ```
 //!
-//! What nothing reads any more goes.
+//! Nodes that nothing reads any more go.
 
 use super::net::{CallSetting, Net, NetForm, NetId, NetNode};
 use super::size::SymbolicSize;

@@ -25,7 +25,7 @@ mod recurrent;
 mod reduce;
 mod resize;
 
-use super::constant::{Constant, ElementKind, Elements};
+use super::constant::{Constant, ElementKind, TensorElements};
 use super::fold;
 use super::known::{KnownValues, Made};
 use super::net::{CallSetting, Net, NetForm, NetId, NetNode, Weight};
@@ -45,7 +45,7 @@ pub struct Unsupported {
     pub reason: String,
 }
 
-/// What a graph is translated with.
+/// A graph that is being translated.
 pub(super) struct Translator<'a> {
     pub graph: &'a OnnxGraph,
     pub known: KnownValues<'a>,
@@ -104,7 +104,7 @@ impl<'a> Translator<'a> {
         }
     }
 
-    /// What a node makes.
+    /// Translates a node.
     fn outputs(&mut self, node: &NodeReader<'a>) -> Made<Vec<GraphValue>> {
         if !node.node.domain.is_empty() {
             return Err(format!("operators of the domain `{}` are not known", node.node.domain));
@@ -124,7 +124,7 @@ impl<'a> Translator<'a> {
         Ok(made)
     }
 
-    /// What a node makes of what the program computes.
+    /// Translates a node whose arguments the program computes.
     fn translated(&mut self, node: &NodeReader<'a>) -> Made<Vec<GraphValue>> {
         let one = |made: Placed| vec![GraphValue::Tensor(made)];
         Ok(match node.node.op.as_str() {
@@ -195,7 +195,7 @@ impl<'a> Translator<'a> {
                 let one = Constant {
                     kind,
                     dims: vec![1; dims.len()],
-                    elements: Elements::Filled(value),
+                    elements: TensorElements::Filled(value),
                     name: String::new(),
                 };
                 let one = self.variable(one)?;
@@ -237,7 +237,7 @@ impl<'a> Translator<'a> {
         if weight.dims.contains(&0) {
             return Err("a constant without elements is computed with".into());
         }
-        let stored = matches!(weight.from.elements, Elements::Stored(_));
+        let stored = matches!(weight.from.elements, TensorElements::Stored(_));
         let trained = weight.from.kind == ElementKind::Float && stored;
         let shape: Vec<SymbolicSize> =
             weight.dims.iter().map(|&dim| SymbolicSize::known(dim as i64)).collect();

@@ -1,4 +1,4 @@
-//! What is known of each value of the graph while it is translated.
+//! The facts that are known of each value of the graph while it is translated.
 
 use super::constant::{Constant, ElementKind};
 use super::net::NetId;
@@ -28,7 +28,7 @@ pub(super) struct Placed {
     pub dims: Vec<SymbolicSize>,
     /// Axis `j` of the program's value is axis `order[j]` of the graph's: images are `[0, 2, 3, 1]`.
     pub order: Vec<usize>,
-    /// What was flattened into the last axis of two, if not in the graph's order.
+    /// The axes that were flattened into the last axis of two, if not in the graph's order.
     pub shuffle: Option<Shuffle>,
     /// The axes that are the first of two in the graph, where the program still has them apart: the
     /// order is that of these and the last.
@@ -44,7 +44,7 @@ pub(super) struct Shuffle {
     pub order: Vec<usize>,
 }
 
-/// Elements of a small tensor.
+/// TensorElements of a small tensor.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct KnownArray<T> {
     pub dims: Vec<usize>,

@@ -23,6 +23,7 @@ use super::{ExportDestination, Exported, open};
 use crate::base::schema::Field;
 use crate::base::tensor::{DType, Data, Tensor};
 use crate::command::inference::{ReadableModel, SampleBytes};
+use crate::command::opened::OpenedModel;
 use crate::driver::session::{Failure, Request};
 use crate::graph::Graph;
 use crate::run::trained::Model;
@@ -52,6 +53,7 @@ pub fn export_pytorch(
     };
     let tensors: Vec<(String, Tensor)> = variables.iter().map(turned).collect();
     let folder = to.or_named(&opened.model, "_pytorch");
+    let opened = OpenedModel { weights: variables, ..opened };
     let check = check(ReadableModel::of(session, request, opened, outputs)?)?;
     let files = [
         (folder.join("model.py"), script.into_bytes()),

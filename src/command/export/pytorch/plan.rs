@@ -35,7 +35,7 @@ pub(super) struct Plans {
 impl Plans {
     /// Of a graph with modules.
     pub fn new(graph: &Graph, modules: &TorchModules) -> Plans {
-        let matcher = Matcher { graph };
+        let matcher = ModuleMatcher { graph };
         let plan = |id: NodeId| match modules.calls.get(&id) {
             Some(call) => NodePlan::Call(call.clone()),
             None => matcher.plan(id),
@@ -70,11 +70,11 @@ impl Plans {
     }
 }
 
-struct Matcher<'g> {
+struct ModuleMatcher<'g> {
     graph: &'g Graph,
 }
 
-impl Matcher<'_> {
+impl ModuleMatcher<'_> {
     fn op(&self, id: NodeId) -> &Op {
         &self.graph.nodes[id].op
     }

@@ -54,7 +54,7 @@ pub(super) fn cast<'a>(
     })
 }
 
-/// What a node makes of constants, if it is arithmetic that is known here.
+/// The value that a node makes of constants, if it is arithmetic that is known here.
 pub(super) fn computed<'a>(
     node: &NodeReader<'a>,
     values: &[Option<GraphValue>],

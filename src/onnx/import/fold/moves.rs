@@ -1,6 +1,6 @@
-//! Elements of constants moved: parts of them, several joined, repeated or put in another order.
+//! TensorElements of constants moved: parts of them, several joined, repeated or put in another order.
 
-use super::super::constant::{Constant, ElementKind, Elements, strided, strides, transposed};
+use super::super::constant::{Constant, ElementKind, TensorElements, strided, strides, transposed};
 use super::super::known::{KnownValues, Made};
 use super::super::node::NodeReader;
 use super::super::size::SymbolicSize;
@@ -40,14 +40,14 @@ impl KnownElements {
             KnownElements::Floats(array) => GraphValue::Constant(Constant {
                 kind: ElementKind::Float,
                 dims: array.dims,
-                elements: Elements::F32(Rc::new(array.values)),
+                elements: TensorElements::F32(Rc::new(array.values)),
                 name: String::new(),
             }),
         }
     }
 }
 
-/// What a node that moves elements makes.
+/// The value that a node makes which moves elements.
 pub(super) fn moved<'a>(
     node: &NodeReader<'a>,
     values: &[Option<GraphValue>],

@@ -1,7 +1,7 @@
 //! Functions of one value, element by element: the language's activations, or what they are made of.
 
 use super::Translator;
-use crate::onnx::import::constant::{ElementKind, Elements};
+use crate::onnx::import::constant::{ElementKind, TensorElements};
 use crate::onnx::import::known::Made;
 use crate::onnx::import::net::{CallSetting, NetForm, Weight};
 use crate::onnx::import::node::NodeReader;
@@ -305,7 +305,7 @@ impl<'a> Translator<'a> {
     /// Whether a constant is zero everywhere.
     pub(super) fn is_zero(&self, constant: &crate::onnx::import::constant::Constant) -> bool {
         match constant.elements {
-            Elements::Filled(value) => value == 0.0,
+            TensorElements::Filled(value) => value == 0.0,
             _ => constant.floats(&self.known.stored).iter().all(|&value| value == 0.0),
         }
     }

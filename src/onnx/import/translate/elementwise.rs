@@ -8,7 +8,7 @@
 
 use super::Translator;
 use super::layout::broadcast;
-use crate::onnx::import::constant::{Constant, ElementKind, Elements};
+use crate::onnx::import::constant::{Constant, ElementKind, TensorElements};
 use crate::onnx::import::known::Made;
 use crate::onnx::import::net::{CallSetting, NetForm, NetId, NetNode, Weight};
 use crate::onnx::import::node::{NodeReader, shortest};
@@ -241,7 +241,7 @@ impl<'a> Translator<'a> {
 
     /// A constant as a number of the program, if it is a single one.
     pub(super) fn literal(&self, constant: &Constant) -> Option<f64> {
-        if let Elements::Filled(value) = constant.elements
+        if let TensorElements::Filled(value) = constant.elements
             && constant.kind == ElementKind::Float
             && constant.dims.iter().all(|&dim| dim == 1)
         {

@@ -8,7 +8,7 @@
 
 use super::Translator;
 use super::conv::{CallSettings, with_bias};
-use crate::onnx::import::constant::{Constant, ElementKind, Elements};
+use crate::onnx::import::constant::{Constant, ElementKind, TensorElements};
 use crate::onnx::import::known::Made;
 use crate::onnx::import::net::{CallSetting, Move, NetForm, NetNode, Weight};
 use crate::onnx::import::node::NodeReader;
@@ -187,7 +187,7 @@ impl<'a> Translator<'a> {
     pub(super) fn known_zero(&self, value: &GraphValue) -> bool {
         match value {
             GraphValue::Filled(number, ..) => *number == 0.0,
-            GraphValue::Constant(Constant { elements: Elements::Filled(number), .. }) => {
+            GraphValue::Constant(Constant { elements: TensorElements::Filled(number), .. }) => {
                 *number == 0.0
             }
             GraphValue::Constant(constant) => self.is_zero(constant),

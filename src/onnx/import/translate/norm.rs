@@ -2,7 +2,7 @@
 
 use super::Translator;
 use super::conv::channels;
-use crate::onnx::import::constant::{Constant, ElementKind, Elements};
+use crate::onnx::import::constant::{Constant, ElementKind, TensorElements};
 use crate::onnx::import::known::Made;
 use crate::onnx::import::net::{CallSetting, Weight};
 use crate::onnx::import::node::NodeReader;
@@ -87,7 +87,7 @@ impl<'a> Translator<'a> {
             let zeros = Constant {
                 kind: ElementKind::Float,
                 dims: vec![count],
-                elements: Elements::Filled(0.0),
+                elements: TensorElements::Filled(0.0),
                 name: String::new(),
             };
             let bias = self.known.optional_constant(node, 2)?.unwrap_or(zeros);
@@ -193,7 +193,7 @@ impl<'a> Translator<'a> {
     }
 }
 
-/// What keeps a norm from dividing by zero, where it is not as usual.
+/// The number that keeps a norm from dividing by zero, where it is not as usual.
 pub(super) fn epsilon(eps: f64, usual: f64) -> Vec<(Option<&'static str>, CallSetting)> {
     match eps == usual {
         true => Vec::new(),

@@ -8,7 +8,7 @@
 //! first, which costs nothing where the graph has just turned it, and `i f g o` and `r z n`.
 
 use super::Translator;
-use crate::onnx::import::constant::{Constant, ElementKind, Elements};
+use crate::onnx::import::constant::{Constant, ElementKind, TensorElements};
 use crate::onnx::import::known::Made;
 use crate::onnx::import::net::{CallSetting, Move, Weight};
 use crate::onnx::import::node::NodeReader;
@@ -216,12 +216,12 @@ impl<'a> Translator<'a> {
         let (all, width) = (of.dims[1], of.dims[2]);
         let start = (entry * all + from) * width;
         let values = of.floats(&self.known.stored)[start..start + rows * width].to_vec();
-        let elements = Elements::F32(Rc::new(values));
+        let elements = TensorElements::F32(Rc::new(values));
         Constant { dims: vec![rows, width], elements, ..of.clone() }
     }
 
     fn zeros(&self, count: usize) -> Constant {
-        let elements = Elements::Filled(0.0);
+        let elements = TensorElements::Filled(0.0);
         Constant { kind: ElementKind::Float, dims: vec![count], elements, name: String::new() }
     }
 }
