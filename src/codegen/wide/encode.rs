@@ -61,8 +61,8 @@ impl Body<'_> {
                 self.labels[at] = Some(self.asm.create_label());
             }
         }
-        for index in 0..self.held() {
-            self.asm.mov(POINTERS[index], pointer(index))?;
+        for (index, &register) in POINTERS.iter().enumerate().take(self.held()) {
+            self.asm.mov(register, pointer(index))?;
         }
         for at in 0..self.wide.ops.len() {
             if let (true, Some(to)) = (self.wide.ops[at].is_invariant(), self.registers.of[at]) {
