@@ -6,23 +6,16 @@
 
 #[path = "support/folder.rs"]
 mod folder;
+#[path = "support/python.rs"]
+mod python;
 
 use folder::Folder;
 use safetensors::SafeTensors;
-use std::env;
 use std::process::Command;
 
 /// The Python, if it has what modules need.
-fn python() -> Option<String> {
-    let python = env::var("NNC_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let tried = Command::new(&python).args(["-c", "import torch, safetensors.torch"]).output();
-    let there = tried.is_ok_and(|output| output.status.success());
-    let required = env::var_os("NNC_REQUIRE_TORCH").is_some();
-    assert!(there || !required, "NNC_REQUIRE_TORCH is set, and {python} has no torch");
-    if !there {
-        println!("skipped: {python} has no torch");
-    }
-    there.then_some(python)
+fn torch() -> Option<String> {
+    python::python("torch, safetensors.torch", "torch", "NNC_REQUIRE_TORCH")
 }
 
 /// Runs a script in a folder; what it prints.
@@ -157,7 +150,7 @@ fn text_models() -> Vec<Exported> {
 
 #[test]
 fn modules_compute_what_the_model_does() {
-    let Some(python) = python() else { return };
+    let Some(python) = torch() else { return };
     let all = Folder::new(&[]);
     for (name, program, words) in models() {
         let folder = trained(&program);
@@ -181,7 +174,7 @@ for name in sorted(os.listdir('.')):
 
 #[test]
 fn a_module_answers_real_samples_as_predict_does() {
-    let Some(python) = python() else { return };
+    let Some(python) = torch() else { return };
     let (_, program, _) = models().remove(1);
     let folder = trained(&program);
     folder.good(&["export", "run", "--format", "pytorch", "-o", "out"]);

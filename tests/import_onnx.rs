@@ -43,27 +43,12 @@ fn folders(root: &std::path::Path) -> Vec<PathBuf> {
     found
 }
 
-/// A Python that has onnx, if there is one.
-fn python() -> Option<String> {
-    let python = std::env::var("NNC_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let tried = std::process::Command::new(&python).args(["-c", "import onnx"]).output();
-    match tried {
-        Ok(output) if output.status.success() => Some(python),
-        _ if std::env::var_os("NNC_REQUIRE_ONNX").is_none() => {
-            println!("skipped: {python} has no onnx");
-            None
-        }
-        Ok(output) => panic!("{python} has no onnx: {}", String::from_utf8_lossy(&output.stderr)),
-        Err(error) => panic!("{python} does not run: {error}"),
-    }
-}
-
 /// The cases to run: those of `NNC_ONNX_CASES`, else ONNX's own tests of operators, written anew.
 fn cases() -> Option<(PathBuf, Option<tempfile::TempDir>)> {
     if let Ok(root) = std::env::var("NNC_ONNX_CASES") {
         return Some((PathBuf::from(root), None));
     }
-    let python = python()?;
+    let python = support::python::python("onnx", "onnx", "NNC_REQUIRE_ONNX")?;
     let folder = tempfile::tempdir().expect("a folder");
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/import_onnx/generate.py");
     let mut command = std::process::Command::new(python);

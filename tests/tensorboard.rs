@@ -3,8 +3,10 @@
 //! It needs a Python with the package `tensorboard`: `NNC_PYTHON`, else `python3`. Where there is
 //! none the test says so and passes, unless `NNC_REQUIRE_TENSORBOARD` is set.
 
+#[path = "support/python.rs"]
+mod python;
+
 use std::collections::BTreeMap;
-use std::env;
 use std::path::Path;
 use std::process::Command;
 
@@ -51,21 +53,9 @@ print(json.dumps({"raw": raw, "loaded": loaded, "folder": found}))
 "#;
 
 /// A Python that has TensorBoard, if there is one.
-fn python() -> Option<String> {
-    let python = env::var("NNC_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let import = "import tensorboard.backend.event_processing.event_accumulator";
-    let tried = Command::new(&python).args(["-c", import]).output();
-    match tried {
-        Ok(output) if output.status.success() => Some(python),
-        _ if env::var_os("NNC_REQUIRE_TENSORBOARD").is_none() => {
-            println!("skipped: {python} has no tensorboard");
-            None
-        }
-        Ok(output) => {
-            panic!("{python} has no tensorboard: {}", String::from_utf8_lossy(&output.stderr))
-        }
-        Err(error) => panic!("{python} does not run: {error}"),
-    }
+fn tensorboard() -> Option<String> {
+    let module = "tensorboard.backend.event_processing.event_accumulator";
+    python::python(module, "tensorboard", "NNC_REQUIRE_TENSORBOARD")
 }
 
 fn read(python: &str, folder: &Path, file: &Path) -> Value {
@@ -101,7 +91,7 @@ fn events() -> Vec<Event> {
 
 #[test]
 fn tensorboard_reads_every_step_tag_and_value() {
-    let Some(python) = python() else { return };
+    let Some(python) = tensorboard() else { return };
     let folder = tempfile::tempdir().expect("a folder");
     let mut writer = EventWriter::create(folder.path(), 1.7e9).expect("created");
     for (step, wall_time, scalars) in events() {
@@ -133,7 +123,7 @@ fn tensorboard_reads_every_step_tag_and_value() {
 
 #[test]
 fn runs_that_begin_in_the_same_second_are_both_read() {
-    let Some(python) = python() else { return };
+    let Some(python) = tensorboard() else { return };
     let folder = tempfile::tempdir().expect("a folder");
     let mut files = Vec::new();
     for step in [1, 2] {

@@ -11,6 +11,7 @@ pub mod entity;
 pub mod field;
 pub mod fit;
 pub mod fix;
+pub mod identifier;
 pub mod limits;
 pub mod math;
 pub mod names;

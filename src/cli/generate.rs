@@ -11,7 +11,7 @@ use crate::files::read;
 use crate::run;
 use crate::runtime::pool::Pool;
 use clap::{Args, ValueEnum};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 /// Goes on with a text or a sound, token by token, as a model that was trained on `text(…)` or `waves(…)`
@@ -212,11 +212,7 @@ impl GenerateArgs {
         let failed = |error: &dyn std::fmt::Display| {
             Failure::Io(format!("cannot read {}: {error}", path.shown()))
         };
-        let bytes = match path.as_path() == Path::new("-") {
-            true => read::stream(std::io::stdin().lock(), read::TABLE),
-            false => read::bytes(path, read::TABLE),
-        };
-        let bytes = bytes.map_err(|error| failed(&error))?;
+        let bytes = read::bytes_or_stdin(path, read::TABLE).map_err(|error| failed(&error))?;
         String::from_utf8(bytes).map_err(|error| failed(&error))
     }
 

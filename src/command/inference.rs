@@ -17,30 +17,30 @@ use crate::data::{self, InputReader};
 use crate::driver::memory::{refuse_too_large, variable_bytes};
 use crate::driver::session::{Failure, Request, Session};
 use crate::driver::steps::StepCompiler;
-use crate::graph::Graph;
 use crate::run::trained::{self, Model};
 use crate::runtime::pool::Pool;
 use crate::runtime::program::{IndexFault, RunMemory, StepArgs};
 use crate::runtime::trainer::BatchStep;
 use crate::schedule::Globals;
-use std::path::PathBuf;
 
 /// The bytes of a sample's inputs, or why there are none.
 pub(super) type SampleBytes = Result<Vec<Vec<u8>>, String>;
 /// A sample's outputs, or why there are none.
 pub(super) type SampleOutputs = Result<Vec<Vec<f32>>, String>;
 
-/// A trained model whose samples can be read, before its forward pass is compiled.
+/// A trained model whose samples can be read, before its forward pass is compiled or exported.
 pub(super) struct ReadableModel {
-    session: Session,
-    request: Request,
-    graph: Graph,
-    initial: Vec<(String, Tensor)>,
-    /// Where its weights are from.
-    pub weights: PathBuf,
-    /// The name of the model.
-    pub model: String,
-    /// Makes samples of files or bytes.
+    /// The session that elaborated it.
+    pub session: Session,
+    /// The request, for the program that was run.
+    pub request: Request,
+    /// The model; its graph has nothing but the outputs of `outputs`, its batch is a symbol, and its
+    /// weights are in `variables`.
+    pub opened: OpenedModel,
+    /// The values of all parameters and states of the graph by path.
+    pub variables: Vec<(String, Tensor)>,
+    /// Makes samples of files or bytes; its fields are the inputs that the model reads, as bytes before the
+    /// graph's own preparation.
     pub reader: Box<dyn InputReader>,
     /// Its outputs, in the order in which steps give them.
     pub outputs: Vec<PredictedOutput>,
@@ -53,29 +53,19 @@ impl ReadableModel {
         let mut request = request.clone();
         let mut opened = opened::open(&mut session, &mut request, model)?;
         let outputs = opened.inference();
-        ReadableModel::of(session, request, opened, outputs)
-    }
-
-    /// The same of a model that was opened, whose graph has these outputs alone.
-    pub fn of(
-        session: Session,
-        request: Request,
-        opened: OpenedModel,
-        outputs: Vec<PredictedOutput>,
-    ) -> Result<ReadableModel, Failure> {
-        let OpenedModel { graph, source, samples, weights, from, model, .. } = opened;
         // Targets are inputs of the step that no output reads.
-        let wanted = graph.live_inputs();
-        let reader =
-            data::input_reader(&source.request, &samples.source, &wanted).map_err(data_failure)?;
-        let initial = trained::fitted(&graph, &weights, &from)?;
-        let weights = from;
-        Ok(ReadableModel { session, request, graph, initial, weights, model, reader, outputs })
+        let wanted = opened.graph.live_inputs();
+        let (source, before) = (&opened.source.request, &opened.samples.source);
+        let reader = data::input_reader(source, before, &wanted).map_err(data_failure)?;
+        let weights = std::mem::take(&mut opened.weights);
+        let variables = trained::fitted(&opened.graph, weights, &opened.from)?;
+        Ok(ReadableModel { session, request, opened, variables, reader, outputs })
     }
 
     /// Compiles a step for each of these sizes of a batch, which ascend.
     pub fn compile(&mut self, batches: &[usize]) -> Result<InferenceSteps, Failure> {
-        let ReadableModel { session, request, graph, reader, .. } = self;
+        let ReadableModel { session, request, opened, reader, .. } = self;
+        let graph = &opened.graph;
         let (globals, fields) = (Globals::default(), reader.fields().to_vec());
         let mut compiler = StepCompiler { session, request, fields, globals, run_steps: 1 };
         let mut steps = Vec::new();
@@ -83,9 +73,10 @@ impl ReadableModel {
             steps.push(compiler.step(graph, batch)?.0);
         }
         let programs: Vec<_> = steps.iter().map(|step| &step.program).collect();
-        refuse_too_large(&self.session, &self.request, &programs, 1, variable_bytes(&self.graph))?;
+        let beside = variable_bytes(&self.opened.graph);
+        refuse_too_large(&self.session, &self.request, &programs, 1, beside)?;
         let outputs = self.outputs.iter().map(|output| output.at.clone()).collect();
-        Ok(InferenceSteps { steps, outputs, initial: std::mem::take(&mut self.initial) })
+        Ok(InferenceSteps { steps, outputs, initial: std::mem::take(&mut self.variables) })
     }
 }
 
@@ -106,6 +97,11 @@ impl InferenceSteps {
     /// The sizes of the steps, ascending.
     pub fn batches(&self) -> Vec<usize> {
         self.steps.iter().map(|step| step.batch).collect()
+    }
+
+    /// The step for the most samples.
+    pub fn into_largest(mut self) -> BatchStep {
+        self.steps.pop().expect("a step was compiled")
     }
 
     /// Memory for the steps, with the model's weights in it.

@@ -46,7 +46,8 @@ pub fn predictor(
     let mut model = ReadableModel::open(request, model)?;
     let samples = samples(&*model.reader, files)?;
     let steps = model.compile(&[samples.len().clamp(1, BATCH)])?;
-    let ReadableModel { weights, model, reader, outputs, .. } = model;
+    let ReadableModel { opened, reader, outputs, .. } = model;
+    let (weights, model) = (opened.from, opened.model);
     Ok((Predictor { weights, model, reader, steps, outputs }, samples))
 }
 

@@ -5,6 +5,45 @@
 //! windows at 0 1 2 3 of the first part, at 6 7 of the second; 4 and 5 would reach over the end
 //! ```
 
+use std::sync::Arc;
+
+use super::dataset::Column;
+use crate::base::schema::{CellMeaning, ClassField, Field, FieldKind, FieldRecipe, MissingValue};
+use crate::base::tensor::DType;
+
+/// A field that is a window of tokens, of which there are so many kinds.
+pub fn token_field(name: &str, window: usize, value: CellMeaning, count: usize) -> Field {
+    let recipe = FieldRecipe {
+        columns: Vec::new(),
+        value,
+        missing: MissingValue::Refuse,
+        transforms: Vec::new(),
+    };
+    Field {
+        kind: FieldKind::Class(ClassField { count: Some(count), one_hot: false }),
+        recipe: Some(Arc::new(recipe)),
+        ..Field::number(name, DType::I32, &[window])
+    }
+}
+
+/// The fields of samples that are windows of tokens, `stride` tokens apart: the window `field`, and as the
+/// target `next`, the same moved by one.
+pub fn with_next(
+    field: Field,
+    stride: usize,
+    tokens: impl Iterator<Item = i32>,
+) -> Vec<(Field, Column)> {
+    let bytes: Arc<Vec<u8>> = Arc::new(tokens.flat_map(i32::to_le_bytes).collect());
+    let size = DType::I32.size();
+    let column = |first: usize| Column::Windows {
+        bytes: bytes.clone(),
+        first: first * size,
+        step: stride * size,
+    };
+    let next = Field { name: "next".to_owned(), is_target: true, ..field.clone() };
+    vec![(field, column(0)), (next, column(1))]
+}
+
 /// The starts of windows in each of three parts that follow one another, as numbers of samples: window
 /// `i` begins at `i · stride`. A window reaches over no part's end.
 pub fn windows(parts: [usize; 3], length: usize, stride: usize) -> [Vec<u32>; 3] {

@@ -59,6 +59,14 @@ pub fn bytes(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The same, or of `-` what standard input has.
+pub fn bytes_or_stdin(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    match path.as_os_str() == "-" {
+        true => stream(io::stdin().lock(), most),
+        false => bytes(path, most),
+    }
+}
+
 /// The text of a plain file that has at most so many bytes.
 pub fn text(path: &Path, most: u64) -> io::Result<String> {
     String::from_utf8(bytes(path, most)?).map_err(|_| not_text())

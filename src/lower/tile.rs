@@ -19,7 +19,7 @@ use crate::base::tensor::DType;
 use crate::graph::domain::Domain;
 use crate::graph::kernels::FusedKernel;
 use crate::graph::view::{View, row_major};
-use crate::graph::{NodeId, Op};
+use crate::graph::{NodeId, Op, ParamId};
 use crate::loops::{Access, Affine, BufferId, RowAxis, SlotId, Space, SumAxis, Tile, VarId};
 use crate::lower::epilogue::{Fused, fused, target_buffer};
 use crate::lower::nest::Nest;
@@ -54,11 +54,14 @@ pub struct TileOperand {
     pub inner: i64,
 }
 
-/// A right operand in memory, its columns side by side.
-struct RightMatrix {
-    operand: TileOperand,
-    /// Whether it lies in panels of so many columns, one behind the other.
-    in_panels: bool,
+/// Both operands in memory.
+struct ProductOperands {
+    a: TileOperand,
+    /// The right one, its columns side by side.
+    b: TileOperand,
+    /// The distance from a panel of `b` to the next, for each of its columns: 1 where panels lie side by
+    /// side, more where they lie one behind the other.
+    b_column: i64,
 }
 
 /// Which axis is cut into parts.
@@ -75,11 +78,7 @@ struct Contraction {
     m: usize,
     n: usize,
     k: usize,
-    a: TileOperand,
-    b: TileOperand,
-    /// Elements from a panel of `b` to the next, for each of its columns: more than 1 where panels lie
-    /// one behind the other.
-    b_column: i64,
+    operands: ProductOperands,
     along: CutAxis,
     partition: Partition,
     /// Elements along the cut axis for each unit of the partition.
@@ -160,48 +159,53 @@ pub fn lower(step: &mut StepBuilder, kernel: &FusedKernel) {
 }
 
 /// Both operands in memory, the right one with its columns side by side, in panels where its rows would
-/// share places of the caches and that is worth it: a parameter has them as a layout of its own, any other
+/// share places of the caches and that is worth it. A parameter has another layout for either; any other
 /// value is copied.
-fn operands(step: &mut StepBuilder, matmul: NodeId, title: Title) -> (TileOperand, RightMatrix) {
+fn operands(step: &mut StepBuilder, matmul: NodeId, title: Title) -> ProductOperands {
     let Op::MatMul { transpose_a, transpose_b } = step.graph.nodes[matmul].op else {
         unreachable!("a contraction")
     };
-    let [a, b] = step.graph.nodes[matmul].args[..] else { unreachable!("a product of two") };
-    let left = step.view(a);
-    let left = operand(step, &left, transpose_a);
+    let [left, right] = step.graph.nodes[matmul].args[..] else { unreachable!("two operands") };
+    let view = step.view(left);
+    let a = operand(step, &view, transpose_a);
+    let view = step.view(right);
+    let lies = operand(step, &view, !transpose_b);
     let [.., m, n] = *step.graph.extents(matmul) else { unreachable!("a matrix") };
-    let (k, view) = (step.graph.elements(b) / n, step.view(b));
+    let k = view.extents[view.extents.len() - if transpose_b { 1 } else { 2 }];
     // One row is cut along its columns, which panels are not.
     let is_matrix = m > 1 && step.graph.elements(matmul) == m * n;
     let panel = panel_width(n);
-    let in_panels = is_matrix && k * n * 4 > CACHED && n.is_multiple_of(panel);
-    let is_aliased = |row: i64| row > 0 && (row as usize * 4).is_multiple_of(ALIASED);
-    let placed = |buffer, batch| {
-        let operand = TileOperand { buffer, offset: 0, batch, outer: 1, inner: panel as i64 };
-        RightMatrix { operand, in_panels: true }
+    let is_aliased = |row: i64| {
+        let large = is_matrix && k * n * 4 > CACHED && n.is_multiple_of(panel);
+        large && row > 0 && (row as usize * 4).is_multiple_of(ALIASED)
+    };
+    let in_panels = |a, buffer, batch| {
+        let b = TileOperand { buffer, offset: 0, batch, outer: 1, inner: panel as i64 };
+        ProductOperands { a, b, b_column: k as i64 }
     };
     let is_reused = m >= WORTH_A_COPY || step.is_in_scan(matmul);
-    if let (true, [rows, cols]) =
-        (in_panels && is_aliased(n as i64) && is_reused, &view.extents[..])
-        && let Some(param) = step.whole_param(&view)
+    let panels = (is_reused && is_aliased(n as i64)).then_some(panel);
+    let side_by_side = lies.outer == 1 || n == 1;
+    if let Some((param, turned)) = matrix_of_param(step, &view, &lies, [k, n])
+        && (panels.is_some() || !side_by_side)
     {
-        let (rows, cols) = (*rows, *cols);
-        let layout = ParamLayout { taps: 1, rows, cols, turned: transpose_b, panel: Some(panel) };
+        let (rows, cols) = if turned { (n, k) } else { (k, n) };
+        let layout = ParamLayout { taps: 1, rows, cols, turned, panel: panels };
         if let Some(buffer) = step.derived(param, layout) {
-            return (left, placed(buffer, Vec::new()));
+            let batch = vec![0; view.extents.len() - 2];
+            if panels.is_some() {
+                return in_panels(a, buffer, batch);
+            }
+            let b = TileOperand { buffer, offset: 0, batch, outer: 1, inner: n as i64 };
+            return ProductOperands { a, b, b_column: 1 };
         }
     }
-    let right = side_by_side(step, view, transpose_b, title);
-    if !in_panels || !is_aliased(right.inner) || right.outer != 1 || m < WORTH_A_COPY {
-        return (left, RightMatrix { operand: right, in_panels: false });
+    let b = if side_by_side { lies } else { written_out(step, view, transpose_b, title) };
+    if b.outer != 1 || m < WORTH_A_COPY || !is_aliased(b.inner) {
+        return ProductOperands { a, b, b_column: 1 };
     }
-    // Row by row, so that many threads take part.
-    let (extents, strides) = (vec![k, n / panel, panel], vec![right.inner, panel as i64, 1]);
-    let buffer = step.new_buffer(DType::F32, n * k, Space::Scratch);
-    let to = [panel as i64, (k * panel) as i64, 1];
-    let from = View { base: b, offset: right.offset, extents, strides };
-    moves::copy_between(step, (right.buffer, &from), buffer, 0, &to, title.and("panels"));
-    (left, placed(buffer, right.batch))
+    let buffer = copied_in_panels(step, right, &b, [k, n], title);
+    in_panels(a, buffer, b.batch)
 }
 
 /// The columns of a panel.
@@ -209,32 +213,31 @@ fn panel_width(n: usize) -> usize {
     [128, 96, 64].into_iter().find(|panel| n.is_multiple_of(*panel)).unwrap_or(128)
 }
 
-/// The right operand in memory with its columns side by side.
-fn side_by_side(
+/// The parameter that a right operand `[k, n]` is, whole, and whether it lies as `[n, k]`.
+fn matrix_of_param(
+    step: &StepBuilder,
+    view: &View,
+    lies: &TileOperand,
+    [k, n]: [usize; 2],
+) -> Option<(ParamId, bool)> {
+    let Op::Param(param) = step.graph.nodes[view.base].op else { return None };
+    let is_matrix = view.extents.iter().product::<usize>() == k * n;
+    if view.offset != 0 || !is_matrix || step.graph.elements(view.base) != k * n {
+        return None;
+    }
+    let is_row_major = lies.inner == n as i64 && (lies.outer == 1 || n == 1);
+    let is_turned = lies.outer == k as i64 && (lies.inner == 1 || k == 1);
+    (is_row_major || is_turned).then_some((param, !is_row_major))
+}
+
+/// A right operand written out with its columns side by side.
+fn written_out(
     step: &mut StepBuilder,
     right: View,
     transpose_b: bool,
     title: Title,
 ) -> TileOperand {
-    let turned = operand(step, &right, !transpose_b);
     let rank = right.extents.len();
-    let (n_axis, k_axis) = if transpose_b { (rank - 2, rank - 1) } else { (rank - 1, rank - 2) };
-    let (n, k) = (right.extents[n_axis], right.extents[k_axis]);
-    if turned.outer == 1 || n == 1 {
-        return turned;
-    }
-    let zeros = vec![0; rank - 2];
-    let is_matrix = right.extents[..rank - 2].iter().all(|&extent| extent == 1);
-    let lies_turned =
-        right.offset == 0 && turned.outer == k as i64 && (turned.inner == 1 || k == 1);
-    let covers = step.graph.elements(right.base) == n * k;
-    if let (Op::Param(param), true, true, true) =
-        (&step.graph.nodes[right.base].op, is_matrix, lies_turned, covers)
-        && let Some(buffer) = step.derived(*param, ParamLayout::transposed(n, k))
-    {
-        return TileOperand { buffer, offset: 0, batch: zeros, outer: 1, inner: n as i64 };
-    }
-    // Written out with its columns side by side.
     let mut extents = right.extents.clone();
     let mut strides = right.strides.clone();
     if transpose_b {
@@ -244,9 +247,28 @@ fn side_by_side(
     let dtype = step.graph.ty(right.base).dtype;
     let buffer = step.new_buffer(dtype, extents.iter().product(), Space::Scratch);
     let from = View { extents: extents.clone(), strides, ..right };
-    moves::copy(step, &from, buffer, 0, &row_major(&extents), title.and("columns"));
-    let batch = row_major(&extents)[..rank - 2].to_vec();
-    TileOperand { buffer, offset: 0, batch, outer: 1, inner: n as i64 }
+    let to = row_major(&extents);
+    moves::copy(step, &from, buffer, 0, &to, title.and("columns"));
+    let (batch, inner) = (to[..rank - 2].to_vec(), extents[rank - 1] as i64);
+    TileOperand { buffer, offset: 0, batch, outer: 1, inner }
+}
+
+/// A right operand `[k, n]` copied so that its panels lie one behind the other.
+fn copied_in_panels(
+    step: &mut StepBuilder,
+    base: NodeId,
+    right: &TileOperand,
+    [k, n]: [usize; 2],
+    title: Title,
+) -> BufferId {
+    let panel = panel_width(n);
+    // Row by row, so that many threads take part.
+    let (extents, strides) = (vec![k, n / panel, panel], vec![right.inner, panel as i64, 1]);
+    let to = [panel as i64, (k * panel) as i64, 1];
+    let buffer = step.new_buffer(DType::F32, n * k, Space::Scratch);
+    let from = View { base, offset: right.offset, extents, strides };
+    moves::copy_between(step, (right.buffer, &from), buffer, 0, &to, title.and("panels"));
+    buffer
 }
 
 /// An operand as a view gives it; `inner_first` where `k` is the last but one axis.
@@ -263,7 +285,7 @@ fn contraction<K: Hash + Eq + Clone>(
     step: &mut StepBuilder,
     writer: &mut KernelWriter<K>,
     matmul: NodeId,
-    (a, right): (TileOperand, RightMatrix),
+    operands: ProductOperands,
     target: BufferId,
     (lead, partition): (usize, Partition),
     fused: &Fused,
@@ -274,8 +296,6 @@ fn contraction<K: Hash + Eq + Clone>(
     let (m, n) = (shape[rank - 2], shape[rank - 1]);
     let k = left[rank - 2] * left[rank - 1] / m.max(1);
     let batch = shape[..rank - 2].to_vec();
-    let b = right.operand;
-    let b_column = if right.in_panels { k as i64 } else { 1 };
     let first = batch.iter().copied().find(|&extent| extent != 1);
     let (along, extent) = match first {
         Some(first) => (CutAxis::Batch, first),
@@ -288,8 +308,8 @@ fn contraction<K: Hash + Eq + Clone>(
         writer.slot(buffer, dtype, len)
     };
     let slots = Slots {
-        a: slot(a.buffer),
-        b: slot(b.buffer),
+        a: slot(operands.a.buffer),
+        b: slot(operands.b.buffer),
         c: slot(target),
         bias: bias_buffer.map(slot),
     };
@@ -297,22 +317,7 @@ fn contraction<K: Hash + Eq + Clone>(
     let bias = fused.bias.as_ref().map(|view| view.offset);
     let unit = extent / lead;
     let relu = fused.relu;
-    Contraction {
-        batch,
-        m,
-        n,
-        k,
-        a,
-        b,
-        b_column,
-        along,
-        partition,
-        unit,
-        slots,
-        c_batch,
-        bias,
-        relu,
-    }
+    Contraction { batch, m, n, k, operands, along, partition, unit, slots, c_batch, bias, relu }
 }
 
 impl Contraction {
@@ -381,13 +386,14 @@ impl Contraction {
     ) {
         let first = Affine::var(part).times((self.partition.rows * self.unit) as i64);
         let cut = rows * self.unit;
-        let [a, b] = [&self.a, &self.b].map(|operand| Affine::constant(operand.offset));
+        let [a, b] =
+            [&self.operands.a, &self.operands.b].map(|operand| Affine::constant(operand.offset));
         let writer = &mut nest.values.writer;
         match self.along {
             CutAxis::Rows => {
-                let a = a.plus(&first.times(self.a.outer));
+                let a = a.plus(&first.times(self.operands.a.outer));
                 let c = column.plus(&first.times(self.n as i64));
-                let b = b.plus(&column.times(self.b_column));
+                let b = b.plus(&column.times(self.operands.b_column));
                 writer.tile(self.tile([cut, n], [a, b, c], column, sum));
             }
             CutAxis::Columns => {
@@ -418,7 +424,8 @@ impl Contraction {
             writer.open(Some(var));
             vars.push(var);
             let index = start.plus(&Affine::var(var));
-            let strides = [self.a.batch[axis], self.b.batch[axis], self.c_batch[axis]];
+            let strides =
+                [self.operands.a.batch[axis], self.operands.b.batch[axis], self.c_batch[axis]];
             for (offset, stride) in offsets.iter_mut().zip(strides) {
                 *offset = offset.plus(&index.times(stride));
             }
@@ -443,12 +450,16 @@ impl Contraction {
             slot,
             index: bias_column.plus(&Affine::constant(offset)),
         });
-        let a = a.plus(&sum.first.times(self.a.inner));
-        let b = b.plus(&sum.first.times(self.b.inner));
+        let a = a.plus(&sum.first.times(self.operands.a.inner));
+        let b = b.plus(&sum.first.times(self.operands.b.inner));
         Tile {
-            rows: vec![RowAxis { extent: m, a: self.a.outer, c: self.n as i64 }],
+            rows: vec![RowAxis { extent: m, a: self.operands.a.outer, c: self.n as i64 }],
             n,
-            sum: vec![SumAxis { extent: sum.size, a: self.a.inner, b: self.b.inner }],
+            sum: vec![SumAxis {
+                extent: sum.size,
+                a: self.operands.a.inner,
+                b: self.operands.b.inner,
+            }],
             a: Access { slot: self.slots.a, index: a },
             b: Access { slot: self.slots.b, index: b },
             c: Access { slot: self.slots.c, index: c },

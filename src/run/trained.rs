@@ -161,20 +161,6 @@ fn evaluated(tensors: Vec<(String, Tensor)>) -> Vec<(String, Tensor)> {
 /// The values of all parameters and states of a graph, from weights that must have each of them.
 pub(crate) fn fitted(
     graph: &Graph,
-    weights: &[(String, Tensor)],
-    from: &Path,
-) -> Result<Vec<(String, Tensor)>, Failure> {
-    let places = places(graph, weights, from)?;
-    let value = |((path, ty, init), place): ((&str, &Type, &Init), Option<usize>)| {
-        let value = place.map(|place| weights[place].1.clone());
-        (path.to_owned(), value.unwrap_or_else(|| initial_value(init, ty, path, 0)))
-    };
-    Ok(graph.variables().zip(places).map(value).collect())
-}
-
-/// The same, without a copy of the weights.
-pub(crate) fn into_fitted(
-    graph: &Graph,
     weights: Vec<(String, Tensor)>,
     from: &Path,
 ) -> Result<Vec<(String, Tensor)>, Failure> {

@@ -185,23 +185,14 @@ pub fn write_streams(
     tensors: &mut [(String, Vec<usize>, File)],
     metadata: HashMap<String, String>,
 ) -> Result<(), String> {
-    let failed = |error: io::Error| format!("cannot write {}: {error}", path.shown());
-    let mut first = 0;
-    let info = |(name, shape, _): &(String, Vec<usize>, File)| {
-        let end = first + shape.iter().product::<usize>() * DType::F32.size();
-        let data_offsets = (std::mem::replace(&mut first, end), end);
-        (name.clone(), TensorInfo { dtype: Dtype::F32, shape: shape.clone(), data_offsets })
-    };
-    let start = described(Some(metadata), tensors.iter().map(info).collect());
-    let start = start.map_err(|error| failed(io::Error::other(error)))?;
-    let written = write::replace_by(path, |file| {
-        file.write_all(&start)?;
+    let shapes: Vec<_> = tensors.iter().map(|(name, shape, _)| (&name[..], &shape[..])).collect();
+    let start = head_of(Some(metadata), &shapes);
+    write_behind(path, start, |file| {
         tensors.iter_mut().try_for_each(|(_, _, from)| {
             from.seek(SeekFrom::Start(0))?;
             io::copy(from, file).map(drop)
         })
-    });
-    written.map_err(failed)
+    })
 }
 
 /// The name and shape of a tensor of `f32` that is still to be made.
@@ -219,18 +210,8 @@ pub fn write_each(
     tensors: &[WeightInfo],
     make: impl Fn(usize) -> Vec<f32>,
 ) -> Result<(), String> {
-    let failed = |error: io::Error| format!("cannot write {}: {error}", path.shown());
-    let mut first = 0;
-    let info = |tensor: &WeightInfo| {
-        let end = first + tensor.shape.iter().product::<usize>() * DType::F32.size();
-        let data_offsets = (std::mem::replace(&mut first, end), end);
-        let (dtype, shape) = (Dtype::F32, tensor.shape.clone());
-        (tensor.name.clone(), TensorInfo { dtype, shape, data_offsets })
-    };
-    let start = described(None, tensors.iter().map(info).collect());
-    let start = start.map_err(|error| failed(io::Error::other(error)))?;
-    let written = write::replace_by(path, |file| {
-        file.write_all(&start)?;
+    let shapes: Vec<_> = tensors.iter().map(|it| (&it.name[..], &it.shape[..])).collect();
+    write_behind(path, head_of(None, &shapes), |file| {
         (0..tensors.len()).try_for_each(|at| {
             // Piece by piece, so that the bytes are not held beside the numbers.
             make(at).chunks(1 << 16).try_for_each(|piece| {
@@ -238,8 +219,36 @@ pub fn write_each(
                 file.write_all(&bytes)
             })
         })
+    })
+}
+
+/// The first bytes of a file with tensors of `f32` of these names and shapes, in this order.
+fn head_of(
+    metadata: Option<HashMap<String, String>>,
+    tensors: &[(&str, &[usize])],
+) -> io::Result<Vec<u8>> {
+    let mut first = 0;
+    let info = |&(name, shape): &(&str, &[usize])| {
+        let end = first + shape.iter().product::<usize>() * DType::F32.size();
+        let data_offsets = (std::mem::replace(&mut first, end), end);
+        (name.to_owned(), TensorInfo { dtype: Dtype::F32, shape: shape.to_vec(), data_offsets })
+    };
+    described(metadata, tensors.iter().map(info).collect()).map_err(io::Error::other)
+}
+
+/// Writes a file's first bytes, and what `put` puts behind them.
+fn write_behind(
+    path: &Path,
+    start: io::Result<Vec<u8>>,
+    put: impl FnOnce(&mut File) -> io::Result<()>,
+) -> Result<(), String> {
+    let written = start.and_then(|start| {
+        write::replace_by(path, |file| {
+            file.write_all(&start)?;
+            put(file)
+        })
     });
-    written.map_err(failed)
+    written.map_err(|error| format!("cannot write {}: {error}", path.shown()))
 }
 
 /// Writes tensors by name.

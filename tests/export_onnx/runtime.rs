@@ -1,6 +1,7 @@
 //! Exported models in onnxruntime, beside what nnc computes.
 
 use crate::support::engines::{Engine, Job, Tensors};
+use crate::support::python::python;
 use nnc::base::tensor::{Data, Tensor};
 use nnc::codegen::Target;
 use nnc::graph::{Graph, Op};
@@ -169,13 +170,10 @@ impl Suite {
 
     /// Has all models checked and run.
     pub fn check(self) {
-        let python = std::env::var("NNC_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-        let known = Command::new(&python).args(["-c", "import numpy, onnx, onnxruntime"]).output();
-        if !known.is_ok_and(|it| it.status.success()) {
-            assert!(std::env::var_os("NNC_REQUIRE_ONNX").is_none(), "{python} has no onnxruntime");
-            println!("skipped: {python} has no onnx and onnxruntime");
+        let modules = "numpy, onnx, onnxruntime";
+        let Some(python) = python(modules, "onnx and onnxruntime", "NNC_REQUIRE_ONNX") else {
             return;
-        }
+        };
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/export_onnx/check.py");
         let output = Command::new(&python).arg(script).arg(self.folder.path()).output();
         let output = output.expect("Python runs");

@@ -6,6 +6,7 @@ pub mod compare;
 pub mod engines;
 pub mod mutation;
 pub mod pipeline;
+pub mod python;
 pub mod random_graph;
 pub mod random_program;
 pub mod regression;

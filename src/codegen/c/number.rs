@@ -7,6 +7,8 @@
 //! conv-1.weight →  conv_1_weight
 //! ```
 
+use crate::base::identifier;
+
 /// A float: the shortest digits that give it again.
 pub fn float(value: f32) -> String {
     if value.is_nan() {
@@ -39,15 +41,7 @@ pub fn int(value: i32) -> String {
 
 /// A name as an identifier: what C does not allow becomes `_`, and its own words get one more.
 pub fn identifier(name: &str) -> String {
-    let allowed = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
-    let mut text: String = name.chars().map(allowed).collect();
-    if text.is_empty() || text.starts_with(|c: char| c.is_ascii_digit()) {
-        text.insert(0, '_');
-    }
-    if KEYWORDS.contains(&text.as_str()) {
-        text.push('_');
-    }
-    text
+    identifier::identifier(name, KEYWORDS)
 }
 
 /// The words of C and C++ (a header is read by both) that could be names of fields.

@@ -208,6 +208,22 @@ NNC_INLINE int32_t nnc_to_int(float x) {
                                  : 0;
 }
 
+/* Four random words in place of a counter: Philox 4x32-10 (Salmon et al., SC 2011). */
+NNC_INLINE void nnc_philox(uint64_t seed, uint32_t block[4]) {
+    uint32_t key0 = (uint32_t)seed, key1 = (uint32_t)(seed >> 32);
+    int32_t round;
+    for (round = 0; round < 10; ++round) {
+        const uint64_t low = (uint64_t)block[0] * UINT32_C(0xD2511F53);
+        const uint64_t high = (uint64_t)block[2] * UINT32_C(0xCD9E8D57);
+        block[0] = (uint32_t)(high >> 32) ^ block[1] ^ key0;
+        block[1] = (uint32_t)high;
+        block[2] = (uint32_t)(low >> 32) ^ block[3] ^ key1;
+        block[3] = (uint32_t)low;
+        key0 += UINT32_C(0x9E3779B9);
+        key1 += UINT32_C(0xBB67AE85);
+    }
+}
+
 /* What a call knows besides its buffers. */
 struct nnc_context {
     uint64_t seed, step;

@@ -12,17 +12,16 @@
 use super::interface::{self, Interface, WeightsPlace};
 use super::places::{BufferPlaces, globals};
 use super::source::{USAGE, array, origin};
-use super::{ExportDestination, Exported, open, training};
+use super::{ExportDestination, training};
 use crate::base::tensor::{Data, Tensor};
 use crate::codegen::c::{self, CFunction, element_type, number};
+use crate::command::inference::ReadableModel;
 use crate::driver::session::{Failure, Request};
-use crate::driver::steps::StepCompiler;
 use crate::loops::{BufferId, Planned};
 use crate::run::trained::Model;
 use crate::runtime::pool::Pool;
 use crate::runtime::program::RunMemory;
 use crate::runtime::trainer::BatchStep;
-use crate::schedule::Globals;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -46,16 +45,10 @@ pub(super) struct FilledStep {
 }
 
 /// Compiles the step of inference, and fills its memory with the weights and their layouts.
-pub(super) fn filled(exported: &mut Exported, batch: usize) -> Result<FilledStep, Failure> {
-    let Exported { session, request, opened, fields, variables, .. } = exported;
-    let (globals, fields) = (Globals::default(), fields.clone());
-    let mut compiler = StepCompiler { session, request, fields, globals, run_steps: 1 };
-    let (step, _) = compiler.step(&opened.graph, batch)?;
-    let mut pool = Pool::new(1);
-    let mut memory = RunMemory::for_programs([&step.program], 1);
-    let values = variables.iter().map(|(path, value)| (path, value));
-    step.program.fill(&mut memory, &mut pool, values);
-    Ok(FilledStep { step, memory })
+pub(super) fn filled(exported: &mut ReadableModel, batch: usize) -> Result<FilledStep, Failure> {
+    let steps = exported.compile(&[batch])?;
+    let memory = steps.memory(&mut Pool::new(1));
+    Ok(FilledStep { step: steps.into_largest(), memory })
 }
 
 /// Exports a model as C; the files that were written.
@@ -65,7 +58,7 @@ pub fn export_c(
     options: CExportOptions,
     to: &ExportDestination,
 ) -> Result<Vec<PathBuf>, Failure> {
-    let mut exported = open(request, model)?;
+    let mut exported = ReadableModel::open(request, model)?;
     let prefix = number::identifier(&exported.opened.model);
     if options.train {
         let [header, source] = training::sources(&mut exported, &prefix, options.batch)?;
@@ -106,7 +99,7 @@ struct CSource {
 }
 
 impl CSource {
-    fn new(exported: &Exported, filled: &FilledStep, prefix: &str, batch: usize) -> CSource {
+    fn new(exported: &ReadableModel, filled: &FilledStep, prefix: &str, batch: usize) -> CSource {
         let program = filled.step.program.loops();
         let mut inputs = interface::inputs(exported, program, batch);
         let mut outputs = interface::outputs(exported, program, batch);

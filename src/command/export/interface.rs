@@ -7,9 +7,9 @@
 //!
 //! C source and object files have the same header, and are called alike.
 
-use super::Exported;
 use crate::base::tensor::DType;
 use crate::codegen::c::{element_type, number};
+use crate::command::inference::ReadableModel;
 use crate::loops::{BufferId, Planned};
 use std::fmt::Write;
 
@@ -68,7 +68,7 @@ pub(super) struct Interface {
 }
 
 /// The inputs of a step, in the order of the data's fields.
-pub(super) fn inputs(exported: &Exported, program: &Planned, batch: usize) -> Vec<CArgument> {
+pub(super) fn inputs(exported: &ReadableModel, program: &Planned, batch: usize) -> Vec<CArgument> {
     let argument = |field: &crate::base::schema::Field| {
         let buffer = program.io.input(&field.name)?;
         let shape = [batch].into_iter().chain(field.shape.iter().copied()).collect();
@@ -82,11 +82,11 @@ pub(super) fn inputs(exported: &Exported, program: &Planned, batch: usize) -> Ve
             about: "in",
         })
     };
-    exported.fields.iter().filter_map(argument).collect()
+    exported.reader.fields().iter().filter_map(argument).collect()
 }
 
 /// The outputs that answers are made of.
-pub(super) fn outputs(exported: &Exported, program: &Planned, batch: usize) -> Vec<CArgument> {
+pub(super) fn outputs(exported: &ReadableModel, program: &Planned, batch: usize) -> Vec<CArgument> {
     let argument = |output: &crate::command::answers::PredictedOutput| {
         let buffer = program.io.output(&output.at)?;
         let shape = [batch].into_iter().chain(output.shape.iter().copied()).collect();

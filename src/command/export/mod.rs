@@ -17,15 +17,9 @@ pub use object::export_object;
 pub use onnx::{OnnxOptions, onnx as export_onnx};
 pub use pytorch::export_pytorch;
 
-use crate::base::schema::Field;
 use crate::base::shown::Show;
-use crate::base::tensor::Tensor;
-use crate::command::answers::PredictedOutput;
-use crate::command::opened::{self, OpenedModel, data_failure};
-use crate::data;
-use crate::driver::session::{Failure, Request, Session};
+use crate::driver::session::Failure;
 use crate::files::write;
-use crate::run::trained::{self, Model};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -36,39 +30,6 @@ pub struct ExportDestination {
     pub path: Option<PathBuf>,
     /// Whether files that are there may be written over.
     pub force: bool,
-}
-
-/// A trained model that is being exported.
-struct Exported {
-    /// The session that elaborated it.
-    session: Session,
-    /// The request, for the program that was run.
-    request: Request,
-    /// The model; its graph has nothing but the outputs of `outputs`, and its batch is a symbol.
-    opened: OpenedModel,
-    /// The outputs, in order.
-    outputs: Vec<PredictedOutput>,
-    /// The fields of a sample that the model reads: its inputs by name, as bytes before the graph's
-    /// own preparation.
-    fields: Vec<Field>,
-    /// The values of all parameters and states of the graph by path.
-    variables: Vec<(String, Tensor)>,
-}
-
-/// Opens a trained model to be exported.
-fn open(request: &Request, model: &Model) -> Result<Exported, Failure> {
-    let mut session = Session::new(None);
-    let mut request = request.clone();
-    let mut opened = opened::open(&mut session, &mut request, model)?;
-    let outputs = opened.inference();
-    let live = opened.graph.live_inputs();
-    let (source, before) = (&opened.source.request, &opened.samples.source);
-    let reader = data::input_reader(source, before, &live).map_err(data_failure)?;
-    let fields = reader.fields().to_vec();
-    // Large models are held once.
-    let weights = std::mem::take(&mut opened.weights);
-    let variables = trained::into_fitted(&opened.graph, weights, &opened.from)?;
-    Ok(Exported { session, request, opened, outputs, fields, variables })
 }
 
 impl ExportDestination {

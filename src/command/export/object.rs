@@ -8,14 +8,15 @@
 //! Calls are those of C source, but that the file needs the processor that it was compiled for
 //! (`--target`), on a system with the calls of System V: Linux, BSD.
 
+use super::ExportDestination;
 use super::c::{FilledStep, filled};
 use super::interface::{self, CArgument, Interface, WeightsPlace};
 use super::places::globals;
 use super::source::origin;
-use super::{ExportDestination, open};
 use crate::codegen::c::number;
 use crate::codegen::linkable::{BlockCopy, EntryPoint, object_file};
 use crate::codegen::{self, Target};
+use crate::command::inference::ReadableModel;
 use crate::driver::session::{Failure, Request};
 use crate::loops::Planned;
 use crate::run::trained::Model;
@@ -30,7 +31,7 @@ pub fn export_object(
     target: &Target,
     to: &ExportDestination,
 ) -> Result<Vec<PathBuf>, Failure> {
-    let mut exported = open(request, model)?;
+    let mut exported = ReadableModel::open(request, model)?;
     let filled = filled(&mut exported, batch)?;
     let prefix = number::identifier(&exported.opened.model);
     let program = filled.step.program.loops();

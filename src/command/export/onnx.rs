@@ -3,10 +3,11 @@
 //! The metadata has all that a user of the file must know beside the graph: the names of classes and
 //! columns, units, tokens, which program it was.
 
-use super::{ExportDestination, Exported, open};
+use super::ExportDestination;
 use crate::base::schema::Field;
 use crate::base::shown::Show;
 use crate::command::answers::PredictedOutput;
+use crate::command::inference::ReadableModel;
 use crate::driver::session::{Failure, Request};
 use crate::graph::{Graph, Origin};
 use crate::onnx::encode::{self, LARGEST_FILE};
@@ -35,7 +36,7 @@ pub fn onnx(
     options: OnnxOptions,
     to: &ExportDestination,
 ) -> Result<Vec<PathBuf>, Failure> {
-    let mut exported = open(request, model)?;
+    let mut exported = ReadableModel::open(request, model)?;
     let path = to.or_named(&exported.opened.model, ".onnx");
     to.refuse_existing(&path)?;
     if let Some(batch) = options.batch {
@@ -65,7 +66,7 @@ pub fn onnx(
 }
 
 /// A refusal with the place in the program.
-fn refused(exported: &Exported, graph: &Graph, refusal: &ExportRefusal) -> Failure {
+fn refused(exported: &ReadableModel, graph: &Graph, refusal: &ExportRefusal) -> Failure {
     let origin = graph.nodes[refusal.node].origin;
     // The user's own line is the outermost of the calls.
     let place = origin.and_then(|id| graph.origins.chain(id).last());
@@ -77,13 +78,13 @@ fn refused(exported: &Exported, graph: &Graph, refusal: &ExportRefusal) -> Failu
 }
 
 /// Facts of a model, as texts by name; what has parts is JSON.
-fn metadata(exported: &Exported, options: OnnxOptions) -> Vec<(String, String)> {
+fn metadata(exported: &ReadableModel, options: OnnxOptions) -> Vec<(String, String)> {
     let layout = match options.layout {
         ImageLayout::ChannelsLast => "nhwc",
         ImageLayout::ChannelsFirst => "nchw",
     };
     let program = exported.request.file.file_name().unwrap_or_default();
-    let inputs: Vec<Value> = exported.fields.iter().map(field).collect();
+    let inputs: Vec<Value> = exported.reader.fields().iter().map(field).collect();
     let outputs: Vec<Value> = exported.outputs.iter().map(output).collect();
     let mut facts = vec![
         ("nnc.model".to_owned(), exported.opened.model.clone()),
@@ -122,7 +123,7 @@ fn output(output: &PredictedOutput) -> Value {
 }
 
 /// The BLAKE3 hash of the program's files: as the run wrote it beside its weights.
-fn program_hash(exported: &Exported) -> String {
+fn program_hash(exported: &ReadableModel) -> String {
     if let Some(about) = trained::about(&exported.opened.from) {
         return about.program;
     }

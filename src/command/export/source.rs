@@ -5,10 +5,10 @@
 //!     0.12f, …
 //! ```
 
-use super::Exported;
 use crate::base::shown::Show;
 use crate::base::tensor::{DType, Data};
 use crate::codegen::c::{element_type, number};
+use crate::command::inference::ReadableModel;
 
 /// How the source is compiled, as the header says.
 pub(super) const USAGE: &str = "   Compile NAME.c with a C99 compiler, and best with
@@ -21,7 +21,7 @@ pub(super) const USAGE: &str = "   Compile NAME.c with a C99 compiler, and best 
 ";
 
 /// Where a model is from, in a line.
-pub(super) fn origin(exported: &Exported) -> String {
+pub(super) fn origin(exported: &ReadableModel) -> String {
     let from = exported.opened.from.shown();
     format!("{}, exported by nnc {} from {from}", exported.opened.model, env!("CARGO_PKG_VERSION"))
 }

@@ -12,7 +12,6 @@
 //! them, and stored where they are drawn otherwise. Which samples make a batch is the caller's to say.
 //! The work of a run between steps (accumulating batches, weights of another file) is refused.
 
-use super::Exported;
 use super::interface::{self, CArgument, Interface, WeightsPlace};
 use super::places::BufferPlaces;
 use super::source::{USAGE, array, origin};
@@ -21,6 +20,7 @@ use crate::base::settings::Settings;
 use crate::base::step_output::StepOutput;
 use crate::base::tensor::{DType, Data};
 use crate::codegen::c::{self, CFunction, number};
+use crate::command::inference::ReadableModel;
 use crate::driver::session::Failure;
 use crate::elaborate::Training;
 use crate::graph::init::initial_value;
@@ -35,7 +35,7 @@ use std::fmt::Write;
 
 /// The header and the source of a model that trains, for a batch; the program's where none is said.
 pub(super) fn sources(
-    exported: &mut Exported,
+    exported: &mut ReadableModel,
     prefix: &str,
     batch: Option<usize>,
 ) -> Result<[Vec<u8>; 2], Failure> {
@@ -79,7 +79,7 @@ fn refuse(training: &Training) -> Result<(), Failure> {
 
 /// The parts of a source file.
 struct TrainingSource<'a> {
-    exported: &'a Exported,
+    exported: &'a ReadableModel,
     prefix: &'a str,
     batch: usize,
     train: Planned,
@@ -92,7 +92,7 @@ struct TrainingSource<'a> {
 
 impl<'a> TrainingSource<'a> {
     fn new(
-        exported: &'a Exported,
+        exported: &'a ReadableModel,
         prefix: &'a str,
         batch: usize,
         [train, evaluate]: [Planned; 2],
@@ -347,21 +347,11 @@ impl<'a> TrainingSource<'a> {
 /// Uniform numbers from a sequence of Philox blocks, as nnc draws first values.
 const DRAW: &str = "static void draw(float *out, ptrdiff_t count, uint64_t seed, uint64_t domain, double low, double high) {
     for (ptrdiff_t i = 0; i < count; ++i) {
-        uint32_t key0 = (uint32_t)seed, key1 = (uint32_t)(seed >> 32);
-        uint32_t x = (uint32_t)(i / 2), y = 0, z = (uint32_t)domain, w = (uint32_t)(domain >> 32);
+        uint32_t block[4] = {(uint32_t)(i / 2), 0, (uint32_t)domain, (uint32_t)(domain >> 32)};
         uint64_t first, second;
-        for (int round = 0; round < 10; ++round) {
-            const uint64_t a = (uint64_t)x * UINT32_C(0xD2511F53);
-            const uint64_t b = (uint64_t)z * UINT32_C(0xCD9E8D57);
-            x = (uint32_t)(b >> 32) ^ y ^ key0;
-            y = (uint32_t)b;
-            z = (uint32_t)(a >> 32) ^ w ^ key1;
-            w = (uint32_t)a;
-            key0 += UINT32_C(0x9E3779B9);
-            key1 += UINT32_C(0xBB67AE85);
-        }
-        first = i % 2 == 0 ? x : z;
-        second = i % 2 == 0 ? y : w;
+        nnc_philox(seed, block);
+        first = block[i % 2 * 2];
+        second = block[i % 2 * 2 + 1];
         out[i] = (float)(low + (high - low) * ((double)((first << 21) ^ (second >> 11)) * (1.0 / 9007199254740992.0)));
     }
 }
@@ -418,7 +408,7 @@ fn element(data: &Data) -> DType {
 }
 
 /// The inputs of a training step with their targets.
-fn step_inputs(exported: &Exported, program: &Planned, batch: usize) -> Vec<CArgument> {
+fn step_inputs(exported: &ReadableModel, program: &Planned, batch: usize) -> Vec<CArgument> {
     let schema = &exported.opened.samples.schema;
     let argument = |(name, buffer): &(String, crate::loops::BufferId)| {
         let field = schema.field(name);

@@ -103,7 +103,7 @@ pub fn generator(
     let graph = of_output(&opened)?;
     let (field, form) = token_field(&opened, &graph)?;
     let window = field.shape[0];
-    let initial = trained::fitted(&graph, &opened.weights, &opened.from)?;
+    let initial = trained::fitted(&graph, opened.weights, &opened.from)?;
     let options = NextTokenOptions { tokens: &field.name, full_window, threads };
     let (next, note) = NextTokens::compile(&mut session, &request, &graph, &options, &initial)?;
     Ok(Generator { weights: opened.from, window, note, form, next })
@@ -183,12 +183,8 @@ pub fn text_prompt(list: &TokenList, text: &str, skip_unknown: bool) -> Result<V
 /// The levels of a recording to go on with; of none, a moment of silence.
 pub fn wave_prompt(form: WaveLevels, recording: Option<&Path>) -> Result<Vec<i32>, Failure> {
     let Some(path) = recording else { return Ok(vec![data::silence(form)]) };
-    let bytes = match path.as_os_str() == "-" {
-        true => read::stream(std::io::stdin().lock(), read::TABLE),
-        false => read::bytes(path, read::TABLE),
-    };
-    let bytes =
-        bytes.map_err(|error| Failure::Io(format!("cannot read {}: {error}", path.shown())))?;
+    let bytes = read::bytes_or_stdin(path, read::TABLE)
+        .map_err(|error| Failure::Io(format!("cannot read {}: {error}", path.shown())))?;
     data::levels_of(&bytes, form).map_err(|error| data_failure(error.path(path)))
 }
 

@@ -136,20 +136,21 @@ impl PredictionServer {
         })?;
         let mut model = ReadableModel::open(request, model)?;
         let steps = model.compile(&engine::batch_sizes(options.batch))?;
-        let ReadableModel { weights, model, reader, outputs, .. } = model;
+        let ReadableModel { opened, reader, outputs, .. } = model;
         let hosts = match options.host.is_loopback() {
             true => AllowedHosts::Local,
             false => AllowedHosts::Any,
         };
         let (timeout, body_bytes) = (options.timeout, options.body_bytes);
         let service = Service {
-            model: ServedModel { name: model, reader, outputs },
+            model: ServedModel { name: opened.model, reader, outputs },
             limits: ServeLimits { timeout, body_bytes, hosts },
             queue: Queue::default(),
             counts: RequestCounts::default(),
             draining: AtomicBool::new(false),
         };
-        Ok(PredictionServer { address, weights, network, steps, service: Arc::new(service) })
+        let (weights, service) = (opened.from, Arc::new(service));
+        Ok(PredictionServer { address, weights, network, steps, service })
     }
 
     /// The name of the model.

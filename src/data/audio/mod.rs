@@ -23,6 +23,7 @@ mod mfcc;
 mod resample;
 mod source;
 mod spectrogram;
+mod splits;
 #[cfg(test)]
 mod tests;
 mod wav;

@@ -16,6 +16,7 @@ use rayon::prelude::*;
 
 pub(super) use self::predict::RecordingFiles;
 use self::predict::RecordingInputs;
+use super::splits::SplitRecordings;
 use super::{
     AudioError, MelSpectrogram, Mfcc, Spectrogram, SpectrumScale, fit_length, read, resample,
 };
@@ -28,9 +29,8 @@ use crate::data::error::DataError;
 use crate::data::input::{InputReader, InputRequest};
 use crate::data::locate::folder;
 use crate::data::origins::SampleOrigins;
-use crate::data::request::{Arguments, Literal, Part, Places, TransformCall, Watch};
+use crate::data::request::{Arguments, Literal, Places, TransformCall, Watch};
 use crate::data::source::SampleSource;
-use crate::data::split::parts;
 use crate::files;
 
 /// Samples that a recording has at most.
@@ -154,7 +154,7 @@ fn feature(call: &TransformCall, rate: u32) -> Result<Option<Feature>, DataError
 }
 
 /// An error of a recording as one of the data.
-pub(super) fn said(error: AudioError) -> DataError {
+fn said(error: AudioError) -> DataError {
     let made = DataError::new(error.message);
     match error.help {
         Some(help) => made.help(help),
@@ -228,21 +228,48 @@ impl RecordingPlan {
 
     /// The bytes of a file's feature.
     fn of_file(&self, file: &Path) -> Result<Vec<u8>, DataError> {
-        let bytes = files::read::bytes(file, MOST_BYTES)
-            .map_err(|error| DataError::new(format!("cannot be read: {error}")).path(file))?;
-        self.of_bytes(&bytes).map_err(|error| error.path(file))
+        of_file(file, |bytes| self.of_bytes(bytes))
     }
 
     /// The same of a file's bytes.
     fn of_bytes(&self, bytes: &[u8]) -> Result<Vec<u8>, DataError> {
-        let wave = read(bytes, MOST_SAMPLES).map_err(said)?;
-        if wave.samples.is_empty() {
-            return Err(DataError::new("the recording has no samples"));
-        }
-        let same = resample(&wave.samples, wave.rate, self.rate).map_err(said)?;
+        let same = samples_of(bytes, self.rate)?;
         let mut out = vec![0.0; self.shape[0] * self.shape[1]];
         self.feature.apply(&fit_length(same, self.samples), &mut out).map_err(said)?;
         Ok(out.iter().flat_map(|value| value.to_le_bytes()).collect())
+    }
+}
+
+/// The samples of a recording, one channel at a rate.
+pub(super) fn samples_of(bytes: &[u8], rate: u32) -> Result<Vec<f32>, DataError> {
+    let wave = read(bytes, MOST_SAMPLES).map_err(said)?;
+    if wave.samples.is_empty() {
+        return Err(DataError::new("the recording has no samples"));
+    }
+    resample(&wave.samples, wave.rate, rate).map_err(said)
+}
+
+/// Makes something of the bytes of a file; errors name it.
+pub(super) fn of_file<T>(
+    file: &Path,
+    make: impl FnOnce(&[u8]) -> Result<T, DataError>,
+) -> Result<T, DataError> {
+    let bytes = files::read::bytes(file, MOST_BYTES)
+        .map_err(|error| DataError::new(format!("cannot be read: {error}")).path(file))?;
+    make(&bytes).map_err(|error| error.path(file))
+}
+
+/// Refuses a model that reads other fields of recordings than one.
+pub(super) fn refuse_other_fields(
+    asked: &InputRequest<'_>,
+    field: &Field,
+) -> Result<(), DataError> {
+    match asked.wanted.iter().find(|other| other.name != field.name) {
+        Some(other) => {
+            let message = format!("the model reads `{}`, which no recording has", other.name);
+            Err(DataError::new(message))
+        }
+        None => Ok(()),
     }
 }
 
@@ -256,40 +283,25 @@ fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
         let help = "a model needs at least two classes, a folder each, to tell apart";
         return Err(error.argument("folder").help(help));
     }
-    let own = train.len();
-    let mut all = train;
-    let mut further = |argument: &str| -> Result<(f64, std::ops::Range<u32>), DataError> {
-        match args.part(argument)? {
-            Part::Fraction(fraction) => Ok((fraction, 0..0)),
-            Part::Folder(name) => {
-                let first = all.len() as u32;
-                all.extend(files_of(&folder(name, argument, places, None)?)?);
-                Ok((0.0, first..all.len() as u32))
-            }
-        }
-    };
-    let (validation, validation_rows) = further("validation")?;
-    let (test, test_rows) = further("test")?;
+    let found = SplitRecordings::of(args, train, |name, argument| {
+        files_of(&folder(name, argument, places, None)?)
+    })?;
     let label = |(file, name): &(PathBuf, String)| {
         names.iter().position(|known| known == name).ok_or_else(|| {
             let message = format!("no recording to train on is of the class `{}`", name.shown());
             DataError::new(message).path(file)
         })
     };
-    let labels: Vec<usize> = all.iter().map(label).collect::<Result<_, _>>()?;
+    let labels: Vec<usize> = found.all.iter().map(label).collect::<Result<_, _>>()?;
     let one = |(file, _): &(PathBuf, String)| plan.of_file(file);
-    let features: Vec<Vec<u8>> = all.par_iter().map(one).collect::<Result<_, _>>()?;
-    let cut = parts(&labels[..own], [test, validation]);
-    let joined = |part: &[u32], rows: std::ops::Range<u32>| -> Vec<u32> {
-        part.iter().copied().chain(rows).collect()
-    };
-    let splits = [cut[0].clone(), joined(&cut[2], validation_rows), joined(&cut[1], test_rows)];
+    let features: Vec<Vec<u8>> = found.all.par_iter().map(one).collect::<Result<_, _>>()?;
+    let splits = found.splits(&labels[..found.own]);
     let label_bytes = labels.iter().flat_map(|&label| (label as i32).to_le_bytes()).collect();
     let columns = vec![
         (plan.field(), Column::Memory(features.concat())),
         (label_field(names), Column::Memory(label_bytes)),
     ];
-    let files = all.into_iter().map(|(file, _)| file).collect::<Vec<_>>();
+    let files = found.all.into_iter().map(|(file, _)| file).collect::<Vec<_>>();
     let samples = Samples::new(files.len(), columns);
     let samples = Arc::new(samples.from(SampleOrigins::Recordings(files)));
     Ok(Dataset::of_splits(Recordings.name(), samples, splits))

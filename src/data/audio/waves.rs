@@ -10,19 +10,17 @@
 //! Recordings are averaged to one channel and resampled. They are split as wholes: no sound to test on was
 //! heard in training.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::clip;
 use super::levels::{level_of, sample_of};
-use super::source::{MOST_BYTES, MOST_SAMPLES, RecordingFiles, is_recording, said};
-use super::{clip, read, resample};
-use crate::base::schema::{
-    CellMeaning, ClassField, Field, FieldKind, FieldRecipe, MissingValue, WaveLevels,
-};
-use crate::base::tensor::DType;
-use crate::data::dataset::{Column, Dataset, Samples};
+use super::source::{RecordingFiles, is_recording, of_file, refuse_other_fields, samples_of};
+use super::splits::SplitRecordings;
+use crate::base::schema::{CellMeaning, Field, WaveLevels};
+use crate::data::dataset::{Dataset, Samples};
 use crate::data::error::DataError;
 use crate::data::images::files_below;
 use crate::data::input::{
@@ -30,10 +28,9 @@ use crate::data::input::{
 };
 use crate::data::locate::folder;
 use crate::data::origins::SampleOrigins;
-use crate::data::request::{Arguments, Part, Places, Watch};
+use crate::data::request::{Arguments, Places, Watch};
 use crate::data::source::SampleSource;
-use crate::data::split::parts;
-use crate::files;
+use crate::data::windows::{token_field, with_next};
 
 /// The source `waves`.
 pub struct WaveWindows;
@@ -67,12 +64,8 @@ impl SampleSource for WaveWindows {
 ///
 /// Bytes that are no recording, or one without samples.
 pub fn levels_of(bytes: &[u8], form: WaveLevels) -> Result<Vec<i32>, DataError> {
-    let wave = read(bytes, MOST_SAMPLES).map_err(said)?;
-    if wave.samples.is_empty() {
-        return Err(DataError::new("the recording has no samples"));
-    }
-    let same = resample(&wave.samples, wave.rate, form.rate).map_err(said)?;
-    Ok(same.into_iter().map(|sample| level_of(sample, form.count)).collect())
+    let samples = samples_of(bytes, form.rate)?;
+    Ok(samples.into_iter().map(|sample| level_of(sample, form.count)).collect())
 }
 
 /// The level of silence.
@@ -108,26 +101,8 @@ impl WavePlan {
         Ok(WavePlan { form: WaveLevels { rate, count }, window, stride })
     }
 
-    fn field(&self, name: &str, is_target: bool) -> Field {
-        let recipe = FieldRecipe {
-            columns: Vec::new(),
-            value: CellMeaning::Levels(self.form),
-            missing: MissingValue::Refuse,
-            transforms: Vec::new(),
-        };
-        Field {
-            kind: FieldKind::Class(ClassField { count: Some(self.form.count), one_hot: false }),
-            is_target,
-            recipe: Some(Arc::new(recipe)),
-            ..Field::number(name, DType::I32, &[self.window])
-        }
-    }
-
-    /// The levels of a file.
-    fn of_file(&self, file: &Path) -> Result<Vec<i32>, DataError> {
-        let bytes = files::read::bytes(file, MOST_BYTES)
-            .map_err(|error| DataError::new(format!("cannot be read: {error}")).path(file))?;
-        levels_of(&bytes, self.form).map_err(|error| error.path(file))
+    fn field(&self) -> Field {
+        token_field("levels", self.window, CellMeaning::Levels(self.form), self.form.count)
     }
 
     /// How many windows a recording of so many samples has, at least one.
@@ -144,41 +119,18 @@ fn recordings(name: &str, argument: &str, places: &Places) -> Result<Vec<PathBuf
 
 fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
     let plan = WavePlan::of(args)?;
-    let mut all = recordings(args.required_text("folder")?, "folder", places)?;
-    let own = all.len();
-    let mut further = |argument: &str| -> Result<(f64, std::ops::Range<usize>), DataError> {
-        match args.part(argument)? {
-            Part::Fraction(fraction) => Ok((fraction, 0..0)),
-            Part::Folder(name) => {
-                let first = all.len();
-                all.extend(recordings(name, argument, places)?);
-                Ok((0.0, first..all.len()))
-            }
-        }
-    };
-    let (validation, validation_files) = further("validation")?;
-    let (test, test_files) = further("test")?;
-    let levels: Vec<Vec<i32>> =
-        all.par_iter().map(|file| plan.of_file(file)).collect::<Result<_, _>>()?;
-    let cut = parts(&vec![0; own], [test, validation]);
-    let joined = |part: &[u32], more: std::ops::Range<usize>| -> Vec<usize> {
-        part.iter().map(|&file| file as usize).chain(more).collect()
-    };
-    let files =
-        [joined(&cut[0], 0..0), joined(&cut[2], validation_files), joined(&cut[1], test_files)];
+    let find = |name: &str, argument: &str| recordings(name, argument, places);
+    let own = find(args.required_text("folder")?, "folder")?;
+    let found = SplitRecordings::of(args, own, find)?;
+    let read = |file: &PathBuf| of_file(file, |bytes| levels_of(bytes, plan.form));
+    let levels: Vec<Vec<i32>> = found.all.par_iter().map(read).collect::<Result<_, _>>()?;
+    // No recording is of a class.
+    let splits = found.splits(&vec![0; found.own]);
     let laid = WaveSamples::new(&plan, &levels);
-    let splits = files.map(|files| laid.windows(&plan, &files, &levels));
-    let bytes: Arc<Vec<u8>> =
-        Arc::new(laid.levels.iter().flat_map(|level| level.to_le_bytes()).collect());
-    let column = |first: usize| Column::Windows {
-        bytes: bytes.clone(),
-        first: first * 4,
-        step: plan.stride * 4,
-    };
-    let fields =
-        vec![(plan.field("levels", false), column(0)), (plan.field("next", true), column(1))];
-    let origins =
-        SampleOrigins::Recordings(laid.owners.iter().map(|&file| all[file].clone()).collect());
+    let splits = splits.map(|files| laid.windows(&plan, &files, &levels));
+    let fields = with_next(plan.field(), plan.stride, laid.levels.iter().copied());
+    let owners = laid.owners.iter().map(|&file| found.all[file].clone());
+    let origins = SampleOrigins::Recordings(owners.collect());
     let samples = Arc::new(Samples::new(laid.owners.len(), fields).from(origins));
     Ok(Dataset::of_splits(WaveWindows.name(), samples, splits))
 }
@@ -209,8 +161,9 @@ impl WaveSamples {
     }
 
     /// The windows of some recordings.
-    fn windows(&self, plan: &WavePlan, files: &[usize], recordings: &[Vec<i32>]) -> Vec<u32> {
-        let of = |&file: &usize| {
+    fn windows(&self, plan: &WavePlan, files: &[u32], recordings: &[Vec<i32>]) -> Vec<u32> {
+        let of = |&file: &u32| {
+            let file = file as usize;
             let first = self.firsts[file];
             (first..first + plan.windows(recordings[file].len())).map(|window| window as u32)
         };
@@ -227,11 +180,9 @@ struct WaveInputs {
 impl WaveInputs {
     fn new(asked: &InputRequest<'_>) -> Result<WaveInputs, DataError> {
         let plan = WavePlan::of(asked.args)?;
-        if let Some(other) = asked.wanted.iter().find(|other| other.name != "levels") {
-            let message = format!("the model reads `{}`, which no recording has", other.name);
-            return Err(DataError::new(message));
-        }
-        Ok(WaveInputs { fields: vec![plan.field("levels", false)], plan })
+        let field = plan.field();
+        refuse_other_fields(asked, &field)?;
+        Ok(WaveInputs { fields: vec![field], plan })
     }
 }
 
@@ -246,7 +197,7 @@ impl InputReader for WaveInputs {
 
     fn made(&self, sample: &InputSample) -> Result<Vec<Vec<u8>>, String> {
         let levels = match &sample.content {
-            InputContent::File => self.plan.of_file(&sample.path),
+            InputContent::File => of_file(&sample.path, |bytes| levels_of(bytes, self.plan.form)),
             InputContent::Bytes(bytes) => levels_of(bytes, self.plan.form),
             _ => return Err("the model takes recordings".to_owned()),
         };

@@ -17,7 +17,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use self::predict::LineInputs;
-use super::dataset::{Column, Dataset, Samples};
+use super::dataset::{Dataset, Samples};
 use super::error::DataError;
 use super::gunzip::unpacked;
 use super::input::{InputReader, InputRequest};
@@ -25,11 +25,8 @@ use super::locate;
 use super::origins::SampleOrigins;
 use super::request::{Arguments, Literal, Places, Watch};
 use super::source::SampleSource;
-use super::windows::{empty_splits, parts, windows};
-use crate::base::schema::{
-    CellMeaning, ClassField, Field, FieldKind, FieldRecipe, MissingValue, TokenUnit,
-};
-use crate::base::tensor::DType;
+use super::windows::{empty_splits, parts, token_field, windows, with_next};
+use crate::base::schema::{CellMeaning, FieldRecipe, TokenUnit};
 use crate::files;
 
 /// The source `text`.
@@ -125,23 +122,9 @@ fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
         return Err(DataError::new(message).path(&path).argument("window"));
     }
     let all: usize = lengths.iter().sum();
-    let bytes = encoded.iter().flatten().flat_map(|token| token.to_le_bytes());
-    let bytes: Arc<Vec<u8>> = Arc::new(bytes.collect());
-    let recipe = Arc::new(FieldRecipe {
-        columns: Vec::new(),
-        value: CellMeaning::Tokens(list.clone()),
-        missing: MissingValue::Refuse,
-        transforms: Vec::new(),
-    });
-    let field = |name: &str, is_target| Field {
-        kind: FieldKind::Class(ClassField { count: Some(list.names.len()), one_hot: false }),
-        is_target,
-        recipe: Some(recipe.clone()),
-        ..Field::number(name, DType::I32, &[window])
-    };
-    let column =
-        |first: usize| Column::Windows { bytes: bytes.clone(), first: first * 4, step: stride * 4 };
-    let fields = vec![(field("tokens", false), column(0)), (field("next", true), column(1))];
+    let count = list.names.len();
+    let field = token_field("tokens", window, CellMeaning::Tokens(list), count);
+    let fields = with_next(field, stride, encoded.into_iter().flatten());
     let samples = Samples::new(all.saturating_sub(window + 1) / stride + 1, fields);
     let samples = Arc::new(samples.from(SampleOrigins::Within(path)));
     let oddities = empty_splits(fractions, &chosen);

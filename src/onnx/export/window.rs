@@ -10,6 +10,14 @@ use crate::graph::{NodeId, Window};
 const OUTPUTS_FIRST: [usize; 4] = [3, 2, 0, 1];
 
 impl Exporter<'_> {
+    /// The inputs of a convolution: the images, the weight, the bias.
+    fn convolved(&mut self, id: NodeId, bias: Option<NodeId>) -> Vec<String> {
+        let args = &self.node(id).args;
+        let mut inputs = vec![self.image_name(args[0]), self.weight(args[1])];
+        inputs.extend(bias.map(|bias| self.bias(bias)));
+        inputs
+    }
+
     pub fn conv(
         &mut self,
         id: NodeId,
@@ -17,15 +25,8 @@ impl Exporter<'_> {
         groups: usize,
         bias: Option<NodeId>,
     ) -> LaidOut {
-        let args = &self.node(id).args;
-        let mut inputs = vec![self.image_name(args[0]), self.weight(args[1])];
-        if let Some(bias) = bias {
-            inputs.push(self.bias(bias));
-        }
-        let mut attributes = slide(window);
-        attributes.push(ints("kernel_shape", pair(window.size)));
-        attributes.push(ints("dilations", pair(window.dilation)));
-        attributes.push(int("group", groups as i64));
+        let inputs = self.convolved(id, bias);
+        let attributes = taps(window, groups);
         let place = ValuePlace::Named(self.emit("Conv", &inputs, attributes));
         self.as_image(place, id)
     }
@@ -39,23 +40,16 @@ impl Exporter<'_> {
         extents: [usize; 2],
         bias: Option<NodeId>,
     ) -> LaidOut {
-        let args = &self.node(id).args;
-        let mut inputs = vec![self.image_name(args[0]), self.weight(args[1])];
-        if let Some(bias) = bias {
-            inputs.push(self.bias(bias));
-        }
-        let given = self.shape(args[0]);
+        let inputs = self.convolved(id, bias);
+        let given = self.shape(self.node(id).args[0]);
         let extra = [0, 1].map(|axis| {
             let (before, after) = window.pad[axis];
             let steps = given[axis + 1].known().map_or(0, |extent| extent - 1);
             let reached = steps * window.stride[axis] + window.span(axis);
             (extents[axis] + before + after).saturating_sub(reached)
         });
-        let mut attributes = slide(window);
-        attributes.push(ints("kernel_shape", pair(window.size)));
-        attributes.push(ints("dilations", pair(window.dilation)));
+        let mut attributes = taps(window, groups);
         attributes.push(ints("output_padding", pair(extra)));
-        attributes.push(int("group", groups as i64));
         let place = ValuePlace::Named(self.emit("ConvTranspose", &inputs, attributes));
         self.as_image(place, id)
     }
@@ -151,6 +145,15 @@ fn slide(window: &Window) -> Attributes {
     let [(top, bottom), (left, right)] = window.pad;
     let pads = [top, left, bottom, right].map(|pad| pad as i64);
     vec![ints("strides", pair(window.stride)), ints("pads", pads.to_vec())]
+}
+
+/// The attributes that both kinds of convolution have.
+fn taps(window: &Window, groups: usize) -> Attributes {
+    let mut attributes = slide(window);
+    attributes.push(ints("kernel_shape", pair(window.size)));
+    attributes.push(ints("dilations", pair(window.dilation)));
+    attributes.push(int("group", groups as i64));
+    attributes
 }
 
 fn pair(of: [usize; 2]) -> Vec<i64> {

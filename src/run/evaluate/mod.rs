@@ -96,7 +96,7 @@ pub fn evaluation(
     same_classes(&known_classes(info.as_ref(), &from), &data.classes).map_err(Failure::Data)?;
     let data = chosen(data, split, info.and_then(|info| info.fold), limit)?;
     let graph = session.elaborated(front.experiment.eval.clone())?;
-    let initial = trained::fitted(&graph, &weights, &from)?;
+    let initial = trained::fitted(&graph, weights, &from)?;
     let globals = Globals::default();
     let fields = data.fields(true);
     let mut compiler =

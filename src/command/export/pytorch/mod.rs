@@ -19,13 +19,14 @@ mod ops;
 mod plan;
 
 use self::modules::{TorchModule, TorchModules};
-use super::{ExportDestination, Exported, open};
+use super::ExportDestination;
+use crate::base::rng::{Sequence, hash_name};
 use crate::base::schema::Field;
 use crate::base::tensor::{DType, Data, Tensor};
 use crate::command::inference::{ReadableModel, SampleBytes};
-use crate::command::opened::OpenedModel;
 use crate::driver::session::{Failure, Request};
 use crate::graph::Graph;
+use crate::pass::dce;
 use crate::run::trained::Model;
 use crate::runtime::pool::Pool;
 use crate::runtime::weights;
@@ -41,20 +42,19 @@ pub fn export_pytorch(
     model: &Model,
     to: &ExportDestination,
 ) -> Result<Vec<PathBuf>, Failure> {
-    let exported = open(request, model)?;
-    let Exported { session, request, opened, outputs, fields, variables } = exported;
-    let graph = crate::pass::dce::run(&opened.graph);
+    let exported = ReadableModel::open(request, model)?;
+    let (graph, model) = (dce::run(&exported.opened.graph), &exported.opened.model);
     let modules = modules::modules(&graph);
-    let forward = forward::forward(&graph, &modules, &session.sources).map_err(Failure::Data)?;
-    let script = script(&opened.model, &graph, &modules, &fields, &forward)?;
+    let sources = &exported.session.sources;
+    let forward = forward::forward(&graph, &modules, sources).map_err(Failure::Data)?;
+    let script = script(model, &graph, &modules, exported.reader.fields(), &forward)?;
     let turned = |(path, tensor): &(String, Tensor)| {
         let layer = path.rsplit_once('.').and_then(|(layer, _)| modules.layers.get(layer));
         (names::attribute(path), turned(path, tensor, layer))
     };
-    let tensors: Vec<(String, Tensor)> = variables.iter().map(turned).collect();
-    let folder = to.or_named(&opened.model, "_pytorch");
-    let opened = OpenedModel { weights: variables, ..opened };
-    let check = check(ReadableModel::of(session, request, opened, outputs)?)?;
+    let tensors: Vec<(String, Tensor)> = exported.variables.iter().map(turned).collect();
+    let folder = to.or_named(model, "_pytorch");
+    let check = check(exported)?;
     let files = [
         (folder.join("model.py"), script.into_bytes()),
         (folder.join("model.safetensors"), weights::to_bytes(&tensors).map_err(Failure::Io)?),
@@ -126,15 +126,10 @@ fn check(mut readable: ReadableModel) -> Result<Vec<(String, Tensor)>, Failure> 
 
 /// The bytes of a field in a drawn sample: any bytes and numbers, indices of what is known, below `most`.
 fn drawn(field: &Field, sample: usize, most: usize) -> Vec<u8> {
-    use crate::base::rng::{Sequence, hash_name};
-    use crate::base::schema::CellMeaning;
     let mut random = Sequence::new(sample as u64, hash_name(&field.name));
-    let tokens = match field.recipe.as_deref().map(|recipe| &recipe.value) {
-        Some(CellMeaning::Tokens(list)) => Some(list.names.len()),
-        _ => None,
-    };
-    let known = field.as_class().and_then(|class| class.count).or(tokens);
+    let known = field.as_class().and_then(|class| class.count);
     let below = known.unwrap_or(2).min(most).max(1) as u32;
+    let bytes_below = if most == usize::MAX { 256 } else { below.min(256) };
     let count: usize = field.shape.iter().product();
     let mut bytes = Vec::with_capacity(field.bytes());
     for _ in 0..count {
@@ -142,10 +137,7 @@ fn drawn(field: &Field, sample: usize, most: usize) -> Vec<u8> {
             DType::F32 => bytes.extend((2.0 * random.unit() as f32 - 1.0).to_ne_bytes()),
             DType::F64 => bytes.extend((2.0 * random.unit() - 1.0).to_ne_bytes()),
             DType::I32 => bytes.extend((random.below(below) as i32).to_ne_bytes()),
-            DType::U8 => {
-                bytes
-                    .push(random.below(256.min(if most == usize::MAX { 256 } else { below })) as u8)
-            }
+            DType::U8 => bytes.push(random.below(bytes_below) as u8),
             DType::Bool => bytes.push(random.below(2) as u8),
         }
     }

@@ -6,6 +6,8 @@
 //! café                   →   caf_
 //! ```
 
+use crate::base::identifier;
+
 /// Words of Python, and names that every `nn.Module` has.
 const TAKEN: &[&str] = &[
     "False",
@@ -100,15 +102,7 @@ const TAKEN: &[&str] = &[
 
 /// A name as an identifier.
 pub(super) fn identifier(name: &str) -> String {
-    let plain = |sign: char| if sign.is_ascii_alphanumeric() { sign } else { '_' };
-    let mut out: String = name.chars().map(plain).collect();
-    if out.is_empty() || out.starts_with(|first: char| first.is_ascii_digit()) {
-        out.insert(0, '_');
-    }
-    if TAKEN.contains(&&out[..]) {
-        out.push('_');
-    }
-    out
+    identifier::identifier(name, TAKEN)
 }
 
 /// A path of a parameter or state as a path of attributes, which is its key in a state dict.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{RecordingPlan, is_recording};
+use super::{RecordingPlan, is_recording, refuse_other_fields};
 use crate::base::schema::Field;
 use crate::data::error::DataError;
 use crate::data::images::files_below;
@@ -21,10 +21,7 @@ impl RecordingInputs {
     pub fn new(asked: &InputRequest<'_>) -> Result<RecordingInputs, DataError> {
         let plan = RecordingPlan::of(asked.args)?;
         let field = plan.field();
-        if let Some(other) = asked.wanted.iter().find(|other| other.name != field.name) {
-            let message = format!("the model reads `{}`, which no recording has", other.name);
-            return Err(DataError::new(message));
-        }
+        refuse_other_fields(asked, &field)?;
         Ok(RecordingInputs { fields: vec![field], plan })
     }
 }
