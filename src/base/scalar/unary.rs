@@ -38,6 +38,8 @@ pub struct UnaryRow {
     pub cost: usize,
     /// The cost of computing it again.
     pub effort: Effort,
+    /// ONNX's operator that is this function, where it has one.
+    pub onnx: Option<&'static str>,
 }
 
 /// The element types of a function.
@@ -100,6 +102,7 @@ const PLAIN: UnaryRow = UnaryRow {
     ulp: 0.0,
     cost: 20,
     effort: Effort::Much,
+    onnx: None,
 };
 
 /// Makes the enum, and a match over it for each column that is not in [`UnaryRow`].
@@ -141,25 +144,25 @@ functions! {
     /// `−x`.
     Neg = "neg", E::neg => UnaryRow {
         value: |x| -x, called: false, takes: Takes::Numbers, shape: Curve::Falling,
-        cost: 1, effort: Effort::Least, ..PLAIN
+        cost: 1, effort: Effort::Least, onnx: Some("Neg"), ..PLAIN
     };
     /// `|x|`.
     Abs = "abs", E::abs => UnaryRow {
         value: f64::abs, takes: Takes::Numbers, range: (0.0, f64::INFINITY), shape: Curve::Kink,
-        cost: 1, effort: Effort::Least, ..PLAIN
+        cost: 1, effort: Effort::Least, onnx: Some("Abs"), ..PLAIN
     };
     /// −1, 1, or the argument itself where it is zero or NaN.
     Sign = "sign", math::sign => UnaryRow {
         value: sign, takes: Takes::Numbers, range: (-1.0, 1.0), shape: Curve::Steps,
-        cost: 4, effort: Effort::Least, ..PLAIN
+        cost: 4, effort: Effort::Least, onnx: Some("Sign"), ..PLAIN
     };
     /// The largest whole number not above `x`.
     Floor = "floor", E::floor => UnaryRow {
-        value: f64::floor, shape: Curve::Steps, cost: 1, effort: Effort::Little, ..PLAIN
+        value: f64::floor, shape: Curve::Steps, cost: 1, effort: Effort::Little, onnx: Some("Floor"), ..PLAIN
     };
     /// `eˣ`.
     Exp = "exp", math::exp => UnaryRow {
-        value: libm::exp, range: (0.0, f64::INFINITY), growth: Growth::Fast, ulp: 1.2, ..PLAIN
+        value: libm::exp, range: (0.0, f64::INFINITY), growth: Growth::Fast, ulp: 1.2, onnx: Some("Exp"), ..PLAIN
     };
     /// `eˣ − 1`.
     Expm1 = "expm1", math::expm1 => UnaryRow {
@@ -167,7 +170,7 @@ functions! {
     };
     /// The natural logarithm.
     Log = "log", math::log => UnaryRow {
-        value: libm::log, domain: 0.0, growth: Growth::Slow, ulp: 1.2, ..PLAIN
+        value: libm::log, domain: 0.0, growth: Growth::Slow, ulp: 1.2, onnx: Some("Log"), ..PLAIN
     };
     /// `log(1 + x)`.
     Log1p = "log1p", math::log1p => UnaryRow {
@@ -175,7 +178,7 @@ functions! {
     };
     /// `√x`.
     Sqrt = "sqrt", E::sqrt => UnaryRow {
-        value: f64::sqrt, domain: 0.0, range: (0.0, f64::INFINITY), ulp: 0.5, cost: 1, ..PLAIN
+        value: f64::sqrt, domain: 0.0, range: (0.0, f64::INFINITY), ulp: 0.5, cost: 1, onnx: Some("Sqrt"), ..PLAIN
     };
     /// `1/√x`.
     Rsqrt = "rsqrt", math::rsqrt => UnaryRow {
@@ -184,15 +187,15 @@ functions! {
     };
     /// The hyperbolic tangent.
     Tanh = "tanh", math::tanh => UnaryRow {
-        value: libm::tanh, range: (-1.0, 1.0), ulp: 3.0, ..PLAIN
+        value: libm::tanh, range: (-1.0, 1.0), ulp: 3.0, onnx: Some("Tanh"), ..PLAIN
     };
     /// `1/(1 + e⁻ˣ)`.
     Sigmoid = "sigmoid", math::sigmoid => UnaryRow {
-        value: |x| 1.0 / (1.0 + libm::exp(-x)), range: (0.0, 1.0), ulp: 3.0, ..PLAIN
+        value: |x| 1.0 / (1.0 + libm::exp(-x)), range: (0.0, 1.0), ulp: 3.0, onnx: Some("Sigmoid"), ..PLAIN
     };
     /// The error function.
     Erf = "erf", math::erf => UnaryRow {
-        value: libm::erf, range: (-1.0, 1.0), ulp: 2.0, ..PLAIN
+        value: libm::erf, range: (-1.0, 1.0), ulp: 2.0, onnx: Some("Erf"), ..PLAIN
     };
     /// `1 − erf(x)`.
     Erfc = "erfc", math::erfc => UnaryRow {
@@ -200,16 +203,16 @@ functions! {
     };
     /// The sine.
     Sin = "sin", math::sin => UnaryRow {
-        value: libm::sin, range: (-1.0, 1.0), shape: Curve::Waves, ulp: 2.0, cost: 150, ..PLAIN
+        value: libm::sin, range: (-1.0, 1.0), shape: Curve::Waves, ulp: 2.0, cost: 150, onnx: Some("Sin"), ..PLAIN
     };
     /// The cosine.
     Cos = "cos", math::cos => UnaryRow {
-        value: libm::cos, range: (-1.0, 1.0), shape: Curve::Waves, ulp: 2.0, cost: 150, ..PLAIN
+        value: libm::cos, range: (-1.0, 1.0), shape: Curve::Waves, ulp: 2.0, cost: 150, onnx: Some("Cos"), ..PLAIN
     };
     /// True where `x` is false.
     Not = "not", of_no_float => UnaryRow {
         value: |x| f64::from(u8::from(x == 0.0)), called: false, takes: Takes::Bools,
-        range: (0.0, 1.0), shape: Curve::Waves, cost: 1, effort: Effort::Least, ..PLAIN
+        range: (0.0, 1.0), shape: Curve::Waves, cost: 1, effort: Effort::Least, onnx: Some("Not"), ..PLAIN
     };
 }
 

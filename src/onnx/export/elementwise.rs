@@ -1,6 +1,7 @@
 //! Functions of elements. Their arguments need not have one shape: ONNX broadcasts as NumPy does. The
 //! result stands as its arguments do, so that images stay with their channels first.
 
+use super::ExportRefusal;
 use super::build::element;
 use super::build::{Attributes, Exporter, int};
 use super::value::{LaidOut, ValuePlace, broadcast};
@@ -66,41 +67,35 @@ impl Exporter<'_> {
         self.elementwise(id, &[arg], |it, names| it.emit(op, names, attributes))
     }
 
-    pub fn unary(&mut self, id: NodeId, unary: Unary) -> LaidOut {
+    /// A function: as ONNX's operator of its row, or as a formula of others.
+    pub fn unary(&mut self, id: NodeId, unary: Unary) -> Result<LaidOut, ExportRefusal> {
         let dtype = self.node(id).ty.dtype;
-        self.elementwise(id, &self.node(id).args, |it, names| match unary {
-            Unary::Neg => it.emit("Neg", names, Vec::new()),
-            Unary::Abs => it.emit("Abs", names, Vec::new()),
-            Unary::Sign => it.emit("Sign", names, Vec::new()),
-            Unary::Floor => it.emit("Floor", names, Vec::new()),
-            Unary::Exp => it.emit("Exp", names, Vec::new()),
-            Unary::Log => it.emit("Log", names, Vec::new()),
-            Unary::Sqrt => it.emit("Sqrt", names, Vec::new()),
-            Unary::Tanh => it.emit("Tanh", names, Vec::new()),
-            Unary::Sigmoid => it.emit("Sigmoid", names, Vec::new()),
-            Unary::Erf => it.emit("Erf", names, Vec::new()),
-            Unary::Sin => it.emit("Sin", names, Vec::new()),
-            Unary::Cos => it.emit("Cos", names, Vec::new()),
-            Unary::Not => it.emit("Not", names, Vec::new()),
-            Unary::Rsqrt => {
+        let args = &self.node(id).args;
+        if let Some(op) = unary.row().onnx {
+            return Ok(self.simple(id, args[0], op, Vec::new()));
+        }
+        let formula: fn(&mut Self, &[String], DType) -> String = match unary {
+            Unary::Rsqrt => |it, names, _| {
                 let root = it.emit("Sqrt", names, Vec::new());
                 it.emit("Reciprocal", &[root], Vec::new())
-            }
+            },
             // ONNX has no operator that keeps the digits of small arguments.
-            Unary::Expm1 => {
+            Unary::Expm1 => |it, names, dtype| {
                 let (exp, one) = (it.emit("Exp", names, Vec::new()), it.scalar(1.0, dtype));
                 it.emit("Sub", &[exp, one], Vec::new())
-            }
-            Unary::Log1p => {
+            },
+            Unary::Log1p => |it, names, dtype| {
                 let one = it.scalar(1.0, dtype);
                 let sum = it.emit("Add", &[names[0].clone(), one], Vec::new());
                 it.emit("Log", &[sum], Vec::new())
-            }
-            Unary::Erfc => {
+            },
+            Unary::Erfc => |it, names, dtype| {
                 let (erf, one) = (it.emit("Erf", names, Vec::new()), it.scalar(1.0, dtype));
                 it.emit("Sub", &[one, erf], Vec::new())
-            }
-        })
+            },
+            _ => return self.refuse(id, "no operator of ONNX is known for it"),
+        };
+        Ok(self.elementwise(id, args, |it, names| formula(it, names, dtype)))
     }
 
     pub fn binary(&mut self, id: NodeId, binary: Binary) -> LaidOut {

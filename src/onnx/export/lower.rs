@@ -79,7 +79,7 @@ impl Exporter<'_> {
             Op::Extent(dim) => self.extent(*dim),
             Op::Iota { shape, axis } => self.iota(shape, *axis),
             Op::Uniform { shape, .. } => self.uniform(shape),
-            Op::Unary(unary) => self.unary(id, *unary),
+            Op::Unary(unary) => self.unary(id, *unary)?,
             Op::Binary(binary) => self.binary(id, *binary),
             Op::Where => {
                 self.elementwise(id, args, |it, names| it.emit("Where", names, Vec::new()))
@@ -109,18 +109,14 @@ impl Exporter<'_> {
             Op::SumPool(window) => self.sum_pool(id, window, false),
             Op::Pick => self.pick(id),
             Op::Gather(axis) => self.gather(id, *axis),
-            Op::ConvWeightGrad { .. } | Op::MaxPoolIndex(_) | Op::MaxPoolGrad { .. } => {
-                return self.refuse(id, "ONNX has no operator for it");
-            }
-            Op::SumPoolGrad { .. } | Op::ScatterAdd { .. } => {
-                return self.refuse(id, "ONNX has no operator for it");
-            }
             Op::Input(_) | Op::Hyper(_) | Op::Step | Op::Const(..) => {
                 return self.refuse(id, "its value is not known");
             }
             Op::ScanSlice(_) | Op::Carry(_) | Op::ScanStack(_) => {
                 return self.refuse(id, "it stands outside of its scan");
             }
+            // Those of gradients, and what this list does not know yet.
+            _ => return self.refuse(id, "no operator of ONNX is known for it"),
         })
     }
 

@@ -1,6 +1,7 @@
 //! Functions of one value, element by element: the language's activations, or what they are made of.
 
 use super::Translator;
+use crate::base::scalar::Unary;
 use crate::onnx::import::constant::{ElementKind, TensorElements};
 use crate::onnx::import::known::Made;
 use crate::onnx::import::net::{CallSetting, NetForm, Weight};
@@ -33,24 +34,14 @@ pub(super) fn is_activation(op: &str) -> bool {
 
 /// The function that the language has under a name of its own.
 fn plain(op: &str) -> Option<&'static str> {
-    Some(match op {
-        "Relu" => "relu",
-        "Sigmoid" => "sigmoid",
-        "Tanh" => "tanh",
-        "Softplus" => "softplus",
-        "HardSwish" => "hard_swish",
-        "Mish" => "mish",
-        "Erf" => "erf",
-        "Exp" => "exp",
-        "Log" => "log",
-        "Sqrt" => "sqrt",
-        "Abs" => "abs",
-        "Floor" => "floor",
-        "Sin" => "sin",
-        "Cos" => "cos",
-        "Sign" => "sign",
-        _ => return None,
-    })
+    let named = Unary::ALL.iter().find(|unary| unary.row().onnx == Some(op));
+    match op {
+        "Relu" => Some("relu"),
+        "Softplus" => Some("softplus"),
+        "HardSwish" => Some("hard_swish"),
+        "Mish" => Some("mish"),
+        _ => named.filter(|unary| unary.row().called).map(|unary| unary.name()),
+    }
 }
 
 impl<'a> Translator<'a> {
