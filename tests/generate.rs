@@ -67,36 +67,56 @@ fn text(seed: u64) -> Vec<i32> {
     (0..WINDOW).map(|_| random.below(TOKENS as u32) as i32).collect()
 }
 
-/// The output at each position, from the whole window and position by position, the latter behind
-/// another text, which has left its traces.
-fn both(graph: &Graph, step: &Graph, engine: Engine) -> [Vec<f32>; 2] {
-    let whole = Job {
-        graph: graph.clone(),
-        batch: 1,
-        seed: 5,
-        given: Tensors::new(),
-        // The labels are read by nothing.
-        inputs: Box::new(|_| {
-            let input = |name: &str| (name.to_owned(), Tensor::i32([1, WINDOW], text(2)));
-            ["tokens", "label"].map(input).into_iter().collect()
-        }),
+/// A job on these tokens, and a position where they are one; the labels are read by nothing.
+fn job(graph: &Graph, given: Tensors, at: impl Fn(u64) -> (Vec<i32>, usize) + 'static) -> Job {
+    let inputs = move |step: u64| {
+        let (tokens, position) = at(step);
+        let tokens = Tensor::i32([1, tokens.len()], tokens);
+        let position = Tensor::i32([1], vec![position as i32]);
+        let named = [("tokens", tokens.clone()), ("label", tokens), (POSITION, position)];
+        named.map(|(name, tensor)| (name.to_owned(), tensor)).into_iter().collect()
     };
-    let stepped = Job {
-        graph: collecting(step),
-        batch: 1,
-        seed: 5,
-        given: Tensors::new(),
-        inputs: Box::new(|step| {
-            let (round, at) = ((step as usize - 1) / WINDOW, (step as usize - 1) % WINDOW);
-            let token = text(round as u64 + 1)[at];
-            let tokens = Tensor::i32([1, 1], vec![token]);
-            let position = Tensor::i32([1], vec![at as i32]);
-            [("tokens".to_owned(), tokens), (POSITION.to_owned(), position)].into_iter().collect()
-        }),
-    };
-    let whole = engine.run(&whole, 1).outputs["output"].clone();
-    let stepped = engine.run(&stepped, 2 * WINDOW as u64).kept["all"].clone();
-    [whole, stepped]
+    Job { graph: graph.clone(), batch: 1, seed: 5, given, inputs: Box::new(inputs) }
+}
+
+/// The output at each position, from the whole window.
+fn windowed(graph: &Graph, engine: Engine) -> Vec<f32> {
+    engine.run(&job(graph, Tensors::new(), |_| (text(2), 0)), 1).outputs["output"].clone()
+}
+
+/// The same position by position, behind another text, which has left its traces.
+fn stepped(step: &Graph, engine: Engine) -> Vec<f32> {
+    let job = job(&collecting(step), Tensors::new(), |step| {
+        let (round, at) = ((step as usize - 1) / WINDOW, (step as usize - 1) % WINDOW);
+        (vec![text(round as u64 + 1)[at]], at)
+    });
+    engine.run(&job, 2 * WINDOW as u64).kept["all"].clone()
+}
+
+/// The same from the last of the first `count` positions on, which are computed at once.
+fn prefilled(graph: &Graph, made: &Incremental, count: usize, engine: Engine) -> Vec<f32> {
+    let prefill = dce::run(&made.prefill(graph, count));
+    assert_eq!(verify(&prefill), Ok(()), "{prefill}");
+    // What stands behind the first positions is not looked at.
+    let first = job(&prefill, Tensors::new(), move |_| {
+        let tokens = [&text(2)[..count], &text(3)[count..]].concat();
+        (tokens, 0)
+    });
+    let first = engine.run(&first, 1);
+    let mut outputs = first.outputs["output"].clone();
+    if count < WINDOW {
+        let kept = made.graph.states.values().map(|state| {
+            let value = first.kept[&state.path].clone();
+            (state.path.clone(), Tensor::f32(state.ty.shape.at(1), value))
+        });
+        let rest = job(&collecting(&made.graph), kept.collect(), move |step| {
+            let at = count + step as usize - 1;
+            (vec![text(2)[at]], at)
+        });
+        let rest = engine.run(&rest, (WINDOW - count) as u64);
+        outputs.extend_from_slice(&rest.kept["all"][count * TOKENS..]);
+    }
+    outputs
 }
 
 /// Models that can be computed by positions: their items and bodies, and whether their view is limited.
@@ -170,22 +190,48 @@ const CAUSAL: &[(&str, &str, &str, bool)] = &[
     ),
 ];
 
-#[test]
-fn positions_one_by_one_have_the_bits_of_the_whole_window() {
+fn engines() -> Vec<Engine> {
     let mut engines = vec![Engine::Graph, Engine::Loops(2)];
     engines.extend(targets().flat_map(|target| [1, 3].map(|it| Engine::Compiled(target, it))));
+    engines
+}
+
+/// That two ways to compute the outputs of positions give the same bits.
+fn agree(what: &str, whole: &[f32], others: &[f32], graph: &Graph) {
+    assert_eq!(whole.len(), others.len(), "{what}");
+    let differ = whole.iter().zip(others).filter(|(a, b)| a.to_bits() != b.to_bits());
+    let most = whole.iter().zip(others).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert_eq!(differ.count(), 0, "{what}: up to {most}\n{graph}");
+}
+
+#[test]
+fn positions_one_by_one_have_the_bits_of_the_whole_window() {
     for &(name, items, body, limited) in CAUSAL {
         let (graph, tokens) = model(items, body);
-        let Incremental { graph: step, positions } = incremental::run(&graph, tokens)
+        let made = incremental::run(&graph, tokens)
             .unwrap_or_else(|obstacle| panic!("{name}: {obstacle:?}\n{graph}"));
-        assert_eq!(verify(&step), Ok(()), "{name}: {step}");
-        assert_eq!(positions, limited.then_some(WINDOW), "{name}");
-        for &engine in &engines {
-            let [whole, stepped] = both(&graph, &step, engine);
-            let differ = whole.iter().zip(&stepped).filter(|(a, b)| a.to_bits() != b.to_bits());
-            let most = whole.iter().zip(&stepped).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-            let differ = differ.count();
-            assert_eq!(differ, 0, "{name}, {}: up to {most}\n{step}", engine.name());
+        let step = &made.graph;
+        assert_eq!(verify(step), Ok(()), "{name}: {step}");
+        assert_eq!(made.positions, limited.then_some(WINDOW), "{name}");
+        for engine in engines() {
+            let what = format!("{name}, {}", engine.name());
+            agree(&what, &windowed(&graph, engine), &stepped(step, engine), step);
+        }
+    }
+}
+
+#[test]
+fn positions_behind_those_computed_at_once_have_the_bits_of_the_whole_window() {
+    for &(name, items, body, _) in CAUSAL {
+        let (graph, tokens) = model(items, body);
+        let made = incremental::run(&graph, tokens).expect("a causal model");
+        for (engine, count) in
+            engines().into_iter().zip([1, 17, 20, 39, WINDOW].into_iter().cycle())
+        {
+            let what = format!("{name}, {count} positions at once, {}", engine.name());
+            let whole = windowed(&graph, engine);
+            let others = prefilled(&graph, &made, count, engine);
+            agree(&what, &whole[(count - 1) * TOKENS..], &others, &made.graph);
         }
     }
 }

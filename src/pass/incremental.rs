@@ -30,6 +30,10 @@ use crate::pass::causal::{
 use crate::pass::emit::Emit;
 use rustc_hash::FxHashMap;
 
+mod prefill;
+
+use prefill::KeptPart;
+
 /// The name of the step's input that says which position it computes, from 0.
 pub const POSITION: &str = "generate.position";
 /// Prefix of the paths of states that hold earlier positions; zeros at first.
@@ -44,6 +48,17 @@ pub struct Incremental {
     /// How many positions it can compute before it begins anew; `None` where nothing in it depends on
     /// the number of positions.
     pub positions: Option<usize>,
+    /// What the states whose paths begin with [`KEPT`] hold, in order.
+    parts: Vec<KeptPart>,
+}
+
+impl Incremental {
+    /// A graph for the first positions of a text at once: the tokens `i32[1, T]` of a window, of which
+    /// those behind the first `count` are not looked at; the outputs of position `count − 1`, as the
+    /// step has them; updates of the step's states to what it would hold behind that position.
+    pub fn prefill(&self, model: &Graph, count: usize) -> Graph {
+        prefill::run(model, &self.graph, &self.parts, count)
+    }
 }
 
 /// The reason why there is no such step.
@@ -75,8 +90,8 @@ pub fn run(graph: &Graph, tokens: InputId) -> Result<Incremental, Obstacle> {
     let limited = rules
         .iter()
         .any(|(_, rule)| matches!(rule, Rule::Position(_) | Rule::Entry(_) | Rule::Kept(_)));
-    let maker = Maker::new(graph, tokens);
-    Ok(Incremental { graph: maker.make(rules), positions: limited.then_some(positions) })
+    let (graph, parts) = Maker::new(graph, tokens).make(rules);
+    Ok(Incremental { graph, positions: limited.then_some(positions), parts })
 }
 
 /// In which form a value is wanted.
@@ -321,6 +336,8 @@ struct Maker<'g> {
     tokens: NodeId,
     position: NodeId,
     made: FxHashMap<Wanted, NodeId>,
+    /// What the new states hold.
+    parts: Vec<KeptPart>,
     /// States that get what a later value of the model is.
     handed_on: Vec<(UpdateTarget, Wanted)>,
 }
@@ -340,10 +357,11 @@ impl<'g> Maker<'g> {
         };
         let tokens = emit.builder.input(&old.inputs[tokens].name, indices(&[1, 1]));
         let position = emit.builder.input(POSITION, indices(&[1]));
-        Maker { old, emit, tokens, position, made: FxHashMap::default(), handed_on: Vec::new() }
+        let (made, parts, handed_on) = Default::default();
+        Maker { old, emit, tokens, position, made, parts, handed_on }
     }
 
-    fn make(mut self, rules: Vec<(Wanted, Rule)>) -> Graph {
+    fn make(mut self, rules: Vec<(Wanted, Rule)>) -> (Graph, Vec<KeptPart>) {
         for (wanted, rule) in rules {
             self.emit.builder.set_origin(self.old.nodes[wanted.0].origin);
             let made = self.by(wanted, rule);
@@ -357,7 +375,7 @@ impl<'g> Maker<'g> {
             let node = self.made[&(output.node, Form::At(1))];
             self.emit.builder.output(output.name.clone(), node);
         }
-        self.emit.finish()
+        (self.emit.finish(), self.parts)
     }
 
     fn by(&mut self, (node, form): Wanted, rule: Rule) -> NodeId {
@@ -386,8 +404,9 @@ impl<'g> Maker<'g> {
         self.emit.broadcast(scalar, shape)
     }
 
-    /// A new state, zeros at first.
-    fn state(&mut self, shape: Shape) -> (NodeId, UpdateTarget) {
+    /// A new state of what it holds, zeros at first.
+    fn state(&mut self, shape: Shape, part: KeptPart) -> (NodeId, UpdateTarget) {
+        self.parts.push(part);
         let states = self.emit.graph().states.len();
         let node = self.emit.builder.state(State {
             path: format!("{KEPT}{states}"),
@@ -402,7 +421,7 @@ impl<'g> Maker<'g> {
     /// A kept value with its new part in its place.
     fn kept(&mut self, node: NodeId, axis: usize) -> NodeId {
         let shape = self.old.ty(node).shape.clone();
-        let (state, target) = self.state(shape.clone());
+        let (state, target) = self.state(shape.clone(), KeptPart::Whole(node));
         let count = self.emit.op(Op::Iota { shape: shape.clone(), axis }, &[]);
         let position = self.position_as(&shape);
         let is_new = self.emit.binary(Binary::Eq, count, position);
@@ -430,7 +449,8 @@ impl<'g> Maker<'g> {
         let before = window.span(axis - 1) - 1;
         let mut shape = self.emit.shape(new);
         shape.0[axis] = Dim::Known(before);
-        let (state, target) = self.state(shape);
+        let newest = KeptPart::Newest { value: args[0], axis, count: before };
+        let (state, target) = self.state(shape, newest);
         let zeros = self.emit.like(state, 0.0);
         let kept = self.unless_first(state, zeros);
         let all = self.emit.op(Op::Concat(axis), &[kept, new]);
@@ -443,9 +463,11 @@ impl<'g> Maker<'g> {
     }
 
     fn carried(&mut self, node: NodeId) -> NodeId {
-        let (old, next) = (&self.old.nodes[node], self.old.next(node));
-        let (state, target) = self.state(old.ty.shape.clone());
-        let next = next.expect("a carry of a verified graph");
+        let old = &self.old.nodes[node];
+        let Op::Carry(carry) = old.op else { unreachable!("a carry") };
+        let scan = self.old.carries[carry].scan;
+        let next = self.old.next(node).expect("a carry of a verified graph");
+        let (state, target) = self.state(old.ty.shape.clone(), KeptPart::Carry { next, scan });
         self.handed_on.push((target, (next, Form::Step)));
         let initial = self.made[&(old.args[0], Form::Whole)];
         self.unless_first(state, initial)

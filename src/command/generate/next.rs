@@ -6,8 +6,8 @@
 //! ```
 //!
 //! Where a model can be computed by positions it is, until as many are computed as it was trained
-//! to look at. Then the steps begin anew with the newest half of the text that they have seen; a
-//! recurrent or convolutional model never has to. With `full_window`, or where a model cannot be
+//! to look at. Then they begin anew with the newest half of the text that they have seen, whose
+//! positions are computed in one step; a recurrent or convolutional model never has to. With `full_window`, or where a model cannot be
 //! computed so, each token costs a whole window.
 
 use crate::base::rng::Sequence;
@@ -20,8 +20,8 @@ use crate::driver::schedules::hypers;
 use crate::driver::session::{Failure, Request, Session};
 use crate::graph::{Graph, InputId};
 use crate::loops::BufferId;
-use crate::pass::bind;
 use crate::pass::incremental::{self, Incremental, Obstacle, POSITION};
+use crate::pass::{bind, dce};
 use crate::runtime::pool::Pool;
 use crate::runtime::program::{CompiledProgram, RunMemory, StepArgs};
 use crate::schedule::Globals;
@@ -47,6 +47,8 @@ pub(super) struct NextTokens {
 /// A step of one position.
 struct PositionStep {
     step: TokenStep,
+    /// The step of the first positions of a text, so many, which begins anew.
+    prefill: Option<(WindowStep, usize)>,
     /// How many positions it can compute before it begins anew.
     positions: Option<usize>,
     /// The next position.
@@ -95,9 +97,17 @@ impl NextTokens {
             Ok(TokenStep::new(compiled.program, graph, options.tokens))
         };
         let by_positions = match &incremental {
-            Ok(Incremental { graph, positions }) => {
-                let step = compile(graph)?;
-                Some(PositionStep { step, positions: *positions, at: 0, seen: 0 })
+            Ok(made) => {
+                let step = compile(&made.graph)?;
+                let prefill = match made.positions.filter(|_| !options.full_window) {
+                    Some(window) => {
+                        let count = half(window);
+                        let step = compile(&dce::run(&made.prefill(&bound, count)))?;
+                        Some((WindowStep { step, window }, count))
+                    }
+                    None => None,
+                };
+                Some(PositionStep { step, prefill, positions: made.positions, at: 0, seen: 0 })
             }
             Err(_) => None,
         };
@@ -105,9 +115,11 @@ impl NextTokens {
             true => Some(WindowStep { step: compile(&bound)?, window }),
             false => None,
         };
-        let positions = by_positions.iter().map(|it| &it.step.program);
+        let positions = by_positions.iter();
+        let prefills = positions.clone().filter_map(|it| it.prefill.as_ref()).map(|(it, _)| it);
+        let windows = prefills.chain(&by_windows).map(|it| &it.step.program);
         let programs: Vec<&CompiledProgram> =
-            positions.chain(by_windows.iter().map(|it| &it.step.program)).collect();
+            positions.map(|it| &it.step.program).chain(windows).collect();
         refuse_too_large(session, request, &programs, options.threads, variable_bytes(graph))?;
         let mut pool = Pool::new(1);
         let mut memory = RunMemory::for_programs(programs.iter().copied(), options.threads);
@@ -187,6 +199,11 @@ impl NextTokens {
     }
 }
 
+/// The positions with which steps begin anew when a window is full.
+fn half(window: usize) -> usize {
+    (window / 2).max(1)
+}
+
 /// The step of one position, or what stands in its way.
 fn by_positions(
     session: &mut Session,
@@ -217,8 +234,16 @@ impl PositionStep {
         if let Some(positions) = self.positions
             && self.at + unseen > positions
         {
-            let kept = (positions / 2).max(1).min(tokens.len());
+            let kept = half(positions).min(tokens.len());
             (self.at, self.seen) = (0, tokens.len() - kept);
+        }
+        if let Some((prefill, count)) = &self.prefill
+            && self.at == 0
+            && tokens.len() - self.seen >= *count
+        {
+            let first = &tokens[self.seen..][..*count];
+            *logits = prefill.run(memory, pool, first)?;
+            (self.at, self.seen) = (*count, self.seen + count);
         }
         for &token in &tokens[self.seen..] {
             let position = i32::try_from(self.at).unwrap_or(i32::MAX);
@@ -231,7 +256,7 @@ impl PositionStep {
 }
 
 impl WindowStep {
-    /// The logits at all positions of a window that begins with these tokens.
+    /// The output for a window that begins with these tokens.
     fn run(
         &self,
         memory: &mut RunMemory,
