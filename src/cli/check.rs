@@ -77,7 +77,7 @@ impl CheckArgs {
             return self.mend(&request);
         }
         let format = if self.json { Format::Json } else { self.format };
-        let main = &self.common.file;
+        let main = &request.file;
         let checked = match self.checked(&request) {
             Err(failure) if format != Format::Text => return refused(&failure, format, main),
             checked => checked?,
@@ -153,10 +153,19 @@ impl CheckArgs {
     fn mend(&self, request: &driver::Request) -> Result<u8, Failure> {
         let Fixed { changed, made, left, sources } = driver::fix(request)?;
         for file in &changed {
+            // A program from standard input goes to standard output, whole.
+            let is_filter = request.text.is_some() && file.path == request.file && !self.dry_run;
+            if is_filter {
+                write::raw(file.after.as_bytes())?;
+                continue;
+            }
             write::raw(diff::unified(&file.path, &file.before, &file.after).as_bytes())?;
             if !self.dry_run {
                 write::replace(&file.path, &file.after)?;
             }
+        }
+        if let Some(text) = request.text.as_ref().filter(|_| changed.is_empty() && !self.dry_run) {
+            write::raw(text.as_bytes())?;
         }
         render::print(&left, &sources);
         let fixes = if made.len() == 1 { "1 fix".into() } else { format!("{} fixes", made.len()) };

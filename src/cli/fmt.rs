@@ -1,10 +1,9 @@
 //! `nnc fmt`: source files in the canonical form.
 
-use super::{render, threads, write};
+use super::{STANDARD_INPUT, is_piped, render, standard_input, threads, write};
 use crate::base::shown::Show;
 use crate::base::source::Sources;
 use crate::driver::{self, Failure};
-use crate::files::read;
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -43,10 +42,10 @@ impl FmtArgs {
 
     /// Formats one file; says whether it differed from its canonical form.
     fn format_one(&self, path: &Path) -> Result<bool, Failure> {
-        let piped = path == Path::new("-");
+        let piped = is_piped(path);
         let text = read(path, piped)?;
         let mut sources = Sources::new();
-        let name = if piped { "<stdin>".into() } else { path.to_string_lossy().into_owned() };
+        let name = if piped { STANDARD_INPUT.into() } else { path.to_string_lossy().into_owned() };
         let file = sources.add(name, text);
         let formatted = match crate::syntax::format(&sources, file) {
             Ok(formatted) => formatted,
@@ -68,8 +67,5 @@ fn read(path: &Path, piped: bool) -> Result<String, Failure> {
     if !piped {
         return driver::source_text(path);
     }
-    let failed = |error| Failure::Io(format!("cannot read standard input: {error}"));
-    let bytes = read::stream(std::io::stdin().lock(), read::PROGRAM).map_err(failed)?;
-    String::from_utf8(bytes)
-        .map_err(|_| Failure::Data("standard input is not UTF-8 text".to_owned()))
+    standard_input()
 }

@@ -14,12 +14,14 @@ mod allocator;
 mod answers;
 mod bench;
 mod check;
+mod color;
 mod compare;
 mod data;
 mod diff;
 mod doctor;
 mod emit_ir;
 mod eval;
+mod examples;
 mod explain;
 mod explain_code;
 mod export;
@@ -52,8 +54,9 @@ use crate::base::caught;
 use crate::base::shown::{Show, visible_lines};
 use crate::codegen::Target;
 use crate::driver::{self, Failure, Timing};
+use crate::files::read;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::borrow::Cow;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -67,6 +70,15 @@ const INTERRUPTED: u8 = 130;
 #[derive(Parser)]
 #[command(name = "nnc", version, max_term_width = 100)]
 struct Cli {
+    /// Colours in messages: `auto` for terminals, unless NO_COLOR or CLICOLOR_FORCE says otherwise
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true
+    )]
+    color: ColorChoice,
     #[command(subcommand)]
     command: Command,
 }
@@ -74,6 +86,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Train a model on its data, then test it
+    #[command(visible_alias = "train")]
     Run(run::RunArgs),
     /// Train with every combination of the given values, and compare the results
     Sweep(series::SweepArgs),
@@ -82,6 +95,7 @@ enum Command {
     /// Try learning rates, and suggest one
     LrFind(lr_find::LrFindArgs),
     /// Evaluate a trained model on its data
+    #[command(visible_alias = "val")]
     Eval(eval::EvalArgs),
     /// Predict the classes or values of files with a trained model
     Predict(predict::PredictArgs),
@@ -124,7 +138,7 @@ enum Command {
 /// Arguments of every command that compiles a model from a file.
 #[derive(Args)]
 struct Common {
-    /// The source file
+    /// The source file; `-` is standard input
     file: PathBuf,
     #[command(flatten)]
     options: ModelArgs,
@@ -147,6 +161,22 @@ struct ModelArgs {
     time_passes: bool,
 }
 
+/// The name of a program that is read from standard input.
+const STANDARD_INPUT: &str = "<stdin>";
+
+/// Whether a file's name stands for standard input.
+fn is_piped(file: &Path) -> bool {
+    file == Path::new("-")
+}
+
+/// A program from standard input.
+fn standard_input() -> Result<String, Failure> {
+    let failed = |error| Failure::Io(format!("cannot read standard input: {error}"));
+    let bytes = read::stream(std::io::stdin().lock(), read::PROGRAM).map_err(failed)?;
+    String::from_utf8(bytes)
+        .map_err(|_| Failure::Data("standard input is not UTF-8 text".to_owned()))
+}
+
 /// Parses the name of a target that can be forced.
 fn target_parser() -> impl TypedValueParser<Value = Target> {
     let offered = |target: &Target| Some(PossibleValue::new(target.name()).help(target.about()?));
@@ -156,7 +186,11 @@ fn target_parser() -> impl TypedValueParser<Value = Target> {
 
 /// Parses the arguments, runs the command and maps its result to an exit code.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let args = std::env::args_os();
+    let early = color::among(args.map(|arg| arg.to_string_lossy().into_owned()));
+    let parser = examples::with_examples(Cli::command()).color(early);
+    let parsed = parser.try_get_matches().and_then(|found| Cli::from_arg_matches(&found));
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are not mistakes; clap prints all three where they belong.
@@ -171,6 +205,7 @@ pub fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
+    color::choose(cli.color);
     quiet_panics();
     allocator::explain_refusals();
     let ready = threads::spare_address_space()
@@ -246,9 +281,13 @@ fn quiet_panics() {
 }
 
 impl Common {
-    /// The driver's request, with the environment's part.
+    /// The driver's request, with the environment's part; a program from standard input is read.
     fn request(&self, network: bool) -> Result<driver::Request, Failure> {
-        self.options.request(&self.file, network)
+        if !is_piped(&self.file) {
+            return self.options.request(&self.file, network);
+        }
+        let text = Some(standard_input()?);
+        Ok(driver::Request { text, ..self.options.request(Path::new(STANDARD_INPUT), network)? })
     }
 
     /// Prints the passes' times, if asked to.
@@ -263,6 +302,7 @@ impl ModelArgs {
         threads::prepare();
         Ok(driver::Request {
             file: file.to_path_buf(),
+            text: None,
             model: self.model.clone(),
             data: self.data.clone(),
             nnc_data: std::env::var_os("NNC_DATA").map(PathBuf::from),

@@ -21,6 +21,7 @@
 //! is the terminal's, or 100 columns where standard error is not a terminal, so that what a pipe
 //! sees does not depend on the window; nothing is wider.
 
+use super::color;
 use super::diff;
 use super::snippet::{self, FRAME, Paint};
 use crate::base::diagnostic::{Diagnostic, Severity};
@@ -69,7 +70,7 @@ pub fn check_environment() -> Result<(), Failure> {
 /// Prints diagnostics on standard error.
 pub fn print(diagnostics: &[Diagnostic], sources: &Sources) {
     let terminal = std::io::stderr().is_terminal();
-    let color = terminal && std::env::var_os("NO_COLOR").is_none();
+    let color = color::on(terminal);
     let width = if terminal { console_width() } else { PIPED_WIDTH };
     // It was checked before anything else.
     let narrated = form().is_ok_and(|form| form == ReportStyle::Narrated);

@@ -1,6 +1,7 @@
 //! `nnc completions` and `nnc man`: what shells and `man` are told of the command line, made from
 //! its own definition.
 
+use super::examples::with_examples;
 use super::{Cli, write};
 use crate::driver::Failure;
 use crate::run;
@@ -19,7 +20,7 @@ impl CompletionsArgs {
     /// Prints them.
     pub fn execute(self) -> Result<u8, Failure> {
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut Cli::command(), "nnc", &mut script);
+        clap_complete::generate(self.shell, &mut with_examples(Cli::command()), "nnc", &mut script);
         write::raw(&script)?;
         Ok(0)
     }
@@ -41,12 +42,14 @@ impl ManArgs {
         match self.out {
             None => {
                 let mut page = Vec::new();
-                clap_mangen::Man::new(Cli::command()).render(&mut page).map_err(failed)?;
+                clap_mangen::Man::new(with_examples(Cli::command()))
+                    .render(&mut page)
+                    .map_err(failed)?;
                 write::raw(&page)?;
             }
             Some(folder) => {
                 std::fs::create_dir_all(&folder).map_err(failed)?;
-                let mut command = Cli::command().disable_help_subcommand(true);
+                let mut command = with_examples(Cli::command()).disable_help_subcommand(true);
                 // Names of sub-commands become those of their pages, `nnc-run`.
                 command.build();
                 pages(command, &folder)?;

@@ -13,7 +13,6 @@ use crate::base::shown::Show;
 use crate::base::step_output::StepOutput;
 use crate::base::tensor::DType;
 use crate::driver::batch::DEFAULT_BATCH;
-use crate::driver::front::source_text;
 use crate::driver::pipeline::{self, ASM, AST, CLIF, GRAPH, LOOPS, PLAN, plan_text};
 use crate::driver::session::{Failure, Request, Session};
 use crate::graph::{self, Graph, NodeId, Op, UpdateRule};
@@ -68,7 +67,7 @@ pub fn emit(
     request: &Request,
     asked: EmitRequest,
 ) -> Result<String, Failure> {
-    let text = source_text(&request.file)?;
+    let text = session.main_text(request)?;
     let input = EmitInput::of(&text);
     let step = asked.step.unwrap_or(input.first_step());
     session.wanted = Some(step.to_string());

@@ -323,7 +323,7 @@ impl Session {
     pub(crate) fn main_text(&self, request: &Request) -> Result<String, Failure> {
         match self.overlays.iter().find(|(file, _)| *file == request.file) {
             Some((_, text)) => Ok(text.clone()),
-            None => source_text(&request.file),
+            None => request.text.clone().map_or_else(|| source_text(&request.file), Ok),
         }
     }
 

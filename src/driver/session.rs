@@ -17,6 +17,8 @@ use std::time::Instant;
 pub struct Request {
     /// The source file.
     pub file: PathBuf,
+    /// Its text, where it is not read: what came from standard input.
+    pub text: Option<String>,
     /// The model, where the file has several.
     pub model: Option<String>,
     /// Path to use instead of the one that the data names.
@@ -41,6 +43,7 @@ impl Request {
     pub fn new(file: impl Into<PathBuf>) -> Request {
         Request {
             file: file.into(),
+            text: None,
             model: None,
             data: None,
             nnc_data: None,

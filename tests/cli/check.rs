@@ -21,6 +21,58 @@ fn check_tells_what_a_good_file_is() {
     folder.run(&["check", &model("mnist.nn")]).exits(0);
 }
 
+/// A program with a mistake that has a certain fix, and the mended one.
+const MISTAKEN: &str = "model net(x: f32[N, 4]) -> f32[N, 2] {\n    x |> dens(2)\n}\n";
+
+#[test]
+fn a_program_may_come_from_standard_input() {
+    let folder = Folder::new();
+    let ran = folder.feed(&["check", "-"], DIGITS).exits(0);
+    assert!(ran.stdout.contains("parameters  25 450"), "{}", ran.stdout);
+    folder.feed(&["check", "-"], MISTAKEN).exits(1).complains(&["E0102", "<stdin>:2:10"]);
+    let json = folder.feed(&["check", "--json", "-"], MISTAKEN).exits(1).json();
+    assert!(json[0].to_string().contains("<stdin>"), "{}", json[0]);
+    // What is mended is the result; without a mistake it is what came.
+    let mended = MISTAKEN.replace("dens(", "dense(");
+    assert_eq!(folder.feed(&["check", "--fix", "-"], MISTAKEN).exits(0).stdout, mended);
+    assert_eq!(folder.feed(&["check", "--fix", "-"], &mended).exits(0).stdout, mended);
+    let shown = folder.feed(&["check", "--fix", "--dry-run", "-"], MISTAKEN).exits(0);
+    assert!(shown.stdout.contains("+    x |> dense(2)"), "{}", shown.stdout);
+    let graph = folder.feed(&["emit-ir", "-"], &mended).exits(0);
+    assert!(graph.stdout.contains("matmul"), "{}", graph.stdout);
+    assert_eq!(std::fs::read_dir(folder.0.path()).expect("the folder").count(), 0);
+    folder.feed(&["check", "-"], "").exits(1);
+}
+
+#[test]
+fn colours_follow_the_flag_and_the_environment() {
+    let folder = Folder::new();
+    folder.write("wrong.nn", MISTAKEN);
+    let coloured = |args: &[&str], variable: (&str, &str)| {
+        let mut command = folder.command(&[&["check", "wrong.nn"], args].concat());
+        for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
+            command.env_remove(name);
+        }
+        let output = command.env(variable.0, variable.1).output().expect("nnc runs");
+        Ran::of(output, args).exits(1).stderr.contains("\x1b[")
+    };
+    assert!(!coloured(&[], ("TERM", "xterm")), "no terminal");
+    assert!(coloured(&["--color", "always"], ("NO_COLOR", "1")));
+    assert!(coloured(&[], ("CLICOLOR_FORCE", "1")));
+    assert!(!coloured(&["--color=never"], ("CLICOLOR_FORCE", "1")));
+    folder.run(&["check", "wrong.nn", "--color", "red"]).exits(2).complains(&["red", "auto"]);
+}
+
+#[test]
+fn commands_have_the_names_of_other_tools_and_examples() {
+    let folder = Folder::new();
+    for (alias, name) in [("train", "run"), ("val", "eval")] {
+        let [first, second] = [alias, name].map(|it| folder.run(&[it, "--help"]).exits(0).stdout);
+        assert_eq!(first, second);
+        assert!(first.contains(&format!("Examples:\n  nnc {name} ")), "{first}");
+    }
+}
+
 #[test]
 fn every_model_is_checked_and_tidy() {
     let folder = Folder::new();
