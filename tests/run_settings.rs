@@ -2,6 +2,9 @@
 //! is frozen, where parameters begin, what classes weigh, when a run stops, what becomes of numbers
 //! that are not finite.
 
+#[path = "run_settings/rate.rs"]
+mod rate;
+
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
@@ -52,9 +55,13 @@ impl Case {
     }
 
     fn train(&self) -> Trained {
+        self.train_with(Seen::default())
+    }
+
+    fn train_with(&self, seen: Seen) -> Trained {
         let run =
             self.prepare(Overrides::default()).unwrap_or_else(|failure| panic!("{failure:?}"));
-        train(&run)
+        train(&run, seen)
     }
 }
 
@@ -70,6 +77,9 @@ struct Seen {
     skipped: Vec<(usize, f64)>,
     states: Vec<Vec<(String, Tensor)>>,
     names: Vec<String>,
+    /// Whether the rate is to be halved after the next step.
+    halves: bool,
+    halved: Vec<(usize, f64)>,
 }
 
 impl Callback for Seen {
@@ -80,6 +90,7 @@ impl Callback for Seen {
                 self.decisions.push(decision);
             }
             Event::Skipped { step, lr_scale, .. } => self.skipped.push((step, lr_scale)),
+            Event::RateHalved { step, lr_scale, .. } => self.halved.push((step, lr_scale)),
             Event::EpochStarted { .. }
             | Event::Stepped { .. }
             | Event::ThreadsChanged(_)
@@ -92,6 +103,10 @@ impl Callback for Seen {
             let value = |name: &String| (name.clone(), trainer.read(name));
             self.states.push(self.names.iter().map(value).collect());
         }
+    }
+
+    fn halves_rate(&mut self) -> bool {
+        std::mem::take(&mut self.halves)
     }
 }
 
@@ -112,12 +127,12 @@ impl Trained {
     }
 }
 
-fn train(run: &BuiltRun) -> Trained {
+fn train(run: &BuiltRun, seen: Seen) -> Trained {
     let names: Vec<String> = run.variables().map(|(name, _)| name.to_owned()).collect();
     let first = run.variables().map(|(name, value)| (name.to_owned(), value.clone())).collect();
     let mut pool = Pool::new(2);
     let mut trainer = run.trainer(&mut pool);
-    let mut seen = Seen { names: names.clone(), ..Seen::default() };
+    let mut seen = Seen { names: names.clone(), ..seen };
     let outcome = trainer.train(&mut seen, &AtomicBool::new(false));
     let last = names.iter().map(|name| (name.clone(), trainer.read(name))).collect();
     Trained { seen, first, last, outcome }

@@ -40,6 +40,7 @@ impl Callback for Records {
             Event::EpochStarted { steps, .. } => self.steps.push(steps),
             Event::Stepped { .. }
             | Event::Skipped { .. }
+            | Event::RateHalved { .. }
             | Event::ThreadsChanged(_)
             | Event::Notice(_) => {}
             Event::EpochEnded { record, .. } => {

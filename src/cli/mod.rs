@@ -16,6 +16,7 @@ mod bench;
 mod check;
 mod color;
 mod compare;
+mod dashboard;
 mod data;
 mod diff;
 mod doctor;

@@ -3,6 +3,7 @@
 //!
 //! Progress goes to standard error; the JSON lines, which are a result, to standard output.
 
+use super::dashboard::Dashboard;
 use super::{render, write};
 use crate::base::shown::visible_lines;
 use crate::base::units::{compact, duration};
@@ -60,6 +61,8 @@ pub struct TrainProgress<'a> {
     skipped: usize,
     /// `1/5`, and the running mean of its batches' losses.
     shown: (String, Option<f32>),
+    /// The screen that shows it instead, where there is one.
+    dashboard: Option<Dashboard>,
 }
 
 /// Batches of an epoch that are reported one by one when they are left out.
@@ -80,7 +83,20 @@ impl<'a> TrainProgress<'a> {
             started,
             skipped: 0,
             shown,
+            dashboard: None,
         }
+    }
+
+    /// Shows the run on a screen of its own, until it is closed.
+    pub fn show_on(&mut self, dashboard: Dashboard) {
+        self.dashboard = Some(dashboard);
+        self.mode = ProgressMode::Lines;
+    }
+
+    /// Leaves the screen, if there is one, and prints what it has kept.
+    pub fn close(&mut self) {
+        let lines = self.dashboard.take().map(Dashboard::close).unwrap_or_default();
+        lines.iter().for_each(|line| say(line));
     }
 
     /// The error of the first line that could not be written, if there was one.
@@ -101,9 +117,12 @@ impl<'a> TrainProgress<'a> {
 
     /// Prints a line above the bar, if there is one.
     pub fn line(&self, text: &str) {
-        match &self.bar {
-            Some(bar) => bar.println(fitted(&visible_lines(text), render::terminal_width())),
-            None => say(text),
+        match (&self.dashboard, &self.bar) {
+            (Some(dashboard), _) => dashboard.line(&visible_lines(text)),
+            (None, Some(bar)) => {
+                bar.println(fitted(&visible_lines(text), render::terminal_width()));
+            }
+            (None, None) => say(text),
         }
     }
 
@@ -146,6 +165,9 @@ impl<'a> TrainProgress<'a> {
 
 impl Callback for TrainProgress<'_> {
     fn on_event(&mut self, event: Event<'_>) {
+        if let Some(dashboard) = &self.dashboard {
+            dashboard.event(&event);
+        }
         match event {
             Event::EpochStarted { epoch, epochs, steps } if self.mode == ProgressMode::Bar => {
                 self.started = Instant::now();
@@ -167,6 +189,12 @@ impl Callback for TrainProgress<'_> {
                     self.notice(&skipped_line(epoch, step, &what, lr_scale));
                 }
             }
+            Event::RateHalved { epoch, step, lr_scale } => {
+                let left = compact(lr_scale as f32);
+                self.notice(&format!(
+                    "step {step} of epoch {epoch}: the learning rate is halved; {left} of it is left"
+                ));
+            }
             Event::Stepped { step, loss } => {
                 if let Some(bar) = &self.bar {
                     bar.set_position(step as u64);
@@ -184,6 +212,13 @@ impl Callback for TrainProgress<'_> {
                 self.epoch(record, epochs, decision);
             }
         }
+    }
+    fn halves_rate(&mut self) -> bool {
+        self.dashboard.as_ref().is_some_and(Dashboard::halves_rate)
+    }
+
+    fn wants_checkpoint(&mut self) -> bool {
+        self.dashboard.as_ref().is_some_and(Dashboard::wants_checkpoint)
     }
 }
 

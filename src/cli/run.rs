@@ -37,6 +37,10 @@ pub struct RunArgs {
     /// Compile the program and open its data, report what a run would do, and stop
     #[arg(long)]
     dry_run: bool,
+    /// Show the run on the whole terminal: curves, scores, layers, log; keys to keep it, to halve the
+    /// learning rate and to stop
+    #[arg(long, conflicts_with_all = ["json", "quiet"])]
+    tui: bool,
     /// Also write the trained parameters to this file (safetensors), even after Ctrl-C
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
@@ -67,6 +71,7 @@ impl RunArgs {
             options: &self.options,
             save: self.save.as_ref(),
             dry_run: self.dry_run,
+            tui: self.tui,
             stop: &stop,
             said: &train::ShownNotes::default(),
         };

@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 /// Trains once for every choice of values, and compares what came of it.
@@ -61,7 +62,7 @@ pub fn run(
     series: &RunSeries,
     training: &TrainingArgs,
     options: &ModelArgs,
-    stop: &AtomicBool,
+    stop: &Arc<AtomicBool>,
 ) -> Result<u8, Failure> {
     let members = series.members();
     let mut results: Vec<(Member, RunResult)> = Vec::new();
@@ -86,6 +87,7 @@ pub fn run(
             options,
             save: None,
             dry_run: false,
+            tui: false,
             stop,
             said: &said,
         };
@@ -95,12 +97,8 @@ pub fn run(
         }
         match (ended.outcome?, ended.result) {
             (TrainingOutcome::Stopped, _) | (_, None) => {
-                let root = series.root.shown();
-                eprintln!(
-                    "stopped in run {} of {}; the same command goes on in {root}",
-                    index + 1,
-                    members.len()
-                );
+                let (root, run, all) = (series.root.shown(), index + 1, members.len());
+                eprintln!("stopped in run {run} of {all}; the same command goes on in {root}");
                 return Ok(if ended.out_of_time { 0 } else { INTERRUPTED });
             }
             (_, Some(result)) => results.push((member.clone(), result)),

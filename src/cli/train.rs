@@ -1,6 +1,7 @@
 //! Training from the command line: the flags that all commands share that train, Ctrl-C, and one
 //! run from what is announced to what came of it.
 
+use super::dashboard::{Dashboard, LayerShare, RunHeading};
 use super::progress::{ProgressMode, ReadProgress, TrainProgress, push_scores, say, tell};
 use super::{INTERRUPTED, ModelArgs, render, threads, write};
 use crate::base::diagnostic::Diagnostic;
@@ -137,8 +138,10 @@ pub struct RunOptions<'a> {
     pub save: Option<&'a PathBuf>,
     /// Whether nothing is trained.
     pub dry_run: bool,
+    /// Whether a terminal shows the run on a screen of its own.
+    pub tui: bool,
     /// Set by Ctrl-C.
-    pub stop: &'a AtomicBool,
+    pub stop: &'a Arc<AtomicBool>,
     /// Notes that the runs before this one have shown.
     pub said: &'a ShownNotes,
 }
@@ -193,9 +196,31 @@ pub fn train(asked: &RunOptions<'_>, job: &Job) -> Result<Option<(PreparedRun, E
         progress.line(&format!("a dry run: all is compiled, in {arena:.1} MB of memory"));
         return Ok(None);
     }
-    let ended = prepared.train(&mut pool, &mut progress, asked.stop, deadline, asked.save)?;
+    if asked.tui && mode == ProgressMode::Bar {
+        let (heading, stop) = (heading(&prepared, pool.threads()), Arc::clone(asked.stop));
+        match Dashboard::open(heading, stop) {
+            Ok(dashboard) => progress.show_on(dashboard),
+            Err(error) => say(&format!("note: no screen for the run: {error}")),
+        }
+    }
+    let ended = prepared.train(&mut pool, &mut progress, asked.stop, deadline, asked.save);
+    progress.close();
     progress.written()?;
-    Ok(Some((prepared, ended)))
+    Ok(Some((prepared, ended?)))
+}
+
+/// The head of a run on a screen.
+fn heading(prepared: &PreparedRun, threads: usize) -> RunHeading {
+    let run = &prepared.run;
+    let shares = run.shares_of_layers().into_iter();
+    RunHeading {
+        model: run.model.clone(),
+        folder: prepared.folder.as_ref().map(|folder| folder.root.shown().to_string()),
+        batch: run.settings().batch,
+        memory: run.arena(threads),
+        threads,
+        layers: shares.map(|(path, share)| LayerShare { path, share }).collect(),
+    }
 }
 
 /// Says what will be done, defaults included.

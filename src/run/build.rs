@@ -237,6 +237,13 @@ impl BuiltRun {
         Trainer::new(&self.steps, memory, pool, &self.data, self.setup.clone(), &self.initial)
     }
 
+    /// The layers' paths in order, with the part that each has of the model's operations.
+    pub fn shares_of_layers(&self) -> Vec<(String, f64)> {
+        let all: u64 = self.layers.iter().map(|layer| layer.flops).sum();
+        let share = |flops: u64| flops as f64 / all.max(1) as f64;
+        self.layers.iter().map(|layer| (layer.path.clone(), share(layer.flops))).collect()
+    }
+
     /// Bytes of the memory that all steps share, for a number of threads.
     pub fn arena(&self, threads: usize) -> usize {
         let blocks = programs(&self.steps).map(CompiledProgram::blocks);

@@ -172,6 +172,19 @@ impl<'a> Recorder<'a> {
         }
     }
 
+    /// Keeps the run because whoever watches wants it.
+    fn keep_now(&mut self, trainer: &Trainer<'_>) {
+        self.keep(trainer, false, true);
+        let name = CheckpointPosition::of(trainer.state()).file_name();
+        match &self.files {
+            Some(files) => {
+                let folder = files.folder.checkpoints();
+                self.notice(&format!("a checkpoint: {}", folder.join(name).shown()));
+            }
+            None => self.notice("no checkpoint: the run has no folder"),
+        }
+    }
+
     /// A run goes on when it cannot be kept: the disk may have room again for the next one.
     fn not_kept(&mut self, error: &str) {
         let newest = self.files.as_ref().and_then(|files| files.keeper.newest());
@@ -228,12 +241,21 @@ impl Callback for Recorder<'_> {
                     "not_finite": what, "lr_scale": lr_scale,
                 }));
             }
+            Event::RateHalved { epoch, step, lr_scale } => {
+                self.event(&json!({
+                    "event": "rate_halved", "epoch": epoch, "step": step, "lr_scale": lr_scale,
+                }));
+            }
             Event::ThreadsChanged(ThreadChange { from, to }) => {
                 self.event(&json!({ "event": "threads", "from": from, "to": to }));
             }
             Event::EpochStarted { .. } | Event::Stepped { .. } | Event::Notice(_) => {}
         }
         self.callback.on_event(event);
+    }
+
+    fn halves_rate(&mut self) -> bool {
+        self.callback.halves_rate()
     }
 
     fn on_step_end(&mut self, trainer: &Trainer<'_>, epoch_over: Option<Decision>) {
@@ -256,6 +278,7 @@ impl Callback for Recorder<'_> {
                     self.keep(trainer, decision.best, decision.best);
                 }
             }
+            None if self.callback.wants_checkpoint() => self.keep_now(trainer),
             None if due(self.due.steps, state.batch) => self.keep(trainer, false, false),
             None => {}
         }

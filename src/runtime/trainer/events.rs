@@ -36,6 +36,15 @@ pub enum Event<'a> {
         /// The part of the learning rate that is left.
         lr_scale: f64,
     },
+    /// The learning rate is halved from the next step on, because a callback wants it.
+    RateHalved {
+        /// The epoch, from 1.
+        epoch: usize,
+        /// The step of the epoch after which, from 1.
+        step: usize,
+        /// The part of the learning rate that is left.
+        lr_scale: f64,
+    },
     /// Steps take fewer threads for now, since that is faster; sent once.
     ThreadsChanged(ThreadChange),
     /// Something that is worth a line.
@@ -59,6 +68,16 @@ pub trait Callback {
     /// Shown the run after each step, and after each epoch with what was decided: the time to keep
     /// what is there.
     fn on_step_end(&mut self, _trainer: &Trainer<'_>, _epoch_over: Option<Decision>) {}
+
+    /// Whether the learning rate is to be halved from the next step on; asked once after each step.
+    fn halves_rate(&mut self) -> bool {
+        false
+    }
+
+    /// Whether the run is to be kept as it is though no checkpoint is due; asked once after each step.
+    fn wants_checkpoint(&mut self) -> bool {
+        false
+    }
 }
 
 /// How training ended.

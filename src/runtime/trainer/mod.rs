@@ -185,6 +185,11 @@ impl<'a> Trainer<'a> {
             if let Some(change) = self.pool.take_change() {
                 callback.on_event(Event::ThreadsChanged(change));
             }
+            if callback.halves_rate() {
+                self.state.control.lr_scale *= 0.5;
+                let (step, lr_scale) = (self.state.batch, self.state.control.lr_scale);
+                callback.on_event(Event::RateHalved { epoch, step, lr_scale });
+            }
             callback.on_step_end(self, None);
         }
         Ok(true)
