@@ -380,20 +380,6 @@ fn classes_weigh_as_they_are_told() {
     assert!((loss - total / weights).abs() < 1e-5, "{loss} and {}", total / weights);
 }
 
-#[test]
-fn a_run_that_gets_no_better_stops_and_lowers_its_rate() {
-    let settings = "    epochs = 50\n    optimizer = sgd(lr: 1e-30)\n    early_stop = patience(val_loss, 5)\n    \
-                    reduce_on_plateau = patience(val_loss, 2, factor: 0.5)";
-    let trained = Case::new("train: 100, test: 10, validation: 0.2", settings).train();
-    assert_eq!(trained.outcome, Ok(TrainingOutcome::StoppedEarly));
-    let records = &trained.seen.records;
-    assert_eq!(records.len(), 6);
-    let rates: Vec<f32> = records.iter().map(|record| record.scheduled[0].1).collect();
-    assert_eq!(rates, [1e-30, 1e-30, 1e-30, 0.5e-30, 0.5e-30, 0.25e-30]);
-    let stops: Vec<bool> = trained.seen.decisions.iter().map(|decision| decision.stop).collect();
-    assert_eq!(stops, [false, false, false, false, false, true]);
-}
-
 /// A net whose loss is infinite for one sample in some: `log` of a number that may be 0.
 const DELICATE: &str = "data drawn = digits(train: 128, test: 10)
 

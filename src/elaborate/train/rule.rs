@@ -109,10 +109,7 @@ impl<'a> RuleContext<'a> {
             self.core.check_domain(function, param, &value, given)?;
             self.core.frame_mut().given.extend(given.map(|at| (&param.name.text[..], at)));
             let is_rate = param.name.text == "lr";
-            let value = match is_rate && self.lr_reducer.is_some() {
-                true => self.lowered_rate(param, value, at)?,
-                false => value,
-            };
+            let value = if is_rate { self.lowered_rate(param, value, at)? } else { value };
             self.scheduled_argument(param, &value, at)?;
             let value = self.hyper(param, value, at)?;
             if is_rate {
