@@ -1,0 +1,100 @@
+//! Inlay hints: the shape behind each stage of a pipeline and each `let`, and what a data field is.
+//!
+//! ```text
+//! image |> conv(32, 3)⟨f32[N, 26, 26, 32]⟩ |> flatten⟨f32[N, 21632]⟩
+//! ```
+//!
+//! A place that runs several times has the first of its shapes and `…`; its tooltip has all.
+
+use super::analysis::Analysis;
+use super::hover::{described, of_field};
+use crate::base::source::Span;
+use crate::elaborate::TracedValue;
+use crate::syntax::ast::{Block, ExprKind, Item, ItemKind, Statement, StmtKind};
+use crate::syntax::walk::{self, SyntaxNode};
+
+/// A value longer than this is no hint.
+const LONGEST: usize = 60;
+
+/// A text to show behind a byte of the file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hint {
+    /// The byte.
+    pub byte: usize,
+    /// The text.
+    pub label: String,
+    /// All that is known, in Markdown.
+    pub tooltip: String,
+}
+
+/// The hints between two bytes of the file, in the order of their places.
+pub fn hints(analysis: &Analysis, from: usize, to: usize) -> Vec<Hint> {
+    let mut found = Vec::new();
+    for item in analysis.tree().iter().flat_map(|file| &file.items) {
+        if item.span.start as usize > to || (item.span.end as usize) < from {
+            continue;
+        }
+        of_item(analysis, item, &mut found);
+    }
+    found.retain(|hint| (from..=to).contains(&hint.byte));
+    found.sort_by_key(|hint| hint.byte);
+    found.dedup_by_key(|hint| hint.byte);
+    found
+}
+
+fn of_item(analysis: &Analysis, item: &Item, found: &mut Vec<Hint>) {
+    if let ItemKind::Data { name, value, fields } = &item.kind {
+        let Some(schema) = analysis.schema(&name.text) else { return };
+        for written in fields.iter().flatten() {
+            let Some(field) = schema.field(&written.name.text) else { continue };
+            let end = written.role.as_ref().map_or(written.value.span, |role| role.span).end;
+            let text = of_field(field);
+            let label = text.split_once(": ").map_or(text.as_str(), |(_, rest)| rest).to_owned();
+            found.push(Hint { byte: end as usize, label: format!(": {label}"), tooltip: text });
+        }
+        if fields.is_none() {
+            let text = schema.fields.iter().map(of_field).collect::<Vec<_>>().join("; ");
+            let (byte, tooltip) = (value.span.end as usize, text.clone());
+            found.push(Hint { byte, label: format!(" {text}"), tooltip });
+        }
+        return;
+    }
+    walk::item_nodes(item, &mut |node| {
+        if let SyntaxNode::Stage(stage) = node {
+            found.extend(of_value(analysis, stage.span, stage.span.end, " "));
+        }
+    });
+    if let ItemKind::Function(function) = &item.kind {
+        statements(&function.body, &mut |stmt| {
+            let StmtKind::Let { name, value } = &stmt.kind else { return };
+            let literal = matches!(
+                value.kind,
+                ExprKind::Int(_) | ExprKind::Float(_) | ExprKind::Bool(_) | ExprKind::Str(_)
+            );
+            if !literal {
+                found.extend(of_value(analysis, name.span, name.span.end, ": "));
+            }
+        });
+    }
+}
+
+/// The hint of a place with values.
+fn of_value(analysis: &Analysis, span: Span, byte: u32, before: &str) -> Option<Hint> {
+    let values = analysis.values.get(&span)?;
+    let mut shown: Vec<&TracedValue> = Vec::new();
+    for value in values {
+        if !shown.iter().any(|known| known.value == value.value) {
+            shown.push(value);
+        }
+    }
+    let first = shown.first().filter(|first| first.value.len() <= LONGEST)?;
+    let more = if shown.len() > 1 { " …" } else { "" };
+    let label = format!("{before}{}{more}", first.value);
+    Some(Hint { byte: byte as usize, label, tooltip: described(values) })
+}
+
+/// Calls `meet` for every statement of a block, those of inner blocks included.
+fn statements(block: &Block, meet: &mut dyn FnMut(&Statement)) {
+    block.stmts.iter().for_each(&mut *meet);
+    walk::blocks(block).into_iter().for_each(|inner| statements(inner, meet));
+}
