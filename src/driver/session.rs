@@ -6,7 +6,7 @@ use crate::base::diagnostic::Diagnostic;
 use crate::base::schema::Schema;
 use crate::base::source::{FileId, Sources};
 use crate::codegen::Target;
-use crate::elaborate::Trace;
+use crate::elaborate::ValueTrace;
 use crate::syntax::ast::File;
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -137,7 +137,7 @@ pub struct Session {
     /// Which search for fixes this is part of.
     pub(crate) search: Search,
     /// Where elaboration notes the values of expressions by their places, if anyone wants them.
-    pub(crate) trace: Option<Trace>,
+    pub(crate) trace: Option<ValueTrace>,
     printed: Option<String>,
 }
 

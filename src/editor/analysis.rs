@@ -16,7 +16,7 @@ use crate::base::source::{FileId, Sources, Span};
 use crate::driver::front::{CheckedProgram, ParsedProgram};
 use crate::driver::source::Schemas;
 use crate::driver::{Failure, Request, Session, each_model, merge};
-use crate::elaborate::{Trace, TracedValue};
+use crate::elaborate::{ShownValue, ValueTrace};
 use crate::syntax::{self, ast};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -31,8 +31,6 @@ pub struct ModelFacts {
     pub span: Span,
     /// How many numbers it trains.
     pub parameters: usize,
-    /// The paths of its parameters.
-    pub paths: Vec<String>,
 }
 
 /// All that is known of a program.
@@ -49,16 +47,18 @@ pub struct Analysis {
     /// Mistakes and suspicions, and the texts that they point into.
     pub findings: (Vec<Diagnostic>, Sources),
     /// The values of expressions, by their places.
-    pub values: HashMap<Span, Vec<TracedValue>>,
+    pub values: HashMap<Span, Vec<ShownValue>>,
     /// All names.
     pub names: NameTable,
     /// The models that elaborate.
     pub models: Vec<ModelFacts>,
     /// The fields of data, by the name of the `data` item.
     pub schemas: Vec<(String, Schema)>,
+    /// The paths of parameters, of this state or of the last that had some.
+    pub paths: Vec<String>,
     /// Whether the file that was looked at did not parse.
     pub half_typed: bool,
-    /// What failed that is a bug of ours.
+    /// A failure that is a bug of ours.
     pub bug: Option<String>,
     lines: HashMap<FileId, TextLines>,
 }
@@ -187,7 +187,7 @@ impl Analyst {
         let reads = |key: &ast::TrainKey| key.key.text == "init_from";
         let trains = analysis.files.iter().flat_map(|file| &file.items).filter_map(as_train);
         self.schemas.as_written = !trains.flat_map(|train| &train.keys).any(reads);
-        let trace = Trace::default();
+        let trace = ValueTrace::default();
         for request in requests {
             let mut own = session.beside();
             own.trace = Some(trace.clone());
@@ -223,6 +223,7 @@ impl Analysis {
             names: NameTable::default(),
             models: Vec::new(),
             schemas: Vec::new(),
+            paths: Vec::new(),
             half_typed: false,
             bug: None,
             lines: HashMap::new(),
@@ -276,8 +277,21 @@ impl Analysis {
                 name: experiment.model.clone(),
                 span: experiment.model_span,
                 parameters: experiment.train.parameter_count(),
-                paths: experiment.train.params.iter().map(|(_, it)| it.path.clone()).collect(),
             });
+            self.paths.extend(experiment.train.params.iter().map(|(_, it)| it.path.clone()));
+        }
+    }
+
+    /// Takes over what completion offers from an earlier state of the text, where this one is not
+    /// sound enough to tell: fields of data, paths of parameters.
+    pub(super) fn remember(&mut self, schemas: &[(String, Schema)], paths: &[String]) {
+        for (name, schema) in schemas {
+            if self.schema(name).is_none() {
+                self.schemas.push((name.clone(), schema.clone()));
+            }
+        }
+        if self.models.is_empty() {
+            self.paths = paths.to_vec();
         }
     }
 
@@ -310,7 +324,7 @@ impl Analysis {
     }
 
     /// The values of the smallest expression around a byte of the file, and its place.
-    pub fn values_at(&self, byte: usize) -> Option<(Span, &[TracedValue])> {
+    pub fn values_at(&self, byte: usize) -> Option<(Span, &[ShownValue])> {
         let byte = u32::try_from(byte).ok()?;
         let around = |span: &Span| span.file == self.main && span.start <= byte && byte <= span.end;
         let found = self.values.iter().filter(|(span, _)| around(span));

@@ -7,9 +7,10 @@
 use super::analysis::Analysis;
 use super::context::{CursorContext, OpenBracket};
 use super::documents::OpenText;
-use super::hover::{documentation, header, of_field};
+use super::headers::{documentation, given_otherwise, header};
+use super::hover::of_field;
 use super::meanings;
-use super::names::{Declared, NameRole};
+use super::names::{DeclaredName, NameRole};
 use super::signature::{built_in, kinds_of};
 use crate::data;
 use crate::elaborate;
@@ -102,7 +103,7 @@ fn is_type_place(context: &CursorContext<'_>) -> bool {
 // ---- Functions
 
 /// A function with its header and documentation.
-fn function(analysis: &Analysis, declared: &Declared) -> CompletionItem {
+fn function(analysis: &Analysis, declared: &DeclaredName) -> CompletionItem {
     let header = header(analysis, declared).unwrap_or_default();
     let doc = documentation(declared);
     let content = MarkupContent { kind: MarkupKind::Markdown, value: doc };
@@ -184,8 +185,9 @@ fn arguments(analysis: &Analysis, context: &CursorContext<'_>, found: &mut Vec<C
     let Some(callee) = call.callee else { return };
     let calls = context.open.iter().filter(|open| open.sign == "(").count();
     let kinds = kinds_of(context.item, context.key, calls);
-    if let Some((index, _)) = analysis.names.function(callee, &kinds) {
-        for param in analysis.names.members(index) {
+    if let Some((index, declared)) = analysis.names.function(callee, &kinds) {
+        let before = given_otherwise(declared, call.is_stage);
+        for param in analysis.names.members(index).skip(before) {
             if call.current == Some(&param.name) {
                 kind_values(analysis, param, found);
             } else if call.current.is_none() && !call.named.contains(&param.name.as_str()) {
@@ -217,7 +219,7 @@ fn given_none(
 }
 
 /// The words that an argument of this kind can be.
-fn kind_values(analysis: &Analysis, param: &Declared, found: &mut Vec<CompletionItem>) {
+fn kind_values(analysis: &Analysis, param: &DeclaredName, found: &mut Vec<CompletionItem>) {
     let written = analysis.sources.text(param.whole);
     let of_kind = |word: &str| written.contains(&format!(": {word}"));
     if of_kind("initializer") {
@@ -336,7 +338,7 @@ fn members(analysis: &Analysis, context: &CursorContext<'_>, found: &mut Vec<Com
         return;
     }
     let data = analysis.names.declared.iter().enumerate();
-    let of_name = |(_, it): &(usize, &Declared)| it.role == NameRole::Data && it.name == object;
+    let of_name = |(_, it): &(usize, &DeclaredName)| it.role == NameRole::Data && it.name == object;
     let Some((index, _)) = data.into_iter().find(of_name) else { return };
     if let Some(schema) = analysis.schema(object) {
         for field in &schema.fields {
@@ -362,8 +364,11 @@ fn in_string(
 ) -> Vec<CompletionItem> {
     let key = context.key.unwrap_or_default();
     if context.item == Some("train") && PATTERN_KEYS.contains(&key) {
-        let paths = analysis.models.iter().flat_map(|model| &model.paths);
-        return paths.map(|path| item(path, CompletionItemKind::Value, "a parameter")).collect();
+        return analysis
+            .paths
+            .iter()
+            .map(|path| item(path, CompletionItemKind::Value, "a parameter"))
+            .collect();
     }
     let is_use = context.item == Some("use");
     let inner = typed.rfind('/').map_or("", |slash| &typed[..=slash]);

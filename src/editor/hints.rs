@@ -9,7 +9,7 @@
 use super::analysis::Analysis;
 use super::hover::{described, of_field};
 use crate::base::source::Span;
-use crate::elaborate::TracedValue;
+use crate::elaborate::ShownValue;
 use crate::syntax::ast::{Block, ExprKind, Item, ItemKind, Statement, StmtKind};
 use crate::syntax::walk::{self, SyntaxNode};
 
@@ -81,7 +81,7 @@ fn of_item(analysis: &Analysis, item: &Item, found: &mut Vec<Hint>) {
 /// The hint of a place with values.
 fn of_value(analysis: &Analysis, span: Span, byte: u32, before: &str) -> Option<Hint> {
     let values = analysis.values.get(&span)?;
-    let mut shown: Vec<&TracedValue> = Vec::new();
+    let mut shown: Vec<&ShownValue> = Vec::new();
     for value in values {
         if !shown.iter().any(|known| known.value == value.value) {
             shown.push(value);

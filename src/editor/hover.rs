@@ -2,13 +2,14 @@
 //! this program.
 
 use super::analysis::Analysis;
+use super::headers::{documentation, header};
 use super::meanings;
-use super::names::{Declared, NameRole, NameTarget};
+use super::names::{DeclaredName, NameRole, NameTarget};
 use super::signature::built_in;
 use crate::base::schema::{Field, FieldKind, Schema};
 use crate::base::source::Span;
 use crate::base::units::short;
-use crate::elaborate::TracedValue;
+use crate::elaborate::ShownValue;
 use crate::syntax::{TokenKind, ast, tokens, walk};
 use std::fmt::Write;
 
@@ -82,7 +83,7 @@ fn of_declared(analysis: &Analysis, index: usize, at: Span) -> String {
 }
 
 /// The field of the data that a model's input takes.
-fn field_of_input(analysis: &Analysis, declared: &Declared, _at: Span) -> Option<String> {
+fn field_of_input(analysis: &Analysis, declared: &DeclaredName, _at: Span) -> Option<String> {
     if declared.role != NameRole::Argument {
         return None;
     }
@@ -92,25 +93,6 @@ fn field_of_input(analysis: &Analysis, declared: &Declared, _at: Span) -> Option
         Some(format!("of `{data}`: `{}`", of_field(schema.field(&declared.name)?)))
     });
     fields.next().filter(|_| is_model)
-}
-
-/// The header of a function: all before its body.
-pub(super) fn header(analysis: &Analysis, declared: &Declared) -> Option<String> {
-    let files = analysis.files.iter().chain([&*analysis.prelude]);
-    let mut items = files.filter(|file| file.id == declared.span.file).flat_map(|file| &file.items);
-    let function = items.find_map(|item| match &item.kind {
-        ast::ItemKind::Function(it) if it.name.span == declared.span => Some((item, it)),
-        _ => None,
-    });
-    let (item, function) = function?;
-    let header = Span { end: function.body.span.start, ..item.span };
-    let text = analysis.sources.text(header).split_whitespace().collect::<Vec<_>>().join(" ");
-    Some(text.replace("( ", "(").replace(", )", ")").trim_end().to_owned())
-}
-
-/// The documentation of an item.
-pub(super) fn documentation(declared: &Declared) -> String {
-    declared.doc.lines().map(str::trim).collect::<Vec<_>>().join("\n")
 }
 
 /// The first line of a place.
@@ -204,7 +186,7 @@ fn of_expression(analysis: &Analysis, byte: usize) -> Option<Hovered> {
 
 /// The values of a name: those of the call that it is in, where it is called; else its own, or those of
 /// its uses where it is declared.
-fn values_of(analysis: &Analysis, span: Span, target: NameTarget) -> Option<&[TracedValue]> {
+fn values_of(analysis: &Analysis, span: Span, target: NameTarget) -> Option<&[ShownValue]> {
     if let Some(call) = call_of(analysis, span) {
         return analysis.values.get(&call).map(|values| &values[..]);
     }
@@ -247,7 +229,7 @@ fn call_of(analysis: &Analysis, span: Span) -> Option<Span> {
 }
 
 /// Shapes in and out and costs, a line each; a table's worth of several calls.
-pub(super) fn described(values: &[TracedValue]) -> String {
+pub(super) fn described(values: &[ShownValue]) -> String {
     let mut text = String::new();
     for value in values {
         let line = match &value.input {
@@ -263,7 +245,7 @@ pub(super) fn described(values: &[TracedValue]) -> String {
 }
 
 /// `320 parameters · 389 k FLOP a sample · 84.5 kB a sample`.
-fn costs(value: &TracedValue) -> String {
+fn costs(value: &ShownValue) -> String {
     let cost = &value.cost;
     let mut parts = Vec::new();
     if cost.parameters > 0 {

@@ -22,6 +22,7 @@ pub mod analysis;
 mod completion;
 mod context;
 pub mod documents;
+mod headers;
 mod hints;
 mod hover;
 mod layout;
@@ -38,3 +39,21 @@ mod tokens;
 pub mod uri;
 
 pub use server::{EditorOptions, serve};
+
+use analysis::Analysis;
+use documents::OpenText;
+
+/// Gives every answer about a byte of an analysed text, and returns how many things they tell: what must
+/// be possible at every byte of any text.
+pub fn everything_at(analysis: &Analysis, open: &OpenText, byte: usize) -> usize {
+    let mut told = hints::hints(analysis, 0, open.text.len()).len();
+    told += usize::from(hover::hover(analysis, byte).is_some());
+    told += completion::complete(analysis, open, None, byte).len();
+    told += usize::from(signature::help(analysis, &open.text, byte).is_some());
+    told += usize::from(rename::definition(analysis, byte).is_some());
+    told += usize::from(rename::renamed(analysis, byte).is_ok());
+    told += outline::symbols(analysis).len() + outline::folds(&open.text).len();
+    told += outline::selections(analysis, byte).len() + lenses::lenses(analysis).len();
+    told += tokens::semantic_tokens(analysis, open, 0..open.text.len()).len();
+    told + layout::edits(open, 0..open.text.len()).len()
+}

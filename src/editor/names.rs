@@ -17,7 +17,7 @@ use crate::syntax::ast::{File, FunctionKind};
 
 /// A declared name.
 #[derive(Clone, Debug)]
-pub struct Declared {
+pub struct DeclaredName {
     /// The name.
     pub name: String,
     /// Its place.
@@ -89,7 +89,7 @@ pub enum NameTarget {
 #[derive(Debug, Default)]
 pub struct NameTable {
     /// All declarations.
-    pub declared: Vec<Declared>,
+    pub declared: Vec<DeclaredName>,
     /// All names, in the order of their places.
     pub uses: Vec<NameUse>,
 }
@@ -111,7 +111,7 @@ impl NameTable {
     }
 
     /// The declaration that the name at a byte names.
-    pub fn declaration_at(&self, file: FileId, byte: usize) -> Option<(usize, &Declared)> {
+    pub fn declaration_at(&self, file: FileId, byte: usize) -> Option<(usize, &DeclaredName)> {
         match self.at(file, byte)?.target {
             NameTarget::Declared(index) => Some((index, &self.declared[index])),
             _ => None,
@@ -126,9 +126,9 @@ impl NameTable {
 
     /// The function of this name, the user's before the prelude's; where several kinds have one, the
     /// first of these kinds.
-    pub fn function(&self, name: &str, kinds: &[FunctionKind]) -> Option<(usize, &Declared)> {
+    pub fn function(&self, name: &str, kinds: &[FunctionKind]) -> Option<(usize, &DeclaredName)> {
         kinds.iter().find_map(|&kind| {
-            let is = |(_, it): &(usize, &Declared)| {
+            let is = |(_, it): &(usize, &DeclaredName)| {
                 it.role == NameRole::Function(kind) && it.name == name
             };
             self.declared.iter().enumerate().find(is)
@@ -136,8 +136,8 @@ impl NameTable {
     }
 
     /// The parameters or fields of a declaration, in order.
-    pub fn members(&self, owner: usize) -> impl Iterator<Item = &Declared> {
-        let of = move |it: &&Declared| {
+    pub fn members(&self, owner: usize) -> impl Iterator<Item = &DeclaredName> {
+        let of = move |it: &&DeclaredName| {
             it.owner == Some(owner) && matches!(it.role, NameRole::Argument | NameRole::Field)
         };
         self.declared.iter().filter(of)

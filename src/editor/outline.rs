@@ -2,7 +2,7 @@
 
 use super::analysis::Analysis;
 use crate::base::source::Span;
-use crate::syntax::ast::{FunctionKind, Item, ItemKind, Name, StmtKind};
+use crate::syntax::ast::{FunctionKind, Item, ItemKind, Name, Statement, StmtKind};
 use crate::syntax::walk::{self, SyntaxNode};
 use crate::syntax::{TokenKind, tokens};
 use gen_lsp_types::SymbolKind;
@@ -89,21 +89,22 @@ fn of_item(analysis: &Analysis, item: &Item) -> OutlineEntry {
             if let Some(result) = &function.result {
                 symbol.detail += &format!(" → {}", analysis.sources.text(result.span));
             }
-            for stmt in &function.body.stmts {
-                let (name, kind) = match &stmt.kind {
-                    StmtKind::Let { name, .. } => (name, SymbolKind::Variable),
-                    StmtKind::Param(it) | StmtKind::State(it) | StmtKind::Carry(it) => {
-                        (&it.name, SymbolKind::Field)
-                    }
-                    StmtKind::Require { .. } | StmtKind::Assign { .. } | StmtKind::Expr(_) => {
-                        continue;
-                    }
-                };
-                symbol.children.push(leaf(&name.text, kind, name.span, stmt.span));
-            }
+            symbol.children = function.body.stmts.iter().filter_map(declared).collect();
             symbol
         }
     }
+}
+
+/// The symbol of a statement that declares a name.
+fn declared(stmt: &Statement) -> Option<OutlineEntry> {
+    let (name, kind) = match &stmt.kind {
+        StmtKind::Let { name, .. } => (name, SymbolKind::Variable),
+        StmtKind::Param(it) | StmtKind::State(it) | StmtKind::Carry(it) => {
+            (&it.name, SymbolKind::Field)
+        }
+        StmtKind::Require { .. } | StmtKind::Assign { .. } | StmtKind::Expr(_) => return None,
+    };
+    Some(leaf(&name.text, kind, name.span, stmt.span))
 }
 
 fn leaf(name: &str, kind: SymbolKind, name_span: Span, whole: Span) -> OutlineEntry {

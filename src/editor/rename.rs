@@ -1,7 +1,7 @@
 //! Definitions, references and new names, in all files of the program and in others that use them.
 
 use super::analysis::{Analysis, Analyst};
-use super::names::{Declared, NameRole, NameTable, NameTarget};
+use super::names::{DeclaredName, NameRole, NameTable, NameTarget};
 use super::uri;
 use crate::base::source::{Sources, Span};
 use crate::driver::Request;
@@ -16,17 +16,17 @@ const MOST_PROGRAMS: usize = 1000;
 const DEEPEST: usize = 8;
 
 /// The place of the definition of the name at a byte; of the path of a `use`, the file's beginning.
-pub(super) fn definition(analysis: &Analysis, byte: usize) -> Option<Target> {
+pub(super) fn definition(analysis: &Analysis, byte: usize) -> Option<NameDefinition> {
     if let Some(path) = used_file(analysis, byte) {
-        return Some(Target::File(path));
+        return Some(NameDefinition::File(path));
     }
     let (_, declared) = analysis.names.declaration_at(analysis.main, byte)?;
-    Some(Target::Place(declared.span))
+    Some(NameDefinition::Place(declared.span))
 }
 
 /// Where a name leads.
 #[derive(Debug)]
-pub(super) enum Target {
+pub(super) enum NameDefinition {
     /// A place of the program.
     Place(Span),
     /// A file.
@@ -77,7 +77,7 @@ pub(super) fn references(
         }
         let Some(other) = program_names(analyst, request, &program) else { continue };
         let path_of = |span: Span| uri::tidy(Path::new(&other.sources.file(span.file).name));
-        let same = |it: &Declared| {
+        let same = |it: &DeclaredName| {
             (it.span.start, it.span.end, it.role)
                 == (declared.span.start, declared.span.end, declared.role)
                 && path_of(it.span) == file
@@ -95,7 +95,7 @@ pub(super) fn references(
 }
 
 /// Whether nothing outside of its function can name it.
-fn is_local(declared: &Declared) -> bool {
+fn is_local(declared: &DeclaredName) -> bool {
     match declared.role {
         NameRole::Function(_) | NameRole::Constant | NameRole::Data => false,
         NameRole::Field | NameRole::Argument => declared.owner.is_none(),

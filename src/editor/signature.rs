@@ -2,7 +2,7 @@
 
 use super::analysis::Analysis;
 use super::context::CursorContext;
-use super::hover::{documentation, header};
+use super::headers::{documentation, given_otherwise, header};
 use super::names::{KINDS, NameRole};
 use crate::data;
 use crate::elaborate;
@@ -32,19 +32,22 @@ pub(super) fn help(analysis: &Analysis, text: &str, byte: usize) -> Option<Signa
     let callee = call.callee?;
     let calls = context.open.iter().filter(|open| open.sign == "(").count();
     let kinds = kinds_of(context.item, context.key, calls);
-    let (label, names, doc) = match analysis.names.function(callee, &kinds) {
+    let is_piped = call.is_stage && context.item != Some("data");
+    let (label, names, doc, before) = match analysis.names.function(callee, &kinds) {
         Some((index, declared)) => {
-            let is_argument = |it: &&super::names::Declared| it.role == NameRole::Argument;
+            let is_argument = |it: &&super::names::DeclaredName| it.role == NameRole::Argument;
             let members = analysis.names.members(index).filter(is_argument);
             let names = members.map(|it| it.name.clone()).collect::<Vec<_>>();
-            (header(analysis, declared)?, names, documentation(declared))
+            let before = given_otherwise(declared, is_piped);
+            (header(analysis, declared)?, names, documentation(declared), before)
         }
-        None => built_in(callee)?,
+        None => {
+            let (label, names, doc) = built_in(callee)?;
+            (label, names, doc, usize::from(is_piped))
+        }
     };
-    let piped = usize::from(call.is_stage && context.item != Some("data"))
-        + if context.key == Some("optimizer") && calls == 1 { 3 } else { 0 };
     let by_name = call.current.and_then(|name| names.iter().position(|it| it == name));
-    let active = by_name.unwrap_or(call.commas + piped);
+    let active = by_name.unwrap_or(call.commas + before);
     let parameters = names.iter().map(|name| parameter(&label, name)).collect();
     let active = u32::try_from(active).ok().map(ActiveParameter::Int);
     let signature = SignatureInformation {

@@ -12,7 +12,7 @@ use super::items::{FunctionItem, Items};
 use super::open_scan::OpenScan;
 use super::patterns::Pattern;
 use super::scope::CallFrame;
-use super::trace::Trace;
+use super::trace::ValueTrace;
 use super::value::Value;
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
@@ -115,7 +115,7 @@ pub(super) struct Elaborator<'a> {
     /// The scan whose body is elaborated.
     pub open_scan: Option<OpenScan>,
     /// Where values are noted by their places, if they are.
-    pub trace: Option<&'a Trace>,
+    pub trace: Option<&'a ValueTrace>,
     budget: &'a Budget,
     stages: usize,
 }

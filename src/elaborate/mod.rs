@@ -45,6 +45,7 @@ mod index;
 mod init;
 mod items;
 mod member;
+mod noting;
 mod open_scan;
 mod operator;
 mod over;
@@ -70,7 +71,7 @@ pub use builtins::operators;
 pub use data::{DataLiteral, DataRequest, FieldCall, SourceArg, SourceCall};
 pub use driven::{Driven, WarmUp};
 pub use patterns::{known_patterns, matches as path_matches};
-pub use trace::{LayerCost, Trace, TracedValue};
+pub use trace::{LayerCost, ShownValue, ValueTrace};
 pub use train::{
     DEFAULT_OPTIMIZER, Experiment, GRADIENT_KEYS, SCHEDULED, TRAIN_KEYS, Training, data_request,
     elaborate, preparation, several_models,
@@ -115,7 +116,7 @@ pub struct Request {
     /// The steps that may be taken; [`Budget::spent`] says how many were.
     pub budget: Budget,
     /// Where the values of expressions are noted by their places, if anyone wants them.
-    pub trace: Option<Trace>,
+    pub trace: Option<ValueTrace>,
 }
 
 /// An error that may be found, by what it says and where.

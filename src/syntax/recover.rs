@@ -18,6 +18,7 @@ use super::parse::first_error;
 use super::scan::{scan, scan_all};
 use super::tokens::tokens;
 use crate::base::codes;
+use crate::base::diagnostic::Diagnostic;
 use crate::base::source::FileId;
 
 /// How often an item is made better before it is given up.
@@ -38,11 +39,13 @@ pub fn recovered(file: FileId, text: &str) -> String {
 fn mended(file: FileId, item: &str) -> String {
     let mut text = item.to_owned();
     for _ in 0..MOST_TRIES {
-        let Some(stop) = Stop::of(file, &text) else { return text };
+        let Some(stop) = SyntaxStop::of(file, &text) else { return text };
         let better = candidates(&text, &stop)
             .into_iter()
             .filter(|candidate| *candidate != text)
-            .map(|candidate| (Stop::of(file, &candidate).map_or(usize::MAX, |it| it.at), candidate))
+            .map(|candidate| {
+                (SyntaxStop::of(file, &candidate).map_or(usize::MAX, |it| it.at), candidate)
+            })
             .reduce(|best, other| if other.0 > best.0 { other } else { best });
         match better {
             Some((_, candidate)) => text = candidate,
@@ -53,26 +56,28 @@ fn mended(file: FileId, item: &str) -> String {
 }
 
 /// Where an item stops being one.
-struct Stop {
+struct SyntaxStop {
     at: usize,
     /// Whether an open `{` is what is wrong.
     unclosed_block: bool,
 }
 
-impl Stop {
-    fn of(file: FileId, text: &str) -> Option<Stop> {
+impl SyntaxStop {
+    fn of(file: FileId, text: &str) -> Option<SyntaxStop> {
         let Err(errors) = scan(file, text) else {
-            return first_error(file, text).map(|at| Stop { at, unclosed_block: false });
+            return first_error(file, text).map(|at| SyntaxStop { at, unclosed_block: false });
         };
-        let places = errors.iter().filter_map(|error| Some((error.place()?.start as usize, error)));
+        // Where a bracket is closed by another, the open one is what is half typed.
+        let first = |error: &Diagnostic| error.labels.iter().map(|label| label.span.start).min();
+        let places = errors.iter().filter_map(|error| Some((first(error)? as usize, error)));
         let (at, error) = places.min_by_key(|(at, _)| *at)?;
         let block = error.code == codes::UNCLOSED && text[at..].starts_with('{');
-        Some(Stop { at, unclosed_block: block })
+        Some(SyntaxStop { at, unclosed_block: block })
     }
 }
 
 /// Texts that may be better than one that stops there, the least change first.
-fn candidates(text: &str, stop: &Stop) -> Vec<String> {
+fn candidates(text: &str, stop: &SyntaxStop) -> Vec<String> {
     let mut found = Vec::new();
     if stop.unclosed_block {
         found.extend(closed(text));

@@ -1,6 +1,6 @@
 //! The walk that finds what each name names: scopes of blocks, innermost first, then items.
 
-use super::{Declared, KINDS, NameRole, NameTable, NameTarget, NameUse};
+use super::{DeclaredName, KINDS, NameRole, NameTable, NameTarget, NameUse};
 use crate::base::source::Span;
 use crate::syntax::ast::{
     Arg, ArgDomainKind, Block, Call, Declaration, DimExpr, Expr, ExprKind, FieldDecl, File,
@@ -56,7 +56,7 @@ impl<'a> Resolver<'a> {
     fn declare(&mut self, name: &'a Name, whole: Span, role: NameRole) -> usize {
         let index = self.table.declared.len();
         let (doc, owner) = (String::new(), None);
-        self.table.declared.push(Declared {
+        self.table.declared.push(DeclaredName {
             name: name.text.clone(),
             span: name.span,
             whole,
@@ -170,7 +170,7 @@ impl<'a> Resolver<'a> {
     }
 
     fn own_function(&mut self, function: &'a Function) {
-        let is = |it: &Declared| it.span == function.name.span;
+        let is = |it: &DeclaredName| it.span == function.name.span;
         let owner = self.table.declared.iter().position(is);
         let params = function.params.iter().filter_map(|param| {
             let index = self.members.get(&(owner?, param.name.text.as_str()))?;
@@ -257,7 +257,7 @@ impl<'a> Resolver<'a> {
             return self.note(span, NameTarget::Declared(found));
         }
         let index = self.table.declared.len();
-        self.table.declared.push(Declared {
+        self.table.declared.push(DeclaredName {
             name: name.to_owned(),
             span,
             whole: span,
@@ -403,7 +403,12 @@ impl<'a> Resolver<'a> {
         let found = label.or_else(|| self.function(name, kind));
         self.note(span, found.map_or(NameTarget::Operator, NameTarget::Declared));
         // A loss of a `train` block names what it compares; the operands are its first arguments.
-        self.arguments(&call.args, found, piped);
+        let implicit = match found.map(|it| self.table.declared[it].role) {
+            Some(NameRole::Function(FunctionKind::Optimizer)) => 3,
+            Some(NameRole::Function(FunctionKind::Schedule | FunctionKind::Initializer)) => 2,
+            _ => piped,
+        };
+        self.arguments(&call.args, found, implicit);
     }
 
     fn arguments(&mut self, args: &'a [Arg], callee: Option<usize>, piped: usize) {

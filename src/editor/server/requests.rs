@@ -10,7 +10,7 @@ use crate::editor::lenses::{self, LensKind};
 use crate::editor::lines::TextLines;
 use crate::editor::outline::{OutlineEntry, folds, selections, symbols};
 use crate::editor::published::{Addresses, diagnostic};
-use crate::editor::rename::{self, Target};
+use crate::editor::rename::{self, NameDefinition};
 use crate::editor::{completion, hints, hover, layout, signature, tokens, uri};
 use gen_lsp_types::{
     BaseSymbolInformation, CodeAction, CodeActionKind, CodeLens, Command, CompletionList,
@@ -36,14 +36,14 @@ pub(super) struct Refused {
     pub message: String,
 }
 
-type Answer = Result<Value, Refused>;
+type Reply = Result<Value, Refused>;
 
 fn refused(code: ErrorCode, message: impl Into<String>) -> Refused {
     Refused { code, message: message.into() }
 }
 
 /// The answer to a request.
-pub(super) fn answer(state: &mut ServerState, method: &str, params: Value) -> Answer {
+pub(super) fn answer(state: &mut ServerState, method: &str, params: Value) -> Reply {
     match method {
         "textDocument/hover" => at(state, params, hovered),
         "textDocument/completion" => completed(state, read(params)?),
@@ -81,7 +81,7 @@ fn read<P: DeserializeOwned>(params: Value) -> Result<P, Refused> {
         .map_err(|error| refused(ErrorCode::InvalidParams, error.to_string()))
 }
 
-fn value(answer: impl Serialize) -> Answer {
+fn value(answer: impl Serialize) -> Reply {
     serde_json::to_value(answer)
         .map_err(|error| refused(ErrorCode::InternalError, error.to_string()))
 }
@@ -113,8 +113,8 @@ fn read_only<'s>(
 fn at(
     state: &mut ServerState,
     params: Value,
-    answer: impl FnOnce(&Analysis, &OpenText, usize) -> Answer,
-) -> Answer {
+    answer: impl FnOnce(&Analysis, &OpenText, usize) -> Reply,
+) -> Reply {
     let AtPosition { text_document, position, .. } = read(params)?;
     let (open, analysis) = analysed(state, &text_document.uri.0)?;
     answer(analysis, open, open.lines.byte(&open.text, position))
@@ -124,8 +124,8 @@ fn at(
 fn within(
     state: &mut ServerState,
     params: Value,
-    answer: impl FnOnce(&Analysis, &OpenText, Bytes<usize>) -> Answer,
-) -> Answer {
+    answer: impl FnOnce(&Analysis, &OpenText, Bytes<usize>) -> Reply,
+) -> Reply {
     let InDocument { text_document, range, .. } = read(params)?;
     let (open, analysis) = analysed(state, &text_document.uri.0)?;
     let bytes = bytes(open, range);
@@ -144,7 +144,7 @@ fn markdown(text: String) -> MarkupContent {
 
 // ---- Places
 
-fn hovered(analysis: &Analysis, open: &OpenText, byte: usize) -> Answer {
+fn hovered(analysis: &Analysis, open: &OpenText, byte: usize) -> Reply {
     let found = hover::hover(analysis, byte).map(|it| Hover {
         contents: markdown(it.text).into(),
         range: Some(open.lines.range_of(&open.text, it.span)),
@@ -152,7 +152,7 @@ fn hovered(analysis: &Analysis, open: &OpenText, byte: usize) -> Answer {
     value(found)
 }
 
-fn completed(state: &mut ServerState, params: AtPosition) -> Answer {
+fn completed(state: &mut ServerState, params: AtPosition) -> Reply {
     let (state, open, analysis) = read_only(state, &params.text_document.uri.0)?;
     let byte = open.lines.byte(&open.text, params.position);
     let data = state.options.request.nnc_data.as_deref();
@@ -160,16 +160,16 @@ fn completed(state: &mut ServerState, params: AtPosition) -> Answer {
     value(CompletionList { is_incomplete: false, items, ..Default::default() })
 }
 
-fn defined(state: &mut ServerState, params: AtPosition) -> Answer {
+fn defined(state: &mut ServerState, params: AtPosition) -> Reply {
     let uri = &params.text_document.uri.0;
     let (open, analysis) = analysed(state, uri)?;
     let byte = open.lines.byte(&open.text, params.position);
     match rename::definition(analysis, byte) {
         None => Ok(Value::Null),
-        Some(Target::File(path)) => {
+        Some(NameDefinition::File(path)) => {
             value(Location { uri: Uri(uri::of_path(&path)), range: Range::default() })
         }
-        Some(Target::Place(span)) => {
+        Some(NameDefinition::Place(span)) => {
             if analysis.sources.file(span.file).builtin {
                 state.prelude();
             }
@@ -179,7 +179,7 @@ fn defined(state: &mut ServerState, params: AtPosition) -> Answer {
     }
 }
 
-fn highlighted(analysis: &Analysis, open: &OpenText, byte: usize) -> Answer {
+fn highlighted(analysis: &Analysis, open: &OpenText, byte: usize) -> Reply {
     let declared = analysis.names.declaration_at(analysis.main, byte);
     let places = declared.into_iter().flat_map(|(index, _)| analysis.names.places(index));
     let here = places.filter(|span| span.file == analysis.main);
@@ -212,7 +212,7 @@ fn all_references(
     found.iter().flat_map(|it| locations(&addresses, &it.sources, &it.places)).collect()
 }
 
-fn referred(state: &mut ServerState, params: AtPosition) -> Answer {
+fn referred(state: &mut ServerState, params: AtPosition) -> Reply {
     let (state, open, analysis) = read_only(state, &params.text_document.uri.0)?;
     let byte = open.lines.byte(&open.text, params.position);
     let Some((index, _)) = analysis.names.declaration_at(analysis.main, byte) else {
@@ -221,7 +221,7 @@ fn referred(state: &mut ServerState, params: AtPosition) -> Answer {
     value(all_references(state, open, analysis, index))
 }
 
-fn renamable(state: &mut ServerState, params: AtPosition) -> Answer {
+fn renamable(state: &mut ServerState, params: AtPosition) -> Reply {
     let (_, open, analysis) = read_only(state, &params.text_document.uri.0)?;
     let byte = open.lines.byte(&open.text, params.position);
     let (_, span) = rename::renamed(analysis, byte)
@@ -231,7 +231,7 @@ fn renamable(state: &mut ServerState, params: AtPosition) -> Answer {
     value(PrepareRenamePlaceholder { range, placeholder })
 }
 
-fn renamed(state: &mut ServerState, params: AtPosition) -> Answer {
+fn renamed(state: &mut ServerState, params: AtPosition) -> Reply {
     let (state, open, analysis) = read_only(state, &params.text_document.uri.0)?;
     let byte = open.lines.byte(&open.text, params.position);
     let failed = |reason| refused(ErrorCode::RequestFailed, reason);
@@ -250,7 +250,7 @@ fn renamed(state: &mut ServerState, params: AtPosition) -> Answer {
 
 // ---- Documents
 
-fn hinted(analysis: &Analysis, open: &OpenText, bytes: Bytes<usize>) -> Answer {
+fn hinted(analysis: &Analysis, open: &OpenText, bytes: Bytes<usize>) -> Reply {
     let found = hints::hints(analysis, bytes.start, bytes.end);
     let hint = |it: hints::Hint| InlayHint {
         position: open.lines.position(&open.text, it.byte),
@@ -265,7 +265,7 @@ fn hinted(analysis: &Analysis, open: &OpenText, bytes: Bytes<usize>) -> Answer {
     value(found.into_iter().map(hint).collect::<Vec<_>>())
 }
 
-fn outlined(analysis: &Analysis, open: &OpenText, _: Bytes<usize>) -> Answer {
+fn outlined(analysis: &Analysis, open: &OpenText, _: Bytes<usize>) -> Reply {
     fn symbol(open: &OpenText, entry: OutlineEntry) -> DocumentSymbol {
         let children = entry.children.into_iter().map(|inner| symbol(open, inner));
         #[expect(deprecated, reason = "the field is part of the type")]
@@ -284,7 +284,7 @@ fn outlined(analysis: &Analysis, open: &OpenText, _: Bytes<usize>) -> Answer {
     value(symbols.map(|entry| symbol(open, entry)).collect::<Vec<_>>())
 }
 
-fn folded(_: &Analysis, open: &OpenText, _: Bytes<usize>) -> Answer {
+fn folded(_: &Analysis, open: &OpenText, _: Bytes<usize>) -> Reply {
     let range = |(start, end, is_comment): (usize, usize, bool)| {
         let range = open.lines.range(&open.text, start, end);
         // The closing bracket stays in sight.
@@ -299,7 +299,7 @@ fn folded(_: &Analysis, open: &OpenText, _: Bytes<usize>) -> Answer {
     value(folds(&open.text).into_iter().filter_map(range).collect::<Vec<_>>())
 }
 
-fn selected(state: &mut ServerState, params: InDocument) -> Answer {
+fn selected(state: &mut ServerState, params: InDocument) -> Reply {
     let (_, open, analysis) = read_only(state, &params.text_document.uri.0)?;
     let grown = |position: Position| {
         let byte = open.lines.byte(&open.text, position);
@@ -314,7 +314,7 @@ fn selected(state: &mut ServerState, params: InDocument) -> Answer {
     value(params.positions.into_iter().map(grown).collect::<Vec<_>>())
 }
 
-fn found(state: &mut ServerState, params: &Value) -> Answer {
+fn found(state: &mut ServerState, params: &Value) -> Reply {
     let query = params.get("query").and_then(Value::as_str).unwrap_or_default().to_lowercase();
     let mut symbols = Vec::new();
     let mut folders = state.folders.clone();
@@ -352,7 +352,7 @@ fn found(state: &mut ServerState, params: &Value) -> Answer {
 
 // ---- Fixes and lenses
 
-fn acted(state: &mut ServerState, params: InDocument) -> Answer {
+fn acted(state: &mut ServerState, params: InDocument) -> Reply {
     let uri = params.text_document.uri.0;
     let (known, open, analysis) = read_only(state, &uri)?;
     let asked = bytes(open, params.range);
@@ -409,7 +409,7 @@ fn command(title: &str, command: &str, arguments: Vec<Value>) -> Command {
     }
 }
 
-fn lensed(state: &mut ServerState, params: InDocument) -> Answer {
+fn lensed(state: &mut ServerState, params: InDocument) -> Reply {
     let uri = params.text_document.uri.0;
     let (_, open, analysis) = read_only(state, &uri)?;
     let lens = |lens: lenses::Lens| {
@@ -431,7 +431,7 @@ fn lensed(state: &mut ServerState, params: InDocument) -> Answer {
     value(lenses::lenses(analysis).into_iter().map(lens).collect::<Vec<_>>())
 }
 
-fn resolved(state: &mut ServerState, mut lens: CodeLens) -> Answer {
+fn resolved(state: &mut ServerState, mut lens: CodeLens) -> Reply {
     let data = lens.data.clone().unwrap_or_default();
     let text = |key: &str| data.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let (uri, model) = (text("uri"), text("model"));

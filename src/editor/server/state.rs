@@ -1,6 +1,8 @@
 //! The open texts with their analyses, and how messages change them.
 
 use super::EditorOptions;
+use crate::base::schema::Schema;
+use crate::base::shown::Show;
 use crate::driver;
 use crate::editor::actions::FoundFixes;
 use crate::editor::analysis::{Analysis, Analyst};
@@ -23,6 +25,8 @@ pub(super) struct Document {
     pub open: OpenText,
     /// Of the text as it is; `None` after a change.
     pub analysis: Option<Analysis>,
+    /// Schemas of data and paths of parameters, as far as they were known before.
+    pub known: (Vec<(String, Schema)>, Vec<String>),
     /// Whether the client has the findings of the text as it is.
     pub is_published: bool,
     /// Fixes that were looked for in this state of the text.
@@ -79,7 +83,9 @@ impl ServerState {
         let request = self.request(&path);
         let document = self.documents.get_mut(uri)?;
         if document.analysis.is_none() {
-            let analysis = self.analyst.analyse(&request);
+            let mut analysis = self.analyst.analyse(&request);
+            analysis.remember(&document.known.0, &document.known.1);
+            document.known = (analysis.schemas.clone(), analysis.paths.clone());
             self.log.extend(analysis.bug.clone());
             document.fixes.clear();
             document.analysis = Some(analysis);
@@ -134,7 +140,7 @@ impl ServerState {
             match made.and_then(|()| write::replace(&path, elaborate::PRELUDE.as_bytes())) {
                 Ok(()) => self.prelude = Some(path),
                 Err(error) => {
-                    self.log.push(format!("no copy of the prelude: {}: {error}", path.display()));
+                    self.log.push(format!("no copy of the prelude: {}: {error}", path.shown()));
                 }
             }
         }
@@ -153,7 +159,8 @@ impl ServerState {
                 self.analyst.overlay(open.path.clone(), open.text.clone());
                 let (analysis, saved) = (None, open.version);
                 let (is_published, fixes) = (false, Vec::new());
-                let document = Document { open, analysis, is_published, fixes, saved };
+                let known = (Vec::new(), Vec::new());
+                let document = Document { open, analysis, known, is_published, fixes, saved };
                 self.documents.insert(it.uri.0, document);
                 self.make_stale();
             }
