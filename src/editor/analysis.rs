@@ -103,7 +103,7 @@ impl Analyst {
         self.session.beside()
     }
 
-    /// What is known of the data.
+    /// Schemas of data, as far as they are known.
     pub(super) fn schemas(&self) -> Schemas {
         self.schemas.clone()
     }

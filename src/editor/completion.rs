@@ -26,7 +26,7 @@ const PATTERN_KEYS: [&str; 4] = ["freeze", "weight_decay", "l1", "l2"];
 /// How many entries of a folder are offered.
 const MOST_FILES: usize = 500;
 
-/// What can stand at a byte of an open text; `data` is where data are looked for beside its folder.
+/// The names that can stand at a byte of an open text; `data` is where data are looked for beside its folder.
 pub(super) fn complete(
     analysis: &Analysis,
     open: &OpenText,

@@ -1,4 +1,4 @@
-//! What is shown of the thing under the cursor: signature, documentation, and its values and costs in
+//! Facts on the thing under the cursor: signature, documentation, and its values and costs in
 //! this program.
 
 use super::analysis::Analysis;

@@ -62,7 +62,7 @@ pub enum NameRole {
 pub struct NameUse {
     /// Its place.
     pub span: Span,
-    /// What it names.
+    /// The thing that it names.
     pub target: NameTarget,
 }
 

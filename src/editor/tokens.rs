@@ -27,7 +27,7 @@ pub(super) const LEGEND: [&str; 14] = [
     "namespace",
 ];
 
-/// What is said of a token beside its kind: it is declared here; it is the prelude's or built in.
+/// Facts on a token beside its kind: it is declared here; it is the prelude's or built in.
 pub(super) const MODIFIERS: [&str; 2] = ["declaration", "defaultLibrary"];
 
 const DECLARATION: u32 = 1;
@@ -50,8 +50,11 @@ pub(super) fn semantic_tokens(
     let text = &open.text;
     let names: HashMap<usize, (u32, u32)> = named(analysis);
     let mut found: Vec<(Range<usize>, u32, u32)> = Vec::new();
-    let mut at = 0;
-    for token in tokens(text, 0..text.len()) {
+    // No token goes beyond its line.
+    let start = text[..range.start].rfind('\n').map_or(0, |newline| newline + 1);
+    let end = text[range.end..].find('\n').map_or(text.len(), |newline| range.end + newline);
+    let mut at = start;
+    for token in tokens(text, start..end) {
         comments(text, at..token.start, &mut found);
         at = token.end();
         let kind = match token.kind {
@@ -77,7 +80,7 @@ pub(super) fn semantic_tokens(
         };
         found.push((token.start..token.end(), number(kind.0), kind.1));
     }
-    comments(text, at..text.len(), &mut found);
+    comments(text, at..end, &mut found);
     found.retain(|(bytes, ..)| bytes.start < range.end && range.start < bytes.end);
     relative(open, &found)
 }

@@ -14,6 +14,7 @@
 
 use std::ops::Range;
 
+use super::bounds::measure;
 use super::parse::first_error;
 use super::scan::{scan, scan_all};
 use super::tokens::tokens;
@@ -26,6 +27,10 @@ const MOST_TRIES: usize = 8;
 
 /// The text with what does not parse made blank.
 pub fn recovered(file: FileId, text: &str) -> String {
+    // A text that is too large is not looked at by anyone.
+    if measure(file, text).is_err() {
+        return String::new();
+    }
     let (items, _) = scan_all(file, text);
     let mut made = String::with_capacity(text.len() + 2);
     for item in items {

@@ -147,7 +147,7 @@ fn a_signature_says_which_parameter_is_typed() {
     assert_eq!(active("conv(8, 3)", "conv(8, 3, groups: │)"), "groups");
     assert_eq!(active("conv(8, 3)", "conv(8, [3, │"), "size");
     assert_eq!(active("adam(lr: 1e-3)", "adam(│"), "lr");
-    assert_eq!(active("adam(lr: 1e-3)", "adam(lr: cosine(1e-3, │"), "step");
+    assert_eq!(active("adam(lr: 1e-3)", "adam(lr: cosine(1e-3, │"), "floor");
     assert_eq!(active("block(WIDTH)", "block(│)"), "units");
     let none = it.ask("textDocument/signatureHelp", &NET.replacen("conv(8, 3)", "conv(8, 3) │", 1));
     assert_eq!(none, Value::Null);

@@ -1,4 +1,4 @@
-//! What the server can do, as it tells a client.
+//! The abilities of the server, as it tells a client.
 
 use crate::editor::lines::ColumnUnit;
 use crate::editor::tokens::{LEGEND, MODIFIERS};

@@ -30,7 +30,7 @@ use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 /// How many messages wait at most; the client waits with the next.
 const MOST_WAITING: usize = 4096;
 
-/// What the server needs of its surroundings.
+/// The surroundings of the server.
 #[derive(Clone, Debug)]
 pub struct EditorOptions {
     /// A request for a program whose file is still to be named: target, memory, places of data. It must
