@@ -38,8 +38,6 @@ module.exports = grammar({
 
   supertypes: ($) => [$.expression, $.statement, $.item],
 
-  conflicts: ($) => [[$.declaration, $._name]],
-
   rules: {
     source_file: ($) => optional(lines($, $.item)),
 

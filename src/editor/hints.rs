@@ -42,6 +42,60 @@ pub fn hints(analysis: &Analysis, from: usize, to: usize) -> Vec<Hint> {
     found
 }
 
+/// The hints of a sound state of a text, for what a later state has that is half typed.
+#[derive(Clone, Debug, Default)]
+pub(super) struct KnownHints {
+    text: String,
+    hints: Vec<Hint>,
+}
+
+impl KnownHints {
+    /// Those of an analysis, where it is of a sound text.
+    pub fn of(analysis: &Analysis) -> Option<KnownHints> {
+        if analysis.half_typed || analysis.models.is_empty() {
+            return None;
+        }
+        let text = analysis.text().to_owned();
+        Some(KnownHints { hints: hints(analysis, 0, text.len()), text })
+    }
+
+    /// Those before and behind the part in which a text differs from that one, in their places there.
+    pub fn moved(&self, text: &str) -> Vec<Hint> {
+        let pairs = self.text.bytes().zip(text.bytes());
+        let start = pairs.take_while(|(old, new)| old == new).count();
+        let most = self.text.len().min(text.len()) - start;
+        let pairs = self.text.bytes().rev().zip(text.bytes().rev()).take(most);
+        let end = pairs.take_while(|(old, new)| old == new).count();
+        let moved = self.hints.iter().filter_map(|hint| {
+            let behind = self.text.len() - hint.byte;
+            let byte = match hint.byte {
+                byte if byte <= start => byte,
+                _ if behind <= end => text.len() - behind,
+                _ => return None,
+            };
+            Some(Hint { byte, ..hint.clone() })
+        });
+        moved.collect()
+    }
+}
+
+/// Adds hints of a sound state for those parts of the text that were not looked at.
+pub(super) fn fill(analysis: &Analysis, text: &str, known: &KnownHints, found: &mut Vec<Hint>) {
+    if !analysis.half_typed {
+        return;
+    }
+    let looked_at = analysis.text().as_bytes();
+    let is_blank = |byte: usize| looked_at.get(byte).is_none_or(u8::is_ascii_whitespace);
+    for hint in known.moved(text) {
+        let before = hint.byte.wrapping_sub(1);
+        let is_written = text.as_bytes().get(before).is_some_and(|it| !it.is_ascii_whitespace());
+        if is_written && is_blank(before) && found.iter().all(|it| it.byte != hint.byte) {
+            found.push(hint);
+        }
+    }
+    found.sort_by_key(|hint| hint.byte);
+}
+
 fn of_item(analysis: &Analysis, item: &Item, found: &mut Vec<Hint>) {
     if let ItemKind::Data { name, value, fields } = &item.kind {
         let Some(schema) = analysis.schema(&name.text) else { return };

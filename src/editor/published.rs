@@ -7,6 +7,7 @@ use super::lines::{ColumnUnit, TextLines};
 use super::uri;
 use crate::base::diagnostic::{Diagnostic as Finding, Severity};
 use crate::base::source::{Sources, Span};
+use crate::syntax::ast::ItemKind;
 use gen_lsp_types::{
     Code, Diagnostic, DiagnosticRelatedInformation, DiagnosticSeverity, Location, Range, Uri,
 };
@@ -62,7 +63,30 @@ impl Addresses<'_> {
 /// The findings of an analysis, those in other files at the `use` that leads there, or at the beginning.
 pub(super) fn diagnostics(analysis: &Analysis, addresses: &Addresses<'_>) -> Vec<Diagnostic> {
     let (findings, sources) = &analysis.findings;
-    findings.iter().map(|finding| diagnostic(finding, sources, addresses)).collect()
+    let told = |finding: &Finding| {
+        let mut told = diagnostic(finding, sources, addresses);
+        let elsewhere = finding.place().filter(|span| !addresses.is_open(sources, *span));
+        if let Some(used) =
+            elsewhere.and_then(|span| use_of(analysis, &sources.file(span.file).name))
+        {
+            told.range = addresses.range(&analysis.sources, used);
+        }
+        told
+    };
+    findings.iter().map(told).collect()
+}
+
+/// The place in the open file that uses a file: directly, or else the first that uses any.
+fn use_of(analysis: &Analysis, file: &str) -> Option<Span> {
+    let folder = analysis.path(analysis.main)?;
+    let folder = folder.parent().unwrap_or(Path::new(""));
+    let uses = analysis.tree()?.items.iter().filter_map(|item| match &item.kind {
+        ItemKind::Use { path, path_span } => Some((uri::tidy(&folder.join(path)), *path_span)),
+        _ => None,
+    });
+    let uses: Vec<_> = uses.collect();
+    let direct = uses.iter().find(|(path, _)| *path == uri::tidy(Path::new(file)));
+    direct.or(uses.first()).map(|(_, span)| *span)
 }
 
 /// One finding.

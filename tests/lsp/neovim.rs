@@ -1,5 +1,5 @@
 //! A real editor: Neovim without a screen starts the server, shows its findings and hints. Skipped with a
-//! word where there is none; required where `NNC_NEOVIM` says so.
+//! word where there is none; required where `NNC_REQUIRE_NEOVIM` says so.
 
 use super::Folder;
 use std::process::{Command, Stdio};
@@ -32,8 +32,8 @@ fn neovim_shows_findings_and_hovers() {
     let version = Command::new("nvim").arg("--version").output();
     if version.is_err() {
         assert!(
-            std::env::var_os("NNC_NEOVIM").is_none(),
-            "NNC_NEOVIM is set, but there is no nvim"
+            std::env::var_os("NNC_REQUIRE_NEOVIM").is_none(),
+            "NNC_REQUIRE_NEOVIM is set, but there is no nvim"
         );
         eprintln!("skipped: there is no nvim");
         return;

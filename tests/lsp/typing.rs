@@ -41,6 +41,20 @@ fn hints_of_what_is_sound_stay_while_one_types() {
 }
 
 #[test]
+fn hints_of_an_item_that_cannot_be_read_are_those_of_before() {
+    let (mut client, _folder, net) = opened();
+    // The header is being typed: nothing of the body is looked at, and it has not changed.
+    let typed = NET.replacen("model net(image: f32[N, 28", "model net(image: f32[N, , 28", 1);
+    client.change(&net, 2, None, &typed);
+    assert!(!client.findings(&net, 2).is_empty());
+    let hints = client.ask("textDocument/inlayHint", whole(&net));
+    let (line, column) = place(&typed, " |> relu |> flatten");
+    let conv = hints.as_array().unwrap().iter().find(|hint| hint["position"] == at(line, column));
+    assert_eq!(conv.expect("behind `conv(8, 3)`")["label"], " f32[N, 26, 26, 8]");
+    client.end();
+}
+
+#[test]
 fn positions_are_of_utf_16_and_lines_end_in_any_way() {
     let folder = Folder::new(&[]);
     let mut client = Client::new(folder.0.path());

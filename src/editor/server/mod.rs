@@ -123,6 +123,10 @@ impl Server<'_> {
     /// Takes in what has come. Whether more may come.
     fn take_in(&mut self, messages: &Receiver<Message>) -> bool {
         loop {
+            // A client that never stops is answered in between.
+            if self.waiting.len() >= MOST_WAITING {
+                return true;
+            }
             match messages.try_recv() {
                 Ok(message) => self.queue(message),
                 Err(TryRecvError::Empty) => return true,

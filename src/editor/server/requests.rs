@@ -55,7 +55,7 @@ pub(super) fn answer(state: &mut ServerState, method: &str, params: Value) -> Re
         "textDocument/documentHighlight" => at(state, params, highlighted),
         "textDocument/prepareRename" => renamable(state, read(params)?),
         "textDocument/rename" => renamed(state, read(params)?),
-        "textDocument/inlayHint" => within(state, params, hinted),
+        "textDocument/inlayHint" => hinted(state, read(params)?),
         "textDocument/documentSymbol" => within(state, params, outlined),
         "textDocument/foldingRange" => within(state, params, folded),
         "textDocument/selectionRange" => selected(state, read(params)?),
@@ -250,8 +250,15 @@ fn renamed(state: &mut ServerState, params: AtPosition) -> Reply {
 
 // ---- Documents
 
-fn hinted(analysis: &Analysis, open: &OpenText, bytes: Bytes<usize>) -> Reply {
-    let found = hints::hints(analysis, bytes.start, bytes.end);
+fn hinted(state: &mut ServerState, params: InDocument) -> Reply {
+    let uri = &params.text_document.uri.0;
+    let (state, open, analysis) = read_only(state, uri)?;
+    let bytes = bytes(open, params.range);
+    let mut found = hints::hints(analysis, bytes.start, bytes.end);
+    if let Some(document) = state.documents.get(uri) {
+        hints::fill(analysis, &open.text, &document.hints, &mut found);
+        found.retain(|hint| (bytes.start..=bytes.end).contains(&hint.byte));
+    }
     let hint = |it: hints::Hint| InlayHint {
         position: open.lines.position(&open.text, it.byte),
         label: it.label.into(),

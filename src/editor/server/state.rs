@@ -7,6 +7,7 @@ use crate::driver;
 use crate::editor::actions::FoundFixes;
 use crate::editor::analysis::{Analysis, Analyst};
 use crate::editor::documents::OpenText;
+use crate::editor::hints::KnownHints;
 use crate::editor::lines::ColumnUnit;
 use crate::editor::published::{Addresses, diagnostics};
 use crate::editor::uri;
@@ -27,6 +28,8 @@ pub(super) struct Document {
     pub analysis: Option<Analysis>,
     /// Schemas of data and paths of parameters, as far as they were known before.
     pub known: (Vec<(String, Schema)>, Vec<String>),
+    /// Hints of the last sound state of the text.
+    pub hints: KnownHints,
     /// Whether the client has the findings of the text as it is.
     pub is_published: bool,
     /// Fixes that were looked for in this state of the text.
@@ -87,6 +90,9 @@ impl ServerState {
             analysis.remember(&document.known.0, &document.known.1);
             document.known = (analysis.schemas.clone(), analysis.paths.clone());
             self.log.extend(analysis.bug.clone());
+            if let Some(hints) = KnownHints::of(&analysis) {
+                document.hints = hints;
+            }
             document.fixes.clear();
             document.analysis = Some(analysis);
         }
@@ -160,7 +166,9 @@ impl ServerState {
                 let (analysis, saved) = (None, open.version);
                 let (is_published, fixes) = (false, Vec::new());
                 let known = (Vec::new(), Vec::new());
-                let document = Document { open, analysis, known, is_published, fixes, saved };
+                let hints = KnownHints::default();
+                let document =
+                    Document { open, analysis, known, hints, is_published, fixes, saved };
                 self.documents.insert(it.uri.0, document);
                 self.make_stale();
             }
