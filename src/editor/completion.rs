@@ -72,6 +72,14 @@ fn snippet(label: &str, detail: &str, form: &str) -> CompletionItem {
     }
 }
 
+/// Makes an item of its word alone, for clients that do not fill in forms.
+pub(super) fn without_form(item: &mut CompletionItem) {
+    if item.insert_text_format == Some(InsertTextFormat::Snippet) {
+        (item.insert_text, item.insert_text_format) = (None, None);
+        item.kind = Some(CompletionItemKind::Keyword);
+    }
+}
+
 fn items(found: &mut Vec<CompletionItem>) {
     found.extend(meanings::ITEMS.iter().map(|(word, meaning, form)| snippet(word, meaning, form)));
 }

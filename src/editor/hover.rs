@@ -25,7 +25,7 @@ pub(super) fn hover(analysis: &Analysis, byte: usize) -> Option<Hovered> {
         return of_word(analysis, byte).or_else(|| of_expression(analysis, byte));
     };
     let mut text = match name.target {
-        NameTarget::Declared(index) => of_declared(analysis, index, name.span),
+        NameTarget::Declared(index) => of_declared(analysis, index),
         NameTarget::Operator => of_operator(analysis, name.span),
         NameTarget::DataCall => of_data_call(analysis.sources.text(name.span)),
         NameTarget::TrainKey => of_key(analysis.sources.text(name.span))?,
@@ -53,7 +53,7 @@ fn code(text: &str) -> String {
 
 // ---- Declarations
 
-fn of_declared(analysis: &Analysis, index: usize, at: Span) -> String {
+fn of_declared(analysis: &Analysis, index: usize) -> String {
     let declared = &analysis.names.declared[index];
     let mut text = match declared.role {
         NameRole::Function(_) => header(analysis, declared).map(|it| code(&it)).unwrap_or_default(),
@@ -68,7 +68,7 @@ fn of_declared(analysis: &Analysis, index: usize, at: Span) -> String {
             let owner = declared.owner.map(|owner| &analysis.names.declared[owner]);
             let schema = owner.and_then(|owner| analysis.schema(&owner.name));
             let field = schema.and_then(|schema| schema.field(&declared.name));
-            code(&field.map_or(format!("{} = …", declared.name), |field| of_field(field)))
+            code(&field.map_or(format!("{} = …", declared.name), of_field))
         }
         NameRole::Constant | NameRole::Argument => code(&line(analysis, declared.whole)),
         NameRole::Weight | NameRole::State => code(&line(analysis, declared.whole)),
@@ -77,13 +77,13 @@ fn of_declared(analysis: &Analysis, index: usize, at: Span) -> String {
         NameRole::Stage => format!("the stage `{}`: `x |> {0}` applies it again", declared.name),
     };
     append(&mut text, &documentation(declared));
-    let field = field_of_input(analysis, declared, at);
+    let field = field_of_input(analysis, declared);
     append(&mut text, &field.unwrap_or_default());
     text
 }
 
 /// The field of the data that a model's input takes.
-fn field_of_input(analysis: &Analysis, declared: &DeclaredName, _at: Span) -> Option<String> {
+fn field_of_input(analysis: &Analysis, declared: &DeclaredName) -> Option<String> {
     if declared.role != NameRole::Argument {
         return None;
     }

@@ -52,7 +52,7 @@ pub(super) fn help(analysis: &Analysis, text: &str, byte: usize) -> Option<Signa
     let active = u32::try_from(active).ok().map(ActiveParameter::Int);
     let signature = SignatureInformation {
         label,
-        documentation: (!doc.is_empty()).then(|| Documentation::String(doc)),
+        documentation: (!doc.is_empty()).then_some(Documentation::String(doc)),
         parameters: Some(parameters),
         active_parameter: active,
     };

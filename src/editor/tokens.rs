@@ -88,7 +88,7 @@ pub(super) fn semantic_tokens(
 /// The kinds and modifiers of the file's names, by their first byte.
 fn named(analysis: &Analysis) -> HashMap<usize, (u32, u32)> {
     let of_file = analysis.names.uses.iter().filter(|name| name.span.file == analysis.main);
-    let kinds = of_file.filter_map(|name| {
+    let kinds = of_file.map(|name| {
         let (kind, modifiers) = match name.target {
             NameTarget::Declared(index) => {
                 let declared = &analysis.names.declared[index];
@@ -112,7 +112,7 @@ fn named(analysis: &Analysis) -> HashMap<usize, (u32, u32)> {
             NameTarget::Type => ("type", LIBRARY),
             NameTarget::Word => ("enumMember", 0),
         };
-        Some((name.span.start as usize, (number(kind), modifiers)))
+        (name.span.start as usize, (number(kind), modifiers))
     });
     kinds.collect()
 }

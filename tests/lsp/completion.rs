@@ -101,6 +101,23 @@ fn the_place_decides_what_is_offered() {
 }
 
 #[test]
+fn forms_are_for_clients_that_fill_them_in() {
+    let folder = Folder::new(&[]);
+    for snippets in [true, false] {
+        let item = json!({ "snippetSupport": snippets });
+        let capabilities = json!({ "textDocument": { "completion": { "completionItem": item } } });
+        let mut client = Client::with(folder.0.path(), capabilities);
+        let uri = uri(&folder.path("new.nn"));
+        client.open(&uri, "");
+        let here = json!({ "textDocument": { "uri": uri }, "position": at(0, 0) });
+        let answer = client.ask("textDocument/completion", here);
+        let text = answer["items"][3]["insertText"].as_str().unwrap_or_default().to_owned();
+        assert_eq!(text.starts_with("train ${1:net} on"), snippets, "{answer}");
+        client.end();
+    }
+}
+
+#[test]
 fn strings_are_files_and_paths_of_parameters() {
     let mut it = Typist::new();
     it.offers("\"parts.nn\"", "\"│\"", &["parts.nn", "rows"], &["t.csv"]);

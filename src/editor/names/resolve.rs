@@ -309,9 +309,8 @@ impl<'a> Resolver<'a> {
     fn expr(&mut self, expr: &'a Expr, wanted: Wanted) {
         match &expr.kind {
             ExprKind::Int(_) | ExprKind::Float(_) | ExprKind::Bool(_) | ExprKind::Str(_) => {}
-            ExprKind::Name(name) if wanted == Wanted::DataCall => {
+            ExprKind::Name(_) if wanted == Wanted::DataCall => {
                 self.note(expr.span, NameTarget::DataCall);
-                debug_assert!(!name.is_empty());
             }
             ExprKind::Name(name) => self.name(name, expr.span, wanted),
             ExprKind::List(entries) => entries.iter().for_each(|entry| self.expr(entry, wanted)),

@@ -27,6 +27,14 @@ pub(super) struct InDocument {
     pub positions: Vec<Position>,
 }
 
+/// Whether a client fills in the forms of completions.
+pub(super) fn takes_snippets(params: &InitializeParams) -> bool {
+    let documents = params.capabilities.text_document.as_ref();
+    let completion = documents.and_then(|it| it.completion.as_ref());
+    let item = completion.and_then(|it| it.completion_item.as_ref());
+    item.and_then(|it| it.snippet_support).unwrap_or(false)
+}
+
 /// The folders that a client has open.
 pub(super) fn folders(params: &InitializeParams) -> Vec<PathBuf> {
     let listed = &params.workspace_folders_initialize_params.workspace_folders;

@@ -59,7 +59,8 @@ pub fn serve(connection: &Connection, options: EditorOptions) -> Result<bool, St
     let unit = ColumnUnit::best_of(offered);
     let answer = serde_json::to_value(capabilities::result(unit)).unwrap_or_default();
     connection.initialize_finish(id, answer).map_err(|error| error.to_string())?;
-    let state = ServerState::new(options, unit, convert::folders(&params));
+    let mut state = ServerState::new(options, unit, convert::folders(&params));
+    state.takes_snippets = convert::takes_snippets(&params);
     let mut server = Server {
         connection,
         state,

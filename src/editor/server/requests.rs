@@ -156,7 +156,10 @@ fn completed(state: &mut ServerState, params: AtPosition) -> Reply {
     let (state, open, analysis) = read_only(state, &params.text_document.uri.0)?;
     let byte = open.lines.byte(&open.text, params.position);
     let data = state.options.request.nnc_data.as_deref();
-    let items = completion::complete(analysis, open, data, byte);
+    let mut items = completion::complete(analysis, open, data, byte);
+    if !state.takes_snippets {
+        items.iter_mut().for_each(completion::without_form);
+    }
     value(CompletionList { is_incomplete: false, items, ..Default::default() })
 }
 

@@ -43,6 +43,8 @@ pub(super) struct ServerState {
     pub options: EditorOptions,
     pub unit: ColumnUnit,
     pub folders: Vec<PathBuf>,
+    /// Whether the client fills in the forms of completions.
+    pub takes_snippets: bool,
     pub documents: BTreeMap<String, Document>,
     pub analyst: Analyst,
     /// The readable copy of the prelude, once somebody wanted it.
@@ -56,6 +58,7 @@ impl ServerState {
             options,
             unit,
             folders,
+            takes_snippets: false,
             documents: BTreeMap::new(),
             analyst: Analyst::new(unit),
             prelude: None,
