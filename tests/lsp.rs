@@ -13,6 +13,8 @@ mod hostile;
 mod neovim;
 #[path = "lsp/requests.rs"]
 mod requests;
+#[path = "lsp/times.rs"]
+mod times;
 #[path = "lsp/typing.rs"]
 mod typing;
 

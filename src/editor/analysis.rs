@@ -232,12 +232,10 @@ impl Analysis {
 
     /// Of a program that a stage failed on.
     fn broken(session: &mut Session, failure: Failure) -> Analysis {
-        let sources = std::mem::take(&mut session.sources);
+        let mut sources = std::mem::take(&mut session.sources);
         let first = sources.iter().next().map(|(id, _)| id);
-        let empty = ast::File {
-            id: first.unwrap_or_else(|| Sources::new().add("", "")),
-            items: Vec::new(),
-        };
+        let id = first.unwrap_or_else(|| sources.add("", ""));
+        let empty = ast::File { id, items: Vec::new() };
         let prelude = session.prelude.clone().unwrap_or_else(|| Arc::new(empty));
         let parsed = ParsedProgram { files: Vec::new(), prelude, tokens: 0 };
         let mut analysis = Analysis::of(parsed, sources);

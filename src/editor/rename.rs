@@ -6,7 +6,7 @@ use super::uri;
 use crate::base::source::{Sources, Span};
 use crate::driver::Request;
 use crate::files::read;
-use crate::syntax::ast::ItemKind;
+use crate::syntax::ast::{FunctionKind, ItemKind};
 use crate::syntax::{RESERVED, TokenKind, tokens};
 use std::path::{Path, PathBuf};
 
@@ -161,6 +161,41 @@ pub(super) fn renamed(analysis: &Analysis, byte: usize) -> Result<(usize, Span),
         return Err(format!("`{text}` is the prelude's"));
     }
     Ok((index, name.span))
+}
+
+/// The declarations that have one name with this one: a field of data and the model's input that takes it
+/// by its name, where a `train` block brings them together. Says why there is no other name, where the
+/// field is one that the source gives.
+pub(super) fn linked(analysis: &Analysis, index: usize) -> Result<Vec<usize>, String> {
+    let names = &analysis.names.declared;
+    let declared = &names[index];
+    let member = |owner: usize, role: NameRole| {
+        names
+            .iter()
+            .position(|it| it.owner == Some(owner) && it.role == role && it.name == declared.name)
+    };
+    let mut found = vec![index];
+    for item in analysis.files.iter().flat_map(|file| &file.items) {
+        let ItemKind::Train(train) = &item.kind else { continue };
+        let Some(data) = &train.data else { continue };
+        let model = analysis.names.function(&train.model.text, &[FunctionKind::Model]);
+        let of_data = names.iter().position(|it| it.role == NameRole::Data && it.name == data.text);
+        let (Some((model, _)), Some(of_data)) = (model, of_data) else { continue };
+        let other = match declared.owner {
+            Some(owner) if owner == model => member(of_data, NameRole::Field),
+            Some(owner) if owner == of_data => member(model, NameRole::Argument),
+            _ => continue,
+        };
+        let given = analysis.schema(&data.text).and_then(|schema| schema.field(&declared.name));
+        if other.is_none() && declared.role == NameRole::Argument && given.is_some() {
+            let message = "is a field of the data, which the input takes by its name";
+            return Err(format!("`{}` {message}", declared.name));
+        }
+        found.extend(other);
+    }
+    found.sort_unstable();
+    found.dedup();
+    Ok(found)
 }
 
 /// Says why a declaration cannot have this name.

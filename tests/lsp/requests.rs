@@ -121,6 +121,24 @@ fn references_and_new_names_reach_all_files_that_use_a_file() {
 }
 
 #[test]
+fn a_field_and_the_input_that_takes_it_keep_one_name() {
+    let folder = super::Folder::new(&[("t.csv", b"size,price\n1,2\n2,3\n3,5\n4,6\n")]);
+    let mut client = Client::new(folder.0.path());
+    let uri = uri(&folder.path("net.nn"));
+    let text = "data t = csv(\"t.csv\", validation: 0.25) {\n    size = number\n    price = number as target\n}\n\
+                model net(size: f32[N]) -> f32[N] {\n    reshape(size, [N, 1]) |> dense(1) |> reshape([N])\n}\n\
+                train net on t { loss = mse }\n";
+    client.open(&uri, text);
+    for piece in ["size = number", "size: f32"] {
+        let mut params = about(&uri, text, piece);
+        params["newName"] = json!("area");
+        let edit = client.ask("textDocument/rename", params);
+        assert_eq!(edit["changes"][&uri].as_array().unwrap().len(), 3, "{piece}: {edit}");
+    }
+    client.end();
+}
+
+#[test]
 fn names_that_cannot_be_are_refused() {
     let (mut client, _folder, net) = opened();
     let mut refused = |piece: &str, name: &str| {
@@ -133,6 +151,7 @@ fn names_that_cannot_be_are_refused() {
     assert!(refused("hidden =", "image").contains("declared already"));
     assert!(refused("dense(10)", "linear").contains("the prelude's"));
     assert!(refused("loss  ", "error").contains("not declared"));
+    assert!(refused("image:", "picture").contains("is a field of the data"));
     client.end();
 }
 

@@ -243,10 +243,13 @@ fn renamed(state: &mut ServerState, params: AtPosition) -> Reply {
         let reason = "the file does not parse: some uses of the name may not be seen".to_owned();
         return Err(failed(reason));
     }
-    rename::refused(analysis, index, &params.new_name).map_err(failed)?;
     let mut changes: HashMap<Uri, Vec<TextEdit>> = HashMap::new();
-    for Location { uri, range } in all_references(state, open, analysis, index) {
-        changes.entry(uri).or_default().push(TextEdit { range, new_text: params.new_name.clone() });
+    for index in rename::linked(analysis, index).map_err(failed)? {
+        rename::refused(analysis, index, &params.new_name).map_err(failed)?;
+        for Location { uri, range } in all_references(state, open, analysis, index) {
+            let new_text = params.new_name.clone();
+            changes.entry(uri).or_default().push(TextEdit { range, new_text });
+        }
     }
     value(WorkspaceEdit { changes: Some(changes), ..Default::default() })
 }
