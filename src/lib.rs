@@ -79,6 +79,8 @@ pub mod repair;
 pub mod report;
 #[allow(clippy::disallowed_methods, reason = "times of steps, by which threads are chosen")]
 pub mod runtime;
+// Programs as they are typed.
+pub mod editor;
 // Commands of users.
 #[allow(
     clippy::disallowed_methods,

@@ -133,7 +133,7 @@ fn holds(fence: &Fence, before: &mut Before) -> Result<(), String> {
             same(&program.to_string(), &fence.text)
         }
         ["excerpt", of] => are_lines(&fence.text, &whole(of)?),
-        ["text" | "console" | "rust"] => Ok(()),
+        ["text" | "console" | "rust" | "lua" | "toml"] => Ok(()),
         _ => Err(format!("what is to be done with {words:?}?")),
     }
 }

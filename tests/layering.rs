@@ -86,6 +86,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "run",
         ],
     ),
+    ("editor", &["syntax", "files", "data", "elaborate", "driver", "command"]),
 ];
 
 /// Where unsafe code may stand.

@@ -76,6 +76,7 @@ const EXAMPLES: &[(&str, &[[&str; 2]])] = &[
             ["nnc emit-ir mnist.nn --after autodiff", "the graph after a pass"],
         ],
     ),
+    ("lsp", &[["nnc lsp", "what an editor starts; docs/editors.md has the lines for yours"]]),
     ("bench", &[["nnc bench mnist.nn --explain", "the time of a step, kernel by kernel"]]),
     ("profile", &[["nnc profile mnist.nn", "the time of a step, line by line"]]),
     (

@@ -32,6 +32,7 @@ mod grad;
 mod import;
 mod init;
 mod lr_find;
+mod lsp;
 mod machine;
 mod memory;
 mod predict;
@@ -116,6 +117,8 @@ enum Command {
     Explain(explain_code::ExplainArgs),
     /// Format source files
     Fmt(fmt::FmtArgs),
+    /// Answer an editor: the Language Server Protocol on standard input and output
+    Lsp(lsp::LspArgs),
     /// Print a stage of the compilation: syntax tree, graph, loops or machine code
     EmitIr(emit_ir::EmitIrArgs),
     /// Measure the time of a step
@@ -230,6 +233,7 @@ pub fn main() -> ExitCode {
         Command::Data(command) => command.execute(),
         Command::Explain(command) => command.execute(),
         Command::Fmt(command) => command.execute(),
+        Command::Lsp(command) => command.execute(),
         Command::EmitIr(command) => command.execute(),
         Command::Bench(command) => command.execute(),
         Command::Grad(command) => command.execute(),

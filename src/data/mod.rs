@@ -99,6 +99,11 @@ pub fn source_names() -> impl Iterator<Item = &'static str> {
     SOURCES.iter().map(|source| source.name())
 }
 
+/// The names of all transforms.
+pub fn transform_names() -> impl Iterator<Item = &'static str> {
+    transform::TRANSFORMS.iter().map(|(name, _)| *name)
+}
+
 /// The source of a name.
 fn source_of(name: &str) -> Option<&'static dyn SampleSource> {
     SOURCES.iter().copied().find(|source| source.name() == name)

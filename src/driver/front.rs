@@ -115,6 +115,7 @@ impl Session {
             Err(found) => checked.errors.extend(found),
         }
         asked.data_failed = !checked.errors.is_empty();
+        asked.trace = self.trace.clone();
         let elaborated = self.elaborate(&program, &asked)?;
         match elaborated {
             Ok(experiment) => checked.experiment = Some(experiment),
@@ -234,7 +235,7 @@ impl Session {
 
     /// Parses the program's files, the named one first, and the prelude; files with errors are
     /// left out.
-    fn parse(
+    pub(crate) fn parse(
         &mut self,
         main: &Path,
         text: String,
@@ -329,7 +330,8 @@ impl Session {
 
     /// The text of a file, or what stands for it.
     fn read(&self, path: &Path) -> Result<String, String> {
-        if let Some((_, text)) = self.overlays.iter().find(|(file, _)| file == path) {
+        let of_overlay = |(file, _): &&(PathBuf, String)| file == path || real(file) == real(path);
+        if let Some((_, text)) = self.overlays.iter().find(of_overlay) {
             return Ok(text.clone());
         }
         used_program(path).map_err(|error| error.to_string())

@@ -6,6 +6,7 @@ use crate::base::diagnostic::Diagnostic;
 use crate::base::schema::Schema;
 use crate::base::source::{FileId, Sources};
 use crate::codegen::Target;
+use crate::elaborate::ValueTrace;
 use crate::syntax::ast::File;
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -138,6 +139,8 @@ pub struct Session {
     pub(crate) wanted: Option<String>,
     /// Which search for fixes this is part of.
     pub(crate) search: Search,
+    /// Where elaboration notes the values of expressions by their places, if anyone wants them.
+    pub(crate) trace: Option<ValueTrace>,
     printed: Option<String>,
 }
 

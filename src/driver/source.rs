@@ -62,6 +62,7 @@ impl Session {
 }
 
 /// The schemas of data sources, each asked for once.
+#[derive(Clone)]
 pub(crate) struct Schemas {
     /// Whether missing data are an error.
     need_data: bool,

@@ -12,6 +12,7 @@ use super::items::{FunctionItem, Items};
 use super::open_scan::OpenScan;
 use super::patterns::Pattern;
 use super::scope::CallFrame;
+use super::trace::ValueTrace;
 use super::value::Value;
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
@@ -113,6 +114,8 @@ pub(super) struct Elaborator<'a> {
     pub scheduled: HashSet<NodeId>,
     /// The scan whose body is elaborated.
     pub open_scan: Option<OpenScan>,
+    /// Where values are noted by their places, if they are.
+    pub trace: Option<&'a ValueTrace>,
     budget: &'a Budget,
     stages: usize,
 }
@@ -150,6 +153,7 @@ impl<'a> Elaborator<'a> {
             driven: Vec::new(),
             scheduled: HashSet::new(),
             open_scan: None,
+            trace: None,
             budget,
             stages: 0,
         }

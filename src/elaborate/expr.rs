@@ -26,9 +26,11 @@ impl<'a> Elaborator<'a> {
             let help = "split it by `let`, or end the recursion of layers earlier";
             return Err(self.stop(expr.span, message, help));
         }
+        let from = self.builder.graph.nodes.len();
         self.depth += 1;
         let value = self.expr_kind(expr, expect);
         self.depth -= 1;
+        self.note_value(expr.span, value.as_ref().ok(), None, from);
         value
     }
 
@@ -269,6 +271,8 @@ impl<'a> Elaborator<'a> {
             Ok(value) => Binding::Value(value.clone(), Role::Let, name.span),
             Err(ErrorReported) => Binding::Failed(name.span),
         };
+        let none_built = self.builder.graph.nodes.len();
+        self.note_value(name.span, found.as_ref().ok(), None, none_built);
         self.frame_mut().bind(&name.text, binding);
         found.map(|_| ())
     }

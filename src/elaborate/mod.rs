@@ -45,6 +45,7 @@ mod index;
 mod init;
 mod items;
 mod member;
+mod noting;
 mod open_scan;
 mod operator;
 mod over;
@@ -56,6 +57,7 @@ mod schedule;
 mod scope;
 mod sizes;
 mod stage;
+mod trace;
 mod train;
 mod types;
 mod uses;
@@ -69,6 +71,7 @@ pub use builtins::operators;
 pub use data::{DataLiteral, DataRequest, FieldCall, SourceArg, SourceCall};
 pub use driven::{Driven, WarmUp};
 pub use patterns::{known_patterns, matches as path_matches};
+pub use trace::{LayerCost, ShownValue, ValueTrace};
 pub use train::{
     DEFAULT_OPTIMIZER, Experiment, GRADIENT_KEYS, SCHEDULED, TRAIN_KEYS, Training, data_request,
     elaborate, preparation, several_models,
@@ -112,6 +115,8 @@ pub struct Request {
     pub tolerated: Option<Vec<Tolerated>>,
     /// The steps that may be taken; [`Budget::spent`] says how many were.
     pub budget: Budget,
+    /// Where the values of expressions are noted by their places, if anyone wants them.
+    pub trace: Option<ValueTrace>,
 }
 
 /// An error that may be found, by what it says and where.

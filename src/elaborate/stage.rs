@@ -24,6 +24,15 @@ impl<'a> Elaborator<'a> {
     /// Applies a stage to what is piped in.
     pub fn stage(&mut self, stage: &'a PipeStage, input: Value, input_span: Span) -> Eval<Value> {
         self.count_stage(stage.span)?;
+        let from = self.builder.graph.nodes.len();
+        let given = self.trace.map(|_| input.clone());
+        let value = self.named_stage(stage, input, input_span);
+        self.note_value(stage.span, value.as_ref().ok(), given.as_ref(), from);
+        value
+    }
+
+    /// Applies a stage, and keeps it where `as` names it.
+    fn named_stage(&mut self, stage: &'a PipeStage, input: Value, input_span: Span) -> Eval<Value> {
         let Some(label) = &stage.label else {
             return self.apply(stage, input, input_span, None);
         };

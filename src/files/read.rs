@@ -45,6 +45,18 @@ pub fn is_there(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|data| !data.is_dir())
 }
 
+/// The names of a folder's entries in alphabetical order, at most so many, and whether each is a folder;
+/// none where it cannot be read.
+pub fn entries(folder: &Path, most: usize) -> Vec<(String, bool)> {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten().take(most);
+    let mut found: Vec<(String, bool)> = entries
+        .filter_map(|entry| Some((entry.file_name().into_string().ok()?, entry.path().is_dir())))
+        .collect();
+    found.sort();
+    found
+}
+
 /// The bytes of a plain file that has at most so many.
 pub fn bytes(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let file = open(path)?;

@@ -9,6 +9,7 @@ mod grammar;
 mod layout;
 mod literals;
 mod parse;
+mod recover;
 mod scan;
 mod slips;
 mod tokens;
@@ -20,7 +21,9 @@ pub use bounds::{measure, too_large};
 pub use dump::dump;
 pub use format::{WIDTH, format};
 pub use parse::parse;
-pub use scan::MAX_NESTING;
+pub use recover::recovered;
+pub use scan::{ITEM_WORDS, MAX_NESTING};
+pub use tokens::{RESERVED, Token, TokenKind, tokens};
 
 #[cfg(test)]
 mod tests;

@@ -14,6 +14,7 @@ use std::cmp::Reverse;
 use std::ops::Range;
 
 use pest::Parser as _;
+use pest::error::InputLocation;
 use rayon::prelude::*;
 
 use crate::base::diagnostic::Diagnostic;
@@ -57,6 +58,19 @@ fn parse_chunk(file: FileId, text: &str, chunk: Range<usize>) -> ParseResult<Vec
     match Grammar::parse(Rule::file, &text[chunk.clone()]) {
         Ok(pairs) => TreeBuilder::new(file, text, chunk.start).items(pairs),
         Err(error) => Err(Box::new(slips::explain(file, text, chunk, &error))),
+    }
+}
+
+/// The byte at which a text stops being items, if it does; its brackets match.
+pub(super) fn first_error(file: FileId, text: &str) -> Option<usize> {
+    match Grammar::parse(Rule::file, text) {
+        Ok(pairs) => {
+            let error = TreeBuilder::new(file, text, 0).items(pairs).err()?;
+            Some(error.place().map_or(0, |span| span.start as usize))
+        }
+        Err(error) => Some(match error.location {
+            InputLocation::Pos(at) | InputLocation::Span((at, _)) => at,
+        }),
     }
 }
 

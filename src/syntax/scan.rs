@@ -43,6 +43,12 @@ pub const ITEM_WORDS: [&str; 11] = [
 /// The byte ranges of the text that hold one item each, with the comments after it; the first also
 /// has what stands before any item. Together they are the whole text.
 pub fn scan(file: FileId, text: &str) -> Result<Vec<Range<usize>>, Vec<Diagnostic>> {
+    let (items, errors) = scan_all(file, text);
+    if errors.is_empty() { Ok(items) } else { Err(errors) }
+}
+
+/// The same ranges as far as they can be told where brackets do not match, and what is wrong.
+pub(super) fn scan_all(file: FileId, text: &str) -> (Vec<Range<usize>>, Vec<Diagnostic>) {
     let mut scanner = Scanner {
         file,
         text,
@@ -54,12 +60,10 @@ pub fn scan(file: FileId, text: &str) -> Result<Vec<Range<usize>>, Vec<Diagnosti
         open_string: None,
     };
     scanner.scan();
-    if !scanner.errors.is_empty() {
-        return Err(scanner.errors);
-    }
     let mut ends = scanner.starts[1..].to_vec();
     ends.push(text.len());
-    Ok(scanner.starts.into_iter().zip(ends).map(|(start, end)| start..end).collect())
+    let items = scanner.starts.into_iter().zip(ends).map(|(start, end)| start..end).collect();
+    (items, scanner.errors)
 }
 
 struct Scanner<'a> {

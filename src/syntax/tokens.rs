@@ -1,4 +1,5 @@
-//! Text cut into words, for explaining what the grammar did not match.
+//! Text cut into words, for explaining what the grammar did not match and for editors, whose text is
+//! half typed.
 //!
 //! ```text
 //! a && 1.     Word(a) Sign(&&) Number(1.)
@@ -10,14 +11,14 @@
 use std::ops::Range;
 
 /// Words that cannot be names.
-pub(super) const RESERVED: [&str; 14] = [
+pub const RESERVED: [&str; 14] = [
     "if", "else", "let", "param", "state", "require", "repeat", "in", "as", "and", "or", "not",
     "true", "false",
 ];
 
 /// The kind of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum TokenKind {
+pub enum TokenKind {
     /// A name or a word of the language.
     Word,
     /// Digits and what sticks to them.
@@ -32,20 +33,25 @@ pub(super) enum TokenKind {
 
 /// A token and its place.
 #[derive(Clone, Debug)]
-pub(super) struct Token<'a> {
-    pub(super) kind: TokenKind,
-    pub(super) text: &'a str,
-    pub(super) start: usize,
+pub struct Token<'a> {
+    /// Its kind.
+    pub kind: TokenKind,
+    /// Its text.
+    pub text: &'a str,
+    /// Its first byte.
+    pub start: usize,
     /// Whether it is the first of its line.
-    pub(super) first: bool,
+    pub first: bool,
 }
 
 impl Token<'_> {
-    pub(super) fn end(&self) -> usize {
+    /// One past its last byte.
+    pub fn end(&self) -> usize {
         self.start + self.text.len()
     }
 
-    pub(super) fn is(&self, text: &str) -> bool {
+    /// Whether it is this word or sign.
+    pub fn is(&self, text: &str) -> bool {
         self.text == text && self.kind != TokenKind::Str
     }
 
@@ -69,7 +75,7 @@ const LONG_SIGNS: [&str; 24] = [
 ];
 
 /// The tokens of a range of the text.
-pub(super) fn tokens(text: &str, range: Range<usize>) -> Vec<Token<'_>> {
+pub fn tokens(text: &str, range: Range<usize>) -> Vec<Token<'_>> {
     let text = &text[..range.end];
     let mut found = Vec::new();
     let mut at = range.start;

@@ -118,14 +118,46 @@ pub(crate) fn sound(
     session.sound(text, request, Schemas::as_written(), fixes)
 }
 
+/// Everything that is found in a program, of which those that are asked for with the fixes that hold; the
+/// others with none.
+pub(crate) fn fixes_of(
+    session: &mut Session,
+    request: &Request,
+    mut schemas: Schemas,
+    budget: &Budget,
+    is_wanted: impl Fn(&Diagnostic) -> bool,
+) -> Result<Vec<Diagnostic>, Failure> {
+    let text = session.main_text(request)?;
+    let (parsed, checked) = session.parse_and_check(text, request, &mut schemas)?;
+    let mut found = [checked.errors.clone(), checked.warnings.clone()].concat();
+    let others = found.iter_mut().filter(|finding| !is_wanted(finding));
+    others.for_each(|finding| finding.fixes.clear());
+    let wanted = |finding: &Diagnostic| is_wanted(finding);
+    fixes_among(session, request, parsed, &checked, (schemas, budget), &mut found, &wanted);
+    Ok(found)
+}
+
 /// Gives each finding the fixes that hold, and takes away those that do not.
 pub(crate) fn add_fixes(
     session: &Session,
     request: &Request,
     parsed: ParsedProgram,
     checked: &CheckedProgram,
+    means: (Schemas, &Budget),
+    found: &mut [Diagnostic],
+) {
+    fixes_among(session, request, parsed, checked, means, found, &|_| true);
+}
+
+/// The same of those findings that are wanted.
+fn fixes_among(
+    session: &Session,
+    request: &Request,
+    parsed: ParsedProgram,
+    checked: &CheckedProgram,
     (schemas, budget): (Schemas, &Budget),
     found: &mut [Diagnostic],
+    is_wanted: &dyn Fn(&Diagnostic) -> bool,
 ) {
     let before = found.to_vec();
     let sources = session.sources.clone();
@@ -133,8 +165,10 @@ pub(crate) fn add_fixes(
     let classes = source.and_then(|source| source.schema.as_ref()).and_then(|it| it.classes());
     let (unread, search) = (checked.unread, session.search);
     let mut again = Recheck { request, sources, parsed, schemas, unread, search };
-    for (index, finding) in found.iter_mut().enumerate() {
-        let share = Budget::new(budget.left() / (before.len() - index));
+    let mut left = found.iter().filter(|finding| is_wanted(finding)).count();
+    for (index, finding) in found.iter_mut().enumerate().filter(|(_, it)| is_wanted(it)) {
+        let share = Budget::new(budget.left() / left);
+        left -= 1;
         let mistake = Mistake { before: &before, finding: &before[index], budget: &share };
         finding.fixes = again.fixes(&mistake, classes);
         budget.spend(share.spent());

@@ -186,6 +186,7 @@ impl<'a> GraphSource<'a> {
         context.training = training;
         context.data_failed = self.data_failed;
         context.tolerated = self.request.tolerated.as_deref();
+        context.trace = self.request.trace.as_ref();
         if let Some(plan) = plan {
             let schema = self.schema().map(|(_, schema)| schema);
             context.planned_steps = plan.settings.planned_steps(schema);

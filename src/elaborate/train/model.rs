@@ -197,7 +197,10 @@ impl<'a> Elaborator<'a> {
                 node
             }
         };
-        let binding = Binding::Value(Value::Tensor(node), Role::Argument, param.name.span);
+        let value = Value::Tensor(node);
+        let none_built = self.builder.graph.nodes.len();
+        self.note_value(param.name.span, Some(&value), None, none_built);
+        let binding = Binding::Value(value, Role::Argument, param.name.span);
         self.frame_mut().bind(&param.name.text, binding);
         Ok(())
     }

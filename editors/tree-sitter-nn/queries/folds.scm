@@ -1,0 +1,9 @@
+[
+  (block)
+  (fields)
+  (train_item)
+  (parameters)
+  (arguments)
+  (list)
+  (repeat)
+] @fold
