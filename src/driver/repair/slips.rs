@@ -43,14 +43,25 @@ pub(super) struct Around<'a> {
 }
 
 /// A text with edits made one after the other.
-struct Mended<'a> {
+pub(super) struct Mended<'a> {
     file: FileId,
     before: &'a str,
-    text: String,
+    pub text: String,
     titles: Vec<String>,
 }
 
 impl<'a> Mended<'a> {
+    /// Another text in a file's place.
+    pub fn into(file: FileId, before: &'a str, text: String) -> Mended<'a> {
+        Mended { file, before, text, titles: Vec::new() }
+    }
+
+    /// Mends what is left until the program is sound; whether it is.
+    pub fn is_sound(&mut self, around: &Around<'_>) -> bool {
+        parsed(self, around.sources, Vec::new(), 0) == Some(true)
+            && sound(self, around, Vec::new()) == Some(true)
+    }
+
     /// The text that an edit is about, with the edit made.
     fn by(edit: &Fix, sources: &'a Sources) -> Option<Mended<'a>> {
         let file = edit.file()?;
@@ -60,7 +71,7 @@ impl<'a> Mended<'a> {
         Some(mended)
     }
 
-    fn make(&mut self, fix: &Fix) {
+    pub fn make(&mut self, fix: &Fix) {
         self.text = apply(&self.text, &fix.edits);
         if !self.titles.contains(&fix.title) {
             self.titles.push(fix.title.clone());
@@ -68,7 +79,7 @@ impl<'a> Mended<'a> {
     }
 
     /// All that was done as one fix of the text as it was.
-    fn fix(&self) -> Fix {
+    pub fn fix(&self) -> Fix {
         Fix::new(self.titles.join("; "), vec![difference(self.file, self.before, &self.text)])
     }
 }

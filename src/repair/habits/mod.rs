@@ -1,0 +1,188 @@
+//! A text in the manner of Keras, PyTorch, Lightning or Caffe, as the program that is meant.
+//!
+//! ```text
+//! Conv2D(32, kernel_size=3, activation='relu')     →  conv(32, 3) |> relu
+//! train net { loss = 'mse', epochs = 1 }           →  a setting a line
+//! ```
+//!
+//! In: a text, which need not parse. Out: the text with each habit written as here, and where those
+//! are that belong together. Nothing here is sure to be right: whoever asks checks the program that
+//! comes out. What is known of layers, losses, optimisers and their arguments are the rows of
+//! [`table`]; [`reader`] finds calls and applies them, [`body`], [`settings`] and [`program`] know how
+//! statements, the settings of `train` and whole programs are written elsewhere.
+
+mod body;
+mod pipeline;
+mod program;
+mod prototxt;
+mod reader;
+mod row;
+mod settings;
+mod shapes;
+mod table;
+#[cfg(test)]
+mod tests;
+mod tokens;
+
+use crate::base::fix::replaced;
+use reader::Reader;
+use std::ops::Range;
+use tokens::{Token, closer, tokens};
+
+/// A text with its habits written as here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Translation {
+    /// The text.
+    pub text: String,
+    /// The parts of the text as it was that changed, in order.
+    pub parts: Vec<Part>,
+}
+
+/// A part of a text that means something by itself, with what changes in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Where it is.
+    pub place: Range<usize>,
+    /// Places in it, with what stands there instead.
+    pub edits: Vec<(Range<usize>, String)>,
+}
+
+/// A place of the text with what stands there instead.
+#[derive(Clone, Debug)]
+struct Change {
+    place: Range<usize>,
+    text: String,
+    /// The part that it belongs to, where it means nothing without others.
+    part: Option<Range<usize>>,
+}
+
+impl Change {
+    fn new(place: Range<usize>, text: impl Into<String>) -> Change {
+        Change { place, text: text.into(), part: None }
+    }
+}
+
+/// A text longer than this is not somebody's first program.
+const LONGEST: usize = 200_000;
+
+/// The text as it is written here; `None` where nothing in it is a habit.
+pub fn translated(text: &str) -> Option<Translation> {
+    if text.len() > LONGEST {
+        return None;
+    }
+    let all = tokens(text);
+    let chunks = chunks(text, &all);
+    let mut reader = Reader { text, ..Reader::default() };
+    reader.declared.extend(declared(&all));
+    let mut changes = Vec::new();
+    let mut foreign = Vec::new();
+    for chunk in &chunks {
+        match kind(chunk) {
+            ChunkKind::Function => changes.extend(body::function(&mut reader, chunk)),
+            ChunkKind::Train => changes.extend(settings::train(&reader, chunk)),
+            ChunkKind::Data => changes.push(as_written(&reader, chunk)),
+            ChunkKind::Item => {}
+            ChunkKind::Foreign => foreign.push(*chunk),
+        }
+    }
+    changes.extend(program::program(&mut reader, &foreign, &chunks));
+    changes.retain(|change| text[change.place.clone()] != change.text);
+    changes.sort_by_key(|change| (change.place.start, change.place.end));
+    if changes.is_empty() || changes.windows(2).any(|two| two[0].place.end > two[1].place.start) {
+        return None;
+    }
+    let made = changes.iter().map(|change| (change.place.clone(), change.text.as_str()));
+    Some(Translation { text: replaced(text, made), parts: parts(&changes) })
+}
+
+/// A text with the axes of images in the order of PyTorch turned; `None` where none are.
+pub fn turned(text: &str) -> Option<Translation> {
+    let changes = shapes::turned(text, &tokens(text));
+    let made = changes.iter().map(|change| (change.place.clone(), change.text.as_str()));
+    let text = replaced(text, made);
+    (!changes.is_empty()).then(|| Translation { text, parts: parts(&changes) })
+}
+
+/// The parts that changes make, those that overlap as one.
+fn parts(changes: &[Change]) -> Vec<Part> {
+    let mut parts: Vec<Part> = Vec::new();
+    for change in changes {
+        let own = change.part.clone().unwrap_or_else(|| change.place.clone());
+        let edit = (change.place.clone(), change.text.clone());
+        match parts.last_mut() {
+            Some(last) if own.start < last.place.end => {
+                last.place.end = last.place.end.max(own.end);
+                last.edits.push(edit);
+            }
+            _ => parts.push(Part { place: own, edits: vec![edit] }),
+        }
+    }
+    parts
+}
+
+/// What the text at the left margin begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ChunkKind {
+    Function,
+    Train,
+    Data,
+    Item,
+    Foreign,
+}
+
+fn kind(chunk: &[Token<'_>]) -> ChunkKind {
+    let named = chunk.get(1).is_some_and(|token| token.kind == tokens::Kind::Word);
+    match chunk[0].text {
+        "model" | "layer" if named => ChunkKind::Function,
+        "train" if named => ChunkKind::Train,
+        "data" if named => ChunkKind::Data,
+        "loss" | "metric" | "optimizer" | "schedule" | "initializer" | "const" if named => {
+            ChunkKind::Item
+        }
+        "use" | "|>" => ChunkKind::Item,
+        _ => ChunkKind::Foreign,
+    }
+}
+
+/// Tokens cut where a line begins at the margin, but for closing brackets.
+fn chunks<'t, 'a>(text: &str, all: &'t [Token<'a>]) -> Vec<&'t [Token<'a>]> {
+    let margin = |token: &Token<'a>| {
+        let begins = token.start == 0 || text[..token.start].ends_with('\n');
+        token.first && begins && !token.closes()
+    };
+    let mut starts: Vec<usize> = (0..all.len()).filter(|at| margin(&all[*at])).collect();
+    if starts.first() != Some(&0) && !all.is_empty() {
+        starts.insert(0, 0);
+    }
+    let ends = starts.iter().skip(1).copied().chain([all.len()]);
+    starts.iter().zip(ends).map(|(start, end)| &all[*start..end]).collect()
+}
+
+/// The names that the file gives to items of its own.
+fn declared<'a>(all: &[Token<'a>]) -> Vec<&'a str> {
+    const ITEMS: [&str; 8] =
+        ["model", "layer", "loss", "metric", "optimizer", "schedule", "initializer", "const"];
+    let item = |pair: &&[Token<'a>]| pair[0].first && ITEMS.contains(&pair[0].text);
+    let name = |pair: &[Token<'a>]| pair[1].text;
+    let named = all.windows(2).filter(item).map(name);
+    named.filter(|name| name.starts_with(char::is_alphabetic)).collect()
+}
+
+/// A chunk whose calls are written as here.
+fn as_written(reader: &Reader<'_>, chunk: &[Token<'_>]) -> Change {
+    let (first, last) = (chunk[0], chunk[chunk.len() - 1]);
+    let text = reader.written_all(chunk);
+    Change::new(first.start..last.end(), text)
+}
+
+/// The tokens between the braces of an item, and the index of the opening one.
+fn braces<'t, 'a>(chunk: &'t [Token<'a>]) -> Option<(usize, &'t [Token<'a>])> {
+    let mut depth = 0i32;
+    let open = chunk.iter().position(|token| {
+        let here = depth == 0 && token.is("{");
+        depth += i32::from(token.opens()) - i32::from(token.closes());
+        here
+    })?;
+    let close = closer(chunk, open)?;
+    Some((open, &chunk[open + 1..close]))
+}
