@@ -118,7 +118,8 @@ impl Outcome {
     fn miss(&self) -> String {
         let before: Vec<&str> = self.habit.written.lines().collect();
         let differs = self.after.lines().find(|line| !before.contains(line));
-        let made = differs.map_or("nothing is made".to_owned(), |line| format!("`{}`", line.trim()));
+        let made =
+            differs.map_or("nothing is made".to_owned(), |line| format!("`{}`", line.trim()));
         format!("{}: {made}, {} left", self.habit.name, self.left)
     }
 }

@@ -6,17 +6,19 @@
 //! ```
 //!
 //! In: a program with errors. Out: what to report in place of them, where the program as it is read is
-//! sound; where that takes other fixes too, all of it is one fix. Lines that mean nothing without each
-//! other are one part, with one report.
+//! sound, with the fixes that its lines then need too. Lines that mean nothing without each other have
+//! one report. The fixes were checked together, and are made together.
 
 use super::slips::{Around, Mended};
 use crate::base::codes;
 use crate::base::diagnostic::{Diagnostic, Severity};
-use crate::base::fix::{Edit, Fix};
+use crate::base::fix::{Edit, Fix, apply, replaced};
 use crate::base::limits::Budget;
 use crate::base::source::{FileId, Span};
 use crate::driver::session::{Request, Session};
 use crate::repair::habits::{self, Part, Translation};
+use similar::{DiffOp, TextDiff};
+use std::ops::Range;
 use std::path::PathBuf;
 
 /// Longest text of a line's fix that its title shows.
@@ -34,24 +36,20 @@ pub(super) fn findings(
         return None;
     }
     let (file, source) = session.sources.iter().find(|(_, file)| !file.builtin)?;
-    let around = Around { request, sources: &session.sources, search: session.search, budget };
+    let (search, prelude) = (session.search, &session.prelude);
+    let around = Around { request, sources: &session.sources, search, prelude, budget };
+    let before = (file, source.text.as_str());
     let translated = habits::translated(&source.text);
-    let turned = match &translated {
+    let read =
+        translated.as_ref().and_then(|translation| as_read(&around, before, translation, errors));
+    read.or_else(|| {
         // Axes are turned in what else is written as here.
-        Some(translation) => habits::turned(&translation.text).map(|turned| turned.text),
-        None => None,
-    };
-    if let Some(translation) = &translated
-        && let Some(found) = as_read(&around, (file, &source.text), translation, errors)
-    {
-        return Some(found);
-    }
-    let parts = Vec::new();
-    let turned = match turned {
-        Some(text) => Translation { text, parts },
-        None => habits::turned(&source.text)?,
-    };
-    as_read(&around, (file, &source.text), &turned, errors)
+        let text = translated.as_ref().map_or(&source.text, |translation| &translation.text);
+        let turned = habits::turned(text)?;
+        let parts = translated.iter().flat_map(|translation| translation.parts.clone());
+        let turned = Translation { parts: parts.collect(), ..turned };
+        as_read(&around, before, &turned, errors)
+    })
 }
 
 /// What to report of a text that is read as another one; `None` where that is not sound.
@@ -66,81 +64,228 @@ fn as_read(
         return None;
     }
     without_softmax(around, &mut mended, (file, before));
-    let mut found: Vec<Diagnostic> = Vec::new();
-    if mended.text == translation.text && !translation.parts.is_empty() {
-        for part in &translation.parts {
-            found.push(report(file, before, part, errors));
+    let hunks = hunks(before, &mended.text);
+    let groups = grouped(before, hunks, &translation.parts);
+    let mut left: Vec<&Diagnostic> =
+        errors.iter().filter(|error| error.severity == Severity::Error).collect();
+    let own: Vec<Option<&Diagnostic>> = groups.iter().map(|group| own(group, &mut left)).collect();
+    // An error that shows elsewhere explains the first line that has none.
+    let mut left = left.into_iter().filter(|error| {
+        let inside = |place: Span| groups.iter().any(|group| is_in(group, place));
+        !error.place().is_some_and(inside)
+    });
+    let reports = groups.iter().zip(own).map(|(group, own)| {
+        let own = own.filter(|error| says_all(before, error, group));
+        let explained = own.or_else(|| left.next()).cloned();
+        let mut report = explained.unwrap_or_else(|| foreign((file, before), group));
+        report.fixes = vec![fix(file, before, group)];
+        report
+    });
+    Some(reports.collect())
+}
+
+/// Whether an error says what is wrong with its lines: the first slip of a text that does not parse
+/// often hides what else is written otherwise.
+fn says_all(before: &str, error: &Diagnostic, group: &[Hunk]) -> bool {
+    let words = |text: String| text.split_whitespace().collect::<String>();
+    let made = group.iter().map(|hunk| (hunk.place.clone(), hunk.text.as_str()));
+    let made = words(replaced(before, made));
+    let is_all = |fix: &Fix| words(apply(before, &fix.edits)) == made;
+    !error.code.starts_with("E00") || error.fixes.iter().any(is_all)
+}
+
+/// Whether a place is in the lines of a group.
+fn is_in(group: &[Hunk], place: Span) -> bool {
+    group.iter().any(|hunk| hunk.place.contains(&(place.start as usize)))
+}
+
+/// The first error in the lines of a group, taken from those that are left.
+fn own<'e>(group: &[Hunk], left: &mut Vec<&'e Diagnostic>) -> Option<&'e Diagnostic> {
+    let inside = |error: &&Diagnostic| error.place().is_some_and(|place| is_in(group, place));
+    left.iter().position(inside).map(|at| left.remove(at))
+}
+
+/// Lines of a text with what stands there instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Hunk {
+    place: Range<usize>,
+    text: String,
+}
+
+/// The lines that differ between two texts, each by itself where each stands for one.
+fn hunks(before: &str, after: &str) -> Vec<Hunk> {
+    let diff = TextDiff::from_lines(before, after);
+    let (old, new) = (diff.old_slices(), diff.new_slices());
+    let starts: Vec<usize> = old
+        .iter()
+        .scan(0, |at, line| {
+            let start = *at;
+            *at += line.len();
+            Some(start)
+        })
+        .chain([before.len()])
+        .collect();
+    let mut found = Vec::new();
+    for op in diff.ops() {
+        let (from, to) = (op.old_range(), op.new_range());
+        if matches!(op, DiffOp::Equal { .. }) {
+            continue;
         }
-        return Some(found);
+        let pairs = old[from.clone()].iter().zip(&new[to.clone()]);
+        let each = from.len() == to.len() && pairs.clone().all(|(a, b)| opened(a) == opened(b));
+        if each {
+            for (at, line) in from.zip(&new[to]) {
+                found.push(Hunk { place: starts[at]..starts[at + 1], text: (*line).to_owned() });
+            }
+        } else {
+            let place = starts[from.start]..starts[from.end];
+            found.push(Hunk { place, text: new[to].concat() });
+        }
     }
-    let whole = mended.fix();
-    let place = whole.edits.first().map(|edit| edit.span)?;
-    let range = place.start as usize..place.end as usize;
-    let edits = whole.edits.into_iter().map(|edit| (range.clone(), edit.text)).collect();
-    Some(vec![report(file, before, &Part { place: range, edits }, errors)])
+    found
 }
 
-/// The report of a part: the first error in it, or one that says what kind of line it is.
-fn report(file: FileId, before: &str, part: &Part, errors: &[Diagnostic]) -> Diagnostic {
-    let start = before[..part.place.start].rfind('\n').map_or(0, |newline| newline + 1);
-    let end = before[part.place.end..].find('\n').map_or(before.len(), |at| part.place.end + at);
-    let lines = Span::new(file, start, end);
-    let own = errors.iter().find(|error| {
-        let place = error.place();
-        error.severity == Severity::Error && place.is_some_and(|place| lines.contains(place))
-    });
-    let mut report = own.cloned().unwrap_or_else(|| {
-        let line = before[part.place.clone()].lines().find(|line| !line.trim().is_empty());
-        let shown = line.map_or(0, |line| {
-            let at = line.as_ptr() as usize - before.as_ptr() as usize;
-            at + line.len() - line.trim_start().len()
-        });
-        let length = line.map_or(0, |line| line.trim().len());
-        Diagnostic::error(codes::FOREIGN_HABIT, "a line is written as in another framework")
-            .primary(Span::new(file, shown, shown + length), "another framework's manner")
-    });
-    report.fixes = vec![fix(file, part)];
-    report
+/// How many brackets a line leaves open, or closes.
+fn opened(line: &str) -> i32 {
+    let bracket = |c: char| match c {
+        '(' | '[' | '{' => 1,
+        ')' | ']' | '}' => -1,
+        _ => 0,
+    };
+    line.chars().map(bracket).sum()
 }
 
-/// The edits of a part as a fix, which has been checked with all others.
-fn fix(file: FileId, part: &Part) -> Fix {
-    let edits = part.edits.iter().map(|(place, text)| Edit {
-        span: Span::new(file, place.start, place.end),
-        text: text.clone(),
+/// Hunks by what means something by itself.
+fn grouped(before: &str, hunks: Vec<Hunk>, parts: &[Part]) -> Vec<Vec<Hunk>> {
+    let whole = |hunk: &Hunk| {
+        let touches = |part: &&Part| {
+            part.is_whole && part.place.start < hunk.place.end && hunk.place.start <= part.place.end
+        };
+        parts.iter().position(|part| touches(&part))
+    };
+    let mut groups: Vec<(Option<usize>, Vec<Hunk>)> = Vec::new();
+    for hunk in hunks {
+        let part = whole(&hunk);
+        // A line that only comes or goes belongs to the one above.
+        let alone = !before[hunk.place.clone()].trim().is_empty();
+        match groups.last_mut() {
+            Some((last, group)) if (part.is_some() && *last == part) || !alone => group.push(hunk),
+            _ => groups.push((part, vec![hunk])),
+        }
+    }
+    groups.into_iter().map(|(_, group)| group).collect()
+}
+
+/// The report of lines that are no error by themselves.
+fn foreign((file, before): (FileId, &str), group: &[Hunk]) -> Diagnostic {
+    let start = group.first().map_or(0, |hunk| hunk.place.start);
+    let line = before[start..].lines().next().unwrap_or_default();
+    let first = start + line.len() - line.trim_start().len();
+    let place = Span::new(file, first, first + line.trim().len());
+    Diagnostic::error(codes::FOREIGN_HABIT, "this is written as in another framework")
+        .primary(place, "here it is written otherwise")
+}
+
+/// The lines of a group as a fix, which has been checked with all others.
+fn fix(file: FileId, before: &str, group: &[Hunk]) -> Fix {
+    let edits = group.iter().map(|hunk| Edit {
+        span: Span::new(file, hunk.place.start, hunk.place.end),
+        text: hunk.text.clone(),
     });
-    let title = match &part.edits[..] {
-        [(_, text)] if text.len() <= SHOWN && !text.trim().is_empty() && !text.trim().contains('\n') => {
-            format!("write `{}`", text.trim())
+    let title = match group {
+        [hunk] if hunk.text.trim().len() <= SHOWN && hunk.text.trim().lines().count() == 1 => {
+            let was = before[hunk.place.clone()].trim();
+            let (start, end) = changed(was, hunk.text.trim());
+            format!("write `{}`", hunk.text.trim()[start..end].trim())
         }
         _ => "write it as it is written here".to_owned(),
     };
     let mut fix = Fix::new(title, edits.collect());
-    fix.checked = true;
+    (fix.checked, fix.joint) = (true, true);
     fix
+}
+
+/// The part of a line that is new, from the start of a stage to the end of one.
+fn changed(was: &str, is: &str) -> (usize, usize) {
+    let stages = |line: &str| -> Vec<usize> {
+        line.match_indices("|> ")
+            .map(|(at, _)| at + 3)
+            .filter(|at| was.get(..*at) == is.get(..*at))
+            .collect()
+    };
+    (stages(is).last().copied().unwrap_or(0), is.len())
 }
 
 /// Takes the softmax of a head away where the loss has its own, as elsewhere it is not written so; one
 /// that stood in the text as it is here is its author's.
 fn without_softmax(around: &Around<'_>, mended: &mut Mended<'_>, (file, before): (FileId, &str)) {
+    if let Some(place) = log_softmax(&mended.text).filter(|_| !before.contains("log_softmax")) {
+        let mut without = mended.text.clone();
+        without.replace_range(place, "");
+        let mut other = Mended::into(file, before, without);
+        if other.is_sound(around) {
+            mended.text = other.text;
+            return;
+        }
+    }
     if !mended.text.contains("softmax") {
         return;
     }
     let mut session = Session::default();
-    session.search = around.search.inner();
+    (session.search, session.prelude) = (around.search.inner(), around.prelude.clone());
     let name = PathBuf::from(&around.sources.file(file).name);
     session.overlays = vec![(name, mended.text.clone())];
     let Ok(found) = super::findings(&mut session, around.request, around.budget) else { return };
     for finding in found.iter().filter(|it| it.code == codes::SOFTMAX_TWICE) {
         let Some(place) = finding.place() else { continue };
         let text = &session.sources.file(place.file).text;
-        let line = text[place.start as usize..].lines().next().unwrap_or_default();
-        let start = text[..place.start as usize].rfind('\n').map_or(0, |newline| newline + 1);
-        let line = format!("{}{line}", &text[start..place.start as usize]);
+        let at = place.start as usize;
+        let start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+        let line = text[start..].lines().next().unwrap_or_default();
         let is_new = !before.lines().any(|own| own == line);
         if let Some(fix) = finding.fixes.iter().find(|fix| fix.checked && is_new) {
             mended.make(fix);
             return;
         }
+    }
+}
+
+/// Where `log_softmax` is a model's last stage under `cross_entropy`, which takes one itself.
+fn log_softmax(text: &str) -> Option<Range<usize>> {
+    let start = text.find("|> log_softmax")?;
+    let stage = &text[start..];
+    let end = stage.find('}')?;
+    let is_last = !stage[..end].trim_start_matches("|>").contains("|>");
+    let own = stage[..end].trim_end().lines().count() == 1;
+    let under = text.lines().any(|line| line.contains("loss") && line.contains("cross_entropy"));
+    let end = start + stage[..end].trim_end().len();
+    (is_last && own && under).then(|| text[..start].trim_end_matches(' ').len()..end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_that_differ_are_mended_one_by_one() {
+        let before = "a\n  b(1,\n  c)\nd\n";
+        let texts = |after: &str| -> Vec<String> {
+            hunks(before, after).into_iter().map(|hunk| hunk.text).collect()
+        };
+        assert_eq!(texts("x\n  b(1,\n  c)\ny\n"), ["x\n", "y\n"]);
+        assert_eq!(texts("a\n  b(2,\n  e)\nd\n"), ["  b(2,\n", "  e)\n"]);
+        assert_eq!(texts("a\n  b(2)\n  e\nd\n"), ["  b(2)\n  e\n"]);
+        assert_eq!(texts(before), [""; 0]);
+    }
+
+    #[test]
+    fn the_last_log_softmax_goes_under_cross_entropy() {
+        let head = "x |> dense(10) |> log_softmax(axis: 1)\n}\n";
+        let whole = format!("{head}train net {{ loss = cross_entropy }}");
+        let place = log_softmax(&whole).expect("a head");
+        assert_eq!(&whole[place], " |> log_softmax(axis: 1)");
+        assert_eq!(log_softmax(&format!("{head}train net {{ loss = nll }}")), None);
+        let inner = whole.replace("log_softmax(axis: 1)", "log_softmax(axis: 1) |> relu");
+        assert_eq!(log_softmax(&inner), None);
     }
 }

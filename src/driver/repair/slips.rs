@@ -20,7 +20,9 @@ use crate::driver::session::{Request, Search, Session};
 use crate::elaborate::Tolerated;
 use crate::repair;
 use crate::syntax;
+use crate::syntax::ast::File;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// How many slips one fix mends.
 const MOST_SLIPS: usize = 16;
@@ -38,6 +40,8 @@ pub(super) struct Around<'a> {
     pub sources: &'a Sources,
     /// The search that the fix was found in.
     pub search: Search,
+    /// The prelude's tree.
+    pub prelude: &'a Option<Arc<File>>,
     /// Steps that are left for all that is looked at.
     pub budget: &'a Budget,
 }
@@ -181,12 +185,13 @@ fn leads_on(
 /// Mends what is found in a text that parses, but for the others. Whether no more is wrong then. The
 /// search must look behind its fixes.
 fn sound(mended: &mut Mended<'_>, around: &Around<'_>, mut others: Vec<Tolerated>) -> Option<bool> {
-    let Around { request, sources, search, budget } = *around;
+    let Around { request, sources, search, prelude, budget } = *around;
     let path = PathBuf::from(&sources.file(mended.file).name);
     for _ in 0..=MOST_BEHIND {
         let users = sources.iter().filter(|(id, file)| !file.builtin && *id != mended.file);
         let mut session = Session::default();
         session.search = search.inner();
+        session.prelude = prelude.clone();
         session.overlays = users
             .map(|(_, file)| (PathBuf::from(&file.name), file.text.clone()))
             .chain([(path.clone(), mended.text.clone())])

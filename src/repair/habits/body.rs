@@ -159,9 +159,7 @@ fn kept<'a>(
     inner: &[Token<'a>],
 ) -> Option<(&'a str, Pipeline)> {
     let (name, of_self, value) = match statement {
-        [own, dot, name, equals, value @ ..]
-            if own.is("self") && dot.is(".") && equals.is("=") =>
-        {
+        [own, dot, name, equals, value @ ..] if own.is("self") && dot.is(".") && equals.is("=") => {
             (name.text, true, value)
         }
         [name, equals, value @ ..] if name.kind == Kind::Word && equals.is("=") => {

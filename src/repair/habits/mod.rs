@@ -38,13 +38,13 @@ pub struct Translation {
     pub parts: Vec<Part>,
 }
 
-/// A part of a text that means something by itself, with what changes in it.
+/// A part of a text that changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
     /// Where it is.
     pub place: Range<usize>,
-    /// Places in it, with what stands there instead.
-    pub edits: Vec<(Range<usize>, String)>,
+    /// Whether its lines mean nothing without each other.
+    pub is_whole: bool,
 }
 
 /// A place of the text with what stands there instead.
@@ -107,14 +107,14 @@ pub fn turned(text: &str) -> Option<Translation> {
 fn parts(changes: &[Change]) -> Vec<Part> {
     let mut parts: Vec<Part> = Vec::new();
     for change in changes {
-        let own = change.part.clone().unwrap_or_else(|| change.place.clone());
-        let edit = (change.place.clone(), change.text.clone());
+        let is_whole = change.part.is_some();
+        let place = change.part.clone().unwrap_or_else(|| change.place.clone());
         match parts.last_mut() {
-            Some(last) if own.start < last.place.end => {
-                last.place.end = last.place.end.max(own.end);
-                last.edits.push(edit);
+            Some(last) if place.start < last.place.end => {
+                last.place.end = last.place.end.max(place.end);
+                last.is_whole |= is_whole;
             }
-            _ => parts.push(Part { place: own, edits: vec![edit] }),
+            _ => parts.push(Part { place, is_whole }),
         }
     }
     parts

@@ -18,6 +18,8 @@ pub struct Pipeline {
     pub stages: Vec<Stage>,
     /// Whether each stands on a line of its own.
     pub broken: bool,
+    /// Whether a value is piped into them, and no argument of the first.
+    pub piped: bool,
     /// Settings: `epochs = 5`.
     pub settings: Vec<(String, String)>,
 }
@@ -49,7 +51,8 @@ impl Pipeline {
     pub fn applied(&self, value: &str, indent: &str) -> String {
         let Some((first, rest)) = self.stages.split_first() else { return value.to_owned() };
         let rest = rest.iter().map(|stage| stage.text(None));
-        let is_call = first.label.is_none() && !self.broken && !first.callee.contains('(');
+        let is_call =
+            first.label.is_none() && !self.broken && !self.piped && !first.callee.contains('(');
         let all: Vec<String> = match is_call {
             true => std::iter::once(first.text(Some(value))).chain(rest).collect(),
             false => [value.to_owned(), first.text(None)].into_iter().chain(rest).collect(),

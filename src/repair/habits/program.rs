@@ -109,7 +109,8 @@ impl<'a> Program<'a> {
 
 /// The name of the last item of a kind.
 fn declared<'a>(chunks: &[&[Token<'a>]], word: &str) -> Option<&'a str> {
-    let own = chunks.iter().rev().find(|chunk| chunk[0].is(word) && kind(chunk) != ChunkKind::Foreign);
+    let own =
+        chunks.iter().rev().find(|chunk| chunk[0].is(word) && kind(chunk) != ChunkKind::Foreign);
     own.and_then(|chunk| chunk.get(1)).map(|name| name.text)
 }
 
@@ -157,7 +158,8 @@ fn module<'a>(
     let begins = chunk.iter().skip(1).position(|token| token.first)? + 1;
     let methods = methods(&chunk[begins..]);
     let forward = methods.get("forward")?;
-    let input = forward.iter().position(|token| token.is(",")).and_then(|at| forward.get(at + 1))?;
+    let input =
+        forward.iter().position(|token| token.is(",")).and_then(|at| forward.get(at + 1))?;
     let mut body = Body::new(input.text);
     body.read(reader, &chunk[begins..]);
     let kept: HashMap<&str, Pipeline> = reader.layers.clone();
@@ -194,8 +196,9 @@ fn methods<'t, 'a>(body: &'t [Token<'a>]) -> HashMap<&'a str, &'t [Token<'a>]> {
     let starts: Vec<usize> =
         (0..body.len()).filter(|at| body[*at].first && body[*at].is("def")).collect();
     let ends = starts.iter().skip(1).copied().chain([body.len()]);
-    let named = starts.iter().zip(ends).filter_map(|(start, end)| {
-        Some((body.get(start + 1)?.text, &body[*start..end]))
-    });
+    let named = starts
+        .iter()
+        .zip(ends)
+        .filter_map(|(start, end)| Some((body.get(start + 1)?.text, &body[*start..end])));
     named.collect()
 }

@@ -68,7 +68,8 @@ fn layer<'a>(reader: &Reader<'a>, entries: &[Entry<'_, 'a>]) -> Option<Pipeline>
     let mut made = applied(reader, text("type")?, &inner)?;
     // In place: what it gives has its input's name.
     let in_place = text("top").is_some() && text("top") == text("bottom");
-    let is_plain = matches!(text("type"), Some("ReLU" | "Dropout" | "Softmax" | "TanH" | "Sigmoid"));
+    let is_plain =
+        matches!(text("type"), Some("ReLU" | "Dropout" | "Softmax" | "TanH" | "Sigmoid"));
     if let (Some(name), Some(stage)) = (text("name"), made.stages.first_mut())
         && !(in_place || is_plain)
     {

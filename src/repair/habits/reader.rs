@@ -11,7 +11,7 @@
 use super::pipeline::{Pipeline, Stage};
 use super::prototxt;
 use super::row::{self, Argument};
-use super::table::{DROPPED, NAMESPACES, RESHAPES, Row, SEQUENCES, WORDS};
+use super::table::{NAMESPACES, RESHAPES, Row, SEQUENCES, WORDS};
 use super::tokens::{Kind, Token, closer, split};
 use std::collections::{HashMap, HashSet};
 
@@ -45,7 +45,9 @@ impl<'a> Reader<'a> {
         while at < tokens.len() {
             out.push_str(&self.gap(done, tokens[at].start));
             let (text, next) = match self.read(tokens, at) {
-                Some((Read::Stages(stages), next)) => (self.placed(tokens, at, next, &stages), next),
+                Some((Read::Stages(stages), next)) => {
+                    (self.placed(tokens, at, next, &stages), next)
+                }
                 Some((Read::Value(text), next)) => (text, next),
                 None => (tokens[at].text.to_owned(), at + 1),
             };
@@ -94,7 +96,8 @@ impl<'a> Reader<'a> {
             return None;
         }
         let (path, next) = path(tokens, at);
-        let found = self.layers(&path, tokens, next).or_else(|| self.word(&path, tokens, (at, next)));
+        let found =
+            self.layers(&path, tokens, next).or_else(|| self.word(&path, tokens, (at, next)));
         let (read, next) = found?;
         Some(self.methods(read, tokens, next))
     }
@@ -194,7 +197,7 @@ impl<'a> Reader<'a> {
             _ => inner,
         };
         let broken = inner.iter().any(|token| token.first);
-        let mut made = Pipeline { broken, ..Pipeline::default() };
+        let mut made = Pipeline { broken, piped: true, ..Pipeline::default() };
         for part in split(inner, |token| token.is(",")) {
             match self.stages(part) {
                 Some(stages) => made.stages.extend(stages.stages),
@@ -204,7 +207,7 @@ impl<'a> Reader<'a> {
         Some(made)
     }
 
-    /// The arguments of a call, but for those that only belong to the framework.
+    /// The arguments of a call, but for the parameters that an optimiser is given.
     pub fn arguments(&self, inner: &[Token<'a>]) -> Vec<Argument> {
         let mut args = Vec::new();
         for part in split(inner, |token| token.is(",")) {
@@ -216,8 +219,7 @@ impl<'a> Reader<'a> {
                 }
                 _ => (None, false, part),
             };
-            let dropped = name.is_some_and(|name| DROPPED.contains(&name));
-            if !dropped && !is_parameters(value) {
+            if !is_parameters(value) {
                 let value = self.written(value);
                 args.push(Argument { name: name.map(str::to_owned), equals, value });
             }
@@ -300,7 +302,8 @@ impl<'a> Reader<'a> {
         }
         let extents: Vec<String> =
             split(inner, |token| token.is(",")).iter().map(|part| self.written(part)).collect();
-        let is_batch = |text: &str| text == "-1" || text.contains(".size(") || text.contains(".shape");
+        let is_batch =
+            |text: &str| text == "-1" || text.contains(".size(") || text.contains(".shape");
         match &extents[..] {
             [first, _] if is_batch(first) => Some(format!("flatten({value})")),
             [first, rest @ ..] if is_batch(first) => {

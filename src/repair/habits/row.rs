@@ -180,7 +180,11 @@ fn value(bound: &Bound<'_>, term: &str) -> Option<String> {
         },
         "item" | "items" => Some(items(given)),
         "name" => Some(identifier(given)),
-        "rest" => given.parse::<f64>().ok().map(|share| ((1.0 - share) * 1e9).round() / 1e9).map(|it| it.to_string()),
+        "rest" => given
+            .parse::<f64>()
+            .ok()
+            .map(|share| ((1.0 - share) * 1e9).round() / 1e9)
+            .map(|it| it.to_string()),
         "first" => listed(given).first().cloned(),
         "second" => listed(given).get(1).cloned(),
         "shape" => {

@@ -28,7 +28,11 @@ pub fn train<'a>(reader: &Reader<'a>, chunk: &[Token<'a>]) -> Vec<Change> {
     let depends = settings.combine();
     let (Some(first), Some(last)) = (inner.first(), inner.last()) else { return Vec::new() };
     let part = depends.then(|| first.start..last.end());
-    settings.changes(reader.text, &places).into_iter().map(|it| Change { part: part.clone(), ..it }).collect()
+    settings
+        .changes(reader.text, &places)
+        .into_iter()
+        .map(|it| Change { part: part.clone(), ..it })
+        .collect()
 }
 
 /// One statement a line, or between commas and semicolons.

@@ -26,7 +26,8 @@ pub fn turned<'a>(text: &'a str, all: &[Token<'a>]) -> Vec<Change> {
         let large = |token: &Token<'_>| token.text.parse::<u32>().is_ok_and(|it| it > SMALL);
         if CHANNELS.contains(&channels.text) && large(height) && large(width) {
             let place = batch.start..width.end();
-            let order = [batch, height, width, channels].map(|token| &text[token.start..token.end()]);
+            let order =
+                [batch, height, width, channels].map(|token| &text[token.start..token.end()]);
             changes.push(Change::new(place, order.join(", ")));
         }
     }

@@ -82,8 +82,13 @@ pub const NAMESPACES: &[&str] = &[
 ];
 
 /// Words of other languages, and those here.
-pub const WORDS: &[(&str, &str)] =
-    &[("True", "true"), ("False", "false"), ("None", "none"), ("nullptr", "none"), ("null", "none")];
+pub const WORDS: &[(&str, &str)] = &[
+    ("True", "true"),
+    ("False", "false"),
+    ("None", "none"),
+    ("nullptr", "none"),
+    ("null", "none"),
+];
 
 /// Methods that change a value's shape.
 pub const RESHAPES: &[&str] = &["view", "reshape"];
@@ -164,22 +169,34 @@ pub const TABLE: &[Row] = &[
         "count/input_dim/num_embeddings dim/output_dim/embedding_dim input_length padding_idx name",
         "embedding(count, dim) as name",
     ),
-    row(
-        "nn.LSTM",
-        "input_size units/hidden_size num_layers",
-        "lstm(units)",
-    ),
+    row("nn.LSTM", "input_size units/hidden_size num_layers", "lstm(units)"),
     row("nn.GRU", "input_size units/hidden_size num_layers", "gru(units)"),
     row("nn.RNN", "input_size units/hidden_size num_layers", "rnn(units)"),
-    row("LSTM lstm", "units/hidden_size activation reverse/go_backwards name", "lstm(units, reverse: reverse) as name"),
-    row("GRU gru", "units/hidden_size activation reverse/go_backwards name", "gru(units, reverse: reverse) as name"),
-    row("SimpleRNN rnn", "units/hidden_size activation reverse/go_backwards name", "rnn(units, reverse: reverse) as name"),
+    row(
+        "LSTM lstm",
+        "units/hidden_size activation reverse/go_backwards name",
+        "lstm(units, reverse: reverse) as name",
+    ),
+    row(
+        "GRU gru",
+        "units/hidden_size activation reverse/go_backwards name",
+        "gru(units, reverse: reverse) as name",
+    ),
+    row(
+        "SimpleRNN rnn",
+        "units/hidden_size activation reverse/go_backwards name",
+        "rnn(units, reverse: reverse) as name",
+    ),
     row(
         "nn.MultiheadAttention MultiheadAttention",
         "embed_dim heads/num_heads dropout bias",
         "attention(heads, bias: bias)",
     ),
-    row("MultiHeadAttention", "heads/num_heads key_dim value_dim dropout bias/use_bias", "attention(heads, bias: bias)"),
+    row(
+        "MultiHeadAttention",
+        "heads/num_heads key_dim value_dim dropout bias/use_bias",
+        "attention(heads, bias: bias)",
+    ),
     // Windows.
     row(
         "MaxPooling2D MaxPool2D MaxPooling1D MaxPool1D",
@@ -201,18 +218,42 @@ pub const TABLE: &[Row] = &[
         "size/kernel_size/pool_size stride/strides pad/padding",
         "avg_pool(size(size), stride: size(stride), pad: pad(pad))",
     ),
-    row("max_pool2d max_pool1d", "x size/kernel_size stride padding", "max_pool(x, size(size), stride: size(stride), pad: pad(padding))"),
-    row("avg_pool2d avg_pool1d", "x size/kernel_size stride padding", "avg_pool(x, size(size), stride: size(stride), pad: pad(padding))"),
+    row(
+        "max_pool2d max_pool1d",
+        "x size/kernel_size stride padding",
+        "max_pool(x, size(size), stride: size(stride), pad: pad(padding))",
+    ),
+    row(
+        "avg_pool2d avg_pool1d",
+        "x size/kernel_size stride padding",
+        "avg_pool(x, size(size), stride: size(stride), pad: pad(padding))",
+    ),
     row("Pooling", "pool=AVE global_pooling=true", "global_avg_pool"),
     row("Pooling", "pool=MAX global_pooling=true", "global_max_pool"),
-    row("Pooling", "pool=AVE size/kernel_size stride pad", "avg_pool(size(size), stride: size(stride), pad: pad(pad))"),
-    row("Pooling", "pool=MAX size/kernel_size stride pad", "max_pool(size(size), stride: size(stride), pad: pad(pad))"),
-    row("GlobalAveragePooling2D GlobalAveragePooling1D GlobalAvgPool2D", "name", "global_avg_pool as name"),
+    row(
+        "Pooling",
+        "pool=AVE size/kernel_size stride pad",
+        "avg_pool(size(size), stride: size(stride), pad: pad(pad))",
+    ),
+    row(
+        "Pooling",
+        "pool=MAX size/kernel_size stride pad",
+        "max_pool(size(size), stride: size(stride), pad: pad(pad))",
+    ),
+    row(
+        "GlobalAveragePooling2D GlobalAveragePooling1D GlobalAvgPool2D",
+        "name",
+        "global_avg_pool as name",
+    ),
     row("GlobalMaxPooling2D GlobalMaxPooling1D GlobalMaxPool2D", "name", "global_max_pool as name"),
     row("AdaptiveAvgPool2d AdaptiveAvgPool1d", "output_size=1", "global_avg_pool"),
     row("AdaptiveMaxPool2d AdaptiveMaxPool1d", "output_size=1", "global_max_pool"),
     row("adaptive_avg_pool2d", "x output_size=1", "global_avg_pool(x)"),
-    row("UpSampling2D UpSampling1D", "factor/size mode/interpolation", "upsample(size(factor), mode: mode)"),
+    row(
+        "UpSampling2D UpSampling1D",
+        "factor/size mode/interpolation",
+        "upsample(size(factor), mode: mode)",
+    ),
     row("Upsample", "size factor/scale_factor mode", "upsample(factor, mode: mode)"),
     row("interpolate", "x factor/scale_factor mode", "upsample(x, factor, mode: mode)"),
     // Norms.
@@ -236,12 +277,17 @@ pub const TABLE: &[Row] = &[
     row("Dropout", "", "dropout"),
     row("F.dropout functional.dropout", "x rate/p", "dropout(x, rate)"),
     row("Flatten flatten", "start_dim# end_dim# name", "flatten as name"),
-    row("torch.flatten flatten", "x start_dim", "flatten(x)"),
+    row("torch.flatten", "start_dim#", "flatten"),
+    row("torch.flatten", "x start_dim", "flatten(x)"),
     row("Reshape", "target_shape", "reshape(shape(target_shape))"),
     row("Identity", "", ""),
     row("Input InputLayer", "shape", ""),
     row("Activation", "activation", "then(activation)"),
-    row("cat concat concatenate Concatenate", "parts/tensors axis/dim", "concat(parts, axis: axis)"),
+    row(
+        "cat concat concatenate Concatenate",
+        "parts/tensors axis/dim",
+        "concat(parts, axis: axis)",
+    ),
     // Activations: as layers, and as functions of a value.
     row("F.relu functional.relu torch.relu", "x", "relu(x)"),
     row("ReLU relu", "*negative_slope", "leaky_relu(negative_slope)"),
@@ -322,12 +368,32 @@ pub const TABLE: &[Row] = &[
         "lr/learning_rate alpha/rho eps/epsilon momentum",
         "rmsprop(lr: lr, alpha: alpha, eps: eps, momentum: momentum)",
     ),
-    row("Adagrad adagrad", "lr/learning_rate lr_decay eps/epsilon", "adagrad(lr: lr, lr_decay: lr_decay, eps: eps)"),
-    row("Adadelta adadelta", "lr/learning_rate rho eps/epsilon", "adadelta(lr: lr, rho: rho, eps: eps)"),
-    row("NAdam Nadam nadam", "lr/learning_rate beta1/beta_1 beta2/beta_2 eps/epsilon", "nadam(lr: lr, beta1: beta1, beta2: beta2, eps: eps)"),
-    row("Lion lion", "lr/learning_rate beta1/beta_1 beta2/beta_2 weight_decay", "lion(lr: lr, beta1: beta1, beta2: beta2, weight_decay: weight_decay)"),
+    row(
+        "Adagrad adagrad",
+        "lr/learning_rate lr_decay eps/epsilon",
+        "adagrad(lr: lr, lr_decay: lr_decay, eps: eps)",
+    ),
+    row(
+        "Adadelta adadelta",
+        "lr/learning_rate rho eps/epsilon",
+        "adadelta(lr: lr, rho: rho, eps: eps)",
+    ),
+    row(
+        "NAdam Nadam nadam",
+        "lr/learning_rate beta1/beta_1 beta2/beta_2 eps/epsilon",
+        "nadam(lr: lr, beta1: beta1, beta2: beta2, eps: eps)",
+    ),
+    row(
+        "Lion lion",
+        "lr/learning_rate beta1/beta_1 beta2/beta_2 weight_decay",
+        "lion(lr: lr, beta1: beta1, beta2: beta2, weight_decay: weight_decay)",
+    ),
     // Schedules; the first parameter is the rate of the optimiser that they are made for.
-    row("StepLR step_decay", "peak every/step_size factor/gamma", "step_decay(peak, every: every, factor: factor)"),
+    row(
+        "StepLR step_decay",
+        "peak every/step_size factor/gamma",
+        "step_decay(peak, every: every, factor: factor)",
+    ),
     row(
         "ExponentialDecay",
         "peak/initial_learning_rate every/decay_steps factor/decay_rate",
@@ -358,7 +424,11 @@ pub const TABLE: &[Row] = &[
     row("clip_grad_norm_ clip_grad_norm", "max_norm", "clip_norm = max_norm"),
     row("clip_grad_value_ clip_grad_value", "clip_value", "clip_value = clip_value"),
     row("EarlyStopping", "monitor patience min_delta mode", "patience(name(monitor), patience)"),
-    row("ReduceLROnPlateau", "monitor patience factor", "patience(name(monitor), patience, factor: factor)"),
+    row(
+        "ReduceLROnPlateau",
+        "monitor patience factor",
+        "patience(name(monitor), patience, factor: factor)",
+    ),
     // Initialisers.
     row("xavier xavier_uniform GlorotUniform glorot_uniform", "", "glorot_uniform"),
     row("xavier_normal GlorotNormal glorot_normal", "", "glorot_normal"),
@@ -390,9 +460,5 @@ pub const SETTINGS: &[(&str, &str)] = &[
 ];
 
 /// Names of settings that are arguments of the optimiser here.
-pub const OF_OPTIMIZER: &[(&str, &str)] = &[
-    ("base_lr", "lr"),
-    ("learning_rate", "lr"),
-    ("lr", "lr"),
-    ("momentum", "momentum"),
-];
+pub const OF_OPTIMIZER: &[(&str, &str)] =
+    &[("base_lr", "lr"), ("learning_rate", "lr"), ("lr", "lr"), ("momentum", "momentum")];
