@@ -16,7 +16,7 @@ use crate::base::fix::{Edit, Fix, apply, replaced};
 use crate::base::limits::Budget;
 use crate::base::source::{FileId, Span};
 use crate::driver::session::{Request, Session};
-use crate::repair::habits::{self, Part, Translation};
+use crate::repair::habits::{self, ChangedPart, Translation};
 use similar::{DiffOp, TextDiff};
 use std::ops::Range;
 use std::path::PathBuf;
@@ -24,7 +24,7 @@ use std::path::PathBuf;
 /// Longest text of a line's fix that its title shows.
 const SHOWN: usize = 60;
 
-/// What is found in a program that is written as elsewhere; `None` where it is not, or is not sound
+/// The reports of a program that is written as elsewhere; `None` where it is not, or is not sound
 /// as it is read.
 pub(super) fn findings(
     session: &Session,
@@ -40,19 +40,16 @@ pub(super) fn findings(
     let around = Around { request, sources: &session.sources, search, prelude, budget };
     let before = (file, source.text.as_str());
     let translated = habits::translated(&source.text);
-    let read =
-        translated.as_ref().and_then(|translation| as_read(&around, before, translation, errors));
-    read.or_else(|| {
+    let translated = translated?;
+    as_read(&around, before, &translated, errors).or_else(|| {
         // Axes are turned in what else is written as here.
-        let text = translated.as_ref().map_or(&source.text, |translation| &translation.text);
-        let turned = habits::turned(text)?;
-        let parts = translated.iter().flat_map(|translation| translation.parts.clone());
-        let turned = Translation { parts: parts.collect(), ..turned };
+        let turned = habits::turned(&translated.text)?;
+        let turned = Translation { parts: translated.parts.clone(), ..turned };
         as_read(&around, before, &turned, errors)
     })
 }
 
-/// What to report of a text that is read as another one; `None` where that is not sound.
+/// The reports of a text that is read as another one; `None` where that is not sound.
 fn as_read(
     around: &Around<'_>,
     (file, before): (FileId, &str),
@@ -156,9 +153,9 @@ fn opened(line: &str) -> i32 {
 }
 
 /// Hunks by what means something by itself.
-fn grouped(before: &str, hunks: Vec<Hunk>, parts: &[Part]) -> Vec<Vec<Hunk>> {
+fn grouped(before: &str, hunks: Vec<Hunk>, parts: &[ChangedPart]) -> Vec<Vec<Hunk>> {
     let whole = |hunk: &Hunk| {
-        let touches = |part: &&Part| {
+        let touches = |part: &&ChangedPart| {
             part.is_whole && part.place.start < hunk.place.end && hunk.place.start <= part.place.end
         };
         parts.iter().position(|part| touches(&part))
@@ -178,10 +175,12 @@ fn grouped(before: &str, hunks: Vec<Hunk>, parts: &[Part]) -> Vec<Vec<Hunk>> {
 
 /// The report of lines that are no error by themselves.
 fn foreign((file, before): (FileId, &str), group: &[Hunk]) -> Diagnostic {
-    let start = group.first().map_or(0, |hunk| hunk.place.start);
+    let hunk = group.first();
+    let start = hunk.map_or(0, |hunk| hunk.place.start);
     let line = before[start..].lines().next().unwrap_or_default();
-    let first = start + line.len() - line.trim_start().len();
-    let place = Span::new(file, first, first + line.trim().len());
+    let is = hunk.and_then(|hunk| hunk.text.lines().next()).unwrap_or_default();
+    let (own, _) = differing(line, is);
+    let place = Span::new(file, start + own.start, start + own.end);
     Diagnostic::error(codes::FOREIGN_HABIT, "this is written as in another framework")
         .primary(place, "here it is written otherwise")
 }
@@ -192,28 +191,46 @@ fn fix(file: FileId, before: &str, group: &[Hunk]) -> Fix {
         span: Span::new(file, hunk.place.start, hunk.place.end),
         text: hunk.text.clone(),
     });
-    let title = match group {
-        [hunk] if hunk.text.trim().len() <= SHOWN && hunk.text.trim().lines().count() == 1 => {
-            let was = before[hunk.place.clone()].trim();
-            let (start, end) = changed(was, hunk.text.trim());
-            format!("write `{}`", hunk.text.trim()[start..end].trim())
+    let line = match group {
+        [hunk] if hunk.text.trim().lines().count() == 1 => {
+            let (_, new) = differing(&before[hunk.place.clone()], &hunk.text);
+            Some(&hunk.text[new]).filter(|text| text.len() <= SHOWN && !text.is_empty())
         }
-        _ => "write it as it is written here".to_owned(),
+        _ => None,
+    };
+    let title = match line {
+        Some(line) => format!("write `{line}`"),
+        None => "write it as it is written here".to_owned(),
     };
     let mut fix = Fix::new(title, edits.collect());
     (fix.checked, fix.joint) = (true, true);
     fix
 }
 
-/// The part of a line that is new, from the start of a stage to the end of one.
-fn changed(was: &str, is: &str) -> (usize, usize) {
-    let stages = |line: &str| -> Vec<usize> {
-        line.match_indices("|> ")
-            .map(|(at, _)| at + 3)
-            .filter(|at| was.get(..*at) == is.get(..*at))
-            .collect()
+/// The stages of two lines that differ, as places in each; without comments.
+fn differing(was: &str, is: &str) -> (Range<usize>, Range<usize>) {
+    let (old, new) = (stages(was), stages(is));
+    if old.is_empty() || new.is_empty() {
+        return (0..was.trim_end().len(), 0..is.trim_end().len());
+    }
+    let same = |(a, b): &(&Range<usize>, &Range<usize>)| was[(*a).clone()] == is[(*b).clone()];
+    let most = old.len().min(new.len()) - 1;
+    let first = old.iter().zip(&new).take_while(same).count().min(most);
+    let last = old.iter().rev().zip(new.iter().rev()).take_while(same).count().min(most - first);
+    let of = |stages: &[Range<usize>]| stages[first].start..stages[stages.len() - last - 1].end;
+    (of(&old), of(&new))
+}
+
+/// The stages of a line, without the space around them.
+fn stages(line: &str) -> Vec<Range<usize>> {
+    let code = line.split(" //").next().unwrap_or_default();
+    let mut at = 0;
+    let stage = |stage: &str| {
+        let start = at + stage.len() - stage.trim_start().len();
+        at += stage.len() + 2;
+        start..start + stage.trim().len()
     };
-    (stages(is).last().copied().unwrap_or(0), is.len())
+    code.split("|>").map(stage).filter(|place| !place.is_empty()).collect()
 }
 
 /// Takes the softmax of a head away where the loss has its own, as elsewhere it is not written so; one

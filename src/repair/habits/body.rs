@@ -7,10 +7,10 @@
 //! return x                          x
 //! ```
 
-use super::pipeline::Pipeline;
-use super::reader::Reader;
-use super::tokens::{Kind, Token, split};
-use super::{Change, braces};
+use super::pipeline::WrittenStages;
+use super::reader::HabitReader;
+use super::tokens::{ForeignToken, ForeignTokenKind, split};
+use super::{TextChange, braces};
 use std::ops::Range;
 
 /// Layers that have parameters, which are called by the name that the layer was given.
@@ -34,36 +34,36 @@ const WEIGHTED: [&str; 13] = [
 pub const IDLE: [&str; 8] = ["def", "class", "super", "pass", "import", "from", "print", "with"];
 
 /// The changes in a `model` or `layer`.
-pub fn function<'a>(reader: &mut Reader<'a>, chunk: &[Token<'a>]) -> Vec<Change> {
+pub fn function<'a>(reader: &mut HabitReader<'a>, chunk: &[ForeignToken<'a>]) -> Vec<TextChange> {
     let Some((open, inner)) = braces(chunk) else { return Vec::new() };
     let input = chunk[..open].iter().position(|token| token.is("("));
     let input = input.and_then(|at| chunk.get(at + 1)).map_or("x", |token| token.text);
-    let mut body = Body::new(input);
+    let mut body = ForeignBody::new(input);
     body.read(reader, inner);
     body.changes
 }
 
 /// Statements that were read.
 #[derive(Default)]
-pub struct Body {
+pub struct ForeignBody {
     /// The value that comes in.
     input: String,
     /// Layers that are added one after the other, and where the first one is.
-    added: Vec<(Range<usize>, Pipeline)>,
-    /// What was found.
-    pub changes: Vec<Change>,
+    added: Vec<(Range<usize>, WrittenStages)>,
+    /// The changes that were found.
+    pub changes: Vec<TextChange>,
     /// Whether the statements mean nothing without each other.
     depends: bool,
 }
 
-impl Body {
+impl ForeignBody {
     /// The statements of a block whose value comes in by this name.
-    pub fn new(input: &str) -> Body {
-        Body { input: input.to_owned(), ..Body::default() }
+    pub fn new(input: &str) -> ForeignBody {
+        ForeignBody { input: input.to_owned(), ..ForeignBody::default() }
     }
 
     /// Reads all statements of a block.
-    pub fn read<'a>(&mut self, reader: &mut Reader<'a>, inner: &[Token<'a>]) {
+    pub fn read<'a>(&mut self, reader: &mut HabitReader<'a>, inner: &[ForeignToken<'a>]) {
         reader.layers.clear();
         for statement in statements(inner) {
             self.statement(reader, statement, inner);
@@ -78,9 +78,9 @@ impl Body {
     /// Reads one statement.
     fn statement<'a>(
         &mut self,
-        reader: &mut Reader<'a>,
-        statement: &[Token<'a>],
-        inner: &[Token<'a>],
+        reader: &mut HabitReader<'a>,
+        statement: &[ForeignToken<'a>],
+        inner: &[ForeignToken<'a>],
     ) {
         let first = statement[0];
         let place = first.start..statement[statement.len() - 1].end();
@@ -107,24 +107,24 @@ impl Body {
                 format!("let {} = {}", name.text, reader.written_all(value))
             }
             [name, equals, value @ ..]
-                if name.kind == Kind::Word && equals.is("=") && !value.is_empty() =>
+                if name.kind == ForeignTokenKind::Word && equals.is("=") && !value.is_empty() =>
             {
                 format!("let {} = {}", name.text, reader.written_all(value))
             }
             _ => reader.written_all(statement),
         };
-        self.changes.push(Change::new(place, text));
+        self.changes.push(TextChange::new(place, text));
     }
 
     /// Leaves a statement out, with its line.
     fn leave_out(&mut self, text: &str, place: Range<usize>) {
-        self.changes.push(Change::new(line(text, place), ""));
+        self.changes.push(TextChange::new(line(text, place), ""));
     }
 
     /// Writes the layers that were added as one pipeline, where the first one stood.
-    fn add_up(&mut self, reader: &Reader<'_>) {
+    fn add_up(&mut self, reader: &HabitReader<'_>) {
         let Some((first, _)) = self.added.first().cloned() else { return };
-        let mut all = Pipeline { broken: true, ..Pipeline::default() };
+        let mut all = WrittenStages { broken: true, ..WrittenStages::default() };
         for (place, stages) in std::mem::take(&mut self.added) {
             all.stages.extend(stages.stages);
             if place != first {
@@ -132,13 +132,13 @@ impl Body {
             }
         }
         let indent = indent(reader.text, first.start);
-        self.changes.push(Change::new(first, all.applied(&self.input, indent)));
+        self.changes.push(TextChange::new(first, all.applied(&self.input, indent)));
     }
 }
 
-impl<'a> Reader<'a> {
+impl<'a> HabitReader<'a> {
     /// A statement's value: layers with commas between them are a pipeline.
-    pub fn written_all(&self, tokens: &[Token<'a>]) -> String {
+    pub fn written_all(&self, tokens: &[ForeignToken<'a>]) -> String {
         let parts = split(tokens, |token| token.is(","));
         if parts.len() < 2 {
             let tokens = match tokens {
@@ -154,15 +154,15 @@ impl<'a> Reader<'a> {
 
 /// `self.fc1 = nn.Linear(784, 64)`: a layer that is called by that name later.
 fn kept<'a>(
-    reader: &Reader<'a>,
-    statement: &[Token<'a>],
-    inner: &[Token<'a>],
-) -> Option<(&'a str, Pipeline)> {
+    reader: &HabitReader<'a>,
+    statement: &[ForeignToken<'a>],
+    inner: &[ForeignToken<'a>],
+) -> Option<(&'a str, WrittenStages)> {
     let (name, of_self, value) = match statement {
         [own, dot, name, equals, value @ ..] if own.is("self") && dot.is(".") && equals.is("=") => {
             (name.text, true, value)
         }
-        [name, equals, value @ ..] if name.kind == Kind::Word && equals.is("=") => {
+        [name, equals, value @ ..] if name.kind == ForeignTokenKind::Word && equals.is("=") => {
             (name.text, false, value)
         }
         _ => return None,
@@ -181,7 +181,10 @@ fn kept<'a>(
 }
 
 /// `model.add(Flatten())`, or a layer of Caffe on a line of its own.
-pub fn added<'a>(reader: &Reader<'a>, statement: &[Token<'a>]) -> Option<Pipeline> {
+pub fn added<'a>(
+    reader: &HabitReader<'a>,
+    statement: &[ForeignToken<'a>],
+) -> Option<WrittenStages> {
     match statement {
         [_, dot, add, open, layer @ .., close]
             if dot.is(".") && add.is("add") && open.is("(") && close.is(")") =>
@@ -194,15 +197,17 @@ pub fn added<'a>(reader: &Reader<'a>, statement: &[Token<'a>]) -> Option<Pipelin
 }
 
 /// Tokens cut into statements: a line begins one unless it goes on with the one above.
-pub fn statements<'t, 'a>(inner: &'t [Token<'a>]) -> Vec<&'t [Token<'a>]> {
+pub fn statements<'t, 'a>(inner: &'t [ForeignToken<'a>]) -> Vec<&'t [ForeignToken<'a>]> {
     let mut found = Vec::new();
     let (mut start, mut depth) = (0, 0i32);
     for (at, token) in inner.iter().enumerate() {
-        let goes_on = |token: &Token<'a>| {
-            token.kind == Kind::Sign && matches!(token.text, "|>" | "+" | "*" | "/" | "@" | ".")
+        let goes_on = |token: &ForeignToken<'a>| {
+            token.kind == ForeignTokenKind::Sign
+                && matches!(token.text, "|>" | "+" | "*" | "/" | "@" | ".")
         };
-        let open = |token: &Token<'a>| {
-            goes_on(token) || (token.kind == Kind::Sign && matches!(token.text, "," | "=" | "->"))
+        let open = |token: &ForeignToken<'a>| {
+            goes_on(token)
+                || (token.kind == ForeignTokenKind::Sign && matches!(token.text, "," | "=" | "->"))
         };
         let above = at.checked_sub(1).is_some_and(|before| open(&inner[before]));
         if token.first && depth == 0 && !goes_on(token) && !above && at > start {

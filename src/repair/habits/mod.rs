@@ -25,9 +25,9 @@ mod tests;
 mod tokens;
 
 use crate::base::fix::replaced;
-use reader::Reader;
+use reader::HabitReader;
 use std::ops::Range;
-use tokens::{Token, closer, tokens};
+use tokens::{ForeignToken, closer, tokens};
 
 /// A text with its habits written as here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,12 +35,12 @@ pub struct Translation {
     /// The text.
     pub text: String,
     /// The parts of the text as it was that changed, in order.
-    pub parts: Vec<Part>,
+    pub parts: Vec<ChangedPart>,
 }
 
 /// A part of a text that changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Part {
+pub struct ChangedPart {
     /// Where it is.
     pub place: Range<usize>,
     /// Whether its lines mean nothing without each other.
@@ -49,16 +49,16 @@ pub struct Part {
 
 /// A place of the text with what stands there instead.
 #[derive(Clone, Debug)]
-struct Change {
+struct TextChange {
     place: Range<usize>,
     text: String,
     /// The part that it belongs to, where it means nothing without others.
     part: Option<Range<usize>>,
 }
 
-impl Change {
-    fn new(place: Range<usize>, text: impl Into<String>) -> Change {
-        Change { place, text: text.into(), part: None }
+impl TextChange {
+    fn new(place: Range<usize>, text: impl Into<String>) -> TextChange {
+        TextChange { place, text: text.into(), part: None }
     }
 }
 
@@ -72,17 +72,17 @@ pub fn translated(text: &str) -> Option<Translation> {
     }
     let all = tokens(text);
     let chunks = chunks(text, &all);
-    let mut reader = Reader { text, ..Reader::default() };
+    let mut reader = HabitReader { text, ..HabitReader::default() };
     reader.declared.extend(declared(&all));
     let mut changes = Vec::new();
     let mut foreign = Vec::new();
     for chunk in &chunks {
         match kind(chunk) {
-            ChunkKind::Function => changes.extend(body::function(&mut reader, chunk)),
-            ChunkKind::Train => changes.extend(settings::train(&reader, chunk)),
-            ChunkKind::Data => changes.push(as_written(&reader, chunk)),
-            ChunkKind::Item => {}
-            ChunkKind::Foreign => foreign.push(*chunk),
+            HabitChunk::Function => changes.extend(body::function(&mut reader, chunk)),
+            HabitChunk::Train => changes.extend(settings::train(&reader, chunk)),
+            HabitChunk::Data => changes.push(as_written(&reader, chunk)),
+            HabitChunk::Item => {}
+            HabitChunk::Foreign => foreign.push(*chunk),
         }
     }
     changes.extend(program::program(&mut reader, &foreign, &chunks));
@@ -104,8 +104,8 @@ pub fn turned(text: &str) -> Option<Translation> {
 }
 
 /// The parts that changes make, those that overlap as one.
-fn parts(changes: &[Change]) -> Vec<Part> {
-    let mut parts: Vec<Part> = Vec::new();
+fn parts(changes: &[TextChange]) -> Vec<ChangedPart> {
+    let mut parts: Vec<ChangedPart> = Vec::new();
     for change in changes {
         let is_whole = change.part.is_some();
         let place = change.part.clone().unwrap_or_else(|| change.place.clone());
@@ -114,15 +114,15 @@ fn parts(changes: &[Change]) -> Vec<Part> {
                 last.place.end = last.place.end.max(place.end);
                 last.is_whole |= is_whole;
             }
-            _ => parts.push(Part { place, is_whole }),
+            _ => parts.push(ChangedPart { place, is_whole }),
         }
     }
     parts
 }
 
-/// What the text at the left margin begins.
+/// The kind of item that text at the left margin begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ChunkKind {
+enum HabitChunk {
     Function,
     Train,
     Data,
@@ -130,23 +130,23 @@ enum ChunkKind {
     Foreign,
 }
 
-fn kind(chunk: &[Token<'_>]) -> ChunkKind {
-    let named = chunk.get(1).is_some_and(|token| token.kind == tokens::Kind::Word);
+fn kind(chunk: &[ForeignToken<'_>]) -> HabitChunk {
+    let named = chunk.get(1).is_some_and(|token| token.kind == tokens::ForeignTokenKind::Word);
     match chunk[0].text {
-        "model" | "layer" if named => ChunkKind::Function,
-        "train" if named => ChunkKind::Train,
-        "data" if named => ChunkKind::Data,
+        "model" | "layer" if named => HabitChunk::Function,
+        "train" if named => HabitChunk::Train,
+        "data" if named => HabitChunk::Data,
         "loss" | "metric" | "optimizer" | "schedule" | "initializer" | "const" if named => {
-            ChunkKind::Item
+            HabitChunk::Item
         }
-        "use" | "|>" => ChunkKind::Item,
-        _ => ChunkKind::Foreign,
+        "use" | "|>" => HabitChunk::Item,
+        _ => HabitChunk::Foreign,
     }
 }
 
 /// Tokens cut where a line begins at the margin, but for closing brackets.
-fn chunks<'t, 'a>(text: &str, all: &'t [Token<'a>]) -> Vec<&'t [Token<'a>]> {
-    let margin = |token: &Token<'a>| {
+fn chunks<'t, 'a>(text: &str, all: &'t [ForeignToken<'a>]) -> Vec<&'t [ForeignToken<'a>]> {
+    let margin = |token: &ForeignToken<'a>| {
         let begins = token.start == 0 || text[..token.start].ends_with('\n');
         token.first && begins && !token.closes()
     };
@@ -159,24 +159,24 @@ fn chunks<'t, 'a>(text: &str, all: &'t [Token<'a>]) -> Vec<&'t [Token<'a>]> {
 }
 
 /// The names that the file gives to items of its own.
-fn declared<'a>(all: &[Token<'a>]) -> Vec<&'a str> {
+fn declared<'a>(all: &[ForeignToken<'a>]) -> Vec<&'a str> {
     const ITEMS: [&str; 8] =
         ["model", "layer", "loss", "metric", "optimizer", "schedule", "initializer", "const"];
-    let item = |pair: &&[Token<'a>]| pair[0].first && ITEMS.contains(&pair[0].text);
-    let name = |pair: &[Token<'a>]| pair[1].text;
+    let item = |pair: &&[ForeignToken<'a>]| pair[0].first && ITEMS.contains(&pair[0].text);
+    let name = |pair: &[ForeignToken<'a>]| pair[1].text;
     let named = all.windows(2).filter(item).map(name);
     named.filter(|name| name.starts_with(char::is_alphabetic)).collect()
 }
 
 /// A chunk whose calls are written as here.
-fn as_written(reader: &Reader<'_>, chunk: &[Token<'_>]) -> Change {
+fn as_written(reader: &HabitReader<'_>, chunk: &[ForeignToken<'_>]) -> TextChange {
     let (first, last) = (chunk[0], chunk[chunk.len() - 1]);
     let text = reader.written_all(chunk);
-    Change::new(first.start..last.end(), text)
+    TextChange::new(first.start..last.end(), text)
 }
 
 /// The tokens between the braces of an item, and the index of the opening one.
-fn braces<'t, 'a>(chunk: &'t [Token<'a>]) -> Option<(usize, &'t [Token<'a>])> {
+fn braces<'t, 'a>(chunk: &'t [ForeignToken<'a>]) -> Option<(usize, &'t [ForeignToken<'a>])> {
     let mut depth = 0i32;
     let open = chunk.iter().position(|token| {
         let here = depth == 0 && token.is("{");

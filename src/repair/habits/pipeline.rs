@@ -2,7 +2,7 @@
 
 /// A stage: `conv(32, 3, pad: 1) as stem`.
 #[derive(Clone, Debug, Default)]
-pub struct Stage {
+pub struct WrittenStage {
     /// The item; or a whole stage, where it was written as here.
     pub callee: String,
     /// Its arguments, with their names.
@@ -13,18 +13,18 @@ pub struct Stage {
 
 /// Stages in a row, and settings of a run that were written as a call.
 #[derive(Clone, Debug, Default)]
-pub struct Pipeline {
+pub struct WrittenStages {
     /// The stages.
-    pub stages: Vec<Stage>,
+    pub stages: Vec<WrittenStage>,
     /// Whether each stands on a line of its own.
     pub broken: bool,
     /// Whether a value is piped into them, and no argument of the first.
     pub piped: bool,
-    /// Settings: `epochs = 5`.
+    /// ForeignSettings: `epochs = 5`.
     pub settings: Vec<(String, String)>,
 }
 
-impl Stage {
+impl WrittenStage {
     /// Its text, with a first argument that comes from elsewhere.
     fn text(&self, first: Option<&str>) -> String {
         let named = self.args.iter().map(|(name, value)| match name {
@@ -40,7 +40,7 @@ impl Stage {
     }
 }
 
-impl Pipeline {
+impl WrittenStages {
     /// The stages behind one another.
     pub fn text(&self, indent: &str) -> String {
         let stages: Vec<String> = self.stages.iter().map(|stage| stage.text(None)).collect();

@@ -8,24 +8,24 @@
 //! What comes in is what the program says (`input_shape`), or what the images that are built in are;
 //! what goes out is as wide as the last layer.
 
-use super::body::{Body, added, statements};
-use super::pipeline::Pipeline;
-use super::reader::Reader;
-use super::settings::Settings;
-use super::tokens::{Kind, Token, closer};
-use super::{Change, ChunkKind, kind};
+use super::body::{ForeignBody, added, statements};
+use super::pipeline::WrittenStages;
+use super::reader::HabitReader;
+use super::settings::ForeignSettings;
+use super::tokens::{ForeignToken, ForeignTokenKind, closer};
+use super::{HabitChunk, TextChange, kind};
 use std::collections::HashMap;
 
 /// A model and its run, as far as they were found.
 #[derive(Default)]
-struct Program<'a> {
+struct ForeignProgram<'a> {
     /// The layers of a `Sequential`.
-    layers: Option<Pipeline>,
+    layers: Option<WrittenStages>,
     /// The shape of a sample, where it is said.
     shape: Option<String>,
     /// A module, as a whole item.
     module: Option<String>,
-    settings: Settings,
+    settings: ForeignSettings,
     /// How many statements were read.
     read: usize,
     /// The name of the model in the text.
@@ -34,11 +34,11 @@ struct Program<'a> {
 
 /// The change that writes a program of Python as items; none where there is no such program.
 pub fn program<'a>(
-    reader: &mut Reader<'a>,
-    foreign: &[&[Token<'a>]],
-    chunks: &[&[Token<'a>]],
-) -> Vec<Change> {
-    let mut found = Program::default();
+    reader: &mut HabitReader<'a>,
+    foreign: &[&[ForeignToken<'a>]],
+    chunks: &[&[ForeignToken<'a>]],
+) -> Vec<TextChange> {
+    let mut found = ForeignProgram::default();
     for chunk in foreign {
         let [first, ..] = chunk else { continue };
         if first.is("class") {
@@ -50,26 +50,26 @@ pub fn program<'a>(
     let Some(text) = found.text(chunks) else { return Vec::new() };
     let (Some(first), Some(last)) = (foreign.first(), foreign.last()) else { return Vec::new() };
     let whole = first[0].start..last[last.len() - 1].end();
-    let place = |chunk: &&[Token<'a>]| chunk[0].start..chunk[chunk.len() - 1].end();
-    let rest = foreign[1..].iter().map(|chunk| Change::new(place(chunk), ""));
-    let first = Change::new(place(first), text);
+    let place = |chunk: &&[ForeignToken<'a>]| chunk[0].start..chunk[chunk.len() - 1].end();
+    let rest = foreign[1..].iter().map(|chunk| TextChange::new(place(chunk), ""));
+    let first = TextChange::new(place(first), text);
     let all = std::iter::once(first).chain(rest);
-    all.map(|change| Change { part: Some(whole.clone()), ..change }).collect()
+    all.map(|change| TextChange { part: Some(whole.clone()), ..change }).collect()
 }
 
-impl<'a> Program<'a> {
+impl<'a> ForeignProgram<'a> {
     /// Reads a statement at the margin.
-    fn statement(&mut self, reader: &Reader<'a>, chunk: &[Token<'a>]) {
+    fn statement(&mut self, reader: &HabitReader<'a>, chunk: &[ForeignToken<'a>]) {
         for statement in statements(chunk) {
             self.shape = self.shape.take().or_else(|| input_shape(reader, statement));
             if let [name, equals, value @ ..] = statement
                 && equals.is("=")
-                && name.kind == Kind::Word
+                && name.kind == ForeignTokenKind::Word
                 && let Some(stages) = reader.stages(value)
                 && stages.settings.is_empty()
             {
                 self.name = Some(name.text);
-                self.layers = Some(Pipeline { broken: true, ..stages });
+                self.layers = Some(WrittenStages { broken: true, ..stages });
             } else if let Some(stages) = added(reader, statement) {
                 let layers = self.layers.get_or_insert_default();
                 layers.broken = true;
@@ -82,7 +82,7 @@ impl<'a> Program<'a> {
     }
 
     /// The items; `None` where a model would be guessed.
-    fn text(mut self, chunks: &[&[Token<'a>]]) -> Option<String> {
+    fn text(mut self, chunks: &[&[ForeignToken<'a>]]) -> Option<String> {
         self.settings.combine();
         let lines = self.settings.lines();
         let is_setting = |line: &String| line.contains(" = ");
@@ -108,22 +108,22 @@ impl<'a> Program<'a> {
 }
 
 /// The name of the last item of a kind.
-fn declared<'a>(chunks: &[&[Token<'a>]], word: &str) -> Option<&'a str> {
+fn declared<'a>(chunks: &[&[ForeignToken<'a>]], word: &str) -> Option<&'a str> {
     let own =
-        chunks.iter().rev().find(|chunk| chunk[0].is(word) && kind(chunk) != ChunkKind::Foreign);
+        chunks.iter().rev().find(|chunk| chunk[0].is(word) && kind(chunk) != HabitChunk::Foreign);
     own.and_then(|chunk| chunk.get(1)).map(|name| name.text)
 }
 
-/// What the images that are built in are: `[28, 28, 1]`.
-fn built_in(chunks: &[&[Token<'_>]]) -> Option<String> {
-    let source = |chunk: &&&[Token<'_>]| {
+/// The shape of the images that are built in: `[28, 28, 1]`.
+fn built_in(chunks: &[&[ForeignToken<'_>]]) -> Option<String> {
+    let source = |chunk: &&&[ForeignToken<'_>]| {
         chunk[0].is("data") && chunk.iter().any(|token| token.is("digits") || token.is("mnist"))
     };
     chunks.iter().find(source).map(|_| "28, 28, 1".to_owned())
 }
 
 /// The shape of a sample: `input_shape=(28, 28, 1)`, `Input(shape=(28, 28, 1))`.
-fn input_shape<'a>(reader: &Reader<'a>, statement: &[Token<'a>]) -> Option<String> {
+fn input_shape<'a>(reader: &HabitReader<'a>, statement: &[ForeignToken<'a>]) -> Option<String> {
     let says = |at: &usize| {
         let named = statement[*at].is("input_shape") || statement[*at].is("shape");
         named && statement[at + 1].is("=") && statement[at + 2].is("(")
@@ -139,8 +139,14 @@ fn input_shape<'a>(reader: &Reader<'a>, statement: &[Token<'a>]) -> Option<Strin
 }
 
 /// A model with these layers, which says how wide its result is.
-fn model(name: &str, input: &str, shape: &str, body: &str, layers: &Pipeline) -> Option<String> {
-    let units = |stage: &super::pipeline::Stage| {
+fn model(
+    name: &str,
+    input: &str,
+    shape: &str,
+    body: &str,
+    layers: &WrittenStages,
+) -> Option<String> {
+    let units = |stage: &super::pipeline::WrittenStage| {
         (stage.callee == "dense").then(|| stage.args.first().map(|(_, value)| value.clone()))?
     };
     let units = layers.stages.iter().rev().find_map(units)?;
@@ -149,9 +155,9 @@ fn model(name: &str, input: &str, shape: &str, body: &str, layers: &Pipeline) ->
 
 /// A module of PyTorch as a model.
 fn module<'a>(
-    reader: &mut Reader<'a>,
-    chunk: &[Token<'a>],
-    chunks: &[&[Token<'a>]],
+    reader: &mut HabitReader<'a>,
+    chunk: &[ForeignToken<'a>],
+    chunks: &[&[ForeignToken<'a>]],
 ) -> Option<String> {
     let name = chunk.get(1)?.text.to_lowercase();
     let shape = built_in(chunks)?;
@@ -160,11 +166,11 @@ fn module<'a>(
     let forward = methods.get("forward")?;
     let input =
         forward.iter().position(|token| token.is(",")).and_then(|at| forward.get(at + 1))?;
-    let mut body = Body::new(input.text);
+    let mut body = ForeignBody::new(input.text);
     body.read(reader, &chunk[begins..]);
-    let kept: HashMap<&str, Pipeline> = reader.layers.clone();
+    let kept: HashMap<&str, WrittenStages> = reader.layers.clone();
     let mut lines = Vec::new();
-    let mut last = Pipeline::default();
+    let mut last = WrittenStages::default();
     let whole = chunk[begins].start..chunk[chunk.len() - 1].end();
     for change in &body.changes {
         let line = change.text.trim();
@@ -173,7 +179,7 @@ fn module<'a>(
         }
     }
     for stages in kept.values() {
-        let is_last = |stage: &super::pipeline::Stage| {
+        let is_last = |stage: &super::pipeline::WrittenStage| {
             stage.label.as_ref().is_some_and(|label| {
                 lines.last().is_some_and(|line| line.ends_with(&format!("as {label}")))
             })
@@ -186,13 +192,13 @@ fn module<'a>(
 }
 
 /// Whether a change is of a statement of that method.
-fn is_within(method: &[Token<'_>], change: &Change) -> bool {
+fn is_within(method: &[ForeignToken<'_>], change: &TextChange) -> bool {
     let (Some(first), Some(last)) = (method.first(), method.last()) else { return false };
     change.place.start > first.start && change.place.start <= last.start
 }
 
 /// The methods of a class by their names, from `def` on.
-fn methods<'t, 'a>(body: &'t [Token<'a>]) -> HashMap<&'a str, &'t [Token<'a>]> {
+fn methods<'t, 'a>(body: &'t [ForeignToken<'a>]) -> HashMap<&'a str, &'t [ForeignToken<'a>]> {
     let starts: Vec<usize> =
         (0..body.len()).filter(|at| body[*at].first && body[*at].is("def")).collect();
     let ends = starts.iter().skip(1).copied().chain([body.len()]);

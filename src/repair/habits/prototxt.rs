@@ -5,10 +5,12 @@
 //! layer { name: "ip1" type: "InnerProduct" inner_product_param { … } }     dense(…) as ip1
 //! ```
 
-use super::pipeline::Pipeline;
-use super::reader::Reader;
-use super::row::{self, Argument, identifier};
-use super::tokens::{Kind, Token, closer};
+use super::pipeline::WrittenStages;
+use super::row::{self, GivenArgument, identifier};
+use super::tokens::{ForeignToken, ForeignTokenKind, closer};
+
+/// How a value is written here.
+type ValueWriter<'w, 'a> = &'w dyn Fn(&[ForeignToken<'a>]) -> String;
 
 /// The layer type of each `…_param`.
 const PARAMETERS: &[(&str, &str)] = &[
@@ -31,23 +33,23 @@ fn kind_of(name: &str) -> Option<&'static str> {
 /// An entry of a block: `key: value`, or `key { … }`.
 struct Entry<'t, 'a> {
     key: &'a str,
-    value: &'t [Token<'a>],
+    value: &'t [ForeignToken<'a>],
     is_block: bool,
 }
 
 /// The layer of a block, and where the tokens go on.
 pub fn read<'a>(
-    reader: &Reader<'a>,
+    written: ValueWriter<'_, 'a>,
     path: &[&'a str],
-    tokens: &[Token<'a>],
+    tokens: &[ForeignToken<'a>],
     open: usize,
-) -> Option<(Pipeline, usize)> {
+) -> Option<(WrittenStages, usize)> {
     let [name] = path else { return None };
     let close = closer(tokens, open)?;
     let entries = entries(&tokens[open + 1..close])?;
     let made = match (kind_of(name), *name) {
-        (Some(kind), _) => applied(reader, kind, &entries)?,
-        (None, "layer" | "layers") => layer(reader, &entries)?,
+        (Some(kind), _) => applied(written, kind, &entries)?,
+        (None, "layer" | "layers") => layer(written, &entries)?,
         _ => return None,
     };
     Some((made, close + 1))
@@ -55,7 +57,7 @@ pub fn read<'a>(
 
 /// A whole layer: its kind, its parameters, and its name where one like it stands here for more than
 /// its output.
-fn layer<'a>(reader: &Reader<'a>, entries: &[Entry<'_, 'a>]) -> Option<Pipeline> {
+fn layer<'a>(written: ValueWriter<'_, 'a>, entries: &[Entry<'_, 'a>]) -> Option<WrittenStages> {
     let text = |key: &str| {
         let entry = entries.iter().find(|entry| entry.key == key && !entry.is_block)?;
         entry.value.first().map(|token| token.content().unwrap_or(token.text))
@@ -65,7 +67,7 @@ fn layer<'a>(reader: &Reader<'a>, entries: &[Entry<'_, 'a>]) -> Option<Pipeline>
         Some(entry) => self::entries(entry.value)?,
         None => Vec::new(),
     };
-    let mut made = applied(reader, text("type")?, &inner)?;
+    let mut made = applied(written, text("type")?, &inner)?;
     // In place: what it gives has its input's name.
     let in_place = text("top").is_some() && text("top") == text("bottom");
     let is_plain =
@@ -78,30 +80,34 @@ fn layer<'a>(reader: &Reader<'a>, entries: &[Entry<'_, 'a>]) -> Option<Pipeline>
     Some(made)
 }
 
-fn applied<'a>(reader: &Reader<'a>, kind: &str, entries: &[Entry<'_, 'a>]) -> Option<Pipeline> {
-    let args: Vec<Argument> = entries.iter().map(|entry| argument(reader, entry)).collect();
+fn applied<'a>(
+    written: ValueWriter<'_, 'a>,
+    kind: &str,
+    entries: &[Entry<'_, 'a>],
+) -> Option<WrittenStages> {
+    let args: Vec<GivenArgument> = entries.iter().map(|entry| argument(written, entry)).collect();
     row::rows(&[kind]).find_map(|row| row::applied(row, &args))
 }
 
 /// An entry as an argument; a filler is what its `type` says.
-fn argument<'a>(reader: &Reader<'a>, entry: &Entry<'_, 'a>) -> Argument {
+fn argument<'a>(written: ValueWriter<'_, 'a>, entry: &Entry<'_, 'a>) -> GivenArgument {
     let value = match entry.is_block {
-        true => entry.value.iter().find(|token| token.kind == Kind::Text),
+        true => entry.value.iter().find(|token| token.kind == ForeignTokenKind::Text),
         false => None,
     };
     let value = match value {
         Some(text) => format!("\"{}\"", text.content().unwrap_or_default()),
-        None => reader.written(entry.value),
+        None => written(entry.value),
     };
-    Argument { name: Some(entry.key.to_owned()), equals: true, value }
+    GivenArgument { name: Some(entry.key.to_owned()), equals: true, value }
 }
 
 /// The entries of a block; `None` where something else stands there.
-fn entries<'t, 'a>(tokens: &'t [Token<'a>]) -> Option<Vec<Entry<'t, 'a>>> {
+fn entries<'t, 'a>(tokens: &'t [ForeignToken<'a>]) -> Option<Vec<Entry<'t, 'a>>> {
     let mut found = Vec::new();
     let mut at = 0;
     while at < tokens.len() {
-        let key = tokens.get(at).filter(|token| token.kind == Kind::Word)?.text;
+        let key = tokens.get(at).filter(|token| token.kind == ForeignTokenKind::Word)?.text;
         at += 1;
         if tokens.get(at).is_some_and(|token| token.is(":")) {
             at += 1;

@@ -6,15 +6,15 @@
 //!     conv(32, 3) |> relu                               the text of the row with them
 //! ```
 
-use super::pipeline::{Pipeline, Stage};
-use super::table::{DROPPED, Row, TABLE};
+use super::pipeline::{WrittenStage, WrittenStages};
+use super::table::{DROPPED, TABLE, TableRow};
 use super::tokens::tokens;
 use crate::base::field::plain;
 use std::collections::HashMap;
 
 /// An argument of a call, its value written as here.
 #[derive(Clone, Debug)]
-pub struct Argument {
+pub struct GivenArgument {
     /// Its name, where it has one.
     pub name: Option<String>,
     /// Whether `=` stands behind the name.
@@ -24,7 +24,7 @@ pub struct Argument {
 }
 
 /// The rows for a name behind those namespaces, those first that are meant for them alone.
-pub fn rows<'p>(path: &'p [&'p str]) -> impl Iterator<Item = &'static Row> + 'p {
+pub fn rows<'p>(path: &'p [&'p str]) -> impl Iterator<Item = &'static TableRow> + 'p {
     let (name, spaces) = path.split_last().unwrap_or((&"", &[]));
     let spaced = move |theirs: &str| {
         theirs.split(' ').any(|theirs| {
@@ -50,20 +50,20 @@ pub fn named(word: &str) -> Option<String> {
 }
 
 /// Whether anything in the arguments is not as it is written here.
-pub fn is_foreign(row: &Row, name: &str, args: &[Argument]) -> bool {
+pub fn is_foreign(row: &TableRow, name: &str, args: &[GivenArgument]) -> bool {
     let callee = row.ours.split(['(', ' ']).next();
     let known: Vec<&str> = row.takes.split(' ').filter_map(|it| it.split('/').next()).collect();
-    let other = |arg: &Argument| {
+    let other = |arg: &GivenArgument| {
         let name = arg.name.as_deref();
         arg.equals || name.is_some_and(|name| !known.contains(&name) || name == "activation")
     };
     callee != Some(name) || row.takes.contains('#') || args.iter().any(other)
 }
 
-/// What a row makes of arguments; `None` where they are not its.
-pub fn applied(row: &Row, args: &[Argument]) -> Option<Pipeline> {
+/// The stages that a row makes of arguments; `None` where they are not its.
+pub fn applied(row: &TableRow, args: &[GivenArgument]) -> Option<WrittenStages> {
     let bound = bound(row, args)?;
-    let mut made = Pipeline::default();
+    let mut made = WrittenStages::default();
     if row.ours.contains(" = ") {
         made.settings = settings(row, args, &bound);
         return Some(made);
@@ -88,15 +88,15 @@ pub fn applied(row: &Row, args: &[Argument]) -> Option<Pipeline> {
 }
 
 /// Arguments by the parameters of a row.
-struct Bound<'r> {
+struct BoundArguments<'r> {
     values: HashMap<&'r str, String>,
     /// Those that the row does not know, which may be known here.
     others: Vec<(Option<String>, String)>,
 }
 
-fn bound<'r>(row: &'r Row, args: &[Argument]) -> Option<Bound<'r>> {
+fn bound<'r>(row: &'r TableRow, args: &[GivenArgument]) -> Option<BoundArguments<'r>> {
     let takes: Vec<&str> = row.takes.split(' ').filter(|it| !it.is_empty()).collect();
-    let mut bound = Bound { values: HashMap::new(), others: Vec::new() };
+    let mut bound = BoundArguments { values: HashMap::new(), others: Vec::new() };
     let mut positions = takes.iter().filter(|it| !it.starts_with('*'));
     for arg in args {
         let given = match &arg.name {
@@ -139,12 +139,12 @@ fn is_whole(value: &str) -> bool {
 }
 
 /// A stage of a row's text with its arguments; `None` where one is missing.
-fn stage(bound: &Bound<'_>, text: &str) -> Option<Stage> {
+fn stage(bound: &BoundArguments<'_>, text: &str) -> Option<WrittenStage> {
     let (callee, inner) = match text.split_once('(') {
         Some((callee, inner)) => (callee, inner.strip_suffix(')')?),
         None => (text, ""),
     };
-    let mut stage = Stage { callee: callee.to_owned(), ..Stage::default() };
+    let mut stage = WrittenStage { callee: callee.to_owned(), ..WrittenStage::default() };
     for part in inner.split(", ").filter(|part| !part.is_empty()) {
         let (part, otherwise) = match part.split_once(" ?? ") {
             Some((part, otherwise)) => (part, Some(otherwise.to_owned())),
@@ -162,7 +162,7 @@ fn stage(bound: &Bound<'_>, text: &str) -> Option<Stage> {
 }
 
 /// The value of a term of a row's text: a parameter, or a conversion of one; numbers are themselves.
-fn value(bound: &Bound<'_>, term: &str) -> Option<String> {
+fn value(bound: &BoundArguments<'_>, term: &str) -> Option<String> {
     if term.parse::<i64>().is_ok() {
         return Some(term.to_owned());
     }
@@ -197,9 +197,14 @@ fn value(bound: &Bound<'_>, term: &str) -> Option<String> {
 }
 
 /// The settings of a row, in the order of the arguments.
-fn settings(row: &Row, args: &[Argument], bound: &Bound<'_>) -> Vec<(String, String)> {
+fn settings(
+    row: &TableRow,
+    args: &[GivenArgument],
+    bound: &BoundArguments<'_>,
+) -> Vec<(String, String)> {
     let position = |parameter: &str| {
-        let named = |arg: &Argument| arg.name.as_deref().is_some_and(|it| is_same(it, parameter));
+        let named =
+            |arg: &GivenArgument| arg.name.as_deref().is_some_and(|it| is_same(it, parameter));
         args.iter().position(named).unwrap_or(0)
     };
     let mut found: Vec<(usize, String, String)> = Vec::new();
@@ -215,14 +220,14 @@ fn settings(row: &Row, args: &[Argument], bound: &Bound<'_>) -> Vec<(String, Str
 }
 
 /// The stage that an argument names: `"relu"`, `relu`, `leaky_relu(0.2)`.
-fn activation(bound: &Bound<'_>, parameter: &str) -> Option<Stage> {
+fn activation(bound: &BoundArguments<'_>, parameter: &str) -> Option<WrittenStage> {
     let given = bound.values.get(parameter)?;
     let word = given.trim_matches('"');
     if matches!(word, "linear" | "none" | "") {
         return None;
     }
     let callee = if given.starts_with('"') { items(given) } else { given.clone() };
-    Some(Stage { callee, ..Stage::default() })
+    Some(WrittenStage { callee, ..WrittenStage::default() })
 }
 
 /// A text with each string in it as the item that it names.

@@ -8,17 +8,17 @@
 //! ```
 
 use super::body::{IDLE, indent, line, statements};
-use super::reader::{Reader, path};
+use super::reader::{HabitReader, path};
 use super::row::items;
 use super::table::{OF_OPTIMIZER, SETTINGS};
-use super::tokens::{Kind, Token, closer, split, tokens};
-use super::{Change, braces};
+use super::tokens::{ForeignToken, ForeignTokenKind, closer, split, tokens};
+use super::{TextChange, braces};
 use std::ops::Range;
 
 /// The changes in a `train` item.
-pub fn train<'a>(reader: &Reader<'a>, chunk: &[Token<'a>]) -> Vec<Change> {
+pub fn train<'a>(reader: &HabitReader<'a>, chunk: &[ForeignToken<'a>]) -> Vec<TextChange> {
     let Some((_, inner)) = braces(chunk) else { return Vec::new() };
-    let mut settings = Settings::default();
+    let mut settings = ForeignSettings::default();
     let mut places: Vec<Range<usize>> = Vec::new();
     for line in statements_of(inner) {
         let place = line[0].start..line[line.len() - 1].end();
@@ -31,13 +31,13 @@ pub fn train<'a>(reader: &Reader<'a>, chunk: &[Token<'a>]) -> Vec<Change> {
     settings
         .changes(reader.text, &places)
         .into_iter()
-        .map(|it| Change { part: part.clone(), ..it })
+        .map(|it| TextChange { part: part.clone(), ..it })
         .collect()
 }
 
 /// One statement a line, or between commas and semicolons.
-fn statements_of<'t, 'a>(inner: &'t [Token<'a>]) -> Vec<&'t [Token<'a>]> {
-    let mut found: Vec<&[Token<'a>]> = Vec::new();
+fn statements_of<'t, 'a>(inner: &'t [ForeignToken<'a>]) -> Vec<&'t [ForeignToken<'a>]> {
+    let mut found: Vec<&[ForeignToken<'a>]> = Vec::new();
     for line in statements(inner) {
         // `x, y = batch`
         if let [_, comma, _, equals, ..] = line
@@ -52,9 +52,9 @@ fn statements_of<'t, 'a>(inner: &'t [Token<'a>]) -> Vec<&'t [Token<'a>]> {
     found
 }
 
-/// Settings that were read, with the statement that each is from.
+/// ForeignSettings that were read, with the statement that each is from.
 #[derive(Default)]
-pub struct Settings {
+pub struct ForeignSettings {
     /// Key, value and statement.
     found: Vec<(String, String, usize)>,
     /// Arguments of the optimizer that stood by themselves.
@@ -65,9 +65,14 @@ pub struct Settings {
     is_foreign: bool,
 }
 
-impl Settings {
+impl ForeignSettings {
     /// Reads one statement.
-    pub fn read<'a>(&mut self, reader: &Reader<'a>, statement: &[Token<'a>], at: usize) {
+    pub fn read<'a>(
+        &mut self,
+        reader: &HabitReader<'a>,
+        statement: &[ForeignToken<'a>],
+        at: usize,
+    ) {
         match statement {
             [first, ..] if IDLE.contains(&first.text) => self.is_foreign = true,
             [_, comma, ..] if comma.is(",") => self.is_foreign = true,
@@ -79,7 +84,7 @@ impl Settings {
                 }
             }
             [key, sign, value @ ..]
-                if key.kind == Kind::Word
+                if key.kind == ForeignTokenKind::Word
                     && (sign.is("=") || sign.is(":"))
                     && !value.is_empty() =>
             {
@@ -89,7 +94,13 @@ impl Settings {
         }
     }
 
-    fn setting<'a>(&mut self, reader: &Reader<'a>, key: &str, value: &[Token<'a>], at: usize) {
+    fn setting<'a>(
+        &mut self,
+        reader: &HabitReader<'a>,
+        key: &str,
+        value: &[ForeignToken<'a>],
+        at: usize,
+    ) {
         if self.call_in(reader, value, at) {
             return;
         }
@@ -112,7 +123,7 @@ impl Settings {
         self.found.push((ours.to_owned(), written, at));
     }
 
-    fn call<'a>(&mut self, reader: &Reader<'a>, statement: &[Token<'a>], at: usize) {
+    fn call<'a>(&mut self, reader: &HabitReader<'a>, statement: &[ForeignToken<'a>], at: usize) {
         if !self.call_in(reader, statement, at) {
             let text = reader.written(statement);
             self.found.push((String::new(), text, at));
@@ -120,8 +131,13 @@ impl Settings {
     }
 
     /// Reads a call that is settings; `false` where it is none.
-    fn call_in<'a>(&mut self, reader: &Reader<'a>, value: &[Token<'a>], at: usize) -> bool {
-        let Some(first) = value.first().filter(|first| first.kind == Kind::Word) else {
+    fn call_in<'a>(
+        &mut self,
+        reader: &HabitReader<'a>,
+        value: &[ForeignToken<'a>],
+        at: usize,
+    ) -> bool {
+        let Some(first) = value.first().filter(|first| first.kind == ForeignTokenKind::Word) else {
             return false;
         };
         let (path, next) = path(value, 0);
@@ -163,7 +179,7 @@ impl Settings {
     }
 
     /// The changes of a block: each statement as its settings, on lines of their own.
-    fn changes(&self, text: &str, places: &[Range<usize>]) -> Vec<Change> {
+    fn changes(&self, text: &str, places: &[Range<usize>]) -> Vec<TextChange> {
         let mut changes = Vec::new();
         let lines = self.lines();
         for (at, place) in places.iter().enumerate() {
@@ -172,7 +188,7 @@ impl Settings {
                 .map(|(_, line)| line.as_str())
                 .collect();
             if own.is_empty() {
-                changes.push(Change::new(line(text, place.clone()), ""));
+                changes.push(TextChange::new(line(text, place.clone()), ""));
                 continue;
             }
             changes.push(self.change(text, place, &own, places));
@@ -187,7 +203,7 @@ impl Settings {
         place: &Range<usize>,
         own: &[&str],
         places: &[Range<usize>],
-    ) -> Change {
+    ) -> TextChange {
         let before = &text[..place.start];
         let begins = before.rsplit('\n').next().is_some_and(|it| it.trim().is_empty());
         let space = indent(text, place.start);
@@ -212,14 +228,14 @@ impl Settings {
         let was: Vec<&str> = text[place.clone()].split_whitespace().collect();
         let is: Vec<&str> = written.split_whitespace().collect();
         match was == is && begins && !comma {
-            true => Change::new(place.clone(), &text[place.clone()]),
-            false => Change::new(start..end, written),
+            true => TextChange::new(place.clone(), &text[place.clone()]),
+            false => TextChange::new(start..end, written),
         }
     }
 }
 
 /// A schedule with `@` where the optimizer's rate goes: `CosineAnnealingLR(optimizer, T_max=10)`.
-fn schedule<'a>(reader: &Reader<'a>, value: &[Token<'a>]) -> Option<String> {
+fn schedule<'a>(reader: &HabitReader<'a>, value: &[ForeignToken<'a>]) -> Option<String> {
     let (path, next) = path(value, 0);
     let inner = value.get(next + 1..value.len() - 1)?;
     let mut args = reader.arguments(inner);

@@ -13,17 +13,17 @@
 
 /// A row of the table.
 #[derive(Clone, Copy, Debug)]
-pub struct Row {
+pub struct TableRow {
     /// The names there, with spaces between.
     pub theirs: &'static str,
     /// The parameters there, in order, each with its other names.
     pub takes: &'static str,
-    /// What is written here.
+    /// The text here.
     pub ours: &'static str,
 }
 
-const fn row(theirs: &'static str, takes: &'static str, ours: &'static str) -> Row {
-    Row { theirs, takes, ours }
+const fn row(theirs: &'static str, takes: &'static str, ours: &'static str) -> TableRow {
+    TableRow { theirs, takes, ours }
 }
 
 /// Parameters that no layer here has: shapes follow from what comes in.
@@ -96,8 +96,8 @@ pub const RESHAPES: &[&str] = &["view", "reshape"];
 /// Layers in a row.
 pub const SEQUENCES: &[&str] = &["Sequential"];
 
-/// What an item of another framework is here; of equal names the first that fits.
-pub const TABLE: &[Row] = &[
+/// Items of other frameworks, each as it is written here; of equal names the first that fits.
+pub const TABLE: &[TableRow] = &[
     // Layers that multiply by weights.
     row("dense", "in# units# bias", "dense(units, bias: bias)"),
     row(
@@ -408,7 +408,7 @@ pub const TABLE: &[Row] = &[
         "peak/initial_learning_rate decay_steps floor/end_learning_rate power",
         "polynomial(peak, power: power, floor: floor)",
     ),
-    // Settings of a run.
+    // ForeignSettings of a run.
     row(
         "compile",
         "optimizer loss metrics",

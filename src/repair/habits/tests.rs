@@ -3,9 +3,9 @@
 use super::row::applied;
 use super::table::TABLE;
 use super::{translated, turned};
-use crate::repair::habits::row::Argument;
+use crate::repair::habits::row::GivenArgument;
 
-/// What a stage of a model becomes.
+/// A stage of a model, as it is written here.
 fn stage(text: &str) -> String {
     let program = |stage: &str| {
         format!("model net(x: f32[N, 784]) -> f32[N, 10] {{\n    x |> {stage} |> dense(10)\n}}\n")
@@ -55,9 +55,9 @@ fn every_row_fits_some_arguments() {
             let (name, value) = takes.split_once('=').unwrap_or((takes, "3"));
             let name = name.split('/').next().unwrap_or(name);
             let name = name.trim_start_matches('*').trim_end_matches('#').to_owned();
-            Argument { name: Some(name), equals: true, value: value.to_owned() }
+            GivenArgument { name: Some(name), equals: true, value: value.to_owned() }
         };
-        let args: Vec<Argument> =
+        let args: Vec<GivenArgument> =
             row.takes.split(' ').filter(|takes| !takes.is_empty()).map(given).collect();
         assert!(applied(row, &args).is_some(), "{row:?}");
     }

@@ -8,7 +8,7 @@
 
 /// The kind of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ForeignTokenKind {
     /// A name or a word of a language.
     Word,
     /// Digits and what sticks to them.
@@ -21,15 +21,15 @@ pub enum Kind {
 
 /// A token and its place.
 #[derive(Clone, Copy, Debug)]
-pub struct Token<'a> {
-    pub kind: Kind,
+pub struct ForeignToken<'a> {
+    pub kind: ForeignTokenKind,
     pub text: &'a str,
     pub start: usize,
     /// Whether it is the first of its line.
     pub first: bool,
 }
 
-impl<'a> Token<'a> {
+impl<'a> ForeignToken<'a> {
     /// One past its last byte.
     pub fn end(&self) -> usize {
         self.start + self.text.len()
@@ -37,30 +37,30 @@ impl<'a> Token<'a> {
 
     /// Whether it is this word or sign.
     pub fn is(&self, text: &str) -> bool {
-        self.text == text && self.kind != Kind::Text
+        self.text == text && self.kind != ForeignTokenKind::Text
     }
 
     /// Whether it is an opening bracket.
     pub fn opens(&self) -> bool {
-        self.kind == Kind::Sign && matches!(self.text, "(" | "[" | "{")
+        self.kind == ForeignTokenKind::Sign && matches!(self.text, "(" | "[" | "{")
     }
 
     /// Whether it is a closing bracket.
     pub fn closes(&self) -> bool {
-        self.kind == Kind::Sign && matches!(self.text, ")" | "]" | "}")
+        self.kind == ForeignTokenKind::Sign && matches!(self.text, ")" | "]" | "}")
     }
 
-    /// What a string says.
+    /// The text of a string.
     pub fn content(&self) -> Option<&'a str> {
         let inner = self.text.get(1..self.text.len().checked_sub(1)?)?;
-        (self.kind == Kind::Text).then_some(inner)
+        (self.kind == ForeignTokenKind::Text).then_some(inner)
     }
 }
 
 const LONG_SIGNS: [&str; 10] = ["|>", "->", "<-", "==", "!=", "<=", ">=", "..", "**", "//"];
 
 /// The tokens of a text.
-pub fn tokens(text: &str) -> Vec<Token<'_>> {
+pub fn tokens(text: &str) -> Vec<ForeignToken<'_>> {
     let mut found = Vec::new();
     let (mut at, mut first) = (0, true);
     while let Some(c) = text[at..].chars().next() {
@@ -74,7 +74,7 @@ pub fn tokens(text: &str) -> Vec<Token<'_>> {
             at += rest.find('\n').unwrap_or(rest.len());
         } else {
             let (kind, length) = token(rest, c);
-            found.push(Token { kind, text: &rest[..length], start: at, first });
+            found.push(ForeignToken { kind, text: &rest[..length], start: at, first });
             first = false;
             at += length;
         }
@@ -83,24 +83,24 @@ pub fn tokens(text: &str) -> Vec<Token<'_>> {
 }
 
 /// The kind and length of the token that a text begins with.
-fn token(rest: &str, c: char) -> (Kind, usize) {
+fn token(rest: &str, c: char) -> (ForeignTokenKind, usize) {
     let word = |c: char| c == '_' || c.is_alphanumeric();
     let run = |part: &dyn Fn(char) -> bool| rest.find(|c| !part(c)).unwrap_or(rest.len());
     if c == '"' || c == '\'' {
         let line = rest.lines().next().unwrap_or(rest);
         return match line[1..].find(c) {
-            Some(end) => (Kind::Text, end + 2),
-            None => (Kind::Sign, 1),
+            Some(end) => (ForeignTokenKind::Text, end + 2),
+            None => (ForeignTokenKind::Sign, 1),
         };
     }
     if c.is_ascii_digit() {
-        return (Kind::Number, number(rest));
+        return (ForeignTokenKind::Number, number(rest));
     }
     if word(c) {
-        return (Kind::Word, run(&word));
+        return (ForeignTokenKind::Word, run(&word));
     }
     let long = LONG_SIGNS.iter().find(|sign| rest.starts_with(**sign));
-    (Kind::Sign, long.map_or(c.len_utf8(), |sign| sign.len()))
+    (ForeignTokenKind::Sign, long.map_or(c.len_utf8(), |sign| sign.len()))
 }
 
 /// The length of a number: `1e-3`, `0.5`, `28`.
@@ -121,7 +121,7 @@ fn number(rest: &str) -> usize {
 }
 
 /// The index of the bracket that closes the one at `open`; `None` where none does.
-pub fn closer(tokens: &[Token<'_>], open: usize) -> Option<usize> {
+pub fn closer(tokens: &[ForeignToken<'_>], open: usize) -> Option<usize> {
     let mut depth = 0usize;
     for (index, token) in tokens.iter().enumerate().skip(open) {
         if token.opens() {
@@ -138,11 +138,11 @@ pub fn closer(tokens: &[Token<'_>], open: usize) -> Option<usize> {
 
 /// Tokens cut at those outside of brackets that `cuts`, which are left out; empty parts too.
 pub fn split<'t, 'a>(
-    tokens: &'t [Token<'a>],
-    cuts: impl Fn(&Token<'a>) -> bool,
-) -> Vec<&'t [Token<'a>]> {
+    tokens: &'t [ForeignToken<'a>],
+    cuts: impl Fn(&ForeignToken<'a>) -> bool,
+) -> Vec<&'t [ForeignToken<'a>]> {
     let mut depth = 0i32;
-    let cut = |token: &Token<'a>| {
+    let cut = |token: &ForeignToken<'a>| {
         depth += i32::from(token.opens()) - i32::from(token.closes());
         depth == 0 && cuts(token)
     };
