@@ -56,6 +56,7 @@ codes! {
     BRACE_LINE = "E0023", "an opening brace stands on a line of its own";
     FILE_TOO_LARGE = "E0024", "a program whose text is too large";
     UNUSED_VALUE = "E0025", "a value that is not the last of its block is not used";
+    FOREIGN_HABIT = "E0026", "a line is written as in another framework";
     UNKNOWN_NAME = "E0101", "a name that nothing declares";
     UNKNOWN_CALLEE = "E0102", "a call of something that nothing declares";
     DUPLICATE = "E0103", "two declarations of one name";

@@ -74,7 +74,7 @@ impl KnownName {
 }
 
 /// A name without what spellings differ in.
-pub(super) fn plain(name: &str) -> String {
+pub fn plain(name: &str) -> String {
     name.chars().filter(|c| *c != '_').flat_map(char::to_lowercase).collect()
 }
 

@@ -42,6 +42,9 @@ pub struct Fix {
     pub checked: bool,
     /// Whether `--fix` may make it: nothing else can be meant, and nothing is taken away.
     pub automatic: bool,
+    /// Whether it was checked together with the others of its file that are so: `--fix` makes all of
+    /// them at once.
+    pub joint: bool,
     /// How surely it is what was meant, before it is checked.
     pub reading: Certainty,
     /// The edits, applied together.
@@ -52,7 +55,7 @@ impl Fix {
     /// Edits that have not been checked.
     pub fn new(title: impl Into<String>, edits: Vec<Edit>) -> Fix {
         let reading = Certainty::Likely;
-        Fix { title: title.into(), checked: false, automatic: true, reading, edits }
+        Fix { title: title.into(), checked: false, automatic: true, joint: false, reading, edits }
     }
 
     /// The same edits, meant as surely as that.

@@ -255,6 +255,11 @@ impl Search {
         Search { level: self.level + 1 }
     }
 
+    /// Whether habits of other frameworks are read: not in what has been read so already.
+    pub fn reads_habits(self) -> bool {
+        self.level == 0
+    }
+
     /// Whether it may look behind its fixes.
     pub fn looks_behind(self) -> bool {
         self.level < 2

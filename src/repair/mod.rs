@@ -11,10 +11,12 @@
 //! tried follows from the places that the diagnostic points at and the numbers it speaks of.
 //!
 //! [`scene`] finds what stands at and around those places; [`numbers`], [`arguments`], [`stages`],
-//! [`operands`], [`types`] and [`values`] each know one kind of edit.
+//! [`operands`], [`types`] and [`values`] each know one kind of edit. What is written in the manner of
+//! another framework is another program as a whole: [`habits`].
 
 mod arguments;
 mod edits;
+pub mod habits;
 mod numbers;
 mod operands;
 mod removal;

@@ -57,7 +57,12 @@ pub fn fix(request: &Request) -> Result<Fixed, Failure> {
             return Ok(fixed);
         };
         let Some(file) = fix.file() else { return Ok(fixed) };
-        fixed.make(fix, session.sources.file(file));
+        if fix.joint {
+            let joint = found.iter().filter_map(first_made).filter(|it| it.joint);
+            fixed.make(joint.filter(|it| it.file() == Some(file)), session.sources.file(file));
+        } else {
+            fixed.make(std::iter::once(fix), session.sources.file(file));
+        }
     }
 }
 
@@ -68,10 +73,14 @@ fn first_made(finding: &Diagnostic) -> Option<&Fix> {
 }
 
 impl Fixed {
-    fn make(&mut self, fix: &Fix, source: &SourceFile) {
+    fn make<'f>(&mut self, fixes: impl Iterator<Item = &'f Fix>, source: &SourceFile) {
         let path = PathBuf::from(&source.name);
-        let after = apply(&source.text, &fix.edits);
-        self.made.push(fix.title.clone());
+        let mut edits = Vec::new();
+        for fix in fixes {
+            self.made.push(fix.title.clone());
+            edits.extend(&fix.edits);
+        }
+        let after = apply(&source.text, edits);
         match self.changed.iter_mut().find(|changed| changed.path == path) {
             Some(changed) => changed.after = after,
             None => self.changed.push(Changed { path, before: source.text.clone(), after }),

@@ -9,6 +9,7 @@
 //! machine, and by the same work whatever the program's size: in a large program each candidate takes
 //! more steps of the budget, and fewer are tried.
 
+mod habits;
 mod make;
 mod recheck;
 mod search;
@@ -50,6 +51,9 @@ impl Session {
         fixes: &Budget,
     ) -> Result<Front, Failure> {
         let (parsed, mut checked) = self.parse_and_check(text, request, &mut schemas)?;
+        if let Some(found) = habits::findings(self, request, &checked.errors, fixes) {
+            return Err(self.program_failure(found));
+        }
         let mut found = checked.errors.clone();
         found.extend(checked.warnings.clone());
         if !found.is_empty() {

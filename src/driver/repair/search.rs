@@ -215,7 +215,7 @@ impl Recheck<'_> {
     /// The surroundings for a search behind one of the fixes.
     fn around<'a>(&'a self, budget: &'a Budget) -> Around<'a> {
         let Recheck { request, sources, search, .. } = self;
-        Around { request, sources, search: *search, budget }
+        Around { request, sources, search: *search, prelude: &None, budget }
     }
 
     /// A fix with those for what it uncovers.

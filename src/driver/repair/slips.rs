@@ -20,7 +20,9 @@ use crate::driver::session::{Request, Search, Session};
 use crate::elaborate::Tolerated;
 use crate::repair;
 use crate::syntax;
+use crate::syntax::ast::File;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// How many slips one fix mends.
 const MOST_SLIPS: usize = 16;
@@ -38,19 +40,32 @@ pub(super) struct Around<'a> {
     pub sources: &'a Sources,
     /// The search that the fix was found in.
     pub search: Search,
+    /// The prelude's tree.
+    pub prelude: &'a Option<Arc<File>>,
     /// Steps that are left for all that is looked at.
     pub budget: &'a Budget,
 }
 
 /// A text with edits made one after the other.
-struct Mended<'a> {
+pub(super) struct Mended<'a> {
     file: FileId,
     before: &'a str,
-    text: String,
+    pub text: String,
     titles: Vec<String>,
 }
 
 impl<'a> Mended<'a> {
+    /// Another text in a file's place.
+    pub fn into(file: FileId, before: &'a str, text: String) -> Mended<'a> {
+        Mended { file, before, text, titles: Vec::new() }
+    }
+
+    /// Mends what is left until the program is sound; whether it is.
+    pub fn is_sound(&mut self, around: &Around<'_>) -> bool {
+        parsed(self, around.sources, Vec::new(), 0) == Some(true)
+            && sound(self, around, Vec::new()) == Some(true)
+    }
+
     /// The text that an edit is about, with the edit made.
     fn by(edit: &Fix, sources: &'a Sources) -> Option<Mended<'a>> {
         let file = edit.file()?;
@@ -60,7 +75,7 @@ impl<'a> Mended<'a> {
         Some(mended)
     }
 
-    fn make(&mut self, fix: &Fix) {
+    pub fn make(&mut self, fix: &Fix) {
         self.text = apply(&self.text, &fix.edits);
         if !self.titles.contains(&fix.title) {
             self.titles.push(fix.title.clone());
@@ -68,7 +83,7 @@ impl<'a> Mended<'a> {
     }
 
     /// All that was done as one fix of the text as it was.
-    fn fix(&self) -> Fix {
+    pub fn fix(&self) -> Fix {
         Fix::new(self.titles.join("; "), vec![difference(self.file, self.before, &self.text)])
     }
 }
@@ -170,12 +185,13 @@ fn leads_on(
 /// Mends what is found in a text that parses, but for the others. Whether no more is wrong then. The
 /// search must look behind its fixes.
 fn sound(mended: &mut Mended<'_>, around: &Around<'_>, mut others: Vec<Tolerated>) -> Option<bool> {
-    let Around { request, sources, search, budget } = *around;
+    let Around { request, sources, search, prelude, budget } = *around;
     let path = PathBuf::from(&sources.file(mended.file).name);
     for _ in 0..=MOST_BEHIND {
         let users = sources.iter().filter(|(id, file)| !file.builtin && *id != mended.file);
         let mut session = Session::default();
         session.search = search.inner();
+        session.prelude = prelude.clone();
         session.overlays = users
             .map(|(_, file)| (PathBuf::from(&file.name), file.text.clone()))
             .chain([(path.clone(), mended.text.clone())])

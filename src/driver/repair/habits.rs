@@ -1,0 +1,308 @@
+//! Programs in the manner of other frameworks: read as what is meant, checked as a whole, and then one
+//! report and one fix a line.
+//!
+//! ```text
+//! Conv2D(32, kernel_size=3, activation='relu')     one error, one fix: conv(32, 3) |> relu
+//! ```
+//!
+//! In: a program with errors. Out: what to report in place of them, where the program as it is read is
+//! sound, with the fixes that its lines then need too. Lines that mean nothing without each other have
+//! one report. The fixes were checked together, and are made together.
+
+use super::slips::{Around, Mended};
+use crate::base::codes;
+use crate::base::diagnostic::{Diagnostic, Severity};
+use crate::base::fix::{Edit, Fix, apply, replaced};
+use crate::base::limits::Budget;
+use crate::base::source::{FileId, Span};
+use crate::driver::session::{Request, Session};
+use crate::repair::habits::{self, ChangedPart, Translation};
+use similar::{DiffOp, TextDiff};
+use std::ops::Range;
+use std::path::PathBuf;
+
+/// Longest text of a line's fix that its title shows.
+const SHOWN: usize = 60;
+
+/// The reports of a program that is written as elsewhere; `None` where it is not, or is not sound
+/// as it is read.
+pub(super) fn findings(
+    session: &Session,
+    request: &Request,
+    errors: &[Diagnostic],
+    budget: &Budget,
+) -> Option<Vec<Diagnostic>> {
+    if errors.is_empty() || !session.search.reads_habits() {
+        return None;
+    }
+    let (file, source) = session.sources.iter().find(|(_, file)| !file.builtin)?;
+    let (search, prelude) = (session.search, &session.prelude);
+    let around = Around { request, sources: &session.sources, search, prelude, budget };
+    let before = (file, source.text.as_str());
+    let translated = habits::translated(&source.text);
+    let translated = translated?;
+    as_read(&around, before, &translated, errors).or_else(|| {
+        // Axes are turned in what else is written as here.
+        let turned = habits::turned(&translated.text)?;
+        let turned = Translation { parts: translated.parts.clone(), ..turned };
+        as_read(&around, before, &turned, errors)
+    })
+}
+
+/// The reports of a text that is read as another one; `None` where that is not sound.
+fn as_read(
+    around: &Around<'_>,
+    (file, before): (FileId, &str),
+    translation: &Translation,
+    errors: &[Diagnostic],
+) -> Option<Vec<Diagnostic>> {
+    let mut mended = Mended::into(file, before, translation.text.clone());
+    if !mended.is_sound(around) {
+        return None;
+    }
+    without_softmax(around, &mut mended, (file, before));
+    let hunks = hunks(before, &mended.text);
+    let groups = grouped(before, hunks, &translation.parts);
+    let mut left: Vec<&Diagnostic> =
+        errors.iter().filter(|error| error.severity == Severity::Error).collect();
+    let own: Vec<Option<&Diagnostic>> = groups.iter().map(|group| own(group, &mut left)).collect();
+    // An error that shows elsewhere explains the first line that has none.
+    let mut left = left.into_iter().filter(|error| {
+        let inside = |place: Span| groups.iter().any(|group| is_in(group, place));
+        !error.place().is_some_and(inside)
+    });
+    let reports = groups.iter().zip(own).map(|(group, own)| {
+        let own = own.filter(|error| says_all(before, error, group));
+        let explained = own.or_else(|| left.next()).cloned();
+        let mut report = explained.unwrap_or_else(|| foreign((file, before), group));
+        report.fixes = vec![fix(file, before, group)];
+        report
+    });
+    Some(reports.collect())
+}
+
+/// Whether an error says what is wrong with its lines: the first slip of a text that does not parse
+/// often hides what else is written otherwise.
+fn says_all(before: &str, error: &Diagnostic, group: &[Hunk]) -> bool {
+    let words = |text: String| text.split_whitespace().collect::<String>();
+    let made = group.iter().map(|hunk| (hunk.place.clone(), hunk.text.as_str()));
+    let made = words(replaced(before, made));
+    let is_all = |fix: &Fix| words(apply(before, &fix.edits)) == made;
+    !error.code.starts_with("E00") || error.fixes.iter().any(is_all)
+}
+
+/// Whether a place is in the lines of a group.
+fn is_in(group: &[Hunk], place: Span) -> bool {
+    group.iter().any(|hunk| hunk.place.contains(&(place.start as usize)))
+}
+
+/// The first error in the lines of a group, taken from those that are left.
+fn own<'e>(group: &[Hunk], left: &mut Vec<&'e Diagnostic>) -> Option<&'e Diagnostic> {
+    let inside = |error: &&Diagnostic| error.place().is_some_and(|place| is_in(group, place));
+    left.iter().position(inside).map(|at| left.remove(at))
+}
+
+/// Lines of a text with what stands there instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Hunk {
+    place: Range<usize>,
+    text: String,
+}
+
+/// The lines that differ between two texts, each by itself where each stands for one.
+fn hunks(before: &str, after: &str) -> Vec<Hunk> {
+    let diff = TextDiff::from_lines(before, after);
+    let (old, new) = (diff.old_slices(), diff.new_slices());
+    let starts: Vec<usize> = old
+        .iter()
+        .scan(0, |at, line| {
+            let start = *at;
+            *at += line.len();
+            Some(start)
+        })
+        .chain([before.len()])
+        .collect();
+    let mut found = Vec::new();
+    for op in diff.ops() {
+        let (from, to) = (op.old_range(), op.new_range());
+        if matches!(op, DiffOp::Equal { .. }) {
+            continue;
+        }
+        let pairs = old[from.clone()].iter().zip(&new[to.clone()]);
+        let each = from.len() == to.len() && pairs.clone().all(|(a, b)| opened(a) == opened(b));
+        if each {
+            for (at, line) in from.zip(&new[to]) {
+                found.push(Hunk { place: starts[at]..starts[at + 1], text: (*line).to_owned() });
+            }
+        } else {
+            let place = starts[from.start]..starts[from.end];
+            found.push(Hunk { place, text: new[to].concat() });
+        }
+    }
+    found
+}
+
+/// How many brackets a line leaves open, or closes.
+fn opened(line: &str) -> i32 {
+    let bracket = |c: char| match c {
+        '(' | '[' | '{' => 1,
+        ')' | ']' | '}' => -1,
+        _ => 0,
+    };
+    line.chars().map(bracket).sum()
+}
+
+/// Hunks by what means something by itself.
+fn grouped(before: &str, hunks: Vec<Hunk>, parts: &[ChangedPart]) -> Vec<Vec<Hunk>> {
+    let whole = |hunk: &Hunk| {
+        let touches = |part: &&ChangedPart| {
+            part.is_whole && part.place.start < hunk.place.end && hunk.place.start <= part.place.end
+        };
+        parts.iter().position(|part| touches(&part))
+    };
+    let mut groups: Vec<(Option<usize>, Vec<Hunk>)> = Vec::new();
+    for hunk in hunks {
+        let part = whole(&hunk);
+        // A line that only comes or goes belongs to the one above.
+        let alone = !before[hunk.place.clone()].trim().is_empty();
+        match groups.last_mut() {
+            Some((last, group)) if (part.is_some() && *last == part) || !alone => group.push(hunk),
+            _ => groups.push((part, vec![hunk])),
+        }
+    }
+    groups.into_iter().map(|(_, group)| group).collect()
+}
+
+/// The report of lines that are no error by themselves.
+fn foreign((file, before): (FileId, &str), group: &[Hunk]) -> Diagnostic {
+    let hunk = group.first();
+    let start = hunk.map_or(0, |hunk| hunk.place.start);
+    let line = before[start..].lines().next().unwrap_or_default();
+    let is = hunk.and_then(|hunk| hunk.text.lines().next()).unwrap_or_default();
+    let (own, _) = differing(line, is);
+    let place = Span::new(file, start + own.start, start + own.end);
+    Diagnostic::error(codes::FOREIGN_HABIT, "this is written as in another framework")
+        .primary(place, "here it is written otherwise")
+}
+
+/// The lines of a group as a fix, which has been checked with all others.
+fn fix(file: FileId, before: &str, group: &[Hunk]) -> Fix {
+    let edits = group.iter().map(|hunk| Edit {
+        span: Span::new(file, hunk.place.start, hunk.place.end),
+        text: hunk.text.clone(),
+    });
+    let line = match group {
+        [hunk] if hunk.text.trim().lines().count() == 1 => {
+            let (_, new) = differing(&before[hunk.place.clone()], &hunk.text);
+            Some(&hunk.text[new]).filter(|text| text.len() <= SHOWN && !text.is_empty())
+        }
+        _ => None,
+    };
+    let title = match line {
+        Some(line) => format!("write `{line}`"),
+        None => "write it as it is written here".to_owned(),
+    };
+    let mut fix = Fix::new(title, edits.collect());
+    (fix.checked, fix.joint) = (true, true);
+    fix
+}
+
+/// The stages of two lines that differ, as places in each; without comments.
+fn differing(was: &str, is: &str) -> (Range<usize>, Range<usize>) {
+    let (old, new) = (stages(was), stages(is));
+    if old.is_empty() || new.is_empty() {
+        return (0..was.trim_end().len(), 0..is.trim_end().len());
+    }
+    let same = |(a, b): &(&Range<usize>, &Range<usize>)| was[(*a).clone()] == is[(*b).clone()];
+    let most = old.len().min(new.len()) - 1;
+    let first = old.iter().zip(&new).take_while(same).count().min(most);
+    let last = old.iter().rev().zip(new.iter().rev()).take_while(same).count().min(most - first);
+    let of = |stages: &[Range<usize>]| stages[first].start..stages[stages.len() - last - 1].end;
+    (of(&old), of(&new))
+}
+
+/// The stages of a line, without the space around them.
+fn stages(line: &str) -> Vec<Range<usize>> {
+    let code = line.split(" //").next().unwrap_or_default();
+    let mut at = 0;
+    let stage = |stage: &str| {
+        let start = at + stage.len() - stage.trim_start().len();
+        at += stage.len() + 2;
+        start..start + stage.trim().len()
+    };
+    code.split("|>").map(stage).filter(|place| !place.is_empty()).collect()
+}
+
+/// Takes the softmax of a head away where the loss has its own, as elsewhere it is not written so; one
+/// that stood in the text as it is here is its author's.
+fn without_softmax(around: &Around<'_>, mended: &mut Mended<'_>, (file, before): (FileId, &str)) {
+    if let Some(place) = log_softmax(&mended.text).filter(|_| !before.contains("log_softmax")) {
+        let mut without = mended.text.clone();
+        without.replace_range(place, "");
+        let mut other = Mended::into(file, before, without);
+        if other.is_sound(around) {
+            mended.text = other.text;
+            return;
+        }
+    }
+    if !mended.text.contains("softmax") {
+        return;
+    }
+    let mut session = Session::default();
+    (session.search, session.prelude) = (around.search.inner(), around.prelude.clone());
+    let name = PathBuf::from(&around.sources.file(file).name);
+    session.overlays = vec![(name, mended.text.clone())];
+    let Ok(found) = super::findings(&mut session, around.request, around.budget) else { return };
+    for finding in found.iter().filter(|it| it.code == codes::SOFTMAX_TWICE) {
+        let Some(place) = finding.place() else { continue };
+        let text = &session.sources.file(place.file).text;
+        let at = place.start as usize;
+        let start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+        let line = text[start..].lines().next().unwrap_or_default();
+        let is_new = !before.lines().any(|own| own == line);
+        if let Some(fix) = finding.fixes.iter().find(|fix| fix.checked && is_new) {
+            mended.make(fix);
+            return;
+        }
+    }
+}
+
+/// Where `log_softmax` is a model's last stage under `cross_entropy`, which takes one itself.
+fn log_softmax(text: &str) -> Option<Range<usize>> {
+    let start = text.find("|> log_softmax")?;
+    let stage = &text[start..];
+    let end = stage.find('}')?;
+    let is_last = !stage[..end].trim_start_matches("|>").contains("|>");
+    let own = stage[..end].trim_end().lines().count() == 1;
+    let under = text.lines().any(|line| line.contains("loss") && line.contains("cross_entropy"));
+    let end = start + stage[..end].trim_end().len();
+    (is_last && own && under).then(|| text[..start].trim_end_matches(' ').len()..end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_that_differ_are_mended_one_by_one() {
+        let before = "a\n  b(1,\n  c)\nd\n";
+        let texts = |after: &str| -> Vec<String> {
+            hunks(before, after).into_iter().map(|hunk| hunk.text).collect()
+        };
+        assert_eq!(texts("x\n  b(1,\n  c)\ny\n"), ["x\n", "y\n"]);
+        assert_eq!(texts("a\n  b(2,\n  e)\nd\n"), ["  b(2,\n", "  e)\n"]);
+        assert_eq!(texts("a\n  b(2)\n  e\nd\n"), ["  b(2)\n  e\n"]);
+        assert_eq!(texts(before), [""; 0]);
+    }
+
+    #[test]
+    fn the_last_log_softmax_goes_under_cross_entropy() {
+        let head = "x |> dense(10) |> log_softmax(axis: 1)\n}\n";
+        let whole = format!("{head}train net {{ loss = cross_entropy }}");
+        let place = log_softmax(&whole).expect("a head");
+        assert_eq!(&whole[place], " |> log_softmax(axis: 1)");
+        assert_eq!(log_softmax(&format!("{head}train net {{ loss = nll }}")), None);
+        let inner = whole.replace("log_softmax(axis: 1)", "log_softmax(axis: 1) |> relu");
+        assert_eq!(log_softmax(&inner), None);
+    }
+}
