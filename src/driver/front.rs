@@ -1,7 +1,9 @@
 //! The front end with its files: reads a program and what it uses, asks the data for its schema,
 //! elaborates.
 
-use super::{checks, initial, schedules};
+use super::known_weights::{KnownWeights, weights_of};
+use super::torch_names::NameTable;
+use super::{checks, schedules};
 use crate::base::caught::caught;
 use crate::base::diagnostic::{Diagnostic, Severity};
 use crate::base::limits::{self, Budget};
@@ -27,6 +29,8 @@ pub struct Front {
     pub source: Option<DataSource>,
     /// Warnings of the lints.
     pub warnings: Vec<Diagnostic>,
+    /// How the names of a file of weights were matched, where they are not the program's.
+    pub(crate) names: Option<NameTable>,
 }
 
 impl Session {
@@ -151,8 +155,11 @@ impl Session {
         let settings = &training.settings;
         let mut given = Vec::new();
         if let Some(from) = &settings.init_from {
-            match initial::weights_of(request, eval, from) {
-                Ok(loaded) => given.extend(loaded.into_iter().map(|(path, _)| path)),
+            match weights_of(request, eval, from) {
+                Ok(KnownWeights { values, names }) => {
+                    given.extend(values.into_iter().map(|(path, _)| path));
+                    checked.names = names;
+                }
                 Err(error) => checked.errors.push(*error),
             }
         }
@@ -376,6 +383,8 @@ pub(crate) struct CheckedProgram {
     pub errors: Vec<Diagnostic>,
     /// Warnings of the lints.
     pub warnings: Vec<Diagnostic>,
+    /// How the names of a file of weights were matched, where they are not the program's.
+    pub names: Option<NameTable>,
     /// Whether a file could not be parsed, so that nothing else was looked at.
     pub unread: bool,
 }
@@ -385,7 +394,8 @@ impl CheckedProgram {
     pub fn front(mut self) -> Result<Front, Vec<Diagnostic>> {
         match self.experiment {
             Some(experiment) if self.errors.is_empty() => {
-                Ok(Front { experiment, source: self.source, warnings: self.warnings })
+                let CheckedProgram { source, warnings, names, .. } = self;
+                Ok(Front { experiment, source, warnings, names })
             }
             _ => {
                 self.errors.append(&mut self.warnings);

@@ -9,13 +9,16 @@
 //! One walk over the forward graph gives each axis of each value a variable ([`Orders`]), which operators
 //! join, merge and cut; images are known by what makes or reads them (an input of images, convolutions,
 //! pools). What meets in two orders, or cannot be followed, is [`AxisOrder::Unknown`]: such a file is refused,
-//! never guessed at. The transposition of weights themselves (`[out, in]`) is the caller's.
+//! never guessed at. Which axes a weight has there (`[out, in]`)
+//! is told by [`torch_forms`].
 
 mod axes;
 mod order;
 mod reshape;
+mod torch;
 
 pub(crate) use axes::axis_names;
+pub(crate) use torch::{TorchForm, squeezed, torch_forms};
 
 use crate::base::entity::Entity;
 use crate::graph::{Graph, Node, NodeId, Op, Range};
