@@ -4,7 +4,7 @@ use super::NameMismatch;
 use super::table::rules_text;
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
-use crate::base::fix::Certainty;
+use crate::base::fix::{Certainty, Edit, Fix};
 use crate::base::settings::{InitArgument, InitFrom};
 
 /// How many names a note lists.
@@ -24,22 +24,18 @@ impl NameMismatch {
                 );
                 ambiguous(error(message), &differ[1..], rules, from)
             }
-            NameMismatch::OfNoUse { prefixes, tensors } => {
-                let patterns: Vec<String> =
-                    prefixes.iter().map(|prefix| format!("{:?}", format!("{prefix}*"))).collect();
+            NameMismatch::OfNoUse { patterns, tensors } => {
                 let message = format!(
                     "the file has {tensors} tensors that `{model}` has no layer for: {}",
-                    listed(prefixes.iter().map(|prefix| format!("`{prefix}`")))
+                    listed(patterns.iter().map(|it| format!("`{it}`")))
                 );
-                let patterns = patterns.join(", ");
-                let help = format!("`ignore: [{patterns}]` leaves them where they are");
-                from.with(InitArgument::Ignore, &patterns).into_iter().fold(
-                    error(message).help(help),
-                    |error, edit| {
-                        let title = format!("leave {} of the file out", listed(prefixes.iter()));
-                        suggested(error, title, vec![edit])
-                    },
-                )
+                let list: Vec<String> = patterns.iter().map(|it| format!("{it:?}")).collect();
+                let list = list.join(", ");
+                let error = error(message).help(format!("`ignore: [{list}]` leaves them out"));
+                match from.with(InitArgument::Ignore, &list) {
+                    Some(edit) => suggested(error, format!("write `ignore: [{list}]`"), edit),
+                    None => error,
+                }
             }
             NameMismatch::OtherArchitecture { counts, file, program } => {
                 let [theirs, ours] = counts;
@@ -96,20 +92,37 @@ fn ambiguous(
         let items = &text[1..text.len() - 1];
         let title = format!("write `rename: {text}`");
         if let Some(edit) = from.with(InitArgument::Rename, items) {
-            error = suggested(error, title, vec![edit]);
+            error = suggested(error, title, edit);
         }
     }
     error
 }
 
+/// Patterns of the names below some prefixes. Names that stand in many places are told by their last part.
+pub(super) fn patterns(prefixes: Vec<(&str, Vec<&str>)>) -> Vec<String> {
+    const MANY: usize = 3;
+    let names: Vec<&str> = prefixes.iter().flat_map(|(_, names)| names.iter().copied()).collect();
+    let last = |name: &str| name.rsplit_once('.').map(|(_, last)| last.to_owned());
+    if names.len() > MANY
+        && prefixes.len() == names.len()
+        && let Some(first) = last(names[0])
+        && names.iter().all(|name| last(name).as_deref() == Some(&first))
+    {
+        return vec![format!("*.{first}")];
+    }
+    let pattern = |(prefix, names): (&str, Vec<&str>)| {
+        let below = format!("{prefix}.");
+        match names.iter().all(|name| name.starts_with(&below)) {
+            true => vec![format!("{below}*")],
+            false => names.into_iter().map(str::to_owned).collect(),
+        }
+    };
+    prefixes.into_iter().flat_map(pattern).collect()
+}
+
 /// A fix that only the author can decide on.
-pub(crate) fn suggested(
-    mut error: Diagnostic,
-    title: String,
-    edits: Vec<crate::base::fix::Edit>,
-) -> Diagnostic {
-    let fix = crate::base::fix::Fix::new(title, edits).read_as(Certainty::Suggestion);
-    error.fixes.push(fix);
+fn suggested(mut error: Diagnostic, title: String, edit: Edit) -> Diagnostic {
+    error.fixes.push(Fix::new(title, vec![edit]).read_as(Certainty::Suggestion));
     error
 }
 

@@ -59,8 +59,8 @@ pub(crate) enum NameMismatch {
     /// Two ways are equally good. The rules that lead to each of them, and the modules that differ: of the
     /// file, and where they go in the one and in the other.
     Ambiguous { differ: Vec<(String, String, String)>, rules: Vec<Vec<(String, String)>> },
-    /// The file has prefixes that the program has no place for, and nothing else is wrong.
-    OfNoUse { prefixes: Vec<String>, tensors: usize },
+    /// The file has tensors that the program has no place for, told by patterns, and nothing else is wrong.
+    OfNoUse { patterns: Vec<String>, tensors: usize },
     /// They are different networks. Layers of the file and of the program, and those without a counterpart.
     OtherArchitecture { counts: [usize; 2], file: Vec<String>, program: Vec<String> },
     /// Kinds and counts of layers agree, but not the way in which they are nested and follow each other.
@@ -286,13 +286,17 @@ impl Lone {
         };
         let file = (0..sides.file.len()).filter(alone).map(|it| table::shown(&sides.file[it]));
         let lone = (0..program.len()).filter(lacks).map(|it| table::shown(&program[it]));
-        let prefixes = balance.of_no_use.iter().map(|&it| tree.nodes[it].path.clone()).collect();
+        let below = |&node: &usize| {
+            let names = tree.nodes[node].modules.iter().flat_map(|&it| &sides.file[it].parts);
+            (tree.nodes[node].path.as_str(), names.map(|part| part.name.as_str()).collect())
+        };
+        let patterns = explain::patterns(balance.of_no_use.iter().map(below).collect());
         let tensors = modules.iter().map(|&it| sides.file[it].parts.len()).sum();
         Lone {
             file: file.collect(),
             program: lone.collect(),
             missing: balance.missing.iter().filter(|it| !excepted(**it)).count(),
-            of_no_use: NameMismatch::OfNoUse { prefixes, tensors },
+            of_no_use: NameMismatch::OfNoUse { patterns, tensors },
             modules,
         }
     }

@@ -15,7 +15,7 @@
 //! - each member of a family feeds the next: in a bottleneck of ResNet, `conv3` has the shape of
 //!   `downsample.0`, but only one of the two places lies behind `conv2`;
 //! - the modules below a prefix are those of one layer of the program: `layer1.0` is all of `residual`;
-//! - children of one number are neighbours: `conv1` and `bn1`.
+//! - modules of one number are neighbours: `conv1` and `bn1`.
 
 use super::program::ProgramModules;
 use super::tree::{NameTree, Number};
@@ -150,7 +150,11 @@ impl<'a> Search<'a> {
             is_done = false;
             let Some(first) = self.place(child, at)? else { continue };
             let end = at + tree.nodes[child].modules.len();
-            let number = tree.nodes[child].number;
+            // Blocks have numbers of their own.
+            let number = match tree.nodes[child].module {
+                Some(_) => tree.nodes[child].number,
+                None => (None, None),
+            };
             let mut next = Placed { families: placed.families.clone(), last: number };
             // Where the last is matters to the next alone: other ways to here are the same.
             next.families[index] = (count + 1, if count + 1 < family.len() { at } else { 0 });

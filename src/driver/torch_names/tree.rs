@@ -6,7 +6,8 @@
 //! ```
 //!
 //! The order of a file says nothing, that of a name's numbers does: children of one node whose names differ
-//! only in the number at their ends are a family, and come in the order of these numbers.
+//! only in the number at their ends are a family, and come in the order of these numbers; so are those whose
+//! names are letters from `a` on.
 
 use super::modules::Module;
 
@@ -118,6 +119,10 @@ pub(super) type Number = (Option<u64>, Option<char>);
 
 /// A name without the number at its end, and that: `inception3a` is `inception` and 3a.
 fn numbered(name: &str) -> (&str, Number) {
+    if let [letter @ b'a'..=b'h'] = name.as_bytes() {
+        // `f.a`, `f.b`, `f.c`; not the letters of queries, keys and values.
+        return ("", (None, Some(char::from(*letter))));
+    }
     let letter = name.chars().last().filter(char::is_ascii_lowercase);
     let is_numbered = |rest: &str| rest.ends_with(|last: char| last.is_ascii_digit());
     let (rest, letter) = match letter {
@@ -145,6 +150,8 @@ mod tests {
         assert_eq!(numbered("downsample"), ("downsample", (None, None)));
         assert_eq!(numbered("branch3x3"), ("branch3x", (Some(3), None)));
         assert_eq!(numbered("ln_2"), ("ln_", (Some(2), None)));
+        assert_eq!(numbered("b"), ("", (None, Some('b'))));
+        assert_eq!(numbered("q"), ("q", (None, None)));
         assert_eq!(numbered(""), ("", (None, None)));
         assert_eq!(numbered("99999999999999999999999"), ("99999999999999999999999", (None, None)));
     }
