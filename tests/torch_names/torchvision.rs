@@ -31,7 +31,7 @@ fn agrees(name: &str, size: usize, arguments: &str) {
         }
         _ => of,
     };
-    let of = of.replace("photos.classes", "10").replace("224", &size.to_string());
+    let of = of.replace("photos.classes", "10").replace("224, 224", &format!("{size}, {size}"));
     let normed = of.contains("batch_norm") || of.contains("use \"resnet.nn\"");
     let freeze = if normed { "freeze = [\"*batch_norm*\"]" } else { "" };
     let program = format!(

@@ -10,6 +10,7 @@
 use super::modules::{Module, Signature};
 use super::program::ProgramModules;
 use super::tree::NameTree;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
 /// Which modules can stand for which, and which are left out.
@@ -43,7 +44,8 @@ pub(super) fn balance(
     }
     let counted = tree.nodes[tree.root()].modules.clone();
     let excess = excess(counted.iter().map(|&at| of_file[at]), &of_program);
-    let first = |kind: usize, of: &[usize]| of.iter().position(|&it| it == kind);
+    let firsts: HashMap<usize, usize> =
+        counted.iter().rev().map(|&module| (of_file[module], module)).collect();
     // Kinds of which one side has too many, and that resemble each other, become one.
     let mut open: Vec<usize> =
         (0..program.len()).filter(|&at| excess[&of_program[at]] < 0).collect();
@@ -54,11 +56,12 @@ pub(super) fn balance(
         if left.get(&kind).is_none_or(|&count| count >= 0) {
             continue;
         }
-        let resembles = |(other, count): &(&usize, &i64)| {
-            let module = first(**other, &of_file);
-            **count > 0 && module.is_some_and(|it| file[it].resembles(&program.modules[place]))
+        let alike = |(other, count): (&usize, &i64)| {
+            let module = firsts.get(other).filter(|_| *count > 0)?;
+            Some((file[*module].likeness(&program.modules[place])?, Reverse(*other)))
         };
-        let Some(other) = left.iter().find(resembles).map(|(&other, _)| other) else { continue };
+        // The most alike; of several the first.
+        let Some((_, Reverse(other))) = left.iter().filter_map(alike).max() else { continue };
         kinds.join(kind, other);
         *left.entry(kind).or_default() += 1;
         *left.entry(other).or_default() -= 1;

@@ -68,6 +68,11 @@ pub(crate) enum NameMismatch {
 }
 
 impl NameMismatch {
+    /// Whether no other walk would give an answer.
+    fn is_settled(&self) -> bool {
+        matches!(self, NameMismatch::Ambiguous { .. } | NameMismatch::OfNoUse { .. })
+    }
+
     /// Whether only the user knows the answer.
     pub fn is_question(&self) -> bool {
         matches!(self, NameMismatch::Ambiguous { .. })
@@ -83,8 +88,8 @@ pub(crate) fn match_names(query: &NameQuery<'_>) -> Result<NameTable, NameMismat
         for walk in walks(query.graph) {
             let side = Sides::new(query, ProgramModules::new(query.graph, &walk, query.is_own));
             match side.matched(query, is_ordered) {
-                Err(NameMismatch::OtherStructure { counts }) => {
-                    first.get_or_insert(NameMismatch::OtherStructure { counts });
+                Err(mismatch) if !mismatch.is_settled() => {
+                    first.get_or_insert(mismatch);
                 }
                 result => return result,
             }
@@ -138,9 +143,9 @@ impl Sides {
         if !balance.is_even || lone.are_many(query.partial, self.program.len()) {
             return Err(lone.other_architecture([self.file.len(), self.program.len()]));
         }
-        let counts = [self.file.len(), self.program.len()];
-        let other_structure = || NameMismatch::OtherStructure { counts };
-        let solved = self.solved(&balance, &lone, is_ordered, &[]).ok_or_else(other_structure)?;
+        let Some(solved) = self.solved(&balance, &lone, is_ordered, &[]) else {
+            return Err(lone.other_structure([self.file.len(), self.program.len()]));
+        };
         if let [one, two] = &solved.ways[..] {
             return Err(
                 self.ambiguous((one, two), |pins| self.solved(&balance, &lone, is_ordered, pins))
@@ -277,12 +282,13 @@ impl Lone {
         let left_out = balance.of_no_use.iter().flat_map(|&node| tree.nodes[node].modules.clone());
         let modules: HashSet<usize> = left_out.collect();
         let program = &sides.program.modules;
-        let has_kind = |signature, of: &[Module]| of.iter().any(|it| it.signature() == signature);
+        let [known, wanted] = [&sides.file, program]
+            .map(|of| of.iter().map(Module::signature).collect::<HashSet<_>>());
         let alone =
-            |it: &usize| modules.contains(it) || !has_kind(sides.file[*it].signature(), program);
+            |it: &usize| modules.contains(it) || !wanted.contains(&sides.file[*it].signature());
         let lacks = |place: &usize| {
             let is_missing = balance.missing.contains(place);
-            !excepted(*place) && (is_missing || !has_kind(program[*place].signature(), &sides.file))
+            !excepted(*place) && (is_missing || !known.contains(&program[*place].signature()))
         };
         let file = (0..sides.file.len()).filter(alone).map(|it| table::shown(&sides.file[it]));
         let lone = (0..program.len()).filter(lacks).map(|it| table::shown(&program[it]));
@@ -306,6 +312,15 @@ impl Lone {
         let missing = if partial { self.missing } else { 0 };
         self.program.len() - missing.min(self.program.len()) > 2.max(all / 4)
             || self.modules.len() > 2.max(all / 2)
+    }
+
+    /// The error where no way gives each module a place.
+    fn other_structure(self, counts: [usize; 2]) -> NameMismatch {
+        let shapes_agree = self.file.is_empty() && self.program.is_empty();
+        match shapes_agree {
+            true => NameMismatch::OtherStructure { counts },
+            false => self.other_architecture(counts),
+        }
     }
 
     fn other_architecture(self, counts: [usize; 2]) -> NameMismatch {

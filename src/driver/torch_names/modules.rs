@@ -108,15 +108,17 @@ impl Module {
         parts.map(|part| (part.role, squeezed(&part.shape))).collect()
     }
 
-    /// Whether the two are the same kind of layer, with other extents or without the same bias.
-    pub fn resembles(&self, other: &Module) -> bool {
+    /// How many extents of their weights agree, where the two are the same kind of layer with other extents
+    /// or without the same bias.
+    pub fn likeness(&self, other: &Module) -> Option<usize> {
         let roles = |module: &Module| module.parts.iter().map(|it| it.role).collect::<Vec<_>>();
-        let weights = [self, other].map(|module| module.part(Role::Weight));
-        let [Some(mine), Some(theirs)] = weights else { return false };
-        match roles(self) == roles(other) {
-            true => mine.shape.len() == theirs.shape.len(),
-            false => mine.shape == theirs.shape && mine.shape.len() > 1,
-        }
+        let (mine, theirs) = (&self.part(Role::Weight)?.shape, &other.part(Role::Weight)?.shape);
+        let resemble = match roles(self) == roles(other) {
+            true => mine.len() == theirs.len(),
+            false => mine == theirs && mine.len() > 1,
+        };
+        let equal = mine.iter().zip(theirs).filter(|(a, b)| a == b).count();
+        resemble.then_some(equal)
     }
 }
 

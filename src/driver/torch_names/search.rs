@@ -38,7 +38,10 @@ pub(super) struct Solved {
 /// The steps that a search may take.
 const MOST_STEPS: usize = 300_000;
 
-/// The search took too long.
+/// The children that a node may have.
+const MOST_CHILDREN: usize = 2_000;
+
+/// The search would take too long.
 #[derive(Debug)]
 pub(super) struct TooLong;
 
@@ -109,7 +112,11 @@ impl<'a> Search<'a> {
                 Some(Rc::new(Solved { score, ways: vec![vec![(module, at)]] }))
             }
             None => {
-                let families = vec![(0, 0); self.tree.nodes[node].families.len()];
+                let families = &self.tree.nodes[node].families;
+                if families.iter().map(Vec::len).sum::<usize>() > MOST_CHILDREN {
+                    return Err(TooLong);
+                }
+                let families = vec![(0, 0); families.len()];
                 let none = Placed { families, last: (None, None) };
                 let solved = self.rest(node, none, at, &mut HashMap::new())?;
                 let is_group = end > at + 1 && self.program.is_group(at..end);

@@ -74,10 +74,14 @@ pub(super) fn shown(module: &Module) -> String {
     format!("`{path}` {:?}", first.shape)
 }
 
-/// The rules of `rename` that say what a row says: one for the whole module where its names end alike.
+/// The rules of `rename` that say what a row says: one for the whole module where its names end alike. A sum
+/// is no matter of names: it follows from the rest of its module.
 pub(crate) fn rules(row: &NameRow) -> Vec<(String, String)> {
-    let pairs: Vec<(&str, &str)> =
-        row.parts.iter().map(|part| (part.names[0].as_str(), part.path.as_str())).collect();
+    let named = row.parts.iter().filter_map(|part| match &part.names[..] {
+        [name] => Some((name.as_str(), part.path.as_str())),
+        _ => None,
+    });
+    let pairs: Vec<(&str, &str)> = named.collect();
     let first = pairs.first().copied().and_then(by_star);
     match first {
         Some((old, new)) if pairs.len() > 1 && pairs.iter().all(|&it| by_star(it) == first) => {
@@ -87,16 +91,12 @@ pub(crate) fn rules(row: &NameRow) -> Vec<(String, String)> {
     }
 }
 
-/// The words before the common end of two names, where the program's is a whole path: `conv1.` and `conv.`
-/// of `conv1.weight` and `conv.weight`.
+/// The words before the longest common end of two names, where the program's is a whole path: `conv1.` and
+/// `conv.` of `conv1.weight` and `conv.weight`.
 fn by_star<'n>((name, path): (&'n str, &'n str)) -> Option<(&'n str, &'n str)> {
-    let common = name.bytes().rev().zip(path.bytes().rev()).take_while(|(a, b)| a == b);
-    let start = name.len() - common.count();
-    // From the beginning of a word on.
-    let word = name[start..].find(['.', '_']).map_or(0, |at| at + 1);
-    let ends = name.len() - start - word;
-    let [old, new] = [name, path].map(|it| &it[..it.len() - ends]);
-    (old.ends_with(['.', '_']) && new.ends_with('.')).then_some((old, new))
+    let ends = name.match_indices(['.', '_']).map(|(at, separator)| at + separator.len());
+    ends.filter_map(|end| Some((&name[..end], path.strip_suffix(&name[end..])?)))
+        .find(|(_, new)| new.ends_with('.'))
 }
 
 /// `[["conv1.*", "conv.*"], …]`, as `rename` takes it.

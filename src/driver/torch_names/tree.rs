@@ -10,6 +10,10 @@
 //! names are letters from `a` on.
 
 use super::modules::Module;
+use std::collections::HashMap;
+
+/// Parts of names that are looked at; a file may be hostile.
+const DEPTH: usize = 64;
 
 /// A prefix of names.
 #[derive(Clone, Debug)]
@@ -42,7 +46,7 @@ impl NameTree {
             .iter()
             .enumerate()
             .filter(|(at, _)| counts(*at))
-            .map(|(at, module)| (at, module.path.split('.').collect()))
+            .map(|(at, module)| (at, module.path.splitn(DEPTH, '.').collect()))
             .collect();
         tree.grow(&all, 0, "");
         tree
@@ -79,34 +83,37 @@ impl NameTree {
         depth: usize,
         path: &str,
     ) -> Vec<Vec<usize>> {
-        let mut names: Vec<&str> = Vec::new();
-        for (_, parts) in modules {
+        type Named<'m> = (usize, Vec<&'m str>);
+        let mut groups: Vec<(Option<&str>, Vec<Named<'_>>)> = Vec::new();
+        let mut known: HashMap<Option<&str>, usize> = HashMap::new();
+        for module in modules {
             // A module with others below it is their sibling, without a name.
-            let name = parts.get(depth).copied().unwrap_or_default();
-            if !names.contains(&name) {
-                names.push(name);
+            let name = module.1.get(depth).copied();
+            let group = *known.entry(name).or_insert(groups.len());
+            if group == groups.len() {
+                groups.push((name, Vec::new()));
             }
+            groups[group].1.push(module.clone());
         }
-        let mut families: Vec<(&str, Vec<(Number, usize)>)> = Vec::new();
-        for name in names {
-            let is_below = |(_, parts): &&(usize, Vec<&str>)| {
-                parts.get(depth).copied().unwrap_or_default() == name
-            };
-            let below: Vec<_> = modules.iter().filter(is_below).cloned().collect();
+        let mut families: Vec<Vec<(Number, usize)>> = Vec::new();
+        let mut stems: HashMap<&str, usize> = HashMap::new();
+        for (name, below) in groups {
             let path = match (path, name) {
-                ("", name) => name.to_owned(),
-                (path, "") => path.to_owned(),
-                (path, name) => format!("{path}.{name}"),
+                (path, None) => path.to_owned(),
+                ("", Some(name)) => name.to_owned(),
+                (path, Some(name)) => format!("{path}.{name}"),
             };
+            let name = name.unwrap_or_default();
             let child = self.grow(&below, depth + 1, &path);
             let (stem, number) =
                 if self.is_ordered { numbered(name) } else { (name, (None, None)) };
-            match families.iter_mut().find(|(known, _)| *known == stem) {
-                Some((_, family)) => family.push((number, child)),
-                None => families.push((stem, vec![(number, child)])),
+            let family = *stems.entry(stem).or_insert(families.len());
+            if family == families.len() {
+                families.push(Vec::new());
             }
+            families[family].push((number, child));
         }
-        let ordered = |(_, mut family): (&str, Vec<(Number, usize)>)| {
+        let ordered = |mut family: Vec<(Number, usize)>| {
             family.sort();
             family.into_iter().map(|(_, child)| child).collect()
         };
@@ -154,6 +161,16 @@ mod tests {
         assert_eq!(numbered("q"), ("q", (None, None)));
         assert_eq!(numbered(""), ("", (None, None)));
         assert_eq!(numbered("99999999999999999999999"), ("99999999999999999999999", (None, None)));
+    }
+
+    #[test]
+    fn names_without_end_or_with_empty_parts_make_a_tree() {
+        let deep = "a.".repeat(100_000);
+        let paths = ["a", "a.", "a..", ".a", "", &deep, &format!("{deep}b"), "é_1"];
+        let modules = paths.map(|path| Module { path: path.to_owned(), parts: Vec::new() });
+        let tree = NameTree::new(&modules, true, |_| true);
+        assert_eq!(tree.nodes[tree.root()].modules.len(), paths.len());
+        assert_eq!(tree.nodes.iter().filter(|node| node.module.is_some()).count(), paths.len());
     }
 
     #[test]
