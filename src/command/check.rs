@@ -12,7 +12,7 @@ use crate::command::parameters::{self, ParameterRow};
 use crate::command::report::{Bytes, PlanFacts, Report, RunBytes, frozen, left_out};
 use crate::data;
 use crate::driver::batch::zero_division;
-use crate::driver::front::Front;
+use crate::driver::checked::Front;
 use crate::driver::layers::{Layer, layers};
 use crate::driver::repair::sound;
 use crate::driver::session::{Failure, Request, Session};

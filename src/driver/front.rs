@@ -1,8 +1,8 @@
 //! The front end with its files: reads a program and what it uses, asks the data for its schema,
 //! elaborates.
 
+use super::checked::{CheckedProgram, ParsedProgram};
 use super::known_weights::{KnownWeights, weights_of};
-use super::torch_names::NameTable;
 use super::{checks, schedules};
 use crate::base::caught::caught;
 use crate::base::diagnostic::{Diagnostic, Severity};
@@ -11,7 +11,7 @@ use crate::base::shown::Show;
 use crate::base::source::FileId;
 use crate::driver::batch::{divides_by_zero, zero_division};
 use crate::driver::session::{Failure, ParsedFile, Request, Session, bug};
-use crate::driver::source::{DataSource, Schemas, source};
+use crate::driver::source::{Schemas, source};
 use crate::elaborate::{self, Experiment, Program, Tolerated, Use};
 use crate::files::read;
 use crate::lint;
@@ -19,19 +19,6 @@ use crate::syntax::{self, ast};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// An elaborated program and its data source.
-#[derive(Debug)]
-pub struct Front {
-    /// Model, graphs and training of the program.
-    pub experiment: Experiment,
-    /// Where its samples come from, if it names data.
-    pub source: Option<DataSource>,
-    /// Warnings of the lints.
-    pub warnings: Vec<Diagnostic>,
-    /// How the names of a file of weights were matched, where they are not the program's.
-    pub(crate) names: Option<NameTable>,
-}
 
 impl Session {
     /// Parses a program and, where that went well, all that follows from it.
@@ -355,53 +342,6 @@ impl Session {
         );
         self.sources = sources;
         parsed
-    }
-}
-
-/// A program's files as trees, the named one first, and the prelude.
-pub(crate) struct ParsedProgram {
-    pub files: Vec<ast::File>,
-    pub prelude: Arc<ast::File>,
-    /// The words, numbers and signs of the files.
-    pub tokens: usize,
-}
-
-impl ParsedProgram {
-    pub fn program(&self) -> Program<'_> {
-        Program { files: &self.files, prelude: &self.prelude }
-    }
-}
-
-/// All that is known of a program.
-#[derive(Default)]
-pub(crate) struct CheckedProgram {
-    /// The elaborated program, where nothing is wrong with it.
-    pub experiment: Option<Experiment>,
-    /// Its data source, where that is known.
-    pub source: Option<DataSource>,
-    /// Mistakes.
-    pub errors: Vec<Diagnostic>,
-    /// Warnings of the lints.
-    pub warnings: Vec<Diagnostic>,
-    /// How the names of a file of weights were matched, where they are not the program's.
-    pub names: Option<NameTable>,
-    /// Whether a file could not be parsed, so that nothing else was looked at.
-    pub unread: bool,
-}
-
-impl CheckedProgram {
-    /// The elaborated program, or all mistakes.
-    pub fn front(mut self) -> Result<Front, Vec<Diagnostic>> {
-        match self.experiment {
-            Some(experiment) if self.errors.is_empty() => {
-                let CheckedProgram { source, warnings, names, .. } = self;
-                Ok(Front { experiment, source, warnings, names })
-            }
-            _ => {
-                self.errors.append(&mut self.warnings);
-                Err(self.errors)
-            }
-        }
     }
 }
 

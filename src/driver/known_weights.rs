@@ -28,7 +28,7 @@ use crate::runtime::weights;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-/// What a file gives to a model.
+/// The weights of a file, as a model has them.
 #[derive(Debug)]
 pub(crate) struct KnownWeights {
     /// Values of parameters and states by their paths.

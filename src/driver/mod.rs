@@ -16,6 +16,7 @@
 //! prints, exits or reads variables of the environment; a file is touched where `#[expect]` says so.
 
 pub(crate) mod batch;
+pub(crate) mod checked;
 pub(crate) mod checks;
 pub(crate) mod compiled;
 pub(crate) mod front;
@@ -36,8 +37,9 @@ pub(crate) mod source;
 pub(crate) mod steps;
 pub(crate) mod torch_names;
 
+pub use checked::Front;
 pub use compiled::{CompiledStep, Phase};
-pub use front::{Front, source_text};
+pub use front::source_text;
 pub use repair::{Changed, Fixed, each_model, fix, merge};
 pub use session::{Failure, Request, Session, Timing};
 pub use set::{Setting, set};

@@ -35,7 +35,7 @@ pub(super) fn balance(
     pins: &[(usize, usize)],
     excepted: &dyn Fn(usize) -> bool,
 ) -> Balance {
-    let mut kinds = Kinds::default();
+    let mut kinds = ModuleKinds::default();
     let mut of_file: Vec<usize> = file.iter().map(|module| kinds.of(module)).collect();
     let mut of_program: Vec<usize> = program.modules.iter().map(|it| kinds.of(it)).collect();
     for &(module, place) in pins {
@@ -46,7 +46,7 @@ pub(super) fn balance(
     let excess = excess(counted.iter().map(|&at| of_file[at]), &of_program);
     let firsts: HashMap<usize, usize> =
         counted.iter().rev().map(|&module| (of_file[module], module)).collect();
-    // Kinds of which one side has too many, and that resemble each other, become one.
+    // ModuleKinds of which one side has too many, and that resemble each other, become one.
     let mut open: Vec<usize> =
         (0..program.len()).filter(|&at| excess[&of_program[at]] < 0).collect();
     open.sort_by_key(|&at| !excepted(at));
@@ -121,14 +121,14 @@ fn settle(
     Balance { file, program, of_no_use, missing, is_even }
 }
 
-/// Kinds of modules, by their signatures; some are joined.
+/// ModuleKinds of modules, by their signatures; some are joined.
 #[derive(Default)]
-struct Kinds {
+struct ModuleKinds {
     known: HashMap<Signature, usize>,
     parents: Vec<usize>,
 }
 
-impl Kinds {
+impl ModuleKinds {
     fn fresh(&mut self) -> usize {
         self.parents.push(self.parents.len());
         self.parents.len() - 1

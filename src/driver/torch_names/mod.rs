@@ -25,7 +25,7 @@ use crate::graph::Graph;
 use balance::{Balance, balance};
 use modules::{Module, Role, grouped};
 use program::{ProgramModules, walks};
-use search::{Kinds, Score, Search, Solved};
+use search::{PlaceKinds, Score, Search, Solved};
 use std::collections::HashSet;
 pub(crate) use table::{NameRow, NameTable};
 use tree::NameTree;
@@ -63,7 +63,7 @@ pub(crate) enum NameMismatch {
     OfNoUse { patterns: Vec<String>, tensors: usize },
     /// They are different networks. Layers of the file and of the program, and those without a counterpart.
     OtherArchitecture { counts: [usize; 2], file: Vec<String>, program: Vec<String> },
-    /// Kinds and counts of layers agree, but not the way in which they are nested and follow each other.
+    /// PlaceKinds and counts of layers agree, but not the way in which they are nested and follow each other.
     OtherStructure { counts: [usize; 2] },
 }
 
@@ -98,7 +98,7 @@ pub(crate) fn match_names(query: &NameQuery<'_>) -> Result<NameTable, NameMismat
     Err(first.expect("a walk was tried"))
 }
 
-/// Kinds of pairs that nothing else has.
+/// PlaceKinds of pairs that nothing else has.
 const PINNED: usize = 1 << 32;
 
 /// The modules of both sides.
@@ -176,7 +176,7 @@ impl Sides {
         let suits = |module: usize, place: usize| {
             suits(&self.file[module], &self.program.modules[kept[place]])
         };
-        let kinds = Kinds { file: &file, program: &kinds, suits: &suits };
+        let kinds = PlaceKinds { file: &file, program: &kinds, suits: &suits };
         let solved = Search::new(&tree, &places, kinds).run().ok().flatten()?;
         let back = |way: &search::Way| {
             let mut way: search::Way = way.iter().map(|&(it, place)| (it, kept[place])).collect();

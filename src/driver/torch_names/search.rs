@@ -46,7 +46,7 @@ const MOST_CHILDREN: usize = 2_000;
 pub(super) struct TooLong;
 
 /// Which modules can stand for each other.
-pub(super) struct Kinds<'a> {
+pub(super) struct PlaceKinds<'a> {
     /// Of each module of the file, a number of its kind.
     pub file: &'a [u64],
     /// Of each place of the program.
@@ -58,7 +58,7 @@ pub(super) struct Kinds<'a> {
 pub(super) struct Search<'a> {
     tree: &'a NameTree,
     program: &'a ProgramModules,
-    kinds: Kinds<'a>,
+    kinds: PlaceKinds<'a>,
     /// For each node, the sum of its modules' kinds.
     sums: Vec<u64>,
     /// For each place, the sum of the kinds before it.
@@ -69,7 +69,7 @@ pub(super) struct Search<'a> {
 
 /// What is known of a node's children when some have their places.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Placed {
+struct PlacedChildren {
     /// For each family, how many have their places, and the place of the last.
     families: Vec<(usize, usize)>,
     /// The number of the last child.
@@ -77,7 +77,11 @@ struct Placed {
 }
 
 impl<'a> Search<'a> {
-    pub fn new(tree: &'a NameTree, program: &'a ProgramModules, kinds: Kinds<'a>) -> Search<'a> {
+    pub fn new(
+        tree: &'a NameTree,
+        program: &'a ProgramModules,
+        kinds: PlaceKinds<'a>,
+    ) -> Search<'a> {
         let sum = |modules: &Vec<usize>| {
             modules.iter().fold(0u64, |sum, &module| sum.wrapping_add(kinds.file[module]))
         };
@@ -117,7 +121,7 @@ impl<'a> Search<'a> {
                     return Err(TooLong);
                 }
                 let families = vec![(0, 0); families.len()];
-                let none = Placed { families, last: (None, None) };
+                let none = PlacedChildren { families, last: (None, None) };
                 let solved = self.rest(node, none, at, &mut HashMap::new())?;
                 let is_group = end > at + 1 && self.program.is_group(at..end);
                 solved.map(|it| match is_group {
@@ -136,9 +140,9 @@ impl<'a> Search<'a> {
     fn rest(
         &mut self,
         node: usize,
-        placed: Placed,
+        placed: PlacedChildren,
         at: usize,
-        known: &mut HashMap<Placed, Option<Rc<Solved>>>,
+        known: &mut HashMap<PlacedChildren, Option<Rc<Solved>>>,
     ) -> Result<Option<Rc<Solved>>, TooLong> {
         if let Some(solved) = known.get(&placed) {
             return Ok(solved.clone());
@@ -162,7 +166,7 @@ impl<'a> Search<'a> {
                 Some(_) => tree.nodes[child].number,
                 None => (None, None),
             };
-            let mut next = Placed { families: placed.families.clone(), last: number };
+            let mut next = PlacedChildren { families: placed.families.clone(), last: number };
             // Where the last is matters to the next alone: other ways to here are the same.
             next.families[index] = (count + 1, if count + 1 < family.len() { at } else { 0 });
             let Some(others) = self.rest(node, next, end, known)? else { continue };
