@@ -1,4 +1,4 @@
-//! What is known of a program when it was parsed and checked: its trees, its graphs and data, and what is
+//! All that is known of a program when it was parsed and checked: its trees, its graphs and data, and what is
 //! wrong with it.
 
 use super::source::DataSource;

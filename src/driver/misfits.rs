@@ -1,4 +1,4 @@
-//! What of a file of weights does not fit a model, and what to write so that the rest does.
+//! The misfits of a file of weights and a model, and what to write so that the rest fits.
 //!
 //! ```text
 //! `dense.weight` is f32[1000, 512] in the file, which is f32[512, 1000] in this language's order, but

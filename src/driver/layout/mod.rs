@@ -408,7 +408,7 @@ impl<'a> LayoutWalk<'a> {
         ValueLayout { axes, kind: LayoutKind::Image(1) }
     }
 
-    /// What a step of a scan hands on to the next is in the order in which that reads it.
+    /// Joins the orders of values that a step of a scan hands on with those in which the next reads them.
     fn hand_on(&mut self) {
         for id in self.graph.nodes.keys() {
             let Some(next) = self.graph.next(id) else { continue };

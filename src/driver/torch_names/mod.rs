@@ -23,9 +23,9 @@ mod tree;
 
 use crate::graph::Graph;
 use balance::{Balance, balance};
-use modules::{Module, Role, grouped};
+use modules::{Module, TensorRole, grouped};
 use program::{ProgramModules, walks};
-use search::{PlaceKinds, Score, Search, Solved};
+use search::{PlaceKinds, PlaceSearch, Score, Solved};
 use std::collections::HashSet;
 pub(crate) use table::{NameRow, NameTable};
 use tree::NameTree;
@@ -177,7 +177,7 @@ impl Sides {
             suits(&self.file[module], &self.program.modules[kept[place]])
         };
         let kinds = PlaceKinds { file: &file, program: &kinds, suits: &suits };
-        let solved = Search::new(&tree, &places, kinds).run().ok().flatten()?;
+        let solved = PlaceSearch::new(&tree, &places, kinds).run().ok().flatten()?;
         let back = |way: &search::Way| {
             let mut way: search::Way = way.iter().map(|&(it, place)| (it, kept[place])).collect();
             way.sort_by_key(|&(_, place)| place);
@@ -329,11 +329,11 @@ impl Lone {
 }
 
 /// The tensors that one parameter is made of: two biases of a recurrent layer are added up.
-fn sources(module: &Module, place: &Module, role: Role) -> Vec<String> {
+fn sources(module: &Module, place: &Module, role: TensorRole) -> Vec<String> {
     let name = |role| module.part(role).map(|part| part.name.clone());
-    let both = role == Role::Bias
-        && place.part(Role::Recurrent).is_some()
-        && place.part(Role::RecurrentBias).is_none();
-    let other = if both { name(Role::RecurrentBias) } else { None };
+    let both = role == TensorRole::Bias
+        && place.part(TensorRole::Recurrent).is_some()
+        && place.part(TensorRole::RecurrentBias).is_none();
+    let other = if both { name(TensorRole::RecurrentBias) } else { None };
     name(role).into_iter().chain(other).collect()
 }

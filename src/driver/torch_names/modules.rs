@@ -13,7 +13,7 @@ use crate::driver::layout::squeezed;
 
 /// The part that a tensor has in its layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Role {
+pub(crate) enum TensorRole {
     Weight,
     /// Of a recurrent layer, applied to its own last output.
     Recurrent,
@@ -24,24 +24,24 @@ pub(crate) enum Role {
 }
 
 /// The last part of a name, and the role it stands for.
-const ROLES: &[(&str, Role)] = &[
-    ("weight", Role::Weight),
-    ("gamma", Role::Weight),
-    ("kernel", Role::Weight),
-    ("weight_ih", Role::Weight),
-    ("bias", Role::Bias),
-    ("beta", Role::Bias),
-    ("bias_ih", Role::Bias),
-    ("recurrent", Role::Recurrent),
-    ("weight_hh", Role::Recurrent),
-    ("recurrent_bias", Role::RecurrentBias),
-    ("bias_hh", Role::RecurrentBias),
-    ("running_mean", Role::Mean),
-    ("running_var", Role::Variance),
+const ROLES: &[(&str, TensorRole)] = &[
+    ("weight", TensorRole::Weight),
+    ("gamma", TensorRole::Weight),
+    ("kernel", TensorRole::Weight),
+    ("weight_ih", TensorRole::Weight),
+    ("bias", TensorRole::Bias),
+    ("beta", TensorRole::Bias),
+    ("bias_ih", TensorRole::Bias),
+    ("recurrent", TensorRole::Recurrent),
+    ("weight_hh", TensorRole::Recurrent),
+    ("recurrent_bias", TensorRole::RecurrentBias),
+    ("bias_hh", TensorRole::RecurrentBias),
+    ("running_mean", TensorRole::Mean),
+    ("running_var", TensorRole::Variance),
 ];
 
 /// The module of a tensor's name, and its role there.
-pub(super) fn place(name: &str) -> (String, Role) {
+pub(super) fn place(name: &str) -> (String, TensorRole) {
     let (prefix, last) = name.rsplit_once('.').unwrap_or(("", name));
     let below = |child: &str| match prefix {
         "" => child.to_owned(),
@@ -57,22 +57,22 @@ pub(super) fn place(name: &str) -> (String, Role) {
     {
         return (below(&format!("l{layer}")), role);
     }
-    for (suffix, role) in [("_weight", Role::Weight), ("_bias", Role::Bias)] {
+    for (suffix, role) in [("_weight", TensorRole::Weight), ("_bias", TensorRole::Bias)] {
         if let Some(child) = last.strip_suffix(suffix) {
             return (below(child), role);
         }
     }
-    (below(last), Role::Weight)
+    (below(last), TensorRole::Weight)
 }
 
-fn role(last: &str) -> Option<Role> {
+fn role(last: &str) -> Option<TensorRole> {
     ROLES.iter().find(|(name, _)| *name == last).map(|(_, role)| *role)
 }
 
 /// One tensor of a module.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Part {
-    pub role: Role,
+pub(super) struct ModulePart {
+    pub role: TensorRole,
     /// Its whole name.
     pub name: String,
     /// Its shape in PyTorch.
@@ -82,28 +82,29 @@ pub(super) struct Part {
 /// The tensors of one layer.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Module {
-    /// What their names begin with.
+    /// The prefix of their names.
     pub path: String,
     /// In order of their roles.
-    pub parts: Vec<Part>,
+    pub parts: Vec<ModulePart>,
 }
 
 /// The role and extents of each tensor of a module, axes of one element left out.
-pub(super) type Signature = Vec<(Role, Vec<usize>)>;
+pub(super) type Signature = Vec<(TensorRole, Vec<usize>)>;
 
 impl Module {
-    pub fn part(&self, role: Role) -> Option<&Part> {
+    pub fn part(&self, role: TensorRole) -> Option<&ModulePart> {
         self.parts.iter().find(|part| part.role == role)
     }
 
     fn is_recurrent(&self) -> bool {
-        self.part(Role::Recurrent).is_some()
+        self.part(TensorRole::Recurrent).is_some()
     }
 
     /// Modules of equal signatures can stand for each other. A recurrent layer may have one bias where
     /// PyTorch has two, which are added up.
     pub fn signature(&self) -> Signature {
-        let summed = |part: &&Part| !(self.is_recurrent() && part.role == Role::RecurrentBias);
+        let summed =
+            |part: &&ModulePart| !(self.is_recurrent() && part.role == TensorRole::RecurrentBias);
         let parts = self.parts.iter().filter(summed);
         parts.map(|part| (part.role, squeezed(&part.shape))).collect()
     }
@@ -112,7 +113,8 @@ impl Module {
     /// or without the same bias.
     pub fn likeness(&self, other: &Module) -> Option<usize> {
         let roles = |module: &Module| module.parts.iter().map(|it| it.role).collect::<Vec<_>>();
-        let (mine, theirs) = (&self.part(Role::Weight)?.shape, &other.part(Role::Weight)?.shape);
+        let (mine, theirs) =
+            (&self.part(TensorRole::Weight)?.shape, &other.part(TensorRole::Weight)?.shape);
         let resemble = match roles(self) == roles(other) {
             true => mine.len() == theirs.len(),
             false => mine == theirs && mine.len() > 1,
@@ -132,13 +134,13 @@ pub(super) fn grouped(tensors: impl IntoIterator<Item = (String, Vec<usize>)>) -
         let taken =
             known.get(&path).is_some_and(|&module: &usize| modules[module].part(role).is_some());
         if taken {
-            (path, role) = (name.clone(), Role::Weight);
+            (path, role) = (name.clone(), TensorRole::Weight);
         }
         let module = *known.entry(path.clone()).or_insert_with(|| {
             modules.push(Module { path, parts: Vec::new() });
             modules.len() - 1
         });
-        modules[module].parts.push(Part { role, name, shape });
+        modules[module].parts.push(ModulePart { role, name, shape });
         modules[module].parts.sort_by_key(|part| part.role);
     }
     modules
@@ -151,15 +153,19 @@ mod tests {
     #[test]
     fn names_are_placed_in_their_modules() {
         for (name, module, role) in [
-            ("conv1.weight", "conv1", Role::Weight),
-            ("weight", "", Role::Weight),
-            ("layer1.0.bn1.running_var", "layer1.0.bn1", Role::Variance),
-            ("attn.in_proj_bias", "attn.in_proj", Role::Bias),
-            ("rnn.weight_hh_l1_reverse", "rnn.l1_reverse", Role::Recurrent),
-            ("rnn.bias_ih_l0", "rnn.l0", Role::Bias),
-            ("lstm.recurrent", "lstm", Role::Recurrent),
-            ("cls_token", "cls_token", Role::Weight),
-            ("a.relative_position_bias_table", "a.relative_position_bias_table", Role::Weight),
+            ("conv1.weight", "conv1", TensorRole::Weight),
+            ("weight", "", TensorRole::Weight),
+            ("layer1.0.bn1.running_var", "layer1.0.bn1", TensorRole::Variance),
+            ("attn.in_proj_bias", "attn.in_proj", TensorRole::Bias),
+            ("rnn.weight_hh_l1_reverse", "rnn.l1_reverse", TensorRole::Recurrent),
+            ("rnn.bias_ih_l0", "rnn.l0", TensorRole::Bias),
+            ("lstm.recurrent", "lstm", TensorRole::Recurrent),
+            ("cls_token", "cls_token", TensorRole::Weight),
+            (
+                "a.relative_position_bias_table",
+                "a.relative_position_bias_table",
+                TensorRole::Weight,
+            ),
         ] {
             assert_eq!(place(name), (module.to_owned(), role), "{name}");
         }

@@ -18,7 +18,7 @@
 //! - modules of one number are neighbours: `conv1` and `bn1`.
 
 use super::program::ProgramModules;
-use super::tree::{NameTree, Number};
+use super::tree::{NameNumber, NameTree};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -55,7 +55,7 @@ pub(super) struct PlaceKinds<'a> {
     pub suits: &'a dyn Fn(usize, usize) -> Score,
 }
 
-pub(super) struct Search<'a> {
+pub(super) struct PlaceSearch<'a> {
     tree: &'a NameTree,
     program: &'a ProgramModules,
     kinds: PlaceKinds<'a>,
@@ -67,21 +67,21 @@ pub(super) struct Search<'a> {
     steps: usize,
 }
 
-/// What is known of a node's children when some have their places.
+/// The state of a node's children when some have their places.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct PlacedChildren {
     /// For each family, how many have their places, and the place of the last.
     families: Vec<(usize, usize)>,
     /// The number of the last child.
-    last: Number,
+    last: NameNumber,
 }
 
-impl<'a> Search<'a> {
+impl<'a> PlaceSearch<'a> {
     pub fn new(
         tree: &'a NameTree,
         program: &'a ProgramModules,
         kinds: PlaceKinds<'a>,
-    ) -> Search<'a> {
+    ) -> PlaceSearch<'a> {
         let sum = |modules: &Vec<usize>| {
             modules.iter().fold(0u64, |sum, &module| sum.wrapping_add(kinds.file[module]))
         };
@@ -90,7 +90,7 @@ impl<'a> Search<'a> {
         for kind in kinds.program {
             before.push(before.last().expect("one").wrapping_add(*kind));
         }
-        Search { tree, program, kinds, sums, before, found: HashMap::new(), steps: 0 }
+        PlaceSearch { tree, program, kinds, sums, before, found: HashMap::new(), steps: 0 }
     }
 
     /// The best ways to place all modules.

@@ -6,7 +6,7 @@
 //! rnn.bias_ih_l0 + rnn.bias_hh_l0     lstm.bias
 //! ```
 
-use super::modules::{Module, Part};
+use super::modules::{Module, ModulePart};
 use super::search::Way;
 use super::sources;
 use crate::base::table::{Table, TableColumn};
@@ -15,9 +15,9 @@ use serde_json::{Value, json};
 /// A module of the file and its place in the program.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct NameRow {
-    /// What the names of the file begin with.
+    /// The prefix of the names of the file.
     pub file: String,
-    /// What the paths of the program begin with.
+    /// The prefix of the paths of the program.
     pub program: String,
     pub parts: Vec<NamePart>,
     /// Tensors of the file's module that the program's has no parameter for.
@@ -56,13 +56,14 @@ pub(super) fn table(
 
 /// A module in its place.
 pub(super) fn row(module: &Module, place: &Module, excepted: bool) -> NameRow {
-    let part = |it: &Part| {
+    let part = |it: &ModulePart| {
         let names = sources(module, place, it.role);
         let shape = module.part(it.role)?.shape.clone();
         Some(NamePart { path: it.name.clone(), names, shape })
     };
     let parts: Vec<NamePart> = place.parts.iter().filter_map(part).collect();
-    let is_unused = |part: &&Part| !parts.iter().any(|it: &NamePart| it.names.contains(&part.name));
+    let is_unused =
+        |part: &&ModulePart| !parts.iter().any(|it: &NamePart| it.names.contains(&part.name));
     let unused = module.parts.iter().filter(is_unused).map(|part| part.name.clone()).collect();
     NameRow { file: module.path.clone(), program: place.path.clone(), parts, unused, excepted }
 }

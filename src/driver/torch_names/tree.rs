@@ -27,7 +27,7 @@ pub(super) struct TreeNode {
     /// The whole prefix.
     pub path: String,
     /// The number at its end.
-    pub number: Number,
+    pub number: NameNumber,
 }
 
 /// All prefixes; the root is the last.
@@ -95,7 +95,7 @@ impl NameTree {
             }
             groups[group].1.push(module.clone());
         }
-        let mut families: Vec<Vec<(Number, usize)>> = Vec::new();
+        let mut families: Vec<Vec<(NameNumber, usize)>> = Vec::new();
         let mut stems: HashMap<&str, usize> = HashMap::new();
         for (name, below) in groups {
             let path = match (path, name) {
@@ -113,7 +113,7 @@ impl NameTree {
             }
             families[family].push((number, child));
         }
-        let ordered = |mut family: Vec<(Number, usize)>| {
+        let ordered = |mut family: Vec<(NameNumber, usize)>| {
             family.sort();
             family.into_iter().map(|(_, child)| child).collect()
         };
@@ -122,10 +122,10 @@ impl NameTree {
 }
 
 /// The number at the end of a name, and the letter behind it.
-pub(super) type Number = (Option<u64>, Option<char>);
+pub(super) type NameNumber = (Option<u64>, Option<char>);
 
 /// A name without the number at its end, and that: `inception3a` is `inception` and 3a.
-fn numbered(name: &str) -> (&str, Number) {
+fn numbered(name: &str) -> (&str, NameNumber) {
     if let [letter @ b'a'..=b'h'] = name.as_bytes() {
         // `f.a`, `f.b`, `f.c`; not the letters of queries, keys and values.
         return ("", (None, Some(char::from(*letter))));
