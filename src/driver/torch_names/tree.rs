@@ -96,18 +96,18 @@ impl NameTree {
             groups[group].1.push(module.clone());
         }
         let mut families: Vec<Vec<(NameNumber, usize)>> = Vec::new();
-        let mut stems: HashMap<&str, usize> = HashMap::new();
+        let mut stems: HashMap<(bool, &str), usize> = HashMap::new();
         for (name, below) in groups {
             let path = match (path, name) {
                 (path, None) => path.to_owned(),
                 ("", Some(name)) => name.to_owned(),
                 (path, Some(name)) => format!("{path}.{name}"),
             };
-            let name = name.unwrap_or_default();
+            let (is_named, name) = (name.is_some(), name.unwrap_or_default());
             let child = self.grow(&below, depth + 1, &path);
             let (stem, number) =
                 if self.is_ordered { numbered(name) } else { (name, (None, None)) };
-            let family = *stems.entry(stem).or_insert(families.len());
+            let family = *stems.entry((is_named, stem)).or_insert(families.len());
             if family == families.len() {
                 families.push(Vec::new());
             }
