@@ -7,6 +7,7 @@
 //! }
 //! ```
 
+use crate::base::fix::Edit;
 use crate::base::schema::Schema;
 use crate::base::source::Span;
 use std::collections::BTreeMap;
@@ -186,8 +187,67 @@ pub struct InitFrom {
     pub partial: bool,
     /// Patterns of paths that begin so whatever the file has.
     pub except: Vec<String>,
+    /// Patterns of names in the file that are as if they were not there.
+    pub ignore: Vec<String>,
     /// Its place.
     pub span: Span,
+    /// Where the file is named in a call of `weights`.
+    pub file_span: Option<Span>,
+    /// Where lists of its arguments are.
+    pub lists: Vec<(InitArgument, Span)>,
+}
+
+/// An argument of `weights` that is a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InitArgument {
+    /// `rename:`
+    Rename,
+    /// `except:`
+    Except,
+    /// `ignore:`
+    Ignore,
+}
+
+impl InitFrom {
+    /// The file alone, as it is.
+    pub fn file(file: String, span: Span) -> InitFrom {
+        InitFrom {
+            file,
+            rename: Vec::new(),
+            pytorch: false,
+            partial: false,
+            except: Vec::new(),
+            ignore: Vec::new(),
+            span,
+            file_span: None,
+            lists: Vec::new(),
+        }
+    }
+
+    /// The edit that adds items to an argument; none where the argument is no list.
+    pub fn with(&self, argument: InitArgument, items: &str) -> Option<Edit> {
+        let (name, is_given) = match argument {
+            InitArgument::Rename => ("rename", !self.rename.is_empty()),
+            InitArgument::Except => ("except", !self.except.is_empty()),
+            InitArgument::Ignore => ("ignore", !self.ignore.is_empty()),
+        };
+        let at = |span: Span, place: u32| Span { start: place, end: place, ..span };
+        let list = self.lists.iter().find(|(known, _)| *known == argument);
+        match (list, self.file_span) {
+            // Behind the bracket that opens it.
+            (Some((_, list)), _) => {
+                Some(Edit { span: at(*list, list.start + 1), text: format!("{items}, ") })
+            }
+            _ if is_given => None,
+            (None, Some(file)) => {
+                Some(Edit { span: at(file, file.end), text: format!(", {name}: [{items}]") })
+            }
+            (None, None) => {
+                let text = format!("weights({:?}, {name}: [{items}])", self.file);
+                Some(Edit { span: self.span, text })
+            }
+        }
+    }
 }
 
 /// Weights of classes in the loss of training.

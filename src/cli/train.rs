@@ -6,6 +6,7 @@ use super::progress::{ProgressMode, ReadProgress, TrainProgress, push_scores, sa
 use super::{INTERRUPTED, ModelArgs, render, threads, write};
 use crate::base::diagnostic::Diagnostic;
 use crate::base::shown::{Show, quoted};
+use crate::driver::torch_names::NameTable;
 use crate::driver::{self, Failure, Setting};
 use crate::run::{self, Ended, Job, Overrides, PreparedRun, RunPlace, RunResult, put_scores};
 use crate::runtime::pool::Pool;
@@ -254,6 +255,9 @@ fn announce(
         progress.line(&format!("note: {}", note.line));
         let details = note.details.iter().filter(|_| training.verbose);
         details.for_each(|detail| progress.line(&format!("  {detail}")));
+    }
+    if let Some(names) = run.names.as_ref().map(NameTable::summary).filter(|it| said.is_new(it)) {
+        names.lines().for_each(|line| progress.line(line));
     }
     progress.line(&prepared.info.summary);
     if let Some(folder) = folder {

@@ -12,11 +12,12 @@ use crate::command::parameters::{self, ParameterRow};
 use crate::command::report::{Bytes, PlanFacts, Report, RunBytes, frozen, left_out};
 use crate::data;
 use crate::driver::batch::zero_division;
-use crate::driver::front::Front;
+use crate::driver::checked::Front;
 use crate::driver::layers::{Layer, layers};
 use crate::driver::repair::sound;
 use crate::driver::session::{Failure, Request, Session};
 use crate::driver::steps::{Batches, evaluation_batch, overs, written};
+use crate::driver::torch_names::NameTable;
 use crate::elaborate::{Experiment, Training};
 use crate::graph::Graph;
 use crate::loops::Planned;
@@ -63,7 +64,7 @@ pub fn check(
         let step = machine.step(&program, threads);
         Forecast { step, epoch: steps_an_epoch.map(|steps| steps * step), threads }
     });
-    let ProgramFacts { model, output, task, layers, notes, rows, batch, trained } = known;
+    let ProgramFacts { model, output, task, layers, notes, names, rows, batch, trained } = known;
     let parameters = graph.parameter_count();
     Ok(Report {
         warnings,
@@ -72,6 +73,7 @@ pub fn check(
         task,
         layers,
         notes,
+        names,
         rows,
         parameters,
         batch,
@@ -89,6 +91,7 @@ struct ProgramFacts {
     task: Option<Task>,
     layers: Vec<Layer>,
     notes: Vec<String>,
+    names: Option<NameTable>,
     rows: Vec<ParameterRow>,
     batch: usize,
     trained: bool,
@@ -121,6 +124,7 @@ impl ProgramFacts {
             task: training.map(|training| training.task()),
             layers: layers(forward),
             notes,
+            names: front.names.clone(),
             rows: parameters::rows(forward, training.map(|training| &training.rule)),
             batch: front.batch(),
             trained: training.is_some(),

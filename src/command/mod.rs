@@ -28,6 +28,7 @@ mod import;
 mod inference;
 mod lr_find;
 mod min_time;
+mod names;
 mod opened;
 mod parameters;
 mod peak;
@@ -60,6 +61,7 @@ pub use generate::{
 pub use grad::{Engine, GradOptions, Graded, SEED, grad};
 pub use import::{ImportOptions, ImportedFiles, ImportedProgram, import, imported};
 pub use lr_find::{Found, RateRange, lr_find};
+pub use names::{MatchedNames, names};
 pub use predict::{Predictor, predictor};
 pub use profile::{Profile, Spent};
 pub use raw::RawOutputs;

@@ -20,6 +20,7 @@ use crate::command::forecast::Forecast;
 use crate::command::parameters::{self, ParameterRow};
 use crate::driver::compiled::place;
 use crate::driver::layers::Layer;
+use crate::driver::torch_names::NameTable;
 use crate::elaborate::Training;
 use crate::graph::rule::{CLASS_WEIGHTS, FROZEN};
 use crate::graph::{Graph, Op, Param, StateId, UpdateTarget};
@@ -42,6 +43,8 @@ pub struct Report {
     pub(crate) layers: Vec<Layer>,
     /// Facts that are no reason to warn: rows that windows leave out.
     pub(crate) notes: Vec<String>,
+    /// How the names of a file of weights were matched, where they are not the program's.
+    pub(crate) names: Option<NameTable>,
     /// Every parameter.
     pub(crate) rows: Vec<ParameterRow>,
     /// Numbers that are trained.
@@ -224,6 +227,9 @@ impl Report {
         if let Some(forecast) = &self.forecast {
             forecast.push(&mut text);
         }
+        if let Some(names) = &self.names {
+            text.push_str(&names.summary());
+        }
         text
     }
 
@@ -318,6 +324,9 @@ impl Report {
                 "peak_bytes": self.peak(),
             },
         });
+        if let Some(names) = &self.names {
+            report["weights"] = names.json();
+        }
         if let Some(forecast) = &self.forecast {
             report["time"] = forecast.json();
         }

@@ -1,7 +1,9 @@
 //! The front end with its files: reads a program and what it uses, asks the data for its schema,
 //! elaborates.
 
-use super::{checks, initial, schedules};
+use super::checked::{CheckedProgram, ParsedProgram};
+use super::known_weights::{KnownWeights, weights_of};
+use super::{checks, schedules};
 use crate::base::caught::caught;
 use crate::base::diagnostic::{Diagnostic, Severity};
 use crate::base::limits::{self, Budget};
@@ -9,7 +11,7 @@ use crate::base::shown::Show;
 use crate::base::source::FileId;
 use crate::driver::batch::{divides_by_zero, zero_division};
 use crate::driver::session::{Failure, ParsedFile, Request, Session, bug};
-use crate::driver::source::{DataSource, Schemas, source};
+use crate::driver::source::{Schemas, source};
 use crate::elaborate::{self, Experiment, Program, Tolerated, Use};
 use crate::files::read;
 use crate::lint;
@@ -17,17 +19,6 @@ use crate::syntax::{self, ast};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// An elaborated program and its data source.
-#[derive(Debug)]
-pub struct Front {
-    /// Model, graphs and training of the program.
-    pub experiment: Experiment,
-    /// Where its samples come from, if it names data.
-    pub source: Option<DataSource>,
-    /// Warnings of the lints.
-    pub warnings: Vec<Diagnostic>,
-}
 
 impl Session {
     /// Parses a program and, where that went well, all that follows from it.
@@ -152,8 +143,11 @@ impl Session {
         let settings = &training.settings;
         let mut given = Vec::new();
         if let Some(from) = &settings.init_from {
-            match initial::weights_of(request, eval, from) {
-                Ok(loaded) => given.extend(loaded.into_iter().map(|(path, _)| path)),
+            match weights_of(request, eval, from) {
+                Ok(KnownWeights { values, names }) => {
+                    given.extend(values.into_iter().map(|(path, _)| path));
+                    checked.names = names;
+                }
                 Err(error) => checked.errors.push(*error),
             }
         }
@@ -350,50 +344,6 @@ impl Session {
         );
         self.sources = sources;
         parsed
-    }
-}
-
-/// A program's files as trees, the named one first, and the prelude.
-pub(crate) struct ParsedProgram {
-    pub files: Vec<ast::File>,
-    pub prelude: Arc<ast::File>,
-    /// The words, numbers and signs of the files.
-    pub tokens: usize,
-}
-
-impl ParsedProgram {
-    pub fn program(&self) -> Program<'_> {
-        Program { files: &self.files, prelude: &self.prelude }
-    }
-}
-
-/// All that is known of a program.
-#[derive(Default)]
-pub(crate) struct CheckedProgram {
-    /// The elaborated program, where nothing is wrong with it.
-    pub experiment: Option<Experiment>,
-    /// Its data source, where that is known.
-    pub source: Option<DataSource>,
-    /// Mistakes.
-    pub errors: Vec<Diagnostic>,
-    /// Warnings of the lints.
-    pub warnings: Vec<Diagnostic>,
-    /// Whether a file could not be parsed, so that nothing else was looked at.
-    pub unread: bool,
-}
-
-impl CheckedProgram {
-    /// The elaborated program, or all mistakes.
-    pub fn front(mut self) -> Result<Front, Vec<Diagnostic>> {
-        match self.experiment {
-            Some(experiment) if self.errors.is_empty() => {
-                Ok(Front { experiment, source: self.source, warnings: self.warnings })
-            }
-            _ => {
-                self.errors.append(&mut self.warnings);
-                Err(self.errors)
-            }
-        }
     }
 }
 

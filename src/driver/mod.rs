@@ -16,14 +16,17 @@
 //! prints, exits or reads variables of the environment; a file is touched where `#[expect]` says so.
 
 pub(crate) mod batch;
+pub(crate) mod checked;
 pub(crate) mod checks;
 pub(crate) mod compiled;
 pub(crate) mod front;
 pub(crate) mod initial;
 pub(crate) mod json_cache;
+pub(crate) mod known_weights;
 pub(crate) mod layers;
 pub(crate) mod layout;
 pub(crate) mod memory;
+pub(crate) mod misfits;
 pub(crate) mod pipeline;
 pub(crate) mod repair;
 pub(crate) mod run_weights;
@@ -32,9 +35,11 @@ pub(crate) mod session;
 pub(crate) mod set;
 pub(crate) mod source;
 pub(crate) mod steps;
+pub(crate) mod torch_names;
 
+pub use checked::Front;
 pub use compiled::{CompiledStep, Phase};
-pub use front::{Front, source_text};
+pub use front::source_text;
 pub use repair::{Changed, Fixed, each_model, fix, merge};
 pub use session::{Failure, Request, Session, Timing};
 pub use set::{Setting, set};

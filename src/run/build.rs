@@ -6,15 +6,16 @@ use crate::base::settings::Settings;
 use crate::base::shown::Show;
 use crate::base::tensor::Tensor;
 use crate::data::{Dataset, Watch};
+use crate::driver::checked::Front;
 use crate::driver::checks::no_steps;
 use crate::driver::checks::{frozen_at_random, no_training, unknown_watched};
-use crate::driver::front::Front;
 use crate::driver::initial::{RunStart, initial};
 use crate::driver::layers::{Layer, layers};
 use crate::driver::memory;
 use crate::driver::schedules::{refuse_unfit, schedules};
 use crate::driver::session::{Failure, Request, Session};
 use crate::driver::steps::{BoundsChecks, Graphs, StepCompiler, evaluation_batch, overs, programs};
+use crate::driver::torch_names::NameTable;
 use crate::elaborate::{Experiment, Training};
 use crate::files::write;
 use crate::graph::Graph;
@@ -83,6 +84,8 @@ pub struct BuiltRun {
     weights: usize,
     parameters: usize,
     pub(crate) bounds_checks: BoundsChecks,
+    /// How the names of a file of weights were matched, where they are not the program's.
+    pub(crate) names: Option<NameTable>,
     /// Hashes of the program's parts, by name.
     pub(crate) meaning: Vec<(String, String)>,
 }
@@ -102,7 +105,7 @@ pub fn run(
     overrides: &Overrides,
     watch: Watch<'_>,
 ) -> Result<BuiltRun, Failure> {
-    let Front { experiment, source, mut warnings } = session.front(request, true)?;
+    let Front { experiment, source, mut warnings, .. } = session.front(request, true)?;
     let Some(mut training) = experiment.training.clone() else {
         return Err(no_training(&experiment.model));
     };
@@ -129,7 +132,7 @@ pub fn run(
     let beside = beside(&graphs.train, &steps, &data);
     memory::refuse_too_large(session, request, &programs, overrides.threads, beside)?;
     let of = (&graphs.train, &graphs.evaluate);
-    let RunStart { values: mut initial, given } =
+    let RunStart { values: mut initial, given, names } =
         initial(session, request, of, &training.settings, &data)?;
     if !overrides.goes_on {
         warnings.extend(frozen_at_random(&training, &graphs.train, &given));
@@ -152,6 +155,7 @@ pub fn run(
         weights,
         parameters,
         bounds_checks,
+        names,
         meaning,
     })
 }

@@ -2,7 +2,7 @@
 //! data.
 
 use crate::base::tensor::Tensor;
-use crate::driver::initial::shown;
+use crate::driver::misfits::shown;
 use crate::run::build::BuiltRun;
 use crate::runtime::checkpoint::{Checkpoint, CheckpointHeader, Identity};
 

@@ -6,7 +6,7 @@
 use crate::base::shown::Show;
 use crate::base::task::Task;
 use crate::base::tensor::Tensor;
-use crate::driver::initial::shown;
+use crate::driver::misfits::shown;
 use crate::driver::session::{Failure, Request, Session};
 use crate::graph::rule::{CLASS_WEIGHTS, MEAN};
 use crate::graph::{Graph, Init, Type, initial_value};

@@ -43,7 +43,7 @@ pub(crate) fn axis_names(graph: &Graph) -> BTreeMap<&str, &'static str> {
 
 /// The path and the rank of the parameter or state that a value is, seen through changes of its shape, and
 /// whether its axes were transposed on the way.
-fn variable(graph: &Graph, mut id: NodeId) -> Option<(&str, usize, bool)> {
+pub(super) fn variable(graph: &Graph, mut id: NodeId) -> Option<(&str, usize, bool)> {
     let mut turned = false;
     loop {
         let node = &graph.nodes[id];

@@ -9,13 +9,16 @@
 //! One walk over the forward graph gives each axis of each value a variable ([`Orders`]), which operators
 //! join, merge and cut; images are known by what makes or reads them (an input of images, convolutions,
 //! pools). What meets in two orders, or cannot be followed, is [`AxisOrder::Unknown`]: such a file is refused,
-//! never guessed at. The transposition of weights themselves (`[out, in]`) is the caller's.
+//! never guessed at. Which axes a weight has there (`[out, in]`)
+//! is told by [`torch_forms`].
 
 mod axes;
 mod order;
 mod reshape;
+mod torch;
 
 pub(crate) use axes::axis_names;
+pub(crate) use torch::{TorchForm, squeezed, torch_forms};
 
 use crate::base::entity::Entity;
 use crate::graph::{Graph, Node, NodeId, Op, Range};
@@ -33,6 +36,7 @@ pub(crate) fn pytorch_orders(graph: &Graph) -> HashMap<String, Result<AxisPlaces
         let value = walk.value(id);
         walk.values.insert(id, value);
     }
+    walk.hand_on();
     let paths = graph.variables().map(|(path, ..)| path.to_owned());
     let place = |orders: &Orders, axis: &OrderVar| match orders.of(*axis) {
         AxisOrder::Free | AxisOrder::Same => Ok(None),
@@ -143,7 +147,19 @@ impl<'a> LayoutWalk<'a> {
             Op::MatMul { transpose_a, transpose_b } => {
                 self.matmul(&args, *transpose_a, *transpose_b)
             }
-            Op::Conv { groups, .. } => self.conv(id, &args, *groups),
+            Op::Conv { groups, .. } => self.conv(id, &args, *groups, [2, 3]),
+            // A transposed convolution reads the outputs of the other.
+            Op::ConvInputGrad { groups, .. } => self.conv(id, &args, *groups, [3, 2]),
+            // PyTorch's recurrent layers take features last, too.
+            Op::ScanSlice(_) => {
+                ValueLayout { axes: args[0].axes[1..].to_vec(), kind: LayoutKind::Same }
+            }
+            Op::Carry(_) => ValueLayout { axes: args[0].axes.clone(), kind: LayoutKind::Same },
+            Op::ScanStack(_) => {
+                let steps = self.orders.axis(AxisOrder::Same);
+                let axes = std::iter::once(steps).chain(args[0].axes.iter().copied()).collect();
+                ValueLayout { axes, kind: LayoutKind::Same }
+            }
             Op::MaxPool(_) | Op::SumPool(_) => self.pool(id, &args[0]),
             _ => {
                 let why = "it is behind an operator that is not followed";
@@ -370,18 +386,38 @@ impl<'a> LayoutWalk<'a> {
         ValueLayout { axes: value.axes.clone(), kind: LayoutKind::Image(1) }
     }
 
-    fn conv(&mut self, id: NodeId, args: &[ValueLayout], groups: usize) -> ValueLayout {
+    /// A convolution whose weight has its inputs and outputs in these axes.
+    fn conv(
+        &mut self,
+        id: NodeId,
+        args: &[ValueLayout],
+        groups: usize,
+        [inputs, outputs]: [usize; 2],
+    ) -> ValueLayout {
         let x = self.as_image(&args[0], self.graph.nodes[id].args[0]);
         let weight = &args[1].axes;
         if groups == 1 {
-            self.orders.join(x.axes[3], weight[2]);
+            self.orders.join(x.axes[3], weight[inputs]);
         } else {
             for axis in [x.axes[3], weight[2], weight[3]] {
                 self.read_in_place(axis);
             }
         }
         let mut axes = self.fresh(id, AxisOrder::Same);
-        axes[3] = weight[3];
+        axes[3] = weight[outputs];
         ValueLayout { axes, kind: LayoutKind::Image(1) }
+    }
+
+    /// Joins the orders of values that a step of a scan hands on with those in which the next reads them.
+    fn hand_on(&mut self) {
+        for id in self.graph.nodes.keys() {
+            let Some(next) = self.graph.next(id) else { continue };
+            let [Some(carry), Some(next)] = [id, next].map(|id| self.values.get(&id)) else {
+                continue;
+            };
+            for (&a, &b) in carry.axes.iter().zip(&next.axes) {
+                self.orders.join(a, b);
+            }
+        }
     }
 }

@@ -19,7 +19,7 @@ pub use make::{Changed, Fixed, fix};
 
 use crate::base::diagnostic::Diagnostic;
 use crate::base::limits::{self, Budget};
-use crate::driver::front::{CheckedProgram, Front, ParsedProgram};
+use crate::driver::checked::{CheckedProgram, Front, ParsedProgram};
 use crate::driver::session::{Failure, Request, Session};
 use crate::driver::source::Schemas;
 use recheck::{Mistake, Recheck};

@@ -7,7 +7,7 @@ use crate::base::diagnostic::{Diagnostic, Severity};
 use crate::base::fix::{Edit, Fix, apply, moved};
 use crate::base::limits::Budget;
 use crate::base::source::{FileId, Sources};
-use crate::driver::front::ParsedProgram;
+use crate::driver::checked::ParsedProgram;
 use crate::driver::session::{Failure, Request, Search, Session};
 use crate::driver::source::Schemas;
 use crate::elaborate::{self, Experiment, Tolerated};

@@ -16,8 +16,8 @@ use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::fix::Edit;
 use crate::base::settings::{
-    Checkpoints, ClassWeights, EarlyStop, InitFrom, LastBatch, Monitor, OnNan, ReduceOnPlateau,
-    Watched,
+    Checkpoints, ClassWeights, EarlyStop, InitArgument, InitFrom, LastBatch, Monitor, OnNan,
+    ReduceOnPlateau, Watched,
 };
 use crate::base::source::Span;
 use crate::elaborate::arguments::Expect;
@@ -34,6 +34,17 @@ struct KeyArgs {
     slots: &'static [&'static str],
     values: Vec<Option<(Value, Span)>>,
     span: Span,
+}
+
+/// The places of the lists that the call of `weights` has.
+fn init_lists(args: &KeyArgs) -> Vec<(InitArgument, Span)> {
+    let of = |(argument, slot): (InitArgument, usize)| match &args.values[slot] {
+        Some((Value::List(items), span)) if !items.is_empty() => Some((argument, *span)),
+        _ => None,
+    };
+    let arguments =
+        [(InitArgument::Rename, 1), (InitArgument::Except, 4), (InitArgument::Ignore, 5)];
+    arguments.into_iter().filter_map(of).collect()
 }
 
 impl<'a> Elaborator<'a> {
@@ -146,7 +157,7 @@ impl<'a> Elaborator<'a> {
     }
 
     pub fn init_from(&mut self, key: &'a TrainKey) -> Eval<InitFrom> {
-        const SLOTS: &[&str] = &["file", "rename", "layout", "partial", "except"];
+        const SLOTS: &[&str] = &["file", "rename", "layout", "partial", "except", "ignore"];
         let span = key.value.span;
         if let ExprKind::Call(_) = &key.value.kind {
             let args = self.key_args(key, "weights", SLOTS, 1, "weights(\"net.safetensors\")")?;
@@ -156,18 +167,14 @@ impl<'a> Elaborator<'a> {
                 pytorch: self.word(&args, 2, &["nnc", "pytorch"])? == Some("pytorch"),
                 partial: self.flag(&args, 3, false)?,
                 except: self.texts(&args, 4)?,
+                ignore: self.texts(&args, 5)?,
                 span,
+                file_span: args.values[0].as_ref().map(|(_, span)| *span),
+                lists: init_lists(&args),
             });
         }
         match self.expr(&key.value, Expect::Word)? {
-            Value::Str(file) => Ok(InitFrom {
-                file,
-                rename: Vec::new(),
-                pytorch: false,
-                partial: false,
-                except: Vec::new(),
-                span,
-            }),
+            Value::Str(file) => Ok(InitFrom::file(file, span)),
             value => {
                 let takes = "the name of a file, or `weights(\"net.safetensors\", …)`";
                 Err(self.wrong_key(key, takes, &value))
