@@ -27,6 +27,8 @@ pub struct DataError {
     pub notes: Box<[String]>,
     /// Advice.
     pub help: Option<Box<str>>,
+    /// What may stand in place of the argument.
+    pub instead: Option<Box<str>>,
     /// A word that means nothing, and those near it that do.
     pub misspelt: Option<Box<(String, Vec<&'static str>)>>,
     /// Whether nothing is wrong, but the user wants to stop.
@@ -96,6 +98,12 @@ impl DataError {
         };
         self.misspelt = Some(Box::new((word.to_owned(), near)));
         self.help(help)
+    }
+
+    /// Says what may stand in place of the argument.
+    pub fn instead(mut self, text: impl Into<String>) -> Self {
+        self.instead = Some(text.into().into());
+        self
     }
 
     /// Lists the places that were looked at.

@@ -202,8 +202,8 @@ fn unknown_source(name: &str) -> DataError {
 /// place. Empty for a name that is neither.
 pub fn argument_names(name: &str) -> &'static [&'static str] {
     let of_transform = || {
-        let found = transform::TRANSFORMS.iter().find(|(known, _)| *known == name);
-        found.map_or(&[][..], |(_, arguments)| arguments)
+        let mut all = transform::TRANSFORMS.iter().chain(&fields::TRANSFORMS);
+        all.find(|(known, _)| *known == name).map_or(&[][..], |(_, arguments)| arguments)
     };
     source_of(name).map_or_else(of_transform, |source| source.arguments())
 }

@@ -1,10 +1,11 @@
 //! The front end with its files: reads a program and what it uses, asks the data for its schema,
 //! elaborates.
 
-use super::{checks, initial, schedules};
+use super::{buckets, checks, initial, schedules};
 use crate::base::caught::caught;
 use crate::base::diagnostic::{Diagnostic, Severity};
 use crate::base::limits::{self, Budget};
+use crate::base::schema::Schema;
 use crate::base::shown::Show;
 use crate::base::source::FileId;
 use crate::driver::batch::{divides_by_zero, zero_division};
@@ -21,8 +22,10 @@ use std::sync::Arc;
 /// An elaborated program and its data source.
 #[derive(Debug)]
 pub struct Front {
-    /// Model, graphs and training of the program.
+    /// Model, graphs and training of the program; of samples in buckets, for those of the largest.
     pub experiment: Experiment,
+    /// The same for each smaller bucket, ascending.
+    pub smaller: Vec<Experiment>,
     /// Where its samples come from, if it names data.
     pub source: Option<DataSource>,
     /// Warnings of the lints.
@@ -130,6 +133,9 @@ impl Session {
             }
         }
         if checked.errors.is_empty() {
+            self.smaller_buckets(&program, &mut asked, &mut checked)?;
+        }
+        if checked.errors.is_empty() {
             let nodes = checked.experiment.as_ref().map_or(0, |it| it.train.nodes.len());
             asked.budget.spend(LINTS * parsed.tokens + nodes);
             self.lint(parsed, &mut checked)?;
@@ -140,6 +146,39 @@ impl Session {
         cap(&mut checked.errors);
         cap(&mut checked.warnings);
         Ok(checked)
+    }
+
+    /// Elaborates a sound program for the samples of each bucket but the largest.
+    fn smaller_buckets(
+        &mut self,
+        program: &Program<'_>,
+        asked: &mut elaborate::Request,
+        checked: &mut CheckedProgram,
+    ) -> Result<(), Failure> {
+        let source = checked.source.as_ref();
+        let Some((experiment, schema)) =
+            checked.experiment.as_ref().zip(source.and_then(|source| source.schema.as_ref()))
+        else {
+            return Ok(());
+        };
+        for bucket in 0..schema.bucket_count() - 1 {
+            let name = schema.bucket_name(bucket);
+            asked.schemas.iter_mut().for_each(|(_, own)| *own = schema.in_bucket(bucket));
+            match self.elaborate(program, asked)? {
+                Ok(smaller) => {
+                    checked.errors.extend(buckets::misfit(experiment, &smaller, &name));
+                    checked.smaller.push(smaller);
+                }
+                Err(found) => {
+                    let note = |error: Diagnostic| error.note(format!("in the bucket {name}"));
+                    checked.errors.extend(found.into_iter().map(note));
+                }
+            }
+            if !checked.errors.is_empty() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Looks for settings that do not fit the data or the model.
@@ -158,11 +197,12 @@ impl Session {
         }
         checked.warnings.extend(checks::frozen_at_random(training, train, &given));
         let schema = checked.source.as_ref().and_then(|source| source.schema.as_ref());
-        if let Some(samples) = schema.and_then(|schema| schema.train) {
+        let counts = schema.and_then(Schema::train_counts);
+        if let Some((samples, counts)) = schema.and_then(|schema| schema.train).zip(counts) {
             let has_validation =
                 schema.and_then(|schema| schema.validation).is_some_and(|count| count > 0);
             checked.errors.extend(checks::unknown_watched(training, has_validation));
-            let steps = settings.steps(samples);
+            let steps = settings.steps(&counts);
             if steps == 0 {
                 checked.errors.push(checks::no_steps(settings, samples));
             }
@@ -370,6 +410,8 @@ impl ParsedProgram {
 pub(crate) struct CheckedProgram {
     /// The elaborated program, where nothing is wrong with it.
     pub experiment: Option<Experiment>,
+    /// The same for each bucket of its samples but the largest.
+    pub smaller: Vec<Experiment>,
     /// Its data source, where that is known.
     pub source: Option<DataSource>,
     /// Mistakes.
@@ -385,7 +427,8 @@ impl CheckedProgram {
     pub fn front(mut self) -> Result<Front, Vec<Diagnostic>> {
         match self.experiment {
             Some(experiment) if self.errors.is_empty() => {
-                Ok(Front { experiment, source: self.source, warnings: self.warnings })
+                let CheckedProgram { smaller, source, warnings, .. } = self;
+                Ok(Front { experiment, smaller, source, warnings })
             }
             _ => {
                 self.errors.append(&mut self.warnings);

@@ -4,6 +4,7 @@
 use crate::base::codes;
 use crate::base::diagnostic::{Diagnostic, Severity};
 use crate::base::field::NameKind;
+use crate::base::fix::Edit;
 use crate::base::schema::Schema;
 use crate::base::shown::Show;
 use crate::base::source::Span;
@@ -223,6 +224,10 @@ fn data_diagnostic(error: &DataError, item: &DataRequest) -> Diagnostic {
             }
             _ => diagnostic.misspelt(span, word, near),
         };
+    }
+    if let (Some(text), Some(argument)) = (&error.instead, argument) {
+        let edits = vec![Edit { span: argument.span, text: text.to_string() }];
+        diagnostic = diagnostic.fix(format!("write `{text}`"), edits);
     }
     match &error.help {
         Some(help) => diagnostic.help(help.to_string()),

@@ -75,6 +75,8 @@ pub struct BuiltRun {
     pub(crate) layers: Vec<Layer>,
     /// A step of training; the batch is still a symbol.
     pub(crate) graph: Graph,
+    /// The same for samples of each smaller bucket.
+    smaller: Vec<Graph>,
     /// How many updates the run makes.
     pub(crate) run_steps: u64,
     setup: Setup,
@@ -102,7 +104,7 @@ pub fn run(
     overrides: &Overrides,
     watch: Watch<'_>,
 ) -> Result<BuiltRun, Failure> {
-    let Front { experiment, source, mut warnings } = session.front(request, true)?;
+    let Front { experiment, smaller, source, mut warnings } = session.front(request, true)?;
     let Some(mut training) = experiment.training.clone() else {
         return Err(no_training(&experiment.model));
     };
@@ -120,11 +122,16 @@ pub fn run(
     let layers = layers(&experiment.train);
     // The model's own come first; the optimiser adds its states behind them.
     let weights = experiment.train.variables().filter(|(path, ..)| *path != CLASS_WEIGHTS).count();
-    let graphs = graphs(session, experiment, &training)?;
+    // Of buckets by length the smaller ones, and the largest.
+    let mut all = Vec::new();
+    for experiment in smaller.into_iter().chain([experiment]) {
+        all.push(graphs(session, experiment, &training)?);
+    }
     let (fields, globals) = (data.fields(true), Globals::default());
     let mut compiler = StepCompiler { session, request, fields, globals, run_steps };
     let (steps, bounds_checks) =
-        compiler.steps(&graphs, &training.rule, &training.settings, &data, overs(&training))?;
+        compiler.steps(&all, &training.rule, &training.settings, &data, overs(&training))?;
+    let graphs = all.pop().expect("a run has graphs");
     let programs: Vec<&CompiledProgram> = programs(&steps).collect();
     let beside = beside(&graphs.train, &steps, &data);
     memory::refuse_too_large(session, request, &programs, overrides.threads, beside)?;
@@ -146,6 +153,7 @@ pub fn run(
         steps,
         layers,
         graph: graphs.train,
+        smaller: all.into_iter().map(|graphs| graphs.train).collect(),
         run_steps,
         setup,
         initial,
@@ -170,7 +178,9 @@ fn run_steps(
     data: &Dataset,
 ) -> Result<u64, Failure> {
     let samples = data.train.count();
-    let steps = training.settings.steps(samples);
+    let buckets = 0..data.schema.bucket_count();
+    let counts: Vec<usize> = buckets.map(|bucket| data.counts_in(bucket)[0]).collect();
+    let steps = training.settings.steps(&counts);
     if steps == 0 {
         return Err(session.program_failure(vec![no_steps(&training.settings, samples)]));
     }
@@ -269,6 +279,11 @@ impl BuiltRun {
     /// The failure that ended the run, with its place in the program where it has one.
     pub fn failure(&self, error: &TrainError, session: &Session) -> Failure {
         train_failure(error, &self.data, &self.bounds_checks, session)
+    }
+
+    /// A step of training on samples of a bucket; the batch is still a symbol.
+    pub(crate) fn graph_of(&self, bucket: usize) -> &Graph {
+        self.smaller.get(bucket).unwrap_or(&self.graph)
     }
 
     /// How it trains.

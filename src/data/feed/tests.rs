@@ -183,7 +183,8 @@ impl LoadSample for Numbers {
 }
 
 fn job(order: std::ops::Range<u32>, chunk: usize) -> PassJob {
-    PassJob { pass: Pass::Test, order: order.collect(), chunk, claimed: 0 }
+    let order = PassOrder::whole(order.collect(), 1, true);
+    PassJob { pass: Pass::Test, order, chunk, claimed: 0 }
 }
 
 #[test]
