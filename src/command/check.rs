@@ -290,7 +290,8 @@ impl StepPlans<'_> {
             planned.push(BlockBytes::of(&session.planned(step, &mut globals)?.program));
         }
         run = planned.iter().copied().fold(run, BlockBytes::max);
-        let first = |(bucket, batch, step): (_, _, usize)| (bucket, batch, Bytes::of(planned[step]));
+        let first =
+            |(bucket, batch, step): (_, _, usize)| (bucket, batch, Bytes::of(planned[step]));
         let facts = PlanFacts {
             flops: flops(&train),
             train: Bytes::of(BlockBytes::of(&train)),

@@ -12,7 +12,11 @@ use crate::elaborate::Experiment;
 use crate::graph::{Graph, OverSplit, Type};
 
 /// What the graphs of a smaller bucket do not share with those of the largest.
-pub(super) fn misfit(largest: &Experiment, smaller: &Experiment, bucket: &str) -> Option<Diagnostic> {
+pub(super) fn misfit(
+    largest: &Experiment,
+    smaller: &Experiment,
+    bucket: &str,
+) -> Option<Diagnostic> {
     let graphs = [(&largest.train, &smaller.train), (&largest.eval, &smaller.eval)];
     let found = graphs.into_iter().find_map(|(largest, smaller)| variables(largest, smaller));
     if let Some((path, of_largest, of_smaller)) = found {
@@ -21,10 +25,12 @@ pub(super) fn misfit(largest: &Experiment, smaller: &Experiment, bucket: &str) -
         let message = format!("the shape of `{path}` follows from the length of a text");
         let error = Diagnostic::error(codes::SHAPE, message)
             .primary(largest.model_span, "this model has buckets of several lengths")
-            .note(format!("it is {of_smaller} in the bucket {bucket}, {of_largest} in the largest"));
+            .note(format!(
+                "it is {of_smaller} in the bucket {bucket}, {of_largest} in the largest"
+            ));
         return Some(error.help(
-            "make its shape of fixed numbers (a table of positions that has the largest bucket's), \
-             or give the text one `length:`",
+            "let nothing that is learnt have the text's length (`sinusoidal_positions` learns \
+             nothing), or give the text one `length:`",
         ));
     }
     let of_outputs = |experiment: &Experiment| {
@@ -48,10 +54,7 @@ fn width(over: &OverSplit) -> usize {
 }
 
 /// The first parameter or state that is another in the other graph.
-fn variables(
-    largest: &Graph,
-    smaller: &Graph,
-) -> Option<(String, Option<Type>, Option<Type>)> {
+fn variables(largest: &Graph, smaller: &Graph) -> Option<(String, Option<Type>, Option<Type>)> {
     let types = |graph: &Graph| -> Vec<(String, Type)> {
         graph.variables().map(|(path, ty, _)| (path.to_owned(), ty.clone())).collect()
     };

@@ -12,7 +12,9 @@ use crate::elaborate::Training;
 use crate::graph::rule::{EMA, LR_SCALE, NORM_LIMIT, NORM_SCALE, SHARE_HYPER};
 use crate::graph::{Graph, OverSplit, Update, UpdateRule, UpdateTarget};
 use crate::runtime::program::CompiledProgram;
-use crate::runtime::trainer::{BatchStep, BucketSteps, MetricOver, StepInput, Steps, WrittenTensors};
+use crate::runtime::trainer::{
+    BatchStep, BucketSteps, MetricOver, StepInput, Steps, WrittenTensors,
+};
 use crate::schedule::Globals;
 use std::collections::BTreeMap;
 

@@ -131,6 +131,9 @@ mod tests {
         assert!((2..20).any(|seed| of(seed).samples != order.samples));
         let whole = PassOrder::of_buckets(&buckets, 3, false, None);
         assert_eq!(whole.samples[..], [7, 5, 0, 2, 3, 6], "what is no batch is left out");
-        assert_eq!((whole.end_within(0, 5), whole.end_within(0, 6), whole.end_within(3, 2)), (3, 6, 6));
+        assert_eq!(
+            (whole.end_within(0, 5), whole.end_within(0, 6), whole.end_within(3, 2)),
+            (3, 6, 6)
+        );
     }
 }

@@ -8,15 +8,14 @@
 //! get the bits that rows of training got.
 
 use super::date::Date;
+use super::lengths::buckets_of;
 use super::{ColumnStore, MISSING_TEXT, PART, RawColumn, RawTable};
 use crate::base::schema::{
-    CellMeaning, DatePart, Field, FieldRecipe, FieldTransform, LengthBuckets, MissingValue,
-    PADDING,
+    CellMeaning, DatePart, Field, FieldRecipe, FieldTransform, LengthBuckets, MissingValue, PADDING,
 };
 use crate::base::shown::Show;
 use crate::data::dataset::Column;
 use crate::data::error::DataError;
-use super::lengths::buckets_of;
 use crate::data::spill::{ColumnWriter, Spill};
 use crate::data::text::Encoder;
 use rayon::prelude::*;

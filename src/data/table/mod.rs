@@ -27,7 +27,8 @@ use self::reader::CellKind;
 use super::dataset::{Dataset, Note, Samples};
 use super::error::DataError;
 use super::fields::{
-    self, BuiltField, ColumnStore, FieldPlan, MeaningPlan, RowSplits, SplitPlan, built_fields, sample_buckets,
+    self, BuiltField, ColumnStore, FieldPlan, MeaningPlan, RowSplits, SplitPlan, built_fields,
+    sample_buckets,
 };
 use super::input::{InputReader, InputRequest};
 use super::locate;

@@ -29,7 +29,9 @@ pub use refused::RejectedStep;
 pub use scores::{EpochRecord, ScoreSums, Scores};
 pub use setup::{Average, Setup};
 pub use state::{OpenEpoch, TrainState};
-pub use steps::{BatchStep, BucketSteps, MetricOver, Schedules, StepInput, Steps, WrittenTensors, row_bytes};
+pub use steps::{
+    BatchStep, BucketSteps, MetricOver, Schedules, StepInput, Steps, WrittenTensors, row_bytes,
+};
 
 use self::batch::{fill, output};
 use crate::base::settings::{LastBatch, OnNan};
