@@ -18,6 +18,7 @@ use crate::data::{self, InputReader};
 use crate::driver::memory::{refuse_too_large, variable_bytes};
 use crate::driver::session::{Failure, Request, Session};
 use crate::driver::steps::StepCompiler;
+use crate::graph::{Graph, Type};
 use crate::run::trained::{self, Model};
 use crate::runtime::pool::Pool;
 use crate::runtime::program::{IndexFault, RunMemory, StepArgs};
@@ -68,8 +69,21 @@ impl ReadableModel {
         self.opened.smaller.clear();
     }
 
-    /// Compiles a step for each of these sizes of a batch, which ascend.
+    /// Whether an output has another shape in a smaller bucket.
+    fn has_lengths(&self) -> bool {
+        let types = |graph: &Graph| -> Vec<Type> {
+            graph.outputs.iter().map(|output| graph.ty(output.node).clone()).collect()
+        };
+        let largest = types(&self.opened.graph);
+        self.opened.smaller.iter().any(|graph| types(graph) != largest)
+    }
+
+    /// Compiles a step for each of these sizes of a batch, which ascend; of samples in buckets, for each
+    /// bucket, unless an output is as long as its sample: answers have one shape.
     pub fn compile(&mut self, batches: &[usize]) -> Result<InferenceSteps, Failure> {
+        if self.has_lengths() {
+            self.pad_to_largest();
+        }
         let ReadableModel { session, request, opened, reader, .. } = self;
         let (globals, fields) = (Globals::default(), reader.fields().to_vec());
         let padded = fields.iter().map(|field| field.buckets().cloned()).collect();

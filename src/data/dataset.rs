@@ -479,6 +479,7 @@ pub fn order(seed: u64, epoch: u64, count: usize, shuffle: bool) -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::spill::{ColumnWriter, Spill};
 
     fn samples() -> Arc<Samples> {
         let labels = (0..4i32).flat_map(|label| label.to_le_bytes()).collect();
@@ -502,6 +503,26 @@ mod tests {
         assert_eq!(i32::from_le_bytes(label), 3);
         assert_eq!((split.count(), split.original(0)), (2, 3));
         assert_eq!(Split::all(samples()).count(), 4);
+    }
+
+    #[test]
+    fn samples_of_a_bucket_are_copied_as_far_as_it_goes() {
+        let field = Field::number("text", DType::I32, &[3]);
+        let values: Vec<u8> = (0..6i32).flat_map(i32::to_le_bytes).collect();
+        let copied = |column: Column| {
+            let samples = Samples::new(2, vec![(field.clone(), column)]).in_buckets(vec![0, 1]);
+            let split = Split::of(Arc::new(samples), vec![1, 0]);
+            assert_eq!((split.bucket(0), split.bucket(1)), (1, 0));
+            let mut out = [0; 16];
+            split.copy_batch(&[0, 1], 0, &mut out).unwrap();
+            out
+        };
+        let spill = Spill::above(0, tempfile::tempdir().unwrap().path());
+        let mut writer = ColumnWriter::File(spill.file().unwrap(), Box::default());
+        writer.push(&values).unwrap();
+        let memory = copied(Column::Memory(values));
+        assert_eq!([memory[0], memory[4], memory[8], memory[12]], [3, 4, 0, 1]);
+        assert_eq!(memory, copied(writer.finish(field.bytes())));
     }
 
     #[test]
