@@ -27,7 +27,7 @@ pub struct DataError {
     pub notes: Box<[String]>,
     /// Advice.
     pub help: Option<Box<str>>,
-    /// What may stand in place of the argument.
+    /// A text that may stand in place of the argument.
     pub instead: Option<Box<str>>,
     /// A word that means nothing, and those near it that do.
     pub misspelt: Option<Box<(String, Vec<&'static str>)>>,

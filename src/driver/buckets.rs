@@ -8,15 +8,48 @@
 
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
-use crate::elaborate::Experiment;
+use crate::driver::front::CheckedProgram;
+use crate::driver::session::{Failure, Session};
+use crate::elaborate::{self, Experiment, Program};
 use crate::graph::{Graph, OverSplit, Type};
 
+impl Session {
+    /// Elaborates a sound program for the samples of each bucket but the largest.
+    pub(super) fn smaller_buckets(
+        &mut self,
+        program: &Program<'_>,
+        asked: &mut elaborate::Request,
+        checked: &mut CheckedProgram,
+    ) -> Result<(), Failure> {
+        let source = checked.source.as_ref();
+        let Some((experiment, schema)) =
+            checked.experiment.as_ref().zip(source.and_then(|source| source.schema.as_ref()))
+        else {
+            return Ok(());
+        };
+        for bucket in 0..schema.bucket_count() - 1 {
+            let name = schema.bucket_name(bucket);
+            asked.schemas.iter_mut().for_each(|(_, own)| *own = schema.in_bucket(bucket));
+            match self.elaborate(program, asked)? {
+                Ok(smaller) => {
+                    checked.errors.extend(misfit(experiment, &smaller, &name));
+                    checked.smaller.push(smaller);
+                }
+                Err(found) => {
+                    let note = |error: Diagnostic| error.note(format!("in the bucket {name}"));
+                    checked.errors.extend(found.into_iter().map(note));
+                }
+            }
+            if !checked.errors.is_empty() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// What the graphs of a smaller bucket do not share with those of the largest.
-pub(super) fn misfit(
-    largest: &Experiment,
-    smaller: &Experiment,
-    bucket: &str,
-) -> Option<Diagnostic> {
+fn misfit(largest: &Experiment, smaller: &Experiment, bucket: &str) -> Option<Diagnostic> {
     let graphs = [(&largest.train, &smaller.train), (&largest.eval, &smaller.eval)];
     let found = graphs.into_iter().find_map(|(largest, smaller)| variables(largest, smaller));
     if let Some((path, of_largest, of_smaller)) = found {

@@ -1,7 +1,7 @@
 //! The front end with its files: reads a program and what it uses, asks the data for its schema,
 //! elaborates.
 
-use super::{buckets, checks, initial, schedules};
+use super::{checks, initial, schedules};
 use crate::base::caught::caught;
 use crate::base::diagnostic::{Diagnostic, Severity};
 use crate::base::limits::{self, Budget};
@@ -143,42 +143,9 @@ impl Session {
                 self.check_settings(request, &mut checked);
             }
         }
-        cap(&mut checked.errors);
-        cap(&mut checked.warnings);
+        checks::cap(&mut checked.errors);
+        checks::cap(&mut checked.warnings);
         Ok(checked)
-    }
-
-    /// Elaborates a sound program for the samples of each bucket but the largest.
-    fn smaller_buckets(
-        &mut self,
-        program: &Program<'_>,
-        asked: &mut elaborate::Request,
-        checked: &mut CheckedProgram,
-    ) -> Result<(), Failure> {
-        let source = checked.source.as_ref();
-        let Some((experiment, schema)) =
-            checked.experiment.as_ref().zip(source.and_then(|source| source.schema.as_ref()))
-        else {
-            return Ok(());
-        };
-        for bucket in 0..schema.bucket_count() - 1 {
-            let name = schema.bucket_name(bucket);
-            asked.schemas.iter_mut().for_each(|(_, own)| *own = schema.in_bucket(bucket));
-            match self.elaborate(program, asked)? {
-                Ok(smaller) => {
-                    checked.errors.extend(buckets::misfit(experiment, &smaller, &name));
-                    checked.smaller.push(smaller);
-                }
-                Err(found) => {
-                    let note = |error: Diagnostic| error.note(format!("in the bucket {name}"));
-                    checked.errors.extend(found.into_iter().map(note));
-                }
-            }
-            if !checked.errors.is_empty() {
-                break;
-            }
-        }
-        Ok(())
     }
 
     /// Looks for settings that do not fit the data or the model.
@@ -259,7 +226,7 @@ impl Session {
         elaborated.map_err(|found| self.program_failure(found))
     }
 
-    fn elaborate(
+    pub(super) fn elaborate(
         &mut self,
         program: &Program<'_>,
         asked: &elaborate::Request,
@@ -467,16 +434,6 @@ pub(crate) const PARSED: usize = 10;
 const LINTS: usize = 4;
 /// How many entries of a folder are looked at for a program that may have been meant.
 const MOST_ENTRIES: usize = 1000;
-
-/// Leaves as many findings as anyone reads, and says so.
-fn cap(found: &mut Vec<Diagnostic>) {
-    let more = found.len().saturating_sub(limits::FINDINGS);
-    found.truncate(limits::FINDINGS);
-    if let Some(last) = found.last_mut().filter(|_| more > 0) {
-        let note = format!("{more} more like these are not shown");
-        *last = last.clone().note(note);
-    }
-}
 
 /// The text of the file that a command names.
 pub fn source_text(file: &Path) -> Result<String, Failure> {

@@ -46,6 +46,13 @@ pub struct Overrides {
 }
 
 impl Overrides {
+    /// Leaves files of first values out where a checkpoint gives all.
+    fn settle(&self, training: &mut Training) {
+        if self.goes_on {
+            training.settings.init_from = None;
+        }
+    }
+
     /// The samples that are used.
     fn choose(&self, data: Dataset) -> Result<Dataset, Failure> {
         let mut data = data;
@@ -113,20 +120,17 @@ pub fn run(
         memory::refuse_decoding(request, schema, overrides.threads)?;
     }
     let data = overrides.choose(session.open(&source, watch)?)?;
-    if overrides.goes_on {
-        training.settings.init_from = None;
-    }
+    overrides.settle(&mut training);
     let run_steps = run_steps(session, &training, &experiment.train, &data)?;
     let model = experiment.model.clone();
     let meaning = meaning(&experiment, &training, &source.request.transforms);
     let layers = layers(&experiment.train);
     // The model's own come first; the optimiser adds its states behind them.
     let weights = experiment.train.variables().filter(|(path, ..)| *path != CLASS_WEIGHTS).count();
-    // Of buckets by length the smaller ones, and the largest.
-    let mut all = Vec::new();
-    for experiment in smaller.into_iter().chain([experiment]) {
-        all.push(graphs(session, experiment, &training)?);
-    }
+    // Of buckets by length the smaller ones, then the largest.
+    let all = smaller.into_iter().chain([experiment]);
+    let all = all.map(|experiment| graphs(session, experiment, &training));
+    let mut all = all.collect::<Result<Vec<Graphs>, Failure>>()?;
     let (fields, globals) = (data.fields(true), Globals::default());
     let mut compiler = StepCompiler { session, request, fields, globals, run_steps };
     let (steps, bounds_checks) =
@@ -144,7 +148,6 @@ pub fn run(
     // What is no weight of the model's stands behind those that are.
     initial.sort_by_key(|(path, _)| path == CLASS_WEIGHTS || path.starts_with(OPTIMIZER));
     let setup = setup(&training, (&data, &graphs.evaluate), run_steps, &initial);
-    let parameters = graphs.train.parameter_count();
     Ok(BuiltRun {
         warnings,
         data,
@@ -152,13 +155,13 @@ pub fn run(
         training,
         steps,
         layers,
+        parameters: graphs.train.parameter_count(),
         graph: graphs.train,
         smaller: all.into_iter().map(|graphs| graphs.train).collect(),
         run_steps,
         setup,
         initial,
         weights,
-        parameters,
         bounds_checks,
         meaning,
     })

@@ -4,7 +4,6 @@
 //! bucket([4, 8])   "to be" → 5 tokens → bucket 1, three positions of padding
 //! ```
 
-use super::build::BuiltField;
 use super::plan::FieldPlan;
 use super::{ColumnStore, MISSING_TEXT, PART, RawColumn};
 use crate::base::schema::{CellMeaning, Field, PADDING};
@@ -25,8 +24,8 @@ pub fn buckets_of(field: &Field, bytes: &[u8]) -> Vec<u8> {
 
 /// The bucket of each sample: the first that holds the texts of all fields. None where no field has
 /// buckets.
-pub fn sample_buckets(built: &[BuiltField]) -> Vec<u8> {
-    let fields = built.iter().map(|built| &built.buckets).filter(|buckets| !buckets.is_empty());
+pub fn sample_buckets<'a>(of_fields: impl Iterator<Item = &'a Vec<u8>>) -> Vec<u8> {
+    let fields = of_fields.filter(|buckets| !buckets.is_empty());
     let both = |a: Vec<u8>, b: Vec<u8>| a.into_iter().zip(b).map(|(a, b)| a.max(b)).collect();
     fields.cloned().reduce(both).unwrap_or_default()
 }

@@ -359,15 +359,8 @@ fn transform(
         let list = || format!("transforms of fields are {}", names.join(", "));
         return Err(error.misspelt(name, names, list));
     };
-    if name == BUCKET {
-        let error = DataError::new("`bucket` is of the lengths of texts, but the field is no text");
-        return Err(error.help("classes are made of numbers by `buckets(edges: [0, 10])`"));
-    }
     let args = Arguments::of_call(call, known)?;
-    if matches!(meaning, MeaningPlan::Text { .. }) {
-        let error = DataError::new(format!("`{name}` needs numbers, but the field is a text"));
-        return Err(error.help("a text becomes numbers in the model: `embedding`, or `one_hot`"));
-    }
+    refuse_text(name, meaning)?;
     let are_classes = matches!(meaning, MeaningPlan::Category { .. })
         || matches!(earlier, Some(TransformPlan::Quantiles(_) | TransformPlan::Edges(_)));
     if matches!(earlier, Some(TransformPlan::OneHot)) {
@@ -408,6 +401,20 @@ fn transform(
         "buckets" => buckets(&args),
         _ => Ok(TransformPlan::OneHot),
     }
+}
+
+/// Refuses transforms of numbers where the field is a text, and buckets by length where it is none.
+fn refuse_text(name: &str, meaning: &MeaningPlan) -> Result<(), DataError> {
+    let is_text = matches!(meaning, MeaningPlan::Text { .. });
+    if name == BUCKET && !is_text {
+        let error = DataError::new("`bucket` is of the lengths of texts, but the field is no text");
+        return Err(error.help("classes are made of numbers by `buckets(edges: [0, 10])`"));
+    }
+    if name != BUCKET && is_text {
+        let error = DataError::new(format!("`{name}` needs numbers, but the field is a text"));
+        return Err(error.help("a text becomes numbers in the model: `embedding`, or `one_hot`"));
+    }
+    Ok(())
 }
 
 /// Two numbers for each column.

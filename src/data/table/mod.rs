@@ -363,7 +363,7 @@ fn load(args: &Arguments<'_>, places: &Places, spill: &Spill) -> Result<Dataset,
     let (kept, notes) = fields::kept_rows(&requested.plans, &requested.table)?;
     let splits = requested.splits(&kept)?;
     let (built, oddities) = requested.built(args, &kept, &splits)?;
-    let buckets = sample_buckets(&built);
+    let buckets = sample_buckets(built.iter().map(|built| &built.buckets));
     let columns = built.into_iter().map(|built| (built.field, built.column));
     let samples = Samples::new(kept.len(), columns.collect());
     let samples = samples.in_buckets(buckets).from(requested.table.origins(&kept)?);
