@@ -61,7 +61,7 @@ pub use audio::clip as sound_clip;
 pub use audio::{levels_of, recording_of, silence};
 pub use dataset::{Column, Dataset, Note, Records, Samples, Split, order};
 pub use duplicates::{SharedSamples, shared_samples};
-pub use error::DataError;
+pub use error::{DataError, Mending};
 pub use feed::{Batch, Feed, FeedError, Pass, Plan, prefetch_bytes};
 pub use input::{GivenInput, InputReader, InputSample, input_reader};
 pub use origins::{SampleOrigin, SampleOrigins};

@@ -48,7 +48,7 @@ impl Session {
     }
 }
 
-/// What the graphs of a smaller bucket do not share with those of the largest.
+/// The error about what the graphs of a smaller bucket do not share with those of the largest.
 fn misfit(largest: &Experiment, smaller: &Experiment, bucket: &str) -> Option<Diagnostic> {
     let graphs = [(&largest.train, &smaller.train), (&largest.eval, &smaller.eval)];
     let found = graphs.into_iter().find_map(|(largest, smaller)| variables(largest, smaller));

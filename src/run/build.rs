@@ -139,9 +139,8 @@ pub fn run(
     let programs: Vec<&CompiledProgram> = programs(&steps).collect();
     let beside = beside(&graphs.train, &steps, &data);
     memory::refuse_too_large(session, request, &programs, overrides.threads, beside)?;
-    let of = (&graphs.train, &graphs.evaluate);
-    let RunStart { values: mut initial, given } =
-        initial(session, request, of, &training.settings, &data)?;
+    let (of, settings) = ((&graphs.train, &graphs.evaluate), &training.settings);
+    let RunStart { values: mut initial, given } = initial(session, request, of, settings, &data)?;
     if !overrides.goes_on {
         warnings.extend(frozen_at_random(&training, &graphs.train, &given));
     }
