@@ -10,11 +10,12 @@
 //! the other.
 
 mod file;
+mod lengths;
 mod recipe;
 
 pub use self::recipe::{
-    CellMeaning, DatePart, FieldRecipe, FieldTransform, MissingValue, PADDING, TokenList,
-    TokenUnit, WaveLevels,
+    CellMeaning, DatePart, FieldRecipe, FieldTransform, LengthBuckets, MissingValue, PADDING,
+    TokenList, TokenUnit, WaveLevels,
 };
 
 use self::file::SchemaFile;
@@ -184,6 +185,9 @@ pub struct Schema {
     pub validation: Option<usize>,
     /// Samples to test on; `Some(0)` where the data has no such split.
     pub test: Option<usize>,
+    /// Where texts go into buckets by their lengths, how many samples each bucket has to train, to validate
+    /// and to test on; not written with a run.
+    pub in_buckets: Vec<[usize; 3]>,
     /// Oddities of the data, one line each, such as a class without samples.
     pub oddities: Vec<String>,
     /// Targets with one value in all samples to train on; not written with a run.

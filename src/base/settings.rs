@@ -86,20 +86,21 @@ impl Default for Settings {
 const UNKNOWN_EPOCH: u64 = 1000;
 
 impl Settings {
-    /// How many updates a run makes on so many training samples.
-    pub fn steps(&self, samples: usize) -> u64 {
-        let batches = match self.last_batch {
+    /// How many updates a run makes on so many training samples of each bucket.
+    pub fn steps(&self, samples: &[usize]) -> u64 {
+        let batches = |samples: &usize| match self.last_batch {
             LastBatch::Keep => samples.div_ceil(self.batch),
             LastBatch::Drop => samples / self.batch,
         };
+        let batches: usize = samples.iter().map(batches).sum();
         let an_epoch = batches.div_ceil(self.accumulate);
         (an_epoch as u64).saturating_mul(self.epochs as u64)
     }
 
     /// The same, as far as the data are known.
     pub fn planned_steps(&self, data: Option<&Schema>) -> f64 {
-        let steps = match data.and_then(|data| data.train) {
-            Some(samples) => self.steps(samples),
+        let steps = match data.and_then(Schema::train_counts) {
+            Some(samples) => self.steps(&samples),
             None => UNKNOWN_EPOCH.saturating_mul(self.epochs as u64),
         };
         steps as f64

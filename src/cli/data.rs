@@ -112,6 +112,10 @@ fn text(report: &DataReport, wanted: Option<&WantedBatch>) -> String {
         let counts = report.splits.iter().map(|(_, _, counts)| counts[class].to_string());
         table.row(std::iter::once(name.shown().to_string()).chain(counts));
     }
+    for (name, counts) in &report.buckets {
+        let cells = std::iter::once(name.clone()).chain(counts.iter().map(usize::to_string));
+        table.row(cells);
+    }
     let counts = report.splits.iter().map(|(_, count, _)| count.to_string());
     table.row(std::iter::once("samples".to_owned()).chain(counts));
     text.push_str(&table.text(write::width()));
@@ -166,11 +170,14 @@ fn json_line(report: &DataReport) -> String {
             "first": shared.first.iter().map(pair).collect::<Vec<_>>(),
         })
     });
+    let bucket =
+        |(name, counts): &(String, [usize; 3])| json!({ "bucket": name, "samples": counts });
     let notes: Vec<&str> = report.notes.iter().map(|note| note.line.as_str()).collect();
     let object = json!({
         "source": report.source, "notice": report.notice, "notes": notes,
         "fields": report.fields.iter().map(field).collect::<Vec<_>>(),
         "classes": report.classes, "splits": report.splits.iter().map(split).collect::<Vec<_>>(),
+        "buckets": report.buckets.iter().map(bucket).collect::<Vec<_>>(),
         "duplicates": shared.collect::<Vec<_>>(), "batch": batch,
     });
     format!("{object}\n")

@@ -3,6 +3,7 @@
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::limits::{self, Budget};
+use crate::base::schema::Schema;
 use crate::base::source::Span;
 use crate::base::step_output::StepOutput;
 use crate::base::task::Task;
@@ -52,7 +53,8 @@ pub fn check(
     let weights =
         front.experiment.train.variables().map(|(_, ty, _)| ty.bytes(0)).collect::<Vec<_>>();
     let batches = batches(&front);
-    let (graph, facts, program) = plans(session, front.experiment, known.batch, batches)?;
+    let experiments = (front.experiment, front.smaller);
+    let (graph, facts, program) = plans(session, experiments, known.batch, batches)?;
     weight_bytes(&mut run, &weights, training.as_ref(), &graph);
     let mut warnings = front.warnings;
     let peak = run.peak(facts.run.total(threads));
@@ -64,7 +66,18 @@ pub fn check(
         let step = machine.step(&program, threads);
         Forecast { step, epoch: steps_an_epoch.map(|steps| steps * step), threads }
     });
-    let ProgramFacts { model, output, task, layers, notes, names, rows, batch, trained } = known;
+    let ProgramFacts {
+        model,
+        output,
+        task,
+        layers,
+        notes,
+        names,
+        rows,
+        batch,
+        trained,
+        bucket_names,
+    } = known;
     let parameters = graph.parameter_count();
     Ok(Report {
         warnings,
@@ -79,6 +92,7 @@ pub fn check(
         batch,
         trained,
         facts,
+        bucket_names,
         run,
         forecast,
     })
@@ -95,6 +109,7 @@ struct ProgramFacts {
     rows: Vec<ParameterRow>,
     batch: usize,
     trained: bool,
+    bucket_names: Vec<String>,
 }
 
 /// The type of a model's output; of a record, `(logits: f32[N, 10], mean: f32[N, 16])`.
@@ -128,6 +143,13 @@ impl ProgramFacts {
             rows: parameters::rows(forward, training.map(|training| &training.rule)),
             batch: front.batch(),
             trained: training.is_some(),
+            bucket_names: {
+                let schema = front.source.as_ref().and_then(|source| source.schema.as_ref());
+                let names = |schema: &Schema| {
+                    (0..schema.bucket_count()).map(|it| schema.bucket_name(it)).collect()
+                };
+                schema.map(names).unwrap_or_default()
+            },
         }
     }
 }
@@ -174,24 +196,29 @@ fn weight_bytes(run: &mut RunBytes, weights: &[usize], training: Option<&Trainin
 /// Steps of an epoch, where the data are known.
 fn steps_an_epoch(front: &Front) -> Option<f64> {
     let settings = &front.experiment.training.as_ref()?.settings;
-    let samples = front.source.as_ref()?.schema.as_ref()?.train?;
-    Some(settings.steps(samples) as f64 / settings.epochs as f64)
+    let samples = front.source.as_ref()?.schema.as_ref()?.train_counts()?;
+    Some(settings.steps(&samples) as f64 / settings.epochs as f64)
 }
 
-/// The batches of a run's steps, where the data are known.
-fn batches(front: &Front) -> Option<Batches> {
+/// The batches of a run's steps, bucket by bucket, where the data are known.
+fn batches(front: &Front) -> Option<Vec<Batches>> {
     let training = front.experiment.training.as_ref()?;
     let schema = front.source.as_ref()?.schema.as_ref()?;
-    let counts = [schema.train?, schema.validation?, schema.test?];
-    Some(Batches::of(&front.experiment.eval, &training.settings, counts))
+    let all = [schema.train?, schema.validation?, schema.test?];
+    let evaluation = evaluation_batch(&front.experiment.eval, &all[1..]);
+    let of = |bucket: usize| {
+        let counts = schema.in_buckets.get(bucket).copied().unwrap_or(all);
+        Batches::of(evaluation, &training.settings, counts)
+    };
+    Some((0..schema.bucket_count()).map(of).collect())
 }
 
 /// The training step's graph, what the plans of all steps say, and the training step's program.
 fn plans(
     session: &mut Session,
-    experiment: Experiment,
+    (experiment, smaller): (Experiment, Vec<Experiment>),
     batch: usize,
-    batches: Option<Batches>,
+    batches: Option<Vec<Batches>>,
 ) -> Result<(Graph, PlanFacts, Planned), Failure> {
     let evaluation = experiment.eval.clone();
     let accumulate = match &experiment.training {
@@ -202,7 +229,12 @@ fn plans(
         _ => None,
     };
     let graph = session.training_graph(experiment)?;
-    let steps = StepPlans { graph: &graph, accumulate, evaluation, batch, batches };
+    let mut buckets = Vec::new();
+    for experiment in smaller {
+        let evaluation = session.elaborated(experiment.eval.clone())?;
+        buckets.push((session.training_graph(experiment)?, evaluation));
+    }
+    let steps = StepPlans { graph: &graph, accumulate, evaluation, buckets, batch, batches };
     let (facts, program) = steps.facts(session)?;
     Ok((graph, facts, program))
 }
@@ -221,9 +253,11 @@ struct StepPlans<'a> {
     /// Of a batch whose gradients are only added up, where an update is made of several.
     accumulate: Option<Graph>,
     evaluation: Graph,
+    /// Training and evaluation of samples in each smaller bucket.
+    buckets: Vec<(Graph, Graph)>,
     batch: usize,
-    /// Those of a run, where the data are known.
-    batches: Option<Batches>,
+    /// Those of a run, bucket by bucket, where the data are known.
+    batches: Option<Vec<Batches>>,
 }
 
 impl StepPlans<'_> {
@@ -232,13 +266,24 @@ impl StepPlans<'_> {
         let evaluation = session.elaborated(self.evaluation)?;
         let mut others = Vec::new();
         // The steps of a run share one memory, and are compiled in this order.
-        if let Some(Batches { last, evaluate, .. }) = self.batches {
+        let mut batches = self.batches.unwrap_or_default();
+        if let Some(Batches { last, evaluate, .. }) = batches.pop() {
             // One that cannot be is warned of, or refused when the run begins.
             let possible = |batch: &usize| zero_division(self.graph, *batch).is_none();
             let last = last.into_iter().filter(possible).map(|batch| (self.graph, batch));
             let accumulate = self.accumulate.iter().map(|graph| (graph, self.batch));
             let evaluate = evaluate.into_iter().map(|batch| (&evaluation, batch));
             others.extend(last.chain(accumulate).chain(evaluate));
+        }
+        let mut first_steps = Vec::new();
+        for (bucket, ((train, evaluation), batches)) in self.buckets.iter().zip(batches).enumerate()
+        {
+            let full = batches.has_full.then_some(batches.train);
+            if let Some(batch) = full.or(batches.last) {
+                first_steps.push((bucket, batch, others.len()));
+            }
+            others.extend(full.into_iter().chain(batches.last).map(|batch| (train, batch)));
+            others.extend(batches.evaluate.into_iter().map(|batch| (evaluation, batch)));
         }
         let plan = |session: &mut Session, graph: &Graph, globals: &mut Globals| {
             let kernels = session.fuse(graph, self.batch)?;
@@ -254,14 +299,19 @@ impl StepPlans<'_> {
             },
         )?;
         let mut run = BlockBytes::of(&train);
+        let mut planned = Vec::new();
         for step in &others {
-            run = run.max(BlockBytes::of(&session.planned(step, &mut globals)?.program));
+            planned.push(BlockBytes::of(&session.planned(step, &mut globals)?.program));
         }
+        run = planned.iter().copied().fold(run, BlockBytes::max);
+        let first =
+            |(bucket, batch, step): (_, _, usize)| (bucket, batch, Bytes::of(planned[step]));
         let facts = PlanFacts {
             flops: flops(&train),
             train: Bytes::of(BlockBytes::of(&train)),
             infer: Bytes::of(BlockBytes::of(&infer)),
             run: Bytes::of(run),
+            buckets: first_steps.into_iter().map(first).collect(),
         };
         Ok((facts, train))
     }

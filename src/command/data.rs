@@ -75,6 +75,8 @@ pub struct DataReport {
     pub classes: Vec<String>,
     /// Each split's name, its samples, and how many there are of each class.
     pub splits: Vec<(&'static str, usize, Vec<usize>)>,
+    /// The lengths of buckets in words, and the samples of each split in each.
+    pub buckets: Vec<(String, [usize; 3])>,
     /// Samples that two splits share.
     pub shared: Vec<SharedSamples>,
     /// The batch, where one was wanted.
@@ -133,6 +135,10 @@ pub fn data(
         fields: data.fields(true),
         classes: (0..classes).map(|class| data.class_name(class)).collect(),
         splits: splits.map(|(name, split)| (name, split.count(), counted(split))).into(),
+        buckets: {
+            let counts = data.schema.in_buckets.iter().enumerate();
+            counts.map(|(bucket, counts)| (data.schema.bucket_name(bucket), *counts)).collect()
+        },
         shared: shared_samples(&data, comparing).map_err(|error| match error.interrupted {
             true => Failure::Interrupted(error.message.into()),
             false => Failure::Data(error.to_string()),
@@ -160,7 +166,8 @@ fn write(
     let samples = wanted.samples.unwrap_or(plan.batch);
     let plan = Plan { batch: samples, evaluation_batch: samples, ..plan };
     let split = data.split(pass);
-    let batches = split.count().div_ceil(samples);
+    let mut feed = Feed::new(data, plan);
+    let batches = feed.begin_at(pass, wanted.number - 1, &[]);
     if wanted.number > batches {
         return Err(Failure::Io(format!(
             "there is no batch {} of {samples}: {} samples make {batches}",
@@ -168,13 +175,11 @@ fn write(
             split.count()
         )));
     }
-    let mut feed = Feed::new(data, plan);
-    feed.begin_at(pass, wanted.number - 1, &[]);
     let failed = |error: crate::data::FeedError| Failure::Data(error.error.to_string());
     let Some(batch) = feed.next_batch().map_err(failed)? else {
         return Err(Failure::Data("the batch has no samples".to_owned()));
     };
-    let fields = data.fields(pass.trains());
+    let fields = data.schema.in_bucket(batch.bucket).step_fields(pass.trains());
     let raw = raw(&batch, &fields).map_err(failed)?;
     let count = batch.samples.len();
     let made = prepared(session, request, &fields, &raw, count)?;

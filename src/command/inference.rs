@@ -9,6 +9,7 @@
 //! The steps share their parameters. A sample's outputs depend neither on the samples beside it nor on
 //! the size of the step that computes them.
 
+use crate::base::schema::{LengthBuckets, PADDING};
 use crate::base::step_output::StepOutput;
 use crate::base::tensor::Tensor;
 use crate::command::answers::PredictedOutput;
@@ -17,6 +18,7 @@ use crate::data::{self, InputReader};
 use crate::driver::memory::{refuse_too_large, variable_bytes};
 use crate::driver::session::{Failure, Request, Session};
 use crate::driver::steps::StepCompiler;
+use crate::graph::{Graph, Type};
 use crate::run::trained::{self, Model};
 use crate::runtime::pool::Pool;
 use crate::runtime::program::{IndexFault, RunMemory, StepArgs};
@@ -62,28 +64,54 @@ impl ReadableModel {
         Ok(ReadableModel { session, request, opened, variables, reader, outputs })
     }
 
-    /// Compiles a step for each of these sizes of a batch, which ascend.
+    /// Gives samples of all buckets the length of the largest, where one step is asked for.
+    pub fn pad_to_largest(&mut self) {
+        self.opened.smaller.clear();
+    }
+
+    /// Whether an output has another shape in a smaller bucket.
+    fn has_lengths(&self) -> bool {
+        let types = |graph: &Graph| -> Vec<Type> {
+            graph.outputs.iter().map(|output| graph.ty(output.node).clone()).collect()
+        };
+        let largest = types(&self.opened.graph);
+        self.opened.smaller.iter().any(|graph| types(graph) != largest)
+    }
+
+    /// Compiles a step for each of these sizes of a batch, which ascend; of samples in buckets, for each
+    /// bucket, unless an output is as long as its sample: answers have one shape.
     pub fn compile(&mut self, batches: &[usize]) -> Result<InferenceSteps, Failure> {
-        let ReadableModel { session, request, opened, reader, .. } = self;
-        let graph = &opened.graph;
-        let (globals, fields) = (Globals::default(), reader.fields().to_vec());
-        let mut compiler = StepCompiler { session, request, fields, globals, run_steps: 1 };
-        let mut steps = Vec::new();
-        for &batch in batches {
-            steps.push(compiler.step(graph, batch)?.0);
+        if self.has_lengths() {
+            self.pad_to_largest();
         }
-        let programs: Vec<_> = steps.iter().map(|step| &step.program).collect();
+        let ReadableModel { session, request, opened, reader, .. } = self;
+        let (globals, fields) = (Globals::default(), reader.fields().to_vec());
+        let padded = fields.iter().map(|field| field.buckets().cloned()).collect();
+        let mut compiler = StepCompiler { session, request, fields, globals, run_steps: 1 };
+        let mut buckets = Vec::new();
+        for graph in opened.smaller.iter().chain([&opened.graph]) {
+            let steps = batches.iter().map(|&batch| Ok(compiler.step(graph, batch)?.0));
+            buckets.push(steps.collect::<Result<Vec<_>, Failure>>()?);
+        }
+        let programs: Vec<_> = buckets.iter().flatten().map(|step| &step.program).collect();
         let beside = variable_bytes(&self.opened.graph);
         refuse_too_large(&self.session, &self.request, &programs, 1, beside)?;
         let outputs = self.outputs.iter().map(|output| output.at.clone()).collect();
-        Ok(InferenceSteps { steps, outputs, initial: std::mem::take(&mut self.variables) })
+        Ok(InferenceSteps {
+            buckets,
+            padded,
+            outputs,
+            initial: std::mem::take(&mut self.variables),
+        })
     }
 }
 
 /// The compiled forward pass of a model, for one or several sizes of a batch.
 pub(super) struct InferenceSteps {
-    /// By size.
-    steps: Vec<BatchStep>,
+    /// By bucket, then by size.
+    buckets: Vec<Vec<BatchStep>>,
+    /// The buckets of each input, where it has some.
+    padded: Vec<Option<LengthBuckets>>,
     outputs: Vec<StepOutput>,
     initial: Vec<(String, Tensor)>,
 }
@@ -91,44 +119,87 @@ pub(super) struct InferenceSteps {
 impl InferenceSteps {
     /// The most samples of a step.
     pub fn largest(&self) -> usize {
-        self.steps.last().expect("a step was compiled").batch
+        self.of_largest().last().expect("a step was compiled").batch
     }
 
     /// The sizes of the steps, ascending.
     pub fn batches(&self) -> Vec<usize> {
-        self.steps.iter().map(|step| step.batch).collect()
+        self.of_largest().iter().map(|step| step.batch).collect()
+    }
+
+    /// The steps of the largest bucket.
+    fn of_largest(&self) -> &[BatchStep] {
+        self.buckets.last().expect("a step was compiled")
+    }
+
+    /// The bucket of a sample: the first that holds its texts.
+    fn bucket(&self, sample: &SampleBytes) -> usize {
+        let Ok(fields) = sample else { return 0 };
+        let of_field = |(buckets, bytes): (&Option<LengthBuckets>, &Vec<u8>)| {
+            let (words, _) = bytes.as_chunks::<4>();
+            let tokens = words.iter().take_while(|word| i32::from_le_bytes(**word) != PADDING);
+            Some(buckets.as_ref()?.of(tokens.count()))
+        };
+        let largest = self.padded.iter().zip(fields).filter_map(of_field).max();
+        largest.unwrap_or(0).min(self.buckets.len() - 1)
     }
 
     /// The step for the most samples.
     pub fn into_largest(mut self) -> BatchStep {
-        self.steps.pop().expect("a step was compiled")
+        let steps = self.buckets.pop();
+        steps.and_then(|mut steps| steps.pop()).expect("a step was compiled")
     }
 
     /// Memory for the steps, with the model's weights in it.
     pub fn memory(&self, pool: &mut Pool) -> RunMemory {
-        let programs = self.steps.iter().map(|step| &step.program);
+        let programs = self.buckets.iter().flatten().map(|step| &step.program);
         let mut memory = RunMemory::for_programs(programs, pool.threads());
-        for step in &self.steps {
+        for step in self.buckets.iter().flatten() {
             let initial = self.initial.iter().map(|(path, value)| (path, value));
             step.program.fill(&mut memory, pool, initial);
         }
         memory
     }
 
-    /// The outputs of samples, at most [`InferenceSteps::largest`], by the smallest step that has room
-    /// for them. An index that is out of range spoils the whole step, so the samples of such a batch are
-    /// asked one by one.
+    /// The outputs of samples, at most [`InferenceSteps::largest`], of each bucket by the smallest step that
+    /// has room for them.
     pub fn outputs_of(
         &self,
         samples: &[SampleBytes],
         memory: &mut RunMemory,
         pool: &mut Pool,
     ) -> Vec<SampleOutputs> {
-        if let Ok(outputs) = self.step(samples, memory, pool) {
+        if self.buckets.len() == 1 {
+            return self.in_bucket(0, samples, memory, pool);
+        }
+        let of: Vec<usize> = samples.iter().map(|sample| self.bucket(sample)).collect();
+        let mut all: Vec<SampleOutputs> = vec![Ok(Vec::new()); samples.len()];
+        for bucket in 0..self.buckets.len() {
+            let places: Vec<usize> = (0..of.len()).filter(|&place| of[place] == bucket).collect();
+            if places.is_empty() {
+                continue;
+            }
+            let own: Vec<SampleBytes> = places.iter().map(|&it| samples[it].clone()).collect();
+            let outputs = self.in_bucket(bucket, &own, memory, pool);
+            places.into_iter().zip(outputs).for_each(|(place, outputs)| all[place] = outputs);
+        }
+        all
+    }
+
+    /// The outputs of samples of a bucket. An index that is out of range spoils the whole step, so the
+    /// samples of such a batch are asked one by one.
+    fn in_bucket(
+        &self,
+        bucket: usize,
+        samples: &[SampleBytes],
+        memory: &mut RunMemory,
+        pool: &mut Pool,
+    ) -> Vec<SampleOutputs> {
+        if let Ok(outputs) = self.step(bucket, samples, memory, pool) {
             return outputs;
         }
         let alone = |sample: &SampleBytes| {
-            let outputs = self.step(std::slice::from_ref(sample), memory, pool);
+            let outputs = self.step(bucket, std::slice::from_ref(sample), memory, pool);
             let first = outputs.map(|outputs| outputs.into_iter().next());
             first.ok().flatten().unwrap_or_else(|| {
                 Err("the model makes an index of it that is outside its range".to_owned())
@@ -140,11 +211,12 @@ impl InferenceSteps {
     /// One step on samples, some of which may be unreadable: the outputs of each.
     fn step(
         &self,
+        bucket: usize,
         samples: &[SampleBytes],
         memory: &mut RunMemory,
         pool: &mut Pool,
     ) -> Result<Vec<SampleOutputs>, IndexFault> {
-        let step = self.steps.iter().find(|step| step.batch >= samples.len());
+        let step = self.buckets[bucket].iter().find(|step| step.batch >= samples.len());
         let step = step.expect("no more samples than the largest step has room for");
         let program = &step.program;
         for (field, input) in step.inputs.iter().enumerate() {
@@ -153,7 +225,7 @@ impl InferenceSteps {
             let size = room.len() / step.batch;
             for (index, room) in room.chunks_exact_mut(size).enumerate() {
                 match samples.get(index) {
-                    Some(Ok(sample)) => room.copy_from_slice(&sample[field]),
+                    Some(Ok(sample)) => room.copy_from_slice(&sample[field][..size]),
                     // What does not depend on other samples is not changed by zeros.
                     _ => room.fill(0),
                 }

@@ -20,6 +20,8 @@ pub(super) struct OpenedModel {
     pub model: String,
     /// Its graph of evaluation, verified; the batch is a symbol.
     pub graph: Graph,
+    /// The same for each smaller bucket of its samples, ascending.
+    pub smaller: Vec<Graph>,
     /// The tasks that its loss sets; none where nothing trains it.
     pub tasks: Vec<OutputTask>,
     /// Its data source.
@@ -40,9 +42,11 @@ impl OpenedModel {
     /// The outputs that answers are made of; the graph keeps these alone. Targets remain inputs of it
     /// that nothing reads.
     pub fn inference(&mut self) -> Vec<PredictedOutput> {
-        let (graph, schema) = (&mut self.graph, &self.samples.schema);
+        let (graph, schema) = (&self.graph, &self.samples.schema);
         let outputs = predicted_outputs(graph, &self.tasks, schema, &self.classes);
-        graph.outputs.retain(|output| outputs.iter().any(|known| known.at == output.name));
+        for graph in self.smaller.iter_mut().chain([&mut self.graph]) {
+            graph.outputs.retain(|output| outputs.iter().any(|known| known.at == output.name));
+        }
         outputs
     }
 }
@@ -77,10 +81,23 @@ pub(super) fn open(
     };
     let classes = class_names(info.as_ref(), about.as_ref(), &source);
     let graph = session.elaborated(front.experiment.eval)?;
+    let smaller = front.smaller.into_iter().map(|smaller| session.elaborated(smaller.eval));
+    let smaller = smaller.collect::<Result<_, _>>()?;
     let tasks = front.experiment.training.as_ref().map(|training| training.tasks.clone());
     let tasks = tasks.unwrap_or_default();
     let training = front.experiment.training.map(|training| (front.experiment.train, training));
-    Ok(OpenedModel { model, graph, tasks, source, samples, classes, weights, from, training })
+    Ok(OpenedModel {
+        model,
+        graph,
+        smaller,
+        tasks,
+        source,
+        samples,
+        classes,
+        weights,
+        from,
+        training,
+    })
 }
 
 /// The names of the classes: as the run's folder has them, else as the file of weights says, else as the

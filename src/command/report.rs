@@ -55,6 +55,8 @@ pub struct Report {
     pub(crate) trained: bool,
     /// Figures of the compiled steps' plans.
     pub(crate) facts: PlanFacts,
+    /// The buckets of samples in words.
+    pub(crate) bucket_names: Vec<String>,
     /// Bytes of a whole run.
     pub(crate) run: RunBytes,
     /// How long a step and an epoch take on this machine, where that was asked.
@@ -62,7 +64,7 @@ pub struct Report {
 }
 
 /// Figures of compiled steps' plans: bytes and operations.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PlanFacts {
     /// Operations of the step's contractions, two for each product and sum.
     pub flops: u64,
@@ -72,6 +74,9 @@ pub(crate) struct PlanFacts {
     pub infer: Bytes,
     /// The memory that all steps of a run share.
     pub run: Bytes,
+    /// Of each smaller bucket with samples to train on, its number, a batch of it, and the memory of that
+    /// training step.
+    pub buckets: Vec<(usize, usize, Bytes)>,
 }
 
 /// Bytes that do not depend on the threads, and those of each thread.
@@ -220,6 +225,14 @@ impl Report {
                 grouped(bytes.thread as u64),
             );
         }
+        for (name, batch, bytes) in self.buckets() {
+            let _ = writeln!(
+                text,
+                "{:<12}{name}: {} bytes of that, {step} in steps of {batch}",
+                "",
+                grouped(bytes.shared as u64),
+            );
+        }
         self.push_run(&mut text);
         for note in &self.notes {
             let _ = writeln!(text, "note        {note}");
@@ -231,6 +244,12 @@ impl Report {
             text.push_str(&names.summary());
         }
         text
+    }
+
+    /// The smaller buckets, each with a batch and the memory of that step.
+    fn buckets(&self) -> impl Iterator<Item = (&String, usize, Bytes)> {
+        let of = |&(bucket, batch, bytes)| (&self.bucket_names[bucket], batch, bytes);
+        self.facts.buckets.iter().map(of)
     }
 
     /// The parameters one by one, as people read them; as wide as their paths.
@@ -326,6 +345,10 @@ impl Report {
         });
         if let Some(names) = &self.names {
             report["weights"] = names.json();
+        }
+        if !self.facts.buckets.is_empty() {
+            let of = |(name, batch, own): (&String, usize, Bytes)| json!({ "bucket": name, "batch": batch, "training": bytes(own) });
+            report["buckets"] = self.buckets().map(of).collect();
         }
         if let Some(forecast) = &self.forecast {
             report["time"] = forecast.json();

@@ -11,6 +11,9 @@
 //!
 //! Types are not converted here: a byte is copied as a byte.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -62,7 +65,9 @@ impl Dataset {
         let [train, validation, test] =
             [train, validation, test].map(|chosen| Split::of(samples.clone(), chosen));
         let (transforms, notice, notes) = (Arc::default(), None, Vec::new());
-        Dataset { source, schema, train, validation, test, classes, transforms, notice, notes }
+        let data =
+            Dataset { source, schema, train, validation, test, classes, transforms, notice, notes };
+        data.counted()
     }
 
     /// The fields that a step gets: inputs, then the target; to train on mixtures also the other
@@ -148,7 +153,25 @@ impl Dataset {
     pub(super) fn with_splits(&self, train: Split, validation: Split, test: Split) -> Dataset {
         let counts = [train.count(), validation.count(), test.count()];
         let schema = self.schema.clone().counted(counts);
-        Dataset { train, validation, test, schema, ..self.clone() }
+        Dataset { train, validation, test, schema, ..self.clone() }.counted()
+    }
+
+    /// The same, with the samples of each bucket counted.
+    fn counted(mut self) -> Dataset {
+        if self.train.has_buckets() {
+            let splits = [&self.train, &self.validation, &self.test];
+            let counts = splits.map(|split| split.bucket_counts(self.schema.bucket_count()));
+            let buckets = 0..self.schema.bucket_count();
+            self.schema.in_buckets =
+                buckets.map(|bucket| [0, 1, 2].map(|split| counts[split][bucket])).collect();
+        }
+        self
+    }
+
+    /// How many samples of each split there are in a bucket; of data without buckets, in all.
+    pub fn counts_in(&self, bucket: usize) -> [usize; 3] {
+        let all = [self.train.count(), self.validation.count(), self.test.count()];
+        self.schema.in_buckets.get(bucket).copied().unwrap_or(all)
     }
 }
 
@@ -206,6 +229,8 @@ pub struct Samples {
     /// For each field, where its bytes are.
     columns: Vec<Column>,
     count: usize,
+    /// The bucket of each, where there are some.
+    buckets: Vec<u8>,
     /// Where samples are found that have no files of their own in a column.
     origins: SampleOrigins,
 }
@@ -220,7 +245,14 @@ impl Samples {
         }
         assert!(u32::try_from(count).is_ok(), "samples are numbered in 32 bits");
         let (fields, columns) = fields.into_iter().unzip();
-        Samples { fields, columns, count, origins: SampleOrigins::default() }
+        let (buckets, origins) = (Vec::new(), SampleOrigins::default());
+        Samples { fields, columns, count, buckets, origins }
+    }
+
+    /// The same, in these buckets, one for each; or in none.
+    pub fn in_buckets(self, buckets: Vec<u8>) -> Self {
+        assert!(buckets.is_empty() || buckets.len() == self.count, "a bucket for each sample");
+        Samples { buckets, ..self }
     }
 
     /// The same, from there.
@@ -235,6 +267,7 @@ impl Samples {
 
     fn fingerprint(&self, hasher: &mut blake3::Hasher) {
         hasher.update(&(self.count as u64).to_le_bytes());
+        hasher.update(&self.buckets);
         for (field, column) in self.fields.iter().zip(&self.columns) {
             // What its values mean is no part of the samples.
             let Field { name, dtype, shape, .. } = field;
@@ -275,6 +308,24 @@ impl Split {
     /// How many samples.
     pub fn count(&self) -> usize {
         self.chosen.as_ref().map_or(self.samples.count, |chosen| chosen.len())
+    }
+
+    /// Whether its samples are in buckets.
+    pub fn has_buckets(&self) -> bool {
+        !self.samples.buckets.is_empty()
+    }
+
+    /// The bucket of one of this split's samples; 0 where there are none.
+    pub fn bucket(&self, index: u32) -> usize {
+        let bucket = self.samples.buckets.get(self.original(index) as usize);
+        bucket.map_or(0, |&bucket| usize::from(bucket))
+    }
+
+    /// How many of its samples are in each bucket.
+    fn bucket_counts(&self, buckets: usize) -> Vec<usize> {
+        let mut counts = vec![0; buckets];
+        (0..self.count() as u32).for_each(|index| counts[self.bucket(index)] += 1);
+        counts
     }
 
     /// The fields of a sample, inputs first, then targets.
@@ -380,7 +431,8 @@ impl Split {
         Ok(bytes)
     }
 
-    /// Copies one field of some samples, one after the other. `out` has room for exactly those.
+    /// Copies one field of some samples, one after the other. `out` has room for exactly those, or for
+    /// the beginning of each: what is behind it is padding in the bucket that they are in.
     /// An error is about samples that do not lie in memory and can no longer be read.
     pub fn copy_batch(
         &self,
@@ -389,18 +441,25 @@ impl Split {
         out: &mut [u8],
     ) -> Result<(), DataError> {
         let size = self.samples.fields[field].bytes();
-        assert_eq!(out.len(), indices.len() * size, "room for a batch");
+        let part = out.len() / indices.len().max(1);
+        assert!(part <= size && out.len() == indices.len() * part, "room for a batch");
         let samples = indices.iter().map(|&index| self.original(index));
         match &self.samples.columns[field] {
             Column::Memory(bytes) => {
-                gather(bytes, samples.map(|sample| sample as usize * size), size, out);
+                gather(bytes, samples.map(|sample| sample as usize * size), part, out);
             }
             Column::Windows { bytes, first, step } => {
-                gather(bytes, samples.map(|sample| first + sample as usize * step), size, out);
+                gather(bytes, samples.map(|sample| first + sample as usize * step), part, out);
             }
             Column::Stored(records) => {
-                for (sample, out) in samples.zip(out.chunks_exact_mut(size)) {
-                    records.read(sample, out)?;
+                let mut whole = vec![0; if part < size { size } else { 0 }];
+                for (sample, out) in samples.zip(out.chunks_exact_mut(part.max(1))) {
+                    if part == size {
+                        records.read(sample, out)?;
+                    } else {
+                        records.read(sample, &mut whole)?;
+                        out.copy_from_slice(&whole[..part]);
+                    }
                 }
             }
         }
@@ -418,47 +477,4 @@ pub fn order(seed: u64, epoch: u64, count: usize, shuffle: bool) -> Vec<u32> {
         Sequence::new(seed, domain).shuffle(&mut order);
     }
     order
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn samples() -> Arc<Samples> {
-        let labels = (0..4i32).flat_map(|label| label.to_le_bytes()).collect();
-        Arc::new(Samples::new(
-            4,
-            vec![
-                (Field::image("image", &[1, 2, 1]), Column::Memory((10..18).collect())),
-                (Field::class("label", Some(4)), Column::Memory(labels)),
-            ],
-        ))
-    }
-
-    #[test]
-    fn a_batch_is_copied_field_by_field_through_the_choice() {
-        let split = Split::of(samples(), vec![3, 0]);
-        let mut images = [0; 6];
-        split.copy_batch(&[1, 0, 1], 0, &mut images).unwrap();
-        assert_eq!(images, [10, 11, 16, 17, 10, 11]);
-        let mut label = [0; 4];
-        split.copy_batch(&[0], 1, &mut label).unwrap();
-        assert_eq!(i32::from_le_bytes(label), 3);
-        assert_eq!((split.count(), split.original(0)), (2, 3));
-        assert_eq!(Split::all(samples()).count(), 4);
-    }
-
-    #[test]
-    fn orders_are_permutations_that_seed_and_epoch_decide() {
-        let sorted = |mut order: Vec<u32>| {
-            order.sort();
-            order
-        };
-        let first = order(1, 1, 100, true);
-        assert_eq!(first, order(1, 1, 100, true));
-        assert_ne!(first, order(1, 2, 100, true));
-        assert_ne!(first, order(2, 1, 100, true));
-        assert_eq!(sorted(first), order(1, 1, 100, false));
-        assert!(order(0, 0, 0, true).is_empty());
-    }
 }

@@ -27,10 +27,19 @@ pub struct DataError {
     pub notes: Box<[String]>,
     /// Advice.
     pub help: Option<Box<str>>,
-    /// A word that means nothing, and those near it that do.
-    pub misspelt: Option<Box<(String, Vec<&'static str>)>>,
+    /// A word that may stand in place of another, or a text in place of the argument.
+    pub mending: Option<Box<Mending>>,
     /// Whether nothing is wrong, but the user wants to stop.
     pub interrupted: bool,
+}
+
+/// A change of the program that may mend an error.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Mending {
+    /// A word that means nothing, and those near it that do.
+    Misspelt(String, Vec<&'static str>),
+    /// A text in place of the argument.
+    Instead(String),
 }
 
 impl DataError {
@@ -94,8 +103,14 @@ impl DataError {
             Some(near) => format!("did you mean `{near}`?"),
             None => otherwise(),
         };
-        self.misspelt = Some(Box::new((word.to_owned(), near)));
+        self.mending = Some(Box::new(Mending::Misspelt(word.to_owned(), near)));
         self.help(help)
+    }
+
+    /// Says what may stand in place of the argument.
+    pub fn instead(mut self, text: impl Into<String>) -> Self {
+        self.mending = Some(Box::new(Mending::Instead(text.into())));
+        self
     }
 
     /// Lists the places that were looked at.

@@ -61,7 +61,7 @@ pub use audio::clip as sound_clip;
 pub use audio::{levels_of, recording_of, silence};
 pub use dataset::{Column, Dataset, Note, Records, Samples, Split, order};
 pub use duplicates::{SharedSamples, shared_samples};
-pub use error::DataError;
+pub use error::{DataError, Mending};
 pub use feed::{Batch, Feed, FeedError, Pass, Plan, prefetch_bytes};
 pub use input::{GivenInput, InputReader, InputSample, input_reader};
 pub use origins::{SampleOrigin, SampleOrigins};
@@ -207,8 +207,8 @@ fn unknown_source(name: &str) -> DataError {
 /// place. Empty for a name that is neither.
 pub fn argument_names(name: &str) -> &'static [&'static str] {
     let of_transform = || {
-        let found = transform::TRANSFORMS.iter().find(|(known, _)| *known == name);
-        found.map_or(&[][..], |(_, arguments)| arguments)
+        let mut all = transform::TRANSFORMS.iter().chain(&fields::TRANSFORMS);
+        all.find(|(known, _)| *known == name).map_or(&[][..], |(_, arguments)| arguments)
     };
     source_of(name).map_or_else(of_transform, |source| source.arguments())
 }

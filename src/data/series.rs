@@ -74,6 +74,7 @@ fn plan(name: &str, columns: Vec<String>) -> FieldPlan {
         is_vector: true,
         missing: MissingPlan::Refuse,
         transforms: vec![TransformPlan::Standardize(None)],
+        bucket: None,
         is_target: false,
         place: None,
     }

@@ -9,8 +9,8 @@
 use super::dataset::Split;
 use super::text::tokens::decode as token_text;
 use crate::base::schema::{
-    CellMeaning, Field, FieldKind, FieldRecipe, FieldTransform, MissingValue, PADDING, TokenList,
-    TokenUnit,
+    CellMeaning, Field, FieldKind, FieldRecipe, FieldTransform, LengthBuckets, MissingValue,
+    PADDING, TokenList, TokenUnit,
 };
 use crate::base::shown::Show;
 use crate::base::tensor::DType;
@@ -42,9 +42,16 @@ pub fn described(field: &Field) -> String {
         CellMeaning::Tokens(tokens) => {
             parts.push(counted_tokens(tokens));
         }
-        CellMeaning::Text { tokens, length } => {
+        CellMeaning::Text { tokens, length, buckets } => {
             let tokens = counted_tokens(tokens);
-            parts.push(format!("{tokens}; cut at {length}, padded with {PADDING}"));
+            parts.push(match buckets {
+                None => format!("{tokens}; cut at {length}, padded with {PADDING}"),
+                Some(LengthBuckets { lengths, cut }) => {
+                    let cut = if *cut { format!("cut at {length}, ") } else { String::new() };
+                    let lengths = list(lengths.iter().map(usize::to_string));
+                    format!("{tokens}; {cut}padded with {PADDING} in buckets of {lengths}")
+                }
+            });
         }
         CellMeaning::Levels(form) => {
             let (count, rate) = (form.count, form.rate);

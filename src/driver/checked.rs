@@ -11,8 +11,10 @@ use std::sync::Arc;
 /// An elaborated program and its data source.
 #[derive(Debug)]
 pub struct Front {
-    /// Model, graphs and training of the program.
+    /// Model, graphs and training of the program; of samples in buckets, for those of the largest.
     pub experiment: Experiment,
+    /// The same for each smaller bucket, ascending.
+    pub smaller: Vec<Experiment>,
     /// Where its samples come from, if it names data.
     pub source: Option<DataSource>,
     /// Warnings of the lints.
@@ -40,6 +42,8 @@ impl ParsedProgram {
 pub(crate) struct CheckedProgram {
     /// The elaborated program, where nothing is wrong with it.
     pub experiment: Option<Experiment>,
+    /// The same for each bucket of its samples but the largest.
+    pub smaller: Vec<Experiment>,
     /// Its data source, where that is known.
     pub source: Option<DataSource>,
     /// Mistakes.
@@ -57,8 +61,8 @@ impl CheckedProgram {
     pub fn front(mut self) -> Result<Front, Vec<Diagnostic>> {
         match self.experiment {
             Some(experiment) if self.errors.is_empty() => {
-                let CheckedProgram { source, warnings, names, .. } = self;
-                Ok(Front { experiment, source, warnings, names })
+                let CheckedProgram { smaller, source, warnings, names, .. } = self;
+                Ok(Front { experiment, smaller, source, warnings, names })
             }
             _ => {
                 self.errors.append(&mut self.warnings);

@@ -5,10 +5,21 @@ use super::session::Failure;
 use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::fix::Edit;
+use crate::base::limits;
 use crate::base::settings::{Settings, Watched};
 use crate::elaborate::Training;
 use crate::graph::rule::FROZEN;
 use crate::graph::{Graph, Init, Param};
+
+/// Leaves as many findings as anyone reads, and says so.
+pub(crate) fn cap(found: &mut Vec<Diagnostic>) {
+    let more = found.len().saturating_sub(limits::FINDINGS);
+    found.truncate(limits::FINDINGS);
+    if let Some(last) = found.last_mut().filter(|_| more > 0) {
+        let note = format!("{more} more like these are not shown");
+        *last = last.clone().note(note);
+    }
+}
 
 /// Settings that watch a number which no epoch has.
 pub(crate) fn unknown_watched(training: &Training, has_validation: bool) -> Vec<Diagnostic> {

@@ -7,6 +7,7 @@ use super::{checks, schedules};
 use crate::base::caught::caught;
 use crate::base::diagnostic::{Diagnostic, Severity};
 use crate::base::limits::{self, Budget};
+use crate::base::schema::Schema;
 use crate::base::shown::Show;
 use crate::base::source::FileId;
 use crate::driver::batch::{divides_by_zero, zero_division};
@@ -122,6 +123,9 @@ impl Session {
             }
         }
         if checked.errors.is_empty() {
+            self.smaller_buckets(&program, &mut asked, &mut checked)?;
+        }
+        if checked.errors.is_empty() {
             let nodes = checked.experiment.as_ref().map_or(0, |it| it.train.nodes.len());
             asked.budget.spend(LINTS * parsed.tokens + nodes);
             self.lint(parsed, &mut checked)?;
@@ -129,8 +133,8 @@ impl Session {
                 self.check_settings(request, &mut checked);
             }
         }
-        cap(&mut checked.errors);
-        cap(&mut checked.warnings);
+        checks::cap(&mut checked.errors);
+        checks::cap(&mut checked.warnings);
         Ok(checked)
     }
 
@@ -153,11 +157,12 @@ impl Session {
         }
         checked.warnings.extend(checks::frozen_at_random(training, train, &given));
         let schema = checked.source.as_ref().and_then(|source| source.schema.as_ref());
-        if let Some(samples) = schema.and_then(|schema| schema.train) {
+        let counts = schema.and_then(Schema::train_counts);
+        if let Some((samples, counts)) = schema.and_then(|schema| schema.train).zip(counts) {
             let has_validation =
                 schema.and_then(|schema| schema.validation).is_some_and(|count| count > 0);
             checked.errors.extend(checks::unknown_watched(training, has_validation));
-            let steps = settings.steps(samples);
+            let steps = settings.steps(&counts);
             if steps == 0 {
                 checked.errors.push(checks::no_steps(settings, samples));
             }
@@ -214,7 +219,7 @@ impl Session {
         elaborated.map_err(|found| self.program_failure(found))
     }
 
-    fn elaborate(
+    pub(super) fn elaborate(
         &mut self,
         program: &Program<'_>,
         asked: &elaborate::Request,
@@ -376,16 +381,6 @@ pub(crate) const PARSED: usize = 10;
 const LINTS: usize = 4;
 /// How many entries of a folder are looked at for a program that may have been meant.
 const MOST_ENTRIES: usize = 1000;
-
-/// Leaves as many findings as anyone reads, and says so.
-fn cap(found: &mut Vec<Diagnostic>) {
-    let more = found.len().saturating_sub(limits::FINDINGS);
-    found.truncate(limits::FINDINGS);
-    if let Some(last) = found.last_mut().filter(|_| more > 0) {
-        let note = format!("{more} more like these are not shown");
-        *last = last.clone().note(note);
-    }
-}
 
 /// The text of the file that a command names.
 pub fn source_text(file: &Path) -> Result<String, Failure> {

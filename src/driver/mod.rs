@@ -16,6 +16,7 @@
 //! prints, exits or reads variables of the environment; a file is touched where `#[expect]` says so.
 
 pub(crate) mod batch;
+mod buckets;
 pub(crate) mod checked;
 pub(crate) mod checks;
 pub(crate) mod compiled;

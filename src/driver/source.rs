@@ -4,11 +4,12 @@
 use crate::base::codes;
 use crate::base::diagnostic::{Diagnostic, Severity};
 use crate::base::field::NameKind;
+use crate::base::fix::Edit;
 use crate::base::schema::Schema;
 use crate::base::shown::Show;
 use crate::base::source::Span;
 use crate::data::{
-    self, Argument, DataError, FieldRequest, Places, SourceRequest, TransformCall, Watch,
+    self, Argument, DataError, FieldRequest, Mending, Places, SourceRequest, TransformCall, Watch,
 };
 use crate::driver::session::{Failure, Request, Session};
 use crate::elaborate::{self, DataLiteral, DataRequest, FieldCall, SourceCall};
@@ -214,7 +215,7 @@ fn data_diagnostic(error: &DataError, item: &DataRequest) -> Diagnostic {
     for note in &error.notes {
         diagnostic = diagnostic.note(note.clone());
     }
-    if let Some((word, near)) = error.misspelt.as_deref() {
+    if let Some(Mending::Misspelt(word, near)) = error.mending.as_deref() {
         let of_argument = call.args.iter().find(|argument| argument.name.as_ref() == Some(word));
         let span = of_argument.and_then(|argument| argument.name_span).unwrap_or(call.name_span);
         let near = near.iter().copied();
@@ -224,6 +225,10 @@ fn data_diagnostic(error: &DataError, item: &DataRequest) -> Diagnostic {
             }
             _ => diagnostic.misspelt(span, word, near),
         };
+    }
+    if let (Some(Mending::Instead(text)), Some(argument)) = (error.mending.as_deref(), argument) {
+        let edits = vec![Edit { span: argument.span, text: text.clone() }];
+        diagnostic = diagnostic.fix(format!("write `{text}`"), edits);
     }
     match &error.help {
         Some(help) => diagnostic.help(help.to_string()),

@@ -12,14 +12,18 @@ use crate::elaborate::Training;
 use crate::graph::rule::{EMA, LR_SCALE, NORM_LIMIT, NORM_SCALE, SHARE_HYPER};
 use crate::graph::{Graph, OverSplit, Update, UpdateRule, UpdateTarget};
 use crate::runtime::program::CompiledProgram;
-use crate::runtime::trainer::{BatchStep, MetricOver, StepInput, Steps, WrittenTensors};
+use crate::runtime::trainer::{
+    BatchStep, BucketSteps, MetricOver, StepInput, Steps, WrittenTensors,
+};
 use crate::schedule::Globals;
 use std::collections::BTreeMap;
 
-/// The batches of a run's steps.
+/// The batches of a run's steps for the samples of a bucket, or for all.
 pub(crate) struct Batches {
     /// That of training.
     pub train: usize,
+    /// Whether there are samples for one.
+    pub has_full: bool,
     /// Samples of the last step of an epoch, where they are fewer.
     pub last: Option<usize>,
     /// Those of evaluation, each once, in the order in which their steps are compiled.
@@ -27,15 +31,14 @@ pub(crate) struct Batches {
 }
 
 impl Batches {
-    /// For so many samples to train on, to validate and to test on, in this graph.
+    /// For so many samples to train on, to validate and to test on, with so many in a batch of evaluation.
     pub fn of(
-        evaluation: &Graph,
+        evaluation: usize,
         settings: &Settings,
         [train, validation, test]: [usize; 3],
     ) -> Batches {
         let left = train % settings.batch;
         let last = (settings.last_batch == LastBatch::Keep && left > 0).then_some(left);
-        let evaluation = evaluation_batch(evaluation, &[validation, test]);
         let mut evaluate = Vec::new();
         for count in [validation, test] {
             for batch in [evaluation.min(count), count % evaluation] {
@@ -44,7 +47,7 @@ impl Batches {
                 }
             }
         }
-        Batches { train: settings.batch, last, evaluate }
+        Batches { train: settings.batch, has_full: train >= settings.batch, last, evaluate }
     }
 }
 
@@ -89,37 +92,122 @@ pub(crate) struct StepCompiler<'a> {
 }
 
 impl StepCompiler<'_> {
-    /// All steps of a run on these data.
+    /// All steps of a run on these data; `graphs` are those of each bucket, ascending, or of all samples.
     pub fn steps(
         &mut self,
-        graphs: &Graphs,
+        graphs: &[Graphs],
         rule: &UpdateRule,
         settings: &Settings,
         data: &Dataset,
         overs: Vec<MetricOver>,
     ) -> Result<(Steps, BoundsChecks), Failure> {
-        let counts = [data.train.count(), data.validation.count(), data.test.count()];
-        let batches = Batches::of(&graphs.evaluate, settings, counts);
-        let (train, train_checks) = self.step(&graphs.train, batches.train)?;
-        let last = match batches.last {
-            Some(left) => Some(self.step(&graphs.train, left)?.0),
-            None => None,
-        };
-        let accumulate = match &graphs.accumulate {
-            Some(graph) => Some(self.step(graph, batches.train)?.0),
-            None => None,
-        };
-        let mut evaluate = BTreeMap::new();
+        let (largest, others) = graphs.split_last().expect("a run has graphs");
+        let splits = [data.validation.count(), data.test.count()];
+        let evaluation = evaluation_batch(&largest.evaluate, &splits);
+        let batches = Batches::of(evaluation, settings, data.counts_in(others.len()));
+        let (train, train_checks) = self.step(&largest.train, batches.train)?;
+        let last = self.maybe(Some(&largest.train), batches.last)?;
+        let accumulate = self.maybe(largest.accumulate.as_ref(), Some(batches.train))?;
+        // What is left of a bucket may be anywhere among the batches of an update.
+        let of_last = largest.accumulate.as_ref().filter(|_| !others.is_empty());
+        let accumulate_last = self.maybe(of_last, batches.last)?;
         let mut evaluate_checks = Vec::new();
+        let mut evaluate = BTreeMap::new();
         for batch in batches.evaluate {
-            let (step, bounds_checks) = self.step(&graphs.evaluate, batch)?;
+            let (step, bounds_checks) = self.step(&largest.evaluate, batch)?;
             evaluate.insert(batch, step);
             evaluate_checks = bounds_checks;
         }
+        let mut smaller = Vec::new();
+        for (bucket, graphs) in others.iter().enumerate() {
+            let batches = Batches::of(evaluation, settings, data.counts_in(bucket));
+            smaller.push(self.bucket_steps(graphs, &batches)?);
+        }
         let bounds_checks = BoundsChecks { train: train_checks, evaluate: evaluate_checks };
-        let written = Some(written(&graphs.train, rule, self.run_steps));
-        let metrics = graphs.train.metrics().map(str::to_owned).collect();
-        Ok((Steps { train, last, accumulate, evaluate, metrics, overs, written }, bounds_checks))
+        let written = Some(written(&largest.train, rule, self.run_steps));
+        let metrics = largest.train.metrics().map(str::to_owned).collect();
+        let steps = Steps {
+            train,
+            last,
+            accumulate,
+            accumulate_last,
+            evaluate,
+            smaller,
+            metrics,
+            overs,
+            written,
+        };
+        Ok((steps, bounds_checks))
+    }
+
+    /// The steps of an evaluation of the test samples; `graphs` are those of each bucket, ascending, or of
+    /// all samples.
+    pub fn evaluation_steps(
+        &mut self,
+        graphs: &[Graph],
+        data: &Dataset,
+        overs: Vec<MetricOver>,
+    ) -> Result<(Steps, Vec<Option<Span>>), Failure> {
+        let largest = graphs.last().expect("an evaluation has a graph");
+        let count = data.test.count();
+        let full = evaluation_batch(largest, &[count]).min(count);
+        let (train, mut bounds_checks) = self.step(largest, full)?;
+        let mut all = Vec::new();
+        for (bucket, graph) in graphs.iter().enumerate() {
+            let [.., count] = data.counts_in(bucket);
+            let mut evaluate = BTreeMap::new();
+            for batch in [full.min(count), count % full] {
+                if batch > 0 && !evaluate.contains_key(&batch) {
+                    let (step, own) = self.step(graph, batch)?;
+                    bounds_checks = own;
+                    evaluate.insert(batch, step);
+                }
+            }
+            all.push(evaluate);
+        }
+        let evaluate = all.pop().expect("an evaluation has a graph");
+        let of_bucket = |evaluate| BucketSteps { evaluate, ..BucketSteps::default() };
+        let smaller = all.into_iter().map(of_bucket).collect();
+        let metrics = largest.metrics().map(str::to_owned).collect();
+        let (last, accumulate, accumulate_last, written) = (None, None, None, None);
+        let steps = Steps {
+            train,
+            last,
+            accumulate,
+            accumulate_last,
+            evaluate,
+            smaller,
+            metrics,
+            overs,
+            written,
+        };
+        Ok((steps, bounds_checks))
+    }
+
+    /// A step, where there is a graph for it and a batch.
+    fn maybe(
+        &mut self,
+        graph: Option<&Graph>,
+        batch: Option<usize>,
+    ) -> Result<Option<BatchStep>, Failure> {
+        let step = graph.zip(batch).map(|(graph, batch)| self.step(graph, batch));
+        Ok(step.transpose()?.map(|(step, _)| step))
+    }
+
+    /// The steps for the samples of a bucket that is not the largest.
+    fn bucket_steps(&mut self, graphs: &Graphs, batches: &Batches) -> Result<BucketSteps, Failure> {
+        let full = batches.has_full.then_some(batches.train);
+        let mut steps = BucketSteps::default();
+        for batch in full.into_iter().chain(batches.last) {
+            steps.train.insert(batch, self.step(&graphs.train, batch)?.0);
+            if let Some(step) = self.maybe(graphs.accumulate.as_ref(), Some(batch))? {
+                steps.accumulate.insert(batch, step);
+            }
+        }
+        for &batch in &batches.evaluate {
+            steps.evaluate.insert(batch, self.step(&graphs.evaluate, batch)?.0);
+        }
+        Ok(steps)
     }
 
     /// One step for a batch, and where its indexed operators stand.
@@ -179,13 +267,7 @@ pub(crate) fn written(graph: &Graph, rule: &UpdateRule, run_steps: u64) -> Writt
 
 /// The programs of a run, which share their memory.
 pub(crate) fn programs(steps: &Steps) -> impl Iterator<Item = &CompiledProgram> {
-    let Steps { train, last, accumulate, evaluate, metrics: _, overs: _, written: _ } = steps;
-    [train]
-        .into_iter()
-        .chain(last)
-        .chain(accumulate)
-        .chain(evaluate.values())
-        .map(|step| &step.program)
+    steps.all().map(|step| &step.program)
 }
 
 /// The values of a model's metrics from all samples of a split, graphs ready to be run in `f64`.

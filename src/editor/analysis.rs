@@ -13,7 +13,7 @@ use crate::base::caught::caught;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::schema::Schema;
 use crate::base::source::{FileId, Sources, Span};
-use crate::driver::front::{CheckedProgram, ParsedProgram};
+use crate::driver::checked::{CheckedProgram, ParsedProgram};
 use crate::driver::source::Schemas;
 use crate::driver::{Failure, Request, Session, each_model, merge};
 use crate::elaborate::{ShownValue, ValueTrace};

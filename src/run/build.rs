@@ -47,6 +47,13 @@ pub struct Overrides {
 }
 
 impl Overrides {
+    /// Leaves files of first values out where a checkpoint gives all.
+    fn settle(&self, training: &mut Training) {
+        if self.goes_on {
+            training.settings.init_from = None;
+        }
+    }
+
     /// The samples that are used.
     fn choose(&self, data: Dataset) -> Result<Dataset, Failure> {
         let mut data = data;
@@ -76,6 +83,8 @@ pub struct BuiltRun {
     pub(crate) layers: Vec<Layer>,
     /// A step of training; the batch is still a symbol.
     pub(crate) graph: Graph,
+    /// The same for samples of each smaller bucket.
+    smaller: Vec<Graph>,
     /// How many updates the run makes.
     pub(crate) run_steps: u64,
     setup: Setup,
@@ -105,7 +114,7 @@ pub fn run(
     overrides: &Overrides,
     watch: Watch<'_>,
 ) -> Result<BuiltRun, Failure> {
-    let Front { experiment, source, mut warnings, .. } = session.front(request, true)?;
+    let Front { experiment, smaller, source, mut warnings, .. } = session.front(request, true)?;
     let Some(mut training) = experiment.training.clone() else {
         return Err(no_training(&experiment.model));
     };
@@ -114,33 +123,34 @@ pub fn run(
         memory::refuse_decoding(request, schema, overrides.threads)?;
     }
     let data = overrides.choose(session.open(&source, watch)?)?;
-    if overrides.goes_on {
-        training.settings.init_from = None;
-    }
+    overrides.settle(&mut training);
     let run_steps = run_steps(session, &training, &experiment.train, &data)?;
     let model = experiment.model.clone();
     let meaning = meaning(&experiment, &training, &source.request.transforms);
     let layers = layers(&experiment.train);
     // The model's own come first; the optimiser adds its states behind them.
     let weights = experiment.train.variables().filter(|(path, ..)| *path != CLASS_WEIGHTS).count();
-    let graphs = graphs(session, experiment, &training)?;
+    // Of buckets by length the smaller ones, then the largest.
+    let all = smaller.into_iter().chain([experiment]);
+    let all = all.map(|experiment| graphs(session, experiment, &training));
+    let mut all = all.collect::<Result<Vec<Graphs>, Failure>>()?;
     let (fields, globals) = (data.fields(true), Globals::default());
     let mut compiler = StepCompiler { session, request, fields, globals, run_steps };
     let (steps, bounds_checks) =
-        compiler.steps(&graphs, &training.rule, &training.settings, &data, overs(&training))?;
+        compiler.steps(&all, &training.rule, &training.settings, &data, overs(&training))?;
+    let graphs = all.pop().expect("a run has graphs");
     let programs: Vec<&CompiledProgram> = programs(&steps).collect();
     let beside = beside(&graphs.train, &steps, &data);
     memory::refuse_too_large(session, request, &programs, overrides.threads, beside)?;
-    let of = (&graphs.train, &graphs.evaluate);
+    let (of, settings) = ((&graphs.train, &graphs.evaluate), &training.settings);
     let RunStart { values: mut initial, given, names } =
-        initial(session, request, of, &training.settings, &data)?;
+        initial(session, request, of, settings, &data)?;
     if !overrides.goes_on {
         warnings.extend(frozen_at_random(&training, &graphs.train, &given));
     }
     // What is no weight of the model's stands behind those that are.
     initial.sort_by_key(|(path, _)| path == CLASS_WEIGHTS || path.starts_with(OPTIMIZER));
     let setup = setup(&training, (&data, &graphs.evaluate), run_steps, &initial);
-    let parameters = graphs.train.parameter_count();
     Ok(BuiltRun {
         warnings,
         data,
@@ -148,12 +158,13 @@ pub fn run(
         training,
         steps,
         layers,
+        parameters: graphs.train.parameter_count(),
         graph: graphs.train,
+        smaller: all.into_iter().map(|graphs| graphs.train).collect(),
         run_steps,
         setup,
         initial,
         weights,
-        parameters,
         bounds_checks,
         names,
         meaning,
@@ -174,7 +185,9 @@ fn run_steps(
     data: &Dataset,
 ) -> Result<u64, Failure> {
     let samples = data.train.count();
-    let steps = training.settings.steps(samples);
+    let buckets = 0..data.schema.bucket_count();
+    let counts: Vec<usize> = buckets.map(|bucket| data.counts_in(bucket)[0]).collect();
+    let steps = training.settings.steps(&counts);
     if steps == 0 {
         return Err(session.program_failure(vec![no_steps(&training.settings, samples)]));
     }
@@ -280,6 +293,11 @@ impl BuiltRun {
     /// The failure that ended the run, with its place in the program where it has one.
     pub fn failure(&self, error: &TrainError, session: &Session) -> Failure {
         train_failure(error, &self.data, &self.bounds_checks, session)
+    }
+
+    /// A step of training on samples of a bucket; the batch is still a symbol.
+    pub(crate) fn graph_of(&self, bucket: usize) -> &Graph {
+        self.smaller.get(bucket).unwrap_or(&self.graph)
     }
 
     /// How it trains.

@@ -82,7 +82,7 @@ pub(crate) fn replay(
     threads: usize,
 ) -> Result<Option<NonFiniteReport>, Failure> {
     let refused = trainer.refused();
-    let graph = &run.graph;
+    let graph = run.graph_of(refused.bucket);
     let probed = session.graph_pass(&probe::PASS, graph, &())?;
     let mut again = StepReplay { session, request, run, trainer, refused: &refused, threads };
     let (program, memory) = again.make(&probed)?;
@@ -228,7 +228,7 @@ impl StepReplay<'_, '_> {
 
     /// Arguments and result of the operator at the first element that is not finite.
     fn numbers(&mut self, node: NodeId) -> Result<OperatorRecord, Failure> {
-        let graph = &self.run.graph;
+        let graph = self.run.graph_of(self.refused.bucket);
         if let Op::Cast(_) = graph.nodes[node].op
             && graph.ty(graph.nodes[node].args[0]).dtype == DType::F64
         {
@@ -263,7 +263,7 @@ impl StepReplay<'_, '_> {
 
     /// Arguments and result of an operator on scalars of the step, which the host computes.
     fn number_of_the_step(&self, node: NodeId) -> OperatorRecord {
-        let graph = &self.run.graph;
+        let graph = self.run.graph_of(self.refused.bucket);
         let declared = graph.hypers.values().map(|hyper| (hyper.name.clone(), hyper.value));
         let declared: Vec<(String, f64)> = declared.collect();
         let mut hypers = hypers(&declared, self.run.run_steps);

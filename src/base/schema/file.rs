@@ -114,7 +114,8 @@ impl From<SchemaFile> for Schema {
         if !file.fields.is_empty() {
             fields = file.fields;
         }
-        Schema { fields, mixed, train, validation, test, oddities, constants: Vec::new() }
+        let (in_buckets, constants) = (Vec::new(), Vec::new());
+        Schema { fields, mixed, train, validation, test, in_buckets, oddities, constants }
     }
 }
 

@@ -60,11 +60,32 @@ pub enum CellMeaning {
     Text {
         /// The tokens.
         tokens: TokenList,
-        /// The positions.
+        /// The positions; of buckets, those of the largest.
         length: usize,
+        /// The buckets that texts of differing lengths go into, where there are some.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        buckets: Option<LengthBuckets>,
     },
     /// Levels of a wave.
     Levels(WaveLevels),
+}
+
+/// Buckets for texts of differing lengths: each goes into the first that holds it, and every batch is of
+/// one bucket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LengthBuckets {
+    /// The positions of each, increasing.
+    pub lengths: Vec<usize>,
+    /// Whether a text that is longer than the largest is cut; it is an error otherwise.
+    pub cut: bool,
+}
+
+impl LengthBuckets {
+    /// The first bucket that holds so many positions; the last where none does.
+    pub fn of(&self, positions: usize) -> usize {
+        let found = self.lengths.partition_point(|&length| length < positions);
+        found.min(self.lengths.len() - 1)
+    }
 }
 
 /// The form of waves whose samples are whole numbers, levels by the µ-law.

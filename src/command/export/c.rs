@@ -46,6 +46,7 @@ pub(super) struct FilledStep {
 
 /// Compiles the step of inference, and fills its memory with the weights and their layouts.
 pub(super) fn filled(exported: &mut ReadableModel, batch: usize) -> Result<FilledStep, Failure> {
+    exported.pad_to_largest();
     let steps = exported.compile(&[batch])?;
     let memory = steps.memory(&mut Pool::new(1));
     Ok(FilledStep { step: steps.into_largest(), memory })

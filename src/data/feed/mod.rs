@@ -13,6 +13,7 @@
 //! copied where they are asked for, since handing them over would cost as much. The bytes are the
 //! same either way, for any number of threads ([`sample`]).
 
+mod order;
 mod prefetch;
 mod sample;
 #[cfg(test)]
@@ -20,9 +21,10 @@ mod tests;
 
 use std::sync::Arc;
 
+use self::order::PassOrder;
 use self::prefetch::{Chunk, PassJob, Prefetch};
 use self::sample::SampleLoader;
-use super::dataset::{Dataset, Split, order};
+use super::dataset::{Dataset, Split};
 use super::error::DataError;
 use super::request::SourceRequest;
 use super::transform;
@@ -92,18 +94,21 @@ pub struct FeedError {
 pub struct Batch<'a> {
     /// Their indices in the split.
     pub samples: &'a [u32],
+    /// The bucket that they are in; 0 where there are none.
+    pub bucket: usize,
     bytes: Bytes<'a>,
 }
 
 enum Bytes<'a> {
     /// As they lie in the split.
     Split(&'a Split, Pass),
-    /// Prepared, with the place of the first one.
-    Chunk(&'a Chunk, usize),
+    /// Prepared, with the place of the first one, and the bytes that each has of every field.
+    Chunk(&'a Chunk, usize, &'a [usize]),
 }
 
 impl Batch<'_> {
-    /// Copies one field of all samples, one after the other. `out` has room for exactly those.
+    /// Copies one field of all samples, one after the other. `out` has room for exactly those; in a
+    /// bucket, for the positions that it has.
     pub fn copy(&self, field: usize, out: &mut [u8]) -> Result<(), FeedError> {
         match &self.bytes {
             Bytes::Split(split, pass) => {
@@ -115,9 +120,11 @@ impl Batch<'_> {
                     panicked: false,
                 })
             }
-            Bytes::Chunk(chunk, first) => {
-                let start = first * out.len() / self.samples.len();
-                out.copy_from_slice(&chunk.fields[field][start..][..out.len()]);
+            Bytes::Chunk(chunk, first, sizes) => {
+                let (size, part) = (sizes[field], out.len() / self.samples.len());
+                let rows = chunk.fields[field][first * size..].chunks_exact(size.max(1));
+                let rooms = out.chunks_exact_mut(part.max(1));
+                rooms.zip(rows).for_each(|(room, row)| room.copy_from_slice(&row[..part]));
                 Ok(())
             }
         }
@@ -129,6 +136,8 @@ pub struct Feed {
     loader: Arc<SampleLoader>,
     plan: Plan,
     prefetch: Option<Prefetch>,
+    /// Bytes of each field of a sample.
+    sizes: Vec<usize>,
     /// Passes that are being prepared, the current one aside.
     announced: Vec<Pass>,
     current: Option<Current>,
@@ -137,9 +146,8 @@ pub struct Feed {
 /// The pass that batches are taken from.
 struct Current {
     pass: Pass,
-    order: Arc<[u32]>,
-    batch: usize,
-    /// Samples that have been handed out.
+    order: PassOrder,
+    /// Samples that have been handed out, or were before.
     done: usize,
     /// Whether they are prepared by threads.
     ahead: bool,
@@ -154,11 +162,11 @@ impl Feed {
         let passes = [Pass::Train { epoch: 1 }, Pass::Validation, Pass::Test];
         let ahead = passes.into_iter().filter(|&pass| loader.is_work(pass));
         let samples = ahead.map(|pass| chunk_samples(&data.schema, batch_of(&plan, pass))).max();
+        let sizes: Vec<usize> = data.fields(true).iter().map(Field::bytes).collect();
         let prefetch = samples.map(|samples| {
-            let sizes = data.fields(true).iter().map(Field::bytes).collect();
-            Prefetch::start(loader.clone(), sizes, samples, workers(plan.threads))
+            Prefetch::start(loader.clone(), sizes.clone(), samples, workers(plan.threads))
         });
-        Feed { loader, plan, prefetch, announced: Vec::new(), current: None }
+        Feed { loader, plan, prefetch, sizes, announced: Vec::new(), current: None }
     }
 
     /// Begins a pass; what is left of the current one is dropped. `then` are passes that will
@@ -172,7 +180,7 @@ impl Feed {
         let ahead = self.loader.is_work(pass);
         if let Some(prefetch) = &mut self.prefetch {
             let left = self.current.take().is_some_and(|current| {
-                let left = current.ahead && current.done < current.order.len();
+                let left = current.ahead && current.done < current.order.samples.len();
                 if let Some((chunk, _)) = current.chunk {
                     prefetch.release(chunk);
                 }
@@ -184,63 +192,63 @@ impl Feed {
                 self.announced.clear();
             }
         }
-        let batch = batch_of(&self.plan, pass);
-        let mut order = self.order(pass);
-        let batches = order.len().div_ceil(batch);
-        if done > 0 {
-            order = order[(done * batch).min(order.len())..].into();
-        }
+        let order = self.order(pass);
+        let batches = order.batches();
+        let first = order.begin(done);
         if ahead {
             match done == 0 && self.announced.first() == Some(&pass) {
                 true => drop(self.announced.remove(0)),
-                false => self.prepare(pass, order.clone()),
+                false => self.prepare(pass, order.clone(), first),
             }
         }
         for &next in then {
             if self.loader.is_work(next) && !self.announced.contains(&next) {
-                self.prepare(next, self.order(next));
+                self.prepare(next, self.order(next), 0);
                 self.announced.push(next);
             }
         }
-        self.current = Some(Current { pass, order, batch, done: 0, ahead, chunk: None });
+        self.current = Some(Current { pass, order, done: first, ahead, chunk: None });
         batches
+    }
+
+    /// How many samples some batches of the current pass have together, counted from its beginning.
+    pub fn samples_of(&self, batches: std::ops::Range<usize>) -> usize {
+        let samples = |order: &PassOrder| order.begin(batches.end) - order.begin(batches.start);
+        self.current.as_ref().map_or(0, |current| samples(&current.order))
     }
 
     /// The next batch of the current pass; `None` after the last one.
     pub fn next_batch(&mut self) -> Result<Option<Batch<'_>>, FeedError> {
         let Some(current) = &mut self.current else { return Ok(None) };
         let first = current.done;
-        let samples = first..(first + current.batch).min(current.order.len());
+        let samples = first..current.order.end_behind(first);
         if samples.is_empty() {
             return Ok(None);
         }
         current.done = samples.end;
+        let bucket = self.loader.split(current.pass).bucket(current.order.samples[first]);
         let bytes = match &mut self.prefetch {
             Some(prefetch) if current.ahead => {
                 let begins = current.next_chunk(prefetch, first)?;
                 let (chunk, _) = current.chunk.as_ref().expect("a chunk has been taken");
-                Bytes::Chunk(chunk, first - begins)
+                Bytes::Chunk(chunk, first - begins, &self.sizes)
             }
             _ => Bytes::Split(self.loader.split(current.pass), current.pass),
         };
-        Ok(Some(Batch { samples: &current.order[samples], bytes }))
+        Ok(Some(Batch { samples: &current.order.samples[samples], bucket, bytes }))
     }
 
     /// The samples that a pass takes, in order.
-    fn order(&self, pass: Pass) -> Arc<[u32]> {
-        let count = self.loader.split(pass).count();
-        let Pass::Train { epoch } = pass else { return (0..count as u32).collect() };
-        let mut order = order(self.plan.seed, epoch, count, self.plan.shuffle);
-        if !self.plan.keep_last {
-            order.truncate(count / self.plan.batch * self.plan.batch);
-        }
-        order.into()
+    fn order(&self, pass: Pass) -> PassOrder {
+        let split = self.loader.split(pass);
+        PassOrder::new(split, pass, &self.plan, self.loader.schema().bucket_count())
     }
 
-    fn prepare(&mut self, pass: Pass, order: Arc<[u32]>) {
+    /// Has a pass prepared from one of its samples on, which begins a batch.
+    fn prepare(&mut self, pass: Pass, order: PassOrder, first: usize) {
         let chunk = chunk_samples(self.loader.schema(), batch_of(&self.plan, pass));
         if let Some(prefetch) = &mut self.prefetch {
-            prefetch.add(PassJob { pass, order, chunk, claimed: 0 });
+            prefetch.add(PassJob { pass, order, chunk, claimed: first });
         }
     }
 }

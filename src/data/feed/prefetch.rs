@@ -18,6 +18,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::super::error::DataError;
+use super::order::PassOrder;
 use super::{FeedError, Pass};
 use crate::base::caught::caught;
 
@@ -79,8 +80,8 @@ pub struct PassJob {
     /// The pass.
     pub pass: Pass,
     /// Its samples.
-    pub order: Arc<[u32]>,
-    /// Samples of a chunk.
+    pub order: PassOrder,
+    /// Samples of a chunk, at most.
     pub chunk: usize,
     /// Samples that workers have taken on.
     pub claimed: usize,
@@ -168,7 +169,7 @@ impl Prefetch {
 
     /// Adds a pass behind all others.
     pub fn add(&mut self, job: PassJob) {
-        if job.order.is_empty() {
+        if job.claimed == job.order.samples.len() {
             return;
         }
         self.shared.lock().jobs.push_back(job);
@@ -328,10 +329,10 @@ impl FeedState {
         let slot = self.claimed % self.slots.len();
         let job = self.jobs.front_mut()?;
         let first = job.claimed;
-        let samples = job.chunk.min(job.order.len() - first);
-        let (pass, order) = (job.pass, job.order.clone());
+        let samples = job.order.end_within(first, job.chunk) - first;
+        let (pass, order) = (job.pass, job.order.samples.clone());
         job.claimed += samples;
-        if job.claimed == job.order.len() {
+        if job.claimed == order.len() {
             self.jobs.pop_front();
         }
         let BatchSlot::Free(mut chunk) = std::mem::replace(&mut self.slots[slot], BatchSlot::Away)

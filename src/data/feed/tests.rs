@@ -4,9 +4,15 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::super::dataset::Samples;
 use super::super::request::{Argument, Literal, Places, TransformCall};
+use super::super::spill::{ColumnWriter, Spill};
 use super::prefetch::{BatchSlots, LoadSample};
 use super::*;
+use crate::base::schema::{
+    CellMeaning, FieldRecipe, LengthBuckets, MissingValue, TokenList, TokenUnit,
+};
+use crate::base::tensor::DType;
 
 fn call(name: &str, args: &[(&str, Literal)]) -> TransformCall {
     let args = args.iter().map(|(name, value)| Argument::named(name, value.clone()));
@@ -183,7 +189,63 @@ impl LoadSample for Numbers {
 }
 
 fn job(order: std::ops::Range<u32>, chunk: usize) -> PassJob {
-    PassJob { pass: Pass::Test, order: order.collect(), chunk, claimed: 0 }
+    let order = PassOrder::whole(order.collect(), 1, true);
+    PassJob { pass: Pass::Test, order, chunk, claimed: 0 }
+}
+
+/// Ten samples of one to four tokens in buckets of two and four, in memory or in a file.
+fn texts(in_file: bool) -> Dataset {
+    let tokens = TokenList { unit: TokenUnit::Bytes, names: Vec::new(), merges: Vec::new() };
+    let buckets = Some(LengthBuckets { lengths: vec![2, 4], cut: false });
+    let recipe = FieldRecipe {
+        columns: vec!["text".to_owned()],
+        value: CellMeaning::Text { tokens, length: 4, buckets },
+        missing: MissingValue::Refuse,
+        transforms: Vec::new(),
+    };
+    let recipe = Some(Arc::new(recipe));
+    let field = Field { recipe, ..Field::number("text", DType::I32, &[4]) };
+    let of_sample =
+        |sample: i32| (0..4).map(move |at| if at <= sample % 4 { 1 + sample } else { 0 });
+    let bytes: Vec<u8> = (0..10).flat_map(of_sample).flat_map(i32::to_le_bytes).collect();
+    let folder = tempfile::tempdir().expect("a folder");
+    let spill = Spill::above(0, folder.path());
+    let mut writer = match in_file {
+        true => ColumnWriter::File(spill.file().expect("a file"), Box::default()),
+        false => ColumnWriter::Memory(Vec::new()),
+    };
+    writer.push(&bytes).expect("room");
+    let column = writer.finish(field.bytes());
+    let buckets = (0..10).map(|sample| u8::from(sample % 4 > 1)).collect();
+    let samples = Samples::new(10, vec![(field, column)]).in_buckets(buckets);
+    Dataset::of_splits("test", Arc::new(samples), [(0..10).collect(), Vec::new(), Vec::new()])
+}
+
+#[test]
+fn batches_of_buckets_are_the_same_from_memory_and_from_a_file_and_behind_others() {
+    let take = |in_file, done| {
+        let mut feed = Feed::new(&texts(in_file), plan(2, 3));
+        assert_eq!(feed.begin_at(Pass::Train { epoch: 1 }, done, &[]), 5);
+        let mut batches = Vec::new();
+        while let Some(batch) = feed.next_batch().expect("samples") {
+            let length = [2, 4][batch.bucket];
+            let mut bytes = vec![0; 4 * length * batch.samples.len()];
+            batch.copy(0, &mut bytes).expect("a copy");
+            let begin = |at: usize| i32::from(bytes[4 * length * at]);
+            (0..batch.samples.len()).for_each(|at| {
+                assert_eq!(begin(at), 1 + batch.samples[at] as i32, "its own first token");
+            });
+            batches.push((batch.samples.to_vec(), bytes));
+        }
+        batches
+    };
+    let memory = take(false, 0);
+    assert_eq!(memory.len(), 5);
+    assert_eq!(memory, take(true, 0));
+    for done in 1..5 {
+        assert_eq!(memory[done..], take(false, done));
+        assert_eq!(memory[done..], take(true, done));
+    }
 }
 
 #[test]

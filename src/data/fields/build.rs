@@ -8,9 +8,10 @@
 //! get the bits that rows of training got.
 
 use super::date::Date;
+use super::lengths::buckets_of;
 use super::{ColumnStore, MISSING_TEXT, PART, RawColumn, RawTable};
 use crate::base::schema::{
-    CellMeaning, DatePart, Field, FieldRecipe, FieldTransform, MissingValue, PADDING,
+    CellMeaning, DatePart, Field, FieldRecipe, FieldTransform, LengthBuckets, MissingValue, PADDING,
 };
 use crate::base::shown::Show;
 use crate::data::dataset::Column;
@@ -27,6 +28,8 @@ pub struct BuiltField {
     pub field: Field,
     /// Each row's bytes in turn, little-endian.
     pub column: Column,
+    /// The bucket of each row, where there are some.
+    pub buckets: Vec<u8>,
 }
 
 /// The bytes of a field for some rows, in order: in a file where the table is in one or the field is as
@@ -52,14 +55,19 @@ pub fn build(
         true => ColumnWriter::File(spill.file()?, Box::default()),
         false => ColumnWriter::Memory(Vec::with_capacity(in_memory(size, field, rows)?)),
     };
+    let mut buckets = Vec::new();
     let rows_at_once = (PART_BYTES / field.bytes().max(1)).clamp(1, PART);
     for rows in rows.chunks(rows_at_once) {
         let parts: Vec<Result<Vec<u8>, DataError>> =
             rows.par_chunks(rows_at_once.div_ceil(PIECES)).map(part).collect();
         // Of several errors that of the first row is told.
-        parts.into_iter().try_for_each(|part| writer.push(&part?))?;
+        for part in parts {
+            let part = part?;
+            buckets.extend(buckets_of(field, &part));
+            writer.push(&part)?;
+        }
     }
-    Ok(BuiltField { field: field.clone(), column: writer.finish(field.bytes()) })
+    Ok(BuiltField { field: field.clone(), column: writer.finish(field.bytes()), buckets })
 }
 
 /// Bytes of a field that are built at once, in pieces that threads take.
@@ -74,7 +82,7 @@ fn in_memory(size: usize, field: &Field, rows: &[u32]) -> Result<usize, DataErro
         return Ok(size);
     }
     let message = format!("{} rows of {} bytes are more than fit", rows.len(), field.bytes());
-    Err(DataError::new(message).help("make the field's `length` smaller"))
+    Err(DataError::new(message).help("make the field's `length`, or its largest bucket, smaller"))
 }
 
 /// The cells that a field is made of.
@@ -85,6 +93,8 @@ pub struct Cells<'a> {
     classes: Vec<Option<usize>>,
     /// Cuts the texts of the column, where the field is one.
     encoder: Option<Encoder<'a>>,
+    /// The buckets that they go into, where there are some.
+    buckets: Option<&'a LengthBuckets>,
     /// Numbers of a row.
     width: usize,
     is_class: bool,
@@ -118,7 +128,8 @@ impl<'a> Cells<'a> {
         let is_one_hot = recipe.transforms.last() == Some(&FieldTransform::OneHot);
         let one_hot = field.shape.last().copied().filter(|_| is_one_hot);
         let is_class = field.as_class().is_some();
-        Cells { recipe, columns, classes, encoder, width: recipe.width(), is_class, one_hot }
+        let (width, buckets) = (recipe.width(), field.buckets());
+        Cells { recipe, columns, classes, encoder, buckets, width, is_class, one_hot }
     }
 
     /// Appends a row's bytes. An error is a reason in plain words.
@@ -155,7 +166,16 @@ impl<'a> Cells<'a> {
             _ if self.recipe.missing == MissingValue::Unknown => "",
             _ => return Err(self.is_missing(0)),
         };
-        let tokens = encoder.encode(text).into_iter().map(|token| token + 1);
+        let tokens = encoder.encode(text);
+        let cuts = self.buckets.is_none_or(|buckets| buckets.cut);
+        if tokens.len() > self.width && !cuts {
+            let (column, tokens) = (self.name(0).shown(), tokens.len());
+            return Err(format!(
+                "`{column}` has {tokens} tokens, which the largest bucket of {} does not hold",
+                self.width
+            ));
+        }
+        let tokens = tokens.into_iter().map(|token| token + 1);
         let positions = tokens.chain(std::iter::repeat(PADDING)).take(self.width);
         out.extend(positions.flat_map(i32::to_le_bytes));
         Ok(())

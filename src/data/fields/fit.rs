@@ -50,7 +50,7 @@ pub fn fit(
             CellMeaning::Category { names, closed: *closed }
         }
         MeaningPlan::Date(parts) => CellMeaning::Date(parts.clone()),
-        MeaningPlan::Text { unit, most, length } => {
+        MeaningPlan::Text { unit, most, length, buckets } => {
             let part = table.part(&plan.columns[..1], train)?;
             let tokens = learn(*unit, texts(part.column(&plan.columns[0])), *most);
             // The first name of characters and words stands for what is not there.
@@ -58,7 +58,7 @@ pub fn fit(
                 let message = format!("`{}` has no text in the rows to train on", plan.columns[0]);
                 return Err(DataError::new(message));
             }
-            CellMeaning::Text { tokens, length: *length }
+            CellMeaning::Text { tokens, length: *length, buckets: buckets.clone() }
         }
     };
     let missing = missing(plan, &value, table, train)?;

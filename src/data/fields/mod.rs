@@ -16,12 +16,14 @@
 mod build;
 mod date;
 mod fit;
+mod lengths;
 mod plan;
 mod splits;
 mod store;
 
 pub use build::{BuiltField, Cells};
-pub use plan::{FieldPlan, MeaningPlan, MissingPlan, TransformPlan, plans};
+pub use lengths::sample_buckets;
+pub use plan::{FieldPlan, MeaningPlan, MissingPlan, TRANSFORMS, TransformPlan, plans};
 pub use splits::{RowSplits, SplitPlan};
 pub use store::ColumnStore;
 
@@ -159,6 +161,7 @@ pub fn built_fields(
             Some(field) => field.clone(),
             None => fit::fit(plan, table, train, oddities).map_err(at_field)?,
         };
+        lengths::refuse_longer(&field, plan, table, kept).map_err(at_field)?;
         built.push(build::build(&field, table, kept, spill).map_err(at_field)?);
     }
     built.sort_by_key(|built| built.field.is_target);

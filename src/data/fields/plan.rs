@@ -5,7 +5,7 @@
 //! ```
 
 use super::date::PARTS;
-use crate::base::schema::{DatePart, TokenUnit};
+use crate::base::schema::{DatePart, LengthBuckets, TokenUnit};
 use crate::data::error::DataError;
 use crate::data::request::{Arguments, FieldRequest, Literal, TransformCall};
 use crate::data::text::unit;
@@ -20,14 +20,18 @@ pub const KINDS: [(&str, &[&str]); 5] = [
 ];
 
 /// The transforms of fields, each with its arguments in order.
-pub const TRANSFORMS: [(&str, &[&str]); 6] = [
+pub const TRANSFORMS: [(&str, &[&str]); 7] = [
     ("standardize", &["mean", "std"]),
     ("minmax", &["low", "high"]),
     ("log1p", &[]),
     ("clip", &["low", "high"]),
     ("buckets", &["count", "edges"]),
     ("one_hot", &[]),
+    (BUCKET, &["lengths", "longer"]),
 ];
+
+/// The transform of texts: buckets by their lengths.
+const BUCKET: &str = "bucket";
 
 /// A field as it is asked for.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,6 +48,8 @@ pub struct FieldPlan {
     pub missing: MissingPlan,
     /// The transforms, in order.
     pub transforms: Vec<TransformPlan>,
+    /// The place of `bucket` among the transforms that are written, for messages.
+    pub bucket: Option<usize>,
     /// Whether it is a target.
     pub is_target: bool,
     /// Its place among the fields that are written, for messages.
@@ -68,8 +74,10 @@ pub enum MeaningPlan {
         unit: TokenUnit,
         /// The most tokens.
         most: usize,
-        /// The positions.
+        /// The positions; of buckets, those of the largest.
         length: usize,
+        /// The buckets by length.
+        buckets: Option<LengthBuckets>,
     },
 }
 
@@ -123,9 +131,38 @@ pub fn plans(fields: &[FieldRequest]) -> Result<Vec<FieldPlan>, DataError> {
             let message = format!("the field `{}` stands twice", field.name);
             return Err(DataError::new(message).field(place));
         }
-        plans.push(plan(place, field).map_err(|error| error.field(place))?);
+        let plan = plan(place, field).map_err(|error| error.field(place))?;
+        same_number_of_buckets(&plans, &plan).map_err(|error| error.field(place))?;
+        plans.push(plan);
     }
     Ok(plans)
+}
+
+/// A sample is in one bucket, whatever fields have some.
+fn same_number_of_buckets(plans: &[FieldPlan], plan: &FieldPlan) -> Result<(), DataError> {
+    let Some(own) = plan.buckets() else { return Ok(()) };
+    let other = plans.iter().find_map(|plan| Some((&plan.name, plan.buckets()?)));
+    let Some((name, other)) = other.filter(|(_, other)| other.len() != own.len()) else {
+        return Ok(());
+    };
+    let (own, other) = (own.len(), other.len());
+    let message = format!("{own} buckets, but `{name}` has {other}: a sample is in one of each");
+    let error = DataError::new(message).argument("lengths");
+    let error = error.help("give both fields as many, the first for what is short in both");
+    Err(match plan.bucket {
+        Some(place) => error.transform(place),
+        None => error,
+    })
+}
+
+impl FieldPlan {
+    /// The lengths of its buckets, where it has some.
+    fn buckets(&self) -> Option<&[usize]> {
+        match &self.meaning {
+            MeaningPlan::Text { buckets, .. } => buckets.as_ref().map(|it| &it.lengths[..]),
+            _ => None,
+        }
+    }
 }
 
 fn plan(place: usize, field: &FieldRequest) -> Result<FieldPlan, DataError> {
@@ -147,12 +184,14 @@ fn plan(place: usize, field: &FieldRequest) -> Result<FieldPlan, DataError> {
         // A class that was never seen has no place in a target.
         "category" => MeaningPlan::Category { closed: args.flag("closed", field.is_target)? },
         "date" => MeaningPlan::Date(date_parts(&args)?),
-        "text" => text_meaning(&args)?,
+        "text" => text_meaning(&args, &field.transforms)?,
         _ => MeaningPlan::Number,
     };
     let missing = missing(&args, &meaning)?;
     let mut transforms = Vec::new();
-    for (index, call) in field.transforms.iter().enumerate() {
+    // The buckets of a text are part of its meaning.
+    let is_bucket = |call: &TransformCall| kind == "text" && call.name == BUCKET;
+    for (index, call) in field.transforms.iter().enumerate().filter(|(_, it)| !is_bucket(it)) {
         let earlier = transforms.last();
         let next = transform(call, &meaning, earlier, columns.len());
         transforms.push(next.map_err(|error| error.transform(index))?);
@@ -164,6 +203,7 @@ fn plan(place: usize, field: &FieldRequest) -> Result<FieldPlan, DataError> {
         meaning,
         missing,
         transforms,
+        bucket: field.transforms.iter().position(is_bucket),
         is_target: field.is_target,
         place: Some(place),
     })
@@ -172,16 +212,76 @@ fn plan(place: usize, field: &FieldRequest) -> Result<FieldPlan, DataError> {
 /// Positions that a text has at most.
 const MOST_POSITIONS: usize = 1 << 16;
 
-fn text_meaning(args: &Arguments<'_>) -> Result<MeaningPlan, DataError> {
+fn text_meaning(
+    args: &Arguments<'_>,
+    transforms: &[TransformCall],
+) -> Result<MeaningPlan, DataError> {
     let (unit, most) = unit(args)?;
     // Blanks only tell words apart; in a window into a whole text they are text.
     let unit = if unit == TokenUnit::Words { TokenUnit::BareWords } else { unit };
     let length = args.count("length", 0, 1)?;
+    let mut calls = transforms.iter().enumerate().filter(|(_, call)| call.name == BUCKET);
+    if let Some((place, call)) = calls.next() {
+        if let Some((again, _)) = calls.next() {
+            let error = DataError::new("`bucket` stands twice");
+            return Err(error.transform(again).help("put all lengths into one list"));
+        }
+        if args.get("length").is_some() {
+            let error = args.wrong("length", "left out where the field has buckets");
+            return Err(error.help("the largest bucket is the length"));
+        }
+        let buckets = length_buckets(call).map_err(|error| error.transform(place))?;
+        let length = buckets.lengths[buckets.lengths.len() - 1];
+        return Ok(MeaningPlan::Text { unit, most, length, buckets: Some(buckets) });
+    }
     match length {
-        0 => Err(args.wrong("length", "given: the tokens of a sample, such as `length: 64`")),
-        1..=MOST_POSITIONS => Ok(MeaningPlan::Text { unit, most, length }),
+        0 => {
+            let takes = "given: the tokens of a sample, such as `length: 64`, or let texts of \
+                         differing lengths go into buckets, `|> bucket([64, 128])`";
+            Err(args.wrong("length", takes))
+        }
+        1..=MOST_POSITIONS => Ok(MeaningPlan::Text { unit, most, length, buckets: None }),
         _ => Err(args.wrong("length", &format!("an int from 1 to {MOST_POSITIONS}"))),
     }
+}
+
+/// Buckets that a field has at most: each is a step of its own.
+const MOST_BUCKETS: usize = 32;
+
+fn length_buckets(call: &TransformCall) -> Result<LengthBuckets, DataError> {
+    let args = Arguments::of_call(call, &["lengths", "longer"])?;
+    let takes = || {
+        let range = format!("of increasing ints from 1 to {MOST_POSITIONS}");
+        args.wrong("lengths", &format!("a list of at most {MOST_BUCKETS} lengths, {range}"))
+    };
+    let Some(Literal::List(given)) = args.get("lengths") else {
+        return Err(takes().help("write them in order: `bucket([64, 128, 256])`"));
+    };
+    let length = |literal: &Literal| match literal {
+        Literal::Int(length) => {
+            usize::try_from(*length).ok().filter(|it| (1..=MOST_POSITIONS).contains(it))
+        }
+        _ => None,
+    };
+    let lengths: Option<Vec<usize>> = given.iter().map(length).collect();
+    let lengths = lengths.ok_or_else(takes)?;
+    if lengths.is_empty() || lengths.len() > MOST_BUCKETS {
+        return Err(takes());
+    }
+    if !lengths.is_sorted_by(|a, b| a < b) {
+        let mut sorted = lengths;
+        sorted.sort_unstable();
+        sorted.dedup();
+        return Err(takes().instead(format!("{sorted:?}")));
+    }
+    let cut = match args.get("longer") {
+        None => false,
+        Some(Literal::Name(word)) if word == "cut" => true,
+        Some(_) => {
+            return Err(args.wrong("longer", "`cut`, or left out where that is an error"));
+        }
+    };
+    Ok(LengthBuckets { lengths, cut })
 }
 
 fn date_parts(args: &Arguments<'_>) -> Result<Vec<DatePart>, DataError> {
@@ -260,10 +360,7 @@ fn transform(
         return Err(error.misspelt(name, names, list));
     };
     let args = Arguments::of_call(call, known)?;
-    if matches!(meaning, MeaningPlan::Text { .. }) {
-        let error = DataError::new(format!("`{name}` needs numbers, but the field is a text"));
-        return Err(error.help("a text becomes numbers in the model: `embedding`, or `one_hot`"));
-    }
+    refuse_text(name, meaning)?;
     let are_classes = matches!(meaning, MeaningPlan::Category { .. })
         || matches!(earlier, Some(TransformPlan::Quantiles(_) | TransformPlan::Edges(_)));
     if matches!(earlier, Some(TransformPlan::OneHot)) {
@@ -304,6 +401,20 @@ fn transform(
         "buckets" => buckets(&args),
         _ => Ok(TransformPlan::OneHot),
     }
+}
+
+/// Refuses transforms of numbers where the field is a text, and buckets by length where it is none.
+fn refuse_text(name: &str, meaning: &MeaningPlan) -> Result<(), DataError> {
+    let is_text = matches!(meaning, MeaningPlan::Text { .. });
+    if name == BUCKET && !is_text {
+        let error = DataError::new("`bucket` is of the lengths of texts, but the field is no text");
+        return Err(error.help("classes are made of numbers by `buckets(edges: [0, 10])`"));
+    }
+    if name != BUCKET && is_text {
+        let error = DataError::new(format!("`{name}` needs numbers, but the field is a text"));
+        return Err(error.help("a text becomes numbers in the model: `embedding`, or `one_hot`"));
+    }
+    Ok(())
 }
 
 /// Two numbers for each column.

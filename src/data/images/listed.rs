@@ -87,6 +87,11 @@ impl<'a> ListedPictures<'a> {
         let root = find::train(options.folder, places)?;
         let requested =
             RequestedTable::read(args, places, "labels", Some("file"), &Spill::of(places))?;
+        if let Some(plan) = requested.plans.iter().find(|plan| plan.bucket.is_some()) {
+            let error = DataError::new("texts beside images have one length, and no buckets");
+            let error = error.maybe_field(plan.place).help("write `length: 64` instead");
+            return Err(error);
+        }
         let found = Folder::flat(&root)?;
         let files = files_of(&requested, &found)?;
         let (kept, left_out) = kept_rows(&requested.plans, &requested.table)?;

@@ -205,6 +205,7 @@ fn field(name: &str, meaning: MeaningPlan) -> FieldPlan {
         is_vector: false,
         missing: MissingPlan::Refuse,
         transforms: Vec::new(),
+        bucket: None,
         is_target: false,
         place: None,
     }

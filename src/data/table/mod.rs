@@ -28,6 +28,7 @@ use super::dataset::{Dataset, Note, Samples};
 use super::error::DataError;
 use super::fields::{
     self, BuiltField, ColumnStore, FieldPlan, MeaningPlan, RowSplits, SplitPlan, built_fields,
+    sample_buckets,
 };
 use super::input::{InputReader, InputRequest};
 use super::locate;
@@ -362,9 +363,11 @@ fn load(args: &Arguments<'_>, places: &Places, spill: &Spill) -> Result<Dataset,
     let (kept, notes) = fields::kept_rows(&requested.plans, &requested.table)?;
     let splits = requested.splits(&kept)?;
     let (built, oddities) = requested.built(args, &kept, &splits)?;
+    let buckets = sample_buckets(built.iter().map(|built| &built.buckets));
     let columns = built.into_iter().map(|built| (built.field, built.column));
     let samples = Samples::new(kept.len(), columns.collect());
-    let samples = Arc::new(samples.from(requested.table.origins(&kept)?));
+    let samples = samples.in_buckets(buckets).from(requested.table.origins(&kept)?);
+    let samples = Arc::new(samples);
     let mut data = Dataset::of_splits(Csv.name(), samples, splits.places(&kept));
     data.schema.oddities = oddities;
     data.notes = notes.into_iter().map(Note::of).collect();

@@ -35,7 +35,7 @@ mod zoom;
 pub use frame::{Frame, Size};
 
 use super::dataset::Split;
-use super::error::DataError;
+use super::error::{DataError, Mending};
 use super::request::{Arguments, TransformCall};
 use crate::base::field::NameKind;
 use crate::base::names::meant;
@@ -125,8 +125,8 @@ fn unknown(name: &str) -> DataError {
             (false, false) => (error.message, known.help(name).into()),
         };
         let near = meant.near.into_iter().map(|(near, _)| near).collect();
-        let misspelt = Some(Box::new((name.to_owned(), near)));
-        return DataError { message, help: Some(help), misspelt, ..DataError::default() };
+        let mending = Some(Box::new(Mending::Misspelt(name.to_owned(), near)));
+        return DataError { message, help: Some(help), mending, ..DataError::default() };
     }
     error.misspelt(name, names, || format!("transforms are {}", names.join(", ")))
 }

@@ -11,7 +11,7 @@ use crate::elaborate::context::{Elaborator, ErrorReported, Eval};
 
 use super::operands::{ModelOutputs, RunData};
 use super::plan::TrainPlan;
-use crate::base::schema::{Conversion, Field, ImageField, Schema};
+use crate::base::schema::{Conversion, Field, ImageField, PADDING, Schema};
 use crate::base::source::Span;
 use crate::base::step_output::StepOutput;
 use crate::base::tensor::DType;
@@ -19,7 +19,7 @@ use crate::elaborate::dims;
 use crate::elaborate::items::FnId;
 use crate::elaborate::scope::{Binding, CallFrame, Role};
 use crate::elaborate::value::Value;
-use crate::graph::{Dim, DimOrigin, NodeId, Type, UpdateTarget};
+use crate::graph::{Binary, Dim, DimOrigin, Node, NodeId, Op, Type, UpdateTarget};
 use crate::syntax::ast::{self, Expr, ExprKind, Function, FunctionKind, ParamDecl};
 
 /// The data of a model's inputs.
@@ -125,7 +125,10 @@ impl<'a> Elaborator<'a> {
             return Err(self.error_help(codes::DECLARATION, function.name.span, message, help));
         }
         let Some((name, schema)) = data else { return Ok(vec![None; inputs.len()]) };
-        let of_name = |input: &&ParamDecl| schema.field(&input.name.text);
+        // A mask is of the text that it is named for.
+        let of_name = |input: &&ParamDecl| {
+            schema.field(&input.name.text).or_else(|| schema.masked_by(&input.name.text))
+        };
         let own = |input: &&ParamDecl| of_name(input).is_some_and(|field| !field.is_target);
         if inputs.iter().any(own) || inputs.iter().all(|input| of_name(input).is_some()) {
             let fields: Vec<Eval<_>> = inputs
@@ -182,6 +185,9 @@ impl<'a> Elaborator<'a> {
         let dtype = self.dtype(ty)?;
         self.bind_batch(param, dims)?;
         let node = match field {
+            Some((data, field)) if field.mask_name().as_ref() == Some(&param.name.text) => {
+                self.mask_input(function, param, data, field)?
+            }
             Some((data, field)) => {
                 let raw = self.field_input(data, field, param.span);
                 self.bind_dims(function, dims, raw)
@@ -203,6 +209,33 @@ impl<'a> Elaborator<'a> {
         let binding = Binding::Value(value, Role::Argument, param.name.span);
         self.frame_mut().bind(&param.name.text, binding);
         Ok(())
+    }
+
+    /// Where a text has tokens, and no padding.
+    fn mask_input(
+        &mut self,
+        function: &'a Function,
+        param: &'a ParamDecl,
+        data: &str,
+        field: &Field,
+    ) -> Eval<NodeId> {
+        let ty = param.ty.as_ref().expect("an input has a type");
+        let dims: &'a [ast::DimExpr] = ty.dims.as_deref().unwrap_or_default();
+        let tokens = self.field_input(data, field, param.span);
+        self.bind_dims(function, dims, tokens)
+            .map_err(|()| self.does_not_fit(function, param, tokens, param.span, None))?;
+        self.checked_dims(function, param, dims, tokens)?;
+        let dtype = self.dtype(ty)?;
+        if dtype != DType::Bool {
+            let message = format!("`{}` is a mask, which is bool, not {dtype}", param.name.text);
+            return Err(self.error(codes::DATA, ty.span, message));
+        }
+        self.at(param.span);
+        let padding = self.builder.constant(f64::from(PADDING), DType::I32);
+        let built = self.builder.binary(Binary::Ne, tokens, padding);
+        let node = self.made(param.span, &[tokens], built)?;
+        self.fields.insert(param.name.text.clone(), node);
+        Ok(node)
     }
 
     fn checked_dims(
@@ -285,6 +318,15 @@ impl<'a> Elaborator<'a> {
 
     /// An input as the data have it.
     pub fn field_input(&mut self, data: &str, field: &Field, span: Span) -> NodeId {
+        // A text and its mask are one input.
+        let graph = &self.builder.graph;
+        let is_input = |node: &Node| match node.op {
+            Op::Input(id) => graph.inputs[id].name == field.name,
+            _ => false,
+        };
+        if let Some((known, _)) = graph.nodes.iter().find(|(_, node)| is_input(node)) {
+            return known;
+        }
         let dims = field.shape.iter().map(|&extent| Dim::Known(extent));
         let shape: Vec<Dim> = std::iter::once(Dim::N).chain(dims).collect();
         self.at(span);

@@ -20,7 +20,7 @@ use crate::base::tensor::Tensor;
 use crate::data::{Dataset, Pass, Watch};
 use crate::driver::memory::{refuse_too_large, variable_bytes};
 use crate::driver::session::{Failure, Request, Session};
-use crate::driver::steps::{BoundsChecks, StepCompiler};
+use crate::driver::steps::{BoundsChecks, StepCompiler, programs};
 use crate::elaborate::Training;
 use crate::run::failures::train_failure;
 use crate::run::folder::RunInfo;
@@ -29,7 +29,6 @@ use crate::runtime::pool::Pool;
 use crate::runtime::program::{CompiledProgram, RunMemory};
 use crate::runtime::trainer::{Scores, Setup, Steps, TrainError, Trainer, row_bytes};
 use crate::schedule::Globals;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tally::Tally;
@@ -101,23 +100,17 @@ pub fn evaluation(
     let fields = data.fields(true);
     let mut compiler =
         StepCompiler { session: &mut session, request: &request, fields, globals, run_steps: 1 };
-    let count = data.test.count();
-    let batch = crate::driver::steps::evaluation_batch(&graph, &[count]).min(count);
-    let (train, bounds_checks) = compiler.step(&graph, batch)?;
-    let mut evaluate = BTreeMap::new();
-    for batch in [batch, count % batch] {
-        if batch > 0 && !evaluate.contains_key(&batch) {
-            evaluate.insert(batch, compiler.step(&graph, batch)?.0);
-        }
-    }
-    let programs: Vec<&CompiledProgram> =
-        std::iter::once(&train).chain(evaluate.values()).map(|step| &step.program).collect();
     let overs = crate::driver::steps::overs(&training);
-    let beside = variable_bytes(&graph).saturating_add(row_bytes(&overs, [count, 0]));
+    let mut beside = variable_bytes(&graph);
+    beside = beside.saturating_add(row_bytes(&overs, [data.test.count(), 0]));
+    let mut graphs = Vec::new();
+    for experiment in front.smaller {
+        graphs.push(compiler.session.elaborated(experiment.eval)?);
+    }
+    graphs.push(graph);
+    let (steps, bounds_checks) = compiler.evaluation_steps(&graphs, &data, overs)?;
+    let programs: Vec<&CompiledProgram> = programs(&steps).collect();
     refuse_too_large(&session, &request, &programs, 1, beside)?;
-    let metrics = graph.metrics().map(str::to_owned).collect();
-    let (last, accumulate, written) = (None, None, None);
-    let steps = Steps { train, last, accumulate, evaluate, metrics, overs, written };
     let bounds_checks = BoundsChecks { train: Vec::new(), evaluate: bounds_checks };
     let model = front.experiment.model;
     Ok(Evaluation { session, data, weights: from, model, training, steps, bounds_checks, initial })
@@ -181,9 +174,7 @@ fn same_classes(known: &[String], found: &[String]) -> Result<(), String> {
 impl Evaluation {
     /// Judges the model; remembers so many of the samples that it is most wrong about.
     pub fn evaluate_split(&self, pool: &mut Pool, worst: usize) -> Result<Evaluated, Failure> {
-        let programs = [&self.steps.train.program].into_iter();
-        let programs = programs.chain(self.steps.evaluate.values().map(|step| &step.program));
-        let memory = RunMemory::for_programs(programs, pool.threads());
+        let memory = RunMemory::for_programs(programs(&self.steps), pool.threads());
         let setup = Setup::evaluation(self.steps.train.batch);
         let mut trainer = Trainer::new(&self.steps, memory, pool, &self.data, setup, &self.initial);
         let keep = Keep { worst, random: 0 };

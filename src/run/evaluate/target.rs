@@ -23,6 +23,8 @@ pub struct OutputTarget<'a> {
     affine: Vec<(f64, f64)>,
     /// Bytes of a sample, as a step gets it.
     size: usize,
+    /// Bytes of each sample that was read, where their buckets have fewer.
+    parts: Vec<usize>,
     bytes: Vec<u8>,
 }
 
@@ -44,7 +46,8 @@ impl<'a> OutputTarget<'a> {
         let (affine, bytes) = (affine.unwrap_or_default(), Vec::new());
         let transforms = &*data.transforms;
         let size = transforms.evaluated_bytes(place).unwrap_or(field.bytes());
-        Some(OutputTarget { split, transforms, place, field, affine, size, bytes })
+        let parts = Vec::new();
+        Some(OutputTarget { split, transforms, place, field, affine, size, parts, bytes })
     }
 
     /// Whether it is a picture that the output draws.
@@ -55,13 +58,22 @@ impl<'a> OutputTarget<'a> {
     /// Reads the targets of some samples; says whether that went well.
     pub fn read(&mut self, samples: &[u32]) -> bool {
         self.bytes.resize(samples.len() * self.size, 0);
+        self.parts.clear();
+        if let Some(buckets) = self.field.buckets() {
+            let part = |&sample: &u32| {
+                let length = buckets.lengths[self.split.bucket(sample)];
+                length * self.field.dtype.size()
+            };
+            self.parts.extend(samples.iter().map(part));
+        }
         let OutputTarget { split, transforms, place, bytes, .. } = self;
         transforms.copy_evaluated(split, samples, *place, bytes).is_ok()
     }
 
     /// The bytes of one of the samples that were read.
     pub fn of_sample(&self, index: usize) -> &[u8] {
-        &self.bytes[index * self.size..][..self.size]
+        let size = self.parts.get(index).copied().unwrap_or(self.size);
+        &self.bytes[index * self.size..][..size]
     }
 
     /// The numbers of a sample, as a step has them; a picture's are bytes.

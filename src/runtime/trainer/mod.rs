@@ -29,10 +29,12 @@ pub use refused::RejectedStep;
 pub use scores::{EpochRecord, ScoreSums, Scores};
 pub use setup::{Average, Setup};
 pub use state::{OpenEpoch, TrainState};
-pub use steps::{BatchStep, MetricOver, Schedules, StepInput, Steps, WrittenTensors, row_bytes};
+pub use steps::{
+    BatchStep, BucketSteps, MetricOver, Schedules, StepInput, Steps, WrittenTensors, row_bytes,
+};
 
 use self::batch::{fill, output};
-use crate::base::settings::OnNan;
+use crate::base::settings::{LastBatch, OnNan};
 use crate::base::step_output::StepOutput;
 use crate::base::tensor::Tensor;
 use crate::data::{Dataset, Feed, Pass, Plan, Split};
@@ -54,6 +56,10 @@ pub struct Trainer<'a> {
     hypers: Vec<f64>,
     /// The batch that is trained on: its samples' indices in the split.
     samples: Vec<u32>,
+    /// Their bucket.
+    bucket: usize,
+    /// The step that was made last.
+    made: Option<&'a BatchStep>,
     /// How long steps of this run have waited for their samples.
     waited: Duration,
     /// The loss of the batch that was trained on last.
@@ -93,7 +99,7 @@ impl<'a> Trainer<'a> {
             seed: setup.settings.seed,
             shuffle: setup.settings.shuffle,
             batch: steps.train.batch,
-            keep_last: steps.last.is_some(),
+            keep_last: setup.settings.last_batch == LastBatch::Keep,
             evaluation_batch: setup.evaluation_batch,
             threads: pool.threads(),
         };
@@ -108,6 +114,8 @@ impl<'a> Trainer<'a> {
             state: TrainState::default(),
             hypers: Vec::new(),
             samples: Vec::new(),
+            bucket: 0,
+            made: None,
             waited: Duration::ZERO,
             last_loss: f32::NAN,
             last_args: TrainStepArgs { number: 0, seed: 0, share: 1.0 },
@@ -204,7 +212,7 @@ impl<'a> Trainer<'a> {
         let every = self.setup.settings.accumulate;
         let updates = (self.state.batch + 1).is_multiple_of(every) || self.state.batch + 1 == steps;
         let first = self.state.batch / every * every;
-        let share = self.share(first, (first + every).min(steps), steps);
+        let share = 1.0 / self.feed.samples_of(first..(first + every).min(steps)) as f64;
         let args = TrainStepArgs { number: self.state.updates + 1, seed: self.seed(), share };
         self.last_args = args;
         let step = self.step(pass, updates, args)?;
@@ -219,16 +227,6 @@ impl<'a> Trainer<'a> {
         const APART: u64 = 0x9e37_79b9_7f4a_7c15;
         let batch = (self.state.batch % self.setup.settings.accumulate) as u64;
         self.setup.settings.seed.wrapping_add(batch.wrapping_mul(APART))
-    }
-
-    /// The part of one sample's gradient in an update from these batches of an epoch, times a
-    /// step's samples: batches weigh as their samples.
-    fn share(&self, first: usize, end: usize, steps: usize) -> f64 {
-        let full = self.steps.train.batch;
-        let last = self.steps.last.as_ref().map_or(full, |last| last.batch);
-        let samples =
-            if end == steps { (end - first - 1) * full + last } else { (end - first) * full };
-        1.0 / samples as f64
     }
 
     /// Takes a step's numbers, or deals with those that are not finite.
@@ -277,7 +275,7 @@ impl<'a> Trainer<'a> {
 
     /// Whether a step only adds gradients up.
     fn accumulates(&self, step: &BatchStep) -> bool {
-        self.steps.accumulate.as_ref().is_some_and(|accumulate| std::ptr::eq(accumulate, step))
+        self.steps.accumulates(step)
     }
 
     /// Validates, and ends the epoch.
@@ -426,7 +424,8 @@ impl<'a> Trainer<'a> {
         let start = Instant::now();
         let batch = self.feed.next_batch().map_err(TrainError::Data)?;
         let Some(batch) = batch else { return Ok(None) };
-        let step = self.steps.of(pass, batch.samples.len(), updates);
+        let step = self.steps.of(pass, (batch.bucket, batch.samples.len()), updates);
+        (self.bucket, self.made) = (batch.bucket, Some(step));
         fill(step, &batch, &mut self.memory)?;
         self.samples.clear();
         self.samples.extend_from_slice(batch.samples);

@@ -15,6 +15,8 @@ pub struct RejectedStep<'a> {
     step: &'a BatchStep,
     /// The samples' indices in the training split.
     pub samples: Vec<u32>,
+    /// Their bucket; 0 where there are none.
+    pub bucket: usize,
     /// The update's number, from 1.
     pub number: u64,
     /// Seed of its random operators, beside that.
@@ -47,16 +49,13 @@ impl Trainer<'_> {
     /// The step of training that was made last, to be made again by other code: it was not finite,
     /// and so has changed nothing.
     pub fn refused(&self) -> RejectedStep<'_> {
-        let steps = self.steps;
-        let step = match &steps.last {
-            Some(last) if self.samples.len() == last.batch => last,
-            _ => &steps.train,
-        };
+        let step = self.made.unwrap_or(&self.steps.train);
         RejectedStep {
             inputs: &step.inputs,
             memory: &self.memory,
             step,
             samples: self.samples.clone(),
+            bucket: self.bucket,
             what: self.refused.unwrap_or(NotFinite::Loss),
             number: self.last_args.number,
             seed: self.last_args.seed,

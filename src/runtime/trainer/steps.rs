@@ -44,16 +44,38 @@ pub struct Steps {
     pub train: BatchStep,
     /// Training on what is left of an epoch after the full batches, where that is kept.
     pub last: Option<BatchStep>,
+    /// The same, where other batches may follow it in an update.
+    pub accumulate_last: Option<BatchStep>,
     /// A batch whose gradients are only added up, where an update is made of several.
     pub accumulate: Option<BatchStep>,
     /// Evaluation, by batch; the splits of a data set need its full batch and their remainders.
     pub evaluate: BTreeMap<usize, BatchStep>,
+    /// Those for samples of smaller buckets, ascending; the steps above are for the largest.
+    pub smaller: Vec<BucketSteps>,
     /// The terms of a sum of losses and the metrics, by name, in the order of the program.
     pub metrics: Vec<String>,
     /// The values of some metrics from all samples of a split, by the metric's name.
     pub overs: Vec<MetricOver>,
     /// The tensors that updates write, and the rule; `None` where only evaluation is asked for.
     pub written: Option<WrittenTensors>,
+}
+
+/// The steps for samples of a bucket, as far as it has samples for them.
+#[derive(Default)]
+pub struct BucketSteps {
+    /// Training, by batch: a full one, and what is left of an epoch.
+    pub train: BTreeMap<usize, BatchStep>,
+    /// The same, where gradients are only added up.
+    pub accumulate: BTreeMap<usize, BatchStep>,
+    /// Evaluation, by batch.
+    pub evaluate: BTreeMap<usize, BatchStep>,
+}
+
+impl BucketSteps {
+    /// All of them.
+    pub fn all(&self) -> impl Iterator<Item = &BatchStep> {
+        self.train.values().chain(self.accumulate.values()).chain(self.evaluate.values())
+    }
 }
 
 /// The value of a metric from all samples of a split.
@@ -145,15 +167,43 @@ impl Schedules {
 impl Steps {
     /// The step for so many samples of a pass; `updates` says whether one to train on ends with an
     /// update.
-    pub(super) fn of(&self, pass: Pass, samples: usize, updates: bool) -> &BatchStep {
+    pub(super) fn of(
+        &self,
+        pass: Pass,
+        (bucket, samples): (usize, usize),
+        updates: bool,
+    ) -> &BatchStep {
+        if let Some(steps) = self.smaller.get(bucket) {
+            let all = match (pass.trains(), steps.accumulate.is_empty() || updates) {
+                (false, _) => &steps.evaluate,
+                (true, true) => &steps.train,
+                (true, false) => &steps.accumulate,
+            };
+            return all.get(&samples).expect("a step was compiled for each batch of each bucket");
+        }
         if pass.trains() {
-            return match (&self.last, &self.accumulate) {
-                (Some(last), _) if samples == last.batch => last,
-                (_, Some(accumulate)) if !updates => accumulate,
+            return match (&self.last, &self.accumulate, &self.accumulate_last) {
+                (Some(last), _, Some(step)) if samples == last.batch && !updates => step,
+                (Some(last), ..) if samples == last.batch => last,
+                (_, Some(accumulate), _) if !updates => accumulate,
                 _ => &self.train,
             };
         }
         let step = self.evaluate.get(&samples);
         step.expect("an evaluation step was compiled for each batch of each split")
+    }
+
+    /// Whether a step only adds gradients up.
+    pub(super) fn accumulates(&self, step: &BatchStep) -> bool {
+        let of_buckets = self.smaller.iter().flat_map(|steps| steps.accumulate.values());
+        let mut all = self.accumulate.iter().chain(&self.accumulate_last).chain(of_buckets);
+        all.any(|accumulate| std::ptr::eq(accumulate, step))
+    }
+
+    /// All of them, that of training first.
+    pub fn all(&self) -> impl Iterator<Item = &BatchStep> {
+        let Steps { train, last, accumulate, accumulate_last, evaluate, smaller, .. } = self;
+        let others = last.iter().chain(accumulate).chain(accumulate_last).chain(evaluate.values());
+        std::iter::once(train).chain(others).chain(smaller.iter().flat_map(BucketSteps::all))
     }
 }

@@ -11,8 +11,7 @@ use std::borrow::Cow;
 
 /// A step's program that knows a parameter or state.
 fn knowing<'s>(steps: &'s Steps, name: &str) -> Option<&'s CompiledProgram> {
-    let others = steps.last.iter().chain(&steps.accumulate).chain(steps.evaluate.values());
-    let mut programs = std::iter::once(&steps.train).chain(others).map(|step| &step.program);
+    let mut programs = steps.all().map(|step| &step.program);
     programs.find(|program| program.buffer(name).is_some())
 }
 

@@ -95,6 +95,7 @@ fn permuted(tensor: &Tensor, order: &[usize]) -> Tensor {
 /// Samples, drawn, and what the compiled model makes of them.
 fn check(mut readable: ReadableModel) -> Result<Vec<(String, Tensor)>, Failure> {
     let fields = readable.reader.fields().to_vec();
+    readable.pad_to_largest();
     let steps = readable.compile(&[CHECKED])?;
     let mut pool = Pool::new(1);
     let mut memory = steps.memory(&mut pool);
