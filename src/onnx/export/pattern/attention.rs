@@ -5,8 +5,8 @@
 //! ```
 //!
 //! What programs choose instead of scores, such as -1e30, is added to them: it is so large that a score does
-//! not change it, and a query that sees nothing gets the mean of all values there, too. The usual triangle is
-//! `is_causal`.
+//! not change it, and a query that sees nothing gets the mean of all values there, too. The usual triangle, by
+//! itself, is `is_causal`.
 
 use super::OnnxPattern;
 use crate::base::tensor::DType;
@@ -68,6 +68,14 @@ impl Matcher<'_> {
         }
         let mut parts = self.scores(x)?;
         parts.value = node.args[1];
+        // Beside another mask, the triangle's rows may see nothing; then all keys count, not its own.
+        if let [ScoreMask::Choice(condition, _)] = parts.masks[..] {
+            let [.., queries, keys] = shape else { return None };
+            parts.causal = self.is_triangle(condition) && queries == keys;
+        }
+        if parts.causal {
+            parts.masks.clear();
+        }
         let before = &shape[..shape.len() - 2];
         let alike = [parts.query, parts.key, parts.value].iter().all(|&it| {
             self.shape(it).len() == shape.len() && self.shape(it)[..before.len()] == *before
@@ -82,12 +90,7 @@ impl Matcher<'_> {
         if let (Op::Where, &[condition, kept, other]) = (&node.op, &node.args[..]) {
             let masked = self.constant(other).filter(|&number| number < MASKED)?;
             let mut parts = self.scores(kept).filter(|_| self.shape(kept) == shape)?;
-            let [.., queries, keys] = shape else { return None };
-            // A query before all keys would see none of them.
-            match self.is_triangle(condition) && queries == keys {
-                true => parts.causal = true,
-                false => parts.masks.push(ScoreMask::Choice(condition, masked)),
-            }
+            parts.masks.push(ScoreMask::Choice(condition, masked));
             return Some(parts);
         }
         if let Some((a, b)) = self.binary(id, Binary::Add) {
@@ -134,10 +137,6 @@ impl Matcher<'_> {
 
 impl Exporter<'_> {
     pub(super) fn lower_attention(&mut self, id: NodeId, parts: &AttentionParts) -> LaidOut {
-        let heads = |shape: &[Dim]| match *shape {
-            [batch, rows, columns] => vec![batch, Dim::Known(1), rows, columns],
-            _ => shape.to_vec(),
-        };
         let mut inputs = Vec::new();
         for (node, turned) in
             [(parts.query, false), (parts.key, parts.key_turned), (parts.value, false)]
@@ -150,8 +149,8 @@ impl Exporter<'_> {
                 value = self.relabelled(&value, &order);
             }
             let value = self.plain(&value);
-            let place = self.reshaped_place(&value.place, &value.shape, &heads(&value.shape));
-            inputs.push(self.named(&LaidOut::plain(place, heads(&value.shape))));
+            let place = self.reshaped_place(&value.place, &value.shape, &with_heads(&value.shape));
+            inputs.push(self.named(&LaidOut::plain(place, with_heads(&value.shape))));
         }
         let [.., rows, _] = *self.shape(parts.query) else { unreachable!("three axes or four") };
         let columns = self.shape(parts.key)
@@ -168,7 +167,7 @@ impl Exporter<'_> {
         }
         let shape = self.shape(id).to_vec();
         let place = ValuePlace::Named(self.emit("Attention", &inputs, attributes));
-        let place = self.reshaped_place(&place, &heads(&shape), &shape);
+        let place = self.reshaped_place(&place, &with_heads(&shape), &shape);
         LaidOut::plain(place, shape)
     }
 
@@ -182,25 +181,23 @@ impl Exporter<'_> {
         let rank = self.shape(parts.query).len();
         let mut whole: Option<LaidOut> = None;
         for mask in &parts.masks {
-            let (ScoreMask::Choice(node, _) | ScoreMask::Sum(node)) = *mask;
-            let value = self.value(node);
-            let value = self.plain(&value);
-            let added = match *mask {
-                ScoreMask::Sum(_) => value,
-                ScoreMask::Choice(_, number) => {
-                    let numbers = [0.0, number].map(|number| self.scalar(number, DType::F32));
-                    let [kept, masked] = numbers;
-                    self.elementwise_of(value.shape.len(), vec![value], |it, names| {
-                        it.emit("Where", &[names[0].clone(), kept, masked], Vec::new())
+            whole = Some(match *mask {
+                ScoreMask::Sum(node) => {
+                    let added = self.value(node);
+                    let values = [whole, Some(added)].into_iter().flatten().collect();
+                    self.elementwise_of(rank, values, |it, names| match names {
+                        [one] => one.clone(),
+                        both => it.emit("Add", both, Vec::new()),
                     })
                 }
-            };
-            whole = Some(match whole {
-                None => added,
-                Some(other) => {
-                    let rank = other.shape.len().max(added.shape.len());
-                    self.elementwise_of(rank, vec![other, added], |it, names| {
-                        it.emit("Add", names, Vec::new())
+                ScoreMask::Choice(node, number) => {
+                    let [zero, unseen] = [0.0, number].map(|it| self.scalar(it, DType::F32));
+                    let kept = self.value(node);
+                    let values = [Some(kept), whole].into_iter().flatten().collect();
+                    self.elementwise_of(rank, values, |it, names| {
+                        let before = names.get(1).unwrap_or(&zero);
+                        let choice = [names[0].clone(), before.clone(), unseen];
+                        it.emit("Where", &choice, Vec::new())
                     })
                 }
             });
@@ -210,11 +207,16 @@ impl Exporter<'_> {
         shape.splice(rank - 2.., [rows, columns]);
         let bias = self.full(&bias, &shape);
         let bias = self.plain(&bias);
-        let four = match shape[..] {
-            [batch, rows, columns] => vec![batch, Dim::Known(1), rows, columns],
-            _ => shape.clone(),
-        };
+        let four = with_heads(&shape);
         let place = self.reshaped_place(&bias.place, &shape, &four);
         Some(self.named(&LaidOut::plain(place, four)))
+    }
+}
+
+/// A shape with an axis of heads; one head, where the program has none.
+fn with_heads(shape: &[Dim]) -> Vec<Dim> {
+    match *shape {
+        [batch, rows, columns] => vec![batch, Dim::Known(1), rows, columns],
+        _ => shape.to_vec(),
     }
 }
