@@ -129,3 +129,27 @@ fn attention_of_onnx_is_the_languages_own() {
         assert_eq!(program.text.contains("dot_attention"), keys == 4, "{}", program.text);
     }
 }
+
+#[test]
+fn triangles_of_values_and_of_constants() {
+    let x = numbers(2 * 3 * 4, 0.6);
+    for (diagonal, upper) in [(0, 1), (1, 1), (0, 0), (-1, 0)] {
+        let made = Builder::new(14).input("x", &[0, 3, 4]).output("y").weight("w", &[3, 4]);
+        let made = made.ints("k", &[], &[diagonal]);
+        let attributes = [("upper", Int(upper))];
+        let made = made
+            .node("Trilu", &["w", "k"], "u", &attributes)
+            .node("Trilu", &["x", "k"], "v", &attributes)
+            .node("Add", &["u", "v"], "y", &[]);
+        let w = weight(&decode(&made.bytes()).expect("a sound file"), "w");
+        let value = |at: usize| {
+            let (row, column) = ((at / 4 % 3) as i64, (at % 4) as i64);
+            let above = column >= row + diagonal;
+            let below = column <= row + diagonal;
+            let kept = if upper == 1 { above } else { below };
+            if kept { x[at] + w[at % 12] } else { 0.0 }
+        };
+        let wanted = Tensor::new([2, 3, 4], Data::F32((0..24).map(value).collect()));
+        check(&made, "x", Tensor::new([2, 3, 4], Data::F32(x.clone())), &wanted);
+    }
+}

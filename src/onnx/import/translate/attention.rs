@@ -219,7 +219,7 @@ impl<'a> Translator<'a> {
         for keys in seen {
             let condition = match keys {
                 SeenKeys::All => continue,
-                SeenKeys::Causal(more) => self.triangle(&scores, more)?,
+                SeenKeys::Causal(more) => self.triangle(&scores.dims[2..], more, "<=")?,
                 SeenKeys::Choice(mask) => mask,
                 SeenKeys::Added(mask) => {
                     self.same_keys(&scores, &mask)?;
@@ -251,12 +251,17 @@ impl<'a> Translator<'a> {
         }
     }
 
-    /// Whether each key is at its query's place or before it, or so many more behind.
-    fn triangle(&mut self, scores: &Placed, more: i64) -> Made<Placed> {
-        let dims = scores.dims[2..].to_vec();
-        if self.lead {
-            return Err("a causal mask over whole inputs has no counterpart".into());
+    /// Whether each column of a matrix is up to its row's place, and so many more, or from there on.
+    pub(super) fn triangle(
+        &mut self,
+        dims: &[SymbolicSize],
+        more: i64,
+        sign: &'static str,
+    ) -> Made<Placed> {
+        if self.lead || dims.iter().any(|size| size.has_batch()) {
+            return Err("a triangle of whole inputs has no counterpart".into());
         }
+        let dims = dims.to_vec();
         let [key, query] = [1, 0].map(|axis| {
             let settings =
                 vec![(None, CallSetting::dims(&dims)), (Some("axis"), CallSetting::Int(axis))];
@@ -270,7 +275,7 @@ impl<'a> Translator<'a> {
                 self.same_place(&query, form, ElementKind::Int)
             }
         };
-        let form = NetForm::Infix("<=", CallSetting::Arg(0), CallSetting::Arg(1));
+        let form = NetForm::Infix(sign, CallSetting::Arg(0), CallSetting::Arg(1));
         let (args, weights, name) = (vec![key.id, query.id], Vec::new(), String::new());
         let (shape, kind) = (dims.clone(), ElementKind::Bool);
         let id = self.net.push(NetNode { form, args, shape, kind, weights, name });
