@@ -129,20 +129,7 @@ fn parts<'a, T: Copy>(
                 .map(|it| Some(vec![it]))?
         }
         "Slice" => Some(vec![sliced(node, array, within)?]),
-        "Trilu" => {
-            let &[.., rows, columns] = &array.dims[..] else {
-                return Err("it is for matrices alone".into());
-            };
-            let (diagonal, sign) = triangle(node, within)?;
-            let kept = |(at, &value): (usize, &T)| {
-                let (row, column) = ((at / columns % rows) as i64, (at % columns) as i64);
-                let edge = row.saturating_add(diagonal);
-                let inside = if sign == "<=" { column <= edge } else { column >= edge };
-                if inside { value } else { zero }
-            };
-            let values = array.values.iter().enumerate().map(kept).collect();
-            Some(vec![KnownArray { dims: array.dims.clone(), values }])
-        }
+        "Trilu" => Some(vec![trilu(node, array, zero, within)?]),
         "Split" => {
             let axis = axis_of(node.int("axis", 0)?, rank)?;
             let count = node.node.outputs.len().max(1);
@@ -167,6 +154,27 @@ fn parts<'a, T: Copy>(
         }
         _ => None,
     })
+}
+
+/// Zeros on one side of a diagonal.
+fn trilu<'a, T: Copy>(
+    node: &NodeReader<'a>,
+    array: &KnownArray<T>,
+    zero: T,
+    within: &KnownValues<'a>,
+) -> Made<KnownArray<T>> {
+    let &[.., rows, columns] = &array.dims[..] else {
+        return Err("it is for matrices alone".into());
+    };
+    let (diagonal, sign) = triangle(node, within)?;
+    let kept = |(at, &value): (usize, &T)| {
+        let (row, column) = ((at / columns % rows) as i64, (at % columns) as i64);
+        let edge = row.saturating_add(diagonal);
+        let inside = if sign == "<=" { column <= edge } else { column >= edge };
+        if inside { value } else { zero }
+    };
+    let values = array.values.iter().enumerate().map(kept).collect();
+    Ok(KnownArray { dims: array.dims.clone(), values })
 }
 
 /// The diagonal of a `Trilu`, and how a column compares to its row and that where elements are kept.
