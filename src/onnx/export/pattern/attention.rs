@@ -4,8 +4,8 @@
 //! softmax(where(m, (q @ transpose(k)) * s, -1e30)) @ v    Attention(q, k, v, Where(m, 0, -1e30)), scale s
 //! ```
 //!
-//! What programs choose instead of scores, such as -1e30, is added to them: it is so large that a score does
-//! not change it, and a query that sees nothing gets the mean of all values there, too. The usual triangle, by
+//! Numbers that programs choose instead of scores, such as -1e30, are added to them: they are so large that a
+//! score does not change them, and a query that sees nothing gets the mean of all values there, too. The usual triangle, by
 //! itself, is `is_causal`.
 
 use super::OnnxPattern;
@@ -153,8 +153,8 @@ impl Exporter<'_> {
             inputs.push(self.named(&LaidOut::plain(place, with_heads(&value.shape))));
         }
         let [.., rows, _] = *self.shape(parts.query) else { unreachable!("three axes or four") };
-        let columns = self.shape(parts.key)
-            [self.shape(parts.key).len() - if parts.key_turned { 1 } else { 2 }];
+        let key = self.shape(parts.key);
+        let columns = key[key.len() - if parts.key_turned { 1 } else { 2 }];
         inputs.extend(self.bias_of_scores(parts, rows, columns));
         let usual = self.shape(parts.query).last().and_then(|dim| dim.known());
         let is_usual = usual.is_some_and(|width| near(parts.scale, 1.0 / (width as f64).sqrt()));

@@ -14,7 +14,7 @@ use crate::onnx::export::matching::Matcher;
 
 /// Columns of a matrix, or elements of a vector, from one on.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::onnx::export) struct Columns {
+pub(in crate::onnx::export) struct GateColumns {
     pub of: NodeId,
     /// Whether the matrix stands with its columns as rows.
     pub transposed: bool,
@@ -25,13 +25,13 @@ pub(in crate::onnx::export) struct Columns {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(in crate::onnx::export) struct GateSum {
     /// Multiplied with the step of the sequence.
-    pub weight: Option<Columns>,
+    pub weight: Option<GateColumns>,
     /// Multiplied with the state.
-    pub recurrent: Option<Columns>,
+    pub recurrent: Option<GateColumns>,
     /// Vectors that are added to the sequence.
-    pub bias: Vec<Columns>,
+    pub bias: Vec<GateColumns>,
     /// Vectors that are added within the step.
-    pub recurrent_bias: Vec<Columns>,
+    pub recurrent_bias: Vec<GateColumns>,
     /// All else.
     pub rest: Vec<NodeId>,
 }
@@ -51,7 +51,7 @@ impl GateSum {
 
 /// A sequence that a layer reads: `[N, T, D]`, or `[T, N, D]` with the steps first.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(in crate::onnx::export) struct Sequence {
+pub(in crate::onnx::export) struct LayerSequence {
     pub of: NodeId,
     pub steps_first: bool,
 }
@@ -63,12 +63,12 @@ pub(super) struct GateReader<'m, 'a> {
     pub state: NodeId,
     pub units: usize,
     /// The sequence, once a gate reads it.
-    pub sequence: Option<Sequence>,
+    pub sequence: Option<LayerSequence>,
 }
 
 /// A part of a sum: columns of a node's value.
 #[derive(Clone, Copy)]
-struct Part {
+struct SumPart {
     node: NodeId,
     from: usize,
     /// Before the scan: whether the steps are the first axis.
@@ -79,28 +79,28 @@ impl GateReader<'_, '_> {
     /// What a node adds up, if all gates read one sequence.
     pub fn sum(&mut self, node: NodeId) -> Option<GateSum> {
         let mut sum = GateSum::default();
-        self.add(Part { node, from: 0, outside: None }, &mut sum)?;
+        self.add(SumPart { node, from: 0, outside: None }, &mut sum)?;
         Some(sum)
     }
 
-    fn add(&mut self, part: Part, sum: &mut GateSum) -> Option<()> {
+    fn add(&mut self, part: SumPart, sum: &mut GateSum) -> Option<()> {
         let id = self.columns_of(part.node);
         let node = self.matcher.node(id);
         match (&node.op, part.outside) {
             (Op::Binary(Binary::Add), _) => {
-                self.add(Part { node: node.args[0], ..part }, sum)?;
-                self.add(Part { node: node.args[1], ..part }, sum)
+                self.add(SumPart { node: node.args[0], ..part }, sum)?;
+                self.add(SumPart { node: node.args[1], ..part }, sum)
             }
             (Op::Slice(ranges), _) => {
                 let from = part.from + columns(ranges)?;
-                self.add(Part { node: node.args[0], from, ..part }, sum)
+                self.add(SumPart { node: node.args[0], from, ..part }, sum)
             }
             (Op::ScanSlice(_), None) => {
-                self.add(Part { node: node.args[0], outside: Some(true), ..part }, sum)
+                self.add(SumPart { node: node.args[0], outside: Some(true), ..part }, sum)
             }
             (Op::Transpose(order), Some(steps_first)) if order[..] == [1, 0, 2] => {
                 let outside = Some(!steps_first);
-                self.add(Part { node: node.args[0], outside, ..part }, sum)
+                self.add(SumPart { node: node.args[0], outside, ..part }, sum)
             }
             (Op::Param(_) | Op::State(_), outside) => {
                 let vector = self.vector(id, part.from)?;
@@ -115,7 +115,7 @@ impl GateReader<'_, '_> {
     fn product(
         &mut self,
         id: NodeId,
-        part: Part,
+        part: SumPart,
         outside: Option<bool>,
         sum: &mut GateSum,
     ) -> Option<()> {
@@ -156,14 +156,14 @@ impl GateReader<'_, '_> {
             of = self.matcher.node(of).args[0];
             steps_first = !steps_first;
         }
-        let sequence = Sequence { of, steps_first };
+        let sequence = LayerSequence { of, steps_first };
         let known = *self.sequence.get_or_insert(sequence);
         let same = known.steps_first == steps_first && self.matcher.same(known.of, of);
         same.then_some(())
     }
 
     /// Columns of a parameter that is a matrix, or of a slice of one.
-    pub fn matrix(&self, id: NodeId, transposed: bool, from: usize) -> Option<Columns> {
+    pub fn matrix(&self, id: NodeId, transposed: bool, from: usize) -> Option<GateColumns> {
         let node = self.matcher.node(id);
         if let (Op::Slice(ranges), false) = (&node.op, transposed) {
             return self.matrix(node.args[0], transposed, from + columns(ranges)?);
@@ -172,12 +172,12 @@ impl GateReader<'_, '_> {
         let wide = shape.get(usize::from(!transposed)).and_then(|dim| dim.known())?;
         let stored = matches!(node.op, Op::Param(_) | Op::State(_));
         let fits = stored && shape.len() == 2 && from + self.units <= wide;
-        fits.then_some(Columns { of: id, transposed, from })
+        fits.then_some(GateColumns { of: id, transposed, from })
     }
 
-    fn vector(&self, of: NodeId, from: usize) -> Option<Columns> {
+    fn vector(&self, of: NodeId, from: usize) -> Option<GateColumns> {
         let &[Dim::Known(long)] = self.matcher.shape(of) else { return None };
-        (from + self.units <= long).then_some(Columns { of, transposed: false, from })
+        (from + self.units <= long).then_some(GateColumns { of, transposed: false, from })
     }
 
     /// The value behind what repeats rows, or adds axes before the last.

@@ -10,7 +10,7 @@
 //! A scan that does anything else, or stacks anything but `h'`, is none of them.
 
 use super::OnnxPattern;
-use super::gates::{GateReader, GateSum, Sequence};
+use super::gates::{GateReader, GateSum, LayerSequence};
 use crate::base::tensor::DType;
 use crate::graph::scan::Bodies;
 use crate::graph::{Binary, Dim, NodeId, Op, ScanId, Unary};
@@ -21,7 +21,7 @@ use crate::onnx::export::matching::Matcher;
 pub(in crate::onnx::export) struct Recurrence {
     /// ONNX's operator.
     pub op: &'static str,
-    pub sequence: Sequence,
+    pub sequence: LayerSequence,
     pub units: usize,
     pub reverse: bool,
     /// The gates in ONNX's order: `i o f c`, `z r h`, or the one.

@@ -2,7 +2,7 @@
 //! order, and convolutions with the norm behind them folded in.
 
 use super::OnnxPattern;
-use super::gates::{Columns, GateSum};
+use super::gates::{GateColumns, GateSum};
 use super::recurrent::Recurrence;
 use crate::base::tensor::{Data, Tensor};
 use crate::graph::{Dim, NodeId, Op};
@@ -130,7 +130,7 @@ impl Exporter<'_> {
     }
 
     /// Columns of matrices, gate after gate, as rows: `[1, gates · units, inputs]`.
-    fn gate_rows(&mut self, gates: Vec<Columns>, units: usize) -> String {
+    fn gate_rows(&mut self, gates: Vec<GateColumns>, units: usize) -> String {
         let mut rows = Vec::new();
         let mut inputs = 0;
         for gate in &gates {
@@ -151,7 +151,7 @@ impl Exporter<'_> {
     /// The vectors of the sequence, then those of the state, each gate after gate; several are one.
     fn gate_biases(&mut self, layer: &Recurrence) -> String {
         let sequence = layer.gates.iter().map(|gate| &gate.bias);
-        let vectors: Vec<&Vec<Columns>> =
+        let vectors: Vec<&Vec<GateColumns>> =
             sequence.chain(layer.gates.iter().map(|gate| &gate.recurrent_bias)).collect();
         let mut biases = vec![0.0; vectors.len() * layer.units];
         for (sums, vectors) in biases.chunks_mut(layer.units).zip(&vectors) {
