@@ -32,7 +32,7 @@ pub(in crate::onnx::export) struct AttentionParts {
     pub masks: Vec<ScoreMask>,
 }
 
-/// What changes scores before the softmax.
+/// A change of scores before the softmax.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::onnx::export) enum ScoreMask {
     /// Scores stay where this is true; elsewhere they are this number.
@@ -171,7 +171,7 @@ impl Exporter<'_> {
         LaidOut::plain(place, shape)
     }
 
-    /// What is added to scores, with all of its rows and columns: runtimes want both.
+    /// The sum that masks add to scores, with all of its rows and columns: runtimes want both.
     fn bias_of_scores(
         &mut self,
         parts: &AttentionParts,

@@ -21,7 +21,7 @@ pub(in crate::onnx::export) struct GateColumns {
     pub from: usize,
 }
 
-/// What a gate adds up.
+/// The terms that a gate adds up.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(in crate::onnx::export) struct GateSum {
     /// Multiplied with the step of the sequence.
@@ -76,7 +76,7 @@ struct SumPart {
 }
 
 impl GateReader<'_, '_> {
-    /// What a node adds up, if all gates read one sequence.
+    /// The terms of a node, if all gates read one sequence.
     pub fn sum(&mut self, node: NodeId) -> Option<GateSum> {
         let mut sum = GateSum::default();
         self.add(SumPart { node, from: 0, outside: None }, &mut sum)?;
