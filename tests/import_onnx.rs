@@ -21,6 +21,8 @@ mod hostile;
 mod models;
 #[path = "import_onnx/numbers.rs"]
 mod numbers;
+#[path = "import_onnx/products.rs"]
+mod products;
 
 use cases::{CaseResult, run_case};
 use std::collections::BTreeMap;

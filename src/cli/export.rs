@@ -36,6 +36,9 @@ pub struct ExportArgs {
     /// onnx: order of an image's axes [default: nhwc]
     #[arg(long, value_enum)]
     layout: Option<LayoutArg>,
+    /// onnx: fold batch norms into the convolutions before them
+    #[arg(long)]
+    fold: bool,
     /// Write over files that are there
     #[arg(long)]
     force: bool,
@@ -86,7 +89,7 @@ impl ExportArgs {
                     None | Some(LayoutArg::Nhwc) => ImageLayout::ChannelsLast,
                     Some(LayoutArg::Nchw) => ImageLayout::ChannelsFirst,
                 };
-                let options = OnnxOptions { opset: self.opset, layout, batch };
+                let options = OnnxOptions { opset: self.opset, layout, batch, fold: self.fold };
                 export_onnx(&request, &model, options, &to)?
             }
         };
@@ -103,6 +106,7 @@ impl ExportArgs {
             ("--train", self.train, &[C]),
             ("--opset", self.opset.is_some(), &[Onnx]),
             ("--layout", self.layout.is_some(), &[Onnx]),
+            ("--fold", self.fold, &[Onnx]),
         ];
         for (flag, is_given, formats) in flags {
             if is_given && !formats.contains(&self.format) {

@@ -48,7 +48,11 @@ fn a_trained_model_is_exported() {
     let said = ended(folder, &export, 2);
     assert!(said.contains("--force"), "{said}");
     assert_eq!(std::fs::read(folder.join("net.onnx")).expect("the file"), bytes);
-    ended(folder, &[&export[..], &["--force", "--layout", "nchw", "--batch", "2"]].concat(), 0);
+    ended(
+        folder,
+        &[&export[..], &["--force", "--layout", "nchw", "--batch", "2", "--fold"]].concat(),
+        0,
+    );
     assert_ne!(std::fs::read(folder.join("net.onnx")).expect("the file"), bytes);
     let other =
         |flags: &[&'static str]| -> String { ended(folder, &[&export[..], flags].concat(), 2) };

@@ -136,11 +136,7 @@ const GENERAL: &[(&str, &[usize], &str)] = &[
         "x |> depthwise_conv(3) |> conv(8, 3, groups: 2) |> conv_transpose(3, 3, stride: 2, output_pad: 1)",
     ),
     ("bilinear", IMAGE, "x |> upsample(2, mode: \"bilinear\")"),
-    ("attention", ROWS, "x |> sinusoidal_positions |> attention(2, causal: true)"),
     ("rotary", ROWS, "x |> rotary"),
-    ("lstm", ROWS, "x |> lstm(4)"),
-    ("gru", ROWS, "x |> gru(4, reverse: true)"),
-    ("rnn", ROWS, "x |> rnn(4) |> relu"),
     ("own_scan", ROWS, "x |> own"),
 ];
 
@@ -208,5 +204,153 @@ fn general_operators_compute_the_same() {
     for (name, shape, body) in GENERAL {
         suite.add(name, &exported(shape, &body_of(body), OWN));
     }
+    suite.check();
+}
+
+/// Recurrent layers as programs write them, and the operator that each becomes.
+const RECURRENT: &[(&str, &str, &str)] = &[
+    ("lstm", "x |> lstm(4)", "LSTM"),
+    ("gru", "x |> gru(4, reverse: true)", "GRU"),
+    ("rnn", "x |> rnn(4) |> relu", "RNN"),
+    ("two", "x |> lstm(4, reverse: true) |> lstm(3)", "LSTM"),
+    ("gates_apart", "x |> gates_apart(4)", "LSTM"),
+    ("reset_first", "x |> reset_first(4)", "GRU"),
+    ("rectified", "x |> rectified(4)", "RNN"),
+    // Recurrences that ONNX has no operator for.
+    ("peephole", "x |> peephole(8)", "Scan"),
+    ("update_turned", "x |> update_turned(8)", "Scan"),
+    ("own", "x |> own", "Scan"),
+];
+
+/// Recurrences in other words than the prelude's, and such that only look like them.
+const BY_HAND: &str = "
+layer gates_apart(x: f32[N, T, D], units: int) -> f32[N, T, units] {
+    param w: f32[D, 2 * units] = glorot_uniform
+    param u: f32[D, 2 * units] = glorot_uniform
+    param r: f32[units, 4 * units] = orthogonal
+    param b: f32[units] = zeros
+    param d: f32[2 * units] = zeros
+    scan step in x, axis: 1 {
+        carry c: f32[N, units] = 0.5
+        carry h: f32[N, units] = 1
+        let back = split(h @ r, 4)
+        let ahead = split(step @ w + d, 2)
+        let other = split(step @ u, 2)
+        let keep = sigmoid(other[0] + back[3] + b)
+        c <- tanh(back[0] + ahead[1]) * sigmoid(b + (ahead[0] + back[1])) + c * keep
+        h <- tanh(c) * sigmoid(back[2] + other[1])
+        h
+    }
+}
+layer reset_first(x: f32[N, T, D], units: int) -> f32[N, T, units] {
+    param w: f32[D, 3 * units] = glorot_uniform
+    param r: f32[units, 2 * units] = orthogonal
+    param m: f32[units, units] = orthogonal
+    param b: f32[units] = zeros
+    scan step in x @ w, axis: 1 {
+        carry h: f32[N, units] = 0
+        let ahead = split(step, 3)
+        let gates = split(h @ r, 2)
+        let z = sigmoid(gates[0] + ahead[2])
+        let n = tanh((h * sigmoid(ahead[0] + gates[1])) @ m + ahead[1] + b)
+        h <- n + z * (h - n)
+        h
+    }
+}
+layer rectified(x: f32[N, T, D], units: int) -> f32[N, T, units] {
+    param w: f32[D, units] = glorot_uniform
+    param r: f32[units, units] = orthogonal
+    scan step in x, axis: 1 {
+        carry h: f32[N, units] = 0
+        h <- relu(h @ r + step @ w)
+        h
+    }
+}
+layer peephole(x: f32[N, T, D], units: int) -> f32[N, T, units] {
+    param w: f32[D, 4 * units] = glorot_uniform
+    param r: f32[units, 4 * units] = orthogonal
+    param p: f32[units] = ones
+    scan step in x @ w, axis: 1 {
+        carry h: f32[N, units] = 0
+        carry c: f32[N, units] = 0
+        let gates = split(step + h @ r, 4)
+        c <- sigmoid(gates[1] + p * c) * c + sigmoid(gates[0]) * tanh(gates[2])
+        h <- sigmoid(gates[3]) * tanh(c)
+        h
+    }
+}
+layer update_turned(x: f32[N, T, D], units: int) -> f32[N, T, units] {
+    param w: f32[D, 3 * units] = glorot_uniform
+    param r: f32[units, 3 * units] = orthogonal
+    scan step in x @ w, axis: 1 {
+        carry h: f32[N, units] = 0
+        let ahead = split(step, 3)
+        let back = split(h @ r, 3)
+        let z = sigmoid(ahead[1] + back[1])
+        let n = tanh(ahead[2] + sigmoid(ahead[0] + back[0]) * back[2])
+        h <- z * n + (1 - z) * h
+        h
+    }
+}";
+
+#[test]
+fn recurrent_layers_are_onnxs_own() {
+    let mut suite = Suite::new();
+    for (name, body, operator) in RECURRENT {
+        let layers = format!("{OWN}{BY_HAND}");
+        let model = suite.add(name, &exported(ROWS, &body_of(body), &layers));
+        let expected = if *name == "two" { 2 } else { 1 };
+        assert_eq!(count(&model, operator), expected, "{name}: {:?}", operators(&model));
+        assert_eq!(count(&model, "Scan"), usize::from(*operator == "Scan"), "{name}");
+    }
+    suite.check();
+}
+
+/// Attention by several masks.
+const ATTENTION: &[(&str, &str)] = &[
+    ("plain", "x |> sinusoidal_positions |> attention(2)"),
+    ("causal", "x |> attention(2, causal: true)"),
+    ("masked", "x |> attention(2, mask: x[.., 0] > 0.5, causal: true)"),
+    ("unseen", "x |> attention(4, mask: x[.., 0] > 9.5)"),
+    ("rotated", "x |> rotated(2)"),
+    ("added", "x |> added"),
+];
+
+const ATTENTION_BY_HAND: &str = "
+layer rotated(x: f32[N, T, D], heads: int) -> f32[N, T, D] {
+    let q = x |> split_heads(heads) |> rotary
+    softmax(0.7 * (q @ transpose(q))) @ (x |> split_heads(heads)) |> join_heads
+}
+layer added(x: f32[N, T, D]) -> f32[N, T, D] {
+    param far: f32[T, T] = normal(std: 1.0)
+    softmax(x @ transpose(x) / 3 + far) @ x
+}";
+
+#[test]
+fn attention_is_onnxs_own() {
+    let mut suite = Suite::new();
+    for (name, body) in ATTENTION {
+        let exported = exported(ROWS, &body_of(body), ATTENTION_BY_HAND);
+        let model = suite.add(name, &exported);
+        assert_eq!(count(&model, "Attention"), 1, "{name}: {:?}", operators(&model));
+        assert_eq!(count(&model, "Softmax"), 0, "{name}");
+        assert_eq!(model.opsets[0].1, 23, "{name}");
+        let older = suite.add(&format!("{name}_22"), &exported.opset(22));
+        assert_eq!((count(&older, "Attention"), count(&older, "Softmax")), (0, 1), "{name}");
+    }
+    suite.check();
+}
+
+#[test]
+fn norms_are_folded_into_convolutions_if_asked() {
+    let body = "let y = x |> conv(4, 3, bias: false) |> batch_norm |> relu |> conv(6, 3, pad: 1) |> batch_norm
+        let z = y |> conv(6, 1) as twice
+        (z |> batch_norm) + z";
+    let mut suite = Suite::new();
+    let folded = exported(IMAGE, &body_of(body), "").folded();
+    let model = suite.add("folded", &folded);
+    // The last is read by something else, too.
+    assert_eq!(count(&model, "BatchNormalization"), 1, "{:?}", operators(&model));
+    assert_eq!(count(&model, "Conv"), 3);
     suite.check();
 }

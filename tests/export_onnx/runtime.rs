@@ -64,7 +64,8 @@ impl Exported {
             (path.to_owned(), value)
         };
         let weights = graph.variables().map(value).collect();
-        let settings = ExportSettings { opset: None, layout: ImageLayout::ChannelsLast };
+        let settings =
+            ExportSettings { opset: None, layout: ImageLayout::ChannelsLast, fold: false };
         // Random numbers are the same only where the file holds them.
         let live = graph.live();
         let random = graph
@@ -84,6 +85,12 @@ impl Exported {
     /// The same with images that come in with their channels first.
     pub fn channels_first(mut self) -> Exported {
         self.settings.layout = ImageLayout::ChannelsFirst;
+        self
+    }
+
+    /// The same with norms folded into convolutions.
+    pub fn folded(mut self) -> Exported {
+        self.settings.fold = true;
         self
     }
 

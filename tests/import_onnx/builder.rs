@@ -48,6 +48,7 @@ pub enum Attribute {
     Int(i64),
     Ints(Vec<i64>),
     Float(f32),
+    Text(String),
     Graph(Fields),
 }
 
@@ -155,6 +156,7 @@ impl Builder {
                         values.iter().fold(fields, |fields, &value| fields.int(8, value)).int(20, 7)
                     }
                     Attribute::Float(value) => fields.float(2, *value).int(20, 1),
+                    Attribute::Text(value) => fields.text(4, value).int(20, 3),
                     Attribute::Graph(graph) => fields.message(6, graph.clone()).int(20, 5),
                 },
             )

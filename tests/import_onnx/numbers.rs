@@ -19,11 +19,11 @@ pub fn program(made: &Builder) -> (OnnxModel, ImportedProgram) {
     (model, program)
 }
 
-fn numbers(count: usize, step: f32) -> Vec<f32> {
+pub fn numbers(count: usize, step: f32) -> Vec<f32> {
     (0..count).map(|at| (at as f32 * step).sin() * 1.5).collect()
 }
 
-fn weight(model: &OnnxModel, name: &str) -> Vec<f32> {
+pub fn weight(model: &OnnxModel, name: &str) -> Vec<f32> {
     let stored = model.graph.initializers.iter().find(|it| it.name == name).expect("a weight");
     match tensor(stored).expect("floats").data {
         Data::F32(values) => values,
@@ -31,7 +31,7 @@ fn weight(model: &OnnxModel, name: &str) -> Vec<f32> {
     }
 }
 
-fn check(made: &Builder, input: &str, given: Tensor, wanted: &Tensor) -> ImportedProgram {
+pub fn check(made: &Builder, input: &str, given: Tensor, wanted: &Tensor) -> ImportedProgram {
     let (model, program) = program(made);
     let given = BTreeMap::from([(input.to_owned(), given)]);
     let found = evaluate(&program, &model, &given).expect("numbers");

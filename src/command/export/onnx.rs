@@ -27,6 +27,8 @@ pub struct OnnxOptions {
     pub layout: ImageLayout,
     /// Samples of a batch; none for any number of them.
     pub batch: Option<usize>,
+    /// Whether norms become part of the convolutions before them.
+    pub fold: bool,
 }
 
 /// Exports a trained model; the files that were written.
@@ -42,7 +44,8 @@ pub fn onnx(
     if let Some(batch) = options.batch {
         exported.opened.graph = (bind::PASS.run)(&exported.opened.graph, &batch);
     }
-    let settings = ExportSettings { opset: options.opset, layout: options.layout };
+    let settings =
+        ExportSettings { opset: options.opset, layout: options.layout, fold: options.fold };
     let graph = &exported.opened.graph;
     let made = export(graph, std::mem::take(&mut exported.variables), settings);
     let mut made = made.map_err(|refusal| refused(&exported, graph, &refusal))?;

@@ -1,7 +1,7 @@
 //! The model that is being made: its nodes, names and stored tensors.
 
 use super::constants;
-use super::pattern::Needs;
+use super::pattern::{Needs, variable};
 use super::value::{Change, KnownTensor, LaidOut, ValuePlace, changed, changed_owned};
 use super::{ExportRefusal, ExportSettings, USUAL_OPSET};
 use crate::base::entity::Entity;
@@ -34,7 +34,7 @@ pub(super) struct Exporter<'a> {
     batch: Option<String>,
     taken: HashSet<String>,
     /// Stored tensors that are in the file, by how they stand.
-    stored: HashMap<(KnownTensor, Vec<Change>), String>,
+    written: HashMap<(KnownTensor, Vec<Change>), String>,
     /// Small constants that are in the file.
     small: HashMap<(i32, Vec<i64>, Vec<u8>), String>,
     /// Values in another shape or order of axes, which have been made.
@@ -64,7 +64,7 @@ impl<'a> Exporter<'a> {
             prelude: Vec::new(),
             batch: None,
             taken: HashSet::new(),
-            stored: HashMap::new(),
+            written: HashMap::new(),
             small: HashMap::new(),
             views: HashMap::new(),
             now: NodeId::from_index(0),
@@ -151,7 +151,7 @@ impl<'a> Exporter<'a> {
 
     fn store(&mut self, stored: &KnownTensor, changes: &[Change]) -> String {
         let key = (stored.clone(), changes.to_vec());
-        if let Some(name) = self.stored.get(&key) {
+        if let Some(name) = self.written.get(&key) {
             return name.clone();
         }
         let name = match stored {
@@ -160,18 +160,39 @@ impl<'a> Exporter<'a> {
                 self.constant(&tensor)
             }
             KnownTensor::Variable(path) => {
-                let once = self.needs.uses.get(path) == Some(&1);
-                let kept = match once {
-                    true => self.variables.remove(path),
-                    false => self.variables.get(path).cloned(),
-                };
-                let tensor = changed_owned(kept.expect("a value of each variable"), changes);
-                let name = self.name(path);
-                self.onnx.initializers.push(onnx_tensor(&name, &tensor));
-                name
+                let tensor = changed_owned(self.take_variable(path), changes);
+                self.initializer(path, &tensor)
             }
         };
-        self.stored.insert(key, name.clone());
+        self.written.insert(key, name.clone());
+        name
+    }
+
+    /// The value of a variable, which is let go if nothing else reads it.
+    fn take_variable(&mut self, path: &str) -> Tensor {
+        let value = match self.needs.uses.get(path) == Some(&1) {
+            true => self.variables.remove(path),
+            false => self.variables.get(path).cloned(),
+        };
+        value.expect("a value of each variable")
+    }
+
+    /// The path and the value of a node that is a variable.
+    pub fn stored(&self, node: NodeId) -> (&'a str, &Tensor) {
+        let path = variable(self.graph, node).expect("a parameter or a state");
+        (path, self.variables.get(path).expect("a value of each variable"))
+    }
+
+    /// The same for the last time, if nothing else reads it.
+    pub fn take_stored(&mut self, node: NodeId) -> (&'a str, Tensor) {
+        let path = variable(self.graph, node).expect("a parameter or a state");
+        (path, self.take_variable(path))
+    }
+
+    /// A tensor in the file under a name, or one like it.
+    pub fn initializer(&mut self, wanted: &str, tensor: &Tensor) -> String {
+        let name = self.name(wanted);
+        self.onnx.initializers.push(onnx_tensor(&name, tensor));
         name
     }
 

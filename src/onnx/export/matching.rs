@@ -12,6 +12,8 @@ pub(super) struct Matcher<'a> {
     pub graph: &'a Graph,
     /// The newest version of operators that may be used.
     pub newest: i64,
+    /// Whether norms are folded into the convolutions before them.
+    pub fold: bool,
 }
 
 /// A product: what is multiplied, what divides by its root, and the constant factor.

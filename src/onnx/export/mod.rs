@@ -54,6 +54,8 @@ pub struct ExportSettings {
     pub opset: Option<i64>,
     /// The order of the axes of images that come in, and of such that go out.
     pub layout: ImageLayout,
+    /// Whether norms of running means become part of the convolutions before them.
+    pub fold: bool,
 }
 
 /// An operator that cannot be exported.
@@ -72,7 +74,7 @@ pub fn export(
     settings: ExportSettings,
 ) -> Result<OnnxModel, ExportRefusal> {
     let bodies = Bodies::of(graph);
-    let needs = pattern::needs(graph, &bodies, settings.opset);
+    let needs = pattern::needs(graph, &bodies, settings);
     let variables: HashMap<String, Tensor> = variables.into_iter().collect();
     let mut exporter = Exporter::new(graph, &bodies, &needs, variables, settings);
     exporter.take_inputs();

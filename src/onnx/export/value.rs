@@ -118,7 +118,8 @@ pub(super) fn changed_owned(mut tensor: Tensor, changes: &[Change]) -> Tensor {
     tensor
 }
 
-fn transposed(tensor: &Tensor, axes: &[usize]) -> Tensor {
+/// A tensor with its axes in another order.
+pub(super) fn transposed(tensor: &Tensor, axes: &[usize]) -> Tensor {
     let shape: Vec<usize> = axes.iter().map(|&axis| tensor.shape[axis]).collect();
     let order = order(&tensor.shape, axes);
     let data = match &tensor.data {

@@ -7,7 +7,7 @@ use crate::base::tensor::{DType, Tensor};
 use crate::graph::{NodeId, Window};
 
 /// A weight `[h, w, c, o]` as `[o, c, h, w]`.
-const OUTPUTS_FIRST: [usize; 4] = [3, 2, 0, 1];
+pub(super) const OUTPUTS_FIRST: [usize; 4] = [3, 2, 0, 1];
 
 impl Exporter<'_> {
     /// The inputs of a convolution: the images, the weight, the bias.
@@ -26,8 +26,28 @@ impl Exporter<'_> {
         bias: Option<NodeId>,
     ) -> LaidOut {
         let inputs = self.convolved(id, bias);
-        let attributes = taps(window, groups);
-        let place = ValuePlace::Named(self.emit("Conv", &inputs, attributes));
+        self.convolution(id, (window, groups), &inputs)
+    }
+
+    /// A convolution of these images, weight and bias.
+    pub fn convolution(
+        &mut self,
+        id: NodeId,
+        (window, groups): (&Window, usize),
+        inputs: &[String],
+    ) -> LaidOut {
+        self.emit_image(id, "Conv", inputs, taps(window, groups))
+    }
+
+    /// An operator that makes images, with their channels first.
+    fn emit_image(
+        &mut self,
+        id: NodeId,
+        op: &str,
+        inputs: &[String],
+        attributes: Attributes,
+    ) -> LaidOut {
+        let place = ValuePlace::Named(self.emit(op, inputs, attributes));
         self.as_image(place, id)
     }
 
@@ -50,8 +70,7 @@ impl Exporter<'_> {
         });
         let mut attributes = taps(window, groups);
         attributes.push(ints("output_padding", pair(extra)));
-        let place = ValuePlace::Named(self.emit("ConvTranspose", &inputs, attributes));
-        self.as_image(place, id)
+        self.emit_image(id, "ConvTranspose", &inputs, attributes)
     }
 
     pub fn max_pool(&mut self, id: NodeId, window: &Window) -> LaidOut {
@@ -60,8 +79,7 @@ impl Exporter<'_> {
         let mut attributes = slide(&window);
         attributes.push(ints("kernel_shape", pair(window.size)));
         attributes.push(ints("dilations", pair(window.dilation)));
-        let place = ValuePlace::Named(self.emit("MaxPool", &[name], attributes));
-        self.as_image(place, id)
+        self.emit_image(id, "MaxPool", &[name], attributes)
     }
 
     /// The sum, or the mean, under each window; the border is zeros, which count.
@@ -92,14 +110,9 @@ impl Exporter<'_> {
         let channels = self.shape(id)[3].known().unwrap_or(1);
         let shape = vec![channels, 1, window.size[0], window.size[1]];
         let count = shape.iter().product();
-        let taps = self.constant(&Tensor::f32(shape, vec![by as f32; count]));
-        let mut attributes = slide(window);
-        attributes.push(ints("kernel_shape", pair(window.size)));
-        attributes.push(ints("dilations", pair(window.dilation)));
-        attributes.push(int("group", channels as i64));
+        let weight = self.constant(&Tensor::f32(shape, vec![by as f32; count]));
         let image = self.image_name(arg);
-        let place = ValuePlace::Named(self.emit("Conv", &[image, taps], attributes));
-        self.as_image(place, id)
+        self.convolution(id, (window, channels), &[image, weight])
     }
 
     /// The image that a pool reads. Runtimes refuse borders as wide as the window, so that those become
@@ -117,7 +130,7 @@ impl Exporter<'_> {
         (padded, Window { pad: [(0, 0); 2], ..*window })
     }
 
-    fn image_name(&mut self, node: NodeId) -> String {
+    pub fn image_name(&mut self, node: NodeId) -> String {
         let image = self.image(node);
         self.named(&image)
     }

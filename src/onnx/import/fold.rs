@@ -13,6 +13,7 @@ mod arithmetic;
 mod moves;
 mod shapes;
 
+pub(super) use moves::triangle;
 pub(super) use shapes::{reshape_target, shape_change};
 
 use super::constant::{Constant, ElementKind, TensorElements};

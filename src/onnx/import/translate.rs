@@ -13,7 +13,9 @@
 //! makes is missing from there on, so that all of them are found at once.
 
 mod activation;
+mod attention;
 mod conv;
+mod einsum;
 mod elementwise;
 mod index;
 mod layout;
@@ -148,6 +150,8 @@ impl<'a> Translator<'a> {
             "LRN" => one(self.local_response_norm(node)?),
             "Gemm" => one(self.gemm(node)?),
             "MatMul" => one(self.matmul(node)?),
+            "Einsum" => one(self.einsum(node)?),
+            "Attention" => self.attention(node)?,
             "LSTM" => self.lstm(node)?,
             "GRU" => self.gru(node)?,
             "RNN" => self.rnn(node)?,

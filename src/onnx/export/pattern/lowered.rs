@@ -55,6 +55,9 @@ impl Exporter<'_> {
                 let attributes = vec![float("epsilon", eps), int("num_groups", groups as i64)];
                 self.channel_norm("GroupNormalization", x, &[weight, bias], attributes)
             }
+            OnnxPattern::Folded(ref folded) => self.lower_folded(id, folded),
+            OnnxPattern::Attention(ref parts) => self.lower_attention(id, parts),
+            OnnxPattern::Recurrent(ref layer) => self.lower_recurrent(id, layer),
             OnnxPattern::Repeat { x, factor } => self.lower_repeat(id, x, factor),
         }
     }

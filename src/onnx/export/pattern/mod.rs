@@ -10,17 +10,24 @@
 //! them.
 
 mod activation;
+mod attention;
 mod dense;
+mod gates;
 mod lowered;
 mod norm;
+mod recurrent;
 mod resize;
+mod stored;
 
 use super::matching::Matcher;
-use super::{NEWEST_OPSET, USUAL_OPSET};
+use super::{ExportSettings, NEWEST_OPSET, USUAL_OPSET};
 use crate::base::entity::Entity;
 use crate::graph::scan::Bodies;
 use crate::graph::{Graph, NodeId, Op};
+use attention::AttentionParts;
+use recurrent::Recurrence;
 use std::collections::HashMap;
+use stored::FoldedNorm;
 
 /// Nodes that are needed, and the patterns among them.
 pub(super) struct Needs {
@@ -71,6 +78,12 @@ pub(super) enum OnnxPattern {
     BatchNorm { x: NodeId, eps: f64, weight: NodeId, bias: NodeId, mean: NodeId, variance: NodeId },
     /// A norm of groups of channels.
     GroupNorm { x: NodeId, eps: f64, groups: usize, weight: NodeId, bias: NodeId },
+    /// A convolution with the norm behind it.
+    Folded(FoldedNorm),
+    /// Scores, their softmax, and the mean that they weigh.
+    Attention(AttentionParts),
+    /// A scan that is a recurrent layer, at its stack.
+    Recurrent(Recurrence),
     /// Images made larger, each element repeated.
     Repeat { x: NodeId, factor: usize },
 }
@@ -96,6 +109,9 @@ impl OnnxPattern {
                 vec![*x, *weight, *bias, *mean, *variance]
             }
             OnnxPattern::GroupNorm { x, weight, bias, .. } => vec![*x, *weight, *bias],
+            OnnxPattern::Folded(folded) => folded.norm.into_iter().chain(folded.bias).collect(),
+            OnnxPattern::Attention(parts) => parts.reads(),
+            OnnxPattern::Recurrent(layer) => layer.reads(),
         }
     }
 
@@ -105,6 +121,7 @@ impl OnnxPattern {
             OnnxPattern::AveragePool { pool: node } | OnnxPattern::Conv { conv: node, .. } => {
                 Some(*node)
             }
+            OnnxPattern::Folded(folded) => Some(folded.conv),
             _ => None,
         }
     }
@@ -114,7 +131,7 @@ impl OnnxPattern {
         match self {
             OnnxPattern::Activation { op: "Gelu", .. } => 20,
             OnnxPattern::GroupNorm { .. } => 21,
-            OnnxPattern::Norm { centred: false, .. } => 23,
+            OnnxPattern::Norm { centred: false, .. } | OnnxPattern::Attention(_) => 23,
             OnnxPattern::Norm { .. } => 17,
             OnnxPattern::Activation { op: "HardSwish", .. } => 14,
             _ => super::OLDEST_OPSET,
@@ -123,10 +140,10 @@ impl OnnxPattern {
 }
 
 /// Finds the nodes that a graph's outputs need, and the patterns among them. Of patterns only those that
-/// version `opset` of the operators has are of use.
-pub(super) fn needs(graph: &Graph, bodies: &Bodies, opset: Option<i64>) -> Needs {
-    let newest = opset.unwrap_or(NEWEST_OPSET);
-    let matcher = Matcher { graph, newest };
+/// the settings' version of the operators has are of use.
+pub(super) fn needs(graph: &Graph, bodies: &Bodies, settings: ExportSettings) -> Needs {
+    let newest = settings.opset.unwrap_or(NEWEST_OPSET);
+    let matcher = Matcher { graph, newest, fold: settings.fold };
     let mut needs = Needs {
         nodes: vec![false; graph.nodes.len()],
         patterns: HashMap::new(),
@@ -157,7 +174,7 @@ pub(super) fn needs(graph: &Graph, bodies: &Bodies, opset: Option<i64>) -> Needs
 }
 
 /// The path of a parameter or a state.
-fn variable(graph: &Graph, id: NodeId) -> Option<&str> {
+pub(super) fn variable(graph: &Graph, id: NodeId) -> Option<&str> {
     match graph.nodes[id].op {
         Op::Param(param) => Some(&graph.params[param].path),
         Op::State(state) => Some(&graph.states[state].path),
@@ -171,7 +188,8 @@ impl Matcher<'_> {
         let found = match &self.node(id).op {
             Op::Where => self.rectifier(id),
             Op::Reshape(_) => self.repeat(id).or_else(|| self.rows(id)),
-            Op::MatMul { .. } => self.flat_product(id),
+            Op::MatMul { .. } => self.attention(id).or_else(|| self.flat_product(id)),
+            Op::ScanStack(_) => self.recurrence(id, bodies),
             Op::Binary(_) => self
                 .norm(id)
                 .or_else(|| self.softmax(id))
@@ -200,6 +218,7 @@ impl Matcher<'_> {
             _ => true,
         };
         let known = found.filter(|pattern| pattern.opset() <= self.newest);
-        known.filter(inside).filter(alike)
+        let found = known.filter(inside).filter(alike)?;
+        Some(if self.fold { self.folded(found) } else { found })
     }
 }

@@ -57,7 +57,8 @@ pub(super) fn moved<'a>(
     if op == "ScatterND" {
         return scattered(node, values, within);
     }
-    let known = matches!(op, "Transpose" | "Gather" | "Slice" | "Concat" | "Expand" | "Split");
+    let known =
+        matches!(op, "Transpose" | "Gather" | "Slice" | "Concat" | "Expand" | "Split" | "Trilu");
     if !known {
         return Ok(None);
     }
@@ -73,13 +74,13 @@ pub(super) fn moved<'a>(
     }
     let made = match all.remove(0) {
         KnownElements::Whole(array, kind) => {
-            let made = parts(node, &array, within)?;
+            let made = parts(node, &array, SymbolicSize::known(0), within)?;
             made.map(|made| {
                 made.into_iter().map(|it| KnownElements::Whole(it, kind).value()).collect()
             })
         }
         KnownElements::Floats(array) => {
-            let made = parts(node, &array, within)?;
+            let made = parts(node, &array, 0.0, within)?;
             made.map(|made| made.into_iter().map(|it| KnownElements::Floats(it).value()).collect())
         }
     };
@@ -104,6 +105,7 @@ fn named(value: GraphValue, name: &str) -> GraphValue {
 fn parts<'a, T: Copy>(
     node: &NodeReader<'a>,
     array: &KnownArray<T>,
+    zero: T,
     within: &KnownValues<'a>,
 ) -> Made<Option<Vec<KnownArray<T>>>> {
     let rank = array.dims.len();
@@ -127,6 +129,7 @@ fn parts<'a, T: Copy>(
                 .map(|it| Some(vec![it]))?
         }
         "Slice" => Some(vec![sliced(node, array, within)?]),
+        "Trilu" => Some(vec![trilu(node, array, zero, within)?]),
         "Split" => {
             let axis = axis_of(node.int("axis", 0)?, rank)?;
             let count = node.node.outputs.len().max(1);
@@ -151,6 +154,38 @@ fn parts<'a, T: Copy>(
         }
         _ => None,
     })
+}
+
+/// Zeros on one side of a diagonal.
+fn trilu<'a, T: Copy>(
+    node: &NodeReader<'a>,
+    array: &KnownArray<T>,
+    zero: T,
+    within: &KnownValues<'a>,
+) -> Made<KnownArray<T>> {
+    let &[.., rows, columns] = &array.dims[..] else {
+        return Err("it is for matrices alone".into());
+    };
+    let (diagonal, sign) = triangle(node, within)?;
+    let kept = |(at, &value): (usize, &T)| {
+        let (row, column) = ((at / columns % rows) as i64, (at % columns) as i64);
+        let edge = row.saturating_add(diagonal);
+        let inside = if sign == "<=" { column <= edge } else { column >= edge };
+        if inside { value } else { zero }
+    };
+    let values = array.values.iter().enumerate().map(kept).collect();
+    Ok(KnownArray { dims: array.dims.clone(), values })
+}
+
+/// The diagonal of a `Trilu`, and how a column compares to its row and that where elements are kept.
+pub(in super::super) fn triangle<'a>(
+    node: &NodeReader<'a>,
+    within: &KnownValues<'a>,
+) -> Made<(i64, &'static str)> {
+    let diagonal = within.optional_constant(node, 1)?;
+    let diagonal = diagonal.and_then(|it| it.ints(&within.stored).first().copied()).unwrap_or(0);
+    let diagonal = diagonal.clamp(-(1 << 24), 1 << 24);
+    Ok((diagonal, if node.int("upper", 1)? == 0 { "<=" } else { ">=" }))
 }
 
 /// Entries along an axis; negative ones count from the end.

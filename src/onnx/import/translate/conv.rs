@@ -30,17 +30,8 @@ pub(super) type CallSettings = Vec<(Option<&'static str>, CallSetting)>;
 impl PlacedWindows {
     /// Reads the attributes of windows over spatial axes of these extents.
     pub fn read(node: &NodeReader<'_>, extents: &[i64], size: Vec<i64>) -> Made<PlacedWindows> {
-        let axes = extents.len();
-        if size.len() != axes || !(1..=2).contains(&axes) {
-            return Err(format!("windows over {axes} axes are not supported, only over 1 or 2"));
-        }
-        let each = |name: &str| -> Made<Vec<i64>> {
-            let values = node.ints(name)?.unwrap_or_else(|| vec![1; axes]);
-            match values.len() == axes && values.iter().all(|it| (1..1 << 20).contains(it)) {
-                true => Ok(values),
-                false => Err(format!("`{name}` should be a number of at least 1 for each axis")),
-            }
-        };
+        let axes = window_axes(extents, &size)?;
+        let each = |name| of_each_axis(node, name, axes, 1);
         let (stride, dilation) = (each("strides")?, each("dilations")?);
         if size.iter().chain(extents).any(|it| !(1..1 << 24).contains(it)) {
             return Err("a window or an axis has no extent, or too large a one".into());
@@ -93,10 +84,36 @@ impl PlacedWindows {
         settings
     }
 
+    /// The settings of a layer with so many filters.
+    fn layer_settings(&self, filters: i64) -> CallSettings {
+        let mut settings =
+            vec![(None, CallSetting::Int(filters)), (None, CallSetting::ints(&self.size))];
+        settings.extend(self.settings(&vec![1; self.size.len()]));
+        settings
+    }
+
     /// The shape of what is made of `batch` images or sequences.
     pub fn made(&self, batch: SymbolicSize, channels: i64) -> Vec<SymbolicSize> {
         let sizes = self.out.iter().map(|&extent| SymbolicSize::known(extent));
         [batch, SymbolicSize::known(channels)].into_iter().chain(sizes).collect()
+    }
+}
+
+/// How many axes a window of this size moves over.
+fn window_axes(extents: &[i64], size: &[i64]) -> Made<usize> {
+    let axes = extents.len();
+    match size.len() == axes && (1..=2).contains(&axes) {
+        true => Ok(axes),
+        false => Err(format!("windows over {axes} axes are not supported, only over 1 or 2")),
+    }
+}
+
+/// A number of each axis, of at least this, which it is where the node says nothing.
+fn of_each_axis(node: &NodeReader<'_>, name: &str, axes: usize, least: i64) -> Made<Vec<i64>> {
+    let values = node.ints(name)?.unwrap_or_else(|| vec![least; axes]);
+    match values.len() == axes && values.iter().all(|it| (least..1 << 20).contains(it)) {
+        true => Ok(values),
+        false => Err(format!("`{name}` should be a number of at least {least} for each axis")),
     }
 }
 
@@ -166,6 +183,20 @@ impl<'a> Translator<'a> {
         Ok(shape)
     }
 
+    /// A layer with weights over a value whose channels are last, and the shape of what it makes.
+    fn image_layer(
+        &mut self,
+        node: &NodeReader<'a>,
+        (callee, x): (&str, &Placed),
+        settings: CallSettings,
+        (dims, weights): (Vec<SymbolicSize>, Vec<Weight>),
+    ) -> Made<Placed> {
+        let x = self.as_images(x)?;
+        let shape = self.images_shape(&dims)?;
+        let id = self.layer(node, (callee, x.id), settings, shape, weights);
+        Ok(self.of_images(id, dims))
+    }
+
     pub(super) fn conv(&mut self, node: &NodeReader<'a>) -> Made<Placed> {
         let x = self.tensor(node, 0)?;
         let (weight, bias) =
@@ -187,9 +218,7 @@ impl<'a> Translator<'a> {
             return Err(format!("a weight {:?} is not for {inputs} channels", weight.dims));
         }
         let windows = PlacedWindows::read(node, &extents, size)?;
-        let mut settings =
-            vec![(None, CallSetting::Int(filters)), (None, CallSetting::ints(&windows.size))];
-        settings.extend(windows.settings(&vec![1; extents.len()]));
+        let mut settings = windows.layer_settings(filters);
         if groups != 1 {
             settings.push((Some("groups"), CallSetting::Int(groups)));
         }
@@ -197,10 +226,7 @@ impl<'a> Translator<'a> {
         let weights =
             with_bias(Weight::new(weight).transposed(&order), bias, filters, &mut settings)?;
         let dims = windows.made(x.dims[0], filters);
-        let x = self.as_images(&x)?;
-        let shape = self.images_shape(&dims)?;
-        let id = self.layer(node, ("conv", x.id), settings, shape, weights);
-        Ok(self.of_images(id, dims))
+        self.image_layer(node, ("conv", &x), settings, (dims, weights))
     }
 
     pub(super) fn conv_transpose(&mut self, node: &NodeReader<'a>) -> Made<Placed> {
@@ -219,9 +245,7 @@ impl<'a> Translator<'a> {
         let size: Vec<i64> = weight.dims[2..].iter().map(|&dim| dim as i64).collect();
         node.ints("kernel_shape")?;
         let windows = transposed_windows(node, &extents, size)?;
-        let mut settings =
-            vec![(None, CallSetting::Int(filters)), (None, CallSetting::ints(&windows.size))];
-        settings.extend(windows.settings(&vec![1; extents.len()]));
+        let mut settings = windows.layer_settings(filters);
         let more = node.ints("output_padding")?.unwrap_or_default();
         if more.iter().any(|&it| it != 0) {
             let pads: Vec<[i64; 2]> = more.iter().map(|&after| [0, after]).collect();
@@ -233,10 +257,7 @@ impl<'a> Translator<'a> {
         let weights =
             with_bias(Weight::new(weight).transposed(&order), bias, filters, &mut settings)?;
         let dims = windows.made(x.dims[0], filters);
-        let x = self.as_images(&x)?;
-        let shape = self.images_shape(&dims)?;
-        let id = self.layer(node, ("conv_transpose", x.id), settings, shape, weights);
-        Ok(self.of_images(id, dims))
+        self.image_layer(node, ("conv_transpose", &x), settings, (dims, weights))
     }
 }
 
@@ -280,17 +301,8 @@ fn transposed_windows(
     extents: &[i64],
     size: Vec<i64>,
 ) -> Made<PlacedWindows> {
-    let axes = extents.len();
-    if size.len() != axes || !(1..=2).contains(&axes) {
-        return Err(format!("windows over {axes} axes are not supported, only over 1 or 2"));
-    }
-    let each = |name: &str, usual: i64| -> Made<Vec<i64>> {
-        let values = node.ints(name)?.unwrap_or_else(|| vec![usual; axes]);
-        match values.len() == axes && values.iter().all(|it| (usual..1 << 20).contains(it)) {
-            true => Ok(values),
-            false => Err(format!("`{name}` should be a number for each axis")),
-        }
-    };
+    let axes = window_axes(extents, &size)?;
+    let each = |name, least| of_each_axis(node, name, axes, least);
     let (stride, dilation) = (each("strides", 1)?, each("dilations", 1)?);
     let more = each("output_padding", 0)?;
     let (mut pad, asked, auto) =

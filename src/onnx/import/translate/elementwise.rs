@@ -273,7 +273,8 @@ impl<'a> Translator<'a> {
         Placed { id, kind, ..value.clone() }
     }
 
-    fn choice(&mut self, values: [&GraphValue; 3]) -> Made<Placed> {
+    /// `where(condition, a, b)`
+    pub(super) fn choice(&mut self, values: [&GraphValue; 3]) -> Made<Placed> {
         let [condition, a, b] = values;
         let condition = self.computed(condition.clone())?;
         if condition.kind != ElementKind::Bool {

@@ -2,12 +2,12 @@
 
 use super::Translator;
 use crate::onnx::import::constant::{Constant, ElementKind};
-use crate::onnx::import::fold::shape_change;
+use crate::onnx::import::fold::{shape_change, triangle};
 use crate::onnx::import::known::Made;
 use crate::onnx::import::net::{CallSetting, NetForm, NetId, NetNode, Weight};
 use crate::onnx::import::node::NodeReader;
 use crate::onnx::import::size::{SymbolicSize, listed};
-use crate::onnx::import::value::{Placed, axis_of};
+use crate::onnx::import::value::{GraphValue, Placed, axis_of};
 
 impl<'a> Translator<'a> {
     pub(super) fn movement(&mut self, node: &NodeReader<'a>) -> Made<Placed> {
@@ -30,10 +30,23 @@ impl<'a> Translator<'a> {
             }
             "Pad" => self.pad(node),
             "Tile" => self.tile(node),
+            "Trilu" => self.trilu(node),
             "DepthToSpace" => self.depth_to_space(node),
             "SpaceToDepth" => self.space_to_depth(node),
             _ => Err(format!("`{op}` has no counterpart in the language")),
         }
+    }
+
+    /// Zeros above a diagonal, or below it.
+    fn trilu(&mut self, node: &NodeReader<'a>) -> Made<Placed> {
+        let x = self.tensor(node, 0)?;
+        if x.rank() < 2 || !matches!(x.kind, ElementKind::Float | ElementKind::Int) {
+            return Err("it is for matrices of numbers alone".into());
+        }
+        let (diagonal, sign) = triangle(node, &self.known)?;
+        let kept = self.triangle(&x.dims[x.rank() - 2..], diagonal, sign)?;
+        let zero = GraphValue::Filled(0.0, x.kind, Vec::new());
+        self.choice([&GraphValue::Tensor(kept), &GraphValue::Tensor(x), &zero])
     }
 
     /// Whether a shape names axes of the input by their places (with zeros).
