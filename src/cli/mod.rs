@@ -17,6 +17,7 @@ mod check;
 mod compare;
 mod data;
 mod diff;
+mod doc;
 mod doctor;
 mod emit_ir;
 mod eval;
@@ -24,6 +25,7 @@ mod explain;
 mod explain_code;
 mod export;
 mod fmt;
+mod gallery;
 mod generate;
 mod grad;
 mod import;
@@ -99,6 +101,8 @@ enum Command {
     Data(data::DataArgs),
     /// Explain the code of a message, with a wrong program and a right one
     Explain(explain_code::ExplainArgs),
+    /// Show the documentation of a layer, loss, setting or any other name, or write a site of all
+    Doc(doc::DocArgs),
     /// Format source files
     Fmt(fmt::FmtArgs),
     /// Print a stage of the compilation: syntax tree, graph, loops or machine code
@@ -193,6 +197,7 @@ pub fn main() -> ExitCode {
         Command::Check(command) => command.execute(),
         Command::Data(command) => command.execute(),
         Command::Explain(command) => command.execute(),
+        Command::Doc(command) => command.execute(),
         Command::Fmt(command) => command.execute(),
         Command::EmitIr(command) => command.execute(),
         Command::Bench(command) => command.execute(),

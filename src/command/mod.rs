@@ -36,6 +36,7 @@ mod profile;
 mod raw;
 mod report;
 mod serve;
+mod site;
 mod stream;
 mod verify;
 
@@ -65,6 +66,7 @@ pub use profile::{Profile, Spent};
 pub use raw::RawOutputs;
 pub use report::Report;
 pub use serve::{PredictionServer, ServeOptions, ServedCounts, ServerStopper};
+pub use site::{DocSite, doc_site};
 pub use stream::Streams;
 pub use verify::rounding;
 pub use verify::{

@@ -234,7 +234,7 @@ impl Session {
 
     /// Parses the program's files, the named one first, and the prelude; files with errors are
     /// left out.
-    fn parse(
+    pub(super) fn parse(
         &mut self,
         main: &Path,
         text: String,

@@ -18,6 +18,7 @@
 pub(crate) mod batch;
 pub(crate) mod checks;
 pub(crate) mod compiled;
+mod documented;
 pub(crate) mod front;
 pub(crate) mod initial;
 pub(crate) mod json_cache;

@@ -38,6 +38,7 @@ mod context;
 mod data;
 mod declare;
 mod dims;
+mod documentation;
 mod domain;
 mod driven;
 mod expr;
@@ -67,6 +68,7 @@ mod tests;
 pub use crate::graph::OverSplit;
 pub use builtins::operators;
 pub use data::{DataLiteral, DataRequest, FieldCall, SourceArg, SourceCall};
+pub use documentation::{DocKind, Documentation, ItemDoc, ItemSource, MANUAL};
 pub use driven::{Driven, WarmUp};
 pub use patterns::{known_patterns, matches as path_matches};
 pub use train::{
