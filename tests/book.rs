@@ -59,6 +59,13 @@ fn every_chapter_is_listed_and_there() {
     listed.sort();
     found.sort();
     assert_eq!(listed, found);
+    for chapter in listed {
+        let page = fs::read_to_string(book().join(&chapter)).expect("a chapter");
+        let Some(included) = page.strip_prefix("{{#include ") else { continue };
+        let document = included.trim_end().trim_end_matches("}}");
+        let path = book().join(&chapter).with_file_name(document);
+        assert!(path.is_file(), "{chapter} includes {document}");
+    }
 }
 
 /// The data of the book's programs: a table of the examples, photos of two colours, a few texts.
@@ -96,7 +103,9 @@ fn fits(pattern: &str, text: &str) -> bool {
 fn shows(shown: &[&str], lines: &[&str]) -> bool {
     match shown.split_first() {
         None => lines.is_empty(),
-        Some((&"…", rest)) => (0..=lines.len()).any(|at| shows(rest, &lines[at..])),
+        Some((any, rest)) if any.trim() == "…" => {
+            (0..=lines.len()).any(|at| shows(rest, &lines[at..]))
+        }
         Some((first, rest)) => match lines.split_first() {
             Some((line, others)) => fits(first, line.trim_end()) && shows(rest, others),
             None => false,
@@ -152,8 +161,8 @@ fn every_program_is_sound_and_every_command_prints_what_is_shown() {
             }
         }
         for file in &files {
-            // Formatted as `nnc fmt` would, and without a warning.
             folder.good(&["check", "--deny", "warnings", file]);
+            folder.good(&["fmt", "--check", file]);
             programs += 1;
         }
     }

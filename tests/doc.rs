@@ -71,7 +71,10 @@ fn an_item_is_shown_with_its_signature_text_and_source() {
     let folder = folder();
     let said = folder.good(&["doc", "dropout"]);
     assert!(said.contains("layer dropout(x: f32[..S], rate: float in 0..=1 = 0.5)"), "{said}");
-    assert!(said.contains("While training, each element is zero with probability rate"), "{said}");
+    assert!(
+        said.contains("While training, each element is zero with probability `rate`"),
+        "{said}"
+    );
     assert!(said.contains("<prelude>:") && said.contains("bernoulli(1 - rate, x)"), "{said}");
     // A loss and a metric.
     let said = folder.good(&["doc", "mae"]);
@@ -90,7 +93,7 @@ fn a_users_file_is_documented_with_those_that_it_uses() {
     let folder = folder();
     let said = folder.good(&["doc", "twice", "--file", "net.nn"]);
     assert!(
-        said.contains("net.nn:6") && said.contains("Two layers: y = tanh(x @ weight)."),
+        said.contains("net.nn:6") && said.contains("Two layers: `y = tanh(x @ weight)`."),
         "{said}"
     );
     let said = folder.good(&["doc", "head", "--file", "net.nn"]);

@@ -218,9 +218,9 @@ fn parameters(text: &str) -> Vec<&str> {
     parts
 }
 
-/// Markdown without the signs of code and of stress.
+/// Markdown without the signs of stress.
 fn plain(text: &str) -> String {
-    text.replace(['`'], "").replace("**", "")
+    text.replace("**", "")
 }
 
 fn as_json(item: &ItemDoc) -> Value {

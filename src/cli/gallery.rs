@@ -3,6 +3,8 @@
 //! A program is embedded as it stands in the repository, with the files that it uses and small tables
 //! that it reads. What an entry is about is the comment at its top.
 
+use crate::base::sentence::first_sentence;
+
 /// A program to begin with.
 pub(super) struct GalleryEntry {
     /// The file's name without its ending.
@@ -18,15 +20,7 @@ impl GalleryEntry {
     pub fn about(&self) -> String {
         let lines = self.text.lines().map_while(|line| line.strip_prefix("//"));
         let comment = lines.map(str::trim).collect::<Vec<_>>().join(" ");
-        let mut ends = comment.match_indices(['.', '?']).map(|(at, sign)| at + sign.len());
-        // `et al. 2016` ends no sentence.
-        let is_end = |&end: &usize| {
-            let next = comment[end..].trim_start().chars().next();
-            comment[end..].is_empty()
-                || comment[end..].starts_with(' ') && next.is_some_and(char::is_uppercase)
-        };
-        let end = ends.find(is_end).unwrap_or(comment.len());
-        comment[..end].trim_end_matches('.').to_owned()
+        first_sentence(&comment).to_owned()
     }
 }
 

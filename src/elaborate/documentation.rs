@@ -15,6 +15,7 @@ mod manual;
 pub use manual::MANUAL;
 
 use super::{PRELUDE, PRELUDE_NAME};
+use crate::base::sentence::first_sentence;
 use crate::base::source::{Sources, Span};
 use crate::syntax::ast::{File, Function, FunctionKind, Item, ItemKind};
 use crate::syntax::parse;
@@ -167,10 +168,7 @@ impl ItemDoc {
             _ => &self.text,
         };
         let paragraph = text.split("\n\n").next().unwrap_or_default().replace('\n', " ");
-        match paragraph.find(". ") {
-            Some(end) => paragraph[..end].to_owned(),
-            None => paragraph.trim_end_matches('.').to_owned(),
-        }
+        first_sentence(&paragraph).to_owned()
     }
 }
 

@@ -250,14 +250,14 @@ fn applied(name: &str, argument: &Math) -> Math {
     })
 }
 
-/// A name: a Greek letter, or the word with what stands behind `_` below the line.
+/// A name: a Greek letter, the index of a letter below the line (`x_k`), or the word.
 fn identifier(name: &str) -> String {
     if let Some((_, letter)) = GREEK.iter().find(|(known, _)| *known == name) {
         return format!("<mi>{letter}</mi>");
     }
     let shown = |text: &str| text.chars().map(visible).collect::<String>();
     match name.split_once('_') {
-        Some((base, below)) if !base.is_empty() && !below.is_empty() => {
+        Some((base, below)) if base.chars().count() == 1 && !below.is_empty() => {
             format!("<msub><mi>{}</mi><mi>{}</mi></msub>", shown(base), shown(below))
         }
         _ => format!("<mi>{}</mi>", shown(name)),

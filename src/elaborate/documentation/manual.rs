@@ -87,7 +87,10 @@ impl Row {
     /// How it is called; `conv1d(x, weight, …)` with all of its parameters.
     fn signature(&self, name: &str, span: &str) -> String {
         match builtins::find(name) {
-            Some(operator) if self.kind == DocKind::Operator && span.contains('…') => {
+            Some(operator)
+                if self.kind == DocKind::Operator
+                    && (span.ends_with("(…)") || span.ends_with(", …)")) =>
+            {
                 let params: Vec<&str> = operator.params.iter().map(|param| param.name).collect();
                 format!("{name}({})", params.join(", "))
             }
