@@ -141,6 +141,28 @@ fn files_that_cannot_be_read_or_parsed_are_told() {
     assert!(folder.good(&["doc", "net", "--file", "shapes.nn"]).contains("f32[N, 3]"));
 }
 
+/// A fenced example of an item's comment is elaborated, and stands with its shapes.
+#[test]
+fn examples_of_a_users_items_hold_or_are_told() {
+    let example = |layer: &str| {
+        format!(
+            "/// Half of it.\n///\n/// ```\n/// model sample(x: f32[N, 8]) -> f32[N, 3] {{\n///     x |> \
+             {layer} |> dense(3)\n/// }}\n/// ```\nlayer halved(x: f32[N, D]) -> f32[N, D] {{ 0.5 * x }}\n"
+        )
+    };
+    let folder = Folder::new(&[("own.nn", example("halved").as_bytes())]);
+    folder.good(&["doc", "--html", "site", "--file", "own.nn"]);
+    let page = fs::read_to_string(folder.path("site/program-1-own.html")).expect("a page");
+    assert!(page.contains("    x |&gt; halved |&gt; dense(3)\n}"), "{page}");
+    assert!(page.contains("<code>[N, 3]</code>"), "{page}");
+    let said = folder.good(&["doc", "halved", "--file", "own.nn"]);
+    assert!(said.contains("        x |> halved |> dense(3)\n"), "{said}");
+    folder.write("own.nn", example("halfed").as_bytes());
+    let (code, said) = failure(&folder, &["doc", "--html", "other", "--file", "own.nn"]);
+    assert!(code == Some(1) && said.contains("example of halved.nn:2"), "{said}");
+    assert!(!folder.path("other").exists());
+}
+
 /// The addresses in a page.
 fn addresses(page: &str) -> Vec<&str> {
     let behind = ["href=\"", "src=\""].into_iter().flat_map(|start| page.split(start).skip(1));

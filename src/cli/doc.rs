@@ -8,7 +8,7 @@ use crate::base::names::{self, Meant};
 use crate::base::shown::Show;
 use crate::command::{self, DocSite};
 use crate::driver::{Failure, Request, Session};
-use crate::elaborate::{DocKind, Documentation, ItemDoc};
+use crate::elaborate::{DocBlock, DocKind, Documentation, ItemDoc};
 use clap::Args;
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -40,7 +40,11 @@ pub struct DocArgs {
 /// Where the texts are from.
 const NOTES: &str = "\
 Items are documented by the `///` lines before them, in the prelude as in your own files. A name that
-is both yours and the prelude's shows yours first.";
+is both yours and the prelude's shows yours first.
+
+In a comment, text in code font that is an expression (`(x - mean) / sqrt(variance)`) is a formula on the
+site. Lines between ``` are an example: a program that may call the items of its file. It is elaborated,
+and shown with its shapes; one that does not hold is an error.";
 
 /// All kinds of names that another framework may call otherwise.
 const FOREIGN: [NameKind; 7] = [
@@ -147,9 +151,13 @@ fn page(item: &ItemDoc, width: usize) -> String {
     for line in item.signature.lines() {
         let _ = writeln!(text, "{}", declared(line, width - INDENT.len()));
     }
-    for paragraph in item.text.split("\n\n").filter(|paragraph| !paragraph.is_empty()) {
+    for block in item.blocks() {
         text.push('\n');
-        for row in wrapped(&plain(paragraph), width) {
+        let rows = match block {
+            DocBlock::Paragraph(paragraph) => wrapped(&plain(paragraph), width),
+            DocBlock::Code(_, code) => code.lines().map(|line| format!("{INDENT}{line}")).collect(),
+        };
+        for row in rows {
             let _ = writeln!(text, "{row}");
         }
     }

@@ -147,6 +147,15 @@ pub struct ItemDoc {
     pub source: Option<ItemSource>,
 }
 
+/// A part of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DocBlock<'t> {
+    /// A paragraph of Markdown, which may have several lines.
+    Paragraph(&'t str),
+    /// What stands between lines of three backticks: the words behind the first, and the lines.
+    Code(&'t str, &'t str),
+}
+
 /// The text of an item, and where it stands.
 #[derive(Clone, Debug)]
 pub struct ItemSource {
@@ -159,6 +168,21 @@ pub struct ItemSource {
 }
 
 impl ItemDoc {
+    /// The paragraphs and the fenced examples of its text, in order.
+    pub fn blocks(&self) -> Vec<DocBlock<'_>> {
+        let mut blocks = Vec::new();
+        for (index, part) in self.text.split("```").enumerate() {
+            // Every second part is fenced.
+            if let Some((words, code)) = part.split_once('\n').filter(|_| index % 2 == 1) {
+                blocks.push(DocBlock::Code(words.trim(), code.trim_end()));
+            } else {
+                let paragraphs = part.split("\n\n").map(str::trim).filter(|it| !it.is_empty());
+                blocks.extend(paragraphs.map(DocBlock::Paragraph));
+            }
+        }
+        blocks
+    }
+
     /// A line about it: the first sentence of its text, else its last fact.
     pub fn summary(&self) -> String {
         let text = match (self.text.is_empty(), self.facts.iter().rev().find(|it| !it.1.is_empty()))
@@ -198,7 +222,7 @@ impl Documentation {
         Documentation { items: items.filter_map(|item| of_item(item, sources)).collect() }
     }
 
-    /// What a name may stand for: `mae` is a loss and a metric.
+    /// All that a name stands for: `mae` is a loss and a metric.
     pub fn of<'d>(&'d self, name: &str) -> impl Iterator<Item = &'d ItemDoc> {
         self.items.iter().filter(move |item| item.name == name)
     }
@@ -233,7 +257,7 @@ fn of_item(item: &Item, sources: &Sources) -> Option<ItemDoc> {
         kind,
         name: name.text.clone(),
         signature: sources.text(head).trim().to_owned(),
-        text: item.doc.lines().map(str::trim).collect::<Vec<_>>().join("\n").trim().to_owned(),
+        text: item.doc.lines().map(str::trim_end).collect::<Vec<_>>().join("\n").trim().to_owned(),
         facts: Vec::new(),
         source: Some(ItemSource {
             file: sources.file(item.span.file).name.clone(),

@@ -68,7 +68,7 @@ mod tests;
 pub use crate::graph::OverSplit;
 pub use builtins::operators;
 pub use data::{DataLiteral, DataRequest, FieldCall, SourceArg, SourceCall};
-pub use documentation::{DocKind, Documentation, ItemDoc, ItemSource, MANUAL};
+pub use documentation::{DocBlock, DocKind, Documentation, ItemDoc, ItemSource, MANUAL};
 pub use driven::{Driven, WarmUp};
 pub use patterns::{known_patterns, matches as path_matches};
 pub use train::{

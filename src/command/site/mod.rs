@@ -9,13 +9,14 @@
 //! ```
 //!
 //! Pages load nothing but files of the site, and their policy forbids the rest, so the site works from
-//! a disk. Examples are elaborated when the site is made; one that no longer holds is left out.
+//! a disk. Examples are elaborated when the site is made.
 
 mod examples;
 mod formula;
 mod page;
 mod prose;
 
+use self::examples::CheckedExample;
 use crate::base::shown::Show;
 use crate::driver::layers::layers;
 use crate::driver::{Failure, Request, Session};
@@ -46,6 +47,8 @@ struct DocumentedProgram {
     /// The file of its page.
     page: String,
     items: Documentation,
+    /// The examples of its items, which hold.
+    examples: Vec<CheckedExample>,
     /// Its files: their names, the pages of their texts, and these.
     sources: Vec<(String, String, String)>,
     /// The layers of each model that elaborates.
@@ -75,7 +78,15 @@ impl DocumentedProgram {
             Some((model, layers(&experiment.train).iter().map(|layer| layer.row()).collect()))
         });
         let layers = layers.collect();
-        Ok(DocumentedProgram { name: file.shown().to_string(), page, items, sources, layers })
+        let examples = examples::of_program(file, &items)?;
+        Ok(DocumentedProgram {
+            name: file.shown().to_string(),
+            page,
+            items,
+            examples,
+            sources,
+            layers,
+        })
     }
 
     fn source_page(&self, file: &str) -> Option<&str> {

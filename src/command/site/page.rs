@@ -1,9 +1,9 @@
 //! The pages of the site as HTML.
 
 use super::examples::{self, CheckedExample};
-use super::prose::{inline, paragraphs};
+use super::prose::{inline, paragraph};
 use super::{DocumentedProgram, ItemPage};
-use crate::elaborate::{DocKind, ItemDoc, ItemSource};
+use crate::elaborate::{DocBlock, DocKind, ItemDoc, ItemSource};
 use maud::{DOCTYPE, Markup, html};
 
 /// Only the site's own files are loaded.
@@ -67,7 +67,7 @@ pub(super) fn kind(page: &ItemPage<'_>, examples: &[CheckedExample]) -> String {
         &page.title.replace('`', ""),
         &html! {
             h1 { (inline(page.title)) }
-            @for described in &page.items { (item(described, "prelude.html", examples)) }
+            @for described in &page.items { (item(described, "prelude.html", examples, &[])) }
         },
     )
 }
@@ -80,7 +80,7 @@ pub(super) fn program(program: &DocumentedProgram) -> String {
             h1 { (program.name) }
             @for described in program.items.items() {
                 @let source = described.source.as_ref().and_then(|it| program.source_page(&it.file));
-                (item(described, source.unwrap_or_default(), &[]))
+                (item(described, source.unwrap_or_default(), &[], &program.examples))
                 @if described.kind == DocKind::Model { (shapes(program.layers_of(&described.name))) }
             }
         },
@@ -92,12 +92,26 @@ pub(super) fn anchor(item: &ItemDoc) -> String {
     format!("{}.{}", item.kind.word(), item.name)
 }
 
-fn item(item: &ItemDoc, source_page: &str, all: &[CheckedExample]) -> Markup {
+/// An item: `all` are programs of the manual, `own` the examples of the text itself.
+fn item(
+    item: &ItemDoc,
+    source_page: &str,
+    all: &[CheckedExample],
+    own: &[CheckedExample],
+) -> Markup {
     html! {
         section id=(anchor(item)) {
             h2 { (item.name) " " small { (item.kind.word()) } }
             pre .signature { code { (item.signature) } }
-            (paragraphs(&item.text))
+            @for block in item.blocks() {
+                @match block {
+                    DocBlock::Paragraph(text) => (paragraph(text)),
+                    DocBlock::Code(_, code) => {
+                        pre { code { (code) } }
+                        (shapes(own.iter().find(|it| it.text == code).map_or(&[], |it| &it.layers)))
+                    }
+                }
+            }
             @if !item.facts.is_empty() {
                 dl { @for (name, fact) in &item.facts { dt { (name) } dd { (inline(fact)) } } }
             }

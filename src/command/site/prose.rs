@@ -1,20 +1,19 @@
-//! The Markdown of doc comments as HTML: paragraphs, lists, code, formulas, stress.
+//! The Markdown of doc comments as HTML: paragraphs, lists, code, formulas, stress. Fenced examples are
+//! the page's.
 //!
 //! Links and images are not among it, so that nothing in a comment can lead out of the site.
 
 use super::formula::formula;
 use maud::{Markup, Render, html};
 
-/// A text of paragraphs.
-pub(super) fn paragraphs(text: &str) -> Markup {
+/// A paragraph, or a list where each of its lines begins with `- `.
+pub(super) fn paragraph(text: &str) -> Markup {
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
     html! {
-        @for paragraph in text.split("\n\n").filter(|paragraph| !paragraph.trim().is_empty()) {
-            @let lines: Vec<&str> = paragraph.lines().map(str::trim).collect();
-            @if lines.iter().all(|line| line.starts_with("- ")) {
-                ul { @for line in &lines { li { (inline(&line[2..])) } } }
-            } @else {
-                p { (inline(&lines.join(" "))) }
-            }
+        @if lines.iter().all(|line| line.starts_with("- ")) {
+            ul { @for line in &lines { li { (inline(&line[2..])) } } }
+        } @else {
+            p { (inline(&lines.join(" "))) }
         }
     }
 }
