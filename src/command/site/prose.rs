@@ -44,7 +44,7 @@ fn code_or_formula(text: &str) -> Markup {
 /// `**important**`.
 fn stressed(text: &str) -> Markup {
     let parts: Vec<&str> = text.split("**").collect();
-    if parts.len() % 2 == 0 {
+    if parts.len().is_multiple_of(2) {
         return text.render();
     }
     html! {

@@ -157,7 +157,7 @@ fn paragraphs(text: &str, items: &mut [ItemDoc]) {
         for item in items.iter_mut().filter(|item| item.kind == DocKind::Setting) {
             let opens = line.starts_with('`') && spans[0] == item.name;
             let sets = |span: &&str| word(span) == item.name && span.contains(" = ");
-            if opens || spans.iter().any(|span| sets(&span)) {
+            if opens || spans.iter().any(sets) {
                 let gap = if item.text.is_empty() { "" } else { "\n\n" };
                 item.text += &format!("{gap}{}", without_links(line));
             }
