@@ -101,7 +101,7 @@ enum Command {
     Data(data::DataArgs),
     /// Explain the code of a message, with a wrong program and a right one
     Explain(explain_code::ExplainArgs),
-    /// Show the documentation of a layer, loss, setting or any other name, or write a site of all
+    /// Show the documentation of a name, or write a site of all names
     Doc(doc::DocArgs),
     /// Format source files
     Fmt(fmt::FmtArgs),

@@ -152,7 +152,7 @@ pub struct ItemDoc {
 pub enum DocBlock<'t> {
     /// A paragraph of Markdown, which may have several lines.
     Paragraph(&'t str),
-    /// What stands between lines of three backticks: the words behind the first, and the lines.
+    /// Lines between three backticks: the words behind the opening ones, and the lines.
     Code(&'t str, &'t str),
 }
 
