@@ -48,7 +48,7 @@ pub struct Incremental {
     /// How many positions it can compute before it begins anew; `None` where nothing in it depends on
     /// the number of positions.
     pub positions: Option<usize>,
-    /// What the states whose paths begin with [`KEPT`] hold, in order.
+    /// The contents of the states whose paths begin with [`KEPT`], in order.
     parts: Vec<KeptPart>,
 }
 
@@ -336,7 +336,7 @@ struct Maker<'g> {
     tokens: NodeId,
     position: NodeId,
     made: FxHashMap<Wanted, NodeId>,
-    /// What the new states hold.
+    /// The contents of the new states.
     parts: Vec<KeptPart>,
     /// States that get what a later value of the model is.
     handed_on: Vec<(UpdateTarget, Wanted)>,

@@ -20,7 +20,7 @@ pub(super) enum KeptPart {
     Whole(NodeId),
     /// The newest positions of a value along an axis, so many; zeros before the first.
     Newest { value: NodeId, axis: usize, count: usize },
-    /// What a scan hands from the newest step to the next.
+    /// The value that a scan hands from the newest step to the next.
     Carry { next: NodeId, scan: ScanId },
 }
 
