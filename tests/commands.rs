@@ -438,7 +438,7 @@ fn every_program_of_the_gallery_can_be_begun_with() {
         assert!(line.len() > 2, "{line:?} says nothing about itself");
     }
     let names: Vec<&str> = lines.iter().map(|line| line[0]).collect();
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for kind in ["examples", "models"] {
         for entry in std::fs::read_dir(root.join(kind)).expect("a folder") {
             let path = entry.expect("an entry").path();
