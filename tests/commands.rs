@@ -408,19 +408,59 @@ fn doctor_finds_this_machine_sound() {
 fn every_template_is_sound_and_one_trains() {
     let folder = Folder::new();
     let list = folder.run(&["init", "--list"], 0).out;
-    for line in list.lines() {
+    let (templates, gallery) = list.split_once("\n\n").expect("two lists");
+    for line in templates.lines().skip(1) {
         let name = line.split_whitespace().next().expect("a name");
         folder.run(&["init", name, "--template", name], 0);
         let file = format!("{name}/{name}.nn");
         folder.run(&["check", &file], 0);
         folder.run(&["fmt", "--check", &file], 0);
     }
+    assert!(templates.lines().count() == 6 && gallery.lines().count() > 30, "{list}");
     folder.run(&["run", "digits/digits.nn", "--epochs", "1", "--quiet"], 0);
     let said = folder.run(&["init", "digits"], 2);
     assert!(said.err.contains("not empty"), "{}", said.err);
     for wrong in ["..", "a/..", ".hidden", "/"] {
         folder.run(&["init", wrong], 2);
     }
+}
+
+/// Every program of `examples` and `models` can be begun with, with the files that it uses and the
+/// tables that come with it.
+#[test]
+fn every_program_of_the_gallery_can_be_begun_with() {
+    let folder = Folder::new();
+    let list = folder.run(&["init", "--list"], 0).out;
+    let (_, gallery) = list.split_once("gallery").expect("the gallery");
+    let lines: Vec<Vec<&str>> =
+        gallery.lines().skip(1).map(|line| line.split_whitespace().collect()).collect();
+    for line in &lines {
+        assert!(line.len() > 2, "{line:?} says nothing about itself");
+    }
+    let names: Vec<&str> = lines.iter().map(|line| line[0]).collect();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for kind in ["examples", "models"] {
+        for entry in std::fs::read_dir(root.join(kind)).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let name = path.file_stem().expect("a name").to_str().expect("UTF-8");
+            // The blocks of residual networks are no program of their own.
+            if path.extension().is_none_or(|end| end != "nn") || name == "resnet" {
+                continue;
+            }
+            assert!(names.contains(&name), "{name} is missing from the gallery");
+            folder.run(&["init", name, "--from", name], 0);
+            let made = std::fs::read(folder.path(&format!("{name}/{name}.nn"))).expect("a program");
+            assert_eq!(made, std::fs::read(&path).expect("a program"), "{name}");
+        }
+    }
+    for name in ["resnet18", "own_parts", "siamese", "text_class", "mnist"] {
+        folder.run(&["check", &format!("{name}/{name}.nn")], 0);
+    }
+    let said = folder.run(&["init", "other", "--from", "penguin"], 2);
+    assert!(said.err.contains("did you mean `penguins`?"), "{}", said.err);
+    assert!(!folder.path("other").exists());
+    let said = folder.run(&["init", "resnet", "--from", "resnet18"], 2);
+    assert!(said.err.contains("resnet.nn is a file that the program uses"), "{}", said.err);
 }
 
 #[test]

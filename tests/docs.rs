@@ -8,13 +8,14 @@
 //! | `nn` | items that parse; with a model, a program that elaborates |
 //! | `nn body` | the body of a model of `x: f32[N, 6, 4]` and `index: i32[N]`, which elaborates |
 //! | `nn fragment` | items or a body that parse |
+//! | `nn file NAME` | nothing here: `tests/book.rs` writes it to that file and runs commands on it |
 //! | … `error E0102` | the same, but with this error first |
 //! | `report` | what `nnc check` prints about the wrong program before it |
 //! | `graph` | a graph that is read, verified, and printed as it stands |
 //! | `graph simplify` | what that pass makes of the graph before it |
 //! | `loops` | a program of loops that is read, verified, and printed as it stands |
 //! | `excerpt fused` | lines, in order, of that stage of `models/mnist.nn`; of that file, where it is one |
-//! | `text`, `console`, `rust` | nothing |
+//! | `text`, `console`, `rust` | nothing; the commands of `console run` are run by `tests/book.rs` |
 
 use nnc::base::diagnostic::Diagnostic;
 use nnc::base::schema::Schema;
@@ -45,12 +46,20 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The README and everything in `docs`, with their texts.
+/// The README and everything in `docs`, the book included, with their texts.
 fn documents() -> Vec<(PathBuf, String)> {
-    let folder = fs::read_dir(root().join("docs")).expect("the folder of documents");
-    let mut paths: Vec<PathBuf> = folder.map(|entry| entry.expect("an entry").path()).collect();
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
-    paths.push(root().join("README.md"));
+    let mut paths = vec![root().join("README.md")];
+    let mut folders = vec![root().join("docs")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder of documents") {
+            let path = entry.expect("an entry").path();
+            match path.extension() {
+                _ if path.is_dir() => folders.push(path),
+                Some(extension) if extension == "md" => paths.push(path),
+                _ => {}
+            }
+        }
+    }
     paths.sort();
     let text = |path: PathBuf| (fs::read_to_string(&path).expect("UTF-8"), path);
     paths.into_iter().map(text).map(|(text, path)| (path, text)).collect()
@@ -111,6 +120,7 @@ struct Before {
 fn holds(fence: &Fence, before: &mut Before) -> Result<(), String> {
     let words: Vec<&str> = fence.words.iter().map(String::as_str).collect();
     match words[..] {
+        ["nn", "file", _] => Ok(()),
         ["nn", ref rest @ ..] => {
             program(&fence.text, rest)?;
             before.program = fence.text.clone();
@@ -133,7 +143,7 @@ fn holds(fence: &Fence, before: &mut Before) -> Result<(), String> {
             same(&program.to_string(), &fence.text)
         }
         ["excerpt", of] => are_lines(&fence.text, &whole(of)?),
-        ["text" | "console" | "rust" | "lua" | "toml"] => Ok(()),
+        ["text" | "console" | "rust" | "lua" | "toml"] | ["console", "run"] => Ok(()),
         _ => Err(format!("what is to be done with {words:?}?")),
     }
 }
@@ -298,7 +308,12 @@ fn leads_somewhere(from: &Path, target: &str) -> bool {
     if anchor.is_empty() {
         return path.exists();
     }
-    let Ok(text) = fs::read_to_string(&path) else { return false };
+    let Ok(mut text) = fs::read_to_string(&path) else { return false };
+    // A page of the book that is one of the documents.
+    if let Some(included) = text.strip_prefix("{{#include ").and_then(|it| it.split('}').next()) {
+        let page = path.parent().unwrap_or(Path::new("")).join(included);
+        text = fs::read_to_string(page).expect("the included document");
+    }
     let prose = split(&path, &text).1;
     let headings = prose.iter().filter(|(_, line)| line.starts_with('#'));
     headings.into_iter().any(|(_, line)| anchor_of(line.trim_start_matches('#').trim()) == anchor)

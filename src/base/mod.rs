@@ -19,6 +19,7 @@ pub mod reported;
 pub mod rng;
 pub mod scalar;
 pub mod schema;
+pub mod sentence;
 pub mod settings;
 pub mod shown;
 pub mod source;

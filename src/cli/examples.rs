@@ -51,7 +51,16 @@ const EXAMPLES: &[(&str, &[[&str; 2]])] = &[
             ["nnc export runs/mnist --format c -o firmware/", "C99 without dependencies"],
         ],
     ),
-    ("import", &[["nnc import resnet18.onnx -o resnet18", "a readable program and its weights"]]),
+    (
+        "import",
+        &[
+            ["nnc import resnet18.onnx -o resnet18", "a readable program and its weights"],
+            [
+                "nnc import --names resnet18.safetensors net.nn",
+                "which of PyTorch's weights is which",
+            ],
+        ],
+    ),
     (
         "check",
         &[
@@ -61,6 +70,16 @@ const EXAMPLES: &[(&str, &[[&str; 2]])] = &[
         ],
     ),
     ("data", &[["nnc data examples/penguins.nn", "fields, splits, and what was fitted to them"]]),
+    (
+        "doc",
+        &[
+            ["nnc doc dropout", "signature, documentation and source"],
+            [
+                "nnc doc --html site --file models/mnist.nn",
+                "all of it as a site, with your own items",
+            ],
+        ],
+    ),
     ("explain", &[["nnc explain E0106", "what stands behind a message"]]),
     (
         "fmt",
@@ -99,6 +118,7 @@ const EXAMPLES: &[(&str, &[[&str; 2]])] = &[
         &[
             ["nnc init --list", "the templates"],
             ["nnc init flowers --template images", "a folder with a program to start from"],
+            ["nnc init ships --from unet", "a program of the gallery"],
         ],
     ),
     (

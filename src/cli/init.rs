@@ -1,8 +1,12 @@
 //! `nnc init`: a new folder with a program to begin with.
 
+use super::gallery::{self, GALLERY, GalleryEntry};
 use super::write;
+use crate::base::fit::cut;
+use crate::base::names::near;
 use crate::base::shown::{Show, is_hidden, quoted};
 use crate::driver::Failure;
+use crate::files;
 use clap::{Args, ValueEnum};
 use std::fs;
 use std::io;
@@ -17,7 +21,10 @@ pub struct InitArgs {
     /// The program to begin with
     #[arg(long, value_enum, default_value_t = Template::Mnist)]
     template: Template,
-    /// List the templates
+    /// Begin with a program of the gallery (`nnc init --list` names them), with the files that it uses
+    #[arg(long, value_name = "ENTRY", conflicts_with = "template")]
+    from: Option<String>,
+    /// List the templates and the gallery
     #[arg(long)]
     list: bool,
 }
@@ -53,16 +60,16 @@ impl InitArgs {
     /// Makes the folder, or lists the templates.
     pub fn execute(self) -> Result<u8, Failure> {
         let Some(folder) = self.name.filter(|_| !self.list) else {
-            let mut text = String::new();
-            for template in Template::value_variants() {
-                let value = template.to_possible_value().expect("no variant is skipped");
-                let help = value.get_help().map(ToString::to_string).unwrap_or_default();
-                text.push_str(&format!("{:<8}  {help}\n", value.get_name()));
-            }
-            write::out(&text)?;
+            write::out(&list())?;
             return Ok(0);
         };
+        let entry = self.from.as_deref().map(entry).transpose()?;
         let name = name(&folder)?;
+        let program = format!("{name}.nn");
+        if entry.is_some_and(|entry| entry.files.iter().any(|(path, _)| *path == program)) {
+            let message = format!("{program} is a file that the program uses");
+            return Err(Failure::Io(format!("{message}; choose another name")));
+        }
         let failed =
             |error: io::Error| Failure::Io(format!("cannot make {}: {error}", folder.shown()));
         if folder.exists() {
@@ -81,7 +88,12 @@ impl InitArgs {
         let made =
             tempfile::Builder::new().prefix(".nnc-init-").tempdir_in(parent).map_err(failed)?;
         let write = |file: &str, text: &str| write::replace(&made.path().join(file), text);
-        write(&format!("{name}.nn"), self.template.text())?;
+        write(&program, entry.map_or(self.template.text(), |entry| entry.text))?;
+        for (path, bytes) in entry.map_or(&[][..], |entry| entry.files) {
+            let path = made.path().join(path);
+            fs::create_dir_all(path.parent().unwrap_or(made.path())).map_err(failed)?;
+            files::write::replace(&path, bytes).map_err(failed)?;
+        }
         write("README.md", &readme(&name))?;
         write(".gitignore", "runs/\n")?;
         open_to_all(made.path()).map_err(failed)?;
@@ -92,10 +104,36 @@ impl InitArgs {
         // It is no longer where it was made.
         let _ = made.keep();
         let (shown, folder) = (folder.shown(), quoted(&folder));
-        let file = quoted(format!("{name}.nn").as_ref());
+        let file = quoted(program.as_ref());
         write::out(&format!("made {shown}; `cd {folder} && nnc run {file}` trains\n"))?;
         Ok(0)
     }
+}
+
+/// The templates and the gallery, each with a line about it.
+fn list() -> String {
+    let templates = Template::value_variants().iter().map(|template| {
+        let value = template.to_possible_value().expect("no variant is skipped");
+        let help = value.get_help().map(ToString::to_string).unwrap_or_default();
+        (value.get_name().to_owned(), help)
+    });
+    let entries = GALLERY.iter().map(|entry| (entry.name.to_owned(), entry.about()));
+    let mut text = String::from("templates (nnc init NAME --template TEMPLATE)\n");
+    let line = |(name, about)| cut(&format!("  {name:<13} {about}"), 0, write::width()) + "\n";
+    text.extend(templates.map(line));
+    text += "\ngallery (nnc init NAME --from ENTRY)\n";
+    text.extend(entries.map(line));
+    text
+}
+
+/// An entry of the gallery; the failure offers near ones.
+fn entry(name: &str) -> Result<&'static GalleryEntry, Failure> {
+    gallery::find(name).ok_or_else(|| {
+        let near = near(name, GALLERY.iter().map(|entry| entry.name));
+        let near = near.first().map(|near| format!("did you mean `{near}`?"));
+        let help = near.unwrap_or_else(|| "`nnc init --list` names all entries".into());
+        Failure::Io(format!("the gallery has no entry `{}`; {help}", name.shown()))
+    })
 }
 
 /// The name of a folder that can be that of a program.

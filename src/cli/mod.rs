@@ -19,6 +19,7 @@ mod compare;
 mod dashboard;
 mod data;
 mod diff;
+mod doc;
 mod doctor;
 mod emit_ir;
 mod eval;
@@ -27,6 +28,7 @@ mod explain;
 mod explain_code;
 mod export;
 mod fmt;
+mod gallery;
 mod generate;
 mod grad;
 mod import;
@@ -115,6 +117,8 @@ enum Command {
     Data(data::DataArgs),
     /// Explain the code of a message, with a wrong program and a right one
     Explain(explain_code::ExplainArgs),
+    /// Show the documentation of a name, or write a site of all names
+    Doc(doc::DocArgs),
     /// Format source files
     Fmt(fmt::FmtArgs),
     /// Answer an editor: the Language Server Protocol on standard input and output
@@ -232,6 +236,7 @@ pub fn main() -> ExitCode {
         Command::Check(command) => command.execute(),
         Command::Data(command) => command.execute(),
         Command::Explain(command) => command.execute(),
+        Command::Doc(command) => command.execute(),
         Command::Fmt(command) => command.execute(),
         Command::Lsp(command) => command.execute(),
         Command::EmitIr(command) => command.execute(),

@@ -37,6 +37,7 @@ mod profile;
 mod raw;
 mod report;
 mod serve;
+mod site;
 mod stream;
 mod verify;
 
@@ -67,6 +68,7 @@ pub use profile::{Profile, Spent};
 pub use raw::RawOutputs;
 pub use report::Report;
 pub use serve::{PredictionServer, ServeOptions, ServedCounts, ServerStopper};
+pub use site::{DocSite, doc_site};
 pub use stream::Streams;
 pub use verify::rounding;
 pub use verify::{

@@ -20,6 +20,7 @@ mod buckets;
 pub(crate) mod checked;
 pub(crate) mod checks;
 pub(crate) mod compiled;
+mod documented;
 pub(crate) mod front;
 pub(crate) mod initial;
 pub(crate) mod json_cache;
