@@ -86,7 +86,7 @@ fn keys_keep_slow_down_and_stop_a_run() {
     let folder = folder(10_000);
     let script = json!([
         { "file": LOGGED },
-        { "press": "c" }, { "file": ["runs/net/checkpoints/*+*", ""] },
+        { "press": "c" }, { "file": ["runs/net/events.jsonl", "\"checkpoint\""] },
         { "press": "l" }, { "file": ["runs/net/events.jsonl", "rate_halved"] },
         { "size": [10, 30] }, { "wait": "step" },
         { "size": [40, 120] }, { "wait": "layer" },

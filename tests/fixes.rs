@@ -220,10 +220,15 @@ fn the_corpus_covers_every_code() {
     assert_eq!(missing, [""; 0]);
 }
 
-/// What `--fix` makes has all that was written, whatever the mistake was.
+/// What `--fix` makes has all that was written, whatever the mistake was; but for a line of another
+/// framework, of which what has no meaning here (`inplace`, the width of an input) is left out.
 #[test]
 fn no_fix_that_is_made_takes_away_what_was_written() {
-    for (file, Mistake { fixed, .. }) in &*MISTAKES {
+    let foreign = |found: &[Diagnostic]| found.iter().flat_map(|it| &it.fixes).any(|fix| fix.joint);
+    for (file, Mistake { fixed, found, .. }) in &*MISTAKES {
+        if foreign(&found.0) {
+            continue;
+        }
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         for changed in &fixed.changed {
             let mut sources = Sources::new();

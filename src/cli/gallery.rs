@@ -66,6 +66,7 @@ pub(super) const GALLERY: &[GalleryEntry] = &[
     program!("models", "resnet18_32", "resnet.nn"),
     program!("models", "resnet20", "resnet.nn"),
     program!("models", "resnet50", "resnet.nn"),
+    program!("models", "text_attention", "data/speeches.csv.gz"),
     program!("models", "text_class", "data/speeches.csv.gz"),
     program!("models", "transformer", "data/sums.py"),
     program!("models", "unet"),

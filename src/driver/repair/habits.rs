@@ -17,9 +17,13 @@ use crate::base::limits::Budget;
 use crate::base::source::{FileId, Span};
 use crate::driver::session::{Request, Session};
 use crate::repair::habits::{self, ChangedPart, Translation};
+use crate::repair::textual;
 use similar::{DiffOp, TextDiff};
 use std::ops::Range;
 use std::path::PathBuf;
+
+/// The codes of texts that do not parse begin so.
+const OF_SYNTAX: &str = "E00";
 
 /// Longest text of a line's fix that its title shows.
 const SHOWN: usize = 60;
@@ -72,23 +76,27 @@ fn as_read(
         !error.place().is_some_and(inside)
     });
     let reports = groups.iter().zip(own).map(|(group, own)| {
-        let own = own.filter(|error| says_all(before, error, group));
+        let slip = own.and_then(|error| slip(around, before, error, group));
+        let own = own.filter(|error| slip.is_some() || !error.code.starts_with(OF_SYNTAX));
         let explained = own.or_else(|| left.next()).cloned();
         let mut report = explained.unwrap_or_else(|| foreign((file, before), group));
-        report.fixes = vec![fix(file, before, group)];
+        report.fixes = vec![slip.unwrap_or_else(|| fix(file, before, group))];
         report
     });
     Some(reports.collect())
 }
 
-/// Whether an error says what is wrong with its lines: the first slip of a text that does not parse
-/// often hides what else is written otherwise.
-fn says_all(before: &str, error: &Diagnostic, group: &[Hunk]) -> bool {
+/// The fix of an error that makes all of its lines what they are to be: then its message says what is
+/// wrong with them. The first slip of a text that does not parse often hides what else is written otherwise.
+fn slip(around: &Around<'_>, before: &str, error: &Diagnostic, group: &[Hunk]) -> Option<Fix> {
     let words = |text: String| text.split_whitespace().collect::<String>();
     let made = group.iter().map(|hunk| (hunk.place.clone(), hunk.text.as_str()));
     let made = words(replaced(before, made));
-    let is_all = |fix: &Fix| words(apply(before, &fix.edits)) == made;
-    !error.code.starts_with("E00") || error.fixes.iter().any(is_all)
+    let tried = textual(around.sources, error).into_iter().map(|candidate| candidate.fix);
+    let mut fixes = error.fixes.iter().cloned().chain(tried);
+    let mut fix = fixes.find(|fix| words(apply(before, &fix.edits)) == made)?;
+    (fix.checked, fix.joint) = (true, true);
+    Some(fix)
 }
 
 /// Whether a place is in the lines of a group.

@@ -84,7 +84,7 @@ impl ForeignBody {
     ) {
         let first = statement[0];
         let place = first.start..statement[statement.len() - 1].end();
-        reader.indent = indent(reader.text, first.start).to_owned();
+        reader.begin_statement(indent(reader.text, first.start));
         if IDLE.contains(&first.text) && statement.get(1).is_some_and(|next| !next.is("|>")) {
             return self.leave_out(reader.text, place);
         }

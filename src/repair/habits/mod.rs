@@ -72,7 +72,7 @@ pub fn translated(text: &str) -> Option<Translation> {
     }
     let all = tokens(text);
     let chunks = chunks(text, &all);
-    let mut reader = HabitReader { text, ..HabitReader::default() };
+    let mut reader = HabitReader::of(text);
     reader.declared.extend(declared(&all));
     let mut changes = Vec::new();
     let mut foreign = Vec::new();

@@ -13,6 +13,7 @@ use super::prototxt;
 use super::row::{self, GivenArgument};
 use super::table::{NAMESPACES, RESHAPES, SEQUENCES, TableRow, WORDS};
 use super::tokens::{ForeignToken, ForeignTokenKind, closer, split};
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
 /// All that is known while a text is read.
@@ -26,9 +27,16 @@ pub struct HabitReader<'a> {
     pub layers: HashMap<&'a str, WrittenStages>,
     /// The space before the line that is read.
     pub indent: String,
+    /// The parts of this statement that were read: what stands in brackets is looked at as one thing,
+    /// then as another, at each depth.
+    read: RefCell<HashMap<PartPlace, Option<(ReadPart, usize)>>>,
 }
 
+/// The bytes that a slice of tokens spans, and the index of a token in it.
+type PartPlace = (usize, usize, usize);
+
 /// A part of a text that was read.
+#[derive(Clone)]
 enum ReadPart {
     /// Stages, which something may be piped into.
     Stages(WrittenStages),
@@ -37,6 +45,17 @@ enum ReadPart {
 }
 
 impl<'a> HabitReader<'a> {
+    /// A reader that knows nothing but the text.
+    pub fn of(text: &'a str) -> HabitReader<'a> {
+        HabitReader { text, ..HabitReader::default() }
+    }
+
+    /// Begins a statement whose line has this space before it.
+    pub fn begin_statement(&mut self, indent: &str) {
+        self.indent = indent.to_owned();
+        self.read.get_mut().clear();
+    }
+
     /// A slice of tokens as it is written here.
     pub fn written(&self, tokens: &[ForeignToken<'a>]) -> String {
         let mut out = String::new();
@@ -78,6 +97,9 @@ impl<'a> HabitReader<'a> {
 
     /// The layers that a slice is, and nothing but them.
     pub fn stages(&self, tokens: &[ForeignToken<'a>]) -> Option<WrittenStages> {
+        if tokens.is_empty() {
+            return None;
+        }
         match self.read(tokens, 0)? {
             (ReadPart::Stages(stages), next) if next == tokens.len() => Some(stages),
             _ => None,
@@ -91,6 +113,16 @@ impl<'a> HabitReader<'a> {
 
     /// Something known at a place, and where the tokens go on behind it.
     fn read(&self, tokens: &[ForeignToken<'a>], at: usize) -> Option<(ReadPart, usize)> {
+        let place = (tokens[0].start, tokens[tokens.len() - 1].end(), at);
+        if let Some(known) = self.read.borrow().get(&place) {
+            return known.clone();
+        }
+        let found = self.read_anew(tokens, at);
+        self.read.borrow_mut().insert(place, found.clone());
+        found
+    }
+
+    fn read_anew(&self, tokens: &[ForeignToken<'a>], at: usize) -> Option<(ReadPart, usize)> {
         let token = &tokens[at];
         if let Some(content) = token.content() {
             return Some((ReadPart::Value(format!("\"{content}\"")), at + 1));

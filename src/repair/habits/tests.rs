@@ -47,6 +47,17 @@ fn channels_come_last() {
     assert_eq!(turned("model net(image: f32[N, 32, 32, 3])"), None);
 }
 
+/// Each part is read once, however deep it stands.
+#[test]
+fn nested_calls_are_read_in_time() {
+    let nested = |call: &str| format!("{}x{}", format!("{call}(").repeat(60), ")".repeat(60));
+    for call in ["tanh", "own", "nn.Sequential", "F.relu"] {
+        let text = format!("model m(x: f32[N, 4]) {{\n    {}\n}}\n", nested(call));
+        let made = translated(&text);
+        assert_eq!(made.is_some(), call.contains('.'), "{call}");
+    }
+}
+
 /// Each row can be applied, so that none is there for nothing.
 #[test]
 fn every_row_fits_some_arguments() {

@@ -179,6 +179,7 @@ impl<'a> Recorder<'a> {
         match &self.files {
             Some(files) => {
                 let folder = files.folder.checkpoints();
+                self.event(&json!({ "event": "checkpoint", "name": name }));
                 self.notice(&format!("a checkpoint: {}", folder.join(name).shown()));
             }
             None => self.notice("no checkpoint: the run has no folder"),
