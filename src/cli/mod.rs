@@ -192,26 +192,31 @@ fn target_parser() -> impl TypedValueParser<Value = Target> {
         .map(|name| Target::from_name(&name).expect("the names are the targets' own"))
 }
 
-/// Parses the arguments, runs the command and maps its result to an exit code.
-pub fn main() -> ExitCode {
+/// The command line, or the exit code where it is none or asks for help.
+fn command_line() -> Result<Cli, ExitCode> {
     let args = std::env::args_os();
     let early = color::among(args.map(|arg| arg.to_string_lossy().into_owned()));
     let parser = examples::with_examples(Cli::command()).color(early);
     let parsed = parser.try_get_matches().and_then(|found| Cli::from_arg_matches(&found));
-    let cli = match parsed {
-        Ok(cli) => cli,
-        Err(error) => {
-            // Help and version are not mistakes; clap prints all three where they belong.
-            let code = if error.use_stderr() { 2 } else { 0 };
-            // What is wrong may be the name of a file, which a pattern of the shell has found.
-            let plain = error.render().to_string();
-            match visible_lines(&plain) {
-                Cow::Owned(shown) => write::note(shown.trim_end()),
-                // A closed pipe is no reason to fail: there is nobody left to tell.
-                Cow::Borrowed(_) => drop(error.print()),
-            }
-            return ExitCode::from(code);
+    parsed.map_err(|error| {
+        // Help and version are not mistakes; clap prints all three where they belong.
+        let code = if error.use_stderr() { 2 } else { 0 };
+        // What is wrong may be the name of a file, which a pattern of the shell has found.
+        let plain = error.render().to_string();
+        match visible_lines(&plain) {
+            Cow::Owned(shown) => write::note(shown.trim_end()),
+            // A closed pipe is no reason to fail: there is nobody left to tell.
+            Cow::Borrowed(_) => drop(error.print()),
         }
+        ExitCode::from(code)
+    })
+}
+
+/// Parses the arguments, runs the command and maps its result to an exit code.
+pub fn main() -> ExitCode {
+    let cli = match command_line() {
+        Ok(cli) => cli,
+        Err(code) => return code,
     };
     color::choose(cli.color);
     quiet_panics();

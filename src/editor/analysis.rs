@@ -7,7 +7,7 @@
 //! mistake stay. A text without a model is a library: it is parsed, not elaborated.
 
 use super::lines::{ColumnUnit, TextLines};
-use super::names::NameTable;
+use super::names::NameUses;
 use super::uri;
 use crate::base::caught::caught;
 use crate::base::diagnostic::Diagnostic;
@@ -49,7 +49,7 @@ pub struct Analysis {
     /// The values of expressions, by their places.
     pub values: HashMap<Span, Vec<ShownValue>>,
     /// All names.
-    pub names: NameTable,
+    pub names: NameUses,
     /// The models that elaborate.
     pub models: Vec<ModelFacts>,
     /// The fields of data, by the name of the `data` item.
@@ -118,7 +118,7 @@ impl Analyst {
         let mut analysis = self.looked_at(request);
         let texts = analysis.sources.iter();
         analysis.lines = texts.map(|(id, it)| (id, TextLines::of(&it.text, self.unit))).collect();
-        analysis.names = NameTable::of(&analysis.files, &analysis.prelude);
+        analysis.names = NameUses::of(&analysis.files, &analysis.prelude);
         analysis
     }
 
@@ -220,7 +220,7 @@ impl Analysis {
             prelude,
             findings: (Vec::new(), Sources::new()),
             values: HashMap::new(),
-            names: NameTable::default(),
+            names: NameUses::default(),
             models: Vec::new(),
             schemas: Vec::new(),
             paths: Vec::new(),

@@ -87,16 +87,16 @@ pub enum NameTarget {
 
 /// The names of a program's files.
 #[derive(Debug, Default)]
-pub struct NameTable {
+pub struct NameUses {
     /// All declarations.
     pub declared: Vec<DeclaredName>,
     /// All names, in the order of their places.
     pub uses: Vec<NameUse>,
 }
 
-impl NameTable {
+impl NameUses {
     /// The names of these files; of the prelude's, only what it declares.
-    pub fn of(files: &[File], prelude: &File) -> NameTable {
+    pub fn of(files: &[File], prelude: &File) -> NameUses {
         resolve::resolve(files, prelude)
     }
 

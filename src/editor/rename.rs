@@ -1,7 +1,7 @@
 //! Definitions, references and new names, in all files of the program and in others that use them.
 
 use super::analysis::{Analysis, Analyst};
-use super::names::{DeclaredName, NameRole, NameTable, NameTarget};
+use super::names::{DeclaredName, NameRole, NameTarget, NameUses};
 use super::uri;
 use crate::base::source::{Sources, Span};
 use crate::driver::Request;
@@ -106,7 +106,7 @@ fn is_local(declared: &DeclaredName) -> bool {
 
 /// The names of a program.
 struct ProgramNames {
-    names: NameTable,
+    names: NameUses,
     sources: Sources,
     files: Vec<PathBuf>,
 }
@@ -120,7 +120,7 @@ fn program_names(analyst: &Analyst, request: &Request, program: &Path) -> Option
         return None;
     }
     let (parsed, _) = session.parse(program, text).ok()?;
-    let names = NameTable::of(&parsed.files, &parsed.prelude);
+    let names = NameUses::of(&parsed.files, &parsed.prelude);
     let path = |id| uri::tidy(Path::new(&session.sources.file(id).name));
     let files = parsed.files.iter().map(|file| path(file.id)).collect();
     Some(ProgramNames { names, sources: session.sources.clone(), files })

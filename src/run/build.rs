@@ -130,21 +130,19 @@ pub fn run(
     let layers = layers(&experiment.train);
     // The model's own come first; the optimiser adds its states behind them.
     let weights = experiment.train.variables().filter(|(path, ..)| *path != CLASS_WEIGHTS).count();
-    // Of buckets by length the smaller ones, then the largest.
-    let all = smaller.into_iter().chain([experiment]);
-    let all = all.map(|experiment| graphs(session, experiment, &training));
-    let mut all = all.collect::<Result<Vec<Graphs>, Failure>>()?;
+    // Of buckets by length the largest comes last.
+    let mut all = all_graphs(session, smaller.into_iter().chain([experiment]), &training)?;
     let (fields, globals) = (data.fields(true), Globals::default());
     let mut compiler = StepCompiler { session, request, fields, globals, run_steps };
     let (steps, bounds_checks) =
         compiler.steps(&all, &training.rule, &training.settings, &data, overs(&training))?;
     let graphs = all.pop().expect("a run has graphs");
-    let programs: Vec<&CompiledProgram> = programs(&steps).collect();
+    let (programs, threads) = (programs(&steps).collect::<Vec<_>>(), overrides.threads);
     let beside = beside(&graphs.train, &steps, &data);
-    memory::refuse_too_large(session, request, &programs, overrides.threads, beside)?;
-    let (of, settings) = ((&graphs.train, &graphs.evaluate), &training.settings);
-    let RunStart { values: mut initial, given, names } =
-        initial(session, request, of, settings, &data)?;
+    memory::refuse_too_large(session, request, &programs, threads, beside)?;
+    let of = (&graphs.train, &graphs.evaluate);
+    let start = initial(session, request, of, &training.settings, &data)?;
+    let RunStart { values: mut initial, given, names } = start;
     if !overrides.goes_on {
         warnings.extend(frozen_at_random(&training, &graphs.train, &given));
     }
@@ -169,6 +167,15 @@ pub fn run(
         names,
         meaning,
     })
+}
+
+/// The graphs of each experiment.
+fn all_graphs(
+    session: &mut Session,
+    experiments: impl Iterator<Item = Experiment>,
+    training: &Training,
+) -> Result<Vec<Graphs>, Failure> {
+    experiments.map(|experiment| graphs(session, experiment, training)).collect()
 }
 
 fn no_data(model: &str) -> Failure {

@@ -1,6 +1,6 @@
 //! The walk that finds what each name names: scopes of blocks, innermost first, then items.
 
-use super::{DeclaredName, KINDS, NameRole, NameTable, NameTarget, NameUse};
+use super::{DeclaredName, KINDS, NameRole, NameTarget, NameUse, NameUses};
 use crate::base::source::Span;
 use crate::syntax::ast::{
     Arg, ArgDomainKind, Block, Call, Declaration, DimExpr, Expr, ExprKind, FieldDecl, File,
@@ -10,7 +10,7 @@ use crate::syntax::ast::{
 use std::collections::HashMap;
 
 /// The names of files, with those that the prelude declares.
-pub(super) fn resolve(files: &[File], prelude: &File) -> NameTable {
+pub(super) fn resolve(files: &[File], prelude: &File) -> NameUses {
     let mut walk = Resolver::default();
     for file in files {
         file.items.iter().for_each(|item| walk.declare_item(item));
@@ -38,7 +38,7 @@ enum Wanted {
 
 #[derive(Default)]
 struct Resolver<'a> {
-    table: NameTable,
+    table: NameUses,
     /// How many declarations are of the user's items.
     user_items: usize,
     functions: HashMap<(FunctionKind, &'a str), usize>,

@@ -5,8 +5,8 @@
 //! model.compile(optimizer='adam', loss='mse')    train net on digits { … }
 //! ```
 //!
-//! What comes in is what the program says (`input_shape`), or what the images that are built in are;
-//! what goes out is as wide as the last layer.
+//! The input is that of the program (`input_shape`), or that of the images that are built in; the output is
+//! as wide as the last layer.
 
 use super::body::{ForeignBody, added, statements};
 use super::pipeline::WrittenStages;

@@ -1,4 +1,4 @@
-//! What other frameworks have, as what stands for it here: a row for each, and nothing else.
+//! The names of other frameworks, with those that stand for them here: a row for each, and nothing else.
 //!
 //! ```text
 //! row("Conv2d", "in_channels filters/out_channels size/kernel_size …", "conv(filters, size(size), …)")
