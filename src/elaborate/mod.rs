@@ -68,7 +68,7 @@ mod value;
 mod tests;
 
 pub use crate::graph::OverSplit;
-pub use builtins::operators;
+pub use builtins::{CHANNELS_FIRST, operators};
 pub use data::{DataLiteral, DataRequest, FieldCall, SourceArg, SourceCall};
 pub use documentation::{DocBlock, DocKind, Documentation, ItemDoc, ItemSource, MANUAL};
 pub use driven::{Driven, WarmUp};

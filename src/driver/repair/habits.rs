@@ -16,6 +16,7 @@ use crate::base::fix::{Edit, Fix, apply, replaced};
 use crate::base::limits::Budget;
 use crate::base::source::{FileId, Span};
 use crate::driver::session::{Request, Session};
+use crate::elaborate::CHANNELS_FIRST;
 use crate::repair::habits::{self, ChangedPart, Translation};
 use crate::repair::textual;
 use similar::{DiffOp, TextDiff};
@@ -43,8 +44,11 @@ pub(super) fn findings(
     let (search, prelude) = (session.search, &session.prelude);
     let around = Around { request, sources: &session.sources, search, prelude, budget };
     let before = (file, source.text.as_str());
-    let translated = habits::translated(&source.text);
-    let translated = translated?;
+    let axes_alone = || {
+        let explained = |error: &Diagnostic| error.help.as_ref()?.find(CHANNELS_FIRST);
+        errors.iter().find_map(explained).and_then(|_| habits::turned(&source.text))
+    };
+    let translated = habits::translated(&source.text).or_else(axes_alone)?;
     as_read(&around, before, &translated, errors).or_else(|| {
         // Axes are turned in what else is written as here.
         let turned = habits::turned(&translated.text)?;

@@ -14,6 +14,8 @@ mod window;
 
 pub(super) use movement::reshape_to;
 
+pub use window::CHANNELS_FIRST;
+
 use super::arguments::Expect;
 use super::arguments::{ParamPlace, Passed};
 use super::context::{Elaborator, ErrorReported, Eval};

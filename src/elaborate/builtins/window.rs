@@ -448,12 +448,15 @@ fn fits(context: &mut Elaborator<'_>, args: &Args, images: &Images, sliding: &Sl
     }))
 }
 
+/// The words of a help that takes images for those of PyTorch.
+pub const CHANNELS_FIRST: &str = "looks like channels first";
+
 /// Says so where images look as if their channels came first.
 fn channels_first(error: Diagnostic, images: &Images) -> Diagnostic {
     match images.shape[..] {
         [n, Dim::Known(c @ 1..=4), Dim::Known(h @ 5..), Dim::Known(w @ 5..)] => {
             error.help(format!(
-                "images are [N, H, W, C]; [{n}, {c}, {h}, {w}] looks like channels first: declare \
+                "images are [N, H, W, C]; [{n}, {c}, {h}, {w}] {CHANNELS_FIRST}: declare \
                  [{n}, {h}, {w}, {c}], or `transpose(x, [0, 2, 3, 1])`"
             ))
         }

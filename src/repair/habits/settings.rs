@@ -234,9 +234,16 @@ impl ForeignSettings {
     }
 }
 
+/// The scheduler of PyTorch whose period is counted in epochs, where schedules here count steps: only its
+/// author can turn one into the other.
+const COUNTS_EPOCHS: &str = "StepLR";
+
 /// A schedule with `@` where the optimizer's rate goes: `CosineAnnealingLR(optimizer, T_max=10)`.
 fn schedule<'a>(reader: &HabitReader<'a>, value: &[ForeignToken<'a>]) -> Option<String> {
     let (path, next) = path(value, 0);
+    if path.last() == Some(&COUNTS_EPOCHS) {
+        return None;
+    }
     let inner = value.get(next + 1..value.len() - 1)?;
     let mut args = reader.arguments(inner);
     args.first_mut()?.value = "@".to_owned();
