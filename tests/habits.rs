@@ -8,7 +8,10 @@
 //!
 //! Programs are compared by their words: where lines are broken is no matter.
 
-use std::collections::{BTreeMap, BTreeSet};
+#[path = "support/misses.rs"]
+mod misses;
+
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -138,24 +141,8 @@ fn most_habits_become_what_is_meant() {
         }
     }
     let path = folder().join(MISSES);
-    if std::env::var_os("NNC_BLESS").is_some_and(|value| value != "0") {
-        assert!(std::env::var_os("CI").is_none(), "expectations are accepted by people");
-        fs::write(&path, &found).expect("writable");
-    }
-    let known = fs::read_to_string(&path).unwrap_or_default();
-    let difference = |a: &str, b: &str, sign: char| -> String {
-        let others: BTreeSet<&str> = b.lines().collect();
-        let only = a.lines().filter(|line| !others.contains(line));
-        only.map(|line| format!("{sign} {line}\n")).collect()
-    };
-    assert!(
-        known == found,
-        "of {} habits, {MISSES} knows other misses:\n{}{}accept with \
-         `NNC_BLESS=1 cargo test --test habits`",
-        outcomes.len(),
-        difference(&known, &found, '-'),
-        difference(&found, &known, '+'),
-    );
+    let of = format!("{} habits", outcomes.len());
+    misses::are_known(&path, &found, &of, "habits");
     assert!(share >= MENDED, "{:.1} % become what is meant", 100.0 * share);
 }
 

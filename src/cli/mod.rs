@@ -169,18 +169,21 @@ struct ModelArgs {
     time_passes: bool,
 }
 
+/// The file's name that stands for standard input.
+const PIPED: &str = "-";
+
 /// The name of a program that is read from standard input.
 const STANDARD_INPUT: &str = "<stdin>";
 
 /// Whether a file's name stands for standard input.
 fn is_piped(file: &Path) -> bool {
-    file == Path::new("-")
+    file == Path::new(PIPED)
 }
 
 /// A program from standard input.
 fn standard_input() -> Result<String, Failure> {
     let failed = |error| Failure::Io(format!("cannot read standard input: {error}"));
-    let bytes = read::stream(std::io::stdin().lock(), read::PROGRAM).map_err(failed)?;
+    let bytes = read::bytes_or_stdin(Path::new(PIPED), read::PROGRAM).map_err(failed)?;
     String::from_utf8(bytes)
         .map_err(|_| Failure::Data("standard input is not UTF-8 text".to_owned()))
 }

@@ -143,6 +143,9 @@ impl<'a> TrainProgress<'a> {
         self.seconds += self.started.elapsed().as_secs_f64();
         self.epochs += 1;
         let left = (epochs - record.epoch.min(epochs)) as f64 * self.seconds / self.epochs as f64;
+        if let Some(dashboard) = &self.dashboard {
+            dashboard.left(left);
+        }
         match self.mode {
             ProgressMode::Quiet => {}
             ProgressMode::Json => self.object(&epoch_json(record)),

@@ -66,9 +66,7 @@ pub(crate) fn layers(graph: &Graph) -> Vec<Layer> {
             layer.parameters += elements;
             continue;
         }
-        // Each product is multiplied and added.
-        let products = bodies.times(graph, id) * graph.products(node, 1).unwrap_or(0);
-        layer.flops += 2 * products as u64;
+        layer.flops += bodies.operations(graph, id);
         layer.output = node.ty.shape.to_string();
         layer.activation = elements * node.ty.dtype.size();
     }

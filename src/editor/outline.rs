@@ -54,30 +54,15 @@ fn of_item(analysis: &Analysis, item: &Item) -> OutlineEntry {
             data.children = fields
                 .iter()
                 .flatten()
-                .map(|field| {
-                    leaf(
-                        &field.name.text,
-                        SymbolKind::Field,
-                        field.name.span,
-                        field.name.span.to(field.value.span),
-                    )
-                })
+                .map(|field| pair(&field.name, SymbolKind::Field, field.value.span))
                 .collect();
             data
         }
         ItemKind::Train(train) => {
             let mut block = entry(&train.model.text, SymbolKind::Event, train.model.span);
             let keys = train.keys.iter();
-            block.children = keys
-                .map(|it| {
-                    leaf(
-                        &it.key.text,
-                        SymbolKind::Property,
-                        it.key.span,
-                        it.key.span.to(it.value.span),
-                    )
-                })
-                .collect();
+            block.children =
+                keys.map(|it| pair(&it.key, SymbolKind::Property, it.value.span)).collect();
             block
         }
         ItemKind::Function(function) => {
@@ -105,6 +90,11 @@ fn declared(stmt: &Statement) -> Option<OutlineEntry> {
         StmtKind::Require { .. } | StmtKind::Assign { .. } | StmtKind::Expr(_) => return None,
     };
     Some(leaf(&name.text, kind, name.span, stmt.span))
+}
+
+/// A name, and a value behind it.
+fn pair(name: &Name, kind: SymbolKind, value: Span) -> OutlineEntry {
+    leaf(&name.text, kind, name.span, name.span.to(value))
 }
 
 fn leaf(name: &str, kind: SymbolKind, name_span: Span, whole: Span) -> OutlineEntry {

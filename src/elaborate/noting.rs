@@ -46,11 +46,7 @@ impl Elaborator<'_> {
         for (id, node) in graph.nodes.iter().skip(from) {
             match node.op {
                 Op::Param(_) => cost.parameters += node.ty.shape.at(1).iter().product::<usize>(),
-                _ => {
-                    // Each product is multiplied and added.
-                    let products = bodies.times(graph, id) * graph.products(node, 1).unwrap_or(0);
-                    cost.flops = cost.flops.saturating_add(2 * products as u64);
-                }
+                _ => cost.flops = cost.flops.saturating_add(bodies.operations(graph, id)),
             }
         }
         cost

@@ -96,6 +96,13 @@ impl Bodies {
     pub fn times(&self, graph: &Graph, node: NodeId) -> usize {
         self.scan(node).map_or(1, |scan| graph.scans[scan].steps)
     }
+
+    /// The operations of a node over one sample, in all steps of its scan: each product of a contraction is
+    /// multiplied and added.
+    pub fn operations(&self, graph: &Graph, id: NodeId) -> u64 {
+        let products = graph.products(&graph.nodes[id], 1).unwrap_or(0);
+        2 * (self.times(graph, id) * products) as u64
+    }
 }
 
 /// The nodes outside of scans, and the scans, in an order in which each comes after what it reads,

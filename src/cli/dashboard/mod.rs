@@ -80,6 +80,11 @@ impl Dashboard {
         self.view().event(event);
     }
 
+    /// Shows about how many seconds the run still takes.
+    pub fn left(&self, seconds: f64) {
+        self.view().left = Some(seconds);
+    }
+
     /// Whether a key has asked for a checkpoint since the last call.
     pub fn wants_checkpoint(&self) -> bool {
         self.shared.checkpoint.swap(false, Ordering::Relaxed)

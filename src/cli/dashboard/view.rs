@@ -138,7 +138,7 @@ impl TrainingView {
                 let time = self.epoch.0 as f64 - 1.0 + *step as f64 / self.step.1.max(1) as f64;
                 self.batch(time, f64::from(*loss));
             }
-            Event::EpochEnded { record, epochs, .. } => {
+            Event::EpochEnded { record, .. } => {
                 let epoch = record.epoch as f64;
                 self.step.0 = self.step.1;
                 self.training.push((epoch, record.train.loss));
@@ -156,9 +156,6 @@ impl TrainingView {
                 for (name, value) in &record.scheduled {
                     self.scores.push((name.clone(), crate::base::units::compact(*value)));
                 }
-                let made = self.training.len() as f64;
-                self.left =
-                    Some((epochs.saturating_sub(record.epoch)) as f64 * self.seconds() / made);
             }
             Event::Skipped { .. }
             | Event::RateHalved { .. }
