@@ -11,6 +11,7 @@ use crate::base::limits;
 use crate::base::shown::Show;
 use crate::base::tensor::{DType, Data, Tensor};
 use crate::files::{read, write};
+use half::{bf16, f16};
 use safetensors::tensor::{Dtype, Metadata, TensorInfo, TensorView};
 use safetensors::{SafeTensorError, SafeTensors};
 use std::collections::HashMap;
@@ -144,9 +145,23 @@ fn tensor(view: &TensorView<'_>) -> Result<Tensor, String> {
         Dtype::U8 => DType::U8,
         Dtype::BOOL => DType::Bool,
         Dtype::I64 => return narrowed(view),
-        other => return Err(format!("is {other}; f32, i32, i64, u8 and bool can be read")),
+        Dtype::F16 => return Ok(floats(view, |it| f16::from_le_bytes(*it).to_f32())),
+        Dtype::BF16 => return Ok(floats(view, |it| bf16::from_le_bytes(*it).to_f32())),
+        Dtype::F64 => return Ok(floats(view, |it| f64::from_le_bytes(*it) as f32)),
+        other => {
+            return Err(format!(
+                "is {other}; f16, bf16, f32, f64, i32, i64, u8 and bool can be read"
+            ));
+        }
     };
     Ok(Tensor::from_bytes(dtype, view.shape(), view.data()))
+}
+
+/// Floating-point numbers of another width as `f32`, the wider ones rounded.
+fn floats<const BYTES: usize>(view: &TensorView<'_>, of: impl Fn(&[u8; BYTES]) -> f32) -> Tensor {
+    let (numbers, rest) = view.data().as_chunks::<BYTES>();
+    debug_assert!(rest.is_empty(), "the format's reader checks the length");
+    Tensor::f32(view.shape(), numbers.iter().map(of).collect())
 }
 
 /// `I64` numbers as `i32`.
@@ -455,11 +470,27 @@ mod tests {
     }
 
     #[test]
+    fn floats_of_other_widths_become_f32() {
+        let folder = tempfile::tempdir().unwrap();
+        let read = |dtype, bytes: &[u8]| load(&file(folder.path(), dtype, &[3], bytes));
+        let want =
+            |numbers: [f32; 3]| Ok(vec![("label".to_string(), Tensor::f32([3], numbers.to_vec()))]);
+        // 1.5, −2⁻²⁴ and 65,504 in halves; 1.5, −2⁻¹³³ and 2¹²⁷ in the upper half of an f32.
+        let halves = [0x00, 0x3e, 0x01, 0x80, 0xff, 0x7b];
+        assert_eq!(read(Dtype::F16, &halves), want([1.5, -5.960_464_5e-8, 65_504.0]));
+        let upper = [0xc0, 0x3f, 0x01, 0x80, 0x00, 0x7f];
+        assert_eq!(read(Dtype::BF16, &upper), want([1.5, -9.183_55e-41, 1.701_411_8e38]));
+        let wide: Vec<u8> =
+            [0.1, 1e-50, -3.0].iter().flat_map(|it: &f64| it.to_le_bytes()).collect();
+        assert_eq!(read(Dtype::F64, &wide), want([0.1, 0.0, -3.0]));
+    }
+
+    #[test]
     fn what_cannot_be_read_is_named() {
         let folder = tempfile::tempdir().unwrap();
-        let path = file(folder.path(), Dtype::F16, &[2], &[0; 4]);
+        let path = file(folder.path(), Dtype::I16, &[2], &[0; 4]);
         let Err(LoadError::Malformed(message)) = load(&path) else { panic!("it was taken") };
-        assert!(message.contains("one.safetensors: `label` is F16"), "{message}");
+        assert!(message.contains("one.safetensors: `label` is I16"), "{message}");
 
         let whole = std::fs::read(&path).unwrap();
         for len in 0..whole.len() {

@@ -147,20 +147,8 @@ fn float(of: ElementType, bytes: &[u8]) -> f64 {
             f64::from_le_bytes([a, b, c, d, e, f, g, h])
         }
         (ElementType::F32, &[a, b, c, d]) => f64::from(f32::from_le_bytes([a, b, c, d])),
-        (_, &[low, high]) => half(u16::from_le_bytes([low, high])),
+        (_, &[low, high]) => half::f16::from_le_bytes([low, high]).to_f64(),
         _ => f64::NAN,
-    }
-}
-
-/// The number of an IEEE 754 half.
-fn half(bits: u16) -> f64 {
-    let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
-    let (exponent, fraction) = (i32::from(bits >> 10 & 31), f64::from(bits & 1023));
-    sign * match exponent {
-        0 => fraction * libm::exp2(-24.0),
-        31 if fraction == 0.0 => f64::INFINITY,
-        31 => f64::NAN,
-        _ => (1.0 + fraction / 1024.0) * libm::exp2(f64::from(exponent - 15)),
     }
 }
 

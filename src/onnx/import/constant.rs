@@ -4,6 +4,7 @@
 //! it changes its dimensions alone. A constant of one number everywhere keeps that number only.
 
 use crate::onnx::model::OnnxTensor;
+use half::{bf16, f16};
 use std::rc::Rc;
 
 /// TensorElements of a constant.
@@ -123,12 +124,8 @@ fn stored_floats(tensor: &OnnxTensor) -> Vec<f32> {
     match tensor.element {
         1 => data.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
         11 => data.as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes) as f32).collect(),
-        10 => data.as_chunks().0.iter().map(|bytes| half(u16::from_le_bytes(*bytes))).collect(),
-        16 => {
-            let wide =
-                |bytes: &[u8; 2]| f32::from_bits(u32::from(u16::from_le_bytes(*bytes)) << 16);
-            data.as_chunks().0.iter().map(wide).collect()
-        }
+        10 => data.as_chunks().0.iter().map(|bytes| f16::from_le_bytes(*bytes).to_f32()).collect(),
+        16 => data.as_chunks().0.iter().map(|bytes| bf16::from_le_bytes(*bytes).to_f32()).collect(),
         _ => stored_ints(tensor).iter().map(|&value| value as f32).collect(),
     }
 }
@@ -145,18 +142,6 @@ fn stored_ints(tensor: &OnnxTensor) -> Vec<i64> {
         7 | 13 => data.as_chunks().0.iter().map(|it| i64::from_le_bytes(*it)).collect(),
         _ => stored_floats(tensor).iter().map(|&value| value as i64).collect(),
     }
-}
-
-/// A number of 16 bits as IEEE 754 has it.
-fn half(bits: u16) -> f32 {
-    let (sign, exponent, fraction) = (bits >> 15, (bits >> 10) & 31, f32::from(bits & 0x3ff));
-    let size = match exponent {
-        0 => fraction * 2f32.powi(-24),
-        31 if fraction == 0.0 => f32::INFINITY,
-        31 => f32::NAN,
-        exponent => (1.0 + fraction / 1024.0) * 2f32.powi(i32::from(exponent) - 15),
-    };
-    if sign == 1 { -size } else { size }
 }
 
 /// The steps from one element to the next along each axis of a row-major tensor.
