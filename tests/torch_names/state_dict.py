@@ -1,18 +1,27 @@
-"""A state dict of torchvision's with random weights, images, and the logits for them; and the comparison."""
+"""A state dict of torchvision's or timm's with random weights, images, and the logits for them; and the
+comparison."""
 
 import sys
 
 import numpy
 import torch
-import torchvision
 from safetensors.numpy import load_file
 from safetensors.torch import save_file
 
 
+def module_of(name):
+    """A network of ten classes: torchvision's of this name, or timm's of a name after `timm.`."""
+    if name.startswith("timm."):
+        import timm
+        return timm.create_model(name.removeprefix("timm."), num_classes=10)
+    import torchvision
+    options = {"init_weights": False} if name == "googlenet" else {}
+    return getattr(torchvision.models, name)(num_classes=10, weights=None, **options)
+
+
 def make(name, size):
     torch.manual_seed(1)
-    options = {"init_weights": False} if name == "googlenet" else {}
-    module = getattr(torchvision.models, name)(num_classes=10, weights=None, **options).eval()
+    module = module_of(name).eval()
     for key, value in module.state_dict().items():
         if not value.is_floating_point():
             continue

@@ -1,8 +1,8 @@
-//! torchvision's own state dicts, with random weights, begin the programs of `models/` and of this folder
-//! without rules; logits are PyTorch's.
+//! torchvision's own state dicts and timm's, with random weights, begin the programs of `models/` and of
+//! this folder without rules; logits are PyTorch's.
 //!
-//! It needs a Python with `torch`, `torchvision` and `safetensors`: `NNC_PYTHON`, else `python3`. Where there
-//! is none the tests say so and pass, unless `NNC_REQUIRE_TORCH` is set.
+//! It needs a Python with `torch`, `torchvision` (or `timm`) and `safetensors`: `NNC_PYTHON`, else `python3`.
+//! Where there is none the tests say so and pass, unless `NNC_REQUIRE_TORCH` is set.
 
 use super::Folder;
 use super::python;
@@ -12,11 +12,25 @@ use std::process::Command;
 /// Writes `torch.safetensors`, `in.npz` with images and `expected.npy` with logits.
 const SCRIPT: &str = include_str!("state_dict.py");
 
-/// Compares logits with those of PyTorch's.
+/// Compares the logits of a program with those of torchvision's network of its name.
 #[track_caller]
 fn agrees(name: &str, size: usize, arguments: &str) {
     let import = "torch, torchvision, numpy, safetensors.torch";
     let Some(python) = python::python(import, "torchvision", "NNC_REQUIRE_TORCH") else { return };
+    same_logits(&python, name, name, size, arguments);
+}
+
+/// Compares the logits of a program with those of timm's network of this name.
+#[track_caller]
+fn agrees_with_timm(name: &str, other: &str, size: usize) {
+    let import = "torch, timm, numpy, safetensors.torch";
+    let Some(python) = python::python(import, "timm", "NNC_REQUIRE_TIMM") else { return };
+    same_logits(&python, name, &format!("timm.{other}"), size, "");
+}
+
+/// Compares the logits of a program with those of a network of another library.
+#[track_caller]
+fn same_logits(python: &str, name: &str, other: &str, size: usize, arguments: &str) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let text = |path: &str| std::fs::read_to_string(root.join(path)).expect(path);
     let of = match ["resnet18", "resnet50", "vgg16", "alexnet"].contains(&name) {
@@ -48,11 +62,11 @@ fn agrees(name: &str, size: usize, arguments: &str) {
     let folder = Folder::new(&files);
     let size = size.to_string();
     let script = |args: &[&str]| {
-        let output = Command::new(&python).args(args).current_dir(folder.0.path()).output();
+        let output = Command::new(python).args(args).current_dir(folder.0.path()).output();
         let output = output.expect("python runs");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     };
-    script(&["state_dict.py", "make", name, &size]);
+    script(&["state_dict.py", "make", other, &size]);
     folder.good(&["run", "net.nn", "--out", "run", "--quiet"]);
     folder.good(&["predict", "run", "in.npz", "--raw", "out.safetensors"]);
     script(&["state_dict.py", "compare"]);
@@ -88,4 +102,16 @@ fn networks_of_large_images() {
     agrees("alexnet", 224, "");
     agrees("vit_b_16", 224, "");
     agrees("vgg16", 224, "");
+}
+
+#[test]
+#[ignore = "a minute; needs timm"]
+fn networks_of_timm() {
+    agrees_with_timm("resnet18", "resnet18", 64);
+    agrees_with_timm("resnet50", "resnet50", 64);
+    agrees_with_timm("convnext_tiny", "convnext_tiny", 64);
+    agrees_with_timm("efficientnet_b0", "efficientnet_b0", 64);
+    agrees_with_timm("mobilenet_v2", "mobilenetv2_100", 64);
+    agrees_with_timm("densenet121", "densenet121", 64);
+    agrees_with_timm("vit_b_16", "vit_base_patch16_224", 224);
 }
