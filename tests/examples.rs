@@ -52,17 +52,17 @@ fn programs_on_tables_series_arrays_and_digits_train() {
     }
 }
 
+/// Unpacks an archive of the shared data into a folder.
+fn unpack(archive: &Path, into: &Path) {
+    let unpacked = Command::new("tar").arg("xf").arg(archive).arg("-C").arg(into).status();
+    assert!(unpacked.expect("tar runs").success(), "{}", archive.display());
+}
+
 #[test]
 fn a_network_learns_masks() {
     let Some(data) = shared() else { return };
     let folder = tempfile::tempdir().expect("a folder");
-    let unpacked = Command::new("tar")
-        .arg("xf")
-        .arg(data.join("cells.tar.gz"))
-        .arg("-C")
-        .arg(folder.path())
-        .status();
-    assert!(unpacked.expect("tar runs").success());
+    unpack(&data.join("cells.tar.gz"), folder.path());
     assert!(trained("cells", 16, Some(folder.path())).contains("iou"));
 }
 
@@ -70,9 +70,7 @@ fn a_network_learns_masks() {
 fn a_network_learns_recordings() {
     let Some(data) = shared() else { return };
     let folder = tempfile::tempdir().expect("a folder");
-    let archive = data.join("spoken-digits.tar.xz");
-    let unpacked = Command::new("tar").arg("xf").arg(archive).arg("-C").arg(folder.path()).status();
-    assert!(unpacked.expect("tar runs").success());
+    unpack(&data.join("spoken-digits.tar.xz"), folder.path());
     assert!(trained("spoken_digits", 64, Some(folder.path())).contains("accuracy"));
 }
 
@@ -88,6 +86,40 @@ fn every_example_is_named_and_formatted() {
                 .arg(entry.path())
                 .status();
             assert!(status.expect("nnc runs").success(), "{name} is not formatted");
+        }
+    }
+}
+
+/// What stands in a program that is given away is not warned of, with the data that it is written for.
+#[cfg(unix)]
+#[test]
+fn every_program_fits_its_data() {
+    let Some(data) = shared() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    for entry in std::fs::read_dir(&data).expect("a folder").flatten() {
+        match entry.path() {
+            path if path.is_dir() => {
+                std::os::unix::fs::symlink(&path, folder.path().join(entry.file_name()))
+                    .expect("a link");
+            }
+            path if path.to_string_lossy().contains(".tar") => unpack(&path, folder.path()),
+            _ => {}
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for of in ["models", "examples"] {
+        for entry in std::fs::read_dir(root.join(of)).expect("a folder").flatten() {
+            let (path, name) = (entry.path(), entry.file_name());
+            // A part of other programs; and GPT-2's own number of tokens, more than the text has.
+            let is_whole = name != "resnet.nn" && name != "gpt2_small.nn";
+            if path.extension().is_none_or(|it| it != "nn") || !is_whole {
+                continue;
+            }
+            let mut command = Command::new(env!("CARGO_BIN_EXE_nnc"));
+            command.arg("check").arg(&path).args(["--deny", "warnings"]).env("NO_COLOR", "1");
+            let output = command.env("NNC_DATA", folder.path()).output().expect("nnc runs");
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{}: {said}", path.display());
         }
     }
 }

@@ -29,7 +29,8 @@ def glorot(module):
     """The prelude's distributions: Glorot uniform weights, biases 0, embeddings N(0, 1)."""
     if isinstance(module, (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d)):
         nn.init.xavier_uniform_(module.weight)
-        nn.init.zeros_(module.bias)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
 
 
 def tensor(array, dtype=torch.float32):
@@ -168,7 +169,7 @@ def denoise(args):
 def block(inputs, filters):
     layers = []
     for channels in (inputs, filters):
-        layers += [nn.Conv2d(channels, filters, 3, padding=1), nn.BatchNorm2d(filters), nn.ReLU()]
+        layers += [nn.Conv2d(channels, filters, 3, padding=1, bias=False), nn.BatchNorm2d(filters), nn.ReLU()]
     return nn.Sequential(*layers)
 
 
@@ -203,9 +204,9 @@ def spoken_digits(args):
     (spectra, digits), (test_spectra, test_digits) = example_data.spoken_digits(args.data)
     model = nn.Sequential(
         nn.BatchNorm1d(40),
-        nn.Conv1d(40, 64, 5, padding=2), nn.BatchNorm1d(64), nn.ReLU(), nn.MaxPool1d(2),
-        nn.Conv1d(64, 128, 5, padding=2), nn.BatchNorm1d(128), nn.ReLU(), nn.MaxPool1d(2),
-        nn.Conv1d(128, 128, 3, padding=1), nn.BatchNorm1d(128), nn.ReLU(),
+        nn.Conv1d(40, 64, 5, padding=2, bias=False), nn.BatchNorm1d(64), nn.ReLU(), nn.MaxPool1d(2),
+        nn.Conv1d(64, 128, 5, padding=2, bias=False), nn.BatchNorm1d(128), nn.ReLU(), nn.MaxPool1d(2),
+        nn.Conv1d(128, 128, 3, padding=1, bias=False), nn.BatchNorm1d(128), nn.ReLU(),
         nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Dropout(0.3), nn.Linear(128, 10))
     fields = tensor(spectra), tensor(digits, torch.long)
     train(model, fields, F.cross_entropy, np.arange(len(digits)), args, lr=2e-3, cosine=True, batch=64,

@@ -117,7 +117,7 @@ def double_conv(cin, cout):
 class Unet(nn.Module):
     classes_first = True
 
-    def __init__(self, widths=(16, 32, 64, 128), classes=2):
+    def __init__(self, widths=(16, 32, 64, 128), classes=3):
         super().__init__()
         self.down = nn.ModuleList(map(double_conv, (1, *widths), widths))
         pairs = list(zip(widths[1:], widths))[::-1]

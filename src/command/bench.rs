@@ -7,7 +7,7 @@ use crate::driver::compiled::KernelOrigin;
 use crate::driver::memory::refuse_too_large;
 use crate::driver::session::{Failure, Request, Session};
 use crate::graph::Graph;
-use crate::graph::init::initial_value;
+use crate::graph::init::initial_values;
 use crate::loops::work::operations;
 use crate::loops::{Action, Program as Loops, StepIo};
 use crate::runtime::pool::Pool;
@@ -99,9 +99,9 @@ pub fn bench(
 impl TimedStep {
     /// First values for parameters and states, random inputs.
     fn fill(&mut self, graph: &Graph, classes: usize, pool: &mut Pool) {
-        for (path, ty, init) in graph.variables() {
-            if self.program.buffer(path).is_some() {
-                self.program.write(&mut self.memory, path, &initial_value(init, ty, path, 0));
+        for (path, value) in initial_values(graph, 0) {
+            if self.program.buffer(&path).is_some() {
+                self.program.write(&mut self.memory, &path, &value);
             }
         }
         for input in graph.inputs.values() {

@@ -8,7 +8,7 @@ use crate::base::tensor::{Data, Tensor};
 use crate::data::Dataset;
 use crate::driver::session::{Failure, Request, Session};
 use crate::graph::Graph;
-use crate::graph::init::initial_value;
+use crate::graph::init::initial_values;
 use crate::graph::rule::{CLASS_WEIGHTS, MEAN};
 
 /// How a run begins.
@@ -29,10 +29,7 @@ pub(crate) fn initial(
     settings: &Settings,
     data: &Dataset,
 ) -> Result<RunStart, Failure> {
-    let seed = settings.seed;
-    let drawn =
-        |(path, ty, init): (&str, &_, &_)| (path.to_string(), initial_value(init, ty, path, seed));
-    let mut values: Vec<(String, Tensor)> = graph.variables().map(drawn).collect();
+    let mut values = initial_values(graph, settings.seed);
     let (mut given, mut names) = (Vec::new(), None);
     if let Some(from) = &settings.init_from {
         let loaded = weights_of(request, forward, from);

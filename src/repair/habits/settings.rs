@@ -35,7 +35,7 @@ pub fn train<'a>(reader: &HabitReader<'a>, chunk: &[ForeignToken<'a>]) -> Vec<Te
         .collect()
 }
 
-/// One statement a line, or between commas and semicolons.
+/// One statement a line, or between commas and semicolons, or one behind the other.
 fn statements_of<'t, 'a>(inner: &'t [ForeignToken<'a>]) -> Vec<&'t [ForeignToken<'a>]> {
     let mut found: Vec<&[ForeignToken<'a>]> = Vec::new();
     for line in statements(inner) {
@@ -47,9 +47,37 @@ fn statements_of<'t, 'a>(inner: &'t [ForeignToken<'a>]) -> Vec<&'t [ForeignToken
             found.push(line);
             continue;
         }
-        found.extend(split(line, |token| token.is(",") || token.is(";")));
+        let parts = split(line, |token| token.is(",") || token.is(";"));
+        found.extend(parts.into_iter().flat_map(settings_in));
     }
     found
+}
+
+/// The settings that stand one behind the other with nothing between: `loss = mse epochs = 1`.
+fn settings_in<'t, 'a>(mut rest: &'t [ForeignToken<'a>]) -> Vec<&'t [ForeignToken<'a>]> {
+    let mut found = Vec::new();
+    while let Some(at) = next_setting(rest) {
+        found.push(&rest[..at]);
+        rest = &rest[at..];
+    }
+    found.push(rest);
+    found
+}
+
+/// The place of a name with `=` behind it, outside of brackets, before which a value ends.
+fn next_setting(tokens: &[ForeignToken<'_>]) -> Option<usize> {
+    let mut depth = 0i32;
+    for (at, token) in tokens.iter().enumerate() {
+        depth += i32::from(token.opens()) - i32::from(token.closes());
+        let [.., before, _] = &tokens[..=at] else { continue };
+        let is_name = token.kind == ForeignTokenKind::Word;
+        let is_set = tokens.get(at + 1).is_some_and(|next| next.is("="));
+        let is_value = before.kind != ForeignTokenKind::Sign || before.closes();
+        if depth == 0 && is_name && is_set && is_value {
+            return Some(at);
+        }
+    }
+    None
 }
 
 /// ForeignSettings that were read, with the statement that each is from.

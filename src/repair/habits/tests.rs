@@ -47,6 +47,18 @@ fn channels_come_last() {
     assert_eq!(turned("model net(image: f32[N, 32, 32, 3])"), None);
 }
 
+#[test]
+fn settings_on_one_line_have_a_line_each() {
+    let want = "train net on d {\n    loss = cross_entropy\n    optimizer = sgd(lr: 0.1)\n    epochs = 1\n}";
+    for between in [", ", "; ", " ", "  "] {
+        let settings = ["loss = cross_entropy", "optimizer = sgd(lr: 0.1)", "epochs = 1"];
+        let text = format!("train net on d {{ {} }}", settings.join(between));
+        let made = translated(&text).map(|made| made.text);
+        assert_eq!(made.as_deref(), Some(want), "{text}");
+    }
+    assert_eq!(translated(&format!("{want}\n")), None);
+}
+
 /// Each part is read once, however deep it stands.
 #[test]
 fn nested_calls_are_read_in_time() {
