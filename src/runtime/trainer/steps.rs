@@ -1,7 +1,7 @@
 //! The compiled steps of a run, and the numbers that change from one to the next.
 
 use crate::base::tensor::{Data, Tensor};
-use crate::data::Pass;
+use crate::data::SplitPass;
 use crate::graph::interp::{self, Env};
 use crate::graph::{Graph, OverSplit};
 use crate::loops::{BufferId, Uniforms};
@@ -169,7 +169,7 @@ impl Steps {
     /// update.
     pub(super) fn of(
         &self,
-        pass: Pass,
+        pass: SplitPass,
         (bucket, samples): (usize, usize),
         updates: bool,
     ) -> &BatchStep {
