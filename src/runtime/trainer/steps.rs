@@ -165,6 +165,26 @@ impl Schedules {
 }
 
 impl Steps {
+    /// The steps of an evaluation, in which `train` is the largest of them and is never asked to train.
+    pub fn of_evaluation(
+        train: BatchStep,
+        evaluate: BTreeMap<usize, BatchStep>,
+        metrics: Vec<String>,
+        overs: Vec<MetricOver>,
+    ) -> Steps {
+        Steps {
+            train,
+            last: None,
+            accumulate_last: None,
+            accumulate: None,
+            evaluate,
+            smaller: Vec::new(),
+            metrics,
+            overs,
+            written: None,
+        }
+    }
+
     /// The step for so many samples of a pass; `updates` says whether one to train on ends with an
     /// update.
     pub(super) fn of(
