@@ -265,8 +265,8 @@ fn names(
     let declared: Vec<&str> = declared.inputs.values().map(|input| &input.name[..]).collect();
     let name = |(place, field): (usize, &Field)| {
         // Inputs come first and in order; a target is called as the data call it.
-        let is_input = field.name != "label" && place + 1 < declared.len();
-        format!("input.{}", if is_input { declared[place] } else { &field.name })
+        let known = declared.get(place).filter(|_| !field.is_target);
+        format!("input.{}", known.copied().unwrap_or(&field.name))
     };
     Ok(fields.iter().enumerate().map(name).collect())
 }
