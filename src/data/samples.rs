@@ -56,7 +56,7 @@ pub enum Column {
 #[derive(Clone, Debug)]
 pub struct Samples {
     /// The fields, inputs first, then targets.
-    fields: Vec<Field>,
+    pub(super) fields: Vec<Field>,
     /// For each field, where its bytes are.
     columns: Vec<Column>,
     count: usize,
@@ -153,7 +153,7 @@ impl Split {
     }
 
     /// How many of its samples are in each bucket.
-    fn bucket_counts(&self, buckets: usize) -> Vec<usize> {
+    pub(super) fn bucket_counts(&self, buckets: usize) -> Vec<usize> {
         let mut counts = vec![0; buckets];
         (0..self.count() as u32).for_each(|index| counts[self.bucket(index)] += 1);
         counts
@@ -218,7 +218,7 @@ impl Split {
     }
 
     /// At most so many of its samples, at even distances.
-    fn spread(&self, samples: usize) -> Split {
+    pub(super) fn spread(&self, samples: usize) -> Split {
         let count = self.count();
         if count <= samples {
             return self.clone();

@@ -10,7 +10,7 @@ use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::driver::checked::CheckedProgram;
 use crate::driver::session::{Failure, Session};
-use crate::elaborate::{self, ElaborateOptions, Experiment, ProgramFiles};
+use crate::elaborate::{ElaborateOptions, Experiment, ProgramFiles};
 use crate::graph::{Graph, OverSplit, Type};
 
 impl Session {
