@@ -1,5 +1,6 @@
-//! What completion and hovering say of the names that the language has by itself, and what completion
-//! fills in. The sentences are the manual's ([`Documentation`]); only the forms stand here.
+//! Sentences and forms for the names that the language has by itself: completion and hovering show
+//! the sentences, which are the manual's ([`Documentation`]); completion fills in the forms, which
+//! stand here.
 
 use crate::elaborate::{DocKind, Documentation, ItemDoc};
 
@@ -8,7 +9,7 @@ fn row(kind: DocKind, name: &str) -> Option<&'static ItemDoc> {
     Documentation::of_language().of(name).find(|it| it.kind == kind)
 }
 
-/// What the manual says of a name: the first cell behind it.
+/// The manual's sentence on a name: the first cell behind it.
 pub(super) fn of(kind: DocKind, name: &str) -> Option<&'static str> {
     row(kind, name)?.facts.first().map(|(_, cell)| cell.as_str())
 }
