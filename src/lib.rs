@@ -42,8 +42,9 @@
 //! # The rooms
 //!
 //! In the order in which a program passes through them; each may use those that its row of the table
-//! in `docs/architecture.md` names, which `tests/layering.rs` checks.
-
+//! in `docs/architecture.md` names, which `tests/layering.rs` checks. `CONTRIBUTING.md` tells, place by
+//! place, how an operator, a setting of `train` and a pass are added.
+//!
 //! # Lints
 //!
 //! `clippy.toml` lists what prints, exits, opens files, reads clocks or asks the environment. The

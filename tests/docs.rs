@@ -24,7 +24,7 @@ use nnc::cli::render::render;
 use nnc::command;
 use nnc::data::{self, Places};
 use nnc::driver::{self, source_request};
-use nnc::elaborate::{self, DataRequest, PRELUDE, PRELUDE_NAME, Program, Request};
+use nnc::elaborate::{self, DataRequest, ElaborateOptions, PRELUDE, PRELUDE_NAME, ProgramFiles};
 use nnc::graph::{self, Binary, Graph, Op, Unary, UpdateRule};
 use nnc::loops;
 use nnc::pass::{Gradients, PIPELINE, TrainingStep};
@@ -255,10 +255,10 @@ fn meaning(sources: &mut Sources, text: &str) -> Result<(), Vec<Diagnostic>> {
     if !files[0].items.iter().any(|item| is_model(&item.kind)) {
         return Ok(());
     }
-    let program = Program { files: &files, prelude: &prelude };
+    let program = ProgramFiles { files: &files, prelude: &prelude };
     let data = elaborate::data_request(&program, None, &Default::default())?;
     let schemas = data.iter().filter_map(|data| Some((data.name.clone(), schema(data)?)));
-    let request = Request { schemas: schemas.collect(), ..Request::default() };
+    let request = ElaborateOptions { schemas: schemas.collect(), ..ElaborateOptions::default() };
     elaborate::elaborate(&program, &request).map(|_| ())
 }
 

@@ -15,7 +15,7 @@ use nnc::base::codes;
 use nnc::base::diagnostic::Diagnostic;
 use nnc::base::schema::{Field, Schema};
 use nnc::base::source::{FileId, Sources};
-use nnc::elaborate::{self, Experiment, PRELUDE, PRELUDE_NAME, Program, Request};
+use nnc::elaborate::{self, ElaborateOptions, Experiment, PRELUDE, PRELUDE_NAME, ProgramFiles};
 use nnc::graph::{self, Graph};
 use nnc::lower;
 use nnc::pass::{Fusion, Gradients, PIPELINE, TrainingStep};
@@ -129,13 +129,13 @@ fn experiment(tree: ast::File) -> Result<Experiment, Vec<Diagnostic>> {
         let file = sources.add_builtin(PRELUDE_NAME, PRELUDE);
         syntax::parse(&sources, file).expect("the prelude parses")
     });
-    let program = Program { files: &[tree], prelude };
+    let program = ProgramFiles { files: &[tree], prelude };
     let schema =
         Schema::of(vec![Field::image("image", &[28, 28, 1]), Field::class("label", Some(10))])
             .counted([60_000, 0, 10_000]);
     let data = elaborate::data_request(&program, None, &Default::default())?;
     let schemas = data.map(|data| (data.name, schema)).into_iter().collect();
-    elaborate::elaborate(&program, &Request { schemas, ..Request::default() })
+    elaborate::elaborate(&program, &ElaborateOptions { schemas, ..ElaborateOptions::default() })
 }
 
 /// Down to loops, every result verified.

@@ -124,10 +124,11 @@ fn module(path: &Path) -> String {
     first.trim_end_matches(".rs").to_string()
 }
 
-/// The code of a file without its tests (which may use anything) and without comments.
+/// The code of a file without its tests (which may use anything) and without comments. Tests that
+/// stand in a file of their own (`mod tests;`) end nothing.
 fn code(path: &Path) -> String {
     let text = fs::read_to_string(path).expect("readable source");
-    let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     let without = |line: &str| line.split("//").next().unwrap_or_default().to_string();
     code.lines().map(without).collect::<Vec<_>>().join("\n")
 }

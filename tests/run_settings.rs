@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicBool;
 
 use nnc::base::step_output::StepOutput;
 use nnc::base::tensor::Tensor;
-use nnc::data::Pass;
+use nnc::data::SplitPass;
 use nnc::driver::{Failure, Request, Session};
 use nnc::run;
 use nnc::run::{BuiltRun, Overrides};
@@ -360,7 +360,7 @@ fn losses(weights: &str) -> (f64, Vec<(usize, f64)>) {
             found.push((label, total.ln() - f64::from(logits[label])));
         }
     };
-    trainer.evaluate(Pass::Test, &[], &mut each).expect("scores");
+    trainer.evaluate(SplitPass::Test, &[], &mut each).expect("scores");
     (seen.records[0].train.loss, found)
 }
 

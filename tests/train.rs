@@ -14,7 +14,7 @@ use std::sync::atomic::AtomicBool;
 use nnc::base::tensor::Tensor;
 use nnc::codegen::Target;
 use nnc::command;
-use nnc::data::Pass;
+use nnc::data::SplitPass;
 use nnc::driver::{self, Failure, Request, Session, Setting};
 use nnc::run;
 use nnc::run::{BuiltRun, Overrides};
@@ -126,7 +126,7 @@ fn train(run: &BuiltRun, threads: usize) -> Trained {
     let mut records = Records::default();
     let outcome = trainer.train(&mut records, &AtomicBool::new(false));
     let tested = outcome == Ok(TrainingOutcome::Finished) && run.data.test.count() > 0;
-    let test = tested.then(|| trainer.evaluate(Pass::Test, &[], &mut |_| {}).expect("scores"));
+    let test = tested.then(|| trainer.evaluate(SplitPass::Test, &[], &mut |_| {}).expect("scores"));
     Trained { records, outcome, test, weights: weights(run, &trainer) }
 }
 

@@ -4,6 +4,7 @@
 //! Nothing here knows the language, a graph or a machine, and nothing here does I/O.
 
 pub mod caught;
+pub mod changed;
 pub mod codes;
 pub mod csv;
 pub mod diagnostic;

@@ -16,8 +16,8 @@ use crate::base::shown::Show;
 use crate::base::step_output::StepOutput;
 use crate::base::tensor::{DType, Tensor};
 use crate::data::{
-    Batch, Dataset, Feed, Note, Pass, Plan, SharedSamples, Split, Watch, described, first_samples,
-    shared_samples,
+    Batch, Dataset, Feed, Note, Plan, SharedSamples, Split, SplitPass, Watch, described,
+    first_samples, shared_samples,
 };
 use crate::driver::session::{Failure, Request, Session};
 use crate::driver::steps::StepCompiler;
@@ -159,9 +159,9 @@ fn write(
 ) -> Result<WrittenBatch, Failure> {
     crate::run::check_writable(&wanted.out)?;
     let pass = match wanted.split {
-        SplitName::Train => Pass::Train { epoch: wanted.epoch },
-        SplitName::Validation => Pass::Validation,
-        SplitName::Test => Pass::Test,
+        SplitName::Train => SplitPass::Train { epoch: wanted.epoch },
+        SplitName::Validation => SplitPass::Validation,
+        SplitName::Test => SplitPass::Test,
     };
     let samples = wanted.samples.unwrap_or(plan.batch);
     let plan = Plan { batch: samples, evaluation_batch: samples, ..plan };
@@ -265,8 +265,8 @@ fn names(
     let declared: Vec<&str> = declared.inputs.values().map(|input| &input.name[..]).collect();
     let name = |(place, field): (usize, &Field)| {
         // Inputs come first and in order; a target is called as the data call it.
-        let is_input = field.name != "label" && place + 1 < declared.len();
-        format!("input.{}", if is_input { declared[place] } else { &field.name })
+        let known = declared.get(place).filter(|_| !field.is_target);
+        format!("input.{}", known.copied().unwrap_or(&field.name))
     };
     Ok(fields.iter().enumerate().map(name).collect())
 }

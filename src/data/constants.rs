@@ -9,7 +9,7 @@
 //! Samples are looked at until all that was the same is not any more, so data that are right cost a few
 //! samples.
 
-use super::dataset::Split;
+use super::samples::Split;
 use super::words;
 use crate::base::schema::{ConstantTarget, Field};
 
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
     use crate::base::schema::{CellMeaning, FieldRecipe, MissingValue};
     use crate::base::tensor::DType;
-    use crate::data::dataset::{Column, Samples};
+    use crate::data::samples::{Column, Samples};
     use std::sync::Arc;
 
     /// Three samples of two labels.

@@ -12,9 +12,10 @@
 
 use rustc_hash::FxHashMap;
 
-use super::dataset::{Dataset, Split};
+use super::dataset::Dataset;
 use super::error::DataError;
 use super::request::Watch;
+use super::samples::Split;
 
 /// Examples that are named.
 const MOST_NAMED: usize = 3;
@@ -210,7 +211,7 @@ fn copy(split: &Split, sample: u32, field: usize, out: &mut Vec<u8>) -> Result<(
 mod tests {
     use super::*;
     use crate::base::schema::Field;
-    use crate::data::dataset::{Column, Samples};
+    use crate::data::samples::{Column, Samples};
     use std::sync::Arc;
 
     /// Samples with an input each, split.

@@ -12,12 +12,13 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::dataset::{Dataset, Samples};
+use super::dataset::Dataset;
 use super::error::DataError;
 use super::gunzip::unpacked;
 use super::labelled::{absent_classes, assemble, image_samples, image_schema};
 use super::locate;
 use super::request::{Arguments, Places, Watch};
+use super::samples::Samples;
 use super::source::SampleSource;
 use crate::base::schema::Schema;
 use crate::base::shown::Show;

@@ -9,7 +9,8 @@
 
 use std::sync::Arc;
 
-use super::dataset::{Column, Dataset, Samples, Split};
+use super::dataset::Dataset;
+use super::samples::{Column, Samples, Split};
 use super::split::{kept, train_and_validation};
 use crate::base::schema::{Field, Schema};
 

@@ -43,6 +43,7 @@ mod origins;
 mod pictures;
 mod positioned;
 mod request;
+mod samples;
 mod scale;
 mod series;
 mod source;
@@ -59,14 +60,15 @@ mod words;
 pub use arrays::write_npz;
 pub use audio::clip as sound_clip;
 pub use audio::{levels_of, recording_of, silence};
-pub use dataset::{Column, Dataset, Note, Records, Samples, Split, order};
+pub use dataset::{Dataset, Note, SplitPass, order};
 pub use duplicates::{SharedSamples, shared_samples};
 pub use error::{DataError, Mending};
-pub use feed::{Batch, Feed, FeedError, Pass, Plan, prefetch_bytes};
+pub use feed::{Batch, Feed, FeedError, Plan, prefetch_bytes};
 pub use input::{GivenInput, InputReader, InputSample, input_reader};
 pub use origins::{SampleOrigin, SampleOrigins};
 pub use pictures::{Preprocessor, csv_records, idx_records};
 pub use request::{Argument, FieldRequest, Literal, Places, SourceRequest, TransformCall, Watch};
+pub use samples::{Column, Records, Samples, Split};
 pub use text::{Encoder, TokenDecoder, token_text, unknown_token};
 pub use words::{ColumnValue, described, first_samples, number_text, sample_columns};
 
@@ -81,7 +83,7 @@ use crate::base::schema::{Field, Schema};
 const SOURCES: &[&dyn SampleSource] = &[
     &mnist::Mnist,
     &idx::IdxFiles,
-    &images::Images,
+    &images::ImageFiles,
     &digits::Digits,
     &table::Csv,
     &series::SeriesOfRows,

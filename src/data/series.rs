@@ -15,11 +15,12 @@ mod predict;
 use std::sync::Arc;
 
 use self::predict::WindowInputs;
-use super::dataset::{Column, Dataset, Samples};
+use super::dataset::Dataset;
 use super::error::DataError;
 use super::fields::{FieldPlan, MeaningPlan, MissingPlan, TransformPlan, built_fields};
 use super::input::{InputReader, InputRequest};
 use super::request::{Arguments, Literal, Places, Watch};
+use super::samples::{Column, Samples};
 use super::source::SampleSource;
 use super::spill::Spill;
 use super::table;

@@ -10,7 +10,7 @@
 //! program asks of it arrives as [`Arguments`]; a source reads those it declares, with types, ranges
 //! and defaults, and refuses the others. Transforms are applied by the caller.
 //!
-//! [`Column`]: super::dataset::Column
+//! [`Column`]: super::samples::Column
 
 use super::constants::constant_targets;
 use super::dataset::Dataset;

@@ -11,10 +11,10 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::dataset::{Column, Records};
 use super::error::DataError;
 use super::positioned::read_at;
 use super::request::Places;
+use super::samples::{Column, Records};
 use crate::files;
 
 /// Bytes of a table's cells that are kept in memory, at four bytes a cell.

@@ -7,8 +7,9 @@
 
 use std::sync::Arc;
 
-use super::dataset::{Dataset, Samples, Split};
+use super::dataset::Dataset;
 use super::error::DataError;
+use super::samples::{Samples, Split};
 use crate::base::rng::{key_of_seed, philox};
 
 /// How many of `count` samples a fraction keeps.
@@ -133,7 +134,7 @@ fn hash(seed: u64, index: u32) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::dataset::Column;
+    use super::super::samples::Column;
     use super::*;
     use crate::base::schema::Field;
 

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use super::dataset::Column;
+use super::samples::Column;
 use crate::base::schema::{CellMeaning, ClassField, Field, FieldKind, FieldRecipe, MissingValue};
 use crate::base::tensor::DType;
 

@@ -6,7 +6,7 @@
 //! species   i32     target  3 classes: Adelie, Chinstrap, Gentoo
 //! ```
 
-use super::dataset::Split;
+use super::samples::Split;
 use super::text::tokens::decode as token_text;
 use crate::base::schema::{
     CellMeaning, Field, FieldKind, FieldRecipe, FieldTransform, LengthBuckets, MissingValue,

@@ -10,15 +10,15 @@ use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::driver::checked::CheckedProgram;
 use crate::driver::session::{Failure, Session};
-use crate::elaborate::{self, Experiment, Program};
+use crate::elaborate::{ElaborateOptions, Experiment, ProgramFiles};
 use crate::graph::{Graph, OverSplit, Type};
 
 impl Session {
     /// Elaborates a sound program for the samples of each bucket but the largest.
     pub(super) fn smaller_buckets(
         &mut self,
-        program: &Program<'_>,
-        asked: &mut elaborate::Request,
+        program: &ProgramFiles<'_>,
+        options: &mut ElaborateOptions,
         checked: &mut CheckedProgram,
     ) -> Result<(), Failure> {
         let source = checked.source.as_ref();
@@ -29,8 +29,8 @@ impl Session {
         };
         for bucket in 0..schema.bucket_count() - 1 {
             let name = schema.bucket_name(bucket);
-            asked.schemas.iter_mut().for_each(|(_, own)| *own = schema.in_bucket(bucket));
-            match self.elaborate(program, asked)? {
+            options.schemas.iter_mut().for_each(|(_, own)| *own = schema.in_bucket(bucket));
+            match self.elaborate(program, options)? {
                 Ok(smaller) => {
                     checked.errors.extend(misfit(experiment, &smaller, &name));
                     checked.smaller.push(smaller);

@@ -4,7 +4,7 @@
 use super::source::DataSource;
 use super::torch_names::NameTable;
 use crate::base::diagnostic::Diagnostic;
-use crate::elaborate::{Experiment, Program};
+use crate::elaborate::{Experiment, ProgramFiles};
 use crate::syntax::ast;
 use std::sync::Arc;
 
@@ -32,8 +32,8 @@ pub(crate) struct ParsedProgram {
 }
 
 impl ParsedProgram {
-    pub fn program(&self) -> Program<'_> {
-        Program { files: &self.files, prelude: &self.prelude }
+    pub fn program(&self) -> ProgramFiles<'_> {
+        ProgramFiles { files: &self.files, prelude: &self.prelude }
     }
 }
 

@@ -13,7 +13,7 @@ use crate::base::source::FileId;
 use crate::driver::batch::{divides_by_zero, zero_division};
 use crate::driver::session::{Failure, ParsedFile, Request, Session, bug};
 use crate::driver::source::{Schemas, source};
-use crate::elaborate::{self, Experiment, Program, Tolerated, Use};
+use crate::elaborate::{self, ElaborateOptions, Experiment, ProgramFiles, Tolerated, Use};
 use crate::files::read;
 use crate::lint;
 use crate::syntax::{self, ast};
@@ -91,13 +91,13 @@ impl Session {
         // Every walk over the trees is as long as the text.
         budget.spend(parsed.tokens + parsed.prelude.items.len());
         let budget = budget.clone();
-        let mut asked = elaborate::Request { model, tolerated, budget, ..Default::default() };
-        match elaborate::data_request(&program, request.model.as_deref(), &asked.budget) {
+        let mut options = ElaborateOptions { model, tolerated, budget, ..Default::default() };
+        match elaborate::data_request(&program, request.model.as_deref(), &options.budget) {
             Ok(Some(item)) => {
                 let name = item.name.clone();
                 match source(item, request, schemas, &mut checked.warnings) {
                     Ok(source) => {
-                        asked.schemas.extend(source.schema.clone().map(|schema| (name, schema)));
+                        options.schemas.extend(source.schema.clone().map(|schema| (name, schema)));
                         checked.source = Some(source);
                     }
                     Err(error) => checked.errors.push(*error),
@@ -106,9 +106,9 @@ impl Session {
             Ok(None) => {}
             Err(found) => checked.errors.extend(found),
         }
-        asked.data_failed = !checked.errors.is_empty();
-        asked.trace = self.trace.clone();
-        let elaborated = self.elaborate(&program, &asked)?;
+        options.data_failed = !checked.errors.is_empty();
+        options.trace = self.trace.clone();
+        let elaborated = self.elaborate(&program, &options)?;
         match elaborated {
             Ok(experiment) => checked.experiment = Some(experiment),
             Err(found) => {
@@ -123,11 +123,11 @@ impl Session {
             }
         }
         if checked.errors.is_empty() {
-            self.smaller_buckets(&program, &mut asked, &mut checked)?;
+            self.smaller_buckets(&program, &mut options, &mut checked)?;
         }
         if checked.errors.is_empty() {
             let nodes = checked.experiment.as_ref().map_or(0, |it| it.train.nodes.len());
-            asked.budget.spend(LINTS * parsed.tokens + nodes);
+            options.budget.spend(LINTS * parsed.tokens + nodes);
             self.lint(parsed, &mut checked)?;
             if schemas.as_written {
                 self.check_settings(request, &mut checked);
@@ -214,20 +214,20 @@ impl Session {
             return Err(self.program_failure(errors));
         }
         let model = request.model.clone();
-        let asked = elaborate::Request { model, mixed, ..Default::default() };
-        let elaborated = self.elaborate(&parsed.program(), &asked)?;
+        let options = ElaborateOptions { model, mixed, ..Default::default() };
+        let elaborated = self.elaborate(&parsed.program(), &options)?;
         elaborated.map_err(|found| self.program_failure(found))
     }
 
     pub(super) fn elaborate(
         &mut self,
-        program: &Program<'_>,
-        asked: &elaborate::Request,
+        program: &ProgramFiles<'_>,
+        options: &ElaborateOptions,
     ) -> Result<Result<Experiment, Vec<Diagnostic>>, Failure> {
         self.pass(
             "elaborate",
             || syntax::dump(&program.files[0]),
-            || Ok(elaborate::elaborate(program, asked)),
+            || Ok(elaborate::elaborate(program, options)),
             |_| String::new(),
         )
     }

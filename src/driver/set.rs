@@ -42,16 +42,12 @@ impl Setting {
 /// The text of a program with settings in it. `model` is the one that is trained, where the file
 /// has several. A program that does not parse is left as it is: whoever reads it says why.
 pub fn set(text: &str, model: Option<&str>, settings: &[Setting]) -> Result<String, Failure> {
-    let mut text = text.to_owned();
+    let (mut text, mut sources) = (text.to_owned(), Sources::new());
+    let prelude = sources.add_builtin(PRELUDE_NAME, PRELUDE);
+    let prelude = syntax::parse(&sources, prelude).expect("the prelude parses");
     for setting in settings {
-        let mut sources = Sources::new();
         let id = sources.add("program", text.clone());
-        let prelude = sources.add_builtin(PRELUDE_NAME, PRELUDE);
-        let (Ok(file), Ok(prelude)) =
-            (syntax::parse(&sources, id), syntax::parse(&sources, prelude))
-        else {
-            return Ok(text);
-        };
+        let Ok(file) = syntax::parse(&sources, id) else { return Ok(text) };
         let program = ParsedText { id, file: &file, prelude: &prelude, model };
         let edit = program.edit(setting).map_err(Failure::Io)?;
         text = apply(&text, [&edit]);

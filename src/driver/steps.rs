@@ -127,15 +127,12 @@ impl StepCompiler<'_> {
         let written = Some(written(&largest.train, rule, self.run_steps));
         let metrics = largest.train.metrics().map(str::to_owned).collect();
         let steps = Steps {
-            train,
             last,
             accumulate,
             accumulate_last,
-            evaluate,
             smaller,
-            metrics,
-            overs,
             written,
+            ..Steps::of_evaluation(train, evaluate, metrics, overs)
         };
         Ok((steps, bounds_checks))
     }
@@ -169,19 +166,8 @@ impl StepCompiler<'_> {
         let of_bucket = |evaluate| BucketSteps { evaluate, ..BucketSteps::default() };
         let smaller = all.into_iter().map(of_bucket).collect();
         let metrics = largest.metrics().map(str::to_owned).collect();
-        let (last, accumulate, accumulate_last, written) = (None, None, None, None);
-        let steps = Steps {
-            train,
-            last,
-            accumulate,
-            accumulate_last,
-            evaluate,
-            smaller,
-            metrics,
-            overs,
-            written,
-        };
-        Ok((steps, bounds_checks))
+        let steps = Steps::of_evaluation(train, evaluate, metrics, overs);
+        Ok((Steps { smaller, ..steps }, bounds_checks))
     }
 
     /// A step, where there is a graph for it and a batch.

@@ -13,7 +13,7 @@ use super::meanings;
 use super::names::{DeclaredName, NameRole};
 use super::signature::{built_in, kinds_of};
 use crate::data;
-use crate::elaborate;
+use crate::elaborate::{self, DocKind};
 use crate::files::read;
 use crate::syntax::ast::FunctionKind;
 use gen_lsp_types::{
@@ -81,13 +81,15 @@ pub(super) fn without_form(item: &mut CompletionItem) {
 }
 
 fn items(found: &mut Vec<CompletionItem>) {
-    found.extend(meanings::ITEMS.iter().map(|(word, meaning, form)| snippet(word, meaning, form)));
+    let of = |(word, form): &(&str, &str)| {
+        snippet(word, meanings::of(DocKind::Keyword, word).unwrap_or_default(), form)
+    };
+    found.extend(meanings::ITEMS.iter().map(of));
 }
 
 fn types(found: &mut Vec<CompletionItem>) {
-    let of =
-        |(name, meaning): &(&str, &str)| item(name, CompletionItemKind::TypeParameter, meaning);
-    found.extend(meanings::TYPES.iter().map(of));
+    let of = |(name, takes)| item(name, CompletionItemKind::TypeParameter, takes);
+    found.extend(meanings::all(DocKind::Type).map(of));
 }
 
 fn statements(found: &mut Vec<CompletionItem>) {
@@ -267,9 +269,8 @@ fn in_data(context: &CursorContext<'_>, last: Option<&str>, found: &mut Vec<Comp
     let in_fields = context.open.first().is_some_and(|open| open.sign == "{");
     let names: Vec<&str> = match last {
         Some("=") if in_fields => {
-            let of =
-                |(name, meaning): &(&str, &str)| item(name, CompletionItemKind::Function, meaning);
-            found.extend(meanings::FIELD_KINDS.iter().map(of));
+            let of = |(name, of)| item(name, CompletionItemKind::Function, of);
+            found.extend(meanings::all(DocKind::Field).map(of));
             return;
         }
         Some("=") => data::source_names().collect(),
@@ -313,9 +314,12 @@ fn in_train(
         Some("metrics") if calls == 0 => functions(analysis, FunctionKind::Metric, found),
         Some("optimizer") if calls == 0 => functions(analysis, FunctionKind::Optimizer, found),
         Some(key) if calls == 0 => {
-            if let Some(it) = meanings::of_key(key) {
-                found.push(item(it.value, CompletionItemKind::Value, it.meaning));
-                found.push(item(it.default, CompletionItemKind::Value, "the default"));
+            let known = meanings::KEYS.iter().find(|(known, _)| *known == key);
+            if let Some((_, value)) = known {
+                let meaning = meanings::of(DocKind::Setting, key).unwrap_or_default();
+                found.push(item(value, CompletionItemKind::Value, meaning));
+                let default = meanings::default_of(key).unwrap_or_default();
+                found.push(item(default, CompletionItemKind::Value, "the default"));
             }
         }
         _ => {}
@@ -325,12 +329,14 @@ fn in_train(
 /// The keys that the block does not have yet.
 fn keys(context: &CursorContext<'_>, found: &mut Vec<CompletionItem>) {
     let written = |key: &str| context.before.windows(2).any(|two| two[0].is(key) && two[1].is("="));
-    for it in meanings::KEYS.iter().filter(|it| !written(it.key)) {
-        let documentation = format!("{}\n\nDefault: {}", it.meaning, it.default);
+    for (key, value) in meanings::KEYS.iter().filter(|(key, _)| !written(key)) {
+        let meaning = meanings::of(DocKind::Setting, key).unwrap_or_default();
+        let default = meanings::default_of(key).unwrap_or_default();
+        let documentation = format!("{meaning}\n\nDefault: {default}");
         found.push(CompletionItem {
             documentation: Some(Documentation::String(documentation)),
             kind: Some(CompletionItemKind::Property),
-            ..snippet(it.key, it.default, &format!("{} = ${{1:{}}}", it.key, it.value))
+            ..snippet(key, default, &format!("{key} = ${{1:{value}}}"))
         });
     }
 }

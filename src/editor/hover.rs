@@ -9,7 +9,7 @@ use super::signature::built_in;
 use crate::base::schema::{Field, FieldKind, Schema};
 use crate::base::source::Span;
 use crate::base::units::short;
-use crate::elaborate::ShownValue;
+use crate::elaborate::{DocKind, ShownValue};
 use crate::syntax::{TokenKind, ast, tokens, walk};
 use std::fmt::Write;
 
@@ -144,23 +144,21 @@ fn of_operator(analysis: &Analysis, span: Span) -> String {
 
 fn of_data_call(name: &str) -> String {
     let mut text = built_in(name).map(|(label, ..)| code(&label)).unwrap_or_default();
-    let kind = meanings::FIELD_KINDS.iter().find(|(known, _)| *known == name);
-    append(&mut text, kind.map_or("", |(_, meaning)| meaning));
+    append(&mut text, meanings::of(DocKind::Field, name).unwrap_or_default());
     text
 }
 
 fn of_key(key: &str) -> Option<String> {
-    let it = meanings::of_key(key)?;
+    let (meaning, default) = (meanings::of(DocKind::Setting, key)?, meanings::default_of(key)?);
     let key = code(&format!("{key} = …"));
-    Some(match it.default {
-        meanings::REQUIRED => format!("{key}\n\n{} It {}.", it.meaning, it.default),
-        default => format!("{key}\n\n{}\n\nDefault: `{default}`", it.meaning),
+    Some(match default {
+        meanings::REQUIRED => format!("{key}\n\n{meaning}\n\nIt {default}."),
+        default => format!("{key}\n\n{meaning}\n\nDefault: `{default}`"),
     })
 }
 
 fn of_type(name: &str) -> Option<String> {
-    let (_, meaning) = meanings::TYPES.iter().find(|(known, _)| *known == name)?;
-    Some(format!("`{name}`: {meaning}"))
+    Some(format!("`{name}`: {}", meanings::of(DocKind::Type, name)?))
 }
 
 /// The word that begins an item.
@@ -171,7 +169,7 @@ fn of_word(analysis: &Analysis, byte: usize) -> Option<Hovered> {
     if word.kind != TokenKind::Word || !(word.start..=word.end()).contains(&byte) {
         return None;
     }
-    let meaning = meanings::of_item_word(word.text)?;
+    let meaning = meanings::of(DocKind::Keyword, word.text)?;
     let text = format!("`{}`: {meaning}", word.text);
     Some(Hovered { text, span: Span::new(analysis.main, word.start, word.end()) })
 }

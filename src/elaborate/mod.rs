@@ -93,7 +93,7 @@ pub const PRELUDE_NAME: &str = "<prelude>";
 
 /// The parsed files of a program.
 #[derive(Clone, Copy, Debug)]
-pub struct Program<'a> {
+pub struct ProgramFiles<'a> {
     /// The file that was named first, then those it uses, each once, in any order.
     pub files: &'a [File],
     /// The prelude, parsed from [`PRELUDE`].
@@ -102,7 +102,7 @@ pub struct Program<'a> {
 
 /// The model to elaborate, and the schemas of its data.
 #[derive(Clone, Debug, Default)]
-pub struct Request {
+pub struct ElaborateOptions {
     /// The model, where the program has several.
     pub model: Option<String>,
     /// Schemas of the data, by the name of the `data` item.

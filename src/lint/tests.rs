@@ -8,7 +8,7 @@ use crate::base::fix::apply;
 use crate::base::schema::{ConstantTarget, Field, FieldKind, ImageField, Schema};
 use crate::base::source::Sources;
 use crate::base::tensor::DType;
-use crate::elaborate::{self, PRELUDE, PRELUDE_NAME, Request};
+use crate::elaborate::{self, ElaborateOptions, PRELUDE, PRELUDE_NAME};
 use crate::syntax;
 
 type Lint = fn(&LintInput<'_>, &mut Vec<Diagnostic>);
@@ -28,8 +28,8 @@ fn found(lint: Lint, text: &str, schema: Option<Schema>) -> Vec<(Diagnostic, Str
     let files = vec![syntax::parse(&sources, main).expect("the program parses")];
     let prelude = syntax::parse(&sources, prelude).expect("the prelude parses");
     let schemas = schema.clone().map(|schema| ("photos".to_owned(), schema)).into_iter().collect();
-    let request = Request { schemas, ..Request::default() };
-    let program = elaborate::Program { files: &files, prelude: &prelude };
+    let request = ElaborateOptions { schemas, ..ElaborateOptions::default() };
+    let program = elaborate::ProgramFiles { files: &files, prelude: &prelude };
     let experiment = elaborate::elaborate(&program, &request)
         .unwrap_or_else(|errors| panic!("{:?}", errors[0].message));
     let variance = |node: &crate::graph::Node| matches!(node.op, crate::graph::Op::Variance(_));

@@ -13,7 +13,8 @@
 //! axes, and where scores behind that diagonal are so low that their exponentials are 0.
 //!
 //! A model whose output has its own position as reach is causal: `generate` may go on with it token by
-//! token ([`crate::pass::incremental`]).
+//! token ([`crate::pass::incremental`]). Which blocks of a kernel's scores need not be computed is
+//! found where kernels are lowered (`lower/attention/causal.rs`, which says how the two differ).
 
 use crate::base::entity::Entity;
 use crate::base::tensor::DType;

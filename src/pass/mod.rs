@@ -12,8 +12,7 @@
 //! fail: what they are given has been verified, and a rule that builds a wrong node is a bug that
 //! panics with both types ([`emit`]).
 //!
-//! To add a pass: its file with `PASS` and `run`, its `pub mod` and its entry in [`PIPELINE`], a folder
-//! `tests/golden/pass/NAME` with a graph in it, and its section in `docs/ir.md`.
+//! `CONTRIBUTING.md` has the steps by which a pass is added.
 
 pub mod autodiff;
 pub mod bind;

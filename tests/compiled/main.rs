@@ -12,7 +12,7 @@ mod wide;
 use nnc::base::tensor::{DType, Data, Tensor};
 use nnc::codegen::jit::link;
 use nnc::codegen::{Target, emit};
-use nnc::loops::interp::{self, Failure};
+use nnc::loops::interp::{self, StepFailure};
 use nnc::loops::{self, Planned, Space};
 use nnc::runtime::pool::Pool;
 use nnc::runtime::program::{CompiledProgram, IndexFault, RunMemory, StepArgs};
@@ -156,10 +156,11 @@ fn compare_with_interpreter(
         let zeros = Tensor::zeros(buffer.dtype, [buffer.len]);
         memory.set(id, input.map_or(&zeros, |(_, tensor)| tensor));
     }
-    let args = interp::StepArgs { seed: args.seed, step: args.step, hypers: args.hypers.to_vec() };
+    let args =
+        interp::InterpArgs { seed: args.seed, step: args.step, hypers: args.hypers.to_vec() };
     let expected = match interp::run(program, &mut memory, &args, threads, 1) {
         Ok(()) => Ok(()),
-        Err(Failure::Fault { site, element }) => {
+        Err(StepFailure::Fault { site, element }) => {
             Err(IndexFault { site, element: element as usize })
         }
         Err(failure) => panic!("{failure}\n{program}"),

@@ -8,7 +8,7 @@ use nnc::base::tensor::{DType, Data, Tensor};
 use nnc::codegen::Target;
 use nnc::graph::interp::{self as oracle, Env, StepOutcome};
 use nnc::graph::{Graph, kernels::Kernels};
-use nnc::loops::interp::{self, ProgramMemory, StepArgs};
+use nnc::loops::interp::{self, InterpArgs, ProgramMemory};
 use nnc::loops::{Space, verify};
 use nnc::lower::Lowered;
 use nnc::runtime::pool::Pool;
@@ -153,7 +153,7 @@ fn loops(
     }
     interp::refresh(program, &mut memory, threads, shuffle)
         .map_err(|failure| failure.to_string())?;
-    let step = StepArgs { seed: env.seed, step: env.step, hypers: env.hypers.clone() };
+    let step = InterpArgs { seed: env.seed, step: env.step, hypers: env.hypers.clone() };
     interp::run(program, &mut memory, &step, threads, shuffle)
         .map_err(|failure| failure.to_string())?;
     for buffer in program.buffers.values().filter(|buffer| buffer.space == Space::Global) {

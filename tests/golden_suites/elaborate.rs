@@ -2,7 +2,9 @@
 
 use nnc::base::diagnostic::Diagnostic;
 use nnc::base::source::Sources;
-use nnc::elaborate::{Experiment, PRELUDE, PRELUDE_NAME, Program, Request, elaborate};
+use nnc::elaborate::{
+    ElaborateOptions, Experiment, PRELUDE, PRELUDE_NAME, ProgramFiles, elaborate,
+};
 use nnc::graph::verify;
 use nnc::syntax::parse;
 
@@ -23,8 +25,8 @@ fn elaborated(case: &Case) -> (Sources, Result<Experiment, Vec<Diagnostic>>) {
     let prelude = sources.add_builtin(PRELUDE_NAME, PRELUDE);
     let result = parse(&sources, main).and_then(|main| {
         let prelude = parse(&sources, prelude)?;
-        let program = Program { files: &[main], prelude: &prelude };
-        elaborate(&program, &Request::default())
+        let program = ProgramFiles { files: &[main], prelude: &prelude };
+        elaborate(&program, &ElaborateOptions::default())
     });
     (sources, result)
 }

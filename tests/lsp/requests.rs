@@ -49,7 +49,7 @@ fn a_hover_tells_signature_documentation_shapes_and_costs() {
     assert!(hover("loss  ").contains("must be given"));
     assert!(hover("drawn =").contains("Ten shapes.") && hover("drawn =").contains("100 samples"));
     assert!(hover("WIDTH").contains("const WIDTH = 16"));
-    assert!(hover("model net").contains("An entry point"));
+    assert!(hover("model net").contains("an entry point"));
     assert!(hover("image:").contains("u8[28, 28, 1]"));
     client.end();
 }

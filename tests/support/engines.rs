@@ -159,7 +159,7 @@ impl Job {
     /// Steps in the interpreter of loops, its threads in another order each step.
     pub fn interpret_loops(&self, program: &loops::Program, steps: u64, threads: usize) -> Left {
         use nnc::loops::interp;
-        let sound = |result: Result<(), interp::Failure>| {
+        let sound = |result: Result<(), interp::StepFailure>| {
             result.unwrap_or_else(|failure| panic!("{failure}\n{program}"));
         };
         let mut memory = interp::ProgramMemory::new(program);
@@ -177,7 +177,7 @@ impl Job {
                     memory.set(buffer, &value);
                 }
             }
-            let args = interp::StepArgs { seed: self.seed, step, hypers: self.hypers() };
+            let args = interp::InterpArgs { seed: self.seed, step, hypers: self.hypers() };
             sound(interp::run(program, &mut memory, &args, threads, step));
             if step == 1 {
                 let output = |name: String| {

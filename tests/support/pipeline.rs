@@ -6,7 +6,7 @@
 use nnc::base::schema::{Field, Schema};
 use nnc::base::source::Sources;
 use nnc::driver::Session;
-use nnc::elaborate::{self, Experiment, PRELUDE, PRELUDE_NAME, Request};
+use nnc::elaborate::{self, ElaborateOptions, Experiment, PRELUDE, PRELUDE_NAME};
 use nnc::graph::kernels::Kernels;
 use nnc::graph::{Graph, verify};
 use nnc::lower::Lowered;
@@ -36,8 +36,8 @@ pub fn try_experiment(text: &str, schemas: Vec<(String, Schema)>) -> Result<Expe
     let prelude = PARSED.get_or_init(|| parse(&sources, prelude).expect("the prelude parses"));
     let file = sources.add("test.nn", text);
     let files = [parse(&sources, file).map_err(|errors| format!("{errors:?}"))?];
-    let program = elaborate::Program { files: &files, prelude };
-    elaborate::elaborate(&program, &Request { schemas, ..Request::default() })
+    let program = elaborate::ProgramFiles { files: &files, prelude };
+    elaborate::elaborate(&program, &ElaborateOptions { schemas, ..ElaborateOptions::default() })
         .map_err(|errors| format!("{errors:?}"))
 }
 

@@ -279,7 +279,7 @@ impl<'a> TrainingSource<'a> {
 
     /// The function that sets first values, with what it needs.
     fn first_values(&self, graph: &Graph, seed: u64) -> String {
-        let (mut constants, mut body) = (String::new(), String::new());
+        let (mut constants, mut body, mut draws) = (String::new(), String::new(), false);
         let variables: Vec<(&str, &Type, &Init)> = graph.variables().collect();
         for &(path, ty, init) in &variables {
             let mut buffers = self.train.buffers.values();
@@ -289,9 +289,9 @@ impl<'a> TrainingSource<'a> {
             let init = variables.iter().find(|(known, ..)| *known == of).map_or(init, |it| it.2);
             let offset = buffer.offset.expect("the program is planned");
             let place = format!("state + {offset}");
-            first_value(&place, (of, ty, init), seed, &mut constants, &mut body);
+            draws |= first_value(&place, (of, ty, init), seed, &mut constants, &mut body);
         }
-        let draw = if body.contains("draw(") { DRAW } else { "" };
+        let draw = if draws { DRAW } else { "" };
         format!(
             "{draw}{constants}static void set_first_values(unsigned char *state) {{\n{body}}}\n\n"
         )
@@ -358,14 +358,15 @@ const DRAW: &str = "static void draw(float *out, ptrdiff_t count, uint64_t seed,
 
 ";
 
-/// The statements that set one tensor: drawn, filled, or copied from an array of the source.
+/// The statements that set one tensor: drawn, filled, or copied from an array of the source. Returns
+/// whether it is drawn.
 fn first_value(
     place: &str,
     (path, ty, init): (&str, &Type, &Init),
     seed: u64,
     constants: &mut String,
     body: &mut String,
-) {
+) -> bool {
     let extents = ty.shape.extents().expect("no parameter or state depends on the batch");
     let len: usize = extents.iter().product();
     let each = |body: &mut String, ty: &str, value: &str| {
@@ -393,6 +394,7 @@ fn first_value(
             each(body, c::element_type(element(&value.data)), &format!("{name}[i]"));
         }
     }
+    matches!((init, ty.dtype), (Init::Uniform { .. }, DType::F32))
 }
 
 fn is_global(buffer: &crate::loops::Buffer, path: &str) -> bool {

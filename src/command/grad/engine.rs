@@ -198,13 +198,13 @@ impl Loops {
         Loops { program, bounds_checks, memory, threads: threads.min(MOST), hypers, fresh: true }
     }
 
-    fn stop(&self, failure: interp::Failure) -> Stop {
+    fn stop(&self, failure: interp::StepFailure) -> Stop {
         match failure {
-            interp::Failure::Fault { site, element } => Stop::Index {
+            interp::StepFailure::Fault { site, element } => Stop::Index {
                 node: self.bounds_checks[site as usize],
                 element: usize::try_from(element).expect("an element's number"),
             },
-            interp::Failure::Race { .. } | interp::Failure::Clobbered { .. } => {
+            interp::StepFailure::Race { .. } | interp::StepFailure::Clobbered { .. } => {
                 Stop::Bug(failure.to_string())
             }
         }
@@ -218,7 +218,7 @@ impl EngineStep for Loops {
         if std::mem::take(&mut self.fresh) {
             result = interp::refresh(program, memory, *threads, 0);
         }
-        let args = interp::StepArgs { seed: SEED, step: number, hypers: hypers.clone() };
+        let args = interp::InterpArgs { seed: SEED, step: number, hypers: hypers.clone() };
         result
             .and_then(|()| interp::run(program, memory, &args, *threads, number))
             .map_err(|failure| self.stop(failure))

@@ -19,13 +19,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use self::predict::ArrayInputs;
-use super::dataset::{Column, Dataset, Samples, Split};
+use super::dataset::Dataset;
 use super::error::DataError;
 use super::fields::SplitPlan;
 use super::input::{InputReader, InputRequest};
 use super::locate;
 use super::origins::SampleOrigins;
 use super::request::{Arguments, FieldRequest, Literal, Places, Watch};
+use super::samples::{Column, Samples, Split};
 use super::source::SampleSource;
 use super::split::parts;
 use crate::base::names::near;

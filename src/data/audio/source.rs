@@ -24,12 +24,13 @@ use crate::base::schema::MissingValue;
 use crate::base::schema::{CellMeaning, ClassField, Field, FieldKind, FieldRecipe};
 use crate::base::shown::Show;
 use crate::base::tensor::DType;
-use crate::data::dataset::{Column, Dataset, Samples};
+use crate::data::dataset::Dataset;
 use crate::data::error::DataError;
 use crate::data::input::{InputReader, InputRequest};
 use crate::data::locate::folder;
 use crate::data::origins::SampleOrigins;
 use crate::data::request::{Arguments, Literal, Places, TransformCall, Watch};
+use crate::data::samples::{Column, Samples};
 use crate::data::source::SampleSource;
 use crate::files;
 

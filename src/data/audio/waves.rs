@@ -20,7 +20,7 @@ use super::levels::{level_of, sample_of};
 use super::source::{RecordingFiles, is_recording, of_file, refuse_other_fields, samples_of};
 use super::splits::SplitRecordings;
 use crate::base::schema::{CellMeaning, Field, WaveLevels};
-use crate::data::dataset::{Dataset, Samples};
+use crate::data::dataset::Dataset;
 use crate::data::error::DataError;
 use crate::data::images::files_below;
 use crate::data::input::{
@@ -29,6 +29,7 @@ use crate::data::input::{
 use crate::data::locate::folder;
 use crate::data::origins::SampleOrigins;
 use crate::data::request::{Arguments, Places, Watch};
+use crate::data::samples::Samples;
 use crate::data::source::SampleSource;
 use crate::data::windows::{token_field, with_next};
 

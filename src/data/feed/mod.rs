@@ -2,7 +2,7 @@
 //! before they are asked for.
 //!
 //! ```text
-//! feed.begin(Pass::Train { epoch: 1 }, &[Pass::Validation]);
+//! feed.begin(SplitPass::Train { epoch: 1 }, &[SplitPass::Validation]);
 //! while let Some(batch) = feed.next_batch()? {       // waits only if the batch is not ready yet
 //!     batch.copy(field, input)?;               // into each of the step's inputs
 //! }
@@ -24,41 +24,12 @@ use std::sync::Arc;
 use self::order::PassOrder;
 use self::prefetch::{Chunk, PassJob, Prefetch};
 use self::sample::SampleLoader;
-use super::dataset::{Dataset, Split};
+use super::dataset::{Dataset, SplitPass};
 use super::error::DataError;
 use super::request::SourceRequest;
+use super::samples::Split;
 use super::transform;
 use crate::base::schema::{Field, Schema};
-
-/// Once through a split.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pass {
-    /// The training samples, transformed and in the order of an epoch, which counts from 1.
-    Train {
-        /// The epoch.
-        epoch: u64,
-    },
-    /// The validation samples, in their order.
-    Validation,
-    /// The test samples, in their order.
-    Test,
-}
-
-impl Pass {
-    /// The split's name.
-    pub fn split(self) -> &'static str {
-        match self {
-            Pass::Train { .. } => "train",
-            Pass::Validation => "validation",
-            Pass::Test => "test",
-        }
-    }
-
-    /// Whether it is one to train on.
-    pub fn trains(self) -> bool {
-        matches!(self, Pass::Train { .. })
-    }
-}
 
 /// How passes are made.
 #[derive(Clone, Debug, PartialEq)]
@@ -96,12 +67,12 @@ pub struct Batch<'a> {
     pub samples: &'a [u32],
     /// The bucket that they are in; 0 where there are none.
     pub bucket: usize,
-    bytes: Bytes<'a>,
+    bytes: BatchBytes<'a>,
 }
 
-enum Bytes<'a> {
+enum BatchBytes<'a> {
     /// As they lie in the split.
-    Split(&'a Split, Pass),
+    Split(&'a Split, SplitPass),
     /// Prepared, with the place of the first one, and the bytes that each has of every field.
     Chunk(&'a Chunk, usize, &'a [usize]),
 }
@@ -111,7 +82,7 @@ impl Batch<'_> {
     /// bucket, for the positions that it has.
     pub fn copy(&self, field: usize, out: &mut [u8]) -> Result<(), FeedError> {
         match &self.bytes {
-            Bytes::Split(split, pass) => {
+            BatchBytes::Split(split, pass) => {
                 let copied = split.copy_batch(self.samples, field, out);
                 copied.map_err(|error| FeedError {
                     split: pass.split(),
@@ -120,7 +91,7 @@ impl Batch<'_> {
                     panicked: false,
                 })
             }
-            Bytes::Chunk(chunk, first, sizes) => {
+            BatchBytes::Chunk(chunk, first, sizes) => {
                 let (size, part) = (sizes[field], out.len() / self.samples.len());
                 let rows = chunk.fields[field][first * size..].chunks_exact(size.max(1));
                 let rooms = out.chunks_exact_mut(part.max(1));
@@ -136,16 +107,16 @@ pub struct Feed {
     loader: Arc<SampleLoader>,
     plan: Plan,
     prefetch: Option<Prefetch>,
-    /// Bytes of each field of a sample.
+    /// BatchBytes of each field of a sample.
     sizes: Vec<usize>,
     /// Passes that are being prepared, the current one aside.
-    announced: Vec<Pass>,
+    announced: Vec<SplitPass>,
     current: Option<Current>,
 }
 
 /// The pass that batches are taken from.
 struct Current {
-    pass: Pass,
+    pass: SplitPass,
     order: PassOrder,
     /// Samples that have been handed out, or were before.
     done: usize,
@@ -159,7 +130,7 @@ impl Feed {
     /// Nothing begun. Threads are started if a pass over the data needs them.
     pub fn new(data: &Dataset, plan: Plan) -> Feed {
         let loader = Arc::new(SampleLoader::new(data, plan.seed));
-        let passes = [Pass::Train { epoch: 1 }, Pass::Validation, Pass::Test];
+        let passes = [SplitPass::Train { epoch: 1 }, SplitPass::Validation, SplitPass::Test];
         let ahead = passes.into_iter().filter(|&pass| loader.is_work(pass));
         let samples = ahead.map(|pass| chunk_samples(&data.schema, batch_of(&plan, pass))).max();
         let sizes: Vec<usize> = data.fields(true).iter().map(Field::bytes).collect();
@@ -171,12 +142,12 @@ impl Feed {
 
     /// Begins a pass; what is left of the current one is dropped. `then` are passes that will
     /// follow, in order, as far as that is known: they are prepared while this one goes on.
-    pub fn begin(&mut self, pass: Pass, then: &[Pass]) {
+    pub fn begin(&mut self, pass: SplitPass, then: &[SplitPass]) {
         self.begin_at(pass, 0, then);
     }
 
     /// The same, behind batches that have been made before; returns how many the whole pass has.
-    pub fn begin_at(&mut self, pass: Pass, done: usize, then: &[Pass]) -> usize {
+    pub fn begin_at(&mut self, pass: SplitPass, done: usize, then: &[SplitPass]) -> usize {
         let ahead = self.loader.is_work(pass);
         if let Some(prefetch) = &mut self.prefetch {
             let left = self.current.take().is_some_and(|current| {
@@ -231,21 +202,21 @@ impl Feed {
             Some(prefetch) if current.ahead => {
                 let begins = current.next_chunk(prefetch, first)?;
                 let (chunk, _) = current.chunk.as_ref().expect("a chunk has been taken");
-                Bytes::Chunk(chunk, first - begins, &self.sizes)
+                BatchBytes::Chunk(chunk, first - begins, &self.sizes)
             }
-            _ => Bytes::Split(self.loader.split(current.pass), current.pass),
+            _ => BatchBytes::Split(self.loader.split(current.pass), current.pass),
         };
         Ok(Some(Batch { samples: &current.order.samples[samples], bucket, bytes }))
     }
 
     /// The samples that a pass takes, in order.
-    fn order(&self, pass: Pass) -> PassOrder {
+    fn order(&self, pass: SplitPass) -> PassOrder {
         let split = self.loader.split(pass);
         PassOrder::new(split, pass, &self.plan, self.loader.schema().bucket_count())
     }
 
     /// Has a pass prepared from one of its samples on, which begins a batch.
-    fn prepare(&mut self, pass: Pass, order: PassOrder, first: usize) {
+    fn prepare(&mut self, pass: SplitPass, order: PassOrder, first: usize) {
         let chunk = chunk_samples(self.loader.schema(), batch_of(&self.plan, pass));
         if let Some(prefetch) = &mut self.prefetch {
             prefetch.add(PassJob { pass, order, chunk, claimed: first });
@@ -270,7 +241,7 @@ impl Current {
     }
 }
 
-fn batch_of(plan: &Plan, pass: Pass) -> usize {
+fn batch_of(plan: &Plan, pass: SplitPass) -> usize {
     if pass.trains() { plan.batch } else { plan.evaluation_batch }
 }
 
@@ -288,7 +259,7 @@ fn workers(threads: usize) -> usize {
     threads.clamp(1, 8)
 }
 
-/// Bytes of batches that are prepared ahead in a run whose passes have batches of these sizes, for what
+/// BatchBytes of batches that are prepared ahead in a run whose passes have batches of these sizes, for what
 /// is known without the data. One ring serves all passes: its chunks are those of the largest.
 pub fn prefetch_bytes(
     request: &SourceRequest,
@@ -297,7 +268,7 @@ pub fn prefetch_bytes(
     threads: usize,
 ) -> usize {
     let transforms = transform::parse(&request.transforms).unwrap_or_default();
-    let changes = transforms.iter().any(transform::Item::changes_samples);
+    let changes = transforms.iter().any(transform::ParsedTransform::changes_samples);
     let fields = schema.step_fields(true);
     if !changes && fields.iter().all(|field| super::is_resident(request, field)) {
         return 0;

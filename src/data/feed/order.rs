@@ -11,8 +11,9 @@
 
 use std::sync::Arc;
 
-use super::super::dataset::{Split, order};
-use super::{Pass, Plan, batch_of};
+use super::super::dataset::{SplitPass, order};
+use super::super::samples::Split;
+use super::{Plan, batch_of};
 use crate::base::rng::{Sequence, hash_name};
 
 /// The order in which a pass takes its samples, and the batches that it makes of them.
@@ -28,11 +29,13 @@ pub struct PassOrder {
 
 impl PassOrder {
     /// The order of a pass over a split.
-    pub fn new(split: &Split, pass: Pass, plan: &Plan, buckets: usize) -> PassOrder {
+    pub fn new(split: &Split, pass: SplitPass, plan: &Plan, buckets: usize) -> PassOrder {
         let (count, batch) = (split.count(), batch_of(plan, pass));
         let (samples, epoch) = match pass {
-            Pass::Train { epoch } => (order(plan.seed, epoch, count, plan.shuffle), Some(epoch)),
-            Pass::Validation | Pass::Test => ((0..count as u32).collect(), None),
+            SplitPass::Train { epoch } => {
+                (order(plan.seed, epoch, count, plan.shuffle), Some(epoch))
+            }
+            SplitPass::Validation | SplitPass::Test => ((0..count as u32).collect(), None),
         };
         let keep_last = plan.keep_last || epoch.is_none();
         let shuffle = epoch.filter(|_| plan.shuffle).map(|epoch| (plan.seed, epoch));

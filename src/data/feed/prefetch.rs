@@ -17,9 +17,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use super::super::dataset::SplitPass;
 use super::super::error::DataError;
+use super::FeedError;
 use super::order::PassOrder;
-use super::{FeedError, Pass};
 use crate::base::caught::caught;
 
 /// Chunks of a ring: one for each worker, one that is ready, one that is being read.
@@ -39,13 +40,13 @@ pub trait LoadSample: Send + Sync + 'static {
     fn fill(
         &self,
         bench: &mut Self::Scratch,
-        pass: Pass,
+        pass: SplitPass,
         index: u32,
         out: &mut BatchSlots<'_>,
     ) -> Result<(), DataError>;
 
     /// The number of a sample for messages.
-    fn original(&self, pass: Pass, index: u32) -> u32;
+    fn original(&self, pass: SplitPass, index: u32) -> u32;
 }
 
 /// Where the fields of one sample are written.
@@ -78,7 +79,7 @@ pub struct Chunk {
 #[derive(Debug)]
 pub struct PassJob {
     /// The pass.
-    pub pass: Pass,
+    pub pass: SplitPass,
     /// Its samples.
     pub order: PassOrder,
     /// Samples of a chunk, at most.
@@ -125,7 +126,7 @@ enum BatchSlot {
 struct ChunkJob {
     slot: usize,
     chunk: Chunk,
-    pass: Pass,
+    pass: SplitPass,
     order: Arc<[u32]>,
     first: usize,
 }

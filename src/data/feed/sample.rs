@@ -5,10 +5,10 @@
 
 use std::sync::Arc;
 
-use super::super::dataset::{Dataset, Split};
+use super::super::dataset::{Dataset, SplitPass};
 use super::super::error::DataError;
-use super::super::transform::{Draw, Frame, Transforms};
-use super::Pass;
+use super::super::samples::Split;
+use super::super::transform::{DrawKey, Frame, Transforms};
 use super::prefetch::{BatchSlots, LoadSample};
 use crate::base::schema::Schema;
 
@@ -53,16 +53,16 @@ impl SampleLoader {
     }
 
     /// The split of a pass.
-    pub fn split(&self, pass: Pass) -> &Split {
+    pub fn split(&self, pass: SplitPass) -> &Split {
         match pass {
-            Pass::Train { .. } => &self.train,
-            Pass::Validation => &self.validation,
-            Pass::Test => &self.test,
+            SplitPass::Train { .. } => &self.train,
+            SplitPass::Validation => &self.validation,
+            SplitPass::Test => &self.test,
         }
     }
 
     /// Whether a pass is more than copying bytes in memory.
-    pub fn is_work(&self, pass: Pass) -> bool {
+    pub fn is_work(&self, pass: SplitPass) -> bool {
         let split = self.split(pass);
         let changes = self.transforms.change_images(pass.trains());
         split.count() > 0
@@ -70,12 +70,12 @@ impl SampleLoader {
     }
 
     /// The random numbers of a sample; none for one to judge by.
-    fn draw(&self, pass: Pass, index: u32) -> Option<Draw> {
+    fn draw(&self, pass: SplitPass, index: u32) -> Option<DrawKey> {
         match pass {
-            Pass::Train { epoch } => {
-                Some(Draw { seed: self.seed, epoch, sample: self.train.original(index) })
+            SplitPass::Train { epoch } => {
+                Some(DrawKey { seed: self.seed, epoch, sample: self.train.original(index) })
             }
-            Pass::Validation | Pass::Test => None,
+            SplitPass::Validation | SplitPass::Test => None,
         }
     }
 
@@ -83,7 +83,7 @@ impl SampleLoader {
     /// through the stages.
     fn changed(
         &self,
-        pass: Pass,
+        pass: SplitPass,
         index: u32,
         field: usize,
         frame: &mut Frame,
@@ -98,8 +98,8 @@ impl SampleLoader {
     /// Mixes a sample with its partner: the rest of its fields.
     fn mix(
         &self,
-        pass: Pass,
-        draw: Draw,
+        pass: SplitPass,
+        draw: DrawKey,
         bench: &mut SampleScratch,
         out: &mut BatchSlots<'_>,
     ) -> Result<(), DataError> {
@@ -122,7 +122,7 @@ impl SampleLoader {
     /// Copies a field beside the image: a mask as the stages leave it, anything else as it is.
     fn other(
         &self,
-        pass: Pass,
+        pass: SplitPass,
         index: u32,
         field: usize,
         mask: &mut Frame,
@@ -148,7 +148,7 @@ impl LoadSample for SampleLoader {
     fn fill(
         &self,
         bench: &mut SampleScratch,
-        pass: Pass,
+        pass: SplitPass,
         index: u32,
         out: &mut BatchSlots<'_>,
     ) -> Result<(), DataError> {
@@ -169,7 +169,7 @@ impl LoadSample for SampleLoader {
         Ok(())
     }
 
-    fn original(&self, pass: Pass, index: u32) -> u32 {
+    fn original(&self, pass: SplitPass, index: u32) -> u32 {
         self.split(pass).original(index)
     }
 }

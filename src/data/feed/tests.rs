@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::super::dataset::Samples;
 use super::super::request::{Argument, Literal, Places, TransformCall};
+use super::super::samples::Samples;
 use super::super::spill::{ColumnWriter, Spill};
 use super::prefetch::{BatchSlots, LoadSample};
 use super::*;
@@ -74,9 +74,9 @@ fn samples_are_the_same_for_any_batch_and_number_of_workers() {
     assert_eq!(names, ["image", "label", "label_2", "mix"]);
     let take = |batch, threads| {
         let mut feed = Feed::new(&data, plan(batch, threads));
-        feed.begin(Pass::Train { epoch: 1 }, &[Pass::Train { epoch: 2 }]);
+        feed.begin(SplitPass::Train { epoch: 1 }, &[SplitPass::Train { epoch: 2 }]);
         let first = drain(&mut feed, &fields);
-        feed.begin(Pass::Train { epoch: 2 }, &[]);
+        feed.begin(SplitPass::Train { epoch: 2 }, &[]);
         (first, drain(&mut feed, &fields).0)
     };
     let ((first, batches), second) = take(32, 1);
@@ -94,14 +94,14 @@ fn samples_to_judge_by_are_neither_random_nor_mixed() {
     let data = digits(all());
     let fields = data.fields(false);
     let mut feed = Feed::new(&data, plan(32, 1));
-    feed.begin(Pass::Validation, &[Pass::Test]);
+    feed.begin(SplitPass::Validation, &[SplitPass::Test]);
     let (validation, batches) = drain(&mut feed, &fields);
     assert_eq!(batches, [13, 13, 4]);
-    feed.begin(Pass::Test, &[]);
+    feed.begin(SplitPass::Test, &[]);
     assert_eq!(drain(&mut feed, &fields).1, [13, 13, 4]);
     let other = Feed::new(&data, Plan { seed: 8, ..plan(32, 1) });
     let mut other = other;
-    other.begin(Pass::Validation, &[]);
+    other.begin(SplitPass::Validation, &[]);
     assert_eq!(drain(&mut other, &fields).0, validation, "whatever the seed");
     // Resized and cut from the middle.
     let label = validation[&0].len() - 4;
@@ -114,7 +114,7 @@ fn samples_in_memory_are_copied_where_they_are_asked_for() {
     let data = digits(Vec::new());
     let mut feed = Feed::new(&data, Plan { shuffle: false, ..plan(32, 4) });
     assert!(feed.prefetch.is_none(), "no threads");
-    feed.begin(Pass::Train { epoch: 1 }, &[Pass::Validation]);
+    feed.begin(SplitPass::Train { epoch: 1 }, &[SplitPass::Validation]);
     let (samples, _) = drain(&mut feed, &data.fields(true));
     let mut expected = vec![0; 784];
     data.train.copy_batch(&[5], 0, &mut expected).unwrap();
@@ -122,9 +122,12 @@ fn samples_in_memory_are_copied_where_they_are_asked_for() {
     // Only what changes is prepared: a flip is for samples to train on.
     let data = digits(vec![call("random_flip", &[])]);
     let mut feed = Feed::new(&data, plan(32, 4));
-    feed.begin(Pass::Train { epoch: 1 }, &[Pass::Validation, Pass::Train { epoch: 2 }]);
-    assert_eq!(feed.announced, [Pass::Train { epoch: 2 }]);
-    feed.begin(Pass::Validation, &[]);
+    feed.begin(
+        SplitPass::Train { epoch: 1 },
+        &[SplitPass::Validation, SplitPass::Train { epoch: 2 }],
+    );
+    assert_eq!(feed.announced, [SplitPass::Train { epoch: 2 }]);
+    feed.begin(SplitPass::Validation, &[]);
     assert_eq!(drain(&mut feed, &data.fields(false)).0.len(), 30);
 }
 
@@ -132,10 +135,10 @@ fn samples_in_memory_are_copied_where_they_are_asked_for() {
 fn the_last_batch_can_be_left_out() {
     let data = digits(vec![call("random_flip", &[])]);
     let mut feed = Feed::new(&data, Plan { keep_last: false, ..plan(32, 1) });
-    assert_eq!(feed.begin_at(Pass::Train { epoch: 1 }, 0, &[]), 8);
+    assert_eq!(feed.begin_at(SplitPass::Train { epoch: 1 }, 0, &[]), 8);
     assert_eq!(drain(&mut feed, &data.fields(true)).1, [32; 8]);
     let mut none = Feed::new(&data, Plan { keep_last: false, ..plan(500, 1) });
-    assert_eq!(none.begin_at(Pass::Train { epoch: 1 }, 0, &[]), 0);
+    assert_eq!(none.begin_at(SplitPass::Train { epoch: 1 }, 0, &[]), 0);
     assert!(none.next_batch().unwrap().is_none());
 }
 
@@ -144,17 +147,20 @@ fn a_pass_that_is_left_early_is_forgotten() {
     let data = digits(all());
     let fields = data.fields(true);
     let mut straight = Feed::new(&data, plan(10, 1));
-    straight.begin(Pass::Train { epoch: 3 }, &[]);
+    straight.begin(SplitPass::Train { epoch: 3 }, &[]);
     let expected = drain(&mut straight, &fields).0;
     let mut feed = Feed::new(&data, plan(10, 8));
-    feed.begin(Pass::Train { epoch: 1 }, &[Pass::Train { epoch: 2 }, Pass::Validation]);
+    feed.begin(
+        SplitPass::Train { epoch: 1 },
+        &[SplitPass::Train { epoch: 2 }, SplitPass::Validation],
+    );
     for _ in 0..3 {
         feed.next_batch().unwrap().expect("a batch");
     }
-    feed.begin(Pass::Train { epoch: 3 }, &[Pass::Test]);
+    feed.begin(SplitPass::Train { epoch: 3 }, &[SplitPass::Test]);
     assert_eq!(drain(&mut feed, &fields).0, expected);
     // Dropped with chunks that nobody has taken: no thread stays.
-    feed.begin(Pass::Test, &[Pass::Train { epoch: 4 }]);
+    feed.begin(SplitPass::Test, &[SplitPass::Train { epoch: 4 }]);
 }
 
 /// A field of four bytes, the sample's index; some samples fail.
@@ -170,7 +176,7 @@ impl LoadSample for Numbers {
     fn fill(
         &self,
         (): &mut (),
-        _: Pass,
+        _: SplitPass,
         index: u32,
         out: &mut BatchSlots<'_>,
     ) -> Result<(), DataError> {
@@ -183,14 +189,14 @@ impl LoadSample for Numbers {
         Ok(())
     }
 
-    fn original(&self, _: Pass, index: u32) -> u32 {
+    fn original(&self, _: SplitPass, index: u32) -> u32 {
         index + 1000
     }
 }
 
 fn job(order: std::ops::Range<u32>, chunk: usize) -> PassJob {
     let order = PassOrder::whole(order.collect(), 1, true);
-    PassJob { pass: Pass::Test, order, chunk, claimed: 0 }
+    PassJob { pass: SplitPass::Test, order, chunk, claimed: 0 }
 }
 
 /// Ten samples of one to four tokens in buckets of two and four, in memory or in a file.
@@ -225,7 +231,7 @@ fn texts(in_file: bool) -> Dataset {
 fn batches_of_buckets_are_the_same_from_memory_and_from_a_file_and_behind_others() {
     let take = |in_file, done| {
         let mut feed = Feed::new(&texts(in_file), plan(2, 3));
-        assert_eq!(feed.begin_at(Pass::Train { epoch: 1 }, done, &[]), 5);
+        assert_eq!(feed.begin_at(SplitPass::Train { epoch: 1 }, done, &[]), 5);
         let mut batches = Vec::new();
         while let Some(batch) = feed.next_batch().expect("samples") {
             let length = [2, 4][batch.bucket];

@@ -14,8 +14,8 @@ use crate::base::schema::{
     CellMeaning, DatePart, Field, FieldRecipe, FieldTransform, LengthBuckets, MissingValue, PADDING,
 };
 use crate::base::shown::Show;
-use crate::data::dataset::Column;
 use crate::data::error::DataError;
+use crate::data::samples::Column;
 use crate::data::spill::{ColumnWriter, Spill};
 use crate::data::text::Encoder;
 use rayon::prelude::*;

@@ -28,9 +28,10 @@ use super::load::{Decoder, Progress};
 use super::packed::{Outcome, Packed, PackedWriter, RecordEntry, abandoned};
 use super::scan::{Folder, ImageFile, bytes};
 use crate::base::shown::Show;
-use crate::data::dataset::{Column, Note, Records};
+use crate::data::dataset::Note;
 use crate::data::error::DataError;
 use crate::data::request::Places;
+use crate::data::samples::{Column, Records};
 use crate::files::read;
 
 /// Changed whenever images are decoded otherwise than before.

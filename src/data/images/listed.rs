@@ -16,14 +16,15 @@ use std::sync::Arc;
 use super::cache::{CachePlan, Loaded};
 use super::load::Progress;
 use super::scan::Folder;
-use super::{Images, Options, all_grey, find, is_image, most_pixels, report};
+use super::{ImageFiles, Options, all_grey, find, is_image, most_pixels, report};
 use crate::base::names::near;
 use crate::base::schema::{Field, FieldKind, ImageField, Schema};
 use crate::base::shown::Show;
-use crate::data::dataset::{Dataset, Note, Samples};
+use crate::data::dataset::{Dataset, Note};
 use crate::data::error::DataError;
 use crate::data::fields::{MISSING_TEXT, RawColumn, kept_rows};
 use crate::data::request::{Arguments, Places, Watch};
+use crate::data::samples::Samples;
 use crate::data::source::SampleSource;
 use crate::data::spill::Spill;
 use crate::data::table::RequestedTable;
@@ -69,7 +70,7 @@ pub fn load(args: &Arguments<'_>, places: &Places, watch: Watch<'_>) -> Result<D
     let further = built.into_iter().map(|built| (built.field, built.column));
     let columns = std::iter::once((options.image_field(), images)).chain(further);
     let samples = Arc::new(Samples::new(kept.len(), columns.collect()));
-    let mut data = Dataset::of_splits(Images.name(), samples, splits.places(&kept));
+    let mut data = Dataset::of_splits(ImageFiles.name(), samples, splits.places(&kept));
     data.schema.oddities = oddities;
     data.notes = notes;
     Ok(data)

@@ -14,15 +14,16 @@ use fast_image_resize::Resizer;
 use rayon::prelude::*;
 
 use super::decode::{Header, Pixels};
-use super::{Images, Options, images_below, read_image};
+use super::{ImageFiles, Options, images_below, read_image};
 use crate::base::schema::{ClassField, Field, FieldKind, Schema};
 use crate::base::shown::Show;
 use crate::base::tensor::DType;
-use crate::data::dataset::{Column, Dataset, Samples};
+use crate::data::dataset::Dataset;
 use crate::data::error::DataError;
 use crate::data::locate;
 use crate::data::origins::SampleOrigins;
 use crate::data::request::{Arguments, Part, Places};
+use crate::data::samples::{Column, Samples};
 use crate::data::scale::nearest;
 use crate::data::source::{FitMode, SampleSource};
 use crate::data::split::parts;
@@ -89,7 +90,7 @@ pub fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError>
     let columns = vec![(image, Column::Memory(all.images)), (mask, Column::Memory(all.masks))];
     let samples = Samples::new(all.files.len(), columns);
     let samples = Arc::new(samples.from(SampleOrigins::Files(all.files)));
-    Ok(Dataset::of_splits(Images.name(), samples, splits))
+    Ok(Dataset::of_splits(ImageFiles.name(), samples, splits))
 }
 
 /// The fields where the folders are not there.

@@ -34,11 +34,12 @@ use self::load::Progress;
 pub use self::load::{Decoder, decoding_bytes, read as read_image};
 use self::scan::Folder;
 pub use self::scan::{files_below, images_below, is_image};
-use super::dataset::{Column, Dataset, Note, Samples, Split};
+use super::dataset::{Dataset, Note};
 use super::error::DataError;
 use super::labelled::label_field;
 use super::locate;
 use super::request::{Arguments, Part, Places, Watch};
+use super::samples::{Column, Samples, Split};
 use super::source::{FitMode, SampleSource, schema_of};
 use super::split::{kept, parts};
 use crate::base::schema::{Field, FieldKind, ImageField, Schema};
@@ -49,9 +50,9 @@ const MOST_SIDE: usize = 4096;
 const PRESUMED_CLASSES: usize = 10;
 
 /// The source `images`.
-pub struct Images;
+pub struct ImageFiles;
 
-impl SampleSource for Images {
+impl SampleSource for ImageFiles {
     fn name(&self) -> &'static str {
         "images"
     }
@@ -283,7 +284,7 @@ impl<'a> Options<'a> {
         let transforms = Arc::default();
         let classes = folders.train.class_names();
         Ok(Dataset {
-            source: Images.name(),
+            source: ImageFiles.name(),
             classes,
             schema,
             train,

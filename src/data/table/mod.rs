@@ -24,7 +24,7 @@ use std::sync::Arc;
 use self::cells::TableFormat;
 use self::predict::RowInputs;
 use self::reader::CellKind;
-use super::dataset::{Dataset, Note, Samples};
+use super::dataset::{Dataset, Note};
 use super::error::DataError;
 use super::fields::{
     self, BuiltField, ColumnStore, FieldPlan, MeaningPlan, RowSplits, SplitPlan, built_fields,
@@ -33,6 +33,7 @@ use super::fields::{
 use super::input::{InputReader, InputRequest};
 use super::locate;
 use super::request::{Arguments, Literal, Part, Places, Watch};
+use super::samples::Samples;
 use super::source::SampleSource;
 use super::spill::Spill;
 

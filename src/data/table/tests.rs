@@ -1,7 +1,7 @@
 //! Tables that are kept in files against the same tables in memory.
 
 use super::*;
-use crate::data::feed::Pass;
+use crate::data::dataset::SplitPass;
 use crate::data::request::{Argument, FieldRequest, SourceRequest, TransformCall};
 
 /// An input, changed by transforms without arguments.
@@ -54,7 +54,7 @@ fn a_table_in_files_gives_the_samples_of_one_in_memory() {
         let files = load(&args, &places, &Spill::above(50_000, folder.path())).unwrap();
         assert!(memory.train.in_memory() && !files.train.in_memory());
         assert_eq!(memory.schema, files.schema, "{kind}: what is fitted");
-        for pass in [Pass::Train { epoch: 1 }, Pass::Validation, Pass::Test] {
+        for pass in [SplitPass::Train { epoch: 1 }, SplitPass::Validation, SplitPass::Test] {
             let (memory, files) = (memory.split(pass), files.split(pass));
             assert_eq!(memory.originals(), files.originals(), "{kind}");
             let rows: Vec<u32> = (0..memory.count() as u32).rev().step_by(7).collect();

@@ -17,13 +17,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use self::predict::LineInputs;
-use super::dataset::{Dataset, Samples};
+use super::dataset::Dataset;
 use super::error::DataError;
 use super::gunzip::unpacked;
 use super::input::{InputReader, InputRequest};
 use super::locate;
 use super::origins::SampleOrigins;
 use super::request::{Arguments, Literal, Places, Watch};
+use super::samples::Samples;
 use super::source::SampleSource;
 use super::windows::{empty_splits, parts, token_field, windows, with_next};
 use crate::base::schema::{CellMeaning, FieldRecipe, TokenUnit};

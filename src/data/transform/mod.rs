@@ -34,9 +34,9 @@ mod zoom;
 
 pub use frame::{Frame, Size};
 
-use super::dataset::Split;
 use super::error::{DataError, Mending};
 use super::request::{Arguments, TransformCall};
+use super::samples::Split;
 use crate::base::field::NameKind;
 use crate::base::names::meant;
 use crate::base::rng::{Sequence, hash_name};
@@ -64,51 +64,51 @@ pub const TRANSFORMS: [(&str, &[&str]); 13] = [
 
 /// A transform as it is written, its arguments checked.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Item {
+pub struct ParsedTransform {
     name: &'static str,
-    kind: Kind,
+    kind: TransformKind,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-enum Kind {
+enum TransformKind {
     Stage(Stage),
     Mix(Mix),
     Convert(Conversion),
     OneHot,
 }
 
-impl Item {
+impl ParsedTransform {
     /// Whether samples are changed before a step, and not inside it.
     pub fn changes_samples(&self) -> bool {
-        matches!(self.kind, Kind::Stage(_) | Kind::Mix(_))
+        matches!(self.kind, TransformKind::Stage(_) | TransformKind::Mix(_))
     }
 }
 
 /// Checks what can be checked without knowing the data: names and arguments.
-pub fn parse(calls: &[TransformCall]) -> Result<Vec<Item>, DataError> {
+pub fn parse(calls: &[TransformCall]) -> Result<Vec<ParsedTransform>, DataError> {
     let item = |(index, call)| parse_call(call).map_err(|error| error.transform(index));
     calls.iter().enumerate().map(item).collect()
 }
 
-fn parse_call(call: &TransformCall) -> Result<Item, DataError> {
+fn parse_call(call: &TransformCall) -> Result<ParsedTransform, DataError> {
     let known = TRANSFORMS.iter().find(|(name, _)| *name == call.name);
     let &(name, arguments) = known.ok_or_else(|| unknown(&call.name))?;
     let args = &Arguments::of(name, &call.args, arguments)?;
     let kind = match name {
-        "rescale" => Kind::Convert(rescale(args)?),
-        "normalize" => Kind::Convert(normalize(args)?),
-        "resize" => Kind::Stage(Stage::Resize(resize::Resize::of(args)?)),
-        "grayscale" => Kind::Stage(Stage::Grayscale),
-        "one_hot" => Kind::OneHot,
-        "random_flip" => Kind::Stage(Stage::Flip(flip::Flip::of(args)?)),
-        "random_crop" => Kind::Stage(Stage::Crop(crop::Crop::of(args)?)),
-        "random_rotate" => Kind::Stage(Stage::Rotate(rotate::Rotate::of(args)?)),
-        "random_zoom" => Kind::Stage(Stage::Zoom(zoom::Zoom::of(args)?)),
-        "random_erase" => Kind::Stage(Stage::Erase(erase::Erase::of(args)?)),
-        "color_jitter" => Kind::Stage(Stage::Jitter(jitter::Jitter::of(args)?)),
-        _ => Kind::Mix(Mix::of(args, name == "cutmix")?),
+        "rescale" => TransformKind::Convert(rescale(args)?),
+        "normalize" => TransformKind::Convert(normalize(args)?),
+        "resize" => TransformKind::Stage(Stage::Resize(resize::Resize::of(args)?)),
+        "grayscale" => TransformKind::Stage(Stage::Grayscale),
+        "one_hot" => TransformKind::OneHot,
+        "random_flip" => TransformKind::Stage(Stage::Flip(flip::Flip::of(args)?)),
+        "random_crop" => TransformKind::Stage(Stage::Crop(crop::Crop::of(args)?)),
+        "random_rotate" => TransformKind::Stage(Stage::Rotate(rotate::Rotate::of(args)?)),
+        "random_zoom" => TransformKind::Stage(Stage::Zoom(zoom::Zoom::of(args)?)),
+        "random_erase" => TransformKind::Stage(Stage::Erase(erase::Erase::of(args)?)),
+        "color_jitter" => TransformKind::Stage(Stage::Jitter(jitter::Jitter::of(args)?)),
+        _ => TransformKind::Mix(Mix::of(args, name == "cutmix")?),
     };
-    Ok(Item { name, kind })
+    Ok(ParsedTransform { name, kind })
 }
 
 fn unknown(name: &str) -> DataError {
@@ -169,7 +169,7 @@ pub struct Transforms {
 
 /// Whose random numbers are drawn.
 #[derive(Clone, Copy, Debug)]
-pub struct Draw {
+pub struct DrawKey {
     /// The run's seed.
     pub seed: u64,
     /// The epoch, from 1.
@@ -178,7 +178,7 @@ pub struct Draw {
     pub sample: u32,
 }
 
-impl Draw {
+impl DrawKey {
     fn sequence(self, stream: u64) -> Sequence {
         Sequence::new(self.seed ^ stream, self.epoch << 32 | u64::from(self.sample))
     }
@@ -261,7 +261,7 @@ impl Transforms {
     }
 
     /// Takes an image through the stages: with random numbers to train, without to judge.
-    pub fn apply(&self, frame: &mut Frame, draw: Option<Draw>) {
+    pub fn apply(&self, frame: &mut Frame, draw: Option<DrawKey>) {
         for (stream, stage) in &self.stages {
             match draw {
                 Some(draw) => stage.train(frame, &mut draw.sequence(*stream)),
@@ -271,7 +271,7 @@ impl Transforms {
     }
 
     /// The partner of a sample to train on, of `count`, and how to mix the two.
-    pub fn partner(&self, draw: Draw, count: u32) -> Partner {
+    pub fn partner(&self, draw: DrawKey, count: u32) -> Partner {
         let mut rng = draw.sequence(hash_name("partner"));
         let index = rng.below(count);
         let which = rng.below(self.mixes.len() as u32) as usize;
@@ -298,7 +298,7 @@ impl Partner {
 }
 
 /// The transforms of samples as a source has them, and what the samples look like behind them.
-pub fn fit(items: &[Item], schema: &Schema) -> Result<(Transforms, Schema), DataError> {
+pub fn fit(items: &[ParsedTransform], schema: &Schema) -> Result<(Transforms, Schema), DataError> {
     // The first image, or what stands in its place.
     let field = schema.fields.iter().position(|field| field.as_image().is_some()).unwrap_or(0);
     let size = schema.fields.get(field).and_then(|field| Size::of(&field.shape));
@@ -340,16 +340,20 @@ struct Fitting {
 }
 
 impl Fitting {
-    fn item(&mut self, item: &Item, earlier: &[Item]) -> Result<(), DataError> {
+    fn item(
+        &mut self,
+        item: &ParsedTransform,
+        earlier: &[ParsedTransform],
+    ) -> Result<(), DataError> {
         let name = item.name;
         let repeats = earlier.iter().filter(|other| other.name == name).count() as u64;
         let stream = hash_name(name).wrapping_add(repeats);
         match &item.kind {
-            Kind::Stage(stage) => self.stage(name, *stage, stream),
-            Kind::Mix(_) | Kind::OneHot if repeats > 0 => {
+            TransformKind::Stage(stage) => self.stage(name, *stage, stream),
+            TransformKind::Mix(_) | TransformKind::OneHot if repeats > 0 => {
                 Err(DataError::new(format!("`{name}` stands twice")))
             }
-            Kind::Mix(mix) => {
+            TransformKind::Mix(mix) => {
                 if mix.cut {
                     self.image(name)?;
                     if !self.transforms.masks.is_empty() {
@@ -362,14 +366,16 @@ impl Fitting {
                 self.schema.mixed = true;
                 Ok(())
             }
-            Kind::Convert(conversion) => self.convert(name, conversion),
-            Kind::OneHot => match self.schema.target_mut().map(|target| &mut target.kind) {
-                Some(FieldKind::Class(class)) if class.count.is_some() => {
-                    class.one_hot = true;
-                    Ok(())
+            TransformKind::Convert(conversion) => self.convert(name, conversion),
+            TransformKind::OneHot => {
+                match self.schema.target_mut().map(|target| &mut target.kind) {
+                    Some(FieldKind::Class(class)) if class.count.is_some() => {
+                        class.one_hot = true;
+                        Ok(())
+                    }
+                    _ => Err(DataError::new("`one_hot` needs data whose target is a class")),
                 }
-                _ => Err(DataError::new("`one_hot` needs data whose target is a class")),
-            },
+            }
         }
     }
 

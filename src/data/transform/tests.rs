@@ -71,7 +71,7 @@ fn draws_depend_on_seed_epoch_sample_and_name() {
         let (transforms, _) = fitted(calls, &[1, 2, 1]).unwrap();
         let flip = |sample| {
             let mut frame = frame::frame([1, 2, 1], &[0, 1]);
-            transforms.apply(&mut frame, Some(Draw { seed, epoch, sample }));
+            transforms.apply(&mut frame, Some(DrawKey { seed, epoch, sample }));
             frame.pixels == [1, 0]
         };
         (0..64).map(flip).collect::<Vec<bool>>()

@@ -10,6 +10,7 @@
 //! one report. The fixes were checked together, and are made together.
 
 use super::slips::{Around, Mended};
+use crate::base::changed::{ChangedLines, changed_lines};
 use crate::base::codes;
 use crate::base::diagnostic::{Diagnostic, Severity};
 use crate::base::fix::{Edit, Fix, apply, replaced};
@@ -19,7 +20,6 @@ use crate::driver::session::{Request, Session};
 use crate::elaborate::CHANNELS_FIRST;
 use crate::repair::habits::{self, ChangedPart, Translation};
 use crate::repair::textual;
-use similar::{DiffOp, TextDiff};
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -123,32 +123,17 @@ struct Hunk {
 
 /// The lines that differ between two texts, each by itself where each stands for one.
 fn hunks(before: &str, after: &str) -> Vec<Hunk> {
-    let diff = TextDiff::from_lines(before, after);
-    let (old, new) = (diff.old_slices(), diff.new_slices());
-    let starts: Vec<usize> = old
-        .iter()
-        .scan(0, |at, line| {
-            let start = *at;
-            *at += line.len();
-            Some(start)
-        })
-        .chain([before.len()])
-        .collect();
     let mut found = Vec::new();
-    for op in diff.ops() {
-        let (from, to) = (op.old_range(), op.new_range());
-        if matches!(op, DiffOp::Equal { .. }) {
-            continue;
-        }
-        let pairs = old[from.clone()].iter().zip(&new[to.clone()]);
-        let each = from.len() == to.len() && pairs.clone().all(|(a, b)| opened(a) == opened(b));
-        if each {
-            for (at, line) in from.zip(&new[to]) {
-                found.push(Hunk { place: starts[at]..starts[at + 1], text: (*line).to_owned() });
+    for ChangedLines { bytes, old, new } in changed_lines(before, after) {
+        let mut pairs = old.iter().zip(&new);
+        if old.len() == new.len() && pairs.all(|(a, b)| opened(a) == opened(b)) {
+            let mut start = bytes.start;
+            for (line, by) in old.iter().zip(&new) {
+                found.push(Hunk { place: start..start + line.len(), text: (*by).to_owned() });
+                start += line.len();
             }
         } else {
-            let place = starts[from.start]..starts[from.end];
-            found.push(Hunk { place, text: new[to].concat() });
+            found.push(Hunk { place: bytes, text: new.concat() });
         }
     }
     found

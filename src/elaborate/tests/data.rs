@@ -5,7 +5,9 @@ use crate::base::schema::{Field, Schema};
 use crate::base::settings::LastBatch;
 use crate::base::source::Sources;
 use crate::base::tensor::DType;
-use crate::elaborate::{DataLiteral, PRELUDE, PRELUDE_NAME, Program, Request, data_request};
+use crate::elaborate::{
+    DataLiteral, ElaborateOptions, PRELUDE, PRELUDE_NAME, ProgramFiles, data_request,
+};
 use crate::graph::{Binary, Op};
 use crate::syntax::parse;
 
@@ -13,11 +15,14 @@ const MNIST: &str = "data handwriting = mnist(validation: 0.1, fallback: digits)
     model mlp(image: f32[N, 28, 28, 1]) -> f32[N, 10] {\n    image |> flatten |> dense(128) |> relu |> dense(handwriting.classes)\n}\n\
     train mlp on handwriting {\n    loss      = cross_entropy\n    optimizer = adam(lr: 1e-3)\n    epochs    = 5\n    batch     = 64\n    metrics   = [accuracy]\n    last_batch = drop\n}\n";
 
-fn schema(shape: &[usize]) -> Request {
+fn schema(shape: &[usize]) -> ElaborateOptions {
     let label = Field { dtype: DType::U8, ..Field::class("label", Some(10)) };
     let schema = Schema::of(vec![Field::image("image", shape), label]);
     let schema = schema.counted([54_000, 6000, 10_000]);
-    Request { schemas: vec![("handwriting".into(), schema)], ..Request::default() }
+    ElaborateOptions {
+        schemas: vec![("handwriting".into(), schema)],
+        ..ElaborateOptions::default()
+    }
 }
 
 #[test]
@@ -54,7 +59,7 @@ fn the_source_is_handed_out_as_plain_data() {
     let prelude = sources.add_builtin(PRELUDE_NAME, PRELUDE);
     let files = vec![parse(&sources, main).expect("parses")];
     let prelude = parse(&sources, prelude).expect("parses");
-    let program = Program { files: &files, prelude: &prelude };
+    let program = ProgramFiles { files: &files, prelude: &prelude };
     let request =
         data_request(&program, None, &Default::default()).expect("no error").expect("on data");
     assert_eq!((request.name.as_str(), request.source.name.as_str()), ("handwriting", "mnist"));

@@ -3,7 +3,7 @@
 use super::support::{bad, good, list, only, primary, with};
 use crate::base::codes;
 use crate::base::source::Sources;
-use crate::elaborate::{PRELUDE, PRELUDE_NAME, Request};
+use crate::elaborate::{ElaborateOptions, PRELUDE, PRELUDE_NAME};
 use crate::syntax::ast::ItemKind;
 use crate::syntax::parse;
 
@@ -114,7 +114,7 @@ fn every_domain_of_the_prelude_takes_its_ends_and_nothing_beyond() {
     for (place, call, name, taken, refused) in CASES {
         for value in *taken {
             let text = program(place, &call.replacen('?', value, 1));
-            if let Err(errors) = with(&text, &Request::default()) {
+            if let Err(errors) = with(&text, &ElaborateOptions::default()) {
                 panic!("{}", list(&text, &errors));
             }
         }
@@ -209,7 +209,7 @@ fn what_depends_on_the_batch_is_decided_for_all_batches_or_refused() {
     };
     for (domain, value) in [(">= 1", "2"), ("<= N", "1"), (">= N", "9")] {
         let text = of(domain, value);
-        match with(&text, &Request::default()) {
+        match with(&text, &ElaborateOptions::default()) {
             Ok(_) => assert_ne!(domain, ">= N", "{text}"),
             Err(errors) => assert_eq!(errors[0].code, codes::BATCH, "{}", list(&text, &errors)),
         }

@@ -1,7 +1,7 @@
 //! Programs with words exchanged: whatever they mean, elaboration ends and does not panic.
 
 use crate::base::source::Sources;
-use crate::elaborate::{PRELUDE, PRELUDE_NAME, Program, Request, elaborate};
+use crate::elaborate::{ElaborateOptions, PRELUDE, PRELUDE_NAME, ProgramFiles, elaborate};
 use crate::syntax::parse;
 
 const SEED: &str = "const wide = [4, 6]\n\
@@ -47,8 +47,8 @@ fn exchanged_words_never_panic() {
         let mut sources = Sources::new();
         let main = sources.add("main.nn", mutated.concat());
         let Ok(file) = parse(&sources, main) else { continue };
-        let program = Program { files: &[file], prelude: &prelude };
-        match elaborate(&program, &Request::default()) {
+        let program = ProgramFiles { files: &[file], prelude: &prelude };
+        match elaborate(&program, &ElaborateOptions::default()) {
             Ok(_) => right += 1,
             Err(errors) => {
                 assert!(!errors.is_empty(), "{}", mutated.concat());

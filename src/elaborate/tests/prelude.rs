@@ -2,7 +2,7 @@
 
 use super::support::{good, with};
 use crate::base::source::Sources;
-use crate::elaborate::{OverSplit, PRELUDE, PRELUDE_NAME, Request};
+use crate::elaborate::{ElaborateOptions, OverSplit, PRELUDE, PRELUDE_NAME};
 use crate::graph::verify::verify;
 use crate::syntax::ast::{FunctionKind, ItemKind};
 use crate::syntax::parse;
@@ -118,6 +118,6 @@ fn every_optimizer_is_a_rule_of_scalars() {
 fn every_initializer_draws() {
     for name in names(FunctionKind::Initializer) {
         let text = format!("model net(x: f32[N, 3]) {{ x |> dense(4, init: {name}) }}\n");
-        assert!(with(&text, &Request::default()).is_ok(), "{name}");
+        assert!(with(&text, &ElaborateOptions::default()).is_ok(), "{name}");
     }
 }

@@ -3,7 +3,7 @@
 use super::support::{list, with};
 use crate::base::schema::{ClassField, Conversion, Field, FieldKind, ImageField, Schema};
 use crate::base::tensor::{Data, Tensor};
-use crate::elaborate::{Experiment, Request};
+use crate::elaborate::{ElaborateOptions, Experiment};
 use crate::graph::Op;
 use crate::graph::interp::{Env, run};
 
@@ -30,7 +30,10 @@ fn elaborated(train: &str, prepare: Preparation) -> Experiment {
         Field { kind: class, ..Field::class("label", None) },
     ];
     let schema = Schema { mixed, ..Schema::of(fields) };
-    let request = Request { schemas: vec![("photos".into(), schema)], ..Request::default() };
+    let request = ElaborateOptions {
+        schemas: vec![("photos".into(), schema)],
+        ..ElaborateOptions::default()
+    };
     let text = format!("{IMAGES}train pixels on photos {{ {train} }}\n");
     with(&text, &request).unwrap_or_else(|errors| panic!("{}", list(&text, &errors)))
 }

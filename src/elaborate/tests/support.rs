@@ -2,27 +2,30 @@
 
 use crate::base::diagnostic::Diagnostic;
 use crate::base::source::Sources;
-use crate::elaborate::{Experiment, PRELUDE, PRELUDE_NAME, Program, Request, elaborate};
+use crate::elaborate::{
+    ElaborateOptions, Experiment, PRELUDE, PRELUDE_NAME, ProgramFiles, elaborate,
+};
 use crate::syntax::parse;
 
 /// Elaborates a program of one file.
-pub(super) fn with(text: &str, request: &Request) -> Result<Experiment, Vec<Diagnostic>> {
+pub(super) fn with(text: &str, request: &ElaborateOptions) -> Result<Experiment, Vec<Diagnostic>> {
     let mut sources = Sources::new();
     let main = sources.add("main.nn", text);
     let prelude = sources.add_builtin(PRELUDE_NAME, PRELUDE);
     let files = vec![parse(&sources, main).expect("the program parses")];
     let prelude = parse(&sources, prelude).expect("the prelude parses");
-    elaborate(&Program { files: &files, prelude: &prelude }, request)
+    elaborate(&ProgramFiles { files: &files, prelude: &prelude }, request)
 }
 
 /// Elaborates a program that must be right.
 pub(super) fn good(text: &str) -> Experiment {
-    with(text, &Request::default()).unwrap_or_else(|errors| panic!("{}", list(text, &errors)))
+    with(text, &ElaborateOptions::default())
+        .unwrap_or_else(|errors| panic!("{}", list(text, &errors)))
 }
 
 /// The errors of a program that must be wrong.
 pub(super) fn bad(text: &str) -> Vec<Diagnostic> {
-    with(text, &Request::default()).expect_err("the program is wrong")
+    with(text, &ElaborateOptions::default()).expect_err("the program is wrong")
 }
 
 /// The only error of a program.

@@ -3,7 +3,7 @@
 use super::support::{good, list, with};
 use crate::base::schema::{ClassField, Conversion, Field, FieldKind, ImageField, Schema};
 use crate::base::task::{Scale, Task};
-use crate::elaborate::Request;
+use crate::elaborate::ElaborateOptions;
 
 /// The task of a model whose output has these dimensions behind the batch.
 fn task_of(output: &str, loss: &str, more: &str) -> Task {
@@ -186,7 +186,8 @@ fn one_hot_targets_are_classes() {
     let class = FieldKind::Class(ClassField { count: Some(5), one_hot: true });
     let species = Field { kind: class, ..Field::class("species", None) };
     let schema = Schema::of(vec![Field::image("image", &[2, 2, 1]), species]).counted([10, 0, 0]);
-    let request = Request { schemas: vec![("d".into(), schema)], ..Request::default() };
+    let request =
+        ElaborateOptions { schemas: vec![("d".into(), schema)], ..ElaborateOptions::default() };
     for (loss, scale) in [
         ("mse", Scale::Scores),
         ("binary_cross_entropy", Scale::Sigmoids),
@@ -215,7 +216,8 @@ fn a_picture_that_is_to_be_drawn_is_the_target_as_the_model_sees_it() {
              model net(image: f32[N, 2, 3, 3]) -> f32[N, 2, 3, 3] {{ image |> conv(3, 1) }}
              train net on d {{ loss = {loss}(output, image) }}"
         );
-        let request = Request { schemas: vec![("d".into(), schema)], ..Request::default() };
+        let request =
+            ElaborateOptions { schemas: vec![("d".into(), schema)], ..ElaborateOptions::default() };
         let found =
             with(&text, &request).unwrap_or_else(|errors| panic!("{}", list(&text, &errors)));
         found.training.expect("a task").task()

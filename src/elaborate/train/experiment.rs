@@ -20,7 +20,7 @@ use crate::elaborate::context::{Elaborator, Eval};
 use crate::elaborate::data::DataRequest;
 use crate::elaborate::driven::{Driven, WarmUp};
 use crate::elaborate::items::Items;
-use crate::elaborate::{Program, Request, uses};
+use crate::elaborate::{ElaborateOptions, ProgramFiles, uses};
 use crate::graph::OverSplit;
 use crate::graph::{Graph, UpdateRule};
 use crate::syntax::ast::Goal;
@@ -82,8 +82,8 @@ impl Training {
 
 /// Elaborates the model that is asked for.
 pub fn elaborate<'a>(
-    program: &Program<'a>,
-    request: &'a Request,
+    program: &ProgramFiles<'a>,
+    request: &'a ElaborateOptions,
 ) -> Result<Experiment, Vec<Diagnostic>> {
     let (items, mut found) = Items::collect(program.files, program.prelude);
     let selected = match choose(program, &items, request.model.as_deref()) {
@@ -176,7 +176,7 @@ struct GraphSource<'a> {
     data: Option<&'a str>,
     /// Whether they are unknown because of what has been reported.
     data_failed: bool,
-    request: &'a Request,
+    request: &'a ElaborateOptions,
 }
 
 impl<'a> GraphSource<'a> {
@@ -296,7 +296,7 @@ fn is_higher_better(name: &str, minimized: &[String]) -> bool {
 /// The `data` item of the run, read before anything else is elaborated; `None` where the
 /// model is not trained `on` data.
 pub fn data_request(
-    program: &Program<'_>,
+    program: &ProgramFiles<'_>,
     model: Option<&str>,
     budget: &Budget,
 ) -> Result<Option<DataRequest>, Vec<Diagnostic>> {

@@ -7,7 +7,7 @@ use crate::base::codes;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::fix::Edit;
 use crate::base::source::{FileId, Span};
-use crate::elaborate::Program;
+use crate::elaborate::ProgramFiles;
 use crate::elaborate::items::{FnId, Items};
 use crate::syntax::ast::{FunctionKind, ItemKind, Train};
 
@@ -104,7 +104,7 @@ fn only_model(items: &Items<'_>, main: FileId) -> Result<FnId, Box<Diagnostic>> 
 
 /// The models of the main file, where it has several; with them those that a `train` block names and
 /// that do not exist, so that whoever looks at each reports it. Empty where one is meant anyway.
-pub fn several_models(program: &Program<'_>) -> Vec<String> {
+pub fn several_models(program: &ProgramFiles<'_>) -> Vec<String> {
     let Some(main) = program.files.first() else { return Vec::new() };
     let mut models: Vec<&str> = Vec::new();
     let mut trained: Vec<&str> = Vec::new();
@@ -138,7 +138,7 @@ pub fn several_models(program: &Program<'_>) -> Vec<String> {
 
 /// The model of a program that is meant, and how it is trained.
 pub(in crate::elaborate) fn choose<'a>(
-    program: &Program<'a>,
+    program: &ProgramFiles<'a>,
     items: &Items<'a>,
     model: Option<&str>,
 ) -> Result<Selected<'a>, Box<Diagnostic>> {

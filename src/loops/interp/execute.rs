@@ -8,7 +8,7 @@ use crate::base::tensor::DType;
 use crate::loops::interp::memory::{BufferPlace, ProgramMemory, THREADS};
 use crate::loops::interp::scalar::{Word, binary, cast, combine, neutral, unary};
 use crate::loops::interp::trace::{self, AccessId, Conflict};
-use crate::loops::interp::{Failure, StepArgs, StepRun, Touch, buffer_name};
+use crate::loops::interp::{InterpArgs, StepFailure, StepRun, ThreadAccess, buffer_name};
 use crate::loops::program::{
     Affine, BufferId, Inst, Kernel, Program, Reduction, RegId, SlotId, Space, Stmt, VarId,
 };
@@ -29,10 +29,10 @@ pub(super) fn run(
     program: &Program,
     run: &StepRun<'_>,
     memory: &mut ProgramMemory,
-    step: &StepArgs,
+    step: &InterpArgs,
     share: Share,
     fault: &mut FaultWord,
-) -> Result<(), Failure> {
+) -> Result<(), StepFailure> {
     let id = run.kernel;
     let kernel = &program.kernels[id];
     let bindings = run
@@ -80,17 +80,17 @@ struct Thread<'a> {
     vars: Arena<VarId, i64>,
     regs: Arena<RegId, Word>,
     memory: &'a mut ProgramMemory,
-    step: &'a StepArgs,
+    step: &'a InterpArgs,
     share: Share,
     fault: &'a mut FaultWord,
 }
 
 impl Thread<'_> {
-    fn body(&mut self, body: &[Stmt]) -> Result<(), Failure> {
+    fn body(&mut self, body: &[Stmt]) -> Result<(), StepFailure> {
         body.iter().try_for_each(|stmt| self.stmt(stmt))
     }
 
-    fn stmt(&mut self, stmt: &Stmt) -> Result<(), Failure> {
+    fn stmt(&mut self, stmt: &Stmt) -> Result<(), StepFailure> {
         match stmt {
             Stmt::Parts { var, body } => {
                 let Share { thread, threads } = self.share;
@@ -133,7 +133,7 @@ impl Thread<'_> {
         var: VarId,
         body: &[Stmt],
         reductions: &[Reduction],
-    ) -> Result<(), Failure> {
+    ) -> Result<(), StepFailure> {
         let dtypes = reductions.iter().map(|reduction| self.kernel.regs[reduction.reg]);
         let mut lanes: Vec<(DType, [Word; 16])> = dtypes
             .zip(reductions)
@@ -159,7 +159,7 @@ impl Thread<'_> {
         Ok(())
     }
 
-    fn inst(&mut self, inst: &Inst) -> Result<Word, Failure> {
+    fn inst(&mut self, inst: &Inst) -> Result<Word, StepFailure> {
         let dtype = |reg: &RegId| self.kernel.regs[*reg];
         let value = |reg: &RegId| self.regs[*reg];
         Ok(match inst {
@@ -214,7 +214,7 @@ impl Thread<'_> {
         (place.block, start..start + place.dtype.size())
     }
 
-    fn load(&mut self, slot: SlotId, index: i64) -> Result<Word, Failure> {
+    fn load(&mut self, slot: SlotId, index: i64) -> Result<Word, StepFailure> {
         let (block, range) = self.bytes(slot, index);
         let SlotBinding { buffer, access, .. } = self.bindings[slot];
         let traced = self.memory.blocks[block].trace.read(range.clone(), buffer, access);
@@ -228,7 +228,7 @@ impl Thread<'_> {
         })
     }
 
-    fn store(&mut self, slot: SlotId, index: i64, value: Word) -> Result<(), Failure> {
+    fn store(&mut self, slot: SlotId, index: i64, value: Word) -> Result<(), StepFailure> {
         let (block, range) = self.bytes(slot, index);
         let SlotBinding { buffer, access, .. } = self.bindings[slot];
         let traced = self.memory.blocks[block].trace.write(range.clone(), buffer, access);
@@ -241,18 +241,18 @@ impl Thread<'_> {
         Ok(())
     }
 
-    fn failure(&self, access: AccessId, conflict: Conflict) -> Failure {
+    fn failure(&self, access: AccessId, conflict: Conflict) -> StepFailure {
         let touch = |number: AccessId| {
             let access = self.memory.accesses.get(number);
             let (thread, id) = (access.thread, access.kernel);
             let kernel = format!("{id} {}", self.program.kernels[id].name);
-            Touch { thread, kernel, buffer: buffer_name(self.program, access.buffer) }
+            ThreadAccess { thread, kernel, buffer: buffer_name(self.program, access.buffer) }
         };
         match conflict {
             Conflict::Race { write, other } => {
-                Failure::Race { write: touch(write), other: touch(other) }
+                StepFailure::Race { write: touch(write), other: touch(other) }
             }
-            Conflict::Clobbered(owner) => Failure::Clobbered {
+            Conflict::Clobbered(owner) => StepFailure::Clobbered {
                 read: touch(access),
                 owner: owner.map(|owner| buffer_name(self.program, owner)),
             },
@@ -260,12 +260,12 @@ impl Thread<'_> {
     }
 
     /// Loads `n` neighbours, denormals as zero.
-    fn neighbours(&mut self, slot: SlotId, first: i64, n: usize) -> Result<Vec<f32>, Failure> {
+    fn neighbours(&mut self, slot: SlotId, first: i64, n: usize) -> Result<Vec<f32>, StepFailure> {
         let element = |at| self.load(slot, at).map(|word| flush(f32::from_bits(word)));
         (first..first + n as i64).map(element).collect()
     }
 
-    fn tile(&mut self, tile: &Tile) -> Result<(), Failure> {
+    fn tile(&mut self, tile: &Tile) -> Result<(), StepFailure> {
         let [a, b, c] = [&tile.a, &tile.b, &tile.c].map(|access| self.affine(&access.index));
         let (rows, n) = (tile.row_offsets(), tile.n);
         let mut sums = vec![0.0f32; rows.len() * n];

@@ -8,9 +8,9 @@
 //! Threads are not real: between two barriers (an epoch), the kernels of each thread run in
 //! order, those of different threads in an order shuffled by a seed. Every byte remembers who
 //! touched it, so a run fails
-//! - with [`Failure::Race`] where a byte is written by one thread and touched by another in the
+//! - with [`StepFailure::Race`] where a byte is written by one thread and touched by another in the
 //!   same epoch, whatever the order was,
-//! - with [`Failure::Clobbered`] where a buffer is read whose bytes another buffer has taken, or
+//! - with [`StepFailure::Clobbered`] where a buffer is read whose bytes another buffer has taken, or
 //!   that nothing has written in this step.
 //!
 //! It deliberately says nothing about speed, and knows nothing of vectors and registers.
@@ -31,7 +31,7 @@ use crate::loops::program::{Action, BufferId, KernelId, Program};
 
 /// Arguments of one step beside its memory.
 #[derive(Clone, Debug, PartialEq)]
-pub struct StepArgs {
+pub struct InterpArgs {
     /// The seed of random numbers.
     pub seed: u64,
     /// The step's number, counted from 1.
@@ -42,7 +42,7 @@ pub struct StepArgs {
 
 /// One access, for messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Touch {
+pub struct ThreadAccess {
     /// The thread.
     pub thread: usize,
     /// The kernel's id and name: `k0 dense.forward`.
@@ -51,7 +51,7 @@ pub struct Touch {
     pub buffer: String,
 }
 
-impl fmt::Display for Touch {
+impl fmt::Display for ThreadAccess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} in kernel {} on thread {}", self.buffer, self.kernel, self.thread)
     }
@@ -59,18 +59,18 @@ impl fmt::Display for Touch {
 
 /// Why a step did not succeed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Failure {
+pub enum StepFailure {
     /// Two threads touched a byte in one epoch, and one of them wrote it.
     Race {
         /// The access that wrote.
-        write: Touch,
+        write: ThreadAccess,
         /// The other access, a read or a write.
-        other: Touch,
+        other: ThreadAccess,
     },
     /// Bytes were read that the buffer does not own.
     Clobbered {
         /// The access that read.
-        read: Touch,
+        read: ThreadAccess,
         /// Whose bytes they are; of nobody where this step has not written them.
         owner: Option<String>,
     },
@@ -83,36 +83,38 @@ pub enum Failure {
     },
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for StepFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::Race { write, other } => write!(f, "race: {write} writes what {other} uses"),
-            Failure::Clobbered { read, owner: Some(owner) } => {
+            StepFailure::Race { write, other } => {
+                write!(f, "race: {write} writes what {other} uses")
+            }
+            StepFailure::Clobbered { read, owner: Some(owner) } => {
                 write!(f, "{read} is read, but its bytes hold {owner}")
             }
-            Failure::Clobbered { read, owner: None } => {
+            StepFailure::Clobbered { read, owner: None } => {
                 write!(f, "{read} is read, but nothing has written it")
             }
-            Failure::Fault { site, element } => {
+            StepFailure::Fault { site, element } => {
                 write!(f, "index {element} of operator {site} is out of range")
             }
         }
     }
 }
 
-impl std::error::Error for Failure {}
+impl std::error::Error for StepFailure {}
 
 /// Runs a step of a verified program on so many threads; `shuffle` orders them within epochs.
 ///
-/// After a [`Failure::Fault`] the step has been run to its end, with 0 in place of bad indices;
+/// After a [`StepFailure::Fault`] the step has been run to its end, with 0 in place of bad indices;
 /// of several faults, it is the first of the lowest thread. Other failures end it at once.
 pub fn run(
     program: &Program,
     memory: &mut ProgramMemory,
-    step: &StepArgs,
+    step: &InterpArgs,
     threads: usize,
     shuffle: u64,
-) -> Result<(), Failure> {
+) -> Result<(), StepFailure> {
     memory.begin(program, threads);
     if let Some(buffer) = program.uniforms.buffer {
         let values = program.uniforms.eval(step.step, &step.hypers);
@@ -128,9 +130,9 @@ pub fn refresh(
     memory: &mut ProgramMemory,
     threads: usize,
     shuffle: u64,
-) -> Result<(), Failure> {
+) -> Result<(), StepFailure> {
     memory.begin(program, threads);
-    let step = StepArgs { seed: 0, step: 0, hypers: Vec::new() };
+    let step = InterpArgs { seed: 0, step: 0, hypers: Vec::new() };
     actions(program, &program.refresh, memory, &step, threads, shuffle)
 }
 
@@ -138,10 +140,10 @@ fn actions(
     program: &Program,
     actions: &[Action],
     memory: &mut ProgramMemory,
-    step: &StepArgs,
+    step: &InterpArgs,
     threads: usize,
     shuffle: u64,
-) -> Result<(), Failure> {
+) -> Result<(), StepFailure> {
     let mut order = Sequence::new(shuffle, 0);
     let mut faults = vec![None; threads];
     for epoch in unrolled(actions).split(|action| action.is_none()) {
@@ -162,7 +164,7 @@ fn actions(
         }
     }
     match faults.into_iter().flatten().next() {
-        Some((site, element)) => Err(Failure::Fault { site, element }),
+        Some((site, element)) => Err(StepFailure::Fault { site, element }),
         None => Ok(()),
     }
 }

@@ -11,8 +11,8 @@ fn program(text: &str) -> Program {
     program
 }
 
-fn step(seed: u64) -> StepArgs {
-    StepArgs { seed, step: 1, hypers: Vec::new() }
+fn step(seed: u64) -> InterpArgs {
+    InterpArgs { seed, step: 1, hypers: Vec::new() }
 }
 
 fn floats(memory: &ProgramMemory, name: &str) -> Vec<f32> {
@@ -62,12 +62,12 @@ fn a_missing_barrier_is_a_race_in_any_order_and_a_barrier_cures_it() {
         let failure = run(&broken, &mut memory, &step(1), 2, shuffle).unwrap_err();
         // Where the reader comes first, there is nothing to read yet: also a failure.
         match &failure {
-            Failure::Race { write, other } => {
+            StepFailure::Race { write, other } => {
                 assert_eq!((&*write.kernel, &*other.kernel), ("k0 double", "k1 reverse"));
                 assert_eq!((&*write.buffer, &*other.buffer), ("b1 %1", "b1 %1"));
                 assert_ne!(write.thread, other.thread);
             }
-            Failure::Clobbered { read, owner: None } => assert_eq!(read.kernel, "k1 reverse"),
+            StepFailure::Clobbered { read, owner: None } => assert_eq!(read.kernel, "k1 reverse"),
             other => panic!("{other}"),
         }
         for threads in [1, 2, 3, 4, 8] {
@@ -234,7 +234,7 @@ fn a_bad_index_reads_row_0_and_is_named() {
     fill(&mut memory, "input.table", &[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]);
     memory.set(memory.find("input.index").unwrap(), &Tensor::i32([4], vec![3, 1, -1, 4]));
     let failure = run(&program, &mut memory, &step(1), 2, 0);
-    assert_eq!(failure, Err(Failure::Fault { site: 7, element: 2 }));
+    assert_eq!(failure, Err(StepFailure::Fault { site: 7, element: 2 }));
     assert_eq!(floats(&memory, "output.y"), [7.0, 3.0, 1.0, 1.0]);
 }
 
@@ -281,7 +281,7 @@ fn scalars_uniforms_and_random_numbers() {
     let mut memory = ProgramMemory::new(&program);
     let bytes = crate::base::tensor::Data::U8(vec![0, 99, 101, 255]);
     memory.set(memory.find("input.x").unwrap(), &Tensor::new([4], bytes));
-    let args = StepArgs { seed: 11, step: 3, hypers: vec![0.25] };
+    let args = InterpArgs { seed: 11, step: 3, hypers: vec![0.25] };
     run(&program, &mut memory, &args, 2, 1).unwrap();
     let found = floats(&memory, "output.y");
     for (element, whole) in [-33.0f32, 0.0, 0.0, 51.0].into_iter().enumerate() {

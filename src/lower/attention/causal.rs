@@ -9,6 +9,12 @@
 //! followed at a score that is hidden: it is 0, or far below all that are seen, or unknown. That
 //! scores are far above -1e30 is taken for granted where they are a product and a factor, since
 //! otherwise nothing that follows is finite; where another mask may have hidden them, nothing is.
+//!
+//! [`pass::causal`](crate::pass::causal) asks another question, and neither can answer for both. It
+//! follows on which tokens each value of a model depends, through every operator and from any axis
+//! to any other, forward only, before a graph is bound and fused. Here one kernel is looked at, forward
+//! or backward, after passes have rewritten it, at the last two axes alone; and since blocks are left
+//! out, what is hidden must be exactly 0 to every sum, so that a number has to be far lower.
 
 use crate::base::scalar::{Binary, Reduce, Unary};
 use crate::graph::{BoundGraph, NodeId, Op};

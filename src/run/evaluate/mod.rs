@@ -17,7 +17,7 @@ pub(crate) use tally::largest;
 use crate::base::shown::Show;
 use crate::base::task::{OutputTask, Task};
 use crate::base::tensor::Tensor;
-use crate::data::{Dataset, Pass, Watch};
+use crate::data::{Dataset, SplitPass, Watch};
 use crate::driver::memory::{refuse_too_large, variable_bytes};
 use crate::driver::session::{Failure, Request, Session};
 use crate::driver::steps::{BoundsChecks, StepCompiler, programs};
@@ -198,7 +198,7 @@ pub(crate) fn evaluate_test(
 ) -> Result<Evaluated, TrainError> {
     let mut tallies: Vec<Tally<'_>> =
         tasks.iter().map(|task| Tally::new(data, task, keep)).collect();
-    let scores = trainer.evaluate(Pass::Test, &[], &mut |batch| {
+    let scores = trainer.evaluate(SplitPass::Test, &[], &mut |batch| {
         tallies.iter_mut().for_each(|tally| tally.add(batch));
     })?;
     let mut details = tallies.into_iter().map(Tally::finish);

@@ -37,7 +37,7 @@ use self::batch::{fill, output};
 use crate::base::settings::{LastBatch, OnNan};
 use crate::base::step_output::StepOutput;
 use crate::base::tensor::Tensor;
-use crate::data::{Dataset, Feed, Pass, Plan, Split};
+use crate::data::{Dataset, Feed, Plan, Split, SplitPass};
 use crate::runtime::pool::Pool;
 use crate::runtime::program::{IndexFault, RunMemory};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -162,10 +162,10 @@ impl<'a> Trainer<'a> {
         stop: &AtomicBool,
     ) -> Result<bool, TrainError> {
         let epoch = self.state.epoch + 1;
-        let pass = Pass::Train { epoch: epoch as u64 };
+        let pass = SplitPass::Train { epoch: epoch as u64 };
         let mut then = self.after(epoch);
         if self.data.validation.count() > 0 {
-            then.insert(0, Pass::Validation);
+            then.insert(0, SplitPass::Validation);
         }
         let steps = self.feed.begin_at(pass, self.state.batch, &then);
         if steps == 0 {
@@ -206,7 +206,7 @@ impl<'a> Trainer<'a> {
     /// Trains on the next batch; `None` after the last one.
     fn train_step(
         &mut self,
-        pass: Pass,
+        pass: SplitPass,
         steps: usize,
     ) -> Result<Option<&'a BatchStep>, TrainError> {
         let every = self.setup.settings.accumulate;
@@ -284,7 +284,7 @@ impl<'a> Trainer<'a> {
         let mut validation = None;
         if self.data.validation.count() > 0 {
             let next = self.after(epoch);
-            validation = Some(self.evaluate(Pass::Validation, &next, &mut |_| {})?);
+            validation = Some(self.evaluate(SplitPass::Validation, &next, &mut |_| {})?);
         }
         let open = std::mem::take(&mut self.state.open);
         if self.state.history.is_empty() && open.tally.is_weightless() {
@@ -354,10 +354,10 @@ impl<'a> Trainer<'a> {
     }
 
     /// The passes over data that follow an epoch and its validation, for the feed to prepare.
-    fn after(&self, epoch: usize) -> Vec<Pass> {
+    fn after(&self, epoch: usize) -> Vec<SplitPass> {
         match epoch < self.setup.settings.epochs {
-            true => vec![Pass::Train { epoch: epoch as u64 + 1 }],
-            false if self.data.test.count() > 0 => vec![Pass::Test],
+            true => vec![SplitPass::Train { epoch: epoch as u64 + 1 }],
+            false if self.data.test.count() > 0 => vec![SplitPass::Test],
             false => Vec::new(),
         }
     }
@@ -366,8 +366,8 @@ impl<'a> Trainer<'a> {
     /// some. `each` is shown every batch.
     pub fn evaluate(
         &mut self,
-        pass: Pass,
-        then: &[Pass],
+        pass: SplitPass,
+        then: &[SplitPass],
         each: &mut dyn FnMut(&EvaluatedBatch<'_>),
     ) -> Result<Scores, TrainError> {
         self.swap_averages();
@@ -378,8 +378,8 @@ impl<'a> Trainer<'a> {
 
     fn evaluate_parameters(
         &mut self,
-        pass: Pass,
-        then: &[Pass],
+        pass: SplitPass,
+        then: &[SplitPass],
         each: &mut dyn FnMut(&EvaluatedBatch<'_>),
     ) -> Result<Scores, TrainError> {
         self.feed.begin(pass, then);
@@ -417,7 +417,7 @@ impl<'a> Trainer<'a> {
     /// Runs a step on the next batch of a pass, and says which it was; `None` after the last one.
     fn step(
         &mut self,
-        pass: Pass,
+        pass: SplitPass,
         updates: bool,
         args: TrainStepArgs,
     ) -> Result<Option<&'a BatchStep>, TrainError> {

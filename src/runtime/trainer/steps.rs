@@ -1,7 +1,7 @@
 //! The compiled steps of a run, and the numbers that change from one to the next.
 
 use crate::base::tensor::{Data, Tensor};
-use crate::data::Pass;
+use crate::data::SplitPass;
 use crate::graph::interp::{self, Env};
 use crate::graph::{Graph, OverSplit};
 use crate::loops::{BufferId, Uniforms};
@@ -165,11 +165,31 @@ impl Schedules {
 }
 
 impl Steps {
+    /// The steps of an evaluation, in which `train` is the largest of them and is never asked to train.
+    pub fn of_evaluation(
+        train: BatchStep,
+        evaluate: BTreeMap<usize, BatchStep>,
+        metrics: Vec<String>,
+        overs: Vec<MetricOver>,
+    ) -> Steps {
+        Steps {
+            train,
+            last: None,
+            accumulate_last: None,
+            accumulate: None,
+            evaluate,
+            smaller: Vec::new(),
+            metrics,
+            overs,
+            written: None,
+        }
+    }
+
     /// The step for so many samples of a pass; `updates` says whether one to train on ends with an
     /// update.
     pub(super) fn of(
         &self,
-        pass: Pass,
+        pass: SplitPass,
         (bucket, samples): (usize, usize),
         updates: bool,
     ) -> &BatchStep {
