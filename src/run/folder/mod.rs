@@ -45,7 +45,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The version of `run.json`.
 const VERSION: u32 = 1;
@@ -86,6 +86,12 @@ pub struct RunInfo {
     pub summary: String,
     /// When it began, in seconds since 1970.
     pub started: u64,
+    /// Parameters of the model; unknown of runs that an earlier nnc wrote.
+    #[serde(default)]
+    pub parameters: Option<usize>,
+    /// Epochs that it is to make; unknown of runs that an earlier nnc wrote.
+    #[serde(default)]
+    pub epochs: Option<usize>,
     /// How it stands.
     pub status: Status,
     /// The scores of a run that has finished.
@@ -180,6 +186,8 @@ impl RunInfo {
             samples: None,
             summary,
             started: now(),
+            parameters: None,
+            epochs: None,
             status: Status::Running,
             result: None,
         }
@@ -261,6 +269,17 @@ impl RunFolder {
         }
     }
 
+    /// Whether a process writes into the folder now; unknown where the file system has no locks.
+    pub fn is_written(&self) -> Option<bool> {
+        let lock = read::open(&self.root.join("lock")).ok()?;
+        match lock.try_lock_shared() {
+            // It is given back with the file.
+            Ok(()) => Some(false),
+            Err(TryLockError::WouldBlock) => Some(true),
+            Err(TryLockError::Error(_)) => None,
+        }
+    }
+
     /// Whether a folder is that of a run.
     pub fn is_one(root: &Path) -> bool {
         run_weights::is_run(root)
@@ -290,7 +309,7 @@ impl RunFolder {
         let failed =
             |error: io::Error| Failure::Io(format!("cannot write {}: {error}", path.shown()));
         let file = write::touch(&path).map_err(failed)?;
-        match file.try_lock() {
+        match try_lock(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 return Err(Failure::Io(format!(
@@ -403,6 +422,19 @@ impl RunFolder {
         };
         info.program.iter().map(read).collect()
     }
+}
+
+/// Locks a file that no other process has locked. Whoever asks [`RunFolder::is_written`] has it for a
+/// moment, so it is tried more than once.
+fn try_lock(file: &File) -> Result<(), TryLockError> {
+    const TRIES: usize = 5;
+    for _ in 1..TRIES {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(10)),
+            locked => return locked,
+        }
+    }
+    file.try_lock()
 }
 
 /// Whether a text is a file's name and no path.
