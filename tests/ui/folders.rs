@@ -52,7 +52,7 @@ fn a_line_that_is_half_written_waits_for_its_rest() {
     let first = ui.updates(0, "");
     assert_eq!(
         (&row(&first, "net")["epoch"], &row(&first, "net")["train_loss"]),
-        (&1.into(), &2.0.into())
+        (&1.into(), &2.into())
     );
     append(&folder, "runs/net", "ch\":2,\"train_loss\":1,\"seconds\":1}\nno JSON\n[1]\n\n");
     let second = ui.until("", |updates| row(updates, "net")["epoch"] == 2);

@@ -55,7 +55,10 @@ fn epochs_of_a_run_appear_as_they_end() {
     assert_eq!(new["curves"][0]["from"], known.len(), "only what is new is sent");
     let row_of_new = new["curves"][0]["rows"][0][0].as_u64().expect("an epoch");
     assert_eq!(row_of_new, known.len() as u64 + 1);
-    assert_eq!(row(&ui.updates(version, ""), "net")["id"], id, "the run has changed since");
+    let since = ui.updates(version, "");
+    assert_eq!(row(&since, "net")["id"], id, "the run has changed since");
+    assert!(row(&since, "net").get("settings").is_none(), "settings are sent once: {since}");
+    assert!(row(&first, "net").get("settings").is_some());
     // A page that asks is no reason for a run not to begin or go on.
     training.end("-INT");
     let stopped = ui.until("", status_is("net", "stopped"));

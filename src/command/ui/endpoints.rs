@@ -115,8 +115,8 @@ pub(super) fn answer(
         UiEndpoint::Part(part) => Some(HttpResponse::text(part.content_type, part.text())),
         UiEndpoint::Updates { since, curves } => {
             elsewhere(service, move |service| {
-                let updates = service.library().updates(since, &curves);
-                reply.send(move || HttpResponse::json(&updates));
+                let response = HttpResponse::json(&service.library().updates(since, &curves));
+                reply.send(move || response);
             });
             None
         }

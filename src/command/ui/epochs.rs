@@ -179,6 +179,11 @@ impl EpochLog {
 
 /// A number in the digits of an `f32`, which is what steps compute; `null` where it is not finite.
 pub(super) fn short(value: f64) -> Value {
+    /// Below it every whole number is an `f32`.
+    const WHOLE: f64 = (1_u32 << 24) as f64;
+    if value.fract() == 0.0 && value.abs() < WHOLE {
+        return json!(value as i64);
+    }
     let digits: Option<f64> = (value as f32).to_string().parse().ok();
     digits.filter(|value| value.is_finite()).map_or(Value::Null, |value| json!(value))
 }
@@ -215,7 +220,7 @@ mod tests {
         assert!(log.refresh(&path));
         assert_eq!(log.best("train_loss", true), Some((2, 0.25)));
         assert_eq!(log.best("train_loss", false), Some((3, 0.75)));
-        assert_eq!(log.since(0, 2)["rows"], json!([[3.0, 0.75]]));
+        assert_eq!(log.since(0, 2)["rows"], json!([[3, 0.75]]));
         assert_eq!(log.since(7, 2)["rows"].as_array().unwrap().len(), 3, "another generation");
         append("{\"event\":\"resumed\",\"epoch\":1,\"batch\":4}\n");
         assert!(log.refresh(&path));
@@ -223,7 +228,7 @@ mod tests {
         // A column that comes later, and a number that is none.
         append("{\"event\":\"epoch\",\"epoch\":2,\"train_loss\":null,\"val_loss\":1e-3}\n");
         assert!(log.refresh(&path));
-        assert_eq!(log.since(0, 0)["rows"], json!([[1.0, 0.5, null], [2.0, null, 0.001]]));
+        assert_eq!(log.since(0, 0)["rows"], json!([[1, 0.5, null], [2, null, 0.001]]));
         // Another file took its place.
         std::fs::write(folder.path().join("other"), epoch(1, 9.0)).unwrap();
         std::fs::rename(folder.path().join("other"), &path).unwrap();
@@ -235,5 +240,14 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
         log.refresh(&path);
         assert_eq!(log.epoch(), 0);
+    }
+
+    #[test]
+    fn numbers_have_the_digits_of_a_step() {
+        let digits = |value| short(value).to_string();
+        assert_eq!(digits(f64::from(0.1_f32)), "0.1");
+        assert_eq!((digits(3.0), digits(-0.0)), ("3".to_owned(), "0".to_owned()));
+        assert_eq!(digits(2.5e-7), "2.5e-7");
+        assert_eq!((digits(f64::NAN), digits(1e300)), ("null".to_owned(), "null".to_owned()));
     }
 }

@@ -70,7 +70,7 @@ impl RunLibrary {
         // A page of an earlier version than the first has no runs, so none of them is gone for it.
         let is_new = |changed: u64| changed > since;
         let runs = self.runs.iter().filter(|(_, run)| is_new(run.changed));
-        let runs: Vec<Value> = runs.map(|(id, run)| row(id, run)).collect();
+        let runs: Vec<Value> = runs.map(|(id, run)| run.json(id, since)).collect();
         let gone = self.gone.iter().filter(|(_, when)| since > 0 && is_new(**when));
         let gone: Vec<&String> = gone.map(|(id, _)| id).collect();
         let curves = curves.iter().filter_map(|at| {
@@ -108,9 +108,7 @@ impl RunLibrary {
         for (path, name) in found.runs {
             let id = id(&name);
             let run = self.runs.entry(id.clone()).or_insert_with(|| WatchedRun::new(path, name));
-            if run.refresh() || run.changed == 0 {
-                (run.changed, changed) = (version, true);
-            }
+            changed |= run.refresh(version);
             self.gone.remove(&id);
         }
         self.runs.retain(|id, _| {
@@ -124,13 +122,6 @@ impl RunLibrary {
         self.version += u64::from(changed);
         self.looked = Some(Instant::now());
     }
-}
-
-/// The row of a run, with its settings.
-fn row(id: &str, run: &WatchedRun) -> Value {
-    let mut row = run.json(id);
-    row["settings"] = run.settings().iter().map(|(name, value)| json!([name, value])).collect();
-    row
 }
 
 /// The id of a run by its name.

@@ -1,6 +1,7 @@
 //! The page: a table of runs, and what compares those that were chosen. Its parts are files of their own,
 //! which the page's policy allows alone; the script fills them with texts, never with markup.
 
+use super::watched::RunStanding;
 use crate::report::chart;
 use maud::{DOCTYPE, html};
 
@@ -45,9 +46,6 @@ impl PagePart {
 const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16' \
     fill='none' stroke-width='2' stroke-linecap='round'%3E%3Cpath stroke='%230072b2' \
     d='M2 3c2 8 6 10 12 10'/%3E%3Cpath stroke='%23d55e00' d='M2 6c3 3 7 4 12 4'/%3E%3C/svg%3E";
-
-/// Statuses that runs are filtered by, in the order of their interest.
-const STATUSES: [&str; 6] = ["running", "finished", "stopped", "failed", "killed", "unreadable"];
 
 /// The page of a folder.
 pub(super) fn html(folder: &str, token: &str) -> String {
@@ -94,7 +92,7 @@ fn list() -> maud::Markup {
                 }
                 fieldset #statuses {
                     legend.unseen { "Status" }
-                    @for status in STATUSES {
+                    @for status in RunStanding::ALL.map(RunStanding::word) {
                         label.chip hidden {
                             input type="checkbox" name="status" value=(status);
                             span class={ "dot " (status) } aria-hidden="true" {}

@@ -29,7 +29,7 @@ const HEADER_BYTES: u64 = 64 << 10;
 
 /// How a run stands, as far as its folder tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum RunStanding {
+pub(super) enum RunStanding {
     Running,
     Stopped,
     Failed,
@@ -40,7 +40,18 @@ enum RunStanding {
 }
 
 impl RunStanding {
-    fn word(self) -> &'static str {
+    /// All of them, the most interesting first.
+    pub const ALL: [RunStanding; 6] = [
+        RunStanding::Running,
+        RunStanding::Finished,
+        RunStanding::Stopped,
+        RunStanding::Failed,
+        RunStanding::Killed,
+        RunStanding::Unreadable,
+    ];
+
+    /// Its name on the page.
+    pub fn word(self) -> &'static str {
         match self {
             RunStanding::Running => "running",
             RunStanding::Stopped => "stopped",
@@ -68,6 +79,8 @@ pub(super) struct WatchedRun {
     has_report: bool,
     /// When it last changed, by the library's count.
     pub changed: u64,
+    /// When its settings did.
+    settings_changed: u64,
 }
 
 impl WatchedRun {
@@ -84,6 +97,7 @@ impl WatchedRun {
             metrics: Vec::new(),
             has_report: false,
             changed: 0,
+            settings_changed: 0,
         }
     }
 
@@ -97,19 +111,15 @@ impl WatchedRun {
         &self.log
     }
 
-    /// Its settings.
-    pub fn settings(&self) -> &NamedSettings {
-        &self.settings
-    }
-
-    /// Reads what is new in the folder; whether anything is.
-    pub fn refresh(&mut self) -> bool {
+    /// Reads what is new in the folder, at a count of the library's; whether anything is.
+    pub fn refresh(&mut self, now: u64) -> bool {
         let stamp = FileStamp::of(&self.root.join("run.json"));
-        let mut is_new = stamp != self.stamp;
+        // A run that was just found is new, whatever its folder holds.
+        let mut is_new = stamp != self.stamp || self.changed == 0;
         if is_new || self.info.is_err() {
             let before = self.info.as_ref().err().cloned();
             self.stamp = stamp;
-            self.read_info();
+            self.read_info(now);
             is_new |= self.info.as_ref().err() != before.as_ref();
         }
         is_new |= self.log.refresh(&self.root.join("events.jsonl"));
@@ -121,23 +131,26 @@ impl WatchedRun {
         let has_report = FileStamp::of(&self.report()).is_some();
         is_new |= standing != self.standing || has_report != self.has_report;
         (self.standing, self.has_report) = (standing, has_report);
+        if is_new {
+            self.changed = now;
+        }
         is_new
     }
 
-    fn read_info(&mut self) {
+    fn read_info(&mut self, now: u64) {
         let folder = RunFolder::read(&self.root);
         let read = folder.and_then(|folder| Ok((folder.info()?, folder)));
         self.metrics.clear();
         match read {
             Ok((info, folder)) => {
                 // Sources that are gone are no reason to hide what came of the run.
-                self.settings = settings(&info, &folder.program(&info).unwrap_or_default());
+                let settings = settings(&info, &folder.program(&info).unwrap_or_default());
+                if settings != self.settings {
+                    (self.settings, self.settings_changed) = (settings, now);
+                }
                 self.info = Ok(info);
             }
-            Err(failure) => {
-                self.settings.clear();
-                self.info = Err(reason(failure));
-            }
+            Err(failure) => self.info = Err(reason(failure)),
         }
     }
 
@@ -157,8 +170,8 @@ impl WatchedRun {
         }
     }
 
-    /// The row of the page, without its settings.
-    pub fn json(&self, id: &str) -> Value {
+    /// The row of the page; its settings, which hardly ever change, where they have since a count.
+    pub fn json(&self, id: &str, since: u64) -> Value {
         let mut object = json!({
             "id": id, "name": self.name.shown().to_string(), "status": self.standing.word(),
             "report": self.has_report, "log": self.log.position(), "epoch": self.log.epoch(),
@@ -171,6 +184,10 @@ impl WatchedRun {
                 return object;
             }
         };
+        if self.settings_changed > since {
+            let settings = self.settings.iter().map(|(name, value)| json!([name, value]));
+            object["settings"] = settings.collect();
+        }
         let result = info.result.as_ref();
         let program = info.program.first().map(|file| file.name.shown().to_string());
         object["model"] = json!(info.model);
@@ -184,7 +201,6 @@ impl WatchedRun {
         object["minimized"] = json!(info.minimized);
         let seconds = self.log.sum("seconds");
         object["seconds"] = short(result.map_or(seconds, |result| result.seconds));
-        object["epoch_seconds"] = self.log.last("seconds").map_or(Value::Null, short);
         object["train_loss"] = self.log.last("train_loss").map_or(Value::Null, short);
         object["val_loss"] = self.log.last("val_loss").map_or(Value::Null, short);
         object["best"] = self.best(info);

@@ -21,6 +21,7 @@
 
 mod checkpoints;
 mod drawn;
+mod lock;
 mod log;
 mod make;
 mod record;
@@ -41,11 +42,11 @@ use crate::runtime::trainer::Scores;
 pub(crate) use make::make_folder;
 use make::{first_free, make_empty};
 use serde::{Deserialize, Serialize};
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The version of `run.json`.
 const VERSION: u32 = 1;
@@ -269,17 +270,6 @@ impl RunFolder {
         }
     }
 
-    /// Whether a process writes into the folder now; unknown where the file system has no locks.
-    pub fn is_written(&self) -> Option<bool> {
-        let lock = read::open(&self.root.join("lock")).ok()?;
-        match lock.try_lock_shared() {
-            // It is given back with the file.
-            Ok(()) => Some(false),
-            Err(TryLockError::WouldBlock) => Some(true),
-            Err(TryLockError::Error(_)) => None,
-        }
-    }
-
     /// Whether a folder is that of a run.
     pub fn is_one(root: &Path) -> bool {
         run_weights::is_run(root)
@@ -302,28 +292,6 @@ impl RunFolder {
                 "no run of `{stem}` in {RUNS}/; `--resume=FOLDER` names another folder"
             ))
         })
-    }
-
-    fn lock(&mut self) -> Result<(), Failure> {
-        let path = self.root.join("lock");
-        let failed =
-            |error: io::Error| Failure::Io(format!("cannot write {}: {error}", path.shown()));
-        let file = write::touch(&path).map_err(failed)?;
-        match try_lock(&file) {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(Failure::Io(format!(
-                    "another run is writing into {}; wait for it, or choose another folder by `--out`",
-                    self.root.shown()
-                )));
-            }
-            // A file system without locks: two runs are then the user's to keep apart.
-            Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {}
-            Err(TryLockError::Error(error)) => return Err(failed(error)),
-        }
-        self.lock = Some(file);
-        self.held = Some(Arc::new(Held::open(&self.root).map_err(failed)?));
-        Ok(())
     }
 
     /// Takes away what a killed run was writing.
@@ -422,19 +390,6 @@ impl RunFolder {
         };
         info.program.iter().map(read).collect()
     }
-}
-
-/// Locks a file that no other process has locked. Whoever asks [`RunFolder::is_written`] has it for a
-/// moment, so it is tried more than once.
-fn try_lock(file: &File) -> Result<(), TryLockError> {
-    const TRIES: usize = 5;
-    for _ in 1..TRIES {
-        match file.try_lock() {
-            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(10)),
-            locked => return locked,
-        }
-    }
-    file.try_lock()
 }
 
 /// Whether a text is a file's name and no path.

@@ -4,6 +4,7 @@ import { count, duration, element, number, swatch, time } from "./format.js";
 
 const byId = (id) => document.getElementById(id);
 const TRAINING = "running";
+const MOST_CHOSEN = 100;
 
 function progress(run) {
     if (!("model" in run)) return "–";
@@ -26,7 +27,7 @@ function test({ test }) {
 }
 
 function status(run) {
-    const left = run.epochs && run.epoch_seconds ? (run.epochs - run.epoch) * run.epoch_seconds : null;
+    const left = run.epochs && run.epoch ? ((run.epochs - run.epoch) * run.seconds) / run.epoch : null;
     const more = run.status === TRAINING && left ? `about ${duration(left)} left`
         : run.early ? "early"
         : run.skipped ? `${run.skipped} batches left out` : "";
@@ -107,6 +108,8 @@ export class List {
     // Takes runs that are new or have changed, and ids that are gone.
     update(runs, gone) {
         for (const run of runs) {
+            // They come once.
+            run.settings ??= this.runs.get(run.id)?.settings;
             this.runs.set(run.id, run);
             this.words.set(run.id, words(run));
             this.fill(run);
@@ -194,7 +197,9 @@ export class List {
             box.parentElement.querySelector("output").value = count;
         }
         const all = this.runs.size;
-        const text = shown.length === all ? `${all} run${all === 1 ? "" : "s"}` : `${shown.length} of ${all} runs`;
+        const found = shown.length === all ? `${all} run${all === 1 ? "" : "s"}` : `${shown.length} of ${all} runs`;
+        const most = this.chosen.size === MOST_CHOSEN ? `; no more than ${MOST_CHOSEN} can be compared` : "";
+        const text = found + most;
         if (byId("count").textContent !== text) byId("count").textContent = text;
         byId("empty").hidden = all > 0;
         byId("scroller").hidden = all === 0;
@@ -210,7 +215,8 @@ export class List {
     }
 
     toggle(id, chosen) {
-        if (chosen && !this.chosen.has(id) && this.runs.has(id)) this.chosen.set(id, this.free());
+        const room = this.chosen.size < MOST_CHOSEN;
+        if (chosen && room && !this.chosen.has(id) && this.runs.has(id)) this.chosen.set(id, this.free());
         if (!chosen) this.chosen.delete(id);
         this.mark(id);
     }
