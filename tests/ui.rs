@@ -118,6 +118,27 @@ fn curves_are_those_of_the_log_and_only_what_is_new() {
 }
 
 #[test]
+fn programs_of_two_runs_differ_in_the_lines_that_were_set() {
+    let ui = Ui::start(trained(), &["runs"]);
+    let all = ui.updates(0, "");
+    let id = |name: &str| row(&all, name)["id"].as_str().expect("an id").to_owned();
+    let (first, second) = (id("first"), id("group/second"));
+    let told = ui.get(&format!("difference?runs={first},{second}")).json();
+    assert_eq!((&told["files"][0]["file"], &told["cut"]), (&"net.nn".into(), &false.into()));
+    let lines = told["files"][0]["groups"][0].as_array().expect("lines");
+    let of = |sign: &str| -> Vec<&str> {
+        let changed = lines.iter().filter(|line| line[0] == sign);
+        changed.map(|line| line[1].as_str().expect("a line").trim()).collect()
+    };
+    assert_eq!(of("-"), ["optimizer = adam(lr: 1e-2)", "epochs    = 3"]);
+    assert_eq!(of("+"), ["optimizer = adam(lr: 1e-3)", "epochs    = 2"]);
+    let same = ui.get(&format!("difference?runs={first},{first}")).json();
+    assert_eq!(same["files"], serde_json::json!([]));
+    assert_eq!(ui.get(&format!("difference?runs={first},000000000000")).status, 404);
+    assert_eq!(ui.get("difference?runs=first,../second").status, 400);
+}
+
+#[test]
 fn a_run_has_its_own_page_without_scripts() {
     let ui = Ui::start(trained(), &["runs"]);
     let all = ui.updates(0, "");

@@ -84,22 +84,30 @@ fn runs_are_found_chosen_and_compared() {
         press('ArrowLeft');
         const told = figures[0].querySelector('[role=status]').textContent;
         const settings = [...document.querySelectorAll('#tables tbody:last-child tr')].map((row) => row.innerText.trim());
+        const changed = await waited(() => document.querySelector('#programs del') &&
+            [...document.querySelectorAll('#programs del, #programs ins')].map((it) => it.textContent.trim()));
         return [focused, figures.map((it) => it.querySelector('figcaption').textContent),
-            loss.querySelectorAll('path.curve').length, loss.getAttribute('aria-label'), told, settings, location.hash];"
+            loss.querySelectorAll('path.curve').length, loss.getAttribute('aria-label'), told, settings, location.hash, changed];"
     ));
     assert_eq!(said[0], true, "arrows go from run to run");
     assert_eq!(said[1], json!(["loss", "accuracy", "lr"]), "{said}");
     assert_eq!(said[2], 4, "training and validation of both");
     let (label, told) = (said[3].as_str().expect("words"), said[4].as_str().expect("words"));
     assert!(
-        label.starts_with("loss. net-290, validation: from 0.0103 to 0.0102 in 3 epochs"),
+        label.starts_with("loss. net-290, validation: from 0.01031 to 0.01024 in 3 epochs"),
         "{label}"
     );
-    assert!(told.starts_with("epoch 2. net-290, validation: 0.0103"), "{told}");
+    assert!(told.starts_with("epoch 2. net-290, validation: 0.01027"), "{told}");
     let settings = said[5].as_array().expect("rows");
     assert_eq!(settings.len(), 2, "{said}");
     assert_eq!(settings[0], "Settings that differ");
     assert_eq!(settings[1], "optimizer.lr\t290e-3\t291e-3", "{said}");
+    let lines = ["- optimizer = adam(lr: 290e-3)", "+ optimizer = adam(lr: 291e-3)"];
+    let changed = said[7].as_array().expect("lines").iter();
+    let changed: Vec<String> = changed
+        .map(|line| line.as_str().expect("a line").split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    assert_eq!(changed, lines);
     assert!(said[6].as_str().expect("an address").contains("q=net-29&runs="), "{said}");
 }
 

@@ -33,7 +33,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-/// What a server answers.
+/// The answers of a server.
 pub(super) trait HttpService: Send + Sync + 'static {
     /// Its bounds, and how it stands.
     fn state(&self) -> &Arc<HttpState>;

@@ -5,12 +5,14 @@
 //! | nothing | the page |
 //! | `page.css`, `app.js`, … | its parts |
 //! | `updates?since=V&curves=ID.G.N,…` | what is new since version V, and the rows behind the first N of generation G of some runs |
+//! | `difference?runs=ID,ID` | the lines in which the programs of two runs differ |
 //! | `run/ID` | the run's own page |
 
 use super::UiService;
+use super::difference::difference;
 use super::library::CurvePosition;
 use super::page;
-use super::watched::REPORT_BYTES;
+use super::watched::{REPORT_BYTES, WatchedRun};
 use crate::command::http::{HttpMethod, HttpResponse, Refusal, ReplyTo, RequestHead, elsewhere};
 use crate::files::read;
 use std::io::ErrorKind;
@@ -29,6 +31,7 @@ enum UiEndpoint {
     Page,
     Part(&'static page::PagePart),
     Updates { since: u64, curves: Vec<CurvePosition> },
+    Difference([String; 2]),
     Report(String),
 }
 
@@ -41,6 +44,7 @@ impl UiEndpoint {
         match path {
             "" => Ok(UiEndpoint::Page),
             "updates" => updates(query),
+            "difference" => pair(query).map(UiEndpoint::Difference),
             _ => match path.strip_prefix("run/").filter(|id| is_id(id)) {
                 Some(id) => Ok(UiEndpoint::Report(id.to_owned())),
                 None => Err(Refusal::new(404, "there is nothing at this path")),
@@ -70,6 +74,14 @@ fn updates(query: &str) -> Result<UiEndpoint, Refusal> {
         }
     }
     Ok(UiEndpoint::Updates { since, curves })
+}
+
+/// The two runs of a difference, by the query.
+fn pair(query: &str) -> Result<[String; 2], Refusal> {
+    let ids = query.strip_prefix("runs=").and_then(|list| list.split_once(','));
+    let ids = ids.filter(|(one, other)| is_id(one) && is_id(other));
+    let (one, other) = ids.ok_or_else(|| Refusal::new(400, "the query is `runs=ID,ID`"))?;
+    Ok([one.to_owned(), other.to_owned()])
 }
 
 fn position(text: &str) -> Option<CurvePosition> {
@@ -120,6 +132,13 @@ pub(super) fn answer(
             });
             None
         }
+        UiEndpoint::Difference(ids) => {
+            elsewhere(service, move |service| {
+                let response = told(service, &ids).unwrap_or_else(HttpResponse::from);
+                reply.send(move || response);
+            });
+            None
+        }
         UiEndpoint::Report(id) => {
             elsewhere(service, move |service| {
                 let response = report(service, &id).unwrap_or_else(HttpResponse::from);
@@ -130,10 +149,24 @@ pub(super) fn answer(
     }
 }
 
+fn no_run() -> Refusal {
+    Refusal::new(404, "there is no such run (any more)")
+}
+
+/// The difference of two programs.
+fn told(service: &UiService, ids: &[String; 2]) -> Result<HttpResponse, Refusal> {
+    let sources = |id: &String| {
+        let library = service.library();
+        let sources = library.run(id).ok_or_else(no_run)?.sources();
+        sources.map_err(|reason| Refusal::new(404, &reason))
+    };
+    let [before, after] = ids;
+    Ok(HttpResponse::json(&difference(&sources(before)?, &sources(after)?)))
+}
+
 /// The page of a run.
 fn report(service: &UiService, id: &str) -> Result<HttpResponse, Refusal> {
-    let path = service.library().report(id);
-    let path = path.ok_or_else(|| Refusal::new(404, "there is no such run (any more)"))?;
+    let path = service.library().run(id).map(WatchedRun::report).ok_or_else(no_run)?;
     match read::bytes(&path, REPORT_BYTES) {
         Ok(bytes) => Ok(HttpResponse::page(bytes, REPORT_POLICY)),
         Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -190,6 +223,11 @@ mod tests {
             "curves=../../etc/pass.1.2",
             "since=1;curves=",
         ] {
+            assert_eq!(of(wrong), Err(400), "{wrong}");
+        }
+        let of = |query: &str| pair(query).map_err(|refusal| refusal.status);
+        assert!(of("runs=0123456789ab,0123456789ac").is_ok());
+        for wrong in ["", "runs=", "runs=0123456789ab", "runs=0123456789ab,../x", "runs=a,b,c"] {
             assert_eq!(of(wrong), Err(400), "{wrong}");
         }
     }

@@ -58,9 +58,9 @@ impl RunLibrary {
         RunLibrary { root, runs, gone, version: 0, looked: None, problem: None }
     }
 
-    /// The page of a run.
-    pub fn report(&self, id: &str) -> Option<PathBuf> {
-        Some(self.runs.get(id)?.report())
+    /// A run by its id.
+    pub fn run(&self, id: &str) -> Option<&WatchedRun> {
+        self.runs.get(id)
     }
 
     /// Everything that is new since a version, and the rows behind what a page has of some runs.

@@ -11,6 +11,7 @@
 //! whoever has its [`token`], and to the names of this machine alone (connections and bounds are of
 //! [`http`](super::http)). Folders are looked at when a page asks: nothing runs while none is open.
 
+mod difference;
 mod endpoints;
 mod epochs;
 mod library;

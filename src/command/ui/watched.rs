@@ -8,6 +8,7 @@
 //!
 //! Nothing here fails: a folder that cannot be read is a run that says why.
 
+use super::difference::NamedSources;
 use super::epochs::{EpochLog, short};
 use super::settings::{NamedSettings, settings};
 use crate::base::csv;
@@ -104,6 +105,14 @@ impl WatchedRun {
     /// Its page, where it has one.
     pub fn report(&self) -> PathBuf {
         self.root.join("report.html")
+    }
+
+    /// Its program, as it was run.
+    pub fn sources(&self) -> Result<NamedSources, String> {
+        let info = self.info.clone()?;
+        let folder = RunFolder::read(&self.root).map_err(reason)?;
+        let texts = folder.program(&info).map_err(reason)?;
+        Ok(info.program.into_iter().zip(texts).map(|(file, (_, text))| (file.name, text)).collect())
     }
 
     /// Its epochs.

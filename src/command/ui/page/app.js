@@ -16,7 +16,7 @@ let asking = false;
 let again = false;
 
 const list = new List(import.meta.url, () => { keepState(); compare(); ask(); });
-const comparison = new Comparison((id) => list.remove(id), keepState);
+const comparison = new Comparison((id) => list.remove(id), keepState, difference);
 
 function compare() {
     comparison.show([...list.chosen].map(([id, slot]) => [list.runs.get(id), slot, curves.get(id)]));
@@ -30,6 +30,17 @@ function address() {
     };
     url.search = `since=${version}&curves=${[...list.chosen.keys()].map(position).join(",")}`;
     return url;
+}
+
+// The lines in which the programs of two runs differ; none where there is no answer.
+async function difference(ids) {
+    const url = new URL(`difference?runs=${ids}`, import.meta.url);
+    try {
+        const response = await fetch(url, { cache: "no-store" });
+        return response.ok ? await response.json() : {};
+    } catch {
+        return {};
+    }
 }
 
 // Puts new rows behind those that are there; whether there were any.

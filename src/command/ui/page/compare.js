@@ -23,9 +23,11 @@ function smoothed(points, keep) {
 }
 
 export class Comparison {
-    // `remove` takes a run out; `changed` is called when an option is another.
-    constructor(remove, changed) {
+    // `remove` takes a run out; `changed` is called when an option is another; `difference` asks in which
+    // lines the programs of two runs differ.
+    constructor(remove, changed, difference) {
         this.remove = remove;
+        this.difference = difference;
         this.charts = new Map();
         this.legend = "";
         byId("options").addEventListener("input", () => { this.redraw(); changed(); });
@@ -39,6 +41,7 @@ export class Comparison {
         this.drawLegend();
         this.redraw();
         this.drawTables();
+        this.drawPrograms();
     }
 
     drawLegend() {
@@ -140,7 +143,8 @@ export class Comparison {
             const values = runs.map(value);
             const there = values.filter((it) => it !== null && it !== undefined);
             if (there.length === 0) return;
-            const best = less === null || there.length < 2 ? null : less ? Math.min(...there) : Math.max(...there);
+            const differ = less !== null && new Set(there).size > 1;
+            const best = !differ ? null : less ? Math.min(...there) : Math.max(...there);
             rows.push(element("tr", {}, element("th", { scope: "row" }, name), ...values.map((it) => {
                 const mark = best !== null && it === best;
                 return element("td", { className: mark ? "number best" : "number" }, show(it), mark ? element("span", { className: "unseen" }, " (best)") : null);
@@ -174,5 +178,27 @@ export class Comparison {
         const title = runs.length === 1 ? "Settings" : different.length > 0 ? "Settings that differ" : "All settings are the same";
         const cell = (value) => element("td", { className: "number" }, value === undefined ? element("span", { className: "none" }, "not set") : element("code", {}, value));
         return [title, different.map((name) => element("tr", {}, element("th", { scope: "row" }, name), ...maps.map((map) => cell(map.get(name)))))];
+    }
+
+    // Where the programs of two runs differ.
+    async drawPrograms() {
+        const state = this.chosen.length === 2 ? this.chosen.map(([run]) => run.id).join(",") : "";
+        if (state === this.programs) return;
+        this.programs = state;
+        byId("programs").replaceChildren();
+        if (!state) return;
+        const { files = [], cut } = await this.difference(state);
+        // Others may have been chosen meanwhile.
+        if (state !== this.programs || files.length === 0) return;
+        const [[before], [after]] = this.chosen;
+        const line = ([sign, text]) => {
+            const words = { "-": element("del", {}, `- ${text}`), "+": element("ins", {}, `+ ${text}`) };
+            return [words[sign] ?? `  ${text}`, "\n"];
+        };
+        const shown = files.map(({ file, groups }) => {
+            const lines = groups.flatMap((group, index) => [...(index > 0 ? ["⋮\n"] : []), ...group.flatMap(line)]);
+            return element("figure", {}, element("figcaption", {}, file), element("pre", { tabIndex: 0 }, element("code", {}, ...lines)));
+        });
+        byId("programs").replaceChildren(element("h3", {}, `Program: from ${before.name} to ${after.name}`), ...shown, cut ? element("p", { className: "hint" }, "The rest is left out.") : "");
     }
 }

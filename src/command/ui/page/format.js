@@ -23,7 +23,7 @@ export function number(value) {
     const size = Math.abs(value);
     if (size !== 0 && (size < 1e-3 || size >= 1e6)) return value.toExponential(2).replace("e+", "e");
     if (Number.isInteger(value)) return value.toLocaleString("en");
-    return value.toFixed(size < 1 ? 4 : size < 100 ? 3 : 1);
+    return size < 1 ? value.toPrecision(4) : value.toFixed(size < 100 ? 3 : 1);
 }
 
 // 123,456 or 12.3 M.
