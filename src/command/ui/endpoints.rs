@@ -57,7 +57,7 @@ fn is_id(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// What a page has, by the query.
+/// How far a page is, by the query.
 fn updates(query: &str) -> Result<UiEndpoint, Refusal> {
     let wrong =
         || Refusal::new(400, "the query may be `since=V` and `curves=ID.GENERATION.ROWS,…`");
