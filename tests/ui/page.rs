@@ -47,7 +47,7 @@ const STEPS: &str = "
         return rows().length;
     };
     const press = (key) => document.activeElement.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true }));
-    await waited(() => rows().length > 0);";
+    await waited(() => rows().length > 0 && /^(live|nnc)/.test(document.getElementById('live').textContent));";
 
 #[test]
 fn runs_are_found_chosen_and_compared() {

@@ -59,12 +59,17 @@ impl Ui {
         client.answer().unwrap_or_else(|| panic!("an answer to {path}"))
     }
 
-    /// What is new since a version, with the curves that were asked for.
+    /// Everything that is new since a version, with the curves that were asked for, once all runs are read.
     #[track_caller]
     pub fn updates(&self, since: u64, curves: &str) -> Value {
-        let answer = self.get(&format!("updates?since={since}&curves={curves}"));
-        assert_eq!(answer.status, 200, "{answer:?}");
-        answer.json()
+        loop {
+            let answer = self.get(&format!("updates?since={since}&curves={curves}"));
+            assert_eq!(answer.status, 200, "{answer:?}");
+            let updates = answer.json();
+            if updates.get("unread").is_none() {
+                return updates;
+            }
+        }
     }
 
     /// Everything there is, once it is as it should be.

@@ -27,6 +27,9 @@ const MOST_ENTRIES: usize = 100_000;
 /// Folders are not looked at again within this time, however many pages ask.
 const REST: Duration = Duration::from_millis(200);
 
+/// A page waits no longer for runs to be read for the first time: it gets those that were, and asks again.
+const PATIENCE: Duration = Duration::from_millis(300);
+
 /// The runs below a folder.
 pub(super) struct RunLibrary {
     root: PathBuf,
@@ -36,7 +39,11 @@ pub(super) struct RunLibrary {
     /// Counts changes.
     version: u64,
     looked: Option<Instant>,
-    /// What keeps runs from being shown.
+    /// How long a look may read runs that were not read before.
+    patience: Duration,
+    /// Runs that were found and not read yet.
+    unread: usize,
+    /// The reason why runs are missing.
     problem: Option<String>,
 }
 
@@ -55,7 +62,8 @@ impl RunLibrary {
     /// Of a folder that may have no runs yet.
     pub fn new(root: PathBuf) -> RunLibrary {
         let (runs, gone) = (BTreeMap::new(), BTreeMap::new());
-        RunLibrary { root, runs, gone, version: 0, looked: None, problem: None }
+        let (version, looked, patience, unread, problem) = (0, None, PATIENCE, 0, None);
+        RunLibrary { root, runs, gone, version, looked, patience, unread, problem }
     }
 
     /// A run by its id.
@@ -89,27 +97,40 @@ impl RunLibrary {
                 object[name] = part;
             }
         }
+        if self.unread > 0 {
+            object["unread"] = json!(self.unread);
+        }
         if let Some(problem) = &self.problem {
             object["problem"] = json!(problem);
         }
         object
     }
 
-    /// Looks at the folders again, unless that was just done.
+    /// Looks at the folders again, unless that was just done and left nothing.
     fn refresh(&mut self) {
-        if self.looked.is_some_and(|looked| looked.elapsed() < REST) {
+        let is_done = self.unread == 0;
+        if is_done && self.looked.is_some_and(|looked| looked.elapsed() < REST) {
             return;
         }
+        let start = Instant::now();
         let mut found = FoundRuns { root: &self.root, left: MOST_ENTRIES, runs: Vec::new() };
         self.problem = found.look().err();
         let there: BTreeSet<String> = found.runs.iter().map(|run| id(&run.1)).collect();
         let version = self.version + 1;
-        let mut changed = false;
+        let (mut changed, mut is_late) = (false, false);
+        self.unread = 0;
         for (path, name) in found.runs {
             let id = id(&name);
+            let is_new = !self.runs.contains_key(&id);
+            if is_new && is_late {
+                self.unread += 1;
+                continue;
+            }
             let run = self.runs.entry(id.clone()).or_insert_with(|| WatchedRun::new(path, name));
             changed |= run.refresh(version);
             self.gone.remove(&id);
+            // One at least is read.
+            is_late |= is_new && start.elapsed() >= self.patience;
         }
         self.runs.retain(|id, _| {
             let stays = there.contains(id);
@@ -208,6 +229,7 @@ mod tests {
         make(&at("one/inside"), &info);
         make(&at("a/b/c/d/e"), &info);
         let mut library = RunLibrary::new(folder.path().to_path_buf());
+        library.patience = Duration::MAX;
         let mut updates = |since| {
             library.looked = None;
             library.updates(since, &[])
@@ -228,6 +250,23 @@ mod tests {
         fs::remove_dir_all(folder.path()).unwrap();
         let last = updates(version + 2);
         assert!(last["problem"].as_str().unwrap().starts_with("cannot read "), "{last}");
+    }
+
+    #[test]
+    fn many_runs_are_read_in_several_looks() {
+        let folder = tempfile::tempdir().unwrap();
+        for number in 0..3 {
+            make(&folder.path().join(number.to_string()), "{");
+        }
+        let mut library = RunLibrary::new(folder.path().to_path_buf());
+        library.patience = Duration::ZERO;
+        let mut version = 0;
+        for (unread, new) in [(json!(2), 1), (json!(1), 1), (Value::Null, 1), (Value::Null, 0)] {
+            let updates = library.updates(version, &[]);
+            assert_eq!(updates.get("unread").unwrap_or(&Value::Null), &unread);
+            assert_eq!(names(&updates).len(), new);
+            version = updates["version"].as_u64().unwrap();
+        }
     }
 
     #[cfg(unix)]

@@ -135,6 +135,11 @@ impl WatchedRun {
         let has_metrics = !self.metrics.is_empty();
         if is_new && !has_metrics && self.log.epoch() > 0 {
             self.metrics = metrics(&self.root.join("metrics.csv"));
+            // That may be missing where `run.json` is not.
+            let result = self.info.as_ref().ok().and_then(|info| info.result.as_ref());
+            if let (true, Some(result)) = (self.metrics.is_empty(), result) {
+                self.metrics = result.train.metrics.iter().map(|(name, _)| name.clone()).collect();
+            }
         }
         let standing = self.find_standing();
         let has_report = FileStamp::of(&self.report()).is_some();

@@ -60,20 +60,27 @@ async function ask() {
     }
     clearTimeout(timer);
     asking = true;
-    let wait = EVERY;
+    const news = await answer();
+    try {
+        if (news.error) live(false, news.error);
+        else show(news);
+    } finally {
+        asking = false;
+        // The server reads many runs in several looks.
+        const wait = news.error ? AFTER_FAILURE : again || news.unread ? 0 : EVERY;
+        again = false;
+        if (!document.hidden) timer = setTimeout(ask, wait);
+    }
+}
+
+// What is new, or why nobody knows.
+async function answer() {
     try {
         const response = await fetch(address(), { cache: "no-store" });
-        const news = await response.json();
-        if (!response.ok) throw new Error(news.error);
-        show(news);
-    } catch (error) {
-        live(false, error instanceof TypeError ? "nnc ui has ended; this is what it knew last" : error.message);
-        wait = AFTER_FAILURE;
+        return await response.json();
+    } catch {
+        return { error: "nnc ui has ended; this is what it knew last" };
     }
-    asking = false;
-    if (again) wait = 0;
-    again = false;
-    if (!document.hidden) timer = setTimeout(ask, wait);
 }
 
 function show(news) {
@@ -84,14 +91,14 @@ function show(news) {
         gone.forEach((id) => curves.delete(id));
         list.update(runs, gone);
     }
-    if (isFirst) restoreChoice();
+    if (wanted.size > 0) restoreChoice(!news.unread);
     const isNew = take(news.curves ?? []);
     const touched = runs.some((run) => list.chosen.has(run.id)) || gone.length > 0;
     if (isNew || touched || isFirst) compare();
     byId("problem").hidden = !problem;
     if (byId("problem").textContent !== problem) byId("problem").textContent = problem;
     const training = [...list.runs.values()].filter((run) => run.status === "running").length;
-    live(true, training > 0 ? `live, ${training} training` : "live");
+    live(true, news.unread ? `reading ${news.unread} more` : training > 0 ? `live, ${training} training` : "live");
 }
 
 function live(isGood, text) {
@@ -112,12 +119,14 @@ function keepState() {
     if (byId("search").value) state.set("q", byId("search").value);
     if (list.statuses().length > 0) state.set("status", list.statuses().join(","));
     if (list.sort.key !== "started" || !list.sort.down) state.set("sort", `${list.sort.down ? "-" : ""}${list.sort.key}`);
-    if (list.chosen.size > 0) state.set("runs", [...list.chosen.keys()].join(","));
+    const chosen = [...list.chosen.keys(), ...wanted];
+    if (chosen.length > 0) state.set("runs", chosen.join(","));
     for (const id of OPTIONS) if (value(id) !== defaults.get(id)) state.set(id, value(id));
     history.replaceState(null, "", `#${state}`);
 }
 
 const state = new URLSearchParams(location.hash.slice(1));
+const wanted = new Set((state.get("runs") ?? "").split(",").filter(Boolean));
 
 function restore() {
     byId("search").value = state.get("q") ?? "";
@@ -132,9 +141,12 @@ function restore() {
     }
 }
 
-function restoreChoice() {
-    const ids = (state.get("runs") ?? "").split(",").filter((id) => list.runs.has(id));
-    if (ids.length > 0) list.choose(ids);
+// Chooses the runs of the address that are there by now; those that never come are forgotten.
+function restoreChoice(isLast) {
+    const there = [...wanted].filter((id) => list.runs.has(id));
+    there.forEach((id) => wanted.delete(id));
+    if (isLast) wanted.clear();
+    if (there.length > 0) list.choose([...list.chosen.keys(), ...there]);
 }
 
 restore();
