@@ -195,10 +195,11 @@ impl FoundRuns<'_> {
             // end.
             if RunFolder::is_one(&path) {
                 self.runs.push((path, name));
-            } else if kind.is_dir() && depth < DEPTH {
-                if let Ok(inside) = fs::read_dir(&path) {
-                    self.look_into(inside, &format!("{name}/"), depth + 1);
-                }
+            } else if kind.is_dir()
+                && depth < DEPTH
+                && let Ok(inside) = fs::read_dir(&path)
+            {
+                self.look_into(inside, &format!("{name}/"), depth + 1);
             }
         }
     }

@@ -134,7 +134,7 @@ fn comparison() -> maud::Markup {
             p.hint { "Solid lines are validation, dashed ones training. Point at a chart, or focus it and press ← →, to read values." }
             div #charts {}
             div #tables {}
-            div #programs aria-live="polite" {}
+            div #programs {}
         }
     }
 }

@@ -162,7 +162,8 @@ impl WatchedRun {
                 if settings != self.settings {
                     (self.settings, self.settings_changed) = (settings, now);
                 }
-                self.info = Ok(info);
+                // Words of a vocabulary and names of classes may be many, and nothing here shows them.
+                self.info = Ok(RunInfo { samples: None, classes: Vec::new(), ..info });
             }
             Err(failure) => self.info = Err(reason(failure)),
         }
