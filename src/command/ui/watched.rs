@@ -156,14 +156,15 @@ impl WatchedRun {
         let read = folder.and_then(|folder| Ok((folder.info()?, folder)));
         self.metrics.clear();
         match read {
-            Ok((info, folder)) => {
+            Ok((mut info, folder)) => {
                 // Sources that are gone are no reason to hide what came of the run.
                 let settings = settings(&info, &folder.program(&info).unwrap_or_default());
                 if settings != self.settings {
                     (self.settings, self.settings_changed) = (settings, now);
                 }
                 // Words of a vocabulary and names of classes may be many, and nothing here shows them.
-                self.info = Ok(RunInfo { samples: None, classes: Vec::new(), ..info });
+                (info.samples, info.classes) = (None, Vec::new());
+                self.info = Ok(info);
             }
             Err(failure) => self.info = Err(reason(failure)),
         }
