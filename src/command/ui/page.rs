@@ -64,7 +64,7 @@ pub(super) fn html(folder: &str, token: &str) -> String {
             }
             body {
                 header {
-                    h1 { "Training runs " span.path { (folder) } }
+                    h1 { "Training runs " span.path { "in " (folder) } }
                     p #live role="status" { "connecting …" }
                 }
                 main {
